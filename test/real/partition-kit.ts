@@ -69,3 +69,10 @@ export async function leftOvers(direct: Psql): Promise<unknown[]> {
     )
   ).flat()
 }
+
+/** A table `t` whose default partition holds rows of the third quarter of 2024, and as many of 2030. @param key constraints of it */
+export async function withRest(direct: Psql, key: string, rows = 3000): Promise<void> {
+  await direct.run(`CREATE TABLE t (id bigint NOT NULL, at timestamptz NOT NULL, qty int, total int, ${key}) PARTITION BY RANGE (at);
+      CREATE TABLE t_q2 PARTITION OF t FOR VALUES FROM ('2024-04-01') TO ('2024-07-01'); CREATE TABLE t_rest PARTITION OF t DEFAULT;
+      INSERT INTO t SELECT i, '2024-07-05', i, 2 * i FROM generate_series(1, ${rows}) i; INSERT INTO t SELECT i, '2030-07-05', i, 2 * i FROM generate_series(1, ${rows}) i`)
+}

@@ -53,7 +53,7 @@ export class Aside {
     const session = this.#session
     const before = this.tables.map(({ rows }) => rows)
     try {
-      const last = await noted(session, this.#log)
+      const last = await noted(session, this.#log, MOST_LAST + 1)
       if (last.ids.length > MOST_LAST || last.emptied) throw new NotNow('others change too much at the moment')
       await this.#apply(last)
       const late = await lateConstraints(

@@ -89,17 +89,13 @@ export async function beginKeyLog(
        ${key.map(({ type }, i) => `${keyName(i)} ${type}`).join(', ')}, CONSTRAINT ${quoteName(markOf(parent))} CHECK (log_id IS NOT NULL))`,
   )
   const [row] = await session.ask(
-    `SELECT c.oid, pg_catalog.pg_get_serial_sequence(${literal(tableSql(table))}, 'log_id')::pg_catalog.regclass::oid, c.xmin, c.relnamespace
+    `SELECT c.oid, pg_catalog.pg_get_serial_sequence(${literal(tableSql(table))}, 'log_id')::pg_catalog.regclass::oid, c.relnamespace
      FROM pg_catalog.pg_class c WHERE c.oid = ${literal(tableSql(table))}::pg_catalog.regclass`,
   )
-  const [oid = '', counter = '', xmin = '', schema = ''] = (row ?? []).map((one) => one ?? '')
-  const columns = await session.ask(
-    `SELECT pg_catalog.format('(%s, %L, %s, %s)', attnum, attname, atttypid, atttypmod) FROM pg_catalog.pg_attribute
-     WHERE attrelid = ${of.oid} AND attnum > 0 AND attname = ANY (${literal(arrayText(key.map(({ name }) => name)))}::text[])`,
-  )
-  const unchanged = `(SELECT count(*) FROM pg_catalog.pg_attribute WHERE attrelid = ${of.oid} AND (attnum, attname, atttypid, atttypmod) IN (${columns.map(([one]) => one ?? '').join(', ')})) = ${key.length}
-    AND (SELECT xmin FROM pg_catalog.pg_class WHERE oid = ${oid}) = ${literal(xmin)}::pg_catalog.xid AND pg_catalog.to_regclass(${literal(tableSql(table))}) = ${oid}::pg_catalog.oid
-    AND pg_catalog.has_schema_privilege(${schema}::pg_catalog.oid, 'USAGE') AND pg_catalog.has_table_privilege(${oid}::pg_catalog.oid, 'INSERT')`
+  const [oid = '', counter = '', schema = ''] = (row ?? []).map((one) => one ?? '')
+  // Asked for each row: these functions look at nothing but caches.
+  const unchanged = `pg_catalog.to_regclass(${literal(tableSql(table))}) = ${oid}::pg_catalog.oid AND pg_catalog.has_schema_privilege(${schema}::pg_catalog.oid, 'USAGE')
+    AND pg_catalog.has_table_privilege(${oid}::pg_catalog.oid, 'INSERT') AND ${await sameKeySql(session, of, key)}`
   const log: KeyLog = { of, table, note, key, oid, counter, lock, unchanged }
   const [source, name] = [tableSql(of.name), tableSql(note)]
   const [rows, emptied] = NOTING_TRIGGERS
@@ -118,6 +114,21 @@ export async function beginKeyLog(
   await revokeOthers(session, 'SEQUENCE', counter)
   await revokeOthers(session, 'FUNCTION', made?.[0] ?? '')
   return log
+}
+
+/** A condition that the columns of a key have the same names and types: with another type their index is another one. @throws Changed */
+async function sameKeySql(session: CopySession, of: KnownTable, key: readonly KeyColumn[]): Promise<string> {
+  const [row] = await session.ask(
+    `SELECT string_agg(pg_catalog.format('pg_catalog.pg_get_indexdef(%s, %s, false) = %L', i.indexrelid, k.place, pg_catalog.pg_get_indexdef(i.indexrelid, k.place, false)), ' AND ')
+     FROM pg_catalog.pg_index i, generate_series(1, i.indnkeyatts) AS k (place)
+     WHERE i.indrelid = ${literal(of.oid)}::oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+       AND (SELECT array_agg(a.attname::text ORDER BY a.attname::text) FROM pg_catalog.pg_attribute a
+            WHERE a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))
+         = (SELECT array_agg(one ORDER BY one) FROM unnest(${literal(arrayText(key.map(({ name }) => name)))}::text[]) AS one)
+     GROUP BY i.indexrelid ORDER BY i.indexrelid LIMIT 1`,
+  )
+  if (row === undefined) throw new Changed('the key of the default partition is gone')
+  return row[0] ?? 'false'
 }
 
 /**
@@ -177,14 +188,25 @@ export function lockedSql({ of }: KeyLog): string {
   return `LOCK TABLE ONLY ${tableSql(of.name)} IN ACCESS SHARE MODE`
 }
 
-/** All that the snapshot of the transaction shows. @throws Changed where a change could not be noted */
-export async function noted(session: CopySession, { table, counter }: KeyLog): Promise<Noted> {
+/** All that the snapshot of the transaction shows. @param most no more are read @throws Changed where a change could not be noted */
+export async function noted(session: CopySession, log: KeyLog, most?: number): Promise<Noted> {
+  await refuseLost(session, log)
+  const limit = most === undefined ? '' : ` LIMIT ${most}`
+  const rows = await session.ask(`SELECT log_id, emptied FROM ${tableSql(log.table)}${limit}`)
+  return { ids: rows.map(([id]) => id ?? ''), emptied: rows.some(([, emptied]) => emptied === 't') }
+}
+
+/** Whether anything is noted. @throws Changed where a change could not be noted */
+export async function isNoted(session: CopySession, log: KeyLog): Promise<boolean> {
+  await refuseLost(session, log)
+  return (await session.ask(`SELECT FROM ${tableSql(log.table)} LIMIT 1`)).length > 0
+}
+
+async function refuseLost(session: CopySession, { counter }: KeyLog): Promise<void> {
   const [last] = await session.ask(
     `SELECT pg_catalog.pg_sequence_last_value(${literal(counter)}::oid::pg_catalog.regclass) >= ${LOST}`,
   )
   if (last?.[0] === 't') throw new Changed('a change of the default partition could not be noted')
-  const rows = await session.ask(`SELECT log_id, emptied FROM ${tableSql(table)}`)
-  return { ids: rows.map(([id]) => id ?? ''), emptied: rows.some(([, emptied]) => emptied === 't') }
 }
 
 /** A query of the keys of some notes, each once, in columns `k0`, `k1` … */

@@ -94,7 +94,8 @@ export class OldViews {
 
   #viewsSql(): string {
     // A standby tells only its oldest one. VACUUM has a view and reads no table by it.
-    return `SELECT pg_catalog.format('%s (process %s, %s)', coalesce(nullif(a.application_name, ''), a.backend_type), a.pid, coalesce(a.state, 'unknown')),
+    return `SELECT pg_catalog.format(CASE WHEN a.datname IS NULL THEN 'a session of the standby %s (process %s, %s)' ELSE '%s (process %s, %s)' END,
+          coalesce(nullif(a.application_name, ''), a.backend_type), a.pid, coalesce(a.state, 'unknown')),
         a.datname IS NULL OR a.xact_start IS NULL OR a.xact_start < ${literal(this.#before)}::timestamptz
           OR pg_catalog.txid_snapshot_xmin(pg_catalog.txid_current_snapshot()) > ${this.#since}
       FROM pg_catalog.pg_stat_activity a
@@ -111,7 +112,7 @@ export class OldViews {
 
   /** What standbys tell of their views (`hot_standby_feedback`) stands in their slots, where they have one. */
   #slotsSql(): string {
-    return `SELECT pg_catalog.format('the standby of the replication slot %I', s.slot_name), true FROM pg_catalog.pg_replication_slots s
+    return `SELECT pg_catalog.format('a session of the standby with the replication slot %I', s.slot_name), true FROM pg_catalog.pg_replication_slots s
       WHERE s.active AND s.slot_type = 'physical' AND ${this.#older('s.xmin')}`
   }
 

@@ -11,7 +11,7 @@ import { literal, tableSql } from '../copy/sql.ts'
 import type { Aside } from './aside.ts'
 import { attachedAs, giveCloned } from './attach-new.ts'
 import { definitionMark } from './definition.ts'
-import { dropKeyLogSql, noted, type KeyLog } from './key-log.ts'
+import { dropKeyLogSql, isNoted, type KeyLog } from './key-log.ts'
 import { asideName, markOf } from './names.ts'
 import { Changed, NotNow } from './not-now.ts'
 import type { OldViews } from './old-views.ts'
@@ -62,6 +62,8 @@ export async function switchOver(
     }),
     ...aside.tables.map(({ twin }) => `ALTER TABLE ${tableSql(twin.wish.name)} DROP CONSTRAINT ${mark}`),
   ].join(';\n')
+  // Nobody has to wait for what would be in vain.
+  if (await isNoted(session, log)) throw behind()
   const cloned = aside.tables.flatMap(({ twin }) => twin.cloned())
   const around = await referencedLocks(session, [parent, rest], true)
   const missing = await patience.run(
@@ -69,8 +71,7 @@ export async function switchOver(
     async () => {
       await refuseChanged(session, table, [rest.oid, log.oid], definition)
       await views.refuse()
-      const { ids } = await noted(session, log)
-      if (ids.length > 0) throw new NotNow('changes could not be made in both at once')
+      if (await isNoted(session, log)) throw behind()
       await session.ask(statements)
       const to = await attachedAs(
         session,
@@ -81,6 +82,10 @@ export async function switchOver(
     },
   )
   return { old, missing }
+}
+
+function behind(): NotNow {
+  return new NotNow('changes could not be made in both at once')
 }
 
 /** A partition that came meanwhile would have its rows looked for in the whole of the new default partition. */
