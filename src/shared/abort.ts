@@ -1,4 +1,5 @@
 /** Two stages of ending: `stop` finishes the running batch and ends cleanly, `abort` drops it. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { SluiceError } from './errors.ts'
 
 export type Interrupt = {
@@ -35,6 +36,11 @@ export function throwIfAborted(signal: AbortSignal): void {
   if (!signal.aborted) return
   if (signal.reason instanceof SluiceError) throw signal.reason
   throw new SluiceError('ABORTED', 'aborted as asked', { cause: signal.reason })
+}
+
+/** Rests, and no longer once the signal has fired. */
+export async function restUnder(signal: AbortSignal, ms: number): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => undefined)
 }
 
 /** Gives timers, signals and other lanes their turn; long loops over synchronous work call it now and then. */

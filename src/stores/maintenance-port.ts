@@ -58,6 +58,8 @@ export type MakeRequest = {
   /** After so long without the locks that it needs it gives up, ms. */
   readonly budgetMs: number
   readonly signal: AbortSignal
+  /** Once it fires no step is begun and nothing is waited for any more: what is not attached by then is removed. */
+  readonly stop?: AbortSignal
   readonly onStep?: (step: MakeStep, rows: bigint, total: bigint | null) => void
 }
 
@@ -116,11 +118,29 @@ export interface MaintenanceStore {
   /**
    * Makes partitions, each like its newest neighbour, and moves what of them fell into the default partition. Every row is visible once through the table at
    * every moment; killed anywhere, the next call comes to the same end.
+   * @returns what was made until `stop` fired
    * @throws SluiceError TARGET_BUSY where others keep what it needs for longer than `budgetMs`; TABLE_REFUSED where rows cannot be moved, with what to do;
    * TARGET_DENIED
    */
   make(request: MakeRequest): Promise<Made>
 }
+
+/** Both ways of ending, for what waits. */
+export function endOf({ signal, stop }: Pick<MakeRequest, 'signal' | 'stop'>): AbortSignal {
+  return stop === undefined ? signal : AbortSignal.any([signal, stop])
+}
+
+/** Whether an error is that of somebody who asked to stop, and did not ask to drop everything. */
+export function isStop(error: unknown, { signal, stop }: Pick<MakeRequest, 'signal' | 'stop'>): boolean {
+  return (
+    stop?.aborted === true &&
+    !signal.aborted &&
+    (error === stop.reason || (error instanceof SluiceError && error.kind === 'stopped'))
+  )
+}
+
+/** Of a call that was stopped before it made anything. */
+export const NOTHING_MADE: Made = { made: [], foundMade: [], longestMs: 0, tries: 0, proved: null, notGiven: [] }
 
 /** @returns what was refused by name; null where nothing was. @throws whatever else the look threw */
 export async function refusalOf(look: () => Promise<void>): Promise<SluiceError | null> {

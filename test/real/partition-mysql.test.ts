@@ -396,6 +396,29 @@ describe.skipIf(skipped)(`partitions of MySQL${why}`, () => {
     }
   })
 
+  test('a stop ends the wait for a transaction that holds the table, and what was made until then is told', async () => {
+    await other.query(
+      "CREATE TABLE held (at DATE) PARTITION BY RANGE COLUMNS (at) (PARTITION a VALUES LESS THAN ('2024-04-01'))",
+    )
+    const table = await maintenance.look({ name: 'held' }, false, SIGNAL)
+    if (table === null) throw new Error('not looked at')
+    await other.query('BEGIN')
+    await other.query('SELECT * FROM held')
+    const stop = new AbortController()
+    const asked = performance.now()
+    setTimeout(() => stop.abort(), 300)
+    const { made } = await maintenance.make({
+      table,
+      partitions: [{ name: { name: 'b' }, from: '2024-04-01', to: '2024-05-01' }],
+      patienceMs: 100,
+      budgetMs: 60_000,
+      signal: SIGNAL,
+      stop: stop.signal,
+    })
+    await other.query('ROLLBACK')
+    expect([made, performance.now() - asked < 10_000]).toEqual([[], true])
+  })
+
   test('need rights, and what is missing is said', async () => {
     await server.sql(
       "CREATE TABLE sluice_partitions.guarded (at DATE) PARTITION BY RANGE COLUMNS (at) (PARTITION a VALUES LESS THAN ('2024-04-01'))",

@@ -24,6 +24,8 @@ type TablesEnd = {
   readonly errors: readonly SluiceError[]
   /** Tables of a pattern that are partitioned in a way that is not kept. */
   readonly passedOver: number
+  /** Whether some were not begun, because it was asked to stop. */
+  readonly stopped: boolean
 }
 
 /**
@@ -44,7 +46,7 @@ export async function eachTable(
   await using archives = new Archives(store)
   const tables = await wantedTables(store, wish.tables, signal)
   for (const { table, named } of tables) {
-    if (stop.aborted) break
+    if (stop.aborted) return { errors, passedOver, stopped: true }
     const name = tableText(table.table)
     try {
       const standing = await standingOf(maintenance, table, wish.calendar, { sizes: wish.sizes, signal })
@@ -73,7 +75,7 @@ export async function eachTable(
       })
     }
   }
-  return { errors, passedOver }
+  return { errors, passedOver, stopped: false }
 }
 
 async function wantedTables(

@@ -45,7 +45,8 @@ export async function partitionEnsure(operation: PartitionEnsureOperation, run: 
   const totals = { tables: 0, made: 0, found: 0, planned: 0, moved: 0n, alarms: 0 }
   const alarms = new Set<PartitionAlarm>()
   const wish = { tables, calendar, sizes: false }
-  const { errors, passedOver } = await eachTable(store, wish, run, async (found) => {
+  let isCut = false
+  const { errors, passedOver, stopped } = await eachTable(store, wish, run, async (found) => {
     const { name } = found
     const now = new Date(run.clock.now())
     totals.tables++
@@ -54,8 +55,10 @@ export async function partitionEnsure(operation: PartitionEnsureOperation, run: 
     const periods = await missingPeriods(found, before.missing, maintenance, run)
     const { made, failure, periods: possible } = await attempt(found, periods, operation, maintenance, run)
     for (const period of possible) {
-      const status = dryRun ? 'planned' : statusOf(period, made)
-      const moved = made?.made.find(({ from }) => from === period.from)?.moved ?? 0n
+      const own = made?.made.find((one) => one.name.name === period.name.name)
+      const status = dryRun ? 'planned' : own === undefined ? foundStatus(period, made) : 'made'
+      if (status === null) continue
+      const moved = own?.moved ?? 0n
       totals[status]++
       totals.moved += moved
       run.emit({
@@ -71,6 +74,12 @@ export async function partitionEnsure(operation: PartitionEnsureOperation, run: 
     }
     for (const message of made?.notes ?? []) run.emit({ type: 'log', level: 'note', table: name, message })
     if (made !== null) tellWaits(name, made, run)
+    const done = (made?.made.length ?? 0) + (made?.foundMade.length ?? 0)
+    if (made !== null && done < possible.length && run.interrupt.stop.aborted) {
+      isCut = true
+      if (failure !== null) throw failure
+      return
+    }
     const isChanged = made !== null || (failure !== null && !dryRun)
     const after = isChanged ? await again(found, operation, maintenance, run) : found.standing
     const { leftOver } = found.standing.table
@@ -96,7 +105,7 @@ export async function partitionEnsure(operation: PartitionEnsureOperation, run: 
   return {
     ...alarmError(alarms),
     ...failedTables(errors),
-    stopped: run.interrupt.stop.aborted,
+    stopped: stopped || isCut,
     totals: {
       tables: dec(totals.tables),
       passedOver: dec(passedOver),
@@ -206,11 +215,12 @@ function wanted(
   run: Pick<PartitionEnsureRun, 'interrupt'>,
 ) {
   const partitions = periods.map(({ name, from, to }) => ({ name, from, to }))
-  return { table, partitions, signal: run.interrupt.abort }
+  return { table, partitions, signal: run.interrupt.abort, stop: run.interrupt.stop }
 }
 
-function statusOf({ from }: Period, made: Made | null): 'made' | 'found' {
-  return made?.foundMade.some((one) => one.from === from) === true ? 'found' : 'made'
+/** Of a period that this run has not made; null where nobody has, because it was stopped. */
+function foundStatus({ name }: Period, made: Made | null): 'found' | null {
+  return made?.foundMade.some((one) => one.name.name === name.name) === true ? 'found' : null
 }
 
 function tellWaits(table: string, { longestMs, tries, proved }: Made, run: PartitionEnsureRun): void {

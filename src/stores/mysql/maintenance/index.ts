@@ -1,9 +1,9 @@
 /** Partitions of MySQL and MariaDB by ranges, and how they come to be. */
 import { IANAZone } from 'luxon'
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
-import { throwIfAborted } from '../../../shared/abort.ts'
+import { restUnder, throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { refusalOf } from '../../maintenance-port.ts'
+import { endOf, isStop, NOTHING_MADE, refusalOf } from '../../maintenance-port.ts'
 import type { Made, MaintenanceStore, MakeRequest, RangedTable, Span, StrayRows } from '../../maintenance-port.ts'
 import type { SessionLock, SqlValue } from '../../port.ts'
 import { timeCondition } from '../archiving/time.ts'
@@ -104,7 +104,7 @@ export class MysqlMaintenance implements MaintenanceStore {
     const place = `${this.#config.label}: ${tableText(table.table)}`
     const open: Session[] = []
     try {
-      await using lock = await this.#alone(table.table, budgetMs, signal)
+      await using lock = await this.#alone(table.table, budgetMs, endOf(request))
       const worker = await this.#open('write')
       open.push(worker)
       // Each statement is a transaction of its own: what is looked at between two of them holds no lock on the table.
@@ -114,6 +114,7 @@ export class MysqlMaintenance implements MaintenanceStore {
       return await makePartitions({ worker, watcher }, lock, request, this.#server)
     } catch (error) {
       throwIfAborted(signal)
+      if (isStop(error, request)) return NOTHING_MADE
       throw deniedError(error, 'TARGET_DENIED', place) ?? targetError(error, place)
     } finally {
       await Promise.all(open.map((session) => session.close()))
@@ -131,7 +132,7 @@ export class MysqlMaintenance implements MaintenanceStore {
       )
       if (lock !== null) return lock
       if (performance.now() >= until) throw anotherRun(tableText({ name }), this.#config.label)
-      await new Promise((resolve) => setTimeout(resolve, REST_MS))
+      await restUnder(signal, REST_MS)
     }
   }
 

@@ -79,8 +79,8 @@ export async function alterWhenFree(
       const running = sessions.worker.command(statement(hasNowait && !mayWait ? 'NOWAIT ' : ''))
       const error = await ended(running, sessions, patienceMs, signal)
       longestMs = Math.max(longestMs, performance.now() - at)
-      throwIfAborted(signal)
       if (error === null) return { longestMs, tries }
+      throwIfAborted(signal)
       if (!BUSY.has(mysqlErrorNumber(error) ?? 0)) throw error
     }
     const now = performance.now()

@@ -7,6 +7,7 @@ import { tableText } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { SessionLock } from '../../port.ts'
+import { endOf, isStop } from '../../maintenance-port.ts'
 import type { ComingPartition, Made, MakeRequest, NotGiven, RangePartition } from '../../maintenance-port.ts'
 import { mysqlErrorNumber } from '../error-numbers.ts'
 import { alterWhenFree, politeUntil, type Alteration, type Sessions } from './locks.ts'
@@ -30,7 +31,8 @@ export async function makePartitions(
   request: MakeRequest,
   server: string,
 ): Promise<Made> {
-  const { table, partitions, budgetMs, signal, onStep } = request
+  const { table, partitions, budgetMs, onStep } = request
+  const signal = endOf(request)
   const where = tableText(table.table)
   const until = performance.now() + budgetMs
   const polite = politeUntil(budgetMs)
@@ -38,10 +40,19 @@ export async function makePartitions(
   const foundMade: ComingPartition[] = []
   const notGiven: NotGiven[] = []
   let [longestMs, tries] = [0, 0]
+  const told = (): Made => ({
+    made,
+    foundMade,
+    longestMs: Math.ceil(longestMs),
+    tries: Math.max(0, tries - made.length),
+    proved: null,
+    notGiven,
+  })
   onStep?.('making', 0n, null)
   for (const [i, wish] of partitions.entries()) {
     for (;;) {
-      throwIfAborted(signal)
+      throwIfAborted(request.signal)
+      if (signal.aborted) return told()
       if (!lock.held) throw lockLost(where)
       const plan = await planFor(sessions.worker, wish, partitions.slice(i), request, server)
       if (plan.is === 'there') {
@@ -49,11 +60,12 @@ export async function makePartitions(
         break
       }
       try {
-        const patience = { ...request, budgetMs: Math.max(0, until - performance.now()), politeUntil: polite }
+        const patience = { ...request, signal, budgetMs: Math.max(0, until - performance.now()), politeUntil: polite }
         const done = await alterWhenFree(sessions, plan.alteration, patience)
         longestMs = Math.max(longestMs, done.longestMs)
         tries += done.tries
       } catch (error) {
+        if (isStop(error, request)) return told()
         if (!OVERTAKEN.has(mysqlErrorNumber(error) ?? 0) || performance.now() > until) throw error
         // Another hand: what it has made is looked at anew, and a name that it took is refused then.
         await sleep(50)
@@ -70,14 +82,7 @@ export async function makePartitions(
       break
     }
   }
-  return {
-    made,
-    foundMade,
-    longestMs: Math.ceil(longestMs),
-    tries: Math.max(0, tries - made.length),
-    proved: null,
-    notGiven,
-  }
+  return told()
 }
 
 /** What would be refused of the first that is missing: each that comes after it begins where that one ends. @throws SluiceError TABLE_REFUSED */

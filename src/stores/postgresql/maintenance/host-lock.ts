@@ -1,6 +1,5 @@
 /** One program at a time makes partitions of a table, on whatever host. */
-import { setTimeout as sleep } from 'node:timers/promises'
-import { throwIfAborted } from '../../../shared/abort.ts'
+import { restUnder, throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopySession } from '../copy/session.ts'
 
@@ -32,7 +31,7 @@ export async function takeHostLock(
     const [row] = await session.ask(`SELECT pg_catalog.pg_try_advisory_lock(${key})`)
     if (row?.[0] === 't') return
     if (performance.now() + rest > end) throw await otherHolds(session, key, table)
-    await sleep(rest)
+    await restUnder(signal, rest)
   }
 }
 

@@ -2,7 +2,7 @@
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { refusalOf } from '../../maintenance-port.ts'
+import { endOf, isStop, NOTHING_MADE, refusalOf } from '../../maintenance-port.ts'
 import type { MaintenanceStore, Made, MakeRequest, RangedTable, Span, StrayRows } from '../../maintenance-port.ts'
 import type { Pool } from '../../pool.ts'
 import { isBusy, Locks } from '../archiving/locks.ts'
@@ -63,16 +63,18 @@ export class PostgresMaintenance implements MaintenanceStore {
   async make(request: MakeRequest): Promise<Made> {
     const { signal, table } = request
     throwIfAborted(signal)
+    const waits = { ...request, signal: endOf(request) }
     const about = { settings: this.#settings, table: tableText(table.table), rights: RIGHTS }
     const session = await CopySession.open(this.#settings, 'write')
     let holds = false
     try {
       return await underSignal(session, signal, async () => {
-        await prepare(session, request)
+        await prepare(session, waits)
         holds = true
-        return makePartitions(session, request, new Patience(session, request))
+        return await makePartitions(session, request, new Patience(session, waits))
       })
     } catch (error) {
+      if (isStop(error, request)) return NOTHING_MADE
       // It has its own words for what is in the way.
       if (error instanceof SluiceError) throw error
       if (!isBusy(error) || !session.alive) throw stepError(error, about)

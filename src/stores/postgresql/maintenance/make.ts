@@ -1,6 +1,7 @@
 /** Making partitions: what is missing is looked up anew as often as somebody else changes the table meanwhile. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { isStop } from '../../maintenance-port.ts'
 import type {
   ComingPartition,
   Made,
@@ -30,7 +31,11 @@ const SMALL_DEFAULT = 2 * 1024 * 1024
 /** @param session of its own, with the lock of the table. @throws SluiceError as `MaintenanceStore.make`; errors of the server */
 export async function makePartitions(session: CopySession, request: MakeRequest, patience: Patience): Promise<Made> {
   const making = new Making(session, request, patience)
-  await making.run()
+  try {
+    await making.run()
+  } catch (error) {
+    if (!isStop(error, request)) throw error
+  }
   return making.made()
 }
 

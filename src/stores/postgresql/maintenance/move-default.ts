@@ -2,8 +2,8 @@
  * Partitions whose rows lie in the default partition, or one that is too large to be read while everybody waits: its rows are copied to where they belong while
  * others write, what they change is followed by keys, and one short transaction puts the copies in its place.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { NEVER, restUnder } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ComingPartition, MakeRequest, RangedTable, RangePartition } from '../../maintenance-port.ts'
 import { arrayText } from '../array-text.ts'
@@ -12,6 +12,7 @@ import { quoteName } from '../connect.ts'
 import type { CopySession } from '../copy/session.ts'
 import { literal, tableSql } from '../copy/sql.ts'
 import { describeTables } from '../copy/tables.ts'
+import { underSignal } from '../copy/under-signal.ts'
 import type { AsideTable } from './aside-table.ts'
 import { Aside } from './aside.ts'
 import { definitionMark } from './definition.ts'
@@ -51,26 +52,34 @@ export async function moveDefault(
     wishes,
   }: { readonly table: RangedTable; readonly rest: RangePartition; readonly wishes: readonly ComingPartition[] },
 ): Promise<Moved> {
-  const { spec, key } = await refuseMove(session, table, rest)
+  // Before the switch nothing of it is worth waiting for: what it runs is dropped, and what it has made is removed.
+  const { stop = NEVER.stop } = request
+  const dropping = <T>(body: () => Promise<T>): Promise<T> => underSignal(session, stop, body)
+  const { spec, key } = await dropping(() => refuseMove(session, table, rest))
   request.onStep?.('logging', 0n, rest.rows)
   const locks = [{ table: known(rest), mode: 'SHARE ROW EXCLUSIVE' } as const]
   const log = await patience.run(locks, () => beginKeyLog(session, known(rest), key, table.identity))
   const definition = await definitionMark(session, [table.identity, rest.identity, log.oid])
 
-  const aside = await begun(session, patience, { table, rest, wishes, spec, log })
-  await patience.again(() => aside.fill((rows) => request.onStep?.('copying', rows, rest.rows)))
-  for (const { twin } of aside.tables) await twin.furnish()
-  for (const { twin } of aside.tables) await session.ask(`ANALYZE ${tableSql(twin.table.name)}`)
+  const aside = await dropping(() => begun(session, patience, { table, rest, wishes, spec, log }))
   const late: string[] = []
-  for (const { twin } of aside.tables) late.push(...(await patience.again(() => twin.late())))
+  await dropping(async () => {
+    await patience.again(() => aside.fill((rows) => request.onStep?.('copying', rows, rest.rows)))
+    for (const { twin } of aside.tables) await twin.furnish()
+    for (const { twin } of aside.tables) await session.ask(`ANALYZE ${tableSql(twin.table.name)}`)
+    for (const { twin } of aside.tables) late.push(...(await patience.again(() => twin.late())))
+  })
   const end = performance.now() + request.budgetMs
   for (let pause = FIRST_REST_MS; ; pause *= 2) {
     try {
-      await followed(patience, aside, request)
-      const since = await patience.run(locks, () => aside.mirror())
-      const proved = await patience.again(() => proveAside(session, spec, log, aside))
-      const views = await OldViews.since(session, since, table.table)
-      await views.ended(request)
+      const { proved, views } = await dropping(async () => {
+        await followed(patience, aside, request)
+        const since = await patience.run(locks, () => aside.mirror())
+        const compared = await patience.again(() => proveAside(session, spec, log, aside))
+        const others = await OldViews.since(session, since, table.table)
+        await others.ended(request)
+        return { proved: compared, views: others }
+      })
       request.onStep?.('switching', 0n, null)
       const { old, missing } = await switchOver(session, patience, {
         table,
@@ -82,9 +91,11 @@ export async function moveDefault(
         views,
       })
       const stands = { oid: rest.identity, name: old }
-      await patience.run([{ table: stands, mode: 'ACCESS EXCLUSIVE' }], () =>
-        session.ask(`DROP TABLE ${tableSql(old)}`),
-      )
+      const drop = (): Promise<unknown> => session.ask(`DROP TABLE ${tableSql(old)}`)
+      await patience.run([{ table: stands, mode: 'ACCESS EXCLUSIVE' }], drop, true).catch((error: unknown) => {
+        // It is removed behind the run, as what a run leaves that was broken off.
+        if (!stop.aborted) throw error
+      })
       return moved(aside, proved, missing)
     } catch (error) {
       if (!(error instanceof NotNow)) throw error
@@ -92,7 +103,7 @@ export async function moveDefault(
       await patience.run(locks, () => session.ask(noteSql(log)))
       if (performance.now() + pause > end) throw notToBeHad(table, error)
     }
-    await sleep(pause)
+    await restUnder(stop, pause)
   }
 }
 

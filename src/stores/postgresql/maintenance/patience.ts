@@ -2,8 +2,7 @@
  * Transactions that need locks of tables that others use all the time. Whoever comes behind a lock that is wanted waits for it, too: so it is wanted only
  * shortly, and tried again later, after rests that grow.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
-import { throwIfAborted } from '../../../shared/abort.ts'
+import { restUnder, throwIfAborted } from '../../../shared/abort.ts'
 import { isBusy, type KnownTable } from '../archiving/locks.ts'
 import { sqlStateOf } from '../errors.ts'
 import type { CopySession } from '../copy/session.ts'
@@ -66,14 +65,15 @@ export class Patience {
 
   /**
    * Takes the locks, in this order, runs the body and commits; as often as it takes.
+   * @param last whether it is to be tried once though it was asked to stop: it ends what is begun
    * @throws what the server says, of a lock that was not to be had in time, too
    */
-  async run<T>(locks: readonly WantedLock[], body: () => Promise<T>): Promise<T> {
+  async run<T>(locks: readonly WantedLock[], body: () => Promise<T>, last = false): Promise<T> {
     const { patienceMs, budgetMs, signal } = this.#limits
     const session = this.#session
     const end = performance.now() + budgetMs
     for (let rest = FIRST_REST_MS; ; rest = Math.min(rest * 2, MOST_REST_MS)) {
-      throwIfAborted(signal)
+      if (!last || rest > FIRST_REST_MS) throwIfAborted(signal)
       let since: number | null = null
       try {
         await session.begin(
@@ -95,7 +95,7 @@ export class Patience {
         if (since !== null) this.#longestMs = Math.max(this.#longestMs, performance.now() - since)
       }
       // Two programs that do the same do not meet again and again.
-      await sleep(rest * (0.75 + Math.random() / 2))
+      await restUnder(signal, rest * (0.75 + Math.random() / 2))
     }
   }
 
@@ -114,7 +114,7 @@ export class Patience {
         this.#longestMs = Math.max(this.#longestMs, performance.now() - since)
         if (performance.now() + rest > end) throw error
       }
-      await sleep(rest * (0.75 + Math.random() / 2))
+      await restUnder(signal, rest * (0.75 + Math.random() / 2))
     }
   }
 
