@@ -60,3 +60,43 @@ describe.each([
     expect(started.map(({ operation }) => operation)).toMatchObject([{ dryRun: true }, { dryRun: false }])
   })
 })
+
+describe('slots --drop', () => {
+  const LIST = ['slots', '--from', 'postgresql://me@db/app']
+  const DROP = [...LIST, '--drop', 'sluice_17']
+
+  it('asks in a terminal, once the slot is shown', async () => {
+    for (const [answer, exitCode] of [
+      ['sluice_17\n', 0],
+      ['yes\n', 2],
+    ] as const) {
+      const { engine, started } = removing({ slots: '1', removed: '0' })
+      const around = fakeSurroundings({ engine, tty: true })
+      const ending = main(DROP, around)
+      while (!around.err().includes('Type sluice_17 to remove this slot')) await sleep(1)
+      around.stdin.emit('data', Buffer.from(answer))
+      expect(await ending).toBe(exitCode)
+      const trial = { kind: 'slots', drop: 'sluice_17', dryRun: true }
+      expect(started.map(({ operation }) => operation)).toMatchObject(
+        exitCode === 0 ? [trial, { drop: 'sluice_17', confirm: 'sluice_17', dryRun: false }] : [trial],
+      )
+    }
+  })
+
+  it('takes the name from a flag, refuses another one, and nothing is asked of a list', async () => {
+    const { engine, started } = removing({ slots: '0' })
+    expect(await main(LIST, fakeSurroundings({ engine, tty: true }))).toBe(0)
+    expect(await main([...DROP, '--confirm=sluice_17'], fakeSurroundings({ engine }))).toBe(0)
+    expect(started.map(({ operation }) => operation)).toEqual([
+      { kind: 'slots', from: 'postgresql://me@db/app', dryRun: false },
+      { kind: 'slots', from: 'postgresql://me@db/app', drop: 'sluice_17', confirm: 'sluice_17', dryRun: false },
+    ])
+    const around = fakeSurroundings({ engine })
+    expect(await main([...DROP, '--confirm=other'], around)).toBe(2)
+    expect(around.err()).toContain('--confirm names other, and --drop sluice_17')
+    const alone = fakeSurroundings({ engine })
+    expect(await main([...LIST, '--confirm=other'], alone)).toBe(2)
+    expect(alone.err()).toContain('--confirm has nothing to confirm')
+    expect(started).toHaveLength(2)
+  })
+})

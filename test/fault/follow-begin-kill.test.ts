@@ -1,8 +1,10 @@
 /** Programs that die while a stream begins, at each of its steps: the next one begins it anew, and nothing else is left. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { resolve } from 'node:path'
+import { chownSync, statSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { StreamBirth } from '../../src/stores/follow-port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { psql, SIGNAL, type Psql } from '../real/copy-postgresql-kit.ts'
 import { changesOf, keyed, LOGICAL } from '../real/follow-source-kit.ts'
@@ -88,5 +90,35 @@ describe.skipIf(!POSTGRES_OWN)('programs that are killed while a stream begins (
     await writer.run('COMMIT')
     await again
     await writer.close()
+  })
+
+  test('a server that crashed is the same one, and a server that was restored is another', async () => {
+    await using own = await startPostgres({ extraSettings: [...LOGICAL, 'restore_command=false'], fsync: true })
+    const setup = await psql(own.url())
+    await setup.run('CREATE TABLE plain (id int PRIMARY KEY)')
+    await setup.close()
+    const faults = async (birth: StreamBirth): Promise<unknown[]> => {
+      await using store = await openPostgresCopy(own.url())
+      const source = changesOf(store)
+      const state = await source.verify(birth, await keyed(store, 'plain'), source.position(birth.start), SIGNAL)
+      return state.faults.map(({ code, message }) => `${code}: ${message}`)
+    }
+    let birth: StreamBirth
+    {
+      await using store = await openPostgresCopy(own.url())
+      birth = await changesOf(store).begin(NAME, await keyed(store, 'plain'), SIGNAL)
+    }
+    await own.kill9()
+    await own.restart()
+    expect(await faults(birth)).toEqual([])
+    await own.stop()
+    // To the end of its log, and from there on in a timeline of its own.
+    writeFileSync(join(own.dataFolder, 'recovery.signal'), '')
+    const { uid, gid } = statSync(own.dataFolder)
+    chownSync(join(own.dataFolder, 'recovery.signal'), uid, gid)
+    await own.restart()
+    expect(await faults(birth)).toEqual([
+      expect.stringMatching(/^OTHER_SERVER: the server writes another timeline.*timeline 00000002/),
+    ])
   })
 })

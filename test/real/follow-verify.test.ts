@@ -277,6 +277,10 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
       await told()
       await sql.run('INSERT INTO parts VALUES (1, 1); TRUNCATE parts_2')
       expect(await halted(LATER)).toEqual([expect.stringContaining('of partition public.parts_2, or ALTER')])
+      // Within a savepoint the number of the transaction is another one than the stream tells: nobody can tell that from TRUNCATEs of all partitions.
+      await sql.run('BEGIN; SAVEPOINT a; TRUNCATE parts; COMMIT')
+      await told()
+      expect(await halted(LATER)).toEqual([expect.stringContaining('and 1 more')])
     } finally {
       await stream[Symbol.asyncDispose]()
     }
