@@ -163,7 +163,7 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
     expect(live.notes).toEqual([
       expect.stringMatching(/foreign keys are not checked/),
       expect.stringMatching(/tables that are not followed refer to it/),
-      expect.stringMatching(/deleted and inserted, for the sake of parent_u_key/),
+      expect.stringMatching(/deleted and inserted where a value changes that parent_u_key holds/),
     ])
     expect(messages(await exam('parent', 'SELECT 1', { as: weak }))).toMatch(/foreign keys would refuse changes/)
     expect(messages(await exam('parent', 'SELECT 1', { as: weak, fireTriggers: true }))).toMatch(

@@ -206,6 +206,33 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
     }
   })
 
+  test('a large value that has not changed is not written again, also where a table has other unique indexes', async () => {
+    await using writer = await open(
+      'stays',
+      `CREATE TABLE stays (id int PRIMARY KEY, big text, u text UNIQUE, n int); ALTER TABLE stays ALTER big SET STORAGE EXTERNAL;
+       INSERT INTO stays SELECT i, repeat('x', 10000), 'u' || i, 0 FROM generate_series(1, 3) i`,
+    )
+    const stored = (): Promise<unknown> =>
+      rows('SELECT id, pg_column_toast_chunk_id(big) FROM stays WHERE id < 3 ORDER BY id')
+    const before = await stored()
+    for (const more of [[], crowd((n) => [String(n), 'x', `u${n}`, '0'])]) {
+      const kept = (id: string, u: string, n: string): Put => ({ row: [id, undefined, u, n], key: [id], base: [id] })
+      const { lacking } = await applied(writer, [
+        kept('1', 'u1', '1'),
+        kept('2', 'u2', '2'),
+        kept('3', `v${more.length}`, '3'),
+        ...more,
+      ])
+      expect(lacking).toEqual([])
+      expect(await stored()).toEqual(before)
+    }
+    expect(await rows('SELECT id, length(big), u, n FROM stays WHERE id < 9 ORDER BY id')).toEqual([
+      ['1', '10000', 'u1', '1'],
+      ['2', '10000', 'u2', '2'],
+      ['3', '10000', `v${MANY}`, '3'],
+    ])
+  })
+
   test('names that mean something to SQL', async () => {
     const name = 'a "b" $1 \\ ; DROP'
     const q = `"${name.replaceAll('"', '""')}"`

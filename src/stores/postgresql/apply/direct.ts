@@ -6,7 +6,16 @@ import type { ChangeTable } from '../../follow-port.ts'
 import { parameterTexts } from '../copy/encode.ts'
 import type { CopySession } from '../copy/session.ts'
 import type { PreparedStatement, PreparedStep } from '../pipeline.ts'
-import { identityColumns, keepSql, putSql, removeSql, settable, writtenColumns, type WrittenColumn } from './merge.ts'
+import {
+  identityColumns,
+  keepSql,
+  putSql,
+  removeChangedSql,
+  removeSql,
+  settable,
+  writtenColumns,
+  type WrittenColumn,
+} from './merge.ts'
 import type { PartialPut, SortedBatch } from './puts.ts'
 import type { TableShape } from './shape.ts'
 
@@ -44,39 +53,47 @@ export class DirectChanges {
     return partial.length === 0 || (this.#shape.way === 'merge' && partial.every(({ isMoved }) => !isMoved))
   }
 
-  /** @returns which of the partial puts found no row to take values from */
-  async apply({ gone, whole, partial }: SortedBatch): Promise<readonly PartialPut[]> {
-    const puts = whole.map((cells) => cells.map((cell, place) => this.#value(cell, place)))
-    const removed = gone.map((key) => this.#keyValues(key))
-    if (this.#shape.way === 'replace') {
-      for (const values of puts) removed.push(this.#key.map((place) => values[place] ?? null))
-    }
-    await this.#run([...this.#removals(removed), ...this.#insertions(puts)])
+  /** Updates rows that keep values. @returns those that were not found, or in which a guarded column changes: nothing is written for them */
+  async keep(partial: readonly PartialPut[]): Promise<readonly PartialPut[]> {
     const counts = await this.#run(partial.map((one) => this.#kept(one)))
     return partial.filter((_, n) => counts[n] === 0)
   }
 
-  #removals(rows: readonly Values[]): Iterable<PreparedStep> {
-    const columns = this.#key.map((place) => this.#written[place] as WrittenColumn)
-    return this.#steps('remove', rows, columns, (size) => removeSql(this.#request, this.#shape, size))
+  /** Removes what is gone, and writes rows that are whole. */
+  async write({ gone, whole }: Omit<SortedBatch, 'partial'>): Promise<void> {
+    const { way } = this.#shape
+    const puts = whole.map((cells) => cells.map((cell, place) => this.#value(cell, place)))
+    const keys = puts.map((values) => this.#key.map((place) => values[place] ?? null))
+    const guard = this.#written.filter(({ isGuarded }) => isGuarded)
+    const places = [...this.#key, ...guard.map((column) => this.#written.indexOf(column))]
+    const removed = gone.map((key) => this.#keyValues(key))
+    if (way === 'replace') removed.push(...keys)
+    const changed = way === 'merge' && guard.length > 0 ? puts : []
+    await this.#run([
+      ...this.#steps('remove', removed, this.#key, removeSql),
+      ...this.#steps(
+        'change',
+        changed.map((values) => places.map((place) => values[place] ?? null)),
+        places,
+        removeChangedSql,
+      ),
+      ...this.#steps('put', puts, [...this.#written.keys()], putSql),
+    ])
   }
 
-  #insertions(rows: readonly Values[]): Iterable<PreparedStep> {
-    return this.#steps('put', rows, this.#written, (size) => putSql(this.#request, this.#shape, size))
-  }
-
+  /** @param places of the parameters of one row among the written columns */
   *#steps(
     kind: string,
     rows: readonly Values[],
-    columns: readonly WrittenColumn[],
-    sql: (size: number) => string,
+    places: readonly number[],
+    sql: (request: ChangeTable, shape: TableShape, rows: number) => string,
   ): Generator<PreparedStep> {
     for (let at = 0; at < rows.length;) {
       const left = rows.length - at
-      const size = SIZES.find((one) => one <= left && one * columns.length <= MOST_PARAMETERS) ?? 1
+      const size = SIZES.find((one) => one <= left && one * places.length <= MOST_PARAMETERS) ?? 1
       const statement = this.#statement(`${kind} ${size}`, () => ({
-        text: sql(size),
-        types: Array.from({ length: size }, () => typesOf(columns)).flat(),
+        text: sql(this.#request, this.#shape, size),
+        types: Array.from({ length: size }, () => this.#types(places)).flat(),
       }))
       yield { statement, values: rows.slice(at, at + size).flat() }
       at += size
@@ -85,12 +102,12 @@ export class DirectChanges {
 
   #kept({ put, mask }: PartialPut): PreparedStep {
     const changed = settable(this.#written).filter(({ at }) => mask[at] === '0')
-    const key = this.#key.map((place) => this.#written[place] as WrittenColumn)
+    const places = changed.map((column) => this.#written.indexOf(column))
     const statement = this.#statement(`keep ${mask}`, () => ({
       text: keepSql(this.#request, this.#shape, changed),
-      types: typesOf([...changed, ...key]),
+      types: this.#types([...places, ...this.#key]),
     }))
-    const values = changed.map((column) => this.#value(put.row[column.at] ?? null, this.#written.indexOf(column)))
+    const values = changed.map(({ at }, i) => this.#value(put.row[at] ?? null, places[i] as number))
     return { statement, values: [...values, ...this.#keyValues(put.key)] }
   }
 
@@ -126,8 +143,8 @@ export class DirectChanges {
   #value(cell: Cell, place: number): string | null {
     return cell === null ? null : this.#text(cell, place)
   }
-}
 
-function typesOf(columns: readonly WrittenColumn[]): readonly number[] {
-  return columns.map(({ typeOid }) => typeOid)
+  #types(places: readonly number[]): readonly number[] {
+    return places.map((place) => (this.#written[place] as WrittenColumn).typeOid)
+  }
 }

@@ -251,7 +251,10 @@ function examineSecondary(
     )
     return
   }
-  if (secondary.length > 0) notes.push(`${name}: each changed row is deleted and inserted, for the sake of ${names}`)
+  if (secondary.length > 0 && way === 'merge') {
+    notes.push(`${name}: rows are deleted and inserted where a value changes that ${names} holds`)
+  } else if (secondary.length > 0)
+    notes.push(`${name}: each changed row is deleted and inserted, for the sake of ${names}`)
   else if (way === 'replace') {
     notes.push(
       `${name}: each changed row is deleted and inserted, because no unique index stands exactly on (${identity.join(', ')}), or the server is older than 15`,

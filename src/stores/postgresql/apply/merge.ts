@@ -20,6 +20,8 @@ export type StageSql = {
   /** With columns for unchanged values, and without. */
   readonly copy: Readonly<Record<'whole' | 'partial', string>>
   readonly clear: string
+  /** Makes of those that stay, and in which a guarded column changes, rows to fill. */
+  readonly demote: string
   /** Takes unchanged values from the rows of their bases; changes as many rows as it found. */
   readonly fill: string
   /** `n` of those whose base `fill` did not find. */
@@ -33,11 +35,17 @@ export type StageSql = {
 }
 
 /** Columns of a table that changes are written to, with their places in the request. */
-export type WrittenColumn = ShapeColumn & { readonly at: number; readonly inIdentity: boolean }
+export type WrittenColumn = ShapeColumn & {
+  readonly at: number
+  readonly inIdentity: boolean
+  readonly isGuarded: boolean
+}
 
-export function writtenColumns({ identity }: ChangeTable, { columns }: TableShape): readonly WrittenColumn[] {
+export function writtenColumns({ identity }: ChangeTable, { columns, guarded }: TableShape): readonly WrittenColumn[] {
   return columns.flatMap((column, at) =>
-    column === null || column.generated ? [] : [{ ...column, at, inIdentity: identity.includes(column.name) }],
+    column === null || column.generated
+      ? []
+      : [{ ...column, at, inIdentity: identity.includes(column.name), isGuarded: guarded.includes(column.name) }],
   )
 }
 
@@ -66,8 +74,12 @@ export function stageSql(stage: string, request: ChangeTable, shape: TableShape)
     const those = mask === null ? '' : ` AND s.m = '${mask}'`
     return `UPDATE ${from} AS t SET ${sets.join(', ')} FROM ${s} AS s WHERE s.o = '${OPERATION.keep}'${those} AND ${same('c')}`
   }
-  const removed =
-    shape.way === 'merge' ? `s.o = '${OPERATION.gone}'` : `s.o IN ('${OPERATION.gone}', '${OPERATION.put}')`
+  const guard = written.filter(({ isGuarded }) => isGuarded)
+  const changed = guard.map(
+    (column) => `${unchanged(column.at)} IS FALSE AND ${differs([column], [`s.c${column.at}`])}`,
+  )
+  const moving = guard.length === 0 ? 'false' : differs(guard, guard.map(({ at }) => `s.c${at}`)) // prettier-ignore
+  const removed = `(s.o = '${OPERATION.gone}' OR s.o = '${OPERATION.put}' AND ${shape.way === 'replace' ? 'true' : moving})`
   return {
     create: `CREATE TEMPORARY TABLE ${quoteName(stage)} (o "char", n int, m text, ${[...bases, ...declared].join(', ')}) ON COMMIT DELETE ROWS`,
     copy: {
@@ -75,6 +87,7 @@ export function stageSql(stage: string, request: ChangeTable, shape: TableShape)
       partial: `COPY ${s} (o, n, m, ${[...key.map((_, i) => `b${i}`), ...whole.slice(1)].join(', ')}) FROM STDIN`,
     },
     clear: `TRUNCATE ${s}`,
+    demote: `UPDATE ${s} AS s SET o = '${OPERATION.fill}' FROM ${from} AS t WHERE s.o = '${OPERATION.keep}' AND ${same('b')} AND (${changed.join(' OR ') || 'false'})`,
     fill: `UPDATE ${s} AS s SET o = '${OPERATION.put}', ${filled.join(', ')} FROM ${from} AS t WHERE s.o = '${OPERATION.fill}' AND ${same('b')}`,
     unfilled: `SELECT n FROM ${s} WHERE o = '${OPERATION.fill}'`,
     keep,
@@ -103,12 +116,32 @@ export function removeSql(request: ChangeTable, shape: TableShape, rows: number)
   return `DELETE FROM ${fromSql(shape.relation)} AS t USING (VALUES ${valueLists(rows, identity.length)}) AS k (${keys}) WHERE ${same}`
 }
 
-/** Sets some columns of one row, or looks whether it is there: parameters are their cells, then the identity. Counts rows that it found. */
+/** As `removeSql`, of rows in which a guarded column changes only: parameters are the identity and the guarded columns. */
+export function removeChangedSql(request: ChangeTable, shape: TableShape, rows: number): string {
+  const { identity } = request
+  const guard = writtenColumns(request, shape).filter(({ isGuarded }) => isGuarded)
+  const values = [...identity.map((_, i) => `k${i}`), ...guard.map((_, i) => `g${i}`)]
+  const same = identity.map((name, i) => `t.${quoteName(name)} = k.k${i}`).join(' AND ')
+  const changed = differs(
+    guard,
+    guard.map((_, i) => `k.g${i}`),
+  )
+  return (
+    `DELETE FROM ${fromSql(shape.relation)} AS t USING (VALUES ${valueLists(rows, values.length)}) AS k (${values.join(', ')}) ` +
+    `WHERE ${same} AND ${changed}`
+  )
+}
+
+/** Sets some columns of one row, or looks whether it is there: parameters are their cells, then the identity. Counts rows that it found; one in which a guarded column changes is none. */
 export function keepSql(request: ChangeTable, shape: TableShape, changed: readonly WrittenColumn[]): string {
   const sets = changed.map(({ name }, i) => `${quoteName(name)} = $${i + 1}`).join(', ')
-  const same = request.identity.map((name, i) => `${quoteName(name)} = $${changed.length + i + 1}`).join(' AND ')
-  const from = fromSql(shape.relation)
-  return changed.length === 0 ? `SELECT FROM ${from} WHERE ${same}` : `UPDATE ${from} SET ${sets} WHERE ${same}`
+  const same = request.identity.map((name, i) => `t.${quoteName(name)} = $${changed.length + i + 1}`).join(' AND ')
+  const from = `${fromSql(shape.relation)} AS t`
+  if (changed.length === 0) return `SELECT FROM ${from} WHERE ${same}`
+  const guards = changed.flatMap((column, i) =>
+    column.isGuarded ? [` AND NOT ${differs([column], [`$${i + 1}`])}`] : [],
+  )
+  return `UPDATE ${from} SET ${sets} WHERE ${same}${guards.join('')}`
 }
 
 /** Columns that an UPDATE of a row found by its identity may set. */
@@ -152,6 +185,14 @@ function putStatement(
     `MERGE INTO ${fromSql(relation)} AS t USING (${rows}) AS s (${values}) ON ${same} WHEN MATCHED THEN ${change} ` +
     `WHEN NOT MATCHED THEN INSERT (${names}) OVERRIDING SYSTEM VALUE VALUES (${values})`
   )
+}
+
+/** Whether values are others, byte for byte: an expression of an index may tell apart what is equal. */
+function differs(columns: readonly WrittenColumn[], values: readonly string[]): string {
+  // Of a domain the type below it, or the server would not compare them.
+  const own = columns.map(({ name, typeSql }) => `t.${quoteName(name)}::${typeSql}`)
+  // As records, or each column would be compared by an operator of its own.
+  return `ROW(${own.join(', ')})::record *<> ROW(${values.join(', ')})::record`
 }
 
 function valueLists(rows: number, columns: number): string {

@@ -35,6 +35,8 @@ type IndexFacts = {
   readonly method: string
   /** Columns of the key, in order; null for an expression, or a column with another collation or operators than its own. */
   readonly key: readonly (string | null)[]
+  /** Columns that it is made of, those of its expressions and of its condition among them; null where it is made of whole rows. */
+  readonly columns: readonly string[] | null
 }
 
 type MemberFacts = { readonly oid: string; readonly name: string; readonly kind: string; readonly isRoot: boolean }
@@ -45,8 +47,13 @@ export type TableShape = {
   readonly columns: readonly (ShapeColumn | null)[]
   /** The table, its partitions and tables that inherit from it. */
   readonly members: readonly MemberFacts[]
-  /** `merge`: rows are updated where they are, by a unique index on the identity. `replace`: what is touched is deleted, then inserted. */
+  /** `merge`: rows are updated where they are, by a unique index on the identity. `replace`: whatever is touched is deleted, then inserted. */
   readonly way: 'merge' | 'replace'
+  /**
+   * Columns that `secondary` is made of. A row in which one of them changes is deleted before others are written, so that values can go from row to row;
+   * others stay where they are.
+   */
+  readonly guarded: readonly string[]
   /** Exclusion constraints, and unique indexes that can refuse a row whose identity no other row has. */
   readonly secondary: readonly IndexFacts[]
   /** Tables that hold rows and have no index by which a row is found by its identity. */
@@ -70,14 +77,18 @@ export async function readShape(request: ChangeTable, session: CopySession): Pro
   const isFlat = root?.kind === 'p' || members.length === 1
   const always = [...found.values()].some(({ name, alwaysNumbered }) => alwaysNumbered && !identity.includes(name))
   const arbiter = indexes.some((index) => index.relation === root?.oid && isArbiter(index, identity))
-  const merges = session.version >= MERGE && arbiter && isFlat && secondary.length === 0 && !always
+  const guarded = [...new Set(secondary.flatMap((index) => index.columns ?? []))]
+  const isGuarded =
+    secondary.every((index) => index.columns !== null) &&
+    guarded.every((name) => columns.some((column) => column?.name === name && !column.generated))
+  const merges = session.version >= MERGE && arbiter && isFlat && isGuarded && !always
   const way = merges ? 'merge' : 'replace'
   const holders = members.filter(({ kind }) => kind === 'r')
   const unindexed = holders
     .filter(({ oid }) => !indexes.some((index) => index.relation === oid && finds(index, identity)))
     .map(({ name }) => name)
-  const mark = JSON.stringify([relation.oid, relation.only, columns, way])
-  return { relation, columns, members, way, secondary, unindexed, mark }
+  const mark = JSON.stringify([relation.oid, relation.only, columns, way, guarded])
+  return { relation, columns, members, way, guarded, secondary, unindexed, mark }
 }
 
 /** @throws SluiceError TABLE_REFUSED where there is no such table, or something that every change needs is missing */
@@ -182,11 +193,16 @@ async function readIndexes(members: readonly MemberFacts[], ask: Ask): Promise<r
         FROM unnest(i.indkey::int2[], i.indcollation::oid[], i.indclass::oid[]) WITH ORDINALITY AS k(attnum, colloid, opclass, place)
         LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum AND k.attnum > 0
         LEFT JOIN pg_catalog.pg_opclass o ON o.oid = k.opclass
-        WHERE k.place <= i.indnkeyatts)
+        WHERE k.place <= i.indnkeyatts),
+       CASE WHEN concat(i.indexprs, i.indpred) !~ ':varattno 0 ' THEN
+         (SELECT coalesce(pg_catalog.json_agg(a.attname), '[]') FROM pg_catalog.pg_attribute a
+          WHERE a.attrelid = i.indrelid AND a.attnum > 0 AND (a.attnum = ANY (i.indkey::int2[]) OR EXISTS (
+            SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = i.indexrelid
+              AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = i.indrelid AND d.refobjsubid = a.attnum))) END
      FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_am m ON m.oid = c.relam
      WHERE i.indrelid IN (${oids})`,
   )
-  return rows.map(([name, of, relation, unique, exclusion, immediate, valid, partial, method, key]) => ({
+  return rows.map(([name, of, relation, unique, exclusion, immediate, valid, partial, method, key, columns]) => ({
     name: name ?? '',
     of: of ?? '',
     relation: relation ?? '',
@@ -197,5 +213,6 @@ async function readIndexes(members: readonly MemberFacts[], ask: Ask): Promise<r
     partial: partial === 't',
     method: method ?? '',
     key: JSON.parse(key ?? '[]') as (string | null)[],
+    columns: columns == null ? null : (JSON.parse(columns) as string[]),
   }))
 }

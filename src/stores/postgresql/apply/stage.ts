@@ -16,6 +16,7 @@ export class Stage {
   readonly #session: CopySession
   readonly #name: string
   readonly #way: TableShape['way']
+  readonly #isGuarded: boolean
   readonly #sql: StageSql
   readonly #written: readonly WrittenColumn[]
   /** Where the columns of the identity stand among the written ones, in the order of the identity. */
@@ -33,6 +34,7 @@ export class Stage {
     this.#session = session
     this.#name = name
     this.#way = shape.way
+    this.#isGuarded = shape.guarded.length > 0
     this.#sql = stageSql(name, request, shape)
     this.#written = writtenColumns(request, shape)
     const key = identityColumns(request, this.#written)
@@ -48,18 +50,21 @@ export class Stage {
   async apply({ gone, whole, partial }: SortedBatch): Promise<readonly PartialPut[]> {
     const stays = ({ isMoved }: PartialPut): boolean => this.#way === 'merge' && !isMoved
     const kept = new Set(partial.filter(stays))
-    const filled = partial.length - kept.size
     await this.#prepare()
     await this.#load(gone, whole, partial, kept)
+    const demoted = this.#isGuarded && kept.size > 0 ? await this.#session.run(this.#sql.demote) : 0
+    const staying = kept.size - demoted
+    const filled = partial.length - staying
     const lacking = new Set<string>()
     const note = async (sql: string): Promise<void> => {
       for (const [n] of await this.#session.ask(sql)) if (n !== null && n !== undefined) lacking.add(n)
     }
     if (filled > 0 && (await this.#session.run(this.#sql.fill)) < filled) await note(this.#sql.unfilled)
-    const replaces = this.#way === 'replace' && whole.length + filled > 0
-    if (gone.length > 0 || replaces) await this.#session.ask(this.#sql.remove)
-    if (kept.size > 0 && (await this.#keep(kept)) < kept.size) await note(this.#sql.absent)
-    if (whole.length + filled > 0) await this.#session.ask(this.#sql.insert)
+    const puts = whole.length + filled > 0
+    if (gone.length > 0 || (puts && (this.#way === 'replace' || this.#isGuarded)))
+      await this.#session.ask(this.#sql.remove)
+    if (staying > 0 && (await this.#keep(kept)) < staying) await note(this.#sql.absent)
+    if (puts) await this.#session.ask(this.#sql.insert)
     return lacking.size === 0 ? [] : partial.filter((_, n) => lacking.has(String(n)))
   }
 

@@ -13,7 +13,7 @@ import { sqlStateOf } from '../errors.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { DirectChanges } from './direct.ts'
 import { writtenColumns, type WrittenColumn } from './merge.ts'
-import { sorted } from './puts.ts'
+import { sorted, type PartialPut, type SortedBatch } from './puts.ts'
 import { soundShape, type TableShape } from './shape.ts'
 import { Stage } from './stage.ts'
 
@@ -62,10 +62,11 @@ export class PostgresChangeWriter implements ChangeWriter {
     const request = this.#table(table)
     return this.#do(tableText(request.table.table), async () => {
       if (batch.puts.length + batch.gone.length === 0) return { lacking: [] }
-      const { written, direct, stage } = await this.#known(table)
-      const changes = sorted(batch, request, written)
+      const known = await this.#known(table)
+      const changes = sorted(batch, request, known.written)
       const small = batch.puts.length + batch.gone.length <= DIRECT_ROWS
-      const lacking = small && direct.takes(changes) ? await direct.apply(changes) : await stage.apply(changes)
+      const lacking =
+        small && known.direct.takes(changes) ? await writtenDirectly(known, changes) : await known.stage.apply(changes)
       return { lacking: lacking.map(({ put }) => put.key) }
     })
   }
@@ -187,6 +188,17 @@ export class PostgresChangeWriter implements ChangeWriter {
     this.#failure = null
     for (const { stage } of this.#tables.values()) stage.ended(outcome)
   }
+}
+
+/** @returns puts that found no row to take values from */
+async function writtenDirectly(
+  { direct, stage, shape }: KnownTable,
+  changes: SortedBatch,
+): Promise<readonly PartialPut[]> {
+  const left = await direct.keep(changes.partial)
+  if (left.length > 0 && shape.guarded.length > 0) return stage.apply({ ...changes, partial: left })
+  await direct.write(changes)
+  return left
 }
 
 /** Whether a table that has changed can be the cause: other types of its columns, or a unique index that was not there. */
