@@ -12,6 +12,7 @@ import { completed, paletteEntries } from '../views/palette.ts'
 import type { Job } from './operations.ts'
 import { copyTables, rollback, verifyRollback } from './operations.ts'
 import type { Acting } from './acting.ts'
+import { textRows } from '../views/dialogs.ts'
 
 type Of<K extends Dialog['kind']> = Extract<Dialog, { kind: K }>
 
@@ -180,8 +181,14 @@ export function dialogCommand(s: Acting, command: Command): void {
       set(s, { ...dialog, cursor: Math.max(0, Math.min(last, dialog.cursor + by)) })
       return
     }
+    case 'text': {
+      const { rows, room } = textRows(dialog, s.state)
+      const step = page === 1 ? by : Math.sign(by) * Math.max(1, room - 1)
+      const last = Math.max(0, rows.length - room)
+      set(s, { ...dialog, top: Math.min(last, scrolled(Math.min(dialog.top, last), step)) })
+      return
+    }
     case 'help':
-    case 'text':
     case 'plan':
     case 'copy-plan':
       set(s, { ...dialog, top: scrolled(dialog.top, by) })
@@ -202,6 +209,11 @@ export function dialogKey(s: Acting, key: string): boolean {
   if (key === 'y' && (dialog.kind === 'text' || dialog.kind === 'plan' || dialog.kind === 'copy-plan')) {
     if (dialog.kind === 'text') s.copy(dialog.copy, dialog.title)
     else s.copy(dialog.commandLine, 'command')
+    return true
+  }
+  if (dialog.kind === 'text' && ['g', 'home', 'G', 'end'].includes(key)) {
+    const { rows, room } = textRows(dialog, s.state)
+    set(s, { ...dialog, top: key === 'g' || key === 'home' ? 0 : Math.max(0, rows.length - room) })
     return true
   }
   if (dialog.kind === 'help' && key === '/') {

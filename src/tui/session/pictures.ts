@@ -27,6 +27,8 @@ export type PictureKind = {
   readonly waiting: (key: string) => Action
   /** The picture as text, its title first; null where nothing was read. */
   readonly text: (state: State, key: string, cells: number) => readonly string[] | null
+  /** Of the picture so many lines at its end are what one looks for first; null for its beginning. */
+  readonly last?: (state: State, key: string) => number | null
 }
 
 export class Pictures {
@@ -71,9 +73,11 @@ export class Pictures {
     const text = this.#kind.text(state, key, Math.min(state.size.columns - FRAME, MOST_CELLS))
     if (text === null) return
     const [title, ...lines] = text
+    const last = this.#kind.last?.(state, key) ?? null
+    const top = last === null ? 0 : Math.max(0, lines.length - last)
     this.#store.dispatch({
       type: 'dialog',
-      dialog: { kind: 'text', title: `${name} · ${title ?? ''}`, lines, top: 0, copy: lines.join('\n') },
+      dialog: { kind: 'text', title: `${name} · ${title ?? ''}`, lines, top, copy: lines.join('\n') },
     })
   }
 

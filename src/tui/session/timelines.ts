@@ -1,6 +1,6 @@
 /** Partitions of tables as lines of time. */
 import type { PartitionAlarmEvent, PartitionedEvent, PartitionEvent } from '../../model/partition-events.ts'
-import { timelineText } from '../views/timeline.ts'
+import { linesFromNow, timelineText } from '../views/timeline.ts'
 import { partitionsOf } from './operations.ts'
 import type { PictureKind } from './pictures.ts'
 
@@ -24,5 +24,9 @@ export const TIMELINES: PictureKind = {
   text: ({ timelines, ascii }, key, cells) => {
     const shown = timelines.get(key)
     return shown === undefined ? null : timelineText(shown, cells, ascii)
+  },
+  last: ({ timelines }, key) => {
+    const shown = timelines.get(key)
+    return shown === undefined ? null : linesFromNow(shown)
   },
 }

@@ -53,11 +53,20 @@ function unit(state: State, ofCopy: string, ofOthers: string): string {
   return run?.copy === null ? ofOthers : ofCopy
 }
 
+const textCells = ({ size }: State): number => Math.min(size.columns, 140)
+
+/** The rows of a text as it is drawn, and how many of them are seen at a time. */
+export function textRows(
+  { lines }: Pick<Of<'text'>, 'lines'>,
+  state: State,
+): { readonly rows: readonly string[]; readonly room: number } {
+  const inner = textCells(state) - 4
+  return { rows: lines.flatMap((text) => wrapLabelled(clean(text), inner)), room: Math.max(3, state.size.rows - 4) }
+}
+
 function textBox(d: Of<'text'>, state: State): Box {
-  const cells = Math.min(state.size.columns, 140)
-  const inner = cells - 4
-  const room = Math.max(3, state.size.rows - 4)
-  const rows = d.lines.flatMap((text) => wrapLabelled(clean(text), inner))
+  const cells = textCells(state)
+  const { rows, room } = textRows(d, state)
   const top = Math.max(0, Math.min(d.top, rows.length - room))
   const where = rows.length > room ? ` · ${top + 1}–${top + room} of ${count(rows.length)}` : ''
   const body = rows.slice(top, top + room).map((t) => line(t))

@@ -15,6 +15,7 @@ const SIZE = 10
 const DAY = 12
 const LEAST_BAR = 6
 const MOST_BAR = 40
+const BEFORE_NOW = 8
 
 const TONES: Readonly<Partial<Record<PartitionState, Tone>>> = {
   current: 'strong',
@@ -47,11 +48,9 @@ function pictureLines(shown: TimelineShown, cells: number, ascii: boolean): read
   const top = Math.max(1, ...partitions.map(({ rows }) => Number(rows ?? 0)))
   const heading = `${padEnd('PERIOD', PERIOD)}${padEnd('STATE', STATE)}${'ROWS'.padStart(ROWS)}${'SIZE'.padStart(SIZE)}${day === 0 ? '' : '  FROM'.padEnd(day)}`
   return [
-    `partitions by ${clean(table.by)}`,
+    `partitions by ${clean(table.by)}${alarms.length === 0 ? '' : ` · ${plural(alarms.length, 'alarm')}`}`,
     ...wrap(clean(`${table.calendar ?? 'of no calendar'}; ${coverText(table)}`), cells).map((text) => line(text)),
-    line(heading, 'muted'),
-    ...partitions.map((one) => row(one, { top, wide, day, ascii })),
-    ...(alarms.length === 0 ? [] : [[]]),
+    // Before hundreds of days.
     ...alarms.flatMap(({ alarm, detail, rows }) =>
       wrap(
         clean(
@@ -60,7 +59,17 @@ function pictureLines(shown: TimelineShown, cells: number, ascii: boolean): read
         cells,
       ).map((text) => line(text, 'bad')),
     ),
+    ...(alarms.length === 0 ? [] : [[]]),
+    line(heading, 'muted'),
+    ...partitions.map((one) => row(one, { top, wide, day, ascii })),
   ]
+}
+
+/** How many of the last lines of the picture are of now and of what comes, and so many before it as give it a place. */
+export function linesFromNow({ partitions, alarms }: TimelineShown): number | null {
+  const now = partitions.findIndex(({ state }) => state === 'current' || state === 'future' || state === 'missing')
+  // Where somebody has to look at something it opens with that.
+  return now === -1 || alarms.length > 0 ? null : Math.min(partitions.length, partitions.length - now + BEFORE_NOW)
 }
 
 type Drawn = { readonly top: number; readonly wide: number; readonly day: number; readonly ascii: boolean }
