@@ -1,7 +1,7 @@
 /**
  * `npm run bench -- apply [--quick] [--runs N]`: changes a second into PostgreSQL, in transactions of so many rows, each closed by a position row as a
- * stream closes it, beside the floor: bare COPY of the same rows in as many transactions. `merge` is a table with its primary key only, `replace` one with
- * a second unique index. `kept`: updates that leave a large value as it is. Asserts nothing.
+ * stream closes it, beside the floor: bare COPY of the same rows in as many transactions. `plain` is a table with its primary key only, `unique` one with
+ * other unique indexes, of which every update changes a value. `kept`: updates that leave a large value as it is. Asserts nothing.
  */
 import pg from 'pg'
 import copyFrom from 'pg-copy-streams'
@@ -21,8 +21,8 @@ const CLOSING = {
 }
 const COLUMNS = 'id bigint PRIMARY KEY, name text, amount numeric(12,2), at timestamptz, n int, big text'
 const TABLES = {
-  merge: `CREATE TABLE merge (${COLUMNS})`,
-  replace: `CREATE TABLE replace (${COLUMNS}, UNIQUE (n, id, name), UNIQUE (name))`,
+  plain: `CREATE TABLE plain (${COLUMNS})`,
+  unique: `CREATE TABLE "unique" (${COLUMNS}, UNIQUE (n, name), UNIQUE (name))`,
 }
 
 /** @param {number} id @param {number} round */
@@ -95,7 +95,7 @@ async function timed(total, body) {
 }
 
 async function changes(store, client, name, { size, total, rates }) {
-  await client.query(`TRUNCATE ${name}`)
+  await client.query(`TRUNCATE "${name}"`)
   const [table] = await store.tables(name, NEVER)
   const columns = table.columns.map((column) => ({ name: column.name, as: column.type, column }))
   const request = { tables: [{ table, columns, identity: ['id'] }], fireTriggers: false, signal: NEVER }
@@ -113,12 +113,12 @@ async function changes(store, client, name, { size, total, rates }) {
   /** @param {(string | undefined)[]} cells */
   const put = (cells) => ({ row: cells, key: [cells[0]], base: null })
   rates.inserts.push(await each((id) => put(row(id, 1))))
-  await client.query(`VACUUM ANALYZE ${name}`)
+  await client.query(`VACUUM ANALYZE "${name}"`)
   rates.updates.push(await each((id) => put(row(id, 2))))
-  await client.query(`VACUUM ANALYZE ${name}`)
+  await client.query(`VACUUM ANALYZE "${name}"`)
   rates.kept.push(await each((id) => ({ row: [...row(id, 3).slice(0, 5), undefined], key: [String(id)], base: [String(id)] }))) // prettier-ignore
   rates.deletes.push(await each((id) => [String(id)], true))
-  const { rows } = await client.query(`SELECT count(*)::int AS n FROM ${name}`)
+  const { rows } = await client.query(`SELECT count(*)::int AS n FROM "${name}"`)
   if (rows[0].n !== 0) throw new Error(`${rows[0].n} rows are left`)
   await writer[Symbol.asyncDispose]()
 }
