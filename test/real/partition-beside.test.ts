@@ -15,7 +15,7 @@ describe.skipIf(!POSTGRES_OWN)('others beside a move (needs a server of its own)
   let other: Psql
 
   beforeAll(async () => {
-    server = await startPostgres()
+    server = await startPostgres({ extraSettings: ['max_prepared_transactions=4'] })
     await server.createDatabase('beside')
     direct = await psql(server.url('beside'))
     await direct.run("SET TimeZone TO 'UTC'; ALTER DATABASE beside SET TimeZone TO 'UTC'")
@@ -236,5 +236,16 @@ describe.skipIf(!POSTGRES_OWN)('others beside a move (needs a server of its own)
     expect((await run).made).toMatchObject([{ moved: 12_000n }])
     expect(await direct.rows('SELECT count(*), sum(qty) FROM t_q3')).toEqual([['12000', '-12000']])
     expect(await leftOvers(direct)).toEqual([])
+  })
+
+  test('a prepared transaction in the way, which has no session, is named', async () => {
+    await made('PRIMARY KEY (id, at)', 300)
+    await direct.run("BEGIN; INSERT INTO t VALUES (9001, '2024-07-05', 1, 1); PREPARE TRANSACTION 'it''s mine'")
+    await expect(make(store, await look(store, 't'), [Q3], { budgetMs: 300 })).rejects.toMatchObject({
+      code: 'TARGET_BUSY',
+      reason: expect.stringContaining("ROLLBACK PREPARED 'it''s mine'") as unknown,
+    })
+    await direct.run("COMMIT PREPARED 'it''s mine'")
+    expect((await make(store, await look(store, 't'), [Q3])).made).toMatchObject([{ moved: 301n }])
   })
 })

@@ -75,11 +75,12 @@ export class Locks {
     if (this.#involved.size === 0) return []
     try {
       await this.#session.ask('ROLLBACK')
-      // A prepared transaction has no session; the server names it by its number alone.
+      // A prepared transaction has no session, and is told by the lock that it has of its own number.
       const rows = await this.#session.ask(
         `SELECT DISTINCT p.gid, a.pid, coalesce(nullif(a.application_name, ''), a.backend_type, 'a session'), coalesce(a.state, 'unknown')
          FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
-           LEFT JOIN pg_catalog.pg_prepared_xacts p ON l.pid IS NULL AND l.virtualtransaction = '-1/' || p.transaction
+           LEFT JOIN pg_catalog.pg_locks x ON l.pid IS NULL AND x.pid IS NULL AND x.locktype = 'transactionid' AND x.granted AND x.virtualtransaction = l.virtualtransaction
+           LEFT JOIN pg_catalog.pg_prepared_xacts p ON p.transaction = x.transactionid
          WHERE l.relation = ANY (${literal(`{${[...this.#involved].join(',')}}`)}::oid[]) AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
            AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AND (p.gid IS NOT NULL OR a.pid IS NOT NULL)
          ORDER BY p.gid, a.pid LIMIT ${MOST_HOLDERS}`,

@@ -11,6 +11,8 @@ import { isOwnName, markedTablesSql } from './names.ts'
 import type { Patience } from './patience.ts'
 
 const UNDEFINED_TABLE = '42P01'
+/** What names of functions that note begin with. */
+const NOTE = 'sluice_note_'
 
 /** Triggers and functions that note changes of a table. Somebody may have removed a part of them by hand. */
 type Noting = {
@@ -101,11 +103,12 @@ async function notingOf(
   const numbers = logged.filter((one) => one !== null)
   const triggers = NOTING_TRIGGERS.map(literal).join(', ')
   const rows = await session.ask(
-    `SELECT t.tgrelid, t.tgname, n.nspname, p.proname FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+    `SELECT t.tgrelid::text, t.tgname, n.nspname, p.proname FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
        JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-     WHERE t.tgname IN (${triggers}) AND (t.tgrelid IN (${partitions}) OR pg_catalog.encode(t.tgargs, 'escape') = ${literal(parent)} || '\\000')
-     UNION ALL SELECT i.inhrelid, NULL, n.nspname, p.proname FROM (${partitions} UNION SELECT unnest(${literal(`{${numbers.join(',')}}`)}::oid[])) i JOIN pg_catalog.pg_proc p ON p.proname = 'sluice_note_' || i.inhrelid
-       JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype AND p.pronargs = 0
+     WHERE t.tgname IN (${triggers}) AND (t.tgrelid IN (${partitions}) OR pg_catalog.encode(t.tgargs, 'escape') = ${literal(String.raw`${parent}\000`)})
+     UNION ALL SELECT substr(p.proname::text, ${NOTE.length + 1}), NULL, n.nspname, p.proname FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+       WHERE p.proname LIKE ${literal(`${NOTE.replaceAll('_', String.raw`\_`)}%`)} AND p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype AND p.pronargs = 0
+         AND substr(p.proname::text, ${NOTE.length + 1}) IN (SELECT inhrelid::text FROM (${partitions}) i UNION ALL SELECT unnest(${literal(`{${numbers.join(',')}}`)}::text[]))
      ORDER BY 1`,
   )
   const found = new Map<string, { triggers: Set<string>; functions: Map<string, TableName> }>()
