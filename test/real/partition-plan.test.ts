@@ -549,7 +549,7 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
       await plain.run(`CREATE TABLE f1 (id bigserial, at date NOT NULL, n int, CONSTRAINT f1_pk PRIMARY KEY (id, at) WITH (fillfactor = 60) USING INDEX TABLESPACE fast);
           CREATE INDEX f1_n ON f1 (n, (' WHERE (' || n)) TABLESPACE fast WHERE n > 0;
           CREATE FUNCTION f1_fired() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
-          CREATE TRIGGER off BEFORE UPDATE ON f1 FOR EACH ROW EXECUTE FUNCTION f1_fired(); ALTER TABLE f1 DISABLE TRIGGER off;
+          CREATE TRIGGER off BEFORE UPDATE ON f1 FOR EACH ROW EXECUTE FUNCTION f1_fired(); ALTER TABLE f1 DISABLE TRIGGER off; COMMENT ON TRIGGER off ON f1 IS 'it''s off'; ALTER INDEX f1_n ALTER COLUMN 2 SET STATISTICS 77;
           CREATE RULE "ru le" AS ON DELETE TO f1 WHERE old.n = 5 DO INSTEAD NOTHING; ALTER TABLE f1 DISABLE RULE "ru le"; CREATE DOMAIN f1_row AS f1`)
       const ran = await on('f1')
       expect(refusals(ran)).toEqual(['domain of its row type'])
@@ -565,6 +565,9 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
         ['fast', null],
       ])
       await plain.run('ALTER TABLE f1 RENAME TO f1_old; ALTER TABLE f1_partitioned RENAME TO f1')
+      expect(findingsOf(ran)).toContainEqual(
+        expect.objectContaining({ about: 'index statistics', object: 'f1_n (2: 77)' }),
+      )
       for (const { hint = '' } of findingsOf(ran).filter(({ about }) => about === 'trigger' || about === 'rule'))
         await plain.run(hint.replace('behind the switch: ', ''))
       expect(

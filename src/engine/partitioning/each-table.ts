@@ -43,6 +43,7 @@ export async function eachTable(
   const maintenance = maintenanceOf(store)
   const errors: SluiceError[] = []
   let passedOver = 0
+  let looked = 0
   await using archives = new Archives(store)
   const tables = await wantedTables(store, wish.tables, signal)
   for (const { table, named } of tables) {
@@ -54,6 +55,7 @@ export async function eachTable(
         if (named) throw notPartitioned(name, store)
         continue
       }
+      looked++
       await each({ name, standing, archive: await archiveOf(archives, table, run) })
     } catch (error) {
       const known = asSluiceError(error)
@@ -74,6 +76,10 @@ export async function eachTable(
         ...(known.hint === undefined ? {} : { hint: known.hint }),
       })
     }
+  }
+  if (looked === 0 && errors.length === 0) {
+    const message = `no table that fits ${wish.tables.join(', ')} is partitioned by ranges of one time`
+    run.emit({ type: 'log', level: 'warn', message })
   }
   return { errors, passedOver, stopped: false }
 }

@@ -1,6 +1,7 @@
 /** What runs on the table or reads it, and is bound to it by its number: triggers, rules, views, functions, policies. */
 import type { PlanFinding } from '../../partition-plan-port.ts'
 import { quoteName } from '../connect.ts'
+import { literal } from '../copy/sql.ts'
 import { onOneLine } from './list-text.ts'
 import { type About, BOUND, objects } from './about.ts'
 
@@ -11,6 +12,7 @@ type Trigger = {
   readonly tables: boolean
   readonly definition: string
   readonly state: string
+  readonly comment: string | null
 }
 type Bound = { readonly kind: string; readonly name: string; readonly detail: string | null }
 
@@ -29,7 +31,10 @@ export async function codeOf(about: About): Promise<readonly PlanFinding[]> {
   return [...triggers.map((one) => trigger(one, about)), ...bound.map((one) => ofKind(one, about))]
 }
 
-function trigger({ name, row, before, tables, definition, state }: Trigger, { column, sql }: About): PlanFinding {
+function trigger(
+  { name, row, before, tables, definition, state, comment }: Trigger,
+  { column, sql }: About,
+): PlanFinding {
   const one = { about: 'trigger', object: name }
   if (row && tables) {
     return {
@@ -41,7 +46,8 @@ function trigger({ name, row, before, tables, definition, state }: Trigger, { co
   }
   const enabling = FIRES[state]
   const fires = enabling === undefined ? '' : `; ALTER TABLE ${sql} ${enabling} TRIGGER ${quoteName(name)}`
-  const again = `behind the switch: ${definition}${fires}`
+  const said = comment === null ? '' : `; COMMENT ON TRIGGER ${quoteName(name)} ON ${sql} IS ${literal(comment)}`
+  const again = `behind the switch: ${definition}${fires}${said}`
   const note = STATES[state] ?? ''
   if (!row) {
     const detail = `it fires once for a statement on the table, but not for one on a partition by its own name${note}`
@@ -102,7 +108,8 @@ function ofKind({ kind, name, detail }: Bound, { sql }: About): PlanFinding {
 function triggersSql({ oid }: About): string {
   return `
     SELECT pg_catalog.json_build_object('name', g.tgname, 'row', g.tgtype & 1 = 1, 'before', g.tgtype & 2 = 2,
-      'tables', g.tgoldtable IS NOT NULL OR g.tgnewtable IS NOT NULL, 'definition', pg_catalog.pg_get_triggerdef(g.oid), 'state', g.tgenabled)
+      'tables', g.tgoldtable IS NOT NULL OR g.tgnewtable IS NOT NULL, 'definition', pg_catalog.pg_get_triggerdef(g.oid), 'state', g.tgenabled,
+      'comment', pg_catalog.obj_description(g.oid, 'pg_trigger'))
     FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${oid} AND NOT g.tgisinternal ORDER BY g.tgname`
 }
 

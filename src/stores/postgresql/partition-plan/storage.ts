@@ -18,6 +18,8 @@ type Storage = {
   readonly unchecked: readonly string[] | null
   /** Checks that no heir has. */
   readonly alone: readonly string[] | null
+  /** Columns of indexes with a statistics target. */
+  readonly targets: readonly string[] | null
 }
 
 export async function storageOf(about: About): Promise<readonly PlanFinding[]> {
@@ -31,7 +33,7 @@ export async function storageOf(about: About): Promise<readonly PlanFinding[]> {
       'changes',
       'identity',
       column,
-      'the new table numbers by itself, and has to go on behind the old one',
+      'the new table numbers by itself, with a sequence of another name and with grants of its own, and has to go on behind the old one',
       `behind the switch, with no writer: SELECT setval(pg_get_serial_sequence(${literal(about.sql)}, ${literal(column)}), …) with the old sequence's last_value`,
     )
   }
@@ -61,6 +63,16 @@ export async function storageOf(about: About): Promise<readonly PlanFinding[]> {
     const detail =
       'it is NO INHERIT, which the server refuses of a partitioned table: every partition has it, and keeps the same rows out'
     add('changes', 'check', storage.alone.join(', '), detail)
+  }
+  if (storage.targets !== null) {
+    const hint = 'ALTER INDEX … ALTER COLUMN … SET STATISTICS for the index of each partition'
+    add(
+      'changes',
+      'index statistics',
+      storage.targets.join(', '),
+      'indexes of partitions take none from the one above them',
+      hint,
+    )
   }
   if (storage.options !== null) {
     add(
@@ -128,6 +140,8 @@ function storageSql({ oid }: About): string {
       'toast', (SELECT pg_catalog.pg_size_pretty(pg_catalog.pg_relation_size(l.oid)) FROM pg_catalog.pg_class l WHERE l.oid = c.reltoastrelid AND pg_catalog.pg_relation_size(l.oid) > 0),
       'unchecked', (SELECT pg_catalog.json_agg(k.conname ORDER BY k.conname) FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('c', 'n') AND NOT k.convalidated
         AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced')::boolean, true)),
+      'targets', (SELECT pg_catalog.json_agg(x.relname || ' (' || a.attnum || ': ' || a.attstattarget || ')' ORDER BY x.relname, a.attnum) FROM pg_catalog.pg_index i
+        JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_attribute a ON a.attrelid = x.oid AND a.attstattarget >= 0 WHERE i.indrelid = c.oid AND x.relkind = 'i'),
       'alone', (SELECT pg_catalog.json_agg(k.conname ORDER BY k.conname) FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('c', 'n') AND k.connoinherit))
     FROM pg_catalog.pg_class c WHERE c.oid = ${oid}`
 }
