@@ -77,7 +77,7 @@ function tableText({ state, position, reread, mended }: Of<'follow.table'>): str
   if (state === 'live') return `live at ${position}: it holds what the source held there`
   if (mended !== undefined) return `${plural(mended, 'row')} mended; catches up once more to ${position}`
   if (reread !== undefined)
-    return `catches up once more to ${position}: ${grouped(reread)} rows were read again, whose values the stream did not tell`
+    return `catches up once more to ${position}: ${plural(reread, 'row')} read again, of which the stream does not tell all values`
   return state === 'copying' ? 'is copied' : `copied; catches up to ${position}`
 }
 

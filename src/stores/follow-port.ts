@@ -74,6 +74,8 @@ export type StreamState = {
    * old ones.
    */
   readonly moved: Readonly<Record<string, string>>
+  /** Tables, by `tableText`, of which only changes that are not applied yet can tell whether anything was lost: to be asked again when those are. */
+  readonly unclear: readonly string[]
 }
 
 export type SourceLag = {

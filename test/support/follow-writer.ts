@@ -5,7 +5,7 @@ import pg from 'pg'
 /** Tables of the writer: wide values that are stored apart, keys of several columns, a table in partitions, and a row that everybody counts up. */
 export const FOLLOW_TABLES: readonly string[] = [
   `CREATE TABLE acct (id bigint PRIMARY KEY, qty int NOT NULL, name text, big text, note varchar(40) DEFAULT 'x',
-     total numeric(12,2), at timestamptz NOT NULL DEFAULT now())`,
+     total numeric(12,2), free numeric, at timestamptz NOT NULL DEFAULT now())`,
   'ALTER TABLE acct ALTER COLUMN big SET STORAGE EXTERNAL',
   `CREATE TABLE moves (a int, b text, v double precision, doc jsonb, list int[], raw bytea, big text, PRIMARY KEY (a, b))`,
   'ALTER TABLE moves ALTER COLUMN big SET STORAGE EXTERNAL',
@@ -22,7 +22,7 @@ export const FOLLOW_NAMES = ['acct', 'moves', 'ev', 'cnt'] as const
 /** Rows to begin with. */
 export function seedRows(rows: number): readonly string[] {
   return [
-    `INSERT INTO acct SELECT i, i % 100, 'name ' || i, CASE WHEN i % 7 = 0 THEN repeat(md5(i::text), 120) END, 'n', i * 0.25 FROM generate_series(1, ${rows}) i`,
+    `INSERT INTO acct SELECT i, i % 100, 'name ' || i, CASE WHEN i % 7 = 0 THEN repeat(md5(i::text), 120) END, 'n', i * 0.25, i * 0.10 FROM generate_series(1, ${rows}) i`,
     `INSERT INTO moves SELECT i, 'k' || i % 5, i / 3.0, jsonb_build_object('i', i, 'x', NULL), ARRAY[i, NULL, -i], decode(md5(i::text), 'hex'),
        CASE WHEN i % 3 = 0 THEN repeat(md5(i::text), 100) END FROM generate_series(1, ${Math.ceil(rows / 4)}) i`,
     `INSERT INTO ev SELECT i, date '2026-01-01' + i % 200, i, CASE WHEN i % 5 = 0 THEN repeat(md5(i::text), 90) END FROM generate_series(1, ${Math.ceil(rows / 4)}) i`,
@@ -116,13 +116,15 @@ async function statement(client: pg.Client, random: Random, { keys, truncates }:
     case 0:
     case 1:
       return void (await client.query(
-        `INSERT INTO acct VALUES (${other}, ${random(9)}, 'new', ${random(3) === 0 ? big : 'NULL'}, DEFAULT, ${random(1e6)} / 100.0) ON CONFLICT DO NOTHING`,
+        `INSERT INTO acct VALUES (${other}, ${random(9)}, 'new', ${random(3) === 0 ? big : 'NULL'}, DEFAULT, ${random(1e6)} / 100.0, ${random(99)} * 1.000) ON CONFLICT DO NOTHING`,
       ))
     case 2:
     case 3:
     case 4:
     case 5:
-      return void (await client.query(`UPDATE acct SET qty = qty + 1, name = 'u${random(1e6)}' WHERE id = ${id}`))
+      return void (await client.query(
+        `UPDATE acct SET qty = qty + 1, free = free + 0.00, name = 'u${random(1e6)}' WHERE id = ${id}`,
+      ))
     case 6:
       return void (await client.query(`UPDATE acct SET big = ${big} WHERE id = ${id}`))
     case 7:

@@ -23,7 +23,6 @@ import { retryAside } from './retry-aside.ts'
 import { Standing } from './standing.ts'
 import type { Surroundings } from './surroundings.ts'
 import type { Ended, TableRun, Tallies } from './table-run.ts'
-import type { Views } from './views.ts'
 
 /** Tells how a table ended, unless that has been told already. */
 export async function finishTable(table: TableRun, context: TableContext, around: Surroundings): Promise<Ended> {
@@ -67,6 +66,8 @@ export async function finishTable(table: TableRun, context: TableContext, around
   const tally = standing.tally(looked?.looked ?? 0)
   const unlooked = looked?.isStopped === true
   const points = standing.views.size
+  // Changes that follow make one moment of it.
+  const states = operation.follow === undefined ? Math.max(points, views.count) : 1
   const unfinished = tally.proved + tally.earlier < tally.chunks || unbuilt > 0 || unlooked
   const leftOut = error === null && unfinished && steering.leavesOut(context.name)
   const open = leftOut ? 'skipped' : unfinished && steering.stop.aborted ? 'stopped' : 'ok'
@@ -76,7 +77,7 @@ export async function finishTable(table: TableRun, context: TableContext, around
     status: error === null ? open : 'failed',
     ms: Math.round(run.clock.ticks() - table.begun),
     copied: copyTally(tally, points, table, standing),
-    ...notesOf(context, points, views, table, [...more, ...(looked?.notes ?? []), ...extraNotes(context, standing)]),
+    ...notesOf(context, states, table, [...more, ...(looked?.notes ?? []), ...extraNotes(context, standing)]),
     ...leftLine(context, around.left),
     ...(error === null ? {} : { error: error.info() }),
   })
@@ -200,16 +201,15 @@ function extraNotes({ plan }: TableContext, { extra }: Standing): readonly strin
 /** What the proof does not say. */
 function notesOf(
   { plan, ring, owner }: TableContext,
-  points: number,
-  views: Views,
+  states: number,
   { again }: TableRun,
   more: readonly string[],
 ): { readonly notes?: readonly string[] } {
   const notes: string[] = ring === null || ring.part === null ? [...more] : [ring.part, ...more]
   if (again !== undefined) notes.push(...againNotes(again, owner.runId))
-  if (points > 1 || views.count > 1) {
+  if (states > 1) {
     notes.push(
-      `read from ${Math.max(points, views.count)} states of the source: every chunk is what the source held when it was read, and the table as a whole is that of no one moment unless nobody wrote`,
+      `read from ${states} states of the source: every chunk is what the source held when it was read, and the table as a whole is that of no one moment unless nobody wrote`,
     )
   }
   if (plan.proof === 'count' && (again === undefined || again.proved.size + again.open.size === 0))

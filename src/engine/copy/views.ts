@@ -48,9 +48,20 @@ export class Views implements AsyncDisposable {
     }
   }
 
+  /** Closes every look, so that none holds locks or old rows at the source. The next that is asked for is a new one, and the first. */
+  async release(): Promise<void> {
+    await this.#close()
+    this.count = 0
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#close()
+  }
+
+  async #close(): Promise<void> {
     const last = this.#current === null ? null : await this.#current.catch(() => null)
-    for (const view of [...this.#old, ...(last === null ? [] : [last])]) {
+    this.#current = null
+    for (const view of [...this.#old.splice(0), ...(last === null ? [] : [last])]) {
       try {
         await view[Symbol.asyncDispose]()
       } catch {

@@ -25,7 +25,8 @@ export function sourceOf(plan: TablePlan): FollowedTable {
 }
 
 /** @param identity columns of the source by which it names a changed row */
-export function followTable(plan: TablePlan, key: TableKey, identity: readonly string[]): FollowTable {
+export function followTable(given: TablePlan, key: TableKey, identity: readonly string[]): FollowTable {
+  const plan = { ...given, columns: given.columns.map((column) => spelled(column, identity)) }
   const columns = writtenColumns(plan)
   const name = tableText(plan.source.table)
   return {
@@ -51,6 +52,16 @@ export function followTable(plan: TablePlan, key: TableKey, identity: readonly s
 /** Where in a row of a change the identity stands. */
 export function identityPlaces({ source }: FollowTable): readonly number[] {
   return source.identity.map((name) => source.columns.findIndex((column) => column.name === name))
+}
+
+/**
+ * A numeric without a scale keeps 1.50 and 1.5 apart, and so does a copy that forwards it: its text goes over as it is. Not of an identity, where both are one.
+ */
+function spelled(column: TablePlan['columns'][number], identity: readonly string[]): TablePlan['columns'][number] {
+  const { as, source, target, from } = column
+  const isFree = as.kind === 'decimal' && as.scale === undefined && as.cut === undefined && column.codec === undefined
+  if (!isFree || source.native !== target.native || identity.includes(from)) return column
+  return { ...column, as: { kind: 'native', name: source.native } }
 }
 
 /** What the target computes itself is not written to it. */

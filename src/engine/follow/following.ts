@@ -21,8 +21,10 @@ import { followTable, sourceOf, type FollowTable } from './followed-table.ts'
 import { StreamLedger, streamsOf } from './ledger/streams.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
 import { FollowLoop, halted } from './loop.ts'
+import { roomRefusal } from './log-room.ts'
 import { changesOf } from './progress.ts'
 import { refuseCombinations } from './refusals.ts'
+import { refuseOtherTarget } from './same-target.ts'
 import { TableStates } from './table-states.ts'
 import { takeStream } from './take-stream.ts'
 
@@ -56,9 +58,10 @@ export class Following implements AsyncDisposable {
     const sides = sidesOf(planned)
     const ledger = new StreamLedger(database, owner)
     const before = await streamOfPlan(planned, database)
+    if (before !== null && !operation.restart) await refuseFaulty(before, parts, sides, ledger)
+    for (const { error } of planned.tables) if (error !== null) throw error
     if (operation.restart && before !== null) await begunAnew(parts, before, ledger)
     const found = operation.restart ? null : before
-    if (found !== null && found.status === 'halted') throw halted(found.faults)
     const tables = await examined(parts, sides, found !== null && found.birth !== null)
     await ledger.prepare()
     const stream = found?.id ?? run.runId
@@ -134,8 +137,15 @@ export class Following implements AsyncDisposable {
     const { run, operation, planned, database } = this.#parts
     const { changes, target } = this.#sides
     const signal = run.interrupt.abort
+    await around.views.release()
     const stored = await this.#ledger.tables(this.#stream, changes)
     const copying = stored.filter(({ state }) => state === 'copying')
+    const { from, to } = planned
+    await refuseOtherTarget(
+      this.#tables.filter(({ name }) => copying.every(({ source }) => source !== name)),
+      await this.#ledger.lane(this.#stream, 0),
+      { from, to, database, owner: this.#parts.owner, signal },
+    )
     if (copying.length > 0) {
       // Behind every snapshot that a chunk was read under.
       const fence = await changes.fence(signal)
@@ -225,6 +235,32 @@ async function begunAnew({ planned, run }: FollowingParts, stream: StreamRow, le
     if (plan !== null && !plan.create) await target.clear(plan.target, run.interrupt.abort)
 }
 
+/**
+ * What a stream has lost says more than what keeps its tables from being planned.
+ * @throws SluiceError STREAM_HALTED, SLOT_LOST
+ */
+async function refuseFaulty(
+  { id, status, birth, faults: known }: StreamRow,
+  { planned, run }: FollowingParts,
+  { changes }: Sides,
+  ledger: StreamLedger,
+): Promise<void> {
+  if (status === 'halted') {
+    for (const fault of known) run.emit({ type: 'follow.halted', ...fault })
+    throw halted(known)
+  }
+  if (birth === null) return
+  const { position } = await ledger.lane(id, 0)
+  const tables = planned.tables.map(({ source, plan }) =>
+    plan === null ? { table: source, columns: [], identity: [] } : sourceOf(plan),
+  )
+  const { faults } = await changes.verify(birth, tables, changes.position(position), run.interrupt.abort)
+  if (faults.length === 0) return
+  await ledger.note(id, 'halted', faults)
+  for (const fault of faults) run.emit({ type: 'follow.halted', ...fault })
+  throw halted(faults)
+}
+
 /** What `follow RUN` needs to do the same again: everything but the URLs, which may hold passwords. */
 function wishesOf(operation: CopyOperation): string {
   const { from: _from, to: _to, follow, ...rest } = operation
@@ -233,8 +269,7 @@ function wishesOf(operation: CopyOperation): string {
 }
 
 /** @throws SluiceError NOT_FOLLOWABLE */
-function sidesOf({ from, to, tables }: PlannedCopy): Sides {
-  for (const { error } of tables) if (error !== null) throw error
+function sidesOf({ from, to }: PlannedCopy): Sides {
   const changes = from.changeSource?.()
   const target = to.changeTarget?.()
   if (changes === undefined) {
@@ -254,24 +289,27 @@ function sidesOf({ from, to, tables }: PlannedCopy): Sides {
 }
 
 /** @throws SluiceError TABLE_FOLLOWED where a stream follows other tables as well, or these from elsewhere */
-async function streamOfPlan({ from, tables }: PlannedCopy, database: LedgerDatabase): Promise<StreamRow | null> {
-  const keys = tables.map(keyOf)
-  const [found, ...more] = await streamsOf(database, keys)
+async function streamOfPlan(planned: PlannedCopy, database: LedgerDatabase): Promise<StreamRow | null> {
+  const [found, ...more] = await streamsOf(
+    database,
+    planned.tables.map((one) => keyOf(one, planned)),
+  )
   if (found === undefined) return null
-  const known = (
-    await database.all('SELECT schema_name, table_name FROM migration_stream_tables WHERE stream_id = ?', [found.id])
-  ).map(([schema, name]) => tableText({ schema: String(schema), name: String(name) }))
-  const wanted = new Set(keys.map((key) => tableText(key)))
+  const rows = await database.all('SELECT source_table FROM migration_stream_tables WHERE stream_id = ?', [found.id])
+  const known = rows.map(([name]) => String(name))
+  const wanted = new Set(planned.tables.map(({ source }) => tableText(source.table)))
   const isSame = more.length === 0 && known.length === wanted.size && known.every((name) => wanted.has(name))
-  if (isSame && found.sourceIdentity === from.identity) return found
+  if (isSame && found.sourceIdentity === planned.from.identity) return found
   throw new SluiceError('TABLE_FOLLOWED', `stream ${found.id} follows ${known.join(', ')}`, {
     reason: isSame ? `it reads from ${found.source}` : 'a run of a stream names all of its tables, and no others',
     hint: `go on with sluice follow ${found.id}, or end it first with sluice follow ${found.id} --end`,
   })
 }
 
-function keyOf({ targetName }: PlannedTable): FollowTable['key'] {
-  return { schema: targetName.schema ?? '', name: targetName.name }
+/** As the ledger names the target's table; of a table that cannot be planned, as it would. */
+function keyOf({ source, targetName }: PlannedTable, { from, to }: PlannedCopy): FollowTable['key'] {
+  const own = from.can.keepsSchemas === true && to.can.keepsSchemas === true ? source.table.schema : to.schema
+  return { schema: targetName.schema ?? own ?? '', name: targetName.name }
 }
 
 /** Looks at both sides before anything is made. @param isBorn the slot is there, and needs no room any more @throws SluiceError NOT_FOLLOWABLE */
@@ -287,8 +325,9 @@ async function examined(
     exam.refusals.filter(({ table }) => !isBorn || table !== undefined),
     run,
   )
+  if (!isBorn) refuse(roomRefusal(exam.wal, planned, run), run)
   const tables = planned.tables.flatMap((one, at) =>
-    one.plan === null ? [] : [followTable(one.plan, keyOf(one), exam.identities[at] ?? [])],
+    one.plan === null ? [] : [followTable(one.plan, keyOf(one, planned), exam.identities[at] ?? [])],
   )
   const there = tables.filter(({ plan }) => !plan.create)
   const told = await target.examine({
@@ -297,7 +336,8 @@ async function examined(
     signal,
   })
   refuse(told.refusals, run)
-  for (const message of [...exam.notes, ...told.notes]) run.emit({ type: 'log', level: 'note', message })
+  for (const message of [...(isBorn ? [] : exam.notes), ...told.notes])
+    run.emit({ type: 'log', level: 'note', message })
   return tables
 }
 

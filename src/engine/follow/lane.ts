@@ -3,6 +3,7 @@
  * transaction of the source is never cut: readers of the target see all of it or nothing.
  */
 import type { Change, LogPosition, RowChange } from '../../model/copy/change.ts'
+import { keyText } from '../../model/copy/key-text.ts'
 import { keyPart } from '../../model/copy/row-key.ts'
 import type { Row } from '../../model/copy/rows.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -14,6 +15,7 @@ import { identityPlaces, type FollowTable } from './followed-table.ts'
 import { positionClosing, type HeldLane } from './ledger/position.ts'
 import type { ChangeCounts, LaneRow } from './ledger/stream-row.ts'
 import type { Positions, StreamLedger } from './ledger/streams.ts'
+import type { TableStates } from './table-states.ts'
 
 /** Changed rows of one target transaction, unless a single transaction of the source has more. */
 const BATCH_ROWS = 20_000
@@ -32,8 +34,7 @@ export type LaneParts = {
   readonly held: HeldLane
   readonly row: LaneRow
   readonly tables: readonly FollowTable[]
-  /** Position from which on a table holds what the source held; null for a table that is not applied to. */
-  readonly fenceOf: (table: number) => LogPosition | null
+  readonly states: Pick<TableStates, 'isApplied' | 'isExact'>
   readonly positions: Positions
   readonly clock: Clock
 }
@@ -162,10 +163,13 @@ export class Lane {
   #add(change: RowChange): void {
     const open = this.#open
     if (open === null) throw new SluiceError('BAD_STREAM', 'a change came outside of a transaction')
-    const fence = this.#parts.fenceOf(change.table)
+    const { states } = this.#parts
     const fold = this.#folds[change.table]
-    if (fence === null || fold === undefined) throw new Error(`table ${change.table} is not applied to yet`)
-    fold.add(change, open.commit >= fence)
+    if (fold === undefined || !states.isApplied(change.table))
+      throw new Error(`table ${change.table} is not applied to yet`)
+    // Of nothing but a moved row it matters what the target holds.
+    const isMoved = change.type === 'update' && change.key !== null
+    fold.add(change, isMoved && states.isExact(change.table, open.commit, keyText(change.key)))
     this.#countsOf(change.table)[COUNTED[change.type]]++
     this.#rows++
     this.#folded++

@@ -90,6 +90,7 @@ export class FollowLoop {
         return await this.#session()
       } catch (thrown) {
         const error = asSluiceError(thrown)
+        if (error.code === 'STREAM_HALTED' && error.where !== undefined) await this.#reshaped(error)
         if (this.#ran) attempt = 1
         // A server that restarts refuses connections for a while.
         const passes = error.retryable || ((before || this.#ran || attempt > 1) && error.code === 'CONNECT_FAILED')
@@ -118,6 +119,7 @@ export class FollowLoop {
       states,
     } = this.#parts
     const signal = run.interrupt.abort
+    await ledger.refuseLost(stream, fence)
     await this.#verify()
     const row = await ledger.lane(stream, LANE)
     await using writer = await changeTarget.open({ tables: tables.map((one) => one.target), fireTriggers, signal })
@@ -136,7 +138,7 @@ export class FollowLoop {
       held: { stream, lane: LANE, fence },
       row,
       tables,
-      fenceOf: (table) => states.fenceOf(table),
+      states,
       positions: changes,
       clock,
     })
@@ -149,6 +151,7 @@ export class FollowLoop {
   async #follow(lane: Lane, source: ChangeStream, proving: Proving): Promise<LoopEnd> {
     const { steering, clock, states } = this.#parts
     let [progressAt, verifyAt, idleAt] = [-Infinity, clock.ticks(), clock.ticks()]
+    let moved: LogPosition | null = null
     for (;;) {
       throwIfAborted(this.#parts.run.interrupt.abort)
       if (steering.stop.aborted) {
@@ -174,7 +177,11 @@ export class FollowLoop {
         if (lane.isSettled) await this.#advance(lane)
         if (lane.isSettled && states.all('live')) {
           const { position, equal } = this.#goal
-          if (position !== null && lane.applied >= position) return this.#end('reached', lane)
+          // The end that was asked for moves on where only later changes tell whether something was lost before it.
+          if (position !== null && lane.applied >= (moved ?? position)) {
+            if (await this.#verify()) return this.#end('reached', lane)
+            moved = await this.#parts.changes.fence(this.#parts.run.interrupt.abort)
+          }
           if (await this.#prove(lane, source, proving)) if (equal) return this.#end('reached', lane)
         }
       }
@@ -198,7 +205,7 @@ export class FollowLoop {
     if (round === null) return false
     if (round.isEqual) this.#provedAt = round.position
     const { states, ledger, stream, tables, changes } = this.#parts
-    for (const at of round.differing) states.catchUp(at, lane.applied)
+    for (const at of round.differing) states.catchUp(at, lane.applied, [])
     const keys = round.differing.flatMap((at) => tables[at]?.key ?? [])
     await ledger.noteState(stream, keys, 'catchup', changes.text(lane.applied))
     return round.isEqual
@@ -225,13 +232,13 @@ export class FollowLoop {
         signal: run.interrupt.abort,
       })
       if (again === null) continue
-      states.catchUp(at, again.fence)
+      states.catchUp(at, again.fence, again.keys)
       run.emit({
         type: 'follow.table',
         table: table.name,
         state: 'catchup',
         position: changes.text(again.fence),
-        reread: String(again.rows),
+        reread: String(again.keys.size),
         ...(again.mended === 0 ? {} : { mended: String(again.mended) }),
       })
     }
@@ -251,25 +258,41 @@ export class FollowLoop {
     }
   }
 
-  /** @throws SluiceError STREAM_HALTED, SLOT_LOST */
-  async #verify(): Promise<void> {
+  /**
+   * @returns false where only changes that are not applied yet can tell whether something was lost
+   * @throws SluiceError STREAM_HALTED, SLOT_LOST
+   */
+  async #verify(): Promise<boolean> {
     const { changes, ledger, stream, tables, run } = this.#parts
     const { position } = await ledger.lane(stream, LANE)
     const sources = tables.map((one) => one.source)
-    const { faults, moved } = await changes.verify(
+    const { faults, moved, unclear } = await changes.verify(
       this.#birth,
       sources,
       changes.position(position),
       run.interrupt.abort,
     )
-    if (faults.length > 0) {
-      await ledger.note(stream, 'halted', faults)
-      for (const fault of faults) run.emit({ type: 'follow.halted', ...fault })
-      throw halted(faults)
+    if (faults.length > 0) return await this.#halt(faults)
+    if (Object.keys(moved).length > 0) {
+      this.#birth = { ...this.#birth, shapes: { ...this.#birth.shapes, ...moved } }
+      await ledger.noteBirth(stream, this.#birth)
     }
-    if (Object.keys(moved).length === 0) return
-    this.#birth = { ...this.#birth, shapes: { ...this.#birth.shapes, ...moved } }
-    await ledger.noteBirth(stream, this.#birth)
+    return unclear.length === 0
+  }
+
+  /** A table is no longer what was planned, as the stream told: a look at the source says the same in more words, or more. */
+  async #reshaped({ message, where: table = '' }: SluiceError): Promise<never> {
+    await this.#verify()
+    const { ledger, stream } = this.#parts
+    const { position } = await ledger.lane(stream, LANE)
+    return await this.#halt([{ code: 'TABLE_CHANGED', tables: [table], message, since: position }])
+  }
+
+  async #halt(faults: readonly StreamFault[]): Promise<never> {
+    const { ledger, stream, run } = this.#parts
+    await ledger.note(stream, 'halted', faults)
+    for (const fault of faults) run.emit({ type: 'follow.halted', ...fault })
+    throw halted(faults)
   }
 
   async #tell(lane: Lane): Promise<void> {
@@ -293,6 +316,7 @@ export function halted(faults: readonly StreamFault[]): SluiceError {
   const tables = [...new Set(faults.flatMap((one) => one.tables))]
   const lost = faults.find(({ code }) => code === 'SLOT_LOST')
   const [first = lost] = faults
+  // Without \`where\`: that names a table of which the stream itself told.
   return new SluiceError(
     lost === undefined ? 'STREAM_HALTED' : 'SLOT_LOST',
     (lost ?? first)?.message ?? 'the stream is halted',

@@ -31,7 +31,8 @@ export type RereadAround = {
 }
 
 export type Reread = {
-  readonly rows: number
+  /** `keyText` of the identities that were read. */
+  readonly keys: ReadonlySet<string>
   /** Rows of those that a comparison had found which were changed. */
   readonly mended: number
   /** The table holds what the source held from this position on. */
@@ -53,11 +54,12 @@ export async function rereadRows(
   const { plan } = table
   const places = table.source.identity.map((name) => plan.columns.findIndex((column) => column.from === name))
   const written = plan.columns.flatMap(({ target }, i) => (target.generated === true ? [] : [i]))
-  let [read, mended] = [0, 0]
+  const read = new Set<string>()
+  let mended = 0
   let reached: LogPosition | null = null
   for (;;) {
     const waiting = await ledger.rereads(stream, table.key, AT_ONCE)
-    if (waiting.length === 0) return reached === null ? null : { rows: read, mended, fence: reached }
+    if (waiting.length === 0) return reached === null ? null : { keys: read, mended, fence: reached }
     await using view = await from.source(signal)
     const fence = await changes.fence(signal)
     const keys = [...new Map(waiting.map(({ key }) => [JSON.stringify(key), key])).values()]
@@ -86,7 +88,7 @@ export async function rereadRows(
       ...ledger.rereadDone(waiting.map(({ id }) => id)),
       ledger.stateStatement(stream, table.key, 'catchup', changes.text(fence)),
     ])
-    read += keys.length
+    for (const key of cells) read.add(own(key))
     mended += repairs.length
     reached = fence
   }

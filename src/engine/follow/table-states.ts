@@ -1,15 +1,25 @@
-/** The tables of a stream as this run knows them; the ledger has the same. */
+/** The tables of a stream as this run knows them; the ledger has the same, but for the rows that were just read again. */
 import type { LogPosition } from '../../model/copy/change.ts'
 import type { TableState } from './ledger/stream-row.ts'
 
-type State = { readonly state: TableState; readonly fence: LogPosition | null }
+type State = {
+  readonly state: TableState
+  /** The table becomes live once this position is applied; of a live one, where it became so. Null while it is copied. */
+  readonly fence: LogPosition | null
+  /** From here on rows that the target holds are those that the source held, but for `newer`. */
+  readonly exactFrom: LogPosition | null
+  /** Rows that were read again behind the applied position: they may be newer than what is applied to them. By `keyText` of their identities. */
+  readonly newer: ReadonlySet<string>
+}
+
+const NONE: ReadonlySet<string> = new Set()
 
 export class TableStates {
   readonly #states: State[]
 
-  /** @param states in the order of the stream's tables; the fence of a live table is where it became live, or before */
-  constructor(states: readonly State[]) {
-    this.#states = [...states]
+  /** @param states in the order of the stream's tables, as the ledger has them */
+  constructor(states: readonly Pick<State, 'state' | 'fence'>[]) {
+    this.#states = states.map(({ state, fence }) => ({ state, fence, exactFrom: fence, newer: NONE }))
   }
 
   get list(): readonly TableState[] {
@@ -24,9 +34,19 @@ export class TableStates {
     return this.#states.every((one) => one.state === state)
   }
 
-  /** From which position on the table holds what the source held; null while it is copied. */
-  fenceOf(at: number): LogPosition | null {
-    return this.#states[at]?.fence ?? null
+  /** Whether changes are applied to the table at all. */
+  isApplied(at: number): boolean {
+    return this.#states[at]?.fence != null
+  }
+
+  /**
+   * Whether the target holds a row as the source held it just before a transaction.
+   * @param commit of the transaction @param key `keyText` of the row's identity
+   */
+  isExact(at: number, commit: LogPosition, key: string): boolean {
+    const state = this.#states[at]
+    if (state === undefined || state.exactFrom === null || commit < state.exactFrom) return false
+    return !state.newer.has(key)
   }
 
   /** Tables that catch up and have reached their fence. */
@@ -36,12 +56,15 @@ export class TableStates {
     )
   }
 
-  catchUp(at: number, fence: LogPosition): void {
-    this.#states[at] = { state: 'catchup', fence }
+  /** Rows were read from the source behind the applied position, or have to be. @param keys `keyText` of their identities */
+  catchUp(at: number, fence: LogPosition, keys: Iterable<string>): void {
+    const before = this.#states[at]
+    if (before === undefined) return
+    this.#states[at] = { ...before, state: 'catchup', fence, newer: new Set([...before.newer, ...keys]) }
   }
 
   live(at: number): void {
-    const fence = this.fenceOf(at)
-    this.#states[at] = { state: 'live', fence }
+    const before = this.#states[at]
+    if (before !== undefined) this.#states[at] = { ...before, state: 'live', newer: NONE }
   }
 }

@@ -154,6 +154,18 @@ export class StreamLedger {
     return Number(row?.[0])
   }
 
+  /**
+   * To be asked before a slot is read again: whoever reads it ends the reader before.
+   * @throws SluiceError LEASE_LOST where another program has the stream now
+   */
+  async refuseLost(id: string, fence: number): Promise<void> {
+    const sql = 'SELECT 1 FROM migration_streams WHERE stream_id = ? AND owner = ? AND fence = ?'
+    if ((await this.database.all(sql, [id, this.#owner.id, fence])).length > 0) return
+    throw new SluiceError('LEASE_LOST', 'another program follows this stream now', {
+      hint: 'nothing of this program is applied any more; end one of both',
+    })
+  }
+
   /** The session that applies changes, so that it can be ended where its program is gone. */
   async noteSession(id: string, session: string): Promise<void> {
     await this.database.batch([

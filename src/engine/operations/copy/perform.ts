@@ -177,7 +177,7 @@ export async function copy(given: CopyOperation, asked: CopyRun): Promise<Ending
   // Before the first chunk is read: what is committed from here on comes in the stream.
   await using following =
     operation.follow === undefined ? null : await openFollowing({ operation, planned, database, owner, run }, runs)
-  if (following !== null) await views.renew(await views.current())
+  if (following !== null) await views.release()
   const tables: TableRun[] = []
   const reclaim = async ({ name, ledger }: TableContext): Promise<void> => {
     for (const { chunk, why } of await reclaimExpired(database, ledger)) {

@@ -78,7 +78,7 @@ function tablesSql(tables: readonly string[]): string {
         WHERE NOT coalesce(k.collisdeterministic, true) OR 'citext' IN (y.typname, coalesce(b.typname, ''))
       UNION ALL SELECT t.key, 'statistics', s.stxname FROM t JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = t.oid
       UNION ALL SELECT t.key, 'publication', p.pubname FROM t JOIN pg_catalog.pg_publication_rel r ON r.prrelid = t.oid
-        JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
+        JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid AND p.pubname !~ '^sluice_[0-9]+$'
     ) AS found ORDER BY kind, key, name`
 }
 

@@ -39,6 +39,7 @@ export async function verifyStream(
   const whole = (code: StreamFault['code'], message: string): StreamState => ({
     faults: [{ code, tables: all, message, since }],
     moved: {},
+    unclear: [],
   })
   const other = await otherServer(session, birth)
   if (other !== null) return whole('OTHER_SERVER', other)
@@ -56,6 +57,7 @@ export async function verifyStream(
     const notes = await readNotes(session, birth.publication)
     const faults: StreamFault[] = []
     const moved: Record<string, string> = {}
+    const unclear: string[] = []
     for (const [at, { table, columns }] of tables.entries()) {
       const name = tableText(table.table)
       const [before, oid = '0'] = [befores[at] ?? shapeOf(NO_SHAPE), oids[at]]
@@ -78,10 +80,11 @@ export async function verifyStream(
           caughtUp: (files) => files.every((file) => isCaughtUp(file, end, applied, told)),
         },
       )
+      if (result.type === 'unclear') unclear.push(name)
       if (result.type === 'moved') moved[name] = shapeText(result.shape)
       if (result.type === 'halted') halt('TABLE_CHANGED', result.reason)
     }
-    return { faults, moved }
+    return { faults, moved, unclear }
   } finally {
     await session.rollBack()
   }

@@ -1,0 +1,142 @@
+/** What a stream cannot know of ends it: exit 5, the tables named, the position kept; copied again by command they are equal. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { perform } from '../support/copy-systems.ts'
+import { caughtUp, expectEqual, stageOf, startFollowServer, type Stage } from '../support/follow-stage.ts'
+import { POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
+import { startCopy } from './copy-kit.ts'
+
+let server: PostgresServer
+
+beforeAll(async () => {
+  if (POSTGRES_OWN) server = await startFollowServer(['max_slot_wal_keep_size=48MB', 'checkpoint_timeout=3600'])
+})
+
+afterAll(async () => {
+  await server?.[Symbol.asyncDispose]()
+})
+
+const TABLES = [
+  'CREATE TABLE t (id int PRIMARY KEY, v text)',
+  "INSERT INTO t SELECT i, 'v' FROM generate_series(1, 200) i",
+  'CREATE TABLE p (id int, d date, PRIMARY KEY (id, d)) PARTITION BY RANGE (d)',
+  "CREATE TABLE p_1 PARTITION OF p FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')",
+  "CREATE TABLE p_2 PARTITION OF p FOR VALUES FROM ('2026-02-01') TO ('2026-03-01')",
+  "INSERT INTO p SELECT i, date '2026-01-01' + i % 50 FROM generate_series(1, 100) i",
+]
+
+async function positionOf({ target }: Stage): Promise<string> {
+  const [[position] = []] = await target.rows('SELECT log_position FROM migration_stream_lanes')
+  return position ?? ''
+}
+
+const SLOT = `(SELECT slot_name FROM pg_replication_slots WHERE database = current_database())`
+
+/** What is done at the source between two runs, and of which tables changes may be missing; none stands for all. */
+const BETWEEN: readonly (readonly [string, readonly string[], string, readonly string[]])[] = [
+  ['the slot is dropped', [`SELECT pg_drop_replication_slot(${SLOT})`], 'SLOT_LOST', []],
+  [
+    'the slot is another one of its name',
+    [
+      `DO $$ DECLARE s text := ${SLOT}; BEGIN PERFORM pg_drop_replication_slot(s); INSERT INTO t VALUES (9001, 'lost'); END $$`,
+      `SELECT pg_create_logical_replication_slot((SELECT pubname FROM pg_publication), 'pgoutput')`,
+    ],
+    'SLOT_LOST',
+    [],
+  ],
+  [
+    'the publication is made anew',
+    [
+      `DO $$ DECLARE p text := (SELECT pubname FROM pg_publication); BEGIN
+         EXECUTE 'DROP PUBLICATION ' || p; INSERT INTO t VALUES (9001, 'lost');
+         EXECUTE 'CREATE PUBLICATION ' || p || ' FOR TABLE t, p WITH (publish_via_partition_root)'; END $$`,
+    ],
+    'STREAM_HALTED',
+    [],
+  ],
+  [
+    'a table leaves the publication',
+    [`DO $$ BEGIN EXECUTE 'ALTER PUBLICATION ' || (SELECT pubname FROM pg_publication) || ' DROP TABLE t'; END $$`],
+    'STREAM_HALTED',
+    ['public.t'],
+  ],
+  ['a column with a default is added', ['ALTER TABLE t ADD COLUMN w int DEFAULT 7'], 'STREAM_HALTED', ['public.t']],
+  ['a table gets another name', ['ALTER TABLE t RENAME TO u'], 'STREAM_HALTED', ['public.t']],
+  ['a partition is detached', ['ALTER TABLE p DETACH PARTITION p_1'], 'STREAM_HALTED', ['public.p']],
+  ['a partition is emptied by itself', ['TRUNCATE p_1'], 'STREAM_HALTED', ['public.p']],
+]
+
+describe.skipIf(!POSTGRES_OWN)('a stream is halted where', () => {
+  test.each(BETWEEN)('%s between two runs', { timeout: 60_000 }, async (_what, statements, code, tables) => {
+    const one = await stageOf(server, TABLES, ['t', 'p'])
+    expect((await caughtUp(one)).finished.exitCode).toBe(0)
+    const before = await positionOf(one)
+    await one.source.sql(...statements)
+    for (const run of ['the next run', 'the one after it']) {
+      const { finished, events } = await perform({ ...one.copy, follow: { until: 'caught-up' } })
+      if (finished.error?.code === 'NO_SUCH_TABLE') return
+      expect(finished, run).toMatchObject({ exitCode: 5, error: { code } })
+      const halted = events.filter((event) => event.type === 'follow.halted').flatMap((event) => event.tables)
+      if (tables.length > 0 && halted.length > 0) expect([...new Set(halted)]).toEqual(tables)
+    }
+    // Of a partition that was emptied only the stream can tell, by not telling it.
+    if (code !== 'STREAM_HALTED' || !statements.includes('TRUNCATE p_1')) expect(await positionOf(one)).toBe(before)
+  })
+
+  test('it runs: DDL halts it at once, and --restart copies the tables again', { timeout: 60_000 }, async () => {
+    const one = await stageOf(server, TABLES, ['t', 'p'])
+    const child = startCopy(one.copy)
+    await child.until('follow.progress')
+    await one.source.sql('ALTER TABLE t DROP COLUMN v', 'INSERT INTO t VALUES (500)')
+    const { finished } = await child.ended
+    expect(finished).toMatchObject({ exitCode: 5, error: { code: 'STREAM_HALTED' } })
+    expect((await caughtUp(one)).finished).toMatchObject({ exitCode: 5 })
+    await one.target.sql('ALTER TABLE t DROP COLUMN v')
+    const again = await perform({ ...one.copy, restart: true, follow: { until: 'equal' } })
+    expect(again.finished).toMatchObject({ exitCode: 0 })
+    await expectEqual(one)
+  })
+
+  test('an empty partition that is added does not halt it', { timeout: 60_000 }, async () => {
+    const one = await stageOf(server, TABLES, ['t', 'p'])
+    expect((await caughtUp(one)).finished.exitCode).toBe(0)
+    await one.source.sql(
+      "CREATE TABLE p_3 PARTITION OF p FOR VALUES FROM ('2026-03-01') TO ('2026-04-01')",
+      "INSERT INTO p VALUES (999, '2026-03-05')",
+    )
+    expect((await caughtUp(one)).finished.exitCode).toBe(0)
+    await expectEqual(one)
+  })
+
+  test('its slot held back more than it may', { timeout: 60_000 }, async () => {
+    const one = await stageOf(server, TABLES, ['t', 'p'])
+    expect((await caughtUp(one)).finished.exitCode).toBe(0)
+    await one.source.sql('CREATE TABLE noise (t text)')
+    for (;;) {
+      await one.source.sql("INSERT INTO noise SELECT repeat('x', 2000) FROM generate_series(1, 15000)", 'CHECKPOINT')
+      const [[status] = []] = await one.source.rows(
+        'SELECT wal_status FROM pg_replication_slots WHERE database = current_database()',
+      )
+      if (status === 'lost') break
+      await sleep(10)
+    }
+    const lost = await caughtUp(one)
+    expect(lost.finished).toMatchObject({ exitCode: 5, error: { code: 'SLOT_LOST' } })
+    await one.source.sql("UPDATE t SET v = 'after'")
+    const again = await perform({ ...one.copy, restart: true, follow: { until: 'caught-up' } })
+    expect(again.finished).toMatchObject({ exitCode: 0 })
+    await expectEqual(one)
+  })
+
+  test('its target was emptied or put back behind it', { timeout: 60_000 }, async () => {
+    const one = await stageOf(server, TABLES, ['t', 'p'])
+    expect((await caughtUp(one)).finished.exitCode).toBe(0)
+    await one.target.sql('DROP TABLE t', 'CREATE TABLE t (id int PRIMARY KEY, v text)')
+    expect((await caughtUp(one)).finished).toMatchObject({ exitCode: 5, error: { code: 'STREAM_HALTED' } })
+    await one.target.sql('TRUNCATE p')
+    const again = await perform({ ...one.copy, restart: true, follow: { until: 'caught-up' } })
+    expect(again.finished.exitCode).toBe(0)
+    await one.target.sql('TRUNCATE p')
+    expect((await caughtUp(one)).finished).toMatchObject({ exitCode: 5, error: { code: 'STREAM_HALTED' } })
+  })
+})
