@@ -9,7 +9,7 @@ import { asOf } from './as-of.ts'
 import { operate, type Request, type RequestContext } from './commands/command.ts'
 import { chooseEnd, optionalEnd } from './copy-ends.ts'
 import { parseDuration } from './duration.ts'
-import { durationText } from './format.ts'
+import { durationText, measureText } from './format.ts'
 import { GLOBAL_NAMES } from './globals.ts'
 import { splitNames } from './name-list.ts'
 import { placeOr } from './named-stores.ts'
@@ -124,11 +124,15 @@ function single({ as }: Single, { name, least, most }: Option, args: Arguments, 
       const text = optionalText(args, name, shown)
       const ms = text === undefined ? undefined : parseDuration(shown, text)
       if (ms === undefined || ms >= (least ?? 0)) return ms
-      throw new SluiceError('BAD_FLAG', `${shown} takes ${durationText(least ?? 0)} or more`)
+      throw new SluiceError('BAD_FLAG', `${shown} takes ${leastText(least ?? 0)} or more`)
     }
     default:
       return optionalText(args, name, shown)
   }
+}
+
+function leastText(ms: number): string {
+  return ms < 1000 ? measureText(ms) : durationText(ms)
 }
 
 /** The options that a source is read from. */

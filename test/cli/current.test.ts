@@ -32,6 +32,13 @@ describe('sync', () => {
   })
 })
 
+describe('partition ensure', () => {
+  it('says the least that others have to wait in milliseconds', async () => {
+    const line = 'partition ensure --from postgresql://db/shop --table t --ahead 1 --patience 0ms'
+    expect(await asked(line)).toBe('BAD_FLAG --patience takes 1.00 ms or more')
+  })
+})
+
 describe('prune', () => {
   const base = { kind: 'prune', catalog: DB, dryRun: false }
   it.each([

@@ -36,19 +36,25 @@ export type AlarmOptions = {
     readonly others: StrayRows
   } | null
   readonly archive: ArchiveRecord | null
+  /** Whether the run that says so is the one that makes partitions, and was refused: it says by itself what to do. */
+  readonly refused?: boolean
 }
 
 /** Of a table without a calendar those that need none. */
 export function alarmsOf(standing: Standing, options: AlarmOptions): readonly Alarm[] {
   const { calendar, placed, kind, zone } = standing
-  const { now, ahead, stray, coming } = options
+  const { now, ahead, stray, coming, refused = false } = options
+  const makes = refused ? {} : { hint: 'sluice partition ensure makes them' }
+  const moves = refused ? {} : { hint: 'sluice partition ensure moves them, or prints the statement that does' }
   const { missing, overlaps } = coming
   const endless = calendar === null ? null : catchAll(placed, calendar.spec, kind, { now, ahead })
   const many = calendar === null ? null : holderOfMany(placed, calendar.spec, kind, { now, ahead })
   const covered = coveredTo(placed, nowFor({ zone, kind, now }))
   return [
     ...(calendar === null && covered === null ? [uncovered(standing)] : []),
-    ...(missing.length === 0 ? [] : [missingAlarm(missing, standing, { now, covered: covered?.partition.to ?? null })]),
+    ...(missing.length === 0
+      ? []
+      : [missingAlarm(missing, standing, { now, covered: covered?.partition.to ?? null, hint: makes })]),
     ...(endless === null ? [] : [endlessAlarm(endless.partition)]),
     ...(many === null ? [] : [manyAlarm(many)]),
     ...overlaps
@@ -76,7 +82,9 @@ export function alarmsOf(standing: Standing, options: AlarmOptions): readonly Al
         }`,
         hint: 'attach what was there, or make a partition of these bounds by hand',
       })),
-    ...(stray === null ? [] : [...strayAlarms(missing, stray, standing), ...lateAlarms(stray.late, standing)]),
+    ...(stray === null
+      ? []
+      : [...strayAlarms(missing, stray, { standing, hint: moves }), ...lateAlarms(stray.late, standing)]),
     ...(standing.table.leftOver === undefined
       ? []
       : [{ alarm: 'left over', detail: standing.table.leftOver, hint: 'sluice partition ensure removes it' } as const]),
@@ -141,7 +149,7 @@ export function openGaps({ gaps }: Standing, archive: ArchiveRecord | null): rea
 function missingAlarm(
   missing: readonly PlacedPeriod[],
   standing: Standing,
-  { now, covered }: { readonly now: Date; readonly covered: string | null },
+  { now, covered, hint }: { readonly now: Date; readonly covered: string | null; readonly hint: Pick<Alarm, 'hint'> },
 ): Alarm {
   const [first] = missing
   const today = standing.calendar === null ? null : currentPeriod(standing.calendar.spec, now)
@@ -152,7 +160,7 @@ function missingAlarm(
     detail: `${currentMissing ? 'the current period has no partition' : 'too few partitions are ahead'}: ${labelsText(missing)} ${
       missing.length === 1 ? 'is' : 'are'
     } missing${covered === null ? '' : `, and the last that is there ends at ${covered}`}`,
-    hint: 'sluice partition ensure makes them',
+    ...hint,
   }
 }
 
@@ -174,7 +182,7 @@ function lateAlarms(
 function strayAlarms(
   missing: readonly PlacedPeriod[],
   { missing: inMissing, ahead, others }: NonNullable<AlarmOptions['stray']>,
-  { calendar }: Standing,
+  { standing: { calendar }, hint }: { readonly standing: Standing; readonly hint: Pick<Alarm, 'hint'> },
 ): readonly Alarm[] {
   const alarms: Alarm[] = []
   for (const [i, period] of missing.entries()) {
@@ -186,7 +194,7 @@ function strayAlarms(
       to: period.to,
       rows: dec(rows),
       detail: `rows of ${period.period.label} are in the default partition`,
-      hint: 'sluice partition ensure moves them, or prints the statement that does',
+      ...hint,
     })
   }
   if (ahead !== null) {

@@ -94,7 +94,10 @@ export async function partitionEnsure(operation: PartitionEnsureOperation, run: 
     const { archive } = found
     const coming = isChanged ? comingOf(after, { ...operation, now }) : before
     const stray = await strayOf({ standing: after, archive }, { ...coming, ...operation, now }, maintenance, run)
-    for (const alarm of [...alarmsOf(after, { ...operation, now, coming, stray, archive }), ...notGiven(made)]) {
+    for (const alarm of [
+      ...alarmsOf(after, { ...operation, now, coming, stray, archive, refused: failure !== null }),
+      ...notGiven(made),
+    ]) {
       totals.alarms++
       alarms.add(alarm.alarm)
       run.emit({ type: 'partition.alarm', table: name, ...alarm })

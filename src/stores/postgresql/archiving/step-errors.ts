@@ -55,8 +55,14 @@ export function stepError(thrown: unknown, { settings, table, holders = [], righ
     case '23503':
       return refused('rows of another table refer to these: archive or delete those first')
     case '23514':
-      if (constraint?.startsWith(BOUNDS) !== true) {
+      // A broken bound of a partition has no name.
+      if (constraint === undefined) {
         return refused('move rows between its bounds out of the default partition, then run the same command again')
+      }
+      if (!constraint.startsWith(BOUNDS)) {
+        return refused(
+          `mend the rows that break the constraint ${constraint}, or drop it, then run the same command again`,
+        )
       }
       return refused('its rows are not those of these bounds: name the partition that they were taken from')
     case '42P17':

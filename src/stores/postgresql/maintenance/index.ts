@@ -118,8 +118,23 @@ async function prepare(
   session: CopySession,
   { table, patienceMs, budgetMs, signal }: Pick<MakeRequest, 'table' | 'patienceMs' | 'budgetMs' | 'signal'>,
 ): Promise<void> {
-  await session.ask(
-    `SET search_path TO ''; SET default_tablespace TO ''; SET default_table_access_method TO heap; SET lock_timeout TO ${patienceMs}`,
+  const [row] = await session.ask(
+    `SET search_path TO ''; SET default_tablespace TO ''; SET default_table_access_method TO heap; SET lock_timeout TO ${patienceMs};
+     SELECT pg_catalog.current_setting('transaction_read_only'), pg_catalog.pg_is_in_recovery()`,
   )
+  if (row?.[0] === 'on') throw readOnly(tableText(table.table), row[1] === 't')
   await takeHostLock(session, table.identity, { budgetMs, signal, table: tableText(table.table) })
+}
+
+/** Before anything is made: some of it would be made, and some refused. */
+function readOnly(table: string, isStandby: boolean): SluiceError {
+  return new SluiceError('TARGET_DENIED', `no partitions can be made of ${table}: nothing may be written here`, {
+    where: table,
+    reason: isStandby
+      ? 'the server is a standby'
+      : 'default_transaction_read_only is on for this server, database or role',
+    hint: isStandby
+      ? 'name the primary server'
+      : 'connect as a role that may write, or ALTER ROLE … RESET default_transaction_read_only',
+  })
 }

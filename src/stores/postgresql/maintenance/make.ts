@@ -18,8 +18,10 @@ import { clearLeftOver } from './left-over.ts'
 import { lookAt, PARTITIONED_ITSELF } from './look.ts'
 import { moveDefault, refuseMove } from './move-default.ts'
 import type { Patience } from './patience.ts'
+import { silentStandbys } from './old-views.ts'
+import { rowRefusal } from './row-refusals.ts'
 import { strayRows } from './stray.ts'
-import { defaultOf } from './surroundings.ts'
+import { defaultOf, known } from './surroundings.ts'
 import { Changed } from './not-now.ts'
 import { canonicalWishes, stillWanted } from './wanted.ts'
 
@@ -113,10 +115,12 @@ class Making {
     const rest = defaultOf(now)
     if (rest !== null && (await hasToMove(this.#session, now, rest, missing))) {
       const work = { table: now, rest, wishes: missing }
-      const moved = await moveDefault(this.#session, this.#patience, this.#request, work)
+      const moved = await moveDefault(this.#session, this.#patience, this.#request, work).catch((error: unknown) => {
+        throw rowRefusal(error, known(rest))
+      })
       this.#made.push(...moved.made)
       this.#notGiven.push(...moved.notGiven)
-      this.#notes.push(...moved.notes)
+      this.#notes.push(...moved.notes, ...(await this.#ofStandbys()))
       this.#proved = (this.#proved ?? 0n) + moved.proved
       return
     }
@@ -125,6 +129,14 @@ class Making {
       this.#tell(wish, await attachNew(this.#session, this.#patience, now, wish))
       this.#made.push({ ...wish, moved: 0n })
     }
+  }
+
+  async #ofStandbys(): Promise<readonly string[]> {
+    const names = await silentStandbys(this.#session).catch(() => [])
+    if (names.length === 0) return []
+    return [
+      `nobody could look for old views on ${names.join(', ')} (hot_standby_feedback is off there, or not told to this role): a REPEATABLE READ transaction there that began before the rows moved and first reads the table now does not find them`,
+    ]
   }
 
   #tell(wish: ComingPartition, { missing, notes }: Awaited<ReturnType<typeof attachNew>>): void {

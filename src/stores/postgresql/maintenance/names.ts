@@ -17,6 +17,11 @@ export function markOf(parent: string): string {
   return `${MARK}${parent}`
 }
 
+/** Whether a constraint is ours. */
+export function isMark(constraint: string): boolean {
+  return constraint.startsWith(MARK)
+}
+
 /** Whether a table with a mark has a name of ours, too. */
 export function isOwnName({ name }: TableName): boolean {
   return OWN_NAME.test(name)

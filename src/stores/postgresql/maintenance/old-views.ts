@@ -22,6 +22,19 @@ type View = {
   readonly suspect: boolean
 }
 
+/**
+ * Standbys that do not tell what is read there (`hot_standby_feedback`), or not to this role: nobody can wait for old views on them.
+ * @returns their names
+ */
+export async function silentStandbys(session: CopySession): Promise<readonly string[]> {
+  const rows = await session.ask(
+    `SELECT DISTINCT coalesce(nullif(r.application_name, ''), 'process ' || r.pid) FROM pg_catalog.pg_stat_replication r
+       LEFT JOIN pg_catalog.pg_replication_slots s ON s.active_pid = r.pid
+     WHERE s.slot_type IS DISTINCT FROM 'logical' AND r.state IS DISTINCT FROM 'backup' AND r.backend_xmin IS NULL AND s.xmin IS NULL ORDER BY 1`,
+  )
+  return rows.map(([name]) => name ?? '')
+}
+
 export class OldViews {
   readonly #session: CopySession
   /** Number of the transaction that no view may be older than. */

@@ -10,8 +10,8 @@ import type { CopySession } from '../copy/session.ts'
 import { tableSql } from '../copy/sql.ts'
 import type { Aside } from './aside.ts'
 import { keysSql, lockedSql, noted, sameKey, type KeyLog } from './key-log.ts'
-
 import { NotNow } from './not-now.ts'
+import { staleGenerated } from './row-refusals.ts'
 
 /**
  * Rows whose changes are noted and not yet followed are left out on both sides.
@@ -37,6 +37,8 @@ export async function proveAside(session: CopySession, spec: TableSpec, log: Key
       sum += BigInt(`0x${part.sum}`)
     }
     if (equalDigests(before, { rows, sum: sumText(sum) })) return rows
+    const stale = await staleGenerated(session, log.of)
+    if (stale !== null) throw stale
     throw new SluiceError('PROOF_FAILED', `the copies of ${tableText(log.of.name)} are not equal to it`, {
       where: tableText(log.of.name),
       reason: `${before.rows} rows with the sum ${before.sum}, and ${rows} with ${sumText(sum)} in the tables that were to take its place`,

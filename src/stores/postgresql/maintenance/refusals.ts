@@ -32,11 +32,12 @@ function ofKind({ name, note }: RangePartition): Why | null {
   return { reason: note, hint: `put a plain table in the place of ${tableText(name)}` }
 }
 
-/** Rows may break them, and would be refused elsewhere. */
+/** Rows may break them, and would be refused elsewhere; not so those that are NOT ENFORCED anywhere (version 18). */
 async function ofUnvalidated(session: CopySession, { identity, name }: RangePartition): Promise<Why | null> {
   const rows = await session.ask(
-    `SELECT pg_catalog.quote_ident(conname) FROM pg_catalog.pg_constraint
-     WHERE conrelid = ${literal(identity)}::oid AND contype IN ('c', 'n') AND NOT convalidated ORDER BY 1`,
+    `SELECT pg_catalog.quote_ident(conname) FROM pg_catalog.pg_constraint k
+     WHERE conrelid = ${literal(identity)}::oid AND contype IN ('c', 'n') AND NOT convalidated
+       AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced')::boolean, true) ORDER BY 1`,
   )
   const [first] = rows
   if (first === undefined) return null
