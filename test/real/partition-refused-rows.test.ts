@@ -16,7 +16,7 @@ describe.skipIf(!POSTGRES_OWN)('rows that the server takes once only (needs a se
   let direct: Psql
 
   beforeAll(async () => {
-    server = await startPostgres({ extraSettings: ['max_prepared_transactions=2'] })
+    server = await startPostgres()
     await server.createDatabase('refused')
     direct = await psql(server.url('refused'))
     await direct.run("SET TimeZone TO 'UTC'")
@@ -100,17 +100,6 @@ describe.skipIf(!POSTGRES_OWN)('rows that the server takes once only (needs a se
         "SELECT conname, conenforced FROM pg_constraint WHERE conrelid = 't_q1'::regclass AND contype = 'c'",
       ),
     ).toEqual([['loose', 'f']])
-  })
-
-  test('a transaction that is prepared is named with what ends it', async () => {
-    await made('w int')
-    await direct.run("BEGIN; INSERT INTO t (id, at) VALUES (7000, '2027-02-03'); PREPARE TRANSACTION 'of bookings'")
-    const table = await look(store, 't')
-    await expect(make(store, table, [Q1], { budgetMs: 500 })).rejects.toMatchObject({
-      code: 'TARGET_BUSY',
-      reason: expect.stringContaining("COMMIT PREPARED 'of bookings'") as unknown,
-    })
-    await direct.run("ROLLBACK PREPARED 'of bookings'")
   })
 
   test('who makes partitions and is refused is not told that making them helps', async () => {
