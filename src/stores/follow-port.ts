@@ -39,7 +39,7 @@ export type WalRoom = {
   readonly limitBytes: bigint | null
   /** Free space below the folder of the log, where the server tells it; null where it does not. */
   readonly freeBytes: bigint | null
-  /** Measured over about a second. */
+  /** Measured over about half a second. */
   readonly bytesPerSecond: number
 }
 

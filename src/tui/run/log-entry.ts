@@ -40,6 +40,27 @@ export function logEntry(event: Event, now: number, alone = false): LogEntry | n
         return entry('error', `${alone ? '' : `${event.table}: `}${event.error.code} ${event.error.message}${hint}`)
       }
       return entry('note', `${alone ? '' : `${event.table}: `}${event.status}${resultText(event)}`)
+    case 'follow.started':
+      return entry(
+        'note',
+        `${event.isNew ? 'following' : 'going on'} from ${event.position}, stream ${event.stream}, slot ${event.slot}`,
+      )
+    case 'follow.table':
+      return entry(
+        'note',
+        `${alone ? '' : `${event.table}: `}${event.state === 'live' ? 'live' : 'catches up'}${event.position === undefined ? '' : ` ${event.state === 'live' ? 'at' : 'to'} ${event.position}`}`,
+      )
+    case 'follow.proved': {
+      const open = Number(event.differing) + Number(event.unread)
+      const what =
+        open === 0 ? 'equal' : `${countDec(event.differing)} differ, ${countDec(event.unread)} cannot be read`
+      return entry(
+        open === 0 ? 'note' : 'error',
+        `${alone ? '' : `${event.table}: `}${countDec(event.rows)} rows compared as of ${event.position}: ${what}`,
+      )
+    }
+    case 'follow.halted':
+      return entry('error', `halted: ${event.message}; changes since ${event.since} may be missing`)
     case 'copy.started': {
       const by = event.key.length === 0 ? 'without a key' : `by ${event.key.join(', ')}`
       const done =

@@ -20,7 +20,8 @@ export function runState(run: RunView | undefined, now: number): string {
   if (run === undefined) return 'idle'
   const { kind } = run.operation
   const named = declarationOf(kind).doing ?? kind
-  const doing = run.copy !== null && run.plan === null ? 'planning the copy' : named
+  const isFollowing = run.copy !== null && run.copy.follow.last !== null
+  const doing = run.copy !== null && run.plan === null ? 'planning the copy' : isFollowing ? 'following' : named
   const word =
     run.phase === 'paused'
       ? `${doing}, paused`
@@ -31,7 +32,7 @@ export function runState(run: RunView | undefined, now: number): string {
           : run.copy?.throttle
             ? `${doing}, throttled`
             : doing
-  const done = share(run)
+  const done = isFollowing ? null : share(run)
   if (done === null) return word
   const paused = run.copy?.tables.filter(({ state }) => state === 'paused').length ?? 0
   if (paused > 0) return `${word} ${percent(done)} · ${paused === 1 ? 'a table' : `${paused} tables`} paused`

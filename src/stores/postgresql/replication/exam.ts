@@ -8,7 +8,7 @@ import { openTransactions } from './waiting.ts'
 
 const OLDEST = 140_000
 /** So long the log is watched. */
-const RATE_MS = 1000
+const RATE_MS = 500
 
 const NOT_TOLD =
   'the stream tells rows only: not DDL, positions of sequences, large objects, or TRUNCATE of a single partition. After DDL of a followed table it is halted and named'

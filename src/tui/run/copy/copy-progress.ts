@@ -7,6 +7,7 @@ import type { Event, EventBody, KeySpan, Latency } from '../../../model/event.ts
 import { ChunkBook, freshChunk, KEPT_ROWS, type Chunk } from './chunk-book.ts'
 import type { ChunkState } from './chunk-map.ts'
 import { CopyTable, type Tally } from './copy-table.ts'
+import { FollowProgress } from './follow-progress.ts'
 import { isProved, isProvedAtEnd } from './proof.ts'
 
 type Of<T extends EventBody['type']> = Extract<Event, { type: T }>
@@ -15,6 +16,7 @@ type Pressure = { readonly reason: string; readonly rate: number }
 
 export class CopyProgress {
   readonly book = new ChunkBook()
+  readonly follow = new FollowProgress()
   throttle: Pressure | null = null
   /** How long the target takes for a batch; null before that was measured. */
   latency: Latency | null = null
@@ -41,6 +43,7 @@ export class CopyProgress {
   }
 
   fold(event: Event, now: number): void {
+    this.follow.fold(event)
     switch (event.type) {
       case 'plan.ready':
         for (const line of event.copies ?? []) this.#tables.set(line.table, new CopyTable(line.table, line))

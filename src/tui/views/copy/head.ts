@@ -10,6 +10,7 @@ import type { RunView } from '../../run/run-view.ts'
 import { byteRate, bytesNow, eta, meanRate, perSecond, rateOf, share, workOf } from '../../run/run-view.ts'
 import type { State } from '../../state/state.ts'
 import { withoutUrls } from '../without-urls.ts'
+import { followLines } from './follow.ts'
 
 const SPARK = 30
 const NARROW_SPARK = 24
@@ -17,13 +18,20 @@ const SHORT_SPARK = 14
 
 /** Four rows, or five where there is room for an empty one. */
 export function copyHead(state: State, run: RunView, copy: CopyProgress, cells: number, wide: boolean): Line[] {
-  const lines = [
+  const isFollowing = run.finished === null && copy.follow.last !== null
+  const lines = isFollowing
+    ? [titleLine(run, cells, wide), ...followLines(copy.follow, cells, state.ascii)]
+    : copiedLines(state, run, copy, cells, wide)
+  return wide ? [...lines.slice(0, 1), [], ...lines.slice(1)] : lines
+}
+
+function copiedLines(state: State, run: RunView, copy: CopyProgress, cells: number, wide: boolean): Line[] {
+  return [
     titleLine(run, cells, wide),
     barLine(state, run, cells),
     readLine(run, copy, cells),
     paceLine(state, run, copy, cells, wide),
   ]
-  return wide ? [...lines.slice(0, 1), [], ...lines.slice(1)] : lines
 }
 
 function titleLine(run: RunView, cells: number, wide: boolean): Line {

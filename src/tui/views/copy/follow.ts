@@ -1,0 +1,47 @@
+/** The head of a copy's screen while changes follow it: which tables are live, how far it is behind, what the slot holds back. */
+import { sparkline } from '../../draw/bars.ts'
+import { bytes, clockSpan, count, numberOf, plural } from '../../draw/format.ts'
+import type { Line } from '../../draw/line.ts'
+import { line, span } from '../../draw/line.ts'
+import { cutEnd, padEnd, width } from '../../draw/text.ts'
+import type { FollowProgress } from '../../run/copy/follow-progress.ts'
+
+const SPARK = 24
+
+/** Three rows in place of bar, sums and pace. @param last of `follow` */
+export function followLines(
+  { last, lag, rates, proved, halted }: FollowProgress,
+  cells: number,
+  ascii: boolean,
+): Line[] {
+  if (last === null) return []
+  const { copying, catchup, live } = last.tables
+  const all = Number(copying) + Number(catchup) + Number(live)
+  const states = [
+    `live ${live} of ${plural(all, 'table')}`,
+    ...(catchup === '0' ? [] : [`catching up ${catchup}`]),
+    ...(copying === '0' ? [] : [`copying ${copying}`]),
+  ]
+  const behind = last.lagMs === 0 ? 'no lag' : `lag ${clockSpan(last.lagMs)} · ${bytes(numberOf(last.lagBytes))}`
+  const left = last.remainingMs === undefined || last.lagMs === 0 ? [] : [`${clockSpan(last.remainingMs)} to catch up`]
+  const room = last.safeBytes === undefined ? '' : `, ${bytes(numberOf(last.safeBytes))} more may be held`
+  const slot = `the slot holds ${bytes(numberOf(last.heldBytes))}${room}`
+  const compared =
+    proved === null
+      ? 'rows were not compared'
+      : proved.differing === 0
+        ? `every row equal as of ${proved.position}`
+        : `${plural(proved.differing, 'row')} differed as of ${proved.position}`
+  const head = [states.join(' · '), behind, ...left].join('    ')
+  const pace = `${count(numberOf(last.rate))} changes/s    ${count(numberOf(last.changes))} in all    applied ${last.position}`
+  const curve = (values: readonly number[]): string => padEnd(sparkline(values, SPARK, ascii), SPARK)
+  const rest = cells - SPARK - 4
+  const foot = width(`${slot}    ${compared}`) <= rest ? `${slot}    ${compared}` : slot
+  return [
+    halted === null
+      ? line(` ${cutEnd(`following    ${head}`, cells - 2)}`, 'strong')
+      : line(` ${cutEnd(`halted: ${halted}`, cells - 2)}`, 'bad'),
+    [span(' '), span(curve(rates), 'info'), span(`  ${cutEnd(pace, rest)}`)],
+    [span(' '), span(curve(lag), 'warn'), span(`  ${cutEnd(foot, rest)}`)],
+  ]
+}

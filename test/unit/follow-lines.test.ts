@@ -1,0 +1,57 @@
+/** The head of a followed copy's screen fits any width, and says what the newest events said. */
+import { expect, test } from 'vitest'
+import type { Event, EventBody } from '../../src/model/event.ts'
+import { FollowProgress } from '../../src/tui/run/copy/follow-progress.ts'
+import { followLines } from '../../src/tui/views/copy/follow.ts'
+
+const said = (body: EventBody): Event => ({ v: 1, seq: 1, ts: '2026-11-21T00:00:00.000Z', runId: '1', ...body })
+
+function shown(follow: FollowProgress, cells: number): string {
+  return followLines(follow, cells, false)
+    .map((spans) => spans.map(({ text }) => text).join(''))
+    .join('\n')
+}
+
+test('lag, states, slot and the newest comparison', () => {
+  const follow = new FollowProgress()
+  expect(followLines(follow, 80, false)).toEqual([])
+  follow.fold(
+    said({
+      type: 'follow.progress',
+      position: '0/1A2B3C8',
+      end: '0/1A2C000',
+      lagBytes: '3128',
+      lagMs: 65_000,
+      transactions: '12',
+      changes: '4063',
+      rate: '1200',
+      remainingMs: 2000,
+      heldBytes: '15200000',
+      safeBytes: '900000000',
+      tables: { copying: '0', catchup: '1', live: '3' },
+    }),
+  )
+  expect(shown(follow, 120)).toContain('live 3 of 4 tables · catching up 1    lag 1:05 · 3.1 KB    0:02 to catch up')
+  expect(shown(follow, 120)).toContain('1,200 changes/s    4,063 in all    applied 0/1A2B3C8')
+  expect(shown(follow, 120)).toContain('rows were not compared')
+  const table = (name: string, differing: string): Event =>
+    said({
+      type: 'follow.proved',
+      table: name,
+      position: '0/1A2B3C8',
+      rows: '10',
+      targetRows: '10',
+      differing,
+      unread: '0',
+      pauseMs: 3,
+      ms: 40,
+    })
+  follow.fold(table('a', '2'))
+  follow.fold(table('b', '0'))
+  // Of one moment all tables count.
+  expect(shown(follow, 140)).toContain('2 rows differed as of 0/1A2B3C8')
+  for (const cells of [60, 80, 120, 200])
+    for (const row of shown(follow, cells).split('\n')) expect(row.length).toBeLessThanOrEqual(cells)
+  follow.fold(said({ type: 'follow.halted', code: 'SLOT_LOST', tables: [], message: 'the slot is gone', since: '0/1' }))
+  expect(shown(follow, 80)).toContain('halted: the slot is gone')
+})
