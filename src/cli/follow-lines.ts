@@ -81,11 +81,12 @@ function tableText({ state, position, reread, mended }: Of<'follow.table'>): str
   return state === 'copying' ? 'is copied' : `copied; catches up to ${position}`
 }
 
-function provedText({ position, rows, differing, unread, pauseMs, ms }: Of<'follow.proved'>): string {
+function provedText({ position, rows, targetRows, differing, unread, pauseMs, ms }: Of<'follow.proved'>): string {
   const took = `compared in ${durationText(ms)}, changes waited for ${pauseMs} ms`
   if (differing === '0' && unread === '0') return `${plural(rows, 'row')} equal as of ${position}; ${took}`
   const open = unread === '0' ? '' : `, ${plural(unread, 'row')} cannot be read`
-  return `${plural(differing, 'row')} of ${grouped(rows)} differ as of ${position}${open}; ${took}`
+  const sides = `${grouped(rows)} in the source, ${grouped(targetRows)} in the target`
+  return `${plural(differing, 'row')} ${differing === '1' ? 'differs' : 'differ'} as of ${position} (${sides})${open}; ${took}`
 }
 
 /** For the lines of a run and for its screen. */

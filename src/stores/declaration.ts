@@ -84,6 +84,8 @@ export type CopyOptions = {
   readonly mode: 'read' | 'write' | 'plan'
   /** Longest that what is read waits for a lock that others have, ms, of systems where readers wait for any; absent for as long as it takes. */
   readonly lockWaitMs?: number
+  /** A table that is emptied or rewritten while it is read is read again under another view: what became of it comes with a stream of changes. */
+  readonly moving?: true
   /** Rows of one INSERT, where a service takes them in statements. */
   readonly rowsPerInsert?: number
   /** Where the store says that it has to wait for a service. */

@@ -77,7 +77,9 @@ describe.skipIf(!POSTGRES_OWN)(`a followed copy ${POSTGRES_MISSING}`, () => {
     }
     expect(await one.target.rows('SELECT count(*) FROM migration_repairs')).not.toEqual([['0']])
     await writer.stop()
-    expect((await caughtUp(one)).finished.exitCode).toBe(0)
+    // A source at rest, too.
+    const last = await perform({ ...one.copy, follow: { until: 'equal' } })
+    expect(last.finished.exitCode).toBe(0)
     await expectEqual(one)
   })
 
@@ -100,6 +102,31 @@ describe.skipIf(!POSTGRES_OWN)(`a followed copy ${POSTGRES_MISSING}`, () => {
     expect(events.filter((event) => event.type === 'chunk.skipped').length).toBeGreaterThanOrEqual(chunks)
     expect(await leftAtSource(one)).toEqual(left)
     await expectEqual(one)
+  })
+
+  test('is begun by two programs at the same moment', { timeout: 60_000 }, async () => {
+    const one = await stageOf(
+      server,
+      ['CREATE TABLE t (id int PRIMARY KEY)', 'INSERT INTO t SELECT generate_series(1, 500)'],
+      ['t'],
+    )
+    const both = await Promise.all(
+      [startCopy(one.copy), startCopy(one.copy)].map(async (child) => {
+        const progress = child.until('follow.progress').then(
+          () => 'follows',
+          () => 'ended',
+        )
+        const how = await Promise.race([progress, child.ended.then(({ finished }) => finished?.exitCode)])
+        child.process.kill('SIGKILL')
+        await child.ended
+        return how
+      }),
+    )
+    expect(both.filter((how) => how === 'follows').length).toBeLessThanOrEqual(1)
+    await one.source.sql('INSERT INTO t VALUES (1000)')
+    expect((await caughtUp(one)).finished.exitCode).toBe(0)
+    await expectEqual(one)
+    expect(await leftAtSource(one)).toHaveLength(2)
   })
 
   test('goes on in the same run where every session at the source is ended', { timeout: 60_000 }, async () => {

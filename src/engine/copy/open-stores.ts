@@ -16,8 +16,14 @@ import { onSide } from './sides.ts'
  * @param lockWaitMs longest that what is read waits for a lock that others have
  * @throws as `openCopyStore`
  */
-export function openSourceStore(url: string, cassandra?: CassandraWish, lockWaitMs?: number): Promise<CopyStore> {
+export function openSourceStore(
+  url: string,
+  cassandra?: CassandraWish,
+  lockWaitMs?: number,
+  moving = false,
+): Promise<CopyStore> {
   const wish = {
+    ...(moving ? { moving: true as const } : {}),
     ...(cassandra === undefined ? {} : { cassandra }),
     ...(lockWaitMs === undefined ? {} : { lockWaitMs }),
   }

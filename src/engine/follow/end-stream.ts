@@ -21,7 +21,7 @@ export async function endStream(
     throw new SluiceError('PLAN_CHANGED', `stream ${id} reads from another database`, {
       where: source.label,
       reason: `it began at ${label}`,
-      hint: 'name that one with --from',
+      hint: `name that one with --from; where it is gone for good: UPDATE migration_streams SET status = 'ended' WHERE stream_id = '${id}'`,
     })
   }
   await takeStream(ledger, id, run)

@@ -20,6 +20,7 @@ import { endStream, streamName } from './end-stream.ts'
 import { followTable, sourceOf, type FollowTable } from './followed-table.ts'
 import { StreamLedger, streamsOf } from './ledger/streams.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
+import { keyRefusals } from './key-refusals.ts'
 import { FollowLoop, halted } from './loop.ts'
 import { roomRefusal } from './log-room.ts'
 import { changesOf } from './progress.ts'
@@ -77,6 +78,7 @@ export class Following implements AsyncDisposable {
         tables.map(({ key, name }) => ({ key, source: name })),
         run.tool,
       )
+      await refuseSecond(stream, tables, ledger)
     }
     const fence = await takeStream(ledger, stream, run)
     const heart = beat(LEASE_MS / 3, () => ledger.renew(stream))
@@ -214,7 +216,9 @@ export class Following implements AsyncDisposable {
       notChecked:
         provedAt === null
           ? `changes up to ${upTo} are applied; this run did not compare the rows`
-          : `every row was found equal as of ${provedAt}; what came after that, up to ${upTo}, is applied and not compared`,
+          : provedAt === upTo
+            ? `every row was found equal as of ${provedAt}`
+            : `every row was found equal as of ${provedAt}; what came after that, up to ${upTo}, is applied and not compared`,
     }
     if (why === 'stopped') return { ...ending, stopped: true }
     const [failed] = unbuilt
@@ -225,6 +229,27 @@ export class Following implements AsyncDisposable {
     clearInterval(this.#heart)
     await this.#ledger.release(this.#stream).catch(() => undefined)
   }
+}
+
+/**
+ * Two programs may begin at the same moment. Whoever sees the other's stream beside its own withdraws, so that at most one goes on.
+ * @throws SluiceError TABLE_FOLLOWED
+ */
+async function refuseSecond(stream: string, tables: readonly FollowTable[], ledger: StreamLedger): Promise<void> {
+  const all = await streamsOf(
+    ledger.database,
+    tables.map(({ key }) => key),
+  )
+  const other = all.find(({ id }) => id !== stream)
+  if (other === undefined) return
+  await ledger.note(stream, 'ended')
+  throw new SluiceError(
+    'TABLE_FOLLOWED',
+    `another program began stream ${other.id} for these tables at the same moment`,
+    {
+      hint: 'run the same command again: it goes on with the stream that is there',
+    },
+  )
 }
 
 /** Ends a stream and empties its tables, which nobody but it has filled. */
@@ -259,6 +284,13 @@ async function refuseFaulty(
   await ledger.note(id, 'halted', faults)
   for (const fault of faults) run.emit({ type: 'follow.halted', ...fault })
   throw halted(faults)
+}
+
+/** What a plan that is only shown says of following: everything that is in the way, and how long the log may be held back. @throws SluiceError NOT_FOLLOWABLE, BAD_FLAG */
+export async function planFollowing(parts: Pick<FollowingParts, 'operation' | 'planned' | 'run'>): Promise<void> {
+  refuseCombinations(parts.operation)
+  for (const { error } of parts.planned.tables) if (error !== null) throw error
+  await examined(parts, sidesOf(parts.planned), false)
 }
 
 /** What `follow RUN` needs to do the same again: everything but the URLs, which may hold passwords. */
@@ -314,7 +346,7 @@ function keyOf({ source, targetName }: PlannedTable, { from, to }: PlannedCopy):
 
 /** Looks at both sides before anything is made. @param isBorn the slot is there, and needs no room any more @throws SluiceError NOT_FOLLOWABLE */
 async function examined(
-  { operation, planned, run }: FollowingParts,
+  { operation, planned, run }: Pick<FollowingParts, 'operation' | 'planned' | 'run'>,
   { changes, target }: Sides,
   isBorn: boolean,
 ): Promise<readonly FollowTable[]> {
@@ -329,6 +361,7 @@ async function examined(
   const tables = planned.tables.flatMap((one, at) =>
     one.plan === null ? [] : [followTable(one.plan, keyOf(one, planned), exam.identities[at] ?? [])],
   )
+  if (!isBorn) refuse(tables.flatMap(keyRefusals), run)
   const there = tables.filter(({ plan }) => !plan.create)
   const told = await target.examine({
     tables: there.map((one) => ({ ...one.target, ...(isBorn ? {} : { catchingUp: true }) })),

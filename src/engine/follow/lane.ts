@@ -72,6 +72,11 @@ export class Lane {
     return this.#applied
   }
 
+  /** Behind everything that was taken; exclusive as well. */
+  get taken(): LogPosition {
+    return this.#end
+  }
+
   /** The lane's row as it was written last. */
   get row(): LaneRow {
     return this.#row

@@ -29,6 +29,7 @@ export async function refuseOtherTarget(
   if (tables.length === 0) return
   const runs = new RunLedger(database, owner)
   await using there = await to.source(signal)
+  const emptied: string[] = []
   for (const { name, key, plan, target } of tables) {
     const known = await runs.targetMark(key)
     const mark = (await to.mark?.(plan.target.table, signal)) ?? null
@@ -42,8 +43,14 @@ export async function refuseOtherTarget(
     if (truncates > 0 || written + BigInt(inserts - deletes) <= 0n) continue
     await using here = await from.source(signal)
     if (await isEmpty(here, plan.source)) continue
-    throw missing(`${table} holds no rows`, `${written} rows were copied into it, and the stream did not remove them`)
+    emptied.push(table)
   }
+  if (emptied.length === 0) return
+  const [verb, them] = emptied.length === 1 ? ['holds', 'it'] : ['hold', 'them']
+  throw missing(
+    `${emptied.join(', ')} ${verb} no rows`,
+    `rows were copied into ${them}, and the stream did not remove all of them`,
+  )
 }
 
 async function isEmpty(view: SourceView, table: FollowTable['target']['table']): Promise<boolean> {

@@ -15,6 +15,7 @@ export const postgresql: SystemDeclaration = {
   copies: {
     atomic: 'chunk',
     tracks: ['PostgreSQL'],
-    open: async ({ url }, { lockWaitMs }) => (await import('./copy/index.ts')).openPostgresCopy(url, { lockWaitMs }),
+    open: async ({ url }, { lockWaitMs, moving }) =>
+      (await import('./copy/index.ts')).openPostgresCopy(url, { lockWaitMs, moving }),
   },
 }

@@ -99,7 +99,10 @@ export async function copy(given: CopyOperation, asked: CopyRun): Promise<Ending
   const weak = new WeakWrites()
   const again = <T>(body: () => Promise<T>): Promise<T> => patiently(body, { emit: run.emit }, steering.stop)
   const opened = <T>(body: () => Promise<T>): Promise<T> => openPatiently(body, { emit: run.emit }, steering.stop)
-  await using from = derivedStore(await opened(() => openSourceStore(operation.from, operation.cassandra)), operation)
+  await using from = derivedStore(
+    await opened(() => openSourceStore(operation.from, operation.cassandra, undefined, operation.follow !== undefined)),
+    operation,
+  )
   if (!operation.dryRun && isMissingFile(operation.to)) {
     await using empty = await openCopyStore(operation.to, { mode: 'plan' })
     await refuseByNames(operation, from, empty, { again, signal: run.interrupt.abort })
@@ -126,6 +129,8 @@ export async function copy(given: CopyOperation, asked: CopyRun): Promise<Ending
   if (operation.dryRun) {
     // Without a ledger of its own a plan creates nothing; what would hinder the run's is told.
     refuseForeignAmong(await again(() => onSide('target', () => to.tables('migration_*', run.interrupt.abort))))
+    if (operation.follow !== undefined)
+      await (await import('../../follow/following.ts')).planFollowing({ operation, planned, run })
     emitPlan(planned, planHash, [], run, objects, left, await notesOfAgain(planned, operation, to))
     return { ...endOfPlan(planned), ...(left.length === 0 ? {} : { leftBehind: left }) }
   }

@@ -58,6 +58,8 @@ export type PostgresCopyOptions = {
   readonly readers?: number
   /** Longest that a session waits for a lock unless it says otherwise, ms. */
   readonly lockWaitMs?: number | undefined
+  /** Tables may be emptied while they are read: another view reads them again. */
+  readonly moving?: true | undefined
 }
 
 const READERS = 64
@@ -166,7 +168,7 @@ class PostgresCopy implements CopyStore {
 
   async source(signal: AbortSignal): Promise<SourceView> {
     throwIfAborted(signal)
-    return openSource(this.#settings, this.#options.readers ?? READERS)
+    return openSource(this.#settings, this.#options.readers ?? READERS, this.#options.moving === true)
   }
 
   target(): CopyTarget {

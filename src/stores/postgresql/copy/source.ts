@@ -24,9 +24,9 @@ import { streamUnderSignal, underSignal } from './under-signal.ts'
 const NEVER = new AbortController().signal
 
 /** @throws SluiceError CONNECT_FAILED, TLS_FAILED, SOURCE_DENIED … of the source's kind */
-export async function openSource(settings: PostgresSettings, readers: number): Promise<SourceView> {
+export async function openSource(settings: PostgresSettings, readers: number, isMoving = false): Promise<SourceView> {
   try {
-    return new PostgresView(settings, await Snapshot.open(settings, readers))
+    return new PostgresView(settings, await Snapshot.open(settings, readers), isMoving)
   } catch (error) {
     throw sourceError(error, settings)
   }
@@ -36,11 +36,12 @@ class PostgresView implements SourceView {
   readonly #settings: PostgresSettings
   readonly #snapshot: Snapshot
   readonly #relations = new Relations()
-  readonly #unchanged = new UnchangedTables()
+  readonly #unchanged: UnchangedTables
 
-  constructor(settings: PostgresSettings, snapshot: Snapshot) {
+  constructor(settings: PostgresSettings, snapshot: Snapshot, isMoving: boolean) {
     this.#settings = settings
     this.#snapshot = snapshot
+    this.#unchanged = new UnchangedTables(isMoving)
   }
 
   get point(): SourceView['point'] {

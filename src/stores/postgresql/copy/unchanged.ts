@@ -12,6 +12,12 @@ import { fromSql, literal, tableSql } from './sql.ts'
 export class UnchangedTables {
   /** By session: tables that nobody can change before its transaction ends. */
   readonly #held = new WeakMap<CopySession, Set<string>>()
+  readonly #isMoving: boolean
+
+  /** @param isMoving whether another view may be taken: the error is retryable then */
+  constructor(isMoving: boolean) {
+    this.#isMoving = isMoving
+  }
 
   /**
    * Keeps a table as it is until the session's transaction ends, and makes sure that it still is what the snapshot saw.
@@ -28,6 +34,7 @@ export class UnchangedTables {
         where: settings.label,
         reason:
           'it was rewritten, emptied, divided in another way or put in the place of another since the state was taken that is copied',
+        retryable: this.#isMoving,
         hint: 'run the same command again: it plans the copy anew, and does only what is not done',
       })
     }
