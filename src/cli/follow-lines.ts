@@ -41,6 +41,14 @@ export class FollowLines {
             },
           ),
         ]
+      case 'alert':
+        return [
+          block(
+            event.state === 'raised' ? 'ALARM' : 'ok',
+            `${event.cause} ${event.state}: ${event.value}${event.limit === undefined ? '' : ` (limit ${event.limit})`}`,
+            event.state === 'raised' ? { code: event.cause, problem: true } : {},
+          ),
+        ]
       case 'follow.halted':
         return [
           block('FAILED', `halted: ${event.message}`, {

@@ -5,6 +5,7 @@ import type { Word, Words } from '../engine/operations/words.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { flag, list, optionalCount, optionalText, type Arguments } from './arguments.ts'
 import { ageIn, CALENDAR_FLAGS, calendarWish } from './calendar-flags.ts'
+import { ALERT_FLAGS, readAlert } from './alert-flags.ts'
 import { asOf } from './as-of.ts'
 import { operate, type Request, type RequestContext } from './commands/command.ts'
 import { chooseEnd, optionalEnd } from './copy-ends.ts'
@@ -53,6 +54,8 @@ function valueOf(word: Word, said: Spoken, add: string[]): unknown {
       return word.value
     case 'calendar':
       return calendarWish(args, context.defaults)
+    case 'alert':
+      return readAlert(args)
     case 'age':
       return ageIn(args, word.option, context.defaults)
     case 'any tables':
@@ -72,7 +75,16 @@ type OfOption = Exclude<
   Word,
   {
     readonly as:
-      'catalog' | 'end' | 'as of' | 'constant' | 'calendar' | 'age' | 'any tables' | 'some tables' | 'one table'
+      | 'catalog'
+      | 'end'
+      | 'as of'
+      | 'constant'
+      | 'calendar'
+      | 'alert'
+      | 'age'
+      | 'any tables'
+      | 'some tables'
+      | 'one table'
   }
 >
 
@@ -143,6 +155,8 @@ export function optionsOf(word: Word): readonly string[] {
       return []
     case 'as of':
       return ['version', 'timestamp']
+    case 'alert':
+      return ALERT_FLAGS
     case 'calendar':
       return CALENDAR_FLAGS
     case 'any tables':

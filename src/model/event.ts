@@ -3,6 +3,7 @@
  * back as truth. Documented in docs/EVENTS.md. Ids, versions, counts and bytes are decimal strings (`Dec`); durations are numbers of ms.
  */
 import type { ErrorInfo } from '../shared/errors.ts'
+import type { AlertEvent } from './alert.ts'
 import type { LeftBehind } from './copy/left-behind.ts'
 import type {
   ArchiveColumnsEvent,
@@ -306,6 +307,7 @@ export type EventBody =
   | FollowProgressEvent
   | FollowProvedEvent
   | FollowHaltedEvent
+  | AlertEvent
   // ── partitions of a live table
   | PartitionedEvent
   | PartitionEvent

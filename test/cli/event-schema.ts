@@ -708,6 +708,12 @@ const bodies = {
     message: z.string(),
     since: z.string(),
   },
+  alert: {
+    cause: z.enum(['lag', 'wal', 'stalled', 'rate', 'error', 'slot-lost']),
+    state: z.enum(['raised', 'cleared']),
+    value: z.string(),
+    limit: z.string().optional(),
+  },
   'partition.alarm': {
     table: z.string(),
     alarm: z.enum(['none ahead', 'overlap', 'gap', 'rows in the default', 'left over', 'not given']),

@@ -6,6 +6,7 @@ import { DECIMALS, ON_EXISTING, PROOFS } from '../../engine/operations/copy/opti
 import { defaultNumber } from '../../engine/operations/facts.ts'
 import { flag, given, list, optionalCount, optionalText } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
+import { readAlert } from '../alert-flags.ts'
 import { configNames, readObjects, readSelection } from '../copy-flags.ts'
 import type { Ends, Selected } from '../copy-flags.ts'
 import { grouped } from '../format.ts'
@@ -95,10 +96,11 @@ function followOf(args: Arguments): CopyOperation['follow'] {
     ...(flag(args, 'until-caught-up') ? { until: 'caught-up' as const } : {}),
     ...(flag(args, 'until-equal') ? { until: 'equal' as const } : {}),
     ...given('proveEveryMs', optionalDuration(args, 'prove-every')),
+    ...given('alert', readAlert(args)),
     ...(flag(args, 'fire-triggers') ? { fireTriggers: true as const } : {}),
   }
   if (flag(args, 'follow')) return wish
-  const names = ['until-caught-up', 'until-equal', 'prove-every', 'fire-triggers']
+  const names = ['until-caught-up', 'until-equal', 'prove-every', 'alert', 'fire-triggers']
   const name = names.find((one) => args[one] !== undefined && args[one] !== false)
   if (name === undefined) return undefined
   throw new SluiceError('BAD_FLAG', `--${name} goes with --follow`, { hint: 'add --follow, or leave it out' })

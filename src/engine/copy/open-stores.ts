@@ -11,22 +11,14 @@ import type { CassandraWish } from '../operation.ts'
 import { copyExamples, systemOf } from '../systems.ts'
 import { onSide } from './sides.ts'
 
+export type SourceOptions = Pick<CopyOptions, 'lockWaitMs' | 'moving'>
+
 /**
  * The store that a copy reads; what keeps it from being opened is the source's failure.
- * @param lockWaitMs longest that what is read waits for a lock that others have
  * @throws as `openCopyStore`
  */
-export function openSourceStore(
-  url: string,
-  cassandra?: CassandraWish,
-  lockWaitMs?: number,
-  moving = false,
-): Promise<CopyStore> {
-  const wish = {
-    ...(moving ? { moving: true as const } : {}),
-    ...(cassandra === undefined ? {} : { cassandra }),
-    ...(lockWaitMs === undefined ? {} : { lockWaitMs }),
-  }
+export function openSourceStore(url: string, asked?: CassandraWish, more: SourceOptions = {}): Promise<CopyStore> {
+  const wish = { ...more, ...(asked === undefined ? {} : { cassandra: asked }) }
   return onSide('source', () => openCopyStore(url, { mode: 'read', ...wish }))
 }
 

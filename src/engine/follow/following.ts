@@ -3,12 +3,15 @@
  * that. The ledger has it all, so that the same command goes on wherever it was broken off, through as many snapshots as it takes.
  */
 import { tableText } from '../../model/copy/column-type.ts'
+import type { AlertEvent } from '../../model/alert.ts'
 import { dec } from '../../model/event.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
 import type { ChangeSource, ChangeTarget, FollowRefusal, StreamBirth } from '../../stores/follow-port.ts'
 import { beat } from '../../stores/lease/heartbeat.ts'
+import { Alerts } from '../alerts/alerts.ts'
+import { send } from '../alerts/sinks.ts'
 import type { CopyRun } from '../copy/copy-run.ts'
 import { LEASE_MS, type Owner } from '../copy/ledger/owner.ts'
 import type { PlannedCopy, PlannedTable } from '../copy/plan/plan-copy.ts'
@@ -21,7 +24,7 @@ import { followTable, sourceOf, type FollowTable } from './followed-table.ts'
 import { StreamLedger, streamsOf } from './ledger/streams.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
 import { keyRefusals } from './key-refusals.ts'
-import { FollowLoop, halted } from './loop.ts'
+import { FollowLoop, halted, type LoopEnd } from './loop.ts'
 import { roomRefusal } from './log-room.ts'
 import { changesOf } from './progress.ts'
 import { refuseCombinations } from './refusals.ts'
@@ -176,6 +179,7 @@ export class Following implements AsyncDisposable {
       proveEveryMs,
     }
     const unbuilt: SluiceError[] = []
+    const { alerts, sent } = alertsOf(this.#parts)
     const loop = new FollowLoop(
       {
         stream: this.#stream,
@@ -193,6 +197,7 @@ export class Following implements AsyncDisposable {
         run,
         clock: run.clock,
         runId: BigInt(run.runId),
+        alerts,
         build: async (ready) => {
           const reached = ready.flatMap((at) => this.#tables[at] ?? [])
           unbuilt.push(...(await buildReached(reached, this.#tables, states, { ...around, store: planned.to })))
@@ -201,7 +206,13 @@ export class Following implements AsyncDisposable {
       this.#birth,
       goal,
     )
-    const { why, row, applied, provedAt } = await loop.run()
+    let end: LoopEnd
+    try {
+      end = await loop.run()
+    } finally {
+      await sent()
+    }
+    const { why, row, applied, provedAt } = end
     const live = states.list.filter((state) => state === 'live').length
     const totals = {
       ...copied.totals,
@@ -221,6 +232,11 @@ export class Following implements AsyncDisposable {
             : `every row was found equal as of ${provedAt}; what came after that, up to ${upTo}, is applied and not compared`,
     }
     if (why === 'stopped') return { ...ending, stopped: true }
+    if (why === 'alerted') {
+      const causes = alerts?.raised.join(', ') ?? ''
+      const hint = 'nothing is lost, slot and position stay: the same command goes on'
+      return { ...ending, error: new SluiceError('ALERTED', `an alert ended the run: ${causes}`, { hint }) }
+    }
     const [failed] = unbuilt
     return failed === undefined ? ending : { ...ending, error: failed }
   }
@@ -293,10 +309,38 @@ export async function planFollowing(parts: Pick<FollowingParts, 'operation' | 'p
   await examined(parts, sidesOf(parts.planned), false)
 }
 
+/** @property sent waits until every alert that was told has reached its sinks */
+function alertsOf({ operation, run }: FollowingParts): {
+  readonly alerts: Alerts | null
+  readonly sent: () => Promise<void>
+} {
+  const { alert } = operation.follow ?? {}
+  const under = new Set<Promise<void>>()
+  const sent = async (): Promise<void> => void (await Promise.all(under))
+  if (alert === undefined) return { alerts: null, sent }
+  const webhook = process.env['SLUICE_ALERT_WEBHOOK']
+  const sinks = {
+    ...(alert.command === undefined ? {} : { command: alert.command }),
+    ...(webhook === undefined || webhook === '' ? {} : { webhook }),
+    run: run.runId,
+    about: `${redactUrl(operation.from)} -> ${redactUrl(operation.to)}`,
+  }
+  const tell = (event: AlertEvent): void => {
+    run.emit(event)
+    const sending = send(event, sinks).then((failures) => {
+      for (const message of failures) run.emit({ type: 'log', level: 'warn', message })
+      under.delete(sending)
+    })
+    under.add(sending)
+  }
+  return { alerts: new Alerts(alert, tell), sent }
+}
+
 /** What `follow RUN` needs to do the same again: everything but the URLs, which may hold passwords. */
 function wishesOf(operation: CopyOperation): string {
   const { from: _from, to: _to, follow, ...rest } = operation
-  const { until: _until, ...lasting } = follow ?? {}
+  // A command of an alert may hold a secret.
+  const { until: _until, alert: _alert, ...lasting } = follow ?? {}
   return JSON.stringify({ ...rest, follow: lasting, restart: false })
 }
 

@@ -4,6 +4,7 @@ import type { LogPosition } from '../../model/copy/change.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import type { Alerts } from '../alerts/alerts.ts'
 import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
 import type { ChangeSource, ChangeStream, ChangeTarget, StreamBirth, StreamFault } from '../../stores/follow-port.ts'
 import type { CopyRun } from '../copy/copy-run.ts'
@@ -42,13 +43,15 @@ export type LoopParts = {
   readonly clock: Clock
   /** The run whose repairs are noted. */
   readonly runId: bigint
+  /** Who is told of lag and errors; null for nobody. */
+  readonly alerts: Alerts | null
   /** Indexes and constraints of tables that have reached their fence. @param tables numbers in the stream */
   readonly build: (tables: readonly number[]) => Promise<void>
 }
 
 /** Why following ended. */
 export type LoopEnd = {
-  readonly why: 'stopped' | 'reached'
+  readonly why: 'stopped' | 'reached' | 'alerted'
   readonly row: LaneRow
   readonly applied: LogPosition
   /** Position as of which every row of every table was found equal by this run, as the source writes it; null where none was. */
@@ -72,6 +75,8 @@ export class FollowLoop {
   #birth: StreamBirth
   #provedAt: string | null = null
   #ran = false
+  /** Position that was applied last, and since when, by the run's clock. */
+  #still: { readonly position: LogPosition; readonly since: number } | null = null
 
   constructor(parts: LoopParts, birth: StreamBirth, goal: LoopGoal) {
     this.#parts = parts
@@ -96,6 +101,9 @@ export class FollowLoop {
         const passes = error.retryable || ((before || this.#ran || attempt > 1) && error.code === 'CONNECT_FAILED')
         if (!passes) throw thrown
         run.emit({ type: 'log', level: 'warn', message: `${error.message}; the stream is opened again` })
+        this.#parts.alerts?.happened('error', error.message)
+        this.#alertStill(true)
+        if (this.#parts.alerts?.ends === true) return await this.#ended('alerted')
         await sleep(pauseAfter(attempt), undefined, { signal: steering.stop }).catch(() => undefined)
         throwIfAborted(run.interrupt.abort)
         if (steering.stop.aborted) return await this.#ended('stopped')
@@ -192,6 +200,10 @@ export class FollowLoop {
       if (clock.ticks() - progressAt >= PROGRESS_MS) {
         await this.#tell(lane)
         progressAt = clock.ticks()
+        if (this.#parts.alerts?.ends === true && lane.isBoundary) {
+          await lane.commit()
+          return this.#end('alerted', lane)
+        }
       }
     }
   }
@@ -292,7 +304,9 @@ export class FollowLoop {
     const { ledger, stream, run } = this.#parts
     await ledger.note(stream, 'halted', faults)
     for (const fault of faults) run.emit({ type: 'follow.halted', ...fault })
-    throw halted(faults)
+    const error = halted(faults)
+    this.#parts.alerts?.happened(error.code === 'SLOT_LOST' ? 'slot-lost' : 'error', error.message)
+    throw error
   }
 
   async #tell(lane: Lane): Promise<void> {
@@ -302,6 +316,25 @@ export class FollowLoop {
       changes.text(one),
     )
     run.emit(event)
+    const { alerts } = this.#parts
+    if (alerts === null) return
+    alerts.passed('error')
+    const isBehind = event.lagMs > 0
+    alerts.look({
+      lagMs: event.lagMs,
+      walBytes: Number(event.heldBytes),
+      ...(isBehind ? { rate: Number(event.rate) } : {}),
+    })
+    if (this.#still?.position !== lane.applied)
+      this.#still = { position: lane.applied, since: this.#parts.clock.ticks() }
+    this.#alertStill(isBehind)
+  }
+
+  /** @param isBehind whether something waits to be applied, as far as is known */
+  #alertStill(isBehind: boolean): void {
+    const { alerts, clock } = this.#parts
+    this.#still ??= { position: -1n, since: clock.ticks() }
+    alerts?.look({ stalledMs: isBehind ? clock.ticks() - this.#still.since : 0 })
   }
 
   async #ended(why: LoopEnd['why']): Promise<LoopEnd> {

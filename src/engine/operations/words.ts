@@ -2,6 +2,7 @@
  * From which words of a command line the fields of an operation come, as data. A face reads them so (`cli/words.ts`); what cannot be said here, such as flags that
  * exclude each other, is read by hand there.
  */
+import type { AlertWish } from '../../model/alert.ts'
 import type { AsOf } from '../as-of.ts'
 import type { CalendarSpec } from '../calendar/calendar.ts'
 
@@ -31,6 +32,8 @@ export type Word =
   | { readonly as: 'as of' }
   /** `--calendar`, `--first-month`, `--year-offset`, `--first-weekday` and `--zone`: what is said of a calendar, and no more. */
   | { readonly as: 'calendar' }
+  /** `--alert`, `--alert-command` and `--alert-exit`. */
+  | { readonly as: 'alert' }
   /** So many whole periods: `8q`. */
   | { readonly as: 'age'; readonly option: string }
   /** What nobody says. */
@@ -92,5 +95,6 @@ export const catalog: Source<string> = { as: 'catalog', required: true }
 export const optionalCatalog: Source<string | undefined> = { as: 'catalog' }
 export const asOf: Source<AsOf> = { as: 'as of' }
 export const calendar: Source<Partial<CalendarSpec>> = { as: 'calendar' }
+export const alert: Source<AlertWish | undefined> = { as: 'alert' }
 export const optionalAge = (option: string): Source<string | undefined> => ({ as: 'age', option })
 export const constant = <const T>(value: T): Source<T> => ({ as: 'constant', value })

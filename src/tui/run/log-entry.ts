@@ -59,6 +59,11 @@ export function logEntry(event: Event, now: number, alone = false): LogEntry | n
         `${alone ? '' : `${event.table}: `}${countDec(event.rows)} rows compared as of ${event.position}: ${what}`,
       )
     }
+    case 'alert':
+      return entry(
+        event.state === 'raised' ? 'error' : 'note',
+        `alert ${event.cause} ${event.state}: ${event.value}${event.limit === undefined ? '' : `, limit ${event.limit}`}`,
+      )
     case 'follow.halted':
       return entry('error', `halted: ${event.message}; changes since ${event.since} may be missing`)
     case 'copy.started': {

@@ -4,6 +4,7 @@ import type { ObjectWish } from '../../../model/copy/schema-object.ts'
 import type { CassandraWish, FollowWish, RingWish, ScriptWish, TrackWish } from './wishes.ts'
 import type { Declaration } from '../declaration.ts'
 import {
+  ALERTS,
   CASSANDRA,
   DECIMALS,
   ENDS,
@@ -123,6 +124,7 @@ export const COPY_EVENTS = [
   'follow.progress',
   'follow.proved',
   'follow.halted',
+  'alert',
   'log',
 ] as const
 
@@ -264,6 +266,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
       },
       UNTIL_EQUAL,
       PROVE_EVERY,
+      ...ALERTS,
       {
         name: 'fire-triggers',
         type: 'flag',

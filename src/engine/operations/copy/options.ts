@@ -197,3 +197,27 @@ export const PROVE_EVERY: Option = {
   shown: 'never',
   describe: 'while following, compare all rows again and again, with so much time between two rounds, such as 1h',
 }
+
+/** Who is told, and when, of a run that goes on for long. */
+export const ALERTS: readonly Option[] = [
+  {
+    name: 'alert',
+    type: 'text',
+    shown: 'none',
+    describe:
+      'while following, conditions with commas between: lag>30s, wal>10GB (held back by the slot), stalled>60s, rate<1000 (changes a second while behind), error, slot-lost. Each is told when it begins and when it is over; a URL in $SLUICE_ALERT_WEBHOOK gets it as JSON',
+  },
+  {
+    name: 'alert-command',
+    type: 'text',
+    shown: 'none',
+    describe:
+      'with --alert, a command of the shell that is run for each, with SLUICE_ALERT_CAUSE, _STATE, _VALUE, _LIMIT, _RUN and _ABOUT set',
+  },
+  {
+    name: 'alert-exit',
+    type: 'flag',
+    default: false,
+    describe: 'with --alert, the first one ends the run with exit code 1; the same command goes on',
+  },
+]

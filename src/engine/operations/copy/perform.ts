@@ -100,7 +100,9 @@ export async function copy(given: CopyOperation, asked: CopyRun): Promise<Ending
   const again = <T>(body: () => Promise<T>): Promise<T> => patiently(body, { emit: run.emit }, steering.stop)
   const opened = <T>(body: () => Promise<T>): Promise<T> => openPatiently(body, { emit: run.emit }, steering.stop)
   await using from = derivedStore(
-    await opened(() => openSourceStore(operation.from, operation.cassandra, undefined, operation.follow !== undefined)),
+    await opened(() =>
+      openSourceStore(operation.from, operation.cassandra, operation.follow === undefined ? {} : { moving: true }),
+    ),
     operation,
   )
   if (!operation.dryRun && isMissingFile(operation.to)) {

@@ -1,4 +1,5 @@
 /** Parts of what is wanted of a copy or a comparison: of rings of tokens, of Cassandra, of the tools that sluice stands in for. */
+import type { AlertWish } from '../../../model/alert.ts'
 import type { ScriptSizes } from '../../../model/copy/script-presets.ts'
 
 export type ScriptWish = {
@@ -56,6 +57,8 @@ export type FollowWish = {
   readonly until?: 'caught-up' | 'equal'
   /** Ms between two rounds in which all rows are compared; none are when absent. */
   readonly proveEveryMs?: number
+  /** Who is told of lag, of log that is held back, of errors. */
+  readonly alert?: AlertWish
   /** Triggers of the target fire for changes, too. */
   readonly fireTriggers?: true
 }

@@ -1,5 +1,6 @@
+import type { AlertWish } from '../../../model/alert.ts'
 import { COPY_EVENTS } from '../copy/declaration.ts'
-import { ENDS, PROVE_EVERY, UNTIL_EQUAL } from '../copy/options.ts'
+import { ALERTS, ENDS, PROVE_EVERY, UNTIL_EQUAL } from '../copy/options.ts'
 import type { Declaration } from '../declaration.ts'
 import { PAGES } from '../pages.ts'
 import * as words from '../words.ts'
@@ -18,6 +19,7 @@ export type FollowOperation = {
   readonly untilEqual: boolean
   /** Ms between two rounds in which all rows are compared; as the copy was asked for when absent. */
   readonly proveEveryMs?: number
+  readonly alert?: AlertWish
 }
 
 export const follow: Declaration<FollowOperation, (typeof COPY_EVENTS)[number]> = {
@@ -41,6 +43,7 @@ export const follow: Declaration<FollowOperation, (typeof COPY_EVENTS)[number]> 
       },
       UNTIL_EQUAL,
       PROVE_EVERY,
+      ...ALERTS,
     ],
     epilogue:
       'sluice copy --follow begins a stream; ctrl-c ends a run of it after the batch that is being applied, and slot and position stay. While a stream ' +
@@ -54,6 +57,7 @@ export const follow: Declaration<FollowOperation, (typeof COPY_EVENTS)[number]> 
     untilCaughtUp: words.flag('until-caught-up'),
     untilEqual: words.flag('until-equal'),
     proveEveryMs: words.optionalDuration('prove-every'),
+    alert: words.alert,
   },
   shape: 'long',
   doing: 'following',

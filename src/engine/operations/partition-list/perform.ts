@@ -25,7 +25,7 @@ const SMALL_BYTES = 64_000_000n
 /** @throws SluiceError NO_SUCH_TABLE, UNSUPPORTED_URL, UNSUPPORTED_TYPE, CONNECT_FAILED */
 export async function partitionList(operation: PartitionListOperation, run: PartitionListRun): Promise<Ending> {
   const { tables, calendar, count } = operation
-  await using store = await openSourceStore(operation.from, undefined, LOOK_WAIT_MS)
+  await using store = await openSourceStore(operation.from, undefined, { lockWaitMs: LOOK_WAIT_MS })
   const totals = { tables: 0, partitions: 0, rows: 0n, bytes: 0n, alarms: 0 }
   const notLooked: string[] = []
   const { errors, passedOver } = await eachTable(store, { tables, calendar, sizes: true }, run, async (found) => {

@@ -32,7 +32,7 @@ export async function partitionPlan(operation: PartitionPlanOperation, run: Run)
   const { from, by, exact } = operation
   const spec = { ...DEFAULT_CALENDAR, ...operation.calendar }
   const { abort: signal } = run.interrupt
-  await using store = await openSourceStore(from, undefined, LOOK_WAIT_MS)
+  await using store = await openSourceStore(from, undefined, { lockWaitMs: LOOK_WAIT_MS })
   const plan = store.partitionPlan?.()
   if (plan === undefined) {
     throw new SluiceError('UNSUPPORTED_URL', `${store.system} has no look at what partitioning a table would take`, {

@@ -1,0 +1,68 @@
+/** Where alerts go: a command of the user's, and a webhook. What fails there is told, and stops nothing. */
+import { spawn } from 'node:child_process'
+import type { AlertEvent } from '../../model/alert.ts'
+
+const COMMAND_MS = 30_000
+const WEBHOOK_MS = 10_000
+
+export type AlertSinks = {
+  readonly command?: string
+  /** http or https; it may hold a secret, and is never shown. */
+  readonly webhook?: string
+  readonly run: string
+  /** What the run is about: `copy postgresql://…`, without passwords. */
+  readonly about: string
+}
+
+/** @returns what went wrong, in words; none where every sink has taken it. Never throws */
+export async function send(event: AlertEvent, sinks: AlertSinks): Promise<readonly string[]> {
+  const failures = await Promise.all([runCommand(event, sinks), post(event, sinks)])
+  return failures.filter((one) => one !== null)
+}
+
+async function runCommand(event: AlertEvent, { command, run, about }: AlertSinks): Promise<string | null> {
+  if (command === undefined) return null
+  return await new Promise((resolve) => {
+    const child = spawn(command, {
+      shell: true,
+      stdio: 'ignore',
+      env: {
+        ...process.env,
+        SLUICE_ALERT_CAUSE: event.cause,
+        SLUICE_ALERT_STATE: event.state,
+        SLUICE_ALERT_VALUE: event.value,
+        SLUICE_ALERT_LIMIT: event.limit ?? '',
+        SLUICE_ALERT_RUN: run,
+        SLUICE_ALERT_ABOUT: about,
+      },
+    })
+    const timer = setTimeout(() => child.kill('SIGKILL'), COMMAND_MS)
+    const done = (why: string | null): void => {
+      clearTimeout(timer)
+      resolve(why)
+    }
+    child.on('error', (error) => done(`the command of the alert could not be run: ${error.message}`))
+    child.on('exit', (code, signal) =>
+      done(code === 0 ? null : `the command of the alert ended with ${code ?? signal ?? 'nothing'}`),
+    )
+  })
+}
+
+async function post(event: AlertEvent, { webhook, run, about }: AlertSinks): Promise<string | null> {
+  if (webhook === undefined) return null
+  try {
+    const { type: _type, ...told } = event
+    const answer = await fetch(webhook, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ...told, run, about }),
+      signal: AbortSignal.timeout(WEBHOOK_MS),
+    })
+    await answer.body?.cancel()
+    return answer.ok ? null : `the webhook of the alert answered ${answer.status}`
+  } catch (error) {
+    // The message of fetch may name the URL, which may hold a secret.
+    const why = error instanceof Error && error.name === 'TimeoutError' ? 'did not answer in time' : 'cannot be reached'
+    return `the webhook of the alert ${why}`
+  }
+}

@@ -1,0 +1,90 @@
+/** Conditions of alerts: how they are written, that each is told once at its beginning and once at its end, and how they reach people. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { readAlert } from '../../src/cli/alert-flags.ts'
+import { Alerts } from '../../src/engine/alerts/alerts.ts'
+import { send } from '../../src/engine/alerts/sinks.ts'
+import type { AlertEvent } from '../../src/model/alert.ts'
+
+test('conditions as they are written', () => {
+  expect(readAlert({ alert: 'lag>30s, wal>10GB,stalled>2m,rate<1000,error,slot-lost' })).toEqual({
+    conditions: [
+      { cause: 'lag', limit: 30_000 },
+      { cause: 'wal', limit: 10_000_000_000 },
+      { cause: 'stalled', limit: 120_000 },
+      { cause: 'rate', limit: 1000 },
+      { cause: 'error' },
+      { cause: 'slot-lost' },
+    ],
+  })
+  expect(readAlert({})).toBeUndefined()
+  for (const alert of ['lag<3s', 'lag', 'wal>x', 'rate>5', 'lag>1s,lag>2s', '', 'lag>-1s'])
+    expect(() => readAlert({ alert }), alert).toThrow(expect.objectContaining({ code: 'BAD_FLAG' }))
+  expect(() => readAlert({ 'alert-exit': true })).toThrow('--alert-exit goes with --alert')
+})
+
+test('each is told when it begins and when it is over', () => {
+  const told: AlertEvent[] = []
+  const conditions = [{ cause: 'lag', limit: 1000 }, { cause: 'rate', limit: 10 }, { cause: 'error' }] as const
+  const alerts = new Alerts({ conditions, exit: true }, (event) => told.push(event))
+  alerts.look({ lagMs: 1000, rate: 10, walBytes: 1e12 })
+  expect(told).toEqual([])
+  expect(alerts.ends).toBe(false)
+  for (const lagMs of [1001, 5000, 2000]) alerts.look({ lagMs })
+  alerts.look({ rate: 9 })
+  // What is not known says nothing.
+  alerts.look({})
+  alerts.happened('error', 'the line broke')
+  alerts.happened('error', 'and again')
+  alerts.happened('slot-lost', 'nobody asked')
+  expect(alerts.ends).toBe(true)
+  expect(alerts.raised).toEqual(['lag', 'rate', 'error'])
+  alerts.look({ lagMs: 0, rate: 100 })
+  alerts.passed('error')
+  expect(alerts.ends).toBe(false)
+  expect(told.map(({ cause, state }) => `${cause} ${state}`)).toEqual([
+    'lag raised',
+    'rate raised',
+    'error raised',
+    'lag cleared',
+    'rate cleared',
+    'error cleared',
+  ])
+  expect(told[0]).toMatchObject({ value: '1.0 s', limit: '1.0 s' })
+})
+
+test('a command and a webhook get them, and what fails there is told without the URL', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-alert-'))
+  const bodies: unknown[] = []
+  const server = createServer((request, response) => {
+    let body = ''
+    request.on('data', (data: Buffer) => (body += data.toString()))
+    request.on('end', () => {
+      bodies.push(JSON.parse(body))
+      response.writeHead(request.url === '/fails' ? 500 : 204).end()
+    })
+  })
+  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
+  const { port } = server.address() as AddressInfo
+  const event: AlertEvent = { type: 'alert', cause: 'wal', state: 'raised', value: '11 GB', limit: '10 GB' }
+  const about = { run: '7', about: 'a -> b' }
+  const file = join(folder, 'said')
+  const command = `printf '%s %s %s %s %s' "$SLUICE_ALERT_CAUSE" "$SLUICE_ALERT_STATE" "$SLUICE_ALERT_VALUE" "$SLUICE_ALERT_LIMIT" "$SLUICE_ALERT_RUN" > '${file}'`
+  try {
+    expect(await send(event, { command, webhook: `http://127.0.0.1:${port}/token-secret`, ...about })).toEqual([])
+    expect(readFileSync(file, 'utf8')).toBe('wal raised 11 GB 10 GB 7')
+    expect(bodies).toEqual([{ cause: 'wal', state: 'raised', value: '11 GB', limit: '10 GB', ...about }])
+    const failed = await send(event, { command: 'exit 3', webhook: `http://127.0.0.1:${port}/fails`, ...about })
+    expect(failed).toEqual(['the command of the alert ended with 3', 'the webhook of the alert answered 500'])
+    expect(await send(event, { webhook: 'http://127.0.0.1:1/token-secret', ...about })).toEqual([
+      'the webhook of the alert cannot be reached',
+    ])
+  } finally {
+    server.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
