@@ -83,26 +83,28 @@ describe.skipIf(!POSTGRES_OWN)(`a followed copy ${POSTGRES_MISSING}`, () => {
     await expectEqual(one)
   })
 
-  // Each of these threads is a copy that had to begin anew, or lost rows.
-  test.each([
-    ['pgcopydb #374, #644, #659: a copy that was killed goes on without its snapshot, with the slot that is there', 2],
-    ['pgcopydb #662, #829: the end that was asked for counts for the run that goes on', 4],
-    ['PeerDB #1750, #2408: an interrupted copy does not begin anew', 1],
-  ])('%s', { timeout: 60_000 }, async (_name, chunks) => {
-    const one = await writerStage(server, 1200)
-    const writer = startWriter(one.source.url, { seed: chunks, keys: 1200, pauseMs: 5 })
-    const child = startCopy(one.copy, { killedBy: { type: 'chunk.done', times: chunks } })
-    expect((await child.ended).signal).toBe('SIGKILL')
-    const left = await leftAtSource(one)
-    await more(writer, 10)
-    await writer.stop()
-    const { finished, events } = await caughtUp(one)
-    expect(finished).toMatchObject({ exitCode: 0, totals: { live: '4' } })
-    expect(events.find((event) => event.type === 'follow.started')).toMatchObject({ isNew: false })
-    expect(events.filter((event) => event.type === 'chunk.skipped').length).toBeGreaterThanOrEqual(chunks)
-    expect(await leftAtSource(one)).toEqual(left)
-    await expectEqual(one)
-  })
+  // Each of these threads is a copy that had to begin anew, or lost rows:
+  // pgcopydb #374, #644, #659: it goes on without its snapshot, with the slot that is there.
+  // pgcopydb #662, #829: the end that was asked for counts for the run that goes on. PeerDB #1750, #2408: it does not begin anew.
+  test.each(ALL ? [1, 2, 4] : [2])(
+    'pgcopydb #374 #644 #659 #662 #829, PeerDB #1750 #2408: a copy that was killed behind chunk %d goes on',
+    { timeout: 60_000 },
+    async (chunks) => {
+      const one = await writerStage(server, 1200)
+      const writer = startWriter(one.source.url, { seed: chunks, keys: 1200, pauseMs: 5 })
+      const child = startCopy(one.copy, { killedBy: { type: 'chunk.done', times: chunks } })
+      expect((await child.ended).signal).toBe('SIGKILL')
+      const left = await leftAtSource(one)
+      await more(writer, 10)
+      await writer.stop()
+      const { finished, events } = await caughtUp(one)
+      expect(finished).toMatchObject({ exitCode: 0, totals: { live: '4' } })
+      expect(events.find((event) => event.type === 'follow.started')).toMatchObject({ isNew: false })
+      expect(events.filter((event) => event.type === 'chunk.skipped').length).toBeGreaterThanOrEqual(chunks)
+      expect(await leftAtSource(one)).toEqual(left)
+      await expectEqual(one)
+    },
+  )
 
   test('is begun by two programs at the same moment', { timeout: 60_000 }, async () => {
     const one = await stageOf(
