@@ -52,7 +52,11 @@ describe.skipIf(!POSTGRES_OWN)('programs that are killed while a stream begins (
     const source = changesOf(store)
     const tables = await keyed(store, 'plain')
     const birth = await source.begin(NAME, tables, SIGNAL)
-    expect(await source.verify(birth, tables, source.position(birth.start), SIGNAL)).toEqual({ faults: [], moved: {} })
+    expect(await source.verify(birth, tables, source.position(birth.start), SIGNAL)).toEqual({
+      faults: [],
+      moved: {},
+      unclear: [],
+    })
     expect(await source.slots(SIGNAL)).toMatchObject([{ name: NAME, active: false, confirmed: birth.start }])
     expect(await sql.rows('SELECT pubname FROM pg_publication')).toEqual([[NAME]])
     await source.end(NAME, SIGNAL)

@@ -157,6 +157,7 @@ describe.skipIf(!POSTGRES_OWN)(`what is in the way of following PostgreSQL ${POS
     expect(await changesOf(poor).verify(birth, mine, changesOf(poor).position(birth.start), SIGNAL)).toEqual({
       faults: [],
       moved: {},
+      unclear: [],
     })
     await changesOf(poor).lag(birth, SIGNAL)
     await changesOf(poor).end('sluice_mine', SIGNAL)
