@@ -115,7 +115,7 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
       const reading = view.read(request(table), SIZE, SIGNAL)[Symbol.asyncIterator]()
       let rows = (await reading.next()).value?.rows.length ?? 0
       await direct.run(
-        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_current_wal_lsn%' AND pid <> pg_backend_pid()`,
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_current_wal_insert_lsn%' AND pid <> pg_backend_pid()`,
       )
       const gone = { code: 'CONNECTION_LOST', kind: 'source', retryable: true, exitCode: 3 }
       await expect(view.digest(request(table), SIGNAL)).rejects.toMatchObject(gone)
