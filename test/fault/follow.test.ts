@@ -34,7 +34,7 @@ async function more(writer: Writer, transactions: number): Promise<void> {
 }
 
 describe.skipIf(!POSTGRES_OWN)(`a followed copy ${POSTGRES_MISSING}`, () => {
-  test('is killed again and again while its source is written to', { timeout: 300_000 }, async () => {
+  test('is killed again and again while its source is written to', { timeout: ALL ? 1_800_000 : 300_000 }, async () => {
     const seeds = ALL ? [1, 2, 3, 4, 5, 6] : [1]
     for (const seed of seeds) {
       const one = await writerStage(server, 1500)

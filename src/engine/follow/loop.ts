@@ -129,6 +129,7 @@ export class FollowLoop {
     const signal = run.interrupt.abort
     await ledger.refuseLost(stream, fence)
     await this.#verify()
+    await this.#load()
     const row = await ledger.lane(stream, LANE)
     await using writer = await changeTarget.open({ tables: tables.map((one) => one.target), fireTriggers, signal })
     await ledger.noteSession(stream, writer.session)
@@ -154,6 +155,13 @@ export class FollowLoop {
     const everyMs = this.#goal.equal ? null : this.#goal.proveEveryMs
     await using proving = new Proving({ stream, from, to, changes, ledger, tables, run, clock }, everyMs)
     return await this.#follow(lane, source, proving)
+  }
+
+  /** States of the tables as the ledger has them: what was committed and not answered is in it. */
+  async #load(): Promise<void> {
+    const { states, ledger, stream, changes, tables } = this.#parts
+    const stored = new Map((await ledger.tables(stream, changes)).map((one) => [one.source, one]))
+    states.load(tables.map(({ name }) => stored.get(name) ?? { state: 'copying', fence: null }))
   }
 
   async #follow(lane: Lane, source: ChangeStream, proving: Proving): Promise<LoopEnd> {

@@ -15,10 +15,15 @@ type State = {
 const NONE: ReadonlySet<string> = new Set()
 
 export class TableStates {
-  readonly #states: State[]
+  #states: State[] = []
 
   /** @param states in the order of the stream's tables, as the ledger has them */
   constructor(states: readonly Pick<State, 'state' | 'fence'>[]) {
+    this.load(states)
+  }
+
+  /** Before a stream is opened again: what this run knew may be behind what it had committed. */
+  load(states: readonly Pick<State, 'state' | 'fence'>[]): void {
     this.#states = states.map(({ state, fence }) => ({ state, fence, exactFrom: fence, newer: NONE }))
   }
 
