@@ -3,7 +3,7 @@ import type { ArchiveAdoptOperation } from '../engine/operations/archive-adopt/d
 import type { ArchiveOperation } from '../engine/operations/archive-run/declaration.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
-import { ask } from './confirm.ts'
+import { typedAfterTrial } from './confirm.ts'
 import type { Surroundings } from './ports.ts'
 import type { Session } from './session.ts'
 
@@ -37,11 +37,7 @@ export async function confirmDrop(
       },
     )
   }
-  const trial = await session.run({ ...operation, dryRun: true }, line, { part: 'prelude' })
-  if (trial.exitCode !== 0) return { exitCode: trial.exitCode }
-  const answer = (await ask(`Type ${table} to drop what is past its grace: `, session, surroundings)).trim()
-  if (answer === table) return { operation: { ...operation, confirm: answer } }
-  throw new SluiceError('MISSING_CONFIRM', 'the name does not match: nothing was changed', { hint: `type ${table}` })
+  return typedAfterTrial(operation, { name: table, so: 'to drop what is past its grace' }, line, session, surroundings)
 }
 
 /**
@@ -57,9 +53,5 @@ export async function confirmAdopt(
 ): Promise<{ readonly operation: ArchiveAdoptOperation } | { readonly exitCode: number }> {
   const { table, confirm, dryRun } = operation
   if (dryRun || confirm === table || confirm !== undefined || !interactive) return { operation }
-  const trial = await session.run({ ...operation, dryRun: true }, line, { part: 'prelude' })
-  if (trial.exitCode !== 0) return { exitCode: trial.exitCode }
-  const answer = (await ask(`Type ${table} to take its archive over: `, session, surroundings)).trim()
-  if (answer === table) return { operation: { ...operation, confirm: answer } }
-  throw new SluiceError('MISSING_CONFIRM', 'the name does not match: nothing was changed', { hint: `type ${table}` })
+  return typedAfterTrial(operation, { name: table, so: 'to take its archive over' }, line, session, surroundings)
 }

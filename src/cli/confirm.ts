@@ -4,6 +4,7 @@ import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
 import type { Surroundings } from './ports.ts'
 import type { Session } from './session.ts'
+import type { Operation } from '../engine/operations/list.ts'
 import type { RollbackOperation } from '../engine/operations/rollback/declaration.ts'
 
 export type Confirmation = { readonly operation: RollbackOperation } | { readonly exitCode: number }
@@ -25,6 +26,26 @@ export async function ask(question: string, session: Session, surroundings: Surr
   } finally {
     terminal.close()
   }
+}
+
+/**
+ * Shows the dry run of an operation in a terminal, then wants a name typed.
+ * @param name what has to be typed @param so the rest of the question: `to remove it`
+ * @returns with the name as its confirmation, or the exit code of a dry run that failed
+ * @throws SluiceError MISSING_CONFIRM for another answer
+ */
+export async function typedAfterTrial<O extends Extract<Operation, { dryRun: boolean; confirm?: string }>>(
+  operation: O,
+  { name, so }: { readonly name: string; readonly so: string },
+  line: string,
+  session: Session,
+  surroundings: Surroundings,
+): Promise<{ readonly operation: O } | { readonly exitCode: number }> {
+  const trial = await session.run({ ...operation, dryRun: true }, line, { part: 'prelude' })
+  if (trial.exitCode !== 0) return { exitCode: trial.exitCode }
+  const answer = (await ask(`Type ${name} ${so}: `, session, surroundings)).trim()
+  if (answer === name) return { operation: { ...operation, confirm: answer } }
+  throw new SluiceError('MISSING_CONFIRM', 'the name does not match: nothing was changed', { hint: `type ${name}` })
 }
 
 /**

@@ -2,7 +2,7 @@
 import type { SlotsOperation } from '../engine/operations/slots/declaration.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
-import { ask } from './confirm.ts'
+import { typedAfterTrial } from './confirm.ts'
 import type { Surroundings } from './ports.ts'
 import type { Session } from './session.ts'
 
@@ -31,9 +31,5 @@ export async function confirmSlot(
     })
   }
   if (!interactive) return { operation }
-  const trial = await session.run({ ...operation, dryRun: true }, line, { part: 'prelude' })
-  if (trial.exitCode !== 0) return { exitCode: trial.exitCode }
-  const answer = (await ask(`Type ${drop} to remove this slot: `, session, surroundings)).trim()
-  if (answer === drop) return { operation: { ...operation, confirm: answer } }
-  throw new SluiceError('MISSING_CONFIRM', 'the name does not match: nothing was changed', { hint: `type ${drop}` })
+  return typedAfterTrial(operation, { name: drop, so: 'to remove this slot' }, line, session, surroundings)
 }

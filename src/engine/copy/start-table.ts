@@ -10,6 +10,7 @@ import { againWork } from './again/again-work.ts'
 import { lookAt, type TableContext } from './context.ts'
 import { notEmpty } from './copy-chunk.ts'
 import { ChunkLedger } from './ledger/chunks.ts'
+import { tableKeyOf } from './ledger/owner.ts'
 import { Planning } from './ledger/planning.ts'
 import type { RunLedger } from './ledger/runs.ts'
 import { CLOSED } from './ledger/stored-chunk.ts'
@@ -37,7 +38,7 @@ const PLANNING_LOOK_MS = 300
 export async function startTable(one: PlannedTable, planned: PlannedCopy, around: Surroundings): Promise<TableRun> {
   const { operation, run, views, steering, database, owner, runs, throttle, pulse } = around
   const name = tableText(one.source.table)
-  const key = { schema: one.targetName.schema ?? '', name: one.targetName.name }
+  const key = tableKeyOf(one.targetName)
   const ledger = new ChunkLedger(database, key, owner)
   const begun = run.clock.ticks()
   const fail = (error: SluiceError): TableRun => {

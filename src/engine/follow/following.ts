@@ -3,44 +3,30 @@
  * that. The ledger has it all, so that the same command goes on wherever it was broken off, through as many snapshots as it takes.
  */
 import { tableText } from '../../model/copy/column-type.ts'
-import type { AlertEvent } from '../../model/alert.ts'
 import { dec } from '../../model/event.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
-import type { LedgerDatabase } from '../../stores/copy-port.ts'
-import type { ChangeSource, ChangeTarget, FollowRefusal, StreamBirth } from '../../stores/follow-port.ts'
+import type { ChangeSource, StreamBirth } from '../../stores/follow-port.ts'
 import { beat } from '../../stores/lease/heartbeat.ts'
-import { Alerts } from '../alerts/alerts.ts'
-import { send } from '../alerts/sinks.ts'
-import type { CopyRun } from '../copy/copy-run.ts'
-import { LEASE_MS, type Owner } from '../copy/ledger/owner.ts'
-import type { PlannedCopy, PlannedTable } from '../copy/plan/plan-copy.ts'
+import { openAlerts } from '../alerts/open-alerts.ts'
+import { LEASE_MS } from '../copy/ledger/owner.ts'
+import type { PlannedTable } from '../copy/plan/plan-copy.ts'
 import type { Surroundings } from '../copy/surroundings.ts'
 import type { CopyOperation } from '../operation.ts'
 import type { Ending } from '../run-context.ts'
 import { buildReached } from './build-reached.ts'
 import { endStream, streamName } from './end-stream.ts'
-import { followTable, sourceOf, type FollowTable } from './followed-table.ts'
-import { StreamLedger, streamsOf } from './ledger/streams.ts'
+import { examined, refuse, sidesOf, type FollowingParts, type Sides } from './exam.ts'
+import type { FollowTable } from './followed-table.ts'
+import { refuseFaulty, refuseSecond, streamOfPlan } from './known-stream.ts'
+import { StreamLedger } from './ledger/streams.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
-import { keyRefusals } from './key-refusals.ts'
-import { FollowLoop, halted, type LoopEnd } from './loop.ts'
-import { roomRefusal } from './log-room.ts'
+import { FollowLoop, type LoopEnd } from './loop.ts'
 import { changesOf } from './progress.ts'
 import { refuseCombinations } from './refusals.ts'
 import { refuseOtherTarget } from './same-target.ts'
 import { TableStates } from './table-states.ts'
 import { takeStream } from './take-stream.ts'
-
-export type FollowingParts = {
-  readonly operation: CopyOperation
-  readonly planned: PlannedCopy
-  readonly database: LedgerDatabase
-  readonly owner: Owner
-  readonly run: CopyRun
-}
-
-type Sides = { readonly changes: ChangeSource; readonly target: ChangeTarget }
 
 export class Following implements AsyncDisposable {
   readonly #parts: FollowingParts
@@ -159,13 +145,8 @@ export class Following implements AsyncDisposable {
       for (const { source } of copying)
         run.emit({ type: 'follow.table', table: source, state: 'catchup', position: changes.text(fence) })
     }
-    const now = new Map((await this.#ledger.tables(this.#stream, changes)).map((one) => [one.source, one]))
-    const states = new TableStates(
-      this.#tables.map(({ name }) => {
-        const { state = 'copying', fence = null } = now.get(name) ?? {}
-        return { state, fence }
-      }),
-    )
+    const states = new TableStates()
+    states.load(this.#tables, await this.#ledger.tables(this.#stream, changes))
     const exam = await target.examine({
       tables: this.#tables.map((one, at) => ({ ...one.target, catchingUp: states.list[at] !== 'live' })),
       fireTriggers: operation.follow?.fireTriggers === true,
@@ -179,7 +160,7 @@ export class Following implements AsyncDisposable {
       proveEveryMs,
     }
     const unbuilt: SluiceError[] = []
-    const { alerts, sent } = alertsOf(this.#parts)
+    const { alerts, sent } = openAlerts(operation, run)
     const loop = new FollowLoop(
       {
         stream: this.#stream,
@@ -247,27 +228,6 @@ export class Following implements AsyncDisposable {
   }
 }
 
-/**
- * Two programs may begin at the same moment. Whoever sees the other's stream beside its own withdraws, so that at most one goes on.
- * @throws SluiceError TABLE_FOLLOWED
- */
-async function refuseSecond(stream: string, tables: readonly FollowTable[], ledger: StreamLedger): Promise<void> {
-  const all = await streamsOf(
-    ledger.database,
-    tables.map(({ key }) => key),
-  )
-  const other = all.find(({ id }) => id !== stream)
-  if (other === undefined) return
-  await ledger.note(stream, 'ended')
-  throw new SluiceError(
-    'TABLE_FOLLOWED',
-    `another program began stream ${other.id} for these tables at the same moment`,
-    {
-      hint: 'run the same command again: it goes on with the stream that is there',
-    },
-  )
-}
-
 /** Ends a stream and empties its tables, which nobody but it has filled. */
 async function begunAnew({ planned, run }: FollowingParts, stream: StreamRow, ledger: StreamLedger): Promise<void> {
   await endStream(stream, planned.from, ledger, run)
@@ -276,157 +236,12 @@ async function begunAnew({ planned, run }: FollowingParts, stream: StreamRow, le
     if (plan !== null && !plan.create) await target.clear(plan.target, run.interrupt.abort)
 }
 
-/**
- * What a stream has lost says more than what keeps its tables from being planned.
- * @throws SluiceError STREAM_HALTED, SLOT_LOST
- */
-async function refuseFaulty(
-  { id, status, birth, faults: known }: StreamRow,
-  { planned, run }: FollowingParts,
-  { changes }: Sides,
-  ledger: StreamLedger,
-): Promise<void> {
-  if (status === 'halted') {
-    for (const fault of known) run.emit({ type: 'follow.halted', ...fault })
-    throw halted(known)
-  }
-  if (birth === null) return
-  const { position } = await ledger.lane(id, 0)
-  const tables = planned.tables.map(({ source, plan }) =>
-    plan === null ? { table: source, columns: [], identity: [] } : sourceOf(plan),
-  )
-  const { faults } = await changes.verify(birth, tables, changes.position(position), run.interrupt.abort)
-  if (faults.length === 0) return
-  await ledger.note(id, 'halted', faults)
-  for (const fault of faults) run.emit({ type: 'follow.halted', ...fault })
-  throw halted(faults)
-}
-
-/** What a plan that is only shown says of following: everything that is in the way, and how long the log may be held back. @throws SluiceError NOT_FOLLOWABLE, BAD_FLAG */
-export async function planFollowing(parts: Pick<FollowingParts, 'operation' | 'planned' | 'run'>): Promise<void> {
-  refuseCombinations(parts.operation)
-  for (const { error } of parts.planned.tables) if (error !== null) throw error
-  await examined(parts, sidesOf(parts.planned), false)
-}
-
-/** @property sent waits until every alert that was told has reached its sinks */
-function alertsOf({ operation, run }: FollowingParts): {
-  readonly alerts: Alerts | null
-  readonly sent: () => Promise<void>
-} {
-  const { alert } = operation.follow ?? {}
-  const under = new Set<Promise<void>>()
-  const sent = async (): Promise<void> => void (await Promise.all(under))
-  if (alert === undefined) return { alerts: null, sent }
-  const webhook = process.env['SLUICE_ALERT_WEBHOOK']
-  const sinks = {
-    ...(alert.command === undefined ? {} : { command: alert.command }),
-    ...(webhook === undefined || webhook === '' ? {} : { webhook }),
-    run: run.runId,
-    about: `${redactUrl(operation.from)} -> ${redactUrl(operation.to)}`,
-  }
-  const tell = (event: AlertEvent): void => {
-    run.emit(event)
-    const sending = send(event, sinks).then((failures) => {
-      for (const message of failures) run.emit({ type: 'log', level: 'warn', message })
-      under.delete(sending)
-    })
-    under.add(sending)
-  }
-  return { alerts: new Alerts(alert, tell), sent }
-}
-
 /** What `follow RUN` needs to do the same again: everything but the URLs, which may hold passwords. */
 function wishesOf(operation: CopyOperation): string {
   const { from: _from, to: _to, follow, ...rest } = operation
   // A command of an alert may hold a secret.
   const { until: _until, alert: _alert, ...lasting } = follow ?? {}
   return JSON.stringify({ ...rest, follow: lasting, restart: false })
-}
-
-/** @throws SluiceError NOT_FOLLOWABLE */
-function sidesOf({ from, to }: PlannedCopy): Sides {
-  const changes = from.changeSource?.()
-  const target = to.changeTarget?.()
-  if (changes === undefined) {
-    throw new SluiceError('NOT_FOLLOWABLE', `changes of ${from.system} cannot be followed`, {
-      where: from.label,
-      hint: 'leave --follow out; --again compares the tables once more whenever it is run',
-    })
-  }
-  if (target === undefined) {
-    throw new SluiceError('NOT_FOLLOWABLE', `${to.system} cannot follow a source`, {
-      where: to.label,
-      reason: 'rows and the position of the stream have to change in one transaction',
-      hint: 'leave --follow out; --again compares the tables once more whenever it is run',
-    })
-  }
-  return { changes, target }
-}
-
-/** @throws SluiceError TABLE_FOLLOWED where a stream follows other tables as well, or these from elsewhere */
-async function streamOfPlan(planned: PlannedCopy, database: LedgerDatabase): Promise<StreamRow | null> {
-  const [found, ...more] = await streamsOf(
-    database,
-    planned.tables.map((one) => keyOf(one, planned)),
-  )
-  if (found === undefined) return null
-  const rows = await database.all('SELECT source_table FROM migration_stream_tables WHERE stream_id = ?', [found.id])
-  const known = rows.map(([name]) => String(name))
-  const wanted = new Set(planned.tables.map(({ source }) => tableText(source.table)))
-  const isSame = more.length === 0 && known.length === wanted.size && known.every((name) => wanted.has(name))
-  if (isSame && found.sourceIdentity === planned.from.identity) return found
-  throw new SluiceError('TABLE_FOLLOWED', `stream ${found.id} follows ${known.join(', ')}`, {
-    reason: isSame ? `it reads from ${found.source}` : 'a run of a stream names all of its tables, and no others',
-    hint: `go on with sluice follow ${found.id}, or end it first with sluice follow ${found.id} --end`,
-  })
-}
-
-/** As the ledger names the target's table; of a table that cannot be planned, as it would. */
-function keyOf({ source, targetName }: PlannedTable, { from, to }: PlannedCopy): FollowTable['key'] {
-  const own = from.can.keepsSchemas === true && to.can.keepsSchemas === true ? source.table.schema : to.schema
-  return { schema: targetName.schema ?? own ?? '', name: targetName.name }
-}
-
-/** Looks at both sides before anything is made. @param isBorn the slot is there, and needs no room any more @throws SluiceError NOT_FOLLOWABLE */
-async function examined(
-  { operation, planned, run }: Pick<FollowingParts, 'operation' | 'planned' | 'run'>,
-  { changes, target }: Sides,
-  isBorn: boolean,
-): Promise<readonly FollowTable[]> {
-  const signal = run.interrupt.abort
-  const plans = planned.tables.flatMap(({ plan }) => plan ?? [])
-  const exam = await changes.examine(plans.map(sourceOf), signal)
-  refuse(
-    exam.refusals.filter(({ table }) => !isBorn || table !== undefined),
-    run,
-  )
-  if (!isBorn) refuse(roomRefusal(exam.wal, planned, run), run)
-  const tables = planned.tables.flatMap((one, at) =>
-    one.plan === null ? [] : [followTable(one.plan, keyOf(one, planned), exam.identities[at] ?? [])],
-  )
-  if (!isBorn) refuse(tables.flatMap(keyRefusals), run)
-  const there = tables.filter(({ plan }) => !plan.create)
-  const told = await target.examine({
-    tables: there.map((one) => ({ ...one.target, ...(isBorn ? {} : { catchingUp: true }) })),
-    fireTriggers: operation.follow?.fireTriggers === true,
-    signal,
-  })
-  refuse(told.refusals, run)
-  for (const message of [...(isBorn ? [] : exam.notes), ...told.notes])
-    run.emit({ type: 'log', level: 'note', message })
-  return tables
-}
-
-/** @throws SluiceError NOT_FOLLOWABLE with the first of them; all are told */
-function refuse(refusals: readonly FollowRefusal[], run: CopyRun): void {
-  const [first] = refusals
-  if (first === undefined) return
-  const where = ({ table }: FollowRefusal): { readonly table?: string } =>
-    table === undefined ? {} : { table: tableText(table) }
-  for (const one of refusals.slice(1))
-    run.emit({ type: 'log', level: 'error', message: one.message, hint: one.hint, ...where(one) })
-  throw new SluiceError('NOT_FOLLOWABLE', first.message, { hint: first.hint })
 }
 
 /** Makes publication and slot. */

@@ -2,20 +2,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LogPosition } from '../../model/copy/change.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
-import type { Clock } from '../../shared/clock.ts'
-import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import type { SluiceError } from '../../shared/errors.ts'
+import { asSluiceError } from '../../shared/errors.ts'
 import type { Alerts } from '../alerts/alerts.ts'
-import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
-import type { ChangeSource, ChangeStream, ChangeTarget, StreamBirth, StreamFault } from '../../stores/follow-port.ts'
-import type { CopyRun } from '../copy/copy-run.ts'
+import type { LedgerDatabase } from '../../stores/copy-port.ts'
+import type { ChangeStream, ChangeTarget, StreamBirth, StreamFault } from '../../stores/follow-port.ts'
 import { pauseAfter } from '../copy/failure.ts'
 import type { Steering } from '../copy/steering.ts'
-import type { FollowTable } from './followed-table.ts'
+import { haltStream } from './halt.ts'
 import { Lane } from './lane.ts'
 import type { LaneRow } from './ledger/stream-row.ts'
-import type { StreamLedger } from './ledger/streams.ts'
 import { Progress } from './progress.ts'
-import { Proving } from './proving.ts'
+import { Proving, type ProvingParts } from './proving.ts'
 import { rereadRows } from './rereads.ts'
 import type { TableStates } from './table-states.ts'
 
@@ -26,21 +24,13 @@ const IDLE_MS = 1000
 const WAIT_MS = 250
 const LANE = 0
 
-export type LoopParts = {
-  readonly stream: string
+export type LoopParts = ProvingParts & {
   readonly fence: number
-  readonly from: CopyStore
-  readonly to: CopyStore
-  readonly changes: ChangeSource
   readonly target: ChangeTarget
   readonly database: LedgerDatabase
-  readonly ledger: StreamLedger
-  readonly tables: readonly FollowTable[]
   readonly states: TableStates
   readonly fireTriggers: boolean
   readonly steering: Steering
-  readonly run: CopyRun
-  readonly clock: Clock
   /** The run whose repairs are noted. */
   readonly runId: bigint
   /** Who is told of lag and errors; null for nobody. */
@@ -151,17 +141,15 @@ export class FollowLoop {
       positions: changes,
       clock,
     })
-    const { from, to } = this.#parts
     const everyMs = this.#goal.equal ? null : this.#goal.proveEveryMs
-    await using proving = new Proving({ stream, from, to, changes, ledger, tables, run, clock }, everyMs)
+    await using proving = new Proving(this.#parts, everyMs)
     return await this.#follow(lane, source, proving)
   }
 
   /** States of the tables as the ledger has them: what was committed and not answered is in it. */
   async #load(): Promise<void> {
     const { states, ledger, stream, changes, tables } = this.#parts
-    const stored = new Map((await ledger.tables(stream, changes)).map((one) => [one.source, one]))
-    states.load(tables.map(({ name }) => stored.get(name) ?? { state: 'copying', fence: null }))
+    states.load(tables, await ledger.tables(stream, changes))
   }
 
   async #follow(lane: Lane, source: ChangeStream, proving: Proving): Promise<LoopEnd> {
@@ -310,9 +298,7 @@ export class FollowLoop {
 
   async #halt(faults: readonly StreamFault[]): Promise<never> {
     const { ledger, stream, run } = this.#parts
-    await ledger.note(stream, 'halted', faults)
-    for (const fault of faults) run.emit({ type: 'follow.halted', ...fault })
-    const error = halted(faults)
+    const error = await haltStream(ledger, stream, faults, run)
     this.#parts.alerts?.happened(error.code === 'SLOT_LOST' ? 'slot-lost' : 'error', error.message)
     throw error
   }
@@ -350,20 +336,4 @@ export class FollowLoop {
     const row = await ledger.lane(stream, LANE)
     return { why, row, applied: changes.position(row.position), provedAt: this.#provedAt }
   }
-}
-
-/** What a run ends with whose stream may have lost changes. @param faults at least one */
-export function halted(faults: readonly StreamFault[]): SluiceError {
-  const tables = [...new Set(faults.flatMap((one) => one.tables))]
-  const lost = faults.find(({ code }) => code === 'SLOT_LOST')
-  const [first = lost] = faults
-  // Without \`where\`: that names a table of which the stream itself told.
-  return new SluiceError(
-    lost === undefined ? 'STREAM_HALTED' : 'SLOT_LOST',
-    (lost ?? first)?.message ?? 'the stream is halted',
-    {
-      reason: `changes since ${first?.since} may be missing in ${tables.length === 0 ? 'every table of the stream' : tables.join(', ')}`,
-      hint: 'copy them again: the same command with --restart; nothing is applied behind that position',
-    },
-  )
 }

@@ -6,11 +6,12 @@
 import { bytesOfText } from '../../model/copy/bytes-text.ts'
 import type { LogPosition } from '../../model/copy/change.ts'
 import { keyTextOf } from '../../model/copy/key-text.ts'
-import type { RowKey } from '../../model/copy/row-key.ts'
+import type { TablePlan } from '../../model/copy/plan.ts'
+import type { Range } from '../../model/copy/range.ts'
 import type { Cell, Row } from '../../model/copy/rows.ts'
-import type { CopyStore, RowRequest, SourceView, Statement } from '../../stores/copy-port.ts'
+import type { CopyStore, Statement } from '../../stores/copy-port.ts'
 import type { ChangeSource } from '../../stores/follow-port.ts'
-import { readColumns } from '../copy/context.ts'
+import { rowsByKey, sourceRequest, targetRequest } from '../copy/diff/sides.ts'
 import { noteRepairPlan } from '../copy/ledger/repair-plans.ts'
 import { packedRow, repairStatement } from '../copy/ledger/repairs.ts'
 import type { FollowTable } from './followed-table.ts'
@@ -18,7 +19,6 @@ import type { Lane } from './lane.ts'
 import type { StreamLedger } from './ledger/streams.ts'
 
 const AT_ONCE = 1000
-const BATCH = { rows: AT_ONCE, bytes: 4 * 1024 * 1024 }
 
 export type RereadAround = {
   readonly from: CopyStore
@@ -52,7 +52,7 @@ export async function rereadRows(
 ): Promise<Reread | null> {
   const { from, to, changes, ledger, runId, signal } = around
   const { plan } = table
-  const places = table.source.identity.map((name) => plan.columns.findIndex((column) => column.from === name))
+  const keyed = byIdentity(table)
   const written = plan.columns.flatMap(({ target }, i) => (target.generated === true ? [] : [i]))
   const read = new Set<string>()
   let mended = 0
@@ -63,7 +63,8 @@ export async function rereadRows(
     await using view = await from.source(signal)
     const fence = await changes.fence(signal)
     const keys = [...new Map(waiting.map(({ key }) => [JSON.stringify(key), key])).values()]
-    const rows = await byIdentity(view, sourceRequest(table, keys), places, signal)
+    const range: Range = { by: 'keys', keys }
+    const rows = await rowsByKey(view, sourceRequest({ plan: keyed }, range), keyed, signal)
     const cells = keys.map((key) => key.map((text, i) => cellAt(text, table, i)))
     const own = (key: Row): string => keyTextOf(key, [...key.keys()])
     const repairs: Statement[] = []
@@ -73,7 +74,7 @@ export async function rereadRows(
     if (differing.size > 0) {
       await noteRepairPlan(ledger.database, runId, table.key, plan)
       await using there = await to.source(signal)
-      const before = await byIdentity(there, targetRequest(table, keys), places, signal)
+      const before = await rowsByKey(there, targetRequest({ plan: keyed }, range), keyed, signal)
       for (const [i, key] of keys.entries()) {
         const name = own(cells[i] ?? [])
         const [old, now] = [before.get(name) ?? null, rows.get(name) ?? null]
@@ -94,37 +95,9 @@ export async function rereadRows(
   }
 }
 
-/** By the identity that the stream names rows by, whatever key the plan divides the table by. */
-function sourceRequest({ plan, source }: FollowTable, keys: readonly RowKey[]): RowRequest {
-  return {
-    table: { ...plan.source, key: source.identity },
-    columns: readColumns(plan),
-    range: { by: 'keys', keys },
-    where: null,
-    ordered: false,
-  }
-}
-
-function targetRequest({ plan, target }: FollowTable, keys: readonly RowKey[]): RowRequest {
-  return {
-    table: { ...plan.target, key: target.identity },
-    columns: plan.columns.map(({ to, as, target: column }) => ({ name: to, as, column })),
-    range: { by: 'keys', keys },
-    where: null,
-    ordered: false,
-  }
-}
-
-async function byIdentity(
-  view: SourceView,
-  request: RowRequest,
-  places: readonly number[],
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, Row>> {
-  const rows = new Map<string, Row>()
-  for await (const batch of view.read(request, BATCH, signal))
-    for (const row of batch.rows) rows.set(keyTextOf(row, places), row)
-  return rows
+/** The plan with the identity that the stream names rows by in place of its key. */
+function byIdentity({ plan, source, target }: FollowTable): TablePlan {
+  return { ...plan, source: { ...plan.source, key: source.identity }, rangeKey: target.identity }
 }
 
 /** A part of an identity, as `keyPart` wrote it, as a cell again. */

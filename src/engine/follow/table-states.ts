@@ -1,6 +1,7 @@
 /** The tables of a stream as this run knows them; the ledger has the same, but for the rows that were just read again. */
 import type { LogPosition } from '../../model/copy/change.ts'
-import type { TableState } from './ledger/stream-row.ts'
+import type { FollowTable } from './followed-table.ts'
+import type { StreamTable, TableState } from './ledger/stream-row.ts'
 
 type State = {
   readonly state: TableState
@@ -17,14 +18,16 @@ const NONE: ReadonlySet<string> = new Set()
 export class TableStates {
   #states: State[] = []
 
-  /** @param states in the order of the stream's tables, as the ledger has them */
-  constructor(states: readonly Pick<State, 'state' | 'fence'>[]) {
-    this.load(states)
-  }
-
-  /** Before a stream is opened again: what this run knew may be behind what it had committed. */
-  load(states: readonly Pick<State, 'state' | 'fence'>[]): void {
-    this.#states = states.map(({ state, fence }) => ({ state, fence, exactFrom: fence, newer: NONE }))
+  /**
+   * As the ledger has them; again before a stream is opened again, because what this run knew may be behind what it had committed.
+   * @param tables in the order of the stream
+   */
+  load(tables: readonly Pick<FollowTable, 'name'>[], stored: readonly StreamTable[]): void {
+    const known = new Map(stored.map((one) => [one.source, one]))
+    this.#states = tables.map(({ name }) => {
+      const { state = 'copying', fence = null } = known.get(name) ?? {}
+      return { state, fence, exactFrom: fence, newer: NONE }
+    })
   }
 
   get list(): readonly TableState[] {

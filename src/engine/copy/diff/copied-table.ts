@@ -5,7 +5,7 @@
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { ChunkLedger } from '../ledger/chunks.ts'
-import type { Owner, TableKey } from '../ledger/owner.ts'
+import { tableKeyOf, type Owner, type TableKey } from '../ledger/owner.ts'
 import { RunLedger, type PlanRow } from '../ledger/runs.ts'
 import { CLOSED, type StoredChunk } from '../ledger/stored-chunk.ts'
 import { prepareSurplusChanges, surplusStatements } from '../ledger/surplus-changes.ts'
@@ -143,7 +143,7 @@ export async function copiedTable(
 ): Promise<CopiedTable | null> {
   const { plan, targetName, wishes } = one
   if (plan === null) return null
-  const key = { schema: targetName.schema ?? '', name: targetName.name }
+  const key = tableKeyOf(targetName)
   const runs = new RunLedger(database, owner)
   const stored = await runs.plan(key)
   if (stored === null || !isSameRows(stored, sourceIdentity, plan, wishes)) return null

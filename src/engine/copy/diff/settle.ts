@@ -4,6 +4,7 @@ import { rowKeyText, type RowKey } from '../../../model/copy/row-key.ts'
 import type { DiffRun } from './diff-run.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
+import { tableKeyOf } from '../ledger/owner.ts'
 import { noteRepairPlan } from '../ledger/repair-plans.ts'
 import type { Difference } from './compare.ts'
 import { lookAgain } from './look-again.ts'
@@ -140,7 +141,7 @@ export class Settler {
     const { from, to, database, runId, hold } = this.#around
     if (!this.#wish.fix || database === null || this.#run.interrupt.stop.aborted) return null
     const { plan, signal } = this.#sides
-    const key = { schema: plan.target.table.schema ?? '', name: plan.target.table.name }
+    const key = tableKeyOf(plan.target.table)
     this.#noted ??= noteRepairPlan(database, runId, key, plan)
     await this.#noted
     await using source = await from.source(signal)

@@ -7,7 +7,7 @@ import type { TrackStore } from '../../../stores/track-port.ts'
 import type { CopyOperation, RingWish, TrackWish } from '../../operation.ts'
 import type { CopyEvent, CopyRun } from '../copy-run.ts'
 import { ChunkLedger } from '../ledger/chunks.ts'
-import type { Owner, TableKey } from '../ledger/owner.ts'
+import { tableKeyOf, type Owner } from '../ledger/owner.ts'
 import { CLOSED, type StoredChunk } from '../ledger/stored-chunk.ts'
 import type { PlannedCopy, PlannedTable } from '../plan/plan-copy.ts'
 import { wantedChunks } from '../plan/wanted-chunks.ts'
@@ -92,7 +92,9 @@ export class CopyTrack {
       }
       await settleDeadRuns(this.#copyOf(store, one), null)
       if (previous === null) continue
-      const chunks = await new ChunkLedger(this.#around.database, keyOf(one), this.#around.owner).some(CLOSED)
+      const chunks = await new ChunkLedger(this.#around.database, tableKeyOf(one.targetName), this.#around.owner).some(
+        CLOSED,
+      )
       const left = await this.#left(one, previous, chunks)
       this.#previous.set(tableText(one.source.table), { ...previous, pending: left })
       ranges = left.map(({ low, high }) => ({ min: low.toString(), max: high.toString() }))
@@ -127,7 +129,8 @@ export class CopyTrack {
         onTrouble: (error) => this.#trouble(name, error),
       })
       const { database, run } = this.#around
-      if (this.#wish.runId !== undefined) await noteTrackedRun(database, BigInt(run.runId), keyOf(one), runId)
+      if (this.#wish.runId !== undefined)
+        await noteTrackedRun(database, BigInt(run.runId), tableKeyOf(one.targetName), runId)
       const byNo = new Map(open.flatMap((chunk) => tokensOf(chunk, ring)))
       await table.begin([...byNo.values()])
       const copy = this.#copyOf(store, one)
@@ -224,9 +227,9 @@ export class CopyTrack {
     return {
       store,
       table: one.targetName.name,
-      key: keyOf(one),
+      key: tableKeyOf(one.targetName),
       ring: RINGS[one.source.ring?.partitioner ?? 'murmur3'],
-      ledger: new ChunkLedger(database, keyOf(one), owner),
+      ledger: new ChunkLedger(database, tableKeyOf(one.targetName), owner),
       database,
       now: () => run.clock.now(),
     }
@@ -270,7 +273,7 @@ export class CopyTrack {
       this.#say('warn', message, tableText(one.source.table), hint)
       return
     }
-    const ledger = new ChunkLedger(database, keyOf(one), owner)
+    const ledger = new ChunkLedger(database, tableKeyOf(one.targetName), owner)
     for (const chunk of again) await ledger.reopen(chunk)
   }
 
@@ -283,10 +286,6 @@ export class CopyTrack {
   #say(level: 'note' | 'warn', message: string, table: string, hint?: string): void {
     this.#around.run.emit({ type: 'log', level, table, message, ...(hint === undefined ? {} : { hint }) })
   }
-}
-
-function keyOf({ targetName }: PlannedTable): TableKey {
-  return { schema: targetName.schema ?? '', name: targetName.name }
 }
 
 /** A copy that goes on by itself names the run before it too. @param own which may have been written down already, without an answer */

@@ -5,7 +5,14 @@ import type { RowKey } from '../../../model/copy/row-key.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
 import type { StreamBirth, StreamFault } from '../../../stores/follow-port.ts'
-import { endedHolder, holderOf, LEASE_COLUMNS, ownerColumns, type Holder } from '../../../stores/lease/columns.ts'
+import {
+  endedHolder,
+  holderOf,
+  LEASE_COLUMNS,
+  ownerColumns,
+  ownerValues,
+  type Holder,
+} from '../../../stores/lease/columns.ts'
 import { handOver } from '../../../stores/lease/hand-over.ts'
 import { databaseTimes, LeaseSql } from '../../../stores/lease/sql.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
@@ -78,13 +85,6 @@ export class StreamLedger {
     tool: string,
   ): Promise<void> {
     const { id, source, sourceIdentity, wishes } = stream
-    const [owner, ...identity] = [
-      this.#owner.id,
-      this.#owner.host,
-      this.#owner.pid,
-      this.#owner.machine,
-      this.#owner.started,
-    ]
     await this.database.batch([
       { sql: 'DELETE FROM migration_stream_tables WHERE stream_id = ?', parameters: [id] },
       { sql: 'DELETE FROM migration_streams WHERE stream_id = ?', parameters: [id] },
@@ -92,7 +92,7 @@ export class StreamLedger {
         sql: `INSERT INTO migration_streams (stream_id, status, run_id, source, source_identity, wishes, tool, created_ms, fence,
                 ${ownerColumns(LEASE_COLUMNS).join(', ')}, lease_until)
               VALUES (?, 'begun', ?, ?, ?, ?, ?, ${this.#now}, 1, ?, ?, ?, ?, ?, ${this.#now} + ${LEASE_MS})`,
-        parameters: [id, this.#owner.runId, source, sourceIdentity, wishes, tool, owner ?? null, ...identity],
+        parameters: [id, this.#owner.runId, source, sourceIdentity, wishes, tool, ...ownerValues(this.#owner)],
       },
       ...tables.map(({ key, source: name }): Statement => ({
         sql: `INSERT INTO migration_stream_tables (stream_id, schema_name, table_name, source_table, lane, state, changed_ms)

@@ -16,7 +16,7 @@ import { AGAIN_OPERATION } from '../../copy/ledger/adopt-repairs.ts'
 import { refuseUnknownTables } from '../../copy/look/look-earlier.ts'
 import { ChunkLedger } from '../../copy/ledger/chunks.ts'
 import { CLOSED } from '../../copy/ledger/stored-chunk.ts'
-import type { Owner, TableKey } from '../../copy/ledger/owner.ts'
+import { tableKeyOf, type Owner } from '../../copy/ledger/owner.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
 import { prepareLedger } from '../../copy/ledger/schema.ts'
 import { objectWork } from '../../copy/objects/build-objects.ts'
@@ -25,14 +25,7 @@ import { isMissingFile, openCopyStore, openSourceStore } from '../../copy/open-s
 import { openPatiently, patiently } from '../../copy/patience.ts'
 import { planLeftBehind } from '../../copy/plan/left-behind.ts'
 import { settingsRefused } from '../../copy/plan/rows-left.ts'
-import {
-  asBegun,
-  planCopy,
-  refuseByNames,
-  type PlannedCopy,
-  type PlannedTable,
-  type Planner,
-} from '../../copy/plan/plan-copy.ts'
+import { asBegun, planCopy, refuseByNames, type PlannedCopy, type Planner } from '../../copy/plan/plan-copy.ts'
 import { openTokens, tokensOfChunks } from '../../copy/plan/ring-plan.ts'
 import { emitPlan, endOfPlan, type Standing } from '../../copy/plan/plan-event.ts'
 import { hashOf, isHashOf } from '../../copy/plan/plan-hash.ts'
@@ -56,7 +49,8 @@ import { refuseForeignAmong } from '../../../stores/ledger-tables.ts'
 import type { CopyOperation, Wish } from '../../operation.ts'
 import type { Ending } from '../../run-context.ts'
 import type { CopyEvent, CopyRun } from '../../copy/copy-run.ts'
-import type { Following, FollowingParts } from '../../follow/following.ts'
+import type { FollowingParts } from '../../follow/exam.ts'
+import type { Following } from '../../follow/following.ts'
 
 /** More can be asked for while it runs, up to so many. */
 const MOST_WORKERS = 64
@@ -132,7 +126,7 @@ export async function copy(given: CopyOperation, asked: CopyRun): Promise<Ending
     // Without a ledger of its own a plan creates nothing; what would hinder the run's is told.
     refuseForeignAmong(await again(() => onSide('target', () => to.tables('migration_*', run.interrupt.abort))))
     if (operation.follow !== undefined)
-      await (await import('../../follow/following.ts')).planFollowing({ operation, planned, run })
+      await (await import('../../follow/exam.ts')).planFollowing({ operation, planned, run })
     emitPlan(planned, planHash, [], run, objects, left, await notesOfAgain(planned, operation, to))
     return { ...endOfPlan(planned), ...(left.length === 0 ? {} : { leftBehind: left }) }
   }
@@ -149,10 +143,15 @@ export async function copy(given: CopyOperation, asked: CopyRun): Promise<Ending
   await prepareLedger(database)
   const owner: Owner = { ...run.owner, runId: BigInt(run.runId) }
   const runs = new RunLedger(database, owner)
-  if (operation.follow === undefined) await refuseFollowed(to, database, planned.tables.map(keyOf))
+  if (operation.follow === undefined)
+    await refuseFollowed(
+      to,
+      database,
+      planned.tables.map(({ targetName }) => tableKeyOf(targetName)),
+    )
   if (!operation.restart) {
-    planned = await asBegun(planned, operation, planner, async ({ schema, name }) => {
-      return (await runs.plan({ schema: schema ?? '', name }))?.hash ?? null
+    planned = await asBegun(planned, operation, planner, async (name) => {
+      return (await runs.plan(tableKeyOf(name)))?.hash ?? null
     })
   }
   if (operation.againWhenDone === true && (await isDone(planned, { database, owner, runs }))) {
@@ -283,10 +282,6 @@ export async function copy(given: CopyOperation, asked: CopyRun): Promise<Ending
   }
 }
 
-function keyOf({ targetName }: PlannedTable): TableKey {
-  return { schema: targetName.schema ?? '', name: targetName.name }
-}
-
 /** @throws as `Following.open`; the run ends with it */
 async function openFollowing(parts: FollowingParts, runs: RunLedger): Promise<Following> {
   try {
@@ -342,7 +337,7 @@ async function standings(
 ): Promise<readonly Standing[]> {
   const all: Standing[] = []
   for (const { targetName, plan, ring } of planned.tables) {
-    const key = { schema: targetName.schema ?? '', name: targetName.name }
+    const key = tableKeyOf(targetName)
     const known = plan === null ? null : await runs.plan(key)
     if (plan === null || known === null || !isHashOf(known.hash, planned.from.identity, plan)) {
       all.push('new')

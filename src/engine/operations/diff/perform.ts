@@ -16,7 +16,7 @@ import { diffRing } from '../../copy/diff/ring-table.ts'
 import { Settler, type Around, type SettleWish } from '../../copy/diff/settle.ts'
 import type { Sides } from '../../copy/diff/sides.ts'
 import { trackDiff } from '../../copy/diff/tracked.ts'
-import type { Owner } from '../../copy/ledger/owner.ts'
+import { tableKeyOf, type Owner } from '../../copy/ledger/owner.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
 import { prepareLedger } from '../../copy/ledger/schema.ts'
 import { openCopyStore, openExisting, openSourceStore } from '../../copy/open-stores.ts'
@@ -77,7 +77,7 @@ async function diffAll(operation: DiffOperation, stores: Stores, run: DiffRun): 
     purpose: operation.fix ? 'mend' : 'look',
   })
   if (operation.fix && stores.database !== null) {
-    const keys = planned.tables.map(({ targetName: { schema = '', name } }) => ({ schema, name }))
+    const keys = planned.tables.map(({ targetName }) => tableKeyOf(targetName))
     await refuseFollowed(to, stores.database, keys)
   }
   const source = await again(() => views.current())

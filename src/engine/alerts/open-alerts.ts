@@ -1,0 +1,37 @@
+/** The alerts of a run, from what was asked for to the sinks. */
+import type { AlertEvent } from '../../model/alert.ts'
+import type { Emit } from '../../model/event.ts'
+import { redactUrl } from '../../shared/redact.ts'
+import type { CopyOperation } from '../operation.ts'
+import { Alerts } from './alerts.ts'
+import { send } from './sinks.ts'
+
+/** @property sent waits until every alert that was told has reached its sinks */
+export function openAlerts(
+  operation: CopyOperation,
+  run: { readonly runId: string; readonly emit: Emit<'alert' | 'log'> },
+): {
+  readonly alerts: Alerts | null
+  readonly sent: () => Promise<void>
+} {
+  const { alert } = operation.follow ?? {}
+  const under = new Set<Promise<void>>()
+  const sent = async (): Promise<void> => void (await Promise.all(under))
+  if (alert === undefined) return { alerts: null, sent }
+  const webhook = process.env['SLUICE_ALERT_WEBHOOK']
+  const sinks = {
+    ...(alert.command === undefined ? {} : { command: alert.command }),
+    ...(webhook === undefined || webhook === '' ? {} : { webhook }),
+    run: run.runId,
+    about: `${redactUrl(operation.from)} -> ${redactUrl(operation.to)}`,
+  }
+  const tell = (event: AlertEvent): void => {
+    run.emit(event)
+    const sending = send(event, sinks).then((failures) => {
+      for (const message of failures) run.emit({ type: 'log', level: 'warn', message })
+      under.delete(sending)
+    })
+    under.add(sending)
+  }
+  return { alerts: new Alerts(alert, tell), sent }
+}

@@ -1,0 +1,97 @@
+/** Looks at both sides before anything is made: whether they can be followed, and what keeps a table from it. */
+import { tableText } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { LedgerDatabase } from '../../stores/copy-port.ts'
+import type { ChangeSource, ChangeTarget, FollowRefusal } from '../../stores/follow-port.ts'
+import type { CopyRun } from '../copy/copy-run.ts'
+import type { Owner } from '../copy/ledger/owner.ts'
+import type { PlannedCopy, PlannedTable } from '../copy/plan/plan-copy.ts'
+import type { CopyOperation } from '../operation.ts'
+import { followTable, sourceOf, type FollowTable } from './followed-table.ts'
+import { keyRefusals } from './key-refusals.ts'
+import { roomRefusal } from './log-room.ts'
+import { refuseCombinations } from './refusals.ts'
+
+export type FollowingParts = {
+  readonly operation: CopyOperation
+  readonly planned: PlannedCopy
+  readonly database: LedgerDatabase
+  readonly owner: Owner
+  readonly run: CopyRun
+}
+
+export type Sides = { readonly changes: ChangeSource; readonly target: ChangeTarget }
+
+/** @throws SluiceError NOT_FOLLOWABLE */
+export function sidesOf({ from, to }: PlannedCopy): Sides {
+  const changes = from.changeSource?.()
+  const target = to.changeTarget?.()
+  if (changes === undefined) {
+    throw new SluiceError('NOT_FOLLOWABLE', `changes of ${from.system} cannot be followed`, {
+      where: from.label,
+      hint: 'leave --follow out; --again compares the tables once more whenever it is run',
+    })
+  }
+  if (target === undefined) {
+    throw new SluiceError('NOT_FOLLOWABLE', `${to.system} cannot follow a source`, {
+      where: to.label,
+      reason: 'rows and the position of the stream have to change in one transaction',
+      hint: 'leave --follow out; --again compares the tables once more whenever it is run',
+    })
+  }
+  return { changes, target }
+}
+
+/** As the ledger names the target's table; of a table that cannot be planned, as it would. */
+export function keyOf({ source, targetName }: PlannedTable, { from, to }: PlannedCopy): FollowTable['key'] {
+  const own = from.can.keepsSchemas === true && to.can.keepsSchemas === true ? source.table.schema : to.schema
+  return { schema: targetName.schema ?? own ?? '', name: targetName.name }
+}
+
+/** Looks at both sides before anything is made. @param isBorn the slot is there, and needs no room any more @throws SluiceError NOT_FOLLOWABLE */
+export async function examined(
+  { operation, planned, run }: Pick<FollowingParts, 'operation' | 'planned' | 'run'>,
+  { changes, target }: Sides,
+  isBorn: boolean,
+): Promise<readonly FollowTable[]> {
+  const signal = run.interrupt.abort
+  const plans = planned.tables.flatMap(({ plan }) => plan ?? [])
+  const exam = await changes.examine(plans.map(sourceOf), signal)
+  refuse(
+    exam.refusals.filter(({ table }) => !isBorn || table !== undefined),
+    run,
+  )
+  if (!isBorn) refuse(roomRefusal(exam.wal, planned, run), run)
+  const tables = planned.tables.flatMap((one, at) =>
+    one.plan === null ? [] : [followTable(one.plan, keyOf(one, planned), exam.identities[at] ?? [])],
+  )
+  if (!isBorn) refuse(tables.flatMap(keyRefusals), run)
+  const there = tables.filter(({ plan }) => !plan.create)
+  const told = await target.examine({
+    tables: there.map((one) => ({ ...one.target, ...(isBorn ? {} : { catchingUp: true }) })),
+    fireTriggers: operation.follow?.fireTriggers === true,
+    signal,
+  })
+  refuse(told.refusals, run)
+  for (const message of [...(isBorn ? [] : exam.notes), ...told.notes])
+    run.emit({ type: 'log', level: 'note', message })
+  return tables
+}
+
+/** @throws SluiceError NOT_FOLLOWABLE with the first of them; all are told */
+export function refuse(refusals: readonly FollowRefusal[], run: CopyRun): void {
+  const [first] = refusals
+  if (first === undefined) return
+  const where = ({ table }: FollowRefusal): { readonly table?: string } =>
+    table === undefined ? {} : { table: tableText(table) }
+  for (const one of refusals.slice(1))
+    run.emit({ type: 'log', level: 'error', message: one.message, hint: one.hint, ...where(one) })
+  throw new SluiceError('NOT_FOLLOWABLE', first.message, { hint: first.hint })
+}
+
+/** What a plan that is only shown says of following: everything that is in the way, and how long the log may be held back. @throws SluiceError NOT_FOLLOWABLE, BAD_FLAG */
+export async function planFollowing(parts: Pick<FollowingParts, 'operation' | 'planned' | 'run'>): Promise<void> {
+  refuseCombinations(parts.operation)
+  for (const { error } of parts.planned.tables) if (error !== null) throw error
+  await examined(parts, sidesOf(parts.planned), false)
+}

@@ -1,0 +1,73 @@
+/** The stream that follows the tables of a plan already, and what keeps a run from going on with it. */
+import { tableText } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { LedgerDatabase } from '../../stores/copy-port.ts'
+import type { PlannedCopy } from '../copy/plan/plan-copy.ts'
+import { keyOf, type FollowingParts, type Sides } from './exam.ts'
+import { sourceOf, type FollowTable } from './followed-table.ts'
+import { haltStream, toldHalt } from './halt.ts'
+import type { StreamRow } from './ledger/stream-row.ts'
+import { streamsOf, type StreamLedger } from './ledger/streams.ts'
+
+/** @throws SluiceError TABLE_FOLLOWED where a stream follows other tables as well, or these from elsewhere */
+export async function streamOfPlan(planned: PlannedCopy, database: LedgerDatabase): Promise<StreamRow | null> {
+  const [found, ...more] = await streamsOf(
+    database,
+    planned.tables.map((one) => keyOf(one, planned)),
+  )
+  if (found === undefined) return null
+  const rows = await database.all('SELECT source_table FROM migration_stream_tables WHERE stream_id = ?', [found.id])
+  const known = rows.map(([name]) => String(name))
+  const wanted = new Set(planned.tables.map(({ source }) => tableText(source.table)))
+  const isSame = more.length === 0 && known.length === wanted.size && known.every((name) => wanted.has(name))
+  if (isSame && found.sourceIdentity === planned.from.identity) return found
+  throw new SluiceError('TABLE_FOLLOWED', `stream ${found.id} follows ${known.join(', ')}`, {
+    reason: isSame ? `it reads from ${found.source}` : 'a run of a stream names all of its tables, and no others',
+    hint: `go on with sluice follow ${found.id}, or end it first with sluice follow ${found.id} --end`,
+  })
+}
+
+/**
+ * What a stream has lost says more than what keeps its tables from being planned.
+ * @throws SluiceError STREAM_HALTED, SLOT_LOST
+ */
+export async function refuseFaulty(
+  { id, status, birth, faults: known }: StreamRow,
+  { planned, run }: FollowingParts,
+  { changes }: Sides,
+  ledger: StreamLedger,
+): Promise<void> {
+  if (status === 'halted') throw toldHalt(known, run)
+  if (birth === null) return
+  const { position } = await ledger.lane(id, 0)
+  const tables = planned.tables.map(({ source, plan }) =>
+    plan === null ? { table: source, columns: [], identity: [] } : sourceOf(plan),
+  )
+  const { faults } = await changes.verify(birth, tables, changes.position(position), run.interrupt.abort)
+  if (faults.length > 0) throw await haltStream(ledger, id, faults, run)
+}
+
+/**
+ * Two programs may begin at the same moment. Whoever sees the other's stream beside its own withdraws, so that at most one goes on.
+ * @throws SluiceError TABLE_FOLLOWED
+ */
+export async function refuseSecond(
+  stream: string,
+  tables: readonly FollowTable[],
+  ledger: StreamLedger,
+): Promise<void> {
+  const all = await streamsOf(
+    ledger.database,
+    tables.map(({ key }) => key),
+  )
+  const other = all.find(({ id }) => id !== stream)
+  if (other === undefined) return
+  await ledger.note(stream, 'ended')
+  throw new SluiceError(
+    'TABLE_FOLLOWED',
+    `another program began stream ${other.id} for these tables at the same moment`,
+    {
+      hint: 'run the same command again: it goes on with the stream that is there',
+    },
+  )
+}
