@@ -21,6 +21,8 @@ const PROGRESS_MS = 1000
 const VERIFY_MS = 5000
 /** How often the position of an idle source is written down. */
 const IDLE_MS = 1000
+/** How often live tables are asked for rows that wait: somebody may have named them, or a program ended before it had read them. */
+const WAITING_MS = 1000
 const WAIT_MS = 250
 const LANE = 0
 
@@ -154,7 +156,7 @@ export class FollowLoop {
 
   async #follow(lane: Lane, source: ChangeStream, proving: Proving): Promise<LoopEnd> {
     const { steering, clock, states } = this.#parts
-    let [progressAt, verifyAt, idleAt] = [-Infinity, clock.ticks(), clock.ticks()]
+    let [progressAt, waitingAt, verifyAt, idleAt] = [-Infinity, -Infinity, clock.ticks(), clock.ticks()]
     let moved: LogPosition | null = null
     for (;;) {
       throwIfAborted(this.#parts.run.interrupt.abort)
@@ -172,6 +174,10 @@ export class FollowLoop {
         await lane.take(changes)
         this.#ran = true
         if (changes.length === 0 && lane.hasTransactions) await lane.commit()
+        if (clock.ticks() - waitingAt >= WAITING_MS) {
+          await this.#takeWaiting(lane)
+          waitingAt = clock.ticks()
+        }
         const wanted = states.some('catchup') || this.#goal.position !== null
         if (!lane.isSettled && !lane.hasTransactions && (wanted || clock.ticks() - idleAt >= IDLE_MS)) {
           await lane.commit()
@@ -183,6 +189,7 @@ export class FollowLoop {
           const { position, equal } = this.#goal
           // The end that was asked for moves on where only later changes tell whether something was lost before it.
           if (position !== null && lane.applied >= (moved ?? position)) {
+            if (await this.#takeWaiting(lane)) continue
             if (await this.#verify()) return this.#end('reached', lane)
             moved = await this.#parts.changes.fence(this.#parts.run.interrupt.abort)
           }
@@ -212,11 +219,27 @@ export class FollowLoop {
     const round = await proving.ended()
     if (round === null) return false
     if (round.isEqual) this.#provedAt = round.position
-    const { states, ledger, stream, tables, changes } = this.#parts
-    for (const at of round.differing) states.catchUp(at, lane.applied, [])
-    const keys = round.differing.flatMap((at) => tables[at]?.key ?? [])
-    await ledger.noteState(stream, keys, 'catchup', changes.text(lane.applied))
+    await this.#catchUpAgain(lane, round.differing)
     return round.isEqual
+  }
+
+  /** @returns whether rows of live tables wait to be read again */
+  async #takeWaiting(lane: Lane): Promise<boolean> {
+    const { states, ledger, stream, tables } = this.#parts
+    const waiting = await ledger.waiting(stream)
+    const live = tables.flatMap(({ key: { schema, name } }, at) =>
+      states.list[at] === 'live' && waiting.some((one) => one.schema === schema && one.name === name) ? [at] : [],
+    )
+    await this.#catchUpAgain(lane, live)
+    return live.length > 0
+  }
+
+  /** Tables of which rows have to be read again; `#advance` does it. */
+  async #catchUpAgain(lane: Lane, again: readonly number[]): Promise<void> {
+    const { states, ledger, stream, tables, changes } = this.#parts
+    for (const at of again) states.catchUp(at, lane.applied, [])
+    const keys = again.flatMap((at) => tables[at]?.key ?? [])
+    await ledger.noteState(stream, keys, 'catchup', changes.text(lane.applied))
   }
 
   #end(why: LoopEnd['why'], { row, applied }: Lane): LoopEnd {

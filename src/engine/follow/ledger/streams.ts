@@ -262,6 +262,15 @@ export class StreamLedger {
     }))
   }
 
+  /** Tables of which rows wait to be read from the source. */
+  async waiting(id: string): Promise<readonly TableKey[]> {
+    const rows = await this.database.all(
+      'SELECT DISTINCT schema_name, table_name FROM migration_stream_rereads WHERE stream_id = ?',
+      [id],
+    )
+    return rows.map(([schema, name]) => ({ schema: String(schema), name: String(name) }))
+  }
+
   /** @returns at most `most` of them */
   async rereads(
     id: string,
