@@ -19,9 +19,9 @@ export type Stage = {
   readonly names: readonly string[]
 }
 
-/** The tables of the writer with rows. @param rows of the largest */
-export async function writerStage(server: PostgresServer, rows: number): Promise<Stage> {
-  return await stageOf(server, [...FOLLOW_TABLES, ...seedRows(rows)], FOLLOW_NAMES, Math.ceil(rows / 6))
+/** The tables of the writer with rows. @param rows of the largest @param target where they go; another database of the server, if nothing is said */
+export async function writerStage(server: PostgresServer, rows: number, target?: Place): Promise<Stage> {
+  return await stageOf(server, [...FOLLOW_TABLES, ...seedRows(rows)], FOLLOW_NAMES, Math.ceil(rows / 6), target)
 }
 
 /** @param statements that make the tables in the source */
@@ -30,8 +30,10 @@ export async function stageOf(
   statements: readonly string[],
   names: readonly string[],
   chunkRows = 1000,
+  to?: Place,
 ): Promise<Stage> {
-  const [source, target] = [await placeOn('postgresql', server.url()), await placeOn('postgresql', server.url())]
+  const source = await placeOn('postgresql', server.url())
+  const target = to ?? (await placeOn('postgresql', server.url()))
   await source.sql(...statements)
   const one = copyOf(source, target, names[0] ?? '', { chunkRows, workers: 2 })
   return { source, target, names, copy: { ...one, tables: [...names], follow: {} } }

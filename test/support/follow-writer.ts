@@ -39,6 +39,8 @@ export type WriterOptions = {
   readonly pauseMs?: number
   /** Tables are emptied now and then. */
   readonly truncates?: boolean
+  /** The target has no NaN. */
+  readonly numbersOnly?: boolean
 }
 
 export type Writer = {
@@ -107,7 +109,11 @@ async function transaction(client: pg.Client, random: Random, options: WriterOpt
   }
 }
 
-async function statement(client: pg.Client, random: Random, { keys, truncates }: WriterOptions): Promise<void> {
+async function statement(
+  client: pg.Client,
+  random: Random,
+  { keys, truncates, numbersOnly }: WriterOptions,
+): Promise<void> {
   const id = 1 + random(keys)
   const other = 1 + random(keys * 2)
   const big = `repeat(md5('${random(1e9)}'), ${80 + random(60)})`
@@ -145,7 +151,9 @@ async function statement(client: pg.Client, random: Random, { keys, truncates }:
         `UPDATE moves SET b = 'k${random(9)}', a = ${other} WHERE ctid = (SELECT ctid FROM moves WHERE a >= ${id} ORDER BY a LIMIT 1)`,
       ))
     case 13:
-      return void (await client.query(`UPDATE moves SET v = 'NaN', list = NULL WHERE a = ${id}`))
+      return void (await client.query(
+        `UPDATE moves SET v = ${numbersOnly === true ? '-0.125' : "'NaN'"}, list = NULL WHERE a = ${id}`,
+      ))
     case 14:
       return void (await client.query(`DELETE FROM moves WHERE a = ${id}`))
     case 15:

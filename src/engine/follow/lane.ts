@@ -54,7 +54,8 @@ export class Lane {
   #since = 0
   #rows = 0
   #folded = 0
-  #rereads: Statement[] = []
+  /** Statements of the ledger that belong to the transaction which is written next. */
+  #also: Statement[] = []
 
   constructor(parts: LaneParts) {
     const { row, positions, tables } = parts
@@ -155,6 +156,21 @@ export class Lane {
     await this.#write(also)
   }
 
+  /**
+   * Changes the ledger beside the stream: at once, or with the rows that wait. While a transaction is half written, a target with one writer lets nobody else in.
+   * @returns whether it is durable
+   */
+  async note(statements: readonly Statement[]): Promise<boolean> {
+    if (this.isSettled) await this.#parts.database.batch(statements)
+    else this.#also.push(...statements)
+    return this.isSettled
+  }
+
+  /** Nothing of what was taken and not committed is written; the lane cannot be used any more. */
+  async giveUp(): Promise<void> {
+    await this.#parts.writer.rollBack().catch(() => undefined)
+  }
+
   #identity(table: number): readonly number[] {
     return identityPlaces(this.#table(table))
   }
@@ -204,7 +220,7 @@ export class Lane {
       if (all.length === 0) continue
       const { held, ledger } = this.#parts
       const keys = all.map((key) => key.map(keyPart))
-      this.#rereads.push(...ledger.rereadStatements(held.stream, this.#table(at).key, keys, 'unchanged'))
+      this.#also.push(...ledger.rereadStatements(held.stream, this.#table(at).key, keys, 'unchanged'))
     }
   }
 
@@ -221,7 +237,7 @@ export class Lane {
       transactions: this.#row.transactions + this.#waiting,
       counts: this.#counts,
     }
-    const closing = positionClosing(database, held, this.#row, after, [...this.#rereads, ...also])
+    const closing = positionClosing(database, held, this.#row, after, [...this.#also, ...also])
     if ((await writer.commit(closing)) === 'fenced') {
       throw new SluiceError('LEASE_LOST', 'another program follows this stream now', {
         hint: 'nothing of this batch was written; end one of both programs',
@@ -231,7 +247,7 @@ export class Lane {
     this.#applied = this.#end
     this.#waiting = 0
     this.#rows = 0
-    this.#rereads = []
+    this.#also = []
     stream.confirm(this.#applied)
   }
 

@@ -65,6 +65,10 @@ export class FollowLoop {
   readonly #progress: Progress
   readonly #goal: LoopGoal
   #birth: StreamBirth
+  /** What a session before this one has learned of it, and may not have noted. */
+  #isBirthNoted = true
+  /** Of the session that runs. */
+  #lane: Lane | null = null
   #provedAt: string | null = null
   #ran = false
   /** Position that was applied last, and since when, by the run's clock. */
@@ -86,6 +90,7 @@ export class FollowLoop {
       try {
         return await this.#session()
       } catch (thrown) {
+        this.#lane = null
         const error = asSluiceError(thrown)
         if (error.code === 'STREAM_HALTED' && error.where !== undefined) await this.#reshaped(error)
         if (this.#ran) attempt = 1
@@ -143,6 +148,7 @@ export class FollowLoop {
       positions: changes,
       clock,
     })
+    this.#lane = lane
     const everyMs = this.#goal.equal ? null : this.#goal.proveEveryMs
     await using proving = new Proving(this.#parts, everyMs)
     return await this.#follow(lane, source, proving)
@@ -306,9 +312,19 @@ export class FollowLoop {
     if (faults.length > 0) return await this.#halt(faults)
     if (Object.keys(moved).length > 0) {
       this.#birth = { ...this.#birth, shapes: { ...this.#birth.shapes, ...moved } }
-      await ledger.noteBirth(stream, this.#birth)
+      this.#isBirthNoted = false
     }
+    await this.#noteBirth()
     return unclear.length === 0
+  }
+
+  /** With the rows that wait, or before them: what is applied is never ahead of what is known of it. */
+  async #noteBirth(): Promise<void> {
+    if (this.#isBirthNoted) return
+    const { ledger, stream } = this.#parts
+    const statement = ledger.birthStatement(stream, this.#birth)
+    if (this.#lane === null) await ledger.database.batch([statement])
+    this.#isBirthNoted = this.#lane === null || (await this.#lane.note([statement]))
   }
 
   /** A table is no longer what was planned, as the stream told: a look at the source says the same in more words, or more. */
@@ -321,6 +337,7 @@ export class FollowLoop {
 
   async #halt(faults: readonly StreamFault[]): Promise<never> {
     const { ledger, stream, run } = this.#parts
+    await this.#lane?.giveUp()
     const error = await haltStream(ledger, stream, faults, run)
     this.#parts.alerts?.happened(error.code === 'SLOT_LOST' ? 'slot-lost' : 'error', error.message)
     throw error

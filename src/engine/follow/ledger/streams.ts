@@ -206,10 +206,11 @@ export class StreamLedger {
     ])
   }
 
-  async noteBirth(id: string, birth: StreamBirth): Promise<void> {
-    await this.database.batch([
-      { sql: 'UPDATE migration_streams SET birth = ? WHERE stream_id = ?', parameters: [JSON.stringify(birth), id] },
-    ])
+  birthStatement(id: string, birth: StreamBirth): Statement {
+    return {
+      sql: 'UPDATE migration_streams SET birth = ? WHERE stream_id = ?',
+      parameters: [JSON.stringify(birth), id],
+    }
   }
 
   async tables(id: string, positions: Positions): Promise<readonly StreamTable[]> {

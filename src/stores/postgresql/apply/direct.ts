@@ -16,7 +16,7 @@ import {
   writtenColumns,
   type WrittenColumn,
 } from './merge.ts'
-import type { PartialPut, SortedBatch } from './puts.ts'
+import type { PartialPut, SortedBatch } from '../../apply/puts.ts'
 import type { TableShape } from './shape.ts'
 
 /** Rows of one statement, largest first: each other number would be one more statement to keep prepared. */

@@ -6,7 +6,7 @@ import type { ChangeTable } from '../../follow-port.ts'
 import { encoder } from '../copy/encode.ts'
 import type { CopySession } from '../copy/session.ts'
 import { identityColumns, OPERATION, stageSql, writtenColumns, type StageSql, type WrittenColumn } from './merge.ts'
-import type { PartialPut, SortedBatch } from './puts.ts'
+import type { PartialPut, SortedBatch } from '../../apply/puts.ts'
 import type { TableShape } from './shape.ts'
 
 /** Sets of unchanged columns that get a statement of their own, which sets the others only. */

@@ -13,7 +13,7 @@ import { sqlStateOf } from '../errors.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { DirectChanges } from './direct.ts'
 import { writtenColumns, type WrittenColumn } from './merge.ts'
-import { sorted, type PartialPut, type SortedBatch } from './puts.ts'
+import { sorted, type PartialPut, type SortedBatch } from '../../apply/puts.ts'
 import { soundShape, type TableShape } from './shape.ts'
 import { Stage } from './stage.ts'
 

@@ -21,6 +21,8 @@ import type {
 } from '../../copy-port.ts'
 import { timeCondition } from '../archiving/time.ts'
 import type { PeriodStore } from '../../archive-port.ts'
+import type { ChangeTarget } from '../../follow-port.ts'
+import { SqliteApply } from '../apply/index.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
 import { timeExtent } from '../archiving/time-extent.ts'
 import { openReader } from '../reader.ts'
@@ -155,6 +157,10 @@ class SqliteCopy implements CopyStore {
       label: this.label,
       side: this.#side,
     })
+  }
+
+  changeTarget(): ChangeTarget {
+    return new SqliteApply({ reader: () => this.#open(), writer: this.#write, turn: this.#turn, label: this.label })
   }
 
   beside(): BesideStore {

@@ -1,12 +1,17 @@
 /** The puts of a batch, told apart by what they need: whole rows, rows that keep values, and rows that take values from another row. */
-import { tableText } from '../../../model/copy/column-type.ts'
-import type { ChangeBatch, Put } from '../../../model/copy/change.ts'
-import type { Cell, Row } from '../../../model/copy/rows.ts'
-import { SluiceError } from '../../../shared/errors.ts'
-import type { ChangeTable } from '../../follow-port.ts'
-import type { WrittenColumn } from './merge.ts'
+import type { ChangeBatch, Put } from '../../model/copy/change.ts'
+import { tableText } from '../../model/copy/column-type.ts'
+import type { Cell, Row } from '../../model/copy/rows.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { ChangeTable } from '../follow-port.ts'
 
-/** A put with unchanged values. `changed` are places in `WrittenColumn`s that the stream told. */
+/** A column that changes are written to. @property at its place in the request */
+export type WrittenColumn = { readonly name: string; readonly at: number; readonly inIdentity: boolean }
+
+/**
+ * A put with unchanged values.
+ * @property isMoved its base is another identity than its own @property mask one character for each column of the request; 1 is an unchanged value
+ */
 export type PartialPut = { readonly put: Put; readonly base: Row; readonly isMoved: boolean; readonly mask: string }
 
 export type SortedBatch = {
@@ -14,6 +19,13 @@ export type SortedBatch = {
   /** Cells of the written columns. */
   readonly whole: readonly Row[]
   readonly partial: readonly PartialPut[]
+}
+
+/** Those that the target does not compute itself. */
+export function writtenColumns({ columns, identity }: ChangeTable): readonly WrittenColumn[] {
+  return columns.flatMap(({ name, column }, at) =>
+    column.generated === true ? [] : [{ name, at, inIdentity: identity.includes(name) }],
+  )
 }
 
 /** @throws SluiceError ROW_REFUSED for an identity with a NULL, which finds no row */
