@@ -53,6 +53,11 @@ export type StreamBirth = {
   readonly start: string
   /** Of each table, by `tableText`: what changes when rows come or go that no stream tells of (columns, partitions, files). */
   readonly shapes: Readonly<Record<string, string>>
+  /**
+   * Of tables that are copied anew within the stream, by `tableText`: changes that were committed before this position are in the copy, and the stream leaves
+   * them out. They may be those of columns, or of a publication, that are no more.
+   */
+  readonly since?: Readonly<Record<string, string>>
 }
 
 /** Something after which changes may be missing. The position stays where it is. */
@@ -136,6 +141,21 @@ export interface ChangeSource {
     applied: LogPosition,
     signal: AbortSignal,
   ): Promise<StreamState>
+  /**
+   * Some tables are copied anew within the stream: they are published again where they are not, and noted as they are now. Afterwards every transaction has
+   * ended whose changes the stream leaves out, so that any snapshot taken later sees them. Done twice it does no harm.
+   * @param applied durable position in the target
+   * @param tell as `begin` has it
+   * @returns the birth that takes the place of the one before
+   * @throws SluiceError SLOT_LOST, STREAM_HALTED where the stream as a whole has lost changes; TARGET_BUSY as `begin`
+   */
+  renew?(
+    birth: StreamBirth,
+    tables: readonly FollowedTable[],
+    applied: LogPosition,
+    signal: AbortSignal,
+    tell?: (message: string) => void,
+  ): Promise<StreamBirth>
   /**
    * Everything that is visible to a snapshot taken before this call has its commit record before the returned position.
    * (`pg_current_wal_insert_lsn`: with synchronous_commit=off a visible commit may lie behind `pg_current_wal_lsn`.)

@@ -97,11 +97,13 @@ function followOf(args: Arguments): CopyOperation['follow'] {
     ...(flag(args, 'until-equal') ? { until: 'equal' as const } : {}),
     ...given('proveEveryMs', optionalDuration(args, 'prove-every')),
     ...given('alert', readAlert(args)),
+    ...(list(args, 'resync').length === 0 ? {} : { resync: list(args, 'resync') }),
     ...(flag(args, 'fire-triggers') ? { fireTriggers: true as const } : {}),
   }
   if (flag(args, 'follow')) return wish
   const names = ['until-caught-up', 'until-equal', 'prove-every', 'alert', 'fire-triggers']
-  const name = names.find((one) => args[one] !== undefined && args[one] !== false)
+  const name =
+    wish.resync === undefined ? names.find((one) => args[one] !== undefined && args[one] !== false) : 'resync'
   if (name === undefined) return undefined
   throw new SluiceError('BAD_FLAG', `--${name} goes with --follow`, { hint: 'add --follow, or leave it out' })
 }

@@ -48,11 +48,17 @@ export function keyOf({ source, targetName }: PlannedTable, { from, to }: Planne
   return { schema: targetName.schema ?? own ?? '', name: targetName.name }
 }
 
-/** Looks at both sides before anything is made. @param isBorn the slot is there, and needs no room any more @throws SluiceError NOT_FOLLOWABLE */
+/**
+ * Looks at both sides before anything is made.
+ * @param isBorn the slot is there, and needs no room any more
+ * @param anew names of tables of a stream that are copied anew
+ * @throws SluiceError NOT_FOLLOWABLE
+ */
 export async function examined(
   { operation, planned, run }: Pick<FollowingParts, 'operation' | 'planned' | 'run'>,
   { changes, target }: Sides,
   isBorn: boolean,
+  anew: ReadonlySet<string> = new Set(),
 ): Promise<readonly FollowTable[]> {
   const signal = run.interrupt.abort
   const plans = planned.tables.flatMap(({ plan }) => plan ?? [])
@@ -68,7 +74,7 @@ export async function examined(
   if (!isBorn) refuse(tables.flatMap(keyRefusals), run)
   const there = tables.filter(({ plan }) => !plan.create)
   const told = await target.examine({
-    tables: there.map((one) => ({ ...one.target, ...(isBorn ? {} : { catchingUp: true }) })),
+    tables: there.map((one) => ({ ...one.target, ...(isBorn && !anew.has(one.name) ? {} : { catchingUp: true }) })),
     fireTriggers: operation.follow?.fireTriggers === true,
     signal,
   })

@@ -25,8 +25,11 @@ import { FollowLoop, type LoopEnd } from './loop.ts'
 import { changesOf } from './progress.ts'
 import { refuseCombinations } from './refusals.ts'
 import { refuseOtherTarget } from './same-target.ts'
+import { resynced, tablesAnew } from './resync.ts'
 import { TableStates } from './table-states.ts'
 import { takeStream } from './take-stream.ts'
+
+const NOTHING: ReadonlySet<string> = new Set()
 
 export class Following implements AsyncDisposable {
   readonly #parts: FollowingParts
@@ -48,11 +51,12 @@ export class Following implements AsyncDisposable {
     const sides = sidesOf(planned)
     const ledger = new StreamLedger(database, owner)
     const before = await streamOfPlan(planned, database)
-    if (before !== null && !operation.restart) await refuseFaulty(before, parts, sides, ledger)
+    const anew = before === null || operation.restart ? NOTHING : await tablesAnew(parts, before, sides, ledger)
+    if (before !== null && !operation.restart) await refuseFaulty(before, parts, sides, ledger, anew)
     for (const { error } of planned.tables) if (error !== null) throw error
     if (operation.restart && before !== null) await begunAnew(parts, before, ledger)
     const found = operation.restart ? null : before
-    const tables = await examined(parts, sides, found !== null && found.birth !== null)
+    const tables = await examined(parts, sides, found !== null && found.birth !== null, anew)
     await ledger.prepare()
     const stream = found?.id ?? run.runId
     if (found === null) {
@@ -72,7 +76,8 @@ export class Following implements AsyncDisposable {
     const fence = await takeStream(ledger, stream, run)
     const heart = beat(LEASE_MS / 3, () => ledger.renew(stream))
     try {
-      const birth = found?.birth ?? (await born(parts, sides.changes, ledger, stream, tables))
+      const known = found?.birth ?? (await born(parts, sides.changes, ledger, stream, tables))
+      const birth = await resynced(parts, sides, ledger, { id: stream, birth: known }, tables, anew)
       const { position } = await ledger.lane(stream, 0)
       const isNew = found?.birth == null
       run.emit({
@@ -135,7 +140,7 @@ export class Following implements AsyncDisposable {
     await refuseOtherTarget(
       this.#tables.filter(({ name }) => copying.every(({ source }) => source !== name)),
       await this.#ledger.lane(this.#stream, 0),
-      { from, to, database, owner: this.#parts.owner, signal },
+      { stream: this.#stream, from, to, database, owner: this.#parts.owner, signal },
     )
     if (copying.length > 0) {
       // Behind every snapshot that a chunk was read under.
@@ -240,7 +245,7 @@ async function begunAnew({ planned, run }: FollowingParts, stream: StreamRow, le
 function wishesOf(operation: CopyOperation): string {
   const { from: _from, to: _to, follow, ...rest } = operation
   // A command of an alert may hold a secret.
-  const { until: _until, alert: _alert, ...lasting } = follow ?? {}
+  const { until: _until, alert: _alert, resync: _resync, ...lasting } = follow ?? {}
   return JSON.stringify({ ...rest, follow: lasting, restart: false })
 }
 

@@ -29,6 +29,7 @@ export async function streamOfPlan(planned: PlannedCopy, database: LedgerDatabas
 
 /**
  * What a stream has lost says more than what keeps its tables from being planned.
+ * @param anew names of tables that are copied anew: what they have lost does not matter
  * @throws SluiceError STREAM_HALTED, SLOT_LOST
  */
 export async function refuseFaulty(
@@ -36,13 +37,15 @@ export async function refuseFaulty(
   { planned, run }: FollowingParts,
   { changes }: Sides,
   ledger: StreamLedger,
+  anew: ReadonlySet<string>,
 ): Promise<void> {
-  if (status === 'halted') throw toldHalt(known, run)
+  const left = known.filter(({ tables }) => tables.some((name) => !anew.has(name)))
+  if (status === 'halted' && (left.length > 0 || known.length === 0)) throw toldHalt(id, left, run)
   if (birth === null) return
   const { position } = await ledger.lane(id, 0)
-  const tables = planned.tables.map(({ source, plan }) =>
-    plan === null ? { table: source, columns: [], identity: [] } : sourceOf(plan),
-  )
+  const tables = planned.tables
+    .filter(({ source }) => !anew.has(tableText(source.table)))
+    .map(({ source, plan }) => (plan === null ? { table: source, columns: [], identity: [] } : sourceOf(plan)))
   const { faults } = await changes.verify(birth, tables, changes.position(position), run.interrupt.abort)
   if (faults.length > 0) throw await haltStream(ledger, id, faults, run)
 }

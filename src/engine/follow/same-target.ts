@@ -18,6 +18,7 @@ export async function refuseOtherTarget(
   tables: readonly FollowTable[],
   { counts }: LaneRow,
   around: {
+    readonly stream: string
     readonly from: CopyStore
     readonly to: CopyStore
     readonly database: LedgerDatabase
@@ -25,17 +26,22 @@ export async function refuseOtherTarget(
     readonly signal: AbortSignal
   },
 ): Promise<void> {
-  const { from, to, database, owner, signal } = around
+  const { stream, from, to, database, owner, signal } = around
   if (tables.length === 0) return
   const runs = new RunLedger(database, owner)
   await using there = await to.source(signal)
-  const emptied: string[] = []
+  const emptied: (readonly [target: string, source: string])[] = []
   for (const { name, key, plan, target } of tables) {
     const known = await runs.targetMark(key)
     const mark = (await to.mark?.(plan.target.table, signal)) ?? null
     const table = tableText(plan.target.table)
     if (plan.create || (known !== null && mark !== null && mark.lasting && mark.text !== known)) {
-      throw missing(`${table} is another table than the one that was filled`, 'it was dropped or made anew since')
+      throw missing(
+        `${table} is another table than the one that was filled`,
+        'it was dropped or made anew since',
+        stream,
+        [name],
+      )
     }
     if (!(await isEmpty(there, { ...target.table, key: target.identity }))) continue
     const { inserts = 0, deletes = 0, truncates = 0 } = counts[name] ?? {}
@@ -43,13 +49,15 @@ export async function refuseOtherTarget(
     if (truncates > 0 || written + BigInt(inserts - deletes) <= 0n) continue
     await using here = await from.source(signal)
     if (await isEmpty(here, plan.source)) continue
-    emptied.push(table)
+    emptied.push([table, name])
   }
   if (emptied.length === 0) return
   const [verb, them] = emptied.length === 1 ? ['holds', 'it'] : ['hold', 'them']
   throw missing(
-    `${emptied.join(', ')} ${verb} no rows`,
+    `${emptied.map(([table]) => table).join(', ')} ${verb} no rows`,
     `rows were copied into ${them}, and the stream did not remove all of them`,
+    stream,
+    emptied.map(([, name]) => name),
   )
 }
 
@@ -57,9 +65,9 @@ async function isEmpty(view: SourceView, table: FollowTable['target']['table']):
   return (await view.last(table, EVERY_KEY, null, new AbortController().signal)) === null
 }
 
-function missing(message: string, reason: string): SluiceError {
+function missing(message: string, reason: string, stream: string, names: readonly string[]): SluiceError {
   return new SluiceError('STREAM_HALTED', message, {
     reason,
-    hint: 'copy it again: the same command with --restart',
+    hint: `copy ${names.length === 1 ? 'it' : 'them'} again: sluice follow ${stream} --resync ${names.join(',')}`,
   })
 }

@@ -110,6 +110,16 @@ export class RunLedger {
     }
   }
 
+  /** The table is copied as if it had never been. */
+  async forgetPlan(key: TableKey): Promise<void> {
+    await this.#database.batch([
+      {
+        sql: 'DELETE FROM migration_plans WHERE schema_name = ? AND table_name = ?',
+        parameters: [key.schema, key.name],
+      },
+    ])
+  }
+
   /** By what the table that is being filled was known when it was last looked at; null where nobody has noted it. */
   async targetMark(key: TableKey): Promise<string | null> {
     const [row] = await this.#database.all(

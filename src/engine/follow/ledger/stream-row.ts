@@ -11,10 +11,10 @@ import type { TableKey } from '../../copy/ledger/owner.ts'
 export type StreamStatus = 'begun' | 'active' | 'halted' | 'ended'
 
 /**
- * `copying`: nothing of the stream is applied to the table. `catchup`: all chunks are there, and changes are applied that may be older than some of its rows.
+ * `resync`: the table is to be emptied and copied anew within the stream. `copying`: nothing of the stream is applied to the table. `catchup`: all chunks are there, and changes are applied that may be older than some of its rows.
  * `live`: it holds what the source held at the applied position.
  */
-export type TableState = 'copying' | 'catchup' | 'live'
+export type TableState = 'resync' | 'copying' | 'catchup' | 'live'
 
 export type StreamRow = {
   readonly id: string

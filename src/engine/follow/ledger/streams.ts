@@ -213,6 +213,35 @@ export class StreamLedger {
     }
   }
 
+  /**
+   * Tables are emptied, and noted anew in the source: they are copied from here on, as if the stream had begun with them, and what halted it is over.
+   * @param counts what the stream has changed in the tables that stay as they are
+   */
+  async noteResync(
+    id: string,
+    birth: StreamBirth,
+    keys: readonly TableKey[],
+    counts: LaneRow['counts'],
+  ): Promise<void> {
+    await this.database.batch([
+      {
+        sql: `UPDATE migration_streams SET status = 'active', fault = NULL, birth = ? WHERE stream_id = ? AND owner = ?`,
+        parameters: [JSON.stringify(birth), id, this.#owner.id],
+      },
+      {
+        sql: 'UPDATE migration_stream_lanes SET counts = ? WHERE stream_id = ? AND lane = 0',
+        parameters: [JSON.stringify(counts), id],
+      },
+      ...keys.flatMap((key): readonly Statement[] => [
+        {
+          sql: 'DELETE FROM migration_stream_rereads WHERE stream_id = ? AND schema_name = ? AND table_name = ?',
+          parameters: [id, key.schema, key.name],
+        },
+        this.stateStatement(id, key, 'copying', null),
+      ]),
+    ])
+  }
+
   async tables(id: string, positions: Positions): Promise<readonly StreamTable[]> {
     const rows = await this.database.all(
       'SELECT schema_name, table_name, source_table, lane, state, fence_position FROM migration_stream_tables WHERE stream_id = ? ORDER BY schema_name, table_name',

@@ -11,6 +11,7 @@ import {
   ON_EXISTING,
   PROOFS,
   PROVE_EVERY,
+  RESYNC,
   RING,
   SELECTION,
   TRACK,
@@ -266,6 +267,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
       },
       UNTIL_EQUAL,
       PROVE_EVERY,
+      RESYNC,
       ...ALERTS,
       {
         name: 'fire-triggers',

@@ -198,6 +198,15 @@ export const PROVE_EVERY: Option = {
   describe: 'while following, compare all rows again and again, with so much time between two rounds, such as 1h',
 }
 
+export const RESYNC: Option = {
+  name: 'resync',
+  type: 'list',
+  shown: 'none',
+  completes: 'table',
+  describe:
+    'tables of the stream, with commas between, that are emptied in the target and copied anew within it, such as one that may have lost changes; the others keep what they hold',
+}
+
 /** Who is told, and when, of a run that goes on for long. */
 export const ALERTS: readonly Option[] = [
   {

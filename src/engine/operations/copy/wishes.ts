@@ -59,6 +59,8 @@ export type FollowWish = {
   readonly proveEveryMs?: number
   /** Who is told of lag, of log that is held back, of errors. */
   readonly alert?: AlertWish
+  /** Tables of the stream that are emptied and copied anew while the others keep what they hold. */
+  readonly resync?: readonly string[]
   /** Triggers of the target fire for changes, too. */
   readonly fireTriggers?: true
 }

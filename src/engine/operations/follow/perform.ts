@@ -22,12 +22,13 @@ export async function follow(operation: FollowOperation, run: CopyRun): Promise<
     })
   }
   const wishes = JSON.parse(stream.wishes) as Omit<CopyOperation, 'from' | 'to'>
-  const { proveEveryMs, untilCaughtUp, untilEqual, alert } = operation
+  const { proveEveryMs, untilCaughtUp, untilEqual, alert, resync } = operation
   const until = untilEqual ? ('equal' as const) : untilCaughtUp ? ('caught-up' as const) : null
   const now = {
     ...(until === null ? {} : { until }),
     ...(proveEveryMs === undefined ? {} : { proveEveryMs }),
     ...(alert === undefined ? {} : { alert }),
+    ...(resync === undefined ? {} : { resync }),
   }
   return await copy({ ...wishes, from, to: operation.to, follow: { ...wishes.follow, ...now } }, run)
 }

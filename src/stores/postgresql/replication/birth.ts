@@ -48,8 +48,8 @@ export async function endStream(session: CopySession, name: string, active: 'end
   if (isOurs(name)) await dropPublication(session, name)
 }
 
-/** Everything that is compared later. */
-async function notedNow(
+/** Everything that is compared later. @throws SluiceError NOT_FOLLOWABLE where a table is not published, or not as it was examined */
+export async function notedNow(
   session: CopySession,
   name: string,
   tables: readonly FollowedTable[],

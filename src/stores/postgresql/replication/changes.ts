@@ -24,6 +24,7 @@ export class Changes {
   readonly #relations: Relations
   readonly #from: LogPosition
   readonly #ownOnly: boolean
+  readonly #since: readonly LogPosition[]
   readonly #reader = new OutputReader()
   /** Tables that are told to be another one now. */
   readonly #reshaped = new Set<number>()
@@ -32,6 +33,8 @@ export class Changes {
   #batch: Change[] = []
   #bytes = 0
   #state: 'between' | 'within' | 'skipping' = 'between'
+  /** Where the commit record of the transaction under way begins. */
+  #commit: LogPosition = 0n
   /** The transaction under way is of another origin. */
   #foreign = false
   /** Everything before it was given out. */
@@ -39,12 +42,18 @@ export class Changes {
 
   /**
    * @param from transactions whose commit record begins before it are left out
-   * @param ownOnly leaves out rows of transactions under a replication origin; servers before version 16 send them whatever is asked for
+   * @param options.ownOnly leaves out rows of transactions under a replication origin; servers before version 16 send them whatever is asked for
+   * @param options.since by table: rows of transactions whose commit record begins before it are left out, whatever their columns are
    */
-  constructor(relations: Relations, from: LogPosition, ownOnly = false) {
+  constructor(
+    relations: Relations,
+    from: LogPosition,
+    { ownOnly = false, since = [] }: { readonly ownOnly?: boolean; readonly since?: readonly LogPosition[] } = {},
+  ) {
     this.#relations = relations
     this.#from = from
     this.#ownOnly = ownOnly
+    this.#since = since
     this.#told = from
   }
 
@@ -129,6 +138,7 @@ export class Changes {
       case 'begin':
         if (this.#state !== 'between') throw broken('a transaction begins within another one')
         this.#state = message.commit < this.#from ? 'skipping' : 'within'
+        this.#commit = message.commit
         if (this.#state === 'within') this.#batch.push(message)
         return null
       case 'commit':
@@ -172,6 +182,7 @@ export class Changes {
     if (this.#state === 'skipping' || this.#foreign) return null
     const relation = this.#relations.of(id)
     if (relation === null || this.#reshaped.has(relation.table)) return null
+    if (this.#commit < (this.#since[relation.table] ?? 0n)) return null
     if ('rows' in relation) return relation
     this.#reshaped.add(relation.table)
     this.#batch.push({ type: 'reshaped', table: relation.table, reason: relation.misfit })

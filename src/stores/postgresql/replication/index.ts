@@ -25,6 +25,7 @@ import { fence, lsnOf, lsnText } from './lsn.ts'
 import { refuseForeign } from './slot.ts'
 import { openStream } from './stream.ts'
 import { TruncateNotes } from './truncate-notes.ts'
+import { renewTables } from './renew.ts'
 import { slotFault, verifyStream } from './verify.ts'
 import { PATIENCE_MS } from './waiting.ts'
 
@@ -72,6 +73,18 @@ export class PostgresChanges implements ChangeSource {
     signal: AbortSignal,
   ): Promise<StreamState> {
     return this.#read(signal, (session) => verifyStream(session, birth, tables, applied, this.#notes))
+  }
+
+  async renew(
+    birth: StreamBirth,
+    tables: readonly FollowedTable[],
+    applied: LogPosition,
+    signal: AbortSignal,
+    tell: (message: string) => void = () => undefined,
+  ): Promise<StreamBirth> {
+    return this.#write(signal, (session) =>
+      renewTables(birth, tables, applied, { session, signal, tell, patienceMs: this.#patienceMs }),
+    )
   }
 
   fence(signal: AbortSignal): Promise<LogPosition> {

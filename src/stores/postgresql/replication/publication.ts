@@ -34,6 +34,19 @@ export async function createPublication(
   )
 }
 
+/** In a transaction that keeps writers away from the table: of one that had changed it before, the server may go on to leave out what comes after. */
+export async function publishAgain(
+  session: CopySession,
+  name: string,
+  table: TableName,
+  isMember: boolean,
+): Promise<void> {
+  const [publication, member] = [quoteName(name), tableSql(table)]
+  await session.ask(`LOCK TABLE ONLY ${member} IN SHARE ROW EXCLUSIVE MODE`)
+  if (isMember) await session.ask(`ALTER PUBLICATION ${publication} DROP TABLE ONLY ${member}`)
+  await session.ask(`ALTER PUBLICATION ${publication} ADD TABLE ONLY ${member}`)
+}
+
 export async function dropPublication(session: CopySession, name: string): Promise<void> {
   await session.ask(`DROP PUBLICATION IF EXISTS ${quoteName(name)}`)
 }
@@ -69,6 +82,12 @@ export async function findPublication(session: CopySession, name: string): Promi
       ]),
     ),
   }
+}
+
+/** What a publication says of a table that it sends as `createPublication` has asked for; `member` is left out. */
+export function isWhole(member: string): boolean {
+  const { filter, columns } = JSON.parse(member) as { readonly filter: unknown; readonly columns: unknown }
+  return filter === null && columns === null
 }
 
 /** Under which name the facts of a stream have what its publication says of a table. */

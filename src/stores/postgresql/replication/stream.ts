@@ -1,6 +1,7 @@
 /** Changes of a slot, in the order of their commits. */
 import { performance } from 'node:perf_hooks'
 import type { Change, LogPosition } from '../../../model/copy/change.ts'
+import { tableText } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChangeStream, FollowedTable, StreamBirth } from '../../follow-port.ts'
@@ -9,6 +10,7 @@ import { literal } from '../copy/sql.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { Changes } from './changes.ts'
 import { streamError } from './errors.ts'
+import { lsnOf } from './lsn.ts'
 import { Relations } from './relations.ts'
 import type { WalRequest } from './start-replication.ts'
 import { WalSender } from './walsender.ts'
@@ -32,13 +34,14 @@ const LOOK_MS = 50
  */
 export async function openStream(
   settings: PostgresSettings,
-  birth: Pick<StreamBirth, 'slot' | 'publication'>,
+  birth: Pick<StreamBirth, 'slot' | 'publication' | 'since'>,
   tables: readonly FollowedTable[],
   from: LogPosition,
   options: StreamOptions,
 ): Promise<ChangeStream> {
   const { signal, origin, takeOver = false } = options
   const { slot, publication } = birth
+  const since = tables.map(({ table }) => lsnOf(birth.since?.[tableText(table.table)] ?? '0/0'))
   throwIfAborted(signal)
   try {
     const relations = await withSession(settings, (session) =>
@@ -46,7 +49,13 @@ export async function openStream(
     )
     const request = { slot, publication, from, origin }
     const sender = await started(settings, request, signal, takeOver)
-    return new SlotStream(settings, slot, sender, new Changes(relations, from, origin === 'none'), signal)
+    return new SlotStream(
+      settings,
+      slot,
+      sender,
+      new Changes(relations, from, { since, ownOnly: origin === 'none' }),
+      signal,
+    )
   } catch (error) {
     throw streamError(error, slot, settings)
   }

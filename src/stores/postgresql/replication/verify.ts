@@ -112,7 +112,7 @@ export async function slotFault(
   return null
 }
 
-async function otherServer(session: CopySession, { facts }: StreamBirth): Promise<string | null> {
+export async function otherServer(session: CopySession, { facts }: StreamBirth): Promise<string | null> {
   const now: Record<string, string | undefined> = await originOf(session)
   const words: Readonly<Record<string, string>> = {
     system: 'this is another server, or one that was set up anew',
@@ -127,7 +127,7 @@ async function otherServer(session: CopySession, { facts }: StreamBirth): Promis
   return row?.[0] === 't' ? 'the server is a standby now' : null
 }
 
-function publicationFault(
+export function publicationFault(
   { publication, facts }: StreamBirth,
   now: Readonly<Record<string, string>> | null,
 ): string | null {

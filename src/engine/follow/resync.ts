@@ -1,0 +1,84 @@
+/**
+ * Tables of a stream that are copied anew within it, because changes of them may be missing: emptied, published again, and copied as if the stream had begun with
+ * them. What the stream still tells of their time before is in the new copy, and is left out. The other tables keep what they hold, and wait meanwhile.
+ */
+import { tableText } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { StreamBirth } from '../../stores/follow-port.ts'
+import { ChunkLedger } from '../copy/ledger/chunks.ts'
+import { RunLedger } from '../copy/ledger/runs.ts'
+import type { FollowingParts, Sides } from './exam.ts'
+import type { FollowTable } from './followed-table.ts'
+import type { StreamRow } from './ledger/stream-row.ts'
+import type { StreamLedger } from './ledger/streams.ts'
+
+/**
+ * Names of the source's tables that this run is asked to copy anew, and of those that a run which was broken off was asked for.
+ * @throws SluiceError BAD_FLAG for a table that is not among those of the stream, NOT_FOLLOWABLE where the source cannot
+ */
+export async function tablesAnew(
+  { operation, planned }: FollowingParts,
+  { id }: StreamRow,
+  { changes }: Sides,
+  ledger: StreamLedger,
+): Promise<ReadonlySet<string>> {
+  const stored = await ledger.tables(id, changes)
+  const left = stored.flatMap(({ source, state }) => (state === 'resync' ? [source] : []))
+  const asked = (operation.follow?.resync ?? []).map((wanted) => {
+    const found = planned.tables.filter(({ source: { table } }) => tableText(table) === wanted || table.name === wanted)
+    const [only, ...more] = found.map(({ source }) => tableText(source.table))
+    if (only !== undefined && more.length === 0) return only
+    throw new SluiceError(
+      'BAD_FLAG',
+      only === undefined
+        ? `--resync names ${wanted}, which stream ${id} does not follow`
+        : `--resync names ${wanted}, which stands for ${[only, ...more].join(' and ')}`,
+      { hint: `it follows ${stored.map(({ source }) => source).join(', ')}` },
+    )
+  })
+  if (asked.length > 0 && changes.renew === undefined) {
+    throw new SluiceError('NOT_FOLLOWABLE', 'single tables of this stream cannot be copied anew', {
+      hint: 'copy all of them again: the command that began the stream, with --restart',
+    })
+  }
+  return new Set([...left, ...asked])
+}
+
+/**
+ * Whatever a run that was broken off has done of it is done again.
+ * @param anew as `tablesAnew` has it
+ * @returns the birth from here on
+ * @throws SluiceError SLOT_LOST, STREAM_HALTED where all tables of the stream have lost changes; TARGET_BUSY
+ */
+export async function resynced(
+  { planned, database, owner, run }: FollowingParts,
+  { changes }: Sides,
+  ledger: StreamLedger,
+  { id, birth }: { readonly id: string; readonly birth: StreamBirth },
+  tables: readonly FollowTable[],
+  anew: ReadonlySet<string>,
+): Promise<StreamBirth> {
+  const found = tables.filter(({ name }) => anew.has(name))
+  if (found.length === 0 || changes.renew === undefined) return birth
+  const signal = run.interrupt.abort
+  const keys = found.map(({ key }) => key)
+  await ledger.noteState(id, keys, 'resync', null)
+  const { position, counts } = await ledger.lane(id, 0)
+  const renewed = await changes.renew(
+    birth,
+    found.map(({ source }) => source),
+    changes.position(position),
+    signal,
+    (message) => run.emit({ type: 'log', level: 'note', message }),
+  )
+  const [target, runs] = [planned.to.target(), new RunLedger(database, owner)]
+  for (const { key, plan } of found) {
+    await new ChunkLedger(database, key, owner).retireAll('resync', null)
+    await runs.forgetPlan(key)
+    if (!plan.create) await target.clear(plan.target, signal)
+  }
+  const kept = Object.entries(counts).filter(([name]) => !anew.has(name))
+  await ledger.noteResync(id, renewed, keys, Object.fromEntries(kept))
+  for (const { name } of found) run.emit({ type: 'follow.table', table: name, state: 'copying' })
+  return renewed
+}

@@ -1,0 +1,155 @@
+/** Tables of a stream that are copied anew within it: equal afterwards, whatever the stream still tells of their time before. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { perform } from '../support/copy-systems.ts'
+import { caughtUp, expectEqual, stageOf, startFollowServer, writerStage, type Stage } from '../support/follow-stage.ts'
+import { startWriter } from '../support/follow-writer.ts'
+import { POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
+import { startCopy } from './copy-kit.ts'
+import { ALL } from '../support/backend.ts'
+
+let server: PostgresServer
+
+beforeAll(async () => {
+  if (POSTGRES_OWN) server = await startFollowServer()
+})
+
+afterAll(async () => {
+  await server?.[Symbol.asyncDispose]()
+})
+
+const TABLES = [
+  'CREATE TABLE t (id int PRIMARY KEY, v text)',
+  "INSERT INTO t SELECT i, 'v' FROM generate_series(1, 200) i",
+  'CREATE TABLE p (id int, d date, PRIMARY KEY (id, d)) PARTITION BY RANGE (d)',
+  "CREATE TABLE p_1 PARTITION OF p FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')",
+  "CREATE TABLE p_2 PARTITION OF p FOR VALUES FROM ('2026-02-01') TO ('2026-03-01')",
+  "INSERT INTO p SELECT i, date '2026-01-01' + i % 50 FROM generate_series(1, 100) i",
+]
+
+/** Rows of both tables that wait in the stream. */
+const WRITES = [
+  "UPDATE t SET v = 'changed' WHERE id % 3 = 0",
+  'UPDATE t SET id = id + 10000 WHERE id % 7 = 0',
+  'DELETE FROM t WHERE id % 11 = 0',
+  "INSERT INTO p VALUES (5000, '2026-02-02')",
+  'DELETE FROM p WHERE id % 9 = 0',
+]
+
+const WHEN = ['before', 'during', 'after'] as const
+
+async function resync({ copy }: Stage, ...names: readonly string[]): ReturnType<typeof perform> {
+  return await perform({ ...copy, follow: { resync: names, until: 'equal' } })
+}
+
+/** What halts a stream, and what the target needs before the table is copied anew. */
+const HALTED: readonly (readonly [string, string, readonly string[], readonly string[]])[] = [
+  [
+    'a table that left the publication',
+    'public.t',
+    [`DO $$ BEGIN EXECUTE 'ALTER PUBLICATION ' || (SELECT pubname FROM pg_publication) || ' DROP TABLE t'; END $$`],
+    [],
+  ],
+  [
+    'a table whose rows the publication leaves out in part',
+    'public.t',
+    [
+      `DO $$ BEGIN EXECUTE 'ALTER PUBLICATION ' || (SELECT pubname FROM pg_publication) || ' SET TABLE t WHERE (id < 5), p'; END $$`,
+    ],
+    [],
+  ],
+  [
+    'a table with a column more',
+    'public.t',
+    ['ALTER TABLE t ADD COLUMN w int DEFAULT 7'],
+    ['ALTER TABLE t ADD COLUMN w int'],
+  ],
+  ['a table with a column less', 'public.t', ['ALTER TABLE t DROP COLUMN v'], ['ALTER TABLE t DROP COLUMN v']],
+  ['a table that was made anew', 'public.t', ['DROP TABLE t', ...TABLES.slice(0, 2)], []],
+  ['a partition that was detached', 'public.p', ['ALTER TABLE p DETACH PARTITION p_1'], []],
+]
+
+describe.skipIf(!POSTGRES_OWN)('copied anew within a stream', { timeout: 60_000 }, () => {
+  test.each(HALTED.filter(([what]) => ALL || !/less|in part|anew/.test(what)))(
+    '%s',
+    async (_what, name, statements, there) => {
+      const one = await stageOf(server, TABLES, ['t', 'p'])
+      expect((await caughtUp(one)).finished.exitCode).toBe(0)
+      await one.source.sql(...WRITES, ...statements, 'INSERT INTO t (id) VALUES (9001)')
+      const halted = await caughtUp(one)
+      expect(halted.finished).toMatchObject({ exitCode: 5, error: { code: 'STREAM_HALTED' } })
+      expect(halted.finished.error?.hint).toContain(`--resync ${name}`)
+      await one.target.sql(...there)
+      const other = name === 'public.t' ? 'p' : 't'
+      const [[before] = []] = await one.target.rows(`SELECT max(xmin::text::bigint) FROM ${other} WHERE id = 1`)
+      const ran = await resync(one, name)
+      expect(ran.finished, JSON.stringify(ran.finished.error)).toMatchObject({ exitCode: 0 })
+      await expectEqual(one)
+      const [[after] = []] = await one.target.rows(`SELECT max(xmin::text::bigint) FROM ${other} WHERE id = 1`)
+      expect(after, 'the other table is not copied').toBe(before)
+      await one.source.sql('INSERT INTO t (id) VALUES (9002)', "INSERT INTO p VALUES (9002, '2026-02-03')")
+      expect((await caughtUp(one)).finished.exitCode).toBe(0)
+      await expectEqual(one)
+    },
+  )
+
+  test('a table that somebody emptied in the target', async () => {
+    const one = await stageOf(server, TABLES, ['t', 'p'])
+    expect((await caughtUp(one)).finished.exitCode).toBe(0)
+    await one.target.sql('TRUNCATE t')
+    const halted = await caughtUp(one)
+    expect(halted.finished.error?.hint).toMatch(/sluice follow \d+ --resync public\.t$/)
+    expect((await resync(one, 't')).finished.exitCode).toBe(0)
+    await expectEqual(one)
+  })
+
+  test('and killed at its steps while the source is written to', async () => {
+    const one = await writerStage(server, 800)
+    const writer = startWriter(one.source.url, { seed: 5, keys: 800, pauseMs: 2 })
+    expect((await caughtUp(one)).finished.exitCode).toBe(0)
+    let killed = 0
+    for (const [i, step] of [2, 4, 6, 8, 10, 14].entries()) {
+      const follow = { until: 'caught-up' as const, ...(i % 2 === 0 ? { resync: ['ev', 'acct'] } : {}) }
+      const child = startCopy({ ...one.copy, follow }, { step, when: WHEN[i % 3] ?? 'before' })
+      if ((await child.ended).signal !== null) killed++
+    }
+    expect(killed).toBeGreaterThan(3)
+    await writer.stop()
+    const { finished } = await perform({ ...one.copy, follow: { until: 'equal' } })
+    expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0, totals: { live: '4' } })
+    expect(finished.totals).not.toHaveProperty('mended')
+    await expectEqual(one)
+  })
+
+  test('a table with unique values and a foreign key: they are built again', async () => {
+    const tables = [
+      'CREATE TABLE up (id int PRIMARY KEY, code text CONSTRAINT up_code UNIQUE)',
+      "INSERT INTO up SELECT i, 'c' || i FROM generate_series(1, 50) i",
+      'CREATE TABLE down (id int PRIMARY KEY, up int CONSTRAINT down_up REFERENCES up)',
+      'INSERT INTO down SELECT i, 1 + i % 50 FROM generate_series(1, 100) i',
+    ]
+    const stage = await stageOf(server, tables, ['up', 'down'])
+    const one = { ...stage, copy: { ...stage.copy, with: ['indexes', 'constraints'] as const } }
+    expect((await caughtUp(one)).finished.exitCode).toBe(0)
+    const names = "SELECT conname::text FROM pg_constraint WHERE conname IN ('up_code', 'down_up') ORDER BY 1"
+    expect(await one.target.rows(names)).toEqual([['down_up'], ['up_code']])
+    const refused = await resync(one, 'up')
+    expect(refused.finished).toMatchObject({ exitCode: 6, error: { code: 'NOT_FOLLOWABLE' } })
+    expect(refused.finished.error?.message).toContain('up_code')
+    await one.target.sql('ALTER TABLE down DROP CONSTRAINT down_up', 'ALTER TABLE up DROP CONSTRAINT up_code')
+    expect((await resync(one, 'up')).finished.exitCode).toBe(0)
+    await expectEqual(one)
+    expect(await one.target.rows(names)).toEqual([['down_up'], ['up_code']])
+  })
+
+  test('what no copy mends is refused', async () => {
+    const one = await stageOf(server, TABLES, ['t', 'p'])
+    expect((await caughtUp(one)).finished.exitCode).toBe(0)
+    expect((await resync(one, 'nobody')).finished).toMatchObject({ exitCode: 2, error: { code: 'BAD_FLAG' } })
+    await one.source.sql(
+      'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database()',
+    )
+    const lost = await resync(one, 't', 'p')
+    expect(lost.finished).toMatchObject({ exitCode: 5, error: { code: 'SLOT_LOST' } })
+    expect(lost.finished.error?.hint).toContain('--restart')
+  })
+})
