@@ -82,6 +82,8 @@ function startedText({ stream, slot, position, tables, isNew }: Of<'follow.start
 }
 
 function tableText({ state, position, reread, mended }: Of<'follow.table'>): string {
+  if (state === 'live' && reread !== undefined)
+    return `${plural(reread, 'row')} read again as of ${position}: ${mended === '0' ? 'none differed' : `${plural(mended ?? '0', 'row')} mended`}`
   if (state === 'live') return `live at ${position}: it holds what the source held there`
   if (mended !== undefined) return `${plural(mended, 'row')} mended; catches up once more to ${position}`
   if (reread !== undefined)

@@ -132,6 +132,18 @@ describe.skipIf(!POSTGRES_OWN)('copied anew within a stream', { timeout: 60_000 
     expect((await caughtUp(one)).finished.exitCode).toBe(0)
     const names = "SELECT conname::text FROM pg_constraint WHERE conname IN ('up_code', 'down_up') ORDER BY 1"
     expect(await one.target.rows(names)).toEqual([['down_up'], ['up_code']])
+    // A row that is read again would hold a value that an older change gives to another row, if it were not read as of the applied position.
+    await one.source.sql(
+      "UPDATE up SET code = 'c1x' WHERE id = 1",
+      "UPDATE up SET code = 'c1' WHERE id = 2",
+      "UPDATE up SET code = 'z' WHERE id = 2",
+      "UPDATE up SET code = 'c1' WHERE id = 4",
+    )
+    await one.target
+      .sql(`INSERT INTO migration_stream_rereads (reread_id, stream_id, schema_name, table_name, row_key, reason, noted_ms)
+      SELECT 'a', stream_id, schema_name, table_name, '["4"]', 'difference', 0 FROM migration_stream_tables WHERE table_name = 'up'`)
+    expect((await caughtUp(one)).finished.exitCode).toBe(0)
+    await expectEqual(one)
     const refused = await resync(one, 'up')
     expect(refused.finished).toMatchObject({ exitCode: 6, error: { code: 'NOT_FOLLOWABLE' } })
     expect(refused.finished.error?.message).toContain('up_code')

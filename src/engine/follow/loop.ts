@@ -11,10 +11,12 @@ import { pauseAfter } from '../copy/failure.ts'
 import type { Steering } from '../copy/steering.ts'
 import { haltStream } from './halt.ts'
 import { Lane } from './lane.ts'
+import { LookingStream } from './looking-stream.ts'
 import type { LaneRow } from './ledger/stream-row.ts'
 import { Progress } from './progress.ts'
 import { Proving, type ProvingParts } from './proving.ts'
-import { rereadRows } from './rereads.ts'
+import { atMoment } from './moment.ts'
+import { mendRows, rereadRows } from './rereads.ts'
 import type { TableStates } from './table-states.ts'
 
 const PROGRESS_MS = 1000
@@ -23,6 +25,8 @@ const VERIFY_MS = 5000
 const IDLE_MS = 1000
 /** How often live tables are asked for rows that wait: somebody may have named them, or a program ended before it had read them. */
 const WAITING_MS = 1000
+/** The same while it is known that some do. */
+const AGAIN_MS = 100
 const WAIT_MS = 250
 const LANE = 0
 
@@ -70,6 +74,8 @@ export class FollowLoop {
   /** Of the session that runs. */
   #lane: Lane | null = null
   #provedAt: string | null = null
+  /** Rows of live tables are known to wait. */
+  #rowsWait = false
   #ran = false
   /** Position that was applied last, and since when, by the run's clock. */
   #still: { readonly position: LogPosition; readonly since: number } | null = null
@@ -130,12 +136,14 @@ export class FollowLoop {
     const row = await ledger.lane(stream, LANE)
     await using writer = await changeTarget.open({ tables: tables.map((one) => one.target), fireTriggers, signal })
     await ledger.noteSession(stream, writer.session)
-    await using source = await changes.open(
+    await using opened = await changes.open(
       this.#birth,
       tables.map((one) => one.source),
       changes.position(row.position),
       signal,
     )
+    // What a TRUNCATE has replaced is noted before it is applied: a program that is killed in between does not know any more that the stream told it.
+    const source = new LookingStream(opened, async () => void (await this.#verify()))
     const lane = new Lane({
       stream: source,
       writer,
@@ -175,13 +183,11 @@ export class FollowLoop {
         await sleep(WAIT_MS)
       } else {
         const changes = await source.next(Math.min(lane.dueMs ?? WAIT_MS, WAIT_MS))
-        // What a TRUNCATE has replaced is noted before it is applied: a program that is killed in between does not know any more that the stream told it.
-        if (changes.some(({ type }) => type === 'truncate')) await this.#verify()
         await lane.take(changes)
         this.#ran = true
         if (changes.length === 0 && lane.hasTransactions) await lane.commit()
-        if (clock.ticks() - waitingAt >= WAITING_MS) {
-          await this.#takeWaiting(lane)
+        if (lane.isBoundary && clock.ticks() - waitingAt >= (this.#rowsWait ? AGAIN_MS : WAITING_MS)) {
+          await this.#mendWaiting(lane, source)
           waitingAt = clock.ticks()
         }
         const wanted = states.some('catchup') || this.#goal.position !== null
@@ -195,7 +201,8 @@ export class FollowLoop {
           const { position, equal } = this.#goal
           // The end that was asked for moves on where only later changes tell whether something was lost before it.
           if (position !== null && lane.applied >= (moved ?? position)) {
-            if (await this.#takeWaiting(lane)) continue
+            await this.#mendWaiting(lane, source)
+            if (this.#rowsWait) continue
             if (await this.#verify()) return this.#end('reached', lane)
             moved = await this.#parts.changes.fence(this.#parts.run.interrupt.abort)
           }
@@ -221,31 +228,39 @@ export class FollowLoop {
   async #prove(lane: Lane, source: ChangeStream, proving: Proving): Promise<boolean> {
     const { equal, proveEveryMs } = this.#goal
     if (!equal && proveEveryMs === null) return false
-    if (proving.isDue) await proving.begin(lane, source)
+    if (proving.isDue && !this.#rowsWait) await proving.begin(lane, source)
     const round = await proving.ended()
     if (round === null) return false
     if (round.isEqual) this.#provedAt = round.position
-    await this.#catchUpAgain(lane, round.differing)
+    else await this.#mendWaiting(lane, source)
     return round.isEqual
   }
 
-  /** @returns whether rows of live tables wait to be read again */
-  async #takeWaiting(lane: Lane): Promise<boolean> {
-    const { states, ledger, stream, tables } = this.#parts
+  /** Rows of live tables that somebody has named, or a comparison found to differ, are read again while both sides stand at one moment. */
+  async #mendWaiting(lane: Lane, source: ChangeStream): Promise<void> {
+    const { states, ledger, stream, tables, from, to, changes, run, runId, clock } = this.#parts
     const waiting = await ledger.waiting(stream)
-    const live = tables.flatMap(({ key: { schema, name } }, at) =>
-      states.list[at] === 'live' && waiting.some((one) => one.schema === schema && one.name === name) ? [at] : [],
+    const live = [...tables.entries()].filter(
+      ([at, { key }]) =>
+        states.list[at] === 'live' && waiting.some(({ schema, name }) => schema === key.schema && name === key.name),
     )
-    await this.#catchUpAgain(lane, live)
-    return live.length > 0
-  }
-
-  /** Tables of which rows have to be read again; `#advance` does it. */
-  async #catchUpAgain(lane: Lane, again: readonly number[]): Promise<void> {
-    const { states, ledger, stream, tables, changes } = this.#parts
-    for (const at of again) states.catchUp(at, lane.applied, [])
-    const keys = again.flatMap((at) => tables[at]?.key ?? [])
-    await ledger.noteState(stream, keys, 'catchup', changes.text(lane.applied))
+    this.#rowsWait = live.length > 0
+    if (live.length === 0) return
+    const signal = run.interrupt.abort
+    const got = await atMoment({ from, to, changes, lane, stream: source, clock, signal }, async (view) => {
+      const around = { from, to, changes, ledger, runId, signal }
+      const mended: { readonly table: string; readonly reread: string; readonly mended: string }[] = []
+      for (const [at, table] of live) {
+        const { read, mended: changed } = await mendRows(view, lane, stream, table, at, around)
+        if (read > 0) mended.push({ table: table.name, reread: String(read), mended: String(changed) })
+      }
+      return mended
+    })
+    // Another snapshot is luckier.
+    if (typeof got === 'string') return
+    this.#rowsWait = false
+    for (const one of got.value)
+      run.emit({ type: 'follow.table', state: 'live', position: changes.text(got.position), ...one })
   }
 
   #end(why: LoopEnd['why'], { row, applied }: Lane): LoopEnd {

@@ -42,31 +42,56 @@ export type NoMoment = 'order' | 'many changes' | 'late'
  * @throws what the stores and the lane throw
  */
 export async function momentOf(parts: MomentParts): Promise<Moment | NoMoment> {
-  const { from, to, changes, lane, clock, signal } = parts
+  const { from, to, signal } = parts
   const source = await from.source(signal)
-  let target: SourceView | null = null
-  const dispose = async (): Promise<void> => {
-    await Promise.allSettled([source[Symbol.asyncDispose](), target?.[Symbol.asyncDispose]()])
-  }
   try {
-    const snapshot = snapshotOf(source.point.view)
-    if (snapshot === null) throw new Error(`the source has no snapshot that names transactions: ${source.point.view}`)
-    const halt = new Halt(snapshot, lane, clock)
-    const why = await halt.run(parts, await changes.fence(signal))
-    if (why !== null) {
-      await halt.release()
-      await dispose()
-      return why
+    const got = await whileHalted(parts, source, () => to.source(signal))
+    if (typeof got === 'string') {
+      await source[Symbol.asyncDispose]()
+      return got
     }
-    await lane.commit()
-    target = await to.source(signal)
-    const position = lane.applied
-    await halt.release()
-    return { source, target, position, pauseMs: halt.pauseMs, [Symbol.asyncDispose]: dispose }
+    const { value: target, ...moment } = got
+    const dispose = async (): Promise<void> => {
+      await Promise.allSettled([source[Symbol.asyncDispose](), target[Symbol.asyncDispose]()])
+    }
+    return { ...moment, source, target, [Symbol.asyncDispose]: dispose }
   } catch (error) {
-    await dispose()
+    await Promise.allSettled([source[Symbol.asyncDispose]()])
     throw error
   }
+}
+
+/**
+ * Does something while the target holds exactly what a view of the source shows; changes wait meanwhile.
+ * @throws what the stores, the lane and `body` throw
+ */
+export async function atMoment<T>(
+  parts: MomentParts,
+  body: (source: SourceView) => Promise<T>,
+): Promise<{ readonly value: T; readonly position: LogPosition; readonly pauseMs: number } | NoMoment> {
+  await using source = await parts.from.source(parts.signal)
+  return await whileHalted(parts, source, () => body(source))
+}
+
+async function whileHalted<T>(
+  parts: MomentParts,
+  source: SourceView,
+  body: () => Promise<T>,
+): Promise<{ readonly value: T; readonly position: LogPosition; readonly pauseMs: number } | NoMoment> {
+  const { changes, lane, clock, signal } = parts
+  const snapshot = snapshotOf(source.point.view)
+  if (snapshot === null) throw new Error(`the source has no snapshot that names transactions: ${source.point.view}`)
+  const halt = new Halt(snapshot, lane, clock)
+  const why = await halt.run(parts, await changes.fence(signal))
+  if (why !== null) {
+    await halt.release()
+    return why
+  }
+  await lane.commit()
+  const value = await body()
+  const position = lane.applied
+  await halt.release()
+  return { value, position, pauseMs: halt.pauseMs }
 }
 
 /** Lets transactions through that a snapshot shows, and holds the first that it does not, with all behind it. */

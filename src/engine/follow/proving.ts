@@ -30,8 +30,8 @@ export type ProvingParts = {
   readonly clock: Clock
 }
 
-/** What a round came to. @property differing numbers of the tables of which rows have to be read again */
-export type Round = { readonly isEqual: boolean; readonly position: string; readonly differing: readonly number[] }
+/** What a round came to. Rows that differ wait in the ledger to be read again. */
+export type Round = { readonly isEqual: boolean; readonly position: string }
 
 type Running = {
   readonly moment: Moment
@@ -88,11 +88,9 @@ export class Proving implements AsyncDisposable {
     await running.moment[Symbol.asyncDispose]()
     if ('failed' in running.settled) throw running.settled.failed
     const position = this.#parts.changes.text(running.moment.position)
-    const differing: number[] = []
     let isEqual = true
     for (const one of running.settled.compared) {
       await this.#note(one, position, running.moment.pauseMs)
-      if (one.differences.length > 0) differing.push(one.table)
       if (one.differences.length + one.more + one.unread > 0) isEqual = false
     }
     this.#unequal = isEqual ? 0 : this.#unequal + 1
@@ -100,7 +98,7 @@ export class Proving implements AsyncDisposable {
       ({ differences, more, unread }) => differences.length === 0 && more + unread > 0,
     )
     if (unmended !== undefined || this.#unequal >= MOST_ROUNDS) throw this.#differs(unmended)
-    return { isEqual, position, differing }
+    return { isEqual, position }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

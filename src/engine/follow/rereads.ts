@@ -9,7 +9,7 @@ import { keyTextOf } from '../../model/copy/key-text.ts'
 import type { TablePlan } from '../../model/copy/plan.ts'
 import type { Range } from '../../model/copy/range.ts'
 import type { Cell, Row } from '../../model/copy/rows.ts'
-import type { CopyStore, Statement } from '../../stores/copy-port.ts'
+import type { CopyStore, SourceView, Statement } from '../../stores/copy-port.ts'
 import type { ChangeSource } from '../../stores/follow-port.ts'
 import { rowsByKey, sourceRequest, targetRequest } from '../copy/diff/sides.ts'
 import { noteRepairPlan } from '../copy/ledger/repair-plans.ts'
@@ -18,7 +18,10 @@ import type { FollowTable } from './followed-table.ts'
 import type { Lane } from './lane.ts'
 import type { StreamLedger } from './ledger/streams.ts'
 
+/** Keys of one question. */
 const AT_ONCE = 1000
+/** As many as a comparison names of a table. */
+const MOST_MENDED = 20_000
 
 export type RereadAround = {
   readonly from: CopyStore
@@ -40,6 +43,7 @@ export type Reread = {
 }
 
 /**
+ * Of a table that catches up: what is read is newer than what is applied, so it catches up to there.
  * @param at the table's number in the stream
  * @returns null where no row waited
  */
@@ -50,10 +54,7 @@ export async function rereadRows(
   at: number,
   around: RereadAround,
 ): Promise<Reread | null> {
-  const { from, to, changes, ledger, runId, signal } = around
-  const { plan } = table
-  const keyed = byIdentity(table)
-  const written = plan.columns.flatMap(({ target }, i) => (target.generated === true ? [] : [i]))
+  const { from, changes, ledger, signal } = around
   const read = new Set<string>()
   let mended = 0
   let reached: LogPosition | null = null
@@ -62,37 +63,87 @@ export async function rereadRows(
     if (waiting.length === 0) return reached === null ? null : { keys: read, mended, fence: reached }
     await using view = await from.source(signal)
     const fence = await changes.fence(signal)
-    const keys = [...new Map(waiting.map(({ key }) => [JSON.stringify(key), key])).values()]
-    const range: Range = { by: 'keys', keys }
-    const rows = await rowsByKey(view, sourceRequest({ plan: keyed }, range), keyed, signal)
-    const cells = keys.map((key) => key.map((text, i) => cellAt(text, table, i)))
-    const own = (key: Row): string => keyTextOf(key, [...key.keys()])
-    const repairs: Statement[] = []
-    const differing = new Set(
-      waiting.flatMap(({ key, reason }) => (reason === 'difference' ? [JSON.stringify(key)] : [])),
-    )
-    if (differing.size > 0) {
-      await noteRepairPlan(ledger.database, runId, table.key, plan)
-      await using there = await to.source(signal)
-      const before = await rowsByKey(there, targetRequest({ plan: keyed }, range), keyed, signal)
-      for (const [i, key] of keys.entries()) {
-        const name = own(cells[i] ?? [])
-        const [old, now] = [before.get(name) ?? null, rows.get(name) ?? null]
-        if (!differing.has(JSON.stringify(key)) || packedRow(old) === packedRow(now)) continue
-        repairs.push(repairStatement(ledger.database, runId, { table: table.key, key, before: old, after: now }))
-      }
-    }
-    const puts = [...rows.values()].map((row) => written.map((i) => row[i] ?? null))
-    const gone = cells.filter((key) => !rows.has(own(key)))
-    await lane.amend(at, puts, gone, [
-      ...repairs,
+    const found = await readAgain(view, waiting, table, around)
+    await lane.amend(at, found.puts, found.gone, [
+      ...found.repairs,
       ...ledger.rereadDone(waiting.map(({ id }) => id)),
       ledger.stateStatement(stream, table.key, 'catchup', changes.text(fence)),
     ])
-    for (const key of cells) read.add(own(key))
-    mended += repairs.length
+    for (const key of found.keys) read.add(key)
+    mended += found.repairs.length
     reached = fence
   }
+}
+
+/**
+ * Of a live table, while the target holds exactly what the view shows: it stays live, and its unique values are never in the way of what comes next.
+ * @param view of the source
+ * @returns how many rows were read, and how many of them were changed
+ */
+export async function mendRows(
+  view: SourceView,
+  lane: Lane,
+  stream: string,
+  table: FollowTable,
+  at: number,
+  around: RereadAround,
+): Promise<{ readonly read: number; readonly mended: number }> {
+  const { ledger } = around
+  // All in one: a value of one row may have to leave another one.
+  const waiting = await ledger.rereads(stream, table.key, MOST_MENDED)
+  if (waiting.length === 0) return { read: 0, mended: 0 }
+  const { puts, gone, repairs, keys } = await readAgain(view, waiting, table, around)
+  await lane.amend(at, puts, gone, [...repairs, ...ledger.rereadDone(waiting.map(({ id }) => id))])
+  return { read: keys.length, mended: repairs.length }
+}
+
+type Waiting = Awaited<ReturnType<StreamLedger['rereads']>>
+
+type ReadRows = {
+  readonly puts: readonly Row[]
+  readonly gone: readonly Row[]
+  readonly repairs: readonly Statement[]
+  /** `keyText` of the identities. */
+  readonly keys: readonly string[]
+}
+
+async function readAgain(
+  view: SourceView,
+  waiting: Waiting,
+  table: FollowTable,
+  { to, ledger, runId, signal }: RereadAround,
+): Promise<ReadRows> {
+  const { plan } = table
+  const keyed = byIdentity(table)
+  const written = plan.columns.flatMap(({ target }, i) => (target.generated === true ? [] : [i]))
+  const own = (key: Row): string => keyTextOf(key, [...key.keys()])
+  const differing = new Set(
+    waiting.flatMap(({ key, reason }) => (reason === 'difference' ? [JSON.stringify(key)] : [])),
+  )
+  if (differing.size > 0) await noteRepairPlan(ledger.database, runId, table.key, plan)
+  await using there = differing.size > 0 ? await to.source(signal) : null
+  const all = [...new Map(waiting.map(({ key }) => [JSON.stringify(key), key])).values()]
+  const [puts, gone, repairs, names]: [Row[], Row[], Statement[], string[]] = [[], [], [], []]
+  for (let from = 0; from < all.length; from += AT_ONCE) {
+    const keys = all.slice(from, from + AT_ONCE)
+    const range: Range = { by: 'keys', keys }
+    const rows = await rowsByKey(view, sourceRequest({ plan: keyed }, range), keyed, signal)
+    const before =
+      there === null
+        ? new Map<string, Row>()
+        : await rowsByKey(there, targetRequest({ plan: keyed }, range), keyed, signal)
+    for (const key of keys) {
+      const cells = key.map((text, i) => cellAt(text, table, i))
+      const name = own(cells)
+      names.push(name)
+      const [old, now] = [before.get(name) ?? null, rows.get(name) ?? null]
+      if (now === null) gone.push(cells)
+      else puts.push(written.map((i) => now[i] ?? null))
+      if (differing.has(JSON.stringify(key)) && packedRow(old) !== packedRow(now))
+        repairs.push(repairStatement(ledger.database, runId, { table: table.key, key, before: old, after: now }))
+    }
+  }
+  return { puts, gone, repairs, keys: names }
 }
 
 /** The plan with the identity that the stream names rows by in place of its key. */

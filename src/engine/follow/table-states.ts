@@ -64,7 +64,7 @@ export class TableStates {
     )
   }
 
-  /** Rows were read from the source behind the applied position, or have to be. @param keys `keyText` of their identities */
+  /** Rows were read from the source behind the applied position. @param keys `keyText` of their identities */
   catchUp(at: number, fence: LogPosition, keys: Iterable<string>): void {
     const before = this.#states[at]
     if (before === undefined) return
