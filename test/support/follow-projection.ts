@@ -12,7 +12,7 @@ const PROJECTIONS: Readonly<Record<string, Projection>> = {
     postgresql: `SELECT id, qty, name, md5(big), note, trim_scale(total), trim_scale(free), (extract(epoch FROM at) * 1000000)::bigint FROM acct`,
     sqlite: `SELECT id, qty, name, big, note, printf('%.15g', total), free,
       CAST(unixepoch(substr(at, 1, 19)) * 1000000 + CAST(substr(substr(at, 21) || '000000', 1, 6) AS INTEGER) AS INTEGER) FROM acct`,
-    duckdb: `SELECT id, qty, name, md5(big), note, CAST(CAST(total AS DOUBLE) AS VARCHAR), free, CAST(epoch_us(at) AS VARCHAR) FROM acct`,
+    duckdb: `SELECT id, qty, name, md5(big), note, CAST(CAST(total AS DOUBLE) AS VARCHAR), free, CAST(epoch_us("at") AS VARCHAR) FROM acct`,
   },
   moves: {
     postgresql: `SELECT a, b, v, doc, to_json(list), encode(raw, 'hex'), md5(big) FROM moves`,

@@ -76,6 +76,12 @@ describe('types of two columns', () => {
     ['timestamp to date', { kind: 'timestamp', zone: false, digits: 6 }, { kind: 'date' }, true],
     ['text to uuid', { kind: 'text' }, { kind: 'uuid' }, false],
     ['list to text', { kind: 'list', of: { kind: 'text' } }, { kind: 'text' }, false],
+    [
+      'list to list of such items',
+      { kind: 'list', of: { kind: 'uuid' } },
+      { kind: 'list', of: { kind: 'uuid' } },
+      false,
+    ],
   ])('%s: lossy is %4$s', (_, source, target, lossy) => {
     expect(paired(source, target).lossy !== undefined).toBe(lossy)
   })
@@ -83,6 +89,7 @@ describe('types of two columns', () => {
   test.each<[string, ColumnType, ColumnType]>([
     ['bytes to text', { kind: 'bytes' }, { kind: 'text' }],
     ['uuid to int', { kind: 'uuid' }, { kind: 'int', bits: 64 }],
+    ['list to list of other items', { kind: 'list', of: { kind: 'text' } }, { kind: 'list', of: { kind: 'uuid' } }],
     ['int to timestamp', { kind: 'int', bits: 64 }, { kind: 'timestamp', zone: true, digits: 6 }],
     ['native to another native', { kind: 'native', name: 'int4range' }, { kind: 'native', name: 'int8range' }],
   ])('%s is refused', (_, source, target) => {

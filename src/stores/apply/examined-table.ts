@@ -31,6 +31,8 @@ export type ApplyRules = {
   readonly foreignKeys: 'unchecked' | 'refused'
   /** Whether a table without an index on the identity is followed: all changes of a batch read it once. */
   readonly scans: boolean
+  /** Whether a changed row is written over where it is, if nothing speaks against it. */
+  readonly overwrites: boolean
 }
 
 /** @param request as `ChangeTarget.examine` got it */
@@ -113,7 +115,7 @@ function examineIndexes(
   { identity, catchingUp }: ChangeTable,
   { objects }: TableLook,
   name: string,
-  { scans }: ApplyRules,
+  { scans, overwrites }: ApplyRules,
   refuse: Refuse,
   notes: string[],
 ): void {
@@ -134,7 +136,8 @@ function examineIndexes(
       `unique indexes of ${name} may refuse rows until it has caught up: a row copied late can hold a value that an older change brings again: ${names}`,
       'make the table without them, and build them after it with --with indexes,constraints',
     )
-  } else if (secondary.length > 0) {
+  } else if (!overwrites) return
+  else if (secondary.length > 0) {
     notes.push(`${name}: each changed row is deleted and inserted, for the sake of ${names}`)
   } else if (isFound && !isUnique) {
     const keys = identity.join(', ')

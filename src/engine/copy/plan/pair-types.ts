@@ -91,10 +91,18 @@ function between(source: ColumnType, target: ColumnType, accepted: boolean): Pai
     case 'timestamp':
       return fromTimestamp(source, target)
     case 'list':
+      if (target.kind === 'list') return sameItems(source.of, target.of) ? { as: source } : null
       return target.kind === 'json' ? { as: source } : null
     case 'native':
       return target.kind === 'native' && target.name === source.name ? { as: source } : null
   }
+}
+
+/** What JSON spells in one way only, and every system reads so. */
+const PLAIN_ITEMS: ReadonlySet<ColumnType['kind']> = new Set(['bool', 'int', 'text', 'uuid'])
+
+function sameItems(source: ColumnType, target: ColumnType): boolean {
+  return source.kind === target.kind && PLAIN_ITEMS.has(source.kind)
 }
 
 function intoText(source: ColumnType, target: ColumnType & { kind: 'text' }): Pairing | null {

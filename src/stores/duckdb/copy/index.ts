@@ -13,7 +13,9 @@ import type {
   StoreAbilities,
 } from '../../copy-port.ts'
 import type { BesideStore } from '../../beside-port.ts'
+import type { ChangeTarget } from '../../follow-port.ts'
 import { Turn } from '../../turn.ts'
+import { DuckdbApply } from '../apply/index.ts'
 import { OpenFile } from '../open-file.ts'
 import { DuckdbBeside } from './beside.ts'
 import { copyError, type Side } from '../errors.ts'
@@ -134,6 +136,16 @@ class DuckdbCopy implements CopyStore {
 
   objects(): ObjectStore {
     return new DuckdbObjects(this.#reader, this.#writer, this.#turn, this.label)
+  }
+
+  changeTarget(): ChangeTarget {
+    return new DuckdbApply({
+      reader: this.#reader,
+      writer: this.#writer,
+      turn: this.#turn,
+      objects: this.objects(),
+      label: this.label,
+    })
   }
 
   beside(): BesideStore {

@@ -16,7 +16,8 @@ import type { CopySession } from './session.ts'
 import { spellerOf, stagedAs, type Speller } from './spell.ts'
 
 const STAGE = 'sluice_stage'
-const NATIVE: Readonly<Record<Wire, string>> = { text: 'VARCHAR', number: 'DOUBLE', bytes: 'BLOB' }
+/** How values are staged. */
+export const STAGED: Readonly<Record<Wire, string>> = { text: 'VARCHAR', number: 'DOUBLE', bytes: 'BLOB' }
 /** Rows between two breaths. */
 const STRETCH = 5000
 
@@ -38,7 +39,7 @@ export class Staging {
 
   /** @throws SluiceError ROW_REFUSED for values that DuckDB would change; what is staged is nothing then */
   async fill(rows: readonly Row[]): Promise<void> {
-    const columns = this.#wires.map((wire, i) => `c${i} ${NATIVE[wire]}`)
+    const columns = this.#wires.map((wire, i) => `c${i} ${STAGED[wire]}`)
     await this.#session.raw(`CREATE OR REPLACE TEMP TABLE ${STAGE} (${columns.join(', ')})`)
     await this.#session.append(STAGE, async (appender) => {
       for (const [i, row] of rows.entries()) {
@@ -107,10 +108,7 @@ export class Staging {
         appender.appendNull()
         continue
       }
-      const value = this.#spell(cell, row, i)
-      if (typeof value === 'string') appender.appendVarchar(value)
-      else if (typeof value === 'number') appender.appendDouble(value)
-      else appender.appendBlob(value)
+      appendValue(appender, this.#spell(cell, row, i))
     }
     appender.endRow()
   }
@@ -129,8 +127,14 @@ export class Staging {
   }
 }
 
+export function appendValue(appender: DuckDBAppender, value: string | number | Uint8Array): void {
+  if (typeof value === 'string') appender.appendVarchar(value)
+  else if (typeof value === 'number') appender.appendDouble(value)
+  else appender.appendBlob(value)
+}
+
 /** A staged value as the column's type. */
-function cast({ as, column }: WriteColumn, value: string, how: 'CAST' | 'TRY_CAST' = 'CAST'): string {
+export function cast({ as, column }: WriteColumn, value: string, how: 'CAST' | 'TRY_CAST' = 'CAST'): string {
   const { native, type } = column
   if (
     native === 'VARCHAR' ||

@@ -7,7 +7,7 @@ import { objectQueries, objectsIn } from '../../sqlite-dialect/object-list.ts'
 import { collationsOf } from '../copy/keys.ts'
 import { columnsOf } from '../copy/shape.ts'
 
-const RULES: ApplyRules = { system: 'SQLite', foreignKeys: 'unchecked', scans: false }
+const RULES: ApplyRules = { system: 'SQLite', foreignKeys: 'unchecked', scans: false, overwrites: true }
 
 export function examineTarget(connection: Database.Database, request: ChangeRequest): TargetExam {
   const refusals: FollowRefusal[] = []
