@@ -1,4 +1,5 @@
 /** A stream of changes as lines: where it begins, which tables are live, how far it is behind. */
+import { rowKeyText } from '../model/copy/row-key.ts'
 import type { Event } from '../model/event.ts'
 import type { Block, SubjectColumn, Tell } from './block.ts'
 import { bytesText, durationText, grouped, plural } from './format.ts'
@@ -41,6 +42,8 @@ export class FollowLines {
             },
           ),
         ]
+      case 'follow.row':
+        return [block('ok', this.#subjects.pad(event.table) + rowText(event))]
       case 'alert':
         return [
           block(
@@ -89,6 +92,16 @@ function tableText({ state, position, reread, mended }: Of<'follow.table'>): str
   if (reread !== undefined)
     return `catches up once more to ${position}: ${plural(reread, 'row')} read again, of which the stream does not tell all values`
   return state === 'copying' ? 'is copied' : `copied; catches up to ${position}`
+}
+
+const BECAME = {
+  mended: 'mended',
+  removed: 'removed: the source has no such row',
+  equal: 'equal when the stream read it',
+} as const
+
+function rowText({ key, outcome, position }: Of<'follow.row'>): string {
+  return `${rowKeyText(key)}: ${BECAME[outcome]}, as of ${position}`
 }
 
 function provedText({ position, rows, targetRows, differing, unread, pauseMs, ms }: Of<'follow.proved'>): string {

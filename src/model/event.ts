@@ -61,6 +61,7 @@ import type {
   FollowHaltedEvent,
   FollowProgressEvent,
   FollowProvedEvent,
+  FollowRowEvent,
   FollowStartedEvent,
   FollowTableEvent,
 } from './follow-events.ts'
@@ -306,6 +307,7 @@ export type EventBody =
   | FollowTableEvent
   | FollowProgressEvent
   | FollowProvedEvent
+  | FollowRowEvent
   | FollowHaltedEvent
   | AlertEvent
   // ── partitions of a live table

@@ -71,3 +71,17 @@ export type FollowProvedEvent = {
   pauseMs: number
   ms: number
 }
+
+/** A row of a followed table that somebody named by hand, once the stream has read it again from the source. */
+export type FollowRowEvent = {
+  type: 'follow.row'
+  table: string
+  /** By the columns that the stream names rows by; null where one is NULL. */
+  key: readonly (string | null)[]
+  /** `equal`: the target held what the source held by then. `removed`: the source had no such row. */
+  outcome: 'mended' | 'removed' | 'equal'
+  /** The table holds what the source held here. */
+  position: string
+  /** Run whose repair it is, for `diff --undo`; absent where nothing was changed. */
+  repairedBy?: Dec
+}

@@ -702,6 +702,13 @@ const bodies = {
     pauseMs: ms,
     ms,
   },
+  'follow.row': {
+    table: z.string(),
+    key: z.array(z.string().nullable()),
+    outcome: z.enum(['mended', 'removed', 'equal']),
+    position: z.string(),
+    repairedBy: dec.optional(),
+  },
   'follow.halted': {
     code: z.string(),
     tables: z.array(z.string()),

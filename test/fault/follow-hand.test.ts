@@ -1,9 +1,13 @@
 /** Rows of followed tables that wait to be read again: named by hand, or left by a program that was killed. The lane mends them, whoever has it. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { caughtUp, expectEqual, stageOf, startFollowServer, type Stage } from '../support/follow-stage.ts'
+import type { DiffFollowedOperation } from '../../src/engine/operations/diff-followed/declaration.ts'
+import type { Event } from '../../src/model/event.ts'
+import { perform, type Ran } from '../support/copy-systems.ts'
+import { startWriter } from '../support/follow-writer.ts'
+import { caughtUp, expectEqual, stageOf, startFollowServer, writerStage, type Stage } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
-import { startCopy } from './copy-kit.ts'
+import { of, startCopy, untilFrozen } from './copy-kit.ts'
 
 let server: PostgresServer
 
@@ -35,6 +39,28 @@ async function until(reached: () => Promise<boolean>): Promise<void> {
 const waits = async ({ target }: Stage): Promise<boolean> =>
   (await target.rows('SELECT 1 FROM migration_stream_rereads')).length > 0
 
+/** Rows by hand. @param more the scope, at least */
+async function byHand(
+  { copy, target }: Stage,
+  scope: DiffFollowedOperation['scope'],
+  more: Partial<DiffFollowedOperation> = {},
+): Promise<Ran> {
+  const [[stream] = []] = await target.rows('SELECT stream_id FROM migration_streams')
+  const ends = { from: copy.from, to: copy.to }
+  return await perform({
+    kind: 'diff-followed',
+    stream: stream ?? '',
+    ...ends,
+    scope,
+    limit: 100,
+    dryRun: false,
+    ...more,
+  })
+}
+
+const outcomes = (events: readonly Event[]): Readonly<Record<string, string>> =>
+  Object.fromEntries(of(events, 'follow.row').map(({ key, outcome }) => [key.join(), outcome]))
+
 describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISSING}`, () => {
   test(
     'of a live table that wait are read when a stream is opened, and while it runs',
@@ -56,4 +82,111 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISS
       await expectEqual(one, 'named while it runs')
     },
   )
+
+  test('are mended by the program that has the stream, under a writer', { timeout: 60_000 }, async () => {
+    const one = await writerStage(server, 600)
+    const child = startCopy(one.copy)
+    await child.until('follow.progress')
+    await until(
+      async () => (await one.target.rows("SELECT 1 FROM migration_stream_tables WHERE state <> 'live'")).length === 0,
+    )
+    const writer = startWriter(one.source.url, { seed: 5, keys: 600, pauseMs: 5 })
+    // Rows that the writer never touches.
+    await one.source.sql(
+      'INSERT INTO acct (id, qty) SELECT i, 1 FROM generate_series(5001, 5010) i',
+      "INSERT INTO ev SELECT i, '2026-05-01', 1 FROM generate_series(5001, 5010) i",
+    )
+    await until(async () => (await one.target.rows('SELECT 1 FROM acct WHERE id > 5000')).length === 10)
+    await one.target.sql(
+      'UPDATE acct SET qty = -5 WHERE id IN (5001, 5002)',
+      'DELETE FROM acct WHERE id = 5003',
+      'INSERT INTO acct (id, qty, at) VALUES (6000, 1, now())',
+      "UPDATE ev SET v = -1 WHERE id = 5004 AND day = '2026-05-01'",
+      "INSERT INTO ev VALUES (6001, '2026-05-02', 1), (6002, '2026-01-02', 1)",
+    )
+    const looked = await byHand(one, { by: 'range', low: '5001', high: '6000' }, { table: 'acct', dryRun: true })
+    expect(looked.finished).toMatchObject({
+      exitCode: 1,
+      error: { code: 'DIFFERENCES' },
+      totals: { missing: '1', extra: '1', different: '2' },
+    })
+    expect(await waits(one)).toBe(false)
+    const keyed = await byHand(one, { by: 'key', keys: ['5001', '05004'] }, { table: 'public.acct' })
+    expect(keyed.finished.exitCode).toBe(0)
+    expect(outcomes(keyed.events)).toEqual({ 5001: 'mended', 5004: 'equal' })
+    const ranged = await byHand(one, { by: 'range', low: '5001', high: '6000' }, { table: 'acct' })
+    expect(ranged.finished).toMatchObject({ exitCode: 0, totals: { fixed: '3' } })
+    expect(outcomes(ranged.events)).toEqual({ 5002: 'mended', 5003: 'mended', 6000: 'removed' })
+    const [mended] = of(ranged.events, 'follow.row')
+    expect(mended?.position).toMatch(/^[0-9A-F]+\/[0-9A-F]+$/)
+    expect(
+      await one.target.rows(`SELECT count(*) FROM migration_repairs WHERE run_id = ${mended?.repairedBy}`),
+    ).toEqual([['4']])
+    const parted = await byHand(one, { by: 'partition', name: 'ev_2' }, { table: 'ev' })
+    expect(parted.finished.exitCode).toBe(0)
+    expect(outcomes(parted.events)).toMatchObject({ '5004,2026-05-01': 'mended', '6001,2026-05-02': 'removed' })
+    expect(outcomes(parted.events)).not.toHaveProperty('6002,2026-01-02')
+    const last = await byHand(one, { by: 'key', keys: ['6002,2026-01-02'] }, { table: 'ev' })
+    expect(outcomes(last.events)).toEqual({ '6002,2026-01-02': 'removed' })
+    await writer.stop()
+    const quiet = await perform({ ...one.copy, follow: { until: 'caught-up' } })
+    expect(quiet.finished.error).toMatchObject({ code: 'LEDGER_BUSY' })
+    child.process.kill('SIGKILL')
+    await child.ended
+    expect((await caughtUp(one)).finished.exitCode).toBe(0)
+    await expectEqual(one)
+  })
+
+  test('are mended by this program where none has the stream, or that one is killed', { timeout: 60_000 }, async () => {
+    const one = await stageOf(server, TABLE, ['t'])
+    expect((await caughtUp(one)).finished.exitCode).toBe(0)
+    await one.target.sql("UPDATE t SET v = 'wrong' WHERE id IN (7, 8)")
+    await one.source.sql("UPDATE t SET v = 'on its way' WHERE id = 9")
+    const alone = await byHand(one, { by: 'range', low: '7', high: '9' })
+    expect(alone.finished).toMatchObject({ exitCode: 0, totals: { different: '3', fixed: '2', equal: '1' } })
+    expect(outcomes(alone.events)).toEqual({ 7: 'mended', 8: 'mended', 9: 'equal' })
+    await expectEqual(one, 'by this program')
+    const child = startCopy(one.copy)
+    await child.until('follow.progress')
+    child.process.kill('SIGSTOP')
+    await untilFrozen(child)
+    await one.target.sql('DELETE FROM t WHERE id = 10')
+    const named = byHand(one, { by: 'key', keys: ['10'] })
+    await until(() => waits(one))
+    child.process.kill('SIGKILL')
+    const { finished, events } = await named
+    expect(finished.exitCode).toBe(0)
+    expect(outcomes(events)).toEqual({ 10: 'mended' })
+    await child.ended
+    await expectEqual(one, 'after the other was killed')
+    // A repair of the stream is not taken back while it follows.
+    const [[repairedBy] = []] = await one.target.rows('SELECT run_id FROM migration_repairs WHERE row_key = \'["10"]\'')
+    const undo = await perform({ kind: 'diff-undo', runId: repairedBy ?? '', to: one.copy.to, tables: [] })
+    expect(undo.finished.error).toMatchObject({ code: 'TABLE_FOLLOWED' })
+  })
+
+  test('that cannot be meant are refused by name', { timeout: 60_000 }, async () => {
+    const one = await stageOf(server, [...TABLE, 'CREATE TABLE u (a int, b text, PRIMARY KEY (a, b))'], ['t', 'u'])
+    expect((await caughtUp(one)).finished.exitCode).toBe(0)
+    const key = (...keys: string[]): DiffFollowedOperation['scope'] => ({ by: 'key', keys })
+    const refused: readonly (readonly [DiffFollowedOperation['scope'], Partial<DiffFollowedOperation>, object])[] = [
+      [key('1'), {}, { code: 'BAD_FLAG', reason: expect.stringContaining('public.u') }],
+      [key('1'), { table: 'w' }, { code: 'NO_SUCH_TABLE' }],
+      [key('1'), { stream: '12' }, { code: 'NO_SUCH_TABLE' }],
+      [key('one'), { table: 't' }, { code: 'BAD_FLAG', message: expect.stringContaining('no value of id') }],
+      [key('99999999999'), { table: 't' }, { code: 'BAD_FLAG' }],
+      [key('900'), { table: 't' }, { code: 'BAD_FLAG', message: expect.stringContaining('neither side') }],
+      [{ by: 'range', low: '9', high: '1' }, { table: 't' }, { code: 'BAD_FLAG' }],
+      [{ by: 'partition', name: 'p' }, { table: 't' }, { code: 'BAD_FLAG', reason: 'it is not partitioned' }],
+    ]
+    for (const [scope, more, error] of refused) {
+      const { finished } = await byHand(one, scope, more)
+      expect(finished, JSON.stringify([scope, more])).toMatchObject({ exitCode: 2, error })
+    }
+    await one.target.sql(
+      'UPDATE migration_streams SET status = \'halted\', fault = \'[{"code":"TABLE_CHANGED","tables":["public.t"],"message":"m","since":"0/1"}]\'',
+    )
+    expect((await byHand(one, key('1'), { table: 't' })).finished.error).toMatchObject({ code: 'STREAM_HALTED' })
+    expect(await waits(one)).toBe(false)
+  })
 })

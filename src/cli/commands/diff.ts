@@ -6,6 +6,7 @@ import { chooseEnd } from '../copy-ends.ts'
 import { readSelection } from '../copy-flags.ts'
 import type { CdmWishes } from '../cdm/wishes.ts'
 import { readCassandra, readConstants, readExplodeMap, readRing, readTrack } from '../ring-flags.ts'
+import { followedRequest } from '../followed-rows.ts'
 import { runIdOf } from '../run-id.ts'
 import type { DiffOperation } from '../../engine/operation.ts'
 import { operate } from './command.ts'
@@ -37,6 +38,8 @@ function mendingOf(
 
 const diff: Command = {
   request: (args, context) => {
+    const followed = followedRequest(args, context)
+    if (followed !== null) return followed
     const undo = runIdOf(args, 'undo', '--undo')
     const fix = flag(args, 'fix')
     const deleteExtra = flag(args, 'delete-extra')

@@ -5,11 +5,37 @@ import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
 import type { TableKey } from '../copy/ledger/owner.ts'
 import { streamsOf } from './ledger/streams.ts'
 
-/** @throws SluiceError TABLE_FOLLOWED where a stream that has not ended writes into one of these tables of the target */
+/** What somebody wants in a followed table, and what helps instead. @param stream its id */
+type Instead = { readonly reason: string; readonly hint: (stream: string) => string }
+
+const WRITE: Instead = {
+  reason: 'rows that are written beside a stream are not known to it',
+  hint: (stream) =>
+    `go on with it by sluice follow ${stream}; single rows are mended by sluice diff --fix --run ${stream} with --key, --range or --partition; or end it first with sluice follow ${stream} --end`,
+}
+
+/** A repair is taken back. */
+export const UNDO: Instead = {
+  reason: 'the row would differ from its source again, and the next comparison of the stream would mend it once more',
+  hint: (stream) => `change the row at the source; or end the stream first with sluice follow ${stream} --end`,
+}
+
+/** Rows that were set aside are tried again. */
+export const RETRY: Instead = {
+  reason: 'the stream brings a row that was set aside as soon as it is mended at the source',
+  hint: (stream) =>
+    `mend it at the source; where it was mended already, sluice diff --fix --run ${stream} with --key reads it again`,
+}
+
+/**
+ * @param instead what was wanted; rows are written when absent
+ * @throws SluiceError TABLE_FOLLOWED where a stream that has not ended writes into one of these tables of the target
+ */
 export async function refuseFollowed(
   { changeTarget }: Pick<CopyStore, 'changeTarget'>,
   database: LedgerDatabase,
   keys: readonly TableKey[],
+  { reason, hint }: Instead = WRITE,
 ): Promise<void> {
   if (changeTarget === undefined) return
   const each = new Map(keys.map((key) => [JSON.stringify([key.schema, key.name]), key]))
@@ -19,9 +45,6 @@ export async function refuseFollowed(
   throw new SluiceError(
     'TABLE_FOLLOWED',
     `${names.join(', ')} ${names.length === 1 ? 'belongs' : 'belong'} to stream ${stream.id}`,
-    {
-      reason: 'rows that are written beside a stream are not known to it',
-      hint: `go on with it by sluice follow ${stream.id}, or end it first with sluice follow ${stream.id} --end`,
-    },
+    { reason, hint: hint(stream.id) },
   )
 }

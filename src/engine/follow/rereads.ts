@@ -146,8 +146,8 @@ async function readAgain(
   return { puts, gone, repairs, keys: names }
 }
 
-/** The plan with the identity that the stream names rows by in place of its key. */
-function byIdentity({ plan, source, target }: FollowTable): TablePlan {
+/** The plan with the identity that the stream names rows by in place of its key: rows are found by it on both sides. */
+export function byIdentity({ plan, source, target }: FollowTable): TablePlan {
   return { ...plan, source: { ...plan.source, key: source.identity }, rangeKey: target.identity }
 }
 

@@ -23,6 +23,7 @@ import { indexColumns } from './index/declaration.ts'
 import { copy } from './copy/declaration.ts'
 import { follow } from './follow/declaration.ts'
 import { diff } from './diff/declaration.ts'
+import { diffFollowed } from './diff-followed/declaration.ts'
 import { diffUndo } from './diff-undo/declaration.ts'
 import { quarantineList } from './quarantine-list/declaration.ts'
 import { retryQuarantine } from './retry-quarantine/declaration.ts'
@@ -85,6 +86,7 @@ export const OPERATIONS = {
   copy: operation(copy, async () => (await import('./copy/start.ts')).startCopy),
   follow: operation(follow, async () => (await import('./follow/perform.ts')).follow),
   diff: operation(diff, async () => (await import('./diff/perform.ts')).diff),
+  'diff-followed': operation(diffFollowed, async () => (await import('./diff-followed/perform.ts')).diffFollowed),
   'diff-undo': operation(diffUndo, async () => (await import('./diff-undo/perform.ts')).diffUndo),
   'quarantine-list': operation(
     quarantineList,

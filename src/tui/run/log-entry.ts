@@ -59,6 +59,11 @@ export function logEntry(event: Event, now: number, alone = false): LogEntry | n
         `${alone ? '' : `${event.table}: `}${countDec(event.rows)} rows compared as of ${event.position}: ${what}`,
       )
     }
+    case 'follow.row':
+      return entry(
+        'note',
+        `${alone ? '' : `${event.table}: `}row ${rowKeyText(event.key)} ${event.outcome} as of ${event.position}`,
+      )
     case 'alert':
       return entry(
         event.state === 'raised' ? 'error' : 'note',

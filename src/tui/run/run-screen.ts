@@ -25,6 +25,7 @@ const SCREENS = {
   follow: 'copy',
   diff: 'differences',
   'diff-undo': 'tables',
+  'diff-followed': 'tables',
   'retry-quarantine': 'tables',
   slots: 'tables',
   tokens: 'tables',

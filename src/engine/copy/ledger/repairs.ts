@@ -65,6 +65,27 @@ export async function repairsOf(database: LedgerDatabase, runId: bigint): Promis
   }))
 }
 
+/** What became of a row. @property runId whose repair it is, for `diff --undo` */
+export type Repaired = { readonly action: 'insert' | 'update' | 'delete'; readonly runId: bigint }
+
+/** The last repair of each row of a table since a moment, by its key as JSON. @param sinceMs by the clock of the ledger */
+export async function repairedSince(
+  database: LedgerDatabase,
+  { schema, name }: TableKey,
+  sinceMs: number,
+): Promise<ReadonlyMap<string, Repaired>> {
+  const rows = await database.all(
+    'SELECT row_key, action, run_id FROM migration_repairs WHERE schema_name = ? AND table_name = ? AND repaired_ms >= ? ORDER BY repaired_ms',
+    [schema, name, sinceMs],
+  )
+  return new Map(
+    rows.map(([key, action, runId]) => [
+      String(key),
+      { action: String(action) as Repaired['action'], runId: BigInt(String(runId)) },
+    ]),
+  )
+}
+
 export function undoneStatement(database: LedgerDatabase, id: string): Statement {
   const { now } = ledgerDialect(database.dialect)
   return {

@@ -41,6 +41,8 @@ const TABLES = [
 /** Why a row is read again: the stream does not tell all of its values, or a comparison found it to differ. */
 export type RereadReason = 'unchanged' | 'difference'
 
+export type Nominated = { readonly ids: readonly string[]; readonly sinceMs: number }
+
 /** How positions of the source are written. */
 export type Positions = {
   readonly text: (position: LogPosition) => string
@@ -290,6 +292,35 @@ export class StreamLedger {
       sql: `INSERT INTO migration_stream_rereads (reread_id, stream_id, schema_name, table_name, row_key, reason, noted_ms) VALUES (?, ?, ?, ?, ?, ?, ${this.#now})`,
       parameters: [randomUUID(), id, schema, name, JSON.stringify(key), reason],
     }))
+  }
+
+  /**
+   * Names rows that the lane is to read from the source, mend where they differ, and note in `migration_repairs`.
+   * @returns ids, for `stillWaiting`; and since when, by the clock of the ledger
+   */
+  async nominate(id: string, table: TableKey, keys: readonly RowKey[]): Promise<Nominated> {
+    const statements = this.rereadStatements(id, table, keys, 'difference')
+    const [now] = await this.database.all(`SELECT ${this.#now}`, [])
+    await this.database.batch(statements)
+    return { ids: statements.map(({ parameters }) => String(parameters[0])), sinceMs: Number(now?.[0]) }
+  }
+
+  /** Which rows of a table have not been read yet: their ids. */
+  async stillWaiting(id: string, { schema, name }: TableKey): Promise<ReadonlySet<string>> {
+    const rows = await this.database.all(
+      'SELECT reread_id FROM migration_stream_rereads WHERE stream_id = ? AND schema_name = ? AND table_name = ?',
+      [id, schema, name],
+    )
+    return new Set(rows.map(([rereadId]) => String(rereadId)))
+  }
+
+  /** Whether no program is known to live that has the stream. */
+  async isFree(id: string): Promise<boolean> {
+    const columns = ownerColumns(LEASE_COLUMNS).join(', ')
+    const [row] = await this.database.all(`SELECT ${columns} FROM migration_streams WHERE stream_id = ?`, [id])
+    const free = this.#lease.free(this.#owner, endedHolder(holderOf(row ?? []), this.#owner))
+    const sql = `SELECT 1 FROM migration_streams WHERE stream_id = ? AND ${free.sql}`
+    return (await this.database.all(sql, [id, ...free.parameters])).length > 0
   }
 
   /** Tables of which rows wait to be read from the source. */

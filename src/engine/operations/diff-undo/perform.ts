@@ -18,7 +18,7 @@ import { openExisting } from '../../copy/open-stores.ts'
 import { onSide } from '../../copy/sides.ts'
 import { recorded } from '../../copy/recorded.ts'
 import { tableAt } from '../../copy/plan/plan-copy.ts'
-import { refuseFollowed } from '../../follow/refuse-followed.ts'
+import { refuseFollowed, UNDO } from '../../follow/refuse-followed.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import type { diffUndo as declared, DiffUndoOperation } from './declaration.ts'
 
@@ -48,6 +48,7 @@ export async function diffUndo(operation: DiffUndoOperation, run: DiffUndoRun): 
     to,
     database,
     repairs.map(({ table }) => table),
+    UNDO,
   )
   const runId = BigInt(run.runId)
   const ledger = new RunLedger(database, { ...run.owner, runId })

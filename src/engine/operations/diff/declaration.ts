@@ -3,6 +3,7 @@ import type { CopyOperation } from '../copy/declaration.ts'
 import type { CassandraWish, RingWish, TrackWish } from '../copy/wishes.ts'
 import type { Declaration } from '../declaration.ts'
 import { CASSANDRA, ENDS, RING, SELECTION, TRACK, WRITING } from '../copy/options.ts'
+import type { Option } from '../option.ts'
 import { PAGES } from '../pages.ts'
 
 export type DiffOperation = {
@@ -50,13 +51,47 @@ const EVENTS = [
   'log',
 ] as const
 
+/** Of rows of a followed table it is what names them. */
+const KEY: Option = {
+  name: 'key',
+  type: 'list',
+  shown: 'that of the table',
+  completes: 'column',
+  describe:
+    'columns that tell rows apart, with commas between; with --run the key of a row, its values with commas between; repeatable',
+}
+
 export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
   kind: 'diff',
   command: {
     ...PAGES.diff,
     takes: [
       ...ENDS,
-      ...SELECTION,
+      ...SELECTION.map((option) => (option.name === 'key' ? KEY : option)),
+      {
+        name: 'run',
+        type: 'text',
+        completes: 'run',
+        describe: 'id of the stream that follows the table: the stream itself mends the rows that are named',
+      },
+      {
+        name: 'range',
+        type: 'text',
+        describe: 'LO..HI: rows whose key, or its first column, is from LO to HI, both included',
+      },
+      {
+        name: 'partition',
+        type: 'text',
+        completes: 'partition',
+        describe: "rows of this partition of the source's table",
+      },
+      {
+        name: 'dry-run',
+        alias: 'n',
+        type: 'flag',
+        default: false,
+        describe: 'only say what differs at this moment, rows in flight included; the same without --fix',
+      },
       ...RING,
       ...TRACK,
       ...CASSANDRA,
@@ -100,6 +135,9 @@ export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
           'take back what the run of this id has fixed; only --to is needed, and --table leaves the rest as it is',
       },
     ],
+    epilogue:
+      'Into a table that is followed nobody but its stream writes: sluice diff --fix --run STREAM with --key, --range or --partition names rows to it, and ' +
+      'waits until they are mended; where no program follows, this one does until it has caught up.\n',
   },
   shape: 'long',
   doing: 'comparing',

@@ -2,10 +2,10 @@
 import { SluiceError } from '../../../shared/errors.ts'
 import { openExisting, openSourceStore } from '../../copy/open-stores.ts'
 import { onSide } from '../../copy/sides.ts'
-import { StreamLedger, streamNamed } from '../../follow/ledger/streams.ts'
+import { StreamLedger } from '../../follow/ledger/streams.ts'
 import type { StreamRow } from '../../follow/ledger/stream-row.ts'
 import { endStream } from '../../follow/end-stream.ts'
-import type { CopyOperation } from '../../operation.ts'
+import { copyOfStream, streamKnown } from '../../follow/named-stream.ts'
 import type { Ending } from '../../run-context.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import { copy } from '../copy/perform.ts'
@@ -21,7 +21,6 @@ export async function follow(operation: FollowOperation, run: CopyRun): Promise<
       hint: 'its tables are followed again by sluice copy --follow --restart, which copies them anew',
     })
   }
-  const wishes = JSON.parse(stream.wishes) as Omit<CopyOperation, 'from' | 'to'>
   const { proveEveryMs, untilCaughtUp, untilEqual, alert, resync } = operation
   const until = untilEqual ? ('equal' as const) : untilCaughtUp ? ('caught-up' as const) : null
   const now = {
@@ -30,7 +29,7 @@ export async function follow(operation: FollowOperation, run: CopyRun): Promise<
     ...(alert === undefined ? {} : { alert }),
     ...(resync === undefined ? {} : { resync }),
   }
-  return await copy({ ...wishes, from, to: operation.to, follow: { ...wishes.follow, ...now } }, run)
+  return await copy(copyOfStream(stream, { from, to: operation.to }, now), run)
 }
 
 async function ended({ to: url }: FollowOperation, stream: StreamRow, from: string, run: CopyRun): Promise<Ending> {
@@ -45,10 +44,5 @@ async function ended({ to: url }: FollowOperation, stream: StreamRow, from: stri
 async function streamOf({ to: url, stream: id }: FollowOperation): Promise<StreamRow> {
   await using to = await onSide('target', () => openExisting(url))
   await using database = await to.ledger()
-  const found = await streamNamed(database, id)
-  if (found !== null) return found
-  throw new SluiceError('NO_SUCH_TABLE', `the ledger knows no stream ${id}`, {
-    where: to.label,
-    hint: 'sluice copy --follow begins one, and names it in its first lines',
-  })
+  return await streamKnown(database, id, to.label)
 }

@@ -16,7 +16,7 @@ import { openExisting, openSourceStore } from '../../copy/open-stores.ts'
 import { onSide } from '../../copy/sides.ts'
 import { planTable } from '../../copy/plan/table-plan.ts'
 import type { TableWishes } from '../../copy/plan/table-wishes.ts'
-import { refuseFollowed } from '../../follow/refuse-followed.ts'
+import { refuseFollowed, RETRY } from '../../follow/refuse-followed.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import type { retryQuarantine as declared, RetryQuarantineOperation } from './declaration.ts'
 
@@ -47,6 +47,7 @@ export async function retryQuarantine(operation: RetryQuarantineOperation, run: 
     to,
     database,
     [...rows, ...weak].map(({ table }) => table),
+    RETRY,
   )
   const sourceUrl = operation.from ?? (await runs.sourceOf(first.runId))
   if (sourceUrl === null) {

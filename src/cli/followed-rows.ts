@@ -1,0 +1,95 @@
+/** `diff --run STREAM`: which rows of a followed table are meant. */
+import { SluiceError } from '../shared/errors.ts'
+import type { DiffFollowedOperation } from '../engine/operations/diff-followed/declaration.ts'
+import { count, flag, given, list, optionalText, type Arguments } from './arguments.ts'
+import { operate, type Request, type RequestContext } from './commands/command.ts'
+import { chooseEnd, optionalEnd } from './copy-ends.ts'
+import { runIdOf } from './run-id.ts'
+
+/** Those that mean something with a stream only. */
+const ITS_OWN = ['range', 'partition', 'dry-run']
+/** Those that mean nothing with one. */
+const OTHERS = [
+  'tables',
+  'to-schema',
+  'to-table',
+  'columns',
+  'rename',
+  'where',
+  'workers',
+  'properties',
+  'class',
+  'conf',
+  'splits',
+  'track-run',
+  'run-id',
+  'prev-run-id',
+  'auto-rerun',
+  'delete-extra',
+  'fix-counters',
+  'overwrite-newer',
+  'undo',
+]
+
+/** @returns null where no stream is named @throws SluiceError BAD_FLAG */
+export function followedRequest(args: Arguments, { defaults, env }: RequestContext): Request | null {
+  const stream = runIdOf(args, 'run', '--run')
+  if (stream === undefined) {
+    const name = ITS_OWN.find((one) => args[one] !== undefined && args[one] !== false)
+    if (name === undefined) return null
+    throw new SluiceError('BAD_FLAG', `--${name} goes with --run`, {
+      hint: 'add --run with the id of the stream that follows the table; without --fix a diff changes nothing',
+    })
+  }
+  const other = OTHERS.find((one) => isGiven(args[one]))
+  if (other !== undefined) {
+    throw new SluiceError('BAD_FLAG', `--${other} does not go with --run`, {
+      reason: 'tables and columns are those of the stream, and its rows are mended as the source has them',
+      hint: 'leave it out',
+    })
+  }
+  const from = optionalEnd('from', args, defaults, env)
+  const to = chooseEnd('to', args, defaults, env)
+  const tables = list(args, 'table', '--table')
+  if (tables.length > 1)
+    throw new SluiceError('BAD_FLAG', '--table is given more than once', { hint: 'name one table' })
+  const add = [from, to].flatMap((end) => (end?.origin === 'script' ? [end.printed] : []))
+  return operate(
+    {
+      kind: 'diff-followed',
+      stream,
+      to: to.url,
+      ...given('from', from?.url),
+      ...given('table', tables[0]),
+      scope: scopeOf(args),
+      limit: count(args, 'limit', 0),
+      dryRun: !flag(args, 'fix') || flag(args, 'dry-run'),
+    },
+    { printed: { add } },
+  )
+}
+
+function scopeOf(args: Arguments): DiffFollowedOperation['scope'] {
+  const keys = list(args, 'key')
+  const range = optionalText(args, 'range')
+  const partition = optionalText(args, 'partition')
+  const named = [keys.length > 0, range !== undefined, partition !== undefined].filter(Boolean).length
+  if (named !== 1) {
+    throw new SluiceError('BAD_FLAG', named === 0 ? 'nothing says which rows are meant' : 'rows are named in one way', {
+      hint: 'give --key KEY, --range LO..HI or --partition NAME; sluice follow --until-equal compares everything',
+    })
+  }
+  if (partition !== undefined) return { by: 'partition', name: partition }
+  if (range === undefined) return { by: 'key', keys }
+  const [low = '', high = '', ...rest] = range.split('..')
+  if (low === '' || high === '' || rest.length > 0) {
+    throw new SluiceError('BAD_FLAG', `--range ${range} is no range`, {
+      hint: 'write it like --range 100..200: both ends are in it',
+    })
+  }
+  return { by: 'range', low, high }
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== false && !(Array.isArray(value) && value.length === 0)
+}

@@ -1,0 +1,110 @@
+/** Rows of a scope that differ at this moment. Changes that are on their way to the target differ too: whoever mends reads them again. */
+import { equalDigests } from '../../../model/copy/rows.ts'
+import type { Range } from '../../../model/copy/range.ts'
+import { keyTextOf } from '../../../model/copy/key-text.ts'
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import { asSluiceError } from '../../../shared/errors.ts'
+import type { RowRequest, SourceView } from '../../../stores/copy-port.ts'
+import { differenceOf, type Difference } from '../../copy/diff/compare.ts'
+import { boundOf, keyPlaces, rowsByKey, sourceRequest, targetRequest } from '../../copy/diff/sides.ts'
+import { digestOf } from '../../copy/digest.ts'
+import type { FollowTable } from '../followed-table.ts'
+import { byIdentity } from '../rereads.ts'
+import type { Scope } from './scope.ts'
+
+const AT_ONCE = { rows: 500, bytes: 4 * 1024 * 1024 }
+
+export type Views = { readonly source: SourceView; readonly target: SourceView; readonly signal: AbortSignal }
+
+/** Rows that were looked at. @property unread rows of the source that cannot be read: nobody can say whether they are equal */
+export type Looked = { rows: number; targetRows: number; unread: number }
+
+/** @param found told of every difference, its key in the columns of the identity; false is enough */
+export async function differencesIn(
+  { plan, pieces, where }: Scope,
+  table: FollowTable,
+  views: Views,
+  found: (difference: Difference) => Promise<boolean>,
+): Promise<Looked> {
+  const looked: Looked = { rows: 0, targetRows: 0, unread: 0 }
+  for await (const piece of pieces) {
+    views.signal.throwIfAborted()
+    const requests = {
+      source: { ...sourceRequest({ plan }, piece), where: where.source },
+      target: { ...targetRequest({ plan }, piece), where: where.target },
+    }
+    const rows = await equalRows(requests, views)
+    if (rows !== null) {
+      looked.rows += rows
+      looked.targetRows += rows
+    } else if (!(await rowByRow(requests, byIdentity(table), views, looked, found))) break
+  }
+  return looked
+}
+
+/** A named row: its identity as the system spells it, and how it differs; null where neither side has it. */
+export async function namedRow(
+  key: readonly string[],
+  table: FollowTable,
+  { source, target, signal }: Views,
+): Promise<{ readonly key: Difference['key']; readonly difference: Difference | null } | null> {
+  const plan = byIdentity(table)
+  const range: Range = { by: 'keys', keys: [key] }
+  const [here, there] = await Promise.all([
+    rowsByKey(source, sourceRequest({ plan }, range), plan, signal),
+    rowsByKey(target, targetRequest({ plan }, range), plan, signal),
+  ])
+  const [[row], [copy]] = [[...here.values()], [...there.values()]]
+  const known = row ?? copy
+  return known === undefined ? null : { key: boundOf(plan, known), difference: differenceOf(plan, row, copy) }
+}
+
+type Requests = { readonly source: RowRequest; readonly target: RowRequest }
+
+/** How many rows both sides have where they hold the same; null where they differ, or nobody can tell without a look at each. */
+async function equalRows(requests: Requests, { source, target, signal }: Views): Promise<number | null> {
+  try {
+    const [here, there] = await Promise.all([
+      digestOf(source, requests.source, signal),
+      digestOf(target, requests.target, signal),
+    ])
+    return equalDigests(here, there) ? Number(here.rows) : null
+  } catch (thrown) {
+    if (asSluiceError(thrown).code !== 'VALUE_REFUSED') throw thrown
+    return null
+  }
+}
+
+/** Each row of one side is asked of the other by its identity: memory stays flat, and how texts sort does not matter. @returns false where it was enough */
+async function rowByRow(
+  requests: Requests,
+  plan: TablePlan,
+  { source, target, signal }: Views,
+  looked: Looked,
+  found: (difference: Difference) => Promise<boolean>,
+): Promise<boolean> {
+  const places = keyPlaces(plan)
+  const aside: RowRequest['aside'] = () => void looked.unread++
+  for await (const { rows } of source.read({ ...requests.source, aside }, AT_ONCE, signal)) {
+    looked.rows += rows.length
+    const keys = rows.map((row) => boundOf(plan, row))
+    const there = await rowsByKey(target, targetRequest({ plan }, { by: 'keys', keys }), plan, signal)
+    for (const row of rows) {
+      const difference = differenceOf(plan, row, there.get(keyTextOf(row, places)))
+      if (difference !== null && !(await found(difference))) return false
+    }
+  }
+  for await (const { rows } of target.read(requests.target, AT_ONCE, signal)) {
+    looked.targetRows += rows.length
+    const keys = rows.map((row) => boundOf(plan, row))
+    let unread = 0
+    const request = { ...sourceRequest({ plan }, { by: 'keys', keys }), aside: () => void unread++ }
+    const here = await rowsByKey(source, request, plan, signal)
+    // A row that cannot be read is there, and does not say which of these it is.
+    for (const row of unread > 0 ? [] : rows) {
+      const difference = here.has(keyTextOf(row, places)) ? null : differenceOf(plan, undefined, row)
+      if (difference !== null && !(await found(difference))) return false
+    }
+  }
+  return true
+}

@@ -1,0 +1,198 @@
+/** Looks at the rows that somebody named, and names those that differ to the lane of their stream. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import type { RowKey } from '../../../model/copy/row-key.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CopyStore } from '../../../stores/copy-port.ts'
+import type { CopyRun } from '../../copy/copy-run.ts'
+import type { Difference } from '../../copy/diff/compare.ts'
+import { patiently } from '../../copy/patience.ts'
+import { planCopy } from '../../copy/plan/plan-copy.ts'
+import { Views } from '../../copy/views.ts'
+import { keyOf } from '../exam.ts'
+import { followTable, sourceOf, type FollowTable } from '../followed-table.ts'
+import { toldHalt } from '../halt.ts'
+import type { StreamRow } from '../ledger/stream-row.ts'
+import type { Nominated, StreamLedger } from '../ledger/streams.ts'
+import { copyOfStream } from '../named-stream.ts'
+import { differencesIn, namedRow } from './find.ts'
+import { namedKeys, scopeOf, type ScopeWish } from './scope.ts'
+
+/** Rows that one command names to a stream; those behind them wait for the next. */
+const MOST = 100_000
+const AT_ONCE = 1000
+
+export type ByHand = {
+  readonly from: CopyStore
+  readonly to: CopyStore
+  readonly stream: StreamRow
+  readonly ledger: StreamLedger
+  readonly run: CopyRun
+}
+
+export type HandWish = {
+  readonly from: string
+  readonly to: string
+  readonly table?: string
+  readonly scope: ScopeWish
+  /** Differences that are named. */
+  readonly limit: number
+}
+
+/** What a look at both sides came to. */
+export type Compared = {
+  readonly rows: number
+  readonly targetRows: number
+  readonly missing: number
+  readonly extra: number
+  readonly different: number
+  /** Rows of the source that cannot be read. */
+  readonly unread: number
+  /** Keys that neither side has. */
+  readonly nowhere: readonly string[]
+  /** There are more differences than one command takes. */
+  readonly more: boolean
+  /** Rows that have to be read again, by the columns that the stream names rows by. */
+  readonly keys: readonly RowKey[]
+}
+
+/** @throws SluiceError STREAM_HALTED, SLOT_LOST for a stream that mends nothing, PLAN_CHANGED where it reads from elsewhere */
+export function refuseUnfit({ from, stream, run }: Pick<ByHand, 'from' | 'stream' | 'run'>): void {
+  refuseStanding(stream, run)
+  if (from.identity === stream.sourceIdentity) return
+  throw new SluiceError('PLAN_CHANGED', `stream ${stream.id} reads from another database`, {
+    where: from.label,
+    reason: `it began at ${stream.source}`,
+    hint: 'name that one with --from',
+  })
+}
+
+/** @throws SluiceError STREAM_HALTED, SLOT_LOST */
+export function refuseStanding({ id, status, birth, faults }: StreamRow, run: CopyRun): void {
+  if (status === 'halted') throw toldHalt(id, faults, run)
+  if (status === 'ended') {
+    throw new SluiceError('STREAM_HALTED', `stream ${id} has ended`, {
+      reason: 'its tables are followed by nobody',
+      hint: 'leave --run out: sluice diff --fix mends them by itself',
+    })
+  }
+  if (birth !== null) return
+  throw new SluiceError('STREAM_HALTED', `stream ${id} has not begun yet`, {
+    hint: `go on with it first: sluice follow ${id}`,
+  })
+}
+
+/** The table that is meant, as the stream knows it. @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, NOT_FOLLOWABLE, TABLE_FOLLOWED */
+export async function tableByHand({ from, to, stream, ledger, run }: ByHand, wish: HandWish): Promise<FollowTable> {
+  const { abort, stop } = run.interrupt
+  const changes = from.changeSource?.()
+  if (changes === undefined) throw new SluiceError('NOT_FOLLOWABLE', `changes of ${from.system} cannot be followed`)
+  const stored = await ledger.tables(stream.id, changes)
+  const again = <T>(body: () => Promise<T>): Promise<T> => patiently(body, { emit: run.emit }, stop)
+  await using views = new Views(from, abort)
+  await again(() => views.current())
+  // As the stream was planned: what --rename means depends on how many tables there are.
+  const copy = { ...copyOfStream(stream, wish, {}), tables: stored.map(({ source }) => source), dryRun: true }
+  const planned = await planCopy(copy, from, to, { views, again, signal: abort, purpose: 'mend' })
+  const known = planned.tables.filter(({ source }) => stored.some((one) => one.source === tableText(source.table)))
+  const { table: name } = wish
+  const names = known.map(({ source }) => tableText(source.table))
+  const meant = known.filter(
+    ({ source, targetName }) =>
+      name === undefined || [source.table, targetName].some((one) => one.name === name || tableText(one) === name),
+  )
+  const [one] = meant
+  if (one === undefined) {
+    throw new SluiceError('NO_SUCH_TABLE', `stream ${stream.id} has no table ${name}`, {
+      hint: `it follows ${names.join(', ')}`,
+    })
+  }
+  if (meant.length > 1) {
+    throw new SluiceError('BAD_FLAG', `stream ${stream.id} follows ${names.length} tables`, {
+      reason: names.join(', '),
+      hint: 'name one of them with --table',
+    })
+  }
+  if (one.plan === null) throw one.error
+  const key = keyOf(one, planned)
+  const state = stored.find(({ source }) => source === tableText(one.source.table))?.state
+  if (state === 'copying' || state === 'resync') {
+    throw new SluiceError('TABLE_FOLLOWED', `${tableText(one.source.table)} is still being copied`, {
+      reason: 'nothing of the stream is applied to it before all of its rows are there',
+      hint: `wait until it is live, or go on with it: sluice follow ${stream.id}`,
+    })
+  }
+  const { identities, refusals } = await changes.examine([sourceOf(one.plan)], abort)
+  const [identity = []] = identities
+  if (identity.length === 0) {
+    const [first] = refusals.filter(({ table }) => table !== undefined)
+    const hint = first === undefined ? {} : { hint: first.hint }
+    throw new SluiceError('NOT_FOLLOWABLE', first?.message ?? `rows of ${key.name} have no identity`, hint)
+  }
+  return followTable(one.plan, key, identity)
+}
+
+/** Compares the rows that are meant, as both sides have them at this moment. @throws SluiceError BAD_FLAG, and what the stores throw */
+export async function compareByHand({ from, to, run }: ByHand, table: FollowTable, wish: HandWish): Promise<Compared> {
+  const { abort: signal } = run.interrupt
+  await using target = await to.source(signal)
+  await using source = await from.source(signal)
+  const views = { source, target, signal }
+  const kinds = { missing: 0, extra: 0, different: 0 }
+  const keys: RowKey[] = []
+  const count = ({ key, kind, columns }: Difference): void => {
+    kinds[kind]++
+    if (kinds.missing + kinds.extra + kinds.different > wish.limit) return
+    run.emit({
+      type: 'difference',
+      table: table.name,
+      key,
+      difference: kind,
+      ...(columns.length === 0 ? {} : { columns }),
+    })
+  }
+  if (wish.scope.by === 'key') {
+    const nowhere: string[] = []
+    let [rows, targetRows] = [0, 0]
+    for (const [at, key] of namedKeys(table, wish.scope.keys).entries()) {
+      signal.throwIfAborted()
+      const found = await namedRow(key, table, views)
+      if (found === null) {
+        nowhere.push(wish.scope.keys[at] ?? '')
+        continue
+      }
+      const { difference } = found
+      if (difference?.kind !== 'extra') rows++
+      if (difference?.kind !== 'missing') targetRows++
+      if (difference !== null) count(difference)
+      // What is equal now may be so of an older moment: whoever names a row wants it read.
+      keys.push(found.key)
+    }
+    return { ...kinds, rows, targetRows, unread: 0, nowhere, more: false, keys }
+  }
+  let more = false
+  const scope = await scopeOf(wish.scope, table, { from, to, view: source, signal })
+  const looked = await differencesIn(scope, table, views, async (difference) => {
+    more = keys.length >= MOST
+    if (more) return false
+    count(difference)
+    keys.push(difference.key)
+    return true
+  })
+  return { ...kinds, ...looked, nowhere: [], more, keys }
+}
+
+/** The lane reads these rows between two of its transactions. */
+export async function nominate(
+  { stream, ledger }: ByHand,
+  table: FollowTable,
+  keys: readonly RowKey[],
+): Promise<Nominated> {
+  const ids: string[] = []
+  let sinceMs: number | null = null
+  for (let at = 0; at < keys.length; at += AT_ONCE) {
+    const some = await ledger.nominate(stream.id, table.key, keys.slice(at, at + AT_ONCE))
+    ids.push(...some.ids)
+    sinceMs ??= some.sinceMs
+  }
+  return { ids, sinceMs: sinceMs ?? 0 }
+}

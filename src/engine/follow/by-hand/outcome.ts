@@ -1,0 +1,87 @@
+/** What became of rows that were named to the lane of a stream. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { dec } from '../../../model/event.ts'
+import type { RowKey } from '../../../model/copy/row-key.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import type { CopyRun } from '../../copy/copy-run.ts'
+import { repairedSince } from '../../copy/ledger/repairs.ts'
+import type { TableKey } from '../../copy/ledger/owner.ts'
+import type { FollowRowEvent } from '../../../model/follow-events.ts'
+import type { Nominated, StreamLedger } from '../ledger/streams.ts'
+import { streamKnown } from '../named-stream.ts'
+import { refuseStanding } from './nominate.ts'
+
+const LOOK_MS = 250
+const LANE = 0
+
+export type Waited = {
+  readonly stream: string
+  readonly table: TableKey
+  readonly nominated: Nominated
+}
+
+/**
+ * Waits until the lane has read the rows and the table is live again.
+ * @param label of the target
+ * @returns `free` where no living program has the stream: nobody would read them
+ * @throws SluiceError STREAM_HALTED, SLOT_LOST where the stream is halted meanwhile
+ */
+export async function untilRead(
+  { stream, table, nominated }: Waited,
+  ledger: StreamLedger,
+  label: string,
+  run: CopyRun,
+): Promise<'read' | 'free' | 'stopped'> {
+  for (let told = false; ; told = true) {
+    throwIfAborted(run.interrupt.abort)
+    const waiting = await ledger.stillWaiting(stream, table)
+    if (!nominated.ids.some((id) => waiting.has(id)) && (await isLive(ledger.database, stream, table))) return 'read'
+    refuseStanding(await streamKnown(ledger.database, stream, label), run)
+    if (await ledger.isFree(stream)) return 'free'
+    if (run.interrupt.stop.aborted) return 'stopped'
+    const message = 'the program that follows the stream reads these rows between two of its transactions'
+    if (!told) run.emit({ type: 'log', level: 'note', message })
+    await sleep(LOOK_MS, undefined, { signal: run.interrupt.stop }).catch(() => undefined)
+  }
+}
+
+/** Rows by what became of them. @property position the table holds what the source held there @property runs whose repairs they are */
+export type Outcome = {
+  readonly mended: number
+  readonly removed: number
+  readonly equal: number
+  readonly position: string
+  readonly runs: readonly string[]
+}
+
+/** @param limit rows that are named one by one */
+export async function outcomeOf(
+  { stream, table, nominated }: Waited,
+  { name, keys, limit }: { readonly name: string; readonly keys: readonly RowKey[]; readonly limit: number },
+  ledger: StreamLedger,
+  run: { readonly emit: (event: FollowRowEvent) => void },
+): Promise<Outcome> {
+  // Behind the moment at which the rows were read: a live table holds what the source held at the applied position.
+  const { position } = await ledger.lane(stream, LANE)
+  const repairs = await repairedSince(ledger.database, table, nominated.sinceMs)
+  const sum = { mended: 0, removed: 0, equal: 0 }
+  const runs = new Set<string>()
+  for (const [at, key] of keys.entries()) {
+    const repair = repairs.get(JSON.stringify(key))
+    const outcome = repair === undefined ? 'equal' : repair.action === 'delete' ? 'removed' : 'mended'
+    sum[outcome]++
+    const repairedBy = repair === undefined ? {} : { repairedBy: dec(repair.runId) }
+    if (repair !== undefined) runs.add(dec(repair.runId))
+    if (at < limit) run.emit({ type: 'follow.row', table: name, key, outcome, position, ...repairedBy })
+  }
+  return { ...sum, position, runs: [...runs] }
+}
+
+async function isLive(database: LedgerDatabase, stream: string, { schema, name }: TableKey): Promise<boolean> {
+  const [row] = await database.all(
+    'SELECT state FROM migration_stream_tables WHERE stream_id = ? AND schema_name = ? AND table_name = ?',
+    [stream, schema, name],
+  )
+  return row?.[0] === 'live'
+}

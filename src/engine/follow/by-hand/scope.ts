@@ -1,0 +1,166 @@
+/** Which rows of a followed table somebody names, as each side finds them. */
+import type { Column } from '../../../model/copy/column-type.ts'
+import { tableText } from '../../../model/copy/column-type.ts'
+import { normalizer } from '../../../model/copy/canonical.ts'
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
+import { keyPart } from '../../../model/copy/row-key.ts'
+import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import type { NativePartition } from '../../../stores/archive-port.ts'
+import type { CopyStore, SourceView } from '../../../stores/copy-port.ts'
+import type { FollowTable } from '../followed-table.ts'
+import { byIdentity } from '../rereads.ts'
+
+/** `range`: both ends are in it, by the first column of the key. `partition`: one of the source's table. */
+export type ScopeWish =
+  | { readonly by: 'key'; readonly keys: readonly string[] }
+  | { readonly by: 'range'; readonly low: string; readonly high: string }
+  | { readonly by: 'partition'; readonly name: string }
+
+/** Rows that are compared piece by piece. */
+export type Scope = {
+  /** Its key is what pieces are ranges of. */
+  readonly plan: TablePlan
+  readonly pieces: AsyncIterable<Range>
+  /** Conditions in the SQL of each side; null for none. */
+  readonly where: { readonly source: string | null; readonly target: string | null }
+}
+
+/** Rows of a piece: those of one that differs are looked for in the other side one by one. */
+const PIECE_ROWS = 20_000
+
+/** Identities as somebody wrote them, one text for each column. @throws SluiceError BAD_FLAG */
+export function namedKeys(table: FollowTable, words: readonly string[]): readonly (readonly string[])[] {
+  const columns = identityColumns(table)
+  return words.map((word) => {
+    const parts = columns.length === 1 ? [word] : partsOf(word)
+    if (parts.length !== columns.length) {
+      throw new SluiceError('BAD_FLAG', `--key ${word} is no key of ${table.name}`, {
+        reason: `its rows are named by ${table.source.identity.join(', ')}`,
+        hint: `write it like --key ${columns.map(({ name }) => name).join(',')}; where a value has a comma in it, as JSON: --key '["a","b"]'`,
+      })
+    }
+    return parts.map((part, at) => written('--key', part, columns[at]))
+  })
+}
+
+/** @throws SluiceError BAD_FLAG */
+export async function scopeOf(
+  wish: Exclude<ScopeWish, { by: 'key' }>,
+  table: FollowTable,
+  sides: { readonly from: CopyStore; readonly to: CopyStore; readonly view: SourceView; readonly signal: AbortSignal },
+): Promise<Scope> {
+  const { view, signal } = sides
+  const keyed = byIdentity(table)
+  if (wish.by === 'range') {
+    if (!keyed.sortsAlike) {
+      throw new SluiceError('BAD_FLAG', `a range of ${table.name} would be other rows on each side`, {
+        reason: 'source and target sort its key in different ways',
+        hint: 'name rows with --key, or compare all of them with sluice follow --until-equal',
+      })
+    }
+    const [column] = identityColumns(table)
+    const [first = '', target = ''] = [table.source.identity[0], table.target.identity[0]]
+    const plan: TablePlan = { ...keyed, source: { ...keyed.source, key: [first] }, rangeKey: [target] }
+    const [low, high] = [written('--range', wish.low, column), written('--range', wish.high, column)]
+    if (column?.type.kind === 'int' && BigInt(low) > BigInt(high)) {
+      throw new SluiceError('BAD_FLAG', `--range ${low}..${high} holds nothing`, {
+        hint: 'the smaller end comes first',
+      })
+    }
+    return { plan, pieces: inclusive(plan, low, high, view, signal), where: { source: null, target: null } }
+  }
+  const where = await ofPartition(wish.name, table, sides)
+  const pieces = keyed.sortsAlike
+    ? view.cut(keyed.source, EVERY_KEY, where.source, PIECE_ROWS, signal)
+    : (async function* () {
+        yield EVERY_KEY
+      })()
+  return { plan: keyed, pieces, where }
+}
+
+/** Ranges leave out where they begin: its rows come first. */
+async function* inclusive(
+  { source }: TablePlan,
+  low: string,
+  high: string,
+  view: SourceView,
+  signal: AbortSignal,
+): AsyncGenerator<Range> {
+  yield { by: 'keys', keys: [[low]] }
+  if (low !== high) yield* view.cut(source, { by: 'key', after: [low], through: [high] }, null, PIECE_ROWS, signal)
+}
+
+async function ofPartition(
+  name: string,
+  { plan, name: table }: FollowTable,
+  { from, to, signal }: { readonly from: CopyStore; readonly to: CopyStore; readonly signal: AbortSignal },
+): Promise<Scope['where']> {
+  const listed = await from
+    .partitions?.()
+    .list(plan.source, signal)
+    .catch((thrown: unknown) => {
+      const error = asSluiceError(thrown)
+      throw error.code === 'UNSUPPORTED_TYPE' ? notByPartition(table, error.message) : thrown
+    })
+  if (listed == null) throw notByPartition(table, 'it is not partitioned')
+  const wanted = listed.partitions.find(({ table: one }) => one.table.name === name || tableText(one.table) === name)
+  if (wanted === undefined) {
+    const names = listed.partitions.map((one) => one.table.table.name)
+    throw new SluiceError('BAD_FLAG', `${table} has no partition ${name}`, {
+      hint: `it has ${names.slice(0, 20).join(', ')}${names.length > 20 ? ` and ${names.length - 20} more` : ''}`,
+    })
+  }
+  const column = plan.columns.find((one) => one.from === listed.by)
+  if (column === undefined) throw notByPartition(table, `its column ${listed.by} is not copied`)
+  const others = listed.partitions.filter(({ isDefault }) => !isDefault)
+  const condition = (store: CopyStore, of: Column): string => {
+    const between = ({ from: low, to: high }: Pick<NativePartition, 'from' | 'to'>): string => {
+      const sql = store.timeCondition?.(of, low, high) ?? null
+      if (sql === null) throw notByPartition(table, `${listed.by} is neither a time nor a whole number`)
+      return `(${sql})`
+    }
+    if (!wanted.isDefault) return between(wanted)
+    return others.length === 0 ? '1 = 1' : `NOT (${others.map(between).join(' OR ')})`
+  }
+  return {
+    source: condition(from, { ...column.source, name: column.from }),
+    target: condition(to, { ...column.target, name: column.to }),
+  }
+}
+
+function notByPartition(table: string, reason: string): SluiceError {
+  return new SluiceError('BAD_FLAG', `rows of ${table} cannot be named by a partition`, {
+    reason,
+    hint: 'name them with --range or --key',
+  })
+}
+
+/** A list in JSON, or texts with commas between. */
+function partsOf(word: string): readonly string[] {
+  if (!word.startsWith('[')) return word.split(',').map((part) => part.trim())
+  try {
+    return (JSON.parse(word) as readonly unknown[]).map(String)
+  } catch {
+    return [word]
+  }
+}
+
+function identityColumns({ source }: FollowTable): readonly (Column & { readonly type: Column['type'] })[] {
+  return source.identity.flatMap((name) => {
+    const column = source.columns.find((one) => one.name === name)
+    return column === undefined ? [] : [{ ...column.column, name, type: column.as }]
+  })
+}
+
+/** A value as the stores write it in a bound. */
+function written(flag: string, text: string, column: Column | undefined): string {
+  if (column === undefined) throw new Error('a followed table has no identity')
+  try {
+    return keyPart(normalizer(column.type)(text)) ?? ''
+  } catch (thrown) {
+    throw new SluiceError('BAD_FLAG', `${flag} ${text} is no value of ${column.name}`, {
+      reason: asSluiceError(thrown).message,
+    })
+  }
+}

@@ -1,0 +1,29 @@
+/** A stream that a command names, and the copy that began it. */
+import { SluiceError } from '../../shared/errors.ts'
+import type { LedgerDatabase } from '../../stores/copy-port.ts'
+import type { CopyOperation } from '../operation.ts'
+import type { StreamRow } from './ledger/stream-row.ts'
+import { streamNamed } from './ledger/streams.ts'
+
+/**
+ * @param id of the stream, or of the run that worked on it last @param label of the target
+ * @throws SluiceError NO_SUCH_TABLE
+ */
+export async function streamKnown(database: LedgerDatabase, id: string, label: string): Promise<StreamRow> {
+  const found = await streamNamed(database, id)
+  if (found !== null) return found
+  throw new SluiceError('NO_SUCH_TABLE', `the ledger knows no stream ${id}`, {
+    where: label,
+    hint: 'sluice copy --follow begins one, and names it in its first lines',
+  })
+}
+
+/** The copy that began a stream, to go on with it. @param now what is asked for this time, over what was then */
+export function copyOfStream(
+  { wishes }: Pick<StreamRow, 'wishes'>,
+  ends: Pick<CopyOperation, 'from' | 'to'>,
+  now: NonNullable<CopyOperation['follow']>,
+): CopyOperation {
+  const stored = JSON.parse(wishes) as Omit<CopyOperation, 'from' | 'to'>
+  return { ...stored, ...ends, follow: { ...stored.follow, ...now } }
+}
