@@ -112,7 +112,8 @@ class Halt {
   /** @returns null once everything that the snapshot shows is taken, and nothing else */
   async run({ stream, signal }: MomentParts, fence: LogPosition): Promise<NoMoment | null> {
     const until = this.#clock.ticks() + ARRIVAL_MS
-    for (let reached = false; !reached;) {
+    // Of a source at rest nothing comes that was told before.
+    for (let reached = this.#lane.isBoundary && this.#lane.taken >= fence; !reached;) {
       if (this.#clock.ticks() > until) return 'late'
       stream.ask()
       const changes = await stream.next(WAIT_MS)

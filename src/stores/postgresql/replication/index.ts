@@ -21,7 +21,7 @@ import type { PostgresSettings } from '../settings.ts'
 import { beginStream, endStream } from './birth.ts'
 import { examineSource } from './exam.ts'
 import { slotLines, sourceLag } from './lag.ts'
-import { fence, lsnOf, lsnText } from './lsn.ts'
+import { fence, flushLog, isFlushed, lsnOf, lsnText } from './lsn.ts'
 import { refuseForeign } from './slot.ts'
 import { openStream } from './stream.ts'
 import { TruncateNotes } from './truncate-notes.ts'
@@ -87,8 +87,13 @@ export class PostgresChanges implements ChangeSource {
     )
   }
 
-  fence(signal: AbortSignal): Promise<LogPosition> {
-    return this.#read(signal, fence)
+  async fence(signal: AbortSignal): Promise<LogPosition> {
+    const [position, isThere] = await this.#read(signal, async (session) => {
+      const end = await fence(session)
+      return [end, await isFlushed(session, end)]
+    })
+    if (!isThere) await this.#write(signal, flushLog)
+    return position
   }
 
   lag(birth: StreamBirth, signal: AbortSignal): Promise<SourceLag> {

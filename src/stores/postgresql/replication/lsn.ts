@@ -1,12 +1,14 @@
 /** Positions of the write-ahead log: as PostgreSQL writes them, and the one that fences off what is visible now. */
 import type { LogPosition } from '../../../model/copy/change.ts'
 import type { CopySession } from '../copy/session.ts'
+import { sqlStateOf } from '../errors.ts'
 
 const LSN = /^([\dA-F]{1,8})\/([\dA-F]{1,8})$/i
 /** Headers of a page of the log: of each page, and of the first one of a file. */
 const HEADERS = [24n, 40n]
 /** The smallest size of a file of the log. */
 const FILE = 1024n * 1024n
+const NO_RIGHT = '42501'
 
 /** `0/1A2B3C8`, as pg_lsn prints it. */
 export function lsnText(position: LogPosition): string {
@@ -33,6 +35,29 @@ export async function fence(session: CopySession): Promise<LogPosition> {
   const [position, pageBytes] = row ?? []
   if (position == null || pageBytes == null) throw new Error('the server does not tell a position of its log')
   return recordEnd(lsnOf(position), BigInt(pageBytes))
+}
+
+/** Whether what lies before a position is on the disk: until then no stream gets there. */
+export async function isFlushed(session: CopySession, position: LogPosition): Promise<boolean> {
+  const [row] = await session.ask(
+    `SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_current_wal_flush_lsn() END`,
+  )
+  return row?.[0] == null || lsnOf(row[0]) >= position
+}
+
+/**
+ * Takes all of the log to the disk by a commit: a SELECT that tidies a page writes log, too, and leaves it in memory, where nobody else fetches it while the
+ * source is at rest. Nothing where the role may not.
+ */
+export async function flushLog(session: CopySession): Promise<void> {
+  try {
+    await session.ask(
+      `BEGIN; SET LOCAL synchronous_commit TO local; SELECT pg_catalog.pg_logical_emit_message(true, 'sluice', ''); COMMIT`,
+    )
+  } catch (error) {
+    await session.rollBack()
+    if (sqlStateOf(error) !== NO_RIGHT) throw error
+  }
 }
 
 /**
