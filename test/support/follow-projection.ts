@@ -13,16 +13,19 @@ const PROJECTIONS: Readonly<Record<string, Projection>> = {
     sqlite: `SELECT id, qty, name, big, note, printf('%.15g', total), free,
       CAST(unixepoch(substr(at, 1, 19)) * 1000000 + CAST(substr(substr(at, 21) || '000000', 1, 6) AS INTEGER) AS INTEGER) FROM acct`,
     duckdb: `SELECT id, qty, name, md5(big), note, CAST(CAST(total AS DOUBLE) AS VARCHAR), free, CAST(epoch_us("at") AS VARCHAR) FROM acct`,
+    mysql: `SELECT id, qty, name, big, note, total, free, CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', at) AS CHAR) FROM acct`,
   },
   moves: {
     postgresql: `SELECT a, b, v, doc, to_json(list), encode(raw, 'hex'), md5(big) FROM moves`,
     sqlite: `SELECT a, b, v, doc, list, lower(hex(raw)), big FROM moves`,
     duckdb: `SELECT a, b, v, CAST(doc AS VARCHAR), CAST(to_json(list) AS VARCHAR), lower(hex(raw)), md5(big) FROM moves`,
+    mysql: 'SELECT a, b, v, CAST(doc AS CHAR), CAST(list AS CHAR), lower(hex(raw)), big FROM moves',
   },
   ev: {
     postgresql: 'SELECT id, day, v, md5(big) FROM ev',
     sqlite: 'SELECT id, day, v, big FROM ev',
     duckdb: 'SELECT id, CAST(day AS VARCHAR), v, md5(big) FROM ev',
+    mysql: 'SELECT id, day, v, big FROM ev',
   },
   cnt: { postgresql: 'SELECT id, n FROM cnt', sqlite: 'SELECT id, n FROM cnt', duckdb: 'SELECT id, n FROM cnt' },
 }

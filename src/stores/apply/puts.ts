@@ -43,15 +43,24 @@ export function sorted(batch: ChangeBatch, request: ChangeTable, written: readon
 }
 
 /** Cells of the written columns; null where one of them is unchanged. */
-function cellsOf({ row, key }: Put, { identity }: ChangeTable, written: readonly WrittenColumn[]): Row | null {
+function cellsOf(put: Put, request: ChangeTable, written: readonly WrittenColumn[]): Row | null {
   const cells: Cell[] = []
-  for (const { at, inIdentity, name } of written) {
-    const cell = row[at]
-    if (cell !== undefined) cells.push(cell)
-    else if (inIdentity) cells.push(key[identity.indexOf(name)] as Cell)
-    else return null
+  for (const column of written) {
+    const cell = cellOf(put, column, request)
+    if (cell === undefined) return null
+    cells.push(cell)
   }
   return cells
+}
+
+/** `undefined` for an unchanged value; that of an identity is told beside the row. */
+export function cellOf(
+  { row, key }: Put,
+  { at, inIdentity, name }: Pick<WrittenColumn, 'at' | 'inIdentity' | 'name'>,
+  { identity }: ChangeTable,
+): Cell | undefined {
+  const cell = row[at]
+  return cell === undefined && inIdentity ? key[identity.indexOf(name)] : cell
 }
 
 function partialPut(put: Put, request: ChangeTable, written: readonly WrittenColumn[]): PartialPut {

@@ -48,14 +48,14 @@ function columnLine(column: Column, table: TableSpec, room: number): string {
 }
 
 /** Members of an enum as literals of our sessions, where a backslash means itself. */
-function plain(native: string): string {
+export function plain(native: string): string {
   const base = baseOf(native)
   if (base !== 'enum' && base !== 'set') return native
   const members = membersOf(native).map((member) => `'${member.replaceAll("'", "''")}'`)
   return `${base}(${members.join(',')})`
 }
 
-function isCollated(native: string): boolean {
+export function isCollated(native: string): boolean {
   const base = baseOf(native)
   return isText(base) || base === 'enum' || base === 'set'
 }

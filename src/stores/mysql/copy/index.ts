@@ -13,11 +13,13 @@ import type {
   TableMark,
   TimeExtent,
 } from '../../copy-port.ts'
+import { MysqlApply } from '../apply/index.ts'
 import { commentsOf } from '../archiving/comments.ts'
 import { timeCondition } from '../archiving/time.ts'
 import type { PeriodStore } from '../../archive-port.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
 import { timeExtent } from '../archiving/time-extent.ts'
+import type { ChangeTarget } from '../../follow-port.ts'
 import type { MaintenanceStore } from '../../maintenance-port.ts'
 import { Pool } from '../../pool.ts'
 import { mysqlConfig, type MysqlConfig } from '../config.ts'
@@ -167,6 +169,10 @@ class Store implements CopyStore {
 
   maintenance(): MaintenanceStore {
     return new MysqlMaintenance(this.#config, this.#server)
+  }
+
+  changeTarget(): ChangeTarget {
+    return new MysqlApply(this.#config)
   }
 
   async #ask<T>(signal: AbortSignal, body: (session: Session) => Promise<T>): Promise<T> {

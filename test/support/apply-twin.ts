@@ -1,0 +1,85 @@
+/**
+ * Batches that a source could send, and what they come to: values that are unchanged come from the rows before the batch; then what is gone goes, then what
+ * is put is written. Rows are an id, a text that may be unchanged, a value that a secondary unique index may stand on, and a day.
+ */
+import fc from 'fast-check'
+import type { ChangeBatch, ChangeRow, Put } from '../../src/model/copy/change.ts'
+import type { Cell, Row } from '../../src/model/copy/rows.ts'
+
+const KEYS = ['1', '2', '3', '4', '5', '6']
+
+export type Model = Map<string, Row>
+
+/** What a batch comes to; identities whose base is not there are lacking. */
+export function twin(
+  model: Model,
+  { puts, gone }: ChangeBatch,
+): { readonly after: Model; readonly lacking: readonly Row[] } {
+  const after = new Map(model)
+  const lacking: Row[] = []
+  const whole: Row[] = []
+  for (const { row, key, base } of puts) {
+    const from = base === null ? null : model.get(String(base[0]))
+    if (row.includes(undefined) && from === undefined) lacking.push(key)
+    else whole.push(row.map((cell, at): Cell => (cell === undefined ? (from?.[at] ?? null) : cell)))
+  }
+  for (const [key] of gone) after.delete(String(key))
+  for (const row of whole) after.set(String(row[0]), row)
+  return { after, lacking }
+}
+
+/** A batch that a source could send: identities once each, and unique values that no two rows have afterwards. */
+export const batches = fc.array(
+  fc.record({
+    key: fc.constantFrom(...KEYS),
+    kind: fc.constantFrom('put', 'put', 'gone', 'same', 'moved'),
+    base: fc.constantFrom(...KEYS),
+    text: fc.option(fc.constantFrom('x', 'long '.repeat(2000), "'\\"), { nil: null }),
+    month: fc.constantFrom('2024-01-05', '2024-03-07'),
+  }),
+  { minLength: 1, maxLength: 6 },
+)
+
+type Wish = Readonly<{ key: string; kind: string; base: string; text: string | null; month: string }>
+
+export function batchOf(wishes: readonly Wish[], shift: number): ChangeBatch {
+  const once = [...new Map(wishes.map((wish) => [wish.key, wish])).values()]
+  const gone = once.filter(({ kind }) => kind === 'gone').map(({ key }): Row => [key])
+  const puts = once
+    .filter(({ kind }) => kind !== 'gone')
+    .map(({ key, kind, base, text, month }): Put => {
+      // Values go round, so that rows take what others had.
+      const u = String((Number(key) + shift) % KEYS.length)
+      const partial = kind === 'same' || kind === 'moved'
+      const row: ChangeRow = [key, partial ? undefined : text, u, month]
+      return { row, key: [key], base: kind === 'same' ? [key] : kind === 'moved' ? [base] : null }
+    })
+  return { puts, gone }
+}
+
+/** The same by single statements, as an application would write them. */
+export function rowByRow(table: string, before: Model, batch: ChangeBatch): readonly string[] {
+  const { after, lacking } = twin(before, batch)
+  const written = batch.puts.map(({ key }) => key).filter((key) => !lacking.includes(key))
+  const removals = [...batch.gone, ...written].map(([key]) => `DELETE FROM ${table} WHERE id = ${String(key)}`)
+  const insertions = written.map(([key]) => {
+    const values = after
+      .get(String(key))
+      ?.map((cell) => (cell === null ? 'NULL' : `'${String(cell).replaceAll("'", "''")}'`))
+    return `INSERT INTO ${table} (id, a, u, at) VALUES (${values?.join(', ')})`
+  })
+  return [...removals, ...insertions]
+}
+
+export function isUnique(model: Model): boolean {
+  const values = [...model.values()].map((row) => row[2])
+  return new Set(values).size === values.length
+}
+
+/** The first shift of the values that leaves them unique; where none does, the batch is left out. */
+export function uniqueShift(model: Model, wishes: readonly Wish[], from: number): number {
+  for (let shift = from; shift < from + KEYS.length; shift++) {
+    if (isUnique(twin(model, batchOf(wishes, shift)).after)) return shift
+  }
+  return from
+}
