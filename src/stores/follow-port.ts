@@ -174,6 +174,8 @@ export interface ChangeSource {
   ): Promise<ChangeStream>
   /** Removes slot and publication; done twice it does no harm. */
   end(name: string, signal: AbortSignal): Promise<void>
+  /** Publications of streams, whoever runs them, that tell changes of a table, of a partition of it, or of what it is a partition of; none where it is gone. */
+  streamsOf?(table: TableName, signal: AbortSignal): Promise<readonly string[]>
   /** All slots of the server, of whatever database. */
   slots(signal: AbortSignal): Promise<readonly SlotLine[]>
   /** Name of the database that is connected to, as `SlotLine.database` has it. */

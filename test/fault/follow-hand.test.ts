@@ -32,6 +32,16 @@ async function leaveWaiting({ target }: Stage, key: string): Promise<void> {
   )
 }
 
+const ARCHIVE = {
+  kind: 'archive',
+  to: '/nowhere',
+  partitions: [],
+  asText: [],
+  detach: false,
+  drop: false,
+  dryRun: false,
+} as const
+
 async function until(reached: () => Promise<boolean>): Promise<void> {
   while (!(await reached())) await sleep(20)
 }
@@ -128,6 +138,15 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISS
     expect(outcomes(parted.events)).not.toHaveProperty('6002,2026-01-02')
     const last = await byHand(one, { by: 'key', keys: ['6002,2026-01-02'] }, { table: 'ev' })
     expect(outcomes(last.events)).toEqual({ '6002,2026-01-02': 'removed' })
+    for (const [from, table] of [
+      [one.copy.from, 'ev'],
+      [one.copy.from, 'ev_1'],
+      [one.copy.from, 'acct'],
+      [one.copy.to, 'ev'],
+    ] as const) {
+      const archived = await perform({ ...ARCHIVE, from, tables: [table] })
+      expect(archived.finished, table).toMatchObject({ exitCode: 5, error: { code: 'TABLE_FOLLOWED' } })
+    }
     await writer.stop()
     const quiet = await perform({ ...one.copy, follow: { until: 'caught-up' } })
     expect(quiet.finished.error).toMatchObject({ code: 'LEDGER_BUSY' })

@@ -11,6 +11,7 @@ import type { archiveRun as declared, ArchiveOperation } from './declaration.ts'
 import { advanceAll, type Outcome } from '../../archiving/advance-all.ts'
 import { endOfArchive } from '../../archiving/ending.ts'
 import { openSource, tablesOf, type Opened } from '../../archiving/each-table.ts'
+import { refuseFollowedTables, tellFollowedTables } from '../../archiving/followed-table.ts'
 import { Looked } from '../../archiving/looked.ts'
 import { openArchive } from '../../archiving/open.ts'
 import { ownerOf } from '../../archiving/owner.ts'
@@ -30,6 +31,9 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
   await using opened = await openSource(operation.from, !operation.dryRun)
   const tables = await tablesOf(opened, operation.tables, run.interrupt.abort)
   const around = { ...opened, nowMs: run.clock.now(), signal: run.interrupt.abort }
+  const names = tables.map(({ table }) => table)
+  if (operation.dryRun) await tellFollowedTables(opened, names, { emit: run.emit, signal: run.interrupt.abort })
+  else await refuseFollowedTables(opened, names, run.interrupt.abort)
   // Every table is planned before the first partition is touched.
   const plans: PlannedArchive[] = []
   for (const table of tables) plans.push(await planArchive(table, operation, around))

@@ -13,6 +13,7 @@ import type { restore as declared, RestoreOperation } from './declaration.ts'
 import { eachPartition, type Work } from '../../archiving/advance-all.ts'
 import { archivedTable, openSource, type Opened } from '../../archiving/each-table.ts'
 import { endOfArchive } from '../../archiving/ending.ts'
+import { refuseFollowedTables } from '../../archiving/followed-table.ts'
 import { labelNamed } from '../../archiving/label-named.ts'
 import { keyDifferences } from '../../archiving/late-rows.ts'
 import { openArchive, type OpenArchive } from '../../archiving/open.ts'
@@ -33,6 +34,7 @@ export async function restore(operation: RestoreOperation, run: RestoreRun): Pro
   await using opened = await openSource(from, !dryRun)
   const { table, record } = await archivedTable(opened, name, run.interrupt.abort)
   refuseUnconfirmed(operation, table)
+  if (!dryRun) await refuseFollowedTables(opened, [table.table], run.interrupt.abort)
   const chosen = chosenOf(operation, table, record)
   await using open = await openArchive(table, record, opened, run, dryRun ? { reads: true } : {})
   const wishes = { asChanged: operation.asChanged === true, late: lateRows(open, opened.store, record) }

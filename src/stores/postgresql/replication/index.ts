@@ -1,5 +1,5 @@
 /** PostgreSQL as a source of changes: refusals, publication, slot, and whether they are still what they were. The stream itself is in `stream.ts`. */
-import { tableText } from '../../../model/copy/column-type.ts'
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../model/copy/change.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -22,6 +22,7 @@ import { beginStream, endStream } from './birth.ts'
 import { examineSource } from './exam.ts'
 import { slotLines, sourceLag } from './lag.ts'
 import { fence, flushLog, isFlushed, lsnOf, lsnText } from './lsn.ts'
+import { publicationsOf } from './publication.ts'
 import { refuseForeign } from './slot.ts'
 import { openStream } from './stream.ts'
 import { TruncateNotes } from './truncate-notes.ts'
@@ -129,6 +130,10 @@ export class PostgresChanges implements ChangeSource {
 
   end(name: string, signal: AbortSignal): Promise<void> {
     return this.#write(signal, (session) => endStream(session, name, 'end'))
+  }
+
+  streamsOf(table: TableName, signal: AbortSignal): Promise<readonly string[]> {
+    return this.#read(signal, (session) => publicationsOf(session, table))
   }
 
   slots(signal: AbortSignal): Promise<readonly SlotLine[]> {

@@ -47,6 +47,18 @@ export async function publishAgain(
   await session.ask(`ALTER PUBLICATION ${publication} ADD TABLE ONLY ${member}`)
 }
 
+/** Those of streams that tell changes of a table, of one of its partitions, or of a table that it is a partition of. */
+export async function publicationsOf(session: CopySession, table: TableName): Promise<readonly string[]> {
+  const oid = `pg_catalog.to_regclass(${literal(tableSql(table))})`
+  const rows = await session.ask(
+    `SELECT DISTINCT p.pubname FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
+     WHERE p.pubname ~ '^sluice_' AND (r.prrelid = ${oid}::oid
+       OR r.prrelid IN (SELECT relid::oid FROM pg_catalog.pg_partition_ancestors(${oid}) UNION ALL SELECT relid::oid FROM pg_catalog.pg_partition_tree(${oid})))
+     ORDER BY 1`,
+  )
+  return rows.flatMap(([name]) => name ?? [])
+}
+
 export async function dropPublication(session: CopySession, name: string): Promise<void> {
   await session.ask(`DROP PUBLICATION IF EXISTS ${quoteName(name)}`)
 }

@@ -1,0 +1,59 @@
+/** Rows of a table that a stream reads from, or writes into, neither leave it for an archive nor come back from one. */
+import { tableText, type TableName } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { Emit } from '../../model/event.ts'
+import { tableKeyOf } from '../copy/ledger/owner.ts'
+import { streamsOf } from '../follow/ledger/streams.ts'
+import type { Opened } from './each-table.ts'
+
+/** @throws SluiceError TABLE_FOLLOWED with the first of these tables that is followed */
+export async function refuseFollowedTables(
+  opened: Opened,
+  tables: readonly TableName[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (const table of tables) {
+    const error = await followedError(opened, table, signal)
+    if (error !== null) throw error
+  }
+}
+
+/** The same as a warning, where only a plan is asked for. */
+export async function tellFollowedTables(
+  opened: Opened,
+  tables: readonly TableName[],
+  { emit, signal }: { readonly emit: Emit<'log'>; readonly signal: AbortSignal },
+): Promise<void> {
+  for (const table of tables) {
+    const error = await followedError(opened, table, signal)
+    if (error === null) continue
+    const message = `a run would be refused: ${error.message}`
+    const hint = error.hint === undefined ? {} : { hint: error.hint }
+    emit({ type: 'log', level: 'warn', table: tableText(table), message, ...hint })
+  }
+}
+
+async function followedError(
+  { store, database }: Opened,
+  table: TableName,
+  signal: AbortSignal,
+): Promise<SluiceError | null> {
+  const name = tableText(table)
+  const [into] = store.changeTarget === undefined ? [] : await streamsOf(database, [tableKeyOf(table)])
+  if (into !== undefined) {
+    return new SluiceError('TABLE_FOLLOWED', `stream ${into.id} writes into ${name}`, {
+      where: store.label,
+      reason: 'it knows nothing of rows that leave or come back: its next comparison would undo that',
+      hint: `archive the table at its source, or end the stream first: sluice follow ${into.id} --end`,
+    })
+  }
+  const [out] = (await store.changeSource?.().streamsOf?.(table, signal)) ?? []
+  if (out === undefined) return null
+  const id = out.slice(out.lastIndexOf('_') + 1)
+  return new SluiceError('TABLE_FOLLOWED', `stream ${id} reads from ${name}`, {
+    where: store.label,
+    reason:
+      'a partition that leaves or comes back halts it, and rows that are removed would be removed from its target too',
+    hint: `end the stream first: sluice follow ${id} --end; where its target is gone for good: sluice slots --drop ${out}`,
+  })
+}
