@@ -44,6 +44,8 @@ export class FollowLines {
         ]
       case 'follow.row':
         return [block('ok', this.#subjects.pad(event.table) + rowText(event))]
+      case 'follow.signed':
+        return [signed(event, block)]
       case 'alert':
         return [
           block(
@@ -75,6 +77,15 @@ export class FollowLines {
     this.#toldAt = at
     return [block('at', progressText(event))]
   }
+}
+
+function signed({ verdict, by, position, tables, rows, id, reasons }: Of<'follow.signed'>, block: Tell): Block {
+  const what = `sign-off ${verdict} by ${by}: ${plural(tables, 'table')}, ${plural(rows, 'row')}${position === undefined ? '' : ` as of ${position}`}`
+  if (verdict === 'given') return block('proved', what, { details: [['id', id]] })
+  return block('refused', what, {
+    problem: true,
+    details: [...reasons.map((one) => ['why', one] as const), ['id', id]],
+  })
 }
 
 function startedText({ stream, slot, position, tables, isNew }: Of<'follow.started'>): string {

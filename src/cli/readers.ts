@@ -15,6 +15,7 @@ export const READERS: Readonly<Record<string, () => Promise<CommandFileExports>>
   runs: () => import('./commands/runs.ts'),
   doctor: () => import('./commands/doctor.ts'),
   copy: () => import('./commands/copy.ts'),
+  follow: () => import('./commands/follow.ts'),
   diff: () => import('./commands/diff.ts'),
   quarantine: () => import('./commands/quarantine.ts'),
   'retry-quarantine': () => import('./commands/quarantine.ts'),

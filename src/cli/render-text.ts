@@ -3,6 +3,7 @@ import pc from 'picocolors'
 import type { RowFormat } from '../engine/operation.ts'
 import type { ArchiveColumnsEvent } from '../model/archive-events.ts'
 import type { Event } from '../model/event.ts'
+import { historyText } from '../model/sign-off-text.ts'
 import { ARCHIVE_PLAN_COLUMNS, archivePlanRow, storedColumnsText } from './archive-listings.ts'
 import { CheckLines } from './check-lines.ts'
 import { COPY_PLAN_COLUMNS, copyPlanRow, DIFFERENCE_COLUMNS, differenceRows, typeMap } from './copy-listings.ts'
@@ -118,6 +119,10 @@ export function textFace(output: Output, options: TextOptions): Face {
     if (event.type === 'difference') {
       listing ??= tableWriter(DIFFERENCE_COLUMNS, data)
       for (const row of differenceRows(event)) listing.row(row)
+      return
+    }
+    if (event.type === 'follow.history') {
+      data(historyText(event.history))
       return
     }
     if (event.type === 'check') {

@@ -59,9 +59,11 @@ import type {
 import type { Dec } from './dec.ts'
 import type {
   FollowHaltedEvent,
+  FollowHistoryEvent,
   FollowProgressEvent,
   FollowProvedEvent,
   FollowRowEvent,
+  FollowSignedEvent,
   FollowStartedEvent,
   FollowTableEvent,
 } from './follow-events.ts'
@@ -309,6 +311,8 @@ export type EventBody =
   | FollowProvedEvent
   | FollowRowEvent
   | FollowHaltedEvent
+  | FollowHistoryEvent
+  | FollowSignedEvent
   | AlertEvent
   // ── partitions of a live table
   | PartitionedEvent

@@ -1,5 +1,6 @@
 /** Events of a stream of changes that follows a copy. Positions are texts of the source's system (an LSN: `0/1A2B3C8`). */
 import type { Dec } from './dec.ts'
+import type { SignOffVerdict, StreamHistory } from './sign-off.ts'
 
 /** A stream begins, or goes on where an earlier run left it. */
 export type FollowStartedEvent = {
@@ -54,6 +55,24 @@ export type FollowHaltedEvent = {
   tables: readonly string[]
   message: string
   since: string
+}
+
+/** What the ledger knows of a stream, as a report tells it. */
+export type FollowHistoryEvent = { type: 'follow.history'; history: StreamHistory }
+
+/** A sign-off was given or refused, and is in the ledger. */
+export type FollowSignedEvent = {
+  type: 'follow.signed'
+  id: string
+  stream: string
+  verdict: SignOffVerdict
+  by: string
+  /** Of the moment that was compared; absent where nothing was. */
+  position?: string
+  tables: Dec
+  rows: Dec
+  /** Why it is refused. */
+  reasons: readonly string[]
 }
 
 /** A table was compared as of one moment of both sides, while changes went on. */

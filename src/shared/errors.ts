@@ -120,6 +120,8 @@ export const ERROR_CODES = {
   PARTITION_NOT_ALIKE: 'verify',
   PARTITIONS_BLOCKED: 'verify',
   DIFFERENCES: 'verify',
+  /** A sign-off is refused: a check of the target failed. */
+  NOT_SIGNED: 'verify',
   /** An alert was to end the run. */
   ALERTED: 'verify',
   NOT_SAFE: 'verify',

@@ -16,6 +16,7 @@ import type { BesideStore } from './beside-port.ts'
 import type { ChangeSource, ChangeTarget } from './follow-port.ts'
 import type { BatchStep, Closing, LedgerDatabase } from './ledger-port.ts'
 import type { MaintenanceStore } from './maintenance-port.ts'
+import type { OperationalExam } from './operational-port.ts'
 import type { PartitionPlanStore } from './partition-plan-port.ts'
 import type { ReadColumn } from './read-column.ts'
 import type { WriteColumn } from './write-column.ts'
@@ -154,6 +155,8 @@ export interface CopyStore extends AsyncDisposable {
   changeSource?(): ChangeSource
   /** Applies changes of a source, of stores whose tables can follow one. */
   changeTarget?(): ChangeTarget
+  /** Whether tables can be worked with, of stores that look. */
+  operational?(): OperationalExam
 }
 
 export type TimeExtent = {

@@ -5,6 +5,7 @@ import { ARCHIVE_STATES } from '../../src/model/archiving/state.ts'
 import type { Event, EventType } from '../../src/model/event.ts'
 import { ERROR_CODES } from '../../src/shared/errors.ts'
 import type { ErrorCode } from '../../src/shared/errors.ts'
+import { historySchema } from './sign-off-schema.ts'
 
 const dec = z
   .string()
@@ -708,6 +709,17 @@ const bodies = {
     outcome: z.enum(['mended', 'removed', 'equal']),
     position: z.string(),
     repairedBy: dec.optional(),
+  },
+  'follow.history': { history: historySchema },
+  'follow.signed': {
+    id: z.string(),
+    stream: z.string(),
+    verdict: z.enum(['given', 'refused']),
+    by: z.string(),
+    position: z.string().optional(),
+    tables: dec,
+    rows: dec,
+    reasons: texts,
   },
   'follow.halted': {
     code: z.string(),

@@ -1,5 +1,6 @@
 /** Compares followed tables as of one moment of both sides. What differs then differs: no change is on its way. */
 import { tableText } from '../../model/copy/column-type.ts'
+import { addedSums, sumText } from '../../model/copy/row-hash.ts'
 import type { RowKey } from '../../model/copy/row-key.ts'
 import type { Emit } from '../../model/event.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -18,6 +19,8 @@ export type TableComparison = {
   readonly table: number
   readonly rows: bigint
   readonly targetRows: bigint
+  /** Sums of all rows of both sides, as docs/CANONICAL.md has them; null where a row of the source cannot be read. */
+  readonly sums: readonly [source: string, target: string] | null
   readonly differences: readonly Difference[]
   /** Beside those: counted, and not named. */
   readonly more: number
@@ -49,6 +52,7 @@ export async function compareMoment(
     const progress = new DiffProgress(tableText(plan.source.table), told, emit, clock)
     const differences: Difference[] = []
     let [rows, targetRows, more, unread] = [0n, 0n, 0, 0]
+    let sums: TableComparison['sums'] = [sumText(0n), sumText(0n)]
     for await (const { range } of segments(sides, null)) {
       signal.throwIfAborted()
       const one = await compareRange(
@@ -63,8 +67,10 @@ export async function compareMoment(
       )
       rows += one.rows
       targetRows += one.targetRows
+      sums =
+        sums === null || one.sums === null ? null : [addedSums(sums[0], one.sums[0]), addedSums(sums[1], one.sums[1])]
     }
-    compared.push({ table, rows, targetRows, differences, more, unread, ms: Math.round(clock.ticks() - begun) })
+    compared.push({ table, rows, targetRows, sums, differences, more, unread, ms: Math.round(clock.ticks() - begun) })
   }
   return compared
 }

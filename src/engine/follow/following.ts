@@ -162,6 +162,7 @@ export class Following implements AsyncDisposable {
     const goal = {
       position: until === 'caught-up' ? await changes.fence(signal) : null,
       equal: until === 'equal',
+      signOff: typeof until === 'object' ? until.signOff : null,
       proveEveryMs,
     }
     const unbuilt: SluiceError[] = []

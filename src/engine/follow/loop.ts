@@ -13,10 +13,12 @@ import { haltStream } from './halt.ts'
 import { Lane } from './lane.ts'
 import { LookingStream } from './looking-stream.ts'
 import type { LaneRow } from './ledger/stream-row.ts'
+import { SignOffLedger, type SignOffRequest } from './ledger/sign-offs.ts'
 import { Progress } from './progress.ts'
-import { Proving, type ProvingParts } from './proving.ts'
+import { Proving, type ProvingParts, type Round } from './proving.ts'
 import { atMoment } from './moment.ts'
 import { mendRows, rereadRows } from './rereads.ts'
+import { answerOf } from './sign-off-answer.ts'
 import type { TableStates } from './table-states.ts'
 
 const PROGRESS_MS = 1000
@@ -27,6 +29,8 @@ const IDLE_MS = 1000
 const WAITING_MS = 1000
 /** The same while it is known that some do. */
 const AGAIN_MS = 100
+/** How often the ledger is asked for sign-offs that wait. */
+const ASKED_MS = 1000
 const WAIT_MS = 250
 const LANE = 0
 
@@ -60,6 +64,8 @@ export type LoopGoal = {
   readonly position: LogPosition | null
   /** Ends once a comparison has found every row equal. */
   readonly equal: boolean
+  /** Ends once this sign-off is compared; null where none was asked for. */
+  readonly signOff: string | null
   /** Ms between two rounds of comparisons; null for none. */
   readonly proveEveryMs: number | null
 }
@@ -77,6 +83,8 @@ export class FollowLoop {
   /** Rows of live tables are known to wait. */
   #rowsWait = false
   #ran = false
+  readonly #signOffs: SignOffLedger
+  #askedAt = -Infinity
   /** Position that was applied last, and since when, by the run's clock. */
   #still: { readonly position: LogPosition; readonly since: number } | null = null
 
@@ -85,6 +93,7 @@ export class FollowLoop {
     this.#birth = birth
     this.#goal = goal
     this.#progress = new Progress(parts.clock)
+    this.#signOffs = new SignOffLedger(parts.database)
   }
 
   /** @throws SluiceError STREAM_HALTED, SLOT_LOST, LEASE_LOST, and what does not pass by itself */
@@ -190,7 +199,8 @@ export class FollowLoop {
           await this.#mendWaiting(lane, source)
           waitingAt = clock.ticks()
         }
-        const wanted = states.some('catchup') || this.#goal.position !== null
+        const waits = this.#goal.equal || this.#goal.signOff !== null
+        const wanted = states.some('catchup') || this.#goal.position !== null || (waits && !proving.isAtWork)
         if (!lane.isSettled && !lane.hasTransactions && (wanted || clock.ticks() - idleAt >= IDLE_MS)) {
           await lane.commit()
           idleAt = clock.ticks()
@@ -198,7 +208,7 @@ export class FollowLoop {
         if (wanted && !lane.isSettled) source.ask()
         if (lane.isSettled) await this.#advance(lane)
         if (lane.isSettled && states.all('live')) {
-          const { position, equal } = this.#goal
+          const { position, equal, signOff } = this.#goal
           // The end that was asked for moves on where only later changes tell whether something was lost before it.
           if (position !== null && lane.applied >= (moved ?? position)) {
             await this.#mendWaiting(lane, source)
@@ -206,7 +216,9 @@ export class FollowLoop {
             if (await this.#verify()) return this.#end('reached', lane)
             moved = await this.#parts.changes.fence(this.#parts.run.interrupt.abort)
           }
-          if (await this.#prove(lane, source, proving)) if (equal) return this.#end('reached', lane)
+          const round = await this.#prove(lane, source, proving)
+          if (round !== null && (round.request === null ? equal && round.isEqual : round.request.id === signOff))
+            return this.#end('reached', lane)
         }
       }
       if (clock.ticks() - verifyAt >= VERIFY_MS) {
@@ -224,16 +236,34 @@ export class FollowLoop {
     }
   }
 
-  /** @returns whether a round has just found every row equal */
-  async #prove(lane: Lane, source: ChangeStream, proving: Proving): Promise<boolean> {
+  /** @returns the round that has just ended; null while none has */
+  async #prove(lane: Lane, source: ChangeStream, proving: Proving): Promise<Round | null> {
     const { equal, proveEveryMs } = this.#goal
-    if (!equal && proveEveryMs === null) return false
-    if (proving.isDue && !this.#rowsWait) await proving.begin(lane, source)
+    if (proving.isFree && !this.#rowsWait) {
+      const request = await this.#asked()
+      if (request !== null && (await proving.begin(lane, source, request))) await this.#signOffs.begun(request.id)
+      else if (request === null && (equal || proveEveryMs !== null) && proving.isDue) await proving.begin(lane, source)
+    }
     const round = await proving.ended()
-    if (round === null) return false
+    if (round === null) return null
+    const { tables, run } = this.#parts
+    if (round.request !== null) {
+      // What may have been lost before that moment is looked for before anybody is told that nothing is.
+      await this.#verify()
+      await this.#signOffs.answer(round.request.id, answerOf(round, tables, run.runId))
+      return round
+    }
     if (round.isEqual) this.#provedAt = round.position
     else await this.#mendWaiting(lane, source)
-    return round.isEqual
+    return round
+  }
+
+  /** The sign-off that waits to be compared, asked for now and then. */
+  async #asked(): Promise<SignOffRequest | null> {
+    const { clock, stream } = this.#parts
+    if (this.#goal.signOff === null && clock.ticks() - this.#askedAt < ASKED_MS) return null
+    this.#askedAt = clock.ticks()
+    return (await this.#signOffs.isThere()) ? await this.#signOffs.waiting(stream) : null
   }
 
   /** Rows of live tables that somebody has named, or a comparison found to differ, are read again while both sides stand at one moment. */

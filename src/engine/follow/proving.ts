@@ -9,8 +9,10 @@ import type { CopyRun } from '../copy/copy-run.ts'
 import { compareMoment, identitiesOf, type TableComparison } from './compare-moment.ts'
 import type { FollowTable } from './followed-table.ts'
 import type { Lane } from './lane.ts'
+import type { SignOffRequest } from './ledger/sign-offs.ts'
 import type { StreamLedger } from './ledger/streams.ts'
 import { momentOf, type Moment } from './moment.ts'
+import { tablesWanted } from './sign-off-tables.ts'
 
 /** Differences that are named of each table and round. */
 const NAMED = 100
@@ -30,11 +32,19 @@ export type ProvingParts = {
   readonly clock: Clock
 }
 
-/** What a round came to. Rows that differ wait in the ledger to be read again. */
-export type Round = { readonly isEqual: boolean; readonly position: string }
+/** What a round came to. Rows that differ wait in the ledger to be read again, unless a sign-off asked for the round: then nothing is mended. */
+export type Round = {
+  readonly isEqual: boolean
+  readonly position: string
+  readonly pauseMs: number
+  readonly compared: readonly TableComparison[]
+  /** The sign-off that asked for it. */
+  readonly request: SignOffRequest | null
+}
 
 type Running = {
   readonly moment: Moment
+  readonly request: SignOffRequest | null
   readonly end: AbortController
   settled: { readonly compared: readonly TableComparison[] } | { readonly failed: unknown } | null
 }
@@ -45,6 +55,8 @@ export class Proving implements AsyncDisposable {
   readonly #everyMs: number | null
   #running: Running | null = null
   #dueAt = -Infinity
+  /** Where one snapshot was unlucky. */
+  #againAt = -Infinity
   #unequal = 0
 
   constructor(parts: ProvingParts, everyMs: number | null) {
@@ -53,26 +65,42 @@ export class Proving implements AsyncDisposable {
   }
 
   /** Whether a round may begin: all tables have to be live. */
-  get isDue(): boolean {
-    return this.#running === null && this.#parts.clock.ticks() >= this.#dueAt
+  get isFree(): boolean {
+    return this.#running === null && this.#parts.clock.ticks() >= this.#againAt
   }
 
-  /** Takes the moment of a round, and begins to compare behind the back of the stream. */
-  async begin(lane: Lane, stream: ChangeStream): Promise<void> {
+  /** Whether a round compares now: nothing can be done for it but to wait. */
+  get isAtWork(): boolean {
+    return this.#running !== null && this.#running.settled === null
+  }
+
+  /** Whether one should, as often as was asked for. */
+  get isDue(): boolean {
+    return this.isFree && this.#parts.clock.ticks() >= this.#dueAt
+  }
+
+  /**
+   * Takes the moment of a round, and begins to compare behind the back of the stream.
+   * @param request a sign-off that says what is compared; everything otherwise
+   * @returns false where there was no moment: another snapshot is luckier
+   */
+  async begin(lane: Lane, stream: ChangeStream, request: SignOffRequest | null = null): Promise<boolean> {
     const { from, to, changes, tables, run, clock } = this.#parts
     const got = await momentOf({ from, to, changes, lane, stream, clock, signal: run.interrupt.abort })
     if (typeof got === 'string') {
-      this.#dueAt = clock.ticks() + AGAIN_MS
-      return
+      this.#againAt = clock.ticks() + AGAIN_MS
+      return false
     }
     const end = new AbortController()
     const signal = AbortSignal.any([end.signal, run.interrupt.abort])
-    const running: Running = { moment: got, end, settled: null }
+    const running: Running = { moment: got, request, end, settled: null }
     this.#running = running
-    compareMoment([...tables.entries()], got, { emit: run.emit, clock, signal }).then(
+    const wanted = request === null ? [...tables.entries()] : tablesWanted(request.scope, tables)
+    compareMoment(wanted, got, { emit: run.emit, clock, signal }).then(
       (compared) => (running.settled = { compared }),
       (failed: unknown) => (running.settled = { failed }),
     )
+    return true
   }
 
   /**
@@ -84,21 +112,24 @@ export class Proving implements AsyncDisposable {
     const running = this.#running
     if (running === null || running.settled === null) return null
     this.#running = null
-    this.#dueAt = this.#parts.clock.ticks() + (this.#everyMs ?? 0)
+    const { request } = running
+    if (request === null) this.#dueAt = this.#parts.clock.ticks() + (this.#everyMs ?? 0)
     await running.moment[Symbol.asyncDispose]()
+    const { pauseMs } = running.moment
     if ('failed' in running.settled) throw running.settled.failed
     const position = this.#parts.changes.text(running.moment.position)
-    let isEqual = true
-    for (const one of running.settled.compared) {
-      await this.#note(one, position, running.moment.pauseMs)
-      if (one.differences.length + one.more + one.unread > 0) isEqual = false
+    const { compared } = running.settled
+    const isEqual = compared.every(({ differences, more, unread }) => differences.length + more + unread === 0)
+    for (const one of compared) {
+      // Of one partition nothing is said of its table.
+      if (request?.scope.partition === undefined) await this.#note(one, position, pauseMs)
+      await this.#tell(one, request === null)
     }
+    if (request !== null) return { isEqual, position, pauseMs, compared, request }
     this.#unequal = isEqual ? 0 : this.#unequal + 1
-    const unmended = running.settled.compared.find(
-      ({ differences, more, unread }) => differences.length === 0 && more + unread > 0,
-    )
+    const unmended = compared.find(({ differences, more, unread }) => differences.length === 0 && more + unread > 0)
     if (unmended !== undefined || this.#unequal >= MOST_ROUNDS) throw this.#differs(unmended)
-    return { isEqual, position }
+    return { isEqual, position, pauseMs, compared, request }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -125,14 +156,22 @@ export class Proving implements AsyncDisposable {
       pauseMs,
       ms,
     })
+  }
+
+  /** @param mend rows that differ are to be read again */
+  async #tell(one: TableComparison, mend: boolean): Promise<void> {
+    const { stream, tables, ledger, run } = this.#parts
+    const table = tables[one.table]
+    if (table === undefined) return
+    const { differences, more } = one
     for (const { key, kind, columns } of differences.slice(0, NAMED)) {
       const shown = columns.length === 0 ? {} : { columns }
       run.emit({ type: 'difference', table: table.name, key, difference: kind, ...shown })
     }
-    if (differences.length === 0) return
+    if (differences.length === 0 || !mend) return
     const keys = identitiesOf(table, differences)
     if (keys === null) {
-      throw new SluiceError('DIFFERENCES', `${differing} rows of ${table.name} differ`, {
+      throw new SluiceError('DIFFERENCES', `${differences.length + more} rows of ${table.name} differ`, {
         reason: `the table was compared by ${table.plan.source.key.join(', ')}, and the stream names rows by ${table.source.identity.join(', ')}`,
         hint: 'copy the table again with --restart',
       })

@@ -22,6 +22,8 @@ import { prune } from './prune/declaration.ts'
 import { indexColumns } from './index/declaration.ts'
 import { copy } from './copy/declaration.ts'
 import { follow } from './follow/declaration.ts'
+import { followReport } from './follow-report/declaration.ts'
+import { signOff } from './sign-off/declaration.ts'
 import { diff } from './diff/declaration.ts'
 import { diffFollowed } from './diff-followed/declaration.ts'
 import { diffUndo } from './diff-undo/declaration.ts'
@@ -85,6 +87,8 @@ export const OPERATIONS = {
   index: operation(indexColumns, async () => (await import('./index/perform.ts')).indexColumns),
   copy: operation(copy, async () => (await import('./copy/start.ts')).startCopy),
   follow: operation(follow, async () => (await import('./follow/perform.ts')).follow),
+  'follow-report': operation(followReport, async () => (await import('./follow-report/perform.ts')).followReport),
+  'sign-off': operation(signOff, async () => (await import('./sign-off/perform.ts')).signOff),
   diff: operation(diff, async () => (await import('./diff/perform.ts')).diff),
   'diff-followed': operation(diffFollowed, async () => (await import('./diff-followed/perform.ts')).diffFollowed),
   'diff-undo': operation(diffUndo, async () => (await import('./diff-undo/perform.ts')).diffUndo),

@@ -100,6 +100,12 @@ export const PAGES = {
     group: 'Copies',
     summary: 'go on with a copy that is followed, or end it',
   },
+  'sign-off': {
+    name: 'sign-off',
+    operands: '<run>',
+    group: 'Copies',
+    summary: 'compare a followed copy, and write down what is so',
+  },
   diff: { name: 'diff', operands: '', group: 'Copies', summary: 'name the rows in which tables differ, or fix them' },
   quarantine: {
     name: 'quarantine',

@@ -91,6 +91,11 @@ export function sumText(sum: bigint): string {
   return sum.toString(16).padStart(16, '0')
 }
 
+/** The sum of two sets of rows that have no row in common, from `Digest.sum` of each. */
+export function addedSums(one: string, other: string): string {
+  return sumText(BigInt(`0x${one}`) + BigInt(`0x${other}`))
+}
+
 function threeBytes(bytes: string, at: number): number {
   return bytes.charCodeAt(at) * 0x10000 + bytes.charCodeAt(at + 1) * 0x100 + bytes.charCodeAt(at + 2)
 }

@@ -23,6 +23,8 @@ const SCREENS = {
   index: 'tables',
   copy: 'copy',
   follow: 'copy',
+  'follow-report': 'tables',
+  'sign-off': 'tables',
   diff: 'differences',
   'diff-undo': 'tables',
   'diff-followed': 'tables',

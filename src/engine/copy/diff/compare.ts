@@ -49,16 +49,30 @@ export type Found =
   /** A row of the source that cannot be read: its texts. */
   | { readonly kind: 'unread'; readonly row: readonly (string | null)[]; readonly error: SluiceError }
 
+/** @property sums of the range as its sides have it; null where a row of the source cannot be read */
+export type ComparedRange = Compared & { readonly sums: readonly [source: string, target: string] | null }
+
 /** Compares one range. @param found told of every difference, in no order */
 export async function compareRange(
   sides: Sides,
   range: Range,
   found: (what: Found) => Promise<void>,
   progress: CompareProgress,
+): Promise<ComparedRange> {
+  const both = await readableDigests(sides, range)
+  if (both === null) return { ...(await aroundUnread(sides, range, found, progress)), sums: null }
+  const [source, target] = both
+  const sums = [source.sum, target.sum] as const
+  return { ...(await compareSums(both, sides, range, found, progress)), sums }
+}
+
+async function compareSums(
+  [source, target]: readonly [Digest, Digest],
+  sides: Sides,
+  range: Range,
+  found: (what: Found) => Promise<void>,
+  progress: CompareProgress,
 ): Promise<Compared> {
-  const sums = await readableDigests(sides, range)
-  if (sums === null) return aroundUnread(sides, range, found, progress)
-  const [source, target] = sums
   if (equalDigests(source, target)) {
     progress.settled(source.rows)
     return { rows: source.rows, targetRows: target.rows, equal: source.rows }

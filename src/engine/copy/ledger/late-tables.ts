@@ -38,6 +38,9 @@ const BODIES = {
   migration_stream_proofs: ({ integer, name }) =>
     `proof_id ${name} NOT NULL PRIMARY KEY, stream_id ${name} NOT NULL, run_id ${integer}, schema_name ${name} NOT NULL, table_name ${name} NOT NULL,
      log_position ${name}, source_rows ${integer}, target_rows ${integer}, differing ${integer}, unread ${integer}, pause_ms ${integer}, took_ms ${integer}, proved_ms ${integer}`,
+  migration_sign_offs: ({ integer, name, text }) =>
+    `sign_off_id ${name} NOT NULL PRIMARY KEY, stream_id ${name} NOT NULL, run_id ${integer}, status ${name} NOT NULL, wanted ${text}, asked_ms ${integer},
+     begun_ms ${integer}, compared_ms ${integer}, log_position ${name}, answer ${text}, signed_by ${text}, tool ${name}, document ${text}, ended_ms ${integer}`,
 } satisfies Readonly<Record<string, Body>>
 
 export type LateTable = keyof typeof BODIES

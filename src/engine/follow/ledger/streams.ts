@@ -156,6 +156,18 @@ export class StreamLedger {
     return Number(row?.[0])
   }
 
+  /** Whoever follows a stream now, as far as anybody can tell; null where it is this program's to take. */
+  async holder(id: string): Promise<Holder | null> {
+    const { sql, parameters } = this.#lease.held
+    const columns = ownerColumns(LEASE_COLUMNS).join(', ')
+    const [row] = await this.database.all(`SELECT ${columns} FROM migration_streams WHERE stream_id = ? AND ${sql}`, [
+      id,
+      ...parameters,
+    ])
+    const holder = holderOf(row ?? [])
+    return holder === null || endedHolder(holder, this.#owner) !== null ? null : holder
+  }
+
   /**
    * To be asked before a slot is read again: whoever reads it ends the reader before.
    * @throws SluiceError LEASE_LOST where another program has the stream now

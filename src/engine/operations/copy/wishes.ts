@@ -52,9 +52,9 @@ export type CassandraWish = {
 export type FollowWish = {
   /**
    * `caught-up`: ends once every table holds what the source held when the run began to follow. `equal`: ends once every row was found equal as of one moment.
-   * Goes on until it is stopped when absent.
+   * Of a sign-off: ends once its comparison, which the ledger asks for, is answered. Goes on until it is stopped when absent.
    */
-  readonly until?: 'caught-up' | 'equal'
+  readonly until?: 'caught-up' | 'equal' | { readonly signOff: string }
   /** Ms between two rounds in which all rows are compared; none are when absent. */
   readonly proveEveryMs?: number
   /** Who is told of lag, of log that is held back, of errors. */

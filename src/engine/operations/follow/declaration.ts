@@ -24,6 +24,19 @@ export type FollowOperation = {
   readonly alert?: AlertWish
 }
 
+/** Where its fields stand; `--report` asks for another operation. */
+export const FOLLOW_WORDS: words.Words<FollowOperation> = {
+  stream: words.text('run'),
+  to: words.end('to'),
+  from: words.optionalEnd('from'),
+  end: words.flag('end'),
+  untilCaughtUp: words.flag('until-caught-up'),
+  untilEqual: words.flag('until-equal'),
+  proveEveryMs: words.optionalDuration('prove-every'),
+  resync: words.filledList('resync'),
+  alert: words.alert,
+}
+
 export const follow: Declaration<FollowOperation, (typeof COPY_EVENTS)[number]> = {
   kind: 'follow',
   command: {
@@ -47,21 +60,17 @@ export const follow: Declaration<FollowOperation, (typeof COPY_EVENTS)[number]> 
       PROVE_EVERY,
       RESYNC,
       ...ALERTS,
+      {
+        name: 'report',
+        type: 'text',
+        completes: 'file',
+        describe:
+          'tell what was compared, found and mended since the stream began, and do nothing else: - is standard output, else a file, JSON where its name ends in .json, else Markdown',
+      },
     ],
     epilogue:
       'sluice copy --follow begins a stream; ctrl-c ends a run of it after the batch that is being applied, and slot and position stay. While a stream ' +
       'stands still, its slot keeps the log of the source: end streams that nobody needs any more.\n',
-  },
-  words: {
-    stream: words.text('run'),
-    to: words.end('to'),
-    from: words.optionalEnd('from'),
-    end: words.flag('end'),
-    untilCaughtUp: words.flag('until-caught-up'),
-    untilEqual: words.flag('until-equal'),
-    proveEveryMs: words.optionalDuration('prove-every'),
-    resync: words.filledList('resync'),
-    alert: words.alert,
   },
   shape: 'long',
   doing: 'following',

@@ -1,17 +1,15 @@
 /** `performance-compare`: the same questions, answered from the files and from the catalog. */
-import { access, constants, stat, writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { readableTable } from '../../../catalog/catalog.ts'
 import { dec } from '../../../model/event.ts'
 import { PARQUET_THREADS } from '../../../model/parquet-rows.ts'
 import { isoTime } from '../../../shared/clock.ts'
-import { SluiceError } from '../../../shared/errors.ts'
 import type { SqlDatabase } from '../../../stores/port.ts'
 import { withCatalog } from '../../catalog-session.ts'
 import { Distance, latencyOf } from '../../compare/distance.ts'
 import { compareFailure, compareTable, type CompareSummary } from '../../compare/index.ts'
 import { compareReport, machineFacts } from '../../compare/report.ts'
 import { openLake, parquetRows } from '../../registry.ts'
+import { checkReport, writeReport } from '../../report-file.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import type { performanceCompare as declared, CompareOperation } from './declaration.ts'
@@ -76,32 +74,5 @@ function totalsOf(summary: CompareSummary, runs: number): Record<string, string>
     sqlFaster: dec(summary.faster.sql),
     filesFaster: dec(summary.faster.files),
     even: dec(summary.faster.even),
-  }
-}
-
-/** Said before anything is measured: minutes of work should not end in a wrong path. */
-async function checkReport(path: string): Promise<void> {
-  try {
-    const there = await stat(path).catch(() => null)
-    if (there?.isDirectory() === true) throw new Error('it is a folder')
-    await access(there === null ? dirname(path) : path, constants.W_OK)
-  } catch (error) {
-    throw new SluiceError('BAD_FLAG', `the report cannot be written to ${path}`, {
-      where: path,
-      reason: (error as Error).message,
-      hint: 'name another file with --report; nothing was measured yet',
-      cause: error,
-    })
-  }
-}
-
-async function writeReport(path: string, text: string): Promise<void> {
-  try {
-    await writeFile(path, text)
-  } catch (error) {
-    throw new SluiceError('BAD_FLAG', `the report cannot be written to ${path}: ${(error as Error).message}`, {
-      hint: 'name another file with --report; the comparison itself is complete',
-      cause: error,
-    })
   }
 }

@@ -22,6 +22,8 @@ import { timeCondition } from '../archiving/time.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
 import { timeExtent } from '../archiving/time-extent.ts'
 import type { ChangeTarget } from '../../follow-port.ts'
+import type { OperationalExam } from '../../operational-port.ts'
+import { PostgresOperational } from '../operational/index.ts'
 import type { MaintenanceStore } from '../../maintenance-port.ts'
 import { Pool } from '../../pool.ts'
 import { columnComments } from '../archiving/comments.ts'
@@ -177,6 +179,10 @@ class PostgresCopy implements CopyStore {
 
   changeTarget(): ChangeTarget {
     return new PostgresApply(this.#settings)
+  }
+
+  operational(): OperationalExam {
+    return new PostgresOperational(this.#settings)
   }
 
   objects(): ObjectStore {

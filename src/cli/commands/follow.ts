@@ -1,0 +1,36 @@
+/** follow: the stream goes on, ends, or is told about. */
+import { FOLLOW_WORDS } from '../../engine/operations/follow/declaration.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { flag, optionalText } from '../arguments.ts'
+import { commandNamed } from '../command-list.ts'
+import { chooseEnd } from '../copy-ends.ts'
+import { spoken } from '../words.ts'
+import { operate } from './command.ts'
+import type { Command } from './command.ts'
+
+/** Flags of a run that goes on: a report does nothing but read. */
+const OF_RUNS = ['end', 'until-caught-up', 'until-equal', 'alert-exit'] as const
+
+const follow: Command = {
+  request: (args, context) => {
+    const command = commandNamed('follow')
+    if (command === null) throw new Error('follow is no command')
+    const report = optionalText(args, 'report')
+    if (report === undefined) return spoken('follow', FOLLOW_WORDS, { command, args, context })
+    const other = OF_RUNS.find((name) => flag(args, name))
+    if (other !== undefined) {
+      throw new SluiceError('BAD_FLAG', `--${other} and --report exclude each other`, {
+        hint: 'a report only reads the ledger; leave one of the two out',
+      })
+    }
+    const to = chooseEnd('to', args, context.defaults, context.env)
+    const stream = optionalText(args, 'run') ?? ''
+    const add = to.origin === 'script' ? [to.printed] : []
+    return operate(
+      { kind: 'follow-report', stream, to: to.url, ...(report === '-' || report === '' ? {} : { report }) },
+      { printed: { add } },
+    )
+  },
+}
+
+export const commands = { follow }

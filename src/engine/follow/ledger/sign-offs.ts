@@ -1,0 +1,112 @@
+/**
+ * Sign-offs in the ledger. One that is asked for is compared by whichever program has the stream: its request stands here, and so does the answer, so that both
+ * may be on different machines.
+ */
+import type { TableName } from '../../../model/copy/column-type.ts'
+import type { SignOff, SignedTable } from '../../../model/sign-off.ts'
+import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import { makeLateTable } from '../../copy/ledger/late-tables.ts'
+
+/** What is to be compared. @property tables names of the source, all of the stream where there are none */
+export type SignOffScope = {
+  readonly tables: readonly string[]
+  /** One partition of the one table. */
+  readonly partition?: { readonly source: TableName; readonly target: TableName }
+}
+
+export type SignOffRequest = { readonly id: string; readonly scope: SignOffScope }
+
+/** What a comparison for a sign-off came to. */
+export type SignOffAnswer = {
+  readonly position: string
+  readonly pauseMs: number
+  readonly run: string
+  readonly tables: readonly Omit<SignedTable, 'target'>[]
+}
+
+export type AnsweredSignOff = SignOffAnswer & { readonly begunMs: number; readonly endedMs: number }
+
+/** Steps of one that is not ended. */
+export type SignOffStep = 'asked' | 'comparing' | 'compared'
+
+const NAME = 'migration_sign_offs'
+
+export class SignOffLedger {
+  readonly #database: LedgerDatabase
+  readonly #now: string
+  #isThere = false
+
+  constructor(database: LedgerDatabase) {
+    this.#database = database
+    this.#now = ledgerDialect(database.dialect).now
+  }
+
+  /** Makes its table in a ledger that has none. */
+  async prepare(): Promise<void> {
+    if (!(await this.isThere())) await makeLateTable(this.#database, NAME)
+    this.#isThere = true
+  }
+
+  async isThere(): Promise<boolean> {
+    this.#isThere ||= (await this.#database.all(ledgerDialect(this.#database.dialect).columns, [NAME])).length > 0
+    return this.#isThere
+  }
+
+  async ask(id: string, stream: string, runId: bigint, scope: SignOffScope): Promise<void> {
+    await this.#database.batch([
+      {
+        sql: `INSERT INTO ${NAME} (sign_off_id, stream_id, run_id, status, wanted, asked_ms) VALUES (?, ?, ?, 'asked', ?, ${this.#now})`,
+        parameters: [id, stream, runId, JSON.stringify(scope)],
+      },
+    ])
+  }
+
+  /** The one that was asked for first and waits; one that a program had begun to compare and did not end waits, too. */
+  async waiting(stream: string): Promise<SignOffRequest | null> {
+    const [row] = await this.#database.all(
+      `SELECT sign_off_id, wanted FROM ${NAME} WHERE stream_id = ? AND status IN ('asked', 'comparing') ORDER BY asked_ms, sign_off_id LIMIT 1`,
+      [stream],
+    )
+    return row === undefined ? null : { id: String(row[0]), scope: JSON.parse(String(row[1])) as SignOffScope }
+  }
+
+  async begun(id: string): Promise<void> {
+    const sql = `UPDATE ${NAME} SET status = 'comparing', begun_ms = ${this.#now} WHERE sign_off_id = ? AND status IN ('asked', 'comparing')`
+    await this.#database.batch([{ sql, parameters: [id] }])
+  }
+
+  async answer(id: string, answer: SignOffAnswer): Promise<void> {
+    const sql = `UPDATE ${NAME} SET status = 'compared', answer = ?, log_position = ?, compared_ms = ${this.#now} WHERE sign_off_id = ? AND status = 'comparing'`
+    await this.#database.batch([{ sql, parameters: [JSON.stringify(answer), answer.position, id] }])
+  }
+
+  async step(id: string): Promise<SignOffStep | null> {
+    const [row] = await this.#database.all(`SELECT status FROM ${NAME} WHERE sign_off_id = ?`, [id])
+    return row === undefined ? null : (String(row[0]) as SignOffStep)
+  }
+
+  /** @returns null while it is not compared */
+  async answered(id: string): Promise<AnsweredSignOff | null> {
+    const [row] = await this.#database.all(
+      `SELECT answer, begun_ms, compared_ms FROM ${NAME} WHERE sign_off_id = ? AND status = 'compared'`,
+      [id],
+    )
+    if (row === undefined) return null
+    const answer = JSON.parse(String(row[0])) as SignOffAnswer
+    return { ...answer, begunMs: Number(row[1]), endedMs: Number(row[2]) }
+  }
+
+  /** The document that was given, or refused. */
+  async close({ id, by, verdict, tool, ...rest }: SignOff): Promise<void> {
+    const document: SignOff = { id, by, verdict, tool, ...rest }
+    const sql = `UPDATE ${NAME} SET status = ?, signed_by = ?, tool = ?, document = ?, ended_ms = ${this.#now} WHERE sign_off_id = ?`
+    await this.#database.batch([{ sql, parameters: [verdict, by, tool, JSON.stringify(document), id] }])
+  }
+
+  /** Nobody waits for it any more. */
+  async drop(id: string): Promise<void> {
+    const sql = `UPDATE ${NAME} SET status = 'dropped', ended_ms = ${this.#now} WHERE sign_off_id = ? AND status IN ('asked', 'comparing', 'compared')`
+    await this.#database.batch([{ sql, parameters: [id] }])
+  }
+}

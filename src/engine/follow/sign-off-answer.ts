@@ -1,0 +1,31 @@
+/** What a comparison for a sign-off came to, as the ledger has it. */
+import { tableText } from '../../model/copy/column-type.ts'
+import { dec } from '../../model/event.ts'
+import type { FollowTable } from './followed-table.ts'
+import type { SignOffAnswer } from './ledger/sign-offs.ts'
+import type { Round } from './proving.ts'
+
+export function answerOf(
+  { position, pauseMs, compared, request }: Round,
+  tables: readonly FollowTable[],
+  run: string,
+): SignOffAnswer {
+  const partition = request?.scope.partition?.source
+  return {
+    position,
+    pauseMs,
+    run,
+    tables: compared.map(({ table: at, rows, targetRows, sums, differences, more, unread, ms }) => ({
+      table: tables[at]?.name ?? '',
+      ...(partition === undefined ? {} : { partition: tableText(partition) }),
+      rows: dec(rows),
+      targetRows: dec(targetRows),
+      sourceSum: sums?.[0] ?? null,
+      targetSum: sums?.[1] ?? null,
+      differing: dec(differences.length + more),
+      unread: dec(unread),
+      equal: differences.length + more + unread === 0,
+      ms,
+    })),
+  }
+}

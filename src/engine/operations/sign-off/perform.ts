@@ -1,0 +1,215 @@
+/** `sign-off`: compares what a stream has brought, looks at what stands beside the rows, and writes down what was found. */
+import { randomUUID } from 'node:crypto'
+import { tableText } from '../../../model/copy/column-type.ts'
+import { dec } from '../../../model/event.ts'
+import type { SignOff, SignOffCheck } from '../../../model/sign-off.ts'
+import { signOffText } from '../../../model/sign-off-text.ts'
+import { isoTime } from '../../../shared/clock.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { redactUrl } from '../../../shared/redact.ts'
+import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
+import { openExisting, openSourceStore } from '../../copy/open-stores.ts'
+import { planLeftBehind } from '../../copy/plan/left-behind.ts'
+import { planCopy, type PlannedCopy } from '../../copy/plan/plan-copy.ts'
+import { onSide } from '../../copy/sides.ts'
+import { Views } from '../../copy/views.ts'
+import { SignOffLedger } from '../../follow/ledger/sign-offs.ts'
+import { StreamLedger } from '../../follow/ledger/streams.ts'
+import type { StreamRow } from '../../follow/ledger/stream-row.ts'
+import { copyOfStream, streamKnown } from '../../follow/named-stream.ts'
+import type { CopyOperation } from '../../operation.ts'
+import { checkReport, isJson, writeReport } from '../../report-file.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import { compareNow } from '../../sign-off/compare-now.ts'
+import { streamHistory } from '../../sign-off/history.ts'
+import { objectChecks } from '../../sign-off/object-checks.ts'
+import { scopeOf } from '../../sign-off/scope.ts'
+import type { signOff as declared, SignOffOperation } from './declaration.ts'
+
+type SignOffRun = RunOf<typeof declared>
+
+/** @throws SluiceError NO_SUCH_TABLE for a run that follows nothing, STREAM_HALTED, BAD_FLAG, and what comparing throws */
+export async function signOff(operation: SignOffOperation, run: SignOffRun): Promise<Ending> {
+  if (operation.report !== undefined) await checkReport(operation.report)
+  await using to = await onSide('target', () => openExisting(operation.to))
+  await using database = await to.ledger()
+  const stream = await streamKnown(database, operation.stream, to.label)
+  await refuseUnready(stream, database)
+  const url = operation.from ?? stream.source
+  await using from = await openSourceStore(url)
+  if (from.identity !== stream.sourceIdentity) {
+    throw new SluiceError('PLAN_CHANGED', `stream ${stream.id} reads from another database`, {
+      where: from.label,
+      reason: `it began at ${stream.source}`,
+      hint: 'name that one with --from',
+    })
+  }
+  const copyOperation = copyOfStream(stream, { from: url, to: operation.to }, {})
+  const planned = await plannedOf(copyOperation, from, to, run)
+  const { scope, tables } = await scopeOf(operation, planned, run.interrupt.abort)
+  const owner = { ...run.owner, runId: BigInt(run.runId) }
+  const ledger = new SignOffLedger(database)
+  await ledger.prepare()
+  const id = randomUUID()
+  await ledger.ask(id, stream.id, owner.runId, scope)
+  try {
+    const streams = new StreamLedger(database, owner)
+    const answer = await compareNow({ id, stream: stream.id, operation: copyOperation, ledger, streams, run })
+    if (answer === null) {
+      await ledger.drop(id)
+      return { totals: {}, stopped: true }
+    }
+    const checks = [
+      ...(await targetChecks(to, tables, run.interrupt.abort)),
+      ...(await objectChecks({ ...planned, tables }, copyOperation.with ?? [], run.interrupt.abort)),
+    ]
+    const byTarget = new Map(tables.map(({ source, targetName }) => [tableText(source.table), tableText(targetName)]))
+    const compared = {
+      position: answer.position,
+      begunAt: isoTime(answer.begunMs),
+      endedAt: isoTime(answer.endedMs),
+      pauseMs: answer.pauseMs,
+      run: answer.run,
+      tables: answer.tables.map((one) => ({ ...one, target: byTarget.get(one.table) ?? one.table })),
+    }
+    const reasons = [
+      ...compared.tables.flatMap(({ table, equal, differing, unread }) =>
+        equal ? [] : [`${table}: ${differing} rows differ${unread === '0' ? '' : `, ${unread} cannot be read`}`],
+      ),
+      ...checks.flatMap(({ outcome, check, table, found }) =>
+        outcome === 'failed' ? [`${check}${table === undefined ? '' : ` of ${table}`}: ${found}`] : [],
+      ),
+    ]
+    const document: SignOff = {
+      format: 'sluice-sign-off',
+      version: 1,
+      id,
+      verdict: reasons.length === 0 ? 'given' : 'refused',
+      reasons,
+      at: isoTime(run.clock.now()),
+      by: operation.by ?? run.actor,
+      user: run.actor,
+      host: run.host,
+      tool: run.tool,
+      run: run.runId,
+      source: { url: redactUrl(url), system: from.system, identity: from.identity },
+      target: { url: redactUrl(operation.to), system: to.system, identity: to.identity },
+      compared,
+      others: planned.tables.filter((one) => !tables.includes(one)).map(({ source }) => tableText(source.table)),
+      checks,
+      history: await streamHistory(database, stream),
+      leftBehind: await planLeftBehind({ ...planned, tables }, false, run.interrupt.abort),
+    }
+    await ledger.close(document)
+    return await told(document, operation.report, run)
+  } catch (error) {
+    await ledger.drop(id).catch(() => undefined)
+    throw error
+  }
+}
+
+async function plannedOf(
+  operation: CopyOperation,
+  from: CopyStore,
+  to: CopyStore,
+  run: SignOffRun,
+): Promise<PlannedCopy> {
+  await using views = new Views(from, run.interrupt.abort)
+  const planned = await planCopy(operation, from, to, { views, again: (body) => body(), signal: run.interrupt.abort })
+  for (const { error } of planned.tables) if (error !== null) throw error
+  return planned
+}
+
+/** @throws SluiceError STREAM_HALTED of a stream that is halted, ended, or not copied to its end */
+async function refuseUnready({ id, status, faults }: StreamRow, database: LedgerDatabase): Promise<void> {
+  const [copying] = await database.all(
+    "SELECT source_table FROM migration_stream_tables WHERE stream_id = ? AND state IN ('copying', 'resync')",
+    [id],
+  )
+  const why =
+    status === 'ended'
+      ? `stream ${id} has ended`
+      : status === 'halted'
+        ? `stream ${id} is halted: ${faults[0]?.message ?? 'changes may be missing'}`
+        : copying === undefined
+          ? null
+          : `${String(copying[0])} is still copied`
+  if (why === null) return
+  throw new SluiceError('STREAM_HALTED', why, {
+    reason: 'nothing can be said of both sides as of one moment',
+    hint:
+      status === 'ended'
+        ? `what was signed before stands in sluice follow ${id} --report; sluice diff compares tables of which nobody writes`
+        : `sluice follow ${id} goes on with it, or says what is in the way`,
+  })
+}
+
+async function targetChecks(
+  to: CopyStore,
+  tables: PlannedCopy['tables'],
+  signal: AbortSignal,
+): Promise<readonly SignOffCheck[]> {
+  const exam = to.operational?.()
+  const specs = tables.flatMap(({ plan }) => (plan === null ? [] : [plan.target]))
+  if (exam === undefined)
+    return specs.map(({ table }): SignOffCheck => ({
+      check: 'writes, pruning, indexes, constraints, sequences',
+      table: tableText(table),
+      outcome: 'not checked',
+      found: `nothing looks at them in ${to.system}`,
+    }))
+  return await onSide('target', () => exam.check(specs, signal))
+}
+
+const STATUS = { ok: 'ok', failed: 'fail', 'not checked': 'warn' } as const
+
+async function told(document: SignOff, report: string | undefined, run: SignOffRun): Promise<Ending> {
+  for (const { check, table, outcome, found, hint } of document.checks) {
+    run.emit({
+      type: 'check',
+      area: table ?? document.target.url,
+      check,
+      status: STATUS[outcome],
+      found: outcome === 'not checked' ? `not checked: ${found}` : found,
+      ...(hint === undefined ? {} : { hint }),
+    })
+  }
+  const { compared, checks, reasons, verdict, id, by, history } = document
+  const rows = (compared?.tables ?? []).reduce((sum, one) => sum + BigInt(one.rows), 0n)
+  run.emit({
+    type: 'follow.signed',
+    id,
+    stream: history.stream,
+    verdict,
+    by,
+    ...(compared === null ? {} : { position: compared.position }),
+    tables: dec(compared?.tables.length ?? 0),
+    rows: dec(rows),
+    reasons,
+  })
+  if (report !== undefined)
+    await writeReport(report, isJson(report) ? `${JSON.stringify(document, null, 2)}\n` : signOffText(document))
+  const count = (outcome: SignOffCheck['outcome']): string =>
+    dec(checks.filter((one) => one.outcome === outcome).length)
+  const ending: Ending = {
+    totals: {
+      tables: dec(compared?.tables.length ?? 0),
+      rows: dec(rows),
+      ok: count('ok'),
+      failed: count('failed'),
+      notChecked: count('not checked'),
+    },
+    ...(report === undefined ? {} : { wrote: [report] }),
+  }
+  if (verdict === 'given') return { ...ending, proof: `equal as of ${compared?.position ?? ''}` }
+  const differs = compared?.tables.some(({ equal }) => !equal) === true
+  return {
+    ...ending,
+    error: new SluiceError(differs ? 'DIFFERENCES' : 'NOT_SIGNED', `the sign-off is refused: ${reasons[0] ?? ''}`, {
+      ...(reasons.length > 1 ? { reason: `and ${reasons.length - 1} more` } : {}),
+      hint: differs
+        ? `sluice follow ${history.stream} --until-equal names and mends rows that differ; sign off again then`
+        : 'each check that failed says what to do; sign off again then',
+    }),
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * Has a sign-off compared now: by the program that has the stream, which finds the request in the ledger, or by this one where nobody has it. What an earlier
+ * round found is not taken for an answer.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { asSluiceError } from '../../shared/errors.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import type { CopyRun } from '../copy/copy-run.ts'
+import type { AnsweredSignOff, SignOffLedger } from '../follow/ledger/sign-offs.ts'
+import type { StreamLedger } from '../follow/ledger/streams.ts'
+import type { CopyOperation } from '../operation.ts'
+import { copy } from '../operations/copy/perform.ts'
+
+const LOOK_MS = 500
+/** When somebody who waits is told why that may be. */
+const LONG_MS = 30_000
+
+export type CompareParts = {
+  /** Of the sign-off. */
+  readonly id: string
+  readonly stream: string
+  /** What the stream was begun with. */
+  readonly operation: CopyOperation
+  readonly ledger: SignOffLedger
+  readonly streams: StreamLedger
+  readonly run: CopyRun
+}
+
+/** @returns null where it was stopped @throws what following throws */
+export async function compareNow(parts: CompareParts): Promise<AnsweredSignOff | null> {
+  const { id, stream, ledger, streams, run } = parts
+  const since = run.clock.ticks()
+  let [told, long] = [false, false]
+  for (;;) {
+    throwIfAborted(run.interrupt.abort)
+    if (run.interrupt.stop.aborted) return null
+    const answer = await ledger.answered(id)
+    if (answer !== null) return answer
+    const holder = await streams.holder(stream)
+    if (holder === null) {
+      if (!(await followed(parts))) return null
+      continue
+    }
+    const who = `process ${holder.pid ?? '?'} on ${holder.host ?? 'another machine'}`
+    if (!told) note(run, `${who} follows the stream: it is asked to compare both sides as of one moment`)
+    told = true
+    if (!long && run.clock.ticks() - since > LONG_MS && (await ledger.step(id)) === 'asked') {
+      note(run, `${who} has not begun to compare: it is behind, a table is not live, or it is of an older version`)
+      long = true
+    }
+    await sleep(LOOK_MS, undefined, { signal: run.interrupt.stop }).catch(() => undefined)
+  }
+}
+
+/** Goes on with the stream until the sign-off is compared. @returns false where it was stopped */
+async function followed({ id, operation, run }: CompareParts): Promise<boolean> {
+  try {
+    const { alert: _alert, proveEveryMs: _every, ...follow } = operation.follow ?? {}
+    const ending = await copy({ ...operation, restart: false, follow: { ...follow, until: { signOff: id } } }, run)
+    if (ending.error !== undefined) throw ending.error
+    return ending.stopped !== true
+  } catch (error) {
+    // Somebody has begun to follow it at this moment: that one is asked.
+    if (asSluiceError(error).code !== 'LEDGER_BUSY') throw error
+    return true
+  }
+}
+
+function note(run: CopyRun, message: string): void {
+  run.emit({ type: 'log', level: 'note', message })
+}
