@@ -16,6 +16,7 @@ import { positionClosing, type HeldLane } from './ledger/position.ts'
 import type { ChangeCounts, LaneRow } from './ledger/stream-row.ts'
 import type { Positions, StreamLedger } from './ledger/streams.ts'
 import type { TableStates } from './table-states.ts'
+import { TakenTransactions, type Snapshot } from './visible.ts'
 
 /** Changed rows of one target transaction, unless a single transaction of the source has more. */
 const BATCH_ROWS = 20_000
@@ -56,6 +57,7 @@ export class Lane {
   #folded = 0
   /** Statements of the ledger that belong to the transaction which is written next. */
   #also: Statement[] = []
+  readonly #taken = new TakenTransactions()
 
   constructor(parts: LaneParts) {
     const { row, positions, tables } = parts
@@ -98,6 +100,11 @@ export class Lane {
     return this.#waiting > 0
   }
 
+  /** Whether a snapshot that was taken since the last change shows all that was taken: else it is older than what the target holds, or is about to. */
+  isShownBy(snapshot: Snapshot): boolean {
+    return this.#taken.areVisible(snapshot)
+  }
+
   /** Ms until complete transactions should be committed, if nothing else comes; null where none wait. */
   get dueMs(): number | null {
     if (this.#waiting === 0) return null
@@ -113,6 +120,7 @@ export class Lane {
       switch (change.type) {
         case 'begin':
           this.#open = change
+          this.#taken.add(change.xid)
           break
         case 'insert':
         case 'update':

@@ -111,6 +111,7 @@ class Halt {
 
   /** @returns null once everything that the snapshot shows is taken, and nothing else */
   async run({ stream, signal }: MomentParts, fence: LogPosition): Promise<NoMoment | null> {
+    if (!this.#lane.isShownBy(this.#snapshot)) return 'order'
     const until = this.#clock.ticks() + ARRIVAL_MS
     // Of a source at rest nothing comes that was told before.
     for (let reached = this.#lane.isBoundary && this.#lane.taken >= fence; !reached;) {

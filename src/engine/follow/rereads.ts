@@ -3,6 +3,7 @@
  * moved with a value that did not change, and those that a comparison found to differ. What the stream tells of them afterwards is older in part, so their
  * table catches up once more.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { bytesOfText } from '../../model/copy/bytes-text.ts'
 import type { LogPosition } from '../../model/copy/change.ts'
 import { keyTextOf } from '../../model/copy/key-text.ts'
@@ -17,9 +18,11 @@ import { packedRow, repairStatement } from '../copy/ledger/repairs.ts'
 import type { FollowTable } from './followed-table.ts'
 import type { Lane } from './lane.ts'
 import type { StreamLedger } from './ledger/streams.ts'
+import { snapshotOf } from './visible.ts'
 
 /** Keys of one question. */
 const AT_ONCE = 1000
+const AGAIN_MS = 50
 /** As many as a comparison names of a table. */
 const MOST_MENDED = 20_000
 
@@ -62,6 +65,11 @@ export async function rereadRows(
     const waiting = await ledger.rereads(stream, table.key, AT_ONCE)
     if (waiting.length === 0) return reached === null ? null : { keys: read, mended, fence: reached }
     await using view = await from.source(signal)
+    const snapshot = snapshotOf(view.point.view)
+    if (snapshot !== null && !lane.isShownBy(snapshot)) {
+      await sleep(AGAIN_MS)
+      continue
+    }
     const fence = await changes.fence(signal)
     const found = await readAgain(view, waiting, table, around)
     await lane.amend(at, found.puts, found.gone, [

@@ -16,10 +16,41 @@ const WRAP = 2n ** 32n
  * Whether a committed transaction is one that the snapshot shows.
  * @param xid its lower 32 bits, as a stream tells them: the transaction is less than 2^31 away from the snapshot
  */
-export function isVisible(xid: number, { xmax, open }: Snapshot): boolean {
+export function isVisible(xid: number, snapshot: Snapshot): boolean {
+  const whole = wholeOf(xid, snapshot)
+  return whole < snapshot.xmax && !snapshot.open.has(whole)
+}
+
+/** The transaction of 64 bits that is nearest to a snapshot. */
+function wholeOf(xid: number, { xmax }: Snapshot): bigint {
   const epoch = xmax / WRAP
-  let whole = epoch * WRAP + BigInt(xid)
-  if (whole > xmax + WRAP / 2n && epoch > 0n) whole -= WRAP
-  else if (whole + WRAP / 2n < xmax) whole += WRAP
-  return whole < xmax && !open.has(whole)
+  const whole = epoch * WRAP + BigInt(xid)
+  if (whole > xmax + WRAP / 2n && epoch > 0n) return whole - WRAP
+  return whole + WRAP / 2n < xmax ? whole + WRAP : whole
+}
+
+/** Transactions that may be told before they are visible: at most one of each session waits for its standby. */
+const MOST_TAKEN = 100_000
+const ANCIENT = 2n ** 30n
+
+/**
+ * Transactions that a stream has told. A server tells one as soon as its commit record is written, and shows it a little later: much later where it waits for a
+ * synchronous standby. A snapshot in between is older than what is applied.
+ */
+export class TakenTransactions {
+  #xids: number[] = []
+
+  add(xid: number): void {
+    this.#xids.push(xid)
+    if (this.#xids.length > 2 * MOST_TAKEN) this.#xids = this.#xids.slice(-MOST_TAKEN)
+  }
+
+  /** Whether a snapshot that was taken after all of them shows all of them. */
+  areVisible(snapshot: Snapshot): boolean {
+    // One that seems to be far ahead is so old that numbers have come round since.
+    this.#xids = this.#xids.filter(
+      (xid) => !isVisible(xid, snapshot) && wholeOf(xid, snapshot) < snapshot.xmax + ANCIENT,
+    )
+    return this.#xids.length === 0
+  }
 }
