@@ -88,11 +88,15 @@ function signed({ verdict, by, position, tables, rows, id, reasons }: Of<'follow
   })
 }
 
-function startedText({ stream, slot, position, tables, isNew }: Of<'follow.started'>): string {
+function startedText({ stream, slot, position, tables, isNew, cdc }: Of<'follow.started'>): string {
   const what = plural(Number(tables), 'table')
+  const made =
+    cdc === 'trigger'
+      ? `triggers are made, and schema ${slot} for what they note`
+      : `slot and publication ${slot} are made`
   return isNew
-    ? `following ${what} from ${position} on: slot and publication ${slot} are made`
-    : `stream ${stream} goes on from ${position} with ${what}, slot ${slot}`
+    ? `following ${what} from ${position} on: ${made}`
+    : `stream ${stream} goes on from ${position} with ${what}, ${cdc === 'trigger' ? 'notes in schema' : 'slot'} ${slot}`
 }
 
 function tableText({ state, position, reread, mended }: Of<'follow.table'>): string {

@@ -11,6 +11,8 @@ export type FollowStartedEvent = {
   tables: Dec
   /** Made by this run. */
   isNew: boolean
+  /** Changes are noted by triggers, and `slot` is the schema of the notes. Absent where a replication slot tells them. */
+  cdc?: 'trigger'
 }
 
 /** `copying`: no change of it is applied. `catchup`: changes older than its rows are applied again. `live`: it holds what the source held at the position. */

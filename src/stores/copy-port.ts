@@ -13,7 +13,7 @@ import type { SluiceError } from '../shared/errors.ts'
 import type { LetterCase } from '../shared/name-pattern.ts'
 import type { PartitionStore, PeriodStore, RemoveRequest, StepEnd } from './archive-port.ts'
 import type { BesideStore } from './beside-port.ts'
-import type { ChangeSource, ChangeTarget } from './follow-port.ts'
+import type { Cdc, ChangeSource, ChangeTarget } from './follow-port.ts'
 import type { BatchStep, Closing, LedgerDatabase } from './ledger-port.ts'
 import type { MaintenanceStore } from './maintenance-port.ts'
 import type { OperationalExam } from './operational-port.ts'
@@ -151,8 +151,8 @@ export interface CopyStore extends AsyncDisposable {
   periods?(): PeriodStore
   /** How partitions of a table stand, and new ones beside them; of stores whose tables are partitioned by ranges. */
   maintenance?(): MaintenanceStore
-  /** Committed changes in commit order, of stores that tell them. */
-  changeSource?(): ChangeSource
+  /** Committed changes in commit order, of stores that tell them. @param cdc `slot` unless given */
+  changeSource?(cdc?: Cdc): ChangeSource
   /** Applies changes of a source, of stores whose tables can follow one. */
   changeTarget?(): ChangeTarget
   /** Whether tables can be worked with, of stores that look. */

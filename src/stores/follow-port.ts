@@ -6,6 +6,9 @@ import type { Closing } from './ledger-port.ts'
 import type { ReadColumn } from './read-column.ts'
 import type { WriteColumn } from './write-column.ts'
 
+/** How a source tells changes: by its own log, which a slot keeps, or by what triggers note of each change. */
+export type Cdc = 'slot' | 'trigger'
+
 /** A table of the source that is followed. */
 export type FollowedTable = {
   readonly table: TableSpec
@@ -62,7 +65,7 @@ export type StreamBirth = {
 
 /** Something after which changes may be missing. The position stays where it is. */
 export type StreamFault = {
-  readonly code: 'SLOT_LOST' | 'OTHER_SERVER' | 'PUBLICATION_CHANGED' | 'TABLE_CHANGED'
+  readonly code: 'SLOT_LOST' | 'OTHER_SERVER' | 'PUBLICATION_CHANGED' | 'TRIGGERS_CHANGED' | 'TABLE_CHANGED'
   /** Tables, by `tableText`, that may have lost changes. */
   readonly tables: readonly string[]
   readonly message: string
@@ -116,6 +119,12 @@ export interface ChangeSource {
   position(text: string): LogPosition
   /** Looks, and changes nothing. */
   examine(tables: readonly FollowedTable[], signal: AbortSignal): Promise<FollowExam>
+  /**
+   * Measures what following would cost those who write, before anything is put on their tables; of sources where it costs them anything.
+   * @param tables with their identities
+   * @returns what was measured, in words
+   */
+  cost?(tables: readonly FollowedTable[], signal: AbortSignal): Promise<readonly string[]>
   /**
    * Makes publication, then slot, then waits until every transaction that was open by then has ended, so that any snapshot taken later sees what the slot
    * does not tell. What an attempt that was killed has left under the same names is removed first.

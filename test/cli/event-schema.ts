@@ -672,7 +672,14 @@ const bodies = {
     age: z.number().int().optional(),
     note: z.string().optional(),
   },
-  'follow.started': { stream: z.string(), slot: z.string(), position: z.string(), tables: dec, isNew: z.boolean() },
+  'follow.started': {
+    stream: z.string(),
+    slot: z.string(),
+    position: z.string(),
+    tables: dec,
+    isNew: z.boolean(),
+    cdc: z.literal('trigger').optional(),
+  },
   'follow.table': {
     table: z.string(),
     state: z.enum(['copying', 'catchup', 'live']),

@@ -99,9 +99,10 @@ function followOf(args: Arguments): CopyOperation['follow'] {
     ...given('alert', readAlert(args)),
     ...(list(args, 'resync').length === 0 ? {} : { resync: list(args, 'resync') }),
     ...(flag(args, 'fire-triggers') ? { fireTriggers: true as const } : {}),
+    ...given('cdc', optionalText(args, 'cdc') as NonNullable<CopyOperation['follow']>['cdc']),
   }
   if (flag(args, 'follow')) return wish
-  const names = ['until-caught-up', 'until-equal', 'prove-every', 'alert', 'fire-triggers']
+  const names = ['until-caught-up', 'until-equal', 'prove-every', 'alert', 'fire-triggers', 'cdc']
   const name =
     wish.resync === undefined ? names.find((one) => args[one] !== undefined && args[one] !== false) : 'resync'
   if (name === undefined) return undefined

@@ -2,6 +2,7 @@
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Emit } from '../../model/event.ts'
+import type { Cdc } from '../../stores/follow-port.ts'
 import { tableKeyOf } from '../copy/ledger/owner.ts'
 import { streamsOf } from '../follow/ledger/streams.ts'
 import type { Opened } from './each-table.ts'
@@ -47,13 +48,20 @@ async function followedError(
       hint: `archive the table at its source, or end the stream first: sluice follow ${into.id} --end`,
     })
   }
-  const [out] = (await store.changeSource?.().streamsOf?.(table, signal)) ?? []
-  if (out === undefined) return null
+  for (const cdc of ['slot', 'trigger'] as const) {
+    const [out] = (await store.changeSource?.(cdc).streamsOf?.(table, signal)) ?? []
+    if (out !== undefined) return readFrom(store, name, out, cdc)
+  }
+  return null
+}
+
+function readFrom({ label }: Opened['store'], name: string, out: string, cdc: Cdc): SluiceError {
   const id = out.slice(out.lastIndexOf('_') + 1)
+  const drop = cdc === 'slot' ? `sluice slots --drop ${out}` : `DROP SCHEMA ${out} CASCADE`
   return new SluiceError('TABLE_FOLLOWED', `stream ${id} reads from ${name}`, {
-    where: store.label,
+    where: label,
     reason:
       'a partition that leaves or comes back halts it, and rows that are removed would be removed from its target too',
-    hint: `end the stream first: sluice follow ${id} --end; where its target is gone for good: sluice slots --drop ${out}`,
+    hint: `end the stream first: sluice follow ${id} --end; where its target is gone for good: ${drop}`,
   })
 }

@@ -2,6 +2,7 @@
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
 import type { CopyRun } from '../copy/copy-run.ts'
+import { cdcOf } from './known-stream.ts'
 import type { StreamLedger } from './ledger/streams.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
 import { takeStream } from './take-stream.ts'
@@ -12,7 +13,7 @@ import { takeStream } from './take-stream.ts'
  * @throws SluiceError LEDGER_BUSY where a living program follows, PLAN_CHANGED where the source is another database
  */
 export async function endStream(
-  { id, birth, sourceIdentity, source: label }: StreamRow,
+  { id, birth, sourceIdentity, source: label, wishes }: StreamRow,
   source: CopyStore,
   ledger: StreamLedger,
   run: CopyRun,
@@ -26,10 +27,12 @@ export async function endStream(
   }
   await takeStream(ledger, id, run)
   const name = birth?.slot ?? streamName(id)
-  await source.changeSource?.().end(name, run.interrupt.abort)
+  const cdc = cdcOf({ id, wishes }, undefined)
+  await source.changeSource?.(cdc).end(name, run.interrupt.abort)
   await ledger.note(id, 'ended')
   await ledger.release(id)
-  run.emit({ type: 'log', level: 'note', message: `stream ${id} has ended: slot and publication ${name} are removed` })
+  const made = cdc === 'slot' ? `slot and publication ${name}` : `triggers and schema ${name}`
+  run.emit({ type: 'log', level: 'note', message: `stream ${id} has ended: ${made} are removed` })
 }
 
 /** Name of slot and publication. */

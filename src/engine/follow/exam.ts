@@ -2,7 +2,7 @@
 import { tableText } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
-import type { ChangeSource, ChangeTarget, FollowRefusal } from '../../stores/follow-port.ts'
+import type { Cdc, ChangeSource, ChangeTarget, FollowRefusal } from '../../stores/follow-port.ts'
 import type { CopyRun } from '../copy/copy-run.ts'
 import type { Owner } from '../copy/ledger/owner.ts'
 import type { PlannedCopy, PlannedTable } from '../copy/plan/plan-copy.ts'
@@ -23,8 +23,8 @@ export type FollowingParts = {
 export type Sides = { readonly changes: ChangeSource; readonly target: ChangeTarget }
 
 /** @throws SluiceError NOT_FOLLOWABLE */
-export function sidesOf({ from, to }: PlannedCopy): Sides {
-  const changes = from.changeSource?.()
+export function sidesOf({ from, to }: PlannedCopy, cdc: Cdc): Sides {
+  const changes = from.changeSource?.(cdc)
   const target = to.changeTarget?.()
   if (changes === undefined) {
     throw new SluiceError('NOT_FOLLOWABLE', `changes of ${from.system} cannot be followed`, {
@@ -79,7 +79,10 @@ export async function examined(
     signal,
   })
   refuse(told.refusals, run)
-  for (const message of [...(isBorn ? [] : exam.notes), ...told.notes])
+  // Writers pay from the first trigger on.
+  const identified = plans.map((plan, at) => ({ ...sourceOf(plan), identity: exam.identities[at] ?? [] }))
+  const costs = isBorn ? [] : ((await changes.cost?.(identified, signal)) ?? [])
+  for (const message of [...(isBorn ? [] : exam.notes), ...costs, ...told.notes])
     run.emit({ type: 'log', level: 'note', message })
   return tables
 }
@@ -99,5 +102,5 @@ export function refuse(refusals: readonly FollowRefusal[], run: CopyRun): void {
 export async function planFollowing(parts: Pick<FollowingParts, 'operation' | 'planned' | 'run'>): Promise<void> {
   refuseCombinations(parts.operation)
   for (const { error } of parts.planned.tables) if (error !== null) throw error
-  await examined(parts, sidesOf(parts.planned), false)
+  await examined(parts, sidesOf(parts.planned, parts.operation.follow?.cdc ?? 'slot'), false)
 }

@@ -6,7 +6,7 @@ import { tableText } from '../../model/copy/column-type.ts'
 import { dec } from '../../model/event.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
-import type { ChangeSource, StreamBirth } from '../../stores/follow-port.ts'
+import type { Cdc, ChangeSource, StreamBirth } from '../../stores/follow-port.ts'
 import { beat } from '../../stores/lease/heartbeat.ts'
 import { openAlerts } from '../alerts/open-alerts.ts'
 import { LEASE_MS } from '../copy/ledger/owner.ts'
@@ -18,7 +18,7 @@ import { buildReached } from './build-reached.ts'
 import { endStream, streamName } from './end-stream.ts'
 import { examined, refuse, sidesOf, type FollowingParts, type Sides } from './exam.ts'
 import type { FollowTable } from './followed-table.ts'
-import { refuseFaulty, refuseSecond, streamOfPlan } from './known-stream.ts'
+import { cdcOf, refuseFaulty, refuseSecond, streamOfPlan } from './known-stream.ts'
 import { StreamLedger } from './ledger/streams.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
 import { FollowLoop, type LoopEnd } from './loop.ts'
@@ -48,9 +48,12 @@ export class Following implements AsyncDisposable {
   static async open(parts: FollowingParts): Promise<Following> {
     const { operation, planned, database, owner, run } = parts
     refuseCombinations(operation)
-    const sides = sidesOf(planned)
     const ledger = new StreamLedger(database, owner)
     const before = await streamOfPlan(planned, database)
+    const wished = operation.follow?.cdc
+    // What is begun anew may be told in another way.
+    const cdc = operation.restart && wished !== undefined ? wished : cdcOf(before, wished)
+    const sides = sidesOf(planned, cdc)
     const anew = before === null || operation.restart ? NOTHING : await tablesAnew(parts, before, sides, ledger)
     if (before !== null && !operation.restart) await refuseFaulty(before, parts, sides, ledger, anew)
     for (const { error } of planned.tables) if (error !== null) throw error
@@ -64,7 +67,7 @@ export class Following implements AsyncDisposable {
         id: stream,
         source: redactUrl(operation.from),
         sourceIdentity: planned.from.identity,
-        wishes: wishesOf(operation),
+        wishes: wishesOf(operation, cdc),
       }
       await ledger.begin(
         begun,
@@ -87,6 +90,7 @@ export class Following implements AsyncDisposable {
         position,
         tables: dec(tables.length),
         isNew,
+        ...(cdc === 'trigger' ? { cdc } : {}),
       })
       return new Following(parts, sides, ledger, { stream, fence, birth, tables, heart })
     } catch (error) {
@@ -243,11 +247,11 @@ async function begunAnew({ planned, run }: FollowingParts, stream: StreamRow, le
 }
 
 /** What `follow RUN` needs to do the same again: everything but the URLs, which may hold passwords. */
-function wishesOf(operation: CopyOperation): string {
+function wishesOf(operation: CopyOperation, cdc: Cdc): string {
   const { from: _from, to: _to, follow, ...rest } = operation
   // A command of an alert may hold a secret.
   const { until: _until, alert: _alert, resync: _resync, ...lasting } = follow ?? {}
-  return JSON.stringify({ ...rest, follow: lasting, restart: false })
+  return JSON.stringify({ ...rest, follow: { ...lasting, cdc }, restart: false })
 }
 
 /** Makes publication and slot. */

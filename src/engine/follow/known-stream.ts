@@ -2,7 +2,9 @@
 import { tableText } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
+import type { Cdc } from '../../stores/follow-port.ts'
 import type { PlannedCopy } from '../copy/plan/plan-copy.ts'
+import type { CopyOperation } from '../operation.ts'
 import { keyOf, type FollowingParts, type Sides } from './exam.ts'
 import { sourceOf, type FollowTable } from './followed-table.ts'
 import { haltStream, toldHalt } from './halt.ts'
@@ -24,6 +26,22 @@ export async function streamOfPlan(planned: PlannedCopy, database: LedgerDatabas
   throw new SluiceError('TABLE_FOLLOWED', `stream ${found.id} follows ${known.join(', ')}`, {
     reason: isSame ? `it reads from ${found.source}` : 'a run of a stream names all of its tables, and no others',
     hint: `go on with sluice follow ${found.id}, or end it first with sluice follow ${found.id} --end`,
+  })
+}
+
+/**
+ * How the changes of a stream are told: as it began.
+ * @param found null for one that is about to begin
+ * @throws SluiceError BAD_FLAG where the run wishes otherwise
+ */
+export function cdcOf(found: Pick<StreamRow, 'id' | 'wishes'> | null, wished: Cdc | undefined): Cdc {
+  if (found === null) return wished ?? 'slot'
+  const { follow } = JSON.parse(found.wishes) as Pick<CopyOperation, 'follow'>
+  const began = follow?.cdc ?? 'slot'
+  if (wished === undefined || wished === began) return began
+  const by: Readonly<Record<Cdc, string>> = { slot: 'a replication slot', trigger: 'triggers' }
+  throw new SluiceError('BAD_FLAG', `stream ${found.id} follows by ${by[began]}, and not by ${by[wished]}`, {
+    hint: `leave --cdc out to go on with it; --restart begins anew by ${by[wished]}, and copies the tables again`,
   })
 }
 

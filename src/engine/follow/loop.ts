@@ -11,7 +11,7 @@ import { pauseAfter } from '../copy/failure.ts'
 import type { Steering } from '../copy/steering.ts'
 import { haltStream } from './halt.ts'
 import { Lane } from './lane.ts'
-import { LookingStream } from './looking-stream.ts'
+import { looking } from './looking-stream.ts'
 import type { LaneRow } from './ledger/stream-row.ts'
 import { SignOffLedger, type SignOffRequest } from './ledger/sign-offs.ts'
 import { Progress } from './progress.ts'
@@ -152,7 +152,7 @@ export class FollowLoop {
       signal,
     )
     // What a TRUNCATE has replaced is noted before it is applied: a program that is killed in between does not know any more that the stream told it.
-    const source = new LookingStream(opened, async () => void (await this.#verify()))
+    const source = looking(opened, async () => void (await this.#verify()))
     const lane = new Lane({
       stream: source,
       writer,

@@ -6,6 +6,7 @@ import type { Change, LogPosition } from '../../model/copy/change.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { CopyStore, SourceView } from '../../stores/copy-port.ts'
 import type { ChangeSource, ChangeStream } from '../../stores/follow-port.ts'
+import { tellsMoments, type MomentStream } from '../../stores/moment-port.ts'
 import type { Lane } from './lane.ts'
 import { isVisible, snapshotOf, type Snapshot } from './visible.ts'
 
@@ -42,8 +43,9 @@ export type NoMoment = 'order' | 'many changes' | 'late'
  * @throws what the stores and the lane throw
  */
 export async function momentOf(parts: MomentParts): Promise<Moment | NoMoment> {
-  const { from, to, signal } = parts
-  const source = await from.source(signal)
+  const { from, to, stream, signal } = parts
+  const source = tellsMoments(stream) ? await told(stream, parts) : await from.source(signal)
+  if (source === null) return 'late'
   try {
     const got = await whileHalted(parts, source, () => to.source(signal))
     if (typeof got === 'string') {
@@ -69,8 +71,15 @@ export async function atMoment<T>(
   parts: MomentParts,
   body: (source: SourceView) => Promise<T>,
 ): Promise<{ readonly value: T; readonly position: LogPosition; readonly pauseMs: number } | NoMoment> {
-  await using source = await parts.from.source(parts.signal)
-  return await whileHalted(parts, source, () => body(source))
+  const { from, stream, signal } = parts
+  await using source = tellsMoments(stream) ? await told(stream, parts) : await from.source(signal)
+  return source === null ? 'late' : await whileHalted(parts, source, () => body(source))
+}
+
+/** What the view of a stream shows that reads by snapshots is taken, and nothing else comes before it is asked for more. */
+async function told(stream: MomentStream, { lane }: MomentParts): Promise<SourceView | null> {
+  await lane.commit()
+  return await stream.moment((changes) => lane.take(changes))
 }
 
 async function whileHalted<T>(
@@ -78,7 +87,13 @@ async function whileHalted<T>(
   source: SourceView,
   body: () => Promise<T>,
 ): Promise<{ readonly value: T; readonly position: LogPosition; readonly pauseMs: number } | NoMoment> {
-  const { changes, lane, clock, signal } = parts
+  const { changes, lane, stream, clock, signal } = parts
+  if (tellsMoments(stream)) {
+    const since = clock.ticks()
+    await lane.commit()
+    const value = await body()
+    return { value, position: lane.applied, pauseMs: Math.round(clock.ticks() - since) }
+  }
   const snapshot = snapshotOf(source.point.view)
   if (snapshot === null) throw new Error(`the source has no snapshot that names transactions: ${source.point.view}`)
   const halt = new Halt(snapshot, lane, clock)

@@ -9,6 +9,7 @@ import { patiently } from '../../copy/patience.ts'
 import { planCopy } from '../../copy/plan/plan-copy.ts'
 import { Views } from '../../copy/views.ts'
 import { keyOf } from '../exam.ts'
+import { cdcOf } from '../known-stream.ts'
 import { followTable, sourceOf, type FollowTable } from '../followed-table.ts'
 import { toldHalt } from '../halt.ts'
 import type { StreamRow } from '../ledger/stream-row.ts'
@@ -84,7 +85,7 @@ export function refuseStanding({ id, status, birth, faults }: StreamRow, run: Co
 /** The table that is meant, as the stream knows it. @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, NOT_FOLLOWABLE, TABLE_FOLLOWED */
 export async function tableByHand({ from, to, stream, ledger, run }: ByHand, wish: HandWish): Promise<FollowTable> {
   const { abort, stop } = run.interrupt
-  const changes = from.changeSource?.()
+  const changes = from.changeSource?.(cdcOf(stream, undefined))
   if (changes === undefined) throw new SluiceError('NOT_FOLLOWABLE', `changes of ${from.system} cannot be followed`)
   const stored = await ledger.tables(stream.id, changes)
   const again = <T>(body: () => Promise<T>): Promise<T> => patiently(body, { emit: run.emit }, stop)

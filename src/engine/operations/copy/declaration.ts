@@ -275,6 +275,13 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         default: false,
         describe: 'with --follow, triggers of the target fire for changes of the source, too',
       },
+      {
+        name: 'cdc',
+        type: 'text',
+        choices: ['slot', 'trigger'],
+        describe:
+          'with --follow, how the source tells changes: by a replication slot, or by triggers on its tables, where wal_level is not logical; a stream goes on as it began (slot)',
+      },
       PLAN_ONLY,
       { ...BETWEEN, group: 'Options:' },
       {

@@ -1,4 +1,5 @@
 /** Parts of what is wanted of a copy or a comparison: of rings of tokens, of Cassandra, of the tools that sluice stands in for. */
+import type { Cdc } from '../../../stores/follow-port.ts'
 import type { AlertWish } from '../../../model/alert.ts'
 import type { ScriptSizes } from '../../../model/copy/script-presets.ts'
 
@@ -63,4 +64,6 @@ export type FollowWish = {
   readonly resync?: readonly string[]
   /** Triggers of the target fire for changes, too. */
   readonly fireTriggers?: true
+  /** How the source tells changes; as the stream began, or by a slot, when absent. */
+  readonly cdc?: Cdc
 }

@@ -32,9 +32,10 @@ import { PostgresApply } from '../apply/index.ts'
 import { PostgresPartitionPlan } from '../partition-plan/index.ts'
 import { PostgresPartitions } from '../archiving/partitions.ts'
 import { Steps } from '../archiving/steps.ts'
-import type { ChangeSource } from '../../follow-port.ts'
+import type { Cdc, ChangeSource } from '../../follow-port.ts'
 import { PostgresMaintenance } from '../maintenance/index.ts'
 import { PostgresChanges } from '../replication/index.ts'
+import { PostgresTriggers } from '../trigger-stream/index.ts'
 import { postgresSettings, type Environment, type PostgresSettings } from '../settings.ts'
 import { openPostgres } from '../sql-database.ts'
 import { sourceError } from './errors.ts'
@@ -244,7 +245,10 @@ class PostgresCopy implements CopyStore {
     return new PostgresMaintenance(this.#settings, this.#sessions)
   }
 
-  changeSource(): ChangeSource {
+  changeSource(cdc: Cdc = 'slot'): ChangeSource {
+    if (cdc === 'trigger') {
+      return new PostgresTriggers(this.#settings, this.#sessions, this.#options.readers ?? READERS)
+    }
     return new PostgresChanges(this.#settings, this.#sessions)
   }
 

@@ -44,8 +44,9 @@ function tablesSql(tables: readonly string[]): string {
       SELECT v.name AS key, c.* FROM (VALUES ${list}) AS v (name) JOIN pg_catalog.pg_class c
         ON c.oid = pg_catalog.to_regclass(v.name))
     SELECT key, kind, name FROM (
-      SELECT t.key, 'trigger' AS kind, g.tgname::text AS name FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid WHERE NOT g.tgisinternal
-      UNION ALL SELECT t.key, 'function', p.oid::regprocedure::text FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
+      SELECT t.key, 'trigger' AS kind, g.tgname::text AS name FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid
+        WHERE NOT g.tgisinternal AND g.tgname !~ '^ sluice_[0-9]+_'
+      UNION ALL SELECT t.key, 'function', p.oid::regprocedure::text FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal AND g.tgname !~ '^ sluice_[0-9]+_'
         JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname <> 'pg_catalog'
       UNION ALL SELECT t.key, 'function', p.oid::regprocedure::text FROM t JOIN pg_catalog.pg_attrdef d ON d.adrelid = t.oid
         JOIN pg_catalog.pg_depend u ON u.classid = 'pg_catalog.pg_attrdef'::regclass AND u.objid = d.oid AND u.refclassid = 'pg_catalog.pg_proc'::regclass
@@ -109,7 +110,7 @@ function databaseSql(schemas: readonly string[]): string {
     UNION ALL
     SELECT 'schema', n.nspname || ' (' || count(*) || CASE count(*) WHEN 1 THEN ' table)' ELSE ' tables)' END
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'
+    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't' AND n.nspname !~ '^(?:pg_|sluice_[0-9]+$)'
       AND n.nspname <> 'information_schema' AND NOT n.nspname = ANY (${list}) AND NOT EXISTS (
         SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attisdropped AND (c.relname::text, a.attname::text) IN (${own}))
     GROUP BY n.nspname ORDER BY 1, 2`

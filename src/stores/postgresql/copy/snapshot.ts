@@ -29,17 +29,22 @@ export class Snapshot implements AsyncDisposable {
     try {
       await refusePooler(holder, settings)
       await holder.begin(KIND)
-      const [row] = await holder.ask(
-        `SELECT pg_catalog.pg_export_snapshot(), pg_catalog.pg_current_snapshot(),
-           to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`,
-      )
-      const [name = '', view = '', at = ''] = row?.map((text) => text ?? '') ?? []
-      const position = await logPosition(holder)
-      return new Snapshot(settings, holder, name, { view, ...(position === null ? {} : { position }), at }, readers)
+      return await Snapshot.held(settings, holder, readers)
     } catch (error) {
       holder.destroy()
       throw error
     }
+  }
+
+  /** The state that a session sees which is in a REPEATABLE READ transaction, and belongs to the snapshot from here on. @throws what the server says */
+  static async held(settings: PostgresSettings, holder: CopySession, readers: number): Promise<Snapshot> {
+    const [row] = await holder.ask(
+      `SELECT pg_catalog.pg_export_snapshot(), pg_catalog.pg_current_snapshot(),
+         to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`,
+    )
+    const [name = '', view = '', at = ''] = row?.map((text) => text ?? '') ?? []
+    const position = await logPosition(holder)
+    return new Snapshot(settings, holder, name, { view, ...(position === null ? {} : { position }), at }, readers)
   }
 
   private constructor(

@@ -32,6 +32,11 @@ export async function openSource(settings: PostgresSettings, readers: number, is
   }
 }
 
+/** A view that reads what a session does that is in a transaction of its own. @param holder belongs to the view from here on @throws what the server says */
+export async function heldView(settings: PostgresSettings, holder: CopySession, readers: number): Promise<SourceView> {
+  return new PostgresView(settings, await Snapshot.held(settings, holder, readers), true)
+}
+
 class PostgresView implements SourceView {
   readonly #settings: PostgresSettings
   readonly #snapshot: Snapshot

@@ -31,15 +31,29 @@ export type LogNames = {
   readonly note: TableName
 }
 
-export type KeyLog = LogNames & {
+/** What is to be noted, where, and for how long. */
+export type LogWish = LogNames & {
   readonly of: KnownTable
   /** Columns that tell rows apart and are never NULL. */
   readonly key: readonly KeyColumn[]
+  /** Key of the lock that the session holds which follows it: without one nothing is noted any more. Null notes as long as the triggers are there. */
+  readonly lock: bigint | null
+  /** Its partitions are noted, too. */
+  readonly isTree: boolean
+  /** Names of the triggers: of rows, and of TRUNCATE. */
+  readonly triggers: readonly [rows: string, emptied: string]
+  /** Name of a constraint that the log is known by; null for none. */
+  readonly mark: string | null
+  /** What the triggers tell their function: whose they are. */
+  readonly owner: string
+}
+
+export type KeyLog = LogWish & {
   readonly oid: string
   /** Number of the sequence of its notes. */
   readonly counter: string
-  /** Key of the lock that the session holds which follows it. */
-  readonly lock: bigint
+  /** Number of the function that notes. */
+  readonly function: string
   /** A condition of SQL: the log and the columns of the key are as they were. */
   readonly unchanged: string
 }
@@ -81,12 +95,30 @@ export async function beginKeyLog(
   key: readonly KeyColumn[],
   parent: string,
 ): Promise<KeyLog> {
-  const { table, note } = logNames(of)
   const lock = followerKey(parent)
+  await session.ask(`SELECT pg_catalog.pg_advisory_lock(${lock})`)
+  return await makeKeyLog(session, {
+    ...logNames(of),
+    of,
+    key,
+    lock,
+    isTree: false,
+    triggers: NOTING_TRIGGERS,
+    mark: markOf(parent),
+    owner: parent,
+  })
+}
+
+/**
+ * Log, function and triggers, in a transaction that has locked the table against writers: whoever wrote before has ended, and every snapshot that is taken once
+ * this is committed shows what he wrote; whoever writes later is noted.
+ */
+export async function makeKeyLog(session: CopySession, wish: LogWish): Promise<KeyLog> {
+  const { table, note, key, of, mark, triggers, owner } = wish
+  const marked = mark === null ? '' : `, CONSTRAINT ${quoteName(mark)} CHECK (log_id IS NOT NULL)`
   await session.ask(
-    `SELECT pg_catalog.pg_advisory_lock(${lock});
-     CREATE TABLE ${tableSql(table)} (log_id bigint GENERATED ALWAYS AS IDENTITY, txid bigint NOT NULL DEFAULT pg_catalog.txid_current(), emptied boolean NOT NULL DEFAULT false,
-       ${key.map(({ type }, i) => `${keyName(i)} ${type}`).join(', ')}, CONSTRAINT ${quoteName(markOf(parent))} CHECK (log_id IS NOT NULL))`,
+    `CREATE TABLE ${tableSql(table)} (log_id bigint GENERATED ALWAYS AS IDENTITY, txid bigint NOT NULL DEFAULT pg_catalog.txid_current(), emptied boolean NOT NULL DEFAULT false,
+       ${key.map(({ type }, i) => `${keyName(i)} ${type}`).join(', ')}${marked})`,
   )
   const [row] = await session.ask(
     `SELECT c.oid, pg_catalog.pg_get_serial_sequence(${literal(tableSql(table))}, 'log_id')::pg_catalog.regclass::oid, c.relnamespace
@@ -95,11 +127,11 @@ export async function beginKeyLog(
   const [oid = '', counter = '', schema = ''] = (row ?? []).map((one) => one ?? '')
   // Asked for each row: these functions look at nothing but caches.
   const unchanged = `pg_catalog.to_regclass(${literal(tableSql(table))}) = ${oid}::pg_catalog.oid AND pg_catalog.has_schema_privilege(${schema}::pg_catalog.oid, 'USAGE')
-    AND pg_catalog.has_table_privilege(${oid}::pg_catalog.oid, 'INSERT') AND ${await sameKeySql(session, of, key)}`
-  const log: KeyLog = { of, table, note, key, oid, counter, lock, unchanged }
+    AND pg_catalog.has_table_privilege(${oid}::pg_catalog.oid, 'INSERT') AND ${await sameKeySql(session, wish)}`
+  const log = { ...wish, oid, counter, unchanged }
   const [source, name] = [tableSql(of.name), tableSql(note)]
-  const [rows, emptied] = NOTING_TRIGGERS
-  const calls = `EXECUTE FUNCTION ${name}(${literal(parent)})`
+  const [rows, emptied] = triggers
+  const calls = `EXECUTE FUNCTION ${name}(${literal(owner)})`
   await session.ask(
     [
       noteSql(log),
@@ -113,21 +145,28 @@ export async function beginKeyLog(
   await revokeOthers(session, 'TABLE', oid)
   await revokeOthers(session, 'SEQUENCE', counter)
   await revokeOthers(session, 'FUNCTION', made?.[0] ?? '')
-  return log
+  return { ...log, function: made?.[0] ?? '' }
 }
 
-/** A condition that the columns of a key have the same names and types: with another type their index is another one. @throws Changed */
-async function sameKeySql(session: CopySession, of: KnownTable, key: readonly KeyColumn[]): Promise<string> {
+/**
+ * A condition that the columns of a key have the same names and types: with another type their index is another one. A log that lasts asks for the constraint
+ * where there is one, because REINDEX CONCURRENTLY makes another index for it.
+ * @throws Changed
+ */
+async function sameKeySql(session: CopySession, { of, key, lock }: LogWish): Promise<string> {
   const [row] = await session.ask(
-    `SELECT string_agg(pg_catalog.format('pg_catalog.pg_get_indexdef(%s, %s, false) = %L', i.indexrelid, k.place, pg_catalog.pg_get_indexdef(i.indexrelid, k.place, false)), ' AND ')
-     FROM pg_catalog.pg_index i, generate_series(1, i.indnkeyatts) AS k (place)
+    `SELECT CASE WHEN ${lock === null} AND k.oid IS NOT NULL
+         THEN pg_catalog.format('pg_catalog.pg_get_constraintdef(%s) = %L', k.oid, pg_catalog.pg_get_constraintdef(k.oid))
+         ELSE (SELECT string_agg(pg_catalog.format('pg_catalog.pg_get_indexdef(%s, %s, false) = %L', i.indexrelid, n.place, pg_catalog.pg_get_indexdef(i.indexrelid, n.place, false)), ' AND ')
+           FROM generate_series(1, i.indnkeyatts) AS n (place)) END
+     FROM pg_catalog.pg_index i LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u') AND k.conrelid = i.indrelid
      WHERE i.indrelid = ${literal(of.oid)}::oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
        AND (SELECT array_agg(a.attname::text ORDER BY a.attname::text) FROM pg_catalog.pg_attribute a
             WHERE a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))
          = (SELECT array_agg(one ORDER BY one) FROM unnest(${literal(arrayText(key.map(({ name }) => name)))}::text[]) AS one)
-     GROUP BY i.indexrelid ORDER BY i.indexrelid LIMIT 1`,
+     ORDER BY NOT i.indisprimary, i.indexrelid LIMIT 1`,
   )
-  if (row === undefined) throw new Changed('the key of the default partition is gone')
+  if (row === undefined) throw new Changed('the key of the table is gone')
   return row[0] ?? 'false'
 }
 
@@ -136,7 +175,10 @@ async function sameKeySql(session: CopySession, of: KnownTable, key: readonly Ke
  * renamed, altered or dropped meanwhile: then it notes that all has to be read again, and where not even that can be, the sequence says so.
  * @param instead statements that follow a change at once, in the transaction that makes it; what they fail of is noted
  */
-export function noteSql({ of, table, note, key, oid, counter, lock, unchanged }: KeyLog, instead?: string): string {
+export function noteSql(
+  { of, table, note, key, oid, counter, lock, unchanged, isTree }: Omit<KeyLog, 'function'>,
+  instead?: string,
+): string {
   const log = tableSql(table)
   const columns = key.map((_, i) => keyName(i)).join(', ')
   const values = (row: 'OLD' | 'NEW'): string => key.map((column) => `${row}.${quoteName(column.name)}`).join(', ')
@@ -149,12 +191,19 @@ export function noteSql({ of, table, note, key, oid, counter, lock, unchanged }:
       IF ROW(${values('OLD')})::text IS DISTINCT FROM ROW(${values('NEW')})::text THEN ${noteRow('NEW')} END IF;
     END IF;
     RETURN NULL;`
+  const other = `TG_RELID <> ${of.oid}::pg_catalog.oid${
+    isTree ? ` AND pg_catalog.pg_partition_root(TG_RELID) IS DISTINCT FROM ${of.oid}::pg_catalog.regclass` : ''
+  }`
+  const unless =
+    lock === null
+      ? ''
+      : `-- Nobody follows any more.
+    IF pg_catalog.pg_try_advisory_xact_lock_shared(${lock}) THEN RETURN NULL; END IF;`
   // A block with an exception costs a number of a transaction: while nothing has changed there is none.
   const body = `BEGIN
     -- Of another table, whose values nobody may have looked at with the rights of this function.
-    IF TG_RELID <> ${of.oid}::pg_catalog.oid THEN RETURN NULL; END IF;
-    -- Nobody follows any more.
-    IF pg_catalog.pg_try_advisory_xact_lock_shared(${lock}) THEN RETURN NULL; END IF;
+    IF ${other} THEN RETURN NULL; END IF;
+    ${unless}
     ${instead ?? ''}
     IF ${unchanged} THEN
       ${notes}
@@ -202,10 +251,13 @@ export async function isNoted(session: CopySession, log: KeyLog): Promise<boolea
   return (await session.ask(`SELECT FROM ${tableSql(log.table)} LIMIT 1`)).length > 0
 }
 
+/** A condition that a change could not be noted at all. @param counter number of the sequence of the notes */
+export function lostSql(counter: string): string {
+  return `coalesce(pg_catalog.pg_sequence_last_value(${literal(counter)}::oid::pg_catalog.regclass) >= ${LOST}, false)`
+}
+
 async function refuseLost(session: CopySession, { counter }: KeyLog): Promise<void> {
-  const [last] = await session.ask(
-    `SELECT pg_catalog.pg_sequence_last_value(${literal(counter)}::oid::pg_catalog.regclass) >= ${LOST}`,
-  )
+  const [last] = await session.ask(`SELECT ${lostSql(counter)}`)
   if (last?.[0] === 't') throw new Changed('a change of the default partition could not be noted')
 }
 
@@ -224,7 +276,8 @@ export async function forget(session: CopySession, { table }: KeyLog, ids: reado
   await session.ask(`DELETE FROM ${tableSql(table)} WHERE log_id = ANY (${idList(ids)})`)
 }
 
-function keyName(at: number): string {
+/** Column of a log that holds a part of the key. */
+export function keyName(at: number): string {
   return `k${at}`
 }
 

@@ -1,6 +1,6 @@
 /** Whether the changes of tables can be followed: by what the server names a row, and whether it tells every row. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
-import type { FollowedTable, FollowRefusal } from '../../follow-port.ts'
+import type { Cdc, FollowedTable, FollowRefusal } from '../../follow-port.ts'
 import { quoteName } from '../connect.ts'
 import type { CopySession, TextRow } from '../copy/session.ts'
 import { literal, tableSql } from '../copy/sql.ts'
@@ -27,6 +27,15 @@ type Found = {
 type Obstacle = Omit<FollowRefusal, 'table'>
 
 export async function examineTables(session: CopySession, tables: readonly FollowedTable[]): Promise<TableExam> {
+  return await examined(session, tables, 'slot')
+}
+
+/** The same of tables whose changes are noted by triggers: of replica identities and of generated columns it does not matter. */
+export async function examineNotedTables(session: CopySession, tables: readonly FollowedTable[]): Promise<TableExam> {
+  return await examined(session, tables, 'trigger')
+}
+
+async function examined(session: CopySession, tables: readonly FollowedTable[], cdc: Cdc): Promise<TableExam> {
   const found = await findTables(
     session,
     tables.map(({ table }) => table.table),
@@ -41,12 +50,14 @@ export async function examineTables(session: CopySession, tables: readonly Follo
     if (one === null || shape === undefined) {
       return { identity: [], obstacles: [obstacle('is not there any more', 'plan the copy again')] }
     }
-    const identity = identityOf(table, shape, keys.get(one.oid) ?? [])
+    const unique = keys.get(one.oid) ?? []
+    const isSlot = cdc === 'slot'
+    const identity = isSlot ? identityOf(table, shape, unique.flatMap(atOnce)) : keyOf(table, unique)
     const obstacles = [
-      ...ofTable(table, one, inside),
-      ...ofColumns(table, shape, session.version),
-      ...(typeof identity === 'object' && 'message' in identity ? [identity] : ofIdentity(table, identity)),
-      ...ofPartitions(shape),
+      ...ofTable(table, one, inside, cdc),
+      ...(isSlot ? ofColumns(table, shape, session.version) : []),
+      ...('message' in identity ? [identity] : ofIdentity(table, identity)),
+      ...ofPartitions(shape, cdc),
     ]
     return { identity: 'message' in identity ? [] : identity, obstacles }
   })
@@ -87,26 +98,42 @@ export async function findTables(
   )
 }
 
-/** Columns without NULL of unique indexes that are checked at once. */
+/** Columns without NULL of a unique index. */
+type UniqueKey = {
+  readonly columns: readonly string[]
+  readonly isPrimary: boolean
+  /** Checked with each row, and not only with a statement or a transaction. */
+  readonly isImmediate: boolean
+}
+
+function atOnce({ columns, isImmediate }: UniqueKey): readonly (readonly string[])[] {
+  return isImmediate ? [columns] : []
+}
+
 async function uniqueKeys(
   session: CopySession,
   oids: readonly string[],
-): Promise<ReadonlyMap<string, readonly (readonly string[])[]>> {
+): Promise<ReadonlyMap<string, readonly UniqueKey[]>> {
   const rows: readonly TextRow[] = await session.ask(
-    `SELECT i.indrelid, pg_catalog.json_agg(a.attname ORDER BY k.n)
+    `SELECT i.indrelid, pg_catalog.json_agg(a.attname ORDER BY k.n), i.indisprimary, i.indimmediate
      FROM pg_catalog.pg_index i CROSS JOIN LATERAL pg_catalog.generate_series(0, i.indnkeyatts - 1) AS k (n)
        JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k.n]
-     WHERE i.indrelid = ANY (${literal(`{${oids.join(',')}}`)}::oid[]) AND i.indisunique AND i.indisvalid AND i.indimmediate
+     WHERE i.indrelid = ANY (${literal(`{${oids.join(',')}}`)}::oid[]) AND i.indisunique AND i.indisvalid
        AND i.indpred IS NULL AND i.indexprs IS NULL
-     GROUP BY i.indrelid, i.indexrelid HAVING bool_and(a.attnotnull AND NOT EXISTS (
+     GROUP BY i.indrelid, i.indexrelid, i.indisprimary, i.indimmediate HAVING bool_and(a.attnotnull AND NOT EXISTS (
        -- Rows from before a constraint that was never checked may break it.
        SELECT FROM pg_catalog.pg_constraint c WHERE c.conrelid = a.attrelid AND c.contype = 'n' AND NOT c.convalidated
          AND a.attnum = ANY (c.conkey)))`,
   )
-  const keys = new Map<string, (readonly string[])[]>()
-  for (const [oid, columns] of rows) {
+  const keys = new Map<string, UniqueKey[]>()
+  for (const [oid, columns, primary, immediate] of rows) {
     const known = keys.get(oid ?? '') ?? []
-    keys.set(oid ?? '', [...known, JSON.parse(columns ?? '[]') as string[]])
+    const key = {
+      columns: JSON.parse(columns ?? '[]') as string[],
+      isPrimary: primary === 't',
+      isImmediate: immediate === 't',
+    }
+    keys.set(oid ?? '', [...known, key])
   }
   return keys
 }
@@ -118,23 +145,28 @@ function partitionsOf(shapes: readonly TableShape[]): ReadonlyMap<string, string
   )
 }
 
-function ofTable({ table }: FollowedTable, found: Found, inside: ReadonlyMap<string, string>): readonly Obstacle[] {
+function ofTable(
+  { table }: FollowedTable,
+  found: Found,
+  inside: ReadonlyMap<string, string>,
+  cdc: Cdc,
+): readonly Obstacle[] {
   const { kind, stored, owned, owner, oid } = found
   const above = inside.get(oid)
   return [
     ...(kind === 'r' || kind === 'p'
       ? []
-      : [obstacle(`is a ${KINDS[kind] ?? 'relation of another kind'}, and no stream tells its rows`, 'leave it out')]),
+      : [obstacle(`is a ${KINDS[kind] ?? 'relation of another kind'}, and ${UNTOLD[cdc]}`, 'leave it out')]),
     ...(stored === 'p'
       ? []
       : [
           obstacle(
-            stored === 'u' ? 'is unlogged: its rows are in no log' : 'is temporary: its rows are in no log',
+            `is ${stored === 'u' ? 'unlogged' : 'temporary'}: ${cdc === 'slot' ? 'its rows are in no log' : 'it is empty after a crash, which nobody notes'}`,
             stored === 'u' ? 'ALTER TABLE … SET LOGGED, or leave it out' : 'leave it out',
           ),
         ]),
     ...(found.hasHeirs || (table.heirs?.length ?? 0) > 0
-      ? [obstacle('has tables that inherit from it, and the stream tells their rows under other names', 'leave it out')]
+      ? [obstacle(`has tables that inherit from it, and ${HEIRS[cdc]}`, 'leave it out')]
       : []),
     ...(above === undefined
       ? []
@@ -143,11 +175,20 @@ function ofTable({ table }: FollowedTable, found: Found, inside: ReadonlyMap<str
       ? []
       : [
           obstacle(
-            `belongs to role ${owner}, and only its owner may publish it`,
+            `belongs to role ${owner}, and only its owner may ${cdc === 'slot' ? 'publish it' : 'make triggers on it that fire always'}`,
             `connect as ${quoteName(owner)}, or as a role that is a member of it`,
           ),
         ]),
   ]
+}
+
+const UNTOLD: Readonly<Record<Cdc, string>> = {
+  slot: 'no stream tells its rows',
+  trigger: 'triggers do not note what changes its rows',
+}
+const HEIRS: Readonly<Record<Cdc, string>> = {
+  slot: 'the stream tells their rows under other names',
+  trigger: 'triggers on it do not note their rows',
 }
 
 const KINDS: Readonly<Record<string, string>> = {
@@ -205,6 +246,20 @@ function identityOf(
       )
 }
 
+/** By what columns triggers note a row. A key may be deferrable: what two transactions see of each other has it once. */
+function keyOf({ table }: FollowedTable, keys: readonly UniqueKey[]): readonly string[] | Obstacle {
+  const isSame = ({ columns }: UniqueKey): boolean =>
+    columns.length === table.key.length && columns.every((name) => table.key.includes(name))
+  const found = keys.find(({ isPrimary }) => isPrimary) ?? keys.find(isSame)
+  return (
+    found?.columns ??
+    obstacle(
+      'has no primary key by which triggers could note its rows',
+      'add a primary key; or copy it without following',
+    )
+  )
+}
+
 function ofIdentity({ columns }: FollowedTable, identity: readonly string[]): readonly Obstacle[] {
   const asked = new Set(columns.flatMap(({ name, column }) => (column.made === undefined ? [name] : [])))
   const lacking = identity.filter((name) => !asked.has(name))
@@ -218,17 +273,16 @@ function ofIdentity({ columns }: FollowedTable, identity: readonly string[]): re
       ]
 }
 
-function ofPartitions({ nodes: [root, ...nodes] }: TableShape): readonly Obstacle[] {
+function ofPartitions({ nodes: [root, ...nodes] }: TableShape, cdc: Cdc): readonly Obstacle[] {
   const first = (is: (node: Node) => boolean): string | undefined => nodes.find(is)?.name
   const foreign = first(({ kind }) => kind === 'f')
   const unlogged = first(({ kind, stored }) => kind !== 'f' && stored !== 'p')
-  const other = first(
-    ({ kind, identity }) => kind !== 'f' && JSON.stringify(identity) !== JSON.stringify(root?.identity),
-  )
+  const isOther = ({ identity }: Node): boolean => JSON.stringify(identity) !== JSON.stringify(root?.identity)
+  const other = first((node) => cdc === 'slot' && node.kind !== 'f' && isOther(node))
   return [
     ...(foreign === undefined
       ? []
-      : [obstacle(`has the foreign table ${foreign} as a partition, and its rows are in no log`, 'detach it')]),
+      : [obstacle(`has the foreign table ${foreign} as a partition, and ${UNTOLD[cdc]}`, 'detach it')]),
     ...(unlogged === undefined
       ? []
       : [obstacle(`has the unlogged partition ${unlogged}, and its rows are in no log`, 'ALTER TABLE … SET LOGGED')]),

@@ -17,7 +17,7 @@ export class TruncateNotes implements Told {
     const note = (change: Change): void => {
       if (change.type === 'begin') ({ xid } = change)
       if (change.type !== 'truncate') return
-      for (const at of change.tables) this.#note(tables[at] ?? '', xid)
+      for (const at of change.tables) this.note(tables[at] ?? '', xid)
     }
     return {
       async next(waitMs: number): Promise<readonly Change[]> {
@@ -38,7 +38,8 @@ export class TruncateNotes implements Told {
     }
   }
 
-  #note(table: string, xid: number): void {
+  /** A transaction has emptied a table. @param xid its number, 32 bits */
+  note(table: string, xid: number): void {
     const known = this.truncates.get(table) ?? new Set()
     this.truncates.set(table, known.add(xid))
     const [oldest] = known

@@ -6,7 +6,7 @@ import { isConnectionLoss, sqlStateOf } from '../errors.ts'
 import { originOf } from '../copy/identity.ts'
 import type { CopySession } from '../copy/session.ts'
 import { literal } from '../copy/sql.ts'
-import { difference, untoldNodes, type Beyond } from './difference.ts'
+import { difference, untoldNodes, type Beyond, type Difference } from './difference.ts'
 import { fence, lsnOf, lsnText } from './lsn.ts'
 import { readNotes, type PartitionNote } from './partition-notes.ts'
 import { findPublication, memberFact } from './publication.ts'
@@ -69,17 +69,7 @@ export async function verifyStream(
         continue
       }
       const now = seen.get(oid) ?? { shape: shapeOf(NO_SHAPE), bornInside: new Set(), changedBy: new Map() }
-      const result = difference(
-        before,
-        now,
-        columns.map((column) => column.name),
-        {
-          rows: await rowsOf(session, before, now, notes),
-          truncatedBy: told.truncates.get(name) ?? new Set(),
-          notes,
-          caughtUp: (files) => files.every((file) => isCaughtUp(file, end, applied, told)),
-        },
-      )
+      const result = await tableDifference(session, { table, columns }, before, now, { notes, end, applied, told })
       if (result.type === 'unclear') unclear.push(name)
       if (result.type === 'moved') moved[name] = shapeText(result.shape)
       if (result.type === 'halted') halt('TABLE_CHANGED', result.reason)
@@ -112,6 +102,30 @@ export async function slotFault(
   return null
 }
 
+/** What became of a table since its shape was noted. @param around `end`: of the log, when this look began */
+export async function tableDifference(
+  session: CopySession,
+  { table, columns }: Pick<FollowedTable, 'table' | 'columns'>,
+  before: TableShape,
+  now: SeenShape,
+  around: {
+    readonly notes: readonly PartitionNote[]
+    readonly end: LogPosition
+    readonly applied: LogPosition
+    readonly told: Told
+  },
+): Promise<Difference> {
+  const { notes, end, applied, told } = around
+  const asked = columns.map((column) => column.name)
+  return difference(before, now, asked, {
+    rows: await rowsOf(session, before, now, notes),
+    truncatedBy: told.truncates.get(tableText(table.table)) ?? new Set(),
+    notes,
+    caughtUp: (files) => files.every((file) => isCaughtUp(file, end, applied, told)),
+  })
+}
+
+/** Why this is not the server that the stream began at; null where it is. */
 export async function otherServer(session: CopySession, { facts }: StreamBirth): Promise<string | null> {
   const now: Record<string, string | undefined> = await originOf(session)
   const words: Readonly<Record<string, string>> = {

@@ -1,0 +1,166 @@
+/** The begin and the end of a stream by triggers: what an earlier attempt left goes first, then schema, logs and triggers, table by table. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { FollowedTable, StreamBirth } from '../../follow-port.ts'
+import { isBusy } from '../archiving/locks.ts'
+import { quoteName } from '../connect.ts'
+import { originOf } from '../copy/identity.ts'
+import { CopySession } from '../copy/session.ts'
+import { literal, tableSql } from '../copy/sql.ts'
+import { Changed } from '../maintenance/not-now.ts'
+import { committed } from '../maintenance/patience.ts'
+import { findTables } from '../replication/exam-tables.ts'
+import { lsnText } from '../replication/lsn.ts'
+import { BY_INDEX } from '../replication/shapes.ts'
+import { isOurs } from '../replication/slot.ts'
+import { PATIENCE_MS, waitUntil, type Wait } from '../replication/waiting.ts'
+import type { PostgresSettings } from '../settings.ts'
+import { logFact, makeLog, makeSchema, writtenNow, type TableLog } from './log.ts'
+import { flush, insertPosition } from './position.ts'
+import { readNoted, notedText } from './noted-shape.ts'
+
+/** Whoever comes behind a lock that is wanted waits for it, too. */
+const LOCK_MS = 700
+/** A program that stands still with locks in its hands is ended by the server. */
+const FROZEN_MS = 5000
+
+/**
+ * No transaction of others has to end: each table is locked against writers for the moment that its triggers are made, so whoever wrote before has ended and is
+ * visible, and whoever writes later is noted.
+ * @param wait its session may write
+ * @throws SluiceError TARGET_BUSY where a table is not to be had, NOT_FOLLOWABLE; what the server says. What was made is removed then
+ */
+export async function beginTriggers(
+  settings: PostgresSettings,
+  name: string,
+  tables: readonly FollowedTable[],
+  wait: Wait,
+): Promise<StreamBirth> {
+  const { session } = wait
+  await endTriggers(name, wait)
+  try {
+    await inTransaction(session, () => makeSchema(session, name))
+    const logs: TableLog[] = []
+    for (const table of tables) logs.push(await logged(name, table, wait))
+    const start = await insertPosition(session)
+    await flush(session)
+    return { slot: name, publication: name, start: lsnText(start), ...(await notedNow(session, tables, logs)) }
+  } catch (error) {
+    await removeMade(settings, name, wait)
+    if (error instanceof Changed) throw changedMeanwhile(error.message)
+    throw error
+  }
+}
+
+/** Removes triggers, functions and logs; done twice it does no harm. @throws SluiceError TARGET_BUSY where a table is not to be had */
+export async function endTriggers(name: string, wait: Wait): Promise<void> {
+  const { session } = wait
+  if (!isOurs(name)) return
+  const made = await session.ask(
+    `SELECT tn.nspname, t.relname, g.tgname FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
+       JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace JOIN pg_catalog.pg_class t ON t.oid = g.tgrelid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
+     WHERE n.nspname = ${literal(name)} AND g.tgparentid = 0 AND t.relnamespace <> n.oid ORDER BY t.oid, g.oid`,
+  )
+  for (const [schema, table, trigger] of made) {
+    const from = tableSql({ schema: schema ?? '', name: table ?? '' })
+    await patiently(wait, `the trigger on ${schema}.${table}`, () =>
+      session.ask(`DROP TRIGGER IF EXISTS ${quoteName(trigger ?? '')} ON ${from}`),
+    )
+  }
+  await patiently(wait, `schema ${name}`, async () => {
+    const [row] = await session.ask(`SELECT pg_catalog.to_regnamespace(${literal(quoteName(name))}) IS NOT NULL`)
+    if (row?.[0] === 't') await session.ask(`DROP SCHEMA ${quoteName(name)} CASCADE`)
+  })
+}
+
+function logged(name: string, table: FollowedTable, wait: Wait): Promise<TableLog> {
+  const { session } = wait
+  return patiently(wait, `the trigger on ${tableText(table.table.table)}`, async () => {
+    await session.ask(`LOCK TABLE ${tableSql(table.table.table)} IN SHARE ROW EXCLUSIVE MODE`)
+    return await makeLog(session, name, table)
+  })
+}
+
+/** Does something in a transaction that wants locks shortly, again and again, until it has them. */
+async function patiently<T>(wait: Wait, what: string, body: () => Promise<T>): Promise<T> {
+  const results: T[] = []
+  await waitUntil(wait, what, async () => {
+    try {
+      results.push(await inTransaction(wait.session, body))
+      return true
+    } catch (error) {
+      if (!wait.session.alive || !isBusy(error)) throw error
+      return false
+    }
+  })
+  for (const result of results) return result
+  throw new Error(`${what} was not made`)
+}
+
+async function inTransaction<T>(session: CopySession, body: () => Promise<T>): Promise<T> {
+  const limits = `SET LOCAL lock_timeout = ${LOCK_MS}; SET LOCAL idle_in_transaction_session_timeout = ${FROZEN_MS}`
+  await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', limits)
+  try {
+    const result = await body()
+    await committed(session)
+    return result
+  } catch (error) {
+    await session.rollBack()
+    throw error
+  }
+}
+
+/** Everything that is compared later. */
+async function notedNow(
+  session: CopySession,
+  tables: readonly FollowedTable[],
+  made: readonly TableLog[],
+): Promise<Pick<StreamBirth, 'facts' | 'shapes'>> {
+  const facts: Record<string, string> = await originOf(session)
+  const shapes: Record<string, string> = {}
+  await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', BY_INDEX)
+  try {
+    const written = await writtenNow(session, made)
+    const found = await findTables(
+      session,
+      tables.map(({ table }) => table.table),
+    )
+    const seen = await readNoted(
+      session,
+      found.flatMap((one) => (one === null ? [] : [one.oid])),
+    )
+    for (const [at, { table }] of tables.entries()) {
+      const noted = seen.get(found[at]?.oid ?? '0')
+      const log = made[at]
+      if (noted === undefined || log === undefined)
+        throw changedMeanwhile(`${tableText(table.table)} was changed while its log was made`)
+      facts[logFact(table.table)] = JSON.stringify({ ...log, ...written[at] })
+      shapes[tableText(table.table)] = notedText(noted)
+    }
+    return { facts, shapes }
+  } finally {
+    await session.rollBack()
+  }
+}
+
+function changedMeanwhile(reason: string): SluiceError {
+  return new SluiceError('NOT_FOLLOWABLE', 'a table was changed while its triggers were made', {
+    reason,
+    hint: 'run the same command again',
+  })
+}
+
+/** The session may be gone by now, and the next `begin` would remove it as well. */
+async function removeMade(settings: PostgresSettings, name: string, { tell }: Wait): Promise<void> {
+  try {
+    const session = await CopySession.open(settings, 'write')
+    try {
+      const signal = AbortSignal.timeout(PATIENCE_MS)
+      await endTriggers(name, { session, signal, tell, patienceMs: LOCK_MS * 10 })
+    } finally {
+      await session.close()
+    }
+  } catch {
+    // What went wrong before says more.
+  }
+}

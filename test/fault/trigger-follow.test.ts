@@ -1,0 +1,114 @@
+/** A copy that follows its source by triggers, where the server's log tells no changes. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { perform } from '../support/copy-systems.ts'
+import { startWriter } from '../support/follow-writer.ts'
+import { caughtUp, expectEqual } from '../support/follow-stage.ts'
+import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
+import { triggersLeft, triggerStage, untilEqual, writerTriggerStage } from '../support/trigger-stage.ts'
+import { startCopy } from './copy-kit.ts'
+
+let server: PostgresServer
+
+beforeAll(async () => {
+  if (POSTGRES_OWN) server = await startPostgres({ extraSettings: ['wal_level=replica'] })
+})
+
+afterAll(async () => {
+  await server?.[Symbol.asyncDispose]()
+})
+
+const T = ['CREATE TABLE t (id int PRIMARY KEY, v int)', 'INSERT INTO t SELECT i, 0 FROM generate_series(1, 300) i']
+
+describe.skipIf(!POSTGRES_OWN)(`a copy that is followed by triggers ${POSTGRES_MISSING}`, () => {
+  test('is equal while its source is written to, killed, and goes on', { timeout: 120_000 }, async () => {
+    const one = await writerTriggerStage(server, 600)
+    const writer = startWriter(one.source.url, { seed: 5, keys: 600, truncates: true, pauseMs: 2 })
+    for (const step of [9, 34]) {
+      const child = startCopy({ ...one.copy, follow: { cdc: 'trigger', until: 'caught-up' } }, { step, when: 'after' })
+      await child.ended
+    }
+    expect((await caughtUp(one)).finished).toMatchObject({ exitCode: 0, totals: { live: '4' } })
+    const proved = await untilEqual(one)
+    expect(proved.finished.exitCode).toBe(0)
+    const differing = proved.events.filter((event) => event.type === 'follow.proved' && event.differing !== '0')
+    expect(differing).toEqual([])
+    await writer.stop()
+    expect((await caughtUp(one)).finished.exitCode).toBe(0)
+    await expectEqual(one)
+  })
+
+  test(
+    'a program that is killed between the target and the notes at the source brings them again',
+    { timeout: 60_000 },
+    async () => {
+      const one = await triggerStage(server, T, ['t'])
+      expect((await caughtUp(one)).finished.exitCode).toBe(0)
+      const [[log] = []] = await one.source.rows(
+        `SELECT oid::regclass::text FROM pg_class WHERE relname ~ '^keys_' AND relkind = 'r'`,
+      )
+      const blocker = new pg.Client({ connectionString: one.source.url })
+      await blocker.connect()
+      // Notes are read and written, and not taken out.
+      await blocker.query(`BEGIN; LOCK TABLE ${String(log).split('.')[0]}.progress IN SHARE MODE`)
+      const child = startCopy(one.copy)
+      await one.source.sql(
+        'UPDATE t SET v = 7 WHERE id < 10',
+        'DELETE FROM t WHERE id = 20',
+        'UPDATE t SET id = 900 WHERE id = 21',
+      )
+      while ((await one.target.rows('SELECT FROM t WHERE id = 900')).length === 0) await sleep(20)
+      child.process.kill('SIGKILL')
+      await child.ended
+      await blocker.end()
+      expect(await one.source.rows(`SELECT count(*) FROM ${log}`)).toEqual([['12']])
+      await one.source.sql('UPDATE t SET v = 8 WHERE id = 1', 'INSERT INTO t VALUES (20, 9)')
+      expect((await caughtUp(one)).finished.exitCode).toBe(0)
+      await expectEqual(one)
+      expect(await one.source.rows(`SELECT count(*) FROM ${log}`)).toEqual([['0']])
+    },
+  )
+
+  test(
+    'goes on as it began, halts where a trigger is gone, and leaves nothing at the source when it ends',
+    { timeout: 60_000 },
+    async () => {
+      const one = await triggerStage(server, [...T, 'CREATE TABLE u (id int PRIMARY KEY)'], ['t', 'u'])
+      const first = await caughtUp(one)
+      expect(first.finished.exitCode).toBe(0)
+      const started = first.events.find((event) => event.type === 'follow.started')
+      expect(started).toMatchObject({ cdc: 'trigger', isNew: true })
+      const stream = started?.type === 'follow.started' ? started.stream : ''
+      const notes = first.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
+      expect(notes.join()).toMatch(/public.t: a write of one row takes [\d.]+ ms, with the trigger [\d.]+ ms/)
+      const { cdc: _cdc, ...plain } = one.copy.follow ?? {}
+      const slot = await perform({ ...one.copy, follow: { ...plain, cdc: 'slot', until: 'caught-up' } })
+      expect(slot.finished).toMatchObject({ error: { code: 'BAD_FLAG', message: /follows by triggers, and not by a/ } })
+      await one.source.sql('INSERT INTO u VALUES (1)')
+      const again = await perform({ ...one.copy, follow: { ...plain, until: 'caught-up' } })
+      expect(again.finished.exitCode).toBe(0)
+      await expectEqual(one)
+      const follow = { kind: 'follow', stream, from: one.copy.from, to: one.copy.to, untilEqual: false } as const
+      await one.source.sql('TRUNCATE t', 'INSERT INTO t VALUES (5, 5)')
+      expect((await perform({ ...follow, end: false, untilCaughtUp: true })).finished.exitCode).toBe(0)
+      await expectEqual(one)
+      await one.source.sql('ALTER TABLE u DISABLE TRIGGER ALL')
+      const halted = await perform({ ...follow, end: false, untilCaughtUp: true })
+      expect(halted.finished).toMatchObject({ exitCode: 5, error: { code: 'STREAM_HALTED' } })
+      expect(halted.events.find((event) => event.type === 'follow.halted')).toMatchObject({
+        code: 'TRIGGERS_CHANGED',
+        tables: ['public.u'],
+      })
+      expect((await perform({ ...follow, end: true, untilCaughtUp: false })).finished.exitCode).toBe(0)
+      expect(await triggersLeft(one)).toEqual([])
+    },
+  )
+
+  test('is what the refusal of a slot names', { timeout: 60_000 }, async () => {
+    const one = await triggerStage(server, T, ['t'])
+    const { finished } = await perform({ ...one.copy, follow: { until: 'caught-up' } })
+    expect(finished).toMatchObject({ exitCode: 6, error: { code: 'NOT_FOLLOWABLE' } })
+    expect(finished.error?.hint).toMatch(/--cdc trigger/)
+  })
+})

@@ -1,0 +1,348 @@
+/** PostgreSQL as a source whose changes triggers note: what a round tells, what halts a stream, and whom the triggers serve. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Change } from '../../src/model/copy/change.ts'
+import type { CopyStore } from '../../src/stores/copy-port.ts'
+import type { ChangeSource, ChangeStream, FollowedTable, StreamBirth } from '../../src/stores/follow-port.ts'
+import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
+import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
+import { psql, SIGNAL, type Psql } from './copy-postgresql-kit.ts'
+import { asked, keyed } from './follow-source-kit.ts'
+
+const NAME = 'sluice_77'
+
+let server: PostgresServer
+let store: CopyStore
+let source: ChangeSource
+let sql: Psql
+let tables: readonly FollowedTable[]
+let birth: StreamBirth
+
+const TABLES = `
+  CREATE TABLE plain (id int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED, v text, w text);
+  INSERT INTO plain SELECT i, 'v' || i FROM generate_series(1, 20) i;
+  CREATE TABLE parts (id int, day int, v text, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+  CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (10);
+  CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (10) TO (20);
+  INSERT INTO parts SELECT i, i, 'x' FROM generate_series(0, 19) i;
+  CREATE TABLE other (id int PRIMARY KEY)`
+
+const LOG = `${NAME}.keys_`
+
+function triggersOf(one: CopyStore): ChangeSource {
+  const found = one.changeSource?.('trigger')
+  if (found === undefined) throw new Error(`${one.label} tells no changes`)
+  return found
+}
+
+/** The log of a table, or what its name ends with in front. */
+async function logOf(table: string, what = LOG): Promise<string> {
+  const [[oid] = []] = await sql.rows(`SELECT '${table}'::regclass::oid`)
+  return `${what}${String(oid)}`
+}
+
+const open = async (): Promise<ChangeStream> => source.open(birth, tables, source.position(birth.start), SIGNAL)
+
+/** What was told until a transaction or a look that found nothing, in few words. */
+async function told(stream: ChangeStream, confirms = true): Promise<string[]> {
+  const words: string[] = []
+  for (let i = 0; i < 200; i++) {
+    const changes = await stream.next(50)
+    for (const change of changes) words.push(...wordsOf(change))
+    const end = changes.find((change) => change.type === 'commit')
+    if (end?.type === 'commit') {
+      if (confirms) stream.confirm(end.end)
+      return words
+    }
+    if (changes.length === 0 && words.length === 0 && i > 3) return words
+  }
+  return words
+}
+
+function wordsOf(change: Change): string[] {
+  const name = (at: number): string => tables[at]?.table.table.name ?? ''
+  switch (change.type) {
+    case 'delete':
+      return [`- ${name(change.table)} ${change.key.join(' ')}`]
+    case 'insert':
+    case 'update':
+      return [`+ ${name(change.table)} ${change.row.join(' ')}`]
+    case 'truncate':
+      return [`0 ${change.tables.map(name).join(' ')}`]
+    case 'reshaped':
+      return [`! ${name(change.table)}`]
+    default:
+      return []
+  }
+}
+
+/** What is not explained by changes that are still to come. */
+const halted = async (): Promise<string[]> => {
+  await source.verify(birth, tables, await source.fence(SIGNAL), SIGNAL)
+  const { faults } = await source.verify(birth, tables, await source.fence(SIGNAL), SIGNAL)
+  return faults.map(({ code, message }) => `${code} ${message}`)
+}
+
+describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`, () => {
+  beforeAll(async () => {
+    server = await startPostgres({ extraSettings: ['wal_level=replica', 'fsync=off'] })
+    await server.createDatabase('noted')
+    sql = await psql(server.url('noted'))
+    store = await openPostgresCopy(server.url('noted'))
+    source = triggersOf(store)
+  })
+
+  afterAll(async () => {
+    await store?.[Symbol.asyncDispose]()
+    await sql?.close()
+    await server?.[Symbol.asyncDispose]()
+  })
+
+  beforeEach(async () => {
+    await sql.run(`DROP SCHEMA IF EXISTS s, evil, ${NAME}, public CASCADE; CREATE SCHEMA public; ${TABLES}`)
+    tables = await keyed(store, 'plain', 'parts', 'other')
+    birth = await source.begin(NAME, tables, SIGNAL)
+  })
+
+  afterEach(() => source.end(NAME, SIGNAL))
+
+  test('tells rows as they stand, of moved keys both, of rows that went to another partition, and nothing twice', async () => {
+    await using stream = await open()
+    await sql.run(`
+      BEGIN; UPDATE plain SET v = 'a' WHERE id = 1; SAVEPOINT a; UPDATE plain SET v = 'no' WHERE id = 2; ROLLBACK TO a;
+      UPDATE plain SET id = 101 WHERE id = 3; UPDATE plain SET v = 'b' WHERE id = 1; DELETE FROM plain WHERE id = 4; COMMIT`)
+    await sql.run(
+      `UPDATE parts SET day = 15 WHERE id = 2; INSERT INTO other VALUES (7); DELETE FROM other WHERE id = 7`,
+    )
+    expect((await told(stream)).toSorted()).toEqual([
+      '+ parts 2 15 x',
+      '+ plain 1 b ',
+      '+ plain 101 v3 ',
+      '- other 7',
+      '- parts 2 2',
+      '- plain 3',
+      '- plain 4',
+    ])
+    expect(await told(stream)).toEqual([])
+    for (const table of ['plain', 'parts', 'other'])
+      expect(await sql.rows(`SELECT FROM ${await logOf(table)}`)).toEqual([])
+    // Keys that two rows had for a moment.
+    await sql.run('BEGIN; UPDATE plain SET id = 6 WHERE id = 5; UPDATE plain SET id = 5 WHERE v = $$v6$$; COMMIT')
+    expect((await told(stream)).toSorted()).toEqual(['+ plain 5 v6 ', '+ plain 6 v5 '])
+  })
+
+  test('a lower number that is committed later is not lost', async () => {
+    await using stream = await open()
+    const slow = await psql(server.url('noted'))
+    await slow.run('BEGIN; UPDATE plain SET v = $$slow$$ WHERE id = 1')
+    await sql.run('UPDATE plain SET v = $$quick$$ WHERE id = 2')
+    expect(await told(stream)).toEqual(['+ plain 2 quick '])
+    await sql.run('UPDATE plain SET w = $$quicker$$ WHERE id = 2')
+    await slow.run('COMMIT')
+    await slow.close()
+    expect((await told(stream)).toSorted()).toEqual(['+ plain 1 slow ', '+ plain 2 quick quicker'])
+  })
+
+  test('a round that was not forgotten comes again, with the rows as they stand then', async () => {
+    {
+      await using stream = await open()
+      await sql.run('UPDATE plain SET v = $$a$$ WHERE id = 1; DELETE FROM plain WHERE id = 2')
+      expect(await told(stream, false)).toEqual(['- plain 2', '+ plain 1 a '])
+      // Nothing else is told before.
+      await sql.run('UPDATE plain SET v = $$b$$ WHERE id = 1; INSERT INTO plain VALUES (2, $$back$$)')
+      expect(await stream.next(0)).toEqual([])
+    }
+    await using stream = await open()
+    expect((await told(stream)).toSorted()).toEqual(['+ plain 1 b ', '+ plain 2 back '])
+  })
+
+  test('a TRUNCATE is told with the rows that came after it', async () => {
+    await using stream = await open()
+    await sql.run(
+      'TRUNCATE plain, parts; INSERT INTO plain VALUES (1, $$new$$); INSERT INTO parts VALUES (1, 1, $$p$$)',
+    )
+    const words = await told(stream)
+    expect(words[0]).toBe('0 plain parts')
+    expect(words.slice(1).toSorted()).toEqual(['+ parts 1 1 p', '+ plain 1 new '])
+    const { faults, moved } = await source.verify(birth, tables, await source.fence(SIGNAL), SIGNAL)
+    expect(faults).toEqual([])
+    expect(Object.keys(moved).toSorted()).toEqual(['public.parts', 'public.plain'])
+  })
+
+  test('a round that reaches a fence shows what every snapshot before the fence shows, also where nobody writes', async () => {
+    await using stream = await open()
+    for (let i = 0; i < 3; i++) {
+      const fence = await source.fence(SIGNAL)
+      let reached = false
+      for (let tries = 0; tries < 100 && !reached; tries++)
+        reached = (await stream.next(20)).some((change) => change.type === 'idle' && change.position >= fence)
+      expect(reached).toBe(true)
+    }
+  })
+
+  test.each([
+    [
+      'DROP TRIGGER " sluice_77_rows" ON plain; ALTER TABLE parts_2 DISABLE TRIGGER ALL',
+      /^TRIGGERS_CHANGED public.plain: .* rows of it was dropped/,
+      /^TRIGGERS_CHANGED public.parts: .* partition public.parts_2 was dropped or disabled/,
+    ],
+    [
+      'DROP TRIGGER " sluice_77_emptied" ON plain; ALTER TABLE parts_2 DISABLE TRIGGER ALL; ALTER TABLE parts_2 ENABLE ALWAYS TRIGGER " sluice_77_rows"',
+      /^TRIGGERS_CHANGED public.plain: .* TRUNCATE of it was dropped/,
+      /^TRIGGERS_CHANGED public.parts: a trigger on partition public.parts_2 was made anew or altered/,
+    ],
+    [
+      'ALTER TABLE plain DISABLE TRIGGER ALL; TRUNCATE parts_1; ALTER TABLE other ADD COLUMN more int',
+      /^TRIGGERS_CHANGED public.plain: .* dropped or disabled/,
+      /^TABLE_CHANGED public.parts: TRUNCATE/,
+      /^TABLE_CHANGED public.other: column more/,
+    ],
+    [
+      `ALTER TABLE plain RENAME TO simple; ALTER TABLE other ALTER id TYPE bigint; CREATE TABLE parts_3 AS SELECT 30 AS id, 25 AS day, NULL::text AS v;
+       ALTER TABLE parts_3 ALTER id SET NOT NULL, ALTER day SET NOT NULL; ALTER TABLE parts ATTACH PARTITION parts_3 FOR VALUES FROM (20) TO (30)`,
+      /^TABLE_CHANGED public.plain: it is called public.simple now/,
+      /^TABLE_CHANGED public.parts: partition public.parts_3 was attached with rows/,
+      /^TABLE_CHANGED public.other: column id/,
+    ],
+    [
+      'ALTER TABLE plain DROP CONSTRAINT plain_pkey; DROP TABLE other',
+      /^TRIGGERS_CHANGED public.plain: the columns of its key/,
+      /^TABLE_CHANGED public.other: it is gone/,
+    ],
+    [`DROP SCHEMA ${NAME} CASCADE`, /^SLOT_LOST the logs of the stream are gone/],
+    [`UPDATE ${NAME}.progress SET forgotten = 'FFFFFFFF/0'`, /^SLOT_LOST notes up to FFFFFFFF.0 were taken out/],
+  ])('halts after %s', async (statements, ...faults) => {
+    await sql.run(statements)
+    expect(await halted()).toEqual(faults.map((fault) => expect.stringMatching(fault)))
+  })
+
+  test('halts after its log or the function that notes was changed, and a log is not emptied by mistake', async () => {
+    const [plain, parts, other, note] = [
+      await logOf('plain'),
+      await logOf('parts'),
+      await logOf('other'),
+      await logOf('plain', `${NAME}.note_`),
+    ]
+    await sql.run('UPDATE plain SET v = $$x$$; UPDATE parts SET v = $$x$$')
+    for (const statement of [`DELETE FROM ${plain}`, `TRUNCATE ${plain}`])
+      await expect(sql.run(statement)).rejects.toThrow(/is the log of stream sluice_77/)
+    expect(await halted()).toEqual([])
+    await sql.run(`CREATE OR REPLACE FUNCTION ${note}() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'`)
+    await sql.run(
+      `ALTER TABLE ${parts} DISABLE TRIGGER ALL; TRUNCATE ${parts}; ALTER TABLE ${parts} ENABLE ALWAYS TRIGGER guard`,
+    )
+    await sql.run(`ALTER TABLE ${other} RENAME TO gone`)
+    expect(await halted()).toEqual([
+      expect.stringMatching(/^TRIGGERS_CHANGED public.plain: the function that notes its changes in .* was replaced/),
+      expect.stringMatching(/^TRIGGERS_CHANGED public.parts: the triggers of its log .* were changed/),
+      expect.stringMatching(/^TRIGGERS_CHANGED public.other: its log .* is gone/),
+    ])
+  })
+
+  test('goes on where partitions are made, indexes rebuilt, tables vacuumed', async () => {
+    await sql.run('CREATE TABLE parts_3 PARTITION OF parts FOR VALUES FROM (20) TO (30)')
+    await sql.run('REINDEX TABLE CONCURRENTLY plain')
+    await sql.run('VACUUM FULL plain')
+    const state = await source.verify(birth, tables, await source.fence(SIGNAL), SIGNAL)
+    expect(state.faults).toEqual([])
+    birth = { ...birth, shapes: { ...birth.shapes, ...state.moved } }
+    await using stream = await open()
+    await sql.run('INSERT INTO parts VALUES (1, 25, $$n$$); UPDATE plain SET v = $$r$$ WHERE id = 9')
+    expect((await told(stream)).toSorted()).toEqual(['+ parts 1 25 n', '+ plain 9 r '])
+    expect(await halted()).toEqual([])
+  })
+
+  test('notes what every role writes, whatever its search path, and gives none of them more than that', async () => {
+    await sql.run(`
+      DROP ROLE IF EXISTS clerk; CREATE ROLE clerk LOGIN PASSWORD 'x'; GRANT USAGE ON SCHEMA public TO clerk; GRANT SELECT, INSERT, UPDATE, DELETE ON plain, parts TO clerk;
+      GRANT CREATE ON DATABASE noted TO clerk`)
+    await using stream = await open()
+    const clerk = await psql(server.url('noted', 'clerk', 'x'))
+    await clerk.run(`
+      CREATE SCHEMA evil; CREATE FUNCTION evil.txid_current() RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint';
+      CREATE FUNCTION evil.never(int, int) RETURNS boolean LANGUAGE sql AS 'SELECT true'; CREATE OPERATOR evil.= (LEFTARG = int, RIGHTARG = int, FUNCTION = evil.never);
+      SET search_path TO evil, pg_catalog, public`)
+    await clerk.run(
+      'UPDATE public.plain SET v = $$c$$ WHERE id OPERATOR(pg_catalog.=) 1; INSERT INTO public.parts VALUES (5, 5, $$c$$) ON CONFLICT DO NOTHING',
+    )
+    await clerk.run('DELETE FROM public.plain WHERE id OPERATOR(pg_catalog.=) 2')
+    await sql.run(
+      'SET session_replication_role = replica; UPDATE plain SET v = $$r$$ WHERE id = 3; RESET session_replication_role',
+    )
+    expect((await told(stream)).toSorted()).toEqual(['+ plain 1 c ', '+ plain 3 r ', '- plain 2'])
+    const [log, note] = [await logOf('plain'), await logOf('plain', `${NAME}.note_`)]
+    for (const statement of [
+      `SELECT FROM ${log}`,
+      `INSERT INTO ${log} (emptied) VALUES (true)`,
+      `SELECT FROM ${NAME}.progress`,
+      `SELECT ${note}()`,
+      `CREATE TABLE evil.t (id int); CREATE TRIGGER t AFTER INSERT ON evil.t FOR EACH ROW EXECUTE FUNCTION ${note}()`,
+    ])
+      await expect(clerk.run(statement)).rejects.toThrow(/permission denied/)
+    await clerk.close()
+    await sql.run('DROP OWNED BY clerk; DROP ROLE clerk')
+  })
+
+  test('gives nothing away by default privileges', async () => {
+    await source.end(NAME, SIGNAL)
+    await sql.run(`
+      DROP ROLE IF EXISTS anybody; CREATE ROLE anybody; ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO PUBLIC; ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO PUBLIC;
+      ALTER DEFAULT PRIVILEGES GRANT ALL ON SEQUENCES TO PUBLIC`)
+    birth = await source.begin(NAME, tables, SIGNAL)
+    await sql.run(`
+      ALTER DEFAULT PRIVILEGES REVOKE ALL ON TABLES FROM PUBLIC; ALTER DEFAULT PRIVILEGES REVOKE ALL ON SCHEMAS FROM PUBLIC; ALTER DEFAULT PRIVILEGES REVOKE ALL ON SEQUENCES FROM PUBLIC`)
+    const [row] = await sql.rows(`
+      SELECT has_schema_privilege('anybody', '${NAME}', 'USAGE'), (SELECT bool_or(has_table_privilege('anybody', oid, 'SELECT, INSERT, DELETE')) FROM pg_class
+        WHERE relnamespace = '${NAME}'::regnamespace AND relkind = 'r'), (SELECT bool_or(has_sequence_privilege('anybody', oid, 'USAGE, UPDATE')) FROM pg_class
+        WHERE relnamespace = '${NAME}'::regnamespace AND relkind = 'S'), (SELECT bool_or(has_function_privilege('anybody', oid, 'EXECUTE')) FROM pg_proc
+        WHERE pronamespace = '${NAME}'::regnamespace)`)
+    expect(row).toEqual(['f', 'f', 'f', 'f'])
+    await sql.run('DROP ROLE anybody')
+  })
+
+  test('a second begin takes away what the first left, and the end takes away all', async () => {
+    await sql.run('UPDATE plain SET v = $$x$$')
+    birth = await source.begin(NAME, tables, SIGNAL)
+    expect(await sql.rows(`SELECT count(*) FROM ${await logOf('plain')}`)).toEqual([['0']])
+    expect(await halted()).toEqual([])
+    await source.end(NAME, SIGNAL)
+    await source.end(NAME, SIGNAL)
+    expect(await sql.rows(`SELECT tgname FROM pg_trigger WHERE tgname ~ 'sluice'`)).toEqual([])
+    expect(await sql.rows(`SELECT nspname FROM pg_namespace WHERE nspname ~ 'sluice'`)).toEqual([])
+  })
+
+  test('two streams note one table, each for itself', async () => {
+    const second = await source.begin('sluice_78', tables, SIGNAL)
+    await using stream = await open()
+    await using twin = await source.open(second, tables, source.position(second.start), SIGNAL)
+    await sql.run('UPDATE plain SET v = $$x$$ WHERE id = 1')
+    expect(await told(stream)).toEqual(['+ plain 1 x '])
+    expect(await told(twin)).toEqual(['+ plain 1 x '])
+    await source.end('sluice_78', SIGNAL)
+    expect(await halted()).toEqual([])
+  })
+
+  test('measures what it costs those who write, and refuses by name', async () => {
+    expect(await source.cost?.(tables, SIGNAL)).toEqual([
+      expect.stringMatching(
+        /^public\.p.*: a write of one row takes [\d.]+ ms, with the trigger [\d.]+ ms; measured with 100 writes/,
+      ),
+      expect.stringMatching(/^public\.p.* measured with 100 writes of each kind to a copy of 20 rows/),
+      expect.stringMatching(/^public.other has no rows/),
+    ])
+    await sql.run(`
+      CREATE TABLE bare (v int); CREATE UNLOGGED TABLE fleeting (id int PRIMARY KEY); CREATE TABLE above (id int PRIMARY KEY); CREATE TABLE below () INHERITS (above);
+      CREATE TABLE whole (id int PRIMARY KEY, v int, w int GENERATED ALWAYS AS (v * 2) STORED); ALTER TABLE whole REPLICA IDENTITY NOTHING`)
+    const { refusals, identities, wal } = await source.examine(
+      await asked(store, 'bare', 'fleeting', 'above', 'whole', 'parts_1', 'parts'),
+      SIGNAL,
+    )
+    expect(refusals.map(({ message }) => message)).toEqual([
+      'public.bare has no primary key by which triggers could note its rows',
+      'public.fleeting is unlogged: it is empty after a crash, which nobody notes',
+      'public.above has tables that inherit from it, and triggers on it do not note their rows',
+      'public.parts_1 is a partition of public.parts, which is followed as well',
+    ])
+    expect(identities.map((one) => one.join(' '))).toEqual(['', '', '', 'id', '', 'id day'])
+    expect(wal).toBeNull()
+  })
+})
