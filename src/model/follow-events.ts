@@ -35,7 +35,7 @@ export type FollowProgressEvent = {
   /** End of the source's log. */
   end: string
   lagBytes: Dec
-  /** Since the last applied transaction was committed at the source; 0 where everything is applied. */
+  /** Since the last applied transaction was committed at the source, or the first that is held back by a rate or a pause; 0 where everything is applied. */
   lagMs: number
   /** Transactions and changed rows over all runs of the stream. */
   transactions: Dec

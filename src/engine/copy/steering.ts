@@ -23,6 +23,8 @@ export class Steering {
   tables: readonly string[] = []
   /** Told of every wish that is heeded, with the table's whole name. */
   onWish: (wish: Wish) => void = () => undefined
+  /** Why a wish cannot be heeded now, whatever it is about; null where it can. @throws nothing */
+  refusal: (wish: Wish) => SluiceError | null = () => null
   readonly #control: RunControl | undefined
   readonly #asked: number
   #workers: number | null = null
@@ -80,6 +82,8 @@ export class Steering {
    * @throws SluiceError BAD_FLAG for a table that the run does not copy, or a chunk that it does not have
    */
   checked(wish: Wish): Wish {
+    const refused = this.refusal(wish)
+    if (refused !== null) throw refused
     if (!('table' in wish)) return wish
     const table = this.#tableOf(wish.table)
     const last = this.#last.get(table)

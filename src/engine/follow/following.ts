@@ -23,7 +23,7 @@ import { StreamLedger } from './ledger/streams.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
 import { FollowLoop, type LoopEnd } from './loop.ts'
 import { changesOf } from './progress.ts'
-import { refuseCombinations } from './refusals.ts'
+import { refuseCombinations, refusedWhileFollowing } from './refusals.ts'
 import { refuseOtherTarget } from './same-target.ts'
 import { resynced, tablesAnew } from './resync.ts'
 import { TableStates } from './table-states.ts'
@@ -197,6 +197,7 @@ export class Following implements AsyncDisposable {
       this.#birth,
       goal,
     )
+    around.steering.refusal = refusedWhileFollowing
     let end: LoopEnd
     try {
       end = await loop.run()

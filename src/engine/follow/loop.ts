@@ -5,8 +5,8 @@ import { throwIfAborted } from '../../shared/abort.ts'
 import type { SluiceError } from '../../shared/errors.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { Alerts } from '../alerts/alerts.ts'
-import type { LedgerDatabase } from '../../stores/copy-port.ts'
-import type { ChangeStream, ChangeTarget, StreamBirth, StreamFault } from '../../stores/follow-port.ts'
+import type { LedgerDatabase, SourceView } from '../../stores/copy-port.ts'
+import type { ChangeTarget, StreamBirth, StreamFault } from '../../stores/follow-port.ts'
 import { pauseAfter } from '../copy/failure.ts'
 import type { Steering } from '../copy/steering.ts'
 import { haltStream } from './halt.ts'
@@ -14,6 +14,7 @@ import { Lane } from './lane.ts'
 import { looking } from './looking-stream.ts'
 import type { LaneRow } from './ledger/stream-row.ts'
 import { SignOffLedger, type SignOffRequest } from './ledger/sign-offs.ts'
+import { PacedStream } from './paced-stream.ts'
 import { Progress } from './progress.ts'
 import { Proving, type ProvingParts, type Round } from './proving.ts'
 import { atMoment } from './moment.ts'
@@ -33,6 +34,8 @@ const AGAIN_MS = 100
 const ASKED_MS = 1000
 const WAIT_MS = 250
 const LANE = 0
+
+type Mended = { readonly table: string; readonly reread: string; readonly mended: string }
 
 export type LoopParts = ProvingParts & {
   readonly fence: number
@@ -152,7 +155,11 @@ export class FollowLoop {
       signal,
     )
     // What a TRUNCATE has replaced is noted before it is applied: a program that is killed in between does not know any more that the stream told it.
-    const source = looking(opened, async () => void (await this.#verify()))
+    const { steering } = this.#parts
+    const source = new PacedStream(
+      looking(opened, async () => void (await this.#verify())),
+      { rate: () => steering.rateNow, isPaused: () => steering.isPaused, clock },
+    )
     const lane = new Lane({
       stream: source,
       writer,
@@ -177,7 +184,7 @@ export class FollowLoop {
     states.load(tables, await ledger.tables(stream, changes))
   }
 
-  async #follow(lane: Lane, source: ChangeStream, proving: Proving): Promise<LoopEnd> {
+  async #follow(lane: Lane, source: PacedStream, proving: Proving): Promise<LoopEnd> {
     const { steering, clock, states } = this.#parts
     let [progressAt, waitingAt, verifyAt, idleAt] = [-Infinity, -Infinity, clock.ticks(), clock.ticks()]
     let moved: LogPosition | null = null
@@ -187,15 +194,20 @@ export class FollowLoop {
         await lane.commit()
         return this.#end('stopped', lane)
       }
-      if (steering.isPaused) {
+      if (steering.isPaused && lane.isBoundary) {
         await lane.commit()
-        await sleep(WAIT_MS)
+        // Read as far as to know whether anything waits, and no further.
+        await lane.take(await source.next(WAIT_MS))
       } else {
         const changes = await source.next(Math.min(lane.dueMs ?? WAIT_MS, WAIT_MS))
         await lane.take(changes)
         this.#ran = true
         if (changes.length === 0 && lane.hasTransactions) await lane.commit()
-        if (lane.isBoundary && clock.ticks() - waitingAt >= (this.#rowsWait ? AGAIN_MS : WAITING_MS)) {
+        if (
+          lane.isBoundary &&
+          !source.isHolding &&
+          clock.ticks() - waitingAt >= (this.#rowsWait ? AGAIN_MS : WAITING_MS)
+        ) {
           await this.#mendWaiting(lane, source)
           waitingAt = clock.ticks()
         }
@@ -216,7 +228,8 @@ export class FollowLoop {
             if (await this.#verify()) return this.#end('reached', lane)
             moved = await this.#parts.changes.fence(this.#parts.run.interrupt.abort)
           }
-          const round = await this.#prove(lane, source, proving)
+          // What is held back would come too late for a moment of both sides.
+          const round = source.isHolding ? null : await this.#prove(lane, source, proving)
           if (round !== null && (round.request === null ? equal && round.isEqual : round.request.id === signOff))
             return this.#end('reached', lane)
         }
@@ -226,7 +239,7 @@ export class FollowLoop {
         verifyAt = clock.ticks()
       }
       if (clock.ticks() - progressAt >= PROGRESS_MS) {
-        await this.#tell(lane)
+        await this.#tell(lane, source)
         progressAt = clock.ticks()
         if (this.#parts.alerts?.ends === true && lane.isBoundary) {
           await lane.commit()
@@ -237,12 +250,14 @@ export class FollowLoop {
   }
 
   /** @returns the round that has just ended; null while none has */
-  async #prove(lane: Lane, source: ChangeStream, proving: Proving): Promise<Round | null> {
+  async #prove(lane: Lane, source: PacedStream, proving: Proving): Promise<Round | null> {
     const { equal, proveEveryMs } = this.#goal
     if (proving.isFree && !this.#rowsWait) {
       const request = await this.#asked()
-      if (request !== null && (await proving.begin(lane, source, request))) await this.#signOffs.begun(request.id)
-      else if (request === null && (equal || proveEveryMs !== null) && proving.isDue) await proving.begin(lane, source)
+      if (request !== null && (await proving.begin(lane, source.unpaced, request)))
+        await this.#signOffs.begun(request.id)
+      else if (request === null && (equal || proveEveryMs !== null) && proving.isDue)
+        await proving.begin(lane, source.unpaced)
     }
     const round = await proving.ended()
     if (round === null) return null
@@ -267,7 +282,9 @@ export class FollowLoop {
   }
 
   /** Rows of live tables that somebody has named, or a comparison found to differ, are read again while both sides stand at one moment. */
-  async #mendWaiting(lane: Lane, source: ChangeStream): Promise<void> {
+  async #mendWaiting(lane: Lane, source: PacedStream): Promise<void> {
+    // Behind what is held back there is no moment of both sides.
+    if (source.isHolding) return
     const { states, ledger, stream, tables, from, to, changes, run, runId, clock } = this.#parts
     const waiting = await ledger.waiting(stream)
     const live = [...tables.entries()].filter(
@@ -277,15 +294,17 @@ export class FollowLoop {
     this.#rowsWait = live.length > 0
     if (live.length === 0) return
     const signal = run.interrupt.abort
-    const got = await atMoment({ from, to, changes, lane, stream: source, clock, signal }, async (view) => {
+    const parts = { from, to, changes, lane, stream: source.unpaced, clock, signal }
+    const mend = async (view: SourceView): Promise<readonly Mended[]> => {
       const around = { from, to, changes, ledger, runId, signal }
-      const mended: { readonly table: string; readonly reread: string; readonly mended: string }[] = []
+      const mended: Mended[] = []
       for (const [at, table] of live) {
         const { read, mended: changed } = await mendRows(view, lane, stream, table, at, around)
         if (read > 0) mended.push({ table: table.name, reread: String(read), mended: String(changed) })
       }
       return mended
-    })
+    }
+    const got = await atMoment(parts, mend)
     // Another snapshot is luckier.
     if (typeof got === 'string') return
     this.#rowsWait = false
@@ -388,11 +407,16 @@ export class FollowLoop {
     throw error
   }
 
-  async #tell(lane: Lane): Promise<void> {
+  async #tell(lane: Lane, source: PacedStream): Promise<void> {
     const { changes, states, run } = this.#parts
     const lag = await changes.lag(this.#birth, run.interrupt.abort)
-    const event = this.#progress.event(lane.applied, lane.row, lane.isSettled, lag, states.list, (one) =>
-      changes.text(one),
+    const event = this.#progress.event(
+      lane.applied,
+      { ...lane.row, commitMs: source.heldMs ?? lane.row.commitMs },
+      lane.isSettled && !source.isHolding,
+      lag,
+      states.list,
+      (one) => changes.text(one),
     )
     run.emit(event)
     const { alerts } = this.#parts
@@ -406,7 +430,8 @@ export class FollowLoop {
     })
     if (this.#still?.position !== lane.applied)
       this.#still = { position: lane.applied, since: this.#parts.clock.ticks() }
-    this.#alertStill(isBehind)
+    // Whoever holds it back knows that it stands still.
+    this.#alertStill(isBehind && !source.isHolding)
   }
 
   /** @param isBehind whether something waits to be applied, as far as is known */

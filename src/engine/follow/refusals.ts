@@ -1,6 +1,21 @@
 /** What cannot be asked for together with `--follow`. */
 import { SluiceError } from '../../shared/errors.ts'
-import type { CopyOperation } from '../operation.ts'
+import type { CopyOperation, Wish } from '../operation.ts'
+
+/** What cannot be asked of a run once it follows. */
+export function refusedWhileFollowing(wish: Wish): SluiceError | null {
+  if ('table' in wish) {
+    return new SluiceError('BAD_FLAG', `${wish.act} of one table is not for a run that follows`, {
+      reason: 'a transaction may be about several tables, and is applied whole',
+      hint: 'pause, resume, stop and rate are about the whole stream',
+    })
+  }
+  if (wish.act !== 'workers') return null
+  return new SluiceError('BAD_FLAG', 'a run that follows has no workers', {
+    reason: 'transactions are applied one after the other, in the order of their commits',
+    hint: 'workers count while tables are copied; rate N holds the stream back',
+  })
+}
 
 /** @throws SluiceError BAD_FLAG */
 export function refuseCombinations(operation: CopyOperation): void {

@@ -1,0 +1,98 @@
+/**
+ * A stream that somebody holds back: by a rate of changes a second, or until it is let go on. Whole transactions are held, and never a part of one: those that are
+ * larger than the rate go at once, and are paid off behind them.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Change, LogPosition } from '../../model/copy/change.ts'
+import type { Clock } from '../../shared/clock.ts'
+import type { ChangeStream } from '../../stores/follow-port.ts'
+
+/** Changes that may go at once after a rest: a second's worth. */
+const BURST_SECONDS = 1
+
+export type Pace = {
+  /** Changed rows a second; null for no limit. */
+  readonly rate: () => number | null
+  readonly isPaused: () => boolean
+  readonly clock: Clock
+}
+
+export class PacedStream implements ChangeStream {
+  readonly #stream: ChangeStream
+  readonly #pace: Pace
+  #held: Change[] = []
+  /** Whether what was given out last ends within a transaction. */
+  #isOpen = false
+  #allowance = 0
+  #filledAt: number
+
+  constructor(stream: ChangeStream, pace: Pace) {
+    this.#stream = stream
+    this.#pace = pace
+    this.#filledAt = pace.clock.ticks()
+  }
+
+  get end(): LogPosition {
+    return this.#stream.end
+  }
+
+  /** Whether a transaction has come that is held back. */
+  get isHolding(): boolean {
+    return this.#held.length > 0
+  }
+
+  /** When the first transaction that is held back was committed, ms since the epoch by the clock of the source; null where none is. */
+  get heldMs(): number | null {
+    const [first] = this.#held
+    return first?.type === 'begin' ? first.at : null
+  }
+
+  /** The stream itself, for whoever waits for a position. @throws Error where something is held back, which comes before it */
+  get unpaced(): ChangeStream {
+    if (this.isHolding) throw new Error('what is held back comes before what the stream gives now')
+    return this.#stream
+  }
+
+  async next(waitMs: number): Promise<readonly Change[]> {
+    if (this.#held.length === 0) this.#held = [...(await this.#stream.next(waitMs))]
+    const given = this.#released()
+    if (given.length === 0 && this.#held.length > 0) await sleep(waitMs)
+    return given
+  }
+
+  confirm(position: LogPosition): void {
+    this.#stream.confirm(position)
+  }
+
+  ask(): void {
+    this.#stream.ask()
+  }
+
+  [Symbol.asyncDispose](): PromiseLike<void> {
+    return this.#stream[Symbol.asyncDispose]()
+  }
+
+  #released(): readonly Change[] {
+    this.#fill()
+    const rate = this.#pace.rate()
+    let at = 0
+    for (; at < this.#held.length; at++) {
+      const change = this.#held[at]
+      if (change === undefined) break
+      // What is open is given to its end; what is no transaction costs nothing.
+      if (change.type === 'begin') {
+        if (this.#pace.isPaused() || (rate !== null && this.#allowance <= 0)) break
+        this.#isOpen = true
+      } else if (change.type === 'commit') this.#isOpen = false
+      else if (this.#isOpen && change.type !== 'idle') this.#allowance -= 1
+    }
+    return this.#held.splice(0, at)
+  }
+
+  #fill(): void {
+    const [rate, now] = [this.#pace.rate(), this.#pace.clock.ticks()]
+    const more = rate === null ? 0 : ((now - this.#filledAt) / 1000) * rate
+    this.#allowance = rate === null ? 0 : Math.min(rate * BURST_SECONDS, this.#allowance + more)
+    this.#filledAt = now
+  }
+}

@@ -1,0 +1,86 @@
+/** A run that follows is held back by a rate, paused and let go on: transactions stay whole, and the lag that is told is true. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Wish } from '../../src/engine/operation.ts'
+import type { Event } from '../../src/model/event.ts'
+import { Interrupter } from '../../src/shared/abort.ts'
+import { perform } from '../support/copy-systems.ts'
+import { caughtUp, expectEqual, stageOf, startFollowServer, type Stage } from '../support/follow-stage.ts'
+import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
+
+let server: PostgresServer
+let stage: Stage
+
+beforeAll(async () => {
+  if (!POSTGRES_OWN) return
+  server = await startFollowServer()
+  stage = await stageOf(server, ['CREATE TABLE t (id int PRIMARY KEY, v text)', "INSERT INTO t VALUES (0, 'x')"], ['t'])
+  await caughtUp(stage)
+})
+
+afterAll(async () => {
+  await server?.[Symbol.asyncDispose]()
+})
+
+const RATE = 40
+
+describe.skipIf(!POSTGRES_OWN)(`a run that follows ${POSTGRES_MISSING}`, () => {
+  test('is held back, paused and let go on', async () => {
+    const interrupt = new Interrupter()
+    const events: Event[] = []
+    let wish: (one: Wish) => void = () => undefined
+    const running = perform(
+      { ...stage.copy, follow: { alert: { conditions: [{ cause: 'stalled', limit: 1500 }] } } },
+      {
+        interrupt,
+        onEvent: (event) => void events.push(event),
+        control: { paused: false, lanes: null, onWish: (listener) => void (wish = listener) },
+      },
+    )
+    const until = async (fits: (event: Event) => boolean): Promise<Event> => {
+      const from = events.length
+      for (;;) {
+        const found = events.slice(from).find(fits)
+        if (found !== undefined) return found
+        await sleep(20)
+      }
+    }
+    const rows = async (): Promise<number> => Number((await stage.target.rows('SELECT count(*) FROM t'))[0]?.[0])
+    await until(({ type }) => type === 'follow.progress')
+
+    wish({ act: 'rate', rate: RATE })
+    const begun = performance.now()
+    const singles = Array.from({ length: 120 }, (_, i) => `INSERT INTO t VALUES (${i + 1}, 'single')`)
+    await stage.source.sql(...singles)
+    const behind = await until((event) => event.type === 'follow.progress' && event.lagMs > 0)
+    expect(behind).toMatchObject({ lagMs: expect.any(Number) as number })
+    expect(await rows()).toBeLessThan(121)
+    while ((await rows()) < 121) await sleep(20)
+    // What a second lets through comes at once.
+    expect(performance.now() - begun).toBeGreaterThan(((120 - RATE) / RATE) * 1000 - 200)
+
+    await stage.source.sql(
+      "INSERT INTO t SELECT i, 'whole' FROM generate_series(1001, 1000 + 100) i",
+      'DELETE FROM t WHERE id = 1',
+    )
+    const seen = new Set<number>()
+    for (let now = 0; now !== 220; await sleep(20)) seen.add((now = await rows()))
+    expect([...seen].every((one) => [121, 220, 221].includes(one))).toBe(true)
+
+    wish({ act: 'rate', rate: null })
+    wish({ act: 'hold', held: true })
+    await stage.source.sql("INSERT INTO t VALUES (5000, 'held')")
+    const held = await until((event) => event.type === 'follow.progress' && event.lagMs > 1500)
+    expect(held).toMatchObject({ type: 'follow.progress' })
+    expect(await rows()).toBe(220)
+    wish({ act: 'hold', held: false })
+    while ((await rows()) < 221) await sleep(20)
+
+    wish({ act: 'workers', workers: 4 })
+    expect(events.at(-1)).toMatchObject({ type: 'log', level: 'warn', message: 'a run that follows has no workers' })
+    interrupt.requestStop()
+    expect((await running).finished).toMatchObject({ exitCode: 75 })
+    expect(events.filter(({ type }) => type === 'alert')).toEqual([])
+    await expectEqual(stage)
+  })
+})
