@@ -1,0 +1,280 @@
+/** Changes into MySQL: values as a copy writes them, unique values that change places, and what may not follow them. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Row } from '../../src/model/copy/rows.ts'
+import type { ChangeRequest, ChangeTable, ChangeWriter, TargetExam } from '../../src/stores/follow-port.ts'
+import { missing } from '../support/copy-systems.ts'
+import { changesOf, closingOf, makeTarget, type Target } from './mysql-apply-kit.ts'
+import { changeTable, put, requestOf } from './postgresql-apply-kit.ts'
+
+const absent = await missing('mysql')
+
+describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
+  let target: Target
+
+  beforeAll(async () => {
+    target = await makeTarget()
+  })
+  afterAll(async () => {
+    await target.store[Symbol.asyncDispose]()
+  })
+
+  async function opened(
+    name: string,
+    sql: readonly string[],
+    identity: readonly string[] = ['id'],
+    more: Partial<ChangeRequest> = {},
+  ): Promise<{ readonly writer: ChangeWriter; readonly table: ChangeTable }> {
+    await target.place.sql(`DROP TABLE IF EXISTS ${name}`, ...sql)
+    const table = await changeTable(target.store, name, identity)
+    return { writer: await target.changes.open(requestOf([table], more)), table }
+  }
+
+  const rows = (query: string): Promise<unknown> => target.place.rows(query)
+
+  test('rows exchange their keys and their unique values within a batch, small and large', async () => {
+    const { writer } = await opened('swaps', ['CREATE TABLE swaps (id int PRIMARY KEY, u int UNIQUE, a longtext)'])
+    await using _ = writer
+    for (const many of [2, 3000]) {
+      const ids = Array.from({ length: many }, (_, n) => String(n))
+      await writer.truncate([0])
+      await writer.apply(0, { puts: ids.map((id) => put([id, id, `of ${id}`])), gone: [] })
+      expect(await writer.commit(closingOf())).toBe('committed')
+      // Every row takes the value of the next one, and keeps its text.
+      const turned = ids.map((id, n) => ({
+        row: [id, ids[(n + 1) % many] as string, undefined],
+        key: [id],
+        base: [id],
+      }))
+      expect(await writer.apply(0, { puts: turned, gone: [] })).toEqual({ lacking: [] })
+      // And then every row takes the key of the next one.
+      const moved = ids.map((id, n) => {
+        const to = ids[(n + 1) % many] as string
+        return { row: [to, to, undefined], key: [to], base: [id] }
+      })
+      expect(await writer.apply(0, { puts: moved, gone: [] })).toEqual({ lacking: [] })
+      expect(await writer.commit(closingOf())).toBe('committed')
+      const found = (await target.place.rows('SELECT id, u, a FROM swaps ORDER BY id')) as readonly Row[]
+      expect(found).toEqual(ids.map((_, n) => [String(n), String(n), `of ${(n + many - 1) % many}`]))
+    }
+  })
+
+  test('a unique index that is made behind the back of the session takes no row away', async () => {
+    const { writer } = await opened('late', ['CREATE TABLE late (id int PRIMARY KEY, u int)'])
+    await writer.apply(0, { puts: [put(['1', '10']), put(['2', '20'])], gone: [] })
+    expect(await writer.commit(closingOf())).toBe('committed')
+    await target.place.sql('CREATE UNIQUE INDEX made ON late (u)')
+    // The value of row 2 goes to row 3, which is new: by the index alone, row 2 would be written over.
+    const batch = { puts: [put(['3', '20']), put(['2', '10']), put(['1', '20000'])], gone: [] }
+    await expect(writer.apply(0, batch)).rejects.toMatchObject({ code: 'ROW_REFUSED', retryable: true })
+    await writer[Symbol.asyncDispose]()
+    expect(await rows('SELECT * FROM late ORDER BY id')).toEqual([
+      ['1', '10'],
+      ['2', '20'],
+    ])
+    const table = await changeTable(target.store, 'late', ['id'])
+    await using again = await target.changes.open(requestOf([table]))
+    await again.apply(0, batch)
+    expect(await again.commit(closingOf())).toBe('committed')
+    expect(await rows('SELECT * FROM late ORDER BY id')).toEqual([
+      ['1', '20000'],
+      ['2', '10'],
+      ['3', '20'],
+    ])
+    // A value that another row keeps is refused for good, and not again and again.
+    const refused = again.apply(0, { puts: [put(['4', '20'])], gone: [] })
+    await expect(refused).rejects.toMatchObject({ code: 'ROW_REFUSED' })
+  })
+
+  test('foreign keys neither refuse changes nor follow them', async () => {
+    await target.place.sql(
+      'DROP TABLE IF EXISTS children',
+      'DROP TABLE IF EXISTS parents',
+      'CREATE TABLE parents (id int PRIMARY KEY, u int UNIQUE)',
+      'CREATE TABLE children (id int PRIMARY KEY, p int REFERENCES parents (id) ON DELETE CASCADE, q int REFERENCES parents (u) ON UPDATE CASCADE)',
+      'INSERT INTO parents VALUES (1, 1), (2, 2)',
+      'INSERT INTO children VALUES (1, 1, 1), (2, 2, 2)',
+    )
+    const tables = [
+      await changeTable(target.store, 'parents', ['id']),
+      await changeTable(target.store, 'children', ['id']),
+    ]
+    await using writer = await target.changes.open(requestOf(tables))
+    await writer.apply(1, { puts: [put(['3', '77', '77'])], gone: [] })
+    await writer.apply(0, { puts: [put(['1', '5'])], gone: [['2']] })
+    expect(await writer.commit(closingOf())).toBe('committed')
+    expect(await rows('SELECT * FROM children ORDER BY id')).toEqual([
+      ['1', '1', '1'],
+      ['2', '2', '2'],
+      ['3', '77', '77'],
+    ])
+    await writer.truncate([0])
+    expect(await writer.commit(closingOf())).toBe('committed')
+    expect(await rows('SELECT count(*) FROM children')).toEqual([['3']])
+  })
+
+  test('values are what a copy makes of them', async () => {
+    const columns = `id decimal(30,10), i bigint, u bigint unsigned, d double, t longtext, c char(5), b longblob, at datetime(6), day date, j json,
+      e enum('a','B c'), n decimal(65,30), bit1 bit(1), tm time(6), PRIMARY KEY (id)`
+    const { writer, table } = await opened('kinds', [`CREATE TABLE kinds (${columns})`, 'DROP TABLE IF EXISTS copied', `CREATE TABLE copied (${columns})`]) // prettier-ignore
+    await using _ = writer
+    const all: Row[] = [
+      ['1.5', '-9223372036854775808', '18446744073709551615', 1e-300, '\u{1f600} \\ \' " \0 \u001b\u001e\u001f', 'ab', Buffer.from([0, 255, 27, 30, 31, 92]), '2024-02-29 23:59:59.999999', '9999-12-31', '{"a":1}', 'B c', '0.000000000000000000000000000001', true as never, '-12:00:00.000001'], // prettier-ignore
+      ['-2.0000000001', '9223372036854775807', '0', -1.7976931348623157e308, '', '', Buffer.alloc(0), '1000-01-01 00:00:00', '1000-01-01', '[]', 'a', '-99999999999999999999999999999999999.5', false as never, '00:00:00'], // prettier-ignore
+      ['3', ...Array.from({ length: 13 }, () => null)],
+    ].map((row) => row.map((cell) => (typeof cell === 'boolean' ? (cell ? '1' : '0') : cell)) as Row)
+    const copied = await changeTable(target.store, 'copied', ['id'])
+    const chunk = await target.store.target().open({
+      table: copied.table,
+      columns: copied.columns,
+      range: { by: 'all' },
+      onExisting: 'refuse',
+      careful: false,
+      signal: new AbortController().signal,
+    })
+    await chunk.write(all)
+    expect(await chunk.commit(closingOf())).toBe('committed')
+    await chunk[Symbol.asyncDispose]()
+    const same = async (): Promise<unknown> =>
+      rows(
+        `SELECT count(*) FROM kinds k JOIN copied c ON ${table.columns.map(({ name }) => `k.${name} <=> c.${name}`).join(' AND ')}`,
+      )
+    await writer.apply(0, { puts: all.map((row) => put(row)), gone: [] })
+    expect(await writer.commit(closingOf())).toBe('committed')
+    expect(await same()).toEqual([['3']])
+    // Again, and once more from the rows that are there: every value is unchanged but one.
+    await writer.apply(0, { puts: all.map((row) => put(row)), gone: [] })
+    const kept = all.map((row) => {
+      const key = [row[0] as string]
+      return { row: row.map((cell, at) => (at < 2 ? cell : undefined)), key, base: key }
+    })
+    expect(await writer.apply(0, { puts: kept, gone: [] })).toEqual({ lacking: [] })
+    expect(await writer.commit(closingOf())).toBe('committed')
+    expect(await same()).toEqual([['3']])
+    const there = kept.map((one, n) => {
+      const key = [String(100 + n)]
+      return { ...one, row: [key[0], ...one.row.slice(1)] as typeof one.row, key }
+    })
+    await writer.apply(0, { puts: there, gone: all.map((row) => [row[0] as string]) })
+    const back = kept.map((one, n) => ({ ...one, base: [String(100 + n)] }))
+    await writer.apply(0, { puts: back, gone: there.map(({ key }) => key) })
+    expect(await writer.commit(closingOf())).toBe('committed')
+    expect(await same()).toEqual([['3']])
+    const { writer: other } = await opened('kinds2', [`CREATE TABLE kinds2 (${columns})`])
+    await using __ = other
+    const bad: Row = ['9', ...Array.from({ length: 13 }, () => null)]
+    const nan = bad.map((cell, at) => (at === 3 ? NaN : cell))
+    await expect(other.apply(0, { puts: [put(nan)], gone: [] })).rejects.toThrow(/d: NaN is no number/)
+  })
+
+  test('nothing of a transaction is there before its position, and nothing where another program has it', async () => {
+    const { writer } = await opened('fenced', ['CREATE TABLE fenced (id int PRIMARY KEY, a longtext)'])
+    await using _ = writer
+    const lines = Array.from({ length: 50 }, (_, n) => put([String(n), 'x']))
+    await writer.apply(0, { puts: lines, gone: [] })
+    expect(await rows('SELECT count(*) FROM fenced')).toEqual([['0']])
+    expect(await writer.commit(closingOf('somebody'))).toBe('fenced')
+    expect(await rows('SELECT count(*) FROM fenced')).toEqual([['0']])
+    await writer.apply(0, { puts: lines, gone: [] })
+    await writer.rollBack()
+    await writer.apply(0, { puts: lines.slice(1), gone: [] })
+    expect(await writer.commit(closingOf())).toBe('committed')
+    expect(await rows('SELECT count(*) FROM fenced')).toEqual([['49']])
+    // The base of a row that is not there: nothing is written for it, nothing is taken away.
+    const partial = [3, 77].map((n) => ({ row: [String(n), undefined], key: [String(n)], base: ['777'] }))
+    expect(await writer.apply(0, { puts: partial, gone: [] })).toEqual({ lacking: [['3'], ['77']] })
+    const many = Array.from({ length: 40 }, (_, n) => ({
+      row: [String(n + 30), undefined],
+      key: [String(n + 30)],
+      base: [String(n + 30)],
+    }))
+    expect((await writer.apply(0, { puts: many, gone: [] })).lacking).toHaveLength(20)
+    expect(await writer.commit(closingOf())).toBe('committed')
+    expect(await rows('SELECT count(*) FROM fenced')).toEqual([['49']])
+  })
+
+  describe('exam', () => {
+    async function exam(
+      name: string,
+      sql: readonly string[],
+      wishes: Partial<ChangeRequest> & { readonly as?: Target; readonly catchingUp?: boolean } = {},
+    ): Promise<TargetExam> {
+      const { as = target, catchingUp = false, ...more } = wishes
+      await target.place.sql(...sql)
+      const table = await changeTable(target.store, name, ['id'])
+      return await as.changes.examine(requestOf([{ ...table, catchingUp }], more))
+    }
+    const said = ({ refusals }: TargetExam): string => refusals.map(({ message }) => message).join('\n')
+
+    test('a plain table passes without a word', async () => {
+      expect(await exam('plain', ['CREATE TABLE plain (id int PRIMARY KEY, a text)'])).toEqual({
+        refusals: [],
+        notes: [],
+      })
+    })
+
+    test('engines without transactions, missing indexes, folding collations and foreign origins are refused', async () => {
+      expect(said(await exam('isam', ['CREATE TABLE isam (id int PRIMARY KEY) ENGINE = MyISAM']))).toMatch(
+        /isam is a table of MyISAM, which has no transactions/,
+      )
+      expect(said(await exam('bare', ['CREATE TABLE bare (id int, a int, KEY (a, id))']))).toMatch(
+        /no index of .*bare finds rows by \(id\)/,
+      )
+      const folds = 'CREATE TABLE folds (id varchar(20) COLLATE utf8mb4_general_ci PRIMARY KEY)'
+      expect(said(await exam('folds', [folds]))).toMatch(/id of .*folds .*utf8mb4_general_ci/)
+      const padded = 'CREATE TABLE padded (id varchar(20) COLLATE utf8mb4_bin PRIMARY KEY)'
+      expect(said(await exam('padded', [padded]))).toMatch(/utf8mb4_bin/)
+      expect(said(await exam('prefix', ['CREATE TABLE prefix (id varchar(20) COLLATE utf8mb4_nopad_bin, UNIQUE (id(5)))']))).toMatch(/no index/) // prettier-ignore
+      expect(said(await exam('plain', [], { origin: 'here' }))).toMatch(/origin here/)
+      await target.place.sql('CREATE VIEW seen AS SELECT * FROM plain')
+      const table = await changeTable(target.store, 'plain', ['id'])
+      const view = { ...table, table: { ...table.table, table: { ...table.table.table, name: 'seen' } } }
+      expect(said(await target.changes.examine(requestOf([view])))).toMatch(/view/)
+      await expect(target.changes.open(requestOf([view]))).rejects.toMatchObject({ code: 'TABLE_REFUSED' })
+    })
+
+    test('triggers are refused by name, unless they are wanted', async () => {
+      const sql = ['CREATE TABLE fires (id int PRIMARY KEY)', 'CREATE TRIGGER audit AFTER INSERT ON fires FOR EACH ROW SET @n = 1'] // prettier-ignore
+      expect(said(await exam('fires', sql))).toMatch(/triggers of .*fires would fire a second time.*audit/)
+      expect(await exam('fires', [], { fireTriggers: true })).toMatchObject({ refusals: [] })
+    })
+
+    test('other unique indexes and foreign keys have to wait until a table has caught up', async () => {
+      const sql = [
+        'CREATE TABLE more (id int PRIMARY KEY, u int UNIQUE, p int, v int, UNIQUE (v, id), FOREIGN KEY own (p) REFERENCES plain (id))',
+      ]
+      const early = said(await exam('more', sql, { catchingUp: true }))
+      expect(early).toMatch(/unique indexes of .*more may refuse rows until it has caught up.*: u$/m)
+      expect(early).toMatch(/foreign keys of .*more may refuse rows/)
+      const later = await exam('more', [])
+      expect(later.refusals).toEqual([])
+      expect(later.notes.join('\n')).toMatch(/deleted and inserted, for the sake of u\n.*|foreign keys are not checked/)
+    })
+
+    test('rights that are missing are named, also that to see triggers', async () => {
+      const [[database = ''] = []] = (await rows('SELECT DATABASE()')) as string[][]
+      const user = `u${database.slice(1, 12)}`
+      await target.place.sql(
+        `CREATE USER ${user}@'%' IDENTIFIED BY 'weak'`,
+        `GRANT SELECT, UPDATE ON ${database}.plain TO ${user}@'%'`,
+      )
+      const url = new URL(target.place.url)
+      url.username = user
+      url.password = 'weak'
+      const weak: Target = { place: target.place, ...(await changesOf(url.href)) }
+      try {
+        const first = said(await exam('plain', [], { as: weak }))
+        expect(first).toMatch(/has no INSERT, DELETE on .*plain/)
+        expect(first).toMatch(/may not create temporary tables/)
+        expect(first).toMatch(/may not see them/)
+        await target.place.sql(
+          `GRANT INSERT, DELETE, TRIGGER ON ${database}.plain TO ${user}@'%'`,
+          `GRANT CREATE TEMPORARY TABLES ON ${database}.* TO ${user}@'%'`,
+        )
+        expect(await exam('plain', [], { as: weak })).toEqual({ refusals: [], notes: [] })
+      } finally {
+        await weak.store[Symbol.asyncDispose]()
+        await target.place.sql(`DROP USER ${user}@'%'`)
+      }
+    })
+  })
+})
