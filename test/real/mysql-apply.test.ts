@@ -10,11 +10,13 @@ const absent = await missing('mysql')
 
 describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
   let target: Target
+  const writers: ChangeWriter[] = []
 
   beforeAll(async () => {
     target = await makeTarget()
   })
   afterAll(async () => {
+    for (const writer of writers) await writer[Symbol.asyncDispose]()
     await target.store[Symbol.asyncDispose]()
   })
 
@@ -26,14 +28,15 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
   ): Promise<{ readonly writer: ChangeWriter; readonly table: ChangeTable }> {
     await target.place.sql(`DROP TABLE IF EXISTS ${name}`, ...sql)
     const table = await changeTable(target.store, name, identity)
-    return { writer: await target.changes.open(requestOf([table], more)), table }
+    const writer = await target.changes.open(requestOf([table], more))
+    writers.push(writer)
+    return { writer, table }
   }
 
   const rows = (query: string): Promise<unknown> => target.place.rows(query)
 
   test('rows exchange their keys and their unique values within a batch, small and large', async () => {
     const { writer } = await opened('swaps', ['CREATE TABLE swaps (id int PRIMARY KEY, u int UNIQUE, a longtext)'])
-    await using _ = writer
     for (const many of [2, 3000]) {
       const ids = Array.from({ length: many }, (_, n) => String(n))
       await writer.truncate([0])
@@ -85,6 +88,17 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
     await expect(refused).rejects.toMatchObject({ code: 'ROW_REFUSED' })
   })
 
+  test('a unique index that is made before the first transaction of a session is heeded', async () => {
+    const { writer } = await opened('built', [
+      'CREATE TABLE built (id int PRIMARY KEY, u int)',
+      'INSERT INTO built VALUES (1, 10), (2, 20)',
+    ])
+    await target.place.sql('CREATE UNIQUE INDEX made ON built (u)')
+    await writer.apply(0, { puts: [put(['1', '20']), put(['2', '10'])], gone: [] })
+    expect(await writer.commit(closingOf())).toBe('committed')
+    expect(await rows('SELECT u FROM built ORDER BY id')).toEqual([['20'], ['10']])
+  })
+
   test('foreign keys neither refuse changes nor follow them', async () => {
     await target.place.sql(
       'DROP TABLE IF EXISTS children',
@@ -116,7 +130,6 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
     const columns = `id decimal(30,10), i bigint, u bigint unsigned, d double, t longtext, c char(5), b longblob, at datetime(6), day date, j json,
       e enum('a','B c'), n decimal(65,30), bit1 bit(1), tm time(6), PRIMARY KEY (id)`
     const { writer, table } = await opened('kinds', [`CREATE TABLE kinds (${columns})`, 'DROP TABLE IF EXISTS copied', `CREATE TABLE copied (${columns})`]) // prettier-ignore
-    await using _ = writer
     const all: Row[] = [
       ['1.5', '-9223372036854775808', '18446744073709551615', 1e-300, '\u{1f600} \\ \' " \0 \u001b\u001e\u001f', 'ab', Buffer.from([0, 255, 27, 30, 31, 92]), '2024-02-29 23:59:59.999999', '9999-12-31', '{"a":1}', 'B c', '0.000000000000000000000000000001', true as never, '-12:00:00.000001'], // prettier-ignore
       ['-2.0000000001', '9223372036854775807', '0', -1.7976931348623157e308, '', '', Buffer.alloc(0), '1000-01-01 00:00:00', '1000-01-01', '[]', 'a', '-99999999999999999999999999999999999.5', false as never, '00:00:00'], // prettier-ignore
@@ -160,7 +173,6 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
     expect(await writer.commit(closingOf())).toBe('committed')
     expect(await same()).toEqual([['3']])
     const { writer: other } = await opened('kinds2', [`CREATE TABLE kinds2 (${columns})`])
-    await using __ = other
     const bad: Row = ['9', ...Array.from({ length: 13 }, () => null)]
     const nan = bad.map((cell, at) => (at === 3 ? NaN : cell))
     await expect(other.apply(0, { puts: [put(nan)], gone: [] })).rejects.toThrow(/d: NaN is no number/)
@@ -168,7 +180,6 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
 
   test('nothing of a transaction is there before its position, and nothing where another program has it', async () => {
     const { writer } = await opened('fenced', ['CREATE TABLE fenced (id int PRIMARY KEY, a longtext)'])
-    await using _ = writer
     const lines = Array.from({ length: 50 }, (_, n) => put([String(n), 'x']))
     await writer.apply(0, { puts: lines, gone: [] })
     expect(await rows('SELECT count(*) FROM fenced')).toEqual([['0']])

@@ -10,17 +10,17 @@ import type { WriteColumn } from '../../copy-port.ts'
 import type { ChangeTable } from '../../follow-port.ts'
 import type { SqlRow } from '../../port.ts'
 import { encoderOf } from '../copy/encode.ts'
-import { addRows, upsertRows, type Into } from '../copy/insert.ts'
+import { addRows, KEPT_ROWS, upsertRows, type Into } from '../copy/insert.ts'
 import { quoted, tableSql } from '../copy/names.ts'
 import type { Session } from '../session.ts'
 import { byIndex, equalSql, keyValues, removeRows } from './by-identity.ts'
 import type { ApplyShape } from './shape.ts'
 import { Stage, type Encoder } from './stage.ts'
 
-/** Rows of one INSERT, largest first: each other number would be one more statement to prepare, for once. */
-const SIZES = [1000, 256, 64, 16, 4, 1]
+/** Rows of one INSERT, largest first. */
+const SIZES = [1000, ...KEPT_ROWS]
 /** Rows that keep values up to which single statements are faster than the stage. */
-const FEW = 12
+const FEW = 4
 
 /** Types that the source never leaves out of a change. */
 const FIXED = new Set(['bool', 'int', 'float', 'uuid', 'date', 'time', 'timestamp'])

@@ -16,8 +16,6 @@ import { soundShape, type ApplyShape } from './shape.ts'
 
 /** How long the dictionary is not asked again. */
 const SHAPE_MS = 60_000
-/** Number of the first transaction of a session: what was read before it is not older than it. */
-const FIRST = 1
 
 type KnownTable = {
   readonly changes: TableChanges
@@ -44,7 +42,8 @@ export async function openChangeWriter(
       const shape = await soundShape(table, session)
       const changes = new TableChanges(session, table, config.label)
       await changes.prepare(shape)
-      tables.push({ changes, shape, readAt: performance.now(), readIn: FIRST })
+      // The first transaction that touches it reads it again: indexes may be built in between.
+      tables.push({ changes, shape, readAt: -Infinity, readIn: 0 })
     }
     await session.command('COMMIT')
     return new MysqlChangeWriter(request, session, config, mark, tables)
@@ -62,7 +61,7 @@ class MysqlChangeWriter implements ChangeWriter {
   readonly #tables: readonly KnownTable[]
   readonly #stop = (): void => this.#session.destroy()
   /** Of the transaction that is open, or was last. */
-  #number = FIRST - 1
+  #number = 0
   /** Table of the call that runs. */
   #current: KnownTable | null = null
   #inTransaction = false

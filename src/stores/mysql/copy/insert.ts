@@ -16,6 +16,8 @@ import { baseOf, isBytes, isOpaque, isText } from './types.ts'
 /** Parameters of one statement: the protocol counts them in two bytes. */
 const MOST_PARAMETERS = 65_535
 const MOST_ROWS = 1_000
+/** Rows of statements that stay prepared: those of whole batches, and these, which few changes are cut into. Others would fill the driver's store. */
+export const KEPT_ROWS = [256, 64, 32, 16, 8, 4, 2, 1]
 const INSERT_BYTES = 4 * 2 ** 20
 /** Below, the two round trips of a LOAD DATA cost more than they save, and an INSERT says better what is wrong. */
 const FEW_ROWS = 16
@@ -134,8 +136,7 @@ async function inBatches(
   for (let start = 0; start < rows.length;) {
     const end = endOfBatch(rows, start, most, bytes)
     const batch = rows.slice(start, end)
-    // Only whole batches and single rows come again; others would fill the driver's store of prepared statements.
-    const keep = batch.length === most || batch.length === 1
+    const keep = batch.length === most || KEPT_ROWS.includes(batch.length)
     const sql = head + Array(batch.length).fill(tuple).join(',') + tail
     written += await check(await session.execute(sql, batch.flatMap(asWritten), keep), batch)
     start = end
