@@ -53,6 +53,12 @@ if (positionals[0] === 'apply') {
   process.exit()
 }
 
+if (positionals[0] === 'apply-files') {
+  const { appliesToFiles } = await import('./apply-files.mjs')
+  await appliesToFiles({ runs, isQuick: values.quick })
+  process.exit()
+}
+
 if (positionals[0] === 'cassandra-write') {
   const { cassandraWrite } = await import('./cassandra-write.mjs')
   await cassandraWrite({ runs, rows: process.argv.includes('--rows') ? Number(values.rows) : 200_000 })

@@ -126,6 +126,13 @@ describe('what keeps changes out of a file', () => {
       'there is no table nothing',
     ])
   })
+
+  test('a view where a table would be made is told before anything is', async () => {
+    await using target = await targetOf('sqlite', 'CREATE VIEW v AS SELECT 1 AS id')
+    const table = { table: { name: 'V' }, identity: '', columns: [], key: [], primary: false, rows: 0n, bytes: 0n }
+    await expect(target.store.refuseUncreatable?.(table, signal)).rejects.toMatchObject({ code: 'TABLE_REFUSED' })
+    await target.store.refuseUncreatable?.({ ...table, table: { name: 'w' } }, signal)
+  })
 })
 
 describe.each(SYSTEMS)('changes into %s', (system) => {

@@ -27,6 +27,16 @@ const PROJECTIONS: Readonly<Record<string, Projection>> = {
     duckdb: 'SELECT id, CAST(day AS VARCHAR), v, md5(big) FROM ev',
     mysql: 'SELECT id, day, v, big FROM ev',
   },
+  t: {
+    postgresql: 'SELECT id, code, v, md5(big) FROM t',
+    sqlite: 'SELECT id, code, v, big FROM t',
+    duckdb: 'SELECT id, code, v, md5(big) FROM t',
+  },
+  p: {
+    postgresql: 'SELECT id, day, v FROM p',
+    sqlite: 'SELECT id, day, v FROM p',
+    duckdb: 'SELECT id, CAST(day AS VARCHAR), v FROM p',
+  },
   cnt: { postgresql: 'SELECT id, n FROM cnt', sqlite: 'SELECT id, n FROM cnt', duckdb: 'SELECT id, n FROM cnt' },
 }
 

@@ -134,7 +134,7 @@ function examineIndexes(
   if (secondary.length > 0 && catchingUp === true) {
     refuse(
       `unique indexes of ${name} may refuse rows until it has caught up: a row copied late can hold a value that an older change brings again: ${names}`,
-      'make the table without them, and build them after it with --with indexes,constraints',
+      'drop them, or make the table without them where they are part of it, and build them after it with --with indexes,constraints',
     )
   } else if (!overwrites) return
   else if (secondary.length > 0) {

@@ -12,6 +12,13 @@ const RULES: ApplyRules = { system: 'SQLite', foreignKeys: 'unchecked', scans: f
 export function examineTarget(connection: Database.Database, request: ChangeRequest): TargetExam {
   const refusals: FollowRefusal[] = []
   const notes: string[] = []
+  // Whoever opens a file to write into it sets the mode; some file systems keep the other one, without an error.
+  if (connection.pragma('journal_mode', { simple: true }) !== 'wal') {
+    refusals.push({
+      message: 'the file keeps no WAL, without which nobody can read it while changes are written',
+      hint: 'put it on a local disk: file systems of other machines have no shared memory',
+    })
+  }
   for (const table of request.tables) {
     const told = examinedTable(table, lookAt(connection, table), request.fireTriggers, RULES)
     refusals.push(...told.refusals)

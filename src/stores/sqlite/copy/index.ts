@@ -6,6 +6,7 @@ import type { Column, ColumnType, TableName, TableSpec } from '../../../model/co
 import type { BesideStore } from '../../beside-port.ts'
 import { SqliteBeside } from './beside.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
 import type {
   CopyStore,
   CopyTarget,
@@ -147,6 +148,21 @@ class SqliteCopy implements CopyStore {
 
   target(): CopyTarget {
     return new SqliteTarget(this.#write, this.#turn, this.label)
+  }
+
+  async refuseUncreatable({ table: { name } }: TableSpec, signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal)
+    try {
+      const found = this.#open().prepare(`SELECT type FROM main.sqlite_schema WHERE lower(name) = lower(?)`).pluck()
+      const type = found.get(name) as string | undefined
+      if (type === undefined || type === 'table') return
+      throw new SluiceError('TABLE_REFUSED', `there is a ${type} named ${name}, and no table`, {
+        where: this.label,
+        hint: 'give the table another name with --rename, or drop what has the name',
+      })
+    } catch (error) {
+      throw copyError(error, this.label, this.#side)
+    }
   }
 
   objects(): ObjectStore {
