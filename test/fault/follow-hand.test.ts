@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { DiffFollowedOperation } from '../../src/engine/operations/diff-followed/declaration.ts'
 import type { Event } from '../../src/model/event.ts'
-import { perform, type Ran } from '../support/copy-systems.ts'
+import { temporaryFolder } from '../support/catalog-kit.ts'
+import { makePlace, perform, type Ran } from '../support/copy-systems.ts'
 import { startWriter } from '../support/follow-writer.ts'
 import { caughtUp, expectEqual, stageOf, startFollowServer, writerStage, type Stage } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
@@ -182,6 +183,25 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISS
     const [[repairedBy] = []] = await one.target.rows('SELECT run_id FROM migration_repairs WHERE row_key = \'["10"]\'')
     const undo = await perform({ kind: 'diff-undo', runId: repairedBy ?? '', to: one.copy.to, tables: [] })
     expect(undo.finished.error).toMatchObject({ code: 'TABLE_FOLLOWED' })
+  })
+
+  test('of a file are mended while no program follows, and else only looked at', { timeout: 60_000 }, async () => {
+    const folder = temporaryFolder()
+    const one = await stageOf(server, TABLE, ['t'], 1000, await makePlace('sqlite', folder.path))
+    expect((await caughtUp(one)).finished.exitCode).toBe(0)
+    await one.target.sql("UPDATE t SET v = 'wrong' WHERE id = 7", 'DELETE FROM t WHERE id = 9')
+    const { finished, events } = await byHand(one, { by: 'range', low: '5', high: '9' })
+    expect(finished).toMatchObject({ exitCode: 0, totals: { missing: '1', different: '1', fixed: '2' } })
+    expect(outcomes(events)).toEqual({ 7: 'mended', 9: 'mended' })
+    expect(await one.target.rows('SELECT v FROM t WHERE id BETWEEN 7 AND 9')).toEqual([['v7'], ['v8'], ['v9']])
+    const child = startCopy(one.copy)
+    await child.until('follow.progress')
+    const key: DiffFollowedOperation['scope'] = { by: 'key', keys: ['7'] }
+    expect((await byHand(one, key)).finished.error).toMatchObject({ code: 'LEDGER_BUSY' })
+    expect((await byHand(one, key, { dryRun: true })).finished.exitCode).toBe(0)
+    child.process.kill('SIGKILL')
+    await child.ended
+    folder[Symbol.dispose]()
   })
 
   test('that cannot be meant are refused by name', { timeout: 60_000 }, async () => {

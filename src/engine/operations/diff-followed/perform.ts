@@ -9,7 +9,7 @@ import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
 import type { Owner } from '../../copy/ledger/owner.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
 import { prepareLedger } from '../../copy/ledger/schema.ts'
-import { openExisting, openSourceStore } from '../../copy/open-stores.ts'
+import { openCopyStore, openExisting, openSourceStore } from '../../copy/open-stores.ts'
 import { openPatiently } from '../../copy/patience.ts'
 import { onSide } from '../../copy/sides.ts'
 import { compareByHand, nominate, refuseUnfit, tableByHand, type Compared } from '../../follow/by-hand/nominate.ts'
@@ -141,11 +141,12 @@ type AtTarget = {
 
 /** Opened for each step: a copy opens the target by itself in between. */
 async function atTarget<T>(
-  { to: url }: DiffFollowedOperation,
+  { to: url, dryRun }: DiffFollowedOperation,
   run: DiffFollowedRun,
   body: (at: AtTarget) => Promise<T>,
 ): Promise<T> {
-  const open = (): Promise<CopyStore> => onSide('target', () => openExisting(url))
+  const open = (): Promise<CopyStore> =>
+    onSide('target', () => (dryRun ? openCopyStore(url, { mode: 'read' }) : openExisting(url)))
   await using to = await openPatiently(open, { emit: run.emit }, run.interrupt.stop)
   await using database = await to.ledger()
   const owner: Owner = { ...run.owner, runId: BigInt(run.runId) }
