@@ -101,7 +101,7 @@ export type FollowRowEvent = {
   key: readonly (string | null)[]
   /** `equal`: the target held what the source held by then. `removed`: the source had no such row. */
   outcome: 'mended' | 'removed' | 'equal'
-  /** The table holds what the source held here. */
+  /** The row is as the source held it here. */
   position: string
   /** Run whose repair it is, for `diff --undo`; absent where nothing was changed. */
   repairedBy?: Dec

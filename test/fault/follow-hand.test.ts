@@ -204,6 +204,24 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISS
     folder[Symbol.dispose]()
   })
 
+  test('that were set aside come with the run that goes on', { timeout: 60_000 }, async () => {
+    const one = await stageOf(server, TABLE, ['t'])
+    await one.source.sql("UPDATE t SET v = 'bad' WHERE id = 7")
+    await one.target.sql("CREATE TABLE t (id int PRIMARY KEY, v text CHECK (v <> 'bad'))")
+    expect((await caughtUp(one)).finished.error).toMatchObject({
+      code: 'ROWS_ASIDE',
+      hint: expect.stringContaining('run the same command again'),
+    })
+    const retry = await perform({ kind: 'retry-quarantine', to: one.copy.to })
+    expect(retry.finished.error).toMatchObject({
+      code: 'TABLE_FOLLOWED',
+      hint: expect.stringContaining('sluice follow'),
+    })
+    await one.source.sql("UPDATE t SET v = 'good' WHERE id = 7")
+    expect((await caughtUp(one)).finished.exitCode).toBe(0)
+    await expectEqual(one)
+  })
+
   test('that cannot be meant are refused by name', { timeout: 60_000 }, async () => {
     const one = await stageOf(server, [...TABLE, 'CREATE TABLE u (a int, b text, PRIMARY KEY (a, b))'], ['t', 'u'])
     expect((await caughtUp(one)).finished.exitCode).toBe(0)

@@ -165,7 +165,8 @@ function toldOf(args: Arguments, operation: CopyOperation, { ends, script, cdm, 
     // A run that goes on must not begin anew.
     printed: { add: [...add, ...more], drop: ['--restart'], dropValued: ['--run-id'] },
     notes,
-    next: (finished, runId) => retryCommand(finished, runId, ends),
+    // A followed copy tries such rows again by itself.
+    next: (finished, runId) => (operation.follow === undefined ? retryCommand(finished, runId, ends) : undefined),
   }
 }
 

@@ -148,7 +148,8 @@ function verdict(
       'ROWS_ASIDE',
       aside === 1n ? 'one row is not in the target' : `${aside} rows of ${name} are not in the target`,
       {
-        hint: 'migration_quarantine in the target says why; mend them at the source, then sluice quarantine retry',
+        // Of a followed table nobody but its stream's own run may write them.
+        hint: `migration_quarantine in the target says why; mend them at the source, then ${operation.follow === undefined ? 'sluice quarantine retry' : 'run the same command again'}`,
       },
     )
   }

@@ -22,9 +22,9 @@ export const UNDO: Instead = {
 
 /** Rows that were set aside are tried again. */
 export const RETRY: Instead = {
-  reason: 'the stream brings a row that was set aside as soon as it is mended at the source',
+  reason: 'the run of a stream brings rows that were set aside, once they are mended at the source',
   hint: (stream) =>
-    `mend it at the source; where it was mended already, sluice diff --fix --run ${stream} with --key reads it again`,
+    `mend them at the source, then sluice follow ${stream}; of a table that is live, sluice diff --fix --run ${stream} with --key reads single rows again`,
 }
 
 /**

@@ -177,7 +177,7 @@ function notesOf(compared: Compared, outcome: Outcome | null): readonly string[]
   const { mended, removed, equal, position } = outcome
   return [
     found,
-    `${mended} mended, ${removed} removed, ${equal} equal when the stream had read them; the table holds what the source held at ${position}`,
+    `${mended} mended, ${removed} removed, ${equal} equal when the stream had read them: these rows are as the source held them at ${position}`,
   ]
 }
 
