@@ -155,6 +155,19 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     expect((await told(stream)).toSorted()).toEqual(['+ plain 1 b ', '+ plain 2 back '])
   })
 
+  test('tells the keys of a large round as gone before its rows, where other values have to be unique', async () => {
+    await sql.run(`
+      ALTER TABLE plain ADD UNIQUE (v); INSERT INTO plain SELECT i, 'v' || i FROM generate_series(21, 11000) i;
+      INSERT INTO parts SELECT i, 5, 'x' FROM generate_series(100, 11100) i`)
+    await using stream = await open()
+    const words = await told(stream)
+    const at = (start: string): number => words.findIndex((word) => word.startsWith(start))
+    expect(words.filter((word) => word.startsWith('- plain '))).toHaveLength(10_980)
+    expect(words.filter((word) => word.startsWith('+ plain '))).toHaveLength(10_980)
+    expect(words.findLastIndex((word) => word.startsWith('- plain '))).toBeLessThan(at('+ plain '))
+    expect(words.filter((word) => word.startsWith('- parts '))).toEqual([])
+  })
+
   test('a TRUNCATE is told with the rows that came after it', async () => {
     await using stream = await open()
     await sql.run(
@@ -280,6 +293,48 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
       await expect(clerk.run(statement)).rejects.toThrow(/permission denied/)
     await clerk.close()
     await sql.run('DROP OWNED BY clerk; DROP ROLE clerk')
+  })
+
+  test('needs no more than the guide names, and copies tables anew within the stream', async () => {
+    await source.end(NAME, SIGNAL)
+    await sql.run(`
+      CREATE ROLE keeper LOGIN PASSWORD 'x'; GRANT CREATE ON DATABASE noted TO keeper; ALTER TABLE plain OWNER TO keeper; ALTER TABLE parts OWNER TO keeper; ALTER TABLE parts_1 OWNER TO keeper;
+      ALTER TABLE parts_2 OWNER TO keeper; GRANT USAGE ON SCHEMA public TO keeper`)
+    await using own = await openPostgresCopy(server.url('noted', 'keeper', 'x'))
+    const noting = triggersOf(own)
+    const two = await asked(own, 'plain', 'parts', 'other')
+    const { refusals } = await noting.examine(two, SIGNAL)
+    expect(refusals.map(({ message }) => message)).toEqual([
+      expect.stringMatching(
+        /^public.other belongs to role .*, and only its owner may make triggers on it that fire always/,
+      ),
+    ])
+    tables = await keyed(own, 'plain', 'parts')
+    birth = await noting.begin(NAME, tables, SIGNAL)
+    expect(await noting.cost?.(tables, SIGNAL)).toHaveLength(2)
+    {
+      await using stream = await noting.open(birth, tables, noting.position(birth.start), SIGNAL)
+      await sql.run('UPDATE plain SET v = $$k$$ WHERE id = 1')
+      expect(await told(stream)).toEqual(['+ plain 1 k '])
+    }
+    await sql.run(
+      `ALTER TABLE plain DISABLE TRIGGER ALL; UPDATE plain SET v = 'unseen' WHERE id = 2; ALTER TABLE plain ADD COLUMN more int; UPDATE parts SET v = 'seen' WHERE id = 2`,
+    )
+    const applied = await noting.fence(SIGNAL)
+    const { faults } = await noting.verify(birth, tables, applied, SIGNAL)
+    expect(faults.map((one) => one.tables)).toEqual([['public.plain']])
+    tables = await keyed(own, 'plain', 'parts')
+    for (let twice = 0; twice < 2; twice++)
+      birth = (await noting.renew?.(birth, tables.slice(0, 1), applied, SIGNAL)) ?? birth
+    expect((await noting.verify(birth, tables, await noting.fence(SIGNAL), SIGNAL)).faults).toEqual([])
+    {
+      await using stream = await noting.open(birth, tables, noting.position(birth.start), SIGNAL)
+      await sql.run('UPDATE plain SET more = 5 WHERE id = 3')
+      expect((await told(stream)).toSorted()).toEqual(['+ parts 2 2 seen', '+ plain 3 v3  5'])
+    }
+    await noting.end(NAME, SIGNAL)
+    expect(await sql.rows(`SELECT tgname FROM pg_trigger WHERE tgname ~ 'sluice'`)).toEqual([])
+    await sql.run('REASSIGN OWNED BY keeper TO CURRENT_USER; DROP OWNED BY keeper; DROP ROLE keeper')
   })
 
   test('gives nothing away by default privileges', async () => {

@@ -1,4 +1,5 @@
 /** The begin and the end of a stream by triggers: what an earlier attempt left goes first, then schema, logs and triggers, table by table. */
+import type { LogPosition } from '../../../model/copy/change.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { FollowedTable, StreamBirth } from '../../follow-port.ts'
@@ -10,14 +11,15 @@ import { literal, tableSql } from '../copy/sql.ts'
 import { Changed } from '../maintenance/not-now.ts'
 import { committed } from '../maintenance/patience.ts'
 import { findTables } from '../replication/exam-tables.ts'
-import { lsnText } from '../replication/lsn.ts'
+import { flushLog, lsnText } from '../replication/lsn.ts'
 import { BY_INDEX } from '../replication/shapes.ts'
 import { isOurs } from '../replication/slot.ts'
 import { PATIENCE_MS, waitUntil, type Wait } from '../replication/waiting.ts'
 import type { PostgresSettings } from '../settings.ts'
-import { logFact, makeLog, makeSchema, writtenNow, type TableLog } from './log.ts'
-import { flush, insertPosition } from './position.ts'
+import { logFact, logOf, makeLog, makeSchema, noteOf, ownLog, writtenNow, type TableLog } from './log.ts'
+import { insertPosition } from './position.ts'
 import { readNoted, notedText } from './noted-shape.ts'
+import { logsFault, otherTime } from './verify.ts'
 
 /** Whoever comes behind a lock that is wanted waits for it, too. */
 const LOCK_MS = 700
@@ -43,7 +45,7 @@ export async function beginTriggers(
     const logs: TableLog[] = []
     for (const table of tables) logs.push(await logged(name, table, wait))
     const start = await insertPosition(session)
-    await flush(session)
+    await flushLog(session)
     return { slot: name, publication: name, start: lsnText(start), ...(await notedNow(session, tables, logs)) }
   } catch (error) {
     await removeMade(settings, name, wait)
@@ -73,10 +75,43 @@ export async function endTriggers(name: string, wait: Wait): Promise<void> {
   })
 }
 
-function logged(name: string, table: FollowedTable, wait: Wait): Promise<TableLog> {
+/**
+ * Tables of a stream that are copied anew within it: their notes are of a time that the new copy has in it, so they are begun anew, too.
+ * @throws SluiceError STREAM_HALTED, SLOT_LOST where all tables of the stream have lost changes; as `beginTriggers`
+ */
+export async function renewTriggers(
+  birth: StreamBirth,
+  tables: readonly FollowedTable[],
+  applied: LogPosition,
+  wait: Wait,
+): Promise<StreamBirth> {
+  const { session } = wait
+  const other = await otherTime(session, birth, applied)
+  const whole = other ?? (await logsFault(session, birth, applied))
+  if (whole !== null) {
+    throw new SluiceError(other === null ? 'SLOT_LOST' : 'STREAM_HALTED', whole, {
+      reason: 'changes of every table of the stream may be missing',
+      hint: 'copy all of them again: the command that began the stream, with --restart',
+    })
+  }
+  try {
+    const logs: TableLog[] = []
+    for (const table of tables) logs.push(await logged(birth.slot, table, wait, logOf(birth, table)))
+    const { facts, shapes } = await notedNow(session, tables, logs)
+    return { ...birth, facts: { ...birth.facts, ...facts }, shapes: { ...birth.shapes, ...shapes } }
+  } catch (error) {
+    throw error instanceof Changed ? changedMeanwhile(error.message) : error
+  }
+}
+
+/** @param before the log that goes, with its function and the triggers that call it */
+function logged(name: string, table: FollowedTable, wait: Wait, before?: TableLog): Promise<TableLog> {
   const { session } = wait
   return patiently(wait, `the trigger on ${tableText(table.table.table)}`, async () => {
     await session.ask(`LOCK TABLE ${tableSql(table.table.table)} IN SHARE ROW EXCLUSIVE MODE`)
+    const known = [...(before === undefined ? [] : [before.table]), await ownLog(session, name, table)]
+    for (const log of known)
+      await session.ask(`DROP TABLE IF EXISTS ${tableSql(log)}; DROP FUNCTION IF EXISTS ${noteOf(log)} CASCADE`)
     return await makeLog(session, name, table)
   })
 }

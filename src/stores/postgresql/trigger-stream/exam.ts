@@ -16,9 +16,11 @@ export async function examineTriggers(session: CopySession, tables: readonly Fol
 async function examineServer(session: CopySession): Promise<readonly FollowRefusal[]> {
   const [row] = await session.ask(
     `SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE'),
-       pg_catalog.quote_ident(current_user), pg_catalog.quote_ident(pg_catalog.current_database())`,
+       pg_catalog.quote_ident(current_user), pg_catalog.quote_ident(pg_catalog.current_database()),
+       (SELECT bool_and(pg_catalog.has_function_privilege(p.oid, 'EXECUTE')) FROM pg_catalog.pg_proc p
+        WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND p.proname = 'pg_logical_emit_message')`,
   )
-  const [standby, create, role, database] = (row ?? []).map((text) => text ?? '')
+  const [standby, create, role, database, emits] = (row ?? []).map((text) => text ?? '')
   const refusals: FollowRefusal[] = []
   if (session.version < OLDEST)
     refusals.push({
@@ -34,6 +36,11 @@ async function examineServer(session: CopySession): Promise<readonly FollowRefus
     refusals.push({
       message: `role ${role} may not create a schema for the logs in database ${database}`,
       hint: `GRANT CREATE ON DATABASE ${database} TO ${role}`,
+    })
+  if (emits !== 't')
+    refusals.push({
+      message: `role ${role} may not call pg_logical_emit_message, by which the log of a server at rest is written down`,
+      hint: `grant EXECUTE on its forms to ${role}: everybody has that right, unless somebody took it away`,
     })
   return refusals
 }

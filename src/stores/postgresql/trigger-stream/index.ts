@@ -22,7 +22,7 @@ import { refuseForeign } from '../replication/slot.ts'
 import { TruncateNotes } from '../replication/truncate-notes.ts'
 import { PATIENCE_MS, type Wait } from '../replication/waiting.ts'
 import type { PostgresSettings } from '../settings.ts'
-import { beginTriggers, endTriggers } from './birth.ts'
+import { beginTriggers, endTriggers, renewTriggers } from './birth.ts'
 import { notedBy } from './noted-shape.ts'
 import { costOfNoting } from './cost.ts'
 import { examineTriggers } from './exam.ts'
@@ -77,6 +77,16 @@ export class PostgresTriggers implements ChangeSource {
     return this.#write(signal, (session) =>
       beginTriggers(this.#settings, name, tables, this.#wait(session, signal, tell)),
     )
+  }
+
+  renew(
+    birth: StreamBirth,
+    tables: readonly FollowedTable[],
+    applied: LogPosition,
+    signal: AbortSignal,
+    tell: (message: string) => void = () => undefined,
+  ): Promise<StreamBirth> {
+    return this.#write(signal, (session) => renewTriggers(birth, tables, applied, this.#wait(session, signal, tell)))
   }
 
   async verify(

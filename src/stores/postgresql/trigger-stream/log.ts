@@ -79,6 +79,12 @@ export async function makeSchema(session: CopySession, name: string): Promise<vo
   await revokeOthers(session, 'TABLE', progressOid ?? '')
 }
 
+/** How the log of a table is called, whether it is there or not. */
+export async function ownLog(session: CopySession, schema: string, { table }: FollowedTable): Promise<TableName> {
+  const [row] = await session.ask(`SELECT ${literal(tableSql(table.table))}::pg_catalog.regclass::oid`)
+  return { schema, name: `keys_${row?.[0] ?? ''}` }
+}
+
 /** Log, function and triggers of one table, in a transaction that has locked it against writers. @throws SluiceError, Changed, what the server says */
 export async function makeLog(
   session: CopySession,

@@ -11,7 +11,7 @@
  */
 import type { LogPosition } from '../../../model/copy/change.ts'
 import type { CopySession } from '../copy/session.ts'
-import { lsnOf } from '../replication/lsn.ts'
+import { flushLog, lsnOf } from '../replication/lsn.ts'
 
 const INSERT = 'pg_catalog.pg_current_wal_insert_lsn()'
 
@@ -20,18 +20,10 @@ export async function insertPosition(session: CopySession): Promise<LogPosition>
   return lsnOf(row?.[0] ?? '')
 }
 
-/** Writes down everything that is visible now. @param session may write, and is in no transaction */
-export async function flush(session: CopySession): Promise<void> {
-  // A transaction that has written waits until its commit record, and all before it, is on the disk; not for a standby.
-  await session.ask(
-    `BEGIN READ WRITE; SET LOCAL synchronous_commit = 'local'; SELECT pg_catalog.pg_logical_emit_message(true, 'sluice', ''); COMMIT`,
-  )
-}
-
 /** See above. @param session may write, and is in no transaction */
 export async function triggerFence(session: CopySession): Promise<LogPosition> {
   const position = await insertPosition(session)
-  await flush(session)
+  await flushLog(session)
   return position + 1n
 }
 

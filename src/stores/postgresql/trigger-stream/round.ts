@@ -23,8 +23,8 @@ const KIND = 'ISOLATION LEVEL REPEATABLE READ READ ONLY'
 /** Rows that are handed over at once. */
 const PIECE = { rows: 2000, bytes: 4 * 1024 * 1024 }
 /**
- * From so many keys of a table on they are all told as gone before the rows come: the target writes a large round in pieces, and a unique value may have gone
- * from a row of a later piece to one of an earlier.
+ * A round with more keys is large: the target writes it in pieces, and a unique value may have gone from a row of a later piece to one of an earlier. So of a
+ * table with other unique values than its key all keys are told as gone before the rows come.
  */
 const MANY = 10_000
 /** So long a round waits for who holds a table: everybody behind it waits, too. */
@@ -92,10 +92,11 @@ export async function* toldRound(wish: RoundWish): AsyncGenerator<readonly Chang
     const emptied = noted.flatMap(({ place, emptiedBy }) => (emptiedBy === null ? [] : [place]))
     for (const { place, emptiedBy } of noted) for (const txid of emptiedBy ?? []) onEmptied(place, txid)
     if (emptied.length > 0) yield [{ type: 'truncate', tables: emptied }]
-    for (const { place, count, emptiedBy } of noted) {
+    const isLarge = emptied.length > 0 || noted.reduce((sum, { count }) => sum + count, 0) > MANY
+    for (const { place, emptiedBy } of noted) {
       const one = tables[place]
       if (one === undefined) continue
-      if (emptiedBy === null) yield* changesOf(session, place, one, count)
+      if (emptiedBy === null) yield* changesOf(session, place, one, isLarge)
       else yield* rowsOf(session, place, one, null)
     }
   }
@@ -175,16 +176,28 @@ async function* changesOf(
   session: CopySession,
   place: number,
   one: NotedTable,
-  count: number,
+  isLarge: boolean,
 ): AsyncGenerator<readonly Change[]> {
   const { log, table } = one
   const keys = `(SELECT DISTINCT ${keysAs(log)} FROM ${tableSql(log.table)}) AS k`
   const identity = table.identity.flatMap((name) => table.columns.find((column) => column.name === name) ?? [])
   const there = `EXISTS (SELECT FROM ${tableSql(table.table.table)} AS t WHERE ${sameKey(table)})`
-  const gone = `SELECT ${identity.map(selected).join(', ')} FROM ${keys}${count > MANY ? '' : ` WHERE NOT ${there}`}`
+  const isAll = isLarge && (await hasOtherUnique(session, one))
+  const gone = `SELECT ${identity.map(selected).join(', ')} FROM ${keys}${isAll ? '' : ` WHERE NOT ${there}`}`
   for await (const rows of read(session, one, gone, identity))
     yield rows.map((key): RowChange => ({ type: 'delete', table: place, key }))
   yield* rowsOf(session, place, one, keys)
+}
+
+/** Whether values of the table, or of a partition, have to be unique that are not its key; an exclusion constraint is one of that kind. */
+async function hasOtherUnique(session: CopySession, { shape }: NotedTable): Promise<boolean> {
+  const root = `${shape.nodes[0]?.oid ?? '0'}::oid`
+  const [row] = await session.ask(
+    `SELECT count(*) FROM pg_catalog.pg_index i WHERE (i.indisunique OR i.indisexclusion)
+       AND (i.indrelid = ${root} OR i.indrelid IN (SELECT relid::oid FROM pg_catalog.pg_partition_tree(${root}::pg_catalog.regclass)))
+     GROUP BY i.indrelid HAVING count(*) > 1 LIMIT 1`,
+  )
+  return row !== undefined
 }
 
 /** @param keys what stands behind FROM for the keys of the rows; null for all rows of the table */

@@ -12,11 +12,11 @@ import { heldView } from '../copy/source.ts'
 import { tableSql } from '../copy/sql.ts'
 import { underSignal } from '../copy/under-signal.ts'
 import { committed } from '../maintenance/patience.ts'
-import { lsnOf, lsnText } from '../replication/lsn.ts'
+import { flushLog, lsnOf, lsnText } from '../replication/lsn.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { forgetSql, logOf } from './log.ts'
 import { notedOf } from './noted-shape.ts'
-import { flush, insertPosition, WRITTEN } from './position.ts'
+import { insertPosition, WRITTEN } from './position.ts'
 import { toldRound, type NotedTable, type Round } from './round.ts'
 
 /** Between two looks at logs that are empty, ms. */
@@ -169,7 +169,7 @@ export class TriggerStream implements MomentStream {
       session,
       tables: this.#noted,
       position,
-      flush: () => flush(this.#writer),
+      flush: () => flushLog(this.#writer),
       onEmptied,
     })
     if (session === this.#reader) await session.rollBack()

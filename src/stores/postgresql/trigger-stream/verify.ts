@@ -28,7 +28,7 @@ export async function verifyTriggers(
     moved: {},
     unclear: [],
   })
-  const other = (await otherServer(session, birth)) ?? (await setBack(session, applied))
+  const other = await otherTime(session, birth, applied)
   if (other !== null) return whole('OTHER_SERVER', other)
   const lost = await logsFault(session, birth, applied)
   if (lost !== null) return whole('SLOT_LOST', lost)
@@ -70,6 +70,15 @@ export async function verifyTriggers(
   }
 }
 
+/** Why this is not the server that the stream began at, or one of an earlier time; null where it is. */
+export async function otherTime(
+  session: CopySession,
+  birth: StreamBirth,
+  applied: LogPosition,
+): Promise<string | null> {
+  return (await otherServer(session, birth)) ?? (await setBack(session, applied))
+}
+
 /** The log of a server never goes back behind what was told of it. */
 async function setBack(session: CopySession, applied: LogPosition): Promise<string | null> {
   const [row] = await session.ask('SELECT pg_catalog.pg_current_wal_insert_lsn()')
@@ -79,7 +88,11 @@ async function setBack(session: CopySession, applied: LogPosition): Promise<stri
 }
 
 /** Notes that were forgotten and not applied: the target is an older one, or somebody forgot them. */
-async function logsFault(session: CopySession, { slot }: StreamBirth, applied: LogPosition): Promise<string | null> {
+export async function logsFault(
+  session: CopySession,
+  { slot }: StreamBirth,
+  applied: LogPosition,
+): Promise<string | null> {
   const [there] = await session.ask(
     `SELECT pg_catalog.to_regclass(${literal(progressSql(slot))}) IS NOT NULL AND pg_catalog.has_schema_privilege(${literal(slot)}, 'USAGE')`,
   )
