@@ -58,6 +58,7 @@ import type {
 } from './copy-events.ts'
 import type { Dec } from './dec.ts'
 import type {
+  FollowCountedEvent,
   FollowHaltedEvent,
   FollowHistoryEvent,
   FollowProgressEvent,
@@ -311,6 +312,7 @@ export type EventBody =
   | FollowProvedEvent
   | FollowRowEvent
   | FollowHaltedEvent
+  | FollowCountedEvent
   | FollowHistoryEvent
   | FollowSignedEvent
   | AlertEvent

@@ -50,6 +50,17 @@ export type FollowProgressEvent = {
   tables: { copying: Dec; catchup: Dec; live: Dec }
 }
 
+/** Changes that were applied to a table, over all runs of its stream: once for every table when a run begins to follow, then when they have changed, at most once in two seconds. */
+export type FollowCountedEvent = {
+  type: 'follow.counted'
+  table: string
+  state: FollowTableEvent['state']
+  inserts: Dec
+  updates: Dec
+  deletes: Dec
+  truncates: Dec
+}
+
 /** Changes may be missing: the stream keeps its position and does not go on. */
 export type FollowHaltedEvent = {
   type: 'follow.halted'

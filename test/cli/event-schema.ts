@@ -710,6 +710,14 @@ const bodies = {
     pauseMs: ms,
     ms,
   },
+  'follow.counted': {
+    table: z.string(),
+    state: z.enum(['copying', 'catchup', 'live']),
+    inserts: dec,
+    updates: dec,
+    deletes: dec,
+    truncates: dec,
+  },
   'follow.row': {
     table: z.string(),
     key: z.array(z.string().nullable()),

@@ -20,6 +20,7 @@ import { Proving, type ProvingParts, type Round } from './proving.ts'
 import { atMoment } from './moment.ts'
 import { mendRows, rereadRows } from './rereads.ts'
 import { answerOf } from './sign-off-answer.ts'
+import { TableCounts } from './table-counts.ts'
 import type { TableStates } from './table-states.ts'
 
 const PROGRESS_MS = 1000
@@ -33,6 +34,8 @@ const AGAIN_MS = 100
 /** How often the ledger is asked for sign-offs that wait. */
 const ASKED_MS = 1000
 const WAIT_MS = 250
+/** How often it is told what was applied to each table. */
+const COUNTED_MS = 2000
 const LANE = 0
 
 type Mended = { readonly table: string; readonly reread: string; readonly mended: string }
@@ -76,6 +79,8 @@ export type LoopGoal = {
 export class FollowLoop {
   readonly #parts: LoopParts
   readonly #progress: Progress
+  readonly #counts = new TableCounts()
+  #countedAt = -Infinity
   readonly #goal: LoopGoal
   #birth: StreamBirth
   /** What a session before this one has learned of it, and may not have noted. */
@@ -408,7 +413,7 @@ export class FollowLoop {
   }
 
   async #tell(lane: Lane, source: PacedStream): Promise<void> {
-    const { changes, states, run } = this.#parts
+    const { changes, states, run, tables, clock } = this.#parts
     const lag = await changes.lag(this.#birth, run.interrupt.abort)
     const event = this.#progress.event(
       lane.applied,
@@ -419,6 +424,11 @@ export class FollowLoop {
       (one) => changes.text(one),
     )
     run.emit(event)
+    if (clock.ticks() - this.#countedAt >= COUNTED_MS) {
+      this.#countedAt = clock.ticks()
+      const names = tables.map(({ name }) => name)
+      for (const one of this.#counts.changed(names, states.list, lane.row.counts)) run.emit(one)
+    }
     const { alerts } = this.#parts
     if (alerts === null) return
     alerts.passed('error')

@@ -211,7 +211,7 @@ const RUN = section('RUN screen', 'screen', [
     'run.more',
     ['+', '='],
     'one lane more',
-    is.steers,
+    is.steersLanes,
     {
       hint: 'lanes',
       hintKeys: '+/-',
@@ -221,7 +221,7 @@ const RUN = section('RUN screen', 'screen', [
       help: ['+ -', 'more, fewer lanes'],
     },
   ],
-  ['run.fewer', ['-'], 'one lane fewer', is.steers, { palette: true, unlisted: true }],
+  ['run.fewer', ['-'], 'one lane fewer', is.steersLanes, { palette: true, unlisted: true }],
   [
     'run.slower',
     ['<'],
@@ -246,7 +246,7 @@ const RUN = section('RUN screen', 'screen', [
       hint: (s) =>
         is.archives(s)
           ? 'stop after this step'
-          : is.copies(s)
+          : is.copies(s) && !is.follows(s)
             ? s.size.columns < 100
               ? 'stop'
               : 'stop after chunks'

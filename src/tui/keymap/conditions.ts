@@ -5,7 +5,7 @@ import { activeRun, comparison, logRows, openRun, runResults, runRows } from '..
 import type { RunView } from '../run/run-view.ts'
 import { underCursor, type UnderCursor } from '../state/copy-cursor.ts'
 import { shownPartition } from '../state/archive-shown.ts'
-import { copyLayout } from '../state/copy-layout.ts'
+import { copyLayout, isFollowing } from '../state/copy-layout.ts'
 import { fileUrl } from '../state/relation-row.ts'
 import { cursorRow, openedDatabase, targetRows } from '../state/tables-list.ts'
 import { isShownAs } from '../run/run-screen.ts'
@@ -85,6 +85,12 @@ const turned = (s: State): RunView | undefined => {
 export const copies: When = (s) => (activeRun(s)?.copy ?? null) !== null
 /** Whether what runs is an archive run or a restore. */
 export const archives: When = (s) => (activeRun(s)?.archiving ?? null) !== null
+/** Whether what runs applies changes, and copies no table any more: it has no lanes, and no row of it is steered alone. */
+export const follows: When = (s) => {
+  const run = activeRun(s)
+  return run !== undefined && isFollowing(run)
+}
+export const steersLanes: When = (s) => steers(s) && !follows(s)
 export const steersCopy: When = (s) => steers(s) && copies(s)
 /** The copy whose screen is open, and where the cursor stands on it. */
 const copyOpen = (s: State): RunView | null => {
@@ -98,7 +104,7 @@ export const inChunks: When = (s) => {
 /** The table or chunk under the cursor of a copy that works, where something can be asked of it. */
 const steerable = (s: State): UnderCursor | null => {
   const run = copyOpen(s)
-  if (run === null || (run.phase !== 'running' && run.phase !== 'paused')) return null
+  if (run === null || isFollowing(run) || (run.phase !== 'running' && run.phase !== 'paused')) return null
   return underCursor(s, run)
 }
 /** Whether nothing of it needs to begin in this run: what is done is done. */
@@ -123,16 +129,16 @@ export const steeringHinted: When = (s) => s.size.columns >= 100 || !inChunks(s)
 export const copiesMany: When = (s) => (copyOpen(s)?.copy?.tables.length ?? 0) > 1
 export const onCopyRow: When = (s) => {
   const run = copyOpen(s)
-  return run !== null && underCursor(s, run) !== null
+  return run !== null && !isFollowing(run) && underCursor(s, run) !== null
 }
 export const offCopyRow: When = (s) => {
   const run = copyOpen(s)
-  return run !== null && copyLayout(s, run).cursor === 'none'
+  return run !== null && !isFollowing(run) && copyLayout(s, run).cursor === 'none'
 }
 /** Whether there is another list to go to: tables and chunks, or lanes and chunks on a small screen. */
 export const copyPanes: When = (s) => {
   const run = copyOpen(s)
-  return run !== null && (copiesMany(s) || (!copyLayout(s, run).wide && run.finished === null))
+  return run !== null && !isFollowing(run) && (copiesMany(s) || (!copyLayout(s, run).wide && run.finished === null))
 }
 export const canStop: When = (s) => s.screen !== 'log' && running(s) && activeRun(s)?.phase !== 'aborting'
 export const onCompare: When = (s) => s.screen === 'compare'

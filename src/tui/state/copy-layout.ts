@@ -7,6 +7,8 @@ import type { State } from './state.ts'
 
 export type CopyLayout = {
   readonly wide: boolean
+  /** The tables of a stream in place of chunks: none is copied any more. */
+  readonly stream: boolean
   /** Which list the cursor is in; none where a small screen shows lanes. */
   readonly cursor: 'tables' | 'chunks' | 'none'
   /** Rows below a title; 0 where the part is not shown. */
@@ -28,9 +30,38 @@ export type CopyLayout = {
 const TITLE = 1
 const STRIP = 3
 
+/** Whether changes are applied to all tables of the run, and none is copied. */
+export function isFollowing(run: RunView): boolean {
+  return run.finished === null && run.copy?.follow.isWhole === true
+}
+
+function streamLayout(state: State, run: RunView): CopyLayout {
+  const { columns, rows } = state.size
+  const wide = columns >= 100 && rows >= 30
+  const count = run.copy?.tables.length ?? 0
+  const left = geometry(state).body - (wide ? 6 : 5) - 2 * (TITLE + 1)
+  const tables = Math.max(1, Math.min(count, left - Math.max(3, Math.floor(left / 4))))
+  return {
+    wide,
+    stream: true,
+    cursor: count > 1 ? 'tables' : 'none',
+    chart: 0,
+    tables,
+    legend: false,
+    lanes: 0,
+    chunks: 0,
+    detail: 0,
+    log: Math.max(0, left - tables),
+    ending: 0,
+    gap: 1,
+    airy: false,
+  }
+}
+
 /** Rows for each part: what is always there first, and what is left for chunks and log. */
 export function copyLayout(state: State, run: RunView): CopyLayout {
   const { columns, rows } = state.size
+  if (isFollowing(run)) return streamLayout(state, run)
   const body = geometry(state).body
   const wide = columns >= 100 && rows >= 30
   const tall = wide && rows >= 45
@@ -68,5 +99,5 @@ export function copyLayout(state: State, run: RunView): CopyLayout {
   const log = Math.max(0, left - TITLE - gap)
   // Rows that are too few for a log are not left empty.
   const chunks = listed > 0 && log === 0 ? listed + left : listed
-  return { wide, cursor, chart, tables, legend, lanes, chunks, detail, log, ending, gap, airy }
+  return { wide, stream: false, cursor, chart, tables, legend, lanes, chunks, detail, log, ending, gap, airy }
 }

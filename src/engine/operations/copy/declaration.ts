@@ -123,6 +123,7 @@ export const COPY_EVENTS = [
   'follow.started',
   'follow.table',
   'follow.progress',
+  'follow.counted',
   'follow.proved',
   'follow.halted',
   'alert',

@@ -1,18 +1,37 @@
 /** What is known of the stream that follows a copy, folded from its events. */
 import type { Event } from '../../../model/event.ts'
-import type { FollowProgressEvent } from '../../../model/follow-events.ts'
+import type { FollowProgressEvent, FollowTableEvent } from '../../../model/follow-events.ts'
 
 /** Samples of the curves: one a second. */
 const KEPT = 60
+
+export type StreamTable = {
+  state: FollowTableEvent['state']
+  inserts: number
+  updates: number
+  deletes: number
+  truncates: number
+  /** The last comparison; null before there was one. */
+  proved: { readonly position: string; readonly rows: number; readonly differing: number } | null
+}
 
 export class FollowProgress {
   last: FollowProgressEvent | null = null
   /** Bytes that were not applied, and changes a second; the newest last. */
   readonly lag: number[] = []
   readonly rates: number[] = []
+  /** Bytes of the log that the slot held back. */
+  readonly held: number[] = []
+  /** By name: what was applied to each table, and how it was compared last. */
+  readonly tables = new Map<string, StreamTable>()
   /** Position and rows that differed of the newest comparison; null before there was one. */
   proved: { readonly position: string; readonly differing: number; readonly pauseMs: number } | null = null
   halted: string | null = null
+
+  /** Whether changes are applied to all tables, and none is copied any more. */
+  get isWhole(): boolean {
+    return this.last !== null && this.last.tables.copying === '0'
+  }
 
   fold(event: Event): void {
     switch (event.type) {
@@ -20,10 +39,29 @@ export class FollowProgress {
         this.last = event
         this.lag.push(Number(event.lagBytes))
         this.rates.push(Number(event.rate))
+        this.held.push(Number(event.heldBytes))
+        if (this.held.length > KEPT) this.held.shift()
         if (this.lag.length > KEPT) this.lag.shift()
         if (this.rates.length > KEPT) this.rates.shift()
         break
+      case 'follow.table':
+        this.#table(event.table).state = event.state
+        break
+      case 'follow.counted': {
+        const table = this.#table(event.table)
+        table.state = event.state
+        table.inserts = Number(event.inserts)
+        table.updates = Number(event.updates)
+        table.deletes = Number(event.deletes)
+        table.truncates = Number(event.truncates)
+        break
+      }
       case 'follow.proved': {
+        this.#table(event.table).proved = {
+          position: event.position,
+          rows: Number(event.rows),
+          differing: Number(event.differing) + Number(event.unread),
+        }
         const differing = Number(event.differing) + Number(event.unread)
         const same = this.proved?.position === event.position ? this.proved.differing : 0
         this.proved = { position: event.position, differing: same + differing, pauseMs: event.pauseMs }
@@ -35,5 +73,13 @@ export class FollowProgress {
       default:
         break
     }
+  }
+
+  #table(name: string): StreamTable {
+    const known = this.tables.get(name)
+    if (known !== undefined) return known
+    const table: StreamTable = { state: 'copying', inserts: 0, updates: 0, deletes: 0, truncates: 0, proved: null }
+    this.tables.set(name, table)
+    return table
   }
 }

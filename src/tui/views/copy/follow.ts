@@ -1,6 +1,6 @@
 /** The head of a copy's screen while changes follow it: which tables are live, how far it is behind, what the slot holds back. */
-import { sparkline } from '../../draw/bars.ts'
-import { bytes, clockSpan, count, numberOf, plural } from '../../draw/format.ts'
+import { progressBar, sparkline } from '../../draw/bars.ts'
+import { bytes, clockSpan, count, numberOf, percent, plural } from '../../draw/format.ts'
 import type { Line } from '../../draw/line.ts'
 import { line, span } from '../../draw/line.ts'
 import { cutEnd, padEnd, width } from '../../draw/text.ts'
@@ -8,9 +8,9 @@ import type { FollowProgress } from '../../run/copy/follow-progress.ts'
 
 const SPARK = 24
 
-/** Three rows in place of bar, sums and pace. @param last of `follow` */
+/** Three rows in place of bar, sums and pace, and a fourth once no table is copied any more. */
 export function followLines(
-  { last, lag, rates, proved, halted }: FollowProgress,
+  { last, lag, rates, held, proved, halted, isWhole }: FollowProgress,
   cells: number,
   ascii: boolean,
 ): Line[] {
@@ -25,6 +25,7 @@ export function followLines(
   const behind = last.lagMs === 0 ? 'no lag' : `lag ${clockSpan(last.lagMs)} · ${bytes(numberOf(last.lagBytes))}`
   const left = last.remainingMs === undefined || last.lagMs === 0 ? [] : [`${clockSpan(last.remainingMs)} to catch up`]
   const room = last.safeBytes === undefined ? '' : `, ${bytes(numberOf(last.safeBytes))} more may be held`
+  const share = last.safeBytes === undefined ? null : shareOf(Number(last.heldBytes), Number(last.safeBytes))
   const slot = `the slot holds ${bytes(numberOf(last.heldBytes))}${room}`
   const compared =
     proved === null
@@ -36,12 +37,21 @@ export function followLines(
   const pace = `${count(numberOf(last.rate))} changes/s    ${count(numberOf(last.changes))} in all    applied ${last.position}`
   const curve = (values: readonly number[]): string => padEnd(sparkline(values, SPARK, ascii), SPARK)
   const rest = cells - SPARK - 4
-  const foot = width(`${slot}    ${compared}`) <= rest ? `${slot}    ${compared}` : slot
+  const both = `${slot}    ${compared}`
+  const foot = isWhole ? `behind ${bytes(numberOf(last.lagBytes))}    ${compared}` : width(both) <= rest ? both : slot
+  const full = share === null ? '' : `  ${progressBar(share, 12, ascii)} ${percent(share)}`
   return [
     halted === null
       ? line(` ${cutEnd(`following    ${head}`, cells - 2)}`, 'strong')
       : line(` ${cutEnd(`halted: ${halted}`, cells - 2)}`, 'bad'),
     [span(' '), span(curve(rates), 'info'), span(`  ${cutEnd(pace, rest)}`)],
     [span(' '), span(curve(lag), 'warn'), span(`  ${cutEnd(foot, rest)}`)],
+    ...(isWhole
+      ? [[span(' '), span(curve(held), 'muted'), span(`  ${cutEnd(slot, rest - width(full))}${full}`)] as Line]
+      : []),
   ]
+}
+
+function shareOf(held: number, safe: number): number {
+  return held + safe <= 0 ? 0 : held / (held + safe)
 }

@@ -14,6 +14,7 @@ import { chunkDetail, chunkList } from './chunks.ts'
 import { endingLines } from './ending.ts'
 import { copyHead } from './head.ts'
 import { copyLanes } from './lanes.ts'
+import { streamTables } from './stream-tables.ts'
 import { keyStrip, legend } from './strip.ts'
 import { tableList } from './tables.ts'
 
@@ -39,6 +40,11 @@ export function copyScreen(state: State, run: RunView, copy: CopyProgress, cells
     lines.push(...block(made, cells, rows))
   }
   if (layout.chart > 0) part(minuteChart(run, cells, layout.chart + 1, state.ascii), layout.chart + 1)
+  if (layout.stream) {
+    part(streamTables(state, run, copy, layout, cells), layout.tables + 1)
+    if (layout.log > 0) part([rule('log', cells), ...newestLines(state, layout.log, cells)], layout.log + 1)
+    return block(lines, cells, body)
+  }
   if (layout.tables > 0) part(tableList(state, run, copy, layout, cells), layout.tables + 1)
   const strip = keyStrip(shownTable(state, run), copy.tables.length > 1, cells, state.ascii)
   const meaning = layout.legend ? [...(layout.airy ? [[]] : []), legend(cells, state.ascii)] : []

@@ -1,0 +1,74 @@
+/** The tables of a stream, once none is copied any more: what was applied to each, and how it was compared last. */
+import { count, plural } from '../../draw/format.ts'
+import type { Line } from '../../draw/line.ts'
+import { chosen, line, rule, span, type Tone } from '../../draw/line.ts'
+import { clean, cutEnd, cutMiddle, padEnd, width } from '../../draw/text.ts'
+import { marksOf } from '../../draw/theme.ts'
+import type { CopyProgress } from '../../run/copy/copy-progress.ts'
+import type { CopyTable } from '../../run/copy/copy-table.ts'
+import type { StreamTable } from '../../run/copy/follow-progress.ts'
+import type { RunView } from '../../run/run-view.ts'
+import { copyTables, shownTable } from '../../state/copy-shown.ts'
+import type { CopyLayout } from '../../state/copy-layout.ts'
+import { scrollTop } from '../../state/position.ts'
+import type { State } from '../../state/state.ts'
+
+/** Title and `layout.tables` rows. */
+export function streamTables(
+  state: State,
+  run: RunView,
+  { follow }: CopyProgress,
+  layout: CopyLayout,
+  cells: number,
+): Line[] {
+  const tables = copyTables(state, run)
+  const shown = shownTable(state, run)
+  const at = Math.max(0, tables.indexOf(shown as CopyTable))
+  const top = scrollTop(0, at, tables.length, layout.tables)
+  const marks = marksOf(state.ascii)
+  const lines = tables.slice(top, top + layout.tables).map((table) => {
+    const here = table === shown && layout.cursor === 'tables'
+    const made = tableLine(table.name, follow.tables.get(table.name) ?? null, here ? marks.row : ' ', cells)
+    return here ? chosen(made, cells) : made
+  })
+  if (tables.length === 0) lines.push(line('   nothing is wrong with any table · e shows all', 'muted'))
+  return [rule(plural(tables.length, 'table'), cells), ...lines]
+}
+
+function tableLine(name: string, table: StreamTable | null, mark: string, cells: number): Line {
+  const wide = cells >= 100
+  const long = cells >= 160 ? 48 : wide ? 28 : 18
+  const front = [span(mark), span(` ${padEnd(cutMiddle(clean(name), long - 2), long)}`)]
+  if (table === null) return front
+  const { state, inserts, updates, deletes, truncates, proved } = table
+  const [plus, change, minus] = wide ? ['inserts', 'updates', 'deletes'] : ['+', '~', '-']
+  const part = (many: number, word: string | undefined, least: number): string =>
+    wide ? `${count(many).padStart(least)} ${word}` : `${word}${count(many)}`.padStart(least)
+  const applied = wide
+    ? part(inserts, plus, 10) + part(updates, change, 10) + part(deletes, minus, 10)
+    : part(inserts, plus, 11) + part(updates, change, 10) + part(deletes, minus, 9)
+  const emptied = truncates === 0 ? [] : [`emptied ${plural(truncates, 'time')}`]
+  const rest = cells - long - 5 - Math.max(8, state.length) - width(applied)
+  const { texts, tone } = comparedTexts(proved)
+  const facts = texts.map((text) => [text, ...emptied].join(', '))
+  const fact = [...facts, ...texts].find((text) => width(text) <= rest) ?? cutEnd(texts.at(-1) ?? '', rest)
+  return [...front, span(padEnd(state, 8), state === 'live' ? 'plain' : 'warn'), span(applied), span(`  ${fact}`, tone)]
+}
+
+/** The longest first. */
+function comparedTexts(proved: StreamTable['proved']): { readonly texts: readonly string[]; readonly tone: Tone } {
+  if (proved === null) return { texts: ['not compared'], tone: 'muted' }
+  const { position, rows, differing } = proved
+  if (differing > 0) {
+    const many = count(differing)
+    return {
+      texts: [
+        `${plural(differing, 'row')} differed at ${position}`,
+        `${many} differed at ${position}`,
+        `${many} differed`,
+      ],
+      tone: 'bad',
+    }
+  }
+  return { texts: [`${plural(rows, 'row')} equal at ${position}`, `equal at ${position}`, 'equal'], tone: 'plain' }
+}
