@@ -47,6 +47,19 @@ describe.skipIf(!POSTGRES_OWN)(`the begin of a stream of PostgreSQL ${POSTGRES_M
 
   afterEach(() => source.end(NAME, SIGNAL))
 
+  test('the fence is on the disk when it is told: a stream gets there though the source is at rest', async () => {
+    const flushed = 'pg_current_wal_flush_lsn()'
+    // As a SELECT writes that tidies a page, of a transaction that ends as those of readers do: nobody fetches it from memory.
+    await sql.run('BEGIN')
+    const [[waits] = []] = await sql.rows(
+      `SELECT pg_logical_emit_message(false, 'test', repeat('x', 100)) > ${flushed}`,
+    )
+    await sql.run('ROLLBACK')
+    expect(waits).toBe('t')
+    const end = source.text(await source.fence(SIGNAL))
+    expect(await sql.rows(`SELECT ${flushed} >= '${end}'::pg_lsn`)).toEqual([['t']])
+  })
+
   test('publishes tables by name, whatever they are called, and through the root', async () => {
     const hostile = `"Ä""; DROP"."${'é'.repeat(31)}'"`
     const all = await store.tables('*.*', SIGNAL)

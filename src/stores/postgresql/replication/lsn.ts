@@ -47,8 +47,8 @@ export async function isFlushed(session: CopySession, position: LogPosition): Pr
 }
 
 /**
- * Takes all of the log to the disk by a commit: a SELECT that tidies a page writes log, too, and leaves it in memory, where nobody else fetches it while the
- * source is at rest. Nothing where the role may not.
+ * Takes all of the log to the disk by a commit. A SELECT that tidies a page writes log, too; where its transaction is rolled back, as those of readers are, it
+ * stays in memory until somebody else commits, which at a source at rest nobody does. Nothing where the role may not.
  */
 export async function flushLog(session: CopySession): Promise<void> {
   try {
