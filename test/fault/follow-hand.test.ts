@@ -75,7 +75,7 @@ const outcomes = (events: readonly Event[]): Readonly<Record<string, string>> =>
 describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISSING}`, () => {
   test(
     'of a live table that wait are read when a stream is opened, and while it runs',
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     async () => {
       const one = await stageOf(server, TABLE, ['t'])
       expect((await caughtUp(one)).finished.exitCode).toBe(0)
@@ -94,7 +94,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISS
     },
   )
 
-  test('are mended by the program that has the stream, under a writer', { timeout: 60_000 }, async () => {
+  test('are mended by the program that has the stream, under a writer', { timeout: 120_000 }, async () => {
     const one = await writerStage(server, 600)
     const child = startCopy(one.copy)
     await child.until('follow.progress')
@@ -157,35 +157,41 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISS
     await expectEqual(one)
   })
 
-  test('are mended by this program where none has the stream, or that one is killed', { timeout: 60_000 }, async () => {
-    const one = await stageOf(server, TABLE, ['t'])
-    expect((await caughtUp(one)).finished.exitCode).toBe(0)
-    await one.target.sql("UPDATE t SET v = 'wrong' WHERE id IN (7, 8)")
-    await one.source.sql("UPDATE t SET v = 'on its way' WHERE id = 9")
-    const alone = await byHand(one, { by: 'range', low: '7', high: '9' })
-    expect(alone.finished).toMatchObject({ exitCode: 0, totals: { different: '3', fixed: '2', equal: '1' } })
-    expect(outcomes(alone.events)).toEqual({ 7: 'mended', 8: 'mended', 9: 'equal' })
-    await expectEqual(one, 'by this program')
-    const child = startCopy(one.copy)
-    await child.until('follow.progress')
-    child.process.kill('SIGSTOP')
-    await untilFrozen(child)
-    await one.target.sql('DELETE FROM t WHERE id = 10')
-    const named = byHand(one, { by: 'key', keys: ['10'] })
-    await until(() => waits(one))
-    child.process.kill('SIGKILL')
-    const { finished, events } = await named
-    expect(finished.exitCode).toBe(0)
-    expect(outcomes(events)).toEqual({ 10: 'mended' })
-    await child.ended
-    await expectEqual(one, 'after the other was killed')
-    // A repair of the stream is not taken back while it follows.
-    const [[repairedBy] = []] = await one.target.rows('SELECT run_id FROM migration_repairs WHERE row_key = \'["10"]\'')
-    const undo = await perform({ kind: 'diff-undo', runId: repairedBy ?? '', to: one.copy.to, tables: [] })
-    expect(undo.finished.error).toMatchObject({ code: 'TABLE_FOLLOWED' })
-  })
+  test(
+    'are mended by this program where none has the stream, or that one is killed',
+    { timeout: 120_000 },
+    async () => {
+      const one = await stageOf(server, TABLE, ['t'])
+      expect((await caughtUp(one)).finished.exitCode).toBe(0)
+      await one.target.sql("UPDATE t SET v = 'wrong' WHERE id IN (7, 8)")
+      await one.source.sql("UPDATE t SET v = 'on its way' WHERE id = 9")
+      const alone = await byHand(one, { by: 'range', low: '7', high: '9' })
+      expect(alone.finished).toMatchObject({ exitCode: 0, totals: { different: '3', fixed: '2', equal: '1' } })
+      expect(outcomes(alone.events)).toEqual({ 7: 'mended', 8: 'mended', 9: 'equal' })
+      await expectEqual(one, 'by this program')
+      const child = startCopy(one.copy)
+      await child.until('follow.progress')
+      child.process.kill('SIGSTOP')
+      await untilFrozen(child)
+      await one.target.sql('DELETE FROM t WHERE id = 10')
+      const named = byHand(one, { by: 'key', keys: ['10'] })
+      await until(() => waits(one))
+      child.process.kill('SIGKILL')
+      const { finished, events } = await named
+      expect(finished.exitCode).toBe(0)
+      expect(outcomes(events)).toEqual({ 10: 'mended' })
+      await child.ended
+      await expectEqual(one, 'after the other was killed')
+      // A repair of the stream is not taken back while it follows.
+      const [[repairedBy] = []] = await one.target.rows(
+        'SELECT run_id FROM migration_repairs WHERE row_key = \'["10"]\'',
+      )
+      const undo = await perform({ kind: 'diff-undo', runId: repairedBy ?? '', to: one.copy.to, tables: [] })
+      expect(undo.finished.error).toMatchObject({ code: 'TABLE_FOLLOWED' })
+    },
+  )
 
-  test('of a file are mended while no program follows, and else only looked at', { timeout: 60_000 }, async () => {
+  test('of a file are mended while no program follows, and else only looked at', { timeout: 120_000 }, async () => {
     const folder = temporaryFolder()
     const one = await stageOf(server, TABLE, ['t'], 1000, await makePlace('sqlite', folder.path))
     expect((await caughtUp(one)).finished.exitCode).toBe(0)
@@ -204,7 +210,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISS
     folder[Symbol.dispose]()
   })
 
-  test('that were set aside come with the run that goes on', { timeout: 60_000 }, async () => {
+  test('that were set aside come with the run that goes on', { timeout: 120_000 }, async () => {
     const one = await stageOf(server, TABLE, ['t'])
     await one.source.sql("UPDATE t SET v = 'bad' WHERE id = 7")
     await one.target.sql("CREATE TABLE t (id int PRIMARY KEY, v text CHECK (v <> 'bad'))")
@@ -222,8 +228,12 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISS
     await expectEqual(one)
   })
 
-  test('that cannot be meant are refused by name', { timeout: 60_000 }, async () => {
-    const one = await stageOf(server, [...TABLE, 'CREATE TABLE u (a int, b text, PRIMARY KEY (a, b))'], ['t', 'u'])
+  test('that cannot be meant are refused by name', { timeout: 120_000 }, async () => {
+    const one = await stageOf(
+      server,
+      [...TABLE, 'CREATE TABLE u (a text, b text, PRIMARY KEY (a, b))', "INSERT INTO u VALUES ('5', 'z')"],
+      ['t', 'u'],
+    )
     expect((await caughtUp(one)).finished.exitCode).toBe(0)
     const key = (...keys: string[]): DiffFollowedOperation['scope'] => ({ by: 'key', keys })
     const refused: readonly (readonly [DiffFollowedOperation['scope'], Partial<DiffFollowedOperation>, object])[] = [
@@ -234,6 +244,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISS
       [key('99999999999'), { table: 't' }, { code: 'BAD_FLAG' }],
       [key('900'), { table: 't' }, { code: 'BAD_FLAG', message: expect.stringContaining('neither side') }],
       [{ by: 'range', low: '9', high: '1' }, { table: 't' }, { code: 'BAD_FLAG' }],
+      [{ by: 'range', low: '9', high: '1' }, { table: 'u' }, { code: 'BAD_FLAG' }],
       [{ by: 'partition', name: 'p' }, { table: 't' }, { code: 'BAD_FLAG', reason: 'it is not partitioned' }],
     ]
     for (const [scope, more, error] of refused) {

@@ -171,7 +171,7 @@ export async function compareByHand({ from, to, run }: ByHand, table: FollowTabl
     return { ...kinds, rows, targetRows, unread: 0, nowhere, more: false, keys }
   }
   let more = false
-  const scope = await scopeOf(wish.scope, table, { from, to, view: source, signal })
+  const scope = await scopeOf(wish.scope, table, { from, to, view: source, target, signal })
   const looked = await differencesIn(scope, table, views, async (difference) => {
     more = keys.length >= MOST
     if (more) return false

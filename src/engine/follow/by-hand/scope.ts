@@ -8,6 +8,7 @@ import { keyPart } from '../../../model/copy/row-key.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { NativePartition } from '../../../stores/archive-port.ts'
 import type { CopyStore, SourceView } from '../../../stores/copy-port.ts'
+import { targetTable } from '../../copy/context.ts'
 import type { FollowTable } from '../followed-table.ts'
 import { byIdentity } from '../rereads.ts'
 
@@ -48,9 +49,15 @@ export function namedKeys(table: FollowTable, words: readonly string[]): readonl
 export async function scopeOf(
   wish: Exclude<ScopeWish, { by: 'key' }>,
   table: FollowTable,
-  sides: { readonly from: CopyStore; readonly to: CopyStore; readonly view: SourceView; readonly signal: AbortSignal },
+  sides: {
+    readonly from: CopyStore
+    readonly to: CopyStore
+    readonly view: SourceView
+    readonly target: SourceView
+    readonly signal: AbortSignal
+  },
 ): Promise<Scope> {
-  const { view, signal } = sides
+  const { view, target, signal } = sides
   const keyed = byIdentity(table)
   if (wish.by === 'range') {
     if (!keyed.sortsAlike) {
@@ -60,12 +67,18 @@ export async function scopeOf(
       })
     }
     const [column] = identityColumns(table)
-    const [first = '', target = ''] = [table.source.identity[0], table.target.identity[0]]
-    const plan: TablePlan = { ...keyed, source: { ...keyed.source, key: [first] }, rangeKey: [target] }
+    const [first = '', copy = ''] = [table.source.identity[0], table.target.identity[0]]
+    const plan: TablePlan = { ...keyed, source: { ...keyed.source, key: [first] }, rangeKey: [copy] }
     const [low, high] = [written('--range', wish.low, column), written('--range', wish.high, column)]
-    if (column?.type.kind === 'int' && BigInt(low) > BigInt(high)) {
+    // Which of two keys is the smaller one, only the systems know: rows behind the upper end, up to the lower one, are there in a range of wrong order alone.
+    const turned: Range = { by: 'key', after: [high], through: [low] }
+    const isTurned =
+      (column?.type.kind === 'int' && BigInt(low) > BigInt(high)) ||
+      (await view.last(plan.source, turned, null, signal)) !== null ||
+      (await target.last(targetTable(plan), turned, null, signal)) !== null
+    if (isTurned) {
       throw new SluiceError('BAD_FLAG', `--range ${low}..${high} holds nothing`, {
-        hint: 'the smaller end comes first',
+        hint: 'the smaller end comes first, as the source sorts them',
       })
     }
     return { plan, pieces: inclusive(plan, low, high, view, signal), where: { source: null, target: null } }
