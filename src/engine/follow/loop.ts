@@ -259,12 +259,12 @@ export class FollowLoop {
     const { equal, proveEveryMs } = this.#goal
     if (proving.isFree && !this.#rowsWait) {
       const request = await this.#asked()
-      if (request !== null && (await proving.begin(lane, source.unpaced, request)))
-        await this.#signOffs.begun(request.id)
-      else if (request === null && (equal || proveEveryMs !== null) && proving.isDue)
-        await proving.begin(lane, source.unpaced)
+      // Before the moment: behind it a transaction may be half written, and a target with one writer lets nobody else in.
+      if (request !== null) await this.#signOffs.begun(request.id)
+      if (request !== null || ((equal || proveEveryMs !== null) && proving.isDue))
+        await proving.begin(lane, source.unpaced, request)
     }
-    const round = await proving.ended()
+    const round = lane.isSettled ? await proving.ended() : null
     if (round === null) return null
     const { tables, run } = this.#parts
     if (round.request !== null) {
