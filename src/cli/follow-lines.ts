@@ -133,5 +133,5 @@ export function progressText(event: Of<'follow.progress'>): string {
   const lag = lagMs === 0 && lagBytes === '0' ? 'no lag' : `lag ${durationText(lagMs)}, ${bytesText(lagBytes)}`
   const left = remainingMs === undefined ? '' : `, ${durationText(remainingMs)} to catch up`
   const room = safeBytes === undefined ? '' : ` of ${bytesText(String(BigInt(heldBytes) + BigInt(safeBytes)))}`
-  return `${position}  ${lag}${left}, ${grouped(rate)} changes/s, ${grouped(changes)} changes in all, the slot holds ${bytesText(heldBytes)}${room}`
+  return `${position}  ${lag}${left}, ${grouped(rate)} changes/s, ${grouped(changes)} changes in all, the source holds ${bytesText(heldBytes)}${room}`
 }

@@ -1,6 +1,8 @@
 /** PostgreSQL as a source whose changes triggers note: what a round tells, what halts a stream, and whom the triggers serve. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { PacedStream } from '../../src/engine/follow/paced-stream.ts'
 import type { Change } from '../../src/model/copy/change.ts'
+import { systemClock } from '../../src/shared/clock.ts'
 import type { CopyStore } from '../../src/stores/copy-port.ts'
 import type { ChangeSource, ChangeStream, FollowedTable, StreamBirth } from '../../src/stores/follow-port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
@@ -179,6 +181,20 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     const { faults, moved } = await source.verify(birth, tables, await source.fence(SIGNAL), SIGNAL)
     expect(faults).toEqual([])
     expect(Object.keys(moved).toSorted()).toEqual(['public.parts', 'public.plain'])
+  })
+
+  test('holds no lock at the source while it is held back', async () => {
+    await using stream = await open()
+    let isPaused = true
+    const paced = new PacedStream(stream, { rate: () => null, isPaused: () => isPaused, clock: systemClock })
+    await sql.run('UPDATE plain SET v = $$p$$ WHERE id = 1')
+    expect(await paced.next(20)).toEqual([])
+    await sql.run(`SET lock_timeout = '1s'; LOCK TABLE plain IN ACCESS EXCLUSIVE MODE; RESET lock_timeout`)
+    isPaused = false
+    expect((await paced.next(500))[0]).toMatchObject({ type: 'begin' })
+    isPaused = true
+    // What has begun comes to its end.
+    expect(await told(paced)).toEqual(['+ plain 1 p '])
   })
 
   test('a round that reaches a fence shows what every snapshot before the fence shows, also where nobody writes', async () => {

@@ -90,6 +90,11 @@ export class Lane {
     return this.#open === null && this.#waiting === 0 && this.#end === this.#applied
   }
 
+  /** Whether no change waits: at most the position of an idle source is not written down yet. */
+  get hasNothing(): boolean {
+    return this.#open === null && this.#waiting === 0
+  }
+
   /** Whether no transaction of the source is half taken. */
   get isBoundary(): boolean {
     return this.#open === null

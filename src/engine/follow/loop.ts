@@ -418,7 +418,7 @@ export class FollowLoop {
     const event = this.#progress.event(
       lane.applied,
       { ...lane.row, commitMs: source.heldMs ?? lane.row.commitMs },
-      lane.isSettled && !source.isHolding,
+      lane.hasNothing && !source.isHolding,
       lag,
       states.list,
       (one) => changes.text(one),

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Change, LogPosition } from '../../model/copy/change.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { ChangeStream } from '../../stores/follow-port.ts'
+import { tellsMoments } from '../../stores/moment-port.ts'
 
 /** Changes that may go at once after a rest: a second's worth. */
 const BURST_SECONDS = 1
@@ -20,6 +21,8 @@ export type Pace = {
 export class PacedStream implements ChangeStream {
   readonly #stream: ChangeStream
   readonly #pace: Pace
+  /** Begins to read when it is asked, and holds a snapshot and locks of the source until it has told all: so it is not asked, and what it tells is not held. */
+  readonly #isLazy: boolean
   #held: Change[] = []
   /** Whether what was given out last ends within a transaction. */
   #isOpen = false
@@ -29,6 +32,7 @@ export class PacedStream implements ChangeStream {
   constructor(stream: ChangeStream, pace: Pace) {
     this.#stream = stream
     this.#pace = pace
+    this.#isLazy = tellsMoments(stream)
     this.#filledAt = pace.clock.ticks()
   }
 
@@ -54,6 +58,10 @@ export class PacedStream implements ChangeStream {
   }
 
   async next(waitMs: number): Promise<readonly Change[]> {
+    if (this.#isLazy && !this.#isOpen && this.#isShut()) {
+      await sleep(waitMs)
+      return []
+    }
     if (this.#held.length === 0) this.#held = [...(await this.#stream.next(waitMs))]
     const given = this.#released()
     if (given.length === 0 && this.#held.length > 0) await sleep(waitMs)
@@ -81,12 +89,18 @@ export class PacedStream implements ChangeStream {
       if (change === undefined) break
       // What is open is given to its end; what is no transaction costs nothing.
       if (change.type === 'begin') {
-        if (this.#pace.isPaused() || (rate !== null && this.#allowance <= 0)) break
+        if (!this.#isLazy && (this.#pace.isPaused() || (rate !== null && this.#allowance <= 0))) break
         this.#isOpen = true
       } else if (change.type === 'commit') this.#isOpen = false
       else if (this.#isOpen && change.type !== 'idle') this.#allowance -= 1
     }
     return this.#held.splice(0, at)
+  }
+
+  /** Whether no transaction may begin now. */
+  #isShut(): boolean {
+    this.#fill()
+    return this.#pace.isPaused() || (this.#pace.rate() !== null && this.#allowance <= 0)
   }
 
   #fill(): void {

@@ -32,7 +32,7 @@ export type LogNames = {
 }
 
 /** What is to be noted, where, and for how long. */
-export type LogWish = LogNames & {
+type LogWish = LogNames & {
   readonly of: KnownTable
   /** Columns that tell rows apart and are never NULL. */
   readonly key: readonly KeyColumn[]

@@ -13,7 +13,7 @@ type Firing = {
 }
 
 /** @property firing by object id of the node */
-export type NotedShape = { readonly seen: SeenShape; readonly firing: Readonly<Record<string, Firing>> }
+type NotedShape = { readonly seen: SeenShape; readonly firing: Readonly<Record<string, Firing>> }
 
 const NOTHING: Firing = { rows: '', emptied: '' }
 /** As `pg_trigger.tgtype` has it: after each row that is inserted, updated or deleted; after each TRUNCATE. */

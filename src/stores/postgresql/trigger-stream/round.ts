@@ -60,7 +60,7 @@ type Notes = { readonly place: number; readonly count: number; readonly emptiedB
 /** A table that is not what it was. */
 type Reshaped = Extract<Change, { type: 'reshaped' }>
 
-export type RoundWish = {
+type RoundWish = {
   /** Has begun no transaction; it is in the round's afterwards, and free of locks. */
   readonly session: CopySession
   readonly tables: readonly NotedTable[]

@@ -22,7 +22,7 @@ import { toldRound, type NotedTable, type Round } from './round.ts'
 /** Between two looks at logs that are empty, ms. */
 const [FIRST_REST_MS, MOST_REST_MS] = [20, 200]
 
-export type TriggerStreamWish = {
+type TriggerStreamWish = {
   readonly settings: PostgresSettings
   readonly birth: StreamBirth
   readonly tables: readonly FollowedTable[]
