@@ -146,6 +146,10 @@ describe.skipIf(!POSTGRES_OWN)(`a sign-off ${POSTGRES_MISSING}`, () => {
       },
     })
     expect(report.finished).toMatchObject({ exitCode: 0, totals: { tables: '2', proofs: '4', mended: '0' } })
+    const file = path.join(folder, 'report.md')
+    const written = await perform({ kind: 'follow-report', stream, to: stage.target.url, report: file })
+    expect(written.finished).toMatchObject({ exitCode: 0, wrote: [file] })
+    expect(readFileSync(file, 'utf8')).toContain(`| ${document.at.slice(0, 10)}`)
     const [[stored] = []] = await stage.target.rows("SELECT count(*) FROM migration_sign_offs WHERE status = 'dropped'")
     expect(stored).toBe('0')
   })

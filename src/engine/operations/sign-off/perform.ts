@@ -63,6 +63,9 @@ export async function signOff(operation: SignOffOperation, run: SignOffRun): Pro
       ...(await targetChecks(to, tables, run.interrupt.abort)),
       ...(await objectChecks({ ...planned, tables }, copyOperation.with ?? [], run.interrupt.abort)),
     ]
+    // What is said of one table stands together.
+    const order = [...new Set(checks.map(({ table = '' }) => table))]
+    checks.sort((a, b) => order.indexOf(a.table ?? '') - order.indexOf(b.table ?? ''))
     const byTarget = new Map(tables.map(({ source, targetName }) => [tableText(source.table), tableText(targetName)]))
     const compared = {
       position: answer.position,

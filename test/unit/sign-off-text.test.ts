@@ -1,0 +1,54 @@
+/** A sign-off as Markdown: what names hold stays in its cell. */
+import { expect, test } from 'vitest'
+import type { SignOff } from '../../src/model/sign-off.ts'
+import { historyText, signOffText } from '../../src/model/sign-off-text.ts'
+
+const SIDE = { url: 'postgresql://app@db/app', system: 'postgresql', identity: 'postgresql/1/2' }
+
+const DOCUMENT: SignOff = {
+  format: 'sluice-sign-off',
+  version: 1,
+  id: 'a',
+  verdict: 'refused',
+  reasons: ['public.a|b: 1 rows differ'],
+  at: '2026-11-22T02:00:00.000Z',
+  by: 'Ada\n<b>',
+  user: 'ada',
+  host: 'here',
+  tool: '1.0.0',
+  run: '7',
+  source: SIDE,
+  target: SIDE,
+  compared: null,
+  others: ['public.c'],
+  checks: [{ check: 'indexes', table: 'public.a|b', outcome: 'failed', found: '1 of 2', hint: 'REINDEX' }],
+  history: {
+    stream: '7',
+    status: 'halted',
+    begunAt: '2026-11-20T00:00:00.000Z',
+    endedAt: null,
+    position: '0/1',
+    transactions: '3',
+    committedAt: null,
+    tables: [],
+    proofs: [],
+    faults: [{ code: 'SLOT_LOST', tables: [], message: 'the slot is gone', since: '0/1' }],
+    signOffs: [],
+  },
+  leftBehind: [],
+}
+
+test('names keep to their cells', () => {
+  const lines = signOffText(DOCUMENT).split('\n')
+  expect(lines[0]).toBe('# Sign-off refused')
+  expect(lines).toContain('| signed by | Ada &lt;b> |')
+  expect(lines).toContain('| indexes | public.a\\|b | failed | 1 of 2 | REINDEX |')
+  expect(lines).toContain('Nothing was compared.')
+  expect(lines).toContain('Nothing is said of other tables of the stream: public.c.')
+})
+
+test('the history of a stream says what was not compared, and why it stands still', () => {
+  const text = historyText(DOCUMENT.history)
+  expect(text).toContain('No table of the stream was compared yet.')
+  expect(text).toContain('- halted: SLOT_LOST the slot is gone; changes since 0/1 may be missing in all tables')
+})
