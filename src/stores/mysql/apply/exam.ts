@@ -1,19 +1,15 @@
 /** What would keep changes out of a target, or make them mean something else there. Looks, and changes nothing. */
 import { tableText } from '../../../model/copy/column-type.ts'
+import type { IndexObject } from '../../../model/copy/schema-object.ts'
+import { examinedTable, type ApplyRules, type LookedColumn, type TableLook } from '../../apply/examined-table.ts'
 import type { ChangeRequest, ChangeTable, FollowRefusal, TargetExam } from '../../follow-port.ts'
 import { isSortable } from '../copy/ranges.ts'
 import { baseOf, isByBytes, isText } from '../copy/types.ts'
 import type { Session } from '../session.ts'
 import { mayStage, missingRights, seesTriggers } from './rights.ts'
-import {
-  ENGINE_HINT,
-  engineText,
-  indexHint,
-  lackingColumns,
-  readShape,
-  unindexedText,
-  type ApplyShape,
-} from './shape.ts'
+import { ENGINE_HINT, engineText, lackingColumns, readShape, type ApplyShape, type IndexFacts } from './shape.ts'
+
+const RULES: ApplyRules = { system: 'MySQL', foreignKeys: 'unchecked', scans: false, overwrites: true }
 
 type Findings = { readonly refusals: FollowRefusal[]; readonly notes: string[] }
 type Refuse = (message: string, hint: string) => void
@@ -50,147 +46,101 @@ async function examineTable(
   request: ChangeTable,
   { fireTriggers }: ChangeRequest,
   session: Session,
-  findings: Findings,
+  { refusals, notes }: Findings,
 ): Promise<void> {
   const { table } = request.table
   const name = tableText(table)
-  const refuse: Refuse = (message, hint) => void findings.refusals.push({ table, message, hint })
+  const refuse: Refuse = (message, hint) => void refusals.push({ table, message, hint })
   const shape = await readShape(request, session)
-  if (shape === null) {
-    return refuse(`the target has no table ${name}`, 'create the table first: a copy does so where it is missing')
+  if (shape !== null && shape.kind !== 'VIEW' && shape.engine !== 'InnoDB')
+    return refuse(engineText(request, shape), ENGINE_HINT)
+  const triggers = await triggersOf(request, session)
+  const keys = await foreignKeysOf(request, session)
+  const look: TableLook = {
+    kind: shape === null ? null : shape.kind === 'VIEW' ? 'view' : 'table',
+    columns: shape === null ? [] : columnsOf(shape),
+    objects: (shape?.indexes ?? []).map(objectOf),
+    triggers,
+    referred: keys.map(({ key, of }) => `${key} of ${of}`),
   }
-  if (shape.engine !== 'InnoDB') return refuse(engineText(request, shape), ENGINE_HINT)
-  if (!examineColumns(request, shape, refuse)) return
-  examineIdentity(request, shape, refuse)
-  if (shape.finder === null) refuse(unindexedText(request), indexHint(request))
+  const told = examinedTable(request, look, fireTriggers, RULES)
+  refusals.push(...told.refusals)
+  notes.push(...told.notes)
+  if (shape === null || look.kind !== 'table' || lackingColumns(request, shape).length > 0) return
+  examineColumns(request, shape, refuse)
   const missing = await missingRights(request, session)
   if (missing.length > 0)
     refuse(`the user has no ${missing.join(', ')} on ${name}`, `GRANT ${missing.join(', ')} on the table`)
-  await examineTriggers(request, fireTriggers, session, findings, refuse)
-  await examineForeignKeys(request, session, findings, refuse)
-  examineSecondary(request, shape, findings, refuse)
-}
-
-function examineColumns(request: ChangeTable, shape: ApplyShape, refuse: Refuse): boolean {
-  const { table, columns, identity } = request
-  const name = tableText(table.table)
-  const lacking = lackingColumns(request, shape)
-  if (lacking.length > 0) {
-    refuse(`${name} has no column ${lacking.join(', ')}`, 'add it, with a type that holds what the source has')
-  }
-  if (identity.length === 0) {
-    refuse(`no columns tell the rows of ${name} apart`, 'give the source table a primary key, or a replica identity')
-  }
-  const computed = (at: number): boolean =>
-    columns[at]?.column.generated === true || shape.columns[at]?.generated === true
-  const unusable = identity.filter((key) => {
-    const at = columns.findIndex((one) => one.name === key)
-    return at === -1 || computed(at)
-  })
-  if (unusable.length > 0) {
-    const message = `the identity of ${name} needs ${unusable.join(', ')}, which is not copied or is computed by the target`
-    refuse(message, 'copy these columns, as plain columns')
-  }
-  const made = columns.flatMap((one, at) =>
-    one.column.generated !== true && shape.columns[at]?.generated === true ? [one.name] : [],
-  )
-  if (made.length > 0) refuse(`${name} computes ${made.join(', ')} by itself`, 'leave it out with --columns')
-  return lacking.length === 0 && identity.length > 0 && unusable.length === 0 && made.length === 0
-}
-
-/** Two identities of the source have to be two in the target. */
-function examineIdentity({ table, columns, identity }: ChangeTable, shape: ApplyShape, refuse: Refuse): void {
-  const name = tableText(table.table)
-  for (const key of identity) {
-    const at = columns.findIndex((one) => one.name === key)
-    const [column, found] = [columns[at]?.column, shape.columns[at]]
-    if (column === undefined || found == null) continue
-    if (isText(baseOf(found.native)) && found.collation !== null && !isByBytes(found.collation)) {
-      refuse(
-        `${key} of ${name} takes texts for one that the source tells apart: its collation is ${found.collation}`,
-        `give the column a collation that compares bytes, as those tables have that sluice makes`,
-      )
-    }
-    if (!isSortable({ ...column, native: found.native })) {
-      refuse(`${key} of ${name} (${found.native}) cannot be compared exactly`, 'give the column another type')
-    }
-  }
-}
-
-async function examineTriggers(
-  { table }: ChangeTable,
-  fireTriggers: boolean,
-  session: Session,
-  { notes }: Findings,
-  refuse: Refuse,
-): Promise<void> {
-  const name = tableText(table.table)
-  const rows = await session.rows(
-    `SELECT TRIGGER_NAME FROM information_schema.TRIGGERS
-     WHERE EVENT_OBJECT_SCHEMA = COALESCE(?, DATABASE()) AND EVENT_OBJECT_TABLE = ? ORDER BY 1`,
-    [table.table.schema ?? null, table.table.name],
-  )
-  const triggers = rows.map(([trigger]) => String(trigger)).join(', ')
-  if (fireTriggers) {
-    if (triggers !== '') notes.push(`${name}: triggers fire for changes, as asked: ${triggers}`)
-    return
-  }
-  if (triggers !== '') {
-    refuse(
-      `triggers of ${name} would fire a second time for what the source has done: ${triggers}`,
-      'no session can keep them from it: drop them until the stream has ended, or let them fire with --fire-triggers',
-    )
-  } else if (!(await seesTriggers(table, session))) {
+  if (!fireTriggers && triggers.length === 0 && !(await seesTriggers(request.table, session))) {
     refuse(
       `nobody can tell whether triggers of ${name} would fire: the user may not see them`,
       'GRANT TRIGGER on the table to the user, or let them fire with --fire-triggers',
     )
   }
+  // Sessions that copy do check them.
+  const own = keys.filter(({ of }) => of === table.name).map(({ key }) => key)
+  if (request.catchingUp === true && own.length > 0) {
+    refuse(
+      `foreign keys of ${name} may refuse rows until it has caught up: ${own.join(', ')}`,
+      'drop them, and build them after it with --with indexes,constraints',
+    )
+  }
 }
 
-async function examineForeignKeys(
-  { table, catchingUp }: ChangeTable,
-  session: Session,
-  { notes }: Findings,
-  refuse: Refuse,
-): Promise<void> {
+/** Two identities of the source have to be two in the target, and what it computes cannot be written. */
+function examineColumns({ table, columns, identity }: ChangeTable, shape: ApplyShape, refuse: Refuse): void {
   const name = tableText(table.table)
+  for (const [at, { name: column, column: planned }] of columns.entries()) {
+    const found = shape.columns[at]
+    if (found == null || planned.generated === true) continue
+    const isKey = identity.includes(column)
+    if (found.generated && !isKey) refuse(`${name} computes ${column} by itself`, 'leave it out with --columns')
+    if (isKey && !isSortable({ ...planned, native: found.native }))
+      refuse(`${column} of ${name} (${found.native}) cannot be compared exactly`, 'give the column another type')
+  }
+}
+
+function columnsOf({ columns }: ApplyShape): readonly LookedColumn[] {
+  return columns.flatMap((column) => {
+    if (column === null) return []
+    const { name, generated, native, collation } = column
+    const folds = isText(baseOf(native)) && collation !== null && !isByBytes(collation)
+    return [{ name, generated, ...(folds ? { foldedBy: collation } : {}) }]
+  })
+}
+
+function objectOf({ name, unique, usable, columns }: IndexFacts): IndexObject {
+  return {
+    kind: 'index',
+    own: '',
+    columns: columns.flatMap((column) => column ?? []),
+    name,
+    unique,
+    method: 'btree',
+    include: [],
+    // One that no statement can be told to read by finds nothing.
+    parts: columns.map((column) => ({ column, ...(usable ? {} : { special: 'unusable' }) })),
+  }
+}
+
+async function triggersOf({ table }: ChangeTable, session: Session): Promise<readonly string[]> {
   const rows = await session.rows(
-    `SELECT CONSTRAINT_NAME, TABLE_NAME, REFERENCED_TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS
+    `SELECT TRIGGER_NAME FROM information_schema.TRIGGERS
+     WHERE EVENT_OBJECT_SCHEMA = COALESCE(?, DATABASE()) AND EVENT_OBJECT_TABLE = ? ORDER BY 1`,
+    [table.table.schema ?? null, table.table.name],
+  )
+  return rows.map(([trigger]) => String(trigger))
+}
+
+/** Those of the table, and those that lead to it. */
+async function foreignKeysOf(
+  { table }: ChangeTable,
+  session: Session,
+): Promise<readonly { readonly key: string; readonly of: string }[]> {
+  const rows = await session.rows(
+    `SELECT CONSTRAINT_NAME, TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS
      WHERE CONSTRAINT_SCHEMA = COALESCE(?, DATABASE()) AND (TABLE_NAME = ? OR REFERENCED_TABLE_NAME = ?) ORDER BY 1, 2`,
     [table.table.schema ?? null, table.table.name, table.table.name],
   )
-  if (rows.length === 0) return
-  const texts = (chosen: typeof rows): string => chosen.map(([key, of]) => `${String(key)} of ${String(of)}`).join(', ')
-  const own = rows.filter(([, of]) => of === table.table.name)
-  if (catchingUp === true && own.length > 0) {
-    refuse(
-      `foreign keys of ${name} may refuse rows until it has caught up: ${texts(own)}`,
-      'drop them, and build them after it with --with indexes,constraints',
-    )
-  } else {
-    notes.push(`${name}: foreign keys are not checked for changes, which the source has checked: ${texts(rows)}`)
-  }
-}
-
-function examineSecondary(
-  { table, catchingUp, identity }: ChangeTable,
-  { secondary, way }: ApplyShape,
-  { notes }: Findings,
-  refuse: Refuse,
-): void {
-  const name = tableText(table.table)
-  const names = secondary.join(', ')
-  if (secondary.length > 0 && catchingUp === true) {
-    refuse(
-      `unique indexes of ${name} may refuse rows until it has caught up: a row copied late can hold a value that an older change brings again: ${names}`,
-      'drop them, and build them after it with --with indexes,constraints',
-    )
-  } else if (secondary.length > 0) {
-    notes.push(`${name}: each changed row is deleted and inserted, for the sake of ${names}`)
-  } else if (way === 'replace') {
-    notes.push(
-      `${name}: each changed row is deleted and inserted, because no unique index stands exactly on (${identity.join(', ')})`,
-    )
-  }
+  return rows.map(([key, of]) => ({ key: String(key), of: String(of) }))
 }

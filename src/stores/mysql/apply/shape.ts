@@ -14,7 +14,7 @@ export type ShapeColumn = {
   readonly generated: boolean
 }
 
-type IndexFacts = {
+export type IndexFacts = {
   readonly name: string
   readonly unique: boolean
   /** A statement may name it to be read by. */
@@ -33,8 +33,7 @@ export type ApplyShape = {
   readonly way: 'merge' | 'replace'
   /** The index by which a row is found by its identity; null where there is none. */
   readonly finder: string | null
-  /** Unique indexes that can refuse a row whose identity no other row has. */
-  readonly secondary: readonly string[]
+  readonly indexes: readonly IndexFacts[]
   /** Changes where a staging table made of this shape is no longer right. */
   readonly columnsMark: string
 }
@@ -68,16 +67,16 @@ export async function readShape(
   )
   const indexes = await readIndexes(session, here, name)
   const shaped = columns.map((column) => known.get(column.name) ?? null)
-  const secondary = indexes.filter((index) => index.unique && !covers(index, identity)).map((index) => index.name)
+  const hasSecondary = indexes.some((index) => index.unique && !covers(index, identity))
   const arbiter = indexes.find((index) => index.unique && index.usable && isExactly(index, identity))
   const finder = arbiter ?? indexes.find((index) => index.usable && begins(index, identity))
   return {
     engine: String(engine ?? ''),
     kind: String(kind),
     columns: shaped,
-    way: arbiter !== undefined && secondary.length === 0 ? 'merge' : 'replace',
+    way: arbiter !== undefined && !hasSecondary ? 'merge' : 'replace',
     finder: finder?.name ?? null,
-    secondary,
+    indexes,
     columnsMark: JSON.stringify(shaped),
   }
 }
@@ -116,11 +115,11 @@ export function lackingColumns({ columns }: ChangeTable, shape: ApplyShape): rea
   )
 }
 
-export function unindexedText({ table, identity }: ChangeTable): string {
+function unindexedText({ table, identity }: ChangeTable): string {
   return `no index of ${tableText(table.table)} finds rows by (${identity.join(', ')}): each change would read the whole table`
 }
 
-export function indexHint({ identity }: ChangeTable): string {
+function indexHint({ identity }: ChangeTable): string {
   return `create an index whose first columns are (${identity.join(', ')}), whole`
 }
 
@@ -160,7 +159,8 @@ function covers({ columns }: IndexFacts, identity: readonly string[]): boolean {
 }
 
 /** Whether a lookup by the identity reads few rows of it. */
-function begins({ columns }: IndexFacts, identity: readonly string[]): boolean {
+function begins({ unique, columns }: IndexFacts, identity: readonly string[]): boolean {
+  if (unique && columns.every((name) => name !== null && identity.includes(name))) return true
   const first = columns.slice(0, identity.length)
   return first.length === identity.length && identity.every((name) => first.includes(name))
 }
