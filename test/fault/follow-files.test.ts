@@ -111,4 +111,19 @@ describe.skipIf(!POSTGRES_OWN).each(['sqlite', 'duckdb'] as const)(`into %s ${PO
       expect(await leftAtSource(one)).toEqual([])
     },
   )
+
+  test('halts in the middle of a large transaction', { timeout: 60_000 }, async () => {
+    const one = await stageOf(server, LIFE, ['t', 'p'], 1000, await makePlace(system, folder))
+    expect((await perform({ ...one.copy, follow: { until: 'caught-up' } })).finished.exitCode).toBe(0)
+    const [publication] = (await one.source.rows('SELECT pubname::text FROM pg_publication'))[0] ?? []
+    const child = startCopy(one.copy)
+    await child.until('follow.progress')
+    // The source is looked at when the stream tells of the TRUNCATE: what came before it is written then, and not committed.
+    await one.source.sql(
+      `BEGIN; INSERT INTO t SELECT i, 'c' || i, 0, repeat('x', 900) FROM generate_series(2001, 26000) i; TRUNCATE t; DROP PUBLICATION ${publication}; COMMIT`,
+    )
+    expect((await child.ended).finished).toMatchObject({ exitCode: 5, error: { code: 'STREAM_HALTED' } })
+    expect(await one.target.rows('SELECT count(*) FROM t')).toEqual([['1000']])
+    expect(await one.target.rows("SELECT count(*) FROM migration_streams WHERE status = 'halted'")).toEqual([['1']])
+  })
 })
