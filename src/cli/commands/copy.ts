@@ -97,12 +97,13 @@ function followOf(args: Arguments): CopyOperation['follow'] {
     ...(flag(args, 'until-equal') ? { until: 'equal' as const } : {}),
     ...given('proveEveryMs', optionalDuration(args, 'prove-every')),
     ...given('alert', readAlert(args)),
+    ...given('lanes', optionalCount(args, 'lanes', 1)),
     ...(list(args, 'resync').length === 0 ? {} : { resync: list(args, 'resync') }),
     ...(flag(args, 'fire-triggers') ? { fireTriggers: true as const } : {}),
     ...given('cdc', optionalText(args, 'cdc') as NonNullable<CopyOperation['follow']>['cdc']),
   }
   if (flag(args, 'follow')) return wish
-  const names = ['until-caught-up', 'until-equal', 'prove-every', 'alert', 'fire-triggers', 'cdc']
+  const names = ['until-caught-up', 'until-equal', 'prove-every', 'alert', 'lanes', 'fire-triggers', 'cdc']
   const name =
     wish.resync === undefined ? names.find((one) => args[one] !== undefined && args[one] !== false) : 'resync'
   if (name === undefined) return undefined

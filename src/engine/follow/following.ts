@@ -15,6 +15,7 @@ import type { Surroundings } from '../copy/surroundings.ts'
 import type { CopyOperation } from '../operation.ts'
 import type { Ending } from '../run-context.ts'
 import { buildReached } from './build-reached.ts'
+import { dividedLanes } from './divide.ts'
 import { endStream, streamName } from './end-stream.ts'
 import { examined, refuse, sidesOf, type FollowingParts, type Sides } from './exam.ts'
 import type { FollowTable } from './followed-table.ts'
@@ -39,6 +40,8 @@ export class Following implements AsyncDisposable {
   readonly #fence: number
   readonly #birth: StreamBirth
   readonly #tables: readonly FollowTable[]
+  /** By table, the number of its lane. */
+  readonly #laneOf: readonly number[]
   readonly #heart: NodeJS.Timeout
 
   /**
@@ -81,7 +84,8 @@ export class Following implements AsyncDisposable {
     try {
       const known = found?.birth ?? (await born(parts, sides.changes, ledger, stream, tables))
       const birth = await resynced(parts, sides, ledger, { id: stream, birth: known }, tables, anew)
-      const { position } = await ledger.lane(stream, 0)
+      const laneOf = await dividedLanes(parts, sides, ledger, stream, tables)
+      const { position } = await ledger.progress(stream, sides.changes)
       const isNew = found?.birth == null
       run.emit({
         type: 'follow.started',
@@ -92,7 +96,7 @@ export class Following implements AsyncDisposable {
         isNew,
         ...(cdc === 'trigger' ? { cdc } : {}),
       })
-      return new Following(parts, sides, ledger, { stream, fence, birth, tables, heart })
+      return new Following(parts, sides, ledger, { stream, fence, birth, tables, laneOf, heart })
     } catch (error) {
       clearInterval(heart)
       await ledger.release(stream).catch(() => undefined)
@@ -109,6 +113,7 @@ export class Following implements AsyncDisposable {
       readonly fence: number
       readonly birth: StreamBirth
       readonly tables: readonly FollowTable[]
+      readonly laneOf: readonly number[]
       readonly heart: NodeJS.Timeout
     },
   ) {
@@ -119,6 +124,7 @@ export class Following implements AsyncDisposable {
     this.#fence = own.fence
     this.#birth = own.birth
     this.#tables = own.tables
+    this.#laneOf = own.laneOf
     this.#heart = own.heart
   }
 
@@ -143,7 +149,7 @@ export class Following implements AsyncDisposable {
     const { from, to } = planned
     await refuseOtherTarget(
       this.#tables.filter(({ name }) => copying.every(({ source }) => source !== name)),
-      await this.#ledger.lane(this.#stream, 0),
+      await this.#ledger.progress(this.#stream, changes),
       { stream: this.#stream, from, to, database, owner: this.#parts.owner, signal },
     )
     if (copying.length > 0) {
@@ -183,6 +189,7 @@ export class Following implements AsyncDisposable {
         ledger: this.#ledger,
         tables: this.#tables,
         states,
+        laneOf: this.#laneOf,
         fireTriggers,
         steering: around.steering,
         run,

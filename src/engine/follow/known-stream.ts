@@ -60,7 +60,7 @@ export async function refuseFaulty(
   const left = known.filter(({ tables }) => tables.some((name) => !anew.has(name)))
   if (status === 'halted' && (left.length > 0 || known.length === 0)) throw toldHalt(id, left, run)
   if (birth === null) return
-  const { position } = await ledger.lane(id, 0)
+  const { position } = await ledger.progress(id, changes)
   const tables = planned.tables
     .filter(({ source }) => !anew.has(tableText(source.table)))
     .map(({ source, plan }) => (plan === null ? { table: source, columns: [], identity: [] } : sourceOf(plan)))

@@ -9,7 +9,7 @@ import type { Row } from '../../model/copy/rows.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase, Statement } from '../../stores/copy-port.ts'
-import type { ChangeStream, ChangeWriter } from '../../stores/follow-port.ts'
+import type { ChangeWriter } from '../../stores/follow-port.ts'
 import { Fold } from './fold.ts'
 import { identityPlaces, type FollowTable } from './followed-table.ts'
 import { positionClosing, type HeldLane } from './ledger/position.ts'
@@ -28,7 +28,8 @@ const LINGER_MS = 20
 const COUNTED = { insert: 'inserts', update: 'updates', delete: 'deletes' } as const
 
 export type LaneParts = {
-  readonly stream: ChangeStream
+  /** Told what is durable in the target. */
+  readonly confirm: (position: LogPosition) => void
   readonly writer: ChangeWriter
   readonly database: LedgerDatabase
   readonly ledger: StreamLedger
@@ -179,6 +180,12 @@ export class Lane {
     return this.isSettled
   }
 
+  /** The same at once, in a target that lets others write meanwhile. */
+  async noteNow(statements: readonly Statement[]): Promise<boolean> {
+    await this.#parts.database.batch(statements)
+    return true
+  }
+
   /** Nothing of what was taken and not committed is written; the lane cannot be used any more. */
   async giveUp(): Promise<void> {
     await this.#parts.writer.rollBack().catch(() => undefined)
@@ -243,7 +250,7 @@ export class Lane {
   }
 
   async #write(also: readonly Statement[]): Promise<void> {
-    const { database, held, positions, writer, stream } = this.#parts
+    const { database, held, positions, writer, confirm } = this.#parts
     const after = {
       position: positions.text(this.#end),
       commitMs: this.#commitMs,
@@ -261,7 +268,7 @@ export class Lane {
     this.#waiting = 0
     this.#rows = 0
     this.#also = []
-    stream.confirm(this.#applied)
+    confirm(this.#applied)
   }
 
   #reshaped({ table, reason }: Extract<Change, { type: 'reshaped' }>): SluiceError {

@@ -10,7 +10,8 @@ import type { ChangeTarget, StreamBirth, StreamFault } from '../../stores/follow
 import { pauseAfter } from '../copy/failure.ts'
 import type { Steering } from '../copy/steering.ts'
 import { haltStream } from './halt.ts'
-import { Lane } from './lane.ts'
+import type { Lanes } from './lanes.ts'
+import { openLanes } from './open-lanes.ts'
 import { looking } from './looking-stream.ts'
 import type { LaneRow } from './ledger/stream-row.ts'
 import { SignOffLedger, type SignOffRequest } from './ledger/sign-offs.ts'
@@ -36,7 +37,6 @@ const ASKED_MS = 1000
 const WAIT_MS = 250
 /** How often it is told what was applied to each table. */
 const COUNTED_MS = 2000
-const LANE = 0
 
 type Mended = { readonly table: string; readonly reread: string; readonly mended: string }
 
@@ -45,6 +45,8 @@ export type LoopParts = ProvingParts & {
   readonly target: ChangeTarget
   readonly database: LedgerDatabase
   readonly states: TableStates
+  /** By table, the number of its lane. */
+  readonly laneOf: readonly number[]
   readonly fireTriggers: boolean
   readonly steering: Steering
   /** The run whose repairs are noted. */
@@ -86,7 +88,7 @@ export class FollowLoop {
   /** What a session before this one has learned of it, and may not have noted. */
   #isBirthNoted = true
   /** Of the session that runs. */
-  #lane: Lane | null = null
+  #lane: Lanes | null = null
   #provedAt: string | null = null
   /** Rows of live tables are known to wait. */
   #rowsWait = false
@@ -142,6 +144,7 @@ export class FollowLoop {
       tables,
       database,
       clock,
+      laneOf,
       fireTriggers,
       run,
       states,
@@ -150,13 +153,24 @@ export class FollowLoop {
     await ledger.refuseLost(stream, fence)
     await this.#verify()
     await this.#load()
-    const row = await ledger.lane(stream, LANE)
-    await using writer = await changeTarget.open({ tables: tables.map((one) => one.target), fireTriggers, signal })
-    await ledger.noteSession(stream, writer.session)
+    await using side = await openLanes({
+      stream,
+      fence,
+      ledger,
+      database,
+      target: changeTarget,
+      tables,
+      laneOf,
+      states,
+      positions: changes,
+      fireTriggers,
+      clock,
+      signal,
+    })
     await using opened = await changes.open(
       this.#birth,
       tables.map((one) => one.source),
-      changes.position(row.position),
+      side.from,
       signal,
     )
     // What a TRUNCATE has replaced is noted before it is applied: a program that is killed in between does not know any more that the stream told it.
@@ -165,18 +179,8 @@ export class FollowLoop {
       looking(opened, async () => void (await this.#verify())),
       { rate: () => steering.rateNow, isPaused: () => steering.isPaused, clock },
     )
-    const lane = new Lane({
-      stream: source,
-      writer,
-      database,
-      ledger,
-      held: { stream, lane: LANE, fence },
-      row,
-      tables,
-      states,
-      positions: changes,
-      clock,
-    })
+    side.answerTo((position) => source.confirm(position))
+    const lane = side.lanes
     this.#lane = lane
     const everyMs = this.#goal.equal ? null : this.#goal.proveEveryMs
     await using proving = new Proving(this.#parts, everyMs)
@@ -189,7 +193,7 @@ export class FollowLoop {
     states.load(tables, await ledger.tables(stream, changes))
   }
 
-  async #follow(lane: Lane, source: PacedStream, proving: Proving): Promise<LoopEnd> {
+  async #follow(lane: Lanes, source: PacedStream, proving: Proving): Promise<LoopEnd> {
     const { steering, clock, states } = this.#parts
     let [progressAt, waitingAt, verifyAt, idleAt] = [-Infinity, -Infinity, clock.ticks(), clock.ticks()]
     let moved: LogPosition | null = null
@@ -207,7 +211,7 @@ export class FollowLoop {
         const changes = await source.next(Math.min(lane.dueMs ?? WAIT_MS, WAIT_MS))
         await lane.take(changes)
         this.#ran = true
-        if (changes.length === 0 && lane.hasTransactions) await lane.commit()
+        if (changes.length === 0 && lane.hasTransactions) await lane.commitTransactions()
         if (
           lane.isBoundary &&
           !source.isHolding &&
@@ -255,7 +259,7 @@ export class FollowLoop {
   }
 
   /** @returns the round that has just ended; null while none has */
-  async #prove(lane: Lane, source: PacedStream, proving: Proving): Promise<Round | null> {
+  async #prove(lane: Lanes, source: PacedStream, proving: Proving): Promise<Round | null> {
     const { equal, proveEveryMs } = this.#goal
     if (proving.isFree && !this.#rowsWait) {
       const request = await this.#asked()
@@ -287,7 +291,7 @@ export class FollowLoop {
   }
 
   /** Rows of live tables that somebody has named, or a comparison found to differ, are read again while both sides stand at one moment. */
-  async #mendWaiting(lane: Lane, source: PacedStream): Promise<void> {
+  async #mendWaiting(lane: Lanes, source: PacedStream): Promise<void> {
     // Behind what is held back there is no moment of both sides.
     if (source.isHolding) return
     const { states, ledger, stream, tables, from, to, changes, run, runId, clock } = this.#parts
@@ -317,12 +321,12 @@ export class FollowLoop {
       run.emit({ type: 'follow.table', state: 'live', position: changes.text(got.position), ...one })
   }
 
-  #end(why: LoopEnd['why'], { row, applied }: Lane): LoopEnd {
+  #end(why: LoopEnd['why'], { row, applied }: Lanes): LoopEnd {
     return { why, row, applied, provedAt: this.#provedAt }
   }
 
   /** Tables that have reached their fence become live, once rows that nobody told are read again and what is made beside rows is there. */
-  async #advance(lane: Lane): Promise<void> {
+  async #advance(lane: Lanes): Promise<void> {
     const { states, tables, stream, ledger, changes, from, to, run, runId, build } = this.#parts
     const reached = (): readonly number[] => states.reached(lane.applied)
     if (reached().length === 0) return
@@ -370,7 +374,7 @@ export class FollowLoop {
    */
   async #verify(): Promise<boolean> {
     const { changes, ledger, stream, tables, run } = this.#parts
-    const { position } = await ledger.lane(stream, LANE)
+    const { position } = await ledger.progress(stream, changes)
     const sources = tables.map((one) => one.source)
     const { faults, moved, unclear } = await changes.verify(
       this.#birth,
@@ -399,8 +403,8 @@ export class FollowLoop {
   /** A table is no longer what was planned, as the stream told: a look at the source says the same in more words, or more. */
   async #reshaped({ message, where: table = '' }: SluiceError): Promise<never> {
     await this.#verify()
-    const { ledger, stream } = this.#parts
-    const { position } = await ledger.lane(stream, LANE)
+    const { ledger, stream, changes } = this.#parts
+    const { position } = await ledger.progress(stream, changes)
     return await this.#halt([{ code: 'TABLE_CHANGED', tables: [table], message, since: position }])
   }
 
@@ -412,7 +416,7 @@ export class FollowLoop {
     throw error
   }
 
-  async #tell(lane: Lane, source: PacedStream): Promise<void> {
+  async #tell(lane: Lanes, source: PacedStream): Promise<void> {
     const { changes, states, run, tables, clock } = this.#parts
     const lag = await changes.lag(this.#birth, run.interrupt.abort)
     const event = this.#progress.event(
@@ -453,7 +457,7 @@ export class FollowLoop {
 
   async #ended(why: LoopEnd['why']): Promise<LoopEnd> {
     const { ledger, stream, changes } = this.#parts
-    const row = await ledger.lane(stream, LANE)
+    const row = await ledger.progress(stream, changes)
     return { why, row, applied: changes.position(row.position), provedAt: this.#provedAt }
   }
 }

@@ -7,7 +7,7 @@ import type { Clock } from '../../shared/clock.ts'
 import type { CopyStore, SourceView } from '../../stores/copy-port.ts'
 import type { ChangeSource, ChangeStream } from '../../stores/follow-port.ts'
 import { tellsMoments, type MomentStream } from '../../stores/moment-port.ts'
-import type { Lane } from './lane.ts'
+import type { Lanes } from './lanes.ts'
 import { isVisible, snapshotOf, type Snapshot } from './visible.ts'
 
 /** Changes that wait in memory until the view of the target is open. */
@@ -29,7 +29,7 @@ export type MomentParts = {
   readonly from: CopyStore
   readonly to: CopyStore
   readonly changes: ChangeSource
-  readonly lane: Lane
+  readonly lane: Lanes
   readonly stream: ChangeStream
   readonly clock: Clock
   readonly signal: AbortSignal
@@ -112,13 +112,13 @@ async function whileHalted<T>(
 /** Lets transactions through that a snapshot shows, and holds the first that it does not, with all behind it. */
 class Halt {
   readonly #snapshot: Snapshot
-  readonly #lane: Lane
+  readonly #lane: Lanes
   readonly #clock: Clock
   readonly #held: Change[] = []
   #since: number | null = null
   pauseMs = 0
 
-  constructor(snapshot: Snapshot, lane: Lane, clock: Clock) {
+  constructor(snapshot: Snapshot, lane: Lanes, clock: Clock) {
     this.#snapshot = snapshot
     this.#lane = lane
     this.#clock = clock

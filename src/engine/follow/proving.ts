@@ -8,7 +8,7 @@ import type { ChangeSource, ChangeStream } from '../../stores/follow-port.ts'
 import type { CopyRun } from '../copy/copy-run.ts'
 import { compareMoment, identitiesOf, type TableComparison } from './compare-moment.ts'
 import type { FollowTable } from './followed-table.ts'
-import type { Lane } from './lane.ts'
+import type { Lanes } from './lanes.ts'
 import type { SignOffRequest } from './ledger/sign-offs.ts'
 import type { StreamLedger } from './ledger/streams.ts'
 import { momentOf, type Moment } from './moment.ts'
@@ -84,7 +84,7 @@ export class Proving implements AsyncDisposable {
    * @param request a sign-off that says what is compared; everything otherwise
    * @returns false where there was no moment: another snapshot is luckier
    */
-  async begin(lane: Lane, stream: ChangeStream, request: SignOffRequest | null = null): Promise<boolean> {
+  async begin(lane: Lanes, stream: ChangeStream, request: SignOffRequest | null = null): Promise<boolean> {
     const { from, to, changes, tables, run, clock } = this.#parts
     const got = await momentOf({ from, to, changes, lane, stream, clock, signal: run.interrupt.abort })
     if (typeof got === 'string') {

@@ -16,7 +16,7 @@ import { rowsByKey, sourceRequest, targetRequest } from '../copy/diff/sides.ts'
 import { noteRepairPlan } from '../copy/ledger/repair-plans.ts'
 import { packedRow, repairStatement } from '../copy/ledger/repairs.ts'
 import type { FollowTable } from './followed-table.ts'
-import type { Lane } from './lane.ts'
+import type { Lanes } from './lanes.ts'
 import type { StreamLedger } from './ledger/streams.ts'
 import { snapshotOf } from './visible.ts'
 
@@ -51,7 +51,7 @@ export type Reread = {
  * @returns null where no row waited
  */
 export async function rereadRows(
-  lane: Lane,
+  lane: Lanes,
   stream: string,
   table: FollowTable,
   at: number,
@@ -90,7 +90,7 @@ export async function rereadRows(
  */
 export async function mendRows(
   view: SourceView,
-  lane: Lane,
+  lane: Lanes,
   stream: string,
   table: FollowTable,
   at: number,

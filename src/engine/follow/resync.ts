@@ -63,7 +63,7 @@ export async function resynced(
   const signal = run.interrupt.abort
   const keys = found.map(({ key }) => key)
   await ledger.noteState(id, keys, 'resync', null)
-  const { position, counts } = await ledger.lane(id, 0)
+  const { position } = await ledger.progress(id, changes)
   const renewed = await changes.renew(
     birth,
     found.map(({ source }) => source),
@@ -77,8 +77,11 @@ export async function resynced(
     await runs.forgetPlan(key)
     if (!plan.create) await target.clear(plan.target, signal)
   }
-  const kept = Object.entries(counts).filter(([name]) => !anew.has(name))
-  await ledger.noteResync(id, renewed, keys, Object.fromEntries(kept))
+  const lanes = (await ledger.lanes(id)).map(({ lane, counts }) => ({
+    lane,
+    counts: Object.fromEntries(Object.entries(counts).filter(([name]) => !anew.has(name))),
+  }))
+  await ledger.noteResync(id, renewed, keys, lanes)
   for (const { name } of found) run.emit({ type: 'follow.table', table: name, state: 'copying' })
   return renewed
 }

@@ -13,7 +13,6 @@ import { streamKnown } from '../named-stream.ts'
 import { refuseStanding } from './nominate.ts'
 
 const LOOK_MS = 250
-const LANE = 0
 
 export type Waited = {
   readonly stream: string
@@ -63,7 +62,7 @@ export async function outcomeOf(
   run: { readonly emit: (event: FollowRowEvent) => void },
 ): Promise<Outcome> {
   // Behind the moment at which the rows were read: a live table holds what the source held at the applied position.
-  const { position } = await ledger.lane(stream, LANE)
+  const position = await ledger.positionOf(stream, table)
   const repairs = await repairedSince(ledger.database, table, nominated.sinceMs)
   const sum = { mended: 0, removed: 0, equal: 0 }
   const runs = new Set<string>()

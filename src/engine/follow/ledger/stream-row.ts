@@ -85,3 +85,24 @@ export function laneOf(row: SqlRow): LaneRow {
     counts: counts == null ? {} : (JSON.parse(String(counts)) as Readonly<Record<string, ChangeCounts>>),
   }
 }
+
+/**
+ * Lanes as one.
+ * @param lanes at least one
+ * @returns with the position of the lane that is furthest behind; a transaction that has changed tables of several lanes counts in each
+ */
+export function joinedLanes(
+  lanes: readonly LaneRow[],
+  { position: at }: { readonly position: (text: string) => LogPosition },
+): LaneRow {
+  const [first, ...others] = lanes
+  if (first === undefined) throw new Error('a stream has at least one lane')
+  const last = others.reduce((behind, one) => (at(one.position) < at(behind.position) ? one : behind), first)
+  return {
+    ...last,
+    lane: 0,
+    batches: lanes.reduce((sum, { batches }) => sum + batches, 0),
+    transactions: lanes.reduce((sum, { transactions }) => sum + transactions, 0),
+    counts: Object.assign({}, ...lanes.map(({ counts }) => counts)) as LaneRow['counts'],
+  }
+}

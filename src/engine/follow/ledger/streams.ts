@@ -13,13 +13,13 @@ import {
   ownerValues,
   type Holder,
 } from '../../../stores/lease/columns.ts'
-import { handOver } from '../../../stores/lease/hand-over.ts'
 import { databaseTimes, LeaseSql } from '../../../stores/lease/sql.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { LEASE_MS, type Owner, type TableKey } from '../../copy/ledger/owner.ts'
 import { makeLateTable } from '../../copy/ledger/late-tables.ts'
 import {
   LANE_COLUMNS,
+  joinedLanes,
   laneOf,
   STREAM_COLUMNS,
   streamOf,
@@ -37,6 +37,9 @@ const TABLES = [
   'migration_stream_rereads',
   'migration_stream_proofs',
 ] as const
+
+/** Between the names of sessions. */
+const SESSIONS = '\n'
 
 /** Why a row is read again: the stream does not tell all of its values, or a comparison found it to differ. */
 export type RereadReason = 'unchanged' | 'difference'
@@ -149,7 +152,10 @@ export class StreamLedger {
       ])
     }
     if (ended === null) await update()
-    else await handOver(this.database, session, update)
+    else {
+      for (const one of session?.split(SESSIONS) ?? []) if (one !== '') await this.database.endSession(one)
+      await update()
+    }
     const [now] = await read()
     if (now !== null && now.id !== this.#owner.id) return now
     const [row] = await this.database.all('SELECT fence FROM migration_streams WHERE stream_id = ?', [id])
@@ -180,12 +186,12 @@ export class StreamLedger {
     })
   }
 
-  /** The session that applies changes, so that it can be ended where its program is gone. */
-  async noteSession(id: string, session: string): Promise<void> {
+  /** The sessions that apply changes, so that they can be ended where their program is gone. */
+  async noteSessions(id: string, sessions: readonly string[]): Promise<void> {
     await this.database.batch([
       {
         sql: 'UPDATE migration_streams SET session = ? WHERE stream_id = ? AND owner = ?',
-        parameters: [session, id, this.#owner.id],
+        parameters: [sessions.join(SESSIONS), id, this.#owner.id],
       },
     ])
   }
@@ -229,23 +235,23 @@ export class StreamLedger {
 
   /**
    * Tables are emptied, and noted anew in the source: they are copied from here on, as if the stream had begun with them, and what halted it is over.
-   * @param counts what the stream has changed in the tables that stay as they are
+   * @param lanes with what the stream has changed in the tables that stay as they are
    */
   async noteResync(
     id: string,
     birth: StreamBirth,
     keys: readonly TableKey[],
-    counts: LaneRow['counts'],
+    lanes: readonly Pick<LaneRow, 'lane' | 'counts'>[],
   ): Promise<void> {
     await this.database.batch([
       {
         sql: `UPDATE migration_streams SET status = 'active', fault = NULL, birth = ? WHERE stream_id = ? AND owner = ?`,
         parameters: [JSON.stringify(birth), id, this.#owner.id],
       },
-      {
-        sql: 'UPDATE migration_stream_lanes SET counts = ? WHERE stream_id = ? AND lane = 0',
-        parameters: [JSON.stringify(counts), id],
-      },
+      ...lanes.map(({ lane, counts }): Statement => ({
+        sql: 'UPDATE migration_stream_lanes SET counts = ? WHERE stream_id = ? AND lane = ?',
+        parameters: [JSON.stringify(counts), id, lane],
+      })),
       ...keys.flatMap((key): readonly Statement[] => [
         {
           sql: 'DELETE FROM migration_stream_rereads WHERE stream_id = ? AND schema_name = ? AND table_name = ?',
@@ -270,14 +276,49 @@ export class StreamLedger {
     }))
   }
 
-  /** @throws SluiceError LEDGER_DAMAGED for a stream that has no such lane */
-  async lane(id: string, lane: number): Promise<LaneRow> {
-    const sql = `SELECT ${LANE_COLUMNS} FROM migration_stream_lanes WHERE stream_id = ? AND lane = ?`
-    const [row] = await this.database.all(sql, [id, lane])
-    if (row !== undefined) return laneOf(row)
+  /** In the order of their numbers. @throws SluiceError LEDGER_DAMAGED for a stream that has none */
+  async lanes(id: string): Promise<readonly LaneRow[]> {
+    const sql = `SELECT ${LANE_COLUMNS} FROM migration_stream_lanes WHERE stream_id = ? ORDER BY lane`
+    const rows = await this.database.all(sql, [id])
+    if (rows.length > 0) return rows.map(laneOf)
     throw new SluiceError('LEDGER_DAMAGED', `stream ${id} has no position in migration_stream_lanes`, {
       hint: 'changes may be missing: end the stream with sluice follow --end, and copy again',
     })
+  }
+
+  /** How far the stream has come: as far as the lane that is furthest behind. @throws SluiceError LEDGER_DAMAGED */
+  async progress(id: string, positions: Positions): Promise<LaneRow> {
+    return joinedLanes(await this.lanes(id), positions)
+  }
+
+  /** How far the lane of a table has come. @throws SluiceError LEDGER_DAMAGED */
+  async positionOf(id: string, { schema, name }: TableKey): Promise<string> {
+    const [row] = await this.database.all(
+      'SELECT lane FROM migration_stream_tables WHERE stream_id = ? AND schema_name = ? AND table_name = ?',
+      [id, schema, name],
+    )
+    const lanes = await this.lanes(id)
+    return (lanes.find(({ lane }) => lane === Number(row?.[0] ?? 0)) ?? lanes[0])?.position ?? ''
+  }
+
+  /**
+   * Divides a stream anew, all of whose lanes stand at one position.
+   * @param lanes by the key of each table, its lane
+   * @param rows of the lanes from here on
+   */
+  async divide(id: string, lanes: readonly (readonly [TableKey, number])[], rows: readonly LaneRow[]): Promise<void> {
+    await this.database.batch([
+      { sql: 'DELETE FROM migration_stream_lanes WHERE stream_id = ?', parameters: [id] },
+      ...rows.map(({ lane, position, batches, commitMs, transactions, counts }): Statement => ({
+        sql: `INSERT INTO migration_stream_lanes (stream_id, lane, log_position, batches, commit_ms, transactions, counts, fence)
+              SELECT stream_id, ?, ?, ?, ?, ?, ?, fence FROM migration_streams WHERE stream_id = ?`,
+        parameters: [lane, position, batches, commitMs, transactions, JSON.stringify(counts), id],
+      })),
+      ...lanes.map(([{ schema, name }, lane]): Statement => ({
+        sql: 'UPDATE migration_stream_tables SET lane = ? WHERE stream_id = ? AND schema_name = ? AND table_name = ?',
+        parameters: [lane, id, schema, name],
+      })),
+    ])
   }
 
   /** @param fence as the ledger stores positions; null while the table is copied */

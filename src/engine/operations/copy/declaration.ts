@@ -11,6 +11,7 @@ import {
   ON_EXISTING,
   PROOFS,
   PROVE_EVERY,
+  LANES,
   RESYNC,
   RING,
   SELECTION,
@@ -268,6 +269,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
       },
       UNTIL_EQUAL,
       PROVE_EVERY,
+      LANES,
       RESYNC,
       ...ALERTS,
       {

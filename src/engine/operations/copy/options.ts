@@ -198,6 +198,14 @@ export const PROVE_EVERY: Option = {
   describe: 'while following, compare all rows again and again, with so much time between two rounds, such as 1h',
 }
 
+export const LANES: Option = {
+  name: 'lanes',
+  type: 'number',
+  shown: 'as before; 1',
+  describe:
+    'while following, sessions of the target that apply changes at the same time, each to its tables; those that foreign keys join share one. A transaction of the source may then be several of the target',
+}
+
 export const RESYNC: Option = {
   name: 'resync',
   type: 'list',

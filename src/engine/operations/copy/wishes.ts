@@ -60,6 +60,8 @@ export type FollowWish = {
   readonly proveEveryMs?: number
   /** Who is told of lag, of log that is held back, of errors. */
   readonly alert?: AlertWish
+  /** Sessions that apply changes at the same time; as the stream is divided when absent, one to begin with. */
+  readonly lanes?: number
   /** Tables of the stream that are emptied and copied anew while the others keep what they hold. */
   readonly resync?: readonly string[]
   /** Triggers of the target fire for changes, too. */

@@ -1,6 +1,6 @@
 import type { AlertWish } from '../../../model/alert.ts'
 import { COPY_EVENTS } from '../copy/declaration.ts'
-import { ALERTS, ENDS, PROVE_EVERY, RESYNC, UNTIL_EQUAL } from '../copy/options.ts'
+import { ALERTS, ENDS, LANES, PROVE_EVERY, RESYNC, UNTIL_EQUAL } from '../copy/options.ts'
 import type { Declaration } from '../declaration.ts'
 import { PAGES } from '../pages.ts'
 import * as words from '../words.ts'
@@ -19,6 +19,8 @@ export type FollowOperation = {
   readonly untilEqual: boolean
   /** Ms between two rounds in which all rows are compared; as the copy was asked for when absent. */
   readonly proveEveryMs?: number
+  /** Sessions that apply changes; as before when absent. */
+  readonly lanes?: number
   /** Tables that are emptied and copied anew. */
   readonly resync?: readonly string[]
   readonly alert?: AlertWish
@@ -33,6 +35,7 @@ export const FOLLOW_WORDS: words.Words<FollowOperation> = {
   untilCaughtUp: words.flag('until-caught-up'),
   untilEqual: words.flag('until-equal'),
   proveEveryMs: words.optionalDuration('prove-every'),
+  lanes: words.optionalCount('lanes'),
   resync: words.filledList('resync'),
   alert: words.alert,
 }
@@ -58,6 +61,7 @@ export const follow: Declaration<FollowOperation, (typeof COPY_EVENTS)[number]> 
       },
       UNTIL_EQUAL,
       PROVE_EVERY,
+      LANES,
       RESYNC,
       ...ALERTS,
       {

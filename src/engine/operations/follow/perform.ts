@@ -21,13 +21,14 @@ export async function follow(operation: FollowOperation, run: CopyRun): Promise<
       hint: 'its tables are followed again by sluice copy --follow --restart, which copies them anew',
     })
   }
-  const { proveEveryMs, untilCaughtUp, untilEqual, alert, resync } = operation
+  const { proveEveryMs, untilCaughtUp, untilEqual, alert, resync, lanes } = operation
   const until = untilEqual ? ('equal' as const) : untilCaughtUp ? ('caught-up' as const) : null
   const now = {
     ...(until === null ? {} : { until }),
     ...(proveEveryMs === undefined ? {} : { proveEveryMs }),
     ...(alert === undefined ? {} : { alert }),
     ...(resync === undefined ? {} : { resync }),
+    ...(lanes === undefined ? {} : { lanes }),
   }
   return await copy(copyOfStream(stream, { from, to: operation.to }, now), run)
 }

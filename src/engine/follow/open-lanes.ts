@@ -1,0 +1,88 @@
+/** Opens a session of the target for each lane of a stream. */
+import type { Clock } from '../../shared/clock.ts'
+import type { LogPosition } from '../../model/copy/change.ts'
+import type { LedgerDatabase } from '../../stores/copy-port.ts'
+import type { ChangeTarget, ChangeWriter } from '../../stores/follow-port.ts'
+import type { FollowTable } from './followed-table.ts'
+import { Lane } from './lane.ts'
+import { Lanes } from './lanes.ts'
+import type { Positions, StreamLedger } from './ledger/streams.ts'
+import type { TableStates } from './table-states.ts'
+
+export type OpenLanes = AsyncDisposable & {
+  readonly lanes: Lanes
+  /** All lanes have applied what lies before it. */
+  readonly from: LogPosition
+  /** Who is told what is durable in all lanes. */
+  answerTo(confirm: (position: LogPosition) => void): void
+}
+
+export type LanesRequest = {
+  readonly stream: string
+  readonly fence: number
+  readonly ledger: StreamLedger
+  readonly database: LedgerDatabase
+  readonly target: ChangeTarget
+  readonly tables: readonly FollowTable[]
+  /** By table, the number of its lane. */
+  readonly laneOf: readonly number[]
+  readonly states: TableStates
+  readonly positions: Positions
+  readonly fireTriggers: boolean
+  readonly clock: Clock
+  readonly signal: AbortSignal
+}
+
+/** @throws what the target throws; sessions that were opened are closed then */
+export async function openLanes(request: LanesRequest): Promise<OpenLanes> {
+  const {
+    stream,
+    fence,
+    ledger,
+    database,
+    target: changeTarget,
+    tables,
+    laneOf,
+    states,
+    positions,
+    fireTriggers,
+    clock,
+    signal,
+  } = request
+  const rows = await ledger.lanes(stream)
+  const writers: ChangeWriter[] = []
+  const close = async (): Promise<void> => {
+    await Promise.allSettled(writers.map((writer) => writer[Symbol.asyncDispose]()))
+  }
+  try {
+    const wanted = { tables: tables.map((one) => one.target), fireTriggers, signal }
+    for (const _ of rows) writers.push(await changeTarget.open(wanted))
+    await ledger.noteSessions(
+      stream,
+      writers.map(({ session }) => session),
+    )
+    let answer: (position: LogPosition) => void = () => undefined
+    let told: LogPosition = -1n
+    const confirm = (): void => {
+      const { applied } = lanes
+      if (applied > told) answer(applied)
+      told = applied
+    }
+    const each = rows.map((row, at) => {
+      const writer = writers[at] as ChangeWriter
+      const held = { stream, lane: row.lane, fence }
+      return new Lane({ confirm, writer, database, ledger, held, row, tables, states, positions, clock })
+    })
+    const places = laneOf.map((lane) => rows.findIndex((row) => row.lane === lane))
+    const lanes = new Lanes(each, places, positions)
+    return {
+      lanes,
+      from: lanes.applied,
+      answerTo: (given) => (answer = given),
+      [Symbol.asyncDispose]: close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
