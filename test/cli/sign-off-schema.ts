@@ -109,7 +109,7 @@ export const signOffSchema = z.strictObject({
 
 /** Compiles only while the document and its schema name the same fields. */
 type Named = keyof z.infer<typeof signOffSchema>
-export const noDrift: [Exclude<Named, keyof SignOff>, Exclude<keyof SignOff, Named>] extends [never, never]
+export const noSignOffDrift: [Exclude<Named, keyof SignOff>, Exclude<keyof SignOff, Named>] extends [never, never]
   ? true
   : never = true
 

@@ -69,7 +69,7 @@ const HALTED: readonly (readonly [string, string, readonly string[], readonly st
 ]
 
 describe.skipIf(!POSTGRES_OWN)('copied anew within a stream', { timeout: 60_000 }, () => {
-  test.each(HALTED.filter(([what]) => ALL || !/less|in part|anew/.test(what)))(
+  test.each(HALTED.filter(([what]) => ALL || !/less|in part|anew|detached/.test(what)))(
     '%s',
     async (_what, name, statements, there) => {
       const one = await stageOf(server, TABLES, ['t', 'p'])
@@ -107,12 +107,12 @@ describe.skipIf(!POSTGRES_OWN)('copied anew within a stream', { timeout: 60_000 
     const writer = startWriter(one.source.url, { seed: 5, keys: 800, pauseMs: 2 })
     expect((await caughtUp(one)).finished.exitCode).toBe(0)
     let killed = 0
-    for (const [i, step] of [2, 4, 6, 8, 10, 14].entries()) {
+    for (const [i, step] of (ALL ? [2, 4, 6, 8, 10, 14] : [3, 6, 10]).entries()) {
       const follow = { until: 'caught-up' as const, ...(i % 2 === 0 ? { resync: ['ev', 'acct'] } : {}) }
       const child = startCopy({ ...one.copy, follow }, { step, when: WHEN[i % 3] ?? 'before' })
       if ((await child.ended).signal !== null) killed++
     }
-    expect(killed).toBeGreaterThan(3)
+    expect(killed).toBeGreaterThan(1)
     await writer.stop()
     const { finished } = await perform({ ...one.copy, follow: { until: 'equal' } })
     expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0, totals: { live: '4' } })
