@@ -19,7 +19,7 @@ const LONGEST = 1_000_000
 const SILENT_HINT =
   'it may be stopped (kill -STOP) or very busy; what was asked is left undone, say it again when it goes on'
 const HINT =
-  'say workers N, rate N (or rate off), pause, resume or stop of all of the run, and pause, resume, skip or retry with TABLE or TABLE/CHUNK'
+  'say workers N, rate N (or rate off), lanes N where it follows, pause, resume or stop of all of the run, and pause, resume, skip or retry with TABLE or TABLE/CHUNK'
 const SWITCHES: Readonly<Record<string, readonly [name: string, value: boolean]>> = {
   pause: ['paused', true],
   resume: ['paused', false],
@@ -31,7 +31,7 @@ const TRUE = new Set(['true', 'yes', 'on', '1'])
 const FALSE = new Set(['false', 'no', 'off', '0'])
 
 /** Settings that a value follows as the next word. */
-const VALUED = new Set(['workers', 'rate'])
+const VALUED = new Set(['workers', 'lanes', 'rate'])
 
 /**
  * `workers 8 skip a/3` as `workers=8 skip=a#3`, which is how settings were written first, and may be still: `name=value` is left as it is, so that a table
@@ -84,6 +84,8 @@ function settingOf(word: string): readonly [name: string, value: Setting] {
   switch (name) {
     case 'workers':
       return [name, whole(name, value, 1, 64)]
+    case 'lanes':
+      return [name, whole(name, value, 1, 16)]
     case 'rate':
       return [name, value === 'off' || value === 'none' ? null : whole(name, value, 1)]
     case 'paused':
@@ -98,7 +100,7 @@ function settingOf(word: string): readonly [name: string, value: Setting] {
       if (value !== '') return [name, value]
       throw wrong(`${name}= wants the name of a table`)
     default: {
-      const meant = closest(name, ['workers', 'rate', 'paused', 'stop', ...OF_TABLES])
+      const meant = closest(name, ['workers', 'lanes', 'rate', 'paused', 'stop', ...OF_TABLES])
       throw wrong(`${name} is no setting${meant === null ? '' : ` (${meant}?)`}`)
     }
   }

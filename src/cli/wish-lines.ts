@@ -3,10 +3,11 @@ import type { EventBody } from '../model/event.ts'
 
 type Steered<T extends EventBody['type']> = Extract<EventBody, { type: T }>
 
-export function runSteered({ paused, workers, rate, stopping }: Steered<'run.steered'>): string {
+export function runSteered({ paused, workers, lanes, rate, stopping }: Steered<'run.steered'>): string {
   const facts = [
     ...(paused === undefined ? [] : [paused ? 'paused: no chunk begins' : 'goes on']),
     ...(workers === undefined ? [] : [`workers: ${workers}`]),
+    ...(lanes === undefined ? [] : [`lanes: ${lanes}`]),
     ...(rate === undefined ? [] : [rate === null ? 'no limit of rows a second' : `at most ${rate} rows/s`]),
     ...(stopping === undefined ? [] : ['stops after the chunks that run']),
   ]

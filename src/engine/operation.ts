@@ -27,6 +27,8 @@ export type Wish =
   /** After the chunks that run. */
   | { readonly act: 'stop' }
   | { readonly act: 'workers'; readonly workers: number }
+  /** Of a run that follows: sessions that apply changes. */
+  | { readonly act: 'lanes'; readonly lanes: number }
   /** Rows a second; null for no limit. */
   | { readonly act: 'rate'; readonly rate: number | null }
 

@@ -139,7 +139,7 @@ export type EventBody =
       leftBehind?: readonly LeftBehind[]
     }
   /** Turned while it runs; what is not named stays as it is. */
-  | { type: 'run.steered'; paused?: boolean; workers?: number; rate?: Dec | null; stopping?: true }
+  | { type: 'run.steered'; paused?: boolean; workers?: number; lanes?: number; rate?: Dec | null; stopping?: true }
   | { type: 'table.started'; table: string; location: string; fromVersion: Dec; toVersion: Dec }
   | CopyStartedEvent
   | {

@@ -175,6 +175,7 @@ const bodies = {
     leftBehind: leftBehind.optional(),
   },
   'run.steered': {
+    lanes: z.int().optional(),
     paused: z.boolean().optional(),
     workers: z.int().optional(),
     rate: dec.nullable().optional(),

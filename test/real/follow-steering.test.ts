@@ -14,7 +14,8 @@ let stage: Stage
 beforeAll(async () => {
   if (!POSTGRES_OWN) return
   server = await startFollowServer()
-  stage = await stageOf(server, ['CREATE TABLE t (id int PRIMARY KEY, v text)', "INSERT INTO t VALUES (0, 'x')"], ['t'])
+  const tables = ['CREATE TABLE t (id int PRIMARY KEY, v text)', "INSERT INTO t VALUES (0, 'x')"]
+  stage = await stageOf(server, [...tables, 'CREATE TABLE other (id int PRIMARY KEY)'], ['t', 'other'])
   await caughtUp(stage)
 })
 
@@ -78,6 +79,15 @@ describe.skipIf(!POSTGRES_OWN)(`a run that follows ${POSTGRES_MISSING}`, () => {
 
     wish({ act: 'workers', workers: 4 })
     expect(events.at(-1)).toMatchObject({ type: 'log', level: 'warn', message: 'a run that follows has no workers' })
+    wish({ act: 'lanes', lanes: 17 })
+    expect(events.at(-1)).toMatchObject({ type: 'log', level: 'warn', message: 'lanes are 1 to 16, and not 17' })
+    wish({ act: 'lanes', lanes: 2 })
+    expect(events.at(-1)).toMatchObject({ type: 'run.steered', lanes: 2 })
+    await stage.source.sql("BEGIN; INSERT INTO t VALUES (6000, 'lanes'); INSERT INTO other VALUES (1); COMMIT")
+    while ((await rows()) < 222) await sleep(20)
+    while (Number((await stage.target.rows('SELECT count(*) FROM migration_stream_lanes'))[0]?.[0]) < 2) await sleep(20)
+    await stage.source.sql("BEGIN; INSERT INTO t VALUES (6001, 'lanes'); INSERT INTO other VALUES (2); COMMIT")
+    while ((await rows()) < 223) await sleep(20)
     interrupt.requestStop()
     expect((await running).finished).toMatchObject({ exitCode: 75 })
     expect(events.filter(({ type }) => type === 'alert')).toEqual([])

@@ -95,6 +95,8 @@ function asked(name: string, value: unknown): readonly Wish[] {
   switch (name) {
     case 'workers':
       return [{ act: 'workers', workers: whole(1) }]
+    case 'lanes':
+      return [{ act: 'lanes', lanes: whole(1) }]
     case 'rate':
       return [{ act: 'rate', rate: value === null ? null : whole(1) }]
     case 'paused':
@@ -121,6 +123,6 @@ function tableWish(act: TableWish['act'], value: unknown): Wish {
 
 function wrong(message: string): SluiceError {
   return new SluiceError('BAD_FLAG', message, {
-    hint: 'workers N, rate N, pause, resume, stop; and pause, resume, skip, retry with TABLE, or TABLE/CHUNK for one chunk',
+    hint: 'workers N, lanes N, rate N, pause, resume, stop; and pause, resume, skip, retry with TABLE, or TABLE/CHUNK for one chunk',
   })
 }

@@ -24,10 +24,12 @@ export class Steering {
   /** Told of every wish that is heeded, with the table's whole name. */
   onWish: (wish: Wish) => void = () => undefined
   /** Why a wish cannot be heeded now, whatever it is about; null where it can. @throws nothing */
-  refusal: (wish: Wish) => SluiceError | null = () => null
+  refusal: (wish: Wish) => SluiceError | null = ({ act }) =>
+    act === 'lanes' ? new SluiceError('BAD_FLAG', 'this run does not follow, and has no lanes') : null
   readonly #control: RunControl | undefined
   readonly #asked: number
   #workers: number | null = null
+  #lanes: number | null = null
   #rate: number | null
   #held = false
   readonly #tables = new Map<string, Held>()
@@ -60,6 +62,11 @@ export class Steering {
 
   get rateNow(): number | null {
     return this.#rate
+  }
+
+  /** Lanes that a stream is to have; null where nobody has asked. */
+  get lanesNow(): number | null {
+    return this.#lanes
   }
 
   /** Whether the table, all of it, is held back. */
@@ -105,6 +112,9 @@ export class Steering {
         break
       case 'workers':
         this.#workers = known.workers
+        break
+      case 'lanes':
+        this.#lanes = known.lanes
         break
       case 'rate':
         this.#rate = known.rate

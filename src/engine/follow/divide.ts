@@ -1,32 +1,32 @@
 /** Which tables of a stream share a lane: those that foreign keys join, so that a reader of the target never finds a reference that leads nowhere. */
 import { tableText } from '../../model/copy/column-type.ts'
-import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
 import type { FollowingParts, Sides } from './exam.ts'
 import type { FollowTable } from './followed-table.ts'
 import { joinedLanes, type ChangeCounts, type LaneRow } from './ledger/stream-row.ts'
 import type { StreamLedger } from './ledger/streams.ts'
-
-export const MOST_LANES = 16
+import { lanesRefusal } from './refusals.ts'
 
 /**
- * Divides a stream into as many lanes as were asked for, where all of its lanes stand at one position; else it goes on as it is divided, and a note says so.
+ * Divides a stream into as many lanes as were asked for, or fewer where it has not so many groups of tables, where all of its lanes stand at one position; else it goes on as it is divided, and a note says so.
+ * @param wanted as it is divided when absent
  * @returns by table, the number of its lane
  * @throws SluiceError BAD_FLAG where the target takes one writer only; what the stores throw
  */
 export async function dividedLanes(
-  { operation, planned, run }: FollowingParts,
+  { planned, run }: FollowingParts,
   { changes }: Sides,
   ledger: StreamLedger,
   stream: string,
   tables: readonly FollowTable[],
+  wanted: number | undefined,
 ): Promise<readonly number[]> {
-  const wanted = operation.follow?.lanes
   const stored = await ledger.tables(stream, changes)
   const now = tables.map(({ name }) => stored.find(({ source }) => source === name)?.lane ?? 0)
   const rows = await ledger.lanes(stream)
   if (wanted === undefined) return now
-  refuseLanes(wanted, planned.to)
+  const refused = lanesRefusal(wanted, planned.to)
+  if (refused !== null) throw refused
   const signal = run.interrupt.abort
   const groups = wanted === 1 ? [tables.map((_, at) => at)] : await joinedTables(tables, planned.from, signal)
   const { counts } = joinedLanes(rows, changes)
@@ -43,18 +43,6 @@ export async function dividedLanes(
     rowsOf(lanes, tables, joinedLanes(rows, changes)),
   )
   return lanes
-}
-
-/** @throws SluiceError BAD_FLAG */
-export function refuseLanes(wanted: number, { can, system, label }: Pick<CopyStore, 'can' | 'system' | 'label'>): void {
-  if (wanted < 1 || wanted > MOST_LANES)
-    throw new SluiceError('BAD_FLAG', `--lanes takes 1 to ${MOST_LANES}, and not ${wanted}`)
-  if (wanted > 1 && can.writers === 1) {
-    throw new SluiceError('BAD_FLAG', `--lanes ${wanted}: ${system} takes one writer at a time`, {
-      where: label,
-      hint: 'leave --lanes out',
-    })
-  }
 }
 
 /** Numbers of tables that foreign keys of the source join. */

@@ -84,7 +84,7 @@ export class Following implements AsyncDisposable {
     try {
       const known = found?.birth ?? (await born(parts, sides.changes, ledger, stream, tables))
       const birth = await resynced(parts, sides, ledger, { id: stream, birth: known }, tables, anew)
-      const laneOf = await dividedLanes(parts, sides, ledger, stream, tables)
+      const laneOf = await dividedLanes(parts, sides, ledger, stream, tables, operation.follow?.lanes)
       const { position } = await ledger.progress(stream, sides.changes)
       const isNew = found?.birth == null
       run.emit({
@@ -196,6 +196,7 @@ export class Following implements AsyncDisposable {
         clock: run.clock,
         runId: BigInt(run.runId),
         alerts,
+        divide: (lanes) => dividedLanes(this.#parts, this.#sides, this.#ledger, this.#stream, this.#tables, lanes),
         build: async (ready) => {
           const reached = ready.flatMap((at) => this.#tables[at] ?? [])
           unbuilt.push(...(await buildReached(reached, this.#tables, states, { ...around, store: planned.to })))
@@ -204,7 +205,7 @@ export class Following implements AsyncDisposable {
       this.#birth,
       goal,
     )
-    around.steering.refusal = refusedWhileFollowing
+    around.steering.refusal = (wish) => refusedWhileFollowing(wish, planned.to)
     let end: LoopEnd
     try {
       end = await loop.run()
@@ -258,7 +259,7 @@ async function begunAnew({ planned, run }: FollowingParts, stream: StreamRow, le
 function wishesOf(operation: CopyOperation, cdc: Cdc): string {
   const { from: _from, to: _to, follow, ...rest } = operation
   // A command of an alert may hold a secret.
-  const { until: _until, alert: _alert, resync: _resync, ...lasting } = follow ?? {}
+  const { until: _until, alert: _alert, resync: _resync, lanes: _lanes, ...lasting } = follow ?? {}
   return JSON.stringify({ ...rest, follow: { ...lasting, cdc }, restart: false })
 }
 

@@ -70,6 +70,11 @@ export class Lanes {
     return this.#open === null
   }
 
+  /** Whether all lanes have come to one position. */
+  get isLevel(): boolean {
+    return new Set(this.#lanes.map(({ taken }) => taken)).size === 1
+  }
+
   /** Whether complete transactions wait for their commit; false where nothing but positions would be written. */
   get hasTransactions(): boolean {
     return this.#lanes.some(({ hasTransactions }) => hasTransactions)

@@ -47,6 +47,8 @@ export type LoopParts = ProvingParts & {
   readonly states: TableStates
   /** By table, the number of its lane. */
   readonly laneOf: readonly number[]
+  /** Divides the stream anew, whose lanes all stand at one position. */
+  readonly divide: (lanes: number) => Promise<readonly number[]>
   readonly fireTriggers: boolean
   readonly steering: Steering
   /** The run whose repairs are noted. */
@@ -85,6 +87,9 @@ export class FollowLoop {
   #countedAt = -Infinity
   readonly #goal: LoopGoal
   #birth: StreamBirth
+  #laneOf: readonly number[]
+  /** Lanes that were asked for last. */
+  #lanesAsked: number | null = null
   /** What a session before this one has learned of it, and may not have noted. */
   #isBirthNoted = true
   /** Of the session that runs. */
@@ -103,6 +108,7 @@ export class FollowLoop {
     this.#birth = birth
     this.#goal = goal
     this.#progress = new Progress(parts.clock)
+    this.#laneOf = parts.laneOf
     this.#signOffs = new SignOffLedger(parts.database)
   }
 
@@ -113,7 +119,10 @@ export class FollowLoop {
       const before = this.#ran
       this.#ran = false
       try {
-        return await this.#session()
+        const end = await this.#session()
+        if (end !== null) return end
+        attempt = 0
+        this.#lane = null
       } catch (thrown) {
         this.#lane = null
         const error = asSluiceError(thrown)
@@ -133,8 +142,8 @@ export class FollowLoop {
     }
   }
 
-  /** From one opening of both sides to the next. */
-  async #session(): Promise<LoopEnd> {
+  /** From one opening of both sides to the next. @returns null where both are to be opened again */
+  async #session(): Promise<LoopEnd | null> {
     const {
       stream,
       fence,
@@ -144,7 +153,6 @@ export class FollowLoop {
       tables,
       database,
       clock,
-      laneOf,
       fireTriggers,
       run,
       states,
@@ -160,7 +168,7 @@ export class FollowLoop {
       database,
       target: changeTarget,
       tables,
-      laneOf,
+      laneOf: this.#laneOf,
       states,
       positions: changes,
       fireTriggers,
@@ -193,7 +201,7 @@ export class FollowLoop {
     states.load(tables, await ledger.tables(stream, changes))
   }
 
-  async #follow(lane: Lanes, source: PacedStream, proving: Proving): Promise<LoopEnd> {
+  async #follow(lane: Lanes, source: PacedStream, proving: Proving): Promise<LoopEnd | null> {
     const { steering, clock, states } = this.#parts
     let [progressAt, waitingAt, verifyAt, idleAt] = [-Infinity, -Infinity, clock.ticks(), clock.ticks()]
     let moved: LogPosition | null = null
@@ -202,6 +210,12 @@ export class FollowLoop {
       if (steering.stop.aborted) {
         await lane.commit()
         return this.#end('stopped', lane)
+      }
+      if (steering.lanesNow !== this.#lanesAsked && lane.isBoundary && lane.isLevel) {
+        await lane.commit()
+        this.#lanesAsked = steering.lanesNow
+        if (steering.lanesNow !== null) this.#laneOf = await this.#parts.divide(steering.lanesNow)
+        return null
       }
       if (steering.isPaused && lane.isBoundary) {
         await lane.commit()

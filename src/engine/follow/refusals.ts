@@ -1,9 +1,11 @@
 /** What cannot be asked for together with `--follow`. */
 import { SluiceError } from '../../shared/errors.ts'
+import type { CopyStore } from '../../stores/copy-port.ts'
 import type { CopyOperation, Wish } from '../operation.ts'
 
-/** What cannot be asked of a run once it follows. */
-export function refusedWhileFollowing(wish: Wish): SluiceError | null {
+/** What cannot be asked of a run once it follows. @param to the target */
+export function refusedWhileFollowing(wish: Wish, to: Pick<CopyStore, 'can' | 'system' | 'label'>): SluiceError | null {
+  if (wish.act === 'lanes') return lanesRefusal(wish.lanes, to)
   if ('table' in wish) {
     return new SluiceError('BAD_FLAG', `${wish.act} of one table is not for a run that follows`, {
       reason: 'a transaction may be about several tables, and is applied whole',
@@ -12,8 +14,25 @@ export function refusedWhileFollowing(wish: Wish): SluiceError | null {
   }
   if (wish.act !== 'workers') return null
   return new SluiceError('BAD_FLAG', 'a run that follows has no workers', {
-    reason: 'transactions are applied one after the other, in the order of their commits',
-    hint: 'workers count while tables are copied; rate N holds the stream back',
+    reason: 'its changes are applied in the order of their commits',
+    hint: 'workers count while tables are copied; lanes N applies by several sessions, rate N holds the stream back',
+  })
+}
+
+/** More sessions would wait for each other. */
+const MOST_LANES = 16
+
+/** Why a stream is not divided into so many lanes; null where it may be. */
+export function lanesRefusal(
+  wanted: number,
+  { can, system, label }: Pick<CopyStore, 'can' | 'system' | 'label'>,
+): SluiceError | null {
+  if (wanted < 1 || wanted > MOST_LANES)
+    return new SluiceError('BAD_FLAG', `lanes are 1 to ${MOST_LANES}, and not ${wanted}`)
+  if (wanted === 1 || can.writers > 1) return null
+  return new SluiceError('BAD_FLAG', `${wanted} lanes: ${system} takes one writer at a time`, {
+    where: label,
+    hint: 'leave --lanes out',
   })
 }
 

@@ -312,6 +312,8 @@ function steered(wish: Wish): CopyEvent {
       return { type: 'run.steered', stopping: true }
     case 'workers':
       return { type: 'run.steered', workers: wish.workers }
+    case 'lanes':
+      return { type: 'run.steered', lanes: wish.lanes }
     case 'rate':
       return { type: 'run.steered', rate: wish.rate === null ? null : dec(wish.rate) }
     default: {
