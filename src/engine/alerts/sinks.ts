@@ -52,9 +52,10 @@ async function post(event: AlertEvent, { webhook, run, about }: AlertSinks): Pro
   if (webhook === undefined) return null
   try {
     const { type: _type, ...told } = event
-    const answer = await fetch(webhook, {
+    const { url, authorization } = withoutCredentials(webhook)
+    const answer = await fetch(url, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', ...(authorization === null ? {} : { authorization }) },
       body: JSON.stringify({ ...told, run, about }),
       signal: AbortSignal.timeout(WEBHOOK_MS),
     })
@@ -65,4 +66,14 @@ async function post(event: AlertEvent, { webhook, run, about }: AlertSinks): Pro
     const why = error instanceof Error && error.name === 'TimeoutError' ? 'did not answer in time' : 'cannot be reached'
     return `the webhook of the alert ${why}`
   }
+}
+
+/** No request is sent to a URL that holds a name and a password: they go as basic authentication (RFC 7617). */
+function withoutCredentials(webhook: string): { readonly url: URL; readonly authorization: string | null } {
+  const url = new URL(webhook)
+  const [name, password] = [decodeURIComponent(url.username), decodeURIComponent(url.password)]
+  url.username = ''
+  url.password = ''
+  const isGiven = name !== '' || password !== ''
+  return { url, authorization: isGiven ? `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}` : null }
 }

@@ -2,7 +2,7 @@
 import { tableText } from '../../model/copy/column-type.ts'
 import { dec } from '../../model/event.ts'
 import type { Clock } from '../../shared/clock.ts'
-import { SluiceError } from '../../shared/errors.ts'
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
 import type { ChangeSource, ChangeStream } from '../../stores/follow-port.ts'
 import type { CopyRun } from '../copy/copy-run.ts'
@@ -116,7 +116,15 @@ export class Proving implements AsyncDisposable {
     if (request === null) this.#dueAt = this.#parts.clock.ticks() + (this.#everyMs ?? 0)
     await running.moment[Symbol.asyncDispose]()
     const { pauseMs } = running.moment
-    if ('failed' in running.settled) throw running.settled.failed
+    if ('failed' in running.settled) {
+      const error = asSluiceError(running.settled.failed)
+      // A table was emptied or altered after the moment: what the snapshot shows of it is gone, and nothing was compared.
+      if (error.code !== 'SOURCE_GONE' || request !== null) throw running.settled.failed
+      this.#dueAt = this.#parts.clock.ticks() + AGAIN_MS
+      const message = 'a table was emptied or altered while it was compared: the comparison is begun anew'
+      this.#parts.run.emit({ type: 'log', level: 'note', message })
+      return null
+    }
     const position = this.#parts.changes.text(running.moment.position)
     const { compared } = running.settled
     const isEqual = compared.every(({ differences, more, unread }) => differences.length + more + unread === 0)

@@ -115,7 +115,12 @@ export async function copy(given: CopyOperation, asked: CopyRun): Promise<Ending
   )
   await using views = new Views(from, run.interrupt.abort)
   await again(() => views.current())
-  const planner: Planner = { views, again, signal: run.interrupt.abort }
+  const planner: Planner = {
+    views: operation.follow === undefined ? views : askingOnce(views),
+    again,
+    signal: run.interrupt.abort,
+  }
+  if (operation.follow !== undefined) await views.release()
   let planned = refusedForAgain(await planCopy(operation, from, to, planner), operation)
   steering.tables = planned.tables.map(({ source }) => tableText(source.table))
   const objects = await again(() => planObjects(planned, operation.with ?? [], run.interrupt.abort))
@@ -302,6 +307,22 @@ async function notesOfAgain(
   if (operation.again !== true || planned.tables.every(({ plan }) => plan?.create !== false)) return []
   await using database = await to.ledger()
   return await againPlan(planned, operation, database)
+}
+
+/**
+ * Every answer has a look of its own. One that lasted would keep its locks while another session asks for the same table, and whoever wants it for himself in
+ * between, as a TRUNCATE does, would have both wait for ever.
+ */
+function askingOnce(views: Views): Planner['views'] {
+  return {
+    ask: async (body) => {
+      try {
+        return await views.ask(body)
+      } finally {
+        await views.release()
+      }
+    },
+  }
 }
 
 function steered(wish: Wish): CopyEvent {
