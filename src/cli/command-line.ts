@@ -19,6 +19,9 @@ const URL_FLAGS: ReadonlySet<string> = new Set([
   ),
 ])
 
+/** Flags with a value that are done with once they are begun: what is left of it the ledger knows. */
+const ONCE = new Set(['--resync'])
+
 export type PrintedMore = {
   /** Flags that were not typed, as a shell reads them: what variables of the environment said. */
   readonly add?: readonly string[]
@@ -50,7 +53,7 @@ export function commandLine(
     const next = flags[index + 1]
     if (drop.includes(name)) {
       if (equals === -1 && (next === 'true' || next === 'false')) index += 1
-    } else if (dropValued.includes(name)) {
+    } else if (dropValued.includes(name) || ONCE.has(name)) {
       if (equals === -1) index += 1
     } else if (URL_FLAGS.has(name) && equals !== -1) {
       words.push(`${name}=${shownUrl(word.slice(equals + 1), env)}`)

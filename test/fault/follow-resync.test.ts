@@ -153,6 +153,35 @@ describe.skipIf(!POSTGRES_OWN)('copied anew within a stream', { timeout: 60_000 
     expect(await one.target.rows(names)).toEqual([['down_up'], ['up_code']])
   })
 
+  test('a table that others refer to: their rows stay, whatever a foreign key says', async () => {
+    const tables = [
+      'CREATE TABLE up (id int PRIMARY KEY)',
+      'INSERT INTO up SELECT generate_series(1, 20)',
+      'CREATE TABLE away (id int PRIMARY KEY, up int REFERENCES up ON DELETE SET NULL)',
+      'INSERT INTO away SELECT i, i FROM generate_series(1, 20) i',
+    ]
+    const stage = await stageOf(server, tables, ['up', 'away'])
+    const one = { ...stage, copy: { ...stage.copy, with: ['constraints'] as const } }
+    expect((await caughtUp(one)).finished.exitCode).toBe(0)
+    await one.target.sql(
+      'CREATE TABLE own (id int PRIMARY KEY, up int REFERENCES up ON DELETE CASCADE)',
+      'INSERT INTO own SELECT i, i FROM generate_series(1, 20) i',
+    )
+    const again = await perform({ ...one.copy, follow: { resync: ['up'], until: 'caught-up' } })
+    expect(again.finished, JSON.stringify(again.finished.error)).toMatchObject({ exitCode: 0 })
+    await expectEqual(one)
+    expect(await one.target.rows('SELECT count(*) FROM own')).toEqual([['20']])
+    // What a live table lacks is made by the next run.
+    await one.target.sql('ALTER TABLE away DROP CONSTRAINT away_up_fkey')
+    const next = await perform({ ...one.copy, restart: true, follow: { until: 'caught-up' } })
+    expect(next.finished, JSON.stringify(next.finished.error)).toMatchObject({ exitCode: 0 })
+    await expectEqual(one)
+    expect(await one.target.rows('SELECT count(*) FROM own')).toEqual([['20']])
+    await one.target.sql('ALTER TABLE away DROP CONSTRAINT away_up_fkey')
+    expect((await caughtUp(one)).finished.exitCode).toBe(0)
+    expect(await one.target.rows("SELECT count(*) FROM pg_constraint WHERE conname = 'away_up_fkey'")).toEqual([['1']])
+  })
+
   test('what no copy mends is refused', async () => {
     const one = await stageOf(server, TABLES, ['t', 'p'])
     expect((await caughtUp(one)).finished.exitCode).toBe(0)

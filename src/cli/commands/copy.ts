@@ -7,6 +7,7 @@ import { defaultNumber } from '../../engine/operations/facts.ts'
 import { flag, given, list, optionalCount, optionalText } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
 import { readAlert } from '../alert-flags.ts'
+import { splitNames } from '../name-list.ts'
 import { configNames, readObjects, readSelection } from '../copy-flags.ts'
 import type { Ends, Selected } from '../copy-flags.ts'
 import { grouped } from '../format.ts'
@@ -98,7 +99,9 @@ function followOf(args: Arguments): CopyOperation['follow'] {
     ...given('proveEveryMs', optionalDuration(args, 'prove-every')),
     ...given('alert', readAlert(args)),
     ...given('lanes', optionalCount(args, 'lanes', 1)),
-    ...(list(args, 'resync').length === 0 ? {} : { resync: list(args, 'resync') }),
+    ...(list(args, 'resync').length === 0
+      ? {}
+      : { resync: list(args, 'resync').flatMap((text) => splitNames('--resync', text)) }),
     ...(flag(args, 'fire-triggers') ? { fireTriggers: true as const } : {}),
     ...given('cdc', optionalText(args, 'cdc') as NonNullable<CopyOperation['follow']>['cdc']),
   }

@@ -33,7 +33,7 @@ export async function dividedLanes(
   const lanes = spread(groups, tables, counts, wanted)
   if (lanes.every((lane, at) => lane === now[at]) && rows.length === new Set(lanes).size) return now
   if (new Set(rows.map(({ position }) => position)).size > 1) {
-    const message = `its ${rows.length} lanes stand at different positions: they stay until a run was stopped where they are equal`
+    const message = `its ${rows.length} lanes stand at different positions: it is divided anew where they are equal`
     run.emit({ type: 'log', level: 'note', message })
     return now
   }

@@ -16,9 +16,10 @@ import type { CopyOperation } from '../operation.ts'
 import type { Ending } from '../run-context.ts'
 import { buildReached } from './build-reached.ts'
 import { dividedLanes } from './divide.ts'
+import { emptyTables } from './empty-tables.ts'
 import { endStream, streamName } from './end-stream.ts'
-import { examined, refuse, sidesOf, type FollowingParts, type Sides } from './exam.ts'
-import type { FollowTable } from './followed-table.ts'
+import { examined, keyOf, refuse, sidesOf, type FollowingParts, type Sides } from './exam.ts'
+import { followTable, type FollowTable } from './followed-table.ts'
 import { cdcOf, refuseFaulty, refuseSecond, streamOfPlan } from './known-stream.ts'
 import { StreamLedger } from './ledger/streams.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
@@ -60,7 +61,11 @@ export class Following implements AsyncDisposable {
     const anew = before === null || operation.restart ? NOTHING : await tablesAnew(parts, before, sides, ledger)
     if (before !== null && !operation.restart) await refuseFaulty(before, parts, sides, ledger, anew)
     for (const { error } of planned.tables) if (error !== null) throw error
-    if (operation.restart && before !== null) await begunAnew(parts, before, ledger)
+    if (operation.restart && before !== null) {
+      // Whatever is in the way is said while everything still stands.
+      await examined(parts, sides, true, new Set(planned.tables.map(({ source }) => tableText(source.table))))
+      await begunAnew(parts, before, sides, ledger)
+    }
     const found = operation.restart ? null : before
     const tables = await examined(parts, sides, found !== null && found.birth !== null, anew)
     await ledger.prepare()
@@ -196,6 +201,7 @@ export class Following implements AsyncDisposable {
         clock: run.clock,
         runId: BigInt(run.runId),
         alerts,
+        lanes: operation.follow?.lanes ?? null,
         divide: (lanes) => dividedLanes(this.#parts, this.#sides, this.#ledger, this.#stream, this.#tables, lanes),
         build: async (ready) => {
           const reached = ready.flatMap((at) => this.#tables[at] ?? [])
@@ -247,12 +253,20 @@ export class Following implements AsyncDisposable {
   }
 }
 
-/** Ends a stream and empties its tables, which nobody but it has filled. */
-async function begunAnew({ planned, run }: FollowingParts, stream: StreamRow, ledger: StreamLedger): Promise<void> {
+/** Empties the tables of a stream, which nobody but it has filled, and ends it. */
+async function begunAnew(
+  { planned, run }: FollowingParts,
+  stream: StreamRow,
+  { target }: Sides,
+  ledger: StreamLedger,
+): Promise<void> {
+  await takeStream(ledger, stream.id, run)
+  const there = planned.tables.flatMap((one) =>
+    one.plan === null || one.plan.create ? [] : [followTable(one.plan, keyOf(one, planned), one.plan.source.key)],
+  )
+  if (there.length > 0)
+    await emptyTables(there, target, [ledger.emptiedStatement(stream.id)], ledger.isEmptied(stream.id), run)
   await endStream(stream, planned.from, ledger, run)
-  const target = planned.to.target()
-  for (const { plan } of planned.tables)
-    if (plan !== null && !plan.create) await target.clear(plan.target, run.interrupt.abort)
 }
 
 /** What `follow RUN` needs to do the same again: everything but the URLs, which may hold passwords. */
@@ -272,8 +286,11 @@ async function born(
   tables: readonly FollowTable[],
 ): Promise<StreamBirth> {
   const sources = tables.map((one) => one.source)
-  const birth = await changes.begin(streamName(stream), sources, run.interrupt.abort, (message) =>
-    run.emit({ type: 'log', level: 'note', message }),
+  const birth = await changes.begin(
+    streamName(stream),
+    sources,
+    AbortSignal.any([run.interrupt.abort, run.interrupt.stop]),
+    (message) => run.emit({ type: 'log', level: 'note', message }),
   )
   await ledger.born(stream, birth)
   return birth

@@ -47,6 +47,8 @@ export type LoopParts = ProvingParts & {
   readonly states: TableStates
   /** By table, the number of its lane. */
   readonly laneOf: readonly number[]
+  /** Lanes that the command asks for; null for those that there are. */
+  readonly lanes: number | null
   /** Divides the stream anew, whose lanes all stand at one position. */
   readonly divide: (lanes: number) => Promise<readonly number[]>
   readonly fireTriggers: boolean
@@ -97,6 +99,8 @@ export class FollowLoop {
   #provedAt: string | null = null
   /** Rows of live tables are known to wait. */
   #rowsWait = false
+  /** Whether live tables were looked at for what they lack. */
+  #isBuilt = false
   #ran = false
   readonly #signOffs: SignOffLedger
   #askedAt = -Infinity
@@ -211,11 +215,15 @@ export class FollowLoop {
         await lane.commit()
         return this.#end('stopped', lane)
       }
-      if (steering.lanesNow !== this.#lanesAsked && lane.isBoundary && lane.isLevel) {
+      const lanes = steering.lanesNow ?? this.#parts.lanes
+      if (lanes !== this.#lanesAsked && lane.isBoundary && lane.isLevel) {
         await lane.commit()
-        this.#lanesAsked = steering.lanesNow
-        if (steering.lanesNow !== null) this.#laneOf = await this.#parts.divide(steering.lanesNow)
-        return null
+        this.#lanesAsked = lanes
+        const divided = lanes === null ? this.#laneOf : await this.#parts.divide(lanes)
+        if (divided.some((one, at) => one !== this.#laneOf[at])) {
+          this.#laneOf = divided
+          return null
+        }
       }
       if (steering.isPaused && lane.isBoundary) {
         await lane.commit()
@@ -241,6 +249,7 @@ export class FollowLoop {
           idleAt = clock.ticks()
         }
         if (wanted && !lane.isSettled) source.ask()
+        if (lane.isSettled) await this.#buildLacking()
         if (lane.isSettled) await this.#advance(lane)
         if (lane.isSettled && states.all('live')) {
           const { position, equal, signOff } = this.#goal
@@ -337,6 +346,15 @@ export class FollowLoop {
 
   #end(why: LoopEnd['why'], { row, applied }: Lanes): LoopEnd {
     return { why, row, applied, provedAt: this.#provedAt }
+  }
+
+  /** What a live table lacks of what the plan wants, because an earlier run could not make it or somebody dropped it; once a run. */
+  async #buildLacking(): Promise<void> {
+    if (this.#isBuilt) return
+    this.#isBuilt = true
+    const { states, build } = this.#parts
+    const live = states.list.flatMap((state, at) => (state === 'live' ? [at] : []))
+    if (live.length > 0) await build(live)
   }
 
   /** Tables that have reached their fence become live, once rows that nobody told are read again and what is made beside rows is there. */

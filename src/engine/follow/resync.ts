@@ -7,6 +7,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { StreamBirth } from '../../stores/follow-port.ts'
 import { ChunkLedger } from '../copy/ledger/chunks.ts'
 import { RunLedger } from '../copy/ledger/runs.ts'
+import { emptyTables } from './empty-tables.ts'
 import type { FollowingParts, Sides } from './exam.ts'
 import type { FollowTable } from './followed-table.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
@@ -51,8 +52,8 @@ export async function tablesAnew(
  * @throws SluiceError SLOT_LOST, STREAM_HALTED where all tables of the stream have lost changes; TARGET_BUSY
  */
 export async function resynced(
-  { planned, database, owner, run }: FollowingParts,
-  { changes }: Sides,
+  { database, owner, run }: FollowingParts,
+  { changes, target }: Sides,
   ledger: StreamLedger,
   { id, birth }: { readonly id: string; readonly birth: StreamBirth },
   tables: readonly FollowTable[],
@@ -60,7 +61,8 @@ export async function resynced(
 ): Promise<StreamBirth> {
   const found = tables.filter(({ name }) => anew.has(name))
   if (found.length === 0 || changes.renew === undefined) return birth
-  const signal = run.interrupt.abort
+  // Before anything is emptied: whoever wants it to stop need not wait for transactions of others.
+  const signal = AbortSignal.any([run.interrupt.abort, run.interrupt.stop])
   const keys = found.map(({ key }) => key)
   await ledger.noteState(id, keys, 'resync', null)
   const { position } = await ledger.progress(id, changes)
@@ -71,17 +73,19 @@ export async function resynced(
     signal,
     (message) => run.emit({ type: 'log', level: 'note', message }),
   )
-  const [target, runs] = [planned.to.target(), new RunLedger(database, owner)]
-  for (const { key, plan } of found) {
+  const runs = new RunLedger(database, owner)
+  for (const { key } of found) {
     await new ChunkLedger(database, key, owner).retireAll('resync', null)
     await runs.forgetPlan(key)
-    if (!plan.create) await target.clear(plan.target, signal)
   }
   const lanes = (await ledger.lanes(id)).map(({ lane, counts }) => ({
     lane,
     counts: Object.fromEntries(Object.entries(counts).filter(([name]) => !anew.has(name))),
   }))
-  await ledger.noteResync(id, renewed, keys, lanes)
+  const noted = ledger.resyncStatements(id, renewed, keys, lanes)
+  const there = found.filter(({ plan }) => !plan.create)
+  if (there.length === 0) await database.batch(noted)
+  else await emptyTables(there, target, noted, ledger.isBorn(id, renewed), run)
   for (const { name } of found) run.emit({ type: 'follow.table', table: name, state: 'copying' })
   return renewed
 }

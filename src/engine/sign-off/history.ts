@@ -5,10 +5,16 @@ import type { StreamHistory, StreamProof, StreamTableHistory } from '../../model
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import type { SqlValue } from '../../stores/port.ts'
-import { LANE_COLUMNS, laneOf, type StreamRow } from '../follow/ledger/stream-row.ts'
+import { joinedLanes, LANE_COLUMNS, laneOf, type StreamRow } from '../follow/ledger/stream-row.ts'
 import { SignOffLedger } from '../follow/ledger/sign-offs.ts'
 
 const NONE = { inserts: 0, updates: 0, deletes: 0, truncates: 0 }
+
+/** Positions in order, of sources that write them as two hexadecimal numbers. */
+function orderOf(position: string): bigint {
+  const [, high = '0', low = '0'] = /^([\dA-F]+)\/([\dA-F]+)$/i.exec(position) ?? []
+  return (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`)
+}
 
 /** @throws what the database throws */
 export async function streamHistory(
@@ -17,11 +23,11 @@ export async function streamHistory(
 ): Promise<StreamHistory> {
   const [row = []] = await database.all('SELECT created_ms, ended_ms FROM migration_streams WHERE stream_id = ?', [id])
   const begunMs = Number(row[0])
-  const [laneRow] = await database.all(
+  const laneRows = await database.all(
     `SELECT ${LANE_COLUMNS} FROM migration_stream_lanes WHERE stream_id = ? ORDER BY lane`,
     [id],
   )
-  const lane = laneRow === undefined ? null : laneOf(laneRow)
+  const lane = laneRows.length === 0 ? null : joinedLanes(laneRows.map(laneOf), { position: orderOf })
   return {
     stream: id,
     status,

@@ -237,13 +237,13 @@ export class StreamLedger {
    * Tables are emptied, and noted anew in the source: they are copied from here on, as if the stream had begun with them, and what halted it is over.
    * @param lanes with what the stream has changed in the tables that stay as they are
    */
-  async noteResync(
+  resyncStatements(
     id: string,
     birth: StreamBirth,
     keys: readonly TableKey[],
     lanes: readonly Pick<LaneRow, 'lane' | 'counts'>[],
-  ): Promise<void> {
-    await this.database.batch([
+  ): readonly Statement[] {
+    return [
       {
         sql: `UPDATE migration_streams SET status = 'active', fault = NULL, birth = ? WHERE stream_id = ? AND owner = ?`,
         parameters: [JSON.stringify(birth), id, this.#owner.id],
@@ -259,7 +259,28 @@ export class StreamLedger {
         },
         this.stateStatement(id, key, 'copying', null),
       ]),
-    ])
+    ]
+  }
+
+  /** Gives a row where the stream has this birth. */
+  isBorn(id: string, birth: StreamBirth): Statement {
+    return {
+      sql: 'SELECT 1 FROM migration_streams WHERE stream_id = ? AND birth = ?',
+      parameters: [id, JSON.stringify(birth)],
+    }
+  }
+
+  /** Of a stream that is about to end, whose tables are emptied. */
+  emptiedStatement(id: string): Statement {
+    return {
+      sql: `UPDATE migration_streams SET fault = NULL, ended_ms = ${this.#now} WHERE stream_id = ? AND owner = ?`,
+      parameters: [id, this.#owner.id],
+    }
+  }
+
+  /** Gives a row once `emptiedStatement` has. */
+  isEmptied(id: string): Statement {
+    return { sql: 'SELECT 1 FROM migration_streams WHERE stream_id = ? AND ended_ms IS NOT NULL', parameters: [id] }
   }
 
   async tables(id: string, positions: Positions): Promise<readonly StreamTable[]> {

@@ -36,7 +36,7 @@ export const FOLLOW_WORDS: words.Words<FollowOperation> = {
   untilEqual: words.flag('until-equal'),
   proveEveryMs: words.optionalDuration('prove-every'),
   lanes: words.optionalCount('lanes'),
-  resync: words.filledList('resync'),
+  resync: words.names('resync'),
   alert: words.alert,
 }
 

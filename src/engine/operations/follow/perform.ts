@@ -27,7 +27,7 @@ export async function follow(operation: FollowOperation, run: CopyRun): Promise<
     ...(until === null ? {} : { until }),
     ...(proveEveryMs === undefined ? {} : { proveEveryMs }),
     ...(alert === undefined ? {} : { alert }),
-    ...(resync === undefined ? {} : { resync }),
+    ...(resync === undefined || resync.length === 0 ? {} : { resync }),
     ...(lanes === undefined ? {} : { lanes }),
   }
   return await copy(copyOfStream(stream, { from, to: operation.to }, now), run)

@@ -197,5 +197,8 @@ async function removeMade(settings: PostgresSettings, name: string, { tell }: Wa
     }
   } catch {
     // What went wrong before says more.
+    tell(
+      `triggers and logs in schema ${name} could not be removed, and go on to note what is written: the same command, or one with --restart, removes them`,
+    )
   }
 }

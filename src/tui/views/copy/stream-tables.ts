@@ -46,7 +46,7 @@ function tableLine(name: string, table: StreamTable | null, mark: string, cells:
     wide ? `${count(many).padStart(least)} ${word}` : `${word}${count(many)}`.padStart(least)
   const applied = wide
     ? part(inserts, plus, 10) + part(updates, change, 10) + part(deletes, minus, 10)
-    : part(inserts, plus, 11) + part(updates, change, 10) + part(deletes, minus, 9)
+    : [part(inserts, plus, 10), part(updates, change, 9), part(deletes, minus, 8)].map((text) => ` ${text}`).join('')
   const emptied = truncates === 0 ? [] : [`emptied ${plural(truncates, 'time')}`]
   const rest = cells - long - 5 - Math.max(8, state.length) - width(applied)
   const { texts, tone } = comparedTexts(proved)
