@@ -40,6 +40,37 @@ describe.skipIf(!POSTGRES_OWN)(`a copy that is followed by triggers ${POSTGRES_M
   })
 
   test(
+    'a start that was killed while it waited is begun anew, and so are restart and resync',
+    { timeout: 90_000 },
+    async () => {
+      const one = await triggerStage(
+        server,
+        [
+          ...T,
+          'CREATE TABLE u (id int PRIMARY KEY, v int)',
+          'INSERT INTO u SELECT i, 0 FROM generate_series(1, 300) i',
+        ],
+        ['t', 'u'],
+      )
+      const blocker = new pg.Client({ connectionString: one.source.url })
+      await blocker.connect()
+      await blocker.query('BEGIN; UPDATE u SET v = 1 WHERE id = 1')
+      const child = startCopy(one.copy)
+      while ((await triggersLeft(one)).length === 0) await sleep(20)
+      child.process.kill('SIGKILL')
+      await child.ended
+      await blocker.query('COMMIT')
+      await blocker.end()
+      expect((await caughtUp(one)).finished).toMatchObject({ exitCode: 0 })
+      const again = await perform({ ...one.copy, follow: { ...one.copy.follow, resync: ['t'], until: 'caught-up' } })
+      expect(again.finished, JSON.stringify(again.finished.error)).toMatchObject({ exitCode: 0 })
+      const anew = await perform({ ...one.copy, restart: true, follow: { ...one.copy.follow, until: 'caught-up' } })
+      expect(anew.finished, JSON.stringify(anew.finished.error)).toMatchObject({ exitCode: 0 })
+      await expectEqual(one)
+    },
+  )
+
+  test(
     'a program that is killed between the target and the notes at the source brings them again',
     { timeout: 60_000 },
     async () => {

@@ -85,7 +85,7 @@ describe('URLs of a catalog', () => {
 
 test('--report is checked before anything is measured', () => {
   const { error } = ending('performance-compare', 'orders', ...DB, '--report', 'nowhere/report.md')
-  expect(error).toMatchObject({ code: 'BAD_FLAG', hint: 'name another file with --report; nothing was measured yet' })
+  expect(error).toMatchObject({ code: 'BAD_FLAG', hint: 'name another file with --report; nothing was done yet' })
 })
 
 test.skipIf(!existsSync('/dev/full'))('a log file on a full disk neither holds nor ends a run', () => {

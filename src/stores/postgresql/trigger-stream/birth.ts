@@ -23,6 +23,9 @@ import { logsFault, otherTime } from './verify.ts'
 
 /** Whoever comes behind a lock that is wanted waits for it, too. */
 const LOCK_MS = 700
+/** So often without; then longer than the second after which a server has an autovacuum give way. */
+const SHORT_TRIES = 5
+const LONG_LOCK_MS = 1500
 /** A program that stands still with locks in its hands is ended by the server. */
 const FROZEN_MS = 5000
 
@@ -119,9 +122,10 @@ function logged(name: string, table: FollowedTable, wait: Wait, before?: TableLo
 /** Does something in a transaction that wants locks shortly, again and again, until it has them. */
 async function patiently<T>(wait: Wait, what: string, body: () => Promise<T>): Promise<T> {
   const results: T[] = []
+  let tries = 0
   await waitUntil(wait, what, async () => {
     try {
-      results.push(await inTransaction(wait.session, body))
+      results.push(await inTransaction(wait.session, body, tries++ < SHORT_TRIES ? LOCK_MS : LONG_LOCK_MS))
       return true
     } catch (error) {
       if (!wait.session.alive || !isBusy(error)) throw error
@@ -132,8 +136,8 @@ async function patiently<T>(wait: Wait, what: string, body: () => Promise<T>): P
   throw new Error(`${what} was not made`)
 }
 
-async function inTransaction<T>(session: CopySession, body: () => Promise<T>): Promise<T> {
-  const limits = `SET LOCAL lock_timeout = ${LOCK_MS}; SET LOCAL idle_in_transaction_session_timeout = ${FROZEN_MS}`
+async function inTransaction<T>(session: CopySession, body: () => Promise<T>, lockMs = LOCK_MS): Promise<T> {
+  const limits = `SET LOCAL lock_timeout = ${lockMs}; SET LOCAL idle_in_transaction_session_timeout = ${FROZEN_MS}`
   await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', limits)
   try {
     const result = await body()
