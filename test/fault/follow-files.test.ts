@@ -61,6 +61,11 @@ describe.skipIf(!POSTGRES_OWN).each(['sqlite', 'duckdb'] as const)(`into %s ${PO
     expect(finished.notChecked).toMatch(/every row was found equal/)
     await expectSameRows(one)
     expect(await leftAtSource(one)).toHaveLength(2)
+    // By the program that is asked, which has the file for itself.
+    const [[stream] = []] = await one.target.rows('SELECT CAST(stream_id AS VARCHAR) FROM migration_streams')
+    const { from, to } = one.copy
+    const signed = await perform({ kind: 'sign-off', stream: stream ?? '', from, to, tables: [] })
+    expect(signed.finished, JSON.stringify(signed.finished.error)).toMatchObject({ exitCode: 0 })
   })
 
   test(

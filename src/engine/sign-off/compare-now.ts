@@ -21,30 +21,41 @@ export type CompareParts = {
   readonly stream: string
   /** What the stream was begun with. */
   readonly operation: CopyOperation
-  readonly ledger: SignOffLedger
-  readonly streams: StreamLedger
+  /** Opens the ledger. It is closed while this program follows: of a file only one may have it. */
+  readonly open: () => Promise<OpenLedger>
   readonly run: CopyRun
 }
 
+export type OpenLedger = AsyncDisposable & { readonly signOffs: SignOffLedger; readonly streams: StreamLedger }
+
 /** @returns null where it was stopped @throws what following throws */
 export async function compareNow(parts: CompareParts): Promise<AnsweredSignOff | null> {
-  const { id, stream, ledger, streams, run } = parts
+  const { run } = parts
+  for (;;) {
+    const answer = await untilFree(parts)
+    if (answer !== 'free') return answer
+    throwIfAborted(run.interrupt.abort)
+    if (run.interrupt.stop.aborted || !(await followed(parts))) return null
+  }
+}
+
+/** @returns the answer of the program that has the stream, `free` where none has it, and null where it was stopped */
+async function untilFree({ id, stream, open, run }: CompareParts): Promise<AnsweredSignOff | 'free' | null> {
+  await using ledger = await open()
+  const { signOffs, streams } = ledger
   const since = run.clock.ticks()
   let [told, long] = [false, false]
   for (;;) {
     throwIfAborted(run.interrupt.abort)
     if (run.interrupt.stop.aborted) return null
-    const answer = await ledger.answered(id)
+    const answer = await signOffs.answered(id)
     if (answer !== null) return answer
     const holder = await streams.holder(stream)
-    if (holder === null) {
-      if (!(await followed(parts))) return null
-      continue
-    }
+    if (holder === null) return 'free'
     const who = `process ${holder.pid ?? '?'} on ${holder.host ?? 'another machine'}`
     if (!told) note(run, `${who} follows the stream: it is asked to compare both sides as of one moment`)
     told = true
-    if (!long && run.clock.ticks() - since > LONG_MS && (await ledger.step(id)) === 'asked') {
+    if (!long && run.clock.ticks() - since > LONG_MS && (await signOffs.step(id)) === 'asked') {
       note(run, `${who} has not begun to compare: it is behind, a table is not live, or it is of an older version`)
       long = true
     }
@@ -62,6 +73,7 @@ async function followed({ id, operation, run }: CompareParts): Promise<boolean> 
   } catch (error) {
     // Somebody has begun to follow it at this moment: that one is asked.
     if (asSluiceError(error).code !== 'LEDGER_BUSY') throw error
+    await sleep(LOOK_MS)
     return true
   }
 }

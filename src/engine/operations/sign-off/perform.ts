@@ -13,14 +13,14 @@ import { planLeftBehind } from '../../copy/plan/left-behind.ts'
 import { planCopy, type PlannedCopy } from '../../copy/plan/plan-copy.ts'
 import { onSide } from '../../copy/sides.ts'
 import { Views } from '../../copy/views.ts'
-import { SignOffLedger } from '../../follow/ledger/sign-offs.ts'
+import { SignOffLedger, type AnsweredSignOff } from '../../follow/ledger/sign-offs.ts'
 import { StreamLedger } from '../../follow/ledger/streams.ts'
 import type { StreamRow } from '../../follow/ledger/stream-row.ts'
 import { copyOfStream, streamKnown } from '../../follow/named-stream.ts'
 import type { CopyOperation } from '../../operation.ts'
 import { checkReport, isJson, writeReport } from '../../report-file.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
-import { compareNow } from '../../sign-off/compare-now.ts'
+import { compareNow, type OpenLedger } from '../../sign-off/compare-now.ts'
 import { streamHistory } from '../../sign-off/history.ts'
 import { objectChecks } from '../../sign-off/object-checks.ts'
 import { scopeOf } from '../../sign-off/scope.ts'
@@ -31,6 +31,49 @@ type SignOffRun = RunOf<typeof declared>
 /** @throws SluiceError NO_SUCH_TABLE for a run that follows nothing, STREAM_HALTED, BAD_FLAG, and what comparing throws */
 export async function signOff(operation: SignOffOperation, run: SignOffRun): Promise<Ending> {
   if (operation.report !== undefined) await checkReport(operation.report)
+  const asked = await ask(operation, run)
+  const { id, stream } = asked
+  const open = async (): Promise<OpenLedger> => await openLedger(operation.to, run)
+  const drop = async (): Promise<void> => {
+    await using ledger = await open()
+    await ledger.signOffs.drop(id)
+  }
+  try {
+    const answer = await compareNow({ id, stream: stream.id, operation: asked.copy, open, run })
+    if (answer === null) {
+      await drop()
+      return { totals: {}, stopped: true }
+    }
+    return await told(await concluded(operation, asked, answer, run), operation.report, run)
+  } catch (error) {
+    await drop().catch(() => undefined)
+    throw error
+  }
+}
+
+async function openLedger(url: string, run: SignOffRun): Promise<OpenLedger> {
+  const to = await onSide('target', () => openExisting(url))
+  try {
+    const database = await to.ledger()
+    return {
+      signOffs: new SignOffLedger(database),
+      streams: new StreamLedger(database, { ...run.owner, runId: BigInt(run.runId) }),
+      [Symbol.asyncDispose]: async () => {
+        await database[Symbol.asyncDispose]()
+        await to[Symbol.asyncDispose]()
+      },
+    }
+  } catch (error) {
+    await to[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+/** @property copy what the stream was begun with */
+type Asked = { readonly id: string; readonly stream: StreamRow; readonly url: string; readonly copy: CopyOperation }
+
+/** Writes the request into the ledger. Nothing of the target stays open: of a file only one program, or part of one, has the ledger. */
+async function ask(operation: SignOffOperation, run: SignOffRun): Promise<Asked> {
   await using to = await onSide('target', () => openExisting(operation.to))
   await using database = await to.ledger()
   const stream = await streamKnown(database, operation.stream, to.label)
@@ -44,71 +87,73 @@ export async function signOff(operation: SignOffOperation, run: SignOffRun): Pro
       hint: 'name that one with --from',
     })
   }
-  const copyOperation = copyOfStream(stream, { from: url, to: operation.to }, {})
-  const planned = await plannedOf(copyOperation, from, to, run)
-  const { scope, tables } = await scopeOf(operation, planned, run.interrupt.abort)
-  const owner = { ...run.owner, runId: BigInt(run.runId) }
+  const copy = copyOfStream(stream, { from: url, to: operation.to }, {})
+  const { scope } = await scopeOf(operation, await plannedOf(copy, from, to, run), run.interrupt.abort)
   const ledger = new SignOffLedger(database)
   await ledger.prepare()
   const id = randomUUID()
-  await ledger.ask(id, stream.id, owner.runId, scope)
-  try {
-    const streams = new StreamLedger(database, owner)
-    const answer = await compareNow({ id, stream: stream.id, operation: copyOperation, ledger, streams, run })
-    if (answer === null) {
-      await ledger.drop(id)
-      return { totals: {}, stopped: true }
-    }
-    const checks = [
-      ...(await targetChecks(to, tables, run.interrupt.abort)),
-      ...(await objectChecks({ ...planned, tables }, copyOperation.with ?? [], run.interrupt.abort)),
-    ]
-    // What is said of one table stands together.
-    const order = [...new Set(checks.map(({ table = '' }) => table))]
-    checks.sort((a, b) => order.indexOf(a.table ?? '') - order.indexOf(b.table ?? ''))
-    const byTarget = new Map(tables.map(({ source, targetName }) => [tableText(source.table), tableText(targetName)]))
-    const compared = {
-      position: answer.position,
-      begunAt: isoTime(answer.begunMs),
-      endedAt: isoTime(answer.endedMs),
-      pauseMs: answer.pauseMs,
-      run: answer.run,
-      tables: answer.tables.map((one) => ({ ...one, target: byTarget.get(one.table) ?? one.table })),
-    }
-    const reasons = [
-      ...compared.tables.flatMap(({ table, equal, differing, unread }) =>
-        equal ? [] : [`${table}: ${differing} rows differ${unread === '0' ? '' : `, ${unread} cannot be read`}`],
-      ),
-      ...checks.flatMap(({ outcome, check, table, found }) =>
-        outcome === 'failed' ? [`${check}${table === undefined ? '' : ` of ${table}`}: ${found}`] : [],
-      ),
-    ]
-    const document: SignOff = {
-      format: 'sluice-sign-off',
-      version: 1,
-      id,
-      verdict: reasons.length === 0 ? 'given' : 'refused',
-      reasons,
-      at: isoTime(run.clock.now()),
-      by: operation.by ?? run.actor,
-      user: run.actor,
-      host: run.host,
-      tool: run.tool,
-      run: run.runId,
-      source: { url: redactUrl(url), system: from.system, identity: from.identity },
-      target: { url: redactUrl(operation.to), system: to.system, identity: to.identity },
-      compared,
-      others: planned.tables.filter((one) => !tables.includes(one)).map(({ source }) => tableText(source.table)),
-      checks,
-      history: await streamHistory(database, stream),
-      leftBehind: await planLeftBehind({ ...planned, tables }, false, run.interrupt.abort),
-    }
-    await ledger.close(document)
-    return await told(document, operation.report, run)
-  } catch (error) {
-    await ledger.drop(id).catch(() => undefined)
-    throw error
+  await ledger.ask(id, stream.id, BigInt(run.runId), scope)
+  return { id, stream, url, copy }
+}
+
+/** Looks at what stands beside the rows, and writes the document down. */
+async function concluded(
+  operation: SignOffOperation,
+  { id, stream, url, copy: copyOperation }: Asked,
+  answer: AnsweredSignOff,
+  run: SignOffRun,
+): Promise<SignOff> {
+  await using to = await onSide('target', () => openExisting(operation.to))
+  await using database = await to.ledger()
+  await using from = await openSourceStore(url)
+  const planned = await plannedOf(copyOperation, from, to, run)
+  const { tables } = await scopeOf(operation, planned, run.interrupt.abort)
+  const checks = [
+    ...(await targetChecks(to, tables, run.interrupt.abort)),
+    ...(await objectChecks({ ...planned, tables }, copyOperation.with ?? [], run.interrupt.abort)),
+  ]
+  // What is said of one table stands together.
+  const order = [...new Set(checks.map(({ table = '' }) => table))]
+  checks.sort((a, b) => order.indexOf(a.table ?? '') - order.indexOf(b.table ?? ''))
+  const byTarget = new Map(tables.map(({ source, targetName }) => [tableText(source.table), tableText(targetName)]))
+  const compared = {
+    position: answer.position,
+    begunAt: isoTime(answer.begunMs),
+    endedAt: isoTime(answer.endedMs),
+    pauseMs: answer.pauseMs,
+    run: answer.run,
+    tables: answer.tables.map((one) => ({ ...one, target: byTarget.get(one.table) ?? one.table })),
   }
+  const reasons = [
+    ...compared.tables.flatMap(({ table, equal, differing, unread }) =>
+      equal ? [] : [`${table}: ${differing} rows differ${unread === '0' ? '' : `, ${unread} cannot be read`}`],
+    ),
+    ...checks.flatMap(({ outcome, check, table, found }) =>
+      outcome === 'failed' ? [`${check}${table === undefined ? '' : ` of ${table}`}: ${found}`] : [],
+    ),
+  ]
+  const document: SignOff = {
+    format: 'sluice-sign-off',
+    version: 1,
+    id,
+    verdict: reasons.length === 0 ? 'given' : 'refused',
+    reasons,
+    at: isoTime(run.clock.now()),
+    by: operation.by ?? run.actor,
+    user: run.actor,
+    host: run.host,
+    tool: run.tool,
+    run: run.runId,
+    source: { url: redactUrl(url), system: from.system, identity: from.identity },
+    target: { url: redactUrl(operation.to), system: to.system, identity: to.identity },
+    compared,
+    others: planned.tables.filter((one) => !tables.includes(one)).map(({ source }) => tableText(source.table)),
+    checks,
+    history: await streamHistory(database, stream),
+    leftBehind: await planLeftBehind({ ...planned, tables }, false, run.interrupt.abort),
+  }
+  await new SignOffLedger(database).close(document)
+  return document
 }
 
 async function plannedOf(
