@@ -1,6 +1,7 @@
 /** What a stream cannot know of ends it: exit 5, the tables named, the position kept; copied again by command they are equal. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ALL } from '../support/backend.ts'
 import { perform } from '../support/copy-systems.ts'
 import { caughtUp, expectEqual, stageOf, startFollowServer, type Stage } from '../support/follow-stage.ts'
 import { POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
@@ -67,21 +68,26 @@ const BETWEEN: readonly (readonly [string, readonly string[], string, readonly s
 ]
 
 describe.skipIf(!POSTGRES_OWN)('a stream is halted where', () => {
-  test.each(BETWEEN)('%s between two runs', { timeout: 60_000 }, async (_what, statements, code, tables) => {
-    const one = await stageOf(server, TABLES, ['t', 'p'])
-    expect((await caughtUp(one)).finished.exitCode).toBe(0)
-    const before = await positionOf(one)
-    await one.source.sql(...statements)
-    for (const run of ['the next run', 'the one after it']) {
-      const { finished, events } = await perform({ ...one.copy, follow: { until: 'caught-up' } })
-      if (finished.error?.code === 'NO_SUCH_TABLE') return
-      expect(finished, run).toMatchObject({ exitCode: 5, error: { code } })
-      const halted = events.filter((event) => event.type === 'follow.halted').flatMap((event) => event.tables)
-      if (tables.length > 0 && halted.length > 0) expect([...new Set(halted)]).toEqual(tables)
-    }
-    // Of a partition that was emptied only the stream can tell, by not telling it.
-    if (code !== 'STREAM_HALTED' || !statements.includes('TRUNCATE p_1')) expect(await positionOf(one)).toBe(before)
-  })
+  // Of the others the store's own tests see that they are found.
+  test.each(BETWEEN.filter(([what]) => ALL || !/another one|another name|detached/.test(what)))(
+    '%s between two runs',
+    { timeout: 60_000 },
+    async (_what, statements, code, tables) => {
+      const one = await stageOf(server, TABLES, ['t', 'p'])
+      expect((await caughtUp(one)).finished.exitCode).toBe(0)
+      const before = await positionOf(one)
+      await one.source.sql(...statements)
+      for (const run of ['the next run', 'the one after it']) {
+        const { finished, events } = await perform({ ...one.copy, follow: { until: 'caught-up' } })
+        if (finished.error?.code === 'NO_SUCH_TABLE') return
+        expect(finished, run).toMatchObject({ exitCode: 5, error: { code } })
+        const halted = events.filter((event) => event.type === 'follow.halted').flatMap((event) => event.tables)
+        if (tables.length > 0 && halted.length > 0) expect([...new Set(halted)]).toEqual(tables)
+      }
+      // Of a partition that was emptied only the stream can tell, by not telling it.
+      if (code !== 'STREAM_HALTED' || !statements.includes('TRUNCATE p_1')) expect(await positionOf(one)).toBe(before)
+    },
+  )
 
   test('it runs: DDL halts it at once, and --restart copies the tables again', { timeout: 60_000 }, async () => {
     const one = await stageOf(server, TABLES, ['t', 'p'])
