@@ -126,7 +126,8 @@ export class Lane {
       switch (change.type) {
         case 'begin':
           this.#open = change
-          this.#taken.add(change.xid)
+          // Of a stream without numbers nothing is told before it is visible.
+          if (change.xid !== 0) this.#taken.add(change.xid)
           break
         case 'insert':
         case 'update':

@@ -19,7 +19,7 @@ export type RowChange =
 
 export type Change =
   /**
-   * @property xid number of the transaction, 32 bits, unsigned
+   * @property xid number of the transaction, 32 bits, unsigned; 0 where the stream tells what one snapshot shows, and no single transactions
    * @property commit where its commit record begins
    * @property at ms since the epoch, by the clock of the source
    */
