@@ -93,22 +93,20 @@ function operationOf(
 
 /** @throws SluiceError BAD_FLAG for what means something with --follow only */
 function followOf(args: Arguments): CopyOperation['follow'] {
+  const resync = list(args, 'resync').flatMap((text) => splitNames('--resync', text))
   const wish = {
     ...(flag(args, 'until-caught-up') ? { until: 'caught-up' as const } : {}),
     ...(flag(args, 'until-equal') ? { until: 'equal' as const } : {}),
     ...given('proveEveryMs', optionalDuration(args, 'prove-every')),
     ...given('alert', readAlert(args)),
     ...given('lanes', optionalCount(args, 'lanes', 1)),
-    ...(list(args, 'resync').length === 0
-      ? {}
-      : { resync: list(args, 'resync').flatMap((text) => splitNames('--resync', text)) }),
+    ...(resync.length === 0 ? {} : { resync }),
     ...(flag(args, 'fire-triggers') ? { fireTriggers: true as const } : {}),
     ...given('cdc', optionalText(args, 'cdc') as NonNullable<CopyOperation['follow']>['cdc']),
   }
   if (flag(args, 'follow')) return wish
   const names = ['until-caught-up', 'until-equal', 'prove-every', 'alert', 'lanes', 'fire-triggers', 'cdc']
-  const name =
-    wish.resync === undefined ? names.find((one) => args[one] !== undefined && args[one] !== false) : 'resync'
+  const name = resync.length === 0 ? names.find((one) => args[one] !== undefined && args[one] !== false) : 'resync'
   if (name === undefined) return undefined
   throw new SluiceError('BAD_FLAG', `--${name} goes with --follow`, { hint: 'add --follow, or leave it out' })
 }

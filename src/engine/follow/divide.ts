@@ -5,44 +5,35 @@ import type { FollowingParts, Sides } from './exam.ts'
 import type { FollowTable } from './followed-table.ts'
 import { joinedLanes, type ChangeCounts, type LaneRow } from './ledger/stream-row.ts'
 import type { StreamLedger } from './ledger/streams.ts'
-import { lanesRefusal } from './refusals.ts'
 
 /**
- * Divides a stream into as many lanes as were asked for, or fewer where it has not so many groups of tables, where all of its lanes stand at one position; else it goes on as it is divided, and a note says so.
- * @param wanted as it is divided when absent
- * @returns by table, the number of its lane
- * @throws SluiceError BAD_FLAG where the target takes one writer only; what the stores throw
+ * Divides a stream into as many lanes as are wanted, or fewer where it has not so many groups of tables.
+ * @returns false where its lanes do not stand at one position: it stays as it is divided
+ * @throws what the stores throw
  */
-export async function dividedLanes(
+export async function divideLanes(
   { planned, run }: FollowingParts,
   { changes }: Sides,
   ledger: StreamLedger,
   stream: string,
   tables: readonly FollowTable[],
-  wanted: number | undefined,
-): Promise<readonly number[]> {
-  const stored = await ledger.tables(stream, changes)
-  const now = tables.map(({ name }) => stored.find(({ source }) => source === name)?.lane ?? 0)
+  wanted: number,
+): Promise<boolean> {
   const rows = await ledger.lanes(stream)
-  if (wanted === undefined) return now
-  const refused = lanesRefusal(wanted, planned.to)
-  if (refused !== null) throw refused
-  const signal = run.interrupt.abort
-  const groups = wanted === 1 ? [tables.map((_, at) => at)] : await joinedTables(tables, planned.from, signal)
-  const { counts } = joinedLanes(rows, changes)
-  const lanes = spread(groups, tables, counts, wanted)
-  if (lanes.every((lane, at) => lane === now[at]) && rows.length === new Set(lanes).size) return now
-  if (new Set(rows.map(({ position }) => position)).size > 1) {
-    const message = `its ${rows.length} lanes stand at different positions: it is divided anew where they are equal`
-    run.emit({ type: 'log', level: 'note', message })
-    return now
+  if (new Set(rows.map(({ position }) => position)).size > 1) return false
+  const groups = wanted === 1 ? [[...tables.keys()]] : await joinedTables(tables, planned.from, run.interrupt.abort)
+  const all = joinedLanes(rows, changes)
+  const lanes = spread(groups, tables, all.counts, wanted)
+  const stored = await ledger.tables(stream, changes)
+  const isSo = tables.every(({ name }, at) => stored.find(({ source }) => source === name)?.lane === lanes[at])
+  if (!isSo || rows.length !== new Set(lanes).size) {
+    await ledger.divide(
+      stream,
+      tables.map(({ key }, at) => [key, lanes[at] ?? 0]),
+      rowsOf(lanes, tables, all),
+    )
   }
-  await ledger.divide(
-    stream,
-    tables.map(({ key }, at) => [key, lanes[at] ?? 0]),
-    rowsOf(lanes, tables, joinedLanes(rows, changes)),
-  )
-  return lanes
+  return true
 }
 
 /** Numbers of tables that foreign keys of the source join. */

@@ -15,17 +15,17 @@ import type { Surroundings } from '../copy/surroundings.ts'
 import type { CopyOperation } from '../operation.ts'
 import type { Ending } from '../run-context.ts'
 import { buildReached } from './build-reached.ts'
-import { dividedLanes } from './divide.ts'
+import { divideLanes } from './divide.ts'
 import { emptyTables } from './empty-tables.ts'
 import { endStream, streamName } from './end-stream.ts'
-import { examined, keyOf, refuse, sidesOf, type FollowingParts, type Sides } from './exam.ts'
-import { followTable, type FollowTable } from './followed-table.ts'
+import { examined, refuse, sidesOf, type FollowingParts, type Sides } from './exam.ts'
+import type { FollowTable } from './followed-table.ts'
 import { cdcOf, refuseFaulty, refuseSecond, streamOfPlan } from './known-stream.ts'
 import { StreamLedger } from './ledger/streams.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
 import { FollowLoop, type LoopEnd } from './loop.ts'
 import { changesOf } from './progress.ts'
-import { refuseCombinations, refusedWhileFollowing } from './refusals.ts'
+import { refuseCombinations, lanesRefusal, refusedWhileFollowing } from './refusals.ts'
 import { refuseOtherTarget } from './same-target.ts'
 import { resynced, tablesAnew } from './resync.ts'
 import { TableStates } from './table-states.ts'
@@ -41,8 +41,6 @@ export class Following implements AsyncDisposable {
   readonly #fence: number
   readonly #birth: StreamBirth
   readonly #tables: readonly FollowTable[]
-  /** By table, the number of its lane. */
-  readonly #laneOf: readonly number[]
   readonly #heart: NodeJS.Timeout
 
   /**
@@ -61,10 +59,12 @@ export class Following implements AsyncDisposable {
     const anew = before === null || operation.restart ? NOTHING : await tablesAnew(parts, before, sides, ledger)
     if (before !== null && !operation.restart) await refuseFaulty(before, parts, sides, ledger, anew)
     for (const { error } of planned.tables) if (error !== null) throw error
+    const refused = lanesRefusal(operation.follow?.lanes ?? 1, planned.to)
+    if (refused !== null) throw refused
     if (operation.restart && before !== null) {
       // Whatever is in the way is said while everything still stands.
-      await examined(parts, sides, true, new Set(planned.tables.map(({ source }) => tableText(source.table))))
-      await begunAnew(parts, before, sides, ledger)
+      const all = new Set(planned.tables.map(({ source }) => tableText(source.table)))
+      await begunAnew(parts, before, await examined(parts, sides, true, all), sides, ledger)
     }
     const found = operation.restart ? null : before
     const tables = await examined(parts, sides, found !== null && found.birth !== null, anew)
@@ -89,7 +89,6 @@ export class Following implements AsyncDisposable {
     try {
       const known = found?.birth ?? (await born(parts, sides.changes, ledger, stream, tables))
       const birth = await resynced(parts, sides, ledger, { id: stream, birth: known }, tables, anew)
-      const laneOf = await dividedLanes(parts, sides, ledger, stream, tables, operation.follow?.lanes)
       const { position } = await ledger.progress(stream, sides.changes)
       const isNew = found?.birth == null
       run.emit({
@@ -101,7 +100,7 @@ export class Following implements AsyncDisposable {
         isNew,
         ...(cdc === 'trigger' ? { cdc } : {}),
       })
-      return new Following(parts, sides, ledger, { stream, fence, birth, tables, laneOf, heart })
+      return new Following(parts, sides, ledger, { stream, fence, birth, tables, heart })
     } catch (error) {
       clearInterval(heart)
       await ledger.release(stream).catch(() => undefined)
@@ -118,7 +117,6 @@ export class Following implements AsyncDisposable {
       readonly fence: number
       readonly birth: StreamBirth
       readonly tables: readonly FollowTable[]
-      readonly laneOf: readonly number[]
       readonly heart: NodeJS.Timeout
     },
   ) {
@@ -129,7 +127,6 @@ export class Following implements AsyncDisposable {
     this.#fence = own.fence
     this.#birth = own.birth
     this.#tables = own.tables
-    this.#laneOf = own.laneOf
     this.#heart = own.heart
   }
 
@@ -194,7 +191,6 @@ export class Following implements AsyncDisposable {
         ledger: this.#ledger,
         tables: this.#tables,
         states,
-        laneOf: this.#laneOf,
         fireTriggers,
         steering: around.steering,
         run,
@@ -202,7 +198,7 @@ export class Following implements AsyncDisposable {
         runId: BigInt(run.runId),
         alerts,
         lanes: operation.follow?.lanes ?? null,
-        divide: (lanes) => dividedLanes(this.#parts, this.#sides, this.#ledger, this.#stream, this.#tables, lanes),
+        divide: (lanes) => divideLanes(this.#parts, this.#sides, this.#ledger, this.#stream, this.#tables, lanes),
         build: async (ready) => {
           const reached = ready.flatMap((at) => this.#tables[at] ?? [])
           unbuilt.push(...(await buildReached(reached, this.#tables, states, { ...around, store: planned.to })))
@@ -257,13 +253,12 @@ export class Following implements AsyncDisposable {
 async function begunAnew(
   { planned, run }: FollowingParts,
   stream: StreamRow,
+  tables: readonly FollowTable[],
   { target }: Sides,
   ledger: StreamLedger,
 ): Promise<void> {
   await takeStream(ledger, stream.id, run)
-  const there = planned.tables.flatMap((one) =>
-    one.plan === null || one.plan.create ? [] : [followTable(one.plan, keyOf(one, planned), one.plan.source.key)],
-  )
+  const there = tables.filter(({ plan }) => !plan.create)
   if (there.length > 0)
     await emptyTables(there, target, [ledger.emptiedStatement(stream.id)], ledger.isEmptied(stream.id), run)
   await endStream(stream, planned.from, ledger, run)

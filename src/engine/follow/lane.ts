@@ -181,12 +181,6 @@ export class Lane {
     return this.isSettled
   }
 
-  /** The same at once, in a target that lets others write meanwhile. */
-  async noteNow(statements: readonly Statement[]): Promise<boolean> {
-    await this.#parts.database.batch(statements)
-    return true
-  }
-
   /** Nothing of what was taken and not committed is written; the lane cannot be used any more. */
   async giveUp(): Promise<void> {
     await this.#parts.writer.rollBack().catch(() => undefined)

@@ -4,7 +4,7 @@
  */
 import type { Change, LogPosition } from '../../model/copy/change.ts'
 import type { Row } from '../../model/copy/rows.ts'
-import type { Statement } from '../../stores/copy-port.ts'
+import type { LedgerDatabase, Statement } from '../../stores/copy-port.ts'
 import type { Lane } from './lane.ts'
 import { joinedLanes, type LaneRow } from './ledger/stream-row.ts'
 import type { Positions } from './ledger/streams.ts'
@@ -17,6 +17,7 @@ export class Lanes {
   /** By table, the place of its lane. */
   readonly #of: readonly number[]
   readonly #positions: Positions
+  readonly #database: LedgerDatabase
   /** Where each lane begins: what it has applied before comes again where another one was behind it. */
   readonly #from: readonly LogPosition[]
   /** The transaction whose changes arrive now. */
@@ -25,7 +26,8 @@ export class Lanes {
   #joined = new Set<number>()
 
   /** @param lanes at least one @param of by table, the place of its lane among them */
-  constructor(lanes: readonly Lane[], of: readonly number[], positions: Positions) {
+  constructor(lanes: readonly Lane[], of: readonly number[], positions: Positions, database: LedgerDatabase) {
+    this.#database = database
     this.#lanes = lanes
     this.#of = of
     this.#positions = positions
@@ -48,11 +50,6 @@ export class Lanes {
       this.#lanes.map(({ row }) => row),
       this.#positions,
     )
-  }
-
-  /** Of each lane, as it was written last. */
-  get rows(): readonly LaneRow[] {
-    return this.#lanes.map(({ row }) => row)
   }
 
   /** Whether everything that was taken is durable in the target: all lanes stand at one position then. */
@@ -148,7 +145,9 @@ export class Lanes {
   async note(statements: readonly Statement[]): Promise<boolean> {
     const [only, ...others] = this.#lanes
     if (only !== undefined && others.length === 0) return await only.note(statements)
-    return (await only?.noteNow(statements)) ?? false
+    // Targets that take several sessions let others write beside what they have half written.
+    await this.#database.batch(statements)
+    return true
   }
 
   /** Nothing of what was taken and not committed is written; they cannot be used any more. */

@@ -45,12 +45,10 @@ export type LoopParts = ProvingParts & {
   readonly target: ChangeTarget
   readonly database: LedgerDatabase
   readonly states: TableStates
-  /** By table, the number of its lane. */
-  readonly laneOf: readonly number[]
   /** Lanes that the command asks for; null for those that there are. */
   readonly lanes: number | null
-  /** Divides the stream anew, whose lanes all stand at one position. */
-  readonly divide: (lanes: number) => Promise<readonly number[]>
+  /** Divides the stream anew. @returns false where its lanes do not stand at one position */
+  readonly divide: (lanes: number) => Promise<boolean>
   readonly fireTriggers: boolean
   readonly steering: Steering
   /** The run whose repairs are noted. */
@@ -89,8 +87,7 @@ export class FollowLoop {
   #countedAt = -Infinity
   readonly #goal: LoopGoal
   #birth: StreamBirth
-  #laneOf: readonly number[]
-  /** Lanes that were asked for last. */
+  /** Lanes that the stream was divided into as asked for last; null where nobody has asked. */
   #lanesAsked: number | null = null
   /** What a session before this one has learned of it, and may not have noted. */
   #isBirthNoted = true
@@ -112,7 +109,6 @@ export class FollowLoop {
     this.#birth = birth
     this.#goal = goal
     this.#progress = new Progress(parts.clock)
-    this.#laneOf = parts.laneOf
     this.#signOffs = new SignOffLedger(parts.database)
   }
 
@@ -148,45 +144,21 @@ export class FollowLoop {
 
   /** From one opening of both sides to the next. @returns null where both are to be opened again */
   async #session(): Promise<LoopEnd | null> {
-    const {
-      stream,
-      fence,
-      ledger,
-      changes,
-      target: changeTarget,
-      tables,
-      database,
-      clock,
-      fireTriggers,
-      run,
-      states,
-    } = this.#parts
+    const { stream, fence, ledger, changes, tables, clock, run, steering } = this.#parts
     const signal = run.interrupt.abort
     await ledger.refuseLost(stream, fence)
     await this.#verify()
-    await this.#load()
-    await using side = await openLanes({
-      stream,
-      fence,
-      ledger,
-      database,
-      target: changeTarget,
-      tables,
-      laneOf: this.#laneOf,
-      states,
-      positions: changes,
-      fireTriggers,
-      clock,
-      signal,
-    })
+    const lanes = this.#lanesWanted
+    if (lanes !== null && lanes !== this.#lanesAsked && (await this.#parts.divide(lanes))) this.#lanesAsked = lanes
+    const laneOf = await this.#load()
+    await using side = await openLanes({ ...this.#parts, laneOf, positions: changes, signal })
     await using opened = await changes.open(
       this.#birth,
       tables.map((one) => one.source),
-      side.from,
+      side.lanes.applied,
       signal,
     )
     // What a TRUNCATE has replaced is noted before it is applied: a program that is killed in between does not know any more that the stream told it.
-    const { steering } = this.#parts
     const source = new PacedStream(
       looking(opened, async () => void (await this.#verify())),
       { rate: () => steering.rateNow, isPaused: () => steering.isPaused, clock },
@@ -199,10 +171,16 @@ export class FollowLoop {
     return await this.#follow(lane, source, proving)
   }
 
-  /** States of the tables as the ledger has them: what was committed and not answered is in it. */
-  async #load(): Promise<void> {
+  /** States of the tables as the ledger has them: what was committed and not answered is in it. @returns by table, the number of its lane */
+  async #load(): Promise<readonly number[]> {
     const { states, ledger, stream, changes, tables } = this.#parts
-    states.load(tables, await ledger.tables(stream, changes))
+    const stored = await ledger.tables(stream, changes)
+    states.load(tables, stored)
+    return tables.map(({ name }) => stored.find(({ source }) => source === name)?.lane ?? 0)
+  }
+
+  get #lanesWanted(): number | null {
+    return this.#parts.steering.lanesNow ?? this.#parts.lanes
   }
 
   async #follow(lane: Lanes, source: PacedStream, proving: Proving): Promise<LoopEnd | null> {
@@ -215,15 +193,9 @@ export class FollowLoop {
         await lane.commit()
         return this.#end('stopped', lane)
       }
-      const lanes = steering.lanesNow ?? this.#parts.lanes
-      if (lanes !== this.#lanesAsked && lane.isBoundary && lane.isLevel) {
+      if (this.#lanesWanted !== this.#lanesAsked && lane.isBoundary && lane.isLevel) {
         await lane.commit()
-        this.#lanesAsked = lanes
-        const divided = lanes === null ? this.#laneOf : await this.#parts.divide(lanes)
-        if (divided.some((one, at) => one !== this.#laneOf[at])) {
-          this.#laneOf = divided
-          return null
-        }
+        return null
       }
       if (steering.isPaused && lane.isBoundary) {
         await lane.commit()
@@ -317,7 +289,7 @@ export class FollowLoop {
   async #mendWaiting(lane: Lanes, source: PacedStream): Promise<void> {
     // Behind what is held back there is no moment of both sides.
     if (source.isHolding) return
-    const { states, ledger, stream, tables, from, to, changes, run, runId, clock } = this.#parts
+    const { states, ledger, stream, tables, changes, run } = this.#parts
     const waiting = await ledger.waiting(stream)
     const live = [...tables.entries()].filter(
       ([at, { key }]) =>
@@ -326,17 +298,15 @@ export class FollowLoop {
     this.#rowsWait = live.length > 0
     if (live.length === 0) return
     const signal = run.interrupt.abort
-    const parts = { from, to, changes, lane, stream: source.unpaced, clock, signal }
     const mend = async (view: SourceView): Promise<readonly Mended[]> => {
-      const around = { from, to, changes, ledger, runId, signal }
       const mended: Mended[] = []
       for (const [at, table] of live) {
-        const { read, mended: changed } = await mendRows(view, lane, stream, table, at, around)
+        const { read, mended: changed } = await mendRows(view, lane, stream, table, at, { ...this.#parts, signal })
         if (read > 0) mended.push({ table: table.name, reread: String(read), mended: String(changed) })
       }
       return mended
     }
-    const got = await atMoment(parts, mend)
+    const got = await atMoment({ ...this.#parts, lane, stream: source.unpaced, signal }, mend)
     // Another snapshot is luckier.
     if (typeof got === 'string') return
     this.#rowsWait = false
@@ -359,20 +329,13 @@ export class FollowLoop {
 
   /** Tables that have reached their fence become live, once rows that nobody told are read again and what is made beside rows is there. */
   async #advance(lane: Lanes): Promise<void> {
-    const { states, tables, stream, ledger, changes, from, to, run, runId, build } = this.#parts
+    const { states, tables, stream, ledger, changes, run, build } = this.#parts
     const reached = (): readonly number[] => states.reached(lane.applied)
     if (reached().length === 0) return
     for (const at of reached()) {
       const table = tables[at]
       if (table === undefined) continue
-      const again = await rereadRows(lane, stream, table, at, {
-        from,
-        to,
-        changes,
-        ledger,
-        runId,
-        signal: run.interrupt.abort,
-      })
+      const again = await rereadRows(lane, stream, table, at, { ...this.#parts, signal: run.interrupt.abort })
       if (again === null) continue
       states.catchUp(at, again.fence, again.keys)
       run.emit({

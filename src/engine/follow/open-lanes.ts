@@ -11,8 +11,6 @@ import type { TableStates } from './table-states.ts'
 
 export type OpenLanes = AsyncDisposable & {
   readonly lanes: Lanes
-  /** All lanes have applied what lies before it. */
-  readonly from: LogPosition
   /** Who is told what is durable in all lanes. */
   answerTo(confirm: (position: LogPosition) => void): void
 }
@@ -74,10 +72,9 @@ export async function openLanes(request: LanesRequest): Promise<OpenLanes> {
       return new Lane({ confirm, writer, database, ledger, held, row, tables, states, positions, clock })
     })
     const places = laneOf.map((lane) => rows.findIndex((row) => row.lane === lane))
-    const lanes = new Lanes(each, places, positions)
+    const lanes = new Lanes(each, places, positions, database)
     return {
       lanes,
-      from: lanes.applied,
       answerTo: (given) => (answer = given),
       [Symbol.asyncDispose]: close,
     }

@@ -3,10 +3,11 @@
  * larger than the rate go at once, and are paid off behind them.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Change, LogPosition } from '../../model/copy/change.ts'
+import type { Change } from '../../model/copy/change.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { ChangeStream } from '../../stores/follow-port.ts'
 import { tellsMoments } from '../../stores/moment-port.ts'
+import { StreamBehind } from './stream-behind.ts'
 
 /** Changes that may go at once after a rest: a second's worth. */
 const BURST_SECONDS = 1
@@ -18,8 +19,7 @@ export type Pace = {
   readonly clock: Clock
 }
 
-export class PacedStream implements ChangeStream {
-  readonly #stream: ChangeStream
+export class PacedStream extends StreamBehind {
   readonly #pace: Pace
   /** Begins to read when it is asked, and holds a snapshot and locks of the source until it has told all: so it is not asked, and what it tells is not held. */
   readonly #isLazy: boolean
@@ -30,14 +30,10 @@ export class PacedStream implements ChangeStream {
   #filledAt: number
 
   constructor(stream: ChangeStream, pace: Pace) {
-    this.#stream = stream
+    super(stream)
     this.#pace = pace
     this.#isLazy = tellsMoments(stream)
     this.#filledAt = pace.clock.ticks()
-  }
-
-  get end(): LogPosition {
-    return this.#stream.end
   }
 
   /** Whether a transaction has come that is held back. */
@@ -54,7 +50,7 @@ export class PacedStream implements ChangeStream {
   /** The stream itself, for whoever waits for a position. @throws Error where something is held back, which comes before it */
   get unpaced(): ChangeStream {
     if (this.isHolding) throw new Error('what is held back comes before what the stream gives now')
-    return this.#stream
+    return this.stream
   }
 
   async next(waitMs: number): Promise<readonly Change[]> {
@@ -62,22 +58,10 @@ export class PacedStream implements ChangeStream {
       await sleep(waitMs)
       return []
     }
-    if (this.#held.length === 0) this.#held = [...(await this.#stream.next(waitMs))]
+    if (this.#held.length === 0) this.#held = [...(await this.stream.next(waitMs))]
     const given = this.#released()
     if (given.length === 0 && this.#held.length > 0) await sleep(waitMs)
     return given
-  }
-
-  confirm(position: LogPosition): void {
-    this.#stream.confirm(position)
-  }
-
-  ask(): void {
-    this.#stream.ask()
-  }
-
-  [Symbol.asyncDispose](): PromiseLike<void> {
-    return this.#stream[Symbol.asyncDispose]()
   }
 
   #released(): readonly Change[] {

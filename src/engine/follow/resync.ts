@@ -2,7 +2,7 @@
  * Tables of a stream that are copied anew within it, because changes of them may be missing: emptied, published again, and copied as if the stream had begun with
  * them. What the stream still tells of their time before is in the new copy, and is left out. The other tables keep what they hold, and wait meanwhile.
  */
-import { tableText } from '../../model/copy/column-type.ts'
+import { isCalled, tableText } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { StreamBirth } from '../../stores/follow-port.ts'
 import { ChunkLedger } from '../copy/ledger/chunks.ts'
@@ -26,7 +26,7 @@ export async function tablesAnew(
   const stored = await ledger.tables(id, changes)
   const left = stored.flatMap(({ source, state }) => (state === 'resync' ? [source] : []))
   const asked = (operation.follow?.resync ?? []).map((wanted) => {
-    const found = planned.tables.filter(({ source: { table } }) => tableText(table) === wanted || table.name === wanted)
+    const found = planned.tables.filter(({ source }) => isCalled(source.table, wanted))
     const [only, ...more] = found.map(({ source }) => tableText(source.table))
     if (only !== undefined && more.length === 0) return only
     throw new SluiceError(

@@ -1,5 +1,5 @@
 /** Which tables a sign-off is about. */
-import { tableText } from '../../model/copy/column-type.ts'
+import { isCalled, tableText } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { PlannedCopy, PlannedTable } from '../copy/plan/plan-copy.ts'
 import type { SignOffScope } from '../follow/ledger/sign-offs.ts'
@@ -34,7 +34,7 @@ export async function scopeOf(
 }
 
 function named(name: string, { tables }: PlannedCopy): PlannedTable {
-  const found = tables.filter(({ source }) => name === tableText(source.table) || name === source.table.name)
+  const found = tables.filter(({ source }) => isCalled(source.table, name))
   const [one] = found
   if (one !== undefined && found.length === 1) return one
   const known = tables.map(({ source }) => tableText(source.table)).join(', ')

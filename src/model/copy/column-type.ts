@@ -145,3 +145,8 @@ export function hasWholeBounds({ key, columns, ring }: TableSpec): boolean {
 export function tableText({ schema, name }: TableName): string {
   return schema === undefined ? name : `${schema}.${name}`
 }
+
+/** Whether somebody means this table, who has written its name, or its schema's and its own. */
+export function isCalled(table: TableName, name: string): boolean {
+  return table.name === name || tableText(table) === name
+}

@@ -1,5 +1,5 @@
 /** Looks at the rows that somebody named, and names those that differ to the lane of their stream. */
-import { tableText } from '../../../model/copy/column-type.ts'
+import { isCalled, tableText } from '../../../model/copy/column-type.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../stores/copy-port.ts'
@@ -98,8 +98,7 @@ export async function tableByHand({ from, to, stream, ledger, run }: ByHand, wis
   const { table: name } = wish
   const names = known.map(({ source }) => tableText(source.table))
   const meant = known.filter(
-    ({ source, targetName }) =>
-      name === undefined || [source.table, targetName].some((one) => one.name === name || tableText(one) === name),
+    ({ source, targetName }) => name === undefined || isCalled(source.table, name) || isCalled(targetName, name),
   )
   const [one] = meant
   if (one === undefined) {

@@ -1,6 +1,6 @@
 /** Which rows of a followed table somebody names, as each side finds them. */
 import type { Column } from '../../../model/copy/column-type.ts'
-import { tableText } from '../../../model/copy/column-type.ts'
+import { isCalled } from '../../../model/copy/column-type.ts'
 import { normalizer } from '../../../model/copy/canonical.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
@@ -117,7 +117,7 @@ async function ofPartition(
       throw error.code === 'UNSUPPORTED_TYPE' ? notByPartition(table, error.message) : thrown
     })
   if (listed == null) throw notByPartition(table, 'it is not partitioned')
-  const wanted = listed.partitions.find(({ table: one }) => one.table.name === name || tableText(one.table) === name)
+  const wanted = listed.partitions.find(({ table: one }) => isCalled(one.table, name))
   if (wanted === undefined) {
     const names = listed.partitions.map((one) => one.table.table.name)
     throw new SluiceError('BAD_FLAG', `${table} has no partition ${name}`, {

@@ -151,11 +151,9 @@ export class StreamLedger {
         },
       ])
     }
-    if (ended === null) await update()
-    else {
+    if (ended !== null)
       for (const one of session?.split(SESSIONS) ?? []) if (one !== '') await this.database.endSession(one)
-      await update()
-    }
+    await update()
     const [now] = await read()
     if (now !== null && now.id !== this.#owner.id) return now
     const [row] = await this.database.all('SELECT fence FROM migration_streams WHERE stream_id = ?', [id])
@@ -171,7 +169,8 @@ export class StreamLedger {
       ...parameters,
     ])
     const holder = holderOf(row ?? [])
-    return holder === null || endedHolder(holder, this.#owner) !== null ? null : holder
+    if (holder === null || holder.id === this.#owner.id) return null
+    return endedHolder(holder, this.#owner) === null ? holder : null
   }
 
   /**
@@ -386,15 +385,6 @@ export class StreamLedger {
       [id, schema, name],
     )
     return new Set(rows.map(([rereadId]) => String(rereadId)))
-  }
-
-  /** Whether no program is known to live that has the stream. */
-  async isFree(id: string): Promise<boolean> {
-    const columns = ownerColumns(LEASE_COLUMNS).join(', ')
-    const [row] = await this.database.all(`SELECT ${columns} FROM migration_streams WHERE stream_id = ?`, [id])
-    const free = this.#lease.free(this.#owner, endedHolder(holderOf(row ?? []), this.#owner))
-    const sql = `SELECT 1 FROM migration_streams WHERE stream_id = ? AND ${free.sql}`
-    return (await this.database.all(sql, [id, ...free.parameters])).length > 0
   }
 
   /** Tables of which rows wait to be read from the source. */

@@ -114,13 +114,12 @@ export async function copy(given: CopyOperation, asked: CopyRun): Promise<Ending
     }),
   )
   await using views = new Views(from, run.interrupt.abort)
-  await again(() => views.current())
+  if (operation.follow === undefined) await again(() => views.current())
   const planner: Planner = {
     views: operation.follow === undefined ? views : askingOnce(views),
     again,
     signal: run.interrupt.abort,
   }
-  if (operation.follow !== undefined) await views.release()
   let planned = refusedForAgain(await planCopy(operation, from, to, planner), operation)
   steering.tables = planned.tables.map(({ source }) => tableText(source.table))
   const objects = await again(() => planObjects(planned, operation.with ?? [], run.interrupt.abort))
@@ -188,7 +187,6 @@ export async function copy(given: CopyOperation, asked: CopyRun): Promise<Ending
   // Before the first chunk is read: what is committed from here on comes in the stream.
   await using following =
     operation.follow === undefined ? null : await openFollowing({ operation, planned, database, owner, run }, runs)
-  if (following !== null) await views.release()
   const tables: TableRun[] = []
   const reclaim = async ({ name, ledger }: TableContext): Promise<void> => {
     for (const { chunk, why } of await reclaimExpired(database, ledger)) {

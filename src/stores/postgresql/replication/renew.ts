@@ -8,9 +8,9 @@ import { sqlStateOf } from '../errors.ts'
 import { notedNow } from './birth.ts'
 import { findTables } from './exam-tables.ts'
 import { fence, lsnText } from './lsn.ts'
-import { findPublication, isWhole, memberFact, publishAgain, type FoundPublication } from './publication.ts'
+import { findPublication, isWhole, memberFact, publishAgain } from './publication.ts'
 import { waitForOpen } from './slot.ts'
-import { otherServer, publicationFault, slotFault } from './verify.ts'
+import { lostByAll, otherServer, publicationFault, slotFault } from './verify.ts'
 import { waitUntil, type Wait } from './waiting.ts'
 
 /** So long writers of a table may be kept waiting at once. */
@@ -41,18 +41,13 @@ export async function renewTables(
   }
 }
 
-/** What all tables have lost, no copy of some of them mends. */
 async function refuseLost(session: CopySession, birth: StreamBirth, applied: LogPosition): Promise<void> {
   const lost = await slotFault(session, birth, applied)
   const whole =
     (await otherServer(session, birth)) ??
     lost ??
     publicationFault(birth, (await findPublication(session, birth.publication))?.facts ?? null)
-  if (whole === null) return
-  throw new SluiceError(whole === lost ? 'SLOT_LOST' : 'STREAM_HALTED', whole, {
-    reason: 'changes of every table of the stream may be missing',
-    hint: 'copy all of them again: the command that began the stream, with --restart',
-  })
+  if (whole !== null) throw lostByAll(whole === lost ? 'SLOT_LOST' : 'STREAM_HALTED', whole)
 }
 
 /** @throws SluiceError STREAM_HALTED where the publication as a whole is another one by now */
@@ -80,7 +75,7 @@ async function memberOf(
   birth: StreamBirth,
   table: FollowedTable['table']['table'],
 ): Promise<string | undefined> {
-  const publication: FoundPublication | null = await findPublication(session, birth.publication)
+  const publication = await findPublication(session, birth.publication)
   const fault = publicationFault(birth, publication?.facts ?? null)
   if (fault !== null) throw new SluiceError('STREAM_HALTED', fault, { hint: 'run the same command again' })
   const [found] = await findTables(session, [table])

@@ -1,6 +1,7 @@
 /** Whether a stream is as it was when it began: server, slot, publication, shapes of its tables. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../model/copy/change.ts'
+import { SluiceError } from '../../../shared/errors.ts'
 import type { FollowedTable, StreamBirth, StreamFault, StreamState } from '../../follow-port.ts'
 import { isConnectionLoss, sqlStateOf } from '../errors.ts'
 import { originOf } from '../copy/identity.ts'
@@ -78,6 +79,14 @@ export async function verifyStream(
   } finally {
     await session.rollBack()
   }
+}
+
+/** What all tables of a stream have lost, no copy of some of them mends. */
+export function lostByAll(code: 'SLOT_LOST' | 'STREAM_HALTED', message: string): SluiceError {
+  return new SluiceError(code, message, {
+    reason: 'changes of every table of the stream may be missing',
+    hint: 'copy all of them again: the command that began the stream, with --restart',
+  })
 }
 
 /** What is written after the slot's own position is not lost, whatever this program has applied. @returns null where nothing is */

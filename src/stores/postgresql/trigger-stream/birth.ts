@@ -13,6 +13,7 @@ import { committed } from '../maintenance/patience.ts'
 import { findTables } from '../replication/exam-tables.ts'
 import { flushLog, lsnText } from '../replication/lsn.ts'
 import { BY_INDEX } from '../replication/shapes.ts'
+import { lostByAll } from '../replication/verify.ts'
 import { isOurs } from '../replication/slot.ts'
 import { PATIENCE_MS, waitUntil, type Wait } from '../replication/waiting.ts'
 import type { PostgresSettings } from '../settings.ts'
@@ -91,12 +92,7 @@ export async function renewTriggers(
   const { session } = wait
   const other = await otherTime(session, birth, applied)
   const whole = other ?? (await logsFault(session, birth, applied))
-  if (whole !== null) {
-    throw new SluiceError(other === null ? 'SLOT_LOST' : 'STREAM_HALTED', whole, {
-      reason: 'changes of every table of the stream may be missing',
-      hint: 'copy all of them again: the command that began the stream, with --restart',
-    })
-  }
+  if (whole !== null) throw lostByAll(other === null ? 'SLOT_LOST' : 'STREAM_HALTED', whole)
   try {
     const logs: TableLog[] = []
     for (const table of tables) logs.push(await logged(birth.slot, table, wait, logOf(birth, table)))
