@@ -21,13 +21,14 @@ import { PostgresChanges } from '../replication/index.ts'
 import { refuseForeign } from '../replication/slot.ts'
 import { TruncateNotes } from '../replication/truncate-notes.ts'
 import { PATIENCE_MS, type Wait } from '../replication/waiting.ts'
+import { TriggerStream } from '../../trigger-stream/stream.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { beginTriggers, endTriggers, renewTriggers } from './birth.ts'
 import { notedBy } from './noted-shape.ts'
 import { costOfNoting } from './cost.ts'
 import { examineTriggers } from './exam.ts'
 import { insertPosition, triggerFence } from './position.ts'
-import { TriggerStream } from './stream.ts'
+import { PostgresRounds } from './rounds.ts'
 import { verifyTriggers } from './verify.ts'
 
 /** What a transaction is known by in the catalogs: the lower half of its number. */
@@ -129,15 +130,15 @@ export class PostgresTriggers implements ChangeSource {
     const onEmptied = (table: number, txid: string): void =>
       this.#told.note(names[table] ?? '', Number(BigInt(txid) & HALF))
     try {
-      return await TriggerStream.open({
+      const rounds = await PostgresRounds.open({
         settings: this.#settings,
         birth,
         tables,
-        from,
         onEmptied,
         readers: this.#readers,
         signal,
       })
+      return new TriggerStream(rounds, from, signal)
     } catch (error) {
       throw sourceError(error, this.#settings)
     }

@@ -1,7 +1,4 @@
-/**
- * One round: everything that one snapshot of the source shows of the logs, as one transaction. Of each key that is noted the row as it stands, or that it is
- * gone; so a round that comes again, because a program was killed before its notes were forgotten, changes nothing that is wrong.
- */
+/** One round: everything that one snapshot of the source shows of the logs, as one transaction. */
 import type { Change, LogPosition, RowChange } from '../../../model/copy/change.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { Row } from '../../../model/copy/rows.ts'
@@ -39,14 +36,14 @@ export type NotedTable = {
 }
 
 /** What a round came to. */
-export type Round = {
+export type ToldRound = {
   /** As `pg_current_snapshot` prints it: exactly what it shows of the logs was told. */
   readonly snapshot: string
   /** Tables of which something was told, by place. */
   readonly tables: readonly number[]
 }
 
-type Begun = Round & {
+type Begun = ToldRound & {
   readonly type: 'begun'
   readonly at: number
   /** Whether everything that the snapshot shows is on the source's disk. */
@@ -77,7 +74,7 @@ type RoundWish = {
  * @returns null where a table was not to be had: nothing was told then
  * @throws SluiceError VALUE_REFUSED, and what the server says; the session has to be destroyed then
  */
-export async function* toldRound(wish: RoundWish): AsyncGenerator<readonly Change[], Round | null> {
+export async function* toldRound(wish: RoundWish): AsyncGenerator<readonly Change[], ToldRound | null> {
   const { session, tables, position, flush, onEmptied } = wish
   const begun = await opened(wish)
   if (begun === null) return null
