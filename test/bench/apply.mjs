@@ -112,7 +112,7 @@ async function changes(store, client, name, { size, total, rates }) {
     })
   /** @param {(string | undefined)[]} cells */
   const put = (cells) => ({ row: cells, key: [cells[0]], base: null })
-  rates.inserts.push(await each((id) => put(row(id, 1))))
+  rates.inserts.push(await each((id) => ({ ...put(row(id, 1)), isNew: true })))
   await client.query(`VACUUM ANALYZE "${name}"`)
   rates.updates.push(await each((id) => put(row(id, 2))))
   await client.query(`VACUUM ANALYZE "${name}"`)

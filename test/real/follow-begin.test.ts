@@ -144,12 +144,16 @@ describe.skipIf(!POSTGRES_OWN)(`the begin of a stream of PostgreSQL ${POSTGRES_M
     await writer.run('SET synchronous_commit TO on')
     await sql.run("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
     await sql.run('SELECT pg_reload_conf()')
-    await until('the setting', async () => (await sql.rows('SHOW synchronous_standby_names'))[0]?.[0] === 'nobody')
+    // Each session reads the settings anew by itself.
+    await until('the setting', async () => (await writer.rows('SHOW synchronous_standby_names'))[0]?.[0] === 'nobody')
     // Its commit record is in the log, and nobody sees it: it waits for a standby that never comes.
+    const [[pid] = []] = await writer.rows('SELECT pg_backend_pid()')
     const commit = writer.run("INSERT INTO plain VALUES (4, 'x')")
     await until(
       'the wait',
-      async () => (await sql.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'")).length === 1,
+      // Others, as autovacuum, may wait as well.
+      async () =>
+        (await sql.rows(`SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND pid = ${pid}`)).length === 1,
     )
     let made = false
     await sql.run('SET synchronous_commit TO local; ALTER ROLE ALL SET synchronous_commit TO local')

@@ -1,6 +1,7 @@
 /** Both ways into a table against a slow twin: the same batches, row by row, in the order that the batch gives them a meaning in. */
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Put } from '../../src/model/copy/change.ts'
 import type { ChangeTable, ChangeWriter } from '../../src/stores/follow-port.ts'
 import { batches, batchOf, isUnique, rowByRow, twin, uniqueShift, type Model } from '../support/apply-twin.ts'
 import { missing } from '../support/copy-systems.ts'
@@ -53,6 +54,7 @@ describe.skipIf(absent !== '')(`changes, and the same row by row ${absent}`, () 
     for (const [size, crowd] of [
       ['small', 0],
       ['large', MANY],
+      ['new', MANY],
     ] as const) {
       test(`${shape}, ${size} batches`, async () => {
         const name = `${shape}_${size}`
@@ -61,9 +63,13 @@ describe.skipIf(absent !== '')(`changes, and the same row by row ${absent}`, () 
         await db.run(sql(slow))
         const table: ChangeTable = await changeTable(target.store, name, ['id'])
         await using writer: ChangeWriter = await target.changes.open(requestOf([table]))
-        const others = Array.from({ length: crowd }, (_, n) =>
-          put([String(1000 + n), 'x', String(1000 + n), '2024-01-01']),
-        )
+        // Said to be new, and half of the time they are not.
+        const hint = size === 'new' ? ({ isNew: true } as const) : {}
+        const others = (i: number): readonly Put[] =>
+          Array.from({ length: crowd }, (_, n) => {
+            const id = String(1000 + (i % 2) * crowd + n)
+            return { ...put([id, 'x', id, '2024-01-01']), ...hint }
+          })
         const history = fc.array(batches, { minLength: 1, maxLength: 4 })
         await fc.assert(
           fc.asyncProperty(history, async (all) => {
@@ -77,7 +83,10 @@ describe.skipIf(absent !== '')(`changes, and the same row by row ${absent}`, () 
               const { after, lacking } = twin(model, batch)
               if (!isUnique(after)) continue
               await db.run(['BEGIN', ...rowByRow(slow, model, batch), 'COMMIT'].join('; '))
-              const done = await writer.apply(0, { puts: [...batch.puts, ...others], gone: batch.gone })
+              const puts = batch.puts.map((one) =>
+                one.base !== null || model.has(String(one.key[0])) ? one : { ...one, ...hint },
+              )
+              const done = await writer.apply(0, { puts: [...puts, ...others(i)], gone: batch.gone })
               // Some batches share a transaction.
               if (i % 2 === 1) expect(await writer.commit(closingOf())).toBe('committed')
               expect(done.lacking).toEqual(lacking)

@@ -7,7 +7,7 @@ import { keyText } from '../../model/copy/key-text.ts'
 import type { Cell, Row } from '../../model/copy/rows.ts'
 
 /** `row` is null for a row that is gone. */
-type Last = { readonly key: Row; readonly row: ChangeRow | null; readonly base: Row | null }
+type Last = { readonly key: Row; readonly row: ChangeRow | null; readonly base: Row | null; readonly isNew: boolean }
 
 export class Fold {
   readonly #identity: readonly number[]
@@ -24,18 +24,18 @@ export class Fold {
   }
 
   /**
-   * @param live whether the target holds what the source held just before this change. While a table catches up, the row that the target has under the old key
-   *   of a moved row may be another one, which came there later: it lends no values then
+   * @param live whether the target holds what the source held just before this change: of a moved row under its old key, and of a new one. While a table catches
+   *   up, the row that the target has under the old key of a moved row may be another one, which came there later: it lends no values then
    * @throws Error for a change whose identity is not told
    */
   add(change: RowChange, live: boolean): void {
     switch (change.type) {
       case 'insert':
-        return this.#put(change.row, null)
+        return this.#put(change.row, null, live)
       case 'update':
         return this.#update(change.row, change.key, live)
       case 'delete':
-        this.#last.set(keyText(change.key), { key: change.key, row: null, base: null })
+        this.#remove(change.key)
     }
   }
 
@@ -44,10 +44,10 @@ export class Fold {
     const puts: Put[] = []
     const gone: Row[] = []
     const lacking: Row[] = []
-    for (const { key, row, base } of this.#last.values()) {
+    for (const { key, row, base, isNew } of this.#last.values()) {
       if (row === null) gone.push(key)
       else if (base === null && row.includes(undefined)) lacking.push(key)
-      else puts.push({ key, row, base })
+      else puts.push(isNew ? { key, row, base, isNew } : { key, row, base })
     }
     this.#last.clear()
     return { batch: { puts, gone }, lacking }
@@ -61,13 +61,21 @@ export class Fold {
     const isMoved = before !== null && keyText(before) !== keyText(this.#keyOf(row))
     const there = isMoved && !live ? null : key
     const base = known === undefined || known.row === null ? there : isMoved && !live ? null : known.base
-    if (before !== null) this.#last.set(keyText(before), { key: before, row: null, base: null })
-    this.#put(filled, base)
+    if (before !== null) this.#remove(before)
+    this.#put(filled, base, false)
   }
 
-  #put(row: ChangeRow, base: Row | null): void {
+  #remove(key: Row): void {
+    const text = keyText(key)
+    this.#last.set(text, { key, row: null, base: null, isNew: this.#last.get(text)?.isNew ?? false })
+  }
+
+  /** @param isNew whether the target has no such row, where this batch has not changed it before */
+  #put(row: ChangeRow, base: Row | null, isNew: boolean): void {
     const key = this.#keyOf(row)
-    this.#last.set(keyText(key), { key, row, base: row.includes(undefined) ? base : null })
+    const text = keyText(key)
+    const known = this.#last.get(text)
+    this.#last.set(text, { key, row, base: row.includes(undefined) ? base : null, isNew: known?.isNew ?? isNew })
   }
 
   #keyOf(row: ChangeRow): Row {

@@ -36,7 +36,7 @@ export type LaneParts = {
   readonly held: HeldLane
   readonly row: LaneRow
   readonly tables: readonly FollowTable[]
-  readonly states: Pick<TableStates, 'isApplied' | 'isExact'>
+  readonly states: Pick<TableStates, 'isApplied' | 'isExact' | 'isLive'>
   readonly positions: Positions
   readonly clock: Clock
 }
@@ -203,9 +203,10 @@ export class Lane {
     const fold = this.#folds[change.table]
     if (fold === undefined || !states.isApplied(change.table))
       throw new Error(`table ${change.table} is not applied to yet`)
-    // Of nothing but a moved row it matters what the target holds.
+    // Of nothing but moved and new rows it matters what the target holds.
     const isMoved = change.type === 'update' && change.key !== null
-    fold.add(change, isMoved && states.isExact(change.table, open.commit, keyText(change.key)))
+    const isHeld = isMoved && states.isExact(change.table, open.commit, keyText(change.key))
+    fold.add(change, isHeld || (change.type === 'insert' && states.isLive(change.table)))
     this.#countsOf(change.table)[COUNTED[change.type]]++
     this.#rows++
     this.#folded++

@@ -47,6 +47,10 @@ export class TableStates {
     return this.#states[at]?.fence != null
   }
 
+  isLive(at: number): boolean {
+    return this.#states[at]?.state === 'live'
+  }
+
   /**
    * Whether the target holds a row as the source held it just before a transaction.
    * @param commit of the transaction @param key `keyText` of the row's identity

@@ -48,4 +48,6 @@ export type Put = {
   readonly key: Row
   /** Identity under which the target holds the row before this batch: values that are `undefined` are taken from there. Null where the row is complete. */
   readonly base: Row | null
+  /** The target should have no row of this identity before this batch: a hint which way is fast, and nothing to rely on. */
+  readonly isNew?: true
 }

@@ -4,6 +4,8 @@ import type { Cell, Row } from '../../../model/copy/rows.ts'
 import type { WriteColumn } from '../../copy-port.ts'
 import type { ChangeTable } from '../../follow-port.ts'
 import { encoder } from '../copy/encode.ts'
+import { columnList, tableSql } from '../copy/sql.ts'
+import { isConnectionLoss, sqlStateOf } from '../errors.ts'
 import type { CopySession } from '../copy/session.ts'
 import { identityColumns, OPERATION, stageSql, writtenColumns, type StageSql, type WrittenColumn } from './merge.ts'
 import type { PartialPut, SortedBatch } from '../../apply/puts.ts'
@@ -11,6 +13,9 @@ import type { TableShape } from './shape.ts'
 
 /** Sets of unchanged columns that get a statement of their own, which sets the others only. */
 const MOST_MASKS = 8
+/** Batches after a refusal in which new rows are not tried to be copied straight into the table. */
+const RESTING = 8
+const CANCELED = '57014'
 
 export class Stage {
   readonly #session: CopySession
@@ -23,6 +28,10 @@ export class Stage {
   readonly #keyPlaces: readonly number[]
   readonly #encodeWhole: (rows: readonly Row[]) => Generator<Buffer>
   readonly #encodePartial: (rows: readonly Row[]) => Generator<Buffer>
+  readonly #encodeRows: (rows: readonly Row[]) => Generator<Buffer>
+  readonly #copyRows: string
+  /** So many batches more go no other way than all: the table took no COPY, or a row was there that was said to be new. */
+  #resting = 0
   #made = false
   /** The temporary table was made in the transaction that is open: it goes where that is rolled back. */
   #isNew = false
@@ -43,6 +52,8 @@ export class Stage {
     const columns = this.#written.map(({ at }) => request.columns[at] as WriteColumn)
     const bases = key.map(({ at }) => request.columns[at] as WriteColumn)
     this.#encodeWhole = encoder(table, [TEXT, ...columns])
+    this.#encodeRows = encoder(table, columns)
+    this.#copyRows = `COPY ${tableSql(request.table.table)} (${columnList(this.#written.map((one) => one.name))}) FROM STDIN`
     this.#encodePartial = encoder(table, [TEXT, TEXT, TEXT, ...bases, ...columns])
   }
 
@@ -66,6 +77,28 @@ export class Stage {
     if (staying > 0 && (await this.#keep(kept)) < staying) await note(this.#sql.absent)
     if (puts) await this.#session.ask(this.#sql.insert)
     return lacking.size === 0 ? [] : partial.filter((_, n) => lacking.has(String(n)))
+  }
+
+  /**
+   * Rows that should be new go straight into the table. Where one of them is there, or the table takes no COPY, they go the way of all others, which says what is wrong with
+   * a row.
+   * @param rows cells of the written columns
+   */
+  async insert(rows: readonly Row[]): Promise<void> {
+    if (this.#resting > 0) this.#resting--
+    else {
+      await this.#session.ask('SAVEPOINT sluice_new')
+      try {
+        await this.#session.copyIn(this.#copyRows, this.#encodeRows(rows))
+        return void (await this.#session.ask('RELEASE SAVEPOINT sluice_new'))
+      } catch (error) {
+        const state = sqlStateOf(error)
+        if (!this.#session.alive || state === null || state === CANCELED || isConnectionLoss(error)) throw error
+        await this.#session.ask('ROLLBACK TO SAVEPOINT sluice_new; RELEASE SAVEPOINT sluice_new')
+        this.#resting = RESTING
+      }
+    }
+    await this.apply({ gone: [], whole: rows, partial: [] })
   }
 
   /** The transaction has ended. */

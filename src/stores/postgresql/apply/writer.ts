@@ -1,6 +1,6 @@
 /** One session that applies changes, transaction by transaction. A table's small batches go by prepared statements, its large ones through a staging table. */
 import { tableText } from '../../../model/copy/column-type.ts'
-import type { ChangeBatch } from '../../../model/copy/change.ts'
+import type { ChangeBatch, Put } from '../../../model/copy/change.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Closing } from '../../copy-port.ts'
 import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../follow-port.ts'
@@ -63,10 +63,10 @@ export class PostgresChangeWriter implements ChangeWriter {
     return this.#do(tableText(request.table.table), async () => {
       if (batch.puts.length + batch.gone.length === 0) return { lacking: [] }
       const known = await this.#known(table)
-      const changes = sorted(batch, request, known.written)
-      const small = batch.puts.length + batch.gone.length <= DIRECT_ROWS
-      const lacking =
-        small && known.direct.takes(changes) ? await writtenDirectly(known, changes) : await known.stage.apply(changes)
+      const { fresh, others } = known.shape.way === 'merge' ? parted(batch) : { fresh: [], others: batch }
+      const lacking = await this.#others(known, request, others)
+      // Behind the others: a unique value may have come free.
+      if (fresh.length > 0) await known.stage.insert(sorted({ puts: fresh, gone: [] }, request, known.written).whole)
       return { lacking: lacking.map(({ put }) => put.key) }
     })
   }
@@ -114,6 +114,15 @@ export class PostgresChangeWriter implements ChangeWriter {
     this.#isDisposed = true
     if (this.#inTransaction) await this.#session.rollBack()
     await this.#session.close()
+  }
+
+  async #others(known: KnownTable, request: ChangeTable, batch: ChangeBatch): Promise<readonly PartialPut[]> {
+    const rows = batch.puts.length + batch.gone.length
+    if (rows === 0) return []
+    const changes = sorted(batch, request, known.written)
+    return rows <= DIRECT_ROWS && known.direct.takes(changes)
+      ? await writtenDirectly(known, changes)
+      : await known.stage.apply(changes)
   }
 
   #table(table: number): ChangeTable {
@@ -188,6 +197,13 @@ export class PostgresChangeWriter implements ChangeWriter {
     this.#failure = null
     for (const { stage } of this.#tables.values()) stage.ended(outcome)
   }
+}
+
+/** New rows apart from all others, where there are enough of them. */
+function parted(batch: ChangeBatch): { readonly fresh: readonly Put[]; readonly others: ChangeBatch } {
+  const fresh = batch.puts.filter(({ isNew }) => isNew === true)
+  if (fresh.length <= DIRECT_ROWS) return { fresh: [], others: batch }
+  return { fresh, others: { ...batch, puts: batch.puts.filter(({ isNew }) => isNew !== true) } }
 }
 
 /** @returns puts that found no row to take values from */

@@ -2,7 +2,7 @@
 import { performance } from 'node:perf_hooks'
 import type { Change, LogPosition } from '../../../model/copy/change.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
-import { throwIfAborted } from '../../../shared/abort.ts'
+import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChangeStream, FollowedTable, StreamBirth } from '../../follow-port.ts'
 import { CopySession } from '../copy/session.ts'
@@ -27,6 +27,8 @@ export type StreamOptions = {
 /** How long a session that was told to end may take. */
 const TAKE_OVER_MS = 15_000
 const LOOK_MS = 50
+/** Batches that are decoded while whoever asked for one writes it: what they hold stands in memory twice, as bytes and as cells. */
+const AHEAD = 4
 
 /**
  * @param from transactions whose commit record begins before it are left out
@@ -68,6 +70,8 @@ class SlotStream implements ChangeStream {
   readonly #changes: Changes
   readonly #signal: AbortSignal
   readonly #abort = (): void => this.#sender.wake()
+  readonly #ready: (readonly Change[])[] = []
+  #reading: Promise<void> | null = null
   #failure: unknown = null
 
   constructor(settings: PostgresSettings, slot: string, sender: WalSender, changes: Changes, signal: AbortSignal) {
@@ -87,12 +91,15 @@ class SlotStream implements ChangeStream {
     const until = performance.now() + waitMs
     for (;;) {
       throwIfAborted(this.#signal)
-      if (this.#failure !== null) throw this.#failure
-      const changes = await this.#read()
-      if (changes.length > 0) return changes
-      throwIfAborted(this.#signal)
-      if (this.#failure !== null) throw this.#failure
-      if (!this.#changes.isEmpty) continue
+      const changes = this.#ready.shift()
+      if (changes !== undefined) {
+        this.#readAhead()
+        return changes
+      }
+      if (this.#reading !== null) await this.#reading
+      else if (this.#failure !== null) throw this.#failure
+      else await this.#readBatch()
+      if (this.#ready.length > 0 || this.#failure !== null || !this.#changes.isEmpty) continue
       const leftMs = until - performance.now()
       if (leftMs <= 0) return []
       await this.#sender.arrival(leftMs)
@@ -111,6 +118,24 @@ class SlotStream implements ChangeStream {
     this.#signal.removeEventListener('abort', this.#abort)
     this.#failure ??= new SluiceError('INTERNAL', 'this stream was closed')
     await this.#sender[Symbol.asyncDispose]()
+  }
+
+  /** Decodes what has come while others do their work, batch by batch. */
+  #readAhead(): void {
+    if (this.#reading !== null || this.#ready.length >= AHEAD || this.#failure !== null) return
+    this.#reading = (async () => {
+      await breathe()
+      const isMore = await this.#readBatch()
+      this.#reading = null
+      if (isMore) this.#readAhead()
+    })()
+  }
+
+  /** @returns whether anything was there */
+  async #readBatch(): Promise<boolean> {
+    const changes = await this.#read()
+    if (changes.length > 0) this.#ready.push(changes)
+    return changes.length > 0
   }
 
   /** What was read before a failure is given out before the failure is thrown. */
