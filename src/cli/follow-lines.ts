@@ -9,11 +9,16 @@ type Of<T extends Event['type']> = Extract<Event, { type: T }>
 /** How often it is told how far the stream is, ms: often at first, later once a minute. */
 const FIRST_MS = 10_000
 const LATER_MS = 60_000
+/** Rows that a comparison names of each table; the others are counted. */
+const NAMED = 10
 
 export class FollowLines {
   readonly #subjects: SubjectColumn
   #toldAt: number | null = null
   #begunAt: number | null = null
+  #follows = false
+  /** Rows of each table that the comparison under way found to differ. */
+  readonly #differing = new Map<string, number>()
 
   constructor(subjects: SubjectColumn) {
     this.#subjects = subjects
@@ -23,6 +28,7 @@ export class FollowLines {
   event(event: Event, at: number, block: Tell): readonly Block[] {
     switch (event.type) {
       case 'follow.started':
+        this.#follows = true
         return [block('note', startedText(event))]
       case 'follow.table':
         return [
@@ -32,7 +38,10 @@ export class FollowLines {
         ]
       case 'follow.progress':
         return this.#progress(event, at, block)
+      case 'difference':
+        return this.#difference(event, block)
       case 'follow.proved':
+        this.#differing.delete(event.table)
         return [
           block(
             event.differing === '0' && event.unread === '0' ? 'proved' : 'DIFFERS',
@@ -68,6 +77,21 @@ export class FollowLines {
       default:
         return []
     }
+  }
+
+  /** A run that follows may go on for weeks: what it finds is told at once. */
+  #difference({ table, key, difference, columns = [] }: Of<'difference'>, block: Tell): readonly Block[] {
+    if (!this.#follows) return []
+    const found = (this.#differing.get(table) ?? 0) + 1
+    this.#differing.set(table, found)
+    if (found === NAMED + 1)
+      return [
+        block('note', `${this.#subjects.pad(table)}more rows differ: they are counted, and JSON names 100 of them`),
+      ]
+    if (found > NAMED) return []
+    const what = columns.length === 0 ? '' : `: ${columns.map(({ column }) => column).join(', ')}`
+    const text = `${this.#subjects.pad(table)}${rowKeyText(key)} ${difference}${what}`
+    return [block('DIFFERS', text, { table, code: 'DIFFERENCES', problem: true })]
   }
 
   #progress(event: Of<'follow.progress'>, at: number, block: Tell): readonly Block[] {

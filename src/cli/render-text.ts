@@ -79,6 +79,7 @@ export function textFace(output: Output, options: TextOptions): Face {
   const plans = new PartitionPlanText(data)
   let listingCommand = false
   let mailed = false
+  let follows = false
 
   const wanted = (block: Block): boolean => {
     if (block.word === 'at' && options.progress === false) return false
@@ -116,7 +117,10 @@ export function textFace(output: Output, options: TextOptions): Face {
       stored.push(event)
       return
     }
+    if (event.type === 'follow.started') follows = true
     if (event.type === 'difference') {
+      // Lines have told it: a table would wait for the end of the run.
+      if (follows) return
       listing ??= tableWriter(DIFFERENCE_COLUMNS, data)
       for (const row of differenceRows(event)) listing.row(row)
       return
@@ -167,6 +171,7 @@ export function textFace(output: Output, options: TextOptions): Face {
         listingCommand = printsOnly(event.command)
         mailed = event.command === 'partition-ensure'
         questions = 0
+        follows = false
         origin ??= Date.parse(event.ts)
         narrator = new Narrator(options.verbose, origin, part, dryRun)
       }

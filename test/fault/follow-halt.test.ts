@@ -63,13 +63,20 @@ const BETWEEN: readonly (readonly [string, readonly string[], string, readonly s
   ],
   ['a column with a default is added', ['ALTER TABLE t ADD COLUMN w int DEFAULT 7'], 'STREAM_HALTED', ['public.t']],
   ['a table gets another name', ['ALTER TABLE t RENAME TO u'], 'STREAM_HALTED', ['public.t']],
+  ['a table is dropped', ['DROP TABLE t'], 'STREAM_HALTED', ['public.t']],
+  [
+    'a table is a view of another one',
+    ['ALTER TABLE t RENAME TO u', 'CREATE VIEW t AS SELECT * FROM u'],
+    'STREAM_HALTED',
+    ['public.t'],
+  ],
   ['a partition is detached', ['ALTER TABLE p DETACH PARTITION p_1'], 'STREAM_HALTED', ['public.p']],
   ['a partition is emptied by itself', ['TRUNCATE p_1'], 'STREAM_HALTED', ['public.p']],
 ]
 
 describe.skipIf(!POSTGRES_OWN)('a stream is halted where', () => {
   // Of the others the store's own tests see that they are found.
-  test.each(BETWEEN.filter(([what]) => ALL || !/another one|another name|detached/.test(what)))(
+  test.each(BETWEEN.filter(([what]) => ALL || !/another one|another name|detached|view/.test(what)))(
     '%s between two runs',
     { timeout: 60_000 },
     async (_what, statements, code, tables) => {
@@ -79,7 +86,6 @@ describe.skipIf(!POSTGRES_OWN)('a stream is halted where', () => {
       await one.source.sql(...statements)
       for (const run of ['the next run', 'the one after it']) {
         const { finished, events } = await perform({ ...one.copy, follow: { until: 'caught-up' } })
-        if (finished.error?.code === 'NO_SUCH_TABLE') return
         expect(finished, run).toMatchObject({ exitCode: 5, error: { code } })
         const halted = events.filter((event) => event.type === 'follow.halted').flatMap((event) => event.tables)
         if (tables.length > 0 && halted.length > 0) expect([...new Set(halted)]).toEqual(tables)
@@ -102,6 +108,39 @@ describe.skipIf(!POSTGRES_OWN)('a stream is halted where', () => {
     expect(again.finished).toMatchObject({ exitCode: 0 })
     await expectEqual(one)
   })
+
+  test(
+    'a table is not there any more: nothing copies it again, and what helps is said',
+    { timeout: 60_000 },
+    async () => {
+      const one = await stageOf(server, TABLES, ['t', 'p'])
+      const copy = { ...one.copy, tables: ['public.*'] }
+      const again = (more: Partial<typeof copy>): ReturnType<typeof perform> =>
+        perform({ ...copy, ...more, follow: { until: 'caught-up', ...more.follow } })
+      expect((await again({})).finished.exitCode).toBe(0)
+      await one.source.sql('CREATE TABLE young (id int PRIMARY KEY)', 'INSERT INTO t VALUES (777)')
+      const beside = await again({})
+      expect(beside.finished.exitCode, JSON.stringify(beside.finished.error)).toBe(0)
+      const told = beside.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
+      expect(told.join('\n')).toContain('public.young is not followed')
+      await one.source.sql('DROP TABLE young', 'ALTER TABLE t RENAME TO u', 'INSERT INTO u VALUES (778)')
+      const before = await positionOf(one)
+      for (const follow of [{}, { resync: ['public.t'] }, {}]) {
+        const { finished } = await again({ follow })
+        expect(finished).toMatchObject({ exitCode: 5, error: { code: 'STREAM_HALTED' } })
+        expect(finished.error?.hint).toMatch(
+          /^give public\.t back under that name, .*--resync public\.t; or go on without: .* --end/,
+        )
+      }
+      expect(await positionOf(one)).toBe(before)
+      await one.source.sql('ALTER TABLE u RENAME TO t')
+      expect((await again({ follow: { resync: ['public.t'] } })).finished.exitCode).toBe(0)
+      await expectEqual(one)
+      await one.source.sql('ALTER TABLE t RENAME TO u')
+      expect((await again({ restart: true })).finished.exitCode).toBe(0)
+      expect(await one.target.rows('SELECT count(*)::text FROM u WHERE id = 778')).toEqual([['1']])
+    },
+  )
 
   test('an empty partition that is added does not halt it', { timeout: 60_000 }, async () => {
     const one = await stageOf(server, TABLES, ['t', 'p'])

@@ -2,7 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { DiffFollowedOperation } from '../../src/engine/operations/diff-followed/declaration.ts'
+import type { Wish } from '../../src/engine/operation.ts'
 import type { Event } from '../../src/model/event.ts'
+import { Interrupter } from '../../src/shared/abort.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
 import { makePlace, perform, type Ran } from '../support/copy-systems.ts'
 import { startWriter } from '../support/follow-writer.ts'
@@ -55,18 +57,12 @@ async function byHand(
   { copy, target }: Stage,
   scope: DiffFollowedOperation['scope'],
   more: Partial<DiffFollowedOperation> = {},
+  around: Parameters<typeof perform>[1] = {},
 ): Promise<Ran> {
   const [[stream] = []] = await target.rows('SELECT stream_id FROM migration_streams')
   const ends = { from: copy.from, to: copy.to }
-  return await perform({
-    kind: 'diff-followed',
-    stream: stream ?? '',
-    ...ends,
-    scope,
-    limit: 100,
-    dryRun: false,
-    ...more,
-  })
+  const operation = { kind: 'diff-followed', stream: stream ?? '', ...ends, scope, limit: 100, dryRun: false } as const
+  return await perform({ ...operation, ...more }, around)
 }
 
 const outcomes = (events: readonly Event[]): Readonly<Record<string, string>> =>
@@ -93,6 +89,32 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a followed table by hand ${POSTGRES_MISS
       await expectEqual(one, 'named while it runs')
     },
   )
+
+  test('say what holds the stream back that is to read them', { timeout: 60_000 }, async () => {
+    const one = await stageOf(server, TABLE, ['t'])
+    expect((await caughtUp(one)).finished.exitCode).toBe(0)
+    const [interrupt, events]: [Interrupter, Event[]] = [new Interrupter(), []]
+    let wish: (one: Wish) => void = () => undefined
+    const control = { paused: false, lanes: null, onWish: (listener: typeof wish) => void (wish = listener) }
+    const running = perform(one.copy, { interrupt, control, onEvent: (event) => void events.push(event) })
+    await until(async () => of(events, 'follow.progress').length > 0)
+    wish({ act: 'hold', held: true })
+    await one.target.sql("UPDATE t SET v = 'wrong' WHERE id = 7")
+    const told: Event[] = []
+    const mending = byHand(one, { by: 'key', keys: ['7'] }, {}, { onEvent: (event) => void told.push(event) })
+    const [run] = of(events, 'run.started')
+    const warned = (): readonly (readonly [string, string | undefined])[] =>
+      of(told, 'log').flatMap(({ level, message, hint }) => (level === 'warn' ? [[message, hint] as const] : []))
+    await until(async () => warned().length > 0)
+    expect(warned()).toEqual([
+      [`run ${run?.runId} is paused: it reads no row`, `sluice ctl ${run?.runId} resume lets it go on`],
+    ])
+    wish({ act: 'hold', held: false })
+    expect((await mending).finished).toMatchObject({ exitCode: 0, totals: { fixed: '1' } })
+    interrupt.requestStop()
+    await running
+    await expectEqual(one)
+  })
 
   test('are mended by the program that has the stream, under a writer', { timeout: 120_000 }, async () => {
     const one = await writerStage(server, 600)

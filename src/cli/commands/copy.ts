@@ -161,7 +161,11 @@ function toldOf(args: Arguments, operation: CopyOperation, { ends, script, cdm, 
   }
   if (restart) {
     const over = onExisting === 'upsert' ? ' until rows of equal key are written over them' : ''
-    notes.push(`everything is copied again; rows that the target holds stay there${over}`)
+    notes.push(
+      operation.follow === undefined
+        ? `everything is copied again; rows that the target holds stay there${over}`
+        : 'everything is copied again; tables that a stream has filled are emptied in the target first',
+    )
   }
   return {
     // A run that goes on must not begin anew.

@@ -40,7 +40,14 @@ export async function compareMoment(
     emit,
     clock,
     signal,
-  }: { readonly emit: Emit<'diff.progress'>; readonly clock: Clock; readonly signal: AbortSignal },
+    found,
+  }: {
+    readonly emit: Emit<'diff.progress'>
+    readonly clock: Clock
+    readonly signal: AbortSignal
+    /** Told of each table when it is compared. */
+    readonly found: (one: TableComparison) => void
+  },
 ): Promise<readonly TableComparison[]> {
   const compared: TableComparison[] = []
   for (const [table, { plan }] of tables) {
@@ -70,7 +77,9 @@ export async function compareMoment(
       sums =
         sums === null || one.sums === null ? null : [addedSums(sums[0], one.sums[0]), addedSums(sums[1], one.sums[1])]
     }
-    compared.push({ table, rows, targetRows, sums, differences, more, unread, ms: Math.round(clock.ticks() - begun) })
+    const one = { table, rows, targetRows, sums, differences, more, unread, ms: Math.round(clock.ticks() - begun) }
+    found(one)
+    compared.push(one)
   }
   return compared
 }

@@ -11,10 +11,13 @@ import { followTable, sourceOf, type FollowTable } from './followed-table.ts'
 import { keyRefusals } from './key-refusals.ts'
 import { roomRefusal } from './log-room.ts'
 import { refuseCombinations } from './refusals.ts'
+import type { WishedStream } from './wished-stream.ts'
 
 export type FollowingParts = {
   readonly operation: CopyOperation
   readonly planned: PlannedCopy
+  /** The stream that the command goes on with, as it was found before anything was planned; null where there is none yet. */
+  readonly wished: WishedStream | null
   readonly database: LedgerDatabase
   readonly owner: Owner
   readonly run: CopyRun

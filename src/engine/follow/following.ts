@@ -10,7 +10,8 @@ import type { Cdc, ChangeSource, StreamBirth } from '../../stores/follow-port.ts
 import { beat } from '../../stores/lease/heartbeat.ts'
 import { openAlerts } from '../alerts/open-alerts.ts'
 import { LEASE_MS } from '../copy/ledger/owner.ts'
-import type { PlannedTable } from '../copy/plan/plan-copy.ts'
+import type { CopyRun } from '../copy/copy-run.ts'
+import type { PlannedCopy, PlannedTable } from '../copy/plan/plan-copy.ts'
 import type { Surroundings } from '../copy/surroundings.ts'
 import type { CopyOperation } from '../operation.ts'
 import type { Ending } from '../run-context.ts'
@@ -51,11 +52,12 @@ export class Following implements AsyncDisposable {
     const { operation, planned, database, owner, run } = parts
     refuseCombinations(operation)
     const ledger = new StreamLedger(database, owner)
-    const before = await streamOfPlan(planned, database)
+    const before = await streamOfPlan(planned, parts.wished, database)
     const wished = operation.follow?.cdc
     // What is begun anew may be told in another way.
     const cdc = operation.restart && wished !== undefined ? wished : cdcOf(before, wished)
     const sides = sidesOf(planned, cdc)
+    tellOthers(planned, before, run)
     const anew = before === null || operation.restart ? NOTHING : await tablesAnew(parts, before, sides, ledger)
     if (before !== null && !operation.restart) await refuseFaulty(before, parts, sides, ledger, anew)
     for (const { error } of planned.tables) if (error !== null) throw error
@@ -247,6 +249,16 @@ export class Following implements AsyncDisposable {
     clearInterval(this.#heart)
     await this.#ledger.release(this.#stream).catch(() => undefined)
   }
+}
+
+/** Tables that came to the source since. */
+function tellOthers({ unfollowed = [] }: PlannedCopy, stream: StreamRow | null, run: CopyRun): void {
+  if (unfollowed.length === 0 || stream === null) return
+  const names = unfollowed.map(tableText)
+  const [verb, them] = names.length === 1 ? ['is', 'it'] : ['are', 'them']
+  const hint = `sluice copy --follow --tables ${names.join(',')} follows ${them} by a stream of ${names.length === 1 ? 'its' : 'their'} own`
+  const message = `${names.join(', ')} ${verb} not followed: stream ${stream.id} began without ${them}`
+  run.emit({ type: 'log', level: 'note', message, hint })
 }
 
 /** Empties the tables of a stream, which nobody but it has filled, and ends it. */

@@ -1,25 +1,34 @@
 /** The stream that follows the tables of a plan already, and what keeps a run from going on with it. */
-import { tableText } from '../../model/copy/column-type.ts'
+import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
-import type { Cdc } from '../../stores/follow-port.ts'
+import type { Cdc, FollowedTable } from '../../stores/follow-port.ts'
 import type { PlannedCopy } from '../copy/plan/plan-copy.ts'
 import type { CopyOperation } from '../operation.ts'
 import { keyOf, type FollowingParts, type Sides } from './exam.ts'
 import { sourceOf, type FollowTable } from './followed-table.ts'
-import { haltStream, toldHalt } from './halt.ts'
+import { haltStream, notThere, toldHalt } from './halt.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
 import { streamsOf, type StreamLedger } from './ledger/streams.ts'
+import { followedTables, type WishedStream } from './wished-stream.ts'
 
-/** @throws SluiceError TABLE_FOLLOWED where a stream follows other tables as well, or these from elsewhere */
-export async function streamOfPlan(planned: PlannedCopy, database: LedgerDatabase): Promise<StreamRow | null> {
+/**
+ * @param wished the stream that the same command began
+ * @throws SluiceError TABLE_FOLLOWED where a stream follows other tables as well, or these from elsewhere
+ */
+export async function streamOfPlan(
+  planned: PlannedCopy,
+  wished: WishedStream | null,
+  database: LedgerDatabase,
+): Promise<StreamRow | null> {
   const [found, ...more] = await streamsOf(
     database,
     planned.tables.map((one) => keyOf(one, planned)),
   )
+  if (wished !== null && more.length === 0 && (found === undefined || found.id === wished.row.id))
+    return found ?? wished.row
   if (found === undefined) return null
-  const rows = await database.all('SELECT source_table FROM migration_stream_tables WHERE stream_id = ?', [found.id])
-  const known = rows.map(([name]) => String(name))
+  const known = [...(await followedTables(found.id, database))]
   const wanted = new Set(planned.tables.map(({ source }) => tableText(source.table)))
   const isSame = more.length === 0 && known.length === wanted.size && known.every((name) => wanted.has(name))
   if (isSame && found.sourceIdentity === planned.from.identity) return found
@@ -58,14 +67,36 @@ export async function refuseFaulty(
   anew: ReadonlySet<string>,
 ): Promise<void> {
   const left = known.filter(({ tables }) => tables.some((name) => !anew.has(name)))
-  if (status === 'halted' && (left.length > 0 || known.length === 0)) throw toldHalt(id, left, run)
+  if (status === 'halted' && (left.length > 0 || known.length === 0))
+    throw toldHalt(id, left, run, await goneTables(id, planned, ledger))
+  const gone = await goneTables(id, planned, ledger)
+  if (birth === null && gone.length > 0) throw notThere(id, gone)
   if (birth === null) return
   const { position } = await ledger.progress(id, changes)
   const tables = planned.tables
-    .filter(({ source }) => !anew.has(tableText(source.table)))
-    .map(({ source, plan }) => (plan === null ? { table: source, columns: [], identity: [] } : sourceOf(plan)))
+    .map(({ source, plan }) => (plan === null ? unknown(source) : sourceOf(plan)))
+    .filter(({ table }) => !anew.has(tableText(table.table)))
+    .concat(gone.map((name) => unknown({ ...NO_TABLE, table: { name } })))
   const { faults } = await changes.verify(birth, tables, changes.position(position), run.interrupt.abort)
-  if (faults.length > 0) throw await haltStream(ledger, id, faults, run)
+  if (faults.length > 0) throw await haltStream(ledger, id, faults, run, gone)
+  if (gone.length > 0) throw notThere(id, gone)
+}
+
+const NO_TABLE = { identity: '', columns: [], key: [], primary: false, rows: 0n, bytes: 0n } as const
+
+/** A table of which nothing but its name is known. */
+function unknown(table: TableSpec): FollowedTable {
+  return { table, columns: [], identity: [] }
+}
+
+/** Names of tables that the stream follows and the source does not have, `tableText`. */
+export async function goneTables(
+  stream: string,
+  { tables }: PlannedCopy,
+  { database }: Pick<StreamLedger, 'database'>,
+): Promise<readonly string[]> {
+  const there = new Set(tables.map(({ source }) => tableText(source.table)))
+  return [...(await followedTables(stream, database))].filter((name) => !there.has(name))
 }
 
 /**

@@ -96,7 +96,8 @@ export class Proving implements AsyncDisposable {
     const running: Running = { moment: got, request, end, settled: null }
     this.#running = running
     const wanted = request === null ? [...tables.entries()] : tablesWanted(request.scope, tables)
-    compareMoment(wanted, got, { emit: run.emit, clock, signal }).then(
+    const found = (one: TableComparison): void => this.#name(one)
+    compareMoment(wanted, got, { emit: run.emit, clock, signal, found }).then(
       (compared) => (running.settled = { compared }),
       (failed: unknown) => (running.settled = { failed }),
     )
@@ -131,7 +132,7 @@ export class Proving implements AsyncDisposable {
     for (const one of compared) {
       // Of one partition nothing is said of its table.
       if (request?.scope.partition === undefined) await this.#note(one, position, pauseMs)
-      await this.#tell(one, request === null)
+      if (request === null) await this.#nominate(one)
     }
     if (request !== null) return { isEqual, position, pauseMs, compared, request }
     this.#unequal = isEqual ? 0 : this.#unequal + 1
@@ -166,17 +167,22 @@ export class Proving implements AsyncDisposable {
     })
   }
 
-  /** @param mend rows that differ are to be read again */
-  async #tell(one: TableComparison, mend: boolean): Promise<void> {
-    const { stream, tables, ledger, run } = this.#parts
+  /** While other tables are still compared. */
+  #name({ table: at, differences }: TableComparison): void {
+    const { tables, run } = this.#parts
+    for (const { key, kind, columns } of differences.slice(0, NAMED)) {
+      const shown = columns.length === 0 ? {} : { columns }
+      run.emit({ type: 'difference', table: tables[at]?.name ?? '', key, difference: kind, ...shown })
+    }
+  }
+
+  /** Rows that differ are to be read again. */
+  async #nominate(one: TableComparison): Promise<void> {
+    const { stream, tables, ledger } = this.#parts
     const table = tables[one.table]
     if (table === undefined) return
     const { differences, more } = one
-    for (const { key, kind, columns } of differences.slice(0, NAMED)) {
-      const shown = columns.length === 0 ? {} : { columns }
-      run.emit({ type: 'difference', table: table.name, key, difference: kind, ...shown })
-    }
-    if (differences.length === 0 || !mend) return
+    if (differences.length === 0) return
     const keys = identitiesOf(table, differences)
     if (keys === null) {
       throw new SluiceError('DIFFERENCES', `${differences.length + more} rows of ${table.name} differ`, {

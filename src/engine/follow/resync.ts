@@ -10,12 +10,13 @@ import { RunLedger } from '../copy/ledger/runs.ts'
 import { emptyTables } from './empty-tables.ts'
 import type { FollowingParts, Sides } from './exam.ts'
 import type { FollowTable } from './followed-table.ts'
+import { notThere } from './halt.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
 import type { StreamLedger } from './ledger/streams.ts'
 
 /**
  * Names of the source's tables that this run is asked to copy anew, and of those that a run which was broken off was asked for.
- * @throws SluiceError BAD_FLAG for a table that is not among those of the stream, NOT_FOLLOWABLE where the source cannot
+ * @throws SluiceError BAD_FLAG for a table that is not among those of the stream, STREAM_HALTED for one that the source has not any more, NOT_FOLLOWABLE where the source cannot
  */
 export async function tablesAnew(
   { operation, planned }: FollowingParts,
@@ -29,6 +30,12 @@ export async function tablesAnew(
     const found = planned.tables.filter(({ source }) => isCalled(source.table, wanted))
     const [only, ...more] = found.map(({ source }) => tableText(source.table))
     if (only !== undefined && more.length === 0) return only
+    const gone = stored.filter(({ source }) => source === wanted || source.endsWith(`.${wanted}`))
+    if (only === undefined && gone.length > 0)
+      throw notThere(
+        id,
+        gone.map(({ source }) => source),
+      )
     throw new SluiceError(
       'BAD_FLAG',
       only === undefined

@@ -30,6 +30,8 @@ export type PlannedCopy = {
   readonly tables: readonly PlannedTable[]
   /** Tables that a pattern names and that are not copied, because the ledger uses their names. */
   readonly leftOut: readonly TableName[]
+  /** Tables that the patterns name and that the stream does not follow; of a copy that goes on with one. */
+  readonly unfollowed?: readonly TableName[]
 }
 
 const UNKNOWN: Extent = { rows: 0n, exact: false, low: null, high: null, nullKeys: false }
@@ -42,6 +44,8 @@ export type Planner = {
   readonly signal: AbortSignal
   /** What becomes of the tables; rows are written unless given. */
   readonly purpose?: Purpose
+  /** Names of the tables that a stream follows: those of them that are there are planned, and no others. */
+  readonly followed?: ReadonlySet<string>
 }
 
 /** @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, and whatever the stores throw where they cannot be asked at all */
@@ -51,13 +55,13 @@ export async function planCopy(
   to: CopyStore,
   planner: Planner,
 ): Promise<PlannedCopy> {
-  const { sources, leftOut } = await sourceTables(operation, from, planner)
+  const { sources, leftOut, unfollowed } = await sourceTables(operation, from, planner)
   refuseOneForMany(sources, operation)
   const tables: PlannedTable[] = []
   for (const source of sources) tables.push(await planOne(source, operation, { from, to, sources, ...planner }))
   const named = refuseOneName(tables, to)
   // The largest first, or the last table would be waited for by one worker alone.
-  return { from, to, leftOut, tables: named.toSorted((a, b) => Number(b.extent.rows - a.extent.rows)) }
+  return { from, to, leftOut, unfollowed, tables: named.toSorted((a, b) => Number(b.extent.rows - a.extent.rows)) }
 }
 
 /**
@@ -89,20 +93,25 @@ function wantedName({ table }: TableSpec, { toSchema, toTable }: CopyOperation):
 async function sourceTables(
   operation: CopyOperation,
   from: CopyStore,
-  { again, signal }: Pick<Planner, 'again' | 'signal'>,
-): Promise<{ readonly sources: readonly TableSpec[]; readonly leftOut: readonly TableName[] }> {
+  { again, signal, followed }: Pick<Planner, 'again' | 'signal' | 'followed'>,
+): Promise<{
+  readonly sources: readonly TableSpec[]
+  readonly leftOut: readonly TableName[]
+  readonly unfollowed: readonly TableName[]
+}> {
   const found = new Map<string, TableSpec>()
   const leftOut = new Map<string, TableName>()
   for (const pattern of operation.tables) {
     const some = await again(() => onSide('source', () => from.tables(pattern, signal)))
-    if (some.length === 0) {
+    if (some.length === 0 && followed === undefined) {
       throw new SluiceError('NO_SUCH_TABLE', `the source has no table ${pattern}`, {
         where: from.label,
         hint: 'sluice discover URL lists its tables',
       })
     }
     const byPattern = pattern.includes('*')
-    if (byPattern && some.every(({ table }) => isLedgerTable(table))) throw onlyLedger(pattern, some, from)
+    if (byPattern && some.length > 0 && some.every(({ table }) => isLedgerTable(table)))
+      throw onlyLedger(pattern, some, from)
     for (const table of some) {
       const name = tableText(table.table)
       if (!byPattern || !isLedgerTable(table.table)) found.set(name, table)
@@ -110,7 +119,13 @@ async function sourceTables(
     }
   }
   for (const name of found.keys()) leftOut.delete(name)
-  return { sources: [...found.values()], leftOut: [...leftOut.values()] }
+  const all = [...found.values()]
+  const isFollowed = ({ table }: TableSpec): boolean => followed?.has(tableText(table)) !== false
+  return {
+    sources: all.filter(isFollowed),
+    leftOut: [...leftOut.values()],
+    unfollowed: all.flatMap((one) => (isFollowed(one) ? [] : [one.table])),
+  }
 }
 
 function onlyLedger(pattern: string, some: readonly TableSpec[], from: CopyStore): SluiceError {

@@ -49,7 +49,7 @@ export function planRing(
     if (wish === undefined) return null
     throw new SluiceError('BAD_FLAG', `${tableText(table.table)} lies on no ring of tokens`, {
       reason: 'splits, smallest and largest partition and coverage are of tables of Cassandra',
-      hint: 'leave these options out; --chunk-rows says how large chunks are',
+      hint: 'leave these options out; --checkpoint-size says how large chunks are',
     })
   }
   const ring = RINGS[table.ring.partitioner]

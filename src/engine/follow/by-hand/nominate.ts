@@ -9,9 +9,9 @@ import { patiently } from '../../copy/patience.ts'
 import { planCopy } from '../../copy/plan/plan-copy.ts'
 import { Views } from '../../copy/views.ts'
 import { keyOf } from '../exam.ts'
-import { cdcOf } from '../known-stream.ts'
+import { cdcOf, goneTables } from '../known-stream.ts'
 import { followTable, sourceOf, type FollowTable } from '../followed-table.ts'
-import { toldHalt } from '../halt.ts'
+import { notThere, toldHalt } from '../halt.ts'
 import type { StreamRow } from '../ledger/stream-row.ts'
 import type { Nominated, StreamLedger } from '../ledger/streams.ts'
 import { copyOfStream } from '../named-stream.ts'
@@ -93,14 +93,17 @@ export async function tableByHand({ from, to, stream, ledger, run }: ByHand, wis
   await again(() => views.current())
   // As the stream was planned: what --rename means depends on how many tables there are.
   const copy = { ...copyOfStream(stream, wish, {}), tables: stored.map(({ source }) => source), dryRun: true }
-  const planned = await planCopy(copy, from, to, { views, again, signal: abort, purpose: 'mend' })
-  const known = planned.tables.filter(({ source }) => stored.some((one) => one.source === tableText(source.table)))
+  const followed = new Set(stored.map(({ source }) => source))
+  const planned = await planCopy(copy, from, to, { views, again, signal: abort, purpose: 'mend', followed })
+  const known = planned.tables
   const { table: name } = wish
   const names = known.map(({ source }) => tableText(source.table))
   const meant = known.filter(
     ({ source, targetName }) => name === undefined || isCalled(source.table, name) || isCalled(targetName, name),
   )
   const [one] = meant
+  const gone = one === undefined ? await goneTables(stream.id, planned, ledger) : []
+  if (one === undefined && gone.length > 0) throw notThere(stream.id, gone)
   if (one === undefined) {
     throw new SluiceError('NO_SUCH_TABLE', `stream ${stream.id} has no table ${name}`, {
       hint: `it follows ${names.join(', ')}`,

@@ -4,6 +4,7 @@ import { dec } from '../../../model/event.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import { askRun } from '../../copy/ask-run.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import { repairedSince } from '../../copy/ledger/repairs.ts'
 import type { TableKey } from '../../copy/ledger/owner.ts'
@@ -13,6 +14,10 @@ import { streamKnown } from '../named-stream.ts'
 import { refuseStanding } from './nominate.ts'
 
 const LOOK_MS = 250
+/** From here on it is asked what holds the stream back. */
+const LONG_MS = 3000
+/** How often it is asked again. */
+const ASK_MS = 5000
 
 export type Waited = {
   readonly stream: string
@@ -32,6 +37,8 @@ export async function untilRead(
   label: string,
   run: CopyRun,
 ): Promise<'read' | 'free' | 'stopped'> {
+  let asked = run.clock.ticks() + LONG_MS - ASK_MS
+  let said = ''
   for (let told = false; ; told = true) {
     throwIfAborted(run.interrupt.abort)
     const waiting = await ledger.stillWaiting(stream, table)
@@ -41,7 +48,36 @@ export async function untilRead(
     if (run.interrupt.stop.aborted) return 'stopped'
     const message = 'the program that follows the stream reads these rows between two of its transactions'
     if (!told) run.emit({ type: 'log', level: 'note', message })
+    if (run.clock.ticks() - asked >= ASK_MS) {
+      asked = run.clock.ticks()
+      const held = await heldBack(stream, ledger)
+      if (held.message !== said) run.emit({ type: 'log', level: 'warn', ...held })
+      said = held.message
+    }
     await sleep(LOOK_MS, undefined, { signal: run.interrupt.stop }).catch(() => undefined)
+  }
+}
+
+/** Why the rows are not read yet, and what lets them be: the stream goes on in the order of its commits, and rows come behind what is held back. */
+async function heldBack(
+  stream: string,
+  { database }: StreamLedger,
+): Promise<{ readonly message: string; readonly hint: string }> {
+  const [row] = await database.all('SELECT run_id FROM migration_streams WHERE stream_id = ?', [stream])
+  const run = String(row?.[0] ?? stream)
+  const steered = await askRun(run)
+  if (steered?.paused === true)
+    return { message: `run ${run} is paused: it reads no row`, hint: `sluice ctl ${run} resume lets it go on` }
+  if (steered !== null && steered.rate !== null) {
+    return {
+      message: `run ${run} is held back to ${steered.rate} changes a second: rows are read behind the changes that wait`,
+      hint: `sluice ctl ${run} rate off lets all of them through`,
+    }
+  }
+  const where = steered === null ? ', or is held back where it runs' : ''
+  return {
+    message: `run ${run} has not come to these rows yet: changes wait before them${where}`,
+    hint: `sluice ctl ${run} says there whether it is paused or has a rate; ctrl-c ends this command, and the rows stay named`,
   }
 }
 

@@ -233,7 +233,8 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         name: 'restart',
         type: 'flag',
         default: false,
-        describe: 'copy everything again; rows that the target holds stay there',
+        describe:
+          'copy everything again; rows that the target holds stay there, but for those of a stream: with --follow its tables are emptied first',
       },
       {
         name: 'again',

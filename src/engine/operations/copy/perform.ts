@@ -115,10 +115,12 @@ export async function copy(given: CopyOperation, asked: CopyRun): Promise<Ending
   )
   await using views = new Views(from, run.interrupt.abort)
   if (operation.follow === undefined) await again(() => views.current())
+  const wished = await wishedOf(operation, from, to)
   const planner: Planner = {
     views: operation.follow === undefined ? views : askingOnce(views),
     again,
     signal: run.interrupt.abort,
+    ...(wished === null || operation.restart ? {} : { followed: wished.tables }),
   }
   let planned = refusedForAgain(await planCopy(operation, from, to, planner), operation)
   steering.tables = planned.tables.map(({ source }) => tableText(source.table))
@@ -186,7 +188,9 @@ export async function copy(given: CopyOperation, asked: CopyRun): Promise<Ending
   }
   // Before the first chunk is read: what is committed from here on comes in the stream.
   await using following =
-    operation.follow === undefined ? null : await openFollowing({ operation, planned, database, owner, run }, runs)
+    operation.follow === undefined
+      ? null
+      : await openFollowing({ operation, planned, wished, database, owner, run }, runs)
   const tables: TableRun[] = []
   const reclaim = async ({ name, ledger }: TableContext): Promise<void> => {
     for (const { chunk, why } of await reclaimExpired(database, ledger)) {
@@ -283,6 +287,12 @@ export async function copy(given: CopyOperation, asked: CopyRun): Promise<Ending
     clearInterval(ticks)
     await socket[Symbol.asyncDispose]()
   }
+}
+
+/** A plan that is only shown is one of what the command says. */
+async function wishedOf(operation: CopyOperation, from: CopyStore, to: CopyStore): Promise<FollowingParts['wished']> {
+  if (operation.follow === undefined || operation.dryRun) return null
+  return await (await import('../../follow/wished-stream.ts')).wishedStream(operation, from.identity, to)
 }
 
 /** @throws as `Following.open`; the run ends with it */

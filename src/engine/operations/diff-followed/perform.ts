@@ -18,7 +18,7 @@ import type { StreamRow } from '../../follow/ledger/stream-row.ts'
 import { StreamLedger } from '../../follow/ledger/streams.ts'
 import { copyOfStream, streamKnown } from '../../follow/named-stream.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
-import { copy } from '../copy/perform.ts'
+import { goOn } from '../follow/hints.ts'
 import type { diffFollowed as declared, DiffFollowedOperation } from './declaration.ts'
 
 type DiffFollowedRun = RunOf<typeof declared>
@@ -120,7 +120,7 @@ async function read(
       const ends = { from: operation.from ?? stream.source, to: operation.to }
       const { follow = {}, ...wishes } = copyOfStream(stream, ends, { until: 'caught-up' })
       const { proveEveryMs: _none, ...once } = follow
-      const { stopped, error } = await copy({ ...wishes, follow: once }, run)
+      const { stopped, error } = await goOn({ ...wishes, follow: once }, run)
       if (stopped === true) return 'stopped'
       if (error !== undefined) throw error
     } catch (thrown) {

@@ -8,8 +8,8 @@ import { endStream } from '../../follow/end-stream.ts'
 import { copyOfStream, streamKnown } from '../../follow/named-stream.ts'
 import type { Ending } from '../../run-context.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
-import { copy } from '../copy/perform.ts'
 import type { FollowOperation } from './declaration.ts'
+import { goOn } from './hints.ts'
 
 /** @throws as `copy`; SluiceError NO_SUCH_TABLE for a run that follows nothing */
 export async function follow(operation: FollowOperation, run: CopyRun): Promise<Ending> {
@@ -30,7 +30,7 @@ export async function follow(operation: FollowOperation, run: CopyRun): Promise<
     ...(resync === undefined || resync.length === 0 ? {} : { resync }),
     ...(lanes === undefined ? {} : { lanes }),
   }
-  return await copy(copyOfStream(stream, { from, to: operation.to }, now), run)
+  return await goOn(copyOfStream(stream, { from, to: operation.to }, now), run)
 }
 
 async function ended({ to: url }: FollowOperation, stream: StreamRow, from: string, run: CopyRun): Promise<Ending> {

@@ -16,6 +16,7 @@ import { Views } from '../../copy/views.ts'
 import { SignOffLedger, type AnsweredSignOff } from '../../follow/ledger/sign-offs.ts'
 import { StreamLedger } from '../../follow/ledger/streams.ts'
 import type { StreamRow } from '../../follow/ledger/stream-row.ts'
+import { followedTables } from '../../follow/wished-stream.ts'
 import { copyOfStream, streamKnown } from '../../follow/named-stream.ts'
 import type { CopyOperation } from '../../operation.ts'
 import { checkReport, isJson, writeReport } from '../../report-file.ts'
@@ -88,7 +89,11 @@ async function ask(operation: SignOffOperation, run: SignOffRun): Promise<Asked>
     })
   }
   const copy = copyOfStream(stream, { from: url, to: operation.to }, {})
-  const { scope } = await scopeOf(operation, await plannedOf(copy, from, to, run), run.interrupt.abort)
+  const { scope } = await scopeOf(
+    operation,
+    await plannedOf(copy, from, to, run, await followedTables(stream.id, database)),
+    run.interrupt.abort,
+  )
   const ledger = new SignOffLedger(database)
   await ledger.prepare()
   const id = randomUUID()
@@ -106,7 +111,7 @@ async function concluded(
   await using to = await onSide('target', () => openExisting(operation.to))
   await using database = await to.ledger()
   await using from = await openSourceStore(url)
-  const planned = await plannedOf(copyOperation, from, to, run)
+  const planned = await plannedOf(copyOperation, from, to, run, await followedTables(stream.id, database))
   const { tables } = await scopeOf(operation, planned, run.interrupt.abort)
   const checks = [
     ...(await targetChecks(to, tables, run.interrupt.abort)),
@@ -161,9 +166,11 @@ async function plannedOf(
   from: CopyStore,
   to: CopyStore,
   run: SignOffRun,
+  followed: ReadonlySet<string>,
 ): Promise<PlannedCopy> {
   await using views = new Views(from, run.interrupt.abort)
-  const planned = await planCopy(operation, from, to, { views, again: (body) => body(), signal: run.interrupt.abort })
+  const planner = { views, again: <T>(body: () => Promise<T>): Promise<T> => body(), signal: run.interrupt.abort }
+  const planned = await planCopy(operation, from, to, { ...planner, followed })
   for (const { error } of planned.tables) if (error !== null) throw error
   return planned
 }

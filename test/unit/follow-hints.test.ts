@@ -1,0 +1,49 @@
+/** What a refusal of following tells somebody to do is something that can be done: each option stands in the command that it is said of. */
+import { describe, expect, test } from 'vitest'
+import { hintOfFollow } from '../../src/engine/operations/follow/hints.ts'
+import { declarationOf } from '../../src/engine/operations/facts.ts'
+import { readSources } from '../arch/source-files.ts'
+
+const FOLLOWING = /^(?:engine\/(?:follow|copy\/plan)|stores\/(?:apply|[a-z]+\/(?:apply|replication|trigger-stream)))\//
+
+function optionsOf(kind: 'copy' | 'follow'): ReadonlySet<string> {
+  const { command } = declarationOf(kind)
+  return new Set(typeof command === 'string' ? [] : command.takes?.map(({ name }) => name))
+}
+
+/** Texts of the sources that name an option; those of `diff --run` have its own. */
+const TEXTS = readSources()
+  .filter(({ name }) => FOLLOWING.test(name) && !name.includes('/by-hand/'))
+  .flatMap(({ name, code }) =>
+    [...code.matchAll(/(['`])((?:(?!\1).)*--[a-z](?:(?!\1).)*)\1/g)].map(([, , words = '']) => [name, words] as const),
+  )
+
+describe('hints of following', () => {
+  test('are found', () => {
+    expect(TEXTS.length).toBeGreaterThan(20)
+  })
+
+  test.each(TEXTS)('%s: %s', (_path, words) => {
+    const declared = new Set([...optionsOf('copy'), ...optionsOf('follow')])
+    // Of other commands than these two the hint names the command.
+    const plain = words.replaceAll(/sluice (?!copy|follow)[a-z]+[^;]*/g, '')
+    const named = [...plain.matchAll(/--([a-z][a-z-]*[a-z])/g)].map(([, name = '']) => name)
+    expect(named.filter((name) => !declared.has(name))).toEqual([])
+    const told = hintOfFollow(words)
+    const foreign = named.filter((name) => !optionsOf('follow').has(name))
+    if (foreign.length > 0) expect(told).toMatch(/sluice copy|the command that began|sluice diff/)
+  })
+
+  test('name the command that has the option', () => {
+    expect(hintOfFollow('add it, or choose columns with --columns or --rename; it has a, b')).toBe(
+      'add it, or choose columns with --columns or --rename; it has a, b; --columns, --rename are options of the command that began the ' +
+        'stream: give them to sluice copy --follow, with --restart where rows go to the target in another way than before',
+    )
+    for (const hint of [
+      'copy it again: sluice follow 7 --resync public.t',
+      'copy all of them again: the command that began the stream, with --restart',
+      'single rows are mended by sluice diff --fix --run 7 with --key, --range or --partition',
+    ])
+      expect(hintOfFollow(hint)).toBe(hint)
+  })
+})
