@@ -205,6 +205,11 @@ export type RowRequest = {
    * @param row what the system gave, as texts
    */
   readonly aside?: (row: readonly (string | null)[], error: SluiceError) => void
+  /**
+   * Of a target: values beside the key that are none of their type, which only somebody else can have written, come as they are stored, as cells that no value of the
+   * type is. A sum of them is that of no canonical row.
+   */
+  readonly asStored?: true
 }
 
 /** A batch of rows in canonical form, about how many bytes they are, and when they were written, one for each row, where the system tells. */

@@ -21,25 +21,34 @@ const WHOLE = /^-?\d+$/
 const SAFE_DIGITS = 15
 
 /**
- * What to bind for values of one column, so that the same value is read back.
+ * What to bind for values of one column, so that the same value is read back. Cells that are no values of the type are what a column held that somebody else wrote
+ * into: they are bound as they are, to be put back as they were.
  * @throws (the function) SluiceError ROW_REFUSED
  */
 export function binderOf(as: ColumnType, affinity: Affinity): Binder {
   switch (as.kind) {
     case 'bytes':
-      return (cell) => (typeof cell === 'object' ? cell : refuse('this column takes bytes', cell))
+      return (cell) => cell
     case 'float':
-      return floatBinder(affinity)
+      return unless((cell) => typeof cell !== 'number', floatBinder(affinity))
     case 'bool':
     case 'int':
-      return integerBinder(affinity)
+      return unless((cell) => !WHOLE.test(String(cell)), integerBinder(affinity))
     case 'decimal':
-      return decimalBinder(affinity)
+      return unless((cell) => typeof cell !== 'string', decimalBinder(affinity))
     case 'native':
-      return as.name === 'any' ? (cell) => valueOfLiteral(String(cell)) : textBinder(affinity)
+      return as.name === 'any' ? (cell) => valueOfLiteral(String(cell)) : ofText(affinity)
     default:
-      return textBinder(affinity)
+      return ofText(affinity)
   }
+}
+
+function ofText(affinity: Affinity): Binder {
+  return unless((cell) => typeof cell !== 'string', textBinder(affinity))
+}
+
+function unless(isOdd: (cell: Present) => boolean, bind: Binder): Binder {
+  return (cell) => (isOdd(cell) ? cell : bind(cell))
 }
 
 function integerBinder(affinity: Affinity): Binder {

@@ -157,8 +157,10 @@ async function aroundUnread(
 /** Differences of two rows; none where they are equal. */
 export function differingColumns(plan: TablePlan, source: Row, target: Row): Difference['columns'] {
   return plan.columns.flatMap(({ from }, i) => {
-    const [a, b] = [shown(source[i] ?? null), shown(target[i] ?? null)]
-    return a === b ? [] : [{ column: from, source: a, target: b }]
+    const [x, y] = [source[i] ?? null, target[i] ?? null]
+    const [a, b] = [shown(x), shown(y)]
+    // What is stored as another kind of value differs, however it is spelled.
+    return a === b && typeof x === typeof y ? [] : [{ column: from, source: a, target: b }]
   })
 }
 

@@ -50,7 +50,8 @@ export function sourceRequest({ plan }: Pick<Sides, 'plan'>, range: Range): RowR
 export function targetRequest({ plan }: Pick<Sides, 'plan'>, range: Range): RowRequest {
   const columns = plan.columns.map(({ to, as, target }) => ({ name: to, as, column: target }))
   const asked = targetRange({ plan }, range)
-  return { table: targetTable(plan), columns, range: asked, where: null, ordered: false, ...sharedOnly(plan) }
+  const request = { table: targetTable(plan), columns, range: asked, where: null, ordered: false, ...sharedOnly(plan) }
+  return { ...request, asStored: true }
 }
 
 /** What only a Cassandra can hold is compared where both are. */

@@ -115,5 +115,5 @@ function expiryText(timed: Timed, at: number): string {
 
 export function sameCell(a: Cell, b: Cell): boolean {
   if (a === null || b === null) return a === b
-  return cellText(a) === cellText(b)
+  return typeof a === typeof b && cellText(a) === cellText(b)
 }

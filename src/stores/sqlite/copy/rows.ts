@@ -21,6 +21,8 @@ export type Scan = {
   /** What fixes the order: a scan may have to be begun again in its middle. */
   readonly order: string
   readonly aside?: (row: readonly (string | null)[], error: SluiceError) => void
+  /** `RowRequest.asStored`: rows with such a value are put in here. */
+  readonly odd?: WeakSet<Row>
 }
 
 /** How much care the values of a table need; found out while they are read, and remembered for the next ranges of it. */
@@ -89,6 +91,8 @@ export class RowReader {
   /** Where in a row the bytes of a text stand; 0 where nobody looks at them. */
   readonly #bytesAt: readonly number[]
   readonly #decode: Decode
+  /** Rows are found by their values. */
+  readonly #inKey: readonly boolean[]
 
   constructor(connection: Database.Database, scan: Scan, care: Care) {
     this.#connection = connection
@@ -99,6 +103,7 @@ export class RowReader {
       ({ column: { type, native } }) =>
         (type.kind === 'float' || type.kind === 'decimal') && affinityOf(native) === 'real',
     )
+    this.#inKey = scan.columns.map(({ name }) => scan.table.key.includes(name))
     let next = scan.columns.length
     this.#bytesAt = scan.columns.map(({ column }) => (care.bytes && holdsText(column) ? next++ : 0))
     this.#decode = care.bytes ? decoderOf(connection) : () => null
@@ -127,25 +132,30 @@ export class RowReader {
     const width = this.#readers.length
     const row = new Array<Cell>(width)
     let bytes = 0
-    let i = 0
-    try {
-      for (; i < width; i++) {
-        const value = stored[i] as Stored
-        if (value === null) {
-          row[i] = null
-          continue
+    for (let i = 0; i < width; i++) {
+      try {
+        for (; i < width; i++) {
+          const value = stored[i] as Stored
+          if (value === null) {
+            row[i] = null
+            continue
+          }
+          if (this.#needsCare(value, i)) {
+            this.again = true
+            return 'again'
+          }
+          if (this.#care.bytes && typeof value === 'string') this.#compare(value, stored, i)
+          const cell = (this.#readers[i] as CellReader)(value)
+          row[i] = cell
+          bytes += typeof cell === 'string' ? cell.length : typeof cell === 'number' ? 8 : cell.byteLength
         }
-        if (this.#needsCare(value, i)) {
-          this.again = true
-          return 'again'
-        }
-        if (this.#care.bytes && typeof value === 'string') this.#compare(value, stored, i)
-        const cell = (this.#readers[i] as CellReader)(value)
-        row[i] = cell
-        bytes += typeof cell === 'string' ? cell.length : typeof cell === 'number' ? 8 : cell.byteLength
+      } catch (error) {
+        const { odd } = this.#scan
+        if (odd === undefined || this.#inKey[i] === true || !isRefusedValue(error))
+          return this.#refuse(error, stored, i, at)
+        odd.add(row)
+        row[i] = storedCell(this.#asBytes(stored, i))
       }
-    } catch (error) {
-      return this.#refuse(error, stored, i, at)
     }
     this.bytes += bytes
     return row
@@ -163,6 +173,13 @@ export class RowReader {
     return true
   }
 
+  /** A text that is no UTF-8 is the bytes that it was made of. */
+  #asBytes(stored: readonly Stored[], i: number): Stored {
+    const [value = null, bytes] = [stored[i], stored[this.#bytesAt[i] ?? 0]]
+    if (typeof value !== 'string' || this.#bytesAt[i] === 0 || !(bytes instanceof Uint8Array)) return value
+    return this.#decode(bytes) === value ? value : bytes
+  }
+
   #compare(text: string, stored: readonly Stored[], i: number): void {
     const place = this.#bytesAt[i] ?? 0
     const bytes = stored[place]
@@ -176,15 +193,18 @@ export class RowReader {
 
   /** Names the row, and leaves it out where somebody takes such rows. */
   #refuse(error: unknown, stored: readonly Stored[], i: number, at: number): 'aside' {
-    if (!(error instanceof SluiceError) || error.code !== 'VALUE_REFUSED') throw error
-    const { table, columns, aside } = this.#scan
+    if (!isRefusedValue(error)) throw error
+    const { table, columns, aside, odd } = this.#scan
     const column = columns[i]
     const where = `${table.table.name}.${column?.name ?? ''}, row ${this.#keyOf(stored, at)}`
     const named = new SluiceError('VALUE_REFUSED', `${where}: ${error.message}`, {
       where,
-      kind: 'source',
+      kind: odd === undefined ? 'source' : 'target',
       reason: `the column is declared as ${column?.column.native === '' ? 'nothing, and its first rows hold another type' : (column?.column.native ?? '')}`,
-      hint: error.hint ?? 'mend the value at its source',
+      hint:
+        odd === undefined
+          ? (error.hint ?? 'mend the value at its source')
+          : 'somebody else wrote it, and rows are found by it: change or delete this row of the target by hand',
       cause: error,
     })
     if (aside === undefined) throw named
@@ -210,4 +230,14 @@ export class RowReader {
 
 function holdsText({ type }: Column): boolean {
   return type.kind === 'text' || type.kind === 'json' || type.kind === 'native' || type.kind === 'list'
+}
+
+function isRefusedValue(error: unknown): error is SluiceError {
+  return error instanceof SluiceError && error.code === 'VALUE_REFUSED'
+}
+
+/** The storage class stays: numbers that are not whole are numbers, blobs are bytes. */
+function storedCell(value: Stored): Cell {
+  if (typeof value === 'bigint') return String(value)
+  return typeof value === 'number' && Number.isInteger(value) ? String(value) : value
 }

@@ -9,8 +9,8 @@ import type Database from 'better-sqlite3'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { ReadPoint } from '../../../model/copy/plan.ts'
 import type { Range } from '../../../model/copy/range.ts'
-import { RowSum } from '../../../model/copy/row-hash.ts'
-import type { Digest } from '../../../model/copy/rows.ts'
+import { RowSum, rowText } from '../../../model/copy/row-hash.ts'
+import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { BatchSize, CountRequest, Extent, RowBatch, RowRequest, SourceView } from '../../copy-port.ts'
@@ -24,6 +24,9 @@ import { partsOf } from '../../key-parts.ts'
 import { regrouped } from '../../regrouped.ts'
 import { slices, type Care, type Open, type Scan, type Slice } from './rows.ts'
 import { shapeOf, type Shape } from './shape.ts'
+
+/** Ends no text of a canonical row. */
+const NOT_CANONICAL = '!'
 
 export class SqliteView implements SourceView {
   readonly point: ReadPoint
@@ -84,7 +87,13 @@ export class SqliteView implements SourceView {
 
   async digest(request: RowRequest, signal: AbortSignal): Promise<Digest> {
     const sum = new RowSum()
-    for await (const { rows } of this.#slices(request, signal)) for (const row of rows) sum.add(row)
+    const odd = new WeakSet<Row>()
+    for await (const { rows } of this.#slices(request, signal, odd)) {
+      for (const row of rows) {
+        if (odd.has(row)) sum.addText(`${rowText(row)}${NOT_CANONICAL}`)
+        else sum.add(row)
+      }
+    }
     // Its iteration ends like any other where the view is closed meanwhile; a sum of some of the rows is no sum.
     if (!this.#connection.open) throw new Error('the view was closed while it was summed up')
     return sum.digest()
@@ -123,8 +132,12 @@ export class SqliteView implements SourceView {
     this.#connection.close()
   }
 
-  async *#slices(request: RowRequest, signal: AbortSignal): AsyncGenerator<Slice> {
-    const { table, columns, where, aside } = request
+  async *#slices(
+    request: RowRequest,
+    signal: AbortSignal,
+    odd: WeakSet<Row> = new WeakSet<Row>(),
+  ): AsyncGenerator<Slice> {
+    const { table, columns, where, aside, asStored } = request
     let care = this.#cares.get(table.table.name)
     if (care === undefined) this.#cares.set(table.table.name, (care = { wide: false, bytes: false }))
     for (const range of partsOf(request.range, table.key.length, KEY_TERMS)) {
@@ -134,6 +147,7 @@ export class SqliteView implements SourceView {
         condition: this.#condition(table, range, where),
         order: this.#order(request),
         ...(aside === undefined ? {} : { aside }),
+        ...(asStored === undefined ? {} : { odd }),
       }
       const rows = slices(this.#connection, scan, care, this.#open)
       try {
