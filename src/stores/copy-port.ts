@@ -63,6 +63,8 @@ export type StoreAbilities = {
   readonly folds?: { readonly tables?: Exclude<LetterCase, 'exact'>; readonly columns?: true }
   /** A table has a schema that people made, and keeps it between two systems that say so. */
   readonly keepsSchemas?: true
+  /** Decimals without a bound keep the zeros behind their last digit: 6 and 6.000 are spelled as they were written. */
+  readonly keepsZeros?: true
   /** Has no decimals of its own: `declare` chooses what they become, and heeds a wish. */
   readonly decimals?: 'declared'
   /**

@@ -179,3 +179,23 @@ describe('from PostgreSQL', () => {
     },
   )
 })
+
+test.each(['duckdb', 'mysql', 'postgresql'] as const)(
+  'zeros behind the last digit: what becomes of them in %s is said before',
+  async (to) => {
+    if (has('postgresql') !== '' || (absent.get(to) ?? '') !== '') return
+    const source = await makePlace('postgresql', folder)
+    await source.sql(
+      'CREATE TABLE t (id int PRIMARY KEY, free numeric, bound numeric(10,2))',
+      'INSERT INTO t VALUES (1, 6.000, 6)',
+    )
+    const target = await makePlace(to, folder)
+    const ran = await perform(copyOf(source, target, 't'))
+    expect(ran.finished).toMatchObject({ exitCode: 0 })
+    const isKept = to === 'postgresql'
+    const [[free] = []] = await target.rows(`SELECT CAST(free AS ${to === 'mysql' ? 'char' : 'text'}) FROM t`)
+    expect(free).toBe(isKept ? '6.000' : '6')
+    const said = /zeros behind the last digit are not kept, and 6\.000 is written and proved as 6: free \(numeric\)/
+    expect(said.test(planOf(ran.events).notes?.join('; ') ?? '')).toBe(!isKept)
+  },
+)

@@ -2,13 +2,12 @@
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { LeftBehind } from '../../../model/copy/left-behind.ts'
 import { dec, type CopyPlanLine, type PlannedObjectLine } from '../../../model/event.ts'
-import type { StoreAbilities } from '../../../stores/copy-port.ts'
 import type { Ending, Run } from '../../run-context.ts'
 import type { ObjectPlans, PlannedObject } from '../objects/plan-objects.ts'
 import { leftOfTable } from './left-behind.ts'
 import type { PlannedCopy, PlannedTable } from './plan-copy.ts'
 import { quotaNotes, serviceLimits } from './service-limits.ts'
-import { textNotes } from './text-notes.ts'
+import { textNotes, zeroNotes } from './text-notes.ts'
 
 /** What the ledger knows of a table before a run. */
 export type Standing = 'new' | 'begun' | 'done'
@@ -29,9 +28,8 @@ export function emitPlan(
   left: readonly LeftBehind[],
   more: readonly (readonly string[])[] = [],
 ): void {
-  const { can } = planned.to
   const lines = planned.tables.map((one, i) =>
-    planLine(one, standings[i] ?? 'new', can, objects.get(tableText(one.source.table)), left, more[i] ?? []),
+    planLine(one, standings[i] ?? 'new', planned, objects.get(tableText(one.source.table)), left, more[i] ?? []),
   )
   const sum = (pick: (line: CopyPlanLine) => string): string =>
     dec(lines.reduce((all, line) => all + BigInt(pick(line)), 0n))
@@ -53,11 +51,12 @@ export function emitPlan(
 function planLine(
   { source, targetName, plan, extent, ring, error }: PlannedTable,
   standing: Standing,
-  can: StoreAbilities,
+  stores: Pick<PlannedCopy, 'from' | 'to'>,
   objects: readonly PlannedObject[] | undefined,
   left: readonly LeftBehind[],
   more: readonly string[],
 ): CopyPlanLine {
+  const { can } = stores.to
   const own = leftOfTable(left, tableText(source.table))
   const open = standing === 'done' && objects?.some((object) => object.status === 'build') === true
   const chunkRows = BigInt(plan?.chunkRows ?? 1)
@@ -65,7 +64,7 @@ function planLine(
   const chunks = ring === null ? byRows : BigInt(ring.wanted.length)
   const amount = { rows: extent.rows, bytes: source.bytes, chunks }
   const notes = [
-    ...(plan === null ? [] : textNotes(plan)),
+    ...(plan === null ? [] : [...textNotes(plan), ...zeroNotes(plan, stores)]),
     ...(plan?.notResumable === undefined ? [] : [plan.notResumable]),
     ...(ring === null || ring.part === null ? [] : [ring.part]),
     ...(error === null ? [...quotaNotes(can, amount), ...more] : []),

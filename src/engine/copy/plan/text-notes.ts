@@ -1,12 +1,32 @@
 /** Columns whose values become texts that a reader may take for something else. */
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
+import type { CopyStore } from '../../../stores/copy-port.ts'
 
 type Columns = Pick<TablePlan, 'columns'>
 
 /** One line each, for the plan; none where nothing of the kind is copied. */
 export function textNotes(plan: Columns): readonly string[] {
   return [...numbersAsText(plan), ...shapesAsText(plan), ...bytesAsText(plan)]
+}
+
+/** Columns whose decimals lose the zeros behind their last digit: values are compared as numbers, so that the proof says equal. */
+export function zeroNotes(
+  { columns }: Columns,
+  { from, to: target }: Readonly<Record<'from' | 'to', Pick<CopyStore, 'can' | 'system'>>>,
+): readonly string[] {
+  if (from.can.keepsZeros !== true) return []
+  const isSame = from.system === target.system
+  const isUnbound = (type: ColumnType): boolean => type.kind === 'decimal' && type.precision === undefined
+  const losing = columns.filter(
+    ({ source, target: made }) =>
+      isUnbound(source.type) &&
+      (isUnbound(made.type) || made.type.kind === 'text') &&
+      !(isSame && source.native === made.native),
+  )
+  if (losing.length === 0) return []
+  const names = losing.map(({ to, source }) => `${to} (${source.native})`).join(', ')
+  return [`zeros behind the last digit are not kept, and 6.000 is written and proved as 6: ${names}`]
 }
 
 const NUMBERS: ReadonlySet<ColumnType['kind']> = new Set(['int', 'decimal', 'float'])

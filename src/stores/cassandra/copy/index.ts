@@ -54,6 +54,7 @@ export type CassandraCopyOptions = {
 }
 
 const CAN: StoreAbilities = {
+  keepsZeros: true,
   atomic: 'row',
   snapshot: 'none',
   writers: 64,

@@ -76,6 +76,7 @@ const ABILITIES: StoreAbilities = {
   hosts: 'any',
   frames: ['pg-binary', 'pg-text'],
   keepsSchemas: true,
+  keepsZeros: true,
   // A gigabyte, less the header of a value.
   maxValueBytes: 2 ** 30 - 5,
 }
