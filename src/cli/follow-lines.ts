@@ -116,11 +116,11 @@ function startedText({ stream, slot, position, tables, isNew, cdc }: Of<'follow.
   const what = plural(Number(tables), 'table')
   const made =
     cdc === 'trigger'
-      ? `triggers are made, and schema ${slot} for what they note`
+      ? `triggers are made, and logs ${slot} of what they note`
       : `slot and publication ${slot} are made`
   return isNew
     ? `following ${what} from ${position} on: ${made}`
-    : `stream ${stream} goes on from ${position} with ${what}, ${cdc === 'trigger' ? 'notes in schema' : 'slot'} ${slot}`
+    : `stream ${stream} goes on from ${position} with ${what}, ${cdc === 'trigger' ? 'triggers and logs' : 'slot'} ${slot}`
 }
 
 function tableText({ state, position, reread, mended }: Of<'follow.table'>): string {
@@ -153,8 +153,9 @@ function provedText({ position, rows, targetRows, differing, unread, pauseMs, ms
 
 /** For the lines of a run and for its screen. */
 export function progressText(event: Of<'follow.progress'>): string {
-  const { lagBytes, lagMs, rate, changes, heldBytes, safeBytes, remainingMs, position } = event
-  const lag = lagMs === 0 && lagBytes === '0' ? 'no lag' : `lag ${durationText(lagMs)}, ${bytesText(lagBytes)}`
+  const { lagBytes, waiting, lagMs, rate, changes, heldBytes, safeBytes, remainingMs, position } = event
+  const behind = waiting === undefined ? bytesText(lagBytes) : plural(waiting, 'note')
+  const lag = lagMs === 0 && (waiting ?? lagBytes) === '0' ? 'no lag' : `lag ${durationText(lagMs)}, ${behind}`
   const left = remainingMs === undefined ? '' : `, ${durationText(remainingMs)} to catch up`
   const room = safeBytes === undefined ? '' : ` of ${bytesText(String(BigInt(heldBytes) + BigInt(safeBytes)))}`
   return `${position}  ${lag}${left}, ${grouped(rate)} changes/s, ${grouped(changes)} changes in all, the source holds ${bytesText(heldBytes)}${room}`

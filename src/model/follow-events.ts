@@ -11,7 +11,7 @@ export type FollowStartedEvent = {
   tables: Dec
   /** Made by this run. */
   isNew: boolean
-  /** Changes are noted by triggers, and `slot` is the schema of the notes. Absent where a replication slot tells them. */
+  /** Changes are noted by triggers, and the names of schema or tables of the notes begin with `slot`. Absent where a replication slot tells them. */
   cdc?: 'trigger'
 }
 
@@ -34,7 +34,10 @@ export type FollowProgressEvent = {
   position: string
   /** End of the source's log. */
   end: string
+  /** 0 where positions are no bytes of a log: `waiting` says there how much is not applied. */
   lagBytes: Dec
+  /** Notes of triggers that wait; absent where positions are bytes of a log. */
+  waiting?: Dec
   /** Since the last applied transaction was committed at the source, or the first that is held back by a rate or a pause; 0 where everything is applied. */
   lagMs: number
   /** Transactions and changed rows over all runs of the stream. */
@@ -44,7 +47,7 @@ export type FollowProgressEvent = {
   rate: Dec
   /** At this rate until everything is applied; absent where that is not known. */
   remainingMs?: number
-  /** Log that the slot holds back at the source, and how much more it may; absent where there is no limit. */
+  /** Log that the slot holds back at the source, or what notes take there, and how much more it may; absent where there is no limit. */
   heldBytes: Dec
   safeBytes?: Dec
   tables: { copying: Dec; catchup: Dec; live: Dec }

@@ -153,8 +153,8 @@ export interface CopyStore extends AsyncDisposable {
   periods?(): PeriodStore
   /** How partitions of a table stand, and new ones beside them; of stores whose tables are partitioned by ranges. */
   maintenance?(): MaintenanceStore
-  /** Committed changes in commit order, of stores that tell them. @param cdc `slot` unless given */
-  changeSource?(cdc?: Cdc): ChangeSource
+  /** Committed changes in commit order, of stores that tell them. @param cdc `slot` unless given @returns undefined where it does not tell them in that way */
+  changeSource?(cdc?: Cdc): ChangeSource | undefined
   /** Applies changes of a source, of stores whose tables can follow one. */
   changeTarget?(): ChangeTarget
   /** Whether tables can be worked with, of stores that look. */

@@ -89,7 +89,12 @@ export type StreamState = {
 export type SourceLag = {
   /** End of the log that is written now. */
   readonly now: LogPosition
-  /** Bytes that the slot holds back. */
+  /**
+   * Notes that are not told and forgotten yet, of sources whose positions are numbers of a counter: the difference of two of those says nothing of how much
+   * waits. Absent where positions are bytes of a log.
+   */
+  readonly waiting?: bigint
+  /** Bytes that the slot holds back, or that notes take. */
   readonly heldBytes: bigint
   /** Bytes that it may still hold back before it is lost; null where there is no limit. */
   readonly safeBytes: bigint | null
@@ -183,6 +188,8 @@ export interface ChangeSource {
   ): Promise<ChangeStream>
   /** Removes slot and publication; done twice it does no harm. */
   end(name: string, signal: AbortSignal): Promise<void>
+  /** What somebody can do by hand to remove a stream from the source, where nobody has its ledger any more. Of sources where no command of ours does it. */
+  endByHand?(name: string): string
   /** Publications of streams, whoever runs them, that tell changes of a table, of a partition of it, or of what it is a partition of; none where it is gone. */
   streamsOf?(table: TableName, signal: AbortSignal): Promise<readonly string[]>
   /** All slots of the server, of whatever database. */

@@ -5,9 +5,10 @@
 
 /**
  * Who makes a table, and migrates it under the version of its own: the catalog of logs, the ledger of copies, the ledger of archives, the log that a
- * ledger is in Cassandra, the tables that the Cassandra Data Migrator has in common with us, and what stands beside a table while partitions are made of it.
+ * ledger is in Cassandra, the tables that the Cassandra Data Migrator has in common with us, what stands beside a table while partitions are made of it, and
+ * what a stream by triggers keeps at its source.
  */
-export type OwnTableOwner = 'catalog' | 'copy' | 'archive' | 'ledger log' | 'track' | 'partitions'
+export type OwnTableOwner = 'catalog' | 'copy' | 'archive' | 'ledger log' | 'track' | 'partitions' | 'streams'
 
 export type OwnTable = {
   readonly name: string
@@ -84,6 +85,9 @@ export const OWN_TABLES: readonly OwnTable[] = [
     marks: ['log_id', 'txid'],
     numbered: true,
   },
+  // `sluice_12_progress` and the like, of the stream of run 12.
+  { name: 'sluice', owner: 'streams', since: 1, late: true, only: ['sqlite', 'mysql'], marks: [], numbered: true },
+
   { name: 'sluice_aside', owner: 'partitions', since: 1, late: true, only: ['postgresql'], marks: [], numbered: true },
 
   {

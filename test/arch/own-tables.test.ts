@@ -48,10 +48,14 @@ test.each(['sqlite', 'postgresql', 'mysql', 'duckdb'] as const)(
 
 test('what no copy by pattern takes along are the ledgers, and a table of birds is none', () => {
   const owners = new Set(OWN_TABLES.filter((table) => isLedgerTable(table)).map(({ owner }) => owner))
-  expect([...owners].toSorted()).toEqual(['archive', 'copy', 'ledger log', 'partitions'])
+  expect([...owners].toSorted()).toEqual(['archive', 'copy', 'ledger log', 'partitions', 'streams'])
   expect(isLedgerTable({ name: 'migration_of_birds' })).toBe(false)
-  expect(['sluice_keys_16384', 'sluice_aside_16384_rest'].every((name) => isLedgerTable({ name }))).toBe(true)
-  expect(['sluice_keys_of_birds', 'migration_runs_7'].some((name) => isLedgerTable({ name }))).toBe(false)
+  expect(
+    ['sluice_keys_16384', 'sluice_aside_16384_rest', 'sluice_12_progress'].every((name) => isLedgerTable({ name })),
+  ).toBe(true)
+  expect(['sluice_keys_of_birds', 'migration_runs_7', 'sluice_birds'].some((name) => isLedgerTable({ name }))).toBe(
+    false,
+  )
 })
 
 test('documents name every table', () => {
@@ -62,6 +66,7 @@ test('documents name every table', () => {
     'ledger log': 'LEDGER.md',
     track: 'CASSANDRA.md',
     partitions: 'LEDGER.md',
+    streams: 'FOLLOW.md',
   }
   const text = (file: string): string => readFileSync(join(ROOT, 'docs', file), 'utf8')
   const unnamed = OWN_TABLES.filter(({ name, owner }) => !new RegExp(`\\b${name}\\b`).test(text(place[owner])))

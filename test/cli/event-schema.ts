@@ -692,6 +692,7 @@ const bodies = {
     position: z.string(),
     end: z.string(),
     lagBytes: dec,
+    waiting: dec.optional(),
     lagMs: ms,
     transactions: dec,
     changes: dec,

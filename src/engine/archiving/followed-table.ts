@@ -2,7 +2,6 @@
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Emit } from '../../model/event.ts'
-import type { Cdc } from '../../stores/follow-port.ts'
 import { tableKeyOf } from '../copy/ledger/owner.ts'
 import { streamsOf } from '../follow/ledger/streams.ts'
 import type { Opened } from './each-table.ts'
@@ -49,15 +48,16 @@ async function followedError(
     })
   }
   for (const cdc of ['slot', 'trigger'] as const) {
-    const [out] = (await store.changeSource?.(cdc).streamsOf?.(table, signal)) ?? []
-    if (out !== undefined) return readFrom(store, name, out, cdc)
+    const source = store.changeSource?.(cdc)
+    const [out] = (await source?.streamsOf?.(table, signal)) ?? []
+    if (out !== undefined) return readFrom(store, name, out, source?.endByHand?.(out))
   }
   return null
 }
 
-function readFrom({ label }: Opened['store'], name: string, out: string, cdc: Cdc): SluiceError {
+function readFrom({ label }: Opened['store'], name: string, out: string, byHand?: string): SluiceError {
   const id = out.slice(out.lastIndexOf('_') + 1)
-  const drop = cdc === 'slot' ? `sluice slots --drop ${out}` : `DROP SCHEMA ${out} CASCADE`
+  const drop = byHand ?? `sluice slots --drop ${out}`
   return new SluiceError('TABLE_FOLLOWED', `stream ${id} reads from ${name}`, {
     where: label,
     reason:

@@ -28,10 +28,10 @@ export async function endStream(
   await takeStream(ledger, id, run)
   const name = birth?.slot ?? streamName(id)
   const cdc = cdcOf({ id, wishes }, undefined)
-  await source.changeSource?.(cdc).end(name, run.interrupt.abort)
+  await source.changeSource?.(cdc)?.end(name, run.interrupt.abort)
   await ledger.note(id, 'ended')
   await ledger.release(id)
-  const made = cdc === 'slot' ? `slot and publication ${name}` : `triggers and schema ${name}`
+  const made = cdc === 'slot' ? `slot and publication ${name}` : `triggers and logs ${name}`
   run.emit({ type: 'log', level: 'note', message: `stream ${id} has ended: ${made} are removed` })
 }
 

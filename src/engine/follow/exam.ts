@@ -29,6 +29,17 @@ export type Sides = { readonly changes: ChangeSource; readonly target: ChangeTar
 export function sidesOf({ from, to }: PlannedCopy, cdc: Cdc): Sides {
   const changes = from.changeSource?.(cdc)
   const target = to.changeTarget?.()
+  if (changes === undefined && from.changeSource?.('trigger') !== undefined) {
+    throw new SluiceError(
+      'NOT_FOLLOWABLE',
+      `${from.system} has no replication slots, by which its changes could be followed`,
+      {
+        where: from.label,
+        reason: 'a slot is how a stream begins that says nothing else',
+        hint: 'add --cdc trigger: triggers on the tables note which rows change',
+      },
+    )
+  }
   if (changes === undefined) {
     throw new SluiceError('NOT_FOLLOWABLE', `changes of ${from.system} cannot be followed`, {
       where: from.label,

@@ -27,25 +27,29 @@ export class Progress {
     applied: LogPosition,
     { commitMs, transactions, counts }: LaneRow,
     isIdle: boolean,
-    { now, heldBytes, safeBytes }: SourceLag,
+    { now, waiting, heldBytes, safeBytes }: SourceLag,
     states: readonly TableState[],
     text: (position: LogPosition) => string,
   ): FollowProgressEvent {
     const changes = changesOf(counts)
-    const lagBytes = now > applied ? now - applied : 0n
+    const lagBytes = waiting === undefined && now > applied ? now - applied : 0n
     const { rate, bytesPerMs } = this.#pace({ at: this.#clock.ticks(), changes, applied })
     const count = (state: TableState): string => dec(states.filter((one) => one === state).length)
-    const isCaughtUp = lagBytes === 0n || isIdle
+    const isCaughtUp = (waiting ?? lagBytes) === 0n || isIdle
+    const remainingMs = waiting === undefined ? Number(lagBytes) / bytesPerMs : (Number(waiting) * 1000) / rate
     return {
       type: 'follow.progress',
       position: text(applied),
       end: text(now),
       lagBytes: dec(lagBytes),
+      ...(waiting === undefined ? {} : { waiting: dec(waiting) }),
       lagMs: isCaughtUp || commitMs === null ? 0 : Math.max(0, Math.round(this.#clock.now() - commitMs)),
       transactions: dec(transactions),
       changes: dec(changes),
       rate: dec(rate),
-      ...(isCaughtUp || bytesPerMs <= 0 ? {} : { remainingMs: Math.round(Number(lagBytes) / bytesPerMs) }),
+      ...(isCaughtUp || !Number.isFinite(remainingMs) || remainingMs < 0
+        ? {}
+        : { remainingMs: Math.round(remainingMs) }),
       heldBytes: dec(heldBytes),
       ...(safeBytes === null ? {} : { safeBytes: dec(safeBytes) }),
       tables: { copying: count('copying'), catchup: count('catchup'), live: count('live') },

@@ -1,5 +1,6 @@
 /** What the ledger knows of a stream: its tables and their changes, every comparison, what was mended, why it stands still. Only read. */
 import { tableText } from '../../model/copy/column-type.ts'
+import { positionOf } from '../../model/copy/position.ts'
 import { dec } from '../../model/event.ts'
 import type { StreamHistory, StreamProof, StreamTableHistory } from '../../model/sign-off.ts'
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
@@ -9,12 +10,6 @@ import { joinedLanes, LANE_COLUMNS, laneOf, type StreamRow } from '../follow/led
 import { SignOffLedger } from '../follow/ledger/sign-offs.ts'
 
 const NONE = { inserts: 0, updates: 0, deletes: 0, truncates: 0 }
-
-/** Positions in order, of sources that write them as two hexadecimal numbers. */
-function orderOf(position: string): bigint {
-  const [, high = '0', low = '0'] = /^([\dA-F]+)\/([\dA-F]+)$/i.exec(position) ?? []
-  return (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`)
-}
 
 /** @throws what the database throws */
 export async function streamHistory(
@@ -27,7 +22,7 @@ export async function streamHistory(
     `SELECT ${LANE_COLUMNS} FROM migration_stream_lanes WHERE stream_id = ? ORDER BY lane`,
     [id],
   )
-  const lane = laneRows.length === 0 ? null : joinedLanes(laneRows.map(laneOf), { position: orderOf })
+  const lane = laneRows.length === 0 ? null : joinedLanes(laneRows.map(laneOf), { position: positionOf })
   return {
     stream: id,
     status,

@@ -19,7 +19,13 @@ export async function slots(operation: SlotsOperation, run: SlotsRun): Promise<E
   await using store = await openSourceStore(from)
   const changes = store.changeSource?.()
   if (changes === undefined) {
+    const notes = store.changeSource?.('trigger') !== undefined
     throw new SluiceError('NOT_FOLLOWABLE', `${store.label} has no replication slots`, {
+      ...(notes
+        ? {
+            reason: `a stream out of ${store.system} has triggers and logs of its own, which sluice follow RUN --end removes`,
+          }
+        : {}),
       hint: 'name a PostgreSQL database with --from',
     })
   }

@@ -1,9 +1,9 @@
 /** Positions of the write-ahead log: as PostgreSQL writes them, and the one that fences off what is visible now. */
 import type { LogPosition } from '../../../model/copy/change.ts'
+import { positionOf } from '../../../model/copy/position.ts'
 import type { CopySession } from '../copy/session.ts'
 import { sqlStateOf } from '../errors.ts'
 
-const LSN = /^([\dA-F]{1,8})\/([\dA-F]{1,8})$/i
 /** Headers of a page of the log: of each page, and of the first one of a file. */
 const HEADERS = [24n, 40n]
 /** The smallest size of a file of the log. */
@@ -18,9 +18,8 @@ export function lsnText(position: LogPosition): string {
 
 /** @throws Error for a text that is no LSN */
 export function lsnOf(text: string): LogPosition {
-  const [, high, low] = LSN.exec(text) ?? []
-  if (high === undefined || low === undefined) throw new Error(`this is no position of a log: ${text}`)
-  return (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`)
+  if (!text.includes('/')) throw new Error(`this is no position of a log: ${text}`)
+  return positionOf(text)
 }
 
 /**

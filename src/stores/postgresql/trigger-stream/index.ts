@@ -13,6 +13,7 @@ import type {
   StreamState,
 } from '../../follow-port.ts'
 import type { Pool } from '../../pool.ts'
+import { quoteName } from '../connect.ts'
 import { sourceError } from '../copy/errors.ts'
 import { CopySession } from '../copy/session.ts'
 import { literal } from '../copy/sql.ts'
@@ -151,6 +152,10 @@ export class PostgresTriggers implements ChangeSource {
         this.#wait(session, signal, () => undefined),
       ),
     )
+  }
+
+  endByHand(name: string): string {
+    return `DROP SCHEMA ${quoteName(name)} CASCADE`
   }
 
   streamsOf(table: TableName, signal: AbortSignal): Promise<readonly string[]> {

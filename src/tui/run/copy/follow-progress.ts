@@ -17,10 +17,10 @@ export type StreamTable = {
 
 export class FollowProgress {
   last: FollowProgressEvent | null = null
-  /** Bytes that were not applied, and changes a second; the newest last. */
+  /** Bytes, or notes of triggers, that were not applied, and changes a second; the newest last. */
   readonly lag: number[] = []
   readonly rates: number[] = []
-  /** Bytes of the log that the slot held back. */
+  /** Bytes of the log that the slot held back, or that notes took. */
   readonly held: number[] = []
   /** By name: what was applied to each table, and how it was compared last. */
   readonly tables = new Map<string, StreamTable>()
@@ -37,7 +37,7 @@ export class FollowProgress {
     switch (event.type) {
       case 'follow.progress':
         this.last = event
-        this.lag.push(Number(event.lagBytes))
+        this.lag.push(Number(event.waiting ?? event.lagBytes))
         this.rates.push(Number(event.rate))
         this.held.push(Number(event.heldBytes))
         if (this.held.length > KEPT) this.held.shift()

@@ -22,11 +22,13 @@ export function followLines(
     ...(catchup === '0' ? [] : [`catching up ${catchup}`]),
     ...(copying === '0' ? [] : [`copying ${copying}`]),
   ]
-  const behind = last.lagMs === 0 ? 'no lag' : `lag ${clockSpan(last.lagMs)} · ${bytes(numberOf(last.lagBytes))}`
+  const waits = last.waiting === undefined ? bytes(numberOf(last.lagBytes)) : plural(Number(last.waiting), 'note')
+  const behind = last.lagMs === 0 ? 'no lag' : `lag ${clockSpan(last.lagMs)} · ${waits}`
   const left = last.remainingMs === undefined || last.lagMs === 0 ? [] : [`${clockSpan(last.remainingMs)} to catch up`]
   const room = last.safeBytes === undefined ? '' : `, ${bytes(numberOf(last.safeBytes))} more may be held`
   const share = last.safeBytes === undefined ? null : shareOf(Number(last.heldBytes), Number(last.safeBytes))
-  const slot = `the slot holds ${bytes(numberOf(last.heldBytes))}${room}`
+  const holds = last.waiting === undefined ? 'the slot holds' : 'notes take'
+  const slot = `${holds} ${bytes(numberOf(last.heldBytes))}${room}`
   const compared =
     proved === null
       ? 'rows were not compared'
@@ -38,7 +40,7 @@ export function followLines(
   const curve = (values: readonly number[]): string => padEnd(sparkline(values, SPARK, ascii), SPARK)
   const rest = cells - SPARK - 4
   const both = `${slot}    ${compared}`
-  const foot = isWhole ? `behind ${bytes(numberOf(last.lagBytes))}    ${compared}` : width(both) <= rest ? both : slot
+  const foot = isWhole ? `behind ${waits}    ${compared}` : width(both) <= rest ? both : slot
   const full = share === null ? '' : `  ${progressBar(share, 12, ascii)} ${percent(share)}`
   return [
     halted === null

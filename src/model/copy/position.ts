@@ -1,0 +1,16 @@
+/** Positions as sources write them. A ledger keeps them as texts, and has to order them without asking the source. */
+import type { LogPosition } from './change.ts'
+
+const LSN = /^([\dA-F]{1,8})\/([\dA-F]{1,8})$/i
+const COUNTED = /^\d+$/
+
+/**
+ * A place in a log, written as two hexadecimal numbers (`0/1A2B3C8`), or a number of a counter (`42`).
+ * @throws Error for any other text
+ */
+export function positionOf(text: string): LogPosition {
+  if (COUNTED.test(text)) return BigInt(text)
+  const [, high, low] = LSN.exec(text) ?? []
+  if (high === undefined || low === undefined) throw new Error(`this is no position of a log: ${text}`)
+  return (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`)
+}

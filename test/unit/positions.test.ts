@@ -1,0 +1,51 @@
+/** Positions are ordered as texts of either kind, and streams whose positions are numbers tell notes in place of bytes. */
+import { expect, test } from 'vitest'
+import { positionOf } from '../../src/model/copy/position.ts'
+import { counterFault, counterOf, counterText } from '../../src/stores/trigger-stream/counter.ts'
+import { Progress } from '../../src/engine/follow/progress.ts'
+import { progressText } from '../../src/cli/follow-lines.ts'
+import { systemClock } from '../../src/shared/clock.ts'
+
+const said = <T>(body: T): T & { v: 1; seq: number; ts: string; runId: string } => ({
+  v: 1,
+  seq: 1,
+  ts: '2026-11-21T00:00:00.000Z',
+  runId: '1',
+  ...body,
+})
+
+test('places in a log and numbers of a counter are each in their order', () => {
+  expect(positionOf('0/9')).toBeLessThan(positionOf('0/10'))
+  expect(positionOf('1/0')).toBe(1n << 32n)
+  expect(positionOf('9')).toBeLessThan(positionOf('10'))
+  expect(counterOf(counterText(2n ** 62n))).toBe(2n ** 62n)
+  for (const text of ['', 'x', '0/', '-1', '1.5']) expect(() => positionOf(text)).toThrow('no position')
+  expect(() => counterOf('0/1')).toThrow('no number of a counter')
+})
+
+test('a counter that went back, and notes that the target does not have', () => {
+  expect(counterFault(5n, 4n, 5n)).toBeNull()
+  expect(counterFault(5n, null, 0n)).toBeNull()
+  expect(counterFault(4n, 4n, 5n)).toMatchObject({ code: 'OTHER_SERVER' })
+  expect(counterFault(9n, 6n, 5n)).toMatchObject({ code: 'SLOT_LOST' })
+})
+
+test('what waits is told in notes where positions are no bytes', () => {
+  const lane = { lane: 0, position: '5', batches: 1, commitMs: systemClock.now() - 3000, transactions: 1, counts: {} }
+  const told = (waiting: bigint): ReturnType<Progress['event']> =>
+    new Progress(systemClock).event(
+      5n,
+      lane,
+      false,
+      { now: 900n, waiting, heldBytes: 4096n, safeBytes: null, status: 'reserved' },
+      ['live'],
+      counterText,
+    )
+  expect(told(31n)).toMatchObject({ position: '5', end: '900', lagBytes: '0', waiting: '31' })
+  expect(told(31n).lagMs).toBeGreaterThan(2000)
+  expect(told(31n).remainingMs).toBeUndefined()
+  expect(progressText(said(told(31n)))).toMatch(/^5 {2}lag 3.*, 31 notes, 0 changes\/s/)
+  // A counter that has moved on for a fence is no lag.
+  expect(told(0n)).toMatchObject({ lagMs: 0, waiting: '0' })
+  expect(progressText(said(told(0n)))).toContain('no lag')
+})
