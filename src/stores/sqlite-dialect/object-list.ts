@@ -96,7 +96,7 @@ function uniqueOf(
 }
 
 /** Of `CREATE INDEX a ON b (c) WHERE d`, as somebody typed it: from the bracket on. */
-function tailOf(sql: string): string {
+export function tailOf(sql: string): string {
   const head = /^\s*CREATE\s+(?:UNIQUE\s+)?INDEX\s+(?:IF\s+NOT\s+EXISTS\s+)?/i.exec(sql)
   let rest = sql.slice(head?.[0].length ?? 0)
   for (let names = 0; names < 4; names++) {

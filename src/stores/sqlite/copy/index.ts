@@ -22,7 +22,7 @@ import type {
 } from '../../copy-port.ts'
 import { timeCondition } from '../archiving/time.ts'
 import type { PeriodStore } from '../../archive-port.ts'
-import type { ChangeTarget } from '../../follow-port.ts'
+import type { Cdc, ChangeSource, ChangeTarget } from '../../follow-port.ts'
 import { SqliteApply } from '../apply/index.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
 import { timeExtent } from '../archiving/time-extent.ts'
@@ -35,6 +35,7 @@ import { SqliteObjects } from './objects.ts'
 import { lockBeside } from './side-lock.ts'
 import { SqliteView } from './source.ts'
 import { SqliteTarget } from './target.ts'
+import { SqliteTriggers } from '../trigger-stream/index.ts'
 import { Turn } from '../../turn.ts'
 import { declareType } from '../../sqlite-dialect/types.ts'
 
@@ -81,6 +82,8 @@ class SqliteCopy implements CopyStore {
   readonly #turn = new Turn()
   #reader: Database.Database | null
   #ledger: SqliteLedger | null = null
+  /** One for all who ask: it knows which stream is read. */
+  #triggers: SqliteTriggers | null = null
 
   constructor(file: string, label: string, side: Side, writer: Writer | null) {
     this.#file = file
@@ -173,6 +176,12 @@ class SqliteCopy implements CopyStore {
       label: this.label,
       side: this.#side,
     })
+  }
+
+  /** A file has no slot: changes are told by triggers only. */
+  changeSource(cdc: Cdc = 'slot'): ChangeSource | undefined {
+    if (cdc === 'slot') return undefined
+    return (this.#triggers ??= new SqliteTriggers(this.#file, this.label))
   }
 
   changeTarget(): ChangeTarget {

@@ -17,6 +17,8 @@ export type ScanColumn = { readonly name: string; readonly as: ColumnType; reado
 export type Scan = {
   readonly table: TableSpec
   readonly columns: readonly ScanColumn[]
+  /** What stands behind FROM where it is more than the name of the table. */
+  readonly from?: string
   readonly condition: Condition
   /** What fixes the order: a scan may have to be begun again in its middle. */
   readonly order: string
@@ -110,14 +112,14 @@ export class RowReader {
   }
 
   statement(from: number): Database.Statement {
-    const { table, columns, condition, order } = this.#scan
+    const { table, columns, condition, order, from: source = quote(table.table.name) } = this.#scan
     const wanted = columns.map(({ name }) => quote(name))
     for (const [i, { name }] of columns.entries()) {
       if (this.#bytesAt[i] !== 0)
         wanted.push(`CASE typeof(${quote(name)}) WHEN 'text' THEN CAST(${quote(name)} AS BLOB) END`)
     }
     const sql =
-      `SELECT ${wanted.length === 0 ? '1' : wanted.join(', ')} FROM ${quote(table.table.name)} WHERE ${condition.sql}` +
+      `SELECT ${wanted.length === 0 ? '1' : wanted.join(', ')} FROM ${source} WHERE ${condition.sql}` +
       `${order === '' ? '' : ` ORDER BY ${order}`}${from === 0 ? '' : ` LIMIT -1 OFFSET ${from}`}`
     return this.#connection.prepare(sql).raw(true).safeIntegers(this.#care.wide)
   }

@@ -36,12 +36,13 @@ export class SqliteView implements SourceView {
   readonly #cares = new Map<string, Care>()
   readonly #shapes = new Map<string, Shape>()
 
-  /** @param connection one that is used by nobody else, and closed with the view */
+  /** @param connection one that is used by nobody else, and closed with the view; it may be in a transaction already */
   constructor(connection: Database.Database, label: string) {
     this.#connection = connection
     this.#label = label
     this.#guard(null, () => {
-      connection.exec('BEGIN')
+      // A snapshot that somebody has taken already is what the view shows.
+      if (!connection.inTransaction) connection.exec('BEGIN')
       // The first read is what a transaction sees from then on.
       connection.prepare('SELECT count(*) FROM sqlite_schema').get()
     })
