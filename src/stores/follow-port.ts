@@ -250,6 +250,8 @@ export type ChangeRequest = {
 export interface ChangeTarget {
   /** Looks, and changes nothing. */
   examine(request: ChangeRequest): Promise<TargetExam>
+  /** Whether two keys of a source are one to a table that is made with this collation; of targets that make tables with such ones. */
+  folds?(collation: string): boolean
   open(request: ChangeRequest): Promise<ChangeWriter>
 }
 

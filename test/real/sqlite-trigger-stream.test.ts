@@ -8,7 +8,7 @@ import type { Change } from '../../src/model/copy/change.ts'
 import { keyText } from '../../src/model/copy/key-text.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import type { ChangeSource, FollowedTable, StreamBirth } from '../../src/stores/follow-port.ts'
-import type { CopyStore } from '../../src/stores/copy-port.ts'
+import type { CopyStore, SourceView } from '../../src/stores/copy-port.ts'
 import type { MomentStream } from '../../src/stores/moment-port.ts'
 import { randomOf, SQLITE_NAMES, SQLITE_TABLES, writeSome } from '../support/sqlite-writer.ts'
 
@@ -97,6 +97,10 @@ class Twin {
 /** As the copy of the table has it. */
 async function inSource(store: CopyStore, table: FollowedTable): Promise<Map<string, string>> {
   await using view = await store.source(SIGNAL)
+  return await rowsIn(view, table)
+}
+
+async function rowsIn(view: SourceView, table: FollowedTable): Promise<Map<string, string>> {
   const rows = new Map<string, string>()
   const wish = {
     table: table.table,
@@ -155,4 +159,239 @@ describe('a twin of a SQLite file', () => {
     await sit.source.end('sluice_7', SIGNAL)
     expect(sit.db.prepare(`SELECT name FROM sqlite_schema WHERE name GLOB 'sluice*'`).all()).toEqual([])
   })
+})
+
+const T = [
+  'CREATE TABLE t (id INTEGER PRIMARY KEY, u TEXT UNIQUE, v INTEGER)',
+  `INSERT INTO t VALUES (1, 'a', 0), (2, 'b', 0)`,
+]
+
+describe('what is in the way of following a SQLite file', () => {
+  test('is named at once, before anything is made', async () => {
+    await using sit = await sitOf(
+      [
+        'CREATE TABLE nokey (a INTEGER, b TEXT)',
+        'CREATE TABLE loose (a TEXT UNIQUE, b TEXT)',
+        'CREATE TABLE holes (k TEXT PRIMARY KEY, b TEXT)',
+        `INSERT INTO holes VALUES ('x', ''), (NULL, ''), (NULL, '')`,
+        'CREATE TABLE anything (k PRIMARY KEY NOT NULL, b TEXT)',
+        `INSERT INTO anything VALUES (1, ''), ('1', '')`,
+        'CREATE TABLE fine (k TEXT PRIMARY KEY, b TEXT)',
+      ],
+      'delete',
+    )
+    const tables = await sit.tables(['nokey', 'loose', 'holes', 'anything', 'fine'])
+    const { refusals, identities } = await sit.source.examine(tables, SIGNAL)
+    expect(refusals.map(({ table, message }) => [table?.name, message])).toEqual([
+      [undefined, expect.stringMatching(/rollback journal \(journal_mode = delete\): nobody could commit/)],
+      ['nokey', expect.stringMatching(/no primary key/)],
+      ['loose', expect.stringMatching(/a of loose may be NULL/)],
+      ['holes', expect.stringMatching(/rows without a key: k is NULL/)],
+      ['anything', expect.stringMatching(/values of any type/)],
+    ])
+    expect(refusals[0]?.hint).toMatch(/PRAGMA journal_mode=WAL/)
+    expect(identities.at(-1)).toEqual(['k'])
+    expect(sit.db.prepare(`SELECT count(*) FROM sqlite_schema WHERE name GLOB 'sluice*'`).pluck().get()).toBe(0)
+    // That is so: a look at the file keeps everybody from committing.
+    await using view = await sit.store.source(SIGNAL)
+    expect(view.point.view).not.toBe('')
+    sit.db.pragma('busy_timeout = 0')
+    expect(() => sit.db.exec(`INSERT INTO fine VALUES ('y', '')`)).toThrow(/locked/)
+    expect(sit.store.changeSource?.()).toBeUndefined()
+  })
+
+  test('a row without a key that is written later halts its table, and one that is gone again does not', async () => {
+    await using sit = await sitOf(['CREATE TABLE t (k TEXT PRIMARY KEY, v INTEGER)'])
+    const tables = await sit.tables(['t'])
+    const birth = await began(sit, tables)
+    await using stream = await opened(sit, birth, tables)
+    const twin = new Twin(tables)
+    sit.db.exec(`INSERT INTO t VALUES (NULL, 1), ('a', 1); DELETE FROM t WHERE k IS NULL`)
+    await twin.catchUp(stream)
+    expect([...(twin.rows[0]?.keys() ?? [])]).toEqual(['["a"]'])
+    sit.db.exec(`INSERT INTO t VALUES (NULL, 1)`)
+    await expect(twin.catchUp(stream)).rejects.toThrow(/without a key: k is NULL/)
+  })
+})
+
+describe('what is told', () => {
+  test('comes again until it is forgotten, then never; a source at rest is not written to', async () => {
+    await using sit = await sitOf(T)
+    const tables = await sit.tables(['t'])
+    const birth = await began(sit, tables)
+    sit.db.exec(`UPDATE t SET v = 1 WHERE id = 1; INSERT INTO t VALUES (3, 'c', 0); DELETE FROM t WHERE id = 2`)
+    const before = await sit.source.lag(birth, SIGNAL)
+    expect(before).toMatchObject({ now: 0n, waiting: 3n })
+    expect(before.heldBytes).toBeGreaterThan(0n)
+    const first = new Twin(tables)
+    {
+      // Killed between the target and the notes.
+      await using stream = await opened(sit, birth, tables)
+      while (first.applied === 0n) first.take(await stream.next(0))
+    }
+    const fence = await sit.source.fence(SIGNAL)
+    expect(fence).toBeGreaterThan(first.applied)
+    await using stream = await opened(sit, birth, tables, first.applied)
+    sit.db.exec(`UPDATE t SET v = 2 WHERE id = 1`)
+    await first.catchUp(stream)
+    expect(sorted(first.rows[0])).toEqual(
+      sorted(await inSource(sit.store, tables[0] as FollowedTable)).filter(([key]) => key !== '["2"]'),
+    )
+    expect(first.applied).toBeGreaterThan(fence)
+    await first.catchUp(stream)
+    const version = (): unknown => sit.db.pragma('data_version', { simple: true })
+    const rest = version()
+    await first.catchUp(stream)
+    await sit.source.verify(birth, tables, first.applied, SIGNAL)
+    expect(version()).toBe(rest)
+    expect((await sit.source.lag(birth, SIGNAL)).waiting).toBe(0n)
+  })
+
+  test('is what one snapshot shows: a view of the moment, and nothing that is written behind it', async () => {
+    await using sit = await sitOf(T)
+    const tables = await sit.tables(['t'])
+    const birth = await began(sit, tables)
+    await using stream = await opened(sit, birth, tables)
+    sit.db.exec(`UPDATE t SET v = 1`)
+    const twin = new Twin(tables)
+    const view = await stream.moment(async (changes) => {
+      sit.db.exec(`UPDATE t SET v = v + 100`)
+      twin.take(changes)
+    })
+    if (view === null) throw new Error('there is a moment')
+    await using held = view
+    const [table] = tables
+    const seen = await rowsIn(held, table as FollowedTable)
+    expect(sorted(seen)).toEqual(sorted(twin.rows[0]))
+    expect(seen.get('["1"]')).toBe('["1","a","1"]')
+    stream.confirm(twin.applied)
+    await twin.catchUp(stream)
+    expect(sorted(twin.rows[0])).toEqual(sorted(await inSource(sit.store, table as FollowedTable)))
+  })
+
+  test(
+    'of many notes in pieces that others write between, and of two streams to each its own',
+    { timeout: 30_000 },
+    async () => {
+      await using sit = await sitOf(T)
+      const tables = await sit.tables(['t'])
+      const birth = await began(sit, tables)
+      const other = await openCopyStore(`sqlite:///${sit.file}`, { mode: 'read' })
+      const second = other.changeSource?.('trigger')
+      const ours = await second?.begin('sluice_8', tables, SIGNAL)
+      sit.db.exec(
+        `WITH RECURSIVE s (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM s WHERE value < 30000) INSERT INTO t SELECT value + 10, 'u' || value, 0 FROM s; UPDATE t SET u = 'u' || (id - 9) || '.' WHERE id > 10; UPDATE t SET u = 'u' || (id - 9) WHERE id > 10`,
+      )
+      for (const [source, of] of [
+        [sit.source, birth],
+        [second, ours],
+      ] as const) {
+        if (source === undefined || of === undefined) throw new Error('two streams')
+        await using stream = (await source.open(of, tables, 0n, SIGNAL)) as MomentStream
+        const twin = new Twin(tables)
+        twin.rows[0]?.set('["1"]', '["1","a","0"]').set('["2"]', '["2","b","0"]')
+        await twin.catchUp(stream)
+        expect(twin.rows[0]?.size).toBe(30_002)
+        expect(sorted(twin.rows[0])).toEqual(sorted(await inSource(sit.store, tables[0] as FollowedTable)))
+      }
+      await second?.end('sluice_8', SIGNAL)
+      expect(await sit.source.streamsOf?.({ name: 'T' }, SIGNAL)).toEqual(['sluice_7'])
+      await other[Symbol.asyncDispose]()
+    },
+  )
+})
+
+describe('changes that may be missing halt', () => {
+  const cases: readonly (readonly [what: string, sql: string, code: string | null, reason: RegExp])[] = [
+    ['a trigger that is gone', 'DROP TRIGGER sluice_7_1_deleted', 'TRIGGERS_CHANGED', /sluice_7_1_deleted is gone/],
+    ['a log that is gone', 'DROP TABLE sluice_7_keys_1', 'TRIGGERS_CHANGED', /sluice_7_keys_1 is gone/],
+    ['a column more', 'ALTER TABLE t ADD COLUMN w TEXT', 'TABLE_CHANGED', /definition was changed/],
+    ['a column of another name', 'ALTER TABLE t RENAME COLUMN v TO w', 'TABLE_CHANGED', /definition was changed/],
+    ['a table that is gone', 'DROP TABLE t', 'TABLE_CHANGED', /is gone/],
+    ['a table of another name', 'ALTER TABLE t RENAME TO s', 'TABLE_CHANGED', /is gone/],
+    ['a unique index more', 'CREATE UNIQUE INDEX n ON t (v, id)', 'TABLE_CHANGED', /unique index n is new/],
+    ['a counter that is gone', 'DROP TABLE sluice_7_progress', 'SLOT_LOST', /no sluice_7_progress/],
+    ['a counter of an earlier time', 'UPDATE sluice_7_progress SET counter = 1', 'OTHER_SERVER', /earlier time/],
+    [
+      'a target of an earlier time',
+      'UPDATE sluice_7_progress SET forgotten = 9, counter = 9',
+      'SLOT_LOST',
+      /up to 9 were taken out/,
+    ],
+    ['another stream', `UPDATE sluice_7_progress SET token = ''`, 'OTHER_SERVER', /another stream/],
+    [
+      'an index, a view, VACUUM and ANALYZE do not',
+      'CREATE INDEX n ON t (v); CREATE VIEW w AS SELECT * FROM t; VACUUM; ANALYZE',
+      null,
+      /^$/,
+    ],
+  ]
+  test.each(cases)('%s', async (_what, sql, code, reason) => {
+    await using sit = await sitOf(T)
+    const tables = await sit.tables(['t'])
+    const birth = await began(sit, tables)
+    await using stream = await opened(sit, birth, tables)
+    const twin = new Twin(tables)
+    for (let i = 0; i < 3; i++) {
+      sit.db.exec('UPDATE t SET v = v + 1')
+      await twin.catchUp(stream)
+    }
+    expect(twin.applied).toBe(3n)
+    sit.db.exec(sql)
+    const { faults } = await sit.source.verify(birth, tables, twin.applied, SIGNAL)
+    expect(faults.map((one) => [one.code, one.tables])).toEqual(code === null ? [] : [[code, ['t']]])
+    expect(faults[0]?.message ?? '').toMatch(reason)
+    // The stream does not go on either, whether anybody has looked or not.
+    if (code === 'TABLE_CHANGED' || code === 'TRIGGERS_CHANGED') {
+      if (!/RENAME TO|DROP TABLE/.test(sql)) sit.db.exec('INSERT INTO t (id) VALUES (77)')
+      else if (/keys/.test(sql)) expect(() => sit.db.exec('INSERT INTO t (id) VALUES (77)')).toThrow(/no such table/)
+      if (!/DROP TABLE t|RENAME TO/.test(sql)) await expect(twin.catchUp(stream)).rejects.toThrow(reason)
+    }
+  })
+
+  test('a trigger that was made anew as it was, although its text is the same', async () => {
+    await using sit = await sitOf(T)
+    const tables = await sit.tables(['t'])
+    const birth = await began(sit, tables)
+    const sql = String(sit.db.prepare(`SELECT sql FROM sqlite_schema WHERE name = 'sluice_7_1_deleted'`).pluck().get())
+    sit.db.exec(`DROP TRIGGER sluice_7_1_deleted; DELETE FROM t WHERE id = 1; ${sql}`)
+    sit.db.exec('VACUUM')
+    const { faults } = await sit.source.verify(birth, tables, 0n, SIGNAL)
+    expect(faults).toMatchObject([{ code: 'TRIGGERS_CHANGED', message: expect.stringMatching(/made anew/) as string }])
+    // Begun anew within the stream it is whole again.
+    const renewed = await sit.source.renew?.(birth, tables, 0n, SIGNAL)
+    expect((await sit.source.verify(renewed ?? birth, tables, 0n, SIGNAL)).faults).toEqual([])
+  })
+
+  test('another file under the same path, and a log lets nobody else take notes out', async () => {
+    await using sit = await sitOf(T)
+    const tables = await sit.tables(['t'])
+    const birth = await began(sit, tables)
+    sit.db.exec('UPDATE t SET v = 1')
+    for (const sql of ['DELETE FROM sluice_7_keys_1', 'UPDATE sluice_7_keys_1 SET key_1 = 9'])
+      expect(() => sit.db.exec(sql)).toThrow(/what is taken out of it is lost/)
+    sit.db.pragma('wal_checkpoint(TRUNCATE)')
+    copyFileSync(sit.file, `${sit.file}.copy`)
+    renameSync(`${sit.file}.copy`, sit.file)
+    const { faults } = await sit.source.verify(birth, tables, 0n, SIGNAL)
+    expect(faults).toMatchObject([{ code: 'OTHER_SERVER', message: expect.stringMatching(/another file/) as string }])
+    await expect(sit.source.renew?.(birth, tables, 0n, SIGNAL)).rejects.toMatchObject({ code: 'STREAM_HALTED' })
+  })
+})
+
+test('what noting costs is measured beside the file', async () => {
+  await using sit = await sitOf([...T, 'CREATE TABLE e (id INTEGER PRIMARY KEY)'])
+  const tables = await sit.tables(['t', 'e'])
+  const lines = await sit.source.cost?.(tables, SIGNAL)
+  expect(lines?.[0]).toMatch(/^t: a write of one row takes [\d.]+ µs, with the triggers [\d.]+ µs/)
+  expect(lines?.[1]).toMatch(/e has no rows/)
+})
+
+test('what is counted is on the disk before anything is told', async () => {
+  await using sit = await sitOf(T)
+  const { openNoter } = await import('../../src/stores/sqlite/trigger-stream/counter.ts')
+  const noter = openNoter(sit.file)
+  expect(noter.pragma('synchronous', { simple: true })).toBe(2)
+  noter.close()
+  expect(() => openNoter(`${sit.file}.none`)).toThrow(/no such file/)
 })

@@ -35,7 +35,7 @@ export function writeSome(connection: Database.Database, random: Random, keys: n
       try {
         connection.exec(statement(random, keys))
       } catch (error) {
-        if (!/^SQLITE_CONSTRAINT/.test(String((error as { readonly code?: unknown }).code))) throw error
+        if (!String((error as { readonly code?: unknown }).code).startsWith('SQLITE_CONSTRAINT')) throw error
       }
       if (!connection.inTransaction) return
       if (isSaved) connection.exec(random(2) === 0 ? 'ROLLBACK TO s; RELEASE s' : 'RELEASE s')

@@ -14,6 +14,7 @@ import { maskedCode } from '../definition-text.ts'
 import type { LeftScope } from '../beside-port.ts'
 import type { SqlRow } from '../port.ts'
 import type { Query } from './object-list.ts'
+import { streamOfName } from './stream-names.ts'
 
 /** What to ask, for `leftIn`. */
 export function leftQueries({ tables }: LeftScope): readonly Query[] {
@@ -40,7 +41,8 @@ export function leftIn({ tables, all }: LeftScope, answers: readonly (readonly S
   for (const [type, owner, name, sql] of objects) {
     const table = texts.get(String(owner).toLowerCase()) ?? ''
     if (type === 'trigger') {
-      rows.push(['trigger', table, String(name)])
+      // Those of a stream are no part of what the user has beside his rows.
+      if (streamOfName(String(name)) === null) rows.push(['trigger', table, String(name)])
       continue
     }
     const options = optionsOf(String(sql))

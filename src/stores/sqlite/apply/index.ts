@@ -35,6 +35,10 @@ export class SqliteApply implements ChangeTarget {
     }
   }
 
+  folds(collation: string): boolean {
+    return /^(?:NOCASE|RTRIM)$/i.test(collation)
+  }
+
   async open(request: ChangeRequest): Promise<ChangeWriter> {
     const { writer, turn, label } = this.#parts
     try {

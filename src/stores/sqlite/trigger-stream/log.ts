@@ -6,15 +6,10 @@ import type Database from 'better-sqlite3'
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import type { FollowedTable, StreamBirth } from '../../follow-port.ts'
 import { quote } from '../../sqlite-dialect/ddl.ts'
+import { streamOfName } from '../../sqlite-dialect/stream-names.ts'
 import { conflictNotes } from './conflicts.ts'
 
 const OURS = /^sluice_\d+$/
-const NAMES = /^(sluice_\d+)_(?:progress|keys_\d+|\d+_[a-z_]+)$/
-
-/** What begins the names of a stream that something belongs to; null for what no stream has made. */
-export function streamOfName(name: string): string | null {
-  return NAMES.exec(name)?.[1] ?? null
-}
 
 export function progressTable(stream: string): string {
   return `${stream}_progress`

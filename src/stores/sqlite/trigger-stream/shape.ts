@@ -2,7 +2,8 @@
 import type Database from 'better-sqlite3'
 import type { TableName } from '../../../model/copy/column-type.ts'
 import { uniquesOf } from './conflicts.ts'
-import { logTable, streamOfName } from './log.ts'
+import { streamOfName } from '../../sqlite-dialect/stream-names.ts'
+import { logTable } from './log.ts'
 
 type Noted = {
   /** As the table was defined; null where there is none. */
