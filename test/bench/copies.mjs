@@ -125,7 +125,7 @@ async function database(url, name) {
 }
 
 /** Eight columns, about 150 bytes a row. @param {string} url @param {number} rows */
-async function fill(url, rows) {
+export async function fill(url, rows) {
   const client = new pg.Client(url)
   await client.connect()
   await client.query(`CREATE TABLE rides (id bigint PRIMARY KEY, vendor int NOT NULL, at timestamptz NOT NULL, distance float8, fare numeric(10,2),

@@ -10,6 +10,7 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import { fill } from './copies.mjs'
 import { ROOT } from './lakes.mjs'
 import { median } from './measure.mjs'
 import { postgresql } from './servers.mjs'
@@ -161,7 +162,10 @@ async function followed(from, to, ...more) {
   }
 }
 
-/** A writer of one row a transaction, at a pace; ends with the returned function, which says how many a second it had. @param {string} url @param {number} perSecond */
+/**
+ * A writer at a pace; it ends with the returned function, which says how many rows a second it changed.
+ * @param {string} url @param {number} perSecond @returns {Promise<() => Promise<number>>}
+ */
 async function writer(url, perSecond) {
   const client = new pg.Client(url)
   await client.connect()
@@ -170,13 +174,12 @@ async function writer(url, perSecond) {
   const start = performance.now()
   const running = (async () => {
     while (!isOver) {
-      const due = Math.floor(((performance.now() - start) * perSecond) / 1000)
-      if (due - done < 20) {
+      const size = Math.min(500, Math.floor(((performance.now() - start) * perSecond) / 1000) - done)
+      if (size < 20) {
         await sleep(5)
         continue
       }
-      const size = Math.min(due - done, 500)
-      await client.query(`UPDATE rows SET n = n + 1 WHERE id = ANY (SELECT 1 + (random() * 99999)::int FROM generate_series(1, ${size}))`) // prettier-ignore
+      await client.query(`UPDATE rides SET distance = distance + 1 WHERE id = ANY (ARRAY(SELECT 1 + (random() * 99999)::int FROM generate_series(1, ${size})))`) // prettier-ignore
       done += size
     }
   })()
@@ -192,18 +195,19 @@ async function writer(url, perSecond) {
 async function copies({ runs, isQuick, source, target }) {
   const rows = isQuick ? 300_000 : 2_000_000
   const from = await database(source, 'copy')
-  await query(from, `CREATE TABLE rows (${COLUMNS}); INSERT INTO rows SELECT ${ROW('i')} FROM generate_series(1, ${rows}) AS i; VACUUM ANALYZE rows`) // prettier-ignore
+  await fill(from, rows)
   /** @type {Record<string, number[]>} */
   const figures = { 'bare binary COPY | COPY': [], 'copy --follow, counted': [], 'copy --follow, echo proof': [] }
   for (let run = 0; run < runs; run++) {
-    for (const name of Object.keys(figures)) {
+    for (const [name, each] of Object.entries(figures)) {
       const to = await database(target, 'copy')
+      await query(from, 'VACUUM rides')
       const stop = await writer(from, 2_000)
       const ms = name.startsWith('bare') ? await piped(from, to) : await copied(from, to, name.includes('counted') ? ['--verify', 'count'] : []) // prettier-ignore
       const pace = await stop()
-      figures[name]?.push((rows * 1000) / ms)
+      each.push((rows * 1000) / ms)
       process.stderr.write(`${name}: ${rate((rows * 1000) / ms)} rows/s beside ${pace} changes/s\n`)
-      if (!name.startsWith('bare')) await query(from, `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active`) // prettier-ignore
+      await query(from, 'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active')
     }
   }
   const floor = median(figures['bare binary COPY | COPY'] ?? [])
@@ -213,28 +217,38 @@ async function copies({ runs, isQuick, source, target }) {
 
 /** @param {string} from @param {string} to @returns {Promise<number>} ms from the first row to the last */
 async function piped(from, to) {
-  await query(to, `CREATE TABLE rows (${COLUMNS})`)
-  const child = spawn(process.execPath, [FLOOR, 'pipe', from, to, 'rows'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [FLOOR, 'pipe', from, to], { stdio: ['ignore', 'pipe', 'inherit'] })
   let text = ''
   child.stdout.on('data', (piece) => (text += piece))
-  await once(child, 'exit')
-  return Number(/"ms":\s*([\d.]+)/.exec(text)?.[1] ?? text.trim().split('\n').at(-1))
+  await once(child, 'close')
+  return JSON.parse(text).ms
 }
 
-/** @param {string} from @param {string} to @param {string[]} more @returns {Promise<number>} ms from the first chunk to the last */
+/** @param {string} from @param {string} to @param {string[]} more @returns {Promise<number>} ms from the plan to the last chunk */
 async function copied(from, to, more) {
-  const words = [SLUICE, 'copy', '--follow', '--from', from, '--to', to, '--table', 'rows', '--workers', '2', '--json', ...more] // prettier-ignore
-  const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const words = [
+    'copy',
+    '--follow',
+    '--from',
+    from,
+    '--to',
+    to,
+    '--table',
+    'rides',
+    '--workers',
+    '2',
+    '--json',
+    ...more,
+  ]
+  const child = spawn(process.execPath, [SLUICE, ...words], { stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = once(child, 'exit')
-  let first = 0
-  let last = 0
+  let [first, last] = [0, 0]
   for await (const line of createInterface({ input: child.stdout })) {
-    const { type } = JSON.parse(line)
-    if (first === 0 && type.startsWith('chunk.')) first = performance.now()
-    if (type.startsWith('chunk.')) last = performance.now()
-    if (type === 'follow.table') break
+    const { type, ts, table, state } = JSON.parse(line)
+    if (type === 'follow.started') first = Date.parse(ts)
+    if (type === 'chunk.done') last = Date.parse(ts)
+    if (type === 'follow.table' && table !== undefined && state === 'catchup') child.kill('SIGINT')
   }
-  child.kill('SIGINT')
   await ended
   return last - first
 }
