@@ -247,6 +247,23 @@ describe('what is told', () => {
     expect((await sit.source.lag(birth, SIGNAL)).waiting).toBe(0n)
   })
 
+  test('is forgotten, and not what was noted meanwhile: numbers of notes begin anew in an empty log', async () => {
+    await using sit = await sitOf(T)
+    const tables = await sit.tables(['t'])
+    const birth = await began(sit, tables)
+    await using stream = await opened(sit, birth, tables)
+    const rows = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)'
+    sit.db.exec(`${rows} INSERT INTO t SELECT 100 + i, 'u' || i, 0 FROM n`)
+    const twin = new Twin(tables)
+    while (twin.applied === 0n) twin.take(await stream.next(0))
+    stream.confirm(twin.applied)
+    const left = sit.db.prepare('SELECT count(*) FROM sluice_7_keys_1').pluck()
+    while (left.get() !== 0) await new Promise(setImmediate)
+    sit.db.exec('UPDATE t SET v = 1 WHERE id = 1')
+    await twin.catchUp(stream)
+    expect(twin.rows[0]?.get('["1"]')).toMatch(/"1"\]$/)
+  })
+
   test('is what one snapshot shows: a view of the moment, and nothing that is written behind it', async () => {
     await using sit = await sitOf(T)
     const tables = await sit.tables(['t'])

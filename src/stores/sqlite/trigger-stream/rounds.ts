@@ -144,9 +144,9 @@ export class SqliteRounds implements Rounds {
   }
 
   /**
-   * A note that is made later has a greater number than all that were told: SQLite gives out the largest number of the table plus 1, and those that were told are
-   * still there. And the snapshot showed every smaller one, because writers come one after the other. Each piece is a transaction: killed between two, the rest is
-   * told again, which changes nothing.
+   * A note that is made later has a greater number than all that were told: SQLite gives out the largest number of the table plus 1, and the last of those that were
+   * told goes with the last piece only. And the snapshot showed every smaller one, because writers come one after the other. Each piece is a transaction: killed
+   * between two, the rest is told again, which changes nothing.
    */
   async #forget(noted: readonly Notes[], upTo: LogPosition): Promise<void> {
     const progress = quote(progressTable(this.#wish.birth.slot))
@@ -159,12 +159,14 @@ export class SqliteRounds implements Rounds {
     try {
       for (const { place, last } of noted) {
         const log = quote(this.#tables[place]?.log ?? '')
-        const some = `SELECT note_id FROM ${log} WHERE note_id <= ? ORDER BY note_id LIMIT ${TAKEN}`
+        const some = `SELECT note_id FROM ${log} WHERE note_id < ? ORDER BY note_id LIMIT ${TAKEN}`
         const remove = this.#writer.prepare(`DELETE FROM ${log} WHERE note_id IN (${some})`)
+        const removeLast = this.#writer.prepare(`DELETE FROM ${log} WHERE note_id = ?`)
         for (let removed = TAKEN; removed === TAKEN;) {
           removed = await written(this.#writer, () => {
             begin.run(upTo)
             const { changes } = remove.run(last)
+            if (changes < TAKEN) removeLast.run(last)
             end.run()
             return changes
           })
