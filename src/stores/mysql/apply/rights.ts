@@ -39,6 +39,18 @@ export async function mayStage(session: Session): Promise<boolean> {
 
 /** Whether the dictionary shows the user what triggers a table has: to others it shows none, as if there were none. */
 export async function seesTriggers({ table }: ChangeTable['table'], session: Session): Promise<boolean> {
+  return (await grantedRights(session, table.schema, table.name)).has('TRIGGER')
+}
+
+/**
+ * Rights of the user and of the roles that are enabled, by the words of GRANT: those of the server, of a database, and of a table in it.
+ * @param schema absent for the database of the session @param table absent for those of the database as a whole
+ */
+export async function grantedRights(
+  session: Session,
+  schema: string | undefined,
+  table: string | null,
+): Promise<ReadonlySet<string>> {
   const [[role, user] = []] = await session.rows('SELECT CURRENT_ROLE(), CURRENT_USER()')
   const own = String(user)
   const at = own.lastIndexOf('@')
@@ -51,17 +63,17 @@ export async function seesTriggers({ table }: ChangeTable['table'], session: Ses
   }
   const marks = grantees.map(() => '?').join(', ')
   const granted = (view: string, more: string): string =>
-    `SELECT 1 FROM information_schema.${view} WHERE PRIVILEGE_TYPE = 'TRIGGER' AND GRANTEE IN (${marks})${more}`
-  const schema = ' AND COALESCE(?, DATABASE()) LIKE TABLE_SCHEMA'
+    `SELECT PRIVILEGE_TYPE FROM information_schema.${view} WHERE GRANTEE IN (${marks})${more}`
+  const inSchema = ' AND COALESCE(?, DATABASE()) LIKE TABLE_SCHEMA'
   const rows = await session.rows(
     [
       granted('USER_PRIVILEGES', ''),
-      granted('SCHEMA_PRIVILEGES', schema),
-      granted('TABLE_PRIVILEGES', `${schema} AND TABLE_NAME = ?`),
-    ].join(' UNION ALL '),
-    [...grantees, ...grantees, table.schema ?? null, ...grantees, table.schema ?? null, table.name],
+      granted('SCHEMA_PRIVILEGES', inSchema),
+      granted('TABLE_PRIVILEGES', `${inSchema} AND TABLE_NAME = ?`),
+    ].join(' UNION '),
+    [...grantees, ...grantees, schema ?? null, ...grantees, schema ?? null, table ?? ''],
   )
-  return rows.length > 0
+  return new Set(rows.map(([right]) => String(right)))
 }
 
 async function allowed(session: Session, sql: string): Promise<boolean> {

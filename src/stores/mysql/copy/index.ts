@@ -19,11 +19,12 @@ import { timeCondition } from '../archiving/time.ts'
 import type { PeriodStore } from '../../archive-port.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
 import { timeExtent } from '../archiving/time-extent.ts'
-import type { ChangeTarget } from '../../follow-port.ts'
+import type { Cdc, ChangeSource, ChangeTarget } from '../../follow-port.ts'
 import type { MaintenanceStore } from '../../maintenance-port.ts'
 import { Pool } from '../../pool.ts'
 import { mysqlConfig, type MysqlConfig } from '../config.ts'
 import { MysqlMaintenance } from '../maintenance/index.ts'
+import { MysqlTriggers } from '../trigger-stream/index.ts'
 import type { Session } from '../session.ts'
 import type { BesideStore } from '../../beside-port.ts'
 import { MysqlBeside } from './beside.ts'
@@ -169,6 +170,10 @@ class Store implements CopyStore {
 
   maintenance(): MaintenanceStore {
     return new MysqlMaintenance(this.#config, this.#server)
+  }
+
+  changeSource(cdc?: Cdc): ChangeSource | undefined {
+    return cdc === 'trigger' ? new MysqlTriggers(this.#config, this.#pool) : undefined
   }
 
   changeTarget(): ChangeTarget {

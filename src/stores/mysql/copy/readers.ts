@@ -45,6 +45,11 @@ export class Readers implements AsyncDisposable {
     }
   }
 
+  /** @param session in a transaction whose snapshot is taken, behind a savepoint `sluice` */
+  static async of(config: MysqlConfig, session: Session): Promise<Readers> {
+    return new Readers(config, [session], await pointOf([session], 'unknown'))
+  }
+
   /** Runs the body with a reader that is nobody else's meanwhile; where all are taken it waits its turn. */
   async use<T>(signal: AbortSignal | null, body: (session: Session) => Promise<T>): Promise<T> {
     const session = await this.take(signal)
@@ -139,7 +144,11 @@ async function takeSnapshots(sessions: readonly Session[]): Promise<ReadPoint> {
     if (place !== 'several') break
   }
   await Promise.all(sessions.map((one) => one.command('SAVEPOINT sluice')))
-  const [[at] = []] = await first.rows("SELECT DATE_FORMAT(UTC_TIMESTAMP(3), '%Y-%m-%dT%H:%i:%s.%f')")
+  return await pointOf(sessions, place)
+}
+
+async function pointOf(sessions: readonly Session[], place: Place): Promise<ReadPoint> {
+  const [[at] = []] = (await sessions[0]?.rows("SELECT DATE_FORMAT(UTC_TIMESTAMP(3), '%Y-%m-%dT%H:%i:%s.%f')")) ?? []
   const name = sessions.length === 1 ? 'snapshot' : `${sessions.length} snapshots`
   return {
     view: `${name} ${randomUUID().slice(0, 8)}`,

@@ -8,6 +8,7 @@ import type { BatchSize, CountRequest, Extent, RowBatch, RowRequest, SourceView 
 import { keyColumns, keySpan } from '../../key-ranges.ts'
 import type { SqlRow } from '../../port.ts'
 import type { MysqlConfig } from '../config.ts'
+import type { Session } from '../session.ts'
 import { canonicalDigest } from './digest.ts'
 import { sourceError } from './errors.ts'
 import { tableSql } from './names.ts'
@@ -25,6 +26,16 @@ import { interruptible, stopOn } from './sessions.ts'
  */
 export async function openView(config: MysqlConfig): Promise<SourceView> {
   return new View(config, await Readers.open(config))
+}
+
+/** A view by one session, which it ends: everything is read in the snapshot that it has. @param session as `Readers.of` */
+export async function heldView(config: MysqlConfig, session: Session): Promise<SourceView> {
+  try {
+    return new View(config, await Readers.of(config, session))
+  } catch (error) {
+    session.destroy()
+    throw error
+  }
 }
 
 class View implements SourceView {

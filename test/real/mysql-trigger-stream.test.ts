@@ -1,0 +1,304 @@
+/** MySQL and MariaDB as a source whose changes triggers note: what a round tells, what halts a stream, what is refused, and what writers feel of it. */
+import { createConnection, type Connection } from 'mysql2/promise'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Change } from '../../src/model/copy/change.ts'
+import type { CopyStore } from '../../src/stores/copy-port.ts'
+import type { ChangeSource, ChangeStream, FollowedTable, StreamBirth } from '../../src/stores/follow-port.ts'
+import { openMysqlCopy } from '../../src/stores/mysql/copy/index.ts'
+import { makePlace, missing, type Place } from '../support/copy-systems.ts'
+import { columnsOf, SIGNAL, tableOf } from './copy-mysql-kit.ts'
+
+const NAME = 'sluice_77'
+const MISSING = await missing('mysql')
+
+const TABLES = [
+  'CREATE TABLE plain (id INT PRIMARY KEY, v VARCHAR(20), w VARCHAR(20))',
+  "INSERT INTO plain SELECT seq, CONCAT('v', seq), NULL FROM seq_1_to_20",
+  'CREATE TABLE folded (k VARCHAR(20) CHARACTER SET latin1 COLLATE latin1_swedish_ci, n INT, v INT, PRIMARY KEY (k, n))',
+  "INSERT INTO folded VALUES ('a', 1, 1), ('b', 1, 1)",
+]
+
+let place: Place
+let store: CopyStore
+let source: ChangeSource
+let tables: readonly FollowedTable[]
+let birth: StreamBirth
+
+async function followedAs(one: CopyStore, ...names: readonly string[]): Promise<readonly FollowedTable[]> {
+  const found = await Promise.all(names.map((name) => tableOf(one, name)))
+  return found.map((table) => ({ table, columns: columnsOf(table), identity: table.key }))
+}
+
+function triggersOf(one: CopyStore): ChangeSource {
+  const found = one.changeSource?.('trigger')
+  if (found === undefined) throw new Error(`${one.label} tells no changes`)
+  return found
+}
+
+/** Everything of a database anew, with a stream on its tables. */
+async function staged(statements: readonly string[], ...names: readonly string[]): Promise<void> {
+  place = await makePlace('mysql', '')
+  await place.sql(...statements)
+  store = await openMysqlCopy(place.url)
+  source = triggersOf(store)
+  tables = await followedAs(store, ...names)
+  birth = await source.begin(NAME, tables, SIGNAL)
+}
+
+async function session(): Promise<Connection & AsyncDisposable> {
+  const connection = await createConnection(place.url)
+  return Object.assign(connection, { [Symbol.asyncDispose]: async () => connection.destroy() })
+}
+
+const open = (from = birth.start): Promise<ChangeStream> => source.open(birth, tables, source.position(from), SIGNAL)
+
+/** What was told until a transaction, or looks that found nothing, in few words. */
+async function told(stream: ChangeStream, confirms = true): Promise<string[]> {
+  const words: string[] = []
+  for (let i = 0; i < 200; i++) {
+    const changes = await stream.next(50)
+    words.push(...changes.flatMap(wordsOf))
+    const end = changes.find((change) => change.type === 'commit')
+    if (end?.type === 'commit') {
+      if (confirms) stream.confirm(end.end)
+      return words.toSorted()
+    }
+    if (changes.length === 0 && words.length === 0 && i > 2) return words
+  }
+  return words
+}
+
+function wordsOf(change: Change): readonly string[] {
+  const name = (at: number): string => tables[at]?.table.table.name ?? ''
+  if (change.type === 'delete') return [`- ${name(change.table)} ${change.key.join(' ')}`]
+  if (change.type === 'insert' || change.type === 'update') return [`+ ${name(change.table)} ${change.row.join(' ')}`]
+  return change.type === 'reshaped' ? [`! ${name(change.table)}`] : []
+}
+
+const halted = async (applied = birth.start): Promise<readonly string[]> => {
+  const { faults } = await source.verify(birth, tables, source.position(applied), SIGNAL)
+  return faults.map(({ code, message }) => `${code} ${message}`)
+}
+
+const logOf = (at: number): string => `${NAME}_keys_${at + 1}`
+
+/** Whatever of a stream is left in the database. */
+async function left(): Promise<readonly string[]> {
+  const rows = await place.rows(
+    `SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME LIKE 'sluice%'
+     UNION ALL SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE() AND TRIGGER_NAME LIKE 'sluice%'`,
+  )
+  return rows.map(([name]) => name ?? '')
+}
+
+describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSING}`, () => {
+  afterEach(async () => {
+    await store?.[Symbol.asyncDispose]()
+  })
+
+  describe('of two tables', () => {
+    beforeEach(() => staged(TABLES, 'plain', 'folded'))
+
+    test('tells rows as they stand, of moved keys both, and nothing twice', async () => {
+      await using stream = await open()
+      await using writer = await session()
+      await writer.beginTransaction()
+      for (const sql of [
+        "UPDATE plain SET v = 'a' WHERE id = 1",
+        'SAVEPOINT a',
+        "UPDATE plain SET v = 'no' WHERE id = 2",
+        'ROLLBACK TO SAVEPOINT a',
+        'UPDATE plain SET id = 101 WHERE id = 3',
+        "UPDATE plain SET v = 'b' WHERE id = 1",
+        'DELETE FROM plain WHERE id = 4',
+        "REPLACE INTO plain VALUES (5, 'r', NULL)",
+        "INSERT INTO plain VALUES (6, 'x', NULL) ON DUPLICATE KEY UPDATE w = 'dup'",
+        "INSERT IGNORE INTO plain VALUES (7, 'ignored', NULL), (107, 'new', NULL)",
+      ])
+        await writer.query(sql)
+      await writer.commit()
+      expect(await told(stream)).toEqual([
+        '+ plain 1 b ',
+        '+ plain 101 v3 ',
+        '+ plain 107 new ',
+        '+ plain 5 r ',
+        '+ plain 6 v6 dup',
+        '- plain 3',
+        '- plain 4',
+      ])
+      expect(await told(stream)).toEqual([])
+      expect(await place.rows(`SELECT COUNT(*) FROM ${logOf(0)}`)).toEqual([['1']])
+    })
+
+    test('a key that is spelled in other bytes is gone under the old ones', async () => {
+      await using stream = await open()
+      await place.sql("UPDATE folded SET k = 'A' WHERE k = 'a'", "UPDATE folded SET v = 2 WHERE k = 'B'")
+      expect(await told(stream)).toEqual(['+ folded A 1 1', '+ folded b 1 2', '- folded a 1'])
+      await place.sql("UPDATE folded SET k = 'a ' WHERE k = 'a'", "UPDATE folded SET k = 'ä' WHERE k = 'b'")
+      expect(await told(stream)).toEqual(['+ folded a  1 1', '+ folded ä 1 2', '- folded A 1', '- folded b 1'])
+    })
+
+    test('a lower number that is committed later is not lost, and what is forgotten waits for nobody', async () => {
+      await using stream = await open()
+      await using slow = await session()
+      await slow.query('SET autocommit = 0')
+      await slow.query("UPDATE plain SET v = 'slow' WHERE id = 1")
+      await place.sql("UPDATE plain SET v = 'quick' WHERE id = 2")
+      await slow.query("UPDATE plain SET v = 'slow' WHERE id = 3")
+      expect(await told(stream)).toEqual(['+ plain 2 quick '])
+      await place.sql("UPDATE plain SET w = 'quicker' WHERE id = 2")
+      expect(await told(stream)).toEqual(['+ plain 2 quick quicker'])
+      await slow.query('COMMIT')
+      expect(await told(stream)).toEqual(['+ plain 1 slow ', '+ plain 3 slow '])
+    })
+
+    test('a round that was not forgotten comes again, with the rows as they stand then', async () => {
+      {
+        await using stream = await open()
+        await place.sql("UPDATE plain SET v = 'a' WHERE id = 1", 'DELETE FROM plain WHERE id = 2')
+        expect(await told(stream, false)).toEqual(['+ plain 1 a ', '- plain 2'])
+      }
+      await place.sql("UPDATE plain SET v = 'b' WHERE id = 1", "INSERT INTO plain VALUES (2, 'again', NULL)")
+      await using stream = await open()
+      expect(await told(stream)).toEqual(['+ plain 1 b ', '+ plain 2 again '])
+    })
+
+    test('the view of a moment shows what was told, and nothing beyond it', async () => {
+      await using stream = await open()
+      if (!('moment' in stream)) throw new Error('tells no moments')
+      await place.sql("UPDATE plain SET v = 'a' WHERE id = 1")
+      const words: string[] = []
+      const view = await (
+        stream as ChangeStream & {
+          moment: (
+            take: (changes: readonly Change[]) => Promise<void>,
+          ) => Promise<{ counts: CopyStore['source'] } | null>
+        }
+      ).moment(async (changes) => void words.push(...changes.flatMap(wordsOf)))
+      expect(words).toEqual(['+ plain 1 a '])
+      expect(view).not.toBeNull()
+    })
+
+    test('a fence is reached by a round or a look that began behind it', async () => {
+      await using stream = await open()
+      const fence = await source.fence(SIGNAL)
+      const changes = await stream.next(500)
+      expect(changes).toEqual([{ type: 'idle', position: fence }])
+      // A source at rest is not written to.
+      const [before] = await place.rows(`SELECT * FROM ${NAME}_progress`)
+      expect(await stream.next(300)).toEqual([])
+      expect(await place.rows(`SELECT * FROM ${NAME}_progress`)).toEqual([before])
+      expect(await halted(source.text(fence))).toEqual([])
+    })
+
+    test('leaves nothing behind when it ends, ends twice, and a begin clears what an earlier one left', async () => {
+      expect((await left()).length).toBe(11)
+      birth = await source.begin(NAME, tables, SIGNAL)
+      expect((await left()).length).toBe(11)
+      await source.end(NAME, SIGNAL)
+      expect(await left()).toEqual([])
+      await source.end(NAME, SIGNAL)
+    })
+
+    test('writers keep their own numbers and modes, and notes of zero dates do not stop them', async () => {
+      await using writer = await session()
+      await writer.query('CREATE TABLE own (id INT AUTO_INCREMENT PRIMARY KEY, d DATE)')
+      tables = await followedAs(store, 'own')
+      birth = await source.begin('sluice_78', tables, SIGNAL)
+      await writer.query("SET sql_mode = ''")
+      await writer.query("INSERT INTO own (d) VALUES ('2024-01-01')")
+      expect((await writer.query('SELECT LAST_INSERT_ID() AS n'))[0]).toEqual([{ n: 1 }])
+      await using stream = await open()
+      expect(await told(stream)).toEqual(['+ own 1 2024-01-01'])
+      await source.end('sluice_78', SIGNAL)
+    })
+  })
+
+  describe('halts', () => {
+    beforeEach(() => staged(TABLES, 'plain', 'folded'))
+
+    test.each([
+      ['TRUNCATE TABLE plain', /^TABLE_CHANGED .*plain: it was emptied by TRUNCATE/],
+      [
+        'ALTER TABLE plain ADD COLUMN more INT DEFAULT 3',
+        /^TABLE_CHANGED .*plain: its columns are others: now more int/,
+      ],
+      ['RENAME TABLE plain TO gone', /^TABLE_CHANGED .*plain: it is gone/],
+      [`DROP TRIGGER ${NAME}_1_upd`, /^TRIGGERS_CHANGED .*plain: trigger sluice_77_1_upd was dropped/],
+      [`DROP TRIGGER ${NAME}_1_guard`, /^TRIGGERS_CHANGED .*plain: trigger sluice_77_1_guard was dropped/],
+      [`TRUNCATE TABLE ${logOf(0)}`, /^TRIGGERS_CHANGED .*plain: its log .* was emptied/],
+      [`DROP TABLE ${NAME}_progress`, /^SLOT_LOST the row of .* is gone/],
+      [`UPDATE ${NAME}_progress SET token = UUID()`, /^OTHER_SERVER .* of another stream/],
+      ['ALTER TABLE plain DROP PRIMARY KEY, ADD UNIQUE (w)', /^TABLE_CHANGED .*plain: /],
+    ])('after %s', async (statement, why) => {
+      await place.sql(statement)
+      const found = await halted()
+      expect(found.join('\n')).toMatch(why)
+      expect(found.length).toBe(1)
+    })
+
+    test('goes on after an index, a comment, a default and a trigger of others', async () => {
+      await place.sql(
+        'CREATE INDEX w_of_plain ON plain (w)',
+        "ALTER TABLE plain COMMENT = 'hello', ALTER COLUMN w SET DEFAULT 'd'",
+        "CREATE TRIGGER theirs BEFORE UPDATE ON plain FOR EACH ROW SET NEW.w = CONCAT('t', NEW.id)",
+      )
+      const { faults, moved } = await source.verify(birth, tables, 0n, SIGNAL)
+      expect(faults).toEqual([])
+      birth = { ...birth, shapes: { ...birth.shapes, ...moved } }
+      await using stream = await open()
+      await place.sql('UPDATE plain SET id = 500 WHERE id = 9')
+      expect(await told(stream)).toEqual(['+ plain 500 v9 t500', '- plain 9'])
+    })
+
+    test('nobody takes notes out of a log, and what was altered behind a snapshot is never told half', async () => {
+      await place.sql("UPDATE plain SET v = 'x' WHERE id = 1")
+      await expect(place.sql(`DELETE FROM ${logOf(0)}`)).rejects.toThrow(/log of stream sluice_77/)
+      await place.sql('ALTER TABLE plain MODIFY COLUMN v INT, ALGORITHM = COPY').catch(() => undefined)
+      await place.sql('TRUNCATE TABLE plain', "INSERT INTO plain VALUES (1, 'y', NULL)")
+      await using stream = await open()
+      expect(await stream.next(200)).toMatchObject([{ type: 'reshaped', table: 0 }])
+    })
+
+    test('a source of an earlier time, and a target of one', async () => {
+      await using stream = await open()
+      await place.sql("UPDATE plain SET v = 'x' WHERE id = 1")
+      await told(stream)
+      const position = await source.fence(SIGNAL)
+      expect(await halted(source.text(position + 5n))).toEqual([
+        expect.stringMatching(/^OTHER_SERVER .* restored from an earlier/),
+      ])
+      while ((await place.rows(`SELECT forgotten FROM ${NAME}_progress`))[0]?.[0] === '0') await stream.next(10)
+      expect(await halted('0')).toEqual([expect.stringMatching(/^SLOT_LOST notes up to 1 were taken out/)])
+    })
+  })
+
+  describe('refuses', () => {
+    test('tables that nobody can follow, all at once, by name', async () => {
+      await staged(
+        [
+          ...TABLES,
+          'CREATE TABLE nokey (a INT)',
+          'CREATE TABLE nulls (a INT UNIQUE)',
+          'CREATE TABLE isam (id INT PRIMARY KEY) ENGINE = MyISAM',
+          'CREATE TABLE child (id INT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES plain (id) ON DELETE CASCADE)',
+          'CREATE TABLE setnull (id INT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES plain (id) ON UPDATE SET NULL)',
+          'CREATE TABLE restricts (id INT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES plain (id))',
+        ],
+        'plain',
+      )
+      const asked = await followedAs(store, 'plain', 'nokey', 'nulls', 'isam', 'child', 'setnull', 'restricts')
+      const { refusals, identities } = await source.examine(asked, SIGNAL)
+      expect(refusals.map(({ message }) => message.replace(/^[^.]*\./, ''))).toEqual([
+        'nokey has no key that could name its rows',
+        'nulls has no unique index without NULL on (a), by which its rows could be named',
+        expect.stringMatching(/^isam is a table of MyISAM/),
+        expect.stringMatching(
+          /^child has the foreign key .* \(ON DELETE CASCADE\): what the server changes so fires no trigger/,
+        ),
+        expect.stringMatching(/^setnull has the foreign key .* \(ON UPDATE SET NULL\)/),
+      ])
+      expect(identities.map((names) => names.length)).toEqual([1, 0, 0, 0, 0, 0, 1])
+    })
+  })
+})
