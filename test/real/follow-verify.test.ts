@@ -138,7 +138,7 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
     }
     await sql.run(`ALTER PUBLICATION ${NAME} SET (publish = 'insert')`)
     expect(await halted()).toEqual([
-      expect.stringContaining('sends insert; via root; n, and not insert, update, delete, truncate; via root; n'),
+      expect.stringMatching(/sends insert; via root; n?, and not insert, update, delete, truncate; via root; n?$/),
     ])
     await sql.run(`ALTER PUBLICATION ${NAME} SET (publish = 'insert, update, delete, truncate')`)
     expect(await halted()).toEqual([expect.stringContaining('was changed since')])
@@ -210,7 +210,9 @@ describe.skipIf(!POSTGRES_OWN)(`a stream of PostgreSQL that is looked at ${POSTG
     await sql.run(statement)
     const found = await halted(LATER)
     expect(found).toHaveLength(1)
-    expect(found[0]).toContain(message)
+    // Before PostgreSQL 17 the catalog says where in its statement a bound stood.
+    const asBefore17 = message.replace('was detached and attached again', 'has other bounds')
+    expect(found[0]).toContain((await server.major()) < 17 ? asBefore17 : message)
     // The others go on.
     const name = message.slice(0, message.indexOf(':'))
     tables = tables.filter(({ table }) => `public.${table.table.name}` !== name)

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ChangeRequest, TargetExam } from '../../src/stores/follow-port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { missing } from '../support/copy-systems.ts'
+import { majorOf } from '../support/servers/postgresql.ts'
 import { applied, changeTable, makeTarget, put, requestOf, type Target } from './postgresql-apply-kit.ts'
 
 const absent = await missing('postgresql')
@@ -11,9 +12,11 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
   const role = `r${randomBytes(6).toString('hex')}`
   let target: Target
   let weak: Target
+  let hasMerge = true
 
   beforeAll(async () => {
     target = await makeTarget(`CREATE ROLE ${role} LOGIN PASSWORD 'weak'; GRANT ALL ON SCHEMA public TO ${role}`)
+    hasMerge = (await majorOf(target.place.url)) >= 15
     const url = new URL(target.place.url)
     url.username = role
     url.password = 'weak'
@@ -38,7 +41,11 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
     const { as = target, identity = ['id'], catchingUp = false, ...more } = wishes
     await target.place.sql(sql)
     const table = await changeTable(target.store, name, identity)
-    return as.changes.examine(requestOf([{ ...table, catchingUp }], more))
+    const found = await as.changes.examine(requestOf([{ ...table, catchingUp }], more))
+    return {
+      ...found,
+      notes: found.notes.filter((note) => hasMerge || !note.endsWith('or the server is older than 15')),
+    }
   }
 
   const messages = ({ refusals }: TargetExam): string => refusals.map(({ message }) => message).join('\n')
@@ -163,7 +170,7 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
     expect(live.notes).toEqual([
       expect.stringMatching(/foreign keys are not checked/),
       expect.stringMatching(/tables that are not followed refer to it/),
-      expect.stringMatching(/deleted and inserted where a value changes that parent_u_key holds/),
+      expect.stringMatching(/deleted and inserted.* parent_u_key/),
     ])
     expect(messages(await exam('parent', 'SELECT 1', { as: weak }))).toMatch(/foreign keys would refuse changes/)
     expect(messages(await exam('parent', 'SELECT 1', { as: weak, fireTriggers: true }))).toMatch(

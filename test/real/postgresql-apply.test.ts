@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Put } from '../../src/model/copy/change.ts'
 import type { Row } from '../../src/model/copy/rows.ts'
 import { missing } from '../support/copy-systems.ts'
+import { majorOf } from '../support/servers/postgresql.ts'
 import { ZOO_TYPES, zooSql, SIGNAL, request, readAll } from './copy-postgresql-kit.ts'
 import {
   applied,
@@ -206,7 +207,10 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
     }
   })
 
-  test('a large value that has not changed is not written again, also where a table has other unique indexes', async () => {
+  test('a large value that has not changed is not written again, also where a table has other unique indexes', async ({
+    skip,
+  }) => {
+    skip((await majorOf(target.place.url)) < 17, 'pg_column_toast_chunk_id is of PostgreSQL 17')
     await using writer = await open(
       'stays',
       `CREATE TABLE stays (id int PRIMARY KEY, big text, u text UNIQUE, n int); ALTER TABLE stays ALTER big SET STORAGE EXTERNAL;
@@ -395,7 +399,10 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
     await target.place.sql('ALTER TABLE changing ALTER a TYPE numeric')
     await atSecond([put(['1', '1.5'])], 'ROW_REFUSED')
     await target.place.sql('ALTER TABLE changing ADD UNIQUE (a)')
-    await atSecond([put(['1', '2']), put(['2', '1.5'])], 'ROW_REFUSED')
+    const swapped = [put(['1', '2']), put(['2', '1.5'])]
+    // Without MERGE every changed row is deleted first, and no value meets itself.
+    if ((await majorOf(target.place.url)) < 15) await applied(writer, swapped)
+    else await atSecond(swapped, 'ROW_REFUSED')
     expect(await values()).toEqual([
       ['1', '2'],
       ['2', '1.5'],

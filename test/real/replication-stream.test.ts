@@ -273,7 +273,8 @@ describe.skipIf(!POSTGRES_OWN)('a stream (needs a server of its own)', () => {
     await all[Symbol.asyncDispose]()
     await using own = await open(live.url, at, [table], at.start, { origin: 'none' })
     const kept = [{ type: 'insert', table: 0, row: ['2', null] }]
-    expect(rowsOnly(await take(own, 1))).toEqual(kept)
+    // What is left out by this program, and not by the server, leaves an empty transaction.
+    expect(rowsOnly(await take(own, (await live.server.major()) < 16 ? 2 : 1))).toEqual(kept)
     await own[Symbol.asyncDispose]()
     // As a server before version 16 sends it: everything, with the origin in front.
     const settings = postgresSettings(live.url)

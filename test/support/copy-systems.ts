@@ -171,8 +171,16 @@ async function duckdbPlace(file: string): Promise<Place> {
 }
 
 async function postgresPlace(server: string, name: string): Promise<Place> {
-  const { default: pg } = await import('pg')
-  const run = async (url: string, statements: readonly string[]): Promise<readonly (readonly Text[])[]> => {
+  await postgresAt(server).sql(`CREATE DATABASE ${name}`)
+  const url = new URL(server)
+  url.pathname = `/${name}`
+  return postgresAt(url.href)
+}
+
+/** A database that is there. */
+export function postgresAt(url: string): Place {
+  const run = async (statements: readonly string[]): Promise<readonly (readonly Text[])[]> => {
+    const { default: pg } = await import('pg')
     const client = new pg.Client({ connectionString: url, types: { getTypeParser: () => String as never } })
     await client.connect()
     try {
@@ -186,14 +194,11 @@ async function postgresPlace(server: string, name: string): Promise<Place> {
       await client.end()
     }
   }
-  await run(server, [`CREATE DATABASE ${name}`])
-  const url = new URL(server)
-  url.pathname = `/${name}`
   return {
     system: 'postgresql',
-    url: url.href,
-    sql: async (...statements) => void (await run(url.href, statements)),
-    rows: (query) => run(url.href, [`SET TimeZone TO 'UTC'`, query]),
+    url,
+    sql: async (...statements) => void (await run(statements)),
+    rows: (query) => run([`SET TimeZone TO 'UTC'`, query]),
   }
 }
 

@@ -99,6 +99,7 @@ export class FollowLoop {
   /** Whether live tables were looked at for what they lack. */
   #isBuilt = false
   #ran = false
+  #isHalted = false
   readonly #signOffs: SignOffLedger
   #askedAt = -Infinity
   /** Position that was applied last, and since when, by the run's clock. */
@@ -125,12 +126,13 @@ export class FollowLoop {
         this.#lane = null
       } catch (thrown) {
         this.#lane = null
-        const error = asSluiceError(thrown)
-        if (error.code === 'STREAM_HALTED' && error.where !== undefined) await this.#reshaped(error)
+        const said = asSluiceError(thrown)
+        if (said.code === 'STREAM_HALTED' && said.where !== undefined) await this.#reshaped(said)
+        const error = said.code === 'SLOT_LOST' && !this.#isHalted ? await this.#explained(said) : said
         if (this.#ran) attempt = 1
         // A server that restarts refuses connections for a while.
         const passes = error.retryable || ((before || this.#ran || attempt > 1) && error.code === 'CONNECT_FAILED')
-        if (!passes) throw thrown
+        if (!passes) throw error
         run.emit({ type: 'log', level: 'warn', message: `${error.message}; the stream is opened again` })
         this.#parts.alerts?.happened('error', error.message)
         this.#alertStill(true)
@@ -403,10 +405,21 @@ export class FollowLoop {
     return await this.#halt([{ code: 'TABLE_CHANGED', tables: [table], message, since: position }])
   }
 
+  /** A server that has no such slot may be another one: a look at it says so. */
+  async #explained(error: SluiceError): Promise<SluiceError> {
+    try {
+      await this.#verify()
+      return error
+    } catch (found) {
+      return asSluiceError(found)
+    }
+  }
+
   async #halt(faults: readonly StreamFault[]): Promise<never> {
     const { ledger, stream, run } = this.#parts
     await this.#lane?.giveUp()
     const error = await haltStream(ledger, stream, faults, run)
+    this.#isHalted = true
     this.#parts.alerts?.happened(error.code === 'SLOT_LOST' ? 'slot-lost' : 'error', error.message)
     throw error
   }

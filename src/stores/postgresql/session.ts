@@ -46,7 +46,7 @@ export class Session implements Pooled {
   /** As `server_version_num`. */
   readonly version: number
   protected readonly client: Client
-  protected readonly settings: PostgresSettings
+  readonly settings: PostgresSettings
   readonly #socket: Duplex
   readonly #driver: (data: Buffer) => void
   readonly #watch: SilenceWatch

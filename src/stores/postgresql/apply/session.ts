@@ -18,13 +18,22 @@ const BY_INDEX: Readonly<Record<string, string>> = {
   plan_cache_mode: 'force_generic_plan',
 }
 
-/** @throws SluiceError as `CopySession.open` does; TARGET_BUSY where another session holds the origin */
+/**
+ * A commit is on the disk before the source is told to forget what is in it, whatever role and database have as `synchronous_commit`. A standby is one for a
+ * while: whoever leads the way to it promotes it.
+ */
+const READY = `SELECT pg_catalog.pg_is_in_recovery(), CASE WHEN pg_catalog.current_setting('synchronous_commit') = 'off'
+  THEN pg_catalog.set_config('synchronous_commit', 'on', false) END`
+
+/** @throws SluiceError as `CopySession.open` does; CONNECT_FAILED for a standby; TARGET_BUSY where another session holds the origin */
 export async function openApplySession(
   settings: PostgresSettings,
   { fireTriggers, origin }: Pick<ChangeRequest, 'fireTriggers' | 'origin'>,
 ): Promise<CopySession> {
   const session = await CopySession.open(settings, 'write')
   try {
+    const [ready] = await session.ask(READY)
+    if (ready?.[0] === 't') throw isStandby(settings)
     for (const [name, value] of Object.entries(BY_INDEX)) await session.ask(`SET ${name} TO ${value}`)
     if (!fireTriggers && (await mayBeReplica(session))) await session.ask('SET session_replication_role TO replica')
     if (origin !== undefined) await setOrigin(session, origin, settings)
@@ -33,6 +42,14 @@ export async function openApplySession(
     session.destroy()
     throw error
   }
+}
+
+function isStandby({ label }: PostgresSettings): SluiceError {
+  return new SluiceError('CONNECT_FAILED', 'the target is a standby now: nothing can be written to it', {
+    where: label,
+    hint: 'name the primary server, then run the same command again',
+    retryable: true,
+  })
 }
 
 /** Whether the role may keep triggers and foreign keys from firing. Nothing is changed. */

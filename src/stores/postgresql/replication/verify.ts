@@ -106,7 +106,7 @@ export async function slotFault(
   }
   // A slot that is made anew begins behind everything that was applied before.
   if (slot.confirmed !== null && lsnOf(slot.confirmed) > applied) {
-    return `${name} was made anew or moved on: it is at ${slot.confirmed}, and changes up to ${lsnText(applied)} are applied`
+    return `${name} was made anew or moved on, or the target is an older one, failed over or restored: it is at ${slot.confirmed}, and changes up to ${lsnText(applied)} are applied`
   }
   return null
 }
@@ -134,7 +134,10 @@ export async function tableDifference(
   })
 }
 
-/** Why this is not the server that the stream began at; null where it is. */
+/**
+ * Why this is not the server that the stream began at; null where it is.
+ * @throws SluiceError CONNECT_FAILED (retryable) for a standby: nothing is lost there, and until it is promoted nobody knows its timeline
+ */
 export async function otherServer(session: CopySession, { facts }: StreamBirth): Promise<string | null> {
   const now: Record<string, string | undefined> = await originOf(session)
   const words: Readonly<Record<string, string>> = {
@@ -146,8 +149,19 @@ export async function otherServer(session: CopySession, { facts }: StreamBirth):
     const [was, is] = [facts[fact], now[fact]]
     if (was !== undefined && is !== undefined && was !== is) return `${message} (${fact} ${is}, and not ${was})`
   }
+  await refuseStandby(session)
+  return null
+}
+
+/** @throws SluiceError CONNECT_FAILED (retryable) */
+export async function refuseStandby(session: CopySession): Promise<void> {
   const [row] = await session.ask('SELECT pg_catalog.pg_is_in_recovery()')
-  return row?.[0] === 't' ? 'the server is a standby now' : null
+  if (row?.[0] !== 't') return
+  throw new SluiceError('CONNECT_FAILED', 'the server is a standby, and changes are followed from a primary only', {
+    where: session.settings.label,
+    hint: 'name the primary server; nothing is lost as long as that one is the server that the stream began at',
+    retryable: true,
+  })
 }
 
 export function publicationFault(

@@ -20,6 +20,7 @@ import { literal } from '../copy/sql.ts'
 import { underSignal } from '../copy/under-signal.ts'
 import { PostgresChanges } from '../replication/index.ts'
 import { refuseForeign } from '../replication/slot.ts'
+import { refuseStandby } from '../replication/verify.ts'
 import { TruncateNotes } from '../replication/truncate-notes.ts'
 import { PATIENCE_MS, type Wait } from '../replication/waiting.ts'
 import { TriggerStream } from '../../trigger-stream/stream.ts'
@@ -98,7 +99,10 @@ export class PostgresTriggers implements ChangeSource {
     signal: AbortSignal,
   ): Promise<StreamState> {
     // Behind what this look can see; the next fence makes the log grow where nobody writes.
-    const end = (await this.#read(signal, insertPosition)) + 1n
+    const end = await this.#read(signal, async (session) => {
+      await refuseStandby(session)
+      return (await insertPosition(session)) + 1n
+    })
     return await this.#read(signal, (session) =>
       verifyTriggers(session, birth, tables, applied, { told: this.#told, end }),
     )

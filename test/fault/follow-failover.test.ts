@@ -1,0 +1,184 @@
+/** A server dies and its standby takes over: nothing is written that another history tells, and whatever the copies lost of each other is named. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { describe, expect, test } from 'vitest'
+import type { Cdc } from '../../src/stores/follow-port.ts'
+import { ALL } from '../support/backend.ts'
+import { copyOf, perform, placeOn, postgresAt, type Place } from '../support/copy-systems.ts'
+import { caughtUp, expectEqual, type Stage } from '../support/follow-stage.ts'
+import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
+import { startProxy, type Proxy } from '../support/servers/proxy.ts'
+import { of, startCopy, type Child } from './copy-kit.ts'
+
+const SETTINGS = ['wal_level=logical', 'max_wal_senders=10', 'max_replication_slots=10']
+const NAMES = ['t', 'u']
+const TABLES = [
+  'CREATE TABLE t (id int PRIMARY KEY, v text)',
+  'CREATE TABLE u (id int PRIMARY KEY, n int)',
+  "INSERT INTO t SELECT i, 'old' FROM generate_series(1, 300) i",
+  'INSERT INTO u SELECT i, 0 FROM generate_series(1, 300) i',
+]
+
+type Pair = AsyncDisposable & {
+  readonly primary: PostgresServer
+  readonly standby: PostgresServer
+  /** Where everybody connects to. */
+  readonly way: Proxy
+}
+
+async function startPair(): Promise<Pair> {
+  const primary = await startPostgres({ extraSettings: SETTINGS })
+  const standby = await startPostgres({ extraSettings: SETTINGS, standbyOf: primary })
+  const way = await startProxy(primary.port)
+  return {
+    primary,
+    standby,
+    way,
+    [Symbol.asyncDispose]: async () => {
+      await way.close()
+      await standby[Symbol.asyncDispose]()
+      await primary[Symbol.asyncDispose]()
+    },
+  }
+}
+
+async function ask(server: PostgresServer, sql: string): Promise<string> {
+  const client = new pg.Client({ connectionString: server.url() })
+  await client.connect()
+  try {
+    const { rows } = await client.query<unknown[]>({ text: sql, rowMode: 'array' })
+    return String(rows[0]?.[0])
+  } finally {
+    await client.end()
+  }
+}
+
+/** Every byte that the first has written is replayed by the second. */
+async function isReplayed({ primary, standby }: Pair): Promise<void> {
+  const end = await ask(primary, 'SELECT pg_current_wal_flush_lsn()')
+  while ((await ask(standby, `SELECT pg_last_wal_replay_lsn() >= '${end}'`)) !== 'true') await sleep(20)
+}
+
+/** The second takes over, and the address leads to it. */
+async function promote({ standby, way }: Pair): Promise<void> {
+  expect(await ask(standby, 'SELECT pg_promote()')).toBe('true')
+  way.redirect(standby.port)
+}
+
+async function saying({ events, ended }: Child, words: RegExp): Promise<void> {
+  let isOver = false
+  void ended.finally(() => (isOver = true)).catch(() => undefined)
+  while (!of(events, 'log').some(({ message }) => words.test(message))) {
+    if (isOver) throw new Error(`it ended without ${words}: ${JSON.stringify(events.slice(-3))}`)
+    await sleep(20)
+  }
+}
+
+/** The same database under another address. */
+function through(place: Place, port: number): Place {
+  const url = new URL(place.url)
+  url.port = String(port)
+  return postgresAt(url.href)
+}
+
+function stageBetween(source: Place, target: Place, cdc: Cdc): Stage {
+  const quick = ({ url }: Place): Place => postgresAt(`${url}?retry_seconds=1&connect_timeout=2`)
+  const one = copyOf(quick(source), quick(target), 't', { chunkRows: 100, workers: 2 })
+  return { source, target, names: NAMES, copy: { ...one, tables: NAMES, follow: { cdc } } }
+}
+
+describe.skipIf(!POSTGRES_OWN)(`a server fails over ${POSTGRES_MISSING}`, () => {
+  test.each(ALL ? (['slot', 'trigger'] as const) : (['slot'] as const))(
+    'the source, followed by %s: the stream halts and writes nothing of the other history',
+    { timeout: 90_000 },
+    async (cdc) => {
+      await using pair = await startPair()
+      await using there = await startPostgres()
+      // Servers of tests begin with the same data: only the number of its database tells one from the other.
+      await placeOn('postgresql', there.url())
+      const target = await placeOn('postgresql', there.url())
+      const direct = await placeOn('postgresql', pair.primary.url())
+      await direct.sql(...TABLES)
+      const one = stageBetween(through(direct, pair.way.port), target, cdc)
+      const child = startCopy(one.copy)
+      await child.until('follow.progress')
+      for (let i = 0; i < 20; i++) await direct.sql(`UPDATE t SET v = 'new ${i}' WHERE id = ${i}`)
+      await isReplayed(pair)
+      // What the standby never gets, the target has.
+      await pair.standby.stop()
+      await direct.sql('UPDATE u SET n = 7')
+      while ((await target.rows('SELECT min(n) FROM u'))[0]?.[0] !== '7') await sleep(20)
+      await pair.primary.kill9()
+      await pair.standby.restart()
+      // For a while the address leads to a standby, from which nothing is read.
+      pair.way.redirect(pair.standby.port)
+      await saying(child, /is a standby/)
+      await promote(pair)
+      const source = through(direct, pair.standby.port)
+      await source.sql("INSERT INTO t VALUES (1000, 'of another history')")
+      const { finished, events } = await child.ended
+      expect(finished).toMatchObject({ exitCode: 5, error: { code: 'STREAM_HALTED' } })
+      expect(finished?.error?.hint).toMatch(/--restart/)
+      const [halt] = of(events, 'follow.halted')
+      expect(halt).toMatchObject({ code: 'OTHER_SERVER', tables: ['public.t', 'public.u'] })
+      expect(halt?.message).toMatch(/another timeline/)
+      expect((await caughtUp(one)).finished).toMatchObject({ exitCode: 5, error: { code: 'STREAM_HALTED' } })
+      expect(await target.rows('SELECT count(*) FROM t WHERE id = 1000')).toEqual([['0']])
+      const again = await perform({ ...one.copy, restart: true, follow: { cdc, until: 'equal' } })
+      expect(again.finished, JSON.stringify(again.finished.error)).toMatchObject({ exitCode: 0 })
+      await expectEqual({ ...one, source })
+      expect(await target.rows('SELECT count(*) FROM t WHERE id = 1000')).toEqual([['1']])
+    },
+  )
+
+  test.skipIf(!ALL).each([
+    ['has everything: the stream goes on', false],
+    ['lacks what the source was told to forget: all tables halt', true],
+  ])('the target, and its standby %s', { timeout: 90_000 }, async (_what, lags) => {
+    await using pair = await startPair()
+    await using from = await startPostgres({ extraSettings: SETTINGS })
+    await placeOn('postgresql', from.url())
+    const source = await placeOn('postgresql', from.url())
+    const direct = await placeOn('postgresql', pair.primary.url())
+    await source.sql(...TABLES)
+    const one = stageBetween(source, through(direct, pair.way.port), 'slot')
+    const child = startCopy(one.copy)
+    await child.until('follow.progress')
+    const confirmed = async (): Promise<string | null | undefined> =>
+      (
+        await source.rows('SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE database = current_database()')
+      )[0]?.[0]
+    const changed = async (n: number): Promise<void> => {
+      const before = await confirmed()
+      await source.sql(`UPDATE u SET n = ${n}`)
+      while ((await direct.rows('SELECT min(n) FROM u'))[0]?.[0] !== String(n)) await sleep(20)
+      while ((await confirmed()) === before) await sleep(20)
+    }
+    await changed(1)
+    await isReplayed(pair)
+    if (lags) {
+      await pair.standby.stop()
+      await changed(2)
+      await pair.primary.kill9()
+      await pair.standby.restart()
+    } else await pair.primary.kill9()
+    pair.way.redirect(pair.standby.port)
+    if (!lags) await saying(child, /is a standby/)
+    await promote(pair)
+    const target = through(direct, pair.standby.port)
+    if (lags) {
+      const { finished, events } = await child.ended
+      expect(finished).toMatchObject({ exitCode: 5, error: { code: 'SLOT_LOST' } })
+      expect(of(events, 'follow.halted')[0]).toMatchObject({ code: 'SLOT_LOST', tables: ['public.t', 'public.u'] })
+      const again = await perform({ ...one.copy, restart: true, follow: { until: 'equal' } })
+      expect(again.finished, JSON.stringify(again.finished.error)).toMatchObject({ exitCode: 0 })
+    } else {
+      await source.sql('UPDATE u SET n = 3', 'DELETE FROM t WHERE id = 1')
+      while ((await target.rows('SELECT min(n) FROM u'))[0]?.[0] !== '3') await sleep(20)
+      child.process.kill('SIGKILL')
+      await child.ended
+      expect((await caughtUp(one)).finished).toMatchObject({ exitCode: 0 })
+    }
+    await expectEqual({ ...one, target })
+  })
+})
