@@ -100,6 +100,8 @@ export type SourceLag = {
   readonly safeBytes: bigint | null
   /** As the server says: `reserved`, `extended`, `unreserved`, `lost`. */
   readonly status: string
+  /** Now, ms since the epoch, by the clock that commits are told by: another host's, which may be hours off. Absent where it is the clock of this program. */
+  readonly clockMs?: number
 }
 
 /** A replication slot of the server, whoever made it. */

@@ -1,7 +1,8 @@
 /**
  * A copy in a program of its own, which ends or freezes at one of its own steps: at the nth statement that changes the target.
- * SLUICE_CHILD: `{operation, host?, leaseMs?, isSilent?, aheadMs?, step?, when?, killedBy?}` as JSON. `when` is `before`, `during` or `after` for SIGKILL there,
- * `frozen` for SIGSTOP behind the step; `killedBy` is `{type, times}` of an event: SIGKILL when it has said that so often; by `aheadMs` all its clocks are wrong.
+ * SLUICE_CHILD: `{operation, host?, leaseMs?, isSilent?, aheadMs?, jumpsEveryMs?, step?, when?, killedBy?}` as JSON. `when` is `before`, `during` or `after` for SIGKILL there,
+ * `frozen` for SIGSTOP behind the step; `killedBy` is `{type, times}` of an event: SIGKILL when it has said that so often; by `aheadMs` all its clocks are wrong,
+ * and with `jumpsEveryMs` they go from ahead to as much behind, and back.
  * stdout: its events, a line each, and a last line with `finished` and its steps.
  */
 import { register } from 'node:module'
@@ -14,6 +15,7 @@ const {
   leaseMs,
   isSilent,
   aheadMs = 0,
+  jumpsEveryMs = 0,
   step = 0,
   when = 'before',
   killedBy,
@@ -35,7 +37,9 @@ if (leaseMs !== undefined || host !== 'here') {
 if (aheadMs !== 0) {
   const { now } = Date
   const Right = Date
-  Date.now = () => now() + aheadMs
+  let offMs = aheadMs
+  if (jumpsEveryMs > 0) setInterval(() => (offMs = -offMs), jumpsEveryMs).unref()
+  Date.now = () => now() + offMs
   globalThis.Date = class extends Right {
     constructor(...parts) {
       if (parts.length === 0) super(Right.now())

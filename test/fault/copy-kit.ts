@@ -25,6 +25,8 @@ export type ChildWishes = {
   readonly isSilent?: true
   /** By how much its clocks are wrong, in milliseconds. */
   readonly aheadMs?: number
+  /** How often they jump from ahead to as much behind, and back, in milliseconds. */
+  readonly jumpsEveryMs?: number
   /** The machine that it says it runs on. */
   readonly host?: string
 }
@@ -89,6 +91,16 @@ export function startCopy(
       else waiting.add(tell)
     })
   return { process: child, events, until, ended }
+}
+
+/** Waits until a program says something that no event of its own tells. */
+export async function saying({ events, ended }: Child, words: RegExp): Promise<void> {
+  let isOver = false
+  void ended.finally(() => (isOver = true)).catch(() => undefined)
+  while (!of(events, 'log').some(({ message }) => words.test(message))) {
+    if (isOver) throw new Error(`it ended without ${words}: ${JSON.stringify(events.slice(-3))}`)
+    await new Promise((wake) => setTimeout(wake, 20))
+  }
 }
 
 /** Whether a process is stopped, as SIGSTOP leaves it. */

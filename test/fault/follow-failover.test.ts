@@ -8,7 +8,7 @@ import { copyOf, perform, placeOn, postgresAt, type Place } from '../support/cop
 import { caughtUp, expectEqual, type Stage } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { startProxy, type Proxy } from '../support/servers/proxy.ts'
-import { of, startCopy, type Child } from './copy-kit.ts'
+import { of, saying, startCopy } from './copy-kit.ts'
 
 const SETTINGS = ['wal_level=logical', 'max_wal_senders=10', 'max_replication_slots=10']
 const NAMES = ['t', 'u']
@@ -63,15 +63,6 @@ async function isReplayed({ primary, standby }: Pair): Promise<void> {
 async function promote({ standby, way }: Pair): Promise<void> {
   expect(await ask(standby, 'SELECT pg_promote()')).toBe('true')
   way.redirect(standby.port)
-}
-
-async function saying({ events, ended }: Child, words: RegExp): Promise<void> {
-  let isOver = false
-  void ended.finally(() => (isOver = true)).catch(() => undefined)
-  while (!of(events, 'log').some(({ message }) => words.test(message))) {
-    if (isOver) throw new Error(`it ended without ${words}: ${JSON.stringify(events.slice(-3))}`)
-    await sleep(20)
-  }
 }
 
 /** The same database under another address. */

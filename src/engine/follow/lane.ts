@@ -52,6 +52,7 @@ export class Lane {
   /** Transactions that are complete and not committed in the target. */
   #waiting = 0
   #end: LogPosition
+  #oldestMs: number | null = null
   #commitMs: number | null
   #since = 0
   #rows = 0
@@ -109,6 +110,11 @@ export class Lane {
   /** Whether a snapshot that was taken since the last change shows all that was taken: else it is older than what the target holds, or is about to. */
   isShownBy(snapshot: Snapshot): boolean {
     return this.#taken.areVisible(snapshot)
+  }
+
+  /** When the oldest transaction was committed that is taken and not durable, ms since the epoch by the clock of the source; null where none is. */
+  get oldestMs(): number | null {
+    return this.#waiting > 0 ? this.#oldestMs : (this.#open?.at ?? null)
   }
 
   /** Ms until complete transactions should be committed, if nothing else comes; null where none wait. */
@@ -218,7 +224,10 @@ export class Lane {
   }
 
   #close(end: LogPosition): void {
-    if (this.#waiting === 0) this.#since = this.#parts.clock.ticks()
+    if (this.#waiting === 0) {
+      this.#since = this.#parts.clock.ticks()
+      this.#oldestMs = this.#open?.at ?? null
+    }
     this.#waiting++
     this.#end = end
     this.#commitMs = this.#open?.at ?? this.#commitMs

@@ -82,6 +82,12 @@ export class Lanes {
     return this.#lanes.every((lane) => lane.isShownBy(snapshot))
   }
 
+  /** When the oldest transaction was committed that is taken and not durable, ms since the epoch by the clock of the source; null where none is. */
+  get oldestMs(): number | null {
+    const oldest = this.#lanes.flatMap((lane) => lane.oldestMs ?? [])
+    return oldest.length === 0 ? (this.#open?.at ?? null) : Math.min(...oldest)
+  }
+
   /** Ms until complete transactions should be committed, if nothing else comes; null where none wait. */
   get dueMs(): number | null {
     const due = this.#lanes.flatMap((lane) => lane.dueMs ?? [])

@@ -429,7 +429,8 @@ export class FollowLoop {
     const lag = await changes.lag(this.#birth, run.interrupt.abort)
     const event = this.#progress.event(
       lane.applied,
-      { ...lane.row, commitMs: source.heldMs ?? lane.row.commitMs },
+      // What waits is younger than what was applied last, by hours where nobody wrote meanwhile.
+      { ...lane.row, commitMs: lane.oldestMs ?? source.heldMs ?? lane.row.commitMs },
       lane.hasNothing && !source.isHolding,
       lag,
       states.list,

@@ -27,7 +27,7 @@ export class Progress {
     applied: LogPosition,
     { commitMs, transactions, counts }: LaneRow,
     isIdle: boolean,
-    { now, waiting, heldBytes, safeBytes }: SourceLag,
+    { now, waiting, heldBytes, safeBytes, clockMs = this.#clock.now() }: SourceLag,
     states: readonly TableState[],
     text: (position: LogPosition) => string,
   ): FollowProgressEvent {
@@ -43,7 +43,7 @@ export class Progress {
       end: text(now),
       lagBytes: dec(lagBytes),
       ...(waiting === undefined ? {} : { waiting: dec(waiting) }),
-      lagMs: isCaughtUp || commitMs === null ? 0 : Math.max(0, Math.round(this.#clock.now() - commitMs)),
+      lagMs: isCaughtUp || commitMs === null ? 0 : Math.max(0, Math.round(clockMs - commitMs)),
       transactions: dec(transactions),
       changes: dec(changes),
       rate: dec(rate),

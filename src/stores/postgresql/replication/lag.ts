@@ -18,7 +18,14 @@ export async function sourceLag(session: CopySession, { slot: name }: StreamBirt
     heldBytes: slot.heldBytes ?? 0n,
     safeBytes: slot.safeBytes,
     status: slot.status ?? 'unreserved',
+    clockMs: await clockMs(session),
   }
+}
+
+/** Now, ms since the epoch, by the clock of the server. */
+export async function clockMs(session: CopySession): Promise<number> {
+  const [row] = await session.ask('SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::bigint')
+  return Number(row?.[0])
 }
 
 export async function slotLines(session: CopySession): Promise<readonly SlotLine[]> {

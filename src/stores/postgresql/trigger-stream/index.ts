@@ -19,6 +19,7 @@ import { CopySession } from '../copy/session.ts'
 import { literal } from '../copy/sql.ts'
 import { underSignal } from '../copy/under-signal.ts'
 import { PostgresChanges } from '../replication/index.ts'
+import { clockMs } from '../replication/lag.ts'
 import { refuseForeign } from '../replication/slot.ts'
 import { refuseStandby } from '../replication/verify.ts'
 import { TruncateNotes } from '../replication/truncate-notes.ts'
@@ -121,7 +122,13 @@ export class PostgresTriggers implements ChangeSource {
         `SELECT coalesce(sum(pg_catalog.pg_total_relation_size(c.oid)), 0) FROM pg_catalog.pg_class c WHERE c.oid = ANY (${literal(`{${logs.join(',')}}`)}::oid[])`,
       )
       const heldBytes = BigInt(row?.[0] ?? 0)
-      return { now: await insertPosition(session), heldBytes, safeBytes: null, status: 'reserved' }
+      return {
+        now: await insertPosition(session),
+        heldBytes,
+        safeBytes: null,
+        status: 'reserved',
+        clockMs: await clockMs(session),
+      }
     })
   }
 
