@@ -45,7 +45,7 @@ export function refuseForeign(name: string): void {
   })
 }
 
-/** Slots of the server, by name. */
+/** Slots of the server, by name. PostgreSQL 16 says `conflicting` of every logical slot that it gave up, also where that was for the log. */
 export async function findSlots(session: CopySession, name: string | null = null): Promise<readonly FoundSlot[]> {
   const rows = await session.ask(
     `WITH wal AS (SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
