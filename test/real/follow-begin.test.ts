@@ -154,7 +154,8 @@ describe.skipIf(!POSTGRES_OWN)(`the begin of a stream of PostgreSQL ${POSTGRES_M
       'the wait',
       // Others, as autovacuum, may wait as well.
       async () =>
-        (await sql.rows(`SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND pid = ${pid}`)).length === 1,
+        (await sql.rows(`SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND pid = ${String(pid)}`))
+          .length === 1,
     )
     let made = false
     await sql.run('SET synchronous_commit TO local; ALTER ROLE ALL SET synchronous_commit TO local')
