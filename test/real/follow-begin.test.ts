@@ -125,6 +125,50 @@ describe.skipIf(!POSTGRES_OWN)(`the begin of a stream of PostgreSQL ${POSTGRES_M
     await writer.close()
   })
 
+  test('a table that is begun anew waits for nobody of another database, and names whom it waits for', async () => {
+    const tables = await keyed(store, 'plain')
+    const birth = await source.begin(NAME, tables, SIGNAL)
+    await server.createDatabase('elsewhere')
+    const [other, writer] = [await psql(server.url('elsewhere')), await psql(server.url('begun'))]
+    await other.run('CREATE TABLE far (id int); BEGIN; INSERT INTO far VALUES (1)')
+    await writer.run("SET application_name TO 'nightly'; BEGIN; INSERT INTO plain VALUES (70, 'x')")
+    const told: string[] = []
+    const position = source.position(birth.start)
+    const renewed = source.renew?.(birth, tables, position, SIGNAL, (message) => told.push(message))
+    await until('a word', async () => told.length > 0)
+    expect(told).toEqual([
+      expect.stringMatching(
+        /^the first snapshot waits for open transactions: session \d+ of sluice in database begun \(nightly\), open for \d+ s$/,
+      ),
+    ])
+    await writer.run('COMMIT')
+    expect(await renewed).toMatchObject({ slot: NAME })
+    await other.run('COMMIT')
+    await writer.close()
+    await other.close()
+  })
+
+  test('triggers wait for those who have the table, and name no others', async () => {
+    const triggers = store.changeSource?.('trigger')
+    const [holder, other] = [await psql(server.url('begun')), await psql(server.url('begun'))]
+    await holder.run("SET application_name TO 'holder'; BEGIN; INSERT INTO parts VALUES (71)")
+    await other.run("SET application_name TO 'reader'; BEGIN; INSERT INTO plain VALUES (72, 'x'); SELECT * FROM parts")
+    const told: string[] = []
+    const begun = triggers?.begin('sluice_72', await keyed(store, 'parts'), SIGNAL, (message) => told.push(message))
+    await until('a word', async () => told.length > 0)
+    expect(told).toEqual([
+      expect.stringMatching(
+        /waits for open transactions: session \d+ of \S+ in database begun \(holder\), open for \d+ s$/,
+      ),
+    ])
+    await holder.run('ROLLBACK')
+    expect(await begun).toMatchObject({ slot: 'sluice_72' })
+    await other.run('ROLLBACK')
+    await triggers?.end('sluice_72', SIGNAL)
+    await holder.close()
+    await other.close()
+  })
+
   test('leaves nothing behind where it is broken off', async () => {
     const writer = await psql(server.url('begun'))
     await writer.run("BEGIN; INSERT INTO plain VALUES (3, 'x')")

@@ -54,20 +54,25 @@ async function refuseLost(session: CopySession, birth: StreamBirth, applied: Log
 async function published(birth: StreamBirth, { table }: FollowedTable, wait: Wait): Promise<void> {
   const { session } = wait
   const name = tableText(table.table)
-  await waitUntil(wait, `publishing ${name}`, async () => {
-    const member = await memberOf(session, birth, table.table)
-    if (member !== undefined && isWhole(member)) return true
-    await session.begin('', `SET LOCAL lock_timeout = ${LOCK_MS}`)
-    try {
-      await publishAgain(session, birth.publication, table.table, member !== undefined)
-      await session.commit()
-      return true
-    } catch (error) {
-      await session.rollBack()
-      if (sqlStateOf(error) !== NO_LOCK) throw error
-      return false
-    }
-  })
+  await waitUntil(
+    wait,
+    `publishing ${name}`,
+    async () => {
+      const member = await memberOf(session, birth, table.table)
+      if (member !== undefined && isWhole(member)) return true
+      await session.begin('', `SET LOCAL lock_timeout = ${LOCK_MS}`)
+      try {
+        await publishAgain(session, birth.publication, table.table, member !== undefined)
+        await session.commit()
+        return true
+      } catch (error) {
+        await session.rollBack()
+        if (sqlStateOf(error) !== NO_LOCK) throw error
+        return false
+      }
+    },
+    { of: 'table', table: table.table, lock: 'SHARE UPDATE EXCLUSIVE' },
+  )
 }
 
 async function memberOf(

@@ -6,7 +6,7 @@ import { CopySession } from '../copy/session.ts'
 import { literal } from '../copy/sql.ts'
 import { underSignal } from '../copy/under-signal.ts'
 import type { PostgresSettings } from '../settings.ts'
-import { waitUntil, type Wait } from './waiting.ts'
+import { NUMBERED, waitUntil, type Wait } from './waiting.ts'
 
 export const PLUGIN = 'pgoutput'
 /** What names of slots and publications of ours begin with. */
@@ -100,7 +100,7 @@ export async function createSlot(settings: PostgresSettings, name: string, wait:
         return made !== null
       }
       try {
-        await waitUntil(wait, `slot ${name}`, isMade, maker.backend.pid)
+        await waitUntil(wait, `slot ${name}`, isMade, { of: 'server', without: maker.backend.pid })
       } catch (error) {
         maker.destroy()
         throw error
@@ -113,19 +113,27 @@ export async function createSlot(settings: PostgresSettings, name: string, wait:
 }
 
 /**
- * Waits until every transaction has ended that was open by now. One whose commit record lies before the slot's position may be invisible for a while: it waits
- * for a synchronous standby.
+ * Waits until every transaction of this database has ended that was open by now. One whose commit record lies before the slot's position may be invisible for a
+ * while: it waits for a synchronous standby. Each holds the lock of its number until every snapshot shows it; what a snapshot itself says of numbers leaves out
+ * those behind the last one that has ended.
  */
 export async function waitForOpen(wait: Wait): Promise<void> {
   const { session } = wait
-  const [row] = await session.ask('SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())')
-  const xmax = row?.[0] ?? '0'
-  await waitUntil(wait, 'the first snapshot', async () => {
-    const [now] = await session.ask(
-      `SELECT pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()) >= ${literal(xmax)}::xid8`,
+  const rows = await session.ask(
+    `SELECT l.transactionid FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+       LEFT JOIN pg_catalog.pg_prepared_xacts x ON l.pid IS NULL AND x.transaction = l.transactionid
+     WHERE ${NUMBERED} AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
+       AND coalesce(a.datname, x.database, pg_catalog.current_database()) = pg_catalog.current_database()`,
+  )
+  if (rows.length === 0) return
+  const open = rows.map(([xid]) => xid ?? '')
+  const isOver = async (): Promise<boolean> => {
+    const [left] = await session.ask(
+      `SELECT count(*) FROM pg_catalog.pg_locks l WHERE ${NUMBERED} AND l.transactionid = ANY (${literal(`{${open.join(',')}}`)}::xid[])`,
     )
-    return now?.[0] === 't'
-  })
+    return left?.[0] === '0'
+  }
+  await waitUntil(wait, 'the first snapshot', isOver, { of: 'database' })
 }
 
 /**

@@ -15,7 +15,7 @@ import { flushLog, lsnText } from '../replication/lsn.ts'
 import { BY_INDEX } from '../replication/shapes.ts'
 import { lostByAll } from '../replication/verify.ts'
 import { isOurs } from '../replication/slot.ts'
-import { PATIENCE_MS, waitUntil, type Wait } from '../replication/waiting.ts'
+import { PATIENCE_MS, waitUntil, type Wait, type WaitsFor } from '../replication/waiting.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { logFact, logOf, makeLog, makeSchema, noteOf, ownLog, writtenNow, type TableLog } from './log.ts'
 import { insertPosition } from './position.ts'
@@ -69,11 +69,12 @@ export async function endTriggers(name: string, wait: Wait): Promise<void> {
   )
   for (const [schema, table, trigger] of made) {
     const from = tableSql({ schema: schema ?? '', name: table ?? '' })
-    await patiently(wait, `the trigger on ${schema}.${table}`, () =>
+    const held: WaitsFor = { of: 'table', table: { schema: schema ?? '', name: table ?? '' }, lock: 'ACCESS EXCLUSIVE' }
+    await patiently(wait, `the trigger on ${schema}.${table}`, held, () =>
       session.ask(`DROP TRIGGER IF EXISTS ${quoteName(trigger ?? '')} ON ${from}`),
     )
   }
-  await patiently(wait, `schema ${name}`, async () => {
+  await patiently(wait, `schema ${name}`, { of: 'database' }, async () => {
     const [row] = await session.ask(`SELECT pg_catalog.to_regnamespace(${literal(quoteName(name))}) IS NOT NULL`)
     if (row?.[0] === 't') await session.ask(`DROP SCHEMA ${quoteName(name)} CASCADE`)
   })
@@ -106,7 +107,8 @@ export async function renewTriggers(
 /** @param before the log that goes, with its function and the triggers that call it */
 function logged(name: string, table: FollowedTable, wait: Wait, before?: TableLog): Promise<TableLog> {
   const { session } = wait
-  return patiently(wait, `the trigger on ${tableText(table.table.table)}`, async () => {
+  const held: WaitsFor = { of: 'table', table: table.table.table, lock: 'SHARE ROW EXCLUSIVE' }
+  return patiently(wait, `the trigger on ${tableText(table.table.table)}`, held, async () => {
     await session.ask(`LOCK TABLE ${tableSql(table.table.table)} IN SHARE ROW EXCLUSIVE MODE`)
     const known = [...(before === undefined ? [] : [before.table]), await ownLog(session, name, table)]
     for (const log of known)
@@ -116,18 +118,23 @@ function logged(name: string, table: FollowedTable, wait: Wait, before?: TableLo
 }
 
 /** Does something in a transaction that wants locks shortly, again and again, until it has them. */
-async function patiently<T>(wait: Wait, what: string, body: () => Promise<T>): Promise<T> {
+async function patiently<T>(wait: Wait, what: string, waitsFor: WaitsFor, body: () => Promise<T>): Promise<T> {
   const results: T[] = []
   let tries = 0
-  await waitUntil(wait, what, async () => {
-    try {
-      results.push(await inTransaction(wait.session, body, tries++ < SHORT_TRIES ? LOCK_MS : LONG_LOCK_MS))
-      return true
-    } catch (error) {
-      if (!wait.session.alive || !isBusy(error)) throw error
-      return false
-    }
-  })
+  await waitUntil(
+    wait,
+    what,
+    async () => {
+      try {
+        results.push(await inTransaction(wait.session, body, tries++ < SHORT_TRIES ? LOCK_MS : LONG_LOCK_MS))
+        return true
+      } catch (error) {
+        if (!wait.session.alive || !isBusy(error)) throw error
+        return false
+      }
+    },
+    waitsFor,
+  )
   for (const result of results) return result
   throw new Error(`${what} was not made`)
 }
