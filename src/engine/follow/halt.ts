@@ -60,7 +60,7 @@ function halted(stream: string, faults: readonly StreamFault[], gone: readonly s
 /** Where single tables have lost changes, the others go on. */
 function command(stream: string, faults: readonly StreamFault[], tables: readonly string[]): string {
   const isSingle = ({ code, tables: of }: StreamFault): boolean =>
-    code === 'TABLE_CHANGED' || (code === 'PUBLICATION_CHANGED' && of.length === 1)
+    code === 'TABLE_CHANGED' || (/^(?:PUBLICATION|TRIGGERS)_CHANGED$/.test(code) && of.length === 1)
   return faults.length > 0 && faults.every(isSingle)
     ? `sluice follow ${stream} --resync ${tables.join(',')}`
     : 'the command that began the stream, with --restart'
