@@ -4,7 +4,7 @@ import { perform } from '../support/copy-systems.ts'
 import { caughtUp, expectEqual, stageOf, startFollowServer, writerStage, type Stage } from '../support/follow-stage.ts'
 import { startWriter } from '../support/follow-writer.ts'
 import { POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
-import { startCopy } from './copy-kit.ts'
+import { of, startCopy } from './copy-kit.ts'
 import { ALL } from '../support/backend.ts'
 
 let server: PostgresServer
@@ -95,11 +95,17 @@ describe.skipIf(!POSTGRES_OWN)('copied anew within a stream', { timeout: 60_000 
   test('a table that somebody emptied in the target', async () => {
     const one = await stageOf(server, TABLES, ['t', 'p'])
     expect((await caughtUp(one)).finished.exitCode).toBe(0)
+    await one.source.sql("UPDATE t SET v = 'changed' WHERE id % 3 = 0")
+    expect((await caughtUp(one)).finished.exitCode).toBe(0)
     await one.target.sql('TRUNCATE t')
     const halted = await caughtUp(one)
     expect(halted.finished.error?.hint).toMatch(/sluice follow \d+ --resync public\.t$/)
-    expect((await resync(one, 't')).finished.exitCode).toBe(0)
+    const ran = await resync(one, 't')
+    expect(ran.finished.exitCode).toBe(0)
     await expectEqual(one)
+    // What was applied before that is told as well.
+    const counted = of(ran.events, 'follow.counted').filter(({ table }) => table === 'public.t')
+    expect(counted.at(-1)).toMatchObject({ updates: '66' })
   })
 
   test('and killed at its steps while the source is written to', async () => {

@@ -9,6 +9,7 @@ import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { psql, SIGNAL, type Psql } from './copy-postgresql-kit.ts'
 import { asked, keyed } from './follow-source-kit.ts'
+import { look as partitions, make } from './partition-kit.ts'
 
 const NAME = 'sluice_77'
 
@@ -130,6 +131,38 @@ describe.skipIf(!POSTGRES_OWN)(`a stream that triggers note ${POSTGRES_MISSING}`
     // Keys that two rows had for a moment.
     await sql.run('BEGIN; UPDATE plain SET id = 6 WHERE id = 5; UPDATE plain SET id = 5 WHERE v = $$v6$$; COMMIT')
     expect((await told(stream)).toSorted()).toEqual(['+ plain 5 v6 ', '+ plain 6 v5 '])
+  })
+
+  test('goes on while partition ensure makes partitions, with rows of the default one, and notes what is written to them', async () => {
+    await source.end(NAME, SIGNAL)
+    await sql.run(`
+      SET TimeZone TO 'UTC'; CREATE TABLE bookings (id bigint, at timestamptz NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+      CREATE TABLE bookings_rest PARTITION OF bookings DEFAULT;
+      INSERT INTO bookings SELECT i, '2024-06-01'::timestamptz + i * interval '1 day' FROM generate_series(1, 150) i`)
+    tables = await keyed(store, 'plain', 'bookings')
+    birth = await source.begin(NAME, tables, SIGNAL)
+    const partition = (name: string, low: string, high: string): Promise<unknown> =>
+      partitions(store, 'bookings').then((found) =>
+        make(store, found, [[name, `${low} 00:00:00+00`, `${high} 00:00:00+00`]]),
+      )
+    await partition('bookings_q1', '2024-01-01', '2024-04-01')
+    await partition('bookings_q3', '2024-07-01', '2024-10-01')
+    await partition('bookings_q4', '2024-10-01', '2025-01-01')
+    expect(await halted()).toEqual([])
+    await using stream = await open()
+    expect(await told(stream)).toEqual([])
+    await sql.run(
+      "INSERT INTO bookings VALUES (1000, '2024-02-01'), (1001, '2024-08-01'); DELETE FROM bookings WHERE id = 40",
+    )
+    expect((await told(stream)).map((line) => line.slice(0, 15)).toSorted()).toEqual([
+      '+ bookings 1000',
+      '+ bookings 1001',
+      '- bookings 40 2',
+    ])
+    await sql.run('ALTER TABLE bookings DETACH PARTITION bookings_q4')
+    expect(await halted()).toEqual([
+      expect.stringContaining('a partition that was attached since was detached or dropped'),
+    ])
   })
 
   test('a lower number that is committed later is not lost', async () => {

@@ -4,7 +4,7 @@ import { dec } from '../../model/event.ts'
 import type { FollowProgressEvent } from '../../model/follow-events.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { SourceLag } from '../../stores/follow-port.ts'
-import type { LaneRow, TableState } from './ledger/stream-row.ts'
+import { countedInAll, type LaneRow, type TableState } from './ledger/stream-row.ts'
 
 /** Rates count what happened in this window. */
 const WINDOW_MS = 10_000
@@ -71,5 +71,7 @@ export class Progress {
 
 /** Changed rows of all tables; a TRUNCATE counts as one. */
 export function changesOf(counts: LaneRow['counts']): number {
-  return Object.values(counts).reduce((sum, one) => sum + one.inserts + one.updates + one.deletes + one.truncates, 0)
+  return Object.values(counts)
+    .map(countedInAll)
+    .reduce((sum, one) => sum + one.inserts + one.updates + one.deletes + one.truncates, 0)
 }

@@ -11,8 +11,10 @@ import { emptyTables } from './empty-tables.ts'
 import type { FollowingParts, Sides } from './exam.ts'
 import type { FollowTable } from './followed-table.ts'
 import { notThere } from './halt.ts'
-import type { StreamRow } from './ledger/stream-row.ts'
+import { countedInAll, type StreamRow } from './ledger/stream-row.ts'
 import type { StreamLedger } from './ledger/streams.ts'
+
+const NONE = { inserts: 0, updates: 0, deletes: 0, truncates: 0 }
 
 /**
  * Names of the source's tables that this run is asked to copy anew, and of those that a run which was broken off was asked for.
@@ -87,7 +89,12 @@ export async function resynced(
   }
   const lanes = (await ledger.lanes(id)).map(({ lane, counts }) => ({
     lane,
-    counts: Object.fromEntries(Object.entries(counts).filter(([name]) => !anew.has(name))),
+    counts: Object.fromEntries(
+      Object.entries(counts).map(([name, own]) => [
+        name,
+        anew.has(name) ? { ...NONE, before: countedInAll(own) } : own,
+      ]),
+    ),
   }))
   const noted = ledger.resyncStatements(id, renewed, keys, lanes)
   const there = found.filter(({ plan }) => !plan.create)

@@ -1,12 +1,10 @@
 /** What was applied to each table, told when it has changed: once for all when a run begins to follow. */
 import { dec } from '../../model/event.ts'
 import type { FollowCountedEvent } from '../../model/follow-events.ts'
-import type { ChangeCounts, LaneRow, TableState } from './ledger/stream-row.ts'
+import { countedInAll, type LaneRow, type TableState } from './ledger/stream-row.ts'
 
 /** Tables that are told of at once; others wait for the next time. */
 const MOST = 200
-
-const NONE: ChangeCounts = { inserts: 0, updates: 0, deletes: 0, truncates: 0 }
 
 export class TableCounts {
   readonly #told = new Map<string, string>()
@@ -22,7 +20,7 @@ export class TableCounts {
       if (found.length >= MOST) break
       const known = states[at] ?? 'copying'
       const state = known === 'resync' ? 'copying' : known
-      const { inserts, updates, deletes, truncates } = counts[table] ?? NONE
+      const { inserts, updates, deletes, truncates } = countedInAll(counts[table])
       const now = [state, inserts, updates, deletes, truncates].join(' ')
       if (this.#told.get(table) === now) continue
       this.#told.set(table, now)

@@ -6,10 +6,8 @@ import type { StreamHistory, StreamProof, StreamTableHistory } from '../../model
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import type { SqlValue } from '../../stores/port.ts'
-import { joinedLanes, LANE_COLUMNS, laneOf, type StreamRow } from '../follow/ledger/stream-row.ts'
+import { countedInAll, joinedLanes, LANE_COLUMNS, laneOf, type StreamRow } from '../follow/ledger/stream-row.ts'
 import { SignOffLedger } from '../follow/ledger/sign-offs.ts'
-
-const NONE = { inserts: 0, updates: 0, deletes: 0, truncates: 0 }
 
 /** @throws what the database throws */
 export async function streamHistory(
@@ -54,7 +52,7 @@ async function tablesOf(
   )
   const byTable = new Map(mended.map(([schema, name, all, undone]) => [JSON.stringify([schema, name]), [all, undone]]))
   return rows.map(([schema, name, source, state]) => {
-    const { inserts, updates, deletes, truncates } = counts[String(source)] ?? NONE
+    const { inserts, updates, deletes, truncates } = countedInAll(counts[String(source)])
     const [all = 0, undone = 0] = byTable.get(JSON.stringify([schema, name])) ?? []
     return {
       table: String(source),

@@ -40,8 +40,23 @@ export type StreamTable = {
   readonly fence: LogPosition | null
 }
 
-/** Changes that were applied to a table, by kind. */
-export type ChangeCounts = { inserts: number; updates: number; deletes: number; truncates: number }
+/** Changes by kind. */
+export type Counted = { inserts: number; updates: number; deletes: number; truncates: number }
+
+/** Changes that were applied to a table since it was copied last. @property before those before that, where the table was copied anew within its stream */
+export type ChangeCounts = Counted & { before?: Counted }
+
+/** Changes that were applied to a table since its stream began. @param counts absent where none were */
+export function countedInAll(counts: ChangeCounts | undefined): Counted {
+  const { before, ...since } = counts ?? { inserts: 0, updates: 0, deletes: 0, truncates: 0 }
+  if (before === undefined) return since
+  return {
+    inserts: before.inserts + since.inserts,
+    updates: before.updates + since.updates,
+    deletes: before.deletes + since.deletes,
+    truncates: before.truncates + since.truncates,
+  }
+}
 
 /** How far a lane has come. @property counts by name of the source's table */
 export type LaneRow = {

@@ -1,6 +1,6 @@
 /**
  * What `partition ensure` tells the streams of a table about partitions that it attaches: they hold no row that the stream has not told under the table's name. It
- * stands in the comment of each stream's publication, written in the transaction that attaches them, so that both are seen together or not at all.
+ * stands in the comment of each stream's publication, or of the schema of its triggers, written in the transaction that attaches them, so that both are seen together or not at all.
  */
 import { quoteName } from '../connect.ts'
 import { isRefusal } from '../archiving/own.ts'
@@ -19,16 +19,18 @@ export type PartitionNote = {
 /** Looks come every few seconds: older ones are in what was noted of the table by then. */
 const MOST = 200
 
-/** Of the stream of a publication, oldest first. */
-export async function readNotes(session: CopySession, publication: string): Promise<readonly PartitionNote[]> {
+/** Of a stream, oldest first. */
+export async function readNotes(session: CopySession, [kind, name]: Noted): Promise<readonly PartitionNote[]> {
   const [row] = await session.ask(
-    `SELECT pg_catalog.obj_description(p.oid, 'pg_publication') FROM pg_catalog.pg_publication p WHERE p.pubname = ${literal(publication)}`,
+    kind === 'PUBLICATION'
+      ? `SELECT pg_catalog.obj_description(p.oid, 'pg_publication') FROM pg_catalog.pg_publication p WHERE p.pubname = ${literal(name)}`
+      : `SELECT pg_catalog.obj_description(n.oid, 'pg_namespace') FROM pg_catalog.pg_namespace n WHERE n.nspname = ${literal(name)}`,
   )
   return notesOf(row?.[0] ?? null)
 }
 
 /**
- * Within the transaction that attaches the partitions. Where the role does not own a publication nothing is written, and the stream halts the table.
+ * Within the transaction that attaches the partitions. Where the role does not own it nothing is written, and the stream halts the table.
  * @throws what the server says, but for a lack of rights
  */
 export async function noteAttached(session: CopySession, note: PartitionNote): Promise<void> {
@@ -36,19 +38,27 @@ export async function noteAttached(session: CopySession, note: PartitionNote): P
     `SELECT DISTINCT p.pubname FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
      WHERE r.prrelid = ${literal(note.table)}::oid AND p.pubname ~ '^sluice_' AND pg_catalog.pg_has_role(p.pubowner, 'USAGE') ORDER BY 1`,
   )
-  for (const [name] of publications) await addNote(session, name ?? '', note)
+  const schemas = await session.ask(
+    `SELECT DISTINCT n.nspname FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+     WHERE p.proname = ${literal(`note_${note.table}`)} AND n.nspname ~ '^sluice_' AND pg_catalog.pg_has_role(n.nspowner, 'USAGE') ORDER BY 1`,
+  )
+  for (const [name] of publications) await addNote(session, ['PUBLICATION', name ?? ''], note)
+  for (const [name] of schemas) await addNote(session, ['SCHEMA', name ?? ''], note)
 }
 
-async function addNote(session: CopySession, publication: string, note: PartitionNote): Promise<void> {
+/** Of a stream that follows by a publication, or by triggers in a schema. */
+type Noted = readonly [kind: 'PUBLICATION' | 'SCHEMA', name: string]
+
+async function addNote(session: CopySession, of: Noted, note: PartitionNote): Promise<void> {
   const write = async (notes: readonly PartitionNote[]): Promise<void> => {
     const text = JSON.stringify({ partitions: notes.slice(-MOST) })
-    await session.ask(`COMMENT ON PUBLICATION ${quoteName(publication)} IS ${literal(text)}`)
+    await session.ask(`COMMENT ON ${of[0]} ${quoteName(of[1])} IS ${literal(text)}`)
   }
   await session.ask('SAVEPOINT noted')
   try {
-    // The first comment locks the publication: what another transaction adds meanwhile is seen then.
-    await write(await readNotes(session, publication))
-    await write([...(await readNotes(session, publication)), note])
+    // The first comment locks it: what another transaction adds meanwhile is seen then.
+    await write(await readNotes(session, of))
+    await write([...(await readNotes(session, of)), note])
     await session.ask('RELEASE SAVEPOINT noted')
   } catch (error) {
     if (!session.alive || !isRefusal(error)) throw error

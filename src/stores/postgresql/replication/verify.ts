@@ -55,7 +55,7 @@ export async function verifyStream(
     const oids = befores.map((shape) => shape.nodes[0]?.oid ?? '0')
     const seen = await readShapes(session, oids)
     const end = await fence(session)
-    const notes = await readNotes(session, birth.publication)
+    const notes = await readNotes(session, ['PUBLICATION', birth.publication])
     const faults: StreamFault[] = []
     const moved: Record<string, string> = {}
     const unclear: string[] = []

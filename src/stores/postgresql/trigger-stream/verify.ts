@@ -6,6 +6,7 @@ import type { CopySession } from '../copy/session.ts'
 import { literal, tableSql } from '../copy/sql.ts'
 import { lostSql } from '../maintenance/key-log.ts'
 import { lsnOf, lsnText } from '../replication/lsn.ts'
+import { readNotes } from '../replication/partition-notes.ts'
 import { BY_INDEX } from '../replication/shapes.ts'
 import { otherServer, tableDifference, type Told } from '../replication/verify.ts'
 import { logOf, progressSql, writtenNow, type TableLog } from './log.ts'
@@ -40,6 +41,7 @@ export async function verifyTriggers(
     const seen = await readNoted(session, oids)
     const written = await writtenNow(session, logs)
     const kept = await keptLogs(session, logs)
+    const notes = await readNotes(session, ['SCHEMA', birth.slot])
     const faults: StreamFault[] = []
     const moved: Record<string, string> = {}
     const unclear: string[] = []
@@ -49,7 +51,7 @@ export async function verifyTriggers(
         void faults.push({ code, tables: [name], message: `${name}: ${reason}`, since })
       const [before, log] = [befores[at] ?? notedOf(undefined), logs[at]]
       const now = seen.get(oids[at] ?? '0') ?? GONE
-      const result = await tableDifference(session, table, before.shape, now.seen, { notes: [], end, applied, told })
+      const result = await tableDifference(session, table, before.shape, now.seen, { notes, end, applied, told })
       if (result.type === 'halted') {
         halt('TABLE_CHANGED', result.reason)
         continue
