@@ -2,11 +2,13 @@
 import { createConnection, type Connection } from 'mysql2/promise'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Change } from '../../src/model/copy/change.ts'
+import { EVERY_KEY } from '../../src/model/copy/range.ts'
 import type { CopyStore } from '../../src/stores/copy-port.ts'
 import type { ChangeSource, ChangeStream, FollowedTable, StreamBirth } from '../../src/stores/follow-port.ts'
+import { tellsMoments } from '../../src/stores/moment-port.ts'
 import { openMysqlCopy } from '../../src/stores/mysql/copy/index.ts'
 import { makePlace, missing, type Place } from '../support/copy-systems.ts'
-import { columnsOf, SIGNAL, tableOf } from './copy-mysql-kit.ts'
+import { columnsOf, readAll, rowsOf, SIGNAL, tableOf } from './copy-mysql-kit.ts'
 
 const NAME = 'sluice_77'
 const MISSING = await missing('mysql')
@@ -165,18 +167,45 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
 
     test('the view of a moment shows what was told, and nothing beyond it', async () => {
       await using stream = await open()
-      if (!('moment' in stream)) throw new Error('tells no moments')
+      if (!tellsMoments(stream)) throw new Error('tells no moments')
       await place.sql("UPDATE plain SET v = 'a' WHERE id = 1")
       const words: string[] = []
-      const view = await (
-        stream as ChangeStream & {
-          moment: (
-            take: (changes: readonly Change[]) => Promise<void>,
-          ) => Promise<{ counts: CopyStore['source'] } | null>
-        }
-      ).moment(async (changes) => void words.push(...changes.flatMap(wordsOf)))
+      await using view = await stream.moment(async (changes) => void words.push(...changes.flatMap(wordsOf)))
       expect(words).toEqual(['+ plain 1 a '])
-      expect(view).not.toBeNull()
+      if (view === null) throw new Error('there was no moment')
+      await place.sql('DELETE FROM plain WHERE id > 1')
+      const [plain] = tables
+      if (plain === undefined) throw new Error('nothing is followed')
+      expect(await view.counts?.({ table: plain.table, ranges: [EVERY_KEY], where: null }, SIGNAL)).toEqual([20n])
+      // What was read keeps nobody from altering it.
+      await place.sql('SET lock_wait_timeout = 1', "ALTER TABLE plain COMMENT = 'altered'")
+    })
+
+    test('a table that somebody locks, and one that was altered behind the snapshot, are told later', async () => {
+      await using stream = await open()
+      await place.sql("UPDATE plain SET v = 'x' WHERE id = 1")
+      await using locker = await session()
+      await locker.query('LOCK TABLES plain WRITE')
+      expect(await stream.next(100)).toEqual([])
+      await locker.query('UNLOCK TABLES')
+      expect(await told(stream)).toEqual(['+ plain 1 x '])
+    })
+
+    test('a begin says whom it waits for', async () => {
+      await source.end(NAME, SIGNAL)
+      await using holder = await session()
+      await holder.query('START TRANSACTION')
+      await holder.query('SELECT * FROM plain WHERE id = 1')
+      const said: string[] = []
+      const beginning = source.begin(NAME, tables, SIGNAL, (message) => void said.push(message))
+      await expect
+        .poll(() => said.join(), { timeout: 10_000 })
+        .toMatch(/the trigger on .*plain waits for open transactions: session \d+ of /)
+      await holder.query("UPDATE plain SET v = 'before' WHERE id = 1")
+      await holder.query('COMMIT')
+      birth = await beginning
+      await using stream = await open()
+      expect(await told(stream)).toEqual([])
     })
 
     test('a fence is reached by a round or a look that began behind it', async () => {
@@ -200,18 +229,65 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
       await source.end(NAME, SIGNAL)
     })
 
-    test('writers keep their own numbers and modes, and notes of zero dates do not stop them', async () => {
+    test('writers keep their own numbers, modes and zero dates', async () => {
       await using writer = await session()
-      await writer.query('CREATE TABLE own (id INT AUTO_INCREMENT PRIMARY KEY, d DATE)')
+      await writer.query('CREATE TABLE own (id INT AUTO_INCREMENT, d DATE, PRIMARY KEY (id, d))')
       tables = await followedAs(store, 'own')
       birth = await source.begin('sluice_78', tables, SIGNAL)
-      await writer.query("SET sql_mode = ''")
+      await writer.query("SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO'")
       await writer.query("INSERT INTO own (d) VALUES ('2024-01-01')")
       expect((await writer.query('SELECT LAST_INSERT_ID() AS n'))[0]).toEqual([{ n: 1 }])
       await using stream = await open()
       expect(await told(stream)).toEqual(['+ own 1 2024-01-01'])
+      await writer.query("INSERT INTO own VALUES (2, '0000-00-00')")
+      await expect(told(stream)).rejects.toMatchObject({ code: 'VALUE_REFUSED' })
       await source.end('sluice_78', SIGNAL)
     })
+  })
+
+  test('keys of every type come as copies read them, whatever the writer has set', async () => {
+    const keys: Readonly<Record<string, readonly [type: string, ...values: string[]]>> = {
+      bits: ['BIT(12)', "b'101'", "b'111'"],
+      decimals: ['DECIMAL(20, 6)', '1.5', '-123456789.000001'],
+      datetimes: ['DATETIME(6)', "'2024-02-29 23:59:59.123456'", "'1999-01-01'"],
+      // Both read 02:30 in Berlin.
+      moments: ['TIMESTAMP', 'FROM_UNIXTIME(1729989000)', 'FROM_UNIXTIME(1735689600)'],
+      enums: ["ENUM('b', 'a', 'x''y') CHARACTER SET latin1", "'a'", "'x''y'"],
+      raws: ['VARBINARY(20)', "X'00ff20'", "X'00ff'"],
+      longs: [
+        'VARCHAR(700) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci',
+        "REPEAT('ß', 700)",
+        "CONCAT(REPEAT('a', 699), 'b')",
+      ],
+      uuids: ['UUID', "'123e4567-e89b-12d3-a456-426614174000'", "'00000000-0000-0000-0000-000000000001'"],
+      years: ['YEAR', '1999', '2024'],
+      bigs: ['BIGINT UNSIGNED', '18446744073709551615', '0'],
+      chars: ['CHAR(4) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin', "'ab'", "'é'"],
+    }
+    const made = Object.entries(keys).map(
+      ([name, [type]]) => `CREATE TABLE ${name} (k ${type} NOT NULL PRIMARY KEY, v INT)`,
+    )
+    await staged(made, ...Object.keys(keys))
+    await using stream = await open()
+    await using writer = await session()
+    await writer.query("SET time_zone = '+01:00', sql_mode = 'PAD_CHAR_TO_FULL_LENGTH', character_set_client = latin1")
+    const seen: string[] = []
+    for (const [name, [, one = '', two = '']] of Object.entries(keys)) {
+      await place.sql(`INSERT INTO ${name} VALUES (${one}, 1), (${two}, 2)`)
+      await writer.query(`UPDATE ${name} SET v = v + 1`)
+    }
+    seen.push(...(await told(stream)))
+    const view = await store.source(SIGNAL)
+    const rows: string[] = []
+    for (const { table } of tables)
+      for (const row of await readAll(view, rowsOf(table))) rows.push(`+ ${table.table.name} ${row.join(' ')}`)
+    await view[Symbol.asyncDispose]()
+    expect(rows).toHaveLength(22)
+    expect(seen).toEqual(rows.toSorted())
+    // Deleted, each is told by the key that its row had.
+    for (const name of Object.keys(keys)) await writer.query(`DELETE FROM ${name}`)
+    const gone = rows.map((row) => row.replace(/^\+/, '-').replace(/ \d+$/, ''))
+    expect(await told(stream)).toEqual(gone.toSorted())
   })
 
   describe('halts', () => {
@@ -299,6 +375,30 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
         expect.stringMatching(/^setnull has the foreign key .* \(ON UPDATE SET NULL\)/),
       ])
       expect(identities.map((names) => names.length)).toEqual([1, 0, 0, 0, 0, 0, 1])
+    })
+
+    test('a login without the rights, and transactions that are prepared', async () => {
+      await staged(TABLES, 'plain')
+      const url = new URL(place.url)
+      const database = url.pathname.slice(1)
+      await place.sql(
+        `CREATE OR REPLACE USER reader_${database.slice(1, 7)}@'%' IDENTIFIED BY 'word'`,
+        `GRANT SELECT, CREATE ON \`${database}\`.* TO reader_${database.slice(1, 7)}@'%'`,
+        `XA START '${database}'`,
+        "UPDATE plain SET v = 'x' WHERE id = 1",
+        `XA END '${database}'`,
+        `XA PREPARE '${database}'`,
+      )
+      url.username = `reader_${database.slice(1, 7)}`
+      url.password = 'word'
+      await using other = await openMysqlCopy(url.href)
+      const { refusals } = await triggersOf(other).examine(await followedAs(other, 'plain'), SIGNAL)
+      const said = refusals.map(({ message }) => message).join('\n')
+      await place.sql(`XA ROLLBACK '${database}'`)
+      expect(said).toMatch(/has no DROP, INSERT, UPDATE, DELETE, TRIGGER on database/)
+      expect(said).toMatch(/has no right PROCESS, and without it nobody sees that a table was emptied by TRUNCATE/)
+      expect(said).toMatch(/transactions of XA are prepared: /)
+      expect(said).toMatch(/plain may not get triggers by this login: it has no TRIGGER on the table/)
     })
   })
 })

@@ -44,7 +44,8 @@ export class TriggerStream implements MomentStream {
           const { value, done } = await this.#telling.next()
           if (done !== true) return value
           this.#telling = null
-          if (value !== null) return this.#ended(value)
+          // Whoever asks has other things to look after than a table that is not to be had.
+          return value === null ? [] : this.#ended(value)
         }
         const idle = await this.#look()
         if (this.#telling !== null) continue
