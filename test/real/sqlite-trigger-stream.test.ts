@@ -318,6 +318,29 @@ describe('what is told', () => {
   )
 })
 
+test('what an attempt before has left is cleared, and programs that have the file ATTACHed are noted, too', async () => {
+  await using sit = await sitOf(T)
+  const tables = await sit.tables(['t'])
+  await began(sit, tables)
+  sit.db.exec('UPDATE t SET v = 1')
+  const birth = await began(sit, tables)
+  expect((await sit.source.lag(birth, SIGNAL)).waiting).toBe(0n)
+  const other = new Database(':memory:')
+  other.exec(
+    `ATTACH '${sit.file}' AS app; CREATE TABLE t (id INTEGER PRIMARY KEY, u TEXT); CREATE TABLE sluice_7_keys_1 (key_1)`,
+  )
+  other.exec(
+    `INSERT INTO t VALUES (1, 'mine'); INSERT OR REPLACE INTO app.t VALUES (5, 'a', 3); UPDATE app.t SET v = 4 WHERE id = 2`,
+  )
+  other.close()
+  await using stream = await opened(sit, birth, tables)
+  const twin = new Twin(tables)
+  twin.rows[0]?.set('["1"]', '["1","a","1"]').set('["2"]', '["2","b","1"]')
+  await twin.catchUp(stream)
+  expect(sorted(twin.rows[0])).toEqual(sorted(await inSource(sit.store, tables[0] as FollowedTable)))
+  expect([...(twin.rows[0]?.keys() ?? [])].toSorted()).toEqual(['["2"]', '["5"]'])
+})
+
 describe('changes that may be missing halt', () => {
   const cases: readonly (readonly [what: string, sql: string, code: string | null, reason: RegExp])[] = [
     ['a trigger that is gone', 'DROP TRIGGER sluice_7_1_deleted', 'TRIGGERS_CHANGED', /sluice_7_1_deleted is gone/],

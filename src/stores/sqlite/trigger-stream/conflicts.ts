@@ -79,6 +79,11 @@ function conditionOf(tail: string): string {
   throw new Error(`this is no index with a condition: ${tail}`)
 }
 
+/** Whether values of columns have to be unique by it; the number of a row that is no column goes to no target. */
+export function isOfColumns({ terms, sql }: Unique): boolean {
+  return sql !== null || terms.some(({ column }) => column !== null)
+}
+
 /** Whether this is what tells the rows of a table apart, byte by byte: whoever takes a value of it is noted by that value. */
 export function isIdentity({ terms, where }: Unique, identity: readonly string[]): boolean {
   return (

@@ -7,7 +7,7 @@ import type { FollowedTable } from '../../follow-port.ts'
 import type { SqlRow } from '../../port.ts'
 import { quote } from '../../sqlite-dialect/ddl.ts'
 import { slices, type Open, type Scan } from '../copy/rows.ts'
-import { isIdentity, uniquesOf } from './conflicts.ts'
+import { isIdentity, isOfColumns, uniquesOf } from './conflicts.ts'
 import { keyName } from './log.ts'
 
 /**
@@ -69,7 +69,7 @@ async function* changesOf(
 ): AsyncGenerator<readonly Change[]> {
   const { table, log } = one
   const { name } = table.table.table
-  const isAll = isLarge && uniquesOf(reader, name).some((unique) => !isIdentity(unique, table.identity))
+  const isAll = isLarge && uniquesOf(reader, name).some((own) => isOfColumns(own) && !isIdentity(own, table.identity))
   for await (const rows of read(reader, goneOf(one, isAll, last), signal))
     yield rows.map((key): RowChange => ({ type: 'delete', table: place, key }))
   const keys = table.identity.map(quote).join(', ')
