@@ -13,6 +13,7 @@ import { lookAt, type TableContext } from './context.ts'
 import type { LeftBehind } from '../../model/copy/left-behind.ts'
 import { leftOfTable } from './plan/left-behind.ts'
 import { onSide } from './sides.ts'
+import { settleStatement } from './ledger/quarantine.ts'
 import type { RunLedger } from './ledger/runs.ts'
 import { lookEarlier, type Looked } from './look/look-earlier.ts'
 import { openTokens } from './plan/ring-plan.ts'
@@ -34,10 +35,14 @@ export async function finishTable(table: TableRun, context: TableContext, around
   let more: readonly string[] = []
   let looked: Looked | null = null
   try {
-    if (error === null && table.again === undefined && !steering.stop.aborted && !run.interrupt.abort.aborted)
-      await retryAside(context, steering.stop)
-    standing = new Standing(context, table.again, await runs.startedMs())
-    for await (const chunk of wantedChunks(context)) standing.add(chunk)
+    const retries =
+      error === null && table.again === undefined && !steering.stop.aborted && !run.interrupt.abort.aborted
+    if (retries) await retryAside(context, steering.stop)
+    standing = await standingOf(context, table, runs)
+    if (retries && standing.aside > 0n) {
+      await context.database.batch([settleStatement(context.key)])
+      standing = await standingOf(context, table, runs)
+    }
     error ??= verdict(context, standing, table, operation, steering.leavesOut(context.name))
     if (error === null && !steering.stop.aborted && (await isHalfCut(context, runs, standing))) {
       error = new SluiceError('CHUNKS_FAILED', `${context.name} is not cut into chunks to its end`, {
@@ -83,6 +88,12 @@ export async function finishTable(table: TableRun, context: TableContext, around
   })
   table.ended = { tally, error, leftOut, unbuilt, unlooked }
   return table.ended
+}
+
+async function standingOf(context: TableContext, { again }: TableRun, runs: RunLedger): Promise<Standing> {
+  const standing = new Standing(context, again, await runs.startedMs())
+  for await (const chunk of wantedChunks(context)) standing.add(chunk)
+  return standing
 }
 
 /**

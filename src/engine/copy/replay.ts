@@ -47,8 +47,9 @@ export async function replay(
   const rows: Row[] = []
   for await (const batch of view.read(request, ONE_ROW, signal)) rows.push(...batch.rows)
   if (rows.length > 1 && isOneRow(key)) {
-    throw new SluiceError('ROW_REFUSED', `the row ${rowKeyText(key)} has become ${rows.length} by now`, {
-      hint: 'copy the table again with --restart, for its chunk counts a single one',
+    throw new SluiceError('ROW_REFUSED', `the source holds ${rows.length} rows of the key ${rowKeyText(key)}`, {
+      reason: 'the target takes one of them: its key has to be unique',
+      hint: 'leave one of them at the source, then run the same command again',
     })
   }
   const positions = targetKeyPositions(plan)
@@ -68,7 +69,11 @@ export async function replay(
     async (writer) => {
       // A row with its key may have stood there all the time, where the copy leaves or overwrites such rows, or a repair has brought it.
       const before = keys.length > 0 ? (await writer.digest({ scheme: 'count' })).rows : 0n
-      const change = await chunkChange(database, aside, rows[0], before === 0n ? 1 : 0)
+      // Another row of this key has come back: this one is there no more.
+      const isOther = isOneRow(key) && (await hasReplayed(database, aside))
+      const change = isOther
+        ? await chunkChange(database, aside, undefined, 1)
+        : await chunkChange(database, aside, rows[0], before === 0n ? 1 : 0)
       const sum = new RowSum()
       for (const row of rows) sum.add(row)
       const only = new Set(rows.map((row) => keyTextOf(row, positions)))
@@ -92,6 +97,16 @@ export async function replay(
       return rows.length > 0 ? 'written' : 'gone'
     },
   )
+}
+
+/** Whether another line of the same key and chunk is replayed. */
+async function hasReplayed(database: LedgerDatabase, { id }: QuarantinedRow): Promise<boolean> {
+  const found = await database.all(
+    `SELECT 1 FROM migration_quarantine o JOIN migration_quarantine q ON o.checkpoint_id = q.checkpoint_id AND o.row_key = q.row_key
+     WHERE q.quarantine_id = ? AND o.quarantine_id <> q.quarantine_id AND o.replayed_ms IS NOT NULL`,
+    [id],
+  )
+  return found.length > 0
 }
 
 /** Where a row of the target would stand; none for a key that is no value there. */

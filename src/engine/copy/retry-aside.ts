@@ -1,7 +1,8 @@
 /** Rows that earlier runs set aside are tried again by every run of the same copy, before it says how its table ended. */
 import { failureKind } from './failure.ts'
 import type { TableContext } from './context.ts'
-import { quarantined } from './ledger/quarantine.ts'
+import { quarantined, type QuarantinedRow } from './ledger/quarantine.ts'
+import type { SluiceError } from '../../shared/errors.ts'
 import { replay } from './replay.ts'
 
 /** @throws SluiceError where a side cannot be asked */
@@ -14,25 +15,38 @@ export async function retryAside(context: TableContext, stop: AbortSignal): Prom
   const rows = (await quarantined(database, null, key)).filter(({ runId }) => runId !== owner.runId)
   let written = 0
   let gone = 0
-  for (const row of rows) {
-    if (stop.aborted || row.key.length === 0) continue
-    try {
-      const upsert = { ...plan, onExisting: 'upsert' as const }
-      const outcome = await views.ask((view) => replay(row, upsert, { to: store, view, database, signal }))
-      if (outcome === 'written') written++
-      else gone++
-    } catch (thrown) {
-      const { kind, error } = failureKind(thrown)
-      if (kind !== 'row') throw thrown
-      emit({ type: 'row.aside', table: name, chunk: '', key: row.key, error: error.info() })
+  let left = rows.filter((row) => row.key.length > 0)
+  const refused = new Map<QuarantinedRow, SluiceError>()
+  // A value that has to be unique may stand in the way of one row in another that comes behind it.
+  for (let before = left.length + 1; left.length > 0 && left.length < before && !stop.aborted;) {
+    before = left.length
+    const still: QuarantinedRow[] = []
+    for (const row of left) {
+      if (stop.aborted) break
+      try {
+        const upsert = { ...plan, onExisting: 'upsert' as const }
+        const outcome = await views.ask((view) => replay(row, upsert, { to: store, view, database, signal }))
+        if (outcome === 'written') written++
+        else gone++
+      } catch (thrown) {
+        const { kind, error } = failureKind(thrown)
+        if (kind !== 'row') throw thrown
+        refused.set(row, error)
+        still.push(row)
+      }
     }
+    left = still
+  }
+  for (const row of left) {
+    const error = refused.get(row)
+    if (error !== undefined) emit({ type: 'row.aside', table: name, chunk: '', key: row.key, error: error.info() })
   }
   if (written + gone === 0) return
-  const left = gone === 0 ? '' : `, ${gone} that the source has no more`
+  const more = gone === 0 ? '' : `, ${gone} that the source has no more`
   emit({
     type: 'log',
     level: 'note',
     table: name,
-    message: `of ${rows.length} rows that earlier runs set aside ${written} are in the target now${left}`,
+    message: `of ${rows.length} rows that earlier runs set aside ${written} are in the target now${more}`,
   })
 }

@@ -8,6 +8,7 @@ import type { Claim } from '../../../model/copy/plan.ts'
 import type { ErrorCode } from '../../../shared/errors.ts'
 import { errorText } from './error-text.ts'
 import type { Owner, TableKey } from './owner.ts'
+import { CLOSED, OF_TABLE } from './stored-chunk.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 
 export type AsideRow = {
@@ -39,7 +40,7 @@ export function quarantineStatement(
   const { key, row, nth = 0 } = aside
   const isKeyless = key.length === 0
   // Each row that was refused has a line of its own, and the same one when its chunk is copied once more.
-  const among = isOneRow(key) ? [] : [isKeyless ? claim.no : null, nth]
+  const among = isOneRow(key) ? (nth === 0 ? [] : [claim.no, nth]) : [isKeyless ? claim.no : null, nth]
   const identity = [table.schema, table.name, key, isKeyless ? row : null, ...among]
   const id = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 32)
   return [
@@ -68,11 +69,13 @@ export function lineOf({ key, row }: Pick<AsideRow, 'key' | 'row'>): string {
   return JSON.stringify(isOneRow(key) ? [key] : [key, row])
 }
 
-/** Numbers the rows of one chunk that have no key of their own, in the order in which they are refused. */
+/**
+ * Numbers the rows of one chunk that nothing tells apart, in the order in which they are refused: those without a key of their own, and several of one key, which a
+ * source may hold that does not check it.
+ */
 export function numbered(): (aside: AsideRow) => AsideRow {
   const seen = new Map<string, number>()
   return (aside) => {
-    if (isOneRow(aside.key)) return aside
     const text = aside.key.length === 0 ? lineOf(aside) : JSON.stringify(aside.key)
     const nth = seen.get(text) ?? 0
     seen.set(text, nth + 1)
@@ -92,6 +95,22 @@ export async function asideLines(database: LedgerDatabase, checkpoint: number): 
     lines.set(line, (lines.get(line) ?? 0) + 1)
   }
   return lines
+}
+
+/**
+ * Chunks that count more rows as set aside than they have lines, because older programs wrote one line for several rows of one key. Once the last line is replayed, what
+ * stood in the way of them is gone, and their key is in the target or gone with it.
+ */
+export function settleStatement({ schema, name }: TableKey): Statement {
+  const lines = (which: string): string =>
+    `EXISTS (SELECT 1 FROM migration_quarantine q WHERE q.checkpoint_id = migration_checkpoints.id AND q.replayed_ms IS ${which})`
+  return {
+    // In this order: MySQL reads what it has set before.
+    sql: `UPDATE migration_checkpoints SET rows_read = rows_read - rows_quarantined, surplus = surplus + rows_quarantined, rows_quarantined = 0,
+            status = 'completed', error_code = NULL, error_message = NULL
+          WHERE ${OF_TABLE} AND ${CLOSED} AND rows_quarantined > 0 AND ${lines('NOT NULL')} AND NOT ${lines('NULL')}`,
+    parameters: [name, schema],
+  }
 }
 
 /** Notes that no row of a chunk waits any more. */
