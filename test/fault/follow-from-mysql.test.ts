@@ -17,7 +17,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 describe.skipIf(absent !== '')(`a copy that follows MariaDB by triggers ${absent}`, () => {
   test.each(TARGETS)('into %s is killed under writers, and ends equal', { timeout: 120_000 }, async (system) => {
     const one = await mysqlStage(await makePlace('mysql', folder), await makePlace(system, folder), 400)
-    const writer = startMysqlWriter(one.source.url, 7, 400)
+    const writer = startMysqlWriter(one.source.url, 7, 400, 10)
     let killed = 0
     for (const [step, when] of [
       [12, 'after'],
