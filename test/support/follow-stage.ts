@@ -5,9 +5,11 @@ import { copyOf, perform, placeOn, type Place, type Ran } from './copy-systems.t
 import { FOLLOW_NAMES, FOLLOW_TABLES, followedRows, seedRows } from './follow-writer.ts'
 import { startPostgres, type PostgresServer } from './servers/postgresql.ts'
 
-export function startFollowServer(more: readonly string[] = []): Promise<PostgresServer> {
+/** @param dataParent as `PostgresOptions` has it */
+export function startFollowServer(more: readonly string[] = [], dataParent?: string): Promise<PostgresServer> {
   return startPostgres({
     extraSettings: ['wal_level=logical', 'max_replication_slots=40', 'max_wal_senders=40', ...more],
+    ...(dataParent === undefined ? {} : { dataParent }),
   })
 }
 

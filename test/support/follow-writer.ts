@@ -177,7 +177,7 @@ async function statement(
 }
 
 /** A linear congruential generator: the same numbers for the same seed. */
-function randomOf(seed: number): Random {
+export function randomOf(seed: number): Random {
   let state = (seed * 2_654_435_761) >>> 0
   return (below) => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0

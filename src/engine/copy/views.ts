@@ -10,6 +10,8 @@ export class Views implements AsyncDisposable {
   readonly #old: SourceView[] = []
   /** How many looks there were: more than one, and the copy shows no single moment of the source. */
   count = 0
+  /** Done with every look before anything is read by it. */
+  settle: () => Promise<unknown> = async () => undefined
 
   constructor(source: CopyStore, signal: AbortSignal) {
     this.#source = source
@@ -72,6 +74,12 @@ export class Views implements AsyncDisposable {
 
   async #open(): Promise<SourceView> {
     const view = await this.#source.source(this.#signal)
+    try {
+      await this.settle()
+    } catch (error) {
+      await Promise.resolve(view[Symbol.asyncDispose]()).catch(() => undefined)
+      throw error
+    }
     this.count++
     return view
   }

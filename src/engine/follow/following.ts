@@ -3,6 +3,7 @@
  * that. The ledger has it all, so that the same command goes on wherever it was broken off, through as many snapshots as it takes.
  */
 import { tableText } from '../../model/copy/column-type.ts'
+import type { LogPosition } from '../../model/copy/change.ts'
 import { dec } from '../../model/event.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
@@ -130,6 +131,14 @@ export class Following implements AsyncDisposable {
     this.#birth = own.birth
     this.#tables = own.tables
     this.#heart = own.heart
+  }
+
+  /**
+   * What a look at the source shows is on the disk there. Else a crash takes back commits that nobody waited for (`synchronous_commit = off`): their rows would
+   * stay in the target, and no stream tells of what never was.
+   */
+  settle(): Promise<LogPosition> {
+    return this.#sides.changes.fence(this.#parts.run.interrupt.abort)
   }
 
   /** Tables of the plan that still have to be copied: of the others the stream says what they hold. */

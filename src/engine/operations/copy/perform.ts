@@ -191,6 +191,7 @@ export async function copy(given: CopyOperation, asked: CopyRun): Promise<Ending
     operation.follow === undefined
       ? null
       : await openFollowing({ operation, planned, wished, database, owner, run }, runs)
+  if (following !== null) views.settle = () => following.settle()
   const tables: TableRun[] = []
   const reclaim = async ({ name, ledger }: TableContext): Promise<void> => {
     for (const { chunk, why } of await reclaimExpired(database, ledger)) {
