@@ -6,7 +6,7 @@ import type { CopyOperation } from '../../src/engine/operation.ts'
 import { copyOf, perform, type Place, type Ran } from './copy-systems.ts'
 
 /** Tables, with what is compared of each past our own code. */
-export const NAMES = ['acct', 'moves', 'ev', 'cnt'] as const
+const NAMES = ['acct', 'moves', 'ev', 'cnt'] as const
 const COMPARED: Readonly<Record<(typeof NAMES)[number], string>> = {
   acct: 'id, qty, name, seat, total, big',
   moves: 'a, b, v',
@@ -14,7 +14,7 @@ const COMPARED: Readonly<Record<(typeof NAMES)[number], string>> = {
   cnt: 'id, n',
 }
 
-export function mysqlTables(rows: number): readonly string[] {
+function mysqlTables(rows: number): readonly string[] {
   return [
     `CREATE TABLE acct (id BIGINT PRIMARY KEY, qty INT NOT NULL, name VARCHAR(40), seat INT UNIQUE, total DECIMAL(12,2), big MEDIUMTEXT, at DATETIME(6) DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6))`,
     `INSERT INTO acct (id, qty, name, seat, total, big) SELECT seq, seq % 100, CONCAT('name ', seq), seq, seq * 0.25, IF(seq % 7 = 0, REPEAT(MD5(seq), 50), NULL) FROM seq_1_to_${rows}`,
@@ -35,7 +35,7 @@ export async function mysqlStage(source: Place, target: Place, rows: number): Pr
   return { source, target, copy: { ...one, tables: [...NAMES], follow: { cdc: 'trigger' } } }
 }
 
-export type MysqlStage = { readonly source: Place; readonly target: Place; readonly copy: CopyOperation }
+type MysqlStage = { readonly source: Place; readonly target: Place; readonly copy: CopyOperation }
 
 export function runUntil({ copy }: MysqlStage, until: 'caught-up' | 'equal'): Promise<Ran> {
   return perform({ ...copy, follow: { ...copy.follow, until } })
@@ -56,7 +56,7 @@ function plain(text: string | null): string | null {
   return text !== null && /^-?\d+\.\d+$/.test(text) ? String(Number(text)) : text
 }
 
-export type MysqlWriter = { stop(): Promise<number> }
+type MysqlWriter = { stop(): Promise<number> }
 
 /** Errors that sessions give each other: duplicate keys, deadlocks, lock waits. */
 const EXPECTED = new Set([1062, 1213, 1205, 1020])

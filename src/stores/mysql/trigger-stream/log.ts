@@ -151,7 +151,7 @@ export function keyName(at: number): string {
 }
 
 /** A column of a key. */
-export type KeyColumn = {
+type KeyColumn = {
   readonly name: string
   /** Type, character set and collation as the table has them: then no value is converted on its way into the log. */
   readonly declared: string

@@ -16,7 +16,7 @@ const NO_TABLE = 1146
 /** No right on the table, or on its database. */
 const DENIED = new Set([1044, 1142])
 
-export type Progress = {
+type Progress = {
   readonly token: string
   /** Greatest number that was taken. */
   readonly counter: LogPosition

@@ -9,7 +9,7 @@ import { ticked } from '../maintenance/options.ts'
 import type { Session } from '../session.ts'
 import type { LogMarks } from './log.ts'
 
-/** There is no such table, or its definition is another than that of the snapshot. */
+/** There is no such table. */
 export const NO_TABLE = 1146
 
 /** Stored as JSON. */
@@ -151,7 +151,7 @@ export async function cascadesOf(session: Session, { schema, name }: TableName):
 }
 
 /** Triggers as they are now, by name: those of some names, of one database. */
-export async function readTriggers(
+async function readTriggers(
   session: Session,
   schema: string | undefined,
   names: readonly string[],
