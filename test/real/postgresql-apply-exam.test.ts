@@ -67,7 +67,9 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
     expect(messages(await exam('parts', parts))).toMatch(/no index of parts_2 finds/)
     expect(await exam('parts', 'CREATE INDEX ON parts_2 (id)')).toMatchObject({
       refusals: [],
-      notes: [/no unique index stands exactly on \(id\)/].map((text) => expect.stringMatching(text) as string),
+      notes: (hasMerge ? [/no unique index stands exactly on \(id\)/] : []).map(
+        (text) => expect.stringMatching(text) as string,
+      ),
     })
     expect(
       messages(
@@ -150,6 +152,8 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
     const quiet = await exam('fires', 'SELECT 1')
     expect(messages(quiet)).toBe('')
     expect(quiet.notes).toEqual([expect.stringMatching(/enabled ALWAYS or as REPLICA fire for changes: always$/)])
+    // The right to set it is there from PostgreSQL 15 on.
+    if (!hasMerge) return
     expect(
       messages(await exam('fires', `GRANT SET ON PARAMETER session_replication_role TO ${role}`, { as: weak })),
     ).toBe('')

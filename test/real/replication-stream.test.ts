@@ -260,7 +260,8 @@ describe.skipIf(!POSTGRES_OWN)('a stream (needs a server of its own)', () => {
     })
   })
 
-  test('with origin none, what came by replication itself is left out', async () => {
+  test('with origin none, what came by replication itself is left out', async ({ skip }) => {
+    skip((await live.server.major()) < 15, 'before PostgreSQL 15 empty transactions are told, too')
     const at = await born()
     await live.sql.run(
       "SELECT pg_replication_origin_create('elsewhere'); SELECT pg_replication_origin_session_setup('elsewhere')",
