@@ -1,4 +1,5 @@
 /** What tables of MySQL and MariaDB have that a copy does not bring along, by the server's dictionary. */
+import { streamOfTrigger } from '../trigger-stream/log.ts'
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { groupedLeft, leftBehind, type LeftBehind, type LeftKind } from '../../../model/copy/left-behind.ts'
 import type { LeftScope } from '../../beside-port.ts'
@@ -43,7 +44,9 @@ async function ofTables(session: Session, tables: readonly TableName[], own: str
   const ask = async (sql: string): Promise<void> => {
     for (const [schema, name, kind, what] of await session.rows(sql, names)) {
       const table = text(schema, name)
-      if (table !== undefined) found.push([String(kind) as LeftKind, table, what == null ? null : String(what)])
+      const isOurs = kind === 'trigger' && streamOfTrigger(String(what)) !== null
+      if (table !== undefined && !isOurs)
+        found.push([String(kind) as LeftKind, table, what == null ? null : String(what)])
     }
   }
   await ask(`SELECT EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, 'trigger', TRIGGER_NAME FROM information_schema.TRIGGERS

@@ -27,8 +27,12 @@ import { TOKEN, wholeFault } from './verify.ts'
 
 /** How long what a failed begin has made may take to go again. */
 const CLEARING_MS = 10_000
-/** No rule of ours for those who write: what is noted is of the table's own types, and has gone through its rules. */
-const TRIGGER_MODE = `SET SESSION sql_mode = ''`
+/**
+ * A trigger keeps the mode it was made under. No rule of ours for those who write: what is noted is of the table's own types, and has gone through its rules. Everything
+ * that is compared later is read under the mode of all sessions, because the server spells definitions by it.
+ */
+const TRIGGER_MODE = `SET @sluice_mode = @@SESSION.sql_mode, SESSION sql_mode = ''`
+const USUAL_MODE = 'SET SESSION sql_mode = @sluice_mode'
 
 /**
  * No transaction of others has to end behind this: whoever wrote into a table before its triggers were made has ended by then (`busy.ts`), and whoever writes later is noted.
@@ -45,7 +49,6 @@ export async function beginTriggers(
   await endTriggers(config.database, name, wait)
   try {
     const token = randomUUID()
-    await session.command(TRIGGER_MODE)
     for (const statement of progressStatements(config.database, name, token)) await session.command(statement)
     const born = { facts: { [TOKEN]: token } as Record<string, string>, shapes: {} as Record<string, string> }
     for (const [at, table] of tables.entries()) await logged({ database: config.database, name, token, number: at + 1 }, table, born, wait) // prettier-ignore
@@ -100,7 +103,6 @@ export async function renewTriggers(
       hint: 'copy all of them again: the command that began the stream, with --restart',
     })
   }
-  await session.command(TRIGGER_MODE)
   const born = { facts: { ...birth.facts }, shapes: { ...birth.shapes } }
   for (const table of tables) {
     const { number } = logOf(birth, table)
@@ -132,9 +134,11 @@ async function logged(
   const key = followed.identity.flatMap((one) => followed.table.columns.find((column) => column.name === one) ?? [])
   const columns = await keyColumns(session, table, key)
   const log = logTable(database, name, number)
+  await session.command(TRIGGER_MODE)
   for (const statement of logStatements(log, columns, { stream: name, token, number })) await session.command(statement)
   for (const statement of triggerStatements(table, log, columns, { stream: name, number }))
     await patiently(wait, `the trigger on ${where}`, statement)
+  await session.command(USUAL_MODE)
   const shape = await readShape(session, table)
   const planned = followed.columns.every(({ name: one }) => shape?.columns.some((text) => text.startsWith(`${one} `)))
   if (shape === null || !planned) throw changedMeanwhile(`${where} was changed while its log was made`)
