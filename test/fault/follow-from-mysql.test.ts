@@ -75,7 +75,12 @@ describe.skipIf(absent !== '')(`a copy that follows MariaDB by triggers ${absent
       const again = await runUntil(one, 'equal')
       expect(again.finished, JSON.stringify(again.finished.error)).toMatchObject({ exitCode: 0 })
       await expectSame(one)
+      const running = startCopy(one.copy)
+      await running.until('follow.progress')
       await one.source.sql('TRUNCATE TABLE moves', "INSERT INTO moves VALUES (1, 'after', 1)")
+      await running.ended
+      const [end] = running.events.filter((event) => event.type === 'run.finished')
+      expect(end).toMatchObject({ exitCode: 5, error: { code: 'STREAM_HALTED' } })
       const halted = await runUntil(one, 'caught-up')
       expect(halted.finished).toMatchObject({ exitCode: 5, error: { code: 'STREAM_HALTED' } })
       const halt = halted.events.find((event) => event.type === 'follow.halted')
@@ -85,8 +90,8 @@ describe.skipIf(absent !== '')(`a copy that follows MariaDB by triggers ${absent
       expect(anew.finished, JSON.stringify(anew.finished.error)).toMatchObject({ exitCode: 0 })
       await expectSame(one)
       const { from, to } = one.copy
-      const end = { kind: 'follow', stream, from, to, end: true, untilCaughtUp: false, untilEqual: false } as const
-      expect((await perform(end)).finished.exitCode).toBe(0)
+      const ending = { kind: 'follow', stream, from, to, end: true, untilCaughtUp: false, untilEqual: false } as const
+      expect((await perform(ending)).finished.exitCode).toBe(0)
       expect(await leftInMysql(one.source)).toEqual([])
     },
   )

@@ -106,8 +106,12 @@ export class Lanes {
         case 'insert':
         case 'update':
         case 'delete':
-        case 'reshaped':
           this.#give(parts, change.table, change)
+          break
+        case 'reshaped':
+          // Between two transactions as well: a round finds it before it tells anything.
+          if (this.#open === null) parts[this.#of[change.table] ?? -1]?.push(change)
+          else this.#give(parts, change.table, change)
           break
         case 'truncate':
           for (const lane of new Set(change.tables.map((table) => this.#of[table]))) {
