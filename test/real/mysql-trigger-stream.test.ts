@@ -251,9 +251,9 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
     birth = (await source.renew?.(birth, tables, 0n, SIGNAL)) ?? birth
     expect(await halted()).toEqual([])
     await place.sql('CREATE TRIGGER theirs BEFORE UPDATE ON g FOR EACH ROW SET NEW.v = 1')
-    const left = await store.beside?.().left({ tables: [{ name: 'g' }], all: false }, SIGNAL)
-    expect(JSON.stringify(left)).toMatch(/theirs/)
-    expect(JSON.stringify(left)).not.toMatch(/sluice/)
+    const behind = await store.beside?.().left({ tables: [{ name: 'g' }], all: false }, SIGNAL)
+    expect(JSON.stringify(behind)).toMatch(/theirs/)
+    expect(JSON.stringify(behind)).not.toMatch(/sluice/)
   })
 
   test('keys of every type come as copies read them, whatever the writer has set', async () => {
