@@ -243,6 +243,16 @@ describe.skipIf(absent !== '')(`changes into MySQL ${absent}`, () => {
       await expect(target.changes.open(requestOf([view]))).rejects.toMatchObject({ code: 'TABLE_REFUSED' })
     })
 
+    test('a server that may lose commits in a crash says so', async () => {
+      const [[before] = []] = await target.place.rows('SELECT @@GLOBAL.innodb_flush_log_at_trx_commit')
+      await target.place.sql('SET GLOBAL innodb_flush_log_at_trx_commit = 2')
+      try {
+        expect((await exam('plain', [])).notes.join()).toMatch(/innodb_flush_log_at_trx_commit of the target is 2/)
+      } finally {
+        await target.place.sql(`SET GLOBAL innodb_flush_log_at_trx_commit = ${before}`)
+      }
+    })
+
     test('triggers are refused by name, unless they are wanted', async () => {
       const sql = ['CREATE TABLE fires (id int PRIMARY KEY)', 'CREATE TRIGGER audit AFTER INSERT ON fires FOR EACH ROW SET @n = 1'] // prettier-ignore
       expect(said(await exam('fires', sql))).toMatch(/triggers of .*fires would fire a second time.*audit/)

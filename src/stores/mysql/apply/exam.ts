@@ -21,14 +21,26 @@ export async function examineTarget(request: ChangeRequest, session: Session): P
   return findings
 }
 
-async function examineServer(session: Session, { origin }: ChangeRequest, { refusals }: Findings): Promise<void> {
-  const rows = await session.command("SHOW VARIABLES WHERE Variable_name IN ('log_bin', 'binlog_format')")
+async function examineServer(
+  session: Session,
+  { origin }: ChangeRequest,
+  { refusals, notes }: Findings,
+): Promise<void> {
+  const rows = await session.command(
+    "SHOW VARIABLES WHERE Variable_name IN ('log_bin', 'binlog_format', 'innodb_flush_log_at_trx_commit')",
+  )
   const words = new Map(rows.map(([name, word]) => [String(name).toLowerCase(), String(word).toUpperCase()]))
   if (words.get('log_bin') === 'ON' && words.get('binlog_format') === 'STATEMENT') {
     refusals.push({
       message: 'the server logs statements, and takes no changes of transactions that see what others commit meanwhile',
       hint: 'set binlog_format to MIXED or ROW on the server',
     })
+  }
+  const flush = words.get('innodb_flush_log_at_trx_commit') ?? '1'
+  if (flush !== '1') {
+    notes.push(
+      `innodb_flush_log_at_trx_commit of the target is ${flush}: after a crash of the server it may lack what the source was told to forget, and the stream would have to be begun anew`,
+    )
   }
   if (!(await mayStage(session))) {
     const message = 'the user may not create temporary tables in this database, which changes go through'
