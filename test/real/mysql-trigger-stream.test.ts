@@ -324,6 +324,17 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
       expect(found.length).toBe(1)
     })
 
+    test('after a foreign key that came and went between two looks', async () => {
+      // The server tells the time in seconds.
+      await new Promise((resolve) => setTimeout(resolve, 1100))
+      await using other = await session()
+      await other.query('CREATE TABLE parent (id INT PRIMARY KEY)')
+      await other.query('SET foreign_key_checks = 0')
+      await other.query('ALTER TABLE plain ADD CONSTRAINT z FOREIGN KEY (id) REFERENCES parent (id) ON DELETE CASCADE, ALGORITHM = NOCOPY') // prettier-ignore
+      await other.query('ALTER TABLE plain DROP FOREIGN KEY z')
+      expect((await halted()).join()).toMatch(/^TABLE_CHANGED .*plain: it was altered, and altered back/)
+    })
+
     test('goes on after an index, a comment, a default and a trigger of others', async () => {
       await place.sql(
         'CREATE INDEX w_of_plain ON plain (w)',

@@ -26,6 +26,8 @@ export type TableComparison = {
   readonly more: number
   /** Rows of the source that cannot be read: nobody can say whether they are equal. */
   readonly unread: number
+  /** Rows that one side has more of than the differing keys explain: several of one key. They are among `more`. */
+  readonly doubled: number
   readonly ms: number
 }
 
@@ -58,7 +60,7 @@ export async function compareMoment(
     const told = { rows: extent.rows, estimated: !extent.exact, ranges }
     const progress = new DiffProgress(tableText(plan.source.table), told, emit, clock)
     const differences: Difference[] = []
-    let [rows, targetRows, more, unread] = [0n, 0n, 0, 0]
+    let [rows, targetRows, more, unread, missing, extra] = [0n, 0n, 0, 0, 0n, 0n]
     let sums: TableComparison['sums'] = [sumText(0n), sumText(0n)]
     for await (const { range } of segments(sides, null)) {
       signal.throwIfAborted()
@@ -66,18 +68,28 @@ export async function compareMoment(
         sides,
         range,
         async (what) => {
+          if (what.kind === 'key' && what.difference.kind === 'missing') missing++
+          if (what.kind === 'key' && what.difference.kind === 'extra') extra++
           if (what.kind === 'unread') unread++
           else if (what.kind === 'range' || differences.length >= MOST_DIFFERENCES) more++
           else differences.push(what.difference)
         },
         progress,
       )
-      rows += one.rows
-      targetRows += one.targetRows
+      const [source, target] = one.digests ?? []
+      rows += source?.rows ?? one.rows
+      targetRows += target?.rows ?? one.targetRows
       sums =
-        sums === null || one.sums === null ? null : [addedSums(sums[0], one.sums[0]), addedSums(sums[1], one.sums[1])]
+        sums === null || source === undefined || target === undefined
+          ? null
+          : [addedSums(sums[0], source.sum), addedSums(sums[1], target.sum)]
     }
-    const one = { table, rows, targetRows, sums, differences, more, unread, ms: Math.round(clock.ticks() - begun) }
+    // What a comparison by keys does not see, the counts do.
+    const lost = rows - targetRows - missing + extra
+    const doubled = sums === null || plan.source.key.length === 0 ? 0 : Number(lost < 0n ? -lost : lost)
+    more += doubled
+    const ms = Math.round(clock.ticks() - begun)
+    const one = { table, rows, targetRows, sums, differences, more, unread, doubled, ms }
     found(one)
     compared.push(one)
   }

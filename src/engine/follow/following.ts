@@ -90,6 +90,9 @@ export class Following implements AsyncDisposable {
     const fence = await takeStream(ledger, stream, run)
     const heart = beat(LEASE_MS / 3, () => ledger.renew(stream))
     try {
+      // Whoever goes on by the number of the stream wants the same.
+      if (found !== null && operation.follow?.fireTriggers === true)
+        await ledger.noteWishes(stream, withFiring(found.wishes))
       const known = found?.birth ?? (await born(parts, sides.changes, ledger, stream, tables))
       const birth = await resynced(parts, sides, ledger, { id: stream, birth: known }, tables, anew)
       const { position } = await ledger.progress(stream, sides.changes)
@@ -291,6 +294,11 @@ function wishesOf(operation: CopyOperation, cdc: Cdc): string {
   // A command of an alert may hold a secret.
   const { until: _until, alert: _alert, resync: _resync, lanes: _lanes, ...lasting } = follow ?? {}
   return JSON.stringify({ ...rest, follow: { ...lasting, cdc }, restart: false })
+}
+
+function withFiring(wishes: string): string {
+  const { follow, ...rest } = JSON.parse(wishes) as Partial<CopyOperation>
+  return JSON.stringify({ ...rest, follow: { ...follow, fireTriggers: true } })
 }
 
 /** Makes publication and slot. */

@@ -197,6 +197,12 @@ export class Proving implements AsyncDisposable {
     const table = one === undefined ? undefined : this.#parts.tables[one.table]
     const name = table === undefined ? 'the tables' : tableText(table.plan.source.table)
     const unread = one?.unread ?? 0
+    if (one !== undefined && one.doubled > 0) {
+      return new SluiceError('DIFFERENCES', `${one.doubled} rows of ${name} have a key that another row has, too`, {
+        reason: `the source has ${one.rows} rows and the target ${one.targetRows}: one of each key`,
+        hint: 'leave one row of each key at the source, then run the same command again',
+      })
+    }
     return new SluiceError('DIFFERENCES', unread > 0 ? `${unread} rows of ${name} cannot be read` : `${name} differ`, {
       reason:
         unread > 0

@@ -49,8 +49,8 @@ export type Found =
   /** A row of the source that cannot be read: its texts. */
   | { readonly kind: 'unread'; readonly row: readonly (string | null)[]; readonly error: SluiceError }
 
-/** @property sums of the range as its sides have it; null where a row of the source cannot be read */
-export type ComparedRange = Compared & { readonly sums: readonly [source: string, target: string] | null }
+/** @property digests of the range as its sides have it; null where a row of the source cannot be read */
+export type ComparedRange = Compared & { readonly digests: readonly [source: Digest, target: Digest] | null }
 
 /** Compares one range. @param found told of every difference, in no order */
 export async function compareRange(
@@ -60,10 +60,8 @@ export async function compareRange(
   progress: CompareProgress,
 ): Promise<ComparedRange> {
   const both = await readableDigests(sides, range)
-  if (both === null) return { ...(await aroundUnread(sides, range, found, progress)), sums: null }
-  const [source, target] = both
-  const sums = [source.sum, target.sum] as const
-  return { ...(await compareSums(both, sides, range, found, progress)), sums }
+  if (both === null) return { ...(await aroundUnread(sides, range, found, progress)), digests: null }
+  return { ...(await compareSums(both, sides, range, found, progress)), digests: both }
 }
 
 async function compareSums(

@@ -225,6 +225,12 @@ export class StreamLedger {
     ])
   }
 
+  /** What a run that goes on by the number of the stream does again. */
+  async noteWishes(id: string, wishes: string): Promise<void> {
+    const sql = 'UPDATE migration_streams SET wishes = ? WHERE stream_id = ?'
+    await this.database.batch([{ sql, parameters: [wishes, id] }])
+  }
+
   birthStatement(id: string, birth: StreamBirth): Statement {
     return {
       sql: 'UPDATE migration_streams SET birth = ? WHERE stream_id = ?',

@@ -2,6 +2,7 @@
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { FollowedTable } from '../../follow-port.ts'
+import { costText } from '../../trigger-stream/cost-text.ts'
 import { quoted, tableSql } from '../copy/names.ts'
 import { ticked } from '../maintenance/options.ts'
 import type { Session } from '../session.ts'
@@ -57,7 +58,7 @@ async function costOf(session: Session, database: string, one: FollowedTable): P
     for (const sql of logStatements(log, noted, made)) await session.command(sql)
     for (const sql of triggerStatements(scratch, log, noted, made)) await session.command(sql)
     const withTriggers = await median(session, written)
-    return `${name}: a write of one row takes ${msText(without / rows)}, with the trigger ${msText(withTriggers / rows)}; measured with ${TRIALS} times ${rows} rows that were inserted into a copy`
+    return `${name}: a write of one row takes ${msText(without / rows)}, ${costText('trigger', without / rows, withTriggers / rows, msText)}; measured with ${TRIALS} times ${rows} rows that were inserted into a copy`
   } catch (error) {
     if (session.broken !== null) throw error
     if (error instanceof SluiceError && error.code === 'CONNECTION_LOST') throw error

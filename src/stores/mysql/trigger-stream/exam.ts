@@ -32,17 +32,18 @@ export async function examineTriggers(
 async function examineServer(session: Session, database: string): Promise<readonly FollowRefusal[]> {
   const refusals: FollowRefusal[] = []
   const [[user] = []] = await session.rows('SELECT CURRENT_USER()')
+  const login = `'${String(user).replace(/@([^@]*)$/, "'@'$1")}'`
   const rights = await grantedRights(session, database, null)
   const lacking = FOR_LOGS.filter((right) => !rights.has(right))
   if (lacking.length > 0)
     refusals.push({
       message: `${String(user)} has no ${lacking.join(', ')} on database ${database}, where the logs of the stream would be`,
-      hint: `GRANT ${lacking.join(', ')} ON ${database}.* to the login; or name a database in the URL that is its own, and the tables as database.table`,
+      hint: `GRANT ${lacking.join(', ')} ON ${database}.* TO ${login}; or name a database in the URL that is its own, and the tables as database.table`,
     })
   if (!rights.has('PROCESS'))
     refusals.push({
       message: `${String(user)} has no right PROCESS, and without it nobody sees that a table was emptied by TRUNCATE: no trigger fires for that`,
-      hint: 'GRANT PROCESS ON *.* to the login',
+      hint: `GRANT PROCESS ON *.* TO ${login}`,
     })
   const [[log, format, trusts] = []] = await session.rows(
     'SELECT @@GLOBAL.log_bin, @@GLOBAL.binlog_format, @@GLOBAL.log_bin_trust_function_creators',
@@ -50,7 +51,7 @@ async function examineServer(session: Session, database: string): Promise<readon
   if (Number(log) === 1 && Number(trusts) !== 1 && !rights.has('SUPER'))
     refusals.push({
       message: `${String(user)} may not make triggers on a server that writes a binary log`,
-      hint: 'SET GLOBAL log_bin_trust_function_creators = 1, or GRANT SUPER ON *.* to the login',
+      hint: `SET GLOBAL log_bin_trust_function_creators = 1, or GRANT SUPER ON *.* TO ${login}`,
     })
   if (Number(log) === 1 && String(format) === 'STATEMENT')
     refusals.push({

@@ -24,6 +24,8 @@ export type TableShape = {
   readonly unique: Readonly<Record<string, readonly string[]>>
   /** Foreign keys of the table by which rows of it go or change with those of another one: no trigger fires for that. */
   readonly cascades: readonly string[]
+  /** When the definition was written last, as far as the server tells: every ALTER TABLE moves it in MariaDB, and TRUNCATE does not (measured, 10.11). */
+  readonly altered: string
 }
 
 /** @returns null where there is no such table */
@@ -36,11 +38,12 @@ export async function readShape(session: Session, table: TableName): Promise<Tab
     ids: await tableIds(session, table),
     unique: await uniqueIndexes(session, table),
     cascades: await cascadesOf(session, table),
+    altered: await alteredAt(session, table),
   }
 }
 
 export function shapeOf(text: string | undefined): TableShape {
-  if (text === undefined) return { created: '', columns: [], ids: {}, unique: {}, cascades: [] }
+  if (text === undefined) return { created: '', columns: [], ids: {}, unique: {}, cascades: [], altered: '' }
   return JSON.parse(text) as TableShape
 }
 
@@ -132,6 +135,14 @@ export async function countUnique(session: Session, { schema, name }: TableName)
     [schema ?? null, name],
   )
   return Number(count)
+}
+
+async function alteredAt(session: Session, { schema, name }: TableName): Promise<string> {
+  const [[at] = []] = await session.rows(
+    'SELECT CAST(CREATE_TIME AS CHAR) FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?',
+    [schema ?? null, name],
+  )
+  return String(at ?? '')
 }
 
 export async function cascadesOf(session: Session, { schema, name }: TableName): Promise<readonly string[]> {

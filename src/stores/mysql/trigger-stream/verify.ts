@@ -77,7 +77,7 @@ async function tableFault(
   if (now === null) return changed('it is gone, or has another name')
   const log = logsOf(birth).get(logFact(table))
   if (log === undefined) return { code: 'TRIGGERS_CHANGED', reason: 'the stream has no log of it' }
-  const reason = columnsFault(before, now) ?? (await numbersFault(session, table, before, now)) ?? keyFault(log, followed, now) // prettier-ignore
+  const reason = columnsFault(before, now) ?? (await numbersFault(session, table, before, now)) ?? keyFault(log, followed, now) ?? backFault(before, now) // prettier-ignore
   if (reason !== null) return changed(reason)
   const wrong = await logFault(session, birth.slot, table, logOf(birth, followed))
   return wrong === null ? null : { code: 'TRIGGERS_CHANGED', reason: wrong }
@@ -120,6 +120,14 @@ function keyFault({ index, key }: TableLog, { identity }: FollowedTable, { uniqu
   const isSame = columns !== undefined && columns.length === key.length && key.every((one) => columns.includes(one))
   if (isSame || identity.length === 0) return null
   return `unique index ${index} on its key (${key.join(', ')}) is gone, or was changed`
+}
+
+/** Altered, and altered back: of a foreign key that was there meanwhile no trigger has noted what it removed. */
+function backFault(before: TableShape, now: TableShape): string | null {
+  const isSame = JSON.stringify({ ...before, altered: '' }) === JSON.stringify({ ...now, altered: '' })
+  return isSame && before.altered !== now.altered
+    ? `it was altered, and altered back (${now.altered}): what happened in between may not have been noted`
+    : null
 }
 
 async function logFault(session: Session, slot: string, table: TableName, log: TableLog): Promise<string | null> {

@@ -2,6 +2,7 @@
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { FollowedTable } from '../../follow-port.ts'
+import { costText } from '../../trigger-stream/cost-text.ts'
 import { isConnectionLoss } from '../errors.ts'
 import { quoteName } from '../connect.ts'
 import { columnList, literal, tableSql } from '../copy/sql.ts'
@@ -49,7 +50,7 @@ async function costOf(session: CopySession, one: FollowedTable): Promise<string>
     const without = await median(session, scratch, one.identity)
     await makeLog(session, SCHEMA, { ...one, table: { ...one.table, table: scratch } })
     const noted = await median(session, scratch, one.identity)
-    return `${name}: a write of one row takes ${msText(without / rows)}, with the trigger ${msText(noted / rows)}; measured with ${rows * TRIALS} writes of each kind to a copy of ${rows} rows`
+    return `${name}: a write of one row takes ${msText(without / rows)}, ${costText('trigger', without / rows, noted / rows, msText)}; measured with ${rows * TRIALS} writes of each kind to a copy of ${rows} rows`
   } catch (error) {
     if (error instanceof SluiceError || isConnectionLoss(error) || !session.alive) throw error
     const reason = error instanceof Error ? error.message : String(error)

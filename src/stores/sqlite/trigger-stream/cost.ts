@@ -4,6 +4,7 @@ import Database from 'better-sqlite3'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import type { FollowedTable } from '../../follow-port.ts'
+import { costText } from '../../trigger-stream/cost-text.ts'
 import type { SqlRow } from '../../port.ts'
 import { quote } from '../../sqlite-dialect/ddl.ts'
 import { columnsOf } from '../copy/shape.ts'
@@ -48,7 +49,7 @@ function costOf(source: Database.Database, one: FollowedTable): string {
     const noted = median(scratch, one)
     const bytes = Math.max(0, Math.round((pages(scratch) - before) / (rows * (TRIALS + 1))))
     return (
-      `${name}: a write of one row takes ${usText(without / rows)}, with the triggers ${usText(noted / rows)}, and a note of about ${bytes} bytes, without what a commit takes; ` +
+      `${name}: a write of one row takes ${usText(without / rows)}, ${costText('triggers', without / rows, noted / rows, usText)}, and a note of about ${bytes} bytes, without what a commit takes; ` +
       `measured in memory with ${rows * TRIALS} writes of each kind to a copy of ${rows} rows`
     )
   } catch (error) {
