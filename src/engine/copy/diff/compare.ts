@@ -3,7 +3,6 @@
  * look at each. Where the two sides sort differently, ranges mean nothing across them: then rows are fetched by their keys.
  */
 import { bytesText } from '../../../model/copy/bytes-text.ts'
-import { keyTextOf } from '../../../model/copy/key-text.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
@@ -11,7 +10,7 @@ import { equalDigests, type Cell, type Digest, type Row } from '../../../model/c
 import { asSluiceError, type SluiceError } from '../../../shared/errors.ts'
 import type { RowRequest, SourceView } from '../../../stores/copy-port.ts'
 import type { DiffProgress } from './progress.ts'
-import { boundOf, digests, keyPlaces, rowsByKey, sourceRequest, targetRequest, type Sides } from './sides.ts'
+import { boundOf, digests, KeyedRows, rowsByKey, sourceRequest, targetRequest, type Sides } from './sides.ts'
 
 /** Rows that two sides may have in a range that is looked at row by row. */
 const LEAF_ROWS = 16_384
@@ -179,15 +178,17 @@ async function leaf(sides: Sides, range: Range, found: (what: Found) => Promise<
     rowsByKey(sides.target, targetRequest(sides, range), plan, signal),
   ])
   for (const one of unread) await found(one)
-  return compareMaps(plan, source, target, found)
+  const equal = await compareMaps(plan, source, target, found)
+  return { rows: source.count(), targetRows: target.count(), equal }
 }
 
+/** @returns how many keys have equal rows */
 async function compareMaps(
   plan: TablePlan,
   source: ReadonlyMap<string, Row>,
   target: ReadonlyMap<string, Row>,
   found: (what: Found) => Promise<void>,
-): Promise<Compared> {
+): Promise<bigint> {
   let equal = 0n
   for (const [key, row] of source) {
     const difference = differenceOf(plan, row, target.get(key))
@@ -199,7 +200,7 @@ async function compareMaps(
     const difference = differenceOf(plan, undefined, row)
     if (difference !== null) await found({ kind: 'key', difference })
   }
-  return { rows: BigInt(source.size), targetRows: BigInt(target.size), equal }
+  return equal
 }
 
 /** Every row of the source is looked for in the target, and then those of the target that the source has not. */
@@ -216,15 +217,15 @@ async function byKeys(
   const aside: RowRequest['aside'] = (row, error) => unread.push({ kind: 'unread', row, error })
   for await (const { rows } of sides.source.read({ ...sourceRequest(sides, EVERY_KEY), aside }, size, signal)) {
     const keys = rows.map((row) => boundOf(plan, row))
-    const source = mapped(rows, plan)
+    const source = new KeyedRows(plan)
+    source.take(rows)
     const asked = await rowsByKey(sides.target, targetRequest(sides, { by: 'keys', keys }), plan, signal)
     // A collation may find others beside those that were asked for: they are looked for below.
     const target = new Map([...asked].filter(([key]) => source.has(key)))
-    const one = await compareMaps(plan, source, target, found)
-    sum.rows += one.rows
-    sum.targetRows += one.targetRows
-    sum.equal += one.equal
-    progress.compared(one.rows)
+    sum.equal += await compareMaps(plan, source, target, found)
+    sum.rows += source.count()
+    sum.targetRows += asked.count((key) => source.has(key))
+    progress.compared(source.count())
   }
   for (const one of unread) await found(one)
   for await (const { rows } of sides.target.read(targetRequest(sides, range), size, signal)) {
@@ -239,11 +240,6 @@ async function byKeys(
   }
   progress.settled(0n)
   return sum
-}
-
-function mapped(rows: readonly Row[], plan: TablePlan): ReadonlyMap<string, Row> {
-  const places = keyPlaces(plan)
-  return new Map(rows.map((row) => [keyTextOf(row, places), row]))
 }
 
 async function keysThere(view: SourceView, sides: Sides, keys: readonly RowKey[]): Promise<ReadonlySet<string>> {

@@ -73,13 +73,35 @@ export async function rowsByKey(
   request: RowRequest,
   plan: TablePlan,
   signal: AbortSignal,
-): Promise<ReadonlyMap<string, Row>> {
-  const positions = keyPlaces(plan)
-  const rows = new Map<string, Row>()
-  for await (const batch of view.read(request, BATCH, signal)) {
-    for (const row of batch.rows) rows.set(keyTextOf(row, positions), row)
-  }
+): Promise<KeyedRows> {
+  const rows = new KeyedRows(plan)
+  for await (const batch of view.read(request, BATCH, signal)) rows.take(batch.rows)
   return rows
+}
+
+/** Rows by key: the last one of each, and how many others have one of these keys, which nothing keeps from that in a table without a unique index. */
+export class KeyedRows extends Map<string, Row> {
+  readonly #places: readonly number[]
+  readonly #others: string[] = []
+
+  constructor(plan: TablePlan) {
+    super()
+    this.#places = keyPlaces(plan)
+  }
+
+  take(rows: readonly Row[]): void {
+    for (const row of rows) {
+      const key = keyTextOf(row, this.#places)
+      if (this.has(key)) this.#others.push(key)
+      this.set(key, row)
+    }
+  }
+
+  /** Rows that were read: of those keys only for which `among` holds, if it is given. */
+  count(among: (key: string) => boolean = () => true): bigint {
+    const keys = [...this.keys()].filter(among)
+    return BigInt(keys.length + this.#others.filter(among).length)
+  }
 }
 
 /** Whether both sides tell when values were written. */

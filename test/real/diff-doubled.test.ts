@@ -1,0 +1,46 @@
+/** Rows that stand twice under one key: a comparison goes by keys, and never calls two tables equal that hold different numbers of rows. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { DiffOperation } from '../../src/engine/operation.ts'
+import { copyOf, makePlace, missing, perform, type System } from '../support/copy-systems.ts'
+
+let folder = ''
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-doubled-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const ROWS = Array.from({ length: 300 }, (_, i) => `('Key ${i}', ${i})`).join(', ')
+const KEYED = 'CREATE TABLE t (id VARCHAR(20) NOT NULL PRIMARY KEY, v INTEGER)'
+const FREE = 'CREATE TABLE t (id VARCHAR(20) NOT NULL, v INTEGER)'
+
+const PAIRS = [
+  ['sqlite', 'sqlite', 'by ranges'],
+  ['mysql', 'sqlite', 'by keys'],
+] as const satisfies readonly (readonly [System, System, string])[]
+
+for (const [from, to, how] of PAIRS) {
+  const absent = await missing(from)
+  describe.skipIf(absent !== '')(`${from} and ${to}, ${how} ${absent}`, () => {
+    test.each([
+      ['the target', KEYED, FREE, /300 rows in the source and 302 in the target/],
+      ['the source', FREE, KEYED, /302 rows in the source and 300 in the target/],
+    ])('rows of one key in %s are not called equal', async (where, here, there, why) => {
+      const [source, target] = [await makePlace(from, folder), await makePlace(to, folder)]
+      await source.sql(here, `INSERT INTO t VALUES ${ROWS}`)
+      await target.sql(there, `INSERT INTO t VALUES ${ROWS}`)
+      const copy = copyOf(source, target, 't', { key: ['id'] })
+      const diff: DiffOperation = { kind: 'diff', from: copy.from, to: copy.to, tables: copy.tables, rename: copy.rename, key: ['id'], limit: 10, fix: false, deleteExtra: false, workers: 1 } // prettier-ignore
+      const before = await perform(diff)
+      expect(before.finished, JSON.stringify(before.finished.error)).toMatchObject({ exitCode: 0 })
+      await (where === 'the target' ? target : source).sql(
+        "INSERT INTO t SELECT id, v FROM t WHERE id IN ('Key 7', 'Key 8')",
+      )
+      const { finished } = await perform(diff)
+      expect(finished).toMatchObject({ exitCode: 1, error: { code: 'PROOF_FAILED' } })
+      expect(finished.error?.message).toMatch(why)
+    })
+  })
+}
