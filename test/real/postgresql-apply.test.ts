@@ -426,6 +426,24 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
     })
   })
 
+  test('a table whose name another one has is not written past', async () => {
+    await using writer = await open('named', 'CREATE TABLE named (id int PRIMARY KEY, a text)')
+    await applied(writer, [put(['1', 'a']), put(['200', 'a'])])
+    await target.place.sql('ALTER TABLE named RENAME TO named_old', 'CREATE VIEW named AS SELECT * FROM named_old WHERE id < 100') // prettier-ignore
+    await expect(applied(writer, [put(['1', 'b'])], [['200']])).rejects.toMatchObject({ code: 'TABLE_REFUSED', retryable: false }) // prettier-ignore
+    await writer.rollBack()
+    await target.place.sql('DROP VIEW named', 'ALTER TABLE named_old RENAME TO named')
+    expect(await rows('SELECT id, a FROM named ORDER BY id')).toEqual([['1', 'a'], ['200', 'a']]) // prettier-ignore
+    await applied(writer, [put(['1', 'b'])], [['200']])
+    expect(await rows('SELECT id, a FROM named ORDER BY id')).toEqual([['1', 'b']])
+    await target.place.sql('DROP TABLE named', 'CREATE TABLE named (id int PRIMARY KEY, a text)')
+    for (let times = 0; times < 2; times++) {
+      await expect(applied(writer, [put(['1', 'c'])])).rejects.toMatchObject({ code: 'TABLE_REFUSED' })
+      await writer.rollBack()
+    }
+    expect(await rows('SELECT id, a FROM named')).toEqual([])
+  })
+
   test('many transactions leave the catalog as it was', async () => {
     await using writer = await open('calm', 'CREATE TABLE calm (id int PRIMARY KEY, a text)')
     const large = crowd((n) => [String(n), 'x'])

@@ -7,7 +7,7 @@ import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../fo
 import { commitChunk } from '../copy/commit.ts'
 import { targetError } from '../copy/errors.ts'
 import type { CopySession } from '../copy/session.ts'
-import { fromSql } from '../copy/sql.ts'
+import { fromSql, literal, tableSql } from '../copy/sql.ts'
 import { underSignal } from '../copy/under-signal.ts'
 import { sqlStateOf } from '../errors.ts'
 import type { PostgresSettings } from '../settings.ts'
@@ -39,6 +39,8 @@ export class PostgresChangeWriter implements ChangeWriter {
   readonly #tables = new Map<number, KnownTable>()
   /** Of the transaction that is open, or was last. */
   #number = 0
+  /** Tables that it has written to. */
+  readonly #written = new Set<number>()
   /** Table of the call that runs. */
   #current: KnownTable | null = null
   #inTransaction = false
@@ -63,6 +65,7 @@ export class PostgresChangeWriter implements ChangeWriter {
     return this.#do(tableText(request.table.table), async () => {
       if (batch.puts.length + batch.gone.length === 0) return { lacking: [] }
       const known = await this.#known(table)
+      this.#written.add(table)
       const { fresh, others } = known.shape.way === 'merge' ? parted(batch) : { fresh: [], others: batch }
       const lacking = await this.#others(known, request, others)
       // Behind the others: a unique value may have come free.
@@ -76,7 +79,10 @@ export class PostgresChangeWriter implements ChangeWriter {
     const names = tables.map((table) => tableText(this.#table(table).table.table)).join(', ')
     await this.#do(names, async () => {
       const from: string[] = []
-      for (const table of tables) from.push(fromSql((await this.#known(table)).shape.relation))
+      for (const table of tables) {
+        from.push(fromSql((await this.#known(table)).shape.relation))
+        this.#written.add(table)
+      }
       await this.#session.ask('SAVEPOINT sluice_truncate')
       try {
         await this.#session.ask(`TRUNCATE ${from.join(', ')}`)
@@ -91,7 +97,7 @@ export class PostgresChangeWriter implements ChangeWriter {
   }
 
   async commit(closing: Closing): Promise<'committed' | 'fenced'> {
-    await this.#do('', async () => undefined)
+    await this.#do('', () => this.#refuseOthers())
     try {
       const outcome = await commitChunk(this.#session, closing, this.#settings, this.#request.signal)
       this.#ended(outcome === 'committed' ? 'committed' : 'rolled back')
@@ -125,6 +131,23 @@ export class PostgresChangeWriter implements ChangeWriter {
       : await known.stage.apply(changes)
   }
 
+  /**
+   * Whatever has been written to is held until the end of the transaction: the names still lead to the tables that were filled, or they did not from the first statement on.
+   * @throws SluiceError TABLE_REFUSED
+   */
+  async #refuseOthers(): Promise<void> {
+    const wanted = [...this.#written].flatMap((table) => {
+      const oid = this.#tables.get(table)?.shape.relation.oid
+      return oid === undefined ? [] : [`(${table}, ${oid}::oid, ${literal(tableSql(this.#table(table).table.table))})`]
+    })
+    if (wanted.length === 0) return
+    const [other] = await this.#session.ask(
+      `SELECT w.place FROM (VALUES ${wanted.join(', ')}) AS w (place, oid, name) WHERE pg_catalog.to_regclass(w.name)::oid IS DISTINCT FROM w.oid`,
+    )
+    if (other === undefined) return
+    throw otherTable(this.#table(Number(other[0])))
+  }
+
   #table(table: number): ChangeTable {
     const found = this.#request.tables[table]
     if (found === undefined) throw new Error(`there is no table ${table} among those that this session was opened for`)
@@ -146,6 +169,7 @@ export class PostgresChangeWriter implements ChangeWriter {
       this.#current = known
       return known
     }
+    if (known !== undefined && known.shape.relation.oid !== shape.relation.oid) throw otherTable(request)
     await known?.stage.drop()
     const fresh: KnownTable = {
       shape,
@@ -195,6 +219,7 @@ export class PostgresChangeWriter implements ChangeWriter {
   #ended(outcome: 'committed' | 'rolled back'): void {
     this.#inTransaction = false
     this.#failure = null
+    this.#written.clear()
     for (const { stage } of this.#tables.values()) stage.ended(outcome)
   }
 }
@@ -215,6 +240,19 @@ async function writtenDirectly(
   if (left.length > 0 && shape.guarded.length > 0) return stage.apply({ ...changes, partial: left })
   await direct.write(changes)
   return left
+}
+
+function otherTable({ table: { table } }: ChangeTable): SluiceError {
+  const name = tableText(table)
+  return new SluiceError(
+    'TABLE_REFUSED',
+    `${name} is not the table that was filled: another one, or a view, has its name`,
+    {
+      where: name,
+      reason: 'nothing of this transaction was written, and the position of the stream stays',
+      hint: 'give the table its name back, then run the same command again; or copy it anew with --resync',
+    },
+  )
 }
 
 /** Whether a table that has changed can be the cause: other types of its columns, or a unique index that was not there. */
