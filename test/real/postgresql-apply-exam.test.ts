@@ -169,6 +169,12 @@ describe.skipIf(absent !== '')(`exam of a PostgreSQL target of changes ${absent}
     expect(messages(await exam('parent', 'SELECT 1', { catchingUp: true }))).toMatch(
       /until it has caught up.*: parent_u_key$/,
     )
+    // The statements that it prints run, and then nothing is in the way.
+    const made = `CREATE TABLE loaded (id int PRIMARY KEY, u int CONSTRAINT "U u" UNIQUE, v int, w int CONSTRAINT "W w" REFERENCES parent); CREATE UNIQUE INDEX "J j" ON loaded (v)`
+    const { refusals } = await exam('loaded', made, { catchingUp: true })
+    expect(refusals).toHaveLength(2)
+    for (const { hint } of refusals) await target.place.sql(/^drop them: (.*); --with/.exec(hint)?.[1] ?? '')
+    expect(messages(await exam('loaded', 'SELECT 1', { catchingUp: true }))).toBe('')
     const live = await exam('parent', 'SELECT 1')
     expect(messages(live)).toBe('')
     expect(live.notes).toEqual([

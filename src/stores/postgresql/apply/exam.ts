@@ -1,6 +1,8 @@
 /** What would keep changes out of a target, or make them mean something else there. Looks, and changes nothing. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { ChangeRequest, ChangeTable, FollowRefusal, TargetExam } from '../../follow-port.ts'
+import { arrayText } from '../array-text.ts'
+import { quoteName } from '../connect.ts'
 import { missingTable } from '../copy/relation.ts'
 import { CopySession } from '../copy/session.ts'
 import { literal } from '../copy/sql.ts'
@@ -82,7 +84,7 @@ async function examineTable(
   await examineRules(shape, ground, refuse)
   await examineTriggers(shape, ground, findings, name, refuse)
   await examineForeignKeys(request, shape, ground, findings, refuse)
-  examineSecondary(request, shape, ground, findings, refuse)
+  await examineSecondary(request, shape, ground, findings, refuse)
 }
 
 type Refuse = (message: string, hint: string) => void
@@ -207,10 +209,8 @@ async function examineForeignKeys(
   const own = rows.filter(([, , , isOwn]) => isOwn === 't')
   const outside = rows.filter(([, , , , oid]) => !followed.has(oid ?? ''))
   if (catchingUp === true && own.length > 0) {
-    refuse(
-      `foreign keys of ${name} may refuse rows until it has caught up: ${texts(own)}`,
-      'drop them, and build them after it with --with indexes,constraints',
-    )
+    const dropped = own.map(([key, of]) => `ALTER TABLE ${of} DROP CONSTRAINT ${quoteName(key ?? '')}`)
+    refuse(`foreign keys of ${name} may refuse rows until it has caught up: ${texts(own)}`, droppedHint(dropped))
   } else if (isReplica) {
     notes.push(`${name}: foreign keys are not checked for changes, which the source has checked: ${texts(rows)}`)
   } else if (request.fireTriggers) {
@@ -235,19 +235,30 @@ async function examineForeignKeys(
   }
 }
 
-function examineSecondary(
+/** @param dropped statements */
+function droppedHint(dropped: readonly string[]): string {
+  return `drop them: ${dropped.join('; ')}; --with indexes,constraints, of this command or of the one that began the stream, builds what the source has behind it`
+}
+
+async function examineSecondary(
   { table, catchingUp, identity }: ChangeTable,
   { secondary, way }: TableShape,
-  { isReplica }: Ground,
+  { isReplica, session }: Ground,
   { notes }: Findings,
   refuse: Refuse,
-): void {
+): Promise<void> {
   const name = tableText(table.table)
   const names = secondary.map((index) => index.name).join(', ')
   if (secondary.length > 0 && catchingUp === true) {
+    // Those of partitions go with those of their root.
+    const dropped = await session.ask(
+      `SELECT CASE WHEN k.oid IS NULL THEN 'DROP INDEX ' || i.name ELSE pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT %I', k.conrelid::pg_catalog.regclass, k.conname) END
+       FROM unnest(${literal(arrayText(secondary.map((index) => index.name)))}::text[]) AS i (name) LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = pg_catalog.to_regclass(i.name) AND k.contype IN ('u', 'p', 'x')
+       WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhrelid = pg_catalog.to_regclass(i.name)) ORDER BY 1`,
+    )
     refuse(
       `unique indexes or exclusion constraints of ${name} may refuse rows until it has caught up: a row copied late can hold a value that an older change brings again: ${names}`,
-      'drop them, and build them after it with --with indexes,constraints',
+      droppedHint(dropped.map(([sql]) => sql ?? '')),
     )
     return
   }
