@@ -284,7 +284,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         type: 'text',
         choices: ['slot', 'trigger'],
         describe:
-          'with --follow, how the source tells changes: by a replication slot, or by triggers on its tables, where wal_level is not logical and in SQLite files; a stream goes on as it began (slot)',
+          'with --follow, how the source tells changes: by a replication slot, or by triggers on its tables, where wal_level is not logical, and in SQLite, MySQL and MariaDB; a stream goes on as it began (slot)',
       },
       PLAN_ONLY,
       { ...BETWEEN, group: 'Options:' },
