@@ -41,6 +41,10 @@ const BODIES = {
   migration_sign_offs: ({ integer, name, text }) =>
     `sign_off_id ${name} NOT NULL PRIMARY KEY, stream_id ${name} NOT NULL, run_id ${integer}, status ${name} NOT NULL, wanted ${text}, asked_ms ${integer},
      begun_ms ${integer}, compared_ms ${integer}, log_position ${name}, answer ${text}, signed_by ${text}, tool ${name}, document ${text}, ended_ms ${integer}`,
+  migration_switches: ({ integer, name, text }) =>
+    `switch_id ${name} NOT NULL PRIMARY KEY, stream_id ${name} NOT NULL, reverse_stream_id ${name} NOT NULL, run_id ${integer}, turn ${integer} NOT NULL, status ${name} NOT NULL,
+     public_table ${text}, taken_table ${text}, parked_table ${text}, log_position ${name}, reverse_position ${name}, tries ${integer}, pause_ms ${integer}, proved_rows ${integer},
+     begun_ms ${integer}, switched_ms ${integer}, ended_ms ${integer}, actor ${text}, tool ${name}, document ${text}`,
 } satisfies Readonly<Record<string, Body>>
 
 export type LateTable = keyof typeof BODIES
