@@ -19,6 +19,7 @@ import type { MaintenanceStore } from './maintenance-port.ts'
 import type { OperationalExam } from './operational-port.ts'
 import type { PartitionPlanStore } from './partition-plan-port.ts'
 import type { ReadColumn } from './read-column.ts'
+import type { SwitchStore } from './switch-port.ts'
 import type { WriteColumn } from './write-column.ts'
 import type { TrackStore } from './track-port.ts'
 import type { Turn } from './turn.ts'
@@ -157,6 +158,8 @@ export interface CopyStore extends AsyncDisposable {
   changeSource?(cdc?: Cdc): ChangeSource | undefined
   /** Applies changes of a source, of stores whose tables can follow one. */
   changeTarget?(): ChangeTarget
+  /** Lets two tables of this database change places, of stores that can in one transaction. */
+  switches?(): SwitchStore
   /** Whether tables can be worked with, of stores that look. */
   operational?(): OperationalExam
 }

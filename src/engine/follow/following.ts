@@ -190,6 +190,7 @@ export class Following implements AsyncDisposable {
       equal: until === 'equal',
       signOff: typeof until === 'object' ? until.signOff : null,
       proveEveryMs,
+      watch: this.#parts.watch ?? null,
     }
     const unbuilt: SluiceError[] = []
     const { alerts, sent } = openAlerts(operation, run)

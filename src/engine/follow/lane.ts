@@ -16,6 +16,7 @@ import { positionClosing, type HeldLane } from './ledger/position.ts'
 import type { ChangeCounts, LaneRow } from './ledger/stream-row.ts'
 import type { Positions, StreamLedger } from './ledger/streams.ts'
 import type { TableStates } from './table-states.ts'
+import type { TouchedRows } from './touched-rows.ts'
 import { TakenTransactions, type Snapshot } from './visible.ts'
 
 /** Changed rows of one target transaction, unless a single transaction of the source has more. */
@@ -39,6 +40,8 @@ export type LaneParts = {
   readonly states: Pick<TableStates, 'isApplied' | 'isExact' | 'isLive'>
   readonly positions: Positions
   readonly clock: Clock
+  /** Who is told which rows change; nobody when absent. */
+  readonly touched?: TouchedRows
 }
 
 export class Lane {
@@ -172,6 +175,12 @@ export class Lane {
   async amend(table: number, puts: readonly Row[], gone: readonly Row[], also: readonly Statement[]): Promise<void> {
     if (!this.isSettled) throw new Error('rows beside the stream are written between two of its transactions only')
     const places = this.#identity(table)
+    for (const row of puts)
+      this.#touch(
+        table,
+        places.map((at) => row[at] ?? null),
+      )
+    for (const key of gone) this.#touch(table, key)
     const keyed = puts.map((row) => ({ row, key: places.map((at) => row[at] ?? null), base: null }))
     await this.#parts.writer.apply(table, { puts: keyed, gone })
     await this.#write(also)
@@ -212,10 +221,26 @@ export class Lane {
     // Of nothing but moved and new rows it matters what the target holds.
     const isMoved = change.type === 'update' && change.key !== null
     const isHeld = isMoved && states.isExact(change.table, open.commit, keyText(change.key))
+    const { touched } = this.#parts
+    if (touched !== undefined) {
+      if (change.type === 'delete') this.#touch(change.table, change.key)
+      else {
+        const places = this.#identity(change.table)
+        this.#touch(
+          change.table,
+          places.map((at) => change.row[at] ?? null),
+        )
+        if (change.type === 'update' && change.key !== null) this.#touch(change.table, change.key)
+      }
+    }
     fold.add(change, isHeld || (change.type === 'insert' && states.isLive(change.table)))
     this.#countsOf(change.table)[COUNTED[change.type]]++
     this.#rows++
     this.#folded++
+  }
+
+  #touch(table: number, key: Row): void {
+    this.#parts.touched?.note(table, key.map(keyPart))
   }
 
   #countsOf(table: number): ChangeCounts {
@@ -250,6 +275,7 @@ export class Lane {
   }
 
   async #truncate(tables: readonly number[]): Promise<void> {
+    this.#parts.touched?.noteAll()
     await this.#parts.writer.truncate(tables)
     for (const table of tables) this.#countsOf(table).truncates++
   }

@@ -14,6 +14,7 @@ import type { Lanes } from './lanes.ts'
 import { openLanes } from './open-lanes.ts'
 import { looking } from './looking-stream.ts'
 import type { LaneRow } from './ledger/stream-row.ts'
+import type { Watch } from './watch.ts'
 import { SignOffLedger, type SignOffRequest } from './ledger/sign-offs.ts'
 import { PacedStream } from './paced-stream.ts'
 import { Progress } from './progress.ts'
@@ -78,6 +79,8 @@ export type LoopGoal = {
   readonly signOff: string | null
   /** Ms between two rounds of comparisons; null for none. */
   readonly proveEveryMs: number | null
+  /** Who is asked between two transactions, and ends the run; null for nobody. */
+  readonly watch: Watch | null
 }
 
 export class FollowLoop {
@@ -94,6 +97,8 @@ export class FollowLoop {
   /** Of the session that runs. */
   #lane: Lanes | null = null
   #provedAt: string | null = null
+  /** The round that the watch relies on; null while it needs another one. */
+  #proof: Round | null = null
   /** Rows of live tables are known to wait. */
   #rowsWait = false
   /** Whether live tables were looked at for what they lack. */
@@ -153,7 +158,13 @@ export class FollowLoop {
     const lanes = this.#lanesWanted
     if (lanes !== null && lanes !== this.#lanesAsked && (await this.#parts.divide(lanes))) this.#lanesAsked = lanes
     const laneOf = await this.#load()
-    await using side = await openLanes({ ...this.#parts, laneOf, positions: changes, signal })
+    await using side = await openLanes({
+      ...this.#parts,
+      laneOf,
+      positions: changes,
+      touched: this.#goal.watch?.touched,
+      signal,
+    })
     await using opened = await changes.open(
       this.#birth,
       tables.map((one) => one.source),
@@ -168,7 +179,7 @@ export class FollowLoop {
     side.answerTo((position) => source.confirm(position))
     const lane = side.lanes
     this.#lane = lane
-    const everyMs = this.#goal.equal ? null : this.#goal.proveEveryMs
+    const everyMs = this.#goal.equal || this.#goal.watch !== null ? null : this.#goal.proveEveryMs
     await using proving = new Proving(this.#parts, everyMs)
     return await this.#follow(lane, source, proving)
   }
@@ -199,6 +210,10 @@ export class FollowLoop {
         await lane.commit()
         return null
       }
+      if (this.#goal.watch?.isOver() === true && lane.isBoundary) {
+        await lane.commit()
+        return this.#end('reached', lane)
+      }
       if (steering.isPaused && lane.isBoundary) {
         await lane.commit()
         // Read as far as to know whether anything waits, and no further.
@@ -216,8 +231,9 @@ export class FollowLoop {
           await this.#mendWaiting(lane, source)
           waitingAt = clock.ticks()
         }
-        const waits = this.#goal.equal || this.#goal.signOff !== null
-        const wanted = states.some('catchup') || this.#goal.position !== null || (waits && !proving.isAtWork)
+        const { equal: wantsEqual, signOff: wantsSignOff, watch, position: wantsPosition } = this.#goal
+        const waits = wantsEqual || wantsSignOff !== null || watch !== null
+        const wanted = states.some('catchup') || wantsPosition !== null || (waits && !proving.isAtWork)
         if (!lane.isSettled && !lane.hasTransactions && (wanted || clock.ticks() - idleAt >= IDLE_MS)) {
           await lane.commit()
           idleAt = clock.ticks()
@@ -238,6 +254,8 @@ export class FollowLoop {
           const round = source.isHolding ? null : await this.#prove(lane, source, proving)
           if (round !== null && (round.request === null ? equal && round.isEqual : round.request.id === signOff))
             return this.#end('reached', lane)
+          if (watch !== null && !source.isHolding && (await this.#watched(watch, lane, source)))
+            return this.#end('reached', lane)
         }
       }
       if (clock.ticks() - verifyAt >= VERIFY_MS) {
@@ -255,15 +273,34 @@ export class FollowLoop {
     }
   }
 
+  /** @returns whether the run ends with it */
+  async #watched(watch: Watch, lane: Lanes, source: PacedStream): Promise<boolean> {
+    if (!lane.isSettled || this.#rowsWait) return false
+    const answer = await watch.between({
+      lane,
+      stream: source.unpaced,
+      fence: this.#parts.fence,
+      proof: this.#proof,
+      verify: () => this.#verify(),
+    })
+    if (answer === 'prove') this.#proof = null
+    return answer === 'end'
+  }
+
   /** @returns the round that has just ended; null while none has */
   async #prove(lane: Lanes, source: PacedStream, proving: Proving): Promise<Round | null> {
-    const { equal, proveEveryMs } = this.#goal
+    const { proveEveryMs, watch } = this.#goal
+    const equal = this.#goal.equal || (watch !== null && this.#proof === null)
     if (proving.isFree && !this.#rowsWait) {
       const request = await this.#asked()
       // Before the moment: behind it a transaction may be half written, and a target with one writer lets nobody else in.
       if (request !== null) await this.#signOffs.begun(request.id)
-      if (request !== null || ((equal || proveEveryMs !== null) && proving.isDue))
-        await proving.begin(lane, source.unpaced, request)
+      if (request !== null || ((equal || proveEveryMs !== null) && proving.isDue)) {
+        if (request === null) this.#proof = null
+        await proving.begin(lane, source.unpaced, request, () => {
+          if (request === null) watch?.touched.begin()
+        })
+      }
     }
     const round = lane.isSettled ? await proving.ended() : null
     if (round === null) return null
@@ -274,8 +311,10 @@ export class FollowLoop {
       await this.#signOffs.answer(round.request.id, answerOf(round, tables, run.runId))
       return round
     }
-    if (round.isEqual) this.#provedAt = round.position
-    else await this.#mendWaiting(lane, source)
+    if (round.isEqual) {
+      this.#provedAt = round.position
+      this.#proof = round
+    } else await this.#mendWaiting(lane, source)
     return round
   }
 

@@ -33,6 +33,8 @@ export type MomentParts = {
   readonly stream: ChangeStream
   readonly clock: Clock
   readonly signal: AbortSignal
+  /** Told while both sides stand at the moment, before anything that is newer is applied. */
+  readonly atMoment?: () => void
 }
 
 /** Why there was no moment. `order`: the log has a transaction that the snapshot shows behind one that it does not; another snapshot is luckier. */
@@ -47,7 +49,10 @@ export async function momentOf(parts: MomentParts): Promise<Moment | NoMoment> {
   const source = tellsMoments(stream) ? await told(stream, parts) : await from.source(signal)
   if (source === null) return 'late'
   try {
-    const got = await whileHalted(parts, source, () => to.source(signal))
+    const got = await whileHalted(parts, source, () => {
+      parts.atMoment?.()
+      return to.source(signal)
+    })
     if (typeof got === 'string') {
       await source[Symbol.asyncDispose]()
       return got

@@ -8,6 +8,7 @@ import { Lane } from './lane.ts'
 import { Lanes } from './lanes.ts'
 import type { Positions, StreamLedger } from './ledger/streams.ts'
 import type { TableStates } from './table-states.ts'
+import type { TouchedRows } from './touched-rows.ts'
 
 export type OpenLanes = AsyncDisposable & {
   readonly lanes: Lanes
@@ -28,6 +29,8 @@ export type LanesRequest = {
   readonly positions: Positions
   readonly fireTriggers: boolean
   readonly clock: Clock
+  /** As `LaneParts` has it. */
+  readonly touched?: TouchedRows | undefined
   readonly signal: AbortSignal
 }
 
@@ -45,6 +48,7 @@ export async function openLanes(request: LanesRequest): Promise<OpenLanes> {
     positions,
     fireTriggers,
     clock,
+    touched,
     signal,
   } = request
   const rows = await ledger.lanes(stream)
@@ -69,7 +73,8 @@ export async function openLanes(request: LanesRequest): Promise<OpenLanes> {
     const each = rows.map((row, at) => {
       const writer = writers[at] as ChangeWriter
       const held = { stream, lane: row.lane, fence }
-      return new Lane({ confirm, writer, database, ledger, held, row, tables, states, positions, clock })
+      const parts = { confirm, writer, database, ledger, held, row, tables, states, positions, clock }
+      return new Lane(touched === undefined ? parts : { ...parts, touched })
     })
     const places = laneOf.map((lane) => rows.findIndex((row) => row.lane === lane))
     const lanes = new Lanes(each, places, positions, database)

@@ -82,11 +82,17 @@ export class Proving implements AsyncDisposable {
   /**
    * Takes the moment of a round, and begins to compare behind the back of the stream.
    * @param request a sign-off that says what is compared; everything otherwise
+   * @param atMoment told while both sides stand at the moment, before anything that is newer is applied
    * @returns false where there was no moment: another snapshot is luckier
    */
-  async begin(lane: Lanes, stream: ChangeStream, request: SignOffRequest | null = null): Promise<boolean> {
+  async begin(
+    lane: Lanes,
+    stream: ChangeStream,
+    request: SignOffRequest | null = null,
+    atMoment: () => void = () => undefined,
+  ): Promise<boolean> {
     const { from, to, changes, tables, run, clock } = this.#parts
-    const got = await momentOf({ from, to, changes, lane, stream, clock, signal: run.interrupt.abort })
+    const got = await momentOf({ from, to, changes, lane, stream, clock, signal: run.interrupt.abort, atMoment })
     if (typeof got === 'string') {
       this.#againAt = clock.ticks() + AGAIN_MS
       return false

@@ -57,6 +57,7 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
       maintenance: null,
       changeSource: null,
       changeTarget: null,
+      switches: null,
       operational: null,
     }),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),

@@ -51,12 +51,16 @@ import type { Ending } from '../../run-context.ts'
 import type { CopyEvent, CopyRun } from '../../copy/copy-run.ts'
 import type { FollowingParts } from '../../follow/exam.ts'
 import type { Following } from '../../follow/following.ts'
+import type { Watch } from '../../follow/watch.ts'
 
 /** More can be asked for while it runs, up to so many. */
 const MOST_WORKERS = 64
 
-/** @throws SluiceError whatever keeps the copy from starting; what hinders single tables is told with them */
-export async function copy(given: CopyOperation, asked: CopyRun): Promise<Ending> {
+/**
+ * @param watch of a copy that is followed: who is asked between two transactions, and ends the run
+ * @throws SluiceError whatever keeps the copy from starting; what hinders single tables is told with them
+ */
+export async function copy(given: CopyOperation, asked: CopyRun, watch?: Watch): Promise<Ending> {
   let operation = given
   let track: CopyTrack | null = null
   let told: ToldRuns | null = null
@@ -190,7 +194,10 @@ export async function copy(given: CopyOperation, asked: CopyRun): Promise<Ending
   await using following =
     operation.follow === undefined
       ? null
-      : await openFollowing({ operation, planned, wished, database, owner, run }, runs)
+      : await openFollowing(
+          { operation, planned, wished, database, owner, run, ...(watch === undefined ? {} : { watch }) },
+          runs,
+        )
   if (following !== null) views.settle = () => following.settle()
   const tables: TableRun[] = []
   const reclaim = async ({ name, ledger }: TableContext): Promise<void> => {
