@@ -37,6 +37,8 @@ export type SwitchFinding = {
 export type SwitchLimits = {
   /** Longest that one try waits for the lock, ms: everybody else waits behind it. */
   readonly lockTimeoutMs: number
+  /** A program that stands still between two statements of the switch is ended by the server after so long, ms; 5000 unless given. */
+  readonly frozenMs?: number
 }
 
 /** What the rows of some identities come to on both sides, by one digest. */

@@ -16,7 +16,7 @@ type Asked = Pick<SqlReader, 'all'>
 
 export type LostCommit<R extends Asked> = {
   /** What was being committed, for messages. */
-  readonly what: 'a transaction' | 'a chunk'
+  readonly what: 'a transaction' | 'a chunk' | 'a switch'
   /** The server's process that got the COMMIT. */
   readonly backend: Backend
   /** Of the transaction, where it is known: the server is asked for it before anything else. */

@@ -3,13 +3,13 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { Closing, Statement } from '../../copy-port.ts'
 import { retrying } from '../../retry.ts'
 import { connectionLost, isConnectionLoss, postgresError } from '../errors.ts'
-import { hasLanded } from '../settle.ts'
+import { hasLanded, type LostCommit } from '../settle.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { CopySession } from './session.ts'
 import { underSignal } from './under-signal.ts'
 
 /**
- * Runs the statements that close a chunk, and commits.
+ * Runs the statements that close a chunk, or whatever else a ledger knows, and commits.
  * @returns `fenced` where the first of them changes nothing, and nothing is committed
  * @throws SluiceError CONNECTION_LOST where nothing was committed, COMMIT_UNKNOWN where nobody can tell
  */
@@ -18,6 +18,7 @@ export async function commitChunk(
   { statements, landed }: Closing,
   settings: PostgresSettings,
   signal: AbortSignal,
+  what: LostCommit<CopySession>['what'] = 'a chunk',
 ): Promise<'committed' | 'fenced'> {
   const id = await underSignal(session, signal, () => closed(session, statements, settings))
   if (id === null) {
@@ -28,9 +29,9 @@ export async function commitChunk(
   const ending = await session.commit()
   if (ending === 'committed') return 'committed'
   if (ending === 'rolled back') {
-    throw new SluiceError('INTERNAL', 'PostgreSQL rolled a chunk back and did not say why')
+    throw new SluiceError('INTERNAL', `PostgreSQL rolled ${what} back and did not say why`)
   }
-  if (await chunkLanded(session, id, landed, settings, ending.lost)) return 'committed'
+  if (await hasCommitted(session, { id, landed, what, lost: ending.lost }, settings)) return 'committed'
   throw connectionLost(ending.lost, settings)
 }
 
@@ -59,15 +60,13 @@ async function closed(
 }
 
 /** Asks over a new connection. @throws SluiceError COMMIT_UNKNOWN */
-function chunkLanded(
+function hasCommitted(
   { backend }: CopySession,
-  id: string,
-  landed: Statement,
+  { id, landed, what, lost }: Pick<LostCommit<CopySession>, 'what' | 'lost'> & { id: string; landed: Statement },
   settings: PostgresSettings,
-  lost: unknown,
 ): Promise<boolean> {
   return hasLanded<CopySession>({
-    what: 'a chunk',
+    what,
     backend,
     id,
     landed: async (session) => (await session.all(landed.sql, landed.parameters)).length > 0,

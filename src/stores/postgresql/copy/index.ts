@@ -34,6 +34,8 @@ import { PostgresPartitions } from '../archiving/partitions.ts'
 import { Steps } from '../archiving/steps.ts'
 import type { Cdc, ChangeSource } from '../../follow-port.ts'
 import { PostgresMaintenance } from '../maintenance/index.ts'
+import { PostgresSwitches } from '../switch/index.ts'
+import type { SwitchStore } from '../../switch-port.ts'
 import { PostgresChanges } from '../replication/index.ts'
 import { PostgresTriggers } from '../trigger-stream/index.ts'
 import { postgresSettings, type Environment, type PostgresSettings } from '../settings.ts'
@@ -244,6 +246,10 @@ class PostgresCopy implements CopyStore {
 
   maintenance(): MaintenanceStore {
     return new PostgresMaintenance(this.#settings, this.#sessions)
+  }
+
+  switches(): SwitchStore {
+    return new PostgresSwitches(this.#settings, this.#sessions)
   }
 
   changeSource(cdc: Cdc = 'slot'): ChangeSource {

@@ -54,33 +54,48 @@ export async function notedNow(
   name: string,
   tables: readonly FollowedTable[],
 ): Promise<Pick<StreamBirth, 'facts' | 'shapes'>> {
-  const facts: Record<string, string> = { ...(await originOf(session)), 'slot.plugin': PLUGIN }
-  const [row] = await session.ask('SELECT pg_catalog.current_database()')
-  facts['slot.database'] = row?.[0] ?? ''
+  const place = await notedPlace(session)
   await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', BY_INDEX)
   try {
-    const publication = await findPublication(session, name)
-    const found = await findTables(
-      session,
-      tables.map(({ table }) => table.table),
-    )
-    const seen = await readShapes(
-      session,
-      found.flatMap((one) => (one === null ? [] : [one.oid])),
-    )
-    const shapes: Record<string, string> = {}
-    for (const [at, table] of tables.entries()) {
-      const oid = found[at]?.oid ?? '0'
-      const shape = seen.get(oid)?.shape
-      const member = publication?.tables.get(oid)
-      if (shape === undefined || member === undefined || !isNamedBy(table, shape)) throw changedMeanwhile(table)
-      shapes[tableText(table.table.table)] = shapeText(shape)
-      facts[memberFact(table.table.table)] = member
-    }
-    return { facts: { ...facts, ...publication?.facts }, shapes }
+    const { facts, shapes } = await notedWithin(session, name, tables)
+    return { facts: { ...place, ...facts }, shapes }
   } finally {
     await session.rollBack()
   }
+}
+
+/** Server and database of a stream. A question that the server refuses is no error: outside of a transaction, which it would end. */
+export async function notedPlace(session: CopySession): Promise<StreamBirth['facts']> {
+  const [row] = await session.ask('SELECT pg_catalog.current_database()')
+  return { ...(await originOf(session)), 'slot.plugin': PLUGIN, 'slot.database': row?.[0] ?? '' }
+}
+
+/** What the transaction that is open sees of publication and tables. @throws SluiceError NOT_FOLLOWABLE as `notedNow` */
+export async function notedWithin(
+  session: CopySession,
+  name: string,
+  tables: readonly FollowedTable[],
+): Promise<Pick<StreamBirth, 'facts' | 'shapes'>> {
+  const facts: Record<string, string> = {}
+  const publication = await findPublication(session, name)
+  const found = await findTables(
+    session,
+    tables.map(({ table }) => table.table),
+  )
+  const seen = await readShapes(
+    session,
+    found.flatMap((one) => (one === null ? [] : [one.oid])),
+  )
+  const shapes: Record<string, string> = {}
+  for (const [at, table] of tables.entries()) {
+    const oid = found[at]?.oid ?? '0'
+    const shape = seen.get(oid)?.shape
+    const member = publication?.tables.get(oid)
+    if (shape === undefined || member === undefined || !isNamedBy(table, shape)) throw changedMeanwhile(table)
+    shapes[tableText(table.table.table)] = shapeText(shape)
+    facts[memberFact(table.table.table)] = member
+  }
+  return { facts: { ...facts, ...publication?.facts }, shapes }
 }
 
 /** Whether the server still names rows by the columns that the examination found. */

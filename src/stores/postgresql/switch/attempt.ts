@@ -1,0 +1,168 @@
+/** The transaction of a switch, once it has the table that has the public name for itself. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import type { LogPosition } from '../../../model/copy/change.ts'
+import type { RowKey } from '../../../model/copy/row-key.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { FollowedTable, StreamBirth } from '../../follow-port.ts'
+import type { Closing } from '../../ledger-port.ts'
+import type { SwitchAttempt, SwitchFinding, SwitchProof, SwitchRequest } from '../../switch-port.ts'
+import { quoteName } from '../connect.ts'
+import { commitChunk } from '../copy/commit.ts'
+import { targetError } from '../copy/errors.ts'
+import type { CopySession } from '../copy/session.ts'
+import { literal } from '../copy/sql.ts'
+import { underSignal } from '../copy/under-signal.ts'
+import { notedPlace, notedWithin } from '../replication/birth.ts'
+import { fence } from '../replication/lsn.ts'
+import type { PostgresSettings } from '../settings.ts'
+import { compareRows } from './compare.ts'
+import { guardSql, leavesOf, unguardSql } from './guard.ts'
+import { findingOf, stepsOf } from './looks.ts'
+import { sidesOf, type Side, type Sides } from './sides.ts'
+import { lockAll } from './take.ts'
+
+export type Opened = {
+  readonly session: CopySession
+  /** Beside the transaction: for what a statement that fails must not end. */
+  readonly beside: CopySession
+  readonly settings: PostgresSettings
+  readonly request: SwitchRequest
+  readonly signal: AbortSignal
+  readonly lockTimeoutMs: number
+  readonly fence: LogPosition
+  /** When the lock was first asked for, by `performance.now`. */
+  readonly since: number
+  readonly tables: readonly [from: Side, to: Side]
+  /** Search path of the session before this transaction. */
+  readonly path: string
+}
+
+export class Attempt implements SwitchAttempt {
+  readonly fence: LogPosition
+  readonly #opened: Opened
+  #isExchanged = false
+  #isEnded = false
+
+  constructor(opened: Opened) {
+    this.#opened = opened
+    this.fence = opened.fence
+  }
+
+  waitedMs(): number {
+    return performance.now() - this.#opened.since
+  }
+
+  compare(identity: readonly string[], keys: readonly RowKey[]): Promise<SwitchProof> {
+    if (this.#isExchanged) throw new Error('rows are compared before the tables change places')
+    return this.#do((session) => compareRows(session, this.#opened.tables, identity, keys))
+  }
+
+  exchange(): Promise<readonly SwitchFinding[]> {
+    const { request, lockTimeoutMs } = this.#opened
+    return this.#do(async (session) => {
+      await lockAll(session, this.#opened.tables[1], lockTimeoutMs)
+      await session.ask(`SET LOCAL search_path TO ''; SET LOCAL lock_timeout TO ${lockTimeoutMs}`)
+      const sides = await sidesOf(session, request)
+      const steps = await stepsOf(sides)
+      const refused = steps.filter(({ verdict }) => verdict === 'refused')
+      if (refused.length > 0) throw refusal(sides, refused)
+      const leaves = await leavesOf(session, sides.from.oid)
+      await run(session, [
+        ...(await unguardSql(session, sides.to.oid)),
+        ...steps.flatMap(({ before = [] }) => before),
+        ...renames(sides),
+        ...steps.flatMap(({ after = [] }) => after),
+        ...guardSql(sides, leaves),
+      ])
+      await session.ask(`SELECT pg_catalog.set_config('search_path', ${literal(this.#opened.path)}, true)`)
+      this.#isExchanged = true
+      return steps.filter(({ verdict }) => verdict === 'made').map(findingOf)
+    })
+  }
+
+  born(slot: string, start: string, tables: readonly FollowedTable[]): Promise<StreamBirth> {
+    this.#mustBeExchanged()
+    return this.#do(async (session) => {
+      const place = await notedPlace(this.#opened.beside)
+      const { facts, shapes } = await notedWithin(session, slot, tables)
+      return { slot, publication: slot, start, facts: { ...place, ...facts }, shapes }
+    })
+  }
+
+  position(): Promise<LogPosition> {
+    this.#mustBeExchanged()
+    return this.#do(fence)
+  }
+
+  async commit(closing: Closing): Promise<'committed' | 'fenced'> {
+    this.#mustBeExchanged()
+    const { session, settings, signal } = this.#opened
+    return this.#do(async () => {
+      const { guard } = closing
+      const isHeld = (await session.all(guard.sql, guard.parameters)).length > 0
+      if (!isHeld) {
+        await session.rollBack()
+        this.#isEnded = true
+        return 'fenced'
+      }
+      const outcome = await commitChunk(session, closing, settings, signal, 'a switch')
+      this.#isEnded = true
+      return outcome
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { session, beside } = this.#opened
+    if (!this.#isEnded) {
+      this.#isEnded = true
+      await session.rollBack()
+    }
+    await Promise.all([session.close(), beside.close()])
+  }
+
+  #mustBeExchanged(): void {
+    if (!this.#isExchanged) throw new Error('the tables have not changed places yet')
+  }
+
+  async #do<T>(body: (session: CopySession) => Promise<T>): Promise<T> {
+    const { session, settings, signal, request } = this.#opened
+    if (this.#isEnded) throw new Error('this transaction has ended')
+    try {
+      return await underSignal(session, signal, async () => {
+        if (!session.alive) throw session.loss()
+        return body(session)
+      })
+    } catch (error) {
+      throw targetError(error, settings, tableText(request.from))
+    }
+  }
+}
+
+/** Both names may be exchanged: then each is taken while the other one is free. */
+function renames({ from, to, parked, parkedName }: Sides): readonly string[] {
+  const rename = (table: string, name: string): string => `ALTER TABLE ${table} RENAME TO ${quoteName(name)}`
+  if (parked !== to.sql) return [rename(from.sql, parkedName), rename(to.sql, from.name)]
+  const between = `sluice_switch_${from.oid}`
+  return [
+    rename(from.sql, between),
+    rename(to.sql, from.name),
+    rename(`${quoteName(from.schema)}.${between}`, parkedName),
+  ]
+}
+
+/** In one message: nobody has to wait for each of them to come and go. */
+async function run(session: CopySession, statements: readonly string[]): Promise<void> {
+  if (statements.length > 0) await session.ask(statements.join(';\n'))
+}
+
+function refusal({ from, to }: Sides, refused: readonly SwitchFinding[]): SluiceError {
+  const [first] = refused
+  const said = refused.map(
+    ({ about, object, detail }) => `${about}${object === undefined ? '' : ` ${object}`}: ${detail}`,
+  )
+  return new SluiceError('TABLE_REFUSED', `${tableText(from)} and ${tableText(to)} cannot change places`, {
+    where: tableText(from),
+    reason: said.join('; '),
+    hint: first?.hint ?? 'look at what is in the way, then switch again',
+  })
+}

@@ -1,0 +1,58 @@
+/** What keeps others from writing into a parked table: a trigger on it and on each of its partitions. Sessions that apply changes pass it, being replicas. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import { quoteName } from '../connect.ts'
+import type { CopySession } from '../copy/session.ts'
+import { literal, tableSql } from '../copy/sql.ts'
+import type { Sides } from './sides.ts'
+
+/** Triggers of one kind fire by their names: nothing of anybody else has run before this one. */
+const TRIGGER = ' sluice_parked'
+
+/**
+ * Statements for the time when the tables have changed places. What foreign keys do to rows by themselves passes, too: the rows of the public table they change alike.
+ */
+export function guardSql({ from, parked, parkedName }: Sides, leaves: readonly string[]): readonly string[] {
+  const guard = tableSql({ schema: from.schema, name: `sluice_parked_${from.oid}` })
+  const name = tableText(from)
+  const says = `${tableText({ schema: from.schema, name: parkedName })} is parked: its rows follow those of ${name}, and nobody else may write into it`
+  const hint = `Write to ${name}. To get this table back under that name: sluice cutover --revert.`
+  const body = `BEGIN
+  IF pg_catalog.pg_trigger_depth() > 1 THEN RETURN NULL; END IF;
+  RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = ${literal(says)}, HINT = ${literal(hint)};
+END`
+  return [
+    `CREATE OR REPLACE FUNCTION ${guard}() RETURNS trigger LANGUAGE plpgsql SET search_path = '' AS ${literal(body)}`,
+    `REVOKE ALL ON FUNCTION ${guard}() FROM PUBLIC`,
+    ...[parked, ...leaves].map(
+      (table) =>
+        `CREATE TRIGGER ${quoteName(TRIGGER)} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${table} FOR EACH STATEMENT EXECUTE FUNCTION ${guard}()`,
+    ),
+  ]
+}
+
+/** Statements that take a guard away from a table and its partitions; none where there is none. @param oid of the table */
+export async function unguardSql(session: CopySession, oid: string): Promise<readonly string[]> {
+  const rows = await session.ask(
+    `SELECT n.nspname, c.relname, p.pronamespace::pg_catalog.regnamespace::text, pg_catalog.quote_ident(p.proname) FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_class c ON c.oid = g.tgrelid
+       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
+     WHERE (g.tgrelid = ${oid} OR g.tgrelid IN (SELECT t.relid FROM pg_catalog.pg_partition_tree(${oid}::oid::pg_catalog.regclass) t))
+       AND g.tgname = ${literal(TRIGGER)} AND p.proname ~ '^sluice_parked_[0-9]+$'`,
+  )
+  const functions = new Set(rows.map(([, , schema, name]) => `${schema}.${name}`))
+  return [
+    ...rows.map(
+      ([schema, name]) =>
+        `DROP TRIGGER IF EXISTS ${quoteName(TRIGGER)} ON ${tableSql({ schema: schema ?? '', name: name ?? '' })}`,
+    ),
+    ...[...functions].map((name) => `DROP FUNCTION IF EXISTS ${name}()`),
+  ]
+}
+
+/** Partitions of a table that hold rows, in SQL. */
+export async function leavesOf(session: CopySession, oid: string): Promise<readonly string[]> {
+  const rows = await session.ask(
+    `SELECT n.nspname, c.relname FROM pg_catalog.pg_partition_tree(${oid}::oid::pg_catalog.regclass) t JOIN pg_catalog.pg_class c ON c.oid = t.relid
+       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE t.level > 0 AND c.relkind IN ('r', 'p')`,
+  )
+  return rows.map(([schema, name]) => tableSql({ schema: schema ?? '', name: name ?? '' }))
+}

@@ -1,0 +1,152 @@
+/** Two tables of PostgreSQL that change places: what that would meet, and the transaction in which it happens. */
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import type { SwitchAttempt, SwitchFinding, SwitchLimits, SwitchRequest, SwitchStore } from '../../switch-port.ts'
+import type { Pool } from '../../pool.ts'
+import { isBusy } from '../archiving/locks.ts'
+import { sourceError, targetError } from '../copy/errors.ts'
+import { CopySession } from '../copy/session.ts'
+import { underSignal } from '../copy/under-signal.ts'
+import { Patience } from '../maintenance/patience.ts'
+import { fence, flushLog, isFlushed } from '../replication/lsn.ts'
+import type { PostgresSettings } from '../settings.ts'
+import { Attempt } from './attempt.ts'
+import { unguardSql } from './guard.ts'
+import { findingOf, stepsOf } from './looks.ts'
+import { sideOf, sidesOf } from './sides.ts'
+import { dependentsOf, lockAll, lockDependent } from './take.ts'
+
+const FROZEN_MS = 5000
+/** Nobody waits for `unguard`: whoever holds the table does so for long, or not at all. */
+const UNGUARD = { patienceMs: 200, budgetMs: 20_000 }
+
+export class PostgresSwitches implements SwitchStore {
+  readonly #settings: PostgresSettings
+  readonly #readers: Pool<CopySession>
+
+  constructor(settings: PostgresSettings, readers: Pool<CopySession>) {
+    this.#settings = settings
+    this.#readers = readers
+  }
+
+  async examine(request: SwitchRequest, signal: AbortSignal): Promise<readonly SwitchFinding[]> {
+    throwIfAborted(signal)
+    try {
+      return await this.#readers.use((session) =>
+        underSignal(session, signal, async () => {
+          await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', "SET LOCAL search_path = ''")
+          try {
+            for (const table of [request.from, request.to]) {
+              const side = await sideOf(session, table)
+              if (side === null || !/^[rp]$/.test(side.kind)) return [missing(table)]
+            }
+            return (await stepsOf(await sidesOf(session, request))).map(findingOf)
+          } finally {
+            if (session.alive) await session.ask('ROLLBACK')
+          }
+        }),
+      )
+    } catch (error) {
+      throw sourceError(error, this.#settings)
+    }
+  }
+
+  async open(request: SwitchRequest, limits: SwitchLimits, signal: AbortSignal): Promise<SwitchAttempt | null> {
+    throwIfAborted(signal)
+    const sessions: CopySession[] = []
+    const open = async (): Promise<CopySession> => {
+      const session = await CopySession.open(this.#settings, 'write')
+      sessions.push(session)
+      return session
+    }
+    let attempt: SwitchAttempt | null = null
+    try {
+      const [session, beside] = [await open(), await open()]
+      attempt = await underSignal(session, signal, () => this.#take(session, beside, request, limits, signal))
+      return attempt
+    } catch (error) {
+      throwIfAborted(signal)
+      throw targetError(error, this.#settings, tableText(request.from))
+    } finally {
+      if (attempt === null) {
+        for (const session of sessions) {
+          await session.rollBack()
+          await session.close()
+        }
+      }
+    }
+  }
+
+  async unguard(table: TableName, signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal)
+    const session = await CopySession.open(this.#settings, 'write')
+    try {
+      await underSignal(session, signal, async () => {
+        const side = await sideOf(session, table)
+        if (side === null || !/^[rp]$/.test(side.kind)) return
+        if ((await unguardSql(session, side.oid)).length === 0) return
+        await new Patience(session, { ...UNGUARD, signal }).run([], async () => {
+          await lockAll(session, side, UNGUARD.patienceMs)
+          await session.ask((await unguardSql(session, side.oid)).join(';\n'))
+        })
+      })
+    } catch (error) {
+      throw targetError(error, this.#settings, tableText(table))
+    } finally {
+      await session.close()
+    }
+  }
+
+  /** @returns null where others did not let go in time */
+  async #take(
+    session: CopySession,
+    beside: CopySession,
+    request: SwitchRequest,
+    { lockTimeoutMs, frozenMs = FROZEN_MS }: SwitchLimits,
+    signal: AbortSignal,
+  ): Promise<Attempt | null> {
+    const [row] = await session.ask("SELECT pg_catalog.current_setting('search_path')")
+    const { from } = await sidesOf(session, request)
+    const dependents = await dependentsOf(session, from)
+    await session.begin(
+      'ISOLATION LEVEL READ COMMITTED READ WRITE',
+      `SET LOCAL idle_in_transaction_session_timeout TO ${Math.ceil(frozenMs)}`,
+    )
+    const since = performance.now()
+    const left = (): number => lockTimeoutMs - (performance.now() - since)
+    try {
+      for (const one of dependents) await lockDependent(session, one, left())
+      await lockAll(session, from, left())
+    } catch (error) {
+      if (!session.alive || !isBusy(error)) throw error
+      return null
+    }
+    // The names may have led to other tables before the lock was there.
+    const sides = await sidesOf(session, request)
+    if (sides.from.oid !== from.oid) return null
+    const position = await fence(session)
+    if (!(await isFlushed(session, position))) await flushLog(beside)
+    return new Attempt({
+      session,
+      beside,
+      settings: this.#settings,
+      request,
+      signal,
+      lockTimeoutMs,
+      fence: position,
+      since,
+      tables: [sides.from, sides.to],
+      path: row?.[0] ?? '',
+    })
+  }
+}
+
+function missing(table: TableName): SwitchFinding {
+  return {
+    verdict: 'refused',
+    about: 'table',
+    object: tableText(table),
+    detail: 'there is no such table',
+    hint: 'it was dropped, or has another name by now: plan the switch again',
+  }
+}
