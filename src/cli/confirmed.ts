@@ -23,6 +23,7 @@ export const QUESTIONS: { readonly [K in OperationKind]?: () => Promise<Ask<OfKi
   'archive-sweep': async () => (await import('./removal-confirm.ts')).confirmSweep,
   archive: async () => (await import('./archive-confirm.ts')).confirmDrop,
   slots: async () => (await import('./slot-confirm.ts')).confirmSlot,
+  'partition-decommission': async () => (await import('./decommission-confirm.ts')).confirmDecommission,
   'archive-adopt': async () => (await import('./archive-confirm.ts')).confirmAdopt,
 }
 

@@ -12,6 +12,7 @@ import { CdmLines } from './cdm/lines.ts'
 import { CopyLines } from './copy-lines.ts'
 import { FollowLines } from './follow-lines.ts'
 import { FsckLines } from './fsck-lines.ts'
+import { decommissionBlocks } from './decommission-lines.ts'
 import { PartitionLines } from './partition-lines.ts'
 import { ProofLines } from './proof-lines.ts'
 import { ScriptLines } from './settings/script-lines.ts'
@@ -85,6 +86,7 @@ export class Narrator {
       ...migrators,
       ...archives,
       ...partitions,
+      ...decommissionBlocks(event, this.#subjects, block),
       ...this.#follow.event(event, at, block),
       ...this.#tell(event, at, block),
     ]

@@ -15,6 +15,8 @@ import type {
   QuerySourcesEvent,
 } from './archive-events.ts'
 import type {
+  DecommissionFindingEvent,
+  DecommissionStepEvent,
   PartitionAlarmEvent,
   PartitionedEvent,
   PartitionEvent,
@@ -327,6 +329,8 @@ export type EventBody =
   | PartitionForecastEvent
   | PartitionRateEvent
   | PartitionSqlEvent
+  | DecommissionFindingEvent
+  | DecommissionStepEvent
   // ── talk and the end
   | { type: 'log'; level: 'note' | 'warn' | 'error' | 'debug'; table?: string; message: string; hint?: string }
   | {

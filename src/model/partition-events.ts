@@ -156,3 +156,30 @@ export type PartitionSqlEvent = {
   table: string
   sql: string
 }
+
+/** One thing that was looked at before a parked table is retired. */
+export type DecommissionFindingEvent = {
+  type: 'decommission.finding'
+  /** The parked table. */
+  table: string
+  /** `refused`: nothing is done while it is so. `waits`: the table is not dropped before. `changes`: it becomes something else with the removal. `look`: somebody should. */
+  verdict: 'refused' | 'waits' | 'changes' | 'look' | 'fine' | 'not known'
+  /** Of what kind it is, such as `sequence` or `reverse stream`. */
+  about: string
+  object?: string
+  detail: string
+  hint?: string
+}
+
+/** A step by which a parked table is retired, or with `--dry-run` would be. */
+export type DecommissionStepEvent = {
+  type: 'decommission.step'
+  /** The parked table. */
+  table: string
+  /** The table that has its name. */
+  public: string
+  /** `inactive`: nobody but its owner may use it. `active`: that was undone. `dropped`: it is gone. */
+  step: 'inactive' | 'active' | 'dropped'
+  /** `found`: an earlier run has done it. */
+  status: 'planned' | 'done' | 'found'
+}

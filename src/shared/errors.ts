@@ -108,7 +108,7 @@ export const ERROR_CODES = {
   NOT_FOLLOWABLE: 'unsupported',
   // ran to the end, but not everything is well
   TABLES_FAILED: 'verify',
-  /** Something is in the way of partitioning a table. */
+  /** Something is in the way of partitioning a table, or of retiring the one that stood in its place. */
   PARTITION_REFUSED: 'verify',
   /** All partitions that are due are kept in the source by something. */
   /** Partitions of the current or of coming periods are not there, and were not made. */

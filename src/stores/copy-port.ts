@@ -13,6 +13,7 @@ import type { SluiceError } from '../shared/errors.ts'
 import type { LetterCase } from '../shared/name-pattern.ts'
 import type { PartitionStore, PeriodStore, RemoveRequest, StepEnd } from './archive-port.ts'
 import type { BesideStore } from './beside-port.ts'
+import type { DecommissionStore } from './decommission-port.ts'
 import type { Cdc, ChangeSource, ChangeTarget } from './follow-port.ts'
 import type { BatchStep, Closing, LedgerDatabase } from './ledger-port.ts'
 import type { MaintenanceStore } from './maintenance-port.ts'
@@ -154,6 +155,8 @@ export interface CopyStore extends AsyncDisposable {
   periods?(): PeriodStore
   /** How partitions of a table stand, and new ones beside them; of stores whose tables are partitioned by ranges. */
   maintenance?(): MaintenanceStore
+  /** Retires a table that a switch has parked, of stores whose switches park one. */
+  decommission?(): DecommissionStore
   /** Committed changes in commit order, of stores that tell them. @param cdc `slot` unless given @returns undefined where it does not tell them in that way */
   changeSource?(cdc?: Cdc): ChangeSource | undefined
   /** Applies changes of a source, of stores whose tables can follow one. */

@@ -811,6 +811,20 @@ const bodies = {
     windowMs: ms.optional(),
   },
   'partition.sql': { table: z.string(), sql: z.string() },
+  'decommission.finding': {
+    table: z.string(),
+    verdict: z.enum(['refused', 'waits', 'changes', 'look', 'fine', 'not known']),
+    about: z.string(),
+    object: z.string().optional(),
+    detail: z.string(),
+    hint: z.string().optional(),
+  },
+  'decommission.step': {
+    table: z.string(),
+    public: z.string(),
+    step: z.enum(['inactive', 'active', 'dropped']),
+    status: z.enum(['planned', 'done', 'found']),
+  },
   'query.sources': {
     table: z.string(),
     partitions: z.strictObject({ read: dec, of: dec }),

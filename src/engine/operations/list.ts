@@ -33,6 +33,7 @@ import { slots } from './slots/declaration.ts'
 import { tokens } from './tokens/declaration.ts'
 import { partitionList } from './partition-list/declaration.ts'
 import { partitionEnsure } from './partition-ensure/declaration.ts'
+import { partitionDecommission } from './partition-decommission/declaration.ts'
 import { partitionPlan } from './partition-plan/declaration.ts'
 import { archiveRun } from './archive-run/declaration.ts'
 import { archiveList } from './archive-list/declaration.ts'
@@ -107,6 +108,10 @@ export const OPERATIONS = {
   'partition-ensure': operation(
     partitionEnsure,
     async () => (await import('./partition-ensure/perform.ts')).partitionEnsure,
+  ),
+  'partition-decommission': operation(
+    partitionDecommission,
+    async () => (await import('./partition-decommission/perform.ts')).partitionDecommission,
   ),
   archive: operation(archiveRun, async () => (await import('./archive-run/perform.ts')).archive),
   'archive-list': operation(archiveList, async () => (await import('./archive-list/perform.ts')).archiveList),

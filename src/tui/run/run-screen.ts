@@ -34,6 +34,7 @@ const SCREENS = {
   'partition-plan': 'tables',
   'partition-list': 'tables',
   'partition-ensure': 'tables',
+  'partition-decommission': 'tables',
   archive: 'archiving',
   'archive-list': 'tables',
   'archive-verify': 'tables',

@@ -45,6 +45,9 @@ const BODIES = {
     `switch_id ${name} NOT NULL PRIMARY KEY, stream_id ${name} NOT NULL, reverse_stream_id ${name} NOT NULL, run_id ${integer}, turn ${integer} NOT NULL, status ${name} NOT NULL,
      public_table ${text}, taken_table ${text}, parked_table ${text}, log_position ${name}, reverse_position ${name}, tries ${integer}, pause_ms ${integer}, proved_rows ${integer},
      begun_ms ${integer}, switched_ms ${integer}, ended_ms ${integer}, actor ${text}, tool ${name}, document ${text}`,
+  migration_decommissions: ({ integer, name, text }) =>
+    `decommission_id ${name} NOT NULL PRIMARY KEY, switch_id ${name} NOT NULL, step_no ${integer} NOT NULL, step ${name} NOT NULL, parked_table ${text},
+     identity ${name}, run_id ${integer}, done_ms ${integer}, actor ${text}, tool ${name}, detail ${text}`,
 } satisfies Readonly<Record<string, Body>>
 
 export type LateTable = keyof typeof BODIES

@@ -3,6 +3,7 @@ import type { Declaration } from '../declaration.ts'
 import { PAGES } from '../pages.ts'
 import * as words from '../words.ts'
 import { PLAN_OPTIONS } from '../partition-plan/options.ts'
+import { DECOMMISSION_OPTIONS } from '../partition-decommission/options.ts'
 import { PARTITION_OPTIONS } from './options.ts'
 
 export type PartitionListOperation = {
@@ -25,12 +26,13 @@ export const partitionList: Declaration<PartitionListOperation, (typeof EVENTS)[
   kind: 'partition-list',
   command: {
     ...PAGES.partition,
-    takes: [...PARTITION_OPTIONS, ...PLAN_OPTIONS],
+    takes: [...PARTITION_OPTIONS, ...PLAN_OPTIONS, ...DECOMMISSION_OPTIONS],
     epilogue:
       'list shows the partitions of tables that are partitioned by ranges of time, ' +
       'whoever made them, and what is missing. ensure makes the partitions of the current and the coming periods, like their neighbours, and moves rows ' +
       'that fell into the default partition; it can run as often as anybody likes. Calendar and names come from the partitions that are there. ' +
-      'plan says what it takes to partition a table that is not, and changes nothing.\n',
+      'plan says what it takes to partition a table that is not, and changes nothing. ' +
+      'decommission retires the table that a cut-over has parked: its first run takes the rights on it away, a run after the grace drops it.\n',
   },
   actions: {
     'partition list': {

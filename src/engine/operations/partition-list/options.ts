@@ -6,7 +6,7 @@ import type { Option } from '../option.ts'
 const ALL = 'all actions:'
 
 export const PARTITION_OPTIONS: readonly Option[] = [
-  { name: 'action', operand: true, type: 'text', describe: 'list, ensure, plan' },
+  { name: 'action', operand: true, type: 'text', describe: 'list, ensure, plan, decommission' },
   {
     name: 'from',
     type: 'text',
@@ -92,7 +92,7 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     unit: 'duration',
     fallback: '100ms',
     least: 1,
-    group: 'ensure:',
+    group: 'ensure and decommission:',
     describe: 'most that others wait for a lock because of us',
   },
   {
@@ -101,7 +101,7 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     unit: 'duration',
     fallback: '60s',
     least: 1,
-    group: 'ensure:',
+    group: 'ensure and decommission:',
     describe: 'how long locks are tried for before it gives up; the same command goes on',
   },
   {
@@ -109,7 +109,7 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     alias: 'n',
     type: 'flag',
     fallback: false,
-    group: 'ensure:',
-    describe: 'say what would be made and change nothing',
+    group: 'ensure and decommission:',
+    describe: 'say what would be done and change nothing',
   },
 ]

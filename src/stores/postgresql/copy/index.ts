@@ -33,6 +33,8 @@ import { PostgresPartitionPlan } from '../partition-plan/index.ts'
 import { PostgresPartitions } from '../archiving/partitions.ts'
 import { Steps } from '../archiving/steps.ts'
 import type { Cdc, ChangeSource } from '../../follow-port.ts'
+import type { DecommissionStore } from '../../decommission-port.ts'
+import { PostgresDecommission } from '../decommission/index.ts'
 import { PostgresMaintenance } from '../maintenance/index.ts'
 import { PostgresSwitches } from '../switch/index.ts'
 import type { SwitchStore } from '../../switch-port.ts'
@@ -250,6 +252,10 @@ class PostgresCopy implements CopyStore {
 
   switches(): SwitchStore {
     return new PostgresSwitches(this.#settings, this.#sessions)
+  }
+
+  decommission(): DecommissionStore {
+    return new PostgresDecommission(this.#settings)
   }
 
   changeSource(cdc: Cdc = 'slot'): ChangeSource {

@@ -1,0 +1,89 @@
+/** Everything that is known of a parked table, before anything is done to it. */
+import { tableText, type TableName } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
+import type { DecommissionFinding, DecommissionStore, TableUse } from '../../stores/decommission-port.ts'
+import { tableKeyOf } from '../copy/ledger/owner.ts'
+import type { SwitchRow } from '../cutover/switch-row.ts'
+import { streamsOf } from '../follow/ledger/streams.ts'
+import type { DecommissionRow } from './decommission-ledger.ts'
+import { graceFinding, holds, switchFinding, wayBack } from './known.ts'
+import { useSince } from './use.ts'
+
+export type ExamineWish = {
+  readonly row: SwitchRow
+  readonly parked: TableName
+  readonly heir: TableName
+  readonly store: DecommissionStore
+  readonly copies: CopyStore
+  readonly database: LedgerDatabase
+  readonly steps: readonly DecommissionRow[]
+  readonly graceMs: number
+}
+
+export type Examined = {
+  readonly identity: string
+  readonly findings: readonly DecommissionFinding[]
+  readonly use: TableUse
+  readonly wantsNote: boolean
+  readonly isWanted: boolean
+  readonly graceOver: boolean
+  readonly graceEndMs: number
+}
+
+/** Changes nothing. @throws SluiceError SOURCE_GONE, CONNECTION_LOST */
+export async function examine(wish: ExamineWish, signal: AbortSignal): Promise<Examined> {
+  const { row, parked, heir, store, database, steps, graceMs } = wish
+  const look = await store.look(parked, heir, signal)
+  if (look === null) throw new SluiceError('SOURCE_GONE', `${tableText(parked)} is not there any more`)
+  const back = await wayBack(database, row)
+  const since = useSince(look.use, look.identity, steps, back)
+  const graceEndMs = (row.switchedMs ?? 0) + graceMs
+  return {
+    identity: look.identity,
+    findings: [
+      switchFinding(row),
+      graceFinding(row, graceMs, look.nowMs),
+      ...back.findings,
+      ...(await otherStreams(wish, signal)),
+      ...(await holds(database, parked, look.identity, heir)),
+      since.finding,
+      ...look.findings,
+    ],
+    use: look.use,
+    wantsNote: since.wantsNote,
+    isWanted: back.isWanted,
+    graceOver: graceEndMs <= look.nowMs,
+    graceEndMs,
+  }
+}
+
+/** Streams that still write into the table, or read from it. */
+async function otherStreams(
+  { row, parked, copies, database }: ExamineWish,
+  signal: AbortSignal,
+): Promise<readonly DecommissionFinding[]> {
+  const into = (await streamsOf(database, [tableKeyOf(parked)])).filter(({ id }) => id !== row.reverse)
+  const found = into.map(({ id }): DecommissionFinding => ({
+    verdict: 'refused',
+    about: 'stream',
+    object: id,
+    detail: 'it writes into the table',
+    hint: `sluice follow ${id} --end`,
+  }))
+  for (const cdc of ['slot', 'trigger'] as const) {
+    const source = copies.changeSource?.(cdc)
+    for (const out of (await source?.streamsOf?.(parked, signal)) ?? []) {
+      found.push({
+        verdict: 'refused',
+        about: 'stream',
+        object: out,
+        detail: 'it reads from the table',
+        hint:
+          source?.endByHand?.(out) ??
+          `sluice follow ${out.slice(out.lastIndexOf('_') + 1)} --end, or sluice slots --drop ${out}`,
+      })
+    }
+  }
+  return found
+}

@@ -1,0 +1,43 @@
+/** The switch that has parked a table. */
+import { SluiceError } from '../../shared/errors.ts'
+import type { LedgerDatabase } from '../../stores/copy-port.ts'
+import { readSwitches, type SwitchRow } from '../cutover/switch-row.ts'
+
+/**
+ * @param name of the public table or of the parked one, with its schema or without
+ * @param label of the database, for messages
+ * @returns the last switch of that table
+ * @throws SluiceError NO_SUCH_TABLE where none has parked it, AMBIGUOUS_TABLE, LEDGER_BUSY while one is being prepared
+ */
+export async function parkedSwitch(database: LedgerDatabase, name: string, label: string): Promise<SwitchRow> {
+  const all = await readSwitches(database)
+  const called = (text: string): boolean => text === name || text.endsWith(`.${name}`)
+  const named = all.filter(({ publicTable, parkedTable }) => called(publicTable) || called(parkedTable))
+  const names = [...new Set(named.map(({ publicTable }) => publicTable))]
+  const [only] = names
+  if (only === undefined) {
+    throw new SluiceError('NO_SUCH_TABLE', `no switch has parked ${name}`, {
+      where: label,
+      hint: 'name the public table or the parked one; --from has to be the database in which the switch happened',
+    })
+  }
+  if (names.length > 1) {
+    throw new SluiceError('AMBIGUOUS_TABLE', `${name} may be ${names.join(' or ')}`, {
+      hint: 'name it with its schema',
+    })
+  }
+  const last = all.findLast(({ publicTable }) => publicTable === only)
+  if (last === undefined) throw new Error('a switch that was found is gone')
+  if (last.status === 'preparing' || last.switchedMs === null) {
+    throw new SluiceError('LEDGER_BUSY', `a switch of ${only} is being prepared`, {
+      where: label,
+      hint: 'end it first: sluice cutover finishes it or gives it up',
+    })
+  }
+  if (called(last.publicTable) || called(last.parkedTable)) return last
+  throw new SluiceError('NO_SUCH_TABLE', `${name} is not parked any more`, {
+    where: label,
+    reason: `the last switch of ${only} has parked ${last.parkedTable}`,
+    hint: `name ${last.parkedTable}`,
+  })
+}

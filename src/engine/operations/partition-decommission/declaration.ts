@@ -1,0 +1,50 @@
+import type { Declaration } from '../declaration.ts'
+import * as words from '../words.ts'
+
+/** Retires the table that a switch has parked: first nobody may use it, and after the grace it is dropped. */
+export type PartitionDecommissionOperation = {
+  readonly kind: 'partition-decommission'
+  readonly from: string
+  /** Name of the public table or of the parked one. */
+  readonly table: string
+  /** How long after the switch it is not dropped, ms. */
+  readonly graceMs: number
+  /** Takes rights away, and does not drop. */
+  readonly inactive: boolean
+  /** Gives them back. */
+  readonly undo: boolean
+  /** Most that one try waits for a lock, ms. */
+  readonly patienceMs: number
+  /** How long locks are tried for, ms. */
+  readonly budgetMs: number
+  /** Name of the parked table, said twice. */
+  readonly confirm?: string
+  readonly dryRun: boolean
+}
+
+const EVENTS = ['decommission.finding', 'decommission.step', 'log'] as const
+
+export const partitionDecommission: Declaration<PartitionDecommissionOperation, (typeof EVENTS)[number]> = {
+  kind: 'partition-decommission',
+  command: 'partition',
+  actions: {
+    'partition decommission': {
+      from: words.end('from'),
+      table: words.oneTable,
+      graceMs: words.duration('grace'),
+      inactive: words.flag('inactive'),
+      undo: words.flag('undo'),
+      patienceMs: words.duration('patience'),
+      budgetMs: words.duration('budget'),
+      confirm: words.optionalText('confirm'),
+      dryRun: words.flag('dry-run'),
+    },
+  },
+  shape: 'lines',
+  doing: 'retiring a table',
+  stores: [{ field: 'from', family: 'database', access: 'write', end: 'target' }],
+  about: 'table',
+  destroys: [{ what: 'the table that a switch has parked', confirm: 'confirm', asked: true }],
+  plans: 'dryRun',
+  events: EVENTS,
+}

@@ -1,0 +1,237 @@
+/** `partition decommission`: what it looks at, what it refuses for, the step that can be undone, and the drop. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Operation } from '../../src/engine/operations/list.ts'
+import type { PartitionDecommissionOperation } from '../../src/engine/operations/partition-decommission/declaration.ts'
+import type { Event } from '../../src/model/event.ts'
+import type { DecommissionFindingEvent } from '../../src/model/partition-events.ts'
+import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
+import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
+import { psql } from './copy-postgresql-kit.ts'
+import {
+  DAY,
+  PARKED,
+  PARKED_SQL,
+  PARKED_TEXT,
+  parkTable,
+  PUBLIC,
+  PUBLIC_SQL,
+  SCHEMA,
+  STREAM,
+} from './decommission-kit.ts'
+
+const why = await missing('postgresql')
+
+let folder: Folder
+beforeAll(() => {
+  folder = temporaryFolder()
+})
+afterAll(() => folder[Symbol.dispose]())
+
+const retire = ({ url }: Pick<Place, 'url'>, more: Partial<PartitionDecommissionOperation> = {}): Operation => ({
+  kind: 'partition-decommission',
+  from: url,
+  table: PUBLIC,
+  graceMs: 7 * DAY,
+  inactive: false,
+  undo: false,
+  patienceMs: 100,
+  budgetMs: 400,
+  dryRun: false,
+  ...more,
+})
+
+const findings = (events: readonly Event[], about?: string): readonly DecommissionFindingEvent[] =>
+  events
+    .filter((event) => event.type === 'decommission.finding')
+    .filter((event) => about === undefined || event.about === about)
+
+const steps = (events: readonly Event[]): readonly string[] =>
+  events.filter((event) => event.type === 'decommission.step').map(({ step, status }) => `${step} ${status}`)
+
+/** Who may do what, without who has given it. */
+const RIGHTS = `SELECT coalesce(a.attname, ''), CASE e.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(e.grantee) END, e.privilege_type, e.is_grantable
+  FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attacl IS NOT NULL, LATERAL (SELECT * FROM aclexplode(c.relacl) UNION SELECT * FROM aclexplode(a.attacl)) e
+  WHERE c.oid = '${PARKED_SQL.replaceAll("'", "''")}'::regclass AND e.grantee <> c.relowner ORDER BY 1, 2, 3`
+const RIGHTS_NOW = `SELECT DISTINCT * FROM (${RIGHTS}) r ORDER BY 1, 2, 3`
+const ROWS = 'SELECT step FROM migration_decommissions ORDER BY step_no'
+
+describe.skipIf(why !== '')(`a parked table of PostgreSQL${why}`, () => {
+  it('stays while its reverse stream is wanted, is made inactive, gets its rights back, and is dropped after the grace', async () => {
+    const place = await makePlace('postgresql', folder.path)
+    await using parked = await parkTable(place, { ended: false })
+    const before = await place.rows(RIGHTS_NOW)
+    expect(before.length).toBeGreaterThan(4)
+
+    const wanted = await perform(retire(place))
+    expect(wanted.finished).toMatchObject({ exitCode: 5, error: { code: 'TABLE_FOLLOWED' } })
+    expect(wanted.finished.error?.hint).toContain(`sluice follow ${STREAM} --end`)
+    expect(steps(wanted.events)).toEqual([])
+    await parked.endStream()
+
+    const planned = await perform(retire(place, { dryRun: true }))
+    expect(planned.finished.exitCode).toBe(0)
+    expect(steps(planned.events)).toEqual(['inactive planned'])
+    expect(await place.rows(RIGHTS_NOW)).toEqual(before)
+
+    const first = await perform(retire(place))
+    expect(first.finished.error).toBeUndefined()
+    expect(steps(first.events)).toEqual(['inactive done'])
+    expect(await place.rows(RIGHTS_NOW)).toEqual([])
+    await expect(place.sql(`SET ROLE "${parked.roles[1]}"; SELECT * FROM ${PARKED_SQL}`)).rejects.toThrow(
+      'permission denied',
+    )
+
+    const undone = await perform(retire(place, { undo: true, table: PARKED_TEXT }))
+    expect(steps(undone.events)).toEqual(['active done'])
+    expect(await place.rows(RIGHTS_NOW)).toEqual(before)
+    expect(steps((await perform(retire(place, { undo: true }))).events)).toEqual(['active found'])
+
+    expect(steps((await perform(retire(place, { inactive: true }))).events)).toEqual(['inactive done'])
+    const still = await perform(retire(place, { inactive: true }))
+    expect(steps(still.events)).toEqual(['inactive found'])
+    const within = await perform(retire(place, { graceMs: 9 * DAY, confirm: PARKED }))
+    expect(within.finished.exitCode).toBe(0)
+    expect(steps(within.events)).toEqual(['inactive found'])
+    expect(findings(within.events, 'grace')).toMatchObject([{ verdict: 'waits' }])
+
+    const unsaid = await perform(retire(place))
+    expect(unsaid.finished).toMatchObject({ exitCode: 2, error: { code: 'MISSING_CONFIRM' } })
+    expect((await perform(retire(place, { confirm: PUBLIC }))).finished.error?.code).toBe('MISSING_CONFIRM')
+    const trial = await perform(retire(place, { dryRun: true }))
+    expect(steps(trial.events)).toEqual(['inactive found', 'dropped planned'])
+
+    const dropped = await perform(retire(place, { confirm: PARKED }))
+    expect(dropped.finished.error).toBeUndefined()
+    expect(steps(dropped.events)).toEqual(['inactive found', 'dropped done'])
+    expect(await place.rows(`SELECT count(*) FROM pg_class WHERE relname = '${PARKED.replaceAll("'", "''")}'`)).toEqual(
+      [['0']],
+    )
+    // Its sequence goes on for the public table, and the guard's function is gone.
+    await place.sql(`INSERT INTO ${PUBLIC_SQL} (at) VALUES ('2024-05-01')`)
+    expect(await place.rows(`SELECT max("Id") FROM ${PUBLIC_SQL}`)).toEqual([['501']])
+    expect(
+      await place.rows(`SELECT pg_get_serial_sequence('${PUBLIC_SQL.replaceAll("'", "''")}', 'Id') IS NOT NULL`),
+    ).toEqual([['t']])
+    expect(await place.rows(`SELECT count(*) FROM pg_proc WHERE proname LIKE 'sluice%'`)).toEqual([['0']])
+    expect((await place.rows(ROWS)).flat()).toEqual(['looked', 'looked', 'inactive', 'active', 'inactive', 'dropped'])
+    const again = await perform(retire(place, { confirm: PARKED }))
+    expect(again.finished.exitCode).toBe(0)
+    expect(steps(again.events)).toEqual(['dropped found'])
+  })
+
+  it('stays for whatever depends on it or would lose it, each by its name', async () => {
+    const place = await makePlace('postgresql', folder.path)
+    await using _ = await parkTable(place)
+    const schema = `"${SCHEMA.replaceAll('"', '""')}"`
+    await place.sql(
+      `CREATE VIEW ${schema}."se en" AS SELECT * FROM ${PARKED_SQL}`,
+      `CREATE TABLE ${schema}.refers (id int, CONSTRAINT "to old" FOREIGN KEY (id) REFERENCES ${PARKED_SQL})`,
+      `CREATE FUNCTION ${schema}.counted() RETURNS bigint BEGIN ATOMIC SELECT count(*) FROM ${PARKED_SQL}; END`,
+      `CREATE FUNCTION ${schema}.typed(${PARKED_SQL}) RETURNS int LANGUAGE sql AS 'SELECT 1'`,
+      `CREATE RULE "al so" AS ON INSERT TO ${schema}.refers DO ALSO DELETE FROM ${PARKED_SQL}`,
+      `CREATE PUBLICATION "pub old" FOR TABLE ${PARKED_SQL}`,
+      `CREATE FUNCTION ${schema}.mentions() RETURNS bigint LANGUAGE plpgsql AS $f$ BEGIN RETURN (SELECT count(*) FROM ${PARKED_SQL}); END $f$`,
+      // What goes with the table refuses nothing.
+      `CREATE INDEX ON ${PARKED_SQL} (at)`,
+      `CREATE STATISTICS ${schema}.st ON at, "no te" FROM ${PARKED_SQL}`,
+      `CREATE RULE own AS ON UPDATE TO ${PARKED_SQL} DO ALSO NOTHING`,
+      `CREATE POLICY own ON ${PARKED_SQL} USING (at > '2000-01-01')`,
+    )
+    const { events, finished } = await perform(retire(place))
+    expect(finished).toMatchObject({ exitCode: 1, error: { code: 'PARTITION_REFUSED' } })
+    expect(steps(events)).toEqual([])
+    const refused = findings(events).filter(({ verdict }) => verdict === 'refused')
+    expect(refused.map(({ object }) => object?.replace(`${schema}.`, '')).toSorted()).toEqual([
+      'constraint to old on table refers',
+      `function counted()`,
+      `function typed(${PARKED_SQL})`,
+      'pub old',
+      'rule al so on table refers',
+      `view "se en"`,
+    ])
+    expect(findings(events, 'function')).toMatchObject([{ verdict: 'look', object: `function ${schema}.mentions()` }])
+    expect(findings(events, 'sequence')).toMatchObject([{ verdict: 'changes' }])
+    expect((await place.rows(`SELECT count(*) FROM ${PARKED_SQL}`)).flat()).toEqual(['500'])
+  })
+
+  it('stays for a hold of its archive', async () => {
+    const place = await makePlace('postgresql', folder.path)
+    await using _ = await parkTable(place)
+    const archived = await perform({
+      kind: 'archive',
+      from: place.url,
+      tables: [PARKED_TEXT],
+      to: `${folder.path}/held`,
+      by: 'at',
+      partitions: [],
+      asText: [],
+      olderThan: '1q',
+      detach: false,
+      drop: false,
+      dryRun: false,
+    })
+    expect(archived.finished.error).toBeUndefined()
+    const held = await perform({
+      kind: 'archive-hold',
+      from: place.url,
+      table: PARKED_TEXT,
+      partitions: ['2024-Q2'],
+      reason: 'audit',
+    })
+    expect(held.finished.error).toBeUndefined()
+    const { finished, events } = await perform(retire(place))
+    expect(finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_HELD' } })
+    expect(findings(events, 'hold')).toMatchObject([
+      { verdict: 'refused', detail: expect.stringContaining('audit') as string },
+    ])
+  })
+
+  it('tells who has it in use and how often it was read since the first look; a drop waits for them, and gives up', async () => {
+    const place = await makePlace('postgresql', folder.path)
+    await using _ = await parkTable(place)
+    const first = await perform(retire(place, { inactive: true }))
+    expect(findings(first.events, 'reads and writes')).toMatchObject([{ verdict: 'not known' }])
+    const reader = await psql(place.url)
+    await reader.run(`SET application_name TO 'old "app"'; BEGIN; SELECT count(*) FROM ${PARKED_SQL}`)
+    const busy = await perform(retire(place, { confirm: PARKED_TEXT }))
+    expect(findings(busy.events, 'session')).toMatchObject([
+      { verdict: 'look', detail: expect.stringContaining('old "app"') as string },
+    ])
+    expect(busy.finished).toMatchObject({ exitCode: 4, error: { code: 'TARGET_BUSY' } })
+    await reader.run('COMMIT')
+    await reader.close()
+    await expect
+      .poll(
+        async () => findings((await perform(retire(place, { dryRun: true }))).events, 'reads and writes')[0]?.detail,
+        {
+          timeout: 10_000,
+        },
+      )
+      .toMatch(/^[1-9]\d* reads and 0 written rows since/)
+    expect((await place.rows(ROWS)).flat()).toEqual(['looked', 'inactive'])
+  })
+
+  it('is not dropped when another table has its name, nor made inactive twice at once', async () => {
+    const place = await makePlace('postgresql', folder.path)
+    await using _ = await parkTable(place)
+    const before = await place.rows(RIGHTS_NOW)
+    const both = await Promise.all([1, 2, 3].map(() => perform(retire(place, { inactive: true, budgetMs: 10_000 }))))
+    const ends = both.map(({ events, finished }) => finished.error?.code ?? steps(events).join())
+    expect(ends.filter((end) => end === 'inactive done')).toHaveLength(1)
+    expect(ends.filter((end) => !['inactive done', 'inactive found', 'PLAN_CHANGED'].includes(end))).toEqual([])
+    await perform(retire(place, { undo: true }))
+    expect(await place.rows(RIGHTS_NOW)).toEqual(before)
+    await perform(retire(place, { inactive: true }))
+    await place.sql(`ALTER TABLE ${PARKED_SQL} RENAME TO kept`, `CREATE TABLE ${PARKED_SQL} (id int)`)
+    const other = await perform(retire(place, { confirm: PARKED }))
+    expect(other.finished).toMatchObject({ exitCode: 5, error: { code: 'PLAN_CHANGED' } })
+  })
+
+  it('has to be one: names of nothing parked, and of tables without a ledger, are refused', async () => {
+    const place = await makePlace('postgresql', folder.path)
+    expect((await perform(retire(place))).finished.error?.code).toBe('NO_SUCH_TABLE')
+    const sqlite = await makePlace('sqlite', folder.path)
+    await sqlite.sql('CREATE TABLE t (id int)')
+    expect((await perform(retire(sqlite))).finished.error?.code).toBe('UNSUPPORTED_URL')
+  })
+})
