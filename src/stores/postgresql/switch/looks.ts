@@ -1,12 +1,31 @@
 /** All that is looked at before and within a switch. */
 import type { SwitchFinding } from '../../switch-port.ts'
+import { boundOf } from './bound.ts'
+import { columnsOf } from './columns.ts'
+import { leftOf } from './left.ts'
 import { namesOf } from './names.ts'
+import { ownCodeOf } from './own-code.ts'
+import { publicationsOf } from './publications.ts'
+import { referencesOf } from './references.ts'
+import { securityOf } from './security.ts'
 import { sequencesOf } from './sequences.ts'
+import { shapeOf } from './shape.ts'
 import type { Look, Sides, Step } from './sides.ts'
 
-const LOOKS: readonly Look[] = [sequencesOf, namesOf]
+/** In the order in which their statements are to run: sequences belong to the owner of their table, and have their names before they are exchanged. */
+const LOOKS: readonly Look[] = [
+  shapeOf,
+  columnsOf,
+  securityOf,
+  sequencesOf,
+  namesOf,
+  referencesOf,
+  ownCodeOf,
+  boundOf,
+  publicationsOf,
+  leftOf,
+]
 
-/** In the order in which their statements are to run. */
 export async function stepsOf(sides: Sides): Promise<readonly Step[]> {
   const steps: Step[] = []
   for (const look of LOOKS) steps.push(...(await look(sides)))

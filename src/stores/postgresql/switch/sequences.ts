@@ -8,6 +8,7 @@ type Sequence = {
   readonly sql: string
   readonly column: string
   readonly identity: boolean
+  readonly owner: string
   readonly options: string
   readonly increment: string
   readonly minimum: string
@@ -44,6 +45,8 @@ export async function sequencesOf(sides: Sides): Promise<readonly Step[]> {
         ...(one.options === other.options
           ? []
           : [`ALTER TABLE ${to.sql} ALTER COLUMN ${quoteName(one.column)} ${set(one.options)}`]),
+        // By this it is held until the end, also by those who take numbers without a row.
+        `ALTER SEQUENCE ${one.sql} OWNER TO ${quoteName(one.owner)}`,
         beyondSql(one, other),
       ],
     })
@@ -69,7 +72,7 @@ function beyondSql(one: Sequence, other: Sequence): string {
 function ownedBy(sides: Sides, { oid }: Side): Promise<readonly Sequence[]> {
   return objects<Sequence>(
     sides,
-    `SELECT pg_catalog.json_build_object('oid', s.oid::text, 'sql', pg_catalog.format('%I.%I', n.nspname, s.relname), 'column', a.attname, 'identity', d.deptype = 'i',
+    `SELECT pg_catalog.json_build_object('oid', s.oid::text, 'sql', pg_catalog.format('%I.%I', n.nspname, s.relname), 'column', a.attname, 'identity', d.deptype = 'i', 'owner', pg_catalog.pg_get_userbyid(s.relowner),
        'options', pg_catalog.format('INCREMENT BY %s, MINVALUE %s, MAXVALUE %s, START WITH %s, CACHE %s, %s', q.seqincrement, q.seqmin, q.seqmax, q.seqstart, q.seqcache, CASE WHEN q.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END),
        'increment', q.seqincrement::text, 'minimum', q.seqmin::text, 'maximum', q.seqmax::text, 'cache', q.seqcache::text)
      FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S' JOIN pg_catalog.pg_sequence q ON q.seqrelid = s.oid

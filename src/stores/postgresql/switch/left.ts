@@ -1,0 +1,49 @@
+/** What stays with each table, and what somebody may want to do about it. */
+import { objects, type Sides, type Step } from './sides.ts'
+
+type Left = {
+  readonly identity: readonly [string, string]
+  readonly analyzed: boolean
+  readonly comment: boolean
+  readonly options: boolean
+}
+
+export async function leftOf(sides: Sides): Promise<readonly Step[]> {
+  const { from, to } = sides
+  const [left] = await objects<Left>(sides, leftSql(sides))
+  if (left === undefined) return []
+  const steps: Step[] = []
+  if (!left.analyzed) {
+    steps.push({
+      verdict: 'left',
+      about: 'statistics',
+      detail: `the planner knows nothing of ${to.sql}: plans are guessed until it does`,
+      hint: `ANALYZE ${to.sql}, before the switch`,
+    })
+  }
+  if (left.identity[0] !== left.identity[1]) {
+    const detail = `it is ${left.identity[0]} of ${from.sql} and ${left.identity[1]} of ${to.sql}: subscribers of others are told old rows in another way`
+    steps.push({ verdict: 'left', about: 'replica identity', detail })
+  }
+  if (left.comment) {
+    steps.push({ verdict: 'left', about: 'comment', detail: 'comments of the tables or of their columns differ' })
+  }
+  if (left.options) {
+    steps.push({ verdict: 'left', about: 'storage', detail: 'each table keeps its own settings and tablespace' })
+  }
+  return steps
+}
+
+function leftSql({ from, to }: Sides): string {
+  const comments = (
+    oid: string,
+  ): string => `(SELECT pg_catalog.json_agg(pg_catalog.json_build_array(a.attname, d.description) ORDER BY a.attname)::text FROM pg_catalog.pg_description d
+    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = d.objoid AND a.attnum = d.objsubid AND d.objsubid > 0
+    WHERE d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objoid = ${oid})`
+  return `
+    SELECT pg_catalog.json_build_object('identity', pg_catalog.json_build_array(o.relreplident, f.relreplident),
+      'analyzed', f.reltuples >= 0,
+      'comment', ${comments(from.oid)} IS DISTINCT FROM ${comments(to.oid)},
+      'options', o.relkind = f.relkind AND (o.reloptions IS DISTINCT FROM f.reloptions OR o.reltablespace <> f.reltablespace))
+    FROM pg_catalog.pg_class o, pg_catalog.pg_class f WHERE o.oid = ${from.oid} AND f.oid = ${to.oid}`
+}

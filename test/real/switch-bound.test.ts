@@ -1,0 +1,361 @@
+/** What is bound to a table by its number, and who may do what with it: before two tables change places, after it, and after the way back. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { CopyStore } from '../../src/stores/copy-port.ts'
+import type { SwitchFinding } from '../../src/stores/switch-port.ts'
+import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
+import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
+import { psql, SIGNAL, type Psql } from './copy-postgresql-kit.ts'
+import { LIMITS, makeTwin, ours, request, switchesOf, turn } from './switch-kit.ts'
+
+const FORWARD = request('Book "ings', 'Book "ings_partitioned', "b' old")
+const BACK = request('Book "ings', "b' old", 'Book "ings_partitioned')
+const PUBLIC = 'public."Book ""ings"'
+const TWIN = 'public."Book ""ings_partitioned"'
+const OLD = `public."b' old"`
+
+const TABLES = `CREATE TABLE public."Book ""ings" (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, at timestamptz NOT NULL, "it's" text DEFAULT 'x', qty int CONSTRAINT "some, really" CHECK (qty > 0),
+    who int, double int GENERATED ALWAYS AS (qty * 2) STORED);
+  CREATE TABLE public.audit (what text); CREATE TABLE public."other one" (id int PRIMARY KEY, qty int);
+  INSERT INTO public."Book ""ings" (at, qty, who) SELECT '2024-06-01'::timestamptz + i * interval '1 day', i, i % 3 FROM generate_series(1, 300) i`
+
+describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (needs a server of its own)', () => {
+  let server: PostgresServer
+  let store: CopyStore
+  let sql: Psql
+
+  beforeAll(async () => {
+    server = await startPostgres({ extraSettings: ['wal_level=logical'] })
+    await server.createDatabase('bound')
+    sql = await psql(server.url('bound'))
+    await sql.run(
+      `CREATE ROLE "the owner"; CREATE ROLE reader; CREATE ROLE "cl'erk"; CREATE ROLE stranger; GRANT "the owner" TO CURRENT_USER; CREATE ROLE mere LOGIN PASSWORD 'mere'`,
+    )
+    store = await openPostgresCopy(server.url('bound'))
+  })
+
+  beforeEach(async () => {
+    await sql.run(`DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT ALL ON SCHEMA public TO "the owner"; GRANT USAGE ON SCHEMA public TO PUBLIC;
+      DROP PUBLICATION IF EXISTS "their's"; DROP PUBLICATION IF EXISTS every_one; ${TABLES}`)
+  })
+
+  afterAll(async () => {
+    await store[Symbol.asyncDispose]()
+    await sql.close()
+    await server[Symbol.asyncDispose]()
+  })
+
+  async function twin(): Promise<void> {
+    await makeTwin(store, sql, FORWARD.from)
+    await sql.run(
+      `SET session_replication_role TO replica; INSERT INTO ${TWIN} (id, at, "it's", qty, who) OVERRIDING SYSTEM VALUE SELECT id, at, "it's", qty, who FROM ${PUBLIC};
+       SET session_replication_role TO origin`,
+    )
+  }
+
+  const rows = async (query: string): Promise<unknown[]> => (await sql.rows(query)).flat()
+  const examined = (wanted = FORWARD): Promise<readonly SwitchFinding[]> => switchesOf(store).examine(wanted, SIGNAL)
+  const refusals = async (wanted = FORWARD): Promise<readonly SwitchFinding[]> =>
+    (await examined(wanted)).filter(({ verdict }) => verdict === 'refused')
+
+  /** The table that is read by something, told from the other one by a row that only it has. */
+  async function marked(): Promise<void> {
+    await sql.run(`SET session_replication_role TO replica; UPDATE ${PUBLIC} SET "it's" = 'plain' WHERE id = 1; UPDATE ${TWIN} SET "it's" = 'partitioned' WHERE id = 1;
+      SET session_replication_role TO origin`)
+  }
+
+  /** What is asked for before the first turn, between them, and after the second one. */
+  async function thereAndBack(look: () => Promise<unknown>): Promise<readonly unknown[]> {
+    expect(await refusals()).toEqual([])
+    const found = [await look()]
+    await turn(store, FORWARD)
+    found.push(await look())
+    expect(await refusals(BACK)).toEqual([])
+    await turn(store, BACK)
+    return [...found, await look()]
+  }
+
+  test('views read the public table, with their options, rights, comments and what is made of them', async () => {
+    await sql.run(`CREATE VIEW public."a view" WITH (security_barrier = true, check_option = local) AS SELECT id, "it's" AS "so; it is", qty FROM ${PUBLIC} b WHERE b.id < 100;
+      CREATE VIEW public.upper_one WITH (security_invoker = true) AS SELECT upper("so; it is") AS u FROM public."a view" WHERE id = 1;
+      CREATE VIEW public.joined AS SELECT b."it's", o.id AS other FROM ${PUBLIC} b LEFT JOIN public."other one" o USING (id) WHERE b.id = 1;
+      ALTER VIEW public."a view" ALTER COLUMN qty SET DEFAULT 7; COMMENT ON VIEW public."a view" IS 'it''s mine'; ALTER VIEW public."a view" OWNER TO "the owner";
+      ALTER TABLE ${PUBLIC} OWNER TO "the owner"; GRANT SELECT ON public."a view" TO reader`)
+    await twin()
+    await marked()
+    const about = `SELECT reloptions::text || ' ' || relacl::text || ' ' || obj_description(oid, 'pg_class') || pg_get_userbyid(relowner) || pg_get_viewdef(oid) FROM pg_class WHERE relname = 'a view'`
+    const seen = await thereAndBack(async () => [
+      ...(await rows('SELECT u FROM public.upper_one')),
+      ...(await rows(`SELECT "it's" FROM public.joined`)),
+      ...(await rows(about)),
+    ])
+    const [options] = (await rows(about)) as string[]
+    expect(options).toContain('{security_barrier=true,check_option=local}')
+    expect(seen).toEqual([
+      ['PLAIN', 'plain', options],
+      ['PARTITIONED', 'partitioned', options],
+      ['PLAIN', 'plain', options],
+    ])
+  })
+
+  test('rules and policies of other tables, and functions with a parsed body, read the public table', async () => {
+    await sql.run(`CREATE RULE "a rule" AS ON UPDATE TO public."other one" DO ALSO INSERT INTO public.audit SELECT "it's" FROM ${PUBLIC} WHERE id = 1;
+      CREATE POLICY "a policy" ON public."other one" FOR SELECT TO reader USING (EXISTS (SELECT FROM ${PUBLIC} b WHERE b.id = "other one".id AND b."it's" = 'partitioned'));
+      ALTER TABLE public."other one" ENABLE ROW LEVEL SECURITY; INSERT INTO public."other one" VALUES (1, 1); GRANT SELECT ON public."other one", ${PUBLIC} TO reader;
+      CREATE FUNCTION public."a ""function"() RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT "it's" FROM ${PUBLIC} WHERE id = 1; END;
+      CREATE PROCEDURE public.noted() BEGIN ATOMIC INSERT INTO public.audit SELECT 'p ' || "it's" FROM ${PUBLIC} WHERE id = 1; END`)
+    await twin()
+    await marked()
+    const seen = await thereAndBack(async () => {
+      await sql.run('DELETE FROM public.audit; UPDATE public."other one" SET qty = qty + 1; CALL public.noted()')
+      const audit = await rows('SELECT what FROM public.audit ORDER BY 1')
+      const own = await rows('SELECT public."a ""function"()')
+      await sql.run('SET ROLE reader')
+      const read = await rows('SELECT count(*) FROM public."other one"')
+      await sql.run('RESET ROLE')
+      return [...audit, ...own, ...read]
+    })
+    const plain = ['p plain', 'plain', 'plain', '0']
+    expect(seen).toEqual([plain, ['p partitioned', 'partitioned', 'partitioned', '1'], plain])
+  })
+
+  test('functions that take or give rows of the table are made for those of the other one', async () => {
+    await sql.run(`CREATE FUNCTION public.found("some" text) RETURNS SETOF ${PUBLIC} LANGUAGE sql STABLE AS $$ SELECT * FROM ${PUBLIC} WHERE id = 1 $$;
+      CREATE FUNCTION public.said(b ${PUBLIC}) RETURNS text LANGUAGE plpgsql COST 7 AS $$ BEGIN RETURN b."it's"; END $$;
+      COMMENT ON FUNCTION public.said IS 'it''s'; ALTER FUNCTION public.said OWNER TO "the owner"; REVOKE ALL ON FUNCTION public.said FROM PUBLIC; GRANT EXECUTE ON FUNCTION public.said TO reader`)
+    await twin()
+    await marked()
+    const seen = await thereAndBack(async () => [
+      ...(await rows(`SELECT "it's" FROM public.found('x')`)),
+      ...(await rows(`SELECT public.said(b) FROM ${PUBLIC} b WHERE id = 1`)),
+      ...(await rows(
+        `SELECT concat_ws(' ', proacl::text, procost, pg_get_userbyid(proowner), obj_description(oid, 'pg_proc')) FROM pg_proc WHERE proname = 'said'`,
+      )),
+    ])
+    const about = `{"\\"the owner\\"=X/\\"the owner\\"",reader=X/"the owner"} 7 the owner it's`
+    expect(seen.map((each) => (each as unknown[]).slice(0, 2))).toEqual([
+      ['plain', 'plain'],
+      ['partitioned', 'partitioned'],
+      ['plain', 'plain'],
+    ])
+    expect(new Set(seen.map((each) => String((each as unknown[])[2]).replaceAll(/["\\]/g, '')))).toEqual(
+      new Set([about.replaceAll(/["\\]/g, '')]),
+    )
+  })
+
+  test('triggers and rules of the table fire on the public one only, as they are there', async () => {
+    await sql.run(`CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.audit VALUES (TG_NAME || ' ' || TG_OP); RETURN NEW; END $$;
+      CREATE TRIGGER " on ""x"" ON y" BEFORE INSERT OR UPDATE OF "it's" ON ${PUBLIC} FOR EACH ROW WHEN (NEW.qty > 1) EXECUTE FUNCTION public.note();
+      CREATE TRIGGER always AFTER UPDATE ON ${PUBLIC} FOR EACH STATEMENT EXECUTE FUNCTION public.note(); ALTER TABLE ${PUBLIC} ENABLE ALWAYS TRIGGER always;
+      CREATE TRIGGER never AFTER UPDATE ON ${PUBLIC} FOR EACH ROW EXECUTE FUNCTION public.note(); ALTER TABLE ${PUBLIC} DISABLE TRIGGER never; COMMENT ON TRIGGER never ON ${PUBLIC} IS 'it''s off';
+      CREATE CONSTRAINT TRIGGER late AFTER DELETE ON ${PUBLIC} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.note();
+      CREATE RULE "a TO b" AS ON DELETE TO ${PUBLIC} DO ALSO INSERT INTO public.audit VALUES ('rule')`)
+    await twin()
+    const seen = await thereAndBack(async () => {
+      await sql.run(
+        `DELETE FROM public.audit; UPDATE ${PUBLIC} SET "it's" = 'n' WHERE id = 2; DELETE FROM ${PUBLIC} WHERE id = (SELECT max(id) FROM ${PUBLIC})`,
+      )
+      return [
+        ...(await rows('SELECT what FROM public.audit ORDER BY 1')),
+        ...(await rows(
+          `SELECT tgname || tgenabled::text || coalesce(obj_description(oid, 'pg_trigger'), '') FROM pg_trigger WHERE tgrelid = '${PUBLIC}'::regclass AND NOT tgisinternal ORDER BY 1`,
+        )),
+      ]
+    })
+    expect(seen[0]).toEqual([
+      ' on "x" ON y UPDATE',
+      'always UPDATE',
+      'late DELETE',
+      'rule',
+      ' on "x" ON yO',
+      'alwaysA',
+      'lateO',
+      "neverDit's off",
+    ])
+    expect(seen.slice(1)).toEqual([seen[0], seen[0]])
+    // A replica writes into the parked one.
+    await sql.run(
+      `DELETE FROM public.audit; SET session_replication_role TO replica; UPDATE ${TWIN} SET "it's" = 'r' WHERE id = 2; SET session_replication_role TO origin`,
+    )
+    expect(await rows('SELECT what FROM public.audit')).toEqual([])
+  })
+
+  test('what was changed of the public table between two turns is what holds after the next one', async () => {
+    await sql.run(`CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$; CREATE TRIGGER gone BEFORE INSERT ON ${PUBLIC} FOR EACH ROW EXECUTE FUNCTION public.note();
+      CREATE TRIGGER other BEFORE INSERT ON ${PUBLIC} FOR EACH ROW EXECUTE FUNCTION public.note(); CREATE POLICY gone ON ${PUBLIC} TO reader USING (true); GRANT SELECT, UPDATE ON ${PUBLIC} TO reader;
+      GRANT UPDATE ("it's") ON ${PUBLIC} TO "cl'erk"`)
+    await twin()
+    await turn(store, FORWARD)
+    await sql.run(`DROP TRIGGER gone ON ${PUBLIC}; DROP TRIGGER other ON ${PUBLIC}; CREATE TRIGGER other AFTER INSERT ON ${PUBLIC} FOR EACH ROW EXECUTE FUNCTION public.note();
+      DROP POLICY gone ON ${PUBLIC}; CREATE POLICY fresh ON ${PUBLIC} AS RESTRICTIVE FOR UPDATE TO "cl'erk", reader USING (qty > 1) WITH CHECK (qty > 2); ALTER TABLE ${PUBLIC} ENABLE ROW LEVEL SECURITY;
+      REVOKE UPDATE ON ${PUBLIC} FROM reader; REVOKE UPDATE ("it's") ON ${PUBLIC} FROM "cl'erk"; GRANT SELECT (id, "it's") ON ${PUBLIC} TO "cl'erk" WITH GRANT OPTION; REVOKE DELETE ON ${PUBLIC} FROM CURRENT_USER;
+      ALTER TABLE ${PUBLIC} OWNER TO "the owner"; ALTER TABLE ${PUBLIC} ALTER COLUMN "it's" SET DEFAULT 'later'`)
+    const look = (): Promise<unknown[]> =>
+      rows(`SELECT CASE WHEN tgtype & 2 = 2 THEN 'before ' ELSE 'after ' END || tgname FROM pg_trigger WHERE tgrelid = '${PUBLIC}'::regclass AND NOT tgisinternal
+        UNION ALL SELECT policyname || permissive || roles::text || cmd || qual || with_check FROM pg_policies WHERE tablename = 'Book "ings'
+        UNION ALL SELECT relrowsecurity || pg_get_userbyid(relowner) FROM pg_class WHERE oid = '${PUBLIC}'::regclass
+        UNION ALL SELECT concat_ws(' ', a.attname, e.privilege_type, e.grantee::regrole, e.is_grantable) FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attacl IS NOT NULL, aclexplode(coalesce(a.attacl, c.relacl)) e WHERE c.oid = '${PUBLIC}'::regclass
+        UNION ALL SELECT concat_ws(' ', e.privilege_type, e.grantee::regrole, e.is_grantable) FROM pg_class c, aclexplode(c.relacl) e WHERE c.oid = '${PUBLIC}'::regclass
+        UNION ALL SELECT column_default FROM information_schema.columns WHERE table_name = 'Book "ings' AND column_name = 'it''s' ORDER BY 1`)
+    const before = await look()
+    expect(before).toContain(`id SELECT "cl'erk" t`)
+    expect(before).not.toContain(`DELETE "the owner" f`)
+    await turn(store, BACK)
+    expect(await look()).toEqual(before)
+  })
+
+  test('publications of others name the public table, with their columns and filter; those of streams are left alone', async () => {
+    await sql.run(
+      `CREATE PUBLICATION "their's" FOR TABLE ${PUBLIC} (id, at, qty) WHERE (id > 0 AND at > '2020-01-01'), public.audit; CREATE PUBLICATION sluice_ours FOR TABLE ${PUBLIC}`,
+    )
+    await twin()
+    expect(await refusals()).toMatchObject([
+      { about: 'publication', hint: expect.stringContaining('publish_via_partition_root = true') as string },
+    ])
+    await sql.run(
+      `ALTER PUBLICATION "their's" SET (publish_via_partition_root = true); ALTER TABLE ${PUBLIC} REPLICA IDENTITY FULL`,
+    )
+    const members = `SELECT c.relkind::text || coalesce(r.prattrs::text, '') || coalesce(pg_get_expr(r.prqual, r.prrelid), '') FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid JOIN pg_class c ON c.oid = r.prrelid
+      WHERE p.pubname = `
+    const seen = await thereAndBack(async () => [
+      ...(await rows(`${members} 'their''s' AND relname <> 'audit'`)),
+      ...(await rows(`${members} 'sluice_ours'`)),
+    ])
+    await sql.run('DROP PUBLICATION sluice_ours')
+    const narrow = `1 2 4((id > 0) AND (at > '2020-01-01 00:00:00+00'::timestamp with time zone))`
+    expect(seen).toEqual([
+      [`r${narrow}`, 'r'],
+      [`p${narrow}`, 'r'],
+      [`r${narrow}`, 'r'],
+    ])
+  })
+
+  test('foreign keys to it refer to the other table where that has a unique index of their columns', async () => {
+    await sql.run(`ALTER TABLE ${PUBLIC} ADD CONSTRAINT "both" UNIQUE (id, at); CREATE TABLE public.child (id bigint, at timestamptz, CONSTRAINT "to it" FOREIGN KEY (id, at) REFERENCES ${PUBLIC} (id, at) ON DELETE CASCADE);
+      INSERT INTO public.child SELECT id, at FROM ${PUBLIC} WHERE id < 4; COMMENT ON CONSTRAINT "to it" ON public.child IS 'mine'`)
+    await twin()
+    const seen = await thereAndBack(async () => {
+      await expect(sql.run(`INSERT INTO public.child VALUES (-1, '2024-01-01')`)).rejects.toMatchObject({
+        code: '23503',
+      })
+      await sql.run(`DELETE FROM ${PUBLIC} WHERE id = (SELECT min(id) FROM public.child)`)
+      return rows(
+        `SELECT count(*)::text || ' ' || (SELECT confrelid::regclass || obj_description(oid, 'pg_constraint') FROM pg_constraint WHERE conname = 'to it') FROM public.child`,
+      )
+    })
+    expect(seen).toEqual([['2 "Book ""ings"mine'], ['1 "Book ""ings"mine'], ['0 "Book ""ings"mine']])
+    await sql.run(
+      `ALTER TABLE public.child DROP CONSTRAINT "to it", ADD CONSTRAINT "by id" FOREIGN KEY (id) REFERENCES ${PUBLIC} (id) NOT VALID`,
+    )
+    expect(await refusals()).toMatchObject([{ about: 'foreign key to it', object: 'by id of public.child' }])
+  })
+
+  test('what cannot be made again is refused, before anything is locked and within the switch', async () => {
+    await twin()
+    const cases: readonly (readonly [make: string, undo: string, about: Partial<SwitchFinding>])[] = [
+      [
+        `CREATE MATERIALIZED VIEW public.m AS SELECT count(*) FROM ${PUBLIC}`,
+        'DROP MATERIALIZED VIEW public.m',
+        { about: 'materialized view', object: 'public.m' },
+      ],
+      [
+        `CREATE VIEW public.g AS SELECT id, qty FROM ${PUBLIC} GROUP BY id`,
+        'DROP VIEW public.g',
+        { about: 'view', object: 'public.g' },
+      ],
+      [
+        `CREATE TABLE public.typed (b ${PUBLIC})`,
+        'DROP TABLE public.typed',
+        { about: 'what depends on it', object: 'column b of table public.typed' },
+      ],
+      [
+        `CREATE VIEW public.whole AS SELECT b FROM ${PUBLIC} b`,
+        'DROP VIEW public.whole',
+        { object: 'column b of view public.whole' },
+      ],
+      [`CREATE DOMAIN public.d AS ${PUBLIC}`, 'DROP DOMAIN public.d', { object: 'type public.d' }],
+      [`CREATE TABLE public.heir () INHERITS (${PUBLIC})`, 'DROP TABLE public.heir', { about: 'inheritance' }],
+      [
+        `CREATE FUNCTION public.f(b ${PUBLIC}) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1'; CREATE VIEW public.calls AS SELECT public.f(NULL)`,
+        'DROP VIEW public.calls; DROP FUNCTION public.f',
+        { about: 'function' },
+      ],
+      [`CREATE TABLE public."b' old" ()`, `DROP TABLE public."b' old"`, { about: 'name' }],
+      [`CREATE TYPE public."b' old" AS ENUM ()`, `DROP TYPE public."b' old"`, { about: 'name' }],
+      [`ALTER TABLE ${TWIN} ADD COLUMN more int`, `ALTER TABLE ${TWIN} DROP COLUMN more`, { about: 'columns' }],
+      [
+        `ALTER TABLE ${TWIN} ALTER COLUMN who TYPE bigint`,
+        `ALTER TABLE ${TWIN} ALTER COLUMN who TYPE int`,
+        { about: 'column', object: 'who' },
+      ],
+      [
+        `ALTER TABLE ${TWIN} ALTER COLUMN "it's" TYPE text COLLATE "C"`,
+        `ALTER TABLE ${TWIN} ALTER COLUMN "it's" TYPE text COLLATE "default"`,
+        { about: 'column', object: "it's" },
+      ],
+      [
+        `ALTER TABLE ${TWIN} ALTER COLUMN who SET NOT NULL`,
+        `ALTER TABLE ${TWIN} ALTER COLUMN who DROP NOT NULL`,
+        { about: 'column', object: 'who' },
+      ],
+      [
+        `ALTER TABLE ${PUBLIC} ALTER COLUMN id SET GENERATED BY DEFAULT`,
+        `ALTER TABLE ${PUBLIC} ALTER COLUMN id SET GENERATED ALWAYS`,
+        { about: 'column', object: 'id' },
+      ],
+      [
+        `ALTER TABLE ${PUBLIC} ADD CONSTRAINT own FOREIGN KEY (who) REFERENCES public."other one" NOT VALID`,
+        `ALTER TABLE ${PUBLIC} DROP CONSTRAINT own`,
+        { about: 'foreign key from it' },
+      ],
+      [
+        `ALTER TABLE ${PUBLIC} ADD CONSTRAINT own FOREIGN KEY (who) REFERENCES ${PUBLIC} NOT VALID`,
+        `ALTER TABLE ${PUBLIC} DROP CONSTRAINT own`,
+        { about: 'foreign key to it' },
+      ],
+      [
+        `ALTER TABLE ${TWIN} DROP CONSTRAINT "some, really"`,
+        `ALTER TABLE ${TWIN} ADD CONSTRAINT "some, really" CHECK (qty > 0)`,
+        { about: 'check' },
+      ],
+      [`CREATE UNIQUE INDEX alone ON ${PUBLIC} (at)`, 'DROP INDEX public.alone', { about: 'unique index' }],
+      [
+        `CREATE FUNCTION public.t() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER t AFTER INSERT ON ${PUBLIC} REFERENCING NEW TABLE AS n FOR EACH ROW EXECUTE FUNCTION public.t()`,
+        `DROP TRIGGER t ON ${PUBLIC}; DROP FUNCTION public.t`,
+        { about: 'trigger' },
+      ],
+    ]
+    for (const [make, undo, about] of cases) {
+      await sql.run(make)
+      const found = await refusals()
+      expect(found, make).toMatchObject([about])
+      expect(found[0]?.hint, make).toBeTruthy()
+      {
+        await using attempt = await switchesOf(store).open(FORWARD, LIMITS, SIGNAL)
+        await expect(attempt?.exchange(), make).rejects.toMatchObject({ code: 'TABLE_REFUSED' })
+      }
+      await sql.run(undo)
+    }
+    expect(await refusals()).toEqual([])
+    expect(await ours(sql)).toEqual([])
+  }, 60_000)
+
+  test('a role without the rights is told which', async () => {
+    await twin()
+    await using poor = await openPostgresCopy(server.url('bound', 'mere', 'mere'))
+    const found = (await switchesOf(poor).examine(FORWARD, SIGNAL)).filter(({ verdict }) => verdict === 'refused')
+    expect(new Set(found.map(({ about }) => about))).toEqual(new Set(['schema', 'role', 'owner']))
+  })
+
+  test('what stays is told: statistics that are not there, publications of all tables, comments that differ', async () => {
+    await twin()
+    await sql.run(
+      `CREATE PUBLICATION every_one FOR ALL TABLES; COMMENT ON TABLE ${PUBLIC} IS 'new'; CREATE INDEX lonely ON ${PUBLIC} (who)`,
+    )
+    const left = (await examined()).filter(({ verdict }) => verdict === 'left')
+    expect(left.map(({ about }) => about).toSorted()).toEqual(['comment', 'index', 'publication', 'statistics'])
+    await sql.run(`ANALYZE ${TWIN}`)
+    expect(await examined()).not.toContainEqual(expect.objectContaining({ about: 'statistics' }))
+    await turn(store, FORWARD)
+    expect(await rows(`SELECT count(*) FROM ${OLD}`)).toEqual(['300'])
+  })
+})
