@@ -13,6 +13,7 @@ const DEBUG: ReadonlySet<Event['type']> = new Set([
   'archive.progress',
   'fsck.progress',
   'partition.progress',
+  'partition.pace',
 ])
 const WARNINGS: ReadonlySet<Event['type']> = new Set(['chunk.retried', 'row.aside', 'rows.fallback', 'throttle.on'])
 

@@ -42,6 +42,10 @@ export class PartitionLines {
         return this.#progress(event, at, block)
       case 'partition.waits':
         return [block('note', this.#subjects.pad(event.table) + waitsText(event), { table: event.table })]
+      case 'partition.landed':
+        return [block('proved', this.#subjects.pad(event.partition) + landedText(event), { table: event.table })]
+      case 'partition.pace':
+        return [block('at', this.#subjects.pad(event.partition) + paceText(event), { table: event.table })]
       case 'partition.alarm':
         return [this.#alarm(event, block)]
       default:
@@ -94,7 +98,8 @@ export function alarmText({ partition, from, to, rows, detail }: Of<'partition.a
  * @returns null for other commands, and where nothing is counted
  */
 export function partitionText({ totals, ms, status }: RunFinished, command: string): string | null {
-  if (!command.startsWith('partition-') || totals['tables'] === undefined) return null
+  // What a run has copied is told as a copy is.
+  if (!command.startsWith('partition-') || command === 'partition-run' || totals['tables'] === undefined) return null
   const { tables, passedOver = '0', failed = '0', partitions, bytes, made, found = '0', moved = '0', planned } = totals
   const { alarms = '0' } = totals
   // Nobody has looked at all of what failed, was passed over or would have come behind a stop.
@@ -140,6 +145,25 @@ function madeText({ partition, label, from, to, status, moved }: Of<'partition.m
   const what = { planned: 'would be made', made: 'made', found: 'was made by somebody else meanwhile' }[status]
   const rows = moved === undefined ? '' : `; ${plural(moved, 'row')} moved out of the default partition`
   return `${visible(partition)} ${what}: ${label}, ${from} to ${to}${rows}`
+}
+
+/** `Q2-FY25: 39,312 rows in 2 chunks, count and checksum of each equal, in 1.2 s`. */
+function landedText({ label, slice, rows, chunks, proof, ms, earlier }: Of<'partition.landed'>): string {
+  const name = [label, slice].filter((one) => one !== undefined).join(' ')
+  const what = proof === 'chunk' ? 'count and checksum' : 'count'
+  const when = earlier === true ? ', by an earlier run' : ms === undefined ? '' : `, in ${durationText(ms)}`
+  return `${name === '' ? '' : `${visible(name)}: `}${plural(rows, 'row')} in ${plural(chunks, 'chunk')}, ${what} of each equal${when}`
+}
+
+function paceText({ rows, total, bytesPerHour, neededPerHour, leftMs }: Of<'partition.pace'>): string {
+  const parts = [`${grouped(rows)} of about ${grouped(total)} rows`, `${bytesText(bytesPerHour)} an hour`]
+  if (neededPerHour !== undefined && leftMs !== undefined) {
+    const short = BigInt(bytesPerHour) < BigInt(neededPerHour)
+    parts.push(
+      `${bytesText(neededPerHour)} an hour needed to land it in the ${durationText(leftMs)} that the window has left${short ? ': too slow' : ''}`,
+    )
+  }
+  return parts.join('  ')
 }
 
 function waitsText({ longestMs, tries, proved }: Of<'partition.waits'>): string {

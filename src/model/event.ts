@@ -22,7 +22,9 @@ import type {
   PartitionEvent,
   PartitionFindingEvent,
   PartitionForecastEvent,
+  PartitionLandedEvent,
   PartitionMadeEvent,
+  PartitionPaceEvent,
   PartitionProgressEvent,
   PartitionRateEvent,
   PartitionSqlEvent,
@@ -325,6 +327,8 @@ export type EventBody =
   | PartitionMadeEvent
   | PartitionProgressEvent
   | PartitionWaitsEvent
+  | PartitionLandedEvent
+  | PartitionPaceEvent
   | PartitionFindingEvent
   | PartitionForecastEvent
   | PartitionRateEvent

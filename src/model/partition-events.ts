@@ -94,6 +94,40 @@ export type PartitionWaitsEvent = {
   proved?: Dec
 }
 
+/** A partition, or a slice of one, of which every chunk is copied and proved. */
+export type PartitionLandedEvent = {
+  type: 'partition.landed'
+  /** The table that is copied. */
+  table: string
+  /** The partition of the new table. */
+  partition: string
+  label?: string
+  /** Its week or month; absent for a whole partition. */
+  slice?: string
+  rows: Dec
+  chunks: Dec
+  /** What was compared of each chunk: rows and checksum, or rows alone. */
+  proof: 'chunk' | 'count'
+  /** Since its first chunk was begun in this run. */
+  ms?: number
+  /** Its last chunk was proved by an earlier run. */
+  earlier?: true
+}
+
+/** How fast the partition that is copied first goes, beside what its window needs. */
+export type PartitionPaceEvent = {
+  type: 'partition.pace'
+  table: string
+  partition: string
+  rows: Dec
+  /** Estimated. */
+  total: Dec
+  bytesPerHour: Dec
+  /** Of what is left, to be there when the window ends; absent without a window. */
+  neededPerHour?: Dec
+  leftMs?: number
+}
+
 /** One thing that partitioning a table would meet. */
 export type PartitionFindingEvent = {
   type: 'partition.finding'

@@ -218,10 +218,11 @@ function isUnheld(text: string, dialect: KeyDialect): boolean {
   return typeof dialect.below?.(text) === 'string'
 }
 
+/** @param given of the first columns of the key, or of all of them */
 function comparison(all: readonly Column[], given: Bound, op: '>' | '<=', dialect: KeyDialect): Condition {
   // No row has what cannot be held: what stands behind it in the key decides nothing.
   const end = given.findIndex((text) => isUnheld(text, dialect))
-  const columns = end === -1 ? all : all.slice(0, end + 1)
+  const columns = all.slice(0, end === -1 ? given.length : end + 1)
   const bound = end === -1 ? given : given.map((text) => dialect.below?.(text) ?? text)
   const names = columns.map((column) => dialect.quote(column.name))
   const marks = columns.map((column) => dialect.bound(column))

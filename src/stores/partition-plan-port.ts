@@ -99,6 +99,13 @@ export interface PartitionPlanStore {
     partitions: readonly TwinPartition[],
     signal: AbortSignal,
   ): Promise<readonly string[]>
+  /**
+   * Runs statements of `twin` in one transaction, in the database of this store.
+   * @throws SluiceError TARGET_DENIED, TARGET_BUSY where others keep a table that the new one refers to, TABLE_REFUSED with what the server says
+   */
+  make(statements: readonly string[], signal: AbortSignal): Promise<void>
+  /** Whether an index finds rows of a table by the column first: else each period would be looked for in the whole table. */
+  isIndexed(planned: PlannedTable, signal: AbortSignal): Promise<boolean>
   /** Reads rows of the table and writes them into a temporary one with the indexes of the new one, which is rolled back. */
   measure(request: MeasureRequest): Promise<Measured>
 }

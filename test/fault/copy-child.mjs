@@ -48,7 +48,7 @@ if (aheadMs !== 0) {
   }
 }
 
-const steps = countSteps(operation.to, { step, when })
+const steps = countSteps(operation.to ?? operation.from, { step, when })
 const { runOperation } = await import('../../dist/engine/run.js')
 const { Interrupter } = await import('../../dist/shared/abort.js')
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`)

@@ -8,6 +8,7 @@ import type { CopyOperation, RunFinished } from '../../src/engine/operation.ts'
 import type { Event, EventBody } from '../../src/model/event.ts'
 import { ledgerProblems } from '../support/copy-ledger.ts'
 import { perform, type Place, type Ran } from '../support/copy-systems.ts'
+import type { PartitionRunOperation } from '../../src/engine/operations/partition-run/declaration.ts'
 import type { DiffOperation } from '../../src/engine/operations/diff/declaration.ts'
 import type { DiffUndoOperation } from '../../src/engine/operations/diff-undo/declaration.ts'
 
@@ -52,7 +53,7 @@ export type Child = {
 
 /** Starts a copy, or what mends one, in a program of its own. */
 export function startCopy(
-  operation: CopyOperation | DiffOperation | DiffUndoOperation,
+  operation: CopyOperation | DiffOperation | DiffUndoOperation | PartitionRunOperation,
   wishes: ChildWishes = {},
 ): Child {
   const child = spawn(process.execPath, [PROGRAM], {

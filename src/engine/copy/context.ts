@@ -16,6 +16,8 @@ import type {
 } from '../../stores/copy-port.ts'
 import type { ChunkLedger } from './ledger/chunks.ts'
 import type { Owner, TableKey } from './ledger/owner.ts'
+import type { PeriodWish } from '../../model/copy/period-marks.ts'
+import type { PeriodProgress } from './period-progress.ts'
 import type { Planning } from './ledger/planning.ts'
 import type { WeakWrites } from './script/weak-writes.ts'
 import type { RingPlan } from './plan/ring-plan.ts'
@@ -30,6 +32,8 @@ export type TableContext = {
   readonly plan: TablePlan
   /** Which ranges of a ring are copied; null where the table lies on none. */
   readonly ring: RingPlan | null
+  /** The table is copied period by period. */
+  readonly periods?: { readonly wish: PeriodWish; readonly progress: PeriodProgress }
   readonly key: TableKey
   /** URL of the source without password. */
   readonly sourceLabel: string

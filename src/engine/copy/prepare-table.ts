@@ -13,6 +13,7 @@ import type { PlanRow, RunLedger } from './ledger/runs.ts'
 import { CLOSED } from './ledger/stored-chunk.ts'
 import { Cover } from './plan/covered.ts'
 import { cutRing } from './prepare-ring.ts'
+import { gapsOfPeriods } from './plan/period-cut.ts'
 import { essenceUnder, isHashOf, planDifference } from './plan/plan-hash.ts'
 import type { TableWishes } from './plan/table-wishes.ts'
 
@@ -102,7 +103,8 @@ export async function cutTable(
   }
   let found = await surveyOf(context)
   const known = await runs.plan(key)
-  if (known !== null && known.chunkRows !== plan.chunkRows) {
+  // What is cut by periods stays as it is cut.
+  if (known !== null && known.chunkRows !== plan.chunkRows && context.periods === undefined) {
     await cutAgain(context, view, extent, found.last + 1)
     found = await surveyOf(context)
   }
@@ -134,7 +136,7 @@ type Survey = {
 }
 
 /** @throws SluiceError LEDGER_DAMAGED */
-async function surveyOf({ ledger, plan }: TableContext): Promise<Survey> {
+async function surveyOf({ ledger, plan, periods }: TableContext): Promise<Survey> {
   const cover = new Cover()
   let [any, last, nullKeys] = [false, 0, false]
   for await (const chunk of ledger.each()) {
@@ -143,7 +145,9 @@ async function surveyOf({ ledger, plan }: TableContext): Promise<Survey> {
     nullKeys ||= chunk.range.by === 'nullKey'
     cover.add(chunk)
   }
-  return { any, last, nullKeys, gaps: cover.gaps(hasWholeBounds(plan.source)) }
+  const gaps =
+    periods === undefined ? cover.gaps(hasWholeBounds(plan.source)) : gapsOfPeriods(periods.wish, cover.stretches)
+  return { any, last, nullKeys, gaps }
 }
 
 /** What the script says it copied is believed as soon as both sides say so. */

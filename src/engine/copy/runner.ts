@@ -151,6 +151,7 @@ class Worker {
       unit: 'row',
       ...span,
     })
+    context.periods?.progress.began(claim.range)
     let careful = false
     for (let attempt = 1; ; attempt++) {
       let view: SourceView | null = null
@@ -221,6 +222,7 @@ class Worker {
       ...spanOf(claim.range, table.context.plan),
       ...tallyOf(result, attempt),
     })
+    table.context.periods?.progress.closed(claim.range, tally.written)
     const { maxAside } = table.context
     if (table.aside > maxAside) table.error ??= tooManyAside(name, maxAside)
   }

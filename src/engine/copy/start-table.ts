@@ -17,6 +17,7 @@ import { CLOSED } from './ledger/stored-chunk.ts'
 import { AT_ONCE } from './look/look.ts'
 import { isRanged } from './look/ranged.ts'
 import { patiently } from './patience.ts'
+import { PeriodProgress } from './period-progress.ts'
 import { tableAt, type PlannedCopy, type PlannedTable } from './plan/plan-copy.ts'
 import { planTable } from './plan/table-plan.ts'
 import { wantedChunks } from './plan/wanted-chunks.ts'
@@ -57,6 +58,7 @@ export async function startTable(one: PlannedTable, planned: PlannedCopy, around
     name,
     plan: one.plan,
     ring: one.ring,
+    ...periodsOf(name, around),
     key,
     sourceLabel: planned.from.label,
     store: planned.to,
@@ -86,8 +88,9 @@ export async function startTable(one: PlannedTable, planned: PlannedCopy, around
     }
     await settlePlan(context, runs, planned.from.identity, operation, one.wishes)
     context = await divided(context, one, planned, around)
-    const { ring } = context
+    const { ring, periods } = context
     if (ring !== null) await heedRing(context, ring)
+    await periods?.progress.load(ledger.each())
     const earlier = await earlierWork(context)
     // Blocks are not all known before they are read.
     if (context.plan.cut === 'key' && earlier.last > 0n) steering.noteLastChunk(name, earlier.last)
@@ -137,6 +140,13 @@ export async function startTable(one: PlannedTable, planned: PlannedCopy, around
     await context.planning.end().catch(() => undefined)
     return fail(error)
   }
+}
+
+function periodsOf(name: string, { operation, run }: Surroundings): Pick<TableContext, 'periods'> {
+  const wish = operation.periods
+  if (wish === undefined) return {}
+  const proof = operation.verify === 'count' ? 'count' : 'chunk'
+  return { periods: { wish, progress: new PeriodProgress(name, wish, { emit: run.emit, clock: run.clock, proof }) } }
 }
 
 type Closed = { readonly chunks: bigint; readonly written: bigint }

@@ -34,6 +34,7 @@ import { tokens } from './tokens/declaration.ts'
 import { partitionList } from './partition-list/declaration.ts'
 import { partitionEnsure } from './partition-ensure/declaration.ts'
 import { partitionDecommission } from './partition-decommission/declaration.ts'
+import { partitionRun } from './partition-run/declaration.ts'
 import { partitionPlan } from './partition-plan/declaration.ts'
 import { archiveRun } from './archive-run/declaration.ts'
 import { archiveList } from './archive-list/declaration.ts'
@@ -103,6 +104,7 @@ export const OPERATIONS = {
   ),
   slots: operation(slots, async () => (await import('./slots/perform.ts')).slots),
   tokens: operation(tokens, async () => (await import('./tokens/perform.ts')).tokens),
+  'partition-run': operation(partitionRun, async () => (await import('./partition-run/perform.ts')).partitionRun),
   'partition-plan': operation(partitionPlan, async () => (await import('./partition-plan/perform.ts')).partitionPlan),
   'partition-list': operation(partitionList, async () => (await import('./partition-list/perform.ts')).partitionList),
   'partition-ensure': operation(

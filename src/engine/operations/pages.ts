@@ -135,7 +135,7 @@ export const PAGES = {
     name: 'partition',
     operands: '<action>',
     group: 'Lifecycle',
-    summary: 'partitions of a live table: list them, keep them',
+    summary: 'partitions of a live table: plan, make, list, keep them',
   },
   archive: {
     name: 'archive',

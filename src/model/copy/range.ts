@@ -1,7 +1,7 @@
 /** Parts of a table. Bounds are compared by the store that holds the rows, never here: only it knows how its texts sort. */
 import type { RowKey } from './row-key.ts'
 
-/** One text for each column of the key, as the store itself prints the value. */
+/** One text for each column of the key, as the store itself prints the value. One with fewer texts is about the first columns only: what equals it in those is not above it. */
 export type Bound = readonly string[]
 
 export type Range =

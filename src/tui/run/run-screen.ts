@@ -32,6 +32,7 @@ const SCREENS = {
   slots: 'tables',
   tokens: 'tables',
   'partition-plan': 'tables',
+  'partition-run': 'copy',
   'partition-list': 'tables',
   'partition-ensure': 'tables',
   'partition-decommission': 'tables',

@@ -1,4 +1,5 @@
 import type { CodecWish } from '../../../model/copy/codec.ts'
+import type { PeriodWish } from '../../../model/copy/period-marks.ts'
 import type { OnExisting } from '../../../model/copy/plan.ts'
 import type { ObjectWish } from '../../../model/copy/schema-object.ts'
 import type { CassandraWish, FollowWish, RingWish, ScriptWish, TrackWish } from './wishes.ts'
@@ -86,6 +87,8 @@ export type CopyOperation = {
   readonly track?: TrackWish
   /** Told in the lines of the Cassandra Data Migrator too, as those who came with its files expect. */
   readonly cdmLines?: true
+  /** The table is copied period by period; its key begins with their column. `partition run` says so. */
+  readonly periods?: PeriodWish
   /** How Cassandra is written to and read; what its URL and the defaults say when absent. */
   readonly cassandra?: CassandraWish
   /** Goes as the parallel script for Cassandra goes: sums up its tables at the end. */
@@ -107,6 +110,7 @@ export const COPY_EVENTS = [
   'chunk.released',
   'look.progress',
   'look.difference',
+  'partition.landed',
   'index.started',
   'index.done',
   'index.failed',

@@ -4,6 +4,7 @@ import { PAGES } from '../pages.ts'
 import * as words from '../words.ts'
 import { PLAN_OPTIONS } from '../partition-plan/options.ts'
 import { DECOMMISSION_OPTIONS } from '../partition-decommission/options.ts'
+import { RUN_OPTIONS } from '../partition-run/options.ts'
 import { PARTITION_OPTIONS } from './options.ts'
 
 export type PartitionListOperation = {
@@ -26,13 +27,12 @@ export const partitionList: Declaration<PartitionListOperation, (typeof EVENTS)[
   kind: 'partition-list',
   command: {
     ...PAGES.partition,
-    takes: [...PARTITION_OPTIONS, ...PLAN_OPTIONS, ...DECOMMISSION_OPTIONS],
+    takes: [...PARTITION_OPTIONS, ...PLAN_OPTIONS, ...RUN_OPTIONS, ...DECOMMISSION_OPTIONS],
     epilogue:
       'list shows the partitions of tables that are partitioned by ranges of time, ' +
       'whoever made them, and what is missing. ensure makes the partitions of the current and the coming periods, like their neighbours, and moves rows ' +
       'that fell into the default partition; it can run as often as anybody likes. Calendar and names come from the partitions that are there. ' +
-      'plan says what it takes to partition a table that is not, and changes nothing. ' +
-      'decommission retires the table that a cut-over has parked: its first run takes the rights on it away, a run after the grace drops it.\n',
+    takes: [...PARTITION_OPTIONS, ...PLAN_OPTIONS, ...RUN_OPTIONS, ...DECOMMISSION_OPTIONS],
   },
   actions: {
     'partition list': {

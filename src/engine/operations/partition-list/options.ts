@@ -6,7 +6,7 @@ import type { Option } from '../option.ts'
 const ALL = 'all actions:'
 
 export const PARTITION_OPTIONS: readonly Option[] = [
-  { name: 'action', operand: true, type: 'text', describe: 'list, ensure, plan, decommission' },
+  { name: 'action', operand: true, type: 'text', describe: 'list, ensure, plan, run, decommission' },
   {
     name: 'from',
     type: 'text',

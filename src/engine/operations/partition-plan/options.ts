@@ -2,12 +2,13 @@
 import type { Option } from '../option.ts'
 
 const PLAN = 'plan:'
+const BOTH = 'plan and run:'
 
 export const PLAN_OPTIONS: readonly Option[] = [
   {
     name: 'by',
     type: 'text',
-    group: PLAN,
+    group: BOTH,
     completes: 'column',
     describe: 'the column that says when a row belongs',
   },
@@ -16,15 +17,17 @@ export const PLAN_OPTIONS: readonly Option[] = [
     type: 'choice',
     choices: ['week', 'month'],
     shown: 'none',
-    group: PLAN,
-    describe: 'parts of a period that are copied beside each other: weeks clipped at its edges, or its months',
+    group: BOTH,
+    describe:
+      'parts of a period that are copied beside each other, and told as each lands: weeks clipped at its edges, or its months',
   },
   {
     name: 'window',
     type: 'text',
     unit: 'duration',
-    group: PLAN,
-    describe: 'time that there is for one period, such as 3h',
+    group: BOTH,
+    describe:
+      'time that there is for one period, such as 3h; run begins no chunk behind its end (exit 75), and the same command goes on',
   },
   {
     name: 'lanes',

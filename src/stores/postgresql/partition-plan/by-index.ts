@@ -1,6 +1,7 @@
 /** Questions that are asked only where the planner answers them by an index, and reads little of it. */
 import type { Counted } from '../../partition-plan-port.ts'
 import type { CopySession, TextRow } from '../copy/session.ts'
+import type { About } from './about.ts'
 
 /** Rows that one look counts. */
 const MOST = 200_000
@@ -47,4 +48,13 @@ function scans({ 'Node Type': kind, Plans = [] }: Node): boolean {
 
 function scan(kind: string): boolean {
   return kind.includes('Seq Scan') || kind.includes('Sort')
+}
+
+/** Whether an index of all rows begins with the column, so that a period is found without a look at the whole table. */
+export async function leadsIndex({ session, oid, attnum }: About): Promise<boolean> {
+  const [row] = await session.ask(
+    `SELECT EXISTS (SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_am m ON m.oid = x.relam
+      WHERE i.indrelid = ${oid} AND m.amname = 'btree' AND i.indkey[0] = ${attnum} AND i.indpred IS NULL AND i.indisvalid AND i.indisready)`,
+  )
+  return row?.[0] === 't'
 }

@@ -11,13 +11,15 @@ import type {
   Years,
 } from '../../partition-plan-port.ts'
 import type { Pool } from '../../pool.ts'
-import { sourceError } from '../copy/errors.ts'
+import { sourceError, targetError } from '../copy/errors.ts'
 import { CopySession } from '../copy/session.ts'
 import { underSignal } from '../copy/under-signal.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { aboutTable, type Look } from './about.ts'
 import { codeOf } from './code.ts'
 import { keysOf } from './keys.ts'
+import { leadsIndex } from './by-index.ts'
+import { makeTables } from './make.ts'
 import { measureLanes } from './measure.ts'
 import { referencesOf } from './references.ts'
 import { rightsOf } from './rights.ts'
@@ -68,6 +70,22 @@ export class PostgresPartitionPlan implements PartitionPlanStore {
     return this.#look(signal, async (session) =>
       twinStatements(await aboutTable(session, planned, false), name, partitions),
     )
+  }
+
+  isIndexed(planned: PlannedTable, signal: AbortSignal): Promise<boolean> {
+    return this.#look(signal, async (session) => leadsIndex(await aboutTable(session, planned, false)))
+  }
+
+  async make(statements: readonly string[], signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal)
+    const session = await CopySession.open(this.#settings, 'write')
+    try {
+      await underSignal(session, signal, () => makeTables(session, statements))
+    } catch (error) {
+      throw targetError(error, this.#settings, 'the new table')
+    } finally {
+      await session.close()
+    }
   }
 
   async measure(request: MeasureRequest): Promise<Measured> {

@@ -1,0 +1,127 @@
+/**
+ * Ranges of a key whose first column is a time, one for each period: what is copied first, which of them are not covered by chunks, and which one a range lies in.
+ * A bound between two periods has the time alone, so that no row is parted from those of its moment.
+ */
+import type { PeriodMark, PeriodWish } from '../../../model/copy/period-marks.ts'
+import type { Bound, Range } from '../../../model/copy/range.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { KeyRange, Stretch } from './covered.ts'
+
+/** @property at its place among all, by time */
+export type PeriodPart = { readonly at: number; readonly mark: PeriodMark; readonly range: KeyRange }
+
+const OUTSIDE: PeriodMark = { after: '', partition: null, label: null }
+
+/** All parts of a table, by time: without gaps, and open at both ends. */
+export function periodParts({ marks }: Pick<PeriodWish, 'marks'>): readonly PeriodPart[] {
+  const bounds = marks.map(({ after }): Bound => [after])
+  return [OUTSIDE, ...marks].map((mark, at) => ({
+    at,
+    mark,
+    range: { by: 'key', after: bounds[at - 1] ?? null, through: bounds[at] ?? null },
+  }))
+}
+
+/** Parts in the order in which they are copied. */
+export function byPriority(wish: PeriodWish): readonly PeriodPart[] {
+  const parts = periodParts(wish)
+  const first = parts.findIndex(({ mark }) => mark.partition === wish.first)
+  const rank = ({ at, mark }: PeriodPart): readonly [number, number] => {
+    if (mark.partition === null) return [3, at]
+    if (mark.partition === wish.first) return [0, at]
+    return at < first ? [1, -periodAt(parts, mark.partition)] : [2, at]
+  }
+  return parts.toSorted((a, b) => {
+    const [x, y] = [rank(a), rank(b)]
+    return x[0] - y[0] || x[1] - y[1] || a.at - b.at
+  })
+}
+
+/** Where the first slice of a partition stands. */
+function periodAt(parts: readonly PeriodPart[], partition: string): number {
+  return parts.findIndex(({ mark }) => mark.partition === partition)
+}
+
+/**
+ * What no chunk covers, in the order of `byPriority`. Within a part chunks are made one behind the other, so that what is covered of it is its beginning.
+ * @param stretches of `Cover`
+ * @throws SluiceError LEDGER_DAMAGED where chunks begin nowhere that a part begins: somebody took some out, or the partitions are others now
+ */
+export function gapsOfPeriods(wish: PeriodWish, stretches: readonly Stretch[]): readonly KeyRange[] {
+  const parts = periodParts(wish)
+  const starts = new Map(stretches.map((one) => [textOf(one.after), one]))
+  const gaps = new Map<number, KeyRange>()
+  let used = 0
+  for (let at = 0; at < parts.length;) {
+    const part = parts[at]
+    if (part === undefined) break
+    const stretch = starts.get(textOf(part.range.after))
+    if (stretch === undefined) {
+      gaps.set(at, part.range)
+      at++
+      continue
+    }
+    used++
+    if (stretch.through === null) {
+      at = parts.length
+      continue
+    }
+    const end = parts.findIndex(({ range }) => textOf(range.after) === textOf(stretch.through))
+    if (end > at) {
+      at = end
+      continue
+    }
+    const within = partOf(parts, stretch.through)
+    gaps.set(within.at, { by: 'key', after: stretch.through, through: within.range.through })
+    at = within.at + 1
+  }
+  if (used < starts.size) throw damaged()
+  return byPriority(wish).flatMap((part) => gaps.get(part.at) ?? [])
+}
+
+/** The part that a range of a chunk lies in: chunks never cross the beginning of one. */
+export function partOfRange(parts: readonly PeriodPart[], range: Range): PeriodPart | null {
+  if (range.by !== 'key') return null
+  const same = parts.find((part) => textOf(part.range.after) === textOf(range.after))
+  if (same !== undefined) return same
+  return range.after === null ? (parts[0] ?? null) : partOf(parts, range.after)
+}
+
+/** The part that the key of a row lies in. */
+function partOf(parts: readonly PeriodPart[], [time = '']: Bound): PeriodPart {
+  const [first] = parts
+  if (first === undefined) throw new Error('a table has at least one part')
+  return parts.findLast(({ at, mark }) => at > 0 && compareTimes(time, mark.after) > 0) ?? first
+}
+
+/** Two values of one column as PostgreSQL prints them in ISO style and UTC: dates, times, or whole numbers since the epoch. */
+export function compareTimes(a: string, b: string): number {
+  if (WHOLE.test(a) && WHOLE.test(b)) return Number(BigInt(a) - BigInt(b) > 0n) - Number(BigInt(a) - BigInt(b) < 0n)
+  const [x, y] = [sortable(a), sortable(b)]
+  return x < y ? -1 : x > y ? 1 : 0
+}
+
+const WHOLE = /^-?\d+$/
+
+/** A text that sorts as the time does, for times of our era: those before it only come before all others. */
+function sortable(text: string): string {
+  if (text === 'infinity') return '~'
+  if (text === '-infinity' || text.endsWith(' BC')) return '!'
+  const year = text.indexOf('-')
+  return `${text.slice(0, year).padStart(7, '0')}${text.slice(year)}`
+}
+
+function textOf(bound: Bound | null): string {
+  return bound === null ? '' : JSON.stringify(bound)
+}
+
+function damaged(): SluiceError {
+  return new SluiceError(
+    'LEDGER_DAMAGED',
+    'the chunks of the ledger do not begin where the periods of the table begin',
+    {
+      reason: 'chunks are missing, or the partitions of the new table are others than when its copy began',
+      hint: 'begin again with --restart; the rows that the new table holds are removed first',
+    },
+  )
+}

@@ -1,0 +1,71 @@
+import type { AlertWish } from '../../../model/alert.ts'
+import type { CalendarSpec } from '../../calendar/calendar.ts'
+import { COPY_EVENTS } from '../copy/declaration.ts'
+import type { Declaration } from '../declaration.ts'
+import * as words from '../words.ts'
+
+/** Makes the partitioned twin of a table that is in use, copies the table into it period by period, and follows what changes. */
+export type PartitionRunOperation = {
+  readonly kind: 'partition-run'
+  readonly from: string
+  /** The database of the new table; that of the old one when absent. */
+  readonly to?: string | undefined
+  readonly table: string
+  /** The column that says when a row belongs. */
+  readonly by: string
+  readonly calendar: Partial<CalendarSpec>
+  /** Name of the new table; that of the old one with `_partitioned` when absent. */
+  readonly into?: string | undefined
+  /** Parts of a period that are told by themselves as they land. */
+  readonly slices?: 'week' | 'month' | undefined
+  /** Partition, or label of its period, that is copied before all others. */
+  readonly first?: string | undefined
+  /** After so long no chunk is begun any more, ms; what is copied by then is followed all the same. */
+  readonly windowMs?: number | undefined
+  /** Chunks that are copied at the same time. */
+  readonly workers: number
+  readonly chunkRows?: number | undefined
+  /** Rows a second. */
+  readonly rate?: number | undefined
+  readonly untilCaughtUp: boolean
+  readonly untilEqual: boolean
+  readonly proveEveryMs?: number | undefined
+  readonly restart: boolean
+  readonly alert?: AlertWish | undefined
+}
+
+const EVENTS = [...COPY_EVENTS, 'partition.finding', 'partition.pace'] as const
+
+export const partitionRun: Declaration<PartitionRunOperation, (typeof EVENTS)[number]> = {
+  kind: 'partition-run',
+  command: 'partition',
+  actions: {
+    'partition run': {
+      from: words.end('from'),
+      to: words.optionalEnd('to'),
+      table: words.oneTable,
+      by: words.text('by'),
+      calendar: words.calendar,
+      into: words.optionalText('into'),
+      slices: words.optionalChoice('slices', ['week', 'month']),
+      first: words.optionalText('first'),
+      windowMs: words.optionalDuration('window'),
+      workers: words.count('workers'),
+      chunkRows: words.optionalCount('checkpoint-size'),
+      rate: words.optionalCount('rate'),
+      untilCaughtUp: words.flag('until-caught-up'),
+      untilEqual: words.flag('until-equal'),
+      proveEveryMs: words.optionalDuration('prove-every'),
+      restart: words.flag('restart'),
+      alert: words.alert,
+    },
+  },
+  shape: 'long',
+  doing: 'partitioning',
+  stores: [
+    { field: 'from', family: 'database', access: 'write', end: 'source' },
+    { field: 'to', family: 'database', access: 'write', end: 'target' },
+  ],
+  about: 'table',
+  events: EVENTS,
+}

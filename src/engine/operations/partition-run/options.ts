@@ -1,0 +1,74 @@
+/** What `sluice partition run` takes beside what it shares with `plan`. */
+import { ALERTS, PROVE_EVERY, UNTIL_EQUAL } from '../copy/options.ts'
+import type { Option } from '../option.ts'
+
+const RUN = 'run:'
+
+export const RUN_OPTIONS: readonly Option[] = [
+  {
+    name: 'to',
+    type: 'text',
+    shown: 'that of the table',
+    group: RUN,
+    completes: 'database',
+    describe: 'URL of the database of the new table, or a store of the config file',
+  },
+  {
+    name: 'into',
+    type: 'text',
+    shown: 'TABLE_partitioned',
+    group: RUN,
+    describe: 'name of the new table; one that is there has to be partitioned by the column, and empty',
+  },
+  {
+    name: 'first',
+    type: 'text',
+    shown: 'the current one',
+    group: RUN,
+    describe:
+      'partition that is copied before all others, by its name or its period, such as Q2-FY25; then older ones, the newest first',
+  },
+  {
+    name: 'workers',
+    alias: 'parallel',
+    type: 'number',
+    fallback: 4,
+    least: 1,
+    most: 64,
+    group: RUN,
+    describe: 'chunks under way at the same time',
+  },
+  {
+    name: 'checkpoint-size',
+    type: 'number',
+    unit: 'rows',
+    shown: 'by the size of the table',
+    group: RUN,
+    describe: 'rows of a chunk',
+  },
+  {
+    name: 'rate',
+    type: 'number',
+    unit: 'rows a second',
+    shown: 'no limit',
+    group: RUN,
+    describe: 'rows a second, at most',
+  },
+  {
+    name: 'until-caught-up',
+    type: 'flag',
+    default: false,
+    group: RUN,
+    describe: 'end as soon as everything is applied that the table held when its rows were copied; else follow on',
+  },
+  { ...UNTIL_EQUAL, group: RUN },
+  { ...PROVE_EVERY, group: RUN },
+  {
+    name: 'restart',
+    type: 'flag',
+    default: false,
+    group: RUN,
+    describe: 'begin again: the new table is emptied first',
+  },
+  ...ALERTS.map((option) => ({ ...option, group: RUN })),
+]

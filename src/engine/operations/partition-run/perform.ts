@@ -1,0 +1,209 @@
+/** `partition run`: a table that is in use is copied into a partitioned one beside it, period by period, and followed. */
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import type { PeriodWish } from '../../../model/copy/period-marks.ts'
+import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import type { CopyStore } from '../../../stores/copy-port.ts'
+import type { RangedTable } from '../../../stores/maintenance-port.ts'
+import { openCopyStore, openSourceStore } from '../../copy/open-stores.ts'
+import { onSide } from '../../copy/sides.ts'
+import type { CopyOperation } from '../../operation.ts'
+import { periodMarks } from '../../partitioning/period-marks.ts'
+import { Pace } from '../../partitioning/pace.ts'
+import { planTwin, takenFindings, type TwinPlan, type TwinSource } from '../../partitioning/twin-plan.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import { copy } from '../copy/perform.ts'
+import type { partitionRun as declared, PartitionRunOperation } from './declaration.ts'
+import { windowed } from './window.ts'
+
+type Run = RunOf<typeof declared>
+
+/** Longest that a look waits for a table that others keep to themselves. */
+const LOOK_WAIT_MS = 10_000
+/** Rows that may be set aside before the table is given up. */
+const MOST_ASIDE = 1000
+
+/** @throws SluiceError as `partition plan` and `copy --follow`; PARTITION_REFUSED, TABLE_REFUSED where the new table cannot be what it has to be */
+export async function partitionRun(operation: PartitionRunOperation, run: Run): Promise<Ending> {
+  const to = operation.to ?? operation.from
+  const { about, periods } = await prepared(operation, to, run)
+  const { planned, twin } = about
+  if (twin === null) throw new Error('a table without a twin was not refused')
+  const wish = copyOf(operation, to, about, twin.name, periods)
+  const window = windowed(run, operation.windowMs)
+  const pace = new Pace(tableText(planned.table.table), periods, twin.filled.periods, window.endsAt, run)
+  let stream: string | null = null
+  try {
+    const ending = await copy(wish, {
+      ...run,
+      interrupt: window.interrupt,
+      emit: (event) => {
+        if (event.type === 'follow.started') stream = event.stream
+        // From here on there is nothing left to copy.
+        if (event.type === 'follow.table' && event.state !== 'copying') window.over()
+        pace.event(event)
+        run.emit(event)
+      },
+    })
+    return withNext(ending, stream)
+  } finally {
+    window.over()
+    pace.end()
+  }
+}
+
+type Prepared = { readonly about: TwinPlan; readonly periods: PeriodWish }
+
+/** Looks at both sides, makes the new table where it is not there, and says where its rows are parted. */
+async function prepared(operation: PartitionRunOperation, to: string, run: Run): Promise<Prepared> {
+  const { abort: signal } = run.interrupt
+  await using from = await openSourceStore(operation.from, undefined, { lockWaitMs: LOOK_WAIT_MS })
+  await using target = await onSide('target', () => openCopyStore(to, { mode: 'write' }))
+  const plan = from.partitionPlan?.()
+  const maker = target.partitionPlan?.()
+  if (plan === undefined || maker === undefined) {
+    const store = plan === undefined ? from : target
+    throw new SluiceError(
+      'UNSUPPORTED_URL',
+      `${store.system} has no tables that sluice partitions while they are used`,
+      {
+        where: store.label,
+        hint: 'sluice partition run works on PostgreSQL, within one database or from one to another',
+      },
+    )
+  }
+  const source: TwinSource = { store: from, plan, signal }
+  const about = await planTwin(source, { ...operation, exact: false }, new Date(run.clock.now()))
+  const { planned, twin, spec } = about
+  if (twin === null) throw refused(about, run)
+  const name: TableName = { ...planned.table.table, name: twin.name }
+  let there = await rangedAt(target, name, signal)
+  if (there === null) {
+    const taken = from.identity === target.identity ? await takenFindings(source, about) : []
+    const all: TwinPlan = { ...about, findings: [...about.findings, ...taken] }
+    if (all.findings.some(({ verdict }) => verdict === 'refused')) throw refused(all, run)
+    await refuseUnindexed(source, about)
+    tellChanges(all, run)
+    await maker.make(await plan.twin(planned, twin.name, twin.partitions, signal), signal)
+    const message = `${tableText(name)} is made, with ${twin.partitions.length} partitions and one for all other rows`
+    run.emit({ type: 'log', level: 'note', message })
+    there = await rangedAt(target, name, signal)
+  } else await refuseUnindexed(source, about)
+  if (there === null) throw notPartitioned(name, target)
+  if (there.column.name !== planned.column.name) {
+    throw new SluiceError('TABLE_REFUSED', `${tableText(name)} is partitioned by ${there.column.name}`, {
+      where: target.label,
+      hint: `name another table with --into, or give --by ${there.column.name}`,
+    })
+  }
+  const { first } = operation
+  const slices = operation.slices ?? null
+  return { about, periods: periodMarks({ twin: there, kind: planned.kind, spec, slices, first, now: run.clock.now() }) }
+}
+
+/** @returns null where there is no table of that name. @throws SluiceError TABLE_REFUSED for one that is not partitioned */
+async function rangedAt(store: CopyStore, name: TableName, signal: AbortSignal): Promise<RangedTable | null> {
+  const maintenance = store.maintenance?.()
+  if (maintenance === undefined) return null
+  try {
+    const found = await onSide('target', () => maintenance.look(name, false, signal))
+    if (found === null) throw notPartitioned(name, store)
+    return found
+  } catch (thrown) {
+    if (asSluiceError(thrown).code === 'NO_SUCH_TABLE') return null
+    throw thrown
+  }
+}
+
+function notPartitioned(name: TableName, store: CopyStore): SluiceError {
+  return new SluiceError('TABLE_REFUSED', `${tableText(name)} is there already, and is not partitioned`, {
+    where: store.label,
+    hint: 'name another table with --into',
+  })
+}
+
+/** @throws SluiceError PARTITION_REFUSED */
+async function refuseUnindexed({ plan, signal }: TwinSource, { planned }: TwinPlan): Promise<void> {
+  if (await plan.isIndexed(planned, signal)) return
+  const { table } = planned.table
+  throw new SluiceError('PARTITION_REFUSED', `no index of ${tableText(table)} begins with ${planned.column.name}`, {
+    where: tableText(table),
+    reason: 'each period is copied by itself, and without an index each would read the whole table',
+    hint: `CREATE INDEX CONCURRENTLY ON ${quoted(table)} ("${planned.column.name.replaceAll('"', '""')}"), then run the same command again`,
+  })
+}
+
+function quoted({ schema, name }: TableName): string {
+  const parts = schema === undefined ? [name] : [schema, name]
+  return parts.map((part) => `"${part.replaceAll('"', '""')}"`).join('.')
+}
+
+/** What somebody may want to know before the new table takes over; what is made as it was needs no line. */
+function tellChanges({ findings, planned }: TwinPlan, run: Run): void {
+  const table = tableText(planned.table.table)
+  for (const { verdict, about, object, detail, hint } of findings) {
+    if (verdict !== 'changes' && verdict !== 'not looked') continue
+    const message = `${about}${object === undefined ? '' : ` ${object}`}: ${detail}`
+    run.emit({ type: 'log', level: 'note', table, message, ...(hint === undefined ? {} : { hint }) })
+  }
+}
+
+function refused({ findings, planned }: TwinPlan, run: Run): SluiceError {
+  const table = tableText(planned.table.table)
+  const found = findings.filter(({ verdict }) => verdict === 'refused')
+  for (const { about, object, detail, hint } of found) {
+    const message = `${about}${object === undefined ? '' : ` ${object}`}: ${detail}`
+    run.emit({ type: 'log', level: 'error', table, message, ...(hint === undefined ? {} : { hint }) })
+  }
+  return new SluiceError(
+    'PARTITION_REFUSED',
+    `${table} cannot be partitioned as it is: ${found.length} ${found.length === 1 ? 'thing is' : 'things are'} in the way`,
+    {
+      where: table,
+      reason: [...new Set(found.map(({ about }) => about))].join(', '),
+      hint: 'the lines above say what to do with each; sluice partition plan shows them all',
+    },
+  )
+}
+
+function copyOf(
+  operation: PartitionRunOperation,
+  to: string,
+  { planned }: TwinPlan,
+  into: string,
+  periods: PeriodWish,
+): CopyOperation {
+  const { from, workers, chunkRows, rate, untilCaughtUp, untilEqual, proveEveryMs, alert, restart } = operation
+  const { table, column } = planned
+  const until = untilEqual ? ('equal' as const) : untilCaughtUp ? ('caught-up' as const) : null
+  return {
+    kind: 'copy',
+    from,
+    to,
+    tables: [tableText(table.table)],
+    toTable: into,
+    rename: {},
+    key: [column.name, ...table.key.filter((name) => name !== column.name)],
+    periods,
+    onExisting: 'refuse',
+    acceptLossy: [],
+    verify: 'chunk',
+    ...(chunkRows === undefined ? {} : { chunkRows }),
+    ...(rate === undefined ? {} : { rate }),
+    workers,
+    maxAside: MOST_ASIDE,
+    restart,
+    dryRun: false,
+    follow: {
+      ...(until === null ? {} : { until }),
+      ...(proveEveryMs === undefined ? {} : { proveEveryMs }),
+      ...(alert === undefined ? {} : { alert }),
+    },
+  }
+}
+
+/** What comes next, where the table is whole. */
+function withNext(ending: Ending, stream: string | null): Ending {
+  if (stream === null || ending.next !== undefined || ending.error !== undefined) return ending
+  if (ending.totals['live'] !== '1') return ending
+  return { ...ending, next: `sluice sign-off ${stream}, then sluice cutover ${stream}` }
+}

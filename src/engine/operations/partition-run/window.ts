@@ -1,0 +1,32 @@
+/** The time that a copy has: at its end running chunks finish, and no other is begun. */
+import { SluiceError } from '../../../shared/errors.ts'
+import type { Interrupt } from '../../../shared/abort.ts'
+import type { Run } from '../../run-context.ts'
+
+export type Window = {
+  readonly interrupt: Interrupt
+  /** Ms since the epoch; null without a window. */
+  readonly endsAt: number | null
+  /** What it was for is copied: its end does not matter any more. */
+  over(): void
+}
+
+/** setTimeout takes no more. */
+const LONGEST_MS = 2_147_483_647
+
+/** @param windowMs from now on */
+export function windowed(run: Pick<Run, 'interrupt' | 'clock'>, windowMs: number | undefined): Window {
+  if (windowMs === undefined || windowMs > LONGEST_MS)
+    return { interrupt: run.interrupt, endsAt: null, over: () => undefined }
+  const end = new AbortController()
+  const reason = new SluiceError('DEADLINE', 'the window is over', {
+    hint: 'the same command goes on where it stopped; the source keeps its log for it meanwhile',
+  })
+  const timer = setTimeout(() => end.abort(reason), windowMs)
+  timer.unref()
+  return {
+    interrupt: { ...run.interrupt, stop: AbortSignal.any([run.interrupt.stop, end.signal]) },
+    endsAt: run.clock.now() + windowMs,
+    over: () => clearTimeout(timer),
+  }
+}

@@ -1,0 +1,111 @@
+/** The new table beside one that is not partitioned: its name, its partitions, what is in the way, and the statements that make it. */
+import type { TableSpec } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type {
+  PartitionPlanStore,
+  PlanFinding,
+  PlannedTable,
+  TwinPartition,
+  Years,
+} from '../../stores/partition-plan-port.ts'
+import { noSuchTable } from '../archiving/each-table.ts'
+import { columnNamed } from '../archiving/value-kind.ts'
+import { DEFAULT_CALENDAR, type CalendarSpec } from '../calendar/calendar.ts'
+import { placedPeriod } from './coverage.ts'
+import { filledPeriods, type Filled } from './filled-periods.ts'
+import { periodFindings } from './period-findings.ts'
+import { partitionName, plannedPeriods, rowYears } from './planned-periods.ts'
+import { plannedTable, type PlanStore } from './planned-table.ts'
+import type { SliceUnit } from './slices.ts'
+
+/** Coming periods that a new table gets partitions for. */
+const AHEAD = 2
+/** A table of which nothing more can be said. */
+const WHOLLY = new Set(['partitioned', 'partition'])
+const NAMED = 5
+
+export type TwinWish = {
+  readonly table: string
+  readonly by: string
+  readonly calendar: Partial<CalendarSpec>
+  readonly slices?: SliceUnit | undefined
+  readonly exact: boolean
+  /** Name of the new table; that of the old one with `_partitioned` when absent. */
+  readonly into?: string | undefined
+}
+
+export type TwinPlan = {
+  readonly planned: PlannedTable
+  readonly years: Years
+  readonly spec: CalendarSpec
+  readonly findings: readonly PlanFinding[]
+  /** Null of a table that is partitioned, or a partition: nothing more can be said of it. */
+  readonly twin: {
+    readonly name: string
+    readonly filled: Filled
+    readonly partitions: readonly (TwinPartition & { readonly label: string })[]
+  } | null
+}
+
+export type TwinSource = { readonly store: PlanStore; readonly plan: PartitionPlanStore; readonly signal: AbortSignal }
+
+/**
+ * @param now by whose day the coming periods are told
+ * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG
+ */
+export async function planTwin(source: TwinSource, wish: TwinWish, now: Date): Promise<TwinPlan> {
+  const { store, plan, signal } = source
+  const spec = { ...DEFAULT_CALENDAR, ...wish.calendar }
+  const table = await oneTable(store, wish.table, signal)
+  const { planned, years } = await plannedTable(source, table, columnNamed(table, wish.by), wish.exact)
+  const found = await plan.findings(planned, years.nulls.rows > 0n, signal)
+  if (found.some(({ about, verdict }) => verdict === 'refused' && WHOLLY.has(about)))
+    return { planned, years, spec, findings: found, twin: null }
+  const filled = await filledPeriods(source, planned, spec, rowYears(years).main, wish)
+  const periods = plannedPeriods(
+    spec,
+    filled.periods.map(({ period }) => period),
+    now,
+    AHEAD,
+  )
+  const partitions = periods.flatMap((period) => {
+    const { from: low, to, low: begins, high } = placedPeriod(spec, period, planned.kind)
+    // A day that a zone has left out.
+    if (begins >= high) return []
+    return [{ name: partitionName(table.table.name, period.label), label: period.label, from: low, to }]
+  })
+  const name = wish.into ?? partitionName(table.table.name, 'partitioned')
+  const findings = [...found, ...periodFindings(planned, years, rowYears(years), found)]
+  return { planned, years, spec, findings, twin: { name, filled, partitions } }
+}
+
+/** Names of the new tables that something else has. */
+export async function takenFindings(
+  { plan, signal }: TwinSource,
+  { planned, twin }: TwinPlan,
+): Promise<readonly PlanFinding[]> {
+  if (twin === null) return []
+  const taken = await plan.taken(planned, [twin.name, ...twin.partitions.map((one) => one.name)], signal)
+  if (taken.length === 0) return []
+  const more = taken.length > NAMED ? ` and ${taken.length - NAMED} more` : ''
+  return [
+    {
+      verdict: 'refused',
+      about: 'name',
+      object: taken.slice(0, NAMED).join(', ') + more,
+      detail: 'something else has the name already: the statements below would not run',
+      hint: 'is it left over from another try? then drop it',
+    },
+  ]
+}
+
+async function oneTable(store: PlanStore, name: string, signal: AbortSignal): Promise<TableSpec> {
+  const [table, ...others] = await store.tables(name, signal)
+  const isPattern = /[*?]/.test(name)
+  if (table === undefined) throw noSuchTable(name, store)
+  if (others.length === 0) return table
+  throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, {
+    where: store.label,
+    hint: isPattern ? 'plan and run take one table: name it' : 'name it with its schema',
+  })
+}

@@ -1,0 +1,203 @@
+/** A table that is written to all the time is partitioned: killed and run again, through a window that ends too early, it ends equal, each row once. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { PartitionRunOperation } from '../../src/engine/operations/partition-run/declaration.ts'
+import type { Event } from '../../src/model/event.ts'
+import { perform, placeOn, type Place } from '../support/copy-systems.ts'
+import { startFollowServer } from '../support/follow-stage.ts'
+import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
+import { startCopy } from './copy-kit.ts'
+
+let server: PostgresServer
+
+beforeAll(async () => {
+  if (POSTGRES_OWN) server = await startFollowServer()
+})
+
+afterAll(async () => {
+  await server?.[Symbol.asyncDispose]()
+})
+
+/** A hostile name, a wide value that is stored apart, and rows of the last ten quarters. */
+const TABLE = 'Amenity "Bookings"'
+const QUOTED = '"Amenity ""Bookings"""'
+const TWIN = '"Amenity ""Bookings""_partitioned"'
+const ROWS = 6000
+
+async function stage(): Promise<Place> {
+  const place = await placeOn('postgresql', server.url())
+  await place.sql(
+    `CREATE TABLE ${QUOTED} (id bigserial PRIMARY KEY, guest text, price numeric, at timestamptz NOT NULL, big text)`,
+    `ALTER TABLE ${QUOTED} ALTER COLUMN big SET STORAGE EXTERNAL`,
+    `INSERT INTO ${QUOTED} (guest, price, at, big) SELECT 'g' || i, i * 0.5, now() - i * interval '0.15 days',
+       CASE WHEN i % 50 = 0 THEN repeat(md5(i::text), 100) END FROM generate_series(1, ${ROWS}) i`,
+    `CREATE INDEX ON ${QUOTED} (at)`,
+    `ANALYZE ${QUOTED}`,
+  )
+  return place
+}
+
+type Writer = { stop(): Promise<number> }
+
+/** One in five updates moves its row to another quarter, and back and forth between copied and uncopied ones. */
+function writing(url: string, seed: number): Writer {
+  let [stopped, committed] = [false, 0]
+  const random = ((state) => (below: number) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return Math.floor((state / 2 ** 32) * below)
+  })(seed)
+  const done = (async () => {
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    while (!stopped) {
+      const id = 1 + random(ROWS + committed)
+      const at = `now() - ${random(900)} * interval '1 day'`
+      const statements = [
+        `UPDATE ${QUOTED} SET price = price + 1 WHERE id = ${id}`,
+        `UPDATE ${QUOTED} SET at = ${at} WHERE id = ${id}`,
+        `DELETE FROM ${QUOTED} WHERE id = ${id}`,
+        `INSERT INTO ${QUOTED} (guest, at) VALUES ('new', ${at})`,
+        `BEGIN; UPDATE ${QUOTED} SET at = ${at} WHERE id = ${id}; UPDATE ${QUOTED} SET at = ${at}, big = 'b' WHERE id = ${id}; COMMIT`,
+      ]
+      await client.query(statements[random(statements.length)] ?? '')
+      committed++
+      await sleep(2)
+    }
+    await client.end()
+  })()
+  done.catch(() => undefined)
+  return {
+    stop: async () => {
+      stopped = true
+      await done
+      return committed
+    },
+  }
+}
+
+const runOf = (place: Place, more: Partial<PartitionRunOperation> = {}): PartitionRunOperation => ({
+  kind: 'partition-run',
+  from: place.url,
+  table: TABLE,
+  by: 'at',
+  calendar: {},
+  workers: 2,
+  chunkRows: 200,
+  untilCaughtUp: false,
+  untilEqual: true,
+  restart: false,
+  ...more,
+})
+
+async function expectSame({ rows }: Place): Promise<void> {
+  expect(await rows(`SELECT count(*) - count(DISTINCT id) FROM ${TWIN}`)).toEqual([['0']])
+  for (const [one, other] of [
+    [QUOTED, TWIN],
+    [TWIN, QUOTED],
+  ]) {
+    expect(await rows(`SELECT count(*) FROM (SELECT * FROM ${one} EXCEPT ALL SELECT * FROM ${other}) AS x`)).toEqual([
+      ['0'],
+    ])
+  }
+  // Nothing lies where it does not belong: each quarter of the last two years and a half has a partition.
+  expect(await rows(`SELECT count(*) FROM ${TWIN.replace(/"$/, '_default"')}`)).toEqual([['0']])
+}
+
+async function closedChunks({ rows }: Place): Promise<number> {
+  const there = await rows("SELECT to_regclass('migration_checkpoints') IS NOT NULL")
+  if (there[0]?.[0] !== 't' && there[0]?.[0] !== 'true') return 0
+  const [[count] = []] = await rows("SELECT count(*) FROM migration_checkpoints WHERE status = 'completed'")
+  return Number(count)
+}
+
+const landed = (events: readonly Event[]): readonly string[] =>
+  events.flatMap((event) => (event.type === 'partition.landed' && event.slice === undefined ? [event.label ?? ''] : []))
+
+describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`, () => {
+  test('killed again and again while rows move between quarters', { timeout: 180_000 }, async () => {
+    const place = await stage()
+    const writer = writing(place.url, 5)
+    let killed = 0
+    for (const [i, step] of [2, 9, 16, 24, 33].entries()) {
+      const when = (['before', 'during', 'after'] as const)[i % 3] ?? 'before'
+      const child = startCopy(runOf(place), { step, when })
+      if ((await child.ended).signal !== null) killed++
+    }
+    expect(killed).toBeGreaterThan(2)
+    const running = perform(runOf(place))
+    await sleep(500)
+    expect(await writer.stop()).toBeGreaterThan(50)
+    const { finished } = await running
+    expect(finished).toMatchObject({ exitCode: 0, totals: { live: '1' } })
+    expect((await perform(runOf(place))).finished.exitCode).toBe(0)
+    await expectSame(place)
+  })
+
+  test(
+    'begins with the quarter that is wanted, and ends a window with running chunks done',
+    { timeout: 120_000 },
+    async () => {
+      const place = await stage()
+      const writer = writing(place.url, 9)
+      // Slow enough that a window ends within it, and a longer one where the machine was slower than that.
+      const early: string[] = []
+      for (let windowMs = 3000; (await closedChunks(place)) === 0; windowMs *= 2) {
+        const { finished, events } = await perform(runOf(place, { windowMs, rate: 250, workers: 1, chunkRows: 300 }))
+        expect(finished).toMatchObject({ exitCode: 75, status: 'stopped' })
+        early.push(...landed(events))
+      }
+      expect(await place.rows("SELECT count(*) FROM migration_checkpoints WHERE status = 'in_progress'")).toEqual([
+        ['0'],
+      ])
+      const second = await perform(runOf(place))
+      await writer.stop()
+      expect(second.finished.exitCode).toBe(0)
+      const all = landed(second.events)
+      expect(all.slice(0, early.length)).toEqual(early)
+      // The current quarter first, then back in time.
+      const [newest = ''] = all
+      const labels = (await place.rows(`SELECT to_char(now(), '"Q"Q"-"YYYY')`))[0] ?? []
+      expect(newest.replace(/\D/g, '')).toBe(labels[0]?.replace(/\D/g, ''))
+      const order = all.map((label) => label.replace(/^Q(\d)-(.*)$/, '$2-$1'))
+      expect(order).toEqual(order.toSorted().toReversed())
+      expect((await perform(runOf(place))).finished.exitCode).toBe(0)
+      await expectSame(place)
+    },
+  )
+
+  test('goes to another database, with slices told as they land', { timeout: 120_000 }, async () => {
+    const place = await stage()
+    const other = await placeOn('postgresql', server.url())
+    const { finished, events } = await perform(runOf(place, { to: other.url, slices: 'month', first: undefined }))
+    expect(finished.exitCode).toBe(0)
+    const slices = events.filter((event) => event.type === 'partition.landed' && event.slice !== undefined)
+    expect(slices.length).toBeGreaterThan(25)
+    expect(await other.rows(`SELECT count(*), sum(id) FROM ${TWIN}`)).toEqual(
+      await place.rows(`SELECT count(*), sum(id) FROM ${QUOTED}`),
+    )
+  })
+
+  test('is refused by name where it cannot be right', { timeout: 60_000 }, async () => {
+    const place = await placeOn('postgresql', server.url())
+    await place.sql(
+      'CREATE TABLE plain (id bigserial PRIMARY KEY, at date NOT NULL)',
+      "INSERT INTO plain (at) VALUES ('2026-01-01')",
+      'CREATE TABLE child (id int REFERENCES plain (id))',
+    )
+    const run = (more: Partial<PartitionRunOperation> = {}) => perform(runOf(place, { table: 'plain', ...more }))
+    expect((await run()).finished.error).toMatchObject({ code: 'PARTITION_REFUSED', reason: 'foreign key to it' })
+    await place.sql('DROP TABLE child')
+    const unindexed = await run()
+    expect(unindexed.finished.error).toMatchObject({ code: 'PARTITION_REFUSED' })
+    expect(unindexed.finished.error?.hint).toContain('CREATE INDEX CONCURRENTLY ON "public"."plain" ("at")')
+    await place.sql('CREATE INDEX ON plain (at)', 'CREATE TABLE plain_partitioned (id int)')
+    expect((await run()).finished.error).toMatchObject({ code: 'TABLE_REFUSED' })
+    await place.sql('DROP TABLE plain_partitioned')
+    expect((await run({ first: 'Q9-1999' })).finished.error).toMatchObject({ code: 'BAD_FLAG' })
+    // Nothing was followed, and nothing is left at the source.
+    expect(await place.rows('SELECT count(*) FROM pg_replication_slots WHERE database = current_database()')).toEqual([
+      ['0'],
+    ])
+  })
+})
