@@ -74,7 +74,8 @@ export class PeriodProgress {
       const sum = this.#sums.get(key)
       // Without slices a part is the partition.
       const isTold = typeof key === 'string' || slice !== null
-      if (isTold && sum !== undefined && sum.closed === sum.chunks && sum.rows > 0n) this.#tell(partition, slice, sum, false)
+      if (isTold && sum !== undefined && sum.closed === sum.chunks && sum.rows > 0n)
+        this.#tell(partition, slice, sum, false)
     }
   }
 

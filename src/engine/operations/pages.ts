@@ -135,7 +135,7 @@ export const PAGES = {
     name: 'partition',
     operands: '<action>',
     group: 'Lifecycle',
-    summary: 'partitions of a live table: plan, make, list, keep them',
+    summary: 'partitions of a live table: plan, make, keep',
   },
   archive: {
     name: 'archive',

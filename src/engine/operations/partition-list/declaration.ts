@@ -32,7 +32,9 @@ export const partitionList: Declaration<PartitionListOperation, (typeof EVENTS)[
       'list shows the partitions of tables that are partitioned by ranges of time, ' +
       'whoever made them, and what is missing. ensure makes the partitions of the current and the coming periods, like their neighbours, and moves rows ' +
       'that fell into the default partition; it can run as often as anybody likes. Calendar and names come from the partitions that are there. ' +
-    takes: [...PARTITION_OPTIONS, ...PLAN_OPTIONS, ...RUN_OPTIONS, ...DECOMMISSION_OPTIONS],
+      'plan says what it takes to partition a table that is not, and changes nothing. run does it while the table is used: it makes a partitioned table ' +
+      'beside it, copies the current period first and older ones after, proves each, and follows what changes; sluice cutover lets both change places. ' +
+      'decommission retires the table that a cut-over has parked: its first run takes the rights on it away, a run after the grace drops it.\n',
   },
   actions: {
     'partition list': {
