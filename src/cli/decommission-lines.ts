@@ -11,6 +11,7 @@ const STEPS: Readonly<Record<Of<'decommission.step'>['step'], readonly [planned:
     'is inactive: nobody but its owner may use it',
   ],
   active: ['would get its rights back', 'has its rights back'],
+  archived: ['would be copied once more', 'is copied once more, and compared row by row'],
   dropped: ['would be dropped', 'is dropped'],
 }
 

@@ -212,8 +212,8 @@ export type DecommissionStepEvent = {
   table: string
   /** The table that has its name. */
   public: string
-  /** `inactive`: nobody but its owner may use it. `active`: that was undone. `dropped`: it is gone. */
-  step: 'inactive' | 'active' | 'dropped'
+  /** `inactive`: nobody but its owner may use it. `active`: that was undone. `archived`: its rows were copied once more, and compared. `dropped`: it is gone. */
+  step: 'inactive' | 'active' | 'archived' | 'dropped'
   /** `found`: an earlier run has done it. */
   status: 'planned' | 'done' | 'found'
 }

@@ -3,7 +3,9 @@
  * is one transaction with its row of the ledger.
  */
 import type { TableName } from '../model/copy/column-type.ts'
+import type { Digest } from '../model/copy/rows.ts'
 import type { Statement } from './ledger-port.ts'
+import type { ReadColumn } from './read-column.ts'
 
 /**
  * `refused`: the step does not happen while it is so. `changes`: it becomes something else with the removal. `look`: a person should look at it first. `fine`: was
@@ -53,8 +55,11 @@ export type DecommissionStep = ParkedTable & {
   readonly signal: AbortSignal
 }
 
-/** `fenced`: another program has done a step meanwhile. `gone`: the table is not there, or another one has its name. */
-export type DecommissionEnd = 'done' | 'fenced' | 'gone'
+/** What the rows of a table came to when they were copied last. */
+export type KnownRows = { readonly columns: readonly ReadColumn[]; readonly digest: Digest }
+
+/** `fenced`: another program has done a step meanwhile. `gone`: the table is not there, or another one has its name. `differs`: its rows changed since they were copied. */
+export type DecommissionEnd = 'done' | 'fenced' | 'gone' | 'differs'
 
 export interface DecommissionStore {
   /** The table that is written like this, `schema.name`; null where there is none. */
@@ -84,12 +89,14 @@ export interface DecommissionStore {
   ): Promise<{ readonly end: DecommissionEnd; readonly missing: readonly string[] }>
   /**
    * Drops the table and what keeps writers from it, after sequences of its columns went to the table that has the public name. Nothing else goes with it.
+   * @param expect what its rows have to come to, added up under the lock; null where nobody has noted it
    * @returns with what was done beside, in words
    * @throws SluiceError TARGET_BUSY where others keep the lock for longer than `budgetMs`, TABLE_REFUSED where something depends on it, TARGET_DENIED
    */
   drop(
     step: DecommissionStep,
     heir: TableName,
+    expect: KnownRows | null,
     close: readonly Statement[],
   ): Promise<{ readonly end: DecommissionEnd; readonly also: readonly string[] }>
 }

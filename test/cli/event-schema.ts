@@ -842,7 +842,7 @@ const bodies = {
   'decommission.step': {
     table: z.string(),
     public: z.string(),
-    step: z.enum(['inactive', 'active', 'dropped']),
+    step: z.enum(['inactive', 'active', 'archived', 'dropped']),
     status: z.enum(['planned', 'done', 'found']),
   },
   'query.sources': {

@@ -5,7 +5,7 @@ import type { PartitionDecommissionOperation } from '../../src/engine/operations
 import type { Event } from '../../src/model/event.ts'
 import type { DecommissionFindingEvent } from '../../src/model/partition-events.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
-import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
+import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
 import { psql } from './copy-postgresql-kit.ts'
 import {
   DAY,
@@ -209,6 +209,33 @@ describe.skipIf(why !== '')(`a parked table of PostgreSQL${why}`, () => {
       )
       .toMatch(/^[1-9]\d* reads and 0 written rows since/)
     expect((await place.rows(ROWS)).flat()).toEqual(['looked', 'inactive'])
+  })
+
+  it('is copied once more, all of it, and not dropped when a row has changed since', async () => {
+    const place = await makePlace('postgresql', folder.path)
+    await using _ = await parkTable(place)
+    const old = await makePlace('sqlite', folder.path)
+    // What an earlier copy has brought is not taken for the last state.
+    expect((await perform(copyOf(place, old, PARKED_TEXT))).finished.error).toBeUndefined()
+    const asOwner = async (sql: string): Promise<void> => place.sql(`SET session_replication_role TO replica; ${sql}`)
+    await asOwner(`UPDATE ${PARKED_SQL} SET "no te" = 'late' WHERE "Id" = 7`)
+    await perform(retire(place))
+    const early = await perform(retire(place, { archive: old.url, graceMs: 9 * DAY }))
+    expect(early.finished.error).toBeUndefined()
+    expect(steps(early.events)).toEqual(['inactive found', 'archived done'])
+    const late = `SELECT count(*), count(*) FILTER (WHERE "no te" = 'late') FROM "${PARKED.replaceAll('"', '""')}"`
+    expect(await old.rows(late)).toEqual([['500', '1']])
+    await asOwner(`UPDATE ${PARKED_SQL} SET "no te" = 'later' WHERE "Id" = 8`)
+    const changed = await perform(retire(place, { confirm: PARKED }))
+    expect(changed.finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_CHANGED' } })
+    const dropped = await perform(retire(place, { archive: old.url, confirm: PARKED }))
+    expect(dropped.finished.error).toBeUndefined()
+    expect(steps(dropped.events)).toEqual(['inactive found', 'archived done', 'dropped done'])
+    expect(await old.rows(late.replace("'late'", "'later'"))).toEqual([['500', '1']])
+    const [detail] = await place.rows(
+      `SELECT detail FROM migration_decommissions WHERE step = 'archived' ORDER BY step_no DESC`,
+    )
+    expect(JSON.parse(detail?.[0] ?? '')).toMatchObject({ archive: { rows: '500' } })
   })
 
   it('is not dropped when another table has its name, nor made inactive twice at once', async () => {

@@ -13,7 +13,13 @@ import type { SwitchRow } from '../cutover/switch-row.ts'
 export type DecommissionStepName = 'looked' | 'inactive' | 'active' | 'archived' | 'dropped'
 
 /** What a row says beside its step. @property grants as the store writes them @property use counters at that moment */
-export type DecommissionDetail = { readonly grants?: string; readonly use?: TableUse; readonly streamEnded?: boolean }
+export type DecommissionDetail = {
+  readonly grants?: string
+  readonly use?: TableUse
+  readonly streamEnded?: boolean
+  /** Of `archived`: where to, without password, and what the rows came to. */
+  readonly archive?: { readonly to: string; readonly rows: string; readonly sum: string }
+}
 
 export type DecommissionRow = {
   readonly step: DecommissionStepName

@@ -1,3 +1,4 @@
+import { COPY_EVENTS } from '../copy/declaration.ts'
 import type { Declaration } from '../declaration.ts'
 import * as words from '../words.ts'
 
@@ -11,6 +12,8 @@ export type PartitionDecommissionOperation = {
   readonly graceMs: number
   /** Takes rights away, and does not drop. */
   readonly inactive: boolean
+  /** URL of a database that gets a last copy of the inactive table. */
+  readonly archive?: string
   /** Gives them back. */
   readonly undo: boolean
   /** Most that one try waits for a lock, ms. */
@@ -22,7 +25,7 @@ export type PartitionDecommissionOperation = {
   readonly dryRun: boolean
 }
 
-const EVENTS = ['decommission.finding', 'decommission.step', 'log'] as const
+const EVENTS = [...COPY_EVENTS, 'decommission.finding', 'decommission.step'] as const
 
 export const partitionDecommission: Declaration<PartitionDecommissionOperation, (typeof EVENTS)[number]> = {
   kind: 'partition-decommission',
@@ -33,6 +36,7 @@ export const partitionDecommission: Declaration<PartitionDecommissionOperation, 
       table: words.oneTable,
       graceMs: words.duration('grace'),
       inactive: words.flag('inactive'),
+      archive: words.optionalText('archive'),
       undo: words.flag('undo'),
       patienceMs: words.duration('patience'),
       budgetMs: words.duration('budget'),
@@ -42,7 +46,10 @@ export const partitionDecommission: Declaration<PartitionDecommissionOperation, 
   },
   shape: 'lines',
   doing: 'retiring a table',
-  stores: [{ field: 'from', family: 'database', access: 'write', end: 'target' }],
+  stores: [
+    { field: 'from', family: 'database', access: 'write', end: 'source' },
+    { field: 'archive', family: 'database', access: 'write', end: 'target' },
+  ],
   about: 'table',
   destroys: [{ what: 'the table that a switch has parked', confirm: 'confirm', asked: true }],
   plans: 'dryRun',

@@ -20,6 +20,14 @@ export const DECOMMISSION_OPTIONS: readonly Option[] = [
     describe: 'take the rights on the parked table away and no more, also when the grace is over',
   },
   {
+    name: 'archive',
+    type: 'text',
+    completes: 'database',
+    group: GROUP,
+    describe:
+      'copy the inactive table to this database, such as duckdb:///old.duckdb, before it is dropped; rows are compared again then',
+  },
+  {
     name: 'undo',
     type: 'flag',
     fallback: false,

@@ -5,12 +5,23 @@ import type { DecommissionStepEvent } from '../../../model/partition-events.ts'
 import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
-import type { DecommissionFinding, DecommissionStep, DecommissionStore } from '../../../stores/decommission-port.ts'
+import type {
+  DecommissionEnd,
+  DecommissionFinding,
+  DecommissionStep,
+  DecommissionStore,
+} from '../../../stores/decommission-port.ts'
 import { hasLedger, prepareLedger } from '../../copy/ledger/schema.ts'
 import { openCopyStore, openExisting } from '../../copy/open-stores.ts'
 import type { SwitchRow } from '../../cutover/switch-row.ts'
-import { DecommissionLedger, standingOf, type DecommissionRow } from '../../decommission/decommission-ledger.ts'
+import {
+  DecommissionLedger,
+  standingOf,
+  type DecommissionDetail,
+  type DecommissionRow,
+} from '../../decommission/decommission-ledger.ts'
 import { examine, type Examined } from '../../decommission/examine.ts'
+import { knownRows, lastArchive } from '../../decommission/last-archive.ts'
 import { parkedSwitch } from '../../decommission/parked-switch.ts'
 import { timeText } from '../../decommission/known.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
@@ -92,13 +103,17 @@ async function next(
   if (standing?.step === 'inactive') {
     if (standing.identity !== identity) throw otherTable(name)
     tell(row, 'inactive', 'found', run)
-    if (operation.inactive || !examined.graceOver) return { totals: { ...totals, steps: '0' } }
+    const drops = !operation.inactive && examined.graceOver
     if (operation.dryRun) {
-      tell(row, 'dropped', 'planned', run)
+      if (operation.archive !== undefined) tell(row, 'archived', 'planned', run)
+      if (drops) tell(row, 'dropped', 'planned', run)
       return { totals: { ...totals, steps: '0' } }
     }
-    await drop(retired, identity, operation, run)
-    return { totals: { ...totals, steps: '1' } }
+    if (drops) refuseUnconfirmed(retired, operation)
+    const archived = await archive(retired, identity, operation, store, run)
+    if (drops) await drop(retired, { identity, archived }, operation, store, run)
+    const done = (operation.archive === undefined ? 0 : 1) + (drops ? 1 : 0)
+    return { totals: { ...totals, steps: dec(done) } }
   }
   if (operation.dryRun) {
     tell(row, 'inactive', 'planned', run)
@@ -130,21 +145,43 @@ async function deactivate(
 
 async function drop(
   { row, store, ledger, parked, heir, name }: Retired,
-  identity: string,
+  { identity, archived }: { readonly identity: string; readonly archived: DecommissionDetail['archive'] },
   operation: PartitionDecommissionOperation,
+  copies: CopyStore,
   run: DecommissionRun,
 ): Promise<void> {
-  const { confirm } = operation
-  if (confirm === undefined || !isCalled(parked, confirm)) {
-    throw new SluiceError('MISSING_CONFIRM', `this drops ${name} for good and wants its name as confirmation`, {
-      hint: `add --confirm=${shellQuote(name)}, or --dry-run to see what would go`,
-    })
-  }
+  const expect = archived === undefined ? null : await knownRows(copies, parked, archived, run.interrupt.abort)
   const step = stepOf({ parked, identity }, ledger.guard('inactive', operation.graceMs), operation, run)
-  const { end, also } = await store.drop(step, heir, [ledger.statement({ step: 'dropped', identity, detail: {} })])
+  const { end, also } = await store.drop(step, heir, expect, [
+    ledger.statement({ step: 'dropped', identity, detail: {} }),
+  ])
   refuseUndone(end, name)
   tell(row, 'dropped', 'done', run)
   for (const message of also) run.emit({ type: 'log', level: 'note', table: name, message })
+}
+
+/** Before a long copy. */
+function refuseUnconfirmed({ parked, name }: Retired, { confirm }: PartitionDecommissionOperation): void {
+  if (confirm !== undefined && isCalled(parked, confirm)) return
+  throw new SluiceError('MISSING_CONFIRM', `this drops ${name} for good and wants its name as confirmation`, {
+    hint: `add --confirm=${shellQuote(name)}, or --dry-run to see what would go`,
+  })
+}
+
+/** @returns what the last copy came to, of this run or of one before; absent where none was asked for */
+async function archive(
+  { row, ledger, parked, steps }: Retired,
+  identity: string,
+  { from, archive: to }: PartitionDecommissionOperation,
+  copies: CopyStore,
+  run: DecommissionRun,
+): Promise<DecommissionDetail['archive']> {
+  const before = steps.findLast(({ step }) => step === 'archived')?.detail.archive
+  if (to === undefined) return before
+  const archived = await lastArchive({ from, to, parked, copies }, run)
+  await ledger.note({ step: 'archived', identity, detail: { archive: archived } })
+  tell(row, 'archived', 'done', run)
+  return archived
 }
 
 /** Done twice it does no harm. */
@@ -239,8 +276,14 @@ function otherTable(name: string): SluiceError {
   })
 }
 
-function refuseUndone(end: 'done' | 'fenced' | 'gone', name: string): void {
+function refuseUndone(end: DecommissionEnd, name: string): void {
   if (end === 'done') return
+  if (end === 'differs') {
+    throw new SluiceError('PARTITION_CHANGED', `rows of ${name} have changed since they were copied`, {
+      where: name,
+      hint: 'find out who writes into it; give --archive again, so that what it holds now is copied',
+    })
+  }
   throw new SluiceError(
     'PLAN_CHANGED',
     `${name} ${end === 'gone' ? 'is not there any more' : 'stands otherwise by now'}`,

@@ -1,14 +1,22 @@
 /** Retiring a parked table in PostgreSQL: the look, and each step as one short transaction with its row of the ledger. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { equalDigests } from '../../../model/copy/rows.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { DecommissionEnd, DecommissionStep, DecommissionStore, ParkedLook } from '../../decommission-port.ts'
+import type {
+  DecommissionEnd,
+  DecommissionStep,
+  DecommissionStore,
+  KnownRows,
+  ParkedLook,
+} from '../../decommission-port.ts'
 import type { Statement } from '../../ledger-port.ts'
 import { isBusy, Locks, type KnownTable } from '../archiving/locks.ts'
-import { tableByIdentity } from '../archiving/known.ts'
+import { hasColumns, tableByIdentity } from '../archiving/known.ts'
 import { stepError } from '../archiving/step-errors.ts'
 import { CopySession } from '../copy/session.ts'
-import { literal } from '../copy/sql.ts'
+import { digestRows } from '../copy/row-digest.ts'
+import { fromSql, literal } from '../copy/sql.ts'
 import { underSignal } from '../copy/under-signal.ts'
 import { Patience, type WantedLock } from '../maintenance/patience.ts'
 import type { PostgresSettings } from '../settings.ts'
@@ -62,13 +70,15 @@ export class PostgresDecommission implements DecommissionStore {
     return typeof done === 'string' ? { end: done, missing: [] } : { end: 'done' as const, missing: done.result }
   }
 
-  async drop(step: DecommissionStep, heir: TableName, close: readonly Statement[]) {
+  async drop(step: DecommissionStep, heir: TableName, expect: KnownRows | null, close: readonly Statement[]) {
     const done = await this.#step(step, 'ACCESS EXCLUSIVE', async (session, table) => {
+      if (expect !== null && !(await holds(session, table, expect))) return null
       // The ledger is found by the search path, which what is dropped is named without.
       await closed(session, close)
       return await dropParked(session, table, heir)
     })
-    return typeof done === 'string' ? { end: done, also: [] } : { end: 'done' as const, also: done.result }
+    if (typeof done === 'string') return { end: done, also: [] }
+    return done.result === null ? { end: 'differs' as const, also: [] } : { end: 'done' as const, also: done.result }
   }
 
   /** Under the lock of the table, tried until the budget is over. Killed anywhere, all of it happened or nothing. */
@@ -122,6 +132,14 @@ export class PostgresDecommission implements DecommissionStore {
 
 async function closed(session: CopySession, statements: readonly Statement[]): Promise<void> {
   for (const { sql, parameters } of statements) await session.run(sql, parameters)
+}
+
+/** Whether the rows are those that were copied, in columns that are still the same. */
+async function holds(session: CopySession, table: KnownTable, { columns, digest }: KnownRows): Promise<boolean> {
+  if (!(await hasColumns(session, table, columns))) return false
+  const from = fromSql({ name: table.name, only: true })
+  const now = await digestRows(session, { columns, from, condition: 'true', whole: true, table: tableText(table.name) })
+  return equalDigests(now, digest)
 }
 
 /** Whether the table still has this name. */
