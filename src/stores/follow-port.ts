@@ -137,6 +137,7 @@ export interface ChangeSource {
    * does not tell. What an attempt that was killed has left under the same names is removed first.
    * @param name of slot and publication: `sluice_`, then lower-case letters, digits and underscores; 63 at most
    * @param tell is told what it waits for, where it waits for longer than some seconds
+   * @param quiet writers of the tables wait while the slot is made, seconds at most; sources without a slot pay no attention to it
    * @throws SluiceError TARGET_BUSY where transactions of others do not end in time, SLOT_ACTIVE where a living program has the slot
    */
   begin(
@@ -144,6 +145,7 @@ export interface ChangeSource {
     tables: readonly FollowedTable[],
     signal: AbortSignal,
     tell?: (message: string) => void,
+    quiet?: boolean,
   ): Promise<StreamBirth>
   /**
    * Compares the stream with what was noted when it began. Called at every start before `open`, once a minute, and before a `truncate` is

@@ -86,6 +86,7 @@ const runOf = (place: Place, more: Partial<PartitionRunOperation> = {}): Partiti
   chunkRows: 200,
   untilCaughtUp: false,
   untilEqual: true,
+  quiesce: false,
   restart: false,
   ...more,
 })
@@ -166,8 +167,10 @@ describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`
   test('goes to another database, with slices told as they land', { timeout: 120_000 }, async () => {
     const place = await stage()
     const other = await placeOn('postgresql', server.url())
-    const { finished, events } = await perform(runOf(place, { to: other.url, slices: 'month', first: undefined }))
+    const { finished, events } = await perform(runOf(place, { to: other.url, slices: 'month', quiesce: true }))
     expect(finished.exitCode).toBe(0)
+    const notes = events.flatMap((event) => (event.type === 'log' ? event.message : []))
+    expect(notes.filter((note) => /waited for \d+ ms at most while the slot was made/.test(note))).toHaveLength(1)
     const slices = events.filter((event) => event.type === 'partition.landed' && event.slice !== undefined)
     expect(slices.length).toBeGreaterThan(25)
     expect(await other.rows(`SELECT count(*), sum(id) FROM ${TWIN}`)).toEqual(

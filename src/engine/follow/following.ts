@@ -304,7 +304,7 @@ function withFiring(wishes: string): string {
 
 /** Makes publication and slot. */
 async function born(
-  { run }: FollowingParts,
+  { operation, run }: FollowingParts,
   changes: ChangeSource,
   ledger: StreamLedger,
   stream: string,
@@ -316,6 +316,7 @@ async function born(
     sources,
     AbortSignal.any([run.interrupt.abort, run.interrupt.stop]),
     (message) => run.emit({ type: 'log', level: 'note', message }),
+    operation.follow?.quiesce === true,
   )
   await ledger.born(stream, birth)
   return birth

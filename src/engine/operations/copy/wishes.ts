@@ -56,6 +56,8 @@ export type FollowWish = {
    * Of a sign-off: ends once its comparison, which the ledger asks for, is answered. Goes on until it is stopped when absent.
    */
   readonly until?: 'caught-up' | 'equal' | { readonly signOff: string }
+  /** Writers of the tables wait while the slot is made. */
+  readonly quiesce?: true
   /** Ms between two rounds in which all rows are compared; none are when absent. */
   readonly proveEveryMs?: number
   /** Who is told of lag, of log that is held back, of errors. */

@@ -30,6 +30,8 @@ export type PartitionRunOperation = {
   readonly untilCaughtUp: boolean
   readonly untilEqual: boolean
   readonly proveEveryMs?: number | undefined
+  /** Writers wait while the slot is made, for seconds. */
+  readonly quiesce: boolean
   readonly restart: boolean
   readonly alert?: AlertWish | undefined
 }
@@ -56,6 +58,7 @@ export const partitionRun: Declaration<PartitionRunOperation, (typeof EVENTS)[nu
       untilCaughtUp: words.flag('until-caught-up'),
       untilEqual: words.flag('until-equal'),
       proveEveryMs: words.optionalDuration('prove-every'),
+      quiesce: words.flag('quiesce'),
       restart: words.flag('restart'),
       alert: words.alert,
     },

@@ -64,6 +64,14 @@ export const RUN_OPTIONS: readonly Option[] = [
   { ...UNTIL_EQUAL, group: RUN },
   { ...PROVE_EVERY, group: RUN },
   {
+    name: 'quiesce',
+    type: 'flag',
+    default: false,
+    group: RUN,
+    describe:
+      'keep writers of the table waiting while the slot is made, 10 seconds at most; nothing is missed without it, because the slot comes before every snapshot',
+  },
+  {
     name: 'restart',
     type: 'flag',
     default: false,

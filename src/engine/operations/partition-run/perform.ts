@@ -172,7 +172,7 @@ function copyOf(
   into: string,
   periods: PeriodWish,
 ): CopyOperation {
-  const { from, workers, chunkRows, rate, untilCaughtUp, untilEqual, proveEveryMs, alert, restart } = operation
+  const { from, workers, chunkRows, rate, untilCaughtUp, untilEqual, proveEveryMs, alert, restart, quiesce } = operation
   const { table, column } = planned
   const until = untilEqual ? ('equal' as const) : untilCaughtUp ? ('caught-up' as const) : null
   return {
@@ -196,6 +196,7 @@ function copyOf(
     follow: {
       ...(until === null ? {} : { until }),
       ...(proveEveryMs === undefined ? {} : { proveEveryMs }),
+      ...(quiesce ? { quiesce } : {}),
       ...(alert === undefined ? {} : { alert }),
     },
   }

@@ -8,11 +8,13 @@ import type { PostgresSettings } from '../settings.ts'
 import { findTables } from './exam-tables.ts'
 import { createPublication, dropPublication, findPublication, memberFact } from './publication.ts'
 import { BY_INDEX, readShapes, shapeText, type TableShape } from './shapes.ts'
+import { QUIET_MS, quiesced } from './quiesce.ts'
 import { createSlot, dropSlot, isOurs, PLUGIN, waitForOpen } from './slot.ts'
 import type { Wait } from './waiting.ts'
 
 /**
  * @param wait its session may write
+ * @param quiet writers of the tables wait while the slot is made
  * @throws SluiceError TARGET_BUSY, SLOT_ACTIVE, NOT_FOLLOWABLE; what the server says. What was made is removed then
  */
 export async function beginStream(
@@ -20,6 +22,7 @@ export async function beginStream(
   name: string,
   tables: readonly FollowedTable[],
   wait: Wait,
+  quiet = false,
 ): Promise<StreamBirth> {
   const { session } = wait
   await endStream(session, name, 'refuse')
@@ -30,12 +33,31 @@ export async function beginStream(
       tables: tables.map(({ table }) => table.table),
       generated: [...asked].some(({ column }) => column.generated === true),
     })
-    const start = await createSlot(settings, name, wait)
-    await waitForOpen(wait)
+    const start = await slotMade(settings, name, tables, wait, quiet)
     return { slot: name, publication: name, start, ...(await notedNow(session, name, tables)) }
   } catch (error) {
     await removeMade(settings, name)
     throw error
+  }
+}
+
+/** @returns where the stream begins: no snapshot that is taken from now on lacks a transaction before it */
+async function slotMade(
+  settings: PostgresSettings,
+  name: string,
+  tables: readonly FollowedTable[],
+  wait: Wait,
+  quiet: boolean,
+): Promise<string> {
+  const names = tables.map(({ table }) => table.table)
+  const still = quiet ? await quiesced(settings, names, wait) : null
+  try {
+    const within = quiet ? { ...wait, patienceMs: Math.min(wait.patienceMs, QUIET_MS) } : wait
+    const start = await createSlot(settings, name, within)
+    await waitForOpen(within)
+    return start
+  } finally {
+    await still?.[Symbol.asyncDispose]()
   }
 }
 

@@ -60,10 +60,11 @@ export class PostgresChanges implements ChangeSource {
     tables: readonly FollowedTable[],
     signal: AbortSignal,
     tell: (message: string) => void = () => undefined,
+    quiet = false,
   ): Promise<StreamBirth> {
     refuseForeign(name)
     return this.#write(signal, (session) =>
-      beginStream(this.#settings, name, tables, { session, signal, tell, patienceMs: this.#patienceMs }),
+      beginStream(this.#settings, name, tables, { session, signal, tell, patienceMs: this.#patienceMs }, quiet),
     )
   }
 
