@@ -10,6 +10,7 @@ import type { Block, Tell } from './block.ts'
 import { ArchiveLines } from './archive-lines.ts'
 import { CdmLines } from './cdm/lines.ts'
 import { CopyLines } from './copy-lines.ts'
+import { cutoverLines } from './cutover-lines.ts'
 import { FollowLines } from './follow-lines.ts'
 import { FsckLines } from './fsck-lines.ts'
 import { decommissionBlocks } from './decommission-lines.ts'
@@ -88,6 +89,7 @@ export class Narrator {
       ...partitions,
       ...decommissionBlocks(event, this.#subjects, block),
       ...this.#follow.event(event, at, block),
+      ...cutoverLines(event, block),
       ...this.#tell(event, at, block),
     ]
   }

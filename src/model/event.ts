@@ -60,6 +60,7 @@ import type {
   LookDifferenceEvent,
   ReleaseReason,
 } from './copy-events.ts'
+import type { CutoverFindingEvent, CutoverGateEvent, CutoverStepEvent, CutoverSwitchedEvent } from './cutover-events.ts'
 import type { Dec } from './dec.ts'
 import type {
   FollowCountedEvent,
@@ -320,6 +321,11 @@ export type EventBody =
   | FollowHistoryEvent
   | FollowSignedEvent
   | AlertEvent
+  // ── two tables that change places
+  | CutoverGateEvent
+  | CutoverFindingEvent
+  | CutoverStepEvent
+  | CutoverSwitchedEvent
   // ── partitions of a live table
   | PartitionedEvent
   | PartitionEvent

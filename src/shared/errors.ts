@@ -106,6 +106,8 @@ export const ERROR_CODES = {
   LOSSY_TYPE: 'unsupported',
   /** Changes of a table, or of a whole server, cannot be followed. */
   NOT_FOLLOWABLE: 'unsupported',
+  /** Two tables that cannot change places as they stand. */
+  NOT_SWITCHABLE: 'unsupported',
   // ran to the end, but not everything is well
   TABLES_FAILED: 'verify',
   /** Something is in the way of partitioning a table, or of retiring the one that stood in its place. */

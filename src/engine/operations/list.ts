@@ -24,6 +24,7 @@ import { copy } from './copy/declaration.ts'
 import { follow } from './follow/declaration.ts'
 import { followReport } from './follow-report/declaration.ts'
 import { signOff } from './sign-off/declaration.ts'
+import { cutover } from './cutover/declaration.ts'
 import { diff } from './diff/declaration.ts'
 import { diffFollowed } from './diff-followed/declaration.ts'
 import { diffUndo } from './diff-undo/declaration.ts'
@@ -91,6 +92,7 @@ export const OPERATIONS = {
   follow: operation(follow, async () => (await import('./follow/perform.ts')).follow),
   'follow-report': operation(followReport, async () => (await import('./follow-report/perform.ts')).followReport),
   'sign-off': operation(signOff, async () => (await import('./sign-off/perform.ts')).signOff),
+  cutover: operation(cutover, async () => (await import('./cutover/perform.ts')).cutover),
   diff: operation(diff, async () => (await import('./diff/perform.ts')).diff),
   'diff-followed': operation(diffFollowed, async () => (await import('./diff-followed/perform.ts')).diffFollowed),
   'diff-undo': operation(diffUndo, async () => (await import('./diff-undo/perform.ts')).diffUndo),

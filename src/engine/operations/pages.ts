@@ -106,6 +106,12 @@ export const PAGES = {
     group: 'Copies',
     summary: 'compare a followed copy, and write down what is so',
   },
+  cutover: {
+    name: 'cutover',
+    operands: '<run>',
+    group: 'Copies',
+    summary: 'let a followed table take over the public name, or go back',
+  },
   diff: { name: 'diff', operands: '', group: 'Copies', summary: 'name the rows in which tables differ, or fix them' },
   quarantine: {
     name: 'quarantine',

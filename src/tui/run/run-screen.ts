@@ -25,6 +25,7 @@ const SCREENS = {
   follow: 'copy',
   'follow-report': 'tables',
   'sign-off': 'tables',
+  cutover: 'copy',
   diff: 'differences',
   'diff-undo': 'tables',
   'diff-followed': 'tables',

@@ -1,0 +1,42 @@
+/** Streams that belong together: each ended with a switch, and the next one has kept the parked table equal since. */
+import type { SwitchRow } from './switch-row.ts'
+
+export type Family = {
+  /** Switches that happened, the first turn first. */
+  readonly turns: readonly SwitchRow[]
+  /** Those that a program was about to make out of the newest stream. */
+  readonly preparing: readonly SwitchRow[]
+  /** The stream that goes on. */
+  readonly newest: string
+}
+
+/** @param rows as `readSwitches` gives them @param stream id of any stream of the family */
+export function familyOf(rows: readonly SwitchRow[], stream: string): Family {
+  const happened = rows.filter(({ status }) => status === 'switched' || status === 'done')
+  const turns: SwitchRow[] = []
+  for (let at = stream; ;) {
+    const before = happened.find(({ reverse }) => reverse === at)
+    if (before === undefined || turns.includes(before)) break
+    turns.unshift(before)
+    at = before.stream
+  }
+  let newest = stream
+  for (;;) {
+    const next = happened.find((row) => row.stream === newest)
+    if (next === undefined || turns.includes(next)) break
+    turns.push(next)
+    newest = next.reverse
+  }
+  const preparing = rows.filter((row) => row.status === 'preparing' && row.stream === newest)
+  return { turns, preparing, newest }
+}
+
+/** What a command may mean, by the turns that were made. `done`: the last turn went there already. */
+export type Wanted = 'next' | 'done' | 'nothing to revert'
+
+/** @param revert whether the command goes back */
+export function wantedOf({ turns }: Pick<Family, 'turns'>, revert: boolean): Wanted {
+  const isForward = turns.length % 2 === 0
+  if (isForward !== revert) return 'next'
+  return turns.length === 0 ? 'nothing to revert' : 'done'
+}

@@ -1,0 +1,85 @@
+/** The stream that goes the other way after a switch: looked at before anything is made, made before anybody is kept waiting, removed where the switch does not happen. */
+import { tableText, type TableName } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { CopyStore } from '../../stores/copy-port.ts'
+import type { ChangeSource, FollowedTable } from '../../stores/follow-port.ts'
+import type { CopyRun } from '../copy/copy-run.ts'
+import { planCopy } from '../copy/plan/plan-copy.ts'
+import { Views } from '../copy/views.ts'
+import { streamName } from '../follow/end-stream.ts'
+import { examined, sidesOf } from '../follow/exam.ts'
+import type { CopyOperation } from '../operation.ts'
+
+/** Transactions of others may be open for so long before it is told that the slot waits for them. */
+export type MadeStream = { readonly slot: string; readonly start: string }
+
+/**
+ * Looks at both sides in the new direction, under the names that the tables have now.
+ * @param source the table that gets the public name @param target the one that loses it
+ * @returns the table as the source of the stream
+ * @throws SluiceError NOT_FOLLOWABLE and what keeps the tables from being planned
+ */
+export async function examineReverse(
+  operation: CopyOperation,
+  store: CopyStore,
+  source: TableName,
+  run: CopyRun,
+): Promise<FollowedTable> {
+  await using views = new Views(store, run.interrupt.abort)
+  const planner = { views, again: <T>(body: () => Promise<T>): Promise<T> => body(), signal: run.interrupt.abort }
+  const planned = await planCopy(operation, store, store, { ...planner, followed: new Set([tableText(source)]) })
+  for (const { error } of planned.tables) if (error !== null) throw error
+  await views.release()
+  const [table] = await examined({ operation, planned, run }, sidesOf(planned, 'slot'), false)
+  if (table === undefined) throw new SluiceError('SOURCE_GONE', `${tableText(source)} is not there`)
+  return table.source
+}
+
+/** The same table under the name that it has after the switch. */
+export function renamed(table: FollowedTable, name: TableName): FollowedTable {
+  return { ...table, table: { ...table.table, table: name } }
+}
+
+/** Makes publication and slot while the stream before goes on. */
+export class Maker {
+  readonly #end = new AbortController()
+  #begun: Promise<MadeStream> | null = null
+  #made: { readonly made: MadeStream } | { readonly failed: unknown } | null = null
+
+  /** @returns null while it is being made @throws what `ChangeSource.begin` throws */
+  made(begin: (signal: AbortSignal) => Promise<MadeStream>): MadeStream | null {
+    if (this.#begun === null) {
+      this.#begun = begin(this.#end.signal)
+      this.#begun.then(
+        (made) => (this.#made = { made }),
+        (failed: unknown) => (this.#made = { failed }),
+      )
+    }
+    if (this.#made === null) return null
+    if ('failed' in this.#made) throw this.#made.failed
+    return this.#made.made
+  }
+
+  /** Nothing of it is under way any more. */
+  async stop(): Promise<void> {
+    this.#end.abort(new SluiceError('STOPPED', 'stopped as asked'))
+    await this.#begun?.catch(() => undefined)
+  }
+}
+
+/** @throws what `ChangeSource.begin` throws */
+export async function makeReverse(
+  changes: ChangeSource,
+  id: string,
+  table: FollowedTable,
+  run: CopyRun,
+  signal: AbortSignal,
+): Promise<MadeStream> {
+  const { slot, start } = await changes.begin(
+    streamName(id),
+    [table],
+    AbortSignal.any([signal, run.interrupt.abort, run.interrupt.stop]),
+    (message) => run.emit({ type: 'log', level: 'note', message }),
+  )
+  return { slot, start }
+}

@@ -1,0 +1,324 @@
+/**
+ * One switch, from the stream's point of view: waits until every gate is open, then takes the table that has the public name from everybody, lets the stream catch up
+ * with what was committed before, compares what was touched, and lets both tables change places in one transaction. A try that takes too long is given up before
+ * anything has changed, and those who waited go on.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import type { Clock } from '../../shared/clock.ts'
+import type { ChangeSource, FollowedTable, StreamBirth } from '../../stores/follow-port.ts'
+import type { Closing } from '../../stores/ledger-port.ts'
+import type { SwitchAttempt, SwitchFinding, SwitchRequest, SwitchStore } from '../../stores/switch-port.ts'
+import { TouchedRows } from '../follow/touched-rows.ts'
+import type { Standstill, Watch } from '../follow/watch.ts'
+import { findingsGate, type Gates } from './gates.ts'
+import type { MadeStream } from './reverse-stream.ts'
+
+/** The stream may be so far behind when a try begins, ms. */
+const MOST_LAG_MS = 500
+/** How often it is measured while it is not known, ms. */
+const MEASURE_MS = 100
+/** One try for the lock, at most, ms. */
+const LOCK_MS = 900
+const FIRST_REST_MS = 500
+const LAST_REST_MS = 15_000
+/** A try waits so long for changes at a time, ms. */
+const NEXT_MS = 20
+/** How often, and how many ms apart, the ledger is asked what became of a commit. */
+const SETTLE_TRIES = 20
+const SETTLE_MS = 500
+
+export type TurnParts = {
+  readonly switches: SwitchStore
+  readonly request: SwitchRequest
+  /** Columns by which the stream names rows. */
+  readonly identity: readonly string[]
+  /** Of the stream that ends. */
+  readonly changes: ChangeSource
+  /** The table that gets the public name, under that name. */
+  readonly source: FollowedTable
+  /** @returns null while publication and slot of the reverse stream are being made */
+  readonly reverse: () => MadeStream | null
+  readonly closing: (facts: ClosingFacts) => Closing
+  /** Whether the ledger says that it has happened. */
+  readonly hasHappened: () => Promise<boolean>
+  /** Looks again at what may have changed in the ledger since the run began. */
+  readonly look: () => Promise<void>
+  readonly gates: Gates
+  readonly budgetMs: number
+  readonly triesForMs: number
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  readonly tell: (step: 'trying' | 'released' | 'again' | 'exchanged', detail: string) => void
+}
+
+export type ClosingFacts = {
+  readonly fence: number
+  readonly birth: StreamBirth
+  /** Up to which the stream before is applied, and from which the reverse one tells. */
+  readonly applied: string
+  readonly position: string
+  readonly pauseMs: number
+  readonly waitedMs: number
+  readonly tries: number
+  readonly proof: TurnProof
+  readonly findings: readonly SwitchFinding[]
+  readonly made: readonly SwitchFinding[]
+}
+
+export type TurnProof = {
+  /** As of which all rows were compared. */
+  readonly position: string
+  readonly rows: bigint
+  /** Rows that were touched since, compared within the switch. */
+  readonly touched: bigint
+}
+
+export type TurnEnd =
+  | { readonly type: 'switched'; readonly facts: Omit<ClosingFacts, 'fence' | 'birth'> }
+  /** No try was good enough in time: the first gate that was shut says why. */
+  | { readonly type: 'late' }
+  /** The server did not say what became of the commit, and the ledger cannot be asked. */
+  | { readonly type: 'unknown' }
+
+export class Turn implements Watch {
+  readonly touched = new TouchedRows()
+  readonly #parts: TurnParts
+  #end: TurnEnd | null = null
+  /** Since all rows were compared for the first time. */
+  #readySince: number | null = null
+  #mark: { readonly position: bigint; readonly at: number } | null = null
+  #lagMs: number | null = null
+  #measuredAt = -Infinity
+  #nextAt = -Infinity
+  #restMs = FIRST_REST_MS
+  #tries = 0
+  #longestMs = 0
+  #waitedMs = 0
+  /** What the commit that is under way says of the switch. */
+  #facts: Omit<ClosingFacts, 'fence' | 'birth'> | null = null
+
+  constructor(parts: TurnParts) {
+    this.#parts = parts
+  }
+
+  /** Null where the run ended for another reason. */
+  get end(): TurnEnd | null {
+    return this.#end
+  }
+
+  /** Longest that anybody may have waited at a time, ms. */
+  get longestMs(): number {
+    return this.#longestMs
+  }
+
+  get tries(): number {
+    return this.#tries
+  }
+
+  isOver(): boolean {
+    if (this.#end !== null) return true
+    const { clock, triesForMs } = this.#parts
+    if (this.#readySince === null || clock.ticks() - this.#readySince < triesForMs) return false
+    this.#end = { type: 'late' }
+    return true
+  }
+
+  /** @throws SluiceError NOT_SWITCHABLE, LEASE_LOST, and what the stores throw */
+  async between(now: Standstill): Promise<'end' | 'prove' | 'on'> {
+    if (this.isOver()) return 'end'
+    const { clock, gates } = this.#parts
+    const isCompared = this.#isCompared(now)
+    if (isCompared !== true) return isCompared
+    const isNear = await this.#isNear(now)
+    const made = this.#parts.reverse()
+    gates.set({
+      name: 'reverse stream',
+      state: made === null ? 'waiting' : 'ok',
+      detail: made === null ? 'publication and slot are being made' : `slot ${made.slot} is there`,
+    })
+    if (!isNear || made === null || clock.ticks() < this.#nextAt) return 'on'
+    await this.#parts.look()
+    const findings = await this.#parts.switches.examine(this.#parts.request, this.#parts.signal)
+    const gate = findingsGate(findings)
+    gates.set(gate)
+    if (gate.state === 'refused')
+      throw new SluiceError('NOT_SWITCHABLE', gate.detail, gate.hint === undefined ? {} : { hint: gate.hint })
+    if (!(await now.verify())) return 'on'
+    return await this.#try(now, made, findings)
+  }
+
+  /** @returns true where all rows were found equal, and what was touched since is known */
+  #isCompared({ proof }: Standstill): true | 'prove' | 'on' {
+    const { gates, clock } = this.#parts
+    if (proof === null) {
+      gates.set({ name: 'compared', state: 'waiting', detail: 'all rows are being compared' })
+      return 'on'
+    }
+    this.#readySince ??= clock.ticks()
+    if (this.touched.keys(0) === null) {
+      const detail = 'too many rows were changed since the comparison: all are compared once more'
+      gates.set({ name: 'compared', state: 'waiting', detail })
+      return 'prove'
+    }
+    const rows = proof.compared.reduce((sum, one) => sum + one.rows, 0n)
+    gates.set({ name: 'compared', state: 'ok', detail: `${rows} rows equal as of ${proof.position}` })
+    return true
+  }
+
+  /** Measures how long the stream takes to apply what the source has just written. */
+  async #isNear({ lane }: Standstill): Promise<boolean> {
+    const { clock, changes, signal, gates } = this.#parts
+    if (this.#mark !== null && lane.applied >= this.#mark.position) {
+      this.#lagMs = Math.round(clock.ticks() - this.#mark.at)
+      this.#mark = null
+    }
+    const at = clock.ticks()
+    if (this.#mark === null && at - this.#measuredAt >= MEASURE_MS) {
+      this.#measuredAt = at
+      this.#mark = { position: await changes.fence(signal), at }
+    }
+    const waits = this.#mark === null ? 0 : clock.ticks() - this.#mark.at
+    const isNear = this.#lagMs !== null && this.#lagMs < MOST_LAG_MS && waits < MOST_LAG_MS
+    gates.set({
+      name: 'lag',
+      state: isNear ? 'ok' : 'waiting',
+      detail: this.#lagMs === null ? 'it is being measured' : `${Math.max(this.#lagMs, Math.round(waits))} ms`,
+    })
+    return isNear
+  }
+
+  async #try(now: Standstill, made: MadeStream, findings: readonly SwitchFinding[]): Promise<'end' | 'prove' | 'on'> {
+    const { switches, request, budgetMs, clock, signal, gates, tell } = this.#parts
+    this.#tries++
+    const asked = clock.ticks()
+    const lockTimeoutMs = Math.max(1, Math.min(LOCK_MS, Math.floor(budgetMs / 2)))
+    await using attempt = await switches.open(request, { lockTimeoutMs, frozenMs: budgetMs + 3000 }, signal)
+    if (attempt === null) {
+      this.#waited(clock.ticks() - asked)
+      const detail = `others hold the table: try ${this.#tries} was given up after ${Math.round(clock.ticks() - asked)} ms`
+      gates.set({ name: 'lock', state: 'waiting', detail })
+      return this.#rest(detail)
+    }
+    gates.set({ name: 'lock', state: 'ok', detail: `held in try ${this.#tries}` })
+    tell('trying', `try ${this.#tries}: the table is held, everybody waits`)
+    this.#facts = null
+    try {
+      const answer = await this.#within(now, attempt, made, findings)
+      if (answer === 'end') return answer
+      this.#waited(attempt.waitedMs())
+      return answer
+    } catch (thrown) {
+      this.#waited(attempt.waitedMs())
+      if (this.#facts !== null) return await this.#settled(thrown, this.#facts)
+      const error = asSluiceError(thrown)
+      if (error.code !== 'TARGET_BUSY') throw thrown
+      gates.set({ name: 'lock', state: 'waiting', detail: error.message })
+      return this.#rest(`${error.message}: try ${this.#tries} is given up`)
+    }
+  }
+
+  /** Everything that happens while others wait. */
+  async #within(
+    now: Standstill,
+    attempt: SwitchAttempt,
+    made: MadeStream,
+    findings: readonly SwitchFinding[],
+  ): Promise<'end' | 'prove' | 'on'> {
+    const { lane, stream, fence, proof } = now
+    const { changes, budgetMs, source, identity, tell } = this.#parts
+    const isOver = (): boolean => attempt.waitedMs() > budgetMs
+    while (!(lane.isBoundary && lane.taken >= attempt.fence)) {
+      if (isOver()) return this.#over('the stream did not catch up', attempt)
+      stream.ask()
+      await lane.take(await stream.next(NEXT_MS))
+    }
+    await lane.commit()
+    const keys = this.touched.keys(0)
+    if (keys === null || proof === null) {
+      tell('released', 'all rows went at once while others waited: all are compared once more')
+      return 'prove'
+    }
+    if (isOver()) return this.#over('the stream did not catch up', attempt)
+    const compared = await attempt.compare(identity, keys)
+    if (!compared.isEqual) {
+      const detail = `${compared.rows} of ${keys.length} touched rows in one table and ${compared.targetRows} in the other differ: all are compared once more`
+      tell('again', detail)
+      return 'prove'
+    }
+    if (isOver()) return this.#over(`comparing ${keys.length} touched rows`, attempt)
+    const exchanged = await attempt.exchange()
+    const birth = await attempt.born(made.slot, made.start, [source])
+    const position = changes.text(await attempt.position())
+    if (isOver()) return this.#over('making again what is bound to the table', attempt)
+    const pauseMs = Math.round(attempt.waitedMs())
+    const facts = {
+      applied: changes.text(lane.applied),
+      position,
+      pauseMs: Math.max(this.#longestMs, pauseMs),
+      waitedMs: this.#waitedMs + pauseMs,
+      tries: this.#tries,
+      proof: {
+        position: proof.position,
+        rows: proof.compared.reduce((sum, one) => sum + one.rows, 0n),
+        touched: BigInt(keys.length),
+      },
+      findings,
+      made: exchanged,
+    }
+    const closing = this.#parts.closing({ ...facts, fence, birth })
+    this.#facts = facts
+    if ((await attempt.commit(closing)) === 'fenced') {
+      throw new SluiceError('LEASE_LOST', 'another program follows this stream now', {
+        hint: 'nothing has changed places; end one of both programs',
+      })
+    }
+    this.#waited(attempt.waitedMs())
+    this.#switched(facts)
+    tell('exchanged', `both tables have changed places in ${Math.round(attempt.waitedMs())} ms`)
+    return 'end'
+  }
+
+  #over(what: string, attempt: SwitchAttempt): 'on' {
+    const { budgetMs, gates } = this.#parts
+    const detail = `${what} took longer than --pause-budget ${budgetMs} ms (${Math.round(attempt.waitedMs())} ms)`
+    gates.set({ name: 'pause', state: 'waiting', detail })
+    return this.#rest(`${detail}: try ${this.#tries} is given up`)
+  }
+
+  #rest(detail: string): 'on' {
+    const { clock, tell } = this.#parts
+    this.#nextAt = clock.ticks() + this.#restMs
+    tell('released', `${detail}; nothing has changed, the next try comes in ${this.#restMs} ms`)
+    this.#restMs = Math.min(LAST_REST_MS, this.#restMs * 2)
+    return 'on'
+  }
+
+  #waited(ms: number): void {
+    const waited = Math.round(ms)
+    this.#longestMs = Math.max(this.#longestMs, waited)
+    this.#waitedMs += waited
+  }
+
+  #switched(facts: Omit<ClosingFacts, 'fence' | 'birth'>): void {
+    this.#end = { type: 'switched', facts: { ...facts, pauseMs: this.#longestMs, waitedMs: this.#waitedMs } }
+  }
+
+  /** The answer to the commit is lost, or it was refused: the ledger says what became of it. @throws what the commit threw, where it did not happen */
+  async #settled(thrown: unknown, facts: Omit<ClosingFacts, 'fence' | 'birth'>): Promise<'end'> {
+    for (let i = 0; i < SETTLE_TRIES; i++) {
+      const happened = await this.#parts.hasHappened().catch(() => null)
+      if (happened === false) {
+        this.#facts = null
+        throw thrown
+      }
+      if (happened === true) {
+        this.#switched(facts)
+        return 'end'
+      }
+      await sleep(SETTLE_MS)
+    }
+    this.#end = { type: 'unknown' }
+    throw thrown
+  }
+}
