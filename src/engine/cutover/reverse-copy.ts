@@ -44,7 +44,10 @@ const BEHIND = '_before_cutover'
  */
 export function parkedName({ schema, name }: TableName, before: string | null): string {
   if (before !== null) return before.startsWith(`${schema}.`) ? before.slice(`${schema}.`.length) : before
-  let kept = name
-  while (Buffer.byteLength(kept + BEHIND) > MOST_BYTES) kept = [...kept].slice(0, -1).join('')
+  let kept = ''
+  for (const character of name) {
+    if (Buffer.byteLength(kept + character + BEHIND) > MOST_BYTES) break
+    kept += character
+  }
   return kept + BEHIND
 }

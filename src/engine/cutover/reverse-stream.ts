@@ -7,10 +7,11 @@ import type { CopyRun } from '../copy/copy-run.ts'
 import { planCopy } from '../copy/plan/plan-copy.ts'
 import { Views } from '../copy/views.ts'
 import { streamName } from '../follow/end-stream.ts'
-import { examined, sidesOf } from '../follow/exam.ts'
+import { keyOf, refuse, sidesOf } from '../follow/exam.ts'
+import { followTable, sourceOf } from '../follow/followed-table.ts'
 import type { CopyOperation } from '../operation.ts'
 
-/** Transactions of others may be open for so long before it is told that the slot waits for them. */
+/** What a switch has to know of a stream that is made for it. */
 export type MadeStream = { readonly slot: string; readonly start: string }
 
 /**
@@ -30,8 +31,16 @@ export async function examineReverse(
   const planned = await planCopy(operation, store, store, { ...planner, followed: new Set([tableText(source)]) })
   for (const { error } of planned.tables) if (error !== null) throw error
   await views.release()
-  const [table] = await examined({ operation, planned, run }, sidesOf(planned, 'slot'), false)
-  if (table === undefined) throw new SluiceError('SOURCE_GONE', `${tableText(source)} is not there`)
+  const [one] = planned.tables
+  if (one?.plan == null) throw new SluiceError('SOURCE_GONE', `${tableText(source)} is not there`)
+  const { changes, target } = sidesOf(planned, 'slot')
+  const exam = await changes.examine([sourceOf(one.plan)], run.interrupt.abort)
+  refuse(exam.refusals, run)
+  const table = followTable(one.plan, keyOf(one, planned), exam.identities[0] ?? [])
+  // It holds every row from the first, so that its constraints are in nobody's way.
+  const fireTriggers = operation.follow?.fireTriggers === true
+  const told = await target.examine({ tables: [table.target], fireTriggers, signal: run.interrupt.abort })
+  refuse(told.refusals, run)
   return table.source
 }
 

@@ -38,7 +38,7 @@ export type TurnParts = {
   /** The table that gets the public name, under that name. */
   readonly source: FollowedTable
   /** @returns null while publication and slot of the reverse stream are being made */
-  readonly reverse: () => MadeStream | null
+  readonly wayBack: () => MadeStream | null
   readonly closing: (facts: ClosingFacts) => Closing
   /** Whether the ledger says that it has happened. */
   readonly hasHappened: () => Promise<boolean>
@@ -131,7 +131,7 @@ export class Turn implements Watch {
     const isCompared = this.#isCompared(now)
     if (isCompared !== true) return isCompared
     const isNear = await this.#isNear(now)
-    const made = this.#parts.reverse()
+    const made = this.#parts.wayBack()
     gates.set({
       name: 'reverse stream',
       state: made === null ? 'waiting' : 'ok',

@@ -110,7 +110,7 @@ export const PAGES = {
     name: 'cutover',
     operands: '<run>',
     group: 'Copies',
-    summary: 'let a followed table take over the public name, or go back',
+    summary: 'switch to the table of a stream, or back',
   },
   diff: { name: 'diff', operands: '', group: 'Copies', summary: 'name the rows in which tables differ, or fix them' },
   quarantine: {

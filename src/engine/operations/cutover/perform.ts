@@ -169,7 +169,7 @@ function turnOf({ operation, standing, able, ready, gates, id, turn, maker, run 
     identity: ready.identity,
     changes: able.changes,
     source: ready.source,
-    reverse: () => maker.made((signal) => makeReverse(able.changes, id, ready.taken, run, signal)),
+    wayBack: () => maker.made((signal) => makeReverse(able.changes, id, ready.taken, run, signal)),
     closing: (facts: ClosingFacts) =>
       ledger.closing(
         { id, stream: stream.id, reverse: id },
