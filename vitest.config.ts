@@ -75,7 +75,6 @@ const CI_ONLY = [
   'test/fault/archive-together.test.ts',
   'test/fault/cassandra-{copy,ledger,nodes,target-kill}.test.ts',
   'test/fault/copy-{d1,hostile,network,server,together}.test.ts',
-  'test/fault/cutover.test.ts',
   'test/fault/{follow,follow-*,trigger-follow}.test.ts',
   'test/fault/{cutover,partition-run}.test.ts',
   'test/fault/index-kill.test.ts',

@@ -10,6 +10,7 @@ import { ledgerProblems } from '../support/copy-ledger.ts'
 import { perform, type Place, type Ran } from '../support/copy-systems.ts'
 import type { PartitionRunOperation } from '../../src/engine/operations/partition-run/declaration.ts'
 import type { DiffOperation } from '../../src/engine/operations/diff/declaration.ts'
+import type { CutoverOperation } from '../../src/engine/operations/cutover/declaration.ts'
 import type { DiffUndoOperation } from '../../src/engine/operations/diff-undo/declaration.ts'
 
 const PROGRAM = resolve(import.meta.dirname, 'copy-child.mjs')
@@ -53,7 +54,7 @@ export type Child = {
 
 /** Starts a copy, or what mends one, in a program of its own. */
 export function startCopy(
-  operation: CopyOperation | DiffOperation | DiffUndoOperation | PartitionRunOperation,
+  operation: CopyOperation | DiffOperation | DiffUndoOperation | PartitionRunOperation | CutoverOperation,
   wishes: ChildWishes = {},
 ): Child {
   const child = spawn(process.execPath, [PROGRAM], {

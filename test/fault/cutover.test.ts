@@ -1,8 +1,11 @@
-/** A followed table takes over the public name while everybody writes by it, goes back, and forward again. */
+/** A followed table takes over the public name while everybody writes by it, goes back, and forward again; killed at any step, the same command ends it. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Event } from '../../src/model/event.ts'
 import { perform } from '../support/copy-systems.ts'
 import {
+  cutoverOf,
   cutoverStage,
   PARKED,
   PUBLIC,
@@ -15,6 +18,7 @@ import {
 } from '../support/cutover-stage.ts'
 import { startFollowServer } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
+import { of, startCopy } from './copy-kit.ts'
 
 let server: PostgresServer
 
@@ -26,69 +30,180 @@ afterAll(async () => {
   await server?.[Symbol.asyncDispose]()
 })
 
-async function more(booker: Booker, transactions: number): Promise<void> {
+const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
+
+/** Waits until so many more statements are committed. */
+async function more(booker: Booker, statements: number): Promise<void> {
   const seen = booker.committed()
-  while (booker.committed() < seen + transactions) await sleep(10)
+  while (booker.committed() < seen + statements) await sleep(10)
 }
 
-async function kindOf({ place }: CutoverStage, name: string): Promise<string | null | undefined> {
-  const rows = await place.rows(`SELECT relkind FROM pg_class WHERE relname = '${name.replaceAll("'", "''")}'`)
-  return rows[0]?.[0]
+/** Kinds of the tables under the three names: `r` plain, `p` partitioned. */
+async function kinds({ place }: CutoverStage): Promise<Readonly<Record<string, string | null>>> {
+  const rows = await place.rows(`SELECT relname, relkind FROM pg_class WHERE relkind IN ('r', 'p')`)
+  const found = new Map(rows.map(([name, kind]) => [name, kind ?? null]))
+  return { public: found.get(PUBLIC) ?? null, parked: found.get(PARKED) ?? null, twin: found.get(TWIN) ?? null }
 }
+
+const FORWARD = { public: 'p', parked: 'r', twin: null }
+const BACK = { public: 'r', parked: null, twin: 'p' }
 
 async function rowsOf({ place }: CutoverStage, name: string): Promise<readonly (string | null)[]> {
-  return (await place.rows(`SELECT t::text FROM "${name.replaceAll('"', '""')}" t ORDER BY 1`)).map(
-    ([row]) => row ?? null,
+  return (await place.rows(`SELECT t::text FROM ${quoted(name)} t ORDER BY 1`)).map(([row]) => row ?? null)
+}
+
+/** The stream that goes on. */
+async function streamOf({ place }: CutoverStage): Promise<string> {
+  const rows = await place.rows(`SELECT stream_id FROM migration_streams WHERE status = 'active'`)
+  expect(rows).toHaveLength(1)
+  return rows[0]?.[0] ?? ''
+}
+
+/** Both tables hold the same rows, each booking once, and nothing is left of streams that have ended. */
+async function expectEqual(stage: CutoverStage, other: string, ids: ReadonlySet<string>): Promise<void> {
+  const stream = await streamOf(stage)
+  const { finished } = await perform({
+    kind: 'follow',
+    stream,
+    to: stage.place.url,
+    end: false,
+    untilCaughtUp: true,
+    untilEqual: false,
+  })
+  expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
+  expect(await rowsOf(stage, other)).toEqual(await rowsOf(stage, PUBLIC))
+  for (const name of [PUBLIC, other]) {
+    const [[all, distinct] = []] = await stage.place.rows(`SELECT count(*), count(DISTINCT id) FROM ${quoted(name)}`)
+    expect(all, name).toBe(distinct)
+    const there = new Set((await stage.place.rows(`SELECT id::text FROM ${quoted(name)}`)).map(([id]) => id ?? ''))
+    expect(
+      [...ids].filter((id) => !there.has(id)),
+      name,
+    ).toEqual([])
+  }
+  const slots = await stage.place.rows(
+    'SELECT slot_name::text FROM pg_replication_slots WHERE database = current_database()',
   )
+  expect(slots).toEqual([[`sluice_${stream}`]])
+  expect(await stage.place.rows('SELECT pubname::text FROM pg_publication')).toEqual([[`sluice_${stream}`]])
+}
+
+async function statuses({ place }: CutoverStage): Promise<readonly (string | null)[]> {
+  return (await place.rows('SELECT status FROM migration_switches ORDER BY turn')).map(([status]) => status ?? null)
+}
+
+function gate(events: readonly Event[], name: string): string | undefined {
+  return of(events, 'cutover.gate').findLast((one) => one.name === name)?.state
 }
 
 describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
-  test('forward, back and forward again, while everybody writes by the public name', { timeout: 180_000 }, async () => {
-    const stage = await cutoverStage(server, 2000)
-    const booker = startBooker(stage.place.url, 3)
-    const forward = await switched(stage)
-    if (forward.finished.error !== undefined)
-      console.log(
-        JSON.stringify(
-          forward.events.filter((e) => e.type.startsWith('cutover')),
-          null,
-          1,
-        ),
-      )
-    expect(forward.finished.error, JSON.stringify(forward.finished)).toBeUndefined()
-    expect(forward.finished).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
-    expect([await kindOf(stage, PUBLIC), await kindOf(stage, PARKED), await kindOf(stage, TWIN)]).toEqual([
-      'p',
-      'r',
-      undefined,
-    ])
-    await more(booker, 100)
-    const back = await perform(turnOf(stage, true))
-    expect(back.finished, JSON.stringify(back.finished)).toMatchObject({ exitCode: 0 })
-    expect([await kindOf(stage, PUBLIC), await kindOf(stage, PARKED), await kindOf(stage, TWIN)]).toEqual([
-      'r',
-      undefined,
-      'p',
-    ])
-    await more(booker, 100)
-    const again = await perform(turnOf(stage, false))
-    expect(again.finished, JSON.stringify(again.finished)).toMatchObject({ exitCode: 0 })
-    expect([await kindOf(stage, PUBLIC), await kindOf(stage, PARKED), await kindOf(stage, TWIN)]).toEqual([
-      'p',
-      'r',
-      undefined,
-    ])
-    await booker.stop()
-    expect(booker.longestMs()).toBeLessThan(4000)
-    const last = await perform({
-      kind: 'follow',
-      stream: stage.stream,
-      to: stage.place.url,
-      end: false,
-      untilCaughtUp: true,
-      untilEqual: false,
-    }).catch(() => null)
-    void last
+  test(
+    'goes forward, back and forward again while everybody writes by the public name',
+    { timeout: 240_000 },
+    async () => {
+      const stage = await cutoverStage(server, 2000)
+      for (const [turn, revert] of [false, true, false].entries()) {
+        const booker = startBooker(stage.place.url, 3 + turn)
+        await more(booker, 50)
+        const { finished, events } = turn === 0 ? await switched(stage) : await perform(turnOf(stage, revert))
+        expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
+        expect(await kinds(stage)).toEqual(revert ? BACK : FORWARD)
+        await more(booker, 50)
+        const ids = await booker.stop()
+        const [told] = of(events, 'cutover.switched')
+        expect(told).toMatchObject({ table: `public.${PUBLIC}`, revert, stream: await streamOf(stage) })
+        expect(told?.pauseMs).toBeLessThan(2000)
+        expect(finished.proof).toMatch(/^\d+ rows equal as of /)
+        await expectEqual(stage, revert ? TWIN : PARKED, ids)
+      }
+      expect(await statuses(stage)).toEqual(['done', 'done', 'done'])
+      // Once more in the direction that it went: nothing happens, and it says so.
+      const before = await stage.place.rows('SELECT count(*) FROM migration_streams')
+      const again = await perform(turnOf(stage, false))
+      expect(again.finished).toMatchObject({ exitCode: 0, totals: { switched: '0' } })
+      expect(of(again.events, 'cutover.step').map(({ step }) => step)).toEqual(['done before'])
+      expect(await stage.place.rows('SELECT count(*) FROM migration_streams')).toEqual(before)
+      // Of the parked table nobody but its stream changes a row.
+      await expect(stage.place.sql(`DELETE FROM ${quoted(PARKED)}`)).rejects.toThrow(/is parked/)
+    },
+  )
+
+  const KILLS: readonly (readonly [string, Parameters<typeof startCopy>[1]])[] = [
+    ['when the way back is being made', { killedBy: { type: 'follow.started', times: 1 } }],
+    ['while everybody waits', { killedBy: { type: 'cutover.step', times: 1 } }],
+    ['behind the commit', { killedBy: { type: 'cutover.step', times: 2 } }],
+    ['before the slot of the stream before is removed', { killedBy: { type: 'cutover.switched', times: 1 } }],
+    ['before the way back is followed', { killedBy: { type: 'cutover.step', times: 3 } }],
+    ['when the way back is followed', { killedBy: { type: 'follow.started', times: 2 } }],
+  ]
+
+  test.each(KILLS)('killed %s, the same command ends in the same state', { timeout: 120_000 }, async (_, wishes) => {
+    const stage = await cutoverStage(server, 600)
+    const booker = startBooker(stage.place.url, 11, 2)
+    const child = startCopy(cutoverOf(stage), wishes)
+    expect((await child.ended).signal).toBe('SIGKILL')
+    await more(booker, 20)
+    const { finished } = await switched(stage)
+    expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
+    expect(await kinds(stage)).toEqual(FORWARD)
+    await expectEqual(stage, PARKED, await booker.stop())
+    expect(await statuses(stage)).toEqual(['done'])
   })
+
+  test('over the budget nothing changes, and writers go on', { timeout: 120_000 }, async () => {
+    const stage = await cutoverStage(server, 600)
+    const reader = new pg.Client({ connectionString: stage.place.url })
+    await reader.connect()
+    // Somebody who reads, and does not end.
+    await reader.query(`BEGIN; SELECT count(*) FROM ${quoted(PUBLIC)}`)
+    const booker = startBooker(stage.place.url, 5, 2)
+    const late = await switched(stage, { budgetMs: 400, triesForMs: 4000 })
+    expect(late.finished).toMatchObject({ exitCode: 75, status: 'stopped' })
+    expect(late.finished.error?.message).toMatch(/gate lock: others hold the table/)
+    expect(gate(late.events, 'lock')).toBe('waiting')
+    expect(of(late.events, 'cutover.step').filter(({ step }) => step === 'released').length).toBeGreaterThan(1)
+    expect(await kinds(stage)).toEqual({ public: 'r', parked: null, twin: 'p' })
+    expect(await statuses(stage)).toEqual(['given up'])
+    expect(booker.longestMs()).toBeLessThan(2000)
+    await reader.query('COMMIT')
+    await reader.end()
+    const { finished } = await switched(stage)
+    expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
+    await expectEqual(stage, PARKED, await booker.stop())
+  })
+
+  test('gates that are shut change nothing, and say what to do', { timeout: 120_000 }, async () => {
+    const stage = await cutoverStage(server, 400)
+    const left = await stage.place.rows('SELECT slot_name FROM pg_replication_slots ORDER BY 1')
+    const unsigned = await switched(stage, { unsigned: false })
+    expect(unsigned.finished).toMatchObject({ exitCode: 1, error: { code: 'NOT_SIGNED' } })
+    expect(gate(unsigned.events, 'sign-off')).toBe('refused')
+    const back = await switched(stage, { revert: true })
+    expect(back.finished).toMatchObject({ exitCode: 2, error: { code: 'BAD_FLAG' } })
+    const { confirm: _confirm, ...silent } = cutoverOf(stage)
+    expect((await perform(silent)).finished).toMatchObject({ exitCode: 2, error: { code: 'MISSING_CONFIRM' } })
+    const dry = await perform({ ...silent, dryRun: true })
+    expect(dry.finished, JSON.stringify(dry.finished.error)).toMatchObject({ exitCode: 0, totals: { refused: '0' } })
+    expect(of(dry.events, 'cutover.finding').map(({ verdict }) => verdict)).toContain('made')
+    await stage.place.sql(`CREATE TABLE ${quoted(PARKED)} (id int)`)
+    expect((await switched(stage)).finished).toMatchObject({ exitCode: 6, error: { code: 'NOT_SWITCHABLE' } })
+    await stage.place.sql(`DROP TABLE ${quoted(PARKED)}`)
+    expect(await kinds(stage)).toEqual({ public: 'r', parked: null, twin: 'p' })
+    expect(await stage.place.rows('SELECT slot_name FROM pg_replication_slots ORDER BY 1')).toEqual(left)
+  })
+
+  test(
+    'rows that somebody else has changed in the new table are mended before it takes over',
+    { timeout: 120_000 },
+    async () => {
+      const stage = await cutoverStage(server, 400)
+      await stage.place.sql(
+        `SET session_replication_role TO replica; UPDATE ${quoted(TWIN)} SET qty = -1 WHERE id IN (SELECT id FROM ${quoted(TWIN)} LIMIT 5); DELETE FROM ${quoted(TWIN)} WHERE id = 77`,
+      )
+      const { finished, events } = await switched(stage)
+      expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
+      expect(of(events, 'follow.proved').some(({ differing }) => differing !== '0')).toBe(true)
+      await expectEqual(stage, PARKED, new Set())
+    },
+  )
 })
-void rowsOf
