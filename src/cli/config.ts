@@ -1,11 +1,13 @@
 /** The config file: the catalog, and defaults of flags, in YAML. Loaded only when `--config` names one. */
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { parse } from 'yaml'
+import { isMap, isNode, isScalar, LineCounter, parseDocument, type Document } from 'yaml'
 import { CALENDAR_UNITS } from '../engine/calendar/calendar.ts'
 import { DECIMALS, ON_EXISTING, PROOFS } from '../engine/operations/copy/options.ts'
 import { CHECKED_FILES } from '../engine/operations/shared-options.ts'
 import { SluiceError } from '../shared/errors.ts'
+import { closest } from './closest.ts'
+import { LIFECYCLE, LIFECYCLE_KEYS } from './lifecycle-config.ts'
 
 const positive = z.int().min(1)
 const word = z.string().min(1)
@@ -20,6 +22,7 @@ const names = z.union([word, z.array(word).min(1)])
 const schema = z.strictObject({
   'database-url': word.optional(),
   stores: z.record(storeName, place).optional(),
+  lifecycle: LIFECYCLE.optional(),
   from: word.optional(),
   to: word.optional(),
   table: names.optional(),
@@ -73,11 +76,37 @@ function badConfig(file: string, message: string, hint: string): SluiceError {
   return new SluiceError('BAD_CONFIG', message, { where: file, hint })
 }
 
-function issueText(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'unrecognized_keys')
-    return `unknown ${issue.keys.length === 1 ? 'key' : 'keys'} ${issue.keys.join(', ')}`
-  const key = issue.path.join('.')
-  return key === '' ? issue.message : `${key}: ${issue.message}`
+type Lined = { readonly document: Document; readonly lines: LineCounter }
+
+/** Each with the place where it stands in the file. */
+function issueTexts(issue: z.core.$ZodIssue, lined: Lined): readonly string[] {
+  const { path } = issue
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => {
+      const meant = path[0] === 'lifecycle' ? closest(key, LIFECYCLE_KEYS) : null
+      const within = path.length === 0 ? '' : `${path.join('.')}: `
+      return `${within}unknown key ${key}${meant === null ? '' : ` (${meant}?)`}${placeOf([...path, key], true, lined)}`
+    })
+  }
+  // What is wrong with a key of a record is told beneath it.
+  const message = issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message
+  const key = path.join('.')
+  return [`${key === '' ? message : `${key}: ${message}`}${placeOf(path, issue.code === 'invalid_key', lined)}`]
+}
+
+/** ` (line 3, column 5)` of a value, or of its key; nothing where the file has none. */
+function placeOf(path: readonly PropertyKey[], ofKey: boolean, { document, lines }: Lined): string {
+  const name = path.at(-1)
+  const parent = document.getIn(path.slice(0, -1), true)
+  const pair =
+    name === undefined || !isMap(parent)
+      ? undefined
+      : parent.items.find(({ key }) => (isScalar(key) ? String(key.value) : String(key)) === String(name))
+  const node = pair === undefined ? document.getIn(path, true) : ofKey || pair.value === null ? pair.key : pair.value
+  const at = isNode(node) ? node.range?.[0] : undefined
+  if (at === undefined) return ''
+  const { line, col } = lines.linePos(at)
+  return ` (line ${line}, column ${col})`
 }
 
 /** Reads and checks the file. @throws SluiceError BAD_CONFIG that names the keys that are wrong */
@@ -94,15 +123,22 @@ export function readConfig(file: string): ConfigDefaults {
       cause: error,
     })
   }
-  let data: unknown
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines })
+  const data = dataOf(document, file)
+  const result = schema.safeParse(data)
+  if (result.success) return result.data
+  const problems = result.error.issues.flatMap((issue) => issueTexts(issue, { document, lines })).join('; ')
+  throw badConfig(file, `the config file does not fit: ${problems}`, `it may hold ${CONFIG_KEYS.join(', ')}`)
+}
+
+function dataOf(document: Document.Parsed, file: string): unknown {
   try {
-    data = parse(text) ?? {}
+    const [error] = document.errors
+    if (error !== undefined) throw error
+    return document.toJS() ?? {}
   } catch (error) {
     const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
     throw badConfig(file, `the config file is no YAML: ${reason.replace(/:$/, '')}`, 'correct that line')
   }
-  const result = schema.safeParse(data)
-  if (result.success) return result.data
-  const problems = result.error.issues.map(issueText).join('; ')
-  throw badConfig(file, `the config file does not fit: ${problems}`, `it may hold ${CONFIG_KEYS.join(', ')}`)
 }

@@ -191,7 +191,7 @@ export class Narrator {
     return [
       block(
         'start',
-        `${[event.command.replace(/^(archive|partition)-/, '$1 '), ...where].join(' ')}  run ${event.runId}  sluice ${event.tool}`,
+        `${[event.command.replace(/^(archive|partition|lifecycle)-/, '$1 '), ...where].join(' ')}  run ${event.runId}  sluice ${event.tool}`,
       ),
     ]
   }

@@ -15,6 +15,7 @@ import type { ConfigDefaults } from './config.ts'
 import { isCopyUrl } from '../engine/systems.ts'
 import { configFlag, declareGlobals, firstWord, GLOBAL_NAMES, readGlobals } from './globals.ts'
 import type { Globals } from './globals.ts'
+import { DEFAULT_CONFIG } from './lifecycle-defaults.ts'
 import { hideLiterals } from './literals.ts'
 import { noSuchStore, placeOr, storeOr } from './named-stores.ts'
 import { refuseTwice, refuseUnneededConfirm } from './once.ts'
@@ -206,7 +207,7 @@ export async function parseCommandLine(
   const argv = fromSparkSubmit(typed)
   const word = firstWord(argv)
   const entry = word === null ? null : commandNamed(word)
-  const file = configFlag(argv)
+  const file = configFlag(argv) ?? (word === 'lifecycle' && existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : null)
   const defaults = file === null ? {} : (await import('./config.ts')).readConfig(file)
   if (word !== null && entry === null && !Object.hasOwn(defaults.stores ?? {}, word)) checkFirstWord(word)
   const outcome: Outcome = { request: null, globals: null }

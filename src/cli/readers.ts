@@ -1,9 +1,10 @@
 /** What the words of a command ask for: as its operation declares, or read by hand where they say more than a declaration can. */
-import { actionsOf, ownerOf } from '../engine/operations/facts.ts'
+import { actionsOf, ownerOf, type AnyDeclaration, type SpokenAction } from '../engine/operations/facts.ts'
 import type { CommandDeclaration } from '../engine/operations/option.ts'
 import { actionOf } from './actions.ts'
 import type { Arguments } from './arguments.ts'
 import type { CommandFileExports, Request, RequestContext } from './commands/command.ts'
+import { withLifecycle } from './lifecycle-defaults.ts'
 import { OWN_COMMANDS } from './own-commands.ts'
 import { spoken } from './words.ts'
 
@@ -20,6 +21,7 @@ export const READERS: Readonly<Record<string, () => Promise<CommandFileExports>>
   quarantine: () => import('./commands/quarantine.ts'),
   'retry-quarantine': () => import('./commands/quarantine.ts'),
   archive: () => import('./commands/archive.ts'),
+  lifecycle: () => import('./commands/lifecycle.ts'),
   ctl: () => import('./commands/ctl.ts'),
   demo: () => import('./commands/demo.ts'),
   completion: () => import('./commands/completion.ts'),
@@ -33,8 +35,18 @@ export async function requestOf(
 ): Promise<Request> {
   if (OWN_COMMANDS.includes(command)) return await readByHand(command, args, context)
   const actions = actionsOf(command.name)
-  const { kind, words } =
-    actions.length === 0 ? ownerOf(command.name) : actionOf(command, actions, args, context.defaults)
+  if (actions.length === 0) return await read(command, ownerOf(command.name), args, context)
+  const action = actionOf(command, actions, args, context.defaults)
+  const said = withLifecycle(command.name, action, { args, defaults: context.defaults })
+  return await read(command, action, said.args, { ...context, defaults: said.defaults })
+}
+
+async function read(
+  command: CommandDeclaration,
+  { kind, words }: Pick<AnyDeclaration | SpokenAction, 'kind' | 'words'>,
+  args: Arguments,
+  context: RequestContext,
+): Promise<Request> {
   return words === undefined || words === null
     ? await readByHand(command, args, context)
     : spoken(kind, words, { command, args, context })

@@ -10,6 +10,7 @@ import { COPY_PLAN_COLUMNS, copyPlanRow, DIFFERENCE_COLUMNS, differenceRows, typ
 import { oneLine } from './format.ts'
 import type { Face } from './face.ts'
 import { declarationOfCommand } from '../engine/operations/facts.ts'
+import { LifecycleLines } from './lifecycle-lines.ts'
 import { listingOf, PLAN_COLUMNS, planRow, QUESTION_HEADER, questionRow } from './listings.ts'
 import { Narrator } from './narrator.ts'
 import type { Block, Word } from './block.ts'
@@ -76,6 +77,7 @@ export function textFace(output: Output, options: TextOptions): Face {
   const stored: ArchiveColumnsEvent[] = []
   const checks = new CheckLines()
   const rings = new RingLines()
+  const phases = new LifecycleLines()
   const plans = new PartitionPlanText(data)
   let listingCommand = false
   let mailed = false
@@ -131,6 +133,14 @@ export function textFace(output: Output, options: TextOptions): Face {
     }
     if (event.type === 'check') {
       data(checks.lines(event))
+      return
+    }
+    if (event.type === 'lifecycle.phase') {
+      data(phases.lines(event))
+      return
+    }
+    if (event.type === 'lifecycle.config') {
+      if (event.file === undefined) data(event.text)
       return
     }
     const picture = rings.lines(event)

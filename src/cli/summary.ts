@@ -115,7 +115,7 @@ export class SummaryFold {
     const totals = Object.entries(finished.totals).map(([name, value]) => `${name} ${grouped(value)}`)
     const outcome = finished.status === 'ok' ? 'done' : finished.status
     // Families of commands have a second word.
-    const words = command.replace(/^(archive|partition)-/, '$1 ')
+    const words = command.replace(/^(archive|partition|lifecycle)-/, '$1 ')
     return `${totals.length === 0 ? `${words} ${outcome}` : totals.join(', ')} in ${durationText(finished.ms)}${noProof}`
   }
 

@@ -30,6 +30,7 @@ import type {
   PartitionSqlEvent,
   PartitionWaitsEvent,
 } from './partition-events.ts'
+import type { LifecycleConfigEvent, LifecyclePhaseEvent } from './lifecycle-events.ts'
 import type {
   ChangeEvent,
   CheckEvent,
@@ -341,6 +342,9 @@ export type EventBody =
   | PartitionSqlEvent
   | DecommissionFindingEvent
   | DecommissionStepEvent
+  // ── the way of a table from one phase to the next
+  | LifecyclePhaseEvent
+  | LifecycleConfigEvent
   // ── talk and the end
   | { type: 'log'; level: 'note' | 'warn' | 'error' | 'debug'; table?: string; message: string; hint?: string }
   | {

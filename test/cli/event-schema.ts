@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { FINDINGS, type FindingKind } from '../../src/delta/fsck/finding.ts'
 import { ARCHIVE_STATES } from '../../src/model/archiving/state.ts'
+import { LIFECYCLE_PHASES, LIFECYCLE_STATES } from '../../src/model/lifecycle-events.ts'
 import type { Event, EventType } from '../../src/model/event.ts'
 import { ERROR_CODES } from '../../src/shared/errors.ts'
 import type { ErrorCode } from '../../src/shared/errors.ts'
@@ -869,6 +870,38 @@ const bodies = {
     neededPerHour: dec.optional(),
     windowMs: ms.optional(),
   },
+  'lifecycle.phase': {
+    table: z.string(),
+    phase: z.number().int().min(1).max(4),
+    name: z.enum(LIFECYCLE_PHASES),
+    state: z.enum(LIFECYCLE_STATES),
+    detail: z.string(),
+    blocks: texts.optional(),
+    next: z.string().optional(),
+    stream: z.string().optional(),
+    chunks: dec.optional(),
+    chunksDone: dec.optional(),
+    rows: dec.optional(),
+    lagBytes: dec.optional(),
+    appliedAt: time.optional(),
+    provedAt: time.optional(),
+    equal: z.boolean().optional(),
+    signedAt: time.optional(),
+    signedBy: z.string().optional(),
+    switchedAt: time.optional(),
+    pauseMs: ms.optional(),
+    turn: z.number().int().optional(),
+    parked: z.string().optional(),
+    partitions: dec.optional(),
+    coveredTo: z.string().optional(),
+    missing: dec.optional(),
+    defaultRows: dec.optional(),
+    archived: dec.optional(),
+    archivedTo: z.string().optional(),
+    due: dec.optional(),
+    archive: z.string().optional(),
+  },
+  'lifecycle.config': { table: z.string(), file: z.string().optional(), text: z.string() },
   'partition.sql': { table: z.string(), sql: z.string() },
   'decommission.finding': {
     table: z.string(),

@@ -8,7 +8,7 @@ import type { Opened } from './each-table.ts'
 
 /** @throws SluiceError TABLE_FOLLOWED with the first of these tables that is followed */
 export async function refuseFollowedTables(
-  opened: Opened,
+  opened: Pick<Opened, 'store' | 'database'>,
   tables: readonly TableName[],
   signal: AbortSignal,
 ): Promise<void> {
@@ -20,7 +20,7 @@ export async function refuseFollowedTables(
 
 /** The same as a warning, where only a plan is asked for. */
 export async function tellFollowedTables(
-  opened: Opened,
+  opened: Pick<Opened, 'store' | 'database'>,
   tables: readonly TableName[],
   { emit, signal }: { readonly emit: Emit<'log'>; readonly signal: AbortSignal },
 ): Promise<void> {
@@ -34,7 +34,7 @@ export async function tellFollowedTables(
 }
 
 async function followedError(
-  { store, database }: Opened,
+  { store, database }: Pick<Opened, 'store' | 'database'>,
   table: TableName,
   signal: AbortSignal,
 ): Promise<SluiceError | null> {

@@ -125,7 +125,12 @@ export function urlsOf(operation: Operation): readonly string[] {
 /** The operation with another name for each of its databases: whole URLs for labels. */
 export function withUrls(operation: Operation, urlOf: (name: string) => string): Operation {
   const named = storesOf(operation).filter(({ family }) => hasPassword(family))
-  return { ...operation, ...Object.fromEntries(named.map(({ field, name }) => [field, urlOf(name)])) }
+  const fields = [...new Set(named.map(({ field }) => field))]
+  const renamed = fields.map((field) => {
+    const value = valueOf(operation, field)
+    return [field, Array.isArray(value) ? textsOf(operation, field).map(urlOf) : urlOf(String(value))]
+  })
+  return { ...operation, ...(Object.fromEntries(renamed) as object) }
 }
 
 /** Names of what it is about: tables as they were given, or a folder. */

@@ -37,6 +37,8 @@ import { partitionEnsure } from './partition-ensure/declaration.ts'
 import { partitionDecommission } from './partition-decommission/declaration.ts'
 import { partitionRun } from './partition-run/declaration.ts'
 import { partitionPlan } from './partition-plan/declaration.ts'
+import { lifecycleStatus } from './lifecycle-status/declaration.ts'
+import { lifecycleInit } from './lifecycle-init/declaration.ts'
 import { archiveRun } from './archive-run/declaration.ts'
 import { archiveList } from './archive-list/declaration.ts'
 import { archiveVerify } from './archive-verify/declaration.ts'
@@ -117,6 +119,11 @@ export const OPERATIONS = {
     partitionDecommission,
     async () => (await import('./partition-decommission/perform.ts')).partitionDecommission,
   ),
+  'lifecycle-status': operation(
+    lifecycleStatus,
+    async () => (await import('./lifecycle-status/perform.ts')).lifecycleStatus,
+  ),
+  'lifecycle-init': operation(lifecycleInit, async () => (await import('./lifecycle-init/perform.ts')).lifecycleInit),
   archive: operation(archiveRun, async () => (await import('./archive-run/perform.ts')).archive),
   'archive-list': operation(archiveList, async () => (await import('./archive-list/perform.ts')).archiveList),
   'archive-verify': operation(archiveVerify, async () => (await import('./archive-verify/perform.ts')).archiveVerify),

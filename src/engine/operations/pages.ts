@@ -143,6 +143,12 @@ export const PAGES = {
     group: 'Lifecycle',
     summary: 'partitions of a live table: plan, make, keep',
   },
+  lifecycle: {
+    name: 'lifecycle',
+    operands: '<action>',
+    group: 'Lifecycle',
+    summary: 'all phases of a table: write them down, see them',
+  },
   archive: {
     name: 'archive',
     operands: '<action>',

@@ -37,6 +37,8 @@ const SCREENS = {
   'partition-list': 'tables',
   'partition-ensure': 'tables',
   'partition-decommission': 'tables',
+  'lifecycle-status': 'tables',
+  'lifecycle-init': 'tables',
   archive: 'archiving',
   'archive-list': 'tables',
   'archive-verify': 'tables',

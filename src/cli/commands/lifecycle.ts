@@ -1,0 +1,157 @@
+/** lifecycle init, lifecycle status: tables of the config file, each with its own databases. */
+import { secretsOfUrl } from '../../shared/redact.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import type { LifecycleEntry } from '../../engine/lifecycle/entry.ts'
+import { defaultNumber } from '../../engine/operations/facts.ts'
+import { flag, given, list, optionalText, text, type Arguments } from '../arguments.ts'
+import { ageIn, calendarWish } from '../calendar-flags.ts'
+import { closest } from '../closest.ts'
+import type { ConfigDefaults } from '../config.ts'
+import { chooseEnd, optionalEnd, shownUrl } from '../copy-ends.ts'
+import type { LifecycleConfig } from '../lifecycle-config.ts'
+import { DEFAULT_CONFIG } from '../lifecycle-defaults.ts'
+import { storeOr } from '../named-stores.ts'
+import { oneTable } from '../table-words.ts'
+import { operate, type Command, type Request, type RequestContext } from './command.ts'
+
+type Words = Pick<RequestContext, 'defaults' | 'env'>
+
+const lifecycle: Command = {
+  request: (args, context) => (text(args, 'action') === 'init' ? init(args, context) : status(args, context)),
+}
+
+function status(args: Arguments, context: Words): Request {
+  const { lifecycle: all = {} } = context.defaults
+  const file = configOf(args)
+  if (Object.keys(all).length === 0) {
+    throw new SluiceError('BAD_FLAG', `the config file has no table under lifecycle`, {
+      where: file,
+      hint: 'sluice lifecycle init --table NAME --by COLUMN writes one',
+    })
+  }
+  const named = list(args, 'table')
+  const tables = named.length === 0 ? Object.keys(all) : named
+  const databases: string[] = []
+  const place = (url: string): number => {
+    if (!databases.includes(url)) databases.push(url)
+    return databases.indexOf(url)
+  }
+  const entries = tables.map((table) => {
+    const entry = Object.hasOwn(all, table) ? all[table] : undefined
+    if (entry === undefined) throw noEntry(table, Object.keys(all), file)
+    return entryOf(table, entry, { args, context, place, file })
+  })
+  return operate({ kind: 'lifecycle-status', tables, entries, databases })
+}
+
+function entryOf(
+  table: string,
+  entry: LifecycleConfig,
+  { args, context, place, file }: { args: Arguments; context: Words; place: (url: string) => number; file: string },
+): LifecycleEntry {
+  const { env } = context
+  const config = { config: optionalText(args, 'config') }
+  const defaults: ConfigDefaults = { ...context.defaults, ...given('from', entry.from), to: entry.to }
+  const from = chooseEnd('from', config, defaults, env)
+  // Without its own place a partitioned table stands beside the old one, whatever the file says of copies.
+  const to = entry.to === undefined ? null : optionalEnd('to', config, defaults, env)
+  const fromWord = wordOf(from.origin === 'script' ? '$DATABASE_URL' : defaults.from, from.url, context)
+  const archive = entry.archive ?? undefined
+  return {
+    table,
+    from: place(from.url),
+    ...(to === null || to.url === from.url ? {} : { to: place(to.url) }),
+    ...given('by', entry.by),
+    calendar: calendarWish(argumentsOf(entry), context.defaults),
+    ahead: entry.ahead ?? defaultNumber('partition-ensure', 'ahead'),
+    ...given('olderThan', ageIn(argumentsOf(entry), 'older-than', context.defaults)),
+    ...given('archive', archive === undefined ? undefined : storeOr(archive, context.defaults, env)),
+    words: {
+      config: `--config ${shellQuote(file)}`,
+      from: fromWord,
+      to: to === null ? fromWord : wordOf(entry.to, to.url, context),
+    },
+  }
+}
+
+/** How a shell says what the file says: a variable by its name, a store by its own. */
+function wordOf(written: string | undefined, url: string, { defaults, env }: Words): string {
+  const variable = /^\s*\$(?:(\w+)|\{(\w+)\})\s*$/.exec(written ?? '')
+  const name = variable?.[1] ?? variable?.[2]
+  if (name !== undefined) return `"$${name}"`
+  return written !== undefined && Object.hasOwn(defaults.stores ?? {}, written)
+    ? shellQuote(written)
+    : shownUrl(url, env)
+}
+
+/** As yargs would hand it over. */
+function argumentsOf(entry: LifecycleConfig): Arguments {
+  return Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== undefined))
+}
+
+function init(args: Arguments, context: Words): Request {
+  const { defaults, env } = context
+  const from = chooseEnd('from', args, defaults, env)
+  const write = optionalText(args, 'write') ?? configOf(args)
+  const archive = optionalText(args, 'archive')
+  const isSame = write === configOf(args)
+  const { text: fromText, warning } = fromWritten(args, from, isSame, context)
+  return operate(
+    {
+      kind: 'lifecycle-init',
+      from: from.url,
+      table: oneTable(args, defaults),
+      ...given('by', optionalText(args, 'by') ?? defaults.by),
+      calendar: calendarWish(args, defaults),
+      ...given('archive', archive),
+      ...given('olderThan', ageIn(args, 'older-than', defaults)),
+      ...given('fromText', fromText),
+      write: write === '-' ? null : write,
+      replace: flag(args, 'replace'),
+    },
+    {
+      printed: { add: from.origin === 'script' ? [from.printed] : [] },
+      ...(warning === undefined ? {} : { warnings: [warning] }),
+      ...(write === '-'
+        ? {}
+        : {
+            next: ({ status: ended }) =>
+              ended === 'ok' ? `sluice lifecycle status --config ${shellQuote(write)}` : undefined,
+          }),
+    },
+  )
+}
+
+/** @property text absent where the file that is written says it for all of its tables */
+function fromWritten(
+  args: Arguments,
+  { url, origin }: ReturnType<typeof chooseEnd>,
+  isSame: boolean,
+  { defaults, env }: Words,
+): { readonly text?: string; readonly warning?: string } {
+  const typed = optionalText(args, 'from')
+  if (isSame && origin === 'config') return {}
+  if (isSame && typed !== undefined && Object.hasOwn(defaults.stores ?? {}, typed)) return { text: typed }
+  if (secretsOfUrl(url).length === 0) return { text: url }
+  const shown = /^"(\$\w+)"$/.exec(shownUrl(url, env))?.[1]
+  if (shown !== undefined) return { text: shown }
+  return {
+    text: '$DATABASE_URL',
+    warning: 'the URL holds a password, so the file names $DATABASE_URL in its place: set that variable to the URL',
+  }
+}
+
+function configOf(args: Arguments): string {
+  return optionalText(args, 'config') ?? DEFAULT_CONFIG
+}
+
+function noEntry(table: string, known: readonly string[], file: string): SluiceError {
+  const meant = closest(table, known) ?? known.find((one) => one.endsWith(`.${table}`)) ?? null
+  return new SluiceError('BAD_FLAG', `lifecycle has no table ${table}${meant === null ? '' : ` (${meant}?)`}`, {
+    where: file,
+    hint: `it has ${known.join(', ')}`,
+  })
+}
+
+export const commands = { lifecycle }

@@ -1,0 +1,78 @@
+/** `lifecycle:` of the config file: what is wanted of a table, under the names of the options that say it on a command line. */
+import { z } from 'zod'
+import { CALENDAR_UNITS, type CalendarUnit } from '../engine/calendar/calendar.ts'
+import { MOST_AHEAD } from '../engine/partitioning/coverage.ts'
+import { SluiceError } from '../shared/errors.ts'
+import { readAlert } from './alert-flags.ts'
+import { ageIn, calendarWish } from './calendar-flags.ts'
+import { parseDuration } from './duration.ts'
+
+const word = z.string().min(1)
+
+/** What the file says of one table. `archive` is what the commands of archives take as `--to`. */
+export type LifecycleConfig = {
+  readonly from?: string | undefined
+  readonly to?: string | undefined
+  readonly by?: string | undefined
+  readonly calendar?: CalendarUnit | undefined
+  readonly 'first-month'?: string | undefined
+  readonly 'year-offset'?: number | undefined
+  readonly 'first-weekday'?: string | undefined
+  readonly zone?: string | undefined
+  readonly slices?: 'week' | 'month' | undefined
+  readonly window?: string | undefined
+  readonly lanes?: number | undefined
+  readonly ahead?: number | undefined
+  readonly 'older-than'?: string | undefined
+  readonly archive?: string | undefined
+  readonly grace?: string | undefined
+  readonly alert?: string | undefined
+  readonly 'alert-command'?: string | undefined
+  readonly 'alert-exit'?: boolean | undefined
+}
+
+/** A text that the reader of the option takes; what that complains about is what the file is told. */
+const readBy = (read: (text: string) => unknown): z.ZodType<string, string> =>
+  word.superRefine((text, context) => {
+    try {
+      read(text)
+    } catch (error) {
+      if (!(error instanceof SluiceError)) throw error
+      context.addIssue({ code: 'custom', message: [error.message, error.hint].filter(Boolean).join('; ') })
+    }
+  })
+
+const duration = (name: string): z.ZodType<string, string> => readBy((text) => parseDuration(`--${name}`, text))
+const ordinal = (name: string): z.ZodType<string> =>
+  z
+    .union([z.string(), z.int()])
+    .transform(String)
+    .pipe(readBy((text) => calendarWish({ [name]: text }, {})))
+
+const ENTRY = z.strictObject({
+  from: word.optional(),
+  to: word.optional(),
+  by: word.optional(),
+  calendar: z.enum(CALENDAR_UNITS).optional(),
+  'first-month': ordinal('first-month').optional(),
+  'year-offset': z.int().min(-100).max(100).optional(),
+  'first-weekday': ordinal('first-weekday').optional(),
+  zone: readBy((zone) => calendarWish({ zone }, {})).optional(),
+  slices: z.enum(['week', 'month']).optional(),
+  window: duration('window').optional(),
+  lanes: z.int().min(1).max(64).optional(),
+  ahead: z.int().min(0).max(MOST_AHEAD).optional(),
+  'older-than': readBy((text) => ageIn({ 'older-than': text }, 'older-than', {})).optional(),
+  archive: word.optional(),
+  grace: duration('grace').optional(),
+  alert: readBy((alert) => readAlert({ alert })).optional(),
+  'alert-command': word.optional(),
+  'alert-exit': z.boolean().optional(),
+})
+
+export const LIFECYCLE_KEYS: readonly string[] = Object.keys(ENTRY.shape)
+
+/** A table's name as `--table` takes it. */
+const tableName = word.regex(/^[^*?]+$/, 'is a pattern: each table has an entry of its own')
+
+export const LIFECYCLE: z.ZodType<Readonly<Record<string, LifecycleConfig>>> = z.record(tableName, ENTRY)

@@ -1,0 +1,52 @@
+/** What `lifecycle:` of the config file says of the table of a command, where the command line says nothing. */
+import type { SpokenAction } from '../engine/operations/facts.ts'
+import { takenBy } from './actions.ts'
+import type { Arguments } from './arguments.ts'
+import type { ConfigDefaults } from './config.ts'
+import { configuredFor } from './option-flags.ts'
+import type { LifecycleConfig } from './lifecycle-config.ts'
+import { namedTables } from './table-words.ts'
+
+/** Read while no other `--config` is given, by commands that are about nothing else. */
+export const DEFAULT_CONFIG = 'sluice.yaml'
+
+/** Commands that are about tables which may have an entry; archives go where `archive` of it says. */
+const PLACE: Readonly<Record<string, 'to' | 'archive'>> = { partition: 'to', archive: 'archive' }
+
+/** Commands whose options an entry may say, in words. */
+export const TAKES_LIFECYCLE: readonly string[] = Object.keys(PLACE)
+
+export type Said = { readonly args: Arguments; readonly defaults: ConfigDefaults }
+
+/**
+ * The words with what the entry of their one table adds; the same words where the table has none, or there are several. What is typed counts more than the
+ * entry, and the entry more than what the file says for all tables.
+ */
+export function withLifecycle(command: string, action: SpokenAction, { args, defaults }: Said): Said {
+  const place = PLACE[command]
+  const [table, ...more] = namedTables(args, defaults)
+  const entry = table === undefined || more.length > 0 ? undefined : entryOf(table, defaults)
+  if (place === undefined || entry === undefined) return { args, defaults }
+  const taken = takenBy(action)
+  const { from, to: _to, archive: _archive, ...options } = entry
+  const said = Object.entries(options).filter(
+    ([name, value]) => value !== undefined && taken.has(name) && isUnsaid(args[name], name, defaults),
+  )
+  return {
+    args: { ...args, ...Object.fromEntries(said) },
+    defaults: {
+      ...defaults,
+      ...(from === undefined ? {} : { from }),
+      ...(entry[place] === undefined ? {} : { to: entry[place] }),
+    },
+  }
+}
+
+/** By the very name that the file has. */
+export function entryOf(table: string, { lifecycle = {} }: ConfigDefaults): LifecycleConfig | undefined {
+  return Object.hasOwn(lifecycle, table) ? lifecycle[table] : undefined
+}
+
+function isUnsaid(value: unknown, name: string, defaults: ConfigDefaults): boolean {
+  return value === undefined || value === configuredFor(name, defaults) || (Array.isArray(value) && value.length === 0)
+}

@@ -1,0 +1,25 @@
+/** Phases of tables as lines: a table once, below it its four phases, and below each what is in the way and the command that goes on. */
+import type { LifecyclePhaseEvent } from '../model/lifecycle-events.ts'
+import { oneLine } from './format.ts'
+import { visible } from './row-writer.ts'
+
+const NUMBERS = ['', 'I', 'II', 'III', 'IV']
+const STATE_WIDTH = 13
+const NAME_WIDTH = 19
+
+export class LifecycleLines {
+  #table: string | null = null
+
+  /** The lines that a phase adds, each with its end. */
+  lines({ table, phase, name, state, detail, blocks = [], next }: LifecyclePhaseEvent): string {
+    const lines: string[] = []
+    if (table !== this.#table) lines.push(visible(table))
+    this.#table = table
+    const numbered = `${(NUMBERS[phase] ?? '').padEnd(3)} ${name}`
+    lines.push(`  ${state.padEnd(STATE_WIDTH)}  ${numbered.padEnd(NAME_WIDTH)}  ${visible(detail)}`)
+    const under = ' '.repeat(STATE_WIDTH + 4)
+    for (const block of blocks) lines.push(`${under}why  ${visible(block)}`)
+    if (next !== undefined) lines.push(`${under}do   ${next}`)
+    return lines.map((line) => `${oneLine(line.trimEnd())}\n`).join('')
+  }
+}

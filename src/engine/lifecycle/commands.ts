@@ -1,0 +1,15 @@
+/** The commands that take a table further, as a shell runs them: what they need beside these words they read from the config file. */
+import { shellQuote } from '../../shared/shell.ts'
+import type { LifecycleEntry } from './entry.ts'
+
+type Named = Pick<LifecycleEntry, 'table' | 'words'>
+
+/** @param command with its action, such as `partition ensure` */
+export function ofTable(command: string, { table, words }: Named): string {
+  return `sluice ${command} ${words.config} --table ${shellQuote(table)}`
+}
+
+/** @param command that takes the number of a stream */
+export function ofStream(command: string, stream: string, { words }: Named): string {
+  return `sluice ${command} ${stream} ${words.config} --from ${words.from} --to ${words.to}`
+}

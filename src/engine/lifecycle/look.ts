@@ -1,0 +1,83 @@
+/** Looks at a table of the config file: what it is now, and what ledgers say of its way there. Nothing is changed. */
+import { readArchive } from '../../archive/ledger/record.ts'
+import { refuseNewer } from '../../archive/ledger/schema.ts'
+import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import type { CopyStore } from '../../stores/copy-port.ts'
+import { noSuchTable, tablesOf } from '../archiving/each-table.ts'
+import { readSwitches } from '../cutover/switch-row.ts'
+import { standingOf, type CalendarWish, type Standing } from '../partitioning/standing.ts'
+import type { Run } from '../run-context.ts'
+import type { LifecycleEntry } from './entry.ts'
+import { isSwitched, lastTurn, type LookedTable } from './looked.ts'
+import type { OpenStores } from './open-stores.ts'
+import { streamStanding } from './stream-standing.ts'
+
+/** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, CONNECT_FAILED, LEDGER_NEWER */
+export async function lookAt(
+  entry: LifecycleEntry,
+  stores: OpenStores,
+  run: Run<'log'>,
+  leave: (what: string) => void,
+): Promise<LookedTable> {
+  const { abort: signal } = run.interrupt
+  const source = await stores.at(entry.from)
+  const target = await stores.at(entry.to ?? entry.from)
+  const found = await oneTable(source.store, entry.table, signal)
+  const name = tableText(found.table)
+  const switches = (await readSwitches(target.database)).filter(({ publicTable }) => publicTable === name)
+  // Where the other database has the name, that one is looked at.
+  const { store, database } = isSwitched({ switches }) ? target : source
+  const table = store === source.store ? found : await oneTable(store, entry.table, signal)
+  await refuseNewer(database)
+  const first = switches.findLast(({ turn }) => turn === 1)
+  const owner = { ...run.owner, runId: BigInt(run.runId) }
+  const stream = await streamStanding(target.database, { source: name, id: first?.stream, owner })
+  const parked = lastTurn({ switches })?.parkedTable
+  return {
+    entry,
+    name,
+    store,
+    database,
+    table,
+    ...(await partitionsOf(store, table, entry.calendar, signal)),
+    archive: await readArchive(database, table.table),
+    stream,
+    switches,
+    parkedIsThere:
+      parked === undefined
+        ? null
+        : (await source.store.tables(parked, signal)).some((one) => tableText(one.table) === parked),
+    now: new Date(run.clock.now()),
+    run,
+    leave,
+  }
+}
+
+/** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE */
+export async function oneTable(store: CopyStore, name: string, signal: AbortSignal): Promise<TableSpec> {
+  const [table, ...others] = await tablesOf({ store }, [name], signal)
+  if (table === undefined) throw noSuchTable(name, store)
+  if (others.length === 0) return table
+  throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, {
+    where: store.label,
+    hint: 'name it with its schema',
+  })
+}
+
+async function partitionsOf(
+  store: CopyStore,
+  table: TableSpec,
+  calendar: CalendarWish,
+  signal: AbortSignal,
+): Promise<{ readonly standing: Standing | null; readonly odd: SluiceError | null }> {
+  const maintenance = store.maintenance?.()
+  if (maintenance === undefined) return { standing: null, odd: null }
+  try {
+    return { standing: await standingOf(maintenance, table, calendar, { sizes: true, signal }), odd: null }
+  } catch (error) {
+    const known = asSluiceError(error)
+    if (known.kind !== 'unsupported' && known.code !== 'BAD_FLAG') throw known
+    return { standing: null, odd: known }
+  }
+}

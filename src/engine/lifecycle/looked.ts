@@ -1,0 +1,54 @@
+/** All that is looked at of a table before anything is said of its phases. */
+import type { ArchiveRecord } from '../../archive/ledger/record.ts'
+import type { LifecyclePhaseEvent, LifecyclePhaseName } from '../../model/lifecycle-events.ts'
+import type { TableSpec } from '../../model/copy/column-type.ts'
+import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
+import type { SluiceError } from '../../shared/errors.ts'
+import type { SwitchRow } from '../cutover/switch-row.ts'
+import type { Standing } from '../partitioning/standing.ts'
+import type { Run } from '../run-context.ts'
+import type { LifecycleEntry } from './entry.ts'
+import type { StreamStanding } from './stream-standing.ts'
+
+export type LookedTable = {
+  readonly entry: LifecycleEntry
+  /** With its schema, `tableText`. */
+  readonly name: string
+  /** The database in which the table has its public name now. */
+  readonly store: CopyStore
+  /** Its ledger. */
+  readonly database: LedgerDatabase
+  readonly table: TableSpec
+  /** Null without partitions. */
+  readonly standing: Standing | null
+  /** Why its partitions are none that could be kept; null where they could, and where there are none. */
+  readonly odd: SluiceError | null
+  readonly archive: ArchiveRecord | null
+  /** The stream that fills, or filled, the partitioned table. */
+  readonly stream: StreamStanding | null
+  /** Turns, the oldest first. */
+  readonly switches: readonly SwitchRow[]
+  /** Whether the table that is parked since the last turn is still there; null where none is. */
+  readonly parkedIsThere: boolean | null
+  readonly now: Date
+  readonly run: Run<'log'>
+  /** Takes what nobody looked at, in words. */
+  readonly leave: (what: string) => void
+}
+
+/** What is said of a phase. */
+export type Phase = Omit<LifecyclePhaseEvent, 'type' | 'table' | 'phase' | 'name'>
+
+/** The phases by their names, in order. */
+export type Phases = Readonly<Record<LifecyclePhaseName, Phase>>
+
+/** The last turn that happened, or is about to. */
+export function lastTurn({ switches }: Pick<LookedTable, 'switches'>): SwitchRow | null {
+  return switches.at(-1) ?? null
+}
+
+/** Whether the partitioned table has the public name by a switch of ours. */
+export function isSwitched({ switches }: Pick<LookedTable, 'switches'>): boolean {
+  const happened = switches.filter(({ status }) => status === 'switched' || status === 'done').at(-1)
+  return happened !== undefined && happened.turn % 2 === 1
+}

@@ -1,0 +1,194 @@
+/** `lifecycle:` of the config file: what is wrong with it, with its place, and the commands that take from it. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parseCommandLine } from '../../src/cli/parse.ts'
+import { withEntry, type WrittenEntry } from '../../src/engine/lifecycle/config-text.ts'
+import { DEFAULT_CALENDAR } from '../../src/engine/calendar/calendar.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
+import { asSluiceError } from '../../src/shared/errors.ts'
+
+let folder = ''
+let file = ''
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'sluice-lifecycle-'))
+  file = path.join(folder, 'sluice.yaml')
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const ENV = {
+  SHOP: 'postgresql://app:geheim99@db.example/shop',
+  DATABASE_URL: 'postgresql://app:auchgeheim@db.example/other',
+}
+const FILE = `from: $SHOP
+older-than: 3y
+stores:
+  cold: s3://cold/archive
+lifecycle:
+  public.Book ing's:
+    by: Made at
+    calendar: quarter
+    first-month: april
+    year-offset: 1
+    slices: week
+    window: 3h
+    lanes: 4
+    ahead: 5
+    older-than: 8q
+    archive: cold
+    grace: 2d
+`
+
+async function parsed(text: string, ...words: readonly string[]): Promise<Operation> {
+  writeFileSync(file, text)
+  const { request } = await parseCommandLine([...words, '--config', file], ENV)
+  if (request.kind !== 'operation') throw new Error(request.kind)
+  return request.operation
+}
+
+async function refusal(text: string, ...words: readonly string[]): Promise<string> {
+  try {
+    await parsed(text, ...words)
+    return 'taken'
+  } catch (error) {
+    const { code, message } = asSluiceError(error).info()
+    return `${code} ${message}`
+  }
+}
+
+describe('what is wrong with an entry', () => {
+  it.each([
+    ['an unknown key', 'wndow: 3h', 'lifecycle.t: unknown key wndow (window?) (line 3, column 5)'],
+    [
+      'no duration',
+      'window: soon',
+      '--window soon is no duration; write it like 90s, 30m, 2h or 1h30m (line 3, column 13)',
+    ],
+    ['no age', 'older-than: 8', '(line 3, column 17)'],
+    ['no month', 'first-month: 13', '--first-month takes 1 to 12 or a name, and not 13'],
+    ['no zone', 'zone: Berlin', '--zone Berlin is no time zone'],
+    ['no condition', "alert: 'lag<3'", '--alert lag<3 is no condition'],
+    ['no calendar', 'calendar: fortnight', 'lifecycle.t.calendar: '],
+    ['too many lanes', 'lanes: 65', '(line 3, column 12)'],
+  ])('%s', async (_what, line, told) => {
+    const message = await refusal(`lifecycle:\n  t:\n    ${line}\n`, 'lifecycle', 'status')
+    expect(message).toMatch(/^BAD_CONFIG the config file does not fit: /)
+    expect(message).toContain(told)
+  })
+
+  it('is told of a pattern, of keys beside it, and of all of them at once', async () => {
+    const message = await refusal("lifecycle:\n  'public.*': {}\nwokers: 3\nlimit: -1\n", 'lifecycle', 'status')
+    expect(message).toContain('is a pattern: each table has an entry of its own (line 2, column 3)')
+    expect(message).toContain('unknown key wokers (line 3, column 1)')
+    expect(message).toContain('(line 4, column 8)')
+  })
+
+  it('is told where a table has none', async () => {
+    expect(await refusal(FILE, 'lifecycle', 'status', '--table', "Book ing's")).toBe(
+      "BAD_FLAG lifecycle has no table Book ing's (public.Book ing's?)",
+    )
+    expect(await refusal('workers: 3\n', 'lifecycle', 'status')).toBe(
+      'BAD_FLAG the config file has no table under lifecycle',
+    )
+    expect(await refusal(FILE, 'lifecycle', 'status', '--by', 'x')).toBe('BAD_FLAG lifecycle status takes no --by')
+  })
+})
+
+describe('commands about a table of the file', () => {
+  const TABLE = "public.Book ing's"
+  const CALENDAR = { unit: 'quarter', firstMonth: 4, yearOffset: 1 }
+
+  it('take from its entry what their line does not say', async () => {
+    expect(await parsed(FILE, 'partition', 'plan', '--table', TABLE)).toMatchObject({
+      from: ENV.SHOP,
+      by: 'Made at',
+      calendar: CALENDAR,
+      slices: 'week',
+      windowMs: 10_800_000,
+      lanes: 4,
+    })
+    expect(await parsed(FILE, 'partition', 'plan', '--table', TABLE, '--lanes', '2', '--by', 'id')).toMatchObject({
+      by: 'id',
+      lanes: 2,
+    })
+    expect(await parsed(FILE, 'partition', 'ensure', '--table', TABLE)).toMatchObject({ ahead: 5, calendar: CALENDAR })
+    expect(await parsed(FILE, 'partition', 'list', '--table', TABLE)).toMatchObject({ ahead: 5, olderThan: '8q' })
+    expect(await parsed(FILE, 'archive', 'run', '--table', TABLE)).toMatchObject({
+      to: 's3://cold/archive',
+      olderThan: '8q',
+      graceMs: 172_800_000,
+      calendar: { ...CALENDAR, firstWeekday: 1, zone: 'UTC' },
+    })
+    expect(await parsed(FILE, 'archive', 'plan', '--table', TABLE, '--to', '/there')).toMatchObject({ to: '/there' })
+  })
+
+  it('take nothing of it for another table, and for several', async () => {
+    expect(await parsed(FILE, 'partition', 'ensure', '--table', "Book ing's")).toMatchObject({ ahead: 2, calendar: {} })
+    expect(await parsed(FILE, 'partition', 'list', '--table', TABLE, '--table', 'u')).toMatchObject({
+      ahead: 2,
+      olderThan: '3y',
+    })
+  })
+
+  it('are printed without a password, and with what a shell has to read', async () => {
+    const more = `${FILE}  other: {to: $DATABASE_URL}\n`
+    const status = await parsed(more, 'lifecycle', 'status')
+    if (status.kind !== 'lifecycle-status') throw new Error(status.kind)
+    expect(status.databases).toEqual([ENV.SHOP, ENV.DATABASE_URL])
+    expect(status.entries).toMatchObject([
+      {
+        table: TABLE,
+        from: 0,
+        ahead: 5,
+        olderThan: '8q',
+        archive: 's3://cold/archive',
+        words: { from: '"$SHOP"', to: '"$SHOP"' },
+      },
+      { table: 'other', from: 0, to: 1, ahead: 2, olderThan: '3y', words: { from: '"$SHOP"', to: '"$DATABASE_URL"' } },
+    ])
+    expect(JSON.stringify(status.entries)).not.toContain('geheim')
+  })
+})
+
+describe('an entry that is written', () => {
+  const entry: WrittenEntry = {
+    table: 'public.a: "b"',
+    found: ['empty'],
+    from: '$SHOP',
+    by: 'yes',
+    calendar: DEFAULT_CALENDAR,
+    ahead: 2,
+  }
+  const written = (before: string, replace = false): string => withEntry(before, entry, { file: 'f', replace })
+
+  it('is read again as it was meant, whatever its names are', async () => {
+    const status = await parsed(written(''), 'lifecycle', 'status')
+    expect(status).toMatchObject({ tables: [entry.table], entries: [{ by: 'yes', words: { from: '"$SHOP"' } }] })
+  })
+
+  it('leaves every other character of the file as it was', async () => {
+    const before =
+      '# top\nworkers:   3   # three\nlifecycle:  # all\n      # first\n      t: {by: x}\n\n# end\nlimit: 7'
+    const text = written(before)
+    const [, inner = ''] = /# all\n([^]*?) {6}# first/.exec(text) ?? []
+    expect(text.replace(inner, '')).toBe(before)
+    expect(await parsed(text, 'lifecycle', 'status')).toMatchObject({ tables: [entry.table, 't'] })
+    const twice = written(text, true)
+    expect(twice).toBe(text)
+    expect(() => written(text)).toThrow('has an entry of')
+  })
+
+  it.each(['# only this\n', 'workers: 3', 'lifecycle:\nlimit: 7\n', 'lifecycle:\n'])('goes into %j', async (before) => {
+    const text = written(before)
+    expect(text.startsWith(before.split('\n')[0] ?? '')).toBe(true)
+    expect(await parsed(text, 'lifecycle', 'status')).toMatchObject({ tables: [entry.table] })
+  })
+
+  it.each(['{workers: 3}', '- a', 'lifecycle: {t: {by: x}}', 'lifecycle: [1]', 'a: [1'])(
+    'is refused in %j',
+    (before) => {
+      expect(() => written(before)).toThrow()
+    },
+  )
+})
