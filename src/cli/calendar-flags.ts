@@ -1,10 +1,19 @@
 /** Flags that say which periods there are, and how old they have to be. */
-import { CALENDAR_UNITS, type CalendarSpec } from '../engine/calendar/calendar.ts'
+import { CALENDAR_UNITS, type CalendarSpec, type CalendarUnit } from '../engine/calendar/calendar.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { given, optionalCount, optionalText, type Arguments } from './arguments.ts'
-import type { ConfigDefaults } from './config.ts'
 
 export const CALENDAR_FLAGS = ['calendar', 'first-month', 'year-offset', 'first-weekday', 'zone'] as const
+
+/** What the config file says of them. */
+type CalendarDefaults = {
+  readonly calendar?: CalendarUnit | undefined
+  readonly 'first-month'?: string | number | undefined
+  readonly 'year-offset'?: number | undefined
+  readonly 'first-weekday'?: string | number | undefined
+  readonly zone?: string | undefined
+  readonly 'older-than'?: string | undefined
+}
 
 const MONTHS = 'january february march april may june july august september october november december'.split(' ')
 const WEEKDAYS = 'monday tuesday wednesday thursday friday saturday sunday'.split(' ')
@@ -13,7 +22,7 @@ const WEEKDAYS = 'monday tuesday wednesday thursday friday saturday sunday'.spli
  * What flags and config file say of a calendar, and no more.
  * @throws SluiceError BAD_FLAG
  */
-export function calendarWish(args: Arguments, defaults: ConfigDefaults): Partial<CalendarSpec> {
+export function calendarWish(args: Arguments, defaults: CalendarDefaults): Partial<CalendarSpec> {
   const unit = optionalText(args, 'calendar') ?? defaults.calendar
   const month = optionalText(args, 'first-month') ?? defaults['first-month']?.toString()
   const weekday = optionalText(args, 'first-weekday') ?? defaults['first-weekday']?.toString()
@@ -34,7 +43,7 @@ export function calendarWish(args: Arguments, defaults: ConfigDefaults): Partial
  * Whole periods; their unit need not be that of the calendar.
  * @throws SluiceError BAD_FLAG
  */
-export function ageIn(args: Arguments, option: string, defaults: ConfigDefaults): string | undefined {
+export function ageIn(args: Arguments, option: string, defaults: CalendarDefaults): string | undefined {
   const text = optionalText(args, option) ?? defaults['older-than']
   if (text === undefined) return undefined
   const compact = text.replaceAll(' ', '').toLowerCase()

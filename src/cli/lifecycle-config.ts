@@ -22,6 +22,8 @@ export type LifecycleConfig = {
   readonly slices?: 'week' | 'month' | undefined
   readonly window?: string | undefined
   readonly lanes?: number | undefined
+  readonly workers?: number | undefined
+  readonly rate?: number | undefined
   readonly ahead?: number | undefined
   readonly 'older-than'?: string | undefined
   readonly archive?: string | undefined
@@ -61,6 +63,8 @@ const ENTRY = z.strictObject({
   slices: z.enum(['week', 'month']).optional(),
   window: duration('window').optional(),
   lanes: z.int().min(1).max(64).optional(),
+  workers: z.int().min(1).max(64).optional(),
+  rate: z.int().min(1).optional(),
   ahead: z.int().min(0).max(MOST_AHEAD).optional(),
   'older-than': readBy((text) => ageIn({ 'older-than': text }, 'older-than', {})).optional(),
   archive: word.optional(),

@@ -10,11 +10,18 @@ import { namedTables } from './table-words.ts'
 /** Read while no other `--config` is given, by commands that are about nothing else. */
 export const DEFAULT_CONFIG = 'sluice.yaml'
 
-/** Commands that are about tables which may have an entry; archives go where `archive` of it says. */
-const PLACE: Readonly<Record<string, 'to' | 'archive'>> = { partition: 'to', archive: 'archive' }
+type Taker = {
+  /** Key of an entry that is its `--to`. */
+  readonly place: 'to' | 'archive'
+  /** Keys whose name is that of one of its options, and means something else there. */
+  readonly without: readonly string[]
+}
 
-/** Commands whose options an entry may say, in words. */
-export const TAKES_LIFECYCLE: readonly string[] = Object.keys(PLACE)
+/** Commands about tables that may have an entry. */
+const TAKERS: Readonly<Record<string, Taker>> = {
+  partition: { place: 'to', without: ['grace'] },
+  archive: { place: 'archive', without: [] },
+}
 
 export type Said = { readonly args: Arguments; readonly defaults: ConfigDefaults }
 
@@ -23,21 +30,23 @@ export type Said = { readonly args: Arguments; readonly defaults: ConfigDefaults
  * entry, and the entry more than what the file says for all tables.
  */
 export function withLifecycle(command: string, action: SpokenAction, { args, defaults }: Said): Said {
-  const place = PLACE[command]
+  const taker = TAKERS[command]
   const [table, ...more] = namedTables(args, defaults)
   const entry = table === undefined || more.length > 0 ? undefined : entryOf(table, defaults)
-  if (place === undefined || entry === undefined) return { args, defaults }
+  if (taker === undefined || entry === undefined) return { args, defaults }
   const taken = takenBy(action)
   const { from, to: _to, archive: _archive, ...options } = entry
   const said = Object.entries(options).filter(
-    ([name, value]) => value !== undefined && taken.has(name) && isUnsaid(args[name], name, defaults),
+    ([name, value]) =>
+      value !== undefined && taken.has(name) && !taker.without.includes(name) && isUnsaid(args[name], name, defaults),
   )
   return {
     args: { ...args, ...Object.fromEntries(said) },
     defaults: {
       ...defaults,
       ...(from === undefined ? {} : { from }),
-      ...(entry[place] === undefined ? {} : { to: entry[place] }),
+      // A partitioned table stands beside the old one where its entry says nothing, wherever copies go.
+      ...(entry[taker.place] === undefined && taker.place === 'archive' ? {} : { to: entry[taker.place] }),
     },
   }
 }

@@ -19,7 +19,7 @@ const NAME = `Book ing's "x"`
 const TABLE = `public.${NAME}`
 const QUOTED = `"Book ing's ""x"""`
 
-describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', () => {
+describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', { timeout: 90_000 }, () => {
   let server: PostgresServer
   let folder = ''
 
@@ -198,7 +198,7 @@ describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', () => {
     await place.sql(
       `CREATE TABLE odd PARTITION OF ${QUOTED} FOR VALUES FROM ('${day(-3)}') TO ('${day(-3).slice(0, 8)}15')`,
     )
-    file('parts.yaml', { from: '$BOOKINGS_URL', ahead: 4, 'older-than': '1q', archive: './cold' })
+    file('parts.yaml', { from: '$BOOKINGS_URL', calendar: 'quarter', ahead: 4, 'older-than': '1q', archive: './cold' })
     const [, , odd] = await look()
     expect(odd?.state).toBe('blocked')
     expect(odd?.blocks?.some((block) => block.startsWith('overlap: it holds a part of'))).toBe(true)

@@ -20,7 +20,7 @@ export async function archivePhase(looked: LookedTable): Promise<Phase> {
   const place = archive?.archive ?? entry.archive
   const facts = {
     ...(place === undefined ? {} : { archive: redactUrl(place) }),
-    ...(archive === null ? {} : archivedFacts(archive)),
+    ...archivedFacts(archive),
   }
   if (entry.archive === undefined && archive === null)
     return { state: 'not asked for', detail: 'its entry has no archive' }
@@ -97,14 +97,14 @@ function labels(all: readonly string[]): string {
     : `${all.slice(0, NAMED - 1).join(', ')} and ${all.length - NAMED + 1} more`
 }
 
-function archivedFacts({ partitions }: ArchiveRecord): Pick<Phase, 'archived' | 'archivedTo'> {
-  const gone = partitions.filter(({ state }) => isArchived(state))
+function archivedFacts(record: ArchiveRecord | null): Pick<Phase, 'archivedTo'> & { readonly archived: string } {
+  const gone = (record?.partitions ?? []).filter(({ state }) => isArchived(state))
   const to = gone.at(-1)?.to
   return { archived: dec(gone.length), ...(to == null ? {} : { archivedTo: to }) }
 }
 
 function archivedText(record: ArchiveRecord | null): string {
-  const { archived = '0', archivedTo } = record === null ? {} : archivedFacts(record)
+  const { archived, archivedTo } = archivedFacts(record)
   const held = (record?.partitions ?? []).filter((one) => one.held !== null).length
   const past = (record?.partitions ?? []).filter(({ state, graceOver }) => state === 'DETACHED' && graceOver).length
   return [

@@ -25,17 +25,17 @@ export function entryText(entry: WrittenEntry): string {
       ? []
       : [
           '# Where the table stands: a URL without a password, a name of stores, or a variable that holds the URL.',
-          line('from', from),
+          keyLine('from', from),
         ]),
     '# The database that the partitioned table goes into, where it is another one: to',
     '# The column that says when a row belongs, and the periods that the table is cut by.',
-    line('by', by),
-    line('calendar', unit),
+    keyLine('by', by),
+    keyLine('calendar', unit),
     ...(unit === 'quarter' || unit === 'year'
-      ? [line('first-month', firstMonth), line('year-offset', yearOffset)]
+      ? [keyLine('first-month', firstMonth), keyLine('year-offset', yearOffset)]
       : []),
-    ...(unit === 'week' ? [line('first-weekday', firstWeekday)] : []),
-    line('zone', zone),
+    ...(unit === 'week' ? [keyLine('first-weekday', firstWeekday)] : []),
+    keyLine('zone', zone),
     '# Phase I, partition plan and partition run: parts of a period that are copied beside each other (week, month), how',
     '# many at a time, and the time that there is for one period.',
     '# slices: week',
@@ -44,10 +44,10 @@ export function entryText(entry: WrittenEntry): string {
     '# What is told while changes are followed.',
     '# alert: lag>30s,wal>10GB,stalled>60s,error',
     '# Phase III, partition ensure: whole periods after the current one that have to be there.',
-    line('ahead', ahead),
+    keyLine('ahead', ahead),
     '# Phase IV, archive run: what is older than so many whole periods, where it goes, and how long it stays detached.',
-    olderThan === undefined ? '# older-than: 8q' : line('older-than', olderThan),
-    archive === undefined ? '# archive: s3://bucket/prefix' : line('archive', archive),
+    olderThan === undefined ? '# older-than: 8q' : keyLine('older-than', olderThan),
+    archive === undefined ? '# archive: s3://bucket/prefix' : keyLine('archive', archive),
     '# grace: 7d',
   ]
   return `lifecycle:\n  ${key(table)}:\n${inner.map((one) => `    ${one}\n`).join('')}`
@@ -159,7 +159,7 @@ function isEmpty(node: unknown): boolean {
   return isScalar(node) && node.value === null
 }
 
-function line(name: string, value: string | number): string {
+function keyLine(name: string, value: string | number): string {
   return `${name}: ${scalar(value)}`
 }
 
