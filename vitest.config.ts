@@ -83,6 +83,7 @@ const CI_ONLY = [
   'test/real/copy-mysql-kept.test.ts',
   'test/real/partition-plan.test.ts',
   'test/real/prune.test.ts',
+  'test/real/switch-{bound,live}.test.ts',
 ]
 /** Soaks, random histories beside those that CI runs, waits that are measured, and what older versions left: for SLUICE_TEST_ALL, which takes longer than CI may. */
 const ALL_ONLY = [

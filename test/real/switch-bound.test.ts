@@ -249,6 +249,20 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
     expect(await refusals()).toMatchObject([{ about: 'foreign key to it', object: 'by id of public.child' }])
   })
 
+  test('rows that go with those of another table go from the parked one, too', async () => {
+    await sql.run(`CREATE TABLE public.guests (id int PRIMARY KEY); INSERT INTO public.guests SELECT generate_series(0, 2);
+      ALTER TABLE ${PUBLIC} ADD CONSTRAINT "its guest" FOREIGN KEY (who) REFERENCES public.guests ON DELETE CASCADE`)
+    await twin()
+    expect(await examined()).toContainEqual(
+      expect.objectContaining({ verdict: 'left', about: 'foreign key from it', object: 'its guest' }),
+    )
+    await turn(store, FORWARD)
+    await sql.run('DELETE FROM public.guests WHERE id = 1')
+    for (const table of [PUBLIC, OLD]) expect(await rows(`SELECT count(*) FROM ${table}`)).toEqual(['200'])
+    await expect(sql.run(`DELETE FROM ${OLD} WHERE who = 2`)).rejects.toMatchObject({ code: '55000' })
+    await turn(store, BACK)
+  })
+
   test('what cannot be made again is refused, before anything is locked and within the switch', async () => {
     await twin()
     const cases: readonly (readonly [make: string, undo: string, about: Partial<SwitchFinding>])[] = [

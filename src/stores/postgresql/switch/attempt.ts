@@ -14,12 +14,16 @@ import { literal } from '../copy/sql.ts'
 import { underSignal } from '../copy/under-signal.ts'
 import { notedPlace, notedWithin } from '../replication/birth.ts'
 import { fence } from '../replication/lsn.ts'
+import { BY_INDEX } from '../replication/shapes.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { compareRows } from './compare.ts'
 import { guardSql, leavesOf, unguardSql } from './guard.ts'
 import { findingOf, stepsOf } from './looks.ts'
 import { sidesOf, type Side, type Sides } from './sides.ts'
 import { lockAll } from './take.ts'
+
+/** Everybody waits by now. Whoever holds what else is needed, and waits for the table himself, would be ended as one of a circle: we give up before. */
+const MOST_PATIENCE_MS = 150
 
 export type Opened = {
   readonly session: CopySession
@@ -58,10 +62,11 @@ export class Attempt implements SwitchAttempt {
   }
 
   exchange(): Promise<readonly SwitchFinding[]> {
-    const { request, lockTimeoutMs } = this.#opened
+    const { request, lockTimeoutMs, path } = this.#opened
+    const patienceMs = Math.min(lockTimeoutMs, MOST_PATIENCE_MS)
     return this.#do(async (session) => {
-      await lockAll(session, this.#opened.tables[1], lockTimeoutMs)
-      await session.ask(`SET LOCAL search_path TO ''; SET LOCAL lock_timeout TO ${lockTimeoutMs}`)
+      await lockAll(session, this.#opened.tables[1], patienceMs)
+      await session.ask(`SET LOCAL search_path TO ''; SET LOCAL lock_timeout TO ${patienceMs}`)
       const sides = await sidesOf(session, request)
       const steps = await stepsOf(sides)
       const refused = steps.filter(({ verdict }) => verdict === 'refused')
@@ -74,7 +79,9 @@ export class Attempt implements SwitchAttempt {
         ...steps.flatMap(({ after = [] }) => after),
         ...guardSql(sides, leaves),
       ])
-      await session.ask(`SELECT pg_catalog.set_config('search_path', ${literal(this.#opened.path)}, true)`)
+      await session.ask(
+        `SET LOCAL lock_timeout TO ${lockTimeoutMs}; SELECT pg_catalog.set_config('search_path', ${literal(path)}, true)`,
+      )
       this.#isExchanged = true
       return steps.filter(({ verdict }) => verdict === 'made').map(findingOf)
     })
@@ -84,6 +91,7 @@ export class Attempt implements SwitchAttempt {
     this.#mustBeExchanged()
     return this.#do(async (session) => {
       const place = await notedPlace(this.#opened.beside)
+      await session.ask(BY_INDEX)
       const { facts, shapes } = await notedWithin(session, slot, tables)
       return { slot, publication: slot, start, facts: { ...place, ...facts }, shapes }
     })
@@ -96,19 +104,18 @@ export class Attempt implements SwitchAttempt {
 
   async commit(closing: Closing): Promise<'committed' | 'fenced'> {
     this.#mustBeExchanged()
-    const { session, settings, signal } = this.#opened
-    return this.#do(async () => {
-      const { guard } = closing
-      const isHeld = (await session.all(guard.sql, guard.parameters)).length > 0
-      if (!isHeld) {
-        await session.rollBack()
-        this.#isEnded = true
-        return 'fenced'
-      }
-      const outcome = await commitChunk(session, closing, settings, signal, 'a switch')
+    const { session, settings, signal, request } = this.#opened
+    const { guard } = closing
+    const isHeld = await this.#do(async () => (await session.all(guard.sql, guard.parameters)).length > 0)
+    try {
+      // It is not to be broken off once COMMIT is sent, and knows when that is.
+      const outcome = isHeld ? await commitChunk(session, closing, settings, signal, 'a switch') : 'fenced'
+      if (!isHeld) await session.rollBack()
       this.#isEnded = true
       return outcome
-    })
+    } catch (error) {
+      throw targetError(error, settings, tableText(request.from))
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

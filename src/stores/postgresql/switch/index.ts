@@ -14,7 +14,7 @@ import { Attempt } from './attempt.ts'
 import { unguardSql } from './guard.ts'
 import { findingOf, stepsOf } from './looks.ts'
 import { sideOf, sidesOf } from './sides.ts'
-import { dependentsOf, lockAll, lockDependent } from './take.ts'
+import { dependentsOf, lockAll, lockDependent, lookFirstSql } from './take.ts'
 
 const FROZEN_MS = 5000
 /** Nobody waits for `unguard`: whoever holds the table does so for long, or not at all. */
@@ -110,7 +110,7 @@ export class PostgresSwitches implements SwitchStore {
     const dependents = await dependentsOf(session, from)
     await session.begin(
       'ISOLATION LEVEL READ COMMITTED READ WRITE',
-      `SET LOCAL idle_in_transaction_session_timeout TO ${Math.ceil(frozenMs)}`,
+      `SET LOCAL idle_in_transaction_session_timeout TO ${Math.ceil(frozenMs)}; ${lookFirstSql(session.version)}`,
     )
     const since = performance.now()
     const left = (): number => lockTimeoutMs - (performance.now() - since)

@@ -6,6 +6,8 @@ type Left = {
   readonly analyzed: boolean
   readonly comment: boolean
   readonly options: boolean
+  /** Sessions that rest within a transaction and keep a snapshot. */
+  readonly snapshots: number
 }
 
 export async function leftOf(sides: Sides): Promise<readonly Step[]> {
@@ -28,6 +30,14 @@ export async function leftOf(sides: Sides): Promise<readonly Step[]> {
   if (left.comment) {
     steps.push({ verdict: 'left', about: 'comment', detail: 'comments of the tables or of their columns differ' })
   }
+  if (left.snapshots > 0) {
+    steps.push({
+      verdict: 'left',
+      about: 'old snapshots',
+      detail: `${left.snapshots} open transactions keep a snapshot of before: one that reads the table first after the switch sees ${to.sql} as it was then, without changes that had not come there yet`,
+      hint: 'end transactions in REPEATABLE READ or SERIALIZABLE before the switch',
+    })
+  }
   if (left.options) {
     steps.push({ verdict: 'left', about: 'storage', detail: 'each table keeps its own settings and tablespace' })
   }
@@ -43,6 +53,7 @@ function leftSql({ from, to }: Sides): string {
   return `
     SELECT pg_catalog.json_build_object('identity', pg_catalog.json_build_array(o.relreplident, f.relreplident),
       'analyzed', f.reltuples >= 0,
+      'snapshots', (SELECT count(*) FROM pg_catalog.pg_stat_activity s WHERE s.datname = pg_catalog.current_database() AND s.state ~ '^idle in transaction' AND s.backend_xmin IS NOT NULL),
       'comment', ${comments(from.oid)} IS DISTINCT FROM ${comments(to.oid)},
       'options', o.relkind = f.relkind AND (o.reloptions IS DISTINCT FROM f.reloptions OR o.reltablespace <> f.reltablespace))
     FROM pg_catalog.pg_class o, pg_catalog.pg_class f WHERE o.oid = ${from.oid} AND f.oid = ${to.oid}`

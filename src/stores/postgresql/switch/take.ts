@@ -4,6 +4,19 @@ import { quoteName } from '../connect.ts'
 import { literal, tableSql } from '../copy/sql.ts'
 import type { Side } from './sides.ts'
 
+/**
+ * The server looks after so long whether we wait in a circle, ms. Who looks first is ended: that is to be us, and nobody who waits for the table. It is also when the
+ * server ends an autovacuum that is in the way, which would keep us waiting for hours.
+ */
+const LOOK_MS = 20
+
+/** Statement for the begin of the transaction. Roles that may not set it wait as everybody does. */
+export function lookFirstSql(version: number): string {
+  const granted =
+    version < 150_000 ? '' : " OR pg_catalog.has_parameter_privilege(current_user, 'deadlock_timeout', 'SET')"
+  return `SELECT CASE WHEN r.rolsuper${granted} THEN pg_catalog.set_config('deadlock_timeout', '${LOOK_MS}', true) END FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`
+}
+
 export type Dependent = { readonly sql: string; readonly isView: boolean; readonly owner: string }
 
 /**
