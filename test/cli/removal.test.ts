@@ -100,3 +100,55 @@ describe('slots --drop', () => {
     expect(started).toHaveLength(2)
   })
 })
+
+describe('partition decommission', () => {
+  const RETIRE = ['partition', 'decommission', '--from', 'postgresql://me@db/app', '--table', 'bookings']
+  const table = 'public.bookings_old'
+  const standing = (drops: boolean) =>
+    playingEngine(() =>
+      stamped([
+        [0, { type: 'run.started', command: 'partition-decommission', tool: '0.1.0' }],
+        [1, { type: 'decommission.step', table, public: 'public.bookings', step: 'inactive', status: 'found' }],
+        ...(drops
+          ? [
+              [
+                2,
+                { type: 'decommission.step', table, public: 'public.bookings', step: 'dropped', status: 'planned' },
+              ] as const,
+            ]
+          : []),
+        [3, { type: 'run.finished', status: 'ok', exitCode: 0, totals: { steps: '0' }, ms: 1 }],
+      ]),
+    )
+
+  it('asks for the parked name where the dry run would drop it', async () => {
+    for (const [answer, exitCode] of [
+      [`${table}\n`, 0],
+      ['bookings\n', 2],
+    ] as const) {
+      const { engine, started } = standing(true)
+      const around = fakeSurroundings({ engine, tty: true })
+      const ending = main(RETIRE, around)
+      while (!around.err().includes(`Type ${table} to drop it`)) await sleep(1)
+      around.stdin.emit('data', Buffer.from(answer))
+      expect(await ending).toBe(exitCode)
+      const trial = { dryRun: true, graceMs: 7 * 86_400_000 }
+      expect(started.map(({ operation }) => operation)).toMatchObject(
+        exitCode === 0 ? [trial, { dryRun: false, confirm: table }] : [trial],
+      )
+    }
+  })
+
+  it('asks nobody for a step that can be undone', async () => {
+    const { engine, started } = standing(false)
+    expect(await main(RETIRE, fakeSurroundings({ engine, tty: true }))).toBe(0)
+    expect(await main([...RETIRE, '--inactive'], fakeSurroundings({ engine, tty: true }))).toBe(0)
+    expect(await main([...RETIRE, '--undo'], fakeSurroundings({ engine, tty: true }))).toBe(0)
+    expect(started.map(({ operation }) => operation)).toMatchObject([
+      { dryRun: true },
+      { dryRun: false, inactive: false },
+      { dryRun: false, inactive: true },
+      { dryRun: false, undo: true },
+    ])
+  })
+})

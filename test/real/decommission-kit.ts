@@ -49,6 +49,23 @@ export async function parkTable(
     `GRANT UPDATE ("no te") ON ${PARKED_SQL} TO ${reader ?? ''}`,
     `SET ROLE ${writer ?? ''}; GRANT INSERT ON ${PARKED_SQL} TO ${reader ?? ''}; RESET ROLE`,
   )
+  const noted = await noteSwitch(place, { schema: SCHEMA, public: PUBLIC, parked: PARKED }, { switchedAgoMs, ended })
+  return {
+    roles,
+    endStream: () => noted.endStream(),
+    async [Symbol.asyncDispose]() {
+      await noted[Symbol.asyncDispose]()
+      await place.sql(`DROP SCHEMA ${q(SCHEMA)} CASCADE`, ...[reader, writer].map((role) => `DROP ROLE ${role ?? ''}`))
+    },
+  }
+}
+
+/** Rows of the ledger, as a switch and its reverse stream leave them. */
+export async function noteSwitch(
+  place: Place,
+  { schema, public: named, parked }: { readonly schema: string; readonly public: string; readonly parked: string },
+  { switchedAgoMs = 8 * DAY, ended = true }: { switchedAgoMs?: number; ended?: boolean } = {},
+): Promise<Pick<Parked, 'endStream' | typeof Symbol.asyncDispose>> {
   const store = await openPostgresCopy(place.url)
   const database = await store.ledger()
   await prepareLedger(database)
@@ -56,7 +73,7 @@ export async function parkTable(
   await streams.prepare()
   await streams.begin(
     { id: STREAM, source: place.url, sourceIdentity: store.identity, wishes: '{}' },
-    [{ key: { schema: SCHEMA, name: PARKED }, source: `${SCHEMA}.${PUBLIC}` }],
+    [{ key: { schema, name: parked }, source: `${schema}.${named}` }],
     'test',
   )
   await streams.note(STREAM, 'active')
@@ -68,16 +85,14 @@ export async function parkTable(
     {
       sql: `INSERT INTO migration_switches (switch_id, stream_id, reverse_stream_id, run_id, turn, status, public_table, taken_table, parked_table, tries, begun_ms, switched_ms)
             VALUES ('s1', '76', ?, 1, 1, 'done', ?, ?, ?, 1, ?, ?)`,
-      parameters: [STREAM, `${SCHEMA}.${PUBLIC}`, `${SCHEMA}.twin`, PARKED_TEXT, at, at],
+      parameters: [STREAM, `${schema}.${named}`, `${schema}.twin`, `${schema}.${parked}`, at, at],
     },
   ])
   return {
-    roles,
     endStream,
     async [Symbol.asyncDispose]() {
       await database[Symbol.asyncDispose]()
       await store[Symbol.asyncDispose]()
-      await place.sql(`DROP SCHEMA ${q(SCHEMA)} CASCADE`, ...[reader, writer].map((role) => `DROP ROLE ${role ?? ''}`))
     },
   }
 }

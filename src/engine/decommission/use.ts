@@ -10,7 +10,7 @@ export type UseSince = {
 }
 
 /**
- * The reverse stream reads and writes the table itself, so that only notes from after its end say anything of others.
+ * The reverse stream and the last copy use the table themselves, so that only notes from after both say anything of others.
  * @param ended when it ended, ms; null where nobody knows
  */
 export function useSince(
@@ -26,14 +26,16 @@ export function useSince(
       wantsNote: !steps.some(({ step }) => step === 'looked'),
     }
   }
-  const notes = steps.filter(({ step, detail }) => step === 'looked' && detail.streamEnded === true)
+  const copied = steps.findLast(({ step }) => step === 'archived')
+  const since = copied === undefined ? 0 : steps.indexOf(copied)
+  const notes = steps.slice(since).filter(({ step, detail }) => step === 'looked' && detail.streamEnded === true)
   const note = notes.find((one) => isComparable(one, use, identity))
-  const last = lastRead(use, endedMs)
+  const last = lastRead(use, endedMs === null ? null : Math.max(endedMs, copied?.doneMs ?? 0))
   if (note?.detail.use === undefined) {
     const why =
       notes.length === 0
-        ? 'nobody has noted the counters of the table since the reverse stream ended; this look notes them'
-        : 'the server has counted anew since they were noted; this look notes them'
+        ? `nobody has noted the counters of the table since ${copied === undefined ? 'the reverse stream ended' : 'its last copy'}`
+        : 'the server has counted anew since they were noted'
     return { finding: { verdict: last === null ? 'not known' : 'look', about, detail: last ?? why }, wantsNote: true }
   }
   const reads = BigInt(use.reads) - BigInt(note.detail.use.reads)
@@ -60,8 +62,8 @@ function isComparable({ identity: noted, detail: { use } }: DecommissionRow, now
   )
 }
 
-/** A read behind the end of the stream, of servers that note the time of the last one; null where there is none to tell of. */
+/** A read behind the last one of ours, of servers that note its time; null where there is none to tell of. */
 function lastRead({ lastReadMs }: TableUse, endedMs: number | null): string | null {
   if (lastReadMs == null || endedMs === null || lastReadMs <= endedMs) return null
-  return `the last read was at ${timeText(lastReadMs)}, after the reverse stream had ended`
+  return `the last read was at ${timeText(lastReadMs)}, and not by sluice`
 }

@@ -125,7 +125,7 @@ async function next(
 
 async function deactivate(
   { row, store, ledger, parked, name }: Retired,
-  { identity, use, graceEndMs }: Examined,
+  { identity, use, graceOver, graceEndMs }: Examined,
   operation: PartitionDecommissionOperation,
   run: DecommissionRun,
 ): Promise<void> {
@@ -139,7 +139,7 @@ async function deactivate(
     type: 'log',
     level: 'note',
     table: name,
-    message: `nobody but its owner may use it; the same command drops it from ${timeText(graceEndMs)} on, and --undo gives the rights back`,
+    message: `nobody but its owner may use it; the same command drops it ${graceOver ? 'when it runs again' : `from ${timeText(graceEndMs)} on`}, and --undo gives the rights back`,
   })
 }
 

@@ -1,0 +1,47 @@
+/** Lines of a table that is retired: names with control characters and quotes stay on their line, and a refusal is a problem. */
+import { expect, it } from 'vitest'
+import { SubjectColumn, tellAt } from '../../src/cli/block.ts'
+import { decommissionBlocks } from '../../src/cli/decommission-lines.ts'
+import type { EventBody } from '../../src/model/event.ts'
+import { stamped } from './recorded.ts'
+
+const table = 'public.old'
+
+function lines(...events: readonly EventBody[]) {
+  const subjects = new SubjectColumn()
+  return stamped(events.map((event, i) => [i, event] as const)).flatMap((event) =>
+    decommissionBlocks(event, subjects, tellAt('0:00')),
+  )
+}
+
+it('tells findings with their verdict, and steps as planned, done or found', () => {
+  const told = lines(
+    {
+      type: 'decommission.finding',
+      table,
+      verdict: 'refused',
+      about: 'depends on it',
+      object: 'view "se\nen"',
+      detail: 'the server does not drop the table while this is there',
+      hint: 'drop it',
+    },
+    { type: 'decommission.finding', table, verdict: 'look', about: 'session', detail: 'an app' },
+    { type: 'decommission.step', table, public: 'public.t', step: 'inactive', status: 'found' },
+    { type: 'decommission.step', table, public: 'public.t', step: 'archived', status: 'done' },
+    { type: 'decommission.step', table, public: 'public.t', step: 'dropped', status: 'planned' },
+  )
+  expect(
+    told.map(({ word, text, problem, details }) => [word, text.replace(/^public\.old +/, ''), problem, details]),
+  ).toEqual([
+    [
+      'refused',
+      expect.stringMatching(/^refused: depends on it view "se[^\n]+en": the server does not drop/) as string,
+      true,
+      [['do', 'drop it']],
+    ],
+    ['note', 'look: session: an app', false, []],
+    ['ok', 'is inactive: nobody but its owner may use it already', false, []],
+    ['ok', 'is copied once more, and compared row by row', false, []],
+    ['plan', 'would be dropped', false, []],
+  ])
+})
