@@ -18,6 +18,18 @@ export async function streamKnown(database: LedgerDatabase, id: string, label: s
   })
 }
 
+/**
+ * URL of a stream's source where the command names none: that of the ledger has no password, and one database needs no second one.
+ * @param to the target, and the URL that it was opened by
+ */
+export function sourceUrl(
+  { source, sourceIdentity }: Pick<StreamRow, 'source' | 'sourceIdentity'>,
+  asked: string | undefined,
+  to: { readonly url: string; readonly identity: string },
+): string {
+  return asked ?? (sourceIdentity === to.identity ? to.url : source)
+}
+
 /** The copy that began a stream, to go on with it. @param now what is asked for this time, over what was then */
 export function copyOfStream(
   { wishes }: Pick<StreamRow, 'wishes'>,

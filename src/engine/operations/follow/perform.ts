@@ -5,7 +5,7 @@ import { onSide } from '../../copy/sides.ts'
 import { StreamLedger } from '../../follow/ledger/streams.ts'
 import type { StreamRow } from '../../follow/ledger/stream-row.ts'
 import { endStream } from '../../follow/end-stream.ts'
-import { copyOfStream, streamKnown } from '../../follow/named-stream.ts'
+import { copyOfStream, sourceUrl, streamKnown } from '../../follow/named-stream.ts'
 import type { Ending } from '../../run-context.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import type { FollowOperation } from './declaration.ts'
@@ -13,8 +13,7 @@ import { goOn } from './hints.ts'
 
 /** @throws as `copy`; SluiceError NO_SUCH_TABLE for a run that follows nothing */
 export async function follow(operation: FollowOperation, run: CopyRun): Promise<Ending> {
-  const stream = await streamOf(operation)
-  const from = operation.from ?? stream.source
+  const { stream, from } = await streamOf(operation)
   if (operation.end) return await ended(operation, stream, from, run)
   if (stream.status === 'ended') {
     throw new SluiceError('STREAM_HALTED', `stream ${stream.id} has ended`, {
@@ -42,8 +41,13 @@ async function ended({ to: url }: FollowOperation, stream: StreamRow, from: stri
   return { totals: {} }
 }
 
-async function streamOf({ to: url, stream: id }: FollowOperation): Promise<StreamRow> {
+async function streamOf({
+  to: url,
+  from: asked,
+  stream: id,
+}: FollowOperation): Promise<{ readonly stream: StreamRow; readonly from: string }> {
   await using to = await onSide('target', () => openExisting(url))
   await using database = await to.ledger()
-  return await streamKnown(database, id, to.label)
+  const stream = await streamKnown(database, id, to.label)
+  return { stream, from: sourceUrl(stream, asked, { url, identity: to.identity }) }
 }

@@ -17,7 +17,7 @@ import { SignOffLedger, type AnsweredSignOff } from '../../follow/ledger/sign-of
 import { StreamLedger } from '../../follow/ledger/streams.ts'
 import type { StreamRow } from '../../follow/ledger/stream-row.ts'
 import { followedTables } from '../../follow/wished-stream.ts'
-import { copyOfStream, streamKnown } from '../../follow/named-stream.ts'
+import { copyOfStream, sourceUrl, streamKnown } from '../../follow/named-stream.ts'
 import type { CopyOperation } from '../../operation.ts'
 import { checkReport, isJson, writeReport } from '../../report-file.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
@@ -79,7 +79,7 @@ async function ask(operation: SignOffOperation, run: SignOffRun): Promise<Asked>
   await using database = await to.ledger()
   const stream = await streamKnown(database, operation.stream, to.label)
   await refuseUnready(stream, database)
-  const url = operation.from ?? stream.source
+  const url = sourceUrl(stream, operation.from, { url: operation.to, identity: to.identity })
   await using from = await openSourceStore(url)
   if (from.identity !== stream.sourceIdentity) {
     throw new SluiceError('PLAN_CHANGED', `stream ${stream.id} reads from another database`, {
