@@ -5,6 +5,7 @@ import type { SwitchFinding } from '../../src/stores/switch-port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { psql, SIGNAL, type Psql } from './copy-postgresql-kit.ts'
+import { until } from './replication-kit.ts'
 import { LIMITS, makeTwin, ours, request, switchesOf, turn } from './switch-kit.ts'
 
 const FORWARD = request('Book "ings', 'Book "ings_partitioned', "b' old")
@@ -24,7 +25,7 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
   let sql: Psql
 
   beforeAll(async () => {
-    server = await startPostgres({ extraSettings: ['wal_level=logical'] })
+    server = await startPostgres({ extraSettings: ['wal_level=logical', 'max_prepared_transactions=2'] })
     await server.createDatabase('bound')
     sql = await psql(server.url('bound'))
     await sql.run(
@@ -121,21 +122,22 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
   test('functions that take or give rows of the table are made for those of the other one', async () => {
     await sql.run(`CREATE FUNCTION public.found("some" text) RETURNS SETOF ${PUBLIC} LANGUAGE sql STABLE AS $$ SELECT * FROM ${PUBLIC} WHERE id = 1 $$;
       CREATE FUNCTION public.said(b ${PUBLIC}) RETURNS text LANGUAGE plpgsql COST 7 AS $$ BEGIN RETURN b."it's"; END $$;
+      CREATE FUNCTION public.by_row() RETURNS text LANGUAGE plpgsql AS $$ DECLARE r ${PUBLIC}%ROWTYPE; n ${PUBLIC}."it's"%TYPE; BEGIN SELECT * INTO r FROM ${PUBLIC} WHERE id = 1; n := r."it's"; RETURN n; END $$;
       COMMENT ON FUNCTION public.said IS 'it''s'; ALTER FUNCTION public.said OWNER TO "the owner"; REVOKE ALL ON FUNCTION public.said FROM PUBLIC; GRANT EXECUTE ON FUNCTION public.said TO reader`)
     await twin()
     await marked()
     const seen = await thereAndBack(async () => [
       ...(await rows(`SELECT "it's" FROM public.found('x')`)),
-      ...(await rows(`SELECT public.said(b) FROM ${PUBLIC} b WHERE id = 1`)),
+      ...(await rows(`SELECT public.said(b) || ' ' || public.by_row() FROM ${PUBLIC} b WHERE id = 1`)),
       ...(await rows(
         `SELECT concat_ws(' ', proacl::text, procost, pg_get_userbyid(proowner), obj_description(oid, 'pg_proc')) FROM pg_proc WHERE proname = 'said'`,
       )),
     ])
     const about = `{"\\"the owner\\"=X/\\"the owner\\"",reader=X/"the owner"} 7 the owner it's`
     expect(seen.map((each) => (each as unknown[]).slice(0, 2))).toEqual([
-      ['plain', 'plain'],
-      ['partitioned', 'partitioned'],
-      ['plain', 'plain'],
+      ['plain', 'plain plain'],
+      ['partitioned', 'partitioned partitioned'],
+      ['plain', 'plain plain'],
     ])
     expect(new Set(seen.map((each) => String((each as unknown[])[2]).replaceAll(/["\\]/g, '')))).toEqual(
       new Set([about.replaceAll(/["\\]/g, '')]),
@@ -352,6 +354,34 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
     expect(await refusals()).toEqual([])
     expect(await ours(sql)).toEqual([])
   }, 60_000)
+
+  test('who has held the table for long, and who keeps an old snapshot, is told', async () => {
+    await twin()
+    const other = await psql(server.url('bound'))
+    await other.run(
+      `BEGIN; LOCK TABLE ${PUBLIC} IN ACCESS SHARE MODE; PREPARE TRANSACTION 'it''s'; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT * FROM ${PUBLIC}`,
+    )
+    try {
+      let found: readonly SwitchFinding[] = []
+      await until(async () => {
+        found = await examined()
+        return found.filter(({ about }) => about === 'lock').length === 2
+      })
+      expect(found).toContainEqual(
+        expect.objectContaining({
+          object: "prepared transaction it's",
+          hint: "COMMIT PREPARED 'it''s' or ROLLBACK PREPARED 'it''s'",
+        }),
+      )
+      expect(found).toContainEqual(expect.objectContaining({ about: 'old snapshots' }))
+      await other.run('ROLLBACK')
+      expect(await switchesOf(store).open(FORWARD, { lockTimeoutMs: 50 }, SIGNAL)).toBeNull()
+      await other.run("ROLLBACK PREPARED 'it''s'")
+      expect((await examined()).map(({ about }) => about)).not.toContain('lock')
+    } finally {
+      await other.close()
+    }
+  })
 
   test('a role without the rights is told which', async () => {
     await twin()

@@ -68,7 +68,7 @@ export class Attempt implements SwitchAttempt {
       await lockAll(session, this.#opened.tables[1], patienceMs)
       await session.ask(`SET LOCAL search_path TO ''; SET LOCAL lock_timeout TO ${patienceMs}`)
       const sides = await sidesOf(session, request)
-      const steps = await stepsOf(sides)
+      const steps = await stepsOf(sides, true)
       const refused = steps.filter(({ verdict }) => verdict === 'refused')
       if (refused.length > 0) throw refusal(sides, refused)
       const leaves = await leavesOf(session, sides.from.oid)

@@ -40,7 +40,7 @@ export class PostgresSwitches implements SwitchStore {
               const side = await sideOf(session, table)
               if (side === null || !/^[rp]$/.test(side.kind)) return [missing(table)]
             }
-            return (await stepsOf(await sidesOf(session, request))).map(findingOf)
+            return (await stepsOf(await sidesOf(session, request), false)).map(findingOf)
           } finally {
             if (session.alive) await session.ask('ROLLBACK')
           }

@@ -2,6 +2,7 @@
 import type { SwitchFinding } from '../../switch-port.ts'
 import { boundOf } from './bound.ts'
 import { columnsOf } from './columns.ts'
+import { holdersOf } from './holders.ts'
 import { leftOf } from './left.ts'
 import { namesOf } from './names.ts'
 import { ownCodeOf } from './own-code.ts'
@@ -23,12 +24,14 @@ const LOOKS: readonly Look[] = [
   ownCodeOf,
   boundOf,
   publicationsOf,
-  leftOf,
 ]
+/** These have no statements, and nobody waits for them. */
+const ONLY_TOLD: readonly Look[] = [leftOf, holdersOf]
 
-export async function stepsOf(sides: Sides): Promise<readonly Step[]> {
+/** @param within the switch: without what is only told */
+export async function stepsOf(sides: Sides, within: boolean): Promise<readonly Step[]> {
   const steps: Step[] = []
-  for (const look of LOOKS) steps.push(...(await look(sides)))
+  for (const look of [...LOOKS, ...(within ? [] : ONLY_TOLD)]) steps.push(...(await look(sides)))
   return steps
 }
 
