@@ -1,11 +1,12 @@
 /** `partition decommission`: what it looks at, what it refuses for, the step that can be undone, and the drop. */
+import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Operation } from '../../src/engine/operations/list.ts'
 import type { PartitionDecommissionOperation } from '../../src/engine/operations/partition-decommission/declaration.ts'
 import type { Event } from '../../src/model/event.ts'
 import type { DecommissionFindingEvent } from '../../src/model/partition-events.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
-import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
+import { copyOf, makePlace, missing, perform, postgresAt, type Place } from '../support/copy-systems.ts'
 import { psql } from './copy-postgresql-kit.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { makeTwin, ours, request, turn } from './switch-kit.ts'
@@ -285,6 +286,43 @@ describe.skipIf(why !== '')(`a parked table of PostgreSQL${why}`, () => {
     await sql.run(`INSERT INTO public."Book ""ings" DEFAULT VALUES`)
     expect(await sql.rows(`SELECT count(*), max(no) FROM public."a view"`)).toEqual([['301', '301']])
     await sql.close()
+  })
+
+  it('is retired by its owner, who is no superuser, and by nobody else', async () => {
+    const place = await makePlace('postgresql', folder.path)
+    const [mine, other] = ['owner', 'other'].map((name) => `${name} ${randomBytes(4).toString('hex')}`)
+    const as = (role = ''): Place => {
+      const url = new URL(place.url)
+      url.username = encodeURIComponent(role)
+      url.password = 'secret'
+      return postgresAt(url.href)
+    }
+    await place.sql(
+      ...[mine, other].map(
+        (role) => `CREATE ROLE "${role ?? ''}" LOGIN PASSWORD 'secret'; GRANT ALL ON SCHEMA public TO "${role ?? ''}"`,
+      ),
+    )
+    try {
+      await as(mine).sql(
+        'CREATE TABLE t (id int)',
+        'CREATE TABLE t_old (id int)',
+        `GRANT SELECT ON t_old TO "${other ?? ''}"`,
+      )
+      await using _ = await noteSwitch(as(mine), { schema: 'public', public: 't', parked: 't_old' })
+      await as(mine).sql(`GRANT ALL ON ALL TABLES IN SCHEMA public TO "${other ?? ''}"`)
+      const denied = await perform(retire(as(other), { table: 't' }))
+      expect(denied.finished).toMatchObject({ exitCode: 4, error: { code: 'TARGET_DENIED' } })
+      const first = await perform(retire(as(mine), { table: 't' }))
+      expect(first.finished.error).toBeUndefined()
+      expect(steps(first.events)).toEqual(['inactive done'])
+      await expect(as(other).rows('TABLE t_old')).rejects.toThrow('permission denied')
+      const dropped = await perform(retire(as(mine), { table: 't', confirm: 't_old' }))
+      expect(steps(dropped.events)).toEqual(['inactive found', 'dropped done'])
+    } finally {
+      await place.sql(
+        ...[mine, other].map((role) => `DROP OWNED BY "${role ?? ''}" CASCADE; DROP ROLE "${role ?? ''}"`),
+      )
+    }
   })
 
   it('has to be one: names of nothing parked, and of tables without a ledger, are refused', async () => {

@@ -2,6 +2,7 @@
 import { readArchive } from '../../archive/ledger/record.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { isoTime } from '../../shared/clock.ts'
+import { shellQuote } from '../../shared/shell.ts'
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
 import type { DecommissionFinding } from '../../stores/decommission-port.ts'
 import type { SwitchRow } from '../cutover/switch-row.ts'
@@ -141,7 +142,9 @@ export async function holds(
         object: `${tableText(table)} ${label}`,
         detail: isHere ? `somebody has said that it has to stay: ${held}` : `is on the public table: ${held}`,
         ...(isHere
-          ? { hint: `sluice archive release --table ${tableText(table)} --partition ${label} ends that` }
+          ? {
+              hint: `sluice archive release --table ${shellQuote(tableText(table))} --partition ${shellQuote(label)} ends that`,
+            }
           : {}),
       })
     }

@@ -1,16 +1,10 @@
 /** `partition decommission`: the table that a switch has parked is looked at, made inactive, and after its grace dropped. */
-import { isCalled, tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
 import type { DecommissionStepEvent } from '../../../model/partition-events.ts'
-import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
-import { shellQuote } from '../../../shared/shell.ts'
+import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
-import type {
-  DecommissionEnd,
-  DecommissionFinding,
-  DecommissionStep,
-  DecommissionStore,
-} from '../../../stores/decommission-port.ts'
+import type { DecommissionStep, DecommissionStore } from '../../../stores/decommission-port.ts'
 import { hasLedger, prepareLedger } from '../../copy/ledger/schema.ts'
 import { openCopyStore, openExisting } from '../../copy/open-stores.ts'
 import type { SwitchRow } from '../../cutover/switch-row.ts'
@@ -24,18 +18,11 @@ import { examine, type Examined } from '../../decommission/examine.ts'
 import { knownRows, lastArchive } from '../../decommission/last-archive.ts'
 import { parkedSwitch } from '../../decommission/parked-switch.ts'
 import { timeText } from '../../decommission/known.ts'
+import { otherTable, refusal, refuseUnconfirmed, refuseUndone } from '../../decommission/refusals.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import type { partitionDecommission as declared, PartitionDecommissionOperation } from './declaration.ts'
 
 type DecommissionRun = RunOf<typeof declared>
-
-/** By what a refusal is about; the first of these that is found names the error. */
-const CODES: readonly (readonly [string, ErrorCode])[] = [
-  ['reverse stream', 'TABLE_FOLLOWED'],
-  ['stream', 'TABLE_FOLLOWED'],
-  ['hold', 'PARTITION_HELD'],
-  ['rights', 'TARGET_DENIED'],
-]
 
 /** What all steps work with. @property name the parked table, as the ledger writes it */
 type Retired = {
@@ -92,12 +79,13 @@ async function next(
   )
   for (const finding of examined.findings) run.emit({ type: 'decommission.finding', table: name, ...finding })
   const { identity, use, isWanted } = examined
-  if (!operation.dryRun) {
+  const refused = examined.findings.filter(({ verdict }) => verdict === 'refused')
+  const totals = { findings: dec(examined.findings.length), refused: dec(refused.length) }
+  // A login that may not change the table makes no table of the ledger, which would then be its own.
+  if (!operation.dryRun && !refused.some(({ about }) => about === 'rights')) {
     await ledger.prepare()
     if (examined.wantsNote) await ledger.note({ step: 'looked', identity, detail: { use, streamEnded: !isWanted } })
   }
-  const refused = examined.findings.filter(({ verdict }) => verdict === 'refused')
-  const totals = { findings: dec(examined.findings.length), refused: dec(refused.length) }
   if (refused.length > 0) return { totals: { ...totals, steps: '0' }, error: refusal(name, refused) }
   const standing = standingOf(steps)
   if (standing?.step === 'inactive') {
@@ -109,7 +97,8 @@ async function next(
       if (drops) tell(row, 'dropped', 'planned', run)
       return { totals: { ...totals, steps: '0' } }
     }
-    if (drops) refuseUnconfirmed(retired, operation)
+    // Before a long copy.
+    if (drops) refuseUnconfirmed(retired.parked, operation.confirm)
     const archived = await archive(retired, identity, operation, store, run)
     if (drops) await drop(retired, { identity, archived }, operation, store, run)
     const done = (operation.archive === undefined ? 0 : 1) + (drops ? 1 : 0)
@@ -158,14 +147,6 @@ async function drop(
   refuseUndone(end, name)
   tell(row, 'dropped', 'done', run)
   for (const message of also) run.emit({ type: 'log', level: 'note', table: name, message })
-}
-
-/** Before a long copy. */
-function refuseUnconfirmed({ parked, name }: Retired, { confirm }: PartitionDecommissionOperation): void {
-  if (confirm !== undefined && isCalled(parked, confirm)) return
-  throw new SluiceError('MISSING_CONFIRM', `this drops ${name} for good and wants its name as confirmation`, {
-    hint: `add --confirm=${shellQuote(name)}, or --dry-run to see what would go`,
-  })
 }
 
 /** @returns what the last copy came to, of this run or of one before; absent where none was asked for */
@@ -256,41 +237,4 @@ function decommissionOf(store: CopyStore): DecommissionStore {
     where: store.label,
     hint: 'name the PostgreSQL database in which the switch happened with --from',
   })
-}
-
-function refusal(name: string, refused: readonly DecommissionFinding[]): SluiceError {
-  const code = CODES.find(([about]) => refused.some((one) => one.about === about))?.[1] ?? 'PARTITION_REFUSED'
-  const words = refused.map(({ about, object }) => (object === undefined ? about : `${about} ${object}`))
-  const hint = refused.find((one) => one.hint !== undefined)?.hint
-  return new SluiceError(code, `${name} stays as it is: ${words.join(', ')}`, {
-    where: name,
-    reason: refused[0]?.detail ?? '',
-    hint: hint ?? 'see the findings above',
-  })
-}
-
-function otherTable(name: string): SluiceError {
-  return new SluiceError('PLAN_CHANGED', `${name} is another table than the one that was made inactive`, {
-    where: name,
-    hint: 'somebody has replaced it: nothing is dropped; remove or rename it by hand',
-  })
-}
-
-function refuseUndone(end: DecommissionEnd, name: string): void {
-  if (end === 'done') return
-  if (end === 'differs') {
-    throw new SluiceError('PARTITION_CHANGED', `rows of ${name} have changed since they were copied`, {
-      where: name,
-      hint: 'find out who writes into it; give --archive again, so that what it holds now is copied',
-    })
-  }
-  throw new SluiceError(
-    'PLAN_CHANGED',
-    `${name} ${end === 'gone' ? 'is not there any more' : 'stands otherwise by now'}`,
-    {
-      where: name,
-      reason: 'another program was quicker',
-      hint: 'run the same command again: it looks anew',
-    },
-  )
 }
