@@ -77,6 +77,7 @@ const CI_ONLY = [
   'test/fault/copy-{d1,hostile,network,server,together}.test.ts',
   'test/fault/{follow,follow-*,trigger-follow}.test.ts',
   'test/fault/{cutover,decommission-kill,partition-run}.test.ts',
+  'test/real/lifecycle-status.test.ts',
   'test/fault/index-kill.test.ts',
   'test/real/archive-clone.test.ts',
   'test/real/cassandra-{again,connect,diff,lives,script,source,target-ring,track}.test.ts',

@@ -29,6 +29,9 @@ export type LifecyclePhaseEvent = {
   stream?: string
   chunks?: Dec
   chunksDone?: Dec
+  /** Partitions with rows, while they are copied. */
+  periods?: Dec
+  periodsDone?: Dec
   /** Rows that are in the partitioned table, as its ledger counts them. */
   rows?: Dec
   /** Log of the source that is not applied yet. */
@@ -47,6 +50,8 @@ export type LifecyclePhaseEvent = {
   turn?: number
   /** The table that had the public name before. */
   parked?: string
+  /** How long the old table is kept. */
+  keptUntil?: string
   partitions?: Dec
   coveredTo?: string
   missing?: Dec

@@ -69,7 +69,7 @@ describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', { timeou
   async function plainTable(): Promise<Place> {
     const place = await placeOn('postgresql', server.url())
     await place.sql(
-      `CREATE TABLE ${QUOTED} (id bigint, "Made at" timestamptz NOT NULL, note text, PRIMARY KEY (id, "Made at"))`,
+      `CREATE TABLE ${QUOTED} (id bigint, "Made at" timestamptz NOT NULL, note text, PRIMARY KEY ("Made at", id))`,
       `INSERT INTO ${QUOTED} SELECT i, timestamptz '2021-04-01 12:00Z' + i * interval '1 day', 'n' || i FROM generate_series(0, 1500) i`,
       `ANALYZE ${QUOTED}`,
     )
@@ -222,5 +222,46 @@ describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', { timeou
     ])
     expect(out.at(-1)).toMatchObject({ type: 'run.finished', totals: { tables: '1', failed: '2' } })
     expect(out.at(-1)).not.toMatchObject({ exitCode: 0 })
+  })
+
+  test('all four phases in one database, by the commands that status prints', async () => {
+    const place = await plainTable()
+    file('way.yaml', { from: '$BOOKINGS_URL', by: 'Made at', ahead: 1 })
+    const look = (): Promise<readonly LifecyclePhaseEvent[]> => status(place.url, 'way.yaml')
+    const run = async (phase: LifecyclePhaseEvent | undefined, more = ''): Promise<void> => {
+      const last = events(await shell(`${phase?.next} ${more}`, place.url)).at(-1)
+      expect(last, `${phase?.next} ${more} ${JSON.stringify(last)}`).toMatchObject({ type: 'run.finished', exitCode: 0 })
+    }
+    const confirm = (name: string): string => `--confirm='${name.replaceAll("'", `'\\''`)}'`
+
+    const [begin] = await look()
+    expect(begin).toMatchObject({ state: 'not begun' })
+    await run(begin, '--until-equal')
+    const [filled, waiting] = await look()
+    expect(filled).toMatchObject({ state: 'due', rows: '1501', equal: true })
+    expect(waiting).toMatchObject({ state: 'not begun' })
+    await run({ ...(filled as LifecyclePhaseEvent), next: filled?.next?.replace(' follow ', ' sign-off ') ?? '' })
+
+    const [signed, ready] = await look()
+    expect(signed).toMatchObject({ state: 'done', stream: filled?.stream })
+    expect(ready).toMatchObject({ state: 'due' })
+    await run(ready, confirm(TABLE))
+
+    const [done, switched, coming] = await look()
+    expect(done).toMatchObject({ state: 'done', stream: filled?.stream })
+    expect(switched).toMatchObject({ state: 'due', turn: 1, pauseMs: expect.any(Number) as number })
+    expect(switched?.detail).toMatch(/no program follows stream/)
+    expect(coming?.state).toBe('done')
+    await run(switched, '--end')
+    const [, free] = await look()
+    expect(free).toMatchObject({ state: 'due', parked: switched?.parked })
+    await run(free)
+    const [, inactive] = await look()
+    expect(inactive).toMatchObject({ state: 'running' })
+    expect(inactive?.detail).toMatch(/is inactive since/)
+    await run(free, `--grace 0s ${confirm(switched?.parked ?? '')}`)
+    const [, gone] = await look()
+    expect(gone).toMatchObject({ state: 'done' })
+    expect(gone?.detail).toMatch(/was dropped/)
   })
 })

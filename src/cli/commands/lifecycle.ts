@@ -3,12 +3,13 @@ import { secretsOfUrl } from '../../shared/redact.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { LifecycleEntry } from '../../engine/lifecycle/entry.ts'
-import { defaultNumber } from '../../engine/operations/facts.ts'
+import { defaultNumber, defaultText } from '../../engine/operations/facts.ts'
 import { flag, given, list, optionalText, text, type Arguments } from '../arguments.ts'
 import { ageIn, calendarWish } from '../calendar-flags.ts'
 import { closest } from '../closest.ts'
 import type { ConfigDefaults } from '../config.ts'
 import { chooseEnd, optionalEnd, shownUrl } from '../copy-ends.ts'
+import { parseDuration } from '../duration.ts'
 import type { LifecycleConfig } from '../lifecycle-config.ts'
 import { DEFAULT_CONFIG } from '../lifecycle-defaults.ts'
 import { storeOr } from '../named-stores.ts'
@@ -65,12 +66,12 @@ function entryOf(
     ...given('by', entry.by),
     calendar: calendarWish(argumentsOf(entry), context.defaults),
     ahead: entry.ahead ?? defaultNumber('partition-ensure', 'ahead'),
+    parkedGraceMs: parseDuration('--grace', defaultText('partition-decommission', 'grace')),
     ...given('olderThan', ageIn(argumentsOf(entry), 'older-than', context.defaults)),
     ...given('archive', archive === undefined ? undefined : storeOr(archive, context.defaults, env)),
     words: {
-      config: `--config ${shellQuote(file)}`,
-      from: fromWord,
-      to: to === null ? fromWord : wordOf(entry.to, to.url, context),
+      table: `--config ${shellQuote(file)}`,
+      stream: `--config ${shellQuote(file)} --from ${fromWord} --to ${to === null ? fromWord : wordOf(entry.to, to.url, context)}`,
     },
   }
 }

@@ -6,10 +6,10 @@ type Named = Pick<LifecycleEntry, 'table' | 'words'>
 
 /** @param command with its action, such as `partition ensure` */
 export function ofTable(command: string, { table, words }: Named): string {
-  return `sluice ${command} ${words.config} --table ${shellQuote(table)}`
+  return `sluice ${command} ${words.table} --table ${shellQuote(table)}`
 }
 
 /** @param command that takes the number of a stream */
 export function ofStream(command: string, stream: string, { words }: Named): string {
-  return `sluice ${command} ${stream} ${words.config} --from ${words.from} --to ${words.to}`
+  return `sluice ${command} ${stream} ${words.stream}`
 }

@@ -3,12 +3,10 @@ import type { CalendarWish } from '../partitioning/standing.ts'
 
 /** Words of a shell, so that a command runs as it is printed and holds no password. */
 export type EntryWords = {
-  /** `--config sluice.yaml`. */
-  readonly config: string
-  /** The database of the table, as `--from` and `--to` take it. */
-  readonly from: string
-  /** The database that the partitioned table goes into. */
-  readonly to: string
+  /** What a command about the table needs beside its name: `--config sluice.yaml`, or `--from` and a URL. */
+  readonly table: string
+  /** What a command about a stream needs beside its number: `--from` and `--to`. */
+  readonly stream: string
 }
 
 export type LifecycleEntry = {
@@ -25,6 +23,8 @@ export type LifecycleEntry = {
   readonly ahead: number
   /** `8q`: what is older is due for the archive. */
   readonly olderThan?: string
+  /** How long after a switch the old table is kept, ms. */
+  readonly parkedGraceMs: number
   /** Folder or bucket of archives. */
   readonly archive?: string
   readonly words: EntryWords

@@ -6,12 +6,13 @@ import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
 import { noSuchTable, tablesOf } from '../archiving/each-table.ts'
 import { readSwitches } from '../cutover/switch-row.ts'
+import { DecommissionLedger } from '../decommission/decommission-ledger.ts'
 import { standingOf, type CalendarWish, type Standing } from '../partitioning/standing.ts'
 import type { Run } from '../run-context.ts'
 import type { LifecycleEntry } from './entry.ts'
 import { isSwitched, lastTurn, type LookedTable } from './looked.ts'
 import type { OpenStores } from './open-stores.ts'
-import { streamStanding } from './stream-standing.ts'
+import { streamStanding, type StreamStanding } from './stream-standing.ts'
 
 /** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, CONNECT_FAILED, LEDGER_NEWER */
 export async function lookAt(
@@ -30,10 +31,11 @@ export async function lookAt(
   const { store, database } = isSwitched({ switches }) ? target : source
   const table = store === source.store ? found : await oneTable(store, entry.table, signal)
   await refuseNewer(database)
-  const first = switches.findLast(({ turn }) => turn === 1)
+  const last = lastTurn({ switches })
   const owner = { ...run.owner, runId: BigInt(run.runId) }
-  const stream = await streamStanding(target.database, { source: name, id: first?.stream, owner })
-  const parked = lastTurn({ switches })?.parkedTable
+  const streamOf = (id: string | undefined): Promise<StreamStanding | null> =>
+    streamStanding(target.database, { source: name, id, owner })
+  const isForward = last !== null && last.turn % 2 === 1
   return {
     entry,
     name,
@@ -42,12 +44,10 @@ export async function lookAt(
     table,
     ...(await partitionsOf(store, table, entry.calendar, signal)),
     archive: await readArchive(database, table.table),
-    stream,
+    stream: await streamOf(last === null ? undefined : isForward ? last.stream : last.reverse),
+    wayBack: isForward && last.status !== 'preparing' ? await streamOf(last.reverse) : null,
+    retired: last === null ? [] : await new DecommissionLedger(target.database, last, run).steps(),
     switches,
-    parkedIsThere:
-      parked === undefined
-        ? null
-        : (await source.store.tables(parked, signal)).some((one) => tableText(one.table) === parked),
     now: new Date(run.clock.now()),
     run,
     leave,

@@ -5,6 +5,7 @@ import type { TableSpec } from '../../model/copy/column-type.ts'
 import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
 import type { SluiceError } from '../../shared/errors.ts'
 import type { SwitchRow } from '../cutover/switch-row.ts'
+import type { DecommissionRow } from '../decommission/decommission-ledger.ts'
 import type { Standing } from '../partitioning/standing.ts'
 import type { Run } from '../run-context.ts'
 import type { LifecycleEntry } from './entry.ts'
@@ -26,10 +27,12 @@ export type LookedTable = {
   readonly archive: ArchiveRecord | null
   /** The stream that fills, or filled, the partitioned table. */
   readonly stream: StreamStanding | null
+  /** The stream that keeps the old table equal since the last switch; null where none does. */
+  readonly wayBack: StreamStanding | null
+  /** What was done to retire the old table. */
+  readonly retired: readonly DecommissionRow[]
   /** Turns, the oldest first. */
   readonly switches: readonly SwitchRow[]
-  /** Whether the table that is parked since the last turn is still there; null where none is. */
-  readonly parkedIsThere: boolean | null
   readonly now: Date
   readonly run: Run<'log'>
   /** Takes what nobody looked at, in words. */

@@ -26,7 +26,7 @@ export async function partitioningPhase(looked: LookedTable): Promise<Phase> {
   return {
     state: 'not begun',
     detail: `the table has no partitions yet${ended}`,
-    next: ofTable('partition plan', entry),
+    next: ofTable('partition run', entry),
   }
 }
 
@@ -78,13 +78,14 @@ function streamPhase(looked: LookedTable, stream: StreamStanding): Phase {
   }
 }
 
-function progressText({ state, chunks, chunksDone, rows, proof }: StreamStanding): string {
-  const copied = `${chunksDone} of ${chunks} chunks copied, ${rows} rows`
+function progressText({ state, chunks, chunksDone, rows, proof, periods }: StreamStanding): string {
+  const parts = periods === null ? '' : `${periods.done} of ${periods.of} periods and `
+  const copied = `${parts}${chunksDone} of ${chunks} chunks copied, ${rows} rows`
   const words = {
     resync: 'to be copied anew',
     copying: copied,
     catchup: `${copied}; changes that came meanwhile are applied`,
-    live: `copied, ${rows} rows, and followed`,
+    live: chunks === 0n ? 'copied and followed' : `copied, ${rows} rows, and followed`,
   }[state]
   if (proof === null) return words
   return `${words}, ${proof.equal ? 'equal' : 'compared'} ${isoTime(proof.ms)}`
@@ -95,6 +96,7 @@ function facts({
   chunks,
   chunksDone,
   rows,
+  periods,
   lane,
   proof,
   signed,
@@ -104,6 +106,7 @@ function facts({
     chunks: dec(chunks),
     chunksDone: dec(chunksDone),
     rows: dec(rows),
+    ...(periods === null ? {} : { periods: dec(periods.of), periodsDone: dec(periods.done) }),
     ...(lane?.commitMs == null ? {} : { appliedAt: isoTime(lane.commitMs) }),
     ...(proof === null ? {} : { provedAt: isoTime(proof.ms), equal: proof.equal }),
     ...(signed?.given === true ? { signedAt: isoTime(signed.ms), signedBy: signed.by } : {}),

@@ -1,11 +1,13 @@
 /** How the copy of a table that is followed stands, by the ledger of its target. Only read. */
+import type { PeriodWish } from '../../model/copy/period-marks.ts'
 import { positionOf } from '../../model/copy/position.ts'
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import type { SqlRow } from '../../stores/port.ts'
-import type { Owner } from '../../shared/owner.ts'
 import { hasLedger } from '../copy/ledger/schema.ts'
-import type { TableKey } from '../copy/ledger/owner.ts'
+import { ChunkLedger } from '../copy/ledger/chunks.ts'
+import type { Owner as LedgerOwner, TableKey } from '../copy/ledger/owner.ts'
+import { partOfRange, periodParts } from '../copy/plan/period-cut.ts'
 import {
   joinedLanes,
   LANE_COLUMNS,
@@ -37,6 +39,8 @@ export type StreamStanding = {
   readonly chunksDone: bigint
   readonly chunksFailed: bigint
   readonly rows: bigint
+  /** Partitions with rows, of a table that is copied period by period, and how many of them are copied; null otherwise, and once all are. */
+  readonly periods: { readonly done: number; readonly of: number } | null
   /** The newest comparison of the table. */
   readonly proof: StreamProofNow | null
   /** The newest document about all of the table. */
@@ -51,11 +55,7 @@ export type StreamStanding = {
  */
 export async function streamStanding(
   database: LedgerDatabase,
-  {
-    source,
-    id,
-    owner,
-  }: { readonly source: string; readonly id?: string | undefined; readonly owner: Owner & { readonly runId: bigint } },
+  { source, id, owner }: { readonly source: string; readonly id?: string | undefined; readonly owner: LedgerOwner },
 ): Promise<StreamStanding | null> {
   if (!(await hasStreams(database))) return null
   const columns = STREAM_COLUMNS.split(', ').map((name) => `s.${name}`)
@@ -82,6 +82,7 @@ export async function streamStanding(
     isFollowed: row.status !== 'ended' && (await new StreamLedger(database, owner).holder(row.id)) !== null,
     lane: lanes.length === 0 ? null : joinedLanes(lanes.map(laneOf), { position: positionOf }),
     ...(await chunksOf(database, key)),
+    periods: state === 'copying' ? await periodsOf(database, row, key, owner) : null,
     proof: await proofOf(database, row.id, key),
     ...(await signedOf(database, row.id, source)),
   }
@@ -107,6 +108,24 @@ async function chunksOf(
     chunksFailed: whole(of('failed'), 1),
     rows: rows.reduce((sum, row) => sum + whole(row, 2), 0n),
   }
+}
+
+async function periodsOf(
+  database: LedgerDatabase,
+  { wishes }: StreamRow,
+  key: TableKey,
+  owner: LedgerOwner,
+): Promise<StreamStanding['periods']> {
+  const { periods } = JSON.parse(wishes) as { readonly periods?: PeriodWish }
+  if (periods === undefined || !(await hasLedger(database))) return null
+  const parts = periodParts(periods)
+  const open = new Map<string, boolean>()
+  for await (const { range, status } of new ChunkLedger(database, key, owner).each()) {
+    const partition = partOfRange(parts, range)?.mark.partition ?? null
+    if (partition !== null) open.set(partition, open.get(partition) === true || status !== 'completed')
+  }
+  const all = [...open.values()]
+  return { done: all.filter((isOpen) => !isOpen).length, of: all.length }
 }
 
 async function proofOf(

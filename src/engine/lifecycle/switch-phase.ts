@@ -1,35 +1,79 @@
-/** Phase II: the partitioned table takes the public name, the old one follows it for a while, and is then removed. */
+/** Phase II: the partitioned table takes the public name, the old one is kept equal for a while, and is then retired. */
 import { isoTime } from '../../shared/clock.ts'
 import type { SwitchRow } from '../cutover/switch-row.ts'
-import { isSwitched, lastTurn, type LookedTable, type Phase } from './looked.ts'
+import { standingOf } from '../decommission/decommission-ledger.ts'
+import { ofStream, ofTable } from './commands.ts'
+import { lastTurn, type LookedTable, type Phase } from './looked.ts'
+import { blocks } from './partitioning-phase.ts'
 
+/** @param before what was said of phase I */
 export function switchPhase(looked: LookedTable, before: Phase): Phase {
-  const { standing, stream, parkedIsThere } = looked
+  const { standing, stream, entry } = looked
   const turn = lastTurn(looked)
-  if (turn?.status === 'preparing') {
-    return { ...facts(turn), state: 'running', detail: `turn ${turn.turn} is being prepared by ${turn.actor}` }
-  }
-  if (turn !== null && isSwitched(looked)) {
-    const told = `switched ${whenText(turn)}${pauseText(turn)}`
-    if (parkedIsThere === false) {
-      return { ...facts(turn), state: 'done', detail: `${told}; the old table is gone` }
-    }
-    return {
-      ...facts(turn),
-      state: 'running',
-      detail: `${told}; ${turn.parkedTable} is kept, so that it can be taken back`,
-    }
-  }
-  if (turn !== null) {
-    return { ...facts(turn), state: 'due', detail: `taken back ${whenText(turn)}${pauseText(turn)}` }
-  }
+  if (turn !== null) return { ...facts(turn), ...turnPhase(looked, turn) }
   if (stream === null || stream.row.status === 'ended') {
     return standing === null
       ? { state: 'not begun', detail: 'there is no partitioned table yet that could take the name' }
       : { state: 'not asked for', detail: 'the table is partitioned, and was never switched by sluice' }
   }
-  if (before.state !== 'done') return { state: 'not begun', detail: 'phase I is not signed yet' }
-  return { state: 'due', detail: 'the partitioned table is signed, and can take the name' }
+  if (before.state !== 'done') return { state: 'not begun', detail: 'the partitioned table is not signed yet' }
+  return {
+    state: 'due',
+    detail: 'the partitioned table is signed, and can take the name',
+    next: ofStream('cutover', stream.row.id, entry),
+  }
+}
+
+function turnPhase(looked: LookedTable, turn: SwitchRow): Phase {
+  const again = { next: ofStream('cutover', turn.stream, looked.entry) }
+  if (turn.status === 'preparing')
+    return { state: 'running', detail: `turn ${turn.turn} is being prepared by ${turn.actor}`, ...again }
+  const told = `${turn.turn % 2 === 1 ? 'switched' : 'taken back'} ${whenText(turn)}${pauseText(turn)}`
+  if (turn.turn % 2 === 0) {
+    return { state: 'due', detail: told, next: ofStream('cutover', turn.reverse, looked.entry) }
+  }
+  if (turn.status === 'switched')
+    return { state: 'due', detail: `${told}; the slot of the stream before is still there`, ...again }
+  return { ...retiring(looked, turn, told) }
+}
+
+/** The old table after a switch. */
+function retiring({ wayBack, retired, entry, now }: LookedTable, turn: SwitchRow, told: string): Phase {
+  const untilMs = (turn.switchedMs ?? 0) + entry.parkedGraceMs
+  const isOver = untilMs <= now.getTime()
+  const step = standingOf(retired)
+  const name = turn.parkedTable
+  if (step?.step === 'dropped') return { state: 'done', detail: `${told}; ${name} was dropped ${isoTime(step.doneMs)}` }
+  const kept = { keptUntil: isoTime(untilMs) }
+  const decommission = { next: ofTable('partition decommission', entry) }
+  if (wayBack !== null && wayBack.row.status !== 'ended') {
+    const { id, status, faults } = wayBack.row
+    const back = `stream ${id} keeps ${name} equal, so that cutover ${id} --revert goes back`
+    const follow = { next: ofStream('follow', id, entry) }
+    if (status === 'halted') {
+      return { ...kept, state: 'blocked', detail: told, ...blocks(faults.map(({ message }) => message)), ...follow }
+    }
+    if (!wayBack.isFollowed)
+      return {
+        ...kept,
+        state: 'due',
+        detail: `${told}; no program follows stream ${id}, which keeps ${name} equal`,
+        ...follow,
+      }
+    if (!isOver) return { ...kept, state: 'running', detail: `${told}; ${back}` }
+    return {
+      ...kept,
+      state: 'due',
+      detail: `${told}; ${back}; its grace is over`,
+      next: `${ofStream('follow', id, entry)} --end`,
+    }
+  }
+  if (step?.step !== 'inactive')
+    return { ...kept, state: 'due', detail: `${told}; ${name} can be retired`, ...decommission }
+  const inactive = `${name} is inactive since ${isoTime(step.doneMs)}`
+  return isOver
+    ? { ...kept, state: 'due', detail: `${told}; ${inactive}, and its grace is over`, ...decommission }
+    : { ...kept, state: 'running', detail: `${told}; ${inactive}` }
 }
 
 function facts({ turn, switchedMs, pauseMs, parkedTable }: SwitchRow): Omit<Phase, 'state' | 'detail'> {
