@@ -230,7 +230,10 @@ describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', { timeou
     const look = (): Promise<readonly LifecyclePhaseEvent[]> => status(place.url, 'way.yaml')
     const run = async (phase: LifecyclePhaseEvent | undefined, more = ''): Promise<void> => {
       const last = events(await shell(`${phase?.next} ${more}`, place.url)).at(-1)
-      expect(last, `${phase?.next} ${more} ${JSON.stringify(last)}`).toMatchObject({ type: 'run.finished', exitCode: 0 })
+      expect(last, `${phase?.next} ${more} ${JSON.stringify(last)}`).toMatchObject({
+        type: 'run.finished',
+        exitCode: 0,
+      })
     }
     const confirm = (name: string): string => `--confirm='${name.replaceAll("'", `'\\''`)}'`
 
