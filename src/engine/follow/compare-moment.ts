@@ -52,10 +52,16 @@ export async function compareMoment(
   },
 ): Promise<readonly TableComparison[]> {
   const compared: TableComparison[] = []
-  for (const [table, { plan }] of tables) {
+  for (const [table, { plan, targetWhere }] of tables) {
     const begun = clock.ticks()
-    const sides: Sides = { plan, source: moment.source, target: moment.target, signal }
-    const extent = await moment.source.extent(plan.source, null, false)
+    const sides: Sides = {
+      plan,
+      source: moment.source,
+      target: moment.target,
+      signal,
+      ...(targetWhere === undefined ? {} : { targetWhere }),
+    }
+    const extent = await moment.source.extent(plan.source, plan.where ?? null, false)
     const ranges = Math.max(1, Math.ceil(Number(extent.rows) / SEGMENT_ROWS))
     const told = { rows: extent.rows, estimated: !extent.exact, ranges }
     const progress = new DiffProgress(tableText(plan.source.table), told, emit, clock)

@@ -13,6 +13,8 @@ export type FollowTable = {
   readonly plan: TablePlan
   readonly source: FollowedTable
   readonly target: ChangeTable
+  /** Of a comparison of a part: the condition in the SQL of the target; that of the source is in the plan. */
+  readonly targetWhere?: string
 }
 
 /** As the exam of the source wants it: the identity is what the exam finds. */

@@ -10,14 +10,15 @@ export function answerOf(
   tables: readonly FollowTable[],
   run: string,
 ): SignOffAnswer {
-  const partition = request?.scope.partition?.source
+  const wanted = request?.scope.partition
+  const partition = wanted === undefined ? undefined : (wanted.name ?? tableText(wanted.source))
   return {
     position,
     pauseMs,
     run,
     tables: compared.map(({ table: at, rows, targetRows, sums, differences, more, unread, ms }) => ({
       table: tables[at]?.name ?? '',
-      ...(partition === undefined ? {} : { partition: tableText(partition) }),
+      ...(partition === undefined ? {} : { partition }),
       rows: dec(rows),
       targetRows: dec(targetRows),
       sourceSum: sums?.[0] ?? null,

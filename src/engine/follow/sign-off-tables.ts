@@ -13,6 +13,11 @@ export function tablesWanted(
   const named = (spec: TableSpec, table: TableName): TableSpec => ({ ...spec, table })
   return wanted.map(([at, table]) => {
     const { source, target } = table.plan
+    const { where } = partition
+    if (where !== undefined) {
+      const plan = { ...table.plan, ...(where.source === null ? {} : { where: where.source }) }
+      return [at, { ...table, plan, ...(where.target === null ? {} : { targetWhere: where.target }) }] as const
+    }
     const plan = {
       ...table.plan,
       source: named(source, partition.source),

@@ -2,12 +2,13 @@
 import { isCalled, tableText } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { PlannedCopy, PlannedTable } from '../copy/plan/plan-copy.ts'
+import { partitionWhere } from '../follow/partition-where.ts'
 import type { SignOffScope } from '../follow/ledger/sign-offs.ts'
 import type { SignOffOperation } from '../operations/sign-off/declaration.ts'
 
 export type Scoped = { readonly scope: SignOffScope; readonly tables: readonly PlannedTable[] }
 
-/** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG for a partition that is not there on both sides */
+/** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG for a partition that neither side has, or whose rows cannot be told on the other */
 export async function scopeOf(
   { tables: names, partition }: Pick<SignOffOperation, 'tables' | 'partition'>,
   planned: PlannedCopy,
@@ -19,14 +20,20 @@ export async function scopeOf(
   for (const one of tables) {
     const { from, to } = planned
     const source = await from.operational?.().partition(one.source.table, partition, signal)
-    if (source == null) continue
     const target = await to.operational?.().partition(one.targetName, partition, signal)
-    if (target != null)
+    if (source == null && target == null) continue
+    if (source != null && target != null)
       return { scope: { tables: [tableText(one.source.table)], partition: { source, target } }, tables: [one] }
-    throw new SluiceError('BAD_FLAG', `${tableText(one.targetName)} has no partition ${partition} in the target`, {
-      reason: `${tableText(source)} is one of the source, and its rows cannot be told from others in the target`,
-      hint: `sign off the whole table: --table ${tableText(one.source.table)}`,
-    })
+    if (one.plan === null) throw one.error
+    // One side is a plain table: conditions tell the rows there.
+    const where = await partitionWhere(
+      partition,
+      { plan: one.plan, name: tableText(one.source.table) },
+      { from, to, signal },
+    )
+    const whole = { source: one.source.table, target: one.targetName }
+    const named = { ...whole, name: tableText(source ?? target ?? one.source.table), where }
+    return { scope: { tables: [tableText(one.source.table)], partition: named }, tables: [one] }
   }
   throw new SluiceError('BAD_FLAG', `no table of the stream has a partition ${partition}`, {
     hint: `they are looked for in ${scope.tables.join(', ')}; partitions that are divided themselves are none`,

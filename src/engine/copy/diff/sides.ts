@@ -16,6 +16,8 @@ export type Sides = {
   readonly source: SourceView
   readonly target: SourceView
   readonly signal: AbortSignal
+  /** Of the target only rows that fit this are compared, a condition in its SQL. */
+  readonly targetWhere?: string
   /** Compare when values expire, too, where both sides keep that. */
   readonly lives?: true
 }
@@ -46,11 +48,18 @@ export function sourceRequest({ plan }: Pick<Sides, 'plan'>, range: Range): RowR
   return { table: plan.source, columns: readColumns(plan), range, where, ordered: false, ...sharedOnly(plan) }
 }
 
-/** The condition of the user is in the SQL of the source: in the target, everything that is there counts. */
-export function targetRequest({ plan }: Pick<Sides, 'plan'>, range: Range): RowRequest {
+/** The condition of the user is in the SQL of the source: in the target, everything that is there counts, or what `targetWhere` says. */
+export function targetRequest({ plan, targetWhere }: Pick<Sides, 'plan' | 'targetWhere'>, range: Range): RowRequest {
   const columns = plan.columns.map(({ to, as, target }) => ({ name: to, as, column: target }))
   const asked = targetRange({ plan }, range)
-  const request = { table: targetTable(plan), columns, range: asked, where: null, ordered: false, ...sharedOnly(plan) }
+  const request = {
+    table: targetTable(plan),
+    columns,
+    range: asked,
+    where: targetWhere ?? null,
+    ordered: false,
+    ...sharedOnly(plan),
+  }
   return { ...request, asStored: true }
 }
 

@@ -1,15 +1,14 @@
 /** Which rows of a followed table somebody names, as each side finds them. */
 import type { Column } from '../../../model/copy/column-type.ts'
-import { isCalled } from '../../../model/copy/column-type.ts'
 import { normalizer } from '../../../model/copy/canonical.ts'
 import type { TablePlan } from '../../../model/copy/plan.ts'
 import { EVERY_KEY, type Range } from '../../../model/copy/range.ts'
 import { keyPart } from '../../../model/copy/row-key.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
-import type { NativePartition } from '../../../stores/archive-port.ts'
 import type { CopyStore, SourceView } from '../../../stores/copy-port.ts'
 import { targetTable } from '../../copy/context.ts'
 import type { FollowTable } from '../followed-table.ts'
+import { partitionWhere, type SidesWhere } from '../partition-where.ts'
 import { byIdentity } from '../rereads.ts'
 
 /** `range`: both ends are in it, by the first column of the key. `partition`: one of the source's table. */
@@ -23,8 +22,7 @@ export type Scope = {
   /** Its key is what pieces are ranges of. */
   readonly plan: TablePlan
   readonly pieces: AsyncIterable<Range>
-  /** Conditions in the SQL of each side; null for none. */
-  readonly where: { readonly source: string | null; readonly target: string | null }
+  readonly where: SidesWhere
 }
 
 /** Rows of a piece: those of one that differs are looked for in the other side one by one. */
@@ -83,7 +81,7 @@ export async function scopeOf(
     }
     return { plan, pieces: inclusive(plan, low, high, view, signal), where: { source: null, target: null } }
   }
-  const where = await ofPartition(wish.name, table, sides)
+  const where = await partitionWhere(wish.name, table, sides)
   const pieces = keyed.sortsAlike
     ? view.cut(keyed.source, EVERY_KEY, where.source, PIECE_ROWS, signal)
     : (async function* () {
@@ -102,51 +100,6 @@ async function* inclusive(
 ): AsyncGenerator<Range> {
   yield { by: 'keys', keys: [[low]] }
   if (low !== high) yield* view.cut(source, { by: 'key', after: [low], through: [high] }, null, PIECE_ROWS, signal)
-}
-
-async function ofPartition(
-  name: string,
-  { plan, name: table }: FollowTable,
-  { from, to, signal }: { readonly from: CopyStore; readonly to: CopyStore; readonly signal: AbortSignal },
-): Promise<Scope['where']> {
-  const listed = await from
-    .partitions?.()
-    .list(plan.source, signal)
-    .catch((thrown: unknown) => {
-      const error = asSluiceError(thrown)
-      throw error.code === 'UNSUPPORTED_TYPE' ? notByPartition(table, error.message) : thrown
-    })
-  if (listed == null) throw notByPartition(table, 'it is not partitioned')
-  const wanted = listed.partitions.find(({ table: one }) => isCalled(one.table, name))
-  if (wanted === undefined) {
-    const names = listed.partitions.map((one) => one.table.table.name)
-    throw new SluiceError('BAD_FLAG', `${table} has no partition ${name}`, {
-      hint: `it has ${names.slice(0, 20).join(', ')}${names.length > 20 ? ` and ${names.length - 20} more` : ''}`,
-    })
-  }
-  const column = plan.columns.find((one) => one.from === listed.by)
-  if (column === undefined) throw notByPartition(table, `its column ${listed.by} is not copied`)
-  const others = listed.partitions.filter(({ isDefault }) => !isDefault)
-  const condition = (store: CopyStore, of: Column): string => {
-    const between = ({ from: low, to: high }: Pick<NativePartition, 'from' | 'to'>): string => {
-      const sql = store.timeCondition?.(of, low, high) ?? null
-      if (sql === null) throw notByPartition(table, `${listed.by} is neither a time nor a whole number`)
-      return `(${sql})`
-    }
-    if (!wanted.isDefault) return between(wanted)
-    return others.length === 0 ? '1 = 1' : `NOT (${others.map(between).join(' OR ')})`
-  }
-  return {
-    source: condition(from, { ...column.source, name: column.from }),
-    target: condition(to, { ...column.target, name: column.to }),
-  }
-}
-
-function notByPartition(table: string, reason: string): SluiceError {
-  return new SluiceError('BAD_FLAG', `rows of ${table} cannot be named by a partition`, {
-    reason,
-    hint: 'name them with --range or --key',
-  })
 }
 
 /** A list in JSON, or texts with commas between. */

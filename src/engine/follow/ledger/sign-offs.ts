@@ -6,13 +6,20 @@ import type { TableName } from '../../../model/copy/column-type.ts'
 import type { SignOff, SignedTable } from '../../../model/sign-off.ts'
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import type { SidesWhere } from '../partition-where.ts'
 import { makeLateTable } from '../../copy/ledger/late-tables.ts'
 
 /** What is to be compared. @property tables names of the source, all of the stream where there are none */
 export type SignOffScope = {
   readonly tables: readonly string[]
   /** One partition of the one table. */
-  readonly partition?: { readonly source: TableName; readonly target: TableName }
+  readonly partition?: {
+    readonly source: TableName
+    readonly target: TableName
+    /** Where one side has no such partition: its name, and the conditions that tell its rows. Both names are those of whole tables then. */
+    readonly name?: string
+    readonly where?: SidesWhere
+  }
 }
 
 export type SignOffRequest = { readonly id: string; readonly scope: SignOffScope }

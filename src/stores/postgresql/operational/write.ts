@@ -2,11 +2,14 @@
 import { quoteName } from '../connect.ts'
 import type { CopySession } from '../copy/session.ts'
 import { columnList, literal } from '../copy/sql.ts'
+import { isGuarded } from '../switch/guard.ts'
 import type { Examined, Verdict } from './examined.ts'
 
 /** Triggers fire as they would for anybody; what they write is rolled back with the row. */
 export async function writeLands(session: CopySession, { oid, sql, key }: Examined): Promise<Verdict> {
   if (key.length === 0) return { outcome: 'not checked', found: 'the table has no key by which one row is found' }
+  if (await isGuarded(session, oid))
+    return { outcome: 'not checked', found: 'it is parked: nobody but its stream writes into it before a cut-over' }
   const [[settable] = []] = await session.ask(
     `SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = ${literal(oid)}::oid AND attnum > 0 AND NOT attisdropped
        AND attidentity <> 'a' AND attgenerated = '' ORDER BY attname = ANY (ARRAY[${key.map(literal).join(', ')}]), attnum LIMIT 1`,

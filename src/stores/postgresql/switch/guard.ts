@@ -30,6 +30,14 @@ END`
   ]
 }
 
+/** Whether a table is parked: nobody but its stream writes into it. @param oid of the table */
+export async function isGuarded(session: CopySession, oid: string): Promise<boolean> {
+  const [row] = await session.ask(
+    `SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${literal(oid)}::oid AND g.tgname = ${literal(TRIGGER)})`,
+  )
+  return row?.[0] === 't'
+}
+
 /** Statements that take a guard away from a table and its partitions; none where there is none. @param oid of the table */
 export async function unguardSql(session: CopySession, oid: string): Promise<readonly string[]> {
   const rows = await session.ask(
