@@ -92,6 +92,7 @@ const ALL_ONLY = [
   'test/fault/archive-systems.test.ts',
   'test/fault/copy-random.test.ts',
   'test/fault/follow-full.test.ts',
+  'test/fault/follow-versions.test.ts',
   'test/fault/fuzz-log.test.ts',
   'test/fault/half-done.test.ts',
   'test/fault/lanes.test.ts',

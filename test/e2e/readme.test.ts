@@ -10,7 +10,7 @@ const ROOT = join(import.meta.dirname, '../..')
 /** Servers and buckets that a reader has, and what runs until it is stopped. */
 const ELSEWHERE = /postgresql:|s3:|cassandra:|--properties|SLUICE_DATABASE_URL|--watch/
 
-test('the lines of the README', { timeout: 300_000 }, async (context) => {
+test('the lines of the README', { timeout: 600_000 }, async (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-readme-'))
   context.onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   for (const name of ['package.json', 'dist', 'node_modules', 'fixtures'])

@@ -17,7 +17,9 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const SYSTEMS: readonly System[] = ['sqlite', 'postgresql', 'mysql', 'duckdb', 'd1']
+const SYSTEMS: readonly System[] = ALL
+  ? ['sqlite', 'postgresql', 'mysql', 'duckdb', 'd1']
+  : ['sqlite', 'postgresql', 'd1']
 const WHEN = ['before', 'during', 'after'] as const
 const SELECT = 'SELECT id, name FROM t ORDER BY id'
 const rowsOf = (place: Place): Promise<unknown> => place.rows(SELECT)

@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createConnection } from 'mysql2/promise'
 import { afterAll, describe, expect, test } from 'vitest'
+import { ALL } from '../support/backend.ts'
 import { makePlace, missing, perform, type System } from '../support/copy-systems.ts'
 import { expectSame, leftInMysql, mysqlStage, runUntil, startMysqlWriter } from '../support/follow-mysql-writer.ts'
 import { startCopy } from './copy-kit.ts'
 
 const absent = (await missing('mysql')) || (await missing('postgresql'))
 const folder = mkdtempSync(join(tmpdir(), 'sluice-from-mysql-'))
-const TARGETS: readonly System[] = ['postgresql', 'sqlite']
+const TARGETS: readonly System[] = ALL ? ['postgresql', 'sqlite'] : ['postgresql']
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 

@@ -51,6 +51,7 @@ describe('a DuckDB file', () => {
       expect(last).toContain(system === 'sqlite' ? LAST : '9223372036854775806')
       expect((await sluice('diff', ...ends)).code).toBe(0)
     },
+    120_000,
   )
 
   it('may be copied another way than was planned first, as long as nothing was written', async () => {

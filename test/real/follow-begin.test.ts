@@ -16,7 +16,7 @@ let source: ChangeSource
 let sql: Psql
 
 const until = async (what: string, is: () => Promise<boolean>): Promise<void> => {
-  for (let i = 0; i < 500; i++) {
+  for (let i = 0; i < 1500; i++) {
     if (await is()) return
     await sleep(20)
   }
