@@ -32,8 +32,8 @@ export async function scopeOf(
       { from, to, signal },
     )
     const whole = { source: one.source.table, target: one.targetName }
-    const named = { ...whole, name: tableText(source ?? target ?? one.source.table), where }
-    return { scope: { tables: [tableText(one.source.table)], partition: named }, tables: [one] }
+    const rows = { ...whole, name: tableText(source ?? target ?? one.source.table), where }
+    return { scope: { tables: [tableText(one.source.table)], partition: rows }, tables: [one] }
   }
   throw new SluiceError('BAD_FLAG', `no table of the stream has a partition ${partition}`, {
     hint: `they are looked for in ${scope.tables.join(', ')}; partitions that are divided themselves are none`,

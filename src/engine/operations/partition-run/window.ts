@@ -25,7 +25,7 @@ export function windowed(run: Pick<Run, 'interrupt' | 'clock'>, windowMs: number
   const timer = setTimeout(() => end.abort(reason), windowMs)
   timer.unref()
   return {
-    interrupt: { ...run.interrupt, stop: AbortSignal.any([run.interrupt.stop, end.signal]) },
+    interrupt: { abort: run.interrupt.abort, stop: AbortSignal.any([run.interrupt.stop, end.signal]) },
     endsAt: run.clock.now() + windowMs,
     over: () => clearTimeout(timer),
   }
