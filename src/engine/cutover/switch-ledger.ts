@@ -62,12 +62,15 @@ export class SwitchLedger {
     return row?.[0] == null ? null : String(row[0])
   }
 
-  /** Notes it before anything is made for it. */
+  /** Notes it before anything is made for it, by the program that has its stream. */
   async begin(coming: ComingSwitch): Promise<void> {
     await makeLateTable(this.#database, 'migration_switches')
     const { id, stream, reverse, turn, publicTable, takenTable, parkedTable, actor, tool } = coming
     await this.#database.batch([
-      { sql: `DELETE FROM migration_switches WHERE switch_id = ? AND status = 'preparing'`, parameters: [id] },
+      {
+        sql: `DELETE FROM migration_switches WHERE switch_id = ? AND status IN ('preparing', 'given up')`,
+        parameters: [id],
+      },
       {
         sql: `INSERT INTO migration_switches (switch_id, stream_id, reverse_stream_id, run_id, turn, status, public_table, taken_table, parked_table, begun_ms, actor, tool)
               VALUES (?, ?, ?, ?, ?, 'preparing', ?, ?, ?, ${this.#now}, ?, ?)`,

@@ -11,7 +11,7 @@ import { followTable, sourceOf, type FollowTable } from './followed-table.ts'
 import { keyRefusals } from './key-refusals.ts'
 import { roomRefusal } from './log-room.ts'
 import { refuseCombinations } from './refusals.ts'
-import type { Watch } from './watch.ts'
+import type { Within } from './watch.ts'
 import type { WishedStream } from './wished-stream.ts'
 
 export type FollowingParts = {
@@ -22,8 +22,8 @@ export type FollowingParts = {
   readonly database: LedgerDatabase
   readonly owner: Owner
   readonly run: CopyRun
-  /** Who is asked between two transactions, and ends the run; nobody when absent. */
-  readonly watch?: Watch
+  /** The stream that it goes on with, and no other; whichever follows the tables, or a new one, when absent. */
+  readonly within?: Within
 }
 
 export type Sides = { readonly changes: ChangeSource; readonly target: ChangeTarget }

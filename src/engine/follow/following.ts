@@ -54,6 +54,7 @@ export class Following implements AsyncDisposable {
     refuseCombinations(operation)
     const ledger = new StreamLedger(database, owner)
     const before = await streamOfPlan(planned, parts.wished, database)
+    refuseOther(parts.within, before)
     const wished = operation.follow?.cdc
     // What is begun anew may be told in another way.
     const cdc = operation.restart && wished !== undefined ? wished : cdcOf(before, wished)
@@ -190,7 +191,7 @@ export class Following implements AsyncDisposable {
       equal: until === 'equal',
       signOff: typeof until === 'object' ? until.signOff : null,
       proveEveryMs,
-      watch: this.#parts.watch ?? null,
+      watch: this.#parts.within?.watch ?? null,
     }
     const unbuilt: SluiceError[] = []
     const { alerts, sent } = openAlerts(operation, run)
@@ -262,6 +263,15 @@ export class Following implements AsyncDisposable {
     clearInterval(this.#heart)
     await this.#ledger.release(this.#stream).catch(() => undefined)
   }
+}
+
+/** @throws SluiceError LEDGER_BUSY where the stream that was meant is not the one of these tables any more */
+function refuseOther(within: FollowingParts['within'], found: StreamRow | null): void {
+  if (within === undefined || found?.id === within.stream) return
+  throw new SluiceError('LEDGER_BUSY', `stream ${within.stream} has ended meanwhile`, {
+    reason: 'another program switched its tables, or ended it',
+    hint: 'run the same command again: it says how things stand',
+  })
 }
 
 /** Tables that came to the source since. */

@@ -17,6 +17,9 @@ export type Standstill = {
   readonly verify: () => Promise<boolean>
 }
 
+/** The stream that a run goes on with, and no other. */
+export type Within = { readonly stream: string; readonly watch?: Watch }
+
 export interface Watch {
   /** Rows that were changed since the moment of the comparison that began last. */
   readonly touched: TouchedRows

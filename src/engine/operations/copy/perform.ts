@@ -51,16 +51,16 @@ import type { Ending } from '../../run-context.ts'
 import type { CopyEvent, CopyRun } from '../../copy/copy-run.ts'
 import type { FollowingParts } from '../../follow/exam.ts'
 import type { Following } from '../../follow/following.ts'
-import type { Watch } from '../../follow/watch.ts'
+import type { Within } from '../../follow/watch.ts'
 
 /** More can be asked for while it runs, up to so many. */
 const MOST_WORKERS = 64
 
 /**
- * @param watch of a copy that is followed: who is asked between two transactions, and ends the run
+ * @param within of a copy that is followed: the stream that it goes on with, and who watches it
  * @throws SluiceError whatever keeps the copy from starting; what hinders single tables is told with them
  */
-export async function copy(given: CopyOperation, asked: CopyRun, watch?: Watch): Promise<Ending> {
+export async function copy(given: CopyOperation, asked: CopyRun, within?: Within): Promise<Ending> {
   let operation = given
   let track: CopyTrack | null = null
   let told: ToldRuns | null = null
@@ -195,7 +195,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, watch?: Watch):
     operation.follow === undefined
       ? null
       : await openFollowing(
-          { operation, planned, wished, database, owner, run, ...(watch === undefined ? {} : { watch }) },
+          { operation, planned, wished, database, owner, run, ...(within === undefined ? {} : { within }) },
           runs,
         )
   if (following !== null) views.settle = () => following.settle()

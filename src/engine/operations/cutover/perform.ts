@@ -102,29 +102,18 @@ async function switched(operation: CutoverOperation, standing: Standing, able: A
       },
     )
   }
-  const [reused, ...others] = family.preparing
-  for (const one of others) await givenUp(standing, able, one.id, run)
-  const id = reused?.id ?? run.runId
+  // What a killed run was about to make is made by this one.
+  const id = family.preparing[0]?.id ?? run.runId
   const turn = family.turns.length + 1
-  await ledger.begin({
-    id,
-    stream: stream.id,
-    reverse: id,
-    turn,
-    publicTable: publicName,
-    takenTable: tableText(ready.request.to),
-    parkedTable: tableText(ready.parked),
-    actor: run.actor,
-    tool: run.tool,
-  })
   const maker = new Maker()
   const watch = turnOf({ operation, standing, able, ready, gates, id, turn, maker, run })
   try {
-    const ending = await goOn(copy, run, watch)
+    const ending = await goOn(copy, run, { stream: stream.id, watch })
     if (watch.end?.type !== 'switched') return notSwitched(operation, ending, watch, gates)
   } finally {
     await maker.stop()
-    if (watch.end === null || watch.end.type === 'late')
+    const mayBeLeft = maker.isBegun || family.preparing.length > 0
+    if (mayBeLeft && (watch.end === null || watch.end.type === 'late'))
       await givenUp(standing, able, id, run).catch((error: unknown) => leftBehind(id, error, run))
   }
   const { facts } = watch.end
@@ -148,6 +137,9 @@ async function switched(operation: CutoverOperation, standing: Standing, able: A
   return await wayBack(operation, standing, id, { totals: { switched: '1' }, proof }, run)
 }
 
+/** How long the removal of what was made may take, ms. */
+const END_MS = 30_000
+
 type TurnAround = {
   readonly operation: CutoverOperation
   readonly standing: Standing
@@ -169,7 +161,21 @@ function turnOf({ operation, standing, able, ready, gates, id, turn, maker, run 
     identity: ready.identity,
     changes: able.changes,
     source: ready.source,
-    wayBack: () => maker.made((signal) => makeReverse(able.changes, id, ready.taken, run, signal)),
+    wayBack: () =>
+      maker.made(async (signal) => {
+        await ledger.begin({
+          id,
+          stream: stream.id,
+          reverse: id,
+          turn,
+          publicTable: tableText(ready.request.from),
+          takenTable: tableText(ready.request.to),
+          parkedTable: tableText(ready.parked),
+          actor: run.actor,
+          tool: run.tool,
+        })
+        return await makeReverse(able.changes, id, ready.taken, run, signal)
+      }),
     closing: (facts: ClosingFacts) =>
       ledger.closing(
         { id, stream: stream.id, reverse: id },
@@ -223,8 +229,8 @@ async function wayBack(
   const next = followCommand(operation, id)
   if (stream.status !== 'active') return { ...before, next }
   const copy = copyOfStream(stream, { from: url, to: url }, stay ? {} : { until: 'caught-up' })
-  const { totals, notChecked: _notChecked, ...ending } = await goOn(copy, run)
-  return { ...ending, ...before, totals: { ...totals, ...before.totals }, next }
+  const { totals, notChecked: _notChecked, leftBehind: _leftBehind, ...ending } = await goOn(copy, run, { stream: id })
+  return { ...ending, ...before, totals: { ...before.totals, ...pick(totals) }, next }
 }
 
 function notSwitched(operation: CutoverOperation, ending: Ending, { end, tries }: Turn, gates: Gates): Ending {
@@ -240,12 +246,29 @@ function notSwitched(operation: CutoverOperation, ending: Ending, { end, tries }
   }
 }
 
-/** Removes what was made for a switch that does not happen. */
-async function givenUp({ ledger }: Standing, { changes }: Able, id: string, run: CutoverRun): Promise<void> {
-  // Asked to drop everything, it still leaves nothing behind that holds the log.
-  await changes.end(streamName(id), AbortSignal.timeout(30_000))
-  await ledger.giveUp(id)
-  run.emit({ type: 'cutover.step', step: 'given up', detail: `slot and publication ${streamName(id)} are removed` })
+/** Removes what was made for a switch that does not happen, unless another program has the stream by now, and goes on with it. */
+async function givenUp(
+  { ledger, streams, stream }: Standing,
+  { changes }: Able,
+  id: string,
+  run: CutoverRun,
+): Promise<void> {
+  if (typeof (await streams.take(stream.id)) !== 'number') return
+  try {
+    // Whoever had the stream in between may have switched by the same row.
+    if ((await ledger.find(id))?.status !== 'preparing') return
+    // Asked to drop everything, it still leaves nothing behind that holds the log.
+    await changes.end(streamName(id), AbortSignal.timeout(END_MS))
+    await ledger.giveUp(id)
+    run.emit({ type: 'cutover.step', step: 'given up', detail: `slot and publication ${streamName(id)} are removed` })
+  } finally {
+    await streams.release(stream.id)
+  }
+}
+
+/** What the end of a copy says of a stream: of rows that were copied there is nothing to say. */
+function pick({ transactions, changes }: Ending['totals']): Ending['totals'] {
+  return { ...(transactions === undefined ? {} : { transactions }), ...(changes === undefined ? {} : { changes }) }
 }
 
 function leftBehind(id: string, error: unknown, run: CutoverRun): void {

@@ -1,7 +1,7 @@
 /** What helps a copy, as somebody reads it who goes on with its stream: options that only `copy` has are for the command that began it. */
 import type { CopyEvent, CopyRun } from '../../copy/copy-run.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
-import type { Watch } from '../../follow/watch.ts'
+import type { Within } from '../../follow/watch.ts'
 import type { Ending } from '../../run-context.ts'
 import { copy as declaredCopy } from '../copy/declaration.ts'
 import { copy } from '../copy/perform.ts'
@@ -14,10 +14,10 @@ const FOREIGN = new Set([...namesOf(declaredCopy.command)].filter((name) => !OWN
 /** What says by itself which command is meant: `sluice diff --fix --key`, `the command that began the stream, with --restart`. */
 const SAYS_WHERE = /sluice (?!follow\b)\w|the command that began/
 
-/** Goes on with the stream of a copy. @param watch as `copy` has it @throws as `copy`, with hints in words of `follow` */
-export async function goOn(operation: CopyOperation, run: CopyRun, watch?: Watch): Promise<Ending> {
+/** Goes on with the stream of a copy. @param within as `copy` has it @throws as `copy`, with hints in words of `follow` */
+export async function goOn(operation: CopyOperation, run: CopyRun, within?: Within): Promise<Ending> {
   try {
-    const ending = await copy(operation, { ...run, emit: (event) => run.emit(told(event)) }, watch)
+    const ending = await copy(operation, { ...run, emit: (event) => run.emit(told(event)) }, within)
     return ending.error === undefined ? ending : { ...ending, error: worded(ending.error) }
   } catch (thrown) {
     const error = asSluiceError(thrown)
