@@ -242,7 +242,7 @@ async function whoAndWhat(
 
 async function openScreen(
   argv: readonly string[],
-  { target, database }: { readonly target: string; readonly database?: string },
+  { target, database, lifecycle }: Omit<Extract<Request, { kind: 'open' }>, 'kind'>,
   globals: Globals,
   surroundings: Surroundings,
 ): Promise<number> {
@@ -252,12 +252,17 @@ async function openScreen(
       hint: 'leave one out',
     })
   }
-  const urls = [...(catalog === null ? [] : [catalog.url]), ...namedBy({ target, ...given('database', database) })]
+  const urls = [
+    ...(catalog === null ? [] : [catalog.url]),
+    ...namedBy({ target, ...given('database', database) }),
+    ...(lifecycle?.databases ?? []),
+  ]
   const secrets = secretsOf(argv, surroundings.env, urls)
   const options = {
     target,
     catalog,
     database: database ?? null,
+    ...given('lifecycle', lifecycle),
     transcript: printed(globals, secrets),
     ...(await whoAndWhat(globals, surroundings)),
   }

@@ -10,6 +10,7 @@ import type { RunToShow, Surroundings } from './ports.ts'
 import { openTranscript } from './transcript.ts'
 import type { TranscriptOptions } from './transcript.ts'
 import { storeOf } from '../engine/operations/facts.ts'
+import type { LifecycleStatusOperation } from '../engine/operations/lifecycle-status/declaration.ts'
 import type { Operation } from '../engine/operations/list.ts'
 
 /** What `sluice PATH` does without a terminal: it lists, and changes nothing. */
@@ -34,6 +35,8 @@ export type OpenOptions = {
   readonly catalog: CatalogChoice | null
   /** A database whose tables are shown beside those of the lake. */
   readonly database: string | null
+  /** What the config file says of its tables. */
+  readonly lifecycle?: LifecycleStatusOperation
   readonly ascii: boolean
   readonly tool: string
   readonly actor: string
@@ -98,7 +101,7 @@ async function show(
   initial?: RunToShow,
   heard?: (event: Event) => void,
 ): Promise<number> {
-  const { tool, actor, host, ascii } = options
+  const { tool, actor, host, ascii, lifecycle } = options
   const transcript = await openTranscript(surroundings, options.transcript)
   const [engine, tui] = await Promise.all([surroundings.loadEngine(), surroundings.loadTui()])
   await using workbench = await engine.openWorkbench({ lake, catalog, database, tool, actor, host })
@@ -107,6 +110,7 @@ async function show(
     workbench,
     tool,
     ascii,
+    ...(lifecycle === undefined ? {} : { lifecycle }),
     stdin,
     stdout,
     onEvent: (run, event) => {

@@ -8,6 +8,7 @@ import type { Arguments } from './arguments.ts'
 import { catalogUrl } from './catalog-choice.ts'
 import { fromSparkSubmit } from './cdm/submit.ts'
 import type { CommandDeclaration, Option } from '../engine/operations/option.ts'
+import type { LifecycleStatusOperation } from '../engine/operations/lifecycle-status/declaration.ts'
 import { closest } from './closest.ts'
 import { commandNamed, COMMANDS } from './command-list.ts'
 import type { Request } from './commands/command.ts'
@@ -161,7 +162,7 @@ async function buildParser(
     command: '$0 [words..]',
     describe: false,
     builder: (inner) => inner.option('from', { type: 'string', requiresArg: true, hidden: true }),
-    handler: (parsed) => {
+    handler: async (parsed) => {
       const args = read(parsed)
       const globals = readGlobals(args, env, defaults)
       outcome.globals = globals
@@ -186,9 +187,26 @@ async function buildParser(
         kind: 'open',
         target: targetInSchema(target, globals),
         ...(database === undefined ? {} : { database }),
+        ...(await lifecycleFor(args, defaults, env)),
       }
     },
   })
+}
+
+/** What the UI shows of tables that the config file names; nothing where a variable of it is not set: other tables are looked at all the same. */
+async function lifecycleFor(
+  args: Arguments,
+  defaults: ConfigDefaults,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<{ readonly lifecycle?: LifecycleStatusOperation }> {
+  if (defaults.lifecycle === undefined) return {}
+  try {
+    const { lifecycleStatus } = await import('./commands/lifecycle.ts')
+    return { lifecycle: lifecycleStatus(args, { defaults, env }) }
+  } catch (error) {
+    if (error instanceof SluiceError) return {}
+    throw error
+  }
 }
 
 /**

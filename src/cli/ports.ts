@@ -1,4 +1,5 @@
 /** What the command line needs from the engine and the terminal UI. Both are loaded on demand, and replaced in tests. */
+import type { LifecycleStatusOperation } from '../engine/operations/lifecycle-status/declaration.ts'
 import type { RunFinished } from '../engine/operation.ts'
 import type { Workbench } from '../engine/workbench.ts'
 import type { Event } from '../model/event.ts'
@@ -40,6 +41,7 @@ export type TuiPort = {
     readonly workbench: Workbench
     readonly tool: string
     readonly ascii: boolean
+    readonly lifecycle?: LifecycleStatusOperation
     readonly stdin: NodeJS.ReadStream
     readonly stdout: NodeJS.WriteStream
     readonly initial?: RunToShow

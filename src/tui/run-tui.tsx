@@ -13,12 +13,15 @@ import { initialState } from './state/state.ts'
 import { createStore } from './state/store.ts'
 import { ScreenWriter, sizeOf } from './terminal/screen-writer.ts'
 import { clipboardSequence, Takeover } from './terminal/takeover.ts'
+import type { LifecycleStatusOperation } from '../engine/operations/lifecycle-status/declaration.ts'
 import type { Operation } from '../engine/operations/list.ts'
 
 export type TuiOptions = {
   readonly workbench: Workbench
   readonly tool: string
   readonly ascii: boolean
+  /** What a config file says of its tables. */
+  readonly lifecycle?: LifecycleStatusOperation
   readonly stdin: NodeJS.ReadStream
   readonly stdout: NodeJS.WriteStream
   readonly clock?: Clock
@@ -89,6 +92,7 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
     onEvent: (run, event) => {
       options.onEvent?.(run, event)
     },
+    lifecycle: options.lifecycle ?? null,
     signalled: () => end.signalled,
   })
   const resized = (): void => {

@@ -191,6 +191,17 @@ describe.each(SIZES)('at %i×%i', (columns, rows) => {
     await golden('timeline-beside', app)
   })
 
+  it('shows the phases of a table, those first that somebody has to look at', async () => {
+    const app = start({
+      ...size,
+      fake: fakeWorkbench({ lake: null, catalog: null, database: 'postgresql://app@db/tracks' }),
+    })
+    await app.until('public.events')
+    await app.press(['j', 'L'], (screen) => screen.includes('due or blocked'))
+    await golden('lifecycle', app)
+    await app.press(['y'], (screen) => screen.includes('copied'))
+  })
+
   it('shows how rows lie on the ring of a table of Cassandra', async () => {
     const app = start({
       ...size,

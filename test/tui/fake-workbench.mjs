@@ -328,6 +328,33 @@ const RING_RELATIONS = [
 
 /** A ring of 64 parts of which one is far too full. */
 /** Three fiscal years by quarters: one archived, one held, the coming ones missing. */
+/** A table whose partitioned twin is switched to; partitions are missing, and the archive is looked at. */
+function phaseEvents(table, { words }) {
+  const phase = (number, name, state, detail, more = {}) => ({
+    type: 'lifecycle.phase',
+    table,
+    phase: number,
+    name,
+    state,
+    detail,
+    ...more,
+  })
+  return [
+    phase(1, 'partitioning', 'done', 'copied, 2100000000 rows, and followed, equal 2026-11-18T02:00:00.000Z'),
+    phase(2, 'switch', 'running', 'switched 2026-11-19T02:10:00.000Z, writers waited 412 ms at the most', {
+      pauseMs: 412,
+    }),
+    phase(3, 'new partitions', 'due', '48 partitions, there up to 2027-01-01; 1 missing', {
+      blocks: ['none ahead: too few partitions are ahead: Q1-FY27 is missing'],
+      next: `sluice partition ensure ${words.table} --table ${table}`,
+    }),
+    phase(4, 'archiving', 'blocked', '12 archived up to 2024-01-01; 2 older than 8q: Q1-FY24, Q2-FY24', {
+      blocks: ['Q1-FY24: NO_SPACE the disk is full'],
+      next: `sluice archive run ${words.table} --table ${table}`,
+    }),
+  ]
+}
+
 function partitionEvents(table) {
   const quarter = (n) => `Q${(n % 4) + 1}-FY${23 + Math.floor(n / 4)}`
   const day = (n) => `${2022 + Math.floor(n / 4)}-${String((n % 4) * 3 + 1).padStart(2, '0')}-01`
@@ -534,6 +561,15 @@ export function fakeWorkbench({
         }
         const relations = operation.url.startsWith('cassandra:') ? RING_RELATIONS : RELATIONS
         for (const relation of relations) run.emit({ type: 'relation', estimated: true, ...relation })
+        run.finish(0)
+      })
+      return
+    }
+    if (operation.kind === 'lifecycle-status') {
+      const [entry] = operation.entries
+      queueMicrotask(() => {
+        run.emit({ type: 'run.started', command: operation.kind, tool: '0.1.0' })
+        for (const event of phaseEvents(entry.table, entry)) run.emit(event)
         run.finish(0)
       })
       return

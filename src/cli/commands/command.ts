@@ -5,6 +5,7 @@ import type { PrintedMore } from '../command-line.ts'
 import type { ConfigDefaults } from '../config.ts'
 import type { ControlRequest } from '../ctl.ts'
 import type { Hours } from '../hours.ts'
+import type { LifecycleStatusOperation } from '../../engine/operations/lifecycle-status/declaration.ts'
 import type { Operation } from '../../engine/operations/list.ts'
 
 /** What is said and printed around an operation, beside its events. */
@@ -29,7 +30,13 @@ export type Request =
   /** Of a run that goes on; every run of this machine where none is named. */
   | { readonly kind: 'ctl'; readonly run: string | null; readonly request: ControlRequest }
   | { readonly kind: 'demo'; readonly lake: string | null; readonly folder: string }
-  | { readonly kind: 'open'; readonly target: string; readonly database?: string }
+  | {
+      readonly kind: 'open'
+      readonly target: string
+      readonly database?: string
+      /** What the config file says of its tables. */
+      readonly lifecycle?: LifecycleStatusOperation
+    }
   | { readonly kind: 'help'; readonly text: string }
 
 export type RequestContext = {

@@ -3,6 +3,7 @@ import { secretsOfUrl } from '../../shared/redact.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { LifecycleEntry } from '../../engine/lifecycle/entry.ts'
+import type { LifecycleStatusOperation } from '../../engine/operations/lifecycle-status/declaration.ts'
 import { defaultNumber, defaultText } from '../../engine/operations/facts.ts'
 import { flag, given, list, optionalText, text, type Arguments } from '../arguments.ts'
 import { ageIn, calendarWish } from '../calendar-flags.ts'
@@ -19,10 +20,12 @@ import { operate, type Command, type Request, type RequestContext } from './comm
 type Words = Pick<RequestContext, 'defaults' | 'env'>
 
 const lifecycle: Command = {
-  request: (args, context) => (text(args, 'action') === 'init' ? init(args, context) : status(args, context)),
+  request: (args, context) =>
+    text(args, 'action') === 'init' ? init(args, context) : operate(lifecycleStatus(args, context)),
 }
 
-function status(args: Arguments, context: Words): Request {
+/** Its tables with the databases that they stand in, or those of them that are named. @throws SluiceError BAD_FLAG, BAD_CONFIG */
+export function lifecycleStatus(args: Arguments, context: Words): LifecycleStatusOperation {
   const { lifecycle: all = {} } = context.defaults
   const file = configOf(args)
   if (Object.keys(all).length === 0) {
@@ -43,7 +46,7 @@ function status(args: Arguments, context: Words): Request {
     if (entry === undefined) throw noEntry(table, Object.keys(all), file)
     return entryOf(table, entry, { args, context, place, file })
   })
-  return operate({ kind: 'lifecycle-status', tables, entries, databases })
+  return { kind: 'lifecycle-status', tables, entries, databases }
 }
 
 function entryOf(

@@ -16,6 +16,7 @@ export type Acting = {
   readonly databases: Databases
   readonly rings: Pictures
   readonly timelines: Pictures
+  readonly lifecycles: Pictures
   readonly place: Place
   readonly state: State
   /**

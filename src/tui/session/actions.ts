@@ -230,6 +230,11 @@ export function actOn(s: Acting, command: Command, rows: readonly TableRow[] = d
       if (row?.kind === 'relation') s.rings.look(row)
       break
     }
+    case 'open.lifecycle': {
+      const row = cursorRow(s.state)
+      if (row?.kind === 'relation') s.lifecycles.look(row)
+      break
+    }
     case 'open.timeline': {
       const row = cursorRow(s.state)
       if (row?.kind === 'relation') s.timelines.look(row)

@@ -1,4 +1,5 @@
 /** Operations that keys start, and the command lines that do the same without the UI. */
+import type { LifecycleStatusOperation } from '../../engine/operations/lifecycle-status/declaration.ts'
 import type { TableRow } from '../../engine/workbench.ts'
 import { parseLakeUrl, s3Path } from '../../model/lake-url.ts'
 import { redactUrl } from '../../shared/redact.ts'
@@ -215,6 +216,32 @@ export function partitionsOf(url: string, table: string): Job {
     commandLine: ['sluice', 'partition', 'list', '--from', url, '--table', table].map(quoted).join(' '),
   }
 }
+
+/**
+ * The phases of one table.
+ * @param wished what the config file says of its tables; a table that it does not name is looked at as it is
+ */
+export function lifecycleOf(url: string, table: string, wished: LifecycleStatusOperation | null): Job {
+  const entry = wished?.entries.find(
+    ({ table: name, from }) => name === table && redactUrl(wished.databases[from] ?? '') === redactUrl(url),
+  )
+  if (wished !== null && entry !== undefined) {
+    return {
+      operation: { ...wished, tables: [table], entries: [entry] },
+      commandLine: `sluice lifecycle status ${entry.words.table} --table ${quoted(table)}`,
+    }
+  }
+  const words = { table: `--from ${quoted(url)}`, stream: `--from ${quoted(url)} --to ${quoted(url)}` }
+  const ahead = defaultNumber('partition-ensure', 'ahead')
+  const bare = { table, from: 0, calendar: {}, ahead, parkedGraceMs: PARKED_GRACE_MS, words }
+  return {
+    operation: { kind: 'lifecycle-status', tables: [table], entries: [bare], databases: [url] },
+    commandLine: `sluice lifecycle init --from ${quoted(url)} --table ${quoted(table)}`,
+  }
+}
+
+/** As `partition decommission` has it. */
+const PARKED_GRACE_MS = 7 * 86_400_000
 
 /** The list of the tables of a database. */
 export function discoverDatabase(url: string): Job {

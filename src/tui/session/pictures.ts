@@ -29,6 +29,8 @@ export type PictureKind = {
   readonly text: (state: State, key: string, cells: number) => readonly string[] | null
   /** Of the picture so many lines at its end are what one looks for first; null for its beginning. */
   readonly last?: (state: State, key: string) => number | null
+  /** What `y` copies in its dialog; null, and without it, all of its lines. */
+  readonly copy?: (state: State, key: string) => string | null
 }
 
 export class Pictures {
@@ -77,7 +79,13 @@ export class Pictures {
     const top = last === null ? 0 : Math.max(0, lines.length - last)
     this.#store.dispatch({
       type: 'dialog',
-      dialog: { kind: 'text', title: `${name} · ${title ?? ''}`, lines, top, copy: lines.join('\n') },
+      dialog: {
+        kind: 'text',
+        title: `${name} · ${title ?? ''}`,
+        lines,
+        top,
+        copy: this.#kind.copy?.(state, key) ?? lines.join('\n'),
+      },
     })
   }
 

@@ -5,6 +5,7 @@
 import type { TableRow, Workbench } from '../../engine/workbench.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { asSluiceError } from '../../shared/errors.ts'
+import type { LifecycleStatusOperation } from '../../engine/operations/lifecycle-status/declaration.ts'
 import type { Event } from '../../model/event.ts'
 import type { Command } from '../keymap/bindings.ts'
 import { commandOf, elsewhere, shownKey } from '../keymap/lookup.ts'
@@ -28,6 +29,7 @@ import { acceptPrompt, typedBefore } from './prompts.ts'
 import { Reach, wholeError } from './reach.ts'
 import { Pictures } from './pictures.ts'
 import { RINGS } from './rings.ts'
+import { lifecyclePictures } from './lifecycles.ts'
 import { TIMELINES } from './timelines.ts'
 import { RunQueue } from './run-queue.ts'
 
@@ -39,6 +41,8 @@ export type Terminal = {
   leave(): void
   /** Hears the events of every run, numbered from 1. */
   onEvent(run: number, event: Event): void
+  /** What the config file says of its tables; null without one. */
+  readonly lifecycle: LifecycleStatusOperation | null
   /** Whether a signal asked the program to end. */
   signalled(): boolean
 }
@@ -51,6 +55,7 @@ export class Session implements Acting {
   readonly databases: Databases
   readonly rings: Pictures
   readonly timelines: Pictures
+  readonly lifecycles: Pictures
   readonly #terminal: Terminal
   readonly #inFlight = new Set<SlotName>()
   readonly #reach = new Reach(
@@ -72,6 +77,7 @@ export class Session implements Acting {
     this.databases = new Databases(workbench, store)
     this.rings = new Pictures(workbench, store, RINGS)
     this.timelines = new Pictures(workbench, store, TIMELINES)
+    this.lifecycles = new Pictures(workbench, store, lifecyclePictures(terminal.lifecycle))
     store.subscribe(() => {
       this.#load()
     })
@@ -201,6 +207,7 @@ export class Session implements Acting {
     this.databases.close()
     this.rings.close()
     this.timelines.close()
+    this.lifecycles.close()
     this.queue.dispose()
     this.#terminal.leave()
   }

@@ -4,6 +4,7 @@ import type { Event, RelationEvent } from '../../model/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { Command } from '../keymap/bindings.ts'
 import type { RingShown } from './ring-shown.ts'
+import type { LifecycleShown } from './lifecycle-shown.ts'
 import type { TimelineShown } from './timeline-shown.ts'
 import type { Dialog, Flash, LogEntry, SlotName, SlotValues } from './state.ts'
 import type { TextField } from './text-field.ts'
@@ -60,6 +61,8 @@ export type Action =
   | { readonly type: 'database-closed'; readonly url: string }
   | { readonly type: 'relations'; readonly url: string; readonly relations: readonly RelationEvent[] }
   | { readonly type: 'database-read'; readonly url: string; readonly error: ErrorInfo | null }
+  | { readonly type: 'lifecycle-reading'; readonly key: string }
+  | { readonly type: 'lifecycle-read'; readonly key: string; readonly shown: LifecycleShown }
   | { readonly type: 'timeline-reading'; readonly key: string }
   | { readonly type: 'timeline-read'; readonly key: string; readonly shown: TimelineShown }
   | { readonly type: 'ring-reading'; readonly key: string }

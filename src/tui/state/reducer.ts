@@ -6,6 +6,7 @@ import { freshRun } from '../run/run-view.ts'
 import type { Action } from './action.ts'
 import { settle } from './lists.ts'
 import { follow, reduceCommand } from './reduce-command.ts'
+import { READING_LIFECYCLE } from './lifecycle-shown.ts'
 import { READING } from './ring-shown.ts'
 import { READING_TIMELINE } from './timeline-shown.ts'
 import type { Database, Dialog, LogEntry, SlotName, Slots, State } from './state.ts'
@@ -191,6 +192,12 @@ function reduce(state: State, action: Action): State {
         withDatabase(state, action.url, { state: action.error === null ? 'ready' : 'failed', error: action.error }),
         action.url,
       )
+    case 'lifecycle-reading': {
+      const shown = state.lifecycles.get(action.key) ?? READING_LIFECYCLE
+      return { ...state, lifecycles: new Map(state.lifecycles).set(action.key, shown) }
+    }
+    case 'lifecycle-read':
+      return { ...state, lifecycles: new Map(state.lifecycles).set(action.key, action.shown) }
     case 'timeline-reading': {
       const shown = state.timelines.get(action.key) ?? READING_TIMELINE
       return { ...state, timelines: new Map(state.timelines).set(action.key, shown) }

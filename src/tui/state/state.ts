@@ -16,6 +16,7 @@ import type { CommitEvent, CopyPlanLine, PlanLine, RelationEvent, RunEvent } fro
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { RunView } from '../run/run-view.ts'
 import type { RingShown } from './ring-shown.ts'
+import type { LifecycleShown } from './lifecycle-shown.ts'
 import type { TimelineShown } from './timeline-shown.ts'
 import type { TextField } from './text-field.ts'
 import type { Operation } from '../../engine/operations/list.ts'
@@ -200,6 +201,8 @@ export type State = {
   readonly rings: ReadonlyMap<string, RingShown>
   /** The same of lines of time. */
   readonly timelines: ReadonlyMap<string, TimelineShown>
+  /** The same with their phases. */
+  readonly lifecycles: ReadonlyMap<string, LifecycleShown>
   /** Time of the last reading or event: ages count from here, so that an idle screen never changes by itself. */
   readonly now: number
   /** Raised by `R` and by every finished run: answers of older generations are asked again. */
@@ -264,6 +267,7 @@ export function initialState(options: {
     databases: [],
     rings: new Map(),
     timelines: new Map(),
+    lifecycles: new Map(),
     now: options.now,
     generation: 0,
     screen: options.screen ?? 'tables',

@@ -13,6 +13,7 @@ import { featuresTab, partitionsTab, schemaTab } from './lists.ts'
 import { overviewLines } from './overview.ts'
 import { relationColumns, relationFacts } from './relations.ts'
 import { ringLines } from './ring.ts'
+import { lifecycleLines } from './lifecycle.ts'
 import { timelineLines } from './timeline.ts'
 
 const TITLES: Readonly<Record<Tab, string>> = {
@@ -68,8 +69,10 @@ export function detailPane(state: State, cells: number): Line[] {
   if (row.kind === 'relation') {
     const ring = state.rings.get(row.key)
     const timeline = state.timelines.get(row.key)
+    const phases = state.lifecycles.get(row.key)
     const picture = [
       ...(ring === undefined ? [] : [[], ...ringLines(ring, cells, state.ascii)]),
+      ...(phases === undefined ? [] : [[], ...lifecycleLines(phases, cells)]),
       ...(timeline === undefined ? [] : [[], ...timelineLines(timeline, cells, state.ascii)]),
     ]
     return block(
