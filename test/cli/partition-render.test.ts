@@ -46,6 +46,46 @@ const ensure = stamped([
   [341, made('public.bookings_q4_fy25', 'Q4-FY25', '2024-10-01', '2025-01-01')],
   [342, { type: 'partition.waits', table, longestMs: 23, tries: 1, proved: '4930' }],
   [
+    343,
+    {
+      type: 'partition.pace',
+      table,
+      partition: 'bookings_q2_fy25',
+      rows: '86000000',
+      total: '216670000',
+      bytesPerHour: '70000000000',
+      neededPerHour: '72220000000',
+      leftMs: 6_000_000,
+    },
+  ],
+  [
+    344,
+    {
+      type: 'partition.landed',
+      table,
+      partition: 'bookings_q2_fy25',
+      label: 'Q2-FY25',
+      slice: '2024-04',
+      rows: '12958',
+      chunks: '2',
+      proof: 'chunk',
+      ms: 400,
+    },
+  ],
+  [
+    345,
+    {
+      type: 'partition.landed',
+      table,
+      partition: 'bookings_q1_fy25',
+      label: 'Q1-FY25',
+      rows: '39297',
+      chunks: '3',
+      proof: 'chunk',
+      earlier: true,
+    },
+  ],
+  [
     350,
     {
       type: 'partition.alarm',

@@ -2,7 +2,7 @@
 import { differenceText } from './copy/difference-text.ts'
 import { rowKeyText } from '../../model/copy/row-key.ts'
 import type { Event } from '../../model/event.ts'
-import { countDec, msOf, numberOf, plural, seconds } from '../draw/format.ts'
+import { bytes, countDec, msOf, numberOf, plural, seconds } from '../draw/format.ts'
 import { clean, takeStart } from '../draw/text.ts'
 import type { LogEntry } from '../state/state.ts'
 
@@ -80,6 +80,22 @@ export function logEntry(event: Event, now: number, alone = false): LogEntry | n
       return entry(
         'note',
         `${alone ? '' : `${event.table}: `}${plural(Number(event.chunks), 'chunk')} of ${countDec(event.chunkRows)} rows ${by}${done}`,
+      )
+    }
+    case 'partition.landed': {
+      const name = [event.partition, event.label, event.slice].filter((part) => part !== undefined).join(' ')
+      const how = event.proof === 'chunk' ? 'count and checksum equal' : 'count equal'
+      return entry(
+        'note',
+        `${name}: ${plural(Number(event.rows), 'row')}, ${how}${event.earlier === true ? ', by an earlier run' : ''}`,
+      )
+    }
+    case 'partition.pace': {
+      const needed = event.neededPerHour === undefined ? '' : `, ${bytes(Number(event.neededPerHour))} needed`
+      const slow = event.neededPerHour !== undefined && BigInt(event.bytesPerHour) < BigInt(event.neededPerHour)
+      return entry(
+        slow ? 'warn' : 'note',
+        `${event.partition}: ${countDec(event.rows)} of about ${countDec(event.total)} rows, ${bytes(Number(event.bytesPerHour))} an hour${needed}`,
       )
     }
     case 'row.aside':
