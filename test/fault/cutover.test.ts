@@ -10,6 +10,7 @@ import {
   PARKED,
   PUBLIC,
   startBooker,
+  startObserver,
   switched,
   turnOf,
   TWIN,
@@ -104,12 +105,14 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
       const stage = await cutoverStage(server, 2000)
       for (const [turn, revert] of [false, true, false].entries()) {
         const booker = startBooker(stage.place.url, 3 + turn)
+        const observer = startObserver(stage.place.url, 2000)
         await more(booker, 50)
         const { finished, events } = turn === 0 ? await switched(stage) : await perform(turnOf(stage, revert))
         expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
         expect(await kinds(stage)).toEqual(revert ? BACK : FORWARD)
         await more(booker, 50)
         const ids = await booker.stop()
+        expect(await observer.stop()).toBeGreaterThan(0)
         const [told] = of(events, 'cutover.switched')
         expect(told).toMatchObject({ table: `public.${PUBLIC}`, revert, stream: await streamOf(stage) })
         expect(told?.pauseMs).toBeLessThan(2000)
@@ -145,6 +148,18 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
     await more(booker, 20)
     const { finished } = await switched(stage)
     expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
+    expect(await kinds(stage)).toEqual(FORWARD)
+    await expectEqual(stage, PARKED, await booker.stop())
+    expect(await statuses(stage)).toEqual(['done'])
+  })
+
+  test('two operators at once: one switches, the other one is told so', { timeout: 120_000 }, async () => {
+    const stage = await cutoverStage(server, 600)
+    const booker = startBooker(stage.place.url, 21, 2)
+    const both = await Promise.all([1, 2].map(() => startCopy(cutoverOf(stage)).ended))
+    const ends = both.map(({ finished }) => finished?.error?.code ?? finished?.totals['switched'])
+    expect(ends).toContain('1')
+    for (const end of ends) expect(['1', '0', 'LEDGER_BUSY']).toContain(end)
     expect(await kinds(stage)).toEqual(FORWARD)
     await expectEqual(stage, PARKED, await booker.stop())
     expect(await statuses(stage)).toEqual(['done'])

@@ -120,15 +120,19 @@ export function startBooker(url: string, seed: number, sessions = 3): Booker {
           if (ids.has(fresh)) throw new Error(`id ${fresh} was given twice`)
           ids.add(fresh)
           mine.push(fresh)
-        } else if (what < 6) await run(`UPDATE "${PUBLIC}" SET qty = qty + 1 WHERE id = $1`, [id], 'update')
-        else if (what < 8) await run(`UPDATE "${PUBLIC}" SET created_at = $2 WHERE id = $1`, [id, day()], 'move')
-        else if (what < 9)
-          await run(
-            `UPDATE "${PUBLIC}" SET big = repeat(md5($2::text), 90) WHERE id = $1`,
-            [id, String(random(1e6))],
-            'big',
-          )
-        else {
+        } else if (what < 9) {
+          const { rowCount } =
+            what < 6
+              ? await run(`UPDATE "${PUBLIC}" SET qty = qty + 1 WHERE id = $1`, [id], 'update')
+              : what < 8
+                ? await run(`UPDATE "${PUBLIC}" SET created_at = $2 WHERE id = $1`, [id, day()], 'move')
+                : await run(
+                    `UPDATE "${PUBLIC}" SET big = repeat(md5($2::text), 90) WHERE id = $1`,
+                    [id, String(random(1e6))],
+                    'big',
+                  )
+          if (rowCount !== 1) throw new Error(`row ${id} was there ${rowCount} times`)
+        } else {
           const { rowCount } = await run(`DELETE FROM "${PUBLIC}" WHERE id = $1`, [id], 'delete')
           if (rowCount !== 1) throw new Error(`row ${id} was gone`)
           ids.delete(id)
@@ -150,6 +154,45 @@ export function startBooker(url: string, seed: number, sessions = 3): Booker {
       isStopped = true
       await done
       return ids
+    },
+  }
+}
+
+/** @returns how many looks there were */
+export type Observer = { stop(): Promise<number> }
+
+/**
+ * Somebody who reads by the public name all the time, in sessions that know nothing of a switch: rows that nobody touches are there at every moment, each once.
+ * @param rows that the stage began with: no booker touches them
+ */
+export function startObserver(url: string, rows: number): Observer {
+  let isStopped = false
+  const watching = (async () => {
+    const client = new pg.Client({ connectionString: url })
+    client.on('error', () => undefined)
+    await client.connect()
+    let looks = 0
+    try {
+      for (; !isStopped; looks++) {
+        const { rows: found } = await client.query<{ all: string; each: string; first: string }>({
+          name: 'look',
+          text: `SELECT count(*) AS all, count(DISTINCT id) AS each, count(*) FILTER (WHERE id <= ${rows}) AS first FROM "${PUBLIC}"`,
+        })
+        const [seen] = found
+        if (seen?.all !== seen?.each || seen?.first !== String(rows))
+          throw new Error(`look ${looks} saw ${JSON.stringify(seen)}`)
+        await sleep(5)
+      }
+    } finally {
+      await client.end().catch(() => undefined)
+    }
+    return looks
+  })()
+  watching.catch(() => undefined)
+  return {
+    stop: async () => {
+      isStopped = true
+      return await watching
     },
   }
 }
