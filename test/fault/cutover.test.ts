@@ -153,6 +153,15 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
     expect(await statuses(stage)).toEqual(['done'])
   })
 
+  test('killed behind the commit, whoever follows the way back ends it', { timeout: 120_000 }, async () => {
+    const stage = await cutoverStage(server, 400)
+    const child = startCopy(cutoverOf(stage), { killedBy: { type: 'cutover.switched', times: 1 } })
+    expect((await child.ended).signal).toBe('SIGKILL')
+    expect(await statuses(stage)).toEqual(['switched'])
+    await expectEqual(stage, PARKED, new Set())
+    expect(await statuses(stage)).toEqual(['done'])
+  })
+
   test('two operators at once: one switches, the other one is told so', { timeout: 120_000 }, async () => {
     const stage = await cutoverStage(server, 600)
     const booker = startBooker(stage.place.url, 21, 2)

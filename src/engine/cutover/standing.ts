@@ -89,6 +89,20 @@ export function ableOf({ store, stream }: Pick<Standing, 'store' | 'stream'>): A
   return { switches, changes }
 }
 
+/** A program was killed behind a switch: whoever follows the way back removes what the stream before has left at the source. */
+export async function finishSwitch(
+  { store, database }: Pick<Standing, 'store' | 'database'>,
+  stream: string,
+  run: CopyRun,
+): Promise<void> {
+  const ledger = new SwitchLedger(database, { ...run.owner, runId: BigInt(run.runId) })
+  const left = (await ledger.all()).find(({ reverse, status }) => reverse === stream && status === 'switched')
+  const changes = store.changeSource?.('slot')
+  if (left === undefined || changes === undefined) return
+  const name = await cleanUp({ ledger, database }, { changes }, left, run)
+  run.emit({ type: 'log', level: 'note', message: `slot and publication ${name} of the stream before are removed` })
+}
+
 /** Removes what the stream before has left at the source. Done twice it does no harm. */
 export async function cleanUp(
   { ledger, database }: Pick<Standing, 'ledger' | 'database'>,

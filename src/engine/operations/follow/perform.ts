@@ -2,6 +2,7 @@
 import { SluiceError } from '../../../shared/errors.ts'
 import { openExisting, openSourceStore } from '../../copy/open-stores.ts'
 import { onSide } from '../../copy/sides.ts'
+import { finishSwitch } from '../../cutover/standing.ts'
 import { StreamLedger } from '../../follow/ledger/streams.ts'
 import type { StreamRow } from '../../follow/ledger/stream-row.ts'
 import { endStream } from '../../follow/end-stream.ts'
@@ -13,7 +14,7 @@ import { goOn } from './hints.ts'
 
 /** @throws as `copy`; SluiceError NO_SUCH_TABLE for a run that follows nothing */
 export async function follow(operation: FollowOperation, run: CopyRun): Promise<Ending> {
-  const { stream, from } = await streamOf(operation)
+  const { stream, from } = await streamOf(operation, run)
   if (operation.end) return await ended(operation, stream, from, run)
   if (stream.status === 'ended') {
     throw new SluiceError('STREAM_HALTED', `stream ${stream.id} has ended`, {
@@ -41,13 +42,13 @@ async function ended({ to: url }: FollowOperation, stream: StreamRow, from: stri
   return { totals: {} }
 }
 
-async function streamOf({
-  to: url,
-  from: asked,
-  stream: id,
-}: FollowOperation): Promise<{ readonly stream: StreamRow; readonly from: string }> {
+async function streamOf(
+  { to: url, from: asked, stream: id }: FollowOperation,
+  run: CopyRun,
+): Promise<{ readonly stream: StreamRow; readonly from: string }> {
   await using to = await onSide('target', () => openExisting(url))
   await using database = await to.ledger()
   const stream = await streamKnown(database, id, to.label)
+  await finishSwitch({ store: to, database }, stream.id, run)
   return { stream, from: sourceUrl(stream, asked, { url, identity: to.identity }) }
 }
