@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { LifecycleLines } from '../../src/cli/lifecycle-lines.ts'
 import { parseCommandLine } from '../../src/cli/parse.ts'
 import { withEntry, type WrittenEntry } from '../../src/engine/lifecycle/config-text.ts'
 import { DEFAULT_CALENDAR } from '../../src/engine/calendar/calendar.ts'
@@ -155,6 +156,35 @@ describe('commands about a table of the file', () => {
       },
     ])
     expect(JSON.stringify(status.entries)).not.toContain('geheim')
+  })
+})
+
+describe('phases as text', () => {
+  it('name a table once, and put a reason and a command below', () => {
+    const lines = new LifecycleLines()
+    const phase = { type: 'lifecycle.phase', table: 'public.a\u0007b' } as const
+    const text = [
+      lines.lines({ ...phase, phase: 1, name: 'partitioning', state: 'done', detail: 'by at' }),
+      lines.lines({
+        ...phase,
+        phase: 3,
+        name: 'new partitions',
+        state: 'due',
+        detail: '4 partitions',
+        blocks: ['none ahead'],
+        next: "sluice partition ensure --config c --table 'x'",
+      }),
+    ].join('')
+    expect(text).toBe(
+      [
+        'public.a\\x07b',
+        '  done           I   partitioning     by at',
+        '  due            III new partitions   4 partitions',
+        '                 why  none ahead',
+        "                 do   sluice partition ensure --config c --table 'x'",
+        '',
+      ].join('\n'),
+    )
   })
 })
 

@@ -245,7 +245,8 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
       ' it out of the table; nothing is dropped before its grace is over, and not without --drop --confirm=TABLE. list shows ' +
       'what the ledger knows, verify reads archives again, sweep removes files that no archive names, hold keeps partitions ' +
       'where they are, and release ends that. adopt compares an archive with this database and takes it over, after a ' +
-      'failover, a restore or a move; the database that wrote into it before is refused from then on.\n',
+      'failover, a restore or a move; the database that wrote into it before is refused from then on. Of one table that ' +
+      '`lifecycle:` of the config file names by this very name, options count that its entry has and the line does not; `archive` of it is --to.\n',
   },
   actions: { 'archive plan': { byHand: PLANNED }, 'archive run': { byHand: [...PLANNED, 'between'] } },
   shape: 'long',

@@ -34,7 +34,8 @@ export const partitionList: Declaration<PartitionListOperation, (typeof EVENTS)[
       'that fell into the default partition; it can run as often as anybody likes. Calendar and names come from the partitions that are there. ' +
       'plan says what it takes to partition a table that is not, and changes nothing. run does it while the table is used: it makes a partitioned table ' +
       'beside it, copies the current period first and older ones after, proves each, and follows what changes; sluice cutover lets both change places. ' +
-      'decommission retires the table that a cut-over has parked: its first run takes the rights on it away, a run after the grace drops it.\n',
+      'decommission retires the table that a cut-over has parked: its first run takes the rights on it away, a run after the grace drops it. ' +
+      'Of one table that `lifecycle:` of the config file names by this very name, options count that its entry has and the line does not.\n',
   },
   actions: {
     'partition list': {
