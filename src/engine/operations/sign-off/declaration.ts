@@ -42,7 +42,7 @@ export const signOff: Declaration<SignOffOperation, (typeof EVENTS)[number]> = {
         name: 'partition',
         type: 'text',
         completes: 'partition',
-        describe: 'only the rows of this partition, which has to be there under one name on both sides',
+        describe: 'only the rows of this partition, of whichever side has it: on a plain table its bounds tell them',
       },
       { name: 'by', type: 'text', shown: 'the user of this machine', describe: 'who signs' },
       {
