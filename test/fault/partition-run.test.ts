@@ -178,6 +178,21 @@ describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`
     )
   })
 
+  test('says what was lost where a partition that is filled was dropped', { timeout: 120_000 }, async () => {
+    const place = await stage()
+    expect((await perform(runOf(place, { untilEqual: false, untilCaughtUp: true }))).finished.exitCode).toBe(0)
+    const [[name = '', rows = ''] = []] = await place.rows(
+      `SELECT tableoid::regclass::text, count(*) FROM ${TWIN} GROUP BY 1 ORDER BY 2 DESC LIMIT 1`,
+    )
+    await place.sql(`DROP TABLE ${name}`)
+    const again = await perform(runOf(place))
+    expect(again.finished.error).toMatchObject({ code: 'PARTITION_CHANGED' })
+    expect(again.finished.error?.message).toContain(`(${rows} rows)`)
+    const stream = again.finished.error?.hint?.match(/follow (\d+) /)?.[1] ?? ''
+    const followed = { kind: 'follow', stream, to: place.url, from: place.url, end: false, untilCaughtUp: true, untilEqual: false } as const // prettier-ignore
+    expect((await perform(followed)).finished.error).toMatchObject({ code: 'PARTITION_CHANGED' })
+  })
+
   test('is refused by name where it cannot be right', { timeout: 60_000 }, async () => {
     const place = await placeOn('postgresql', server.url())
     await place.sql(
@@ -194,7 +209,10 @@ describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`
     await place.sql('CREATE INDEX ON plain (at)', 'CREATE TABLE plain_partitioned (id int)')
     expect((await run()).finished.error).toMatchObject({ code: 'TABLE_REFUSED' })
     await place.sql('DROP TABLE plain_partitioned')
-    expect((await run({ first: 'Q9-1999' })).finished.error).toMatchObject({ code: 'BAD_FLAG' })
+    const unknown = await run({ first: 'Q9-1999' })
+    expect(unknown.finished.error).toMatchObject({ code: 'BAD_FLAG' })
+    expect(unknown.finished.error?.hint).toContain('2026-Q1')
+    expect(await place.rows("SELECT to_regclass('plain_partitioned')")).toEqual([[null]])
     // Nothing was followed, and nothing is left at the source.
     expect(await place.rows('SELECT count(*) FROM pg_replication_slots WHERE database = current_database()')).toEqual([
       ['0'],

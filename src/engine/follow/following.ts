@@ -27,6 +27,7 @@ import { StreamLedger } from './ledger/streams.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
 import { FollowLoop, type LoopEnd } from './loop.ts'
 import { changesOf } from './progress.ts'
+import { refuseLostPartitions } from './lost-partitions.ts'
 import { refuseCombinations, lanesRefusal, refusedWhileFollowing } from './refusals.ts'
 import { refuseOtherTarget } from './same-target.ts'
 import { resynced, tablesAnew } from './resync.ts'
@@ -63,6 +64,8 @@ export class Following implements AsyncDisposable {
     const anew = before === null || operation.restart ? NOTHING : await tablesAnew(parts, before, sides, ledger)
     if (before !== null && !operation.restart) await refuseFaulty(before, parts, sides, ledger, anew)
     for (const { error } of planned.tables) if (error !== null) throw error
+    if (before !== null && !operation.restart && anew.size === 0)
+      await refuseLostPartitions(before, planned, { database, owner, signal: run.interrupt.abort })
     const refused = lanesRefusal(operation.follow?.lanes ?? 1, planned.to)
     if (refused !== null) throw refused
     if (operation.restart && before !== null) {

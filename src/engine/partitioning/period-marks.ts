@@ -71,9 +71,24 @@ function firstOf(
   }
   const named = marks.find(({ partition, label }) => partition === wanted || label === wanted)?.partition
   if (named !== undefined && named !== null) return named
-  const labels = [...new Set(marks.flatMap(({ label }) => label ?? []))]
-  throw new SluiceError('BAD_FLAG', `no partition is ${wanted}`, {
-    hint: `--first takes one of ${labels.slice(-12).join(', ')}`,
+  throw unknownFirst(wanted, [...new Set(marks.flatMap(({ label, partition }) => label ?? partition ?? []))])
+}
+
+/** Of partitions that are not made yet. @throws SluiceError BAD_FLAG */
+export function refuseUnknownFirst(
+  wanted: string | undefined,
+  partitions: readonly { readonly name: string; readonly label: string }[],
+): void {
+  if (wanted === undefined || partitions.some(({ name, label }) => name === wanted || label === wanted)) return
+  throw unknownFirst(
+    wanted,
+    partitions.map(({ label }) => label),
+  )
+}
+
+function unknownFirst(wanted: string, known: readonly string[]): SluiceError {
+  return new SluiceError('BAD_FLAG', `no partition is ${wanted}`, {
+    hint: `--first takes one of ${known.slice(-12).join(', ')}`,
   })
 }
 

@@ -79,12 +79,17 @@ export function gapsOfPeriods(wish: PeriodWish, stretches: readonly Stretch[]): 
   return byPriority(wish).flatMap((part) => gaps.get(part.at) ?? [])
 }
 
-/** The part that a range of a chunk lies in: chunks never cross the beginning of one. */
+/** The part that a range of a chunk lies in; null of one that lies in several, because partitions came behind the last one since it was cut. */
 export function partOfRange(parts: readonly PeriodPart[], range: Range): PeriodPart | null {
   if (range.by !== 'key') return null
   const same = parts.find((part) => textOf(part.range.after) === textOf(range.after))
-  if (same !== undefined) return same
-  return range.after === null ? (parts[0] ?? null) : partOf(parts, range.after)
+  const part = same ?? (range.after === null ? (parts[0] ?? null) : partOf(parts, range.after))
+  return part === null || endsIn(range.through, part.range.through) ? part : null
+}
+
+function endsIn(end: Bound | null, last: Bound | null): boolean {
+  if (last === null) return true
+  return end !== null && compareTimes(end[0] ?? '', last[0] ?? '') <= 0
 }
 
 /** The part that the key of a row lies in. */

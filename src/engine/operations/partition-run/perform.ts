@@ -2,12 +2,14 @@
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import type { PeriodWish } from '../../../model/copy/period-marks.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import { redactUrl } from '../../../shared/redact.ts'
+import { shellQuote } from '../../../shared/shell.ts'
 import type { CopyStore } from '../../../stores/copy-port.ts'
 import type { RangedTable } from '../../../stores/maintenance-port.ts'
 import { openCopyStore, openSourceStore } from '../../copy/open-stores.ts'
 import { onSide } from '../../copy/sides.ts'
 import type { CopyOperation } from '../../operation.ts'
-import { periodMarks } from '../../partitioning/period-marks.ts'
+import { periodMarks, refuseUnknownFirst } from '../../partitioning/period-marks.ts'
 import { Pace } from '../../partitioning/pace.ts'
 import { planTwin, takenFindings, type TwinPlan, type TwinSource } from '../../partitioning/twin-plan.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
@@ -44,7 +46,7 @@ export async function partitionRun(operation: PartitionRunOperation, run: Run): 
         run.emit(event)
       },
     })
-    return withNext(ending, stream)
+    return withNext(ending, stream, to)
   } finally {
     window.over()
     pace.end()
@@ -82,12 +84,17 @@ async function prepared(operation: PartitionRunOperation, to: string, run: Run):
     const all: TwinPlan = { ...about, findings: [...about.findings, ...taken] }
     if (all.findings.some(({ verdict }) => verdict === 'refused')) throw refused(all, run)
     await refuseUnindexed(source, about)
+    refuseUnknownFirst(operation.first, twin.partitions)
     tellChanges(all, run)
     await maker.make(await plan.twin(planned, twin.name, twin.partitions, signal), signal)
     const message = `${tableText(name)} is made, with ${twin.partitions.length} partitions and one for all other rows`
     run.emit({ type: 'log', level: 'note', message })
     there = await rangedAt(target, name, signal)
-  } else await refuseUnindexed(source, about)
+  } else {
+    await refuseUnindexed(source, about)
+    const message = `${tableText(name)} is there already: its own ${there.partitions.length} partitions count, whatever the calendar of this command`
+    run.emit({ type: 'log', level: 'note', message })
+  }
   if (there === null) throw notPartitioned(name, target)
   if (there.column.name !== planned.column.name) {
     throw new SluiceError('TABLE_REFUSED', `${tableText(name)} is partitioned by ${there.column.name}`, {
@@ -203,8 +210,9 @@ function copyOf(
 }
 
 /** What comes next, where the table is whole. */
-function withNext(ending: Ending, stream: string | null): Ending {
+function withNext(ending: Ending, stream: string | null, to: string): Ending {
   if (stream === null || ending.next !== undefined || ending.error !== undefined) return ending
   if (ending.totals['live'] !== '1') return ending
-  return { ...ending, next: `sluice sign-off ${stream}, then sluice cutover ${stream}` }
+  const end = `--to ${shellQuote(redactUrl(to))}`
+  return { ...ending, next: `sluice sign-off ${stream} ${end}, then sluice cutover ${stream} ${end}` }
 }

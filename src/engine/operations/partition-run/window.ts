@@ -20,7 +20,7 @@ export function windowed(run: Pick<Run, 'interrupt' | 'clock'>, windowMs: number
     return { interrupt: run.interrupt, endsAt: null, over: () => undefined }
   const end = new AbortController()
   const reason = new SluiceError('DEADLINE', 'the window is over', {
-    hint: 'the same command goes on where it stopped; the source keeps its log for it meanwhile',
+    hint: 'the same command goes on where it stopped',
   })
   const timer = setTimeout(() => end.abort(reason), windowMs)
   timer.unref()
