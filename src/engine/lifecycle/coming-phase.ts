@@ -42,7 +42,9 @@ export async function comingPhase(looked: LookedTable): Promise<Phase> {
   }`
   const kept = standing.table.keptBy === undefined ? '' : `; ${standing.table.keptBy} makes partitions of it, too`
   if (alarms.length === 0) return { ...facts, state: 'done', detail: `${told}, ${ahead} whole periods ahead${kept}` }
-  const others = alarms.filter(({ alarm }) => !MADE.has(alarm) || standing.calendar === null)
+  // Rows that no coming period takes stay where they are, however often partitions are made.
+  const isLeft = coming.missing.length === 0 && alarms.every(({ alarm }) => alarm === 'rows in the default')
+  const others = alarms.filter(({ alarm }) => !MADE.has(alarm) || isLeft || standing.calendar === null)
   const isBlocked = others.length > 0
   return {
     ...facts,

@@ -16,7 +16,14 @@ export function switchPhase(looked: LookedTable, before: Phase): Phase {
       ? { state: 'not begun', detail: 'there is no partitioned table yet that could take the name' }
       : { state: 'not asked for', detail: 'the table is partitioned, and was never switched by sluice' }
   }
-  if (before.state !== 'done') return { state: 'not begun', detail: 'the partitioned table is not signed yet' }
+  if (before.state === 'blocked') return { state: 'not begun', detail: 'the partitioned table is not signed yet' }
+  if (before.state !== 'done') {
+    return {
+      state: 'not begun',
+      detail: 'the partitioned table is not signed yet',
+      next: ofStream('sign-off', stream.row.id, entry),
+    }
+  }
   return {
     state: 'due',
     detail: 'the partitioned table is signed, and can take the name',
@@ -30,7 +37,8 @@ function turnPhase(looked: LookedTable, turn: SwitchRow): Phase {
     return { state: 'running', detail: `turn ${turn.turn} is being prepared by ${turn.actor}`, ...again }
   const told = `${turn.turn % 2 === 1 ? 'switched' : 'taken back'} ${whenText(turn)}${pauseText(turn)}`
   if (turn.turn % 2 === 0) {
-    return { state: 'due', detail: told, next: ofStream('cutover', turn.reverse, looked.entry) }
+    const detail = `${told}; forward again wants a sign-off of stream ${turn.reverse}, then cutover ${turn.reverse}`
+    return { state: 'due', detail, next: ofStream('sign-off', turn.reverse, looked.entry) }
   }
   if (turn.status === 'switched')
     return { state: 'due', detail: `${told}; the slot of the stream before is still there`, ...again }

@@ -130,7 +130,8 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
   steering.tables = planned.tables.map(({ source }) => tableText(source.table))
   const objects = await again(() => planObjects(planned, operation.with ?? [], run.interrupt.abort))
   const byPattern = operation.tables.some((pattern) => pattern.includes('*'))
-  const left = await again(() => planLeftBehind(planned, byPattern, run.interrupt.abort))
+  // A switch tells by itself what becomes of it.
+  const left = within === undefined ? await again(() => planLeftBehind(planned, byPattern, run.interrupt.abort)) : []
   const planHash = hashOf(planned.tables.map(({ plan, error }) => plan?.hash ?? error?.code))
   if (operation.dryRun) {
     // Without a ledger of its own a plan creates nothing; what would hinder the run's is told.
