@@ -128,6 +128,9 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
       expect(await stage.place.rows('SELECT count(*) FROM migration_streams')).toEqual(before)
       // Of the parked table nobody but its stream changes a row.
       await expect(stage.place.sql(`DELETE FROM ${quoted(PARKED)}`)).rejects.toThrow(/is parked/)
+      await expect(
+        stage.place.sql(`SET session_replication_role TO replica; DELETE FROM ${quoted(PARKED)}`),
+      ).rejects.toThrow(/is parked/)
     },
   )
 

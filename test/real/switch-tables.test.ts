@@ -46,7 +46,8 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
 
   async function copyOver(to: string, from: string, side = sql): Promise<void> {
     await side.run(
-      `SET session_replication_role TO replica; DELETE FROM ${quoted(to)}; INSERT INTO ${quoted(to)} OVERRIDING SYSTEM VALUE SELECT * FROM ${quoted(from)}; SET session_replication_role TO origin`,
+      `SET session_replication_role TO replica; SET sluice.apply TO 'on'; DELETE FROM ${quoted(to)}; INSERT INTO ${quoted(to)} OVERRIDING SYSTEM VALUE SELECT * FROM ${quoted(from)};
+       RESET sluice.apply; SET session_replication_role TO origin`,
     )
   }
 
@@ -131,20 +132,24 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
     await add(sql)
   })
 
-  test('whoever writes into the parked table is told why not; replicas pass, and so does everybody once the guard is gone', async () => {
+  test('whoever writes into the parked table is told why not, replicas of others too; sessions that apply pass, and so does everybody once the guard is gone', async () => {
     await turn(store, FORWARD)
-    for (const write of [
-      `INSERT INTO ${quoted(OLD)} (at) VALUES ('2024-01-01')`,
-      `UPDATE ${quoted(OLD)} SET qty = 0 WHERE false`,
-      `DELETE FROM ${quoted(OLD)} WHERE false`,
-      `TRUNCATE ${quoted(OLD)}`,
-    ]) {
-      await expect(sql.run(write)).rejects.toMatchObject({
-        code: '55000',
-        message: expect.stringContaining('is parked') as string,
-        hint: expect.stringContaining(`Write to public.${PUBLIC}.`) as string,
-      })
+    for (const role of ['origin', 'replica', 'local']) {
+      await sql.run(`SET session_replication_role TO ${role}`)
+      for (const write of [
+        `INSERT INTO ${quoted(OLD)} (at) VALUES ('2024-01-01')`,
+        `UPDATE ${quoted(OLD)} SET qty = 0 WHERE false`,
+        `DELETE FROM ${quoted(OLD)} WHERE false`,
+        `TRUNCATE ${quoted(OLD)}`,
+      ]) {
+        await expect(sql.run(write), `${role}: ${write}`).rejects.toMatchObject({
+          code: '55000',
+          message: expect.stringContaining('is parked') as string,
+          hint: expect.stringContaining(`Write to public.${PUBLIC}.`) as string,
+        })
+      }
     }
+    await sql.run('RESET session_replication_role')
     await copyOver(OLD, PUBLIC)
     await turn(store, BACK)
     await sql.run(`INSERT INTO ${quoted(PUBLIC)} (at) VALUES ('2024-01-01')`)
@@ -153,6 +158,37 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
     }
     for (let twice = 0; twice < 2; twice++) await switchesOf(store).unguard({ schema: 'public', name: TWIN }, SIGNAL)
     await sql.run(`DELETE FROM ${quoted(TWIN)}; DELETE FROM ${quoted(`${TWIN}_2024`)}`)
+    expect(await ours(sql)).toEqual([])
+  })
+
+  test('what foreign keys do to rows by themselves passes the guard', async () => {
+    await sql.run(`CREATE TABLE public."pa'rents" (id int PRIMARY KEY); INSERT INTO public."pa'rents" SELECT generate_series(1, 500);
+      ALTER TABLE ${quoted(PUBLIC)} ADD CONSTRAINT "o'f" FOREIGN KEY (qty) REFERENCES public."pa'rents" ON DELETE CASCADE;
+      ALTER TABLE ${quoted(TWIN)} ADD CONSTRAINT "o'f" FOREIGN KEY (qty) REFERENCES public."pa'rents" ON DELETE CASCADE`)
+    await turn(store, FORWARD)
+    await sql.run(`DELETE FROM public."pa'rents" WHERE id = 7`)
+    for (const name of [PUBLIC, OLD]) expect(await one(`SELECT count(*) FROM ${quoted(name)}`)).toBe('499')
+  })
+
+  test('the guard of partitions that were detached from a parked table goes with that of the table', async () => {
+    await turn(store, FORWARD)
+    await copyOver(OLD, PUBLIC)
+    await turn(store, BACK)
+    const left = `${TWIN}_2024`
+    await sql.run(`ALTER TABLE ${quoted(TWIN)} DETACH PARTITION ${quoted(left)}`)
+    await sql.run(`CREATE TABLE ${quoted('again')} (LIKE ${quoted(left)} INCLUDING ALL)`)
+    await sql.run(
+      `ALTER TABLE ${quoted(TWIN)} ATTACH PARTITION ${quoted('again')} FOR VALUES FROM ('2024-01-01') TO ('2025-01-01')`,
+    )
+    await copyOver(TWIN, PUBLIC)
+    await turn(store, FORWARD)
+    await sql.run(`DELETE FROM ${quoted(left)}`)
+    expect((await ours(sql)).filter((name) => name.startsWith('trigger'))).toHaveLength(1)
+    // It may come back to a table that has a guard, too.
+    await copyOver(OLD, PUBLIC)
+    await turn(store, BACK)
+    await sql.run(`ALTER TABLE ${quoted(TWIN)} DETACH PARTITION ${quoted('again')}`)
+    await switchesOf(store).unguard({ schema: 'public', name: TWIN }, SIGNAL)
     expect(await ours(sql)).toEqual([])
   })
 

@@ -7,6 +7,7 @@ import { missingTable } from '../copy/relation.ts'
 import { CopySession } from '../copy/session.ts'
 import { literal } from '../copy/sql.ts'
 import type { PostgresSettings } from '../settings.ts'
+import { isGuardSql } from '../switch/guard.ts'
 import { mayBeReplica, originRefusal } from './session.ts'
 import { indexHint, readShape, unindexedText, type TableShape } from './shape.ts'
 
@@ -167,7 +168,7 @@ async function examineTriggers(
 ): Promise<void> {
   const rows = await session.ask(
     `SELECT DISTINCT t.tgname, t.tgenabled FROM pg_catalog.pg_trigger t
-     WHERE t.tgrelid IN (${members.map(({ oid }) => oid).join(',')}) AND NOT t.tgisinternal AND t.tgenabled <> 'D' ORDER BY 1`,
+     WHERE t.tgrelid IN (${members.map(({ oid }) => oid).join(',')}) AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND NOT ${isGuardSql('t')} ORDER BY 1`,
   )
   const named = (enabled: string): string[] => [
     ...new Set(rows.flatMap(([trigger, how]) => (enabled.includes(how ?? '') ? [trigger ?? ''] : []))),

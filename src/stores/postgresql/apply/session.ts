@@ -5,6 +5,7 @@ import { sqlStateOf } from '../errors.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { CopySession } from '../copy/session.ts'
 import { literal } from '../copy/sql.ts'
+import { APPLY } from './pass.ts'
 
 /**
  * Staging tables have no statistics, and plans of prepared statements outlive those of their tables: a plan made for an empty table would read a large one
@@ -35,6 +36,7 @@ export async function openApplySession(
     const [ready] = await session.ask(READY)
     if (ready?.[0] === 't') throw isStandby(settings)
     for (const [name, value] of Object.entries(BY_INDEX)) await session.ask(`SET ${name} TO ${value}`)
+    await session.ask(`SET ${APPLY} TO 'on'`)
     if (!fireTriggers && (await mayBeReplica(session))) await session.ask('SET session_replication_role TO replica')
     if (origin !== undefined) await setOrigin(session, origin, settings)
     return session

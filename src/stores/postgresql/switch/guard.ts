@@ -1,5 +1,6 @@
-/** What keeps others from writing into a parked table: a trigger on it and on each of its partitions. Sessions that apply changes pass it, being replicas. */
+/** What keeps others from writing into a parked table: a trigger on it and on each of its partitions. Sessions that apply changes of ours pass it, and no other replica. */
 import { tableText } from '../../../model/copy/column-type.ts'
+import { APPLY } from '../apply/pass.ts'
 import { quoteName } from '../connect.ts'
 import type { CopySession } from '../copy/session.ts'
 import { literal, tableSql } from '../copy/sql.ts'
@@ -17,17 +18,24 @@ export function guardSql({ from, parked, parkedName }: Sides, leaves: readonly s
   const says = `${tableText({ schema: from.schema, name: parkedName })} is parked: its rows follow those of ${name}, and nobody else may write into it`
   const hint = `Write to ${name}. To get this table back under that name: sluice cutover --revert.`
   const body = `BEGIN
-  IF pg_catalog.pg_trigger_depth() > 1 THEN RETURN NULL; END IF;
+  IF pg_catalog.pg_trigger_depth() > 1 OR pg_catalog.current_setting(${literal(APPLY)}, true) = 'on' THEN RETURN NULL; END IF;
   RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = ${literal(says)}, HINT = ${literal(hint)};
 END`
   return [
     `CREATE OR REPLACE FUNCTION ${guard}() RETURNS trigger LANGUAGE plpgsql SET search_path = '' AS ${literal(body)}`,
     `REVOKE ALL ON FUNCTION ${guard}() FROM PUBLIC`,
-    ...[parked, ...leaves].map(
-      (table) =>
-        `CREATE TRIGGER ${quoteName(TRIGGER)} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${table} FOR EACH STATEMENT EXECUTE FUNCTION ${guard}()`,
-    ),
+    // A partition that came from another parked table has one already, of another function.
+    ...[parked, ...leaves].flatMap((table) => [
+      `DROP TRIGGER IF EXISTS ${quoteName(TRIGGER)} ON ${table}`,
+      `CREATE TRIGGER ${quoteName(TRIGGER)} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${table} FOR EACH STATEMENT EXECUTE FUNCTION ${guard}()`,
+      `ALTER TABLE ONLY ${table} ENABLE ALWAYS TRIGGER ${quoteName(TRIGGER)}`,
+    ]),
   ]
+}
+
+/** Condition in SQL: whether a trigger is one of these. @param trigger alias of `pg_trigger` */
+export function isGuardSql(trigger: string): string {
+  return `(${trigger}.tgname = ${literal(TRIGGER)} AND EXISTS (SELECT FROM pg_catalog.pg_proc f WHERE f.oid = ${trigger}.tgfoid AND f.proname ~ '^sluice_parked_[0-9]+$'))`
 }
 
 /** Whether a table is parked: nobody but its stream writes into it. @param oid of the table */
@@ -38,15 +46,25 @@ export async function isGuarded(session: CopySession, oid: string): Promise<bool
   return row?.[0] === 't'
 }
 
-/** Statements that take a guard away from a table and its partitions; none where there is none. @param oid of the table */
+/**
+ * Statements that take a guard away from a table, its partitions, and those that were detached from it since; none where there is none.
+ * @param oid of the table
+ */
 export async function unguardSql(session: CopySession, oid: string): Promise<readonly string[]> {
   const rows = await session.ask(
-    `SELECT n.nspname, c.relname, p.pronamespace::pg_catalog.regnamespace::text, pg_catalog.quote_ident(p.proname) FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_class c ON c.oid = g.tgrelid
-       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
-     WHERE (g.tgrelid = ${oid} OR g.tgrelid IN (SELECT t.relid FROM pg_catalog.pg_partition_tree(${oid}::oid::pg_catalog.regclass) t))
-       AND g.tgname = ${literal(TRIGGER)} AND p.proname ~ '^sluice_parked_[0-9]+$'`,
+    `WITH gone AS (
+       SELECT g.* FROM pg_catalog.pg_trigger g WHERE ${isGuardSql('g')} AND (
+         g.tgrelid = ${oid} OR g.tgrelid IN (SELECT t.relid FROM pg_catalog.pg_partition_tree(${oid}::oid::pg_catalog.regclass) t)
+         OR g.tgfoid IN (SELECT o.tgfoid FROM pg_catalog.pg_trigger o WHERE o.tgrelid = ${oid} AND ${isGuardSql('o')})))
+     SELECT n.nspname, c.relname, f.nspname, p.proname, EXISTS (SELECT FROM pg_catalog.pg_trigger k WHERE k.tgfoid = p.oid AND k.oid NOT IN (SELECT x.oid FROM gone x))
+     FROM gone g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace f ON f.oid = p.pronamespace
+       JOIN pg_catalog.pg_class c ON c.oid = g.tgrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`,
   )
-  const functions = new Set(rows.map(([, , schema, name]) => `${schema}.${name}`))
+  const functions = new Set(
+    rows.flatMap(([, , schema, name, isKept]) =>
+      isKept === 't' ? [] : [tableSql({ schema: schema ?? '', name: name ?? '' })],
+    ),
+  )
   return [
     ...rows.map(
       ([schema, name]) =>
