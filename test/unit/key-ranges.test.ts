@@ -161,12 +161,26 @@ describe('ranges of keys', () => {
     ])
   })
 
-  it('of floating point numbers are refused, and so is a bound that lacks a value', async () => {
+  it('of floating point numbers are refused', async () => {
     await expect(rangesOf(tableOf([column('f', 'float')], []), 5, 0n)).rejects.toMatchObject({
       code: 'UNSUPPORTED_KEY',
     })
-    const { table } = tableOf([column('a', 'int'), column('b', 'int')], [])
-    expect(() => rangeCondition(table, { by: 'key', after: ['1'], through: null }, null, dialect)).toThrow(/lacks/)
+  })
+
+  it('end at all rows of a value where a bound has the first columns of the key only', async () => {
+    const side = tableOf(
+      [column('a', 'int'), column('b', 'int')],
+      [0, 1, 2, 3].flatMap((a) => [1, 2].map((b) => [a, b])),
+    )
+    const range = (after: readonly string[] | null, through: readonly string[] | null): Range => ({
+      by: 'key',
+      after,
+      through,
+    })
+    expect(await inRange(side, range(null, ['1']))).toEqual([1, 2, 3, 4])
+    expect(await inRange(side, range(['1'], ['2']))).toEqual([5, 6])
+    expect(await inRange(side, range(['1'], null))).toEqual([5, 6, 7, 8])
+    expect(await inRange(side, range(['1'], ['2', '1']))).toEqual([5])
   })
 })
 
