@@ -37,8 +37,8 @@ export type SwitchFinding = {
 export type SwitchLimits = {
   /** Longest that one try waits for the lock, ms: everybody else waits behind it. */
   readonly lockTimeoutMs: number
-  /** A program that stands still between two statements of the switch is ended by the server after so long, ms; 5000 unless given. */
-  readonly frozenMs?: number
+  /** Others may wait so long for the whole of it, ms. A program that stands still is ended by the server shortly behind it; 5000 unless given. */
+  readonly budgetMs?: number
 }
 
 /** What the rows of some identities come to on both sides, by one digest. */
@@ -61,7 +61,7 @@ export interface SwitchStore {
 export interface SwitchAttempt extends AsyncDisposable {
   /** Behind every change of `from` that anybody has committed: nobody can make another one. */
   readonly fence: LogPosition
-  /** How long others may have waited by now, ms: since the lock was first asked for. */
+  /** How long others may have waited by now, ms: since the lock was first asked for, and until the server has ended the session of a program that stood still. */
   waitedMs(): number
   /** Compares rows on both sides by their identities, as of now. @param identity names of the columns, those of `from` */
   compare(identity: readonly string[], keys: readonly RowKey[]): Promise<SwitchProof>

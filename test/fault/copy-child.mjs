@@ -1,7 +1,7 @@
 /**
  * A copy in a program of its own, which ends or freezes at one of its own steps: at the nth statement that changes the target.
- * SLUICE_CHILD: `{operation, host?, leaseMs?, isSilent?, aheadMs?, jumpsEveryMs?, step?, when?, killedBy?}` as JSON. `when` is `before`, `during` or `after` for SIGKILL there,
- * `frozen` for SIGSTOP behind the step; `killedBy` is `{type, times}` of an event: SIGKILL when it has said that so often; by `aheadMs` all its clocks are wrong,
+ * SLUICE_CHILD: `{operation, host?, leaseMs?, isSilent?, aheadMs?, jumpsEveryMs?, step?, when?, killedBy?, frozenBy?}` as JSON. `when` is `before`, `during` or `after` for SIGKILL there,
+ * `frozen` for SIGSTOP behind the step; `killedBy` is `{type, times}` of an event: SIGKILL when it has said that so often, `frozenBy` the same for SIGSTOP; by `aheadMs` all its clocks are wrong,
  * and with `jumpsEveryMs` they go from ahead to as much behind, and back.
  * stdout: its events, a line each, and a last line with `finished` and its steps.
  */
@@ -19,6 +19,7 @@ const {
   step = 0,
   when = 'before',
   killedBy,
+  frozenBy,
 } = JSON.parse(process.env['SLUICE_CHILD'] ?? '{}')
 
 if (leaseMs !== undefined || host !== 'here') {
@@ -52,10 +53,15 @@ const steps = countSteps(operation.to ?? operation.from, { step, when })
 const { runOperation } = await import('../../dist/engine/run.js')
 const { Interrupter } = await import('../../dist/shared/abort.js')
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`)
-let times = 0
+const times = { SIGKILL: 0, SIGSTOP: 0 }
 const tell = (event) => {
   say(event)
-  if (event.type === killedBy?.type && ++times === killedBy.times) process.kill(process.pid, 'SIGKILL')
+  for (const [signal, by] of [
+    ['SIGKILL', killedBy],
+    ['SIGSTOP', frozenBy],
+  ]) {
+    if (event.type === by?.type && ++times[signal] === by.times) process.kill(process.pid, signal)
+  }
 }
 const finished = await runOperation(operation, {
   interrupt: new Interrupter(),

@@ -21,6 +21,8 @@ export type ChildWishes = {
   readonly when?: 'before' | 'during' | 'after' | 'frozen'
   /** The event after which it is killed, by its type, and how often it has to have said that. */
   readonly killedBy?: { readonly type: Event['type']; readonly times: number }
+  /** The event after which it stands still until somebody lets it go on. */
+  readonly frozenBy?: { readonly type: Event['type']; readonly times: number }
   /** How long its leases last, in milliseconds, instead of half a minute. */
   readonly leaseMs?: number
   /** Its heart does not beat: nothing of it is under way but its work. */

@@ -19,7 +19,7 @@ import {
 } from '../support/cutover-stage.ts'
 import { startFollowServer } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
-import { of, startCopy } from './copy-kit.ts'
+import { of, startCopy, untilFrozen } from './copy-kit.ts'
 
 let server: PostgresServer
 
@@ -164,6 +164,33 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
     await expectEqual(stage, PARKED, new Set())
     expect(await statuses(stage)).toEqual(['done'])
   })
+
+  test(
+    'a program that stands still keeps others waiting as long as they may, and tries again',
+    { timeout: 120_000 },
+    async () => {
+      const stage = await cutoverStage(server, 400)
+      const booker = startBooker(stage.place.url, 31, 2)
+      const child = startCopy(cutoverOf(stage, { budgetMs: 800 }), { frozenBy: { type: 'cutover.step', times: 1 } })
+      await child.until('cutover.step')
+      await untilFrozen(child)
+      const since = performance.now()
+      await more(booker, 30)
+      expect(booker.longestMs()).toBeLessThan(1700)
+      await sleep(Math.max(0, 3000 - (performance.now() - since)))
+      child.process.kill('SIGCONT')
+      const { finished, events } = await child.ended
+      expect(finished, JSON.stringify(finished?.error)).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
+      const [first] = of(events, 'cutover.step').filter(({ step }) => step === 'released')
+      expect(first?.detail).toMatch(
+        /^(letting the stream catch up|standing still) took longer than --pause-budget 800 ms/,
+      )
+      const [told] = of(events, 'cutover.switched')
+      expect(told?.pauseMs).toBeGreaterThanOrEqual(800)
+      expect(told?.pauseMs).toBeLessThan(1700)
+      await expectEqual(stage, PARKED, await booker.stop())
+    },
+  )
 
   test('two operators at once: one switches, the other one is told so', { timeout: 120_000 }, async () => {
     const stage = await cutoverStage(server, 600)

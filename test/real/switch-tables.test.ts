@@ -271,10 +271,26 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
     await turn(store, FORWARD)
   })
 
-  test('a program that stands still with the table in its hands is ended by the server', async () => {
-    await using attempt = await switchesOf(store).open(FORWARD, { ...LIMITS, frozenMs: 200 }, SIGNAL)
+  test('a program that stands still with the table in its hands is ended by the server when others have waited as long as they may', async () => {
+    await using attempt = await switchesOf(store).open(FORWARD, { ...LIMITS, budgetMs: 400 }, SIGNAL)
+    const since = performance.now()
     await other.run(`INSERT INTO ${quoted(PUBLIC)} (at) VALUES ('2024-01-01')`)
+    const waited = performance.now() - since
+    expect(waited).toBeLessThan(900)
+    // However late it is noticed, nobody has waited longer.
+    await other.run('SELECT pg_sleep(0.4)')
+    expect(attempt?.waitedMs()).toBeGreaterThanOrEqual(400)
+    expect(attempt?.waitedMs()).toBeLessThan(700)
     await expect(attempt?.exchange()).rejects.toMatchObject({ code: 'CONNECTION_LOST' })
+    {
+      await using slow = await switchesOf(store).open(FORWARD, { ...LIMITS, budgetMs: 400 }, SIGNAL)
+      await new Promise((resolve) => setTimeout(resolve, 350))
+      // What it has used of its time is not given once more.
+      await slow?.compare(['id'], [['1']])
+      const then = performance.now()
+      await other.run(`INSERT INTO ${quoted(PUBLIC)} (at) VALUES ('2024-01-01')`)
+      expect(performance.now() - then).toBeLessThan(380)
+    }
   })
 
   test('the fence lies behind every commit of the table, and on the disk', async () => {

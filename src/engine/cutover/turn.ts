@@ -193,7 +193,7 @@ export class Turn implements Watch {
     this.#tries++
     const asked = clock.ticks()
     const lockTimeoutMs = Math.max(1, Math.min(LOCK_MS, Math.floor(budgetMs / 2)))
-    await using attempt = await switches.open(request, { lockTimeoutMs, frozenMs: budgetMs + 3000 }, signal)
+    await using attempt = await switches.open(request, { lockTimeoutMs, budgetMs }, signal)
     if (attempt === null) {
       this.#waited(clock.ticks() - asked)
       const detail = `others hold the table: try ${this.#tries} was given up after ${Math.round(clock.ticks() - asked)} ms`
@@ -209,9 +209,12 @@ export class Turn implements Watch {
       this.#waited(attempt.waitedMs())
       return answer
     } catch (thrown) {
-      this.#waited(attempt.waitedMs())
-      if (this.#facts !== null) return await this.#settled(thrown, this.#facts)
+      const waitedMs = attempt.waitedMs()
+      this.#waited(waitedMs)
+      if (this.#facts !== null && (await this.#hasHappened(thrown, this.#facts))) return 'end'
       const error = asSluiceError(thrown)
+      // The server has ended the session of a program that stood still.
+      if (error.code === 'CONNECTION_LOST' && waitedMs > budgetMs) return this.#over('standing still', attempt)
       if (error.code !== 'TARGET_BUSY') throw thrown
       gates.set({ name: 'lock', state: 'waiting', detail: error.message })
       return this.#rest(`${error.message}: try ${this.#tries} is given up`)
@@ -229,7 +232,7 @@ export class Turn implements Watch {
     const { changes, budgetMs, source, identity, tell } = this.#parts
     const isOver = (): boolean => attempt.waitedMs() > budgetMs
     while (!(lane.isBoundary && lane.taken >= attempt.fence)) {
-      if (isOver()) return this.#over('the stream did not catch up', attempt)
+      if (isOver()) return this.#over('letting the stream catch up', attempt)
       stream.ask()
       await lane.take(await stream.next(NEXT_MS))
     }
@@ -239,7 +242,7 @@ export class Turn implements Watch {
       tell('released', 'all rows went at once while others waited: all are compared once more')
       return 'prove'
     }
-    if (isOver()) return this.#over('the stream did not catch up', attempt)
+    if (isOver()) return this.#over('letting the stream catch up', attempt)
     const compared = await attempt.compare(identity, keys)
     if (!compared.isEqual) {
       const detail = `${compared.rows} of ${keys.length} touched rows in one table and ${compared.targetRows} in the other differ: all are compared once more`
@@ -304,18 +307,13 @@ export class Turn implements Watch {
     this.#end = { type: 'switched', facts: { ...facts, pauseMs: this.#longestMs, waitedMs: this.#waitedMs } }
   }
 
-  /** The answer to the commit is lost, or it was refused: the ledger says what became of it. @throws what the commit threw, where it did not happen */
-  async #settled(thrown: unknown, facts: Omit<ClosingFacts, 'fence' | 'birth'>): Promise<'end'> {
+  /** The answer to the commit is lost, or it was refused: the ledger says what became of it. @throws what the commit threw, where nobody can tell */
+  async #hasHappened(thrown: unknown, facts: Omit<ClosingFacts, 'fence' | 'birth'>): Promise<boolean> {
     for (let i = 0; i < SETTLE_TRIES; i++) {
       const happened = await this.#parts.hasHappened().catch(() => null)
-      if (happened === false) {
-        this.#facts = null
-        throw thrown
-      }
-      if (happened === true) {
-        this.#switched(facts)
-        return 'end'
-      }
+      if (happened === true) this.#switched(facts)
+      if (happened === false) this.#facts = null
+      if (happened !== null) return happened
       await sleep(SETTLE_MS)
     }
     this.#end = { type: 'unknown' }

@@ -18,6 +18,7 @@ import { BY_INDEX } from '../replication/shapes.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { compareRows } from './compare.ts'
 import { guardSql, leavesOf, unguardSql } from './guard.ts'
+import type { Held } from './held.ts'
 import { findingOf, stepsOf } from './looks.ts'
 import { sidesOf, type Side, type Sides } from './sides.ts'
 import { lockAll } from './take.ts'
@@ -34,8 +35,7 @@ export type Opened = {
   readonly signal: AbortSignal
   readonly lockTimeoutMs: number
   readonly fence: LogPosition
-  /** When the lock was first asked for, by `performance.now`. */
-  readonly since: number
+  readonly held: Held
   readonly tables: readonly [from: Side, to: Side]
   /** Search path of the session before this transaction. */
   readonly path: string
@@ -53,7 +53,7 @@ export class Attempt implements SwitchAttempt {
   }
 
   waitedMs(): number {
-    return performance.now() - this.#opened.since
+    return this.#opened.held.waitedMs()
   }
 
   compare(identity: readonly string[], keys: readonly RowKey[]): Promise<SwitchProof> {
@@ -107,6 +107,7 @@ export class Attempt implements SwitchAttempt {
     const { session, settings, signal, request } = this.#opened
     const { guard } = closing
     const isHeld = await this.#do(async () => (await session.all(guard.sql, guard.parameters)).length > 0)
+    this.#opened.held.work()
     try {
       // It is not to be broken off once COMMIT is sent, and knows when that is.
       const outcome = isHeld ? await commitChunk(session, closing, settings, signal, 'a switch') : 'fenced'
@@ -132,12 +133,16 @@ export class Attempt implements SwitchAttempt {
   }
 
   async #do<T>(body: (session: CopySession) => Promise<T>): Promise<T> {
-    const { session, settings, signal, request } = this.#opened
+    const { session, settings, signal, request, held } = this.#opened
     if (this.#isEnded) throw new Error('this transaction has ended')
     try {
       return await underSignal(session, signal, async () => {
         if (!session.alive) throw session.loss()
-        return body(session)
+        await held.shorten()
+        held.work()
+        const result = await body(session)
+        held.rest()
+        return result
       })
     } catch (error) {
       throw targetError(error, settings, tableText(request.from))

@@ -12,11 +12,12 @@ import { fence, flushLog, isFlushed } from '../replication/lsn.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { Attempt } from './attempt.ts'
 import { unguardSql } from './guard.ts'
+import { Held } from './held.ts'
 import { findingOf, stepsOf } from './looks.ts'
 import { sideOf, sidesOf } from './sides.ts'
 import { dependentsOf, lockAll, lockDependent, lookFirstSql } from './take.ts'
 
-const FROZEN_MS = 5000
+const BUDGET_MS = 5000
 /** Nobody waits for `unguard`: whoever holds the table does so for long, or not at all. */
 const UNGUARD = { patienceMs: 200, budgetMs: 20_000 }
 
@@ -102,18 +103,19 @@ export class PostgresSwitches implements SwitchStore {
     session: CopySession,
     beside: CopySession,
     request: SwitchRequest,
-    { lockTimeoutMs, frozenMs = FROZEN_MS }: SwitchLimits,
+    { lockTimeoutMs, budgetMs = BUDGET_MS }: SwitchLimits,
     signal: AbortSignal,
   ): Promise<Attempt | null> {
     const [row] = await session.ask("SELECT pg_catalog.current_setting('search_path')")
     const { from } = await sidesOf(session, request)
     const dependents = await dependentsOf(session, from)
+    const held = new Held(session, budgetMs)
     await session.begin(
       'ISOLATION LEVEL READ COMMITTED READ WRITE',
-      `SET LOCAL idle_in_transaction_session_timeout TO ${Math.ceil(frozenMs)}; ${lookFirstSql(session.version)}`,
+      `${held.firstSql}; ${lookFirstSql(session.version)}`,
     )
-    const since = performance.now()
-    const left = (): number => lockTimeoutMs - (performance.now() - since)
+    held.begin()
+    const left = (): number => lockTimeoutMs - held.waitedMs()
     try {
       for (const one of dependents) await lockDependent(session, one, left())
       await lockAll(session, from, left())
@@ -121,11 +123,14 @@ export class PostgresSwitches implements SwitchStore {
       if (!session.alive || !isBusy(error)) throw error
       return null
     }
+    await held.shorten()
+    held.work()
     // The names may have led to other tables before the lock was there.
     const sides = await sidesOf(session, request)
     if (sides.from.oid !== from.oid) return null
     const position = await fence(session)
     if (!(await isFlushed(session, position))) await flushLog(beside)
+    held.rest()
     return new Attempt({
       session,
       beside,
@@ -134,7 +139,7 @@ export class PostgresSwitches implements SwitchStore {
       signal,
       lockTimeoutMs,
       fence: position,
-      since,
+      held,
       tables: [sides.from, sides.to],
       path: row?.[0] ?? '',
     })
