@@ -117,6 +117,8 @@ export class CopyLines {
   }
 
   retried({ table, chunk, attempt, waitMs, error }: Of<'chunk.retried'>, block: Tell): readonly Block[] {
+    // A note of the run has told it once for all chunks.
+    if (error.code === 'SOURCE_BUSY' && !this.#options.verbose) return []
     const what = `${this.#subject(table)}chunk ${chunk}  ${error.code} ${error.message}`
     return [block('retry', `${what}; try ${attempt} in ${durationText(waitMs)}`, { table })]
   }

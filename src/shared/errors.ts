@@ -42,6 +42,8 @@ export const ERROR_CODES = {
   SOURCE_GONE: 'source',
   SOURCE_DENIED: 'source',
   SOURCE_IO: 'source',
+  /** Other sessions of the source are in the way for now. */
+  SOURCE_BUSY: 'source',
   PATH_ESCAPES: 'source',
   /** A message of a change stream that does not follow its protocol. */
   BAD_STREAM: 'source',

@@ -86,6 +86,8 @@ export type CopyOptions = {
   readonly lockWaitMs?: number
   /** A table that is emptied or rewritten while it is read is read again under another view: what became of it comes with a stream of changes. */
   readonly moving?: true
+  /** What is read is let go, and fails with SOURCE_BUSY, where another session of the server waits for one of its tables to itself; the caller reads it again. */
+  readonly yields?: true
   /** Rows of one INSERT, where a service takes them in statements. */
   readonly rowsPerInsert?: number
   /** Where the store says that it has to wait for a service. */

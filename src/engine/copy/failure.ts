@@ -35,3 +35,8 @@ export function pauseAfter(attempts: number, random: () => number = Math.random)
 export function isPressure({ code }: SluiceError): boolean {
   return code === 'RATE_LIMITED' || code === 'TARGET_BUSY' || code === 'TARGET_IO' || code === 'SOURCE_IO'
 }
+
+/** What a user is told once where readers let their tables go for another session of the source; null for any other failure. */
+export function yieldedText({ code, message }: SluiceError): string | null {
+  return code === 'SOURCE_BUSY' ? `${message}: the copy let go of its tables, and goes on` : null
+}

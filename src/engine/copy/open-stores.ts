@@ -11,7 +11,7 @@ import type { CassandraWish } from '../operation.ts'
 import { copyExamples, systemOf } from '../systems.ts'
 import { onSide } from './sides.ts'
 
-export type SourceOptions = Pick<CopyOptions, 'lockWaitMs' | 'moving'>
+export type SourceOptions = Pick<CopyOptions, 'lockWaitMs' | 'moving' | 'yields'>
 
 /**
  * The store that a copy reads; what keeps it from being opened is the source's failure.

@@ -9,7 +9,7 @@ import type { SourceView } from '../../stores/copy-port.ts'
 import { spanOf, tallyOf } from './chunk-events.ts'
 import type { TableContext } from './context.ts'
 import { copyChunk, notEmpty, tooManyAside, type ChunkProgress, type ChunkResult } from './copy-chunk.ts'
-import { failureKind, isPressure, MOST_ATTEMPTS, pauseAfter } from './failure.ts'
+import { failureKind, isPressure, MOST_ATTEMPTS, pauseAfter, yieldedText } from './failure.ts'
 import type { Part } from './ledger/claim-search.ts'
 import { linked } from './linked.ts'
 import { retryFailed } from './retry-failed.ts'
@@ -153,6 +153,8 @@ class Worker {
     })
     context.periods?.progress.began(claim.range)
     let careful = false
+    // Attempts that failed by a fault. That others wanted a table says nothing of the next attempt.
+    let faults = 0
     for (let attempt = 1; ; attempt++) {
       let view: SourceView | null = null
       try {
@@ -176,13 +178,16 @@ class Worker {
           careful = true
           continue
         }
-        if (kind === 'table' || kind === 'row' || attempt >= MOST_ATTEMPTS)
+        const yielded = yieldedText(error)
+        if (yielded === null) faults++
+        if (kind === 'table' || kind === 'row' || faults >= MOST_ATTEMPTS)
           return await this.#giveUp(table, claim, kind, error)
         if (error.kind === 'source' && view !== null) {
           if (context.only !== null) return await this.#giveUp(table, claim, 'table', blocksLost(context, error))
-          await context.views.renew(view)
+          // All chunks of a view that was let go end with it: one of them says so.
+          if ((await context.views.renew(view)) && yielded !== null) this.#note(table, yielded)
         }
-        const waitMs = pauseAfter(attempt)
+        const waitMs = pauseAfter(Math.max(1, faults))
         if (isPressure(error)) context.throttle.pressed(error.message)
         emit({
           type: 'chunk.retried',

@@ -15,7 +15,7 @@ export const postgresql: SystemDeclaration = {
   copies: {
     atomic: 'chunk',
     tracks: ['PostgreSQL'],
-    open: async ({ url }, { lockWaitMs, moving }) =>
-      (await import('./copy/index.ts')).openPostgresCopy(url, { lockWaitMs, moving }),
+    open: async ({ url }, { lockWaitMs, moving, yields }) =>
+      (await import('./copy/index.ts')).openPostgresCopy(url, { lockWaitMs, moving, yields }),
   },
 }

@@ -18,7 +18,7 @@ import { unproved } from '../diff/explained.ts'
 import { noneSettled, Settler, type Compared } from '../diff/settle.ts'
 import { areStamped } from '../diff/sides.ts'
 import { findExtra } from '../diff/tokens.ts'
-import { failureKind, MOST_ATTEMPTS, pauseAfter } from '../failure.ts'
+import { failureKind, MOST_ATTEMPTS, pauseAfter, yieldedText } from '../failure.ts'
 import { adoptRepairs } from '../ledger/adopt-repairs.ts'
 import type { ChunkLedger } from '../ledger/chunks.ts'
 import { proveAgain } from '../ledger/proofs.ts'
@@ -255,8 +255,10 @@ class TableComparison {
           this.#table.error ??= error
           return null
         }
-        if (error.kind === 'source') await views.renew(view)
-        else if (target !== null && this.#target === target) await this.#dropTarget(target)
+        if (error.kind === 'source') {
+          const yielded = (await views.renew(view)) ? yieldedText(error) : null
+          if (yielded !== null) emit({ type: 'log', level: 'note', table: name, message: yielded })
+        } else if (target !== null && this.#target === target) await this.#dropTarget(target)
         const waitMs = pauseAfter(attempt)
         if (chunk !== null) {
           const again = { chunk: String(chunk.no), attempt: attempt + 1, waitMs, error: error.info() }

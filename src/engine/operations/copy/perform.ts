@@ -99,7 +99,10 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
   const opened = <T>(body: () => Promise<T>): Promise<T> => openPatiently(body, { emit: run.emit }, steering.stop)
   await using from = derivedStore(
     await opened(() =>
-      openSourceStore(operation.from, operation.cassandra, operation.follow === undefined ? {} : { moving: true }),
+      openSourceStore(operation.from, operation.cassandra, {
+        yields: true,
+        ...(operation.follow === undefined ? {} : { moving: true }),
+      }),
     ),
     operation,
   )

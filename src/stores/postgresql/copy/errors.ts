@@ -98,6 +98,16 @@ export function viewLost(settings: PostgresSettings, cause: unknown): SluiceErro
   })
 }
 
+/** All sessions of a view were let go, so that somebody else can have a table to himself. @param table as the server spells it */
+export function tableWanted(settings: PostgresSettings, table: string): SluiceError {
+  return new SluiceError('SOURCE_BUSY', `another session waits for ${table} to itself (TRUNCATE, ALTER TABLE, LOCK)`, {
+    where: settings.label,
+    reason: 'readers of the copy held the table, and every writer would have waited behind that session',
+    hint: 'run the same command again: it goes on where it stopped',
+    retryable: true,
+  })
+}
+
 /** A pooler that gives each transaction to another process of the server: settings and snapshots do not stay with a session there. */
 export function pooled(settings: PostgresSettings): SluiceError {
   return new SluiceError('CONNECT_FAILED', 'a connection pooler hands out another session for each transaction', {

@@ -67,6 +67,8 @@ export type PostgresCopyOptions = {
   readonly lockWaitMs?: number | undefined
   /** Tables may be emptied while they are read: another view reads them again. */
   readonly moving?: true | undefined
+  /** What is read is let go, and fails with SOURCE_BUSY, where another session waits for a table to itself. */
+  readonly yields?: true | undefined
 }
 
 const READERS = 64
@@ -176,7 +178,8 @@ class PostgresCopy implements CopyStore {
 
   async source(signal: AbortSignal): Promise<SourceView> {
     throwIfAborted(signal)
-    return openSource(this.#settings, this.#options.readers ?? READERS, this.#options.moving === true)
+    const { readers = READERS, moving, yields } = this.#options
+    return openSource(this.#settings, readers, moving === true, yields === true)
   }
 
   target(): CopyTarget {

@@ -7,9 +7,10 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { Pool } from '../../pool.ts'
 import { isConnectionLoss } from '../errors.ts'
 import type { PostgresSettings } from '../settings.ts'
-import { pooled, viewLost } from './errors.ts'
+import { pooled, tableWanted, viewLost } from './errors.ts'
 import { CopySession } from './session.ts'
 import { literal } from './sql.ts'
+import { watchWanted } from './wanted.ts'
 
 const KIND = 'ISOLATION LEVEL REPEATABLE READ READ ONLY'
 
@@ -19,6 +20,9 @@ export class Snapshot implements AsyncDisposable {
   readonly #holder: CopySession
   readonly #name: string
   readonly #readers: Pool<CopySession>
+  readonly #open = new Set<CopySession>()
+  #unwatched: () => void = () => undefined
+  #lost: SluiceError | null = null
 
   /**
    * @param readers sessions at the same time; more wait for their turn
@@ -58,7 +62,7 @@ export class Snapshot implements AsyncDisposable {
     this.#holder = holder
     this.#name = name
     this.point = point
-    this.#readers = new Pool(() => this.#open(), { most: readers, idle: readers }, settings.label)
+    this.#readers = new Pool(() => this.#opened(), { most: readers, idle: readers }, settings.label)
   }
 
   /** A session that sees the state and belongs to the caller until he gives it back. @throws SluiceError CONNECTION_LOST */
@@ -84,16 +88,48 @@ export class Snapshot implements AsyncDisposable {
     }
   }
 
+  /** Why all sessions were let go, and null while they were not. */
+  get lost(): SluiceError | null {
+    return this.#lost
+  }
+
+  /**
+   * From here on all sessions are let go as soon as somebody waits for one of their tables to himself: what is being read fails with `lost`.
+   * @param always also where none of the sessions waits, and whoever waits would only have to wait for the end of the copy
+   */
+  letGoWhereWanted(always: boolean): void {
+    this.#unwatched = watchWanted({
+      ask: (sql) => this.#holder.ask(sql),
+      readers: () => {
+        for (const session of this.#open) if (!session.alive) this.#open.delete(session)
+        return [...this.#open].map(({ backend }) => backend.pid)
+      },
+      always,
+      onWanted: (table) => {
+        this.#lost = tableWanted(this.#settings, table)
+        for (const session of this.#open) session.destroy()
+        void this[Symbol.asyncDispose]()
+      },
+    })
+  }
+
+  /** The state is held whoever waits: what was found in it means nothing in another. */
+  keep(): void {
+    this.#unwatched()
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#unwatched()
     await this.#readers.close()
     await this.#holder.close()
   }
 
-  async #open(): Promise<CopySession> {
+  async #opened(): Promise<CopySession> {
     if (!this.#holder.alive) throw viewLost(this.#settings, new Error('the holder of the snapshot is gone'))
     const session = await CopySession.open(this.#settings, 'read')
     try {
       await session.begin(KIND, `SET TRANSACTION SNAPSHOT ${literal(this.#name)}`)
+      this.#open.add(session)
       return session
     } catch (error) {
       session.destroy()

@@ -23,10 +23,21 @@ import { streamUnderSignal, underSignal } from './under-signal.ts'
 
 const NEVER = new AbortController().signal
 
-/** @throws SluiceError CONNECT_FAILED, TLS_FAILED, SOURCE_DENIED … of the source's kind */
-export async function openSource(settings: PostgresSettings, readers: number, isMoving = false): Promise<SourceView> {
+/**
+ * @param isMoving whether another view may take the place of this one whenever that helps
+ * @param yields whether the view lets its tables go where another session waits for one to itself: readings fail with SOURCE_BUSY then
+ * @throws SluiceError CONNECT_FAILED, TLS_FAILED, SOURCE_DENIED … of the source's kind
+ */
+export async function openSource(
+  settings: PostgresSettings,
+  readers: number,
+  isMoving = false,
+  yields = false,
+): Promise<SourceView> {
   try {
-    return new PostgresView(settings, await Snapshot.open(settings, readers), isMoving)
+    const snapshot = await Snapshot.open(settings, readers)
+    if (yields) snapshot.letGoWhereWanted(isMoving)
+    return new PostgresView(settings, snapshot, isMoving)
   } catch (error) {
     throw sourceError(error, settings)
   }
@@ -84,6 +95,8 @@ class PostgresView implements SourceView {
         this.#use(where, signal, (session) => session.askOne(filled(sql, parameters)))
       yield* cutByKey(table, within, where, rows, table.rows, keyDialect(relation), ask)
     } else if (within.by === 'block') {
+      // Blocks are those of one state: without it the table, which has no key to go on by, would have to be copied from its beginning.
+      this.#snapshot.keep()
       const blocks = await this.#use(null, signal, async (session) => {
         const { oid } = await this.#relation(table, session)
         const size = `SELECT pg_catalog.pg_relation_size(${literal(oid)}::oid) / current_setting('block_size')::bigint`
@@ -194,8 +207,14 @@ class PostgresView implements SourceView {
     try {
       return await this.#snapshot.use((session) => underSignal(session, signal, () => body(session)))
     } catch (error) {
-      throw sourceError(error, this.#settings, where)
+      throw this.#failure(error, signal, where)
     }
+  }
+
+  /** Whatever a session died of, where all of them were let go that is told. */
+  #failure(thrown: unknown, signal: AbortSignal, where: string | null): unknown {
+    const { lost } = this.#snapshot
+    return lost === null || signal.aborted ? sourceError(thrown, this.#settings, where) : lost
   }
 
   async *#stream<T>(
@@ -210,7 +229,7 @@ class PostgresView implements SourceView {
       yield* streamUnderSignal(session, signal, items(session, await this.#rows(request, session)))
       sound = true
     } catch (error) {
-      throw sourceError(error, this.#settings, request.where)
+      throw this.#failure(error, signal, request.where)
     } finally {
       if (session !== null) await this.#snapshot.give(session, sound)
     }

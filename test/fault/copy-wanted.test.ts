@@ -1,0 +1,137 @@
+/** While a table is copied out of PostgreSQL, another session wants it to itself: it gets it, those who write wait for a moment, and the copy ends whole. */
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Event } from '../../src/model/event.ts'
+import { copyOf, perform, placeOn, type Place } from '../support/copy-systems.ts'
+import { startFollowServer } from '../support/follow-stage.ts'
+import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
+
+const TABLE = 'Wanted "Rows'
+const QUOTED = '"Wanted ""Rows"'
+const ROWS = 30_000
+
+let server: PostgresServer
+
+beforeAll(async () => {
+  if (POSTGRES_OWN) server = await startFollowServer()
+})
+
+afterAll(async () => {
+  await server?.[Symbol.asyncDispose]()
+})
+
+async function stage(key: string): Promise<{ readonly source: Place; readonly target: Place }> {
+  const source = await placeOn('postgresql', server.url())
+  await source.sql(
+    `CREATE TABLE ${QUOTED} (id bigserial ${key}, t text)`,
+    `INSERT INTO ${QUOTED} (t) SELECT repeat(md5(i::text), 3) FROM generate_series(1, ${ROWS}) i`,
+    `ANALYZE ${QUOTED}`,
+  )
+  return { source, target: await placeOn('postgresql', server.url()) }
+}
+
+type Waits = { stop(): Promise<{ readonly longestMs: number; readonly rows: number }> }
+
+/** One INSERT after the other; how long the longest took. */
+function writing({ url }: Place): Waits {
+  let [over, longestMs, rows] = [false, 0, 0]
+  const done = (async () => {
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    while (!over) {
+      const begun = performance.now()
+      await client.query(`INSERT INTO ${QUOTED} (t) VALUES ('new')`)
+      longestMs = Math.max(longestMs, performance.now() - begun)
+      rows++
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    await client.end()
+  })()
+  done.catch(() => undefined)
+  return {
+    stop: async () => {
+      over = true
+      await done
+      return { longestMs, rows }
+    },
+  }
+}
+
+/** Asks for the table once, as soon as an event says so, until it is had or the time is over. @returns what to give the run, and what ends it: how long it took, ms */
+async function wanting({ url }: Place, when: (event: Event) => boolean, patience = '60s') {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  await client.query(`SET lock_timeout = '${patience}'`)
+  let asked: Promise<number> | null = null
+  const ask = async (): Promise<number> => {
+    const begun = performance.now()
+    await client.query(`BEGIN; LOCK TABLE ${QUOTED} IN ACCESS EXCLUSIVE MODE`).catch(() => undefined)
+    await client.query('ROLLBACK')
+    return performance.now() - begun
+  }
+  return {
+    onEvent: (event: Event) => {
+      if (asked === null && when(event)) asked = ask()
+    },
+    end: async (): Promise<number> => {
+      const waited = await asked
+      await client.end()
+      if (waited === null) throw new Error('the table was never asked for')
+      return waited
+    },
+  }
+}
+
+const notes = (events: readonly Event[]): readonly string[] =>
+  events.flatMap((event) =>
+    event.type === 'log' && /waits for .* to itself.*goes on/.test(event.message) ? [event.message] : [],
+  )
+const measured = (what: string, gotMs: number, longestMs: number): void =>
+  void process.stdout.write(
+    `${what}: the table was had after ${gotMs.toFixed()} ms, the longest INSERT took ${longestMs.toFixed()} ms\n`,
+  )
+
+describe.skipIf(!POSTGRES_OWN)(`a table that another session wants ${POSTGRES_MISSING}`, () => {
+  test('a copy whose readers stand behind it and before it lets go', async () => {
+    const { source, target } = await stage('PRIMARY KEY')
+    const wants = await wanting(source, ({ type }) => type === 'plan.ready')
+    const writer = writing(source)
+    const copy = copyOf(source, target, TABLE, { chunkRows: 2000, workers: 4 })
+    const { finished, events } = await perform(copy, wants)
+    const { longestMs } = await writer.stop()
+    const got = await wants.end()
+    measured('a plain copy', got, longestMs)
+    expect(finished).toMatchObject({ exitCode: 0 })
+    expect(notes(events)).toHaveLength(1)
+    expect(Math.max(longestMs, got)).toBeLessThan(10_000)
+    const [[count] = []] = await target.rows(`SELECT count(*) FROM ${QUOTED}`)
+    expect(Number(count)).toBeGreaterThanOrEqual(ROWS)
+  })
+
+  test('a followed copy lets go whoever waits, and ends equal', async () => {
+    const { source, target } = await stage('PRIMARY KEY')
+    const wants = await wanting(source, ({ type }) => type === 'chunk.done')
+    const writer = writing(source)
+    const copy = copyOf(source, target, TABLE, { chunkRows: 2000, workers: 4, rate: 6000, follow: {} })
+    const { finished, events } = await perform({ ...copy, follow: { until: 'caught-up' } }, wants)
+    const { longestMs } = await writer.stop()
+    const got = await wants.end()
+    measured('a followed copy', got, longestMs)
+    expect(finished.error).toBeUndefined()
+    expect(notes(events)).toHaveLength(1)
+    expect(Math.max(longestMs, got)).toBeLessThan(10_000)
+    expect((await perform({ ...copy, follow: { until: 'equal' } })).finished).toMatchObject({ exitCode: 0 })
+    const sum = `SELECT count(*), sum(id), md5(string_agg(t, '' ORDER BY id)) FROM ${QUOTED}`
+    expect(await target.rows(sum)).toEqual(await source.rows(sum))
+  })
+
+  test('a copy by blocks keeps the state in which they mean something', async () => {
+    const { source, target } = await stage('NOT NULL')
+    const wants = await wanting(source, ({ type }) => type === 'chunk.started', '2s')
+    const copy = copyOf(source, target, TABLE, { chunkRows: 2000, workers: 4 })
+    const { finished, events } = await perform(copy, wants)
+    expect(await wants.end()).toBeGreaterThan(1900)
+    expect(finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
+    expect(notes(events)).toEqual([])
+  })
+})
