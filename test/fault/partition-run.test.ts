@@ -213,6 +213,20 @@ describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`
     expect(unknown.finished.error).toMatchObject({ code: 'BAD_FLAG' })
     expect(unknown.finished.error?.hint).toContain('2026-Q1')
     expect(await place.rows("SELECT to_regclass('plain_partitioned')")).toEqual([[null]])
+    await place.sql(
+      'CREATE TABLE bare (id int, at date NOT NULL)',
+      'CREATE TABLE late (id serial PRIMARY KEY, at date)',
+    )
+    const bare = await run({ table: 'bare' })
+    expect(bare.finished.error).toMatchObject({ code: 'PARTITION_REFUSED', reason: 'replica identity' })
+    const late = await run({ table: 'late' })
+    expect(late.finished.error).toMatchObject({ code: 'PARTITION_REFUSED', reason: 'column' })
+    expect(late.events).toContainEqual(
+      expect.objectContaining({ type: 'log', hint: 'ALTER TABLE "public"."late" ALTER COLUMN "at" SET NOT NULL' }),
+    )
+    expect(await place.rows("SELECT to_regclass('bare_partitioned'), to_regclass('late_partitioned')")).toEqual([
+      [null, null],
+    ])
     // Nothing was followed, and nothing is left at the source.
     expect(await place.rows('SELECT count(*) FROM pg_replication_slots WHERE database = current_database()')).toEqual([
       ['0'],

@@ -70,20 +70,15 @@ export async function shapeOf(about: About): Promise<readonly PlanFinding[]> {
 function nullability({ column, by, sql, nulls }: About, { notNull, primary, type }: Shape): PlanFinding {
   const one = { about: 'column', object: column }
   if (notNull) return { ...one, verdict: 'fine', detail: `${type} NOT NULL` }
-  if (nulls && primary) {
+  if (primary) {
+    // A row without a value that is written later would end the stream for good: its change stands before the one that mends it.
     return {
       ...one,
       verdict: 'refused',
-      detail: `${type}: rows without a value cannot stay, since it becomes a part of the primary key`,
-      hint: `UPDATE ${sql} SET ${by} = … WHERE ${by} IS NULL, then ALTER TABLE ${sql} ALTER COLUMN ${by} SET NOT NULL`,
-    }
-  }
-  if (primary) {
-    return {
-      ...one,
-      verdict: 'changes',
-      detail: `${type}, which may be NULL: it becomes a part of the primary key, so that a row without a value is refused from then on`,
-      hint: `ALTER TABLE ${sql} ALTER COLUMN ${by} SET NOT NULL tells today who writes such rows`,
+      detail: nulls
+        ? `${type}: rows without a value cannot stay, since it becomes a part of the primary key`
+        : `${type}, which may be NULL: it becomes a part of the primary key, and the new table could not follow a row that is written without a value`,
+      hint: `${nulls ? `UPDATE ${sql} SET ${by} = … WHERE ${by} IS NULL, then ` : ''}ALTER TABLE ${sql} ALTER COLUMN ${by} SET NOT NULL`,
     }
   }
   return {

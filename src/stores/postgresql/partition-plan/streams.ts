@@ -10,14 +10,20 @@ type Publication = {
   readonly root: boolean
   readonly narrow: boolean
 }
-type Identity = { readonly kind: string; readonly index: string | null; readonly primary: boolean }
+/** @property key whether an index of columns that are NOT NULL keeps rows apart at once */
+type Identity = {
+  readonly kind: string
+  readonly index: string | null
+  readonly primary: boolean
+  readonly key: boolean
+}
 
 export async function streamsOf(about: About): Promise<readonly PlanFinding[]> {
   const publications = await objects<Publication>(about, publicationsSql(about))
   const [identity] = await objects<Identity>(about, identitySql(about))
   return [
     ...publications.map((one) => publication(one, about)),
-    ...(identity === undefined ? [] : replicaIdentity(identity)),
+    ...(identity === undefined ? [] : replicaIdentity(identity, about)),
     ...(await subscriptions(about)),
   ]
 }
@@ -41,35 +47,36 @@ function publication({ name, how, root, narrow }: Publication, { sql }: About): 
   return { ...one, detail, hint }
 }
 
-function replicaIdentity({ kind, index, primary }: Identity): readonly PlanFinding[] {
+/** What names a row that is changed while the table is copied; without it nobody can follow the table. */
+function replicaIdentity({ kind, index, primary, key }: Identity, { sql }: About): readonly PlanFinding[] {
   const one = { about: 'replica identity' } as const
+  const again = 'on every partition; new ones need it again, for they do not inherit it'
+  const refused = (detail: string, hint: string): readonly PlanFinding[] => [
+    { ...one, verdict: 'refused', detail: `${detail}: partition run could not follow what is written meanwhile`, hint },
+  ]
   switch (kind) {
     case 'f':
-      return [
-        {
-          ...one,
-          verdict: 'made',
-          object: 'FULL',
-          detail: 'on every partition; new ones need it again, for they do not inherit it',
-        },
-      ]
+      if (!key)
+        return refused('FULL, and no unique key of columns that are NOT NULL', `ALTER TABLE ${sql} ADD PRIMARY KEY …`)
+      return [{ ...one, verdict: 'made', object: 'FULL', detail: again }]
     case 'n':
-      return [
-        {
-          ...one,
-          verdict: 'made',
-          object: 'NOTHING',
-          detail: 'on every partition; new ones need it again, for they do not inherit it',
-        },
-      ]
+      return refused(
+        'NOTHING names no row that is changed or deleted',
+        `ALTER TABLE ${sql} REPLICA IDENTITY DEFAULT, with a primary key`,
+      )
     case 'i': {
+      if (index === null)
+        return refused('the index that it names is gone', `ALTER TABLE ${sql} REPLICA IDENTITY USING INDEX … again`)
       const detail = 'partitions have indexes of other names: each goes by its primary key until it is told otherwise'
       const hint = 'ALTER TABLE … REPLICA IDENTITY USING INDEX … for each partition, with the name of its own index'
-      return [{ ...one, verdict: 'changes', object: index ?? '', detail, hint }]
+      return [{ ...one, verdict: 'changes', object: index, detail, hint }]
     }
     default:
       if (!primary)
-        return [{ ...one, verdict: 'fine', detail: 'none: the table has no primary key, and neither will the new one' }]
+        return refused(
+          'the table has no primary key that names its rows',
+          `ALTER TABLE ${sql} ADD PRIMARY KEY …, not deferrable; or ALTER TABLE ${sql} REPLICA IDENTITY USING INDEX … with a unique index on columns that are NOT NULL`,
+        )
       return [{ ...one, verdict: 'fine', detail: 'the primary key, which is wider then: old rows are told by it' }]
   }
 }
@@ -119,9 +126,13 @@ function publicationsSql({ session, oid }: About): string {
 }
 
 function identitySql({ oid }: About): string {
+  const sound = 'i.indrelid = c.oid AND i.indisvalid AND i.indimmediate'
   return `
     SELECT pg_catalog.json_build_object('kind', c.relreplident,
-      'primary', EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary),
+      'primary', EXISTS (SELECT FROM pg_catalog.pg_index i WHERE ${sound} AND i.indisprimary),
+      'key', EXISTS (SELECT FROM pg_catalog.pg_index i WHERE ${sound} AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attnotnull
+          AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))),
       'index', (SELECT x.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid AND i.indisreplident))
     FROM pg_catalog.pg_class c WHERE c.oid = ${oid}`
 }
