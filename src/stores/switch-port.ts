@@ -44,9 +44,14 @@ export type SwitchLimits = {
 /** What the rows of some identities come to on both sides, by one digest. */
 export type SwitchProof = { readonly rows: bigint; readonly targetRows: bigint; readonly isEqual: boolean }
 
+/** Partitions, their bounds and files, of both tables at some moment: by them rows come and go, and no stream tells of it. The store's own. */
+export type SwitchMark = { readonly text: string }
+
 export interface SwitchStore {
   /** Looks, and changes nothing. */
   examine(request: SwitchRequest, signal: AbortSignal): Promise<readonly SwitchFinding[]>
+  /** @throws SluiceError SOURCE_GONE where a table is not there; CONNECTION_LOST */
+  mark(request: SwitchRequest, signal: AbortSignal): Promise<SwitchMark>
   /**
    * One try: takes the table that has the public name from everybody, readers too.
    * @returns null where the lock was not to be had in time; nobody waits then any more
@@ -63,6 +68,12 @@ export interface SwitchAttempt extends AsyncDisposable {
   readonly fence: LogPosition
   /** How long others may have waited by now, ms: since the lock was first asked for, and until the server has ended the session of a program that stood still. */
   waitedMs(): number
+  /**
+   * Takes the other table from everybody, too.
+   * @returns in words, what has become of either table since the mark, besides changes of rows
+   * @throws SluiceError NOT_SWITCHABLE where a partition of the table that gets the public name is gone; TARGET_BUSY
+   */
+  changesSince(mark: SwitchMark): Promise<readonly string[]>
   /** Compares rows on both sides by their identities, as of now. @param identity names of the columns, those of `from` */
   compare(identity: readonly string[], keys: readonly RowKey[]): Promise<SwitchProof>
   /** Counts of the switch: renames both tables, makes again what is bound to the old one, sets sequences, guards the parked table. @returns what was made */

@@ -226,6 +226,47 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
     await expectEqual(stage, PARKED, await booker.stop())
   })
 
+  test('partitions that come or go between the comparison and the lock are noticed', { timeout: 120_000 }, async () => {
+    const stage = await cutoverStage(server, 400)
+    const reader = new pg.Client({ connectionString: stage.place.url })
+    await reader.connect()
+    /** Everything is compared, and only the lock is not to be had: something happens, and then it is. */
+    const meanwhile = async (...statements: string[]): Promise<Awaited<ReturnType<typeof startCopy>['ended']>> => {
+      await reader.query(`BEGIN; SELECT count(*) FROM ${quoted(PUBLIC)}`)
+      const child = startCopy(cutoverOf(stage))
+      while (gate(child.events, 'lock') !== 'waiting') {
+        await Promise.race([sleep(20), child.ended.then(() => Promise.reject(new Error('it has ended')))])
+      }
+      await stage.place.sql(...statements)
+      await reader.query('COMMIT')
+      return await child.ended
+    }
+    const part = `${quoted(TWIN)} DETACH PARTITION "q1 25"`
+    const gone = await meanwhile(`ALTER TABLE ${part}`)
+    expect(gone.finished).toMatchObject({
+      exitCode: 6,
+      error: { code: 'NOT_SWITCHABLE', message: expect.stringContaining('q1 25') as string },
+    })
+    expect(await kinds(stage)).toEqual({ public: 'r', parked: null, twin: 'p' })
+    await stage.place.sql(
+      `ALTER TABLE ${quoted(TWIN)} ATTACH PARTITION "q1 25" FOR VALUES FROM ('2025-01-01') TO ('2025-04-01')`,
+    )
+    const strange = await meanwhile(
+      `CREATE TABLE "stran'ge" (LIKE ${quoted(TWIN)} INCLUDING ALL EXCLUDING IDENTITY)`,
+      `INSERT INTO "stran'ge" (id, created_at) VALUES (-1, '2031-05-05')`,
+      `ALTER TABLE ${quoted(TWIN)} ATTACH PARTITION "stran'ge" FOR VALUES FROM ('2031-01-01') TO ('2032-01-01')`,
+    )
+    await reader.end()
+    expect(strange.finished, JSON.stringify(strange.finished?.error)).toMatchObject({
+      exitCode: 0,
+      totals: { switched: '1' },
+    })
+    expect(of(strange.events, 'cutover.step').map(({ detail }) => detail)).toContainEqual(
+      "partition public.stran'ge is new: all rows are compared once more",
+    )
+    await expectEqual(stage, PARKED, new Set())
+  })
+
   test('gates that are shut change nothing, and say what to do', { timeout: 120_000 }, async () => {
     const stage = await cutoverStage(server, 400)
     const left = await stage.place.rows('SELECT slot_name FROM pg_replication_slots ORDER BY 1')

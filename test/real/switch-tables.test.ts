@@ -214,6 +214,49 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
     expect(attempt.waitedMs()).toBeGreaterThan(0)
   })
 
+  test('what becomes of either table besides changes of rows is told, and a partition that is gone is refused by its name', async () => {
+    const changes = async (...statements: string[]): Promise<readonly string[]> => {
+      const mark = await switchesOf(store).mark(FORWARD, SIGNAL)
+      for (const statement of statements) await sql.run(statement)
+      await using attempt = await opened(store, FORWARD)
+      const told = await attempt.changesSince(mark)
+      await sql.run(`SET lock_timeout TO '20ms'`)
+      await expect(sql.run(`TRUNCATE ${quoted(TWIN)}`), 'nobody else has it').rejects.toMatchObject({
+        code: '55P03',
+      })
+      await sql.run('RESET lock_timeout')
+      return told
+    }
+    const [part, rest] = [`${TWIN}_2024`, `${TWIN}_default`]
+    const attach = `ALTER TABLE ${quoted(TWIN)} ATTACH PARTITION ${quoted(part)} FOR VALUES FROM ('2024-01-01') TO ('2025-01-01')`
+    const detach = `ALTER TABLE ${quoted(TWIN)} DETACH PARTITION ${quoted(part)}`
+    expect(await changes(`UPDATE ${quoted(PUBLIC)} SET qty = 1 WHERE id = 3`, `ANALYZE ${quoted(TWIN)}`)).toEqual([])
+    expect(await changes(`TRUNCATE ${quoted(rest)}`)).toEqual([`public.${rest} was emptied or written anew`])
+    expect(await changes(`VACUUM FULL ${quoted(PUBLIC)}`)).toEqual([`public.${PUBLIC} was emptied or written anew`])
+    expect(await changes(detach, attach)).toEqual([`partition public.${part} was attached again`])
+    expect(
+      await changes(
+        `CREATE TABLE "ne'w" PARTITION OF ${quoted(TWIN)} FOR VALUES FROM ('2031-01-01') TO ('2032-01-01')`,
+      ),
+    ).toEqual([`partition public.ne'w is new`])
+    await expect(changes(detach)).rejects.toMatchObject({
+      code: 'NOT_SWITCHABLE',
+      message: `partition public.${part} of public.${TWIN} is gone`,
+    })
+    await sql.run(attach)
+    await expect(changes(`DROP TABLE "ne'w"`)).rejects.toMatchObject({
+      code: 'NOT_SWITCHABLE',
+      message: expect.stringContaining("public.ne'w") as string,
+    })
+    expect(
+      await changes(
+        `ALTER TABLE ${quoted(TWIN)} RENAME TO gone`,
+        `CREATE TABLE ${quoted(TWIN)} (LIKE gone) PARTITION BY RANGE (at)`,
+        `CREATE TABLE ${quoted(`${TWIN}_x`)} PARTITION OF ${quoted(TWIN)} DEFAULT`,
+      ),
+    ).toEqual([`public.${TWIN} is another table`])
+  })
+
   test('a lock that is not to be had leaves nobody waiting', async () => {
     await other.run(`BEGIN; LOCK TABLE ${quoted(PUBLIC)} IN ACCESS SHARE MODE`)
     expect(await switchesOf(store).open(FORWARD, { lockTimeoutMs: 50 }, SIGNAL)).toBeNull()

@@ -8,7 +8,7 @@ import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { ChangeSource, FollowedTable, StreamBirth } from '../../stores/follow-port.ts'
 import type { Closing } from '../../stores/ledger-port.ts'
-import type { SwitchAttempt, SwitchFinding, SwitchRequest, SwitchStore } from '../../stores/switch-port.ts'
+import type { SwitchAttempt, SwitchFinding, SwitchMark, SwitchRequest, SwitchStore } from '../../stores/switch-port.ts'
 import { TouchedRows } from '../follow/touched-rows.ts'
 import type { Standstill, Watch } from '../follow/watch.ts'
 import { findingsGate, type Gates } from './gates.ts'
@@ -87,7 +87,9 @@ export class Turn implements Watch {
   #end: TurnEnd | null = null
   /** Since all rows were compared for the first time. */
   #readySince: number | null = null
-  #mark: { readonly position: bigint; readonly at: number } | null = null
+  /** Of the comparison that began last. */
+  #mark: SwitchMark | null = null
+  #written: { readonly position: bigint; readonly at: number } | null = null
   #lagMs: number | null = null
   #measuredAt = -Infinity
   #nextAt = -Infinity
@@ -122,6 +124,11 @@ export class Turn implements Watch {
     if (this.#readySince === null || clock.ticks() - this.#readySince < triesForMs) return false
     this.#end = { type: 'late' }
     return true
+  }
+
+  async prepare(): Promise<void> {
+    const { switches, request, signal } = this.#parts
+    this.#mark = await switches.mark(request, signal)
   }
 
   /** @throws SluiceError NOT_SWITCHABLE, LEASE_LOST, and what the stores throw */
@@ -169,16 +176,16 @@ export class Turn implements Watch {
   /** Measures how long the stream takes to apply what the source has just written. */
   async #isNear({ lane }: Standstill): Promise<boolean> {
     const { clock, changes, signal, gates } = this.#parts
-    if (this.#mark !== null && lane.applied >= this.#mark.position) {
-      this.#lagMs = Math.round(clock.ticks() - this.#mark.at)
-      this.#mark = null
+    if (this.#written !== null && lane.applied >= this.#written.position) {
+      this.#lagMs = Math.round(clock.ticks() - this.#written.at)
+      this.#written = null
     }
     const at = clock.ticks()
-    if (this.#mark === null && at - this.#measuredAt >= MEASURE_MS) {
+    if (this.#written === null && at - this.#measuredAt >= MEASURE_MS) {
       this.#measuredAt = at
-      this.#mark = { position: await changes.fence(signal), at }
+      this.#written = { position: await changes.fence(signal), at }
     }
-    const waits = this.#mark === null ? 0 : clock.ticks() - this.#mark.at
+    const waits = this.#written === null ? 0 : clock.ticks() - this.#written.at
     const isNear = this.#lagMs !== null && this.#lagMs < MOST_LAG_MS && waits < MOST_LAG_MS
     gates.set({
       name: 'lag',
@@ -238,11 +245,17 @@ export class Turn implements Watch {
     }
     await lane.commit()
     const keys = this.touched.keys(0)
-    if (keys === null || proof === null) {
+    if (keys === null || proof === null || this.#mark === null) {
       tell('released', 'all rows went at once while others waited: all are compared once more')
       return 'prove'
     }
     if (isOver()) return this.#over('letting the stream catch up', attempt)
+    const [change, ...more] = await attempt.changesSince(this.#mark)
+    if (change !== undefined) {
+      const others = more.length === 0 ? '' : `, and ${more.length} more`
+      tell('again', `${change}${others}: all rows are compared once more`)
+      return 'prove'
+    }
     const compared = await attempt.compare(identity, keys)
     if (!compared.isEqual) {
       const detail = `${compared.rows} of ${keys.length} touched rows in one table and ${compared.targetRows} in the other differ: all are compared once more`

@@ -296,7 +296,10 @@ export class FollowLoop {
       // Before the moment: behind it a transaction may be half written, and a target with one writer lets nobody else in.
       if (request !== null) await this.#signOffs.begun(request.id)
       if (request !== null || ((equal || proveEveryMs !== null) && proving.isDue)) {
-        if (request === null) this.#proof = null
+        if (request === null) {
+          this.#proof = null
+          await watch?.prepare()
+        }
         await proving.begin(lane, source.unpaced, request, () => {
           if (request === null) watch?.touched.begin()
         })

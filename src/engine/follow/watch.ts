@@ -25,6 +25,8 @@ export interface Watch {
   readonly touched: TouchedRows
   /** Whether the run ends at the next transaction, whatever state its tables are in. */
   isOver(): boolean
+  /** All rows are about to be compared. */
+  prepare(): Promise<void>
   /** @returns `end` ends the run; `prove` has all rows compared once more; `on` goes on, and asks again */
   between(now: Standstill): Promise<'end' | 'prove' | 'on'>
 }

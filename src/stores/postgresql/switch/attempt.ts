@@ -5,7 +5,7 @@ import type { RowKey } from '../../../model/copy/row-key.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { FollowedTable, StreamBirth } from '../../follow-port.ts'
 import type { Closing } from '../../ledger-port.ts'
-import type { SwitchAttempt, SwitchFinding, SwitchProof, SwitchRequest } from '../../switch-port.ts'
+import type { SwitchAttempt, SwitchFinding, SwitchMark, SwitchProof, SwitchRequest } from '../../switch-port.ts'
 import { quoteName } from '../connect.ts'
 import { commitChunk } from '../copy/commit.ts'
 import { targetError } from '../copy/errors.ts'
@@ -20,6 +20,7 @@ import { compareRows } from './compare.ts'
 import { guardSql, leavesOf, unguardSql } from './guard.ts'
 import type { Held } from './held.ts'
 import { findingOf, stepsOf } from './looks.ts'
+import { changesSince } from './mark.ts'
 import { sidesOf, type Side, type Sides } from './sides.ts'
 import { lockAll } from './take.ts'
 
@@ -54,6 +55,14 @@ export class Attempt implements SwitchAttempt {
 
   waitedMs(): number {
     return this.#opened.held.waitedMs()
+  }
+
+  changesSince(mark: SwitchMark): Promise<readonly string[]> {
+    const { tables, lockTimeoutMs } = this.#opened
+    return this.#do(async (session) => {
+      await lockAll(session, tables[1], Math.min(lockTimeoutMs, MOST_PATIENCE_MS))
+      return await changesSince(session, mark, tables)
+    })
   }
 
   compare(identity: readonly string[], keys: readonly RowKey[]): Promise<SwitchProof> {

@@ -1,7 +1,14 @@
 /** Two tables of PostgreSQL that change places: what that would meet, and the transaction in which it happens. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
-import type { SwitchAttempt, SwitchFinding, SwitchLimits, SwitchRequest, SwitchStore } from '../../switch-port.ts'
+import type {
+  SwitchAttempt,
+  SwitchFinding,
+  SwitchLimits,
+  SwitchMark,
+  SwitchRequest,
+  SwitchStore,
+} from '../../switch-port.ts'
 import type { Pool } from '../../pool.ts'
 import { isBusy } from '../archiving/locks.ts'
 import { sourceError, targetError } from '../copy/errors.ts'
@@ -14,6 +21,7 @@ import { Attempt } from './attempt.ts'
 import { unguardSql } from './guard.ts'
 import { Held } from './held.ts'
 import { findingOf, stepsOf } from './looks.ts'
+import { markOf } from './mark.ts'
 import { sideOf, sidesOf } from './sides.ts'
 import { dependentsOf, lockAll, lockDependent, lookFirstSql } from './take.ts'
 
@@ -42,6 +50,25 @@ export class PostgresSwitches implements SwitchStore {
               if (side === null || !/^[rp]$/.test(side.kind)) return [missing(table)]
             }
             return (await stepsOf(await sidesOf(session, request), false)).map(findingOf)
+          } finally {
+            if (session.alive) await session.ask('ROLLBACK')
+          }
+        }),
+      )
+    } catch (error) {
+      throw sourceError(error, this.#settings)
+    }
+  }
+
+  async mark(request: SwitchRequest, signal: AbortSignal): Promise<SwitchMark> {
+    throwIfAborted(signal)
+    try {
+      return await this.#readers.use((session) =>
+        underSignal(session, signal, async () => {
+          await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', "SET LOCAL search_path = ''")
+          try {
+            const { from, to } = await sidesOf(session, request)
+            return await markOf(session, [from, to])
           } finally {
             if (session.alive) await session.ask('ROLLBACK')
           }
