@@ -33,7 +33,11 @@ export function spoken(kind: OperationKind, words: Words<Readonly<Record<string,
   // The compiler has held the sources against the fields (`Words`), and each is read as what it says it is.
   const operation = { kind, ...Object.fromEntries(fields) } as Operation
   const hasEnds = Object.values(words).some(({ as }) => as === 'end')
-  return operate(operation, hasEnds ? { printed: { add } } : undefined)
+  // A run that goes on must not begin anew.
+  const drop = Object.values(words).flatMap((word) =>
+    'option' in word && word.option === 'restart' ? ['--restart'] : [],
+  )
+  return operate(operation, hasEnds ? { printed: { add, drop } } : undefined)
 }
 
 /** @param add flags for the printed command that nobody typed */

@@ -324,6 +324,13 @@ describe('the command that does the same again', () => {
       `sluice copy --from ${FROM} --to ${TO} --table=t`,
     )
     expect(await printed(['copy', '--table', 't'], { ...SCRIPT, RESUME_MODE: 'false' })).not.toContain('restart')
+    expect(await printed(['copy', ...ends, '--table', 't', '--follow', '--restart', '--until-equal'])).toBe(
+      `sluice copy --from ${FROM} --to ${TO} --table t --follow --until-equal`,
+    )
+    const partition = ['partition', 'run', '--from', FROM, '--table', 't', '--by', 'at', '--window', '4h']
+    expect(await printed([...partition, '--restart', '--ci'])).toBe(
+      `sluice partition run --from ${FROM} --table t --by at --window 4h`,
+    )
   })
   it('holds no password: the variable that a shell put in, or a URL without', async () => {
     const words = ['copy', '--from', SECRET, `--to=${TO}`, '--table', 't']
