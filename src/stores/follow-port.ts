@@ -138,7 +138,7 @@ export interface ChangeSource {
    * @param name of slot and publication: `sluice_`, then lower-case letters, digits and underscores; 63 at most
    * @param tell is told what it waits for, where it waits for longer than some seconds
    * @param quiet writers of the tables wait while the slot is made, seconds at most; sources without a slot pay no attention to it
-   * @throws SluiceError TARGET_BUSY where transactions of others do not end in time, SLOT_ACTIVE where a living program has the slot
+   * @throws SluiceError SOURCE_BUSY or TARGET_BUSY where transactions of others do not end in time, SLOT_ACTIVE where a living program has the slot
    */
   begin(
     name: string,

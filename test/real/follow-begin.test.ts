@@ -125,6 +125,29 @@ describe.skipIf(!POSTGRES_OWN)(`the begin of a stream of PostgreSQL ${POSTGRES_M
     await writer.close()
   })
 
+  test('writers wait for the slot alone, and not for transactions that are open elsewhere', async () => {
+    await server.createDatabase('beside')
+    const [other, writer] = [await psql(server.url('beside')), await psql(server.url('begun'))]
+    await other.run("SET application_name TO 'batch'; CREATE TABLE far (id int); BEGIN; INSERT INTO far VALUES (1)")
+    await writer.run("SET lock_timeout TO '2s'")
+    const told: string[] = []
+    const birth = source.begin(NAME, await keyed(store, 'plain'), SIGNAL, (message) => told.push(message), true)
+    birth.catch(() => undefined)
+    await until('a word', async () => told.length > 0)
+    expect(told).toEqual([
+      expect.stringMatching(
+        /^the lock that keeps writers waiting waits for open transactions: session \d+ of sluice in database beside \(batch\), open for \d+ s$/,
+      ),
+    ])
+    await writer.run("INSERT INTO plain VALUES (80, 'x')")
+    await other.run('COMMIT')
+    expect((await birth).slot).toBe(NAME)
+    expect(told.slice(1)).toEqual([expect.stringMatching(/^writers of public.plain waited for \d+ ms at most/)])
+    await writer.run("INSERT INTO plain VALUES (81, 'x')")
+    await writer.close()
+    await other.close()
+  })
+
   test('a table that is begun anew waits for nobody of another database, and names whom it waits for', async () => {
     const tables = await keyed(store, 'plain')
     const birth = await source.begin(NAME, tables, SIGNAL)

@@ -178,7 +178,7 @@ class Worker {
           careful = true
           continue
         }
-        const yielded = yieldedText(error)
+        const yielded = view === null ? null : yieldedText(error)
         if (yielded === null) faults++
         if (kind === 'table' || kind === 'row' || faults >= MOST_ATTEMPTS)
           return await this.#giveUp(table, claim, kind, error)

@@ -9,13 +9,13 @@ import { findTables } from './exam-tables.ts'
 import { createPublication, dropPublication, findPublication, memberFact } from './publication.ts'
 import { BY_INDEX, readShapes, shapeText, type TableShape } from './shapes.ts'
 import { QUIET_MS, quiesced } from './quiesce.ts'
-import { createSlot, dropSlot, isOurs, PLUGIN, waitForOpen } from './slot.ts'
+import { createSlot, dropSlot, isOurs, PLUGIN, waitForOpen, waitForRoom } from './slot.ts'
 import type { Wait } from './waiting.ts'
 
 /**
  * @param wait its session may write
  * @param quiet writers of the tables wait while the slot is made
- * @throws SluiceError TARGET_BUSY, SLOT_ACTIVE, NOT_FOLLOWABLE; what the server says. What was made is removed then
+ * @throws SluiceError SOURCE_BUSY, SLOT_ACTIVE, NOT_FOLLOWABLE; what the server says. What was made is removed then
  */
 export async function beginStream(
   settings: PostgresSettings,
@@ -50,6 +50,8 @@ async function slotMade(
   quiet: boolean,
 ): Promise<string> {
   const names = tables.map(({ table }) => table.table)
+  // A slot waits for every transaction that is open, and nobody else has to wait for those.
+  if (quiet) await waitForRoom(wait)
   const still = quiet ? await quiesced(settings, names, wait) : null
   try {
     const within = quiet ? { ...wait, patienceMs: Math.min(wait.patienceMs, QUIET_MS) } : wait

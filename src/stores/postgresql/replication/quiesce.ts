@@ -21,7 +21,7 @@ const TRY_MS = 60_000
  * Takes the tables in SHARE ROW EXCLUSIVE, which readers do not notice. The lock has no transaction number: one in ACCESS EXCLUSIVE has, and the making of a slot
  * would wait for it for ever.
  * @returns to be disposed when the slot is there; it tells then how long writers may have waited
- * @throws SluiceError TARGET_BUSY where others keep a table for the whole time
+ * @throws SluiceError SOURCE_BUSY where others keep a table for the whole time
  */
 export async function quiesced(
   settings: PostgresSettings,
@@ -64,8 +64,7 @@ export async function quiesced(
 }
 
 function kept(names: string, cause: unknown): SluiceError {
-  return new SluiceError('TARGET_BUSY', `others write into ${names} in transactions that do not end`, {
-    kind: 'source',
+  return new SluiceError('SOURCE_BUSY', `others write into ${names} in transactions that do not end`, {
     retryable: true,
     hint: 'end them, or leave --quiesce out: a stream misses nothing without it',
     cause,

@@ -17,7 +17,7 @@ import { waitUntil, type Wait } from './waiting.ts'
 const LOCK_MS = 500
 const NO_LOCK = '55P03'
 
-/** @param wait its session may write @throws SluiceError SLOT_LOST, STREAM_HALTED, NOT_FOLLOWABLE, TARGET_BUSY; what the server says */
+/** @param wait its session may write @throws SluiceError SLOT_LOST, STREAM_HALTED, NOT_FOLLOWABLE, SOURCE_BUSY; what the server says */
 export async function renewTables(
   birth: StreamBirth,
   tables: readonly FollowedTable[],

@@ -14,6 +14,7 @@ const OURS = /^sluice_[a-z0-9_]{1,56}$/
 /** A server notices within a second that the program behind a session is gone (`client_connection_check_interval`). */
 const RELEASE_MS = 5000
 const REST_MS = 50
+const MOMENT_MS = 1000
 
 export type FoundSlot = {
   readonly name: string
@@ -78,7 +79,7 @@ export async function findSlots(session: CopySession, name: string | null = null
 /**
  * Makes the slot, which takes until every transaction has ended that was open when it began.
  * @returns the position from which on the slot tells every transaction
- * @throws SluiceError TARGET_BUSY as `waitUntil`; what the server says
+ * @throws SluiceError SOURCE_BUSY as `waitUntil`; what the server says
  */
 export async function createSlot(settings: PostgresSettings, name: string, wait: Wait): Promise<string> {
   const maker = await CopySession.open(settings, 'write')
@@ -117,13 +118,34 @@ export async function createSlot(settings: PostgresSettings, name: string, wait:
  * while: it waits for a synchronous standby. Each holds the lock of its number until every snapshot shows it; what a snapshot itself says of numbers leaves out
  * those behind the last one that has ended.
  */
-export async function waitForOpen(wait: Wait): Promise<void> {
+export function waitForOpen(wait: Wait): Promise<void> {
+  return ended(wait, 'the first snapshot', 'database')
+}
+
+/**
+ * Waits until a slot can be made at once: no transaction of the server is open any more that was open a moment ago.
+ * @throws SluiceError SOURCE_BUSY as `waitUntil`
+ */
+export async function waitForRoom(wait: Wait): Promise<void> {
+  for (;;) {
+    const since = performance.now()
+    await ended(wait, 'the lock that keeps writers waiting', 'server')
+    // Others may have begun meanwhile that last as long.
+    if (performance.now() - since < MOMENT_MS) return
+  }
+}
+
+/** Waits for all transactions with a number that are open now. */
+async function ended(wait: Wait, what: string, of: 'database' | 'server'): Promise<void> {
   const { session } = wait
+  const here =
+    of === 'server'
+      ? ''
+      : 'AND coalesce(a.datname, x.database, pg_catalog.current_database()) = pg_catalog.current_database()'
   const rows = await session.ask(
     `SELECT l.transactionid FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
        LEFT JOIN pg_catalog.pg_prepared_xacts x ON l.pid IS NULL AND x.transaction = l.transactionid
-     WHERE ${NUMBERED} AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
-       AND coalesce(a.datname, x.database, pg_catalog.current_database()) = pg_catalog.current_database()`,
+     WHERE ${NUMBERED} AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid() ${here}`,
   )
   if (rows.length === 0) return
   const open = rows.map(([xid]) => xid ?? '')
@@ -133,7 +155,7 @@ export async function waitForOpen(wait: Wait): Promise<void> {
     )
     return left?.[0] === '0'
   }
-  await waitUntil(wait, 'the first snapshot', isOver, { of: 'database' })
+  await waitUntil(wait, what, isOver, { of })
 }
 
 /**

@@ -83,7 +83,7 @@ function holdersOf(waitsFor: WaitsFor): { readonly holding: string; readonly pre
 /**
  * Waits until something is true.
  * @param what what cannot go on, for the message
- * @throws SluiceError TARGET_BUSY after the patience, with those that are waited for; the reason of the signal
+ * @throws SluiceError SOURCE_BUSY after the patience, with those that are waited for; the reason of the signal
  */
 export async function waitUntil(
   wait: Wait,
@@ -110,10 +110,9 @@ export async function waitUntil(
 }
 
 function gaveUp(what: string, open: readonly string[]): SluiceError {
-  return new SluiceError('TARGET_BUSY', `${what} waits for open transactions, and they do not end`, {
+  return new SluiceError('SOURCE_BUSY', `${what} waits for open transactions, and they do not end`, {
     reason: open.length === 0 ? 'the server does not show them to this role' : open.join('; '),
     hint: 'end them, or wait until they end; then run the same command again',
-    kind: 'source',
     retryable: true,
   })
 }

@@ -34,7 +34,7 @@ const FROZEN_MS = 5000
  * No transaction of others has to end: each table is locked against writers for the moment that its triggers are made, so whoever wrote before has ended and is
  * visible, and whoever writes later is noted.
  * @param wait its session may write
- * @throws SluiceError TARGET_BUSY where a table is not to be had, NOT_FOLLOWABLE; what the server says. What was made is removed then
+ * @throws SluiceError SOURCE_BUSY where a table is not to be had, NOT_FOLLOWABLE; what the server says. What was made is removed then
  */
 export async function beginTriggers(
   settings: PostgresSettings,
@@ -58,7 +58,7 @@ export async function beginTriggers(
   }
 }
 
-/** Removes triggers, functions and logs; done twice it does no harm. @throws SluiceError TARGET_BUSY where a table is not to be had */
+/** Removes triggers, functions and logs; done twice it does no harm. @throws SluiceError SOURCE_BUSY where a table is not to be had */
 export async function endTriggers(name: string, wait: Wait): Promise<void> {
   const { session } = wait
   if (!isOurs(name)) return
