@@ -2,6 +2,8 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Event } from '../../src/model/event.ts'
+import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
+import { request, SIGNAL, tableNamed } from '../real/copy-postgresql-kit.ts'
 import { copyOf, perform, placeOn, type Place } from '../support/copy-systems.ts'
 import { startFollowServer } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
@@ -133,5 +135,34 @@ describe.skipIf(!POSTGRES_OWN)(`a table that another session wants ${POSTGRES_MI
     expect(await wants.end()).toBeGreaterThan(1900)
     expect(finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
     expect(notes(events)).toEqual([])
+  })
+
+  test('a role that may not look reads the same state all the same', async () => {
+    const { source } = await stage('PRIMARY KEY')
+    await source.sql(
+      `CREATE ROLE "no looks" LOGIN PASSWORD 'x'`,
+      `GRANT SELECT ON ${QUOTED} TO "no looks"`,
+      'REVOKE EXECUTE ON FUNCTION pg_blocking_pids(int) FROM PUBLIC',
+    )
+    const url = new URL(source.url)
+    url.username = 'no%20looks'
+    url.password = 'x'
+    await using store = await openPostgresCopy(url.href, { yields: true })
+    const table = await tableNamed(store, TABLE)
+    await using view = await store.source(SIGNAL)
+    const count = async (): Promise<string> => (await view.digest(request(table), SIGNAL)).rows.toString()
+    expect(await count()).toBe(String(ROWS))
+    await expect
+      .poll(
+        () =>
+          source.rows(
+            `SELECT count(*) FROM pg_stat_activity WHERE query = 'ROLLBACK TO SAVEPOINT looking' AND state = 'idle in transaction'`,
+          ),
+        { timeout: 10_000 },
+      ) // prettier-ignore
+      .toEqual([['1']])
+    await source.sql(`DELETE FROM ${QUOTED}`)
+    // More sessions than there were take the snapshot over.
+    expect(await Promise.all([count(), count(), count()])).toEqual([String(ROWS), String(ROWS), String(ROWS)])
   })
 })

@@ -10,7 +10,7 @@ const LOOK_MS = 250
 const LEAST_MS = 2000
 
 export type WantedOptions = {
-  /** On a session that does nothing else. */
+  /** On a session that does nothing else, and is in a transaction. */
   readonly ask: (sql: string) => Promise<readonly TextRow[]>
   /** Processes of the server that read the snapshot. */
   readonly readers: () => readonly number[]
@@ -28,9 +28,12 @@ export function watchWanted({ ask, readers, always, onWanted }: WantedOptions): 
   const begun = performance.now()
   let timer: NodeJS.Timeout | null = null
   let ended = false
+  let saved = false
   const look = async (): Promise<void> => {
     const pids = readers()
     if (pids.length > 0) {
+      if (!saved) await ask('SAVEPOINT looking')
+      saved = true
       const [row] = await ask(wantedSql(pids))
       const [table, stuck] = row ?? []
       if (ended) return
@@ -42,8 +45,9 @@ export function watchWanted({ ask, readers, always, onWanted }: WantedOptions): 
     next()
   }
   const next = (): void => {
-    // Whatever ends the session ends the readers' work as well, and is told there.
-    timer = setTimeout(() => void look().catch(() => undefined), LOOK_MS).unref()
+    // A server that does not answer this is read all the same: its failure must not end the transaction of the snapshot. Whatever ends the session is told by readers.
+    const giveUp = (): unknown => ask('ROLLBACK TO SAVEPOINT looking').catch(() => undefined)
+    timer = setTimeout(() => void look().catch(giveUp), LOOK_MS).unref()
   }
   next()
   return () => {
