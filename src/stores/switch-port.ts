@@ -58,7 +58,12 @@ export interface SwitchStore {
    * @throws SluiceError SOURCE_GONE where a table is not there; CONNECTION_LOST
    */
   open(request: SwitchRequest, limits: SwitchLimits, signal: AbortSignal): Promise<SwitchAttempt | null>
-  /** Removes what keeps others from writing into the parked table, of a switch that has happened; done twice it does no harm. */
+  /**
+   * Keeps others from writing into the table that is about to get the public name, and into its partitions, unless something does already. Nobody waits long for it.
+   * @throws SluiceError SOURCE_GONE, TARGET_BUSY
+   */
+  guard(request: SwitchRequest, signal: AbortSignal): Promise<void>
+  /** Removes what keeps others from writing into a table; done twice it does no harm. */
   unguard(table: TableName, signal: AbortSignal): Promise<void>
 }
 

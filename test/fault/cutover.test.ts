@@ -93,6 +93,13 @@ async function statuses({ place }: CutoverStage): Promise<readonly (string | nul
   return (await place.rows('SELECT status FROM migration_switches ORDER BY turn')).map(([status]) => status ?? null)
 }
 
+/** Tables with a guard, by name. */
+async function guards({ place }: CutoverStage): Promise<readonly (readonly (string | null)[])[]> {
+  return await place.rows(
+    `SELECT c.relname::text FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid WHERE g.tgname ~ 'sluice' ORDER BY 1`,
+  )
+}
+
 function gate(events: readonly Event[], name: string): string | undefined {
   return of(events, 'cutover.gate').findLast((one) => one.name === name)?.state
 }
@@ -218,6 +225,7 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
     expect(of(late.events, 'cutover.step').filter(({ step }) => step === 'released').length).toBeGreaterThan(1)
     expect(await kinds(stage)).toEqual({ public: 'r', parked: null, twin: 'p' })
     expect(await statuses(stage)).toEqual(['given up'])
+    expect(await guards(stage)).toEqual([])
     expect(booker.longestMs()).toBeLessThan(2000)
     await reader.query('COMMIT')
     await reader.end()
@@ -226,45 +234,62 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
     await expectEqual(stage, PARKED, await booker.stop())
   })
 
-  test('partitions that come or go between the comparison and the lock are noticed', { timeout: 120_000 }, async () => {
-    const stage = await cutoverStage(server, 400)
-    const reader = new pg.Client({ connectionString: stage.place.url })
-    await reader.connect()
-    /** Everything is compared, and only the lock is not to be had: something happens, and then it is. */
-    const meanwhile = async (...statements: string[]): Promise<Awaited<ReturnType<typeof startCopy>['ended']>> => {
-      await reader.query(`BEGIN; SELECT count(*) FROM ${quoted(PUBLIC)}`)
-      const child = startCopy(cutoverOf(stage))
-      while (gate(child.events, 'lock') !== 'waiting') {
-        await Promise.race([sleep(20), child.ended.then(() => Promise.reject(new Error('it has ended')))])
+  test(
+    'nobody writes into the new table between the comparison and the lock, and partitions that come or go are noticed',
+    { timeout: 120_000 },
+    async () => {
+      const stage = await cutoverStage(server, 400)
+      const reader = new pg.Client({ connectionString: stage.place.url })
+      await reader.connect()
+      /** Everything is compared, and only the lock is not to be had: something happens, and then it is. */
+      const meanwhile = async (...statements: string[]): Promise<Awaited<ReturnType<typeof startCopy>['ended']>> => {
+        await reader.query(`BEGIN; SELECT count(*) FROM ${quoted(PUBLIC)}`)
+        const child = startCopy(cutoverOf(stage))
+        while (gate(child.events, 'lock') !== 'waiting') {
+          await Promise.race([sleep(20), child.ended.then(() => Promise.reject(new Error('it has ended')))])
+        }
+        await stage.place.sql(...statements)
+        await reader.query('COMMIT')
+        return await child.ended
       }
-      await stage.place.sql(...statements)
-      await reader.query('COMMIT')
-      return await child.ended
-    }
-    const part = `${quoted(TWIN)} DETACH PARTITION "q1 25"`
-    const gone = await meanwhile(`ALTER TABLE ${part}`)
-    expect(gone.finished).toMatchObject({
-      exitCode: 6,
-      error: { code: 'NOT_SWITCHABLE', message: expect.stringContaining('q1 25') as string },
-    })
-    expect(await kinds(stage)).toEqual({ public: 'r', parked: null, twin: 'p' })
-    await stage.place.sql(
-      `ALTER TABLE ${quoted(TWIN)} ATTACH PARTITION "q1 25" FOR VALUES FROM ('2025-01-01') TO ('2025-04-01')`,
-    )
-    const strange = await meanwhile(
-      `CREATE TABLE "stran'ge" (LIKE ${quoted(TWIN)} INCLUDING ALL EXCLUDING IDENTITY)`,
-      `INSERT INTO "stran'ge" (id, created_at) VALUES (-1, '2031-05-05')`,
-      `ALTER TABLE ${quoted(TWIN)} ATTACH PARTITION "stran'ge" FOR VALUES FROM ('2031-01-01') TO ('2032-01-01')`,
-    )
-    await reader.end()
-    expect(strange.finished, JSON.stringify(strange.finished?.error)).toMatchObject({
-      exitCode: 0,
-      totals: { switched: '1' },
-    })
-    expect(of(strange.events, 'cutover.step').map(({ detail }) => detail)).toContainEqual(
-      "partition public.stran'ge is new: all rows are compared once more",
-    )
-    await expectEqual(stage, PARKED, new Set())
+      const part = `${quoted(TWIN)} DETACH PARTITION "q1 25"`
+      const gone = await meanwhile(`ALTER TABLE ${part}`)
+      expect(gone.finished).toMatchObject({
+        exitCode: 6,
+        error: { code: 'NOT_SWITCHABLE', message: expect.stringContaining('q1 25') as string },
+      })
+      expect(await kinds(stage)).toEqual({ public: 'r', parked: null, twin: 'p' })
+      await stage.place.sql(
+        `ALTER TABLE ${quoted(TWIN)} ATTACH PARTITION "q1 25" FOR VALUES FROM ('2025-01-01') TO ('2025-04-01')`,
+      )
+      const strange = await meanwhile(
+        `CREATE TABLE "stran'ge" (LIKE ${quoted(TWIN)} INCLUDING ALL EXCLUDING IDENTITY)`,
+        `INSERT INTO "stran'ge" (id, created_at) VALUES (-1, '2031-05-05')`,
+        `ALTER TABLE ${quoted(TWIN)} ATTACH PARTITION "stran'ge" FOR VALUES FROM ('2031-01-01') TO ('2032-01-01')`,
+      )
+      await reader.end()
+      expect(strange.finished, JSON.stringify(strange.finished?.error)).toMatchObject({
+        exitCode: 0,
+        totals: { switched: '1' },
+      })
+      expect(of(strange.events, 'cutover.step').map(({ detail }) => detail)).toContainEqual(
+        "partition public.stran'ge is new: all rows are compared once more",
+      )
+      await expectEqual(stage, PARKED, new Set())
+      expect(await guards(stage)).toEqual([[PARKED]])
+    },
+  )
+
+  test('what a killed run has left goes with the next one, which cannot switch', { timeout: 120_000 }, async () => {
+    const stage = await cutoverStage(server, 400)
+    const child = startCopy(cutoverOf(stage), { killedBy: { type: 'follow.proved', times: 1 } })
+    expect((await child.ended).signal).toBe('SIGKILL')
+    expect(await statuses(stage)).toEqual(['preparing'])
+    expect((await guards(stage)).length).toBeGreaterThan(1)
+    const left = await switched(stage, { unsigned: false })
+    expect(left.finished).toMatchObject({ exitCode: 1, error: { code: 'NOT_SIGNED' } })
+    expect([await statuses(stage), await guards(stage)]).toEqual([['given up'], []])
+    await stage.place.sql(`UPDATE ${quoted(TWIN)} SET qty = -7 WHERE id = 7`)
   })
 
   test('gates that are shut change nothing, and say what to do', { timeout: 120_000 }, async () => {

@@ -170,6 +170,56 @@ describe.skipIf(!POSTGRES_OWN)('tables that change places (needs a server of its
     for (const name of [PUBLIC, OLD]) expect(await one(`SELECT count(*) FROM ${quoted(name)}`)).toBe('499')
   })
 
+  test('the table that is about to get the name is guarded before, with its partitions, and what stands around it passes', async () => {
+    const part = `${TWIN}_2024`
+    const guard = (wanted = FORWARD): Promise<void> => switchesOf(store).guard(wanted, SIGNAL)
+    const refused = async (table: string, says: RegExp): Promise<void> => {
+      for (const role of ['origin', 'replica']) {
+        for (const write of [`UPDATE ${quoted(table)} SET qty = 0 WHERE id = 1`, `TRUNCATE ${quoted(table)}`]) {
+          const tried = sql.run(`SET session_replication_role TO ${role}; ${write}`)
+          await expect(tried, `${role}: ${write}`).rejects.toMatchObject({
+            code: '55000',
+            message: expect.stringMatching(says) as string,
+          })
+        }
+      }
+      await sql.run('RESET session_replication_role')
+    }
+    for (let twice = 0; twice < 2; twice++) await guard()
+    for (const table of [TWIN, part, `${TWIN}_default`])
+      await refused(table, /is about to get the name public\.Book "ings/)
+    expect((await ours(sql)).filter((name) => name.startsWith('function'))).toHaveLength(1)
+    await copyOver(TWIN, PUBLIC)
+    await sql.run(`CREATE TABLE "ne'w" PARTITION OF ${quoted(TWIN)} FOR VALUES FROM ('2031-01-01') TO ('2032-01-01')`)
+    await guard()
+    await refused("ne'w", /is about to get the name/)
+    await switchesOf(store).unguard({ schema: 'public', name: TWIN }, SIGNAL)
+    expect(await ours(sql)).toEqual([])
+    await guard()
+    await turn(store, FORWARD)
+    await sql.run(`UPDATE ${quoted(PUBLIC)} SET qty = 3 WHERE id = 1; UPDATE ${quoted(part)} SET qty = 4 WHERE id = 1`)
+    // The parked one keeps its guard, and its words.
+    await guard(BACK)
+    await refused(OLD, /is parked/)
+    expect((await ours(sql)).filter((name) => name.startsWith('trigger'))).toHaveLength(1)
+  })
+
+  test('nobody waits long for a guard, and a writer that does not end keeps it away', async () => {
+    await other.run(`BEGIN; UPDATE ${quoted(TWIN)} SET qty = 1 WHERE id = 1`)
+    await sql.run(`BEGIN; SELECT count(*) FROM ${quoted(TWIN)}`)
+    const guarded = switchesOf(store).guard(FORWARD, SIGNAL)
+    await until(async () => (await one('SELECT count(*) FROM pg_locks WHERE NOT granted')) !== '0')
+    const since = performance.now()
+    await sql.run(`UPDATE ${quoted(TWIN)} SET qty = 2 WHERE id = 2`)
+    expect(performance.now() - since).toBeLessThan(1000)
+    await sql.run(`COMMIT; BEGIN; SELECT count(*) FROM ${quoted(TWIN)}`)
+    await other.run('COMMIT')
+    // Who only reads is in nobody's way.
+    await guarded
+    await sql.run('COMMIT')
+    await expect(sql.run(`UPDATE ${quoted(TWIN)} SET qty = 2 WHERE id = 2`)).rejects.toMatchObject({ code: '55000' })
+  })
+
   test('the guard of partitions that were detached from a parked table goes with that of the table', async () => {
     await turn(store, FORWARD)
     await copyOver(OLD, PUBLIC)

@@ -69,11 +69,6 @@ export class Maker {
     return this.#made.made
   }
 
-  /** Whether anything may be there. */
-  get isBegun(): boolean {
-    return this.#begun !== null
-  }
-
   /** Nothing of it is under way any more. */
   async stop(): Promise<void> {
     this.#end.abort(new SluiceError('STOPPED', 'stopped as asked'))

@@ -37,6 +37,8 @@ export type TurnParts = {
   readonly changes: ChangeSource
   /** The table that gets the public name, under that name. */
   readonly source: FollowedTable
+  /** Notes the switch, before anything is made for it. */
+  readonly begin: () => Promise<void>
   /** @returns null while publication and slot of the reverse stream are being made */
   readonly wayBack: () => MadeStream | null
   readonly closing: (facts: ClosingFacts) => Closing
@@ -85,6 +87,7 @@ export class Turn implements Watch {
   readonly touched = new TouchedRows()
   readonly #parts: TurnParts
   #end: TurnEnd | null = null
+  #isBegun = false
   /** Since all rows were compared for the first time. */
   #readySince: number | null = null
   /** Of the comparison that began last. */
@@ -102,6 +105,11 @@ export class Turn implements Watch {
 
   constructor(parts: TurnParts) {
     this.#parts = parts
+  }
+
+  /** Whether anything of it may be there. */
+  get isBegun(): boolean {
+    return this.#isBegun
   }
 
   /** Null where the run ended for another reason. */
@@ -127,7 +135,13 @@ export class Turn implements Watch {
   }
 
   async prepare(): Promise<void> {
-    const { switches, request, signal } = this.#parts
+    const { switches, request, signal, begin } = this.#parts
+    if (!this.#isBegun) {
+      this.#isBegun = true
+      await begin()
+    }
+    // Each time: partitions may have come since.
+    await switches.guard(request, signal)
     this.#mark = await switches.mark(request, signal)
   }
 

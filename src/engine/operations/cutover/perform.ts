@@ -86,7 +86,14 @@ async function switched(operation: CutoverOperation, standing: Standing, able: A
     run.emit({ type: 'cutover.gate', ...(table === null ? {} : { table }), ...gate }),
   )
   const copy = copyOfStream(stream, { from: operation.from ?? url, to: url }, {})
-  const ready = await readyFor(standing, able, copy, operation, gates, run)
+  const giveUp = (id: string): Promise<void> =>
+    givenUp(standing, able, id, run).catch((error: unknown) => leftBehind(id, error, run))
+  const ready = await readyFor(standing, able, copy, operation, gates, run).catch(async (error: unknown) => {
+    // What a killed run has left of a switch that cannot be made is in the way of others.
+    const [left] = family.preparing
+    if (left !== undefined && !dryRun) await giveUp(left.id)
+    throw error
+  })
   const publicName = tableText(ready.request.from)
   if (dryRun) {
     gates.set({ name: 'compared', state: 'waiting', detail: 'every row is compared when the command runs' })
@@ -112,9 +119,8 @@ async function switched(operation: CutoverOperation, standing: Standing, able: A
     if (watch.end?.type !== 'switched') return notSwitched(operation, ending, watch, gates)
   } finally {
     await maker.stop()
-    const mayBeLeft = maker.isBegun || family.preparing.length > 0
-    if (mayBeLeft && (watch.end === null || watch.end.type === 'late'))
-      await givenUp(standing, able, id, run).catch((error: unknown) => leftBehind(id, error, run))
+    const mayBeLeft = watch.isBegun || family.preparing.length > 0
+    if (mayBeLeft && (watch.end === null || watch.end.type === 'late')) await giveUp(id)
   }
   const { facts } = watch.end
   await ledger.noteWait(id, facts.pauseMs)
@@ -161,21 +167,19 @@ function turnOf({ operation, standing, able, ready, gates, id, turn, maker, run 
     identity: ready.identity,
     changes: able.changes,
     source: ready.source,
-    wayBack: () =>
-      maker.made(async (signal) => {
-        await ledger.begin({
-          id,
-          stream: stream.id,
-          reverse: id,
-          turn,
-          publicTable: tableText(ready.request.from),
-          takenTable: tableText(ready.request.to),
-          parkedTable: tableText(ready.parked),
-          actor: run.actor,
-          tool: run.tool,
-        })
-        return await makeReverse(able.changes, id, ready.taken, run, signal)
+    begin: () =>
+      ledger.begin({
+        id,
+        stream: stream.id,
+        reverse: id,
+        turn,
+        publicTable: tableText(ready.request.from),
+        takenTable: tableText(ready.request.to),
+        parkedTable: tableText(ready.parked),
+        actor: run.actor,
+        tool: run.tool,
       }),
+    wayBack: () => maker.made((signal) => makeReverse(able.changes, id, ready.taken, run, signal)),
     closing: (facts: ClosingFacts) =>
       ledger.closing(
         { id, stream: stream.id, reverse: id },
@@ -248,19 +252,29 @@ function notSwitched(operation: CutoverOperation, ending: Ending, { end, tries }
 
 /** Removes what was made for a switch that does not happen, unless another program has the stream by now, and goes on with it. */
 async function givenUp(
-  { ledger, streams, stream }: Standing,
-  { changes }: Able,
+  { ledger, streams, stream, family }: Standing,
+  { changes, switches }: Able,
   id: string,
   run: CutoverRun,
 ): Promise<void> {
   if (typeof (await streams.take(stream.id)) !== 'number') return
   try {
     // Whoever had the stream in between may have switched by the same row.
-    if ((await ledger.find(id))?.status !== 'preparing') return
+    const row = await ledger.find(id)
+    if (row?.status !== 'preparing') return
+    // From the second turn on it is parked, and its guard stays.
+    if (family.turns.length === 0) {
+      for (const { key } of await streams.tables(stream.id, changes))
+        await switches.unguard(key, AbortSignal.timeout(END_MS))
+    }
     // Asked to drop everything, it still leaves nothing behind that holds the log.
     await changes.end(streamName(id), AbortSignal.timeout(END_MS))
     await ledger.giveUp(id)
-    run.emit({ type: 'cutover.step', step: 'given up', detail: `slot and publication ${streamName(id)} are removed` })
+    run.emit({
+      type: 'cutover.step',
+      step: 'given up',
+      detail: `slot, publication and guard of ${streamName(id)} are removed`,
+    })
   } finally {
     await streams.release(stream.id)
   }
@@ -272,7 +286,7 @@ function pick({ transactions, changes }: Ending['totals']): Ending['totals'] {
 }
 
 function leftBehind(id: string, error: unknown, run: CutoverRun): void {
-  const message = `slot and publication ${streamName(id)} are left: ${error instanceof Error ? error.message : String(error)}`
+  const message = `slot and publication ${streamName(id)}, or the guard of the new table, are left: ${error instanceof Error ? error.message : String(error)}`
   run.emit({ type: 'log', level: 'warn', message, hint: 'the same command uses them, or removes them' })
 }
 

@@ -4,7 +4,7 @@ import { APPLY } from '../apply/pass.ts'
 import { quoteName } from '../connect.ts'
 import type { CopySession } from '../copy/session.ts'
 import { literal, tableSql } from '../copy/sql.ts'
-import type { Sides } from './sides.ts'
+import type { Side, Sides } from './sides.ts'
 
 /** Triggers of one kind fire by their names: nothing of anybody else has run before this one. */
 const TRIGGER = ' sluice_parked'
@@ -13,10 +13,51 @@ const TRIGGER = ' sluice_parked'
  * Statements for the time when the tables have changed places. What foreign keys do to rows by themselves passes, too: the rows of the public table they change alike.
  */
 export function guardSql({ from, parked, parkedName }: Sides, leaves: readonly string[]): readonly string[] {
-  const guard = tableSql({ schema: from.schema, name: `sluice_parked_${from.oid}` })
   const name = tableText(from)
-  const says = `${tableText({ schema: from.schema, name: parkedName })} is parked: its rows follow those of ${name}, and nobody else may write into it`
-  const hint = `Write to ${name}. To get this table back under that name: sluice cutover --revert.`
+  // A partition that came from another parked table has one already, of another function.
+  const tables = [parked, ...leaves].map((sql) => ({ sql, hasOne: true }))
+  return guardedSql(from, tables, {
+    says: `${tableText({ schema: from.schema, name: parkedName })} is parked: its rows follow those of ${name}, and nobody else may write into it`,
+    hint: `Write to ${name}. To get this table back under that name: sluice cutover --revert.`,
+  })
+}
+
+/** Statements before the tables have changed places; none where each table is guarded already. */
+export async function guardBeforeSql({ session, from, to }: Sides): Promise<readonly string[]> {
+  const rows = await session.ask(
+    `SELECT n.nspname, c.relname, c.oid = ${to.oid}, EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND g.tgenabled = 'A' AND ${isGuardSql('g')}),
+       EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND g.tgname = ${literal(TRIGGER)})
+     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'p') AND (c.oid = ${to.oid} OR c.oid IN (SELECT t.relid FROM pg_catalog.pg_partition_tree(${to.oid}::oid::pg_catalog.regclass) t)) ORDER BY 3 DESC, c.oid`,
+  )
+  const bare = rows.filter(([, , , isGuarded]) => isGuarded !== 't')
+  if (bare.length === 0) return []
+  const tables = bare.map(([schema, name, , , hasOne]) => ({
+    sql: tableSql({ schema: schema ?? '', name: name ?? '' }),
+    hasOne: hasOne === 't',
+  }))
+  // Where the table itself has its guard, partitions have come since: they get the same one.
+  if (rows[0]?.[3] === 't') return tables.flatMap((table) => triggerSql(guardName(to), table))
+  const [name, other] = [tableText(from), tableText(to)]
+  return guardedSql(to, tables, {
+    says: `${other} is about to get the name ${name}: its rows follow those of ${name}, and nobody else may write into it`,
+    hint: `Write to ${name}. A switch that was killed is ended, or given up, by the same sluice cutover.`,
+  })
+}
+
+type Guarded = { readonly sql: string; readonly hasOne: boolean }
+
+function guardName({ schema, oid }: Side): string {
+  return tableSql({ schema, name: `sluice_parked_${oid}` })
+}
+
+/** @param of table that the function is called after */
+function guardedSql(
+  of: Side,
+  tables: readonly Guarded[],
+  { says, hint }: { readonly says: string; readonly hint: string },
+): readonly string[] {
+  const guard = guardName(of)
   const body = `BEGIN
   IF pg_catalog.pg_trigger_depth() > 1 OR pg_catalog.current_setting(${literal(APPLY)}, true) = 'on' THEN RETURN NULL; END IF;
   RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = ${literal(says)}, HINT = ${literal(hint)};
@@ -24,12 +65,16 @@ END`
   return [
     `CREATE OR REPLACE FUNCTION ${guard}() RETURNS trigger LANGUAGE plpgsql SET search_path = '' AS ${literal(body)}`,
     `REVOKE ALL ON FUNCTION ${guard}() FROM PUBLIC`,
-    // A partition that came from another parked table has one already, of another function.
-    ...[parked, ...leaves].flatMap((table) => [
-      `DROP TRIGGER IF EXISTS ${quoteName(TRIGGER)} ON ${table}`,
-      `CREATE TRIGGER ${quoteName(TRIGGER)} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${table} FOR EACH STATEMENT EXECUTE FUNCTION ${guard}()`,
-      `ALTER TABLE ONLY ${table} ENABLE ALWAYS TRIGGER ${quoteName(TRIGGER)}`,
-    ]),
+    ...tables.flatMap((table) => triggerSql(guard, table)),
+  ]
+}
+
+function triggerSql(guard: string, { sql, hasOne }: Guarded): readonly string[] {
+  return [
+    // Which takes the table from readers, too.
+    ...(hasOne ? [`DROP TRIGGER IF EXISTS ${quoteName(TRIGGER)} ON ${sql}`] : []),
+    `CREATE TRIGGER ${quoteName(TRIGGER)} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ${sql} FOR EACH STATEMENT EXECUTE FUNCTION ${guard}()`,
+    `ALTER TABLE ONLY ${sql} ENABLE ALWAYS TRIGGER ${quoteName(TRIGGER)}`,
   ]
 }
 

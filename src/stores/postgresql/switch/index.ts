@@ -18,16 +18,16 @@ import { Patience } from '../maintenance/patience.ts'
 import { fence, flushLog, isFlushed } from '../replication/lsn.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { Attempt } from './attempt.ts'
-import { unguardSql } from './guard.ts'
+import { guardBeforeSql, unguardSql } from './guard.ts'
 import { Held } from './held.ts'
 import { findingOf, stepsOf } from './looks.ts'
 import { markOf } from './mark.ts'
-import { sideOf, sidesOf } from './sides.ts'
+import { sideOf, sidesOf, type Side } from './sides.ts'
 import { dependentsOf, lockAll, lockDependent, lookFirstSql } from './take.ts'
 
 const BUDGET_MS = 5000
-/** Nobody waits for `unguard`: whoever holds the table does so for long, or not at all. */
-const UNGUARD = { patienceMs: 200, budgetMs: 20_000 }
+/** Nobody waits long for a guard: whoever holds the table does so for long, or not at all. */
+const SHORTLY = { patienceMs: 200, budgetMs: 20_000 }
 
 export class PostgresSwitches implements SwitchStore {
   readonly #settings: PostgresSettings
@@ -105,21 +105,43 @@ export class PostgresSwitches implements SwitchStore {
     }
   }
 
-  async unguard(table: TableName, signal: AbortSignal): Promise<void> {
+  guard(request: SwitchRequest, signal: AbortSignal): Promise<void> {
+    return this.#alter(request.to, 'writers', signal, async (session) => {
+      const sides = await sidesOf(session, request)
+      return { table: sides.to, sql: await guardBeforeSql(sides) }
+    })
+  }
+
+  unguard(table: TableName, signal: AbortSignal): Promise<void> {
+    return this.#alter(table, 'everybody', signal, async (session) => {
+      const side = await sideOf(session, table)
+      if (side === null || !/^[rp]$/.test(side.kind)) return null
+      return { table: side, sql: await unguardSql(session, side.oid) }
+    })
+  }
+
+  /** @param wanted statements, asked for once without a lock and once with it */
+  async #alter(
+    name: TableName,
+    from: 'everybody' | 'writers',
+    signal: AbortSignal,
+    wanted: (session: CopySession) => Promise<{ readonly table: Side; readonly sql: readonly string[] } | null>,
+  ): Promise<void> {
     throwIfAborted(signal)
     const session = await CopySession.open(this.#settings, 'write')
     try {
       await underSignal(session, signal, async () => {
-        const side = await sideOf(session, table)
-        if (side === null || !/^[rp]$/.test(side.kind)) return
-        if ((await unguardSql(session, side.oid)).length === 0) return
-        await new Patience(session, { ...UNGUARD, signal }).run([], async () => {
-          await lockAll(session, side, UNGUARD.patienceMs)
-          await session.ask((await unguardSql(session, side.oid)).join(';\n'))
+        const before = await wanted(session)
+        if (before === null || before.sql.length === 0) return
+        await new Patience(session, { ...SHORTLY, signal }).run([], async () => {
+          await session.ask(lookFirstSql(session.version))
+          await lockAll(session, before.table, SHORTLY.patienceMs, from)
+          const now = await wanted(session)
+          if (now !== null && now.sql.length > 0) await session.ask(now.sql.join(';\n'))
         })
       })
     } catch (error) {
-      throw targetError(error, this.#settings, tableText(table))
+      throw targetError(error, this.#settings, tableText(name))
     } finally {
       await session.close()
     }

@@ -22,12 +22,18 @@ export type Dependent = { readonly sql: string; readonly isView: boolean; readon
 /**
  * Takes a table and its partitions from everybody.
  * @param patienceMs longest wait for the lock
+ * @param from readers go on where it is taken from writers only
  * @throws what the server says
  */
-export async function lockAll(session: CopySession, { sql, isPartitioned }: Side, patienceMs: number): Promise<void> {
+export async function lockAll(
+  session: CopySession,
+  { sql, isPartitioned }: Side,
+  patienceMs: number,
+  from: 'everybody' | 'writers' = 'everybody',
+): Promise<void> {
   const left = Math.max(1, Math.floor(patienceMs))
   await session.ask(
-    `SET LOCAL lock_timeout TO ${left}; LOCK TABLE ${isPartitioned ? '' : 'ONLY '}${sql} IN ACCESS EXCLUSIVE MODE`,
+    `SET LOCAL lock_timeout TO ${left}; LOCK TABLE ${isPartitioned ? '' : 'ONLY '}${sql} IN ${from === 'everybody' ? 'ACCESS EXCLUSIVE' : 'SHARE ROW EXCLUSIVE'} MODE`,
   )
 }
 
