@@ -214,6 +214,7 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
   test('over the budget nothing changes, and writers go on', { timeout: 120_000 }, async () => {
     const stage = await cutoverStage(server, 600)
     const reader = new pg.Client({ connectionString: stage.place.url })
+    reader.on('error', () => undefined)
     await reader.connect()
     // Somebody who reads, and does not end.
     await reader.query(`BEGIN; SELECT count(*) FROM ${quoted(PUBLIC)}`)
@@ -240,6 +241,7 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
     async () => {
       const stage = await cutoverStage(server, 400)
       const reader = new pg.Client({ connectionString: stage.place.url })
+      reader.on('error', () => undefined)
       await reader.connect()
       /** Everything is compared, and only the lock is not to be had: something happens, and then it is. */
       const meanwhile = async (...statements: string[]): Promise<Awaited<ReturnType<typeof startCopy>['ended']>> => {

@@ -30,7 +30,7 @@ export async function guardBeforeSql({ session, from, to }: Sides): Promise<read
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind IN ('r', 'p') AND (c.oid = ${to.oid} OR c.oid IN (SELECT t.relid FROM pg_catalog.pg_partition_tree(${to.oid}::oid::pg_catalog.regclass) t)) ORDER BY 3 DESC, c.oid`,
   )
-  const bare = rows.filter(([, , , isGuarded]) => isGuarded !== 't')
+  const bare = rows.filter(([, , , has]) => has !== 't')
   if (bare.length === 0) return []
   const tables = bare.map(([schema, name, , , hasOne]) => ({
     sql: tableSql({ schema: schema ?? '', name: name ?? '' }),
