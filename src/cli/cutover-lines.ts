@@ -36,8 +36,13 @@ const BECOMES = {
   fine: 'needs nothing',
 } as const
 
+/** Of these nothing belongs to a table: the detail says what is to be known. */
+const ONLY_TOLD: ReadonlySet<string> = new Set(['lock', 'old snapshots', 'statistics', 'event trigger', 'subscription'])
+
 function findingLine({ verdict, about, object, detail, hint }: Of<'cutover.finding'>, block: Tell): Block {
-  const text = `${object === undefined ? about : `${about} ${object}`} ${BECOMES[verdict]}: ${detail}`
+  const name = object === undefined ? about : `${about} ${about === 'lock' ? 'of ' : ''}${object}`
+  const isTold = verdict === 'left' && ONLY_TOLD.has(about)
+  const text = `${isTold ? name : `${name} ${BECOMES[verdict]}`}: ${detail}`
   const details: Block['details'] = hint === undefined ? [] : [['do', hint]]
   return verdict === 'refused' ? block('refused', text, { problem: true, details }) : block('note', text, { details })
 }
