@@ -49,7 +49,7 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
     await makeTwin(store, sql, FORWARD.from)
     await sql.run(
       `SET session_replication_role TO replica; SET sluice.apply TO 'on'; INSERT INTO ${TWIN} (id, at, "it's", qty, who) OVERRIDING SYSTEM VALUE SELECT id, at, "it's", qty, who FROM ${PUBLIC};
-       SET session_replication_role TO origin`,
+       RESET sluice.apply; SET session_replication_role TO origin`,
     )
   }
 
@@ -61,7 +61,7 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
   /** The table that is read by something, told from the other one by a row that only it has. */
   async function marked(): Promise<void> {
     await sql.run(`SET session_replication_role TO replica; SET sluice.apply TO 'on'; UPDATE ${PUBLIC} SET "it's" = 'plain' WHERE id = 1; UPDATE ${TWIN} SET "it's" = 'partitioned' WHERE id = 1;
-      SET session_replication_role TO origin`)
+      RESET sluice.apply; SET session_replication_role TO origin`)
   }
 
   /** What is asked for before the first turn, between them, and after the second one. */
@@ -176,7 +176,7 @@ describe.skipIf(!POSTGRES_OWN)('what is bound to tables that change places (need
     expect(seen.slice(1)).toEqual([seen[0], seen[0]])
     // A replica writes into the parked one.
     await sql.run(
-      `DELETE FROM public.audit; SET session_replication_role TO replica; SET sluice.apply TO 'on'; UPDATE ${TWIN} SET "it's" = 'r' WHERE id = 2; SET session_replication_role TO origin`,
+      `DELETE FROM public.audit; SET session_replication_role TO replica; SET sluice.apply TO 'on'; UPDATE ${TWIN} SET "it's" = 'r' WHERE id = 2; RESET sluice.apply; SET session_replication_role TO origin`,
     )
     expect(await rows('SELECT what FROM public.audit')).toEqual([])
   })
