@@ -66,7 +66,7 @@ export async function quiesced(
 function kept(names: string, cause: unknown): SluiceError {
   return new SluiceError('SOURCE_BUSY', `others write into ${names} in transactions that do not end`, {
     retryable: true,
-    hint: 'end them, or leave --quiesce out: a stream misses nothing without it',
+    hint: 'end them, or sluice partition run without --quiesce: a stream misses nothing by that',
     cause,
   })
 }
