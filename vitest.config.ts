@@ -91,6 +91,7 @@ const CI_ONLY = [
 const ALL_ONLY = [
   'test/fault/archive-systems.test.ts',
   'test/fault/copy-random.test.ts',
+  'test/fault/follow-clock.test.ts',
   'test/fault/follow-full.test.ts',
   'test/fault/follow-versions.test.ts',
   'test/fault/fuzz-log.test.ts',

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ALL } from '../support/backend.ts'
 import type { Event } from '../../src/model/event.ts'
 import { perform } from '../support/copy-systems.ts'
 import {
@@ -150,18 +151,24 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
     ['when the way back is followed', { killedBy: { type: 'follow.started', times: 2 } }],
   ]
 
-  test.each(KILLS)('killed %s, the same command ends in the same state', { timeout: 120_000 }, async (_, wishes) => {
-    const stage = await cutoverStage(server, 600)
-    const booker = startBooker(stage.place.url, 11, 2)
-    const child = startCopy(cutoverOf(stage), wishes)
-    expect((await child.ended).signal).toBe('SIGKILL')
-    await more(booker, 20)
-    const { finished } = await switched(stage)
-    expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
-    expect(await kinds(stage)).toEqual(FORWARD)
-    await expectEqual(stage, PARKED, await booker.stop())
-    expect(await statuses(stage)).toEqual(['done'])
-  })
+  // Every other state in CI; all of them with SLUICE_TEST_ALL.
+  const some = KILLS.filter((_, at) => ALL || at % 2 === 0)
+  test.each([...some])(
+    'killed %s, the same command ends in the same state',
+    { timeout: 120_000 },
+    async (_, wishes) => {
+      const stage = await cutoverStage(server, 600)
+      const booker = startBooker(stage.place.url, 11, 2)
+      const child = startCopy(cutoverOf(stage), wishes)
+      expect((await child.ended).signal).toBe('SIGKILL')
+      await more(booker, 20)
+      const { finished } = await switched(stage)
+      expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
+      expect(await kinds(stage)).toEqual(FORWARD)
+      await expectEqual(stage, PARKED, await booker.stop())
+      expect(await statuses(stage)).toEqual(['done'])
+    },
+  )
 
   test('killed behind the commit, whoever follows the way back ends it', { timeout: 120_000 }, async () => {
     const stage = await cutoverStage(server, 400)
