@@ -1,18 +1,17 @@
 /** What has to hold before a switch, as far as it can be looked at before the stream goes on. */
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
-import { SluiceError, type ErrorCode } from '../../shared/errors.ts'
+import { asSluiceError, SluiceError, type ErrorCode } from '../../shared/errors.ts'
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
 import type { FollowedTable } from '../../stores/follow-port.ts'
 import type { SwitchFinding, SwitchRequest } from '../../stores/switch-port.ts'
 import type { CutoverRun } from '../operations/cutover/declaration.ts'
 import type { TableKey } from '../copy/ledger/owner.ts'
-import { planCopy, tableAt } from '../copy/plan/plan-copy.ts'
-import { Views } from '../copy/views.ts'
+import { tableAt } from '../copy/plan/plan-copy.ts'
+import { planFollowed } from '../copy/plan/plan-followed.ts'
 import { examined, sidesOf } from '../follow/exam.ts'
 import type { FollowTable } from '../follow/followed-table.ts'
 import { SignOffLedger } from '../follow/ledger/sign-offs.ts'
 import { followedTables } from '../follow/wished-stream.ts'
-import { asSluiceError } from '../../shared/errors.ts'
 import type { CopyOperation } from '../operation.ts'
 import { findingsGate, type Gate, type Gates } from './gates.ts'
 import { examineReverse, renamed } from './reverse-stream.ts'
@@ -164,11 +163,7 @@ async function tableOf(
       hint: 'give each table a stream of its own: sluice copy --follow --tables TABLE --to-table TWIN',
     })
   }
-  await using views = new Views(store, run.interrupt.abort)
-  const planner = { views, again: <T>(body: () => Promise<T>): Promise<T> => body(), signal: run.interrupt.abort }
-  const planned = await planCopy(copy, store, store, { ...planner, followed })
-  for (const { error } of planned.tables) if (error !== null) throw error
-  await views.release()
+  const planned = await planFollowed(copy, { from: store, to: store }, followed, run.interrupt.abort)
   const [table] = await examined({ operation: copy, planned, run }, sidesOf(planned, 'slot'), true)
   if (table !== undefined) return table
   throw new SluiceError('SOURCE_GONE', `${[...followed].join(', ')} is not there any more`, { where: store.label })

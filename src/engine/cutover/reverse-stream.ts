@@ -4,8 +4,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
 import type { ChangeSource, FollowedTable } from '../../stores/follow-port.ts'
 import type { CopyRun } from '../copy/copy-run.ts'
-import { planCopy } from '../copy/plan/plan-copy.ts'
-import { Views } from '../copy/views.ts'
+import { planFollowed } from '../copy/plan/plan-followed.ts'
 import { streamName } from '../follow/end-stream.ts'
 import { keyOf, refuse, sidesOf } from '../follow/exam.ts'
 import { followTable, sourceOf } from '../follow/followed-table.ts'
@@ -26,11 +25,8 @@ export async function examineReverse(
   source: TableName,
   run: CopyRun,
 ): Promise<FollowedTable> {
-  await using views = new Views(store, run.interrupt.abort)
-  const planner = { views, again: <T>(body: () => Promise<T>): Promise<T> => body(), signal: run.interrupt.abort }
-  const planned = await planCopy(operation, store, store, { ...planner, followed: new Set([tableText(source)]) })
-  for (const { error } of planned.tables) if (error !== null) throw error
-  await views.release()
+  const followed = new Set([tableText(source)])
+  const planned = await planFollowed(operation, { from: store, to: store }, followed, run.interrupt.abort)
   const [one] = planned.tables
   if (one?.plan == null) throw new SluiceError('SOURCE_GONE', `${tableText(source)} is not there`)
   const { changes, target } = sidesOf(planned, 'slot')

@@ -20,7 +20,7 @@ export function switchFinding({ turn, switchedMs, publicTable, parkedTable }: Sw
   return {
     verdict: 'fine',
     about: 'switch',
-    detail: `turn ${turn} at ${timeText(switchedMs ?? 0)} gave ${publicTable} to another table and parked the one before as ${parkedTable}`,
+    detail: `turn ${turn} at ${isoTime(switchedMs ?? 0)} gave ${publicTable} to another table and parked the one before as ${parkedTable}`,
   }
 }
 
@@ -30,7 +30,7 @@ export function graceFinding({ switchedMs }: SwitchRow, graceMs: number, nowMs: 
   return {
     verdict: isOver ? 'fine' : 'waits',
     about: 'grace',
-    detail: isOver ? `is over since ${timeText(end)}` : `ends at ${timeText(end)}: the table is not dropped before`,
+    detail: isOver ? `is over since ${isoTime(end)}` : `ends at ${isoTime(end)}: the table is not dropped before`,
   }
 }
 
@@ -111,10 +111,10 @@ async function equality(database: LedgerDatabase, stream: string): Promise<Decom
     return {
       verdict: 'look',
       about,
-      detail: `${String(differing)} rows differed and ${String(unread)} could not be read at ${timeText(Number(at))} (${String(position)})`,
+      detail: `${String(differing)} rows differed and ${String(unread)} could not be read at ${isoTime(Number(at))} (${String(position)})`,
     }
   }
-  const equal = `${String(rows)} rows were equal to those of the public table at ${timeText(Number(at))} (${String(position)})`
+  const equal = `${String(rows)} rows were equal to those of the public table at ${isoTime(Number(at))} (${String(position)})`
   if (String(position) === end) return { verdict: 'fine', about, detail: `${equal}, where the stream ended` }
   return {
     verdict: 'not known',
@@ -150,8 +150,4 @@ export async function holds(
     }
   }
   return found
-}
-
-export function timeText(ms: number): string {
-  return isoTime(ms)
 }

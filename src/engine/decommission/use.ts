@@ -1,7 +1,7 @@
 /** Reads and writes of a parked table since its counters were noted. */
+import { isoTime } from '../../shared/clock.ts'
 import type { DecommissionFinding, TableUse } from '../../stores/decommission-port.ts'
 import type { DecommissionRow } from './decommission-ledger.ts'
-import { timeText } from './known.ts'
 
 export type UseSince = {
   readonly finding: DecommissionFinding
@@ -45,7 +45,7 @@ export function useSince(
     finding: {
       verdict: isUsed || last !== null ? 'look' : 'fine',
       about,
-      detail: `${String(reads)} reads and ${String(writes)} written rows since ${timeText(note.doneMs)}${last === null ? '' : `; ${last}`}`,
+      detail: `${String(reads)} reads and ${String(writes)} written rows since ${isoTime(note.doneMs)}${last === null ? '' : `; ${last}`}`,
       ...(isUsed || last !== null ? { hint: 'find the program that still uses the table before it is dropped' } : {}),
     },
     wantsNote: false,
@@ -65,5 +65,5 @@ function isComparable({ identity: noted, detail: { use } }: DecommissionRow, now
 /** A read behind the last one of ours, of servers that note its time; null where there is none to tell of. */
 function lastRead({ lastReadMs }: TableUse, endedMs: number | null): string | null {
   if (lastReadMs == null || endedMs === null || lastReadMs <= endedMs) return null
-  return `the last read was at ${timeText(lastReadMs)}, and not by sluice`
+  return `the last read was at ${isoTime(lastReadMs)}, and not by sluice`
 }

@@ -2,6 +2,7 @@
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
 import type { DecommissionStepEvent } from '../../../model/partition-events.ts'
+import { isoTime } from '../../../shared/clock.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
 import type { DecommissionStep, DecommissionStore } from '../../../stores/decommission-port.ts'
@@ -17,7 +18,6 @@ import {
 import { examine, type Examined } from '../../decommission/examine.ts'
 import { knownRows, lastArchive } from '../../decommission/last-archive.ts'
 import { parkedSwitch } from '../../decommission/parked-switch.ts'
-import { timeText } from '../../decommission/known.ts'
 import { otherTable, refusal, refuseUnconfirmed, refuseUndone } from '../../decommission/refusals.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import type { partitionDecommission as declared, PartitionDecommissionOperation } from './declaration.ts'
@@ -128,7 +128,7 @@ async function deactivate(
     type: 'log',
     level: 'note',
     table: name,
-    message: `nobody but its owner may use it; the same command drops it ${graceOver ? 'when it runs again' : `from ${timeText(graceEndMs)} on`}, and --undo gives the rights back`,
+    message: `nobody but its owner may use it; the same command drops it ${graceOver ? 'when it runs again' : `from ${isoTime(graceEndMs)} on`}, and --undo gives the rights back`,
   })
 }
 

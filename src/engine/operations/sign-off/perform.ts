@@ -10,9 +10,9 @@ import { redactUrl } from '../../../shared/redact.ts'
 import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
 import { openExisting, openSourceStore } from '../../copy/open-stores.ts'
 import { planLeftBehind } from '../../copy/plan/left-behind.ts'
-import { planCopy, type PlannedCopy } from '../../copy/plan/plan-copy.ts'
+import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
+import { planFollowed } from '../../copy/plan/plan-followed.ts'
 import { onSide } from '../../copy/sides.ts'
-import { Views } from '../../copy/views.ts'
 import { SignOffLedger, type AnsweredSignOff } from '../../follow/ledger/sign-offs.ts'
 import { StreamLedger } from '../../follow/ledger/streams.ts'
 import type { StreamRow } from '../../follow/ledger/stream-row.ts'
@@ -91,7 +91,7 @@ async function ask(operation: SignOffOperation, run: SignOffRun): Promise<Asked>
   const copy = copyOfStream(stream, { from: url, to: operation.to }, {})
   const { scope } = await scopeOf(
     operation,
-    await plannedOf(copy, from, to, run, await followedTables(stream.id, database)),
+    await planFollowed(copy, { from, to }, await followedTables(stream.id, database), run.interrupt.abort),
     run.interrupt.abort,
   )
   const ledger = new SignOffLedger(database)
@@ -111,7 +111,8 @@ async function concluded(
   await using to = await onSide('target', () => openExisting(operation.to))
   await using database = await to.ledger()
   await using from = await openSourceStore(url)
-  const planned = await plannedOf(copyOperation, from, to, run, await followedTables(stream.id, database))
+  const followed = await followedTables(stream.id, database)
+  const planned = await planFollowed(copyOperation, { from, to }, followed, run.interrupt.abort)
   const { tables } = await scopeOf(operation, planned, run.interrupt.abort)
   const checks = [
     ...(await targetChecks(to, tables, run.interrupt.abort)).map((check) =>
@@ -168,20 +169,6 @@ function movedBySwitch(check: SignOffCheck): SignOffCheck {
   if (check.check !== 'sequences' || check.outcome !== 'failed') return check
   const { hint: _hint, ...rest } = check
   return { ...rest, outcome: 'not checked', found: `${check.found}; a cut-over moves it beyond both tables` }
-}
-
-async function plannedOf(
-  operation: CopyOperation,
-  from: CopyStore,
-  to: CopyStore,
-  run: SignOffRun,
-  followed: ReadonlySet<string>,
-): Promise<PlannedCopy> {
-  await using views = new Views(from, run.interrupt.abort)
-  const planner = { views, again: <T>(body: () => Promise<T>): Promise<T> => body(), signal: run.interrupt.abort }
-  const planned = await planCopy(operation, from, to, { ...planner, followed })
-  for (const { error } of planned.tables) if (error !== null) throw error
-  return planned
 }
 
 /** @throws SluiceError STREAM_HALTED of a stream that is halted, ended, or not copied to its end */
