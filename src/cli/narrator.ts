@@ -13,6 +13,7 @@ import { CopyLines } from './copy-lines.ts'
 import { cutoverLines } from './cutover-lines.ts'
 import { FollowLines } from './follow-lines.ts'
 import { FsckLines } from './fsck-lines.ts'
+import { inPlaceBlocks } from './in-place-lines.ts'
 import { decommissionBlocks } from './decommission-lines.ts'
 import { PartitionLines } from './partition-lines.ts'
 import { ProofLines } from './proof-lines.ts'
@@ -88,6 +89,7 @@ export class Narrator {
       ...archives,
       ...partitions,
       ...decommissionBlocks(event, this.#subjects, block),
+      ...inPlaceBlocks(event, this.#subjects, block),
       ...this.#follow.event(event, at, block),
       ...cutoverLines(event, block),
       ...this.#tell(event, at, block),

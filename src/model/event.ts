@@ -28,6 +28,7 @@ import type {
   PartitionProgressEvent,
   PartitionRateEvent,
   PartitionSqlEvent,
+  PartitionStepEvent,
   PartitionWaitsEvent,
 } from './partition-events.ts'
 import type { LifecycleConfigEvent, LifecyclePhaseEvent } from './lifecycle-events.ts'
@@ -340,6 +341,7 @@ export type EventBody =
   | PartitionForecastEvent
   | PartitionRateEvent
   | PartitionSqlEvent
+  | PartitionStepEvent
   | DecommissionFindingEvent
   | DecommissionStepEvent
   // ── the way of a table from one phase to the next

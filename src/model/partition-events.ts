@@ -142,6 +142,17 @@ export type PartitionFindingEvent = {
   hint?: string
 }
 
+/** A step by which a table is partitioned without a copy of it, or goes back. */
+export type PartitionStepEvent = {
+  type: 'partition.step'
+  table: string
+  /** Only `switch` and `revert` keep others waiting, until they are over. `clear`: what was prepared is removed. */
+  step: 'index' | 'check' | 'validate' | 'switch' | 'after' | 'revert' | 'clear'
+  /** `found`: an earlier run has done it. `again`: others did not let go in time. */
+  status: 'planned' | 'begun' | 'done' | 'found' | 'again'
+  detail: string
+}
+
 /** One partition that a table would have, and how long it takes to fill. */
 export type PartitionForecastEvent = {
   type: 'partition.forecast'

@@ -16,6 +16,7 @@ import type { BesideStore } from './beside-port.ts'
 import type { DecommissionStore } from './decommission-port.ts'
 import type { Cdc, ChangeSource, ChangeTarget } from './follow-port.ts'
 import type { BatchStep, Closing, LedgerDatabase } from './ledger-port.ts'
+import type { InPlaceStore } from './in-place-port.ts'
 import type { MaintenanceStore } from './maintenance-port.ts'
 import type { OperationalExam } from './operational-port.ts'
 import type { PartitionPlanStore } from './partition-plan-port.ts'
@@ -155,6 +156,8 @@ export interface CopyStore extends AsyncDisposable {
   periods?(): PeriodStore
   /** How partitions of a table stand, and new ones beside them; of stores whose tables are partitioned by ranges. */
   maintenance?(): MaintenanceStore
+  /** Partitions a table without a copy of it, of stores that can attach one to another. */
+  inPlace?(): InPlaceStore
   /** Retires a table that a switch has parked, of stores whose switches park one. */
   decommission?(): DecommissionStore
   /** Committed changes in commit order, of stores that tell them. @param cdc `slot` unless given @returns undefined where it does not tell them in that way */

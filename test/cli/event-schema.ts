@@ -905,6 +905,12 @@ const bodies = {
     archive: z.string().optional(),
   },
   'lifecycle.config': { table: z.string(), file: z.string().optional(), text: z.string() },
+  'partition.step': {
+    table: z.string(),
+    step: z.enum(['index', 'check', 'validate', 'switch', 'after', 'revert', 'clear']),
+    status: z.enum(['planned', 'begun', 'done', 'found', 'again']),
+    detail: z.string(),
+  },
   'partition.sql': { table: z.string(), sql: z.string() },
   'decommission.finding': {
     table: z.string(),

@@ -32,6 +32,7 @@ import { quarantineList } from './quarantine-list/declaration.ts'
 import { retryQuarantine } from './retry-quarantine/declaration.ts'
 import { slots } from './slots/declaration.ts'
 import { tokens } from './tokens/declaration.ts'
+import { partitionInPlace } from './partition-in-place/declaration.ts'
 import { partitionList } from './partition-list/declaration.ts'
 import { partitionEnsure } from './partition-ensure/declaration.ts'
 import { partitionDecommission } from './partition-decommission/declaration.ts'
@@ -109,6 +110,10 @@ export const OPERATIONS = {
   slots: operation(slots, async () => (await import('./slots/perform.ts')).slots),
   tokens: operation(tokens, async () => (await import('./tokens/perform.ts')).tokens),
   'partition-run': operation(partitionRun, async () => (await import('./partition-run/perform.ts')).partitionRun),
+  'partition-in-place': operation(
+    partitionInPlace,
+    async () => (await import('./partition-in-place/perform.ts')).partitionInPlace,
+  ),
   'partition-plan': operation(partitionPlan, async () => (await import('./partition-plan/perform.ts')).partitionPlan),
   'partition-list': operation(partitionList, async () => (await import('./partition-list/perform.ts')).partitionList),
   'partition-ensure': operation(

@@ -99,13 +99,14 @@ export async function takenFindings(
   ]
 }
 
-async function oneTable(store: PlanStore, name: string, signal: AbortSignal): Promise<TableSpec> {
+/** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE */
+export async function oneTable(store: PlanStore, name: string, signal: AbortSignal): Promise<TableSpec> {
   const [table, ...others] = await store.tables(name, signal)
   const isPattern = /[*?]/.test(name)
   if (table === undefined) throw noSuchTable(name, store)
   if (others.length === 0) return table
   throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, {
     where: store.label,
-    hint: isPattern ? 'plan and run take one table: name it' : 'name it with its schema',
+    hint: isPattern ? 'this action takes one table: name it' : 'name it with its schema',
   })
 }

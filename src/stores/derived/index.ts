@@ -55,6 +55,7 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
       timeExtent: null,
       periods: null,
       maintenance: null,
+      inPlace: null,
       decommission: null,
       changeSource: null,
       changeTarget: null,

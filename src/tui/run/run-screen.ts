@@ -34,6 +34,7 @@ const SCREENS = {
   tokens: 'tables',
   'partition-plan': 'tables',
   'partition-run': 'copy',
+  'partition-in-place': 'tables',
   'partition-list': 'tables',
   'partition-ensure': 'tables',
   'partition-decommission': 'tables',

@@ -4,6 +4,7 @@ import { PAGES } from '../pages.ts'
 import * as words from '../words.ts'
 import { PLAN_OPTIONS } from '../partition-plan/options.ts'
 import { DECOMMISSION_OPTIONS } from '../partition-decommission/options.ts'
+import { IN_PLACE_OPTIONS } from '../partition-in-place/options.ts'
 import { RUN_OPTIONS } from '../partition-run/options.ts'
 import { PARTITION_OPTIONS } from './options.ts'
 
@@ -27,13 +28,14 @@ export const partitionList: Declaration<PartitionListOperation, (typeof EVENTS)[
   kind: 'partition-list',
   command: {
     ...PAGES.partition,
-    takes: [...PARTITION_OPTIONS, ...PLAN_OPTIONS, ...RUN_OPTIONS, ...DECOMMISSION_OPTIONS],
+    takes: [...PARTITION_OPTIONS, ...PLAN_OPTIONS, ...RUN_OPTIONS, ...IN_PLACE_OPTIONS, ...DECOMMISSION_OPTIONS],
     epilogue:
       'list shows the partitions of tables that are partitioned by ranges of time, ' +
       'whoever made them, and what is missing. ensure makes the partitions of the current and the coming periods, like their neighbours, and moves rows ' +
       'that fell into the default partition; it can run as often as anybody likes. Calendar and names come from the partitions that are there. ' +
       'plan says what it takes to partition a table that is not, and changes nothing. run does it while the table is used: it makes a partitioned table ' +
       'beside it, copies the current period first and older ones after, proves each, and follows what changes; sluice cutover lets both change places. ' +
+      'in-place does without a copy, for tables too large to hold twice: all rows become the first partition, and new periods come beside it. ' +
       'decommission retires the table that a cut-over has parked: its first run takes the rights on it away, a run after the grace drops it. ' +
       'Of one table that `lifecycle:` of the config file names by this very name, options count that its entry has and the line does not.\n',
   },

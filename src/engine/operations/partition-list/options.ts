@@ -6,7 +6,7 @@ import type { Option } from '../option.ts'
 const ALL = 'all actions:'
 
 export const PARTITION_OPTIONS: readonly Option[] = [
-  { name: 'action', operand: true, type: 'text', describe: 'list, ensure, plan, run, decommission' },
+  { name: 'action', operand: true, type: 'text', describe: 'list, ensure, plan, run, in-place, decommission' },
   {
     name: 'from',
     type: 'text',
@@ -109,7 +109,7 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     alias: 'n',
     type: 'flag',
     fallback: false,
-    group: 'ensure and decommission:',
+    group: 'ensure, in-place and decommission:',
     describe: 'say what would be done and change nothing',
   },
 ]

@@ -3,12 +3,13 @@ import type { Option } from '../option.ts'
 
 const PLAN = 'plan:'
 const BOTH = 'plan and run:'
+const ALL = 'plan, run and in-place:'
 
 export const PLAN_OPTIONS: readonly Option[] = [
   {
     name: 'by',
     type: 'text',
-    group: BOTH,
+    group: ALL,
     completes: 'column',
     describe: 'the column that says when a row belongs',
   },

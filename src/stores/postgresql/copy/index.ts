@@ -24,6 +24,7 @@ import { timeExtent } from '../archiving/time-extent.ts'
 import type { ChangeTarget } from '../../follow-port.ts'
 import type { OperationalExam } from '../../operational-port.ts'
 import { PostgresOperational } from '../operational/index.ts'
+import type { InPlaceStore } from '../../in-place-port.ts'
 import type { MaintenanceStore } from '../../maintenance-port.ts'
 import { Pool } from '../../pool.ts'
 import { columnComments } from '../archiving/comments.ts'
@@ -35,6 +36,7 @@ import { Steps } from '../archiving/steps.ts'
 import type { Cdc, ChangeSource } from '../../follow-port.ts'
 import type { DecommissionStore } from '../../decommission-port.ts'
 import { PostgresDecommission } from '../decommission/index.ts'
+import { PostgresInPlace } from '../in-place/index.ts'
 import { PostgresMaintenance } from '../maintenance/index.ts'
 import { PostgresSwitches } from '../switch/index.ts'
 import type { SwitchStore } from '../../switch-port.ts'
@@ -255,6 +257,10 @@ class PostgresCopy implements CopyStore {
 
   switches(): SwitchStore {
     return new PostgresSwitches(this.#settings, this.#sessions)
+  }
+
+  inPlace(): InPlaceStore {
+    return new PostgresInPlace(this.#settings, this.#sessions)
   }
 
   decommission(): DecommissionStore {

@@ -1,6 +1,7 @@
 /** Primary key, uniques and exclusions without the column: what they keep apart once partitions each have their own index. */
 import type { PlanFinding } from '../../partition-plan-port.ts'
 import { quoteName } from '../connect.ts'
+import { notOwnSql } from '../in-place/marks.ts'
 import { type About, listed, objects } from './about.ts'
 import { indexTailSql } from './twin-facts.ts'
 import { conflictUsers } from './upserts.ts'
@@ -137,7 +138,7 @@ function uniquesSql({ oid }: About): string {
     FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
       JOIN pg_catalog.pg_class c ON c.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = x.oid AND k.conrelid = i.indrelid AND k.contype IN ('u', 'p')
-    WHERE i.indrelid = ${oid} AND i.indisunique ORDER BY NOT i.indisprimary, x.relname`
+    WHERE i.indrelid = ${oid} AND i.indisunique AND ${notOwnSql('x.relname')} ORDER BY NOT i.indisprimary, x.relname`
 }
 
 function exclusionsSql({ oid, attnum }: About): string {

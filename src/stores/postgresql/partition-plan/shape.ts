@@ -2,7 +2,7 @@
 import type { PlanFinding } from '../../partition-plan-port.ts'
 import { type About, objects } from './about.ts'
 
-type Shape = {
+export type Shape = {
   readonly kind: string
   readonly isPartition: boolean
   readonly parents: readonly string[]
@@ -18,7 +18,11 @@ type Shape = {
   readonly primary: boolean
 }
 
-export async function shapeOf(about: About): Promise<readonly PlanFinding[]> {
+/** @param nulls what is said of a column that may be NULL */
+export async function shapeOf(
+  about: About,
+  nulls: (about: About, shape: Shape) => PlanFinding = nullability,
+): Promise<readonly PlanFinding[]> {
   const [shape] = await objects<Shape>(about, shapeSql(about))
   if (shape === undefined) return []
   const { column, by, sql, name } = about
@@ -45,7 +49,7 @@ export async function shapeOf(about: About): Promise<readonly PlanFinding[]> {
     const what = 'the server refuses a generated column as what partitions are ranges of'
     refuse('column', what, 'name the column that it is computed from with --by', column)
   } else {
-    found.push(nullability(about, shape))
+    found.push(nulls(about, shape))
   }
   if (!shape.ordered)
     refuse('column', `${shape.type} has no order that ranges could follow`, 'name another with --by', column)

@@ -1,4 +1,5 @@
 /** What the statements of a new table are made of: columns, sequences, checks, storage, rights and comments, each as SQL has it. */
+import { notOwnSql } from '../in-place/marks.ts'
 import type { About } from './about.ts'
 
 export type TwinColumn = {
@@ -91,7 +92,7 @@ export function indexesSql({ oid, attnum }: About): string {
     FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
       JOIN pg_catalog.pg_class c ON c.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = x.oid AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u', 'x')
-    WHERE i.indrelid = ${oid} AND i.indisvalid AND i.indisready ORDER BY NOT i.indisprimary, x.relname`
+    WHERE i.indrelid = ${oid} AND i.indisvalid AND i.indisready AND ${notOwnSql('x.relname')} ORDER BY NOT i.indisprimary, x.relname`
 }
 
 export type TwinTable = {
@@ -124,7 +125,7 @@ export function constraintsSql({ oid }: About): string {
   return `
     SELECT pg_catalog.json_build_object('kind', k.contype, 'name', k.conname, 'comment', pg_catalog.obj_description(k.oid, 'pg_constraint'),
       'definition', regexp_replace(pg_catalog.pg_get_constraintdef(k.oid), '( NO INHERIT| NOT VALID)+$', ''))
-    FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid} AND k.contype IN ('c', 'f') AND k.conparentid = 0 AND k.confrelid <> k.conrelid ORDER BY k.contype, k.conname`
+    FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid} AND k.contype IN ('c', 'f') AND k.conparentid = 0 AND k.confrelid <> k.conrelid AND ${notOwnSql('k.conname')} ORDER BY k.contype, k.conname`
 }
 
 export type TwinStatistics = {

@@ -30,16 +30,30 @@ type Constraint = {
 /** What indexes, statistics and partitions of the new table have at their ends, so that they do not have the names of the old one's. */
 const MARK = 'p'
 
+/** In the order in which they are run. */
+export type TwinParts = {
+  readonly made: readonly string[]
+  /** Foreign keys: each keeps writers out of the table that it refers to until the end of the transaction. */
+  readonly references: readonly string[]
+  readonly rest: readonly string[]
+}
+
 /** @throws what the server says */
 export async function twinStatements(
   about: About,
   name: string,
   partitions: readonly TwinPartition[],
 ): Promise<readonly string[]> {
+  const { made, references, rest } = await twinParts(about, name, partitions)
+  return [...made, ...references, ...rest]
+}
+
+/** @throws what the server says */
+export async function twinParts(about: About, name: string, partitions: readonly TwinPartition[]): Promise<TwinParts> {
   const { schema } = about
   const target = tableSql({ schema, name })
   const [table] = await objects<TwinTable>(about, tableSqlOf(about))
-  if (table === undefined) return []
+  if (table === undefined) return { made: [], references: [], rest: [] }
   const columns = await objects<TwinColumn>(about, columnsSql(about))
   const constraints = await objects<Constraint>(about, constraintsSql(about))
   const checks = constraints.filter(({ kind }) => kind === 'c')
@@ -57,7 +71,7 @@ export async function twinStatements(
   ]
   const revoked = (await about.session.ask(defaultRolesSql(about))).map(([role]) => role ?? '')
   const all = [target, ...leaves.map(({ leaf }) => leaf)]
-  return [
+  const made = [
     ...columns.flatMap(({ sequence, identity }) =>
       sequence === null || identity !== '' ? [] : [sequenceSql(sequence)],
     ),
@@ -73,9 +87,15 @@ export async function twinStatements(
     ),
     ...indexes.flatMap((index) => indexStatements(target, index, about, indexNames.get(index.name) ?? '')),
     ...statistics.flatMap((one) => statisticsStatements(target, one, statisticsNames.get(one.name) ?? '')),
-    ...constraints.flatMap(({ kind, name: key, definition }) =>
-      kind === 'f' ? [`ALTER TABLE ${target} ADD CONSTRAINT ${quoteName(key)} ${definition}`] : [],
-    ),
+  ]
+  const remarked = ({ name: key, comment }: Constraint): readonly string[] =>
+    comment === null ? [] : [`COMMENT ON CONSTRAINT ${quoteName(key)} ON ${target} IS ${literal(comment)}`]
+  const references = constraints.flatMap((one) =>
+    one.kind === 'f'
+      ? [`ALTER TABLE ${target} ADD CONSTRAINT ${quoteName(one.name)} ${one.definition}`, ...remarked(one)]
+      : [],
+  )
+  const rest = [
     ...(table.isMine ? [] : all.map((one) => `ALTER TABLE ${one} OWNER TO ${quoteName(table.owner)}`)),
     ...(table.identity === 'f' || table.identity === 'n'
       ? all.map((one) => `ALTER TABLE ${one} REPLICA IDENTITY ${table.identity === 'f' ? 'FULL' : 'NOTHING'}`)
@@ -83,10 +103,9 @@ export async function twinStatements(
     ...revoked.flatMap((role) => all.map((one) => `REVOKE ALL ON TABLE ${one} FROM ${role}`)),
     ...(await about.session.ask(restSql(about, target))).map(([sql]) => sql ?? ''),
     ...(table.comment === null ? [] : [`COMMENT ON TABLE ${target} IS ${literal(table.comment)}`]),
-    ...constraints.flatMap(({ name: key, comment }) =>
-      comment === null ? [] : [`COMMENT ON CONSTRAINT ${quoteName(key)} ON ${target} IS ${literal(comment)}`],
-    ),
+    ...checks.flatMap(remarked),
   ]
+  return { made, references, rest }
 }
 
 /** Names that something else has: of the new tables, of their indexes, which share the names of tables, and of statistics. @param tables the new table, and its partitions */
@@ -103,6 +122,13 @@ export async function takenNames(about: About, tables: readonly string[]): Promi
      WHERE n.nspname = ${literal(about.schema)} AND s.stxname IN (${['', ...statistics].map(literal).join(', ')}) ORDER BY 1`,
   )
   return rows.map(([name]) => name ?? '')
+}
+
+/** Names of the new table's indexes, by those of the old one's. @param tables the new table, and its partitions */
+export async function newIndexNames(about: About, tables: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const indexes = (await objects<TwinIndex>(about, indexesSql(about))).filter((one) => isTaken(one, about))
+  const [target = ''] = tables
+  return ownNames(indexes, [...tables, suffixed(target, 'default')])
 }
 
 /** New names by the old ones. Long names are cut, and may be one then. @param taken of what shares their names */

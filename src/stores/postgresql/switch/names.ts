@@ -2,6 +2,7 @@
 import { suffixed } from '../archiving/move.ts'
 import { quoteName } from '../connect.ts'
 import { tableSql } from '../copy/sql.ts'
+import { notOwnSql } from '../in-place/marks.ts'
 import { indexTailSql } from '../partition-plan/twin-facts.ts'
 import { objects, type Side, type Sides, type Step } from './sides.ts'
 
@@ -103,7 +104,7 @@ function namedOf(sides: Sides, { oid }: Side): Promise<readonly Named[]> {
     sides,
     `SELECT pg_catalog.json_build_object('oid', x.oid::text, 'kind', 'INDEX', 'schema', n.nspname, 'name', x.relname, 'unique', i.indisunique, 'what', ${indexTailSql})
      FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
-       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ${oid} AND i.indisvalid
+       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ${oid} AND i.indisvalid AND ${notOwnSql('x.relname')}
      UNION ALL SELECT pg_catalog.json_build_object('oid', s.oid::text, 'kind', 'STATISTICS', 'schema', n.nspname, 'name', s.stxname, 'unique', false,
        'what', pg_catalog.pg_get_statisticsobjdef_columns(s.oid) || ' ' || s.stxkind::text)
      FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace WHERE s.stxrelid = ${oid}

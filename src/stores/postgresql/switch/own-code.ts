@@ -23,13 +23,19 @@ const STATES: Readonly<Record<string, string>> = {
 }
 
 export async function ownCodeOf(sides: Sides): Promise<readonly Step[]> {
+  const old = await codeOf(sides, sides.from)
+  return [...(await sameCode(sides)), ...old.flatMap((one) => silenced(sides, one))]
+}
+
+/** The same, where nothing is applied to the old table any more. */
+export async function sameCode(sides: Sides): Promise<readonly Step[]> {
   const { to } = sides
   const old = await codeOf(sides, sides.from)
   const fresh = await codeOf(sides, to)
   const steps: Step[] = []
   for (const one of old) {
     const other = fresh.find(({ kind, name }) => kind === one.kind && name === one.name) ?? null
-    steps.push(...made(sides, one, other), ...silenced(sides, one))
+    steps.push(...made(sides, one, other))
   }
   for (const { kind, name, definition } of fresh) {
     if (old.some((one) => one.kind === kind && one.name === name)) continue

@@ -1,6 +1,7 @@
 /** Foreign keys to the public table, and the constraints that both tables have. */
 import { quoteName } from '../connect.ts'
 import { literal } from '../copy/sql.ts'
+import { notOwnSql } from '../in-place/marks.ts'
 import { objects, type Side, type Sides, type Step } from './sides.ts'
 
 type Incoming = {
@@ -132,5 +133,5 @@ function incomingSql({ from, to }: Sides): string {
 function constraintsSql({ oid }: Side): string {
   return `
     SELECT pg_catalog.json_build_object('kind', k.contype, 'name', k.conname, 'definition', regexp_replace(pg_catalog.pg_get_constraintdef(k.oid), '( NO INHERIT| NOT VALID)+$', ''))
-    FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid} AND k.contype IN ('c', 'f') AND k.conparentid = 0 AND k.confrelid <> k.conrelid ORDER BY k.conname`
+    FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid} AND k.contype IN ('c', 'f') AND k.conparentid = 0 AND k.confrelid <> k.conrelid AND ${notOwnSql('k.conname')} ORDER BY k.conname`
 }

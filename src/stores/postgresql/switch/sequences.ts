@@ -65,7 +65,7 @@ function beyondSql(one: Sequence, other: Sequence): string {
   const [furthest, isWithin] = one.increment.startsWith('-')
     ? ['least', `f.at + ${step} >= ${one.minimum}`]
     : ['greatest', `f.at + ${step} <= ${one.maximum}`]
-  return `SELECT pg_catalog.setval(${literal(other.oid)}::oid::pg_catalog.regclass, (CASE WHEN ${isWithin} THEN f.at + ${step} ELSE f.at END)::bigint)
+  return `SELECT pg_catalog.setval(${literal(other.sql)}::pg_catalog.regclass, (CASE WHEN ${isWithin} THEN f.at + ${step} ELSE f.at END)::bigint)
     FROM ${one.sql} a, ${other.sql} b, LATERAL (SELECT ${furthest}(a.last_value, least(greatest(b.last_value, ${one.minimum}), ${one.maximum}))::numeric AS at) f`
 }
 

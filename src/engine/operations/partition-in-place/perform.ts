@@ -1,0 +1,207 @@
+/** `partition in-place`: a table that is too large to hold twice becomes the first partition of a new one that has its name. */
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { dec } from '../../../model/event.ts'
+import type { PartitionStepEvent } from '../../../model/partition-events.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { redactUrl } from '../../../shared/redact.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+import type { CopyStore } from '../../../stores/copy-port.ts'
+import type {
+  InPlaceDone,
+  InPlaceLimits,
+  InPlacePlan,
+  InPlaceStore,
+  InPlaceSwitched,
+} from '../../../stores/in-place-port.ts'
+import type { PartitionPlanStore, PlanFinding } from '../../../stores/partition-plan-port.ts'
+import { openExisting } from '../../copy/open-stores.ts'
+import { inPlaceRequest, refuseSameNames, type InPlaceWishes } from '../../partitioning/in-place-plan.ts'
+import { phaseFindings } from '../../partitioning/in-place-phases.ts'
+import { oneTable } from '../../partitioning/twin-plan.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import type { partitionInPlace as declared, PartitionInPlaceOperation } from './declaration.ts'
+
+type Run = RunOf<typeof declared>
+
+const ORDER: readonly PlanFinding['verdict'][] = ['refused', 'changes', 'not looked', 'made', 'fine']
+
+type Able = {
+  readonly store: CopyStore
+  readonly inPlace: InPlaceStore
+  readonly plan: PartitionPlanStore
+  readonly table: TableSpec
+  /** As it is told. */
+  readonly name: string
+  readonly limits: InPlaceLimits
+  readonly tell: (step: PartitionStepEvent['step'], status: PartitionStepEvent['status'], detail: string) => void
+}
+
+/**
+ * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG, UNSUPPORTED_URL, MISSING_CONFIRM, PARTITION_REFUSED, TABLE_REFUSED, PLAN_CHANGED, TARGET_BUSY,
+ * TARGET_DENIED, SOURCE_GONE, STOPPED
+ */
+export async function partitionInPlace(operation: PartitionInPlaceOperation, run: Run): Promise<Ending> {
+  const signal = run.interrupt.abort
+  await using store = await openExisting(operation.from)
+  const [inPlace, plan] = [store.inPlace?.(), store.partitionPlan?.()]
+  if (inPlace === undefined || plan === undefined) {
+    throw new SluiceError('UNSUPPORTED_URL', `${store.system} has no tables that sluice partitions in place`, {
+      where: store.label,
+      hint: 'sluice partition in-place works on PostgreSQL',
+    })
+  }
+  const table = await oneTable(store, operation.table, signal)
+  const name = tableText(table.table)
+  const able: Able = {
+    store,
+    inPlace,
+    plan,
+    table,
+    name,
+    limits: { budgetMs: operation.budgetMs, triesForMs: operation.triesForMs, signal },
+    tell: (step, status, detail) => run.emit({ type: 'partition.step', table: name, step, status, detail }),
+  }
+  const done = await inPlace.done(table.table, signal)
+  if (operation.revert) return await reverted(able, done, operation, run)
+  return done === null ? await partitioned(able, operation, run) : await settled(able, done, operation, run)
+}
+
+/** Looks, prepares what reads the table, and lets the new table take the name. */
+async function partitioned(able: Able, operation: PartitionInPlaceOperation, run: Run): Promise<Ending> {
+  const { store, inPlace, plan, table, name, limits, tell } = able
+  const { signal } = limits
+  const source = { store, plan, signal }
+  const wishes = await inPlaceRequest(source, table, operation, new Date(run.clock.now()))
+  const { request, last } = wishes
+  refuseSameNames(request)
+  const planned = await inPlace.plan(request, signal)
+  const findings = await told(able, wishes, planned, operation, run)
+  const refused = findings.filter(({ verdict }) => verdict === 'refused')
+  const totals = {
+    findings: dec(findings.length),
+    refused: dec(refused.length),
+    partitions: dec(request.partitions.length + 1),
+  }
+  if (refused.length > 0) return { totals: { ...totals, switched: '0' }, error: refusal(name, refused) }
+  if (operation.dryRun) {
+    for (const { sql, isDone } of planned.statements) if (!isDone) run.emit({ type: 'partition.sql', table: name, sql })
+    tellPartitions(name, wishes, 'planned', run)
+    tell('switch', 'planned', `${name} would be partitioned, with all rows of today in ${request.past}`)
+    return { totals: { ...totals, switched: '0' } }
+  }
+  refuseUnconfirmed(able, operation)
+  await inPlace.prepare(request, limits, tell)
+  const switched = await inPlace.attach(request, limits, tell)
+  tell('switch', 'done', `${name} is partitioned: ${request.past} holds everything up to the end of ${last.label}`)
+  tellPartitions(name, wishes, 'made', run)
+  tellWaits(name, switched, run)
+  await tellLeft(able, run)
+  return { totals: { ...totals, switched: '1' }, next: ensureCommand(operation, name) }
+}
+
+/** An earlier run has come so far. */
+async function settled(able: Able, done: InPlaceDone, operation: PartitionInPlaceOperation, run: Run): Promise<Ending> {
+  const { name, table, store, limits, tell } = able
+  const ranged = await store.maintenance?.().look(table.table, false, limits.signal)
+  if (ranged != null && ranged.column.name !== operation.by) {
+    throw new SluiceError('TABLE_REFUSED', `${name} is partitioned by ${ranged.column.name}`, {
+      where: store.label,
+      hint: `give --by ${shellQuote(ranged.column.name)}`,
+    })
+  }
+  tell('switch', 'found', `${tableText(done.past)} holds everything before ${done.bound}`)
+  if (!operation.dryRun) await tellLeft(able, run)
+  return { totals: { switched: '0' }, next: ensureCommand(operation, name) }
+}
+
+async function reverted(
+  able: Able,
+  done: InPlaceDone | null,
+  operation: PartitionInPlaceOperation,
+  run: Run,
+): Promise<Ending> {
+  const { inPlace, table, name, limits, tell } = able
+  if (done === null) {
+    if (operation.dryRun) {
+      tell('clear', 'planned', `what was prepared of ${name} would be removed`)
+      return { totals: { switched: '0' } }
+    }
+    const cleared = await inPlace.clear(table.table, limits)
+    tell('clear', 'done', cleared === 0 ? 'there was nothing' : `${cleared} indexes and constraints are removed`)
+    return { totals: { switched: '0' } }
+  }
+  if (operation.dryRun) {
+    tell('revert', 'planned', `${tableText(done.past)} would be ${name} again, and the other partitions dropped`)
+    return { totals: { switched: '0' } }
+  }
+  refuseUnconfirmed(able, operation)
+  const switched = await inPlace.revert(table.table, limits, (step, status, detail) =>
+    tell(step === 'switch' ? 'revert' : step, status, detail),
+  )
+  tell('revert', 'done', `${name} is the table again that was ${tableText(done.past)}`)
+  tellWaits(name, switched, run)
+  await tellLeft(able, run)
+  return { totals: { switched: '1' } }
+}
+
+/** Everything that is known before anything is made. */
+async function told(
+  { plan, inPlace, name, limits }: Able,
+  { request, last }: InPlaceWishes,
+  { findings, statements, bytes }: InPlacePlan,
+  operation: PartitionInPlaceOperation,
+  run: Run,
+): Promise<readonly PlanFinding[]> {
+  const { signal } = limits
+  const taken = await plan.taken(
+    request.planned,
+    [request.beside, ...request.partitions.map((one) => one.name)],
+    signal,
+  )
+  // A run counts once more before it makes anything, and reads the table for that where it has to.
+  const outside = (await plan.isIndexed(request.planned, signal)) ? await inPlace.outside(request, signal) : null
+  const all = [
+    ...findings,
+    ...phaseFindings({ request, last, statements, bytes, taken, outside, budgetMs: operation.budgetMs }),
+  ].toSorted((a, b) => ORDER.indexOf(a.verdict) - ORDER.indexOf(b.verdict))
+  for (const finding of all) run.emit({ type: 'partition.finding', table: name, ...finding })
+  return all
+}
+
+async function tellLeft({ inPlace, table, name, limits, tell }: Able, run: Run): Promise<void> {
+  const left = await inPlace.settle(table.table, limits.signal)
+  tell('after', 'done', 'foreign keys to it are validated, and its statistics gathered')
+  for (const message of left) run.emit({ type: 'log', level: 'warn', table: name, message })
+}
+
+function tellPartitions(table: string, { request, labels }: InPlaceWishes, status: 'planned' | 'made', run: Run): void {
+  for (const [at, { name: partition, from, to }] of request.partitions.entries())
+    run.emit({ type: 'partition.made', table, partition, label: labels[at] ?? '', from, to, status })
+}
+
+function tellWaits(table: string, { pauseMs, tries }: InPlaceSwitched, run: Run): void {
+  run.emit({ type: 'partition.waits', table, longestMs: pauseMs, tries: tries - 1 })
+}
+
+function refuseUnconfirmed({ table, name }: Able, { confirm }: PartitionInPlaceOperation): void {
+  if (confirm === name || confirm === table.table.name) return
+  throw new SluiceError('MISSING_CONFIRM', `${name} is going to be another table, and wants its name as confirmation`, {
+    hint: `add --confirm=${shellQuote(name)}, or --dry-run to see what would be done`,
+  })
+}
+
+function refusal(table: string, refused: readonly PlanFinding[]): SluiceError {
+  return new SluiceError(
+    'PARTITION_REFUSED',
+    `${table} cannot be partitioned in place as it is: ${refused.length} ${refused.length === 1 ? 'thing is' : 'things are'} in the way`,
+    {
+      where: table,
+      reason: [...new Set(refused.map(({ about }) => about))].join(', '),
+      hint: 'each refused finding says what to do; then run the same command again',
+    },
+  )
+}
+
+function ensureCommand({ from }: PartitionInPlaceOperation, table: string): string {
+  return `sluice partition ensure --from ${shellQuote(redactUrl(from))} --table ${shellQuote(table)}`
+}
