@@ -78,6 +78,7 @@ const CI_ONLY = [
   'test/fault/{follow,follow-*,trigger-follow}.test.ts',
   'test/fault/{cutover,decommission-kill,lifecycle-guide,partition-run}.test.ts',
   'test/real/lifecycle-status.test.ts',
+  'test/tui/lifecycle-start.test.ts',
   'test/fault/index-kill.test.ts',
   'test/real/archive-clone.test.ts',
   'test/real/cassandra-{again,connect,diff,lives,script,source,target-ring,track}.test.ts',

@@ -8,6 +8,7 @@ import { catalogUrl, sqliteUrl, stateCatalogFile } from './catalog-choice.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
 import type { RunToShow, Surroundings } from './ports.ts'
 import { openTranscript } from './transcript.ts'
+import { uiCommands } from './ui-commands.ts'
 import type { TranscriptOptions } from './transcript.ts'
 import { storeOf } from '../engine/operations/facts.ts'
 import type { LifecycleStatusOperation } from '../engine/operations/lifecycle-status/declaration.ts'
@@ -103,14 +104,20 @@ async function show(
 ): Promise<number> {
   const { tool, actor, host, ascii, lifecycle } = options
   const transcript = await openTranscript(surroundings, options.transcript)
-  const [engine, tui] = await Promise.all([surroundings.loadEngine(), surroundings.loadTui()])
-  await using workbench = await engine.openWorkbench({ lake, catalog, database, tool, actor, host })
+  const urls = [...(lifecycle?.databases ?? []), ...[catalog, database].filter((url) => url !== null)]
+  const [engine, tui, commands] = await Promise.all([
+    surroundings.loadEngine(),
+    surroundings.loadTui(),
+    uiCommands(surroundings, { secrets: options.transcript.secrets, urls }),
+  ])
+  await using workbench = await engine.openWorkbench({ lake, catalog, database, urls, tool, actor, host })
   const { stdin, stdout } = surroundings
   const { exitCode } = await tui.runTui({
     workbench,
     tool,
     ascii,
     ...(lifecycle === undefined ? {} : { lifecycle }),
+    commands,
     stdin,
     stdout,
     onEvent: (run, event) => {

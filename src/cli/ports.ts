@@ -1,5 +1,6 @@
 /** What the command line needs from the engine and the terminal UI. Both are loaded on demand, and replaced in tests. */
 import type { LifecycleStatusOperation } from '../engine/operations/lifecycle-status/declaration.ts'
+import type { CommandPort } from '../engine/command-port.ts'
 import type { RunFinished } from '../engine/operation.ts'
 import type { Workbench } from '../engine/workbench.ts'
 import type { Event } from '../model/event.ts'
@@ -27,6 +28,8 @@ export type EnginePort = {
     readonly catalog: string | null
     /** A database whose tables are shown too. */
     readonly database: string | null
+    /** Of databases that operations may name by what is shown of them. */
+    readonly urls: readonly string[]
     readonly tool: string
     readonly actor: string
     readonly host: string
@@ -42,6 +45,7 @@ export type TuiPort = {
     readonly tool: string
     readonly ascii: boolean
     readonly lifecycle?: LifecycleStatusOperation
+    readonly commands?: CommandPort
     readonly stdin: NodeJS.ReadStream
     readonly stdout: NodeJS.WriteStream
     readonly initial?: RunToShow

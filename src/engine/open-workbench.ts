@@ -7,18 +7,20 @@ import type { Workbench } from './workbench.ts'
  * A copy needs neither lake nor catalog: what is not open is empty.
  * @param options.lake folder with the tables; without one the tables are those of the catalog
  * @param options.database URL of a database whose tables are shown
+ * @param options.urls others that operations name by what is shown of them
  * @throws SluiceError BAD_CONFIG, UNSUPPORTED_URL for a catalog URL that cannot be opened
  */
 export async function openWorkbench(options: {
   readonly lake?: string | null
   readonly catalog?: string | null
   readonly database?: string | null
+  readonly urls?: readonly string[]
   readonly tool: string
   readonly actor: string
   readonly host: string
 }): Promise<Workbench> {
-  const { lake = null, catalog = null, database = null, tool, actor, host } = options
+  const { lake = null, catalog = null, database = null, urls = [], tool, actor, host } = options
   if (catalog !== null) parseCatalogUrl(catalog)
   else if (lake !== null) throw new Error('a lake is opened with a catalog')
-  return new ThreadedWorkbench({ lake, catalogUrl: catalog, databaseUrl: database }, { tool, actor, host })
+  return new ThreadedWorkbench({ lake, catalogUrl: catalog, databaseUrl: database, urls }, { tool, actor, host })
 }

@@ -1,5 +1,6 @@
 /** The terminal UI as one call: takes the terminal, runs until the user leaves, gives it back. */
 import { render } from 'ink'
+import type { CommandPort } from '../engine/command-port.ts'
 import type { Workbench } from '../engine/workbench.ts'
 import type { Clock } from '../shared/clock.ts'
 import { systemClock } from '../shared/clock.ts'
@@ -22,6 +23,8 @@ export type TuiOptions = {
   readonly ascii: boolean
   /** What a config file says of its tables. */
   readonly lifecycle?: LifecycleStatusOperation
+  /** Reads commands that are printed, so that they can be started. */
+  readonly commands?: CommandPort
   readonly stdin: NodeJS.ReadStream
   readonly stdout: NodeJS.WriteStream
   readonly clock?: Clock
@@ -93,6 +96,7 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
       options.onEvent?.(run, event)
     },
     lifecycle: options.lifecycle ?? null,
+    commands: options.commands ?? null,
     signalled: () => end.signalled,
   })
   const resized = (): void => {

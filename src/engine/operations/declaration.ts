@@ -39,6 +39,28 @@ export type Destruction<O> = {
   readonly confirm?: FieldOf<O>
   /** In a terminal the name is asked for before anything begins; else only the flag holds it, or a run asks when it has counted. */
   readonly asked?: true
+  /** Where that name stands, for whoever shows the dry run and then asks. */
+  readonly named?: NamedBy<O>
+}
+
+/** A field of the operation, whose first name counts; or a field of an event of its dry run: nothing goes where no such event comes. */
+export type NamedBy<O> =
+  | { readonly field: FieldOf<O> }
+  | {
+      readonly event: RunEventType
+      readonly field: string
+      /** Only of an event with these values. */
+      readonly where?: Readonly<Record<string, string>>
+    }
+
+/** Another command that tells what stands before this one, and changes nothing. */
+export type Look = {
+  /** With its action: `partition plan`. Operands stay. */
+  readonly command: string
+  /** Options that it is given too; the config file is always among them. */
+  readonly keeps: readonly string[]
+  /** Words that are added. */
+  readonly add?: readonly string[]
 }
 
 /** Types of what an operation may say between `run.started` and `run.finished`. */
@@ -64,6 +86,8 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
   readonly destroys?: readonly Destruction<O>[]
   /** Field that asks for the plan alone: then nothing is changed. */
   readonly plans?: FieldOf<O>
+  /** What is looked at before it, where there is no such field. */
+  readonly look?: Look
   /** Field that says how rows are written, where it answers with rows. */
   readonly rows?: FieldOf<O>
   /** No run of it can say anything else: the compiler gives it no other words. */

@@ -1,7 +1,8 @@
 /** What the declaration of an operation says of one that stands before us: the stores it touches, what it is about, what it takes away. */
 import { redactUrl } from '../../shared/redact.ts'
 import type { RowFormat } from '../row-format.ts'
-import type { Declaration, Destruction, StoreFamily } from './declaration.ts'
+import type { Event } from '../../model/event.ts'
+import type { Declaration, Destruction, NamedBy, StoreFamily } from './declaration.ts'
 import type { CommandDeclaration } from './option.ts'
 import { OPERATIONS, type Operation, type OperationKind } from './list.ts'
 import type { ByHand, Words } from './words.ts'
@@ -152,6 +153,30 @@ export function rowFormatOf(operation: Operation): RowFormat {
   return format === 'csv' || format === 'json' ? format : 'table'
 }
 
+/** The same operation asked for its plan alone; null where it has none. */
+export function planOf(operation: Operation): Operation | null {
+  const { plans } = declarationOf(operation.kind)
+  return plans === undefined ? null : { ...operation, [plans]: true }
+}
+
+/**
+ * What has to be typed before it may start, by the events of its dry run.
+ * @returns null where nothing is to be typed; `name` is null where nobody says what
+ */
+export function typedName(
+  operation: Operation,
+  events: readonly Event[],
+): { readonly confirm: string; readonly what: string; readonly name: string | null } | null {
+  for (const { what, confirm, asked, named } of destructionsOf(operation)) {
+    if (asked !== true || confirm === undefined) continue
+    if (named === undefined) return { confirm, what, name: null }
+    const [name] = 'event' in named ? namesIn(events, named) : textsOf(operation, named.field)
+    // No event of the dry run names it: nothing of it would go.
+    if (name !== undefined) return { confirm, what, name }
+  }
+  return null
+}
+
 /** What of it is gone afterwards, as it stands; nothing where only the plan is asked for. */
 export function destructionsOf(operation: Operation): readonly AnyDestruction[] {
   if (isPlanOnly(operation)) return []
@@ -165,6 +190,18 @@ export function unconfirmable(operation: Operation): readonly string[] | null {
   const held = (destroys as readonly AnyDestruction[]).filter(({ confirm }) => confirm !== undefined)
   if (held.some(({ when }) => when === undefined || valueOf(operation, when) === true)) return null
   return held.flatMap(({ when }) => when ?? [])
+}
+
+function namesIn(
+  events: readonly Event[],
+  { event: type, field, where = {} }: Extract<NamedBy<unknown>, { readonly event: string }>,
+): readonly string[] {
+  return events
+    .filter((event) => event.type === type)
+    .map((event) => new Map(Object.entries(event)))
+    .filter((event) => Object.entries(where).every(([name, value]) => event.get(name) === value))
+    .flatMap((event) => [event.get(field)])
+    .filter((name) => typeof name === 'string')
 }
 
 function defaultOf(kind: OperationKind, option: string): unknown {

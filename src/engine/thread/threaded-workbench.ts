@@ -31,16 +31,23 @@ export class ThreadedWorkbench implements Workbench {
 
   /** @param at what is open, with passwords; they go to the threads that need them and nowhere else */
   constructor(
-    at: { readonly lake: string | null; readonly catalogUrl: string | null; readonly databaseUrl: string | null },
+    at: {
+      readonly lake: string | null
+      readonly catalogUrl: string | null
+      readonly databaseUrl: string | null
+      /** Of databases that are not open, and that operations may name. */
+      readonly urls?: readonly string[]
+    },
     identity: Identity,
   ) {
-    const { lake, catalogUrl, databaseUrl } = at
+    const { lake, catalogUrl, databaseUrl, urls: others = [] } = at
     this.lake = lake
     this.catalog = catalogUrl === null ? null : redactUrl(catalogUrl)
     this.database = databaseUrl === null ? null : redactUrl(databaseUrl)
     this.#catalogUrl = catalogUrl
     this.#identity = identity
-    const urls = [catalogUrl, databaseUrl].filter((url) => url !== null)
+    // What is open goes before another URL that is shown alike.
+    const urls = [...others, catalogUrl, databaseUrl].filter((url) => url !== null)
     this.#urls = new Map(urls.map((url) => [redactUrl(url), url]))
   }
 

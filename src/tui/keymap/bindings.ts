@@ -142,7 +142,7 @@ const ACT = section('ACT on the row or the marked rows', 'screen', [
   ['fsck', [], 'check the files of a table (fsck)', is.hasDelta, { palette: true, unlisted: true }],
   ['open.ring', ['t'], 'ring of a table (tokens)', is.onRing, { hint: 'ring', rank: 2, palette: true }],
   ['open.timeline', ['t'], 'time line of partitions', is.onRanges, { hint: 'time line', rank: 2, palette: true }],
-  ['open.lifecycle', ['L'], 'phases of a table', is.onRelation, { palette: true }],
+  ['open.lifecycle', ['L'], 'phases of a table', is.onRelation, { hint: 'phases', rank: 3, palette: true }],
   ['copy.tables', ['c'], 'copy a table of a database', is.onRelation, { hint: 'copy to …', rank: 1, palette: true }],
   [
     'compare',

@@ -1,10 +1,12 @@
 /** What keys and dialogs may do with a session. */
+import type { CommandPort } from '../../engine/command-port.ts'
 import type { TableRow, Workbench } from '../../engine/workbench.ts'
 import type { Command } from '../keymap/bindings.ts'
 import type { Action } from '../state/action.ts'
 import type { State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
 import type { Databases } from './databases.ts'
+import type { Lifecycles } from './lifecycles.ts'
 import type { Place } from './operations.ts'
 import type { Pictures } from './pictures.ts'
 import type { RunQueue } from './run-queue.ts'
@@ -16,7 +18,9 @@ export type Acting = {
   readonly databases: Databases
   readonly rings: Pictures
   readonly timelines: Pictures
-  readonly lifecycles: Pictures
+  readonly lifecycles: Lifecycles
+  /** Null where nobody reads words of a command line. */
+  readonly commands: CommandPort | null
   readonly place: Place
   readonly state: State
   /**

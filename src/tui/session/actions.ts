@@ -232,7 +232,7 @@ export function actOn(s: Acting, command: Command, rows: readonly TableRow[] = d
     }
     case 'open.lifecycle': {
       const row = cursorRow(s.state)
-      if (row?.kind === 'relation') s.lifecycles.look(row)
+      if (row?.kind === 'relation') s.lifecycles.open(row)
       break
     }
     case 'open.timeline': {

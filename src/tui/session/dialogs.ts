@@ -13,6 +13,11 @@ import type { Job } from './operations.ts'
 import { copyTables, rollback, verifyRollback } from './operations.ts'
 import type { Acting } from './acting.ts'
 import { textRows } from '../views/dialogs.ts'
+import { movedLifecycle } from '../views/lifecycle-dialog.ts'
+import { scrolledStart } from '../views/start-dialog.ts'
+import { chosenCommand } from '../state/lifecycle-shown.ts'
+import { wantsName } from '../state/start-dialog.ts'
+import { acceptStart, askStart, backFromStart } from './starting.ts'
 
 type Of<K extends Dialog['kind']> = Extract<Dialog, { kind: K }>
 
@@ -118,6 +123,15 @@ export function acceptDialog(s: Acting): void {
     case 'rollback':
       acceptRollback(s, dialog)
       return
+    case 'lifecycle': {
+      const shown = s.state.lifecycles.get(dialog.row.key)
+      const command = shown === undefined ? null : chosenCommand(shown, dialog.chosen)
+      if (command !== null) void askStart(s, dialog.row, command)
+      return
+    }
+    case 'start':
+      acceptStart(s, dialog)
+      return
     case 'quit':
       set(s, null)
       if (dialog.choice !== 1) s.stopAndLeave(dialog.choice === 2)
@@ -161,6 +175,7 @@ export function dialogCommand(s: Acting, command: Command): void {
   if (dialog === null) return
   if (command === 'dialog.close') {
     if (dialog.kind === 'help' && dialog.typing) set(s, { ...dialog, typing: false, field: field(), top: 0 })
+    else if (dialog.kind === 'start') backFromStart(s, dialog)
     else set(s, null)
     return
   }
@@ -188,6 +203,12 @@ export function dialogCommand(s: Acting, command: Command): void {
       set(s, { ...dialog, top: Math.min(last, scrolled(Math.min(dialog.top, last), step)) })
       return
     }
+    case 'lifecycle':
+      set(s, movedLifecycle(dialog, s.state, by))
+      return
+    case 'start':
+      set(s, { ...dialog, top: scrolledStart(dialog, s.state, by) })
+      return
     case 'help':
     case 'plan':
     case 'copy-plan':
@@ -206,6 +227,8 @@ export function completedPalette(state: State): string | null {
 export function dialogKey(s: Acting, key: string): boolean {
   const dialog = s.state.dialog
   if (dialog === null) return false
+  if (dialog.kind === 'lifecycle') return lifecycleKey(s, dialog, key)
+  if (dialog.kind === 'start') return startKey(s, dialog, key)
   if (key === 'y' && (dialog.kind === 'text' || dialog.kind === 'plan' || dialog.kind === 'copy-plan')) {
     if (dialog.kind === 'text') s.copy(dialog.copy, dialog.title)
     else s.copy(dialog.commandLine, 'command')
@@ -233,4 +256,51 @@ export function dialogKey(s: Acting, key: string): boolean {
     return true
   }
   return false
+}
+
+function lifecycleKey(s: Acting, dialog: Of<'lifecycle'>, key: string): boolean {
+  switch (key) {
+    case 'y': {
+      const shown = s.state.lifecycles.get(dialog.row.key)
+      const command = shown === undefined ? null : chosenCommand(shown, dialog.chosen)
+      if (command === null) s.flash('there is no command to copy')
+      else s.copy(command, 'command')
+      return true
+    }
+    case 'R':
+      s.lifecycles.read(dialog.row)
+      return true
+    case 'j':
+    case 'k':
+      dialogCommand(s, key === 'j' ? 'dialog.next' : 'dialog.previous')
+      return true
+    case 'q':
+      dialogCommand(s, 'dialog.close')
+      return true
+    default:
+      return false
+  }
+}
+
+/** Where a name is typed every letter is one of it. */
+function startKey(s: Acting, dialog: Of<'start'>, key: string): boolean {
+  const isTyped = wantsName(dialog)
+  switch (key) {
+    case 'tab':
+    case 'shift-tab':
+      if (dialog.state === 'ready') set(s, { ...dialog, focus: dialog.focus === 'back' ? 'go' : 'back' })
+      return true
+    case 'y':
+      if (!isTyped) s.copy(dialog.of.command, 'command')
+      return !isTyped
+    case 'j':
+    case 'k':
+      if (!isTyped) dialogCommand(s, key === 'j' ? 'dialog.next' : 'dialog.previous')
+      return !isTyped
+    case 'q':
+      if (!isTyped) backFromStart(s, dialog)
+      return !isTyped
+    default:
+      return false
+  }
 }

@@ -1,32 +1,79 @@
-/** Phases of tables, as `lifecycle status` tells them: by the entry of a table in the config file, or without one by what the table is. */
+/**
+ * The four phases of a table, as `lifecycle status` tells them, and what is started from there: by the entry of the table in the config file, or without one by
+ * what the table is.
+ */
+import type { RunningOperation, Workbench } from '../../engine/workbench.ts'
 import type { LifecycleStatusOperation } from '../../engine/operations/lifecycle-status/declaration.ts'
 import type { LifecyclePhaseEvent } from '../../model/lifecycle-events.ts'
-import { lifecycleText, urgentCommand } from '../views/lifecycle.ts'
+import type { ErrorInfo } from '../../shared/errors.ts'
+import type { RelationRow } from '../state/relation-row.ts'
+import type { Action } from '../state/action.ts'
+import type { State } from '../state/state.ts'
+import type { Store } from '../state/store.ts'
+import { cursorRow } from '../state/tables-list.ts'
+import type { Operation } from '../../engine/operations/list.ts'
 import { lifecycleOf } from './operations.ts'
-import type { PictureKind } from './pictures.ts'
 
-/** @param wished what the config file says of its tables; null without one */
-export function lifecyclePictures(wished: LifecycleStatusOperation | null): PictureKind {
-  return {
-    reading: (name) => `reading the phases of ${name} …`,
-    job: (url, name) => lifecycleOf(url, name, wished),
-    begin: () => {
-      const phases: LifecyclePhaseEvent[] = []
-      return {
-        event: (event) => {
-          if (event.type === 'lifecycle.phase') phases.push(event)
-        },
-        read: (key, error) => ({ type: 'lifecycle-read', key, shown: { phases, error } }),
-      }
-    },
-    waiting: (key) => ({ type: 'lifecycle-reading', key }),
-    text: ({ lifecycles }, key, cells) => {
-      const shown = lifecycles.get(key)
-      return shown === undefined ? null : lifecycleText(shown, cells)
-    },
-    copy: ({ lifecycles }, key) => {
-      const shown = lifecycles.get(key)
-      return shown === undefined ? null : urgentCommand(shown)
-    },
+export class Lifecycles {
+  readonly #workbench: Workbench
+  readonly #store: Store<State, Action>
+  readonly #wished: LifecycleStatusOperation | null
+  readonly #asking = new Map<string, RunningOperation>()
+  /** A run that was started from the phases of a table, until they were looked at again. */
+  #begun: { readonly row: RelationRow; readonly operation: Operation } | null = null
+
+  /** @param wished what the config file says of its tables; null without one */
+  constructor(workbench: Workbench, store: Store<State, Action>, wished: LifecycleStatusOperation | null) {
+    this.#workbench = workbench
+    this.#store = store
+    this.#wished = wished
+  }
+
+  /** Shows the phases of a table, and reads them again. */
+  open(row: RelationRow): void {
+    this.#store.dispatch({ type: 'dialog', dialog: { kind: 'lifecycle', row, chosen: null, top: 0 } })
+    this.read(row)
+  }
+
+  /** Reads them, whatever is shown. */
+  read(row: RelationRow): void {
+    const { key, url, name } = row
+    const store = this.#store
+    if (this.#asking.has(key)) return
+    store.dispatch({ type: 'lifecycle-reading', key })
+    const { operation, commandLine } = lifecycleOf(url, name, this.#wished)
+    const running = this.#workbench.start(operation, commandLine)
+    this.#asking.set(key, running)
+    const phases: LifecyclePhaseEvent[] = []
+    let error: ErrorInfo | null = null
+    running.subscribe((event) => {
+      if (event.type === 'lifecycle.phase') phases.push(event)
+      if (event.type === 'run.finished') error = event.error ?? null
+    })
+    void running.done.then(() => {
+      this.#asking.delete(key)
+      store.dispatch({ type: 'lifecycle-read', key, shown: { phases, error, reading: false } })
+    })
+  }
+
+  /** Remembers what was started, so that the phases are looked at again when it has ended. */
+  begun(row: RelationRow, operation: Operation): void {
+    this.#begun = { row, operation }
+  }
+
+  /** After any change of the state: who comes back from a run that was started here is shown what became of the phases. */
+  look(): void {
+    if (this.#begun === null) return
+    const { row, operation } = this.#begun
+    const state = this.#store.get()
+    const { views } = state.runs
+    const run = views.find((view) => view.operation === operation)
+    if (run?.phase !== 'done' || state.screen !== 'tables' || state.dialog !== null || state.prompt !== null) return
+    this.#begun = null
+    if (cursorRow(state)?.key === row.key) this.open(row)
+  }
+
+  close(): void {
+    for (const running of this.#asking.values()) running.abort()
   }
 }

@@ -29,8 +29,6 @@ export type PictureKind = {
   readonly text: (state: State, key: string, cells: number) => readonly string[] | null
   /** Of the picture so many lines at its end are what one looks for first; null for its beginning. */
   readonly last?: (state: State, key: string) => number | null
-  /** What `y` copies in its dialog; null, and without it, all of its lines. */
-  readonly copy?: (state: State, key: string) => string | null
 }
 
 export class Pictures {
@@ -84,7 +82,7 @@ export class Pictures {
         title: `${name} · ${title ?? ''}`,
         lines,
         top,
-        copy: this.#kind.copy?.(state, key) ?? lines.join('\n'),
+        copy: lines.join('\n'),
       },
     })
   }

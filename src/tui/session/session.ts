@@ -2,6 +2,7 @@
  * What keys do beyond the screen: asks the workbench, starts and steers runs, leaves. It owns no state of its own but what is on
  * its way; everything seen is in the store.
  */
+import type { CommandPort } from '../../engine/command-port.ts'
 import type { TableRow, Workbench } from '../../engine/workbench.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { asSluiceError } from '../../shared/errors.ts'
@@ -16,6 +17,7 @@ import { openedDatabase } from '../state/tables-list.ts'
 import type { Action, Loaded } from '../state/action.ts'
 import type { SlotName, State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
+import { wantsName } from '../state/start-dialog.ts'
 import type { TextField } from '../state/text-field.ts'
 import { edit, field } from '../state/text-field.ts'
 import type { Acting } from './acting.ts'
@@ -29,7 +31,7 @@ import { acceptPrompt, typedBefore } from './prompts.ts'
 import { Reach, wholeError } from './reach.ts'
 import { Pictures } from './pictures.ts'
 import { RINGS } from './rings.ts'
-import { lifecyclePictures } from './lifecycles.ts'
+import { Lifecycles } from './lifecycles.ts'
 import { TIMELINES } from './timelines.ts'
 import { RunQueue } from './run-queue.ts'
 
@@ -43,6 +45,8 @@ export type Terminal = {
   onEvent(run: number, event: Event): void
   /** What the config file says of its tables; null without one. */
   readonly lifecycle: LifecycleStatusOperation | null
+  /** Reads commands that are printed; null where nobody does. */
+  readonly commands: CommandPort | null
   /** Whether a signal asked the program to end. */
   signalled(): boolean
 }
@@ -55,7 +59,8 @@ export class Session implements Acting {
   readonly databases: Databases
   readonly rings: Pictures
   readonly timelines: Pictures
-  readonly lifecycles: Pictures
+  readonly lifecycles: Lifecycles
+  readonly commands: CommandPort | null
   readonly #terminal: Terminal
   readonly #inFlight = new Set<SlotName>()
   readonly #reach = new Reach(
@@ -77,7 +82,8 @@ export class Session implements Acting {
     this.databases = new Databases(workbench, store)
     this.rings = new Pictures(workbench, store, RINGS)
     this.timelines = new Pictures(workbench, store, TIMELINES)
-    this.lifecycles = new Pictures(workbench, store, lifecyclePictures(terminal.lifecycle))
+    this.commands = terminal.commands
+    this.lifecycles = new Lifecycles(workbench, store, terminal.lifecycle)
     store.subscribe(() => {
       this.#load()
     })
@@ -87,6 +93,7 @@ export class Session implements Acting {
       this.databases.look()
       store.subscribe(() => {
         this.databases.look()
+        this.lifecycles.look()
       })
     })
   }
@@ -233,6 +240,7 @@ export class Session implements Acting {
     const { prompt, dialog } = this.state
     if (prompt !== null) return prompt.field
     if (dialog?.kind === 'palette' || dialog?.kind === 'rollback') return dialog.field
+    if (dialog?.kind === 'start' && wantsName(dialog)) return dialog.field
     return dialog?.kind === 'help' && dialog.typing ? dialog.field : null
   }
 
@@ -240,7 +248,9 @@ export class Session implements Acting {
   #edit(key: KeyPress): boolean {
     const current = this.#typingField()
     if (current === null) return this.state.dialog !== null && dialogKey(this, key.name)
-    const rollback = this.state.dialog?.kind === 'rollback'
+    const { dialog } = this.state
+    if (dialog?.kind === 'start' && dialogKey(this, key.name)) return true
+    const rollback = dialog?.kind === 'rollback'
     if (rollback && (key.name === 'left' || key.name === 'right')) return dialogKey(this, key.name)
     if (this.state.dialog?.kind === 'palette' && key.name === 'tab') {
       const text = completedPalette(this.state)

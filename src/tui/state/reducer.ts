@@ -60,7 +60,7 @@ function withField(state: State, field: NonNullable<State['prompt']>['field']): 
   const dialog = state.dialog
   if (dialog?.kind === 'palette') return { ...state, dialog: { ...dialog, field, cursor: 0 } }
   if (dialog?.kind === 'help') return { ...state, dialog: { ...dialog, field, top: 0 } }
-  if (dialog?.kind === 'rollback') return { ...state, dialog: { ...dialog, field } }
+  if (dialog?.kind === 'rollback' || dialog?.kind === 'start') return { ...state, dialog: { ...dialog, field } }
   return state
 }
 
@@ -193,7 +193,7 @@ function reduce(state: State, action: Action): State {
         action.url,
       )
     case 'lifecycle-reading': {
-      const shown = state.lifecycles.get(action.key) ?? READING_LIFECYCLE
+      const shown = { ...(state.lifecycles.get(action.key) ?? READING_LIFECYCLE), reading: true }
       return { ...state, lifecycles: new Map(state.lifecycles).set(action.key, shown) }
     }
     case 'lifecycle-read':

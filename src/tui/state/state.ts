@@ -14,6 +14,8 @@ import type {
 } from '../../engine/workbench.ts'
 import type { CommitEvent, CopyPlanLine, PlanLine, RelationEvent, RunEvent } from '../../model/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
+import type { Startable } from '../../engine/command-port.ts'
+import type { RelationRow } from './relation-row.ts'
 import type { RunView } from '../run/run-view.ts'
 import type { RingShown } from './ring-shown.ts'
 import type { LifecycleShown } from './lifecycle-shown.ts'
@@ -184,6 +186,28 @@ export type Dialog =
       readonly state: 'checking' | 'safe' | 'unsafe' | 'failed'
       readonly lines: readonly CheckLine[]
       readonly error: ErrorInfo | null
+    }
+  | {
+      readonly kind: 'lifecycle'
+      readonly row: RelationRow
+      /** Command under the cursor; null for the first. */
+      readonly chosen: string | null
+      readonly top: number
+    }
+  | {
+      readonly kind: 'start'
+      readonly of: { readonly row: RelationRow; readonly command: string }
+      readonly state: 'reading' | 'ready' | 'failed'
+      /** Null until its words are read. */
+      readonly read: Startable | null
+      /** What the plan tells. */
+      readonly lines: readonly string[]
+      /** What has to be typed; null where nothing has. */
+      readonly typed: { readonly confirm: string; readonly what: string; readonly name: string | null } | null
+      readonly error: ErrorInfo | null
+      readonly field: TextField
+      readonly focus: 'back' | 'go'
+      readonly top: number
     }
   | { readonly kind: 'quit'; readonly choice: number }
   | { readonly kind: 'abort'; readonly choice: number }

@@ -14,6 +14,8 @@ import { subject } from './runs.ts'
 import type { Box, Of } from './box.ts'
 import { WIDE, framed } from './box.ts'
 import { copyPlanBox } from './copy-plan-dialog.ts'
+import { lifecycleBox } from './lifecycle-dialog.ts'
+import { startBox } from './start-dialog.ts'
 import { planBox } from './plan-dialog.ts'
 import { rollbackBox } from './rollback-dialog.ts'
 
@@ -157,6 +159,10 @@ export function dialogBox(d: Dialog, state: State): Box {
     }
     case 'text':
       return textBox(d, state)
+    case 'lifecycle':
+      return lifecycleBox(d, state)
+    case 'start':
+      return startBox(d, state)
     case 'help':
       return helpBox(d, state)
   }

@@ -1,14 +1,15 @@
 /** The four phases of a table as bands: what somebody has to do first, then the others in their order. */
-import { LIFECYCLE_STATES, type LifecyclePhaseEvent, type LifecycleState } from '../../model/lifecycle-events.ts'
+import type { LifecyclePhaseEvent, LifecycleState } from '../../model/lifecycle-events.ts'
 import type { Line, Tone } from '../draw/line.ts'
 import { line, rule, span } from '../draw/line.ts'
-import { clean, cutEnd, padEnd, wrap } from '../draw/text.ts'
-import type { LifecycleShown } from '../state/lifecycle-shown.ts'
+import { clean, padEnd, wrap } from '../draw/text.ts'
+import { urgentFirst, type LifecycleShown } from '../state/lifecycle-shown.ts'
 
 const NUMBERS = ['', 'I', 'II', 'III', 'IV']
 const STATE = 15
 const NAME = 20
 const INDENT = 4
+const LABEL = 5
 
 const TONES: Readonly<Record<LifecycleState, Tone>> = {
   blocked: 'bad',
@@ -19,53 +20,57 @@ const TONES: Readonly<Record<LifecycleState, Tone>> = {
   'not asked for': 'muted',
 }
 
+/** Rows of the picture; those of a command say which. */
+export type LifecycleRow = { readonly line: Line; readonly command: string | null }
+
 /** The picture in lines of `cells`, with a title. */
 export function lifecycleLines(shown: LifecycleShown, cells: number): Line[] {
-  const [title, ...rest] = pictureLines(shown, cells - 2)
-  return [rule(title, cells), ...rest.map((one): Line => [span(' '), ...one])]
-}
-
-/** The same as plain text, for a dialog of `cells`; its first line is a title. */
-export function lifecycleText(shown: LifecycleShown, cells: number): readonly string[] {
-  const [title, ...rest] = pictureLines(shown, cells)
-  return [title, ...rest.map((one) => one.map(({ text }) => text).join(''))]
-}
-
-/** What somebody has to do first; null where nothing is to be done. */
-export function urgentCommand({ phases }: LifecycleShown): string | null {
-  return urgentFirst(phases).find(({ next }) => next !== undefined)?.next ?? null
-}
-
-/** Blocked and due ones first; phases of one state stay in their order. */
-function urgentFirst(phases: readonly LifecyclePhaseEvent[]): readonly LifecyclePhaseEvent[] {
-  const rank = ({ state }: LifecyclePhaseEvent): number => Math.min(LIFECYCLE_STATES.indexOf(state), 2)
-  return phases.toSorted((a, b) => rank(a) - rank(b) || a.phase - b.phase)
-}
-
-function pictureLines({ phases, error }: LifecycleShown, cells: number): readonly [string, ...Line[]] {
-  if (error !== null) return ['lifecycle', line(cutEnd(clean(`${error.code} ${error.message}`), cells), 'bad')]
-  if (phases.length === 0) return ['lifecycle', line('reading its phases …', 'muted')]
-  const due = phases.filter(({ state }) => state === 'due' || state === 'blocked').length
   return [
-    due === 0 ? 'lifecycle' : `lifecycle · ${due} due or blocked`,
-    ...urgentFirst(phases).flatMap((one) => band(one, cells)),
+    rule(lifecycleTitle(shown), cells),
+    ...lifecycleRows(shown, cells - 2).map((row): Line => [span(' '), ...row.line]),
   ]
 }
 
-function band({ phase, name, state, detail, blocks = [], next }: LifecyclePhaseEvent, cells: number): readonly Line[] {
-  const under = (label: string, text: string, tone: Tone): readonly Line[] =>
-    wrap(clean(text), cells - INDENT - 5).map((part, at) => [
-      span(' '.repeat(INDENT)),
-      span(padEnd(at === 0 ? label : '', 5), 'muted'),
-      span(part, tone),
-    ])
+/** What it is, and how much of it waits for somebody. */
+export function lifecycleTitle({ phases, reading }: LifecycleShown): string {
+  const due = phases.filter(({ state }) => state === 'due' || state === 'blocked').length
   return [
-    [
-      span(padEnd(state, STATE), TONES[state]),
-      span(padEnd(`${(NUMBERS[phase] ?? '').padEnd(4)}${name}`, NAME), TONES[state]),
-    ],
+    'lifecycle',
+    ...(due === 0 ? [] : [`${due} due or blocked`]),
+    ...(reading && phases.length > 0 ? ['looking again …'] : []),
+  ].join(' · ')
+}
+
+/** The same without a title. */
+export function lifecycleRows({ phases, error, reading }: LifecycleShown, cells: number): readonly LifecycleRow[] {
+  const told = (text: string, tone: Tone): readonly LifecycleRow[] =>
+    wrap(clean(text), cells).map((part) => ({ line: line(part, tone), command: null }))
+  if (error !== null && !reading) {
+    const { code, message, where, hint } = error
+    return [
+      ...told(`${code} ${message}`, 'bad'),
+      ...(where === undefined ? [] : told(`where: ${where}`, 'plain')),
+      ...(hint === undefined ? [] : told(`do: ${hint}`, 'strong')),
+    ]
+  }
+  if (phases.length === 0) return told('reading its phases …', 'muted')
+  return urgentFirst({ phases }).flatMap((phase) => band(phase, cells))
+}
+
+function band({ phase, name, state, detail, blocks = [], next }: LifecyclePhaseEvent, cells: number): LifecycleRow[] {
+  const under = (label: string, text: string, tone: Tone, command: string | null = null): readonly LifecycleRow[] =>
+    wrap(clean(text), cells - INDENT - LABEL).map((part, at) => ({
+      line: [span(' '.repeat(INDENT)), span(padEnd(at === 0 ? label : '', LABEL), 'muted'), span(part, tone)],
+      command,
+    }))
+  const head: Line = [
+    span(padEnd(state, STATE), TONES[state]),
+    span(padEnd(`${(NUMBERS[phase] ?? '').padEnd(4)}${name}`, NAME), TONES[state]),
+  ]
+  return [
+    { line: head, command: null },
     ...under('', detail, 'plain'),
     ...blocks.flatMap((block) => under('why', block, 'bad')),
-    ...(next === undefined ? [] : under('do', next, 'strong')),
+    ...(next === undefined ? [] : under('do', next, 'strong', next)),
   ]
 }

@@ -57,6 +57,8 @@ export type AppOptions = {
   readonly fake?: Fake
   readonly initial?: TuiOptions['initial']
   readonly onEvent?: TuiOptions['onEvent']
+  readonly commands?: TuiOptions['commands']
+  readonly lifecycle?: TuiOptions['lifecycle']
 }
 
 const TIMEOUT_MS = 8000
@@ -96,6 +98,8 @@ export function openApp(options: AppOptions = {}): App {
     clock: { now: () => clock.now, ticks: () => clock.now },
     ...(options.initial === undefined ? {} : { initial: options.initial }),
     ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
+    ...(options.commands === undefined ? {} : { commands: options.commands }),
+    ...(options.lifecycle === undefined ? {} : { lifecycle: options.lifecycle }),
   })
   const screen = (): string => {
     const buffer = terminal.buffer.active

@@ -257,7 +257,13 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
   ],
   about: 'tables',
   destroys: [
-    { what: 'partitions that are archived and past their grace', when: 'drop', confirm: 'confirm', asked: true },
+    {
+      what: 'partitions that are archived and past their grace',
+      when: 'drop',
+      confirm: 'confirm',
+      asked: true,
+      named: { field: 'tables' },
+    },
   ],
   plans: 'dryRun',
   events: EVENTS,

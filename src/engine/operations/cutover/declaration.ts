@@ -104,7 +104,14 @@ export const cutover: Declaration<CutoverOperation, (typeof CUTOVER_EVENTS)[numb
     { field: 'from', family: 'database', access: 'read', end: 'source' },
     { field: 'to', family: 'database', access: 'write', end: 'target' },
   ],
-  destroys: [{ what: 'which table the public name means', confirm: 'confirm', asked: true }],
+  destroys: [
+    {
+      what: 'which table the public name means',
+      confirm: 'confirm',
+      asked: true,
+      named: { event: 'cutover.gate', field: 'table' },
+    },
+  ],
   plans: 'dryRun',
   events: CUTOVER_EVENTS,
 }

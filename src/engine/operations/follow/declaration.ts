@@ -1,7 +1,7 @@
 import type { AlertWish } from '../../../model/alert.ts'
 import { COPY_EVENTS } from '../copy/declaration.ts'
 import { ALERTS, ENDS, LANES, PROVE_EVERY, RESYNC, UNTIL_EQUAL } from '../copy/options.ts'
-import type { Declaration } from '../declaration.ts'
+import type { Declaration, Look } from '../declaration.ts'
 import { PAGES } from '../pages.ts'
 import * as words from '../words.ts'
 
@@ -39,6 +39,9 @@ export const FOLLOW_WORDS: words.Words<FollowOperation> = {
   resync: words.names('resync'),
   alert: words.alert,
 }
+
+/** What was compared, found, mended and signed since the stream began. */
+export const STREAM_LOOK: Look = { command: 'follow', keeps: ['from', 'to'], add: ['--report', '-'] }
 
 export const follow: Declaration<FollowOperation, (typeof COPY_EVENTS)[number]> = {
   kind: 'follow',
@@ -82,5 +85,6 @@ export const follow: Declaration<FollowOperation, (typeof COPY_EVENTS)[number]> 
     { field: 'from', family: 'database', access: 'read', end: 'source' },
     { field: 'to', family: 'database', access: 'write', end: 'target' },
   ],
+  look: STREAM_LOOK,
   events: COPY_EVENTS,
 }

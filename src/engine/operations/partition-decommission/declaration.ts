@@ -51,7 +51,14 @@ export const partitionDecommission: Declaration<PartitionDecommissionOperation, 
     { field: 'archive', family: 'database', access: 'write', end: 'target' },
   ],
   about: 'table',
-  destroys: [{ what: 'the table that a switch has parked', confirm: 'confirm', asked: true }],
+  destroys: [
+    {
+      what: 'the table that a switch has parked',
+      confirm: 'confirm',
+      asked: true,
+      named: { event: 'decommission.step', field: 'table', where: { step: 'dropped', status: 'planned' } },
+    },
+  ],
   plans: 'dryRun',
   events: EVENTS,
 }

@@ -70,5 +70,20 @@ export const partitionRun: Declaration<PartitionRunOperation, (typeof EVENTS)[nu
     { field: 'to', family: 'database', access: 'write', end: 'target' },
   ],
   about: 'table',
+  look: {
+    command: 'partition plan',
+    keeps: [
+      'from',
+      'table',
+      'by',
+      'calendar',
+      'first-month',
+      'year-offset',
+      'first-weekday',
+      'zone',
+      'slices',
+      'window',
+    ],
+  },
   events: EVENTS,
 }

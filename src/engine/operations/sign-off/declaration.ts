@@ -1,6 +1,7 @@
 import { COPY_EVENTS } from '../copy/declaration.ts'
 import { ENDS } from '../copy/options.ts'
 import type { Declaration } from '../declaration.ts'
+import { STREAM_LOOK } from '../follow/declaration.ts'
 import { PAGES } from '../pages.ts'
 import * as words from '../words.ts'
 
@@ -72,5 +73,6 @@ export const signOff: Declaration<SignOffOperation, (typeof EVENTS)[number]> = {
     { field: 'to', family: 'database', access: 'write', end: 'target' },
   ],
   about: 'tables',
+  look: STREAM_LOOK,
   events: EVENTS,
 }

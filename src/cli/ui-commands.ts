@@ -1,0 +1,168 @@
+/** Commands that the UI prints, as ones that it can start: read like any command line, with the one that shows before what they would do. */
+import { declarationOf, planOf, withUrls } from '../engine/operations/facts.ts'
+import type { CommandPort, ReadCommand } from '../engine/command-port.ts'
+import type { Look } from '../engine/operations/declaration.ts'
+import type { CommandDeclaration } from '../engine/operations/option.ts'
+import { SluiceError } from '../shared/errors.ts'
+import { redactText, redactUrl } from '../shared/redact.ts'
+import { shellWords } from '../shared/shell-words.ts'
+import { commandLine } from './command-line.ts'
+import { commandNamed } from './command-list.ts'
+import type { Request } from './commands/command.ts'
+import { firstWord } from './globals.ts'
+import { parseCommandLine } from './parse.ts'
+import type { Output } from './output.ts'
+import type { Surroundings } from './ports.ts'
+
+export type UiCommandOptions = {
+  readonly secrets: readonly string[]
+  /** URLs with passwords that the workbench knows by what is shown of them. */
+  readonly urls: readonly string[]
+}
+
+/** @returns what the UI reads and tells commands with; its words and colours are those of the command line */
+export async function uiCommands(
+  { env }: Pick<Surroundings, 'env'>,
+  { secrets, urls }: UiCommandOptions,
+): Promise<CommandPort> {
+  const { textFace } = await import('./render-text.ts')
+  const redact = (text: string): string => redactText(text, secrets)
+  const known = new Set(urls)
+  // The workbench puts passwords in again.
+  const labelled = ({ operation, ...more }: ReadCommand): ReadCommand => ({
+    ...more,
+    operation: withUrls(operation, (url) => (known.has(url) ? redactUrl(url) : url)),
+  })
+  return {
+    read: async (line) => {
+      const [, ...argv] = shellWords(line, env)
+      const { request } = await requested(argv, env, secrets)
+      const read = { operation: request.operation, commandLine: line }
+      const { notes = [], warnings = [] } = request.told ?? {}
+      const plan = await planned(read, argv, env, secrets)
+      return { ...labelled(read), plan: labelled(plan), notes: [...notes, ...warnings] }
+    },
+    story: (plan) => {
+      const output = new LineOutput()
+      const options = { quiet: false, verbose: false, color: false, github: false, redact, dryRun: plan }
+      const face = textFace(output, { ...options, progress: !plan })
+      return {
+        take: (event) => {
+          face.event(event, false)
+          if (event.type === 'run.finished') void face.close()
+        },
+        lines: () => output.lines(),
+      }
+    },
+  }
+}
+
+type Asked = { readonly request: Extract<Request, { kind: 'operation' }>; readonly printed: string }
+
+async function requested(
+  argv: readonly string[],
+  env: Surroundings['env'],
+  secrets: readonly string[],
+): Promise<Asked> {
+  const {
+    request,
+    globals: { catalog },
+  } = await parseCommandLine(argv, env)
+  if (request.kind !== 'operation') throw onlyShell('it starts no operation')
+  const { told } = request
+  if (told?.hours !== undefined) throw onlyShell('it keeps hours of the day')
+  if (told?.log !== undefined) throw onlyShell(`it writes ${told.log}`)
+  return { request, printed: commandLine(argv, catalog, secrets, { env, ...told?.printed }) }
+}
+
+/** @throws SluiceError BAD_FLAG where nothing tells before it what it would do */
+async function planned(
+  { operation, commandLine: line }: ReadCommand,
+  argv: readonly string[],
+  env: Surroundings['env'],
+  secrets: readonly string[],
+): Promise<ReadCommand> {
+  const plan = planOf(operation)
+  const { look } = declarationOf(operation.kind)
+  if (plan !== null) return { operation: plan, commandLine: `${line} --dry-run` }
+  if (look === undefined) throw onlyShell('nothing tells before it what it would do')
+  const { request, printed } = await requested(lookWords(argv, look), env, secrets)
+  return { operation: request.operation, commandLine: printed }
+}
+
+/**
+ * The words of the command that is looked at first.
+ * @param argv without `sluice`
+ */
+export function lookWords(argv: readonly string[], look: Look): readonly string[] {
+  const command = commandNamed(firstWord(argv) ?? '')
+  const actions = command?.takes.some(({ name, operand }) => operand === true && name === 'action') === true ? 2 : 1
+  const { operands, options } = sorted(argv, command)
+  const kept = options.filter(({ name }) => name === 'config' || look.keeps.includes(name))
+  return [
+    ...look.command.split(' '),
+    ...operands.slice(actions),
+    ...kept.flatMap(({ words }) => words),
+    ...(look.add ?? []),
+  ]
+}
+
+type Given = { readonly name: string; readonly words: readonly string[] }
+
+/** Words that stand alone, and options with their values. */
+function sorted(
+  argv: readonly string[],
+  command: CommandDeclaration | null,
+): { readonly operands: readonly string[]; readonly options: readonly Given[] } {
+  const operands: string[] = []
+  const options: Given[] = []
+  for (let index = 0; index < argv.length; index += 1) {
+    const word = argv[index] ?? ''
+    if (!word.startsWith('-')) {
+      operands.push(word)
+      continue
+    }
+    const [name = '', value] = word.replace(/^--?/, '').split('=', 2)
+    const option = command?.takes.find((known) => known.name === name || [known.alias].flat().includes(name))
+    const next = argv[index + 1]
+    const isAlone = value !== undefined || option?.type === 'flag' || next === undefined || next.startsWith('--')
+    options.push({ name: option?.name ?? name, words: isAlone ? [word] : [word, next] })
+    if (!isAlone) index += 1
+  }
+  return { operands, options }
+}
+
+function onlyShell(why: string): SluiceError {
+  return new SluiceError('BAD_FLAG', `this command cannot be started from here: ${why}`, { hint: 'run it in a shell' })
+}
+
+/** Keeps what is written as lines. */
+class LineOutput implements Output {
+  readonly congested = false
+  readonly gone = false
+  readonly #lines: string[] = []
+  #open = ''
+
+  data(text: string): void {
+    const [first = '', ...more] = (this.#open + text).split('\n')
+    const all = [first, ...more]
+    this.#open = all.pop() ?? ''
+    this.#lines.push(...all)
+  }
+
+  talk(text: string): void {
+    this.data(text)
+  }
+
+  lines(): readonly string[] {
+    return this.#open === '' ? this.#lines : [...this.#lines, this.#open]
+  }
+
+  flushed(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  failure(): null {
+    return null
+  }
+}

@@ -1,0 +1,54 @@
+/** The words that a POSIX shell makes of a command that we have printed: quotes, backslashes and variables, and nothing that would run something else. */
+import { SluiceError } from './errors.ts'
+
+type Env = Readonly<Record<string, string | undefined>>
+
+/** What stands at one place: a quoted text, a backslash, a variable, a blank, or a character of a word. */
+const PIECES =
+  /'(?<single>[^']*)'|"(?<double>(?:[^"\\`$]|\\[^]|\$(?:\w+|\{\w+\}))*)"|\\(?<escaped>[^\n])|\$(?:(?<variable>\w+)|\{(?<braced>\w+)\})|(?<blank>[ \t\n]+)|(?<plain>[^\s'"\\$`;&|<>()*?[\]#~!])/gy
+
+/**
+ * @param env what variables hold; one that is not set is empty, as in a shell
+ * @throws SluiceError BAD_FLAG for an open quote, and for what a shell would do more than splitting words
+ */
+export function shellWords(line: string, env: Env): readonly string[] {
+  const words: string[] = []
+  let word: string | null = null
+  PIECES.lastIndex = 0
+  while (PIECES.lastIndex < line.length) {
+    const at = PIECES.lastIndex
+    const found = PIECES.exec(line)?.groups
+    if (found === undefined) throw unread(line, at)
+    const { single, double, escaped, variable, braced, blank, plain } = found
+    if (blank !== undefined) {
+      if (word !== null) words.push(word)
+      word = null
+      continue
+    }
+    const name = variable ?? braced
+    if (name !== undefined) {
+      // A shell cuts what it finds there at its blanks; quoted, as we print it, it would not.
+      if (/\s/.test(env[name] ?? '')) throw unread(line, at)
+      word = (word ?? '') + (env[name] ?? '')
+      continue
+    }
+    word =
+      (word ?? '') + (single ?? (double === undefined ? undefined : unquoted(double, env)) ?? escaped ?? plain ?? '')
+  }
+  if (word !== null) words.push(word)
+  return words
+}
+
+/** Text between double quotes. */
+function unquoted(text: string, env: Env): string {
+  return text.replaceAll(
+    /\\([$`"\\])|\\\n|\$(?:(\w+)|\{(\w+)\})/g,
+    (_all, kept?: string, variable?: string, braced?: string) => kept ?? env[variable ?? braced ?? ''] ?? '',
+  )
+}
+
+function unread(line: string, at: number): SluiceError {
+  return new SluiceError('BAD_FLAG', `a shell has to read this command, from ${line.slice(at, at + 20)} on`, {
+    hint: 'run it in a shell',
+  })
+}

@@ -1,0 +1,117 @@
+/** The plan of a command, read line by line, before it is started: what it says, what has to be typed, and two buttons. */
+import type { Line } from '../draw/line.ts'
+import { line, span } from '../draw/line.ts'
+import { clean, cutMiddle, wrap, wrapLabelled } from '../draw/text.ts'
+import { marksOf } from '../draw/theme.ts'
+import { activeRun } from '../state/selectors.ts'
+import { canGo, wantsName } from '../state/start-dialog.ts'
+import type { State } from '../state/state.ts'
+import { around } from '../state/text-field.ts'
+import type { Box, Of } from './box.ts'
+import { framed } from './box.ts'
+
+const MOST_CELLS = 140
+/** Rows of the plan that are seen whatever else has to be said. */
+const LEAST_ROOM = 3
+
+/** The plan of a command. */
+export function startBox(d: Of<'start'>, state: State): Box {
+  const cells = cellsOf(state)
+  const { head, rows, tail, room } = parts(d, state)
+  const top = Math.max(0, Math.min(d.top, rows.length - room))
+  const body: Line[] = [...head, ...rows.slice(top, top + room), ...tail]
+  const where = rows.length > room ? ` · ${top + 1}–${Math.min(rows.length, top + room)} of ${rows.length}` : ''
+  const scroll = rows.length > room ? (wantsName(d) ? '↑ ↓ scroll · ' : 'j k scroll · ') : ''
+  const keys =
+    d.state === 'ready'
+      ? `tab Go back or Start · ${scroll}${wantsName(d) ? '' : 'y copies · '}esc goes back`
+      : `${scroll}y copies · esc goes back`
+  const title: Line = [span(`${cutMiddle(clean(d.of.row.name), 40)} · plan`, 'strong')]
+  return { lines: framed(state, title, body, `${keys}${where}`, cells), cells, top: false }
+}
+
+/** First line of the plan in sight after a move. */
+export function scrolledStart(d: Of<'start'>, state: State, by: number): number {
+  const { rows, room } = parts(d, state)
+  const last = Math.max(0, rows.length - room)
+  const step = Math.abs(by) === 1 ? by : Math.sign(by) * Math.max(1, room - 1)
+  return Math.max(0, Math.min(last, Math.min(d.top, last) + step))
+}
+
+type Parts = { readonly head: Line[]; readonly rows: Line[]; readonly tail: Line[]; readonly room: number }
+
+function parts(d: Of<'start'>, state: State): Parts {
+  const inner = cellsOf(state) - 4
+  const labelled = (label: string, text: string, tone: 'plain' | 'muted' | 'strong' | 'bad' | 'warn'): Line[] =>
+    wrap(clean(text), inner - 6).map((part, at) => [
+      span(at === 0 ? label.padEnd(6) : '      ', 'muted'),
+      span(part, tone),
+    ])
+  const plan = d.read?.plan.commandLine
+  const head: Line[] = [
+    ...labelled('do', d.of.command, 'strong'),
+    ...(plan === undefined ? [] : labelled('plan', plan, 'muted')),
+    [],
+  ]
+  const rows = d.lines.flatMap((text): Line[] =>
+    wrapLabelled(clean(text), inner).map((part) => line(part, toneOf(text))),
+  )
+  if (d.state === 'reading') rows.push(line('asking what it would do …', 'muted'))
+  if (d.error !== null) {
+    const { code, message, where, reason, hint } = d.error
+    rows.push(
+      ...labelled('why', `${code} ${message}`, 'bad'),
+      ...(reason === undefined ? [] : labelled('', reason, 'plain')),
+      ...(where === undefined ? [] : labelled('where', where, 'plain')),
+      ...(hint === undefined ? [] : labelled('do', hint, 'strong')),
+    )
+  }
+  const tail = [[], ...ending(d, state, inner)]
+  // Frame, and the two rows that show where the dialog lies.
+  const room = Math.max(LEAST_ROOM, state.size.rows - 4 - head.length - tail.length)
+  return { head, rows, tail, room }
+}
+
+function ending(d: Of<'start'>, state: State, inner: number): Line[] {
+  if (d.state === 'reading') return [line('nothing has started', 'muted')]
+  if (d.state === 'failed') return [line('nothing was started: the plan says why', 'bad')]
+  const { typed } = d
+  const running = activeRun(state)
+  const lines: Line[] = []
+  if (running !== undefined) {
+    const text = `It waits until ${running.operation.kind} has ended: one run at a time works here. y copies it for another terminal.`
+    lines.push(...wrap(text, inner).map((part) => line(part, 'warn')))
+  }
+  if (typed !== null) lines.push(...wrap(clean(`At stake: ${typed.what}.`), inner).map((part) => line(part, 'warn')))
+  if (typed?.name === null)
+    return [...lines, line('Its name is asked for in a shell only: y copies the command.', 'bad')]
+  if (typed !== null) {
+    const [before, after] = around(d.field)
+    lines.push([
+      span(`Type ${clean(typed.name ?? '')} to go on:  `),
+      span(clean(before), 'strong'),
+      span(marksOf(state.ascii).caret, 'info'),
+      span(clean(after), 'strong'),
+    ])
+  }
+  const can = canGo(d)
+  lines.push(
+    d.focus === 'back'
+      ? [span('[ Go back ]', 'chosen'), span(`     Start${can ? ' (tab goes there)' : ' (needs the name)'}`, 'muted')]
+      : [
+          span('  Go back   '),
+          span('[ Start ]', 'chosen'),
+          span(can ? '  enter starts it' : '  needs the name', can ? 'plain' : 'bad'),
+        ],
+  )
+  return lines
+}
+
+/** The word behind the time says how a line is meant. */
+function toneOf(text: string): 'bad' | 'warn' | 'plain' {
+  const word = /^\s*\d+:\d\d(?::\d\d)? +(\S+)/.exec(text)?.[1]
+  if (word === 'FAILED' || word === 'DIFFERS' || word === 'ALARM') return 'bad'
+  return word === 'refused' || word === 'retry' ? 'warn' : 'plain'
+}
+
+const cellsOf = ({ size }: State): number => Math.min(size.columns, MOST_CELLS)

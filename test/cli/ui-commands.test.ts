@@ -1,0 +1,161 @@
+/** Printed commands as the UI reads them: the words of a shell, the operation that they ask for, and the one that is looked at before. */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { stringify } from 'yaml'
+import { lookWords, uiCommands } from '../../src/cli/ui-commands.ts'
+import type { CommandPort } from '../../src/engine/command-port.ts'
+import { declarationOf, typedName } from '../../src/engine/operations/facts.ts'
+import type { Event, EventBody } from '../../src/model/event.ts'
+import { shellQuote } from '../../src/shared/shell.ts'
+import { shellWords } from '../../src/shared/shell-words.ts'
+
+const NAME = `Book ing's "x" $y`
+const URL = 'postgresql://u:se%40cret@h/db'
+
+describe('words of a shell', () => {
+  const printable = fc.string({ unit: fc.constantFrom(...Array.from(`a'"\\$ {}é\n\`;|&*?!~#`)), maxLength: 12 })
+
+  test('are what was quoted, whatever it is', () => {
+    fc.assert(
+      fc.property(fc.array(printable, { maxLength: 5 }), (words) => {
+        expect(shellWords(words.map(shellQuote).join(' '), {})).toEqual(words)
+      }),
+    )
+  })
+
+  test.each([
+    `sluice  a\t"b c" 'd'"e"\\ f ''`,
+    `"$X" $X \${X}y "\${X}" "\\$X" '$X' "$NOTHING"`,
+    `--a='b "c' "d'\\"e\\\\" x\\'y`,
+  ])('%s is read as sh reads it', (line) => {
+    const env = { X: "h'e$y" }
+    const said = execFileSync('sh', ['-c', `printf '%s\\0' ${line}`], { env: { ...env, PATH: process.env['PATH'] } })
+    expect(shellWords(line, env)).toEqual(said.toString().split('\0').slice(0, -1))
+  })
+
+  test.each(['a; rm b', 'a | b', 'a > b', '$(a)', '`a`', '"$(a)"', "'open", '"open', 'a*', 'a &', '$X'])(
+    '%s is left to a shell',
+    (line) => {
+      expect(() => shellWords(line, { X: 'two words' })).toThrow(/a shell has to read this/)
+    },
+  )
+})
+
+describe('a printed command', () => {
+  let commands: CommandPort
+  let folder = ''
+  let file = ''
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'sluice-ui-'))
+    file = join(folder, "con'fig.yaml")
+    writeFileSync(
+      file,
+      stringify({ lifecycle: { [NAME]: { from: '$THE_URL', by: 'Made at', archive: './cold', 'older-than': '2q' } } }),
+    )
+    commands = await uiCommands({ env: { THE_URL: URL } }, { secrets: ['se%40cret', 'se@cret'], urls: [URL] })
+  })
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  const entry = (): string => `--config ${shellQuote(file)} --table ${shellQuote(NAME)}`
+  const ends = '--from "$THE_URL" --to "$THE_URL"'
+
+  test('is the operation that it says, and its plan the same asked for the plan alone', async () => {
+    const line = `sluice partition ensure ${entry()}`
+    const { operation, commandLine, plan, notes } = await commands.read(line)
+    expect(operation).toMatchObject({
+      kind: 'partition-ensure',
+      tables: [NAME],
+      from: 'postgresql://u@h/db',
+      dryRun: false,
+    })
+    expect(plan).toEqual({ operation: { ...operation, dryRun: true }, commandLine: `${line} --dry-run` })
+    expect(commandLine).toBe(line)
+    expect(notes).toEqual([])
+    expect(JSON.stringify(plan)).not.toContain('cret')
+  })
+
+  test.each([
+    ['partition run', 'partition-plan', 'sluice partition plan'],
+    ['archive run', 'archive', 'sluice archive run'],
+    ['partition decommission', 'partition-decommission', 'sluice partition decommission'],
+  ])('%s is looked at by %s', async (command, kind, begins) => {
+    const { operation, plan } = await commands.read(`sluice ${command} ${entry()}`)
+    expect(plan.operation).toMatchObject({ kind, from: 'postgresql://u@h/db' })
+    expect(plan.commandLine).toMatch(new RegExp(`^${begins} `))
+    expect(plan.commandLine).not.toContain('cret')
+    // Again from the printed words.
+    const again = await commands.read(`sluice ${command} ${entry()}`)
+    expect(again).toEqual({ ...again, operation, plan })
+  })
+
+  test.each(['follow 7', 'follow 7 --end', 'sign-off 7', 'follow 7 --alert lag>30s'])(
+    'sluice %s is looked at by the report of its stream',
+    async (command) => {
+      const quoted = command.replace('lag>30s', "'lag>30s'")
+      const { plan } = await commands.read(`sluice ${quoted} --config ${shellQuote(file)} ${ends}`)
+      expect(plan.operation).toEqual({ kind: 'follow-report', stream: '7', to: 'postgresql://u@h/db' })
+      expect(plan.commandLine).toMatch(/^sluice follow 7 --config .* --from "\$THE_URL" --to "\$THE_URL" --report -$/)
+    },
+  )
+
+  test('options of the look are kept with their values, others are left out', () => {
+    const look = { command: 'partition plan', keeps: ['table', 'slices'], add: ['--exact'] }
+    const words = [
+      'partition',
+      'run',
+      '--quiesce',
+      '--table',
+      'a b',
+      '--workers=3',
+      '--slices=week',
+      '--config',
+      'f',
+      '--first',
+      'x',
+    ]
+    expect(lookWords(words, look)).toEqual([
+      'partition',
+      'plan',
+      '--table',
+      'a b',
+      '--slices=week',
+      '--config',
+      'f',
+      '--exact',
+    ])
+  })
+
+  test.each([
+    ['sluice partition ensur --table x', 'BAD_FLAG'],
+    ['sluice ctl 7 stop', 'BAD_FLAG'],
+    [`sluice discover ${URL}`, 'BAD_FLAG'],
+    ['sluice partition ensure --config /no/such/file --table x', 'BAD_CONFIG'],
+  ])('%s cannot be started', async (line, code) => {
+    await expect(commands.read(line)).rejects.toMatchObject({ code })
+  })
+
+  test('every operation whose name is asked for says where that name stands, as far as it is started from phases', () => {
+    for (const kind of ['cutover', 'partition-decommission', 'archive'] as const)
+      for (const destruction of declarationOf(kind).destroys ?? []) expect(destruction.named).toBeDefined()
+  })
+
+  test('the name that has to be typed is the one that the dry run tells, and none where it tells none', async () => {
+    const told = (body: EventBody): Event => ({ v: 1, seq: 1, ts: '', runId: null, ...body })
+    const { operation } = await commands.read(`sluice partition decommission ${entry()}`)
+    const step = { type: 'decommission.step', table: 's.old', public: 's.new', status: 'planned' } as const
+    expect(typedName(operation, [told({ ...step, step: 'inactive' })])).toBeNull()
+    expect(typedName(operation, [told({ ...step, step: 'dropped' })])).toMatchObject({
+      confirm: 'confirm',
+      name: 's.old',
+    })
+    const archive = await commands.read(`sluice archive run ${entry()}`)
+    expect(typedName(archive.operation, [])).toBeNull()
+    const dropping = await commands.read(`sluice archive run ${entry()} --drop`)
+    expect(typedName(dropping.operation, [])).toMatchObject({ name: NAME })
+    const ensure = await commands.read(`sluice partition ensure ${entry()}`)
+    expect(typedName(ensure.operation, [])).toBeNull()
+  })
+})
