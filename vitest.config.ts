@@ -76,7 +76,7 @@ const CI_ONLY = [
   'test/fault/cassandra-{copy,ledger,nodes,target-kill}.test.ts',
   'test/fault/copy-{d1,hostile,network,server,together}.test.ts',
   'test/fault/{follow,follow-*,trigger-follow}.test.ts',
-  'test/fault/{cutover,decommission-kill,lifecycle-guide,partition-run}.test.ts',
+  'test/fault/{cutover,decommission-kill,decommission-database-kill,lifecycle-guide,partition-run}.test.ts',
   'test/real/lifecycle-status.test.ts',
   'test/tui/lifecycle-start.test.ts',
   'test/fault/index-kill.test.ts',

@@ -16,12 +16,14 @@ export function actionOf(
   defaults: ConfigDefaults,
 ): SpokenAction {
   const word = text(args, 'action')
-  const action = actions.find(({ name }) => name === word)
+  const named = actions.filter(({ name }) => name === word)
+  const action =
+    named.find(({ flag }) => flag !== null && args[flag] === true) ?? named.find(({ flag }) => flag === null)
   if (action !== undefined) {
     refuseOthers(command, action, actions, args, defaults)
     return action
   }
-  const known = actions.map(({ name }) => name)
+  const known = [...new Set(actions.map(({ name }) => name))]
   const meant = closest(word, known)
   throw new SluiceError('BAD_FLAG', `${command.name} has no action ${word}${meant === null ? '' : ` (${meant}?)`}`, {
     hint: `it takes ${known.join(known.length === 2 ? ' and ' : ', ')}`,
@@ -43,15 +45,22 @@ function refuseOthers(
     const isUnsaid = value === undefined || value === option.default || value === configuredFor(name, defaults)
     if (isUnsaid || (Array.isArray(value) && value.length === 0)) continue
     if (completes === 'database' || own.has(name)) continue
-    const takers = actions.filter((other) => takenBy(other).has(name)).map((other) => other.name)
+    const takers = actions.filter((other) => takenBy(other).has(name)).map(spokenName)
     if (takers.length === 0) continue
-    throw new SluiceError('BAD_FLAG', `${command.name} ${action.name} takes no ${shownOption(option)}`, {
+    throw new SluiceError('BAD_FLAG', `${command.name} ${spokenName(action)} takes no ${shownOption(option)}`, {
       hint: `it goes with ${command.name} ${takers.join(', ')}`,
     })
   }
 }
 
 /** Names of the options that it takes. */
-export function takenBy({ words, byHand }: SpokenAction): ReadonlySet<string> {
-  return new Set(words === null ? byHand : Object.values(words).flatMap(optionsOf))
+export function takenBy({ words, byHand, flag }: SpokenAction): ReadonlySet<string> {
+  return new Set([
+    ...(flag === null ? [] : [flag]),
+    ...(words === null ? byHand : Object.values(words).flatMap(optionsOf)),
+  ])
+}
+
+function spokenName({ name, flag }: SpokenAction): string {
+  return flag === null ? name : `${name} --${flag}`
 }

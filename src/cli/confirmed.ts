@@ -25,6 +25,7 @@ export const QUESTIONS: { readonly [K in OperationKind]?: () => Promise<Ask<OfKi
   slots: async () => (await import('./slot-confirm.ts')).confirmSlot,
   'partition-decommission': async () => (await import('./decommission-confirm.ts')).confirmDecommission,
   'partition-in-place': async () => (await import('./in-place-confirm.ts')).confirmInPlace,
+  'partition-decommission-database': async () => (await import('./decommission-confirm.ts')).confirmDecommission,
   cutover: async () => (await import('./cutover-confirm.ts')).confirmCutover,
   'archive-adopt': async () => (await import('./archive-confirm.ts')).confirmAdopt,
 }

@@ -1,4 +1,5 @@
-/** Shows what `partition decommission` would do, and asks for the name of the parked table where that is to drop it. */
+/** Shows what `partition decommission` would do, and asks for the name of the parked table, or of the database, where that is to drop it. */
+import type { PartitionDecommissionDatabaseOperation } from '../engine/operations/partition-decommission-database/declaration.ts'
 import type { PartitionDecommissionOperation } from '../engine/operations/partition-decommission/declaration.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { ask } from './confirm.ts'
@@ -10,13 +11,15 @@ import type { Session } from './session.ts'
  * for when it is about to drop.
  * @throws SluiceError MISSING_CONFIRM
  */
-export async function confirmDecommission(
-  operation: PartitionDecommissionOperation,
+export async function confirmDecommission<
+  O extends PartitionDecommissionOperation | PartitionDecommissionDatabaseOperation,
+>(
+  operation: O,
   line: string,
   interactive: boolean,
   session: Session,
   surroundings: Surroundings,
-): Promise<{ readonly operation: PartitionDecommissionOperation } | { readonly exitCode: number }> {
+): Promise<{ readonly operation: O } | { readonly exitCode: number }> {
   const { dryRun, undo, inactive, confirm } = operation
   if (dryRun || undo || inactive || confirm !== undefined || !interactive) return { operation }
   let name: string | null = null

@@ -15,14 +15,19 @@ const STEPS: Readonly<Record<Of<'decommission.step'>['step'], readonly [planned:
   dropped: ['would be dropped', 'is dropped'],
 }
 
+const OF_DATABASE: Partial<typeof STEPS> = {
+  inactive: ['would be made inactive: it would refuse connections', 'is inactive: it refuses connections'],
+  active: ['would take connections again', 'takes connections'],
+}
+
 /** The blocks that an event of any kind adds; none for those of other operations. */
 export function decommissionBlocks(event: Event, subjects: SubjectColumn, block: Tell): readonly Block[] {
   switch (event.type) {
     case 'decommission.finding':
       return [finding(event, subjects, block)]
     case 'decommission.step': {
-      const { table, step, status } = event
-      const [planned, done] = STEPS[step]
+      const { table, step, status, of } = event
+      const [planned, done] = (of === 'database' ? OF_DATABASE[step] : undefined) ?? STEPS[step]
       const text = status === 'planned' ? planned : status === 'found' ? `${done} already` : done
       return [block(status === 'planned' ? 'plan' : 'ok', subjects.pad(table) + text, { table })]
     }

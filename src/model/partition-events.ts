@@ -205,8 +205,10 @@ export type PartitionSqlEvent = {
 /** One thing that was looked at before a parked table is retired. */
 export type DecommissionFindingEvent = {
   type: 'decommission.finding'
-  /** The parked table. */
+  /** The parked table, or the database. */
   table: string
+  /** Absent for a table. */
+  of?: 'database'
   /** `refused`: nothing is done while it is so. `waits`: the table is not dropped before. `changes`: it becomes something else with the removal. `look`: somebody should. */
   verdict: 'refused' | 'waits' | 'changes' | 'look' | 'fine' | 'not known'
   /** Of what kind it is, such as `sequence` or `reverse stream`. */
@@ -219,11 +221,13 @@ export type DecommissionFindingEvent = {
 /** A step by which a parked table is retired, or with `--dry-run` would be. */
 export type DecommissionStepEvent = {
   type: 'decommission.step'
-  /** The parked table. */
+  /** The parked table, or the database. */
   table: string
-  /** The table that has its name. */
+  /** Absent for a table. */
+  of?: 'database'
+  /** The table that has its name; of a database the URL, without password, of the one that its tables have moved to. */
   public: string
-  /** `inactive`: nobody but its owner may use it. `active`: that was undone. `archived`: its rows were copied once more, and compared. `dropped`: it is gone. */
+  /** `inactive`: nobody but its owner may use it; a database refuses connections. `active`: that was undone. `archived`: its rows were copied once more, and compared. `dropped`: it is gone. */
   step: 'inactive' | 'active' | 'archived' | 'dropped'
   /** `found`: an earlier run has done it. */
   status: 'planned' | 'done' | 'found'

@@ -11,6 +11,7 @@ import type { CassandraCopyWish } from './cassandra/copy/index.ts'
 import type { CopyStore } from './copy-port.ts'
 import type { Checks, ServerExam, Target } from './exam-port.ts'
 import type { OpenMode, SqlDatabase } from './port.ts'
+import type { DatabaseRetirement } from './retirement-port.ts'
 import type { Route } from './route.ts'
 
 export type SystemDeclaration = {
@@ -110,6 +111,14 @@ export type CopyDeclaration = {
    * @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, CONNECT_FAILED
    */
   open(place: { readonly url: string; readonly file: string | null }, options: CopyOptions): Promise<CopyStore>
+  /**
+   * The server of a database that is to be retired, of systems whose servers have several; the database itself need not take connections.
+   * @throws SluiceError BAD_CONFIG, BAD_FLAG, CONNECT_FAILED
+   */
+  retire?(
+    url: string,
+    options: { readonly mode: 'read' | 'write'; readonly maintenance?: string | undefined },
+  ): Promise<DatabaseRetirement>
 }
 
 /** Where a lake lies. */

@@ -61,6 +61,7 @@ export const OWN_TABLES: readonly OwnTable[] = [
   late('migration_sign_offs', 3, ['sign_off_id', 'stream_id']),
   late('migration_switches', 3, ['switch_id', 'reverse_stream_id']),
   late('migration_decommissions', 3, ['decommission_id', 'switch_id']),
+  late('migration_database_decommissions', 3, ['decommission_id', 'database_identity']),
 
   { name: 'migration_archives', owner: 'archive', since: 1, marks: ['schema_name', 'table_name', 'archive'] },
   {

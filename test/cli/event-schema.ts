@@ -914,6 +914,7 @@ const bodies = {
   'partition.sql': { table: z.string(), sql: z.string() },
   'decommission.finding': {
     table: z.string(),
+    of: z.literal('database').optional(),
     verdict: z.enum(['refused', 'waits', 'changes', 'look', 'fine', 'not known']),
     about: z.string(),
     object: z.string().optional(),
@@ -922,6 +923,7 @@ const bodies = {
   },
   'decommission.step': {
     table: z.string(),
+    of: z.literal('database').optional(),
     public: z.string(),
     step: z.enum(['inactive', 'active', 'archived', 'dropped']),
     status: z.enum(['planned', 'done', 'found']),

@@ -139,6 +139,40 @@ describe('partition decommission', () => {
     }
   })
 
+  it('of a whole database asks for its name, and takes no --table', async () => {
+    const WHOLE = [
+      'partition',
+      'decommission',
+      '--database',
+      '--from',
+      'postgresql://me@db/old',
+      '--to',
+      'postgresql://me@db/new',
+    ]
+    const { engine, started } = standing(true)
+    const around = fakeSurroundings({ engine, tty: true })
+    const ending = main([...WHOLE, '--leave', 'a b', '--leave', 'large objects'], around)
+    while (!around.err().includes(`Type ${table} to drop it`)) await sleep(1)
+    around.stdin.emit('data', Buffer.from(`${table}\n`))
+    expect(await ending).toBe(0)
+    const whole = {
+      kind: 'partition-decommission-database',
+      from: 'postgresql://me@db/old',
+      to: 'postgresql://me@db/new',
+      leave: ['a b', 'large objects'],
+      graceMs: 7 * 86_400_000,
+    }
+    expect(started.map(({ operation }) => operation)).toMatchObject([
+      { ...whole, dryRun: true },
+      { ...whole, dryRun: false, confirm: table },
+    ])
+    const table2 = fakeSurroundings({ engine })
+    expect(await main([...WHOLE, '--table', 'bookings'], table2)).toBe(2)
+    const plain = fakeSurroundings({ engine })
+    expect(await main([...RETIRE, '--leave', 'x'], plain)).toBe(2)
+    expect(plain.err()).toContain('it goes with partition decommission --database')
+  })
+
   it('asks nobody for a step that can be undone', async () => {
     const { engine, started } = standing(false)
     expect(await main(RETIRE, fakeSurroundings({ engine, tty: true }))).toBe(0)

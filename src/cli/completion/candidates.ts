@@ -66,9 +66,10 @@ function takenAfter(
   before: readonly string[],
 ): readonly Option[] {
   if (command === null) return []
-  const action = actionsOf(command.name).find(({ name }) => before.includes(name))
-  if (action === undefined) return command.takes
-  const taken = takenBy(action)
+  const named = actionsOf(command.name).filter(({ name }) => before.includes(name))
+  if (named.length === 0) return command.takes
+  const told = named.find(({ flag }) => flag !== null && before.includes(`--${flag}`))
+  const taken = new Set((told === undefined ? named : [told]).flatMap((action) => [...takenBy(action)]))
   return command.takes.filter(
     ({ name, operand, completes }) => operand === true || completes === 'database' || taken.has(name),
   )
@@ -122,7 +123,9 @@ function operandOf(command: string, takes: readonly Option[], before: readonly s
   const given = operandsBefore(command, takes, before)
   const option = operands[given] ?? (operands.at(-1)?.type === 'list' ? operands.at(-1) : undefined)
   if (option === undefined) return NOTHING
-  if (option.name === 'action') return { candidates: actionsOf(command).map(({ name }) => bare(name)), places: null }
+  if (option.name === 'action') {
+    return { candidates: [...new Set(actionsOf(command).map(({ name }) => name))].map(bare), places: null }
+  }
   const { candidates, places } = valuesOfOption(option, before)
   // A place may be a database, too: a path of `discover`.
   return { candidates: option.completes === 'path' ? [...candidates, ...storesIn(before)] : candidates, places }

@@ -34,6 +34,8 @@ type AnyWords = Words<Readonly<Record<string, unknown>>>
 /** An action of a command; one that is read by hand has no words, and says only which options it takes. */
 export type SpokenAction = {
   readonly name: string
+  /** The flag by which it is told from another action of the same name; null for the one without. */
+  readonly flag: string | null
   readonly kind: OperationKind
   readonly words: AnyWords | null
   readonly byHand: readonly string[]
@@ -52,9 +54,14 @@ export function ownerOf(command: string): AnyDeclaration {
 export function actionsOf(command: string): readonly SpokenAction[] {
   return kinds.flatMap((kind) =>
     Object.entries(declarationOf(kind).actions ?? {}).flatMap(([key, words]) => {
-      const [of, name = ''] = key.split(' ')
+      const [of, name = '', dashed] = key.split(' ')
       if (of !== command) return []
-      return [isByHand(words) ? { name, kind, words: null, byHand: words.byHand } : { name, kind, words, byHand: [] }]
+      const flag = dashed?.replace(/^--/, '') ?? null
+      return [
+        isByHand(words)
+          ? { name, flag, kind, words: null, byHand: words.byHand }
+          : { name, flag, kind, words, byHand: [] },
+      ]
     }),
   )
 }

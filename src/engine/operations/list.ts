@@ -36,6 +36,7 @@ import { partitionInPlace } from './partition-in-place/declaration.ts'
 import { partitionList } from './partition-list/declaration.ts'
 import { partitionEnsure } from './partition-ensure/declaration.ts'
 import { partitionDecommission } from './partition-decommission/declaration.ts'
+import { partitionDecommissionDatabase } from './partition-decommission-database/declaration.ts'
 import { partitionRun } from './partition-run/declaration.ts'
 import { partitionPlan } from './partition-plan/declaration.ts'
 import { lifecycleStatus } from './lifecycle-status/declaration.ts'
@@ -123,6 +124,10 @@ export const OPERATIONS = {
   'partition-decommission': operation(
     partitionDecommission,
     async () => (await import('./partition-decommission/perform.ts')).partitionDecommission,
+  ),
+  'partition-decommission-database': operation(
+    partitionDecommissionDatabase,
+    async () => (await import('./partition-decommission-database/perform.ts')).partitionDecommissionDatabase,
   ),
   'lifecycle-status': operation(
     lifecycleStatus,

@@ -50,7 +50,7 @@ export type Words<O> = { readonly [K in Exclude<keyof O, 'kind'>]: Source<O[K]> 
 /** What the face reads by hand: only which options it takes is said. */
 export type ByHand = { readonly byHand: readonly string[] }
 
-/** By command and first operand, where a command has actions: `archive list`. */
+/** By command and first operand, where a command has actions: `archive list`; with a flag behind it where that makes another operation of it. */
 export type Actions<O> = Readonly<Record<`${string} ${string}`, Words<O> | ByHand>>
 
 export const text = (option: string): Source<string> => ({ as: 'text', option, required: true })

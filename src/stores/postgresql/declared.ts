@@ -17,5 +17,6 @@ export const postgresql: SystemDeclaration = {
     tracks: ['PostgreSQL'],
     open: async ({ url }, { lockWaitMs, moving, yields }) =>
       (await import('./copy/index.ts')).openPostgresCopy(url, { lockWaitMs, moving, yields }),
+    retire: async (url, options) => (await import('./retirement/index.ts')).openPostgresRetirement(url, options),
   },
 }

@@ -38,6 +38,7 @@ const SCREENS = {
   'partition-list': 'tables',
   'partition-ensure': 'tables',
   'partition-decommission': 'tables',
+  'partition-decommission-database': 'tables',
   'lifecycle-status': 'tables',
   'lifecycle-init': 'tables',
   archive: 'archiving',

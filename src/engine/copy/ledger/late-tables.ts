@@ -48,6 +48,9 @@ const BODIES = {
   migration_decommissions: ({ integer, name, text }) =>
     `decommission_id ${name} NOT NULL PRIMARY KEY, switch_id ${name} NOT NULL, step_no ${integer} NOT NULL, step ${name} NOT NULL, parked_table ${text},
      identity ${name}, run_id ${integer}, done_ms ${integer}, actor ${text}, tool ${name}, detail ${text}`,
+  migration_database_decommissions: ({ integer, name, text }) =>
+    `database_identity ${name} NOT NULL, step_no ${integer} NOT NULL, decommission_id ${name} NOT NULL, step ${name} NOT NULL, database_name ${text},
+     run_id ${integer}, done_ms ${integer}, actor ${text}, tool ${name}, detail ${text}, PRIMARY KEY (database_identity, step_no)`,
 } satisfies Readonly<Record<string, Body>>
 
 export type LateTable = keyof typeof BODIES

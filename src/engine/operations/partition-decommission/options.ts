@@ -5,19 +5,43 @@ const GROUP = 'decommission:'
 
 export const DECOMMISSION_OPTIONS: readonly Option[] = [
   {
+    name: 'database',
+    type: 'flag',
+    fallback: false,
+    group: GROUP,
+    describe: 'retire the whole database of --from, whose tables have moved to that of --to',
+  },
+  {
+    name: 'leave',
+    type: 'list',
+    shown: 'none',
+    group: GROUP,
+    describe:
+      'with --database: a table that goes with it although no run has copied it, or the words "large objects"; repeatable',
+  },
+  {
+    name: 'maintenance-db',
+    type: 'text',
+    shown: 'postgres, else template1',
+    group: GROUP,
+    describe: 'with --database: another database of its server, through which it is closed and dropped',
+  },
+  {
     name: 'grace',
     type: 'text',
     unit: 'duration',
     fallback: '7d',
     group: GROUP,
-    describe: 'how long after the switch the parked table is not dropped',
+    describe:
+      'how long after the switch the parked table is not dropped; of a database, how long after it was made inactive',
   },
   {
     name: 'inactive',
     type: 'flag',
     fallback: false,
     group: GROUP,
-    describe: 'take the rights on the parked table away and no more, also when the grace is over',
+    describe:
+      'take the rights on the parked table away and no more, also when the grace is over; a database refuses connections',
   },
   {
     name: 'archive',
@@ -32,6 +56,6 @@ export const DECOMMISSION_OPTIONS: readonly Option[] = [
     type: 'flag',
     fallback: false,
     group: GROUP,
-    describe: 'give the rights on the parked table back',
+    describe: 'give the rights on the parked table back; a database takes connections again',
   },
 ]

@@ -11,7 +11,8 @@ export const RUN_OPTIONS: readonly Option[] = [
     shown: 'that of the table',
     group: RUN,
     completes: 'database',
-    describe: 'URL of the database of the new table, or a store of the config file',
+    describe:
+      'URL of the database of the new table, or a store of the config file; of decommission --database, the one that the tables have moved to',
   },
   {
     name: 'into',

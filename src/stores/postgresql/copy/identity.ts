@@ -13,7 +13,8 @@ export async function databaseIdentity(session: CopySession, settings: PostgresS
   return `postgresql/${await serverIdentity(session, settings)}/${database}`
 }
 
-async function serverIdentity(session: CopySession, { host, port }: PostgresSettings): Promise<string> {
+/** The server's own number, or its address. */
+export async function serverIdentity(session: CopySession, { host, port }: PostgresSettings): Promise<string> {
   try {
     const [row] = await session.ask('SELECT system_identifier FROM pg_catalog.pg_control_system()')
     if (row?.[0] != null) return row[0]

@@ -1,0 +1,104 @@
+/** What becomes of each table of a database that is to go: moved, left behind by name, or in the way. */
+import { isCalled, tableText } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import type { DecommissionFinding } from '../../../stores/decommission-port.ts'
+import { isOfLedgers, ownTable } from '../../../stores/own-tables.ts'
+import type { ContainedTable, Contents } from '../../../stores/retirement-port.ts'
+import { copiesOf, isAll, lastProof, type MovedTable } from './moved.ts'
+
+/** How `--leave` names what is no table. */
+export const LARGE_OBJECTS = 'large objects'
+/** The ledger of archives, by the name of its first table. */
+export const ARCHIVES = 'migration_archives'
+
+/** @param leave names that somebody has given @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE for one of them that names nothing, or several */
+export function refuseUnknownLeft({ tables }: Contents, leave: readonly string[]): void {
+  for (const name of leave) {
+    if (name === LARGE_OBJECTS) continue
+    const named = tables.filter(({ table }) => isCalled(table, name))
+    if (named.length === 1) continue
+    if (named.length > 1) {
+      const texts = named.map(({ table }) => tableText(table)).join(' or ')
+      throw new SluiceError('AMBIGUOUS_TABLE', `--leave ${name} may be ${texts}`, { hint: 'name it with its schema' })
+    }
+    throw new SluiceError('NO_SUCH_TABLE', `--leave names ${name}, and the database has no such table`, {
+      hint: 'name it as the findings do, with its schema',
+    })
+  }
+}
+
+export type TablesWish = {
+  readonly contents: Contents
+  readonly moved: readonly MovedTable[]
+  readonly leave: readonly string[]
+  /** Ledger of the database that the tables have moved to. */
+  readonly database: LedgerDatabase
+  /** Of the database that is to go. */
+  readonly identity: string
+  /** Where the tables have moved to, without password. */
+  readonly to: string
+}
+
+/** One finding for each table, and for large objects. */
+export async function tableFindings(wish: TablesWish): Promise<readonly DecommissionFinding[]> {
+  const { contents, moved, leave, to } = wish
+  const found: DecommissionFinding[] = []
+  for (const table of contents.tables) found.push(await ofTable(table, wish))
+  if (!contents.tables.some((table) => copiesOf(table, moved).length > 0)) {
+    found.push({
+      verdict: 'refused',
+      about: 'move',
+      detail: `the ledger of ${to} knows of no copy of a table of this database`,
+      hint: 'name the database that the tables have moved to with --to',
+    })
+  }
+  if (contents.largeObjects !== '0') {
+    const detail = `${contents.largeObjects} of them, and no copy brings any along`
+    found.push(
+      leave.includes(LARGE_OBJECTS)
+        ? { verdict: 'look', about: LARGE_OBJECTS, detail: `${detail}: they go with the database, as you have said` }
+        : { verdict: 'refused', about: LARGE_OBJECTS, detail, hint: `add --leave ${shellQuote(LARGE_OBJECTS)}` },
+    )
+  }
+  return found
+}
+
+async function ofTable(table: ContainedTable, wish: TablesWish): Promise<DecommissionFinding> {
+  const { moved, leave, database, identity } = wish
+  const object = tableText(table.table)
+  const own = ownTable(table.table.name)
+  if (own !== null && isOfLedgers(own)) {
+    const detail = 'sluice keeps it for runs into this database: it goes with the database'
+    return { verdict: 'look', about: 'ledger', object, detail }
+  }
+  const isLeft = leave.some((name) => isCalled(table.table, name))
+  const holds = `${table.rows === null ? 'nobody has counted its rows' : `about ${table.rows} rows`}, ${table.bytes} bytes`
+  const [copy] = copiesOf(table, moved)
+  const lacks = copy === undefined ? 'no run has copied it' : lackOf(copy, table)
+  if (copy === undefined || lacks !== null) {
+    const what = `${lacks ?? ''}; ${holds}`
+    if (isLeft) return { verdict: 'look', about: 'table', object, detail: `${what}: it goes, as you have said` }
+    const hint = `copy it, or add --leave ${shellQuote(object)} where nobody wants its rows any more`
+    return { verdict: 'refused', about: 'table', object, detail: what, hint }
+  }
+  const { equal, detail } = await lastProof(database, identity, copy)
+  const to = tableText({ name: copy.name, ...(copy.schema === '' ? {} : { schema: copy.schema }) })
+  return {
+    verdict: equal ? 'fine' : 'look',
+    about: 'table',
+    object,
+    detail: `its ${copy.rows} rows have moved to ${to}: ${detail}`,
+    ...(equal ? {} : { hint: 'sluice diff compares both sides, as long as connections are taken' }),
+  }
+}
+
+/** What a copy has not brought along; null where it is all there. */
+function lackOf(copy: MovedTable, { columns }: ContainedTable): string | null {
+  if (!copy.isWhole) return `its copy into ${copy.name} is not complete`
+  if (!isAll(copy)) return `only rows with ${copy.where ?? ''} were copied into ${copy.name}`
+  const missing = columns.filter((name) => !copy.columns.some((column) => column.startsWith(`${name} -> `)))
+  if (missing.length === 0) return null
+  return `its copy into ${copy.name} is without ${missing.length === 1 ? 'column' : 'columns'} ${missing.join(', ')}`
+}

@@ -1,0 +1,101 @@
+/** Programs that retire a database and are killed at each effect: the same command goes on, and nothing is dropped that nobody has named. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { resolve } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Operation } from '../../src/engine/operations/list.ts'
+import { copyAll, makeOld, retire, standing, STEPS, steps, type Moved } from '../real/decommission-database-kit.ts'
+import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
+import { missing, perform } from '../support/copy-systems.ts'
+
+const PROGRAM = resolve(import.meta.dirname, 'decommission-database-child.mjs')
+const why = await missing('postgresql')
+
+type Kill = { readonly nth: number; readonly when: 'before' | 'after' }
+/** Each step has an intent, an effect, and the row behind it. */
+const KILLS: readonly Kill[] = [
+  { nth: 1, when: 'before' },
+  { nth: 2, when: 'before' },
+  { nth: 3, when: 'before' },
+  { nth: 3, when: 'after' },
+]
+const OPEN = [['t', '17']]
+const CLOSED = [['f', '17']]
+
+let folder: Folder
+beforeAll(() => {
+  folder = temporaryFolder()
+})
+afterAll(() => folder[Symbol.dispose]())
+
+async function killed(operation: Operation, kill: Kill): Promise<void> {
+  const program = spawn(process.execPath, [PROGRAM], {
+    env: { ...process.env, SLUICE_CHILD: JSON.stringify({ operation, ...kill }) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let complaint = ''
+  program.stdout.on('data', (data: Buffer) => (complaint += data.toString()))
+  program.stderr.on('data', (data: Buffer) => (complaint += data.toString()))
+  await once(program, 'close')
+  if (program.signalCode !== 'SIGKILL') throw new Error(`it came to its end: ${complaint}`)
+}
+
+/** Once the server has noticed that the killed program is gone, which holds its lock until then. */
+async function again(operation: Operation): Promise<readonly string[]> {
+  for (;;) {
+    const { finished, events } = await perform(operation)
+    if (finished.error === undefined) return steps(events)
+    if (finished.error.code !== 'LEDGER_BUSY') throw new Error(finished.error.message)
+  }
+}
+
+const last = async ({ to }: Moved): Promise<string | undefined> => (await to.rows(STEPS)).at(-1)?.[0] ?? undefined
+
+describe.skipIf(why !== '')(`a program that retires a database${why}`, () => {
+  test('killed while it closes it, or takes connections again', { timeout: 120_000 }, async () => {
+    const moved = await makeOld(folder.path)
+    await copyAll(moved)
+    const close = retire(moved, { inactive: true })
+    const undo = retire(moved, { undo: true })
+    for (const kill of KILLS) {
+      await killed(close, kill)
+      expect(await standing(moved)).toEqual(kill.nth < 3 ? OPEN : CLOSED)
+      expect(await again(close)).toEqual([kill.when === 'after' ? 'inactive found' : 'inactive done'])
+      expect(await standing(moved)).toEqual(CLOSED)
+      expect(await last(moved)).toBe('inactive')
+
+      await killed(undo, kill)
+      expect(await standing(moved)).toEqual(kill.nth < 3 ? CLOSED : OPEN)
+      expect(await again(undo)).toEqual([kill.when === 'after' ? 'active found' : 'active done'])
+      expect(await standing(moved)).toEqual(OPEN)
+      expect(await last(moved)).toBe('active')
+
+      // Broken off and then taken back, it takes connections as before.
+      await killed(close, kill)
+      await again(undo)
+      expect(await standing(moved)).toEqual(OPEN)
+    }
+  })
+
+  test.each(KILLS)('killed $when effect $nth of the drop', { timeout: 60_000 }, async (kill) => {
+    const moved = await makeOld(folder.path)
+    await copyAll(moved)
+    await again(retire(moved, { inactive: true }))
+    const drop = retire(moved, { graceMs: 0, confirm: moved.name })
+    await killed(drop, kill)
+    const isThere = kill.nth < 3
+    expect(await standing(moved)).toEqual(isThere ? CLOSED : [])
+    if (isThere) {
+      await expect(again(retire(moved, { graceMs: 0 }))).rejects.toThrow('wants its name')
+      expect(await standing(moved)).toEqual(CLOSED)
+      // The intent to drop can be taken back, too.
+      expect(await again(retire(moved, { undo: true }))).toEqual(['active done'])
+      expect(await standing(moved)).toEqual(OPEN)
+      await again(retire(moved, { inactive: true }))
+      await killed(drop, kill)
+    }
+    expect(await again(drop)).toContain(kill.when === 'after' ? 'dropped found' : 'dropped done')
+    expect(await standing(moved)).toEqual([])
+    expect(await last(moved)).toBe('dropped')
+  })
+})
