@@ -22,7 +22,7 @@ export const DECOMMISSION_OPTIONS: readonly Option[] = [
   {
     name: 'maintenance-db',
     type: 'text',
-    shown: 'postgres, else template1',
+    shown: 'the one that the server comes with',
     group: GROUP,
     describe: 'with --database: another database of its server, through which it is closed and dropped',
   },
