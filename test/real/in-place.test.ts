@@ -1,9 +1,15 @@
 /** A table becomes the first partition of a new one with its name: nobody waits for long, nothing is lost, and it can go back. */
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { inPlaceRequest } from '../../src/engine/partitioning/in-place-plan.ts'
+import type { CopyStore } from '../../src/stores/copy-port.ts'
+import type { InPlaceStore } from '../../src/stores/in-place-port.ts'
+import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import type { Event } from '../../src/model/event.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
-import { inPlace, marksLeft, PAST, ROWS, shapeOf, SQL, stageTable } from './in-place-kit.ts'
+import { SIGNAL, tableNamed } from './copy-postgresql-kit.ts'
+import { inPlace, marksLeft, PAST, ROWS, shapeOf, SQL, stageTable, TABLE } from './in-place-kit.ts'
 
 const why = await missing('postgresql')
 
@@ -19,6 +25,8 @@ async function staged(): Promise<Place> {
   return place
 }
 
+const pauseOf = (events: readonly Event[]): number =>
+  events.flatMap((event) => (event.type === 'partition.waits' ? [event.longestMs] : []))[0] ?? -1
 const stepsOf = (events: readonly Event[]): readonly string[] =>
   events.flatMap((event) => (event.type === 'partition.step' ? [`${event.step} ${event.status}`] : []))
 
@@ -78,4 +86,218 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
       [String(ROWS + 1), String(ROWS + 1)],
     ])
   })
+
+  test(
+    'keeps writers waiting for less than the budget, whose prepared statements go on',
+    { timeout: 60_000 },
+    async () => {
+      const place = await staged()
+      const [before] = await place.rows(`SELECT sum(price) FROM ${SQL}`)
+      const [left] = await place.rows(`SELECT max(id) FROM ${SQL}`)
+      const writers = Array.from({ length: 3 }, (_, seed) => writing(place.url, seed))
+      const { finished, events } = await perform(inPlace(place, { budgetMs: 1500 }))
+      expect(finished).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
+      await perform(inPlace(place, { revert: true, budgetMs: 1500 }))
+      const forth = await perform(inPlace(place, { budgetMs: 1500 }))
+      expect(forth.finished.error).toBeUndefined()
+      const done = await Promise.all(writers.map((writer) => writer.stop()))
+      const written = done.reduce((sum, { count }) => sum + count, 0)
+      expect(written).toBeGreaterThan(30)
+      for (const { longestMs } of done) expect(longestMs).toBeLessThan(1500)
+      expect(pauseOf(events)).toBeLessThan(1500)
+      // Each has added one row of price 1, and one to the price of another.
+      const sum = Number(before?.[0]) + written * 2
+      expect(await place.rows(`SELECT count(*), count(DISTINCT id), sum(price) FROM ${SQL}`)).toEqual([
+        [String(ROWS + written), String(ROWS + written), String(sum.toFixed(1))],
+      ])
+      expect(left).toEqual([String(ROWS)])
+    },
+  )
+
+  test('reads no rows while everybody waits', { timeout: 60_000 }, async () => {
+    const place = await staged()
+    const limits = { budgetMs: 2000, triesForMs: 30_000, signal: SIGNAL }
+    const scans = async (table: string): Promise<string> => {
+      // A session tells what it has read when it ends.
+      for (;;) {
+        const others = await place.rows(
+          `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE 'sluice%'`,
+        )
+        if (others[0]?.[0] === '0') break
+      }
+      const [row] = await place.rows(`SELECT pg_stat_get_numscans('${table}'::regclass)`)
+      return row?.[0] ?? ''
+    }
+    const work = async <T>(body: (inPlace: InPlaceStore, store: CopyStore) => Promise<T>): Promise<T> => {
+      await using store = await openPostgresCopy(place.url)
+      const able = store.inPlace?.()
+      if (able === undefined) throw new Error('this store partitions nothing in place')
+      return await body(able, store)
+    }
+    const request = await work(async (able, store) => {
+      const plan = store.partitionPlan?.()
+      if (plan === undefined) throw new Error('this store plans nothing')
+      const table = await tableNamed(store, `public.${TABLE}`)
+      const wish = { by: 'At', calendar: {} }
+      const { request: wanted } = await inPlaceRequest({ store, plan, signal: SIGNAL }, table, wish, new Date())
+      await able.prepare(wanted, limits, () => undefined)
+      return wanted
+    })
+    const before = await scans(SQL)
+    expect(Number(before)).toBeGreaterThan(0)
+    await work((able) => able.attach(request, limits, () => undefined))
+    expect(await scans(PAST)).toBe(before)
+  })
+
+  test('refuses by name what it cannot do', { timeout: 60_000 }, async () => {
+    const place = await staged()
+    const before = await shapeOf(place)
+    const refused = async (more: Parameters<typeof inPlace>[1] = {}): Promise<string> => {
+      const { finished, events } = await perform(inPlace(place, more))
+      expect(finished.totals['switched'] ?? '0').toBe('0')
+      expect(finished.exitCode).not.toBe(0)
+      const found = events.flatMap((event) =>
+        event.type === 'partition.finding' && event.verdict === 'refused' ? [`${event.about}: ${event.detail}`] : [],
+      )
+      return [finished.error?.code, finished.error?.message, finished.error?.reason, ...found].join(' | ')
+    }
+    const tried = async (
+      statement: string,
+      undo: string,
+      more: Parameters<typeof inPlace>[1] = {},
+    ): Promise<string> => {
+      await place.sql(statement)
+      const said = await refused(more)
+      await place.sql(undo)
+      return said
+    }
+    const far = `DELETE FROM ${SQL} WHERE id > ${ROWS}`
+    expect(await tried(`INSERT INTO ${SQL} ("At") VALUES ('infinity'), ('9999-12-31')`, far)).toMatch(
+      /PARTITION_REFUSED.*rows outside: 2 at .* at 9999-12-31/s,
+    )
+    expect(await tried(`CREATE UNIQUE INDEX nat ON ${SQL} (guest)`, 'DROP INDEX nat')).toMatch(/unique: .*guest/)
+    expect(
+      await tried(
+        `ALTER TABLE ${SQL} ADD CONSTRAINT odd CHECK (price < 1e9) NOT VALID`,
+        `ALTER TABLE ${SQL} DROP CONSTRAINT odd`,
+      ),
+    ).toMatch(/check: .*never validated/)
+    expect(await tried(`CREATE TABLE "Amenity ""Bookings""_past" ()`, `DROP TABLE ${PAST}`)).toMatch(
+      /name: it belongs to something else/,
+    )
+    expect(await tried(`CREATE MATERIALIZED VIEW mv AS SELECT * FROM ${SQL}`, 'DROP MATERIALIZED VIEW mv')).toMatch(
+      /materialized view/,
+    )
+    expect(await tried(`CREATE PUBLICATION sluice_x FOR TABLE ${SQL}`, 'DROP PUBLICATION sluice_x')).toMatch(/stream: /)
+    expect(await refused({ last: '2020-Q1' })).toMatch(/BAD_FLAG.*is over/)
+    expect(await refused({ past: TABLE })).toMatch(/BAD_FLAG/)
+    expect(await refused({ by: 'guest' })).toMatch(/BAD_FLAG.*no time/)
+    expect(await shapeOf(place)).toEqual(before)
+    // Where no index helps, rows are counted by the run, before anything is made.
+    await place.sql(`DROP INDEX "by At"`)
+    expect(await tried(`INSERT INTO ${SQL} ("At") VALUES ('infinity')`, far)).toMatch(
+      /PARTITION_REFUSED.*1 at or after/,
+    )
+    expect(await marksLeft(place)).toEqual([])
+    // Others keep the table: it gives up, and nothing is lost.
+    const holder = new pg.Client({ connectionString: place.url })
+    await holder.connect()
+    await holder.query(`BEGIN; SELECT count(*) FROM ${SQL}`)
+    const late = await perform(inPlace(place, { triesForMs: 1000, budgetMs: 200 }))
+    expect(late.finished).toMatchObject({
+      exitCode: 75,
+      error: { code: expect.stringMatching(/STOPPED|TARGET_BUSY/) as string },
+    })
+    await holder.end()
+    expect((await perform(inPlace(place))).finished.error).toBeUndefined()
+  })
+
+  test('is found by list, ensure and archive', { timeout: 60_000 }, async () => {
+    const place = await staged()
+    await perform(inPlace(place))
+    const words = { from: place.url, tables: [TABLE], calendar: {} }
+    const list = await perform({ kind: 'partition-list', ...words, ahead: 2, count: false })
+    expect(list.finished.error).toBeUndefined()
+    expect(list.events.filter(({ type }) => type === 'partition')).toMatchObject([
+      { partition: `public.${TABLE}_past`, state: 'current' },
+      { state: 'future' },
+      { state: 'future' },
+      { state: 'default' },
+    ])
+    const ensure = await perform({
+      kind: 'partition-ensure',
+      ...words,
+      ahead: 4,
+      patienceMs: 100,
+      budgetMs: 10_000,
+      dryRun: false,
+    })
+    expect(ensure.finished.error).toBeUndefined()
+    expect(ensure.events.filter(({ type }) => type === 'partition.made')).toHaveLength(2)
+    const archive = await perform({
+      kind: 'archive',
+      from: place.url,
+      tables: [TABLE],
+      to: `${folder.path}/archive`,
+      olderThan: '1q',
+      partitions: [],
+      asText: [],
+      detach: false,
+      drop: false,
+      dryRun: true,
+    })
+    expect(archive.finished.error).toBeUndefined()
+    expect(archive.events.filter((event) => event.type === 'archive.planned' && event.status === 'due')).toEqual([])
+  })
+
+  test('goes behind rows of later periods, and no system but one does it', async () => {
+    const place = await staged()
+    await place.sql(
+      `INSERT INTO ${SQL} ("At") SELECT now() + interval '200 days' + i * interval '1 min' FROM generate_series(1, 300) i`,
+    )
+    const { finished, events } = await perform(inPlace(place))
+    expect(finished.error).toBeUndefined()
+    const made = events.flatMap((event) => (event.type === 'partition.made' ? [event.from] : []))
+    expect(made.length).toBe(2)
+    expect(Date.parse(made[0] ?? '')).toBeGreaterThan(Date.now() + 200 * 86_400_000)
+    const other = await makePlace('sqlite', folder.path)
+    await other.sql('CREATE TABLE t (id int PRIMARY KEY, at timestamp)')
+    expect((await perform(inPlace(other, { table: 't' }))).finished.error).toMatchObject({ code: 'UNSUPPORTED_URL' })
+  })
 })
+
+type Writer = { stop(): Promise<{ readonly count: number; readonly longestMs: number }> }
+
+/** Writes with statements that it has prepared once, until it is stopped. */
+function writing(url: string, seed: number): Writer {
+  let [stopped, count, longestMs] = [false, 0, 0]
+  const done = (async () => {
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    const insert = {
+      name: 'insert',
+      text: `INSERT INTO ${SQL} (price, "At") VALUES ($1, now() - interval '1 day') RETURNING *`,
+    }
+    const update = { name: 'update', text: `UPDATE ${SQL} SET price = price + 1 WHERE id = $1` }
+    const select = { name: 'select', text: `SELECT * FROM ${SQL} WHERE id = $1` }
+    while (!stopped) {
+      const since = performance.now()
+      const { rows } = await client.query<{ id: string }>({ ...insert, values: [1] })
+      const { rowCount } = await client.query({ ...update, values: [1 + seed * 100 + (count % 100)] })
+      const seen = await client.query({ ...select, values: [rows[0]?.id] })
+      if (rowCount !== 1 || seen.rowCount !== 1) throw new Error('a row is not there')
+      longestMs = Math.max(longestMs, performance.now() - since)
+      count++
+      await new Promise((resume) => setTimeout(resume, 2))
+    }
+    await client.end()
+  })()
+  done.catch(() => undefined)
+  return {
+    stop: async () => {
+      stopped = true
+      await done
+      return { count, longestMs }
+    },
+  }
+}

@@ -128,6 +128,8 @@ async function reverted(
     }
     const cleared = await inPlace.clear(table.table, limits)
     tell('clear', 'done', cleared === 0 ? 'there was nothing' : `${cleared} indexes and constraints are removed`)
+    // A run that went back may have been killed before the end.
+    await tellLeft(able, run)
     return { totals: { switched: '0' } }
   }
   if (operation.dryRun) {

@@ -46,6 +46,8 @@ const LOOK_FOR_US =
 /** Statements that ran for longer than others may wait. */
 const TOO_LONG = '57014'
 
+const OTHERS = 'others held what it needs'
+
 type Body<T> = (session: CopySession) => Promise<T>
 /** A try under the locks. @returns what was made */
 type Try = (session: CopySession, held: Held, lockTimeoutMs: number) => Promise<readonly PlanFinding[]>
@@ -94,7 +96,12 @@ export class PostgresInPlace implements InPlaceStore {
         if (outside.nulls + outside.beyond > 0n) throw outsideRefused(request, outside)
       }
       await buildIndexes(session, about, await wantedIndexes(about), signal, tell)
-      await sayBounds(about, request, patience(session, limits), tell)
+      const waits = patience(session, limits)
+      try {
+        await sayBounds(about, request, waits, tell)
+      } catch (error) {
+        throw session.alive && isBusy(error) ? late(table, waits.tries, OTHERS) : error
+      }
     })
   }
 
@@ -168,7 +175,7 @@ export class PostgresInPlace implements InPlaceStore {
       } catch (error) {
         await session.rollBack()
         if (!session.alive || !(isBusy(error) || sqlStateOf(error) === TOO_LONG)) throw error
-        why = isBusy(error) ? 'others held what it needs' : `it took longer than ${budgetMs} ms`
+        why = isBusy(error) ? OTHERS : `it took longer than ${budgetMs} ms`
       }
       tell('switch', 'again', `${why}: nothing was changed, and it is tried again`)
       if (performance.now() + rest > end) throw late(table, tries, why)

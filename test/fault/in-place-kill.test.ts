@@ -1,0 +1,129 @@
+/** Programs that partition a table in place, or go back, and are killed at each of their steps: the same command comes to the same end, and no row is lost. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { resolve } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { PartitionInPlaceOperation } from '../../src/engine/operations/partition-in-place/declaration.ts'
+import type { RunFinished } from '../../src/engine/operation.ts'
+import { inPlace, marksLeft, shapeOf, SQL, stageTable } from '../real/in-place-kit.ts'
+import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
+import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
+
+const PROGRAM = resolve(import.meta.dirname, 'in-place-child.mjs')
+const ROWS = 400
+const WHENS = ['before', 'during', 'after'] as const
+type When = (typeof WHENS)[number]
+/** Every moment of every step takes a minute; otherwise one of each step. */
+const EVERY = process.env['SLUICE_TEST_ALL'] !== undefined
+const AT_ONCE = 3
+
+const why = await missing('postgresql')
+
+type End = { readonly killed: boolean; readonly finished?: RunFinished; readonly steps: readonly string[] }
+
+async function child(operation: PartitionInPlaceOperation, more: { step?: number; when?: When } = {}): Promise<End> {
+  const program = spawn(process.execPath, [PROGRAM], {
+    env: { ...process.env, SLUICE_CHILD: JSON.stringify({ operation, ...more }) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let [said, complaint] = ['', '']
+  program.stdout.on('data', (data: Buffer) => (said += data.toString()))
+  program.stderr.on('data', (data: Buffer) => (complaint += data.toString()))
+  await once(program, 'close')
+  if (program.signalCode === null && program.exitCode !== 0) throw new Error(complaint)
+  return {
+    killed: program.signalCode !== null,
+    ...(said === '' ? { steps: [] } : (JSON.parse(said) as Omit<End, 'killed'>)),
+  }
+}
+
+async function staged(folder: string): Promise<Place> {
+  const place = await makePlace('postgresql', folder)
+  await stageTable(place, ROWS)
+  // Rows refer to it by what the new table keeps apart, too.
+  await place.sql(
+    `ALTER TABLE ${SQL} ADD CONSTRAINT seen UNIQUE (id, "At")`,
+    `CREATE TABLE child (id bigint, "At" timestamptz, CONSTRAINT "to it" FOREIGN KEY (id, "At") REFERENCES ${SQL} (id, "At"))`,
+    `INSERT INTO child SELECT id, "At" FROM ${SQL} LIMIT 100`,
+  )
+  return place
+}
+
+const rowsOf = ({ rows }: Place) => rows(`SELECT count(*), sum(id), sum(price) FROM ${SQL}`)
+
+describe.skipIf(why !== '')(`a program that partitions in place${why}`, () => {
+  let folder: Folder
+  let steps: readonly string[]
+  let back: readonly string[]
+  let end: Awaited<ReturnType<typeof shapeOf>>
+  let beginning: Awaited<ReturnType<typeof shapeOf>>
+
+  beforeAll(async () => {
+    folder = temporaryFolder()
+    const place = await staged(folder.path)
+    beginning = await shapeOf(place)
+    const there = await child(inPlace(place))
+    expect(there.finished?.error).toBeUndefined()
+    steps = there.steps
+    end = await shapeOf(place)
+    const again = await child(inPlace(place, { revert: true }))
+    expect(again.finished?.error).toBeUndefined()
+    back = again.steps
+    expect(await shapeOf(place)).toEqual(beginning)
+  }, 120_000)
+
+  afterAll(() => folder[Symbol.dispose]())
+
+  test('is killed at each step, and run again', { timeout: 400_000 }, async () => {
+    expect(steps.filter((sql) => sql.startsWith('CREATE UNIQUE INDEX CONCURRENTLY')).length).toBeGreaterThan(2)
+    expect(steps.filter((sql) => sql === 'COMMIT').length).toBeGreaterThan(1)
+    const moments = steps.flatMap((_, at) =>
+      (EVERY ? WHENS : [WHENS[at % 3] ?? 'before']).map((when) => ({ step: at + 1, when })),
+    )
+    await atOnce(moments, async ({ step, when }) => {
+      const place = await staged(folder.path)
+      const before = await rowsOf(place)
+      const first = await child(inPlace(place), { step, when })
+      if (when !== 'during') expect(first.killed, `${when} ${steps[step - 1]}`).toBe(true)
+      const { finished } = await perform(inPlace(place))
+      expect(finished.error, `${when} ${steps[step - 1]}`).toBeUndefined()
+      expect(await shapeOf(place), `${when} ${steps[step - 1]}`).toEqual(end)
+      expect(await rowsOf(place)).toEqual(before)
+      expect(await marksLeft(place)).toEqual([])
+    })
+  })
+
+  test('goes back, is killed, and goes back again', { timeout: 200_000 }, async () => {
+    const at = back.indexOf('COMMIT') + 1
+    expect(at).toBeGreaterThan(0)
+    await atOnce(WHENS, async (when) => {
+      const place = await staged(folder.path)
+      const before = await rowsOf(place)
+      await perform(inPlace(place))
+      await child(inPlace(place, { revert: true }), { step: at, when })
+      const { finished } = await perform(inPlace(place, { revert: true }))
+      expect(finished.error).toBeUndefined()
+      expect(await shapeOf(place)).toEqual(beginning)
+      expect(await rowsOf(place)).toEqual(before)
+    })
+  })
+
+  test('is killed before the switch, and what it has prepared is taken away', { timeout: 60_000 }, async () => {
+    const place = await staged(folder.path)
+    const at = steps.findIndex((sql) => sql.includes('VALIDATE')) + 1
+    expect(at).toBeGreaterThan(0)
+    expect((await child(inPlace(place), { step: at, when: 'before' })).killed).toBe(true)
+    expect(await marksLeft(place)).not.toEqual([])
+    const { finished } = await perform(inPlace(place, { revert: true }))
+    expect(finished.error).toBeUndefined()
+    expect(await shapeOf(place)).toEqual(beginning)
+  })
+})
+
+async function atOnce<T>(all: readonly T[], work: (one: T) => Promise<void>): Promise<void> {
+  const left = [...all]
+  const lane = async (): Promise<void> => {
+    for (let one = left.shift(); one !== undefined; one = left.shift()) await work(one)
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, lane))
+}
