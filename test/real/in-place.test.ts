@@ -108,7 +108,7 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
       // Each has added one row of price 1, and one to the price of another.
       const sum = Number(before?.[0]) + written * 2
       expect(await place.rows(`SELECT count(*), count(DISTINCT id), sum(price) FROM ${SQL}`)).toEqual([
-        [String(ROWS + written), String(ROWS + written), String(sum.toFixed(1))],
+        [String(ROWS + written), String(ROWS + written), sum.toFixed(1)],
       ])
       expect(left).toEqual([String(ROWS)])
     },
