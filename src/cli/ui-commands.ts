@@ -50,8 +50,8 @@ export async function uiCommands(
         take: (event) => {
           face.event(event, false)
           if (event.type === 'run.finished') void face.close()
+          return output.taken()
         },
-        lines: () => output.lines(),
       }
     },
   }
@@ -136,11 +136,11 @@ function onlyShell(why: string): SluiceError {
   return new SluiceError('BAD_FLAG', `this command cannot be started from here: ${why}`, { hint: 'run it in a shell' })
 }
 
-/** Keeps what is written as lines. */
+/** Hands out what is written as lines. */
 class LineOutput implements Output {
   readonly congested = false
   readonly gone = false
-  readonly #lines: string[] = []
+  #lines: string[] = []
   #open = ''
 
   data(text: string): void {
@@ -154,8 +154,11 @@ class LineOutput implements Output {
     this.data(text)
   }
 
-  lines(): readonly string[] {
-    return this.#open === '' ? this.#lines : [...this.#lines, this.#open]
+  /** Whole lines that came since the last time. */
+  taken(): readonly string[] {
+    const taken = this.#lines
+    this.#lines = []
+    return taken
   }
 
   flushed(): Promise<void> {

@@ -16,9 +16,8 @@ export type Startable = ReadCommand & {
 
 /** Events as the lines that a run without the UI prints. */
 export type Story = {
-  take(event: Event): void
-  /** All lines so far. */
-  lines(): readonly string[]
+  /** @returns the lines that it adds */
+  take(event: Event): readonly string[]
 }
 
 export type CommandPort = {

@@ -9,6 +9,7 @@ import { copyLayout, isFollowing } from '../state/copy-layout.ts'
 import { fileUrl } from '../state/relation-row.ts'
 import { cursorRow, openedDatabase, targetRows } from '../state/tables-list.ts'
 import { isShownAs } from '../run/run-screen.ts'
+import { isStory } from '../run/story.ts'
 
 export type When = (state: State) => boolean
 
@@ -70,7 +71,7 @@ export const runsListed: When = (s) => s.screen === 'runs' && openRun(s) === nul
 export const hasResults: When = (s) => {
   const run = s.screen === 'runs' ? openRun(s) : null
   if (run?.archiving != null) return shownPartition(s, run) !== null
-  return run !== null && run.copy === null && runResults(s, run).length > 0
+  return run !== null && run.copy === null && (isStory(run) || runResults(s, run).length > 0)
 }
 export const steers: When = (s) => works(s) || rests(s)
 export const works: When = (s) => s.screen === 'runs' && turned(s)?.phase === 'running'

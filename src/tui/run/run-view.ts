@@ -79,6 +79,8 @@ export type RunView = {
   /** Of `fsck`. */
   readonly fsck: FsckView | null
   readonly errors: readonly ErrorInfo[]
+  /** What it says line by line. */
+  readonly story: readonly string[]
   readonly samples: readonly Sample[]
   readonly finished: Finished | null
 }
@@ -122,6 +124,7 @@ export function freshRun(id: number, operation: Operation, commandLine: string, 
     comparing: null,
     fsck: isShownAs(operation, 'findings') ? NO_FSCK : null,
     errors: [],
+    story: [],
     samples: [{ at: now, done: 0, bytes: 0 }],
     finished: null,
   }

@@ -21,6 +21,7 @@ import { copied } from './clipboard.ts'
 import { askPlan, askRollback } from './dialogs.ts'
 import { rateAfter } from '../run/rate-limit.ts'
 import type { RunView } from '../run/run-view.ts'
+import { isStory } from '../run/story.ts'
 import { shownPartition } from '../state/archive-shown.ts'
 import { isChosen, underCursor } from '../state/copy-cursor.ts'
 import { partitionText } from '../views/archiving/texts.ts'
@@ -90,6 +91,10 @@ function openResult(s: Acting): void {
   if (run?.archiving != null && partition !== null) {
     const { name, error } = partition
     text(s, name, partitionText(partition, run.archiving), error?.message ?? name)
+    return
+  }
+  if (run !== null && isStory(run)) {
+    text(s, 'what it says', run.story, run.story.join('\n'))
     return
   }
   const result = run === null ? undefined : runResults(s.state, run)[s.state.runs.results.cursor]

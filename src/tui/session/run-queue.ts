@@ -9,6 +9,11 @@ import type { Clock } from '../../shared/clock.ts'
 import type { Action } from '../state/action.ts'
 import type { State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
+import { msOf } from '../draw/format.ts'
+import { logEntry } from '../run/log-entry.ts'
+import { storyEntries } from '../run/story.ts'
+import type { LogEntry } from '../state/state.ts'
+import type { Story } from '../../engine/command-port.ts'
 import type { Job } from './operations.ts'
 
 const FLUSH_MS = 100
@@ -20,6 +25,10 @@ type Current = {
   events: Event[]
   progress: Map<string, Event>
   finished: (Event & { type: 'run.finished' }) | null
+  /** Null where nobody tells it. */
+  readonly story: Story | null
+  told: string[]
+  entries: LogEntry[]
 }
 
 /** Between a run and the UI. */
@@ -28,6 +37,8 @@ export type Tap = {
   settled(event: Event): Event
   /** Hears every event of a run, numbered from 1. */
   event(run: number, event: Event): void
+  /** Begins to tell a run in lines; null where nobody can. */
+  story(): Story | null
 }
 
 export class RunQueue {
@@ -144,7 +155,16 @@ export class RunQueue {
     this.#nextId += 1
     this.#store.dispatch({ type: 'run-added', id, ...job, now: this.#clock.now(), show })
     const handle = this.#workbench.start(job.operation, job.commandLine)
-    const current: Current = { id, handle, events: [], progress: new Map(), finished: null }
+    const current: Current = {
+      id,
+      handle,
+      events: [],
+      progress: new Map(),
+      finished: null,
+      story: this.#tap.story(),
+      told: [],
+      entries: [],
+    }
     this.#current = current
     this.#tickTimer ??= setInterval(() => {
       this.#flush()
@@ -163,6 +183,7 @@ export class RunQueue {
   #take(current: Current, event: Event): void {
     if (event.type === 'run.finished') current.finished = event
     this.#tap.event(current.id, event)
+    this.#tell(current, event)
     if (event.type === 'chunk.progress') {
       current.progress.set(`${event.worker}`, event)
     } else {
@@ -178,6 +199,14 @@ export class RunQueue {
     }, FLUSH_MS)
   }
 
+  #tell(current: Current, event: Event): void {
+    const lines = current.story?.take(event) ?? []
+    if (lines.length === 0) return
+    current.told.push(...lines)
+    const now = this.#clock.now()
+    if (logEntry(event, now) === null) current.entries.push(...storyEntries(lines, msOf(event.ts) ?? now))
+  }
+
   #flush(): void {
     if (this.#flushTimer !== null) clearTimeout(this.#flushTimer)
     this.#flushTimer = null
@@ -186,6 +215,10 @@ export class RunQueue {
     const events = [...current.events, ...current.progress.values()]
     current.events = []
     current.progress.clear()
+    const { id, told: lines, entries } = current
+    current.told = []
+    current.entries = []
+    if (lines.length > 0) this.#store.dispatch({ type: 'told', id, lines, entries })
     if (events.length > 0) this.#store.dispatch({ type: 'events', id: current.id, events, now: this.#clock.now() })
   }
 

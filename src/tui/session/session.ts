@@ -78,6 +78,7 @@ export class Session implements Acting {
     this.queue = new RunQueue(workbench, store, clock, {
       settled: (event) => this.#settled(event),
       event: (run, event) => terminal.onEvent(run, event),
+      story: () => terminal.commands?.story(false) ?? null,
     })
     this.databases = new Databases(workbench, store)
     this.rings = new Pictures(workbench, store, RINGS)

@@ -62,12 +62,13 @@ async function planned(
 ): Promise<readonly Event[]> {
   const story = s.commands?.story(true)
   const events: Event[] = []
+  const lines: string[] = []
   const running = s.workbench.start(operation, commandLine)
   plans.set(dialog.of, running)
   running.subscribe((event) => {
     events.push(event)
-    story?.take(event)
-    told(story?.lines() ?? [])
+    lines.push(...(story?.take(event) ?? []))
+    told([...lines])
   })
   await running.done
   return events

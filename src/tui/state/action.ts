@@ -56,6 +56,13 @@ export type Action =
   | { readonly type: 'run-rate'; readonly id: number; readonly rate: number }
   | { readonly type: 'run-ended'; readonly id: number; readonly exitCode: number; readonly now: number }
   | { readonly type: 'events'; readonly id: number; readonly events: readonly Event[]; readonly now: number }
+  /** `entries`: of events that the log has no words for. */
+  | {
+      readonly type: 'told'
+      readonly id: number
+      readonly lines: readonly string[]
+      readonly entries: readonly LogEntry[]
+    }
   | { readonly type: 'tick'; readonly now: number }
   | { readonly type: 'database-opened'; readonly url: string; readonly title: string; readonly parent: string | null }
   | { readonly type: 'database-closed'; readonly url: string }

@@ -3,6 +3,7 @@ import { foldEvent, sample } from '../run/fold.ts'
 import { logEntry } from '../run/log-entry.ts'
 import type { RunView } from '../run/run-view.ts'
 import { freshRun } from '../run/run-view.ts'
+import { withStory } from '../run/story.ts'
 import type { Action } from './action.ts'
 import { settle } from './lists.ts'
 import { follow, reduceCommand } from './reduce-command.ts'
@@ -169,6 +170,11 @@ function reduce(state: State, action: Action): State {
       }
     case 'events':
       return foldEvents(state, action)
+    case 'told':
+      return withLog(
+        withRun(state, action.id, (run) => withStory(run, action.lines)),
+        action.entries,
+      )
     case 'tick':
       return {
         ...state,

@@ -3,6 +3,7 @@ import type { RunView } from '../run/run-view.ts'
 import { geometry } from './geometry.ts'
 import type { State } from './state.ts'
 import { isShownAs } from '../run/run-screen.ts'
+import { isStory } from '../run/story.ts'
 
 export type RunLayout = {
   readonly wide: boolean
@@ -20,6 +21,7 @@ export function runLayout(state: State, run: RunView): RunLayout {
   const wide = columns >= 100 && rows >= 30
   const chart = wide && rows >= 38 && run.plan !== null ? 6 : 0
   const head = wide ? 5 : 4
+  if (isStory(run)) return { wide, chart: 0, lanes: 0, results: Math.max(1, body - head - 2), log: 0 }
   const lanes =
     run.finished !== null || run.checks.length > 0 || isShownAs(run.operation, 'differences')
       ? 0

@@ -14,7 +14,7 @@ import {
 } from '../draw/format.ts'
 import type { Line } from '../draw/line.ts'
 import { block, chosen, line, rule, span, spread } from '../draw/line.ts'
-import { clean, cutEnd, cutMiddle, padEnd } from '../draw/text.ts'
+import { clean, cutEnd, cutMiddle, padEnd, wrapLabelled } from '../draw/text.ts'
 import { marksOf } from '../draw/theme.ts'
 import type { Lane, RunView, TableResult } from '../run/run-view.ts'
 import { bytesNow, doneNow, eta, meanRate, perSecond, rateOf, share } from '../run/run-view.ts'
@@ -32,6 +32,7 @@ import { minuteChart } from './minute-chart.ts'
 import { runMark } from './states.ts'
 import { withoutUrls } from './without-urls.ts'
 import { isShownAs } from '../run/run-screen.ts'
+import { isStory, storyTone } from '../run/story.ts'
 
 function title(run: RunView): string {
   const { operation } = run
@@ -48,6 +49,7 @@ function totals(run: RunView): string {
   const parts: string[] = []
   if (run.checks.length > 0) parts.push(plural(run.checks.length, 'check'), plural(run.mismatchCount, 'difference'))
   if (run.plan === null) {
+    if (isStory(run)) return ''
     if (run.phase === 'starting') return 'planning …'
     if (run.fsck !== null) return run.finished === null ? 'listing the files of the table …' : ''
     if (isShownAs(operation, 'differences')) return run.finished === null ? 'comparing rows of both sides …' : ''
@@ -196,6 +198,7 @@ function results(run: RunView, state: State, cells: number, rows: number): Line[
     return block([...differenceLines(run, state, cells, Math.max(1, rows - told.length)), ...told], cells, rows + 1)
   }
   if (run.fsck !== null) return fsckLines(run.fsck, state, cells, rows)
+  if (isStory(run)) return storyLines(run, cells, rows)
   const checks = checkLines(run, state, cells)
   if (checks.length > 0)
     return block(
@@ -228,6 +231,15 @@ function ending(run: RunView): Line[] {
   if (f.resumeCommand !== undefined) lines.push([span(' next ', 'muted'), span(clean(f.resumeCommand))])
   for (const file of f.wrote ?? []) lines.push([span(' wrote ', 'muted'), span(clean(file))])
   return lines
+}
+
+/** The newest of what it says. */
+function storyLines(run: RunView, cells: number, rows: number): Line[] {
+  const told = run.story.flatMap((text): Line[] =>
+    wrapLabelled(clean(text), cells - 2).map((part) => line(` ${part}`, storyTone(text))),
+  )
+  const more = told.length > rows ? ` · the last ${rows} of ${told.length} lines, enter shows all` : ''
+  return block([rule(`what it says${more}`, cells), ...told.slice(-rows)], cells, rows + 1)
 }
 
 /** The screen of one run. */

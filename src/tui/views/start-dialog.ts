@@ -3,6 +3,7 @@ import type { Line } from '../draw/line.ts'
 import { line, span } from '../draw/line.ts'
 import { clean, cutMiddle, wrap, wrapLabelled } from '../draw/text.ts'
 import { marksOf } from '../draw/theme.ts'
+import { storyTone } from '../run/story.ts'
 import { activeRun } from '../state/selectors.ts'
 import { canGo, wantsName } from '../state/start-dialog.ts'
 import type { State } from '../state/state.ts'
@@ -54,7 +55,7 @@ function parts(d: Of<'start'>, state: State): Parts {
     [],
   ]
   const rows = d.lines.flatMap((text): Line[] =>
-    wrapLabelled(clean(text), inner).map((part) => line(part, toneOf(text))),
+    wrapLabelled(clean(text), inner).map((part) => line(part, storyTone(text))),
   )
   if (d.state === 'reading') rows.push(line('asking what it would do …', 'muted'))
   if (d.error !== null) {
@@ -105,13 +106,6 @@ function ending(d: Of<'start'>, state: State, inner: number): Line[] {
         ],
   )
   return lines
-}
-
-/** The word behind the time says how a line is meant. */
-function toneOf(text: string): 'bad' | 'warn' | 'plain' {
-  const word = /^\s*\d+:\d\d(?::\d\d)? +(\S+)/.exec(text)?.[1]
-  if (word === 'FAILED' || word === 'DIFFERS' || word === 'ALARM') return 'bad'
-  return word === 'refused' || word === 'retry' ? 'warn' : 'plain'
 }
 
 const cellsOf = ({ size }: State): number => Math.min(size.columns, MOST_CELLS)

@@ -1,0 +1,46 @@
+/** What a run says line by line, as it would be printed without the UI: shown where nothing else draws it. */
+import { declarationOf } from '../../engine/operations/facts.ts'
+import type { LogEntry } from '../state/state.ts'
+import { clean, takeStart } from '../draw/text.ts'
+import { isShownAs } from './run-screen.ts'
+import type { RunView } from './run-view.ts'
+
+/** Lines that are kept of a run: the newest. */
+const KEPT_LINES = 1000
+const LOG_CELLS = 500
+/** `0:02 FAILED   what`. */
+const BLOCK = /^\s*(?:\d+:)?\d+:\d\d +(\S+) +(.*)$/
+
+/** The run with lines that came. */
+export function withStory(run: RunView, lines: readonly string[]): RunView {
+  return { ...run, story: [...run.story, ...lines].slice(-KEPT_LINES) }
+}
+
+/** Whether its screen is what it says: it tells lines, and nothing has come that has a picture of its own. */
+export function isStory(run: RunView): boolean {
+  return (
+    run.story.length > 0 &&
+    run.results.length === 0 &&
+    run.checks.length === 0 &&
+    isShownAs(run.operation, 'tables') &&
+    declarationOf(run.operation.kind).shape === 'lines'
+  )
+}
+
+/** How a line is meant, by the word behind its time. */
+export function storyTone(text: string): 'bad' | 'warn' | 'plain' {
+  const word = BLOCK.exec(text)?.[1] ?? ''
+  if (word === 'FAILED' || word === 'DIFFERS' || word === 'ALARM') return 'bad'
+  return word === 'refused' || word === 'retry' ? 'warn' : 'plain'
+}
+
+/** Lines of the log for an event that the log has no words of its own for. */
+export function storyEntries(lines: readonly string[], ts: number): readonly LogEntry[] {
+  return lines.flatMap((text): LogEntry[] => {
+    const [, word = '', said = ''] = BLOCK.exec(text) ?? []
+    if (said === '') return []
+    const told = word === 'note' || word === 'at' ? said : `${word} ${said}`
+    const level = { bad: 'error', warn: 'warn', plain: 'note' } as const
+    return [{ ts, level: level[storyTone(text)], text: takeStart(clean(told.replaceAll(/ {2,}/g, ' ')), LOG_CELLS) }]
+  })
+}
