@@ -11,7 +11,7 @@ export class LifecycleLines {
   #table: string | null = null
 
   /** The lines that a phase adds, each with its end. */
-  lines({ table, phase, name, state, detail, blocks = [], next }: LifecyclePhaseEvent): string {
+  lines({ table, phase, name, state, detail, blocks = [], next, also = [] }: LifecyclePhaseEvent): string {
     const lines: string[] = []
     if (table !== this.#table) lines.push(visible(table))
     this.#table = table
@@ -20,6 +20,7 @@ export class LifecycleLines {
     const under = ' '.repeat(STATE_WIDTH + 4)
     for (const block of blocks) lines.push(`${under}why  ${visible(block)}`)
     if (next !== undefined) lines.push(`${under}do   ${next}`)
+    for (const command of also) lines.push(`${under}or   ${command}`)
     return lines.map((line) => `${oneLine(line.trimEnd())}\n`).join('')
   }
 }

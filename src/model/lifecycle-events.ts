@@ -25,6 +25,8 @@ export type LifecyclePhaseEvent = {
   blocks?: readonly string[]
   /** A command that runs as it is printed. */
   next?: string
+  /** Others that can be run now, though nothing asks for them: the way back. */
+  also?: readonly string[]
   /** The stream that fills the partitioned table. */
   stream?: string
   chunks?: Dec

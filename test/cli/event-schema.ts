@@ -878,6 +878,7 @@ const bodies = {
     detail: z.string(),
     blocks: texts.optional(),
     next: z.string().optional(),
+    also: texts.optional(),
     stream: z.string().optional(),
     chunks: dec.optional(),
     chunksDone: dec.optional(),

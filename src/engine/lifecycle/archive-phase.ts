@@ -18,7 +18,9 @@ export async function archivePhase(looked: LookedTable): Promise<Phase> {
   const { entry, archive, standing } = looked
   const { olderThan } = entry
   const place = archive?.archive ?? entry.archive
+  const past = (archive?.partitions ?? []).some(({ state, graceOver }) => state === 'DETACHED' && graceOver)
   const facts = {
+    ...(past ? { also: [`${ofTable('archive run', entry)} --drop`] } : {}),
     ...(place === undefined ? {} : { archive: redactUrl(place) }),
     ...archivedFacts(archive),
   }

@@ -27,6 +27,8 @@ export async function partitioningPhase(looked: LookedTable): Promise<Phase> {
     state: 'not begun',
     detail: `the table has no partitions yet${ended}`,
     next: ofTable('partition run', entry),
+    // In another database there has to be a copy.
+    ...(store.inPlace === undefined || entry.to !== undefined ? {} : { also: [ofTable('partition in-place', entry)] }),
   }
 }
 

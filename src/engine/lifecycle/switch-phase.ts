@@ -38,7 +38,12 @@ function turnPhase(looked: LookedTable, turn: SwitchRow): Phase {
   const told = `${turn.turn % 2 === 1 ? 'switched' : 'taken back'} ${whenText(turn)}${pauseText(turn)}`
   if (turn.turn % 2 === 0) {
     const detail = `${told}; forward again wants a sign-off of stream ${turn.reverse}, then cutover ${turn.reverse}`
-    return { state: 'due', detail, next: ofStream('sign-off', turn.reverse, looked.entry) }
+    return {
+      state: 'due',
+      detail,
+      next: ofStream('sign-off', turn.reverse, looked.entry),
+      also: [ofStream('cutover', turn.reverse, looked.entry)],
+    }
   }
   if (turn.status === 'switched')
     return { state: 'due', detail: `${told}; the slot of the stream before is still there`, ...again }
@@ -61,16 +66,19 @@ function retiring({ wayBack, retired, entry, now }: LookedTable, turn: SwitchRow
     if (status === 'halted') {
       return { ...kept, state: 'blocked', detail: told, ...blocks(faults.map(({ message }) => message)), ...follow }
     }
+    const also = { also: [`${ofStream('cutover', id, entry)} --revert`] }
     if (!wayBack.isFollowed)
       return {
         ...kept,
+        ...also,
         state: 'due',
         detail: `${told}; no program follows stream ${id}, which keeps ${name} equal`,
         ...follow,
       }
-    if (!isOver) return { ...kept, state: 'running', detail: `${told}; ${back}` }
+    if (!isOver) return { ...kept, ...also, state: 'running', detail: `${told}; ${back}` }
     return {
       ...kept,
+      ...also,
       state: 'due',
       detail: `${told}; ${back}; its grace is over`,
       next: `${ofStream('follow', id, entry)} --end`,
@@ -79,9 +87,10 @@ function retiring({ wayBack, retired, entry, now }: LookedTable, turn: SwitchRow
   if (step?.step !== 'inactive')
     return { ...kept, state: 'due', detail: `${told}; ${name} can be retired`, ...decommission }
   const inactive = `${name} is inactive since ${isoTime(step.doneMs)}`
+  const undo = { also: [`${ofTable('partition decommission', entry)} --undo`] }
   return isOver
-    ? { ...kept, state: 'due', detail: `${told}; ${inactive}, and its grace is over`, ...decommission }
-    : { ...kept, state: 'running', detail: `${told}; ${inactive}` }
+    ? { ...kept, ...undo, state: 'due', detail: `${told}; ${inactive}, and its grace is over`, ...decommission }
+    : { ...kept, ...undo, state: 'running', detail: `${told}; ${inactive}` }
 }
 
 function facts({ turn, switchedMs, pauseMs, parkedTable }: SwitchRow): Omit<Phase, 'state' | 'detail'> {

@@ -49,8 +49,8 @@ export type NamedBy<O> =
   | {
       readonly event: RunEventType
       readonly field: string
-      /** Only of an event with these values. */
-      readonly where?: Readonly<Record<string, string>>
+      /** Only of an event with these values, or one of several. */
+      readonly where?: Readonly<Record<string, string | readonly string[]>>
     }
 
 /** Another command that tells what stands before this one, and changes nothing. */

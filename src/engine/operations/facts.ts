@@ -206,7 +206,9 @@ function namesIn(
   return events
     .filter((event) => event.type === type)
     .map((event) => new Map(Object.entries(event)))
-    .filter((event) => Object.entries(where).every(([name, value]) => event.get(name) === value))
+    .filter((event) =>
+      Object.entries(where).every(([name, value]) => [value].flat().some((one) => one === event.get(name))),
+    )
     .flatMap((event) => [event.get(field)])
     .filter((name) => typeof name === 'string')
 }

@@ -27,6 +27,11 @@ export function isStory(run: RunView): boolean {
   )
 }
 
+/** Whether a line tells something, and is no row of a table. */
+export function isTold(text: string): boolean {
+  return BLOCK.test(text)
+}
+
 /** How a line is meant, by the word behind its time. */
 export function storyTone(text: string): 'bad' | 'warn' | 'plain' {
   const word = BLOCK.exec(text)?.[1] ?? ''

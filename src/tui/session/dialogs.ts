@@ -14,7 +14,7 @@ import { copyTables, rollback, verifyRollback } from './operations.ts'
 import type { Acting } from './acting.ts'
 import { textRows } from '../views/dialogs.ts'
 import { movedLifecycle } from '../views/lifecycle-dialog.ts'
-import { scrolledStart } from '../views/start-dialog.ts'
+import { movedSideways, scrolledStart } from '../views/start-dialog.ts'
 import { chosenCommand } from '../state/lifecycle-shown.ts'
 import { wantsName } from '../state/start-dialog.ts'
 import { acceptStart, askStart, backFromStart } from './starting.ts'
@@ -282,6 +282,9 @@ function lifecycleKey(s: Acting, dialog: Of<'lifecycle'>, key: string): boolean 
   }
 }
 
+/** Cells that a press of an arrow moves a wide table. */
+const SIDEWAYS = 20
+
 /** Where a name is typed every letter is one of it. */
 function startKey(s: Acting, dialog: Of<'start'>, key: string): boolean {
   const isTyped = wantsName(dialog)
@@ -290,6 +293,10 @@ function startKey(s: Acting, dialog: Of<'start'>, key: string): boolean {
     case 'shift-tab':
       if (dialog.state === 'ready') set(s, { ...dialog, focus: dialog.focus === 'back' ? 'go' : 'back' })
       return true
+    case 'left':
+    case 'right':
+      if (!isTyped) set(s, { ...dialog, left: movedSideways(dialog, s.state, key === 'left' ? -SIDEWAYS : SIDEWAYS) })
+      return !isTyped
     case 'y':
       if (!isTyped) s.copy(dialog.of.command, 'command')
       return !isTyped

@@ -30,6 +30,7 @@ export async function askStart(s: Acting, row: RelationRow, command: string): Pr
     field: field(),
     focus: 'back',
     top: 0,
+    left: 0,
   }
   s.store.dispatch({ type: 'dialog', dialog })
   const change = (by: Partial<Start>): void => {

@@ -20,7 +20,9 @@ export function urgentFirst({ phases }: Pick<LifecycleShown, 'phases'>): readonl
 
 /** Commands that take it further, in the order in which they are shown; one that two phases name is one. */
 export function commandsOf(shown: LifecycleShown): readonly string[] {
-  return [...new Set(urgentFirst(shown).flatMap(({ next }) => next ?? []))]
+  return [
+    ...new Set(urgentFirst(shown).flatMap(({ next, also = [] }) => [...(next === undefined ? [] : [next]), ...also])),
+  ]
 }
 
 /** The command under the cursor, which stays on it when phases are read again; null where there is none. */

@@ -208,6 +208,8 @@ export type Dialog =
       readonly field: TextField
       readonly focus: 'back' | 'go'
       readonly top: number
+      /** Cells of wide tables that are out of sight at the left. */
+      readonly left: number
     }
   | { readonly kind: 'quit'; readonly choice: number }
   | { readonly kind: 'abort'; readonly choice: number }

@@ -57,7 +57,10 @@ export function lifecycleRows({ phases, error, reading }: LifecycleShown, cells:
   return urgentFirst({ phases }).flatMap((phase) => band(phase, cells))
 }
 
-function band({ phase, name, state, detail, blocks = [], next }: LifecyclePhaseEvent, cells: number): LifecycleRow[] {
+function band(
+  { phase, name, state, detail, blocks = [], next, also = [] }: LifecyclePhaseEvent,
+  cells: number,
+): LifecycleRow[] {
   const under = (label: string, text: string, tone: Tone, command: string | null = null): readonly LifecycleRow[] =>
     wrap(clean(text), cells - INDENT - LABEL).map((part, at) => ({
       line: [span(' '.repeat(INDENT)), span(padEnd(at === 0 ? label : '', LABEL), 'muted'), span(part, tone)],
@@ -72,5 +75,6 @@ function band({ phase, name, state, detail, blocks = [], next }: LifecyclePhaseE
     ...under('', detail, 'plain'),
     ...blocks.flatMap((block) => under('why', block, 'bad')),
     ...(next === undefined ? [] : under('do', next, 'strong', next)),
+    ...also.flatMap((command) => under('or', command, 'plain', command)),
   ]
 }

@@ -1,7 +1,7 @@
 /** The plan of a command, read line by line, before it is started: what it says, what has to be typed, and two buttons. */
 import type { Line } from '../draw/line.ts'
 import { line, span } from '../draw/line.ts'
-import { clean, cutMiddle, wrap, wrapLabelled } from '../draw/text.ts'
+import { clean, cutMiddle, width, wrap } from '../draw/text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { storyTone } from '../run/story.ts'
 import { activeRun } from '../state/selectors.ts'
@@ -10,6 +10,7 @@ import type { State } from '../state/state.ts'
 import { around } from '../state/text-field.ts'
 import type { Box, Of } from './box.ts'
 import { framed } from './box.ts'
+import { isWide, planRows } from './plan-rows.ts'
 
 const MOST_CELLS = 140
 /** Rows of the plan that are seen whatever else has to be said. */
@@ -23,10 +24,11 @@ export function startBox(d: Of<'start'>, state: State): Box {
   const body: Line[] = [...head, ...rows.slice(top, top + room), ...tail]
   const where = rows.length > room ? ` · ${top + 1}–${Math.min(rows.length, top + room)} of ${rows.length}` : ''
   const scroll = rows.length > room ? (wantsName(d) ? '↑ ↓ scroll · ' : 'j k scroll · ') : ''
+  const sideways = !wantsName(d) && d.lines.some((text) => isWide(text, cells - 4)) ? '← → columns · ' : ''
   const keys =
     d.state === 'ready'
-      ? `tab Go back or Start · ${scroll}${wantsName(d) ? '' : 'y copies · '}esc goes back`
-      : `${scroll}y copies · esc goes back`
+      ? `tab Start · ${scroll}${sideways}${wantsName(d) ? '' : 'y copies · '}esc back`
+      : `${scroll}${sideways}y copies · esc back`
   const title: Line = [span(`${cutMiddle(clean(d.of.row.name), 40)} · plan`, 'strong')]
   return { lines: framed(state, title, body, `${keys}${where}`, cells), cells, top: false }
 }
@@ -37,6 +39,13 @@ export function scrolledStart(d: Of<'start'>, state: State, by: number): number 
   const last = Math.max(0, rows.length - room)
   const step = Math.abs(by) === 1 ? by : Math.sign(by) * Math.max(1, room - 1)
   return Math.max(0, Math.min(last, Math.min(d.top, last) + step))
+}
+
+/** Columns that are moved out of sight at the left, after `←` or `→`. */
+export function movedSideways(d: Of<'start'>, state: State, by: number): number {
+  const inner = cellsOf(state) - 4
+  const widest = Math.max(0, ...d.lines.filter((text) => isWide(text, inner)).map((text) => width(clean(text))))
+  return Math.max(0, Math.min(widest - inner, d.left + by))
 }
 
 type Parts = { readonly head: Line[]; readonly rows: Line[]; readonly tail: Line[]; readonly room: number }
@@ -55,7 +64,7 @@ function parts(d: Of<'start'>, state: State): Parts {
     [],
   ]
   const rows = d.lines.flatMap((text): Line[] =>
-    wrapLabelled(clean(text), inner).map((part) => line(part, storyTone(text))),
+    planRows(text, inner, d.left).map((part) => line(part, storyTone(text))),
   )
   if (d.state === 'reading') rows.push(line('asking what it would do …', 'muted'))
   if (d.error !== null) {

@@ -56,7 +56,14 @@ export const partitionDecommissionDatabase: Declaration<
     { field: 'from', family: 'database', access: 'write', end: 'source' },
     { field: 'to', family: 'database', access: 'write', end: 'target' },
   ],
-  destroys: [{ what: 'the database that the tables have moved from', confirm: 'confirm', asked: true }],
+  destroys: [
+    {
+      what: 'the database that the tables have moved from',
+      confirm: 'confirm',
+      asked: true,
+      named: { event: 'decommission.step', field: 'table', where: { step: 'dropped', status: 'planned' } },
+    },
+  ],
   plans: 'dryRun',
   events: EVENTS,
 }

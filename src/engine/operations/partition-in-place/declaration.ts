@@ -55,7 +55,14 @@ export const partitionInPlace: Declaration<PartitionInPlaceOperation, (typeof EV
   doing: 'partitioning in place',
   stores: [{ field: 'from', family: 'database', access: 'write', end: 'source' }],
   about: 'table',
-  destroys: [{ what: 'which table the public name means', confirm: 'confirm', asked: true }],
+  destroys: [
+    {
+      what: 'which table the public name means',
+      confirm: 'confirm',
+      asked: true,
+      named: { event: 'partition.step', field: 'table', where: { step: ['switch', 'revert'], status: 'planned' } },
+    },
+  ],
   plans: 'dryRun',
   events: EVENTS,
 }
