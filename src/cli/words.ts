@@ -16,6 +16,7 @@ import { splitNames } from './name-list.ts'
 import { placeOr } from './named-stores.ts'
 import { configuredFor, shownOption } from './option-flags.ts'
 import { runIdOf } from './run-id.ts'
+import { slicesIn } from './slice-words.ts'
 import { namedTables, oneTable, someTables, tablesOrAll } from './table-words.ts'
 
 type Spoken = { readonly command: CommandDeclaration; readonly args: Arguments; readonly context: RequestContext }
@@ -60,6 +61,12 @@ function valueOf(word: Word, said: Spoken, add: string[]): unknown {
       return calendarWish(args, context.defaults)
     case 'alert':
       return readAlert(args)
+    case 'slice unit':
+    case 'slice numbers': {
+      const text = optionalText(args, word.option)
+      const slices = text === undefined ? undefined : slicesIn(text)
+      return word.as === 'slice unit' ? slices?.unit : slices?.numbers
+    }
     case 'age':
       return ageIn(args, word.option, context.defaults)
     case 'any tables':
@@ -86,6 +93,8 @@ type OfOption = Exclude<
       | 'calendar'
       | 'alert'
       | 'age'
+      | 'slice unit'
+      | 'slice numbers'
       | 'any tables'
       | 'some tables'
       | 'one table'

@@ -36,7 +36,7 @@ export async function runOperation(operation: Operation, options: RunOptions): P
   const run: Run<EventType> = { ...options, emit, runId, owner: newOwner(options.host) }
   const finish = (ending: Partial<Ending>, error: SluiceError | null): RunFinished => {
     const { status, exitCode } = verdict(ending, error, options.interrupt)
-    const resume = status === 'stopped' ? options.commandLine : ending.next
+    const resume = ending.next ?? (status === 'stopped' ? options.commandLine : undefined)
     const finished: RunFinished = {
       type: 'run.finished',
       status,

@@ -91,6 +91,13 @@ describe('a printed command', () => {
     expect(again).toEqual({ ...again, operation, plan })
   })
 
+  test('numbers of slices are of the run, and the plan shows all of its slices', async () => {
+    const { operation, plan } = await commands.read(`sluice partition run ${entry()} --slices month:1-2`)
+    expect(operation).toMatchObject({ slices: 'month', numbers: { from: 1, through: 2 } })
+    expect(plan.operation).toMatchObject({ kind: 'partition-plan', slices: 'month' })
+    expect(plan.operation).not.toHaveProperty('numbers')
+  })
+
   test.each(['follow 7', 'follow 7 --end', 'sign-off 7', 'follow 7 --alert lag>30s'])(
     'sluice %s is looked at by the report of its stream',
     async (command) => {

@@ -33,7 +33,12 @@ export type TableContext = {
   /** Which ranges of a ring are copied; null where the table lies on none. */
   readonly ring: RingPlan | null
   /** The table is copied period by period. */
-  readonly periods?: { readonly wish: PeriodWish; readonly progress: PeriodProgress }
+  readonly periods?: {
+    readonly wish: PeriodWish
+    readonly progress: PeriodProgress
+    /** Chunks that are not done are left to a later run. */
+    readonly leavesOut?: true
+  }
   readonly key: TableKey
   /** URL of the source without password. */
   readonly sourceLabel: string

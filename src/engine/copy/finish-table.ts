@@ -29,6 +29,7 @@ import type { Ended, TableRun, Tallies } from './table-run.ts'
 export async function finishTable(table: TableRun, context: TableContext, around: Surroundings): Promise<Ended> {
   if (table.ended !== undefined) return table.ended
   const { operation, run, views, steering, runs } = around
+  const leavesOut = context.periods?.leavesOut === true || steering.leavesOut(context.name)
   let standing = new Standing(context, table.again, 0)
   let error = table.error
   let unbuilt = 0
@@ -43,7 +44,7 @@ export async function finishTable(table: TableRun, context: TableContext, around
       await context.database.batch([settleStatement(context.key)])
       standing = await standingOf(context, table, runs)
     }
-    error ??= verdict(context, standing, table, operation, steering.leavesOut(context.name))
+    error ??= verdict(context, standing, table, operation, leavesOut)
     if (error === null && !steering.stop.aborted && (await isHalfCut(context, runs, standing))) {
       error = new SluiceError('CHUNKS_FAILED', `${context.name} is not cut into chunks to its end`, {
         hint: 'run the same command again: it goes on where this one ended',
@@ -74,7 +75,7 @@ export async function finishTable(table: TableRun, context: TableContext, around
   // Changes that follow make one moment of it.
   const states = operation.follow === undefined ? Math.max(points, views.count) : 1
   const unfinished = tally.proved + tally.earlier < tally.chunks || unbuilt > 0 || unlooked
-  const leftOut = error === null && unfinished && steering.leavesOut(context.name)
+  const leftOut = error === null && unfinished && leavesOut
   const open = leftOut ? 'skipped' : unfinished && steering.stop.aborted ? 'stopped' : 'ok'
   run.emit({
     type: 'table.finished',

@@ -20,6 +20,7 @@ import { patiently } from './patience.ts'
 import { PeriodProgress } from './period-progress.ts'
 import { tableAt, type PlannedCopy, type PlannedTable } from './plan/plan-copy.ts'
 import { planTable } from './plan/table-plan.ts'
+import { takeSpan } from './plan/span-chunks.ts'
 import { wantedChunks } from './plan/wanted-chunks.ts'
 import { heedRing } from './prepare-ring.ts'
 import { settleTarget } from './same-table.ts'
@@ -91,6 +92,8 @@ export async function startTable(one: PlannedTable, planned: PlannedCopy, around
     const { ring, periods } = context
     if (ring !== null) await heedRing(context, ring)
     await periods?.progress.load(ledger.each())
+    if (periods !== undefined && operation.span !== undefined && (await takeSpan(ledger, operation.span)))
+      context = { ...context, periods: { ...periods, leavesOut: true } }
     const earlier = await earlierWork(context)
     // Blocks are not all known before they are read.
     if (context.plan.cut === 'key' && earlier.last > 0n) steering.noteLastChunk(name, earlier.last)

@@ -304,7 +304,7 @@ async function begunAnew(
 
 /** What `follow RUN` needs to do the same again: everything but the URLs, which may hold passwords. */
 function wishesOf(operation: CopyOperation, cdc: Cdc): string {
-  const { from: _from, to: _to, follow, ...rest } = operation
+  const { from: _from, to: _to, span: _span, follow, ...rest } = operation
   // A command of an alert may hold a secret.
   const { until: _until, alert: _alert, resync: _resync, lanes: _lanes, ...lasting } = follow ?? {}
   return JSON.stringify({ ...rest, follow: { ...lasting, cdc }, restart: false })

@@ -5,6 +5,7 @@
 import type { AlertWish } from '../../model/alert.ts'
 import type { AsOf } from '../as-of.ts'
 import type { CalendarSpec } from '../calendar/calendar.ts'
+import type { SliceNumbers, SliceUnit } from '../partitioning/slices.ts'
 
 /** `option` is the name of one that the command takes, whose bounds, unit, choices and fallback count. */
 export type Word =
@@ -36,6 +37,8 @@ export type Word =
   | { readonly as: 'alert' }
   /** So many whole periods: `8q`. */
   | { readonly as: 'age'; readonly option: string }
+  /** `week`, `month:1-2` or `1-6`: the unit of slices, or their numbers in the first period. */
+  | { readonly as: 'slice unit' | 'slice numbers'; readonly option: string }
   /** What nobody says. */
   | { readonly as: 'constant'; readonly value: unknown }
 
@@ -97,4 +100,6 @@ export const asOf: Source<AsOf> = { as: 'as of' }
 export const calendar: Source<Partial<CalendarSpec>> = { as: 'calendar' }
 export const alert: Source<AlertWish | undefined> = { as: 'alert' }
 export const optionalAge = (option: string): Source<string | undefined> => ({ as: 'age', option })
+export const sliceUnit = (option: string): Source<SliceUnit | undefined> => ({ as: 'slice unit', option })
+export const sliceNumbers = (option: string): Source<SliceNumbers | undefined> => ({ as: 'slice numbers', option })
 export const constant = <const T>(value: T): Source<T> => ({ as: 'constant', value })

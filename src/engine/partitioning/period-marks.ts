@@ -1,5 +1,5 @@
 /** Where the rows of a table are parted that is copied period by period: by the partitions that the new table has. */
-import type { PeriodMark, PeriodWish } from '../../model/copy/period-marks.ts'
+import type { PeriodMark, PeriodWish, TimeSpan } from '../../model/copy/period-marks.ts'
 import type { RangedTable } from '../../stores/maintenance-port.ts'
 import { periodOfBounds } from '../calendar/bounds.ts'
 import type { CalendarSpec } from '../calendar/calendar.ts'
@@ -7,10 +7,10 @@ import { readValue, valueText, type ValueKind } from '../calendar/value-text.ts'
 import { MS_OF_DAY } from '../calendar/zone.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { placed, placedPeriod, type Placed } from './coverage.ts'
-import { slicesOf, type SliceUnit } from './slices.ts'
+import { slicesOf, type SliceNumbers, type SliceUnit } from './slices.ts'
 
 export type MarksRequest = {
-  readonly twin: RangedTable
+  readonly twin: Pick<RangedTable, 'table' | 'partitions'>
   readonly kind: ValueKind
   readonly spec: CalendarSpec
   readonly slices: SliceUnit | null
@@ -72,6 +72,38 @@ function firstOf(
   const named = marks.find(({ partition, label }) => partition === wanted || label === wanted)?.partition
   if (named !== undefined && named !== null) return named
   throw unknownFirst(wanted, [...new Set(marks.flatMap(({ label, partition }) => label ?? partition ?? []))])
+}
+
+/** What a run copies that takes some slices of the first period. */
+export type ChosenSlices = {
+  readonly span: TimeSpan
+  /** Of the period, or the name of its partition. */
+  readonly period: string
+  /** How many slices the period has. */
+  readonly of: number
+}
+
+/**
+ * @param numbers of slices in the first period, from 1
+ * @throws SluiceError BAD_FLAG where the period has no slices, or fewer
+ */
+export function chosenSlices({ marks, first }: PeriodWish, { from, through }: SliceNumbers): ChosenSlices {
+  const begins = marks.findIndex(({ partition }) => partition === first)
+  const slices = marks.filter(({ partition, slice }) => partition === first && slice !== undefined)
+  const period = marks[begins]?.label ?? first
+  if (slices.length === 0) {
+    throw new SluiceError('BAD_FLAG', `${period} is no period of the calendar, and has no slices`, {
+      hint: 'leave the numbers of --slices out, or name another partition with --first',
+    })
+  }
+  const [low, behind] = [slices[from - 1], marks[begins + through]]
+  if (low === undefined || through > slices.length) {
+    const named = slices.map(({ slice }, at) => `${at + 1} ${slice ?? ''}`).join(', ')
+    throw new SluiceError('BAD_FLAG', `${period} has ${slices.length} slices, and no ${through}th`, {
+      hint: `they are ${named}`,
+    })
+  }
+  return { span: { after: low.after, through: behind?.after ?? null }, period, of: slices.length }
 }
 
 /** Of partitions that are not made yet. @throws SluiceError BAD_FLAG */

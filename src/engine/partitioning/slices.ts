@@ -4,6 +4,9 @@ import { periodsBetween, type Period } from '../calendar/period.ts'
 
 export type SliceUnit = 'week' | 'month'
 
+/** Slices of one period by their numbers, from 1, both ends included. */
+export type SliceNumbers = { readonly from: number; readonly through: number }
+
 /**
  * @param unit null where the period is copied in one piece
  * @returns in order, without gaps; each has the label of its week or month, also where only a part of that lies in the period

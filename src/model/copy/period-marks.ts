@@ -12,6 +12,14 @@ export type PeriodMark = {
   readonly slice?: string
 }
 
+/** A stretch of time by the values of the column, as the source prints them. @property through null where it has no end */
+export type TimeSpan = {
+  /** The largest value that lies before it. */
+  readonly after: string
+  /** The largest value that lies in it. */
+  readonly through: string | null
+}
+
 export type PeriodWish = {
   /** Ascending. What lies before the first mark belongs to no period. */
   readonly marks: readonly PeriodMark[]

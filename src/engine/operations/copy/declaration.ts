@@ -1,5 +1,5 @@
 import type { CodecWish } from '../../../model/copy/codec.ts'
-import type { PeriodWish } from '../../../model/copy/period-marks.ts'
+import type { PeriodWish, TimeSpan } from '../../../model/copy/period-marks.ts'
 import type { OnExisting } from '../../../model/copy/plan.ts'
 import type { ObjectWish } from '../../../model/copy/schema-object.ts'
 import type { CassandraWish, FollowWish, RingWish, ScriptWish, TrackWish } from './wishes.ts'
@@ -89,6 +89,8 @@ export type CopyOperation = {
   readonly cdmLines?: true
   /** The table is copied period by period; its key begins with their column. `partition run` says so. */
   readonly periods?: PeriodWish
+  /** Of a copy by periods, chunks with rows of this time are copied, and others left to a later run; all of them when absent. */
+  readonly span?: TimeSpan
   /** How Cassandra is written to and read; what its URL and the defaults say when absent. */
   readonly cassandra?: CassandraWish
   /** Goes as the parallel script for Cassandra goes: sums up its tables at the end. */

@@ -31,7 +31,7 @@ export const partitionPlan: Declaration<PartitionPlanOperation, (typeof EVENTS)[
       table: words.oneTable,
       by: words.text('by'),
       calendar: words.calendar,
-      slices: words.optionalChoice('slices', ['week', 'month']),
+      slices: words.sliceUnit('slices'),
       windowMs: words.optionalDuration('window'),
       lanes: words.count('lanes'),
       exact: words.flag('exact'),

@@ -15,12 +15,12 @@ export const PLAN_OPTIONS: readonly Option[] = [
   },
   {
     name: 'slices',
-    type: 'choice',
-    choices: ['week', 'month'],
+    type: 'text',
+    choices: ['week', 'month', 'week:1-6', 'month:1-2'],
     shown: 'none',
     group: BOTH,
     describe:
-      'parts of a period that are copied beside each other, and told as each lands: weeks clipped at its edges, or its months',
+      'parts of a period that are copied beside each other, and told as each lands: week or month, clipped at its edges; 1-6 or month:1-2: run copies only these of the first period, and ends (exit 75)',
   },
   {
     name: 'window',

@@ -1,6 +1,7 @@
 import type { AlertWish } from '../../../model/alert.ts'
 import type { CalendarSpec } from '../../calendar/calendar.ts'
 import { COPY_EVENTS } from '../copy/declaration.ts'
+import type { SliceNumbers } from '../../partitioning/slices.ts'
 import type { Declaration } from '../declaration.ts'
 import * as words from '../words.ts'
 
@@ -18,6 +19,8 @@ export type PartitionRunOperation = {
   readonly into?: string | undefined
   /** Parts of a period that are told by themselves as they land. */
   readonly slices?: 'week' | 'month' | undefined
+  /** Slices of the first period that this run copies and no others, by their numbers; all of the table when absent. */
+  readonly numbers?: SliceNumbers | undefined
   /** Partition, or label of its period, that is copied before all others. */
   readonly first?: string | undefined
   /** After so long no chunk is begun any more, ms; what is copied by then is followed all the same. */
@@ -49,7 +52,8 @@ export const partitionRun: Declaration<PartitionRunOperation, (typeof EVENTS)[nu
       by: words.text('by'),
       calendar: words.calendar,
       into: words.optionalText('into'),
-      slices: words.optionalChoice('slices', ['week', 'month']),
+      slices: words.sliceUnit('slices'),
+      numbers: words.sliceNumbers('slices'),
       first: words.optionalText('first'),
       windowMs: words.optionalDuration('window'),
       workers: words.count('workers'),

@@ -9,7 +9,7 @@ import type { RangedTable } from '../../../stores/maintenance-port.ts'
 import { openCopyStore, openSourceStore } from '../../copy/open-stores.ts'
 import { onSide } from '../../copy/sides.ts'
 import type { CopyOperation } from '../../operation.ts'
-import { periodMarks, refuseUnknownFirst } from '../../partitioning/period-marks.ts'
+import { chosenSlices, periodMarks, refuseUnknownFirst, type ChosenSlices } from '../../partitioning/period-marks.ts'
 import { Pace } from '../../partitioning/pace.ts'
 import { planTwin, takenFindings, type TwinPlan, type TwinSource } from '../../partitioning/twin-plan.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
@@ -30,7 +30,12 @@ export async function partitionRun(operation: PartitionRunOperation, run: Run): 
   const { about, periods } = await prepared(operation, to, run)
   const { planned, twin } = about
   if (twin === null) throw new Error('a table without a twin was not refused')
-  const wish = copyOf(operation, to, about, twin.name, periods)
+  const { numbers } = operation
+  const chosen = numbers === undefined ? null : chosenSlices(periods, numbers)
+  const wish = {
+    ...copyOf(operation, to, about, twin.name, periods),
+    ...(chosen === null ? {} : { span: chosen.span }),
+  }
   const window = windowed(run, operation.windowMs)
   const pace = new Pace(tableText(planned.table.table), periods, twin.filled.periods, window.endsAt, run)
   let stream: string | null = null
@@ -46,7 +51,7 @@ export async function partitionRun(operation: PartitionRunOperation, run: Run): 
         run.emit(event)
       },
     })
-    return withNext(ending, stream, to)
+    return withNext(chosen === null ? ending : ofSlices(ending, chosen, operation, stream, to), stream, to)
   } finally {
     window.over()
     pace.end()
@@ -78,6 +83,15 @@ async function prepared(operation: PartitionRunOperation, to: string, run: Run):
   const { planned, twin, spec } = about
   if (twin === null) throw refused(about, run)
   const name: TableName = { ...planned.table.table, name: twin.name }
+  const marks = (twinThere: Pick<RangedTable, 'table' | 'partitions'>): PeriodWish =>
+    periodMarks({
+      twin: twinThere,
+      kind: planned.kind,
+      spec,
+      slices: operation.slices ?? null,
+      first: operation.first,
+      now: run.clock.now(),
+    })
   let there = await rangedAt(target, name, signal)
   if (there === null) {
     const taken = from.identity === target.identity ? await takenFindings(source, about) : []
@@ -85,6 +99,8 @@ async function prepared(operation: PartitionRunOperation, to: string, run: Run):
     if (all.findings.some(({ verdict }) => verdict === 'refused')) throw refused(all, run)
     await refuseUnindexed(source, about)
     refuseUnknownFirst(operation.first, twin.partitions)
+    if (operation.numbers !== undefined)
+      chosenSlices(marks({ table: name, partitions: comingOf(twin) }), operation.numbers)
     tellChanges(all, run)
     await maker.make(await plan.twin(planned, twin.name, twin.partitions, signal), signal)
     const message = `${tableText(name)} is made, with ${twin.partitions.length} partitions and one for all other rows`
@@ -102,9 +118,20 @@ async function prepared(operation: PartitionRunOperation, to: string, run: Run):
       hint: `name another table with --into, or give --by ${there.column.name}`,
     })
   }
-  const { first } = operation
-  const slices = operation.slices ?? null
-  return { about, periods: periodMarks({ twin: there, kind: planned.kind, spec, slices, first, now: run.clock.now() }) }
+  return { about, periods: marks(there) }
+}
+
+/** Partitions that are not made yet. */
+function comingOf({ partitions }: NonNullable<TwinPlan['twin']>): RangedTable['partitions'] {
+  return partitions.map(({ name, from, to }) => ({
+    name: { name },
+    identity: name,
+    from,
+    to,
+    isDefault: false,
+    rows: null,
+    bytes: null,
+  }))
 }
 
 /** @returns null where there is no table of that name. @throws SluiceError TABLE_REFUSED for one that is not partitioned */
@@ -206,6 +233,31 @@ function copyOf(
       ...(quiesce ? { quiesce } : {}),
       ...(alert === undefined ? {} : { alert }),
     },
+  }
+}
+
+/** The end of a run that has copied what it was to copy, and left the rest to a later one. */
+function ofSlices(
+  ending: Ending,
+  { period, of }: ChosenSlices,
+  { numbers: { from, through } = { from: 1, through: 1 } }: PartitionRunOperation,
+  stream: string | null,
+  to: string,
+): Ending {
+  // Stopped by its window or by somebody, it is not done: the same command goes on.
+  if (ending.stopped !== true || ending.error?.code !== 'STOPPED' || stream === null) return ending
+  const slices = from === through ? `slice ${from}` : `slices ${from} to ${through}`
+  const next = through < of ? `, or --slices ${through + 1}-${of} the rest of ${period}` : ''
+  return {
+    ...ending,
+    error: new SluiceError(
+      'STOPPED',
+      `${slices} of ${of} of ${period} are copied and proved; what is left was not begun`,
+      {
+        hint: `sluice follow ${stream} copies the rest, then follows${next}; its slot keeps all changes until then`,
+      },
+    ),
+    next: `sluice follow ${stream} --to ${shellQuote(redactUrl(to))}`,
   }
 }
 
