@@ -1,4 +1,4 @@
-/** Events of a switch: two tables of one database change places, and a stream keeps the one that lost its name equal. */
+/** Events of a switch: two tables of one database change places, or writers go to another database; a stream keeps the table that they left equal. */
 import type { Dec } from './dec.ts'
 
 /** `waiting`: may pass by itself, and is waited for. `refused`: somebody has to do something first. */
@@ -29,7 +29,24 @@ export type CutoverFindingEvent = {
 export type CutoverStepEvent = {
   type: 'cutover.step'
   /** `released`: a try was given up before anything had changed, and those who waited go on. */
-  step: 'reverse stream' | 'trying' | 'released' | 'again' | 'exchanged' | 'cleaned up' | 'given up' | 'done before'
+  step:
+    | 'reverse stream'
+    | 'trying'
+    | 'released'
+    | 'again'
+    | 'exchanged'
+    | 'cleaned up'
+    | 'given up'
+    | 'done before'
+    // Between two databases.
+    | 'closing'
+    | 'session ended'
+    | 'closed'
+    | 'proved'
+    | 'opened'
+    | 'announced'
+    | 'went on'
+    | 'taken back'
   detail: string
 }
 
@@ -39,6 +56,9 @@ export type CutoverSwitchedEvent = {
   table: string
   /** What the table that had it is called now. */
   parked: string
+  /** Between two databases: the one that takes the writes now, and the one that is closed. */
+  database?: string
+  closed?: string
   revert: boolean
   /** Longest that anybody may have waited at a time, and all tries together. */
   pauseMs: number

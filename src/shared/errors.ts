@@ -112,6 +112,8 @@ export const ERROR_CODES = {
   NOT_SWITCHABLE: 'unsupported',
   // ran to the end, but not everything is well
   TABLES_FAILED: 'verify',
+  /** What tells users of a switch has failed; the switch stands. */
+  HOOK_FAILED: 'verify',
   /** Something is in the way of partitioning a table, or of retiring the one that stood in its place. */
   PARTITION_REFUSED: 'verify',
   /** All partitions that are due are kept in the source by something. */

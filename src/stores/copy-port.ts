@@ -22,6 +22,7 @@ import type { OperationalExam } from './operational-port.ts'
 import type { PartitionPlanStore } from './partition-plan-port.ts'
 import type { ReadColumn } from './read-column.ts'
 import type { SwitchStore } from './switch-port.ts'
+import type { SwitchSide } from './switch-side-port.ts'
 import type { WriteColumn } from './write-column.ts'
 import type { TrackStore } from './track-port.ts'
 import type { Turn } from './turn.ts'
@@ -166,6 +167,8 @@ export interface CopyStore extends AsyncDisposable {
   changeTarget?(): ChangeTarget
   /** Lets two tables of this database change places, of stores that can in one transaction. */
   switches?(): SwitchStore
+  /** Closes and opens a table that moves between this database and another one of its system, of stores that can. */
+  switchSide?(): SwitchSide
   /** Whether tables can be worked with, of stores that look. */
   operational?(): OperationalExam
 }

@@ -60,6 +60,7 @@ export function cutoverOf(
     triesForMs: 60_000,
     unsigned: true,
     revert: false,
+    keepSessions: false,
     stay: false,
     dryRun: false,
     confirm: PUBLIC,

@@ -6,10 +6,15 @@ import { FOLLOW_NAMES, FOLLOW_TABLES, followedRows, seedRows } from './follow-wr
 import { startPostgres, type PostgresServer } from './servers/postgresql.ts'
 
 /** @param dataParent as `PostgresOptions` has it */
-export function startFollowServer(more: readonly string[] = [], dataParent?: string): Promise<PostgresServer> {
+export function startFollowServer(
+  more: readonly string[] = [],
+  dataParent?: string,
+  cluster?: string,
+): Promise<PostgresServer> {
   return startPostgres({
     extraSettings: ['wal_level=logical', 'max_replication_slots=40', 'max_wal_senders=40', ...more],
     ...(dataParent === undefined ? {} : { dataParent }),
+    ...(cluster === undefined ? {} : { cluster }),
   })
 }
 

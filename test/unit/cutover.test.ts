@@ -22,6 +22,7 @@ function row(stream: string, reverse: string, turn: number, status: SwitchStatus
     pauseMs: null,
     switchedMs: null,
     actor: 'me',
+    isBetween: false,
   }
 }
 

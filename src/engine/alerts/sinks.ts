@@ -1,6 +1,6 @@
 /** Where alerts go: a command of the user's, and a webhook. What fails there is told, and stops nothing. */
-import { spawn } from 'node:child_process'
 import type { AlertEvent } from '../../model/alert.ts'
+import { runShell } from './shell.ts'
 
 const COMMAND_MS = 30_000
 const WEBHOOK_MS = 10_000
@@ -22,30 +22,16 @@ export async function send(event: AlertEvent, sinks: AlertSinks): Promise<readon
 
 async function runCommand(event: AlertEvent, { command, run, about }: AlertSinks): Promise<string | null> {
   if (command === undefined) return null
-  return await new Promise((resolve) => {
-    const child = spawn(command, {
-      shell: true,
-      stdio: 'ignore',
-      env: {
-        ...process.env,
-        SLUICE_ALERT_CAUSE: event.cause,
-        SLUICE_ALERT_STATE: event.state,
-        SLUICE_ALERT_VALUE: event.value,
-        SLUICE_ALERT_LIMIT: event.limit ?? '',
-        SLUICE_ALERT_RUN: run,
-        SLUICE_ALERT_ABOUT: about,
-      },
-    })
-    const timer = setTimeout(() => child.kill('SIGKILL'), COMMAND_MS)
-    const done = (why: string | null): void => {
-      clearTimeout(timer)
-      resolve(why)
-    }
-    child.on('error', (error) => done(`the command of the alert could not be run: ${error.message}`))
-    child.on('exit', (code, signal) =>
-      done(code === 0 ? null : `the command of the alert ended with ${code ?? signal ?? 'nothing'}`),
-    )
-  })
+  const variables = {
+    SLUICE_ALERT_CAUSE: event.cause,
+    SLUICE_ALERT_STATE: event.state,
+    SLUICE_ALERT_VALUE: event.value,
+    SLUICE_ALERT_LIMIT: event.limit ?? '',
+    SLUICE_ALERT_RUN: run,
+    SLUICE_ALERT_ABOUT: about,
+  }
+  const why = await runShell(command, variables, COMMAND_MS)
+  return why === null ? null : `the command of the alert ${why}`
 }
 
 async function post(event: AlertEvent, { webhook, run, about }: AlertSinks): Promise<string | null> {

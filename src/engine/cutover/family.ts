@@ -1,5 +1,5 @@
 /** Streams that belong together: each ended with a switch, and the next one has kept the parked table equal since. */
-import type { SwitchRow } from './switch-row.ts'
+import { hasSwitched, isUnderWay, type SwitchRow } from './switch-row.ts'
 
 export type Family = {
   /** Switches that happened, the first turn first. */
@@ -12,7 +12,7 @@ export type Family = {
 
 /** @param rows as `readSwitches` gives them @param stream id of any stream of the family */
 export function familyOf(rows: readonly SwitchRow[], stream: string): Family {
-  const happened = rows.filter(({ status }) => status === 'switched' || status === 'done')
+  const happened = rows.filter(({ status }) => hasSwitched(status))
   const turns: SwitchRow[] = []
   for (let at = stream; ;) {
     const before = happened.find(({ reverse }) => reverse === at)
@@ -27,7 +27,7 @@ export function familyOf(rows: readonly SwitchRow[], stream: string): Family {
     turns.push(next)
     newest = next.reverse
   }
-  const preparing = rows.filter((row) => row.status === 'preparing' && row.stream === newest)
+  const preparing = rows.filter((row) => isUnderWay(row.status) && row.stream === newest)
   return { turns, preparing, newest }
 }
 

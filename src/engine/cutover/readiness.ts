@@ -1,8 +1,8 @@
 /** What has to hold before a switch, as far as it can be looked at before the stream goes on. */
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { asSluiceError, SluiceError, type ErrorCode } from '../../shared/errors.ts'
-import type { LedgerDatabase } from '../../stores/copy-port.ts'
-import type { FollowedTable } from '../../stores/follow-port.ts'
+import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
+import type { ChangeSource, FollowedTable } from '../../stores/follow-port.ts'
 import type { SwitchFinding, SwitchRequest } from '../../stores/switch-port.ts'
 import type { CutoverRun } from '../operations/cutover/declaration.ts'
 import type { TableKey } from '../copy/ledger/owner.ts'
@@ -44,7 +44,7 @@ export type ReadyWishes = {
 }
 
 /** What a gate that is shut ends the run with. */
-type Refusal = { readonly code: ErrorCode; readonly gate: Gate }
+export type Refusal = { readonly code: ErrorCode; readonly gate: Gate }
 
 /**
  * @param copy the copy of the stream that goes on
@@ -58,38 +58,15 @@ export async function readyFor(
   gates: Gates,
   run: CutoverRun,
 ): Promise<Ready> {
-  const { store, stream, streams, family } = standing
+  const { store, stream, family } = standing
   const refusals: Refusal[] = []
   const set = (code: ErrorCode, gate: Gate): void => {
     gates.set(gate)
     if (gate.state === 'refused') refusals.push({ code, gate })
   }
-  const table = await tableOf(standing, copy, run)
+  const table = await tableOf({ from: store, to: store }, standing, copy, run)
   gates.table = tableText(table.source.table.table)
-  const holder = await streams.holder(stream.id)
-  set('LEDGER_BUSY', {
-    name: 'stream',
-    ...(holder === null
-      ? { state: 'ok', detail: `nobody else follows stream ${stream.id}` }
-      : {
-          state: 'refused',
-          detail: `process ${holder.pid ?? '?'} on ${holder.host ?? 'another machine'} follows stream ${stream.id}`,
-          hint: 'end it first, with ctrl-c or sluice ctl RUN stop',
-        }),
-  })
-  const [stored] = await streams.tables(stream.id, changes)
-  const state = stored?.state ?? 'copying'
-  set('STREAM_HALTED', {
-    name: 'table',
-    state: state === 'live' ? 'ok' : state === 'catchup' ? 'waiting' : 'refused',
-    detail:
-      state === 'live'
-        ? `${tableText(table.target.table.table)} is live`
-        : `${tableText(table.target.table.table)} is ${state === 'catchup' ? 'catching up' : 'still copied'}`,
-    ...(state === 'copying' || state === 'resync'
-      ? { hint: `sluice follow ${stream.id} --until-caught-up copies the rest` }
-      : {}),
-  })
+  for (const { code, gate } of await streamGates(standing, changes)) set(code, gate)
   const [from, to] = [table.source.table.table, table.target.table.table]
   const last = family.turns.at(-1)
   const parked = wishes.parked ?? parkedName(from, last?.takenTable ?? null)
@@ -121,7 +98,7 @@ export async function readyFor(
   const reverse = reverseCopy(copy, from, parkedTable)
   let taken: FollowedTable | null = null
   try {
-    taken = await examineReverse(reverseCopy(copy, to, from), store, to, run)
+    taken = await examineReverse(reverseCopy(copy, to, from), { from: store, to: store }, to, run)
     gates.set({
       name: 'reverse stream',
       state: 'waiting',
@@ -150,9 +127,48 @@ export async function readyFor(
   }
 }
 
+/** Whether the stream is free to be taken, and its table holds every row. The table's own name is that of the ledger. */
+export async function streamGates(
+  { stream, streams }: Pick<Standing, 'stream' | 'streams'>,
+  changes: ChangeSource,
+): Promise<readonly Refusal[]> {
+  const holder = await streams.holder(stream.id)
+  const [stored] = await streams.tables(stream.id, changes)
+  const state = stored?.state ?? 'copying'
+  const name = stored === undefined ? 'the table' : tableText(stored.key)
+  return [
+    {
+      code: 'LEDGER_BUSY',
+      gate: {
+        name: 'stream',
+        ...(holder === null
+          ? { state: 'ok', detail: `nobody else follows stream ${stream.id}` }
+          : {
+              state: 'refused',
+              detail: `process ${holder.pid ?? '?'} on ${holder.host ?? 'another machine'} follows stream ${stream.id}`,
+              hint: 'end it first, with ctrl-c or sluice ctl RUN stop',
+            }),
+      },
+    },
+    {
+      code: 'STREAM_HALTED',
+      gate: {
+        name: 'table',
+        state: state === 'live' ? 'ok' : state === 'catchup' ? 'waiting' : 'refused',
+        detail:
+          state === 'live' ? `${name} is live` : `${name} is ${state === 'catchup' ? 'catching up' : 'still copied'}`,
+        ...(state === 'copying' || state === 'resync'
+          ? { hint: `sluice follow ${stream.id} --until-caught-up copies the rest` }
+          : {}),
+      },
+    },
+  ]
+}
+
 /** @throws SluiceError NOT_SWITCHABLE for a stream of several tables, and what keeps its table from being planned or followed */
-async function tableOf(
-  { store, stream, database }: Standing,
+export async function tableOf(
+  ends: { readonly from: CopyStore; readonly to: CopyStore },
+  { stream, database }: Pick<Standing, 'stream' | 'database'>,
   copy: CopyOperation,
   run: CutoverRun,
 ): Promise<FollowTable> {
@@ -163,10 +179,10 @@ async function tableOf(
       hint: 'give each table a stream of its own: sluice copy --follow --tables TABLE --to-table TWIN',
     })
   }
-  const planned = await planFollowed(copy, { from: store, to: store }, followed, run.interrupt.abort)
+  const planned = await planFollowed(copy, ends, followed, run.interrupt.abort)
   const [table] = await examined({ operation: copy, planned, run }, sidesOf(planned, 'slot'), true)
   if (table !== undefined) return table
-  throw new SluiceError('SOURCE_GONE', `${[...followed].join(', ')} is not there any more`, { where: store.label })
+  throw new SluiceError('SOURCE_GONE', `${[...followed].join(', ')} is not there any more`, { where: ends.from.label })
 }
 
 /** @throws SluiceError ROWS_ASIDE in the form of a gate that is shut */
@@ -185,10 +201,10 @@ export async function quarantineGate(database: LedgerDatabase, { schema, name }:
   }
 }
 
-async function signOffGate(
+export async function signOffGate(
   database: LedgerDatabase,
   stream: string,
-  { unsigned, revert }: ReadyWishes,
+  { unsigned, revert }: Pick<ReadyWishes, 'unsigned' | 'revert'>,
 ): Promise<{ readonly gate: Gate; readonly id: string | null }> {
   const name = 'sign-off'
   if (revert) return { gate: { name, state: 'ok', detail: 'none is asked for on the way back' }, id: null }
@@ -218,7 +234,7 @@ async function signOffGate(
   }
 }
 
-function refusalOf([first, ...more]: readonly Refusal[]): SluiceError {
+export function refusalOf([first, ...more]: readonly Refusal[]): SluiceError {
   const { code, gate } = first ?? {
     code: 'NOT_SWITCHABLE' as const,
     gate: { name: 'reverse stream', detail: 'there is none' },

@@ -2,7 +2,7 @@
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
-import type { ChangeSource, FollowedTable } from '../../stores/follow-port.ts'
+import type { ChangeSource, FollowedTable, StreamBirth } from '../../stores/follow-port.ts'
 import type { CopyRun } from '../copy/copy-run.ts'
 import { planFollowed } from '../copy/plan/plan-followed.ts'
 import { streamName } from '../follow/end-stream.ts'
@@ -11,22 +11,22 @@ import { followTable, sourceOf } from '../follow/followed-table.ts'
 import type { CopyOperation } from '../operation.ts'
 
 /** What a switch has to know of a stream that is made for it. */
-export type MadeStream = { readonly slot: string; readonly start: string }
+export type MadeStream = { readonly slot: string; readonly start: string; readonly birth: StreamBirth }
 
 /**
  * Looks at both sides in the new direction, under the names that the tables have now.
- * @param source the table that gets the public name @param target the one that loses it
+ * @param ends those of the new direction @param source the table that gets the public name
  * @returns the table as the source of the stream
  * @throws SluiceError NOT_FOLLOWABLE and what keeps the tables from being planned
  */
 export async function examineReverse(
   operation: CopyOperation,
-  store: CopyStore,
+  ends: { readonly from: CopyStore; readonly to: CopyStore },
   source: TableName,
   run: CopyRun,
 ): Promise<FollowedTable> {
   const followed = new Set([tableText(source)])
-  const planned = await planFollowed(operation, { from: store, to: store }, followed, run.interrupt.abort)
+  const planned = await planFollowed(operation, ends, followed, run.interrupt.abort)
   const [one] = planned.tables
   if (one?.plan == null) throw new SluiceError('SOURCE_GONE', `${tableText(source)} is not there`)
   const { changes, target } = sidesOf(planned, 'slot')
@@ -80,11 +80,11 @@ export async function makeReverse(
   run: CopyRun,
   signal: AbortSignal,
 ): Promise<MadeStream> {
-  const { slot, start } = await changes.begin(
+  const birth = await changes.begin(
     streamName(id),
     [table],
     AbortSignal.any([signal, run.interrupt.abort, run.interrupt.stop]),
     (message) => run.emit({ type: 'log', level: 'note', message }),
   )
-  return { slot, start }
+  return { slot: birth.slot, start: birth.start, birth }
 }

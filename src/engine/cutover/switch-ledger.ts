@@ -25,6 +25,8 @@ export type ReverseStream = {
   readonly key: TableKey
   /** Name of the table that it reads, `tableText`. */
   readonly sourceTable: string
+  /** Version of the program that made it. */
+  readonly tool?: string
 }
 
 export type SwitchFacts = {
@@ -147,6 +149,12 @@ export class SwitchLedger {
         parameters: [id],
       },
     }
+  }
+
+  /** Notes a stream out of another database, whose switch has happened there. Done twice it does no harm. */
+  async noteReverse(id: string, next: ReverseStream): Promise<void> {
+    const [first] = await this.#database.all('SELECT 1 FROM migration_streams WHERE stream_id = ?', [id])
+    if (first === undefined) await this.#database.batch(this.#begun(id, next, next.tool ?? ''))
   }
 
   /** A stream whose only table holds all rows already, and that nobody follows yet. */

@@ -9,19 +9,14 @@ import type { Clock } from '../../shared/clock.ts'
 import type { ChangeSource, FollowedTable, StreamBirth } from '../../stores/follow-port.ts'
 import type { Closing } from '../../stores/ledger-port.ts'
 import type { SwitchAttempt, SwitchFinding, SwitchMark, SwitchRequest, SwitchStore } from '../../stores/switch-port.ts'
-import { TouchedRows } from '../follow/touched-rows.ts'
+import type { TouchedRows } from '../follow/touched-rows.ts'
 import type { Standstill, Watch } from '../follow/watch.ts'
+import { Approach } from './approach.ts'
 import { findingsGate, type Gates } from './gates.ts'
 import type { MadeStream } from './reverse-stream.ts'
 
-/** The stream may be so far behind when a try begins, ms. */
-const MOST_LAG_MS = 500
-/** How often it is measured while it is not known, ms. */
-const MEASURE_MS = 100
 /** One try for the lock, at most, ms. */
 const LOCK_MS = 900
-const FIRST_REST_MS = 500
-const LAST_REST_MS = 15_000
 /** A try waits so long for changes at a time, ms. */
 const NEXT_MS = 20
 /** How often, and how many ms apart, the ledger is asked what became of a commit. */
@@ -84,19 +79,12 @@ export type TurnEnd =
   | { readonly type: 'unknown' }
 
 export class Turn implements Watch {
-  readonly touched = new TouchedRows()
   readonly #parts: TurnParts
+  readonly #approach: Approach
   #end: TurnEnd | null = null
   #isBegun = false
-  /** Since all rows were compared for the first time. */
-  #readySince: number | null = null
   /** Of the comparison that began last. */
   #mark: SwitchMark | null = null
-  #written: { readonly position: bigint; readonly at: number } | null = null
-  #lagMs: number | null = null
-  #measuredAt = -Infinity
-  #nextAt = -Infinity
-  #restMs = FIRST_REST_MS
   #tries = 0
   #longestMs = 0
   #waitedMs = 0
@@ -105,6 +93,11 @@ export class Turn implements Watch {
 
   constructor(parts: TurnParts) {
     this.#parts = parts
+    this.#approach = new Approach(parts)
+  }
+
+  get touched(): TouchedRows {
+    return this.#approach.touched
   }
 
   /** Whether anything of it may be there. */
@@ -128,8 +121,7 @@ export class Turn implements Watch {
 
   isOver(): boolean {
     if (this.#end !== null) return true
-    const { clock, triesForMs } = this.#parts
-    if (this.#readySince === null || clock.ticks() - this.#readySince < triesForMs) return false
+    if (!this.#approach.isLate) return false
     this.#end = { type: 'late' }
     return true
   }
@@ -148,17 +140,17 @@ export class Turn implements Watch {
   /** @throws SluiceError NOT_SWITCHABLE, LEASE_LOST, and what the stores throw */
   async between(now: Standstill): Promise<'end' | 'prove' | 'on'> {
     if (this.isOver()) return 'end'
-    const { clock, gates } = this.#parts
-    const isCompared = this.#isCompared(now)
+    const { gates } = this.#parts
+    const isCompared = this.#approach.isCompared(now)
     if (isCompared !== true) return isCompared
-    const isNear = await this.#isNear(now)
+    const isNear = await this.#approach.isNear(now)
     const made = this.#parts.wayBack()
     gates.set({
       name: 'reverse stream',
       state: made === null ? 'waiting' : 'ok',
       detail: made === null ? 'publication and slot are being made' : `slot ${made.slot} is there`,
     })
-    if (!isNear || made === null || clock.ticks() < this.#nextAt) return 'on'
+    if (!isNear || made === null || this.#approach.rests) return 'on'
     await this.#parts.look()
     const findings = await this.#parts.switches.examine(this.#parts.request, this.#parts.signal)
     const gate = findingsGate(findings)
@@ -167,46 +159,6 @@ export class Turn implements Watch {
       throw new SluiceError('NOT_SWITCHABLE', gate.detail, gate.hint === undefined ? {} : { hint: gate.hint })
     if (!(await now.verify())) return 'on'
     return await this.#try(now, made, findings)
-  }
-
-  /** @returns true where all rows were found equal, and what was touched since is known */
-  #isCompared({ proof }: Standstill): true | 'prove' | 'on' {
-    const { gates, clock } = this.#parts
-    if (proof === null) {
-      gates.set({ name: 'compared', state: 'waiting', detail: 'all rows are being compared' })
-      return 'on'
-    }
-    this.#readySince ??= clock.ticks()
-    if (this.touched.keys(0) === null) {
-      const detail = 'too many rows were changed since the comparison: all are compared once more'
-      gates.set({ name: 'compared', state: 'waiting', detail })
-      return 'prove'
-    }
-    const rows = proof.compared.reduce((sum, one) => sum + one.rows, 0n)
-    gates.set({ name: 'compared', state: 'ok', detail: `${rows} rows equal as of ${proof.position}` })
-    return true
-  }
-
-  /** Measures how long the stream takes to apply what the source has just written. */
-  async #isNear({ lane }: Standstill): Promise<boolean> {
-    const { clock, changes, signal, gates } = this.#parts
-    if (this.#written !== null && lane.applied >= this.#written.position) {
-      this.#lagMs = Math.round(clock.ticks() - this.#written.at)
-      this.#written = null
-    }
-    const at = clock.ticks()
-    if (this.#written === null && at - this.#measuredAt >= MEASURE_MS) {
-      this.#measuredAt = at
-      this.#written = { position: await changes.fence(signal), at }
-    }
-    const waits = this.#written === null ? 0 : clock.ticks() - this.#written.at
-    const isNear = this.#lagMs !== null && this.#lagMs < MOST_LAG_MS && waits < MOST_LAG_MS
-    gates.set({
-      name: 'lag',
-      state: isNear ? 'ok' : 'waiting',
-      detail: this.#lagMs === null ? 'it is being measured' : `${Math.max(this.#lagMs, Math.round(waits))} ms`,
-    })
-    return isNear
   }
 
   async #try(now: Standstill, made: MadeStream, findings: readonly SwitchFinding[]): Promise<'end' | 'prove' | 'on'> {
@@ -317,10 +269,7 @@ export class Turn implements Watch {
   }
 
   #rest(detail: string): 'on' {
-    const { clock, tell } = this.#parts
-    this.#nextAt = clock.ticks() + this.#restMs
-    tell('released', `${detail}; nothing has changed, the next try comes in ${this.#restMs} ms`)
-    this.#restMs = Math.min(LAST_REST_MS, this.#restMs * 2)
+    this.#parts.tell('released', `${detail}; nothing has changed, the next try comes in ${this.#approach.rest()} ms`)
     return 'on'
   }
 

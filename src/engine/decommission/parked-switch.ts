@@ -1,13 +1,13 @@
 /** The switch that has parked a table. */
 import { SluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
-import { readSwitches, type SwitchRow } from '../cutover/switch-row.ts'
+import { isUnderWay, readSwitches, type SwitchRow } from '../cutover/switch-row.ts'
 
 /**
  * @param name of the public table or of the parked one, with its schema or without
  * @param label of the database, for messages
  * @returns the last switch of that table
- * @throws SluiceError NO_SUCH_TABLE where none has parked it, AMBIGUOUS_TABLE, LEDGER_BUSY while one is being prepared
+ * @throws SluiceError NO_SUCH_TABLE where none has parked it, AMBIGUOUS_TABLE, LEDGER_BUSY while one is being prepared, NOT_SWITCHABLE of one between two databases
  */
 export async function parkedSwitch(database: LedgerDatabase, name: string, label: string): Promise<SwitchRow> {
   const all = await readSwitches(database)
@@ -28,10 +28,17 @@ export async function parkedSwitch(database: LedgerDatabase, name: string, label
   }
   const last = all.findLast(({ publicTable }) => publicTable === only)
   if (last === undefined) throw new Error('a switch that was found is gone')
-  if (last.status === 'preparing' || last.switchedMs === null) {
+  if (isUnderWay(last.status) || last.switchedMs === null) {
     throw new SluiceError('LEDGER_BUSY', `a switch of ${only} is being prepared`, {
       where: label,
       hint: 'end it first: sluice cutover finishes it or gives it up',
+    })
+  }
+  if (last.isBetween) {
+    throw new SluiceError('NOT_SWITCHABLE', `the last switch of ${only} was between two databases`, {
+      where: label,
+      reason: `${last.parkedTable} is a table of the other one; the table of that name here takes the writes`,
+      hint: 'end the reverse stream with sluice follow --end, then retire the other database',
     })
   }
   if (called(last.publicTable) || called(last.parkedTable)) return last

@@ -5,7 +5,7 @@ import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
 import { noSuchTable, tablesOf } from '../archiving/each-table.ts'
-import { readSwitches } from '../cutover/switch-row.ts'
+import { hasSwitched, readSwitches } from '../cutover/switch-row.ts'
 import { DecommissionLedger } from '../decommission/decommission-ledger.ts'
 import { standingOf, type CalendarWish, type Standing } from '../partitioning/standing.ts'
 import type { Run } from '../run-context.ts'
@@ -45,7 +45,7 @@ export async function lookAt(
     ...(await partitionsOf(store, table, entry.calendar, signal)),
     archive: await readArchive(database, table.table),
     stream: await streamOf(last === null ? undefined : isForward ? last.stream : last.reverse),
-    wayBack: isForward && last.status !== 'preparing' ? await streamOf(last.reverse) : null,
+    wayBack: isForward && hasSwitched(last.status) ? await streamOf(last.reverse) : null,
     retired: last === null ? [] : await new DecommissionLedger(target.database, last, run).steps(),
     switches,
     now: new Date(run.clock.now()),

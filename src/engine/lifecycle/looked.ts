@@ -4,7 +4,7 @@ import type { LifecyclePhaseEvent, LifecyclePhaseName } from '../../model/lifecy
 import type { TableSpec } from '../../model/copy/column-type.ts'
 import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
 import type { SluiceError } from '../../shared/errors.ts'
-import type { SwitchRow } from '../cutover/switch-row.ts'
+import { hasSwitched, type SwitchRow } from '../cutover/switch-row.ts'
 import type { DecommissionRow } from '../decommission/decommission-ledger.ts'
 import type { Standing } from '../partitioning/standing.ts'
 import type { Run } from '../run-context.ts'
@@ -52,6 +52,6 @@ export function lastTurn({ switches }: Pick<LookedTable, 'switches'>): SwitchRow
 
 /** Whether the partitioned table has the public name by a switch of ours. */
 export function isSwitched({ switches }: Pick<LookedTable, 'switches'>): boolean {
-  const happened = switches.filter(({ status }) => status === 'switched' || status === 'done').at(-1)
+  const happened = switches.filter(({ status }) => hasSwitched(status)).at(-1)
   return happened !== undefined && happened.turn % 2 === 1
 }

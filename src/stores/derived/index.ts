@@ -60,6 +60,7 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
       changeSource: null,
       changeTarget: null,
       switches: null,
+      switchSide: null,
       operational: null,
     }),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),

@@ -30,6 +30,8 @@ export type PostgresOptions = {
   readonly fsync?: boolean
   /** Folder with `postgres` and `initdb` of another version. */
   readonly binFolder?: string
+  /** Another system identifier than that of servers without this name: those have the data of one cluster. */
+  readonly cluster?: string
   /** A server whose standby it is, over its port. That one is stopped and started again, because its data is copied while nobody writes. */
   readonly standbyOf?: PostgresServer
 }
@@ -326,8 +328,9 @@ function binariesIn(folder: string): Binaries {
 }
 
 /** Fresh data of one version is of no use to another. */
-function templateOf({ binFolder }: PostgresOptions): string {
-  return binFolder === undefined ? 'postgresql' : `postgresql-${binFolder.replaceAll(/[^\w]+/g, '-')}`
+function templateOf({ binFolder, cluster }: PostgresOptions): string {
+  const base = cluster === undefined ? 'postgresql' : `postgresql-${cluster}`
+  return binFolder === undefined ? base : `${base}-${binFolder.replaceAll(/[^\w]+/g, '-')}`
 }
 
 async function findBinaries(): Promise<Binaries | null> {

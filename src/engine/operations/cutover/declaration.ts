@@ -5,23 +5,30 @@ import { PAGES } from '../pages.ts'
 import type { RunOf } from '../../run-context.ts'
 import * as words from '../words.ts'
 
-/** Two tables of one database change places: the one that a stream has filled gets the public name, and the other is kept equal from then on. */
+/**
+ * The table that a stream has filled takes over, and the other one is kept equal from then on: within one database both change places, between two databases writers go from
+ * one to the other.
+ */
 export type CutoverOperation = {
   readonly kind: 'cutover'
   /** Id of the stream, of one before or after it, or of a run of it. */
   readonly stream: string
   readonly to: string
-  /** That of the target, which is the same database, when absent. */
+  /** The one that the stream names, when absent: that of the target, or another one. */
   readonly from?: string
   /** Name that the old table gets; one that is made from its name when absent. */
   readonly parked?: string
-  /** Longest that anybody may wait for one try, ms. */
-  readonly budgetMs: number
+  /** Longest that anybody may wait for one try, ms; 2000 within one database and 10000 between two when absent. */
+  readonly budgetMs?: number
   /** How long tries are made, ms, once all rows are compared. */
   readonly triesForMs: number
   /** No sign-off is asked for. */
   readonly unsigned: boolean
   readonly revert: boolean
+  /** Of two databases: a shell command that tells users the new address. */
+  readonly onSwitch?: string
+  /** Of two databases: sessions that hold the source for writing are waited for, and not ended. */
+  readonly keepSessions: boolean
   /** Goes on following the way back, instead of ending when it has caught up. */
   readonly stay: boolean
   readonly dryRun: boolean
@@ -55,7 +62,7 @@ export const cutover: Declaration<CutoverOperation, (typeof CUTOVER_EVENTS)[numb
         type: 'text',
         unit: 'duration',
         least: 100,
-        default: '2s',
+        shown: '2s, and 10s between two databases',
         describe: 'longest that writers may wait: a try that takes longer changes nothing, and is made again later',
       },
       {
@@ -67,6 +74,17 @@ export const cutover: Declaration<CutoverOperation, (typeof CUTOVER_EVENTS)[numb
       },
       { name: 'unsigned', type: 'flag', default: false, describe: 'ask for no sign-off; the ledger says so' },
       { name: 'revert', type: 'flag', default: false, describe: 'go back: the parked table gets its name again' },
+      {
+        name: 'on-switch',
+        type: 'text',
+        describe: 'two databases: shell command that tells users the new address (SLUICE_SWITCH_HOST …)',
+      },
+      {
+        name: 'keep-sessions',
+        type: 'flag',
+        default: false,
+        describe: 'two databases: wait for sessions that hold the source for writing, end none',
+      },
       {
         name: 'follow',
         type: 'flag',
@@ -90,10 +108,12 @@ export const cutover: Declaration<CutoverOperation, (typeof CUTOVER_EVENTS)[numb
     to: words.end('to'),
     from: words.optionalEnd('from'),
     parked: words.optionalText('parked'),
-    budgetMs: words.duration('pause-budget'),
+    budgetMs: words.optionalDuration('pause-budget'),
     triesForMs: words.duration('tries-for'),
     unsigned: words.flag('unsigned'),
     revert: words.flag('revert'),
+    onSwitch: words.optionalText('on-switch'),
+    keepSessions: words.flag('keep-sessions'),
     stay: words.flag('follow'),
     dryRun: words.flag('dry-run'),
     confirm: words.optionalText('confirm'),

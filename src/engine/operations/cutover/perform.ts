@@ -13,6 +13,7 @@ import { Gates } from '../../cutover/gates.ts'
 import { quarantineGate, readyFor, type Ready } from '../../cutover/readiness.ts'
 import { storedWishes } from '../../cutover/reverse-copy.ts'
 import { makeReverse, Maker } from '../../cutover/reverse-stream.ts'
+import { betweenOf } from '../../cutover/between/sides.ts'
 import { ableOf, cleanUp, standingOf, type Able, type Standing } from '../../cutover/standing.ts'
 import type { SwitchRow } from '../../cutover/switch-row.ts'
 import { Turn, type ClosingFacts } from '../../cutover/turn.ts'
@@ -21,10 +22,16 @@ import { copyOfStream, streamKnown } from '../../follow/named-stream.ts'
 import type { Ending } from '../../run-context.ts'
 import { goOn } from '../follow/hints.ts'
 import type { CutoverOperation, CutoverRun } from './declaration.ts'
+import { cutoverBetween } from './perform-between.ts'
+
+/** Longest that anybody may wait, ms, where nobody says it. */
+const BUDGET_MS = 2000
 
 /** @throws SluiceError NO_SUCH_TABLE, BAD_FLAG, NOT_SWITCHABLE, MISSING_CONFIRM, LEDGER_BUSY, NOT_SIGNED …, and what following throws */
 export async function cutover(operation: CutoverOperation, run: CutoverRun): Promise<Ending> {
   const { to: url, stream, revert, dryRun } = operation
+  await using between = await betweenOf(operation, stream, run)
+  if (between !== null) return await cutoverBetween(operation, between, run)
   await using standing = await standingOf(url, stream, run)
   const wanted = wantedOf(standing.family, revert)
   if (wanted === 'nothing to revert') {
@@ -198,7 +205,14 @@ function turnOf({ operation, standing, able, ready, gates, id, turn, maker, run 
           tries: facts.tries,
           pauseMs: facts.pauseMs,
           provedRows: facts.proof.rows,
-          document: cutoverDocument({ turn, ready, gates: gates.all, facts, operation, run }),
+          document: cutoverDocument({
+            turn,
+            ready,
+            gates: gates.all,
+            facts,
+            operation: { ...operation, budgetMs: operation.budgetMs ?? BUDGET_MS },
+            run,
+          }),
         },
         run.tool,
       ),
@@ -212,7 +226,7 @@ function turnOf({ operation, standing, able, ready, gates, id, turn, maker, run 
       if (gate.state === 'refused') throw new SluiceError('ROWS_ASIDE', gate.detail, { hint: gate.hint ?? '' })
     },
     gates,
-    budgetMs: operation.budgetMs,
+    budgetMs: operation.budgetMs ?? BUDGET_MS,
     triesForMs: operation.triesForMs,
     clock: run.clock,
     signal: run.interrupt.abort,

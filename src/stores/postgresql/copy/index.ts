@@ -39,7 +39,9 @@ import { PostgresDecommission } from '../decommission/index.ts'
 import { PostgresInPlace } from '../in-place/index.ts'
 import { PostgresMaintenance } from '../maintenance/index.ts'
 import { PostgresSwitches } from '../switch/index.ts'
+import { PostgresSwitchSide } from '../switch/side.ts'
 import type { SwitchStore } from '../../switch-port.ts'
+import type { SwitchSide } from '../../switch-side-port.ts'
 import { PostgresChanges } from '../replication/index.ts'
 import { PostgresTriggers } from '../trigger-stream/index.ts'
 import { postgresSettings, type Environment, type PostgresSettings } from '../settings.ts'
@@ -261,6 +263,10 @@ class PostgresCopy implements CopyStore {
 
   inPlace(): InPlaceStore {
     return new PostgresInPlace(this.#settings, this.#sessions)
+  }
+
+  switchSide(): SwitchSide {
+    return new PostgresSwitchSide(this.#settings, this.#sessions)
   }
 
   decommission(): DecommissionStore {

@@ -23,14 +23,7 @@ export async function compareRows(
   identity: readonly string[],
   keys: readonly RowKey[],
 ): Promise<SwitchProof> {
-  const types = await columnTypes(session, from)
-  const missing = identity.filter((name) => !types.has(name))
-  if (missing.length > 0 || identity.length === 0) {
-    throw new SluiceError('TABLE_REFUSED', `${tableText(from)} has no column ${missing.join(', ')}`, {
-      where: tableText(from),
-      hint: 'plan the switch again',
-    })
-  }
+  const types = await typesWith(session, from, identity)
   const row = [...types.keys()].map(quoteName).join(', ')
   let [rows, targetRows, isEqual] = [0n, 0n, true]
   await session.ask(BY_INDEX)
@@ -45,6 +38,42 @@ export async function compareRows(
     }
   }
   return { rows, targetRows, isEqual }
+}
+
+/** Rows of one table, for a table of another database. @throws SluiceError TABLE_REFUSED where a column of the identity is not there */
+export async function digestRows(
+  session: CopySession,
+  side: Side,
+  identity: readonly string[],
+  keys: readonly RowKey[],
+): Promise<{ readonly rows: bigint; readonly sums: string }> {
+  const types = await typesWith(session, side, identity)
+  const row = [...types.keys()].map(quoteName).join(', ')
+  const sums: string[] = []
+  let rows = 0n
+  await session.ask(BY_INDEX)
+  for (const group of byNulls(keys)) {
+    for (let at = 0; at < group.length; at += KEYS_AT_ONCE) {
+      const found = await digest(session, side, row, among(identity, types, group.slice(at, at + KEYS_AT_ONCE)))
+      rows += found.rows
+      sums.push(found.sums)
+    }
+  }
+  return { rows, sums: sums.join(' ') }
+}
+
+async function typesWith(
+  session: CopySession,
+  side: Side,
+  identity: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const types = await columnTypes(session, side)
+  const missing = identity.filter((name) => !types.has(name))
+  if (missing.length === 0 && identity.length > 0) return types
+  throw new SluiceError('TABLE_REFUSED', `${tableText(side)} has no column ${missing.join(', ')}`, {
+    where: tableText(side),
+    hint: 'plan the switch again',
+  })
 }
 
 async function digest(

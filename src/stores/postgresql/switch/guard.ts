@@ -7,7 +7,7 @@ import { literal, tableSql } from '../copy/sql.ts'
 import type { Side, Sides } from './sides.ts'
 
 /** Triggers of one kind fire by their names: nothing of anybody else has run before this one. */
-const TRIGGER = ' sluice_parked'
+export const TRIGGER = ' sluice_parked'
 
 /**
  * Statements for the time when the tables have changed places. What foreign keys do to rows by themselves passes, too: the rows of the public table they change alike.

@@ -15,14 +15,14 @@ export async function markOf(session: CopySession, tables: readonly Side[]): Pro
 
 /**
  * With both tables for oneself.
- * @param tables the one that has the public name, then the one that gets it
+ * @param tables the one that has the public name, then the one that gets it; or one of two databases
  * @returns in words; nothing where all is as it was
  * @throws SluiceError NOT_SWITCHABLE where a partition of the second one is gone
  */
 export async function changesSince(
   session: CopySession,
   mark: SwitchMark,
-  tables: readonly [Side, Side],
+  tables: readonly Side[],
 ): Promise<readonly string[]> {
   const before = JSON.parse(mark.text) as readonly Tree[]
   const now = await treesOf(session, tables)

@@ -1,0 +1,212 @@
+/** A switch between two databases that is killed at any of its steps: the same command ends it or takes it back, and never were both sides open. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Event } from '../../src/model/event.ts'
+import { ALL } from '../support/backend.ts'
+import { perform, type Place } from '../support/copy-systems.ts'
+import { startFollowServer } from '../support/follow-stage.ts'
+import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
+import {
+  addressIn,
+  SQL,
+  startProbe,
+  startTwoObserver,
+  startTwoWriter,
+  twoCutover,
+  twoStage,
+  type TwoStage,
+  type TwoWriter,
+} from '../support/two-stage.ts'
+import { of, startCopy, type Child, type ChildWishes } from './copy-kit.ts'
+
+let server: PostgresServer
+let other: PostgresServer
+
+beforeAll(async () => {
+  if (POSTGRES_OWN)
+    [server, other] = await Promise.all([startFollowServer(), startFollowServer([], undefined, 'other')])
+})
+
+afterAll(async () => {
+  await server?.[Symbol.asyncDispose]()
+  await other?.[Symbol.asyncDispose]()
+})
+
+async function more(writer: TwoWriter, statements: number): Promise<void> {
+  const seen = writer.committed()
+  while (writer.committed() < seen + statements) await sleep(10)
+}
+
+async function rowsOf(place: Place): Promise<readonly (string | null)[]> {
+  return (await place.rows(`SELECT t::text FROM ${SQL} t ORDER BY 1`)).map(([row]) => row ?? null)
+}
+
+async function statuses({ target }: TwoStage): Promise<readonly (string | null)[]> {
+  return (await target.rows('SELECT status FROM migration_switches ORDER BY turn')).map(([status]) => status ?? null)
+}
+
+/** Whether a side takes writes. */
+async function isOpen(place: Place): Promise<boolean> {
+  return await place.sql(`UPDATE ${SQL} SET qty = qty WHERE id = 1`).then(
+    () => true,
+    (error: unknown) => {
+      if (/is closed: its rows follow|is about to take the writes/.test((error as Error).message)) return false
+      throw error
+    },
+  )
+}
+
+const steps = (events: readonly Event[]): readonly string[] => of(events, 'cutover.step').map(({ step }) => step)
+
+/** The target has the writers, the source follows and is equal, each booking is there as its writer left it, and nothing else is left. */
+async function expectMoved(stage: TwoStage, writer: TwoWriter, seed: number): Promise<void> {
+  const { source, target } = stage
+  await more(writer, 10)
+  expect(addressIn(stage).url).toBe(target.url)
+  const changed = await writer.stop()
+  const streams = await source.rows(`SELECT stream_id FROM migration_streams WHERE status = 'active'`)
+  expect(streams).toHaveLength(1)
+  const stream = streams[0]?.[0] ?? ''
+  const { finished } = await perform({
+    kind: 'follow',
+    stream,
+    from: target.url,
+    to: source.url,
+    end: false,
+    untilCaughtUp: true,
+    untilEqual: false,
+  })
+  expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
+  expect(await rowsOf(source)).toEqual(await rowsOf(target))
+  const there = await target.rows(`SELECT id::text, qty::text FROM ${SQL} WHERE "who's" LIKE 's${seed}.%'`)
+  expect(new Map(there.map(([id, qty]) => [id, Number(qty)]))).toEqual(changed)
+  expect([await isOpen(source), await isOpen(target)]).toEqual([false, true])
+  expect((await statuses(stage)).filter((status) => status !== 'given up')).toEqual(['done'])
+  const slots = (place: Place): Promise<readonly (readonly (string | null)[])[]> =>
+    place.rows('SELECT slot_name::text FROM pg_replication_slots WHERE database = current_database()')
+  expect([await slots(source), await slots(target)]).toEqual([[], [[`sluice_${stream}`]]])
+  const triggers = `SELECT count(*) FROM pg_trigger WHERE tgname ~ 'sluice'`
+  expect(await target.rows(triggers)).toEqual([['0']])
+}
+
+/** Waits until a program has told a step. */
+async function untilStep(child: Child, step: string): Promise<void> {
+  while (!steps(child.events).includes(step)) {
+    await Promise.race([sleep(10), child.ended.then(() => Promise.reject(new Error(`it has ended before ${step}`)))])
+  }
+}
+
+describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSING}`, () => {
+  /** By the number of the step that it tells last: closing, closed, proved, opened, announced, cleaned up. */
+  const KILLS: readonly (readonly [string, ChildWishes, readonly string[], string | null])[] = [
+    ['when all rows are compared', { killedBy: { type: 'follow.proved', times: 1 } }, ['preparing'], null],
+    ['before the source is closed', { killedBy: { type: 'cutover.step', times: 1 } }, ['closing'], 'taken back'],
+    ['when the source is closed', { killedBy: { type: 'cutover.step', times: 2 } }, ['closed'], 'taken back'],
+    ['when both are proved equal', { killedBy: { type: 'cutover.step', times: 3 } }, ['proved'], 'went on'],
+    ['when the target is open', { killedBy: { type: 'cutover.step', times: 4 } }, ['switched'], 'done before'],
+    ['when users are told', { killedBy: { type: 'cutover.step', times: 5 } }, ['announced'], 'done before'],
+    ['when the old slot is gone', { killedBy: { type: 'cutover.step', times: 6 } }, ['done'], 'done before'],
+  ]
+
+  // Three of them in CI; all with SLUICE_TEST_ALL.
+  const some = KILLS.filter((_, at) => ALL || [2, 3, 4].includes(at))
+  test.each([...some])('killed %s, the same command ends it', { timeout: 120_000 }, async (_, wishes, left, said) => {
+    const stage = await twoStage(server, 200)
+    const probe = startProbe(stage)
+    const writer = startTwoWriter(stage, 11, 2)
+    const observer = startTwoObserver(stage, 200, writer)
+    const child = startCopy(twoCutover(stage), wishes)
+    expect((await child.ended).signal).toBe('SIGKILL')
+    expect(await statuses(stage)).toEqual(left)
+    const { finished, events } = await perform(twoCutover(stage))
+    expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
+    if (said !== null) expect(steps(events)).toContain(said)
+    if (said === 'taken back') expect(steps(events)).toContain('opened')
+    expect(await probe.stop()).toBeGreaterThan(0)
+    await expectMoved(stage, writer, 11)
+    expect(await observer.stop()).toBeGreaterThan(0)
+  })
+
+  test(
+    'over the budget the source is open again, and sessions that do not let go are ended only where they may be',
+    { timeout: 120_000 },
+    async () => {
+      // On two servers: a slot waits for every transaction of its own one.
+      const stage = await twoStage(server, 200, other)
+      const { source, target } = stage
+      const holder = new pg.Client({ connectionString: source.url, application_name: 'hol"der' })
+      holder.on('error', () => undefined)
+      await holder.connect()
+      await holder.query(`BEGIN; UPDATE ${SQL} SET qty = qty WHERE id = 2`)
+      const late = await perform(twoCutover(stage, { keepSessions: true, budgetMs: 800, triesForMs: 3000 }))
+      expect(late.finished).toMatchObject({ exitCode: 75, status: 'stopped' })
+      expect(late.finished.error?.message).toMatch(/the source could not be closed: hol"der \(process \d+, /)
+      expect(steps(late.events)).not.toContain('session ended')
+      expect(await statuses(stage)).toEqual(['given up'])
+      await holder.query(`UPDATE ${SQL} SET qty = qty + 1 WHERE id = 2`)
+      expect(await isOpen(target)).toBe(true)
+      const left = await source.rows(
+        'SELECT slot_name::text FROM pg_replication_slots WHERE database = current_database()',
+      )
+      expect(left).toEqual([[`sluice_${stage.stream}`]])
+      expect(await source.rows(`SELECT count(*) FROM pg_trigger WHERE tgname ~ 'sluice'`)).toEqual([['0']])
+      const writer = startTwoWriter(stage, 5, 2)
+      const { finished, events } = await perform(twoCutover(stage))
+      expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
+      const [ended] = of(events, 'cutover.step').filter(({ step }) => step === 'session ended')
+      expect(ended?.detail).toMatch(/^hol"der \(process \d+, \w+, idle in transaction\) held the source for writing/)
+      await expect(holder.query('COMMIT')).rejects.toThrow(/terminat|connection/i)
+      await expectMoved(stage, writer, 5)
+    },
+  )
+
+  test('a hook that fails leaves the switch as it is, and runs again', { timeout: 120_000 }, async () => {
+    const stage = await twoStage(server, 200)
+    const writer = startTwoWriter(stage, 7, 2)
+    const failed = await perform(twoCutover(stage, { onSwitch: 'exit 7' }))
+    expect(failed.finished).toMatchObject({ exitCode: 1, error: { code: 'HOOK_FAILED' }, totals: { switched: '1' } })
+    expect(failed.finished.error?.message).toBe('the command of --on-switch ended with 7')
+    expect(await statuses(stage)).toEqual(['switched'])
+    const { finished, events } = await perform(twoCutover(stage))
+    expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0, totals: { switched: '0' } })
+    expect(steps(events)).toEqual(['done before', 'announced', 'cleaned up'])
+    await expectMoved(stage, writer, 7)
+  })
+
+  test('two operators at once: one switches, the other one is told so', { timeout: 120_000 }, async () => {
+    const stage = await twoStage(server, 200)
+    const probe = startProbe(stage)
+    const writer = startTwoWriter(stage, 21, 2)
+    const both = await Promise.all([1, 2].map(() => startCopy(twoCutover(stage)).ended))
+    const ends = both.map(({ finished }) => finished?.error?.code ?? finished?.totals['switched'])
+    expect(ends).toContain('1')
+    for (const end of ends) expect(['1', '0', 'LEDGER_BUSY', 'LEASE_LOST']).toContain(end)
+    await probe.stop()
+    await expectMoved(stage, writer, 21)
+  })
+
+  test.runIf(ALL).each(['source', 'target'] as const)(
+    'the server of the %s is killed while the source is closed',
+    { timeout: 180_000 },
+    async (side) => {
+      const stage = await twoStage(server, 200, other)
+      const probe = startProbe(stage)
+      const writer = startTwoWriter(stage, 31, 2)
+      const child = startCopy(twoCutover(stage), { frozenBy: { type: 'cutover.step', times: 2 } })
+      await untilStep(child, 'closed')
+      const which = side === 'source' ? server : other
+      await which.kill9()
+      child.process.kill('SIGCONT')
+      await sleep(1000)
+      await which.restart()
+      const { finished } = await child.ended
+      if (finished?.exitCode !== 0) {
+        const again = await perform(twoCutover(stage))
+        expect(again.finished, JSON.stringify(again.finished.error)).toMatchObject({ exitCode: 0 })
+      }
+      await probe.stop()
+      await expectMoved(stage, writer, 31)
+    },
+  )
+})

@@ -1,0 +1,107 @@
+/** Writers go from one database to another, back, and forward again, while an outsider looks: every booking is there once, and never are both sides open. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { perform, type Place } from '../support/copy-systems.ts'
+import { startFollowServer } from '../support/follow-stage.ts'
+import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
+import {
+  addressIn,
+  SQL,
+  startProbe,
+  startTwoObserver,
+  startTwoWriter,
+  TABLE,
+  twoCutover,
+  twoStage,
+  type TwoWriter,
+} from '../support/two-stage.ts'
+import { of } from '../fault/copy-kit.ts'
+
+let server: PostgresServer
+
+beforeAll(async () => {
+  if (POSTGRES_OWN) server = await startFollowServer()
+})
+
+afterAll(async () => {
+  await server?.[Symbol.asyncDispose]()
+})
+
+async function more(writer: TwoWriter, statements: number): Promise<void> {
+  const seen = writer.committed()
+  while (writer.committed() < seen + statements) await sleep(10)
+}
+
+async function rowsOf(place: Place): Promise<readonly (string | null)[]> {
+  return (await place.rows(`SELECT t::text FROM ${SQL} t ORDER BY 1`)).map(([row]) => row ?? null)
+}
+
+describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSING}`, () => {
+  test('goes forward, back and forward again while everybody writes', { timeout: 240_000 }, async () => {
+    const stage = await twoStage(server, 400)
+    const { source, target } = stage
+    const probe = startProbe(stage)
+    const waits: string[] = []
+    for (const [turn, revert] of [false, true, false].entries()) {
+      const writer = startTwoWriter(stage, 3 + turn)
+      const observer = startTwoObserver(stage, 400, writer)
+      await more(writer, 30)
+      const { finished, events } = await perform(twoCutover(stage, { revert }))
+      expect(finished, JSON.stringify([finished.error, events.slice(-5)])).toMatchObject({
+        exitCode: 0,
+        totals: { switched: '1' },
+      })
+      const [open, closed] = revert ? [source, target] : [target, source]
+      expect(addressIn(stage).url).toBe(open.url)
+      await more(writer, 30)
+      const changed = await writer.stop()
+      expect(await observer.stop()).toBeGreaterThan(0)
+      const [told] = of(events, 'cutover.switched')
+      expect(told).toMatchObject({ table: `public.${TABLE}`, revert })
+      waits.push(`${told?.pauseMs} ms of the switch, ${Math.round(writer.longestMs())} ms of a writer`)
+      expect(told?.pauseMs).toBeLessThan(10_000)
+      const steps = of(events, 'cutover.step').map(({ step }) => step)
+      for (const step of ['closing', 'closed', 'proved', 'opened', 'announced', 'cleaned up'])
+        expect(steps).toContain(step)
+      // The closed side follows, and is equal.
+      const stream = told?.stream ?? ''
+      const caught = await perform({
+        kind: 'follow',
+        stream,
+        from: open.url,
+        to: closed.url,
+        end: false,
+        untilCaughtUp: true,
+        untilEqual: false,
+      })
+      expect(caught.finished, JSON.stringify(caught.finished.error)).toMatchObject({ exitCode: 0 })
+      const there = new Map(
+        (await open.rows(`SELECT id::text, qty::text FROM ${SQL} WHERE "who's" LIKE 's${3 + turn}.%'`)).map(
+          ([id, qty]) => [id, Number(qty)],
+        ),
+      )
+      expect(there).toEqual(changed)
+      await expect(closed.sql(`DELETE FROM ${SQL}`)).rejects.toThrow(/is closed: its rows follow/)
+      await expect(
+        closed.sql(`SET session_replication_role TO replica; DELETE FROM ${SQL} WHERE id = 3`),
+      ).rejects.toThrow(/is closed: its rows follow/)
+    }
+    expect(probe.isArmed()).toBe(true)
+    expect(await probe.stop()).toBeGreaterThan(10)
+    const last = await perform({
+      kind: 'follow',
+      stream: (await source.rows(`SELECT stream_id FROM migration_streams WHERE status = 'active'`))[0]?.[0] ?? '',
+      from: target.url,
+      to: source.url,
+      end: false,
+      untilCaughtUp: true,
+      untilEqual: false,
+    })
+    expect(last.finished).toMatchObject({ exitCode: 0 })
+    expect(await rowsOf(source)).toEqual(await rowsOf(target))
+    process.stdout.write(`longest waits: ${waits.join('; ')}\n`)
+    // Nothing is left but the stream that goes on.
+    expect(await target.rows('SELECT status FROM migration_switches ORDER BY turn')).toEqual([['done'], ['done']])
+    expect(await source.rows('SELECT status FROM migration_switches ORDER BY turn')).toEqual([['done']])
+  })
+})
