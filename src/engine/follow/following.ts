@@ -299,7 +299,7 @@ async function begunAnew(
   const there = tables.filter(({ plan }) => !plan.create)
   if (there.length > 0)
     await emptyTables(there, target, [ledger.emptiedStatement(stream.id)], ledger.isEmptied(stream.id), run)
-  await endStream(stream, planned.from, ledger, run)
+  await endStream(stream, planned.from, planned.to, ledger, run)
 }
 
 /** What `follow RUN` needs to do the same again: everything but the URLs, which may hold passwords. */

@@ -38,7 +38,7 @@ async function ended({ to: url }: FollowOperation, stream: StreamRow, from: stri
   await using database = await to.ledger()
   const ledger = new StreamLedger(database, { ...run.owner, runId: BigInt(run.runId) })
   await using source = await openSourceStore(from)
-  await endStream(stream, source, ledger, run)
+  await endStream(stream, source, to, ledger, run)
   return { totals: {} }
 }
 
