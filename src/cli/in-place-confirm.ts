@@ -21,16 +21,14 @@ export async function confirmInPlace(
   const trial = await session.run({ ...operation, dryRun: true }, line, {
     part: 'prelude',
     listen: (event) => {
-      if (event.type === 'partition.step' && event.status === 'planned' && /^(?:switch|revert)$/.test(event.step))
+      if (event.type === 'partition.step' && event.status === 'planned' && /^(?:switch|slice|revert)$/.test(event.step))
         name = event.table
     },
   })
   if (trial.exitCode !== 0) return { exitCode: trial.exitCode }
   // It is partitioned already, or only what was prepared is removed.
   if (name === null) return { operation }
-  const answer = (
-    await ask(`Type ${String(name)} to give this name to the other table: `, session, surroundings)
-  ).trim()
+  const answer = (await ask(`Type ${String(name)} to go on: `, session, surroundings)).trim()
   if (answer === name) return { operation: { ...operation, confirm: answer } }
   throw new SluiceError('MISSING_CONFIRM', 'the name does not match: nothing was changed', {
     hint: `type ${String(name)}`,

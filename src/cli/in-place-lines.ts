@@ -11,6 +11,7 @@ const STEPS: Readonly<Record<Of<'partition.step'>['step'], string>> = {
   validate: 'validation',
   switch: 'switch',
   after: 'afterwards',
+  slice: 'slice',
   revert: 'way back',
   clear: 'prepared',
 }

@@ -146,8 +146,8 @@ export type PartitionFindingEvent = {
 export type PartitionStepEvent = {
   type: 'partition.step'
   table: string
-  /** Only `switch` and `revert` keep others waiting, until they are over. `clear`: what was prepared is removed. */
-  step: 'index' | 'check' | 'validate' | 'switch' | 'after' | 'revert' | 'clear'
+  /** Only `switch`, `slice` and `revert` keep others waiting, until they are over. `clear`: what was prepared is removed. */
+  step: 'index' | 'check' | 'validate' | 'switch' | 'after' | 'slice' | 'revert' | 'clear'
   /** `found`: an earlier run has done it. `again`: others did not let go in time. */
   status: 'planned' | 'begun' | 'done' | 'found' | 'again'
   detail: string

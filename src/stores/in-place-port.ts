@@ -2,7 +2,7 @@
  * What a store offers to those who partition a table without a copy of it: the table becomes the first partition of a new one that has its name, and new periods
  * come beside it. Whatever reads the table is done before, while others use it.
  */
-import type { TableName } from '../model/copy/column-type.ts'
+import type { Column, TableName } from '../model/copy/column-type.ts'
 import type { PlanFinding, PlannedTable, TwinPartition } from './partition-plan-port.ts'
 
 export type InPlaceRequest = {
@@ -67,7 +67,28 @@ export type InPlaceDone = {
   readonly bound: string
 }
 
+/** The latest period of the past, which is to be a partition of its own. */
+export type SliceRequest = {
+  readonly table: TableName
+  readonly column: Column
+  readonly partition: TwinPartition
+}
+
+/** @property ms how long everybody would wait while so many rows move, by a sample of them */
+export type SlicePlan = { readonly rows: bigint; readonly ms: number }
+
 export interface InPlaceStore {
+  /** Moves a sample of rows within a transaction that is rolled back. @throws SluiceError PARTITION_REFUSED, PLAN_CHANGED */
+  planSlice(request: SliceRequest, signal: AbortSignal): Promise<SlicePlan>
+  /**
+   * Has the narrower bounds of the past checked while others write, then moves the rows in one transaction, for which everybody waits.
+   * @throws SluiceError PARTITION_REFUSED, PLAN_CHANGED, STOPPED
+   */
+  slice(
+    request: SliceRequest,
+    limits: InPlaceLimits,
+    tell: InPlaceTold,
+  ): Promise<InPlaceSwitched & { readonly rows: bigint }>
   /** @returns null for a table that no run has partitioned in place. */
   done(table: TableName, signal: AbortSignal): Promise<InPlaceDone | null>
   /** Looks, within a transaction that is rolled back. @throws SluiceError SOURCE_GONE, TARGET_DENIED */

@@ -918,7 +918,7 @@ const bodies = {
   'lifecycle.config': { table: z.string(), file: z.string().optional(), text: z.string() },
   'partition.step': {
     table: z.string(),
-    step: z.enum(['index', 'check', 'validate', 'switch', 'after', 'revert', 'clear']),
+    step: z.enum(['index', 'check', 'validate', 'switch', 'after', 'slice', 'revert', 'clear']),
     status: z.enum(['planned', 'begun', 'done', 'found', 'again']),
     detail: z.string(),
   },

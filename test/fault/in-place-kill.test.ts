@@ -112,6 +112,35 @@ describe.skipIf(why !== '')(`a program that partitions in place${why}`, () => {
     })
   })
 
+  test('takes a slice out of the past, is killed, and takes it again', { timeout: 200_000 }, async () => {
+    const now = new Date()
+    const slice = `${now.getUTCFullYear()}-Q${Math.floor(now.getUTCMonth() / 3) + 1}`
+    const ready = async (): Promise<Place> => {
+      const place = await makePlace('postgresql', folder.path)
+      await stageTable(place, ROWS)
+      await perform(inPlace(place))
+      return place
+    }
+    const place = await ready()
+    const once = await child(inPlace(place, { slice }))
+    expect(once.finished?.error).toBeUndefined()
+    const shape = await shapeOf(place)
+    const moments = once.steps.flatMap((_, at) =>
+      (EVERY ? WHENS : [WHENS[(at + 2) % 3] ?? 'after']).map((when) => ({ step: at + 1, when })),
+    )
+    expect(moments.length).toBeGreaterThan(2)
+    await atOnce(moments, async ({ step, when }) => {
+      const one = await ready()
+      const before = await rowsOf(one)
+      await child(inPlace(one, { slice }), { step, when })
+      expect(await rowsOf(one)).toEqual(before)
+      const { finished } = await perform(inPlace(one, { slice }))
+      expect(finished.error).toBeUndefined()
+      expect(await shapeOf(one), `${when} ${once.steps[step - 1]}`).toEqual(shape)
+      expect(await rowsOf(one)).toEqual(before)
+    })
+  })
+
   test('is killed before the switch, and what it has prepared is taken away', { timeout: 60_000 }, async () => {
     const place = await staged(folder.path)
     const at = steps.findIndex((sql) => sql.includes('VALIDATE')) + 1

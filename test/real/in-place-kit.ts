@@ -25,6 +25,14 @@ export async function stageTable(place: Place, rows = ROWS): Promise<void> {
     `CREATE FUNCTION audited() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO audit VALUES (1); RETURN NULL; END'`,
     `CREATE TRIGGER "Audit" AFTER INSERT ON ${SQL} FOR EACH ROW EXECUTE FUNCTION audited()`,
     `CREATE VIEW cheap AS SELECT id, guest FROM ${SQL} WHERE price < 100`,
+    `CREATE STATISTICS "st'at" ON "Room", m FROM ${SQL}`,
+    `CREATE RULE "no rule" AS ON DELETE TO audit DO ALSO UPDATE ${SQL} SET price = price WHERE id = OLD.n`,
+    `CREATE POLICY "po'licy" ON ${SQL} USING (price < 1e9)`,
+    `ALTER TABLE ${SQL} ENABLE ROW LEVEL SECURITY`,
+    `CREATE FUNCTION counted() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM ${SQL}; END`,
+    `CREATE PUBLICATION "pub'd" FOR TABLE ${SQL} (id, "At", price) WHERE (id > 0) WITH (publish = 'insert', publish_via_partition_root = true)`,
+    `GRANT SELECT (id), INSERT (price) ON ${SQL} TO PUBLIC`,
+    `GRANT UPDATE ON ${SQL} TO PUBLIC`,
     `ANALYZE ${SQL}`,
   )
 }
@@ -61,6 +69,13 @@ export async function shapeOf({ rows }: Place): Promise<readonly (readonly (stri
        WHERE x.relnamespace = 'public'::regnamespace
      UNION ALL SELECT 'constraint', k.conname, k.conrelid::regclass::text, pg_get_constraintdef(k.oid), k.convalidated::text FROM pg_constraint k
        WHERE k.connamespace = 'public'::regnamespace
+     UNION ALL SELECT 'rights', c.relname, c.relrowsecurity::text, c.relacl::text, (SELECT string_agg(a.attname || a.attacl::text, ' ' ORDER BY a.attname) FROM pg_attribute a
+       WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL) FROM pg_class c WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace
+     UNION ALL SELECT 'policy', policyname, tablename, qual, NULL FROM pg_policies WHERE schemaname = 'public'
+     UNION ALL SELECT 'rule', rulename, tablename, definition, NULL FROM pg_rules WHERE schemaname = 'public'
+     UNION ALL SELECT 'publication', pubname, tablename, attnames::text, rowfilter FROM pg_publication_tables
+     UNION ALL SELECT 'function', p.proname, pg_get_function_sqlbody(p.oid), NULL, NULL FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace
+     UNION ALL SELECT 'statistics', s.stxname, s.stxrelid::regclass::text, NULL, NULL FROM pg_statistic_ext s
      UNION ALL SELECT 'trigger', g.tgname, g.tgrelid::regclass::text, g.tgenabled::text, NULL FROM pg_trigger g WHERE NOT g.tgisinternal
      ORDER BY 1, 2, 3, 4`,
   )

@@ -49,6 +49,11 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
     expect(await place.rows(`SELECT relkind::text, obj_description(${oid}) FROM pg_class WHERE oid = ${oid}`)).toEqual([
       ['p', "it's"],
     ])
+    expect(await place.rows(`SELECT tablename, attnames::text, rowfilter FROM pg_publication_tables`)).toEqual([
+      [TABLE, '{id,price,At}', '(id > 0)'],
+    ])
+    expect(await place.rows(`SELECT policyname FROM pg_policies WHERE tablename = '${TABLE}'`)).toEqual([["po'licy"]])
+    expect(await place.rows('SELECT counted()')).toEqual([[String(ROWS)]])
     // What names the table means the new one: views, triggers, numbers, defaults.
     await place.sql(
       `INSERT INTO ${SQL} (price, "At") VALUES (1, now()), (2, now() + interval '1 year'), (3, '-infinity'), (4, 'infinity')`,
@@ -250,6 +255,54 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
     expect(archive.events.filter((event) => event.type === 'archive.planned' && event.status === 'due')).toEqual([])
   })
 
+  test('lets the last period leave the past, and says before how long that takes', { timeout: 60_000 }, async () => {
+    const place = await staged()
+    expect((await perform(inPlace(place, { slice: periodOf(0) }))).finished.error).toMatchObject({ code: 'BAD_FLAG' })
+    await perform(inPlace(place))
+    const all = () => place.rows(`SELECT count(*), count(DISTINCT id), sum(price) FROM ${SQL}`)
+    const before = await all()
+    const shape = await shapeOf(place)
+    const plan = await perform(inPlace(place, { slice: periodOf(0), dryRun: true }))
+    expect(plan.events).toContainEqual(
+      expect.objectContaining({ type: 'partition.finding', verdict: 'changes', about: 'pause' }),
+    )
+    expect((await perform(inPlace(place, { slice: periodOf(0), budgetMs: 0 }))).finished.error).toMatchObject({
+      code: 'PARTITION_REFUSED',
+    })
+    expect((await perform(inPlace(place, { slice: periodOf(1) }))).finished.error).toMatchObject({
+      code: 'PARTITION_REFUSED',
+    })
+    expect(await shapeOf(place)).toEqual(shape)
+
+    const writer = writing(place.url, 1)
+    for (const ago of [0, 1]) {
+      const { finished, events } = await perform(inPlace(place, { slice: periodOf(ago) }))
+      expect(finished).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
+      const [made] = events.flatMap((event) => (event.type === 'partition.made' ? [event] : []))
+      expect(Number(made?.moved)).toBeGreaterThan(0)
+      const leaf = `"${made?.partition.replaceAll('"', '""')}"`
+      // Whatever was there when the rows left, and what the writer has added since.
+      const [rest] = await place.rows(
+        `SELECT (SELECT count(*) FROM ${PAST} WHERE "At" >= '${made?.from}'), count(*) - ${made?.moved} FROM ${leaf}`,
+      )
+      expect(rest?.[0]).toBe('0')
+      expect(Number(rest?.[1])).toBeGreaterThanOrEqual(0)
+    }
+    const again = await perform(inPlace(place, { slice: periodOf(0) }))
+    expect(stepsOf(again.events)).toEqual(['slice found', 'after done'])
+    const { count } = await writer.stop()
+    const [[rows, ids, sum] = []] = await all()
+    expect(rows).toBe(ids)
+    expect(Number(rows)).toBe(Number(before[0]?.[0]) + count)
+    expect(Number(sum)).toBe(Number(before[0]?.[2]) + 2 * count)
+    expect(await marksLeft(place)).toEqual([])
+    expect(await place.rows(`SELECT count(*) FROM pg_proc WHERE proname LIKE 'sluice%'`)).toEqual([['0']])
+    // The numbers, triggers and keys of the table are those of the new partition, too.
+    await expect(place.sql(`INSERT INTO ${SQL} ("Room", "At") VALUES (99, now())`)).rejects.toThrow(/foreign key/)
+    const filled = await perform(inPlace(place, { revert: true }))
+    expect(filled.finished.error).toMatchObject({ code: 'PARTITION_REFUSED' })
+  })
+
   test('goes behind rows of later periods, and no system but one does it', async () => {
     const place = await staged()
     await place.sql(
@@ -265,6 +318,13 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
     expect((await perform(inPlace(other, { table: 't' }))).finished.error).toMatchObject({ code: 'UNSUPPORTED_URL' })
   })
 })
+
+/** The quarter of today, or so many before it. */
+function periodOf(ago: number): string {
+  const now = new Date()
+  const quarter = now.getUTCFullYear() * 4 + Math.floor(now.getUTCMonth() / 3) - ago
+  return `${Math.floor(quarter / 4)}-Q${(quarter % 4) + 1}`
+}
 
 type Writer = { stop(): Promise<{ readonly count: number; readonly longestMs: number }> }
 

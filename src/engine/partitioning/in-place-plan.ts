@@ -1,9 +1,9 @@
 /** A table as the first partition of a new one: where the past ends, and which periods come beside it. */
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { InPlaceRequest } from '../../stores/in-place-port.ts'
+import type { InPlaceRequest, SliceRequest } from '../../stores/in-place-port.ts'
 import type { PartitionPlanStore } from '../../stores/partition-plan-port.ts'
-import { columnNamed } from '../archiving/value-kind.ts'
+import { columnNamed, valueKind } from '../archiving/value-kind.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec } from '../calendar/calendar.ts'
 import { nextPeriod, periodAt, type Period } from '../calendar/period.ts'
 import { currentPeriod, placedPeriod } from './coverage.ts'
@@ -13,6 +13,8 @@ import { plannedTable, type PlanStore } from './planned-table.ts'
 
 /** Two periods at least, so that the calendar can be learned from them again. */
 const AHEAD = 2
+/** End of the year 9999. */
+const LATEST_SECONDS = 253_402_300_800
 
 export type InPlaceWish = {
   readonly by: string
@@ -86,4 +88,21 @@ export function refuseSameNames({ planned, past, beside, partitions }: InPlaceRe
   throw new SluiceError('BAD_FLAG', `two tables of ${tableText(planned.table.table)} would be called ${twice}`, {
     hint: 'give the past another name with --past',
   })
+}
+
+/** @param label of the period. @param bound end of the past: numbers are seconds or milliseconds as it is. @throws SluiceError BAD_FLAG */
+export function sliceRequest(
+  table: TableSpec,
+  { by, calendar }: Pick<InPlaceWish, 'by' | 'calendar'>,
+  label: string,
+  bound: string,
+): { readonly request: SliceRequest; readonly label: string } {
+  const spec = { ...DEFAULT_CALENDAR, ...calendar }
+  const column = columnNamed(table, by)
+  const period = periodAt(spec, label)
+  const kind = valueKind(table, column, null)
+  const isFiner = kind === 'epoch-seconds' && Number(bound) > LATEST_SECONDS
+  const { from, to } = placedPeriod(spec, period, isFiner ? 'epoch-milliseconds' : kind)
+  const partition = { name: partitionName(table.table.name, period.label), from, to }
+  return { request: { table: table.table, column, partition }, label: period.label }
 }

@@ -14,6 +14,8 @@ export type PartitionInPlaceOperation = {
   readonly past?: string | undefined
   /** Label of the last period of the past; the current one, or the latest with rows, when absent. */
   readonly last?: string | undefined
+  /** Label of the last period of the past: it gets a partition of its own. */
+  readonly slice?: string | undefined
   /** Longest that anybody may wait for one try, ms. */
   readonly budgetMs: number
   /** How long tries are made, ms. */
@@ -44,6 +46,7 @@ export const partitionInPlace: Declaration<PartitionInPlaceOperation, (typeof EV
       calendar: words.calendar,
       past: words.optionalText('past'),
       last: words.optionalText('last'),
+      slice: words.optionalText('slice'),
       budgetMs: words.duration('pause-budget'),
       triesForMs: words.duration('tries-for'),
       revert: words.flag('revert'),

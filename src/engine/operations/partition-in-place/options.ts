@@ -20,6 +20,13 @@ export const IN_PLACE_OPTIONS: readonly Option[] = [
       'last period of the past, such as Q2-FY25; no row may lie behind it until the new table has the name, and none without a time',
   },
   {
+    name: 'slice',
+    type: 'text',
+    group: GROUP,
+    describe:
+      'take the last period of the past, such as Q2-FY25, into a partition of its own; everybody waits while its rows move, and how long is said first',
+  },
+  {
     name: 'pause-budget',
     type: 'text',
     unit: 'duration',

@@ -12,10 +12,11 @@ import type {
   InPlacePlan,
   InPlaceStore,
   InPlaceSwitched,
+  SliceRequest,
 } from '../../../stores/in-place-port.ts'
 import type { PartitionPlanStore, PlanFinding } from '../../../stores/partition-plan-port.ts'
 import { openExisting } from '../../copy/open-stores.ts'
-import { inPlaceRequest, refuseSameNames, type InPlaceWishes } from '../../partitioning/in-place-plan.ts'
+import { inPlaceRequest, refuseSameNames, sliceRequest, type InPlaceWishes } from '../../partitioning/in-place-plan.ts'
 import { phaseFindings } from '../../partitioning/in-place-phases.ts'
 import { oneTable } from '../../partitioning/twin-plan.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
@@ -62,6 +63,7 @@ export async function partitionInPlace(operation: PartitionInPlaceOperation, run
     tell: (step, status, detail) => run.emit({ type: 'partition.step', table: name, step, status, detail }),
   }
   const done = await inPlace.done(table.table, signal)
+  if (operation.slice !== undefined) return await sliced(able, done, { ...operation, slice: operation.slice }, run)
   if (operation.revert) return await reverted(able, done, operation, run)
   return done === null ? await partitioned(able, operation, run) : await settled(able, done, operation, run)
 }
@@ -112,6 +114,87 @@ async function settled(able: Able, done: InPlaceDone, operation: PartitionInPlac
   tell('switch', 'found', `${tableText(done.past)} holds everything before ${done.bound}`)
   if (!operation.dryRun) await tellLeft(able, run)
   return { totals: { switched: '0' }, next: ensureCommand(operation, name) }
+}
+
+/** The last period of the past leaves it: how long everybody waits for that is said before it is done. */
+async function sliced(
+  able: Able,
+  done: InPlaceDone | null,
+  operation: PartitionInPlaceOperation & { readonly slice: string },
+  run: Run,
+): Promise<Ending> {
+  const { inPlace, table, name, limits, tell } = able
+  if (operation.revert || operation.last !== undefined || operation.past !== undefined) {
+    throw new SluiceError('BAD_FLAG', '--slice goes with no --revert, --last and --past', { hint: 'leave them out' })
+  }
+  if (done === null) {
+    throw new SluiceError('BAD_FLAG', `${name} has no past that a period could leave`, {
+      hint: 'partition it first: the same command without --slice',
+    })
+  }
+  const { request, label } = sliceRequest(table, operation, operation.slice, done.bound)
+  const { partition } = request
+  if (await isThere(able, request)) {
+    tell('slice', 'found', `${label} has a partition of its own`)
+    if (!operation.dryRun) await tellLeft(able, run)
+    return { totals: { switched: '0' } }
+  }
+  const { rows, ms } = await inPlace.planSlice(request, limits.signal)
+  const detail = `${rows} rows of ${label} leave ${tableText(done.past)}, and everybody waits for about ${ms} ms, by a sample of them`
+  const isTooLong = ms > operation.budgetMs
+  run.emit({
+    type: 'partition.finding',
+    table: name,
+    verdict: isTooLong ? 'refused' : 'changes',
+    about: 'pause',
+    object: partition.name,
+    detail,
+    ...(isTooLong ? { hint: `where everybody may wait so long: --pause-budget ${Math.ceil((ms * 2) / 1000)}s` } : {}),
+  })
+  run.emit({
+    type: 'partition.finding',
+    table: name,
+    verdict: 'changes',
+    about: 'old snapshots',
+    detail: `a transaction in REPEATABLE READ or SERIALIZABLE that began before, and reads ${label} behind it, misses these rows; those that rest within one are waited for`,
+  })
+  const totals = { rows: dec(rows), findings: '2', refused: isTooLong ? '1' : '0' }
+  if (isTooLong) {
+    const error = new SluiceError('PARTITION_REFUSED', `${label} takes longer than others may wait`, {
+      where: name,
+      reason: `about ${ms} ms, and --pause-budget is ${operation.budgetMs} ms`,
+      hint: `take shorter periods, such as --calendar month, or --pause-budget ${Math.ceil((ms * 2) / 1000)}s`,
+    })
+    return { totals: { ...totals, switched: '0' }, error }
+  }
+  const made = {
+    type: 'partition.made',
+    table: name,
+    partition: partition.name,
+    label,
+    from: partition.from,
+    to: partition.to,
+  } as const
+  if (operation.dryRun) {
+    run.emit({ ...made, status: 'planned', moved: dec(rows) })
+    tell('slice', 'planned', detail)
+    return { totals: { ...totals, switched: '0' } }
+  }
+  refuseUnconfirmed(able, operation)
+  const switched = await inPlace.slice(request, limits, (step, status, text) =>
+    tell(step === 'switch' ? 'slice' : step, status, text),
+  )
+  tell('slice', 'done', `${tableText(done.past)} ends at ${partition.from} now`)
+  run.emit({ ...made, status: 'made', moved: dec(switched.rows) })
+  tellWaits(name, switched, run)
+  await tellLeft(able, run)
+  return { totals: { ...totals, rows: dec(switched.rows), switched: '1' } }
+}
+
+/** Whether a partition has these bounds. */
+async function isThere({ store, table, limits }: Able, { partition }: SliceRequest): Promise<boolean> {
+  const ranged = await store.maintenance?.().look(table.table, false, limits.signal)
+  return ranged?.partitions.some(({ from, to }) => from === partition.from && to === partition.to) === true
 }
 
 async function reverted(

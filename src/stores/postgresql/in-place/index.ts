@@ -11,6 +11,8 @@ import type {
   InPlaceSwitched,
   InPlaceTold,
   Outside,
+  SlicePlan,
+  SliceRequest,
 } from '../../in-place-port.ts'
 import type { PlanFinding } from '../../partition-plan-port.ts'
 import type { Pool } from '../../pool.ts'
@@ -33,6 +35,7 @@ import { buildIndexes, indexStatements, wantedIndexes } from './indexes.ts'
 import { beforeFindings, planFinding, takeover } from './looks.ts'
 import { detachPast, pastOf, takeBack } from './revert.ts'
 import { settleTable } from './settle.ts'
+import { moveSlice, planSlice, prepareSlice } from './slice.ts'
 
 /** Another program may be about to end. */
 const HOST_MS = 10_000
@@ -127,6 +130,44 @@ export class PostgresInPlace implements InPlaceStore {
         return await detachPast(session, table)
       }),
     )
+  }
+
+  planSlice(request: SliceRequest, signal: AbortSignal): Promise<SlicePlan> {
+    return this.#write(request.table, signal, async (session) => {
+      await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', `SET LOCAL lock_timeout TO ${PATIENCE_MS}`)
+      try {
+        return await planSlice(session, request)
+      } finally {
+        await session.rollBack()
+      }
+    })
+  }
+
+  slice(
+    request: SliceRequest,
+    limits: InPlaceLimits,
+    tell: InPlaceTold,
+  ): Promise<InPlaceSwitched & { readonly rows: bigint }> {
+    const { table, partition } = request
+    return this.#locked(table, limits, async (session) => {
+      const waits = patience(session, limits)
+      try {
+        await prepareSlice(session, request, waits)
+      } catch (error) {
+        throw session.alive && isBusy(error) ? late(table, waits.tries, OTHERS) : error
+      }
+      tell('validate', 'done', `the past may end at ${partition.from}`)
+      let rows = 0n
+      const switched = await this.#tried(session, table, limits, tell, async (_, held, lockTimeoutMs) => {
+        const side = await sideOf(session, table)
+        if (side === null) throw gone(table)
+        await takeBack(session, side, held, lockTimeoutMs)
+        await lastWords(session, held, limits)
+        rows = await moveSlice(session, request)
+        return []
+      })
+      return { ...switched, rows }
+    })
   }
 
   clear(table: TableName, limits: InPlaceLimits): Promise<number> {

@@ -15,6 +15,11 @@ export function indexMark(table: string, of: string, attnum: string | null): str
   return `${PREFIX}${table}_${of}_${attnum ?? 'own'}`
 }
 
+/** The check of a past whose latest rows are about to leave, and the function that it calls. @param past number of that partition */
+export function sliceMark(past: string): string {
+  return `${PREFIX}${past}_slice`
+}
+
 /** Condition in SQL: whether a name is none of these. @param name column in SQL */
 export function notOwnSql(name: string): string {
   return `${name} !~ '^${PREFIX}[0-9]+(_|$)'`

@@ -16,7 +16,7 @@ import { refusal } from './attempt.ts'
 import { planFinding, takeover } from './looks.ts'
 import { INDEX_NOTES } from './marks.ts'
 
-type Leaf = InPlaceDone & { readonly oid: string }
+export type Leaf = InPlaceDone & { readonly oid: string }
 
 /** The partition that has no beginning. @returns null where the table is not partitioned, or has none */
 export async function pastOf(session: CopySession, name: TableName): Promise<Leaf | null> {

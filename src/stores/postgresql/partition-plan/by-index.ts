@@ -51,7 +51,11 @@ function scan(kind: string): boolean {
 }
 
 /** Whether an index of all rows begins with the column, so that a period is found without a look at the whole table. */
-export async function leadsIndex({ session, oid, attnum }: About): Promise<boolean> {
+export async function leadsIndex({
+  session,
+  oid,
+  attnum,
+}: Pick<About, 'session' | 'oid' | 'attnum'>): Promise<boolean> {
   const [row] = await session.ask(
     `SELECT EXISTS (SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_am m ON m.oid = x.relam
       WHERE i.indrelid = ${oid} AND m.amname = 'btree' AND i.indkey[0] = ${attnum} AND i.indpred IS NULL AND i.indisvalid AND i.indisready)`,
