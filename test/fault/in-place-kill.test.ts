@@ -59,7 +59,7 @@ describe.skipIf(why !== '')(`a program that partitions in place${why}`, () => {
   let beginning: Awaited<ReturnType<typeof shapeOf>>
   let undone: Awaited<ReturnType<typeof shapeOf>>
   /** How the programs ended that nobody killed. */
-  let whole: readonly unknown[]
+  let ends: readonly unknown[]
 
   beforeAll(async () => {
     folder = temporaryFolder()
@@ -71,13 +71,13 @@ describe.skipIf(why !== '')(`a program that partitions in place${why}`, () => {
     const again = await child(inPlace(place, { revert: true }))
     back = again.steps
     undone = await shapeOf(place)
-    whole = [there, again].map(({ finished }) => finished?.error)
+    ends = [there, again].map(({ finished }) => finished?.error)
   }, 120_000)
 
   afterAll(() => folder[Symbol.dispose]())
 
   test('is killed at each step, and run again', { timeout: 400_000 }, async () => {
-    expect(whole).toEqual([undefined, undefined])
+    expect(ends).toEqual([undefined, undefined])
     expect(undone).toEqual(beginning)
     expect(steps.filter((sql) => sql.startsWith('CREATE UNIQUE INDEX CONCURRENTLY')).length).toBeGreaterThan(2)
     expect(steps.filter((sql) => sql === 'COMMIT').length).toBeGreaterThan(1)
@@ -122,10 +122,10 @@ describe.skipIf(why !== '')(`a program that partitions in place${why}`, () => {
       return place
     }
     const place = await ready()
-    const once = await child(inPlace(place, { slice }))
-    expect(once.finished?.error).toBeUndefined()
+    const whole = await child(inPlace(place, { slice }))
+    expect(whole.finished?.error).toBeUndefined()
     const shape = await shapeOf(place)
-    const moments = once.steps.flatMap((_, at) =>
+    const moments = whole.steps.flatMap((_, at) =>
       (EVERY ? WHENS : [WHENS[(at + 2) % 3] ?? 'after']).map((when) => ({ step: at + 1, when })),
     )
     expect(moments.length).toBeGreaterThan(2)
@@ -136,7 +136,7 @@ describe.skipIf(why !== '')(`a program that partitions in place${why}`, () => {
       expect(await rowsOf(one)).toEqual(before)
       const { finished } = await perform(inPlace(one, { slice }))
       expect(finished.error).toBeUndefined()
-      expect(await shapeOf(one), `${when} ${once.steps[step - 1]}`).toEqual(shape)
+      expect(await shapeOf(one), `${when} ${whole.steps[step - 1]}`).toEqual(shape)
       expect(await rowsOf(one)).toEqual(before)
     })
   })
