@@ -1,6 +1,7 @@
 /** The Run screen of copies, and a database's tables, as a person sees them at three sizes. */
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { EventBody } from '../../src/model/event.ts'
+import { uiCommands } from '../../src/cli/ui-commands.ts'
 import { fakeWorkbench, type FakeRun } from './fake-workbench.mjs'
 import type { App, AppOptions } from './support/app.ts'
 import { openApp } from './support/app.ts'
@@ -195,11 +196,18 @@ describe.each(SIZES)('at %i×%i', (columns, rows) => {
     const app = start({
       ...size,
       fake: fakeWorkbench({ lake: null, catalog: null, database: 'postgresql://app@db/tracks' }),
+      commands: await uiCommands({ env: {} }, { secrets: [], urls: [] }),
     })
     await app.until('public.events')
     await app.press(['j', 'L'], (screen) => screen.includes('due or blocked'))
     await golden('lifecycle', app)
     await app.press(['y'], (screen) => screen.includes('copied'))
+    // What is due is started from there, once its plan was read.
+    await app.press(['j', 'enter'], 'Start (tab goes there)')
+    await golden('start', app)
+    await app.press(['tab', 'enter'], 'ok, exit 0')
+    await golden('told', app)
+    await app.press(['esc', 'esc'], 'enter shows its plan')
   })
 
   it('shows how rows lie on the ring of a table of Cassandra', async () => {

@@ -343,6 +343,7 @@ function phaseEvents(table, { words }) {
     phase(1, 'partitioning', 'done', 'copied, 2100000000 rows, and followed, equal 2026-11-18T02:00:00.000Z'),
     phase(2, 'switch', 'running', 'switched 2026-11-19T02:10:00.000Z, writers waited 412 ms at the most', {
       pauseMs: 412,
+      also: [`sluice cutover 77 ${words.stream} --revert`],
     }),
     phase(3, 'new partitions', 'due', '48 partitions, there up to 2027-01-01; 1 missing', {
       blocks: ['none ahead: too few partitions are ahead: Q1-FY27 is missing'],
@@ -571,6 +572,24 @@ export function fakeWorkbench({
         run.emit({ type: 'run.started', command: operation.kind, tool: '0.1.0' })
         for (const event of phaseEvents(entry.table, entry)) run.emit(event)
         run.finish(0)
+      })
+      return
+    }
+    if (operation.kind === 'partition-ensure') {
+      const [table] = operation.tables
+      const status = operation.dryRun ? 'planned' : 'made'
+      queueMicrotask(() => {
+        run.emit({ type: 'run.started', command: operation.kind, tool: '0.1.0', target: 'postgresql://app@db/tracks' })
+        run.emit({
+          type: 'partition.made',
+          table,
+          partition: 'public.events_q1_fy27',
+          label: 'Q1-FY27',
+          from: '2027-01-01',
+          to: '2027-04-01',
+          status,
+        })
+        run.finish(0, { totals: { tables: '1', [operation.dryRun ? 'planned' : 'made']: '1', alarms: '0' } })
       })
       return
     }

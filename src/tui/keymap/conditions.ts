@@ -71,7 +71,7 @@ export const runsListed: When = (s) => s.screen === 'runs' && openRun(s) === nul
 export const hasResults: When = (s) => {
   const run = s.screen === 'runs' ? openRun(s) : null
   if (run?.archiving != null) return shownPartition(s, run) !== null
-  return run !== null && run.copy === null && (isStory(run) || runResults(s, run).length > 0)
+  return run !== null && (isStory(run) || (run.copy === null && runResults(s, run).length > 0))
 }
 export const steers: When = (s) => works(s) || rests(s)
 export const works: When = (s) => s.screen === 'runs' && turned(s)?.phase === 'running'
@@ -96,7 +96,7 @@ export const steersCopy: When = (s) => steers(s) && copies(s)
 /** The copy whose screen is open, and where the cursor stands on it. */
 const copyOpen = (s: State): RunView | null => {
   const run = s.screen === 'runs' ? openRun(s) : null
-  return run === null || run.copy === null ? null : run
+  return run === null || run.copy === null || isStory(run) ? null : run
 }
 export const inChunks: When = (s) => {
   const run = copyOpen(s)

@@ -16,10 +16,11 @@ export function withStory(run: RunView, lines: readonly string[]): RunView {
   return { ...run, story: [...run.story, ...lines].slice(-KEPT_LINES) }
 }
 
-/** Whether its screen is what it says: it tells lines, and nothing has come that has a picture of its own. */
+/** Whether its screen is what it says: nothing has come, or nothing came until its end, that has a picture of its own. */
 export function isStory(run: RunView): boolean {
+  if (run.story.length === 0) return false
+  if (run.copy !== null) return run.finished !== null && run.chunksDone === 0 && run.copy.tally().read === 0
   return (
-    run.story.length > 0 &&
     run.results.length === 0 &&
     run.checks.length === 0 &&
     isShownAs(run.operation, 'tables') &&

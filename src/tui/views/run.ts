@@ -244,7 +244,7 @@ function storyLines(run: RunView, cells: number, rows: number): Line[] {
 
 /** The screen of one run. */
 export function runScreen(state: State, run: RunView, cells: number): Line[] {
-  if (run.copy !== null) return copyScreen(state, run, run.copy, cells)
+  if (run.copy !== null && !isStory(run)) return copyScreen(state, run, run.copy, cells)
   if (run.archiving !== null) return archiveScreen(state, run, run.archiving, cells)
   const { body } = geometry(state)
   const layout = runLayout(state, run)

@@ -1,4 +1,5 @@
 /** The plan of a command, read line by line, before it is started: what it says, what has to be typed, and two buttons. */
+import { plural } from '../draw/format.ts'
 import type { Line } from '../draw/line.ts'
 import { line, span } from '../draw/line.ts'
 import { clean, cutMiddle, width, wrap } from '../draw/text.ts'
@@ -89,7 +90,12 @@ function ending(d: Of<'start'>, state: State, inner: number): Line[] {
   const running = activeRun(state)
   const lines: Line[] = []
   if (running !== undefined) {
-    const text = `It waits until ${running.operation.kind} has ended: one run at a time works here. y copies it for another terminal.`
+    const text = `One run at a time works here: this begins when ${running.operation.kind} has ended. x on the Runs screen (2) stops that, and drops what waits: stop first, or y copies the command for another terminal.`
+    lines.push(...wrap(text, inner).map((part) => line(part, 'warn')))
+  }
+  const refused = d.lines.filter((text) => storyTone(text) !== 'plain').length
+  if (refused > 0) {
+    const text = `${plural(refused, 'line')} of the plan ${refused === 1 ? 'says' : 'say'} what is not as it should be.`
     lines.push(...wrap(text, inner).map((part) => line(part, 'warn')))
   }
   if (typed !== null) lines.push(...wrap(clean(`At stake: ${typed.what}.`), inner).map((part) => line(part, 'warn')))
