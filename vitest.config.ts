@@ -84,7 +84,7 @@ const CI_ONLY = [
   'test/real/archive-clone.test.ts',
   'test/real/cassandra-{again,connect,diff,lives,script,source,target-ring,track}.test.ts',
   'test/real/copy-mysql-kept.test.ts',
-  'test/real/{cutover-two,decommission-cutover}.test.ts',
+  'test/real/{cutover-two,decommission-between,decommission-cutover}.test.ts',
   'test/real/partition-plan.test.ts',
   'test/real/prune.test.ts',
   'test/real/switch-{bound,live}.test.ts',

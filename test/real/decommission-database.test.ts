@@ -133,7 +133,7 @@ describe.skipIf(why !== '')(`a database whose tables have moved${why}`, () => {
     expect(findings(later.events, 'table').map(({ object }) => object)).toEqual(left)
   })
 
-  it('stays while a stream wants it, where the ledger says that users went back, and as a template', async () => {
+  it('stays while a stream wants it, while a switch is under way, and as a template', async () => {
     const moved = await makeOld(folder.path)
     await copyAll(moved)
     const { database, stream } = await noteStream(moved)
@@ -144,10 +144,10 @@ describe.skipIf(why !== '')(`a database whose tables have moved${why}`, () => {
     await moved.to.sql(`UPDATE migration_streams SET status = 'ended'`)
     await moved.to.sql(
       `INSERT INTO migration_switches (switch_id, stream_id, reverse_stream_id, turn, status, public_table, taken_table, parked_table, tries, begun_ms, switched_ms)
-       VALUES ('s', '${stream}', '78', 2, 'done', 'a', 'b', 'c', 1, 1, 1)`,
+       VALUES ('s', '${stream}', '78', 1, 'preparing', 'a', 'b', 'c', 1, 1, 1)`,
     )
-    const back = await perform(retire(moved))
-    expect(findings(back.events, 'switch')).toMatchObject([{ verdict: 'refused' }])
+    const prepared = await perform(retire(moved))
+    expect(findings(prepared.events, 'switch')).toMatchObject([{ verdict: 'refused' }])
     await moved.to.sql('DELETE FROM migration_switches')
     await moved.old.sql('ALTER DATABASE ' + quoted(moved.name) + ' WITH IS_TEMPLATE true')
     const template = await perform(retire(moved))

@@ -35,7 +35,7 @@ export async function examineOpen(
 ): Promise<Findings> {
   return [
     ...(await wantedByTarget(wish.database, wish.identity)),
-    ...((await hasLedger(inside)) ? await wantedInside(inside) : []),
+    ...((await hasLedger(inside)) ? await wantedInside(inside, wish.database) : []),
     ...(wish.leave.some((name) => name.endsWith(ARCHIVES)) ? [] : await archivesInside(inside)),
     ...(await contentFindings(wish, contents)),
     ...outside,

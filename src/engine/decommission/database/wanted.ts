@@ -2,7 +2,7 @@
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import type { DecommissionFinding } from '../../../stores/decommission-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import { readSwitches } from '../../cutover/switch-row.ts'
+import { hasSwitched, isUnderWay, readSwitches } from '../../cutover/switch-row.ts'
 import { hasStreams } from '../../follow/ledger/streams.ts'
 
 /** By the ledger that the tables have moved to. @param identity of the database that is to go */
@@ -28,8 +28,11 @@ export async function wantedByTarget(
   ]
 }
 
-/** By a ledger that is in the database itself. */
-export async function wantedInside(database: LedgerDatabase): Promise<readonly DecommissionFinding[]> {
+/** By a ledger that is in the database itself. @param target ledger of the one that the tables have moved to */
+export async function wantedInside(
+  database: LedgerDatabase,
+  target: LedgerDatabase,
+): Promise<readonly DecommissionFinding[]> {
   const streams = (await hasStreams(database))
     ? await database.all(`SELECT stream_id, status FROM migration_streams WHERE status <> 'ended' ORDER BY stream_id`)
     : []
@@ -39,39 +42,53 @@ export async function wantedInside(database: LedgerDatabase): Promise<readonly D
       about: 'stream',
       object: String(id),
       detail: `it is ${String(status)}, writes into this database, and its ledger is here`,
-      hint: `sluice follow ${String(id)} --end, which gives up a way back that it keeps`,
+      hint: `sluice follow ${String(id)} --end with --to this database, which gives up a way back that it keeps`,
     })),
     ...(await waysBack(database, null)),
+    ...(await wentBack(database, target)),
   ]
 }
 
 /**
- * Switches that are being prepared, whose reverse stream has not ended, or which have gone back.
- * @param identity of the database on one side of them; null for all that the ledger has
+ * Switches that are under way or not cleaned up, and those whose reverse stream has not ended.
+ * @param identity of the database that they move writers from; null for all that the ledger has
  */
 async function waysBack(database: LedgerDatabase, identity: string | null): Promise<readonly DecommissionFinding[]> {
   const last = new Map((await readSwitches(database)).map((row) => [row.publicTable, row]))
   if (last.size === 0 || !(await hasStreams(database))) return []
   const found: DecommissionFinding[] = []
-  for (const { publicTable, status, reverse, stream, turn } of last.values()) {
+  for (const { publicTable, status, reverse, stream, isBetween } of last.values()) {
     const sql = 'SELECT stream_id, status, source_identity FROM migration_streams WHERE stream_id = ? OR stream_id = ?'
     const streams = await database.all(sql, [stream, reverse])
     if (identity !== null && !streams.some(([, , source]) => source === identity)) continue
     const back = streams.find(([id]) => id === reverse)
-    const refused = (about: string, object: string, detail: string, hint: string): void =>
-      void found.push({ verdict: 'refused', about, object, detail, hint })
-    if (status === 'preparing') {
-      const hint = 'sluice cutover finishes it or gives it up'
-      refused('switch', publicTable, 'a switch of this table is being prepared', hint)
+    // Until it is done, the reverse stream of a switch between two databases may not be noted where it is looked for.
+    if (isUnderWay(status) || (isBetween && status !== 'done')) {
+      const detail = `a switch of this table is ${status}, and not done`
+      found.push(refused('switch', publicTable, detail, 'sluice cutover finishes it, or gives it up'))
     } else if (back !== undefined && back[1] !== 'ended') {
       const detail = `it is ${String(back[1])}, and keeps the way back of ${publicTable} open`
-      refused('reverse stream', reverse, detail, `sluice follow ${reverse} --end gives up the way back`)
-    } else if (identity !== null && turn % 2 === 0) {
-      const detail = `turn ${turn} has gone back: users work in this database again`
-      refused('switch', publicTable, detail, 'sluice cutover lets the other database take over first')
+      found.push(refused('reverse stream', reverse, detail, `sluice follow ${reverse} --end gives up the way back`))
     }
   }
   return found
+}
+
+/** Switches that have brought writers into this database, and that no later one has taken away again. */
+async function wentBack(inside: LedgerDatabase, target: LedgerDatabase): Promise<readonly DecommissionFinding[]> {
+  const away = new Set(
+    (await readSwitches(target)).filter(({ status }) => hasSwitched(status)).map(({ stream }) => stream),
+  )
+  return (await readSwitches(inside))
+    .filter(({ isBetween, status, reverse }) => isBetween && hasSwitched(status) && !away.has(reverse))
+    .map(({ turn, publicTable }) => {
+      const detail = `turn ${turn} brought its users into this database, and no later one has taken them away`
+      return refused('switch', publicTable, detail, 'sluice cutover lets the other database take over first')
+    })
+}
+
+function refused(about: string, object: string, detail: string, hint: string): DecommissionFinding {
+  return { verdict: 'refused', about, object, detail, hint }
 }
 
 /** Archives whose ledger is in the database: without it nobody knows what is in them and what holds them. */
