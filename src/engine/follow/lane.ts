@@ -1,6 +1,6 @@
 /**
  * Applies a stream to the target, in commit order: several transactions of the source become one of the target, which moves the position with its rows. A
- * transaction of the source is never cut: readers of the target see all of it or nothing.
+ * transaction of the source is never cut: readers of the target see all of it or nothing. While one batch is written the next one is folded.
  */
 import type { Change, LogPosition, RowChange } from '../../model/copy/change.ts'
 import { keyText } from '../../model/copy/key-text.ts'
@@ -25,6 +25,8 @@ const BATCH_ROWS = 20_000
 const PIECE_ROWS = 20_000
 /** How long a transaction waits for others to share a commit with. */
 const LINGER_MS = 20
+/** How soon to ask again while a batch is written. */
+const WRITING_MS = 5
 
 const COUNTED = { insert: 'inserts', update: 'updates', delete: 'deletes' } as const
 
@@ -44,6 +46,14 @@ export type LaneParts = {
   readonly touched?: TouchedRows
 }
 
+/** What the target writes now. */
+type Writing = {
+  /** Transactions that are durable once it is written; none for a part of one. */
+  readonly transactions: number
+  readonly oldestMs: number | null
+  readonly ended: Promise<void>
+}
+
 export class Lane {
   readonly #parts: LaneParts
   readonly #folds: readonly Fold[]
@@ -52,8 +62,11 @@ export class Lane {
   #counts: Record<string, ChangeCounts>
   /** The transaction whose changes arrive now. */
   #open: Extract<Change, { type: 'begin' }> | null = null
-  /** Transactions that are complete and not committed in the target. */
+  /** Transactions that are complete, and that nobody writes yet. */
   #waiting = 0
+  #writing: Writing | null = null
+  /** What made writing impossible. */
+  #failure: unknown = null
   #end: LogPosition
   #oldestMs: number | null = null
   #commitMs: number | null
@@ -92,12 +105,12 @@ export class Lane {
 
   /** Whether everything that was taken is durable in the target. */
   get isSettled(): boolean {
-    return this.#open === null && this.#waiting === 0 && this.#end === this.#applied
+    return this.hasNothing && this.#writing === null && this.#end === this.#applied
   }
 
   /** Whether no change waits: at most the position of an idle source is not written down yet. */
   get hasNothing(): boolean {
-    return this.#open === null && this.#waiting === 0
+    return this.#open === null && !this.hasTransactions
   }
 
   /** Whether no transaction of the source is half taken. */
@@ -107,7 +120,7 @@ export class Lane {
 
   /** Whether complete transactions wait for their commit; false where nothing but the position of an idle source would be written. */
   get hasTransactions(): boolean {
-    return this.#waiting > 0
+    return this.#waiting > 0 || (this.#writing?.transactions ?? 0) > 0
   }
 
   /** Whether a snapshot that was taken since the last change shows all that was taken: else it is older than what the target holds, or is about to. */
@@ -117,11 +130,13 @@ export class Lane {
 
   /** When the oldest transaction was committed that is taken and not durable, ms since the epoch by the clock of the source; null where none is. */
   get oldestMs(): number | null {
-    return this.#waiting > 0 ? this.#oldestMs : (this.#open?.at ?? null)
+    const written = this.#writing?.oldestMs ?? null
+    return written ?? (this.#waiting > 0 ? this.#oldestMs : (this.#open?.at ?? null))
   }
 
   /** Ms until complete transactions should be committed, if nothing else comes; null where none wait. */
   get dueMs(): number | null {
+    if (this.#writing !== null) return WRITING_MS
     if (this.#waiting === 0) return null
     return Math.max(0, this.#since + LINGER_MS - this.#parts.clock.ticks())
   }
@@ -142,17 +157,23 @@ export class Lane {
         case 'update':
         case 'delete':
           this.#add(change)
-          if (this.#folded >= PIECE_ROWS) await this.#flush()
+          if (this.#folded >= PIECE_ROWS) {
+            await this.written()
+            this.#write(this.#flush())
+          }
           break
         case 'truncate':
-          await this.#flush()
+          await this.written()
+          await this.#flush()()
           await this.#truncate(change.tables)
           break
         case 'reshaped':
           throw this.#reshaped(change)
         case 'commit':
           this.#close(change.end)
-          if (this.#rows >= BATCH_ROWS || this.dueMs === 0) await this.commit()
+          // While a batch is written the next one grows, but not without an end.
+          if (this.#rows >= BATCH_ROWS) await this.written()
+          if (this.#rows >= BATCH_ROWS || this.dueMs === 0) this.#write(this.#closed(), this.#waiting, this.#oldestMs)
           break
         case 'idle':
           // Behind the transactions that wait: their commit covers it.
@@ -163,9 +184,10 @@ export class Lane {
 
   /** Makes durable what is complete, and the position of an idle source. Nothing happens within a transaction, or where nothing has moved. */
   async commit(): Promise<void> {
+    await this.written()
     if (this.#open !== null || this.isSettled) return
-    await this.#flush()
-    await this.#write([])
+    this.#write(this.#closed(), this.#waiting, this.#oldestMs)
+    await this.written()
   }
 
   /**
@@ -183,7 +205,7 @@ export class Lane {
     for (const key of gone) this.#touch(table, key)
     const keyed = puts.map((row) => ({ row, key: places.map((at) => row[at] ?? null), base: null }))
     await this.#parts.writer.apply(table, { puts: keyed, gone })
-    await this.#write(also)
+    await this.#closed(also)()
   }
 
   /**
@@ -191,13 +213,21 @@ export class Lane {
    * @returns whether it is durable
    */
   async note(statements: readonly Statement[]): Promise<boolean> {
+    await this.written()
     if (this.isSettled) await this.#parts.database.batch(statements)
     else this.#also.push(...statements)
     return this.isSettled
   }
 
+  /** Waits for what the target writes now; nothing is begun. @throws what it failed with */
+  async written(): Promise<void> {
+    await this.#writing?.ended
+    if (this.#failure !== null) throw this.#failure
+  }
+
   /** Nothing of what was taken and not committed is written; the lane cannot be used any more. */
   async giveUp(): Promise<void> {
+    await this.#writing?.ended
     await this.#parts.writer.rollBack().catch(() => undefined)
   }
 
@@ -259,18 +289,30 @@ export class Lane {
     this.#open = null
   }
 
-  /** Everything that was folded goes to the target, in its open transaction. */
-  async #flush(): Promise<void> {
+  /** Hands a batch to the target, and waits for nothing. @param transactions that are durable behind it @param oldestMs when the first of them was committed */
+  #write(body: () => Promise<void>, transactions = 0, oldestMs: number | null = null): void {
+    const ended = body()
+      .catch((error: unknown) => {
+        this.#failure = error
+      })
+      .then(() => {
+        this.#writing = null
+      })
+    this.#writing = { transactions, oldestMs, ended }
+  }
+
+  /** @returns what brings everything that was folded by now to the target, into its open transaction */
+  #flush(): () => Promise<void> {
     this.#folded = 0
-    for (const [at, fold] of this.#folds.entries()) {
-      if (fold.size === 0) continue
-      const { batch, lacking } = fold.take()
-      const applied = await this.#parts.writer.apply(at, batch)
-      const all = [...lacking, ...applied.lacking]
-      if (all.length === 0) continue
-      const { held, ledger } = this.#parts
-      const keys = all.map((key) => key.map(keyPart))
-      this.#also.push(...ledger.rereadStatements(held.stream, this.#table(at).key, keys, 'unchanged'))
+    const batches = [...this.#folds.entries()].flatMap(([at, fold]) => (fold.size === 0 ? [] : { at, ...fold.take() }))
+    return async () => {
+      for (const { at, batch, lacking } of batches) {
+        const applied = await this.#parts.writer.apply(at, batch)
+        const keys = [...lacking, ...applied.lacking].map((key) => key.map(keyPart))
+        if (keys.length === 0) continue
+        const { held, ledger } = this.#parts
+        this.#also.push(...ledger.rereadStatements(held.stream, this.#table(at).key, keys, 'unchanged'))
+      }
     }
   }
 
@@ -280,26 +322,31 @@ export class Lane {
     for (const table of tables) this.#countsOf(table).truncates++
   }
 
-  async #write(also: readonly Statement[]): Promise<void> {
-    const { database, held, positions, writer, confirm } = this.#parts
-    const after = {
-      position: positions.text(this.#end),
-      commitMs: this.#commitMs,
-      transactions: this.#row.transactions + this.#waiting,
-      counts: this.#counts,
-    }
-    const closing = positionClosing(database, held, this.#row, after, [...this.#also, ...also])
-    if ((await writer.commit(closing)) === 'fenced') {
-      throw new SluiceError('LEASE_LOST', 'another program follows this stream now', {
-        hint: 'nothing of this batch was written; end one of both programs',
-      })
-    }
-    this.#row = { ...this.#row, ...after, batches: this.#row.batches + 1, counts: structuredClone(this.#counts) }
-    this.#applied = this.#end
+  /** @returns what makes everything durable that is complete by now @param also statements of the same transaction */
+  #closed(also: readonly Statement[] = []): () => Promise<void> {
+    const flush = this.#flush()
+    const [end, transactions] = [this.#end, this.#waiting]
+    const moved = { commitMs: this.#commitMs, counts: structuredClone(this.#counts) }
     this.#waiting = 0
     this.#rows = 0
-    this.#also = []
-    confirm(this.#applied)
+    return async () => {
+      await flush()
+      const { database, held, positions, writer, confirm } = this.#parts
+      const after = {
+        ...moved,
+        position: positions.text(end),
+        transactions: this.#row.transactions + transactions,
+      }
+      const closing = positionClosing(database, held, this.#row, after, [...this.#also.splice(0), ...also])
+      if ((await writer.commit(closing)) === 'fenced') {
+        throw new SluiceError('LEASE_LOST', 'another program follows this stream now', {
+          hint: 'nothing of this batch was written; end one of both programs',
+        })
+      }
+      this.#row = { ...this.#row, ...after, batches: this.#row.batches + 1 }
+      this.#applied = end
+      confirm(end)
+    }
   }
 
   #reshaped({ table, reason }: Extract<Change, { type: 'reshaped' }>): SluiceError {

@@ -145,6 +145,11 @@ export class Lanes {
       })
   }
 
+  /** Waits for what the target writes now; nothing is begun. */
+  async written(): Promise<void> {
+    await this.#all((lane) => lane.written())
+  }
+
   /** Rows beside the stream, in a transaction of their own, see `Lane.amend`. */
   async amend(table: number, puts: readonly Row[], gone: readonly Row[], also: readonly Statement[]): Promise<void> {
     if (!this.isSettled) throw new Error('rows beside the stream are written between two of its transactions only')

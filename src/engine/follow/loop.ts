@@ -413,6 +413,8 @@ export class FollowLoop {
    */
   async #verify(): Promise<boolean> {
     const { changes, ledger, stream, tables, run } = this.#parts
+    // A batch that is committed between both looks would be ahead of what was read.
+    await this.#lane?.written()
     const { position } = await ledger.progress(stream, changes)
     const sources = tables.map((one) => one.source)
     const { faults, moved, unclear } = await changes.verify(

@@ -53,7 +53,10 @@ export async function openLanes(request: LanesRequest): Promise<OpenLanes> {
   } = request
   const rows = await ledger.lanes(stream)
   const writers: ChangeWriter[] = []
+  let opened: Lanes | null = null
   const close = async (): Promise<void> => {
+    // A session is not closed under what it writes.
+    await opened?.giveUp()
     await Promise.allSettled(writers.map((writer) => writer[Symbol.asyncDispose]()))
   }
   try {
@@ -78,6 +81,7 @@ export async function openLanes(request: LanesRequest): Promise<OpenLanes> {
     })
     const places = laneOf.map((lane) => rows.findIndex((row) => row.lane === lane))
     const lanes = new Lanes(each, places, positions, database)
+    opened = lanes
     return {
       lanes,
       answerTo: (given) => (answer = given),
