@@ -164,6 +164,45 @@ describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`
     },
   )
 
+  test(
+    'changes go to what is copied while the copy stands still, killed again and again, and the slot moves on',
+    { timeout: 180_000 },
+    async () => {
+      const place = await stage()
+      const other = await placeOn('postgresql', server.url())
+      const writer = writing(place.url, 21)
+      const to = other.url
+      const closed = async (): Promise<number> => closedChunks(other)
+      for (let windowMs = 2000; (await closed()) === 0; windowMs *= 2) {
+        const { finished } = await perform(runOf(place, { to, windowMs, rate: 250, workers: 2, chunkRows: 150 }))
+        expect(finished).toMatchObject({ exitCode: 75, status: 'stopped' })
+      }
+      const before = await closed()
+      const confirmed = async (): Promise<string> => (await place.rows('SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE database = current_database()'))[0]?.[0] ?? '' // prettier-ignore
+      const stream = String((await other.rows('SELECT stream_id FROM migration_streams'))[0]?.[0])
+      const changes = { kind: 'follow', stream, to, from: place.url, end: false, changesOnly: true, untilCaughtUp: true, untilEqual: false } as const // prettier-ignore
+      const positions = [await confirmed()]
+      for (const [i, step] of [1, 3, 5, 8].entries()) {
+        const when = (['before', 'during', 'after'] as const)[i % 3] ?? 'before'
+        await startCopy(changes, { step, when }).ended
+        expect((await perform(changes)).finished).toMatchObject({ exitCode: 75, status: 'stopped' })
+        positions.push(await confirmed())
+        // Another window in between, which copies a little more.
+        if (i === 1) expect((await perform(runOf(place, { to, windowMs: 1500, rate: 250, chunkRows: 150 }))).finished.exitCode).toBe(75) // prettier-ignore
+      }
+      expect(new Set(positions).size).toBe(positions.length)
+      expect(await other.rows("SELECT state FROM migration_stream_tables")).toEqual([['copying']])
+      // Rows of periods that are still to be copied are nowhere yet.
+      expect(await closed()).toBeGreaterThanOrEqual(before)
+      const running = perform(runOf(place, { to }))
+      await writer.stop()
+      expect((await running).finished).toMatchObject({ exitCode: 0, totals: { live: '1' } })
+      expect((await perform(runOf(place, { to }))).finished.exitCode).toBe(0)
+      const all = `SELECT md5(string_agg(t::text, '|' ORDER BY id)), count(*), count(DISTINCT id) FROM`
+      expect(await other.rows(`${all} ${TWIN} AS t`)).toEqual(await place.rows(`${all} ${QUOTED} AS t`))
+    },
+  )
+
   test('goes to another database, with slices told as they land', { timeout: 120_000 }, async () => {
     const place = await stage()
     const other = await placeOn('postgresql', server.url())

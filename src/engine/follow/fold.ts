@@ -7,7 +7,14 @@ import { keyText } from '../../model/copy/key-text.ts'
 import type { Cell, Row } from '../../model/copy/rows.ts'
 
 /** `row` is null for a row that is gone. */
-type Last = { readonly key: Row; readonly row: ChangeRow | null; readonly base: Row | null; readonly isNew: boolean }
+type Last = {
+  readonly key: Row
+  readonly row: ChangeRow | null
+  readonly base: Row | null
+  readonly isNew: boolean
+  /** It is there at the source, with values that nobody here knows. */
+  readonly isLeft?: true
+}
 
 export class Fold {
   readonly #identity: readonly number[]
@@ -39,6 +46,11 @@ export class Fold {
     }
   }
 
+  /** The target holds no such row for now, whatever the source does: it lends no values to what comes of it later. */
+  leave(key: Row): void {
+    this.#last.set(keyText(key), { key, row: null, base: null, isNew: false, isLeft: true })
+  }
+
   /** What was added since the last call, and identities of rows whose values nobody can tell: they have to be read from the source. */
   take(): { readonly batch: ChangeBatch; readonly lacking: readonly Row[] } {
     const puts: Put[] = []
@@ -59,7 +71,7 @@ export class Fold {
     // The row before stands in the target, unless this batch has changed it already.
     const filled = known?.row == null ? row : row.map((cell, i) => (cell === undefined ? known.row?.[i] : cell))
     const isMoved = before !== null && keyText(before) !== keyText(this.#keyOf(row))
-    const there = isMoved && !live ? null : key
+    const there = (isMoved && !live) || known?.isLeft === true ? null : key
     const base = known === undefined || known.row === null ? there : isMoved && !live ? null : known.base
     if (before !== null) this.#remove(before)
     this.#put(filled, base, false)

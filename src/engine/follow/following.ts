@@ -17,6 +17,8 @@ import type { Surroundings } from '../copy/surroundings.ts'
 import type { CopyOperation } from '../operation.ts'
 import type { Ending } from '../run-context.ts'
 import { buildReached } from './build-reached.ts'
+import { ChunkLedger } from '../copy/ledger/chunks.ts'
+import { copiedPart, type CopiedPart } from './copied-part.ts'
 import { divideLanes } from './divide.ts'
 import { emptyTables } from './empty-tables.ts'
 import { endStream, streamName } from './end-stream.ts'
@@ -28,7 +30,7 @@ import type { StreamRow } from './ledger/stream-row.ts'
 import { FollowLoop, type LoopEnd } from './loop.ts'
 import { changesOf } from './progress.ts'
 import { refuseLostPartitions } from './lost-partitions.ts'
-import { refuseCombinations, lanesRefusal, refusedWhileFollowing } from './refusals.ts'
+import { lanesRefusal, refuseCombinations, refuseInPart, refusedWhileFollowing } from './refusals.ts'
 import { refuseOtherTarget } from './same-target.ts'
 import { resynced, tablesAnew } from './resync.ts'
 import { TableStates } from './table-states.ts'
@@ -56,6 +58,7 @@ export class Following implements AsyncDisposable {
     const ledger = new StreamLedger(database, owner)
     const before = await streamOfPlan(planned, parts.wished, database)
     refuseOther(parts.within, before)
+    if (operation.follow?.changesOnly === true) refuseInPart(before, operation)
     const wished = operation.follow?.cdc
     // What is begun anew may be told in another way.
     const cdc = operation.restart && wished !== undefined ? wished : cdcOf(before, wished)
@@ -148,11 +151,54 @@ export class Following implements AsyncDisposable {
     return this.#sides.changes.fence(this.#parts.run.interrupt.abort)
   }
 
-  /** Tables of the plan that still have to be copied: of the others the stream says what they hold. */
+  /**
+   * Tables of the plan that this run copies: of the others the stream says what they hold.
+   * @throws SluiceError TARGET_BUSY where transactions of others at the source do not end in time
+   */
   async toCopy(): Promise<readonly PlannedTable[]> {
-    const states = await this.#ledger.tables(this.#stream, this.#sides.changes)
-    const copying = new Set(states.flatMap(({ source, state }) => (state === 'copying' ? [source] : [])))
+    if (this.#isInPart) return []
+    const copying = await this.#copying()
+    if (copying.size > 0) await this.#waitForLeftOut()
     return this.#parts.planned.tables.filter(({ source }) => copying.has(tableText(source.table)))
+  }
+
+  /** Whether this run applies changes to a part of the table, and copies nothing. */
+  get #isInPart(): boolean {
+    return this.#parts.operation.follow?.changesOnly === true
+  }
+
+  /** Names of tables of which not all is copied. */
+  async #copying(): Promise<ReadonlySet<string>> {
+    const states = await this.#ledger.tables(this.#stream, this.#sides.changes)
+    return new Set(states.flatMap(({ source, state }) => (state === 'copying' ? [source] : [])))
+  }
+
+  /**
+   * Changes of rows that were still to be copied were left out while the copy stood still. One that a stream tells may not be shown yet, while its commit waits for a
+   * standby: every snapshot from here on shows it.
+   */
+  async #waitForLeftOut(): Promise<void> {
+    const { run } = this.#parts
+    const { changes } = this.#sides
+    const { position } = await this.#ledger.progress(this.#stream, changes)
+    if (position === this.#birth.start) return
+    const signal = AbortSignal.any([run.interrupt.abort, run.interrupt.stop])
+    const tell = (message: string): void => run.emit({ type: 'log', level: 'note', message })
+    await changes.renew?.(this.#birth, [], changes.position(position), signal, tell)
+  }
+
+  /** What changes are applied to of tables that are copied in part. */
+  async #partsCopied(): Promise<ReadonlyMap<string, CopiedPart>> {
+    const parts = new Map<string, CopiedPart>()
+    if (!this.#isInPart) return parts
+    const { database, owner } = this.#parts
+    const copying = await this.#copying()
+    for (const { name, key, plan, source } of this.#tables) {
+      if (!copying.has(name)) continue
+      const columns = source.columns.map((column) => column.name)
+      parts.set(name, await copiedPart(new ChunkLedger(database, key, owner), plan.source.key[0] ?? '', columns))
+    }
+    return parts
   }
 
   /**
@@ -172,7 +218,7 @@ export class Following implements AsyncDisposable {
       await this.#ledger.progress(this.#stream, changes),
       { stream: this.#stream, from, to, database, owner: this.#parts.owner, signal },
     )
-    if (copying.length > 0) {
+    if (copying.length > 0 && !this.#isInPart) {
       // Behind every snapshot that a chunk was read under.
       const fence = await changes.fence(signal)
       const keys = copying.map(({ key }) => key)
@@ -181,7 +227,8 @@ export class Following implements AsyncDisposable {
         run.emit({ type: 'follow.table', table: source, state: 'catchup', position: changes.text(fence) })
     }
     const states = new TableStates()
-    states.load(this.#tables, await this.#ledger.tables(this.#stream, changes))
+    const parts = await this.#partsCopied()
+    states.load(this.#tables, await this.#ledger.tables(this.#stream, changes), parts)
     const exam = await target.examine({
       tables: this.#tables.map((one, at) => ({ ...one.target, catchingUp: states.list[at] !== 'live' })),
       fireTriggers: operation.follow?.fireTriggers === true,
@@ -210,6 +257,7 @@ export class Following implements AsyncDisposable {
         ledger: this.#ledger,
         tables: this.#tables,
         states,
+        parts,
         fireTriggers,
         steering: around.steering,
         run,
@@ -247,12 +295,13 @@ export class Following implements AsyncDisposable {
       totals,
       notChecked:
         provedAt === null
-          ? `changes up to ${upTo} are applied; this run did not compare the rows`
+          ? `changes up to ${upTo} are applied${states.isInPart ? ' to what is copied' : ''}; this run did not compare the rows`
           : provedAt === upTo
             ? `every row was found equal as of ${provedAt}`
             : `every row was found equal as of ${provedAt}; what came after that, up to ${upTo}, is applied and not compared`,
     }
-    if (why === 'stopped') return { ...ending, stopped: true }
+    // Part of the table is still to be copied.
+    if (why === 'stopped' || (why === 'reached' && states.isInPart)) return { ...ending, stopped: true }
     if (why === 'alerted') {
       const causes = alerts?.raised.join(', ') ?? ''
       const hint = 'nothing is lost, slot and position stay: the same command goes on'
@@ -306,7 +355,7 @@ async function begunAnew(
 function wishesOf(operation: CopyOperation, cdc: Cdc): string {
   const { from: _from, to: _to, span: _span, follow, ...rest } = operation
   // A command of an alert may hold a secret.
-  const { until: _until, alert: _alert, resync: _resync, lanes: _lanes, ...lasting } = follow ?? {}
+  const { until: _until, alert: _alert, resync: _resync, lanes: _lanes, changesOnly: _changesOnly, ...lasting } = follow ?? {}
   return JSON.stringify({ ...rest, follow: { ...lasting, cdc }, restart: false })
 }
 

@@ -39,7 +39,7 @@ export type LaneParts = {
   readonly held: HeldLane
   readonly row: LaneRow
   readonly tables: readonly FollowTable[]
-  readonly states: Pick<TableStates, 'isApplied' | 'isExact' | 'isLive'>
+  readonly states: Pick<TableStates, 'isApplied' | 'isExact' | 'isLive' | 'part'>
   readonly positions: Positions
   readonly clock: Clock
   /** Who is told which rows change; nobody when absent. */
@@ -263,10 +263,25 @@ export class Lane {
         if (change.type === 'update' && change.key !== null) this.#touch(change.table, change.key)
       }
     }
-    fold.add(change, isHeld || (change.type === 'insert' && states.isLive(change.table)))
+    const where = change.type === 'delete' ? 'copied' : (states.part(change.table)?.of(change.row) ?? 'copied')
+    if (where === 'copied' || change.type === 'delete')
+      fold.add(change, isHeld || (change.type === 'insert' && states.isLive(change.table)))
+    else this.#leave(fold, change, where)
     this.#countsOf(change.table)[COUNTED[change.type]]++
     this.#rows++
     this.#folded++
+  }
+
+  /** A row of which only its going away is applied: its chunk is still to be copied, or the source has to be asked. */
+  #leave(fold: Fold, change: Exclude<RowChange, { type: 'delete' }>, where: 'open' | 'unsure'): void {
+    const key = this.#identity(change.table).map((at) => change.row[at] ?? null)
+    if (change.type === 'update' && change.key !== null) fold.leave(change.key)
+    fold.leave(key)
+    if (where === 'open') return
+    const { held, ledger } = this.#parts
+    this.#also.push(
+      ...ledger.rereadStatements(held.stream, this.#table(change.table).key, [key.map(keyPart)], 'unchanged'),
+    )
   }
 
   #touch(table: number, key: Row): void {

@@ -9,6 +9,7 @@ import type { LedgerDatabase, SourceView } from '../../stores/copy-port.ts'
 import type { ChangeTarget, StreamBirth, StreamFault } from '../../stores/follow-port.ts'
 import { pauseAfter } from '../copy/failure.ts'
 import type { Steering } from '../copy/steering.ts'
+import type { CopiedPart } from './copied-part.ts'
 import { haltStream } from './halt.ts'
 import type { Lanes } from './lanes.ts'
 import { openLanes } from './open-lanes.ts'
@@ -48,6 +49,8 @@ export type LoopParts = ProvingParts & {
   readonly states: TableStates
   /** Lanes that the command asks for; null for those that there are. */
   readonly lanes: number | null
+  /** Of tables that are copied in part, by their names: what changes are applied to. */
+  readonly parts: ReadonlyMap<string, CopiedPart>
   /** Divides the stream anew. @returns false where its lanes do not stand at one position */
   readonly divide: (lanes: number) => Promise<boolean>
   readonly fireTriggers: boolean
@@ -188,7 +191,7 @@ export class FollowLoop {
   async #load(): Promise<readonly number[]> {
     const { states, ledger, stream, changes, tables } = this.#parts
     const stored = await ledger.tables(stream, changes)
-    states.load(tables, stored)
+    states.load(tables, stored, this.#parts.parts)
     return tables.map(({ name }) => stored.find(({ source }) => source === name)?.lane ?? 0)
   }
 
@@ -241,15 +244,21 @@ export class FollowLoop {
         if (wanted && !lane.isSettled) source.ask()
         if (lane.isSettled) await this.#buildLacking()
         if (lane.isSettled) await this.#advance(lane)
+        const { position } = this.#goal
+        // The end that was asked for moves on where only later changes tell whether something was lost before it.
+        if (
+          lane.isSettled &&
+          (states.all('live') || states.isInPart) &&
+          position !== null &&
+          lane.applied >= (moved ?? position)
+        ) {
+          await this.#mendWaiting(lane, source)
+          if (this.#rowsWait) continue
+          if (await this.#verify()) return this.#end('reached', lane)
+          moved = await this.#parts.changes.fence(this.#parts.run.interrupt.abort)
+        }
         if (lane.isSettled && states.all('live')) {
-          const { position, equal, signOff } = this.#goal
-          // The end that was asked for moves on where only later changes tell whether something was lost before it.
-          if (position !== null && lane.applied >= (moved ?? position)) {
-            await this.#mendWaiting(lane, source)
-            if (this.#rowsWait) continue
-            if (await this.#verify()) return this.#end('reached', lane)
-            moved = await this.#parts.changes.fence(this.#parts.run.interrupt.abort)
-          }
+          const { equal, signOff } = this.#goal
           // What is held back would come too late for a moment of both sides.
           const round = source.isHolding ? null : await this.#prove(lane, source, proving)
           if (round !== null && (round.request === null ? equal && round.isEqual : round.request.id === signOff))

@@ -1,6 +1,7 @@
 /** What cannot be asked for together with `--follow`. */
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
+import type { StreamRow } from './ledger/stream-row.ts'
 import type { CopyOperation, Wish } from '../operation.ts'
 
 /** What cannot be asked of a run once it follows. @param to the target */
@@ -33,6 +34,19 @@ export function lanesRefusal(
   return new SluiceError('BAD_FLAG', `${wanted} lanes: ${system} takes one writer at a time`, {
     where: label,
     hint: 'leave --lanes out',
+  })
+}
+
+/**
+ * Changes are told from rows that are still to be copied by their time alone, where a copy goes by periods.
+ * @param stream null where none has begun @throws SluiceError BAD_FLAG
+ */
+export function refuseInPart(stream: Pick<StreamRow, 'wishes' | 'birth'> | null, { restart }: CopyOperation): void {
+  const { periods } = JSON.parse(stream?.wishes ?? '{}') as Pick<CopyOperation, 'periods'>
+  if (periods !== undefined && stream?.birth != null && !restart) return
+  throw new SluiceError('BAD_FLAG', '--changes-only is for streams that sluice partition run has begun', {
+    reason: 'of other tables nobody can tell by a change whether its row is copied already',
+    hint: 'leave --changes-only out: what is left is copied, and then followed',
   })
 }
 

@@ -1,5 +1,6 @@
 /** The tables of a stream as this run knows them; the ledger has the same, but for the rows that were just read again. */
 import type { LogPosition } from '../../model/copy/change.ts'
+import type { CopiedPart } from './copied-part.ts'
 import type { FollowTable } from './followed-table.ts'
 import type { StreamTable, TableState } from './ledger/stream-row.ts'
 
@@ -11,9 +12,12 @@ type State = {
   readonly exactFrom: LogPosition | null
   /** Rows that were read again behind the applied position: they may be newer than what is applied to them. By `keyText` of their identities. */
   readonly newer: ReadonlySet<string>
+  /** Rows that changes are applied to while the others are still to be copied; null where they are applied to all, or to none. */
+  readonly part: CopiedPart | null
 }
 
 const NONE: ReadonlySet<string> = new Set()
+const NO_PARTS: ReadonlyMap<string, CopiedPart> = new Map()
 
 export class TableStates {
   #states: State[] = []
@@ -21,12 +25,18 @@ export class TableStates {
   /**
    * As the ledger has them; again before a stream is opened again, because what this run knew may be behind what it had committed.
    * @param tables in the order of the stream
+   * @param parts of tables that are copied in part, by their names
    */
-  load(tables: readonly Pick<FollowTable, 'name'>[], stored: readonly StreamTable[]): void {
+  load(
+    tables: readonly Pick<FollowTable, 'name'>[],
+    stored: readonly StreamTable[],
+    parts: ReadonlyMap<string, CopiedPart> = NO_PARTS,
+  ): void {
     const known = new Map(stored.map((one) => [one.source, one]))
     this.#states = tables.map(({ name }) => {
       const { state = 'copying', fence = null } = known.get(name) ?? {}
-      return { state, fence, exactFrom: fence, newer: NONE }
+      const part = state === 'copying' ? (parts.get(name) ?? null) : null
+      return { state, fence, exactFrom: fence, newer: NONE, part }
     })
   }
 
@@ -44,7 +54,17 @@ export class TableStates {
 
   /** Whether changes are applied to the table at all. */
   isApplied(at: number): boolean {
-    return this.#states[at]?.fence != null
+    return this.#states[at]?.fence != null || this.part(at) !== null
+  }
+
+  /** Rows of the table that changes are applied to; null for all of them. */
+  part(at: number): CopiedPart | null {
+    return this.#states[at]?.part ?? null
+  }
+
+  /** Whether changes are applied to a part of some table, and to nothing that is not live beside it. */
+  get isInPart(): boolean {
+    return this.#states.some(({ part }) => part !== null) && this.#states.every(({ state, part }) => state === 'live' || part !== null)
   }
 
   isLive(at: number): boolean {

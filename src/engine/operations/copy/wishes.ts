@@ -62,6 +62,8 @@ export type FollowWish = {
   readonly proveEveryMs?: number
   /** Who is told of lag, of log that is held back, of errors. */
   readonly alert?: AlertWish
+  /** Nothing is copied: changes are applied to what is. Of streams of `partition run`. */
+  readonly changesOnly?: true
   /** Sessions that apply changes at the same time; as the stream is divided when absent, one to begin with. */
   readonly lanes?: number
   /** Tables of the stream that are emptied and copied anew while the others keep what they hold. */

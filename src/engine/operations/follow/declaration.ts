@@ -15,6 +15,8 @@ export type FollowOperation = {
   readonly from?: string
   /** Removes slot and publication: the tables stay as they are. */
   readonly end: boolean
+  /** Copies nothing that is left to be copied. */
+  readonly changesOnly?: true | undefined
   readonly untilCaughtUp: boolean
   readonly untilEqual: boolean
   /** Ms between two rounds in which all rows are compared; as the copy was asked for when absent. */
@@ -32,6 +34,7 @@ export const FOLLOW_WORDS: words.Words<FollowOperation> = {
   to: words.end('to'),
   from: words.optionalEnd('from'),
   end: words.flag('end'),
+  changesOnly: words.set('changes-only'),
   untilCaughtUp: words.flag('until-caught-up'),
   untilEqual: words.flag('until-equal'),
   proveEveryMs: words.optionalDuration('prove-every'),
@@ -55,6 +58,13 @@ export const follow: Declaration<FollowOperation, (typeof COPY_EVENTS)[number]> 
         type: 'flag',
         default: false,
         describe: 'end the stream: its slot and publication are removed from the source, its tables stay as they are',
+      },
+      {
+        name: 'changes-only',
+        type: 'flag',
+        default: false,
+        describe:
+          'of a stream of partition run: changes are applied to the periods that are copied, and nothing is copied, so that the source need not keep its log between two windows',
       },
       {
         name: 'until-caught-up',

@@ -21,10 +21,11 @@ export async function follow(operation: FollowOperation, run: CopyRun): Promise<
       hint: 'its tables are followed again by sluice copy --follow --restart, which copies them anew',
     })
   }
-  const { proveEveryMs, untilCaughtUp, untilEqual, alert, resync, lanes } = operation
+  const { changesOnly, proveEveryMs, untilCaughtUp, untilEqual, alert, resync, lanes } = operation
   const until = untilEqual ? ('equal' as const) : untilCaughtUp ? ('caught-up' as const) : null
   const now = {
     ...(until === null ? {} : { until }),
+    ...(changesOnly === undefined ? {} : { changesOnly }),
     ...(proveEveryMs === undefined ? {} : { proveEveryMs }),
     ...(alert === undefined ? {} : { alert }),
     ...(resync === undefined || resync.length === 0 ? {} : { resync }),

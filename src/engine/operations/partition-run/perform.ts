@@ -51,6 +51,11 @@ export async function partitionRun(operation: PartitionRunOperation, run: Run): 
         run.emit(event)
       },
     })
+    const rests = ending.stopped === true && !run.interrupt.stop.aborted && (window.hasEnded || chosen !== null)
+    if (rests && stream !== null) {
+      const error = await appliedMeanwhile(wish, stream, run)
+      if (error !== null) return { ...ending, error }
+    }
     return withNext(chosen === null ? ending : ofSlices(ending, chosen, operation, stream, to), stream, to)
   } finally {
     window.over()
@@ -254,12 +259,33 @@ function ofSlices(
       'STOPPED',
       `${slices} of ${of} of ${period} are copied and proved; what is left was not begun`,
       {
-        hint: `sluice follow ${stream} copies the rest, then follows${next}; its slot keeps all changes until then`,
+        hint: `sluice follow ${stream} copies the rest, then follows${next}`,
       },
     ),
     next: `sluice follow ${stream} --to ${shellQuote(redactUrl(to))}`,
   }
 }
+
+/** The source need not keep what concerns the periods that are copied, nor what the copy of the others will see anyway. */
+async function appliedMeanwhile(wish: CopyOperation, stream: string, run: Run): Promise<SluiceError | null> {
+  const follow = { ...wish.follow, until: 'caught-up', changesOnly: true } as const
+  const { error } = await copy(
+    { ...wish, follow },
+    {
+      ...run,
+      emit: (event) => {
+        if (!TOLD_BEFORE.has(event.type)) run.emit(event)
+      },
+    },
+  )
+  if (error !== undefined) return error
+  const to = shellQuote(redactUrl(wish.to))
+  const message = `changes are applied to the periods that are copied, and the source may forget them; sluice follow ${stream} --changes-only --to ${to} goes on with that until the rest is copied`
+  run.emit({ type: 'log', level: 'note', table: wish.tables[0] ?? '', message })
+  return null
+}
+
+const TOLD_BEFORE: ReadonlySet<string> = new Set(['plan.ready', 'follow.started'])
 
 /** What comes next, where the table is whole. */
 function withNext(ending: Ending, stream: string | null, to: string): Ending {

@@ -7,6 +7,8 @@ export type Window = {
   readonly interrupt: Interrupt
   /** Ms since the epoch; null without a window. */
   readonly endsAt: number | null
+  /** Whether it has ended, and the copy with it. */
+  readonly hasEnded: boolean
   /** What it was for is copied: its end does not matter any more. */
   over(): void
 }
@@ -17,7 +19,7 @@ const LONGEST_MS = 2_147_483_647
 /** @param windowMs from now on */
 export function windowed(run: Pick<Run, 'interrupt' | 'clock'>, windowMs: number | undefined): Window {
   if (windowMs === undefined || windowMs > LONGEST_MS)
-    return { interrupt: run.interrupt, endsAt: null, over: () => undefined }
+    return { interrupt: run.interrupt, endsAt: null, hasEnded: false, over: () => undefined }
   const end = new AbortController()
   const reason = new SluiceError('DEADLINE', 'the window is over', {
     hint: 'the same command goes on where it stopped',
@@ -27,6 +29,9 @@ export function windowed(run: Pick<Run, 'interrupt' | 'clock'>, windowMs: number
   return {
     interrupt: { abort: run.interrupt.abort, stop: AbortSignal.any([run.interrupt.stop, end.signal]) },
     endsAt: run.clock.now() + windowMs,
+    get hasEnded() {
+      return end.signal.aborted
+    },
     over: () => clearTimeout(timer),
   }
 }
