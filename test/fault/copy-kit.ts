@@ -8,6 +8,7 @@ import type { CopyOperation, RunFinished } from '../../src/engine/operation.ts'
 import type { Event, EventBody } from '../../src/model/event.ts'
 import { ledgerProblems } from '../support/copy-ledger.ts'
 import { perform, type Place, type Ran } from '../support/copy-systems.ts'
+import type { FollowOperation } from '../../src/engine/operations/follow/declaration.ts'
 import type { PartitionRunOperation } from '../../src/engine/operations/partition-run/declaration.ts'
 import type { DiffOperation } from '../../src/engine/operations/diff/declaration.ts'
 import type { CutoverOperation } from '../../src/engine/operations/cutover/declaration.ts'
@@ -56,7 +57,8 @@ export type Child = {
 
 /** Starts a copy, or what mends one, in a program of its own. */
 export function startCopy(
-  operation: CopyOperation | DiffOperation | DiffUndoOperation | PartitionRunOperation | CutoverOperation,
+  operation:
+    CopyOperation | DiffOperation | DiffUndoOperation | PartitionRunOperation | CutoverOperation | FollowOperation,
   wishes: ChildWishes = {},
 ): Child {
   const child = spawn(process.execPath, [PROGRAM], {

@@ -1,6 +1,7 @@
 /** Batches of folded changes, applied in one step each, come to what the changes come to one by one. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { CopiedPart, type CopiedStretch } from '../../src/engine/follow/copied-part.ts'
 import { Fold } from '../../src/engine/follow/fold.ts'
 import type { ChangeBatch, ChangeRow, RowChange } from '../../src/model/copy/change.ts'
 import { keyText } from '../../src/model/copy/key-text.ts'
@@ -126,6 +127,132 @@ test('a copy of many moments is equal once it caught up and its lacking rows wer
     ),
     { numRuns: 2000 },
   )
+})
+
+const DAYS = 3
+const day = fc.integer({ min: 1, max: DAYS })
+/** Few rows, which come and go between the days. */
+const own = fc.integer({ min: 1, max: 3 }).map(String)
+/** Where chunks are parted: within a day, or behind it. */
+const cut = fc.record({ id: fc.option(own, { freq: 1 }), day })
+const booking = fc.oneof(
+  { weight: 2, arbitrary: fc.record({ does: fc.constant('insert' as const), id: own, day, big: value }) },
+  {
+    weight: 6,
+    arbitrary: fc
+      .record({
+        id: own,
+        to: own,
+        isMoved: fc.nat(3),
+        day: fc.option(day, { freq: 2 }),
+        big: fc.option(value, { freq: 1 }),
+      })
+      .map(({ isMoved, to, ...one }) => ({ does: 'update' as const, ...one, to: isMoved === 0 ? to : one.id })),
+  },
+  { weight: 1, arbitrary: fc.record({ does: fc.constant('delete' as const), id: own }) },
+)
+
+/** As `done`, of rows of a day, which is what a table is parted by. */
+function booked(table: Table, one: typeof booking extends fc.Arbitrary<infer T> ? T : never): RowChange | null {
+  if (one.does === 'delete') return done(table, one)
+  if (one.does === 'insert') return done(table, { ...one, a: dayText(one.day) })
+  const date = one.day === null ? (table.get(one.id)?.[1] ?? null) : dayText(one.day)
+  return done(table, { ...one, a: date === null ? null : String(date) })
+}
+
+const dayText = (of: number): string => `2024-02-0${of}`
+
+const boundOf = (one: { readonly id: string | null; readonly day: number }): readonly string[] =>
+  one.id === null ? [dayText(one.day)] : [dayText(one.day), one.id]
+
+/** A key as the table is sorted by it: day, then number. A bound of a day alone lies behind it. */
+const placeOf = ([date = '', id = '9']: readonly string[]): number => Number(date.slice(-1)) * 10 + Number(id)
+
+/**
+ * Chunks are copied in any order, each by a snapshot of its own; between two of them the lane applies what it has by then to what is copied. At the end everything is
+ * copied, the rest is applied, and rows that lack values are read again.
+ */
+test('changes that are applied to a part of a table leave nothing out and nothing wrong', () => {
+  fc.assert(
+    fc.property(
+      fc.array(booking, { maxLength: 20 }),
+      fc.array(booking, { maxLength: 60 }),
+      fc.uniqueArray(cut, { maxLength: 4, selector: (one) => placeOf(boundOf(one)) }),
+      fc.array(fc.record({ chunk: fc.nat(), copied: fc.nat(20), applied: fc.nat(20) }), { minLength: 6, maxLength: 6 }),
+      fc.integer({ min: 1, max: 7 }),
+      (before, during, cuts, steps, size) => {
+        const [source, target]: [Table, Table] = [new Map(), new Map()]
+        for (const one of before) booked(source, one)
+        const bounds = cuts.map(boundOf).toSorted((a, b) => placeOf(a) - placeOf(b))
+        const open = [null, ...bounds].map((after, i) => ({ after, through: bounds[i] ?? null }))
+        const copied: CopiedStretch[] = []
+        const changes: RowChange[] = []
+        let [now, from] = [0, 0]
+        const again = new Map<string, Row>()
+        const fold = new Fold([0])
+        const pass = (until: number): void => {
+          for (; now < Math.min(until, during.length); now++) {
+            const one = during[now]
+            const change = one === undefined ? null : booked(source, one)
+            if (change !== null) changes.push(change)
+          }
+        }
+        const apply = (until: number, part: CopiedPart | null): void => {
+          const end = Math.min(until, changes.length)
+          for (; from < end;) {
+            for (const change of changes.slice(from, Math.min(end, from + size))) {
+              const where = change.type === 'delete' ? 'copied' : (part?.of(change.row) ?? 'copied')
+              if (where === 'copied' || change.type === 'delete') fold.add(change, false)
+              else {
+                const row = fold.leave(change)
+                if (where === 'unsure') again.set(keyText(row), row)
+              }
+            }
+            from = Math.min(end, from + size)
+            const { batch, lacking } = fold.take()
+            for (const row of [...lacking, ...applied(target, batch)]) again.set(keyText(row), row)
+          }
+        }
+        for (let i = 0; open.length > 0; i++) {
+          const step = steps[i % steps.length] ?? { chunk: 0, copied: 0, applied: 0 }
+          pass(now + step.copied)
+          const [chunk] = open.splice(step.chunk % open.length, 1)
+          if (chunk === undefined) break
+          const low = chunk.after === null ? -1 : placeOf(chunk.after)
+          const high = chunk.through === null ? 1000 : placeOf(chunk.through)
+          const within = ([id, date]: Row): boolean => {
+            const at = placeOf([String(date), String(id)])
+            return at > low && at <= high
+          }
+          // A chunk begins in an empty range.
+          expect([...target.values()].filter(within)).toEqual([])
+          for (const [id, row] of source) if (within(row)) target.set(id, row)
+          copied.push(chunk)
+          pass(now + step.applied)
+          if (open.length > 0) apply(from + step.applied, new CopiedPart(1, copied))
+        }
+        pass(during.length)
+        apply(changes.length, null)
+        for (const [id] of again.values()) {
+          const row = source.get(String(id))
+          if (row === undefined) target.delete(String(id))
+          else target.set(String(id), row)
+        }
+        expect(sorted(target)).toEqual(sorted(source))
+      },
+    ),
+    { numRuns: 3000 },
+  )
+})
+
+test('a row that was left lends no values to what comes of it in the same batch', () => {
+  const fold = new Fold([0])
+  fold.leave({ type: 'update', table: 0, key: null, row: ['1', dayText(3), 'new'] })
+  fold.add({ type: 'update', table: 0, key: null, row: ['1', dayText(1), undefined] }, false)
+  expect(fold.take()).toEqual({ batch: { puts: [], gone: [] }, lacking: [['1']] })
+  fold.leave({ type: 'update', table: 0, key: ['1'], row: ['2', dayText(3), 'new'] })
+  fold.add({ type: 'update', table: 0, key: ['2'], row: ['1', dayText(1), undefined] }, true)
+  expect(fold.take()).toEqual({ batch: { puts: [], gone: [['2']] }, lacking: [['1']] })
 })
 
 function sorted(table: Table): readonly (readonly [string, Row])[] {

@@ -46,9 +46,16 @@ export class Fold {
     }
   }
 
-  /** The target holds no such row for now, whatever the source does: it lends no values to what comes of it later. */
-  leave(key: Row): void {
-    this.#last.set(keyText(key), { key, row: null, base: null, isNew: false, isLeft: true })
+  /**
+   * A row that is still to be copied as it stands behind this change: the target holds none of its kind for now, and nothing that could lend values to what comes of
+   * it later.
+   * @returns its identity
+   */
+  leave(change: Exclude<RowChange, { type: 'delete' }>): Row {
+    const key = this.#keyOf(change.row)
+    for (const one of change.type === 'update' && change.key !== null ? [change.key, key] : [key])
+      this.#last.set(keyText(one), { key: one, row: null, base: null, isNew: false, isLeft: true })
+    return key
   }
 
   /** What was added since the last call, and identities of rows whose values nobody can tell: they have to be read from the source. */

@@ -355,7 +355,14 @@ async function begunAnew(
 function wishesOf(operation: CopyOperation, cdc: Cdc): string {
   const { from: _from, to: _to, span: _span, follow, ...rest } = operation
   // A command of an alert may hold a secret.
-  const { until: _until, alert: _alert, resync: _resync, lanes: _lanes, changesOnly: _changesOnly, ...lasting } = follow ?? {}
+  const {
+    until: _until,
+    alert: _alert,
+    resync: _resync,
+    lanes: _lanes,
+    changesOnly: _changesOnly,
+    ...lasting
+  } = follow ?? {}
   return JSON.stringify({ ...rest, follow: { ...lasting, cdc }, restart: false })
 }
 

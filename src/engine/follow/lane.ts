@@ -274,9 +274,7 @@ export class Lane {
 
   /** A row of which only its going away is applied: its chunk is still to be copied, or the source has to be asked. */
   #leave(fold: Fold, change: Exclude<RowChange, { type: 'delete' }>, where: 'open' | 'unsure'): void {
-    const key = this.#identity(change.table).map((at) => change.row[at] ?? null)
-    if (change.type === 'update' && change.key !== null) fold.leave(change.key)
-    fold.leave(key)
+    const key = fold.leave(change)
     if (where === 'open') return
     const { held, ledger } = this.#parts
     this.#also.push(

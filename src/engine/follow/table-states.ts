@@ -64,7 +64,10 @@ export class TableStates {
 
   /** Whether changes are applied to a part of some table, and to nothing that is not live beside it. */
   get isInPart(): boolean {
-    return this.#states.some(({ part }) => part !== null) && this.#states.every(({ state, part }) => state === 'live' || part !== null)
+    return (
+      this.#states.some(({ part }) => part !== null) &&
+      this.#states.every(({ state, part }) => state === 'live' || part !== null)
+    )
   }
 
   isLive(at: number): boolean {
