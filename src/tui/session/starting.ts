@@ -1,6 +1,6 @@
 /** Starts a command that stands on the screen: its plan is shown first, and a name is typed where something goes. */
 import type { ReadCommand } from '../../engine/command-port.ts'
-import { typedName } from '../../engine/operations/facts.ts'
+import { isPlanOnly, typedName } from '../../engine/operations/facts.ts'
 import type { Operation } from '../../engine/operations/list.ts'
 import type { RunningOperation } from '../../engine/workbench.ts'
 import type { Event } from '../../model/event.ts'
@@ -61,7 +61,7 @@ async function planned(
   { operation, commandLine }: ReadCommand,
   told: (lines: readonly string[]) => void,
 ): Promise<readonly Event[]> {
-  const story = s.commands?.story(true)
+  const story = s.commands?.story(isPlanOnly(operation))
   const events: Event[] = []
   const lines: string[] = []
   const running = s.workbench.start(operation, commandLine)
