@@ -14,6 +14,7 @@ import {
 } from '../support/cutover-stage.ts'
 import { startFollowServer } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
+import { SQL, twoCutover, twoStage } from '../support/two-stage.ts'
 import { startCopy } from './copy-kit.ts'
 
 let server: PostgresServer
@@ -60,7 +61,7 @@ async function endOf({ place }: CutoverStage): Promise<Operation> {
 }
 
 describe.skipIf(!POSTGRES_OWN)(`the end of a stream ${POSTGRES_MISSING}`, () => {
-  test('whose first switch was killed leaves nothing, also when its end is killed', { timeout: 120_000 }, async () => {
+  test('whose first switch was killed leaves nothing, also when its end is killed', { timeout: 240_000 }, async () => {
     const stage = await cutoverStage(server, 400)
     const child = startCopy(cutoverOf(stage), { killedBy: { type: 'cutover.step', times: 1 } })
     expect((await child.ended).signal).toBe('SIGKILL')
@@ -76,8 +77,44 @@ describe.skipIf(!POSTGRES_OWN)(`the end of a stream ${POSTGRES_MISSING}`, () => 
   })
 
   test(
+    'whose switch to another database has closed the source waits until that is settled',
+    { timeout: 240_000 },
+    async () => {
+      const stage = await twoStage(server, 100)
+      const { source, target, stream } = stage
+      const child = startCopy(twoCutover(stage), { killedBy: { type: 'cutover.step', times: 2 } })
+      expect((await child.ended).signal).toBe('SIGKILL')
+      const insert = `INSERT INTO ${SQL} (created_at) VALUES ('2025-02-02')`
+      await expect(source.sql(insert)).rejects.toThrow(/is closed/)
+      const end: Operation = {
+        kind: 'follow',
+        stream,
+        from: source.url,
+        to: target.url,
+        end: true,
+        untilCaughtUp: false,
+        untilEqual: false,
+      }
+      for (const operation of [end, { ...stage.copy, restart: true }]) {
+        const { finished } = await perform(operation)
+        expect(finished).toMatchObject({ exitCode: 5, error: { code: 'LEDGER_BUSY' } })
+        expect(finished.error?.hint).toContain(`sluice cutover ${stream}`)
+      }
+      expect(await target.rows(`SELECT count(*) FROM ${SQL}`)).toEqual([['100']])
+      const given = await perform(twoCutover(stage, { unsigned: false }))
+      expect(given.finished.error?.code).toBe('NOT_SIGNED')
+      await source.sql(insert)
+      expect((await perform(end)).finished.error).toBeUndefined()
+      for (const { rows } of [source, target])
+        expect(await rows('SELECT count(*) FROM pg_replication_slots WHERE database = current_database()')).toEqual([
+          ['0'],
+        ])
+    },
+  )
+
+  test(
     'whose way back was killed leaves the parked table guarded, and nothing else',
-    { timeout: 120_000 },
+    { timeout: 240_000 },
     async () => {
       const stage = await cutoverStage(server, 400)
       expect((await switched(stage)).finished.error).toBeUndefined()

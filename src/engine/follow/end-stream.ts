@@ -13,7 +13,7 @@ import { takeStream } from './take-stream.ts'
  * Done twice it does no harm.
  * @param source the store that the stream reads
  * @param to the one that it writes
- * @throws SluiceError LEDGER_BUSY where a living program follows, PLAN_CHANGED where the source is another database
+ * @throws SluiceError LEDGER_BUSY where a living program follows, or a switch to another database is under way; PLAN_CHANGED where the source is another database
  */
 export async function endStream(
   { id, birth, sourceIdentity, source: label, wishes }: StreamRow,
@@ -29,6 +29,7 @@ export async function endStream(
       hint: `name that one with --from; where it is gone for good: UPDATE migration_streams SET status = 'ended' WHERE stream_id = '${id}'`,
     })
   }
+  await refuseSwitching(id, source, to, ledger, run)
   await takeStream(ledger, id, run)
   // While the stream is held, and has not ended: killed in between, the same command goes on.
   if (source.identity === to.identity) await endPrepared(id, to, ledger, run)
@@ -39,6 +40,28 @@ export async function endStream(
   await ledger.release(id)
   const made = cdc === 'slot' ? `slot and publication ${name}` : `triggers and logs ${name}`
   run.emit({ type: 'log', level: 'note', message: `stream ${id} has ended: ${made} are removed` })
+}
+
+/**
+ * A switch to another database may have closed the table of the source: without its stream nobody would open it again.
+ * @throws SluiceError LEDGER_BUSY
+ */
+export async function refuseSwitching(
+  stream: string,
+  source: Pick<CopyStore, 'identity'>,
+  to: Pick<CopyStore, 'identity' | 'label'>,
+  { database }: Pick<StreamLedger, 'database'>,
+  run: CopyRun,
+): Promise<void> {
+  if (source.identity === to.identity) return
+  const switches = new SwitchLedger(database, { ...run.owner, runId: BigInt(run.runId) })
+  const [left] = familyOf(await switches.all(), stream).preparing.filter((row) => row.stream === stream)
+  if (left === undefined) return
+  throw new SluiceError('LEDGER_BUSY', `a switch of stream ${stream} to another database is under way`, {
+    where: to.label,
+    reason: `it is ${left.status}: the table of the source may be closed to writers`,
+    hint: `sluice cutover ${stream} finishes it or gives it up; end the stream then`,
+  })
 }
 
 /** Removes what a program that was killed has made for a switch of this stream: slot and publication of the way back, and the guard of the new table. */

@@ -21,7 +21,7 @@ import { ChunkLedger } from '../copy/ledger/chunks.ts'
 import { copiedPart, type CopiedPart } from './copied-part.ts'
 import { divideLanes } from './divide.ts'
 import { emptyTables } from './empty-tables.ts'
-import { endStream, streamName } from './end-stream.ts'
+import { endStream, refuseSwitching, streamName } from './end-stream.ts'
 import { examined, refuse, sidesOf, type FollowingParts, type Sides } from './exam.ts'
 import type { FollowTable } from './followed-table.ts'
 import { cdcOf, refuseFaulty, refuseSecond, streamOfPlan } from './known-stream.ts'
@@ -344,6 +344,7 @@ async function begunAnew(
   { target }: Sides,
   ledger: StreamLedger,
 ): Promise<void> {
+  await refuseSwitching(stream.id, planned.from, planned.to, ledger, run)
   await takeStream(ledger, stream.id, run)
   const there = tables.filter(({ plan }) => !plan.create)
   if (there.length > 0)
