@@ -71,6 +71,7 @@ export async function partitionInPlace(operation: PartitionInPlaceOperation, run
 /** Looks, prepares what reads the table, and lets the new table take the name. */
 async function partitioned(able: Able, operation: PartitionInPlaceOperation, run: Run): Promise<Ending> {
   const { store, inPlace, plan, table, name, limits, tell } = able
+  if (!operation.dryRun) refuseUnconfirmed(able, operation)
   const { signal } = limits
   const source = { store, plan, signal }
   const wishes = await inPlaceRequest(source, table, operation, new Date(run.clock.now()))
@@ -91,7 +92,6 @@ async function partitioned(able: Able, operation: PartitionInPlaceOperation, run
     tell('switch', 'planned', `${name} would be partitioned, with all rows of today in ${request.past}`)
     return { totals: { ...totals, switched: '0' } }
   }
-  refuseUnconfirmed(able, operation)
   await inPlace.prepare(request, limits, tell)
   const switched = await inPlace.attach(request, limits, tell)
   tell('switch', 'done', `${name} is partitioned: ${request.past} holds everything up to the end of ${last.label}`)
@@ -176,7 +176,7 @@ async function sliced(
     to: partition.to,
   } as const
   if (operation.dryRun) {
-    run.emit({ ...made, status: 'planned', moved: dec(rows) })
+    run.emit({ ...made, status: 'planned' })
     tell('slice', 'planned', detail)
     return { totals: { ...totals, switched: '0' } }
   }
@@ -184,8 +184,8 @@ async function sliced(
   const switched = await inPlace.slice(request, limits, (step, status, text) =>
     tell(step === 'switch' ? 'slice' : step, status, text),
   )
-  tell('slice', 'done', `${tableText(done.past)} ends at ${partition.from} now`)
-  run.emit({ ...made, status: 'made', moved: dec(switched.rows) })
+  tell('slice', 'done', `${switched.rows} rows have left ${tableText(done.past)}, which ends at ${partition.from} now`)
+  run.emit({ ...made, status: 'made' })
   tellWaits(name, switched, run)
   await tellLeft(able, run)
   return { totals: { ...totals, rows: dec(switched.rows), switched: '1' } }

@@ -1,0 +1,28 @@
+/** Steps of a table that is partitioned in place, as lines: names with control characters stay on their line. */
+import { expect, it } from 'vitest'
+import { SubjectColumn, tellAt } from '../../src/cli/block.ts'
+import { inPlaceBlocks } from '../../src/cli/in-place-lines.ts'
+import type { EventBody } from '../../src/model/event.ts'
+import { stamped } from './recorded.ts'
+
+const table = 'public.t'
+
+it('tells steps as planned, done, found or tried again', () => {
+  const events: readonly EventBody[] = [
+    { type: 'partition.step', table, step: 'switch', status: 'planned', detail: 'it would be' },
+    { type: 'partition.step', table, step: 'index', status: 'found', detail: 'for a\nb' },
+    { type: 'partition.step', table, step: 'switch', status: 'again', detail: 'others held it' },
+    { type: 'partition.step', table, step: 'revert', status: 'done', detail: 'it is the table again' },
+    { type: 'partition.sql', table, sql: 'SELECT 1' },
+  ]
+  const subjects = new SubjectColumn()
+  const told = stamped(events.map((event, i) => [i, event] as const)).flatMap((event) =>
+    inPlaceBlocks(event, subjects, tellAt('0:00')),
+  )
+  expect(told.map(({ word, text }) => [word, text.replace(/^public\.t +/, '')])).toEqual([
+    ['plan', 'switch: it would be'],
+    ['ok', expect.stringMatching(/^index, done before: for a[^\n]+b$/) as string],
+    ['note', 'switch, not yet: others held it'],
+    ['ok', 'way back: it is the table again'],
+  ])
+})
