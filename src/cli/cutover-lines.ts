@@ -49,6 +49,7 @@ function findingLine({ verdict, about, object, detail, hint }: Of<'cutover.findi
 
 function switchedLine(event: Of<'cutover.switched'>, block: Tell): Block {
   const { table, parked, revert, pauseMs, waitedMs, tries, provedRows, touchedRows, stream, position } = event
+  if (event.database !== undefined) return movedLine(event, block)
   const other = revert ? 'leave --revert out to go forward again' : '--revert goes back'
   return block('proved', `${table} is the other table now; the one before it is ${parked}`, {
     details: [
@@ -57,4 +58,24 @@ function switchedLine(event: Of<'cutover.switched'>, block: Tell): Block {
       ['way back', `stream ${stream} keeps ${parked} equal from ${position} on; sluice cutover ${stream}: ${other}`],
     ],
   })
+}
+
+/** Between two databases: the table keeps its name, and users get another address. */
+function movedLine(event: Of<'cutover.switched'>, block: Tell): Block {
+  const { table, parked, revert, pauseMs, waitedMs, tries, provedRows, touchedRows, stream, position } = event
+  const other = revert ? 'leave --revert out to go forward again' : '--revert goes back'
+  return block(
+    'proved',
+    `${table} of ${event.database ?? ''} takes the writes now; ${parked} of ${event.closed ?? ''} is closed`,
+    {
+      details: [
+        [
+          'closed',
+          `${durationText(pauseMs)} at most without a table to write to, ${durationText(waitedMs)} in ${plural(tries, 'try', 'tries')}`,
+        ],
+        ['proof', `${plural(provedRows, 'row')} equal, ${touchedRows} compared again as of the fence`],
+        ['way back', `stream ${stream} keeps ${parked} equal from ${position} on; sluice cutover ${stream}: ${other}`],
+      ],
+    },
+  )
 }

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openExisting } from '../../src/engine/copy/open-stores.ts'
 import type { Event } from '../../src/model/event.ts'
 import { ALL } from '../support/backend.ts'
 import { perform, type Place } from '../support/copy-systems.ts'
@@ -13,12 +14,13 @@ import {
   startProbe,
   startTwoObserver,
   startTwoWriter,
+  TABLE,
   twoCutover,
   twoStage,
   type TwoStage,
   type TwoWriter,
 } from '../support/two-stage.ts'
-import { of, startCopy, type Child, type ChildWishes } from './copy-kit.ts'
+import { of, startCopy, untilFrozen, type Child, type ChildWishes } from './copy-kit.ts'
 
 let server: PostgresServer
 let other: PostgresServer
@@ -158,6 +160,76 @@ describe.skipIf(!POSTGRES_OWN)(`a switch between two databases ${POSTGRES_MISSIN
       expect(ended?.detail).toMatch(/^hol"der \(process \d+, \w+, idle in transaction\) held the source for writing/)
       await expect(holder.query('COMMIT')).rejects.toThrow(/terminat|connection/i)
       await expectMoved(stage, writer, 5)
+    },
+  )
+
+  test(
+    'killed between the guard of the source and the row that says so, the command of the other direction opens the source',
+    { timeout: 120_000 },
+    async () => {
+      const stage = await twoStage(server, 200)
+      const { source, target } = stage
+      const child = startCopy(twoCutover(stage), { killedBy: { type: 'cutover.step', times: 1 } })
+      expect((await child.ended).signal).toBe('SIGKILL')
+      const [[document] = []] = await target.rows('SELECT document FROM migration_switches')
+      const { token } = JSON.parse(document ?? '') as { token: string }
+      const close = async (by: string): Promise<void> => {
+        await using store = await openExisting(source.url)
+        const limits = { lockTimeoutMs: 1000, budgetMs: 5000, endsSessions: false }
+        const names = {
+          table: { schema: 'public', name: TABLE },
+          token: by,
+          says: 'it is closed: its rows follow',
+          hint: 'wait',
+        }
+        await store.switchSide?.().close({ ...names, ...limits }, () => undefined, AbortSignal.timeout(10_000))
+      }
+      await close(token)
+      expect([await isOpen(source), await statuses(stage)]).toEqual([false, ['closing']])
+      // Which does not go where the switch was going: the source is opened, and that is all.
+      const back = await perform(twoCutover(stage, { revert: true }))
+      expect([back.finished.error?.code, steps(back.events)]).toEqual(['BAD_FLAG', ['taken back', 'given up']])
+      expect([await isOpen(source), await isOpen(target), await statuses(stage)]).toEqual([true, true, ['given up']])
+      // A program that was late has closed it by a token of its own: the next one takes that over.
+      await close('late_1')
+      const again = startCopy(twoCutover(stage), { killedBy: { type: 'cutover.step', times: 2 } })
+      expect((await again.ended).signal).toBe('SIGKILL')
+      expect([await isOpen(source), await statuses(stage)]).toEqual([false, ['given up', 'closed']])
+      const once = await perform(twoCutover(stage, { revert: true }))
+      expect(once.finished.error?.code).toBe('BAD_FLAG')
+      expect([await isOpen(source), await isOpen(target)]).toEqual([true, true])
+      expect(await statuses(stage)).toEqual(['given up', 'given up'])
+      const slots = `SELECT count(*) FROM pg_replication_slots WHERE database = current_database()`
+      expect([await source.rows(slots), await target.rows(slots)]).toEqual([[['1']], [['0']]])
+    },
+  )
+
+  const FREEZES = [
+    ['closed', 2, 'taken back'],
+    ['proved', 3, 'went on'],
+  ] as const
+  test.each(FREEZES.slice(ALL ? 0 : 1))(
+    'a program that stood still at %s, and has lost the stream to another one, opens nothing any more',
+    { timeout: 120_000 },
+    async (step, times, said) => {
+      const stage = await twoStage(server, 200)
+      const probe = startProbe(stage)
+      const writer = startTwoWriter(stage, 41, 2)
+      const child = startCopy(twoCutover(stage), { frozenBy: { type: 'cutover.step', times }, leaseMs: 2000 })
+      await untilStep(child, step)
+      await untilFrozen(child)
+      for (let code: string | undefined = 'LEDGER_BUSY'; code === 'LEDGER_BUSY'; await sleep(200)) {
+        const { finished, events } = await perform(twoCutover(stage))
+        code = finished.error?.code
+        if (code === 'LEDGER_BUSY') continue
+        expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
+        expect(steps(events)).toContain(said)
+      }
+      child.process.kill('SIGCONT')
+      const { finished } = await child.ended
+      expect(finished?.exitCode, JSON.stringify(finished)).not.toBe(0)
+      await probe.stop()
+      await expectMoved(stage, writer, 41)
     },
   )
 

@@ -61,6 +61,7 @@ function entryOf(
   // Without its own place a partitioned table stands beside the old one, whatever the file says of copies.
   const to = entry.to === undefined ? null : optionalEnd('to', config, defaults, env)
   const fromWord = wordOf(from.origin === 'script' ? '$DATABASE_URL' : defaults.from, from.url, context)
+  const toWord = to === null ? fromWord : wordOf(entry.to, to.url, context)
   const archive = entry.archive ?? undefined
   return {
     table,
@@ -73,8 +74,9 @@ function entryOf(
     ...given('olderThan', ageIn(argumentsOf(entry), 'older-than', context.defaults)),
     ...given('archive', archive === undefined ? undefined : storeOr(archive, context.defaults, env)),
     words: {
+      back: `--config ${shellQuote(file)} --from ${toWord} --to ${fromWord}`,
       table: `--config ${shellQuote(file)}`,
-      stream: `--config ${shellQuote(file)} --from ${fromWord} --to ${to === null ? fromWord : wordOf(entry.to, to.url, context)}`,
+      stream: `--config ${shellQuote(file)} --from ${fromWord} --to ${toWord}`,
     },
   }
 }

@@ -9,6 +9,11 @@ export function ofTable(command: string, { table, words }: Named): string {
   return `sluice ${command} ${words.table} --table ${shellQuote(table)}`
 }
 
+/** @param command that takes the number of a stream which goes from the second database back to the first */
+export function ofBackStream(command: string, stream: string, { words }: Named): string {
+  return `sluice ${command} ${stream} ${words.back ?? words.stream}`
+}
+
 /** @param command that takes the number of a stream */
 export function ofStream(command: string, stream: string, { words }: Named): string {
   return `sluice ${command} ${stream} ${words.stream}`

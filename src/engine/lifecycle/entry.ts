@@ -7,6 +7,8 @@ export type EntryWords = {
   readonly table: string
   /** What a command about a stream needs beside its number: `--from` and `--to`. */
   readonly stream: string
+  /** The same of a stream that goes the other way, between two databases. Those of `stream` when absent. */
+  readonly back?: string
 }
 
 export type LifecycleEntry = {

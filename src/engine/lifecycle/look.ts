@@ -5,13 +5,13 @@ import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
 import { noSuchTable, tablesOf } from '../archiving/each-table.ts'
-import { hasSwitched, readSwitches } from '../cutover/switch-row.ts'
+import { hasSwitched, readSwitches, type SwitchRow } from '../cutover/switch-row.ts'
 import { DecommissionLedger } from '../decommission/decommission-ledger.ts'
 import { standingOf, type CalendarWish, type Standing } from '../partitioning/standing.ts'
 import type { Run } from '../run-context.ts'
 import type { LifecycleEntry } from './entry.ts'
 import { isSwitched, lastTurn, type LookedTable } from './looked.ts'
-import type { OpenStores } from './open-stores.ts'
+import type { OpenStore, OpenStores } from './open-stores.ts'
 import { streamStanding, type StreamStanding } from './stream-standing.ts'
 
 /** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, CONNECT_FAILED, LEDGER_NEWER */
@@ -26,7 +26,7 @@ export async function lookAt(
   const target = await stores.at(entry.to ?? entry.from)
   const found = await oneTable(source.store, entry.table, signal)
   const name = tableText(found.table)
-  const switches = (await readSwitches(target.database)).filter(({ publicTable }) => publicTable === name)
+  const switches = await switchesOf(name, source, target)
   // Where the other database has the name, that one is looked at.
   const { store, database } = isSwitched({ switches }) ? target : source
   const table = store === source.store ? found : await oneTable(store, entry.table, signal)
@@ -36,6 +36,13 @@ export async function lookAt(
   const streamOf = (id: string | undefined): Promise<StreamStanding | null> =>
     streamStanding(target.database, { source: name, id, owner })
   const isForward = last !== null && last.turn % 2 === 1
+  // The ledger of a stream is in the database that it writes.
+  const wayBackOf = ({ isBetween, reverse, publicTable }: SwitchRow): Promise<StreamStanding | null> =>
+    streamStanding((isBetween ? source : target).database, {
+      source: isBetween ? publicTable : name,
+      id: reverse,
+      owner,
+    })
   return {
     entry,
     name,
@@ -45,13 +52,25 @@ export async function lookAt(
     ...(await partitionsOf(store, table, entry.calendar, signal)),
     archive: await readArchive(database, table.table),
     stream: await streamOf(last === null ? undefined : isForward ? last.stream : last.reverse),
-    wayBack: isForward && hasSwitched(last.status) ? await streamOf(last.reverse) : null,
+    wayBack: isForward && hasSwitched(last.status) ? await wayBackOf(last) : null,
     retired: last === null ? [] : await new DecommissionLedger(target.database, last, run).steps(),
     switches,
     now: new Date(run.clock.now()),
     run,
     leave,
   }
+}
+
+/** Turns of a table: those of a switch between two databases are in the ledger of the one that each has opened. */
+async function switchesOf(name: string, source: OpenStore, target: OpenStore): Promise<readonly SwitchRow[]> {
+  const forward = (await readSwitches(target.database)).filter(
+    ({ isBetween, publicTable, parkedTable }) => (isBetween ? parkedTable : publicTable) === name,
+  )
+  if (source.store === target.store) return forward
+  const back = (await readSwitches(source.database)).filter(
+    ({ isBetween, publicTable }) => isBetween && publicTable === name,
+  )
+  return [...forward, ...back].toSorted((a, b) => a.turn - b.turn)
 }
 
 /** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE */

@@ -1,8 +1,8 @@
 /** Phase II: the partitioned table takes the public name, the old one is kept equal for a while, and is then retired. */
 import { isoTime } from '../../shared/clock.ts'
-import type { SwitchRow } from '../cutover/switch-row.ts'
+import { isUnderWay, type SwitchRow } from '../cutover/switch-row.ts'
 import { standingOf } from '../decommission/decommission-ledger.ts'
-import { ofStream, ofTable } from './commands.ts'
+import { ofBackStream, ofStream, ofTable } from './commands.ts'
 import { lastTurn, type LookedTable, type Phase } from './looked.ts'
 import { blocks } from './partitioning-phase.ts'
 
@@ -33,8 +33,10 @@ export function switchPhase(looked: LookedTable, before: Phase): Phase {
 
 function turnPhase(looked: LookedTable, turn: SwitchRow): Phase {
   const again = { next: ofStream('cutover', turn.stream, looked.entry) }
-  if (turn.status === 'preparing')
-    return { state: 'running', detail: `turn ${turn.turn} is being prepared by ${turn.actor}`, ...again }
+  if (isUnderWay(turn.status)) {
+    const step = turn.status === 'preparing' ? 'being prepared' : `at step ${turn.status}`
+    return { state: 'running', detail: `turn ${turn.turn} is ${step} by ${turn.actor}`, ...again }
+  }
   const told = `${turn.turn % 2 === 1 ? 'switched' : 'taken back'} ${whenText(turn)}${pauseText(turn)}`
   if (turn.turn % 2 === 0) {
     const detail = `${told}; forward again wants a sign-off of stream ${turn.reverse}, then cutover ${turn.reverse}`
@@ -45,7 +47,7 @@ function turnPhase(looked: LookedTable, turn: SwitchRow): Phase {
       also: [ofStream('cutover', turn.reverse, looked.entry)],
     }
   }
-  if (turn.status === 'switched')
+  if (turn.status === 'switched' || turn.status === 'announced')
     return { state: 'due', detail: `${told}; the slot of the stream before is still there`, ...again }
   return { ...retiring(looked, turn, told) }
 }
@@ -62,7 +64,8 @@ function retiring({ wayBack, retired, entry, now }: LookedTable, turn: SwitchRow
   if (wayBack !== null && wayBack.row.status !== 'ended') {
     const { id, status, faults } = wayBack.row
     const back = `stream ${id} keeps ${name} equal, so that cutover ${id} --revert goes back`
-    const follow = { next: ofStream('follow', id, entry) }
+    const command = turn.isBetween ? ofBackStream : ofStream
+    const follow = { next: command('follow', id, entry) }
     if (status === 'halted') {
       return { ...kept, state: 'blocked', detail: told, ...blocks(faults.map(({ message }) => message)), ...follow }
     }
@@ -81,8 +84,12 @@ function retiring({ wayBack, retired, entry, now }: LookedTable, turn: SwitchRow
       ...also,
       state: 'due',
       detail: `${told}; ${back}; its grace is over`,
-      next: `${ofStream('follow', id, entry)} --end`,
+      next: `${command('follow', id, entry)} --end`,
     }
+  }
+  if (turn.isBetween) {
+    const detail = `${told}; ${name} of the database that was closed takes no writes, and that database can be retired`
+    return { ...kept, state: 'due', detail, next: `sluice partition decommission --database ${entry.words.stream}` }
   }
   if (step?.step !== 'inactive')
     return { ...kept, state: 'due', detail: `${told}; ${name} can be retired`, ...decommission }

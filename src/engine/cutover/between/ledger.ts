@@ -97,7 +97,7 @@ export class BetweenLedger {
    * @returns what the row says now: the step that was asked for, or `switched` and what comes behind it
    */
   async withdraw(id: string, held: HeldStream, to: 'preparing' | 'given up'): Promise<SwitchStatus> {
-    const { sql, parameters } = this.#isHeld(held)
+    const { sql, parameters } = this.#isHeld(held, 'in whatever state')
     const ended = to === 'given up' ? `, ended_ms = ${this.#now}` : ''
     const [, rows] = await this.#database.batch([
       {
@@ -174,9 +174,11 @@ export class BetweenLedger {
     return rows?.[0]?.[0] === to && rows[0][1] === document
   }
 
-  #isHeld({ stream, fence }: HeldStream): Statement {
+  /** A stream that was halted or ended meanwhile opens no target, and its source all the same. */
+  #isHeld({ stream, fence }: HeldStream, state: 'active' | 'in whatever state' = 'active'): Statement {
+    const isActive = state === 'active' ? ` AND s.status = 'active'` : ''
     return {
-      sql: `EXISTS (SELECT 1 FROM migration_streams s WHERE s.stream_id = ? AND s.owner = ? AND s.fence = ? AND s.status = 'active')`,
+      sql: `EXISTS (SELECT 1 FROM migration_streams s WHERE s.stream_id = ? AND s.owner = ? AND s.fence = ?${isActive})`,
       parameters: [stream, this.#owner.id, fence],
     }
   }

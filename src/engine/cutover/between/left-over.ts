@@ -2,7 +2,7 @@
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CutoverRun } from '../../operations/cutover/declaration.ts'
 import { streamName } from '../../follow/end-stream.ts'
-import type { SwitchRow } from '../switch-row.ts'
+import { hasSwitched, type SwitchRow } from '../switch-row.ts'
 import { documentOf } from './document.ts'
 import type { AbleEnds, Between } from './sides.ts'
 
@@ -50,7 +50,12 @@ export async function settleLeft(
       }
     }
     const status = await opens.steps.withdraw(row.id, held, 'preparing')
-    if (status !== 'preparing') return status !== 'given up'
+    if (hasSwitched(status)) return true
+    if (status !== 'preparing') {
+      throw new SluiceError('LEDGER_BUSY', `another program goes on with switch ${row.id}, at step ${status}`, {
+        hint: 'wait until it has ended',
+      })
+    }
     await able.closing.release(closes.table, token, signal)
     const detail = `a program was killed at step ${standing.status}: the source is open again`
     run.emit({ type: 'cutover.step', step: 'taken back', detail })
@@ -65,7 +70,7 @@ export async function givenUp(
   { opens, stream, family }: Between,
   { closing, opening, back }: AbleEnds,
   id: string,
-  run: CutoverRun,
+  tell: (detail: string) => void,
 ): Promise<void> {
   const fence = await opens.streams.take(stream.id)
   if (typeof fence !== 'number') return
@@ -86,8 +91,7 @@ export async function givenUp(
       await opening.tidy(to.table, signal)
     }
     await back.end(streamName(id), signal)
-    const detail = `the source is open; slot and publication ${streamName(id)} are removed`
-    run.emit({ type: 'cutover.step', step: 'given up', detail })
+    tell(`the source is open; slot and publication ${streamName(id)} are removed`)
   } finally {
     await opens.streams.release(stream.id)
   }

@@ -1,7 +1,7 @@
 /** Both databases of a switch: the stream that goes on reads from the one that is closed, and its ledger is in the one that is opened. */
 import { SluiceError } from '../../../shared/errors.ts'
 import { redactUrl } from '../../../shared/redact.ts'
-import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
 import type { ChangeSource } from '../../../stores/follow-port.ts'
 import type { SwitchSide } from '../../../stores/switch-side-port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
@@ -53,6 +53,8 @@ export async function betweenOf(
   const opened = async (side: 'source' | 'target', url: string): Promise<End> => {
     const store = await onSide(side, () => openExisting(url))
     open.push(store)
+    // Of a system whose tables do not move nothing more is opened.
+    if (side === 'source' && store.switchSide === undefined) throw cannotMove(stream, store, store)
     const database = await onSide(side, () => store.ledger())
     open.push(database)
     const owner = { ...run.owner, runId: BigInt(run.runId) }
@@ -73,6 +75,7 @@ export async function betweenOf(
       await close()
       return null
     }
+    if (named !== null && to.store.switchSide === undefined) throw cannotMove(stream, to.store, to.store)
     const otherUrl = urls.from ?? named?.source
     if (otherUrl === undefined) {
       await close()
@@ -118,11 +121,7 @@ export function ableEnds({ closes, opens, stream }: Pick<Between, 'closes' | 'op
   const [closing, opening] = [closes.store.switchSide?.(), opens.store.switchSide?.()]
   const [changes, back] = [closes.store.changeSource?.('slot'), opens.store.changeSource?.('slot')]
   if (closing === undefined || opening === undefined || changes === undefined || back === undefined) {
-    throw no(
-      `stream ${stream.id} goes from ${closes.store.system} to ${opens.store.system}`,
-      'both sides have to be closed to writers, and to tell changes by a slot',
-      'cutover works within one PostgreSQL database and between two so far: stop the writers, follow until it is caught up, sign off, and give users the new address',
-    )
+    throw cannotMove(stream.id, opens.store, closes.store)
   }
   if (cdcOf(stream, undefined) !== 'slot') {
     throw no(
@@ -132,6 +131,14 @@ export function ableEnds({ closes, opens, stream }: Pick<Between, 'closes' | 'op
     )
   }
   return { closing, opening, changes, back }
+}
+
+function cannotMove(stream: string, { label, system }: CopyStore, other: CopyStore): SluiceError {
+  return new SluiceError('NOT_SWITCHABLE', `stream ${stream} fills a table of another database`, {
+    where: label,
+    reason: `tables of ${other.system === system ? system : `${other.system} and ${system}`} cannot be closed to all but a stream that goes the other way`,
+    hint: 'stop the writers, follow until it is caught up, sign off, and give users the new address; cutover works within one PostgreSQL database and between two so far',
+  })
 }
 
 /** A stream of this ledger, or the one before it where this ledger has only the switch that led to it. */

@@ -14,7 +14,8 @@ import type { Standstill, Watch } from '../../follow/watch.ts'
 import { Approach } from '../approach.ts'
 import { findingsGate, type Gates } from '../gates.ts'
 import type { MadeStream } from '../reverse-stream.ts'
-import type { BetweenDocument } from './document.ts'
+import { hasSwitched } from '../switch-row.ts'
+import { documentOf, type BetweenDocument } from './document.ts'
 import type { BetweenLedger, HeldStream } from './ledger.ts'
 
 /** One try for the lock of the source, at most, ms: writers wait behind it. */
@@ -315,9 +316,9 @@ export class BetweenTurn implements Watch {
       return { next: 'prove', why: 'the source is not closed any more' }
     one.facts = facts
     const outcome = await opening.open(to, marks.target, steps.opening(id, one.held), signal)
+    if (outcome !== 'opened') one.facts = null
     if (outcome === 'fenced') throw leaseLost()
     if (outcome !== 'opened') {
-      one.facts = null
       return { next: 'prove', why: outcome.changed.join('; ') }
     }
     this.#waited(elapsed())
@@ -336,8 +337,10 @@ export class BetweenTurn implements Watch {
     // Whoever takes over from here on opens the target only from `proved`: before that the source may be opened at once.
     if (!one.isProved) await closing.release(from, one.token, AbortSignal.timeout(REOPEN_MS))
     const status = await steps.withdraw(id, one.held, 'preparing')
-    if (status === 'switched' || status === 'announced' || status === 'done') {
-      if (one.facts === null) throw leaseLost()
+    if (hasSwitched(status)) {
+      // The answer to the statement that opens the target was lost; or another program has made the switch.
+      const standing = await steps.standing(id)
+      if (one.facts === null || documentOf(standing?.document ?? null).token !== one.token) throw leaseLost()
       this.#waited(clock.ticks() - one.since)
       this.#switched(one.facts)
       return true

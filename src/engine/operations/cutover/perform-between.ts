@@ -41,6 +41,9 @@ export async function cutoverBetween(operation: CutoverOperation, between: Betwe
     if (again === null) throw new Error('both databases were there a moment ago')
     return await cutoverBetween(operation, again, run)
   }
+  // Of a switch that goes where nobody wants to go any more nothing is left.
+  if (left !== undefined && !dryRun && wanted !== 'next')
+    await givenUp(between, able, left.id, (detail) => run.emit({ type: 'cutover.step', step: 'given up', detail }))
   if (wanted === 'nothing to revert') {
     throw new SluiceError('BAD_FLAG', `stream ${stream.id} has not been switched: there is nothing to go back from`, {
       hint: 'leave --revert out',
@@ -65,7 +68,8 @@ async function doneBefore(
   const detail = `${last.publicTable} of ${now.store.label} has taken the writes since ${when}`
   run.emit({ type: 'cutover.step', step: 'done before', detail })
   const before = { totals: { switched: '0' }, proof: `switched on ${when}` }
-  if (operation.dryRun || last.status === 'done') return { ...before, next: followCommand(between, last.reverse) }
+  if (operation.dryRun || (last.status === 'done' && !operation.stay))
+    return { ...before, next: followCommand(between, last.reverse) }
   return await finished(operation, between, last, before, run)
 }
 
@@ -83,7 +87,9 @@ async function switched(
   )
   const copy = copyOfStream(stream, { from: closes.url, to: opens.url }, {})
   const giveUp = (id: string): Promise<void> =>
-    givenUp(between, able, id, run).catch((error: unknown) => leftBehind(id, error, run))
+    givenUp(between, able, id, (detail) => run.emit({ type: 'cutover.step', step: 'given up', detail })).catch(
+      (error: unknown) => leftBehind(id, error, run),
+    )
   const ready = await betweenReady(between, able, copy, { unsigned, revert, keepSessions }, gates, run).catch(
     async (error: unknown) => {
       // What a killed run has left of a switch that cannot be made is in the way of others.
@@ -255,7 +261,7 @@ async function finished(
       failed = asSluiceError(error)
     }
   }
-  await cleaned(between, row, run, failed === null)
+  if (row.status !== 'done') await cleaned(between, row, run, failed === null)
   if (failed !== null) return { ...before, error: failed }
   const stream = await streamNamed(between.opens.database, row.reverse)
   if (stream?.status !== 'active') return { ...before, next }

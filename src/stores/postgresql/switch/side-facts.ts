@@ -38,6 +38,10 @@ export type Facts = {
   readonly security: boolean
   readonly policies: readonly NamedFact[]
   readonly owner: string
+  /** Whether the role that asks is a member of the owner, and may make functions beside the table. */
+  readonly me: string
+  readonly owned: boolean
+  readonly mayCreate: boolean
   /** Roles that are neither owner nor PUBLIC alone, with their rights. */
   readonly grants: readonly { readonly role: string; readonly rights: readonly string[] }[]
   /** Views, rules and functions that depend on it. */
@@ -85,7 +89,7 @@ function factsSql({ oid }: Side): string {
       'rules', ${named('r.rulename', 'pg_catalog.pg_get_ruledef(r.oid)', `pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN'`)},
       'security', c.relrowsecurity,
       'policies', ${named('p.polname', `pg_catalog.concat_ws(' ', p.polcmd, pg_catalog.pg_get_expr(p.polqual, p.polrelid), pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid))`, 'pg_catalog.pg_policy p WHERE p.polrelid = c.oid')},
-      'owner', pg_catalog.pg_get_userbyid(c.relowner),
+      'owner', pg_catalog.pg_get_userbyid(c.relowner), 'me', current_user, 'owned', pg_catalog.pg_has_role(c.relowner, 'USAGE'), 'mayCreate', pg_catalog.has_schema_privilege(c.relnamespace, 'CREATE'),
       'grants', ${list(`SELECT pg_catalog.json_build_object('role', CASE e.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(e.grantee) END, 'rights', pg_catalog.json_agg(DISTINCT e.privilege_type))
         FROM pg_catalog.aclexplode(c.relacl) e WHERE e.grantee <> c.relowner GROUP BY e.grantee`)},
       'dependents', ${list(`SELECT pg_catalog.to_json(z.said) FROM (

@@ -46,6 +46,13 @@ function placeFindings(from: Facts, to: Facts, sql: string): readonly SwitchFind
     ['target', to],
   ] as const) {
     const table = `the ${side} table`
+    if (!facts.owned) {
+      const detail = `it belongs to ${facts.owner}, and ${facts.me} is no member of that role: it cannot be closed`
+      found.push(refused('owner', table, detail, `GRANT ${quoteName(facts.owner)} TO ${quoteName(facts.me)}`))
+    } else if (!facts.mayCreate) {
+      const detail = `${facts.me} may not make the function that closes it in its schema`
+      found.push(refused('schema', table, detail, `GRANT CREATE ON SCHEMA … TO ${quoteName(facts.me)}`))
+    }
     if (facts.isPartition)
       found.push(refused('partition', table, 'it is a partition of another table', 'switch that one'))
     if (facts.heirs > 0)
