@@ -143,7 +143,7 @@ function tableText({
 
 function madeText({ partition, label, from, to, status, moved }: Of<'partition.made'>): string {
   const what = { planned: 'would be made', made: 'made', found: 'was made by somebody else meanwhile' }[status]
-  const rows = moved === undefined ? '' : `; ${plural(moved, 'row')} moved out of the default partition`
+  const rows = moved === undefined ? '' : `; ${plural(moved, 'row')} moved into it`
   return `${visible(partition)} ${what}: ${label}, ${from} to ${to}${rows}`
 }
 

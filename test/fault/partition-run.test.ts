@@ -205,6 +205,50 @@ describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`
     },
   )
 
+  test(
+    'what is copied holds what the source holds, whatever came into it from where nothing is copied',
+    { timeout: 120_000 },
+    async () => {
+      const place = await stage()
+      const other = await placeOn('postgresql', server.url())
+      const to = other.url
+      const sliced = await perform(runOf(place, { to, slices: 'month', numbers: { from: 1, through: 1 } }))
+      expect(sliced.finished).toMatchObject({ exitCode: 75, error: { code: 'STOPPED' } })
+      const rows = await other.rows(`SELECT id, at::text FROM ${TWIN} WHERE big IS NOT NULL ORDER BY id`)
+      const [[back, backAt] = [], [renewed, renewedAt] = [], [gone] = []] = rows
+      const [[come] = []] = await place.rows(
+        `SELECT id FROM ${QUOTED} WHERE big IS NOT NULL AND at < now() - interval '200 days' LIMIT 1`,
+      )
+      const away = `now() - interval '300 days'`
+      await place.sql(
+        `UPDATE ${QUOTED} SET at = ${away}, price = price + 7 WHERE id = ${back}`,
+        `UPDATE ${QUOTED} SET at = ${away}, big = repeat('n', 3000) WHERE id = ${renewed}`,
+        `UPDATE ${QUOTED} SET at = '${backAt}' WHERE id = ${back}`,
+        `UPDATE ${QUOTED} SET at = '${renewedAt}' WHERE id = ${renewed}`,
+        `UPDATE ${QUOTED} SET at = ${away} WHERE id = ${gone}`,
+        `UPDATE ${QUOTED} SET at = timestamptz '${backAt}' + interval '1 second' WHERE id = ${come}`,
+      )
+      const stream = String((await other.rows('SELECT stream_id FROM migration_streams'))[0]?.[0])
+      const changes = { kind: 'follow', stream, to, from: place.url, end: false, changesOnly: true, untilCaughtUp: true, untilEqual: false } as const // prettier-ignore
+      const { finished } = await perform(changes)
+      expect(finished).toMatchObject({ exitCode: 75, status: 'stopped', error: { code: 'STOPPED' } })
+      expect(finished.error?.hint).toContain(`sluice follow ${stream} copies the rest`)
+      const [[low, high] = []] = await other.rows(`SELECT min(at)::text, max(at)::text FROM ${TWIN}`)
+      const some = `SELECT md5(string_agg(t::text, '|' ORDER BY id)), count(*) FROM`
+      expect(await other.rows(`${some} ${TWIN} AS t`)).toEqual(
+        await place.rows(`${some} ${QUOTED} AS t WHERE at BETWEEN '${low}' AND '${high}'`),
+      )
+      const found = await other.rows(
+        `SELECT id FROM ${TWIN} WHERE id IN (${back}, ${renewed}, ${gone}, ${come}) ORDER BY id`,
+      )
+      expect(found.flat()).toEqual([back, renewed, come].map(String).toSorted((a, b) => Number(a) - Number(b)))
+      expect((await perform({ ...changes, untilEqual: true, untilCaughtUp: false })).finished).toMatchObject({ exitCode: 2, error: { code: 'BAD_FLAG' } }) // prettier-ignore
+      expect((await perform(runOf(place, { to }))).finished.exitCode).toBe(0)
+      const all = `${some} ${TWIN} AS t`
+      expect(await other.rows(all)).toEqual(await place.rows(`${some} ${QUOTED} AS t`))
+    },
+  )
+
   test('goes to another database, with slices told as they land', { timeout: 120_000 }, async () => {
     const place = await stage()
     const other = await placeOn('postgresql', server.url())

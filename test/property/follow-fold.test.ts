@@ -249,10 +249,11 @@ test('a row that was left lends no values to what comes of it in the same batch'
   const fold = new Fold([0])
   fold.leave({ type: 'update', table: 0, key: null, row: ['1', dayText(3), 'new'] })
   fold.add({ type: 'update', table: 0, key: null, row: ['1', dayText(1), undefined] }, false)
-  expect(fold.take()).toEqual({ batch: { puts: [], gone: [] }, lacking: [['1']] })
+  // The target may hold it as it was before.
+  expect(fold.take()).toEqual({ batch: { puts: [], gone: [['1']] }, lacking: [['1']] })
   fold.leave({ type: 'update', table: 0, key: ['1'], row: ['2', dayText(3), 'new'] })
   fold.add({ type: 'update', table: 0, key: ['2'], row: ['1', dayText(1), undefined] }, true)
-  expect(fold.take()).toEqual({ batch: { puts: [], gone: [['2']] }, lacking: [['1']] })
+  expect(fold.take()).toEqual({ batch: { puts: [], gone: [['1'], ['2']] }, lacking: [['1']] })
 })
 
 function sorted(table: Table): readonly (readonly [string, Row])[] {

@@ -12,8 +12,8 @@ type Last = {
   readonly row: ChangeRow | null
   readonly base: Row | null
   readonly isNew: boolean
-  /** It is there at the source, with values that nobody here knows. */
-  readonly isLeft?: true
+  /** The target may hold an older row of this identity, which has to go. */
+  readonly isLeft: boolean
 }
 
 export class Fold {
@@ -63,9 +63,11 @@ export class Fold {
     const puts: Put[] = []
     const gone: Row[] = []
     const lacking: Row[] = []
-    for (const { key, row, base, isNew } of this.#last.values()) {
-      if (row === null) gone.push(key)
-      else if (base === null && row.includes(undefined)) lacking.push(key)
+    for (const { key, row, base, isNew, isLeft } of this.#last.values()) {
+      const isLacking = row !== null && base === null && row.includes(undefined)
+      if (row === null || (isLacking && isLeft)) gone.push(key)
+      if (row === null) continue
+      if (isLacking) lacking.push(key)
       else puts.push(isNew ? { key, row, base, isNew } : { key, row, base })
     }
     this.#last.clear()
@@ -86,7 +88,8 @@ export class Fold {
 
   #remove(key: Row): void {
     const text = keyText(key)
-    this.#last.set(text, { key, row: null, base: null, isNew: this.#last.get(text)?.isNew ?? false })
+    const known = this.#last.get(text)
+    this.#last.set(text, { key, row: null, base: null, isNew: known?.isNew ?? false, isLeft: known?.isLeft ?? false })
   }
 
   /** @param isNew whether the target has no such row, where this batch has not changed it before */
@@ -94,7 +97,13 @@ export class Fold {
     const key = this.#keyOf(row)
     const text = keyText(key)
     const known = this.#last.get(text)
-    this.#last.set(text, { key, row, base: row.includes(undefined) ? base : null, isNew: known?.isNew ?? isNew })
+    this.#last.set(text, {
+      key,
+      row,
+      base: row.includes(undefined) ? base : null,
+      isNew: known?.isNew ?? isNew,
+      isLeft: known?.isLeft ?? false,
+    })
   }
 
   #keyOf(row: ChangeRow): Row {

@@ -8,6 +8,7 @@ import { dec } from '../../model/event.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { Cdc, ChangeSource, StreamBirth } from '../../stores/follow-port.ts'
+import { shellQuote } from '../../shared/shell.ts'
 import { beat } from '../../stores/lease/heartbeat.ts'
 import { openAlerts } from '../alerts/open-alerts.ts'
 import { LEASE_MS } from '../copy/ledger/owner.ts'
@@ -300,8 +301,22 @@ export class Following implements AsyncDisposable {
             ? `every row was found equal as of ${provedAt}`
             : `every row was found equal as of ${provedAt}; what came after that, up to ${upTo}, is applied and not compared`,
     }
-    // Part of the table is still to be copied.
-    if (why === 'stopped' || (why === 'reached' && states.isInPart)) return { ...ending, stopped: true }
+    if (why === 'reached' && states.isInPart) {
+      const error = new SluiceError(
+        'STOPPED',
+        `changes up to ${upTo} are applied to what is copied; the rest is not copied yet`,
+        {
+          hint: `sluice follow ${this.#stream} copies the rest, then follows`,
+        },
+      )
+      return {
+        ...ending,
+        stopped: true,
+        error,
+        next: `sluice follow ${this.#stream} --to ${shellQuote(redactUrl(operation.to))}`,
+      }
+    }
+    if (why === 'stopped') return { ...ending, stopped: true }
     if (why === 'alerted') {
       const causes = alerts?.raised.join(', ') ?? ''
       const hint = 'nothing is lost, slot and position stay: the same command goes on'

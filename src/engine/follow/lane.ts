@@ -277,9 +277,7 @@ export class Lane {
     const key = fold.leave(change)
     if (where === 'open') return
     const { held, ledger } = this.#parts
-    this.#also.push(
-      ...ledger.rereadStatements(held.stream, this.#table(change.table).key, [key.map(keyPart)], 'unchanged'),
-    )
+    this.#also.push(...ledger.rereadStatements(held.stream, this.#table(change.table).key, [key.map(keyPart)], 'bound'))
   }
 
   #touch(table: number, key: Row): void {

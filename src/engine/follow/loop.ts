@@ -40,7 +40,12 @@ const WAIT_MS = 250
 /** How often it is told what was applied to each table. */
 const COUNTED_MS = 2000
 
-type Mended = { readonly table: string; readonly reread: string; readonly mended: string }
+type Mended = {
+  readonly table: string
+  readonly state: 'live' | 'copying'
+  readonly reread: string
+  readonly mended: string
+}
 
 export type LoopParts = ProvingParts & {
   readonly fence: number
@@ -346,7 +351,11 @@ export class FollowLoop {
     const waiting = await ledger.waiting(stream)
     const live = [...tables.entries()].filter(
       ([at, { key }]) =>
-        states.list[at] === 'live' && waiting.some(({ schema, name }) => schema === key.schema && name === key.name),
+        (states.list[at] === 'live' || states.part(at) !== null) &&
+        waiting.some(
+          ({ schema, name, reason }) =>
+            schema === key.schema && name === key.name && (reason !== 'bound' || states.part(at) === null),
+        ),
     )
     this.#rowsWait = live.length > 0
     if (live.length === 0) return
@@ -354,8 +363,14 @@ export class FollowLoop {
     const mend = async (view: SourceView): Promise<readonly Mended[]> => {
       const mended: Mended[] = []
       for (const [at, table] of live) {
-        const { read, mended: changed } = await mendRows(view, lane, stream, table, at, { ...this.#parts, signal })
-        if (read > 0) mended.push({ table: table.name, reread: String(read), mended: String(changed) })
+        const part = states.part(at)
+        const { read, mended: changed } = await mendRows(view, lane, stream, table, at, {
+          ...this.#parts,
+          signal,
+          part,
+        })
+        const state = part === null ? 'live' : 'copying'
+        if (read > 0) mended.push({ table: table.name, state, reread: String(read), mended: String(changed) })
       }
       return mended
     }
@@ -363,8 +378,7 @@ export class FollowLoop {
     // Another snapshot is luckier.
     if (typeof got === 'string') return
     this.#rowsWait = false
-    for (const one of got.value)
-      run.emit({ type: 'follow.table', state: 'live', position: changes.text(got.position), ...one })
+    for (const one of got.value) run.emit({ type: 'follow.table', position: changes.text(got.position), ...one })
   }
 
   #end(why: LoopEnd['why'], { row, applied }: Lanes): LoopEnd {

@@ -41,8 +41,16 @@ export function lanesRefusal(
  * Changes are told from rows that are still to be copied by their time alone, where a copy goes by periods.
  * @param stream null where none has begun @throws SluiceError BAD_FLAG
  */
-export function refuseInPart(stream: Pick<StreamRow, 'wishes' | 'birth'> | null, { restart }: CopyOperation): void {
+export function refuseInPart(
+  stream: Pick<StreamRow, 'wishes' | 'birth'> | null,
+  { restart, follow }: CopyOperation,
+): void {
   const { periods } = JSON.parse(stream?.wishes ?? '{}') as Pick<CopyOperation, 'periods'>
+  if (follow?.until === 'equal')
+    throw new SluiceError('BAD_FLAG', '--until-equal cannot be combined with --changes-only', {
+      reason: 'a table is compared when all of it is copied',
+      hint: '--until-caught-up ends once changes are applied to what is copied',
+    })
   if (periods !== undefined && stream?.birth != null && !restart) return
   throw new SluiceError('BAD_FLAG', '--changes-only is for streams that sluice partition run has begun', {
     reason: 'of other tables nobody can tell by a change whether its row is copied already',

@@ -15,7 +15,9 @@ import type { ChangeSource } from '../../stores/follow-port.ts'
 import { rowsByKey, sourceRequest, targetRequest } from '../copy/diff/sides.ts'
 import { noteRepairPlan } from '../copy/ledger/repair-plans.ts'
 import { packedRow, repairStatement } from '../copy/ledger/repairs.ts'
-import type { FollowTable } from './followed-table.ts'
+import { keyPart } from '../../model/copy/row-key.ts'
+import type { CopiedPart } from './copied-part.ts'
+import { identityPlaces, type FollowTable } from './followed-table.ts'
 import type { Lanes } from './lanes.ts'
 import type { StreamLedger } from './ledger/streams.ts'
 import { snapshotOf } from './visible.ts'
@@ -84,8 +86,9 @@ export async function rereadRows(
 }
 
 /**
- * Of a live table, while the target holds exactly what the view shows: it stays live, and its unique values are never in the way of what comes next.
+ * Of a live table, or of a part of one, while the target holds exactly what the view shows: it stays so, and its unique values are never in the way of what comes next.
  * @param view of the source
+ * @param part what is copied of the table; null for all of it
  * @returns how many rows were read, and how many of them were changed
  */
 export async function mendRows(
@@ -94,14 +97,28 @@ export async function mendRows(
   stream: string,
   table: FollowTable,
   at: number,
-  around: RereadAround,
+  around: RereadAround & { readonly part: CopiedPart | null },
 ): Promise<{ readonly read: number; readonly mended: number }> {
-  const { ledger } = around
+  const { ledger, part } = around
   // All in one: a value of one row may have to leave another one.
-  const waiting = await ledger.rereads(stream, table.key, MOST_MENDED)
+  const waiting = await ledger.rereads(stream, table.key, MOST_MENDED, part === null)
   if (waiting.length === 0) return { read: 0, mended: 0 }
   const { puts, gone, repairs, keys } = await readAgain(view, waiting, table, around)
-  await lane.amend(at, puts, gone, [...repairs, ...ledger.rereadDone(waiting.map(({ id }) => id))])
+  const there = part === null ? puts : puts.filter((row) => part.of(row) === 'copied')
+  const left = puts.filter((row) => !there.includes(row))
+  const places = identityPlaces(table)
+  const keyOf = (row: Row): Row => places.map((place) => row[place] ?? null)
+  const unsure = left.filter((row) => part?.of(row) === 'unsure').map((row) => keyOf(row).map(keyPart))
+  await lane.amend(
+    at,
+    there,
+    [...gone, ...left.map(keyOf)],
+    [
+      ...repairs,
+      ...ledger.rereadDone(waiting.map(({ id }) => id)),
+      ...ledger.rereadStatements(stream, table.key, unsure, 'bound'),
+    ],
+  )
   return { read: keys.length, mended: repairs.length }
 }
 

@@ -41,8 +41,11 @@ const TABLES = [
 /** Between the names of sessions. */
 const SESSIONS = '\n'
 
-/** Why a row is read again: the stream does not tell all of its values, or a comparison found it to differ. */
-export type RereadReason = 'unchanged' | 'difference'
+/**
+ * Why a row is read again: the stream does not tell all of its values, a comparison found it to differ, or nobody can tell whether its chunk is copied, since it has the
+ * very time of a bound: that one waits until all chunks are.
+ */
+export type RereadReason = 'unchanged' | 'difference' | 'bound'
 
 export type Nominated = { readonly ids: readonly string[]; readonly sinceMs: number }
 
@@ -393,23 +396,28 @@ export class StreamLedger {
     return new Set(rows.map(([rereadId]) => String(rereadId)))
   }
 
-  /** Tables of which rows wait to be read from the source. */
-  async waiting(id: string): Promise<readonly TableKey[]> {
+  /** Tables of which rows wait to be read from the source, and why: a line for each reason. */
+  async waiting(id: string): Promise<readonly (TableKey & { readonly reason: RereadReason })[]> {
     const rows = await this.database.all(
-      'SELECT DISTINCT schema_name, table_name FROM migration_stream_rereads WHERE stream_id = ?',
+      'SELECT DISTINCT schema_name, table_name, reason FROM migration_stream_rereads WHERE stream_id = ?',
       [id],
     )
-    return rows.map(([schema, name]) => ({ schema: String(schema), name: String(name) }))
+    return rows.map(([schema, name, reason]) => ({
+      schema: String(schema),
+      name: String(name),
+      reason: String(reason) as RereadReason,
+    }))
   }
 
-  /** @returns at most `most` of them */
+  /** @param bound whether rows at bounds are among them @returns at most `most` of them */
   async rereads(
     id: string,
     { schema, name }: TableKey,
     most: number,
+    bound = true,
   ): Promise<readonly { readonly id: string; readonly key: RowKey; readonly reason: RereadReason }[]> {
     const rows = await this.database.all(
-      `SELECT reread_id, row_key, reason FROM migration_stream_rereads WHERE stream_id = ? AND schema_name = ? AND table_name = ? ORDER BY reread_id LIMIT ${most}`,
+      `SELECT reread_id, row_key, reason FROM migration_stream_rereads WHERE stream_id = ? AND schema_name = ? AND table_name = ?${bound ? '' : " AND reason <> 'bound'"} ORDER BY reread_id LIMIT ${most}`,
       [id, schema, name],
     )
     return rows.map(([rereadId, key, reason]) => ({

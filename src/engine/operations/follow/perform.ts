@@ -14,6 +14,8 @@ import { goOn } from './hints.ts'
 
 /** @throws as `copy`; SluiceError NO_SUCH_TABLE for a run that follows nothing */
 export async function follow(operation: FollowOperation, run: CopyRun): Promise<Ending> {
+  if (operation.end && operation.changesOnly === true)
+    throw new SluiceError('BAD_FLAG', '--end and --changes-only exclude each other', { hint: 'give one of them' })
   const { stream, from } = await streamOf(operation, run)
   if (operation.end) return await ended(operation, stream, from, run)
   if (stream.status === 'ended') {

@@ -53,6 +53,7 @@ export async function partitionRun(operation: PartitionRunOperation, run: Run): 
     })
     const rests = ending.stopped === true && !run.interrupt.stop.aborted && (window.hasEnded || chosen !== null)
     if (rests && stream !== null) {
+      pace.end()
       const error = await appliedMeanwhile(wish, stream, run)
       if (error !== null) return { ...ending, error }
     }
@@ -278,7 +279,7 @@ async function appliedMeanwhile(wish: CopyOperation, stream: string, run: Run): 
       },
     },
   )
-  if (error !== undefined) return error
+  if (error !== undefined && error.code !== 'STOPPED') return error
   const to = shellQuote(redactUrl(wish.to))
   const message = `changes are applied to the periods that are copied, and the source may forget them; sluice follow ${stream} --changes-only --to ${to} goes on with that until the rest is copied`
   run.emit({ type: 'log', level: 'note', table: wish.tables[0] ?? '', message })
