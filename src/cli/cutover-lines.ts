@@ -51,7 +51,7 @@ function switchedLine(event: Of<'cutover.switched'>, block: Tell): Block {
   const { table, parked, revert, pauseMs, waitedMs, tries, provedRows, touchedRows, stream, position } = event
   if (event.database !== undefined) return movedLine(event, block)
   const other = revert ? 'leave --revert out to go forward again' : '--revert goes back'
-  return block('proved', `${table} is the other table now; the one before it is ${parked}`, {
+  return block('proved', `the name ${table} means the other table now; the one that had it is ${parked}`, {
     details: [
       ['waited', `${durationText(pauseMs)} at most, ${durationText(waitedMs)} in ${plural(tries, 'try', 'tries')}`],
       ['proof', `${plural(provedRows, 'row')} equal, ${touchedRows} compared again within the switch`],
@@ -74,7 +74,10 @@ function movedLine(event: Of<'cutover.switched'>, block: Tell): Block {
           `${durationText(pauseMs)} at most without a table to write to, ${durationText(waitedMs)} in ${plural(tries, 'try', 'tries')}`,
         ],
         ['proof', `${plural(provedRows, 'row')} equal, ${touchedRows} compared again as of the fence`],
-        ['way back', `stream ${stream} keeps ${parked} equal from ${position} on; sluice cutover ${stream}: ${other}`],
+        [
+          'way back',
+          `stream ${stream} keeps ${parked} of ${event.closed ?? ''} equal from ${position} on; sluice cutover ${stream}: ${other}`,
+        ],
       ],
     },
   )

@@ -55,7 +55,9 @@ function streamPhase(looked: LookedTable, stream: StreamStanding): Phase {
     }
   }
   if (signed?.given === true) {
-    const alone = isFollowed ? '' : `; no program follows stream ${id}`
+    const alone = isFollowed
+      ? ''
+      : `; no program follows stream ${id}, and the source keeps its log until sluice cutover or sluice follow goes on`
     return { state: 'done', detail: `${progressText(stream)}, signed ${isoTime(signed.ms)} by ${signed.by}${alone}` }
   }
   if (!isFollowed) {

@@ -1,5 +1,5 @@
 /** The new table beside one that is not partitioned: its name, its partitions, what is in the way, and the statements that make it. */
-import type { TableSpec } from '../../model/copy/column-type.ts'
+import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type {
   PartitionPlanStore,
@@ -97,6 +97,33 @@ export async function takenFindings(
       hint: 'is it left over from another try? then drop it',
     },
   ]
+}
+
+/** What a copy by periods wants of the table, beside what the new one has to be. */
+export async function copyFindings(
+  { plan, signal }: TwinSource,
+  { planned }: TwinPlan,
+): Promise<readonly PlanFinding[]> {
+  if (await plan.isIndexed(planned, signal)) return []
+  const { table } = planned.table
+  return [
+    {
+      verdict: 'changes',
+      about: 'index',
+      detail: `no index of ${tableText(table)} begins with ${planned.column.name}: sluice partition run, which copies each period by itself, is refused until there is one`,
+      hint: indexStatement(planned),
+    },
+  ]
+}
+
+/** The index that a copy by periods wants. */
+export function indexStatement({ table: { table }, column }: PlannedTable): string {
+  const parts = table.schema === undefined ? [table.name] : [table.schema, table.name]
+  return `CREATE INDEX CONCURRENTLY ON ${parts.map(quoted).join('.')} (${quoted(column.name)})`
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
 }
 
 /** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE */

@@ -7,7 +7,7 @@ import { openSourceStore } from '../../copy/open-stores.ts'
 import { emitForecast } from '../../partitioning/forecast-events.ts'
 import type { Filled, FilledPeriod } from '../../partitioning/filled-periods.ts'
 import { measured, type Rate } from '../../partitioning/rate.ts'
-import { planTwin, takenFindings } from '../../partitioning/twin-plan.ts'
+import { copyFindings, planTwin, takenFindings } from '../../partitioning/twin-plan.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import type { partitionPlan as declared, PartitionPlanOperation } from './declaration.ts'
 
@@ -32,7 +32,11 @@ export async function partitionPlan(operation: PartitionPlanOperation, run: Run)
   const about = await planTwin(source, operation, new Date(run.clock.now()))
   const { planned, twin } = about
   if (twin === null) return ended(planned, tellFindings(planned, about.findings, run), [], 0, [])
-  const findings = tellFindings(planned, [...about.findings, ...(await takenFindings(source, about))], run)
+  const findings = tellFindings(
+    planned,
+    [...about.findings, ...(await takenFindings(source, about)), ...(await copyFindings(source, about))],
+    run,
+  )
   const statements = await plan.twin(planned, twin.name, twin.partitions, signal)
   const rate = await measured(plan, planned, twin.partitions, operation, signal)
   emitForecast(planned, twin.filled.periods, rate, operation, run.emit)

@@ -11,7 +11,13 @@ import { onSide } from '../../copy/sides.ts'
 import type { CopyOperation } from '../../operation.ts'
 import { chosenSlices, periodMarks, refuseUnknownFirst, type ChosenSlices } from '../../partitioning/period-marks.ts'
 import { Pace } from '../../partitioning/pace.ts'
-import { planTwin, takenFindings, type TwinPlan, type TwinSource } from '../../partitioning/twin-plan.ts'
+import {
+  indexStatement,
+  planTwin,
+  takenFindings,
+  type TwinPlan,
+  type TwinSource,
+} from '../../partitioning/twin-plan.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import { copy } from '../copy/perform.ts'
 import type { partitionRun as declared, PartitionRunOperation } from './declaration.ts'
@@ -168,13 +174,8 @@ async function refuseUnindexed({ plan, signal }: TwinSource, { planned }: TwinPl
   throw new SluiceError('PARTITION_REFUSED', `no index of ${tableText(table)} begins with ${planned.column.name}`, {
     where: tableText(table),
     reason: 'each period is copied by itself, and without an index each would read the whole table',
-    hint: `CREATE INDEX CONCURRENTLY ON ${quoted(table)} ("${planned.column.name.replaceAll('"', '""')}"), then run the same command again`,
+    hint: `${indexStatement(planned)}, then run the same command again`,
   })
-}
-
-function quoted({ schema, name }: TableName): string {
-  const parts = schema === undefined ? [name] : [schema, name]
-  return parts.map((part) => `"${part.replaceAll('"', '""')}"`).join('.')
 }
 
 /** What somebody may want to know before the new table takes over; what is made as it was needs no line. */
