@@ -46,6 +46,8 @@ export type Contents = {
 export interface DatabaseInside extends AsyncDisposable {
   /** @throws SluiceError CONNECTION_LOST … */
   look(signal: AbortSignal): Promise<Contents>
+  /** Rows of a table now; null where this login may not read all of them. @throws SluiceError CONNECTION_LOST … */
+  count(table: ContainedTable, signal: AbortSignal): Promise<bigint | null>
 }
 
 export type Closed = {

@@ -6,7 +6,7 @@ import type { DecommissionFindingEvent } from '../../src/model/partition-events.
 import { copyOf, makePlace, perform, postgresAt, type Place } from '../support/copy-systems.ts'
 
 export const DAY = 86_400_000
-const SCHEMA = `"We""ird .x"`
+export const SCHEMA = `"We""ird .x"`
 export const TABLE_SQL = `${SCHEMA}."Book'ings"`
 export const TABLE_TEXT = `We"ird .x.Book'ings`
 

@@ -13,6 +13,7 @@ import {
   makeOld,
   quoted,
   retire,
+  SCHEMA,
   standing,
   STEPS,
   steps,
@@ -39,7 +40,11 @@ describe.skipIf(why !== '')(`a database whose tables have moved${why}`, () => {
     expect(planned.finished.error).toBeUndefined()
     expect(steps(planned.events)).toEqual(['inactive planned'])
     expect(findings(planned.events, 'table')).toMatchObject([
-      { verdict: 'look', object: TABLE_TEXT, detail: expect.stringContaining('its 300 rows have moved') as string },
+      {
+        verdict: 'look',
+        object: TABLE_TEXT,
+        detail: expect.stringContaining(`holds 300 now, and this database 300`) as string,
+      },
       { verdict: 'look', object: 'public.plain' },
     ])
     expect(findings(planned.events, 'views')).toMatchObject([{ object: 'We"ird .x.v iew' }])
@@ -130,7 +135,51 @@ describe.skipIf(why !== '')(`a database whose tables have moved${why}`, () => {
     const first = await perform(retire(moved, { leave: left }))
     expect(first.finished.error).toBeUndefined()
     const later = await perform(retire(moved))
-    expect(findings(later.events, 'table').map(({ object }) => object)).toEqual(left)
+    expect(findings(later.events, 'table').map(({ object }) => object)).toEqual([...left, TABLE_TEXT])
+  })
+
+  it('stays while the target has not all of its rows, in the table that was filled', async () => {
+    const moved = await makeOld(folder.path)
+    await copyAll(moved)
+    const tableOf = async (more: Parameters<typeof retire>[1] = {}) => {
+      const { finished, events } = await perform(retire(moved, { dryRun: true, ...more }))
+      const [found] = findings(events, 'table').filter(({ object }) => object === TABLE_TEXT)
+      return { code: finished.error?.code, found }
+    }
+    const refused = (...words: readonly string[]) => ({
+      code: 'PARTITION_REFUSED',
+      found: { verdict: 'refused', detail: expect.stringMatching(new RegExp(words.join('.*'))) as string },
+    })
+    const insert = `INSERT INTO ${TABLE_SQL} SELECT i, 'n' || i FROM generate_series(1, 300) i`
+    await moved.to.sql(`DELETE FROM ${TABLE_SQL} WHERE "Id" > 290`)
+    expect(await tableOf({ dryRun: false })).toMatchObject(
+      refused('300 rows were copied', 'holds 290 now', 'this database 300'),
+    )
+    await moved.to.sql(`TRUNCATE ${TABLE_SQL}`)
+    expect(await tableOf()).toMatchObject(refused('holds 0 now, and this database 300'))
+    await moved.to.sql(insert)
+    expect(await tableOf()).toMatchObject({ code: undefined, found: { verdict: 'look' } })
+    await moved.old.sql(`INSERT INTO ${TABLE_SQL} VALUES (301, 'la te')`)
+    expect(await tableOf()).toMatchObject(refused('holds 300 now, and this database 301'))
+    await moved.old.sql(`DELETE FROM ${TABLE_SQL} WHERE "Id" = 301`)
+    await perform(retire(moved))
+    expect(await standing(moved)).toEqual([['f', '17']])
+    const drop = { dryRun: false, graceMs: 0, confirm: moved.name }
+    // What happens to the target within the grace keeps the old database, too.
+    await moved.to.sql(`DELETE FROM ${TABLE_SQL} WHERE "Id" > 299`)
+    expect(await tableOf(drop)).toMatchObject(refused('held 300 rows', 'holds 299 now'))
+    await moved.to.sql(`DROP TABLE ${TABLE_SQL}`)
+    expect(await tableOf(drop)).toMatchObject(refused('the target has no table'))
+    await moved.to.sql(`CREATE TABLE ${TABLE_SQL} ("Id" int PRIMARY KEY, "no te" text)`, insert)
+    expect(await tableOf(drop)).toMatchObject(refused('another table by now'))
+    expect(await tableOf({ ...drop, dryRun: true, leave: [TABLE_TEXT] })).toMatchObject({ found: { verdict: 'look' } })
+    expect(await standing(moved)).toEqual([['f', '17']])
+    expect(steps((await perform(retire(moved, { undo: true }))).events)).toEqual(['active done'])
+    expect(await tableOf()).toMatchObject(refused('another table by now'))
+    await moved.to.sql(`DROP TABLE ${TABLE_SQL}`)
+    expect(await tableOf({ dryRun: false })).toMatchObject(refused('300 rows were copied', 'the target has no table'))
+    expect(await tableOf({ leave: [TABLE_TEXT] })).toMatchObject({ code: undefined, found: { verdict: 'look' } })
+    expect(await moved.old.rows(`SELECT count(*) FROM ${TABLE_SQL}`)).toEqual([['300']])
   })
 
   it('stays while a stream wants it, while a switch is under way, and as a template', async () => {
@@ -210,6 +259,16 @@ describe.skipIf(why !== '')(`a database whose tables have moved${why}`, () => {
       const superuser = await perform(retire(moved, { from }))
       expect(findings(superuser.events, 'session')).toMatchObject([{ verdict: 'refused' }])
       await reader.close()
+      // An owner who may not read a table cannot count it.
+      const uncounted = await perform(retire(moved, { from }))
+      expect(findings(uncounted.events, 'table')).toMatchObject([
+        { verdict: 'refused', detail: expect.stringContaining('may not count its rows here') as string },
+        { verdict: 'refused' },
+      ])
+      await moved.old.sql(
+        `GRANT USAGE ON SCHEMA ${SCHEMA} TO ${quoted(mine)}`,
+        `GRANT SELECT ON ${TABLE_SQL}, public.plain TO ${quoted(mine)}`,
+      )
       await expect
         .poll(async () => (await perform(retire(moved, { from }))).finished.error?.message ?? '', { timeout: 10_000 })
         .toBe('')

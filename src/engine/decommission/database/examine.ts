@@ -2,11 +2,13 @@
 import { isoTime } from '../../../shared/clock.ts'
 import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
 import type { DecommissionFinding } from '../../../stores/decommission-port.ts'
-import type { Contents, DatabaseRetirement, DatabaseUse } from '../../../stores/retirement-port.ts'
+import type { Contents, DatabaseInside, DatabaseRetirement, DatabaseUse } from '../../../stores/retirement-port.ts'
 import { hasLedger } from '../../copy/ledger/schema.ts'
+import { keptFinding } from './both-sides.ts'
 import { movedFrom } from './moved.ts'
 import type { DatabaseStep } from './steps.ts'
-import { ARCHIVES, tableFindings } from './tables.ts'
+import { ARCHIVES, tableFindings, type TableFindings } from './tables.ts'
+import { TargetSide } from './target-side.ts'
 import { useSinceInactive } from './use.ts'
 import { archivesInside, wantedByTarget, wantedInside } from './wanted.ts'
 
@@ -17,19 +19,22 @@ export type ExamineDatabase = {
   readonly database: LedgerDatabase
   readonly identity: string
   readonly leave: readonly string[]
+  readonly signal: AbortSignal
 }
 
 type Findings = readonly DecommissionFinding[]
 
+/** What a session in the database has seen, and that session. */
+export type Seen = { readonly contents: Contents; readonly inside: DatabaseInside }
+
 /**
  * Of a database that takes connections.
- * @param contents what a session in it has seen
- * @param outside what its server knows, as of a moment at which no session of ours but that one was in it
+ * @param outside what its server knows, as of a moment at which no session of ours but that of `seen` was in it
  * @param inside the ledger that is in it
  */
 export async function examineOpen(
   wish: ExamineDatabase,
-  contents: Contents,
+  seen: Seen,
   outside: Findings,
   inside: LedgerDatabase,
 ): Promise<Findings> {
@@ -37,18 +42,21 @@ export async function examineOpen(
     ...(await wantedByTarget(wish.database, wish.identity)),
     ...((await hasLedger(inside)) ? await wantedInside(inside, wish.database) : []),
     ...(wish.leave.some((name) => name.endsWith(ARCHIVES)) ? [] : await archivesInside(inside)),
-    ...(await contentFindings(wish, contents)),
+    ...(await contentFindings(wish, seen)).findings,
     ...outside,
   ]
 }
 
-/** What a session in the database has seen of it, beside what the ledger knows of its tables. */
+/** What a session in the database has seen of it, beside what the ledger knows of its tables and the target holds of them. */
 export async function contentFindings(
-  { to, database, identity, leave }: ExamineDatabase,
-  contents: Contents,
-): Promise<Findings> {
+  { to, database, identity, leave, signal }: ExamineDatabase,
+  { contents, inside }: Seen,
+): Promise<TableFindings> {
   const moved = await movedFrom(database, identity)
-  return [...(await tableFindings({ contents, moved, leave, database, identity, to: to.label })), ...contents.findings]
+  await using target = new TargetSide(to, signal)
+  const wish = { contents, moved, leave, database, identity, inside, target, to: to.label, signal }
+  const { findings, kept } = await tableFindings(wish)
+  return { findings: [...findings, ...contents.findings], kept }
 }
 
 /** @property use counters as they are now */
@@ -59,16 +67,16 @@ export type ExaminedInactive = {
 }
 
 /**
- * Of a database that refuses connections. What it holds cannot have changed since.
+ * Of a database that refuses connections. What it holds cannot have changed since; what the target holds can.
  * @param inactive the step since when @param left what goes with it though no run has copied it
  */
 export async function examineInactive(
-  { retirement, database, identity }: ExamineDatabase,
+  wish: ExamineDatabase,
   inactive: DatabaseStep,
   left: readonly string[],
   { nowMs, graceMs }: { readonly nowMs: number; readonly graceMs: number },
-  signal: AbortSignal,
 ): Promise<ExaminedInactive> {
+  const { retirement, database, identity, signal } = wish
   const { use, findings } = await retirement.look(signal)
   const end = inactive.doneMs + graceMs
   const graceOver = end <= nowMs
@@ -89,9 +97,28 @@ export async function examineInactive(
         verdict: 'look',
         about: 'table',
         object,
-        detail: 'no run has copied it whole: it goes, as was said when the database was made inactive',
+        detail: 'it goes, whether the target has its rows or not, as was said when the database was made inactive',
       })),
+      ...(await keptFindings(wish, inactive)),
       ...findings,
     ],
   }
+}
+
+async function keptFindings(
+  { to, leave, signal }: ExamineDatabase,
+  { doneMs, detail }: DatabaseStep,
+): Promise<Findings> {
+  if (detail.kept === undefined) return [NOT_COUNTED]
+  await using target = new TargetSide(to, signal)
+  const found: DecommissionFinding[] = []
+  for (const one of detail.kept) found.push(await keptFinding(one, target, doneMs, leave))
+  return found
+}
+
+const NOT_COUNTED: DecommissionFinding = {
+  verdict: 'refused',
+  about: 'target',
+  detail: 'the sluice that made this database inactive has not noted what the target held',
+  hint: '--undo takes connections again; the same command then counts both sides',
 }

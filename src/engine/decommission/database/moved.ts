@@ -1,15 +1,15 @@
 /** Which tables of a database have gone to another one, as the ledger there knows. */
-import { isoTime } from '../../../shared/clock.ts'
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import type { SqlRow } from '../../../stores/port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { ContainedTable } from '../../../stores/retirement-port.ts'
-import { hasStreams } from '../../follow/ledger/streams.ts'
+import { tableKeyOf } from '../../copy/ledger/owner.ts'
+import { switchesOut, type LastSwitch } from './switched.ts'
 
 /** A table that a copy has filled. */
 export type MovedTable = {
-  /** `TableSpec.identity` of its source when it was planned. */
-  readonly source: string
+  /** `TableSpec.identity` of its source when it was planned; null for a table that a switch alone knows. */
+  readonly source: string | null
   /** Schema and name in the target. */
   readonly schema: string
   readonly name: string
@@ -21,26 +21,45 @@ export type MovedTable = {
   readonly columns: readonly string[]
   /** Rows that its chunks have brought. */
   readonly rows: string
-  /** When the last chunk was copied; null where nobody knows. */
+  /** Rows of the target that no chunk has brought, as far as a copy has counted them. */
+  readonly surplus: string
+  /** When the last chunk was copied; null where nobody knows, or none was. */
   readonly copiedMs: number | null
+  /** What its table was known by when it was filled; null where that is not known. */
+  readonly mark: string | null
+  /** The last switch that has brought its users into the target; null for none. */
+  readonly switched: LastSwitch | null
 }
 
-/** Tables of one source. @param identity `CopyStore.identity` of it */
+/** Tables of one source, by copies and by switches alone. @param identity `CopyStore.identity` of it */
 export async function movedFrom(database: LedgerDatabase, identity: string): Promise<readonly MovedTable[]> {
+  const switches = await switchesOut(database, identity)
+  const copied = (await copies(database, switches)).filter(({ source }) => source?.startsWith(`${identity}/`) === true)
+  const others = switches.filter((one) => !copied.some(({ switched }) => switched === one))
+  return [...copied, ...others.map(bySwitch)]
+}
+
+async function copies(database: LedgerDatabase, switches: readonly LastSwitch[]): Promise<readonly MovedTable[]> {
   const { columns, types } = ledgerDialect(database.dialect)
-  if ((await database.all(columns, ['migration_plans'])).length === 0) return []
+  const there = (await database.all(columns, ['migration_plans'])).map(([name]) => String(name))
+  if (there.length === 0) return []
+  // An old ledger gets them with its next run.
+  const late = ['target_mark', 'surplus'].map((name) => (there.includes(name) ? `p.${name}` : 'NULL'))
   const of = 'c.schema_name = p.schema_name AND c.table_name = p.table_name'
   const rows = await database.all(
-    `SELECT p.schema_name, p.table_name, p.plan, p.planned,
+    `SELECT p.schema_name, p.table_name, p.plan, p.planned, ${late[0]}, CAST(coalesce(${late[1]}, 0) AS ${types.castText}),
        (SELECT count(*) FROM migration_checkpoints c WHERE ${of} AND c.status <> 'completed'),
        (SELECT CAST(coalesce(sum(c.records_processed), 0) AS ${types.castText}) FROM migration_checkpoints c WHERE ${of}),
        (SELECT max(c.completed_ms) FROM migration_checkpoints c WHERE ${of})
      FROM migration_plans p ORDER BY 1, 2`,
   )
-  return rows.map(movedOf).filter(({ source }) => source.startsWith(`${identity}/`))
+  return rows.map((row) => movedOf(row, switches))
 }
 
-function movedOf([schema, name, text, planned, open, rows, copied]: SqlRow): MovedTable {
+function movedOf(
+  [schema, name, text, planned, mark, surplus, open, rows, copied]: SqlRow,
+  switches: readonly LastSwitch[],
+): MovedTable {
   const plan = planOf(text)
   const { 'table identity': source, where, columns } = plan
   return {
@@ -51,8 +70,18 @@ function movedOf([schema, name, text, planned, open, rows, copied]: SqlRow): Mov
     where: typeof where === 'string' ? where : null,
     columns: Array.isArray(columns) ? columns.map(String) : [],
     rows: String(rows ?? 0),
+    surplus: String(surplus ?? 0),
     copiedMs: copied == null ? null : Number(copied),
+    mark: mark == null ? null : String(mark),
+    switched: switches.find(({ opens }) => opens.schema === schema && opens.name === name) ?? null,
   }
+}
+
+/** A table that a reverse stream has kept equal, and whose users have gone back: no copy has filled its target. */
+function bySwitch(switched: LastSwitch): MovedTable {
+  const { opens, rows } = switched
+  const whole = { isWhole: true, where: null, columns: [], surplus: '0', copiedMs: null, mark: null }
+  return { source: null, ...opens, ...whole, rows, switched }
 }
 
 /** A plan that nobody can read names no source. */
@@ -66,48 +95,17 @@ function planOf(text: unknown): Readonly<Record<string, unknown>> {
 }
 
 /** The copies of a table, whole ones first. */
-export function copiesOf({ identity }: ContainedTable, moved: readonly MovedTable[]): readonly MovedTable[] {
+export function copiesOf({ identity, table }: ContainedTable, moved: readonly MovedTable[]): readonly MovedTable[] {
+  const { schema, name } = tableKeyOf(table)
   return moved
-    .filter(({ source }) => source === identity || source.startsWith(`${identity}/`))
+    .filter(({ source, switched }) =>
+      source === null
+        ? switched?.closes.schema === schema && switched.closes.name === name
+        : source === identity || source.startsWith(`${identity}/`),
+    )
     .toSorted((one, other) => Number(isAll(other)) - Number(isAll(one)))
 }
 
 export function isAll({ isWhole, where }: MovedTable): boolean {
   return isWhole && where === null
-}
-
-/** Whether its rows were equal at the end, in a sentence. @param identity of the source */
-export async function lastProof(
-  database: LedgerDatabase,
-  identity: string,
-  { schema, name, copiedMs }: MovedTable,
-): Promise<{ readonly equal: boolean; readonly detail: string }> {
-  const at = copiedMs === null ? 'at a time that nobody has noted' : `until ${isoTime(copiedMs)}`
-  const alone = `copied ${at} and not followed: rows that were written after that are in this database only`
-  if (!(await hasStreams(database))) return { equal: false, detail: alone }
-  const [stream] = await database.all(
-    `SELECT s.stream_id, s.ended_ms FROM migration_streams s JOIN migration_stream_tables t ON t.stream_id = s.stream_id
-     WHERE s.source_identity = ? AND t.schema_name = ? AND t.table_name = ? ORDER BY s.created_ms DESC LIMIT 1`,
-    [identity, schema, name],
-  )
-  if (stream === undefined) return { equal: false, detail: alone }
-  const [id, ended] = stream
-  const until =
-    ended == null ? `stream ${String(id)}` : `stream ${String(id)}, which ended at ${isoTime(Number(ended))}`
-  const [proof] = await database.all(
-    `SELECT target_rows, differing, unread, proved_ms FROM migration_stream_proofs WHERE stream_id = ? AND schema_name = ? AND table_name = ?
-     ORDER BY proved_ms DESC, proof_id LIMIT 1`,
-    [id ?? '', schema, name],
-  )
-  if (proof === undefined) return { equal: false, detail: `followed by ${until}; its rows were never compared` }
-  const [rows, differing, unread, proved] = proof
-  const bad = Number(differing) + Number(unread)
-  return {
-    equal: bad === 0,
-    detail: `followed by ${until}; at ${isoTime(Number(proved))} ${
-      bad === 0
-        ? `${String(rows)} rows were equal`
-        : `${String(differing)} rows differed and ${String(unread)} could not be read`
-    }`,
-  }
 }

@@ -10,6 +10,7 @@ import type { SqlRow } from '../../../stores/port.ts'
 import type { DatabaseUse } from '../../../stores/retirement-port.ts'
 import { makeLateTable } from '../../copy/ledger/late-tables.ts'
 import type { StepBy } from '../decommission-ledger.ts'
+import type { KeptTable } from './both-sides.ts'
 
 /** Intents are `closing`, `opening` and `dropping`; what they end with is `inactive`, `active` and `dropped`. */
 export type DatabaseStepName = 'closing' | 'inactive' | 'opening' | 'active' | 'dropping' | 'dropped'
@@ -22,6 +23,8 @@ export type DatabaseDetail = {
   /** Of `inactive`: sessions that were ended, and the counters behind that. */
   readonly ended?: readonly string[]
   readonly use?: DatabaseUse
+  /** Tables that have moved, as both sides were then; a step of an older sluice has none. */
+  readonly kept?: readonly KeptTable[]
 }
 
 export type DatabaseStep = {

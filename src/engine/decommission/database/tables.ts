@@ -2,11 +2,11 @@
 import { isCalled, tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
-import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import type { DecommissionFinding } from '../../../stores/decommission-port.ts'
 import { isOfLedgers, ownTable } from '../../../stores/own-tables.ts'
 import type { ContainedTable, Contents } from '../../../stores/retirement-port.ts'
-import { copiesOf, isAll, lastProof, type MovedTable } from './moved.ts'
+import { bothSides, type KeptTable, type SidesWish } from './both-sides.ts'
+import { copiesOf, isAll, type MovedTable } from './moved.ts'
 
 /** How `--leave` names what is no table. */
 export const LARGE_OBJECTS = 'large objects'
@@ -29,23 +29,30 @@ export function refuseUnknownLeft({ tables }: Contents, leave: readonly string[]
   }
 }
 
-export type TablesWish = {
+export type TablesWish = SidesWish & {
   readonly contents: Contents
   readonly moved: readonly MovedTable[]
   readonly leave: readonly string[]
-  /** Ledger of the database that the tables have moved to. */
-  readonly database: LedgerDatabase
-  /** Of the database that is to go. */
-  readonly identity: string
   /** Where the tables have moved to, without password. */
   readonly to: string
 }
 
+export type TableFindings = {
+  readonly findings: readonly DecommissionFinding[]
+  /** Those that have moved whole. */
+  readonly kept: readonly KeptTable[]
+}
+
 /** One finding for each table, and for large objects. */
-export async function tableFindings(wish: TablesWish): Promise<readonly DecommissionFinding[]> {
+export async function tableFindings(wish: TablesWish): Promise<TableFindings> {
   const { contents, moved, leave, to } = wish
   const found: DecommissionFinding[] = []
-  for (const table of contents.tables) found.push(await ofTable(table, wish))
+  const kept: KeptTable[] = []
+  for (const table of contents.tables) {
+    const one = await ofTable(table, wish)
+    found.push(one.finding)
+    if (one.kept !== null) kept.push(one.kept)
+  }
   if (!contents.tables.some((table) => copiesOf(table, moved).length > 0)) {
     found.push({
       verdict: 'refused',
@@ -62,40 +69,50 @@ export async function tableFindings(wish: TablesWish): Promise<readonly Decommis
         : { verdict: 'refused', about: LARGE_OBJECTS, detail, hint: `add --leave ${shellQuote(LARGE_OBJECTS)}` },
     )
   }
-  return found
+  return { findings: found, kept }
 }
 
-async function ofTable(table: ContainedTable, wish: TablesWish): Promise<DecommissionFinding> {
-  const { moved, leave, database, identity } = wish
+type OfTable = { readonly finding: DecommissionFinding; readonly kept: KeptTable | null }
+
+async function ofTable(table: ContainedTable, wish: TablesWish): Promise<OfTable> {
+  const { moved, leave } = wish
   const object = tableText(table.table)
   const own = ownTable(table.table.name)
   if (own !== null && isOfLedgers(own)) {
     const detail = 'sluice keeps it for runs into this database: it goes with the database'
-    return { verdict: 'look', about: 'ledger', object, detail }
+    return { finding: { verdict: 'look', about: 'ledger', object, detail }, kept: null }
   }
   const isLeft = leave.some((name) => isCalled(table.table, name))
   const holds = `${table.rows === null ? 'nobody has counted its rows' : `about ${table.rows} rows`}, ${table.bytes} bytes`
   const [copy] = copiesOf(table, moved)
-  const lacks = copy === undefined ? 'no run has copied it' : lackOf(copy, table)
-  if (copy === undefined || lacks !== null) {
+  const lackOfCopy = copy === undefined ? 'no run has copied it' : lackOf(copy, table)
+  const sides = copy === undefined || lackOfCopy !== null ? null : await bothSides(table, copy, wish)
+  const lacks = lackOfCopy ?? sides?.lacks ?? null
+  if (sides === null || lacks !== null) {
     const what = `${lacks ?? ''}; ${holds}`
-    if (isLeft) return { verdict: 'look', about: 'table', object, detail: `${what}: it goes, as you have said` }
-    const hint = `copy it, or add --leave ${shellQuote(object)} where nobody wants its rows any more`
-    return { verdict: 'refused', about: 'table', object, detail: what, hint }
+    if (isLeft) {
+      return {
+        finding: { verdict: 'look', about: 'table', object, detail: `${what}: it goes, as you have said` },
+        kept: null,
+      }
+    }
+    const first = sides === null ? 'copy it' : 'sluice diff shows what the target lacks, and sluice copy brings it'
+    const hint = `${first}, or add --leave ${shellQuote(object)} where nobody wants its rows any more`
+    return { finding: { verdict: 'refused', about: 'table', object, detail: what, hint }, kept: null }
   }
-  const { equal, detail } = await lastProof(database, identity, copy)
-  const to = tableText({ name: copy.name, ...(copy.schema === '' ? {} : { schema: copy.schema }) })
+  const { proof, detail, kept } = sides
+  const isFine = proof.equal && kept !== null && BigInt(kept.rows) >= BigInt(kept.sourceRows)
+  const hint = 'sluice diff compares both sides, as long as connections are taken'
   return {
-    verdict: equal ? 'fine' : 'look',
-    about: 'table',
-    object,
-    detail: `its ${copy.rows} rows have moved to ${to}: ${detail}`,
-    ...(equal ? {} : { hint: 'sluice diff compares both sides, as long as connections are taken' }),
+    finding: { verdict: isFine ? 'fine' : 'look', about: 'table', object, detail, ...(isFine ? {} : { hint }) },
+    kept,
   }
 }
 
 /** What a copy has not brought along; null where it is all there. */
 function lackOf(copy: MovedTable, { columns }: ContainedTable): string | null {
+  // No plan names its columns.
+  if (copy.source === null) return null
   if (!copy.isWhole) return `its copy into ${copy.name} is not complete`
   if (!isAll(copy)) return `only rows with ${copy.where ?? ''} were copied into ${copy.name}`
   const missing = columns.filter((name) => !copy.columns.some((column) => column.startsWith(`${name} -> `)))

@@ -104,13 +104,13 @@ async function next(retired: Retired): Promise<Ending> {
 async function ofOpen(retired: Retired): Promise<Ending> {
   const { operation, retirement, to, database, identity, steps, run } = retired
   const { abort: signal } = run.interrupt
-  const wish = { retirement, to, database, identity, leave: operation.leave }
+  const wish = { retirement, to, database, identity, leave: operation.leave, signal }
   // This session stays until all others have ended: what they did last is looked at once more.
   await using inside = await onSide('source', () => retirement.inside(signal))
   const contents = await onSide('source', () => inside.look(signal))
   refuseUnknownLeft(contents, operation.leave)
   const { findings: outside } = await retirement.look(signal)
-  const findings = await withLedger(operation.from, (own) => examineOpen(wish, contents, outside, own))
+  const findings = await withLedger(operation.from, (own) => examineOpen(wish, { contents, inside }, outside, own))
   tellFindings(retired, findings)
   const refused = refusedOf(findings)
   const totals = { findings: dec(findings.length), refused: dec(refused.length), steps: '0' }
@@ -123,14 +123,15 @@ async function ofOpen(retired: Retired): Promise<Ending> {
   const limit = (await retirement.standing(signal))?.connectionLimit ?? -1
   await note(retired, 'closing', { connectionLimit: limit, left: leftOf(findings) })
   const { ended } = await retirement.close(identity, inside, operation.budgetMs, signal)
-  const late = refusedOf(await contentFindings(wish, await inside.look(signal)))
+  const last = await contentFindings(wish, { contents: await inside.look(signal), inside })
+  const late = refusedOf(last.findings)
   if (late.length > 0) {
     await opened(retired)
     tellFindings(retired, late)
     return { totals, error: refusal(retirement.name, late) }
   }
   await inside[Symbol.asyncDispose]()
-  await note(retired, 'inactive', { ended, use: (await retirement.look(signal)).use })
+  await note(retired, 'inactive', { ended, use: (await retirement.look(signal)).use, kept: last.kept })
   tell(retired, 'inactive', 'done')
   for (const one of ended) {
     run.emit({ type: 'log', level: 'note', table: retirement.name, message: `${one} was ended` })
@@ -149,11 +150,10 @@ async function ofInactive(retired: Retired): Promise<Ending> {
   const closing = all.findLast(({ step }) => step === 'closing')
   if (inactive === undefined) throw new Error('a database without its first step is not inactive')
   const { findings, graceOver } = await examineInactive(
-    { ...retired, leave: [] },
+    { ...retired, leave: operation.leave, signal },
     inactive,
     closing?.detail.left ?? [],
     { nowMs: await steps.now(), graceMs: operation.graceMs },
-    signal,
   )
   tellFindings(retired, findings)
   const refused = refusedOf(findings)

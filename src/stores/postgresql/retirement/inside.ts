@@ -4,9 +4,13 @@ import type { DecommissionFinding } from '../../decommission-port.ts'
 import type { ContainedTable, Contents, DatabaseInside } from '../../retirement-port.ts'
 import { databaseIdentity } from '../copy/identity.ts'
 import { CopySession } from '../copy/session.ts'
+import { fromSql, literal, tableSql } from '../copy/sql.ts'
 import { underSignal } from '../copy/under-signal.ts'
+import { sqlStateOf } from '../errors.ts'
 import type { PostgresSettings } from '../settings.ts'
 
+/** Also that of a table some of whose rows a policy would hide. */
+const NO_RIGHT = '42501'
 /** Names in one finding. */
 const MOST_NAMES = 20
 
@@ -47,6 +51,26 @@ export class PostgresInside implements DatabaseInside {
       }
       await session.rollBack()
       return contents
+    })
+  }
+
+  async count({ table }: ContainedTable, signal: AbortSignal): Promise<bigint | null> {
+    const session = this.#session
+    return await underSignal(session, signal, async () => {
+      await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY')
+      try {
+        const [kind] = await session.ask(
+          `SELECT relkind FROM pg_catalog.pg_class WHERE oid = ${literal(tableSql(table))}::pg_catalog.regclass`,
+        )
+        const from = fromSql({ name: table, only: kind?.[0] !== 'p' })
+        const [row] = await session.ask(`SELECT pg_catalog.count(*) FROM ${from}`)
+        return BigInt(row?.[0] ?? 0)
+      } catch (error) {
+        if (sqlStateOf(error) === NO_RIGHT) return null
+        throw error
+      } finally {
+        await session.rollBack()
+      }
     })
   }
 
