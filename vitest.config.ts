@@ -70,6 +70,7 @@ const ALL = Boolean(process.env['SLUICE_TEST_ALL'])
  * that it was left out.
  */
 const CI_ONLY = [
+  'test/real/follow-silence.test.ts',
   'test/fault/in-place-kill.test.ts',
   'test/e2e/readme.test.ts',
   'test/fault/archive-edited.test.ts',

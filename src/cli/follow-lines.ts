@@ -153,9 +153,12 @@ function provedText({ position, rows, targetRows, differing, unread, pauseMs, ms
 
 /** For the lines of a run and for its screen. */
 export function progressText(event: Of<'follow.progress'>): string {
-  const { lagBytes, waiting, lagMs, rate, changes, heldBytes, safeBytes, remainingMs, position } = event
+  const { lagBytes, waiting, lagMs, lagIs, rate, changes, heldBytes, safeBytes, remainingMs, position } = event
   const behind = waiting === undefined ? bytesText(lagBytes) : plural(waiting, 'note')
-  const lag = lagMs === 0 && (waiting ?? lagBytes) === '0' ? 'no lag' : `lag ${durationText(lagMs)}, ${behind}`
+  const lag =
+    lagMs === 0 && (waiting ?? lagBytes) === '0'
+      ? 'no lag'
+      : `lag ${lagIs === undefined ? '' : `${lagIs} `}${durationText(lagMs)}, ${behind}`
   const left = remainingMs === undefined ? '' : `, ${durationText(remainingMs)} to catch up`
   const room = safeBytes === undefined ? '' : ` of ${bytesText(String(BigInt(heldBytes) + BigInt(safeBytes)))}`
   return `${position}  ${lag}${left}, ${grouped(rate)} changes/s, ${grouped(changes)} changes in all, the source holds ${bytesText(heldBytes)}${room}`

@@ -102,6 +102,11 @@ export type SourceLag = {
   readonly status: string
   /** Now, ms since the epoch, by the clock that commits are told by: another host's, which may be hours off. Absent where it is the clock of this program. */
   readonly clockMs?: number
+  /**
+   * Whether the server's reader of the log has read all of it and waits for more: a stream that is silent then has nothing to tell. False where it still reads,
+   * or nobody may see it; absent where the source has no such reader.
+   */
+  readonly readerWaits?: boolean
 }
 
 /** A replication slot of the server, whoever made it. */

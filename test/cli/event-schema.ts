@@ -695,6 +695,7 @@ const bodies = {
     lagBytes: dec,
     waiting: dec.optional(),
     lagMs: ms,
+    lagIs: z.enum(['at most', 'at least']).optional(),
     transactions: dec,
     changes: dec,
     rate: dec,

@@ -73,7 +73,8 @@ describe.skipIf(!POSTGRES_OWN)('a stream', { timeout: 90_000 }, () => {
     child.process.kill('SIGKILL')
     await child.ended
     expect(Math.max(...lags(child))).toBeGreaterThan(0)
-    for (const { ts, lagMs } of of(child.events, 'follow.progress'))
+    // While the source decodes, nobody knows more than when it was heard last.
+    for (const { ts, lagMs } of of(child.events, 'follow.progress').filter(({ lagIs }) => lagIs === undefined))
       expect(lagMs).toBeLessThanOrEqual(Math.max(0, Date.parse(ts) - began))
   })
 })

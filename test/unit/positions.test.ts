@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { positionOf } from '../../src/model/copy/position.ts'
 import { counterFault, counterOf, counterText } from '../../src/stores/trigger-stream/counter.ts'
+import { SourceSilence } from '../../src/engine/follow/behind.ts'
 import { Progress } from '../../src/engine/follow/progress.ts'
 import { progressText } from '../../src/cli/follow-lines.ts'
 import { systemClock } from '../../src/shared/clock.ts'
@@ -32,15 +33,17 @@ test('a counter that went back, and notes that the target does not have', () => 
 
 test('what waits is told in notes where positions are no bytes', () => {
   const lane = { lane: 0, position: '5', batches: 1, commitMs: systemClock.now() - 3000, transactions: 1, counts: {} }
-  const told = (waiting: bigint): ReturnType<Progress['event']> =>
-    new Progress(systemClock).event(
-      5n,
-      lane,
-      false,
-      { now: 900n, waiting, heldBytes: 4096n, safeBytes: null, status: 'reserved' },
-      ['live'],
-      counterText,
-    )
+  const told = (waiting: bigint): ReturnType<Progress['event']> => {
+    const lag = { now: 900n, waiting, heldBytes: 4096n, safeBytes: null, status: 'reserved' }
+    const behind = new SourceSilence().look({
+      applied: 5n,
+      idleAt: null,
+      commitMs: lane.commitMs,
+      lag,
+      clockMs: systemClock.now(),
+    })
+    return new Progress(systemClock).event(5n, lane, behind, lag, ['live'], counterText)
+  }
   expect(told(31n)).toMatchObject({ position: '5', end: '900', lagBytes: '0', waiting: '31' })
   expect(told(31n).lagMs).toBeGreaterThan(2000)
   expect(told(31n).remainingMs).toBeUndefined()

@@ -9,6 +9,7 @@ import type { LedgerDatabase, SourceView } from '../../stores/copy-port.ts'
 import type { ChangeTarget, StreamBirth, StreamFault } from '../../stores/follow-port.ts'
 import { pauseAfter } from '../copy/failure.ts'
 import type { Steering } from '../copy/steering.ts'
+import { SourceSilence } from './behind.ts'
 import type { CopiedPart } from './copied-part.ts'
 import { haltStream } from './halt.ts'
 import type { Lanes } from './lanes.ts'
@@ -94,6 +95,7 @@ export type LoopGoal = {
 export class FollowLoop {
   readonly #parts: LoopParts
   readonly #progress: Progress
+  readonly #silence = new SourceSilence()
   readonly #counts = new TableCounts()
   #countedAt = -Infinity
   readonly #goal: LoopGoal
@@ -494,15 +496,18 @@ export class FollowLoop {
   async #tell(lane: Lanes, source: PacedStream): Promise<void> {
     const { changes, states, run, tables, clock } = this.#parts
     const lag = await changes.lag(this.#birth, run.interrupt.abort)
-    const event = this.#progress.event(
-      lane.applied,
+    const idleAt = lane.hasNothing && !source.isHolding ? lane.taken : null
+    const behind = this.#silence.look({
+      applied: lane.applied,
+      idleAt,
       // What waits is younger than what was applied last, by hours where nobody wrote meanwhile.
-      { ...lane.row, commitMs: lane.oldestMs ?? source.heldMs ?? lane.row.commitMs },
-      lane.hasNothing && !source.isHolding,
+      commitMs: lane.oldestMs ?? source.heldMs ?? lane.row.commitMs,
       lag,
-      states.list,
-      (one) => changes.text(one),
-    )
+      clockMs: lag.clockMs ?? clock.now(),
+    })
+    // A source that has read its log answers at once.
+    if (lag.readerWaits === false && idleAt !== null && idleAt < lag.now) source.ask()
+    const event = this.#progress.event(lane.applied, lane.row, behind, lag, states.list, (one) => changes.text(one))
     run.emit(event)
     if (clock.ticks() - this.#countedAt >= COUNTED_MS) {
       this.#countedAt = clock.ticks()
@@ -512,9 +517,9 @@ export class FollowLoop {
     const { alerts } = this.#parts
     if (alerts === null) return
     alerts.passed('error')
-    const isBehind = event.lagMs > 0
+    const isBehind = event.lagMs > 0 && !behind.isEarly
     alerts.look({
-      lagMs: event.lagMs,
+      ...(behind.isEarly ? {} : { lagMs: event.lagMs }),
       walBytes: Number(event.heldBytes),
       ...(isBehind ? { rate: Number(event.rate) } : {}),
     })
@@ -528,6 +533,8 @@ export class FollowLoop {
   #alertStill(isBehind: boolean): void {
     const { alerts, clock } = this.#parts
     this.#still ??= { position: -1n, since: clock.ticks() }
+    // The time in which nobody wrote is none in which something stood still.
+    if (!isBehind) this.#still = { ...this.#still, since: clock.ticks() }
     alerts?.look({ stalledMs: isBehind ? clock.ticks() - this.#still.since : 0 })
   }
 

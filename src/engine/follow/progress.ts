@@ -4,10 +4,14 @@ import { dec } from '../../model/event.ts'
 import type { FollowProgressEvent } from '../../model/follow-events.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { SourceLag } from '../../stores/follow-port.ts'
+import type { Behind } from './behind.ts'
 import { countedInAll, type LaneRow, type TableState } from './ledger/stream-row.ts'
 
 /** Rates count what happened in this window. */
 const WINDOW_MS = 10_000
+/** A rate tells when the rest will be applied where it comes of so many steps, the last of them no longer ago. */
+const STEPS = 3
+const STEP_MS = 3500
 
 type Sample = { readonly at: number; readonly changes: number; readonly applied: LogPosition }
 
@@ -20,22 +24,21 @@ export class Progress {
   }
 
   /**
-   * @param applied durable position @param isIdle whether everything that has come is applied
+   * @param applied durable position
    * @param text how the source writes positions
    */
   event(
     applied: LogPosition,
-    { commitMs, transactions, counts }: LaneRow,
-    isIdle: boolean,
-    { now, waiting, heldBytes, safeBytes, clockMs = this.#clock.now() }: SourceLag,
+    { transactions, counts }: Pick<LaneRow, 'transactions' | 'counts'>,
+    { lagMs, lagIs, isCaughtUp }: Behind,
+    { now, waiting, heldBytes, safeBytes }: SourceLag,
     states: readonly TableState[],
     text: (position: LogPosition) => string,
   ): FollowProgressEvent {
     const changes = changesOf(counts)
     const lagBytes = waiting === undefined && now > applied ? now - applied : 0n
-    const { rate, bytesPerMs } = this.#pace({ at: this.#clock.ticks(), changes, applied })
+    const { rate, bytesPerMs, isSteady } = this.#pace({ at: this.#clock.ticks(), changes, applied })
     const count = (state: TableState): string => dec(states.filter((one) => one === state).length)
-    const isCaughtUp = (waiting ?? lagBytes) === 0n || isIdle
     const remainingMs = waiting === undefined ? Number(lagBytes) / bytesPerMs : (Number(waiting) * 1000) / rate
     return {
       type: 'follow.progress',
@@ -43,11 +46,12 @@ export class Progress {
       end: text(now),
       lagBytes: dec(lagBytes),
       ...(waiting === undefined ? {} : { waiting: dec(waiting) }),
-      lagMs: isCaughtUp || commitMs === null ? 0 : Math.max(0, Math.round(clockMs - commitMs)),
+      lagMs,
+      ...(lagIs === undefined ? {} : { lagIs }),
       transactions: dec(transactions),
       changes: dec(changes),
       rate: dec(rate),
-      ...(isCaughtUp || !Number.isFinite(remainingMs) || remainingMs < 0
+      ...(isCaughtUp || lagIs !== undefined || !isSteady || !Number.isFinite(remainingMs) || remainingMs < 0
         ? {}
         : { remainingMs: Math.round(remainingMs) }),
       heldBytes: dec(heldBytes),
@@ -56,15 +60,17 @@ export class Progress {
     }
   }
 
-  #pace(sample: Sample): { readonly rate: number; readonly bytesPerMs: number } {
+  #pace(sample: Sample): { readonly rate: number; readonly bytesPerMs: number; readonly isSteady: boolean } {
     this.#samples.push(sample)
     while ((this.#samples[0]?.at ?? 0) < sample.at - WINDOW_MS && this.#samples.length > 2) this.#samples.shift()
     const [first = sample] = this.#samples
     const ms = sample.at - first.at
-    if (ms <= 0) return { rate: 0, bytesPerMs: 0 }
+    if (ms <= 0) return { rate: 0, bytesPerMs: 0, isSteady: false }
+    const steps = this.#samples.filter(({ changes }, at) => changes > (this.#samples[at - 1]?.changes ?? changes))
     return {
       rate: Math.max(0, Math.round(((sample.changes - first.changes) * 1000) / ms)),
       bytesPerMs: Number(sample.applied - first.applied) / ms,
+      isSteady: steps.length >= STEPS && sample.at - (steps.at(-1)?.at ?? -Infinity) <= STEP_MS,
     }
   }
 }

@@ -5,6 +5,8 @@ import type { CopySession } from '../copy/session.ts'
 import { fence } from './lsn.ts'
 import { findSlots, isOurs } from './slot.ts'
 
+const CLOCK_MS = '(extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::bigint'
+
 /** @throws SluiceError SLOT_LOST where there is no such slot */
 export async function sourceLag(session: CopySession, { slot: name }: StreamBirth): Promise<SourceLag> {
   const [slot] = await findSlots(session, name)
@@ -13,18 +15,27 @@ export async function sourceLag(session: CopySession, { slot: name }: StreamBirt
       hint: 'begin the copy again: changes since its position are lost',
     })
   }
+  const now = await fence(session)
   return {
-    now: await fence(session),
+    now,
     heldBytes: slot.heldBytes ?? 0n,
     safeBytes: slot.safeBytes,
     status: slot.status ?? 'unreserved',
-    clockMs: await clockMs(session),
+    ...(await readerOf(session, slot.activeBy)),
   }
+}
+
+/** Only the session of a walsender that has sent everything waits for more of the log; while it decodes it computes, reads or waits for a lock. */
+async function readerOf(session: CopySession, pid: number | null): Promise<Pick<SourceLag, 'clockMs' | 'readerWaits'>> {
+  const [row] = await session.ask(
+    `SELECT ${CLOCK_MS}, coalesce((SELECT lower(a.wait_event) = 'walsenderwaitforwal' FROM pg_catalog.pg_stat_activity a WHERE a.pid = ${pid ?? 'NULL'}), false)`,
+  )
+  return { clockMs: Number(row?.[0]), readerWaits: row?.[1] === 't' }
 }
 
 /** Now, ms since the epoch, by the clock of the server. */
 export async function clockMs(session: CopySession): Promise<number> {
-  const [row] = await session.ask('SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::bigint')
+  const [row] = await session.ask(`SELECT ${CLOCK_MS}`)
   return Number(row?.[0])
 }
 

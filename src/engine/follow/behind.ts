@@ -1,0 +1,68 @@
+/**
+ * How far a stream is behind in time. A source that decodes a large transaction sends nothing for minutes, as a source at rest does: only a position that it
+ * told, or a reader of its log that waits for more, tells one from the other.
+ */
+import type { LogPosition } from '../../model/copy/change.ts'
+import type { SourceLag } from '../../stores/follow-port.ts'
+
+/** How long a source at rest may be silent: it tells its position every five seconds, and at once when it is asked. */
+export const SILENT_MS = 6000
+/** Looks that are kept; every second one is dropped then. */
+const MOST_LOOKS = 4096
+
+export type Behind = {
+  /** 0 where everything that the source has to tell is applied. */
+  readonly lagMs: number
+  /** What `lagMs` is where the source has not told how far it is; absent where it is exact. */
+  readonly lagIs?: 'at most' | 'at least'
+  readonly isCaughtUp: boolean
+  /** Whether the source has been silent for no longer than one at rest may be, and `lagMs` may still be a guess: nobody is alarmed by it. */
+  readonly isEarly: boolean
+}
+
+export type Look = {
+  /** Durable in the target. */
+  readonly applied: LogPosition
+  /** Behind everything that has come; null while something that has come is not applied. */
+  readonly idleAt: LogPosition | null
+  /** When what waits first was committed, or what was applied last, ms by the clock of the source; null where nothing was applied yet. */
+  readonly commitMs: number | null
+  readonly lag: SourceLag
+  /** Now, ms by the clock of the source. */
+  readonly clockMs: number
+}
+
+export class SourceSilence {
+  /** Ends of the log that were not reached when they were seen, the oldest first. */
+  #looks: { readonly end: LogPosition; readonly clockMs: number }[] = []
+  /** Everything that was committed before is applied, or has come; null where the source has told nothing yet. */
+  #heardMs: number | null = null
+  /** When this run looked first. */
+  #sinceMs: number | null = null
+
+  look({ applied, idleAt, commitMs, lag, clockMs }: Look): Behind {
+    const { now, waiting, readerWaits } = lag
+    this.#sinceMs ??= clockMs
+    this.#looks.push({ end: now, clockMs })
+    this.#reach(idleAt ?? applied, idleAt !== null && readerWaits === true ? clockMs : null)
+    if ((waiting ?? (now > applied ? now - applied : 0n)) === 0n) return { lagMs: 0, isCaughtUp: true, isEarly: false }
+    const since = (ms: number): number => Math.max(0, Math.round(clockMs - ms))
+    if (idleAt === null) return { lagMs: commitMs === null ? 0 : since(commitMs), isCaughtUp: false, isEarly: false }
+    const silentMs = clockMs - (this.#heardMs ?? this.#sinceMs)
+    const isEarly = silentMs <= SILENT_MS
+    if (readerWaits === undefined || (this.#heardMs !== null && isEarly))
+      return { lagMs: 0, isCaughtUp: true, isEarly: false }
+    const known = [commitMs, this.#heardMs].filter((ms) => ms !== null)
+    if (known.length === 0) return { lagMs: since(this.#sinceMs), lagIs: 'at least', isCaughtUp: false, isEarly }
+    return { lagMs: since(Math.max(...known)), lagIs: 'at most', isCaughtUp: false, isEarly }
+  }
+
+  /** @param restMs when the reader of the log was seen to wait for more; null where it was not */
+  #reach(position: LogPosition, restMs: number | null): void {
+    const left = this.#looks.filter(({ end }) => end > position)
+    const reached = this.#looks.findLast(({ end }) => end <= position)
+    this.#looks = restMs !== null ? [] : left.length > MOST_LOOKS ? left.filter((_, at) => at % 2 === 0) : left
+    const heardMs = restMs ?? reached?.clockMs ?? null
+    if (heardMs !== null) this.#heardMs = Math.max(this.#heardMs ?? heardMs, heardMs)
+  }
+}

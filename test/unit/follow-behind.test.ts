@@ -1,0 +1,82 @@
+/** What is told of a lag while a source is silent, and when there is an estimate of what is left. */
+import { expect, test } from 'vitest'
+import { progressText } from '../../src/cli/follow-lines.ts'
+import { SourceSilence, type Behind } from '../../src/engine/follow/behind.ts'
+import { Progress } from '../../src/engine/follow/progress.ts'
+import type { SourceLag } from '../../src/stores/follow-port.ts'
+
+const HOUR_MS = 3_600_000
+/** By the clock of the source. */
+const NOON = Date.UTC(2026, 10, 22, 12)
+
+const lagTo = (now: bigint, readerWaits?: boolean): SourceLag => ({
+  now,
+  heldBytes: now,
+  safeBytes: null,
+  status: 'reserved',
+  ...(readerWaits === undefined ? {} : { readerWaits }),
+})
+
+/** @param last when the transaction was committed that was applied last, seconds before noon; null for none */
+function silence(last: number | null): (seconds: number, idleAt: bigint, lag: SourceLag) => Behind {
+  const one = new SourceSilence()
+  const commitMs = last === null ? null : NOON - last * 1000
+  return (seconds, idleAt, lag) => one.look({ applied: idleAt, idleAt, commitMs, lag, clockMs: NOON + seconds * 1000 })
+}
+
+test('a stream that was opened again has the lag of what was applied last while its source decodes', () => {
+  const look = silence(3600)
+  expect(look(0, 10n, lagTo(9000n, false))).toEqual({
+    lagMs: HOUR_MS,
+    lagIs: 'at most',
+    isCaughtUp: false,
+    isEarly: true,
+  })
+  expect(look(7, 10n, lagTo(9000n, false))).toMatchObject({ lagMs: HOUR_MS + 7000, isEarly: false })
+  // Where the source has told that it was at an end that was seen, what waits is younger than that.
+  expect(look(8, 9000n, lagTo(9900n, false))).toMatchObject({ lagMs: 0, isCaughtUp: true })
+  expect(look(20, 9000n, lagTo(9990n, false))).toEqual({
+    lagMs: 13_000,
+    lagIs: 'at most',
+    isCaughtUp: false,
+    isEarly: false,
+  })
+  expect(look(21, 9990n, lagTo(9990n, false))).toMatchObject({ lagMs: 0, isCaughtUp: true })
+  const first = silence(null)
+  expect(first(0, 10n, lagTo(9000n, false))).toMatchObject({ lagMs: 0, lagIs: 'at least', isCaughtUp: false })
+  expect(first(9, 10n, lagTo(9000n, false))).toMatchObject({ lagMs: 9000, lagIs: 'at least', isEarly: false })
+})
+
+test('a source at rest has none, nor has one of which others write other tables', () => {
+  const rest = silence(3600)
+  // What others have not taken to the disk no reader can tell.
+  for (const seconds of [0, 1, 60, 3600]) expect(rest(seconds, 10n, lagTo(9000n, true)).lagMs).toBe(0)
+  const busy = silence(3600)
+  expect(busy(0, 10n, lagTo(10n, false)).lagMs).toBe(0)
+  for (let second = 1; second < 60; second++) {
+    const told = BigInt(1000 * (second - (second % 5)))
+    expect(busy(second, told, lagTo(BigInt(1000 * second), false))).toMatchObject({ lagMs: 0, isCaughtUp: true })
+  }
+  // Others tell by notes: nothing reads a log.
+  expect(silence(3600)(99, 10n, lagTo(9000n))).toMatchObject({ lagMs: 0, isCaughtUp: true })
+})
+
+test('there is an estimate while the position moves, and none while a lock is held', () => {
+  let now = 0
+  const progress = new Progress({ now: () => NOON + now, ticks: () => now })
+  const behind: Behind = { lagMs: 60_000, isCaughtUp: false, isEarly: false }
+  const told = (applied: bigint, transactions: number): ReturnType<Progress['event']> => {
+    now += 1000
+    const counts = { t: { inserts: transactions, updates: 0, deletes: 0, truncates: 0 } }
+    return progress.event(applied, { transactions, counts }, behind, lagTo(1_000_000_000n), ['live'], String)
+  }
+  // One small step is no rate.
+  expect(told(1000n, 0).remainingMs).toBeUndefined()
+  expect(told(1500n, 1).remainingMs).toBeUndefined()
+  for (let i = 2; i < 10; i++) told(BigInt(i) * 1_000_000n, i)
+  expect(told(10_000_000n, 10).remainingMs).toBeGreaterThan(900_000)
+  const held = Array.from({ length: 20 }, () => told(10_000_000n, 10))
+  expect(held.slice(3).map(({ remainingMs }) => remainingMs)).toEqual(Array(17).fill(undefined))
+  const line = { v: 1, seq: 1, ts: '2026-11-22T12:00:00.000Z', runId: '1' } as const
+  expect(progressText({ ...line, ...told(10_000_000n, 10), lagIs: 'at most' })).toMatch(/ lag at most 1:00, 9/)
+})
