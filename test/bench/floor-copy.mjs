@@ -19,9 +19,9 @@ async function connected(url) {
 
 const from = await connected(source)
 const begun = process.hrtime.bigint()
-if (way === 'pipe') {
+if (way === 'pipe' || way === 'fill') {
   const to = await connected(target)
-  await to.query(TABLE)
+  if (way === 'pipe') await to.query(TABLE)
   await pipeline(
     from.query(copyTo('COPY rides TO STDOUT (FORMAT binary)')),
     to.query(copyFrom('COPY rides FROM STDIN (FORMAT binary)')),

@@ -1,8 +1,8 @@
 /**
- * `npm run bench -- follow [pipe|copy|lag] [--quick] [--runs N]`: a followed copy of PostgreSQL beside what PostgreSQL itself does with the same writes.
+ * `npm run bench -- follow [pipe|copy|partition|lag] [--quick] [--runs N]`: a followed copy of PostgreSQL beside what PostgreSQL itself does with the same writes.
  * `pipe`: the same transactions, from the first one that is written to the moment when the target holds the last, through a subscription and through
  * `sluice follow`, in turns; the floor is how long writing alone takes. `copy`: a copy that is followed beside a writer, and a bare binary COPY | COPY beside the same
- * writer. `lag`: how old the newest row of the target is while so many rows a second are changed. Asserts nothing.
+ * writer. `partition`: `sluice partition run` beside a writer, and the same bare pipe into the same partitioned table with the same indexes. `lag`: how old the newest row of the target is while so many rows a second are changed. Asserts nothing.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -48,6 +48,7 @@ export async function follows({ runs, only, isQuick }) {
     const at = { runs, isQuick, source: source.url, target: target.url }
     if (only === '' || only === 'pipe') await pipes(at)
     if (only === '' || only === 'copy') await copies(at)
+    if (only === '' || only === 'partition') await partitions(at)
     if (only === '' || only === 'lag') await lags(at)
   } finally {
     await source.stop()
@@ -215,9 +216,61 @@ async function copies({ runs, isQuick, source, target }) {
   process.stdout.write(`\n${textTable(['beside a writer', 'rows a second', 'of the pipe'], lines)}\n`)
 }
 
-/** @param {string} from @param {string} to @returns {Promise<number>} ms from the first row to the last */
-async function piped(from, to) {
-  const child = spawn(process.execPath, [FLOOR, 'pipe', from, to], { stdio: ['ignore', 'pipe', 'inherit'] })
+/** @param {{runs: number, isQuick: boolean, source: string, target: string}} options */
+async function partitions({ runs, isQuick, source, target }) {
+  const rows = isQuick ? 300_000 : 2_000_000
+  const from = await database(source, 'parts')
+  await fill(from, rows)
+  await query(from, 'CREATE INDEX ON rides (at)')
+  const bytes = Number((await query(from, `SELECT pg_table_size('rides')`)).rows[0].pg_table_size)
+  /** @type {Record<string, number[]>} */
+  const figures = {
+    'bare binary COPY | COPY': [],
+    'partition run, counted': [],
+    'partition run, count and checksum': [],
+  }
+  for (let run = 0; run < runs; run++) {
+    for (const [name, each] of Object.entries(figures)) {
+      const to = await database(target, 'parts')
+      const isBare = name.startsWith('bare')
+      // Of both the same table: the one that a run makes, emptied.
+      if (isBare) await partitioned(from, to, ['--max-runtime', '1s'])
+      await query(from, 'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active')
+      await query(from, 'VACUUM rides')
+      if (isBare) await query(to, 'TRUNCATE rides_partitioned; ALTER TABLE rides_partitioned RENAME TO rides')
+      const stop = await writer(from, 2_000)
+      const ms = isBare ? await piped(from, to, 'fill') : await partitioned(from, to, name.includes('counted') ? ['--verify', 'count'] : []) // prettier-ignore
+      const pace = await stop()
+      each.push((rows * 1000) / ms)
+      const perHour = ((bytes / 1e9) * 3_600_000) / ms
+      process.stderr.write(`${name}: ${rate((rows * 1000) / ms)} rows/s, ${perHour.toFixed(1)} GB an hour beside ${pace} changes/s\n`) // prettier-ignore
+      await query(from, 'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active')
+    }
+  }
+  const floor = median(figures['bare binary COPY | COPY'] ?? [])
+  const lines = Object.entries(figures).map(([name, each]) => [name, rate(median(each)), (((bytes / 1e9) * 3600 * median(each)) / rows).toFixed(1), (median(each) / floor).toFixed(2)]) // prettier-ignore
+  process.stdout.write(`\n${textTable(['beside a writer', 'rows a second', 'GB an hour', 'of the pipe'], lines)}\n`)
+}
+
+/** @param {string} from @param {string} to @param {string[]} more @returns {Promise<number>} ms from the plan to the last chunk */
+async function partitioned(from, to, more) {
+  const words = ['partition', 'run', '--from', from, '--to', to, '--table', 'rides', '--by', 'at', '--workers', '2', '--json', ...more] // prettier-ignore
+  const child = spawn(process.execPath, [SLUICE, ...words], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const ended = once(child, 'exit')
+  let [first, last] = [0, 0]
+  for await (const line of createInterface({ input: child.stdout })) {
+    const { type, ts, table, state } = JSON.parse(line)
+    if (type === 'follow.started') first = Date.parse(ts)
+    if (type === 'chunk.done') last = Date.parse(ts)
+    if (type === 'follow.table' && table !== undefined && state === 'catchup') child.kill('SIGINT')
+  }
+  await ended
+  return last - first
+}
+
+/** @param {string} from @param {string} to @param {string} way @returns {Promise<number>} ms from the first row to the last */
+async function piped(from, to, way = 'pipe') {
+  const child = spawn(process.execPath, [FLOOR, way, from, to], { stdio: ['ignore', 'pipe', 'inherit'] })
   let text = ''
   child.stdout.on('data', (piece) => (text += piece))
   await once(child, 'close')

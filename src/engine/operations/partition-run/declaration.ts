@@ -4,6 +4,7 @@ import { COPY_EVENTS } from '../copy/declaration.ts'
 import type { SliceNumbers } from '../../partitioning/slices.ts'
 import type { Declaration } from '../declaration.ts'
 import * as words from '../words.ts'
+import { CHUNK_PROOFS } from './options.ts'
 
 /** Makes the partitioned twin of a table that is in use, copies the table into it period by period, and follows what changes. */
 export type PartitionRunOperation = {
@@ -28,6 +29,8 @@ export type PartitionRunOperation = {
   /** Chunks that are copied at the same time. */
   readonly workers: number
   readonly chunkRows?: number | undefined
+  /** Proof of each chunk; number and checksum of its rows when absent. */
+  readonly proof?: (typeof CHUNK_PROOFS)[number] | undefined
   /** Rows a second. */
   readonly rate?: number | undefined
   readonly untilCaughtUp: boolean
@@ -58,6 +61,7 @@ export const partitionRun: Declaration<PartitionRunOperation, (typeof EVENTS)[nu
       windowMs: words.optionalDuration('window'),
       workers: words.count('workers'),
       chunkRows: words.optionalCount('checkpoint-size'),
+      proof: words.optionalChoice('verify', CHUNK_PROOFS),
       rate: words.optionalCount('rate'),
       untilCaughtUp: words.flag('until-caught-up'),
       untilEqual: words.flag('until-equal'),

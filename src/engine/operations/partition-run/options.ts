@@ -3,6 +3,8 @@ import { ALERTS, PROVE_EVERY, UNTIL_EQUAL } from '../copy/options.ts'
 import type { Option } from '../option.ts'
 
 const RUN = 'run:'
+/** A followed table begins with rows that are proved. */
+export const CHUNK_PROOFS = ['chunk', 'count'] as const
 
 export const RUN_OPTIONS: readonly Option[] = [
   {
@@ -46,6 +48,14 @@ export const RUN_OPTIONS: readonly Option[] = [
     shown: 'by the size of the table',
     group: RUN,
     describe: 'rows of a chunk',
+  },
+  {
+    name: 'verify',
+    type: 'choice',
+    choices: CHUNK_PROOFS,
+    shown: 'chunk',
+    group: RUN,
+    describe: 'proof of every chunk: number and checksum of its rows (chunk), or their number',
   },
   {
     name: 'rate',

@@ -227,7 +227,7 @@ function copyOf(
     periods,
     onExisting: 'refuse',
     acceptLossy: [],
-    verify: 'chunk',
+    verify: operation.proof ?? 'chunk',
     ...(chunkRows === undefined ? {} : { chunkRows }),
     ...(rate === undefined ? {} : { rate }),
     workers,
