@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest'
 import { SubjectColumn, tellAt } from '../../src/cli/block.ts'
 import { decommissionBlocks } from '../../src/cli/decommission-lines.ts'
+import { SummaryFold } from '../../src/cli/summary.ts'
 import type { EventBody } from '../../src/model/event.ts'
 import { stamped } from './recorded.ts'
 
@@ -44,4 +45,15 @@ it('tells findings with their verdict, and steps as planned, done or found', () 
     ['ok', 'is copied once more, and compared row by row', false, []],
     ['plan', 'would be dropped', false, []],
   ])
+})
+
+it.each([
+  [{ findings: '31', refused: '1', steps: '0' }, '1 of 31 findings stands in the way'],
+  [{ findings: '4', refused: '2' }, '2 of 4 findings stand in the way'],
+  [{ ok: '3', refused: '1' }, '1 refused'],
+])('a plan with %o ends with what is refused, and not with what is copied', (totals, words) => {
+  const finished = { type: 'run.finished', status: 'failed', exitCode: 1, ms: 5, totals } as const
+  expect(new SummaryFold(true).text(finished, 'partition-decommission-database')).toBe(
+    `${words}; this was the plan, and nothing was changed`,
+  )
 })

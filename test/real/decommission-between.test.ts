@@ -1,9 +1,9 @@
-/** A database that `sluice cutover` has moved the writers of: it stays while they may come back, and when they have; it goes once the way back is given up. */
+/** A database that `sluice cutover` has moved the writers of: it stays while they may come back, and when they have; it goes once the way back is given up, on whichever side users are then. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { perform } from '../support/copy-systems.ts'
+import { perform, type Place } from '../support/copy-systems.ts'
 import { startFollowServer } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
-import { SQL, twoCutover, twoStage } from '../support/two-stage.ts'
+import { SQL, TABLE, twoCutover, twoStage, type TwoStage } from '../support/two-stage.ts'
 import { findings, retire, steps } from './decommission-database-kit.ts'
 
 let server: PostgresServer
@@ -15,33 +15,55 @@ afterAll(async () => {
   await server?.[Symbol.asyncDispose]()
 })
 
+/** Turns, the first one forward; while the way back is open the old database stays. */
+async function turned(stage: TwoStage, turns: number): Promise<void> {
+  const { source: old, target: to } = stage
+  for (let turn = 1; turn <= turns; turn += 1) {
+    const revert = turn % 2 === 0
+    const { finished } = await perform(twoCutover(stage, { revert }))
+    expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
+    const kept = await perform(retire({ old, to }))
+    expect(kept.finished).toMatchObject({ exitCode: 5, error: { code: 'TABLE_FOLLOWED' } })
+    const back = findings(kept.events, 'switch').filter(({ detail }) => detail.includes('brought its users'))
+    expect(back).toHaveLength(revert ? 1 : 0)
+  }
+}
+
+async function endWayBack(open: Place, closed: Place): Promise<void> {
+  const [[reverse] = []] = await closed.rows(`SELECT stream_id FROM migration_streams WHERE status = 'active'`)
+  const { finished } = await perform({
+    kind: 'follow',
+    stream: reverse ?? '',
+    from: open.url,
+    to: closed.url,
+    end: true,
+    untilCaughtUp: false,
+    untilEqual: false,
+  })
+  expect(finished.error).toBeUndefined()
+}
+
 test.skipIf(!POSTGRES_OWN)(
-  `stays for the way back, and while users are back, and goes when that is given up${POSTGRES_MISSING}`,
+  `stays for the way back, and goes when that is given up${POSTGRES_MISSING}`,
   { timeout: 120_000 },
   async () => {
     const stage = await twoStage(server, 100)
     const { source: old, target: to } = stage
     const name = new URL(old.url).pathname.slice(1)
-    for (const revert of [false, true, false]) {
-      const { finished } = await perform(twoCutover(stage, { revert }))
-      expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
-      const kept = await perform(retire({ old, to }))
-      expect(kept.finished).toMatchObject({ exitCode: 5, error: { code: 'TABLE_FOLLOWED' } })
-      const back = findings(kept.events, 'switch').filter(({ detail }) => detail.includes('brought its users'))
-      expect(back).toHaveLength(revert ? 1 : 0)
-    }
-    const [[reverse] = []] = await old.rows(`SELECT stream_id FROM migration_streams WHERE status = 'active'`)
-    const ended = await perform({
-      kind: 'follow',
-      stream: reverse ?? '',
-      from: to.url,
-      to: old.url,
-      end: true,
-      untilCaughtUp: false,
-      untilEqual: false,
-    })
-    expect(ended.finished.error).toBeUndefined()
+    await turned(stage, 1)
+    await endWayBack(to, old)
+    await to.sql(`TRUNCATE ${SQL}`)
+    const emptied = await perform(retire({ old, to }))
+    expect(findings(emptied.events, 'table')).toMatchObject([
+      { verdict: 'refused', detail: expect.stringContaining('holds 0 now, and this database 100') as string },
+    ])
+    await to.sql(
+      `INSERT INTO ${SQL} (created_at) SELECT timestamptz '2025-01-01 00:00+00' + i * interval '3 hours' FROM generate_series(1, 100) i`,
+    )
     const first = await perform(retire({ old, to }))
+    expect(findings(first.events, 'table')).toMatchObject([
+      { verdict: 'fine', detail: expect.stringMatching(/turn 1 gave it their users.*100 rows were equal/) as string },
+    ])
     expect(
       first.finished,
       JSON.stringify(findings(first.events).filter(({ verdict }) => verdict === 'refused')),
@@ -51,5 +73,37 @@ test.skipIf(!POSTGRES_OWN)(
     expect(steps(dropped.events)).toEqual(['inactive found', 'dropped done'])
     expect(await to.rows(`SELECT count(*) FROM ${SQL}`)).toEqual([['100']])
     await to.sql(`INSERT INTO ${SQL} (created_at) VALUES ('2025-02-02')`)
+  },
+)
+
+test.skipIf(!POSTGRES_OWN)(
+  `goes itself when its users have gone back for good${POSTGRES_MISSING}`,
+  { timeout: 120_000 },
+  async () => {
+    const stage = await twoStage(server, 100)
+    const { source: open, target: closed } = stage
+    const name = new URL(closed.url).pathname.slice(1)
+    await turned(stage, 2)
+    await endWayBack(open, closed)
+    const wrong = await perform(retire({ old: open, to: closed }))
+    expect(findings(wrong.events, 'switch')).toMatchObject([
+      { verdict: 'refused', hint: expect.stringContaining('nothing follows this database any more') as string },
+    ])
+    // What users have deleted since is not missed, and told.
+    await open.sql(`DELETE FROM ${SQL} WHERE id <= 3`)
+    const first = await perform(retire({ old: closed, to: open }))
+    expect(findings(first.events, 'table'), JSON.stringify(first.finished)).toMatchObject([
+      {
+        verdict: 'look',
+        object: `public.${TABLE}`,
+        detail: expect.stringMatching(
+          /turn 2 gave it.*100 rows were equal.*holds 97 now, and this database 100/,
+        ) as string,
+      },
+    ])
+    expect(steps(first.events)).toEqual(['inactive done'])
+    const dropped = await perform(retire({ old: closed, to: open }, { graceMs: 0, confirm: name }))
+    expect(steps(dropped.events)).toEqual(['inactive found', 'dropped done'])
+    expect(await open.rows(`SELECT count(*) FROM ${SQL}`)).toEqual([['97']])
   },
 )

@@ -119,8 +119,28 @@ describe.skipIf(why !== '')(`a database whose tables have moved${why}`, () => {
       'INSERT INTO "o ther".plain SELECT generate_series(1, 5); ANALYZE "o ther".plain',
       'ALTER TABLE public.plain ADD COLUMN "la te" text',
       'SELECT lo_create(0)',
+      // Two of ours, and one of a user that has a name like ours.
+      'CREATE TABLE migration_tokens (token text)',
+      'CREATE TABLE migration_sign_offs (sign_off_id text, stream_id text)',
+      'CREATE TABLE sluice_12_orders (mine int)',
     )
+    const runs = await Promise.all([1, 2].map(() => psql(moved.old.url)))
+    for (const run of runs) await run.run(`SET application_name TO 'sluice'`)
+    const both = await perform(retire(moved, { dryRun: true }))
+    for (const run of runs) await run.close()
+    expect(findings(both.events, 'session')).toMatchObject([
+      { verdict: 'look', detail: expect.stringContaining('of another run of sluice') as string },
+    ])
+    expect(findings(both.events, 'ledger')).toMatchObject([
+      { verdict: 'look', detail: expect.stringContaining('2 tables that sluice keeps') as string },
+    ])
+    await moved.old.sql('DROP TABLE sluice_12_orders')
     const refused = await perform(retire(moved))
+    expect(findings(both.events, 'table').filter(({ verdict }) => verdict === 'refused')).toMatchObject([
+      { object: 'o ther.plain' },
+      { object: 'public.plain' },
+      { object: 'public.sluice_12_orders' },
+    ])
     expect(findings(refused.events).filter(({ verdict }) => verdict === 'refused')).toMatchObject([
       { about: 'table', object: 'o ther.plain', detail: expect.stringContaining('about 5 rows') as string },
       { about: 'table', object: 'public.plain', detail: expect.stringContaining('without column la te') as string },

@@ -48,7 +48,14 @@ export async function tableFindings(wish: TablesWish): Promise<TableFindings> {
   const { contents, moved, leave, to } = wish
   const found: DecommissionFinding[] = []
   const kept: KeptTable[] = []
+  const ledgers = contents.tables.filter(isOurs)
+  if (ledgers.length > 0) {
+    const [verb, they] = ledgers.length === 1 ? ['table', 'it goes'] : ['tables', 'they go']
+    const detail = `${ledgers.length} ${verb} that sluice keeps for runs into this database: ${they} with the database`
+    found.push({ verdict: 'look', about: 'ledger', detail })
+  }
   for (const table of contents.tables) {
+    if (ledgers.includes(table)) continue
     const one = await ofTable(table, wish)
     found.push(one.finding)
     if (one.kept !== null) kept.push(one.kept)
@@ -72,16 +79,18 @@ export async function tableFindings(wish: TablesWish): Promise<TableFindings> {
   return { findings: found, kept }
 }
 
+/** A user's table may have the name of one of ours, and is told by its columns. */
+function isOurs({ table, columns }: ContainedTable): boolean {
+  const own = ownTable(table.name)
+  if (own === null || !isOfLedgers(own) || own.marks.length === 0) return false
+  return own.marks.every((name) => columns.includes(name)) && (own.oneColumn !== true || columns.length === 1)
+}
+
 type OfTable = { readonly finding: DecommissionFinding; readonly kept: KeptTable | null }
 
 async function ofTable(table: ContainedTable, wish: TablesWish): Promise<OfTable> {
   const { moved, leave } = wish
   const object = tableText(table.table)
-  const own = ownTable(table.table.name)
-  if (own !== null && isOfLedgers(own)) {
-    const detail = 'sluice keeps it for runs into this database: it goes with the database'
-    return { finding: { verdict: 'look', about: 'ledger', object, detail }, kept: null }
-  }
   const isLeft = leave.some((name) => isCalled(table.table, name))
   const holds = `${table.rows === null ? 'nobody has counted its rows' : `about ${table.rows} rows`}, ${table.bytes} bytes`
   const [copy] = copiesOf(table, moved)

@@ -79,13 +79,22 @@ async function wentBack(inside: LedgerDatabase, target: LedgerDatabase): Promise
   const away = new Set(
     (await readSwitches(target)).filter(({ status }) => hasSwitched(status)).map(({ stream }) => stream),
   )
+  const follows = (await hasStreams(target))
+    ? new Set(
+        (await target.all(`SELECT stream_id FROM migration_streams WHERE status <> 'ended'`)).map(([id]) => String(id)),
+      )
+    : new Set<string>()
   return (await readSwitches(inside))
     .filter(({ isBetween, status, reverse }) => isBetween && hasSwitched(status) && !away.has(reverse))
-    .map(({ turn, publicTable }) => {
+    .map(({ turn, publicTable, reverse }) => {
       const detail = `turn ${turn} brought its users into this database, and no later one has taken them away`
-      return refused('switch', publicTable, detail, 'sluice cutover lets the other database take over first')
+      return refused('switch', publicTable, detail, follows.has(reverse) ? TAKE_OVER : OTHER_WAY)
     })
 }
+
+const TAKE_OVER = 'sluice cutover lets the other database take over first'
+const OTHER_WAY =
+  'nothing follows this database any more: retire the other one, with --from and --to changed about, or move the table anew with sluice copy --follow and sluice cutover'
 
 function refused(about: string, object: string, detail: string, hint: string): DecommissionFinding {
   return { verdict: 'refused', about, object, detail, hint }

@@ -15,7 +15,7 @@ export async function findingsOf(
     ...(await size(session, oid)),
     ...(await rights(session, oid)),
     ...(await inTheWay(session, oid)),
-    ...(await sessionsOf(session, oid, own)).map(sessionFinding),
+    ...sessionFindings(await sessionsOf(session, oid, own)),
     {
       verdict: 'not known',
       about: 'other databases',
@@ -89,6 +89,24 @@ const IN_THE_WAY: Readonly<Record<string, Words>> = {
     detail: 'the server does not drop a template database',
     hint: `ALTER DATABASE "${name.replaceAll('"', '""')}" WITH IS_TEMPLATE false`,
   }),
+}
+
+/** Those of other runs of ours are one finding. */
+function sessionFindings(sessions: readonly DatabaseSession[]): readonly DecommissionFinding[] {
+  const ours = sessions.filter(({ isOurs, mayEnd }) => isOurs && mayEnd)
+  const others = sessions.filter((one) => !ours.includes(one)).map(sessionFinding)
+  if (ours.length === 0) return others
+  const words = [...new Set(ours.map((one) => one.words))].join(', ')
+  return [
+    ...others,
+    {
+      verdict: 'look',
+      about: 'session',
+      object: `process ${ours.map(({ pid }) => pid).join(', ')}`,
+      detail: `of another run of sluice (${words}): what is left of it is ended with the first step`,
+      hint: 'let that run end first',
+    },
+  ]
 }
 
 function sessionFinding({ pid, words, mayEnd }: DatabaseSession): DecommissionFinding {

@@ -8,6 +8,8 @@ export type DatabaseSession = {
   /** Program, user and state. */
   readonly words: string
   readonly mayEnd: boolean
+  /** It says that it is one of sluice. */
+  readonly isOurs: boolean
 }
 
 const POLL_MS = 20
@@ -23,14 +25,15 @@ export async function sessionsOf(
 ): Promise<readonly DatabaseSession[]> {
   const rows = await session.ask(
     `SELECT a.pid::text, coalesce(nullif(a.application_name, ''), a.backend_type, 'a session'), a.usename, coalesce(a.state, 'unknown'),
-       coalesce(m.rolsuper OR (NOT r.rolsuper AND (pg_catalog.pg_has_role(r.oid, 'USAGE') OR pg_catalog.pg_has_role('pg_signal_backend', 'USAGE'))), false)
+       coalesce(m.rolsuper OR (NOT r.rolsuper AND (pg_catalog.pg_has_role(r.oid, 'USAGE') OR pg_catalog.pg_has_role('pg_signal_backend', 'USAGE'))), false), coalesce(a.application_name, '') ~ '^sluice'
      FROM pg_catalog.pg_stat_activity a JOIN pg_catalog.pg_roles m ON m.rolname = CURRENT_USER LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid
      WHERE a.datid = ${oid} AND a.pid <> ALL (ARRAY[${[0, ...own].join(', ')}]) AND NOT (a.usesysid IS NULL AND a.backend_type IS NULL) AND coalesce(a.backend_type, '') NOT IN ('autovacuum worker', 'parallel worker') ORDER BY a.backend_start, 1`,
   )
-  return rows.map(([pid, program, user, state, mayEnd]) => ({
+  return rows.map(([pid, program, user, state, mayEnd, ours]) => ({
     pid: pid ?? '',
     words: `${program ?? ''}${user == null ? '' : ` of ${user}`} (${state ?? ''})`,
     mayEnd: mayEnd === 't',
+    isOurs: ours === 't',
   }))
 }
 
