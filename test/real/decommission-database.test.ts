@@ -199,6 +199,10 @@ describe.skipIf(why !== '')(`a database whose tables have moved${why}`, () => {
     await moved.to.sql(`DROP TABLE ${TABLE_SQL}`)
     expect(await tableOf({ dryRun: false })).toMatchObject(refused('300 rows were copied', 'the target has no table'))
     expect(await tableOf({ leave: [TABLE_TEXT] })).toMatchObject({ code: undefined, found: { verdict: 'look' } })
+    // What the hint says works.
+    const again = await perform(copyOf(moved.old, moved.to, TABLE_TEXT, { restart: true }))
+    expect(again.finished.error).toBeUndefined()
+    expect(await tableOf()).toMatchObject({ code: undefined, found: { verdict: 'look' } })
     expect(await moved.old.rows(`SELECT count(*) FROM ${TABLE_SQL}`)).toEqual([['300']])
   })
 

@@ -53,7 +53,7 @@ export async function bothSides(table: ContainedTable, copy: MovedTable, wish: S
   const here = await inside.count(table, signal)
   const lacks =
     here === null
-      ? `${moved}; this login may not count its rows here, ${to} holds ${String(there.rows)} now`
+      ? `${moved}; this login may not count its rows here (connect as one that may read them), ${to} holds ${String(there.rows)} now`
       : lackOf({ table, copy, proof, moved, there, here })
   const detail = `${moved}; ${counts(to, there.rows, here ?? 0n)}`
   if (lacks !== null || here === null) return { lacks, proof, detail, kept: null }

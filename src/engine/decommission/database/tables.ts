@@ -105,7 +105,10 @@ async function ofTable(table: ContainedTable, wish: TablesWish): Promise<OfTable
         kept: null,
       }
     }
-    const first = sides === null ? 'copy it' : 'sluice diff shows what the target lacks, and sluice copy brings it'
+    const first =
+      sides === null
+        ? 'copy it'
+        : 'sluice diff shows what the target lacks, sluice diff --fix brings it, and sluice copy --restart where its table is another one or gone'
     const hint = `${first}, or add --leave ${shellQuote(object)} where nobody wants its rows any more`
     return { finding: { verdict: 'refused', about: 'table', object, detail: what, hint }, kept: null }
   }
