@@ -4,6 +4,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { PartitionRunOperation } from '../../src/engine/operations/partition-run/declaration.ts'
 import type { Event } from '../../src/model/event.ts'
+import { ALL } from '../support/backend.ts'
 import { perform, placeOn, type Place } from '../support/copy-systems.ts'
 import { startFollowServer } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
@@ -183,15 +184,15 @@ describe.skipIf(!POSTGRES_OWN)(`a table becomes partitioned ${POSTGRES_MISSING}`
       const changes = { kind: 'follow', stream, to, from: place.url, end: false, changesOnly: true, untilCaughtUp: true, untilEqual: false } as const // prettier-ignore
       const positions = [await confirmed()]
       let killed = 0
-      for (const [i, step] of [1, 3, 5, 8].entries()) {
+      for (const [i, step] of (ALL ? [1, 3, 5, 8] : [1, 5]).entries()) {
         const when = (['before', 'during', 'after'] as const)[i % 3] ?? 'before'
         if ((await startCopy(changes, { step, when }).ended).signal !== null) killed++
         expect((await perform(changes)).finished).toMatchObject({ exitCode: 75, status: 'stopped' })
         positions.push(await confirmed())
         // Another window in between, which copies a little more.
-        if (i === 1) expect((await perform(runOf(place, { to, windowMs: 1500, rate: 250, chunkRows: 150 }))).finished.exitCode).toBe(75) // prettier-ignore
+        if (i === 0) expect((await perform(runOf(place, { to, windowMs: 1500, rate: 250, chunkRows: 150 }))).finished.exitCode).toBe(75) // prettier-ignore
       }
-      expect(killed).toBeGreaterThan(1)
+      expect(killed).toBeGreaterThan(0)
       expect(new Set(positions).size).toBe(positions.length)
       expect(await other.rows('SELECT state FROM migration_stream_tables')).toEqual([['copying']])
       // Rows of periods that are still to be copied are nowhere yet.

@@ -1,4 +1,5 @@
 /** `sluice lifecycle` from a config file that it wrote to a table whose old partitions are archived: each phase as it is told, and commands that run as they are printed. */
+import { ALL } from '../support/backend.ts'
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -224,7 +225,8 @@ describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', { timeou
     expect(out.at(-1)).not.toMatchObject({ exitCode: 0 })
   })
 
-  test('all four phases in one database, by the commands that status prints', async () => {
+  // The guide's own test walks them, too.
+  test.runIf(ALL)('all four phases in one database, by the commands that status prints', async () => {
     const place = await plainTable()
     file('way.yaml', { from: '$BOOKINGS_URL', by: 'Made at', ahead: 1 })
     const look = (): Promise<readonly LifecyclePhaseEvent[]> => status(place.url, 'way.yaml')
