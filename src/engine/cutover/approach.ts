@@ -1,9 +1,13 @@
 /** What a switch waits for before each of its tries: all rows were found equal, what was touched since is known, and the stream is close behind. */
 import type { Clock } from '../../shared/clock.ts'
+import { SluiceError } from '../../shared/errors.ts'
 import type { ChangeSource } from '../../stores/follow-port.ts'
+import type { SwitchFinding } from '../../stores/switch-port.ts'
 import { TouchedRows } from '../follow/touched-rows.ts'
 import type { Standstill } from '../follow/watch.ts'
-import type { Gates } from './gates.ts'
+import { findingsGate, type Gates } from './gates.ts'
+import type { MadeStream } from './reverse-stream.ts'
+import { Waits } from './waits.ts'
 
 /** The stream may be so far behind when a try begins, ms. */
 const MOST_LAG_MS = 500
@@ -20,10 +24,20 @@ export type ApproachParts = {
   readonly triesForMs: number
   readonly clock: Clock
   readonly signal: AbortSignal
+  /** @returns null while publication and slot of the reverse stream are being made */
+  readonly wayBack: () => MadeStream | null
+  /** Looks again at what may have changed in the ledger since the run began. */
+  readonly look: () => Promise<void>
+  readonly findings: () => Promise<readonly SwitchFinding[]>
 }
+
+/** What a try begins with. */
+export type Ready = { readonly made: MadeStream; readonly findings: readonly SwitchFinding[] }
 
 export class Approach {
   readonly touched = new TouchedRows()
+  /** How long tries have kept others waiting. */
+  readonly waits = new Waits()
   readonly #parts: ApproachParts
   /** Since all rows were compared for the first time. */
   #readySince: number | null = null
@@ -43,11 +57,6 @@ export class Approach {
     return this.#readySince !== null && clock.ticks() - this.#readySince >= triesForMs
   }
 
-  /** Whether the next try comes later. */
-  get rests(): boolean {
-    return this.#parts.clock.ticks() < this.#nextAt
-  }
-
   /** A try was given up. @returns when the next one comes, ms */
   rest(): number {
     const restMs = this.#restMs
@@ -56,8 +65,33 @@ export class Approach {
     return restMs
   }
 
+  /**
+   * @returns what to do first, where no try may begin now
+   * @throws SluiceError NOT_SWITCHABLE, and what the stores throw
+   */
+  async ready(now: Standstill): Promise<Ready | 'prove' | 'on'> {
+    const { gates, wayBack, look, clock } = this.#parts
+    const isCompared = this.#isCompared(now)
+    if (isCompared !== true) return isCompared
+    const isNear = await this.#isNear(now)
+    const made = wayBack()
+    gates.set({
+      name: 'reverse stream',
+      state: made === null ? 'waiting' : 'ok',
+      detail: made === null ? 'publication and slot are being made' : `slot ${made.slot} is there`,
+    })
+    if (!isNear || made === null || clock.ticks() < this.#nextAt) return 'on'
+    await look()
+    const findings = await this.#parts.findings()
+    const gate = findingsGate(findings)
+    gates.set(gate)
+    if (gate.state === 'refused')
+      throw new SluiceError('NOT_SWITCHABLE', gate.detail, gate.hint === undefined ? {} : { hint: gate.hint })
+    return (await now.verify()) ? { made, findings } : 'on'
+  }
+
   /** @returns true where all rows were found equal, and what was touched since is known */
-  isCompared({ proof }: Standstill): true | 'prove' | 'on' {
+  #isCompared({ proof }: Standstill): true | 'prove' | 'on' {
     const { gates, clock } = this.#parts
     if (proof === null) {
       gates.set({ name: 'compared', state: 'waiting', detail: 'all rows are being compared' })
@@ -75,7 +109,7 @@ export class Approach {
   }
 
   /** Measures how long the stream takes to apply what the source has just written. */
-  async isNear({ lane }: Standstill): Promise<boolean> {
+  async #isNear({ lane }: Standstill): Promise<boolean> {
     const { clock, changes, signal, gates } = this.#parts
     if (this.#written !== null && lane.applied >= this.#written.position) {
       this.#lagMs = Math.round(clock.ticks() - this.#written.at)

@@ -11,8 +11,8 @@ import type { Closing } from '../../stores/ledger-port.ts'
 import type { SwitchAttempt, SwitchFinding, SwitchMark, SwitchRequest, SwitchStore } from '../../stores/switch-port.ts'
 import type { TouchedRows } from '../follow/touched-rows.ts'
 import type { Standstill, Watch } from '../follow/watch.ts'
-import { Approach } from './approach.ts'
-import { findingsGate, type Gates } from './gates.ts'
+import { Approach, type Ready } from './approach.ts'
+import type { Gates } from './gates.ts'
 import type { MadeStream } from './reverse-stream.ts'
 
 /** One try for the lock, at most, ms. */
@@ -86,14 +86,12 @@ export class Turn implements Watch {
   /** Of the comparison that began last. */
   #mark: SwitchMark | null = null
   #tries = 0
-  #longestMs = 0
-  #waitedMs = 0
   /** What the commit that is under way says of the switch. */
   #facts: Omit<ClosingFacts, 'fence' | 'birth'> | null = null
 
   constructor(parts: TurnParts) {
     this.#parts = parts
-    this.#approach = new Approach(parts)
+    this.#approach = new Approach({ ...parts, findings: () => parts.switches.examine(parts.request, parts.signal) })
   }
 
   get touched(): TouchedRows {
@@ -112,7 +110,7 @@ export class Turn implements Watch {
 
   /** Longest that anybody may have waited at a time, ms. */
   get longestMs(): number {
-    return this.#longestMs
+    return this.#approach.waits.longestMs
   }
 
   get tries(): number {
@@ -140,35 +138,18 @@ export class Turn implements Watch {
   /** @throws SluiceError NOT_SWITCHABLE, LEASE_LOST, and what the stores throw */
   async between(now: Standstill): Promise<'end' | 'prove' | 'on'> {
     if (this.isOver()) return 'end'
-    const { gates } = this.#parts
-    const isCompared = this.#approach.isCompared(now)
-    if (isCompared !== true) return isCompared
-    const isNear = await this.#approach.isNear(now)
-    const made = this.#parts.wayBack()
-    gates.set({
-      name: 'reverse stream',
-      state: made === null ? 'waiting' : 'ok',
-      detail: made === null ? 'publication and slot are being made' : `slot ${made.slot} is there`,
-    })
-    if (!isNear || made === null || this.#approach.rests) return 'on'
-    await this.#parts.look()
-    const findings = await this.#parts.switches.examine(this.#parts.request, this.#parts.signal)
-    const gate = findingsGate(findings)
-    gates.set(gate)
-    if (gate.state === 'refused')
-      throw new SluiceError('NOT_SWITCHABLE', gate.detail, gate.hint === undefined ? {} : { hint: gate.hint })
-    if (!(await now.verify())) return 'on'
-    return await this.#try(now, made, findings)
+    const ready = await this.#approach.ready(now)
+    return typeof ready === 'string' ? ready : await this.#try(now, ready)
   }
 
-  async #try(now: Standstill, made: MadeStream, findings: readonly SwitchFinding[]): Promise<'end' | 'prove' | 'on'> {
+  async #try(now: Standstill, ready: Ready): Promise<'end' | 'prove' | 'on'> {
     const { switches, request, budgetMs, clock, signal, gates, tell } = this.#parts
     this.#tries++
     const asked = clock.ticks()
     const lockTimeoutMs = Math.max(1, Math.min(LOCK_MS, Math.floor(budgetMs / 2)))
     await using attempt = await switches.open(request, { lockTimeoutMs, budgetMs }, signal)
     if (attempt === null) {
-      this.#waited(clock.ticks() - asked)
+      this.#approach.waits.add(clock.ticks() - asked)
       const detail = `others hold the table: try ${this.#tries} was given up after ${Math.round(clock.ticks() - asked)} ms`
       gates.set({ name: 'lock', state: 'waiting', detail })
       return this.#rest(detail)
@@ -177,13 +158,13 @@ export class Turn implements Watch {
     tell('trying', `try ${this.#tries}: the table is held, everybody waits`)
     this.#facts = null
     try {
-      const answer = await this.#within(now, attempt, made, findings)
+      const answer = await this.#within(now, attempt, ready)
       if (answer === 'end') return answer
-      this.#waited(attempt.waitedMs())
+      this.#approach.waits.add(attempt.waitedMs())
       return answer
     } catch (thrown) {
       const waitedMs = attempt.waitedMs()
-      this.#waited(waitedMs)
+      this.#approach.waits.add(waitedMs)
       if (this.#facts !== null && (await this.#hasHappened(thrown, this.#facts))) return 'end'
       const error = asSluiceError(thrown)
       // The server has ended the session of a program that stood still.
@@ -195,12 +176,7 @@ export class Turn implements Watch {
   }
 
   /** Everything that happens while others wait. */
-  async #within(
-    now: Standstill,
-    attempt: SwitchAttempt,
-    made: MadeStream,
-    findings: readonly SwitchFinding[],
-  ): Promise<'end' | 'prove' | 'on'> {
+  async #within(now: Standstill, attempt: SwitchAttempt, { made, findings }: Ready): Promise<'end' | 'prove' | 'on'> {
     const { lane, stream, fence, proof } = now
     const { changes, budgetMs, source, identity, tell } = this.#parts
     const isOver = (): boolean => attempt.waitedMs() > budgetMs
@@ -237,8 +213,8 @@ export class Turn implements Watch {
     const facts = {
       applied: changes.text(lane.applied),
       position,
-      pauseMs: Math.max(this.#longestMs, pauseMs),
-      waitedMs: this.#waitedMs + pauseMs,
+      pauseMs: Math.max(this.#approach.waits.longestMs, pauseMs),
+      waitedMs: this.#approach.waits.totalMs + pauseMs,
       tries: this.#tries,
       proof: {
         position: proof.position,
@@ -255,7 +231,7 @@ export class Turn implements Watch {
         hint: 'nothing has changed places; end one of both programs',
       })
     }
-    this.#waited(attempt.waitedMs())
+    this.#approach.waits.add(attempt.waitedMs())
     this.#switched(facts)
     tell('exchanged', `both tables have changed places in ${Math.round(attempt.waitedMs())} ms`)
     return 'end'
@@ -273,14 +249,11 @@ export class Turn implements Watch {
     return 'on'
   }
 
-  #waited(ms: number): void {
-    const waited = Math.round(ms)
-    this.#longestMs = Math.max(this.#longestMs, waited)
-    this.#waitedMs += waited
-  }
-
   #switched(facts: Omit<ClosingFacts, 'fence' | 'birth'>): void {
-    this.#end = { type: 'switched', facts: { ...facts, pauseMs: this.#longestMs, waitedMs: this.#waitedMs } }
+    this.#end = {
+      type: 'switched',
+      facts: { ...facts, pauseMs: this.#approach.waits.longestMs, waitedMs: this.#approach.waits.totalMs },
+    }
   }
 
   /** The answer to the commit is lost, or it was refused: the ledger says what became of it. @throws what the commit threw, where nobody can tell */

@@ -1,6 +1,7 @@
 /** The new table beside one that is not partitioned: its name, its partitions, what is in the way, and the statements that make it. */
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { quotedName } from '../../shared/sql-text.ts'
 import type {
   PartitionPlanStore,
   PlanFinding,
@@ -119,11 +120,7 @@ export async function copyFindings(
 /** The index that a copy by periods wants. */
 export function indexStatement({ table: { table }, column }: PlannedTable): string {
   const parts = table.schema === undefined ? [table.name] : [table.schema, table.name]
-  return `CREATE INDEX CONCURRENTLY ON ${parts.map(quoted).join('.')} (${quoted(column.name)})`
-}
-
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
+  return `CREATE INDEX CONCURRENTLY ON ${parts.map(quotedName).join('.')} (${quotedName(column.name)})`
 }
 
 /** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE */

@@ -11,8 +11,8 @@ import type { SwitchFinding, SwitchMark } from '../../../stores/switch-port.ts'
 import type { SwitchSide } from '../../../stores/switch-side-port.ts'
 import type { TouchedRows } from '../../follow/touched-rows.ts'
 import type { Standstill, Watch } from '../../follow/watch.ts'
-import { Approach } from '../approach.ts'
-import { findingsGate, type Gates } from '../gates.ts'
+import { Approach, type Ready } from '../approach.ts'
+import type { Gates } from '../gates.ts'
 import type { MadeStream } from '../reverse-stream.ts'
 import { hasSwitched } from '../switch-row.ts'
 import { documentOf, type BetweenDocument } from './document.ts'
@@ -104,8 +104,6 @@ export class BetweenTurn implements Watch {
   #isBegun = false
   #marks: { readonly source: SwitchMark; readonly target: SwitchMark } | null = null
   #tries = 0
-  #longestMs = 0
-  #waitedMs = 0
   /** A try that could not be taken back yet. */
   #left: Try | null = null
 
@@ -156,27 +154,11 @@ export class BetweenTurn implements Watch {
       this.#left = null
     }
     if (this.isOver()) return 'end'
-    const { gates } = this.#parts
-    const isCompared = this.#approach.isCompared(now)
-    if (isCompared !== true) return isCompared
-    const isNear = await this.#approach.isNear(now)
-    const made = this.#parts.wayBack()
-    gates.set({
-      name: 'reverse stream',
-      state: made === null ? 'waiting' : 'ok',
-      detail: made === null ? 'publication and slot are being made' : `slot ${made.slot} is there`,
-    })
-    if (!isNear || made === null || this.#approach.rests) return 'on'
-    await this.#parts.look()
-    const gate = findingsGate(await this.#parts.findings())
-    gates.set(gate)
-    if (gate.state === 'refused')
-      throw new SluiceError('NOT_SWITCHABLE', gate.detail, gate.hint === undefined ? {} : { hint: gate.hint })
-    if (!(await now.verify())) return 'on'
-    return await this.#try(now, made)
+    const ready = await this.#approach.ready(now)
+    return typeof ready === 'string' ? ready : await this.#try(now, ready)
   }
 
-  async #try(now: Standstill, made: MadeStream): Promise<'end' | 'prove' | 'on'> {
+  async #try(now: Standstill, { made }: Ready): Promise<'end' | 'prove' | 'on'> {
     const { runId, stream, clock, tell } = this.#parts
     const token = `${runId}_${now.fence}_${++this.#tries}`
     const one: Try = { token, held: { stream, fence: now.fence }, since: clock.ticks(), isProved: false, facts: null }
@@ -282,8 +264,8 @@ export class BetweenTurn implements Watch {
       fence,
       position: changes.text(lane.applied),
       reversePosition,
-      pauseMs: Math.max(this.#longestMs, pauseMs),
-      waitedMs: this.#waitedMs + pauseMs,
+      pauseMs: Math.max(this.#approach.waits.longestMs, pauseMs),
+      waitedMs: this.#approach.waits.totalMs + pauseMs,
       tries: this.#tries,
       rows,
       touched: BigInt(keys.length),
@@ -321,7 +303,7 @@ export class BetweenTurn implements Watch {
     if (outcome !== 'opened') {
       return { next: 'prove', why: outcome.changed.join('; ') }
     }
-    this.#waited(elapsed())
+    this.#approach.waits.add(elapsed())
     this.#switched(facts)
     tell('opened', `the target is open, ${Math.round(elapsed())} ms behind the first try for the lock of the source`)
     return 'end'
@@ -341,14 +323,14 @@ export class BetweenTurn implements Watch {
       // The answer to the statement that opens the target was lost; or another program has made the switch.
       const standing = await steps.standing(id)
       if (one.facts === null || documentOf(standing?.document ?? null).token !== one.token) throw leaseLost()
-      this.#waited(clock.ticks() - one.since)
+      this.#approach.waits.add(clock.ticks() - one.since)
       this.#switched(one.facts)
       return true
     }
     // Another program goes on with the same step: its closing has another token.
     if (status !== 'preparing' && status !== 'given up') throw leaseLost()
     await closing.release(from, one.token, AbortSignal.timeout(REOPEN_MS))
-    this.#waited(clock.ticks() - one.since)
+    this.#approach.waits.add(clock.ticks() - one.since)
     return false
   }
 
@@ -357,14 +339,11 @@ export class BetweenTurn implements Watch {
     return 'on'
   }
 
-  #waited(ms: number): void {
-    const waited = Math.round(ms)
-    this.#longestMs = Math.max(this.#longestMs, waited)
-    this.#waitedMs += waited
-  }
-
   #switched(facts: BetweenFacts): void {
-    this.#end = { type: 'switched', facts: { ...facts, pauseMs: this.#longestMs, waitedMs: this.#waitedMs } }
+    this.#end = {
+      type: 'switched',
+      facts: { ...facts, pauseMs: this.#approach.waits.longestMs, waitedMs: this.#approach.waits.totalMs },
+    }
   }
 }
 

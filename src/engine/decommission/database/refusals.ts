@@ -1,5 +1,6 @@
 /** What ends a step of the retirement of a database, in words that say what to do. */
 import { SluiceError } from '../../../shared/errors.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
 import { redactUrl } from '../../../shared/redact.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { CopyStore } from '../../../stores/copy-port.ts'
@@ -50,7 +51,7 @@ export function alreadyClosed({ name, label }: Named): SluiceError {
   return new SluiceError('PARTITION_REFUSED', `database ${name} refuses connections, and not because of sluice`, {
     where: label,
     reason: 'what it holds cannot be looked at',
-    hint: `ALTER DATABASE "${name.replaceAll('"', '""')}" WITH ALLOW_CONNECTIONS true as its owner, then run the same command again`,
+    hint: `ALTER DATABASE ${quotedName(name)} WITH ALLOW_CONNECTIONS true as its owner, then run the same command again`,
   })
 }
 

@@ -25,6 +25,7 @@ import { copyOfStream } from '../../follow/named-stream.ts'
 import type { Ending } from '../../run-context.ts'
 import { goOn } from '../follow/hints.ts'
 import type { CutoverOperation, CutoverRun } from './declaration.ts'
+import { followedBack, foreseen, late } from './ended.ts'
 
 /** Longest that writers of the source may be without a table to write to, ms, where nobody says it. */
 export const BETWEEN_BUDGET_MS = 10_000
@@ -99,11 +100,7 @@ async function switched(
     },
   )
   const name = tableText(ready.from)
-  if (dryRun) {
-    gates.set({ name: 'compared', state: 'waiting', detail: 'every row is compared when the command runs' })
-    const count = (state: string): string => dec(gates.all.filter((gate) => gate.state === state).length)
-    return { totals: { ok: count('ok'), waiting: count('waiting'), refused: count('refused') } }
-  }
+  if (dryRun) return foreseen(gates)
   if (confirm !== name && confirm !== ready.from.name) {
     throw new SluiceError(
       'MISSING_CONFIRM',
@@ -119,7 +116,12 @@ async function switched(
   const watch = turnOf({ operation, between, able, ready, gates, id, maker, run })
   try {
     const ending = await goOn(copy, run, { stream: stream.id, watch })
-    if (watch.end?.type !== 'switched') return notSwitched(operation, ending, watch, gates)
+    if (watch.end?.type === 'late') {
+      const hint = 'the source is open; the same command tries again, --pause-budget and --tries-for say how long'
+      const { triesForMs } = operation
+      return late(ending, { said: 'nothing has been switched', hint, tries: watch.tries, triesForMs }, gates)
+    }
+    if (watch.end === null) return ending
   } finally {
     await maker.stop()
     if ((watch.isBegun || family.preparing.length > 0) && watch.end?.type !== 'switched') await giveUp(id)
@@ -267,15 +269,7 @@ async function finished(
   if (stream?.status !== 'active') return { ...before, next }
   const ends = { from: opened.url, to: between.opens.url }
   const copy = copyOfStream(stream, ends, operation.stay ? {} : { until: 'caught-up' })
-  const {
-    totals,
-    notChecked: _notChecked,
-    leftBehind: _leftBehind,
-    ...ending
-  } = await goOn(copy, run, {
-    stream: row.reverse,
-  })
-  return { ...ending, ...before, totals: { ...before.totals, ...pick(totals) }, next }
+  return await followedBack({ ...before, next }, copy, row.reverse, run)
 }
 
 /** Removes what the stream before has left in the database that was closed, and what has closed the other one. @param isDone the row says so then */
@@ -318,25 +312,6 @@ function tellSwitched(
     stream,
     position: facts.reversePosition,
   })
-}
-
-function notSwitched(operation: CutoverOperation, ending: Ending, { end, tries }: BetweenTurn, gates: Gates): Ending {
-  if (end?.type !== 'late') return ending
-  const { shut } = gates
-  const why = shut === null ? `no try of ${tries} was good enough` : `gate ${shut.name}: ${shut.detail}`
-  return {
-    ...ending,
-    stopped: true,
-    error: new SluiceError('STOPPED', `nothing has been switched within ${operation.triesForMs} ms; ${why}`, {
-      hint:
-        shut?.hint ?? 'the source is open; the same command tries again, --pause-budget and --tries-for say how long',
-    }),
-  }
-}
-
-/** What the end of a copy says of a stream: of rows that were copied there is nothing to say. */
-function pick({ transactions, changes }: Ending['totals']): Ending['totals'] {
-  return { ...(transactions === undefined ? {} : { transactions }), ...(changes === undefined ? {} : { changes }) }
 }
 
 function leftBehind(id: string, error: unknown, run: CutoverRun): void {

@@ -22,6 +22,7 @@ import { copyOfStream, streamKnown } from '../../follow/named-stream.ts'
 import type { Ending } from '../../run-context.ts'
 import { goOn } from '../follow/hints.ts'
 import type { CutoverOperation, CutoverRun } from './declaration.ts'
+import { followedBack, foreseen, late } from './ended.ts'
 import { cutoverBetween } from './perform-between.ts'
 
 /** Longest that anybody may wait, ms, where nobody says it. */
@@ -102,11 +103,7 @@ async function switched(operation: CutoverOperation, standing: Standing, able: A
     throw error
   })
   const publicName = tableText(ready.request.from)
-  if (dryRun) {
-    gates.set({ name: 'compared', state: 'waiting', detail: 'every row is compared when the command runs' })
-    const count = (state: string): string => dec(gates.all.filter((gate) => gate.state === state).length)
-    return { totals: { ok: count('ok'), waiting: count('waiting'), refused: count('refused') } }
-  }
+  if (dryRun) return foreseen(gates)
   if (confirm !== publicName && confirm !== ready.request.from.name) {
     throw new SluiceError(
       'MISSING_CONFIRM',
@@ -123,7 +120,12 @@ async function switched(operation: CutoverOperation, standing: Standing, able: A
   const watch = turnOf({ operation, standing, able, ready, gates, id, turn, maker, run })
   try {
     const ending = await goOn(copy, run, { stream: stream.id, watch })
-    if (watch.end?.type !== 'switched') return notSwitched(operation, ending, watch, gates)
+    if (watch.end?.type === 'late') {
+      const hint = 'the same command tries again; --pause-budget and --tries-for say how long'
+      const { triesForMs } = operation
+      return late(ending, { said: 'nothing has changed places', hint, tries: watch.tries, triesForMs }, gates)
+    }
+    if (watch.end?.type !== 'switched') return ending
   } finally {
     await maker.stop()
     const mayBeLeft = watch.isBegun || family.preparing.length > 0
@@ -247,21 +249,7 @@ async function wayBack(
   const next = followCommand(operation, id)
   if (stream.status !== 'active') return { ...before, next }
   const copy = copyOfStream(stream, { from: url, to: url }, stay ? {} : { until: 'caught-up' })
-  const { totals, notChecked: _notChecked, leftBehind: _leftBehind, ...ending } = await goOn(copy, run, { stream: id })
-  return { ...ending, ...before, totals: { ...before.totals, ...pick(totals) }, next }
-}
-
-function notSwitched(operation: CutoverOperation, ending: Ending, { end, tries }: Turn, gates: Gates): Ending {
-  if (end?.type !== 'late') return ending
-  const { shut } = gates
-  const why = shut === null ? `no try of ${tries} was good enough` : `gate ${shut.name}: ${shut.detail}`
-  return {
-    ...ending,
-    stopped: true,
-    error: new SluiceError('STOPPED', `nothing has changed places within ${operation.triesForMs} ms; ${why}`, {
-      hint: shut?.hint ?? 'the same command tries again; --pause-budget and --tries-for say how long',
-    }),
-  }
+  return await followedBack({ ...before, next }, copy, id, run)
 }
 
 /** Removes what was made for a switch that does not happen, unless another program has the stream by now, and goes on with it. */
@@ -292,11 +280,6 @@ async function givenUp(
   } finally {
     await streams.release(stream.id)
   }
-}
-
-/** What the end of a copy says of a stream: of rows that were copied there is nothing to say. */
-function pick({ transactions, changes }: Ending['totals']): Ending['totals'] {
-  return { ...(transactions === undefined ? {} : { transactions }), ...(changes === undefined ? {} : { changes }) }
 }
 
 function leftBehind(id: string, error: unknown, run: CutoverRun): void {

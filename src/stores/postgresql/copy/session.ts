@@ -67,6 +67,11 @@ export class CopySession extends Session {
     return (await this.#texts({ text: sql })).rows
   }
 
+  /** Statements in one message: nobody who waits for a lock has to wait for each of them to come and go. */
+  async askAll(statements: readonly string[]): Promise<void> {
+    if (statements.length > 0) await this.ask(statements.join(';\n'))
+  }
+
   /** One statement that holds something a user wrote. */
   async askOne(sql: string): Promise<readonly TextRow[]> {
     return (await this.#texts({ text: sql, queryMode: 'extended' })).rows

@@ -25,7 +25,7 @@ export async function makeBeside(session: CopySession, request: InPlaceRequest):
   const about = await aboutTable(session, request.planned, false)
   const wanted = await wantedIndexes(about)
   const parts = await twinParts(about, request.beside, request.partitions)
-  await session.ask(parts.made.join(';\n'))
+  await session.askAll(parts.made)
   return { about, parts, wanted }
 }
 
@@ -62,12 +62,12 @@ export async function attachPast(
   const missing = now.find(({ name }) => sound.get(name) !== true)
   if (missing !== undefined || now.length !== wanted.length)
     throw changed(about, 'its unique indexes are others by now')
-  await ask(session, [...parts.references, ...parts.rest])
+  await session.askAll([...parts.references, ...parts.rest])
   const sides = await sidesIn(session, request)
   const steps = await takeover(sides, false)
   const refused = steps.filter(({ verdict }) => verdict === 'refused')
   if (refused.length > 0) throw refusal(about, refused.map(planFinding))
-  await ask(session, await switchStatements(beside, request, sides, steps))
+  await session.askAll(await switchStatements(beside, request, sides, steps))
   return steps.filter(({ verdict }) => verdict === 'made').map(planFinding)
 }
 
@@ -121,11 +121,6 @@ function freeName(index: string, taken: Set<string>): string {
 
 function takenSql(schema: string): string {
   return `SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ${literal(schema)}`
-}
-
-/** In one message: nobody has to wait for each of them to come and go. */
-async function ask(session: CopySession, statements: readonly string[]): Promise<void> {
-  if (statements.length > 0) await session.ask(statements.join(';\n'))
 }
 
 function changed({ schema, name }: About, reason: string): SluiceError {

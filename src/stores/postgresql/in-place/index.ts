@@ -271,7 +271,7 @@ async function planned(session: CopySession, request: InPlaceRequest): Promise<I
   if (before.some(({ verdict }) => verdict === 'refused')) return { findings: before, statements: [], bytes }
   const statements = [...(await indexStatements(about)), ...(await boundsStatements(about, request))]
   const beside = await makeBeside(session, request)
-  if (beside.parts.rest.length > 0) await session.ask(beside.parts.rest.join(';\n'))
+  await session.askAll(beside.parts.rest)
   const sides = await sidesIn(session, request)
   const steps = (await takeover(sides, true)).filter(
     ({ about: what, verdict }) => what !== 'foreign key from it' || verdict !== 'refused',

@@ -6,30 +6,12 @@ import { objects, type About } from '../partition-plan/about.ts'
 import { keysOf } from '../partition-plan/keys.ts'
 import { rightsOf } from '../partition-plan/rights.ts'
 import { shapeOf, type Shape } from '../partition-plan/shape.ts'
-import { boundOf } from '../switch/bound.ts'
-import { columnsOf } from '../switch/columns.ts'
 import { holdersOf } from '../switch/holders.ts'
-import { namesOf } from '../switch/names.ts'
+import { looks } from '../switch/looks.ts'
 import { sameCode } from '../switch/own-code.ts'
-import { publicationsOf } from '../switch/publications.ts'
-import { referencesOf } from '../switch/references.ts'
-import { securityOf } from '../switch/security.ts'
-import { sequencesOf } from '../switch/sequences.ts'
-import { shapeOf as sidesShape } from '../switch/shape.ts'
-import type { Look, Sides, Step } from '../switch/sides.ts'
+import type { Sides, Step } from '../switch/sides.ts'
 
-/** In the order in which their statements run. */
-const LOOKS: readonly Look[] = [
-  sidesShape,
-  columnsOf,
-  securityOf,
-  sequencesOf,
-  namesOf,
-  referencesOf,
-  sameCode,
-  boundOf,
-  publicationsOf,
-]
+const LOOKS = looks(sameCode)
 
 /** Steps by which the new table takes over what is bound to the old one. @param told whether what is only told is wanted, too */
 export async function takeover(sides: Sides, told: boolean): Promise<readonly Step[]> {

@@ -59,7 +59,7 @@ export async function detachPast(session: CopySession, table: TableName): Promis
   // The server looks for rows that refer to a partition before it lets that go.
   const references = (await referencesOf(before)).filter(({ about }) => about === 'foreign key to it')
   refuse(table, references.map(planFinding))
-  await run(session, [
+  await session.askAll([
     ...references.flatMap(({ before: sql = [] }) => sql),
     `ALTER TABLE ${before.from.sql} DETACH PARTITION ${past}`,
     ...(await narrowed(session, leaf)),
@@ -68,7 +68,7 @@ export async function detachPast(session: CopySession, table: TableName): Promis
   const sides = await sidesOf(session, names)
   const steps = await takeover(sides, false)
   refuse(table, steps.map(planFinding))
-  await run(session, [
+  await session.askAll([
     ...steps.flatMap(({ before: sql = [] }) => sql),
     `ALTER TABLE ${sides.from.sql} RENAME TO ${quoteName(parked)}`,
     `ALTER TABLE ${past} RENAME TO ${quoteName(name)}`,
@@ -144,8 +144,4 @@ async function numbered(session: CopySession, { oid }: Side, past: string): Prom
     ([name, kind, options]) =>
       `ALTER TABLE ${past} ALTER COLUMN ${quoteName(name ?? '')} ADD GENERATED ${kind === 'a' ? 'ALWAYS' : 'BY DEFAULT'} AS IDENTITY (${options})`,
   )
-}
-
-async function run(session: CopySession, statements: readonly string[]): Promise<void> {
-  if (statements.length > 0) await session.ask(statements.join(';\n'))
 }

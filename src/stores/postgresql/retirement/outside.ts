@@ -1,6 +1,7 @@
 /** What the server knows of one of its databases, seen from another one: who uses it, what keeps it from being dropped, whether this login may. */
 import type { DecommissionFinding } from '../../decommission-port.ts'
 import type { DatabaseUse } from '../../retirement-port.ts'
+import { quoteName } from '../connect.ts'
 import type { CopySession } from '../copy/session.ts'
 import { literal } from '../copy/sql.ts'
 import { sessionsOf, type DatabaseSession } from './sessions.ts'
@@ -83,11 +84,11 @@ const IN_THE_WAY: Readonly<Record<string, Words>> = {
   },
   subscription: (name) => ({
     detail: 'it writes into tables of this database',
-    hint: `DROP SUBSCRIPTION "${name.replaceAll('"', '""')}" in the database`,
+    hint: `DROP SUBSCRIPTION ${quoteName(name)} in the database`,
   }),
   template: (name) => ({
     detail: 'the server does not drop a template database',
-    hint: `ALTER DATABASE "${name.replaceAll('"', '""')}" WITH IS_TEMPLATE false`,
+    hint: `ALTER DATABASE ${quoteName(name)} WITH IS_TEMPLATE false`,
   }),
 }
 

@@ -81,7 +81,7 @@ export class Attempt implements SwitchAttempt {
       const refused = steps.filter(({ verdict }) => verdict === 'refused')
       if (refused.length > 0) throw refusal(sides, refused)
       const leaves = await leavesOf(session, sides.from.oid)
-      await run(session, [
+      await session.askAll([
         ...(await unguardSql(session, sides.to.oid)),
         ...steps.flatMap(({ before = [] }) => before),
         ...renames(sides),
@@ -169,11 +169,6 @@ function renames({ from, to, parked, parkedName }: Sides): readonly string[] {
     rename(to.sql, from.name),
     rename(`${quoteName(from.schema)}.${between}`, parkedName),
   ]
-}
-
-/** In one message: nobody has to wait for each of them to come and go. */
-async function run(session: CopySession, statements: readonly string[]): Promise<void> {
-  if (statements.length > 0) await session.ask(statements.join(';\n'))
 }
 
 function refusal({ from, to }: Sides, refused: readonly SwitchFinding[]): SluiceError {

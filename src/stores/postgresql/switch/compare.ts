@@ -23,19 +23,14 @@ export async function compareRows(
   identity: readonly string[],
   keys: readonly RowKey[],
 ): Promise<SwitchProof> {
-  const types = await typesWith(session, from, identity)
-  const row = [...types.keys()].map(quoteName).join(', ')
+  const { row, conditions } = await asked(session, from, identity, keys)
   let [rows, targetRows, isEqual] = [0n, 0n, true]
-  await session.ask(BY_INDEX)
-  for (const group of byNulls(keys)) {
-    for (let at = 0; at < group.length; at += KEYS_AT_ONCE) {
-      const condition = among(identity, types, group.slice(at, at + KEYS_AT_ONCE))
-      const here = await digest(session, from, row, condition)
-      const there = await digest(session, to, row, condition)
-      rows += here.rows
-      targetRows += there.rows
-      isEqual &&= here.rows === there.rows && here.sums === there.sums
-    }
+  for (const condition of conditions) {
+    const here = await digest(session, from, row, condition)
+    const there = await digest(session, to, row, condition)
+    rows += here.rows
+    targetRows += there.rows
+    isEqual &&= here.rows === there.rows && here.sums === there.sums
   }
   return { rows, targetRows, isEqual }
 }
@@ -47,29 +42,30 @@ export async function digestRows(
   identity: readonly string[],
   keys: readonly RowKey[],
 ): Promise<{ readonly rows: bigint; readonly sums: string }> {
-  const types = await typesWith(session, side, identity)
-  const row = [...types.keys()].map(quoteName).join(', ')
+  const { row, conditions } = await asked(session, side, identity, keys)
   const sums: string[] = []
   let rows = 0n
-  await session.ask(BY_INDEX)
-  for (const group of byNulls(keys)) {
-    for (let at = 0; at < group.length; at += KEYS_AT_ONCE) {
-      const found = await digest(session, side, row, among(identity, types, group.slice(at, at + KEYS_AT_ONCE)))
-      rows += found.rows
-      sums.push(found.sums)
-    }
+  for (const condition of conditions) {
+    const found = await digest(session, side, row, condition)
+    rows += found.rows
+    sums.push(found.sums)
   }
   return { rows, sums: sums.join(' ') }
 }
 
-async function typesWith(
+/** What is read of each row, and conditions that find the rows by an index. */
+async function asked(
   session: CopySession,
   side: Side,
   identity: readonly string[],
-): Promise<ReadonlyMap<string, string>> {
+  keys: readonly RowKey[],
+): Promise<{ readonly row: string; readonly conditions: Iterable<string> }> {
   const types = await columnTypes(session, side)
   const missing = identity.filter((name) => !types.has(name))
-  if (missing.length === 0 && identity.length > 0) return types
+  if (missing.length === 0 && identity.length > 0) {
+    await session.ask(BY_INDEX)
+    return { row: [...types.keys()].map(quoteName).join(', '), conditions: conditionsOf(identity, types, keys) }
+  }
   throw new SluiceError('TABLE_REFUSED', `${tableText(side)} has no column ${missing.join(', ')}`, {
     where: tableText(side),
     hint: 'plan the switch again',
@@ -87,6 +83,16 @@ async function digest(
     `SELECT count(*), ${hash(0)}, ${hash(1_000_003)} FROM (SELECT ROW(${row})::text AS t FROM ${isPartitioned ? '' : 'ONLY '}${sql} WHERE ${condition} OFFSET 0) r`,
   )
   return { rows: BigInt(found?.[0] ?? 0), sums: `${found?.[1]} ${found?.[2]}` }
+}
+
+function* conditionsOf(
+  identity: readonly string[],
+  types: ReadonlyMap<string, string>,
+  keys: readonly RowKey[],
+): Generator<string> {
+  for (const group of byNulls(keys))
+    for (let at = 0; at < group.length; at += KEYS_AT_ONCE)
+      yield among(identity, types, group.slice(at, at + KEYS_AT_ONCE))
 }
 
 /** Keys with NULLs at the same places. */

@@ -11,7 +11,7 @@ import type {
 } from '../../switch-port.ts'
 import type { Pool } from '../../pool.ts'
 import { isBusy } from '../archiving/locks.ts'
-import { sourceError, targetError } from '../copy/errors.ts'
+import { targetError } from '../copy/errors.ts'
 import { CopySession } from '../copy/session.ts'
 import { underSignal } from '../copy/under-signal.ts'
 import { Patience } from '../maintenance/patience.ts'
@@ -22,6 +22,7 @@ import { guardBeforeSql, unguardSql } from './guard.ts'
 import { Held } from './held.ts'
 import { findingOf, stepsOf } from './looks.ts'
 import { markOf } from './mark.ts'
+import { reading } from './reading.ts'
 import { sideOf, sidesOf, type Side } from './sides.ts'
 import { dependentsOf, lockAll, lockDependent, lookFirstSql } from './take.ts'
 
@@ -38,45 +39,21 @@ export class PostgresSwitches implements SwitchStore {
     this.#readers = readers
   }
 
-  async examine(request: SwitchRequest, signal: AbortSignal): Promise<readonly SwitchFinding[]> {
-    throwIfAborted(signal)
-    try {
-      return await this.#readers.use((session) =>
-        underSignal(session, signal, async () => {
-          await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', "SET LOCAL search_path = ''")
-          try {
-            for (const table of [request.from, request.to]) {
-              const side = await sideOf(session, table)
-              if (side === null || !/^[rp]$/.test(side.kind)) return [missing(table)]
-            }
-            return (await stepsOf(await sidesOf(session, request), false)).map(findingOf)
-          } finally {
-            if (session.alive) await session.ask('ROLLBACK')
-          }
-        }),
-      )
-    } catch (error) {
-      throw sourceError(error, this.#settings)
-    }
+  examine(request: SwitchRequest, signal: AbortSignal): Promise<readonly SwitchFinding[]> {
+    return reading(this.#readers, this.#settings, signal, async (session) => {
+      for (const table of [request.from, request.to]) {
+        const side = await sideOf(session, table)
+        if (side === null || !/^[rp]$/.test(side.kind)) return [missing(table)]
+      }
+      return (await stepsOf(await sidesOf(session, request), false)).map(findingOf)
+    })
   }
 
-  async mark(request: SwitchRequest, signal: AbortSignal): Promise<SwitchMark> {
-    throwIfAborted(signal)
-    try {
-      return await this.#readers.use((session) =>
-        underSignal(session, signal, async () => {
-          await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', "SET LOCAL search_path = ''")
-          try {
-            const { from, to } = await sidesOf(session, request)
-            return await markOf(session, [from, to])
-          } finally {
-            if (session.alive) await session.ask('ROLLBACK')
-          }
-        }),
-      )
-    } catch (error) {
-      throw sourceError(error, this.#settings)
-    }
+  mark(request: SwitchRequest, signal: AbortSignal): Promise<SwitchMark> {
+    return reading(this.#readers, this.#settings, signal, async (session) => {
+      const { from, to } = await sidesOf(session, request)
+      return await markOf(session, [from, to])
+    })
   }
 
   async open(request: SwitchRequest, limits: SwitchLimits, signal: AbortSignal): Promise<SwitchAttempt | null> {
@@ -137,7 +114,7 @@ export class PostgresSwitches implements SwitchStore {
           await session.ask(lookFirstSql(session.version))
           await lockAll(session, before.table, SHORTLY.patienceMs, from)
           const now = await wanted(session)
-          if (now !== null && now.sql.length > 0) await session.ask(now.sql.join(';\n'))
+          if (now !== null) await session.askAll(now.sql)
         })
       })
     } catch (error) {

@@ -24,13 +24,16 @@ const STATES: Readonly<Record<string, string>> = {
 
 export async function ownCodeOf(sides: Sides): Promise<readonly Step[]> {
   const old = await codeOf(sides, sides.from)
-  return [...(await sameCode(sides)), ...old.flatMap((one) => silenced(sides, one))]
+  return [...(await replaced(sides, old)), ...old.flatMap((one) => silenced(sides, one))]
 }
 
 /** The same, where nothing is applied to the old table any more. */
 export async function sameCode(sides: Sides): Promise<readonly Step[]> {
+  return await replaced(sides, await codeOf(sides, sides.from))
+}
+
+async function replaced(sides: Sides, old: readonly Code[]): Promise<readonly Step[]> {
   const { to } = sides
-  const old = await codeOf(sides, sides.from)
   const fresh = await codeOf(sides, to)
   const steps: Step[] = []
   for (const one of old) {

@@ -2,6 +2,7 @@
 import type { SidePositions } from '../../switch-side-port.ts'
 import type { CopySession } from '../copy/session.ts'
 import { literal } from '../copy/sql.ts'
+import { beyondSql } from './sequences.ts'
 import { objects, type Side } from './sides.ts'
 
 type Numbering = {
@@ -36,12 +37,9 @@ export async function advance(session: CopySession, side: Side, source: SidePosi
   for (const one of await numberings(session, side)) {
     const other = others.find(({ column }) => column === one.column)
     if (other === undefined) continue
-    const falls = one.increment.startsWith('-')
-    const step = `${one.increment}::numeric * greatest(${one.cache}, ${other.cache})`
-    const isWithin = falls ? `f.at + ${step} >= ${one.minimum}` : `f.at + ${step} <= ${one.maximum}`
+    const cache = `greatest(${one.cache}, ${other.cache})`
     const [row] = await session.ask(
-      `SELECT pg_catalog.setval(${literal(one.oid)}::oid::pg_catalog.regclass, (CASE WHEN ${isWithin} THEN f.at + ${step} ELSE f.at END)::bigint)
-       FROM ${one.sql} a, LATERAL (SELECT ${falls ? 'least' : 'greatest'}(a.last_value, least(greatest(${literal(other.last)}::numeric, ${one.minimum}), ${one.maximum}))::numeric AS at) f`,
+      beyondSql(`${literal(one.oid)}::oid`, one, `${literal(other.last)}::numeric`, cache),
     )
     told.push(`${one.column}: behind ${row?.[0]}`)
   }

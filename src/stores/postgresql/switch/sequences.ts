@@ -47,7 +47,7 @@ export async function sequencesOf(sides: Sides): Promise<readonly Step[]> {
           : [`ALTER TABLE ${to.sql} ALTER COLUMN ${quoteName(one.column)} ${set(one.options)}`]),
         // By this it is held until the end, also by those who take numbers without a row.
         `ALTER SEQUENCE ${one.sql} OWNER TO ${quoteName(one.owner)}`,
-        beyondSql(one, other),
+        beyondSql(literal(other.sql), one, `(SELECT b.last_value FROM ${other.sql} b)`, one.cache),
       ],
     })
   }
@@ -59,14 +59,26 @@ function set(options: string): string {
   return options.replaceAll(/(?:^|, )/g, ' SET ').trim()
 }
 
-/** What would lie outside of the sequence leaves it as far as the numbers go that were given. */
-function beyondSql(one: Sequence, other: Sequence): string {
-  const step = `${one.increment}::numeric * ${one.cache}`
+/**
+ * Sets a sequence behind one and another, and behind what sessions may have taken ahead. What would lie outside of the sequence leaves it as far as the numbers go that
+ * were given.
+ * @param sequence the one that is set, as SQL that becomes its regclass
+ * @param one whose last value and range count
+ * @param other the last value of the other, in SQL
+ * @param cache numbers that a session takes at once, in SQL
+ */
+export function beyondSql(
+  sequence: string,
+  one: Pick<Sequence, 'sql' | 'increment' | 'minimum' | 'maximum'>,
+  other: string,
+  cache: string,
+): string {
+  const step = `${one.increment}::numeric * ${cache}`
   const [furthest, isWithin] = one.increment.startsWith('-')
     ? ['least', `f.at + ${step} >= ${one.minimum}`]
     : ['greatest', `f.at + ${step} <= ${one.maximum}`]
-  return `SELECT pg_catalog.setval(${literal(other.sql)}::pg_catalog.regclass, (CASE WHEN ${isWithin} THEN f.at + ${step} ELSE f.at END)::bigint)
-    FROM ${one.sql} a, ${other.sql} b, LATERAL (SELECT ${furthest}(a.last_value, least(greatest(b.last_value, ${one.minimum}), ${one.maximum}))::numeric AS at) f`
+  return `SELECT pg_catalog.setval(${sequence}::pg_catalog.regclass, (CASE WHEN ${isWithin} THEN f.at + ${step} ELSE f.at END)::bigint)
+    FROM ${one.sql} a, LATERAL (SELECT ${furthest}(a.last_value, least(greatest(${other}, ${one.minimum}), ${one.maximum}))::numeric AS at) f`
 }
 
 function ownedBy(sides: Sides, { oid }: Side): Promise<readonly Sequence[]> {

@@ -2,7 +2,6 @@
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import type { RowKey } from '../../../model/copy/row-key.ts'
 import { restUnder, throwIfAborted } from '../../../shared/abort.ts'
-import { SluiceError } from '../../../shared/errors.ts'
 import type { Closing } from '../../ledger-port.ts'
 import type { SwitchFinding, SwitchMark } from '../../switch-port.ts'
 import type {
@@ -18,7 +17,7 @@ import type {
 import type { Pool } from '../../pool.ts'
 import { isBusy } from '../archiving/locks.ts'
 import { commitChunk } from '../copy/commit.ts'
-import { sourceError, targetError } from '../copy/errors.ts'
+import { targetError } from '../copy/errors.ts'
 import { CopySession } from '../copy/session.ts'
 import { literal } from '../copy/sql.ts'
 import { underSignal } from '../copy/under-signal.ts'
@@ -31,7 +30,8 @@ import { changesSince, markOf } from './mark.ts'
 import { advance, positionsOf } from './positions.ts'
 import { factsOf, type Facts } from './side-facts.ts'
 import { sideFindings } from './side-findings.ts'
-import { sideOf, type Side } from './sides.ts'
+import { reading } from './reading.ts'
+import { goneTable, sideOf, type Side } from './sides.ts'
 import { lockAll, lookFirstSql } from './take.ts'
 import { endWriters, writersOf } from './writers.ts'
 
@@ -106,7 +106,7 @@ export class PostgresSwitchSide implements SwitchSide {
         await session.ask(`${lookFirstSql(session.version)}; ${alone(side)}`)
         await lockAll(session, side, SHORTLY.patienceMs, 'writers')
         const isClosed = (await tokenOf(session, side)) !== null
-        await run(session, isClosed ? await barePartsSql(session, side) : await closeSql(session, side, request))
+        await session.askAll(isClosed ? await barePartsSql(session, side) : await closeSql(session, side, request))
       })
     })
   }
@@ -138,7 +138,7 @@ export class PostgresSwitchSide implements SwitchSide {
       }
       // The name may have led to another table before the lock was there.
       if ((await sideOf(session, table))?.oid !== side.oid) throw goneTable(table)
-      await run(session, await closeSql(session, side, request))
+      await session.askAll(await closeSql(session, side, request))
       await committed(session)
       const position = await fence(session)
       await flushLog(session)
@@ -155,7 +155,7 @@ export class PostgresSwitchSide implements SwitchSide {
   release(table: TableName, token: string, signal: AbortSignal): Promise<void> {
     return this.#write(table, signal, async (session, side) => {
       await session.begin(WRITE, alone(side))
-      if ((await tokenOf(session, side)) === token) await run(session, openSql(side))
+      if ((await tokenOf(session, side)) === token) await session.askAll(openSql(side))
       await committed(session)
     })
   }
@@ -167,7 +167,7 @@ export class PostgresSwitchSide implements SwitchSide {
         await new Patience(session, { ...TIDY, signal }).run([], async () => {
           await session.ask(`${lookFirstSql(session.version)}; ${alone(side)}`)
           await lockAll(session, side, TIDY.patienceMs)
-          await run(session, await tidySql(session, side))
+          await session.askAll(await tidySql(session, side))
         })
         return true
       } catch (error) {
@@ -211,33 +211,19 @@ export class PostgresSwitchSide implements SwitchSide {
         await session.rollBack()
         return { changed }
       }
-      await run(session, openSql(side))
+      await session.askAll(openSql(side))
       const outcome = await commitChunk(session, closing, this.#settings, signal, 'a switch')
       return outcome === 'committed' ? 'opened' : 'fenced'
     })
   }
 
-  /** In a transaction that only reads, with names in full. */
-  async #look<T>(
-    table: TableName,
-    signal: AbortSignal,
-    body: (session: CopySession, side: Side) => Promise<T>,
-  ): Promise<T> {
-    throwIfAborted(signal)
-    try {
-      return await this.#readers.use((session) =>
-        underSignal(session, signal, async () => {
-          await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY', "SET LOCAL search_path = ''")
-          try {
-            return await body(session, await known(session, table))
-          } finally {
-            if (session.alive) await session.ask('ROLLBACK')
-          }
-        }),
-      )
-    } catch (error) {
-      throw sourceError(error, this.#settings)
-    }
+  #look<T>(table: TableName, signal: AbortSignal, body: (session: CopySession, side: Side) => Promise<T>): Promise<T> {
+    return reading(
+      this.#readers,
+      this.#settings,
+      signal,
+      async (session) => await body(session, await known(session, table)),
+    )
   }
 
   async #write<T>(
@@ -265,17 +251,4 @@ async function known(session: CopySession, table: TableName): Promise<Side> {
   const side = await sideOf(session, table)
   if (side === null || !/^[rp]$/.test(side.kind)) throw goneTable(table)
   return side
-}
-
-function goneTable(table: TableName): SluiceError {
-  return new SluiceError('SOURCE_GONE', `there is no table ${tableText(table)}`, {
-    where: tableText(table),
-    reason: 'it was dropped, or has another name by now',
-    hint: 'look at both tables, then plan the switch again',
-  })
-}
-
-/** In one message. */
-async function run(session: CopySession, statements: readonly string[]): Promise<void> {
-  if (statements.length > 0) await session.ask(statements.join(';\n'))
 }

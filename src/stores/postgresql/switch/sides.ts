@@ -62,7 +62,7 @@ export async function sidesOf(session: CopySession, request: SwitchRequest): Pro
   const sides: Side[] = []
   for (const table of [request.from, request.to]) {
     const side = await sideOf(session, table)
-    if (side === null || !/^[rp]$/.test(side.kind)) throw gone(table)
+    if (side === null || !/^[rp]$/.test(side.kind)) throw goneTable(table)
     sides.push(side)
   }
   const [from, to] = sides as [Side, Side]
@@ -76,7 +76,8 @@ export async function sidesOf(session: CopySession, request: SwitchRequest): Pro
   }
 }
 
-function gone(table: TableName): SluiceError {
+/** Of a name that leads to no table. */
+export function goneTable(table: TableName): SluiceError {
   return new SluiceError('SOURCE_GONE', `there is no table ${tableText(table)}`, {
     where: tableText(table),
     reason: 'it was dropped, or has another name by now',
