@@ -41,13 +41,19 @@ export async function planLeftBehind(
       const rest = withoutCarried(entry, plan, there, carried)
       // Another system holds values to their types, and knows no rowid.
       const means = sameWords || (entry.kind !== 'strict' && entry.kind !== 'without rowid')
-      if (rest !== null && means) found.push(rest)
+      if (rest !== null && means) found.push(from.identity === to.identity ? within(rest) : rest)
     }
     found.push(...rowsLeft(plan), ...generatedOf(plan), ...sequencesLeft(plan, to.can, sameWords))
   }
   found.push(...sources.filter(({ table }) => table === undefined))
   if (leftOut.length > 0) found.push(leftBehind('name of the ledger', leftOut.map(tableText)))
   return found
+}
+
+/** The same, where both tables stand in one database. */
+function within(entry: LeftBehind): LeftBehind {
+  if (entry.kind !== 'view') return entry
+  return { ...entry, means: 'it reads the table of the source; sluice cutover makes it again for the new one' }
 }
 
 async function factsOf(
