@@ -22,8 +22,8 @@ export class Lanes {
   readonly #from: readonly LogPosition[]
   /** The transaction whose changes arrive now. */
   #open: Begin | null = null
-  /** Lanes whose tables it has changed. */
-  #joined = new Set<number>()
+  /** By lane, whether it has changed tables of it. */
+  readonly #joined: boolean[]
 
   /** @param lanes at least one @param of by table, the place of its lane among them */
   constructor(lanes: readonly Lane[], of: readonly number[], positions: Positions, database: LedgerDatabase) {
@@ -32,6 +32,7 @@ export class Lanes {
     this.#of = of
     this.#positions = positions
     this.#from = lanes.map(({ applied }) => applied)
+    this.#joined = lanes.map(() => false)
   }
 
   /** Durable in the target, in all lanes; exclusive, see `LogPosition`. */
@@ -88,8 +89,9 @@ export class Lanes {
     return oldest.length === 0 ? (this.#open?.at ?? null) : Math.min(...oldest)
   }
 
-  /** Ms until complete transactions should be committed, if nothing else comes; null where none wait. */
+  /** Ms until complete transactions should be committed, if nothing else comes; null where none wait, or one behind them has no end yet. */
   get dueMs(): number | null {
+    if (this.#open !== null) return null
     const due = this.#lanes.flatMap((lane) => lane.dueMs ?? [])
     return due.length === 0 ? null : Math.min(...due)
   }
@@ -101,7 +103,7 @@ export class Lanes {
       switch (change.type) {
         case 'begin':
           this.#open = change
-          this.#joined.clear()
+          this.#joined.fill(false)
           break
         case 'insert':
         case 'update':
@@ -122,7 +124,7 @@ export class Lanes {
         case 'commit':
           // A position that no row of a lane has moved is not worth a transaction of its own at once.
           for (const [lane, part] of parts.entries())
-            part.push(this.#joined.has(lane) ? change : { type: 'idle', position: change.end })
+            part.push(this.#joined[lane] === true ? change : { type: 'idle', position: change.end })
           this.#open = null
           break
         case 'idle':
@@ -181,8 +183,8 @@ export class Lanes {
     const part = parts[lane]
     if (part === undefined || this.#open === null) throw new Error(`a change of table ${table} belongs to nobody`)
     if (this.#open.commit < (this.#from[lane] ?? 0n)) return
-    if (!this.#joined.has(lane)) part.push(this.#open)
-    this.#joined.add(lane)
+    if (this.#joined[lane] === false) part.push(this.#open)
+    this.#joined[lane] = true
     part.push(change)
   }
 
