@@ -18,6 +18,7 @@ type Last = {
 
 export class Fold {
   readonly #identity: readonly number[]
+  /** By `nameOf` their identities. */
   readonly #last = new Map<string, Last>()
 
   /** @param identity where in a row the identity columns stand */
@@ -38,7 +39,7 @@ export class Fold {
   add(change: RowChange, live: boolean): void {
     switch (change.type) {
       case 'insert':
-        return this.#put(change.row, null, live)
+        return this.#insert(change.row, live)
       case 'update':
         return this.#update(change.row, change.key, live)
       case 'delete':
@@ -54,7 +55,7 @@ export class Fold {
   leave(change: Exclude<RowChange, { type: 'delete' }>): Row {
     const key = this.#keyOf(change.row)
     for (const one of change.type === 'update' && change.key !== null ? [change.key, key] : [key])
-      this.#last.set(keyText(one), { key: one, row: null, base: null, isNew: false, isLeft: true })
+      this.#last.set(nameOf(one), { key: one, row: null, base: null, isNew: false, isLeft: true })
     return key
   }
 
@@ -74,33 +75,39 @@ export class Fold {
     return { batch: { puts, gone }, lacking }
   }
 
+  /** @param isNew whether the target has no such row, where this batch has not changed it before */
+  #insert(row: ChangeRow, isNew: boolean): void {
+    const key = this.#keyOf(row)
+    const name = nameOf(key)
+    this.#put(name, { key, row, base: null, isNew }, this.#last.get(name))
+  }
+
   #update(row: ChangeRow, before: Row | null, live: boolean): void {
-    const key = before ?? this.#keyOf(row)
-    const known = this.#last.get(keyText(key))
+    const key = this.#keyOf(row)
+    const name = nameOf(key)
+    const old = before === null ? name : nameOf(before)
+    const known = this.#last.get(old)
+    const isLent = old === name || live
     // The row before stands in the target, unless this batch has changed it already.
-    const filled = known?.row == null ? row : row.map((cell, i) => (cell === undefined ? known.row?.[i] : cell))
-    const isMoved = before !== null && keyText(before) !== keyText(this.#keyOf(row))
-    const there = (isMoved && !live) || known?.isLeft === true ? null : key
-    const base = known === undefined || known.row === null ? there : isMoved && !live ? null : known.base
-    if (before !== null) this.#remove(before)
-    this.#put(filled, base, false)
+    const there = isLent && known?.isLeft !== true ? (before ?? key) : null
+    const base = known === undefined || known.row === null ? there : isLent ? known.base : null
+    const put = { key, row: filled(row, known?.row ?? null), base, isNew: false }
+    if (before === null || old === name) return this.#put(name, put, known)
+    this.#remove(before)
+    this.#put(name, put, this.#last.get(name))
   }
 
   #remove(key: Row): void {
-    const text = keyText(key)
-    const known = this.#last.get(text)
-    this.#last.set(text, { key, row: null, base: null, isNew: known?.isNew ?? false, isLeft: known?.isLeft ?? false })
+    const name = nameOf(key)
+    this.#put(name, { key, row: null, base: null, isNew: false }, this.#last.get(name))
   }
 
-  /** @param isNew whether the target has no such row, where this batch has not changed it before */
-  #put(row: ChangeRow, base: Row | null, isNew: boolean): void {
-    const key = this.#keyOf(row)
-    const text = keyText(key)
-    const known = this.#last.get(text)
-    this.#last.set(text, {
+  /** @param known what this batch has come to so far for the same identity */
+  #put(name: string, { key, row, base, isNew }: Omit<Last, 'isLeft'>, known: Last | undefined): void {
+    this.#last.set(name, {
       key,
       row,
-      base: row.includes(undefined) ? base : null,
+      base: base !== null && row !== null && row.includes(undefined) ? base : null,
       isNew: known?.isNew ?? isNew,
       isLeft: known?.isLeft ?? false,
     })
@@ -113,4 +120,18 @@ export class Fold {
       return cell
     })
   }
+}
+
+/** A row whose unchanged values are those of the row before it. */
+function filled(row: ChangeRow, before: ChangeRow | null): ChangeRow {
+  return before !== null && row.includes(undefined)
+    ? row.map((cell, i) => (cell === undefined ? before[i] : cell))
+    : row
+}
+
+/** Equal for equal identities of one table, and for no others. */
+function nameOf(key: Row): string {
+  const [only] = key
+  // Beside texts a column has NULL at most, and no text of a source with a log holds this character.
+  return key.length === 1 && typeof only === 'string' ? only : `\0${keyText(key)}`
 }

@@ -1,5 +1,5 @@
 /** The puts of a batch, told apart by what they need: whole rows, rows that keep values, and rows that take values from another row. */
-import type { ChangeBatch, Put } from '../../model/copy/change.ts'
+import type { ChangeBatch, ChangeRow, Put } from '../../model/copy/change.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import type { Cell, Row } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -32,23 +32,28 @@ export function writtenColumns({ columns, identity }: ChangeTable): readonly Wri
 export function sorted(batch: ChangeBatch, request: ChangeTable, written: readonly WrittenColumn[]): SortedBatch {
   const whole: Row[] = []
   const partial: PartialPut[] = []
+  const isAll = written.length === request.columns.length && written.every(({ at }, i) => at === i)
   for (const key of batch.gone) refuseNull(key, request)
   for (const put of batch.puts) {
     refuseNull(put.key, request)
-    const cells = cellsOf(put, request, written)
+    const cells = isAll && isWhole(put.row) ? put.row : cellsOf(put, request, written)
     if (cells !== null) whole.push(cells)
     else partial.push(partialPut(put, request, written))
   }
   return { gone: batch.gone, whole, partial }
 }
 
+function isWhole(row: ChangeRow): row is Row {
+  return !row.includes(undefined)
+}
+
 /** Cells of the written columns; null where one of them is unchanged. */
 function cellsOf(put: Put, request: ChangeTable, written: readonly WrittenColumn[]): Row | null {
-  const cells: Cell[] = []
-  for (const column of written) {
-    const cell = cellOf(put, column, request)
+  const cells = new Array<Cell>(written.length)
+  for (let i = 0; i < written.length; i++) {
+    const cell = cellOf(put, written[i] as WrittenColumn, request)
     if (cell === undefined) return null
-    cells.push(cell)
+    cells[i] = cell
   }
   return cells
 }

@@ -17,8 +17,8 @@ export const OPERATION = {
 /** Statements over a staging table, none with a parameter. */
 export type StageSql = {
   readonly create: string
-  /** With columns for unchanged values, and without. */
-  readonly copy: Readonly<Record<'whole' | 'partial', string>>
+  /** Of identities, of rows that are whole, and of rows with columns for unchanged values. */
+  readonly copy: Readonly<Record<'gone' | 'whole' | 'partial', string>>
   readonly clear: string
   /** Makes of those that stay, and in which a guarded column changes, rows to fill. */
   readonly demote: string
@@ -55,7 +55,7 @@ export function stageSql(stage: string, request: ChangeTable, shape: TableShape)
   const key = identityColumns(request, written)
   const s = `pg_temp.${quoteName(stage)}`
   const from = fromSql(shape.relation)
-  const whole = ['o', ...written.map(({ at }) => `c${at}`)]
+  const whole = written.map(({ at }) => `c${at}`)
   const declared = written.map(({ at, typeSql }) => `c${at} ${typeSql}`)
   const bases = key.map(({ typeSql }, i) => `b${i} ${typeSql}`)
   const same = (column: 'c' | 'b'): string =>
@@ -81,10 +81,11 @@ export function stageSql(stage: string, request: ChangeTable, shape: TableShape)
   const moving = guard.length === 0 ? 'false' : differs(guard, guard.map(({ at }) => `s.c${at}`)) // prettier-ignore
   const removed = `(s.o = '${OPERATION.gone}' OR s.o = '${OPERATION.put}' AND ${shape.way === 'replace' ? 'true' : moving})`
   return {
-    create: `CREATE TEMPORARY TABLE ${quoteName(stage)} (o "char", n int, m text, ${[...bases, ...declared].join(', ')}) ON COMMIT DELETE ROWS`,
+    create: `CREATE TEMPORARY TABLE ${quoteName(stage)} (o "char" DEFAULT '${OPERATION.put}', n int, m text, ${[...bases, ...declared].join(', ')}) ON COMMIT DELETE ROWS`,
     copy: {
+      gone: `COPY ${s} (${['o', ...key.map(({ at }) => `c${at}`)].join(', ')}) FROM STDIN`,
       whole: `COPY ${s} (${whole.join(', ')}) FROM STDIN`,
-      partial: `COPY ${s} (o, n, m, ${[...key.map((_, i) => `b${i}`), ...whole.slice(1)].join(', ')}) FROM STDIN`,
+      partial: `COPY ${s} (o, n, m, ${[...key.map((_, i) => `b${i}`), ...whole].join(', ')}) FROM STDIN`,
     },
     clear: `TRUNCATE ${s}`,
     demote: `UPDATE ${s} AS s SET o = '${OPERATION.fill}' FROM ${from} AS t WHERE s.o = '${OPERATION.keep}' AND ${same('b')} AND (${changed.join(' OR ') || 'false'})`,

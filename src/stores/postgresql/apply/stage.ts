@@ -26,7 +26,7 @@ export class Stage {
   readonly #written: readonly WrittenColumn[]
   /** Where the columns of the identity stand among the written ones, in the order of the identity. */
   readonly #keyPlaces: readonly number[]
-  readonly #encodeWhole: (rows: readonly Row[]) => Generator<Buffer>
+  readonly #encodeGone: (rows: readonly Row[]) => Generator<Buffer>
   readonly #encodePartial: (rows: readonly Row[]) => Generator<Buffer>
   readonly #encodeRows: (rows: readonly Row[]) => Generator<Buffer>
   readonly #copyRows: string
@@ -51,7 +51,7 @@ export class Stage {
     const table = tableText(request.table.table)
     const columns = this.#written.map(({ at }) => request.columns[at] as WriteColumn)
     const bases = key.map(({ at }) => request.columns[at] as WriteColumn)
-    this.#encodeWhole = encoder(table, [TEXT, ...columns])
+    this.#encodeGone = encoder(table, [TEXT, ...bases])
     this.#encodeRows = encoder(table, columns)
     this.#copyRows = `COPY ${tableSql(request.table.table)} (${columnList(this.#written.map((one) => one.name))}) FROM STDIN`
     this.#encodePartial = encoder(table, [TEXT, TEXT, TEXT, ...bases, ...columns])
@@ -144,19 +144,11 @@ export class Stage {
     partial: readonly PartialPut[],
     kept: ReadonlySet<PartialPut>,
   ): Promise<void> {
-    const width = this.#written.length
-    const wholeRows = function* (this: Stage): Generator<Row> {
-      for (const key of gone) {
-        const cells: Cell[] = Array.from({ length: width + 1 }, () => null)
-        cells[0] = OPERATION.gone
-        this.#keyPlaces.forEach((place, i) => (cells[place + 1] = key[i] as Cell))
-        yield cells
-      }
-      for (const cells of whole) yield [OPERATION.put, ...cells]
+    if (gone.length > 0) {
+      const rows = gone.map((key): Row => [OPERATION.gone, ...key])
+      await this.#session.copyIn(this.#sql.copy.gone, this.#encodeGone(rows))
     }
-    if (gone.length + whole.length > 0) {
-      await this.#session.copyIn(this.#sql.copy.whole, this.#encodeWhole([...wholeRows.call(this)]))
-    }
+    if (whole.length > 0) await this.#session.copyIn(this.#sql.copy.whole, this.#encodeRows(whole))
     if (partial.length === 0) return
     const rows = partial.map((one, n): Row => {
       const { put, base, mask } = one

@@ -122,8 +122,10 @@ function quickReader(as: ColumnType): Reader | null | undefined {
 
 /** `1.50` as `1.5`. */
 function trimmedDecimal(text: string): string {
-  if (!text.includes('.') || (!text.endsWith('0') && !text.endsWith('.'))) return text
-  return text.replace(/\.?0+$/, '')
+  if (!text.endsWith('0') || !text.includes('.')) return text
+  let end = text.length
+  while (text[end - 1] === '0') end--
+  return text.slice(0, text[end - 1] === '.' ? end - 1 : end)
 }
 
 /** Sessions are in UTC. */

@@ -39,13 +39,15 @@ export function encoder(table: string, columns: readonly WriteColumn[]): (rows: 
 function lineOf(table: string, fields: readonly (Field | null)[], row: Row): string {
   try {
     let line = ''
+    let before = ''
     for (let c = 0; c < fields.length; c++) {
       const field = fields[c] as Field | null
       if (field === null) continue
       const cell = row[c] as Cell
-      line += cell === null ? '\t\\N' : `\t${field(cell)}`
+      line += before + (cell === null ? '\\N' : field(cell))
+      before = '\t'
     }
-    return `${line.slice(1)}\n`
+    return `${line}\n`
   } catch (error) {
     // What the language says of texts beyond half a gigabyte.
     if (!(error instanceof RangeError) && (error as NodeJS.ErrnoException).code !== 'ERR_STRING_TOO_LONG') throw error

@@ -20,6 +20,8 @@ const KEEPALIVE = code('k')
 /** Behind the letter of a message of the log: where it begins, where the log ends, and the clock. */
 const WAL_HEADER = 1 + 8 + 8 + 8
 
+type RowMessage = Extract<OutputMessage, { type: 'insert' | 'update' | 'delete' }>
+
 export class Changes {
   readonly #relations: Relations
   readonly #from: LogPosition
@@ -122,13 +124,9 @@ export class Changes {
   #output(message: OutputMessage): Promise<void> | null {
     switch (message.type) {
       case 'insert':
-        this.#row(message.relation, (rows) => rows.insert(message.row))
-        return null
       case 'update':
-        this.#row(message.relation, (rows) => rows.update(message.old, message.row))
-        return null
       case 'delete':
-        this.#row(message.relation, (rows) => rows.delete(message.old))
+        this.#row(message)
         return null
       case 'truncate':
         this.#truncate(message.relations)
@@ -158,15 +156,15 @@ export class Changes {
     }
   }
 
-  #row(id: number, change: (rows: TableRows) => Change): void {
-    const relation = this.#followed(id)
+  #row(message: RowMessage): void {
+    const relation = this.#followed(message.relation)
     if (relation === null || !('rows' in relation)) return
     try {
-      this.#batch.push(change(relation.rows))
+      this.#batch.push(changed(relation.rows, message))
     } catch (error) {
       if (!(error instanceof Misfit)) throw error
-      this.#relations.dismiss(id, relation.table, error.message)
-      this.#followed(id)
+      this.#relations.dismiss(message.relation, relation.table, error.message)
+      this.#followed(message.relation)
     }
   }
 
@@ -195,6 +193,17 @@ export class Changes {
     this.#told = position
     if (this.#batch.at(-1)?.type === 'idle') this.#batch.pop()
     this.#batch.push({ type: 'idle', position })
+  }
+}
+
+function changed(rows: TableRows, message: RowMessage): Change {
+  switch (message.type) {
+    case 'insert':
+      return rows.insert(message.row)
+    case 'update':
+      return rows.update(message.old, message.row)
+    case 'delete':
+      return rows.delete(message.old)
   }
 }
 

@@ -50,11 +50,11 @@ export class TableRows {
   #row(tuple: Tuple, old: OldRow | null): ChangeRow {
     this.#measure(tuple)
     const at = this.#at
-    const cells: (Cell | undefined)[] = []
+    const cells = new Array<Cell | undefined>(at.length)
     for (let i = 0; i < at.length; i++) {
       const place = at[i] as number
       const text = tuple[place]
-      cells.push(text === undefined ? this.#kept(i, place, old) : this.#cell(i, text))
+      cells[i] = text === undefined ? this.#kept(i, place, old) : this.#cell(i, text)
     }
     return cells
   }

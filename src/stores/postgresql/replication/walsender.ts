@@ -16,6 +16,9 @@ import { statusUpdate } from './status.ts'
 /** Bytes that wait for a reader before the server is kept from sending more, and below which it may go on. */
 const FULL = 4 * 1024 * 1024
 const ROOM = 1024 * 1024
+/** Where fewer bytes than this come at a time, there is a rest before the connection is read again: else each small transaction of the source is a read of its own. */
+const FEW = 16 * 1024
+const REST_MS = 2
 const STATUS_MS = 5000
 const END_MS = 1000
 
@@ -38,6 +41,10 @@ export class WalSender implements AsyncDisposable {
   #blocks: Buffer[] = []
   #queued = 0
   #paused = false
+  /** Bytes that have come in this turn of the event loop. */
+  #came = 0
+  /** Set while the connection is not read because little came. */
+  #rest: NodeJS.Timeout | null = null
   #failure: unknown = null
   #wake: (() => void) | null = null
   #heard = performance.now()
@@ -131,6 +138,7 @@ export class WalSender implements AsyncDisposable {
     if (this.#closed) return
     this.#closed = true
     if (this.#timer !== null) clearInterval(this.#timer)
+    if (this.#rest !== null) clearTimeout(this.#rest)
     this.#blocks = []
     await leave(this.#socket, Buffer.concat([COPY_DONE, TERMINATE]))
   }
@@ -160,6 +168,8 @@ export class WalSender implements AsyncDisposable {
   #take(data: Buffer, begun: () => void): void {
     if (this.#closed) return
     this.#heard = performance.now()
+    if (this.#came === 0) setImmediate(() => this.#restBehindFew())
+    this.#came += data.length
     let block: Buffer | null
     try {
       block = this.#frames.take(data, (buffer, at, end) => this.#see(buffer, at, end, begun))
@@ -177,6 +187,17 @@ export class WalSender implements AsyncDisposable {
       this.#socket.pause()
     }
     this.#wake?.()
+  }
+
+  #restBehindFew(): void {
+    const isLittle = this.#came < FEW
+    this.#came = 0
+    if (!isLittle || this.#closed || this.#paused || this.#rest !== null) return
+    this.#socket.pause()
+    this.#rest = setTimeout(() => {
+      this.#rest = null
+      if (!this.#paused) this.#socket.resume()
+    }, REST_MS)
   }
 
   /** What cannot wait until somebody reads. */
