@@ -10,6 +10,7 @@ import type { Clock } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase, Statement } from '../../stores/copy-port.ts'
 import type { ChangeWriter } from '../../stores/follow-port.ts'
+import { BatchRows } from './batch-rows.ts'
 import { Fold } from './fold.ts'
 import { identityPlaces, type FollowTable } from './followed-table.ts'
 import { positionClosing, type HeldLane } from './ledger/position.ts'
@@ -19,8 +20,6 @@ import type { TableStates } from './table-states.ts'
 import type { TouchedRows } from './touched-rows.ts'
 import { TakenTransactions, type Snapshot } from './visible.ts'
 
-/** Changed rows of one target transaction, unless a single transaction of the source has more. Four times as many cost the target less by a few percent, and the last of them come later. */
-const BATCH_ROWS = 5_000
 /** Changed rows that are held in memory: a larger transaction reaches the target in pieces, and is committed at its end. */
 const PIECE_ROWS = 20_000
 /** How long a transaction waits for others to share a commit with. */
@@ -75,6 +74,7 @@ export class Lane {
   #folded = 0
   /** Statements of the ledger that belong to the transaction which is written next. */
   #also: Statement[] = []
+  readonly #batch = new BatchRows()
   readonly #taken = new TakenTransactions()
 
   constructor(parts: LaneParts) {
@@ -172,8 +172,9 @@ export class Lane {
         case 'commit':
           this.#close(change.end)
           // While a batch is written the next one grows, but not without an end.
-          if (this.#rows >= BATCH_ROWS) await this.written()
-          if (this.#rows >= BATCH_ROWS || this.dueMs === 0) this.#write(this.#closed(), this.#waiting, this.#oldestMs)
+          if (this.#rows >= this.#batch.most) await this.written()
+          if (this.#rows >= this.#batch.most || this.dueMs === 0)
+            this.#write(this.#closed(), this.#waiting, this.#oldestMs)
           break
         case 'idle':
           // Behind the transactions that wait: their commit covers it.
@@ -302,7 +303,11 @@ export class Lane {
 
   /** Hands a batch to the target, and waits for nothing. @param transactions that are durable behind it @param oldestMs when the first of them was committed */
   #write(body: () => Promise<void>, transactions = 0, oldestMs: number | null = null): void {
+    const from = this.#parts.clock.ticks()
     const ended = body()
+      .then(() => {
+        if (transactions > 0) this.#batch.took(this.#parts.clock.ticks() - from)
+      })
       .catch((error: unknown) => {
         this.#failure = error
       })

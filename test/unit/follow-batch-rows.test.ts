@@ -1,0 +1,15 @@
+/** How many rows share a transaction of the target. */
+import { expect, test } from 'vitest'
+import { BatchRows } from '../../src/engine/follow/batch-rows.ts'
+
+test('more rows share a transaction of a slow target, and fewer again once it is quick', () => {
+  const batch = new BatchRows()
+  const after = (ms: number): number => {
+    batch.took(ms)
+    return batch.most
+  }
+  expect(batch.most).toBe(5000)
+  expect([90, 501, 600, 2000, 300, 49, 10, 1].map(after)).toEqual([
+    5000, 10_000, 20_000, 20_000, 20_000, 10_000, 5000, 5000,
+  ])
+})
