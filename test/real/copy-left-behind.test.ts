@@ -396,6 +396,16 @@ describe('a plan names', () => {
     expect(named(beyond)).toEqual(['collation a, STRICT: k(', 'trigger b: stamped', 'view b: vs', 'view: alone'])
   })
 
+  test('a view in the database of both tables is there, and the switch makes it again', async (context) => {
+    const [place] = await places(context, 'postgresql', 'sqlite')
+    await place.sql('CREATE TABLE t (id int PRIMARY KEY)', 'CREATE VIEW ids AS SELECT id FROM t')
+    const ran = await perform(copyOf(place, place, 't', { toTable: 't2', dryRun: true }))
+    expectDone(ran)
+    expect(leftLines(ran.finished.leftBehind ?? [])).toEqual([
+      'left behind: 1 view (public.ids): it reads the table of the source; sluice cutover makes it again for the new one',
+    ])
+  })
+
   test('one line for forty triggers, and all of them in JSON', () => {
     const entry: LeftBehind = {
       kind: 'trigger',

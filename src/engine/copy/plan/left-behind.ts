@@ -41,7 +41,8 @@ export async function planLeftBehind(
       const rest = withoutCarried(entry, plan, there, carried)
       // Another system holds values to their types, and knows no rowid.
       const means = sameWords || (entry.kind !== 'strict' && entry.kind !== 'without rowid')
-      if (rest !== null && means) found.push(from.identity === to.identity ? within(rest) : rest)
+      const isSwitchable = to.switches !== undefined && from.identity === to.identity
+      if (rest !== null && means) found.push(isSwitchable ? within(rest) : rest)
     }
     found.push(...rowsLeft(plan), ...generatedOf(plan), ...sequencesLeft(plan, to.can, sameWords))
   }
@@ -50,7 +51,7 @@ export async function planLeftBehind(
   return found
 }
 
-/** The same, where both tables stand in one database. */
+/** The same, where both tables stand in one database, and may change places there. */
 function within(entry: LeftBehind): LeftBehind {
   if (entry.kind !== 'view') return entry
   return { ...entry, means: 'it reads the table of the source; sluice cutover makes it again for the new one' }
