@@ -74,6 +74,8 @@ const PARTITIONS: Columns = {
   // What tells the process of the owner from all others, see `shared/owner`; NULL where an older program took the partition.
   machine: 'name',
   process_started: 'name',
+  // Columns of the files and of the sum, as JSON; NULL where an older program exported it: then those of the archive.
+  stored: 'text',
 }
 
 const HISTORY: Columns = {

@@ -3,6 +3,7 @@
  * claim: a change of state by somebody who lost his partition changes nothing.
  */
 import type { ArchivedFile } from '../../model/archiving/archived-file.ts'
+import type { StoredColumn } from '../../model/archiving/stored-column.ts'
 import type { ArchiveState } from '../../model/archiving/state.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { ReadPoint } from '../../model/copy/plan.ts'
@@ -41,6 +42,8 @@ export type Noted = {
   readonly error?: SluiceError | null
   /** Paths that the Delta log names for the partition from now on. */
   readonly logged?: readonly string[]
+  /** Columns of the files and of the digest. */
+  readonly columns?: readonly StoredColumn[]
 }
 
 export type NewPartition = Pick<ArchivedPartition, 'label' | 'from' | 'to' | 'native'>
@@ -243,6 +246,7 @@ export class PartitionLedger {
       graceMs,
       error,
       logged,
+      columns,
     } = noted
     const values: [string, SqlValue][] = []
     if (digest !== undefined) values.push(['num_rows', digest.rows], ['checksum', digest.sum])
@@ -259,6 +263,7 @@ export class PartitionLedger {
     if (exportMs !== undefined) values.push(['export_ms', Math.round(exportMs)])
     if (error !== undefined) values.push(['error_code', error?.code ?? null], ['error_message', error?.message ?? null])
     if (logged !== undefined) values.push(['logged_files', JSON.stringify(logged)])
+    if (columns !== undefined) values.push(['stored', JSON.stringify(columns)])
     const sets = values.map(([name]) => `${name} = ?`)
     if (graceMs !== undefined) sets.push(`drop_after_ms = ${this.#now} + ${Math.round(graceMs)}`)
     return { sets, parameters: values.map(([, value]) => value) }

@@ -1,7 +1,7 @@
 /** What the ledger knows of the archive of a table. */
 import type { ArchivedFile } from '../../model/archiving/archived-file.ts'
 import { ARCHIVE_STATES, type ArchiveState } from '../../model/archiving/state.ts'
-import type { StoredTable } from '../../model/archiving/stored-column.ts'
+import type { StoredColumn, StoredTable } from '../../model/archiving/stored-column.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { Digest } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -60,6 +60,8 @@ export type ArchivedPartition = {
   readonly logged: readonly string[] | null
   /** What the table had beyond what its parent gives it, in the form of its store; null where it was not kept. */
   readonly own: string | null
+  /** Of its files, and of the sum that they were proved by; of a partition that was not exported yet, those of the archive. */
+  readonly columns: readonly StoredColumn[]
 }
 
 export type ArchiveRecord = ArchivedTable & { readonly partitions: readonly ArchivedPartition[] }
@@ -92,7 +94,9 @@ export async function readArchive(database: LedgerDatabase, table: TableName): P
     },
   ])
   const row = found?.[0]
-  return row === undefined ? null : { ...tableOf(row), partitions: (partitions ?? []).map(partitionOf) }
+  if (row === undefined) return null
+  const archived = tableOf(row)
+  return { ...archived, partitions: (partitions ?? []).map((one) => partitionOf(one, archived.stored)) }
 }
 
 /** One partition by its key; null where the ledger has none of that name. */
@@ -103,12 +107,21 @@ export async function readPartition(
 ): Promise<ArchivedPartition | null> {
   const there = await ledgerColumns(database, 'migration_archive_partitions')
   if (there.size === 0) return null
-  const [row] = await database.all(
-    `SELECT ${partitionColumns(database, there)} FROM migration_archive_partitions
-     WHERE schema_name = ? AND table_name = ? AND partition_name = ?`,
-    [table.schema ?? '', table.name, label],
-  )
-  return row === undefined ? null : partitionOf(row)
+  const { castText } = ledgerDialect(database.dialect).types
+  const key = [table.schema ?? '', table.name]
+  const [[archive], [row]] = (await database.batch([
+    {
+      sql: `SELECT CAST(stored AS ${castText}) FROM migration_archives WHERE schema_name = ? AND table_name = ?`,
+      parameters: key,
+    },
+    {
+      sql: `SELECT ${partitionColumns(database, there)} FROM migration_archive_partitions
+            WHERE schema_name = ? AND table_name = ? AND partition_name = ?`,
+      parameters: [...key, label],
+    },
+  ])) as [readonly SqlRow[], readonly SqlRow[]]
+  const stored = textOf(archive?.[0] ?? null)
+  return row === undefined || stored === null ? null : partitionOf(row, readJson(stored) as StoredTable)
 }
 
 const TABLE = [
@@ -151,6 +164,7 @@ const PARTITION = [
   'drop_after_ms',
   'logged_files',
   'own_ddl',
+  'stored',
 ]
 
 /** All as texts: no number of a ledger passes through one that rounds. */
@@ -181,7 +195,7 @@ function tableOf(row: SqlRow): ArchivedTable {
   }
 }
 
-function partitionOf(row: SqlRow): ArchivedPartition {
+function partitionOf(row: SqlRow, archive: StoredTable): ArchivedPartition {
   const values = new Map(PARTITION.map((name, i) => [name, textOf(row[i] ?? null)]))
   const text = (name: string): string | null => values.get(name) ?? null
   const number = (name: string): number | null => (text(name) === null ? null : Number(text(name)))
@@ -219,6 +233,7 @@ function partitionOf(row: SqlRow): ArchivedPartition {
     graceOver: String(row[PARTITION.length]) === '1',
     logged: text('logged_files') === null ? null : (readJson(text('logged_files') ?? '') as readonly string[]),
     own: text('own_ddl'),
+    columns: text('stored') === null ? archive.columns : (readJson(text('stored') ?? '') as readonly StoredColumn[]),
   }
 }
 

@@ -11,7 +11,7 @@ import { refuseForeignTables } from '../../stores/ledger-tables.ts'
 import { TABLES, type Columns } from './columns.ts'
 
 /** 1 is what programs made that wrote no version. */
-export const ARCHIVE_LEDGER_VERSION = 4
+export const ARCHIVE_LEDGER_VERSION = 5
 
 /**
  * Creates missing tables, and brings an older ledger to this version. A program that is killed meanwhile leaves the old version behind, and the next

@@ -155,7 +155,8 @@ async function step(
         sha256: '',
         sum: '',
       }))
-      const noted = { digest, files: places, filePrefix: prefix, sourceBytes: bytes, point, exportMs: ms }
+      const { columns } = archived.stored
+      const noted = { digest, files: places, columns, filePrefix: prefix, sourceBytes: bytes, point, exportMs: ms }
       await ledger.move(held, 'EXPORTING', 'EXPORTED', noted)
       return null
     }

@@ -5,9 +5,9 @@ import { equalDigests, type Row } from '../../model/copy/rows.ts'
 import type { TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyTarget, WriteColumn } from '../../stores/copy-port.ts'
-import { progress, readColumns, type ArchiveContext, type Work } from './context.ts'
+import { progress, sharedColumns, type ArchiveContext, type Work } from './context.ts'
 import { changedMeanwhile, lost } from './refusals.ts'
-import { keyPlaces, standingOf } from './rows-now.ts'
+import { keyPlaces, sharedAt, standingOf, type Into, type Place } from './rows-now.ts'
 import { storedRows } from './stored-rows.ts'
 import { proofOf } from './take-out.ts'
 import { withWriter } from '../../stores/with-writer.ts'
@@ -23,23 +23,30 @@ const ROWS = 5000
 export async function bringRows(
   context: ArchiveContext,
   { partition, held }: Work,
-  table: TableSpec,
+  place: Place,
   except: 'none' | 'changed',
 ): Promise<void> {
-  requireKey(context, table)
-  const { store, archived, interrupt } = context
+  const { table } = place
+  const into: Into = { table, shared: sharedAt(context, partition, place) }
+  requireKey(context, into)
+  const { store, interrupt } = context
   const tell = progress(context, partition, 'restoring', proofOf(partition).rows)
   const target = store.target()
-  const columns = readColumns(archived.stored.columns)
+  const columns = sharedColumns(into.shared)
   const kept: readonly WriteColumn[] = columns.filter(({ column }) => column.generated !== true)
   const places = kept.map((one) => columns.findIndex((other) => other.name === one.name))
   const written = (row: Row): Row => (places.length === columns.length ? row : places.map((at) => row[at] ?? null))
   let seen = 0n
-  for await (const rows of storedRows(context, partition.files, ROWS)) {
+  for await (const rows of storedRows(
+    context,
+    partition,
+    into.shared.map(({ file }) => file),
+    ROWS,
+  )) {
     let wanted = rows
     if (except === 'changed') {
       await using view = await store.source(interrupt.abort)
-      const standing = await standingOf(context, table, view, rows)
+      const standing = await standingOf(context, into, view, rows)
       wanted = standing.flatMap(({ row, how }) => (how === 'changed' ? [] : [row]))
     }
     if (wanted.length > 0)
@@ -50,10 +57,10 @@ export async function bringRows(
 }
 
 /** @throws SluiceError UNSUPPORTED_KEY where rows cannot be told apart */
-export function requireKey(context: ArchiveContext, table: TableSpec): void {
-  const columns = context.archived.stored.columns.filter(({ column }) => column.generated !== true)
-  const isWritten = table.key.every((name) => columns.some((column) => column.name === name))
-  if (keyPlaces(context, table) !== null && isWritten) return
+export function requireKey(context: ArchiveContext, { table, shared }: Into): void {
+  const columns = shared.filter(({ now }) => now.column.generated !== true)
+  const isWritten = table.key.every((name) => columns.some(({ now }) => now.name === name))
+  if (keyPlaces(shared, table) !== null && isWritten) return
   throw new SluiceError(
     'UNSUPPORTED_KEY',
     `rows of ${context.name} cannot be told apart, and so not be brought back in parts`,
@@ -61,7 +68,7 @@ export function requireKey(context: ArchiveContext, table: TableSpec): void {
   )
 }
 
-type Into = {
+type Written = {
   readonly target: CopyTarget
   readonly table: TableSpec
   readonly columns: readonly WriteColumn[]
@@ -70,7 +77,7 @@ type Into = {
 async function bringSome(
   { ledger, interrupt, name }: ArchiveContext,
   { partition, held }: Work,
-  { target, table, columns }: Into,
+  { target, table, columns }: Written,
   rows: readonly Row[],
 ): Promise<void> {
   const key = table.key.map((column) => columns.findIndex((one) => one.name === column))

@@ -15,6 +15,7 @@ import type { ArchiveLog } from './log.ts'
 import type { HeadLedger } from '../ledger/head-ledger.ts'
 import type { Held, PartitionLedger } from '../ledger/partition-ledger.ts'
 import type { ArchivedPartition, ArchivedTable } from '../ledger/record.ts'
+import { fitOf, type Fit, type SharedColumn } from '../types/fit.ts'
 
 /** What looking at an archive may tell. */
 export type Looking = 'archive.progress' | 'log'
@@ -48,15 +49,28 @@ export type ArchiveContext<E extends EventType = Looking> = {
 /** A partition that this program holds. */
 export type Work = { readonly partition: ArchivedPartition; readonly held: Held }
 
-/** Which rows of the source a partition is. */
+/** Which rows of the source a partition is, with the columns that its proof covers and that the table still has. */
 export function requestOf(context: ArchiveContext, partition: ArchivedPartition, table: TableSpec): RowRequest {
   return {
     table,
-    columns: readColumns(context.archived.stored.columns),
+    columns: sharedColumns(fitNow(context, partition).shared),
     range: wholeOf(table),
     where: partition.native === null ? conditionOf(context, partition) : null,
     ordered: false,
   }
+}
+
+/** The columns of a partition's files beside those of the table. A table that is gone has all of them. */
+export function fitNow(
+  { archived }: Pick<ArchiveContext, 'archived'>,
+  { columns }: Pick<ArchivedPartition, 'columns'>,
+): Fit {
+  return fitOf(columns, archived.stored.columns)
+}
+
+/** Columns of the table as it is now, whose values travel and are summed as those of the files. */
+export function sharedColumns(shared: readonly SharedColumn[]): readonly ReadColumn[] {
+  return shared.map(({ file, now }) => ({ name: now.name, as: file.as, column: now.column }))
 }
 
 export function readColumns(columns: readonly StoredColumn[]): readonly ReadColumn[] {

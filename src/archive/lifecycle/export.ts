@@ -11,7 +11,7 @@ import type { Digest } from '../../model/copy/rows.ts'
 import type { RowRequest, SourceView } from '../../stores/copy-port.ts'
 import type { NativePartition } from '../../stores/archive-port.ts'
 import { partitionFolder } from '../log/data-path.ts'
-import { progress, requestOf, type ArchiveContext, type Work } from './context.ts'
+import { progress, readColumns, requestOf, type ArchiveContext, type Work } from './context.ts'
 import { changed, gone } from './refusals.ts'
 
 export type Exported = {
@@ -52,7 +52,8 @@ export async function exportPartition(
     removed: { rows: 0n, sum: '0' },
   })
   await using view = await store.source(context.interrupt.abort)
-  const request = requestOf(context, partition, native?.table ?? context.table)
+  const columns = readColumns(context.archived.stored.columns)
+  const request = { ...requestOf(context, partition, native?.table ?? context.table), columns }
   const { files, digest, bytes, rows, ms } = await bothWays(context, work, view, request, prefix, ROW_BYTES).catch(
     (error: unknown) => {
       if (!(error instanceof RowTooLarge)) throw error

@@ -100,7 +100,7 @@ async function fileFindings(
   const tell = progress(context, partition, 'verifying', digest?.rows ?? 0n)
   for (const file of files) {
     throwIfAborted(context.interrupt.abort)
-    const end = await oneFile(context, file)
+    const end = await oneFile(context, partition, file)
     if ('finding' in end) found.push({ ...end, partition: label, path: file.path })
     else {
       sums.push(end)
@@ -116,9 +116,10 @@ async function fileFindings(
 
 async function oneFile(
   context: ArchiveContext,
+  { columns }: ArchivedPartition,
   file: ArchivedFile,
 ): Promise<Omit<Finding, 'partition' | 'path'> | { readonly rows: bigint; readonly sum: string }> {
-  const { archived, interrupt } = context
+  const { interrupt } = context
   try {
     const head = await context.reader.head(file.path, interrupt.abort)
     if (head === null) return { finding: 'missing file', detail: `${file.rows} rows were in it` }
@@ -129,7 +130,7 @@ async function oneFile(
     const path = join(local.folder, local.paths[0] ?? '')
     await stat(path)
     const parquet = await context.parquet()
-    const [read] = await parquet.examine({ columns: archived.stored.columns, files: [path], signal: interrupt.abort })
+    const [read] = await parquet.examine({ columns, files: [path], signal: interrupt.abort })
     if (read === undefined) return { finding: 'unreadable file', detail: 'it could not be read' }
     if (read.sha256 !== file.sha256) return { finding: 'changed file', detail: 'its sha256 is another one' }
     if (read.digest.rows !== file.rows || read.digest.sum !== file.sum) {

@@ -5,7 +5,7 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import { requireKey } from './bring-rows.ts'
 import { conditionOf, type ArchiveContext } from './context.ts'
 import { gone, otherColumns, otherValues } from './refusals.ts'
-import { rowsNow, rowsText, type FindLate, type Place, type RowsNow } from './rows-now.ts'
+import { rowsNow, rowsText, sharedAt, type FindLate, type Place, type RowsNow } from './rows-now.ts'
 import { partitionsOf, proofOf } from './take-out.ts'
 
 export type RestoreWishes = {
@@ -67,7 +67,7 @@ async function placeOf(context: ArchiveContext, partition: ArchivedPartition): P
   const found = (await store.tables(tableText(name), interrupt.abort)).find(
     (one) => tableText(one.table) === tableText(name),
   )
-  return found === undefined ? null : { table: found, where: null }
+  return found === undefined ? null : { table: found, where: null, isOwn: true }
 }
 
 async function compared(
@@ -97,18 +97,18 @@ function refusalOf(
   if (found.kind === 'equal') return null
   if (found.kind === 'told') {
     if (found.changed.rows > 0n && !asChanged) return otherValues(name, partition, what)
-    return found.missing.rows > 0n ? keyRefusal(context, place) : null
+    return found.missing.rows > 0n ? keyRefusal(context, partition, place) : null
   }
   if (partition.state === 'DETACHED' && !partition.restoring && partition.removed.rows === 0n) {
     return asChanged ? null : otherValues(name, partition, what)
   }
   // Rows have to come back, and cannot be told from those that are there.
-  return keyRefusal(context, place) ?? otherColumns(name, partition, what)
+  return keyRefusal(context, partition, place) ?? otherColumns(name, partition, what)
 }
 
-function keyRefusal(context: ArchiveContext, { table }: Place): SluiceError | null {
+function keyRefusal(context: ArchiveContext, partition: ArchivedPartition, place: Place): SluiceError | null {
   try {
-    requireKey(context, table)
+    requireKey(context, { table: place.table, shared: sharedAt(context, partition, place) })
     return null
   } catch (thrown) {
     if (thrown instanceof SluiceError) return thrown

@@ -1,6 +1,7 @@
 /** The files of a partition are read back whole, and their rows compared with what the source said. */
 import { join } from 'node:path'
 import type { ArchivedFile, ExaminedFile } from '../../model/archiving/archived-file.ts'
+import type { StoredColumn } from '../../model/archiving/stored-column.ts'
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
@@ -16,17 +17,17 @@ import { otherArchive } from './refusals.ts'
  */
 export async function proveFiles(
   context: ArchiveContext,
-  partition: Pick<ArchivedPartition, 'label'>,
+  partition: Pick<ArchivedPartition, 'label' | 'columns'>,
   expected: Digest,
   paths: readonly string[],
   folder: string,
 ): Promise<readonly ExaminedFile[]> {
-  const { archived, interrupt, name } = context
+  const { interrupt, name } = context
   const tell = progress(context, partition, 'verifying', expected.rows)
   tell(0n, 0n, true)
   const parquet = await context.parquet()
   const files = await parquet.examine({
-    columns: archived.stored.columns,
+    columns: partition.columns,
     files: paths.map((path) => join(folder, path)),
     signal: interrupt.abort,
   })
@@ -61,6 +62,30 @@ export async function proveArchived(
     throw otherArchive(context.name, partition, `${file.path} has other bytes than when it was proved`)
   }
   return examined.map((file, i) => ({ ...file, name: files[i]?.path ?? file.name }))
+}
+
+/**
+ * The sum of some columns of a partition: its proof where these are all that the files have, else what its files say, which are proved first.
+ * @throws SluiceError PROOF_FAILED where the rows of the files are not those of the proof
+ */
+export async function proofOver(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  columns: readonly StoredColumn[],
+): Promise<Digest> {
+  const { digest: proof } = partition
+  if (proof === null) throw new Error(`${partition.label} has no proof`)
+  if (columns.length === partition.columns.length) return proof
+  await using local = await localFiles(context, partition.files)
+  await proveFiles(context, partition, proof, local.paths, local.folder)
+  const parquet = await context.parquet()
+  const files = await parquet.examine({
+    columns,
+    all: partition.columns,
+    files: local.paths.map((path) => join(local.folder, path)),
+    signal: context.interrupt.abort,
+  })
+  return sumOf(files.map(({ digest }) => digest))
 }
 
 /** The newest version of the Delta table names exactly the files of the partition. */

@@ -9,22 +9,29 @@ import {
   added,
   conditionOf,
   progress,
-  readColumns,
   requestOf,
+  sharedColumns,
+  fitNow,
   wholeOf,
   type ArchiveContext,
   type Work,
 } from './context.ts'
 import { changedAfter } from './refusals.ts'
-import { difference, proofOf, settled } from './step-end.ts'
+import { proofOver } from './prove.ts'
+import { difference, settled } from './step-end.ts'
 
 /** Rows of one transaction: short enough for those who wait for its locks. */
 const ROWS = 20_000
 
 /** DETACHED → DROPPED. @throws SluiceError PARTITION_CHANGED, LEASE_LOST, STOPPED */
 export async function removeRows(context: ArchiveContext, { partition, held }: Work): Promise<void> {
-  const { ledger, interrupt, store, table, archived, name } = context
-  const whole = proofOf(partition)
+  const { ledger, interrupt, store, table, name } = context
+  const { shared } = fitNow(context, partition)
+  const whole = await proofOver(
+    context,
+    partition,
+    shared.map(({ file }) => file),
+  )
   // Without transactions a range may be half gone, and its store alone knows that the rest of it was proved: it is always asked for the same one.
   const ranges =
     store.can.atomic === 'row'
@@ -34,7 +41,7 @@ export async function removeRows(context: ArchiveContext, { partition, held }: W
   if (target.remove === undefined) throw new Error('the store removes no rows')
   const tell = progress(context, partition, 'removing', whole.rows)
   const where = conditionOf(context, partition)
-  const columns = readColumns(archived.stored.columns)
+  const columns = sharedColumns(shared)
   let removed = partition.removed
   for (const [i, { range, digest }] of ranges.entries()) {
     throwIfAborted(interrupt.stop)

@@ -3,10 +3,10 @@ import type { Giving, PartitionRequest } from '../../stores/archive-port.ts'
 import type { Closing } from '../../stores/copy-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { bringRows } from './bring-rows.ts'
-import { progress, type ArchiveContext, type Work } from './context.ts'
+import { fitNow, progress, sharedColumns, type ArchiveContext, type Work } from './context.ts'
 import { foresee, isSettled, type Foreseen, type RestoreWishes } from './foresee.ts'
 import { localFiles } from './local-files.ts'
-import { proveLogged } from './prove.ts'
+import { proofOver, proveLogged } from './prove.ts'
 import { retractFiles } from './publish.ts'
 import { changedAfter, changedMeanwhile } from './refusals.ts'
 import { rowsNow, rowsText } from './rows-now.ts'
@@ -87,26 +87,34 @@ async function fill(
   // From now on what is in the source already does not count, as long as it is not all of it.
   if (!partition.restoring) await ledger.move(held, from, 'DETACHED', { restoring: true, error: null })
   const work = { held, partition: await reload() }
-  await bringRows(context, work, place.table, wishes.asChanged ? 'changed' : 'none')
+  await bringRows(context, work, place, wishes.asChanged ? 'changed' : 'none')
   const found = await rowsNow(context, work.partition, place, wishes.late)
   if (!isSettled(found, wishes)) throw changedMeanwhile(name, partition, rowsText(found, proofOf(partition).rows))
   await countAgain(context, work, { place, found, text: '', refusal: null })
 }
 
 async function recreate(context: ArchiveContext, { partition, held }: Work): Promise<void> {
-  const { ledger, archived, interrupt, name } = context
+  const { ledger, interrupt, name } = context
+  const { shared } = fitNow(context, partition)
+  const columns = shared.map(({ file }) => file)
   // Its files need not be read for that alone: the rows are added up again in the transaction that brings them back.
   await proveLogged(context, partition)
   const closing = ledger.closing(held, 'DROPPED', 'RESTORED', { retracted: false, error: null })
   await using local = await localFiles(context, partition.files)
   const parquet = await context.parquet()
   const csv = parquet.csv({
-    columns: archived.stored.columns,
+    columns,
+    all: partition.columns,
     files: local.paths.map((path) => `${local.folder}/${path}`),
     signal: interrupt.abort,
   })
   const told = withProgress(context, partition, csv)
-  const end = await partitionsOf(context).recreate(returnRequest(context, partition, closing), told)
+  const request = {
+    ...returnRequest(context, partition, closing),
+    columns: sharedColumns(shared),
+    expect: await proofOver(context, partition, columns),
+  }
+  const end = await partitionsOf(context).recreate(request, told)
   settled(end, context, partition, (how) => changedAfter(name, partition, how))
 }
 

@@ -6,16 +6,17 @@ import { equalDigests, type Digest, type Row } from '../../model/copy/rows.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { SourceView } from '../../stores/copy-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
-import { progress, readColumns, wholeOf, type ArchiveContext } from './context.ts'
-import { proveArchived } from './prove.ts'
+import type { SharedColumn } from '../types/fit.ts'
+import { fitNow, progress, sharedColumns, wholeOf, type ArchiveContext } from './context.ts'
+import { proofOver, proveArchived } from './prove.ts'
 import { storedRows } from './stored-rows.ts'
 import { proofOf } from './take-out.ts'
 
 /** Rows of one kind, and the keys of some of them. */
 export type NamedRows = { readonly rows: bigint; readonly keys: readonly string[] }
 
-/** Where rows of a partition stand: in the table itself, or in one of their own. */
-export type Place = { readonly table: TableSpec; readonly where: string | null }
+/** Where rows of a partition stand: in the table itself, or in one of their own, which keeps the columns that it had when it left. */
+export type Place = { readonly table: TableSpec; readonly where: string | null; readonly isOwn?: true }
 
 /** Rows of a place whose key the archive has not; null where nobody can tell them. */
 export type FindLate = (partition: ArchivedPartition, place: Place) => Promise<NamedRows | null>
@@ -54,35 +55,57 @@ export async function rowsNow(
   place: Place,
   late: FindLate,
 ): Promise<RowsNow> {
-  const { archived, store, interrupt } = context
+  const { store } = context
   const { table, where } = place
-  await using view = await store.source(interrupt.abort)
-  const gone = archived.stored.columns.filter(({ name }) => !table.columns.some((column) => column.name === name))
-  const now = gone.length > 0 ? null : await digestOf(context, view, place)
-  if (now !== null && equalDigests(now, proofOf(partition))) return { kind: 'equal', now }
+  const shared = sharedAt(context, partition, place)
+  await using view = await store.source(context.interrupt.abort)
+  const gone = shared.filter(({ now: { name } }) => !table.columns.some((column) => column.name === name))
+  const now = gone.length > 0 ? null : await digestOf(context, view, place, shared)
+  const proof = await proofOver(
+    context,
+    partition,
+    shared.map(({ file }) => file),
+  )
+  if (now !== null && equalDigests(now, proof)) return { kind: 'equal', now }
   const rows = now?.rows ?? (await view.extent(table, where, true)).rows
   if (gone.length > 0) {
-    return { kind: 'untold', now, rows, why: `it has no column ${gone.map(({ name }) => name).join(', ')} any more` }
+    return {
+      kind: 'untold',
+      now,
+      rows,
+      why: `it has no column ${gone.map(({ now: { name } }) => name).join(', ')} any more`,
+    }
   }
-  if (keyPlaces(context, table) === null) return { kind: 'untold', now, rows, why: 'without a key' }
+  if (keyPlaces(shared, table) === null) return { kind: 'untold', now, rows, why: 'without a key' }
   // A damaged file would make changes of rows that nobody has changed.
   await proveArchived(context, partition)
-  const found = await lookedUp(context, partition, table, view)
+  const found = await lookedUp(context, partition, { table, shared }, view)
   const besides = rows - found.same
   const told = besides > 0n ? await late(partition, place) : { rows: 0n, keys: [] }
   const uncounted = besides > found.changed.rows ? besides - found.changed.rows : 0n
   return { kind: 'told', now, rows, ...found, late: told ?? { rows: uncounted, keys: [] } }
 }
 
+/** The columns in which archived rows and those of a place are compared. */
+export function sharedAt(
+  context: ArchiveContext,
+  partition: Pick<ArchivedPartition, 'columns'>,
+  { isOwn }: Pick<Place, 'isOwn'>,
+): readonly SharedColumn[] {
+  if (isOwn === true) return partition.columns.map((column) => ({ file: column, now: column }))
+  return fitNow(context, partition).shared
+}
+
 /** Null where a row holds a value that is none of its type, and so was never archived. */
 async function digestOf(
-  { archived, interrupt }: ArchiveContext,
+  { interrupt }: ArchiveContext,
   view: SourceView,
   { table, where }: Place,
+  shared: readonly SharedColumn[],
 ): Promise<Digest | null> {
   const request = {
     table,
-    columns: readColumns(archived.stored.columns),
+    columns: sharedColumns(shared),
     range: wholeOf(table),
     where,
     ordered: false,
@@ -96,22 +119,27 @@ async function digestOf(
 }
 
 /** Where the columns of the key stand in a row; null without a key, or where the archive has not all of it. */
-export function keyPlaces({ archived }: ArchiveContext, { key }: TableSpec): readonly number[] | null {
-  const places = key.map((name) => archived.stored.columns.findIndex((column) => column.name === name))
+export function keyPlaces(shared: readonly SharedColumn[], { key }: TableSpec): readonly number[] | null {
+  const places = key.map((name) => shared.findIndex(({ now }) => now.name === name))
   return places.length === 0 || places.includes(-1) ? null : places
 }
 
 async function lookedUp(
   context: ArchiveContext,
   partition: ArchivedPartition,
-  table: TableSpec,
+  into: Into,
   view: SourceView,
 ): Promise<{ readonly same: bigint; readonly missing: NamedRows; readonly changed: NamedRows }> {
   const tell = progress(context, partition, 'verifying', proofOf(partition).rows)
   const [missing, changed] = [new Naming(), new Naming()]
   let same = 0n
-  for await (const rows of storedRows(context, partition.files, AT_ONCE)) {
-    const standing = await standingOf(context, table, view, rows)
+  for await (const rows of storedRows(
+    context,
+    partition,
+    into.shared.map(({ file }) => file),
+    AT_ONCE,
+  )) {
+    const standing = await standingOf(context, into, view, rows)
     for (const { how, key } of standing) {
       if (how === 'same') same++
       else (how === 'missing' ? missing : changed).add(key)
@@ -123,21 +151,24 @@ async function lookedUp(
 
 type Standing = { readonly row: Row; readonly key: readonly string[]; readonly how: 'same' | 'missing' | 'changed' }
 
-/** How archived rows stand in a table, by their keys. */
+/** A table, and the columns in which it and archived rows are compared. */
+export type Into = { readonly table: TableSpec; readonly shared: readonly SharedColumn[] }
+
+/** How archived rows stand in a table, by their keys. @param rows of the shared columns */
 export async function standingOf(
   context: ArchiveContext,
-  table: TableSpec,
+  { table, shared }: Into,
   view: SourceView,
   rows: readonly Row[],
 ): Promise<readonly Standing[]> {
-  const places = keyPlaces(context, table) ?? []
+  const places = keyPlaces(shared, table) ?? []
   const keyOf = (row: Row): readonly string[] => places.map((at) => cellText(row[at] ?? ''))
   const found = new Map<string, string>()
   let refused = 0
   const look = async (keys: readonly (readonly string[])[]): Promise<void> => {
     const request = {
       table,
-      columns: readColumns(context.archived.stored.columns),
+      columns: sharedColumns(shared),
       range: { by: 'keys', keys } as const,
       where: null,
       ordered: false,

@@ -1,19 +1,22 @@
-import type { ArchivedFile } from '../../model/archiving/archived-file.ts'
+import type { StoredColumn } from '../../model/archiving/stored-column.ts'
 import type { Row } from '../../model/copy/rows.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext } from './context.ts'
 import { localFiles } from './local-files.ts'
 
-/** Rows of files of an archive, in canonical form. @param atOnce rows of one piece */
+/** Rows of the files of a partition, in canonical form. @param columns of the files @param atOnce rows of one piece */
 export async function* storedRows(
   context: ArchiveContext,
-  files: readonly ArchivedFile[],
+  { files, columns: all }: Pick<ArchivedPartition, 'files' | 'columns'>,
+  columns: readonly StoredColumn[],
   atOnce: number,
 ): AsyncGenerator<readonly Row[]> {
   await using local = await localFiles(context, files)
   const parquet = await context.parquet()
   yield* parquet.rows(
     {
-      columns: context.archived.stored.columns,
+      columns,
+      all,
       files: local.paths.map((path) => `${local.folder}/${path}`),
       signal: context.interrupt.abort,
     },

@@ -65,13 +65,14 @@ export function partitionRequest(
   partition: ArchivedPartition,
   closing: Closing,
 ): PartitionRequest {
-  const { table, archived, interrupt } = context
+  const { table, interrupt } = context
   if (partition.native === null) throw new Error(`${partition.label} is no table of its own`)
   return {
     parent: table.table,
     partition: partition.native.table,
     identity: partition.native.identity,
-    columns: readColumns(archived.stored.columns),
+    // A table that has left keeps the columns that it had.
+    columns: readColumns(partition.columns),
     expect: proofOf(partition),
     closing,
     signal: interrupt.abort,

@@ -8,9 +8,10 @@ import { difference } from '../../archive/lifecycle/take-out.ts'
 import type { NewPartition } from '../../archive/ledger/partition-ledger.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../archive/ledger/record.ts'
 import type { ArchivedFile } from '../../model/archiving/archived-file.ts'
+import type { StoredColumn } from '../../model/archiving/stored-column.ts'
 import { isArchived } from '../../model/archiving/state.ts'
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
-import { digestNow } from './still-there.ts'
+import { digestNow, expectedNow } from './still-there.ts'
 
 /** What is compared, and what the ledger notes of it afterwards. */
 export type Compared = {
@@ -35,9 +36,10 @@ export async function* compareArchive(
 ): AsyncGenerator<Compared> {
   const known = new Map(partitions.map((partition) => [partition.label, partition]))
   for (const label of new Set([...known.keys(), ...state.files.keys()])) {
-    const files = await provedFiles(context, state.files.get(label) ?? [])
+    const columns = known.get(label)?.columns ?? context.archived.stored.columns
+    const files = await provedFiles(context, state.files.get(label) ?? [], columns)
     const proof = files.length === 0 ? null : sumOf(files.map(({ rows, sum }) => ({ rows, sum })))
-    const partition = known.get(label) ?? (await planned(label, candidate))
+    const partition = known.get(label) ?? (await planned(label, candidate, context.archived.stored.columns))
     const finding = await compared(context, label, partition, proof)
     yield { label, proof, files, fence: state.txns.get(appIdOf(context, label)) ?? 0n, finding }
   }
@@ -74,7 +76,8 @@ async function compared(
       detail: `the archive has ${proof.rows} rows of it, the database none`,
     }
   }
-  if (equalDigests(hot, proof)) return null
+  const expected = isPublished && partition !== null ? await expectedNow(context, partition) : proof
+  if (equalDigests(hot, expected)) return null
   const detail =
     hot.rows === proof.rows
       ? `${hot.rows} rows on both sides, but other values`
@@ -87,7 +90,11 @@ function inPlace(partition: ArchivedPartition): ArchivedPartition {
   return { ...partition, state: 'PUBLISHED', digest: null, removed: { rows: 0n, sum: '0' }, restoring: false }
 }
 
-async function planned(label: string, candidate: FindCandidate): Promise<ArchivedPartition | null> {
+async function planned(
+  label: string,
+  candidate: FindCandidate,
+  columns: readonly StoredColumn[],
+): Promise<ArchivedPartition | null> {
   const found = await candidate(label)
   if (found === null) return null
   return {
@@ -111,11 +118,16 @@ async function planned(label: string, candidate: FindCandidate): Promise<Archive
     graceOver: false,
     logged: [],
     own: null,
+    columns,
   }
 }
 
 /** The proof in the tags of each file; files that another writer has added are read instead. */
-async function provedFiles(context: ArchiveContext, files: readonly LoggedFile[]): Promise<readonly ArchivedFile[]> {
+async function provedFiles(
+  context: ArchiveContext,
+  files: readonly LoggedFile[],
+  columns: readonly StoredColumn[],
+): Promise<readonly ArchivedFile[]> {
   const tagged = files.map(({ path, size, rows, tags }): ArchivedFile | null => {
     const { 'sluice.checksum': sum, 'sluice.sha256': sha256 } = tags
     return sum === undefined || sha256 === undefined || rows === null ? null : { path, bytes: size, rows, sha256, sum }
@@ -126,7 +138,7 @@ async function provedFiles(context: ArchiveContext, files: readonly LoggedFile[]
   const examined = await (
     await context.parquet()
   ).examine({
-    columns: context.archived.stored.columns,
+    columns,
     files: local.paths.map((path) => `${local.folder}/${path}`),
     signal: context.interrupt.abort,
   })

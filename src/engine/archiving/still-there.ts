@@ -1,6 +1,14 @@
 /** Archived rows that are still in the source, compared with what was proved of them. */
-import { readColumns, requestOf, wholeOf, type ArchiveContext } from '../../archive/lifecycle/context.ts'
+import {
+  fitNow,
+  readColumns,
+  requestOf,
+  sharedColumns,
+  wholeOf,
+  type ArchiveContext,
+} from '../../archive/lifecycle/context.ts'
 import type { Finding } from '../../archive/lifecycle/find-damage.ts'
+import { proofOver } from '../../archive/lifecycle/prove.ts'
 import type { ArchivedPartition } from '../../archive/ledger/record.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
@@ -21,7 +29,7 @@ export async function stillThere(
     return { finding: 'differs from the source', partition: label, detail: thrown.message }
   }
   if (digest === null || now === null) return 'none'
-  if (equalDigests(now, digest)) return 'equal'
+  if (equalDigests(now, await expectedNow(context, partition))) return 'equal'
   const rows =
     now.rows === digest.rows
       ? 'as many rows, but other values'
@@ -29,9 +37,16 @@ export async function stillThere(
   return { finding: 'differs from the source', partition: label, detail: rows }
 }
 
+/** What these rows have to come to: the proof, as far as it covers columns that the table still has. */
+export async function expectedNow(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest> {
+  const isAway = partition.native !== null && partition.state !== 'PUBLISHED'
+  const columns = isAway ? partition.columns : fitNow(context, partition).shared.map(({ file }) => file)
+  return proofOver(context, partition, columns)
+}
+
 /** Sum of the rows of a partition that are still in the source; null where some have left it, or it is not there. */
 export async function digestNow(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest | null> {
-  const { store, table, interrupt, archived } = context
+  const { store, table, interrupt } = context
   const { state, native, removed, restoring } = partition
   if (state !== 'PUBLISHED' && state !== 'DETACHED') return null
   if (native === null) {
@@ -39,14 +54,16 @@ export async function digestNow(context: ArchiveContext, partition: ArchivedPart
     await using view = await store.source(interrupt.abort)
     return await view.digest(requestOf(context, partition, table), interrupt.abort)
   }
-  const name: TableName | undefined =
-    state === 'PUBLISHED' ? native.table : store.partitions?.().detachedName(native.table, native.identity)
+  const isAway = state !== 'PUBLISHED'
+  const name: TableName | undefined = !isAway
+    ? native.table
+    : store.partitions?.().detachedName(native.table, native.identity)
   const [found] = name === undefined ? [] : await store.tables(tableText(name), interrupt.abort)
   if (found === undefined) return null
   await using view = await store.source(interrupt.abort)
   const request = {
     table: found,
-    columns: readColumns(archived.stored.columns),
+    columns: isAway ? readColumns(partition.columns) : sharedColumns(fitNow(context, partition).shared),
     range: wholeOf(found),
     where: null,
     ordered: false,

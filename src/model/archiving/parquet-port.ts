@@ -22,7 +22,10 @@ export type WriteRequest = {
 }
 
 export type ReadFiles = {
+  /** What is read. */
   readonly columns: readonly StoredColumn[]
+  /** All columns that the files have to have, in their order; `columns` when absent. */
+  readonly all?: readonly StoredColumn[]
   /** Absolute paths. */
   readonly files: readonly string[]
   readonly signal: AbortSignal

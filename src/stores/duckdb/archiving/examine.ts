@@ -16,13 +16,17 @@ import { asked } from './ask.ts'
 import { statsOf, statsSql } from './stats.ts'
 
 /** @throws SluiceError PROOF_FAILED, SOURCE_IO, the signal's reason */
-export async function examineFile(desk: Desk, file: string, { columns, signal }: ReadFiles): Promise<ExaminedFile> {
+export async function examineFile(
+  desk: Desk,
+  file: string,
+  { columns, all, signal }: ReadFiles,
+): Promise<ExaminedFile> {
   const bytes = hashOf(file, signal)
   // Nobody listens to it while DuckDB fails first.
   bytes.catch(() => undefined)
   try {
     const from = await parquetSql(desk, file)
-    await checkSchema(desk, from, file, columns, signal)
+    await checkSchema(desk, from, file, all ?? columns, signal)
     const shown = columns.map(readColumn).join(', ')
     const select = ['count(*)', sumSql(columns), ...statsSql(columns)].map((one) => `CAST(${one} AS VARCHAR)`)
     const [row] = await asked(desk, `SELECT ${select.join(', ')} FROM (SELECT ${shown} FROM ${from})`, signal)

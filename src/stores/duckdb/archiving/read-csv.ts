@@ -13,9 +13,13 @@ import { unsound } from './errors.ts'
 import { checkSchema, parquetSql } from './examine.ts'
 
 /** @returns how many rows. @throws SluiceError PROOF_FAILED, DuckDB's error, the signal's reason */
-export async function* csvOf(desk: Desk, file: string, { columns, signal }: ReadFiles): AsyncGenerator<Buffer, bigint> {
+export async function* csvOf(
+  desk: Desk,
+  file: string,
+  { columns, all, signal }: ReadFiles,
+): AsyncGenerator<Buffer, bigint> {
   const from = await parquetSql(desk, file)
-  await checkSchema(desk, from, file, columns, signal)
+  await checkSchema(desk, from, file, all ?? columns, signal)
   const [counted] = await asked(desk, `SELECT count(*) FROM ${from}`, signal)
   const values = columns.map((column, i) => `${wireText(column)} AS c${i}`).join(', ')
   const query = `SELECT ${values} FROM (SELECT ${columns.map(readColumn).join(', ')} FROM ${from})`

@@ -18,11 +18,11 @@ import { checkSchema, parquetSql } from './examine.ts'
 export async function* rowsOf(
   desk: Desk,
   file: string,
-  { columns, signal }: ReadFiles,
+  { columns, all, signal }: ReadFiles,
   batchRows: number,
 ): AsyncGenerator<readonly Row[]> {
   const from = await parquetSql(desk, file)
-  await checkSchema(desk, from, file, columns, signal)
+  await checkSchema(desk, from, file, all ?? columns, signal)
   const [counted] = await asked(desk, `SELECT count(*) FROM ${from}`, signal)
   const cells = columns.map((column, i) => `${selected(duckColumn(column), column.as)} AS c${i}`)
   const { connection } = desk

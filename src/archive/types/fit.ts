@@ -1,0 +1,44 @@
+/** How the columns of archived files stand beside those of the table as it is now. A column keeps its physical name whatever it is called. */
+import type { StoredColumn } from '../../model/archiving/stored-column.ts'
+
+/** `file`: as the files and the proof have it; `now`: as the table has it. */
+export type SharedColumn = { readonly file: StoredColumn; readonly now: StoredColumn }
+
+export type Fit = {
+  readonly shared: readonly SharedColumn[]
+  /** Columns of the files whose values the table cannot hold: it has dropped them, or has them in another type. */
+  readonly lost: readonly StoredColumn[]
+  /** Columns of the table that the files lack. */
+  readonly fresh: readonly StoredColumn[]
+}
+
+/** @param files columns of the files @param table columns of the table now */
+export function fitOf(files: readonly StoredColumn[], table: readonly StoredColumn[]): Fit {
+  const now = new Map(table.map((column) => [column.physical, column]))
+  const shared = files.flatMap((file): SharedColumn[] => {
+    const found = now.get(file.physical)
+    return found === undefined ? [] : [{ file, now: found }]
+  })
+  const met = new Set(shared.map(({ file }) => file.physical))
+  return {
+    shared,
+    lost: files.filter(({ physical }) => !met.has(physical)),
+    fresh: table.filter(({ physical }) => !met.has(physical)),
+  }
+}
+
+/** Whether files of these columns are what an export of the table would write now. */
+export function isSameShape(files: readonly StoredColumn[], table: readonly StoredColumn[]): boolean {
+  return (
+    files.length === table.length &&
+    files.every(({ name, physical, stored, as }, i) => {
+      const other = table[i]
+      return (
+        name === other?.name &&
+        physical === other.physical &&
+        stored === other.stored &&
+        JSON.stringify(as) === JSON.stringify(other.as)
+      )
+    })
+  )
+}
