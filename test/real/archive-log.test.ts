@@ -261,7 +261,7 @@ describe('shapes', () => {
         minReaderVersion: 3,
         minWriterVersion: 7,
         readerFeatures: ['timestampNtz'],
-        writerFeatures: ['timestampNtz', 'sluiceHead'],
+        writerFeatures: ['timestampNtz', 'invariants', 'sluiceHead'],
       },
     ],
     [
@@ -271,7 +271,7 @@ describe('shapes', () => {
         minReaderVersion: 3,
         minWriterVersion: 7,
         readerFeatures: ['columnMapping', 'timestampNtz'],
-        writerFeatures: ['columnMapping', 'timestampNtz', 'sluiceHead'],
+        writerFeatures: ['columnMapping', 'timestampNtz', 'invariants', 'sluiceHead'],
       },
     ],
   ]
@@ -287,12 +287,13 @@ describe('shapes', () => {
     const snapshot = await (await DeltaTable.open(openLocalLog(folder), parquetRows, NEVER)).snapshot()
     const head = await snapshot.head(NEVER)
     const { fields } = schemaOf(head.protocol, head.metadata)
-    expect(fields.map(({ name, physicalName }) => [name, physicalName])).toEqual([
-      ...stored.columns.map(({ name, physical }) => [name, physical]),
-      ['quarter', 'quarter'],
-    ])
+    const columns = stored.columns.map(({ name, physical }) => [name, physical])
+    const partition = ['quarter', 'quarter']
+    expect(fields.map(({ name, physicalName }) => [name, physicalName])).toEqual(
+      stored.mapped ? [partition, ...columns] : [...columns, partition],
+    )
     if (stored.mapped) {
-      expect(fields.map(({ id }) => id)).toEqual(fields.map((_field, i) => i + 1))
+      expect(fields.map(({ id }) => id)).toEqual([fields.length, ...columns.map((_column, i) => i + 1)])
       expect(head.metadata.configuration?.['delta.columnMapping.maxColumnId']).toBe(String(fields.length))
     }
   })

@@ -60,8 +60,10 @@ export function isOwnHead(head: bigint | null, heads: readonly LedgerHead[]): bo
 export function withHeadFeature(protocol: ProtocolAction): ProtocolAction {
   const { minWriterVersion, writerFeatures = [] } = protocol
   if (minWriterVersion >= 7) {
-    if (writerFeatures?.includes(HEAD_FEATURE) === true) return protocol
-    return { ...protocol, writerFeatures: [...(writerFeatures ?? []), HEAD_FEATURE] }
+    // Columns that are NOT NULL are `invariants`: delta-spark opens no table that has them and does not list the feature.
+    const missing = ['invariants', HEAD_FEATURE].filter((name) => writerFeatures?.includes(name) !== true)
+    if (missing.length === 0) return protocol
+    return { ...protocol, writerFeatures: [...(writerFeatures ?? []), ...missing] }
   }
   // What older versions mean without naming it; features that sluice does not write are refused before.
   const meant = [

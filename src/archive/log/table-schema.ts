@@ -30,7 +30,7 @@ export function newShape(stored: StoredTable): TableShape {
   refuseSameNames(stored)
   const fields = stored.columns.map((column, i) => fieldOf(column, stored.mapped ? i + 1 : null))
   fields.push(partitionField(stored, stored.mapped ? fields.length + 1 : null))
-  return shapeOf(fields, stored.mapped ? fields.length : null)
+  return shapeOf(inOrder(fields, stored), stored.mapped ? fields.length : null)
 }
 
 /**
@@ -80,10 +80,10 @@ export function grownShape(
     if (!wanted.has(column.name)) continue
     grew = true
     const added = fieldOf(column, stored.mapped ? ++last : null)
-    fields.splice(-1, 0, { ...added, nullable: true })
+    fields.push({ ...added, nullable: true })
   }
   if (!grew) return null
-  const shape = shapeOf(fields, stored.mapped ? last : null)
+  const shape = shapeOf(inOrder(fields, stored), stored.mapped ? last : null)
   return { ...shape, protocol: bothProtocols(protocol, shape.protocol) }
 }
 
@@ -122,6 +122,16 @@ function partitionField({ partitionColumn }: StoredTable, id: number | null): Sc
 
 function mapping(id: number | null, physical: string): Readonly<Record<string, string | number>> {
   return id === null ? {} : { 'delta.columnMapping.id': id, 'delta.columnMapping.physicalName': physical }
+}
+
+/**
+ * The partition column behind all others; before them in a table with column mapping, because `delta_scan` of DuckDB 1.5.5 reads it as NULL in any
+ * other place of such a table.
+ */
+function inOrder(fields: readonly SchemaField[], { partitionColumn, mapped }: StoredTable): readonly SchemaField[] {
+  const others = fields.filter(({ name }) => name !== partitionColumn)
+  const own = fields.filter(({ name }) => name === partitionColumn)
+  return mapped ? [...own, ...others] : [...others, ...own]
 }
 
 function asWritten({ name, type, nullable, metadata }: Field): SchemaField {
