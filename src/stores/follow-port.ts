@@ -1,7 +1,7 @@
 /** What a store offers to those who follow it: changes out of a source, in commit order, and changes into a target. */
 import type { Change, ChangeBatch, LogPosition } from '../model/copy/change.ts'
 import type { TableName, TableSpec } from '../model/copy/column-type.ts'
-import type { Row } from '../model/copy/rows.ts'
+import type { FrameFormat, Row } from '../model/copy/rows.ts'
 import type { Closing } from './ledger-port.ts'
 import type { ReadColumn } from './read-column.ts'
 import type { WriteColumn } from './write-column.ts'
@@ -187,6 +187,7 @@ export interface ChangeSource {
   lag(birth: StreamBirth, signal: AbortSignal): Promise<SourceLag>
   /**
    * Changes from a position on. A walsender that a dead program left active is ended first.
+   * @param frames the target takes rows as such bytes: those that the source can send so have a `RowChange.frame`
    * @throws SluiceError SLOT_LOST, SLOT_ACTIVE where another living program reads it
    */
   open(
@@ -194,6 +195,7 @@ export interface ChangeSource {
     tables: readonly FollowedTable[],
     from: LogPosition,
     signal: AbortSignal,
+    frames?: FrameFormat,
   ): Promise<ChangeStream>
   /** Removes slot and publication; done twice it does no harm. */
   end(name: string, signal: AbortSignal): Promise<void>
@@ -257,6 +259,8 @@ export type ChangeRequest = {
 }
 
 export interface ChangeTarget {
+  /** Rows of the stream that are written as they came; absent where each is looked into. */
+  readonly frames?: FrameFormat
   /** Looks, and changes nothing. */
   examine(request: ChangeRequest): Promise<TargetExam>
   /** Whether two keys of a source are one to a table that is made with this collation; of targets that make tables with such ones. */

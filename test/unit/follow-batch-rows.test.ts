@@ -8,8 +8,8 @@ test('more rows share a transaction of a slow target, and fewer again once it is
     batch.took(ms)
     return batch.most
   }
-  expect(batch.most).toBe(5000)
+  expect(batch.most).toBe(10_000)
   expect([90, 501, 600, 2000, 300, 49, 10, 1].map(after)).toEqual([
-    5000, 10_000, 20_000, 20_000, 20_000, 10_000, 5000, 5000,
+    10_000, 20_000, 20_000, 20_000, 20_000, 10_000, 10_000, 10_000,
   ])
 })

@@ -3,7 +3,7 @@
  * however little is in it, as in a DuckDB file, which reads the keys of a table once for each.
  */
 
-const FEWEST = 5_000
+const FEWEST = 10_000
 const MOST = 20_000
 /** Twice as many rows go next behind a transaction that took longer, ms. */
 const SLOW_MS = 500

@@ -2,8 +2,8 @@
  * Folds changes of one table, in commit order, into what they come to: each identity once, as a row that is there afterwards or as one that is gone. So a
  * target writes a row once, however often it was changed, and no order of writes within a batch can break a unique value that the source never broke.
  */
-import type { ChangeBatch, ChangeRow, Put, RowChange } from '../../model/copy/change.ts'
-import { keyText } from '../../model/copy/key-text.ts'
+import type { ChangeBatch, ChangeRow, Put, RowChange, RowFrame } from '../../model/copy/change.ts'
+import { identityName } from '../../model/copy/identity-name.ts'
 import type { Cell, Row } from '../../model/copy/rows.ts'
 
 /** `row` is null for a row that is gone. */
@@ -16,9 +16,31 @@ type Last = {
   readonly isLeft: boolean
 }
 
+/** A row that came as bytes. It is whole, and handed to the target as it is. */
+class Framed implements Last, Put {
+  readonly frame: RowFrame
+  readonly base = null
+  readonly isNew: boolean
+  readonly isLeft: boolean
+
+  constructor(frame: RowFrame, isNew: boolean, isLeft: boolean) {
+    this.frame = frame
+    this.isNew = isNew
+    this.isLeft = isLeft
+  }
+
+  get key(): Row {
+    return this.frame.identity
+  }
+
+  get row(): Row {
+    return this.frame.row
+  }
+}
+
 export class Fold {
   readonly #identity: readonly number[]
-  /** By `nameOf` their identities. */
+  /** By `identityName` their identities. */
   readonly #last = new Map<string, Last>()
 
   /** @param identity where in a row the identity columns stand */
@@ -39,8 +61,9 @@ export class Fold {
   add(change: RowChange, live: boolean): void {
     switch (change.type) {
       case 'insert':
-        return this.#insert(change.row, live)
+        return change.frame === undefined ? this.#insert(change.row, live) : this.#frame(change.frame, live)
       case 'update':
+        if (change.frame !== undefined && change.key === null) return this.#frame(change.frame, false)
         return this.#update(change.row, change.key, live)
       case 'delete':
         this.#remove(change.key)
@@ -55,7 +78,7 @@ export class Fold {
   leave(change: Exclude<RowChange, { type: 'delete' }>): Row {
     const key = this.#keyOf(change.row)
     for (const one of change.type === 'update' && change.key !== null ? [change.key, key] : [key])
-      this.#last.set(nameOf(one), { key: one, row: null, base: null, isNew: false, isLeft: true })
+      this.#last.set(identityName(one), { key: one, row: null, base: null, isNew: false, isLeft: true })
     return key
   }
 
@@ -64,13 +87,18 @@ export class Fold {
     const puts: Put[] = []
     const gone: Row[] = []
     const lacking: Row[] = []
-    for (const { key, row, base, isNew, isLeft } of this.#last.values()) {
+    this.#last.forEach((last) => {
+      if (last instanceof Framed) {
+        puts.push(last)
+        return
+      }
+      const { key, row, base, isNew, isLeft } = last
       const isLacking = row !== null && base === null && row.includes(undefined)
       if (row === null || (isLacking && isLeft)) gone.push(key)
-      if (row === null) continue
+      if (row === null) return
       if (isLacking) lacking.push(key)
       else puts.push(isNew ? { key, row, base, isNew } : { key, row, base })
-    }
+    })
     this.#last.clear()
     return { batch: { puts, gone }, lacking }
   }
@@ -78,14 +106,20 @@ export class Fold {
   /** @param isNew whether the target has no such row, where this batch has not changed it before */
   #insert(row: ChangeRow, isNew: boolean): void {
     const key = this.#keyOf(row)
-    const name = nameOf(key)
+    const name = identityName(key)
     this.#put(name, { key, row, base: null, isNew }, this.#last.get(name))
+  }
+
+  /** A row that stays where it is, and tells all of itself: what it was before does not matter. */
+  #frame(frame: RowFrame, isNew: boolean): void {
+    const known = this.#last.get(frame.name)
+    this.#last.set(frame.name, new Framed(frame, known?.isNew ?? isNew, known?.isLeft ?? false))
   }
 
   #update(row: ChangeRow, before: Row | null, live: boolean): void {
     const key = this.#keyOf(row)
-    const name = nameOf(key)
-    const old = before === null ? name : nameOf(before)
+    const name = identityName(key)
+    const old = before === null ? name : identityName(before)
     const known = this.#last.get(old)
     const isLent = old === name || live
     // The row before stands in the target, unless this batch has changed it already.
@@ -98,7 +132,7 @@ export class Fold {
   }
 
   #remove(key: Row): void {
-    const name = nameOf(key)
+    const name = identityName(key)
     this.#put(name, { key, row: null, base: null, isNew: false }, this.#last.get(name))
   }
 
@@ -127,11 +161,4 @@ function filled(row: ChangeRow, before: ChangeRow | null): ChangeRow {
   return before !== null && row.includes(undefined)
     ? row.map((cell, i) => (cell === undefined ? before[i] : cell))
     : row
-}
-
-/** Equal for equal identities of one table, and for no others. */
-function nameOf(key: Row): string {
-  const [only] = key
-  // Beside texts a column has NULL at most, and no text of a source with a log holds this character.
-  return key.length === 1 && typeof only === 'string' ? only : `\0${keyText(key)}`
 }

@@ -256,10 +256,9 @@ export class Lane {
     if (touched !== undefined) {
       if (change.type === 'delete') this.#touch(change.table, change.key)
       else {
-        const places = this.#identity(change.table)
         this.#touch(
           change.table,
-          places.map((at) => change.row[at] ?? null),
+          change.frame?.identity ?? this.#identity(change.table).map((at) => change.row[at] ?? null),
         )
         if (change.type === 'update' && change.key !== null) this.#touch(change.table, change.key)
       }

@@ -180,6 +180,7 @@ export class FollowLoop {
       tables.map((one) => one.source),
       side.lanes.applied,
       signal,
+      this.#parts.target.frames,
     )
     // What a TRUNCATE has replaced is noted before it is applied: a program that is killed in between does not know any more that the stream told it.
     const source = new PacedStream(

@@ -10,11 +10,28 @@ export type LogPosition = bigint
 /** A row of a change. `undefined`: the value is unchanged and the source does not tell it (unchanged TOAST). */
 export type ChangeRow = readonly (Cell | undefined)[]
 
-/** Tables are numbers: their places in the list that the stream was opened with. */
+/**
+ * A whole row as the bytes that its source sent. A target of the same system writes those as they are (`FrameFormat`); for everything else they are decoded as soon as
+ * somebody asks, which costs more than all else that is done with a row.
+ */
+export interface RowFrame {
+  /** `identityName` of its identity. */
+  readonly name: string
+  readonly identity: Row
+  readonly row: Row
+}
+
+/** Tables are numbers: their places in the list that the stream was opened with. `frame`: the same row, where it came as bytes; `row` is decoded when it is asked for. */
 export type RowChange =
-  | { readonly type: 'insert'; readonly table: number; readonly row: ChangeRow }
+  | { readonly type: 'insert'; readonly table: number; readonly row: ChangeRow; readonly frame?: RowFrame }
   /** `key`: identity of the row before the change, where it is another one; null where it is the same. */
-  | { readonly type: 'update'; readonly table: number; readonly key: Row | null; readonly row: ChangeRow }
+  | {
+      readonly type: 'update'
+      readonly table: number
+      readonly key: Row | null
+      readonly row: ChangeRow
+      readonly frame?: RowFrame
+    }
   | { readonly type: 'delete'; readonly table: number; readonly key: Row }
 
 export type Change =
@@ -49,5 +66,7 @@ export type Put = {
   /** Identity under which the target holds the row before this batch: values that are `undefined` are taken from there. Null where the row is complete. */
   readonly base: Row | null
   /** The target should have no row of this identity before this batch: a hint which way is fast, and nothing to rely on. */
-  readonly isNew?: true
+  readonly isNew?: boolean
+  /** The same row as bytes; `row` and `key` are decoded when they are asked for. */
+  readonly frame?: RowFrame
 }

@@ -16,7 +16,8 @@ import {
   writtenColumns,
   type WrittenColumn,
 } from './merge.ts'
-import type { PartialPut, SortedBatch } from '../../apply/puts.ts'
+import type { PartialPut } from '../../apply/puts.ts'
+import type { FramedBatch, Frames } from './frames.ts'
 import type { TableShape } from './shape.ts'
 
 /** Rows of one statement, largest first: each other number would be one more statement to keep prepared. */
@@ -36,10 +37,12 @@ export class DirectChanges {
   /** Places of the identity's columns among the written ones. */
   readonly #key: readonly number[]
   readonly #text: (cell: Exclude<Cell, null>, at: number) => string
+  readonly #frames: Frames
   readonly #statements = new Map<string, PreparedStatement>()
 
-  constructor(session: CopySession, request: ChangeTable, shape: TableShape) {
+  constructor(session: CopySession, request: ChangeTable, shape: TableShape, frames: Frames) {
     this.#session = session
+    this.#frames = frames
     this.#request = request
     this.#shape = shape
     this.#written = writtenColumns(request, shape)
@@ -49,7 +52,7 @@ export class DirectChanges {
   }
 
   /** Whether a batch can go this way: others need the rows as they are before it. */
-  takes({ partial }: SortedBatch): boolean {
+  takes({ partial }: Pick<FramedBatch, 'partial'>): boolean {
     return partial.length === 0 || (this.#shape.way === 'merge' && partial.every(({ isMoved }) => !isMoved))
   }
 
@@ -60,9 +63,10 @@ export class DirectChanges {
   }
 
   /** Removes what is gone, and writes rows that are whole. */
-  async write({ gone, whole }: Omit<SortedBatch, 'partial'>): Promise<void> {
+  async write({ gone, whole, frames }: Omit<FramedBatch, 'partial'>): Promise<void> {
     const { way } = this.#shape
-    const puts = whole.map((cells) => cells.map((cell, place) => this.#value(cell, place)))
+    const puts: Values[] = frames.map((frame) => this.#frames.texts(frame))
+    for (const cells of whole) puts.push(cells.map((cell, place) => this.#value(cell, place)))
     const keys = puts.map((values) => this.#key.map((place) => values[place] ?? null))
     const guard = this.#written.filter(({ isGuarded }) => isGuarded)
     const places = [...this.#key, ...guard.map((column) => this.#written.indexOf(column))]

@@ -7,6 +7,7 @@ import { openApplySession } from './session.ts'
 import { PostgresChangeWriter } from './writer.ts'
 
 export class PostgresApply implements ChangeTarget {
+  readonly frames = 'pg-text'
   readonly #settings: PostgresSettings
 
   constructor(settings: PostgresSettings) {

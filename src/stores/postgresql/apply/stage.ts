@@ -8,7 +8,8 @@ import { columnList, tableSql } from '../copy/sql.ts'
 import { isConnectionLoss, sqlStateOf } from '../errors.ts'
 import type { CopySession } from '../copy/session.ts'
 import { identityColumns, OPERATION, stageSql, writtenColumns, type StageSql, type WrittenColumn } from './merge.ts'
-import type { PartialPut, SortedBatch } from '../../apply/puts.ts'
+import type { PartialPut } from '../../apply/puts.ts'
+import type { FramedBatch, Frames } from './frames.ts'
 import type { TableShape } from './shape.ts'
 
 /** Sets of unchanged columns that get a statement of their own, which sets the others only. */
@@ -30,6 +31,7 @@ export class Stage {
   readonly #encodePartial: (rows: readonly Row[]) => Generator<Buffer>
   readonly #encodeRows: (rows: readonly Row[]) => Generator<Buffer>
   readonly #copyRows: string
+  readonly #frames: Frames
   /** So many batches more go no other way than all: the table took no COPY, or a row was there that was said to be new. */
   #resting = 0
   #made = false
@@ -39,8 +41,9 @@ export class Stage {
   #used = false
 
   /** @param name no two tables of a session may share it */
-  constructor(session: CopySession, name: string, request: ChangeTable, shape: TableShape) {
+  constructor(session: CopySession, name: string, request: ChangeTable, shape: TableShape, frames: Frames) {
     this.#session = session
+    this.#frames = frames
     this.#name = name
     this.#way = shape.way
     this.#isGuarded = shape.guarded.length > 0
@@ -58,11 +61,11 @@ export class Stage {
   }
 
   /** @returns which of the partial puts found no row to take values from */
-  async apply({ gone, whole, partial }: SortedBatch): Promise<readonly PartialPut[]> {
+  async apply({ gone, whole, frames, partial }: FramedBatch): Promise<readonly PartialPut[]> {
     const stays = ({ isMoved }: PartialPut): boolean => this.#way === 'merge' && !isMoved
     const kept = new Set(partial.filter(stays))
     await this.#prepare()
-    await this.#load(gone, whole, partial, kept)
+    await this.#load({ gone, whole, frames, partial }, kept)
     const demoted = this.#isGuarded && kept.size > 0 ? await this.#session.run(this.#sql.demote) : 0
     const staying = kept.size - demoted
     const filled = partial.length - staying
@@ -71,7 +74,7 @@ export class Stage {
       for (const [n] of await this.#session.ask(sql)) if (n !== null && n !== undefined) lacking.add(n)
     }
     if (filled > 0 && (await this.#session.run(this.#sql.fill)) < filled) await note(this.#sql.unfilled)
-    const puts = whole.length + filled > 0
+    const puts = whole.length + frames.length + filled > 0
     if (gone.length > 0 || (puts && (this.#way === 'replace' || this.#isGuarded)))
       await this.#session.ask(this.#sql.remove)
     if (staying > 0 && (await this.#keep(kept)) < staying) await note(this.#sql.absent)
@@ -82,14 +85,14 @@ export class Stage {
   /**
    * Rows that should be new go straight into the table. Where one of them is there, or the table takes no COPY, they go the way of all others, which says what is wrong with
    * a row.
-   * @param rows cells of the written columns
+   * @param whole cells of the written columns @param frames rows that came as bytes
    */
-  async insert(rows: readonly Row[]): Promise<void> {
+  async insert({ whole, frames }: Pick<FramedBatch, 'whole' | 'frames'>): Promise<void> {
     if (this.#resting > 0) this.#resting--
     else {
       await this.#session.ask('SAVEPOINT sluice_new')
       try {
-        await this.#session.copyIn(this.#copyRows, this.#encodeRows(rows))
+        await this.#session.copyIn(this.#copyRows, this.#lines({ whole, frames }))
         return void (await this.#session.ask('RELEASE SAVEPOINT sluice_new'))
       } catch (error) {
         const state = sqlStateOf(error)
@@ -98,7 +101,7 @@ export class Stage {
         this.#resting = RESTING
       }
     }
-    await this.apply({ gone: [], whole: rows, partial: [] })
+    await this.apply({ gone: [], whole, frames, partial: [] })
   }
 
   /** The transaction has ended. */
@@ -138,17 +141,18 @@ export class Stage {
     this.#used = true
   }
 
-  async #load(
-    gone: readonly Row[],
-    whole: readonly Row[],
-    partial: readonly PartialPut[],
-    kept: ReadonlySet<PartialPut>,
-  ): Promise<void> {
+  *#lines({ whole, frames }: Pick<FramedBatch, 'whole' | 'frames'>): Generator<Buffer> {
+    yield* this.#frames.lines(frames)
+    yield* this.#encodeRows(whole)
+  }
+
+  async #load({ gone, whole, frames, partial }: FramedBatch, kept: ReadonlySet<PartialPut>): Promise<void> {
     if (gone.length > 0) {
       const rows = gone.map((key): Row => [OPERATION.gone, ...key])
       await this.#session.copyIn(this.#sql.copy.gone, this.#encodeGone(rows))
     }
-    if (whole.length > 0) await this.#session.copyIn(this.#sql.copy.whole, this.#encodeRows(whole))
+    if (whole.length + frames.length > 0)
+      await this.#session.copyIn(this.#sql.copy.whole, this.#lines({ whole, frames }))
     if (partial.length === 0) return
     const rows = partial.map((one, n): Row => {
       const { put, base, mask } = one

@@ -12,8 +12,9 @@ import { underSignal } from '../copy/under-signal.ts'
 import { sqlStateOf } from '../errors.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { DirectChanges } from './direct.ts'
-import { writtenColumns, type WrittenColumn } from './merge.ts'
-import { sorted, type PartialPut, type SortedBatch } from '../../apply/puts.ts'
+import { writtenColumns } from './merge.ts'
+import type { PartialPut } from '../../apply/puts.ts'
+import { Frames, type FramedBatch } from './frames.ts'
 import { soundShape, type TableShape } from './shape.ts'
 import { Stage } from './stage.ts'
 
@@ -24,7 +25,7 @@ const SHAPE_MS = 60_000
 
 type KnownTable = {
   readonly shape: TableShape
-  readonly written: readonly WrittenColumn[]
+  readonly frames: Frames
   readonly direct: DirectChanges
   readonly stage: Stage
   readAt: number
@@ -67,9 +68,9 @@ export class PostgresChangeWriter implements ChangeWriter {
       const known = await this.#known(table)
       this.#written.add(table)
       const { fresh, others } = known.shape.way === 'merge' ? parted(batch) : { fresh: [], others: batch }
-      const lacking = await this.#others(known, request, others)
+      const lacking = await this.#others(known, others)
       // Behind the others: a unique value may have come free.
-      if (fresh.length > 0) await known.stage.insert(sorted({ puts: fresh, gone: [] }, request, known.written).whole)
+      if (fresh.length > 0) await known.stage.insert(known.frames.sorted({ puts: fresh, gone: [] }))
       return { lacking: lacking.map(({ put }) => put.key) }
     })
   }
@@ -122,10 +123,10 @@ export class PostgresChangeWriter implements ChangeWriter {
     await this.#session.close()
   }
 
-  async #others(known: KnownTable, request: ChangeTable, batch: ChangeBatch): Promise<readonly PartialPut[]> {
+  async #others(known: KnownTable, batch: ChangeBatch): Promise<readonly PartialPut[]> {
     const rows = batch.puts.length + batch.gone.length
     if (rows === 0) return []
-    const changes = sorted(batch, request, known.written)
+    const changes = known.frames.sorted(batch)
     return rows <= DIRECT_ROWS && known.direct.takes(changes)
       ? await writtenDirectly(known, changes)
       : await known.stage.apply(changes)
@@ -171,11 +172,12 @@ export class PostgresChangeWriter implements ChangeWriter {
     }
     if (known !== undefined && known.shape.relation.oid !== shape.relation.oid) throw otherTable(request)
     await known?.stage.drop()
+    const frames = new Frames(request, writtenColumns(request, shape))
     const fresh: KnownTable = {
       shape,
-      written: writtenColumns(request, shape),
-      direct: new DirectChanges(this.#session, request, shape),
-      stage: new Stage(this.#session, `sluice_changes_${this.#stages++}`, request, shape),
+      frames,
+      direct: new DirectChanges(this.#session, request, shape, frames),
+      stage: new Stage(this.#session, `sluice_changes_${this.#stages++}`, request, shape, frames),
       readAt: now,
       readIn: this.#number,
     }
@@ -234,7 +236,7 @@ function parted(batch: ChangeBatch): { readonly fresh: readonly Put[]; readonly 
 /** @returns puts that found no row to take values from */
 async function writtenDirectly(
   { direct, stage, shape }: KnownTable,
-  changes: SortedBatch,
+  changes: FramedBatch,
 ): Promise<readonly PartialPut[]> {
   const left = await direct.keep(changes.partial)
   if (left.length > 0 && shape.guarded.length > 0) return stage.apply({ ...changes, partial: left })

@@ -1,5 +1,5 @@
 /** Blocks of a walsender's messages as changes of the tables that are followed. */
-import type { Change, LogPosition } from '../../../model/copy/change.ts'
+import type { Change, LogPosition, RowChange } from '../../../model/copy/change.ts'
 import { PublicationMissing, ServerMessage } from './errors.ts'
 import { HEADER } from './frames.ts'
 import { broken, OutputReader, type OutputMessage } from './pgoutput.ts'
@@ -16,17 +16,27 @@ const COMPLETE = code('C')
 const ERROR = code('E')
 const NOTICE = code('N')
 const WAL = code('w')
+const INSERT = code('I')
+const UPDATE = code('U')
+const DELETE = code('D')
 const KEEPALIVE = code('k')
 /** Behind the letter of a message of the log: where it begins, where the log ends, and the clock. */
 const WAL_HEADER = 1 + 8 + 8 + 8
 
 type RowMessage = Extract<OutputMessage, { type: 'insert' | 'update' | 'delete' }>
 
+type ChangesOptions = {
+  readonly ownOnly?: boolean
+  readonly since?: readonly LogPosition[]
+  readonly isFramed?: boolean
+}
+
 export class Changes {
   readonly #relations: Relations
   readonly #from: LogPosition
   readonly #ownOnly: boolean
   readonly #since: readonly LogPosition[]
+  readonly #isFramed: boolean
   readonly #reader = new OutputReader()
   /** Tables that are told to be another one now. */
   readonly #reshaped = new Set<number>()
@@ -45,17 +55,19 @@ export class Changes {
   /**
    * @param from transactions whose commit record begins before it are left out
    * @param options.ownOnly leaves out rows of transactions under a replication origin; servers before version 16 send them whatever is asked for
+   * @param options.isFramed whole rows are given out as bytes, see `RowFrame`
    * @param options.since by table: rows of transactions whose commit record begins before it are left out, whatever their columns are
    */
   constructor(
     relations: Relations,
     from: LogPosition,
-    { ownOnly = false, since = [] }: { readonly ownOnly?: boolean; readonly since?: readonly LogPosition[] } = {},
+    { ownOnly = false, since = [], isFramed = false }: ChangesOptions = {},
   ) {
     this.#relations = relations
     this.#from = from
     this.#ownOnly = ownOnly
     this.#since = since
+    this.#isFramed = isFramed
     this.#told = from
   }
 
@@ -115,10 +127,24 @@ export class Changes {
 
   #data(block: Buffer, at: number, end: number): Promise<void> | null {
     const kind = block[at]
-    if (kind === WAL) return this.#output(this.#reader.read(block, at + WAL_HEADER, end))
+    if (kind === WAL) {
+      const framed = this.#isFramed && this.#state === 'within' ? this.#framed(block, at + WAL_HEADER, end) : null
+      if (framed === null) return this.#output(this.#reader.read(block, at + WAL_HEADER, end))
+      this.#batch.push(framed)
+      return null
+    }
     if (kind !== KEEPALIVE || end - at < 1 + 8) throw broken('a message of the walsender is unknown')
     this.#idle(block.readBigUInt64BE(at + 1))
     return null
+  }
+
+  /** @returns null for whatever is no row, or one that has to be looked into */
+  #framed(block: Buffer, at: number, end: number): RowChange | null {
+    const kind = block[at]
+    if ((kind !== INSERT && kind !== UPDATE && kind !== DELETE) || end - at < 1 + 4) return null
+    const relation = this.#relations.of(block.readUInt32BE(at + 1))
+    if (relation === null || !('rows' in relation) || !this.#isTold(relation)) return null
+    return relation.rows.frame(block, at, end)
   }
 
   #output(message: OutputMessage): Promise<void> | null {
@@ -177,14 +203,17 @@ export class Changes {
   /** The table of a change that is given out; tells once where it is another one now. */
   #followed(id: number): Relation | null {
     if (this.#state === 'between') throw broken('a change stands outside of a transaction')
-    if (this.#state === 'skipping' || this.#foreign) return null
     const relation = this.#relations.of(id)
-    if (relation === null || this.#reshaped.has(relation.table)) return null
-    if (this.#commit < (this.#since[relation.table] ?? 0n)) return null
+    if (relation === null || !this.#isTold(relation)) return null
     if ('rows' in relation) return relation
     this.#reshaped.add(relation.table)
     this.#batch.push({ type: 'reshaped', table: relation.table, reason: relation.misfit })
     return relation
+  }
+
+  #isTold({ table }: Relation): boolean {
+    if (this.#state === 'skipping' || this.#foreign || this.#reshaped.has(table)) return false
+    return this.#commit >= (this.#since[table] ?? 0n)
   }
 
   /** A keepalive tells how far the server has come; within a transaction that means nothing. */

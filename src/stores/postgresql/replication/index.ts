@@ -1,6 +1,7 @@
 /** PostgreSQL as a source of changes: refusals, publication, slot, and whether they are still what they were. The stream itself is in `stream.ts`. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
 import type { LogPosition } from '../../../model/copy/change.ts'
+import type { FrameFormat } from '../../../model/copy/rows.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type {
@@ -107,9 +108,10 @@ export class PostgresChanges implements ChangeSource {
     tables: readonly FollowedTable[],
     from: LogPosition,
     signal: AbortSignal,
+    frames?: FrameFormat,
   ): Promise<ChangeStream> {
     // Whoever has the lease of the run reads the slot; another reader is a program that is dead.
-    const stream = await openStream(this.#settings, birth, tables, from, { signal, takeOver: true })
+    const stream = await openStream(this.#settings, birth, tables, from, { signal, takeOver: true, frames })
     try {
       // Nobody else can replace the slot from here on, and nothing is confirmed yet.
       const fault = await this.#read(signal, (session) => slotFault(session, birth, from))

@@ -181,16 +181,13 @@ export class OutputReader {
     const start = this.#at
     const end = start + length
     this.#at = end
-    if (length <= LOOKED_AT && isAscii(this.#data, start, end)) {
-      return length <= SHORT ? shortAscii(this.#data, start, end) : this.#data.toString('latin1', start, end)
-    }
     if (length > MOST_VALUE) {
       throw new SluiceError('VALUE_REFUSED', `a value of ${length} bytes is too large to be looked into`, {
         kind: 'source',
         hint: 'leave the column out with --columns',
       })
     }
-    return this.#data.toString('utf8', start, end)
+    return textOf(this.#data, start, end)
   }
 
   #name(): string {
@@ -241,6 +238,13 @@ export class OutputReader {
   #time(): number {
     return Number((BigInt.asIntN(64, this.#uint64()) + EPOCH_US) / 1000n)
   }
+}
+
+/** The text of a value, between two places of a buffer. */
+export function textOf(data: Buffer, start: number, end: number): string {
+  const length = end - start
+  if (length > LOOKED_AT || !isAscii(data, start, end)) return data.toString('utf8', start, end)
+  return length <= SHORT ? shortAscii(data, start, end) : data.toString('latin1', start, end)
 }
 
 function isAscii(data: Buffer, start: number, end: number): boolean {

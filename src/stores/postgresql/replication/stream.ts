@@ -1,6 +1,7 @@
 /** Changes of a slot, in the order of their commits. */
 import { performance } from 'node:perf_hooks'
 import type { Change, LogPosition } from '../../../model/copy/change.ts'
+import type { FrameFormat } from '../../../model/copy/rows.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -20,6 +21,8 @@ export type StreamOptions = {
   readonly signal: AbortSignal
   /** Leaves out rows that were applied under any replication origin. */
   readonly origin?: 'none'
+  /** Whole rows as bytes, for a target that takes them as they are. */
+  readonly frames?: FrameFormat | undefined
   /** Ends the session that reads the slot now: the caller has the lease, so the program behind it is dead. */
   readonly takeOver?: boolean
 }
@@ -28,7 +31,7 @@ export type StreamOptions = {
 const TAKE_OVER_MS = 15_000
 const LOOK_MS = 50
 /** Batches that are decoded while whoever asked for one writes it: what they hold stands in memory twice, as bytes and as cells. */
-const AHEAD = 4
+const AHEAD = 2
 
 /**
  * @param from transactions whose commit record begins before it are left out
@@ -41,7 +44,7 @@ export async function openStream(
   from: LogPosition,
   options: StreamOptions,
 ): Promise<ChangeStream> {
-  const { signal, origin, takeOver = false } = options
+  const { signal, origin, frames, takeOver = false } = options
   const { slot, publication } = birth
   const since = tables.map(({ table }) => lsnOf(birth.since?.[tableText(table.table)] ?? '0/0'))
   throwIfAborted(signal)
@@ -55,7 +58,7 @@ export async function openStream(
       settings,
       slot,
       sender,
-      new Changes(relations, from, { since, ownOnly: origin === 'none' }),
+      new Changes(relations, from, { since, ownOnly: origin === 'none', isFramed: frames === 'pg-text' }),
       signal,
     )
   } catch (error) {

@@ -4,6 +4,7 @@ import { tableText } from '../../../model/copy/column-type.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import type { FollowedTable } from '../../follow-port.ts'
 import { inColumn, type Reader } from '../copy/cells.ts'
+import { Framer } from './framer.ts'
 import { broken, type OldRow, type RelationMessage, type Tuple } from './pgoutput.ts'
 
 type Text = string | null | undefined
@@ -20,6 +21,7 @@ export class TableRows {
   /** Columns of the identity, by their places among the columns that were asked for. */
   readonly #identity: readonly number[]
   readonly #width: number
+  readonly #framer: Framer
 
   /** @param message has every column of the table that was asked for */
   constructor(place: number, table: FollowedTable, readers: readonly (Reader | null)[], message: RelationMessage) {
@@ -29,6 +31,20 @@ export class TableRows {
     this.#at = table.columns.map(({ name }) => message.columns.findIndex((column) => column.name === name))
     this.#identity = table.identity.map((name) => table.columns.findIndex((column) => column.name === name))
     this.#width = message.columns.length
+    this.#framer = new Framer(
+      place,
+      table,
+      readers,
+      (column, text) => this.#cell(column, text),
+      this.#at,
+      this.#identity,
+      this.#width,
+    )
+  }
+
+  /** A message as bytes that nobody looks into. @returns null for one that has to be read value by value */
+  frame(data: Buffer, start: number, end: number): RowChange | null {
+    return this.#framer.frame(data, start, end)
   }
 
   /** @throws SluiceError VALUE_REFUSED, BAD_STREAM */
