@@ -28,6 +28,8 @@ export type Archiving = {
   readonly graceMs?: number
   readonly fileBytes?: number
   readonly memoryBytes?: number
+  readonly patienceMs?: number
+  readonly budgetMs?: number
 }
 
 /** @throws SluiceError BAD_FLAG */
@@ -49,6 +51,8 @@ export function readArchiving(args: Arguments, context: Pick<RequestContext, 'de
       'fileBytes',
       fileSize === undefined ? undefined : parseByteSize('--file-size', fileSize, LEAST_FILE_BYTES),
     ),
+    ...given('patienceMs', optionalDuration(args, 'patience')),
+    ...given('budgetMs', optionalDuration(args, 'budget')),
     ...given('memoryBytes', memory === undefined ? undefined : parseByteSize('--memory', memory, LEAST_MEMORY_BYTES)),
   }
 }

@@ -174,11 +174,13 @@ function stateFacts(event: Of<'archive.state'>): readonly string[] {
   const { state, rows, files, version, dropAfter } = event
   const proven = state === 'EXPORTED' || state === 'VERIFIED'
   const facts = [
-    rows === undefined || state === 'PUBLISHED' || state === 'DETACHED'
+    rows === undefined || state === 'PUBLISHED' || state === 'DETACHING' || state === 'DETACHED'
       ? ''
       : `${grouped(rows).padStart(13)} ${rows === '1' ? 'row ' : 'rows'}`,
     proven ? sizesText(event.sourceBytes, event.bytes) : '',
-    files === undefined || state === 'VERIFIED' || state === 'DETACHED' ? '' : plural(files, 'file'),
+    files === undefined || state === 'VERIFIED' || state === 'DETACHING' || state === 'DETACHED'
+      ? ''
+      : plural(files, 'file'),
     version === undefined || state !== 'PUBLISHED' ? '' : `v${version}`,
     dropAfter === undefined || state !== 'DETACHED' ? '' : `may be dropped from ${timeText(dropAfter)} UTC`,
   ]

@@ -22,6 +22,9 @@ export type NativePartition = {
   readonly own: string | null
 }
 
+/** The table that a partition is, wherever it stands. */
+export type PartitionTable = Pick<NativePartition, 'table' | 'identity'>
+
 export type NativePartitions = {
   /** Column that partitions are ranges of. */
   readonly by: string
@@ -36,8 +39,8 @@ export type PartitionRequest = {
   readonly partition: TableName
   readonly identity: string
   readonly columns: readonly ReadColumn[]
-  /** What its rows have to come to. */
-  readonly expect: Digest
+  /** What its rows have to come to; null where they count as they are. */
+  readonly expect: Digest | null
   /** Ends the transaction in the ledger. */
   readonly closing: Closing
   readonly signal: AbortSignal
@@ -48,6 +51,19 @@ export type Keeping = {
   /** Notes it, in the transaction of the step. @param own text for the ledger */
   readonly keep?: (own: string) => Statement
 }
+
+/** How long locks are waited for where everybody waits behind them. */
+export type Leaving = {
+  /** Most that others should have to wait because of one try, ms. */
+  readonly patienceMs: number
+  /** How long it is tried, ms. */
+  readonly budgetMs: number
+  /** No further try begins once it fires. */
+  readonly stop: AbortSignal
+}
+
+/** How it ended, how often others were in the way, and the longest time from the first lock that was asked for to the end of a transaction, ms. */
+export type Left = { readonly end: StepEnd; readonly tries: number; readonly longestMs: number }
 
 /** It comes back with the rows. */
 export type Giving = {
@@ -66,10 +82,14 @@ export interface PartitionStore {
    */
   list(parent: TableSpec, signal: AbortSignal): Promise<NativePartitions | null>
   /**
-   * Waits shortly for the partition to be free, looks at its rows once more, and takes it out of its parent into the schema for what is archived.
-   * @throws SluiceError TARGET_BUSY where others keep it in use
+   * Takes a partition out of its parent into the schema for what is archived, without a look at its rows. Tries for the locks as often as the budget allows, each
+   * time for less than the patience.
+   * @returns `differs` where it has other columns than were archived
+   * @throws SluiceError TARGET_BUSY where others keep it in use, STOPPED
    */
-  detach(request: PartitionRequest & Keeping): Promise<StepEnd>
+  leave(request: Omit<PartitionRequest, 'expect'> & Keeping & Leaving): Promise<Left>
+  /** A table that has left its parent, found by its number; null where it is not there. */
+  detached(partition: TableName, identity: string, signal: AbortSignal): Promise<TableSpec | null>
   /** Looks at the rows of a detached table once more, and drops it. */
   drop(request: PartitionRequest & Keeping): Promise<StepEnd>
   /** Brings a detached table back under its name and into its parent. */

@@ -1,7 +1,13 @@
 /** A partitioned table with a ledger beside it, and requests that archives make. */
 import type { TableName, TableSpec } from '../../src/model/copy/column-type.ts'
 import type { Digest } from '../../src/model/copy/rows.ts'
-import type { NativePartition, PartitionRequest, PartitionStore } from '../../src/stores/archive-port.ts'
+import type {
+  Leaving,
+  NativePartition,
+  PartitionRequest,
+  PartitionStore,
+  StepEnd,
+} from '../../src/stores/archive-port.ts'
 import type { Closing, CopyStore, ReadColumn } from '../../src/stores/copy-port.ts'
 import { request, SIGNAL, tableNamed, type Psql } from './copy-postgresql-kit.ts'
 
@@ -56,9 +62,25 @@ export function storeOf(store: CopyStore): PartitionStore {
   return partitions
 }
 
+/** How locks are waited for where a test says nothing of that. */
+export const WAITS = { patienceMs: 100, budgetMs: 2000, stop: SIGNAL }
+
+/** Takes a partition out of its parent. */
+export async function takenOut(
+  parts: PartitionStore,
+  request: PartitionRequest,
+  waits: Partial<Leaving> = {},
+): Promise<StepEnd> {
+  return (await parts.leave({ ...request, ...WAITS, ...waits })).end
+}
+
 export type Case = {
   readonly partition: NativePartition
-  readonly request: PartitionRequest & { readonly from: string | null; readonly to: string | null }
+  readonly request: PartitionRequest & {
+    readonly expect: Digest
+    readonly from: string | null
+    readonly to: string | null
+  }
   readonly csv: Buffer
   readonly expect: Digest
 }

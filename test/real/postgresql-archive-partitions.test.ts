@@ -1,11 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { Interrupter } from '../../src/shared/abort.ts'
 import type { CopyStore } from '../../src/stores/copy-port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 import { startProxy, type Proxy } from '../support/servers/proxy.ts'
 import { psql, SIGNAL, tableNamed, type Psql } from './copy-postgresql-kit.ts'
-import { closingFor, exported, ledgerStatus, makeBookings, reopenLedger, storeOf } from './postgresql-archive-kit.ts'
+import {
+  closingFor,
+  exported,
+  ledgerStatus,
+  takenOut,
+  WAITS,
+  makeBookings,
+  reopenLedger,
+  storeOf,
+} from './postgresql-archive-kit.ts'
 
 const BOOKINGS = { schema: 'public', name: 'bookings' }
 
@@ -14,6 +24,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
   let store: CopyStore
   let direct: Psql
   let other: Psql
+  let third: Psql
   let proxy: Proxy
 
   beforeAll(async () => {
@@ -21,6 +32,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
     await server.createDatabase('parts')
     direct = await psql(server.url('parts'))
     other = await psql(`${server.url('parts')}?application_name=nightly%20report`)
+    third = await psql(server.url('parts'))
     proxy = await startProxy(server.port)
     store = await openPostgresCopy(server.url('parts'))
   })
@@ -34,7 +46,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
 
   afterAll(async () => {
     await store[Symbol.asyncDispose]()
-    for (const side of [direct, other]) await side.close()
+    for (const side of [direct, other, third]) await side.close()
     await proxy.close()
     await server[Symbol.asyncDispose]()
   })
@@ -56,6 +68,20 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
         timeout: 5000,
       })
       .toEqual([])
+  }
+
+  /** Waits until somebody waits for the parent. */
+  async function parentWanted(): Promise<void> {
+    for (;;) {
+      const waiting = await direct.rows("SELECT FROM pg_locks WHERE relation = 'bookings'::regclass AND NOT granted")
+      if (waiting.length > 0) return
+      await sleep(2)
+    }
+  }
+
+  function stopper() {
+    const interrupter = new Interrupter()
+    return { stop: interrupter.stop, requestStop: () => interrupter.requestStop() }
   }
 
   async function* pieces(csv: Buffer): AsyncGenerator<Buffer> {
@@ -168,18 +194,18 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
         expect(await act()).toBe('done')
         expect(await direct.rows('SELECT status, (SELECT count(*) FROM closed) FROM ledger')).toEqual([['closed', '1']])
       }
-      await step(() => parts.detach(request))
+      await step(() => takenOut(parts, request))
       expect(await count()).toBe(300 - Number(request.expect.rows))
       const { schema, name } = parts.detachedName(request.partition, request.identity)
       expect(await count(`${schema}."${name}"`)).toBe(Number(request.expect.rows))
       await reopenLedger(direct)
-      expect(await parts.detach(request)).toBe('gone')
+      expect(await takenOut(parts, request)).toBe('gone')
       await step(() => parts.attach(request))
       expect(await direct.rows('SELECT * FROM bookings ORDER BY id')).toEqual(before)
       expect(await direct.rows("SELECT indexdef FROM pg_indexes WHERE tablename = 'bookings_m2' ORDER BY 1")).toEqual(
         indexes,
       )
-      await step(() => parts.detach(request))
+      await step(() => takenOut(parts, request))
       await step(() => parts.drop(request))
       expect(await direct.rows("SELECT FROM pg_class WHERE relnamespace = 'sluice_archived'::regnamespace")).toEqual([])
       await reopenLedger(direct)
@@ -194,23 +220,28 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       expect(await count('bookings_m2')).toBe(Number(request.expect.rows) + 1)
     })
 
-    test('rows or columns that changed after the export keep a partition where it is', async () => {
+    test('other columns keep a partition where it is; other rows leave with it, and are told from what was proved', async () => {
       const parts = storeOf(store)
       const { request } = await exported(store, BOOKINGS, 'bookings_m1')
-      await direct.run("UPDATE bookings_m1 SET note = note || '!' WHERE id = 1")
-      expect(await parts.detach(request)).toBe('differs')
-      await direct.run('UPDATE bookings_m1 SET note = left(note, -1) WHERE id = 1; ALTER TABLE bookings ADD later text')
-      expect(await parts.detach(request)).toBe('differs')
+      await direct.run('ALTER TABLE bookings ADD later text')
+      expect(await takenOut(parts, request)).toBe('differs')
       await direct.run('ALTER TABLE bookings DROP later')
       await untouched()
-      expect(await parts.detach(request)).toBe('done')
+      await direct.run("UPDATE bookings_m1 SET note = note || '!' WHERE id = 1")
+      expect(await takenOut(parts, request)).toBe('done')
       const { schema, name } = parts.detachedName(request.partition, request.identity)
       await reopenLedger(direct)
-      await direct.run(`DELETE FROM ${schema}."${name}" WHERE id = 1`)
+      expect(await parts.detached(request.partition, request.identity, SIGNAL)).toMatchObject({
+        table: { schema, name },
+      })
       expect(await parts.drop(request)).toBe('differs')
       expect(await parts.attach(request)).toBe('differs')
-      expect(await count(`${schema}."${name}"`)).toBe(Number(request.expect.rows) - 1)
+      expect(await count(`${schema}."${name}"`)).toBe(Number(request.expect.rows))
       expect(await ledgerStatus(direct)).toBe('open')
+      // Where its rows count as they are, they come back as they are.
+      expect(await parts.attach({ ...request, expect: null })).toBe('done')
+      expect(await parts.detached(request.partition, request.identity, SIGNAL)).toBeNull()
+      expect(await direct.rows("SELECT id FROM bookings WHERE note LIKE '%!'")).toEqual([['1']])
     })
 
     test('another table of the name is not the partition, nor is one that somebody took out or moved', async () => {
@@ -219,15 +250,15 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       await direct.run(`ALTER TABLE bookings DETACH PARTITION bookings_m1; ALTER TABLE bookings_m1 RENAME TO was_m1;
         CREATE TABLE bookings_m1 PARTITION OF bookings FOR VALUES FROM ('2024-01-01') TO ('2024-02-01');
         INSERT INTO bookings (id, day, note, raw, tags) OVERRIDING SYSTEM VALUE SELECT id, day, note, raw, tags FROM was_m1`)
-      expect(await parts.detach(request)).toBe('gone')
+      expect(await takenOut(parts, request)).toBe('gone')
       await untouched()
       await direct.run('DROP TABLE bookings_m1; ALTER TABLE was_m1 RENAME TO bookings_m1')
-      expect(await parts.detach(request)).toBe('gone')
+      expect(await takenOut(parts, request)).toBe('gone')
       await direct.run(
         "ALTER TABLE bookings ATTACH PARTITION bookings_m1 FOR VALUES FROM ('2024-01-01') TO ('2024-02-01')",
       )
-      expect(await parts.detach({ ...request, parent: { schema: 'public', name: 'ledger' } })).toBe('gone')
-      expect(await parts.detach(request)).toBe('done')
+      expect(await takenOut(parts, { ...request, parent: { schema: 'public', name: 'ledger' } })).toBe('gone')
+      expect(await takenOut(parts, request)).toBe('done')
       await reopenLedger(direct)
       const { schema, name } = parts.detachedName(request.partition, request.identity)
       await direct.run(`ALTER TABLE ${schema}."${name}" SET SCHEMA public`)
@@ -240,11 +271,11 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       const parts = storeOf(store)
       const { request, csv } = await exported(store, BOOKINGS, 'bookings_m1')
       const fenced = { ...request, closing: closingFor(6) }
-      expect(await parts.detach(fenced)).toBe('fenced')
+      expect(await takenOut(parts, fenced)).toBe('fenced')
       const late = { ...fenced, closing: { ...fenced.closing, guard: { sql: 'SELECT 1', parameters: [] } } }
-      expect(await parts.detach(late)).toBe('fenced')
+      expect(await takenOut(parts, late)).toBe('fenced')
       await untouched()
-      expect(await parts.detach(request)).toBe('done')
+      expect(await takenOut(parts, request)).toBe('done')
       await reopenLedger(direct)
       const left = await count()
       expect(await parts.drop(late)).toBe('fenced')
@@ -266,7 +297,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       for (const sql of process.env['SLUICE_TEST_ALL'] === '1' ? [reader, writer, owner] : [reader]) {
         await other.run(sql)
         const started = Date.now()
-        await expect(storeOf(store).detach(request)).rejects.toMatchObject({
+        await expect(takenOut(storeOf(store), request)).rejects.toMatchObject({
           code: 'TARGET_BUSY',
           retryable: true,
           reason: expect.stringMatching(/nightly report \(process \d+, idle in transaction\)/),
@@ -275,7 +306,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
         await other.run('ROLLBACK')
       }
       await untouched()
-      expect(await storeOf(store).detach(request)).toBe('done')
+      expect(await takenOut(storeOf(store), request)).toBe('done')
     })
 
     test('a partition is made again for a table that has other columns and another owner now', async () => {
@@ -297,39 +328,44 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       await direct.run('DROP TABLE bookings; DROP OWNED BY keeper; DROP ROLE keeper')
     })
 
-    test('who waits to write while the rows are looked at is let in, and what he wrote is seen', async () => {
+    test('who holds the parent and comes to the partition is let in at once, and never ended for it', async () => {
       const { request } = await exported(store, BOOKINGS, 'bookings_m1')
-      // He holds the parent, so that it cannot be locked before he has come to the partition.
       await other.run("BEGIN; INSERT INTO bookings (day) VALUES ('2024-03-05')")
-      const detached = storeOf(store)
-        .detach(request)
-        .catch((error: unknown) => error)
-      for (;;) {
-        const waiting = await direct.rows("SELECT FROM pg_locks WHERE relation = 'bookings'::regclass AND NOT granted")
-        if (waiting.length > 0) break
-        await sleep(5)
-      }
-      // Each waits for the other now. It is not he who is ended for it, and he is let in at the first chance.
-      const started = Date.now()
-      await other.run("INSERT INTO bookings (day) VALUES ('2024-01-31'); COMMIT")
-      expect(Date.now() - started).toBeLessThan(1700)
-      expect(await detached).toMatchObject({ code: 'TARGET_BUSY', retryable: true })
-      expect(await count()).toBe(302)
-      expect(await storeOf(store).detach(request)).toBe('differs')
+      const leaving = storeOf(store).leave({ ...request, ...WAITS, budgetMs: 30_000 })
+      await parentWanted()
+      await other.run("INSERT INTO bookings (day) VALUES ('2024-01-31')")
+      // Whoever comes behind a lock that is wanted is let in when that try is over.
+      await third.run("INSERT INTO bookings (day) VALUES ('2024-02-05')")
+      await other.run('COMMIT')
+      const { end, tries } = await leaving
+      expect(end).toBe('done')
+      expect(tries).toBeGreaterThan(0)
+      expect(await count()).toBe(302 - Number(request.expect.rows))
     })
 
-    test('who reads all of the table meanwhile does not wait, and is waited for', async () => {
+    test('one long statement on the parent keeps it where it is, and the budget ends that', async () => {
       const { request } = await exported(store, BOOKINGS, 'bookings_m1')
       await other.run("BEGIN; SELECT FROM bookings WHERE day = '2024-03-05'")
-      const detached = storeOf(store).detach(request)
-      for (;;) {
-        const waiting = await direct.rows("SELECT FROM pg_locks WHERE relation = 'bookings'::regclass AND NOT granted")
-        if (waiting.length > 0) break
-        await sleep(5)
-      }
+      const leaving = storeOf(store).leave({ ...request, ...WAITS, budgetMs: 500 })
+      leaving.catch(() => undefined)
+      await parentWanted()
       expect(await other.rows('SELECT count(*) FROM bookings')).toEqual([['300']])
+      await expect(leaving).rejects.toMatchObject({ code: 'TARGET_BUSY' })
       await other.run('COMMIT')
-      expect(await detached).toBe('done')
+      await untouched()
+    })
+
+    test('a stop ends the tries, and nothing is done', async () => {
+      const { request } = await exported(store, BOOKINGS, 'bookings_m1')
+      await other.run("BEGIN; SELECT FROM bookings WHERE day = '2024-03-05'")
+      const { requestStop, stop } = stopper()
+      const leaving = storeOf(store).leave({ ...request, ...WAITS, budgetMs: 600_000, stop })
+      leaving.catch(() => undefined)
+      await parentWanted()
+      requestStop()
+      await expect(leaving).rejects.toMatchObject({ code: 'STOPPED' })
+      await other.run('COMMIT')
+      await untouched()
     })
 
     test('who writes between lock and commit waits, and his row is never taken along', async () => {
@@ -338,7 +374,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
         ...request.closing,
         statements: [...request.closing.statements, { sql: 'SELECT pg_sleep(0.4)', parameters: [] }],
       }
-      const detached = storeOf(store).detach({ ...request, closing: slow })
+      const detached = takenOut(storeOf(store), { ...request, closing: slow })
       for (;;) {
         const held = await direct.rows(
           "SELECT FROM pg_locks WHERE relation = 'bookings'::regclass AND granted AND mode = 'AccessExclusiveLock'",
@@ -355,7 +391,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       expect(await count(`${schema}."${name}"`)).toBe(Number(request.expect.rows))
     })
 
-    test.each(['SHARE MODE', 'DETACH PARTITION', 'SET SCHEMA', "status = 'closed'"])(
+    test.each(['EXCLUSIVE MODE', 'DETACH PARTITION', 'SET SCHEMA', "status = 'closed'"])(
       'the server’s process ends at %s: nothing is half done',
       async (word) => {
         const { request } = await exported(store, BOOKINGS, 'bookings_m1')
@@ -370,13 +406,13 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
             .then(() => connection.cut())
           return 'drop'
         })
-        await expect(storeOf(through).detach(request)).rejects.toMatchObject({
+        await expect(takenOut(storeOf(through), request)).rejects.toMatchObject({
           code: 'CONNECTION_LOST',
           retryable: true,
         })
         expect(acted).toBe(true)
         await untouched()
-        expect(await storeOf(through).detach(request)).toBe('done')
+        expect(await takenOut(storeOf(through), request)).toBe('done')
       },
     )
 
@@ -390,7 +426,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
         setTimeout(() => connection.cut(), 100)
         return undefined
       })
-      expect(await storeOf(through).detach(request)).toBe('done')
+      expect(await takenOut(storeOf(through), request)).toBe('done')
       expect([await count(), await ledgerStatus(direct)]).toEqual([300 - Number(request.expect.rows), 'closed'])
       await reopenLedger(direct)
       seen = 0
@@ -413,17 +449,17 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
         INSERT INTO ${quoted(schema)}.${quoted(hostile)} VALUES (1), (2)`)
       const parts = storeOf(store)
       const first = await exported(store, { schema, name: hostile }, 'bookings_m1')
-      expect(await parts.detach(first.request)).toBe('done')
+      expect(await takenOut(parts, first.request)).toBe('done')
       await reopenLedger(direct)
       // Of the same name in another schema, with an index of the same name.
       const second = await exported(store, BOOKINGS, 'bookings_m1')
-      expect(await parts.detach(second.request)).toBe('done')
+      expect(await takenOut(parts, second.request)).toBe('done')
       // And once more in the first one.
       await direct.run(`CREATE TABLE ${quoted(schema)}.bookings_m1 PARTITION OF ${quoted(schema)}.${quoted(hostile)} FOR VALUES FROM (0) TO (10);
         INSERT INTO ${quoted(schema)}.bookings_m1 VALUES (3)`)
       const third = await exported(store, { schema, name: hostile }, 'bookings_m1')
       await reopenLedger(direct)
-      expect(await parts.detach(third.request)).toBe('done')
+      expect(await takenOut(parts, third.request)).toBe('done')
       const names = [first, second, third].map(
         ({ request }) => parts.detachedName(request.partition, request.identity).name,
       )
@@ -451,7 +487,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       const one = await exported(store, BOOKINGS, 'bookings_m1')
       const two = await exported(store, BOOKINGS, name)
       const second = { ...two.request, closing: closingFor(8) }
-      expect(await Promise.all([parts.detach(one.request), parts.detach(second)])).toEqual(['done', 'done'])
+      expect(await Promise.all([takenOut(parts, one.request), takenOut(parts, second)])).toEqual(['done', 'done'])
       expect(await count()).toBe(300 - Number(one.expect.rows + two.expect.rows))
       await direct.run("UPDATE ledger SET status = 'open'")
       expect(await parts.attach(second)).toBe('done')
@@ -471,14 +507,14 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       )
       const held = await exported(store, BOOKINGS, 'bookings_m1')
       expect(held.partition.blocked).toBe('rows of refers refer to it by a foreign key')
-      await expect(parts.detach(held.request)).rejects.toMatchObject({
+      await expect(takenOut(parts, held.request)).rejects.toMatchObject({
         code: 'TABLE_REFUSED',
         hint: expect.stringContaining('refer to these'),
       })
       await direct.run('DROP TABLE refers')
       await untouched()
       const { request, csv } = await exported(store, BOOKINGS, 'bookings_m1')
-      expect(await parts.detach(request)).toBe('done')
+      expect(await takenOut(parts, request)).toBe('done')
       const { schema, name } = parts.detachedName(request.partition, request.identity)
       await reopenLedger(direct)
       await direct.run(`CREATE VIEW looks AS SELECT id FROM ${schema}."${name}"`)
@@ -524,7 +560,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
         CREATE SCHEMA IF NOT EXISTS sluice_archived`)
       const { request } = await exported(store, BOOKINGS, 'bookings_m1')
       await using clerk = await openPostgresCopy(server.url('parts', 'clerk', 'clerk'))
-      await expect(storeOf(clerk).detach(request)).rejects.toMatchObject({
+      await expect(takenOut(storeOf(clerk), request)).rejects.toMatchObject({
         code: 'TARGET_DENIED',
         hint: expect.stringContaining('owner'),
       })
@@ -536,7 +572,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       const { request } = await exported(store, BOOKINGS, 'bookings_m1')
       await other.run('BEGIN; LOCK TABLE bookings_m1 IN ACCESS EXCLUSIVE MODE')
       const stop = new AbortController()
-      const detached = storeOf(store).detach({ ...request, signal: stop.signal })
+      const detached = takenOut(storeOf(store), { ...request, signal: stop.signal })
       setTimeout(() => stop.abort(), 100)
       const started = Date.now()
       await expect(detached).rejects.toMatchObject({ code: 'ABORTED' })

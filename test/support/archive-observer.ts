@@ -20,9 +20,17 @@ type Partition = {
   readonly from: string | null
   readonly to: string | null
   readonly isNative: boolean
+  /** Number of its table. */
+  readonly identity: string | null
 }
 
-type HotRow = { readonly id: string; readonly at: string; readonly hash: string; readonly live: boolean }
+type HotRow = {
+  readonly id: string
+  readonly at: string
+  readonly hash: string
+  readonly live: boolean
+  readonly of?: string
+}
 
 /** Ledger and rows of the source as of one moment. */
 type Hot = { readonly partitions: readonly Partition[]; readonly rows: readonly HotRow[] }
@@ -37,7 +45,7 @@ export type ObservedSource = {
   readonly archive: string
 }
 
-const LEDGER = `SELECT partition_name, state, from_bound, to_bound, native_table IS NOT NULL FROM migration_archive_partitions ORDER BY 1`
+const LEDGER = `SELECT partition_name, state, from_bound, to_bound, native_table IS NOT NULL, native_identity FROM migration_archive_partitions ORDER BY 1`
 const TRIES = 200
 
 export class Observer implements AsyncDisposable {
@@ -132,8 +140,13 @@ export class Observer implements AsyncDisposable {
       partitions.filter(({ state }) => state === 'DETACHED' || state === 'DROPPED').map(({ label }) => label),
     )
     const leaving = partitions.filter(({ state, isNative }) => state === 'DETACHED' && !isNative)
-    const counts = ({ at, live }: HotRow): boolean =>
-      live && !leaving.some(({ from, to }) => (from === null || at >= from) && (to === null || at < to))
+    // A table that has left its parent counts until the archive answers for it.
+    const away = new Set(
+      partitions.flatMap(({ label, identity }) => (out.has(label) || identity === null ? [] : [identity])),
+    )
+    const counts = ({ at, live, of }: HotRow): boolean =>
+      (live || (of !== undefined && away.has(of))) &&
+      !leaving.some(({ from, to }) => (from === null || at >= from) && (to === null || at < to))
     const anywhere = new Set<string>()
     const counted = new Map<string, number>()
     const add = (id: string, hash: string, isCounted: boolean): void => {
@@ -227,9 +240,16 @@ type Reading = {
 }
 
 function partitionOf(row: readonly unknown[]): Partition {
-  const [label, state, from, to, native] = row
+  const [label, state, from, to, native, identity] = row
   const isNative = native === true || native === 1 || native === 't' || native === 'true'
-  return { label: String(label), state: String(state), from: textOf(from), to: textOf(to), isNative }
+  return {
+    label: String(label),
+    state: String(state),
+    from: textOf(from),
+    to: textOf(to),
+    isNative,
+    identity: textOf(identity),
+  }
 }
 
 /** Ids are numbers, times are texts, amounts are texts with two digits. */
@@ -257,7 +277,8 @@ async function postgres({ url, table }: ObservedSource): Promise<Reading> {
       const rows = (await ask(`SELECT ${values} FROM "${table}"`)).map((row) => hotRow(row, true))
       const aside = await ask(`SELECT tablename FROM pg_tables WHERE schemaname = 'sluice_archived' ORDER BY 1`)
       for (const [name] of aside) {
-        for (const row of await ask(`SELECT ${values} FROM sluice_archived."${name}"`)) rows.push(hotRow(row, false))
+        for (const row of await ask(`SELECT ${values} FROM sluice_archived."${name}"`))
+          rows.push({ ...hotRow(row, false), of: (name ?? '').replace(/^.*_/, '') })
       }
       return { partitions, rows }
     } finally {

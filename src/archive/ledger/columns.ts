@@ -71,6 +71,8 @@ const PARTITIONS: Columns = {
   logged_files: 'text',
   // What a native partition has beyond what its parent gives it, in the form of its store; NULL where an older program took it out.
   own_ddl: 'text',
+  // 1 while the table of a native partition stands outside of its parent and its rows still count.
+  away: 'integer',
   // What tells the process of the owner from all others, see `shared/owner`; NULL where an older program took the partition.
   machine: 'name',
   process_started: 'name',

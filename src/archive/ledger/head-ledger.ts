@@ -106,7 +106,7 @@ export class HeadLedger implements HeadBook {
         parameters: [JSON.stringify(files.map(({ path }) => path)), ...this.#key, label],
       },
       {
-        sql: `UPDATE migration_archive_partitions SET files = ? WHERE ${where} AND state IN ('PUBLISHED', 'DETACHED', 'DROPPED')`,
+        sql: `UPDATE migration_archive_partitions SET files = ? WHERE ${where} AND state IN ('PUBLISHED', 'DETACHING', 'DETACHED', 'DROPPED')`,
         parameters: [filesText(files), ...this.#key, label],
       },
     ])

@@ -44,6 +44,8 @@ export type Noted = {
   readonly logged?: readonly string[]
   /** Columns of the files and of the digest. */
   readonly columns?: readonly StoredColumn[]
+  /** Whether its table stands outside of its parent, and its rows count there. */
+  readonly away?: boolean
 }
 
 export type NewPartition = Pick<ArchivedPartition, 'label' | 'from' | 'to' | 'native'>
@@ -247,6 +249,7 @@ export class PartitionLedger {
       error,
       logged,
       columns,
+      away,
     } = noted
     const values: [string, SqlValue][] = []
     if (digest !== undefined) values.push(['num_rows', digest.rows], ['checksum', digest.sum])
@@ -264,6 +267,7 @@ export class PartitionLedger {
     if (error !== undefined) values.push(['error_code', error?.code ?? null], ['error_message', error?.message ?? null])
     if (logged !== undefined) values.push(['logged_files', JSON.stringify(logged)])
     if (columns !== undefined) values.push(['stored', JSON.stringify(columns)])
+    if (away !== undefined) values.push(['away', away ? 1 : 0])
     const sets = values.map(([name]) => `${name} = ?`)
     if (graceMs !== undefined) sets.push(`drop_after_ms = ${this.#now} + ${Math.round(graceMs)}`)
     return { sets, parameters: values.map(([, value]) => value) }
@@ -282,9 +286,10 @@ export class PartitionLedger {
   }
 }
 
-/** Whether rows leave the source by it, or cease to count there. */
-function takesOut(from: ArchiveState, to: ArchiveState, { removed, restoring }: Noted): boolean {
+/** Whether rows leave the source by it, or cease to count there. What has left already ends its way up to DETACHED. */
+function takesOut(from: ArchiveState, to: ArchiveState, { removed, restoring, away }: Noted): boolean {
   if (to === 'DROPPED' || (from === 'PUBLISHED' && to === 'DETACHED')) return true
+  if (from === 'PUBLISHED' && to === 'DETACHING') return away === true
   return from === 'DETACHED' && to === 'DETACHED' && removed !== undefined && restoring === undefined
 }
 

@@ -1,6 +1,6 @@
 /** What the ledger knows of the archive of a table. */
 import type { ArchivedFile } from '../../model/archiving/archived-file.ts'
-import { ARCHIVE_STATES, type ArchiveState } from '../../model/archiving/state.ts'
+import { ARCHIVE_STATES, isArchived, type ArchiveState } from '../../model/archiving/state.ts'
 import type { StoredColumn, StoredTable } from '../../model/archiving/stored-column.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { Digest } from '../../model/copy/rows.ts'
@@ -62,6 +62,13 @@ export type ArchivedPartition = {
   readonly own: string | null
   /** Of its files, and of the sum that they were proved by; of a partition that was not exported yet, those of the archive. */
   readonly columns: readonly StoredColumn[]
+  /** Its table has left its parent, and its rows count from there: the archive does not answer for them yet. */
+  readonly away: boolean
+}
+
+/** Whether its rows are no longer in the table itself: they are in the archive, or in a table that has left it. */
+export function hasLeft({ state, away }: Pick<ArchivedPartition, 'state' | 'away'>): boolean {
+  return isArchived(state) || away
 }
 
 export type ArchiveRecord = ArchivedTable & { readonly partitions: readonly ArchivedPartition[] }
@@ -165,6 +172,7 @@ const PARTITION = [
   'logged_files',
   'own_ddl',
   'stored',
+  'away',
 ]
 
 /** All as texts: no number of a ledger passes through one that rounds. */
@@ -234,6 +242,7 @@ function partitionOf(row: SqlRow, archive: StoredTable): ArchivedPartition {
     logged: text('logged_files') === null ? null : (readJson(text('logged_files') ?? '') as readonly string[]),
     own: text('own_ddl'),
     columns: text('stored') === null ? archive.columns : (readJson(text('stored') ?? '') as readonly StoredColumn[]),
+    away: number('away') === 1,
   }
 }
 

@@ -7,17 +7,18 @@ import { throwIfAborted } from '../../shared/abort.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
-import type { NativePartition } from '../../stores/archive-port.ts'
+import type { PartitionTable } from '../../stores/archive-port.ts'
 import { partitionFolder } from '../log/data-path.ts'
 import type { Held } from '../ledger/partition-ledger.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { Advancing, ArchiveContext, Work } from './context.ts'
 import { exportPartition } from './export.ts'
 import { archivedFiles, proveFiles } from './prove.ts'
+import { leaveParent, proveAway } from './leave.ts'
 import { publishFiles } from './publish.ts'
 import { lost } from './refusals.ts'
 import { retract } from './restore.ts'
-import { detachPartition, dropPartition, proofOf } from './take-out.ts'
+import { detachRows, dropPartition, proofOf } from './take-out.ts'
 
 export type Wish = {
   /** Go on to DETACHED. */
@@ -31,8 +32,8 @@ export type Wish = {
 export type Surroundings = {
   /** The partition as the ledger has it now. */
   readonly reload: () => Promise<ArchivedPartition>
-  /** The table that it is now, where partitions are tables. */
-  readonly native: () => Promise<NativePartition | null>
+  /** The table that it is now, where partitions are tables: in its parent, or where it has gone. */
+  readonly native: () => Promise<PartitionTable | null>
 }
 
 /** Exports that are tried before somebody has to look who writes into the partition. */
@@ -60,7 +61,7 @@ export async function advance(
     const next = nextStep(partition, wish)
     if (next === null) return partition.state
     try {
-      if ((next === 'detach' || next === 'drop') && partition.held !== null) throw mustStay(context, partition)
+      if (takesOut(next, partition) && partition.held !== null) throw mustStay(context, partition)
       if (next === 'export' && ++exports > MOST_EXPORTS) throw stillChanging(context, partition)
       examined = await step(context, work, next, examined, native)
     } catch (thrown) {
@@ -68,14 +69,14 @@ export async function advance(
       // What was exported is not what is there: once more, from the beginning.
       if (error.code === 'PARTITION_CHANGED' && error.retryable && exports < MOST_EXPORTS) {
         warn(context, `${error.message}; it is exported again`)
-        if (partition.state === 'PUBLISHED') {
-          await context.ledger.move(held, 'PUBLISHED', 'PLANNED', { error })
+        if (partition.state === 'PUBLISHED' || partition.state === 'DETACHING') {
+          await context.ledger.move(held, partition.state, 'PLANNED', { error })
           // Under a new fence: files of the old one are published, and the log has its word.
           held = await heldAnew(context, held)
         }
         continue
       }
-      if (passes(error) && ++failures <= PAUSES_MS.length) {
+      if (passes(error, next) && ++failures <= PAUSES_MS.length) {
         warn(context, `${partition.label}: ${error.message}; trying again`)
         if (next === 'export') exports--
         await sleep(PAUSES_MS[failures - 1], undefined, { signal: context.interrupt.stop }).catch(() => undefined)
@@ -93,8 +94,9 @@ export async function advance(
   }
 }
 
-/** Somebody holds a lock, a line broke, a server starts again. */
-function passes({ retryable, code }: SluiceError): boolean {
+/** Somebody holds a lock, a line broke, a server starts again. Whoever leaves has waited for locks as long as he may. */
+function passes({ retryable, code }: SluiceError, next: Step): boolean {
+  if (next === 'leave' && code === 'TARGET_BUSY') return false
   return retryable && code !== 'PARTITION_CHANGED' && code !== 'LEASE_LOST' && code !== 'LEDGER_BUSY'
 }
 
@@ -108,11 +110,16 @@ async function heldAnew({ ledger, name }: ArchiveContext, { label }: Held): Prom
   throw lost(name, { label })
 }
 
-type Step = 'export' | 'verify' | 'publish' | 'detach' | 'drop' | 'retract'
+type Step = 'export' | 'verify' | 'publish' | 'detach' | 'leave' | 'prove' | 'drop' | 'retract'
+
+/** Whether rows leave the table by a step, or cease to count there. What has left before goes on to DETACHED, though it is held by now. */
+function takesOut(next: Step, { away }: ArchivedPartition): boolean {
+  return next === 'detach' || next === 'drop' || (next === 'leave' && !away)
+}
 
 /** What comes next for a partition; null where it is as far as it may go. */
 export function nextStep(
-  { state, restoring, retracted, graceOver }: ArchivedPartition,
+  { state, restoring, retracted, graceOver, native }: ArchivedPartition,
   { detach, drop, again }: Wish,
 ): Step | null {
   switch (state) {
@@ -125,7 +132,10 @@ export function nextStep(
     case 'VERIFIED':
       return 'publish'
     case 'PUBLISHED':
-      return detach ? 'detach' : null
+      if (!detach) return null
+      return native === null ? 'detach' : 'leave'
+    case 'DETACHING':
+      return detach ? 'prove' : null
     case 'DETACHED':
       return drop && graceOver && !restoring ? 'drop' : null
     case 'DROPPED':
@@ -174,7 +184,13 @@ async function step(
       return files
     }
     case 'detach':
-      await detachPartition(context, work, examined !== null)
+      await detachRows(context, work, examined !== null)
+      return null
+    case 'leave':
+      await leaveParent(context, work, examined !== null)
+      return examined
+    case 'prove':
+      await proveAway(context, work, examined !== null)
       return null
     case 'drop':
       await dropPartition(context, work)

@@ -39,6 +39,8 @@ export type ArchiveContext<E extends EventType = Looking> = {
   /** Private folder of this run, for files on their way to or from a bucket. */
   readonly spool: string
   readonly fileBytes: number
+  /** How locks are waited for where a partition leaves its parent. */
+  readonly waits: { readonly patienceMs: number; readonly budgetMs: number }
   readonly emit: Emit<E>
   readonly clock: Clock
   readonly interrupt: Interrupt

@@ -9,7 +9,7 @@ import { wireLine } from '../../model/archiving/wire.ts'
 import type { ReadPoint } from '../../model/copy/plan.ts'
 import type { Digest } from '../../model/copy/rows.ts'
 import type { RowRequest, SourceView } from '../../stores/copy-port.ts'
-import type { NativePartition } from '../../stores/archive-port.ts'
+import type { PartitionTable } from '../../stores/archive-port.ts'
 import { partitionFolder } from '../log/data-path.ts'
 import { progress, readColumns, requestOf, type ArchiveContext, type Work } from './context.ts'
 import { changed, gone } from './refusals.ts'
@@ -37,7 +37,7 @@ const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
 export async function exportPartition(
   context: ArchiveContext,
   work: Work,
-  native: NativePartition | null,
+  native: PartitionTable | null,
 ): Promise<Exported> {
   const { partition, held } = work
   const { ledger, store } = context

@@ -59,7 +59,7 @@ async function foreignLog({ log, archived }: ArchiveContext, signal: AbortSignal
 }
 
 function isPublished({ state }: ArchivedPartition): boolean {
-  return state === 'PUBLISHED' || state === 'DETACHED' || state === 'DROPPED'
+  return state === 'PUBLISHED' || state === 'DETACHING' || state === 'DETACHED' || state === 'DROPPED'
 }
 
 /** A program that was ended between the commit and the ledger, or is not done with taking the files out of the log. */

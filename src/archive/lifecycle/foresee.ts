@@ -1,5 +1,4 @@
 /** What a restore of a partition comes to, found out before anything is changed. */
-import { tableText } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { requireKey } from './bring-rows.ts'
@@ -38,6 +37,13 @@ export async function foresee(
     text,
     refusal,
   })
+  if (partition.away) {
+    const isThere = (await placeOf(context, partition)) !== null
+    return plain(
+      'its table has left the partitioned one, and its rows count from there; it is attached again as it is, and was not compared',
+      isThere ? null : gone(context.name, partition),
+    )
+  }
   switch (state) {
     case 'RESTORED':
       return plain(
@@ -60,14 +66,11 @@ export async function foresee(
 }
 
 async function placeOf(context: ArchiveContext, partition: ArchivedPartition): Promise<Place | null> {
-  const { store, table, interrupt } = context
+  const { table, interrupt } = context
   const { native } = partition
   if (native === null) return { table, where: conditionOf(context, partition) }
-  const name = partitionsOf(context).detachedName(native.table, native.identity)
-  const found = (await store.tables(tableText(name), interrupt.abort)).find(
-    (one) => tableText(one.table) === tableText(name),
-  )
-  return found === undefined ? null : { table: found, where: null, isOwn: true }
+  const found = await partitionsOf(context).detached(native.table, native.identity, interrupt.abort)
+  return found === null ? null : { table: found, where: null, isOwn: true }
 }
 
 async function compared(

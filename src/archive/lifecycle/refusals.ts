@@ -19,6 +19,15 @@ export function changed(name: string, { label }: Named, how: string): SluiceErro
   })
 }
 
+/** Rows of a partition that has left its table are not those that were exported before; nobody can change them any more. */
+export function changedAway(name: string, { label }: Named, how: string): SluiceError {
+  return new SluiceError('PARTITION_CHANGED', `${label} of ${name} changed before it left its table: ${how}`, {
+    where: `${name}, ${label}`,
+    hint: 'the same command exports it again; until then its rows count where they stand',
+    retryable: true,
+  })
+}
+
 /** The table of a partition is not there, or is another one under its name. */
 export function gone(name: string, { label, native }: Pick<ArchivedPartition, 'label' | 'native'>): SluiceError {
   const table =

@@ -18,7 +18,7 @@ const BACK = { restoring: false, retracted: false, error: null } as const
 export type Restored = { readonly rows: bigint | null }
 
 /**
- * PUBLISHED, DETACHED or DROPPED → RESTORED, from wherever an attempt before came to. What is refused is refused before anything is changed.
+ * PUBLISHED, DETACHED, DROPPED, or whatever has left its parent and still counts, → RESTORED, from wherever an attempt before came to. What is refused is refused before anything is changed.
  * @param reload the partition as the ledger has it now
  * @throws SluiceError PARTITION_STATE, PARTITION_CHANGED, ARCHIVE_CONFLICT, PROOF_FAILED
  */
@@ -35,7 +35,9 @@ export async function restorePartition(
   if (!isMade) {
     context.emit({ type: 'log', level: 'note', table: context.name, message: `${partition.label}: ${seen.text}` })
   }
-  if (partition.state === 'PUBLISHED') {
+  if (partition.away) {
+    await attachAgain(context, work)
+  } else if (partition.state === 'PUBLISHED') {
     await context.ledger.move(held, 'PUBLISHED', 'RESTORED', { retracted: false, error: null })
   } else if (partition.state !== 'RESTORED') {
     if (isMade) await recreate(context, work)
@@ -52,6 +54,13 @@ export async function retract(context: ArchiveContext, work: Work): Promise<void
   if (work.partition.retracted) return
   await retractFiles(context, work)
   await context.ledger.move(work.held, 'RESTORED', 'RESTORED', { retracted: true, logged: [] })
+}
+
+/** Its rows count, whatever they are: nothing of them is compared. */
+async function attachAgain(context: ArchiveContext, { partition, held }: Work): Promise<void> {
+  const closing = context.ledger.closing(held, partition.state, 'RESTORED', { ...BACK, away: false })
+  const end = await partitionsOf(context).attach({ ...returnRequest(context, partition, closing), expect: null })
+  settled(end, context, partition, (how) => changedMeanwhile(context.name, partition, how))
 }
 
 /** No archived row has to be brought back. */

@@ -12,34 +12,18 @@ import { difference, proofOf, settled } from './step-end.ts'
 export { difference, proofOf, settled } from './step-end.ts'
 
 /**
- * PUBLISHED → DETACHED. A partition that is a table leaves its parent, in the transaction that moves the state; rows of a plain table stay where they
- * are, and no longer count.
+ * PUBLISHED → DETACHED of a plain table: its rows stay where they are, and no longer count.
  * @param proved whether this run has just read all of its files; what an earlier one has published is read again, because from now on it answers
- * @throws SluiceError PARTITION_CHANGED where its rows are not those of the archive; TARGET_BUSY, LEASE_LOST, ARCHIVE_CONFLICT, PROOF_FAILED
+ * @throws SluiceError PARTITION_CHANGED where its rows are not those of the archive; LEASE_LOST, ARCHIVE_CONFLICT, PROOF_FAILED
  */
-export async function detachPartition(
-  context: ArchiveContext,
-  { partition, held }: Work,
-  proved: boolean,
-): Promise<void> {
-  if (proved) await proveLogged(context, partition)
-  else await proveArchived(context, partition)
-  const { ledger, archived, name } = context
-  const noted = { graceMs: archived.graceMs, error: null, removed: { rows: 0n, sum: '0' } }
-  if (partition.native !== null) {
-    const closing = ledger.closing(held, 'PUBLISHED', 'DETACHED', noted)
-    const end = await partitionsOf(context).detach({
-      ...partitionRequest(context, partition, closing),
-      keep: ledger.keeping(held),
-    })
-    return settled(end, context, partition, (how) => changed(name, partition, how))
-  }
+export async function detachRows(context: ArchiveContext, { partition, held }: Work, proved: boolean): Promise<void> {
+  await provePublished(context, partition, proved)
   await using view = await context.store.source(context.interrupt.abort)
   const now = await view.digest(requestOf(context, partition, context.table), context.interrupt.abort)
   if (!equalDigests(now, proofOf(partition))) {
-    throw changed(name, partition, difference(now, proofOf(partition)))
+    throw changed(context.name, partition, difference(now, proofOf(partition)))
   }
-  await ledger.move(held, 'PUBLISHED', 'DETACHED', noted)
+  await context.ledger.move(held, 'PUBLISHED', 'DETACHED', { ...detached(context), removed: { rows: 0n, sum: '0' } })
 }
 
 /**
@@ -58,6 +42,21 @@ export async function dropPartition(context: ArchiveContext, work: Work): Promis
     ...(partition.own === null ? { keep: context.ledger.keeping(held) } : {}),
   })
   settled(end, context, partition, (how) => changedAfter(context.name, partition, how))
+}
+
+/** All files are read once more, unless this run has just read them. */
+export async function provePublished(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  proved: boolean,
+): Promise<void> {
+  if (proved) await proveLogged(context, partition)
+  else await proveArchived(context, partition)
+}
+
+/** What is noted where the archive begins to answer: the grace counts from here. */
+export function detached({ archived }: ArchiveContext): { readonly graceMs: number; readonly error: null } {
+  return { graceMs: archived.graceMs, error: null }
 }
 
 export function partitionRequest(

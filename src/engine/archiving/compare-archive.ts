@@ -52,7 +52,7 @@ async function compared(
   proof: Digest | null,
 ): Promise<Finding | null> {
   const state = partition?.state ?? 'PLANNED'
-  const isPublished = state === 'PUBLISHED' || isArchived(state)
+  const isPublished = state === 'PUBLISHED' || state === 'DETACHING' || isArchived(state)
   if (proof === null) {
     if (!isPublished || partition === null || partition.digest?.rows === 0n) return null
     return {
@@ -119,6 +119,7 @@ async function planned(
     logged: [],
     own: null,
     columns,
+    away: false,
   }
 }
 

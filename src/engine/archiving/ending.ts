@@ -5,7 +5,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { Ending } from '../run-context.ts'
 import type { Outcome } from './advance-all.ts'
 
-const ORDER: readonly ArchiveState[] = ['EXPORTED', 'VERIFIED', 'PUBLISHED', 'DETACHED', 'DROPPED']
+const ORDER: readonly ArchiveState[] = ['EXPORTED', 'VERIFIED', 'PUBLISHED', 'DETACHING', 'DETACHED', 'DROPPED']
 
 /** @param stopped before all of them were looked at */
 export function endOfArchive(outcomes: readonly Outcome[], stopped: boolean): Ending {

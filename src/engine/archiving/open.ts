@@ -27,9 +27,16 @@ export const FILE_BYTES = 256 * 1024 * 1024
 /** Of the engine that writes and reads Parquet. */
 export const MEMORY_BYTES = 1024 * 1024 * 1024
 
+/** Of a partition that leaves its parent: most that others should wait because of one try, and for how long it is tried. */
+export const PATIENCE_MS = 100
+export const BUDGET_MS = 60_000
+
 export type ArchiveSizes = {
   readonly fileBytes?: number
   readonly memoryBytes?: number
+  /** Most that others wait because of one try for a lock, and how long locks are tried for, ms. */
+  readonly patienceMs?: number
+  readonly budgetMs?: number
   /** Nothing is written: a folder that is not there is not made. */
   readonly reads?: true
 }
@@ -72,6 +79,7 @@ export async function openArchive<E extends EventType>(
     reader,
     writer,
     spool,
+    waits: { patienceMs: sizes.patienceMs ?? PATIENCE_MS, budgetMs: sizes.budgetMs ?? BUDGET_MS },
     fileBytes: sizes.fileBytes ?? FILE_BYTES,
     emit: run.emit,
     clock: run.clock,

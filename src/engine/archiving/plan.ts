@@ -12,7 +12,7 @@ import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { parseLakeUrl, pathOfLocation } from '../../model/lake-url.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { NativePartition } from '../../stores/archive-port.ts'
+import type { PartitionTable } from '../../stores/archive-port.ts'
 import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
 import type { ArchiveOperation } from '../operations/archive-run/declaration.ts'
 import { cutOff, parseAge } from '../calendar/age.ts'
@@ -113,14 +113,18 @@ function withLook(one: PlannedPartition, look: PeriodLook | undefined): PlannedP
   return { ...one, look, ...(notes.length === 0 ? {} : { note: notes.join('; ') }) }
 }
 
-/** The table of a partition, as it stands in the source now. */
+/** The table of a partition, as it stands in the source now: in its parent, or where it has gone. */
 export async function nativeNow(
   store: CopyStore,
   table: TableSpec,
-  { native }: Pick<ArchivedPartition, 'native'>,
+  { native, away }: Pick<ArchivedPartition, 'native' | 'away'>,
   signal: AbortSignal,
-): Promise<NativePartition | null> {
+): Promise<PartitionTable | null> {
   if (native === null) return null
+  if (away) {
+    const found = await store.partitions?.().detached(native.table, native.identity, signal)
+    return found == null ? null : { table: found, identity: native.identity }
+  }
   const natives = await store.partitions?.().list(table, signal)
   return natives?.partitions.find(({ identity }) => identity === native.identity) ?? null
 }
@@ -251,7 +255,8 @@ function standing(
 ): Pick<PlannedPartition, 'status' | 'note'> {
   if (known === null)
     return { status: candidate?.status ?? 'later', ...(candidate?.note === undefined ? {} : { note: candidate.note }) }
-  if (known.held !== null && known.state !== 'DROPPED') return { status: 'held', note: known.held }
+  // What has left its table goes on as far as the archive answers for it.
+  if (known.held !== null && known.state !== 'DROPPED' && !known.away) return { status: 'held', note: known.held }
   const note = known.error === null ? {} : { note: `${known.error.code}: ${known.error.message}` }
   switch (known.state) {
     case 'DROPPED':

@@ -11,7 +11,7 @@ import type { Finding } from '../../archive/lifecycle/find-damage.ts'
 import { proofOver } from '../../archive/lifecycle/prove.ts'
 import type { ArchivedPartition } from '../../archive/ledger/record.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { tableText, type TableName } from '../../model/copy/column-type.ts'
+import { tableText } from '../../model/copy/column-type.ts'
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 
 /** @returns `none` where there is nothing left to compare with */
@@ -39,7 +39,7 @@ export async function stillThere(
 
 /** What these rows have to come to: the proof, as far as it covers columns that the table still has. */
 export async function expectedNow(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest> {
-  const isAway = partition.native !== null && partition.state !== 'PUBLISHED'
+  const isAway = partition.native !== null && (partition.state !== 'PUBLISHED' || partition.away)
   const columns = isAway ? partition.columns : fitNow(context, partition).shared.map(({ file }) => file)
   return proofOver(context, partition, columns)
 }
@@ -47,19 +47,18 @@ export async function expectedNow(context: ArchiveContext, partition: ArchivedPa
 /** Sum of the rows of a partition that are still in the source; null where some have left it, or it is not there. */
 export async function digestNow(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest | null> {
   const { store, table, interrupt } = context
-  const { state, native, removed, restoring } = partition
-  if (state !== 'PUBLISHED' && state !== 'DETACHED') return null
+  const { state, native, removed, restoring, away } = partition
+  if (state !== 'PUBLISHED' && state !== 'DETACHING' && state !== 'DETACHED') return null
   if (native === null) {
     if (removed.rows > 0n || restoring || table.columns.length === 0) return null
     await using view = await store.source(interrupt.abort)
     return await view.digest(requestOf(context, partition, table), interrupt.abort)
   }
-  const isAway = state !== 'PUBLISHED'
-  const name: TableName | undefined = !isAway
-    ? native.table
-    : store.partitions?.().detachedName(native.table, native.identity)
-  const [found] = name === undefined ? [] : await store.tables(tableText(name), interrupt.abort)
-  if (found === undefined) return null
+  const isAway = state !== 'PUBLISHED' || away
+  const found = !isAway
+    ? (await store.tables(tableText(native.table), interrupt.abort))[0]
+    : await store.partitions?.().detached(native.table, native.identity, interrupt.abort)
+  if (found == null) return null
   await using view = await store.source(interrupt.abort)
   const request = {
     table: found,

@@ -12,7 +12,13 @@ import { ofTable } from './commands.ts'
 import type { LookedTable, Phase } from './looked.ts'
 import { blocks } from './partitioning-phase.ts'
 
-const ON_ITS_WAY: ReadonlySet<ArchivedPartition['state']> = new Set(['EXPORTING', 'EXPORTED', 'VERIFIED', 'PUBLISHED'])
+const ON_ITS_WAY: ReadonlySet<ArchivedPartition['state']> = new Set([
+  'EXPORTING',
+  'EXPORTED',
+  'VERIFIED',
+  'PUBLISHED',
+  'DETACHING',
+])
 
 export async function archivePhase(looked: LookedTable): Promise<Phase> {
   const { entry, archive, standing } = looked

@@ -2,7 +2,7 @@
 import type { PartitionAlarmEvent } from '../../model/partition-events.ts'
 import { dec } from '../../model/event.ts'
 import { tableText } from '../../model/copy/column-type.ts'
-import type { ArchiveRecord } from '../../archive/ledger/record.ts'
+import { hasLeft, type ArchiveRecord } from '../../archive/ledger/record.ts'
 import type { RangePartition, StrayRows } from '../../stores/maintenance-port.ts'
 import {
   catchAll,
@@ -134,9 +134,7 @@ function endlessAlarm({ name, from }: RangePartition): Alarm {
 
 /** Gaps but for those whose rows are in the archive. */
 export function openGaps({ gaps }: Standing, archive: ArchiveRecord | null): readonly Gap[] {
-  const gone = new Set(
-    archive?.partitions.filter(({ state }) => state === 'DETACHED' || state === 'DROPPED').map(({ from }) => from),
-  )
+  const gone = new Set(archive?.partitions.filter(hasLeft).map(({ from }) => from))
   const ends = new Map(archive?.partitions.map(({ from, to }) => [from, to]))
   return gaps.filter(({ from, to }) => {
     let reached = from

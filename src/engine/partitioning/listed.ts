@@ -1,5 +1,5 @@
 /** The partitions of a table in the order of time, with those that are in its archive and those that have to be there and are not. */
-import type { ArchivedPartition } from '../../archive/ledger/record.ts'
+import { hasLeft, type ArchivedPartition } from '../../archive/ledger/record.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import { dec } from '../../model/event.ts'
 import type { PartitionEvent } from '../../model/partition-events.ts'
@@ -78,10 +78,6 @@ function goneOf({ archive, standing }: FoundTable): readonly ArchivedPartition[]
   return (archive?.partitions ?? []).filter(
     (one) => one.native !== null && !there.has(one.native.identity) && hasLeft(one),
   )
-}
-
-function hasLeft({ state }: ArchivedPartition): boolean {
-  return state === 'DETACHED' || state === 'DROPPED'
 }
 
 function goneEvent(table: string, one: ArchivedPartition): PartitionEvent {

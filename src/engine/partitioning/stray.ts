@@ -1,5 +1,5 @@
 /** Rows of the default partition: those of periods that are missing, those that came late into archived ones, and all others. */
-import type { ArchivedPartition } from '../../archive/ledger/record.ts'
+import { hasLeft, type ArchivedPartition } from '../../archive/ledger/record.ts'
 import type { MaintenanceStore, Span, StrayRows } from '../../stores/maintenance-port.ts'
 import { readValue, type ValueKind } from '../calendar/value-text.ts'
 import type { Run } from '../run-context.ts'
@@ -19,7 +19,9 @@ export async function strayOf(
 ): Promise<AlarmOptions['stray']> {
   if (!table.partitions.some(({ isDefault }) => isDefault)) return null
   const first = await maintenance.stray(table, missing, run.interrupt.abort)
-  const gone = (archive?.partitions ?? []).filter((one) => hasLeft(one) && meets(one, first.others, kind))
+  const gone = (archive?.partitions ?? []).filter(
+    (one) => isBounded(one) && hasLeft(one) && meets(one, first.others, kind),
+  )
   const behind = calendar === null ? null : spanBehind(calendar.spec, kind, wish)
   const next = behind !== null && meets(behind, first.others, kind) ? [behind] : []
   if (gone.length === 0 && next.length === 0) {
@@ -41,8 +43,8 @@ export async function strayOf(
   }
 }
 
-function hasLeft({ state, from, to }: ArchivedPartition): boolean {
-  return (state === 'DETACHED' || state === 'DROPPED') && (from !== null || to !== null)
+function isBounded({ from, to }: ArchivedPartition): boolean {
+  return from !== null || to !== null
 }
 
 /** Whether rows could lie in it, by the smallest and the largest of them. */

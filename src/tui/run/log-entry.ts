@@ -202,7 +202,9 @@ function archiveEntry(
   if (state === 'PLANNED' || state === 'EXPORTING') return null
   const facts = [
     state === 'PUBLISHED' && version !== undefined ? `as v${version}` : '',
-    rows === undefined || state === 'PUBLISHED' || state === 'DETACHED' ? '' : plural(Number(rows), 'row'),
+    rows === undefined || state === 'PUBLISHED' || state === 'DETACHING' || state === 'DETACHED'
+      ? ''
+      : plural(Number(rows), 'row'),
     seconds(ms),
   ]
   return entry('note', `${partition} ${state.toLowerCase()}, ${facts.filter((fact) => fact !== '').join(', ')}`)

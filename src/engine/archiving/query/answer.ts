@@ -3,7 +3,7 @@
  * if the ledger says by then that other partitions are archived than before, all of it is begun anew: so no row is missed and none counted twice.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { readArchive, type ArchiveRecord } from '../../../archive/ledger/record.ts'
+import { readArchive, type ArchivedPartition, type ArchiveRecord } from '../../../archive/ledger/record.ts'
 import { refuseNewer } from '../../../archive/ledger/schema.ts'
 import type { AnswerRow, OpenArchiveQuery, QueryColumn } from '../../../model/archiving/query-port.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
@@ -13,7 +13,7 @@ import type { LogStore } from '../../../model/log-store.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
-import { archivedPartitions, countedOf, localPaths, mayMatch, openFiles } from './archived-part.ts'
+import { archivedPartitions, awayPartitions, countedOf, localPaths, mayMatch, openFiles } from './archived-part.ts'
 import { readingLedger } from '../reading-ledger.ts'
 import { hotPart, hotRows } from './hot-part.ts'
 import { filesOf, sharedPartitions, sharesRows } from './shared-partitions.ts'
@@ -112,7 +112,7 @@ async function answerOnce(
   })
   const { needs } = query
   const by =
-    archived.length === 0 || needs.intervals.length === 0
+    (archived.length === 0 && awayPartitions(record).length === 0) || needs.intervals.length === 0
       ? null
       : await rangeColumn(store, table, record, columns, signal)
   const read = archived.filter((partition) => mayMatch(partition, by, needs.intervals))
@@ -136,9 +136,10 @@ async function answerOnce(
   }
   // Where all readers of a view see one moment, the first row settles what belongs to it; elsewhere only the last one does.
   const settled = store.can.snapshot === 'shared'
+  const away = await awayTables(store, record, (partition) => mayMatch(partition, by, needs.intervals), signal)
   const came = await (async () => {
     await using view = await store.source(signal)
-    const rows = hotRows(view, hot, settled ? unmoved : async () => undefined, signal)
+    const rows = hotRows(view, hot, settled ? unmoved : async () => undefined, signal, away)
     const brought = await query.bring(hot.columns, rows.csv, hot.except, late)
     if (brought.rows === rows.rows()) return brought
     throw new SluiceError(
@@ -172,6 +173,35 @@ async function answerOnce(
 }
 
 const ALL_LEFT_OUT = 'late rows, because rows of the table cannot be told from archived ones by key:'
+
+/** @throws SluiceError PARTITION_STATE where one of them is not there */
+async function awayTables(
+  store: CopyStore,
+  record: ArchiveRecord | null,
+  wanted: (partition: ArchivedPartition) => boolean,
+  signal: AbortSignal,
+): Promise<readonly TableSpec[]> {
+  const tables: TableSpec[] = []
+  for (const partition of awayPartitions(record).filter(wanted)) {
+    const { native } = partition
+    const table = native === null ? null : await store.partitions?.().detached(native.table, native.identity, signal)
+    if (table == null) throw goneAway(record, partition)
+    tables.push(table)
+  }
+  return tables
+}
+
+/** Nobody can answer without its rows: only where nothing has moved meanwhile is that told. */
+function goneAway(record: ArchiveRecord | null, { label }: ArchivedPartition): SluiceError {
+  return new SluiceError(
+    'PARTITION_STATE',
+    `the table of ${label} has left ${tableText(record?.table ?? { name: '' })}, and is gone`,
+    {
+      reason: 'its rows count where it stood, until the archive answers for them',
+      hint: 'somebody dropped or moved it by hand: sluice archive list shows its state',
+    },
+  )
+}
 
 /** The column that partitions are ranges of. */
 async function rangeColumn(

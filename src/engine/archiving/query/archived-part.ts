@@ -15,7 +15,12 @@ export function archivedPartitions(record: ArchiveRecord | null): readonly Archi
   return (record?.partitions ?? []).filter(({ state }) => isArchived(state))
 }
 
-/** Equal as long as the same rows are those of the archive. What else happens to partitions changes no answer. */
+/** Partitions whose rows count in a table of their own, outside of the one that is asked for. */
+export function awayPartitions(record: ArchiveRecord | null): readonly ArchivedPartition[] {
+  return (record?.partitions ?? []).filter(({ away }) => away)
+}
+
+/** Equal as long as the same rows are those of the archive, and the same tables hold the others. What else happens to partitions changes no answer. */
 export function countedOf(record: ArchiveRecord | null): string {
   const counted = archivedPartitions(record).map((partition) => [
     partition.label,
@@ -23,7 +28,8 @@ export function countedOf(record: ArchiveRecord | null): string {
     partition.restoring,
     partition.files.map(({ path }) => path),
   ])
-  return JSON.stringify([record?.archive, record?.stored, counted])
+  const away = awayPartitions(record).map(({ label, native }) => [label, native?.identity])
+  return JSON.stringify([record?.archive, record?.stored, counted, away])
 }
 
 /**

@@ -53,39 +53,45 @@ export type HotRows = {
   readonly rows: () => bigint
 }
 
-/** @param begun called once rows have begun to come, or have ended: from then on the source knows what it is going to give */
+/**
+ * Rows of the table, and then those of tables that have left it.
+ * @param begun called once rows have begun to come, or have ended: from then on the source knows what it is going to give
+ * @param away tables whose rows count with it; they have its columns
+ */
 export function hotRows(
   view: SourceView,
   { request, columns }: HotPart,
   begun: () => Promise<void>,
   signal: AbortSignal,
+  away: readonly TableSpec[] = [],
 ): HotRows {
   let rows = 0n
-  const printed = async function* (): AsyncGenerator<Buffer> {
+  const printed = async function* (one: RowRequest): AsyncGenerator<Buffer> {
     if (view.csv !== undefined) {
-      const text = view.csv(request, signal)
+      const text = view.csv(one, signal)
       for (;;) {
         const next = await text.next()
         if (next.done === true) {
-          rows = next.value
+          rows += next.value
           return
         }
         yield next.value
       }
     }
-    for await (const batch of view.read(request, BATCH, signal)) {
+    for await (const batch of view.read(one, BATCH, signal)) {
       rows += BigInt(batch.rows.length)
       yield Buffer.from(batch.rows.map((row) => wireLine(row, columns)).join(''))
     }
   }
   const watched = async function* (): AsyncGenerator<Buffer> {
     let first = true
-    for await (const bytes of printed()) {
+    for await (const bytes of printed(request)) {
       if (first) await begun()
       first = false
       yield bytes
     }
     if (first) await begun()
+    for (const table of away) yield* printed({ ...request, table })
   }
   return { csv: watched(), rows: () => rows }
 }

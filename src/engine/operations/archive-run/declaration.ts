@@ -34,6 +34,10 @@ export type ArchiveOperation = {
   readonly fileBytes?: number
   /** Of the engine that writes Parquet. */
   readonly memoryBytes?: number
+  /** Most that others wait because of one try for a lock, ms; 100 when absent. */
+  readonly patienceMs?: number
+  /** How long locks of one partition are tried for, ms; a minute when absent. */
+  readonly budgetMs?: number
   readonly dryRun: boolean
 }
 
@@ -193,6 +197,24 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
         group: 'plan and run:',
         describe: 'what writing Parquet may take',
       },
+      {
+        name: 'patience',
+        type: 'text',
+        unit: 'duration',
+        fallback: '100ms',
+        least: 1,
+        group: 'run:',
+        describe: 'most that others wait for a lock because of us',
+      },
+      {
+        name: 'budget',
+        type: 'text',
+        unit: 'duration',
+        fallback: '60s',
+        least: 1,
+        group: 'run:',
+        describe: 'how long locks of one partition are tried for before it stays; the same command goes on',
+      },
       { ...BETWEEN, group: 'run:' },
       {
         name: 'dry-run',
@@ -248,7 +270,10 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
       'failover, a restore or a move; the database that wrote into it before is refused from then on. Of one table that ' +
       '`lifecycle:` of the config file names by this very name, options count that its entry has and the line does not; `archive` of it is --to.\n',
   },
-  actions: { 'archive plan': { byHand: PLANNED }, 'archive run': { byHand: [...PLANNED, 'between'] } },
+  actions: {
+    'archive plan': { byHand: PLANNED },
+    'archive run': { byHand: [...PLANNED, 'between', 'patience', 'budget'] },
+  },
   shape: 'long',
   doing: 'archiving',
   stores: [

@@ -5,6 +5,8 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type {
   Giving,
   Keeping,
+  Leaving,
+  Left,
   NativePartitions,
   PartitionRequest,
   PartitionStore,
@@ -18,6 +20,7 @@ import { missingTable } from '../copy/relation.ts'
 import { digestRows } from '../copy/row-digest.ts'
 import type { CopySession } from '../copy/session.ts'
 import { fromSql, tableSql } from '../copy/sql.ts'
+import { describeTables } from '../copy/tables.ts'
 import { underSignal } from '../copy/under-signal.ts'
 import { attachTable, createLike, type Parent } from './attach.ts'
 import type { Bounds } from './bounds.ts'
@@ -27,10 +30,12 @@ import { listPartitions } from './list.ts'
 import type { KnownTable, Locks } from './locks.ts'
 import { ARCHIVED_SCHEMA, archivedName, ensureArchivedSchema, moveTable } from './move.ts'
 import { GivenBack, readOwn, type NotGiven } from './own.ts'
+import { leavingLocks, takeAway, type Pair } from './leave.ts'
 import type { Steps, Within } from './steps.ts'
 
 type Ended = 'done' | 'differs' | 'gone'
 type LastRequest = PartitionRequest & Keeping
+type LeaveRequest = Omit<PartitionRequest, 'expect'> & Keeping & Leaving
 type ReturnRequest = PartitionRequest & Giving & Bounds
 
 export class PostgresPartitions implements PartitionStore {
@@ -55,10 +60,35 @@ export class PostgresPartitions implements PartitionStore {
     }
   }
 
-  async detach(request: LastRequest): Promise<StepEnd> {
+  async leave(request: LeaveRequest): Promise<Left> {
     const step = { ...request, table: request.partition }
     await this.#steps.beside(step, ensureArchivedSchema)
-    return this.#steps.run(step, (within) => detach(within, request))
+    const find = async (session: CopySession) => {
+      const found = await partitionNow(session, request)
+      return found === null ? null : { found, locks: await leavingLocks(session, found) }
+    }
+    return this.#steps.patiently(step, find, async ({ session }, found) => {
+      // What was found may have been renamed before it was locked.
+      const again = await partitionNow(session, request)
+      if (again === null || tableSql(again.partition.name) !== tableSql(found.partition.name)) return 'gone'
+      return takeAway(session, again, request)
+    })
+  }
+
+  async detached(_partition: TableName, identity: string, signal: AbortSignal): Promise<TableSpec | null> {
+    try {
+      return await this.#readers.use((session) =>
+        underSignal(session, signal, async () => {
+          const found = await tableByIdentity(session, identity)
+          if (found === null || !stands(found)) return null
+          const condition = `c.oid = ${found.oid}`
+          const [spec] = await describeTables(session, { condition, exact: true, kinds: "'r'" }, this.#database)
+          return spec ?? null
+        }),
+      )
+    } catch (error) {
+      throw sourceError(error, this.#steps.settings)
+    }
   }
 
   drop(request: LastRequest): Promise<StepEnd> {
@@ -83,29 +113,6 @@ export class PostgresPartitions implements PartitionStore {
     if (end === 'done') for (const { what, why } of missing) request.notGiven?.(what, why)
     return end
   }
-}
-
-/**
- * Others go on reading while its rows are looked at; who wants to write to them waits, and is let in where he would have to wait for its parent, too.
- */
-async function detach({ session, locks }: Within, request: LastRequest): Promise<Ended> {
-  if ((await partitionNow(session, request)) === null) return 'gone'
-  try {
-    await locks.take({ oid: request.identity, name: request.partition }, 'SHARE')
-  } catch (error) {
-    if (isMissing(error)) return 'gone'
-    throw error
-  }
-  const found = await partitionNow(session, request)
-  if (found === null) return 'gone'
-  const { parent, partition } = found
-  if (!(await holds(session, partition, request))) return 'differs'
-  await locks.takeWhole(parent, partition)
-  // Once it is detached, nobody can tell any more what was its own.
-  await keep(session, partition, parent, request)
-  await session.ask(`ALTER TABLE ${tableSql(parent.name)} DETACH PARTITION ${tableSql(partition.name)}`)
-  await moveTable(session, partition, archivedName(partition.name, partition.oid))
-  return 'done'
 }
 
 async function drop({ session, locks }: Within, request: LastRequest): Promise<Ended> {
@@ -177,16 +184,14 @@ async function keptLate(session: CopySession, table: KnownTable, request: LastRe
   return request.partition
 }
 
-type Found = { readonly parent: FoundTable; readonly partition: FoundTable }
-
 /**
  * Null where the table is not there, another one is in its place, or it is no partition of its parent any more.
  * @throws SluiceError TABLE_REFUSED where somebody has begun to take it out
  */
 async function partitionNow(
   session: CopySession,
-  { parent, partition, identity }: PartitionRequest,
-): Promise<Found | null> {
+  { parent, partition, identity }: Pick<PartitionRequest, 'parent' | 'partition' | 'identity'>,
+): Promise<Pair | null> {
   const found = await tableByName(session, partition)
   const above = await tableByName(session, parent)
   if (found === null || above === null || found.oid !== identity || found.parent !== above.oid) return null
@@ -198,11 +203,16 @@ async function partitionNow(
   })
 }
 
+/** Whether a table is one that was detached. */
+function stands({ name, parent, kind }: FoundTable): boolean {
+  return name.schema === ARCHIVED_SCHEMA && parent === null && kind === 'r'
+}
+
 /** The table in the schema for what is archived, so that nobody else can use it; null where it is not there. */
 async function detachedTable(session: CopySession, locks: Locks, identity: string): Promise<FoundTable | null> {
   const there = async (): Promise<FoundTable | null> => {
     const found = await tableByIdentity(session, identity)
-    return found?.name.schema === ARCHIVED_SCHEMA && found.parent === null && found.kind === 'r' ? found : null
+    return found !== null && stands(found) ? found : null
   }
   const found = await there()
   if (found === null) return null
@@ -230,14 +240,16 @@ async function parentOf(session: CopySession, name: TableName): Promise<Parent> 
   )
 }
 
-type Proof = { readonly columns: readonly ReadColumn[]; readonly expect: Digest }
+type Proof = { readonly columns: readonly ReadColumn[]; readonly expect: Digest | null }
 
-/** Whether a table that nobody can change has the columns and rows that were proved. */
+/** Whether a table that nobody can change has the columns and rows that were proved; true where nothing is to be compared. */
 async function holds(session: CopySession, table: KnownTable, proof: Proof): Promise<boolean> {
+  if (proof.expect === null) return true
   return (await hasColumns(session, table, proof.columns)) && (await hasRows(session, table, proof))
 }
 
 async function hasRows(session: CopySession, { name }: KnownTable, { columns, expect }: Proof): Promise<boolean> {
+  if (expect === null) return true
   const from = fromSql({ name, only: true })
   return equalDigests(
     await digestRows(session, { columns, from, condition: 'true', whole: true, table: tableText(name) }),

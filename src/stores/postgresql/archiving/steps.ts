@@ -1,17 +1,28 @@
 /** A change to tables and its closing in the ledger as one transaction, that waits only shortly for others. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
-import type { StepEnd } from '../../archive-port.ts'
+import { restUnder, throwIfAborted } from '../../../shared/abort.ts'
+import type { Leaving, Left, StepEnd } from '../../archive-port.ts'
 import type { Closing } from '../../copy-port.ts'
 import { Pool } from '../../pool.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { commitChunk } from '../copy/commit.ts'
 import { CopySession } from '../copy/session.ts'
+import { tableSql } from '../copy/sql.ts'
 import { underSignal } from '../copy/under-signal.ts'
+import type { WantedLock } from '../maintenance/patience.ts'
+import { lookFirstSql } from '../switch/take.ts'
 import { isBusy, Locks } from './locks.ts'
 import { stepError } from './step-errors.ts'
 
 /** Sessions that stay open for the next step. */
 const KEPT = 1
+/** Between two tries. */
+const FIRST_REST_MS = 40
+const MOST_REST_MS = 700
+/** Of the patience: whoever comes behind waits for what is done under the locks, too. */
+const LOCKS_SHARE = 0.6
+/** A program that stands still with locks in its hands is ended by the server. */
+const FROZEN_MS = 5000
 /** How long a statement may wait for a lock: meanwhile everybody else waits behind it. */
 const PATIENCE_MS = 2000
 
@@ -59,6 +70,63 @@ export class Steps implements AsyncDisposable {
     })
   }
 
+  /**
+   * Tries for locks, each time in a transaction of its own and no longer than others notice, until the body runs with all of them.
+   * @param find what is to be locked, looked up anew for each try; null where it is not there
+   * @returns how it ended, how often others were in the way, and the longest time from the first lock to the end, ms
+   * @throws SluiceError TARGET_BUSY where the locks were not to be had within the budget, STOPPED; else as `run`
+   */
+  patiently<T>(
+    step: Step & Leaving,
+    find: (session: CopySession) => Promise<{ readonly found: T; readonly locks: readonly WantedLock[] } | null>,
+    body: (within: Within, found: T) => Promise<'done' | 'differs' | 'gone'>,
+  ): Promise<Left> {
+    const { closing, signal, stop, patienceMs, budgetMs } = step
+    const until = performance.now() + budgetMs
+    const waits = { tries: 0, longestMs: 0 }
+    return this.#with(step, async (session, locks): Promise<Left> => {
+      const once = async (): Promise<StepEnd> => {
+        let since: number | null = null
+        try {
+          const end = await underSignal(session, signal, async (): Promise<StepEnd> => {
+            await session.begin(
+              'ISOLATION LEVEL READ COMMITTED READ WRITE',
+              `SET LOCAL idle_in_transaction_session_timeout = ${FROZEN_MS};${lookFirstSql(session.version)}`,
+            )
+            const { sql, parameters } = closing.guard
+            if ((await session.all(sql, parameters)).length === 0) return 'fenced'
+            const wanted = await find(session)
+            if (wanted === null) return 'gone'
+            locks.involve(...wanted.locks.map(({ table }) => table.oid))
+            since = performance.now()
+            await takeWithin(session, wanted.locks, since + patienceMs * LOCKS_SHARE)
+            return body({ session, locks }, wanted.found)
+          })
+          if (end === 'done') {
+            return (await commitChunk(session, closing, this.#settings, signal)) === 'committed' ? 'done' : 'fenced'
+          }
+          await session.rollBack()
+          return end
+        } finally {
+          if (since !== null) waits.longestMs = Math.max(waits.longestMs, performance.now() - since)
+        }
+      }
+      for (let rest = FIRST_REST_MS; ; rest = Math.min(rest * 2, MOST_REST_MS)) {
+        throwIfAborted(stop)
+        try {
+          return { end: await once(), ...waits }
+        } catch (error) {
+          if (!session.alive || !isBusy(error)) throw error
+          await session.rollBack()
+          waits.tries++
+          if (performance.now() + rest > until) throw error
+        }
+        // Two programs that do the same do not meet again and again.
+        await restUnder(AbortSignal.any([signal, stop]), rest * (0.75 + Math.random() / 2))
+      }
+    })
+  }
+
   /** Statements outside of any transaction. @throws as `run` */
   beside(step: Step, body: (session: CopySession) => Promise<void>): Promise<void> {
     return this.#with(step, (session) => underSignal(session, step.signal, () => body(session)))
@@ -89,5 +157,13 @@ export class Steps implements AsyncDisposable {
       if (!sound) session.destroy()
       await this.#sessions.give(session)
     }
+  }
+}
+
+/** @throws what the server says where they are not all held in time */
+async function takeWithin(session: CopySession, locks: readonly WantedLock[], until: number): Promise<void> {
+  for (const { table, mode } of locks) {
+    const left = Math.max(1, Math.floor(until - performance.now()))
+    await session.ask(`SET LOCAL lock_timeout = ${left}; LOCK TABLE ONLY ${tableSql(table.name)} IN ${mode} MODE`)
   }
 }

@@ -15,6 +15,7 @@ export const STAGES: readonly ArchiveState[] = [
   'EXPORTED',
   'VERIFIED',
   'PUBLISHED',
+  'DETACHING',
   'DETACHED',
   'DROPPED',
 ]
@@ -152,7 +153,7 @@ export class ArchivePartition {
 function passesOf(state: ArchiveState | null): number {
   if (state === 'DROPPED') return 3
   if (state === 'EXPORTED') return 1
-  return state === 'VERIFIED' || state === 'PUBLISHED' || state === 'DETACHED' ? 2 : 0
+  return state !== null && STAGES.indexOf(state) >= STAGES.indexOf('VERIFIED') ? 2 : 0
 }
 
 /** Rows and bytes a second of a step in the last seconds; null before one second has passed, and where nothing moved. */

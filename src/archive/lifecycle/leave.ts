@@ -1,0 +1,67 @@
+/** A partition that is a table leaves its parent first, and is proved after, where nobody waits for that: PUBLISHED → DETACHING → DETACHED. */
+import { equalDigests, type Digest } from '../../model/copy/rows.ts'
+import { asSluiceError } from '../../shared/errors.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
+import { readColumns, wholeOf, type ArchiveContext, type Work } from './context.ts'
+import { changed, changedAway, gone } from './refusals.ts'
+import { detached, difference, partitionRequest, partitionsOf, proofOf, provePublished, settled } from './take-out.ts'
+
+/**
+ * PUBLISHED → DETACHING, in the transaction in which its table leaves its parent. From then on nobody reaches its rows, and they count where the table stands now.
+ * @param proved whether this run has just read all of its files
+ * @throws SluiceError TARGET_BUSY where locks were not to be had, STOPPED, PARTITION_CHANGED where it is not there or has other columns, LEASE_LOST,
+ * ARCHIVE_CONFLICT, PROOF_FAILED
+ */
+export async function leaveParent(context: ArchiveContext, { partition, held }: Work, proved: boolean): Promise<void> {
+  await provePublished(context, partition, proved)
+  const { ledger, emit, name, waits, interrupt } = context
+  // What was exported again after it had left has nothing to leave any more.
+  if (partition.away) return ledger.move(held, 'PUBLISHED', 'DETACHING', { error: null })
+  const closing = ledger.closing(held, 'PUBLISHED', 'DETACHING', { away: true, error: null })
+  const { end, tries, longestMs } = await partitionsOf(context).leave({
+    ...partitionRequest(context, partition, closing),
+    ...waits,
+    stop: interrupt.stop,
+    keep: ledger.keeping(held),
+  })
+  settled(end, context, partition, () => changed(name, partition, 'it has other columns than were archived'))
+  const again = tries === 0 ? '' : `after ${tries} ${tries === 1 ? 'try' : 'tries'} in vain, `
+  const message = `${partition.label} left the table: ${again}locks were wanted or held for ${Math.ceil(longestMs)} ms at most`
+  emit({ type: 'log', level: 'note', table: name, message })
+}
+
+/**
+ * DETACHING → DETACHED, once the rows of the table that has left come to the proof. No lock is taken that anybody else would feel.
+ * @param proved whether this run has just read all of its files
+ * @throws SluiceError PARTITION_CHANGED where its rows are others: they were changed between the export and the leave
+ */
+export async function proveAway(context: ArchiveContext, { partition, held }: Work, proved: boolean): Promise<void> {
+  await provePublished(context, partition, proved)
+  const now = await sumAway(context, partition)
+  const proof = proofOf(partition)
+  if (now === null || !equalDigests(now, proof)) {
+    throw changedAway(
+      context.name,
+      partition,
+      now === null ? 'it holds a value that is none of its type' : difference(now, proof),
+    )
+  }
+  await context.ledger.move(held, 'DETACHING', 'DETACHED', { ...detached(context), away: false })
+}
+
+/** Null where a row holds a value that is none of its type. @throws SluiceError PARTITION_CHANGED where the table is not there */
+async function sumAway(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest | null> {
+  const { store, interrupt, name } = context
+  const { native } = partition
+  if (native === null) throw new Error(`${partition.label} is no table of its own`)
+  const table = await partitionsOf(context).detached(native.table, native.identity, interrupt.abort)
+  if (table === null) throw gone(name, partition)
+  await using view = await store.source(interrupt.abort)
+  const columns = readColumns(partition.columns)
+  try {
+    return await view.digest({ table, columns, range: wholeOf(table), where: null, ordered: false }, interrupt.abort)
+  } catch (thrown) {
+    if (asSluiceError(thrown).code === 'VALUE_REFUSED') return null
+    throw thrown
+  }
+}

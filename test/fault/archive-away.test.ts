@@ -1,0 +1,123 @@
+/** A partition whose rows change between its export and its leave is exported again from where nobody reaches it: killed at any step, nothing is lost or counted twice. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Operation } from '../../src/engine/operations/list.ts'
+import { commandsOf, countedBy, countOf, makeBookings, observe, type Archived } from '../support/archive-places.ts'
+import type { Observer } from '../support/archive-observer.ts'
+import { ALL } from '../support/backend.ts'
+import { POSTGRES_OWN } from '../support/servers/postgresql.ts'
+import { makePlace, perform } from '../support/copy-systems.ts'
+import { startArchiver, type ArchiverWishes } from './archive-kit.ts'
+
+const LABEL = '2020-Q1'
+const DAY = Math.floor(Date.now() / 86_400_000)
+/** Where a run was killed before the partition comes back. */
+const AGAIN = ['COMMIT state DETACHING', 'COMMIT state PLANNED', 'COMMIT state EXPORTED', 'COMMIT state PUBLISHED']
+
+describe.skipIf(!POSTGRES_OWN)('a partition that has left its table', () => {
+  let folder = ''
+  beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-archive-away-'))))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  const fresh = async (): Promise<Archived> =>
+    makeBookings(await makePlace('postgresql', folder), 'native', mkdtempSync(join(folder, 'to-')), 60)
+  const runOf = (archived: Archived): Operation =>
+    Object.assign({}, commandsOf(archived).run, { olderThan: undefined, partitions: [LABEL] })
+
+  /** Rows are right from outside, and as `sluice query` has them. */
+  async function isSound(archived: Archived, observer: Observer, where: string): Promise<void> {
+    expect((await observer.look()).problems, where).toEqual([])
+    expect((await countedBy(commandsOf(archived).query)).counted, where).toBe(countOf(observer.expected))
+  }
+
+  /** Published, and then changed, so that what leaves is not what was exported. */
+  async function changed(archived: Archived, observer: Observer): Promise<void> {
+    const { signal } = await startArchiver(runOf(archived), { at: 'COMMIT state PUBLISHED', when: 'after' }).ended
+    expect(signal).toBe('SIGKILL')
+    await archived.place.sql(
+      "UPDATE bookings SET note = 'changed' WHERE id = 3",
+      'DELETE FROM bookings WHERE id = 4',
+      "INSERT INTO bookings VALUES (90, '2020-01-09', 'late', 1)",
+    )
+    await observer.expectThis()
+    await isSound(archived, observer, 'changed')
+  }
+
+  const POINTS: readonly Required<Pick<ArchiverWishes, 'at' | 'when'>>[] = [
+    { at: 'COMMIT state DETACHING', when: 'before' },
+    { at: 'COMMIT state DETACHING', when: 'after' },
+    { at: 'COMMIT state PLANNED', when: 'before' },
+    { at: 'COMMIT state PLANNED', when: 'after' },
+    { at: 'COMMIT state EXPORTING', when: 'after' },
+    { at: 'parquet', when: 'during' },
+    { at: 'COMMIT state EXPORTED', when: 'after' },
+    { at: 'COMMIT state VERIFIED', when: 'after' },
+    { at: 'link ', when: 'after' },
+    { at: 'COMMIT state PUBLISHED', when: 'before' },
+    { at: 'COMMIT state PUBLISHED', when: 'after' },
+    { at: 'COMMIT state DETACHED', when: 'before' },
+    { at: 'COMMIT state DETACHED', when: 'after' },
+  ]
+
+  test('killed at each of its steps', { timeout: 120_000 }, async () => {
+    const archived = await fresh()
+    await using observer = await observe(archived)
+    await changed(archived, observer)
+    const seen: string[] = []
+    for (const point of POINTS) {
+      const { signal, finished } = await startArchiver(runOf(archived), point).ended
+      expect([signal, finished], JSON.stringify(point)).toEqual(['SIGKILL', undefined])
+      await isSound(archived, observer, JSON.stringify(point))
+      const [[state, away] = []] = await archived.place.rows(
+        `SELECT state, away FROM migration_archive_partitions WHERE partition_name = '${LABEL}'`,
+      )
+      seen.push(`${state} ${away ?? ''}`.trim())
+    }
+    expect(seen).toEqual([
+      'PUBLISHED',
+      'DETACHING 1',
+      'DETACHING 1',
+      'PLANNED 1',
+      'EXPORTING 1',
+      'EXPORTING 1',
+      'EXPORTED 1',
+      'VERIFIED 1',
+      'VERIFIED 1',
+      'VERIFIED 1',
+      'PUBLISHED 1',
+      'DETACHING 1',
+      'DETACHED 0',
+    ])
+    expect((await perform(runOf(archived))).finished).toMatchObject({ exitCode: 0 })
+    const { verify, sweep } = commandsOf(archived)
+    expect((await perform({ ...verify, deep: true } as Operation)).finished).toMatchObject({ exitCode: 0 })
+    expect((await perform(sweep)).finished).toMatchObject({ exitCode: 0 })
+    await isSound(archived, observer, 'at the end')
+  })
+
+  test.each(AGAIN.filter((_, i) => ALL || i === DAY % AGAIN.length))(
+    'comes back as it is from where a run was killed after %s',
+    { timeout: 60_000 },
+    async (at) => {
+      const archived = await fresh()
+      await using observer = await observe(archived)
+      await changed(archived, observer)
+      // The first one leaves it DETACHING.
+      for (const point of at.endsWith('DETACHING') ? [at] : ['COMMIT state DETACHING', at]) {
+        expect((await startArchiver(runOf(archived), { at: point, when: 'after' }).ended).signal).toBe('SIGKILL')
+      }
+      const restore = { ...commandsOf(archived).restore, partitions: [LABEL] } as Operation
+      for (const when of ['before', 'after'] as const) {
+        const { signal } = await startArchiver(restore, { at: 'COMMIT state RESTORED', when }).ended
+        expect(signal).toBe('SIGKILL')
+        await isSound(archived, observer, when)
+      }
+      expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
+      expect(await observer.live()).toEqual(observer.expected)
+      expect((await perform(runOf(archived))).finished).toMatchObject({ exitCode: 0, totals: { detached: '1' } })
+      await isSound(archived, observer, 'again')
+    },
+  )
+})

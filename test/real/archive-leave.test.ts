@@ -1,0 +1,186 @@
+/** Partitions leave first and are proved after: what others feel of it, and who may go how far. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Operation } from '../../src/engine/operations/list.ts'
+import { startArchiver } from '../fault/archive-kit.ts'
+import { commandsOf, countedBy, makeBookings, type Archived } from '../support/archive-places.ts'
+import { perform, placeOn } from '../support/copy-systems.ts'
+import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
+
+const LABEL = '2020-Q1'
+
+describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its own)', () => {
+  let folder = ''
+  let server: PostgresServer
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'sluice-leave-'))
+    server = await startPostgres()
+  })
+  afterAll(async () => {
+    await server[Symbol.asyncDispose]()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  const fresh = async (rows = 60): Promise<Archived> =>
+    makeBookings(await placeOn('postgresql', server.url('postgres')), 'native', mkdtempSync(join(folder, 'to-')), rows)
+  const runOf = (archived: Archived, more: object = {}): Operation =>
+    Object.assign({}, commandsOf(archived).run, { olderThan: undefined, partitions: [LABEL], ...more })
+  const stateOf = async ({ place }: Archived): Promise<string | null | undefined> =>
+    (await place.rows(`SELECT state FROM migration_archive_partitions WHERE partition_name = '${LABEL}'`))[0]?.[0]
+  const detaching = async (archived: Archived): Promise<void> => {
+    const { signal } = await startArchiver(runOf(archived), { at: 'COMMIT state DETACHING', when: 'after' }).ended
+    expect(signal).toBe('SIGKILL')
+  }
+
+  test(
+    'while its rows are summed nobody holds more than a reader does, and writers of the table go on',
+    { timeout: 60_000 },
+    async () => {
+      const archived = await fresh()
+      const { place } = archived
+      await place.sql(
+        `INSERT INTO bookings SELECT 1000 + i, '2020-02-01'::timestamp + i * interval '1 second', repeat(md5(i::text), 8), 1 FROM generate_series(1, 100000) i`,
+      )
+      await detaching(archived)
+      const [[table] = []] = await place.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'sluice_archived'")
+      const work = perform(runOf(archived))
+      const summing = `SELECT a.pid FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid
+      WHERE a.datname = current_database() AND a.state = 'active' AND a.query ~ 'md5' AND a.pid <> pg_backend_pid()
+        AND l.relation = 'sluice_archived."${table}"'::regclass AND l.granted`
+      let pids: readonly number[] = []
+      while (pids.length === 0) {
+        pids = (await place.rows(summing)).map(([pid]) => Number(pid))
+        if (pids.length === 0) await sleep(2)
+      }
+      // The sum stands still now, for as long as anybody wants to look.
+      for (const pid of pids) process.kill(pid, 'SIGSTOP')
+      try {
+        const held = await place.rows(
+          `SELECT DISTINCT mode FROM pg_locks WHERE locktype = 'relation' AND pid <> pg_backend_pid()
+           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+        )
+        expect(held).toEqual([['AccessShareLock']])
+        await place.sql(
+          "SET lock_timeout = '1s'; INSERT INTO bookings VALUES (7, '2020-05-05', 'while it is summed', 1); UPDATE bookings SET amount = 2 WHERE id = 7",
+        )
+        expect(await stateOf(archived)).toBe('DETACHING')
+      } finally {
+        for (const pid of pids) process.kill(pid, 'SIGCONT')
+      }
+      expect((await work).finished).toMatchObject({ exitCode: 0 })
+      expect(await stateOf(archived)).toBe('DETACHED')
+    },
+  )
+
+  test(
+    'a hold keeps it in its table; one that has left goes on to DETACHED, and is not dropped',
+    { timeout: 60_000 },
+    async () => {
+      const archived = await fresh()
+      const hold = {
+        kind: 'archive-hold',
+        from: archived.place.url,
+        table: 'bookings',
+        partitions: [LABEL],
+        reason: 'audit',
+      } as Operation
+      expect((await perform(runOf(archived, { detach: false }))).finished).toMatchObject({ exitCode: 0 })
+      expect((await perform(hold)).finished).toMatchObject({ exitCode: 0 })
+      await perform(runOf(archived))
+      expect(await stateOf(archived)).toBe('PUBLISHED')
+      expect((await perform({ ...hold, reason: null } as Operation)).finished).toMatchObject({ exitCode: 0 })
+      await detaching(archived)
+      expect((await perform(hold)).finished).toMatchObject({ exitCode: 0 })
+      expect((await perform(runOf(archived))).finished).toMatchObject({ exitCode: 0 })
+      expect(await stateOf(archived)).toBe('DETACHED')
+      await perform(runOf(archived, { drop: true, confirm: 'bookings' }))
+      expect(await stateOf(archived)).toBe('DETACHED')
+    },
+  )
+
+  test(
+    '--no-detach leaves one that has left where it is, and its rows count; verify, list and plan know it',
+    { timeout: 60_000 },
+    async () => {
+      const archived = await fresh()
+      const { query, verify } = commandsOf(archived)
+      const whole = (await countedBy(query)).counted
+      await detaching(archived)
+      expect((await countedBy(query)).counted).toBe(whole)
+      expect((await perform(runOf(archived, { detach: false }))).finished).toMatchObject({ exitCode: 0 })
+      expect(await stateOf(archived)).toBe('DETACHING')
+      expect((await perform({ ...verify, deep: true } as Operation)).finished).toMatchObject({ exitCode: 0 })
+      const list = await perform({
+        kind: 'archive-list',
+        from: archived.place.url,
+        tables: [],
+        count: false,
+      } as Operation)
+      expect(list.events).toContainEqual(
+        expect.objectContaining({ type: 'archived', partition: LABEL, state: 'DETACHING' }),
+      )
+      const plan = await perform(runOf(archived, { dryRun: true }))
+      expect(plan.events).toContainEqual(
+        expect.objectContaining({ type: 'archive.planned', partition: LABEL, status: 'resume', state: 'DETACHING' }),
+      )
+      // Bounds of the question keep its table out of it.
+      const later = await countedBy({
+        ...query,
+        query: 'SELECT count(*) AS n, 0 AS s FROM bookings WHERE "at" >= \'2089-01-01\'',
+      } as Operation)
+      expect(later.counted).toBe('60 0')
+      expect(
+        (
+          await countedBy({
+            ...query,
+            query: 'SELECT count(*) AS n, 0 AS s FROM bookings WHERE "at" < \'2020-02-01\'',
+          } as Operation)
+        ).counted,
+      ).toBe('60 0')
+    },
+  )
+
+  test(
+    'how often others were in the way is told, and a budget that is over leaves the partition in its table',
+    { timeout: 60_000 },
+    async () => {
+      const archived = await fresh()
+      await using reader = await held(archived, 'SELECT count(*) FROM bookings')
+      const busy = await perform(runOf(archived, { budgetMs: 400 }))
+      expect(busy.finished).toMatchObject({ error: { code: 'TARGET_BUSY' } })
+      expect(await stateOf(archived)).toBe('PUBLISHED')
+      const work = perform(runOf(archived))
+      const wanted = async (): Promise<boolean> =>
+        (await archived.place.rows("SELECT 1 FROM pg_locks WHERE relation = 'bookings'::regclass AND NOT granted"))
+          .length > 0
+      // In the second try nobody is in the way any more.
+      for (const is of [true, false, true]) while ((await wanted()) !== is) await sleep(2)
+      await reader.end()
+      const { finished, events } = await work
+      expect(finished).toMatchObject({ exitCode: 0 })
+      const notes = events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
+      expect(notes.join('\n')).toMatch(
+        /2020-Q1 left the table: after \d+ (try|tries) in vain, locks were wanted or held for \d+ ms at most/,
+      )
+    },
+  )
+})
+
+/** A transaction that has read the table, and does not end. */
+async function held({ place }: Archived, sql: string): Promise<AsyncDisposable & { end(): Promise<void> }> {
+  const { default: pg } = await import('pg')
+  const client = new pg.Client({ connectionString: place.url })
+  await client.connect()
+  await client.query('BEGIN')
+  await client.query(sql)
+  let over = false
+  const end = async (): Promise<void> => {
+    if (!over) await client.end()
+    over = true
+  }
+  return { end, [Symbol.asyncDispose]: end }
+}
