@@ -119,7 +119,7 @@ describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its 
         from: archived.place.url,
         tables: [],
         count: false,
-      } as Operation)
+      })
       expect(list.events).toContainEqual(
         expect.objectContaining({ type: 'archived', partition: LABEL, state: 'DETACHING' }),
       )
@@ -149,7 +149,7 @@ describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its 
     { timeout: 60_000 },
     async () => {
       const archived = await fresh()
-      await using reader = await held(archived, 'SELECT count(*) FROM bookings')
+      await using reader = await reading(archived, 'SELECT count(*) FROM bookings')
       const busy = await perform(runOf(archived, { budgetMs: 400 }))
       expect(busy.finished).toMatchObject({ error: { code: 'TARGET_BUSY' } })
       expect(await stateOf(archived)).toBe('PUBLISHED')
@@ -171,7 +171,7 @@ describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its 
 })
 
 /** A transaction that has read the table, and does not end. */
-async function held({ place }: Archived, sql: string): Promise<AsyncDisposable & { end(): Promise<void> }> {
+async function reading({ place }: Archived, sql: string): Promise<AsyncDisposable & { end(): Promise<void> }> {
   const { default: pg } = await import('pg')
   const client = new pg.Client({ connectionString: place.url })
   await client.connect()

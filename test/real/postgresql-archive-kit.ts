@@ -68,10 +68,10 @@ export const WAITS = { patienceMs: 100, budgetMs: 2000, stop: SIGNAL }
 /** Takes a partition out of its parent. */
 export async function takenOut(
   parts: PartitionStore,
-  request: PartitionRequest,
+  asked: PartitionRequest,
   waits: Partial<Leaving> = {},
 ): Promise<StepEnd> {
-  return (await parts.leave({ ...request, ...WAITS, ...waits })).end
+  return (await parts.leave({ ...asked, ...WAITS, ...waits })).end
 }
 
 export type Case = {

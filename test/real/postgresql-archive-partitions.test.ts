@@ -24,7 +24,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
   let store: CopyStore
   let direct: Psql
   let other: Psql
-  let third: Psql
+  let visitor: Psql
   let proxy: Proxy
 
   beforeAll(async () => {
@@ -32,7 +32,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
     await server.createDatabase('parts')
     direct = await psql(server.url('parts'))
     other = await psql(`${server.url('parts')}?application_name=nightly%20report`)
-    third = await psql(server.url('parts'))
+    visitor = await psql(server.url('parts'))
     proxy = await startProxy(server.port)
     store = await openPostgresCopy(server.url('parts'))
   })
@@ -46,7 +46,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
 
   afterAll(async () => {
     await store[Symbol.asyncDispose]()
-    for (const side of [direct, other, third]) await side.close()
+    for (const side of [direct, other, visitor]) await side.close()
     await proxy.close()
     await server[Symbol.asyncDispose]()
   })
@@ -335,7 +335,7 @@ describe.skipIf(!POSTGRES_OWN)('partitions of PostgreSQL (needs a server of its 
       await parentWanted()
       await other.run("INSERT INTO bookings (day) VALUES ('2024-01-31')")
       // Whoever comes behind a lock that is wanted is let in when that try is over.
-      await third.run("INSERT INTO bookings (day) VALUES ('2024-02-05')")
+      await visitor.run("INSERT INTO bookings (day) VALUES ('2024-02-05')")
       await other.run('COMMIT')
       const { end, tries } = await leaving
       expect(end).toBe('done')
