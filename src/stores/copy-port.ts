@@ -2,6 +2,7 @@
  * What a store offers to copies: tables, ranges of them to read at one point in time, chunks to write in one transaction. Differences
  * between systems are data in `StoreAbilities`; the engine asks them, and never for a name.
  */
+import type { RowTest } from '../model/archiving/row-test.ts'
 import type { ColumnType, Column, TableName, TableSpec } from '../model/copy/column-type.ts'
 import type { ReadPoint } from '../model/copy/plan.ts'
 import type { Range } from '../model/copy/range.ts'
@@ -148,6 +149,11 @@ export interface CopyStore extends AsyncDisposable {
    * @throws SluiceError VALUE_REFUSED for a bound that is no time
    */
   timeCondition?(column: Column, from: string | null, to: string | null): string | null
+  /**
+   * A condition that is true of exactly the rows that a test means; of stores that can tell and remove rows in one transaction.
+   * @returns null where this system compares one of its columns in another way than by canonical texts
+   */
+  rowCondition?(columns: readonly Column[], test: RowTest): string | null
   /**
    * Smallest and largest value of a column that `timeCondition` has an answer for, as canonical texts, and how many rows have none.
    * @throws SluiceError VALUE_REFUSED where values are no times, in systems that do not hold a column to its type

@@ -5,6 +5,7 @@
 import type { Digest } from '../copy/rows.ts'
 import type { Range } from '../copy/range.ts'
 import type { Row } from '../copy/rows.ts'
+import type { RowTest } from './row-test.ts'
 import type { ExaminedFile, WrittenFile } from './archived-file.ts'
 import type { StoredColumn, StoredTable } from './stored-column.ts'
 
@@ -31,6 +32,12 @@ export type ReadFiles = {
   readonly signal: AbortSignal
 }
 
+/** Files, and which of their rows are meant. */
+export type Tested = ReadFiles & { readonly test: RowTest }
+
+/** A file that is written once more without the rows that a test means. */
+export type Rewritten = Omit<WriteRequest, 'rowBytes'> & { readonly file: string; readonly test: RowTest }
+
 export interface ParquetFiles extends AsyncDisposable {
   /**
    * Writes every row of the CSV, sorted by `table.sortBy`, and syncs each file and the folder to the disk. Files appear under their final names;
@@ -45,6 +52,14 @@ export interface ParquetFiles extends AsyncDisposable {
    * @throws SluiceError PROOF_FAILED for a file that is no sound Parquet file, or has other columns or types; SOURCE_IO
    */
   examine(request: ReadFiles): Promise<readonly ExaminedFile[]>
+  /** What the rows come to that a test means, one digest a file. @throws as `examine` */
+  matching(request: Tested): Promise<readonly Digest[]>
+  /**
+   * Writes the rows of a file that a test does not mean, value by value as they stand there, as `write` does.
+   * @returns files that hold rows; none where every row was meant
+   * @throws as `write` and `examine`
+   */
+  rewrite(request: Rewritten): Promise<readonly WrittenFile[]>
   /** Rows in canonical form, in any order. @throws as `examine` */
   rows(request: ReadFiles, batchRows: number): AsyncIterable<readonly Row[]>
   /** Rows as CSV in the wire form; returns how many. @throws as `examine` */

@@ -53,6 +53,7 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
       partitionPlan: null,
       timeCondition: null,
       timeExtent: null,
+      rowCondition: null,
       periods: null,
       maintenance: null,
       inPlace: null,

@@ -1,17 +1,18 @@
 /** Parquet files of archives, written and read by DuckDB. */
 import { mkdir } from 'node:fs/promises'
 import type { ExaminedFile, WrittenFile } from '../../../model/archiving/archived-file.ts'
-import type { ParquetFiles, ReadFiles, WriteRequest } from '../../../model/archiving/parquet-port.ts'
+import type { ParquetFiles, ReadFiles, Rewritten, Tested, WriteRequest } from '../../../model/archiving/parquet-port.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { openDesk, type Desk, type DeskOptions } from './desk.ts'
 import { readError, writeError } from './errors.ts'
 import { examineFile } from './examine.ts'
+import { keptSql, matchingOf } from './matching.ts'
 import { csvOf } from './read-csv.ts'
 import { digestOf, type KeyRange } from './read-digest.ts'
 import { rowsOf } from './read-rows.ts'
-import { writeParquet } from './write.ts'
+import { writeParquet, writeRows } from './write.ts'
 
 export type ParquetFilesOptions = DeskOptions
 
@@ -51,6 +52,23 @@ class DuckdbParquetFiles implements ParquetFiles {
       const found: ExaminedFile[] = []
       for (const file of request.files) found.push(await examineFile(desk, file, request))
       return found
+    })
+  }
+
+  matching(request: Tested): Promise<readonly Digest[]> {
+    return this.#with((desk) => matchingOf(desk, request))
+  }
+
+  rewrite(request: Rewritten): Promise<readonly WrittenFile[]> {
+    const { file, test, table, folder, signal } = request
+    return this.#with(async (desk) => {
+      try {
+        await desk.connection.run('SET threads = 1')
+        const values = await keptSql(desk, file, { columns: table.columns, signal, test })
+        return await writeRows(desk, request, this.#options.memoryBytes, values)
+      } catch (error) {
+        throw writeError(error, folder, table.columns, signal)
+      }
     })
   }
 

@@ -6,6 +6,7 @@ import type { WriteRequest } from '../../../model/archiving/parquet-port.ts'
 import type { StoredTable } from '../../../model/archiving/stored-column.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { literal, quotedName } from '../../../shared/sql-text.ts'
+import { interruptible } from './ask.ts'
 import type { Desk } from './desk.ts'
 import { fed } from './feed.ts'
 import { castColumn, wireName } from './wire-cast.ts'
@@ -25,16 +26,52 @@ export async function writeParquet(
   memoryBytes: number,
   csv: AsyncIterable<Buffer>,
 ): Promise<readonly WrittenFile[]> {
-  const { table, folder, prefix, signal } = request
+  const { table, folder, signal } = request
   const at = await desk.named(folder)
   const feed = { connection: desk.connection, folder: desk.folder, commas: table.columns.length - 1, signal }
   const written = await fed(feed, csv, async (path) => {
-    const result = await desk.connection.run(copySql(request, path, at, memoryBytes))
-    return (await result.getRows()).map(([name, rows]) => ({
-      name: basename(String(name)),
-      rows: BigInt(String(rows)),
-    }))
+    const piece = within(Math.min(memoryBytes / 16, request.rowBytes ?? Infinity), PIECE_BYTES)
+    const values = `SELECT ${table.columns.map(castColumn).join(', ')} FROM ${csvSql(table, path, piece)}`
+    return copied(desk, values, request, at, memoryBytes)
   })
+  return settled(written, request)
+}
+
+/**
+ * Files of what a statement gives, sorted by `table.sortBy`, and on the disk.
+ * @param values its columns are those of the table, under their names in Parquet
+ * @throws as `writeParquet`
+ */
+export async function writeRows(
+  desk: Desk,
+  request: Omit<WriteRequest, 'rowBytes'>,
+  memoryBytes: number,
+  values: string,
+): Promise<readonly WrittenFile[]> {
+  const { folder, signal } = request
+  const at = await desk.named(folder)
+  const written = await interruptible(desk, signal, () => copied(desk, values, request, at, memoryBytes))
+  return settled(written, request)
+}
+
+type Copied = readonly { readonly name: string; readonly rows: bigint }[]
+
+async function copied(
+  desk: Desk,
+  values: string,
+  request: Omit<WriteRequest, 'rowBytes'>,
+  at: string,
+  memoryBytes: number,
+): Promise<Copied> {
+  const result = await desk.connection.run(copySql(values, request, at, memoryBytes))
+  return (await result.getRows()).map(([name, rows]) => ({ name: basename(String(name)), rows: BigInt(String(rows)) }))
+}
+
+/** Empty files go, the others get their final names. */
+async function settled(
+  written: Copied,
+  { folder, prefix }: Pick<WriteRequest, 'folder' | 'prefix'>,
+): Promise<readonly WrittenFile[]> {
   const files: WrittenFile[] = []
   for (const { name, rows } of written
     .map((file) => ({ ...file, at: numberOf(file.name, prefix) }))
@@ -54,12 +91,11 @@ export async function writeParquet(
 }
 
 function copySql(
-  { prefix, fileBytes, table, rowBytes }: WriteRequest,
-  from: string,
+  values: string,
+  { prefix, fileBytes, table }: Omit<WriteRequest, 'rowBytes'>,
   to: string,
   memoryBytes: number,
 ): string {
-  const piece = within(Math.min(memoryBytes / 16, rowBytes ?? Infinity), PIECE_BYTES)
   const form = [
     'FORMAT parquet',
     'COMPRESSION zstd',
@@ -74,7 +110,6 @@ function copySql(
       ? [`FIELD_IDS {${table.columns.map(({ physical }, i) => `${literal(physical)}: ${i + 1}`).join(', ')}}`]
       : []),
   ]
-  const values = `SELECT ${table.columns.map(castColumn).join(', ')} FROM ${csvSql(table, from, piece)}`
   return `COPY (FROM (${values})${orderSql(table)}) TO ${to} (${form.join(', ')})`
 }
 

@@ -1,4 +1,5 @@
 /** MySQL and MariaDB as source and target of copies. */
+import type { RowTest } from '../../../model/archiving/row-test.ts'
 import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import type {
@@ -15,6 +16,7 @@ import type {
 } from '../../copy-port.ts'
 import { MysqlApply } from '../apply/index.ts'
 import { commentsOf } from '../archiving/comments.ts'
+import { rowCondition } from '../archiving/row-condition.ts'
 import { timeCondition } from '../archiving/time.ts'
 import type { PeriodStore } from '../../archive-port.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
@@ -154,6 +156,10 @@ class Store implements CopyStore {
 
   timeCondition(column: Column, from: string | null, to: string | null): string | null {
     return timeCondition(column, from, to)
+  }
+
+  rowCondition(columns: readonly Column[], test: RowTest): string | null {
+    return rowCondition(columns, test)
   }
 
   async timeExtent(table: TableSpec, column: Column, signal: AbortSignal): Promise<TimeExtent> {

@@ -3,6 +3,7 @@ import { isConnectionLoss, connectFailed } from '../errors.ts'
 import { retrying } from '../../retry.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import type { RowTest } from '../../../model/archiving/row-test.ts'
 import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import type { PartitionStore, PeriodStore } from '../../archive-port.ts'
 import type {
@@ -18,6 +19,7 @@ import type {
   TableMark,
   TimeExtent,
 } from '../../copy-port.ts'
+import { rowCondition } from '../archiving/row-condition.ts'
 import { timeCondition } from '../archiving/time.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
 import { timeExtent } from '../archiving/time-extent.ts'
@@ -217,6 +219,10 @@ class PostgresCopy implements CopyStore {
 
   timeCondition(column: Column, from: string | null, to: string | null): string | null {
     return timeCondition(column, from, to)
+  }
+
+  rowCondition(columns: readonly Column[], test: RowTest): string | null {
+    return rowCondition(columns, test)
   }
 
   async timeExtent(table: TableSpec, column: Column, signal: AbortSignal): Promise<TimeExtent> {

@@ -2,6 +2,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type Database from 'better-sqlite3'
+import type { RowTest } from '../../../model/archiving/row-test.ts'
 import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import type { BesideStore } from '../../beside-port.ts'
 import { SqliteBeside } from './beside.ts'
@@ -20,6 +21,7 @@ import type {
   TableMark,
   TimeExtent,
 } from '../../copy-port.ts'
+import { rowCondition } from '../archiving/row-condition.ts'
 import { timeCondition } from '../archiving/time.ts'
 import type { PeriodStore } from '../../archive-port.ts'
 import type { Cdc, ChangeSource, ChangeTarget } from '../../follow-port.ts'
@@ -214,6 +216,10 @@ class SqliteCopy implements CopyStore {
 
   timeCondition(column: Column, from: string | null, to: string | null): string | null {
     return timeCondition(column, from, to)
+  }
+
+  rowCondition(columns: readonly Column[], test: RowTest): string | null {
+    return rowCondition(columns, test)
   }
 
   async timeExtent(table: TableSpec, column: Column, signal: AbortSignal): Promise<TimeExtent> {

@@ -1,0 +1,115 @@
+/** What `--where` means in the database and in Parquet files alike. Whatever the two could read in two ways is refused. */
+import type { RowTest } from '../../../model/archiving/row-test.ts'
+import { NEGATED } from '../../../model/condition.ts'
+import type { Comparison, Condition, Literal, Predicate } from '../../../model/condition.ts'
+import { normalizer } from '../../../model/copy/canonical.ts'
+import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+
+/** Columns of these kinds sort alike everywhere; of the others only equality is asked for. */
+const SORTED: ReadonlySet<ColumnType['kind']> = new Set(['int', 'decimal', 'date', 'timestamp'])
+const EQUAL: ReadonlySet<ColumnType['kind']> = new Set([...SORTED, 'bool', 'text', 'uuid'])
+
+/**
+ * @param predicate as a person wrote it. No message of this shows its values, since messages are kept
+ * @throws SluiceError BAD_PREDICATE where a column is not there, its type is none that both compare alike, or a value is none of its type
+ */
+export function rowTest({ root }: Predicate, { columns }: Pick<TableSpec, 'columns'>): RowTest {
+  const named = ({ names }: { readonly names: readonly string[] }): Column => {
+    const name = names.join('.')
+    const found = columns.find((column) => column.name === name)
+    if (found !== undefined) return found
+    throw refused(`no column is called ${name}`, `its columns are ${columns.map((column) => column.name).join(', ')}`)
+  }
+  const compare = (column: Column, op: Comparison, value: Literal): RowTest => ({
+    kind: 'compare',
+    column: column.name,
+    op,
+    value: canonical(column, op, value),
+  })
+  const test = (condition: Condition): RowTest => {
+    switch (condition.kind) {
+      case 'and':
+      case 'or':
+        return { kind: condition.kind, parts: condition.parts.map(test) }
+      case 'not':
+        return { kind: 'not', part: test(condition.part) }
+      case 'compare':
+        return compare(named(condition.column), condition.op, condition.value)
+      case 'isNull': {
+        const found: RowTest = { kind: 'null', column: named(condition.column).name }
+        return condition.negated ? { kind: 'not', part: found } : found
+      }
+      case 'in': {
+        const column = named(condition.column)
+        const op = condition.negated ? '<>' : '='
+        return { kind: op === '=' ? 'or' : 'and', parts: condition.values.map((value) => compare(column, op, value)) }
+      }
+      case 'between': {
+        const column = named(condition.column)
+        const { negated, low, high } = condition
+        const sides = [compare(column, negated ? NEGATED['>='] : '>=', low), compare(column, negated ? '>' : '<=', high)]
+        return { kind: negated ? 'or' : 'and', parts: sides }
+      }
+      case 'like':
+        throw refused(
+          `LIKE on ${condition.column.names.join('.')} is not the same in every system`,
+          'name the whole values, with = or IN',
+        )
+    }
+  }
+  return test(root)
+}
+
+function canonical({ name, type, native }: Column, op: Comparison, value: Literal): string {
+  if (!EQUAL.has(type.kind)) {
+    throw refused(`${name} is ${native}, which a database and Parquet files do not compare alike`, 'name other columns')
+  }
+  if (op !== '=' && op !== '<>' && !SORTED.has(type.kind)) {
+    throw refused(`${name} is ${native}, which is not sorted alike everywhere`, 'use =, <> or IN for this column')
+  }
+  if (value.kind === 'null') throw refused(`${name} ${op} NULL is true of no row`, `write ${name} IS NULL`)
+  const raw = value.kind === 'boolean' ? value.value : value.text
+  const isText = value.kind !== 'number' && value.kind !== 'boolean'
+  const fits =
+    type.kind === 'int' || type.kind === 'decimal'
+      ? value.kind === 'number'
+      : type.kind === 'bool'
+        ? value.kind === 'boolean'
+        : isText
+  if (fits) {
+    try {
+      const found = String(normalizer(type)(raw))
+      if (isPlainValue(type, found)) return found
+    } catch {
+      // Said below, without the value.
+    }
+  }
+  const shape = type.kind === 'text' || type.kind === 'uuid' ? ': it takes a text in single quotes' : ''
+  throw refused(`a value that ${name} is compared with is no value of ${native}${shape}`, 'write it as the column holds it')
+}
+
+/** Infinity, NaN and years before ours are in no archive as values of their types, and mean other things in other systems. */
+function isPlainValue(type: ColumnType, text: string): boolean {
+  switch (type.kind) {
+    case 'int': {
+      const bits = BigInt(type.bits)
+      const [least, most] = type.unsigned === true ? [0n, 1n << bits] : [-(1n << (bits - 1n)), 1n << (bits - 1n)]
+      return BigInt(text) >= least && BigInt(text) < most
+    }
+    case 'decimal': {
+      const { precision = 0, scale = 0 } = type
+      const [whole = '', fraction = ''] = text.replace('-', '').split('.')
+      return /^\d/.test(whole) && whole.replace(/^0$/, '').length <= precision - scale && fraction.length <= scale
+    }
+    case 'date':
+    case 'timestamp':
+      return /^\d{4}-/.test(text) && !text.endsWith(' BC')
+    default:
+      return true
+  }
+}
+
+function refused(message: string, hint: string): SluiceError {
+  return new SluiceError('BAD_PREDICATE', message, { hint })
+}

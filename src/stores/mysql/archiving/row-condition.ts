@@ -1,0 +1,38 @@
+/** Tests of rows in the SQL of MySQL. */
+import type { RowTest } from '../../../model/archiving/row-test.ts'
+import type { Comparison } from '../../../model/condition.ts'
+import type { Column } from '../../../model/copy/column-type.ts'
+import { conditionSql, sameBytes } from '../../row-condition.ts'
+import { dayBound, momentBound } from '../../time-bounds.ts'
+import { quoted } from '../copy/names.ts'
+
+/** As `CopyStore.rowCondition`. */
+export function rowCondition(columns: readonly Column[], test: RowTest): string | null {
+  return conditionSql(columns, test, { quote: quoted, compare })
+}
+
+function compare(name: string, { type }: Column, op: Comparison, value: string): string | null {
+  switch (type.kind) {
+    case 'bool':
+    case 'int':
+      return `${name} ${op} ${value}`
+    case 'decimal':
+      return `${name} ${op} CAST('${value}' AS DECIMAL(65,30))`
+    case 'date':
+      return `${name} ${op} DATE '${dayBound(value)}'`
+    case 'timestamp':
+      return `${name} ${op} TIMESTAMP '${momentBound(value)}'`
+    case 'uuid':
+    case 'text': {
+      if (op !== '=' && op !== '<>') return null
+      const bytes = `X'${Buffer.from(value).toString('hex')}'`
+      return sameBytes(
+        op,
+        `${name} = CONVERT(${bytes} USING utf8mb4)`,
+        `CAST(CONVERT(${name} USING utf8mb4) AS BINARY) = ${bytes}`,
+      )
+    }
+    default:
+      return null
+  }
+}

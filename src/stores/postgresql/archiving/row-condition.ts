@@ -1,0 +1,36 @@
+/** Tests of rows in the SQL of PostgreSQL. */
+import type { RowTest } from '../../../model/archiving/row-test.ts'
+import type { Comparison } from '../../../model/condition.ts'
+import type { Column } from '../../../model/copy/column-type.ts'
+import { literal } from '../../../shared/sql-text.ts'
+import { conditionSql, sameBytes } from '../../row-condition.ts'
+import { dayBound, momentBound } from '../../time-bounds.ts'
+import { quoteName } from '../connect.ts'
+
+/** As `CopyStore.rowCondition`. */
+export function rowCondition(columns: readonly Column[], test: RowTest): string | null {
+  return conditionSql(columns, test, { quote: quoteName, compare })
+}
+
+function compare(name: string, { type }: Column, op: Comparison, value: string): string | null {
+  switch (type.kind) {
+    case 'bool':
+      return `${name} ${op} ${value === '1'}`
+    case 'int':
+      return `${name} ${op} (${value})`
+    case 'decimal':
+      return `${name} ${op} ${literal(value)}::numeric`
+    case 'date':
+      return `${name} ${op} DATE '${dayBound(value)}'`
+    case 'timestamp':
+      return `${name} ${op} ${type.zone ? `TIMESTAMPTZ '${momentBound(value)}+00'` : `TIMESTAMP '${momentBound(value)}'`}`
+    case 'uuid':
+      return `${name} ${op} ${literal(value)}::uuid`
+    case 'text':
+      // A collation may call texts equal that are not.
+      if (op !== '=' && op !== '<>') return null
+      return sameBytes(op, `${name} = ${literal(value)}`, `${name} = ${literal(value)} COLLATE "C"`)
+    default:
+      return null
+  }
+}
