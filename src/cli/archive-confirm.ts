@@ -1,5 +1,6 @@
 /** Shows what `archive run --drop` is going to remove, and asks for the name of the table before it does. */
 import type { ArchiveAdoptOperation } from '../engine/operations/archive-adopt/declaration.ts'
+import type { ArchiveEraseOperation } from '../engine/operations/archive-erase/declaration.ts'
 import type { ArchiveOperation } from '../engine/operations/archive-run/declaration.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
@@ -54,4 +55,21 @@ export async function confirmAdopt(
   const { table, confirm, dryRun } = operation
   if (dryRun || confirm === table || confirm !== undefined || !interactive) return { operation }
   return typedAfterTrial(operation, { name: table, so: 'to take its archive over' }, line, session, surroundings)
+}
+
+/**
+ * The same for `archive erase`: in a terminal the rows are counted first.
+ * @throws SluiceError MISSING_CONFIRM
+ */
+export async function confirmErase(
+  operation: ArchiveEraseOperation,
+  line: string,
+  interactive: boolean,
+  session: Session,
+  surroundings: Surroundings,
+): Promise<{ readonly operation: ArchiveEraseOperation } | { readonly exitCode: number }> {
+  const { table, confirm, dryRun } = operation
+  if (dryRun || confirm !== undefined || !interactive) return { operation }
+  const so = 'to erase these rows for good, with every older version of the archive'
+  return typedAfterTrial(operation, { name: table, so }, line, session, surroundings)
 }

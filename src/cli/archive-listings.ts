@@ -126,3 +126,37 @@ export const FINDINGS: Listing = {
           visible(event.detail),
         ],
 }
+
+/** What an erasure finds and takes out. */
+export const ERASURES: Listing = {
+  columns: [
+    left('TABLE'),
+    left('PARTITION'),
+    left('STATE'),
+    right('IN FILES'),
+    right('IN DATABASE'),
+    right('FILES'),
+    left('NOTE'),
+  ],
+  row: (event) =>
+    event.type !== 'archive.erasure'
+      ? null
+      : [
+          visible(event.table),
+          text(event.partition),
+          event.state ?? NONE,
+          grouped(event.archived),
+          grouped(event.source),
+          grouped(event.files),
+          [event.step === 'erased' ? 'erased' : '', event.held === undefined ? '' : `held: ${cut(event.held)}`]
+            .filter((note) => note !== '')
+            .join('; '),
+        ],
+}
+
+/** Files that an erasure has destroyed. */
+export const DESTROYED: Listing = {
+  columns: [left('DESTROYED'), right('SIZE'), left('SHA256')],
+  row: (event) =>
+    event.type !== 'archive.destroyed' ? null : [visible(event.path), bytesText(event.bytes), event.sha256],
+}

@@ -35,6 +35,14 @@ export function archiveText(finished: RunFinished, command: string, planOnly: bo
       version === undefined ? 'nothing was changed' : `the archive is this database's from version ${version} on`
     return `${compared}${differences}; ${end}${took}`
   }
+  if (command === 'archive-erase') {
+    const { rows = '0', sourceRows = '0', partitions = '0', files = '0', bytes = '0', version } = totals
+    const what = `${plural(rows, 'row')} in files of ${plural(partitions, 'partition')}, ${plural(sourceRows, 'row')} in the database`
+    if (planOnly) return `${what} would be erased; nothing was changed${took}`
+    if (finished.status !== 'ok') return null
+    if (version === undefined) return `no such row was found, and nothing was changed${took}`
+    return `${what} erased and looked for once more; ${plural(files, 'file')} destroyed, ${bytesText(bytes)}; the archive begins at version ${version}${took}`
+  }
   if (command === 'archive-sweep') {
     const { findings = '0', bytes = '0' } = totals
     const swept = planOnly ? 'could go; nothing was changed' : 'swept'

@@ -19,6 +19,14 @@ const URL_FLAGS: ReadonlySet<string> = new Set([
   ),
 ])
 
+/** Of each command those whose value is shown nowhere. */
+const WITHHELD: ReadonlyMap<string, ReadonlySet<string>> = new Map(
+  COMMANDS.flatMap(({ name, takes }) => {
+    const names = takes.filter(({ withheld }) => withheld === true).map((option) => `--${option.name}`)
+    return names.length === 0 ? [] : [[name, new Set(names)] as const]
+  }),
+)
+
 /** Flags with a value that are done with once they are begun: what is left of it the ledger knows. */
 const ONCE = new Set(['--resync'])
 
@@ -46,6 +54,7 @@ export function commandLine(
   const words = ['sluice']
   const end = argv.indexOf('--')
   const flags = end === -1 ? argv : argv.slice(0, end)
+  const withheld = flags.map((word) => WITHHELD.get(word)).find((names) => names !== undefined)
   for (let index = 0; index < flags.length; index += 1) {
     const word = flags[index] ?? ''
     const equals = word.indexOf('=')
@@ -54,6 +63,9 @@ export function commandLine(
     if (drop.includes(name)) {
       if (equals === -1 && (next === 'true' || next === 'false')) index += 1
     } else if (dropValued.includes(name) || ONCE.has(name)) {
+      if (equals === -1) index += 1
+    } else if (withheld?.has(name) === true) {
+      words.push(name, `"$${name.slice(2).toUpperCase().replaceAll('-', '_')}"`)
       if (equals === -1) index += 1
     } else if (URL_FLAGS.has(name) && equals !== -1) {
       words.push(`${name}=${shownUrl(word.slice(equals + 1), env)}`)

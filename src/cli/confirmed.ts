@@ -27,6 +27,7 @@ export const QUESTIONS: { readonly [K in OperationKind]?: () => Promise<Ask<OfKi
   'partition-in-place': async () => (await import('./in-place-confirm.ts')).confirmInPlace,
   'partition-decommission-database': async () => (await import('./decommission-confirm.ts')).confirmDecommission,
   cutover: async () => (await import('./cutover-confirm.ts')).confirmCutover,
+  'archive-erase': async () => (await import('./archive-confirm.ts')).confirmErase,
   'archive-adopt': async () => (await import('./archive-confirm.ts')).confirmAdopt,
 }
 

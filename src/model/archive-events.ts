@@ -127,6 +127,30 @@ export type ArchiveFindingEvent = {
   bytes?: Dec
 }
 
+/** Rows that are to be erased, or were: of one partition, or, where none is named, of the table beside them. */
+export type ArchiveErasureEvent = {
+  type: 'archive.erasure'
+  table: string
+  partition?: string
+  state?: ArchiveState
+  step: 'found' | 'erased'
+  /** Rows in Parquet files, rows in the database, and files that are written anew without them. */
+  archived: Dec
+  source: Dec
+  files: Dec
+  /** Why nothing of it may be changed. */
+  held?: string
+}
+
+/** A file of an archive that nobody can read any more. */
+export type ArchiveDestroyedEvent = {
+  type: 'archive.destroyed'
+  table: string
+  path: string
+  bytes: Dec
+  sha256: string
+}
+
 /** Which parts of a table a query has read. */
 export type QuerySourcesEvent = {
   type: 'query.sources'

@@ -8,6 +8,8 @@ import type { LeftBehind } from './copy/left-behind.ts'
 import type {
   ArchiveColumnsEvent,
   ArchivedEvent,
+  ArchiveDestroyedEvent,
+  ArchiveErasureEvent,
   ArchiveFindingEvent,
   ArchivePlanEvent,
   ArchiveProgressEvent,
@@ -311,6 +313,8 @@ export type EventBody =
   | ArchiveStateEvent
   | ArchivedEvent
   | ArchiveFindingEvent
+  | ArchiveErasureEvent
+  | ArchiveDestroyedEvent
   | QuerySourcesEvent
   // ── changes that follow a copy
   | FollowStartedEvent

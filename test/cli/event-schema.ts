@@ -650,6 +650,17 @@ const bodies = {
     detail: z.string(),
     bytes: dec.optional(),
   },
+  'archive.erasure': {
+    table: z.string(),
+    partition: z.string().optional(),
+    state: archiveState.optional(),
+    step: z.enum(['found', 'erased']),
+    archived: dec,
+    source: dec,
+    files: dec,
+    held: z.string().optional(),
+  },
+  'archive.destroyed': { table: z.string(), path: z.string(), bytes: dec, sha256: z.string() },
   'partition.table': {
     table: z.string(),
     by: z.string(),

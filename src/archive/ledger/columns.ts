@@ -98,6 +98,36 @@ const HEADS: Columns = {
   at_ms: 'integer',
 }
 
+const ERASURES: Columns = {
+  // `erasing`, `destroying` (what is in `destroyed` goes), `done`.
+  state: 'name',
+  // A ticket, in the words of whoever asked: nothing else of the person is kept.
+  reason: 'text',
+  // Names of the columns that the condition looks at, as JSON.
+  tested: 'text',
+  signed_by: 'name',
+  tool: 'name',
+  // The Delta version before which there is no history any more.
+  delta_version: 'integer',
+  // Names, bytes and sha256 of files that are destroyed, as JSON.
+  destroyed: 'text',
+  begun_ms: 'integer',
+  ended_ms: 'integer',
+}
+
+const ERASED: Columns = {
+  // Rows that went out of Parquet files, and out of the database.
+  archived_rows: 'integer',
+  source_rows: 'integer',
+  // Of what is left in the files.
+  left_rows: 'integer',
+  checksum: 'name',
+  delta_version: 'integer',
+  // Of the claim, or the run, that noted it.
+  fence: 'integer',
+  at_ms: 'integer',
+}
+
 export const TABLES: Readonly<Record<string, LedgerTable>> = {
   migration_archives: { key: OF_TABLE, unique: true, columns: ARCHIVES },
   migration_archive_partitions: { key: OF_PARTITION, unique: true, columns: PARTITIONS },
@@ -105,6 +135,13 @@ export const TABLES: Readonly<Record<string, LedgerTable>> = {
     key: { ...OF_PARTITION, fence: 'integer', state: 'name' },
     unique: false,
     columns: HISTORY,
+  },
+  migration_archive_erasures: { key: { ...OF_TABLE, erasure_id: 'integer' }, unique: true, columns: ERASURES },
+  // `place`: the partition, or `table/` and the number of the run for rows that no partition has.
+  migration_archive_erased: {
+    key: { ...OF_TABLE, erasure_id: 'integer', place: 'name' },
+    unique: true,
+    columns: ERASED,
   },
   migration_archive_heads: { key: { ...OF_TABLE, head: 'integer' }, unique: true, columns: HEADS },
 }

@@ -176,9 +176,13 @@ export class PartitionLedger {
    * @throws SluiceError LEASE_LOST where somebody else holds it, or it is in another state
    */
   async move(held: Held, from: ArchiveState, to: ArchiveState, noted: Noted = {}): Promise<void> {
-    const { statements, landed } = this.closing(held, from, to, noted)
+    await this.close(held, this.closing(held, from, to, noted))
+  }
+
+  /** Ends a step that touches nothing but the ledger. @throws SluiceError LEASE_LOST as `move` */
+  async close({ label }: Held, { statements, landed }: Closing): Promise<void> {
     const answers = await this.#database.batch([...statements, landed])
-    if ((answers.at(-1) ?? []).length === 0) throw lost(held.label)
+    if ((answers.at(-1) ?? []).length === 0) throw lost(label)
   }
 
   /** The same as the end of a transaction of the source: what is done to the rows, and the state, change together or not at all. */

@@ -1,7 +1,8 @@
 /**
  * The tables of archives in the ledger, which lies in the source database: `migration_archives`, one row a table; `migration_archive_partitions`, one row
  * a partition with the state that counts; `migration_archive_history`, what happened to partitions, for people; `migration_archive_heads`, the heads of
- * the Delta log that this ledger has left or intends. `migration_archive_ledger` holds their version.
+ * the Delta log that this ledger has left or intends; `migration_archive_erasures` and `migration_archive_erased`, what was erased and why.
+ * `migration_archive_ledger` holds their version.
  */
 import { SluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase } from '../../stores/copy-port.ts'

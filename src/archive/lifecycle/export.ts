@@ -180,7 +180,7 @@ function linesOf(text: Buffer): number {
 }
 
 /** Files of an attempt that was broken off; never one that the log names. */
-async function removeLeftovers(context: ArchiveContext, { partition }: Work): Promise<void> {
+export async function removeLeftovers(context: ArchiveContext, { partition }: Work): Promise<void> {
   const { filePrefix, label, state } = partition
   // Files of a restored partition belong to older versions of the archive.
   if (filePrefix === null || state === 'RESTORED') return

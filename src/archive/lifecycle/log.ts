@@ -1,5 +1,6 @@
 /** What the way of a partition needs of the archive's Delta log. */
 import type { ExaminedFile } from '../../model/archiving/archived-file.ts'
+import type { Predicate } from '../../model/condition.ts'
 import type { StoredTable } from '../../model/archiving/stored-column.ts'
 import type { Claim } from '../log/head.ts'
 
@@ -54,6 +55,17 @@ export interface ArchiveLog {
     what: Pick<Publication, 'partition' | 'txn' | 'info' | 'tableId' | 'known' | 'claim'>,
     signal: AbortSignal,
   ): Promise<{ readonly version: number }>
+  /** Paths of active files that may hold a row of a condition. */
+  candidates(predicate: Predicate, signal: AbortSignal): Promise<ReadonlySet<string>>
+  /** Puts files in the place of others of a partition; `kept` stay. */
+  replace(
+    what: Pick<Publication, 'partition' | 'txn' | 'info' | 'tableId' | 'known' | 'claim' | 'tags' | 'files'> & {
+      readonly kept: ReadonlySet<string>
+    },
+    signal: AbortSignal,
+  ): Promise<{ readonly version: number }>
+  /** A commit with a checkpoint: a reader needs nothing that is older. */
+  milestone(what: Pick<Publication, 'tableId' | 'info'>, signal: AbortSignal): Promise<{ readonly version: number }>
   /** Gives the log another head, so that every other ledger is refused from then on. */
   adopt(
     what: Pick<Publication, 'tableId' | 'info'>,

@@ -46,7 +46,7 @@ export async function retractFiles(context: ArchiveContext, { partition, held }:
 }
 
 /** Files for a bucket come from the spool folder; what stands there afterwards is read once more. */
-async function bringThere(
+export async function bringThere(
   context: ArchiveContext,
   partition: ArchivedPartition,
   files: readonly ExaminedFile[],
@@ -64,7 +64,7 @@ async function bringThere(
 }
 
 function publication(context: ArchiveContext, { partition, held }: Work, files: readonly ExaminedFile[]): Publication {
-  const { archived, store, name, tool } = context
+  const { archived, store, name } = context
   const source = redactUrl(store.label)
   return {
     tableId: archived.archiveId,
@@ -74,18 +74,7 @@ function publication(context: ArchiveContext, { partition, held }: Work, files: 
     configuration: context.published ? {} : { 'sluice.source': source, 'sluice.table': name },
     partition: partition.label,
     files,
-    tags: ({ digest, sha256 }) => ({
-      'sluice.source': source,
-      'sluice.table': name,
-      'sluice.partition': partition.label,
-      ...(partition.from === null ? {} : { 'sluice.from': partition.from }),
-      ...(partition.to === null ? {} : { 'sluice.to': partition.to }),
-      // docs/CANONICAL.md says what it is.
-      'sluice.checksum': digest.sum,
-      'sluice.sha256': sha256,
-      'sluice.tool': tool,
-      'sluice.run': context.runId,
-    }),
+    tags: tagsOf(context, partition),
     info: infoOf(context, partition),
     txn: { appId: appIdOf(context, partition.label), version: held.fence },
     known: knownOf(partition),
@@ -93,12 +82,31 @@ function publication(context: ArchiveContext, { partition, held }: Work, files: 
   }
 }
 
-function knownOf({ logged }: ArchivedPartition): ReadonlySet<string> | null {
+/** The proof of a file that stays in the log for ever. */
+export function tagsOf(
+  { store, name, tool, runId }: ArchiveContext,
+  { label, from, to }: ArchivedPartition,
+): Publication['tags'] {
+  return ({ digest, sha256 }) => ({
+    'sluice.source': redactUrl(store.label),
+    'sluice.table': name,
+    'sluice.partition': label,
+    ...(from === null ? {} : { 'sluice.from': from }),
+    ...(to === null ? {} : { 'sluice.to': to }),
+    // docs/CANONICAL.md says what it is.
+    'sluice.checksum': digest.sum,
+    'sluice.sha256': sha256,
+    'sluice.tool': tool,
+    'sluice.run': runId,
+  })
+}
+
+export function knownOf({ logged }: ArchivedPartition): ReadonlySet<string> | null {
   return logged === null ? null : new Set(logged)
 }
 
 /** Files of an attempt that was killed may have been published, too. */
-function loggedWith({ logged }: ArchivedPartition, files: readonly ExaminedFile[]): readonly string[] | null {
+export function loggedWith({ logged }: ArchivedPartition, files: readonly ExaminedFile[]): readonly string[] | null {
   return logged === null ? null : [...new Set([...logged, ...files.map(({ name }) => name)])]
 }
 

@@ -6,10 +6,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { commitName, logPathOf } from '../../delta/log-path.ts'
 import { readCommit } from '../../delta/commit-lines.ts'
 import { canonicalPath } from '../../delta/paths.ts'
+import { compilePruning } from '../../delta/pruning.ts'
+import { schemaOf } from '../../delta/schema.ts'
 import type { CheckpointWriter } from '../../model/checkpoint-writer.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import type { LogWriter } from '../../model/log-writer.ts'
 import type { ParquetRows } from '../../model/parquet-rows.ts'
+import type { Predicate } from '../../model/condition.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { isWellFormed } from '../../shared/well-formed.ts'
@@ -17,6 +20,7 @@ import type { ArchiveLog, Publication } from '../lifecycle/log.ts'
 import { isCheckpointDue, writeCheckpoint } from './checkpoint.ts'
 import { commitBytes } from './commit-text.ts'
 import { foreignHead, isOwnHead, nextHead, type HeadBook } from './head.ts'
+import { milestoneLines, replacementLines, type Replacement } from './replace-files.ts'
 import { adoptionLines, publicationLines, retractionLines, type Author, type Retraction } from './plan-commit.ts'
 import { conflict, openTable, readState, type ActiveArchiveFile, type ArchiveTableState } from './read-state.ts'
 
@@ -101,6 +105,19 @@ export class ArchiveTable implements ArchiveLog {
   }
 
   /**
+   * Paths of active files that may hold a row of a condition, as partition values and statistics tell.
+   * @throws SluiceError BAD_PREDICATE; as `state`
+   */
+  async candidates(predicate: Predicate, signal: AbortSignal): Promise<ReadonlySet<string>> {
+    const state = await this.state(signal)
+    if (state === null) return new Set()
+    const { protocol, metadata, files } = state
+    const pruning = compilePruning(predicate, schemaOf(protocol, metadata), metadata.partitionColumns)
+    const may = [...files.values()].flat().filter(({ add }) => pruning.byFile(add.partitionValues, add.stats))
+    return new Set(may.map(({ path }) => path))
+  }
+
+  /**
    * Names the files of a partition in one commit, and takes back those that an older attempt has named for it. The table is made by its first
    * commit. Said twice it is one commit.
    * @throws SluiceError ARCHIVE_CONFLICT where somebody with a newer fence has published the partition, or the table is another one;
@@ -134,13 +151,50 @@ export class ArchiveTable implements ArchiveLog {
     })
   }
 
+  /**
+   * Puts files in the place of others of a partition, in one commit. Said twice it is one commit.
+   * @throws SluiceError ARCHIVE_CONFLICT as `publish`, and where a file that is to stay is not named
+   */
+  async replace(replacement: Replacement, signal: AbortSignal): Promise<Published> {
+    const { partition, txn, kept, files } = replacement
+    refuseUnfit(partition, txn.version)
+    await this.#findFiles(replacement, signal)
+    return this.#commit(replacement, signal, async (state) => {
+      if (state === null) throw conflict(this.#parts.store, 'it has no log', 'bring the archive back to where it was')
+      if (!isSaid(state, txn)) {
+        return { lines: (author) => replacementLines(replacement, state, this.#parts.store, author) }
+      }
+      const wanted = new Set([...kept, ...files.map(({ name }) => name)])
+      const active = state.files.get(partition) ?? []
+      if (active.length === wanted.size && active.every(({ path }) => wanted.has(path)))
+        return { already: state.version }
+      throw this.#newer(partition, state.txns.get(txn.appId))
+    })
+  }
+
+  /**
+   * A commit that changes nothing, and a checkpoint of it: a reader needs nothing that is older.
+   * @throws SluiceError ARCHIVE_CONFLICT where there is no table; of `LogWriter` and `CheckpointWriter`
+   */
+  async milestone(
+    { tableId, info }: Pick<Publication, 'tableId' | 'info'>,
+    signal: AbortSignal,
+  ): Promise<{ readonly version: number }> {
+    const { version } = await this.#commit({ tableId, claim: null }, signal, async (state) => {
+      if (state === null) throw conflict(this.#parts.store, 'it has no log', 'bring the archive back to where it was')
+      return { lines: (author) => milestoneLines(info, state, author) }
+    })
+    await writeCheckpoint(this.#parts, version, signal)
+    return { version }
+  }
+
   async #commit(
-    { tableId, claim, ...rest }: Retraction | Publication,
+    { tableId, claim, ...rest }: Pick<Publication, 'tableId' | 'claim'> & Partial<Pick<Publication, 'configuration'>>,
     signal: AbortSignal,
     plan: (state: ArchiveTableState | null) => Promise<Plan>,
   ): Promise<Published> {
     const { writer, heads } = this.#parts
-    const configuration = 'configuration' in rest ? rest.configuration : {}
+    const { configuration = {} } = rest
     for (let tried = 1; ; tried++) {
       const state = await this.own(signal, { tableId, configuration })
       if (state !== null) await this.#settle(state)
@@ -221,7 +275,7 @@ export class ArchiveTable implements ArchiveLog {
   }
 
   /** A log that names what is not there would look sound to everybody but who reads the rows. */
-  async #findFiles({ files, partition }: Publication, signal: AbortSignal): Promise<void> {
+  async #findFiles({ files, partition }: Pick<Publication, 'files' | 'partition'>, signal: AbortSignal): Promise<void> {
     const { store } = this.#parts
     for (const { name, bytes } of files) {
       const found = await store.head(name, signal)

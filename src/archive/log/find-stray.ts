@@ -50,10 +50,9 @@ export async function* strays(request: StrayRequest, signal: AbortSignal): Async
   const named = table === null ? null : await namedBy(request, table, tableId, signal)
   const roots = new Set(tables)
   for (const file of found) {
-    const isTemporary = TEMPORARY.test(nameOf(file.path))
     // What lies below another log is another table.
     if ([...foldersOf(file.path)].some((folder) => roots.has(folder))) continue
-    if (isTemporary || named?.has(file.path) === false) yield file
+    if (isTemporary(file.path) || named?.has(file.path) === false) yield file
   }
 }
 
@@ -86,22 +85,28 @@ async function namedBy(
   return named
 }
 
-function isOurs(path: string): boolean {
+/** A file that a program of ours was still writing, in any folder. */
+export function isTemporary(path: string): boolean {
+  return TEMPORARY.test(nameOf(path))
+}
+
+/** What a program of ours has written, or may have: nothing of the log. */
+export function isOurs(path: string): boolean {
   const name = nameOf(path)
-  if (TEMPORARY.test(name)) return true
+  if (isTemporary(path)) return true
   return !path.startsWith(`${LOG_FOLDER}/`) && DATA.test(name)
 }
 
-function nameOf(path: string): string {
+export function nameOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
 }
 
 /** Root of another table whose log this file is part of. */
-function tableAbove(path: string): string | null {
+export function tableAbove(path: string): string | null {
   const at = path.indexOf(`/${LOG_FOLDER}/`)
   return at === -1 ? null : path.slice(0, at)
 }
 
-function* foldersOf(path: string): Generator<string> {
+export function* foldersOf(path: string): Generator<string> {
   for (let at = path.indexOf('/'); at !== -1; at = path.indexOf('/', at + 1)) yield path.slice(0, at)
 }

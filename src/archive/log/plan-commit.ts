@@ -129,12 +129,12 @@ export function adoptionLines(
   ]
 }
 
-function headLine(head: bigint, now: number): string {
+export function headLine(head: bigint, now: number): string {
   return txnLine({ appId: HEAD_APP, version: head }, now)
 }
 
 /** @param shaped what the columns need; null where they need nothing new */
-function protocolLines(shaped: ProtocolAction | null, state: ArchiveTableState | null): readonly string[] {
+export function protocolLines(shaped: ProtocolAction | null, state: ArchiveTableState | null): readonly string[] {
   const own = shaped ?? state?.protocol
   if (own === undefined) return []
   const protocol = withHeadFeature(own)
@@ -178,7 +178,7 @@ function refuseUnknown(
   )
 }
 
-function refuseAppendOnly(label: string, { metadata }: ArchiveTableState): void {
+export function refuseAppendOnly(label: string, { metadata }: ArchiveTableState): void {
   if (metadata.configuration?.['delta.appendOnly']?.toLowerCase() !== 'true') return
   throw new SluiceError('TABLE_FEATURE', "nothing can be taken out of the archive: 'delta.appendOnly' is set", {
     where: label,

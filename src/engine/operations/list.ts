@@ -47,6 +47,7 @@ import { archiveVerify } from './archive-verify/declaration.ts'
 import { archiveSweep } from './archive-sweep/declaration.ts'
 import { archiveHold } from './archive-hold/declaration.ts'
 import { archiveAdopt } from './archive-adopt/declaration.ts'
+import { archiveErase } from './archive-erase/declaration.ts'
 import { restore } from './restore/declaration.ts'
 import { query } from './query/declaration.ts'
 import { sql } from './sql/declaration.ts'
@@ -139,6 +140,7 @@ export const OPERATIONS = {
   'archive-verify': operation(archiveVerify, async () => (await import('./archive-verify/perform.ts')).archiveVerify),
   'archive-sweep': operation(archiveSweep, async () => (await import('./archive-sweep/perform.ts')).archiveSweep),
   'archive-hold': operation(archiveHold, async () => (await import('./archive-hold/perform.ts')).archiveHold),
+  'archive-erase': operation(archiveErase, async () => (await import('./archive-erase/perform.ts')).archiveErase),
   'archive-adopt': operation(archiveAdopt, async () => (await import('./archive-adopt/perform.ts')).archiveAdopt),
   restore: operation(restore, async () => (await import('./restore/perform.ts')).restore),
   query: operation(query, async () => (await import('./query/perform.ts')).query),

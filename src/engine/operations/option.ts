@@ -41,6 +41,8 @@ export type Option = {
   /** Heading in the help. */
   readonly group?: string
   readonly hidden?: true
+  /** Its value may be about a person: a printed command has a variable of the shell in its place. */
+  readonly withheld?: true
   readonly completes?: Completes
   readonly describe: string
 }

@@ -152,6 +152,13 @@ export function logEntry(event: Event, now: number, alone = false): LogEntry | n
       return event.status === 'blocked' ? entry('warn', `${event.partition} is blocked: ${event.note ?? ''}`) : null
     case 'archive.state':
       return archiveEntry(event, entry)
+    case 'archive.erasure':
+      return entry(
+        'note',
+        `${event.partition ?? event.table}: ${event.archived} rows in files, ${event.source} in the database ${event.step}`,
+      )
+    case 'archive.destroyed':
+      return entry('note', `${event.table}: destroyed ${event.path} ${event.sha256}`)
     case 'archive.finding':
       return entry(
         /^(?:stray|swept) file$/.test(event.finding) ? 'note' : 'error',

@@ -47,6 +47,7 @@ const SCREENS = {
   'archive-sweep': 'tables',
   'archive-hold': 'tables',
   'archive-adopt': 'tables',
+  'archive-erase': 'tables',
   restore: 'archiving',
   query: 'tables',
   sql: 'tables',

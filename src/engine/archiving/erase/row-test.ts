@@ -48,7 +48,10 @@ export function rowTest({ root }: Predicate, { columns }: Pick<TableSpec, 'colum
       case 'between': {
         const column = named(condition.column)
         const { negated, low, high } = condition
-        const sides = [compare(column, negated ? NEGATED['>='] : '>=', low), compare(column, negated ? '>' : '<=', high)]
+        const sides = [
+          compare(column, negated ? NEGATED['>='] : '>=', low),
+          compare(column, negated ? '>' : '<=', high),
+        ]
         return { kind: negated ? 'or' : 'and', parts: sides }
       }
       case 'like':
@@ -86,7 +89,10 @@ function canonical({ name, type, native }: Column, op: Comparison, value: Litera
     }
   }
   const shape = type.kind === 'text' || type.kind === 'uuid' ? ': it takes a text in single quotes' : ''
-  throw refused(`a value that ${name} is compared with is no value of ${native}${shape}`, 'write it as the column holds it')
+  throw refused(
+    `a value that ${name} is compared with is no value of ${native}${shape}`,
+    'write it as the column holds it',
+  )
 }
 
 /** Infinity, NaN and years before ours are in no archive as values of their types, and mean other things in other systems. */

@@ -70,7 +70,7 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
   command: {
     ...PAGES.archive,
     takes: [
-      { name: 'action', operand: true, type: 'text', describe: 'plan, run, list, verify, sweep, hold, release, adopt' },
+      { name: 'action', operand: true, type: 'text', describe: 'plan, run, list, verify, sweep, hold, release, adopt, erase' },
       {
         name: 'from',
         type: 'text',
@@ -221,7 +221,7 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
         alias: 'n',
         type: 'flag',
         fallback: false,
-        group: 'run, sweep and adopt:',
+        group: 'run, sweep, adopt and erase:',
         describe: 'show what would be done and change nothing',
       },
       {
@@ -247,10 +247,17 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
         describe: 'only files that are older than this',
       },
       {
+        name: 'where',
+        type: 'text',
+        withheld: true,
+        group: 'erase:',
+        describe: "which rows go, of the table and of its archive: customer_id = 42; it is kept nowhere, and shown by no command that is printed",
+      },
+      {
         name: 'reason',
         type: 'text',
-        group: 'hold:',
-        describe: 'why these partitions have to stay; archive list shows it',
+        group: 'hold and erase:',
+        describe: 'why these partitions have to stay (archive list shows it), or the ticket that asks for an erasure',
       },
       {
         name: 'accept-difference',
@@ -267,7 +274,8 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
       ' it out of the table; nothing is dropped before its grace is over, and not without --drop --confirm=TABLE. list shows ' +
       'what the ledger knows, verify reads archives again, sweep removes files that no archive names, hold keeps partitions ' +
       'where they are, and release ends that. adopt compares an archive with this database and takes it over, after a ' +
-      'failover, a restore or a move; the database that wrote into it before is refused from then on. Of one table that ' +
+      'failover, a restore or a move; the database that wrote into it before is refused from then on. erase writes files once more without ' +
+      'some rows, removes these from the database, and destroys every older version of the archive. Of one table that ' +
       '`lifecycle:` of the config file names by this very name, options count that its entry has and the line does not; `archive` of it is --to.\n',
   },
   actions: {

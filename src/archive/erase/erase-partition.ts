@@ -1,0 +1,190 @@
+/**
+ * Rows of one partition go for good: its files are written once more without them, the Delta table gets the new ones in one commit, and the source lets go of
+ * its own rows in the transaction that moves the ledger. A program that is killed in between leaves the ledger as it was, and the same command begins again.
+ */
+import { join } from 'node:path'
+import type { ArchivedFile, ExaminedFile } from '../../model/archiving/archived-file.ts'
+import type { RowTest } from '../../model/archiving/row-test.ts'
+import { equalDigests, type Digest } from '../../model/copy/rows.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { Closing, Statement } from '../../stores/copy-port.ts'
+import type { ErasedNow } from '../ledger/erasure-ledger.ts'
+import { readColumns, sumOf, wholeOf, type ArchiveContext, type Work } from '../lifecycle/context.ts'
+import { dataFolder } from '../lifecycle/export.ts'
+import { localFiles } from '../lifecycle/local-files.ts'
+import { archivedFiles } from '../lifecycle/prove.ts'
+import { appIdOf, bringThere, knownOf, loggedWith, tagsOf } from '../lifecycle/publish.ts'
+import { changedAfter } from '../lifecycle/refusals.ts'
+import { proofOf, settled } from '../lifecycle/step-end.ts'
+import { digestOf, foundRows, type FoundFile, type SourcePlace } from './found.ts'
+
+export type ErasureOf = {
+  readonly test: RowTest
+  /** Paths of files that may hold such rows. */
+  readonly candidates: ReadonlySet<string>
+  readonly reason: string
+  /** Notes what went, in the transaction that ends it. */
+  readonly noting: (place: string, now: ErasedNow) => readonly Statement[]
+  /** Gives a row once that is noted. */
+  readonly noted: (place: string, fence: bigint) => Statement
+}
+
+/** Another program may write to the rows between two looks. */
+const TRIES = 5
+
+/**
+ * @returns rows that went out of files and out of the source; null where the partition holds none
+ * @throws SluiceError PROOF_FAILED where old files less these rows are not the new ones; PARTITION_CHANGED, ARCHIVE_CONFLICT, LEASE_LOST, NO_SPACE
+ */
+export async function erasePartition(
+  context: ArchiveContext,
+  work: Work,
+  erasure: ErasureOf,
+): Promise<{ readonly archivedRows: bigint; readonly sourceRows: bigint; readonly files: number } | null> {
+  const { partition, held } = work
+  const { files, place, source } = await foundRows(context, partition, erasure.test, erasure.candidates)
+  if (files.length === 0 && source.rows === 0n) return null
+  const archivedRows = files.reduce((sum, { digest }) => sum + digest.rows, 0n)
+  const rewritten = files.length === 0 ? null : await rewrite(context, work, files, erasure)
+  const { state } = partition
+  const moved = (sourceRows: bigint): Closing => {
+    const left = rewritten?.digest ?? proofOf(partition)
+    const version = rewritten?.version ?? partition.version
+    const closing = context.ledger.closing(
+      held,
+      state,
+      state,
+      rewritten === null
+        ? { error: null }
+        : {
+            error: null,
+            digest: left,
+            files: rewritten.files,
+            version: rewritten.version,
+            logged: rewritten.files.map(({ path }) => path),
+          },
+    )
+    const { fence, label } = held
+    const noting = erasure.noting(label, { fence, archivedRows, sourceRows, left, version })
+    return { ...closing, statements: [...closing.statements, ...noting], landed: erasure.noted(label, fence) }
+  }
+  if (place === null || source.rows === 0n) {
+    await context.ledger.close(held, moved(0n))
+    return { archivedRows, sourceRows: 0n, files: files.length }
+  }
+  const sourceRows = await removeFrom(context, place, source, moved, (end) =>
+    settled(end, context, partition, (how) => changedAfter(context.name, partition, how)),
+  )
+  return { archivedRows, sourceRows, files: files.length }
+}
+
+type Rewritten = {
+  readonly files: readonly ArchivedFile[]
+  readonly digest: Digest
+  readonly version: number
+}
+
+async function rewrite(
+  context: ArchiveContext,
+  { partition, held }: Work,
+  found: readonly FoundFile[],
+  { test, reason }: ErasureOf,
+): Promise<Rewritten> {
+  const { archived, name, runId, fileBytes, interrupt, writer, spool } = context
+  const going = new Set(found.map(({ file }) => file.path))
+  const kept = partition.files.filter(({ path }) => !going.has(path))
+  const folder = await dataFolder(context, partition.label)
+  const parquet = await context.parquet()
+  const below = folder.slice((writer.folder ?? spool).length + 1)
+  const files: ExaminedFile[] = []
+  await using local = await localFiles(
+    context,
+    found.map(({ file }) => file),
+  )
+  for (const [i, { file, digest }] of found.entries()) {
+    const written = await parquet.rewrite({
+      file: join(local.folder, local.paths[i] ?? ''),
+      test,
+      table: archived.stored,
+      folder,
+      prefix: `part-${runId}-${held.fence}-${i}`,
+      fileBytes,
+      signal: interrupt.abort,
+    })
+    const paths = written.map((one) => join(below, one.name))
+    const root = writer.folder ?? spool
+    const examined = await parquet.examine({
+      columns: archived.stored.columns,
+      files: paths.map((path) => join(root, path)),
+      signal: interrupt.abort,
+    })
+    // The sum of the old file was proved against the source, and sums of rows add up: so they can be taken away, too.
+    const left = sumOf(examined.map((one) => one.digest))
+    if (!equalDigests(less({ rows: file.rows, sum: file.sum }, digest), left)) {
+      throw new SluiceError('PROOF_FAILED', `${file.path} without the rows that go is not what was written`, {
+        where: `${name}, ${partition.label}`,
+        reason: `${file.rows} rows less ${digest.rows} should be left, and ${left.rows} were read, or other values`,
+        hint: 'nothing was changed; sluice archive verify says whether the file is sound',
+      })
+    }
+    files.push(...examined.map((one, n) => ({ ...one, name: paths[n] ?? one.name })))
+  }
+  await bringThere(context, partition, files)
+  const digest = sumOf([...kept.map(({ rows, sum }) => ({ rows, sum })), ...files.map((one) => one.digest)])
+  const log = await context.log()
+  const { version } = await log.replace(
+    {
+      tableId: archived.archiveId,
+      partition: partition.label,
+      kept: new Set(kept.map(({ path }) => path)),
+      files,
+      tags: tagsOf(context, partition),
+      txn: { appId: appIdOf(context, partition.label), version: held.fence },
+      info: { table: name, partition: partition.label, run: runId, reason, rows: digest.rows.toString() },
+      known: knownOf(partition),
+      claim: { ...held, logged: loggedWith(partition, files) },
+    },
+    interrupt.abort,
+  )
+  return { files: [...kept, ...archivedFiles(files)], digest, version }
+}
+
+/**
+ * Rows leave the source in the transaction of the closing, if they are what they came to when they were counted.
+ * @returns how many went
+ */
+export async function removeFrom(
+  context: ArchiveContext,
+  { table, where }: SourcePlace,
+  first: Digest,
+  closing: (rows: bigint) => Closing,
+  judge: (end: 'done' | 'differs' | 'gone' | 'fenced') => void,
+  columns = readColumns(context.archived.stored.columns),
+): Promise<bigint> {
+  const { store, interrupt } = context
+  const target = store.target()
+  if (target.remove === undefined) throw new Error('the store removes no rows')
+  let expect = first
+  for (let tried = 1; ; tried++) {
+    const end = await target.remove({
+      table,
+      columns,
+      range: wholeOf(table),
+      where,
+      expect,
+      closing: closing(expect.rows),
+      signal: interrupt.abort,
+    })
+    if (end !== 'differs' || tried === TRIES) {
+      judge(end)
+      return expect.rows
+    }
+    await using view = await store.source(interrupt.abort)
+    expect = await digestOf(context, view, { table, where }, columns)
+  }
+}
+
+function less(a: Digest, b: Digest): Digest {
+  const sum = BigInt(`0x${a.sum}`) - BigInt(`0x${b.sum}`)
+  return { rows: a.rows - b.rows, sum: sum < 0n ? '-' : sum.toString(16).padStart(16, '0') }
+}

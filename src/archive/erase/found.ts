@@ -1,0 +1,117 @@
+/** Where rows that are to be erased stand: in which files, and in which table of the source. */
+import { join } from 'node:path'
+import type { ArchivedFile } from '../../model/archiving/archived-file.ts'
+import type { RowTest } from '../../model/archiving/row-test.ts'
+import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import type { Digest } from '../../model/copy/rows.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { SourceView } from '../../stores/copy-port.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
+import { conditionOf, readColumns, wholeOf, type ArchiveContext } from '../lifecycle/context.ts'
+import { localFiles } from '../lifecycle/local-files.ts'
+import { partitionsOf } from '../lifecycle/take-out.ts'
+
+/** A file and what its rows come to that are to go. */
+export type FoundFile = { readonly file: ArchivedFile; readonly digest: Digest }
+
+/** Rows of the source that belong to a partition. */
+export type SourcePlace = { readonly table: TableSpec; readonly where: string }
+
+export type FoundRows = {
+  /** Files that hold such rows; the others of the partition stay as they are. */
+  readonly files: readonly FoundFile[]
+  /** Null where no row of the partition is in the source. */
+  readonly place: SourcePlace | null
+  /** Of the rows in the source. */
+  readonly source: Digest
+}
+
+const NONE: Digest = { rows: 0n, sum: '0000000000000000' }
+
+/**
+ * @param candidates paths of files that may hold such rows; all others are not opened
+ * @throws SluiceError UNSUPPORTED_TYPE where the source compares a column in another way; PROOF_FAILED, SOURCE_IO, CONNECTION_LOST
+ */
+export async function foundRows(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  test: RowTest,
+  candidates: ReadonlySet<string>,
+): Promise<FoundRows> {
+  const files = await foundFiles(
+    context,
+    partition.files.filter(({ path }) => candidates.has(path)),
+    test,
+  )
+  const place = await placeOf(context, partition, test)
+  if (place === null) return { files, place, source: NONE }
+  await using view = await context.store.source(context.interrupt.abort)
+  return { files, place, source: await digestOf(context, view, place) }
+}
+
+/** Of these files those that hold such rows. @throws SluiceError PROOF_FAILED, SOURCE_IO */
+export async function foundFiles(
+  context: ArchiveContext,
+  files: readonly ArchivedFile[],
+  test: RowTest,
+): Promise<readonly FoundFile[]> {
+  if (files.length === 0) return []
+  await using local = await localFiles(context, files)
+  const parquet = await context.parquet()
+  const digests = await parquet.matching({
+    columns: context.archived.stored.columns,
+    files: local.paths.map((path) => join(local.folder, path)),
+    signal: context.interrupt.abort,
+    test,
+  })
+  return files.flatMap((file, i) => {
+    const digest = digests[i] ?? NONE
+    return digest.rows === 0n ? [] : [{ file, digest }]
+  })
+}
+
+/** What the rows of a place come to now. */
+export function digestOf(
+  { archived, interrupt }: ArchiveContext,
+  view: SourceView,
+  { table, where }: SourcePlace,
+  columns = readColumns(archived.stored.columns),
+): Promise<Digest> {
+  return view.digest({ table, columns, range: wholeOf(table), where, ordered: false }, interrupt.abort)
+}
+
+/** The test in the words of the source. @throws SluiceError UNSUPPORTED_TYPE */
+export function sourceTest(
+  { store, name }: Pick<ArchiveContext, 'store' | 'name'>,
+  table: TableSpec,
+  test: RowTest,
+): string {
+  const where = store.rowCondition?.(table.columns, test) ?? null
+  if (where !== null) return where
+  throw new SluiceError('UNSUPPORTED_TYPE', `the rows of ${name} that are meant cannot be told in its database`, {
+    where: store.label,
+    reason:
+      store.rowCondition === undefined
+        ? 'this system removes no rows within a transaction'
+        : 'it compares a column of the condition in another way than Parquet files do',
+    hint: 'name rows by columns of whole numbers, texts or dates',
+  })
+}
+
+async function placeOf(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  test: RowTest,
+): Promise<SourcePlace | null> {
+  const { store, table, interrupt } = context
+  const { native, state } = partition
+  if (state !== 'PUBLISHED' && state !== 'DETACHED') return null
+  if (native === null) {
+    return { table, where: `(${sourceTest(context, table, test)}) AND (${conditionOf(context, partition)})` }
+  }
+  const name = state === 'PUBLISHED' ? native.table : partitionsOf(context).detachedName(native.table, native.identity)
+  const [found] = (await store.tables(tableText(name), interrupt.abort)).filter(
+    (one) => tableText(one.table) === tableText(name),
+  )
+  return found === undefined ? null : { table: found, where: sourceTest(context, found, test) }
+}

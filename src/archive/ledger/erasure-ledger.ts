@@ -1,0 +1,213 @@
+/**
+ * Erasures in the ledger: certificates of what was taken out of a table and its archive. They hold a ticket, counts and names of files, and nothing that the
+ * condition was about: neither its values nor sums of the rows that went.
+ */
+import type { TableName } from '../../model/copy/column-type.ts'
+import type { Digest } from '../../model/copy/rows.ts'
+import type { Closing, LedgerDatabase, Statement } from '../../stores/copy-port.ts'
+import { ledgerDialect } from '../../stores/ledger-dialect.ts'
+import type { SqlValue } from '../../stores/port.ts'
+import { ledgerColumns } from './schema.ts'
+
+export type DestroyedFile = { readonly path: string; readonly bytes: string; readonly sha256: string }
+
+export type Erasure = {
+  readonly id: bigint
+  readonly state: 'erasing' | 'destroying' | 'done'
+  readonly reason: string
+  /** Names of the columns that the condition looks at. */
+  readonly tested: readonly string[]
+  readonly signedBy: string
+  readonly version: number | null
+  readonly destroyed: readonly DestroyedFile[]
+  /** ms since the epoch, by the clock of the database. */
+  readonly begunMs: number
+  readonly endedMs: number | null
+}
+
+/** What went out of one place: a partition, or the table beside all of them. */
+export type Erased = {
+  readonly place: string
+  readonly archivedRows: bigint
+  readonly sourceRows: bigint
+  readonly leftRows: bigint
+}
+
+/** Rows and files of one partition, once they are erased. */
+export type ErasedNow = {
+  /** Of the claim under which it is done, or the number of the run: nothing is noted twice. */
+  readonly fence: bigint
+  readonly archivedRows: bigint
+  readonly sourceRows: bigint
+  readonly left: Digest | null
+  readonly version: number | null
+}
+
+const KEY = 'schema_name = ? AND table_name = ? AND erasure_id = ?'
+
+export class ErasureLedger {
+  readonly #database: LedgerDatabase
+  readonly #table: readonly [schema: string, name: string]
+  readonly #now: string
+
+  constructor(database: LedgerDatabase, table: TableName) {
+    this.#database = database
+    this.#table = [table.schema ?? '', table.name]
+    this.#now = ledgerDialect(database.dialect).now
+  }
+
+  /** The erasure of this reason that has not ended; null where there is none. */
+  async unfinished(reason: string): Promise<Erasure | null> {
+    return (await this.all()).find((one) => one.reason === reason && one.state !== 'done') ?? null
+  }
+
+  /** All erasures of the table, the newest last. A ledger that is only read may be one of an older program, and has none. */
+  async all(): Promise<readonly Erasure[]> {
+    if ((await ledgerColumns(this.#database, 'migration_archive_erasures')).size === 0) return []
+    const { castText } = ledgerDialect(this.#database.dialect).types
+    const names = [
+      'erasure_id',
+      'state',
+      'reason',
+      'tested',
+      'signed_by',
+      'delta_version',
+      'destroyed',
+      'begun_ms',
+      'ended_ms',
+    ]
+    const rows = await this.#database.all(
+      `SELECT ${names.map((name) => `CAST(${name} AS ${castText})`).join(', ')} FROM migration_archive_erasures
+       WHERE schema_name = ? AND table_name = ? ORDER BY migration_archive_erasures.erasure_id`,
+      this.#table,
+    )
+    return rows.map((row): Erasure => {
+      const [id, state, reason, tested, signedBy, version, destroyed, begun, ended] = row.map(textOf)
+      return {
+        id: BigInt(id ?? '0'),
+        state: state === 'done' || state === 'destroying' ? state : 'erasing',
+        reason: reason ?? '',
+        tested: JSON.parse(tested ?? '[]') as string[],
+        signedBy: signedBy ?? '',
+        version: version === null ? null : Number(version),
+        destroyed: JSON.parse(destroyed ?? '[]') as DestroyedFile[],
+        begunMs: Number(begun ?? 0),
+        endedMs: ended === null ? null : Number(ended),
+      }
+    })
+  }
+
+  /** Notes that it begins. */
+  async begin(
+    { id, reason, tested, signedBy }: Pick<Erasure, 'id' | 'reason' | 'tested' | 'signedBy'>,
+    tool: string,
+  ): Promise<void> {
+    const { unlessThere } = ledgerDialect(this.#database.dialect)
+    await this.#database.batch([
+      {
+        sql: `INSERT INTO migration_archive_erasures (schema_name, table_name, erasure_id, state, reason, tested, signed_by, tool, begun_ms)
+              VALUES (?, ?, ?, 'erasing', ?, ?, ?, ?, ${this.#now}) ${unlessThere}`,
+        parameters: [...this.#table, id, reason, JSON.stringify(tested), signedBy, tool],
+      },
+    ])
+  }
+
+  /** What went out of each place so far, by place. */
+  async erased(id: bigint): Promise<readonly Erased[]> {
+    const { castText } = ledgerDialect(this.#database.dialect).types
+    const names = ['place', 'archived_rows', 'source_rows', 'left_rows']
+    const rows = await this.#database.all(
+      `SELECT ${names.map((name) => `CAST(${name} AS ${castText})`).join(', ')} FROM migration_archive_erased WHERE ${KEY} ORDER BY migration_archive_erased.place`,
+      [...this.#table, id],
+    )
+    return rows.map((row): Erased => {
+      const [place, archived, source, left] = row.map(textOf)
+      return {
+        place: place ?? '',
+        archivedRows: BigInt(archived ?? '0'),
+        sourceRows: BigInt(source ?? '0'),
+        leftRows: BigInt(left ?? '0'),
+      }
+    })
+  }
+
+  /** A statement for the transaction that takes rows out of a place. A place that an earlier run has been at counts on. */
+  noting(
+    id: bigint,
+    place: string,
+    { fence, archivedRows, sourceRows, left, version }: ErasedNow,
+  ): readonly Statement[] {
+    const key: readonly SqlValue[] = [...this.#table, id, place]
+    const { unlessThere } = ledgerDialect(this.#database.dialect)
+    return [
+      {
+        sql: `INSERT INTO migration_archive_erased (schema_name, table_name, erasure_id, place, archived_rows, source_rows) VALUES (?, ?, ?, ?, 0, 0) ${unlessThere}`,
+        parameters: key,
+      },
+      {
+        sql: `UPDATE migration_archive_erased SET archived_rows = archived_rows + ?, source_rows = source_rows + ?, left_rows = ?, checksum = ?,
+                delta_version = ?, fence = ?, at_ms = ${this.#now} WHERE ${KEY} AND place = ? AND (fence IS NULL OR fence <> ?)`,
+        parameters: [archivedRows, sourceRows, left?.rows ?? null, left?.sum ?? null, version, fence, ...key, fence],
+      },
+    ]
+  }
+
+  /** Gives a row once that is noted. */
+  noted(id: bigint, place: string, fence: bigint): Statement {
+    return {
+      sql: `SELECT 1 FROM migration_archive_erased WHERE ${KEY} AND place = ? AND fence = ?`,
+      parameters: [...this.#table, id, place, fence],
+    }
+  }
+
+  /** Of rows that are no partition's: each run notes its own, once. */
+  closing(id: bigint, place: string, fence: bigint, sourceRows: bigint): Closing {
+    const key: readonly SqlValue[] = [...this.#table, id]
+    const stands = `SELECT 1 FROM migration_archive_erasures WHERE ${KEY} AND state = 'erasing'`
+    return {
+      guard: { sql: stands, parameters: key },
+      statements: [
+        {
+          sql: `UPDATE migration_archive_erasures SET ended_ms = NULL WHERE ${KEY} AND state = 'erasing'`,
+          parameters: key,
+        },
+        ...this.noting(id, place, { fence, archivedRows: 0n, sourceRows, left: null, version: null }),
+      ],
+      landed: this.noted(id, place, fence),
+    }
+  }
+
+  /** Sums of what partitions held before tell of the rows that went: they leave the history of the ledger. */
+  async forgetSums(label: string): Promise<void> {
+    await this.#database.batch([
+      {
+        sql: `UPDATE migration_archive_history SET checksum = NULL, num_rows = NULL
+              WHERE schema_name = ? AND table_name = ? AND partition_name = ?`,
+        parameters: [...this.#table, label],
+      },
+    ])
+  }
+
+  /** These files are going to be destroyed: who goes on after a kill finds them here. */
+  async destroying(id: bigint, version: number, files: readonly DestroyedFile[]): Promise<void> {
+    await this.#set(id, "state = 'destroying', delta_version = ?, destroyed = ?", [version, JSON.stringify(files)])
+  }
+
+  async end(id: bigint): Promise<void> {
+    await this.#set(id, `state = 'done', ended_ms = ${this.#now}`, [])
+  }
+
+  async #set(id: bigint, sets: string, parameters: readonly SqlValue[]): Promise<void> {
+    await this.#database.batch([
+      {
+        sql: `UPDATE migration_archive_erasures SET ${sets} WHERE ${KEY}`,
+        parameters: [...parameters, ...this.#table, id],
+      },
+    ])
+  }
+}
+
+function textOf(value: SqlValue): string | null {
+  if (value === null) return null
+  return typeof value === 'object' ? Buffer.from(value).toString('utf8') : String(value)
+}

@@ -1,0 +1,56 @@
+/** What readers of the newest version do not need: older commits and checkpoints, and files that only those named. */
+import { LOG_FOLDER, parseLogName } from '../../delta/log-path.ts'
+import type { LogWriter } from '../../model/log-writer.ts'
+import { foldersOf, isOurs, isTemporary, nameOf, tableAbove } from './find-stray.ts'
+import { readState, type LogSource } from './read-state.ts'
+
+export type OutlivedRequest = LogSource & {
+  readonly writer: LogWriter
+  /** Has a checkpoint: the log may begin here. */
+  readonly version: number
+  /** Temporary files that are older were left by programs that are gone, ms since the epoch. */
+  readonly olderThanMs: number
+  /** What names of files begin with that somebody writes now. Asked once all files are listed. */
+  readonly awaited: () => Promise<readonly string[]>
+}
+
+export type OutlivedFile = { readonly path: string; readonly bytes: bigint }
+
+/**
+ * @returns paths relative to the root: first of the log, so that no older version can be asked for whose files are gone
+ * @throws SluiceError ARCHIVE_CONFLICT where the log is no archive's; SOURCE_IO, TARGET_DENIED
+ */
+export async function outlivedFiles(request: OutlivedRequest, signal: AbortSignal): Promise<readonly OutlivedFile[]> {
+  const { writer, version, olderThanMs, awaited } = request
+  const log: OutlivedFile[] = []
+  const data: OutlivedFile[] = []
+  const tables = new Set<string>()
+  for await (const { path, size, modified } of writer.listAll('', signal)) {
+    const table = tableAbove(path)
+    if (table !== null) tables.add(table)
+    const file = { path, bytes: size }
+    if (isTemporary(path)) {
+      if (modified < olderThanMs) data.push(file)
+    } else if (path.startsWith(`${LOG_FOLDER}/`)) {
+      if (isOlder(nameOf(path), version)) log.push(file)
+    } else if (isOurs(path)) data.push(file)
+  }
+  // Behind the listing: what was published or begun meanwhile is named by now.
+  const prefixes = await awaited()
+  const state = await readState(request, signal)
+  const active = new Set([...(state?.files.values() ?? [])].flat().map(({ path }) => path))
+  const outlived = data.filter(
+    ({ path }) =>
+      !active.has(path) &&
+      ![...foldersOf(path)].some((folder) => tables.has(folder)) &&
+      !prefixes.some((prefix) => nameOf(path).startsWith(prefix)),
+  )
+  return [...log, ...outlived]
+}
+
+function isOlder(name: string, version: number): boolean {
+  const found = parseLogName(name)
+  if (found === null) return false
+  if (found.kind === 'compacted') return found.from < version
+  return 'version' in found && found.version < version
+}

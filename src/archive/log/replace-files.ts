@@ -1,0 +1,84 @@
+/** Some files of a partition give place to others, in one commit; and the commit behind which a log has no history any more. */
+import type { ExaminedFile } from '../../model/archiving/archived-file.ts'
+import type { Publication } from '../lifecycle/log.ts'
+import { addLine, commitInfoLine, removeLine, txnLine } from './commit-text.ts'
+import { foreignFiles } from './head.ts'
+import { conflict, type ArchiveTableState } from './read-state.ts'
+import { headLine, protocolLines, refuseAppendOnly, type Author } from './plan-commit.ts'
+import type { LogStore } from '../../model/log-store.ts'
+
+export type Replacement = Pick<Publication, 'tableId' | 'partition' | 'txn' | 'info' | 'known' | 'claim' | 'tags'> & {
+  /** Paths of the partition that stay as they are. */
+  readonly kept: ReadonlySet<string>
+  readonly files: readonly ExaminedFile[]
+}
+
+/** @throws SluiceError ARCHIVE_CONFLICT where a file that is to stay is not named; ARCHIVE_FOREIGN, TABLE_FEATURE */
+export function replacementLines(
+  { partition, files, kept, tags, txn, info, known }: Replacement,
+  state: ArchiveTableState,
+  store: LogStore,
+  { label, engine, now, head }: Author,
+): readonly string[] {
+  const active = state.files.get(partition) ?? []
+  const named = new Set(active.map(({ path }) => path))
+  const missing = [...kept].find((path) => !named.has(path))
+  if (missing !== undefined) throw conflict(store, `its log does not name ${missing}`)
+  const gone = active.filter(({ path }) => !kept.has(path))
+  const strange = known === null ? [] : gone.filter(({ path }) => !known.has(path))
+  if (strange.length > 0) {
+    throw foreignFiles(
+      label,
+      partition,
+      strange.map(({ path }) => path),
+    )
+  }
+  if (gone.length > 0) refuseAppendOnly(label, state)
+  const before = gone.reduce((sum, { rows }) => sum + (rows ?? 0n), 0n)
+  const after = files.reduce((sum, { rows }) => sum + rows, 0n)
+  return [
+    commitInfoLine({
+      operation: 'DELETE',
+      // What was asked for is about a person.
+      parameters: {},
+      metrics: {
+        numRemovedFiles: gone.length,
+        numAddedFiles: files.length,
+        numDeletedRows: before - after,
+        numCopiedRows: after,
+      },
+      engine,
+      now,
+      readVersion: state.version,
+      isBlindAppend: false,
+      info,
+    }),
+    ...protocolLines(null, state),
+    txnLine(txn, now),
+    headLine(head, now),
+    ...gone.map(({ add }) => removeLine(add, now)),
+    ...files.map((file) => addLine(file, { [state.partitionKey]: partition }, tags(file), now)),
+  ]
+}
+
+/** A head and nothing else. */
+export function milestoneLines(
+  info: Readonly<Record<string, string>>,
+  state: ArchiveTableState,
+  { engine, now, head }: Author,
+): readonly string[] {
+  return [
+    commitInfoLine({
+      operation: 'ERASE',
+      parameters: {},
+      metrics: {},
+      engine,
+      now,
+      readVersion: state.version,
+      isBlindAppend: false,
+      info,
+    }),
+    ...protocolLines(null, state),
+    headLine(head, now),
+  ]
+}

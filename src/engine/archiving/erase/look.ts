@@ -1,0 +1,113 @@
+/** What an erasure would meet, before anything is changed: rows in files and in the database, and what keeps it from beginning. */
+import { foundRows, sourceTest, digestOf, type SourcePlace } from '../../../archive/erase/found.ts'
+import type { ArchivedPartition, ArchiveRecord } from '../../../archive/ledger/record.ts'
+import { conditionOf, type ArchiveContext } from '../../../archive/lifecycle/context.ts'
+import type { RowTest } from '../../../model/archiving/row-test.ts'
+import { isArchived } from '../../../model/archiving/state.ts'
+import type { Predicate } from '../../../model/condition.ts'
+import type { Digest } from '../../../model/copy/rows.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+
+export type Wanted = { readonly predicate: Predicate; readonly test: RowTest }
+
+/** One partition that holds such rows, or whose files are on their way. */
+export type PartitionLook = {
+  readonly partition: ArchivedPartition
+  readonly archivedRows: bigint
+  readonly sourceRows: bigint
+  readonly files: number
+  /** Its files were written before this, and belong to no version yet. */
+  readonly underWay: boolean
+}
+
+export type EraseLook = {
+  readonly partitions: readonly PartitionLook[]
+  /** Rows of the table that stand in no partition of the archive. */
+  readonly beside: Digest
+  readonly refusal: SluiceError | null
+}
+
+const UNDER_WAY: ReadonlySet<string> = new Set(['EXPORTING', 'EXPORTED', 'VERIFIED', 'FAILED'])
+
+/** @throws SluiceError PARTITION_STATE where a partition is between two states; UNSUPPORTED_TYPE, PROOF_FAILED, SOURCE_IO */
+export async function lookAround(context: ArchiveContext, record: ArchiveRecord, wanted: Wanted): Promise<EraseLook> {
+  const log = await context.log()
+  const { abort } = context.interrupt
+  const candidates = await log.candidates(wanted.predicate, abort)
+  const logged = (await log.state(abort))?.files
+  const partitions: PartitionLook[] = []
+  for (const partition of record.partitions) {
+    throwIfAborted(abort)
+    const { label, state, restoring, retracted, removed, filePrefix, version } = partition
+    const isBetween = restoring || removed.rows > 0n || (state === 'RESTORED' && !retracted && version !== null)
+    const isLoose = UNDER_WAY.has(state) && (logged?.get(label)?.length ?? 0) > 0
+    if ((isBetween && state !== 'DROPPED') || isLoose) throw between(context, partition)
+    const underWay = UNDER_WAY.has(state) && filePrefix !== null
+    const found =
+      isArchived(state) || state === 'PUBLISHED' ? await foundRows(context, partition, wanted.test, candidates) : null
+    const archivedRows = (found?.files ?? []).reduce((sum, { digest }) => sum + digest.rows, 0n)
+    const sourceRows = found?.source.rows ?? 0n
+    if (archivedRows === 0n && sourceRows === 0n && !underWay) continue
+    partitions.push({ partition, archivedRows, sourceRows, files: found?.files.length ?? 0, underWay })
+  }
+  const beside = await besideAll(context, record, wanted.test)
+  return { partitions, beside: beside.digest, refusal: heldError(context, partitions) }
+}
+
+/** Rows of the table itself, without those of partitions that are erased as such. */
+export async function besideAll(
+  context: ArchiveContext,
+  record: ArchiveRecord,
+  test: RowTest,
+): Promise<{ readonly place: SourcePlace | null; readonly digest: Digest }> {
+  const { store, table, interrupt } = context
+  if (table.columns.length === 0) return { place: null, digest: { rows: 0n, sum: '0000000000000000' } }
+  const own = record.partitions.filter(
+    ({ state, native }) => native === null && (state === 'PUBLISHED' || state === 'DETACHED'),
+  )
+  const without = own.map((partition) => `NOT coalesce((${conditionOf(context, partition)}), false)`)
+  const attached = record.partitions.flatMap(({ state, native }) =>
+    state === 'PUBLISHED' && native !== null ? [native] : [],
+  )
+  const place = { table, where: [`(${sourceTest(context, table, test)})`, ...without].join(' AND ') }
+  await using view = await store.source(interrupt.abort)
+  const all = await digestOf(context, view, place)
+  // A native partition that is published and attached still is a part of the table.
+  let rows = all.rows
+  for (const { table: name } of attached) {
+    const [found] = await store.tables([name.schema, name.name].filter(Boolean).join('.'), interrupt.abort)
+    if (found === undefined) continue
+    rows -= (await digestOf(context, view, { table: found, where: sourceTest(context, found, test) })).rows
+  }
+  return { place, digest: { ...all, rows: rows < 0n ? 0n : rows } }
+}
+
+function heldError({ name }: ArchiveContext, looks: readonly PartitionLook[]): SluiceError | null {
+  const held = looks.filter(({ partition }) => partition.held !== null)
+  const [first] = held
+  if (first === undefined) return null
+  const named = held.map(({ partition }) => `${partition.label} (${partition.held ?? ''})`).join(', ')
+  return new SluiceError(
+    'PARTITION_HELD',
+    `partitions of ${name} that hold such rows have to stay as they are: ${named}`,
+    {
+      where: name,
+      reason: 'a hold wins over an erasure, and a part of it would be no erasure: nothing was changed',
+      hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(first.partition.label)} lets it go`,
+    },
+  )
+}
+
+function between({ name }: ArchiveContext, { label, state, restoring }: ArchivedPartition): SluiceError {
+  const command =
+    restoring || state === 'RESTORED'
+      ? `sluice restore --table ${shellQuote(name)} --partition ${shellQuote(label)}`
+      : `sluice archive run --table ${shellQuote(name)} --partition ${shellQuote(label)}`
+  return new SluiceError('PARTITION_STATE', `${label} of ${name} is on its way between two states (${state})`, {
+    where: `${name}, ${label}`,
+    reason: 'its rows are in two places, and neither counts alone',
+    hint: `nothing was changed; end that first: ${command}`,
+  })
+}

@@ -1,0 +1,202 @@
+/** Takes rows out of files, database and history, in this order; each step begins where the ledger says that the one before has ended. */
+import { removeFrom, erasePartition } from '../../../archive/erase/erase-partition.ts'
+import { foundFiles } from '../../../archive/erase/found.ts'
+import type { DestroyedFile, Erasure, ErasureLedger } from '../../../archive/ledger/erasure-ledger.ts'
+import { readArchive, type ArchivedPartition, type ArchiveRecord } from '../../../archive/ledger/record.ts'
+import { readColumns, type ArchiveContext } from '../../../archive/lifecycle/context.ts'
+import { removeLeftovers } from '../../../archive/lifecycle/export.ts'
+import { sha256InPlace } from '../../../archive/lifecycle/local-files.ts'
+import { outlivedFiles } from '../../../archive/log/find-outlived.ts'
+import { storedTable } from '../../../archive/types/index.ts'
+import { dec } from '../../../model/event.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { LedgerDatabase, ReadColumn } from '../../../stores/copy-port.ts'
+import { parquetRows } from '../../registry.ts'
+import type { RunOf } from '../../run-context.ts'
+import type { archiveErase } from '../../operations/archive-erase/declaration.ts'
+import { eachPartition, type Work } from '../advance-all.ts'
+import { endOfArchive } from '../ending.ts'
+import { besideAll, type PartitionLook, type Wanted } from './look.ts'
+
+export type EraseRun = RunOf<typeof archiveErase>
+
+/** States in which files stand in the folder that no version names yet. */
+const WRITING: ReadonlySet<string> = new Set(['EXPORTING', 'EXPORTED', 'VERIFIED'])
+
+export type Erasing = {
+  readonly context: ArchiveContext<'archive.state' | 'archive.progress' | 'log'>
+  readonly database: LedgerDatabase
+  readonly erasures: ErasureLedger
+  readonly erasure: Erasure
+  readonly wanted: Wanted
+  readonly run: EraseRun
+}
+
+/**
+ * Partitions one after the other, each under its fence.
+ * @returns false where it was stopped before all were done
+ * @throws SluiceError the error of the one that failed, or TABLES_FAILED
+ */
+export async function erasePartitions(
+  { context, database, erasures, erasure, wanted, run }: Erasing,
+  looks: readonly PartitionLook[],
+): Promise<boolean> {
+  const log = await context.log()
+  const work: Work = async (held, reload) => {
+    const partition = await reload()
+    if (WRITING.has(partition.state) || partition.state === 'FAILED') {
+      await removeLeftovers(context, { partition, held })
+      await context.ledger.move(held, partition.state, 'PLANNED', { error: null, files: [] })
+      return
+    }
+    const done = await erasePartition(
+      context,
+      { partition, held },
+      {
+        test: wanted.test,
+        candidates: await log.candidates(wanted.predicate, context.interrupt.abort),
+        reason: erasure.reason,
+        noting: (place, now) => erasures.noting(erasure.id, place, now),
+        noted: (place, fence) => erasures.noted(erasure.id, place, fence),
+      },
+    )
+    if (done === null) return
+    run.emit({
+      type: 'archive.erasure',
+      table: context.name,
+      partition: partition.label,
+      state: partition.state,
+      step: 'erased',
+      archived: dec(done.archivedRows),
+      source: dec(done.sourceRows),
+      files: dec(done.files),
+    })
+  }
+  const labels = looks.map(({ partition }) => partition.label)
+  const outcomes = await eachPartition(context, database, labels, run, { work, isThere: () => false })
+  const { error, stopped } = endOfArchive(outcomes, run.interrupt.stop.aborted)
+  if (error !== undefined) throw error
+  return stopped !== true
+}
+
+/** Rows of the table that no partition of the archive has. @throws SluiceError PARTITION_CHANGED where others write such rows all the time */
+export async function eraseBeside(
+  { context, erasures, erasure, wanted, run }: Erasing,
+  record: ArchiveRecord,
+): Promise<void> {
+  const { place, digest } = await besideAll(context, record, wanted.test)
+  if (place === null || digest.rows === 0n) return
+  const id = BigInt(run.runId)
+  const rows = await removeFrom(
+    context,
+    place,
+    digest,
+    (count) => erasures.closing(erasure.id, `table/${run.runId}`, id, count),
+    (end) => {
+      if (end === 'done') return
+      throw new SluiceError('PARTITION_CHANGED', `rows of ${context.name} that are to go are changed all the time`, {
+        where: context.name,
+        hint: 'stop whoever writes them, and run the same command again',
+      })
+    },
+    columnsNow(context),
+  )
+  run.emit({
+    type: 'archive.erasure',
+    table: context.name,
+    step: 'erased',
+    archived: '0',
+    source: dec(rows),
+    files: '0',
+  })
+}
+
+/** All that the table has now: a row goes as a whole. */
+function columnsNow({ table, archived }: ArchiveContext): readonly ReadColumn[] {
+  const asText = archived.stored.columns.filter(
+    ({ as, name }) => as.kind === 'native' && table.columns.some((one) => one.name === name),
+  )
+  const stored = storedTable(table, { asText: asText.map(({ name }) => name), comments: {}, sortBy: [] })
+  return readColumns(stored.columns)
+}
+
+/**
+ * Every file that the newest version names is looked through once more, and the table too.
+ * @throws SluiceError PROOF_FAILED where such a row is still there
+ */
+export async function requireGone({ context, wanted }: Erasing, record: ArchiveRecord): Promise<void> {
+  let left = 0n
+  for (const { files } of record.partitions.filter(isNamed)) {
+    throwIfAborted(context.interrupt.abort)
+    for (const { digest } of await foundFiles(context, files, wanted.test)) left += digest.rows
+  }
+  const { digest } = await besideAll(context, record, wanted.test)
+  if (left === 0n && digest.rows === 0n) return
+  throw new SluiceError(
+    'PROOF_FAILED',
+    `${left} such rows are still in files of ${context.name}, and ${digest.rows} in the table`,
+    {
+      where: context.name,
+      reason: 'somebody wrote them while they were taken out, or a file has other statistics than rows',
+      hint: 'run the same command again; sluice archive verify says whether files are sound',
+    },
+  )
+}
+
+function isNamed({ state }: ArchivedPartition): boolean {
+  return state === 'PUBLISHED' || state === 'DETACHED' || state === 'DROPPED'
+}
+
+/**
+ * The log gets a version that it may begin with, and what only older versions need is noted and destroyed.
+ * @returns the erasure as it ended
+ */
+export async function endHistory({ context, database, erasures, erasure, run }: Erasing): Promise<Erasure> {
+  const log = await context.log()
+  const { abort } = context.interrupt
+  let { version, destroyed } = erasure
+  if (erasure.state === 'erasing' || version === null) {
+    const { archiveId } = context.archived
+    const info = { table: context.name, run: run.runId, reason: erasure.reason }
+    version = (await log.milestone({ tableId: archiveId, info }, abort)).version
+    const listed = await outlivedFiles(
+      {
+        store: context.reader,
+        writer: context.writer,
+        parquet: parquetRows,
+        version,
+        olderThanMs: erasure.begunMs,
+        awaited: async () => prefixesOf(await readArchive(database, context.archived.table)),
+      },
+      abort,
+    )
+    const files: DestroyedFile[] = []
+    for (const { path, bytes } of listed) {
+      files.push({ path, bytes: bytes.toString(), sha256: await sha256InPlace(context, path) })
+    }
+    destroyed = files
+    await erasures.destroying(erasure.id, version, files)
+  }
+  // Who goes on after a kill has not listed them himself.
+  const state = await log.own(abort)
+  const named = new Set([...(state?.files.values() ?? [])].flat().map(({ path }) => path))
+  for (const { path, bytes, sha256 } of destroyed) {
+    throwIfAborted(abort)
+    if (named.has(path))
+      throw new SluiceError('ARCHIVE_CONFLICT', `the newest version names ${path}, which was to be destroyed`, {
+        where: context.name,
+      })
+    await context.writer.remove(path, abort)
+    run.emit({ type: 'archive.destroyed', table: context.name, path, bytes, sha256 })
+  }
+  for (const { place } of await erasures.erased(erasure.id)) await erasures.forgetSums(place)
+  await erasures.end(erasure.id)
+  return { ...erasure, state: 'done', version, destroyed }
+}
+
+function prefixesOf(record: ArchiveRecord | null): readonly string[] {
+  return (record?.partitions ?? []).flatMap(({ state, filePrefix }) =>
+    WRITING.has(state) && filePrefix !== null ? [`${filePrefix}-`] : [],
+  )
+}

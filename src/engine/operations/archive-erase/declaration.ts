@@ -1,0 +1,48 @@
+import type { Declaration } from '../declaration.ts'
+import * as words from '../words.ts'
+
+/** Rows about somebody go out of a table and of its archive, with every older version of it. */
+export type ArchiveEraseOperation = {
+  readonly kind: 'archive-erase'
+  readonly from: string
+  readonly table: string
+  /** Which rows: `customer_id = 42`. It may name a person, and is kept nowhere. */
+  readonly where: string
+  /** A ticket: it stands in the certificate, and names an erasure that was broken off. */
+  readonly reason: string
+  /** Name of the table, once more. */
+  readonly confirm?: string
+  /** Count only. */
+  readonly dryRun: boolean
+}
+
+const EVENTS = ['archive.erasure', 'archive.destroyed', 'archive.state', 'archive.progress', 'log'] as const
+
+export const archiveErase: Declaration<ArchiveEraseOperation, (typeof EVENTS)[number]> = {
+  kind: 'archive-erase',
+  command: 'archive',
+  actions: {
+    'archive erase': {
+      from: words.end('from'),
+      table: words.oneTable,
+      where: words.text('where'),
+      reason: words.text('reason'),
+      confirm: words.optionalText('confirm'),
+      dryRun: words.flag('dry-run'),
+    },
+  },
+  shape: 'lines',
+  doing: 'erasing',
+  stores: [{ field: 'from', family: 'database', access: 'write', end: 'source' }],
+  about: 'table',
+  destroys: [
+    {
+      what: 'rows of the table and of its archive, and every older version of the archive',
+      confirm: 'confirm',
+      asked: true,
+      named: { field: 'table' },
+    },
+  ],
+  plans: 'dryRun',
+  events: EVENTS,
+}

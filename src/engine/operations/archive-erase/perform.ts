@@ -1,0 +1,174 @@
+/** `archive erase`: rows about somebody go out of a table and its archive, and no older version of the archive is left that has them. */
+import { ErasureLedger, type Erasure } from '../../../archive/ledger/erasure-ledger.ts'
+import { readArchive, type ArchiveRecord } from '../../../archive/ledger/record.ts'
+import { testedColumns } from '../../../model/archiving/row-test.ts'
+import { tableText } from '../../../model/copy/column-type.ts'
+import { dec } from '../../../model/event.ts'
+import { parsePredicate, type Predicate } from '../../../model/predicate.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+import { archivedTable, openSource, type Opened } from '../../archiving/each-table.ts'
+import { lookAround, type EraseLook, type Wanted } from '../../archiving/erase/look.ts'
+import { rowTest } from '../../archiving/erase/row-test.ts'
+import {
+  endHistory,
+  eraseBeside,
+  erasePartitions,
+  requireGone,
+  type EraseRun,
+  type Erasing,
+} from '../../archiving/erase/run.ts'
+import { refuseFollowedTables, tellFollowedTables } from '../../archiving/followed-table.ts'
+import { openArchive } from '../../archiving/open.ts'
+import { requireOrigin } from '../../archiving/require-origin.ts'
+import type { Ending } from '../../run-context.ts'
+import type { ArchiveEraseOperation } from './declaration.ts'
+
+const NOT_CHECKED =
+  'not looked at: backups and replicas, versions that a bucket keeps of its objects, catalogs and copies of this archive, quarantines and before-images of copies'
+
+/** @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, PARTITION_HELD, MISSING_CONFIRM, BAD_PREDICATE, TABLE_FOLLOWED, ARCHIVE_FOREIGN, PROOF_FAILED */
+export async function archiveErase(operation: ArchiveEraseOperation, run: EraseRun): Promise<Ending> {
+  const { from, table: named, where, reason, dryRun } = operation
+  refuseUnconfirmed(operation)
+  const predicate = readPredicate(where)
+  await using opened = await openSource(from, !dryRun)
+  const { table, record } = await archivedTable(opened, named, run.interrupt.abort)
+  const wanted: Wanted = { predicate, test: rowTest(predicate, { columns: archivedColumns(record) }) }
+  if (dryRun) await tellFollowedTables(opened, [table.table], { emit: run.emit, signal: run.interrupt.abort })
+  else await refuseFollowedTables(opened, [table.table], run.interrupt.abort)
+  await using open = await openArchive(table, record, opened, run, dryRun ? { reads: true } : {})
+  const { context } = open
+  if (!dryRun) await requireOrigin(context)
+  const erasures = new ErasureLedger(opened.database, table.table)
+  const before = await erasures.unfinished(reason)
+  tellTexts(record, wanted, run)
+  const look = await lookAround(context, record, wanted)
+  if (dryRun || look.refusal !== null) tell(tableText(table.table), look, run)
+  if (dryRun) return { totals: foundTotals(look), ...(look.refusal === null ? {} : { error: look.refusal }) }
+  if (look.refusal !== null) throw look.refusal
+  if (before === null && isNothing(look)) return { totals: { rows: '0', sourceRows: '0' }, notChecked: NOT_CHECKED }
+  const erasure = before ?? (await begin(erasures, operation, wanted, run))
+  const erasing: Erasing = { context, database: opened.database, erasures, erasure, wanted, run }
+  if (erasure.state === 'erasing') {
+    if (!(await erasePartitions(erasing, look.partitions))) return { totals: {}, stopped: true }
+    await eraseBeside(erasing, await recordNow(opened, record))
+    await requireGone(erasing, await recordNow(opened, record))
+  }
+  if (run.interrupt.stop.aborted) return { totals: {}, stopped: true }
+  return await ended(erasing, await endHistory(erasing))
+}
+
+async function begin(
+  erasures: ErasureLedger,
+  { reason }: ArchiveEraseOperation,
+  { test }: Wanted,
+  run: EraseRun,
+): Promise<Erasure> {
+  const id = BigInt(run.runId)
+  await erasures.begin({ id, reason, tested: testedColumns(test), signedBy: run.actor }, run.tool)
+  const begun = await erasures.unfinished(reason)
+  if (begun !== null) return begun
+  throw new SluiceError('INTERNAL', 'the ledger has no erasure that has just begun')
+}
+
+async function ended({ erasures }: Erasing, { id, version, destroyed }: Erasure): Promise<Ending> {
+  const erased = await erasures.erased(id)
+  const sum = (values: readonly bigint[]): string => dec(values.reduce((all, one) => all + one, 0n))
+  return {
+    totals: {
+      rows: sum(erased.map(({ archivedRows }) => archivedRows)),
+      sourceRows: sum(erased.map(({ sourceRows }) => sourceRows)),
+      partitions: dec(erased.filter(({ archivedRows }) => archivedRows > 0n).length),
+      files: dec(destroyed.length),
+      bytes: sum(destroyed.map(({ bytes }) => BigInt(bytes))),
+      erasure: dec(id),
+      ...(version === null ? {} : { version: dec(version) }),
+    },
+    proof: 'canonical',
+    notChecked: NOT_CHECKED,
+  }
+}
+
+/** The archived types of columns: what both sides have to agree on. */
+function archivedColumns({ stored }: ArchiveRecord) {
+  return stored.columns.map(({ column, as }) => ({ ...column, type: as }))
+}
+
+/** @throws SluiceError BAD_PREDICATE that shows nothing of the text: messages are kept */
+function readPredicate(text: string): Predicate {
+  try {
+    return parsePredicate(text)
+  } catch (thrown) {
+    if (!(thrown instanceof SluiceError) || thrown.code !== 'BAD_PREDICATE') throw thrown
+    const at = /at character (\d+)/.exec(thrown.message)?.[1]
+    throw new SluiceError(
+      'BAD_PREDICATE',
+      `--where cannot be read${at === undefined ? '' : ` from character ${at} on`}`,
+      {
+        hint: "write it as customer_id = 42, email IN ('a@b.example'), or several with AND and OR",
+      },
+    )
+  }
+}
+
+function refuseUnconfirmed({ table, confirm, dryRun }: ArchiveEraseOperation): void {
+  if (dryRun || confirm === table) return
+  throw new SluiceError(
+    'MISSING_CONFIRM',
+    'erased rows are gone for good, and so is every older version of the archive',
+    {
+      where: table,
+      hint: `say it twice: --table ${shellQuote(table)} --confirm=${shellQuote(table)}; --dry-run counts the rows first`,
+    },
+  )
+}
+
+/** A free text may name the same person in a row that the condition does not mean. */
+function tellTexts({ stored }: ArchiveRecord, { test }: Wanted, run: EraseRun): void {
+  const tested = new Set(testedColumns(test))
+  const free = stored.columns.filter(
+    ({ name, stored: type, column }) =>
+      type === 'string' && !tested.has(name) && (column.type.kind === 'text' || column.type.kind === 'json'),
+  )
+  if (free.length === 0) return
+  const names = free.map(({ name }) => name).join(', ')
+  const message = `rows are told by ${[...tested].join(', ')} alone: ${names} may name somebody in other rows, too`
+  run.emit({ type: 'log', level: 'warn', message })
+}
+
+function tell(table: string, { partitions, beside }: EraseLook, { emit }: EraseRun): void {
+  for (const { partition, archivedRows, sourceRows, files } of partitions) {
+    emit({
+      type: 'archive.erasure',
+      table,
+      partition: partition.label,
+      state: partition.state,
+      step: 'found',
+      archived: dec(archivedRows),
+      source: dec(sourceRows),
+      files: dec(files),
+      ...(partition.held === null ? {} : { held: partition.held }),
+    })
+  }
+  if (beside.rows === 0n) return
+  emit({ type: 'archive.erasure', table, step: 'found', archived: '0', source: dec(beside.rows), files: '0' })
+}
+
+function foundTotals({ partitions, beside }: EraseLook): Readonly<Record<string, string>> {
+  return {
+    rows: dec(partitions.reduce((sum, { archivedRows }) => sum + archivedRows, 0n)),
+    sourceRows: dec(partitions.reduce((sum, { sourceRows }) => sum + sourceRows, beside.rows)),
+    partitions: dec(partitions.filter(({ archivedRows }) => archivedRows > 0n).length),
+  }
+}
+
+function isNothing({ partitions, beside }: EraseLook): boolean {
+  return beside.rows === 0n && partitions.every(({ archivedRows, sourceRows }) => archivedRows + sourceRows === 0n)
+}
+
+async function recordNow({ database }: Opened, { table }: ArchiveRecord): Promise<ArchiveRecord> {
+  const record = await readArchive(database, table)
+  if (record !== null) return record
+  throw new SluiceError('LEDGER_DAMAGED', `the ledger knows nothing of ${tableText(table)} any more`)
+}

@@ -1,0 +1,171 @@
+/** Rows about somebody go out of a table, its archive, and every older version of that: the same search finds them before, and nowhere afterwards. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { DuckDBInstance } from '@duckdb/node-api'
+import { commandsOf, countedBy, makeBookings, TABLE, type Archived, type Form } from '../support/archive-places.ts'
+import { makePlace, missing, perform, type Place, type System } from '../support/copy-systems.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
+
+const PLACES: readonly (readonly [System, Form])[] = [
+  ['sqlite', 'plain'],
+  ['postgresql', 'native'],
+  ['postgresql', 'plain'],
+  ['mysql', 'plain'],
+]
+const WITHOUT = new Map(await Promise.all(PLACES.map(async ([system]) => [system, await missing(system)] as const)))
+/** Stands in one row of each quarter, and in one of the rows that are not archived. */
+const SECRET = 'Ada Ümlaut, 7 Lovelace Lane'
+const LEDGER = [
+  'migration_archives',
+  'migration_archive_partitions',
+  'migration_archive_history',
+  'migration_archive_heads',
+  'migration_archive_erasures',
+  'migration_archive_erased',
+]
+
+type Erase = Operation & { kind: 'archive-erase' }
+
+/** Every place below a folder, or in a ledger, where a text can be read. */
+async function placesOf(text: string, folder: string, place: Place): Promise<readonly string[]> {
+  const found: string[] = []
+  const duckdb = await DuckDBInstance.create(':memory:')
+  const connection = await duckdb.connect()
+  for (const name of readdirSync(folder, { recursive: true }).map(String).toSorted()) {
+    const file = join(folder, name)
+    if (!statSync(file).isFile()) continue
+    if (readFileSync(file).includes(text)) found.push(name)
+    else if (name.endsWith('.parquet')) {
+      const rows = await connection.runAndReadAll(
+        `SELECT count(*) FROM read_parquet('${file}', hive_partitioning = false) AS r WHERE contains(to_json(r)::VARCHAR, '${text}')`,
+      )
+      if (rows.getRows()[0]?.[0] !== 0n) found.push(name)
+    }
+  }
+  connection.closeSync()
+  duckdb.closeSync()
+  for (const table of LEDGER) {
+    const rows = await place.rows(`SELECT * FROM ${table}`)
+    if (JSON.stringify(rows).includes(text)) found.push(table)
+  }
+  return found
+}
+
+describe.each(PLACES)('%s, %s', (system, form) => {
+  const why = WITHOUT.get(system) ?? ''
+  let folder = ''
+  beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-erase-'))))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  const archived = async (stage: 'published' | 'detached' | 'dropped') => {
+    const place = await makePlace(system, folder)
+    const bookings: Archived = await makeBookings(place, form, mkdtempSync(join(folder, 'to-')))
+    await place.sql(`UPDATE ${TABLE} SET note = '${SECRET}' WHERE id IN (42, 100042, 200042)`)
+    const commands = commandsOf(bookings)
+    const run = { ...commands.run, ...(stage === 'published' ? { detach: false } : {}) } as Operation
+    for (const one of stage === 'dropped' ? [run, commands.drop] : [run]) {
+      expect((await perform(one)).finished.error ?? null).toBeNull()
+    }
+    const erase: Erase = {
+      kind: 'archive-erase',
+      from: place.url,
+      table: TABLE,
+      where: `note = '${SECRET}'`,
+      reason: 'TICKET-4711',
+      confirm: TABLE,
+      dryRun: false,
+    }
+    const search = (): Promise<readonly string[]> => placesOf(SECRET, bookings.archive, place)
+    return { ...commands, place, erase, search, bookings }
+  }
+
+  test.skipIf(why !== '').each(['published', 'detached', 'dropped'] as const)(`%s${why}`, async (stage) => {
+    const { place, erase, search, query, verify, run, drop, restore } = await archived(stage)
+    const before = await search()
+    // Both files, and the commits, whose statistics hold it or not.
+    expect(before.filter((name) => name.endsWith('.parquet')).length).toBeGreaterThanOrEqual(2)
+    const foretold = await perform({ ...erase, dryRun: true, confirm: undefined } as Operation)
+    const inSource = stage === 'dropped' ? '1' : '3'
+    expect(foretold.finished).toMatchObject({
+      exitCode: 0,
+      totals: { rows: '2', sourceRows: inSource, partitions: '2' },
+    })
+    expect(await search()).toEqual(before)
+    expect((await countedBy(query)).counted).toMatch(/^900 /)
+
+    const erased = await perform(erase)
+    expect(erased.finished).toMatchObject({
+      exitCode: 0,
+      proof: 'canonical',
+      totals: { rows: '2', sourceRows: inSource, partitions: '2' },
+    })
+    expect(JSON.stringify(erased.events)).not.toContain(SECRET)
+    expect(await search()).toEqual([])
+    const left = await place.rows(`SELECT count(*) FROM ${TABLE} WHERE note = '${SECRET}'`)
+    expect(String(left[0]?.[0])).toBe('0')
+    expect((await countedBy(query)).counted).toMatch(/^897 /)
+    expect((await perform({ ...verify, deep: true } as Operation)).finished).toMatchObject({ exitCode: 0 })
+    expect(
+      (await place.rows('SELECT reason, state FROM migration_archive_erasures')).map((row) => row.map(String)),
+    ).toEqual([['TICKET-4711', 'done']])
+    // It goes on as any archive does.
+    if (stage !== 'dropped') {
+      expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
+      expect((await perform(drop)).finished).toMatchObject({ exitCode: 0 })
+      expect((await countedBy(query)).counted).toMatch(/^897 /)
+    }
+    expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
+    expect((await countedBy(query)).counted).toMatch(/^897 /)
+    expect(String((await place.rows(`SELECT count(*) FROM ${TABLE}`))[0]?.[0])).toBe('897')
+    const again = await perform(erase)
+    expect(again.finished).toMatchObject({ exitCode: 0, totals: { rows: '0', sourceRows: '0' } })
+  })
+
+  test.skipIf(why !== '')(`a hold wins, and nothing is changed${why}`, async () => {
+    const { place, erase, search, query } = await archived('detached')
+    const hold: Operation = {
+      kind: 'archive-hold',
+      from: place.url,
+      table: TABLE,
+      partitions: ['2020-Q2'],
+      reason: 'lawsuit',
+    }
+    expect((await perform(hold)).finished).toMatchObject({ exitCode: 0 })
+    const before = await search()
+    expect((await perform(erase)).finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_HELD' } })
+    expect(await search()).toEqual(before)
+    expect((await countedBy(query)).counted).toMatch(/^900 /)
+  })
+
+  test.skipIf(why !== '')(`files of a restored partition go too${why}`, async () => {
+    const { erase, search, restore, query } = await archived('dropped')
+    expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
+    expect((await search()).length).toBeGreaterThan(0)
+    expect((await perform(erase)).finished).toMatchObject({ exitCode: 0, totals: { sourceRows: '3' } })
+    expect(await search()).toEqual([])
+    expect((await countedBy(query)).counted).toMatch(/^897 /)
+  })
+
+  test.skipIf(why !== '')(`what two systems could read in two ways is refused${why}`, async () => {
+    const { erase } = await archived('dropped')
+    for (const where of [
+      "note LIKE 'Ada%'",
+      'note = 42',
+      'nobody = 1',
+      "id = '42'",
+      'id = 99999999999999999999',
+      "note > 'A'",
+      'note = NULL',
+      'note =',
+      ...(system === 'sqlite' ? ["at = '2020-01-01 00:00:00'"] : []),
+    ]) {
+      const { finished, events } = await perform({ ...erase, where })
+      expect(finished.error?.code, where).toMatch(/^(?:BAD_PREDICATE|UNSUPPORTED_TYPE)$/)
+      expect(JSON.stringify(events)).not.toContain('Ada')
+    }
+    const unsaid = await perform({ ...erase, confirm: undefined } as Operation)
+    expect(unsaid.finished).toMatchObject({ exitCode: 2, error: { code: 'MISSING_CONFIRM' } })
+  })
+})
