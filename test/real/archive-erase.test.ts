@@ -1,11 +1,11 @@
 /** Rows about somebody go out of a table, its archive, and every older version of that: the same search finds them before, and nowhere afterwards. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { DuckDBInstance } from '@duckdb/node-api'
 import { commandsOf, countedBy, makeBookings, TABLE, type Archived, type Form } from '../support/archive-places.ts'
-import { makePlace, missing, perform, type Place, type System } from '../support/copy-systems.ts'
+import { makePlace, missing, perform, type System } from '../support/copy-systems.ts'
+import { placesOf } from '../support/erased-places.ts'
 import type { Operation } from '../../src/engine/operations/list.ts'
 
 const PLACES: readonly (readonly [System, Form])[] = [
@@ -17,41 +17,9 @@ const PLACES: readonly (readonly [System, Form])[] = [
 const WITHOUT = new Map(await Promise.all(PLACES.map(async ([system]) => [system, await missing(system)] as const)))
 /** Stands in one row of each quarter, and in one of the rows that are not archived. */
 const SECRET = 'Ada Ümlaut, 7 Lovelace Lane'
-const LEDGER = [
-  'migration_archives',
-  'migration_archive_partitions',
-  'migration_archive_history',
-  'migration_archive_heads',
-  'migration_archive_erasures',
-  'migration_archive_erased',
-]
 
 type Erase = Operation & { kind: 'archive-erase' }
-
-/** Every place below a folder, or in a ledger, where a text can be read. */
-async function placesOf(text: string, folder: string, place: Place): Promise<readonly string[]> {
-  const found: string[] = []
-  const duckdb = await DuckDBInstance.create(':memory:')
-  const connection = await duckdb.connect()
-  for (const name of readdirSync(folder, { recursive: true }).map(String).toSorted()) {
-    const file = join(folder, name)
-    if (!statSync(file).isFile()) continue
-    if (readFileSync(file).includes(text)) found.push(name)
-    else if (name.endsWith('.parquet')) {
-      const rows = await connection.runAndReadAll(
-        `SELECT count(*) FROM read_parquet('${file}', hive_partitioning = false) AS r WHERE contains(to_json(r)::VARCHAR, '${text}')`,
-      )
-      if (rows.getRows()[0]?.[0] !== 0n) found.push(name)
-    }
-  }
-  connection.closeSync()
-  duckdb.closeSync()
-  for (const table of LEDGER) {
-    const rows = await place.rows(`SELECT * FROM ${table}`)
-    if (JSON.stringify(rows).includes(text)) found.push(table)
-  }
-  return found
-}
+const unconfirmed = ({ confirm: _, ...erase }: Erase): Erase => erase
 
 describe.each(PLACES)('%s, %s', (system, form) => {
   const why = WITHOUT.get(system) ?? ''
@@ -86,7 +54,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     const before = await search()
     // Both files, and the commits, whose statistics hold it or not.
     expect(before.filter((name) => name.endsWith('.parquet')).length).toBeGreaterThanOrEqual(2)
-    const foretold = await perform({ ...erase, dryRun: true, confirm: undefined } as Operation)
+    const foretold = await perform({ ...unconfirmed(erase), dryRun: true })
     const inSource = stage === 'dropped' ? '1' : '3'
     expect(foretold.finished).toMatchObject({
       exitCode: 0,
@@ -165,7 +133,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
       expect(finished.error?.code, where).toMatch(/^(?:BAD_PREDICATE|UNSUPPORTED_TYPE)$/)
       expect(JSON.stringify(events)).not.toContain('Ada')
     }
-    const unsaid = await perform({ ...erase, confirm: undefined } as Operation)
+    const unsaid = await perform(unconfirmed(erase))
     expect(unsaid.finished).toMatchObject({ exitCode: 2, error: { code: 'MISSING_CONFIRM' } })
   })
 })

@@ -20,8 +20,8 @@ import { digestOf, foundRows, type FoundFile, type SourcePlace } from './found.t
 
 export type ErasureOf = {
   readonly test: RowTest
-  /** Paths of files that may hold such rows. */
-  readonly candidates: ReadonlySet<string>
+  /** Paths of files that hold no such row for certain. */
+  readonly without: ReadonlySet<string>
   readonly reason: string
   /** Notes what went, in the transaction that ends it. */
   readonly noting: (place: string, now: ErasedNow) => readonly Statement[]
@@ -42,7 +42,7 @@ export async function erasePartition(
   erasure: ErasureOf,
 ): Promise<{ readonly archivedRows: bigint; readonly sourceRows: bigint; readonly files: number } | null> {
   const { partition, held } = work
-  const { files, place, source } = await foundRows(context, partition, erasure.test, erasure.candidates)
+  const { files, place, source } = await foundRows(context, partition, erasure.test, erasure.without)
   if (files.length === 0 && source.rows === 0n) return null
   const archivedRows = files.reduce((sum, { digest }) => sum + digest.rows, 0n)
   const rewritten = files.length === 0 ? null : await rewrite(context, work, files, erasure)

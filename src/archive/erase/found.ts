@@ -29,18 +29,18 @@ export type FoundRows = {
 const NONE: Digest = { rows: 0n, sum: '0000000000000000' }
 
 /**
- * @param candidates paths of files that may hold such rows; all others are not opened
+ * @param without paths of files that hold no such row for certain: they are not opened
  * @throws SluiceError UNSUPPORTED_TYPE where the source compares a column in another way; PROOF_FAILED, SOURCE_IO, CONNECTION_LOST
  */
 export async function foundRows(
   context: ArchiveContext,
   partition: ArchivedPartition,
   test: RowTest,
-  candidates: ReadonlySet<string>,
+  without: ReadonlySet<string>,
 ): Promise<FoundRows> {
   const files = await foundFiles(
     context,
-    partition.files.filter(({ path }) => candidates.has(path)),
+    partition.files.filter(({ path }) => !without.has(path)),
     test,
   )
   const place = await placeOf(context, partition, test)

@@ -55,8 +55,8 @@ export interface ArchiveLog {
     what: Pick<Publication, 'partition' | 'txn' | 'info' | 'tableId' | 'known' | 'claim'>,
     signal: AbortSignal,
   ): Promise<{ readonly version: number }>
-  /** Paths of active files that may hold a row of a condition. */
-  candidates(predicate: Predicate, signal: AbortSignal): Promise<ReadonlySet<string>>
+  /** Paths of active files that hold no row of a condition for certain. */
+  without(predicate: Predicate, signal: AbortSignal): Promise<ReadonlySet<string>>
   /** Puts files in the place of others of a partition; `kept` stay. */
   replace(
     what: Pick<Publication, 'partition' | 'txn' | 'info' | 'tableId' | 'known' | 'claim' | 'tags' | 'files'> & {

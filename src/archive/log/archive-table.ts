@@ -105,16 +105,16 @@ export class ArchiveTable implements ArchiveLog {
   }
 
   /**
-   * Paths of active files that may hold a row of a condition, as partition values and statistics tell.
+   * Paths of active files that hold no row of a condition for certain, as partition values and statistics tell.
    * @throws SluiceError BAD_PREDICATE; as `state`
    */
-  async candidates(predicate: Predicate, signal: AbortSignal): Promise<ReadonlySet<string>> {
+  async without(predicate: Predicate, signal: AbortSignal): Promise<ReadonlySet<string>> {
     const state = await this.state(signal)
     if (state === null) return new Set()
     const { protocol, metadata, files } = state
     const pruning = compilePruning(predicate, schemaOf(protocol, metadata), metadata.partitionColumns)
-    const may = [...files.values()].flat().filter(({ add }) => pruning.byFile(add.partitionValues, add.stats))
-    return new Set(may.map(({ path }) => path))
+    const none = [...files.values()].flat().filter(({ add }) => !pruning.byFile(add.partitionValues, add.stats))
+    return new Set(none.map(({ path }) => path))
   }
 
   /**

@@ -35,7 +35,7 @@ const UNDER_WAY: ReadonlySet<string> = new Set(['EXPORTING', 'EXPORTED', 'VERIFI
 export async function lookAround(context: ArchiveContext, record: ArchiveRecord, wanted: Wanted): Promise<EraseLook> {
   const log = await context.log()
   const { abort } = context.interrupt
-  const candidates = await log.candidates(wanted.predicate, abort)
+  const without = await log.without(wanted.predicate, abort)
   const logged = (await log.state(abort))?.files
   const partitions: PartitionLook[] = []
   for (const partition of record.partitions) {
@@ -46,7 +46,7 @@ export async function lookAround(context: ArchiveContext, record: ArchiveRecord,
     if ((isBetween && state !== 'DROPPED') || isLoose) throw between(context, partition)
     const underWay = UNDER_WAY.has(state) && filePrefix !== null
     const found =
-      isArchived(state) || state === 'PUBLISHED' ? await foundRows(context, partition, wanted.test, candidates) : null
+      isArchived(state) || state === 'PUBLISHED' ? await foundRows(context, partition, wanted.test, without) : null
     const archivedRows = (found?.files ?? []).reduce((sum, { digest }) => sum + digest.rows, 0n)
     const sourceRows = found?.source.rows ?? 0n
     if (archivedRows === 0n && sourceRows === 0n && !underWay) continue

@@ -55,7 +55,7 @@ export async function erasePartitions(
       { partition, held },
       {
         test: wanted.test,
-        candidates: await log.candidates(wanted.predicate, context.interrupt.abort),
+        without: await log.without(wanted.predicate, context.interrupt.abort),
         reason: erasure.reason,
         noting: (place, now) => erasures.noting(erasure.id, place, now),
         noted: (place, fence) => erasures.noted(erasure.id, place, fence),
