@@ -85,3 +85,12 @@ describe('the printed command', () => {
     expect(printed.split('\0').slice(0, -1)).toEqual(words)
   })
 })
+
+it('prints no condition that may be about a person, however it was written', () => {
+  for (const where of [['--where', "email = 'ada@example.org'"], ["--where=email = 'ada@example.org'"]]) {
+    const printed = commandLine(['archive', 'erase', '--table', 't', ...where, '--reason', 'T-1'], null, [])
+    expect(printed).toBe('sluice archive erase --table t --where "$WHERE" --reason T-1')
+  }
+  // Of other commands it is a part of what they do again.
+  expect(commandLine(['files', 't', '--where', 'a = 1'], null, [])).toBe("sluice files t --where 'a = 1'")
+})

@@ -45,7 +45,8 @@ describe.each(PLACES)('%s, %s', (system, form) => {
       confirm: TABLE,
       dryRun: false,
     }
-    const search = (): Promise<readonly string[]> => placesOf(SECRET, bookings.archive, place)
+    const [archive] = (await place.rows('SELECT archive FROM migration_archives'))[0] ?? []
+    const search = (): Promise<readonly string[]> => placesOf(SECRET, String(archive), place)
     return { ...commands, place, erase, search, bookings }
   }
 

@@ -9,14 +9,14 @@ import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Closing, Statement } from '../../stores/copy-port.ts'
 import type { ErasedNow } from '../ledger/erasure-ledger.ts'
-import { readColumns, sumOf, wholeOf, type ArchiveContext, type Work } from '../lifecycle/context.ts'
+import { sumOf, wholeOf, type ArchiveContext, type Work } from '../lifecycle/context.ts'
 import { dataFolder } from '../lifecycle/export.ts'
 import { localFiles } from '../lifecycle/local-files.ts'
 import { archivedFiles } from '../lifecycle/prove.ts'
 import { appIdOf, bringThere, knownOf, loggedWith, tagsOf } from '../lifecycle/publish.ts'
 import { changedAfter } from '../lifecycle/refusals.ts'
 import { proofOf, settled } from '../lifecycle/step-end.ts'
-import { digestOf, foundRows, type FoundFile, type SourcePlace } from './found.ts'
+import { digestOf, fileTest, foundRows, type FoundFile, type SourcePlace } from './found.ts'
 
 export type ErasureOf = {
   readonly test: RowTest
@@ -97,6 +97,9 @@ async function rewrite(
   const parquet = await context.parquet()
   const below = folder.slice((writer.folder ?? spool).length + 1)
   const files: ExaminedFile[] = []
+  const names = new Set(partition.columns.map(({ name }) => name))
+  const { stored } = archived
+  const table = { ...stored, columns: partition.columns, sortBy: stored.sortBy.filter((name) => names.has(name)) }
   await using local = await localFiles(
     context,
     found.map(({ file }) => file),
@@ -104,8 +107,8 @@ async function rewrite(
   for (const [i, { file, digest }] of found.entries()) {
     const written = await parquet.rewrite({
       file: join(local.folder, local.paths[i] ?? ''),
-      test,
-      table: archived.stored,
+      test: fileTest(context, partition, test),
+      table,
       folder,
       prefix: `part-${runId}-${held.fence}-${i}`,
       fileBytes,
@@ -114,7 +117,7 @@ async function rewrite(
     const paths = written.map((one) => join(below, one.name))
     const root = writer.folder ?? spool
     const examined = await parquet.examine({
-      columns: archived.stored.columns,
+      columns: partition.columns,
       files: paths.map((path) => join(root, path)),
       signal: interrupt.abort,
     })
@@ -155,13 +158,13 @@ async function rewrite(
  */
 export async function removeFrom(
   context: ArchiveContext,
-  { table, where }: SourcePlace,
+  place: SourcePlace,
   first: Digest,
   closing: (rows: bigint) => Closing,
   judge: (end: 'done' | 'differs' | 'gone' | 'fenced') => void,
-  columns = readColumns(context.archived.stored.columns),
 ): Promise<bigint> {
   const { store, interrupt } = context
+  const { table, where, columns } = place
   const target = store.target()
   if (target.remove === undefined) throw new Error('the store removes no rows')
   let expect = first
@@ -180,7 +183,7 @@ export async function removeFrom(
       return expect.rows
     }
     await using view = await store.source(interrupt.abort)
-    expect = await digestOf(context, view, { table, where }, columns)
+    expect = await digestOf(context, view, place)
   }
 }
 

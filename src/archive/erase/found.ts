@@ -1,21 +1,26 @@
 /** Where rows that are to be erased stand: in which files, and in which table of the source. */
 import { join } from 'node:path'
 import type { ArchivedFile } from '../../model/archiving/archived-file.ts'
-import type { RowTest } from '../../model/archiving/row-test.ts'
+import { renamedTest, type RowTest } from '../../model/archiving/row-test.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import type { Digest } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { SourceView } from '../../stores/copy-port.ts'
+import type { ReadColumn, SourceView } from '../../stores/copy-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { conditionOf, readColumns, wholeOf, type ArchiveContext } from '../lifecycle/context.ts'
 import { localFiles } from '../lifecycle/local-files.ts'
 import { partitionsOf } from '../lifecycle/take-out.ts'
+import { storedTable } from '../types/index.ts'
 
 /** A file and what its rows come to that are to go. */
 export type FoundFile = { readonly file: ArchivedFile; readonly digest: Digest }
 
-/** Rows of the source that belong to a partition. */
-export type SourcePlace = { readonly table: TableSpec; readonly where: string }
+/** Rows of the source that belong to a partition; `columns` are all that the table has. */
+export type SourcePlace = {
+  readonly table: TableSpec
+  readonly where: string
+  readonly columns: readonly ReadColumn[]
+}
 
 export type FoundRows = {
   /** Files that hold such rows; the others of the partition stay as they are. */
@@ -40,6 +45,7 @@ export async function foundRows(
 ): Promise<FoundRows> {
   const files = await foundFiles(
     context,
+    partition,
     partition.files.filter(({ path }) => !without.has(path)),
     test,
   )
@@ -52,6 +58,7 @@ export async function foundRows(
 /** Of these files those that hold such rows. @throws SluiceError PROOF_FAILED, SOURCE_IO */
 export async function foundFiles(
   context: ArchiveContext,
+  partition: ArchivedPartition,
   files: readonly ArchivedFile[],
   test: RowTest,
 ): Promise<readonly FoundFile[]> {
@@ -59,10 +66,10 @@ export async function foundFiles(
   await using local = await localFiles(context, files)
   const parquet = await context.parquet()
   const digests = await parquet.matching({
-    columns: context.archived.stored.columns,
+    columns: partition.columns,
     files: local.paths.map((path) => join(local.folder, path)),
     signal: context.interrupt.abort,
-    test,
+    test: fileTest(context, partition, test),
   })
   return files.flatMap((file, i) => {
     const digest = digests[i] ?? NONE
@@ -70,14 +77,27 @@ export async function foundFiles(
   })
 }
 
+/** The test by the names that columns had when files were written. */
+export function fileTest({ archived }: ArchiveContext, { columns }: ArchivedPartition, test: RowTest): RowTest {
+  const physical = new Map(archived.stored.columns.map((column) => [column.name, column.physical]))
+  return renamedTest(test, (name) => columns.find((one) => one.physical === physical.get(name))?.name ?? null)
+}
+
 /** What the rows of a place come to now. */
 export function digestOf(
-  { archived, interrupt }: ArchiveContext,
+  { interrupt }: Pick<ArchiveContext, 'interrupt'>,
   view: SourceView,
-  { table, where }: SourcePlace,
-  columns = readColumns(archived.stored.columns),
+  { table, where, columns }: SourcePlace,
 ): Promise<Digest> {
   return view.digest({ table, columns, range: wholeOf(table), where, ordered: false }, interrupt.abort)
+}
+
+/** All that a table of the source has now: a row goes as a whole. */
+export function columnsNow({ archived }: ArchiveContext, table: TableSpec): readonly ReadColumn[] {
+  const texts = archived.stored.columns.filter(
+    ({ as, name }) => as.kind === 'native' && table.columns.some((one) => one.name === name),
+  )
+  return readColumns(storedTable(table, { asText: texts.map(({ name }) => name), comments: {}, sortBy: [] }).columns)
 }
 
 /** The test in the words of the source. @throws SluiceError UNSUPPORTED_TYPE */
@@ -107,11 +127,15 @@ async function placeOf(
   const { native, state } = partition
   if (state !== 'PUBLISHED' && state !== 'DETACHED') return null
   if (native === null) {
-    return { table, where: `(${sourceTest(context, table, test)}) AND (${conditionOf(context, partition)})` }
+    const where = `(${sourceTest(context, table, test)}) AND (${conditionOf(context, partition)})`
+    return { table, where, columns: columnsNow(context, table) }
   }
   const name = state === 'PUBLISHED' ? native.table : partitionsOf(context).detachedName(native.table, native.identity)
   const [found] = (await store.tables(tableText(name), interrupt.abort)).filter(
     (one) => tableText(one.table) === tableText(name),
   )
-  return found === undefined ? null : { table: found, where: sourceTest(context, found, test) }
+  if (found === undefined) return null
+  // A table that has left keeps the columns that it had.
+  const named = state === 'DETACHED' ? fileTest(context, partition, test) : test
+  return { table: found, where: sourceTest(context, found, named), columns: columnsNow(context, found) }
 }

@@ -32,10 +32,10 @@ export type ReadFiles = {
   readonly signal: AbortSignal
 }
 
-/** Files, and which of their rows are meant. */
+/** Files, and which of their rows are meant, by the names of `columns`. */
 export type Tested = ReadFiles & { readonly test: RowTest }
 
-/** A file that is written once more without the rows that a test means. */
+/** A file that is written once more without the rows that a test means, by the names of the table's columns. */
 export type Rewritten = Omit<WriteRequest, 'rowBytes'> & { readonly file: string; readonly test: RowTest }
 
 export interface ParquetFiles extends AsyncDisposable {

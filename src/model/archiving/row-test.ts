@@ -5,6 +5,8 @@ import type { Comparison } from '../condition.ts'
 export type RowTest =
   | { readonly kind: 'compare'; readonly column: string; readonly op: Comparison; readonly value: string }
   | { readonly kind: 'null'; readonly column: string }
+  /** Of a column that is not there: a comparison with it is neither true nor false, and it has no value. */
+  | { readonly kind: 'absent'; readonly isNull: boolean }
   | { readonly kind: 'and' | 'or'; readonly parts: readonly RowTest[] }
   | { readonly kind: 'not'; readonly part: RowTest }
 
@@ -16,6 +18,8 @@ export function testedColumns(test: RowTest): readonly string[] {
       return [...new Set(test.parts.flatMap(testedColumns))]
     case 'not':
       return testedColumns(test.part)
+    case 'absent':
+      return []
     default:
       return [test.column]
   }
@@ -35,7 +39,26 @@ export function testSql(
       return `(${test.parts.map((part) => testSql(part, write)).join(test.kind === 'and' ? ' AND ' : ' OR ')})`
     case 'not':
       return `(NOT ${testSql(test.part, write)})`
+    case 'absent':
+      return test.isNull ? '(1 = 1)' : '(1 = NULL)'
     default:
       return write(test)
+  }
+}
+
+/** The same test where columns have other names. @param named the name there; null where there is no such column */
+export function renamedTest(test: RowTest, named: (column: string) => string | null): RowTest {
+  switch (test.kind) {
+    case 'and':
+    case 'or':
+      return { kind: test.kind, parts: test.parts.map((part) => renamedTest(part, named)) }
+    case 'not':
+      return { kind: 'not', part: renamedTest(test.part, named) }
+    case 'absent':
+      return test
+    default: {
+      const column = named(test.column)
+      return column === null ? { kind: 'absent', isNull: test.kind === 'null' } : { ...test, column }
+    }
   }
 }

@@ -1,5 +1,5 @@
 /** What an erasure would meet, before anything is changed: rows in files and in the database, and what keeps it from beginning. */
-import { foundRows, sourceTest, digestOf, type SourcePlace } from '../../../archive/erase/found.ts'
+import { columnsNow, digestOf, foundRows, sourceTest, type SourcePlace } from '../../../archive/erase/found.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../../archive/ledger/record.ts'
 import { conditionOf, type ArchiveContext } from '../../../archive/lifecycle/context.ts'
 import type { RowTest } from '../../../model/archiving/row-test.ts'
@@ -71,7 +71,8 @@ export async function besideAll(
   const attached = record.partitions.flatMap(({ state, native }) =>
     state === 'PUBLISHED' && native !== null ? [native] : [],
   )
-  const place = { table, where: [`(${sourceTest(context, table, test)})`, ...without].join(' AND ') }
+  const columns = columnsNow(context, table)
+  const place = { table, columns, where: [`(${sourceTest(context, table, test)})`, ...without].join(' AND ') }
   await using view = await store.source(interrupt.abort)
   const all = await digestOf(context, view, place)
   // A native partition that is published and attached still is a part of the table.
@@ -79,7 +80,13 @@ export async function besideAll(
   for (const { table: name } of attached) {
     const [found] = await store.tables([name.schema, name.name].filter(Boolean).join('.'), interrupt.abort)
     if (found === undefined) continue
-    rows -= (await digestOf(context, view, { table: found, where: sourceTest(context, found, test) })).rows
+    rows -= (
+      await digestOf(context, view, {
+        table: found,
+        columns: columnsNow(context, found),
+        where: sourceTest(context, found, test),
+      })
+    ).rows
   }
   return { place, digest: { ...all, rows: rows < 0n ? 0n : rows } }
 }

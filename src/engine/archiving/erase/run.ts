@@ -3,15 +3,14 @@ import { removeFrom, erasePartition } from '../../../archive/erase/erase-partiti
 import { foundFiles } from '../../../archive/erase/found.ts'
 import type { DestroyedFile, Erasure, ErasureLedger } from '../../../archive/ledger/erasure-ledger.ts'
 import { readArchive, type ArchivedPartition, type ArchiveRecord } from '../../../archive/ledger/record.ts'
-import { readColumns, type ArchiveContext } from '../../../archive/lifecycle/context.ts'
+import type { ArchiveContext } from '../../../archive/lifecycle/context.ts'
 import { removeLeftovers } from '../../../archive/lifecycle/export.ts'
 import { sha256InPlace } from '../../../archive/lifecycle/local-files.ts'
 import { outlivedFiles } from '../../../archive/log/find-outlived.ts'
-import { storedTable } from '../../../archive/types/index.ts'
 import { dec } from '../../../model/event.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { LedgerDatabase, ReadColumn } from '../../../stores/copy-port.ts'
+import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { parquetRows } from '../../registry.ts'
 import type { RunOf } from '../../run-context.ts'
 import type { archiveErase } from '../../operations/archive-erase/declaration.ts'
@@ -100,7 +99,6 @@ export async function eraseBeside(
         hint: 'stop whoever writes them, and run the same command again',
       })
     },
-    columnsNow(context),
   )
   run.emit({
     type: 'archive.erasure',
@@ -112,24 +110,15 @@ export async function eraseBeside(
   })
 }
 
-/** All that the table has now: a row goes as a whole. */
-function columnsNow({ table, archived }: ArchiveContext): readonly ReadColumn[] {
-  const asText = archived.stored.columns.filter(
-    ({ as, name }) => as.kind === 'native' && table.columns.some((one) => one.name === name),
-  )
-  const stored = storedTable(table, { asText: asText.map(({ name }) => name), comments: {}, sortBy: [] })
-  return readColumns(stored.columns)
-}
-
 /**
  * Every file that the newest version names is looked through once more, and the table too.
  * @throws SluiceError PROOF_FAILED where such a row is still there
  */
 export async function requireGone({ context, wanted }: Erasing, record: ArchiveRecord): Promise<void> {
   let left = 0n
-  for (const { files } of record.partitions.filter(isNamed)) {
+  for (const partition of record.partitions.filter(isNamed)) {
     throwIfAborted(context.interrupt.abort)
-    for (const { digest } of await foundFiles(context, files, wanted.test)) left += digest.rows
+    for (const { digest } of await foundFiles(context, partition, partition.files, wanted.test)) left += digest.rows
   }
   const { digest } = await besideAll(context, record, wanted.test)
   if (left === 0n && digest.rows === 0n) return

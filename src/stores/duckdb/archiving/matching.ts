@@ -36,8 +36,7 @@ export async function matchingOf(desk: Desk, { columns, files, signal, test }: T
 function meant(columns: readonly StoredColumn[], test: RowTest): string {
   return testSql(test, (one) => {
     const column = columns.find(({ name }) => name === one.column)
-    // A file that was written before the column was there.
-    if (column === undefined) return one.kind === 'null' ? 'true' : 'NULL'
+    if (column === undefined) throw new SluiceError('INTERNAL', `no file has the column ${one.column}`)
     const name = quotedName(column.physical)
     if (one.kind === 'null') return `(${name} IS NULL)`
     const shown = column.stored === 'timestamp' ? `make_timestamp(epoch_us(${name}))` : name
