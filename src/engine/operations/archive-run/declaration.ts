@@ -70,7 +70,12 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
   command: {
     ...PAGES.archive,
     takes: [
-      { name: 'action', operand: true, type: 'text', describe: 'plan, run, list, verify, sweep, hold, release, adopt, erase' },
+      {
+        name: 'action',
+        operand: true,
+        type: 'text',
+        describe: 'plan, run, list, verify, sweep, hold, release, adopt, erase',
+      },
       {
         name: 'from',
         type: 'text',
@@ -251,7 +256,8 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
         type: 'text',
         withheld: true,
         group: 'erase:',
-        describe: "which rows go, of the table and of its archive: customer_id = 42; it is kept nowhere, and shown by no command that is printed",
+        describe:
+          'which rows go, of the table and of its archive: customer_id = 42; it is kept nowhere, and shown by no command that is printed',
       },
       {
         name: 'reason',
