@@ -97,9 +97,9 @@ async function rewrite(
   const parquet = await context.parquet()
   const below = folder.slice((writer.folder ?? spool).length + 1)
   const files: ExaminedFile[] = []
-  const names = new Set(partition.columns.map(({ name }) => name))
+  const names = new Set(partition.columns.map((column) => column.name))
   const { stored } = archived
-  const table = { ...stored, columns: partition.columns, sortBy: stored.sortBy.filter((name) => names.has(name)) }
+  const table = { ...stored, columns: partition.columns, sortBy: stored.sortBy.filter((one) => names.has(one)) }
   await using local = await localFiles(
     context,
     found.map(({ file }) => file),
