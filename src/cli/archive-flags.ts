@@ -23,6 +23,8 @@ export type Archiving = {
   readonly calendar?: CalendarSpec
   readonly olderThan?: string
   readonly asText: readonly string[]
+  readonly renamed?: readonly string[]
+  readonly dropped?: readonly string[]
   readonly detach: boolean
   readonly drop: boolean
   readonly graceMs?: number
@@ -44,6 +46,8 @@ export function readArchiving(args: Arguments, context: Pick<RequestContext, 'de
     ...given('calendar', calendarOf(args, defaults)),
     ...given('olderThan', ageIn(args, 'older-than', defaults)),
     asText: asText.length > 0 ? asText : configNames('as-text', defaults['as-text']),
+    ...filled('renamed', list(args, 'renamed')),
+    ...filled('dropped', list(args, 'dropped')),
     detach: args['detach'] === undefined || flag(args, 'detach'),
     drop: flag(args, 'drop'),
     ...given('graceMs', optionalDuration(args, 'grace', defaults.grace)),
@@ -55,6 +59,10 @@ export function readArchiving(args: Arguments, context: Pick<RequestContext, 'de
     ...given('budgetMs', optionalDuration(args, 'budget')),
     ...given('memoryBytes', memory === undefined ? undefined : parseByteSize('--memory', memory, LEAST_MEMORY_BYTES)),
   }
+}
+
+function filled<K extends string>(name: K, words: readonly string[]): Partial<Record<K, readonly string[]>> {
+  return words.length === 0 ? {} : ({ [name]: words } as Record<K, readonly string[]>)
 }
 
 /** `to` of a config file may be the target of copies, and then says nothing here. */

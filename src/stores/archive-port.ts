@@ -73,6 +73,12 @@ export type Giving = {
   readonly notGiven?: (what: string, why: string) => void
 }
 
+/** Columns of a table that has left, beside those that its parent has now. */
+export type Reshape = {
+  readonly dropped: readonly string[]
+  readonly renamed: readonly { readonly from: string; readonly to: string }[]
+}
+
 /** Partitions of one system that are tables. Every change and its closing are one transaction. */
 export interface PartitionStore {
   /**
@@ -92,9 +98,10 @@ export interface PartitionStore {
   detached(partition: TableName, identity: string, signal: AbortSignal): Promise<TableSpec | null>
   /** Looks at the rows of a detached table once more, and drops it. */
   drop(request: PartitionRequest & Keeping): Promise<StepEnd>
-  /** Brings a detached table back under its name and into its parent. */
+  /** Brings a detached table back under its name and into its parent, once it has the columns that the parent has by now. */
   attach(
-    request: PartitionRequest & Giving & { readonly from: string | null; readonly to: string | null },
+    request: PartitionRequest &
+      Giving & { readonly from: string | null; readonly to: string | null; readonly reshape?: Reshape },
   ): Promise<StepEnd>
   /**
    * Makes a partition that was dropped again: a table like its parent, filled with rows, compared, attached, and given what it had of its own; all in

@@ -140,6 +140,14 @@ export interface CopyStore extends AsyncDisposable {
   partitions?(): PartitionStore
   /** What it takes to partition a table that is not, of stores that can tell. */
   partitionPlan?(): PartitionPlanStore
+  /**
+   * What the system calls the columns of a table for as long as they exist, by name, and the table whose numbers these are; null where the table is gone.
+   * Of stores in which a renamed column is told from another one.
+   */
+  columnNumbers?(
+    table: TableSpec,
+    signal: AbortSignal,
+  ): Promise<{ readonly of: string; readonly numbers: ReadonlyMap<string, number> } | null>
   /** What people have written about the columns of a table, by name; of stores that keep that. */
   comments?(table: TableSpec, signal: AbortSignal): Promise<Readonly<Record<string, string>>>
   /**

@@ -88,6 +88,27 @@ export class PartitionLedger {
   }
 
   /**
+   * Notes that the columns of the table are others from now on. Partitions that older programs exported keep those that they were exported with.
+   * @param before columns of the archive until now
+   */
+  async changeColumns(
+    before: readonly StoredColumn[],
+    { stored, timeColumn }: Pick<ArchivedTable, 'stored' | 'timeColumn'>,
+  ): Promise<void> {
+    await this.#database.batch([
+      {
+        sql: `UPDATE migration_archive_partitions SET stored = ?
+              WHERE schema_name = ? AND table_name = ? AND stored IS NULL AND checksum IS NOT NULL`,
+        parameters: [JSON.stringify(before), ...this.#key],
+      },
+      {
+        sql: `UPDATE migration_archives SET stored = ?, time_column = ?, revision = revision + 1 WHERE schema_name = ? AND table_name = ?`,
+        parameters: [JSON.stringify(stored), timeColumn, ...this.#key],
+      },
+    ])
+  }
+
+  /**
    * Notes a partition as PLANNED. Of one of which nothing is published, what the source says of it now is noted.
    * @param before its owner as it was just read: nobody waits for one that has ended
    */

@@ -12,7 +12,8 @@ import { partitionFolder } from '../log/data-path.ts'
 import type { Held } from '../ledger/partition-ledger.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { Advancing, ArchiveContext, Work } from './context.ts'
-import { exportPartition } from './export.ts'
+import { exportColumns, exportPartition } from './export.ts'
+import { isSameShape } from '../types/fit.ts'
 import { archivedFiles, proveFiles } from './prove.ts'
 import { leaveParent, proveAway } from './leave.ts'
 import { publishFiles } from './publish.ts'
@@ -60,6 +61,14 @@ export async function advance(
     const work: Work = { partition, held }
     const next = nextStep(partition, wish)
     if (next === null) return partition.state
+    if (OLD_SHAPE_HINDERS.has(next) && !isSameShape(partition.columns, exportColumns(context, partition))) {
+      warn(context, `${partition.label}: the columns of the table are others by now; it is exported again`)
+      await context.ledger.move(held, partition.state, 'PLANNED', { error: null })
+      // Under a new fence: files of the old one are published, and the log has its word.
+      if (partition.state === 'PUBLISHED') held = await heldAnew(context, held)
+      examined = null
+      continue
+    }
     try {
       if (takesOut(next, partition) && partition.held !== null) throw mustStay(context, partition)
       if (next === 'export' && ++exports > MOST_EXPORTS) throw stillChanging(context, partition)
@@ -109,6 +118,9 @@ async function heldAnew({ ledger, name }: ArchiveContext, { label }: Held): Prom
   if (held !== null) return held
   throw lost(name, { label })
 }
+
+/** What is exported and has not left: the columns of the table count, and not those of the export. */
+const OLD_SHAPE_HINDERS: ReadonlySet<Step> = new Set<Step>(['verify', 'publish', 'detach', 'leave'])
 
 type Step = 'export' | 'verify' | 'publish' | 'detach' | 'leave' | 'prove' | 'drop' | 'retract'
 
@@ -165,7 +177,7 @@ async function step(
         sha256: '',
         sum: '',
       }))
-      const { columns } = archived.stored
+      const columns = exportColumns(context, partition)
       const noted = { digest, files: places, columns, filePrefix: prefix, sourceBytes: bytes, point, exportMs: ms }
       await ledger.move(held, 'EXPORTING', 'EXPORTED', noted)
       return null

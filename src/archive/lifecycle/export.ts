@@ -10,6 +10,7 @@ import type { ReadPoint } from '../../model/copy/plan.ts'
 import type { Digest } from '../../model/copy/rows.ts'
 import type { RowRequest, SourceView } from '../../stores/copy-port.ts'
 import type { PartitionTable } from '../../stores/archive-port.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
 import { partitionFolder } from '../log/data-path.ts'
 import { progress, readColumns, requestOf, type ArchiveContext, type Work } from './context.ts'
 import { changed, gone } from './refusals.ts'
@@ -23,6 +24,14 @@ export type Exported = {
   readonly point: ReadPoint
   /** Until the files were whole; the source may have been adding up its rows for longer. */
   readonly ms: number
+}
+
+/** A table that has left its parent keeps the columns that it had; any other partition has those of the table. */
+export function exportColumns(
+  { archived }: ArchiveContext,
+  { away, columns }: Pick<ArchivedPartition, 'away' | 'columns'>,
+): readonly StoredColumn[] {
+  return away ? columns : archived.stored.columns
 }
 
 /** Few rows are larger. */
@@ -52,7 +61,7 @@ export async function exportPartition(
     removed: { rows: 0n, sum: '0' },
   })
   await using view = await store.source(context.interrupt.abort)
-  const columns = readColumns(context.archived.stored.columns)
+  const columns = readColumns(exportColumns(context, partition))
   const request = { ...requestOf(context, partition, native?.table ?? context.table), columns }
   const { files, digest, bytes, rows, ms } = await bothWays(context, work, view, request, prefix, ROW_BYTES).catch(
     (error: unknown) => {
@@ -88,7 +97,10 @@ async function bothWays(
   prefix: string,
   rowBytes?: number,
 ): Promise<BothWays> {
-  const { stored } = context.archived
+  const columns = exportColumns(context, partition)
+  const { stored: noted } = context.archived
+  const isThere = (name: string): boolean => columns.some((column) => column.name === name)
+  const stored = { ...noted, columns, sortBy: noted.sortBy.filter(isThere) }
   const failed = new AbortController()
   const signal = AbortSignal.any([context.interrupt.abort, failed.signal])
   const tell = progress(context, partition, 'exporting', request.table.rows)

@@ -2,7 +2,8 @@
 import { SluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { requireKey } from './bring-rows.ts'
-import { conditionOf, type ArchiveContext } from './context.ts'
+import { conditionOf, fitNow, type ArchiveContext } from './context.ts'
+import { columnRefusal, restoredColumns } from './other-columns.ts'
 import { gone, otherColumns, otherValues } from './refusals.ts'
 import { rowsNow, rowsText, sharedAt, type FindLate, type Place, type RowsNow } from './rows-now.ts'
 import { partitionsOf, proofOf } from './take-out.ts'
@@ -10,6 +11,8 @@ import { partitionsOf, proofOf } from './take-out.ts'
 export type RestoreWishes = {
   /** Rows of the source count as they are now, also where they have other values than the archived ones. */
   readonly asChanged: boolean
+  /** Columns that the table has no more, whose values stay in older versions of the archive. */
+  readonly without?: ReadonlySet<string>
   readonly late: FindLate
 }
 
@@ -20,6 +23,8 @@ export type Foreseen = {
   readonly found: RowsNow | null
   /** In words, for people. */
   readonly text: string
+  /** What becomes of columns that are others by now; empty where they are the same. */
+  readonly columns: string
   /** Why it cannot be done. */
   readonly refusal: SluiceError | null
 }
@@ -35,14 +40,19 @@ export async function foresee(
     place: null,
     found: null,
     text,
+    columns: '',
     refusal,
   })
+  if (partition.away || state === 'DETACHED' || state === 'DROPPED') {
+    const other = columnRefusal(context, partition, wishes.without ?? new Set())
+    if (other !== null) return plain(other.message, other)
+  }
   if (partition.away) {
     const isThere = (await placeOf(context, partition)) !== null
-    return plain(
-      'its table has left the partitioned one, and its rows count from there; it is attached again as it is, and was not compared',
-      isThere ? null : gone(context.name, partition),
-    )
+    const text =
+      'its table has left the partitioned one, and its rows count from there; it is attached again as it is, and was not compared'
+    const columns = restoredColumns(fitNow(context, partition))
+    return { ...plain(text, isThere ? null : gone(context.name, partition)), columns }
   }
   switch (state) {
     case 'RESTORED':
@@ -57,7 +67,10 @@ export async function foresee(
       return compared(context, partition, await placeOf(context, partition), wishes)
     case 'DROPPED':
       if (native === null) return compared(context, partition, await placeOf(context, partition), wishes)
-      return plain('it is made anew, filled from its files, and compared before it is attached')
+      return {
+        ...plain('it is made anew, filled from its files, and compared before it is attached'),
+        columns: restoredColumns(fitNow(context, partition)),
+      }
     default: {
       const what = `${label} of ${context.name} is not archived: its state is ${state}`
       return plain(what, new SluiceError('PARTITION_STATE', what, { hint: 'its rows are in the source' }))
@@ -81,11 +94,12 @@ async function compared(
 ): Promise<Foreseen> {
   if (place === null) {
     const refusal = gone(context.name, partition)
-    return { place, found: null, text: refusal.message, refusal }
+    return { place, found: null, text: refusal.message, columns: '', refusal }
   }
   const found = await rowsNow(context, partition, place, wishes.late)
   const text = foretold(found, partition, wishes)
-  return { place, found, text, refusal: refusalOf(context, partition, place, found, wishes) }
+  const columns = restoredColumns(fitNow(context, partition))
+  return { place, found, text, columns, refusal: refusalOf(context, partition, place, found, wishes) }
 }
 
 function refusalOf(

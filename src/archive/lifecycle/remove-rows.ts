@@ -17,6 +17,7 @@ import {
   type Work,
 } from './context.ts'
 import { changedAfter } from './refusals.ts'
+import { refuseFreshValues } from './other-columns.ts'
 import { proofOver } from './prove.ts'
 import { difference, settled } from './step-end.ts'
 
@@ -65,6 +66,7 @@ async function provedRanges(
 ): Promise<readonly Proved[]> {
   const { store, table, interrupt, name } = context
   await using view = await store.source(interrupt.abort)
+  await refuseFreshValues(context, partition, view)
   const request = requestOf(context, partition, table)
   const ranges: Proved[] = []
   let sum = partition.removed

@@ -1,5 +1,5 @@
 /** Archived rows come back into the source, compared with what was proved of them; then the Delta table lets go of their files. */
-import type { Giving, PartitionRequest } from '../../stores/archive-port.ts'
+import type { Giving, PartitionRequest, Reshape } from '../../stores/archive-port.ts'
 import type { Closing } from '../../stores/copy-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { bringRows } from './bring-rows.ts'
@@ -32,8 +32,9 @@ export async function restorePartition(
   const seen = await foresee(context, partition, wishes)
   if (seen.refusal !== null) throw seen.refusal
   const isMade = seen.place === null && partition.state === 'DROPPED'
-  if (!isMade) {
-    context.emit({ type: 'log', level: 'note', table: context.name, message: `${partition.label}: ${seen.text}` })
+  for (const text of [isMade ? '' : seen.text, seen.columns]) {
+    if (text === '') continue
+    context.emit({ type: 'log', level: 'note', table: context.name, message: `${partition.label}: ${text}` })
   }
   if (partition.away) {
     await attachAgain(context, work)
@@ -59,7 +60,11 @@ export async function retract(context: ArchiveContext, work: Work): Promise<void
 /** Its rows count, whatever they are: nothing of them is compared. */
 async function attachAgain(context: ArchiveContext, { partition, held }: Work): Promise<void> {
   const closing = context.ledger.closing(held, partition.state, 'RESTORED', { ...BACK, away: false })
-  const end = await partitionsOf(context).attach({ ...returnRequest(context, partition, closing), expect: null })
+  const end = await partitionsOf(context).attach({
+    ...returnRequest(context, partition, closing),
+    reshape: reshapeOf(context, partition),
+    expect: null,
+  })
   settled(end, context, partition, (how) => changedMeanwhile(context.name, partition, how))
 }
 
@@ -76,7 +81,7 @@ async function countAgain(context: ArchiveContext, { partition, held }: Work, { 
     return ledger.move(held, state, 'RESTORED', { ...BACK, removed: { rows: 0n, sum: '0' } })
   }
   const closing = ledger.closing(held, 'DETACHED', 'RESTORED', BACK)
-  const request = returnRequest(context, partition, closing)
+  const request = { ...returnRequest(context, partition, closing), reshape: reshapeOf(context, partition) }
   // Behind the lock the rows have to be those that were compared.
   const end = await partitionsOf(context).attach(found?.now == null ? request : { ...request, expect: found.now })
   settled(end, context, partition, (how) => changedMeanwhile(name, partition, how))
@@ -99,7 +104,7 @@ async function fill(
   await bringRows(context, work, place, wishes.asChanged ? 'changed' : 'none')
   const found = await rowsNow(context, work.partition, place, wishes.late)
   if (!isSettled(found, wishes)) throw changedMeanwhile(name, partition, rowsText(found, proofOf(partition).rows))
-  await countAgain(context, work, { place, found, text: '', refusal: null })
+  await countAgain(context, work, { place, found, text: '', columns: '', refusal: null })
 }
 
 async function recreate(context: ArchiveContext, { partition, held }: Work): Promise<void> {
@@ -125,6 +130,15 @@ async function recreate(context: ArchiveContext, { partition, held }: Work): Pro
   }
   const end = await partitionsOf(context).recreate(request, told)
   settled(end, context, partition, (how) => changedAfter(name, partition, how))
+}
+
+/** What a table that has left has to become before it is a partition again. */
+function reshapeOf(context: ArchiveContext, partition: ArchivedPartition): Reshape {
+  const { shared, lost } = fitNow(context, partition)
+  return {
+    dropped: lost.map(({ name }) => name),
+    renamed: shared.flatMap(({ file, now }) => (file.name === now.name ? [] : [{ from: file.name, to: now.name }])),
+  }
 }
 
 function returnRequest(

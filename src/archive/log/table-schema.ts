@@ -21,6 +21,8 @@ export type TableShape = {
 
 /** Key of the metadata of a field: the type that the source declares. */
 const SOURCE_TYPE = 'sluice.type'
+/** Property of the table: how often the columns have changed, so that a program that knows older ones changes nothing back. */
+const SHAPE = 'sluice.shape'
 
 /**
  * The shape of a table that is made for these columns.
@@ -28,16 +30,18 @@ const SOURCE_TYPE = 'sluice.type'
  */
 export function newShape(stored: StoredTable): TableShape {
   refuseSameNames(stored)
-  const fields = stored.columns.map((column, i) => fieldOf(column, stored.mapped ? i + 1 : null))
-  fields.push(partitionField(stored, stored.mapped ? fields.length + 1 : null))
-  return shapeOf(inOrder(fields, stored), stored.mapped ? fields.length : null)
+  const fields = stored.columns.map((column, i) => fieldOf(column, stored.mapped ? (column.id ?? i + 1) : null))
+  fields.push(partitionField(stored, stored.mapped ? (stored.partitionId ?? fields.length + 1) : null))
+  const shape = shapeOf(inOrder(fields, stored), stored.mapped ? (stored.lastId ?? fields.length) : null)
+  if (stored.shape === undefined) return shape
+  return { ...shape, configuration: { ...shape.configuration, [SHAPE]: String(stored.shape) } }
 }
 
 /**
- * What a table has to become so that it takes these columns too: columns that came to the source are added, and whatever some file may lack
- * may be NULL.
- * @returns null where the table is fit as it is
- * @throws SluiceError ARCHIVE_CONFLICT where columns of one name have two types, or other names in the files
+ * What a table has to become so that it takes these columns. Fields are told by their physical names: columns that came to the source are added, renamed
+ * ones get their new names, dropped ones leave the schema. Whatever some file may lack may be NULL.
+ * @returns null where the table is fit as it is, or a newer program has changed it meanwhile
+ * @throws SluiceError ARCHIVE_CONFLICT where a column has two types, or the schema is none that the ledger knows
  */
 export function grownShape(
   stored: StoredTable,
@@ -50,41 +54,66 @@ export function grownShape(
       where,
       hint: 'archive the table into another folder from now on, or restore what the archive holds and begin anew',
     })
-  const mode = metadata.configuration?.['delta.columnMapping.mode']?.toLowerCase() ?? 'none'
-  if (mode !== (stored.mapped ? 'name' : 'none')) {
+  const { configuration = {} } = metadata
+  const shape = stored.shape ?? 0
+  if (Number(configuration?.[SHAPE] ?? 0) > shape) return null
+  const mode = configuration?.['delta.columnMapping.mode']?.toLowerCase() ?? 'none'
+  // A change of the columns may turn the mapping on, and nothing turns it off.
+  const isFit = stored.mapped ? mode === 'name' || (mode === 'none' && shape > 0) : mode === 'none'
+  if (!isFit) {
     throw conflict(`its column mapping is '${mode}'${stored.mapped ? ', and names of columns need one by name' : ''}`)
   }
   if (metadata.partitionColumns?.length !== 1 || metadata.partitionColumns[0] !== stored.partitionColumn) {
     throw conflict(`it is not partitioned by ${stored.partitionColumn}`)
   }
   const own = schemaOf(protocol, metadata).fields
-  const wanted = new Map(stored.columns.map((column) => [column.name, column]))
-  let grew = false
-  const fields: SchemaField[] = own.map((field) => {
-    if (field.name === stored.partitionColumn) return asWritten(field)
-    const column = wanted.get(field.name)
-    wanted.delete(field.name)
+  const wanted = new Map([...stored.columns, ...(stored.kept ?? [])].map((column) => [column.physical, column]))
+  const retired = new Set(stored.retired)
+  let last = Math.max(
+    Number(configuration?.['delta.columnMapping.maxColumnId'] ?? 0),
+    stored.lastId ?? 0,
+    stored.mapped ? 0 : own.length,
+  )
+  const idOf = (id: number | undefined): number | null => (stored.mapped ? (id ?? ++last) : null)
+  let grew = mode === 'none' && stored.mapped
+  const fields = own.flatMap((field): SchemaField[] => {
+    const { physicalName } = field
+    if (field.name === stored.partitionColumn) return [written(field, idOf(field.id ?? stored.partitionId))]
+    if (retired.has(physicalName)) {
+      grew = true
+      return []
+    }
+    const column = wanted.get(physicalName)
+    wanted.delete(physicalName)
     const type = typeText(field.type)
     if (column !== undefined && type !== column.stored)
       throw conflict(`${field.name} is ${type}, and would be ${column.stored}`)
-    if (column !== undefined && field.physicalName !== column.physical) {
-      throw conflict(`${field.name} is called ${field.physicalName} in its files, and would be ${column.physical}`)
-    }
-    const nullable = field.nullable || column === undefined || column.column.nullable
-    if (nullable !== field.nullable) grew = true
-    return { ...asWritten(field), nullable }
+    const isThere = column !== undefined && stored.columns.includes(column)
+    const nullable = field.nullable || !isThere || column.column.nullable
+    const name = column?.name ?? field.name
+    if (nullable !== field.nullable || name !== field.name) grew = true
+    return [{ ...written(field, idOf(field.id ?? column?.id)), name, nullable }]
   })
   if (!fields.some(({ name }) => name === stored.partitionColumn)) throw conflict(`it has no ${stored.partitionColumn}`)
-  let last = Number(metadata.configuration?.['delta.columnMapping.maxColumnId'] ?? fields.length)
-  for (const column of stored.columns) {
-    if (!wanted.has(column.name)) continue
+  for (const column of wanted.values()) {
+    // An earlier type of which nothing was published has no files.
+    if (!stored.columns.includes(column)) continue
     grew = true
-    const added = fieldOf(column, stored.mapped ? ++last : null)
-    fields.push({ ...added, nullable: true })
+    fields.push({ ...fieldOf(column, idOf(column.id)), nullable: true })
   }
   if (!grew) return null
-  const shape = shapeOf(inOrder(fields, stored), stored.mapped ? last : null)
-  return { ...shape, protocol: bothProtocols(protocol, shape.protocol) }
+  const names = fields.map(({ name }) => name)
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  if (twice !== undefined) {
+    const field = own.find(({ name }) => name === twice)
+    throw conflict(`${twice} is called ${field?.physicalName} in its files, which the ledger does not know`)
+  }
+  const made = shapeOf(inOrder(fields, stored), stored.mapped ? last : null)
+  return {
+    ...made,
+    protocol: bothProtocols(protocol, made.protocol),
+    configuration: { ...made.configuration, ...(shape === 0 ? {} : { [SHAPE]: String(shape) }) },
+  }
 }
 
 /** What a table has become once stays in force: nobody knows who reads it. */
@@ -134,8 +163,10 @@ function inOrder(fields: readonly SchemaField[], { partitionColumn, mapped }: St
   return mapped ? [...own, ...others] : [...others, ...own]
 }
 
-function asWritten({ name, type, nullable, metadata }: Field): SchemaField {
-  return { name, type: typeText(type), nullable, metadata: metadata as SchemaField['metadata'] }
+/** A field as it is written, under the id that it has or gets. */
+function written({ name, physicalName, type, nullable, metadata }: Field, id: number | null): SchemaField {
+  const own = metadata as SchemaField['metadata']
+  return { name, type: typeText(type), nullable, metadata: { ...own, ...mapping(id, physicalName) } }
 }
 
 /** The oldest protocol that has what the columns need, because that is what most readers know. */

@@ -1,5 +1,6 @@
 /** How the columns of archived files stand beside those of the table as it is now. A column keeps its physical name whatever it is called. */
 import type { StoredColumn } from '../../model/archiving/stored-column.ts'
+import { isCarried } from './same-type.ts'
 
 /** `file`: as the files and the proof have it; `now`: as the table has it. */
 export type SharedColumn = { readonly file: StoredColumn; readonly now: StoredColumn }
@@ -16,15 +17,19 @@ export type Fit = {
 export function fitOf(files: readonly StoredColumn[], table: readonly StoredColumn[]): Fit {
   const now = new Map(table.map((column) => [column.physical, column]))
   const shared = files.flatMap((file): SharedColumn[] => {
-    const found = now.get(file.physical)
+    const found = now.get(file.physical) ?? table.find((column) => isEarlier(file, column))
     return found === undefined ? [] : [{ file, now: found }]
   })
-  const met = new Set(shared.map(({ file }) => file.physical))
   return {
     shared,
-    lost: files.filter(({ physical }) => !met.has(physical)),
-    fresh: table.filter(({ physical }) => !met.has(physical)),
+    lost: files.filter((column) => !shared.some(({ file }) => file === column)),
+    fresh: table.filter((column) => !shared.some((one) => one.now === column)),
   }
+}
+
+/** A column under an earlier type, whose values are values of the type that it has now. */
+function isEarlier(file: StoredColumn, { was, as }: StoredColumn): boolean {
+  return was?.includes(file.physical) === true && isCarried(file.as, as)
 }
 
 /** Whether files of these columns are what an export of the table would write now. */

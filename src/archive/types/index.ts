@@ -1,12 +1,13 @@
 /** How the columns of any table are stored in an archive, and under which names. */
-import type { Column, TableSpec } from '../../model/copy/column-type.ts'
+import type { TableSpec } from '../../model/copy/column-type.ts'
 import { tableText } from '../../model/copy/column-type.ts'
-import type { StoredColumn, StoredTable } from '../../model/archiving/stored-column.ts'
+import type { StoredTable } from '../../model/archiving/stored-column.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { ruleFor } from './rule.ts'
+import { ruled } from './ruled.ts'
 import { partitionColumnBeside, physicalNames } from './names.ts'
 
 export { doubtful } from './doubt.ts'
+export { evolved, isAsText, withNumbers, type ColumnChange, type Evolved, type EvolveWishes } from './evolve.ts'
 
 export type StoringOptions = {
   /** Columns that are stored as the text that their source prints. */
@@ -48,24 +49,6 @@ export function storedTable(table: TableSpec, options: StoringOptions): StoredTa
     mapped,
     sortBy: [...sortBy],
   }
-}
-
-function ruled(column: Column, asText: boolean, where: string): Pick<StoredColumn, 'as' | 'stored'> {
-  const rule = ruleFor(column, asText)
-  if (rule !== null) return rule
-  throw new SluiceError(
-    'UNSUPPORTED_TYPE',
-    `${where}.${column.name} is ${typeText(column)}: an archive cannot hold that`,
-    {
-      where: `${where}.${column.name}`,
-      reason: 'what its values are is known only by looking at each of them, and a text would not say it',
-      hint: `--as-text ${column.name} stores the text that the source prints`,
-    },
-  )
-}
-
-function typeText({ native }: Column): string {
-  return native === '' ? 'a column without a type' : `of type ${native}`
 }
 
 function known({ table, columns }: TableSpec, names: readonly string[], what: string): ReadonlySet<string> {

@@ -17,6 +17,11 @@ export function physicalNames(names: readonly string[]): {
   return { physical: mapped ? names.map((_, i) => `col-${i + 1}`) : names, mapped }
 }
 
+/** Whether files can have a column of this name beside others. @param taken names in lower case */
+export function isFreeName(name: string, taken: ReadonlySet<string>): boolean {
+  return name !== '' && !FORBIDDEN.test(name) && !taken.has(folded(name))
+}
+
 /** A name for the column of partitions that no column of the source has. */
 export function partitionColumnBeside(names: readonly string[]): string {
   const taken = new Set(names.map(folded))
@@ -25,6 +30,6 @@ export function partitionColumnBeside(names: readonly string[]): string {
   return name
 }
 
-function folded(name: string): string {
+export function folded(name: string): string {
   return name.toLowerCase()
 }

@@ -4,7 +4,7 @@ import type { Finding } from '../../archive/lifecycle/find-damage.ts'
 import type { KeyDifferences, OpenArchiveQuery } from '../../model/archiving/query-port.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import type { Source } from './period-rows.ts'
-import { openFiles } from './query/archived-part.ts'
+import { openFiles, placedFiles } from './query/archived-part.ts'
 import { hotRows } from './query/hot-part.ts'
 import { queryColumns } from './query/query-columns.ts'
 import { sharedPartition } from './query/shared-partitions.ts'
@@ -44,16 +44,19 @@ export async function keyFindings(
 export async function keyDifferences(
   { store, table, signal }: Source,
   record: Pick<ArchiveRecord, 'stored' | 'timeColumn'>,
-  partition: Pick<ArchivedPartition, 'files'>,
+  partition: Pick<ArchivedPartition, 'files' | 'columns'>,
   { reader, open }: Archive,
   { values, where }: { readonly values: boolean; readonly where: string | null },
 ): Promise<KeyDifferences | null> {
   const columns = queryColumns(table, record.stored)
   const wanted = (name: string): boolean => values || table.key.includes(name) || name === record.timeColumn
-  const both = columns.filter(({ hot, archived, name }) => hot && archived && wanted(name))
+  const has = new Set(partition.columns.map(({ physical }) => physical))
+  const both = columns.filter(
+    ({ hot, archived, name, physical }) => hot && archived && has.has(physical) && wanted(name),
+  )
   if (table.key.length === 0 || !table.key.every((name) => both.some((one) => one.name === name))) return null
   const physical = both.map((one) => one.physical)
-  await using local = await openFiles(reader, partition.files, physical, signal)
+  await using local = await openFiles(reader, placedFiles(partition), physical, signal)
   await using query = await open({ table: table.table, columns, sql: 'SELECT 1', limit: 1, files: [], signal })
   await using view = await store.source(signal)
   const request = {

@@ -7,7 +7,7 @@ import type { PlannedArchive, PlannedPartition } from './plan.ts'
 
 /** @param standing where nothing but the plan is wanted; a run finds out by itself */
 export function emitArchivePlan(
-  { table, archived, partitions }: PlannedArchive,
+  { table, archived, partitions }: Pick<PlannedArchive, 'table' | 'archived' | 'partitions'>,
   emit: Emit<'archive.columns' | 'archive.planned'>,
   standing: Standing = { kind: 'own' },
 ): void {

@@ -7,7 +7,7 @@ import {
   type ArchiveRecord,
 } from '../../archive/ledger/record.ts'
 import { partitionFolder } from '../../archive/log/data-path.ts'
-import { storedTable } from '../../archive/types/index.ts'
+import { isAsText, storedTable, withNumbers, type ColumnChange } from '../../archive/types/index.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { parseLakeUrl, pathOfLocation } from '../../model/lake-url.ts'
 import { isoTime } from '../../shared/clock.ts'
@@ -26,6 +26,7 @@ import { nativeCandidates } from './native-candidates.ts'
 import { surplusText } from '../../model/archiving/surplus-text.ts'
 import { periodRows, type PeriodLook } from './period-rows.ts'
 import { rangeCandidates } from './range-candidates.ts'
+import { presentArchive, unsureError, type PresentArchive } from './table-changes.ts'
 
 /** A partition of the plan: what the ledger has of it, what the source has, or both. */
 export type PlannedPartition = {
@@ -43,6 +44,12 @@ export type PlannedArchive = {
   readonly archived: ArchivedTable & Partial<Pick<ArchiveRecord, 'partitions'>>
   /** The ledger does not know the table yet. */
   readonly fresh: boolean
+  /** As the ledger has it; null for a new one. */
+  readonly before: ArchiveRecord | null
+  /** What the next publication changes in the columns of the archive. */
+  readonly changes: readonly ColumnChange[]
+  /** Why a run would have to guess what became of a column; null where it is sure. */
+  readonly unsure: SluiceError | null
   /** Labels that somebody named. */
   readonly asked: ReadonlySet<string>
   readonly partitions: readonly PlannedPartition[]
@@ -69,11 +76,13 @@ export async function planArchive(
   const record = await readArchive(database, table.table)
   const natives = (await store.partitions?.().list(table, signal)) ?? null
   const calendar = operation.calendar ?? (record === null ? DEFAULT_CALENDAR : parseCalendar(record.calendar))
-  const timeColumn = natives === null ? (operation.by ?? record?.timeColumn ?? null) : null
+  const present = record === null ? null : await presentOf(table, record, operation, { store, signal })
+  const timeColumn = natives === null ? (operation.by ?? present?.record.timeColumn ?? null) : null
   const archived =
-    record === null
+    present === null
       ? await newArchive(table, operation, { store, calendar, timeColumn, signal })
-      : sameArchive(table, record, operation, { calendar, timeColumn })
+      : sameArchive(table, present.record, operation, { calendar, timeColumn })
+  if (record !== null && present !== null && natives === null) refuseOtherTime(table, record, present.changes)
   if (natives === null) refuseUnremovable(table, store)
   const until =
     operation.olderThan === undefined ? null : cutOff(calendar, parseAge(operation.olderThan), new Date(nowMs))
@@ -89,7 +98,17 @@ export async function planArchive(
         }
   const partitions = merged(candidates, known, asked, operation.drop)
   refuseUnknown(table, asked, partitions)
-  return { table, archived, fresh: record === null, asked: new Set(asked), partitions, unplaced }
+  return {
+    table,
+    archived,
+    fresh: record === null,
+    before: record,
+    changes: present?.changes ?? [],
+    unsure: present?.unsure == null ? null : unsureError(table, present.unsure),
+    asked: new Set(asked),
+    partitions,
+    unplaced,
+  }
 }
 
 /** The plan with what of its archived periods is still in the source, as far as that can be counted in about a second. */
@@ -146,18 +165,15 @@ async function newArchive(
     })
   }
   const comments = (await store.comments?.(table, signal)) ?? {}
-  const sortBy = table.key.filter((name) => table.columns.some((column) => column.name === name))
+  const numbers = (await store.columnNumbers?.(table, signal)) ?? null
+  const stored = storedTable(table, { asText, comments, sortBy: sortOf(table, timeColumn) })
   return {
     table: table.table,
     archive: placeOf(to, table),
     archiveId: randomUUID(),
     timeColumn,
     calendar: calendarText(calendar),
-    stored: storedTable(table, {
-      asText,
-      comments,
-      sortBy: timeColumn === null ? sortBy : [...new Set([timeColumn, ...sortBy])],
-    }),
+    stored: withNumbers(stored, numbers),
     graceMs: graceMs ?? GRACE_MS,
     revision: '0',
     origin: (await store.origin?.(signal)) ?? null,
@@ -171,6 +187,37 @@ function placeOf(to: string, table: TableSpec): string {
   const folder = partitionFolder('t', schema === undefined ? name : `${schema}.${name}`).slice('t='.length)
   const place = parseLakeUrl(to)
   return place.kind === 'bucket' ? `${place.root}/${encodeURIComponent(folder)}` : resolve(to, folder)
+}
+
+/** The archive with the columns of the table now. Where nothing was published, they are laid anew. */
+async function presentOf(
+  table: TableSpec,
+  record: ArchiveRecord,
+  operation: ArchiveOperation,
+  { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },
+): Promise<PresentArchive> {
+  refuseUnknownColumns(table, operation.asText)
+  const present = await presentArchive(store, table, record, signal, operation)
+  if (present.changes.length === 0 || !isUnpublished(record)) return present
+  const { timeColumn } = present.record
+  const asText = present.record.stored.columns.filter(isAsText).map(({ name }) => name)
+  const comments = (await store.comments?.(table, signal)) ?? {}
+  const numbers = (await store.columnNumbers?.(table, signal)) ?? null
+  const stored = withNumbers(storedTable(table, { asText, comments, sortBy: sortOf(table, timeColumn) }), numbers)
+  return { record: { ...present.record, stored }, changes: [], unsure: null }
+}
+
+function sortOf({ key, columns }: TableSpec, timeColumn: string | null): readonly string[] {
+  const sortBy = key.filter((name) => columns.some((column) => column.name === name))
+  return timeColumn === null ? sortBy : [...new Set([timeColumn, ...sortBy])]
+}
+
+function refuseUnknownColumns({ table, columns }: TableSpec, names: readonly string[]): void {
+  const missing = names.find((name) => !columns.some((column) => column.name === name))
+  if (missing === undefined) return
+  throw new SluiceError('BAD_FLAG', `${tableText(table)} has no column ${missing}, which --as-text names`, {
+    hint: `its columns are ${columns.map(({ name }) => name).join(', ')}`,
+  })
 }
 
 function sameArchive(
@@ -190,32 +237,28 @@ function sameArchive(
     refuse('calendar', record.calendar, 'leave the flags of the calendar out')
   if (timeColumn !== record.timeColumn)
     refuse('column of time', record.timeColumn ?? 'the partitions', 'leave --by out')
-  refuseOtherColumns(table, record)
-  const asText = new Set(record.stored.columns.filter(({ as }) => as.kind === 'native').map((column) => column.name))
-  const more = operation.asText.filter((column) => !asText.has(column))
-  if (more.length > 0)
-    refuse('type', `${more.join(', ')} is not stored as text`, 'archive the table into another folder')
   const graceMs = operation.graceMs ?? record.graceMs
   return { ...record, graceMs }
 }
 
-function refuseOtherColumns(table: TableSpec, { stored }: ArchivedTable): void {
-  const name = tableText(table.table)
-  const now = new Map(table.columns.map((column) => [column.name, column.native]))
-  const then = new Map(stored.columns.map(({ name: column, column: { native } }) => [column, native]))
-  const changes = [
-    ...[...then].flatMap(([column, native]) => {
-      const found = now.get(column)
-      return found === native
-        ? []
-        : [found === undefined ? `${column} is gone` : `${column} was ${native} and is ${found}`]
-    }),
-    ...[...now.keys()].flatMap((column) => (then.has(column) ? [] : [`${column} is new`])),
-  ]
-  if (changes.length === 0) return
-  throw new SluiceError('PLAN_CHANGED', `the columns of ${name} are not those of its archive: ${changes.join(', ')}`, {
+/** Nothing of it was published, nor was about to be. */
+function isUnpublished({ partitions }: ArchiveRecord): boolean {
+  return partitions.every(({ version, logged }) => version === null && logged !== null && logged.length === 0)
+}
+
+/** Bounds of its periods are values of this column. */
+function refuseOtherTime({ table }: TableSpec, { timeColumn }: ArchiveRecord, changes: readonly ColumnChange[]): void {
+  const name = tableText(table)
+  const change = changes.find(
+    (one) =>
+      (one.kind === 'dropped' && one.column.name === timeColumn) ||
+      (one.kind === 'retyped' && one.column.name === timeColumn),
+  )
+  if (change === undefined) return
+  const what = change.kind === 'dropped' ? 'gone' : `${change.column.column.native} now`
+  throw new SluiceError('PLAN_CHANGED', `the archive of ${name} is cut by ${timeColumn}, which is ${what}`, {
     where: name,
-    hint: 'an archive keeps the columns that it began with: archive the changed table into another folder',
+    hint: 'archive the table into another folder from now on',
   })
 }
 

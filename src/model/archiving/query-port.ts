@@ -7,9 +7,9 @@ import type { StoredColumn } from './stored-column.ts'
 
 /** A column as the statement sees it. */
 export type QueryColumn = StoredColumn & {
-  /** False for a column that the source has got since the table was first archived: files say nothing of it, and it is NULL there. */
+  /** False for a column that no file has: it is NULL there. */
   readonly archived: boolean
-  /** False for one that the source has lost since then. */
+  /** False for one that the source has lost, or has in another type by now. */
   readonly hot: boolean
 }
 
@@ -39,8 +39,13 @@ export type QueryNeeds = {
   readonly intervals: readonly Interval[]
 }
 
-/** Parquet files on a local disk, and how many rows each has to hold. */
-export type QueryFile = { readonly file: string; readonly label: string; readonly rows: bigint }
+/** Parquet files on a local disk, how many rows each has to hold, and the physical names of the columns that it has. */
+export type QueryFile = {
+  readonly file: string
+  readonly label: string
+  readonly rows: bigint
+  readonly has: readonly string[]
+}
 
 /** A row of the answer; whole numbers that a number would round are bigints. */
 export type AnswerRow = readonly (null | string | number | bigint | Uint8Array)[]

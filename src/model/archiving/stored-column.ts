@@ -28,6 +28,12 @@ export type StoredColumn = {
   readonly as: ColumnType
   readonly stored: StoredType
   readonly comment?: string
+  /** What the source calls the column for as long as it exists, whatever its name (PostgreSQL: `attnum`); absent where it has none. */
+  readonly number?: number
+  /** Of the column mapping; absent until the archive is mapped after it was made. */
+  readonly id?: number
+  /** Physical names of the same column under earlier types, the newest first. */
+  readonly was?: readonly string[]
 }
 
 /** The columns of a table and how its archive is cut up: the same for all of its partitions. */
@@ -39,4 +45,15 @@ export type StoredTable = {
   readonly mapped: boolean
   /** Names of source columns that rows of a file are sorted by. */
   readonly sortBy: readonly string[]
+  /** Columns of the Delta table that the source has in another type by now; `name` is that of the Delta table. */
+  readonly kept?: readonly StoredColumn[]
+  /** Physical names of columns that the source has dropped: files have them, and no column gets one of them again. */
+  readonly retired?: readonly string[]
+  /** How often the columns have changed since the archive was made; 0 when absent. */
+  readonly shape?: number
+  /** Largest id of the column mapping, and that of the partition column; absent as `StoredColumn.id`. */
+  readonly lastId?: number
+  readonly partitionId?: number
+  /** Identity of the table whose `number`s these are. */
+  readonly numbersOf?: string
 }

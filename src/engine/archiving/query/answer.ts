@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readArchive, type ArchivedPartition, type ArchiveRecord } from '../../../archive/ledger/record.ts'
+import { fitOf, isSameShape } from '../../../archive/types/fit.ts'
 import { refuseNewer } from '../../../archive/ledger/schema.ts'
 import type { AnswerRow, OpenArchiveQuery, QueryColumn } from '../../../model/archiving/query-port.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
@@ -13,9 +14,18 @@ import type { LogStore } from '../../../model/log-store.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
-import { archivedPartitions, awayPartitions, countedOf, localPaths, mayMatch, openFiles } from './archived-part.ts'
+import {
+  archivedPartitions,
+  awayPartitions,
+  countedOf,
+  localPaths,
+  mayMatch,
+  openFiles,
+  placedFiles,
+} from './archived-part.ts'
 import { readingLedger } from '../reading-ledger.ts'
-import { hotPart, hotRows } from './hot-part.ts'
+import { seenArchive } from '../table-changes.ts'
+import { hotPart, hotRows, type AwayTable } from './hot-part.ts'
 import { filesOf, sharedPartitions, sharesRows } from './shared-partitions.ts'
 import { queryColumns } from './query-columns.ts'
 
@@ -98,8 +108,10 @@ async function answerOnce(
   record: ArchiveRecord | null,
   told: (answer: Answer) => Promise<void>,
 ): Promise<void> {
-  const columns = queryColumns(table, record?.stored ?? null)
+  const seen = record === null ? null : await seenArchive(store, table, record, signal)
   const archived = archivedPartitions(record)
+  const filed = new Set(archived.flatMap((partition) => partition.columns.map(({ physical }) => physical)))
+  const columns = queryColumns(table, seen?.stored ?? null, record?.stored.columns, filed)
   const files = archived.flatMap((partition) => partition.files)
   const root = record === null || files.length === 0 ? null : await lake(record.archive)
   await using query = await open({
@@ -114,10 +126,10 @@ async function answerOnce(
   const by =
     (archived.length === 0 && awayPartitions(record).length === 0) || needs.intervals.length === 0
       ? null
-      : await rangeColumn(store, table, record, columns, signal)
+      : await rangeColumn(store, table, seen, columns, signal)
   const read = archived.filter((partition) => mayMatch(partition, by, needs.intervals))
-  const wanted = read.flatMap((partition) => partition.files)
-  const shared = sharedPartitions(table, record, columns, read)
+  const wanted = read.flatMap(placedFiles)
+  const shared = sharedPartitions(table, seen, columns, read)
   const physical = columns
     .filter(
       ({ name, archived: has }) => has && (needs.columns.has(name) || (shared.length > 0 && table.key.includes(name))),
@@ -125,7 +137,7 @@ async function answerOnce(
     .map((column) => column.physical)
   await using local = root === null ? null : await openFiles(root, wanted, physical, signal)
 
-  const hot = hotPart(store, table, record, columns, needs, shared)
+  const hot = hotPart(store, table, seen, columns, needs, shared)
   const late = shared.map(({ label, within }) => ({
     within,
     key: table.key,
@@ -136,7 +148,7 @@ async function answerOnce(
   }
   // Where all readers of a view see one moment, the first row settles what belongs to it; elsewhere only the last one does.
   const settled = store.can.snapshot === 'shared'
-  const away = await awayTables(store, record, (partition) => mayMatch(partition, by, needs.intervals), signal)
+  const away = await awayTables(store, seen, (partition) => mayMatch(partition, by, needs.intervals), signal)
   const came = await (async () => {
     await using view = await store.source(signal)
     const rows = hotRows(view, hot, settled ? unmoved : async () => undefined, signal, away)
@@ -180,13 +192,15 @@ async function awayTables(
   record: ArchiveRecord | null,
   wanted: (partition: ArchivedPartition) => boolean,
   signal: AbortSignal,
-): Promise<readonly TableSpec[]> {
-  const tables: TableSpec[] = []
+): Promise<readonly AwayTable[]> {
+  const tables: AwayTable[] = []
   for (const partition of awayPartitions(record).filter(wanted)) {
     const { native } = partition
     const table = native === null ? null : await store.partitions?.().detached(native.table, native.identity, signal)
     if (table == null) throw goneAway(record, partition)
-    tables.push(table)
+    const shape = record === null ? null : fitOf(partition.columns, record.stored.columns)
+    const isSame = shape === null || isSameShape(partition.columns, record?.stored.columns ?? [])
+    tables.push({ table, shared: isSame ? null : shape.shared })
   }
   return tables
 }

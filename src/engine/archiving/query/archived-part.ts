@@ -82,13 +82,22 @@ export async function localPaths(
   return found
 }
 
+/** A file, and the names that its columns have in it. */
+export type PlacedFile = ArchivedFile & { readonly has: readonly string[] }
+
+/** The files of a partition. */
+export function placedFiles({ files, columns }: Pick<ArchivedPartition, 'files' | 'columns'>): readonly PlacedFile[] {
+  const has = columns.map(({ physical }) => physical)
+  return files.map((file) => ({ ...file, has }))
+}
+
 /**
  * @param columns names in Parquet of those that are read
  * @throws SluiceError PARTITION_CHANGED for a file that is not there, or of another size
  */
 export async function openFiles(
   lake: LogStore,
-  wanted: readonly ArchivedFile[],
+  wanted: readonly PlacedFile[],
   columns: readonly string[],
   signal: AbortSignal,
 ): Promise<LocalFiles> {
@@ -109,7 +118,7 @@ export async function openFiles(
 
 async function openFile(
   lake: LogStore,
-  { path, bytes, rows }: ArchivedFile,
+  { path, bytes, rows, has }: PlacedFile,
   columns: readonly string[],
   signal: AbortSignal,
 ): Promise<Local> {
@@ -117,8 +126,8 @@ async function openFile(
   const found = await lake.head(path, signal)
   if (found === null) throw changed(label, 'it is not there')
   if (BigInt(found.size) !== bytes) throw changed(label, `it has ${found.size} bytes instead of ${bytes}`)
-  const local = await lake.localFile(path, signal, { columns })
-  return { file: { file: local.file, label, rows }, release: async () => local[Symbol.asyncDispose]() }
+  const local = await lake.localFile(path, signal, { columns: columns.filter((name) => has.includes(name)) })
+  return { file: { file: local.file, label, rows, has }, release: async () => local[Symbol.asyncDispose]() }
 }
 
 function changed(where: string, what: string): SluiceError {

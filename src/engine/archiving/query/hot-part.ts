@@ -1,4 +1,5 @@
 /** The rows of a table that are still in the source: which of them count, which a query needs, and their text. */
+import type { SharedColumn } from '../../../archive/types/fit.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../../archive/ledger/record.ts'
 import type { Excepted, Interval, QueryColumn, QueryNeeds } from '../../../model/archiving/query-port.ts'
 import { wireLine } from '../../../model/archiving/wire.ts'
@@ -54,16 +55,21 @@ export type HotRows = {
 }
 
 /**
+ * A table that has left the one that is asked for, and whose rows count with it.
+ * @property shared what its columns are in the table now, where these are others; null where it has the columns of the table
+ */
+export type AwayTable = { readonly table: TableSpec; readonly shared: readonly SharedColumn[] | null }
+
+/**
  * Rows of the table, and then those of tables that have left it.
  * @param begun called once rows have begun to come, or have ended: from then on the source knows what it is going to give
- * @param away tables whose rows count with it; they have its columns
  */
 export function hotRows(
   view: SourceView,
   { request, columns }: HotPart,
   begun: () => Promise<void>,
   signal: AbortSignal,
-  away: readonly TableSpec[] = [],
+  away: readonly AwayTable[] = [],
 ): HotRows {
   let rows = 0n
   const printed = async function* (one: RowRequest): AsyncGenerator<Buffer> {
@@ -83,6 +89,24 @@ export function hotRows(
       yield Buffer.from(batch.rows.map((row) => wireLine(row, columns)).join(''))
     }
   }
+  /** All of its rows: the condition of the request names columns as they are called now. */
+  const fitted = async function* (table: TableSpec, shared: readonly SharedColumn[]): AsyncGenerator<Buffer> {
+    const met = columns.map(({ physical }) => shared.find(({ now }) => now.physical === physical)?.file ?? null)
+    const read = met.filter((file) => file !== null)
+    const own = read.length === 0 ? shared.slice(0, 1).map(({ file }) => file) : read
+    const one = { ...request, table, where: null, columns: own.map(({ name, as, column }) => ({ name, as, column })) }
+    const places = met.map((file) => (file === null ? -1 : read.indexOf(file)))
+    for await (const batch of view.read(one, BATCH, signal)) {
+      rows += BigInt(batch.rows.length)
+      const lines = batch.rows.map((row) =>
+        wireLine(
+          places.map((at) => (at === -1 ? null : (row[at] ?? null))),
+          columns,
+        ),
+      )
+      yield Buffer.from(lines.join(''))
+    }
+  }
   const watched = async function* (): AsyncGenerator<Buffer> {
     let first = true
     for await (const bytes of printed(request)) {
@@ -91,7 +115,10 @@ export function hotRows(
       yield bytes
     }
     if (first) await begun()
-    for (const table of away) yield* printed({ ...request, table })
+    for (const { table, shared } of away) {
+      if (shared === null) yield* printed({ ...request, table })
+      else yield* fitted(table, shared)
+    }
   }
   return { csv: watched(), rows: () => rows }
 }

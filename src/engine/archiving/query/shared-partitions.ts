@@ -33,9 +33,12 @@ export function sharedPartition(
   table: TableSpec,
   record: ArchiveRecord | null,
   columns: readonly QueryColumn[],
-  { label, from, to, native }: ArchivedPartition,
+  { label, from, to, native, columns: has }: ArchivedPartition,
 ): SharedPartition | null {
-  const isThere = (name: string): boolean => columns.some((one) => one.name === name && one.hot && one.archived)
+  const isThere = (name: string): boolean =>
+    columns.some(
+      (one) => one.name === name && one.hot && one.archived && has.some(({ physical }) => physical === one.physical),
+    )
   const time = columns.find(({ name }) => name === record?.timeColumn)
   if (native !== null || time === undefined || !time.hot || table.key.length === 0 || !table.key.every(isThere))
     return null

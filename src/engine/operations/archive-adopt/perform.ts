@@ -10,6 +10,7 @@ import { compareArchive, type Compared, type FindCandidate } from '../../archivi
 import { archivedTable, openSource } from '../../archiving/each-table.ts'
 import { openArchive } from '../../archiving/open.ts'
 import { ownerOf } from '../../archiving/owner.ts'
+import { seenArchive } from '../../archiving/table-changes.ts'
 import { planArchive } from '../../archiving/plan.ts'
 import { originNow } from '../../archiving/require-origin.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
@@ -28,7 +29,8 @@ export async function archiveAdopt(operation: ArchiveAdoptOperation, run: Archiv
     })
   }
   await using opened = await openSource(from, !dryRun)
-  const { table, record } = await archivedTable(opened, named, run.interrupt.abort)
+  const { table, record: noted } = await archivedTable(opened, named, run.interrupt.abort)
+  const record = await seenArchive(opened.store, table, noted, run.interrupt.abort)
   const name = tableText(table.table)
   await using open = await openArchive(table, record, opened, run)
   const { context } = open

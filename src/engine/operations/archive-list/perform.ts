@@ -6,6 +6,7 @@ import { redactUrl } from '../../../shared/redact.ts'
 import type { archiveList as declared, ArchiveListOperation } from './declaration.ts'
 import { openSource, recordsOf, tableNow } from '../../archiving/each-table.ts'
 import { standingFields, standingOf, tellStanding } from '../../archiving/standing.ts'
+import { seenArchive } from '../../archiving/table-changes.ts'
 import { Looked } from '../../archiving/looked.ts'
 import { periodRows, type PeriodLook } from '../../archiving/period-rows.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
@@ -20,9 +21,10 @@ export async function archiveList({ from, tables, count }: ArchiveListOperation,
   let partitions = 0
   let rows = 0n
   let stored = 0n
-  for (const record of records) {
+  for (const noted of records) {
     const { abort: signal } = run.interrupt
-    const table = await tableNow(opened, record, signal)
+    const table = await tableNow(opened, noted, signal)
+    const record = await seenArchive(opened.store, table, noted, signal)
     const standing = await standingOf(record, opened, run)
     tellStanding(record, standing, run)
     const looks = await periodRows({ store: opened.store, table, signal }, record, count ? 'any' : 'cheap')

@@ -22,6 +22,10 @@ export type ArchiveOperation = {
   readonly partitions: readonly string[]
   /** Columns that are stored as the text that the source prints. */
   readonly asText: readonly string[]
+  /** `OLD=NEW`: columns that have another name now, where the source cannot tell. */
+  readonly renamed?: readonly string[]
+  /** Columns that were dropped beside others that were added, where the source cannot tell. */
+  readonly dropped?: readonly string[]
   /** Take partitions out of the source at once, and drop them as soon as their grace is over. */
   readonly detach: boolean
   /** Drop what is detached and past its grace. */
@@ -55,6 +59,8 @@ const PLANNED = [
   'first-weekday',
   'zone',
   'as-text',
+  'renamed',
+  'dropped',
   'detach',
   'drop',
   'grace',
@@ -163,6 +169,22 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
         group: 'plan and run:',
         completes: 'column',
         describe: 'a column that is stored as the text that the source prints; repeatable',
+      },
+      {
+        name: 'renamed',
+        type: 'list',
+        shown: 'none',
+        group: 'plan and run:',
+        completes: 'column',
+        describe: 'OLD=NEW: a column that has another name now, where the database cannot tell; repeatable',
+      },
+      {
+        name: 'dropped',
+        type: 'list',
+        shown: 'none',
+        group: 'plan and run:',
+        completes: 'column',
+        describe: 'a column that is gone for good while others are new, where the database cannot tell; repeatable',
       },
       {
         name: 'detach',

@@ -19,6 +19,7 @@ import { whilePaused } from '../../lake/pause.ts'
 import { emitArchivePlan } from '../../archiving/plan-event.ts'
 import { requireOrigin } from '../../archiving/require-origin.ts'
 import { standingOf, tellStanding } from '../../archiving/standing.ts'
+import { changeText } from '../../archiving/table-changes.ts'
 import { lookedThrough, planArchive, type PlannedArchive, type PlannedPartition } from '../../archiving/plan.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 
@@ -44,14 +45,18 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
       const standing = await standingOf(plan.archived, opened, run)
       emitArchivePlan(plan, run.emit, standing)
       tellUnplaced(plan, run)
+      tellChanges(plan, run)
+      if (plan.unsure !== null) tellUnsure(plan, plan.unsure, run)
       tellStanding(plan.archived, standing, run)
       for (const { look } of plan.partitions) if (look !== undefined) looked.look(look)
     }
     return { totals: plannedTotals(plans), ...looked.notChecked('sluice archive verify looks closer') }
   }
+  for (const { unsure } of plans) if (unsure !== null) throw unsure
   for (const plan of plans) {
     emitArchivePlan(plan, run.emit)
     tellUnplaced(plan, run)
+    tellChanges(plan, run)
   }
   refuseAimless(plans, operation)
   const blocked = blockersOf(plans)
@@ -80,6 +85,19 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
 /** Nobody would look for them in an archive otherwise. */
 function tellUnplaced({ table, unplaced }: PlannedArchive, { emit }: ArchiveRunRun): void {
   if (unplaced !== null) emit({ type: 'log', level: 'note', table: tableText(table.table), message: unplaced })
+}
+
+/** What the next publication changes in the columns of the archive. */
+function tellChanges({ table, changes }: PlannedArchive, { emit }: ArchiveRunRun): void {
+  for (const change of changes) {
+    emit({ type: 'log', level: 'note', table: tableText(table.table), message: changeText(change) })
+  }
+}
+
+function tellUnsure({ table }: PlannedArchive, { message, hint }: SluiceError, { emit }: ArchiveRunRun): void {
+  const about = hint === undefined ? {} : { hint }
+  const text = `a run would be refused: ${message}`
+  emit({ type: 'log', level: 'warn', table: tableText(table.table), message: text, ...about })
 }
 
 /** Whether a run does something with it. */
@@ -163,10 +181,12 @@ async function archiveTable(
   const chosen = plan.partitions.filter(moves)
   if (chosen.length === 0) {
     await lookAtStanding(archived, opened, run)
+    await noteColumns(plan, ledger)
     return []
   }
   await using open = await openArchive(table, archived, opened, run, operation)
   await requireOrigin(open.context)
+  await noteColumns(plan, ledger)
   for (const { candidate, known } of chosen) {
     if (candidate !== null) await ledger.addPartition(candidate, known?.holder ?? null)
   }
@@ -182,6 +202,12 @@ async function archiveTable(
     wish,
     run,
   )
+}
+
+/** The ledger knows the columns before the first file has them. */
+async function noteColumns({ archived, before }: PlannedArchive, ledger: PartitionLedger): Promise<void> {
+  if (before === null || JSON.stringify(before.stored) === JSON.stringify(archived.stored)) return
+  await ledger.changeColumns(before.stored.columns, archived)
 }
 
 /**

@@ -7,6 +7,7 @@ import { shellQuote } from '../../../shared/shell.ts'
 import type { archiveVerify as declared, ArchiveVerifyOperation } from './declaration.ts'
 import { openSource, recordsOf, tableNow } from '../../archiving/each-table.ts'
 import { originNow, otherDatabase } from '../../archiving/require-origin.ts'
+import { seenArchive } from '../../archiving/table-changes.ts'
 import { tellStanding } from '../../archiving/standing.ts'
 import { labelNamed } from '../../archiving/label-named.ts'
 import { openArchive } from '../../archiving/open.ts'
@@ -24,10 +25,11 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
   const counts = { checked: 0, files: 0, rows: 0n, findings: 0 }
   const foreign: string[] = []
   const looked = new Looked()
-  for (const record of records) {
+  for (const noted of records) {
     if (run.interrupt.stop.aborted) break
-    const name = tableText(record.table)
-    const table = await tableNow(opened, record, run.interrupt.abort)
+    const name = tableText(noted.table)
+    const table = await tableNow(opened, noted, run.interrupt.abort)
+    const record = await seenArchive(opened.store, table, noted, run.interrupt.abort)
     await using open = await openArchive(table, record, opened, run, { reads: true })
     const other = otherDatabase(open.context, await originNow(open.context))
     if (other !== null) tellStanding(record, { kind: 'refused', error: other }, run)

@@ -9,6 +9,8 @@ export type RestoreOperation = {
   readonly partitions: readonly string[]
   /** Rows of the source that have other values than archived ones count as they are; without it they keep a partition from being restored. */
   readonly asChanged?: boolean
+  /** Columns that the table has no more: their archived values do not come back. */
+  readonly without?: readonly string[]
   /** Name of the table, where archived values cease to count. */
   readonly confirm?: string
   readonly dryRun: boolean
@@ -65,6 +67,13 @@ export const restore: Declaration<RestoreOperation, (typeof EVENTS)[number]> = {
         default: false,
         describe: 'rows that have changed in the database since they were archived count as they are now',
       },
+      {
+        name: 'without',
+        type: 'list',
+        shown: 'none',
+        completes: 'column',
+        describe: 'bring rows back without the values of this column, which the table no longer has; repeatable',
+      },
     ],
   },
   words: {
@@ -72,6 +81,7 @@ export const restore: Declaration<RestoreOperation, (typeof EVENTS)[number]> = {
     table: words.oneTable,
     partitions: words.someOf('partition', 'sluice archive list shows them'),
     asChanged: words.set('as-changed'),
+    without: words.filledList('without'),
     confirm: words.optionalText('confirm'),
     dryRun: words.flag('dry-run'),
   },

@@ -21,6 +21,7 @@ import { emitArchivePlan } from '../../archiving/plan-event.ts'
 import { periodRows, type PeriodLook } from '../../archiving/period-rows.ts'
 import type { PlannedPartition } from '../../archiving/plan.ts'
 import { requireOrigin } from '../../archiving/require-origin.ts'
+import { seenArchive } from '../../archiving/table-changes.ts'
 import { standingOf, tellStanding } from '../../archiving/standing.ts'
 import { parseCalendar } from '../../calendar/calendar-text.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
@@ -32,12 +33,17 @@ type RestoreRun = RunOf<typeof declared>
 export async function restore(operation: RestoreOperation, run: RestoreRun): Promise<Ending> {
   const { from, table: name, dryRun } = operation
   await using opened = await openSource(from, !dryRun)
-  const { table, record } = await archivedTable(opened, name, run.interrupt.abort)
+  const { table, record: noted } = await archivedTable(opened, name, run.interrupt.abort)
+  const record = await seenArchive(opened.store, table, noted, run.interrupt.abort)
   refuseUnconfirmed(operation, table)
   if (!dryRun) await refuseFollowedTables(opened, [table.table], run.interrupt.abort)
   const chosen = chosenOf(operation, table, record)
   await using open = await openArchive(table, record, opened, run, dryRun ? { reads: true } : {})
-  const wishes = { asChanged: operation.asChanged === true, late: lateRows(open, opened.store, record) }
+  const wishes = {
+    asChanged: operation.asChanged === true,
+    without: new Set(operation.without),
+    late: lateRows(open, opened.store, record),
+  }
   if (dryRun) return await foretold({ table, record, chosen, wishes }, { opened, open }, run)
   await requireOrigin(open.context)
   const labels = chosen.map(({ label }) => label)
@@ -89,11 +95,16 @@ function refuseUnconfirmed({ asChanged, dryRun, confirm, table: given }: Restore
 }
 
 function lateRows({ context }: OpenArchive, store: CopyStore, record: ArchiveRecord): FindLate {
-  return async (partition, { table, where }) => {
+  return async (partition, { table, where, isOwn }) => {
+    // A table that has left keeps its columns.
+    const stored = isOwn === true ? { ...record.stored, columns: partition.columns } : record.stored
     const signal = context.interrupt.abort
     const archive = { reader: context.reader, open: openArchiveQuery }
     try {
-      const found = await keyDifferences({ store, table, signal }, record, partition, archive, { values: false, where })
+      const found = await keyDifferences({ store, table, signal }, { ...record, stored }, partition, archive, {
+        values: false,
+        where,
+      })
       return found?.late ?? null
     } catch (thrown) {
       throwIfAborted(signal)
@@ -143,11 +154,11 @@ async function foretold(
     const { text, refusal } = seen.refusal === null ? besideDefault(known, looks.get(known.label), seen) : seen
     if (refusal !== null) refusals.push(refusal)
     const status = refusal !== null ? 'blocked' : known.state === 'RESTORED' && known.retracted ? 'done' : 'due'
-    const note = refusal === null ? text : `it would be refused: ${text}`
+    const told = [text, ...(seen.columns === '' ? [] : [seen.columns])].join('; ')
+    const note = refusal === null ? told : `it would be refused: ${text}`
     partitions.push({ label: known.label, status, candidate: null, known, note })
   }
-  const asked = new Set(chosen.map(({ label }) => label))
-  emitArchivePlan({ table, archived: record, fresh: false, asked, partitions, unplaced: null }, run.emit, standing)
+  emitArchivePlan({ table, archived: record, partitions }, run.emit, standing)
   tellStanding(record, standing, run)
   const [error] = refusals
   return { totals: { partitions: dec(chosen.length) }, ...(error === undefined ? {} : { error }) }

@@ -201,7 +201,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
       for (const [i, { file }] of files.entries()) links.push(await session.place(file, `${i}.parquet`))
       await this.#checkRows(files, links)
       await session.run(`DROP VIEW ${nameOf(this.#request)}`)
-      await session.run(`CREATE VIEW ${nameOf(this.#request)} AS ${this.#union(links)}`)
+      await session.run(`CREATE VIEW ${nameOf(this.#request)} AS ${this.#union(files, links)}`)
       await session.run('SET lock_configuration = true')
       await session.run(`CREATE TEMP TABLE ${ANSWER} AS ${this.#statement.limited}`)
       // Pages are read by the numbers of rows, which those of an open transaction do not have.
@@ -231,7 +231,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     }
   }
 
-  #union(links: readonly string[]): string {
+  #union(files: readonly QueryFile[], links: readonly string[]): string {
     const { columns } = this.#request
     const list = (expression: (column: QueryColumn) => string): string =>
       columns
@@ -249,9 +249,11 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     // A query that only counts takes the first column of a union: it is there for that, and costs nothing.
     const rows = `SELECT 0 AS ${COUNTED}, ${hot} FROM main.${HOT}`
     if (links.length === 0) return `SELECT ${named} FROM (${rows})`
-    const archived = list((column) => (column.archived ? quotedName(column.physical) : 'NULL'))
-    const files = readParquet(links)
-    return `SELECT ${named} FROM (SELECT 0 AS ${COUNTED}, ${archived} FROM ${files} UNION ALL ${rows})`
+    const parts = byShape(files, links).map(({ has, links: some }) => {
+      const archived = list((column) => (has.has(column.physical) ? quotedName(column.physical) : 'NULL'))
+      return `SELECT 0 AS ${COUNTED}, ${archived} FROM ${readParquet(some)}`
+    })
+    return `SELECT ${named} FROM (${[...parts, rows].join(' UNION ALL ')})`
   }
 }
 
@@ -274,6 +276,21 @@ async function plan(session: QuerySession, { columns, sql }: QueryRequest): Prom
   await session.run('RESET disabled_optimizers')
   const needs = typeof json === 'string' ? needsOf(json, STAND_IN, columns) : null
   return needs ?? { columns: new Set(columns.map(({ name }) => name)), intervals: [] }
+}
+
+/** Files that have the same columns, each group with the names of these. */
+function byShape(
+  files: readonly QueryFile[],
+  links: readonly string[],
+): readonly { readonly has: ReadonlySet<string>; readonly links: readonly string[] }[] {
+  const groups = new Map<string, { readonly has: ReadonlySet<string>; readonly links: string[] }>()
+  for (const [i, { has }] of files.entries()) {
+    const key = JSON.stringify(has)
+    const group = groups.get(key) ?? { has: new Set(has), links: [] }
+    group.links.push(links[i] ?? '')
+    groups.set(key, group)
+  }
+  return [...groups.values()]
 }
 
 function readParquet(files: readonly string[]): string {

@@ -107,7 +107,7 @@ function copySql(
     'OVERWRITE_OR_IGNORE true',
     'RETURN_STATS true',
     ...(table.mapped
-      ? [`FIELD_IDS {${table.columns.map(({ physical }, i) => `${literal(physical)}: ${i + 1}`).join(', ')}}`]
+      ? [`FIELD_IDS {${table.columns.map(({ physical, id }, i) => `${literal(physical)}: ${id ?? i + 1}`).join(', ')}}`]
       : []),
   ]
   return `COPY (FROM (${values})${orderSql(table)}) TO ${to} (${form.join(', ')})`

@@ -10,6 +10,7 @@ import type {
   NativePartitions,
   PartitionRequest,
   PartitionStore,
+  Reshape,
   StepEnd,
 } from '../../archive-port.ts'
 import type { ReadColumn } from '../../copy-port.ts'
@@ -31,6 +32,7 @@ import type { KnownTable, Locks } from './locks.ts'
 import { ARCHIVED_SCHEMA, archivedName, ensureArchivedSchema, moveTable } from './move.ts'
 import { GivenBack, readOwn, type NotGiven } from './own.ts'
 import { leavingLocks, takeAway, type Pair } from './leave.ts'
+import { reshapeTable } from './reshape.ts'
 import type { Steps, Within } from './steps.ts'
 
 type Ended = 'done' | 'differs' | 'gone'
@@ -95,7 +97,7 @@ export class PostgresPartitions implements PartitionStore {
     return this.#steps.run({ ...request, table: request.parent }, (within) => drop(within, request))
   }
 
-  attach(request: ReturnRequest): Promise<StepEnd> {
+  attach(request: ReturnRequest & { readonly reshape?: Reshape }): Promise<StepEnd> {
     return this.#back(request, (within, missing) => attach(within, request, missing))
   }
 
@@ -123,12 +125,17 @@ async function drop({ session, locks }: Within, request: LastRequest): Promise<E
   return 'done'
 }
 
-async function attach({ session, locks }: Within, request: ReturnRequest, missing: NotGiven[]): Promise<Ended> {
+async function attach(
+  { session, locks }: Within,
+  request: ReturnRequest & { readonly reshape?: Reshape },
+  missing: NotGiven[],
+): Promise<Ended> {
   const table = await detachedTable(session, locks, request.identity)
   if (table === null) return 'gone'
   if (!(await holds(session, table, request))) return 'differs'
   const parent = await parentOf(session, request.parent)
   locks.involve(parent.oid)
+  if (request.reshape !== undefined) await reshapeTable(session, table, parent, request.reshape)
   await moveTable(session, table, request.partition)
   const back = { ...table, name: request.partition }
   await attachTable(session, parent, back, request)

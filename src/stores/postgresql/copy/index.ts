@@ -29,6 +29,7 @@ import { PostgresOperational } from '../operational/index.ts'
 import type { InPlaceStore } from '../../in-place-port.ts'
 import type { MaintenanceStore } from '../../maintenance-port.ts'
 import { Pool } from '../../pool.ts'
+import { columnNumbers } from '../archiving/column-numbers.ts'
 import { columnComments } from '../archiving/comments.ts'
 import type { PartitionPlanStore } from '../../partition-plan-port.ts'
 import { PostgresApply } from '../apply/index.ts'
@@ -292,6 +293,18 @@ class PostgresCopy implements CopyStore {
       await this.#sessions.use((session) => underSignal(session, signal, () => refuseUnknownTypes(table, session)))
     } catch (error) {
       throw error instanceof SluiceError ? error : sourceError(error, this.#settings)
+    }
+  }
+
+  async columnNumbers(
+    { table }: TableSpec,
+    signal: AbortSignal,
+  ): Promise<{ readonly of: string; readonly numbers: ReadonlyMap<string, number> } | null> {
+    throwIfAborted(signal)
+    try {
+      return await this.#sessions.use((session) => underSignal(session, signal, () => columnNumbers(session, table)))
+    } catch (error) {
+      throw sourceError(error, this.#settings)
     }
   }
 

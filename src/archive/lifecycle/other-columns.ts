@@ -1,0 +1,100 @@
+/** A partition whose files have other columns than its table has now: what a restore gives back, what it cannot, and what a drop would lose. */
+import { RowSum } from '../../model/copy/row-hash.ts'
+import type { StoredColumn } from '../../model/archiving/stored-column.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { SourceView } from '../../stores/copy-port.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
+import type { Fit } from '../types/fit.ts'
+import { fitNow, readColumns, requestOf, type ArchiveContext } from './context.ts'
+import { restoreCommand } from './refusals.ts'
+
+/** What becomes of each column in a restore, in words; empty where the columns are the same. */
+export function restoredColumns({ shared, lost, fresh }: Fit): string {
+  return [
+    ...lost.map(({ name }) => `${name} is left out, and its values stay in older versions of the archive only`),
+    ...shared.flatMap(({ file, now }) => (file.name === now.name ? [] : [`${file.name} comes back as ${now.name}`])),
+    ...shared.flatMap(({ file, now }) =>
+      file.physical === now.physical ? [] : [`${now.name} was ${file.column.native} and is ${now.column.native}`],
+    ),
+    ...fresh.map(({ name, column }) => {
+      if (column.generated === true) return `${name} is computed by the database`
+      return `${name} is not in the files, and gets ${column.hasDefault === true ? 'its default' : 'NULL'}`
+    }),
+  ].join('; ')
+}
+
+/**
+ * Why the rows of a partition cannot come back into the columns of the table.
+ * @param without names of columns whose values somebody gives up
+ */
+export function columnRefusal(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  without: ReadonlySet<string>,
+): SluiceError | null {
+  const { name, archived } = context
+  const { lost, fresh } = fitNow(context, partition)
+  const kept = lost.filter((column) => !without.has(column.name))
+  const refuse = (what: string, hint: string): SluiceError =>
+    new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} cannot come back: ${what}`, {
+      where: `${name}, ${partition.label}`,
+      hint,
+    })
+  if (kept.length > 0) {
+    const flags = lost.flatMap((column) => ['--without', column.name])
+    // A column that is added again is another one where the source numbers its columns.
+    const again = archived.stored.numbersOf === undefined ? 'add the column again, then run the same command; or ' : ''
+    return refuse(
+      kept.map((column) => lostText(archived.stored.columns, column)).join(', '),
+      `${again}leave its values in the archive, where older versions show them: ${restoreCommand(name, partition, ...flags)}`,
+    )
+  }
+  const needed = fresh.find(
+    ({ column }) => !column.nullable && column.hasDefault !== true && column.generated !== true && !column.identity,
+  )
+  if (needed === undefined) return null
+  return refuse(
+    `${needed.name} has to have a value, and has no default`,
+    `give the column a default, or let it be NULL, then run the same command`,
+  )
+}
+
+function lostText(now: readonly StoredColumn[], { name, physical, column }: StoredColumn): string {
+  const other = now.find(({ was }) => was?.includes(physical) === true)
+  if (other === undefined) return `it has no column ${name} any more`
+  return `${other.name} was ${column.native} and is ${other.column.native}`
+}
+
+/**
+ * Before rows go: columns that came since they were archived hold the same value in all of them, as a default does, so that no value of them is lost.
+ * @throws SluiceError PARTITION_CHANGED
+ */
+export async function refuseFreshValues(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  view: SourceView,
+): Promise<void> {
+  const { name, table, interrupt } = context
+  const fresh = fitNow(context, partition).fresh.filter(({ column }) => column.generated !== true)
+  if (fresh.length === 0) return
+  const request = { ...requestOf(context, partition, table), columns: readColumns(fresh) }
+  const one = new RowSum()
+  for await (const { rows } of view.read(request, { rows: 1, bytes: 1 << 20 }, interrupt.abort)) {
+    const [row] = rows
+    if (row === undefined) continue
+    one.add(row)
+    break
+  }
+  const { rows, sum } = await view.digest(request, interrupt.abort)
+  if (BigInt(`0x${sum}`) === rows * BigInt(`0x${one.digest().sum}`)) return
+  const names = fresh.map((column) => column.name).join(', ')
+  throw new SluiceError(
+    'PARTITION_CHANGED',
+    `${partition.label} of ${name} has values in ${names} that were not archived`,
+    {
+      where: `${name}, ${partition.label}`,
+      reason: 'the column came when the rows were archived already, and its values would go with them',
+      hint: `nothing was removed; ${restoreCommand(name, partition)}, then archive the partition again`,
+    },
+  )
+}

@@ -1,0 +1,209 @@
+/**
+ * What an archive becomes when the columns of its table change. A column keeps its physical name as long as it lives, so that older files stay readable:
+ * the name of the Delta table is mapped to it. What was dropped, and earlier types of a column, keep theirs for ever.
+ */
+import type { Column, TableSpec } from '../../model/copy/column-type.ts'
+import { tableText } from '../../model/copy/column-type.ts'
+import type { StoredColumn, StoredTable } from '../../model/archiving/stored-column.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { folded, isFreeName } from './names.ts'
+import { ruleFor } from './rule.ts'
+import { ruled } from './ruled.ts'
+import { isSameType } from './same-type.ts'
+
+export type ColumnChange =
+  | { readonly kind: 'added'; readonly column: StoredColumn }
+  | { readonly kind: 'dropped'; readonly column: StoredColumn }
+  | { readonly kind: 'renamed'; readonly from: string; readonly column: StoredColumn }
+  /** `kept`: the column of the earlier type, under the name that the Delta table has for it. */
+  | { readonly kind: 'retyped'; readonly kept: StoredColumn; readonly column: StoredColumn }
+
+/** What the source calls its columns whatever their names, and of which table that is; null where it has no such numbers. */
+export type ColumnNumbers = { readonly of: string; readonly numbers: ReadonlyMap<string, number> } | null
+
+export type EvolveWishes = {
+  readonly numbers: ColumnNumbers
+  /** New names of columns by old ones, where the source cannot tell. */
+  readonly renamed: ReadonlyMap<string, string>
+  /** Columns that are gone for good, where the source cannot tell. */
+  readonly dropped: ReadonlySet<string>
+  /** Columns that are stored as text from now on. */
+  readonly asText: readonly string[]
+  readonly comments: Readonly<Record<string, string>>
+}
+
+export type Evolved = {
+  readonly stored: StoredTable
+  readonly changes: readonly ColumnChange[]
+  /** Names that are gone and names that are new, where nobody can tell a renamed column from a dropped and an added one; null where it is sure. */
+  readonly unsure: { readonly gone: readonly string[]; readonly fresh: readonly string[] } | null
+}
+
+/** A column of the table now, and the one of the archive that it is. */
+type Match = { readonly column: Column; readonly old: StoredColumn | null }
+
+/** @throws SluiceError UNSUPPORTED_TYPE, PLAN_CHANGED where a column would have the name of the partition column */
+export function evolved(table: TableSpec, before: StoredTable, wishes: EvolveWishes): Evolved {
+  // An archive that was mapped when it was made has its ids by the places of its columns.
+  const stored = before.mapped ? numbered(before) : before
+  const { matches, gone, unsure } = matched(table, stored, wishes)
+  refusePartitionName(table, stored)
+  const { asText } = wishes
+  const changes: ColumnChange[] = []
+  const names = new Names(stored, table.columns)
+  const number = (name: string): Pick<StoredColumn, 'number'> => {
+    const found = wishes.numbers?.numbers.get(name)
+    return found === undefined ? {} : { number: found }
+  }
+  const kept: StoredColumn[] = (stored.kept ?? []).map((one) => ({ ...one, name: names.logical(one.name) }))
+  const columns = matches.map(({ column, old }): StoredColumn => {
+    const { name } = column
+    const rule = ruled(column, asText.includes(name) || (old !== null && isAsText(old)), tableText(table.table))
+    if (old === null) {
+      const comment = Object.hasOwn(wishes.comments, name) ? wishes.comments[name] : undefined
+      const about = comment === undefined || comment === '' ? {} : { comment }
+      const added = { name, ...names.physical(name), column, ...rule, ...about, ...number(name) }
+      changes.push({ kind: 'added', column: added })
+      return added
+    }
+    if (isSameType(old, rule)) {
+      const same = { ...old, name, column, ...rule, ...number(name) }
+      if (old.name !== name) changes.push({ kind: 'renamed', from: old.name, column: same })
+      return same
+    }
+    const { number: _, ...earlier } = old
+    const was = { ...earlier, name: names.logical(`${old.name}__${typeWord(old.column.native)}`) }
+    kept.push(was)
+    const retyped = {
+      name,
+      ...names.physical(name),
+      column,
+      ...rule,
+      ...(old.comment === undefined ? {} : { comment: old.comment }),
+      ...number(name),
+      was: [old.physical, ...(old.was ?? [])],
+    }
+    changes.push({ kind: 'retyped', kept: was, column: retyped })
+    return retyped
+  })
+  for (const column of gone) changes.push({ kind: 'dropped', column })
+  const retired = [...(stored.retired ?? []), ...gone.map(({ physical }) => physical)]
+  const by = new Map(matches.flatMap(({ old, column }) => (old === null ? [] : [[old.name, column.name] as const])))
+  const next: StoredTable = {
+    ...stored,
+    columns,
+    sortBy: stored.sortBy.flatMap((name) => by.get(name) ?? []),
+    ...(kept.length === 0 ? {} : { kept }),
+    ...(retired.length === 0 ? {} : { retired }),
+    ...(changes.length === 0 ? {} : { shape: (stored.shape ?? 0) + 1 }),
+    ...(wishes.numbers === null ? {} : { numbersOf: wishes.numbers.of }),
+  }
+  return { stored: changes.length === 0 && !next.mapped ? next : numbered(next), changes, unsure }
+}
+
+function matched(
+  { columns }: TableSpec,
+  stored: StoredTable,
+  { numbers, renamed, dropped }: EvolveWishes,
+): { readonly matches: readonly Match[]; readonly gone: readonly StoredColumn[]; readonly unsure: Evolved['unsure'] } {
+  const isNumbered =
+    numbers !== null && numbers.of === stored.numbersOf && stored.columns.every(({ number }) => number !== undefined)
+  const isSaid = (old: StoredColumn, name: string): boolean => (renamed.get(old.name) ?? old.name) === name
+  const matches = columns.map((column): Match => {
+    const old = stored.columns.find((one) =>
+      isNumbered ? one.number === numbers.numbers.get(column.name) : isSaid(one, column.name),
+    )
+    return { column, old: old ?? null }
+  })
+  const met = new Set(matches.map(({ old }) => old?.physical))
+  const gone = stored.columns.filter(({ physical }) => !met.has(physical))
+  const fresh = matches.flatMap(({ old, column }) => (old === null ? [column.name] : []))
+  const unsaid = isNumbered ? [] : gone.filter(({ name }) => !dropped.has(name)).map(({ name }) => name)
+  return { matches, gone, unsure: unsaid.length > 0 && fresh.length > 0 ? { gone: unsaid, fresh } : null }
+}
+
+/** Notes what the source calls the columns of a table. */
+export function withNumbers(stored: StoredTable, numbers: ColumnNumbers): StoredTable {
+  if (numbers === null) return stored
+  const columns = stored.columns.map((column): StoredColumn => {
+    const number = numbers.numbers.get(column.name)
+    return number === undefined ? column : { ...column, number }
+  })
+  return { ...stored, columns, numbersOf: numbers.of }
+}
+
+/** Names that are taken: in the Delta table, and in any file. */
+class Names {
+  readonly #physical: Set<string>
+  readonly #logical: Set<string>
+  #next: number
+
+  constructor(stored: StoredTable, columns: readonly Column[]) {
+    const all = [...stored.columns, ...(stored.kept ?? [])]
+    this.#physical = new Set([
+      folded(stored.partitionColumn),
+      ...all.map(({ physical }) => folded(physical)),
+      ...(stored.retired ?? []).map(folded),
+    ])
+    this.#logical = new Set([folded(stored.partitionColumn), ...columns.map(({ name }) => folded(name))])
+    this.#next = (stored.lastId ?? all.length + 1) + 1
+  }
+
+  /** A name that no file has yet: the column's own where that is one. */
+  physical(name: string): Pick<StoredColumn, 'physical'> {
+    let physical = name
+    while (!isFreeName(physical, this.#physical)) physical = `col-${this.#next++}`
+    this.#physical.add(folded(physical))
+    return { physical }
+  }
+
+  /** A name of a column of the Delta table that is none of the source. */
+  logical(name: string): string {
+    let free = name
+    for (let i = 2; this.#logical.has(folded(free)); i++) free = `${name}_${i}`
+    this.#logical.add(folded(free))
+    return free
+  }
+}
+
+/** With an id for each column, where the names of any are mapped. */
+function numbered(stored: StoredTable): StoredTable {
+  const all = [...stored.columns, ...(stored.kept ?? [])]
+  const isMapped =
+    stored.mapped || (stored.retired ?? []).length > 0 || all.some(({ name, physical }) => name !== physical)
+  if (!isMapped) return stored
+  let last = stored.lastId ?? 0
+  const withId = (column: StoredColumn): StoredColumn => (column.id === undefined ? { ...column, id: ++last } : column)
+  const columns = stored.columns.map(withId)
+  const kept = (stored.kept ?? []).map(withId)
+  const partitionId = stored.partitionId ?? ++last
+  return { ...stored, mapped: true, columns, ...(kept.length === 0 ? {} : { kept }), partitionId, lastId: last }
+}
+
+/** Somebody has asked for the text of it. */
+export function isAsText({ as, column }: StoredColumn): boolean {
+  return as.kind === 'native' && JSON.stringify(ruleFor(column, false)?.as) !== JSON.stringify(as)
+}
+
+/** `numeric(10,2)` becomes `numeric_10_2`. */
+function typeWord(native: string): string {
+  return (
+    native
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]+/g, '_')
+      .replaceAll(/^_|_$/g, '') || 'old'
+  )
+}
+
+function refusePartitionName({ table, columns }: TableSpec, { partitionColumn }: StoredTable): void {
+  const same = columns.find(({ name }) => folded(name) === folded(partitionColumn))
+  if (same === undefined) return
+  throw new SluiceError(
+    'PLAN_CHANGED',
+    `the archive of ${tableText(table)} has a column ${partitionColumn} of its own`,
+    {
+      where: tableText(table),
+      hint: `give the column ${same.name} another name, or archive the table into another folder`,
+    },
+  )
+}

@@ -1,0 +1,24 @@
+/** The type that a column is stored as, or why it cannot be. */
+import type { Column } from '../../model/copy/column-type.ts'
+import type { StoredColumn } from '../../model/archiving/stored-column.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { ruleFor } from './rule.ts'
+
+/** @throws SluiceError UNSUPPORTED_TYPE */
+export function ruled(column: Column, asText: boolean, where: string): Pick<StoredColumn, 'as' | 'stored'> {
+  const rule = ruleFor(column, asText)
+  if (rule !== null) return rule
+  throw new SluiceError(
+    'UNSUPPORTED_TYPE',
+    `${where}.${column.name} is ${typeText(column)}: an archive cannot hold that`,
+    {
+      where: `${where}.${column.name}`,
+      reason: 'what its values are is known only by looking at each of them, and a text would not say it',
+      hint: `--as-text ${column.name} stores the text that the source prints`,
+    },
+  )
+}
+
+function typeText({ native }: Column): string {
+  return native === '' ? 'a column without a type' : `of type ${native}`
+}

@@ -1,0 +1,123 @@
+/** The columns of an archived table as they are now, beside those that its archive has. */
+import type { ArchiveRecord } from '../../archive/ledger/record.ts'
+import { evolved, type ColumnChange, type Evolved } from '../../archive/types/index.ts'
+import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import type { CopyStore } from '../../stores/copy-port.ts'
+
+/** What somebody says of columns where the source cannot tell. */
+export type ColumnWords = {
+  /** `OLD=NEW` */
+  readonly renamed?: readonly string[]
+  readonly dropped?: readonly string[]
+  readonly asText?: readonly string[]
+}
+
+/** An archive as the next publication makes it. */
+export type PresentArchive = {
+  readonly record: ArchiveRecord
+  readonly changes: readonly ColumnChange[]
+  readonly unsure: Evolved['unsure']
+}
+
+/**
+ * The archive of a table with the columns that the table has now. Partitions keep those of their files.
+ * @throws SluiceError BAD_FLAG for a column that is not there; UNSUPPORTED_TYPE for one that cannot be stored; PLAN_CHANGED
+ */
+export async function presentArchive(
+  store: CopyStore,
+  table: TableSpec,
+  record: ArchiveRecord,
+  signal: AbortSignal,
+  words: ColumnWords = {},
+): Promise<PresentArchive> {
+  if (table.columns.length === 0) return { record, changes: [], unsure: null }
+  const { stored, changes, unsure } = evolved(table, record.stored, {
+    numbers: (await store.columnNumbers?.(table, signal)) ?? null,
+    ...saidOf(words, table, record),
+    asText: words.asText ?? [],
+    comments: (await store.comments?.(table, signal)) ?? {},
+  })
+  const moved = changes.find((change) => change.kind === 'renamed' && change.from === record.timeColumn)
+  const timeColumn = moved === undefined ? record.timeColumn : moved.column.name
+  return { record: { ...record, stored, timeColumn }, changes, unsure }
+}
+
+/** The same for a caller that only reads: what it is not sure of is a dropped and an added column. */
+export async function seenArchive(
+  store: CopyStore,
+  table: TableSpec,
+  record: ArchiveRecord,
+  signal: AbortSignal,
+): Promise<ArchiveRecord> {
+  try {
+    return (await presentArchive(store, table, record, signal)).record
+  } catch (thrown) {
+    // What a run would refuse keeps nobody from reading what is archived.
+    if (thrown instanceof SluiceError && READ_ALL_THE_SAME.has(thrown.code)) return record
+    throw thrown
+  }
+}
+
+const READ_ALL_THE_SAME: ReadonlySet<string> = new Set(['UNSUPPORTED_TYPE', 'PLAN_CHANGED'])
+
+function saidOf(
+  { renamed = [], dropped = [] }: ColumnWords,
+  { columns }: TableSpec,
+  { stored }: ArchiveRecord,
+): { readonly renamed: ReadonlyMap<string, string>; readonly dropped: ReadonlySet<string> } {
+  const has = (name: string): boolean => columns.some((column) => column.name === name)
+  const had = (name: string): boolean => stored.columns.some((column) => column.name === name)
+  const names = new Map<string, string>()
+  for (const text of renamed) {
+    const at = text.indexOf('=')
+    const [from, to] = [text.slice(0, at), text.slice(at + 1)]
+    if (at < 1 || to === '') throw new SluiceError('BAD_FLAG', `--renamed ${text} names no two columns: write OLD=NEW`)
+    // A job that says it every night is right the first time.
+    if (!had(from) && had(to)) continue
+    if (!had(from)) throw new SluiceError('BAD_FLAG', `--renamed ${text}: the archive has no column ${from}`)
+    if (!has(to) || had(to)) throw new SluiceError('BAD_FLAG', `--renamed ${text}: ${to} is no new column of the table`)
+    if (has(from)) throw new SluiceError('BAD_FLAG', `--renamed ${text}: the table still has the column ${from}`)
+    names.set(from, to)
+  }
+  for (const name of dropped) {
+    if (has(name)) throw new SluiceError('BAD_FLAG', `--dropped ${name}: the table still has the column`)
+  }
+  return { renamed: names, dropped: new Set(dropped) }
+}
+
+/** What the next publication does with a column, and what becomes of older rows. */
+export function changeText(change: ColumnChange): string {
+  const { name, column } = change.column
+  switch (change.kind) {
+    case 'added': {
+      const back = column.hasDefault === true ? 'its default' : 'NULL'
+      return `${name} is new: the next publication adds it to the archive; older files have NULL there, and rows that come back from them get ${back}`
+    }
+    case 'dropped':
+      return `${name} is gone: the next publication takes it out of the archive; older versions of the archive still show its values`
+    case 'renamed':
+      return `${change.from} is called ${name} now: the next publication renames it in the archive, older files included`
+    case 'retyped':
+      return `${name} was ${change.kept.column.native} and is ${column.native}: the next publication adds it as a new column, and older values are called ${change.kept.name}`
+  }
+}
+
+/** Why a run would have to guess. */
+export function unsureError(
+  { table }: Pick<TableSpec, 'table'>,
+  { gone, fresh }: NonNullable<Evolved['unsure']>,
+): SluiceError {
+  const [from = '', to = ''] = [gone[0], fresh[0]]
+  const is = (names: readonly string[]): string => `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'}`
+  return new SluiceError(
+    'PLAN_CHANGED',
+    `the columns of ${tableText(table)} are not those of its archive: ${is(gone)} gone, ${is(fresh)} new`,
+    {
+      where: tableText(table),
+      reason: 'nobody here can tell a renamed column from one that was dropped beside another that was added',
+      hint: `--renamed ${shellQuote(`${from}=${to}`)} where it is the same column, --dropped ${shellQuote(from)} where it is not`,
+    },
+  )
+}
