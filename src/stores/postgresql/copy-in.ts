@@ -46,10 +46,11 @@ export class CopyIn implements Submittable {
 
   /**
    * Sends everything, and returns how many rows the server took.
+   * @param isEager rows follow the statement at once: a server that refuses it leaves them out, as the protocol has it. Nobody waits for its word then
    * @throws what the server complained about; or what `pieces` threw, after the server was told to forget what it has
    */
-  async send(pieces: Pieces): Promise<bigint> {
-    await this.#server(this.#started)
+  async send(pieces: Pieces, isEager = false): Promise<bigint> {
+    if (!isEager || this.#connection === null) await this.#server(this.#started)
     if (this.#over) return this.#ended
     try {
       for await (const piece of pieces) {

@@ -120,8 +120,19 @@ export class Session implements Pooled {
 
   /** Gives rows to `COPY … FROM STDIN`; returns how many the server took. @throws what the server says, or `pieces` */
   copyIn(sql: string, pieces: Pieces): Promise<bigint> {
+    return this.copyAmong([sql], pieces)
+  }
+
+  /**
+   * The same among other statements, all in one message: those before it are run first, those behind it once the rows are there. The first that fails ends all.
+   * @param statements one of them a COPY, none that returns rows
+   */
+  copyAmong(statements: readonly string[], pieces: Pieces): Promise<bigint> {
+    const isEager = statements.length > 1
+    const sql = statements.join(';\n')
+
     const copy = new CopyIn(sql, this.#socket, this.#flow)
-    return this.#inTurn(() => this.client.query(copy).send(pieces))
+    return this.#inTurn(() => this.client.query(copy).send(pieces, isEager))
   }
 
   /**

@@ -64,7 +64,12 @@ export class Stage {
   async apply({ gone, whole, frames, partial }: FramedBatch): Promise<readonly PartialPut[]> {
     const stays = ({ isMoved }: PartialPut): boolean => this.#way === 'merge' && !isMoved
     const kept = new Set(partial.filter(stays))
-    await this.#prepare()
+    const before = await this.#prepared()
+    if (partial.length === 0) {
+      await this.#merge({ gone, whole, frames, partial }, before)
+      return []
+    }
+    for (const sql of before) await this.#session.ask(sql)
     await this.#load({ gone, whole, frames, partial }, kept)
     const demoted = this.#isGuarded && kept.size > 0 ? await this.#session.run(this.#sql.demote) : 0
     const staying = kept.size - demoted
@@ -75,8 +80,7 @@ export class Stage {
     }
     if (filled > 0 && (await this.#session.run(this.#sql.fill)) < filled) await note(this.#sql.unfilled)
     const puts = whole.length + frames.length + filled > 0
-    if (gone.length > 0 || (puts && (this.#way === 'replace' || this.#isGuarded)))
-      await this.#session.ask(this.#sql.remove)
+    if (this.#removes(gone, puts)) await this.#session.ask(this.#sql.remove)
     if (staying > 0 && (await this.#keep(kept)) < staying) await note(this.#sql.absent)
     if (puts) await this.#session.ask(this.#sql.insert)
     return lacking.size === 0 ? [] : partial.filter((_, n) => lacking.has(String(n)))
@@ -90,10 +94,9 @@ export class Stage {
   async insert({ whole, frames }: Pick<FramedBatch, 'whole' | 'frames'>): Promise<void> {
     if (this.#resting > 0) this.#resting--
     else {
-      await this.#session.ask('SAVEPOINT sluice_new')
       try {
-        await this.#session.copyIn(this.#copyRows, this.#lines({ whole, frames }))
-        return void (await this.#session.ask('RELEASE SAVEPOINT sluice_new'))
+        const statements = ['SAVEPOINT sluice_new', this.#copyRows, 'RELEASE SAVEPOINT sluice_new']
+        return void (await this.#session.copyAmong(statements, this.#lines({ whole, frames })))
       } catch (error) {
         const state = sqlStateOf(error)
         if (!this.#session.alive || state === null || state === CANCELED || isConnectionLoss(error)) throw error
@@ -129,16 +132,33 @@ export class Stage {
     return found
   }
 
-  async #prepare(): Promise<void> {
-    if (!this.#made) {
-      await this.#session.ask(this.#sql.create)
-      this.#made = true
-      this.#isNew = true
-    } else if (this.#used) {
-      // The second one of a transaction empties the file of the first in its place, without another row of pg_class.
-      await this.#session.ask(this.#sql.clear)
-    }
+  /** @returns what has to be run before rows come: the second batch of a transaction empties the file of the first in its place, without another row of pg_class */
+  async #prepared(): Promise<readonly string[]> {
+    const isFull = this.#used
     this.#used = true
+    if (this.#made) return isFull ? [this.#sql.clear] : []
+    await this.#session.ask(this.#sql.create)
+    this.#made = true
+    this.#isNew = true
+    return []
+  }
+
+  /** Rows of which nobody has to know what they found, with the statements that bring them to the table: each message more is one that both sides wait for. */
+  async #merge({ gone, whole, frames }: FramedBatch, before: readonly string[]): Promise<void> {
+    const puts = whole.length + frames.length > 0
+    const after = [...(this.#removes(gone, puts) ? [this.#sql.remove] : []), ...(puts ? [this.#sql.insert] : [])]
+    if (gone.length > 0) {
+      const rows = gone.map((key): Row => [OPERATION.gone, ...key])
+      const statements = [...before, this.#sql.copy.gone, ...(puts ? [] : after)]
+      await this.#session.copyAmong(statements, this.#encodeGone(rows))
+    }
+    if (!puts) return
+    const statements = [...(gone.length > 0 ? [] : before), this.#sql.copy.whole, ...after]
+    await this.#session.copyAmong(statements, this.#lines({ whole, frames }))
+  }
+
+  #removes(gone: readonly Row[], puts: boolean): boolean {
+    return gone.length > 0 || (puts && (this.#way === 'replace' || this.#isGuarded))
   }
 
   *#lines({ whole, frames }: Pick<FramedBatch, 'whole' | 'frames'>): Generator<Buffer> {

@@ -4,7 +4,7 @@ import type { ChangeBatch, Put } from '../../../model/copy/change.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Closing } from '../../copy-port.ts'
 import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../follow-port.ts'
-import { commitChunk } from '../copy/commit.ts'
+import { commitChunk, type LastLook } from '../copy/commit.ts'
 import { targetError } from '../copy/errors.ts'
 import type { CopySession } from '../copy/session.ts'
 import { fromSql, literal, tableSql } from '../copy/sql.ts'
@@ -98,9 +98,10 @@ export class PostgresChangeWriter implements ChangeWriter {
   }
 
   async commit(closing: Closing): Promise<'committed' | 'fenced'> {
-    await this.#do('', () => this.#refuseOthers())
+    await this.#do('', async () => undefined)
     try {
-      const outcome = await commitChunk(this.#session, closing, this.#settings, this.#request.signal)
+      const { signal } = this.#request
+      const outcome = await commitChunk(this.#session, closing, this.#settings, signal, 'a chunk', this.#lastLook())
       this.#ended(outcome === 'committed' ? 'committed' : 'rolled back')
       return outcome
     } catch (error) {
@@ -134,19 +135,23 @@ export class PostgresChangeWriter implements ChangeWriter {
 
   /**
    * Whatever has been written to is held until the end of the transaction: the names still lead to the tables that were filled, or they did not from the first statement on.
-   * @throws SluiceError TABLE_REFUSED
+   * It throws SluiceError TABLE_REFUSED.
    */
-  async #refuseOthers(): Promise<void> {
+  #lastLook(): LastLook {
     const wanted = [...this.#written].flatMap((table) => {
       const oid = this.#tables.get(table)?.shape.relation.oid
       return oid === undefined ? [] : [`(${table}, ${oid}::oid, ${literal(tableSql(this.#table(table).table.table))})`]
     })
-    if (wanted.length === 0) return
-    const [other] = await this.#session.ask(
-      `SELECT w.place FROM (VALUES ${wanted.join(', ')}) AS w (place, oid, name) WHERE pg_catalog.to_regclass(w.name)::oid IS DISTINCT FROM w.oid`,
-    )
-    if (other === undefined) return
-    throw otherTable(this.#table(Number(other[0])))
+    const sql =
+      wanted.length === 0
+        ? 'NULL'
+        : `SELECT w.place FROM (VALUES ${wanted.join(', ')}) AS w (place, oid, name) WHERE pg_catalog.to_regclass(w.name)::oid IS DISTINCT FROM w.oid LIMIT 1`
+    return {
+      sql,
+      see: (other) => {
+        if (other !== null) throw otherTable(this.#table(Number(other)))
+      },
+    }
   }
 
   #table(table: number): ChangeTable {

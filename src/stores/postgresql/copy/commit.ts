@@ -8,6 +8,9 @@ import type { PostgresSettings } from '../settings.ts'
 import { CopySession } from './session.ts'
 import { underSignal } from './under-signal.ts'
 
+/** A value that is asked for behind all statements of a transaction, in a message that is sent anyway. @property see may throw: nothing is committed then */
+export type LastLook = { readonly sql: string; readonly see: (found: string | null) => void }
+
 /**
  * Runs the statements that close a chunk, or whatever else a ledger knows, and commits.
  * @returns `fenced` where the first of them changes nothing, and nothing is committed
@@ -19,12 +22,15 @@ export async function commitChunk(
   settings: PostgresSettings,
   signal: AbortSignal,
   what: LostCommit<CopySession>['what'] = 'a chunk',
+  last?: LastLook,
 ): Promise<'committed' | 'fenced'> {
-  const id = await underSignal(session, signal, () => closed(session, statements, settings))
-  if (id === null) {
+  const end = await underSignal(session, signal, () => closed(session, statements, settings, last?.sql))
+  if (end === null) {
     await session.ask('ROLLBACK')
     return 'fenced'
   }
+  const { id, found } = end
+  last?.see(found)
   // Not to be broken off: an answer that nobody waits for would have to be found out.
   const ending = await session.commit()
   if (ending === 'committed') return 'committed'
@@ -35,19 +41,20 @@ export async function commitChunk(
   throw connectionLost(ending.lost, settings)
 }
 
-/** The transaction's id; null where somebody else has the chunk. */
+/** The transaction's id, and what the last look found; null where somebody else has the chunk. */
 async function closed(
   session: CopySession,
   statements: readonly Statement[],
   settings: PostgresSettings,
-): Promise<string | null> {
+  look = 'NULL',
+): Promise<{ readonly id: string; readonly found: string | null } | null> {
   try {
     for (const [i, { sql, parameters }] of statements.entries()) {
       const changed = await session.run(sql, parameters)
       if (i === 0 && changed !== 1) return null
     }
-    const [row] = await session.ask('SELECT pg_catalog.pg_current_xact_id()')
-    return row?.[0] ?? ''
+    const [row] = await session.ask(`SELECT pg_catalog.pg_current_xact_id(), (${look})`)
+    return { id: row?.[0] ?? '', found: row?.[1] ?? null }
   } catch (error) {
     const known = postgresError(error, settings)
     if (known instanceof SluiceError) throw known
