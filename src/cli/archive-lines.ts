@@ -54,6 +54,8 @@ export class ArchiveLines {
         return this.#progress(event, at, block)
       case 'archive.state':
         return [...this.#rest(block), ...this.#state(event, block)]
+      case 'archive.destroyed':
+        return [block('ok', `destroyed ${visible(event.path)}  ${bytesText(event.bytes)}  sha256 ${event.sha256}`)]
       case 'query.sources':
         return [block('note', sourcesText(event))]
       case 'run.finished':

@@ -153,10 +153,3 @@ export const ERASURES: Listing = {
             .join('; '),
         ],
 }
-
-/** Files that an erasure has destroyed. */
-export const DESTROYED: Listing = {
-  columns: [left('DESTROYED'), right('SIZE'), left('SHA256')],
-  row: (event) =>
-    event.type !== 'archive.destroyed' ? null : [visible(event.path), bytesText(event.bytes), event.sha256],
-}

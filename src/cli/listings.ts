@@ -1,6 +1,6 @@
 /** Events that are rows of a listing command, as rows of an aligned table. */
 import type { Event, PlanLine, QuestionEvent, Side } from '../model/event.ts'
-import { ARCHIVED, DESTROYED, ERASURES, FINDINGS } from './archive-listings.ts'
+import { ARCHIVED, ERASURES, FINDINGS } from './archive-listings.ts'
 import { COPY_CHUNKS, COPY_RUNS, QUARANTINE, RELATIONS, SLOTS } from './copy-listings.ts'
 import { bytesText, durationText, factorText, grouped, measureText, timeText } from './format.ts'
 import type { Listing } from './listing.ts'
@@ -192,8 +192,6 @@ export function listingOf(event: Event): Listing | null {
       return FINDINGS
     case 'archive.erasure':
       return ERASURES
-    case 'archive.destroyed':
-      return DESTROYED
     default:
       return null
   }

@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commandsOf, countedBy, makeBookings, TABLE, type Archived, type Form } from '../support/archive-places.ts'
 import { makePlace, missing, perform, type System } from '../support/copy-systems.ts'
 import { placesOf } from '../support/erased-places.ts'
+import { S3_AVAILABLE, S3_MISSING, startS3, type S3Server } from '../support/servers/s3.ts'
+import { conditionalS3, type ConditionalS3 } from './archive-log-s3-kit.ts'
 import type { Operation } from '../../src/engine/operations/list.ts'
 
 const PLACES: readonly (readonly [System, Form])[] = [
@@ -136,5 +138,47 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     }
     const unsaid = await perform(unconfirmed(erase))
     expect(unsaid.finished).toMatchObject({ exitCode: 2, error: { code: 'MISSING_CONFIRM' } })
+  })
+})
+
+describe.skipIf(!S3_AVAILABLE)(`in a bucket${S3_MISSING}`, () => {
+  let server: S3Server
+  let front: ConditionalS3
+  const before = process.env
+  beforeAll(async () => {
+    server = await startS3()
+    front = await conditionalS3(server)
+    process.env = { ...before, ...front.env }
+  })
+  afterAll(async () => {
+    process.env = before
+    await front[Symbol.asyncDispose]()
+    await server[Symbol.asyncDispose]()
+  })
+
+  test('files and versions go as they do on a disk', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-erase-s3-'))
+    const place = await makePlace('sqlite', folder)
+    const bookings = await makeBookings(place, 'plain', folder)
+    await place.sql(`UPDATE ${TABLE} SET note = '${SECRET}' WHERE id IN (42, 100042)`)
+    const { run, drop, query, verify } = commandsOf({ ...bookings, to: server.url('erase') })
+    for (const one of [run, drop]) expect((await perform(one)).finished.error ?? null).toBeNull()
+    const erase: Erase = {
+      kind: 'archive-erase',
+      from: place.url,
+      table: TABLE,
+      where: `note = '${SECRET}'`,
+      reason: 'TICKET-4711',
+      confirm: TABLE,
+      dryRun: false,
+    }
+    const erased = await perform(erase)
+    expect(erased.finished).toMatchObject({ exitCode: 0, totals: { rows: '2', sourceRows: '0' } })
+    const gone = erased.events.flatMap((event) => (event.type === 'archive.destroyed' ? [event.path] : []))
+    expect(gone.filter((path) => path.endsWith('.parquet'))).toHaveLength(2)
+    expect(gone.filter((path) => path.startsWith('_delta_log/')).length).toBeGreaterThanOrEqual(4)
+    expect((await countedBy(query)).counted).toMatch(/^898 /)
+    expect((await perform(verify)).finished).toMatchObject({ exitCode: 0 })
+    rmSync(folder, { recursive: true, force: true })
   })
 })

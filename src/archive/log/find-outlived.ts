@@ -45,7 +45,8 @@ export async function outlivedFiles(request: OutlivedRequest, signal: AbortSigna
       ![...foldersOf(path)].some((folder) => tables.has(folder)) &&
       !prefixes.some((prefix) => nameOf(path).startsWith(prefix)),
   )
-  return [...log, ...outlived]
+  const byPath = (a: OutlivedFile, b: OutlivedFile): number => (a.path < b.path ? -1 : 1)
+  return [...log.toSorted(byPath), ...outlived.toSorted(byPath)]
 }
 
 function isOlder(name: string, version: number): boolean {
