@@ -94,6 +94,8 @@ export interface PartitionStore {
    * @throws SluiceError TARGET_BUSY where others keep it in use, STOPPED
    */
   leave(request: Omit<PartitionRequest, 'expect'> & Keeping & Leaving): Promise<Left>
+  /** Whether no table has this number, and none stands where the detached one stood. */
+  isGone(partition: TableName, identity: string, signal: AbortSignal): Promise<boolean>
   /** A table that has left its parent, found by its number; null where it is not there. */
   detached(partition: TableName, identity: string, signal: AbortSignal): Promise<TableSpec | null>
   /** Looks at the rows of a detached table once more, and drops it. */

@@ -168,6 +168,70 @@ describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its 
       )
     },
   )
+
+  describe('a table that somebody dropped or moved by hand after it had left', () => {
+    const restoreOf = (archived: Archived, more: object = {}): Operation =>
+      Object.assign({}, commandsOf(archived).restore, { partitions: [LABEL] }, more)
+    const dropOf = (archived: Archived): Operation => runOf(archived, { drop: true, confirm: 'bookings' })
+    const byHand = async ({ place }: Archived, sql: (table: string) => string): Promise<void> => {
+      const [[table] = []] = await place.rows(
+        "SELECT tablename FROM pg_tables WHERE schemaname IN ('sluice_archived', 'aside')",
+      )
+      await place.sql(sql(`"${table}"`))
+    }
+    const dropped = (archived: Archived): Promise<void> =>
+      byHand(archived, (table) => `DROP TABLE sluice_archived.${table}`)
+    const rowsOf = async ({ place }: Archived): Promise<unknown> =>
+      (await place.rows('SELECT count(*) FROM bookings'))[0]?.[0]
+
+    test('comes back from the files, or is called dropped', { timeout: 60_000 }, async () => {
+      const archived = await fresh()
+      expect((await perform(runOf(archived))).finished).toMatchObject({ exitCode: 0 })
+      await dropped(archived)
+      expect((await perform(restoreOf(archived, { dryRun: true }))).finished).toMatchObject({ exitCode: 0 })
+      expect((await perform(restoreOf(archived))).finished).toMatchObject({ exitCode: 0 })
+      expect([await stateOf(archived), await rowsOf(archived)]).toEqual(['RESTORED', '180'])
+      expect((await perform(runOf(archived))).finished).toMatchObject({ exitCode: 0 })
+      await dropped(archived)
+      expect((await perform(dropOf(archived))).finished).toMatchObject({ exitCode: 0 })
+      expect([await stateOf(archived), await rowsOf(archived)]).toEqual(['DROPPED', '120'])
+      expect((await perform(restoreOf(archived))).finished).toMatchObject({ exitCode: 0 })
+      expect([await stateOf(archived), await rowsOf(archived)]).toEqual(['RESTORED', '180'])
+    })
+
+    test('before it was summed: only where somebody says so', { timeout: 60_000 }, async () => {
+      const archived = await fresh()
+      await detaching(archived)
+      await dropped(archived)
+      expect((await countedBy(commandsOf(archived).query)).counted).toMatch(/^PARTITION_STATE/)
+      for (const operation of [runOf(archived), restoreOf(archived)]) {
+        expect((await perform(operation)).finished).toMatchObject({
+          error: { code: 'PARTITION_CHANGED', hint: expect.stringContaining('--as-changed') },
+        })
+      }
+      const anyway = await perform(restoreOf(archived, { asChanged: true, confirm: 'bookings' }))
+      expect(anyway.finished).toMatchObject({ exitCode: 0 })
+      expect([await stateOf(archived), await rowsOf(archived)]).toEqual(['RESTORED', '180'])
+    })
+
+    test('the hint for one that was moved says where to', { timeout: 60_000 }, async () => {
+      const archived = await fresh()
+      expect((await perform(runOf(archived))).finished).toMatchObject({ exitCode: 0 })
+      await archived.place.sql('CREATE SCHEMA aside')
+      await byHand(archived, (table) => `ALTER TABLE sluice_archived.${table} SET SCHEMA aside`)
+      for (const operation of [dropOf(archived), restoreOf(archived)]) {
+        expect((await perform(operation)).finished).toMatchObject({
+          error: {
+            code: 'PARTITION_CHANGED',
+            hint: expect.stringMatching(/move it back to sluice_archived\.bookings_0_\d+/),
+          },
+        })
+      }
+      await byHand(archived, (table) => `ALTER TABLE aside.${table} SET SCHEMA sluice_archived`)
+      expect((await perform(dropOf(archived))).finished).toMatchObject({ exitCode: 0 })
+      expect(await stateOf(archived)).toBe('DROPPED')
+    })
+  })
 })
 
 /** A transaction that has read the table, and does not end. */

@@ -4,7 +4,7 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import { requireKey } from './bring-rows.ts'
 import { conditionOf, fitNow, type ArchiveContext } from './context.ts'
 import { columnRefusal, restoredColumns } from './other-columns.ts'
-import { gone, otherColumns, otherValues } from './refusals.ts'
+import { droppedByHand, gone, moved, otherColumns, otherValues } from './refusals.ts'
 import { rowsNow, rowsText, sharedAt, type FindLate, type Place, type RowsNow } from './rows-now.ts'
 import { partitionsOf, proofOf } from './take-out.ts'
 
@@ -25,6 +25,8 @@ export type Foreseen = {
   readonly text: string
   /** What becomes of columns that are others by now; empty where they are the same. */
   readonly columns: string
+  /** Whether its table is made anew from the files. */
+  readonly isMade?: true
   /** Why it cannot be done. */
   readonly refusal: SluiceError | null
 }
@@ -47,12 +49,21 @@ export async function foresee(
     const other = columnRefusal(context, partition, wishes.without ?? new Set())
     if (other !== null) return plain(other.message, other)
   }
+  const made = (text: string, refusal: SluiceError | null = null): Foreseen => ({
+    ...plain(text, refusal),
+    columns: restoredColumns(fitNow(context, partition)),
+    isMade: true,
+  })
+  if (await isDroppedByHand(context, partition)) {
+    // Once the archive answers, the table held nothing that the files have not. Before that, it may have.
+    return made(MADE_ANEW, partition.away && !wishes.asChanged ? droppedByHand(context.name, partition) : null)
+  }
   if (partition.away) {
     const isThere = (await placeOf(context, partition)) !== null
     const text =
       'its table has left the partitioned one, and its rows count from there; it is attached again as it is, and was not compared'
     const columns = restoredColumns(fitNow(context, partition))
-    return { ...plain(text, isThere ? null : gone(context.name, partition)), columns }
+    return { ...plain(text, isThere ? null : movedByHand(context, partition)), columns }
   }
   switch (state) {
     case 'RESTORED':
@@ -67,15 +78,29 @@ export async function foresee(
       return compared(context, partition, await placeOf(context, partition), wishes)
     case 'DROPPED':
       if (native === null) return compared(context, partition, await placeOf(context, partition), wishes)
-      return {
-        ...plain('it is made anew, filled from its files, and compared before it is attached'),
-        columns: restoredColumns(fitNow(context, partition)),
-      }
+      return made('it is made anew, filled from its files, and compared before it is attached')
     default: {
       const what = `${label} of ${context.name} is not archived: its state is ${state}`
       return plain(what, new SluiceError('PARTITION_STATE', what, { hint: 'its rows are in the source' }))
     }
   }
+}
+
+const MADE_ANEW =
+  'somebody dropped its detached table by hand; it is made anew, filled from its files, and compared before it is attached'
+
+/** Whether a table that had left its parent is nowhere any more, and its files are those of the archive. */
+async function isDroppedByHand(context: ArchiveContext, partition: ArchivedPartition): Promise<boolean> {
+  const { state, native, away } = partition
+  const isPublished = state === 'DETACHED' || (away && (state === 'DETACHING' || state === 'PUBLISHED'))
+  if (native === null || !isPublished) return false
+  return partitionsOf(context).isGone(native.table, native.identity, context.interrupt.abort)
+}
+
+function movedByHand(context: ArchiveContext, partition: ArchivedPartition): SluiceError {
+  const { native } = partition
+  if (native === null) return gone(context.name, partition)
+  return moved(context.name, partition, partitionsOf(context).detachedName(native.table, native.identity))
 }
 
 async function placeOf(context: ArchiveContext, partition: ArchivedPartition): Promise<Place | null> {
@@ -93,7 +118,7 @@ async function compared(
   wishes: RestoreWishes,
 ): Promise<Foreseen> {
   if (place === null) {
-    const refusal = gone(context.name, partition)
+    const refusal = movedByHand(context, partition)
     return { place, found: null, text: refusal.message, columns: '', refusal }
   }
   const found = await rowsNow(context, partition, place, wishes.late)

@@ -3,7 +3,7 @@ import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { readColumns, wholeOf, type ArchiveContext, type Work } from './context.ts'
-import { changed, changedAway, gone } from './refusals.ts'
+import { changed, changedAway, droppedByHand, moved } from './refusals.ts'
 import { detached, difference, partitionRequest, partitionsOf, proofOf, provePublished, settled } from './take-out.ts'
 
 /**
@@ -55,7 +55,11 @@ async function sumAway(context: ArchiveContext, partition: ArchivedPartition): P
   const { native } = partition
   if (native === null) throw new Error(`${partition.label} is no table of its own`)
   const table = await partitionsOf(context).detached(native.table, native.identity, interrupt.abort)
-  if (table === null) throw gone(name, partition)
+  if (table === null) {
+    const isGone = await partitionsOf(context).isGone(native.table, native.identity, interrupt.abort)
+    if (isGone) throw droppedByHand(name, partition)
+    throw moved(name, partition, partitionsOf(context).detachedName(native.table, native.identity))
+  }
   await using view = await store.source(interrupt.abort)
   const columns = readColumns(partition.columns)
   try {

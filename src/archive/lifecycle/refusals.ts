@@ -1,4 +1,5 @@
 /** Why a partition cannot go on, said in the same words everywhere. Commands in hints are for a shell, as they stand. */
+import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
@@ -38,6 +39,32 @@ export function gone(name: string, { label, native }: Pick<ArchivedPartition, 'l
     {
       where: `${name}, ${label}`,
       hint: 'somebody detached, dropped or replaced it: attach the table again, or see sluice archive list',
+    },
+  )
+}
+
+/** A detached table stands where nobody looks for it. @param to where it is looked for */
+export function moved(name: string, { label }: Named, to: TableName): SluiceError {
+  return new SluiceError(
+    'PARTITION_CHANGED',
+    `the detached table of ${label} of ${name} was moved, renamed or attached by hand`,
+    {
+      where: `${name}, ${label}`,
+      hint: `move it back to ${tableText(to)}, then run the same command again`,
+    },
+  )
+}
+
+/** A detached table whose rows still counted is gone: the archive has what was exported before it left. */
+export function droppedByHand(name: string, partition: Named): SluiceError {
+  const command = restoreCommand(name, partition, '--as-changed', `--confirm=${name}`)
+  return new SluiceError(
+    'PARTITION_CHANGED',
+    `somebody dropped the table of ${partition.label} of ${name} before it was summed`,
+    {
+      where: `${name}, ${partition.label}`,
+      reason: 'rows that were changed between the export and the leave were in that table only',
+      hint: `bring the table back from a backup, or make it anew from the files of the archive: ${command}`,
     },
   )
 }

@@ -31,18 +31,19 @@ export async function restorePartition(
   const { partition, held } = work
   const seen = await foresee(context, partition, wishes)
   if (seen.refusal !== null) throw seen.refusal
-  const isMade = seen.place === null && partition.state === 'DROPPED'
-  for (const text of [isMade ? '' : seen.text, seen.columns]) {
+  const isMade = seen.isMade === true
+  for (const text of [isMade && partition.state === 'DROPPED' ? '' : seen.text, seen.columns]) {
     if (text === '') continue
     context.emit({ type: 'log', level: 'note', table: context.name, message: `${partition.label}: ${text}` })
   }
-  if (partition.away) {
+  if (isMade) {
+    await recreate(context, work)
+  } else if (partition.away) {
     await attachAgain(context, work)
   } else if (partition.state === 'PUBLISHED') {
     await context.ledger.move(held, 'PUBLISHED', 'RESTORED', { retracted: false, error: null })
   } else if (partition.state !== 'RESTORED') {
-    if (isMade) await recreate(context, work)
-    else if (isWhole(seen)) await countAgain(context, work, seen)
+    if (isWhole(seen)) await countAgain(context, work, seen)
     else await fill(context, work, seen, reload, wishes)
   }
   await retract(context, { held, partition: await reload() })
@@ -113,7 +114,7 @@ async function recreate(context: ArchiveContext, { partition, held }: Work): Pro
   const columns = shared.map(({ file }) => file)
   // Its files need not be read for that alone: the rows are added up again in the transaction that brings them back.
   await proveLogged(context, partition)
-  const closing = ledger.closing(held, 'DROPPED', 'RESTORED', { retracted: false, error: null })
+  const closing = ledger.closing(held, partition.state, 'RESTORED', { ...BACK, away: false })
   await using local = await localFiles(context, partition.files)
   const parquet = await context.parquet()
   const csv = parquet.csv({

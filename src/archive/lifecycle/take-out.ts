@@ -5,7 +5,7 @@ import type { Closing } from '../../stores/copy-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { readColumns, requestOf, type ArchiveContext, type Work } from './context.ts'
 import { proveArchived, proveLogged } from './prove.ts'
-import { changed, changedAfter } from './refusals.ts'
+import { changed, changedAfter, moved } from './refusals.ts'
 import { removeRows } from './remove-rows.ts'
 import { difference, proofOf, settled } from './step-end.ts'
 
@@ -35,12 +35,21 @@ export async function dropPartition(context: ArchiveContext, work: Work): Promis
   const { partition, held } = work
   await proveArchived(context, partition)
   if (partition.native === null) return removeRows(context, work)
+  const { native } = partition
+  if (await partitionsOf(context).isGone(native.table, native.identity, context.interrupt.abort)) {
+    const message = `${partition.label}: somebody dropped its detached table by hand; the archive is whole, and answers for it`
+    context.emit({ type: 'log', level: 'warn', table: context.name, message })
+    return context.ledger.move(held, 'DETACHED', 'DROPPED', { error: null })
+  }
   const closing = context.ledger.closing(held, 'DETACHED', 'DROPPED', { error: null })
   const end = await partitionsOf(context).drop({
     ...partitionRequest(context, partition, closing),
     // An older program detached it and kept nothing.
     ...(partition.own === null ? { keep: context.ledger.keeping(held) } : {}),
   })
+  if (end === 'gone') {
+    throw moved(context.name, partition, partitionsOf(context).detachedName(native.table, native.identity))
+  }
   settled(end, context, partition, (how) => changedAfter(context.name, partition, how))
 }
 

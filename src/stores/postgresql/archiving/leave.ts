@@ -1,7 +1,10 @@
 /** A partition leaves its parent for the schema of what is archived: one short transaction that waits for locks less than others notice, tried again and again. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
 import type { Keeping, PartitionRequest } from '../../archive-port.ts'
 import type { CopySession } from '../copy/session.ts'
 import { literal, tableSql } from '../copy/sql.ts'
+import { definitionMark } from '../maintenance/definition.ts'
 import type { WantedLock } from '../maintenance/patience.ts'
 import { referencedLocks } from '../maintenance/surroundings.ts'
 import { hasColumns, type FoundTable } from './known.ts'
@@ -9,13 +12,30 @@ import type { KnownTable } from './locks.ts'
 import { archivedName, moveTable } from './move.ts'
 import { readOwn } from './own.ts'
 
+/** What is looked up before any lock is taken: reading it takes longer than all that is done under the locks. */
+export type Leave = {
+  readonly pair: Pair
+  readonly locks: readonly WantedLock[]
+  /** What the partition has of its own, for the ledger; null where nobody keeps it. */
+  readonly own: string | null
+  /** Another one where somebody has changed the definition of either table since. */
+  readonly mark: string
+}
+
 export type Pair = { readonly parent: FoundTable; readonly partition: FoundTable }
+
+export async function lookBefore(session: CopySession, pair: Pair, { keep }: Keeping): Promise<Leave> {
+  const { parent, partition } = pair
+  const mark = await definitionMark(session, [parent.oid, partition.oid])
+  const own = keep === undefined ? null : await readOwn(session, partition, parent)
+  return { pair, own, mark, locks: await leavingLocks(session, pair) }
+}
 
 /**
  * Locks of a detach, in the order in which they are taken: the server takes those of the default partition and of referenced tables by itself, and would
  * wait for each of them in turn.
  */
-export async function leavingLocks(session: CopySession, { parent, partition }: Pair): Promise<readonly WantedLock[]> {
+async function leavingLocks(session: CopySession, { parent, partition }: Pair): Promise<readonly WantedLock[]> {
   const rest = await defaultOf(session, parent)
   const around = await referencedLocks(session, [parent, partition], true)
   const alone = [parent, ...(rest === null ? [] : [rest]), partition]
@@ -26,16 +46,20 @@ export async function leavingLocks(session: CopySession, { parent, partition }: 
 /**
  * With all locks held: keeps what the table has of its own, detaches and moves it.
  * @returns `differs` where it has other columns than were archived
+ * @throws SluiceError TARGET_BUSY where somebody has changed its definition since it was looked up
  */
 export async function takeAway(
   session: CopySession,
-  { parent, partition }: Pair,
+  { pair: { parent, partition }, own, mark }: Leave,
   { columns, keep }: Pick<PartitionRequest, 'columns'> & Keeping,
 ): Promise<'done' | 'differs'> {
+  if ((await definitionMark(session, [parent.oid, partition.oid])) !== mark) {
+    const what = `somebody changed the definition of ${tableText(partition.name)}`
+    throw new SluiceError('TARGET_BUSY', what, { retryable: true, hint: 'run the same command again' })
+  }
   if (!(await hasColumns(session, partition, columns))) return 'differs'
-  // Once it is detached, the catalogs no longer tell what was its own.
-  if (keep !== undefined) {
-    const { sql, parameters } = keep(await readOwn(session, partition, parent))
+  if (keep !== undefined && own !== null) {
+    const { sql, parameters } = keep(own)
     await session.run(sql, parameters)
   }
   await session.ask(`ALTER TABLE ${tableSql(parent.name)} DETACH PARTITION ${tableSql(partition.name)}`)

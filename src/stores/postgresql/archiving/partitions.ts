@@ -31,7 +31,7 @@ import { listPartitions } from './list.ts'
 import type { KnownTable, Locks } from './locks.ts'
 import { ARCHIVED_SCHEMA, archivedName, ensureArchivedSchema, moveTable } from './move.ts'
 import { GivenBack, readOwn, type NotGiven } from './own.ts'
-import { leavingLocks, takeAway, type Pair } from './leave.ts'
+import { lookBefore, takeAway, type Leave, type Pair } from './leave.ts'
 import { reshapeTable } from './reshape.ts'
 import type { Steps, Within } from './steps.ts'
 
@@ -65,15 +65,15 @@ export class PostgresPartitions implements PartitionStore {
   async leave(request: LeaveRequest): Promise<Left> {
     const step = { ...request, table: request.partition }
     await this.#steps.beside(step, ensureArchivedSchema)
-    const find = async (session: CopySession) => {
-      const found = await partitionNow(session, request)
-      return found === null ? null : { found, locks: await leavingLocks(session, found) }
+    const find = async (session: CopySession): Promise<Leave | null> => {
+      const pair = await partitionNow(session, request)
+      return pair === null ? null : lookBefore(session, pair, request)
     }
     return this.#steps.patiently(step, find, async ({ session }, found) => {
       // What was found may have been renamed before it was locked.
       const again = await partitionNow(session, request)
-      if (again === null || tableSql(again.partition.name) !== tableSql(found.partition.name)) return 'gone'
-      return takeAway(session, again, request)
+      if (again === null || tableSql(again.partition.name) !== tableSql(found.pair.partition.name)) return 'gone'
+      return takeAway(session, found, request)
     })
   }
 
@@ -86,6 +86,19 @@ export class PostgresPartitions implements PartitionStore {
           const condition = `c.oid = ${found.oid}`
           const [spec] = await describeTables(session, { condition, exact: true, kinds: "'r'" }, this.#database)
           return spec ?? null
+        }),
+      )
+    } catch (error) {
+      throw sourceError(error, this.#steps.settings)
+    }
+  }
+
+  async isGone(partition: TableName, identity: string, signal: AbortSignal): Promise<boolean> {
+    try {
+      return await this.#readers.use((session) =>
+        underSignal(session, signal, async () => {
+          if ((await tableByIdentity(session, identity)) !== null) return false
+          return (await tableByName(session, archivedName(partition, identity))) === null
         }),
       )
     } catch (error) {

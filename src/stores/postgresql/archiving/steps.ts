@@ -76,9 +76,9 @@ export class Steps implements AsyncDisposable {
    * @returns how it ended, how often others were in the way, and the longest time from the first lock to the end, ms
    * @throws SluiceError TARGET_BUSY where the locks were not to be had within the budget, STOPPED; else as `run`
    */
-  patiently<T>(
+  patiently<T extends { readonly locks: readonly WantedLock[] }>(
     step: Step & Leaving,
-    find: (session: CopySession) => Promise<{ readonly found: T; readonly locks: readonly WantedLock[] } | null>,
+    find: (session: CopySession) => Promise<T | null>,
     body: (within: Within, found: T) => Promise<'done' | 'differs' | 'gone'>,
   ): Promise<Left> {
     const { closing, signal, stop, patienceMs, budgetMs } = step
@@ -100,7 +100,7 @@ export class Steps implements AsyncDisposable {
             locks.involve(...wanted.locks.map(({ table }) => table.oid))
             since = performance.now()
             await takeWithin(session, wanted.locks, since + patienceMs * LOCKS_SHARE)
-            return body({ session, locks }, wanted.found)
+            return body({ session, locks }, wanted)
           })
           if (end === 'done') {
             return (await commitChunk(session, closing, this.#settings, signal)) === 'committed' ? 'done' : 'fenced'
