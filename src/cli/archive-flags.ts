@@ -23,6 +23,7 @@ export type Archiving = {
   readonly calendar?: CalendarSpec
   readonly olderThan?: string
   readonly asText: readonly string[]
+  readonly exact?: true
   readonly renamed?: readonly string[]
   readonly dropped?: readonly string[]
   readonly detach: boolean
@@ -46,6 +47,7 @@ export function readArchiving(args: Arguments, context: Pick<RequestContext, 'de
     ...given('calendar', calendarOf(args, defaults)),
     ...given('olderThan', ageIn(args, 'older-than', defaults)),
     asText: asText.length > 0 ? asText : configNames('as-text', defaults['as-text']),
+    ...(flag(args, 'exact') ? { exact: true as const } : {}),
     ...filled('renamed', list(args, 'renamed')),
     ...filled('dropped', list(args, 'dropped')),
     detach: args['detach'] === undefined || flag(args, 'detach'),

@@ -22,6 +22,8 @@ export type ArchiveOperation = {
   readonly partitions: readonly string[]
   /** Columns that are stored as the text that the source prints. */
   readonly asText: readonly string[]
+  /** A plan looks at every value that an archive may not hold. */
+  readonly exact?: true
   /** `OLD=NEW`: columns that have another name now, where the source cannot tell. */
   readonly renamed?: readonly string[]
   /** Columns that were dropped beside others that were added, where the source cannot tell. */
@@ -242,6 +244,13 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
         group: 'run:',
         describe: 'how long locks of one partition are tried for before it stays; the same command goes on',
       },
+      {
+        name: 'exact',
+        type: 'flag',
+        fallback: false,
+        group: 'plan:',
+        describe: 'read the rows that are due, and name columns with values that the archive cannot hold',
+      },
       { ...BETWEEN, group: 'run:' },
       {
         name: 'dry-run',
@@ -307,7 +316,7 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
       '`lifecycle:` of the config file names by this very name, options count that its entry has and the line does not; `archive` of it is --to.\n',
   },
   actions: {
-    'archive plan': { byHand: PLANNED },
+    'archive plan': { byHand: [...PLANNED, 'exact'] },
     'archive run': { byHand: [...PLANNED, 'between', 'patience', 'budget'] },
   },
   shape: 'long',

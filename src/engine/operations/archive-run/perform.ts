@@ -12,6 +12,7 @@ import { advanceAll, type Outcome } from '../../archiving/advance-all.ts'
 import { endOfArchive } from '../../archiving/ending.ts'
 import { openSource, tablesOf, type Opened } from '../../archiving/each-table.ts'
 import { refuseFollowedTables, tellFollowedTables } from '../../archiving/followed-table.ts'
+import { tellDoubtful } from '../../archiving/exact.ts'
 import { Looked } from '../../archiving/looked.ts'
 import { openArchive } from '../../archiving/open.ts'
 import { ownerOf } from '../../archiving/owner.ts'
@@ -47,6 +48,7 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
       tellUnplaced(plan, run)
       tellChanges(plan, run)
       if (plan.unsure !== null) tellUnsure(plan, plan.unsure, run)
+      if (operation.exact === true) await tellDoubtful(plan, { ...around, emit: run.emit })
       tellStanding(plan.archived, standing, run)
       for (const { look } of plan.partitions) if (look !== undefined) looked.look(look)
     }

@@ -1,0 +1,58 @@
+/** Values of the periods that are due which an archive cannot hold: looked for one by one, where somebody asks for that. */
+import { readColumns, wholeOf } from '../../archive/lifecycle/context.ts'
+import { doubtful } from '../../archive/types/index.ts'
+import type { Doubt } from '../../archive/types/doubt.ts'
+import { cellText } from '../../model/copy/canonical.ts'
+import { tableText } from '../../model/copy/column-type.ts'
+import type { Cell } from '../../model/copy/rows.ts'
+import type { Emit } from '../../model/event.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import type { CopyStore } from '../../stores/copy-port.ts'
+import { nativeNow, type PlannedArchive } from './plan.ts'
+
+const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
+
+/** Reads all rows of what is due, and warns of each column with values that a run would refuse. */
+export async function tellDoubtful(
+  { table, archived, partitions }: PlannedArchive,
+  { store, emit, signal }: { readonly store: CopyStore; readonly emit: Emit<'log'>; readonly signal: AbortSignal },
+): Promise<void> {
+  const doubts = doubtful(archived.stored)
+  if (doubts.length === 0) return
+  const time = table.columns.find(({ name }) => name === archived.timeColumn)
+  for (const { candidate, label, status } of partitions) {
+    if (candidate === null || status !== 'due') continue
+    const native = await nativeNow(store, table, { native: candidate.native, away: false }, signal)
+    const own = candidate.native === null ? table : native?.table
+    if (own === undefined) continue
+    const { from, to } = candidate
+    const where =
+      candidate.native !== null || time === undefined ? null : (store.timeCondition?.(time, from, to) ?? null)
+    const columns = readColumns(doubts.map(({ column }) => column))
+    const counts = doubts.map(() => 0)
+    await using view = await store.source(signal)
+    const request = { table: own, columns, range: wholeOf(own), where, ordered: false }
+    for await (const { rows } of view.read(request, BATCH, signal)) {
+      for (const row of rows) {
+        for (const [i, doubt] of doubts.entries()) if (!isHeld(row[i] ?? null, doubt)) counts[i] = (counts[i] ?? 0) + 1
+      }
+    }
+    for (const [i, { column, why }] of doubts.entries()) {
+      if (counts[i] === 0) continue
+      const values = counts[i] === 1 ? 'value' : 'values'
+      const message = `a run would be refused: ${label} has ${counts[i]} ${values} in ${column.name} that ${column.stored} does not hold (${why})`
+      const hint = `--as-text ${shellQuote(column.name)} stores the text that the source prints`
+      emit({ type: 'log', level: 'warn', table: tableText(table.table), message, hint })
+    }
+  }
+}
+
+/** Whether the stored type holds the value, by its canonical text. */
+function isHeld(cell: Cell, { column: { as } }: Doubt): boolean {
+  if (cell === null) return true
+  const text = cellText(cell)
+  if (as.kind !== 'decimal') return /^\d{4}-/.test(text) && !text.startsWith('0000') && !text.endsWith('BC')
+  const [, whole = '', rest = ''] = /^-?0*(\d*)(?:\.(\d*?)0*)?$/.exec(text) ?? []
+  const { precision = 0, scale = 0 } = as
+  return /^-?[\d.]+$/.test(text) && whole.length <= precision - scale && rest.length <= scale
+}

@@ -1,0 +1,202 @@
+/** Columns of an archived table that get another type, values that a column of the archive cannot hold, and programs that are killed meanwhile. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startArchiver } from '../fault/archive-kit.ts'
+import { commandsOf, makeBookings, TABLE, type Form } from '../support/archive-places.ts'
+import { makePlace, missing, perform, type Place, type System } from '../support/copy-systems.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
+
+const [OLD, NEW] = ['2020-Q1', '2020-Q2'] as const
+
+type Commit = { readonly metaData?: { readonly schemaString: string } }
+type Fields = { readonly fields: readonly { readonly name: string; readonly type: string }[] }
+
+async function made(system: System, form: Form, folder: string) {
+  const bookings = await makeBookings(await makePlace(system, folder), form, mkdtempSync(join(folder, 'to-')), 60)
+  const { place, to } = bookings
+  const commands = commandsOf(bookings)
+  const only = (label: string, more: object = {}): Operation & { kind: 'archive' } => ({
+    ...(commands.run as Operation & { kind: 'archive' }),
+    partitions: [label],
+    ...more,
+  })
+  return {
+    place,
+    only,
+    root: () => join(to, readdirSync(to)[0] ?? ''),
+    ended: async (operation: Operation): Promise<string> => {
+      const { finished } = await perform(operation)
+      return finished.error === undefined ? 'ok' : `${finished.error.code}: ${finished.error.message}`
+    },
+    asked: async (query: string): Promise<readonly (readonly unknown[])[]> => {
+      const ran = await perform({ ...commands.query, query } as Operation)
+      expect(ran.finished).toMatchObject({ exitCode: 0 })
+      return ran.events.flatMap((event) => (event.type === 'row' ? [event.values.map(String)] : []))
+    },
+    restore: { ...commands.restore, partitions: [OLD] } as Operation & { kind: 'restore' },
+    verify: { ...commands.verify, deep: true } as Operation,
+    fields: (): readonly string[] => {
+      const log = join(to, readdirSync(to)[0] ?? '', '_delta_log')
+      const lines = readdirSync(log)
+        .filter((name) => /^\d{20}\.json$/.test(name))
+        .toSorted()
+        .flatMap((name) => readFileSync(join(log, name), 'utf8').trim().split('\n'))
+      const schemas = lines.flatMap((line) => (JSON.parse(line) as Commit).metaData?.schemaString ?? [])
+      return (JSON.parse(schemas.at(-1) ?? '{"fields":[]}') as Fields).fields.map(({ name, type }) => `${name} ${type}`)
+    },
+  }
+}
+
+const retype = ({ system }: Place, column: string, type: string): string =>
+  system === 'mysql'
+    ? `ALTER TABLE ${TABLE} MODIFY ${column} ${type}`
+    : `ALTER TABLE ${TABLE} ALTER COLUMN ${column} TYPE ${type}`
+
+describe.each([
+  ['postgresql', 'native'],
+  ['postgresql', 'plain'],
+  ['mysql', 'plain'],
+] as const)('%s, %s', (system, form) => {
+  let why = ''
+  let folder = ''
+  beforeAll(async () => {
+    why = await missing(system)
+    folder = mkdtempSync(join(tmpdir(), 'sluice-schema-types-'))
+  })
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  test.for(['DETACHED', 'DROPPED'])('a column gets another type: %s', async (state, { skip }) => {
+    if (why !== '') skip(why)
+    const { place, only, asked, ended, restore, verify, fields } = await made(system, form, folder)
+    expect(await ended(only(OLD))).toBe('ok')
+    if (state === 'DROPPED') expect(await ended(only(OLD, { drop: true, confirm: TABLE }))).toBe('ok')
+    await place.sql(retype(place, 'amount', 'varchar(40)'))
+    expect(await ended(only(NEW))).toBe('ok')
+    const kept = system === 'mysql' ? 'amount__decimal_12_2' : 'amount__numeric_12_2'
+    expect(fields()).toEqual(expect.arrayContaining([`${kept} decimal(12,2)`, 'amount string']))
+    expect(await asked(`SELECT count(*), count(amount), count(${kept}), sum(${kept}) FROM ${TABLE}`)).toEqual([
+      ['180', '96', '48', '1452.00'],
+    ])
+    expect(await ended(verify)).toBe('ok')
+    expect(await ended(restore)).toMatch(/cannot come back: amount was (?:numeric|decimal)\(12,2\) and is/)
+    expect(await ended({ ...restore, without: ['amount'] })).toBe('ok')
+    expect(await asked(`SELECT count(*), count(amount), count(note) FROM ${TABLE}`)).toEqual([
+      [
+        '180',
+        // Its rows have never left a plain table, and the database has changed their values with all others.
+        form === 'plain' && state === 'DETACHED' ? '144' : '96',
+        '153',
+      ],
+    ])
+    expect(await ended(only(OLD))).toBe('ok')
+    expect(await ended(verify)).toBe('ok')
+  })
+
+  test.for(['DETACHED', 'DROPPED'])('a wider type takes older values back: %s', async (state, { skip }) => {
+    if (why !== '') skip(why)
+    const { place, only, asked, ended, restore, verify } = await made(system, form, folder)
+    expect(await ended(only(OLD))).toBe('ok')
+    if (state === 'DROPPED') expect(await ended(only(OLD, { drop: true, confirm: TABLE }))).toBe('ok')
+    await place.sql(retype(place, 'amount', 'numeric(20,4)'))
+    expect(await ended(only(NEW))).toBe('ok')
+    expect(await ended(verify)).toBe('ok')
+    expect(await ended(restore)).toBe('ok')
+    expect(await asked(`SELECT count(*), count(amount), sum(amount) FROM ${TABLE}`)).toEqual([
+      ['180', '144', '4356.0000'],
+    ])
+    expect(await ended(verify)).toBe('ok')
+  })
+})
+
+describe('values that a column of the archive cannot hold', () => {
+  let folder = ''
+  beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-schema-values-'))))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  test('PostgreSQL: where nothing is published, the column is stored as text from the beginning', async ({ skip }) => {
+    const why = await missing('postgresql')
+    if (why !== '') skip(why)
+    const { place, only, asked, ended, fields, verify, restore } = await made('postgresql', 'native', folder)
+    await place.sql(`ALTER TABLE ${TABLE} ADD COLUMN until date DEFAULT 'infinity'`)
+    const refused = await perform(only(OLD))
+    expect(refused.finished.error?.message).toContain('until')
+    expect(refused.finished.error?.hint).toContain('--as-text until')
+    expect(await ended(only(OLD, { asText: ['until'] }))).toBe('ok')
+    expect(fields()).toContain('until string')
+    expect(await ended(only(NEW))).toBe('ok')
+    expect(fields()).toHaveLength(6)
+    expect(await asked(`SELECT count(*) FROM ${TABLE} WHERE until = 'infinity'`)).toEqual([['180']])
+    expect(await ended(verify)).toBe('ok')
+    expect(await ended(restore)).toBe('ok')
+  })
+
+  test('PostgreSQL: a plan that looks at all values names those that a run would refuse', async ({ skip }) => {
+    const why = await missing('postgresql')
+    if (why !== '') skip(why)
+    const { place, only, ended } = await made('postgresql', 'native', folder)
+    await place.sql(
+      `ALTER TABLE ${TABLE} ADD COLUMN until date, ADD COLUMN since timestamptz`,
+      `UPDATE ${TABLE} SET until = '-infinity', since = '0044-03-15 BC', amount = 'NaN' WHERE id IN (1, 2)`,
+      `UPDATE ${TABLE} SET until = '9999-12-31', since = '0001-01-01 00:00:00+00', amount = -9999999999.99 WHERE id = 3`,
+      `UPDATE ${TABLE} SET until = '10000-01-01' WHERE id = 4`,
+      `UPDATE ${TABLE} SET until = 'infinity' WHERE id > 100000`,
+    )
+    const plan = only(OLD, { dryRun: true, exact: true })
+    const { events } = await perform(plan)
+    const warned = events.flatMap((event) => (event.type === 'log' && event.level === 'warn' ? [event.message] : []))
+    expect(warned.map((message) => message.replace(/ that .*/, ''))).toEqual([
+      `a run would be refused: ${OLD} has 2 values in amount`,
+      `a run would be refused: ${OLD} has 3 values in until`,
+      `a run would be refused: ${OLD} has 2 values in since`,
+    ])
+    expect(await ended(only(OLD))).toContain('VALUE_REFUSED')
+    const asText = ['amount', 'until', 'since']
+    expect((await perform({ ...plan, asText })).events.some((one) => one.type === 'log' && one.level === 'warn')).toBe(
+      false,
+    )
+    expect(await ended(only(OLD, { asText }))).toBe('ok')
+  })
+
+  test('PostgreSQL: where something is published, the text is a new column', async ({ skip }) => {
+    const why = await missing('postgresql')
+    if (why !== '') skip(why)
+    const { place, only, asked, ended, fields, verify } = await made('postgresql', 'native', folder)
+    await place.sql(`ALTER TABLE ${TABLE} ADD COLUMN until date DEFAULT '2020-05-05'`)
+    expect(await ended(only(OLD))).toBe('ok')
+    await place.sql(`UPDATE ${TABLE} SET until = 'infinity'`)
+    expect(await ended(only(NEW))).toMatch(/until/)
+    expect(await ended(only(NEW, { asText: ['until'] }))).toBe('ok')
+    expect(fields()).toEqual(expect.arrayContaining(['until__date date', 'until string']))
+    expect(await asked(`SELECT count(until), count(until__date) FROM ${TABLE}`)).toEqual([['120', '60']])
+    expect(await ended(only(NEW))).toBe('ok')
+    expect(await ended(verify)).toBe('ok')
+  })
+})
+
+test.for([
+  ['the head is stored', 'INSERT INTO migration_archive_heads', 'after'],
+  ['the columns are noted', 'UPDATE migration_archives SET stored', 'before'],
+  ['the columns are noted', 'UPDATE migration_archives SET stored', 'after'],
+  ['the commit is put', 'link', 'before'],
+  ['the commit is put', 'link', 'after'],
+] as const)('SQLite: killed when %s (%s, %s): the next run ends right', async ([, at, when]) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-schema-kill-'))
+  const { place, only, asked, ended, fields, verify, restore } = await made('sqlite', 'plain', folder)
+  expect(await ended(only(OLD))).toBe('ok')
+  await place.sql(`ALTER TABLE ${TABLE} DROP COLUMN note`)
+  await place.sql(`ALTER TABLE ${TABLE} ADD COLUMN extra INTEGER DEFAULT 3`)
+  const run = only(NEW, { dropped: ['note'] })
+  const killed = await startArchiver(run, { at, when }).ended
+  expect(killed.signal).toBe('SIGKILL')
+  const counts = `SELECT count(*), count(amount) FROM ${TABLE}`
+  expect(await asked(counts)).toEqual([['180', '144']])
+  expect(await ended(run)).toBe('ok')
+  expect(fields()).toEqual(['sluice_partition string', 'id long', 'at timestamp_ntz', 'amount string', 'extra long'])
+  expect(await asked(counts)).toEqual([['180', '144']])
+  expect(await ended(verify)).toBe('ok')
+  expect(await ended({ ...restore, without: ['note'] })).toBe('ok')
+  expect(await asked(`SELECT count(*), sum(extra) FROM ${TABLE}`)).toEqual([['180', '540']])
+  rmSync(folder, { recursive: true, force: true })
+})
