@@ -158,6 +158,8 @@ export type QuerySourcesEvent = {
   /** Archived partitions whose files were read, and all of them. */
   partitions: { read: Dec; of: Dec }
   files: { read: Dec; of: Dec }
+  /** Files whose sha256 was compared before anything was read from them; absent where nobody asked for it. */
+  verified?: Dec
   /** Rows of the source that were brought over. */
   hotRows: Dec
   /** Columns that were. */

@@ -3,7 +3,8 @@
 /** One object below a folder. `size` in bytes and `modified` in ms since the epoch, absent when not asked for. */
 export type LogEntry = { readonly name: string; readonly size?: number; readonly modified?: number }
 
-export type LogObject = { readonly size: number; readonly modified: number }
+/** `etag`: of a bucket, what the store calls these very bytes; absent on a disk, null where the store says none. */
+export type LogObject = { readonly size: number; readonly modified: number; readonly etag?: string | null }
 
 /** Requests that a store has sent so far, each try counted, and the bytes of bodies that came back. */
 export type RequestCounts = {
@@ -51,7 +52,13 @@ export interface LogStore {
    */
   read(
     path: string,
-    options: { readonly start?: number; readonly end?: number; readonly signal: AbortSignal },
+    options: {
+      readonly start?: number
+      readonly end?: number
+      readonly signal: AbortSignal
+      /** The object has to be this one still. Not looked at on a disk. */
+      readonly etag?: string
+    },
   ): AsyncIterable<Buffer>
   /**
    * Says that these objects will be read whole, in this order and soon, so that a store far away can fetch several at a time. Replaces
@@ -64,10 +71,11 @@ export interface LogStore {
   /**
    * A local file with the object's bytes, for readers that need one; disposing removes what was made for it.
    * @param options.columns of a Parquet file: the only top-level columns whose data will be read. Data of the others may be missing
+   * @param options.known the object as `head` has just said it is: another one is LOG_CHANGED where the store has ETags
    */
   localFile(
     path: string,
     signal: AbortSignal,
-    options?: { readonly columns?: readonly string[] },
+    options?: { readonly columns?: readonly string[]; readonly known?: LogObject },
   ): Promise<AsyncDisposable & { readonly file: string }>
 }

@@ -14,6 +14,11 @@ export interface LogWriter {
    * @throws SluiceError TARGET_DENIED, NO_SPACE, TARGET_IO; UNSUPPORTED_URL for a bucket that overwrites all the same
    */
   putIfAbsent(path: string, bytes: Buffer, signal: AbortSignal): Promise<'written' | 'exists'>
+  /**
+   * Makes sure that of two writers one has a name here, before work is done for this place. Absent on a disk, where that is so; a bucket is asked once.
+   * @throws SluiceError UNSUPPORTED_URL for a bucket that overwrites all the same; TARGET_DENIED, TARGET_IO
+   */
+  ready?(signal: AbortSignal): Promise<void>
   /** Writes or overwrites a small object, such as `_last_checkpoint`. */
   put(path: string, bytes: Buffer, signal: AbortSignal): Promise<void>
   /**

@@ -11,9 +11,16 @@ export function permissionDenied(code: 'SOURCE_DENIED' | 'TARGET_DENIED', detail
   return [code, 'Permission denied', { reason, hint: 'Verify user permissions on files and database', ...details }]
 }
 
+const NO_ROOM = 'Disk space exhausted'
+
+/** Whether a disk is full, and not the memory that a program was given. */
+export function isDiskExhausted({ code, message }: { readonly code: string; readonly message: string }): boolean {
+  return code === 'NO_SPACE' && message === NO_ROOM
+}
+
 export function spaceExhausted(details: ErrorDetails = {}, more = ''): Said {
   const hint = `Free up disk space or use alternative storage${more}`
-  return ['NO_SPACE', 'Disk space exhausted', { reason: 'Insufficient storage', hint, ...details }]
+  return ['NO_SPACE', NO_ROOM, { reason: 'Insufficient storage', hint, ...details }]
 }
 
 export function connectionFailed(details: ErrorDetails = {}, more = ''): Said {

@@ -955,6 +955,7 @@ const bodies = {
     table: z.string(),
     partitions: z.strictObject({ read: dec, of: dec }),
     files: z.strictObject({ read: dec, of: dec }),
+    verified: dec.optional(),
     hotRows: dec,
     hotColumns: texts,
     leftOut: dec.optional(),

@@ -1,5 +1,5 @@
 /** The archive's disk is full at any of its writes: told as what it is, nothing leaves the source, and the same command goes on once there is room. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -54,5 +54,29 @@ describe.skipIf(MOUNT_MISSING !== '').each(SYSTEMS)(`%s, %s: a full disk under t
     disk.resize(64 * 2 ** 20)
     expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
     expect(await observer.live()).toEqual(observer.expected)
+  })
+})
+
+describe.skipIf(MOUNT_MISSING !== '')('a disk that is full in the middle of a file', () => {
+  test('the part of a file goes, nothing else is begun, and the error says what would be enough', async () => {
+    using disk = smallDisk(64 * 2 ** 20)
+    const to = join(disk.path, 'to')
+    mkdirSync(to)
+    const archived = await makeBookings(await makePlace('sqlite', folder), 'plain', to, 20_000)
+    const { run } = commandsOf(archived)
+    disk.resize(disk.used() + 4 * PAGE)
+    const { finished, events } = await perform(run)
+    expect(finished.exitCode).not.toBe(0)
+    const failed = events.flatMap((event) => (event.type === 'archive.state' && event.error ? [event] : []))
+    expect(failed).toMatchObject([{ partition: '2020-Q1', error: { code: 'NO_SPACE' } }])
+    expect(failed[0]?.error?.reason).toMatch(
+      /^the rows of 2020-Q1 are [\d.]+ \w+ of text.*, and their files need up to that; [\d.]+ \w+ are free at .*to/,
+    )
+    const said = events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
+    expect(said.join('\n')).toMatch(/the disk is full: \d+ more of the partitions were not begun/)
+    const left = readdirSync(to, { recursive: true, encoding: 'utf8' })
+    expect(left.filter((name) => name.includes('part-'))).toEqual([])
+    disk.resize(64 * 2 ** 20)
+    expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
   })
 })

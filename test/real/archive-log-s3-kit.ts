@@ -21,6 +21,10 @@ export type ConditionalS3 = AsyncDisposable & {
   readonly asked: Asked[]
   /** Called for each request; what it returns happens to it. */
   fault: (asked: Asked) => Fault | null
+  /** What becomes of bodies on their way to the reader; null for nothing. */
+  alter: ((asked: Asked, body: Buffer) => Buffer) | null
+  /** False for a store that takes no notice of If-None-Match. */
+  heeds: boolean
 }
 
 export async function conditionalS3(s3: S3Server): Promise<ConditionalS3> {
@@ -47,7 +51,7 @@ export async function conditionalS3(s3: S3Server): Promise<ConditionalS3> {
       if (typeof fault === 'number') return answer(fault, fault === 409 ? 'ConditionalRequestConflict' : 'SlowDown')
       const isPart = url.searchParams.has('partNumber') || url.searchParams.has('uploads')
       const makes = (method === 'PUT' || method === 'POST') && !isPart
-      if (makes && request.headers['if-none-match'] === '*') {
+      if (proxy.heeds && makes && request.headers['if-none-match'] === '*') {
         if (there.has(key)) return answer(412, 'PreconditionFailed')
         if (writing.has(key)) return answer(409, 'ConditionalRequestConflict')
       }
@@ -64,7 +68,8 @@ export async function conditionalS3(s3: S3Server): Promise<ConditionalS3> {
             if (method === 'DELETE' && !url.searchParams.has('uploadId')) there.delete(key)
             if (fault === 'lose') return void response.destroy()
             response.writeHead(status, got.headers)
-            response.end(Buffer.concat(parts))
+            const whole = Buffer.concat(parts)
+            response.end(proxy.alter === null ? whole : proxy.alter(one, whole))
           })
         },
       )
@@ -80,6 +85,8 @@ export async function conditionalS3(s3: S3Server): Promise<ConditionalS3> {
     client: new S3Client(env, { tries: 5, baseMs: 1, idleMs: 5_000 }),
     asked,
     fault: () => null,
+    alter: null,
+    heeds: true,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections()
       await new Promise((closed) => server.close(closed))

@@ -246,17 +246,18 @@ function partitionOf(row: SqlRow, archive: StoredTable): ArchivedPartition {
   }
 }
 
-type WrittenForm = { path: string; bytes: string; rows: string; sha256: string; sum: string }
+type WrittenForm = { path: string; bytes: string; rows: string; sha256: string; sum: string; etag?: string }
 
 /** Files as the ledger keeps them. */
 export function filesText(files: readonly ArchivedFile[]): string {
   return JSON.stringify(
-    files.map(({ path, bytes, rows, sha256, sum }): WrittenForm => ({
+    files.map(({ path, bytes, rows, sha256, sum, etag }): WrittenForm => ({
       path,
       bytes: `${bytes}`,
       rows: `${rows}`,
       sha256,
       sum,
+      ...(etag === undefined ? {} : { etag }),
     })),
   )
 }

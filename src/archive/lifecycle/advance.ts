@@ -191,8 +191,8 @@ async function step(
       // Statistics of the files are not kept in the ledger: a run that goes on reads them again, and proves them by that.
       const files = examined ?? (await provedOrAgain(context, work, folder))
       if (files === null) return null
-      const version = await publishFiles(context, work, files)
-      await ledger.move(held, 'VERIFIED', 'PUBLISHED', { version, logged: files.map(({ name }) => name) })
+      const published = await publishFiles(context, work, files)
+      await ledger.move(held, 'VERIFIED', 'PUBLISHED', { ...published, logged: files.map(({ name }) => name) })
       return files
     }
     case 'detach':

@@ -1,5 +1,5 @@
 /** Rows of a partition into Parquet files, and what the source says that they come to. */
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readdir, rm, statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { WrittenFile } from '../../model/archiving/archived-file.ts'
@@ -8,6 +8,9 @@ import { RowTooLarge } from '../../model/archiving/row-too-large.ts'
 import { wireLine } from '../../model/archiving/wire.ts'
 import type { ReadPoint } from '../../model/copy/plan.ts'
 import type { Digest } from '../../model/copy/rows.ts'
+import { sizeText } from '../../model/verdict.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { isDiskExhausted, spaceExhausted } from '../../shared/guide-errors.ts'
 import type { RowRequest, SourceView } from '../../stores/copy-port.ts'
 import type { PartitionTable } from '../../stores/archive-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
@@ -53,6 +56,8 @@ export async function exportPartition(
   if (partition.native !== null && (native === null || native.identity !== partition.native.identity)) {
     throw gone(context.name, partition)
   }
+  // A bucket in which a commit could be overwritten is refused before a row is read.
+  await context.writer.ready?.(context.interrupt.abort)
   const prefix = `part-${context.runId}-${held.fence}`
   await removeLeftovers(context, work)
   await ledger.move(held, partition.state, 'EXPORTING', {
@@ -106,9 +111,9 @@ async function bothWays(
   const tell = progress(context, partition, 'exporting', request.table.rows)
   const seen = { rows: -1n, bytes: 0n }
   const csv = counted(view, request, stored.columns, signal, seen, tell)
+  const folder = await dataFolder(context, partition.label)
   const begun = context.clock.ticks()
   const parquet = await context.parquet()
-  const folder = await dataFolder(context, partition.label)
   const write = parquet.write(
     {
       table: stored,
@@ -134,7 +139,10 @@ async function bothWays(
     throw error
   }
   const [files, digest] = await Promise.allSettled([written.catch(stop), sum.catch(stop)])
-  if (failed.signal.aborted) throw failed.signal.reason
+  if (failed.signal.aborted) {
+    await removeParts(folder, prefix)
+    throw await withRoomNeeded(failed.signal.reason, partition.label, folder, seen)
+  }
   if (files.status === 'rejected') throw files.reason
   if (digest.status === 'rejected') throw digest.reason
   return { files: files.value, digest: digest.value, rows: seen.rows, bytes: seen.bytes, ms }
@@ -145,6 +153,29 @@ export async function dataFolder({ writer, archived, spool }: ArchiveContext, la
   const folder = join(writer.folder ?? spool, partitionFolder(archived.stored.partitionColumn, label))
   await mkdir(folder, { recursive: true })
   return folder
+}
+
+/** Cut files of an attempt that failed: they take room that the next attempt may need, and nothing names them. */
+async function removeParts(folder: string, prefix: string): Promise<void> {
+  const names = await readdir(folder).catch(() => [])
+  const own = names.filter((name) => name.startsWith(`${prefix}-`))
+  await Promise.all(own.map((name) => rm(join(folder, name), { force: true }).catch(() => undefined)))
+}
+
+/** @param error of an export; one of a full disk gets to say what would be enough */
+async function withRoomNeeded(error: unknown, label: string, folder: string, seen: Seen): Promise<unknown> {
+  if (!(error instanceof SluiceError) || !isDiskExhausted(error)) return error
+  const free = await statfs(folder).catch(() => null)
+  const had = free === null ? '' : `; ${sizeText(free.bavail * free.bsize)} are free at ${folder}`
+  const whole = seen.rows >= 0n ? '' : ' so far'
+  return new SluiceError(
+    ...spaceExhausted({
+      where: error.where ?? folder,
+      reason: `the rows of ${label} are ${sizeText(Number(seen.bytes))} of text${whole}, and their files need up to that${had}`,
+      hint: 'free or add that much on the disk of the archive (of the temporary folder for a bucket), and run the same command again',
+      cause: error,
+    }),
+  )
 }
 
 type Seen = { rows: bigint; bytes: bigint }

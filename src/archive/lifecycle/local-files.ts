@@ -33,9 +33,14 @@ export async function localFiles(
   return { folder, paths, [Symbol.asyncDispose]: dispose }
 }
 
-/** Of the bytes that stand in a bucket, as 64 hexadecimal digits. */
-export async function sha256InPlace({ reader, interrupt }: ArchiveContext, path: string): Promise<string> {
+/** Of the bytes that stand in a bucket, as 64 hexadecimal digits. @param etag of the object that is meant; null for whatever is there */
+export async function sha256InPlace(
+  { reader, interrupt }: ArchiveContext,
+  path: string,
+  etag: string | null,
+): Promise<string> {
   const hash = createHash('sha256')
-  for await (const bytes of reader.read(path, { signal: interrupt.abort })) hash.update(bytes)
+  const only = etag === null ? {} : { etag }
+  for await (const bytes of reader.read(path, { ...only, signal: interrupt.abort })) hash.update(bytes)
   return hash.digest('hex')
 }

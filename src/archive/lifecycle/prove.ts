@@ -103,6 +103,13 @@ export async function proveLogged(context: ArchiveContext, partition: ArchivedPa
   throw otherArchive(context.name, partition, 'the Delta log names other files')
 }
 
-export function archivedFiles(files: readonly ExaminedFile[]): readonly ArchivedFile[] {
-  return files.map(({ name, bytes, rows, sha256, digest }) => ({ path: name, bytes, rows, sha256, sum: digest.sum }))
+/** @param etags of files in a bucket, by name */
+export function archivedFiles(
+  files: readonly ExaminedFile[],
+  etags: ReadonlyMap<string, string> = new Map(),
+): readonly ArchivedFile[] {
+  return files.map(({ name, bytes, rows, sha256, digest }) => {
+    const etag = etags.get(name)
+    return { path: name, bytes, rows, sha256, sum: digest.sum, ...(etag === undefined ? {} : { etag }) }
+  })
 }

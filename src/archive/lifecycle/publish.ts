@@ -1,32 +1,33 @@
 /** Proved files become part of the Delta table, in one commit. */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ExaminedFile } from '../../model/archiving/archived-file.ts'
+import type { ArchivedFile, ExaminedFile } from '../../model/archiving/archived-file.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext, Work } from './context.ts'
 import { sha256InPlace } from './local-files.ts'
 import type { Publication } from './log.ts'
+import { archivedFiles } from './prove.ts'
 import { otherArchive } from './refusals.ts'
 
 /**
  * @param files with paths relative to the root
- * @returns the version of the Delta table that names them
+ * @returns the version of the Delta table that names them, and the files as the ledger keeps them
  * @throws SluiceError ARCHIVE_CONFLICT, TARGET_DENIED, NO_SPACE, TARGET_IO
  */
 export async function publishFiles(
   context: ArchiveContext,
   work: Work,
   files: readonly ExaminedFile[],
-): Promise<number> {
+): Promise<{ readonly version: number; readonly files: readonly ArchivedFile[] }> {
   const log = await context.log()
   // Another table in its place would be one that has forgotten all other partitions.
   if (context.published && (await log.own(context.interrupt.abort)) === null) {
     throw otherArchive(context.name, work.partition, 'its Delta log is gone')
   }
-  await bringThere(context, work.partition, files)
+  const etags = await bringThere(context, work.partition, files)
   const { version } = await log.publish(publication(context, work, files), context.interrupt.abort)
-  return version
+  return { version, files: archivedFiles(files, etags) }
 }
 
 /** Takes the files of a partition out of the Delta table again; the files stay where they are until they are swept. */
@@ -45,22 +46,26 @@ export async function retractFiles(context: ArchiveContext, { partition, held }:
   )
 }
 
-/** Files for a bucket come from the spool folder; what stands there afterwards is read once more. */
+/** Files for a bucket come from the spool folder; what stands there afterwards is read once more. @returns its ETags by name, where the store has them */
 export async function bringThere(
   context: ArchiveContext,
   partition: ArchivedPartition,
   files: readonly ExaminedFile[],
-): Promise<void> {
-  const { writer, spool, interrupt } = context
-  if (writer.folder !== null) return
+): Promise<ReadonlyMap<string, string>> {
+  const { writer, reader, spool, interrupt } = context
+  const etags = new Map<string, string>()
+  if (writer.folder !== null) return etags
   for (const { name, sha256 } of files) {
     const file = join(spool, name)
     await writer.upload(name, file, interrupt.abort)
-    if ((await sha256InPlace(context, name)) !== sha256) {
+    const etag = (await reader.head(name, interrupt.abort))?.etag ?? null
+    if ((await sha256InPlace(context, name, etag)) !== sha256) {
       throw otherArchive(context.name, partition, `${name} arrived with other bytes`)
     }
+    if (etag !== null) etags.set(name, etag)
     await rm(file, { force: true })
   }
+  return etags
 }
 
 function publication(context: ArchiveContext, { partition, held }: Work, files: readonly ExaminedFile[]): Publication {

@@ -5,6 +5,7 @@ import type { Held } from '../../archive/ledger/partition-ledger.ts'
 import { readPartition, type ArchivedPartition } from '../../archive/ledger/record.ts'
 import type { ArchiveState } from '../../model/archiving/state.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
+import { isDiskExhausted } from '../../shared/guide-errors.ts'
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
 import { whilePaused } from '../lake/pause.ts'
 import type { Run } from '../run-context.ts'
@@ -56,6 +57,8 @@ export async function eachPartition(
   const { ledger, emit, name } = context
   const timer = beatOfArchive(ledger)
   const outcomes: Outcome[] = []
+  /** Nothing else has room where one had none. */
+  let isFull = false
   const say = (level: 'note' | 'warn', message: string): void => emit({ type: 'log', level, table: name, message })
   const now = (label: string) => partitionNow(database, context, label)
 
@@ -80,6 +83,7 @@ export async function eachPartition(
     if (error?.kind === 'stopped') return null
     const partition = error === null ? await reload() : await reload().catch(() => before)
     outcomes.push({ label, before: before.state, after: partition.state, partition, error })
+    isFull ||= error !== null && isDiskExhausted(error)
     if (error !== null) {
       emit({ type: 'archive.state', table: name, partition: label, state: partition.state, ms: 0, error: error.info() })
     }
@@ -88,9 +92,14 @@ export async function eachPartition(
 
   try {
     const others: string[] = []
-    for (const label of labels) {
+    for (const [i, label] of labels.entries()) {
       const done = await tryOne(label)
       if (done === null) return outcomes
+      if (isFull) {
+        const left = labels.length - i - 1 + others.length
+        if (left > 0) say('warn', `the disk is full: ${left} more of the partitions were not begun`)
+        return outcomes
+      }
       if (done) continue
       others.push(label)
       say('note', `${label}: ${holderText(await now(label))} works on it; it is looked at again at the end`)

@@ -33,4 +33,6 @@ export type ArchivedFile = {
   readonly sha256: string
   /** Canonical sum of its rows. */
   readonly sum: string
+  /** What the bucket called the bytes that were read back at the publication; absent on a disk, and where an older program published it. */
+  readonly etag?: string
 }

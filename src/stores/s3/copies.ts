@@ -27,7 +27,8 @@ const IDLE_MS = 10_000
 
 export type LocalCopy = AsyncDisposable & { readonly file: string }
 
-type Source = Pick<BodyRequest, 'bucket' | 'key' | 'counts'>
+/** `etag`: of the only object that will do; absent for whatever is there. */
+type Source = Pick<BodyRequest, 'bucket' | 'key' | 'counts' | 'etag'>
 
 export class Copies {
   readonly #client: S3Client

@@ -70,6 +70,10 @@ class S3LogWriter implements LogWriter {
     })
   }
 
+  async ready(signal: AbortSignal): Promise<void> {
+    await this.#guarded(signal, () => this.#proven(signal))
+  }
+
   async put(path: string, bytes: Buffer, signal: AbortSignal): Promise<void> {
     await this.#guarded(signal, async () => {
       const { client, ...at } = this.#at(path)

@@ -125,11 +125,11 @@ class S3Log implements LogStore {
 
   async *read(
     path: string,
-    options: { readonly start?: number; readonly end?: number; readonly signal: AbortSignal },
+    options: { readonly start?: number; readonly end?: number; readonly signal: AbortSignal; readonly etag?: string },
   ): AsyncIterable<Buffer> {
-    const { signal, start, end } = options
+    const { signal, start, end, etag } = options
     throwIfAborted(signal)
-    if (start === undefined && end === undefined) {
+    if (start === undefined && end === undefined && etag === undefined) {
       const whole = this.#spool.find(path, this.#listed.get(path)?.etag) ?? (await this.#ahead.take(path))
       throwIfAborted(signal)
       if (whole !== null) {
@@ -137,7 +137,11 @@ class S3Log implements LogStore {
         return
       }
     }
-    const range = { ...(start === undefined ? {} : { start }), ...(end === undefined ? {} : { end }) }
+    const range = {
+      ...(start === undefined ? {} : { start }),
+      ...(end === undefined ? {} : { end }),
+      ...(etag === undefined ? {} : { etag }),
+    }
     yield* readChunks(this.#client, { ...this.#common, key: this.#key(path), ...range, signal })
   }
 
@@ -156,6 +160,7 @@ class S3Log implements LogStore {
         return {
           size: Number(headers.get('content-length')),
           modified: Date.parse(headers.get('last-modified') ?? ''),
+          etag: headers.get('etag'),
         }
       })
     } catch (error) {
@@ -167,11 +172,13 @@ class S3Log implements LogStore {
   async localFile(
     path: string,
     signal: AbortSignal,
-    options: { readonly columns?: readonly string[] } = {},
+    { columns, known }: { readonly columns?: readonly string[]; readonly known?: LogObject } = {},
   ): Promise<AsyncDisposable & { readonly file: string }> {
     throwIfAborted(signal)
-    const source = { ...this.#common, key: this.#key(path) }
-    return this.#copies.open(source, this.#listed.get(path), options.columns, signal)
+    const etag = known?.etag ?? null
+    const source = { ...this.#common, key: this.#key(path), ...(etag === null ? {} : { etag }) }
+    const listed = known === undefined ? this.#listed.get(path) : { size: known.size, etag }
+    return this.#copies.open(source, listed, columns, signal)
   }
 }
 

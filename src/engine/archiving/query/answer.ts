@@ -11,6 +11,7 @@ import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
 import type { QuerySourcesEvent } from '../../../model/archive-events.ts'
 import type { LogStore } from '../../../model/log-store.ts'
+import { pathOfLocation } from '../../../model/lake-url.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
@@ -39,6 +40,8 @@ export type Question = {
   readonly sql: string
   /** Most rows of the answer. */
   readonly limit: number
+  /** Fetch files whole and compare their sha256 before anything is read from them. */
+  readonly verify?: boolean
   readonly signal: AbortSignal
   readonly open: OpenArchiveQuery
   readonly lake: (root: string) => Promise<LogStore>
@@ -103,7 +106,7 @@ export async function answer(question: Question, told: (answer: Answer) => Promi
 class Moved extends Error {}
 
 async function answerOnce(
-  { store, table, sql, limit, signal, open, lake }: Question,
+  { store, table, sql, limit, verify = false, signal, open, lake }: Question,
   ledger: LedgerDatabase,
   record: ArchiveRecord | null,
   told: (answer: Answer) => Promise<void>,
@@ -113,7 +116,7 @@ async function answerOnce(
   const filed = new Set(archived.flatMap((partition) => partition.columns.map(({ physical }) => physical)))
   const columns = queryColumns(table, seen?.stored ?? null, record?.stored.columns, filed)
   const files = archived.flatMap((partition) => partition.files)
-  const root = record === null || files.length === 0 ? null : await lake(record.archive)
+  const root = record === null || files.length === 0 ? null : await lake(pathOfLocation(record.archive))
   await using query = await open({
     table: table.table,
     columns,
@@ -135,7 +138,7 @@ async function answerOnce(
       ({ name, archived: has }) => has && (needs.columns.has(name) || (shared.length > 0 && table.key.includes(name))),
     )
     .map((column) => column.physical)
-  await using local = root === null ? null : await openFiles(root, wanted, physical, signal)
+  await using local = root === null ? null : await openFiles(root, wanted, verify ? null : physical, signal)
 
   const hot = hotPart(store, table, seen, columns, needs, shared)
   const late = shared.map(({ label, within }) => ({
@@ -175,6 +178,7 @@ async function answerOnce(
       table: tableText(table.table),
       partitions: { read: dec(read.length), of: dec(archived.length) },
       files: { read: dec(wanted.length), of: dec(files.length) },
+      ...(verify ? { verified: dec(wanted.length) } : {}),
       hotRows: dec(came.rows),
       ...(shared.length === 0 ? {} : { leftOut: dec(came.keyed) }),
       ...(untold.length === 0 ? {} : { notLooked: untold.map((label) => `${ALL_LEFT_OUT} ${label}`) }),

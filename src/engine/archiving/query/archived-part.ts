@@ -1,4 +1,6 @@
 /** The archived part of a table: which partitions count, which of them a query needs, and their files. */
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
 import type { ArchivedPartition, ArchiveRecord } from '../../../archive/ledger/record.ts'
 import type { ArchivedFile } from '../../../model/archiving/archived-file.ts'
 import type { Interval, QueryColumn, QueryFile } from '../../../model/archiving/query-port.ts'
@@ -92,13 +94,14 @@ export function placedFiles({ files, columns }: Pick<ArchivedPartition, 'files' 
 }
 
 /**
- * @param columns names in Parquet of those that are read
- * @throws SluiceError PARTITION_CHANGED for a file that is not there, or of another size
+ * Size and, where a bucket said one at the publication, ETag of each file are those of the ledger.
+ * @param columns names in Parquet of those that are read; null for all of each file, whose sha256 is compared then, before anything is read from it
+ * @throws SluiceError PARTITION_CHANGED for a file that is not there, of another size, another object of its name, or with other bytes
  */
 export async function openFiles(
   lake: LogStore,
   wanted: readonly PlacedFile[],
-  columns: readonly string[],
+  columns: readonly string[] | null,
   signal: AbortSignal,
 ): Promise<LocalFiles> {
   const all: Local[] = []
@@ -118,16 +121,33 @@ export async function openFiles(
 
 async function openFile(
   lake: LogStore,
-  { path, bytes, rows, has }: PlacedFile,
-  columns: readonly string[],
+  { path, bytes, rows, sha256, etag, has }: PlacedFile,
+  columns: readonly string[] | null,
   signal: AbortSignal,
 ): Promise<Local> {
   const label = `${lake.label}/${path}`
   const found = await lake.head(path, signal)
   if (found === null) throw changed(label, 'it is not there')
   if (BigInt(found.size) !== bytes) throw changed(label, `it has ${found.size} bytes instead of ${bytes}`)
-  const local = await lake.localFile(path, signal, { columns: columns.filter((name) => has.includes(name)) })
+  if (etag !== undefined && found.etag != null && found.etag !== etag) {
+    throw changed(label, `its ETag is ${found.etag}, and was ${etag} when it was published`)
+  }
+  const only = columns === null ? {} : { columns: columns.filter((name) => has.includes(name)) }
+  const local = await lake.localFile(path, signal, { ...only, known: found }).catch((error: unknown) => {
+    if (error instanceof SluiceError && error.code === 'LOG_CHANGED') throw changed(label, 'it was replaced just now')
+    throw error
+  })
+  if (columns === null && (await sha256Of(local.file, signal)) !== sha256) {
+    await local[Symbol.asyncDispose]()
+    throw changed(label, 'its sha256 is another one, in its place or on the way here')
+  }
   return { file: { file: local.file, label, rows, has }, release: async () => local[Symbol.asyncDispose]() }
+}
+
+async function sha256Of(file: string, signal: AbortSignal): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const bytes of createReadStream(file, { signal })) hash.update(bytes as Buffer)
+  return hash.digest('hex')
 }
 
 function changed(where: string, what: string): SluiceError {

@@ -13,6 +13,8 @@ export type QueryOperation = {
   readonly limit: number
   readonly format: RowFormat
   readonly timeoutMs?: number
+  /** Compare the sha256 of each file before it is read. */
+  readonly verifyFiles?: boolean
 }
 
 const EVENTS = ['columns', 'row', 'query.sources', 'log'] as const
@@ -41,6 +43,12 @@ export const query: Declaration<QueryOperation, (typeof EVENTS)[number]> = {
         completes: 'database',
         describe: 'URL of the database, which knows where the archive is; else the config file or $DATABASE_URL',
       },
+      {
+        name: 'verify',
+        type: 'flag',
+        default: false,
+        describe: 'fetch the files that are read whole, and compare their sha256 first',
+      },
       ...ROWS,
     ],
   },
@@ -48,6 +56,7 @@ export const query: Declaration<QueryOperation, (typeof EVENTS)[number]> = {
     from: words.end('from'),
     table: words.text('table'),
     query: words.text('query'),
+    verifyFiles: words.set('verify'),
     ...ROW_WORDS,
   },
   shape: 'listing',

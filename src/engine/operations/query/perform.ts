@@ -1,5 +1,5 @@
 /** `query`: one statement over a table of a database and its archive. It changes nothing. */
-import { dec } from '../../../model/event.ts'
+import { dec, type Dec } from '../../../model/event.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -23,12 +23,14 @@ export async function query(operation: QueryOperation, run: QueryRun): Promise<E
   const { signal } = deadline
   const table = await tableNamed(store, operation.table, signal)
   let rows = 0
+  let verified: Dec | undefined
   // One more than is shown tells whether there are more.
   const question = {
     store,
     table,
     sql: operation.query,
     limit: limit + 1,
+    verify: operation.verifyFiles === true,
     signal,
     open: openArchiveQuery,
     lake: openLake,
@@ -40,6 +42,7 @@ export async function query(operation: QueryOperation, run: QueryRun): Promise<E
       if (!named) {
         if (!hasArchive) run.emit({ type: 'log', level: 'warn', table: sources.table, message: WITHOUT_ARCHIVE })
         run.emit(sources)
+        ;({ verified } = sources)
         run.emit({ type: 'columns', columns })
       }
       named = true
@@ -55,7 +58,7 @@ export async function query(operation: QueryOperation, run: QueryRun): Promise<E
       throwIfAborted(signal)
     }
   })
-  return { totals: { rows: dec(rows) } }
+  return { totals: { rows: dec(rows), ...(verified === undefined ? {} : { verified }) } }
 }
 
 const WITHOUT_ARCHIVE =
