@@ -108,7 +108,11 @@ describe.skipIf(!S3_AVAILABLE)(`a log in a bucket${S3_AVAILABLE ? '' : ` (skippe
     expect(names).toEqual(["a b+c%20d&eü'(1).json"])
     expect((await bytesOf(odd, `_delta_log/${names[0] ?? ''}`)).toString()).toBe('odd')
     const log = open('big')
-    expect(await log.head('_delta_log/object', NEVER)).toEqual({ size: BIG.length, modified: expect.any(Number) })
+    expect(await log.head('_delta_log/object', NEVER)).toEqual({
+      size: BIG.length,
+      modified: expect.any(Number),
+      etag: expect.stringMatching(/^\".+\"$/) as string,
+    })
     expect(await log.head('_delta_log/none', NEVER)).toBeNull()
     expect(await bytesOf(log, '_delta_log/empty')).toEqual(Buffer.alloc(0))
     expect(await bytesOf(log, '_delta_log/empty', { end: 10 })).toEqual(Buffer.alloc(0))
