@@ -132,7 +132,7 @@ async function rewrite(
     }
     files.push(...examined.map((one, n) => ({ ...one, name: paths[n] ?? one.name })))
   }
-  await bringThere(context, partition, files)
+  const etags = await bringThere(context, partition, files)
   const digest = sumOf([...kept.map(({ rows, sum }) => ({ rows, sum })), ...files.map((one) => one.digest)])
   const log = await context.log()
   const { version } = await log.replace(
@@ -149,7 +149,7 @@ async function rewrite(
     },
     interrupt.abort,
   )
-  return { files: [...kept, ...archivedFiles(files)], digest, version }
+  return { files: [...kept, ...archivedFiles(files, etags)], digest, version }
 }
 
 /**

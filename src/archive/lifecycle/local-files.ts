@@ -37,7 +37,7 @@ export async function localFiles(
 export async function sha256InPlace(
   { reader, interrupt }: ArchiveContext,
   path: string,
-  etag: string | null,
+  etag: string | null = null,
 ): Promise<string> {
   const hash = createHash('sha256')
   const only = etag === null ? {} : { etag }
