@@ -61,7 +61,7 @@ describe.skipIf(!S3_AVAILABLE)(`a query of a bucket ${S3_MISSING}`, () => {
     )
   const root = async (): Promise<string> =>
     pathOfLocation((await archived.place.rows('SELECT archive FROM migration_archives'))[0]?.[0] ?? '')
-  const query = (more: object = {}): Operation => ({ ...commandsOf(archived).query, ...more }) as Operation
+  const query = (more: object = {}): Operation => ({ ...commandsOf(archived).query, ...more })
 
   test('notes the ETag of each file at its publication, and takes ledgers without', { timeout: 60_000 }, async () => {
     const { counted: wanted } = await countedBy(query())

@@ -162,18 +162,18 @@ async function removeParts(folder: string, prefix: string): Promise<void> {
   await Promise.all(own.map((name) => rm(join(folder, name), { force: true }).catch(() => undefined)))
 }
 
-/** @param error of an export; one of a full disk gets to say what would be enough */
-async function withRoomNeeded(error: unknown, label: string, folder: string, seen: Seen): Promise<unknown> {
-  if (!(error instanceof SluiceError) || !isDiskExhausted(error)) return error
+/** @param thrown by an export; one of a full disk gets to say what would be enough */
+async function withRoomNeeded(thrown: unknown, label: string, folder: string, seen: Seen): Promise<unknown> {
+  if (!(thrown instanceof SluiceError) || !isDiskExhausted(thrown)) return thrown
   const free = await statfs(folder).catch(() => null)
   const had = free === null ? '' : `; ${sizeText(free.bavail * free.bsize)} are free at ${folder}`
   const whole = seen.rows >= 0n ? '' : ' so far'
   return new SluiceError(
     ...spaceExhausted({
-      where: error.where ?? folder,
+      where: thrown.where ?? folder,
       reason: `the rows of ${label} are ${sizeText(Number(seen.bytes))} of text${whole}, and their files need up to that${had}`,
       hint: 'free or add that much on the disk of the archive (of the temporary folder for a bucket), and run the same command again',
-      cause: error,
+      cause: thrown,
     }),
   )
 }
