@@ -127,6 +127,18 @@ describe.skipIf(!POSTGRES_OWN)('leave first, prove after (needs a server of its 
       expect(plan.events).toContainEqual(
         expect.objectContaining({ type: 'archive.planned', partition: LABEL, status: 'resume', state: 'DETACHING' }),
       )
+      // Nobody could say that rows are gone from there.
+      const erase = await perform({
+        kind: 'archive-erase',
+        from: archived.place.url,
+        table: 'bookings',
+        where: 'id = 3',
+        reason: 'TICKET-1',
+        dryRun: true,
+      })
+      expect(erase.finished).toMatchObject({
+        error: { code: 'PARTITION_STATE', hint: expect.stringContaining('archive run') },
+      })
       // Bounds of the question keep its table out of it.
       const later = await countedBy({
         ...query,

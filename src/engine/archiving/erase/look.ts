@@ -41,7 +41,8 @@ export async function lookAround(context: ArchiveContext, record: ArchiveRecord,
   for (const partition of record.partitions) {
     throwIfAborted(abort)
     const { label, state, restoring, retracted, removed, filePrefix, version } = partition
-    const isBetween = restoring || removed.rows > 0n || (state === 'RESTORED' && !retracted && version !== null)
+    const isBetween =
+      partition.away || restoring || removed.rows > 0n || (state === 'RESTORED' && !retracted && version !== null)
     const isLoose = UNDER_WAY.has(state) && (logged?.get(label)?.length ?? 0) > 0
     if ((isBetween && state !== 'DROPPED') || isLoose) throw between(context, partition)
     const underWay = UNDER_WAY.has(state) && filePrefix !== null
@@ -107,14 +108,17 @@ function heldError({ name }: ArchiveContext, looks: readonly PartitionLook[]): S
   )
 }
 
-function between({ name }: ArchiveContext, { label, state, restoring }: ArchivedPartition): SluiceError {
+/** Rows of a partition that is neither here nor there cannot be erased for sure. */
+export function between({ name }: ArchiveContext, { label, state, restoring, away }: ArchivedPartition): SluiceError {
   const command =
     restoring || state === 'RESTORED'
       ? `sluice restore --table ${shellQuote(name)} --partition ${shellQuote(label)}`
       : `sluice archive run --table ${shellQuote(name)} --partition ${shellQuote(label)}`
   return new SluiceError('PARTITION_STATE', `${label} of ${name} is on its way between two states (${state})`, {
     where: `${name}, ${label}`,
-    reason: 'its rows are in two places, and neither counts alone',
+    reason: away
+      ? 'its table has left the partitioned one, and was not summed yet'
+      : 'its rows are in two places, and neither counts alone',
     hint: `nothing was changed; end that first: ${command}`,
   })
 }

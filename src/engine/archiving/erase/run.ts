@@ -16,7 +16,7 @@ import type { RunOf } from '../../run-context.ts'
 import type { archiveErase } from '../../operations/archive-erase/declaration.ts'
 import { eachPartition, type Work } from '../advance-all.ts'
 import { endOfArchive } from '../ending.ts'
-import { besideAll, type PartitionLook, type Wanted } from './look.ts'
+import { besideAll, between, type PartitionLook, type Wanted } from './look.ts'
 
 export type EraseRun = RunOf<typeof archiveErase>
 
@@ -115,6 +115,9 @@ export async function eraseBeside(
  * @throws SluiceError PROOF_FAILED where such a row is still there
  */
 export async function requireGone({ context, wanted }: Erasing, record: ArchiveRecord): Promise<void> {
+  const away = record.partitions.find((partition) => partition.away)
+  // Another run took it out of the table meanwhile.
+  if (away !== undefined) throw between(context, away)
   let left = 0n
   for (const partition of record.partitions.filter(isNamed)) {
     throwIfAborted(context.interrupt.abort)
