@@ -7,6 +7,7 @@ import type { CopyStore } from '../../stores/copy-port.ts'
 import type { ChangeSource, ChangeStream } from '../../stores/follow-port.ts'
 import type { CopyRun } from '../copy/copy-run.ts'
 import { compareMoment, identitiesOf, type TableComparison } from './compare-moment.ts'
+import { emptiedMeanwhile } from './emptied-meanwhile.ts'
 import type { FollowTable } from './followed-table.ts'
 import type { Lanes } from './lanes.ts'
 import type { SignOffRequest } from './ledger/sign-offs.ts'
@@ -126,7 +127,8 @@ export class Proving implements AsyncDisposable {
     if ('failed' in running.settled) {
       const error = asSluiceError(running.settled.failed)
       // A table was emptied or altered after the moment: what the snapshot shows of it is gone, and nothing was compared.
-      if (error.code !== 'SOURCE_GONE' || request !== null) throw running.settled.failed
+      if (error.code !== 'SOURCE_GONE') throw running.settled.failed
+      if (request !== null) throw emptiedMeanwhile(error)
       this.#dueAt = this.#parts.clock.ticks() + AGAIN_MS
       const message = 'a table was emptied or altered while it was compared: the comparison is begun anew'
       this.#parts.run.emit({ type: 'log', level: 'note', message })

@@ -1,0 +1,22 @@
+/** What is said where a table is emptied while a sign-off compares it. */
+import { expect, test } from 'vitest'
+import { emptiedMeanwhile } from '../../src/engine/follow/emptied-meanwhile.ts'
+import { SluiceError } from '../../src/shared/errors.ts'
+
+test('the hint of a sign-off is about the sign-off, and not about a copy', () => {
+  const copied = new SluiceError('SOURCE_GONE', 'public.a was changed while it was copied', {
+    where: 'db',
+    retryable: true,
+    hint: 'run the same command again: it plans the copy anew, and does only what is not done',
+  })
+  const said = emptiedMeanwhile(copied)
+  expect(said).toMatchObject({ code: 'SOURCE_GONE', where: 'db', retryable: true })
+  expect(said.message).toBe('public.a was changed while it was compared')
+  expect(said.hint).toMatch(/sluice sign-off/)
+  expect(said.hint).not.toMatch(/copy/)
+})
+
+test('other errors stay as they are', () => {
+  const lost = new SluiceError('CONNECTION_LOST', 'gone')
+  expect(emptiedMeanwhile(lost)).toBe(lost)
+})
