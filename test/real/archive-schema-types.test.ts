@@ -175,6 +175,58 @@ describe('values that a column of the archive cannot hold', () => {
   })
 })
 
+test('PostgreSQL: columns change while a partition has left its table, and is not proved yet', async ({ skip }) => {
+  const why = await missing('postgresql')
+  if (why !== '') skip(why)
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-schema-away-'))
+  const { place, only, asked, ended, verify, restore } = await made('postgresql', 'native', folder)
+  const killed = await startArchiver(only(OLD), { at: 'state DETACHED', when: 'before' }).ended
+  expect(killed.signal).toBe('SIGKILL')
+  const state = "SELECT state FROM migration_archive_partitions WHERE partition_name = '2020-Q1'"
+  expect(await place.rows(state)).toEqual([['DETACHING']])
+  await place.sql(
+    `ALTER TABLE ${TABLE} RENAME COLUMN note TO remark`,
+    `ALTER TABLE ${TABLE} DROP COLUMN amount`,
+    `ALTER TABLE ${TABLE} ADD COLUMN extra integer DEFAULT 4`,
+  )
+  const counts = `SELECT count(*), count(remark), count(extra) FROM ${TABLE}`
+  expect(await asked(counts)).toEqual([['180', '153', '120']])
+  expect(await ended(only(OLD))).toBe('ok')
+  expect(await place.rows(state)).toEqual([['DETACHED']])
+  expect(await asked(counts)).toEqual([['180', '153', '120']])
+  expect(await ended(verify)).toBe('ok')
+  expect(await ended({ ...restore, without: ['amount'] })).toBe('ok')
+  expect(await asked(counts)).toEqual([['180', '153', '180']])
+  rmSync(folder, { recursive: true, force: true })
+})
+
+test('PostgreSQL: a ledger of version 4 keeps what its partitions were exported with, and asks which column became which', async ({
+  skip,
+}) => {
+  const why = await missing('postgresql')
+  if (why !== '') skip(why)
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-schema-old-'))
+  const { place, only, asked, ended, verify, restore } = await made('postgresql', 'native', folder)
+  expect(await ended(only(OLD, { detach: true }))).toBe('ok')
+  expect(await ended(only(OLD, { drop: true, confirm: TABLE }))).toBe('ok')
+  await place.sql(
+    'ALTER TABLE migration_archive_partitions DROP COLUMN stored',
+    "UPDATE migration_archives SET stored = (stored::jsonb - 'numbersOf')::text",
+    'UPDATE migration_archive_ledger SET version = 4',
+    `ALTER TABLE ${TABLE} RENAME COLUMN note TO remark`,
+  )
+  expect(await ended(verify)).toBe('ok')
+  expect(await ended(only(NEW))).toContain('PLAN_CHANGED')
+  expect(await ended(only(NEW, { renamed: ['note=remark'] }))).toBe('ok')
+  // From now on the numbers are known.
+  await place.sql(`ALTER TABLE ${TABLE} RENAME COLUMN remark TO word`)
+  expect(await ended(verify)).toBe('ok')
+  expect(await asked(`SELECT count(*), count(word) FROM ${TABLE}`)).toEqual([['180', '153']])
+  expect(await ended(restore)).toBe('ok')
+  expect(await asked(`SELECT count(*), count(word) FROM ${TABLE}`)).toEqual([['180', '153']])
+  rmSync(folder, { recursive: true, force: true })
+})
+
 test.for([
   ['the head is stored', 'INSERT INTO migration_archive_heads', 'after'],
   ['the columns are noted', 'UPDATE migration_archives SET stored', 'before'],

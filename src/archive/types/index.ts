@@ -7,7 +7,7 @@ import { ruled } from './ruled.ts'
 import { partitionColumnBeside, physicalNames } from './names.ts'
 
 export { doubtful } from './doubt.ts'
-export { evolved, isAsText, withNumbers, type ColumnChange, type Evolved, type EvolveWishes } from './evolve.ts'
+export { evolved, isAsText, withNumbers, type ColumnChange, type Evolved } from './evolve.ts'
 
 export type StoringOptions = {
   /** Columns that are stored as the text that their source prints. */
