@@ -120,6 +120,22 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     expect((await countedBy(query)).counted).toMatch(/^897 /)
   })
 
+  test.skipIf(why !== '' || form === 'plain')(`a partition that is leaving ends that first${why}`, async () => {
+    const { place, erase, search, query } = await archived('published')
+    await place.sql(
+      `UPDATE migration_archive_partitions SET state = 'DETACHING', away = 1 WHERE partition_name = '2020-Q1'`,
+    )
+    const before = await search()
+    const { finished } = await perform(erase)
+    expect(finished).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_STATE' } })
+    expect(finished.error?.hint).toMatch(/sluice archive run --table \S+ --partition 2020-Q1$/)
+    expect(await search()).toEqual(before)
+    await place.sql(
+      `UPDATE migration_archive_partitions SET state = 'PUBLISHED', away = 0 WHERE partition_name = '2020-Q1'`,
+    )
+    expect((await countedBy(query)).counted).toMatch(/^900 /)
+  })
+
   test.skipIf(why !== '')(`columns may have other names by now${why}`, async () => {
     const place = await makePlace(system, folder)
     const bookings = await makeBookings(place, form, mkdtempSync(join(folder, 'to-')))
