@@ -56,7 +56,7 @@ export async function foundRows(
 }
 
 /** Of these files those that hold such rows. @throws SluiceError PROOF_FAILED, SOURCE_IO */
-export async function foundFiles(
+async function foundFiles(
   context: ArchiveContext,
   partition: ArchivedPartition,
   files: readonly ArchivedFile[],

@@ -43,7 +43,8 @@ export async function lookAround(context: ArchiveContext, record: ArchiveRecord,
     const { label, state, restoring, retracted, removed, filePrefix, version } = partition
     const isBetween =
       partition.away || restoring || removed.rows > 0n || (state === 'RESTORED' && !retracted && version !== null)
-    const isLoose = UNDER_WAY.has(state) && (logged?.get(label)?.length ?? 0) > 0
+    // The log names files that the ledger does not count, and whose rows stand in the source, too.
+    const isLoose = !isArchived(state) && state !== 'PUBLISHED' && (logged?.get(label)?.length ?? 0) > 0
     if ((isBetween && state !== 'DROPPED') || isLoose) throw between(context, partition)
     const underWay = UNDER_WAY.has(state) && filePrefix !== null
     const found =

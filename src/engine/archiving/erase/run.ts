@@ -1,8 +1,8 @@
 /** Takes rows out of files, database and history, in this order; each step begins where the ledger says that the one before has ended. */
 import { removeFrom, erasePartition } from '../../../archive/erase/erase-partition.ts'
-import { foundFiles } from '../../../archive/erase/found.ts'
+import { foundRows } from '../../../archive/erase/found.ts'
 import type { DestroyedFile, Erasure, ErasureLedger } from '../../../archive/ledger/erasure-ledger.ts'
-import { readArchive, type ArchivedPartition, type ArchiveRecord } from '../../../archive/ledger/record.ts'
+import { readArchive, type ArchiveRecord } from '../../../archive/ledger/record.ts'
 import type { ArchiveContext } from '../../../archive/lifecycle/context.ts'
 import { removeLeftovers } from '../../../archive/lifecycle/export.ts'
 import { sha256InPlace } from '../../../archive/lifecycle/local-files.ts'
@@ -111,23 +111,29 @@ export async function eraseBeside(
 }
 
 /**
- * Every file that the newest version names is looked through once more, and the table too.
- * @throws SluiceError PROOF_FAILED where such a row is still there
+ * Every file that the newest version names is looked through once more, and so are detached tables and the table.
+ * @throws SluiceError PROOF_FAILED where such a row is still there; ARCHIVE_CONFLICT where the log names files that the ledger does not
  */
 export async function requireGone({ context, wanted }: Erasing, record: ArchiveRecord): Promise<void> {
+  const { abort } = context.interrupt
   const away = record.partitions.find((partition) => partition.away)
   // Another run took it out of the table meanwhile.
   if (away !== undefined) throw between(context, away)
+  const log = await (await context.log()).own(abort)
   let left = 0n
-  for (const partition of record.partitions.filter(isNamed)) {
-    throwIfAborted(context.interrupt.abort)
-    for (const { digest } of await foundFiles(context, partition, partition.files, wanted.test)) left += digest.rows
+  for (const [label, logged] of log?.files ?? []) {
+    throwIfAborted(abort)
+    const partition = record.partitions.find((one) => one.label === label)
+    const strange = logged.find(({ path }) => partition?.files.every((file) => file.path !== path) ?? true)
+    if (partition === undefined || strange !== undefined) throw notLooked(context.name, strange?.path ?? label)
+    const { files, source } = await foundRows(context, partition, wanted.test, new Set())
+    left = files.reduce((sum, { digest }) => sum + digest.rows, left + source.rows)
   }
   const { digest } = await besideAll(context, record, wanted.test)
   if (left === 0n && digest.rows === 0n) return
   throw new SluiceError(
     'PROOF_FAILED',
-    `${left} such rows are still in files of ${context.name}, and ${digest.rows} in the table`,
+    `${left} such rows are still in partitions of ${context.name}, and ${digest.rows} in the table`,
     {
       where: context.name,
       reason: 'somebody wrote them while they were taken out, or a file has other statistics than rows',
@@ -136,8 +142,12 @@ export async function requireGone({ context, wanted }: Erasing, record: ArchiveR
   )
 }
 
-function isNamed({ state }: ArchivedPartition): boolean {
-  return state === 'PUBLISHED' || state === 'DETACHED' || state === 'DROPPED'
+function notLooked(name: string, path: string): SluiceError {
+  return new SluiceError('ARCHIVE_CONFLICT', `the log of ${name} names ${path}, which the ledger does not`, {
+    where: name,
+    reason: 'nobody has looked for such rows there, so that nothing is said to be erased',
+    hint: 'sluice archive verify says what else is wrong',
+  })
 }
 
 /**
