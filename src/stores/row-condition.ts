@@ -19,8 +19,8 @@ export function conditionSql(columns: readonly Column[], test: RowTest, words: C
   const sql = testSql(test, (one) => {
     const column = columns.find(({ name }) => name === one.column)
     const name = words.quote(one.column)
-    if (one.kind === 'null') return `(${name} IS NULL)`
-    const found = column === undefined ? null : words.compare(name, column, one.op, one.value)
+    if (one.kind === 'null' && column !== undefined) return `(${name} IS NULL)`
+    const found = one.kind === 'null' || column === undefined ? null : words.compare(name, column, one.op, one.value)
     if (found !== null) return `(${found})`
     isKnown = false
     return '(1 = 0)'

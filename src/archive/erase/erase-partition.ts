@@ -24,7 +24,7 @@ export type ErasureOf = {
   readonly without: ReadonlySet<string>
   readonly reason: string
   /** Notes what went, in the transaction that ends it. */
-  readonly noting: (place: string, now: ErasedNow) => readonly Statement[]
+  readonly noting: (place: string, now: ErasedNow, guard: Statement) => readonly Statement[]
   /** Gives a row once that is noted. */
   readonly noted: (place: string, fence: bigint) => Statement
 }
@@ -55,9 +55,10 @@ export async function erasePartition(
       state,
       state,
       rewritten === null
-        ? { error: null }
+        ? { error: null, unheld: true }
         : {
             error: null,
+            unheld: true,
             digest: left,
             files: rewritten.files,
             version: rewritten.version,
@@ -65,7 +66,7 @@ export async function erasePartition(
           },
     )
     const { fence, label } = held
-    const noting = erasure.noting(label, { fence, archivedRows, sourceRows, left, version })
+    const noting = erasure.noting(label, { fence, archivedRows, sourceRows, left, version }, closing.guard)
     return { ...closing, statements: [...closing.statements, ...noting], landed: erasure.noted(label, fence) }
   }
   if (place === null || source.rows === 0n) {

@@ -2,15 +2,17 @@
 import { join } from 'node:path'
 import type { ArchivedFile } from '../../model/archiving/archived-file.ts'
 import { renamedTest, type RowTest } from '../../model/archiving/row-test.ts'
-import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import type { Digest } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ReadColumn, SourceView } from '../../stores/copy-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { conditionOf, readColumns, wholeOf, type ArchiveContext } from '../lifecycle/context.ts'
 import { localFiles } from '../lifecycle/local-files.ts'
+import { moved } from '../lifecycle/refusals.ts'
 import { partitionsOf } from '../lifecycle/take-out.ts'
 import { storedTable } from '../types/index.ts'
+import { isCarried } from '../types/same-type.ts'
 
 /** A file and what its rows come to that are to go. */
 export type FoundFile = { readonly file: ArchivedFile; readonly digest: Digest }
@@ -77,10 +79,35 @@ async function foundFiles(
   })
 }
 
-/** The test by the names that columns had when files were written. */
-export function fileTest({ archived }: ArchiveContext, { columns }: ArchivedPartition, test: RowTest): RowTest {
-  const physical = new Map(archived.stored.columns.map((column) => [column.name, column.physical]))
-  return renamedTest(test, (name) => columns.find((one) => one.physical === physical.get(name))?.name ?? null)
+/**
+ * The test by the names that columns had when the files of a partition were written.
+ * @throws SluiceError UNSUPPORTED_TYPE where a column had a type then whose values nobody can compare with those of now, or was not there and is asked to be NULL
+ */
+export function fileTest(
+  { archived, name }: Pick<ArchiveContext, 'archived' | 'name'>,
+  { columns, label }: Pick<ArchivedPartition, 'columns' | 'label'>,
+  test: RowTest,
+): RowTest {
+  const now = new Map(archived.stored.columns.map((column) => [column.name, column]))
+  return renamedTest(test, (tested, asked) => {
+    const column = now.get(tested)
+    const found = columns.find(({ physical }) => physical === column?.physical)
+    if (found !== undefined) return found.name
+    const earlier = columns.find(({ physical }) => column?.was?.includes(physical) === true)
+    if (earlier === undefined && asked === 'value') return null
+    if (earlier !== undefined && column !== undefined && isCarried(earlier.as, column.as)) return earlier.name
+    throw new SluiceError(
+      'UNSUPPORTED_TYPE',
+      earlier === undefined
+        ? `files of ${label} of ${name} were written before there was a column ${tested}`
+        : `${tested} was ${earlier.column.native} when ${label} of ${name} was archived`,
+      {
+        where: `${name}, ${label}`,
+        reason: 'which of its rows are meant cannot be told by that column, and nothing was changed',
+        hint: 'name the rows by other columns, or restore the partition first',
+      },
+    )
+  })
 }
 
 /** What the rows of a place come to now. */
@@ -123,19 +150,34 @@ async function placeOf(
   partition: ArchivedPartition,
   test: RowTest,
 ): Promise<SourcePlace | null> {
-  const { store, table, interrupt } = context
+  const { table } = context
   const { native, state } = partition
   if (state !== 'PUBLISHED' && state !== 'DETACHED') return null
   if (native === null) {
     const where = `(${sourceTest(context, table, test)}) AND (${conditionOf(context, partition)})`
     return { table, where, columns: columnsNow(context, table) }
   }
-  const name = state === 'PUBLISHED' ? native.table : partitionsOf(context).detachedName(native.table, native.identity)
-  const [found] = (await store.tables(tableText(name), interrupt.abort)).filter(
-    (one) => tableText(one.table) === tableText(name),
-  )
-  if (found === undefined) return null
+  const found =
+    state === 'PUBLISHED' ? await tableNamed(context, native.table) : await detachedTable(context, partition, native)
+  if (found === null) return null
   // A table that has left keeps the columns that it had.
   const named = state === 'DETACHED' ? fileTest(context, partition, test) : test
   return { table: found, where: sourceTest(context, found, named), columns: columnsNow(context, found) }
+}
+
+async function tableNamed({ store, interrupt }: ArchiveContext, name: TableName): Promise<TableSpec | null> {
+  const found = await store.tables(tableText(name), interrupt.abort)
+  return found.find((one) => tableText(one.table) === tableText(name)) ?? null
+}
+
+/** Null where somebody dropped it. @throws SluiceError PARTITION_CHANGED where it stands elsewhere: its rows would stay */
+async function detachedTable(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  { table, identity }: NonNullable<ArchivedPartition['native']>,
+): Promise<TableSpec | null> {
+  const partitions = partitionsOf(context)
+  const found = await partitions.detached(table, identity, context.interrupt.abort)
+  if (found !== null || (await partitions.isGone(table, identity, context.interrupt.abort))) return found
+  throw moved(context.name, partition, partitions.detachedName(table, identity))
 }

@@ -107,6 +107,14 @@ const ERASURES: Columns = {
   tested: 'text',
   signed_by: 'name',
   tool: 'name',
+  // Tells a condition from another one as long as the erasure has not ended: a slow hash with its salt. NULL afterwards.
+  condition_hash: 'text',
+  owner: 'name',
+  host: 'name',
+  pid: 'integer',
+  machine: 'name',
+  process_started: 'name',
+  lease_until: 'integer',
   // The Delta version before which there is no history any more.
   delta_version: 'integer',
   // Names, bytes and sha256 of files that are destroyed, as JSON.

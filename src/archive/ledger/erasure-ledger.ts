@@ -4,9 +4,14 @@
  */
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { Digest } from '../../model/copy/rows.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { Owner } from '../../shared/owner.ts'
 import type { Closing, LedgerDatabase, Statement } from '../../stores/copy-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
+import { endedHolder, holderOf, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/lease/columns.ts'
+import { databaseTimes, LeaseSql } from '../../stores/lease/sql.ts'
 import type { SqlValue } from '../../stores/port.ts'
+import { LEASE_MS } from './partition-ledger.ts'
 import { ledgerColumns } from './schema.ts'
 
 export type DestroyedFile = { readonly path: string; readonly bytes: string; readonly sha256: string }
@@ -18,6 +23,9 @@ export type Erasure = {
   /** Names of the columns that the condition looks at. */
   readonly tested: readonly string[]
   readonly signedBy: string
+  /** Of the condition, see `condition-hash`; null once it has ended. */
+  readonly condition: string | null
+  readonly holder: Holder | null
   readonly version: number | null
   readonly destroyed: readonly DestroyedFile[]
   /** ms since the epoch, by the clock of the database. */
@@ -49,16 +57,64 @@ export class ErasureLedger {
   readonly #database: LedgerDatabase
   readonly #table: readonly [schema: string, name: string]
   readonly #now: string
+  readonly #owner: Owner
+  readonly #lease: LeaseSql
 
-  constructor(database: LedgerDatabase, table: TableName) {
+  constructor(database: LedgerDatabase, table: TableName, owner: Owner) {
     this.#database = database
     this.#table = [table.schema ?? '', table.name]
     this.#now = ledgerDialect(database.dialect).now
+    this.#owner = owner
+    this.#lease = new LeaseSql(LEASE_COLUMNS, databaseTimes(database.dialect, LEASE_MS))
   }
 
-  /** The erasure of this reason that has not ended; null where there is none. */
-  async unfinished(reason: string): Promise<Erasure | null> {
-    return (await this.all()).find((one) => one.reason === reason && one.state !== 'done') ?? null
+  /** The erasure that has not ended; null where there is none. A table has one at most. */
+  async unfinished(): Promise<Erasure | null> {
+    return (await this.all()).find(({ state }) => state !== 'done') ?? null
+  }
+
+  /**
+   * Takes an erasure that nobody works on: only one program lists files that are to be destroyed.
+   * @throws SluiceError LEDGER_BUSY
+   */
+  async claim({ id, holder, reason }: Erasure): Promise<void> {
+    const taken = this.#lease.taken(this.#owner)
+    const free = this.#lease.free(this.#owner, endedHolder(holder, this.#owner))
+    const [, rows] = await this.#database.batch([
+      {
+        sql: `UPDATE migration_archive_erasures SET ${taken.sql} WHERE ${KEY} AND ${free.sql}`,
+        parameters: [...taken.parameters, ...this.#table, id, ...free.parameters],
+      },
+      {
+        sql: `SELECT 1 FROM migration_archive_erasures WHERE ${KEY} AND owner = ?`,
+        parameters: [...this.#table, id, this.#owner.id],
+      },
+    ])
+    if ((rows ?? []).length > 0) return
+    throw new SluiceError('LEDGER_BUSY', `another program works on the erasure ${reason}`, {
+      hint: 'let it finish; a program that vanished lets go of it after half a minute',
+      retryable: true,
+    })
+  }
+
+  /** Says that this program lives. */
+  async renew(): Promise<void> {
+    const { sql, parameters } = this.#lease.renewed
+    await this.#database.batch([
+      {
+        sql: `UPDATE migration_archive_erasures SET ${sql} WHERE schema_name = ? AND table_name = ? AND owner = ?`,
+        parameters: [...parameters, ...this.#table, this.#owner.id],
+      },
+    ])
+  }
+
+  async release(): Promise<void> {
+    await this.#database.batch([
+      {
+        sql: `UPDATE migration_archive_erasures SET ${this.#lease.back} WHERE schema_name = ? AND table_name = ? AND owner = ?`,
+        parameters: [...this.#table, this.#owner.id],
+      },
+    ])
   }
 
   /** All erasures of the table, the newest last. A ledger that is only read may be one of an older program, and has none. */
@@ -75,6 +131,8 @@ export class ErasureLedger {
       'destroyed',
       'begun_ms',
       'ended_ms',
+      'condition_hash',
+      ...ownerColumns(LEASE_COLUMNS),
     ]
     const rows = await this.#database.all(
       `SELECT ${names.map((name) => `CAST(${name} AS ${castText})`).join(', ')} FROM migration_archive_erasures
@@ -82,13 +140,16 @@ export class ErasureLedger {
       this.#table,
     )
     return rows.map((row): Erasure => {
-      const [id, state, reason, tested, signedBy, version, destroyed, begun, ended] = row.map(textOf)
+      const [id, state, reason, tested, signedBy, version, destroyed, begun, ended, condition, ...owner] =
+        row.map(textOf)
       return {
         id: BigInt(id ?? '0'),
         state: state === 'done' || state === 'destroying' ? state : 'erasing',
         reason: reason ?? '',
         tested: JSON.parse(tested ?? '[]') as string[],
         signedBy: signedBy ?? '',
+        condition: condition ?? null,
+        holder: holderOf(owner),
         version: version === null ? null : Number(version),
         destroyed: JSON.parse(destroyed ?? '[]') as DestroyedFile[],
         begunMs: Number(begun ?? 0),
@@ -99,15 +160,15 @@ export class ErasureLedger {
 
   /** Notes that it begins. */
   async begin(
-    { id, reason, tested, signedBy }: Pick<Erasure, 'id' | 'reason' | 'tested' | 'signedBy'>,
+    { id, reason, tested, signedBy, condition }: Pick<Erasure, 'id' | 'reason' | 'tested' | 'signedBy' | 'condition'>,
     tool: string,
   ): Promise<void> {
     const { unlessThere } = ledgerDialect(this.#database.dialect)
     await this.#database.batch([
       {
-        sql: `INSERT INTO migration_archive_erasures (schema_name, table_name, erasure_id, state, reason, tested, signed_by, tool, begun_ms)
-              VALUES (?, ?, ?, 'erasing', ?, ?, ?, ?, ${this.#now}) ${unlessThere}`,
-        parameters: [...this.#table, id, reason, JSON.stringify(tested), signedBy, tool],
+        sql: `INSERT INTO migration_archive_erasures (schema_name, table_name, erasure_id, state, reason, tested, signed_by, tool, condition_hash, begun_ms)
+              VALUES (?, ?, ?, 'erasing', ?, ?, ?, ?, ?, ${this.#now}) ${unlessThere}`,
+        parameters: [...this.#table, id, reason, JSON.stringify(tested), signedBy, tool, condition],
       },
     ])
   }
@@ -131,11 +192,15 @@ export class ErasureLedger {
     })
   }
 
-  /** A statement for the transaction that takes rows out of a place. A place that an earlier run has been at counts on. */
+  /**
+   * Statements for the transaction that takes rows out of a place. A place that an earlier run has been at counts on.
+   * @param guard gives a row where that transaction does what it is to do; else nothing is noted
+   */
   noting(
     id: bigint,
     place: string,
     { fence, archivedRows, sourceRows, left, version }: ErasedNow,
+    guard: Statement,
   ): readonly Statement[] {
     const key: readonly SqlValue[] = [...this.#table, id, place]
     const { unlessThere } = ledgerDialect(this.#database.dialect)
@@ -146,8 +211,18 @@ export class ErasureLedger {
       },
       {
         sql: `UPDATE migration_archive_erased SET archived_rows = archived_rows + ?, source_rows = source_rows + ?, left_rows = ?, checksum = ?,
-                delta_version = ?, fence = ?, at_ms = ${this.#now} WHERE ${KEY} AND place = ? AND (fence IS NULL OR fence <> ?)`,
-        parameters: [archivedRows, sourceRows, left?.rows ?? null, left?.sum ?? null, version, fence, ...key, fence],
+                delta_version = ?, fence = ?, at_ms = ${this.#now} WHERE ${KEY} AND place = ? AND (fence IS NULL OR fence <> ?) AND EXISTS (${guard.sql})`,
+        parameters: [
+          archivedRows,
+          sourceRows,
+          left?.rows ?? null,
+          left?.sum ?? null,
+          version,
+          fence,
+          ...key,
+          fence,
+          ...guard.parameters,
+        ],
       },
     ]
   }
@@ -163,27 +238,34 @@ export class ErasureLedger {
   /** Of rows that are no partition's: each run notes its own, once. */
   closing(id: bigint, place: string, fence: bigint, sourceRows: bigint): Closing {
     const key: readonly SqlValue[] = [...this.#table, id]
-    const stands = `SELECT 1 FROM migration_archive_erasures WHERE ${KEY} AND state = 'erasing'`
+    const guard = {
+      sql: `SELECT 1 FROM migration_archive_erasures WHERE ${KEY} AND state = 'erasing'`,
+      parameters: key,
+    }
     return {
-      guard: { sql: stands, parameters: key },
+      guard,
       statements: [
         {
           sql: `UPDATE migration_archive_erasures SET ended_ms = NULL WHERE ${KEY} AND state = 'erasing'`,
           parameters: key,
         },
-        ...this.noting(id, place, { fence, archivedRows: 0n, sourceRows, left: null, version: null }),
+        ...this.noting(id, place, { fence, archivedRows: 0n, sourceRows, left: null, version: null }, guard),
       ],
       landed: this.noted(id, place, fence),
     }
   }
 
-  /** Sums of what partitions held before tell of the rows that went: they leave the history of the ledger. */
-  async forgetSums(label: string): Promise<void> {
+  /** Sums of what partitions held before tell of the rows that went, and so may messages: they leave the ledger where nothing is proved by them any more. */
+  async forgetSums(): Promise<void> {
     await this.#database.batch([
       {
-        sql: `UPDATE migration_archive_history SET checksum = NULL, num_rows = NULL
-              WHERE schema_name = ? AND table_name = ? AND partition_name = ?`,
-        parameters: [...this.#table, label],
+        sql: `UPDATE migration_archive_history SET checksum = NULL, num_rows = NULL, error_message = NULL WHERE schema_name = ? AND table_name = ?`,
+        parameters: this.#table,
+      },
+      {
+        sql: `UPDATE migration_archive_partitions SET checksum = NULL, num_rows = NULL, files = NULL, error_message = NULL
+              WHERE schema_name = ? AND table_name = ? AND state IN ('PLANNED', 'RESTORED')`,
+        parameters: this.#table,
       },
     ])
   }
@@ -194,7 +276,7 @@ export class ErasureLedger {
   }
 
   async end(id: bigint): Promise<void> {
-    await this.#set(id, `state = 'done', ended_ms = ${this.#now}`, [])
+    await this.#set(id, `state = 'done', condition_hash = NULL, ended_ms = ${this.#now}`, [])
   }
 
   async #set(id: bigint, sets: string, parameters: readonly SqlValue[]): Promise<void> {

@@ -42,6 +42,8 @@ export type Noted = {
   readonly error?: SluiceError | null
   /** Paths that the Delta log names for the partition from now on. */
   readonly logged?: readonly string[]
+  /** Only while nobody has said that it has to stay. */
+  readonly unheld?: true
   /** Columns of the files and of the digest. */
   readonly columns?: readonly StoredColumn[]
   /** Whether its table stands outside of its parent, and its rows count there. */
@@ -212,7 +214,7 @@ export class PartitionLedger {
     const mine = [...this.#key, held.label, this.#owner.id, held.fence]
     const where = `${PARTITION} AND owner = ? AND fence = ?`
     // Whoever said that it has to stay may have said so a moment ago.
-    const stays = takesOut(from, to, noted) ? ' AND hold_reason IS NULL' : ''
+    const stays = takesOut(from, to, noted) || noted.unheld === true ? ' AND hold_reason IS NULL' : ''
     const guard = (state: ArchiveState, more = ''): Statement => ({
       sql: `SELECT 1 FROM migration_archive_partitions WHERE ${where} AND state = ?${more}`,
       parameters: [...mine, state],

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { commitName, logPathOf } from '../../delta/log-path.ts'
 import { readCommit } from '../../delta/commit-lines.ts'
 import { canonicalPath } from '../../delta/paths.ts'
-import { compilePruning } from '../../delta/pruning.ts'
+import { compilePruning, type Pruning } from '../../delta/pruning.ts'
 import { schemaOf } from '../../delta/schema.ts'
 import type { CheckpointWriter } from '../../model/checkpoint-writer.ts'
 import type { LogStore } from '../../model/log-store.ts'
@@ -105,14 +105,20 @@ export class ArchiveTable implements ArchiveLog {
   }
 
   /**
-   * Paths of active files that hold no row of a condition for certain, as partition values and statistics tell.
-   * @throws SluiceError BAD_PREDICATE; as `state`
+   * Paths of active files that hold no row of a condition for certain, as partition values and statistics tell: none where they cannot be asked for it.
+   * @throws SluiceError as `state`
    */
   async without(predicate: Predicate, signal: AbortSignal): Promise<ReadonlySet<string>> {
     const state = await this.state(signal)
     if (state === null) return new Set()
     const { protocol, metadata, files } = state
-    const pruning = compilePruning(predicate, schemaOf(protocol, metadata), metadata.partitionColumns)
+    let pruning: Pruning
+    try {
+      pruning = compilePruning(predicate, schemaOf(protocol, metadata), metadata.partitionColumns)
+    } catch (error) {
+      if (error instanceof SluiceError && error.code === 'BAD_PREDICATE') return new Set()
+      throw error
+    }
     const none = [...files.values()].flat().filter(({ add }) => !pruning.byFile(add.partitionValues, add.stats))
     return new Set(none.map(({ path }) => path))
   }

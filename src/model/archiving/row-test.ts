@@ -25,6 +25,21 @@ export function testedColumns(test: RowTest): readonly string[] {
   }
 }
 
+/** Values that a test compares with, as canonical texts. */
+export function testedValues(test: RowTest): readonly string[] {
+  switch (test.kind) {
+    case 'and':
+    case 'or':
+      return test.parts.flatMap(testedValues)
+    case 'not':
+      return testedValues(test.part)
+    case 'compare':
+      return [test.value]
+    default:
+      return []
+  }
+}
+
 /**
  * A test as SQL.
  * @param write a comparison of one column, or whether it is NULL, in the words of one engine
@@ -46,8 +61,11 @@ export function testSql(
   }
 }
 
-/** The same test where columns have other names. @param named the name there; null where there is no such column */
-export function renamedTest(test: RowTest, named: (column: string) => string | null): RowTest {
+/**
+ * The same test where columns have other names.
+ * @param named the name there; null where there is no such column. `asked`: its value, or whether it has none
+ */
+export function renamedTest(test: RowTest, named: (column: string, asked: 'value' | 'null') => string | null): RowTest {
   switch (test.kind) {
     case 'and':
     case 'or':
@@ -57,7 +75,7 @@ export function renamedTest(test: RowTest, named: (column: string) => string | n
     case 'absent':
       return test
     default: {
-      const column = named(test.column)
+      const column = named(test.column, test.kind === 'null' ? 'null' : 'value')
       return column === null ? { kind: 'absent', isNull: test.kind === 'null' } : { ...test, column }
     }
   }

@@ -5,12 +5,18 @@ import { conditionOf, type ArchiveContext } from '../../../archive/lifecycle/con
 import type { RowTest } from '../../../model/archiving/row-test.ts'
 import { isArchived } from '../../../model/archiving/state.ts'
 import type { Predicate } from '../../../model/condition.ts'
+import { tableText } from '../../../model/copy/column-type.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 
-export type Wanted = { readonly predicate: Predicate; readonly test: RowTest }
+export type Wanted = {
+  readonly predicate: Predicate
+  readonly test: RowTest
+  /** Every file is looked into. */
+  readonly thorough?: boolean
+}
 
 /** One partition that holds such rows, or whose files are on their way. */
 export type PartitionLook = {
@@ -35,17 +41,13 @@ const UNDER_WAY: ReadonlySet<string> = new Set(['EXPORTING', 'EXPORTED', 'VERIFI
 export async function lookAround(context: ArchiveContext, record: ArchiveRecord, wanted: Wanted): Promise<EraseLook> {
   const log = await context.log()
   const { abort } = context.interrupt
-  const without = await log.without(wanted.predicate, abort)
+  const without = await spared(context, wanted)
   const logged = (await log.state(abort))?.files
   const partitions: PartitionLook[] = []
   for (const partition of record.partitions) {
     throwIfAborted(abort)
-    const { label, state, restoring, retracted, removed, filePrefix, version } = partition
-    const isBetween =
-      partition.away || restoring || removed.rows > 0n || (state === 'RESTORED' && !retracted && version !== null)
-    // The log names files that the ledger does not count, and whose rows stand in the source, too.
-    const isLoose = !isArchived(state) && state !== 'PUBLISHED' && (logged?.get(label)?.length ?? 0) > 0
-    if ((isBetween && state !== 'DROPPED') || isLoose) throw between(context, partition)
+    const { label, state, filePrefix } = partition
+    refuseBetween(context, partition, (logged?.get(label)?.length ?? 0) > 0)
     const underWay = UNDER_WAY.has(state) && filePrefix !== null
     const found =
       isArchived(state) || state === 'PUBLISHED' ? await foundRows(context, partition, wanted.test, without) : null
@@ -56,6 +58,20 @@ export async function lookAround(context: ArchiveContext, record: ArchiveRecord,
   }
   const beside = await besideAll(context, record, wanted.test)
   return { partitions, beside: beside.digest, refusal: heldError(context, partitions) }
+}
+
+/** Paths of files that need not be opened; all are where an erasure that was broken off goes on, since statistics may have hidden what is left. */
+export async function spared(context: ArchiveContext, { predicate, thorough }: Wanted): Promise<ReadonlySet<string>> {
+  return thorough === true ? new Set() : (await context.log()).without(predicate, context.interrupt.abort)
+}
+
+/** @param isLogged whether the log names files of it @throws SluiceError PARTITION_STATE where its rows stand in two places, and neither counts alone */
+export function refuseBetween(context: ArchiveContext, partition: ArchivedPartition, isLogged: boolean): void {
+  const { state, restoring, retracted, removed, version, away } = partition
+  const isBetween = away || restoring || removed.rows > 0n || (state === 'RESTORED' && !retracted && version !== null)
+  // The log names files that the ledger does not count, and whose rows stand in the source, too.
+  const isLoose = !isArchived(state) && state !== 'PUBLISHED' && isLogged
+  if ((isBetween && state !== 'DROPPED') || isLoose) throw between(context, partition)
 }
 
 /** Rows of the table itself, without those of partitions that are erased as such. */
@@ -80,7 +96,8 @@ export async function besideAll(
   // A native partition that is published and attached still is a part of the table.
   let rows = all.rows
   for (const { table: name } of attached) {
-    const [found] = await store.tables([name.schema, name.name].filter(Boolean).join('.'), interrupt.abort)
+    const wanted = tableText(name)
+    const found = (await store.tables(wanted, interrupt.abort)).find((one) => tableText(one.table) === wanted)
     if (found === undefined) continue
     rows -= (
       await digestOf(context, view, {
@@ -93,7 +110,10 @@ export async function besideAll(
   return { place, digest: { ...all, rows: rows < 0n ? 0n : rows } }
 }
 
-function heldError({ name }: ArchiveContext, looks: readonly PartitionLook[]): SluiceError | null {
+export function heldError(
+  { name }: ArchiveContext,
+  looks: readonly Pick<PartitionLook, 'partition'>[],
+): SluiceError | null {
   const held = looks.filter(({ partition }) => partition.held !== null)
   const [first] = held
   if (first === undefined) return null

@@ -5,8 +5,10 @@ import type { DestroyedFile, Erasure, ErasureLedger } from '../../../archive/led
 import { readArchive, type ArchiveRecord } from '../../../archive/ledger/record.ts'
 import type { ArchiveContext } from '../../../archive/lifecycle/context.ts'
 import { removeLeftovers } from '../../../archive/lifecycle/export.ts'
+import { lost } from '../../../archive/lifecycle/refusals.ts'
 import { sha256InPlace } from '../../../archive/lifecycle/local-files.ts'
-import { outlivedFiles } from '../../../archive/log/find-outlived.ts'
+import { outlivedFiles, type OutlivedFile } from '../../../archive/log/find-outlived.ts'
+import { isArchived } from '../../../model/archiving/state.ts'
 import { dec } from '../../../model/event.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -16,7 +18,7 @@ import type { RunOf } from '../../run-context.ts'
 import type { archiveErase } from '../../operations/archive-erase/declaration.ts'
 import { eachPartition, type Work } from '../advance-all.ts'
 import { endOfArchive } from '../ending.ts'
-import { besideAll, between, type PartitionLook, type Wanted } from './look.ts'
+import { besideAll, between, heldError, refuseBetween, spared, type PartitionLook, type Wanted } from './look.ts'
 
 export type EraseRun = RunOf<typeof archiveErase>
 
@@ -44,7 +46,15 @@ export async function erasePartitions(
   const log = await context.log()
   const work: Work = async (held, reload) => {
     const partition = await reload()
-    if (WRITING.has(partition.state) || partition.state === 'FAILED') {
+    const { state } = partition
+    const logged = (await log.own(context.interrupt.abort))?.files.get(partition.label) ?? []
+    // Somebody may have held it, or moved it on, since it was looked at.
+    refuseBetween(context, partition, logged.length > 0)
+    if (partition.held !== null && !WRITING.has(state) && state !== 'FAILED') {
+      throw heldError(context, [{ partition }]) ?? new Error('a hold that holds nothing')
+    }
+    if (!isArchived(state) && state !== 'PUBLISHED' && !WRITING.has(state) && state !== 'FAILED') return
+    if (WRITING.has(state) || state === 'FAILED') {
       await removeLeftovers(context, { partition, held })
       await context.ledger.move(held, partition.state, 'PLANNED', { error: null, files: [] })
       return
@@ -54,9 +64,9 @@ export async function erasePartitions(
       { partition, held },
       {
         test: wanted.test,
-        without: await log.without(wanted.predicate, context.interrupt.abort),
+        without: await spared(context, wanted),
         reason: erasure.reason,
-        noting: (place, now) => erasures.noting(erasure.id, place, now),
+        noting: (place, now, guard) => erasures.noting(erasure.id, place, now, guard),
         noted: (place, fence) => erasures.noted(erasure.id, place, fence),
       },
     )
@@ -83,10 +93,11 @@ export async function erasePartitions(
 export async function eraseBeside(
   { context, erasures, erasure, wanted, run }: Erasing,
   record: ArchiveRecord,
+  turn: number,
 ): Promise<void> {
   const { place, digest } = await besideAll(context, record, wanted.test)
   if (place === null || digest.rows === 0n) return
-  const id = BigInt(run.runId)
+  const id = BigInt(run.runId) + BigInt(turn)
   const rows = await removeFrom(
     context,
     place,
@@ -94,7 +105,9 @@ export async function eraseBeside(
     (count) => erasures.closing(erasure.id, `table/${run.runId}`, id, count),
     (end) => {
       if (end === 'done') return
-      throw new SluiceError('PARTITION_CHANGED', `rows of ${context.name} that are to go are changed all the time`, {
+      if (end === 'fenced') throw lost(context.name, { label: 'the erasure' })
+      const how = end === 'gone' ? 'in a table that is another one by now' : 'changed all the time'
+      throw new SluiceError('PARTITION_CHANGED', `rows of ${context.name} that are to go are ${how}`, {
         where: context.name,
         hint: 'stop whoever writes them, and run the same command again',
       })
@@ -162,17 +175,7 @@ export async function endHistory({ context, database, erasures, erasure, run }: 
     const { archiveId } = context.archived
     const info = { table: context.name, run: run.runId, reason: erasure.reason }
     version = (await log.milestone({ tableId: archiveId, info }, abort)).version
-    const listed = await outlivedFiles(
-      {
-        store: context.reader,
-        writer: context.writer,
-        parquet: parquetRows,
-        version,
-        olderThanMs: erasure.begunMs,
-        awaited: async () => prefixesOf(await readArchive(database, context.archived.table)),
-      },
-      abort,
-    )
+    const listed = await historyOf(context, database, version, erasure.begunMs)
     const files: DestroyedFile[] = []
     for (const { path, bytes } of listed) {
       files.push({ path, bytes: bytes.toString(), sha256: await sha256InPlace(context, path) })
@@ -192,9 +195,29 @@ export async function endHistory({ context, database, erasures, erasure, run }: 
     await context.writer.remove(path, abort)
     run.emit({ type: 'archive.destroyed', table: context.name, path, bytes, sha256 })
   }
-  for (const { place } of await erasures.erased(erasure.id)) await erasures.forgetSums(place)
+  await erasures.forgetSums()
   await erasures.end(erasure.id)
   return { ...erasure, state: 'done', version, destroyed }
+}
+
+/** What no reader of a version needs. @param olderThanMs temporary files that are older are nobody's, ms since the epoch */
+export async function historyOf(
+  context: ArchiveContext,
+  database: LedgerDatabase,
+  version: number,
+  olderThanMs: number,
+): Promise<readonly OutlivedFile[]> {
+  return outlivedFiles(
+    {
+      store: context.reader,
+      writer: context.writer,
+      parquet: parquetRows,
+      version,
+      olderThanMs,
+      awaited: async () => prefixesOf(await readArchive(database, context.archived.table)),
+    },
+    context.interrupt.abort,
+  )
 }
 
 function prefixesOf(record: ArchiveRecord | null): readonly string[] {

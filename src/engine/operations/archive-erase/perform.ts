@@ -1,19 +1,25 @@
 /** `archive erase`: rows about somebody go out of a table and its archive, and no older version of the archive is left that has them. */
 import { ErasureLedger, type Erasure } from '../../../archive/ledger/erasure-ledger.ts'
+import { LEASE_MS } from '../../../archive/ledger/partition-ledger.ts'
 import { readArchive, type ArchiveRecord } from '../../../archive/ledger/record.ts'
-import { testedColumns } from '../../../model/archiving/row-test.ts'
-import { tableText } from '../../../model/copy/column-type.ts'
+import type { ArchiveContext } from '../../../archive/lifecycle/context.ts'
+import { testedColumns, type RowTest } from '../../../model/archiving/row-test.ts'
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
 import { parsePredicate, type Predicate } from '../../../model/predicate.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
+import { beat } from '../../../stores/lease/heartbeat.ts'
 import { archivedTable, openSource, type Opened } from '../../archiving/each-table.ts'
 import { lookAround, type EraseLook, type Wanted } from '../../archiving/erase/look.ts'
+import { conditionHash, isCondition } from '../../archiving/erase/condition-hash.ts'
 import { rowTest } from '../../archiving/erase/row-test.ts'
+import { withheldError, withheldEvent, withholding } from '../../archiving/erase/withheld.ts'
 import {
   endHistory,
   eraseBeside,
   erasePartitions,
+  historyOf,
   requireGone,
   type EraseRun,
   type Erasing,
@@ -25,38 +31,124 @@ import type { Ending } from '../../run-context.ts'
 import type { ArchiveEraseOperation } from './declaration.ts'
 
 const NOT_CHECKED =
-  'not looked at: backups and replicas, versions that a bucket keeps of its objects, catalogs and copies of this archive, quarantines and before-images of copies'
+  'not looked at: backups, replicas and logs of the database, versions that a bucket keeps of its objects, catalogs and copies of this archive, quarantines and before-images of copies'
 
 /** @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, PARTITION_HELD, MISSING_CONFIRM, BAD_PREDICATE, TABLE_FOLLOWED, ARCHIVE_FOREIGN, PROOF_FAILED */
 export async function archiveErase(operation: ArchiveEraseOperation, run: EraseRun): Promise<Ending> {
-  const { from, table: named, where, reason, dryRun } = operation
+  const { from, table: named, where, dryRun } = operation
   refuseUnconfirmed(operation)
   const predicate = readPredicate(where)
   await using opened = await openSource(from, !dryRun)
-  const { table, record } = await archivedTable(opened, named, run.interrupt.abort)
-  const wanted: Wanted = { predicate, test: rowTest(predicate, { columns: archivedColumns(record) }) }
+  const found = await archivedTable(opened, named, run.interrupt.abort)
+  const test = rowTest(predicate, { columns: archivedColumns(found.record) })
+  const withhold = withholding(test)
+  const quiet: EraseRun = { ...run, emit: (event) => run.emit(withheldEvent(event, withhold)) }
+  try {
+    return await erase(operation, { ...found, opened, predicate, test }, quiet)
+  } catch (thrown) {
+    throw withheldError(thrown, withhold)
+  }
+}
+
+type Asked = {
+  readonly opened: Opened
+  readonly table: TableSpec
+  readonly record: ArchiveRecord
+  readonly predicate: Predicate
+  readonly test: RowTest
+}
+
+async function erase(
+  operation: ArchiveEraseOperation,
+  { opened, table, record, predicate, test }: Asked,
+  run: EraseRun,
+): Promise<Ending> {
+  const { reason, dryRun } = operation
   if (dryRun) await tellFollowedTables(opened, [table.table], { emit: run.emit, signal: run.interrupt.abort })
   else await refuseFollowedTables(opened, [table.table], run.interrupt.abort)
   await using open = await openArchive(table, record, opened, run, dryRun ? { reads: true } : {})
   const { context } = open
   if (!dryRun) await requireOrigin(context)
-  const erasures = new ErasureLedger(opened.database, table.table)
-  const before = await erasures.unfinished(reason)
+  const erasures = new ErasureLedger(opened.database, table.table, run.owner)
+  const before = await erasures.unfinished()
+  if (before !== null) refuseOther(before, reason, test, context.name)
+  const wanted: Wanted = { predicate, test, thorough: before !== null }
   tellTexts(record, wanted, run)
+  if (before?.state === 'destroying' && !dryRun) {
+    return await under(erasures, before, async () => {
+      const erasing: Erasing = { context, database: opened.database, erasures, erasure: before, wanted, run }
+      return await ended(erasing, await endHistory(erasing))
+    })
+  }
   const look = await lookAround(context, record, wanted)
   if (dryRun || look.refusal !== null) tell(tableText(table.table), look, run)
-  if (dryRun) return { totals: foundTotals(look), ...(look.refusal === null ? {} : { error: look.refusal }) }
-  if (look.refusal !== null) throw look.refusal
-  if (before === null && isNothing(look)) return { totals: { rows: '0', sourceRows: '0' }, notChecked: NOT_CHECKED }
-  const erasure = before ?? (await begin(erasures, operation, wanted, run))
-  const erasing: Erasing = { context, database: opened.database, erasures, erasure, wanted, run }
-  if (erasure.state === 'erasing') {
-    if (!(await erasePartitions(erasing, look.partitions))) return { totals: {}, stopped: true }
-    await eraseBeside(erasing, await recordNow(opened, record))
-    await requireGone(erasing, await recordNow(opened, record))
+  const history = await countHistory(context, opened)
+  if (dryRun) {
+    const totals = { ...foundTotals(look), files: dec(history) }
+    return { totals, ...(look.refusal === null ? {} : { error: look.refusal }) }
   }
-  if (run.interrupt.stop.aborted) return { totals: {}, stopped: true }
-  return await ended(erasing, await endHistory(erasing))
+  if (look.refusal !== null) throw look.refusal
+  // Older versions may have what the newest one and the table have not any more.
+  if (before === null && isNothing(look) && history === 0) {
+    return { totals: { rows: '0', sourceRows: '0' }, notChecked: NOT_CHECKED }
+  }
+  const erasure = before ?? (await begin(erasures, operation, wanted, run))
+  return await under(erasures, erasure, async () => {
+    const erasing: Erasing = { context, database: opened.database, erasures, erasure, wanted, run }
+    if (!(await eraseAll(erasing, opened, record, look))) return { totals: {}, stopped: true }
+    return await ended(erasing, await endHistory(erasing))
+  })
+}
+
+/**
+ * Twice: an export that began before the rows left the table may have them, and is found on its way behind that.
+ * @returns false where it was stopped
+ */
+async function eraseAll(erasing: Erasing, opened: Opened, record: ArchiveRecord, first: EraseLook): Promise<boolean> {
+  const { context, wanted, run } = erasing
+  for (const turn of [0, 1]) {
+    const now = turn === 0 ? record : await recordNow(opened, record)
+    const look = turn === 0 ? first : await lookAround(context, now, wanted)
+    if (look.refusal !== null) throw look.refusal
+    if (!(await erasePartitions(erasing, look.partitions))) return false
+    await eraseBeside(erasing, await recordNow(opened, record), turn)
+  }
+  await requireGone(erasing, await recordNow(opened, record))
+  return !run.interrupt.stop.aborted
+}
+
+/** While this program works on it, and no other one. */
+async function under<T>(erasures: ErasureLedger, erasure: Erasure, body: () => Promise<T>): Promise<T> {
+  await erasures.claim(erasure)
+  const timer = beat(LEASE_MS / 3, () => erasures.renew())
+  try {
+    return await body()
+  } finally {
+    clearInterval(timer)
+    await erasures.release().catch(() => undefined)
+  }
+}
+
+/** @throws SluiceError LEDGER_BUSY, PLAN_CHANGED where another erasure of the table has not ended, or this one began with another condition */
+function refuseOther({ reason, condition, state }: Erasure, asked: string, test: RowTest, name: string): void {
+  if (reason !== asked) {
+    throw new SluiceError('LEDGER_BUSY', `the erasure ${reason} of ${name} has not ended`, {
+      where: name,
+      reason: `it is ${state}; a table has one at a time`,
+      hint: `run it again to its end first: the same command with --reason ${shellQuote(reason)}`,
+    })
+  }
+  if (condition === null || isCondition(test, condition)) return
+  throw new SluiceError('PLAN_CHANGED', `the erasure ${reason} of ${name} began with another condition`, {
+    where: name,
+    reason: 'it has not ended, and its certificate is about those rows',
+    hint: 'run it to its end with the condition that it began with; give the other one a ticket of its own, such as the same with /2 behind it',
+  })
+}
+
+async function countHistory(context: ArchiveContext, { database }: Opened): Promise<number> {
+  const state = await (await context.log()).state(context.interrupt.abort)
+  return state === null ? 0 : (await historyOf(context, database, state.version, Date.now())).length
 }
 
 async function begin(
@@ -66,8 +158,9 @@ async function begin(
   run: EraseRun,
 ): Promise<Erasure> {
   const id = BigInt(run.runId)
-  await erasures.begin({ id, reason, tested: testedColumns(test), signedBy: run.actor }, run.tool)
-  const begun = await erasures.unfinished(reason)
+  const condition = conditionHash(test)
+  await erasures.begin({ id, reason, tested: testedColumns(test), signedBy: run.actor, condition }, run.tool)
+  const begun = await erasures.unfinished()
   if (begun !== null) return begun
   throw new SluiceError('INTERNAL', 'the ledger has no erasure that has just begun')
 }
@@ -164,7 +257,7 @@ function foundTotals({ partitions, beside }: EraseLook): Readonly<Record<string,
 }
 
 function isNothing({ partitions, beside }: EraseLook): boolean {
-  return beside.rows === 0n && partitions.every(({ archivedRows, sourceRows }) => archivedRows + sourceRows === 0n)
+  return beside.rows === 0n && partitions.length === 0
 }
 
 async function recordNow({ database }: Opened, { table }: ArchiveRecord): Promise<ArchiveRecord> {

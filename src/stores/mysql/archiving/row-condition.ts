@@ -17,7 +17,8 @@ function compare(name: string, { type }: Column, op: Comparison, value: string):
     case 'int':
       return `${name} ${op} ${value}`
     case 'decimal':
-      return `${name} ${op} CAST('${value}' AS DECIMAL(65,30))`
+      // A literal of digits is exact, whatever its length.
+      return `${name} ${op} ${value}`
     case 'date':
       return `${name} ${op} DATE '${dayBound(value)}'`
     case 'timestamp':

@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest'
+import { conditionHash, isCondition } from '../../src/engine/archiving/erase/condition-hash.ts'
+import { withheldError, withheldEvent, withholding } from '../../src/engine/archiving/erase/withheld.ts'
+import { SluiceError } from '../../src/shared/errors.ts'
+import type { RowTest } from '../../src/model/archiving/row-test.ts'
+
+const TEST: RowTest = {
+  kind: 'and',
+  parts: [
+    { kind: 'compare', column: 'id', op: '=', value: '42' },
+    { kind: 'not', part: { kind: 'compare', column: 'mail', op: '=', value: 'a.d+a@example.org' } },
+  ],
+}
+
+test('values of a condition go out of messages, and numbers around them stay', () => {
+  const withhold = withholding(TEST)
+  expect(withhold('Key (id)=(42) of 1420 rows, a.d+a@example.org, aXd+a@example.org')).toBe(
+    'Key (id)=(***) of 1420 rows, ***, aXd+a@example.org',
+  )
+  const error = new SluiceError('BAD_PREDICATE', 'no 42', {
+    where: 'id = 42',
+    reason: 'x',
+    hint: 'h',
+    cause: new Error('42'),
+  })
+  const clean = withheldError(error, withhold)
+  expect(clean.info()).toEqual({
+    code: 'BAD_PREDICATE',
+    message: 'no ***',
+    where: 'id = ***',
+    reason: 'x',
+    hint: 'h',
+    retryable: false,
+  })
+  expect(clean.cause).toBeUndefined()
+  const event = withheldEvent({ type: 'log', level: 'warn', message: 'row 42' } as const, withhold)
+  expect(event.message).toBe('row ***')
+})
+
+test('a condition is known again by its hash, and no other one is', () => {
+  const hash = conditionHash(TEST)
+  expect(hash).not.toContain('example')
+  expect(isCondition(TEST, hash)).toBe(true)
+  expect(isCondition({ kind: 'not', part: TEST }, hash)).toBe(false)
+  expect(conditionHash(TEST)).not.toBe(hash)
+})
