@@ -65,15 +65,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     for (const one of stage === 'dropped' ? [run, commands.drop] : [run]) {
       expect((await perform(one)).finished.error ?? null).toBeNull()
     }
-    const erase: Erase = {
-      kind: 'archive-erase',
-      from: place.url,
-      table: TABLE,
-      where: `note = '${SECRET}'`,
-      reason: 'TICKET-4711',
-      confirm: TABLE,
-      dryRun: false,
-    }
+    const erase: Erase = { ...ERASE, from: place.url, where: `note = '${SECRET}'` }
     const [archive] = (await place.rows('SELECT archive FROM migration_archives'))[0] ?? []
     const search = (): Promise<readonly string[]> => placesOf(SECRET, String(archive), place)
     return { ...commands, place, erase, search, bookings }
@@ -185,15 +177,7 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     await place.sql(`ALTER TABLE ${TABLE} ${id}`, `ALTER TABLE ${TABLE} ADD COLUMN extra integer`)
     const renamed = { ...part('2020-Q2'), renamed: ['note=remark'] } as Operation
     expect((await perform(renamed)).finished.error ?? null).toBeNull()
-    const erase: Erase = {
-      kind: 'archive-erase',
-      from: place.url,
-      table: TABLE,
-      where: `remark = '${SECRET}'`,
-      reason: 'TICKET-4711',
-      confirm: TABLE,
-      dryRun: false,
-    }
+    const erase: Erase = { ...ERASE, from: place.url, where: `remark = '${SECRET}'` }
     // Files of the first quarter say nothing of it.
     const unknown = await perform({ ...erase, where: `remark = '${SECRET}' AND extra IS NULL` })
     expect(unknown.finished).toMatchObject({ exitCode: 6, error: { code: 'UNSUPPORTED_TYPE' } })
@@ -313,15 +297,7 @@ describe.skipIf(!S3_AVAILABLE)(`in a bucket${S3_MISSING}`, () => {
     await place.sql(`UPDATE ${TABLE} SET note = '${SECRET}' WHERE id IN (42, 100042)`)
     const { run, drop, query, verify } = commandsOf({ ...bookings, to: server.url('erase') })
     for (const one of [run, drop]) expect((await perform(one)).finished.error ?? null).toBeNull()
-    const erase: Erase = {
-      kind: 'archive-erase',
-      from: place.url,
-      table: TABLE,
-      where: `note = '${SECRET}'`,
-      reason: 'TICKET-4711',
-      confirm: TABLE,
-      dryRun: false,
-    }
+    const erase: Erase = { ...ERASE, from: place.url, where: `note = '${SECRET}'` }
     const erased = await perform(erase)
     expect(erased.finished).toMatchObject({ exitCode: 0, totals: { rows: '2', sourceRows: '0' } })
     const gone = erased.events.flatMap((event) => (event.type === 'archive.destroyed' ? [event.path] : []))

@@ -96,8 +96,10 @@ async function rewrite(
   const kept = partition.files.filter(({ path }) => !going.has(path))
   const folder = await dataFolder(context, partition.label)
   const parquet = await context.parquet()
-  const below = folder.slice((writer.folder ?? spool).length + 1)
+  const root = writer.folder ?? spool
+  const below = folder.slice(root.length + 1)
   const files: ExaminedFile[] = []
+  const ofFiles = fileTest(context, partition, test)
   const names = new Set(partition.columns.map((column) => column.name))
   const { stored } = archived
   const table = { ...stored, columns: partition.columns, sortBy: stored.sortBy.filter((one) => names.has(one)) }
@@ -108,7 +110,7 @@ async function rewrite(
   for (const [i, { file, digest }] of found.entries()) {
     const written = await parquet.rewrite({
       file: join(local.folder, local.paths[i] ?? ''),
-      test: fileTest(context, partition, test),
+      test: ofFiles,
       table,
       folder,
       prefix: `part-${runId}-${held.fence}-${i}`,
@@ -116,7 +118,6 @@ async function rewrite(
       signal: interrupt.abort,
     })
     const paths = written.map((one) => join(below, one.name))
-    const root = writer.folder ?? spool
     const examined = await parquet.examine({
       columns: partition.columns,
       files: paths.map((path) => join(root, path)),

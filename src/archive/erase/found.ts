@@ -7,10 +7,9 @@ import type { Digest } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ReadColumn, SourceView } from '../../stores/copy-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
-import { conditionOf, readColumns, wholeOf, type ArchiveContext } from '../lifecycle/context.ts'
+import { conditionOf, NO_ROWS, readColumns, wholeOf, type ArchiveContext } from '../lifecycle/context.ts'
 import { localFiles } from '../lifecycle/local-files.ts'
-import { moved } from '../lifecycle/refusals.ts'
-import { partitionsOf } from '../lifecycle/take-out.ts'
+import { detachedTable } from '../lifecycle/detached-table.ts'
 import { storedTable } from '../types/index.ts'
 import { isCarried } from '../types/same-type.ts'
 
@@ -33,8 +32,6 @@ export type FoundRows = {
   readonly source: Digest
 }
 
-const NONE: Digest = { rows: 0n, sum: '0000000000000000' }
-
 /**
  * @param without paths of files that hold no such row for certain: they are not opened
  * @throws SluiceError UNSUPPORTED_TYPE where the source compares a column in another way; PROOF_FAILED, SOURCE_IO, CONNECTION_LOST
@@ -52,7 +49,7 @@ export async function foundRows(
     test,
   )
   const place = await placeOf(context, partition, test)
-  if (place === null) return { files, place, source: NONE }
+  if (place === null) return { files, place, source: NO_ROWS }
   await using view = await context.store.source(context.interrupt.abort)
   return { files, place, source: await digestOf(context, view, place) }
 }
@@ -74,7 +71,7 @@ async function foundFiles(
     test: fileTest(context, partition, test),
   })
   return files.flatMap((file, i) => {
-    const digest = digests[i] ?? NONE
+    const digest = digests[i] ?? NO_ROWS
     return digest.rows === 0n ? [] : [{ file, digest }]
   })
 }
@@ -158,26 +155,18 @@ async function placeOf(
     return { table, where, columns: columnsNow(context, table) }
   }
   const found =
-    state === 'PUBLISHED' ? await tableNamed(context, native.table) : await detachedTable(context, partition, native)
+    state === 'PUBLISHED' ? await tableNamed(context, native.table) : await detachedTable(context, partition)
   if (found === null) return null
   // A table that has left keeps the columns that it had.
   const named = state === 'DETACHED' ? fileTest(context, partition, test) : test
   return { table: found, where: sourceTest(context, found, named), columns: columnsNow(context, found) }
 }
 
-async function tableNamed({ store, interrupt }: ArchiveContext, name: TableName): Promise<TableSpec | null> {
+/** The table of exactly this name; null where there is none. */
+export async function tableNamed(
+  { store, interrupt }: Pick<ArchiveContext, 'store' | 'interrupt'>,
+  name: TableName,
+): Promise<TableSpec | null> {
   const found = await store.tables(tableText(name), interrupt.abort)
   return found.find((one) => tableText(one.table) === tableText(name)) ?? null
-}
-
-/** Null where somebody dropped it. @throws SluiceError PARTITION_CHANGED where it stands elsewhere: its rows would stay */
-async function detachedTable(
-  context: ArchiveContext,
-  partition: ArchivedPartition,
-  { table, identity }: NonNullable<ArchivedPartition['native']>,
-): Promise<TableSpec | null> {
-  const partitions = partitionsOf(context)
-  const found = await partitions.detached(table, identity, context.interrupt.abort)
-  if (found !== null || (await partitions.isGone(table, identity, context.interrupt.abort))) return found
-  throw moved(context.name, partition, partitions.detachedName(table, identity))
 }

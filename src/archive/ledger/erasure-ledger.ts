@@ -12,6 +12,7 @@ import { endedHolder, holderOf, LEASE_COLUMNS, ownerColumns, type Holder } from 
 import { databaseTimes, LeaseSql } from '../../stores/lease/sql.ts'
 import type { SqlValue } from '../../stores/port.ts'
 import { LEASE_MS } from './partition-ledger.ts'
+import { textOf } from './record.ts'
 import { ledgerColumns } from './schema.ts'
 
 export type DestroyedFile = { readonly path: string; readonly bytes: string; readonly sha256: string }
@@ -30,7 +31,6 @@ export type Erasure = {
   readonly destroyed: readonly DestroyedFile[]
   /** ms since the epoch, by the clock of the database. */
   readonly begunMs: number
-  readonly endedMs: number | null
 }
 
 /** What went out of one place: a partition, or the table beside all of them. */
@@ -38,7 +38,6 @@ export type Erased = {
   readonly place: string
   readonly archivedRows: bigint
   readonly sourceRows: bigint
-  readonly leftRows: bigint
 }
 
 /** Rows and files of one partition, once they are erased. */
@@ -130,7 +129,6 @@ export class ErasureLedger {
       'delta_version',
       'destroyed',
       'begun_ms',
-      'ended_ms',
       'condition_hash',
       ...ownerColumns(LEASE_COLUMNS),
     ]
@@ -140,8 +138,7 @@ export class ErasureLedger {
       this.#table,
     )
     return rows.map((row): Erasure => {
-      const [id, state, reason, tested, signedBy, version, destroyed, begun, ended, condition, ...owner] =
-        row.map(textOf)
+      const [id, state, reason, tested, signedBy, version, destroyed, begun, condition, ...owner] = row.map(textOf)
       return {
         id: BigInt(id ?? '0'),
         state: state === 'done' || state === 'destroying' ? state : 'erasing',
@@ -153,7 +150,6 @@ export class ErasureLedger {
         version: version === null ? null : Number(version),
         destroyed: JSON.parse(destroyed ?? '[]') as DestroyedFile[],
         begunMs: Number(begun ?? 0),
-        endedMs: ended === null ? null : Number(ended),
       }
     })
   }
@@ -176,18 +172,17 @@ export class ErasureLedger {
   /** What went out of each place so far, by place. */
   async erased(id: bigint): Promise<readonly Erased[]> {
     const { castText } = ledgerDialect(this.#database.dialect).types
-    const names = ['place', 'archived_rows', 'source_rows', 'left_rows']
+    const names = ['place', 'archived_rows', 'source_rows']
     const rows = await this.#database.all(
       `SELECT ${names.map((name) => `CAST(${name} AS ${castText})`).join(', ')} FROM migration_archive_erased WHERE ${KEY} ORDER BY migration_archive_erased.place`,
       [...this.#table, id],
     )
     return rows.map((row): Erased => {
-      const [place, archived, source, left] = row.map(textOf)
+      const [place, archived, source] = row.map(textOf)
       return {
         place: place ?? '',
         archivedRows: BigInt(archived ?? '0'),
         sourceRows: BigInt(source ?? '0'),
-        leftRows: BigInt(left ?? '0'),
       }
     })
   }
@@ -287,9 +282,4 @@ export class ErasureLedger {
       },
     ])
   }
-}
-
-function textOf(value: SqlValue): string | null {
-  if (value === null) return null
-  return typeof value === 'object' ? Buffer.from(value).toString('utf8') : String(value)
 }

@@ -279,7 +279,8 @@ function readJson(text: string): unknown {
   }
 }
 
-function textOf(value: SqlValue): string | null {
+/** A value of the ledger as a text. */
+export function textOf(value: SqlValue): string | null {
   if (value === null) return null
   return typeof value === 'object' ? Buffer.from(value).toString('utf8') : String(value)
 }

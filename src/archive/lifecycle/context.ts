@@ -116,8 +116,10 @@ export function progress(
   }
 }
 
+export const NO_ROWS: Digest = { rows: 0n, sum: '0000000000000000' }
+
 export function sumOf(digests: readonly Digest[]): Digest {
-  return digests.reduce((a, b) => added(a, b), { rows: 0n, sum: '0000000000000000' })
+  return digests.reduce((a, b) => added(a, b), NO_ROWS)
 }
 
 /** Sums of rows that no two of them share add up to that of all. */

@@ -3,7 +3,8 @@ import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { readColumns, wholeOf, type ArchiveContext, type Work } from './context.ts'
-import { changed, changedAway, droppedByHand, moved } from './refusals.ts'
+import { detachedTable } from './detached-table.ts'
+import { changed, changedAway, droppedByHand } from './refusals.ts'
 import { detached, difference, partitionRequest, partitionsOf, proofOf, provePublished, settled } from './take-out.ts'
 
 /**
@@ -52,14 +53,8 @@ export async function proveAway(context: ArchiveContext, { partition, held }: Wo
 /** Null where a row holds a value that is none of its type. @throws SluiceError PARTITION_CHANGED where the table is not there */
 async function sumAway(context: ArchiveContext, partition: ArchivedPartition): Promise<Digest | null> {
   const { store, interrupt, name } = context
-  const { native } = partition
-  if (native === null) throw new Error(`${partition.label} is no table of its own`)
-  const table = await partitionsOf(context).detached(native.table, native.identity, interrupt.abort)
-  if (table === null) {
-    const isGone = await partitionsOf(context).isGone(native.table, native.identity, interrupt.abort)
-    if (isGone) throw droppedByHand(name, partition)
-    throw moved(name, partition, partitionsOf(context).detachedName(native.table, native.identity))
-  }
+  const table = await detachedTable(context, partition)
+  if (table === null) throw droppedByHand(name, partition)
   await using view = await store.source(interrupt.abort)
   const columns = readColumns(partition.columns)
   try {

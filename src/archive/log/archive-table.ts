@@ -20,8 +20,8 @@ import type { ArchiveLog, Publication } from '../lifecycle/log.ts'
 import { isCheckpointDue, writeCheckpoint } from './checkpoint.ts'
 import { commitBytes } from './commit-text.ts'
 import { foreignHead, isOwnHead, nextHead, type HeadBook } from './head.ts'
-import { milestoneLines, replacementLines, type Replacement } from './replace-files.ts'
-import { adoptionLines, publicationLines, retractionLines, type Author, type Retraction } from './plan-commit.ts'
+import { replacementLines, type Replacement } from './replace-files.ts'
+import { headLines, publicationLines, retractionLines, type Author, type Retraction } from './plan-commit.ts'
 import { conflict, openTable, readState, type ActiveArchiveFile, type ArchiveTableState } from './read-state.ts'
 
 export type ArchiveTableParts = {
@@ -188,7 +188,7 @@ export class ArchiveTable implements ArchiveLog {
   ): Promise<{ readonly version: number }> {
     const { version } = await this.#commit({ tableId, claim: null }, signal, async (state) => {
       if (state === null) throw conflict(this.#parts.store, 'it has no log', 'bring the archive back to where it was')
-      return { lines: (author) => milestoneLines(info, state, author) }
+      return { lines: (author) => headLines(info, state, author, 'ERASE') }
     })
     await writeCheckpoint(this.#parts, version, signal)
     return { version }
@@ -239,7 +239,7 @@ export class ArchiveTable implements ArchiveLog {
       if (state === null) throw conflict(store, 'it has no log', 'bring the archive back to where it was')
       await judge(state)
       const [head, version] = [nextHead(state.head), state.version + 1]
-      const bytes = commitBytes(adoptionLines(what.info, state, this.#author(head)))
+      const bytes = commitBytes(headLines(what.info, state, this.#author(head), 'ADOPT'))
       await begin(head, version)
       if ((await writer.putIfAbsent(logPathOf(commitName(version)), bytes, signal)) !== 'written') continue
       await heads.settle(head, version)

@@ -107,15 +107,16 @@ export function retractionLines(
   ]
 }
 
-/** Another head and nothing else: the archive goes on under another database. */
-export function adoptionLines(
+/** Another head and nothing else. @param operation ADOPT: the archive goes on under another database. ERASE: no reader needs what is older */
+export function headLines(
   info: Readonly<Record<string, string>>,
   state: ArchiveTableState,
   { engine, now, head }: Author,
+  operation: 'ADOPT' | 'ERASE',
 ): readonly string[] {
   return [
     commitInfoLine({
-      operation: 'ADOPT',
+      operation,
       parameters: {},
       metrics: {},
       engine,
@@ -163,7 +164,7 @@ function shapeLine(
 }
 
 /** What another writer has added is not ours to take out. */
-function refuseUnknown(
+export function refuseUnknown(
   label: string,
   partition: string,
   files: readonly { readonly path: string }[],

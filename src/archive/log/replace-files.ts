@@ -1,10 +1,9 @@
-/** Some files of a partition give place to others, in one commit; and the commit behind which a log has no history any more. */
+/** Some files of a partition give place to others, in one commit. */
 import type { ExaminedFile } from '../../model/archiving/archived-file.ts'
 import type { Publication } from '../lifecycle/log.ts'
 import { addLine, commitInfoLine, removeLine, txnLine } from './commit-text.ts'
-import { foreignFiles } from './head.ts'
 import { conflict, type ArchiveTableState } from './read-state.ts'
-import { headLine, protocolLines, refuseAppendOnly, type Author } from './plan-commit.ts'
+import { headLine, protocolLines, refuseAppendOnly, refuseUnknown, type Author } from './plan-commit.ts'
 import type { LogStore } from '../../model/log-store.ts'
 
 export type Replacement = Pick<Publication, 'tableId' | 'partition' | 'txn' | 'info' | 'known' | 'claim' | 'tags'> & {
@@ -25,14 +24,7 @@ export function replacementLines(
   const missing = [...kept].find((path) => !named.has(path))
   if (missing !== undefined) throw conflict(store, `its log does not name ${missing}`)
   const gone = active.filter(({ path }) => !kept.has(path))
-  const strange = known === null ? [] : gone.filter(({ path }) => !known.has(path))
-  if (strange.length > 0) {
-    throw foreignFiles(
-      label,
-      partition,
-      strange.map(({ path }) => path),
-    )
-  }
+  refuseUnknown(label, partition, gone, known)
   if (gone.length > 0) refuseAppendOnly(label, state)
   const before = gone.reduce((sum, { rows }) => sum + (rows ?? 0n), 0n)
   const after = files.reduce((sum, { rows }) => sum + rows, 0n)
@@ -58,27 +50,5 @@ export function replacementLines(
     headLine(head, now),
     ...gone.map(({ add }) => removeLine(add, now)),
     ...files.map((file) => addLine(file, { [state.partitionKey]: partition }, tags(file), now)),
-  ]
-}
-
-/** A head and nothing else. */
-export function milestoneLines(
-  info: Readonly<Record<string, string>>,
-  state: ArchiveTableState,
-  { engine, now, head }: Author,
-): readonly string[] {
-  return [
-    commitInfoLine({
-      operation: 'ERASE',
-      parameters: {},
-      metrics: {},
-      engine,
-      now,
-      readVersion: state.version,
-      isBlindAppend: false,
-      info,
-    }),
-    ...protocolLines(null, state),
-    headLine(head, now),
   ]
 }

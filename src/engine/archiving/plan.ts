@@ -8,6 +8,7 @@ import {
 } from '../../archive/ledger/record.ts'
 import { partitionFolder } from '../../archive/log/data-path.ts'
 import { isAsText, storedTable, withNumbers, type ColumnChange } from '../../archive/types/index.ts'
+import type { StoredTable } from '../../model/archiving/stored-column.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { parseLakeUrl, pathOfLocation } from '../../model/lake-url.ts'
 import { isoTime } from '../../shared/clock.ts'
@@ -164,16 +165,13 @@ async function newArchive(
       hint: 'give --to a folder, or s3://bucket/folder',
     })
   }
-  const comments = (await store.comments?.(table, signal)) ?? {}
-  const numbers = (await store.columnNumbers?.(table, signal)) ?? null
-  const stored = storedTable(table, { asText, comments, sortBy: sortOf(table, timeColumn) })
   return {
     table: table.table,
     archive: placeOf(to, table),
     archiveId: randomUUID(),
     timeColumn,
     calendar: calendarText(calendar),
-    stored: withNumbers(stored, numbers),
+    stored: await laidOut(store, table, asText, timeColumn, signal),
     graceMs: graceMs ?? GRACE_MS,
     revision: '0',
     origin: (await store.origin?.(signal)) ?? null,
@@ -201,10 +199,21 @@ async function presentOf(
   if (present.changes.length === 0 || !isUnpublished(record)) return present
   const { timeColumn } = present.record
   const asText = present.record.stored.columns.filter(isAsText).map(({ name }) => name)
+  const stored = await laidOut(store, table, asText, timeColumn, signal)
+  return { record: { ...present.record, stored }, changes: [], unsure: null }
+}
+
+/** The columns of an archive of which nothing was published. */
+async function laidOut(
+  store: CopyStore,
+  table: TableSpec,
+  asText: readonly string[],
+  timeColumn: string | null,
+  signal: AbortSignal,
+): Promise<StoredTable> {
   const comments = (await store.comments?.(table, signal)) ?? {}
   const numbers = (await store.columnNumbers?.(table, signal)) ?? null
-  const stored = withNumbers(storedTable(table, { asText, comments, sortBy: sortOf(table, timeColumn) }), numbers)
-  return { record: { ...present.record, stored }, changes: [], unsure: null }
+  return withNumbers(storedTable(table, { asText, comments, sortBy: sortOf(table, timeColumn) }), numbers)
 }
 
 function sortOf({ key, columns }: TableSpec, timeColumn: string | null): readonly string[] {

@@ -1,11 +1,17 @@
 /** What an erasure would meet, before anything is changed: rows in files and in the database, and what keeps it from beginning. */
-import { columnsNow, digestOf, foundRows, sourceTest, type SourcePlace } from '../../../archive/erase/found.ts'
+import {
+  columnsNow,
+  digestOf,
+  foundRows,
+  sourceTest,
+  tableNamed,
+  type SourcePlace,
+} from '../../../archive/erase/found.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../../archive/ledger/record.ts'
-import { conditionOf, type ArchiveContext } from '../../../archive/lifecycle/context.ts'
+import { conditionOf, NO_ROWS, type ArchiveContext } from '../../../archive/lifecycle/context.ts'
 import type { RowTest } from '../../../model/archiving/row-test.ts'
 import { isArchived } from '../../../model/archiving/state.ts'
 import type { Predicate } from '../../../model/condition.ts'
-import { tableText } from '../../../model/copy/column-type.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -35,7 +41,8 @@ export type EraseLook = {
   readonly refusal: SluiceError | null
 }
 
-const UNDER_WAY: ReadonlySet<string> = new Set(['EXPORTING', 'EXPORTED', 'VERIFIED', 'FAILED'])
+/** Its files, if it has any, belong to no version: it is exported anew. */
+export const UNDER_WAY: ReadonlySet<string> = new Set(['EXPORTING', 'EXPORTED', 'VERIFIED', 'FAILED'])
 
 /** @throws SluiceError PARTITION_STATE where a partition is between two states; UNSUPPORTED_TYPE, PROOF_FAILED, SOURCE_IO */
 export async function lookAround(context: ArchiveContext, record: ArchiveRecord, wanted: Wanted): Promise<EraseLook> {
@@ -81,7 +88,7 @@ export async function besideAll(
   test: RowTest,
 ): Promise<{ readonly place: SourcePlace | null; readonly digest: Digest }> {
   const { store, table, interrupt } = context
-  if (table.columns.length === 0) return { place: null, digest: { rows: 0n, sum: '0000000000000000' } }
+  if (table.columns.length === 0) return { place: null, digest: NO_ROWS }
   const own = record.partitions.filter(
     ({ state, native }) => native === null && (state === 'PUBLISHED' || state === 'DETACHED'),
   )
@@ -96,9 +103,8 @@ export async function besideAll(
   // A native partition that is published and attached still is a part of the table.
   let rows = all.rows
   for (const { table: name } of attached) {
-    const wanted = tableText(name)
-    const found = (await store.tables(wanted, interrupt.abort)).find((one) => tableText(one.table) === wanted)
-    if (found === undefined) continue
+    const found = await tableNamed(context, name)
+    if (found === null) continue
     rows -= (
       await digestOf(context, view, {
         table: found,

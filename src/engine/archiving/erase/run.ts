@@ -18,7 +18,16 @@ import type { RunOf } from '../../run-context.ts'
 import type { archiveErase } from '../../operations/archive-erase/declaration.ts'
 import { eachPartition, type Work } from '../advance-all.ts'
 import { endOfArchive } from '../ending.ts'
-import { besideAll, between, heldError, refuseBetween, spared, type PartitionLook, type Wanted } from './look.ts'
+import {
+  besideAll,
+  between,
+  heldError,
+  refuseBetween,
+  spared,
+  UNDER_WAY,
+  type PartitionLook,
+  type Wanted,
+} from './look.ts'
 
 export type EraseRun = RunOf<typeof archiveErase>
 
@@ -44,27 +53,26 @@ export async function erasePartitions(
   looks: readonly PartitionLook[],
 ): Promise<boolean> {
   const log = await context.log()
+  const without = await spared(context, wanted)
   const work: Work = async (held, reload) => {
     const partition = await reload()
     const { state } = partition
     const logged = (await log.own(context.interrupt.abort))?.files.get(partition.label) ?? []
     // Somebody may have held it, or moved it on, since it was looked at.
     refuseBetween(context, partition, logged.length > 0)
-    if (partition.held !== null && !WRITING.has(state) && state !== 'FAILED') {
-      throw heldError(context, [{ partition }]) ?? new Error('a hold that holds nothing')
-    }
-    if (!isArchived(state) && state !== 'PUBLISHED' && !WRITING.has(state) && state !== 'FAILED') return
-    if (WRITING.has(state) || state === 'FAILED') {
+    if (UNDER_WAY.has(state)) {
       await removeLeftovers(context, { partition, held })
-      await context.ledger.move(held, partition.state, 'PLANNED', { error: null, files: [] })
+      await context.ledger.move(held, state, 'PLANNED', { error: null, files: [] })
       return
     }
+    if (partition.held !== null) throw heldError(context, [{ partition }]) ?? new Error('a hold that holds nothing')
+    if (!isArchived(state) && state !== 'PUBLISHED') return
     const done = await erasePartition(
       context,
       { partition, held },
       {
         test: wanted.test,
-        without: await spared(context, wanted),
+        without,
         reason: erasure.reason,
         noting: (place, now, guard) => erasures.noting(erasure.id, place, now, guard),
         noted: (place, fence) => erasures.noted(erasure.id, place, fence),
@@ -75,7 +83,7 @@ export async function erasePartitions(
       type: 'archive.erasure',
       table: context.name,
       partition: partition.label,
-      state: partition.state,
+      state,
       step: 'erased',
       archived: dec(done.archivedRows),
       source: dec(done.sourceRows),

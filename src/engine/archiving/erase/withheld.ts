@@ -1,6 +1,6 @@
 /** Messages of databases quote rows and statements: values of a condition that may be about a person are taken out of them. */
 import { testedValues, type RowTest } from '../../../model/archiving/row-test.ts'
-import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import { asSluiceError, SluiceError, type ErrorInfo } from '../../../shared/errors.ts'
 import type { EventBody } from '../../../model/event.ts'
 
 export type Withhold = (text: string) => string
@@ -21,27 +21,23 @@ export function withholding(test: RowTest): Withhold {
 export function withheldError(thrown: unknown, withhold: Withhold): SluiceError {
   const error = asSluiceError(thrown)
   if (error.code === 'INTERNAL') return error
-  const { code, kind, message, hint, reason, where, retryable } = error
-  return new SluiceError(code, withhold(message), {
-    kind,
-    retryable,
-    ...(hint === undefined ? {} : { hint }),
-    ...(reason === undefined ? {} : { reason: withhold(reason) }),
-    ...(where === undefined ? {} : { where: withhold(where) }),
-  })
+  const { code, message, ...details } = withheldInfo(error.info(), withhold)
+  return new SluiceError(code, message, { ...details, kind: error.kind })
 }
 
 /** What is told of an error, or of a step, while it runs. */
 export function withheldEvent<E extends EventBody>(event: E, withhold: Withhold): E {
   if (event.type === 'log') return { ...event, message: withhold(event.message) }
   if (!('error' in event) || event.error === undefined) return event
-  if (typeof event.error === 'string') return { ...event, error: withhold(event.error) }
-  const { message, reason, where, ...rest } = event.error
-  const error = {
+  const { error } = event
+  return { ...event, error: typeof error === 'string' ? withhold(error) : withheldInfo(error, withhold) }
+}
+
+function withheldInfo({ message, reason, where, ...rest }: ErrorInfo, withhold: Withhold): ErrorInfo {
+  return {
     ...rest,
     message: withhold(message),
     ...(reason === undefined ? {} : { reason: withhold(reason) }),
     ...(where === undefined ? {} : { where: withhold(where) }),
   }
-  return { ...event, error }
 }

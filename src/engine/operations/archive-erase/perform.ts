@@ -82,14 +82,13 @@ async function erase(
   }
   const look = await lookAround(context, record, wanted)
   if (dryRun || look.refusal !== null) tell(tableText(table.table), look, run)
-  const history = await countHistory(context, opened)
   if (dryRun) {
-    const totals = { ...foundTotals(look), files: dec(history) }
+    const totals = { ...foundTotals(look), files: dec(await countHistory(context, opened)) }
     return { totals, ...(look.refusal === null ? {} : { error: look.refusal }) }
   }
   if (look.refusal !== null) throw look.refusal
   // Older versions may have what the newest one and the table have not any more.
-  if (before === null && isNothing(look) && history === 0) {
+  if (before === null && isNothing(look) && (await countHistory(context, opened)) === 0) {
     return { totals: { rows: '0', sourceRows: '0' }, notChecked: NOT_CHECKED }
   }
   const erasure = before ?? (await begin(erasures, operation, wanted, run))
