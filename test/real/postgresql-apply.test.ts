@@ -486,4 +486,66 @@ describe.skipIf(absent !== '')(`changes into PostgreSQL ${absent}`, () => {
     await next[Symbol.asyncDispose]()
     await target.place.sql(`SELECT pg_replication_origin_drop('${origin}')`)
   })
+  describe('a table that is all but empty for the planner, and was filled since', () => {
+    const ROWS = 40_000
+
+    /** Its last vacuum found no rows in many pages. */
+    async function misjudged(name: string, more = '') {
+      const writer = await open(
+        name,
+        `CREATE TABLE ${name} (id int PRIMARY KEY, u int, a text) WITH (autovacuum_enabled = off, toast_tuple_target = 128);
+         INSERT INTO ${name} SELECT i, i, repeat('x', 100) FROM generate_series(1, 5000) AS i; DELETE FROM ${name}; ANALYZE ${name};
+         INSERT INTO ${name} SELECT i, i, 'x' FROM generate_series(1, ${ROWS}) AS i; ${more}`,
+      )
+      expect(await rows(`SELECT reltuples, relpages > 10 FROM pg_class WHERE relname = '${name}'`)).toEqual([
+        ['0', 't'],
+      ])
+      return writer
+    }
+
+    /** Entries of the primary key's index that were read, once the server has counted the changes of so many rows. */
+    async function entriesRead(name: string, column: 'n_tup_del' | 'n_tup_upd', changed: number): Promise<number> {
+      const before = column === 'n_tup_del' ? 5000 : 0
+      await expect
+        .poll(() => rows(`SELECT ${column} FROM pg_stat_user_tables WHERE relname = '${name}'`), { timeout: 60_000 })
+        .toEqual([[String(before + changed)]])
+      const [row] = await rows(`SELECT idx_tup_read FROM pg_stat_user_indexes WHERE indexrelname = '${name}_pkey'`)
+      return Number(row?.[0])
+    }
+
+    for (const [size, gone] of [
+      ['small', 100],
+      ['large', MANY],
+    ] as const) {
+      test(`rows that go are found by their index: ${size}`, async () => {
+        const name = `misjudged_${size}`
+        await using writer = await misjudged(name)
+        await applied(
+          writer,
+          [],
+          Array.from({ length: gone }, (_, i) => [String(i + 1)]),
+        )
+        expect(await entriesRead(name, 'n_tup_del', gone)).toBeLessThan(ROWS)
+      })
+
+      test(`rows whose unique values move are found by their index: ${size}`, async () => {
+        const name = `misjudged_unique_${size}`
+        await using writer = await misjudged(name, `CREATE UNIQUE INDEX ON ${name} (u)`)
+        const puts = Array.from({ length: gone }, (_, i) => put([String(i + 1), String(100_000 + i), 'y']))
+        await applied(writer, puts)
+        expect(await entriesRead(name, 'n_tup_del', gone)).toBeLessThan(ROWS)
+      })
+    }
+
+    test('rows that keep values are found by their index', async () => {
+      const name = 'misjudged_partial'
+      await using writer = await misjudged(name)
+      const puts = Array.from({ length: MANY }, (_, i): Put => {
+        const key = [String(i + 1)]
+        return { row: [...key, String(i), undefined], key, base: key }
+      })
+      await applied(writer, puts)
+      expect(await entriesRead(name, 'n_tup_upd', MANY)).toBeLessThan(ROWS)
+    })
+  })
 })

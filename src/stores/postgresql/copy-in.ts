@@ -72,6 +72,14 @@ export class CopyIn implements Submittable {
     this.#start()
   }
 
+  handleRowDescription(): void {
+    // Of statements beside the COPY: nobody asks for their rows.
+  }
+
+  handleDataRow(): void {
+    // The same.
+  }
+
   handleCommandComplete({ text }: { readonly text: string }): void {
     const found = /^COPY (\d+)/.exec(text)
     if (found !== null) this.#rows = BigInt(found[1] ?? 0)

@@ -125,7 +125,7 @@ export class Session implements Pooled {
 
   /**
    * The same among other statements, all in one message: those before it are run first, those behind it once the rows are there. The first that fails ends all.
-   * @param statements one of them a COPY, none that returns rows
+   * @param statements one of them a COPY; rows that others return are not read
    */
   copyAmong(statements: readonly string[], pieces: Pieces): Promise<bigint> {
     const isEager = statements.length > 1

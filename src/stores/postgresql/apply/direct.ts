@@ -7,6 +7,7 @@ import { parameterTexts } from '../copy/encode.ts'
 import type { CopySession } from '../copy/session.ts'
 import type { PreparedStatement, PreparedStep } from '../pipeline.ts'
 import {
+  findingSql,
   identityColumns,
   keepSql,
   putSql,
@@ -73,7 +74,9 @@ export class DirectChanges {
     const removed = gone.map((key) => this.#keyValues(key))
     if (way === 'replace') removed.push(...keys)
     const changed = way === 'merge' && guard.length > 0 ? puts : []
+    const finds = removed.length + changed.length > 0
     await this.#run([
+      ...(finds ? [this.#finding()] : []),
       ...this.#steps('remove', removed, this.#key, removeSql),
       ...this.#steps(
         'change',
@@ -102,6 +105,10 @@ export class DirectChanges {
       yield { statement, values: rows.slice(at, at + size).flat() }
       at += size
     }
+  }
+
+  #finding(): PreparedStep {
+    return { statement: this.#statement('find', () => ({ text: findingSql(this.#shape), types: [] })), values: [] }
   }
 
   #kept({ put, mask }: PartialPut): PreparedStep {

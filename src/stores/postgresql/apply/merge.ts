@@ -20,6 +20,8 @@ export type StageSql = {
   /** Of identities, of rows that are whole, and of rows with columns for unchanged values. */
   readonly copy: Readonly<Record<'gone' | 'whole' | 'partial', string>>
   readonly clear: string
+  /** See `findingSql`. */
+  readonly find: string
   /** Makes of those that stay, and in which a guarded column changes, rows to fill. */
   readonly demote: string
   /** Takes unchanged values from the rows of their bases; changes as many rows as it found. */
@@ -88,6 +90,7 @@ export function stageSql(stage: string, request: ChangeTable, shape: TableShape)
       partial: `COPY ${s} (o, n, m, ${[...key.map((_, i) => `b${i}`), ...whole].join(', ')}) FROM STDIN`,
     },
     clear: `TRUNCATE ${s}`,
+    find: findingSql(shape),
     demote: `UPDATE ${s} AS s SET o = '${OPERATION.fill}' FROM ${from} AS t WHERE s.o = '${OPERATION.keep}' AND ${same('b')} AND (${changed.join(' OR ') || 'false'})`,
     fill: `UPDATE ${s} AS s SET o = '${OPERATION.put}', ${filled.join(', ')} FROM ${from} AS t WHERE s.o = '${OPERATION.fill}' AND ${same('b')}`,
     unfilled: `SELECT n FROM ${s} WHERE o = '${OPERATION.fill}'`,
@@ -101,6 +104,23 @@ export function stageSql(stage: string, request: ChangeTable, shape: TableShape)
       `SELECT ${written.map(({ at }) => `c${at}`).join(', ')} FROM ${s} WHERE o = '${OPERATION.put}'`,
     ),
   }
+}
+
+/** Rows from which on a table is known to be no small one: a plan that reads all of it for each row is never the cheaper one then. */
+const MANY_ROWS = 1000
+
+/**
+ * For the transaction that is open, before rows are found by their identities. Where the statistics say that a table is all but empty, and it was filled since, the planner reads all of its
+ * index and compares each entry with each of the changes. Bitmaps of an index can only be used to find rows, so that this is no choice then; they cost a fifth more.
+ */
+export function findingSql({ members }: TableShape): string {
+  const holders = members.filter(({ kind }) => kind === 'r').map(({ oid }) => oid)
+  const isLarge = `oid = ANY ('{${holders.join(',')}}'::oid[]) AND reltuples >= ${MANY_ROWS}`
+  const set = (name: string): string => `pg_catalog.set_config('${name}', known.way, true)`
+  return (
+    `SELECT ${set('enable_indexscan')}, ${set('enable_indexonlyscan')} FROM (SELECT CASE WHEN EXISTS (` +
+    `SELECT FROM pg_catalog.pg_class WHERE ${isLarge}) THEN 'on' ELSE 'off' END) AS known (way)`
+  )
 }
 
 /** One statement for so many rows: parameters are the cells of the written columns, row by row. */

@@ -19,6 +19,9 @@ const BY_INDEX: Readonly<Record<string, string>> = {
   plan_cache_mode: 'force_generic_plan',
 }
 
+/** The first version that remembers what an index found. */
+const MEMOIZE = 140_000
+
 /**
  * A commit is on the disk before the source is told to forget what is in it, whatever role and database have as `synchronous_commit`. A standby is one for a
  * while: whoever leads the way to it promotes it.
@@ -36,6 +39,8 @@ export async function openApplySession(
     const [ready] = await session.ask(READY)
     if (ready?.[0] === 't') throw isStandby(settings)
     for (const [name, value] of Object.entries(BY_INDEX)) await session.ask(`SET ${name} TO ${value}`)
+    // No row is looked for twice.
+    if (session.version >= MEMOIZE) await session.ask('SET enable_memoize TO off')
     await session.ask(`SET ${APPLY} TO 'on'`)
     if (!fireTriggers && (await mayBeReplica(session))) await session.ask('SET session_replication_role TO replica')
     if (origin !== undefined) await setOrigin(session, origin, settings)

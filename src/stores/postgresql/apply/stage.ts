@@ -69,7 +69,7 @@ export class Stage {
       await this.#merge({ gone, whole, frames, partial }, before)
       return []
     }
-    for (const sql of before) await this.#session.ask(sql)
+    await this.#session.askAll([...before, this.#sql.find])
     await this.#load({ gone, whole, frames, partial }, kept)
     const demoted = this.#isGuarded && kept.size > 0 ? await this.#session.run(this.#sql.demote) : 0
     const staying = kept.size - demoted
@@ -146,7 +146,8 @@ export class Stage {
   /** Rows of which nobody has to know what they found, with the statements that bring them to the table: each message more is one that both sides wait for. */
   async #merge({ gone, whole, frames }: FramedBatch, before: readonly string[]): Promise<void> {
     const puts = whole.length + frames.length > 0
-    const after = [...(this.#removes(gone, puts) ? [this.#sql.remove] : []), ...(puts ? [this.#sql.insert] : [])]
+    const removes = this.#removes(gone, puts) ? [this.#sql.find, this.#sql.remove] : []
+    const after = [...removes, ...(puts ? [this.#sql.insert] : [])]
     if (gone.length > 0) {
       const rows = gone.map((key): Row => [OPERATION.gone, ...key])
       const statements = [...before, this.#sql.copy.gone, ...(puts ? [] : after)]
