@@ -2,7 +2,9 @@
 import type { ExaminedFile } from '../../model/archiving/archived-file.ts'
 import type { Predicate } from '../../model/condition.ts'
 import type { StoredTable } from '../../model/archiving/stored-column.ts'
+import type { MetadataAction } from '../../delta/actions.ts'
 import type { Claim } from '../log/head.ts'
+import type { ArchiveProperties } from '../log/properties.ts'
 
 /** A file that the newest version of the archive names. */
 export type LoggedFile = {
@@ -20,6 +22,14 @@ export type LogState = {
   readonly files: ReadonlyMap<string, readonly LoggedFile[]>
   /** Versions of transactions by application id: of a partition, the fence of its last commit. */
   readonly txns: ReadonlyMap<string, bigint>
+  readonly metadata: MetadataAction
+}
+
+export type Telling = {
+  readonly tableId: string
+  readonly info: Readonly<Record<string, string>>
+  /** What is not in the ledger yet, or still is. */
+  readonly change?: (properties: ArchiveProperties) => ArchiveProperties
 }
 
 export type Publication = {
@@ -66,10 +76,12 @@ export interface ArchiveLog {
   ): Promise<{ readonly version: number }>
   /** A commit with a checkpoint: a reader needs nothing that is older. */
   milestone(what: Pick<Publication, 'tableId' | 'info'>, signal: AbortSignal): Promise<{ readonly version: number }>
+  /** Has the table say of itself what the ledger says. */
+  tell(what: Telling, signal: AbortSignal): Promise<{ readonly told: boolean }>
   /** Gives the log another head, so that every other ledger is refused from then on. */
   adopt(
     what: Pick<Publication, 'tableId' | 'info'>,
-    judge: (state: LogState) => Promise<void>,
+    judge: (state: LogState) => Promise<ArchiveProperties | null>,
     begin: (head: bigint, version: number) => Promise<void>,
     signal: AbortSignal,
   ): Promise<{ readonly version: number }>

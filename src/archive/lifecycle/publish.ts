@@ -7,6 +7,7 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext, Work } from './context.ts'
 import { sha256InPlace } from './local-files.ts'
 import type { Publication } from './log.ts'
+import { columnsName } from '../log/properties.ts'
 import { archivedFiles } from './prove.ts'
 import { otherArchive } from './refusals.ts'
 
@@ -90,7 +91,7 @@ function publication(context: ArchiveContext, { partition, held }: Work, files: 
 /** The proof of a file that stays in the log for ever. */
 export function tagsOf(
   { store, name, tool, runId }: ArchiveContext,
-  { label, from, to }: ArchivedPartition,
+  { label, from, to, native, columns }: ArchivedPartition,
 ): Publication['tags'] {
   return ({ digest, sha256 }) => ({
     'sluice.source': redactUrl(store.label),
@@ -101,9 +102,16 @@ export function tagsOf(
     // docs/CANONICAL.md says what it is.
     'sluice.checksum': digest.sum,
     'sluice.sha256': sha256,
+    // What a lost ledger is made anew from: columns of the file, by their name among the table's properties, and the table that the partition was.
+    'sluice.columns': columnsName(columns),
+    ...(native === null ? {} : { 'sluice.native': nativeText(native) }),
     'sluice.tool': tool,
     'sluice.run': runId,
   })
+}
+
+function nativeText({ table: { schema, name }, identity }: NonNullable<ArchivedPartition['native']>): string {
+  return JSON.stringify({ ...(schema === undefined ? {} : { schema }), name, identity })
 }
 
 export function knownOf({ logged }: ArchivedPartition): ReadonlySet<string> | null {

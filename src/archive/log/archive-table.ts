@@ -16,10 +16,11 @@ import type { Predicate } from '../../model/condition.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { isWellFormed } from '../../shared/well-formed.ts'
-import type { ArchiveLog, Publication } from '../lifecycle/log.ts'
+import type { ArchiveLog, Publication, Telling } from '../lifecycle/log.ts'
 import { isCheckpointDue, writeCheckpoint } from './checkpoint.ts'
 import { commitBytes } from './commit-text.ts'
 import { foreignHead, isOwnHead, nextHead, type HeadBook } from './head.ts'
+import { withProperties, type ArchiveProperties } from './properties.ts'
 import { replacementLines, type Replacement } from './replace-files.ts'
 import { headLines, publicationLines, retractionLines, type Author, type Retraction } from './plan-commit.ts'
 import { conflict, openTable, readState, type ActiveArchiveFile, type ArchiveTableState } from './read-state.ts'
@@ -32,6 +33,8 @@ export type ArchiveTableParts = {
   readonly checkpoints: CheckpointWriter
   /** Of the ledger that the archive belongs to. */
   readonly heads: HeadBook
+  /** What the table has to say of itself, as the ledger has it now; null where it does not know the table. */
+  readonly properties?: () => Promise<ArchiveProperties | null>
   /** Whose archive it is, for commands in messages. */
   readonly table?: string
   /** ms since the epoch. */
@@ -52,6 +55,9 @@ const MAX_INT64 = 2n ** 63n - 1n
 
 /** What a commit would say, or that there is nothing left to say. */
 type Plan = { readonly lines: (author: Author) => readonly string[] } | { readonly already: number }
+
+type Commit = Pick<Publication, 'tableId' | 'claim'> &
+  Partial<Pick<Publication, 'configuration'> & Pick<Telling, 'change'>>
 
 /** What a caller knows of the table. */
 type Expected = { readonly tableId?: string; readonly configuration?: Readonly<Record<string, string>> }
@@ -194,21 +200,44 @@ export class ArchiveTable implements ArchiveLog {
     return { version }
   }
 
-  async #commit(
-    { tableId, claim, ...rest }: Pick<Publication, 'tableId' | 'claim'> & Partial<Pick<Publication, 'configuration'>>,
+  /**
+   * Has the table say of itself what the ledger says. No commit where it does.
+   * @param change what is not in the ledger yet, or still is
+   * @throws SluiceError ARCHIVE_FOREIGN, ARCHIVE_CONFLICT; of `LogWriter`
+   */
+  async tell(
+    { tableId, info, change = (properties) => properties }: Telling,
     signal: AbortSignal,
-    plan: (state: ArchiveTableState | null) => Promise<Plan>,
+  ): Promise<{ readonly told: boolean }> {
+    const plan = async (state: ArchiveTableState | null, properties: ArchiveProperties | null): Promise<Plan> => {
+      // What was never published says it with its first commit.
+      if (state === null || properties === null) return { already: -1 }
+      const isSaidThere = withProperties(state.metadata.configuration ?? {}, properties) === null
+      if (isSaidThere) return { already: state.version }
+      return { lines: (author) => headLines(info, state, author, 'SET TBLPROPERTIES') }
+    }
+    const { outcome } = await this.#commit({ tableId, claim: null, change }, signal, plan)
+    return { told: outcome === 'published' }
+  }
+
+  async #commit(
+    { tableId, claim, ...rest }: Commit,
+    signal: AbortSignal,
+    plan: (state: ArchiveTableState | null, properties: ArchiveProperties | null) => Promise<Plan>,
   ): Promise<Published> {
     const { writer, heads } = this.#parts
-    const { configuration = {} } = rest
+    const { configuration = {}, change = (properties) => properties } = rest
     for (let tried = 1; ; tried++) {
       const state = await this.own(signal, { tableId, configuration })
       if (state !== null) await this.#settle(state)
-      const planned = await plan(state)
+      // Behind the state: whoever notes something in the ledger, and commits before us, is read here, and whoever commits after us reads the ledger later.
+      const noted = (await this.#parts.properties?.()) ?? null
+      const properties = noted === null ? null : change(noted)
+      const planned = await plan(state, properties)
       if ('already' in planned) return { version: planned.already, outcome: 'already' }
       const version = (state?.version ?? -1) + 1
       const head = nextHead(state?.head ?? null)
-      const bytes = commitBytes(planned.lines(this.#author(head)))
+      const bytes = commitBytes(planned.lines(this.#author(head, properties)))
       await heads.intend({ head, version, claim })
       if ((await writer.putIfAbsent(logPathOf(commitName(version)), bytes, signal)) === 'written') {
         await heads.settle(head, version)
@@ -224,12 +253,13 @@ export class ArchiveTable implements ArchiveLog {
   /**
    * Gives the log another head, so that every other ledger is refused from then on.
    * @param judge looks at the version that is going to be taken over; it throws where it must not be
+   * @returns what the table has to say of itself from then on; null leaves that as it is
    * @param begin stores the head before its commit is put
    * @throws SluiceError ARCHIVE_CONFLICT where there is no table, or other programs commit all the time; of `judge`
    */
   async adopt(
     what: { readonly tableId: string; readonly info: Readonly<Record<string, string>> },
-    judge: (state: ArchiveTableState) => Promise<void>,
+    judge: (state: ArchiveTableState) => Promise<ArchiveProperties | null>,
     begin: (head: bigint, version: number) => Promise<void>,
     signal: AbortSignal,
   ): Promise<{ readonly version: number }> {
@@ -237,9 +267,9 @@ export class ArchiveTable implements ArchiveLog {
     for (let tried = 1; tried <= TRIES; tried++) {
       const state = await this.state(signal, { tableId: what.tableId })
       if (state === null) throw conflict(store, 'it has no log', 'bring the archive back to where it was')
-      await judge(state)
+      const properties = await judge(state)
       const [head, version] = [nextHead(state.head), state.version + 1]
-      const bytes = commitBytes(headLines(what.info, state, this.#author(head), 'ADOPT'))
+      const bytes = commitBytes(headLines(what.info, state, this.#author(head, properties), 'ADOPT'))
       await begin(head, version)
       if ((await writer.putIfAbsent(logPathOf(commitName(version)), bytes, signal)) !== 'written') continue
       await heads.settle(head, version)
@@ -259,9 +289,9 @@ export class ArchiveTable implements ArchiveLog {
     await heads.settle(head, version)
   }
 
-  #author(head: bigint): Author {
+  #author(head: bigint, properties: ArchiveProperties | null): Author {
     const { store, tool, now } = this.#parts
-    return { label: store.label, engine: `sluice/${tool}`, now: now(), head }
+    return { label: store.label, engine: `sluice/${tool}`, now: now(), head, properties }
   }
 
   #taken(): SluiceError {

@@ -7,7 +7,7 @@ import { logUri } from './data-path.ts'
 export type Txn = { readonly appId: string; readonly version: bigint }
 
 export type CommitFacts = {
-  readonly operation: 'WRITE' | 'DELETE' | 'ADOPT' | 'ERASE'
+  readonly operation: 'WRITE' | 'DELETE' | 'ADOPT' | 'ERASE' | 'SET TBLPROPERTIES'
   readonly parameters: Readonly<Record<string, string>>
   readonly metrics: Readonly<Record<string, bigint | number>>
   readonly engine: string

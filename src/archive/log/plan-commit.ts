@@ -4,6 +4,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { Publication } from '../lifecycle/log.ts'
 import { addLine, commitInfoLine, metadataLine, protocolLine, removeLine, txnLine } from './commit-text.ts'
 import { foreignFiles, HEAD_APP, withHeadFeature } from './head.ts'
+import { withProperties, type ArchiveProperties } from './properties.ts'
 import type { ArchiveTableState } from './read-state.ts'
 import { grownShape, newShape, type TableShape } from './table-schema.ts'
 
@@ -18,6 +19,8 @@ export type Author = {
   readonly now: number
   /** That the commit leaves. */
   readonly head: bigint
+  /** What the table has to say of itself; null leaves that as it is. */
+  readonly properties: ArchiveProperties | null
 }
 
 /** Commits are the manifest: none is ever cleaned away. Files are taken out of the table by commits, so that it is not append-only. */
@@ -31,7 +34,7 @@ const CONFIGURATION = { 'delta.checkpointInterval': '10', 'delta.enableExpiredLo
 export function publicationLines(
   what: Publication,
   state: ArchiveTableState | null,
-  { label, engine, now, head }: Author,
+  { label, engine, now, head, properties }: Author,
 ): readonly string[] {
   const { partition, files, txn, stored, info, tags, known } = what
   const active = state?.files.get(partition) ?? []
@@ -65,7 +68,7 @@ export function publicationLines(
   return [
     told,
     ...protocolLines(shape?.protocol ?? null, state),
-    ...(shape === null ? [] : [shapeLine(what, shape, state, now)]),
+    ...(shape === null ? propertyLines(state, properties) : [shapeLine(what, shape, state, { now, properties })]),
     txnLine(txn, now),
     headLine(head, now),
     ...gone.map(({ add }) => removeLine(add, now)),
@@ -80,7 +83,7 @@ export function publicationLines(
 export function retractionLines(
   { partition, txn, info, known }: Retraction,
   state: ArchiveTableState,
-  { label, engine, now, head }: Author,
+  { label, engine, now, head, properties }: Author,
 ): readonly string[] {
   const active = state.files.get(partition) ?? []
   refuseUnknown(label, partition, active, known)
@@ -101,18 +104,22 @@ export function retractionLines(
       info,
     }),
     ...protocolLines(null, state),
+    ...propertyLines(state, properties),
     txnLine(txn, now),
     headLine(head, now),
     ...active.map(({ add }) => removeLine(add, now)),
   ]
 }
 
-/** Another head and nothing else. @param operation ADOPT: the archive goes on under another database. ERASE: no reader needs what is older */
+/**
+ * Another head, what the table has to say of itself, and nothing else.
+ * @param operation ADOPT: the archive goes on under another database. ERASE: no reader needs what is older
+ */
 export function headLines(
   info: Readonly<Record<string, string>>,
   state: ArchiveTableState,
-  { engine, now, head }: Author,
-  operation: 'ADOPT' | 'ERASE',
+  { engine, now, head, properties }: Author,
+  operation: 'ADOPT' | 'ERASE' | 'SET TBLPROPERTIES',
 ): readonly string[] {
   return [
     commitInfoLine({
@@ -126,8 +133,19 @@ export function headLines(
       info,
     }),
     ...protocolLines(null, state),
+    ...propertyLines(state, properties),
     headLine(head, now),
   ]
+}
+
+/** The metadata of a table that says something else of itself than it has to; none where it is as it has to be. */
+export function propertyLines(
+  state: Pick<ArchiveTableState, 'metadata'> | null,
+  properties: ArchiveProperties | null,
+): readonly string[] {
+  if (state === null || properties === null) return []
+  const configuration = withProperties(state.metadata.configuration ?? {}, properties)
+  return configuration === null ? [] : [metadataLine({ ...state.metadata, configuration })]
 }
 
 export function headLine(head: bigint, now: number): string {
@@ -146,7 +164,7 @@ function shapeLine(
   { tableId, name, configuration, stored }: Publication,
   shape: TableShape,
   state: ArchiveTableState | null,
-  now: number,
+  { now, properties }: Pick<Author, 'now' | 'properties'>,
 ): string {
   const begun: Omit<MetadataAction, 'schemaString'> = state?.metadata ?? {
     id: tableId,
@@ -156,11 +174,9 @@ function shapeLine(
     configuration: { ...CONFIGURATION, ...configuration },
     createdTime: now,
   }
-  return metadataLine({
-    ...begun,
-    schemaString: shape.schemaString,
-    configuration: { ...begun.configuration, ...shape.configuration },
-  })
+  const shaped = { ...begun.configuration, ...shape.configuration }
+  const said = properties === null ? null : withProperties(shaped, properties)
+  return metadataLine({ ...begun, schemaString: shape.schemaString, configuration: said ?? shaped })
 }
 
 /** What another writer has added is not ours to take out. */

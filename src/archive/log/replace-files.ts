@@ -3,7 +3,7 @@ import type { ExaminedFile } from '../../model/archiving/archived-file.ts'
 import type { Publication } from '../lifecycle/log.ts'
 import { addLine, commitInfoLine, removeLine, txnLine } from './commit-text.ts'
 import { conflict, type ArchiveTableState } from './read-state.ts'
-import { headLine, protocolLines, refuseAppendOnly, refuseUnknown, type Author } from './plan-commit.ts'
+import { headLine, propertyLines, protocolLines, refuseAppendOnly, refuseUnknown, type Author } from './plan-commit.ts'
 import type { LogStore } from '../../model/log-store.ts'
 
 export type Replacement = Pick<Publication, 'tableId' | 'partition' | 'txn' | 'info' | 'known' | 'claim' | 'tags'> & {
@@ -17,7 +17,7 @@ export function replacementLines(
   { partition, files, kept, tags, txn, info, known }: Replacement,
   state: ArchiveTableState,
   store: LogStore,
-  { label, engine, now, head }: Author,
+  { label, engine, now, head, properties }: Author,
 ): readonly string[] {
   const active = state.files.get(partition) ?? []
   const named = new Set(active.map(({ path }) => path))
@@ -46,6 +46,7 @@ export function replacementLines(
       info,
     }),
     ...protocolLines(null, state),
+    ...propertyLines(state, properties),
     txnLine(txn, now),
     headLine(head, now),
     ...gone.map(({ add }) => removeLine(add, now)),

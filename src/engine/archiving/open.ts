@@ -7,10 +7,11 @@ import type { ArchiveLog } from '../../archive/lifecycle/log.ts'
 import { HeadLedger } from '../../archive/ledger/head-ledger.ts'
 import { PartitionLedger } from '../../archive/ledger/partition-ledger.ts'
 import type { ArchivedPartition, ArchivedTable } from '../../archive/ledger/record.ts'
+import { tableProperties } from '../../archive/ledger/table-properties.ts'
 import { ArchiveTable } from '../../archive/log/archive-table.ts'
 import type { HeadBook } from '../../archive/log/head.ts'
 import type { ParquetFiles } from '../../model/archiving/parquet-port.ts'
-import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import { parseLakeUrl, pathOfLocation } from '../../model/lake-url.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import type { LogWriter } from '../../model/log-writer.ts'
@@ -65,7 +66,7 @@ export async function openArchive<E extends EventType>(
     })
   })
   const heads = new HeadLedger(database, table.table, ownerOf(run))
-  const log = once(() => openLog({ reader, writer, heads, table: tableText(table.table) }, run))
+  const log = once(() => openLog({ reader, writer, heads, database, table: table.table }, run))
   const context: ArchiveContext<E | Looking> = {
     name: tableText(table.table),
     table,
@@ -106,7 +107,7 @@ export async function openOwned(
   const { reader, writer } = await openFolder(archived.archive, 'read')
   const heads = new HeadLedger(database, archived.table, ownerOf(run))
   const name = tableText(archived.table)
-  const log = (): Promise<ArchiveLog> => openLog({ reader, writer, heads, table: name }, run)
+  const log = (): Promise<ArchiveLog> => openLog({ reader, writer, heads, database, table: archived.table }, run)
   return { name, archived, store, interrupt: run.interrupt, heads, log, reader, writer }
 }
 
@@ -129,18 +130,19 @@ type LogParts = {
   readonly reader: LogStore
   readonly writer: LogWriter
   readonly heads: HeadBook
-  /** For messages. */
-  readonly table: string
+  readonly database: LedgerDatabase
+  readonly table: TableName
 }
 
-async function openLog({ reader, writer, heads, table }: LogParts, run: Run): Promise<ArchiveLog> {
+async function openLog({ reader, writer, heads, database, table }: LogParts, run: Run): Promise<ArchiveLog> {
   return ArchiveTable.open({
     store: reader,
     writer,
     parquet: parquetRows,
     checkpoints: await checkpointWriter(),
     heads,
-    table,
+    properties: () => tableProperties(database, table),
+    table: tableText(table),
     now: () => run.clock.now(),
     tool: run.tool,
   })

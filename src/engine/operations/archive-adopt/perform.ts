@@ -1,5 +1,7 @@
 /** `archive adopt`: a database goes on with the archive of another one, or of itself before a failover; the other one is refused from then on. */
 import { PartitionLedger } from '../../../archive/ledger/partition-ledger.ts'
+import { tableProperties } from '../../../archive/ledger/table-properties.ts'
+import { readProperties, type ArchiveProperties } from '../../../archive/log/properties.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -54,7 +56,8 @@ export async function archiveAdopt(operation: ArchiveAdoptOperation, run: Archiv
     }
   }
   let compared: readonly Compared[] = []
-  const judge = async (state: LogState): Promise<void> => {
+  let back: ReadonlyMap<string, string> = new Map()
+  const judge = async (state: LogState): Promise<ArchiveProperties | null> => {
     const all: Compared[] = []
     for await (const one of compareArchive(context, record, state, candidate)) all.push(one)
     compared = all
@@ -64,6 +67,17 @@ export async function archiveAdopt(operation: ArchiveAdoptOperation, run: Archiv
       ({ finding, partition }) => finding !== 'differs from the source' || !accept.includes(partition ?? ''),
     )
     if (standing.length > 0) throw differs(name, standing.length, against.length)
+    const own = await tableProperties(opened.database, table.table)
+    if (own === null) return null
+    // Holds that were set after this ledger was saved.
+    const { holds } = readProperties(state.metadata.configuration ?? {})
+    back = new Map([...holds].filter(([label]) => !own.holds.has(label)))
+    return { ...own, holds: new Map([...back, ...own.holds]) }
+  }
+  const ledger = new PartitionLedger(opened.database, table.table, ownerOf(run))
+  const addUnknown = async (label: string): Promise<void> => {
+    if (record.partitions.some((one) => one.label === label)) return
+    await ledger.addPartition((await candidate(label)) ?? { label, from: null, to: null, native: null })
   }
   const log = await context.log()
   if (dryRun) {
@@ -75,14 +89,23 @@ export async function archiveAdopt(operation: ArchiveAdoptOperation, run: Archiv
   const { version } = await log.adopt(
     { tableId: record.archiveId, info },
     judge,
-    (head, next) => context.heads.begin(head, next),
+    async (head, next) => {
+      for (const [label, reason] of back) {
+        await addUnknown(label)
+        await ledger.hold(label, reason)
+        run.emit({
+          type: 'log',
+          level: 'note',
+          table: name,
+          message: `the archive says that ${label} is held: ${reason}`,
+        })
+      }
+      await context.heads.begin(head, next)
+    },
     run.interrupt.abort,
   )
-  const ledger = new PartitionLedger(opened.database, table.table, ownerOf(run))
   for (const { label, files, fence } of compared) {
-    if (!record.partitions.some((one) => one.label === label)) {
-      await ledger.addPartition((await candidate(label)) ?? { label, from: null, to: null, native: null })
-    }
+    await addUnknown(label)
     await context.heads.takeOver(label, files, fence)
   }
   // Last: a program that is killed before it is refused, and adopts again.

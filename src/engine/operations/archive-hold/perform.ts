@@ -3,13 +3,15 @@ import { PartitionLedger } from '../../../archive/ledger/partition-ledger.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../../archive/ledger/record.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
-import { SluiceError } from '../../../shared/errors.ts'
+import type { ArchiveProperties } from '../../../archive/log/properties.ts'
+import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { archiveHold as declared, ArchiveHoldOperation } from './declaration.ts'
 import type { ArchiveOperation } from '../archive-run/declaration.ts'
 import { archivedTable, openSource, type Opened } from '../../archiving/each-table.ts'
 import { labelNamed } from '../../archiving/label-named.ts'
 import { ownerOf } from '../../archiving/owner.ts'
 import { planArchive, type PlannedPartition } from '../../archiving/plan.ts'
+import { tellArchive } from '../../archiving/tell-archive.ts'
 import { parseCalendar } from '../../calendar/calendar-text.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 
@@ -20,8 +22,9 @@ const FIRST =
   'give archive run --no-detach once, with all flags that later runs get: it publishes, and takes nothing out of the table; then hold the partition, and later runs leave it where it is'
 
 /**
- * A partition that the ledger does not know yet can be held too, if the source has it.
- * @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE; BAD_FLAG for what is no partition
+ * A partition that the ledger does not know yet can be held too, if the source has it. The ledger holds it at once; the archive says so too, for the
+ * ledger may be lost.
+ * @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE; BAD_FLAG for what is no partition; whatever keeps the archive from saying it
  */
 export async function archiveHold(operation: ArchiveHoldOperation, run: ArchiveHoldRun): Promise<Ending> {
   const { from, table: name, partitions, reason } = operation
@@ -38,11 +41,64 @@ export async function archiveHold(operation: ArchiveHoldOperation, run: ArchiveH
       found.push({ label: known.label, planned: null })
     }
   }
+  const labels = found.map(({ label }) => label)
+  // A program that is killed in between leaves a hold rather than none.
+  if (reason === null) await toldWithout(labels, { table, record, opened, run })
   for (const { label, planned } of found) {
     if (planned !== null) await ledger.addPartition(planned.candidate ?? { label, from: null, to: null, native: null })
     await ledger.hold(label, reason)
   }
+  await told({ table, record, opened, run }, reason === null ? 'released' : 'held')
   return { totals: { partitions: dec(found.length) } }
+}
+
+type About = {
+  readonly table: TableSpec
+  readonly record: ArchiveRecord
+  readonly opened: Opened
+  readonly run: ArchiveHoldRun
+}
+
+/** @throws SluiceError as `tellArchive`; nothing is released then */
+async function toldWithout(labels: readonly string[], { table, record, opened, run }: About): Promise<void> {
+  const change = (properties: ArchiveProperties): ArchiveProperties => ({
+    ...properties,
+    holds: new Map([...properties.holds].filter(([label]) => !labels.includes(label))),
+  })
+  try {
+    await tellArchive(record, opened, run, { change })
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    throw new SluiceError(error.code, `${named(table)} is not released: its archive goes on saying that it is held`, {
+      reason: error.message,
+      hint: 'run the same command again when the archive can be written',
+      retryable: error.retryable,
+      cause: thrown,
+    })
+  }
+}
+
+/** What is in the ledger is said in the archive. @throws SluiceError as `tellArchive`; the ledger has it then */
+async function told({ table, record, opened, run }: About, what: 'held' | 'released'): Promise<void> {
+  try {
+    await tellArchive(record, opened, run)
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    throw new SluiceError(
+      error.code,
+      `${named(table)} is ${what}, and so says the ledger of this database, but not the archive`,
+      {
+        reason: error.message,
+        hint: 'run the same command again when the archive can be written: a ledger that is lost is made anew from there',
+        retryable: error.retryable,
+        cause: thrown,
+      },
+    )
+  }
+}
+
+function named({ table }: TableSpec): string {
+  return `what was named of ${tableText(table)}`
 }
 
 function knownAs({ partitions, calendar }: ArchiveRecord, text: string): ArchivedPartition | null {

@@ -4,6 +4,7 @@ import { readArchive, type ArchivedTable } from '../../../archive/ledger/record.
 import type { Wish } from '../../../archive/lifecycle/advance.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
@@ -21,6 +22,7 @@ import { emitArchivePlan } from '../../archiving/plan-event.ts'
 import { requireOrigin } from '../../archiving/require-origin.ts'
 import { standingOf, tellStanding } from '../../archiving/standing.ts'
 import { changeText } from '../../archiving/table-changes.ts'
+import { tellArchive } from '../../archiving/tell-archive.ts'
 import { lookedThrough, planArchive, type PlannedArchive, type PlannedPartition } from '../../archiving/plan.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 
@@ -182,8 +184,9 @@ async function archiveTable(
   }
   const chosen = plan.partitions.filter(moves)
   if (chosen.length === 0) {
-    await lookAtStanding(archived, opened, run)
+    const isOwn = await lookAtStanding(archived, opened, run)
     await noteColumns(plan, ledger)
+    if (isOwn) await toldAtLast(archived, opened, run)
     return []
   }
   await using open = await openArchive(table, archived, opened, run, operation)
@@ -197,13 +200,16 @@ async function archiveTable(
     drop: operation.drop,
     again: plan.asked.has(label),
   })
-  return await advanceAll(
+  const outcomes = await advanceAll(
     open.context,
     opened.database,
     chosen.map(({ label }) => label),
     wish,
     run,
   )
+  // Most often its commits have said it: a hold whose command could not write the archive, or an archive of an older program, is told here.
+  if (!run.interrupt.stop.aborted) await toldAtLast(archived, opened, run)
+  return outcomes
 }
 
 /** The ledger knows the columns before the first file has them. */
@@ -214,12 +220,31 @@ async function noteColumns({ archived, before }: PlannedArchive, ledger: Partiti
 
 /**
  * Whoever lets runs go by themselves learns of an archive that is not this database's at once, and not when something is due.
+ * @returns whether the archive could be read, and is this database's
  * @throws SluiceError ARCHIVE_FOREIGN
  */
-async function lookAtStanding(archived: ArchivedTable, opened: Opened, run: ArchiveRunRun): Promise<void> {
+async function lookAtStanding(archived: ArchivedTable, opened: Opened, run: ArchiveRunRun): Promise<boolean> {
   const standing = await standingOf(archived, opened, run)
   if (standing.kind === 'refused' && standing.error.code === 'ARCHIVE_FOREIGN') throw standing.error
   tellStanding(archived, standing, run)
+  return standing.kind === 'own'
+}
+
+/** What was archived stands, whether or not the archive says all that the ledger says of it. */
+async function toldAtLast(archived: ArchivedTable, opened: Opened, run: ArchiveRunRun): Promise<void> {
+  try {
+    await tellArchive(archived, opened, run)
+  } catch (thrown) {
+    throwIfAborted(run.interrupt.abort)
+    const { message } = asSluiceError(thrown)
+    run.emit({
+      type: 'log',
+      level: 'warn',
+      table: tableText(archived.table),
+      message: `the archive does not say yet what the ledger says of holds, calendar and columns: ${message}`,
+      hint: 'the next run tells it; until then a ledger that is lost loses that, too',
+    })
+  }
 }
 
 function plannedTotals(plans: readonly PlannedArchive[]): Readonly<Record<string, string>> {

@@ -1,0 +1,46 @@
+/** What an archive has to say of itself, so that nothing of it is known to the ledger alone. */
+import type { StoredColumn, StoredTable } from '../../model/archiving/stored-column.ts'
+import type { TableName } from '../../model/copy/column-type.ts'
+import type { LedgerDatabase } from '../../stores/copy-port.ts'
+import { ledgerDialect } from '../../stores/ledger-dialect.ts'
+import { columnsName, type ArchiveProperties } from '../log/properties.ts'
+import { textOf } from './record.ts'
+import { ledgerColumns } from './schema.ts'
+
+/** Null where the ledger does not know the table. */
+export async function tableProperties(database: LedgerDatabase, table: TableName): Promise<ArchiveProperties | null> {
+  // A ledger that is only read may be one of an older program.
+  if (!(await ledgerColumns(database, 'migration_archive_partitions')).has('stored')) return null
+  const { castText } = ledgerDialect(database.dialect).types
+  const texts = (names: readonly string[]): string => names.map((name) => `CAST(${name} AS ${castText})`).join(', ')
+  const ofTable = 'schema_name = ? AND table_name = ?'
+  const parameters = [table.schema ?? '', table.name]
+  const [archives, holds, columns] = await database.batch([
+    {
+      sql: `SELECT ${texts(['calendar', 'time_column', 'grace_ms', 'stored'])} FROM migration_archives WHERE ${ofTable}`,
+      parameters,
+    },
+    {
+      sql: `SELECT ${texts(['partition_name', 'hold_reason'])} FROM migration_archive_partitions WHERE ${ofTable} AND hold_reason IS NOT NULL`,
+      parameters,
+    },
+    {
+      sql: `SELECT DISTINCT ${texts(['stored'])} FROM migration_archive_partitions WHERE ${ofTable} AND stored IS NOT NULL`,
+      parameters,
+    },
+  ])
+  const row = archives?.[0]
+  if (row === undefined) return null
+  const [calendar, timeColumn, grace, stored] = row.map(textOf)
+  const sets = (columns ?? []).map(([text]) => JSON.parse(textOf(text ?? null) ?? '[]') as readonly StoredColumn[])
+  return {
+    calendar: calendar ?? '',
+    timeColumn: timeColumn ?? null,
+    graceMs: Number(grace ?? 0),
+    stored: JSON.parse(stored ?? '') as StoredTable,
+    holds: new Map(
+      (holds ?? []).map(([label, reason]) => [textOf(label ?? null) ?? '', textOf(reason ?? null) ?? ''] as const),
+    ),
+    columns: new Map(sets.map((set) => [columnsName(set), set])),
+  }
+}

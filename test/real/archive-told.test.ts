@@ -1,0 +1,152 @@
+/** An archive says of itself what the ledger knows: calendar, grace, columns, and which partitions have to stay. */
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { commandsOf, makeBookings, TABLE, type Archived } from '../support/archive-places.ts'
+import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
+import { startArchiver } from '../fault/archive-kit.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
+
+let folder = ''
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-told-'))))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+type Said = { readonly version: number; readonly configuration: Readonly<Record<string, string>> }
+
+/** What the newest metadata of the log says, for somebody who reads its JSON. */
+function saidBy({ archive }: Archived): Said {
+  let configuration: Record<string, string> = {}
+  const commits = readdirSync(join(archive, '_delta_log')).filter((name) => /^\d{20}\.json$/.test(name))
+  for (const name of commits.toSorted()) {
+    for (const line of readFileSync(join(archive, '_delta_log', name), 'utf8')
+      .trim()
+      .split('\n')) {
+      const { metaData } = JSON.parse(line) as { metaData?: { configuration: Record<string, string> } }
+      if (metaData !== undefined) configuration = metaData.configuration
+    }
+  }
+  return { version: commits.length - 1, configuration }
+}
+
+const holdsOf = (archived: Archived): readonly (readonly [string, string])[] =>
+  Object.entries(saidBy(archived).configuration).filter(([key]) => key.startsWith('sluice.hold.'))
+
+const hold = ({ url }: Pick<Place, 'url'>, label: string, reason: string | null): Operation => ({
+  kind: 'archive-hold',
+  from: url,
+  table: TABLE,
+  partitions: [label],
+  reason,
+})
+
+async function ended(operation: Operation): Promise<string> {
+  const { finished } = await perform(operation)
+  return finished.error === undefined ? 'ok' : finished.error.code
+}
+
+async function fresh(system: 'sqlite' | 'postgresql', form: 'plain' | 'native'): Promise<Archived> {
+  const to = mkdtempSync(join(folder, 'to-'))
+  return makeBookings(await makePlace(system, folder), form, to, 60)
+}
+
+test.for([
+  ['sqlite', 'plain'],
+  ['postgresql', 'native'],
+] as const)(
+  '%s, %s: the first commit says it, holds come and go, and nothing is said twice',
+  async ([system, form], { skip }) => {
+    const why = await missing(system)
+    if (why !== '') skip(why)
+    const archived = await fresh(system, form)
+    const { run, restore } = commandsOf(archived)
+    const { place } = archived
+    expect(await ended({ ...run, partitions: ['2020-Q1'] } as Operation)).toBe('ok')
+    const first = saidBy(archived)
+    expect(first.version).toBe(0)
+    expect(first.configuration).toMatchObject({
+      'sluice.calendar': 'quarter(first-month=1,year-offset=0,zone=UTC)',
+      'sluice.grace': '0',
+      ...(form === 'plain' ? { 'sluice.timeColumn': 'at' } : {}),
+    })
+    const ledger = await place.rows(`SELECT stored FROM migration_archives`)
+    const { columns, ...rest } = JSON.parse(first.configuration['sluice.stored'] ?? '') as { columns: string }
+    expect({ ...rest, columns: JSON.parse(first.configuration[`sluice.columns.${columns}`] ?? '') }).toEqual(
+      JSON.parse(String(ledger[0]?.[0])),
+    )
+    expect(await ended(hold(place, '2020-Q1', 'audit'))).toBe('ok')
+    // Also one of which nothing is published.
+    expect(await ended(hold(place, '2020-Q2', 'a lawsuit, "X" ./. Y'))).toBe('ok')
+    const held = [
+      ['sluice.hold.2020-Q1', 'audit'],
+      ['sluice.hold.2020-Q2', 'a lawsuit, "X" ./. Y'],
+    ]
+    expect(holdsOf(archived)).toEqual(held)
+    const { version } = saidBy(archived)
+    expect(version).toBe(2)
+    expect(await ended(hold(place, '2020-Q2', 'a lawsuit, "X" ./. Y'))).toBe('ok')
+    expect(await ended(run)).toBe('ok')
+    expect(saidBy(archived).version).toBe(version)
+    expect(await ended(hold(place, '2020-Q2', null))).toBe('ok')
+    expect(await ended(run)).toBe('ok')
+    expect(saidBy(archived).version).toBe(version + 2)
+    expect(holdsOf(archived)).toEqual(held.slice(0, 1))
+    expect(await ended(hold(place, '2020-Q1', null))).toBe('ok')
+    expect(await ended(restore)).toBe('ok')
+    expect(holdsOf(archived)).toEqual([])
+  },
+)
+
+test('a hold whose archive cannot be written is in force, says so, and the next run or the same command tells the archive', async () => {
+  const archived = await fresh('sqlite', 'plain')
+  const { run } = commandsOf(archived)
+  const { place, archive } = archived
+  expect(await ended({ ...run, partitions: ['2020-Q1'], detach: false } as Operation)).toBe('ok')
+  const log = join(archive, '_delta_log')
+  // Nobody, not even root, may put a file into it.
+  const parked = `${log}-away`
+  renameSync(log, parked)
+  writeFileSync(log, 'no folder')
+  const { finished } = await perform(hold(place, '2020-Q1', 'audit'))
+  expect(finished.exitCode).not.toBe(0)
+  expect(finished.error?.message).toMatch(/is held, and so says the ledger of this database, but not the archive/)
+  rmSync(log)
+  renameSync(parked, log)
+  expect(holdsOf(archived)).toEqual([])
+  expect(await ended({ ...run, partitions: ['2020-Q1'] } as Operation)).toBe('ok')
+  expect(holdsOf(archived)).toEqual([['sluice.hold.2020-Q1', 'audit']])
+  expect(await place.rows('SELECT state FROM migration_archive_partitions')).toEqual([['PUBLISHED']])
+})
+
+const KILLS = [
+  ['held', 'UPDATE migration_archive_partitions SET hold_reason', 'after'],
+  ['held', 'INSERT INTO migration_archive_heads', 'after'],
+  ['held', 'link', 'before'],
+  ['held', 'link', 'after'],
+  ['released', 'link', 'before'],
+  ['released', 'link', 'after'],
+  ['released', 'UPDATE migration_archive_partitions SET hold_reason', 'after'],
+] as const
+
+test.for(KILLS)(
+  'killed when it is %s, at %s, %s: it errs on the side of holding, and the same command ends right',
+  async ([what, at, when]) => {
+    const archived = await fresh('sqlite', 'plain')
+    const { place } = archived
+    const { run } = commandsOf(archived)
+    expect(await ended({ ...run, partitions: ['2020-Q1'], detach: false } as Operation)).toBe('ok')
+    if (what === 'released') expect(await ended(hold(place, '2020-Q1', 'audit'))).toBe('ok')
+    const command = hold(place, '2020-Q1', what === 'held' ? 'audit' : null)
+    const { signal } = await startArchiver(command, { at, when }).ended
+    expect(signal).toBe('SIGKILL')
+    const held = async (): Promise<boolean> =>
+      (await place.rows('SELECT hold_reason FROM migration_archive_partitions'))[0]?.[0] != null
+    // What the archive says, and what it no longer says and nobody has let go, is in the ledger.
+    if (at === 'link') expect(await held()).toBe(true)
+    if (holdsOf(archived).length > 0 && what === 'held') expect(await held()).toBe(true)
+    expect(await ended(command)).toBe('ok')
+    expect(await held()).toBe(what === 'held')
+    expect(holdsOf(archived)).toEqual(what === 'held' ? [['sluice.hold.2020-Q1', 'audit']] : [])
+    expect(await ended({ ...run, partitions: ['2020-Q1'] } as Operation)).toBe('ok')
+  },
+)
