@@ -1,4 +1,5 @@
 /** A run that follows waits for its source: it does not ask again and again for what cannot be there yet. */
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { PacedStream } from '../../src/engine/follow/paced-stream.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
@@ -56,5 +57,31 @@ describe.skipIf(!POSTGRES_OWN)(`a run that follows ${POSTGRES_MISSING}`, () => {
     await expectEqual(stage)
     await stage.source.sql('TRUNCATE t, other')
     await caughtUp(stage)
+  })
+
+  test('a small transaction does not wait for the end of a large one behind it', async () => {
+    const { source, target } = stage
+    await target.sql(
+      'CREATE TABLE seen (name text, xact xid8)',
+      'CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO seen VALUES (TG_TABLE_NAME, pg_current_xact_id()); RETURN NULL; END $$',
+      ...['t', 'other'].flatMap((name) => [
+        `CREATE TRIGGER see AFTER INSERT ON ${name} EXECUTE FUNCTION see()`,
+        `ALTER TABLE ${name} ENABLE ALWAYS TRIGGER see`,
+      ]),
+    )
+    const large = new pg.Client(source.url)
+    await large.connect()
+    await large.query("BEGIN; INSERT INTO t SELECT i, 'x' FROM generate_series(1, 30000) AS i")
+    await source.sql('INSERT INTO other VALUES (1)')
+    await large.query('COMMIT')
+    await large.end()
+    await caughtUp(stage)
+    const xacts = 'SELECT name, count(DISTINCT xact) FROM seen GROUP BY name ORDER BY name'
+    expect(await target.rows(xacts)).toEqual([
+      ['other', '1'],
+      ['t', '1'],
+    ])
+    expect(await target.rows('SELECT count(DISTINCT xact) FROM seen')).toEqual([['2']])
+    await expectEqual(stage)
   })
 })

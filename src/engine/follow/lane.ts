@@ -22,6 +22,8 @@ import { TakenTransactions, type Snapshot } from './visible.ts'
 
 /** Changed rows that are held in memory: a larger transaction reaches the target in pieces, and is committed at its end. */
 const PIECE_ROWS = 20_000
+/** Changes of an open transaction that are kept apart from complete ones before it: with more of them the complete ones are written first, and need not wait for its end. */
+const APART = 2_000
 /** How long a transaction waits for others to share a commit with. */
 const LINGER_MS = 20
 /** How soon to ask again while a batch is written. */
@@ -63,6 +65,8 @@ export class Lane {
   #open: Extract<Change, { type: 'begin' }> | null = null
   /** Transactions that are complete, and that nobody writes yet. */
   #waiting = 0
+  /** The first changes of the open transaction, as long as complete ones wait. */
+  #apart: RowChange[] = []
   #writing: Writing | null = null
   /** What made writing impossible. */
   #failure: unknown = null
@@ -156,6 +160,14 @@ export class Lane {
         case 'insert':
         case 'update':
         case 'delete':
+          if (this.#waiting > 0) {
+            this.#apart.push(change)
+            if (this.#apart.length < APART) break
+            await this.written()
+            this.#write(this.#closed(), this.#waiting, this.#oldestMs)
+            this.#join()
+            break
+          }
           this.#add(change)
           if (this.#folded >= PIECE_ROWS) {
             await this.written()
@@ -163,6 +175,7 @@ export class Lane {
           }
           break
         case 'truncate':
+          this.#join()
           await this.written()
           await this.#flush()()
           await this.#truncate(change.tables)
@@ -170,6 +183,7 @@ export class Lane {
         case 'reshaped':
           throw this.#reshaped(change)
         case 'commit':
+          this.#join()
           this.#close(change.end)
           // While a batch is written the next one grows, but not without an end.
           if (this.#rows >= this.#batch.most) await this.written()
@@ -240,6 +254,12 @@ export class Lane {
     const table = this.#parts.tables[at]
     if (table === undefined) throw new Error(`the stream tells of table ${at}, which nobody follows`)
     return table
+  }
+
+  /** What was kept apart goes with the others. */
+  #join(): void {
+    for (const change of this.#apart) this.#add(change)
+    this.#apart = []
   }
 
   #add(change: RowChange): void {

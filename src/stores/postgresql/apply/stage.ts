@@ -100,7 +100,9 @@ export class Stage {
       } catch (error) {
         const state = sqlStateOf(error)
         if (!this.#session.alive || state === null || state === CANCELED || isConnectionLoss(error)) throw error
-        await this.#session.ask('ROLLBACK TO SAVEPOINT sluice_new; RELEASE SAVEPOINT sluice_new')
+        await this.#session.ask('ROLLBACK TO SAVEPOINT sluice_new; RELEASE SAVEPOINT sluice_new').catch(() => {
+          throw error
+        })
         this.#resting = RESTING
       }
     }
