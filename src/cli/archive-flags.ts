@@ -1,7 +1,7 @@
 /** Flags of `archive` that say which partitions there are, when one is due, and how it is stored. */
 import { DEFAULT_CALENDAR, type CalendarSpec } from '../engine/calendar/calendar.ts'
 import { SluiceError } from '../shared/errors.ts'
-import { flag, given, list, optionalText } from './arguments.ts'
+import { flag, given, list, optionalCount, optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
 import { parseByteSize } from './byte-size.ts'
 import { ageIn, calendarWish } from './calendar-flags.ts'
@@ -16,6 +16,11 @@ import { storeOr } from './named-stores.ts'
 const LEAST_FILE_BYTES = 1000
 /** With less the engine that writes Parquet does not start. */
 const LEAST_MEMORY_BYTES = 32_000_000
+
+/** With more, the usual memory would be too little for each. */
+const MOST_WORKERS = 16
+/** Slower than any partition that is worth it. */
+const LEAST_RATE = 1000
 
 export type Archiving = {
   readonly to?: string
@@ -33,6 +38,8 @@ export type Archiving = {
   readonly memoryBytes?: number
   readonly patienceMs?: number
   readonly budgetMs?: number
+  readonly workers?: number
+  readonly rate?: number
 }
 
 /** @throws SluiceError BAD_FLAG */
@@ -41,6 +48,8 @@ export function readArchiving(args: Arguments, context: Pick<RequestContext, 'de
   const asText = list(args, 'as-text')
   const fileSize = optionalText(args, 'file-size') ?? defaults['file-size']
   const memory = optionalText(args, 'memory') ?? defaults.memory
+  const workers = optionalCount(args, 'workers', 1, MOST_WORKERS)
+  const rate = optionalText(args, 'rate')
   return {
     ...given('to', placeOf(args, context)),
     ...given('by', optionalText(args, 'by') ?? defaults.by),
@@ -59,8 +68,15 @@ export function readArchiving(args: Arguments, context: Pick<RequestContext, 'de
     ),
     ...given('patienceMs', optionalDuration(args, 'patience')),
     ...given('budgetMs', optionalDuration(args, 'budget')),
-    ...given('memoryBytes', memory === undefined ? undefined : parseByteSize('--memory', memory, LEAST_MEMORY_BYTES)),
+    ...given('workers', workers),
+    ...given('rate', rate === undefined ? undefined : parseByteSize('--rate', rate, LEAST_RATE)),
+    ...given('memoryBytes', memory === undefined ? undefined : memoryOf(memory, workers)),
   }
+}
+
+/** Each of the workers has its share. @throws SluiceError BAD_FLAG */
+function memoryOf(text: string, workers = 1): number {
+  return parseByteSize('--memory', text, LEAST_MEMORY_BYTES * workers)
 }
 
 function filled<K extends string>(name: K, words: readonly string[]): Partial<Record<K, readonly string[]>> {

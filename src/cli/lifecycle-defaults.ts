@@ -20,7 +20,7 @@ type Taker = {
 /** Commands about tables that may have an entry. */
 const TAKERS: Readonly<Record<string, Taker>> = {
   partition: { place: 'to', without: ['grace'] },
-  archive: { place: 'archive', without: [] },
+  archive: { place: 'archive', without: ['workers', 'rate'] },
 }
 
 export type Said = { readonly args: Arguments; readonly defaults: ConfigDefaults }

@@ -6,10 +6,10 @@ import type { Operation } from '../../src/engine/operations/list.ts'
 
 export const TABLE = 'bookings'
 /** Quarters that are archived, and the day behind each. */
-export const QUARTERS = [
+export const QUARTERS: readonly (readonly [from: string, to: string])[] = [
   ['2020-01-01', '2020-04-01'],
   ['2020-04-01', '2020-07-01'],
-] as const
+]
 const KEPT = ['2090-01-01', '2091-01-01'] as const
 
 /** `native`: partitions of PostgreSQL. */
@@ -21,6 +21,8 @@ export type Archived = {
   /** Folder that archives are given, and the one that this table's lies in. */
   readonly to: string
   readonly archive: string
+  /** Partitions that are archived side by side; one when absent. */
+  readonly workers?: number
 }
 
 /** @param rows of each partition */
@@ -58,7 +60,8 @@ export function commandsOf({
   place,
   form,
   to,
-}: Pick<Archived, 'form' | 'to'> & { readonly place: Pick<Place, 'url'> }): Readonly<
+  workers,
+}: Pick<Archived, 'form' | 'to' | 'workers'> & { readonly place: Pick<Place, 'url'> }): Readonly<
   Record<'run' | 'drop' | 'restore' | 'verify' | 'query' | 'sweep', Operation>
 > {
   const run = {
@@ -69,6 +72,7 @@ export function commandsOf({
     olderThan: '8q',
     graceMs: 0,
     ...(form === 'plain' ? { by: 'at' } : {}),
+    ...(workers === undefined ? {} : { workers }),
   }
   return {
     run,

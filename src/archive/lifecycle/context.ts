@@ -22,6 +22,12 @@ export type Looking = 'archive.progress' | 'log'
 /** What may be told by what changes it, too. */
 export type Advancing = Looking | 'archive.state'
 
+/** @param bytes of text that came out, or about as many as are removed or added up @param signal ends the wait */
+export type Pace = (bytes: number, signal: AbortSignal) => Promise<void>
+
+/** Does one thing after the other. */
+export type InTurn = <T>(work: () => Promise<T>) => Promise<T>
+
 export type ArchiveContext<E extends EventType = Looking> = {
   /** For messages and events. */
   readonly name: string
@@ -39,6 +45,10 @@ export type ArchiveContext<E extends EventType = Looking> = {
   /** Private folder of this run, for files on their way to or from a bucket. */
   readonly spool: string
   readonly fileBytes: number
+  /** Waits until so many bytes of the source may be read or removed; null where nobody has set a rate. */
+  readonly pace: Pace | null
+  /** Of partitions that leave their parent side by side, one wants its locks at a time: nobody else waits for two of them in a row. */
+  readonly leaving: InTurn
   /** How locks are waited for where a partition leaves its parent. */
   readonly waits: { readonly patienceMs: number; readonly budgetMs: number }
   readonly emit: Emit<E>

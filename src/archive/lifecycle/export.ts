@@ -15,7 +15,8 @@ import type { RowRequest, SourceView } from '../../stores/copy-port.ts'
 import type { PartitionTable } from '../../stores/archive-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { partitionFolder } from '../log/data-path.ts'
-import { progress, readColumns, requestOf, type ArchiveContext, type Work } from './context.ts'
+import { progress, readColumns, requestOf, type ArchiveContext, type Pace, type Work } from './context.ts'
+import { pacedDigest } from './paced-digest.ts'
 import { changed, gone } from './refusals.ts'
 
 export type Exported = {
@@ -110,7 +111,7 @@ async function bothWays(
   const signal = AbortSignal.any([context.interrupt.abort, failed.signal])
   const tell = progress(context, partition, 'exporting', request.table.rows)
   const seen = { rows: -1n, bytes: 0n }
-  const csv = counted(view, request, stored.columns, signal, seen, tell)
+  const csv = counted(view, request, { columns: stored.columns, signal, seen, tell, pace: context.pace })
   const folder = await dataFolder(context, partition.label)
   const begun = context.clock.ticks()
   const parquet = await context.parquet()
@@ -132,7 +133,7 @@ async function bothWays(
   })
   // Both at once keep four processors busy; fewer are busy with either.
   const sum = (availableParallelism() < 4 ? written.then(() => undefined) : Promise.resolve()).then(() =>
-    view.digest(request, signal),
+    pacedDigest(context, partition, view, request, signal),
   )
   const stop = (error: unknown): never => {
     failed.abort(error)
@@ -180,13 +181,18 @@ async function withRoomNeeded(thrown: unknown, label: string, folder: string, se
 
 type Seen = { rows: bigint; bytes: bigint }
 
+type Counting = {
+  readonly columns: readonly StoredColumn[]
+  readonly signal: AbortSignal
+  readonly seen: Seen
+  readonly tell: (rows: bigint, bytes: bigint) => void
+  readonly pace: Pace | null
+}
+
 async function* counted(
   view: SourceView,
   request: RowRequest,
-  columns: readonly StoredColumn[],
-  signal: AbortSignal,
-  seen: Seen,
-  tell: (rows: bigint, bytes: bigint) => void,
+  { columns, signal, seen, tell, pace }: Counting,
 ): AsyncGenerator<Buffer> {
   if (view.csv === undefined) {
     let rows = 0n
@@ -195,6 +201,7 @@ async function* counted(
       rows += BigInt(batch.rows.length)
       seen.bytes += BigInt(text.length)
       tell(rows, seen.bytes)
+      await pace?.(text.length, signal)
       if (text.length > 0) yield text
     }
     seen.rows = rows
@@ -212,6 +219,7 @@ async function* counted(
     // Good enough to show: the rows themselves are counted by those who print and write them.
     if (bytesOfRow === 0) bytesOfRow = next.value.length / Math.max(1, linesOf(next.value))
     tell(BigInt(Math.round(Number(seen.bytes) / bytesOfRow)), seen.bytes)
+    await pace?.(next.value.length, signal)
     yield next.value
   }
 }

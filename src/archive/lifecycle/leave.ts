@@ -4,6 +4,7 @@ import { asSluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { readColumns, wholeOf, type ArchiveContext, type Work } from './context.ts'
 import { detachedTable } from './detached-table.ts'
+import { pacedDigest } from './paced-digest.ts'
 import { changed, changedAway, droppedByHand } from './refusals.ts'
 import { detached, difference, partitionRequest, partitionsOf, proofOf, provePublished, settled } from './take-out.ts'
 
@@ -15,16 +16,18 @@ import { detached, difference, partitionRequest, partitionsOf, proofOf, provePub
  */
 export async function leaveParent(context: ArchiveContext, { partition, held }: Work, proved: boolean): Promise<void> {
   await provePublished(context, partition, proved)
-  const { ledger, emit, name, waits, interrupt } = context
+  const { ledger, emit, name, waits, interrupt, leaving } = context
   // What was exported again after it had left has nothing to leave any more.
   if (partition.away) return ledger.move(held, 'PUBLISHED', 'DETACHING', { error: null })
   const closing = ledger.closing(held, 'PUBLISHED', 'DETACHING', { away: true, error: null })
-  const { end, tries, longestMs } = await partitionsOf(context).leave({
-    ...partitionRequest(context, partition, closing),
-    ...waits,
-    stop: interrupt.stop,
-    keep: ledger.keeping(held),
-  })
+  const { end, tries, longestMs } = await leaving(() =>
+    partitionsOf(context).leave({
+      ...partitionRequest(context, partition, closing),
+      ...waits,
+      stop: interrupt.stop,
+      keep: ledger.keeping(held),
+    }),
+  )
   settled(end, context, partition, () => changed(name, partition, 'it has other columns than were archived'))
   const again = tries === 0 ? '' : `after ${tries} ${tries === 1 ? 'try' : 'tries'} in vain, `
   const message = `${partition.label} left the table: ${again}locks were wanted or held for ${Math.ceil(longestMs)} ms at most`
@@ -58,7 +61,8 @@ async function sumAway(context: ArchiveContext, partition: ArchivedPartition): P
   await using view = await store.source(interrupt.abort)
   const columns = readColumns(partition.columns)
   try {
-    return await view.digest({ table, columns, range: wholeOf(table), where: null, ordered: false }, interrupt.abort)
+    const request = { table, columns, range: wholeOf(table), where: null, ordered: false }
+    return await pacedDigest(context, partition, view, request, interrupt.abort)
   } catch (thrown) {
     if (asSluiceError(thrown).code === 'VALUE_REFUSED') return null
     throw thrown

@@ -26,7 +26,7 @@ const ROWS = 20_000
 
 /** DETACHED → DROPPED. @throws SluiceError PARTITION_CHANGED, LEASE_LOST, STOPPED */
 export async function removeRows(context: ArchiveContext, { partition, held }: Work): Promise<void> {
-  const { ledger, interrupt, store, table, name } = context
+  const { ledger, interrupt, store, table, name, pace } = context
   const { shared } = fitNow(context, partition)
   const whole = await proofOver(
     context,
@@ -34,10 +34,11 @@ export async function removeRows(context: ArchiveContext, { partition, held }: W
     shared.map(({ file }) => file),
   )
   // Without transactions a range may be half gone, and its store alone knows that the rest of it was proved: it is always asked for the same one.
+  const bytesOfRow = whole.rows === 0n ? 0 : Number(partition.sourceBytes ?? 0n) / Number(whole.rows)
   const ranges =
     store.can.atomic === 'row'
       ? [{ range: wholeOf(table), digest: whole }]
-      : await provedRanges(context, partition, whole)
+      : await provedRanges(context, partition, whole, bytesOfRow)
   const target = store.target()
   if (target.remove === undefined) throw new Error('the store removes no rows')
   const tell = progress(context, partition, 'removing', whole.rows)
@@ -45,6 +46,7 @@ export async function removeRows(context: ArchiveContext, { partition, held }: W
   const columns = sharedColumns(shared)
   let removed = partition.removed
   for (const [i, { range, digest }] of ranges.entries()) {
+    await pace?.(Number(digest.rows) * bytesOfRow, interrupt.stop)
     throwIfAborted(interrupt.stop)
     const after = added(removed, digest)
     const to = i === ranges.length - 1 ? 'DROPPED' : 'DETACHED'
@@ -63,8 +65,9 @@ async function provedRanges(
   context: ArchiveContext,
   partition: Work['partition'],
   whole: Digest,
+  bytesOfRow: number,
 ): Promise<readonly Proved[]> {
-  const { store, table, interrupt, name } = context
+  const { store, table, interrupt, name, pace } = context
   await using view = await store.source(interrupt.abort)
   await refuseFreshValues(context, partition, view)
   const request = requestOf(context, partition, table)
@@ -72,6 +75,7 @@ async function provedRanges(
   let sum = partition.removed
   for await (const range of view.cut(table, wholeOf(table), request.where, ROWS, interrupt.abort)) {
     const digest = await view.digest({ ...request, range }, interrupt.abort)
+    await pace?.(Number(digest.rows) * bytesOfRow, interrupt.abort)
     sum = added(sum, digest)
     if (digest.rows > 0n) ranges.push({ range, digest })
   }

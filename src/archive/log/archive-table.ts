@@ -16,6 +16,7 @@ import type { Predicate } from '../../model/condition.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { isWellFormed } from '../../shared/well-formed.ts'
+import { Turn } from '../../stores/turn.ts'
 import type { ArchiveLog, Publication, Telling } from '../lifecycle/log.ts'
 import { isCheckpointDue, writeCheckpoint } from './checkpoint.ts'
 import { commitBytes } from './commit-text.ts'
@@ -56,6 +57,9 @@ const MAX_INT64 = 2n ** 63n - 1n
 /** What a commit would say, or that there is nothing left to say. */
 type Plan = { readonly lines: (author: Author) => readonly string[] } | { readonly already: number }
 
+type Planning = (state: ArchiveTableState | null, properties: ArchiveProperties | null) => Promise<Plan>
+
+/** Which table a commit is for, and what whoever commits has to hold. */
 type Commit = Pick<Publication, 'tableId' | 'claim'> &
   Partial<Pick<Publication, 'configuration'> & Pick<Telling, 'change'>>
 
@@ -64,6 +68,8 @@ type Expected = { readonly tableId?: string; readonly configuration?: Readonly<R
 
 export class ArchiveTable implements ArchiveLog {
   readonly #parts: ArchiveTableParts
+  /** Commits of one program follow one another: of two at once, one would be written for nothing. */
+  readonly #commits = new Turn()
 
   private constructor(parts: ArchiveTableParts) {
     this.#parts = parts
@@ -220,11 +226,11 @@ export class ArchiveTable implements ArchiveLog {
     return { told: outcome === 'published' }
   }
 
-  async #commit(
-    { tableId, claim, ...rest }: Commit,
-    signal: AbortSignal,
-    plan: (state: ArchiveTableState | null, properties: ArchiveProperties | null) => Promise<Plan>,
-  ): Promise<Published> {
+  #commit(commit: Commit, signal: AbortSignal, plan: Planning): Promise<Published> {
+    return this.#commits.take(() => this.#commitNext(commit, signal, plan))
+  }
+
+  async #commitNext({ tableId, claim, ...rest }: Commit, signal: AbortSignal, plan: Planning): Promise<Published> {
     const { writer, heads } = this.#parts
     const { configuration = {}, change = (properties) => properties } = rest
     for (let tried = 1; ; tried++) {

@@ -1,4 +1,4 @@
-/** Partitions one after the other, each as far as it may go. What hinders one hinders no other. */
+/** Partitions, by as many lanes as are wanted, each as far as it may go. What hinders one hinders no other. */
 import { advance, nextStep, type Wish } from '../../archive/lifecycle/advance.ts'
 import type { Advancing, ArchiveContext } from '../../archive/lifecycle/context.ts'
 import type { Held } from '../../archive/ledger/partition-ledger.ts'
@@ -21,39 +21,48 @@ export type Outcome = {
   readonly error: SluiceError | null
 }
 
-export type Work = (held: Held, reload: () => Promise<ArchivedPartition>) => Promise<void>
-
-/** Archives partitions. @returns one outcome each, up to the one where it was stopped */
-export async function advanceAll(
+export type Work = (
+  held: Held,
+  reload: () => Promise<ArchivedPartition>,
   context: ArchiveContext<Advancing>,
+) => Promise<void>
+
+/** One or more. Each works on a partition of its own; they share the archive. */
+export type Lanes = readonly ArchiveContext<Advancing>[]
+
+/** Archives partitions. @returns one outcome each, up to those where it was stopped */
+export async function advanceAll(
+  lanes: Lanes,
   database: LedgerDatabase,
   labels: readonly string[],
   wish: (label: string) => Wish,
   run: Run,
 ): Promise<readonly Outcome[]> {
-  const { store, table, interrupt } = context
-  const work: Work = async (held, reload) => {
+  const work: Work = async (held, reload, context) => {
+    const { store, table, interrupt } = context
     const native = async () => nativeNow(store, table, await reload(), interrupt.abort)
     await advance(context, held, wish(held.label), { reload, native })
   }
   const isThere = (partition: ArchivedPartition): boolean => nextStep(partition, wish(partition.label)) === null
-  return eachPartition(context, database, labels, run, { work, isThere })
+  return eachPartition(lanes, database, labels, run, { work, isThere })
 }
 
 /** What is done with each partition, and whether nothing of it is left to do. */
 export type Aim = { readonly work: Work; readonly isThere: (partition: ArchivedPartition) => boolean }
 
 /**
- * Holds each partition in turn while something is done with it. One that another program works on is looked at again at the end.
- * @returns one outcome each, up to the one where it was stopped; LEDGER_BUSY of those that others hold, and that are not where they were wanted
+ * Holds each partition while something is done with it, by the lane that is free first. One that another program works on is looked at again at the end.
+ * @returns one outcome each, up to those where it was stopped; LEDGER_BUSY of those that others hold, and that are not where they were wanted
  */
 export async function eachPartition(
-  context: ArchiveContext<Advancing>,
+  lanes: Lanes,
   database: LedgerDatabase,
   labels: readonly string[],
   run: Run,
   { work, isThere }: Aim,
 ): Promise<readonly Outcome[]> {
+  const [context] = lanes
+  if (context === undefined) return []
   const { ledger, emit, name } = context
   const timer = beatOfArchive(ledger)
   const outcomes: Outcome[] = []
@@ -63,7 +72,7 @@ export async function eachPartition(
   const now = (label: string) => partitionNow(database, context, label)
 
   /** @returns false where another program has it; null where it was stopped */
-  const tryOne = async (label: string): Promise<boolean | null> => {
+  const tryOne = async (label: string, lane: ArchiveContext<Advancing>): Promise<boolean | null> => {
     await whilePaused(run)
     if (run.interrupt.stop.aborted) return null
     const reload = () => now(label)
@@ -73,7 +82,7 @@ export async function eachPartition(
     try {
       held = await ledger.claim(label, before.holder)
       if (held === null) return false
-      await work(held, reload)
+      await work(held, reload, lane)
     } catch (thrown) {
       error = asSluiceError(thrown)
     } finally {
@@ -91,21 +100,28 @@ export async function eachPartition(
   }
 
   try {
+    const queue = [...labels]
     const others: string[] = []
-    for (const [i, label] of labels.entries()) {
-      const done = await tryOne(label)
-      if (done === null) return outcomes
-      if (isFull) {
-        const left = labels.length - i - 1 + others.length
-        if (left > 0) say('warn', `the disk is full: ${left} more of the partitions were not begun`)
-        return outcomes
+    const begin = async (lane: ArchiveContext<Advancing>): Promise<void> => {
+      for (let label = queue.shift(); label !== undefined; label = isFull ? undefined : queue.shift()) {
+        const done = await tryOne(label, lane)
+        if (done === null) return
+        if (done) continue
+        others.push(label)
+        say('note', `${label}: ${holderText(await now(label))} works on it; it is looked at again at the end`)
       }
-      if (done) continue
-      others.push(label)
-      say('note', `${label}: ${holderText(await now(label))} works on it; it is looked at again at the end`)
     }
+    // Each goes on as far as it can: what ended one is thrown when nobody works any more.
+    const ends = await Promise.allSettled(lanes.map(begin))
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
+    if (isFull) {
+      const left = queue.length + others.length
+      if (left > 0) say('warn', `the disk is full: ${left} more of the partitions were not begun`)
+      return outcomes
+    }
+    if (run.interrupt.stop.aborted) return outcomes
     for (const label of others) {
-      const done = await tryOne(label)
+      const done = await tryOne(label, context)
       if (done === null) return outcomes
       if (done) continue
       const partition = await now(label)

@@ -2,7 +2,7 @@
 import type { EventType } from '../../model/event.ts'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ArchiveContext, Looking } from '../../archive/lifecycle/context.ts'
+import type { ArchiveContext, Looking, Pace } from '../../archive/lifecycle/context.ts'
 import type { ArchiveLog } from '../../archive/lifecycle/log.ts'
 import { HeadLedger } from '../../archive/ledger/head-ledger.ts'
 import { PartitionLedger } from '../../archive/ledger/partition-ledger.ts'
@@ -22,6 +22,8 @@ import { ownerOf } from './owner.ts'
 import type { Owned } from './require-origin.ts'
 import { makeSpool } from './spool.ts'
 import { checkpointWriter, openParquetFiles } from '../../stores/parquet.ts'
+import { Turn } from '../../stores/turn.ts'
+import { Throttle } from '../copy/throttle.ts'
 
 /** About so large a file becomes: large enough for scans, small enough to be rewritten and fetched. */
 export const FILE_BYTES = 256 * 1024 * 1024
@@ -38,6 +40,10 @@ export type ArchiveSizes = {
   /** Most that others wait because of one try for a lock, and how long locks are tried for, ms. */
   readonly patienceMs?: number
   readonly budgetMs?: number
+  /** Bytes of the source that may be read or removed a second, by all lanes together. */
+  readonly rate?: number
+  /** Lanes, which share the memory; one when absent. */
+  readonly workers?: number
   /** Nothing is written: a folder that is not there is not made. */
   readonly reads?: true
 }
@@ -46,7 +52,11 @@ export type ArchiveSizes = {
 type Known = ArchivedTable & { readonly partitions?: readonly Pick<ArchivedPartition, 'version'>[] }
 
 /** Closing it waits for the engine, and removes what was spooled. */
-export type OpenArchive<E extends EventType = Looking> = AsyncDisposable & { readonly context: ArchiveContext<E> }
+export type OpenArchive<E extends EventType = Looking> = AsyncDisposable & {
+  readonly context: ArchiveContext<E>
+  /** The same for each of those who work side by side, with an engine and a spool folder of their own; the first one is `context`. */
+  readonly lanes: readonly ArchiveContext<E>[]
+}
 
 /** @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, TARGET_DENIED */
 export async function openArchive<E extends EventType>(
@@ -57,17 +67,13 @@ export async function openArchive<E extends EventType>(
   sizes: ArchiveSizes = {},
 ): Promise<OpenArchive<E | Looking>> {
   const { reader, writer } = await openFolder(archived.archive, sizes.reads === true ? 'read' : 'write')
-  const spool = await makeSpool()
-  const parquet = once(async (): Promise<ParquetFiles> => {
-    return openParquetFiles({
-      memoryBytes: sizes.memoryBytes ?? MEMORY_BYTES,
-      threads: 2,
-      tempFolder: join(spool, 'engine'),
-    })
-  })
+  const { workers = 1, memoryBytes = MEMORY_BYTES } = sizes
+  const desks: Desk[] = []
+  for (let lane = 0; lane < workers; lane++) desks.push(await openDesk(Math.floor(memoryBytes / workers)))
   const heads = new HeadLedger(database, table.table, ownerOf(run))
   const log = once(() => openLog({ reader, writer, heads, database, table: table.table }, run))
-  const context: ArchiveContext<E | Looking> = {
+  const leaving = new Turn()
+  const shared = {
     name: tableText(table.table),
     table,
     archived,
@@ -75,11 +81,11 @@ export async function openArchive<E extends EventType>(
     store,
     ledger: new PartitionLedger(database, table.table, ownerOf(run)),
     heads,
-    parquet: parquet.get,
     log: log.get,
     reader,
     writer,
-    spool,
+    pace: paceOf(sizes.rate, run),
+    leaving: <T>(work: () => Promise<T>): Promise<T> => leaving.take(work),
     waits: { patienceMs: sizes.patienceMs ?? PATIENCE_MS, budgetMs: sizes.budgetMs ?? BUDGET_MS },
     fileBytes: sizes.fileBytes ?? FILE_BYTES,
     emit: run.emit,
@@ -88,14 +94,38 @@ export async function openArchive<E extends EventType>(
     tool: run.tool,
     runId: run.runId,
   }
+  const lanes = desks.map(({ spool, parquet }): ArchiveContext<E | Looking> => ({ ...shared, spool, parquet }))
+  const [context] = lanes
+  if (context === undefined) throw new Error('an archive without lanes')
   return {
     context,
+    lanes,
+    async [Symbol.asyncDispose]() {
+      for (const desk of desks) await desk[Symbol.asyncDispose]()
+    },
+  }
+}
+
+type Desk = AsyncDisposable & { readonly spool: string; readonly parquet: () => Promise<ParquetFiles> }
+
+async function openDesk(memoryBytes: number): Promise<Desk> {
+  const spool = await makeSpool()
+  const parquet = once(() => openParquetFiles({ memoryBytes, threads: 2, tempFolder: join(spool, 'engine') }))
+  return {
+    spool,
+    parquet: parquet.get,
     async [Symbol.asyncDispose]() {
       const opened = await parquet.opened()
       await opened?.[Symbol.asyncDispose]()
       await rm(spool, { recursive: true, force: true })
     },
   }
+}
+
+function paceOf(rate: number | undefined, { clock }: Run): Pace | null {
+  if (rate === undefined) return null
+  const throttle = new Throttle({ clock, asked: () => rate, onChange: () => undefined })
+  return (bytes, signal) => throttle.take(bytes, signal)
 }
 
 /** What the log of an archive is asked through, without files: whose it is, and which of its files nobody names. */

@@ -91,7 +91,7 @@ export async function erasePartitions(
     })
   }
   const labels = looks.map(({ partition }) => partition.label)
-  const outcomes = await eachPartition(context, database, labels, run, { work, isThere: () => false })
+  const outcomes = await eachPartition([context], database, labels, run, { work, isThere: () => false })
   const { error, stopped } = endOfArchive(outcomes, run.interrupt.stop.aborted)
   if (error !== undefined) throw error
   return stopped !== true

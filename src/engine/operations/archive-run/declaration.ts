@@ -40,6 +40,10 @@ export type ArchiveOperation = {
   readonly fileBytes?: number
   /** Of the engine that writes Parquet. */
   readonly memoryBytes?: number
+  /** Partitions that are worked on side by side; one when absent. They share the memory. */
+  readonly workers?: number
+  /** Bytes a second that are read out of the source or removed from it, at most; no limit when absent. */
+  readonly rate?: number
   /** Most that others wait because of one try for a lock, ms; 100 when absent. */
   readonly patienceMs?: number
   /** How long locks of one partition are tried for, ms; a minute when absent. */
@@ -227,6 +231,23 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
         describe: 'what writing Parquet may take',
       },
       {
+        name: 'workers',
+        type: 'number',
+        fallback: 1,
+        least: 1,
+        most: 16,
+        group: 'run:',
+        describe: 'partitions that are worked on side by side; they share --memory and --rate',
+      },
+      {
+        name: 'rate',
+        type: 'text',
+        unit: 'bytes',
+        shown: 'no limit',
+        group: 'run:',
+        describe: 'bytes a second, at most, that are read out of the database or removed from it: 20mb',
+      },
+      {
         name: 'patience',
         type: 'text',
         unit: 'duration',
@@ -317,7 +338,7 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
   },
   actions: {
     'archive plan': { byHand: [...PLANNED, 'exact'] },
-    'archive run': { byHand: [...PLANNED, 'between', 'patience', 'budget'] },
+    'archive run': { byHand: [...PLANNED, 'between', 'patience', 'budget', 'workers', 'rate'] },
   },
   shape: 'long',
   doing: 'archiving',

@@ -189,7 +189,8 @@ async function archiveTable(
     if (isOwn) await toldAtLast(archived, opened, run)
     return []
   }
-  await using open = await openArchive(table, archived, opened, run, operation)
+  const workers = Math.min(operation.workers ?? 1, chosen.length)
+  await using open = await openArchive(table, archived, opened, run, { ...operation, workers })
   await requireOrigin(open.context)
   await noteColumns(plan, ledger)
   for (const { candidate, known } of chosen) {
@@ -201,7 +202,7 @@ async function archiveTable(
     again: plan.asked.has(label),
   })
   const outcomes = await advanceAll(
-    open.context,
+    open.lanes,
     opened.database,
     chosen.map(({ label }) => label),
     wish,

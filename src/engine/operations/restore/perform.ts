@@ -63,7 +63,7 @@ export async function restore(operation: RestoreOperation, run: RestoreRun): Pro
     })
   }
   const isThere = ({ state, retracted }: ArchivedPartition): boolean => state === 'RESTORED' && retracted
-  const outcomes = await eachPartition(open.context, opened.database, labels, run, { work, isThere })
+  const outcomes = await eachPartition(open.lanes, opened.database, labels, run, { work, isThere })
   return endOfArchive(outcomes, run.interrupt.stop.aborted)
 }
 
