@@ -1,7 +1,7 @@
 /** Archives as GitHub shows them: what became of each partition as a table, and annotations for what went wrong. */
 import type { Event } from '../model/event.ts'
-import { sizesText } from './archive-lines.ts'
-import { durationText, grouped } from './format.ts'
+import { forecastText, sizesText } from './archive-lines.ts'
+import { durationText, grouped, plural } from './format.ts'
 import { alarmText } from './partition-lines.ts'
 
 type StateEvent = Extract<Event, { type: 'archive.state' }>
@@ -20,11 +20,34 @@ export type Annotation = {
 export class ArchiveRows {
   readonly #partitions = new Map<string, StateEvent>()
 
+  readonly #forecasts: string[] = []
+
+  /** What was foretold, a line a table. */
+  get forecasts(): readonly string[] {
+    return this.#forecasts
+  }
+
   event(event: Event): void {
+    if (event.type === 'archive.forecast') this.#forecasts.push(`${event.table}: ${forecastText(event)}`)
     if (event.type !== 'archive.state') return
     const key = `${event.table}\n${event.partition}`
     const before = this.#partitions.get(key)
     this.#partitions.set(key, { ...before, ...event, ms: event.ms + (before?.ms ?? 0) })
+  }
+
+  /** Cells of the last row: what a run came to, by its own totals; null where it exported nothing. @param ms of the whole run */
+  total({ totals, ms }: Extract<Event, { type: 'run.finished' }>): readonly string[] | null {
+    const { rows = '0', sourceBytes, bytes, partitions = '0' } = totals
+    if (this.#partitions.size === 0 || rows === '0' || sourceBytes === undefined) return null
+    return [
+      'all',
+      plural(partitions, 'partition'),
+      '',
+      grouped(rows),
+      sizesText(sourceBytes, bytes),
+      durationText(ms),
+      '',
+    ]
   }
 
   /** Cells of the summary, one row a partition. */

@@ -50,6 +50,9 @@ export class ArchiveLines {
       case 'archive.planned':
         this.#tables.add(event.table)
         return this.#options.dryRun ? [] : this.#plan(event, block)
+      case 'archive.forecast':
+        this.#tables.add(event.table)
+        return [...this.#rest(block), block('plan', forecastText(event), { table: event.table })]
       case 'archive.progress':
         return this.#progress(event, at, block)
       case 'archive.state':
@@ -157,6 +160,24 @@ const STATUS: Readonly<Record<Of<'archive.planned'>['status'], string>> = {
   later: 'not old enough',
   held: 'held',
   blocked: 'blocked',
+}
+
+/** `3 partitions  about 24,691,356 rows  about 2.4 GB -> 420 MB (5.7x)  about 2:46, foretold from 5 partitions`. */
+export function forecastText(event: Of<'archive.forecast'>): string {
+  const { partitions, drops, rows, estimated, sourceBytes, bytes, ms, workers, from } = event
+  const sizes = sizesText(sourceBytes, bytes)
+  const side = workers > 1 ? ` (one after the other; ${workers} side by side)` : ''
+  const facts = [
+    ...(partitions === '0' ? [] : [`${plural(partitions, 'partition')} to archive`]),
+    ...(drops === '0' ? [] : [`${plural(drops, 'partition')} to drop`]),
+    ...(rows === '0' ? [] : [`${estimated ? 'about ' : ''}${plural(rows, 'row')}`]),
+    ...(sizes === '' ? [] : [`about ${sizes}`]),
+    ...(ms === undefined ? [] : [`about ${durationText(ms)}${side}`]),
+  ].join('  ')
+  if (partitions === '0') return facts
+  return sizes === ''
+    ? `${facts}; sizes and time are foretold once a partition is archived`
+    : `${facts}, foretold from ${plural(from, 'partition')}`
 }
 
 /** `2020-04-01 .. 2020-07-01`, the second not in it; empty where both are open. */

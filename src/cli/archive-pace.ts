@@ -26,11 +26,14 @@ export class ArchivePace {
   readonly #samples = new Map<string, Sample[]>()
   readonly #planned = new Set<string>()
   readonly #begun = new Set<string>()
+  #workers = 1
 
   event(event: Event, at: number): void {
     if (event.type === 'archive.planned') {
       if (event.status === 'due' || event.status === 'resume' || event.status === 'drop')
         this.#planned.add(nameOf(event))
+    } else if (event.type === 'archive.forecast') {
+      this.#workers = Math.max(this.#workers, event.workers)
     } else if (event.type === 'archive.progress') {
       this.#begun.add(nameOf(event))
       const key = keyOf(event)
@@ -61,7 +64,7 @@ export class ArchivePace {
       perSecond,
       bytesPerSecond: rate((last?.bytes ?? 0) - (first?.bytes ?? 0), seconds),
       leftMs: perSecond !== null && total > rows ? ((total - rows) * 1000) / perSecond : null,
-      done: Math.max(0, this.#begun.size - 1),
+      done: Math.max(0, this.#begun.size - this.#workers),
       of: this.#planned.size,
     }
   }

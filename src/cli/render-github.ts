@@ -106,11 +106,14 @@ export function githubFace(output: Output, options: GithubOptions): Face {
     const facts = command === 'copy' ? copyFacts(event) : importFacts(event)
     rows.push(`| ${[event.table, event.status, ...facts, notes].map(cell).join(' | ')} |`)
   }
-  const summary = (finished: Extract<EventBody, { type: 'run.finished' }>): void => {
+  const summary = (finished: Extract<Event, { type: 'run.finished' }>): void => {
     if (options.summaryFile === undefined || options.summaryFile === '') return
     const lines = [`### sluice ${command}: ${finished.status}, exit ${finished.exitCode}`, '']
     const partitions = archived.rows()
-    for (const row of partitions.slice(0, MAX_ROWS)) rows.push(`| ${row.map(cell).join(' | ')} |`)
+    const total = archived.total(finished)
+    for (const row of [...partitions.slice(0, MAX_ROWS), ...(total === null ? [] : [total])])
+      rows.push(`| ${row.map(cell).join(' | ')} |`)
+    if (archived.forecasts.length > 0) lines.push(...archived.forecasts.map((line) => `- ${cell(line)}`), '')
     if (rows.length > 0) {
       const columns =
         partitions.length > 0 ? ARCHIVE_SUMMARY_COLUMNS : command === 'copy' ? COPY_COLUMNS : IMPORT_COLUMNS
@@ -130,7 +133,7 @@ export function githubFace(output: Output, options: GithubOptions): Face {
       say('warning', 'no step summary', error instanceof Error ? error.message : String(error))
     }
   }
-  const finish = (finished: Extract<EventBody, { type: 'run.finished' }>): void => {
+  const finish = (finished: Extract<Event, { type: 'run.finished' }>): void => {
     const { error } = finished
     const code = error === undefined ? '' : `${error.code} ${error.message}`
     // "some tables failed" adds nothing to the tables that were named.

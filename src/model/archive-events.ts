@@ -22,6 +22,27 @@ export type ArchivePlanEvent = {
   note?: string
 }
 
+/** What a run of one table has before it. What was not exported yet is foretold from what was exported of the same table. */
+export type ArchiveForecastEvent = {
+  type: 'archive.forecast'
+  table: string
+  /** That are exported or gone on with, and that are only dropped. */
+  partitions: Dec
+  drops: Dec
+  /** Of the partitions that are not only dropped; `estimated` where not all of them were counted. */
+  rows: Dec
+  estimated: boolean
+  /** Text that comes out of the database, and Parquet files, about; absent where nothing of the table was exported yet. */
+  sourceBytes?: Dec
+  bytes?: Dec
+  /** About, one partition after the other; absent where none has gone all the way at one go. */
+  ms?: number
+  /** Partitions that are worked on side by side. */
+  workers: number
+  /** Exported partitions that it is foretold from. */
+  from: Dec
+}
+
 /** How the columns of a table stand in its archive. */
 export type ArchiveColumnsEvent = {
   type: 'archive.columns'

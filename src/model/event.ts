@@ -11,6 +11,7 @@ import type {
   ArchiveDestroyedEvent,
   ArchiveErasureEvent,
   ArchiveFindingEvent,
+  ArchiveForecastEvent,
   ArchivePlanEvent,
   ArchiveProgressEvent,
   ArchiveStateEvent,
@@ -308,6 +309,7 @@ export type EventBody =
   | StatementEvent
   // ── archives
   | ArchiveColumnsEvent
+  | ArchiveForecastEvent
   | ArchivePlanEvent
   | ArchiveProgressEvent
   | ArchiveStateEvent

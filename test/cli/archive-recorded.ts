@@ -54,6 +54,22 @@ const plan: readonly Stamped[] = [
   planned('Q1-FY22', 'held', { from: '2021-01-01', to: '2021-04-01', note: 'lawsuit 4711' }),
   planned('Q2-FY22', 'blocked', { from: '2021-04-01', to: '2021-07-01', note: 'invoices refers to its rows' }),
   planned('rest', 'later', { rows: '0', bytes: '0' }),
+  [
+    25,
+    {
+      type: 'archive.forecast',
+      table: 'public.bookings',
+      partitions: '2',
+      drops: '1',
+      rows: '24691356',
+      estimated: true,
+      sourceBytes: '2400000000',
+      bytes: '420000000',
+      ms: 124_000,
+      workers: 1,
+      from: '2',
+    },
+  ],
 ]
 
 export const dryRun = stamped([

@@ -571,6 +571,18 @@ const bodies = {
     foreign: z.string().optional(),
     notLooked: texts.optional(),
   },
+  'archive.forecast': {
+    table: z.string(),
+    partitions: dec,
+    drops: dec,
+    rows: dec,
+    estimated: z.boolean(),
+    sourceBytes: dec.optional(),
+    bytes: dec.optional(),
+    ms: ms.optional(),
+    workers: z.int(),
+    from: dec,
+  },
   'archive.planned': {
     table: z.string(),
     partition: z.string(),

@@ -75,7 +75,14 @@ const PLANNED = [
   'dry-run',
 ] as const
 
-const EVENTS = ['archive.columns', 'archive.planned', 'archive.progress', 'archive.state', 'log'] as const
+const EVENTS = [
+  'archive.columns',
+  'archive.forecast',
+  'archive.planned',
+  'archive.progress',
+  'archive.state',
+  'log',
+] as const
 
 export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> = {
   kind: 'archive',

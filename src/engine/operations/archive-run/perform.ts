@@ -15,6 +15,7 @@ import { openSource, tablesOf, type Opened } from '../../archiving/each-table.ts
 import { refuseFollowedTables, tellFollowedTables } from '../../archiving/followed-table.ts'
 import { tellDoubtful } from '../../archiving/exact.ts'
 import { Looked } from '../../archiving/looked.ts'
+import { emitForecast } from '../../archiving/forecast.ts'
 import { openArchive } from '../../archiving/open.ts'
 import { ownerOf } from '../../archiving/owner.ts'
 import { whilePaused } from '../../lake/pause.ts'
@@ -47,6 +48,7 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
       const plan = await lookedThrough(planned, around)
       const standing = await standingOf(plan.archived, opened, run)
       emitArchivePlan(plan, run.emit, standing)
+      await emitForecast(plan, { database: opened.database, workers: operation.workers }, run.emit)
       tellUnplaced(plan, run)
       tellChanges(plan, run)
       if (plan.unsure !== null) tellUnsure(plan, plan.unsure, run)
@@ -59,6 +61,7 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
   for (const { unsure } of plans) if (unsure !== null) throw unsure
   for (const plan of plans) {
     emitArchivePlan(plan, run.emit)
+    await emitForecast(plan, { database: opened.database, workers: operation.workers }, run.emit)
     tellUnplaced(plan, run)
     tellChanges(plan, run)
   }

@@ -1,0 +1,78 @@
+/** What a run has before it, foretold from what was exported of the same table before. */
+import { takenMs, type ArchivedPartition } from '../../archive/ledger/record.ts'
+import { tableText } from '../../model/copy/column-type.ts'
+import { dec, type Emit } from '../../model/event.ts'
+import type { LedgerDatabase } from '../../stores/copy-port.ts'
+import type { PlannedArchive, PlannedPartition } from './plan.ts'
+
+/** Says nothing where nothing is due. */
+export async function emitForecast(
+  { table, partitions, before }: Pick<PlannedArchive, 'table' | 'partitions' | 'before'>,
+  { database, workers = 1 }: { readonly database: LedgerDatabase; readonly workers?: number | undefined },
+  emit: Emit<'archive.forecast'>,
+): Promise<void> {
+  const due = partitions.filter(({ status }) => status === 'due' || status === 'resume')
+  const drops = partitions.filter(({ status }) => status === 'drop')
+  if (due.length + drops.length === 0) return
+  const earlier = before?.partitions ?? []
+  const exported = earlier.flatMap((one) => sizeOf(one) ?? [])
+  const all = due.map((one) => {
+    const own = one.known === null ? null : sizeOf(one.known)
+    return own ?? foretold(rowsOf(one), exported)
+  })
+  const taken = due.length === 0 ? new Map<string, number>() : await takenMs(database, table.table)
+  const pace = msOfRow(earlier, taken)
+  const rows = all.reduce((sum, one) => sum + one.rows, 0n)
+  emit({
+    type: 'archive.forecast',
+    table: tableText(table.table),
+    partitions: dec(due.length),
+    drops: dec(drops.length),
+    rows: dec(rows),
+    estimated: due.some(({ known, candidate }) => known?.digest == null && (candidate?.estimated ?? true)),
+    ...(exported.length === 0 || due.length === 0
+      ? {}
+      : {
+          sourceBytes: dec(all.reduce((sum, one) => sum + one.sourceBytes, 0n)),
+          bytes: dec(all.reduce((sum, one) => sum + one.bytes, 0n)),
+        }),
+    ...(pace === null || due.length === 0 ? {} : { ms: Math.round(pace * Number(rows)) }),
+    workers: Math.max(1, Math.min(workers, due.length + drops.length)),
+    from: dec(exported.length),
+  })
+}
+
+type Size = { readonly rows: bigint; readonly sourceBytes: bigint; readonly bytes: bigint }
+
+/** Null of one that was not exported. */
+function sizeOf({ digest, sourceBytes, files }: ArchivedPartition): Size | null {
+  if (digest === null || digest.rows === 0n || sourceBytes === null || files.length === 0) return null
+  return { rows: digest.rows, sourceBytes, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0n) }
+}
+
+function rowsOf({ known, candidate }: PlannedPartition): bigint {
+  return known?.digest?.rows ?? candidate?.rows ?? 0n
+}
+
+/** Rows that are as wide, and compress as well, as all that were exported. */
+function foretold(rows: bigint, exported: readonly Size[]): Size {
+  const sum = (of: (one: Size) => bigint): bigint => exported.reduce((all, one) => all + of(one), 0n)
+  const known = sum((one) => one.rows)
+  if (known === 0n) return { rows, sourceBytes: 0n, bytes: 0n }
+  return {
+    rows,
+    sourceBytes: (rows * sum((one) => one.sourceBytes)) / known,
+    bytes: (rows * sum((one) => one.bytes)) / known,
+  }
+}
+
+/** The median: one that had to wait for others says nothing of the next one. */
+function msOfRow(earlier: readonly ArchivedPartition[], taken: ReadonlyMap<string, number>): number | null {
+  const paces = earlier
+    .flatMap(({ label, digest }) => {
+      const ms = taken.get(label)
+      return ms === undefined || digest === null || digest.rows === 0n ? [] : [ms / Number(digest.rows)]
+    })
+    .toSorted((a, b) => a - b)
+  return paces[Math.floor(paces.length / 2)] ?? null
+}
