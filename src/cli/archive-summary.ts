@@ -50,6 +50,16 @@ export function archiveText(finished: RunFinished, command: string, planOnly: bo
       ? `nothing to sweep${took}`
       : `${plural(findings, 'file')}, ${bytesText(bytes)}, ${swept}${took}`
   }
+  if (command === 'restore' && totals['brought'] !== undefined) {
+    if (finished.status !== 'ok') return null
+    const { brought, there, partitions = '0' } = totals
+    const of = `of ${plural(partitions, 'partition')}`
+    const what =
+      there === undefined
+        ? `${plural(brought, 'row')} ${of} brought into the other table and proved there`
+        : `${plural(there, 'row')} ${of} stood in the other table already`
+    return `${what}; the archive is as it was${took}`
+  }
   if (planOnly || (command !== 'archive' && command !== 'restore')) return null
   const counts = PASSED.filter((name) => (totals[name] ?? '0') !== '0').map(
     (name) => `${grouped(totals[name] ?? '0')} ${name}`,

@@ -77,6 +77,13 @@ export function chooseEnd(side: Side, args: Arguments, defaults: ConfigDefaults,
   })
 }
 
+/** URL of a database that a flag names, or a store of the config file. @throws SluiceError BAD_FLAG for what is no URL */
+export function namedDatabase(option: string, args: Arguments, defaults: ConfigDefaults, env: Env): string | undefined {
+  const word = optionalText(args, option)
+  if (word === undefined) return undefined
+  return checked('to', storeOr(word, defaults, env), `--${option}`, defaults)
+}
+
 /** A URL as a word of a shell: one that holds a secret as the variable that holds it too, else without the secret. */
 export function shownUrl(url: string, env: Env): string {
   if (secretsOfUrl(url).length === 0) return shellQuote(url)

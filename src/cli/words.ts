@@ -8,7 +8,7 @@ import { ageIn, CALENDAR_FLAGS, calendarWish } from './calendar-flags.ts'
 import { ALERT_FLAGS, readAlert } from './alert-flags.ts'
 import { asOf } from './as-of.ts'
 import { operate, type Request, type RequestContext } from './commands/command.ts'
-import { chooseEnd, optionalEnd } from './copy-ends.ts'
+import { chooseEnd, namedDatabase, optionalEnd } from './copy-ends.ts'
 import { parseDuration } from './duration.ts'
 import { durationText, measureText } from './format.ts'
 import { GLOBAL_NAMES } from './globals.ts'
@@ -53,6 +53,8 @@ function valueOf(word: Word, said: Spoken, add: string[]): unknown {
       if (end?.origin === 'script') add.push(end.printed)
       return end?.url
     }
+    case 'database':
+      return namedDatabase(word.option, args, context.defaults, context.env)
     case 'as of':
       return asOf(args)
     case 'constant':
@@ -88,6 +90,7 @@ type OfOption = Exclude<
     readonly as:
       | 'catalog'
       | 'end'
+      | 'database'
       | 'as of'
       | 'constant'
       | 'calendar'

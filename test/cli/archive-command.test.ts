@@ -186,6 +186,23 @@ describe('restore and query', () => {
       partitions: ['p', 'q'],
       dryRun: true,
     })
+    const elsewhere = ['--into', 'seen', '--into-url', 'sqlite:///look.db', '--where', 'id = 1']
+    expect(await asked(['restore', ...from, '--table', 't', '--partition', 'p', ...elsewhere])).toEqual({
+      kind: 'restore',
+      from: FROM,
+      table: 't',
+      partitions: ['p'],
+      into: 'seen',
+      intoUrl: 'sqlite:///look.db',
+      where: 'id = 1',
+      dryRun: false,
+    })
+    // What a config file or a variable calls the target of copies is none of this.
+    const d1 = { CLOUDFLARE_ACCOUNT_ID: 'a', D1_DATABASE_ID: 'd', CLOUDFLARE_API_TOKEN: 't' }
+    expect(await asked(['restore', ...from, '--table', 't', '--partition', 'p'], d1)).not.toHaveProperty('intoUrl')
+    expect(await refused(['restore', ...from, '--table', 't', '--partition', 'p', '--into-url', 'nowhere'])).toBe(
+      'BAD_FLAG --into-url is no URL',
+    )
     const asks = ['query', 't', 'select 1', ...from]
     const plain = { kind: 'query', from: FROM, table: 't', query: 'select 1', limit: 1000, format: 'table' }
     expect(await asked(asks)).toEqual(plain)
@@ -248,5 +265,11 @@ describe('what is run', () => {
     expect(await main(argv, around)).toBe(0)
     expect(started[0]?.commandLine).toBe('sluice restore --from "$SHOP_URL" --table t --partition Q2-FY21')
     expect(around.out() + around.err()).not.toContain('s3cr3t')
+    const other = SECRET.replace('shop', 'other')
+    const more = [...argv, '--into-url', other, '--where', "name = 'Ada'"]
+    expect(await main(more, fakeSurroundings({ engine, env: { SHOP_URL: SECRET, OTHER_URL: other } }))).toBe(0)
+    expect(started[1]?.commandLine).toBe(
+      'sluice restore --from "$SHOP_URL" --table t --partition Q2-FY21 --into-url "$OTHER_URL" --where "$WHERE"',
+    )
   })
 })

@@ -28,6 +28,8 @@ export type Word =
   | { readonly as: 'any tables' | 'some tables' | 'one table' }
   /** URL of a database, or a store of the config file. */
   | { readonly as: 'end'; readonly option: 'from' | 'to'; readonly required?: true }
+  /** The same of an option that no config file fills, and no variable. */
+  | { readonly as: 'database'; readonly option: string }
   | { readonly as: 'catalog'; readonly required?: true }
   /** `--version` or `--timestamp`. */
   | { readonly as: 'as of' }
@@ -94,6 +96,7 @@ export const someTables: Source<readonly string[]> = { as: 'some tables' }
 export const oneTable: Source<string> = { as: 'one table' }
 export const end = (option: 'from' | 'to'): Source<string> => ({ as: 'end', option, required: true })
 export const optionalEnd = (option: 'from' | 'to'): Source<string | undefined> => ({ as: 'end', option })
+export const database = (option: string): Source<string | undefined> => ({ as: 'database', option })
 export const catalog: Source<string> = { as: 'catalog', required: true }
 export const optionalCatalog: Source<string | undefined> = { as: 'catalog' }
 export const asOf: Source<AsOf> = { as: 'as of' }

@@ -35,6 +35,9 @@ export type ReadFiles = {
 /** Files, and which of their rows are meant, by the names of `columns`. */
 export type Tested = ReadFiles & { readonly test: RowTest }
 
+/** Files, and, where only some of their rows are wanted, which: by the names of `all`, or of `columns` where that is absent. */
+export type Wanted = ReadFiles & { readonly test?: RowTest }
+
 /** A file that is written once more without the rows that a test means, by the names of the table's columns. */
 export type Rewritten = Omit<WriteRequest, 'rowBytes'> & { readonly file: string; readonly test: RowTest }
 
@@ -61,7 +64,7 @@ export interface ParquetFiles extends AsyncDisposable {
    */
   rewrite(request: Rewritten): Promise<readonly WrittenFile[]>
   /** Rows in canonical form, in any order. @throws as `examine` */
-  rows(request: ReadFiles, batchRows: number): AsyncIterable<readonly Row[]>
+  rows(request: Wanted, batchRows: number): AsyncIterable<readonly Row[]>
   /** Rows as CSV in the wire form; returns how many. @throws as `examine` */
   csv(request: ReadFiles): AsyncGenerator<Buffer, bigint>
   /**

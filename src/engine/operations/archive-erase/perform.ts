@@ -6,13 +6,14 @@ import type { ArchiveContext } from '../../../archive/lifecycle/context.ts'
 import { testedColumns, type RowTest } from '../../../model/archiving/row-test.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
-import { parsePredicate, type Predicate } from '../../../model/predicate.ts'
+import type { Predicate } from '../../../model/predicate.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import { beat } from '../../../stores/lease/heartbeat.ts'
 import { archivedTable, openSource, type Opened } from '../../archiving/each-table.ts'
 import { lookAround, type EraseLook, type Wanted } from '../../archiving/erase/look.ts'
 import { conditionHash, isCondition } from '../../archiving/erase/condition-hash.ts'
+import { readPredicate } from '../../archiving/erase/read-predicate.ts'
 import { rowTest } from '../../archiving/erase/row-test.ts'
 import { withheldError, withheldEvent, withholding } from '../../archiving/erase/withheld.ts'
 import {
@@ -185,23 +186,6 @@ async function ended({ erasures }: Erasing, { id, version, destroyed }: Erasure)
 /** The archived types of columns: what both sides have to agree on. */
 function archivedColumns({ stored }: ArchiveRecord) {
   return stored.columns.map(({ column, as }) => ({ ...column, type: as }))
-}
-
-/** @throws SluiceError BAD_PREDICATE that shows nothing of the text: messages are kept */
-function readPredicate(text: string): Predicate {
-  try {
-    return parsePredicate(text)
-  } catch (thrown) {
-    if (!(thrown instanceof SluiceError) || thrown.code !== 'BAD_PREDICATE') throw thrown
-    const at = /at character (\d+)/.exec(thrown.message)?.[1]
-    throw new SluiceError(
-      'BAD_PREDICATE',
-      `--where cannot be read${at === undefined ? '' : ` from character ${at} on`}`,
-      {
-        hint: "write it as customer_id = 42, email IN ('a@b.example'), or several with AND and OR",
-      },
-    )
-  }
 }
 
 function refuseUnconfirmed({ table, confirm, dryRun }: ArchiveEraseOperation): void {

@@ -11,6 +11,12 @@ export type RestoreOperation = {
   readonly asChanged?: boolean
   /** Columns that the table has no more: their archived values do not come back. */
   readonly without?: readonly string[]
+  /** Table that rows go into instead of their own, `name` or `schema.name`; one of the same name in another database when absent. */
+  readonly into?: string
+  /** URL of another database that they go into. */
+  readonly intoUrl?: string
+  /** Which rows: `customer_id = 42`; only into another table. It may name a person, and is kept nowhere. */
+  readonly where?: string
   /** Name of the table, where archived values cease to count. */
   readonly confirm?: string
   readonly dryRun: boolean
@@ -74,6 +80,28 @@ export const restore: Declaration<RestoreOperation, (typeof EVENTS)[number]> = {
         completes: 'column',
         describe: 'bring rows back without the values of this column, which the table no longer has; repeatable',
       },
+      {
+        name: 'into',
+        type: 'text',
+        group: 'Into another table (the archive stays as it is):',
+        completes: 'table',
+        describe:
+          'table that the rows go into, made if it is not there; in another database the same name without this',
+      },
+      {
+        name: 'into-url',
+        type: 'text',
+        group: 'Into another table (the archive stays as it is):',
+        completes: 'database',
+        describe: 'URL of another database that the rows go into; its file is made if it is not there',
+      },
+      {
+        name: 'where',
+        type: 'text',
+        withheld: true,
+        group: 'Into another table (the archive stays as it is):',
+        describe: 'only rows of this condition, such as "customer_id = 42"',
+      },
     ],
   },
   words: {
@@ -82,12 +110,18 @@ export const restore: Declaration<RestoreOperation, (typeof EVENTS)[number]> = {
     partitions: words.someOf('partition', 'sluice archive list shows them'),
     asChanged: words.set('as-changed'),
     without: words.filledList('without'),
+    into: words.optionalText('into'),
+    intoUrl: words.database('into-url'),
+    where: words.optionalText('where'),
     confirm: words.optionalText('confirm'),
     dryRun: words.flag('dry-run'),
   },
   shape: 'long',
   doing: 'restoring',
-  stores: [{ field: 'from', family: 'database', access: 'write', end: 'source' }],
+  stores: [
+    { field: 'from', family: 'database', access: 'write', end: 'source' },
+    { field: 'intoUrl', family: 'database', access: 'write', end: 'target' },
+  ],
   about: 'table',
   destroys: [{ what: 'archived values of rows that have changed since', when: 'asChanged', confirm: 'confirm' }],
   plans: 'dryRun',

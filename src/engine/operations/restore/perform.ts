@@ -9,12 +9,13 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { CopyStore } from '../../../stores/copy-port.ts'
+import { chosenOf } from './chosen.ts'
 import type { restore as declared, RestoreOperation } from './declaration.ts'
+import { goesElsewhere, restoreElsewhere } from './elsewhere.ts'
 import { eachPartition, type Work } from '../../archiving/advance-all.ts'
 import { archivedTable, openSource, type Opened } from '../../archiving/each-table.ts'
 import { endOfArchive } from '../../archiving/ending.ts'
 import { refuseFollowedTables } from '../../archiving/followed-table.ts'
-import { labelNamed } from '../../archiving/label-named.ts'
 import { keyDifferences } from '../../archiving/late-rows.ts'
 import { openArchive, type OpenArchive } from '../../archiving/open.ts'
 import { emitArchivePlan } from '../../archiving/plan-event.ts'
@@ -23,7 +24,6 @@ import type { PlannedPartition } from '../../archiving/plan.ts'
 import { requireOrigin } from '../../archiving/require-origin.ts'
 import { seenArchive } from '../../archiving/table-changes.ts'
 import { standingOf, tellStanding } from '../../archiving/standing.ts'
-import { parseCalendar } from '../../calendar/calendar-text.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import { openArchiveQuery } from '../../../stores/parquet.ts'
 
@@ -32,6 +32,7 @@ type RestoreRun = RunOf<typeof declared>
 /** @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, MISSING_CONFIRM */
 export async function restore(operation: RestoreOperation, run: RestoreRun): Promise<Ending> {
   const { from, table: name, dryRun } = operation
+  if (goesElsewhere(operation)) return await restoreElsewhere(operation, run)
   await using opened = await openSource(from, !dryRun)
   const { table, record: noted } = await archivedTable(opened, name, run.interrupt.abort)
   const record = await seenArchive(opened.store, table, noted, run.interrupt.abort)
@@ -65,23 +66,6 @@ export async function restore(operation: RestoreOperation, run: RestoreRun): Pro
   const isThere = ({ state, retracted }: ArchivedPartition): boolean => state === 'RESTORED' && retracted
   const outcomes = await eachPartition(open.lanes, opened.database, labels, run, { work, isThere })
   return endOfArchive(outcomes, run.interrupt.stop.aborted)
-}
-
-function chosenOf(
-  { partitions: named }: RestoreOperation,
-  { table }: TableSpec,
-  { calendar, partitions }: ArchiveRecord,
-): readonly ArchivedPartition[] {
-  const spec = parseCalendar(calendar)
-  return named.map((text) => {
-    const known = partitions.find((one) => one.label === text)
-    const label = known === undefined ? labelNamed(spec, text) : text
-    const partition = known ?? partitions.find((one) => one.label === label)
-    if (partition !== undefined) return partition
-    throw new SluiceError('PARTITION_STATE', `${label} of ${tableText(table)} is not archived`, {
-      hint: `sluice archive list --table ${shellQuote(tableText(table))} shows what is`,
-    })
-  })
 }
 
 /** Whoever gives up archived values says the name of the table twice. */

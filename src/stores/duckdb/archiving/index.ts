@@ -1,7 +1,14 @@
 /** Parquet files of archives, written and read by DuckDB. */
 import { mkdir } from 'node:fs/promises'
 import type { ExaminedFile, WrittenFile } from '../../../model/archiving/archived-file.ts'
-import type { ParquetFiles, ReadFiles, Rewritten, Tested, WriteRequest } from '../../../model/archiving/parquet-port.ts'
+import type {
+  ParquetFiles,
+  ReadFiles,
+  Rewritten,
+  Tested,
+  Wanted,
+  WriteRequest,
+} from '../../../model/archiving/parquet-port.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -72,7 +79,7 @@ class DuckdbParquetFiles implements ParquetFiles {
     })
   }
 
-  async *rows(request: ReadFiles, batchRows: number): AsyncGenerator<readonly Row[]> {
+  async *rows(request: Wanted, batchRows: number): AsyncGenerator<readonly Row[]> {
     await using desk = await this.#open()
     for (const file of request.files) {
       try {

@@ -33,7 +33,7 @@ export async function matchingOf(desk: Desk, { columns, files, signal, test }: T
 }
 
 /** True where a row of a file is meant, else false or NULL. */
-function meant(columns: readonly StoredColumn[], test: RowTest): string {
+export function meant(columns: readonly StoredColumn[], test: RowTest): string {
   return testSql(test, (one) => {
     const column = columns.find(({ name }) => name === one.column)
     if (column === undefined) throw new SluiceError('INTERNAL', `no file has the column ${one.column}`)

@@ -1,6 +1,6 @@
 /** Rows of files in canonical form. */
 import { DuckDBBlobValue, type DuckDBValue } from '@duckdb/node-api'
-import type { ReadFiles } from '../../../model/archiving/parquet-port.ts'
+import type { Wanted } from '../../../model/archiving/parquet-port.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -10,19 +10,21 @@ import { duckColumn, readColumn } from './columns.ts'
 import type { Desk } from './desk.ts'
 import { unsound } from './errors.ts'
 import { checkSchema, parquetSql } from './examine.ts'
+import { meant } from './matching.ts'
 
 /**
- * Rows as they come from the disk. DuckDB's streams may end early without an error: what the footer promises has to have come.
+ * Rows as they come from the disk. DuckDB's streams may end early without an error: as many as are counted have to have come.
  * @throws SluiceError PROOF_FAILED, DuckDB's error, the signal's reason
  */
 export async function* rowsOf(
   desk: Desk,
   file: string,
-  { columns, all, signal }: ReadFiles,
+  { columns, all, signal, test }: Wanted,
   batchRows: number,
 ): AsyncGenerator<readonly Row[]> {
-  const from = await parquetSql(desk, file)
-  await checkSchema(desk, from, file, all ?? columns, signal)
+  const whole = await parquetSql(desk, file)
+  await checkSchema(desk, whole, file, all ?? columns, signal)
+  const from = test === undefined ? whole : `${whole} WHERE ${meant(all ?? columns, test)}`
   const [counted] = await asked(desk, `SELECT count(*) FROM ${from}`, signal)
   const cells = columns.map((column, i) => `${selected(duckColumn(column), column.as)} AS c${i}`)
   const { connection } = desk

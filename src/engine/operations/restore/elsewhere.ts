@@ -1,0 +1,264 @@
+/** `restore --into`: archived rows into another table, or another database. The archive goes on answering for them. */
+import { fileTest } from '../../../archive/erase/found.ts'
+import { readPartition, type ArchivedPartition, type ArchiveRecord } from '../../../archive/ledger/record.ts'
+import type { Held } from '../../../archive/ledger/partition-ledger.ts'
+import type { ArchiveContext } from '../../../archive/lifecycle/context.ts'
+import { bringElsewhere } from '../../../archive/lifecycle/elsewhere/bring.ts'
+import { standingIn } from '../../../archive/lifecycle/elsewhere/destination.ts'
+import { partOf, type Part } from '../../../archive/lifecycle/elsewhere/part.ts'
+import type { RowTest } from '../../../model/archiving/row-test.ts'
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { dec } from '../../../model/event.ts'
+import type { Predicate } from '../../../model/predicate.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+import { destinationOf, planElsewhere } from '../../archiving/elsewhere/plan.ts'
+import { openTarget, refuseUnfit, targetName, targetTable, type Target } from '../../archiving/elsewhere/place.ts'
+import { openSource, recordsOf, tableNow, type Opened } from '../../archiving/each-table.ts'
+import { readPredicate } from '../../archiving/erase/read-predicate.ts'
+import { rowTest } from '../../archiving/erase/row-test.ts'
+import { withheldError, withheldEvent, withholding } from '../../archiving/erase/withheld.ts'
+import { openArchive } from '../../archiving/open.ts'
+import { beatOfArchive } from '../../archiving/owner.ts'
+import { emitArchivePlan } from '../../archiving/plan-event.ts'
+import { seenArchive } from '../../archiving/table-changes.ts'
+import { tableAt } from '../../copy/plan/plan-copy.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import { chosenOf } from './chosen.ts'
+import type { restore as declared, RestoreOperation } from './declaration.ts'
+
+type RestoreRun = RunOf<typeof declared>
+
+/** Whether rows go elsewhere than back into their table. @throws SluiceError BAD_FLAG for flags that mean nothing there, or nothing here */
+export function goesElsewhere({ into, intoUrl, where, asChanged, without }: RestoreOperation): boolean {
+  if (into === undefined && intoUrl === undefined) {
+    if (where === undefined) return false
+    throw new SluiceError('BAD_FLAG', '--where brings back a part of a partition, and only into another table', {
+      reason: 'the rest of it would be neither in the archive nor in the table',
+      hint: 'add --into TABLE, or --into-url URL',
+    })
+  }
+  if (asChanged !== true && without === undefined) return true
+  throw new SluiceError('BAD_FLAG', `--into takes no ${asChanged === true ? '--as-changed' : '--without'}`, {
+    hint: 'rows of the table that they came from are not looked at, and every archived column comes along',
+  })
+}
+
+/** @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, BAD_FLAG, BAD_PREDICATE, TARGET_NOT_EMPTY, TABLE_FOLLOWED, PROOF_FAILED … */
+export async function restoreElsewhere(operation: RestoreOperation, run: RestoreRun): Promise<Ending> {
+  const predicate = operation.where === undefined ? null : readPredicate(operation.where)
+  await using opened = await openSource(operation.from, !operation.dryRun)
+  const { table, record } = await archiveOf(opened, operation.table, run)
+  if (predicate === null) return await bring(operation, { opened, table, record, predicate: null, test: null }, run)
+  const columns = record.stored.columns.map(({ column, as, name }) => ({ ...column, name, type: as }))
+  const test = rowTest(predicate, { columns })
+  const withhold = withholding(test)
+  const quiet: RestoreRun = { ...run, emit: (event) => run.emit(withheldEvent(event, withhold)) }
+  try {
+    return await bring(operation, { opened, table, record, predicate, test }, quiet)
+  } catch (thrown) {
+    throw withheldError(thrown, withhold)
+  }
+}
+
+/** Also of a table that is gone. */
+async function archiveOf(
+  opened: Opened,
+  name: string,
+  { interrupt }: RestoreRun,
+): Promise<{ readonly table: TableSpec; readonly record: ArchiveRecord }> {
+  const [noted, ...others] = await recordsOf(opened, [name], interrupt.abort)
+  if (others.length > 0) {
+    throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, { hint: 'name it with its schema' })
+  }
+  if (noted === undefined) throw new SluiceError('NO_SUCH_TABLE', `no archive is called ${name}`)
+  const table = await tableNow(opened, noted, interrupt.abort)
+  return { table, record: await seenArchive(opened.store, table, noted, interrupt.abort) }
+}
+
+type Asked = {
+  readonly opened: Opened
+  readonly table: TableSpec
+  readonly record: ArchiveRecord
+  readonly predicate: Predicate | null
+  readonly test: RowTest | null
+}
+
+async function bring(operation: RestoreOperation, asked: Asked, run: RestoreRun): Promise<Ending> {
+  const { opened, table, record } = asked
+  const { dryRun } = operation
+  const chosen = [...new Set(chosenOf(operation, table, record))]
+  await using to = await openTarget(opened.store, operation)
+  refuseUnfit(to.store)
+  await using open = await openArchive(table, record, opened, run, dryRun ? { reads: true } : {})
+  const { context } = open
+  if (dryRun) return await foretold(context, chosen, asked, { operation, to }, run)
+  const held = new Holding(context, opened)
+  try {
+    return await brought(context, await held.take(chosen), asked, { operation, to }, run)
+  } finally {
+    await held.release()
+  }
+}
+
+type Where = { readonly operation: RestoreOperation; readonly to: Target }
+
+async function brought(
+  context: ArchiveContext,
+  partitions: readonly ArchivedPartition[],
+  asked: Asked,
+  where: Where,
+  run: RestoreRun,
+): Promise<Ending> {
+  const { store } = where.to
+  const { planned, name } = await plannedOf(context, partitions, asked, where)
+  const parts = await partsOf(context, partitions, asked)
+  if (planned.create) await store.target().create(planned.table, run.interrupt.abort)
+  const table = await tableAt(name, store, run.interrupt.abort)
+  if (table === null) throw new SluiceError('TABLE_REFUSED', `${tableText(name)} is not there any more`)
+  const { digest, there } = await bringElsewhere(context, parts, destinationOf(store, table, planned))
+  await store.target().finish(table, run.interrupt.abort)
+  for (const part of parts) {
+    const { rows } = part.expect
+    const what = `${rows} ${rows === 1n ? 'row' : 'rows'}`
+    const message = `${part.partition.label}: ${what} ${there ? 'stood' : 'stand'} in ${tableText(table.table)}${there ? ' before' : ''}, equal by count and sum to those of the archive`
+    run.emit({ type: 'log', level: 'note', table: context.name, message })
+  }
+  return {
+    totals: {
+      partitions: dec(parts.length),
+      brought: dec(there ? 0n : digest.rows),
+      ...(there ? { there: dec(digest.rows) } : {}),
+    },
+    proof: 'canonical',
+  }
+}
+
+async function plannedOf(
+  context: ArchiveContext,
+  partitions: readonly ArchivedPartition[],
+  { record }: Asked,
+  { operation, to }: Where,
+) {
+  for (const partition of partitions) refuseUnpublished(context, partition)
+  const name = targetName(context.store, to.store, record, operation.into)
+  const found = await targetTable(context, record, to, name)
+  const planned = await planElsewhere(context, record, partitions, to.store, name, found)
+  return { planned, name: found?.table ?? name, found }
+}
+
+/** @throws SluiceError PARTITION_STATE where the archive does not answer for it */
+function refuseUnpublished({ name }: ArchiveContext, { label, state, away }: ArchivedPartition): void {
+  if (!away && (state === 'PUBLISHED' || state === 'DETACHED' || state === 'DROPPED')) return
+  const isBack = state === 'RESTORED'
+  throw new SluiceError(
+    'PARTITION_STATE',
+    `the archive does not answer for ${label} of ${name}: its state is ${state}`,
+    {
+      where: `${name}, ${label}`,
+      hint: isBack
+        ? `its rows are in the table: sluice copy --table ${shellQuote(name)} copies them from there`
+        : `sluice archive run --table ${shellQuote(name)} --partition ${shellQuote(label)} ends what was begun`,
+    },
+  )
+}
+
+async function partsOf(
+  context: ArchiveContext,
+  partitions: readonly ArchivedPartition[],
+  { predicate, test }: Pick<Asked, 'predicate' | 'test'>,
+): Promise<readonly Part[]> {
+  const without =
+    predicate === null ? new Set<string>() : await (await context.log()).without(predicate, context.interrupt.abort)
+  const parts: Part[] = []
+  for (const partition of partitions) {
+    const own = test === null ? null : fileTest(context, partition, test)
+    parts.push(await partOf(context, partition, own, without))
+  }
+  return parts
+}
+
+/** What would come, and what is in the way; nothing is changed. */
+async function foretold(
+  context: ArchiveContext,
+  chosen: readonly ArchivedPartition[],
+  asked: Asked,
+  where: Where,
+  run: RestoreRun,
+): Promise<Ending> {
+  const { planned, name, found } = await plannedOf(context, chosen, asked, where)
+  const parts = await partsOf(context, chosen, asked)
+  let refusal: SluiceError | null = null
+  let isThere = false
+  if (found !== null) {
+    try {
+      const standing = await standingIn(context, parts, destinationOf(where.to.store, found, planned))
+      isThere = standing.kind === 'there'
+    } catch (thrown) {
+      if (!(thrown instanceof SluiceError) || thrown.code !== 'TARGET_NOT_EMPTY') throw thrown
+      refusal = thrown
+    }
+  }
+  const goes = planned.create ? `into ${tableText(name)}, which is made` : `into ${tableText(name)}`
+  const partitions = parts.map(({ partition, expect, bytes }) => {
+    const rows = `${expect.rows} ${expect.rows === 1n ? 'row' : 'rows'}, ${bytes} bytes of files`
+    const what = isThere ? `${rows}: all of them stand in ${tableText(name)} already` : `${rows}, go ${goes}`
+    return {
+      label: partition.label,
+      status: refusal !== null ? ('blocked' as const) : isThere ? ('done' as const) : ('due' as const),
+      candidate: null,
+      known: partition,
+      note: refusal === null ? what : `it would be refused: ${refusal.message}`,
+    }
+  })
+  emitArchivePlan({ table: asked.table, archived: asked.record, partitions }, run.emit)
+  const sum = (values: readonly bigint[]): bigint => values.reduce((all, one) => all + one, 0n)
+  return {
+    totals: {
+      partitions: dec(parts.length),
+      rows: dec(sum(parts.map(({ expect }) => expect.rows))),
+      bytes: dec(sum(parts.map(({ bytes }) => bytes))),
+    },
+    ...(refusal === null ? {} : { error: refusal }),
+  }
+}
+
+/** Partitions that nobody else may change as long as their files are read. Their states stay as they are. */
+class Holding {
+  readonly #context: ArchiveContext
+  readonly #opened: Opened
+  readonly #held: Held[] = []
+  #timer: NodeJS.Timeout | null = null
+
+  constructor(context: ArchiveContext, opened: Opened) {
+    this.#context = context
+    this.#opened = opened
+  }
+
+  /** @returns the partitions as they are now @throws SluiceError LEDGER_BUSY */
+  async take(chosen: readonly ArchivedPartition[]): Promise<readonly ArchivedPartition[]> {
+    const { ledger, archived, name } = this.#context
+    this.#timer = beatOfArchive(ledger)
+    const taken: ArchivedPartition[] = []
+    for (const { label, holder } of chosen) {
+      const held = await ledger.claim(label, holder)
+      const partition = await readPartition(this.#opened.database, archived.table, label)
+      if (held === null || partition === null) {
+        throw new SluiceError('LEDGER_BUSY', `another program works on ${label} of ${name}`, {
+          where: `${name}, ${label}`,
+          hint: 'let it finish; a program that vanished lets go of it after half a minute',
+          retryable: true,
+        })
+      }
+      this.#held.push(held)
+      taken.push(partition)
+    }
+    return taken
+  }
+
+  async release(): Promise<void> {
+    if (this.#timer !== null) clearInterval(this.#timer)
+    // Where the database is away, the end of the lease settles it.
+    for (const held of this.#held) await this.#context.ledger.release(held).catch(() => undefined)
+  }
+}

@@ -1,0 +1,300 @@
+/** Archived rows go into another table, of any system, proved in it; the archive goes on answering for them, and their own table is not touched. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { commandsOf, countedBy, makeBookings, TABLE, type Form } from '../support/archive-places.ts'
+import { makePlace, missing, perform, type Place, type Ran, type System } from '../support/copy-systems.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
+
+type Restore = Operation & { kind: 'restore' }
+
+const SYSTEMS = ['sqlite', 'postgresql', 'mysql', 'duckdb'] as const
+const WITHOUT = new Map(await Promise.all(SYSTEMS.map(async (system) => [system, await missing(system)] as const)))
+const whyNot = (...systems: readonly System[]): string =>
+  systems.map((system) => WITHOUT.get(system as (typeof SYSTEMS)[number]) ?? '').join('')
+
+let folder = ''
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-elsewhere-'))))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const said = ({ events }: Ran): string =>
+  events
+    .flatMap((event) =>
+      event.type === 'log' ? [event.message] : event.type === 'archive.planned' ? [event.note ?? ''] : [],
+    )
+    .join('\n')
+
+async function archived(system: System, form: Form, stage: 'published' | 'detached' | 'dropped' = 'dropped') {
+  const place = await makePlace(system, folder)
+  const commands = commandsOf(await makeBookings(place, form, mkdtempSync(join(folder, 'to-'))))
+  const run = { ...commands.run, ...(stage === 'published' ? { detach: false } : {}) } as Operation
+  for (const one of stage === 'dropped' ? [run, commands.drop] : [run]) {
+    expect((await perform(one)).finished.error ?? null).toBeNull()
+  }
+  const restore = (more: Partial<Restore>): Restore => ({
+    kind: 'restore',
+    from: place.url,
+    table: TABLE,
+    partitions: ['2020-Q1'],
+    dryRun: false,
+    ...more,
+  })
+  const ledger = () =>
+    place.rows(
+      'SELECT partition_name, state, num_rows, checksum, files, delta_version, changed_ms, owner FROM migration_archive_partitions ORDER BY 1',
+    )
+  const isAsBefore = async (before: Awaited<ReturnType<typeof ledger>>): Promise<void> => {
+    expect(await ledger()).toEqual(before)
+    expect((await countedBy(commands.query)).counted).toMatch(/^900 /)
+    expect((await perform({ ...commands.verify, deep: true } as Operation)).finished).toMatchObject({ exitCode: 0 })
+  }
+  return { place, ...commands, restoreTo: restore, ledger, isAsBefore }
+}
+
+/** What a table holds, as texts that all systems print alike. */
+async function contentOf(place: Place, table: string): Promise<readonly (readonly (string | null)[])[]> {
+  const at = {
+    sqlite: 'at',
+    postgresql: 'CAST(at AS text)',
+    mysql: "DATE_FORMAT(at, '%Y-%m-%d %H:%i:%s')",
+    duckdb: 'CAST("at" AS VARCHAR)',
+    d1: 'at',
+  }
+  const amount = place.system === 'sqlite' ? 'amount' : `CAST(amount AS ${place.system === 'mysql' ? 'CHAR' : 'text'})`
+  return place.rows(`SELECT id, ${at[place.system]}, note, ${amount} FROM ${table} ORDER BY id`)
+}
+
+const PAIRS: readonly (readonly [System, Form, System])[] = [
+  ['postgresql', 'native', 'postgresql'],
+  ['postgresql', 'native', 'sqlite'],
+  ['postgresql', 'native', 'mysql'],
+  ['postgresql', 'native', 'duckdb'],
+  ['sqlite', 'plain', 'postgresql'],
+  ['mysql', 'plain', 'sqlite'],
+]
+
+describe.each(PAIRS)('%s, %s into %s', (system, form, other) => {
+  const why = whyNot(system, other)
+
+  test.skipIf(why !== '')(`two partitions, into a table that is made${why}`, async () => {
+    const { place, restoreTo, ledger, isAsBefore } = await archived(system, form)
+    const target = await makePlace(other, folder)
+    const before = await ledger()
+    const restore = restoreTo({ partitions: ['2020-Q1', '2020-Q2'], intoUrl: target.url, into: 'looked_at' })
+    const foretold = await perform({ ...restore, dryRun: true })
+    expect(foretold.finished).toMatchObject({ exitCode: 0, totals: { partitions: '2', rows: '600' } })
+    expect(BigInt(foretold.finished.totals['bytes'] ?? '0')).toBeGreaterThan(0n)
+    expect(said(foretold)).toContain('300 rows')
+    expect(said(foretold)).toContain('which is made')
+    await expect(target.rows('SELECT count(*) FROM looked_at')).rejects.toThrow()
+
+    const ran = await perform(restore)
+    expect(ran.finished).toMatchObject({ exitCode: 0, proof: 'canonical', totals: { brought: '600' } })
+    expect(said(ran)).toContain('2020-Q2: 300 rows stand in')
+    const rows = await contentOf(target, 'looked_at')
+    expect(rows).toHaveLength(600)
+    expect(rows[1]).toEqual(['1', '2020-01-01 01:00:00', `row 1 of 0, ${(7919).toString(36)}`, '1.25'])
+    expect(rows[0]).toEqual(['0', '2020-01-01 00:00:00', null, null])
+    await isAsBefore(before)
+
+    const again = await perform(restore)
+    expect(again.finished).toMatchObject({ exitCode: 0, totals: { brought: '0', there: '600' } })
+    expect(await contentOf(target, 'looked_at')).toEqual(rows)
+  })
+})
+
+describe.each([
+  ['sqlite', 'plain'],
+  ['postgresql', 'native'],
+] as const)('%s, %s, another table of its database', (system, form) => {
+  const why = whyNot(system)
+
+  test.skipIf(why !== '')(`a part, beside rows with other keys${why}`, async () => {
+    const { place, restoreTo, ledger, isAsBefore } = await archived(system, form, 'detached')
+    const before = await ledger()
+    const hot = await place.rows(`SELECT count(*) FROM ${TABLE}`)
+    const part = restoreTo({ partitions: ['2020-Q1', '2020-Q2'], into: 'a_part', where: 'id IN (7, 8, 100003)' })
+    expect((await perform({ ...part, dryRun: true })).finished).toMatchObject({ exitCode: 0, totals: { rows: '3' } })
+    expect((await perform(part)).finished).toMatchObject({ exitCode: 0, totals: { brought: '3' } })
+    const more = restoreTo({ into: 'a_part', where: 'id > 290' })
+    const ran = await perform(more)
+    expect(ran.finished).toMatchObject({ exitCode: 0, totals: { brought: '9' } })
+    expect(JSON.stringify(ran.events)).not.toContain('290')
+    expect((await contentOf(place, 'a_part')).map(([id]) => id)).toEqual(
+      [7, 8, 291, 292, 293, 294, 295, 296, 297, 298, 299, 100003].map(String),
+    )
+    expect(await place.rows(`SELECT count(*) FROM ${TABLE}`)).toEqual(hot)
+    await isAsBefore(before)
+    // Keys that are taken, with the same values and with others.
+    const taken = await perform(restoreTo({ into: 'a_part', where: 'id BETWEEN 5 AND 9' }))
+    expect(taken.finished).toMatchObject({ error: { code: 'TARGET_NOT_EMPTY' } })
+    expect(taken.finished.error?.message).toContain('2 keys of these rows are taken')
+    expect(taken.finished.error?.message).not.toContain('BETWEEN')
+    await place.sql("UPDATE a_part SET note = 'mine' WHERE id = 7")
+    const changed = await perform(restoreTo({ into: 'a_part', where: 'id = 7' }))
+    expect(changed.finished.error).toMatchObject({ code: 'TARGET_NOT_EMPTY' })
+    expect(changed.finished.error?.reason).toContain('other values')
+    expect(await place.rows('SELECT count(*) FROM a_part')).toEqual([['12']])
+  })
+
+  test.skipIf(why !== '')(`beside more rows than are told by their keys${why}`, { timeout: 60_000 }, async () => {
+    const place = await makePlace(system, folder)
+    const at = system === 'sqlite' ? 'DATETIME' : 'timestamp(0)'
+    await place.sql(
+      `CREATE TABLE visits (id INTEGER PRIMARY KEY, at ${at} NOT NULL, note text)`,
+      `INSERT INTO visits WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 11000)
+       SELECT i, ${system === 'sqlite' ? "datetime('2020-01-01', i || ' minutes')" : "timestamp '2020-01-01' + i * interval '1 minute'"}, 'n' || i FROM n`,
+    )
+    const run = {
+      ...commandsOf({ place, form: 'plain', to: mkdtempSync(join(folder, 'to-')) }).run,
+      tables: ['visits'],
+    }
+    expect((await perform(run as Operation)).finished.error ?? null).toBeNull()
+    const restore = {
+      kind: 'restore',
+      from: place.url,
+      table: 'visits',
+      partitions: ['2020-Q1'],
+      dryRun: false,
+    } as const
+    const part = { ...restore, into: 'halves', where: 'id <= 5500' }
+    const rest = { ...restore, into: 'halves', where: 'id > 5500' }
+    expect((await perform(part)).finished).toMatchObject({ totals: { brought: '5500' } })
+    expect((await perform(rest)).finished).toMatchObject({ totals: { brought: '5500' } })
+    expect((await perform(rest)).finished).toMatchObject({ totals: { brought: '0', there: '5500' } })
+    expect(await place.rows('SELECT count(*), count(DISTINCT note) FROM halves')).toEqual([['11000', '11000']])
+    await place.sql('DELETE FROM halves WHERE id > 6000')
+    expect((await perform(rest)).finished.error?.message).toContain('500 keys of these rows are taken')
+  })
+
+  test.skipIf(why !== '')(`a table without a key takes rows only where it is empty${why}`, async () => {
+    const { place, restoreTo } = await archived(system, form)
+    const type = system === 'sqlite' ? 'DATETIME' : 'timestamp(0)'
+    await place.sql(
+      `CREATE TABLE bare (id bigint, at ${type}, note text, amount ${system === 'sqlite' ? 'TEXT' : 'numeric(12,2)'})`,
+    )
+    const restore = restoreTo({ into: 'bare' })
+    expect((await perform(restore)).finished).toMatchObject({ exitCode: 0, totals: { brought: '300' } })
+    expect((await perform(restore)).finished).toMatchObject({ exitCode: 0, totals: { brought: '0', there: '300' } })
+    const other = await perform(restoreTo({ into: 'bare', partitions: ['2020-Q2'] }))
+    expect(other.finished.error).toMatchObject({ code: 'TARGET_NOT_EMPTY' })
+    expect(await place.rows('SELECT count(*) FROM bare')).toEqual([['300']])
+  })
+
+  test.skipIf(why !== '')(`what is refused${why}`, async () => {
+    const { place, restoreTo, ledger, isAsBefore, restore } = await archived(system, form, 'detached')
+    const before = await ledger()
+    const refused = async (more: Partial<Restore>) => (await perform(restoreTo(more))).finished.error
+    expect(await refused({ into: TABLE })).toMatchObject({
+      code: 'BAD_FLAG',
+      hint: expect.stringContaining('sluice restore --table') as string,
+    })
+    expect(await refused({ intoUrl: place.url })).toMatchObject({ code: 'BAD_FLAG' })
+    if (form === 'native') {
+      expect(await refused({ into: 'bookings_2' })).toMatchObject({
+        code: 'BAD_FLAG',
+        message: expect.stringContaining('is a partition of') as string,
+      })
+    }
+    expect(await refused({ where: 'id = 3' })).toMatchObject({ code: 'BAD_FLAG' })
+    expect(await refused({ into: 'x', asChanged: true, confirm: TABLE })).toMatchObject({ code: 'BAD_FLAG' })
+    expect(await refused({ into: 'migration_archives' })).toMatchObject({ code: 'BAD_FLAG' })
+    expect(await refused({ into: 'x', where: "note LIKE 'row%'" })).toMatchObject({ code: 'BAD_PREDICATE' })
+    expect(await refused({ into: 'x', partitions: ['2090-Q1'] })).toMatchObject({ code: 'PARTITION_STATE' })
+    await place.sql('CREATE TABLE narrow (id bigint, at text)')
+    expect(await refused({ into: 'narrow' })).toMatchObject({ code: 'TABLE_REFUSED' })
+    await isAsBefore(before)
+    await expect(place.rows('SELECT count(*) FROM x')).rejects.toThrow()
+    expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
+    expect(await refused({ into: 'x' })).toMatchObject({ code: 'PARTITION_STATE' })
+  })
+
+  test.skipIf(why !== '')(`rows that a trigger changes are not taken for the archived ones${why}`, async () => {
+    const { place, restoreTo } = await archived(system, form)
+    expect((await perform(restoreTo({ into: 'twisted', where: 'id = 1' }))).finished).toMatchObject({ exitCode: 0 })
+    await place.sql(
+      ...(system === 'sqlite'
+        ? [
+            "CREATE TRIGGER twist AFTER INSERT ON twisted WHEN new.id = 11 BEGIN UPDATE twisted SET note = 'other' WHERE id = 11; END",
+          ]
+        : [
+            "CREATE FUNCTION twist() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF new.id = 11 THEN new.note = ''other''; END IF; RETURN new; END'",
+            'CREATE TRIGGER twist BEFORE INSERT ON twisted FOR EACH ROW EXECUTE FUNCTION twist()',
+          ]),
+    )
+    const ran = await perform(restoreTo({ into: 'twisted', where: 'id BETWEEN 10 AND 20' }))
+    expect(ran.finished.error).toMatchObject({ code: 'PROOF_FAILED' })
+    expect(await place.rows('SELECT count(*) FROM twisted')).toEqual([['1']])
+  })
+})
+
+describe.skipIf(whyNot('postgresql') !== '')(`postgresql${whyNot('postgresql')}`, () => {
+  test('a table that is gone comes back under another name; columns that came later are empty', async () => {
+    const { place, restoreTo, run, drop } = await archived('postgresql', 'native')
+    await place.sql(
+      `ALTER TABLE ${TABLE} ADD COLUMN vip boolean`,
+      `ALTER TABLE ${TABLE} RENAME COLUMN note TO remark`,
+      `CREATE TABLE ${TABLE}_3 PARTITION OF ${TABLE} FOR VALUES FROM ('2020-07-01') TO ('2020-10-01')`,
+      `INSERT INTO ${TABLE} (id, at, remark, amount, vip) VALUES (5000, '2020-08-01', 'new', 1, true)`,
+    )
+    for (const one of [run, drop]) expect((await perform(one)).finished.error ?? null).toBeNull()
+    const both = restoreTo({ into: 'evolved', partitions: ['2020-Q2', '2020-Q3'] })
+    expect((await perform(both)).finished).toMatchObject({ exitCode: 0, totals: { brought: '301' } })
+    expect(await place.rows('SELECT id, remark, vip FROM evolved WHERE id IN (5000, 100001) ORDER BY id')).toEqual([
+      ['5000', 'new', 't'],
+      ['100001', expect.stringMatching(/^row 1 of 1/) as string, null],
+    ])
+    await place.sql(`DROP TABLE ${TABLE}`)
+    expect((await perform(restoreTo({ into: 'after_drop' }))).finished).toMatchObject({ totals: { brought: '300' } })
+  })
+
+  test('types keep their declarations in one system, and become what copies make of them in others', async () => {
+    const place = await makePlace('postgresql', folder)
+    await place.sql(
+      "CREATE TYPE mood AS ENUM ('low', 'high')",
+      `CREATE TABLE ${TABLE} (id bigint GENERATED ALWAYS AS IDENTITY, at timestamptz NOT NULL, tags text[], doc jsonb, mood mood, price numeric,
+       size varchar(7) NOT NULL DEFAULT 'm', twice numeric GENERATED ALWAYS AS (price * 2) STORED, raw bytea, PRIMARY KEY (id, at)) PARTITION BY RANGE (at)`,
+      `CREATE TABLE ${TABLE}_0 PARTITION OF ${TABLE} FOR VALUES FROM ('2020-01-01 00:00Z') TO ('2020-04-01 00:00Z')`,
+      `INSERT INTO ${TABLE} (at, tags, doc, mood, price, raw) VALUES ('2020-02-01 00:00Z', '{a,"b c"}', '{"x": 1.50}', 'high', 1.500, '\\x00ff')`,
+    )
+    const { run } = commandsOf({ place, form: 'native', to: mkdtempSync(join(folder, 'to-')) })
+    expect((await perform(run)).finished.error ?? null).toBeNull()
+    const restore = { kind: 'restore', from: place.url, table: TABLE, partitions: ['2020-Q1'], dryRun: false } as const
+    expect((await perform({ ...restore, into: 'same' })).finished).toMatchObject({ exitCode: 0 })
+    expect(
+      await place.rows(
+        "SELECT attname, format_type(atttypid, atttypmod), attnotnull FROM pg_attribute WHERE attrelid = 'same'::regclass AND attnum > 0 ORDER BY attnum",
+      ),
+    ).toEqual([
+      ['id', 'bigint', 't'],
+      ['at', 'timestamp with time zone', 't'],
+      ['tags', 'text[]', 'f'],
+      ['doc', 'jsonb', 'f'],
+      ['mood', 'mood', 'f'],
+      ['price', 'numeric', 'f'],
+      ['size', 'character varying(7)', 't'],
+      ['twice', 'numeric', 'f'],
+      ['raw', 'bytea', 'f'],
+    ])
+    expect(await place.rows('SELECT tags, doc, mood, price, size, twice FROM same')).toEqual([
+      ['{a,"b c"}', '{"x": 1.50}', 'high', '1.500', 'm', '3.000'],
+    ])
+    const other = await makePlace('sqlite', folder)
+    expect((await perform({ ...restore, intoUrl: other.url })).finished).toMatchObject({ exitCode: 0 })
+    expect(await other.rows(`SELECT tags, mood, price, hex(raw) FROM ${TABLE}`)).toEqual([
+      ['{a,"b c"}', 'high', '1.5', '00FF'],
+    ])
+  })
+})
+
+const noD1 = await missing('d1')
+
+test.skipIf(noD1 !== '')(`a system that cannot take all rows or none is refused by name${noD1}`, async () => {
+  const { restoreTo } = await archived('sqlite', 'plain')
+  const { url } = await makePlace('d1', folder)
+  expect((await perform(restoreTo({ intoUrl: url }))).finished.error).toMatchObject({
+    code: 'UNSUPPORTED_URL',
+    hint: expect.stringContaining('PostgreSQL') as string,
+  })
+})
