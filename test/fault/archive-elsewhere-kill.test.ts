@@ -52,13 +52,14 @@ describe.each(PLACES)('%s, %s into %s', (system, form, other) => {
     const content = (table: string) => target.rows(`SELECT * FROM ${table} ORDER BY id`)
     const wanted = await content('whole')
     expect(wanted).toHaveLength(100)
-    // Rows are statements of their own in some systems: the first of each kind stands for the others.
-    const firsts = steps.flatMap((name, i) => (steps.indexOf(name) === i ? [i] : []))
+    // Rows are statements of their own in some systems: the first of each kind stands for the others. Claims are not what is new here.
+    const isClaim = (name: string): boolean => name.includes('migration_archive_partitions SET')
+    const firsts = steps.flatMap((name, i) => (steps.indexOf(name) === i && !isClaim(name) ? [i] : []))
     const points = [
       ...firsts.map((i) => ({ step: i + 1, when: 'before' as const })),
-      ...commits.slice(1).map((i) => ({ step: i + 1, when: 'after' as const })),
+      ...commits.filter((i) => !isClaim(steps[i] ?? '')).map((i) => ({ step: i + 1, when: 'after' as const })),
     ]
-    expect(points.length).toBeLessThan(25)
+    expect(points.length).toBeGreaterThan(4)
     for (const [i, point] of points.entries()) {
       const what = `${point.when} ${steps[point.step - 1]}`
       const into = `t${i}`
