@@ -31,6 +31,7 @@ export type Archiving = {
   readonly exact?: true
   readonly renamed?: readonly string[]
   readonly dropped?: readonly string[]
+  readonly widen?: true
   readonly detach: boolean
   readonly drop: boolean
   readonly graceMs?: number
@@ -59,6 +60,7 @@ export function readArchiving(args: Arguments, context: Pick<RequestContext, 'de
     ...(flag(args, 'exact') ? { exact: true as const } : {}),
     ...filled('renamed', list(args, 'renamed')),
     ...filled('dropped', list(args, 'dropped')),
+    ...(flag(args, 'widen') ? { widen: true as const } : {}),
     detach: args['detach'] === undefined || flag(args, 'detach'),
     drop: flag(args, 'drop'),
     ...given('graceMs', optionalDuration(args, 'grace', defaults.grace)),

@@ -14,7 +14,9 @@ export function restoredColumns({ shared, lost, fresh }: Fit): string {
     ...lost.map(({ name }) => `${name} is left out, and its values stay in older versions of the archive only`),
     ...shared.flatMap(({ file, now }) => (file.name === now.name ? [] : [`${file.name} comes back as ${now.name}`])),
     ...shared.flatMap(({ file, now }) =>
-      file.physical === now.physical ? [] : [`${now.name} was ${file.column.native} and is ${now.column.native}`],
+      file.physical === now.physical && file.stored === now.stored
+        ? []
+        : [`${now.name} was ${file.column.native} and is ${now.column.native}`],
     ),
     ...fresh.map(({ name, column }) => {
       if (column.generated === true) return `${name} is computed by the database`

@@ -44,6 +44,7 @@ const WRITABLE: ReadonlySet<string> = new Set([
   'timestampWithoutTimezone',
   'appendOnly',
   'invariants',
+  'typeWidening',
   HEAD_FEATURE,
 ])
 const NEWEST_WRITER = 7

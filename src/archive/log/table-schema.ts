@@ -9,8 +9,11 @@ type SchemaField = {
   readonly name: string
   readonly type: string
   readonly nullable: boolean
-  readonly metadata: Readonly<Record<string, string | number>>
+  readonly metadata: Readonly<Record<string, string | number | readonly TypeChange[]>>
 }
+
+/** PROTOCOL.md, "Type Change Metadata". */
+type TypeChange = { readonly fromType: string; readonly toType: string }
 
 export type TableShape = {
   readonly protocol: ProtocolAction
@@ -21,6 +24,9 @@ export type TableShape = {
 
 /** Key of the metadata of a field: the type that the source declares. */
 const SOURCE_TYPE = 'sluice.type'
+/** The same: narrower types that files have. */
+const TYPE_CHANGES = 'delta.typeChanges'
+const WIDENING = { feature: 'typeWidening', property: 'delta.enableTypeWidening' } as const
 /** Property of the table: how often the columns have changed, so that a program that knows older ones changes nothing back. */
 const SHAPE = 'sluice.shape'
 
@@ -86,13 +92,16 @@ export function grownShape(
     const column = wanted.get(physicalName)
     wanted.delete(physicalName)
     const type = typeText(field.type)
-    if (column !== undefined && type !== column.stored)
+    const isNarrower = column !== undefined && type !== column.stored
+    if (isNarrower && column.narrower?.some((one) => one === type) !== true)
       throw conflict(`${field.name} is ${type}, and would be ${column.stored}`)
     const isThere = column !== undefined && stored.columns.includes(column)
     const nullable = field.nullable || !isThere || column.column.nullable
     const name = column?.name ?? field.name
-    if (nullable !== field.nullable || name !== field.name) grew = true
-    return [{ ...written(field, idOf(field.id ?? column?.id)), name, nullable }]
+    if (nullable !== field.nullable || name !== field.name || isNarrower) grew = true
+    const same = written(field, idOf(field.id ?? column?.id))
+    if (!isNarrower) return [{ ...same, name, nullable }]
+    return [{ name, type: column.stored, nullable, metadata: { ...same.metadata, ...typeMetadata(column) } }]
   })
   if (!fields.some(({ name }) => name === stored.partitionColumn)) throw conflict(`it has no ${stored.partitionColumn}`)
   for (const column of wanted.values()) {
@@ -136,13 +145,20 @@ function bothProtocols(own: ProtocolAction, needed: ProtocolAction): ProtocolAct
   }
 }
 
-function fieldOf({ name, physical, column, stored, comment }: StoredColumn, id: number | null): SchemaField {
+function fieldOf(of: StoredColumn, id: number | null): SchemaField {
+  const { name, physical, column, stored, comment } = of
   const metadata = {
     ...(comment === undefined ? {} : { comment }),
     ...mapping(id, physical),
-    [SOURCE_TYPE]: column.native,
+    ...typeMetadata(of),
   }
   return { name, type: stored, nullable: column.nullable, metadata }
+}
+
+function typeMetadata({ column, stored, narrower = [] }: StoredColumn): SchemaField['metadata'] {
+  const all = [...narrower, stored]
+  const changes = narrower.map((fromType, i): TypeChange => ({ fromType, toType: all[i + 1] ?? stored }))
+  return { [SOURCE_TYPE]: column.native, ...(changes.length === 0 ? {} : { [TYPE_CHANGES]: changes }) }
 }
 
 function partitionField({ partitionColumn }: StoredTable, id: number | null): SchemaField {
@@ -172,11 +188,13 @@ function written({ name, physicalName, type, nullable, metadata }: Field, id: nu
 /** The oldest protocol that has what the columns need, because that is what most readers know. */
 function shapeOf(fields: readonly SchemaField[], maxColumnId: number | null): TableShape {
   const isMapped = maxColumnId !== null
+  const isWidened = fields.some(({ metadata }) => Object.hasOwn(metadata, TYPE_CHANGES))
   const features = [
     ...(isMapped ? ['columnMapping'] : []),
     ...(fields.some(({ type }) => type === 'timestamp_ntz') ? ['timestampNtz'] : []),
+    ...(isWidened ? [WIDENING.feature] : []),
   ]
-  const protocol = features.includes('timestampNtz')
+  const protocol = features.some((feature) => feature !== 'columnMapping')
     ? { minReaderVersion: 3, minWriterVersion: 7, readerFeatures: features, writerFeatures: features }
     : isMapped
       ? { minReaderVersion: 2, minWriterVersion: 5 }
@@ -184,9 +202,12 @@ function shapeOf(fields: readonly SchemaField[], maxColumnId: number | null): Ta
   return {
     protocol,
     schemaString: JSON.stringify({ type: 'struct', fields }),
-    configuration: isMapped
-      ? { 'delta.columnMapping.mode': 'name', 'delta.columnMapping.maxColumnId': String(maxColumnId) }
-      : {},
+    configuration: {
+      ...(isMapped
+        ? { 'delta.columnMapping.mode': 'name', 'delta.columnMapping.maxColumnId': String(maxColumnId) }
+        : {}),
+      ...(isWidened ? { [WIDENING.property]: 'true' } : {}),
+    },
   }
 }
 

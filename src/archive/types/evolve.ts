@@ -9,7 +9,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { folded, isFreeName } from './names.ts'
 import { ruleFor } from './rule.ts'
 import { ruled } from './ruled.ts'
-import { isSameType } from './same-type.ts'
+import { isSameType, isWidening } from './same-type.ts'
 
 export type ColumnChange =
   | { readonly kind: 'added'; readonly column: StoredColumn }
@@ -17,6 +17,7 @@ export type ColumnChange =
   | { readonly kind: 'renamed'; readonly from: string; readonly column: StoredColumn }
   /** `kept`: the column of the earlier type, under the name that the Delta table has for it. */
   | { readonly kind: 'retyped'; readonly kept: StoredColumn; readonly column: StoredColumn }
+  | { readonly kind: 'widened'; readonly from: StoredColumn; readonly column: StoredColumn }
 
 /** What the source calls its columns whatever their names, and of which table that is; null where it has no such numbers. */
 export type ColumnNumbers = { readonly of: string; readonly numbers: ReadonlyMap<string, number> } | null
@@ -29,6 +30,8 @@ export type EvolveWishes = {
   readonly dropped: ReadonlySet<string>
   /** Columns that are stored as text from now on. */
   readonly asText: readonly string[]
+  /** A column with a wider type stays the field that it is, which readers without type widening refuse. */
+  readonly widen: boolean
   readonly comments: Readonly<Record<string, string>>
 }
 
@@ -70,6 +73,12 @@ export function evolved(table: TableSpec, before: StoredTable, wishes: EvolveWis
       const same = { ...old, name, column, ...rule, ...number(name) }
       if (old.name !== name) changes.push({ kind: 'renamed', from: old.name, column: same })
       return same
+    }
+    if (wishes.widen && isWidening(old, rule)) {
+      const narrower = [...(old.narrower ?? []), old.stored]
+      const widened = { ...old, name, column, ...rule, ...number(name), narrower }
+      changes.push({ kind: 'widened', from: old, column: widened })
+      return widened
     }
     const { number: _, ...earlier } = old
     const was = { ...earlier, name: names.logical(`${old.name}__${typeWord(old.column.native)}`) }

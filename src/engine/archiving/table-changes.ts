@@ -1,6 +1,7 @@
 /** The columns of an archived table as they are now, beside those that its archive has. */
 import type { ArchiveRecord } from '../../archive/ledger/record.ts'
-import { evolved, type ColumnChange, type Evolved } from '../../archive/types/index.ts'
+import { evolved, isWidening, type ColumnChange, type Evolved } from '../../archive/types/index.ts'
+import type { StoredColumn } from '../../model/archiving/stored-column.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
@@ -12,6 +13,8 @@ export type ColumnWords = {
   readonly renamed?: readonly string[]
   readonly dropped?: readonly string[]
   readonly asText?: readonly string[]
+  /** Wider types stay in the fields that there are. */
+  readonly widen?: boolean
 }
 
 /** An archive as the next publication makes it. */
@@ -37,6 +40,7 @@ export async function presentArchive(
     numbers: (await store.columnNumbers?.(table, signal)) ?? null,
     ...saidOf(words, table, record),
     asText: words.asText ?? [],
+    widen: words.widen === true,
     comments: (await store.comments?.(table, signal)) ?? {},
   })
   const moved = changes.find((change) => change.kind === 'renamed' && change.from === record.timeColumn)
@@ -100,8 +104,14 @@ export function changeText(change: ColumnChange): string {
     case 'renamed':
       return `${change.from} is called ${name} now: the next publication renames it in the archive, older files included`
     case 'retyped':
-      return `${name} was ${change.kept.column.native} and is ${column.native}: the next publication adds it as a new column, and older values are called ${change.kept.name}`
+      return `${name} was ${change.kept.column.native} and is ${column.native}: the next publication adds it as a new column, and older values are called ${change.kept.name}${widerText(change.kept, change.column)}`
+    case 'widened':
+      return `${name} was ${change.from.column.native} and is ${column.native}: the next publication widens it in the archive, older files included; readers without type widening cannot read the archive from then on`
   }
+}
+
+function widerText(kept: StoredColumn, column: StoredColumn): string {
+  return isWidening(kept, column) ? '; --widen makes it one column, for readers that know type widening' : ''
 }
 
 /** Why a run would have to guess. */

@@ -45,6 +45,8 @@ export type QueryFile = {
   readonly label: string
   readonly rows: bigint
   readonly has: readonly string[]
+  /** Equal for files that have these columns in the same types. */
+  readonly shape: string
 }
 
 /** A row of the answer; whole numbers that a number would round are bigints. */

@@ -34,6 +34,8 @@ export type StoredColumn = {
   readonly id?: number
   /** Physical names of the same column under earlier types, the newest first. */
   readonly was?: readonly string[]
+  /** Narrower types that files have under the same physical name, the oldest first. */
+  readonly narrower?: readonly StoredType[]
 }
 
 /** The columns of a table and how its archive is cut up: the same for all of its partitions. */

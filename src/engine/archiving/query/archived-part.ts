@@ -85,12 +85,13 @@ export async function localPaths(
 }
 
 /** A file, and the names that its columns have in it. */
-export type PlacedFile = ArchivedFile & { readonly has: readonly string[] }
+export type PlacedFile = ArchivedFile & Pick<QueryFile, 'has' | 'shape'>
 
 /** The files of a partition. */
 export function placedFiles({ files, columns }: Pick<ArchivedPartition, 'files' | 'columns'>): readonly PlacedFile[] {
   const has = columns.map(({ physical }) => physical)
-  return files.map((file) => ({ ...file, has }))
+  const shape = columns.map(({ stored }) => stored).join()
+  return files.map((file) => ({ ...file, has, shape }))
 }
 
 /**
@@ -121,7 +122,7 @@ export async function openFiles(
 
 async function openFile(
   lake: LogStore,
-  { path, bytes, rows, sha256, etag, has }: PlacedFile,
+  { path, bytes, rows, sha256, etag, has, shape }: PlacedFile,
   columns: readonly string[] | null,
   signal: AbortSignal,
 ): Promise<Local> {
@@ -141,7 +142,7 @@ async function openFile(
     await local[Symbol.asyncDispose]()
     throw changed(label, 'its sha256 is another one, in its place or on the way here')
   }
-  return { file: { file: local.file, label, rows, has }, release: async () => local[Symbol.asyncDispose]() }
+  return { file: { file: local.file, label, rows, has, shape }, release: async () => local[Symbol.asyncDispose]() }
 }
 
 async function sha256Of(file: string, signal: AbortSignal): Promise<string> {

@@ -22,6 +22,8 @@ export type ArchiveOperation = {
   readonly partitions: readonly string[]
   /** Columns that are stored as the text that the source prints. */
   readonly asText: readonly string[]
+  /** A column with a wider type stays one column of the archive, which older readers refuse to read then. */
+  readonly widen?: true
   /** A plan looks at every value that an archive may not hold. */
   readonly exact?: true
   /** `OLD=NEW`: columns that have another name now, where the source cannot tell. */
@@ -67,6 +69,7 @@ const PLANNED = [
   'as-text',
   'renamed',
   'dropped',
+  'widen',
   'detach',
   'drop',
   'grace',
@@ -198,6 +201,13 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
         group: 'plan and run:',
         completes: 'column',
         describe: 'a column that is gone for good while others are new, where the database cannot tell; repeatable',
+      },
+      {
+        name: 'widen',
+        type: 'flag',
+        fallback: false,
+        group: 'plan and run:',
+        describe: 'a column with a wider type stays one column of the archive; readers without type widening refuse it',
       },
       {
         name: 'detach',

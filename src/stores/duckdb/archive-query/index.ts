@@ -179,7 +179,8 @@ class DuckdbArchiveQuery implements ArchiveQuery {
   async #placed(files: readonly QueryFile[]): Promise<string> {
     const links: string[] = []
     for (const { file } of files) links.push(await this.#session.place(file, `key-${this.#links++}.parquet`))
-    return readParquet(links)
+    // Files of several parts may have a column in several types: the widest of them holds all values.
+    return readParquet(links, ', union_by_name = true')
   }
 
   /** Whether a row brought over has the key of a row in the files. */
@@ -284,8 +285,8 @@ function byShape(
   links: readonly string[],
 ): readonly { readonly has: ReadonlySet<string>; readonly links: readonly string[] }[] {
   const groups = new Map<string, { readonly has: ReadonlySet<string>; readonly links: string[] }>()
-  for (const [i, { has }] of files.entries()) {
-    const key = JSON.stringify(has)
+  for (const [i, { has, shape }] of files.entries()) {
+    const key = JSON.stringify([has, shape])
     const group = groups.get(key) ?? { has: new Set(has), links: [] }
     group.links.push(links[i] ?? '')
     groups.set(key, group)
@@ -293,8 +294,9 @@ function byShape(
   return [...groups.values()]
 }
 
-function readParquet(files: readonly string[]): string {
-  return `read_parquet([${files.map(literal).join(', ')}], hive_partitioning = false)`
+/** @param more options of DuckDB */
+function readParquet(files: readonly string[], more = ''): string {
+  return `read_parquet([${files.map(literal).join(', ')}], hive_partitioning = false${more})`
 }
 
 function nameOf({ table: { schema, name } }: QueryRequest): string {
