@@ -1,6 +1,7 @@
 /** Shows what `archive run --drop` is going to remove, and asks for the name of the table before it does. */
 import type { ArchiveAdoptOperation } from '../engine/operations/archive-adopt/declaration.ts'
 import type { ArchiveEraseOperation } from '../engine/operations/archive-erase/declaration.ts'
+import type { ArchiveExpireOperation } from '../engine/operations/archive-expire/declaration.ts'
 import type { ArchiveOperation } from '../engine/operations/archive-run/declaration.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
@@ -72,4 +73,20 @@ export async function confirmErase(
   if (dryRun || confirm !== undefined || !interactive) return { operation }
   const so = 'to erase these rows for good, with every older version of the archive'
   return typedAfterTrial(operation, { name: table, so }, line, session, surroundings)
+}
+
+/**
+ * The same for `archive expire`: in a terminal the partitions are shown first.
+ * @throws SluiceError MISSING_CONFIRM
+ */
+export async function confirmExpire(
+  operation: ArchiveExpireOperation,
+  line: string,
+  interactive: boolean,
+  session: Session,
+  surroundings: Surroundings,
+): Promise<{ readonly operation: ArchiveExpireOperation } | { readonly exitCode: number }> {
+  const { table, confirm, dryRun } = operation
+  if (dryRun || confirm !== undefined || !interactive) return { operation }
+  return typedAfterTrial(operation, { name: table, so: 'to let these partitions expire' }, line, session, surroundings)
 }

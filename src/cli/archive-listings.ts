@@ -101,6 +101,9 @@ export const ARCHIVED: Listing = {
           visible(event.archive),
           [
             event.held === undefined ? '' : `held: ${cut(event.held)}`,
+            event.expiredAt === undefined ? '' : `expired by ${visible(event.expiredBy ?? '')}`,
+            event.until === undefined ? '' : `can come back until ${timeText(event.until)}`,
+            event.destroyedAt === undefined ? '' : `files destroyed ${timeText(event.destroyedAt)}`,
             event.surplus === undefined ? '' : surplusText(BigInt(event.surplus)),
             event.foreign === undefined ? '' : 'a run would refuse this archive',
             ...(event.notLooked ?? []).map((what) => `not looked at: ${cut(what)}`),
@@ -149,6 +152,43 @@ export const ERASURES: Listing = {
           grouped(event.source),
           grouped(event.files),
           [event.step === 'erased' ? 'erased' : '', event.held === undefined ? '' : `held: ${cut(event.held)}`]
+            .filter((note) => note !== '')
+            .join('; '),
+        ],
+}
+
+/** Partitions that leave an archive for good. */
+export const EXPIRIES: Listing = {
+  columns: [
+    left('TABLE'),
+    left('PARTITION'),
+    left('STATE'),
+    left('FROM'),
+    left('TO'),
+    right('ROWS'),
+    right('FILES'),
+    right('SIZE'),
+    left('BACK UNTIL'),
+    left('NOTE'),
+  ],
+  row: (event) =>
+    event.type !== 'archive.expiry'
+      ? null
+      : [
+          visible(event.table),
+          visible(event.partition),
+          event.state,
+          text(event.from),
+          text(event.to),
+          count(event.rows),
+          grouped(event.files),
+          bytesText(event.bytes),
+          time(event.until),
+          [
+            event.step === 'due' ? 'goes' : event.step === 'expired' ? 'expired' : 'stays',
+            event.held === undefined ? '' : `held: ${cut(event.held)}`,
+            visible(event.note ?? ''),
+          ]
             .filter((note) => note !== '')
             .join('; '),
         ],

@@ -43,6 +43,12 @@ export function archiveText(finished: RunFinished, command: string, planOnly: bo
     if (version === undefined) return `no such row was found, and nothing was changed${took}`
     return `${what} erased and looked for once more; ${plural(files, 'file')} destroyed, ${bytesText(bytes)}; the archive begins at version ${version}${took}`
   }
+  if (command === 'archive-expire') {
+    const { partitions = '0', rows = '0', files = '0', bytes = '0' } = totals
+    if (partitions === '0') return finished.status === 'ok' ? `nothing is old enough to expire${took}` : null
+    const what = `${plural(partitions, 'partition')}, ${plural(rows, 'row')}, ${plural(files, 'file')}, ${bytesText(bytes)}`
+    return `${what} ${planOnly ? 'would expire; nothing was changed' : 'expired; the files stay until archive sweep'}${took}`
+  }
   if (command === 'archive-sweep') {
     const { findings = '0', bytes = '0' } = totals
     const swept = planOnly ? 'could go; nothing was changed' : 'swept'

@@ -28,6 +28,7 @@ export const QUESTIONS: { readonly [K in OperationKind]?: () => Promise<Ask<OfKi
   'partition-decommission-database': async () => (await import('./decommission-confirm.ts')).confirmDecommission,
   cutover: async () => (await import('./cutover-confirm.ts')).confirmCutover,
   'archive-erase': async () => (await import('./archive-confirm.ts')).confirmErase,
+  'archive-expire': async () => (await import('./archive-confirm.ts')).confirmExpire,
   'archive-adopt': async () => (await import('./archive-confirm.ts')).confirmAdopt,
 }
 

@@ -15,12 +15,14 @@ type Taker = {
   readonly place: 'to' | 'archive'
   /** Keys whose name is that of one of its options, and means something else there. */
   readonly without: readonly string[]
+  /** Actions that destroy what nobody else has: they are told everything on the command line. */
+  readonly never?: readonly string[]
 }
 
 /** Commands about tables that may have an entry. */
 const TAKERS: Readonly<Record<string, Taker>> = {
   partition: { place: 'to', without: ['grace'] },
-  archive: { place: 'archive', without: ['workers', 'rate'] },
+  archive: { place: 'archive', without: ['workers', 'rate'], never: ['expire'] },
 }
 
 export type Said = { readonly args: Arguments; readonly defaults: ConfigDefaults }
@@ -38,7 +40,7 @@ export function withLifecycle(command: string, action: SpokenAction, { args, def
   const { from, to: _to, archive: _archive, ...options } = entry
   const said = Object.entries(options).filter(
     ([name, value]) =>
-      value !== undefined && taken.has(name) && !taker.without.includes(name) && isUnsaid(args[name], name, defaults),
+      value !== undefined && taken.has(name) && !isLeftOut(taker, action, name) && isUnsaid(args[name], name, defaults),
   )
   return {
     args: { ...args, ...Object.fromEntries(said) },
@@ -49,6 +51,10 @@ export function withLifecycle(command: string, action: SpokenAction, { args, def
       ...(entry[taker.place] === undefined && taker.place === 'archive' ? {} : { to: entry[taker.place] }),
     },
   }
+}
+
+function isLeftOut({ without, never = [] }: Taker, { name: action }: SpokenAction, name: string): boolean {
+  return without.includes(name) || never.includes(action)
 }
 
 /** By the very name that the file has. */

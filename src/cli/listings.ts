@@ -1,6 +1,6 @@
 /** Events that are rows of a listing command, as rows of an aligned table. */
 import type { Event, PlanLine, QuestionEvent, Side } from '../model/event.ts'
-import { ARCHIVED, ERASURES, FINDINGS } from './archive-listings.ts'
+import { ARCHIVED, ERASURES, EXPIRIES, FINDINGS } from './archive-listings.ts'
 import { COPY_CHUNKS, COPY_RUNS, QUARANTINE, RELATIONS, SLOTS } from './copy-listings.ts'
 import { bytesText, durationText, factorText, grouped, measureText, timeText } from './format.ts'
 import type { Listing } from './listing.ts'
@@ -190,6 +190,8 @@ export function listingOf(event: Event): Listing | null {
       return PARTITIONS
     case 'archive.finding':
       return FINDINGS
+    case 'archive.expiry':
+      return EXPIRIES
     case 'archive.erasure':
       return ERASURES
     default:

@@ -113,6 +113,13 @@ export type ArchivedEvent = {
   dropAfter?: string
   held?: string
   error?: string
+  /** When it left the archive for good, and who said so; until when it can come back at least, and since when its files are destroyed, UTC. */
+  expiredAt?: string
+  expiredBy?: string
+  until?: string
+  destroyedAt?: string
+  /** Of the rows that were proved; of what has expired only. */
+  checksum?: string
   /** Rows of the period that the table holds now, counted; absent where nobody counted. */
   counted?: Dec
   /** Rows of the period that the table holds beyond those that the ledger expects there, by count: negative where some are gone. */
@@ -144,6 +151,7 @@ export type ArchiveFindingEvent = {
     | 'foreign archive'
     | 'stray file'
     | 'swept file'
+    | 'outdated file'
   detail: string
   bytes?: Dec
 }
@@ -161,6 +169,26 @@ export type ArchiveErasureEvent = {
   files: Dec
   /** Why nothing of it may be changed. */
   held?: string
+}
+
+/** A partition that leaves its archive for good, or would, or stays though it is old enough. Bounds as the source prints them. */
+export type ArchiveExpiryEvent = {
+  type: 'archive.expiry'
+  table: string
+  partition: string
+  state: ArchiveState
+  step: 'due' | 'held' | 'blocked' | 'expired'
+  from?: string
+  to?: string
+  /** What was proved of it. */
+  rows?: Dec
+  checksum?: string
+  files: Dec
+  bytes: Dec
+  /** Until when it can come back at least, UTC. */
+  until?: string
+  held?: string
+  note?: string
 }
 
 /** A file of an archive that nobody can read any more. */

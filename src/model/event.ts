@@ -10,6 +10,7 @@ import type {
   ArchivedEvent,
   ArchiveDestroyedEvent,
   ArchiveErasureEvent,
+  ArchiveExpiryEvent,
   ArchiveFindingEvent,
   ArchiveForecastEvent,
   ArchivePlanEvent,
@@ -316,6 +317,7 @@ export type EventBody =
   | ArchivedEvent
   | ArchiveFindingEvent
   | ArchiveErasureEvent
+  | ArchiveExpiryEvent
   | ArchiveDestroyedEvent
   | QuerySourcesEvent
   // ── changes that follow a copy

@@ -75,6 +75,7 @@ export const OWN_TABLES: readonly OwnTable[] = [
   { name: 'migration_archive_heads', owner: 'archive', since: 3, marks: ['table_name'] },
   { name: 'migration_archive_erasures', owner: 'archive', since: 5, marks: ['erasure_id', 'table_name'] },
   { name: 'migration_archive_erased', owner: 'archive', since: 5, marks: ['erasure_id', 'place'] },
+  { name: 'migration_archive_sweeps', owner: 'archive', since: 6, marks: ['sweep_id', 'table_name'] },
   { name: 'migration_removals', owner: 'archive', since: 1, late: true, only: ['cassandra'], marks: ['table_name'] },
 
   { name: 'sluice_ledger_head', owner: 'ledger log', since: 1, only: ['cassandra'], marks: [] },

@@ -27,6 +27,8 @@ const ARCHIVES: Columns = {
   created_ms: 'integer',
   // Identity of the database that may write into the archive, as JSON; NULL where an older program made the ledger.
   origin: 'text',
+  // How long files that the newest version does not name are kept; NULL as long as nobody has said so.
+  retention_ms: 'integer',
 }
 
 const PARTITIONS: Columns = {
@@ -78,6 +80,11 @@ const PARTITIONS: Columns = {
   process_started: 'name',
   // Columns of the files and of the sum, as JSON; NULL where an older program exported it: then those of the archive.
   stored: 'text',
+  // When it left the archive for good, and who said so; NULL where it has not, or came back.
+  expired_ms: 'integer',
+  expired_by: 'name',
+  // Since when its files are being destroyed: it cannot come back from then on.
+  swept_ms: 'integer',
 }
 
 const HISTORY: Columns = {
@@ -136,6 +143,26 @@ const ERASED: Columns = {
   at_ms: 'integer',
 }
 
+const SWEEPS: Columns = {
+  // `destroying` (what is in `files` goes), `done`.
+  state: 'name',
+  signed_by: 'name',
+  tool: 'name',
+  owner: 'name',
+  host: 'name',
+  pid: 'integer',
+  machine: 'name',
+  process_started: 'name',
+  lease_until: 'integer',
+  retention_ms: 'integer',
+  // The Delta version before which versions have lost files.
+  delta_version: 'integer',
+  // Partition, name, bytes and sha256 of each, as JSON.
+  files: 'text',
+  begun_ms: 'integer',
+  ended_ms: 'integer',
+}
+
 export const TABLES: Readonly<Record<string, LedgerTable>> = {
   migration_archives: { key: OF_TABLE, unique: true, columns: ARCHIVES },
   migration_archive_partitions: { key: OF_PARTITION, unique: true, columns: PARTITIONS },
@@ -151,5 +178,6 @@ export const TABLES: Readonly<Record<string, LedgerTable>> = {
     unique: true,
     columns: ERASED,
   },
+  migration_archive_sweeps: { key: { ...OF_TABLE, sweep_id: 'integer' }, unique: true, columns: SWEEPS },
   migration_archive_heads: { key: { ...OF_TABLE, head: 'integer' }, unique: true, columns: HEADS },
 }

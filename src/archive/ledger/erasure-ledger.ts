@@ -4,14 +4,12 @@
  */
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { Digest } from '../../model/copy/rows.ts'
-import { SluiceError } from '../../shared/errors.ts'
 import type { Owner } from '../../shared/owner.ts'
 import type { Closing, LedgerDatabase, Statement } from '../../stores/copy-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
-import { endedHolder, holderOf, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/lease/columns.ts'
-import { databaseTimes, LeaseSql } from '../../stores/lease/sql.ts'
+import { holderOf, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/lease/columns.ts'
 import type { SqlValue } from '../../stores/port.ts'
-import { LEASE_MS } from './partition-ledger.ts'
+import { RowLeases } from './leased-row.ts'
 import { textOf } from './record.ts'
 import { ledgerColumns } from './schema.ts'
 
@@ -56,15 +54,14 @@ export class ErasureLedger {
   readonly #database: LedgerDatabase
   readonly #table: readonly [schema: string, name: string]
   readonly #now: string
-  readonly #owner: Owner
-  readonly #lease: LeaseSql
+  readonly #leases: RowLeases
 
   constructor(database: LedgerDatabase, table: TableName, owner: Owner) {
     this.#database = database
     this.#table = [table.schema ?? '', table.name]
     this.#now = ledgerDialect(database.dialect).now
-    this.#owner = owner
-    this.#lease = new LeaseSql(LEASE_COLUMNS, databaseTimes(database.dialect, LEASE_MS))
+    const place = { name: 'migration_archive_erasures', idColumn: 'erasure_id' }
+    this.#leases = new RowLeases(database, place, this.#table, owner)
   }
 
   /** The erasure that has not ended; null where there is none. A table has one at most. */
@@ -72,48 +69,9 @@ export class ErasureLedger {
     return (await this.all()).find(({ state }) => state !== 'done') ?? null
   }
 
-  /**
-   * Takes an erasure that nobody works on: only one program lists files that are to be destroyed.
-   * @throws SluiceError LEDGER_BUSY
-   */
-  async claim({ id, holder, reason }: Erasure): Promise<void> {
-    const taken = this.#lease.taken(this.#owner)
-    const free = this.#lease.free(this.#owner, endedHolder(holder, this.#owner))
-    const [, rows] = await this.#database.batch([
-      {
-        sql: `UPDATE migration_archive_erasures SET ${taken.sql} WHERE ${KEY} AND ${free.sql}`,
-        parameters: [...taken.parameters, ...this.#table, id, ...free.parameters],
-      },
-      {
-        sql: `SELECT 1 FROM migration_archive_erasures WHERE ${KEY} AND owner = ?`,
-        parameters: [...this.#table, id, this.#owner.id],
-      },
-    ])
-    if ((rows ?? []).length > 0) return
-    throw new SluiceError('LEDGER_BUSY', `another program works on the erasure ${reason}`, {
-      hint: 'let it finish; a program that vanished lets go of it after half a minute',
-      retryable: true,
-    })
-  }
-
-  /** Says that this program lives. */
-  async renew(): Promise<void> {
-    const { sql, parameters } = this.#lease.renewed
-    await this.#database.batch([
-      {
-        sql: `UPDATE migration_archive_erasures SET ${sql} WHERE schema_name = ? AND table_name = ? AND owner = ?`,
-        parameters: [...parameters, ...this.#table, this.#owner.id],
-      },
-    ])
-  }
-
-  async release(): Promise<void> {
-    await this.#database.batch([
-      {
-        sql: `UPDATE migration_archive_erasures SET ${this.#lease.back} WHERE schema_name = ? AND table_name = ? AND owner = ?`,
-        parameters: [...this.#table, this.#owner.id],
-      },
-    ])
+  /** Only one program lists files that are to be destroyed. @throws SluiceError LEDGER_BUSY; of `body` */
+  during<T>({ id, holder, reason }: Erasure, body: () => Promise<T>): Promise<T> {
+    return this.#leases.during({ id, holder, what: `the erasure ${reason}` }, body)
   }
 
   /** All erasures of the table, the newest last. A ledger that is only read may be one of an older program, and has none. */
@@ -262,12 +220,36 @@ export class ErasureLedger {
               WHERE schema_name = ? AND table_name = ? AND state IN ('PLANNED', 'RESTORED')`,
         parameters: this.#table,
       },
+      // How many rows expired is in no other place any more.
+      {
+        sql: `UPDATE migration_archive_partitions SET checksum = NULL, files = NULL, error_message = NULL
+              WHERE schema_name = ? AND table_name = ? AND state = 'EXPIRED'`,
+        parameters: this.#table,
+      },
     ])
   }
 
-  /** These files are going to be destroyed: who goes on after a kill finds them here. */
-  async destroying(id: bigint, version: number, files: readonly DestroyedFile[]): Promise<void> {
-    await this.#set(id, "state = 'destroying', delta_version = ?, destroyed = ?", [version, JSON.stringify(files)])
+  /**
+   * These files are going to be destroyed: who goes on after a kill finds them here.
+   * @param expired partitions that cannot come back from now on
+   */
+  async destroying(
+    id: bigint,
+    version: number,
+    files: readonly DestroyedFile[],
+    expired: readonly string[],
+  ): Promise<void> {
+    await this.#database.batch([
+      ...expired.map((label) => ({
+        sql: `UPDATE migration_archive_partitions SET swept_ms = ${this.#now}
+              WHERE schema_name = ? AND table_name = ? AND partition_name = ? AND state = 'EXPIRED' AND swept_ms IS NULL`,
+        parameters: [...this.#table, label],
+      })),
+      {
+        sql: `UPDATE migration_archive_erasures SET state = 'destroying', delta_version = ?, destroyed = ? WHERE ${KEY}`,
+        parameters: [version, JSON.stringify(files), ...this.#table, id],
+      },
+    ])
   }
 
   async end(id: bigint): Promise<void> {

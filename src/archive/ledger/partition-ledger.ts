@@ -48,6 +48,10 @@ export type Noted = {
   readonly columns?: readonly StoredColumn[]
   /** Whether its table stands outside of its parent, and its rows count there. */
   readonly away?: boolean
+  /** Who let it expire, now; null where it is back. */
+  readonly expired?: { readonly by: string } | null
+  /** Its files are being destroyed from now on. */
+  readonly swept?: true
 }
 
 export type NewPartition = Pick<ArchivedPartition, 'label' | 'from' | 'to' | 'native'>
@@ -70,7 +74,7 @@ export class PartitionLedger {
   }
 
   /** Notes a table that is archived for the first time; one that is there already stays as it is. */
-  async addTable(table: Omit<ArchivedTable, 'table' | 'revision'>, tool: string): Promise<void> {
+  async addTable(table: Omit<ArchivedTable, 'table' | 'revision' | 'retentionMs'>, tool: string): Promise<void> {
     const { archive, archiveId, timeColumn, calendar, stored, graceMs, origin } = table
     await this.#add(
       'migration_archives',
@@ -134,6 +138,22 @@ export class PartitionLedger {
         sql: `UPDATE migration_archive_partitions SET ${sets.join(', ')}
               WHERE ${PARTITION} AND ${free.sql} AND (state = 'RESTORED' OR (state IN ('PLANNED', 'FAILED') AND delta_version IS NULL))`,
         parameters: [...Object.values(facts), ...this.#key, label, ...free.parameters],
+      },
+    ])
+  }
+
+  /** This moment by the clock of the database, ms since the epoch. */
+  async now(): Promise<number> {
+    const [row] = await this.#database.all(`SELECT ${this.#now}`)
+    return Number(row?.[0] ?? 0)
+  }
+
+  /** How long files are kept from now on that the newest version of the archive does not name. */
+  async keep(retentionMs: number): Promise<void> {
+    await this.#database.batch([
+      {
+        sql: `UPDATE migration_archives SET retention_ms = ? WHERE schema_name = ? AND table_name = ?`,
+        parameters: [retentionMs, ...this.#key],
       },
     ])
   }
@@ -277,6 +297,8 @@ export class PartitionLedger {
       logged,
       columns,
       away,
+      expired,
+      swept,
     } = noted
     const values: [string, SqlValue][] = []
     if (digest !== undefined) values.push(['num_rows', digest.rows], ['checksum', digest.sum])
@@ -295,7 +317,10 @@ export class PartitionLedger {
     if (logged !== undefined) values.push(['logged_files', JSON.stringify(logged)])
     if (columns !== undefined) values.push(['stored', JSON.stringify(columns)])
     if (away !== undefined) values.push(['away', away ? 1 : 0])
+    if (expired !== undefined) values.push(['expired_by', expired?.by ?? null])
     const sets = values.map(([name]) => `${name} = ?`)
+    if (expired !== undefined) sets.push(`expired_ms = ${expired === null ? 'NULL' : this.#now}`, 'swept_ms = NULL')
+    if (swept === true) sets.push(`swept_ms = COALESCE(swept_ms, ${this.#now})`)
     if (graceMs !== undefined) sets.push(`drop_after_ms = ${this.#now} + ${Math.round(graceMs)}`)
     return { sets, parameters: values.map(([, value]) => value) }
   }
@@ -313,9 +338,10 @@ export class PartitionLedger {
   }
 }
 
-/** Whether rows leave the source by it, or cease to count there. What has left already ends its way up to DETACHED. */
+/** Whether rows leave the source or the archive by it, or cease to count there. What has left already ends its way up to DETACHED. */
 function takesOut(from: ArchiveState, to: ArchiveState, { removed, restoring, away }: Noted): boolean {
-  if (to === 'DROPPED' || (from === 'PUBLISHED' && to === 'DETACHED')) return true
+  if (from === 'DROPPED' && to === 'EXPIRED') return true
+  if ((to === 'DROPPED' && from !== 'EXPIRED') || (from === 'PUBLISHED' && to === 'DETACHED')) return true
   if (from === 'PUBLISHED' && to === 'DETACHING') return away === true
   return from === 'DETACHED' && to === 'DETACHED' && removed !== undefined && restoring === undefined
 }

@@ -26,6 +26,8 @@ export type ArchivedTable = {
   readonly revision: string
   /** Identity of the database that may write into the archive; null where an older program made the ledger. */
   readonly origin: Origin | null
+  /** How long files stay that the newest version of the archive does not name; null as long as nobody has said so. */
+  readonly retentionMs: number | null
 }
 
 export type ArchivedPartition = {
@@ -64,11 +66,15 @@ export type ArchivedPartition = {
   readonly columns: readonly StoredColumn[]
   /** Its table has left its parent, and its rows count from there: the archive does not answer for them yet. */
   readonly away: boolean
+  /** When it left the archive for good, by the clock of the database, and who said so; null where it has not. */
+  readonly expired: { readonly ms: number; readonly by: string } | null
+  /** Since when its files are being destroyed; null as long as an expired partition can come back. */
+  readonly sweptMs: number | null
 }
 
-/** Whether its rows are no longer in the table itself: they are in the archive, or in a table that has left it. */
+/** Whether its rows are no longer in the table itself: they are in the archive, in a table that has left it, or nowhere any more. */
 export function hasLeft({ state, away }: Pick<ArchivedPartition, 'state' | 'away'>): boolean {
-  return isArchived(state) || away
+  return isArchived(state) || state === 'EXPIRED' || away
 }
 
 export type ArchiveRecord = ArchivedTable & { readonly partitions: readonly ArchivedPartition[] }
@@ -171,6 +177,7 @@ const TABLE = [
   'grace_ms',
   'revision',
   'origin',
+  'retention_ms',
 ]
 const PARTITION = [
   'partition_name',
@@ -202,6 +209,9 @@ const PARTITION = [
   'own_ddl',
   'stored',
   'away',
+  'expired_ms',
+  'expired_by',
+  'swept_ms',
 ]
 
 /** All as texts: no number of a ledger passes through one that rounds. */
@@ -217,7 +227,8 @@ const partitionColumns = (database: LedgerDatabase, there: ReadonlySet<string>):
 }
 
 function tableOf(row: SqlRow): ArchivedTable {
-  const [schema, name, archive, archiveId, timeColumn, calendar, stored, grace, revision, origin] = row.map(textOf)
+  const [schema, name, archive, archiveId, timeColumn, calendar, stored, grace, revision, origin, retention] =
+    row.map(textOf)
   if (name == null || archive == null || archiveId == null || stored == null) throw damaged('migration_archives')
   return {
     table: schema == null || schema === '' ? { name } : { schema, name },
@@ -229,6 +240,7 @@ function tableOf(row: SqlRow): ArchivedTable {
     graceMs: Number(grace ?? 0),
     revision: revision ?? '0',
     origin: origin == null ? null : (readJson(origin) as Origin),
+    retentionMs: retention == null ? null : Number(retention),
   }
 }
 
@@ -243,6 +255,7 @@ function partitionOf(row: SqlRow, archive: StoredTable): ArchivedPartition {
   const [native, identity, schema] = [text('native_table'), text('native_identity'), text('native_schema')]
   const [rows, sum] = [whole('num_rows'), text('checksum')]
   const code = text('error_code')
+  const expired = number('expired_ms')
   return {
     label,
     state,
@@ -272,6 +285,8 @@ function partitionOf(row: SqlRow, archive: StoredTable): ArchivedPartition {
     own: text('own_ddl'),
     columns: text('stored') === null ? archive.columns : (readJson(text('stored') ?? '') as readonly StoredColumn[]),
     away: number('away') === 1,
+    expired: expired === null ? null : { ms: expired, by: text('expired_by') ?? '' },
+    sweptMs: number('swept_ms'),
   }
 }
 

@@ -1,7 +1,8 @@
 /**
  * The tables of archives in the ledger, which lies in the source database: `migration_archives`, one row a table; `migration_archive_partitions`, one row
  * a partition with the state that counts; `migration_archive_history`, what happened to partitions, for people; `migration_archive_heads`, the heads of
- * the Delta log that this ledger has left or intends; `migration_archive_erasures` and `migration_archive_erased`, what was erased and why.
+ * the Delta log that this ledger has left or intends; `migration_archive_erasures` and `migration_archive_erased`, what was erased and why;
+ * `migration_archive_sweeps`, which files of older versions were destroyed.
  * `migration_archive_ledger` holds their version.
  */
 import { SluiceError } from '../../shared/errors.ts'
@@ -12,7 +13,7 @@ import { refuseForeignTables } from '../../stores/ledger-tables.ts'
 import { TABLES, type Columns } from './columns.ts'
 
 /** 1 is what programs made that wrote no version. */
-export const ARCHIVE_LEDGER_VERSION = 5
+export const ARCHIVE_LEDGER_VERSION = 6
 
 /**
  * Creates missing tables, and brings an older ledger to this version. A program that is killed meanwhile leaves the old version behind, and the next

@@ -11,13 +11,14 @@ import { ledgerColumns } from './schema.ts'
 export async function tableProperties(database: LedgerDatabase, table: TableName): Promise<ArchiveProperties | null> {
   // A ledger that is only read may be one of an older program.
   if (!(await ledgerColumns(database, 'migration_archive_partitions')).has('stored')) return null
+  const knowsRetention = (await ledgerColumns(database, 'migration_archives')).has('retention_ms')
   const { castText } = ledgerDialect(database.dialect).types
   const texts = (names: readonly string[]): string => names.map((name) => `CAST(${name} AS ${castText})`).join(', ')
   const ofTable = 'schema_name = ? AND table_name = ?'
   const parameters = [table.schema ?? '', table.name]
   const [archives, holds, columns] = await database.batch([
     {
-      sql: `SELECT ${texts(['calendar', 'time_column', 'grace_ms', 'stored'])} FROM migration_archives WHERE ${ofTable}`,
+      sql: `SELECT ${texts(['calendar', 'time_column', 'grace_ms', 'stored', ...(knowsRetention ? ['retention_ms'] : [])])} FROM migration_archives WHERE ${ofTable}`,
       parameters,
     },
     {
@@ -31,12 +32,13 @@ export async function tableProperties(database: LedgerDatabase, table: TableName
   ])
   const row = archives?.[0]
   if (row === undefined) return null
-  const [calendar, timeColumn, grace, stored] = row.map(textOf)
+  const [calendar, timeColumn, grace, stored, retention] = row.map(textOf)
   const sets = (columns ?? []).map(([text]) => JSON.parse(textOf(text ?? null) ?? '[]') as readonly StoredColumn[])
   return {
     calendar: calendar ?? '',
     timeColumn: timeColumn ?? null,
     graceMs: Number(grace ?? 0),
+    retentionMs: retention == null ? null : Number(retention),
     stored: JSON.parse(stored ?? '') as StoredTable,
     holds: new Map(
       (holds ?? []).map(([label, reason]) => [textOf(label ?? null) ?? '', textOf(reason ?? null) ?? ''] as const),

@@ -151,6 +151,7 @@ export function nextStep(
     case 'DETACHED':
       return drop && graceOver && !restoring ? 'drop' : null
     case 'DROPPED':
+    case 'EXPIRED':
       return null
     case 'RESTORED':
       if (!retracted) return 'retract'

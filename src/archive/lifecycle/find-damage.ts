@@ -64,7 +64,7 @@ function isPublished({ state }: ArchivedPartition): boolean {
 
 /** A program that was ended between the commit and the ledger, or is not done with taking the files out of the log. */
 function mayBeLogged({ state, retracted }: ArchivedPartition): boolean {
-  return state === 'RESTORED' ? !retracted : true
+  return state === 'RESTORED' || state === 'EXPIRED' ? !retracted : true
 }
 
 function* logFindings({ label, files }: ArchivedPartition, logged: readonly LoggedFile[]): Generator<Finding> {

@@ -4,7 +4,7 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import { requireKey } from './bring-rows.ts'
 import { conditionOf, fitNow, type ArchiveContext } from './context.ts'
 import { columnRefusal, restoredColumns } from './other-columns.ts'
-import { droppedByHand, gone, moved, otherColumns, otherValues } from './refusals.ts'
+import { destroyed, droppedByHand, gone, moved, otherColumns, otherValues } from './refusals.ts'
 import { rowsNow, rowsText, sharedAt, type FindLate, type Place, type RowsNow } from './rows-now.ts'
 import { partitionsOf, proofOf } from './take-out.ts'
 
@@ -45,7 +45,9 @@ export async function foresee(
     columns: '',
     refusal,
   })
-  if (partition.away || state === 'DETACHED' || state === 'DROPPED') {
+  if (partition.sweptMs !== null)
+    return plain(destroyed(context.name, partition).message, destroyed(context.name, partition))
+  if (partition.away || state === 'DETACHED' || state === 'DROPPED' || state === 'EXPIRED') {
     const other = columnRefusal(context, partition, wishes.without ?? new Set())
     if (other !== null) return plain(other.message, other)
   }
@@ -76,6 +78,7 @@ export async function foresee(
       return plain('its rows have never left the table, and count there as they are; they were not compared')
     case 'DETACHED':
       return compared(context, partition, await placeOf(context, partition), wishes)
+    case 'EXPIRED':
     case 'DROPPED':
       if (native === null) return compared(context, partition, await placeOf(context, partition), wishes)
       return made('it is made anew, filled from its files, and compared before it is attached')
@@ -172,7 +175,9 @@ function foretold(found: RowsNow, partition: ArchivedPartition, { asChanged }: R
   }
   // Where nothing is to be there, all of it has to come back, and that is no news.
   const isPlainReturn =
-    found.rows === 0n && found.changed.rows === 0n && (partition.state === 'DROPPED' || partition.restoring)
+    found.rows === 0n &&
+    found.changed.rows === 0n &&
+    (partition.state === 'DROPPED' || partition.state === 'EXPIRED' || partition.restoring)
   if (isPlainReturn) {
     return `compared now: none of its ${archived} rows is in the table; they come back from the files`
   }

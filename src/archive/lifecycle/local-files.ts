@@ -35,7 +35,7 @@ export async function localFiles(
 
 /** Of the bytes that stand in a bucket, as 64 hexadecimal digits. @param etag of the object that is meant; null for whatever is there */
 export async function sha256InPlace(
-  { reader, interrupt }: ArchiveContext,
+  { reader, interrupt }: Pick<ArchiveContext, 'reader' | 'interrupt'>,
   path: string,
   etag: string | null = null,
 ): Promise<string> {

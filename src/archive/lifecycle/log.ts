@@ -49,6 +49,8 @@ export type Publication = {
   readonly known: ReadonlySet<string> | null
   /** What the caller holds; the head of the commit is stored only while it does. */
   readonly claim: Claim | null
+  /** The table has all columns of the files: they were in it before. */
+  readonly keepsShape?: true
 }
 
 export interface ArchiveLog {
@@ -62,7 +64,7 @@ export interface ArchiveLog {
   ): Promise<{ readonly version: number; readonly outcome: 'published' | 'already' }>
   /** Takes the files of a partition out of the table. */
   retract(
-    what: Pick<Publication, 'partition' | 'txn' | 'info' | 'tableId' | 'known' | 'claim'>,
+    what: Pick<Publication, 'partition' | 'txn' | 'info' | 'tableId' | 'known' | 'claim'> & { readonly at?: number },
     signal: AbortSignal,
   ): Promise<{ readonly version: number }>
   /** Paths of active files that hold no row of a condition for certain. */

@@ -31,17 +31,39 @@ export async function publishFiles(
   return { version, files: archivedFiles(files, etags) }
 }
 
-/** Takes the files of a partition out of the Delta table again; the files stay where they are until they are swept. */
-export async function retractFiles(context: ArchiveContext, { partition, held }: Work): Promise<void> {
+/**
+ * Files that an older version of the Delta table names, and that are in their place, become part of it again. Its columns stay as they are.
+ * @throws SluiceError PARTITION_CHANGED where a file is not in its place; ARCHIVE_CONFLICT
+ */
+export async function publishAgain(
+  context: ArchiveContext,
+  work: Work,
+  files: readonly ExaminedFile[],
+): Promise<{ readonly version: number }> {
+  const log = await context.log()
+  return log.publish({ ...publication(context, work, files), keepsShape: true }, context.interrupt.abort)
+}
+
+/**
+ * Takes the files of a partition out of the Delta table again; the files stay where they are until they are swept.
+ * @param at when they ceased to be part of it, ms since the epoch; the time of the commit when absent
+ */
+export async function retractFiles(
+  context: ArchiveContext,
+  { partition, held }: Work,
+  step: 'restore' | 'expire',
+  at?: number,
+): Promise<void> {
   const log = await context.log()
   await log.retract(
     {
       partition: partition.label,
       tableId: context.archived.archiveId,
       txn: { appId: appIdOf(context, partition.label), version: held.fence },
-      info: { ...infoOf(context, partition), step: 'restore' },
+      info: { ...infoOf(context, partition), step },
       known: knownOf(partition),
       claim: { ...held, logged: null },
+      ...(at === undefined ? {} : { at }),
     },
     context.interrupt.abort,
   )

@@ -1,5 +1,6 @@
 /** Why a partition cannot go on, said in the same words everywhere. Commands in hints are for a shell, as they stand. */
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
+import { isoTime } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
@@ -101,6 +102,15 @@ export function changedMeanwhile(name: string, partition: Named, how: string): S
     where: `${name}, ${partition.label}`,
     reason: 'the archive goes on answering for it; what was brought back stays in the table, and does not count yet',
     hint: `compare again, and go on: ${restoreCommand(name, partition)}`,
+  })
+}
+
+/** It has expired, and its files go or are gone. */
+export function destroyed(name: string, { label, sweptMs }: Pick<ArchivedPartition, 'label' | 'sweptMs'>): SluiceError {
+  const when = sweptMs === null ? '' : `; its files were destroyed from ${isoTime(sweptMs)} on`
+  return new SluiceError('PARTITION_STATE', `${label} of ${name} has expired for good${when}`, {
+    where: `${name}, ${label}`,
+    hint: 'nothing of it is left in the archive; sluice archive list shows what it was',
   })
 }
 

@@ -3,6 +3,7 @@ import type { Giving, PartitionRequest, Reshape } from '../../stores/archive-por
 import type { Closing } from '../../stores/copy-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { bringRows } from './bring-rows.ts'
+import { unexpire } from './expire.ts'
 import { fitNow, progress, sharedColumns, type ArchiveContext, type Work } from './context.ts'
 import { foresee, isSettled, type Foreseen, type RestoreWishes } from './foresee.ts'
 import { localFiles } from './local-files.ts'
@@ -18,7 +19,7 @@ const BACK = { restoring: false, retracted: false, error: null } as const
 export type Restored = { readonly rows: bigint | null }
 
 /**
- * PUBLISHED, DETACHED, DROPPED, or whatever has left its parent and still counts, → RESTORED, from wherever an attempt before came to. What is refused is refused before anything is changed.
+ * PUBLISHED, DETACHED, DROPPED, EXPIRED as long as its files are there, or whatever has left its parent and still counts, → RESTORED, from wherever an attempt before came to. What is refused is refused before anything is changed.
  * @param reload the partition as the ledger has it now
  * @throws SluiceError PARTITION_STATE, PARTITION_CHANGED, ARCHIVE_CONFLICT, PROOF_FAILED
  */
@@ -28,23 +29,23 @@ export async function restorePartition(
   reload: () => Promise<ArchivedPartition>,
   wishes: RestoreWishes,
 ): Promise<Restored> {
-  const { partition, held } = work
-  const seen = await foresee(context, partition, wishes)
+  const seen = await foresee(context, work.partition, wishes)
   if (seen.refusal !== null) throw seen.refusal
+  const { partition, held } = work.partition.state === 'EXPIRED' ? await unexpire(context, work, reload) : work
   const isMade = seen.isMade === true
   for (const text of [isMade && partition.state === 'DROPPED' ? '' : seen.text, seen.columns]) {
     if (text === '') continue
     context.emit({ type: 'log', level: 'note', table: context.name, message: `${partition.label}: ${text}` })
   }
   if (isMade) {
-    await recreate(context, work)
+    await recreate(context, { partition, held })
   } else if (partition.away) {
-    await attachAgain(context, work)
+    await attachAgain(context, { partition, held })
   } else if (partition.state === 'PUBLISHED') {
     await context.ledger.move(held, 'PUBLISHED', 'RESTORED', { retracted: false, error: null })
   } else if (partition.state !== 'RESTORED') {
-    if (isWhole(seen)) await countAgain(context, work, seen)
-    else await fill(context, work, seen, reload, wishes)
+    if (isWhole(seen)) await countAgain(context, { partition, held }, seen)
+    else await fill(context, { partition, held }, seen, reload, wishes)
   }
   await retract(context, { held, partition: await reload() })
   const isLooked = isMade || (seen.found !== null && seen.found.kind !== 'untold')
@@ -54,7 +55,7 @@ export async function restorePartition(
 /** Ends what a restore has left to do in the Delta table. */
 export async function retract(context: ArchiveContext, work: Work): Promise<void> {
   if (work.partition.retracted) return
-  await retractFiles(context, work)
+  await retractFiles(context, work, 'restore')
   await context.ledger.move(work.held, 'RESTORED', 'RESTORED', { retracted: true, logged: [] })
 }
 

@@ -7,6 +7,7 @@ import { LAST_CHECKPOINT, logPathOf, versionDigits } from '../../delta/log-path.
 import type { ActiveFile, Snapshot, Tombstone } from '../../delta/snapshot.ts'
 import { DeltaTable } from '../../delta/table.ts'
 import type { CheckpointRow, CheckpointWriter } from '../../model/checkpoint-writer.ts'
+import { retentionMs } from './retention.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import type { LogWriter } from '../../model/log-writer.ts'
 import type { ParquetRows } from '../../model/parquet-rows.ts'
@@ -20,7 +21,7 @@ export type CheckpointParts = {
 }
 
 const INTERVAL = 10
-/** How long readers of an older version may still need a file that was removed: the protocol's own default. */
+/** How long readers of an older version may still need a file that was removed, where the table says nothing: the default of Delta. */
 const RETENTION_MS = 7 * 86_400_000
 
 /** @param newest version of the newest checkpoint; null without one */
@@ -89,8 +90,10 @@ async function* rowsOf(
       json: JSON.stringify({ domainMetadata: domain }),
     })),
   ]
+  // Who cleans the table takes files that are in no tombstone for nobody's.
+  const since = now - Math.max(RETENTION_MS, retentionMs(metadata.configuration) ?? 0)
   for await (const block of snapshot.tombstones(signal)) {
-    yield block.filter(({ remove }) => (remove.deletionTimestamp ?? 0) > now - RETENTION_MS).map(removeRow)
+    yield block.filter(({ remove }) => (remove.deletionTimestamp ?? 0) > since).map(removeRow)
   }
   for await (const block of snapshot.files({ signal })) {
     counted.adds += block.length

@@ -8,7 +8,10 @@ import { withProperties, type ArchiveProperties } from './properties.ts'
 import type { ArchiveTableState } from './read-state.ts'
 import { grownShape, newShape, type TableShape } from './table-schema.ts'
 
-export type Retraction = Pick<Publication, 'tableId' | 'partition' | 'txn' | 'info' | 'known' | 'claim'>
+export type Retraction = Pick<Publication, 'tableId' | 'partition' | 'txn' | 'info' | 'known' | 'claim'> & {
+  /** When the files ceased to be part of the table, ms since the epoch; the time of the commit when absent. */
+  readonly at?: number
+}
 
 /** Who writes a commit, and when. */
 export type Author = {
@@ -38,7 +41,7 @@ export function publicationLines(
 ): readonly string[] {
   const { partition, files, txn, stored, info, tags, known } = what
   const active = state?.files.get(partition) ?? []
-  const shape = state === null ? newShape(stored) : grownShape(stored, state, label)
+  const shape = shapeOf(what, state, label)
   const paths = new Set(files.map(({ name }) => name))
   // Of one path there is one action in a commit; an add takes the place of the one before.
   const gone = active.filter(({ path }) => !paths.has(path))
@@ -81,7 +84,7 @@ export function publicationLines(
  * @throws SluiceError TABLE_FEATURE where nothing may be taken out of the table
  */
 export function retractionLines(
-  { partition, txn, info, known }: Retraction,
+  { partition, txn, info, known, at }: Retraction,
   state: ArchiveTableState,
   { label, engine, now, head, properties }: Author,
 ): readonly string[] {
@@ -107,7 +110,7 @@ export function retractionLines(
     ...propertyLines(state, properties),
     txnLine(txn, now),
     headLine(head, now),
-    ...active.map(({ add }) => removeLine(add, now)),
+    ...active.map(({ add }) => removeLine(add, at ?? now)),
   ]
 }
 
@@ -158,6 +161,16 @@ export function protocolLines(shaped: ProtocolAction | null, state: ArchiveTable
   if (own === undefined) return []
   const protocol = withHeadFeature(own)
   return state !== null && JSON.stringify(state.protocol) === JSON.stringify(protocol) ? [] : [protocolLine(protocol)]
+}
+
+/** Null where it stays as it is. */
+function shapeOf(
+  { stored, keepsShape }: Publication,
+  state: ArchiveTableState | null,
+  label: string,
+): TableShape | null {
+  if (state === null) return newShape(stored)
+  return keepsShape === true ? null : grownShape(stored, state, label)
 }
 
 function shapeLine(

@@ -3,6 +3,7 @@
  * have to stay. A ledger that is lost is made anew from them.
  */
 import { createHash } from 'node:crypto'
+import { RETENTION, retentionMs, retentionText } from './retention.ts'
 import type { StoredColumn, StoredTable } from '../../model/archiving/stored-column.ts'
 
 export type ArchiveProperties = {
@@ -10,6 +11,8 @@ export type ArchiveProperties = {
   /** Null where partitions are the system's own. */
   readonly timeColumn: string | null
   readonly graceMs: number
+  /** How long files stay that the newest version does not name; null where nobody has said so. */
+  readonly retentionMs: number | null
   readonly stored: StoredTable
   /** Why partitions have to stay, by label. */
   readonly holds: ReadonlyMap<string, string>
@@ -55,11 +58,13 @@ export function readProperties(
     behind(configuration, COLUMNS).map(([name, text]) => [name, JSON.parse(text) as readonly StoredColumn[]] as const),
   )
   const table = stored == null ? null : (JSON.parse(stored) as Omit<StoredTable, 'columns'> & { columns: string })
+  const retention = retentionMs(configuration)
   const own = table === null ? undefined : columns.get(table.columns)
   return {
     holds: new Map(behind(configuration, HOLD)),
     columns,
     ...(calendar == null ? {} : { calendar, timeColumn: timeColumn ?? null }),
+    ...(retention === null ? {} : { retentionMs: retention }),
     ...(grace == null ? {} : { graceMs: Number(grace) }),
     ...(table === null || own === undefined ? {} : { stored: { ...table, columns: own } }),
   }
@@ -69,6 +74,7 @@ function textsOf({
   calendar,
   timeColumn,
   graceMs,
+  retentionMs: retention,
   stored,
   holds,
   columns,
@@ -78,6 +84,7 @@ function textsOf({
     [CALENDAR]: calendar,
     ...(timeColumn === null ? {} : { [TIME_COLUMN]: timeColumn }),
     [GRACE]: String(graceMs),
+    ...(retention === null ? {} : { [RETENTION]: retentionText(retention) }),
     [STORED]: JSON.stringify({ ...stored, columns: own }),
     ...Object.fromEntries([...holds].map(([label, reason]) => [`${HOLD}${label}`, reason])),
     ...Object.fromEntries(

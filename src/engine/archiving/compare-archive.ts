@@ -120,6 +120,8 @@ async function planned(
     own: null,
     columns,
     away: false,
+    expired: null,
+    sweptMs: null,
   }
 }
 

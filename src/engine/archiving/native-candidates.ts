@@ -64,7 +64,12 @@ function standingOf(
 }
 
 /** Whether all that it may hold is older than the first day that is kept. */
-function isOld({ to }: NativePartition, until: string | null, calendar: CalendarSpec, kind: ValueKind): boolean {
+export function isOld(
+  { to }: Pick<NativePartition, 'to'>,
+  until: string | null,
+  calendar: CalendarSpec,
+  kind: ValueKind,
+): boolean {
   if (until === null || to === null) return false
   const end = readValue(to, kind)
   const edge = readValue(

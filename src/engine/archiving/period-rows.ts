@@ -30,14 +30,14 @@ type Periods = { readonly source: Source; readonly timeColumn: string; readonly 
 /**
  * Looks at the rows that the source still has of archived periods. A count does not see a row that took the place of another, nor other values.
  * @param wish `cheap`: only where it takes about a second, `any`: whatever it takes
- * @returns one entry for each period that the archive answers for, and that the source may hold rows of
+ * @returns one entry for each period that the archive answers for, or that has expired, and that the source may hold rows of
  */
 export async function periodRows(
   source: Source,
   record: ArchiveRecord,
   wish: 'cheap' | 'any',
 ): Promise<ReadonlyMap<string, PeriodLook>> {
-  const archived = record.partitions.filter(({ state }) => isArchived(state))
+  const archived = record.partitions.filter(({ state }) => isArchived(state) || state === 'EXPIRED')
   const plain = archived.filter(({ native }) => native === null)
   const natives = archived.filter(({ native }) => native !== null)
   const whole = { source, timeColumn: record.timeColumn ?? '', what: 'rows in the table' }
@@ -114,7 +114,7 @@ function periodOf({ source: { store, table }, timeColumn }: Periods, partition: 
 
 /** How many rows of the period the place should hold. */
 function expectedRows({ state, digest, removed, native }: ArchivedPartition): bigint {
-  return state === 'DROPPED' || native !== null ? 0n : (digest?.rows ?? 0n) - removed.rows
+  return state === 'DROPPED' || state === 'EXPIRED' || native !== null ? 0n : (digest?.rows ?? 0n) - removed.rows
 }
 
 async function effortOf(

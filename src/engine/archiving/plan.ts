@@ -175,6 +175,7 @@ async function newArchive(
     graceMs: graceMs ?? GRACE_MS,
     revision: '0',
     origin: (await store.origin?.(signal)) ?? null,
+    retentionMs: null,
   }
 }
 
@@ -308,12 +309,17 @@ function standing(
   if (known === null)
     return { status: candidate?.status ?? 'later', ...(candidate?.note === undefined ? {} : { note: candidate.note }) }
   // What has left its table goes on as far as the archive answers for it.
-  if (known.held !== null && known.state !== 'DROPPED' && !known.away) return { status: 'held', note: known.held }
+  if (known.held !== null && known.state !== 'DROPPED' && known.state !== 'EXPIRED' && !known.away)
+    return { status: 'held', note: known.held }
   const note = known.error === null ? {} : { note: `${known.error.code}: ${known.error.message}` }
   switch (known.state) {
+    case 'EXPIRED':
     case 'DROPPED':
       return candidate?.native == null
-        ? { status: 'done' }
+        ? {
+            status: 'done',
+            ...(known.state === 'EXPIRED' ? { note: 'it has expired, and is not archived again' } : {}),
+          }
         : { status: 'blocked', note: 'it was archived, and another table stands in its place since then' }
     case 'DETACHED':
       if (known.restoring) return { status: 'blocked', note: 'rows are being brought back: run sluice restore again' }

@@ -31,6 +31,12 @@ export async function* sourceFindings(
   const looks = await periodRows(source, record, 'any')
   for (const partition of record.partitions) {
     if (interrupt.stop.aborted) return
+    if (partition.state === 'EXPIRED') {
+      const late = looks.get(partition.label)
+      if (late !== undefined) looked.look(late)
+      yield* lateExpired(partition, late)
+      continue
+    }
     const sums = deep ? await stillThere(context, partition) : 'none'
     const differs = typeof sums === 'string' ? null : sums
     const look = looks.get(partition.label)
@@ -57,6 +63,14 @@ export async function* sourceFindings(
       yield { finding: 'differs from the source', partition: partition.label, detail: surplusText(surplusOf(look)) }
     }
   }
+}
+
+/** Its files may be gone: rows of an expired period are late, whatever they are. */
+function* lateExpired({ label }: ArchivedPartition, look: PeriodLook | undefined): Generator<Finding> {
+  if (look === undefined || !('rows' in look) || look.rows === 0n) return
+  const where = look.place === undefined ? 'the table' : `${tableText(look.place.table.table)}, the default partition`
+  const detail = `${look.rows} ${look.rows === 1n ? 'row' : 'rows'} in ${where}, of a period that has expired`
+  yield { finding: 'late rows', partition: label, detail }
 }
 
 /** Rows that came when their partition had left already: they stand in another one. */

@@ -48,6 +48,7 @@ import { archiveSweep } from './archive-sweep/declaration.ts'
 import { archiveHold } from './archive-hold/declaration.ts'
 import { archiveAdopt } from './archive-adopt/declaration.ts'
 import { archiveErase } from './archive-erase/declaration.ts'
+import { archiveExpire } from './archive-expire/declaration.ts'
 import { restore } from './restore/declaration.ts'
 import { query } from './query/declaration.ts'
 import { sql } from './sql/declaration.ts'
@@ -140,6 +141,7 @@ export const OPERATIONS = {
   'archive-verify': operation(archiveVerify, async () => (await import('./archive-verify/perform.ts')).archiveVerify),
   'archive-sweep': operation(archiveSweep, async () => (await import('./archive-sweep/perform.ts')).archiveSweep),
   'archive-hold': operation(archiveHold, async () => (await import('./archive-hold/perform.ts')).archiveHold),
+  'archive-expire': operation(archiveExpire, async () => (await import('./archive-expire/perform.ts')).archiveExpire),
   'archive-adopt': operation(archiveAdopt, async () => (await import('./archive-adopt/perform.ts')).archiveAdopt),
   'archive-erase': operation(archiveErase, async () => (await import('./archive-erase/perform.ts')).archiveErase),
   restore: operation(restore, async () => (await import('./restore/perform.ts')).restore),

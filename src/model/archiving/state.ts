@@ -9,12 +9,13 @@ export const ARCHIVE_STATES = [
   'DETACHED',
   'DROPPED',
   'RESTORED',
+  'EXPIRED',
   'FAILED',
 ] as const
 
 /**
  * From DETACHED on the archive answers for the rows of a partition, and what is left of it in the source does not count. Before that, and after
- * RESTORED, the source does; DETACHING: its table has left the partitioned one, and its rows count from there until they are summed. FAILED: nobody can go on before a person has looked; what counts is what counted before.
+ * RESTORED, the source does; DETACHING: its table has left the partitioned one, and its rows count from there until they are summed. EXPIRED: they count nowhere any more. FAILED: nobody can go on before a person has looked; what counts is what counted before.
  */
 export type ArchiveState = (typeof ARCHIVE_STATES)[number]
 

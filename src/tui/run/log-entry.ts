@@ -157,11 +157,16 @@ export function logEntry(event: Event, now: number, alone = false): LogEntry | n
         'note',
         `${event.partition ?? event.table}: ${event.archived} rows in files, ${event.source} in the database ${event.step}`,
       )
+    case 'archive.expiry':
+      return entry(
+        event.step === 'blocked' ? 'warn' : 'note',
+        `${event.partition}: ${event.step}${event.until === undefined ? '' : `, can come back until ${event.until}`}${event.note === undefined ? '' : `, ${event.note}`}`,
+      )
     case 'archive.destroyed':
       return entry('note', `${event.table}: destroyed ${event.path} ${event.sha256}`)
     case 'archive.finding':
       return entry(
-        /^(?:stray|swept) file$/.test(event.finding) ? 'note' : 'error',
+        /^(?:stray|swept|outdated) file$/.test(event.finding) ? 'note' : 'error',
         `${event.partition ?? event.table}: ${event.finding} ${event.path ?? ''} ${event.detail}`,
       )
     case 'fsck.finding':

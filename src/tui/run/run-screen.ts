@@ -48,6 +48,7 @@ const SCREENS = {
   'archive-hold': 'tables',
   'archive-adopt': 'tables',
   'archive-erase': 'tables',
+  'archive-expire': 'tables',
   restore: 'archiving',
   query: 'tables',
   sql: 'tables',

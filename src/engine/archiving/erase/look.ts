@@ -30,7 +30,7 @@ export type PartitionLook = {
   readonly archivedRows: bigint
   readonly sourceRows: bigint
   readonly files: number
-  /** Its files were written before this, and belong to no version yet. */
+  /** Its files belong to no version yet, or the newest one may have to let go of them still. */
   readonly underWay: boolean
 }
 
@@ -53,9 +53,9 @@ export async function lookAround(context: ArchiveContext, record: ArchiveRecord,
   const partitions: PartitionLook[] = []
   for (const partition of record.partitions) {
     throwIfAborted(abort)
-    const { label, state, filePrefix } = partition
+    const { label, state, filePrefix, retracted } = partition
     refuseBetween(context, partition, (logged?.get(label)?.length ?? 0) > 0)
-    const underWay = UNDER_WAY.has(state) && filePrefix !== null
+    const underWay = state === 'EXPIRED' ? !retracted : UNDER_WAY.has(state) && filePrefix !== null
     const found =
       isArchived(state) || state === 'PUBLISHED' ? await foundRows(context, partition, wanted.test, without) : null
     const archivedRows = (found?.files ?? []).reduce((sum, { digest }) => sum + digest.rows, 0n)
@@ -64,7 +64,8 @@ export async function lookAround(context: ArchiveContext, record: ArchiveRecord,
     partitions.push({ partition, archivedRows, sourceRows, files: found?.files.length ?? 0, underWay })
   }
   const beside = await besideAll(context, record, wanted.test)
-  return { partitions, beside: beside.digest, refusal: heldError(context, partitions) }
+  const refusal = heldError(context, partitions) ?? heldExpiredError(context, record)
+  return { partitions, beside: beside.digest, refusal }
 }
 
 /** Paths of files that need not be opened; all are where an erasure that was broken off goes on, since statistics may have hidden what is left. */
@@ -77,8 +78,8 @@ export function refuseBetween(context: ArchiveContext, partition: ArchivedPartit
   const { state, restoring, retracted, removed, version, away } = partition
   const isBetween = away || restoring || removed.rows > 0n || (state === 'RESTORED' && !retracted && version !== null)
   // The log names files that the ledger does not count, and whose rows stand in the source, too.
-  const isLoose = !isArchived(state) && state !== 'PUBLISHED' && isLogged
-  if ((isBetween && state !== 'DROPPED') || isLoose) throw between(context, partition)
+  const isLoose = !isArchived(state) && state !== 'PUBLISHED' && state !== 'EXPIRED' && isLogged
+  if ((isBetween && state !== 'DROPPED' && state !== 'EXPIRED') || isLoose) throw between(context, partition)
 }
 
 /** Rows of the table itself, without those of partitions that are erased as such. */
@@ -133,6 +134,20 @@ export function heldError(
       hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(first.partition.label)} lets it go`,
     },
   )
+}
+
+/** The end of the history takes the files of what has expired, whatever rows they hold. */
+export function heldExpiredError({ name }: ArchiveContext, { partitions }: ArchiveRecord): SluiceError | null {
+  const held = partitions.filter((one) => one.state === 'EXPIRED' && one.sweptMs === null && one.held !== null)
+  const [first] = held
+  if (first === undefined) return null
+  const named = held.map((one) => `${one.label} (${one.held ?? ''})`).join(', ')
+  return new SluiceError('PARTITION_HELD', `files of expired partitions of ${name} have to stay: ${named}`, {
+    where: name,
+    reason:
+      'an erasure ends with the older versions of the archive, which are all that names them: nothing was changed',
+    hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(first.label)} lets it go`,
+  })
 }
 
 /** Rows of a partition that is neither here nor there cannot be erased for sure. */

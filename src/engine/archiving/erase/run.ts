@@ -4,6 +4,7 @@ import { foundRows } from '../../../archive/erase/found.ts'
 import type { DestroyedFile, Erasure, ErasureLedger } from '../../../archive/ledger/erasure-ledger.ts'
 import { readArchive, type ArchiveRecord } from '../../../archive/ledger/record.ts'
 import type { ArchiveContext } from '../../../archive/lifecycle/context.ts'
+import { endExpiry } from '../../../archive/lifecycle/expire.ts'
 import { removeLeftovers } from '../../../archive/lifecycle/export.ts'
 import { lost } from '../../../archive/lifecycle/refusals.ts'
 import { sha256InPlace } from '../../../archive/lifecycle/local-files.ts'
@@ -22,6 +23,7 @@ import {
   besideAll,
   between,
   heldError,
+  heldExpiredError,
   refuseBetween,
   spared,
   UNDER_WAY,
@@ -60,6 +62,7 @@ export async function erasePartitions(
     const logged = (await log.own(context.interrupt.abort))?.files.get(partition.label) ?? []
     // Somebody may have held it, or moved it on, since it was looked at.
     refuseBetween(context, partition, logged.length > 0)
+    if (state === 'EXPIRED') return await endExpiry(context, { partition, held })
     if (UNDER_WAY.has(state)) {
       await removeLeftovers(context, { partition, held })
       await context.ledger.move(held, state, 'PLANNED', { error: null, files: [] })
@@ -189,7 +192,19 @@ export async function endHistory({ context, database, erasures, erasure, run }: 
       files.push({ path, bytes: bytes.toString(), sha256: await sha256InPlace(context, path) })
     }
     destroyed = files
-    await erasures.destroying(erasure.id, version, files)
+    const record = await readArchive(database, context.archived.table)
+    const held = record === null ? null : heldExpiredError(context, record)
+    if (held !== null) throw held
+    const paths = new Set(files.map(({ path }) => path))
+    const expired = (record?.partitions ?? []).filter(
+      (one) => one.state === 'EXPIRED' && one.files.some(({ path }) => paths.has(path)),
+    )
+    const labels = expired.map(({ label }) => label)
+    if (labels.length > 0) {
+      const message = `expired, and cannot come back any more: ${labels.join(', ')}`
+      run.emit({ type: 'log', level: 'warn', table: context.name, message })
+    }
+    await erasures.destroying(erasure.id, version, files, labels)
   }
   // Who goes on after a kill has not listed them himself.
   const state = await log.own(abort)

@@ -1,6 +1,5 @@
 /** `archive erase`: rows about somebody go out of a table and its archive, and no older version of the archive is left that has them. */
 import { ErasureLedger, type Erasure } from '../../../archive/ledger/erasure-ledger.ts'
-import { LEASE_MS } from '../../../archive/ledger/partition-ledger.ts'
 import { readArchive, type ArchiveRecord } from '../../../archive/ledger/record.ts'
 import type { ArchiveContext } from '../../../archive/lifecycle/context.ts'
 import { testedColumns, type RowTest } from '../../../model/archiving/row-test.ts'
@@ -9,7 +8,6 @@ import { dec } from '../../../model/event.ts'
 import type { Predicate } from '../../../model/predicate.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
-import { beat } from '../../../stores/lease/heartbeat.ts'
 import { archivedTable, openSource, type Opened } from '../../archiving/each-table.ts'
 import { lookAround, type EraseLook, type Wanted } from '../../archiving/erase/look.ts'
 import { conditionHash, isCondition } from '../../archiving/erase/condition-hash.ts'
@@ -76,7 +74,7 @@ async function erase(
   const wanted: Wanted = { predicate, test, thorough: before !== null }
   tellTexts(record, wanted, run)
   if (before?.state === 'destroying' && !dryRun) {
-    return await under(erasures, before, async () => {
+    return await erasures.during(before, async () => {
       const erasing: Erasing = { context, database: opened.database, erasures, erasure: before, wanted, run }
       return await ended(erasing, await endHistory(erasing))
     })
@@ -93,7 +91,7 @@ async function erase(
     return { totals: { rows: '0', sourceRows: '0' }, notChecked: NOT_CHECKED }
   }
   const erasure = before ?? (await begin(erasures, operation, wanted, run))
-  return await under(erasures, erasure, async () => {
+  return await erasures.during(erasure, async () => {
     const erasing: Erasing = { context, database: opened.database, erasures, erasure, wanted, run }
     if (!(await eraseAll(erasing, opened, record, look))) return { totals: {}, stopped: true }
     return await ended(erasing, await endHistory(erasing))
@@ -115,18 +113,6 @@ async function eraseAll(erasing: Erasing, opened: Opened, record: ArchiveRecord,
   }
   await requireGone(erasing, await recordNow(opened, record))
   return !run.interrupt.stop.aborted
-}
-
-/** While this program works on it, and no other one. */
-async function under<T>(erasures: ErasureLedger, erasure: Erasure, body: () => Promise<T>): Promise<T> {
-  await erasures.claim(erasure)
-  const timer = beat(LEASE_MS / 3, () => erasures.renew())
-  try {
-    return await body()
-  } finally {
-    clearInterval(timer)
-    await erasures.release().catch(() => undefined)
-  }
 }
 
 /** @throws SluiceError LEDGER_BUSY, PLAN_CHANGED where another erasure of the table has not ended, or this one began with another condition */

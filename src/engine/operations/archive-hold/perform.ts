@@ -1,4 +1,5 @@
 /** `archive hold` and `archive release`: partitions that have to stay where they are, and that may go again. */
+import { destroyed } from '../../../archive/lifecycle/refusals.ts'
 import { PartitionLedger } from '../../../archive/ledger/partition-ledger.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../../archive/ledger/record.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
@@ -37,7 +38,7 @@ export async function archiveHold(operation: ArchiveHoldOperation, run: ArchiveH
     const known = knownAs(record, text)
     if (known === null) found.push(await unknownYet(text, table, operation, opened, run))
     else {
-      refuseDropped(known, table, reason)
+      refuseSwept(known, table, reason)
       found.push({ label: known.label, planned: null })
     }
   }
@@ -106,15 +107,9 @@ function knownAs({ partitions, calendar }: ArchiveRecord, text: string): Archive
   return partitions.find((one) => one.label === text) ?? partitions.find((one) => one.label === label) ?? null
 }
 
-function refuseDropped({ state, label }: ArchivedPartition, table: TableSpec, reason: string | null): void {
-  if (state !== 'DROPPED' || reason === null) return
-  throw new SluiceError(
-    'PARTITION_STATE',
-    `${label} of ${tableText(table.table)} was dropped from the source already`,
-    {
-      hint: 'its rows are in the archive only; sluice restore brings them back',
-    },
-  )
+/** A hold keeps what was dropped from its expiry, and what has expired from being swept. */
+function refuseSwept(partition: ArchivedPartition, table: TableSpec, reason: string | null): void {
+  if (partition.sweptMs !== null && reason !== null) throw destroyed(tableText(table.table), partition)
 }
 
 async function unknownYet(

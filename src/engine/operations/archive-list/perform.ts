@@ -1,4 +1,6 @@
 /** `archive list`: what the ledger of a source says of its archives. */
+import type { ArchivedPartition } from '../../../archive/ledger/record.ts'
+import type { ArchivedEvent } from '../../../model/archive-events.ts'
 import { dec, type Dec } from '../../../model/event.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { isoTime } from '../../../shared/clock.ts'
@@ -30,7 +32,7 @@ export async function archiveList({ from, tables, count }: ArchiveListOperation,
     const looks = await periodRows({ store: opened.store, table, signal }, record, count ? 'any' : 'cheap')
     for (const one of record.partitions) {
       const bytes = one.files.reduce((sum, file) => sum + file.bytes, 0n)
-      const inArchive = one.version !== null && one.state !== 'RESTORED'
+      const inArchive = one.version !== null && one.state !== 'RESTORED' && one.state !== 'EXPIRED'
       const look = looks.get(one.label)
       if (look !== undefined) looked.look(look)
       partitions++
@@ -50,6 +52,7 @@ export async function archiveList({ from, tables, count }: ArchiveListOperation,
         ...(one.version === null ? {} : { version: dec(one.version) }),
         ...(one.changedMs === null ? {} : { changedAt: isoTime(one.changedMs) }),
         ...(one.state === 'DETACHED' && one.dropAfterMs !== null ? { dropAfter: isoTime(one.dropAfterMs) } : {}),
+        ...expiredFields(one, record.retentionMs),
         ...(one.held === null ? {} : { held: one.held }),
         ...lookFields(look),
         ...standingFields(standing, look !== undefined && 'notLooked' in look ? [look.notLooked] : []),
@@ -61,6 +64,20 @@ export async function archiveList({ from, tables, count }: ArchiveListOperation,
   return {
     ...notChecked,
     totals: { tables: dec(records.length), partitions: dec(partitions), rows: dec(rows), bytes: dec(stored) },
+  }
+}
+
+/** The certificate of a partition that has left the archive for good. */
+function expiredFields(
+  { state, expired, sweptMs, digest }: ArchivedPartition,
+  retentionMs: number | null,
+): Pick<ArchivedEvent, 'expiredAt' | 'expiredBy' | 'until' | 'destroyedAt' | 'checksum'> {
+  if (state !== 'EXPIRED' || expired === null) return {}
+  return {
+    expiredAt: isoTime(expired.ms),
+    expiredBy: expired.by,
+    ...(sweptMs === null ? { until: isoTime(expired.ms + (retentionMs ?? 0)) } : { destroyedAt: isoTime(sweptMs) }),
+    ...(digest === null ? {} : { checksum: digest.sum }),
   }
 }
 

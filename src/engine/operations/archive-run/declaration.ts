@@ -96,7 +96,7 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
         name: 'action',
         operand: true,
         type: 'text',
-        describe: 'plan, run, list, verify, sweep, hold, release, adopt, erase',
+        describe: 'plan, run, list, verify, sweep, hold, release, adopt, erase, expire',
       },
       {
         name: 'from',
@@ -117,7 +117,7 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
         name: 'partition',
         type: 'list',
         shown: 'none',
-        group: 'plan, run, verify, hold and release:',
+        group: 'plan, run, verify, hold, release and expire:',
         completes: 'partition',
         describe: 'only this partition, by its label or name, such as Q2-FY21; repeatable',
       },
@@ -131,8 +131,9 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
       {
         name: 'older-than',
         type: 'text',
-        group: 'plan and run:',
-        describe: 'what is older than so many whole periods: 8q, 24m, 52w, 365d, 7y',
+        group: 'plan, run and expire:',
+        describe:
+          'what is older than so many whole periods: 8q, 24m, 52w, 365d, 7y; expire has it from the command line alone',
       },
       {
         name: 'by',
@@ -295,7 +296,7 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
         alias: 'n',
         type: 'flag',
         fallback: false,
-        group: 'run, sweep, adopt and erase:',
+        group: 'run, sweep, adopt, erase and expire:',
         describe: 'show what would be done and change nothing',
       },
       {
@@ -319,6 +320,15 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
         fallback: '24h',
         group: 'sweep:',
         describe: 'only files that are older than this',
+      },
+      {
+        name: 'retention',
+        type: 'text',
+        unit: 'duration',
+        shown: 'that of the ledger',
+        group: 'sweep and expire:',
+        describe:
+          'how long files stay that have left the archive: 30d; said once, and kept. Until then restore brings back what has expired, and older versions can be read',
       },
       {
         name: 'where',
@@ -350,7 +360,8 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
       'what the ledger knows, verify reads archives again, sweep removes files that no archive names, hold keeps partitions ' +
       'where they are, and release ends that. adopt compares an archive with this database and takes it over, after a ' +
       'failover, a restore or a move; the database that wrote into it before is refused from then on. erase writes files once more without ' +
-      'some rows, removes these from the database, and destroys every older version of the archive. Of one table that ' +
+      'some rows, removes these from the database, and destroys every older version of the archive. expire lets partitions leave the archive for good; ' +
+      'sweep destroys their files, and those of other older versions, once the retention is over. Of one table that ' +
       '`lifecycle:` of the config file names by this very name, options count that its entry has and the line does not; `archive` of it is --to.\n',
   },
   actions: {

@@ -1,19 +1,21 @@
 import type { Declaration } from '../declaration.ts'
 import * as words from '../words.ts'
 
-/** Removes files that no version of the archive names, and that nobody is writing. */
+/** Removes files that no version of the archive names and that nobody is writing, and those that no version within the retention names. */
 export type ArchiveSweepOperation = {
   readonly kind: 'archive-sweep'
   readonly from: string
   readonly tables: readonly string[]
   /** Only files that are older, ms. */
   readonly olderThanMs: number
+  /** How long files of older versions stay, ms; what the ledger has when absent, and for ever where it has nothing. */
+  readonly retentionMs?: number
   /** Name of the table, or `all` where it is not one: said twice. */
   readonly confirm?: string
   readonly dryRun: boolean
 }
 
-const EVENTS = ['archive.finding'] as const
+const EVENTS = ['archive.finding', 'log'] as const
 
 export const archiveSweep: Declaration<ArchiveSweepOperation, (typeof EVENTS)[number]> = {
   kind: 'archive-sweep',
@@ -23,14 +25,17 @@ export const archiveSweep: Declaration<ArchiveSweepOperation, (typeof EVENTS)[nu
       from: words.end('from'),
       tables: words.anyTables,
       olderThanMs: words.duration('age'),
+      retentionMs: words.optionalDuration('retention'),
       confirm: words.optionalText('confirm'),
       dryRun: words.flag('dry-run'),
     },
   },
   shape: 'lines',
-  stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
+  stores: [{ field: 'from', family: 'database', access: 'write', end: 'source' }],
   about: 'tables',
-  destroys: [{ what: 'files of archives that no version names', confirm: 'confirm', asked: true }],
+  destroys: [
+    { what: 'files of archives that no version names, or none within the retention', confirm: 'confirm', asked: true },
+  ],
   plans: 'dryRun',
   events: EVENTS,
 }

@@ -1,19 +1,23 @@
-/** `archive sweep`: files below an archive that no version of it names, and that nobody is writing. */
+/** `archive sweep`: files below an archive that no version of it names and that nobody is writing, and those that no version within the retention names. */
+import { PartitionLedger } from '../../../archive/ledger/partition-ledger.ts'
 import { strays } from '../../../archive/log/find-stray.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
 import { parquetRows } from '../../registry.ts'
 import type { archiveSweep as declared, ArchiveSweepOperation } from './declaration.ts'
 import { openSource, recordsOf } from '../../archiving/each-table.ts'
+import { keepRetention, wantedRetention } from '../../archiving/expire/retention.ts'
+import { sweepOutdated, tellOutdated } from '../../archiving/expire/sweep-outdated.ts'
 import { openOwned } from '../../archiving/open.ts'
+import { ownerOf } from '../../archiving/owner.ts'
 import { requireOrigin } from '../../archiving/require-origin.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 
 type ArchiveSweepRun = RunOf<typeof declared>
 
-/** @throws SluiceError NO_SUCH_TABLE, SOURCE_IO, TARGET_DENIED */
+/** @throws SluiceError NO_SUCH_TABLE, PLAN_CHANGED, LEDGER_BUSY, SOURCE_IO, TARGET_DENIED */
 export async function archiveSweep(operation: ArchiveSweepOperation, run: ArchiveSweepRun): Promise<Ending> {
-  const { from, tables, olderThanMs, dryRun } = operation
+  const { from, tables, olderThanMs, retentionMs: asked, dryRun } = operation
   await using opened = await openSource(from, !dryRun)
   let files = 0
   let bytes = 0n
@@ -23,6 +27,15 @@ export async function archiveSweep(operation: ArchiveSweepOperation, run: Archiv
     const { reader, writer } = owned
     // Files on their way to the log belong to the database whose ledger names them.
     if (!dryRun) await requireOrigin(owned)
+    const retentionMs = asked === undefined ? record.retentionMs : wantedRetention(record, asked)
+    if (!dryRun && retentionMs !== null && record.partitions.some(({ version }) => version !== null)) {
+      const ledger = new PartitionLedger(opened.database, record.table, ownerOf(run))
+      await keepRetention({ ...owned, ledger, runId: run.runId }, record, retentionMs)
+    }
+    const sweeping = { owned, database: opened.database, record, run }
+    const outdated = await (dryRun ? tellOutdated(sweeping, retentionMs) : sweepOutdated(sweeping, retentionMs))
+    files += outdated.files
+    bytes += outdated.bytes
     // Of partitions on their way to the log, files are named by the ledger only.
     const awaited = record.partitions.flatMap(({ filePrefix }) => (filePrefix === null ? [] : [`${filePrefix}-`]))
     const request = {

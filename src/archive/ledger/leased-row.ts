@@ -1,0 +1,80 @@
+/** Rows of the archive's ledger that one program works on at a time, under a lease by the clock of the database. */
+import { SluiceError } from '../../shared/errors.ts'
+import type { Owner } from '../../shared/owner.ts'
+import type { LedgerDatabase } from '../../stores/copy-port.ts'
+import { endedHolder, LEASE_COLUMNS, type Holder } from '../../stores/lease/columns.ts'
+import { beat } from '../../stores/lease/heartbeat.ts'
+import { databaseTimes, LeaseSql } from '../../stores/lease/sql.ts'
+import { LEASE_MS } from './partition-ledger.ts'
+
+/** A row by its id, whoever held it when it was read, and what it is called in messages. */
+export type LeasedRow = { readonly id: bigint; readonly holder: Holder | null; readonly what: string }
+
+export class RowLeases {
+  readonly #database: LedgerDatabase
+  readonly #place: { readonly name: string; readonly idColumn: string }
+  readonly #table: readonly [schema: string, name: string]
+  readonly #owner: Owner
+  readonly #lease: LeaseSql
+
+  /** @param place table of the ledger, and the column behind `schema_name` and `table_name` in its key */
+  constructor(
+    database: LedgerDatabase,
+    place: { readonly name: string; readonly idColumn: string },
+    table: readonly [schema: string, name: string],
+    owner: Owner,
+  ) {
+    this.#database = database
+    this.#place = place
+    this.#table = table
+    this.#owner = owner
+    this.#lease = new LeaseSql(LEASE_COLUMNS, databaseTimes(database.dialect, LEASE_MS))
+  }
+
+  /**
+   * Runs while this program works on the row, and no other one.
+   * @throws SluiceError LEDGER_BUSY; of `body`
+   */
+  async during<T>(row: LeasedRow, body: () => Promise<T>): Promise<T> {
+    await this.#claim(row)
+    const timer = beat(LEASE_MS / 3, () => this.#set(this.#lease.renewed.sql, this.#lease.renewed.parameters))
+    try {
+      return await body()
+    } finally {
+      clearInterval(timer)
+      await this.#set(this.#lease.back, []).catch(() => undefined)
+    }
+  }
+
+  async #claim({ id, holder, what }: LeasedRow): Promise<void> {
+    const { name, idColumn } = this.#place
+    const key = `schema_name = ? AND table_name = ? AND ${idColumn} = ?`
+    const taken = this.#lease.taken(this.#owner)
+    const free = this.#lease.free(this.#owner, endedHolder(holder, this.#owner))
+    const [, rows] = await this.#database.batch([
+      {
+        sql: `UPDATE ${name} SET ${taken.sql} WHERE ${key} AND ${free.sql}`,
+        parameters: [...taken.parameters, ...this.#table, id, ...free.parameters],
+      },
+      {
+        sql: `SELECT 1 FROM ${name} WHERE ${key} AND owner = ?`,
+        parameters: [...this.#table, id, this.#owner.id],
+      },
+    ])
+    if ((rows ?? []).length > 0) return
+    throw new SluiceError('LEDGER_BUSY', `another program works on ${what}`, {
+      hint: 'let it finish; a program that vanished lets go of it after half a minute',
+      retryable: true,
+    })
+  }
+
+  /** Of all that this program holds of the table. */
+  async #set(sets: string, parameters: LeaseSql['renewed']['parameters']): Promise<void> {
+    await this.#database.batch([
+      {
+        sql: `UPDATE ${this.#place.name} SET ${sets} WHERE schema_name = ? AND table_name = ? AND owner = ?`,
+        parameters: [...parameters, ...this.#table, this.#owner.id],
+      },
+    ])
+  }
+}

@@ -1,0 +1,89 @@
+/** Sweeps of older versions in the ledger: which files go, before the first one does, and who said so. */
+import type { TableName } from '../../model/copy/column-type.ts'
+import type { Owner } from '../../shared/owner.ts'
+import type { LedgerDatabase } from '../../stores/copy-port.ts'
+import { ledgerDialect } from '../../stores/ledger-dialect.ts'
+import { holderOf, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/lease/columns.ts'
+import type { DestroyedFile } from './erasure-ledger.ts'
+import { RowLeases } from './leased-row.ts'
+import { textOf } from './record.ts'
+import { ledgerColumns } from './schema.ts'
+
+/** `partition`: its label; null where the log does not say it. */
+export type SweptFile = DestroyedFile & { readonly partition: string | null }
+
+export type Sweep = {
+  readonly id: bigint
+  /** Versions before it have lost files; null where only a checkpoint told of these. */
+  readonly version: number | null
+  readonly retentionMs: number
+  readonly files: readonly SweptFile[]
+  readonly holder: Holder | null
+}
+
+const TABLE = 'migration_archive_sweeps'
+
+export class SweepLedger {
+  readonly #database: LedgerDatabase
+  readonly #table: readonly [schema: string, name: string]
+  readonly #now: string
+  readonly #leases: RowLeases
+
+  constructor(database: LedgerDatabase, table: TableName, owner: Owner) {
+    this.#database = database
+    this.#table = [table.schema ?? '', table.name]
+    this.#now = ledgerDialect(database.dialect).now
+    this.#leases = new RowLeases(database, { name: TABLE, idColumn: 'sweep_id' }, this.#table, owner)
+  }
+
+  /** Those that have not ended, the oldest first. A ledger that is only read may be one of an older program, and has none. */
+  async unfinished(): Promise<readonly Sweep[]> {
+    if ((await ledgerColumns(this.#database, TABLE)).size === 0) return []
+    const { castText } = ledgerDialect(this.#database.dialect).types
+    const names = ['sweep_id', 'delta_version', 'retention_ms', 'files', ...ownerColumns(LEASE_COLUMNS)]
+    const rows = await this.#database.all(
+      `SELECT ${names.map((name) => `CAST(${name} AS ${castText})`).join(', ')} FROM ${TABLE}
+       WHERE schema_name = ? AND table_name = ? AND state = 'destroying' ORDER BY ${TABLE}.sweep_id`,
+      this.#table,
+    )
+    return rows.map((row): Sweep => {
+      const [id, version, retention, files, ...owner] = row.map(textOf)
+      return {
+        id: BigInt(id ?? '0'),
+        version: version == null ? null : Number(version),
+        retentionMs: Number(retention ?? 0),
+        files: JSON.parse(files ?? '[]') as SweptFile[],
+        holder: holderOf(owner),
+      }
+    })
+  }
+
+  /** These files are going to be destroyed: who goes on after a kill finds them here. */
+  async begin(
+    { id, version, retentionMs, files }: Omit<Sweep, 'holder'>,
+    { signedBy, tool }: { readonly signedBy: string; readonly tool: string },
+  ): Promise<void> {
+    const { unlessThere } = ledgerDialect(this.#database.dialect)
+    await this.#database.batch([
+      {
+        sql: `INSERT INTO ${TABLE} (schema_name, table_name, sweep_id, state, signed_by, tool, retention_ms, delta_version, files, begun_ms)
+              VALUES (?, ?, ?, 'destroying', ?, ?, ?, ?, ?, ${this.#now}) ${unlessThere}`,
+        parameters: [...this.#table, id, signedBy, tool, retentionMs, version, JSON.stringify(files)],
+      },
+    ])
+  }
+
+  /** @throws SluiceError LEDGER_BUSY; of `body` */
+  during<T>({ id, holder }: Sweep, body: () => Promise<T>): Promise<T> {
+    return this.#leases.during({ id, holder, what: `the sweep of run ${id}` }, body)
+  }
+
+  async end({ id }: Sweep): Promise<void> {
+    await this.#database.batch([
+      {
+        sql: `UPDATE ${TABLE} SET state = 'done', ended_ms = ${this.#now} WHERE schema_name = ? AND table_name = ? AND sweep_id = ?`,
+        parameters: [...this.#table, id],
+      },
+    ])
+  }
+}

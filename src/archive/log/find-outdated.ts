@@ -1,0 +1,80 @@
+/** Files that older versions of an archive name and the newest one does not, by when they were taken out of it. */
+import type { ActionKind } from '../../delta/actions.ts'
+import { readLog } from '../../delta/commit-lines.ts'
+import { canonicalPath } from '../../delta/paths.ts'
+import type { LogWriter } from '../../model/log-writer.ts'
+import { foldersOf, isOurs, tableAbove } from './find-stray.ts'
+import { conflict, openTable, readState, type LogSource } from './read-state.ts'
+
+export type OutdatedFile = {
+  /** Relative to the root, as it stands on the disk. */
+  readonly path: string
+  readonly bytes: bigint
+  /** Value of the partition column; null where nobody wrote it down. */
+  readonly partition: string | null
+  /** When a commit took it out, ms since the epoch. */
+  readonly removedMs: number
+  /** Of that commit; null where only a checkpoint tells. Versions before it lose the file. */
+  readonly removedVersion: number | null
+}
+
+export type OutdatedRequest = LogSource & { readonly writer: LogWriter; readonly tableId: string }
+
+const FILE_KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['add', 'remove'])
+
+/**
+ * Only files that are there. One whose commit says no time is not among them: nobody knows how long it has been out.
+ * @throws SluiceError ARCHIVE_CONFLICT for another table; of reading the log
+ */
+export async function outdatedFiles(request: OutdatedRequest, signal: AbortSignal): Promise<readonly OutdatedFile[]> {
+  const { store, writer, tableId } = request
+  const state = await readState(request, signal)
+  const table = state === null ? null : await openTable(request, signal)
+  if (state === null || table === null) return []
+  if (state.tableId !== tableId) throw conflict(store, `its id is ${state.tableId}, not ${tableId}`)
+  const active = new Set([...state.files.values()].flat().map(({ path }) => path))
+  const out = new Map<string, Omit<OutdatedFile, 'path' | 'bytes'>>()
+  const { from } = await table.run(signal)
+  const listing = await table.listing(signal)
+  const first = Math.min(...listing.checkpoints.map(({ version }) => version))
+  if (from !== 0 && Number.isFinite(first)) {
+    // The first commits are gone: a checkpoint tells what they had taken out.
+    const snapshot = await table.snapshot({ version: first })
+    for await (const block of snapshot.tombstones(signal)) {
+      for (const { path, remove, removedVersion } of block) {
+        if (remove.deletionTimestamp == null) continue
+        const partition = remove.partitionValues?.[state.partitionKey] ?? null
+        out.set(path, { partition, removedMs: remove.deletionTimestamp, removedVersion })
+      }
+    }
+  }
+  for (const { name, version } of listing.commits) {
+    for await (const block of readLog(store, name, { signal, kinds: FILE_KINDS })) {
+      for (const { action } of block) {
+        if (action.kind === 'add') out.delete(canonicalPath(action.add.path, store.root))
+        if (action.kind !== 'remove') continue
+        const path = canonicalPath(action.remove.path, store.root)
+        const { deletionTimestamp: removedMs, partitionValues } = action.remove
+        if (removedMs == null) out.delete(path)
+        else
+          out.set(path, {
+            partition: partitionValues?.[state.partitionKey] ?? null,
+            removedMs,
+            removedVersion: version,
+          })
+      }
+    }
+  }
+  const found: OutdatedFile[] = []
+  const tables = new Set<string>()
+  for await (const { path, size } of writer.listAll('', signal)) {
+    const above = tableAbove(path)
+    if (above !== null) tables.add(above)
+    const removed = out.get(path)
+    if (removed !== undefined && !active.has(path) && isOurs(path)) found.push({ path, bytes: size, ...removed })
+  }
+  // What lies below another log is another table.
+  return found
+    .filter(({ path }) => ![...foldersOf(path)].some((folder) => tables.has(folder)))
+    .toSorted((a, b) => (a.path < b.path ? -1 : 1))
+}
