@@ -44,7 +44,7 @@ describe('what a word may become', () => {
     ['copy --verify=chunk --ver', ['--verify', '--verbose']],
     ['copy --verify chunk --ver', ['--verbose']],
     ['copy --no-l', ['--no-look']],
-    ['archive ', ['plan', 'run', 'list', 'verify', 'sweep', 'hold', 'release', 'adopt', 'erase']],
+    ['archive ', ['plan', 'run', 'list', 'verify', 'sweep', 'hold', 'release', 'adopt', 'erase', 'expire']],
     ['archive --from x li', ['list']],
     ['archive list --c', ['--count', '--config', '--ci', '--confirm', '--color']],
     ['quarantine ', ['list', 'retry']],
