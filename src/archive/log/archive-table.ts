@@ -23,13 +23,7 @@ import { commitBytes } from './commit-text.ts'
 import { foreignHead, isOwnHead, nextHead, type HeadBook } from './head.ts'
 import { withProperties, type ArchiveProperties } from './properties.ts'
 import { replacementLines, type Replacement } from './replace-files.ts'
-import {
-  headLines,
-  publicationLines,
-  retractionLines,
-  type Author,
-  type Retraction,
-} from './plan-commit.ts'
+import { headLines, publicationLines, retractionLines, type Author, type Retraction } from './plan-commit.ts'
 import { conflict, openTable, readState, type ActiveArchiveFile, type ArchiveTableState } from './read-state.ts'
 
 export type ArchiveTableParts = {

@@ -74,7 +74,7 @@ export async function archiveExpire(operation: ArchiveExpireOperation, run: Arch
   }
   const isThere = ({ state, retracted }: ArchivedPartition): boolean => state === 'EXPIRED' && retracted
   const labels = due.map(({ partition }) => partition.label)
-  const outcomes = await eachPartition(context, opened.database, labels, run, { work, isThere })
+  const outcomes = await eachPartition([context], opened.database, labels, run, { work, isThere })
   const { error, stopped } = endOfArchive(outcomes, run.interrupt.stop.aborted)
   const done = outcomes.filter(({ partition, error: failed }) => failed === null && partition.state === 'EXPIRED')
   return {
