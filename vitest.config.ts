@@ -84,7 +84,7 @@ const CI_HALVES = [
   ],
   [
     'test/fault/in-place-kill.test.ts',
-    'test/fault/archive-together.test.ts',
+    'test/fault/archive-{parts,together}.test.ts',
     'test/fault/cassandra-{ledger,target-kill}.test.ts',
     'test/fault/copy-{hostile,server,together}.test.ts',
     'test/fault/{follow-[h-z]*,trigger-follow}.test.ts',

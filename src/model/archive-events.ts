@@ -145,6 +145,7 @@ export type ArchiveFindingEvent = {
     | 'not in the ledger'
     | 'differs from the source'
     | 'late rows'
+    | 'doubled rows'
     | 'changed rows'
     | 'deleted rows'
     | 'broken log'

@@ -657,6 +657,7 @@ const bodies = {
       'not in the ledger',
       'differs from the source',
       'late rows',
+      'doubled rows',
       'changed rows',
       'deleted rows',
       'broken log',

@@ -90,6 +90,13 @@ export class Observer implements AsyncDisposable {
     this.expected = new Map(rows.filter(({ live }) => live).map(({ id, hash }) => [id, hash]))
   }
 
+  /** Rows that somebody has just written into the table have to be there, too. */
+  async expectAlso(ids: readonly (number | string)[]): Promise<void> {
+    const live = await this.live()
+    const more = ids.map((id): HashedRow => [String(id), live.get(String(id)) ?? 'it was never written'])
+    this.expected = new Map([...this.expected, ...more])
+  }
+
   /** Rows of the table itself, by id. */
   async live(): Promise<Rows> {
     const { rows } = await this.#read()
@@ -140,13 +147,18 @@ export class Observer implements AsyncDisposable {
       partitions.filter(({ state }) => state === 'DETACHED' || state === 'DROPPED').map(({ label }) => label),
     )
     const leaving = partitions.filter(({ state, isNative }) => state === 'DETACHED' && !isNative)
+    const keys = new Set(archived.map(([label, [id]]) => `${label}/${id}`))
     // A table that has left its parent counts until the archive answers for it.
     const away = new Set(
       partitions.flatMap(({ label, identity }) => (out.has(label) || identity === null ? [] : [identity])),
     )
-    const counts = ({ at, live, of }: HotRow): boolean =>
+    const counts = ({ id, at, live, of }: HotRow): boolean =>
       (live || (of !== undefined && away.has(of))) &&
-      !leaving.some(({ from, to }) => (from === null || at >= from) && (to === null || at < to))
+      // What came late counts where it stands.
+      !leaving.some(
+        ({ label, from, to }) =>
+          keys.has(`${label}/${id}`) && (from === null || at >= from) && (to === null || at < to),
+      )
     const anywhere = new Set<string>()
     const counted = new Map<string, number>()
     const add = (id: string, hash: string, isCounted: boolean): void => {

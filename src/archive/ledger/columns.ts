@@ -85,6 +85,9 @@ const PARTITIONS: Columns = {
   expired_by: 'name',
   // Since when its files are being destroyed: it cannot come back from then on.
   swept_ms: 'integer',
+  // Of a further part of a period: the name of its first part, and its number from 2 on; NULL for the first part.
+  period: 'name',
+  part: 'integer',
 }
 
 const HISTORY: Columns = {

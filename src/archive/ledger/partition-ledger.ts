@@ -15,7 +15,7 @@ import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { endedHolder, LEASE_COLUMNS, type Holder } from '../../stores/lease/columns.ts'
 import { databaseTimes, LeaseSql } from '../../stores/lease/sql.ts'
 import type { SqlValue } from '../../stores/port.ts'
-import { filesText, type ArchivedPartition, type ArchivedTable } from './record.ts'
+import { filesText, textOf, type ArchivedPartition, type ArchivedTable } from './record.ts'
 
 /** How long a partition belongs to an owner of whom nothing is heard, ms. As that of a copy: whoever lost one changes nothing, whatever he does next. */
 export const LEASE_MS = 30_000
@@ -52,9 +52,13 @@ export type Noted = {
   readonly expired?: { readonly by: string } | null
   /** Its files are being destroyed from now on. */
   readonly swept?: true
+  /** Label of a period of a plain table: rows of its restored parts are this one's from now on. */
+  readonly absorbs?: string
 }
 
-export type NewPartition = Pick<ArchivedPartition, 'label' | 'from' | 'to' | 'native'>
+/** `period` and `part` of a further part of a period; absent for the first. */
+export type NewPartition = Pick<ArchivedPartition, 'label' | 'from' | 'to' | 'native'> &
+  Partial<Pick<ArchivedPartition, 'period' | 'part'>>
 
 const PARTITION = 'schema_name = ? AND table_name = ? AND partition_name = ?'
 
@@ -118,7 +122,11 @@ export class PartitionLedger {
    * Notes a partition as PLANNED. Of one of which nothing is published, what the source says of it now is noted.
    * @param before its owner as it was just read: nobody waits for one that has ended
    */
-  async addPartition({ label, from, to, native }: NewPartition, before: Holder | null = null): Promise<void> {
+  async addPartition(
+    { label, from, to, native, period = label, part = 1 }: NewPartition,
+    before: Holder | null = null,
+  ): Promise<void> {
+    const isNew = part > 1 && (await this.#heldFor(label)) === undefined
     const facts = {
       from_bound: from,
       to_bound: to,
@@ -128,9 +136,19 @@ export class PartitionLedger {
     }
     await this.#add(
       'migration_archive_partitions',
-      { partition_name: label, state: 'PLANNED', fence: 0, logged_files: '[]', ...facts },
+      {
+        partition_name: label,
+        state: 'PLANNED',
+        fence: 0,
+        logged_files: '[]',
+        ...facts,
+        ...(part === 1 ? {} : { period, part }),
+      },
       'planned_ms',
     )
+    // Asked once the part is there: whoever holds the period notes it at the first part before he looks for others.
+    const reason = isNew ? ((await this.#heldFor(period)) ?? null) : null
+    if (reason !== null) await this.hold(label, reason)
     const sets = Object.keys(facts).map((name) => `${name} = ?`)
     const free = this.#lease.free(this.#owner, endedHolder(before, this.#owner))
     await this.#database.batch([
@@ -154,6 +172,29 @@ export class PartitionLedger {
       {
         sql: `UPDATE migration_archives SET retention_ms = ? WHERE schema_name = ? AND table_name = ?`,
         parameters: [retentionMs, ...this.#key],
+      },
+    ])
+  }
+
+  /** Undefined where the ledger does not know the partition. */
+  async #heldFor(label: string): Promise<string | null | undefined> {
+    const [rows] = await this.#database.batch([
+      {
+        sql: `SELECT hold_reason FROM migration_archive_partitions WHERE ${PARTITION}`,
+        parameters: [...this.#key, label],
+      },
+    ])
+    const [row] = rows ?? []
+    return row === undefined ? undefined : textOf(row[0] ?? null)
+  }
+
+  /** Holds a period, or lets it go: all of its parts, and those that come later. @param reason null lets it go again */
+  async holdPeriod(period: string, reason: string | null): Promise<void> {
+    await this.hold(period, reason)
+    await this.#database.batch([
+      {
+        sql: `UPDATE migration_archive_partitions SET hold_reason = ? WHERE schema_name = ? AND table_name = ? AND period = ?`,
+        parameters: [reason, ...this.#key, period],
       },
     ])
   }
@@ -250,6 +291,7 @@ export class PartitionLedger {
           sql: `UPDATE migration_archives SET revision = revision + 1 WHERE schema_name = ? AND table_name = ?`,
           parameters: this.#key,
         },
+        ...(noted.absorbs === undefined ? [] : [this.#absorbing(held.label, noted.absorbs)]),
         // A transaction that a server runs twice leaves one line.
         {
           sql: `INSERT INTO migration_archive_history (schema_name, table_name, partition_name, fence, state, num_rows, checksum, delta_version, run_id,
@@ -263,6 +305,16 @@ export class PartitionLedger {
       ],
       guard: guard(from, stays),
       landed: this.#landed(guard(to), noted),
+    }
+  }
+
+  /** A restored part whose rows went with another one has neither rows nor files any more. */
+  #absorbing(label: string, period: string): Statement {
+    return {
+      sql: `UPDATE migration_archive_partitions SET num_rows = NULL, checksum = NULL, files = NULL, file_bytes = NULL
+            WHERE schema_name = ? AND table_name = ? AND COALESCE(period, partition_name) = ? AND partition_name <> ?
+              AND state = 'RESTORED' AND retracted = 1 AND native_table IS NULL`,
+      parameters: [...this.#key, period, label],
     }
   }
 

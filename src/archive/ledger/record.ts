@@ -32,6 +32,10 @@ export type ArchivedTable = {
 
 export type ArchivedPartition = {
   readonly label: string
+  /** Label of the first part of its period: its own, unless it holds rows that came when the period was archived already. */
+  readonly period: string
+  /** From 1 on. */
+  readonly part: number
   readonly state: ArchiveState
   /** As the source prints them: the first is in the partition, the second is not. Null is open. */
   readonly from: string | null
@@ -102,7 +106,7 @@ export async function readArchive(database: LedgerDatabase, table: TableName): P
     },
     {
       sql: `SELECT ${partitionColumns(database, ofPartition)} FROM migration_archive_partitions WHERE schema_name = ? AND table_name = ?
-            ORDER BY CASE WHEN from_bound IS NULL THEN 0 ELSE 1 END, from_bound, partition_name`,
+            ORDER BY CASE WHEN from_bound IS NULL THEN 0 ELSE 1 END, from_bound, ${ofPartition.has('part') ? 'COALESCE(part, 1), ' : ''}partition_name`,
       parameters: key,
     },
   ])
@@ -212,6 +216,8 @@ const PARTITION = [
   'expired_ms',
   'expired_by',
   'swept_ms',
+  'period',
+  'part',
 ]
 
 /** All as texts: no number of a ledger passes through one that rounds. */
@@ -258,6 +264,8 @@ function partitionOf(row: SqlRow, archive: StoredTable): ArchivedPartition {
   const expired = number('expired_ms')
   return {
     label,
+    period: text('period') ?? label,
+    part: number('part') ?? 1,
     state,
     from: text('from_bound'),
     to: text('to_bound'),

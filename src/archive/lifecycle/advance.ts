@@ -11,6 +11,7 @@ import type { PartitionTable } from '../../stores/archive-port.ts'
 import { partitionFolder } from '../log/data-path.ts'
 import type { Held } from '../ledger/partition-ledger.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
+import { refuseDoubledFiles, refuseDoubledRows, refuseOpenBeside, type Beside } from './beside.ts'
 import type { Advancing, ArchiveContext, Work } from './context.ts'
 import { exportColumns, exportPartition } from './export.ts'
 import { isSameShape } from '../types/fit.ts'
@@ -35,6 +36,7 @@ export type Surroundings = {
   readonly reload: () => Promise<ArchivedPartition>
   /** The table that it is now, where partitions are tables: in its parent, or where it has gone. */
   readonly native: () => Promise<PartitionTable | null>
+  readonly beside: Beside
 }
 
 /** Exports that are tried before somebody has to look who writes into the partition. */
@@ -48,8 +50,9 @@ export async function advance(
   context: ArchiveContext<Advancing>,
   first: Held,
   wish: Wish,
-  { reload, native }: Surroundings,
+  surroundings: Surroundings,
 ): Promise<ArchiveState> {
+  const { reload } = surroundings
   let held = first
   let exports = 0
   let failures = 0
@@ -72,7 +75,7 @@ export async function advance(
     try {
       if (takesOut(next, partition) && partition.held !== null) throw mustStay(context, partition)
       if (next === 'export' && ++exports > MOST_EXPORTS) throw stillChanging(context, partition)
-      examined = await step(context, work, next, examined, native)
+      examined = await step(context, work, next, examined, surroundings)
     } catch (thrown) {
       const error = asSluiceError(thrown)
       // What was exported is not what is there: once more, from the beginning.
@@ -164,14 +167,17 @@ async function step(
   work: Work,
   next: Step,
   examined: readonly ExaminedFile[] | null,
-  native: Surroundings['native'],
+  { native, beside }: Surroundings,
 ): Promise<readonly ExaminedFile[] | null> {
   const { ledger, archived, writer, spool } = context
   const { partition, held } = work
   const folder = writer.folder ?? spool
   switch (next) {
     case 'export': {
-      const { files, prefix, digest, bytes, point, ms } = await exportPartition(context, work, await native())
+      const table = await native()
+      await refuseOpenBeside(context, partition, beside)
+      await refuseDoubledRows(context, partition, table, beside)
+      const { files, prefix, digest, bytes, point, ms } = await exportPartition(context, work, table)
       const places = files.map(({ name, ...file }) => ({
         ...file,
         path: `${partitionFolder(archived.stored.partitionColumn, partition.label)}/${name}`,
@@ -192,11 +198,13 @@ async function step(
       // Statistics of the files are not kept in the ledger: a run that goes on reads them again, and proves them by that.
       const files = examined ?? (await provedOrAgain(context, work, folder))
       if (files === null) return null
+      await refuseDoubledFiles(context, partition, files, folder, beside)
       const published = await publishFiles(context, work, files)
       await ledger.move(held, 'VERIFIED', 'PUBLISHED', { ...published, logged: files.map(({ name }) => name) })
       return files
     }
     case 'detach':
+      await refuseOpenBeside(context, partition, beside)
       await detachRows(context, work, examined !== null)
       return null
     case 'leave':

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ArchivedFile } from '../../model/archiving/archived-file.ts'
 import type { ArchiveFindingEvent } from '../../model/archive-events.ts'
+import { isPublished } from '../../model/archiving/state.ts'
 import { equalDigests } from '../../model/copy/rows.ts'
 import { throwIfAborted, type Interrupt } from '../../shared/abort.ts'
 import { asSluiceError } from '../../shared/errors.ts'
@@ -32,7 +33,7 @@ export async function* findings(
     yield { finding: 'broken log', detail: asSluiceError(thrown).message }
     return
   }
-  const published = partitions.filter(isPublished)
+  const published = partitions.filter(({ state }) => isPublished(state))
   for (const partition of published.filter(({ label }) => wanted(label))) {
     if (interrupt.stop.aborted) return
     yield* logFindings(partition, state?.files.get(partition.label) ?? [])
@@ -56,10 +57,6 @@ async function foreignLog({ log, archived }: ArchiveContext, signal: AbortSignal
     if (code !== 'ARCHIVE_FOREIGN' && code !== 'ARCHIVE_CONFLICT') throw thrown
     return { finding: 'foreign archive', detail: `${message}: what is read here is not the archive of this ledger` }
   }
-}
-
-function isPublished({ state }: ArchivedPartition): boolean {
-  return state === 'PUBLISHED' || state === 'DETACHING' || state === 'DETACHED' || state === 'DROPPED'
 }
 
 /** A program that was ended between the commit and the ledger, or is not done with taking the files out of the log. */

@@ -113,12 +113,13 @@ function publication(context: ArchiveContext, { partition, held }: Work, files: 
 /** The proof of a file that stays in the log for ever. */
 export function tagsOf(
   { store, name, tool, runId }: ArchiveContext,
-  { label, from, to, native, columns }: ArchivedPartition,
+  { label, period, part, from, to, native, columns }: ArchivedPartition,
 ): Publication['tags'] {
   return ({ digest, sha256 }) => ({
     'sluice.source': redactUrl(store.label),
     'sluice.table': name,
     'sluice.partition': label,
+    ...(part === 1 ? {} : { 'sluice.period': period, 'sluice.part': String(part) }),
     ...(from === null ? {} : { 'sluice.from': from }),
     ...(to === null ? {} : { 'sluice.to': to }),
     // docs/CANONICAL.md says what it is.

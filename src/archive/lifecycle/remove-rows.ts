@@ -1,6 +1,6 @@
 /**
  * Rows of a plain table leave it in ranges. Before the first of them goes, the sums of all ranges have to add up to what is archived and still there: then no
- * range holds a row that the archive has not, and each is removed only while it comes to its sum.
+ * range holds a row that the archive has not, and each is removed only while it comes to its sum. Where they do not, rows go by their keys (`remove-archived`).
  */
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import type { Range } from '../../model/copy/range.ts'
@@ -19,7 +19,8 @@ import {
 import { changedAfter } from './refusals.ts'
 import { refuseFreshValues } from './other-columns.ts'
 import { proofOver } from './prove.ts'
-import { difference, settled } from './step-end.ts'
+import { removeArchived } from './remove-archived.ts'
+import { settled } from './step-end.ts'
 
 /** Rows of one transaction: short enough for those who wait for its locks. */
 const ROWS = 20_000
@@ -35,10 +36,13 @@ export async function removeRows(context: ArchiveContext, { partition, held }: W
   )
   // Without transactions a range may be half gone, and its store alone knows that the rest of it was proved: it is always asked for the same one.
   const bytesOfRow = whole.rows === 0n ? 0 : Number(partition.sourceBytes ?? 0n) / Number(whole.rows)
-  const ranges =
+  const found =
     store.can.atomic === 'row'
-      ? [{ range: wholeOf(table), digest: whole }]
-      : await provedRanges(context, partition, whole, bytesOfRow)
+      ? { ranges: [{ range: wholeOf(table), digest: whole }], sum: whole, rows: whole.rows }
+      : await summedRanges(context, partition, bytesOfRow)
+  // Other rows stand among those that were archived: only these go, each told by its key.
+  if (!equalDigests(found.sum, whole)) return removeArchived(context, { partition, held }, whole, found)
+  const { ranges } = found
   const target = store.target()
   if (target.remove === undefined) throw new Error('the store removes no rows')
   const tell = progress(context, partition, 'removing', whole.rows)
@@ -52,6 +56,11 @@ export async function removeRows(context: ArchiveContext, { partition, held }: W
     const to = i === ranges.length - 1 ? 'DROPPED' : 'DETACHED'
     const closing = ledger.closing(held, 'DETACHED', to, { removed: after, error: null })
     const end = await target.remove({ table, columns, range, where, expect: digest, closing, signal: interrupt.abort })
+    if (end === 'differs' && store.can.atomic !== 'row') {
+      // A row came, or went, since they were summed.
+      const now = { ...partition, removed }
+      return removeArchived(context, { partition: now, held }, whole, await summedRanges(context, now, bytesOfRow))
+    }
     settled(end, context, partition, (how) => changedAfter(name, partition, how))
     removed = after
     tell(removed.rows, 0n, i === ranges.length - 1)
@@ -61,13 +70,15 @@ export async function removeRows(context: ArchiveContext, { partition, held }: W
 
 type Proved = { readonly range: Range; readonly digest: Digest }
 
-async function provedRanges(
+/** `sum`: of all rows between the bounds, and of those that have gone already; `rows`: how many are there. */
+type Summed = { readonly ranges: readonly Proved[]; readonly sum: Digest; readonly rows: bigint }
+
+async function summedRanges(
   context: ArchiveContext,
   partition: Work['partition'],
-  whole: Digest,
   bytesOfRow: number,
-): Promise<readonly Proved[]> {
-  const { store, table, interrupt, name, pace } = context
+): Promise<Summed> {
+  const { store, table, interrupt, pace } = context
   await using view = await store.source(interrupt.abort)
   await refuseFreshValues(context, partition, view)
   const request = requestOf(context, partition, table)
@@ -79,6 +90,5 @@ async function provedRanges(
     sum = added(sum, digest)
     if (digest.rows > 0n) ranges.push({ range, digest })
   }
-  if (!equalDigests(sum, whole)) throw changedAfter(name, partition, difference(sum, whole))
-  return ranges
+  return { ranges, sum, rows: sum.rows - partition.removed.rows }
 }

@@ -195,7 +195,8 @@ export async function standingOf(
   return standing
 }
 
-class Naming {
+/** Counts rows, and keeps the keys of some of them. */
+export class Naming {
   rows = 0n
   readonly #keys: string[] = []
 

@@ -23,7 +23,11 @@ export async function detachRows(context: ArchiveContext, { partition, held }: W
   if (!equalDigests(now, proofOf(partition))) {
     throw changed(context.name, partition, difference(now, proofOf(partition)))
   }
-  await context.ledger.move(held, 'PUBLISHED', 'DETACHED', { ...detached(context), removed: { rows: 0n, sum: '0' } })
+  await context.ledger.move(held, 'PUBLISHED', 'DETACHED', {
+    ...detached(context),
+    removed: { rows: 0n, sum: '0' },
+    absorbs: partition.period,
+  })
 }
 
 /**

@@ -2,7 +2,8 @@
 import { advance, nextStep, type Wish } from '../../archive/lifecycle/advance.ts'
 import type { Advancing, ArchiveContext } from '../../archive/lifecycle/context.ts'
 import type { Held } from '../../archive/ledger/partition-ledger.ts'
-import { readPartition, type ArchivedPartition } from '../../archive/ledger/record.ts'
+import { otherParts } from '../../archive/ledger/parts.ts'
+import { readArchive, readPartition, type ArchivedPartition } from '../../archive/ledger/record.ts'
 import type { ArchiveState } from '../../model/archiving/state.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { isDiskExhausted } from '../../shared/guide-errors.ts'
@@ -10,6 +11,7 @@ import type { LedgerDatabase } from '../../stores/copy-port.ts'
 import { whilePaused } from '../lake/pause.ts'
 import type { Run } from '../run-context.ts'
 import { beatOfArchive } from './owner.ts'
+import { besideOf } from './beside.ts'
 import { nativeNow } from './plan.ts'
 
 /** What became of one partition. */
@@ -41,7 +43,7 @@ export async function advanceAll(
   const work: Work = async (held, reload, context) => {
     const { store, table, interrupt } = context
     const native = async () => nativeNow(store, table, await reload(), interrupt.abort)
-    await advance(context, held, wish(held.label), { reload, native })
+    await advance(context, held, wish(held.label), { reload, native, beside: besideOf(context, database) })
   }
   const isThere = (partition: ArchivedPartition): boolean => nextStep(partition, wish(partition.label)) === null
   return eachPartition(lanes, database, labels, run, { work, isThere })
@@ -68,6 +70,7 @@ export async function eachPartition(
   const outcomes: Outcome[] = []
   /** Nothing else has room where one had none. */
   let isFull = false
+  let left = 0
   const say = (level: 'note' | 'warn', message: string): void => emit({ type: 'log', level, table: name, message })
   const now = (label: string) => partitionNow(database, context, label)
 
@@ -81,7 +84,7 @@ export async function eachPartition(
     let held: Held | null = null
     try {
       held = await ledger.claim(label, before.holder)
-      if (held === null) return false
+      if (held === null || !(await holdsPeriod(context, database, before))) return false
       await work(held, reload, lane)
     } catch (thrown) {
       error = asSluiceError(thrown)
@@ -100,22 +103,25 @@ export async function eachPartition(
   }
 
   try {
-    const queue = [...labels]
+    const queue = await byPeriods(labels, database, context)
     const others: string[] = []
     const begin = async (lane: ArchiveContext<Advancing>): Promise<void> => {
-      for (let label = queue.shift(); label !== undefined; label = isFull ? undefined : queue.shift()) {
-        const done = await tryOne(label, lane)
-        if (done === null) return
-        if (done) continue
-        others.push(label)
-        say('note', `${label}: ${holderText(await now(label))} works on it; it is looked at again at the end`)
+      for (let parts = queue.shift(); parts !== undefined; parts = isFull ? undefined : queue.shift()) {
+        for (let label = parts.shift(); label !== undefined; label = isFull ? undefined : parts.shift()) {
+          const done = await tryOne(label, lane)
+          if (done === null) return
+          if (done) continue
+          others.push(label)
+          say('note', `${label}: ${holderText(await now(label))} works on it; it is looked at again at the end`)
+        }
+        left += parts.length
       }
     }
     // Each goes on as far as it can: what ended one is thrown when nobody works any more.
     const ends = await Promise.allSettled(lanes.map(begin))
     for (const end of ends) if (end.status === 'rejected') throw end.reason
     if (isFull) {
-      const left = queue.length + others.length
+      left += queue.flat().length + others.length
       if (left > 0) say('warn', `the disk is full: ${left} more of the partitions were not begun`)
       return outcomes
     }
@@ -135,6 +141,40 @@ export async function eachPartition(
     clearInterval(timer)
   }
   return outcomes
+}
+
+/** Parts of one period are worked on one after the other. */
+async function byPeriods(
+  labels: readonly string[],
+  database: LedgerDatabase,
+  { archived }: ArchiveContext,
+): Promise<string[][]> {
+  const known = (await readArchive(database, archived.table))?.partitions ?? []
+  const periods = new Map<string, string[]>()
+  for (const label of labels) {
+    const period = known.find((one) => one.label === label)?.period ?? label
+    periods.set(period, [...(periods.get(period) ?? []), label])
+  }
+  return [...periods.values()]
+}
+
+/**
+ * Whether no other program works on another part of the period. Called once the part itself is held, so that of two programs one sees the other. What somebody has
+ * left behind is taken from him: should he wake up, he changes nothing.
+ */
+async function holdsPeriod(
+  { archived, ledger }: ArchiveContext,
+  database: LedgerDatabase,
+  partition: ArchivedPartition,
+): Promise<boolean> {
+  const all = (await readArchive(database, archived.table))?.partitions ?? []
+  for (const other of otherParts(partition, all)) {
+    if (other.holder === null) continue
+    const held = await ledger.claim(other.label, other.holder)
+    if (held === null) return false
+    await ledger.release(held)
+  }
+  return true
 }
 
 async function partitionNow(

@@ -1,19 +1,22 @@
 /** Partitions that may be archived, and which of them are wanted. */
 import type { NewPartition } from '../../archive/ledger/partition-ledger.ts'
+import type { Asked } from './asked.ts'
+import type { PartName } from './further-part.ts'
 import type { CalendarSpec } from '../calendar/calendar.ts'
 
 export type Wanted = {
   /** Only these; all when empty. */
-  readonly labels: readonly string[]
+  readonly asked: readonly Asked[]
   /** The first day that is kept; null where nobody said how old a partition has to be. */
   readonly until: string | null
   readonly calendar: CalendarSpec
 }
 
-export type Candidate = NewPartition & {
-  readonly status: 'due' | 'later' | 'blocked'
-  readonly rows: bigint
-  readonly estimated: boolean
-  readonly bytes: bigint
-  readonly note?: string
-}
+export type Candidate = Omit<NewPartition, keyof PartName> &
+  PartName & {
+    readonly status: 'due' | 'later' | 'blocked'
+    readonly rows: bigint
+    readonly estimated: boolean
+    readonly bytes: bigint
+    readonly note?: string
+  }

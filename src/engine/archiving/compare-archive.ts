@@ -99,6 +99,8 @@ async function planned(
   if (found === null) return null
   return {
     ...found,
+    period: found.period ?? found.label,
+    part: found.part ?? 1,
     state: 'PLANNED',
     digest: null,
     sourceBytes: null,

@@ -15,6 +15,7 @@ export type Archive = { readonly reader: LogStore; readonly open: OpenArchiveQue
 /**
  * The rows of one archived period of a plain table, compared with its files by key.
  * @param values whether values are compared, too
+ * @param beside other parts of the period that the archive answers for
  * @returns a finding for late, changed and deleted rows each; null where rows cannot be told by key, because a column of it is missing on a side
  */
 export async function keyFindings(
@@ -23,6 +24,7 @@ export async function keyFindings(
   partition: ArchivedPartition,
   archive: Archive,
   values: boolean,
+  beside: readonly ArchivedPartition[] = [],
 ): Promise<readonly Finding[] | null> {
   const { store, table } = source
   const shared = sharedPartition(table, record, queryColumns(table, record.stored), partition)
@@ -32,31 +34,35 @@ export async function keyFindings(
       ? null
       : (store.timeCondition?.(column, partition.from, partition.to) ?? null)
   if (shared === null || condition === null) return null
-  const found = await keyDifferences(source, record, partition, archive, { values, where: condition })
-  return found === null ? null : described(partition, found)
+  const parts = [partition, ...beside]
+  const found = await keyDifferences(source, record, parts, archive, { values, where: condition })
+  if (found === null || beside.length === 0 || !holdsAll(partition))
+    return found === null ? null : described(partition, found)
+  // Rows of the others have left the table as they should.
+  const own = await keyDifferences(source, record, [partition], archive, { values: false, where: condition })
+  return own === null ? null : described(partition, { ...found, deleted: own.deleted })
 }
 
 /**
- * Rows of a table compared with the files of a partition by key.
+ * Rows of a table compared with the files of partitions by key.
  * @param options `where`: a condition in the SQL of the store; null for all rows
  * @returns null where a column of the key is missing on a side
  */
 export async function keyDifferences(
   { store, table, signal }: Source,
   record: Pick<ArchiveRecord, 'stored' | 'timeColumn'>,
-  partition: Pick<ArchivedPartition, 'files' | 'columns'>,
+  partitions: readonly Pick<ArchivedPartition, 'files' | 'columns'>[],
   { reader, open }: Archive,
   { values, where }: { readonly values: boolean; readonly where: string | null },
 ): Promise<KeyDifferences | null> {
   const columns = queryColumns(table, record.stored)
   const wanted = (name: string): boolean => values || table.key.includes(name) || name === record.timeColumn
-  const has = new Set(partition.columns.map(({ physical }) => physical))
-  const both = columns.filter(
-    ({ hot, archived, name, physical }) => hot && archived && has.has(physical) && wanted(name),
-  )
+  const has = (physical: string): boolean =>
+    partitions.every((partition) => partition.columns.some((one) => one.physical === physical))
+  const both = columns.filter(({ hot, archived, name, physical }) => hot && archived && has(physical) && wanted(name))
   if (table.key.length === 0 || !table.key.every((name) => both.some((one) => one.name === name))) return null
   const physical = both.map((one) => one.physical)
-  await using local = await openFiles(reader, placedFiles(partition), physical, signal)
+  await using local = await openFiles(reader, partitions.flatMap(placedFiles), physical, signal)
   await using query = await open({ table: table.table, columns, sql: 'SELECT 1', limit: 1, files: [], signal })
   await using view = await store.source(signal)
   const request = {

@@ -1,4 +1,5 @@
 /** Partitions that the system itself keeps, as candidates for the archive. */
+import type { ArchivedPartition } from '../../archive/ledger/record.ts'
 import type { NativePartition, NativePartitions } from '../../stores/archive-port.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
 import type { CalendarSpec } from '../calendar/calendar.ts'
@@ -6,27 +7,33 @@ import { boundsFor, periodOfBounds } from '../calendar/bounds.ts'
 import { periodOf } from '../calendar/period.ts'
 import { readValue, type ValueKind } from '../calendar/value-text.ts'
 import { columnNamed, valueKind } from './value-kind.ts'
+import { isAsked } from './asked.ts'
 import type { Candidate, Wanted } from './candidate.ts'
+import type { PartName } from './further-part.ts'
+import { NativeParts, type NativeName } from './native-parts.ts'
 
 export async function nativeCandidates(
   { by, partitions }: NativePartitions,
   wanted: Wanted,
+  { known, key }: { readonly known: readonly ArchivedPartition[]; readonly key: readonly string[] },
   { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },
 ): Promise<readonly Candidate[]> {
   const candidates: Candidate[] = []
+  const names = new NativeParts(known, partitions)
   const labels = new Set<string>()
   for (const partition of partitions) {
     const column = columnNamed(partition.table, by)
     const kind = valueKind(partition.table, column, partition.to)
     const label = labelOf(partition, wanted.calendar, kind, labels)
     labels.add(label)
-    const named = wanted.labels.includes(label)
-    const standing = standingOf(partition, wanted, kind, named)
+    const { name, ...others } = names.nameOf(partition, label, kind)
+    const named = isAsked(wanted.asked, name)
+    const standing = furtherOf(standingOf(partition, wanted, kind, named), name, { ...others, key })
     const counted = standing.status === 'due' ? await rowsOf(partition, store, signal) : null
     const rows = counted ?? partition.rows
     const empty = standing.status === 'due' && rows === 0n
     candidates.push({
-      label,
+      ...name,
       from: partition.from,
       to: partition.to,
       native: { table: partition.table.table, identity: partition.identity },
@@ -37,6 +44,38 @@ export async function nativeCandidates(
     })
   }
   return candidates
+}
+
+type Place = Pick<Candidate, 'status' | 'note'>
+
+/** What stands between the bounds of a partition that has left holds late rows, if they can be told from archived ones. */
+function furtherOf(
+  standing: Place,
+  { part, period }: PartName,
+  { across, expired, key }: Omit<NativeName, 'name'> & { readonly key: readonly string[] },
+): Place {
+  if (standing.status !== 'due') return standing
+  if (across !== null) {
+    return {
+      status: 'blocked',
+      note: `its bounds are partly those of ${across.label}, which has left the table: split it at ${[across.from, across.to].filter((bound) => bound !== null).join(' and ')}`,
+    }
+  }
+  if (part === 1) return standing
+  if (expired !== undefined) {
+    return {
+      status: 'blocked',
+      note: `${expired.label} has expired: whether its keys stand here too could not be told once its files are gone`,
+    }
+  }
+  if (key.length === 0) {
+    return {
+      status: 'blocked',
+      note: `without a key nobody can tell late rows from those of ${period} that are archived already: give the table a primary key`,
+    }
+  }
+  const late = `it holds rows that came when ${period} was archived already`
+  return { ...standing, note: standing.note === undefined ? late : `${late}; ${standing.note}` }
 }
 
 /** The name that the calendar has for its bounds, and otherwise its own. */
@@ -52,11 +91,11 @@ function labelOf(
 
 function standingOf(
   partition: NativePartition,
-  { labels, until, calendar }: Wanted,
+  { asked, until, calendar }: Wanted,
   kind: ValueKind,
   named: boolean,
 ): Pick<Candidate, 'status' | 'note'> {
-  if (labels.length > 0 && !named) return { status: 'later' }
+  if (asked.length > 0 && !named) return { status: 'later' }
   if (!named && !isOld(partition, until, calendar, kind)) return { status: 'later' }
   if (partition.isDefault) return { status: 'blocked', note: 'the default partition belongs to no period' }
   if (partition.blocked !== null) return { status: 'blocked', note: partition.blocked }

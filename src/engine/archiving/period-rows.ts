@@ -1,5 +1,6 @@
 /** How many rows a table holds of its archived periods, counted where that costs little, or where somebody wants it whatever it costs. */
 import type { Place } from '../../archive/lifecycle/rows-now.ts'
+import { byPeriod, isBack, isOpen } from '../../archive/ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../archive/ledger/record.ts'
 import { isArchived } from '../../model/archiving/state.ts'
 import type { TableSpec } from '../../model/copy/column-type.ts'
@@ -37,13 +38,13 @@ export async function periodRows(
   record: ArchiveRecord,
   wish: 'cheap' | 'any',
 ): Promise<ReadonlyMap<string, PeriodLook>> {
-  const archived = record.partitions.filter(({ state }) => isArchived(state) || state === 'EXPIRED')
-  const plain = archived.filter(({ native }) => native === null)
-  const natives = archived.filter(({ native }) => native !== null)
+  const natives = record.partitions.filter(
+    ({ state, native }) => (isArchived(state) || state === 'EXPIRED') && native !== null,
+  )
   const whole = { source, timeColumn: record.timeColumn ?? '', what: 'rows in the table' }
-  const looks = new Map(await looksAt(whole, plain, wish))
+  const looks = new Map(await looksAt(whole, plainPeriods(record), wish))
   const rest = natives.length === 0 ? null : await defaultOf(source)
-  const late = rest === null ? null : await looksAt(rest, natives, wish)
+  const late = rest === null ? null : await looksAt(rest, widest(natives), wish)
   for (const { label, state } of natives) {
     const look = late?.get(label)
     const isFound = look !== undefined && 'rows' in look && look.rows > 0n
@@ -57,6 +58,35 @@ export async function periodRows(
   return looks
 }
 
+/** Parts of a period of a plain table that the archive answers for, under the one whose rows may still be there. */
+type Group = {
+  readonly partition: ArchivedPartition
+  readonly parts: readonly ArchivedPartition[]
+  readonly why?: string
+}
+
+/** Periods of which no part is on its way: rows of one that is count where they stand, and nobody expects a number of them. */
+function plainPeriods({ partitions }: ArchiveRecord): readonly Group[] {
+  const groups = [...byPeriod(partitions.filter(({ native }) => native === null)).values()]
+  return groups.flatMap((all): Group[] => {
+    const parts = all.filter(({ state }) => isArchived(state) || state === 'EXPIRED')
+    const partition = parts.find(({ state }) => state === 'DETACHED') ?? parts.at(-1)
+    if (partition === undefined || all.some((one) => isOpen(one) && !isArchived(one.state))) return []
+    const back = all.find(isBack)
+    const why = back === undefined ? {} : { why: `rows of ${back.label}, which was restored, stand among them` }
+    return [{ partition, parts, ...why }]
+  })
+}
+
+/** Of parts of one period those whose bounds no other has: all of them leave late rows in the same place. */
+function widest(natives: readonly ArchivedPartition[]): readonly Group[] {
+  return [...byPeriod(natives).values()].flatMap((parts) => {
+    const first = parts.find(({ part }) => part === 1)
+    const apart = parts.filter(({ from, to }, i) => parts.findIndex((one) => one.from === from && one.to === to) === i)
+    return (first === undefined ? apart : [first]).map((partition) => ({ partition, parts: [partition] }))
+  })
+}
+
 /** Rows that come once their partition has left stand in the default one; null where the table has none. */
 async function defaultOf({ store, table, signal }: Source): Promise<Periods | null> {
   const listed = table.columns.length === 0 ? null : ((await store.partitions?.().list(table, signal)) ?? null)
@@ -67,14 +97,15 @@ async function defaultOf({ store, table, signal }: Source): Promise<Periods | nu
 
 async function looksAt(
   place: Periods,
-  partitions: readonly ArchivedPartition[],
+  groups: readonly Group[],
   wish: 'cheap' | 'any',
 ): Promise<ReadonlyMap<string, PeriodLook>> {
   const { source, what } = place
   const looks = new Map<string, PeriodLook>()
   const periods: Period[] = []
-  for (const partition of partitions) {
-    const period = periodOf(place, partition)
+  for (const group of groups) {
+    const { partition } = group
+    const period = group.why ?? periodOf(place, group)
     if (typeof period === 'string') looks.set(partition.label, { notLooked: `${what}: ${period}` })
     else periods.push(period)
   }
@@ -101,15 +132,15 @@ const DEEP = 'sluice archive verify --deep adds them up'
 const UNCOUNTABLE = 'the database counts no table of this size'
 
 /** In words, why nobody can look. */
-function periodOf({ source: { store, table }, timeColumn }: Periods, partition: ArchivedPartition): Period | string {
+function periodOf({ source: { store, table }, timeColumn }: Periods, { partition, parts }: Group): Period | string {
   const column = table.columns.find(({ name }) => name === timeColumn)
   if (column === undefined) {
     return table.columns.length === 0 ? 'the table is gone' : `it has no column ${timeColumn} any more`
   }
-  if (partition.restoring && partition.native === null) return 'they are being brought back'
+  if (partition.native === null && parts.some(({ restoring }) => restoring)) return 'they are being brought back'
   const condition = store.timeCondition?.(column, partition.from, partition.to) ?? null
   if (condition === null) return `${column.name} is no time${partition.native === null ? ' any more' : ''}`
-  return { partition, condition, expected: expectedRows(partition) }
+  return { partition, condition, expected: parts.reduce((sum, one) => sum + expectedRows(one), 0n) }
 }
 
 /** How many rows of the period the place should hold. */

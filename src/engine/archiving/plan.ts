@@ -6,6 +6,7 @@ import {
   type ArchivedTable,
   type ArchiveRecord,
 } from '../../archive/ledger/record.ts'
+import { isAbsorbed, isBack, isOpen, otherParts } from '../../archive/ledger/parts.ts'
 import { partitionFolder } from '../../archive/log/data-path.ts'
 import { isAsText, storedTable, withNumbers, type ColumnChange } from '../../archive/types/index.ts'
 import type { StoredTable } from '../../model/archiving/stored-column.ts'
@@ -21,7 +22,8 @@ import { calendarText, parseCalendar } from '../calendar/calendar-text.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec } from '../calendar/calendar.ts'
 import { resolve } from 'node:path'
 import type { Candidate } from './candidate.ts'
-import { labelNamed } from './label-named.ts'
+import { askedFor, isAsked, isWanted, type Asked } from './asked.ts'
+import type { PartName } from './further-part.ts'
 import { defaultText } from './default-text.ts'
 import { nativeCandidates } from './native-candidates.ts'
 import { surplusText } from '../../model/archiving/surplus-text.ts'
@@ -87,14 +89,14 @@ export async function planArchive(
   if (natives === null) refuseUnremovable(table, store)
   const until =
     operation.olderThan === undefined ? null : cutOff(calendar, parseAge(operation.olderThan), new Date(nowMs))
-  const asked = operation.partitions.map((label) => labelNamed(calendar, label))
-  const known = new Map((record?.partitions ?? []).map((partition) => [partition.label, partition]))
-  const wanted = { labels: asked, until, calendar }
+  const known = record?.partitions ?? []
+  const asked = operation.partitions.map((text) => askedFor(calendar, text, known))
+  const wanted = { asked, until, calendar }
   const { candidates, unplaced } =
     natives === null
-      ? await rangeCandidates(table, timeColumn, wanted, known, { store, signal })
+      ? await rangeCandidates(table, timeColumn, wanted, record, { store, signal })
       : {
-          candidates: await nativeCandidates(natives, wanted, { store, signal }),
+          candidates: await nativeCandidates(natives, wanted, { known, key: table.key }, { store, signal }),
           unplaced: await defaultText(natives, { store, signal }),
         }
   const partitions = merged(candidates, known, asked, operation.drop)
@@ -106,7 +108,7 @@ export async function planArchive(
     before: record,
     changes: present?.changes ?? [],
     unsure: present?.unsure == null ? null : unsureError(table, present.unsure),
-    asked: new Set(asked),
+    asked: new Set(partitions.flatMap((one) => (isAsked(asked, nameOf(one)) ? [one.label] : []))),
     partitions,
     unplaced,
   }
@@ -125,9 +127,13 @@ export async function lookedThrough(
 
 function withLook(one: PlannedPartition, look: PeriodLook | undefined): PlannedPartition {
   if (look === undefined) return one
+  const surplus = 'surplus' in look ? look.surplus : 0n
   const notes = [
     ...('notLooked' in look ? [`not looked at: ${look.notLooked}`] : []),
-    ...('surplus' in look && look.surplus !== 0n ? [surplusText(look.surplus)] : []),
+    ...(surplus === 0n ? [] : [surplusText(surplus)]),
+    ...(surplus > 0n && one.known?.native === null && one.known.state === 'DETACHED'
+      ? ['late rows are archived as a further part once this one is dropped, or with it once it was restored']
+      : []),
     ...(one.note === undefined ? [] : [one.note]),
   ]
   return { ...one, look, ...(notes.length === 0 ? {} : { note: notes.join('; ') }) }
@@ -284,30 +290,59 @@ function refuseUnremovable(table: TableSpec, store: CopyStore): void {
   })
 }
 
+/** Known ones by their bounds, a further part behind the others of its period, and last what is new. */
 function merged(
   candidates: readonly Candidate[],
-  known: ReadonlyMap<string, ArchivedPartition>,
-  asked: readonly string[],
+  known: readonly ArchivedPartition[],
+  asked: readonly Asked[],
   drop: boolean,
 ): readonly PlannedPartition[] {
-  const byLabel = new Map(candidates.map((candidate) => [candidate.label, candidate]))
-  const labels = [...known.keys(), ...[...byLabel.keys()].filter((label) => !known.has(label))]
-  const wanted = (label: string): boolean => asked.length === 0 || asked.includes(label)
-  return labels.filter(wanted).map((label) => {
-    const one = known.get(label) ?? null
-    const candidate = byLabel.get(label) ?? null
-    return { label, candidate, known: one, ...standing(one, candidate, asked.includes(label), drop) }
-  })
+  const rest = new Map(candidates.map((candidate) => [candidate.label, candidate]))
+  const pairs: (Pick<PlannedPartition, 'candidate' | 'known'> & { readonly named: PartName })[] = []
+  for (const [i, one] of known.entries()) {
+    pairs.push({ named: one, known: one, candidate: rest.get(one.label) ?? null })
+    rest.delete(one.label)
+    if (known.slice(i + 1).some(({ period }) => period === one.period)) continue
+    for (const candidate of [...rest.values()].filter(({ period }) => period === one.period)) {
+      if (known.some(({ label }) => label === candidate.label)) continue
+      pairs.push({ named: candidate, known: null, candidate })
+      rest.delete(candidate.label)
+    }
+  }
+  for (const candidate of rest.values()) pairs.push({ named: candidate, known: null, candidate })
+  return pairs
+    .filter(({ named }) => isWanted(asked, named))
+    .map(({ named, known: one, candidate }) => {
+      const others = otherParts(named, known)
+      const status = standing(one, candidate, { others, asked, drop })
+      return { label: named.label, candidate, known: one, ...status }
+    })
+}
+
+/** What a planned partition is called, and the period that it is a part of. */
+function nameOf({ known, candidate, label }: Pick<PlannedPartition, 'known' | 'candidate' | 'label'>): PartName {
+  const { period, part } = known ?? candidate ?? { period: label, part: 1 }
+  return { label, period, part }
+}
+
+type Around = {
+  /** Other parts of its period. */
+  readonly others: readonly ArchivedPartition[]
+  readonly asked: readonly Asked[]
+  readonly drop: boolean
 }
 
 function standing(
   known: ArchivedPartition | null,
   candidate: Candidate | null,
-  named: boolean,
-  drop: boolean,
+  { others, asked, drop }: Around,
 ): Pick<PlannedPartition, 'status' | 'note'> {
-  if (known === null)
+  if (known === null) {
+    // Somebody wanted the period to stay when this part was not there yet.
+    const period = others.find(({ part, held }) => part === 1 && held !== null)
+    if (period?.held != null && candidate !== null) return { status: 'held', note: period.held }
     return { status: candidate?.status ?? 'later', ...(candidate?.note === undefined ? {} : { note: candidate.note }) }
+  }
   // What has left its table goes on as far as the archive answers for it.
   if (known.held !== null && known.state !== 'DROPPED' && known.state !== 'EXPIRED' && !known.away)
     return { status: 'held', note: known.held }
@@ -326,7 +361,9 @@ function standing(
       if (drop && known.graceOver) return { status: 'drop', ...note }
       return { status: 'done', ...graceLeft(known, drop), ...note }
     case 'RESTORED':
-      if (!known.retracted || named) return { status: 'resume', ...note }
+      if (isAbsorbed(known)) return { status: 'done', note: 'its rows were archived again with another part' }
+      if (known.retracted && isAsked(asked, known)) return restoredAgain(known, others, asked, note)
+      if (!known.retracted) return { status: 'resume', ...note }
       return { status: 'held', note: 'it was restored: name it with --partition to archive it again' }
     case 'PLANNED':
       return known.fence === 0n && candidate !== null
@@ -337,15 +374,33 @@ function standing(
   }
 }
 
+/** Of a plain table, rows between the bounds of a period go with one part: the first of those that were restored. */
+function restoredAgain(
+  known: ArchivedPartition,
+  others: readonly ArchivedPartition[],
+  asked: readonly Asked[],
+  note: Pick<PlannedPartition, 'note'>,
+): Pick<PlannedPartition, 'status' | 'note'> {
+  const plain = known.native === null ? others.filter(({ native }) => native === null) : []
+  const open = plain.find(isOpen)
+  if (open !== undefined)
+    return { status: 'blocked', note: `${open.label} is on its way: it has to be dropped, or restored, before` }
+  const first = plain.find((one) => isBack(one) && one.part < known.part && isAsked(asked, one))
+  return first === undefined
+    ? { status: 'resume', ...note }
+    : { status: 'held', note: `its rows are archived again with ${first.label}` }
+}
+
 /** Why it is not dropped, where somebody asked for that. */
 function graceLeft({ dropAfterMs }: ArchivedPartition, drop: boolean): { readonly note?: string } {
   return drop && dropAfterMs !== null ? { note: `it may be dropped from ${isoTime(dropAfterMs)} on` } : {}
 }
 
-function refuseUnknown(table: TableSpec, asked: readonly string[], found: readonly PlannedPartition[]): void {
-  const unknown = asked.filter((label) => !found.some((partition) => partition.label === label))
+function refuseUnknown(table: TableSpec, asked: readonly Asked[], found: readonly PlannedPartition[]): void {
+  const unknown = asked.filter((one) => !found.some((partition) => isAsked([one], nameOf(partition))))
   if (unknown.length === 0) return
-  throw new SluiceError('BAD_FLAG', `${tableText(table.table)} has no partition ${unknown.join(', ')}`, {
+  const labels = unknown.map(({ label }) => label).join(', ')
+  throw new SluiceError('BAD_FLAG', `${tableText(table.table)} has no partition ${labels}`, {
     hint: 'sluice archive plan without --partition lists them',
   })
 }

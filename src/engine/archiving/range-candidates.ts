@@ -1,5 +1,5 @@
 /** Ranges of time of a plain table, as candidates for the archive. */
-import type { ArchivedPartition } from '../../archive/ledger/record.ts'
+import type { ArchiveRecord } from '../../archive/ledger/record.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
@@ -7,6 +7,8 @@ import { boundsFor } from '../calendar/bounds.ts'
 import { duePeriods } from '../calendar/due.ts'
 import { periodAt, type Period } from '../calendar/period.ts'
 import type { Candidate, Wanted } from './candidate.ts'
+import { lateRows, lateText, partFor } from './further-part.ts'
+import type { PeriodLook } from './period-rows.ts'
 import { columnNamed, valueKind } from './value-kind.ts'
 
 /** @throws SluiceError BAD_FLAG where nobody said which column is the time */
@@ -14,7 +16,7 @@ export async function rangeCandidates(
   table: TableSpec,
   timeColumn: string | null,
   wanted: Wanted,
-  known: ReadonlyMap<string, ArchivedPartition>,
+  record: ArchiveRecord | null,
   { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },
 ): Promise<{ readonly candidates: readonly Candidate[]; readonly unplaced: string | null }> {
   if (timeColumn === null) {
@@ -30,11 +32,13 @@ export async function rangeCandidates(
   const extent = await store.timeExtent?.(table, column, signal)
   const { low, high, nulls } = extent ?? { low: null, high: null, nulls: 0n }
   const kind = valueKind(table, column, high)
-  const { calendar, labels, until } = wanted
-  const named = labels.map((label) => periodAt(calendar, label))
+  const { calendar, asked, until } = wanted
+  const named = [...new Set(asked.map(({ period }) => period))].map((label) => periodAt(calendar, label))
   const periods: readonly Period[] =
     named.length > 0 ? named : until === null ? [] : [...duePeriods(calendar, low, kind, until)]
   const candidates: Candidate[] = []
+  const labels = periods.map(({ label }) => label)
+  const late = await lateRows({ store, table, signal }, record, labels, named.length > 0 ? 'any' : 'cheap')
   await using view = await store.source(signal)
   const counted = async (first: Period, last: Period): Promise<bigint> => {
     const { from } = boundsFor(calendar, first, kind)
@@ -48,23 +52,38 @@ export async function rangeCandidates(
   for (let at = 0; at < periods.length; at++) {
     const period = periods[at]
     // What happened to it decides, not what is in the source by now.
-    if (period === undefined || (known.get(period.label)?.fence ?? 0n) > 0n) continue
-    const rows = await counted(period, period)
+    const part = period === undefined ? null : partFor(record, period.label)
+    if (period === undefined || part === null) continue
+    const look = part.part === 1 ? undefined : late.get(period.label)
+    const rows = part.part === 1 ? await counted(period, period) : look !== undefined && 'rows' in look ? look.rows : 0n
+    // Of a period that is archived, no more rows are no news.
+    if (rows === 0n && part.part > 1) continue
     if (rows === 0n && named.length === 0) {
       at = (await nextWithRows(periods, at, counted)) - 1
       continue
     }
     candidates.push({
-      label: period.label,
+      ...part,
       ...boundsFor(calendar, period, kind),
       native: null,
       rows,
       estimated: false,
       bytes: table.rows === 0n ? 0n : (table.bytes * rows) / (table.rows > rows ? table.rows : rows),
       ...(rows === 0n ? { status: 'blocked', note: 'it holds no rows' } : { status: 'due' }),
+      ...(part.part > 1 ? { note: lateText(rows, part.period) } : {}),
     })
   }
-  return { candidates, unplaced: unplacedText(timeColumn, nulls, high) }
+  const unplaced = [unplacedText(timeColumn, nulls, high), unlookedText(late)].filter((text) => text !== null)
+  return { candidates, unplaced: unplaced.length === 0 ? null : unplaced.join('; ') }
+}
+
+/** Periods whose late rows nobody has counted; null where all were. */
+function unlookedText(late: ReadonlyMap<string, PeriodLook>): string | null {
+  const unlooked = [...late].flatMap(([label, look]) => ('notLooked' in look ? [{ label, why: look.notLooked }] : []))
+  const [first] = unlooked
+  if (first === undefined) return null
+  const many = unlooked.length === 1 ? first.label : `${first.label} and ${unlooked.length - 1} more archived periods`
+  return `rows that came late to ${many} were not looked for (${first.why}): --partition ${first.label} looks for them, whatever it takes`
 }
 
 /** Rows that no run ever archives; null where there are none. */

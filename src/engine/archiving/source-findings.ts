@@ -1,4 +1,5 @@
 /** Archived rows that a database still has, and that are not what was proved: by sum, by key, or by count, as far as each goes. */
+import { otherParts } from '../../archive/ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../archive/ledger/record.ts'
 import type { ArchiveContext } from '../../archive/lifecycle/context.ts'
 import type { Place } from '../../archive/lifecycle/rows-now.ts'
@@ -7,6 +8,7 @@ import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { surplusText } from '../../model/archiving/surplus-text.ts'
 import { tableText } from '../../model/copy/column-type.ts'
+import { isArchived } from '../../model/archiving/state.ts'
 import type { KeyDifferences } from '../../model/archiving/query-port.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import { keyDifferences, keyFindings } from './late-rows.ts'
@@ -17,19 +19,27 @@ import { openArchiveQuery } from '../../stores/parquet.ts'
 
 /**
  * Rows of periods are counted, and compared by key where an index leads to them, or where their number is not the expected one.
+ * @param wanted whether somebody asked for a partition
  * @param deep whether the sums of all rows are compared
  * @param looked gets what was looked at
  */
 export async function* sourceFindings(
   context: ArchiveContext,
   record: ArchiveRecord,
+  wanted: (partition: ArchivedPartition) => boolean,
   deep: boolean,
   looked: Looked,
 ): AsyncGenerator<Finding> {
   const { store, table, interrupt, reader } = context
   const source = { store, table, signal: interrupt.abort }
-  const looks = await periodRows(source, record, 'any')
-  for (const partition of record.partitions) {
+  const chosen = record.partitions.filter(wanted)
+  const periods = new Set(chosen.map(({ period }) => period))
+  const looks = await periodRows(
+    source,
+    { ...record, partitions: record.partitions.filter(({ period }) => periods.has(period)) },
+    'any',
+  )
+  for (const partition of chosen) {
     if (interrupt.stop.aborted) return
     if (partition.state === 'EXPIRED') {
       const late = looks.get(partition.label)
@@ -85,8 +95,9 @@ async function lateBeside(
   await using view = await store.source(signal)
   const { rows } = await view.extent(table, where, true)
   let late: KeyDifferences['late'] | null = null
+  const parts = [partition, ...archivedBeside(partition, record)]
   try {
-    const found = await keyDifferences({ store, table, signal }, record, partition, archive, { values: false, where })
+    const found = await keyDifferences({ store, table, signal }, record, parts, archive, { values: false, where })
     late = found?.late ?? null
   } catch (thrown) {
     throwIfAborted(signal)
@@ -105,6 +116,11 @@ async function lateBeside(
   ]
 }
 
+/** Other parts of its period whose rows are those of the archive: none of them came late. */
+function archivedBeside(partition: ArchivedPartition, { partitions }: ArchiveRecord): readonly ArchivedPartition[] {
+  return otherParts(partition, partitions).filter(({ state }) => isArchived(state))
+}
+
 function surplusOf(look: PeriodLook | undefined): bigint {
   return look !== undefined && 'surplus' in look ? look.surplus : 0n
 }
@@ -121,10 +137,11 @@ async function differencesByKey(
   reader: LogStore,
 ): Promise<readonly Finding[] | null> {
   const archive = { reader, open: openArchiveQuery }
+  const beside = archivedBeside(partition, record)
   try {
-    const found = await keyFindings(source, record, partition, archive, values)
+    const found = await keyFindings(source, record, partition, archive, values, beside)
     if (found === null || found.length === 0 || values) return found
-    return await keyFindings(source, record, partition, archive, true)
+    return await keyFindings(source, record, partition, archive, true, beside)
   } catch (thrown) {
     throwIfAborted(source.signal)
     if (!(thrown instanceof SluiceError)) throw thrown

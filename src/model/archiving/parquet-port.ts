@@ -41,6 +41,12 @@ export type Wanted = ReadFiles & { readonly test?: RowTest }
 /** A file that is written once more without the rows that a test means, by the names of the table's columns. */
 export type Rewritten = Omit<WriteRequest, 'rowBytes'> & { readonly file: string; readonly test: RowTest }
 
+/** Files on a local disk, and the columns of theirs that are the key, in its order. */
+export type KeyedFiles = { readonly files: readonly string[]; readonly key: readonly StoredColumn[] }
+
+/** Rows under keys that stand elsewhere too, and some of these keys. */
+export type SameKeys = { readonly rows: bigint; readonly keys: readonly string[] }
+
 export interface ParquetFiles extends AsyncDisposable {
   /**
    * Writes every row of the CSV, sorted by `table.sortBy`, and syncs each file and the folder to the disk. Files appear under their final names;
@@ -67,6 +73,8 @@ export interface ParquetFiles extends AsyncDisposable {
   rows(request: Wanted, batchRows: number): AsyncIterable<readonly Row[]>
   /** Rows as CSV in the wire form; returns how many. @throws as `examine` */
   csv(request: ReadFiles): AsyncGenerator<Buffer, bigint>
+  /** Rows of `one` whose key stands in files of `others`, too. @throws as `examine` */
+  sameKeys(one: KeyedFiles, others: readonly KeyedFiles[], signal: AbortSignal): Promise<SameKeys>
   /**
    * Rows and sum of those whose key lies in a range, as the source sorts whole numbers and moments. Only for keys that sort alike there and in Parquet.
    * @param key names of the key's columns

@@ -84,9 +84,9 @@ export interface ArchiveQuery extends AsyncDisposable {
 /** Rows of the source that do not count, where it has no words to leave them out itself. */
 export type Excepted = { readonly column: string; readonly from: string | null; readonly to: string | null }
 
-/** Rows by key: `late` ones are in the source only, `deleted` ones in the files only, `changed` ones have other values there. */
+/** Rows by key: `late` ones are in the source only, `deleted` ones in the files only, `both` in the source and in the files, of which `changed` ones have other values there. */
 export type KeyDifferences = Readonly<
-  Record<'late' | 'changed' | 'deleted', { readonly rows: bigint; readonly keys: readonly string[] }>
+  Record<'late' | 'changed' | 'deleted' | 'both', { readonly rows: bigint; readonly keys: readonly string[] }>
 >
 
 /** Rows of the source of which some are in the archive too. */

@@ -19,6 +19,11 @@ export const ARCHIVE_STATES = [
  */
 export type ArchiveState = (typeof ARCHIVE_STATES)[number]
 
+/** Whether the Delta table names its files. */
+export function isPublished(state: ArchiveState): boolean {
+  return state === 'PUBLISHED' || state === 'DETACHING' || isArchived(state)
+}
+
 /** Whether rows of the partition are those of the archive. */
 export function isArchived(state: ArchiveState): boolean {
   return state === 'DETACHED' || state === 'DROPPED'

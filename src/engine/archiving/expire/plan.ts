@@ -5,7 +5,7 @@ import { isoTime } from '../../../shared/clock.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { cutOff, parseAge } from '../../calendar/age.ts'
 import { parseCalendar } from '../../calendar/calendar-text.ts'
-import { labelNamed } from '../label-named.ts'
+import { askedFor, isAsked } from '../asked.ts'
 import { isOld } from '../native-candidates.ts'
 import { columnNamed, valueKind } from '../value-kind.ts'
 
@@ -36,7 +36,7 @@ export function planExpiry(table: TableSpec, record: ArchiveRecord, wish: Expiry
   const calendar = parseCalendar(record.calendar)
   const until = cutOff(calendar, parseAge(olderThan), new Date(nowMs))
   const column = columnNamed(table, timeColumn)
-  const chosen = named.length === 0 ? record.partitions : named.map((text) => labelled(record, text))
+  const chosen = named.length === 0 ? record.partitions : [...new Set(named.flatMap((text) => labelled(record, text)))]
   return chosen.map((partition): PlannedExpiry => {
     const kind = valueKind(table, column, partition.to)
     if (!isOld(partition, until, calendar, kind)) {
@@ -72,9 +72,10 @@ function whyNot(state: ArchivedPartition['state']): string {
   return `it is ${state}: it has not left the database`
 }
 
-function labelled({ partitions, calendar }: ArchiveRecord, text: string): ArchivedPartition {
-  const label = labelNamed(parseCalendar(calendar), text)
-  const found = partitions.find((one) => one.label === text) ?? partitions.find((one) => one.label === label)
-  if (found !== undefined) return found
+/** Of a period all parts. */
+function labelled({ partitions, calendar }: ArchiveRecord, text: string): readonly ArchivedPartition[] {
+  const asked = askedFor(parseCalendar(calendar), text, partitions)
+  const found = partitions.filter((one) => isAsked([asked], one))
+  if (found.length > 0) return found
   throw new SluiceError('PARTITION_STATE', `${text} is not archived`, { hint: 'sluice archive list shows what is' })
 }

@@ -9,7 +9,7 @@ import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { archiveHold as declared, ArchiveHoldOperation } from './declaration.ts'
 import type { ArchiveOperation } from '../archive-run/declaration.ts'
 import { archivedTable, openSource, type Opened } from '../../archiving/each-table.ts'
-import { labelNamed } from '../../archiving/label-named.ts'
+import { askedFor, isAsked } from '../../archiving/asked.ts'
 import { ownerOf } from '../../archiving/owner.ts'
 import { planArchive, type PlannedPartition } from '../../archiving/plan.ts'
 import { tellArchive } from '../../archiving/tell-archive.ts'
@@ -33,24 +33,24 @@ export async function archiveHold(operation: ArchiveHoldOperation, run: ArchiveH
   const { table, record } = await archivedTable(opened, name, run.interrupt.abort, FIRST)
   const ledger = new PartitionLedger(opened.database, table.table, ownerOf(run))
   // All are found before the first is touched.
-  const found: { readonly label: string; readonly planned: PlannedPartition | null }[] = []
+  const found: Found[] = []
   for (const text of partitions) {
     const known = knownAs(record, text)
     if (known === null) found.push(await unknownYet(text, table, operation, opened, run))
     else {
-      refuseSwept(known, table, reason)
-      found.push({ label: known.label, planned: null })
+      refuseSwept(known.parts, table, reason)
+      found.push(known)
     }
   }
-  const labels = found.map(({ label }) => label)
+  const labels = found.flatMap(({ label, parts }) => [label, ...parts.map((part) => part.label)])
   // A program that is killed in between leaves a hold rather than none.
   if (reason === null) await toldWithout(labels, { table, record, opened, run })
-  for (const { label, planned } of found) {
+  for (const { label, isPeriod, planned } of found) {
     if (planned !== null) await ledger.addPartition(planned.candidate ?? { label, from: null, to: null, native: null })
-    await ledger.hold(label, reason)
+    await (isPeriod ? ledger.holdPeriod(label, reason) : ledger.hold(label, reason))
   }
   await told({ table, record, opened, run }, reason === null ? 'released' : 'held')
-  return { totals: { partitions: dec(found.length) } }
+  return { totals: { partitions: dec(found.reduce((sum, { parts }) => sum + Math.max(1, parts.length), 0)) } }
 }
 
 type About = {
@@ -102,14 +102,24 @@ function named({ table }: TableSpec): string {
   return `what was named of ${tableText(table)}`
 }
 
-function knownAs({ partitions, calendar }: ArchiveRecord, text: string): ArchivedPartition | null {
-  const label = labelNamed(parseCalendar(calendar), text)
-  return partitions.find((one) => one.label === text) ?? partitions.find((one) => one.label === label) ?? null
+type Found = {
+  readonly label: string
+  /** All parts of a period are meant, and those that come later. */
+  readonly isPeriod: boolean
+  readonly parts: readonly ArchivedPartition[]
+  readonly planned: PlannedPartition | null
+}
+
+function knownAs({ partitions, calendar }: ArchiveRecord, text: string): Found | null {
+  const asked = askedFor(parseCalendar(calendar), text, partitions)
+  const parts = partitions.filter((one) => isAsked([asked], one))
+  return parts.length === 0 ? null : { label: asked.label, isPeriod: asked.whole, parts, planned: null }
 }
 
 /** A hold keeps what was dropped from its expiry, and what has expired from being swept. */
-function refuseSwept(partition: ArchivedPartition, table: TableSpec, reason: string | null): void {
-  if (partition.sweptMs !== null && reason !== null) throw destroyed(tableText(table.table), partition)
+function refuseSwept(parts: readonly ArchivedPartition[], table: TableSpec, reason: string | null): void {
+  const swept = reason === null ? undefined : parts.find(({ sweptMs }) => sweptMs !== null)
+  if (swept !== undefined) throw destroyed(tableText(table.table), swept)
 }
 
 async function unknownYet(
@@ -118,7 +128,7 @@ async function unknownYet(
   { from, reason }: ArchiveHoldOperation,
   { store, database }: Opened,
   run: ArchiveHoldRun,
-): Promise<{ readonly label: string; readonly planned: PlannedPartition | null }> {
+): Promise<Found> {
   if (reason === null) {
     throw new SluiceError('PARTITION_STATE', `the ledger knows no partition ${text} of ${tableText(table.table)}`, {
       hint: 'sluice archive list shows those that it knows',
@@ -137,5 +147,5 @@ async function unknownYet(
   const around = { store, database, nowMs: run.clock.now(), signal: run.interrupt.abort }
   const [planned] = (await planArchive(table, asked, around)).partitions
   if (planned === undefined) throw new Error(`${text} was planned as nothing`)
-  return { label: planned.label, planned }
+  return { label: planned.label, isPeriod: false, parts: [], planned }
 }

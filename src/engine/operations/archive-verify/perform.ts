@@ -8,8 +8,9 @@ import type { archiveVerify as declared, ArchiveVerifyOperation } from './declar
 import { openSource, recordsOf, tableNow } from '../../archiving/each-table.ts'
 import { originNow, otherDatabase } from '../../archiving/require-origin.ts'
 import { seenArchive } from '../../archiving/table-changes.ts'
+import { periodSums } from '../../archiving/period-sum.ts'
 import { tellStanding } from '../../archiving/standing.ts'
-import { labelNamed } from '../../archiving/label-named.ts'
+import { askedFor, isWanted } from '../../archiving/asked.ts'
 import { openArchive } from '../../archiving/open.ts'
 import { Looked } from '../../archiving/looked.ts'
 import { sourceFindings } from '../../archiving/source-findings.ts'
@@ -33,14 +34,17 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
     await using open = await openArchive(table, record, opened, run, { reads: true })
     const other = otherDatabase(open.context, await originNow(open.context))
     if (other !== null) tellStanding(record, { kind: 'refused', error: other }, run)
+    const damaged = new Set<string>()
     const told = (finding: Finding): void => {
       counts.findings++
       if (finding.finding === 'foreign archive') foreign.push(name)
+      if (finding.partition !== undefined) damaged.add(finding.partition)
       run.emit({ type: 'archive.finding', table: name, ...finding })
     }
     const calendar = parseCalendar(record.calendar)
-    const named = new Set(operation.partitions.flatMap((text) => [text, labelNamed(calendar, text)]))
-    const wanted = (label: string): boolean => named.size === 0 || named.has(label)
+    const asked = operation.partitions.map((text) => askedFor(calendar, text, record.partitions))
+    const wanted = (label: string): boolean =>
+      isWanted(asked, record.partitions.find((one) => one.label === label) ?? { label, period: label })
     for await (const step of findings(open.context, record, wanted, run.interrupt)) {
       if ('finding' in step) told(step)
       else {
@@ -49,8 +53,18 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
         counts.rows += step.rows
       }
     }
-    const chosen = { ...record, partitions: record.partitions.filter(({ label }) => wanted(label)) }
-    for await (const found of sourceFindings(open.context, chosen, operation.deep, looked)) told(found)
+    for await (const found of periodSums(open.context, record, ({ label }) => wanted(label), damaged)) {
+      if ('finding' in found) told(found)
+      else run.emit({ type: 'log', level: found.isChecked ? 'note' : 'warn', table: name, message: found.text })
+    }
+    for await (const found of sourceFindings(
+      open.context,
+      record,
+      ({ label }) => wanted(label),
+      operation.deep,
+      looked,
+    ))
+      told(found)
   }
   const stopped = run.interrupt.stop.aborted
   const totals = {

@@ -1,9 +1,10 @@
-/** The partitions that a restore is about. */
+/** The partitions that a restore is about: of a period, all of its parts. */
+import { isNoted } from '../../../archive/ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../../archive/ledger/record.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
-import { labelNamed } from '../../archiving/label-named.ts'
+import { askedFor, isAsked } from '../../archiving/asked.ts'
 import { parseCalendar } from '../../calendar/calendar-text.ts'
 import type { RestoreOperation } from './declaration.ts'
 
@@ -14,13 +15,19 @@ export function chosenOf(
   { calendar, partitions }: ArchiveRecord,
 ): readonly ArchivedPartition[] {
   const spec = parseCalendar(calendar)
-  return named.map((text) => {
-    const known = partitions.find((one) => one.label === text)
-    const label = known === undefined ? labelNamed(spec, text) : text
-    const partition = known ?? partitions.find((one) => one.label === label)
-    if (partition !== undefined) return partition
-    throw new SluiceError('PARTITION_STATE', `${label} of ${tableText(table)} is not archived`, {
+  const chosen = new Set<ArchivedPartition>()
+  for (const text of named) {
+    const asked = askedFor(spec, text, partitions)
+    const found = partitions.filter((one) => isAsked([asked], one))
+    // Of several parts those that have anything to bring back.
+    const some = found.filter(
+      (one) => !(one.state === 'RESTORED' && one.retracted) && one.state !== 'EXPIRED' && !isNoted(one),
+    )
+    for (const one of some.length === 0 ? found : some) chosen.add(one)
+    if (found.length > 0) continue
+    throw new SluiceError('PARTITION_STATE', `${asked.label} of ${tableText(table)} is not archived`, {
       hint: `sluice archive list --table ${shellQuote(tableText(table))} shows what is`,
     })
-  })
+  }
+  return [...chosen]
 }

@@ -85,7 +85,7 @@ function lateRows({ context }: OpenArchive, store: CopyStore, record: ArchiveRec
     const signal = context.interrupt.abort
     const archive = { reader: context.reader, open: openArchiveQuery }
     try {
-      const found = await keyDifferences({ store, table, signal }, { ...record, stored }, partition, archive, {
+      const found = await keyDifferences({ store, table, signal }, { ...record, stored }, [partition], archive, {
         values: false,
         where,
       })

@@ -137,7 +137,10 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     const archived =
       files.length === 0
         ? `(SELECT ${this.#brought.map((one) => `CAST(NULL AS ${nativeOf(one.stored)}) AS ${quotedName(one.physical)}`).join(', ')} WHERE false)`
-        : await this.#placed(files)
+        : await this.#placed(
+            files,
+            this.#brought.map((one) => one.physical),
+          )
     const pairs = this.#brought.map(({ name, physical }, i) => ({
       name,
       hot: `hot.c${i}`,
@@ -163,6 +166,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
           differs === ''
             ? { rows: 0n, keys: [] }
             : await found(shown('hot'), `${hot} JOIN ${cold} ON ${same} WHERE ${differs}`),
+        both: await found(shown('hot'), `${hot} WHERE EXISTS (SELECT 1 FROM ${cold} WHERE ${same})`),
         deleted: await found(shown('cold'), `${cold} WHERE NOT EXISTS (SELECT 1 FROM ${hot} WHERE ${same})`),
       }
     } catch (error) {
@@ -172,15 +176,18 @@ class DuckdbArchiveQuery implements ArchiveQuery {
   }
 
   #physical(name: string): string {
-    return quotedName(this.#request.columns.find((column) => column.name === name)?.physical ?? name)
+    return this.#request.columns.find((column) => column.name === name)?.physical ?? name
   }
 
   /** Files of which only keys or values are compared, as something to select from. */
-  async #placed(files: readonly QueryFile[]): Promise<string> {
+  async #placed(files: readonly QueryFile[], columns: readonly string[]): Promise<string> {
     const links: string[] = []
     for (const { file } of files) links.push(await this.#session.place(file, `key-${this.#links++}.parquet`))
+    const names = columns.map(quotedName).join(', ')
     // Files of several parts may have a column in several types: the widest of them holds all values.
-    return readParquet(links, ', union_by_name = true')
+    const read = (some: readonly string[]): string => readParquet(some, ', union_by_name = true')
+    const parts = byShape(files, links).map(({ links: some }) => `SELECT ${names} FROM ${read(some)}`)
+    return `(${parts.join(' UNION ALL ')})`
   }
 
   /** Whether a row brought over has the key of a row in the files. */
@@ -188,8 +195,13 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     files: readonly QueryFile[],
     key: readonly (readonly [hot: string, archived: string])[],
   ): Promise<string> {
-    const from = await this.#placed(files)
-    const same = key.map(([hot, archived]) => `main.${HOT}.${hot} IS NOT DISTINCT FROM archived.${archived}`)
+    const from = await this.#placed(
+      files,
+      key.map(([, archived]) => archived),
+    )
+    const same = key.map(
+      ([hot, archived]) => `main.${HOT}.${hot} IS NOT DISTINCT FROM archived.${quotedName(archived)}`,
+    )
     return `EXISTS (SELECT 1 FROM ${from} AS archived WHERE ${same.join(' AND ')})`
   }
 

@@ -2,9 +2,11 @@
 import { mkdir } from 'node:fs/promises'
 import type { ExaminedFile, WrittenFile } from '../../../model/archiving/archived-file.ts'
 import type {
+  KeyedFiles,
   ParquetFiles,
   ReadFiles,
   Rewritten,
+  SameKeys,
   Tested,
   Wanted,
   WriteRequest,
@@ -19,6 +21,7 @@ import { keptSql, matchingOf } from './matching.ts'
 import { csvOf } from './read-csv.ts'
 import { digestOf, type KeyRange } from './read-digest.ts'
 import { rowsOf } from './read-rows.ts'
+import { sameKeysOf } from './same-keys.ts'
 import { writeParquet, writeRows } from './write.ts'
 
 export type ParquetFilesOptions = DeskOptions
@@ -101,6 +104,10 @@ class DuckdbParquetFiles implements ParquetFiles {
       }
     }
     return rows
+  }
+
+  sameKeys(one: KeyedFiles, others: readonly KeyedFiles[], signal: AbortSignal): Promise<SameKeys> {
+    return this.#with((desk) => sameKeysOf(desk, one, others, signal))
   }
 
   digest(request: KeyRange & { readonly range: Range }): Promise<Digest> {

@@ -1,0 +1,153 @@
+/** A partition beside the others of its table: no row is archived twice, and of a period of a plain table one part is on its way at a time. */
+import { join } from 'node:path'
+import type { ExaminedFile } from '../../model/archiving/archived-file.ts'
+import type { KeyedFiles, SameKeys } from '../../model/archiving/parquet-port.ts'
+import type { StoredColumn } from '../../model/archiving/stored-column.ts'
+import { isPublished } from '../../model/archiving/state.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import type { PartitionTable } from '../../stores/archive-port.ts'
+import { isOpen, otherParts } from '../ledger/parts.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
+import { fitNow, type ArchiveContext } from './context.ts'
+import { localFiles } from './local-files.ts'
+import { restoreCommand } from './refusals.ts'
+
+export type Beside = {
+  /** All partitions of the table, as the ledger has them now. */
+  readonly all: () => Promise<readonly ArchivedPartition[]>
+  /** Rows of the source that files of other partitions have too, by key; null where the key is missing on a side. */
+  readonly doubled: (
+    partition: ArchivedPartition,
+    others: readonly ArchivedPartition[],
+    native: PartitionTable | null,
+  ) => Promise<SameKeys | null>
+}
+
+/**
+ * Rows between the bounds of a plain table are those of one part. Whoever goes on holds the period, so that no other program begins another one.
+ * @throws SluiceError PARTITION_STATE
+ */
+export async function refuseOpenBeside(
+  { name }: ArchiveContext,
+  partition: ArchivedPartition,
+  { all }: Beside,
+): Promise<void> {
+  if (partition.native !== null) return
+  const open = otherParts(partition, await all()).find((one) => one.native === null && isOpen(one))
+  if (open === undefined) return
+  throw new SluiceError('PARTITION_STATE', `${partition.label} of ${name} cannot go on beside ${open.label}`, {
+    where: `${name}, ${partition.label}`,
+    reason: `${open.label} is ${open.state}: rows of one period belong to one part at a time`,
+    hint: `let ${open.label} come to DROPPED, or bring it back: ${restoreCommand(name, open)}`,
+  })
+}
+
+/** Before anything is written. @throws SluiceError PARTITION_CHANGED where keys of its rows are archived already; UNSUPPORTED_KEY where nobody can tell */
+export async function refuseDoubledRows(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  native: PartitionTable | null,
+  { all, doubled }: Beside,
+): Promise<void> {
+  const others = publishedBeside(partition, await all())
+  if (others.length === 0) return
+  const found = context.table.key.length === 0 ? null : await doubled(partition, others, native)
+  if (found === null) throw untold(context, partition, others)
+  if (found.rows > 0n) throw doubledKeys(context, partition, others, found)
+}
+
+/**
+ * Of the files that have just been proved, so that nothing can come between: what they hold is what is published, and what leaves the source.
+ * @param folder where they stand
+ * @throws as `refuseDoubledRows`; SOURCE_IO
+ */
+export async function refuseDoubledFiles(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  files: readonly Pick<ExaminedFile, 'name'>[],
+  folder: string,
+  { all }: Beside,
+): Promise<void> {
+  const others = publishedBeside(partition, await all())
+  if (others.length === 0) return
+  const paths = files.map(({ name }) => join(folder, name))
+  const found = await sameKeys(context, { ...partition, paths }, others)
+  if (found === null) throw untold(context, partition, others)
+  if (found.rows > 0n) throw doubledKeys(context, partition, others, found)
+}
+
+/**
+ * Rows of files of one partition whose key stands in files of others.
+ * @param one with the absolute paths of its files, where they are here already
+ * @returns null where the key is not whole on a side
+ */
+export async function sameKeys(
+  context: ArchiveContext,
+  one: ArchivedPartition & { readonly paths?: readonly string[] },
+  others: readonly ArchivedPartition[],
+): Promise<SameKeys | null> {
+  const key = keyOf(context, one)
+  const keys = others.map((other) => keyOf(context, other))
+  if (key === null || keys.includes(null)) return null
+  const fetched = one.paths === undefined ? one.files : []
+  await using local = await localFiles(context, [...fetched, ...others.flatMap(({ files }) => files)])
+  const paths = local.paths.map((path) => join(local.folder, path))
+  const keyed: KeyedFiles[] = []
+  let from = fetched.length
+  for (const [i, { files }] of others.entries()) {
+    keyed.push({ files: paths.slice(from, from + files.length), key: keys[i] ?? [] })
+    from += files.length
+  }
+  const parquet = await context.parquet()
+  const own = { files: one.paths ?? paths.slice(0, fetched.length), key }
+  return parquet.sameKeys(own, keyed, context.interrupt.abort)
+}
+
+/** Columns of files that are the key of the table now; null where one is missing. */
+function keyOf(context: ArchiveContext, partition: ArchivedPartition): readonly StoredColumn[] | null {
+  const { shared } = fitNow(context, partition)
+  const key = context.table.key.flatMap((name) => shared.find(({ now }) => now.name === name)?.file ?? [])
+  return key.length === 0 || key.length < context.table.key.length ? null : key
+}
+
+/** Other parts of the period whose files are a part of the Delta table. */
+function publishedBeside(
+  partition: ArchivedPartition,
+  all: readonly ArchivedPartition[],
+): readonly ArchivedPartition[] {
+  return otherParts(partition, all).filter(({ state, version }) => version !== null && isPublished(state))
+}
+
+function doubledKeys(
+  { name }: ArchiveContext,
+  partition: ArchivedPartition,
+  others: readonly ArchivedPartition[],
+  { rows, keys }: SameKeys,
+): SluiceError {
+  const many = `${rows} ${rows === 1n ? 'row stands' : 'rows stand'} under a key that is archived already`
+  const named = `${keys.join('; ')}${rows > BigInt(keys.length) ? ' …' : ''}`
+  const [first] = others
+  return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name}: ${many}: ${named}`, {
+    where: `${name}, ${partition.label}`,
+    reason: `a row of ${others.map(({ label }) => label).join(', ')} would be in the archive twice, so nothing was taken out of the table`,
+    hint: `give these rows other keys, or take them out of the table; ${restoreCommand(name, first ?? partition, '--dry-run')} says whether they are the archived ones`,
+  })
+}
+
+function untold(
+  { name }: ArchiveContext,
+  partition: ArchivedPartition,
+  others: readonly ArchivedPartition[],
+): SluiceError {
+  const [first] = others
+  return new SluiceError(
+    'UNSUPPORTED_KEY',
+    `rows of ${partition.label} of ${name} cannot be told from those that are archived already`,
+    {
+      where: `${name}, ${partition.label}`,
+      reason: `the table has no key, or files of ${others.map(({ label }) => label).join(', ')} lack a column of it`,
+      hint: `give the table a primary key; where it has one, bring the period back and archive it as a whole: ${restoreCommand(name, first ?? partition)}, then sluice archive run --table ${shellQuote(name)} --partition ${shellQuote(partition.period)}`,
+    },
+  )
+}

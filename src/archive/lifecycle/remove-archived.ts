@@ -1,0 +1,130 @@
+/**
+ * Rows of a plain table leave it beside rows that came late: each archived row is told by its key, and goes only while it has the values that were archived. The
+ * late ones stay.
+ */
+import { cellText } from '../../model/copy/canonical.ts'
+import { RowSum } from '../../model/copy/row-hash.ts'
+import { equalDigests, type Digest, type Row } from '../../model/copy/rows.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import {
+  added,
+  conditionOf,
+  fitNow,
+  NO_ROWS,
+  progress,
+  sharedColumns,
+  type ArchiveContext,
+  type Work,
+} from './context.ts'
+import { changedAfter } from './refusals.ts'
+import { keyPlaces, Naming, rowsText, standingOf, type Into } from './rows-now.ts'
+import { difference, settled } from './step-end.ts'
+import { storedRows } from './stored-rows.ts'
+
+/** Rows of one transaction: short enough for those who wait for its locks. */
+const ROWS = 5000
+
+/**
+ * DETACHED → DROPPED. Before the first row goes, all archived rows that have not gone yet stand in the table as they were archived.
+ * @param whole what the archived rows come to, in the columns that files and table share
+ * @param found rows between the bounds, and what they come to with those that have gone
+ * @throws SluiceError PARTITION_CHANGED, LEASE_LOST, STOPPED
+ */
+export async function removeArchived(
+  context: ArchiveContext,
+  { partition, held }: Work,
+  whole: Digest,
+  found: { readonly sum: Digest; readonly rows: bigint },
+): Promise<void> {
+  const { ledger, interrupt, store, table, name } = context
+  const { shared, fresh } = fitNow(context, partition)
+  const into: Into = { table, shared }
+  const places = keyPlaces(shared, table)
+  // Values of columns that came later would go with their rows.
+  if (places === null || fresh.some(({ column }) => column.generated !== true)) {
+    throw changedAfter(name, partition, difference(found.sum, whole))
+  }
+  const there = await standing(context, partition, into)
+  if (there.changed.rows > 0n || !equalDigests(added(partition.removed, there.same), whole)) {
+    const late = { rows: 0n, keys: [] }
+    const missing = whole.rows - partition.removed.rows - there.same.rows - there.changed.rows
+    const told = { kind: 'told', now: null, rows: found.rows, same: there.same.rows, late } as const
+    const kinds = { ...told, missing: { rows: missing, keys: there.missing }, changed: there.changed }
+    throw changedAfter(name, partition, rowsText(kinds, whole.rows))
+  }
+  const target = store.target()
+  if (target.remove === undefined) throw new Error('the store removes no rows')
+  const tell = progress(context, partition, 'removing', whole.rows)
+  const [columns, where] = [sharedColumns(shared), conditionOf(context, partition)]
+  const bytesOfRow = whole.rows === 0n ? 0 : Number(partition.sourceBytes ?? 0n) / Number(whole.rows)
+  let { removed } = partition
+  for await (const rows of archivedRows(context, partition, into)) {
+    throwIfAborted(interrupt.stop)
+    const some = await sameOf(context, into, rows)
+    if (some.length === 0) continue
+    const digest = sumOfRows(some)
+    const keys = some.map((row) => places.map((at) => cellText(row[at] ?? '')))
+    const after = added(removed, digest)
+    const closing = ledger.closing(held, 'DETACHED', 'DETACHED', { removed: after, error: null })
+    const range = { by: 'keys', keys } as const
+    await context.pace?.(some.length * bytesOfRow, interrupt.stop)
+    const end = await target.remove({ table, columns, range, where, expect: digest, closing, signal: interrupt.abort })
+    settled(end, context, partition, (how) => changedAfter(name, partition, how))
+    removed = after
+    tell(removed.rows, 0n)
+  }
+  if (!equalDigests(removed, whole)) throw changedAfter(name, partition, difference(removed, whole))
+  await ledger.move(held, 'DETACHED', 'DROPPED', { error: null })
+  const late = found.rows - there.same.rows
+  if (late === 0n) return
+  const message = `${partition.label}: ${late} ${late === 1n ? 'row that came late stays' : 'rows that came late stay'} in the table, and can be archived as a further part of ${partition.period}`
+  context.emit({ type: 'log', level: 'note', table: name, message })
+}
+
+type Standing = {
+  readonly same: Digest
+  readonly missing: readonly string[]
+  readonly changed: { readonly rows: bigint; readonly keys: readonly string[] }
+}
+
+async function standing(context: ArchiveContext, partition: Work['partition'], into: Into): Promise<Standing> {
+  let same = NO_ROWS
+  const [missing, changed] = [new Naming(), new Naming()]
+  for await (const rows of archivedRows(context, partition, into)) {
+    await using view = await context.store.source(context.interrupt.abort)
+    const some: Row[] = []
+    for (const { row, key, how } of await standingOf(context, into, view, rows)) {
+      if (how === 'same') some.push(row)
+      else (how === 'missing' ? missing : changed).add(key)
+    }
+    same = added(same, sumOfRows(some))
+  }
+  // What has gone already is missing, and should be.
+  const isBegun = partition.removed.rows > 0n
+  return { same, missing: isBegun ? [] : missing.named().keys, changed: changed.named() }
+}
+
+async function sameOf(context: ArchiveContext, into: Into, rows: readonly Row[]): Promise<readonly Row[]> {
+  await using view = await context.store.source(context.interrupt.abort)
+  const found = await standingOf(context, into, view, rows)
+  return found.flatMap(({ row, how }) => (how === 'same' ? [row] : []))
+}
+
+function archivedRows(
+  context: ArchiveContext,
+  partition: Work['partition'],
+  { shared }: Into,
+): AsyncIterable<readonly Row[]> {
+  return storedRows(
+    context,
+    partition,
+    shared.map(({ file }) => file),
+    ROWS,
+  )
+}
+
+function sumOfRows(rows: readonly Row[]): Digest {
+  const sum = new RowSum()
+  for (const row of rows) sum.add(row)
+  return sum.digest()
+}

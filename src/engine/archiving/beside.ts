@@ -1,0 +1,26 @@
+/** A partition beside the others of its table, for whoever archives it. */
+import type { Beside } from '../../archive/lifecycle/beside.ts'
+import { conditionOf, fitNow, type ArchiveContext } from '../../archive/lifecycle/context.ts'
+import { readArchive } from '../../archive/ledger/record.ts'
+import type { LedgerDatabase } from '../../stores/copy-port.ts'
+import { openArchiveQuery } from '../../stores/parquet.ts'
+import { keyDifferences } from './late-rows.ts'
+
+export function besideOf(context: ArchiveContext, database: LedgerDatabase): Beside {
+  const { store, archived, interrupt, reader } = context
+  return {
+    all: async () => (await readArchive(database, archived.table))?.partitions ?? [],
+    doubled: async (partition, others, native) => {
+      const table = native?.table ?? context.table
+      const where = native === null ? conditionOf(context, partition) : null
+      const archive = { reader, open: openArchiveQuery }
+      const source = { store, table: { ...table, key: context.table.key }, signal: interrupt.abort }
+      // A table that has left keeps the columns that it had.
+      const columns = partition.away
+        ? fitNow(context, partition).shared.map(({ file }) => file)
+        : archived.stored.columns
+      const record = { ...archived, stored: { ...archived.stored, columns } }
+      return (await keyDifferences(source, record, others, archive, { values: false, where }))?.both ?? null
+    },
+  }
+}

@@ -1,0 +1,265 @@
+/** Rows that come late to an archived period of a plain table are archived as a further part of it; all rows count at every moment. */
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { ArchivedEvent, ArchivePlanEvent } from '../../src/model/archive-events.ts'
+import type { Event } from '../../src/model/event.ts'
+import { commandsOf, countedBy, makeBookings, TABLE, type Archived, type Form } from '../support/archive-places.ts'
+import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
+import { makePlace, missing, perform, type Place, type Ran, type System } from '../support/copy-systems.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
+
+const SYSTEMS = ['sqlite', 'postgresql', 'mysql'] as const
+const WITHOUT = new Map(await Promise.all(SYSTEMS.map(async (system) => [system, await missing(system)] as const)))
+
+let folder: Folder
+beforeAll(() => {
+  folder = temporaryFolder()
+})
+afterAll(() => folder[Symbol.dispose]())
+
+type Bookings = Archived & { readonly ids: Set<number> }
+
+async function bookings(system: System, form: Form = 'plain'): Promise<Bookings> {
+  const place = await makePlace(system, folder.path)
+  const made = await makeBookings(place, form, join(folder.path, `archive-${randomBytes(4).toString('hex')}`), 20)
+  return { ...made, ids: new Set([0, 1, 2].flatMap((i) => Array.from({ length: 20 }, (_, n) => i * 100_000 + n))) }
+}
+
+const row = (id: number, day = '2020-02-02'): string =>
+  `INSERT INTO ${TABLE} VALUES (${id}, '${day} 03:04:05', 'late', NULL)`
+
+async function late({ place, ids }: Bookings, ...some: readonly number[]): Promise<void> {
+  for (const id of some) {
+    await place.sql(row(id))
+    ids.add(id)
+  }
+}
+
+async function done(operation: Operation): Promise<Ran> {
+  const ran = await perform(operation)
+  expect(ran.finished, JSON.stringify(ran.finished.error)).toMatchObject({ exitCode: 0 })
+  return ran
+}
+
+/** Every row once, whoever answers for it. */
+async function whole(made: Bookings): Promise<void> {
+  const { query } = commandsOf(made)
+  const wanted = `${made.ids.size} ${[...made.ids].reduce((sum, id) => sum + id, 0)}`
+  expect((await countedBy(query)).counted).toBe(wanted)
+}
+
+const planOf = (run: Operation, more: object = {}): Operation => ({ ...run, dryRun: true, ...more }) as Operation
+const named = (operation: Operation, ...partitions: readonly string[]): Operation =>
+  ({ ...operation, partitions }) as Operation
+const planned = ({ events }: Ran): readonly ArchivePlanEvent[] =>
+  events.filter((event): event is Event & ArchivePlanEvent => event.type === 'archive.planned')
+
+async function listed(place: Pick<Place, 'url'>): Promise<readonly string[]> {
+  const { events } = await done({ kind: 'archive-list', from: place.url, tables: [], count: true })
+  return events
+    .filter((event): event is Event & ArchivedEvent => event.type === 'archived')
+    .map(
+      ({ partition, state, rows, surplus }) =>
+        `${partition} ${state} ${rows ?? '-'}${surplus === undefined ? '' : ` ${surplus}`}`,
+    )
+}
+
+describe.each(SYSTEMS)('a plain table of %s', (system) => {
+  const why = WITHOUT.get(system) ?? ''
+
+  it.skipIf(why !== '')(`has a period in three parts${why}`, { timeout: 120_000 }, async () => {
+    const made = await bookings(system)
+    const { run, drop, verify } = commandsOf(made)
+    await done(run)
+    await late(made, 50_001, 50_002)
+    await whole(made)
+    // As long as its rows are still in the table, there is no further part.
+    const [first] = planned(await done(planOf(run)))
+    expect(first).toMatchObject({ partition: '2020-Q1', status: 'done' })
+    expect(first?.note).toMatch(
+      /2 rows more in the table than expected, by count; late rows are archived as a further part once this one is dropped/,
+    )
+    const dropped = await done(drop)
+    expect(dropped.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))).toContain(
+      '2020-Q1: 2 rows that came late stay in the table, and can be archived as a further part of 2020-Q1',
+    )
+    await whole(made)
+    expect(await listed(made.place)).toEqual(['2020-Q1 DROPPED 20 2', '2020-Q2 DROPPED 20'])
+    const further = planned(await done(planOf(run)))
+    expect(further.map(({ partition, status, rows, note }) => [partition, status, rows, note])).toEqual([
+      ['2020-Q1', 'done', '20', '2 rows more in the table than expected, by count'],
+      ['2020-Q1.part2', 'due', '2', '2 rows that came when 2020-Q1 was archived already'],
+      ['2020-Q2', 'done', '20', undefined],
+    ])
+    await done(named(run, '2020-Q1.part2'))
+    await whole(made)
+    expect(await listed(made.place)).toEqual(['2020-Q1 DROPPED 20', '2020-Q1.part2 DETACHED 2', '2020-Q2 DROPPED 20'])
+    await done({ ...verify, deep: true } as Operation)
+    await late(made, 50_003)
+    await whole(made)
+    const found = await perform(verify)
+    expect(found.finished).toMatchObject({ exitCode: 1 })
+    expect(found.events.flatMap((event) => (event.type === 'archive.finding' ? [event] : []))).toMatchObject([
+      { finding: 'late rows', partition: '2020-Q1.part2', detail: '1 row in the table but not in the archive: 50003' },
+    ])
+    await done(drop)
+    await done(run)
+    await done(drop)
+    await whole(made)
+    expect(await listed(made.place)).toEqual([
+      '2020-Q1 DROPPED 20',
+      '2020-Q1.part2 DROPPED 2',
+      '2020-Q1.part3 DROPPED 1',
+      '2020-Q2 DROPPED 20',
+    ])
+    expect(await made.place.rows(`SELECT count(*) FROM ${TABLE}`)).toEqual([['20']])
+    const verified = await done({ ...verify, deep: true } as Operation)
+    expect(verified.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))).toContainEqual(
+      expect.stringMatching(/^2020-Q1: 23 rows with the checksum [0-9a-f]{16} are the sum of 3 parts/),
+    )
+    expect(
+      await made.place.rows(
+        'SELECT partition_name, period, part FROM migration_archive_partitions WHERE part > 1 ORDER BY part',
+      ),
+    ).toEqual([
+      ['2020-Q1.part2', '2020-Q1', '2'],
+      ['2020-Q1.part3', '2020-Q1', '3'],
+    ])
+  })
+
+  it.skipIf(why !== '')(`takes no row under a key of the archive${why}`, { timeout: 120_000 }, async () => {
+    const made = await bookings(system)
+    const { run, drop } = commandsOf(made)
+    await done(run)
+    await done(drop)
+    await made.place.sql(row(7), row(50_001))
+    const refused = await perform(named(run, '2020-Q1'))
+    expect(refused.finished.error).toMatchObject({
+      code: 'PARTITION_CHANGED',
+      message: expect.stringMatching(
+        /^2020-Q1\.part2 of .*: 1 row stands under a key that is archived already: 7$/,
+      ) as string,
+    })
+    expect(await listed(made.place)).toContain('2020-Q1.part2 FAILED -')
+    await made.place.sql(`DELETE FROM ${TABLE} WHERE id = 7`)
+    made.ids.add(50_001)
+    await done(run)
+    await whole(made)
+    expect(await listed(made.place)).toContain('2020-Q1.part2 DETACHED 1')
+  })
+
+  it.skipIf(why !== '')(`brings a period back as a whole${why}`, { timeout: 120_000 }, async () => {
+    const made = await bookings(system)
+    const { run, drop, restore, verify } = commandsOf(made)
+    await done(run)
+    await done(drop)
+    await late(made, 50_001)
+    await done(run)
+    await done(drop)
+    await late(made, 50_002)
+    await done(named(restore, '2020-Q1.part2'))
+    await whole(made)
+    expect(await listed(made.place)).toEqual(['2020-Q1 DROPPED 20', '2020-Q1.part2 RESTORED 1', '2020-Q2 DROPPED 20'])
+    await done({ ...verify, deep: true } as Operation)
+    await done(named(restore, '2020-Q1'))
+    await whole(made)
+    expect(await made.place.rows(`SELECT count(*) FROM ${TABLE} WHERE id < 60000`)).toEqual([['22']])
+    // Archived again they are one part.
+    await done(named(run, '2020-Q1'))
+    await whole(made)
+    expect(await listed(made.place)).toEqual(['2020-Q1 DETACHED 22', '2020-Q1.part2 RESTORED -', '2020-Q2 DROPPED 20'])
+    await done(drop)
+    await late(made, 50_003)
+    await done(run)
+    await whole(made)
+    expect(await listed(made.place)).toEqual([
+      '2020-Q1 DROPPED 22',
+      '2020-Q1.part2 RESTORED -',
+      '2020-Q1.part3 DETACHED 1',
+      '2020-Q2 DROPPED 20',
+    ])
+    await done({ ...verify, deep: true } as Operation)
+  })
+})
+
+describe('partitions of PostgreSQL', () => {
+  const why = WITHOUT.get('postgresql') ?? ''
+  /** Partitions that somebody makes where archived ones stood. */
+  const again = (name: string, from: string, to: string): string =>
+    `CREATE TABLE ${TABLE}_${name} PARTITION OF ${TABLE} FOR VALUES FROM ('${from}') TO ('${to}')`
+
+  it.skipIf(why !== '')(`stand in the place of archived ones${why}`, { timeout: 180_000 }, async () => {
+    const made = await bookings('postgresql', 'native')
+    const { run, drop, verify } = commandsOf(made)
+    await done(run)
+    await made.place.sql(again('late', '2020-01-01', '2020-04-01'))
+    await late(made, 50_001, 50_002)
+    await whole(made)
+    expect(planned(await done(planOf(run))).map(({ partition, status, note }) => [partition, status, note])).toEqual([
+      ['2020-Q1', 'done', expect.stringContaining('rows of the detached table')],
+      ['2020-Q1.part2', 'due', 'it holds rows that came when 2020-Q1 was archived already'],
+      ['2020-Q2', 'done', expect.stringContaining('rows of the detached table')],
+      ['bookings_2', 'later', undefined],
+    ])
+    await made.place.sql(`INSERT INTO ${TABLE} VALUES (7, '2020-01-01 07:00:00', 'twice', NULL)`)
+    expect((await perform(named(run, '2020-Q1'))).finished.error).toMatchObject({
+      code: 'PARTITION_CHANGED',
+      message: expect.stringMatching(
+        /1 row stands under a key that is archived already: 7, 2020-01-01 07:00:00$/,
+      ) as string,
+    })
+    await made.place.sql(`DELETE FROM ${TABLE} WHERE id = 7`)
+    await done(run)
+    await whole(made)
+    expect(await listed(made.place)).toEqual(['2020-Q1 DETACHED 20', '2020-Q1.part2 DETACHED 2', '2020-Q2 DETACHED 20'])
+    // Parts of the bounds.
+    await made.place.sql(again('jan', '2020-01-01', '2020-02-01'), again('feb', '2020-02-01', '2020-03-01'))
+    await late(made, 50_003)
+    await made.place.sql(row(50_004, '2020-01-03'))
+    made.ids.add(50_004)
+    await done(run)
+    await whole(made)
+    expect(await listed(made.place)).toEqual([
+      '2020-Q1 DETACHED 20',
+      '2020-Q1.part2 DETACHED 2',
+      '2020-Q1.part3 DETACHED 1',
+      '2020-Q1.part4 DETACHED 1',
+      '2020-Q2 DETACHED 20',
+    ])
+    const verified = await done({ ...verify, deep: true } as Operation)
+    expect(verified.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))).toContainEqual(
+      expect.stringMatching(
+        /^2020-Q1: 24 rows with the checksum [0-9a-f]{16} are the sum of 4 parts \(.*\), each proved by itself, and no key stands in two of them$/,
+      ),
+    )
+    await done(drop)
+    await whole(made)
+    await made.place.sql(again('more', '2020-03-01', '2020-07-01'))
+    await made.place.sql(row(50_005, '2020-03-15'))
+    made.ids.add(50_005)
+    const across = planned(await done(planOf(run))).find(({ partition }) => partition === 'bookings_more')
+    expect(across).toMatchObject({
+      status: 'blocked',
+      note: expect.stringMatching(
+        /^its bounds are partly those of 2020-Q1, which has left the table: split it at 2020-01-01 00:00:00 and 2020-04-01 00:00:00$/,
+      ) as string,
+    })
+    await whole(made)
+  })
+
+  it.skipIf(why !== '')(`without a key have no further part${why}`, { timeout: 120_000 }, async () => {
+    const made = await bookings('postgresql', 'native')
+    const { run } = commandsOf(made)
+    await made.place.sql(`ALTER TABLE ${TABLE} DROP CONSTRAINT ${TABLE}_pkey`)
+    await done(run)
+    await made.place.sql(again('late', '2020-01-01', '2020-04-01'))
+    await late(made, 50_001)
+    const refused = await perform(named(run, '2020-Q1.part2'))
+    expect(refused.finished.error).toMatchObject({
+      code: 'PARTITIONS_BLOCKED',
+      reason: expect.stringContaining('without a key nobody can tell late rows from those of 2020-Q1') as string,
+    })
+    await whole(made)
+  })
+})
