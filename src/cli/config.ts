@@ -6,7 +6,7 @@ import { CALENDAR_UNITS } from '../engine/calendar/calendar.ts'
 import { DECIMALS, ON_EXISTING, PROOFS } from '../engine/operations/copy/options.ts'
 import { CHECKED_FILES } from '../engine/operations/shared-options.ts'
 import { SluiceError } from '../shared/errors.ts'
-import { closest } from './closest.ts'
+import { closest } from '../shared/closest.ts'
 import { LIFECYCLE, LIFECYCLE_KEYS } from './lifecycle-config.ts'
 
 const positive = z.int().min(1)

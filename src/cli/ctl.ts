@@ -4,7 +4,7 @@ import net from 'node:net'
 import path from 'node:path'
 import { ERROR_CODES, SluiceError } from '../shared/errors.ts'
 import type { ErrorCode } from '../shared/errors.ts'
-import { closest } from './closest.ts'
+import { closest } from '../shared/closest.ts'
 
 export type Setting = string | number | boolean | null | readonly string[]
 export type ControlRequest = { readonly get: true } | { readonly set: Readonly<Record<string, Setting>> }

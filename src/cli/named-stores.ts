@@ -1,7 +1,7 @@
 /** `stores:` of the config file: short names for the URLs of databases and places of archives. */
 import { existsSync } from 'node:fs'
 import { SluiceError } from '../shared/errors.ts'
-import { closest } from './closest.ts'
+import { closest } from '../shared/closest.ts'
 import type { ConfigDefaults } from './config.ts'
 
 type Env = Readonly<Record<string, string | undefined>>

@@ -48,6 +48,8 @@ export function countArchiveSteps({ step, when, at }) {
   const { prototype: client } = require('pg').Client
   const { query } = client
   client.query = function (config, ...rest) {
+    // Rows on their way are no step; that they are committed is one.
+    if (config?.constructor?.name === 'CopyIn' && !written.has(this)) written.set(this, 'rows')
     const sql = typeof config === 'string' ? config : (config?.text ?? '')
     const name = nameOf(this, sql, config?.values ?? rest[0])
     return name === null ? query.call(this, config, ...rest) : passing(name, () => query.call(this, config, ...rest))

@@ -2,7 +2,7 @@
 import { CODECS, type CodecName, type CodecWish } from '../../model/copy/codec.ts'
 import { datePattern, fixedOffset } from '../../model/copy/date-pattern.ts'
 import { asSluiceError } from '../../shared/errors.ts'
-import { closest } from '../closest.ts'
+import { closest } from '../../shared/closest.ts'
 import type { CdmSettings } from './settings.ts'
 
 const KEY = 'spark.cdm.transform.codecs'

@@ -1,7 +1,7 @@
 /** completion: what a shell is told once, and what it asks for afterwards. */
 import { SluiceError } from '../../shared/errors.ts'
 import { text } from '../arguments.ts'
-import { closest } from '../closest.ts'
+import { closest } from '../../shared/closest.ts'
 import { SCRIPTS, type Shell } from '../completion/scripts.ts'
 import type { Command } from './command.ts'
 

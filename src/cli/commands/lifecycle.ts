@@ -7,7 +7,7 @@ import type { LifecycleStatusOperation } from '../../engine/operations/lifecycle
 import { defaultNumber, defaultText } from '../../engine/operations/facts.ts'
 import { flag, given, list, optionalText, text, type Arguments } from '../arguments.ts'
 import { ageIn, calendarWish } from '../calendar-flags.ts'
-import { closest } from '../closest.ts'
+import { closest } from '../../shared/closest.ts'
 import type { ConfigDefaults } from '../config.ts'
 import { chooseEnd, optionalEnd, shownUrl } from '../copy-ends.ts'
 import { parseDuration } from '../duration.ts'

@@ -4,7 +4,7 @@ import { isMap, isScalar, LineCounter, parseDocument } from 'yaml'
 import type { Node, Pair } from 'yaml'
 import type { ScriptSizes } from '../../model/copy/script-presets.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { closest } from '../closest.ts'
+import { closest } from '../../shared/closest.ts'
 import { grouped } from '../format.ts'
 
 type Setting = {

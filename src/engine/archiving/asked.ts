@@ -9,16 +9,23 @@ export type Asked = { readonly label: string; readonly period: string; readonly 
 
 type Part = Pick<ArchivedPartition, 'label' | 'period' | 'part'>
 
-/** @param known partitions of the ledger: their labels are taken as they stand */
+/**
+ * @param known partitions of the ledger: their labels are taken as they stand
+ * @throws SluiceError BAD_FLAG for a name that may mean two periods
+ */
 export function askedFor(calendar: CalendarSpec, text: string, known: readonly Part[]): Asked {
-  const named = known.find(({ label }) => label === text)
-  if (named !== undefined) return { label: text, period: named.period, whole: named.part === 1 }
-  const [, base, number] = /^(.+)\.part(\d{1,9})$/.exec(text) ?? []
-  const period = labelNamed(calendar, base ?? text)
+  const labels = known.map(({ label }) => label)
+  const [, base, number] = /^(.+)\.part(\d{1,9})$/is.exec(text.trim()) ?? []
+  const meant = labelNamed(calendar, base === undefined || labels.includes(text) ? text : base, labels)
+  const named = known.find(({ label }) => label === meant)
+  if (named !== undefined && (base === undefined || meant === text)) {
+    return { label: meant, period: named.period, whole: named.part === 1 }
+  }
+  const period = meant
   if (base !== undefined && known.some((one) => one.period === period)) {
     return { label: partLabel(period, Number(number)), period, whole: false }
   }
-  const label = labelNamed(calendar, text)
+  const label = base === undefined ? meant : labelNamed(calendar, text, labels)
   return { label, period: label, whole: true }
 }
 

@@ -23,6 +23,7 @@ import { DEFAULT_CALENDAR, type CalendarSpec } from '../calendar/calendar.ts'
 import { resolve } from 'node:path'
 import type { Candidate } from './candidate.ts'
 import { askedFor, isAsked, isWanted, type Asked } from './asked.ts'
+import { nearestText } from './label-named.ts'
 import type { PartName } from './further-part.ts'
 import { defaultText } from './default-text.ts'
 import { nativeCandidates } from './native-candidates.ts'
@@ -100,7 +101,7 @@ export async function planArchive(
           unplaced: await defaultText(natives, { store, signal }),
         }
   const partitions = merged(candidates, known, asked, operation.drop)
-  refuseUnknown(table, asked, partitions)
+  refuseUnknown(table, asked, partitions, [...known, ...candidates])
   return {
     table,
     archived,
@@ -396,10 +397,16 @@ function graceLeft({ dropAfterMs }: ArchivedPartition, drop: boolean): { readonl
   return drop && dropAfterMs !== null ? { note: `it may be dropped from ${isoTime(dropAfterMs)} on` } : {}
 }
 
-function refuseUnknown(table: TableSpec, asked: readonly Asked[], found: readonly PlannedPartition[]): void {
+function refuseUnknown(
+  table: TableSpec,
+  asked: readonly Asked[],
+  found: readonly PlannedPartition[],
+  all: readonly { readonly label: string }[],
+): void {
   const unknown = asked.filter((one) => !found.some((partition) => isAsked([one], nameOf(partition))))
   if (unknown.length === 0) return
-  const labels = unknown.map(({ label }) => label).join(', ')
+  const there = all.map(({ label }) => label)
+  const labels = unknown.map(({ label }) => label + nearestText(label, there)).join(', ')
   throw new SluiceError('BAD_FLAG', `${tableText(table.table)} has no partition ${labels}`, {
     hint: 'sluice archive plan without --partition lists them',
   })

@@ -4,11 +4,13 @@ import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
 import { boundsFor } from '../calendar/bounds.ts'
+import type { CalendarSpec } from '../calendar/calendar.ts'
 import { duePeriods } from '../calendar/due.ts'
 import { periodAt, type Period } from '../calendar/period.ts'
 import type { Candidate, Wanted } from './candidate.ts'
 import { lateRows, lateText, partFor } from './further-part.ts'
 import type { PeriodLook } from './period-rows.ts'
+import { nearestText } from './label-named.ts'
 import { columnNamed, valueKind } from './value-kind.ts'
 
 /** @throws SluiceError BAD_FLAG where nobody said which column is the time */
@@ -33,7 +35,7 @@ export async function rangeCandidates(
   const { low, high, nulls } = extent ?? { low: null, high: null, nulls: 0n }
   const kind = valueKind(table, column, high)
   const { calendar, asked, until } = wanted
-  const named = [...new Set(asked.map(({ period }) => period))].map((label) => periodAt(calendar, label))
+  const named = [...new Set(asked.map(({ period }) => period))].map((label) => periodNamed(calendar, label, record))
   const periods: readonly Period[] =
     named.length > 0 ? named : until === null ? [] : [...duePeriods(calendar, low, kind, until)]
   const candidates: Candidate[] = []
@@ -117,4 +119,16 @@ async function nextWithRows(
     step = 0.5
   }
   return from
+}
+
+/** @throws SluiceError BAD_FLAG where the calendar has no such period */
+function periodNamed(calendar: CalendarSpec, label: string, record: ArchiveRecord | null): Period {
+  try {
+    return periodAt(calendar, label)
+  } catch (thrown) {
+    const known = (record?.partitions ?? []).map((one) => one.label)
+    const near = nearestText(label, known)
+    if (!(thrown instanceof SluiceError) || near === '') throw thrown
+    throw new SluiceError(thrown.code, thrown.message + near, thrown.hint === undefined ? {} : { hint: thrown.hint })
+  }
 }

@@ -10,11 +10,13 @@ import type { LogState } from '../../../archive/lifecycle/log.ts'
 import type { archiveAdopt as declared, ArchiveAdoptOperation } from './declaration.ts'
 import { compareArchive, type Compared, type FindCandidate } from '../../archiving/compare-archive.ts'
 import { archivedTable, openSource } from '../../archiving/each-table.ts'
+import { labelNamed } from '../../archiving/label-named.ts'
 import { openArchive } from '../../archiving/open.ts'
 import { ownerOf } from '../../archiving/owner.ts'
 import { seenArchive } from '../../archiving/table-changes.ts'
 import { planArchive } from '../../archiving/plan.ts'
 import { originNow } from '../../archiving/require-origin.ts'
+import { parseCalendar } from '../../calendar/calendar-text.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 
 type ArchiveAdoptRun = RunOf<typeof declared>
@@ -36,6 +38,8 @@ export async function archiveAdopt(operation: ArchiveAdoptOperation, run: Archiv
   const name = tableText(table.table)
   await using open = await openArchive(table, record, opened, run)
   const { context } = open
+  const labels = record.partitions.map(({ label }) => label)
+  const accepted = accept.map((text) => labelNamed(parseCalendar(record.calendar), text, labels))
   const around = { ...opened, nowMs: run.clock.now(), signal: run.interrupt.abort }
   const candidate: FindCandidate = async (label) => {
     const asked = {
@@ -64,7 +68,7 @@ export async function archiveAdopt(operation: ArchiveAdoptOperation, run: Archiv
     const against = all.flatMap(({ finding }) => (finding === null ? [] : [finding]))
     for (const finding of against) run.emit({ type: 'archive.finding', table: name, ...finding })
     const standing = against.filter(
-      ({ finding, partition }) => finding !== 'differs from the source' || !accept.includes(partition ?? ''),
+      ({ finding, partition }) => finding !== 'differs from the source' || !accepted.includes(partition ?? ''),
     )
     if (standing.length > 0) throw differs(name, standing.length, against.length)
     const own = await tableProperties(opened.database, table.table)

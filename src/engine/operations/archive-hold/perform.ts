@@ -10,6 +10,7 @@ import type { archiveHold as declared, ArchiveHoldOperation } from './declaratio
 import type { ArchiveOperation } from '../archive-run/declaration.ts'
 import { archivedTable, openSource, type Opened } from '../../archiving/each-table.ts'
 import { askedFor, isAsked } from '../../archiving/asked.ts'
+import { nearestText } from '../../archiving/label-named.ts'
 import { ownerOf } from '../../archiving/owner.ts'
 import { planArchive, type PlannedPartition } from '../../archiving/plan.ts'
 import { tellArchive } from '../../archiving/tell-archive.ts'
@@ -36,7 +37,7 @@ export async function archiveHold(operation: ArchiveHoldOperation, run: ArchiveH
   const found: Found[] = []
   for (const text of partitions) {
     const known = knownAs(record, text)
-    if (known === null) found.push(await unknownYet(text, table, operation, opened, run))
+    if (known === null) found.push(await unknownYet(text, { table, record }, operation, opened, run))
     else {
       refuseSwept(known.parts, table, reason)
       found.push(known)
@@ -124,15 +125,19 @@ function refuseSwept(parts: readonly ArchivedPartition[], table: TableSpec, reas
 
 async function unknownYet(
   text: string,
-  table: TableSpec,
+  { table, record }: Pick<About, 'table' | 'record'>,
   { from, reason }: ArchiveHoldOperation,
   { store, database }: Opened,
   run: ArchiveHoldRun,
 ): Promise<Found> {
   if (reason === null) {
-    throw new SluiceError('PARTITION_STATE', `the ledger knows no partition ${text} of ${tableText(table.table)}`, {
-      hint: 'sluice archive list shows those that it knows',
-    })
+    const { label } = askedFor(parseCalendar(record.calendar), text, record.partitions)
+    const near = nearestText(
+      label,
+      record.partitions.map((one) => one.label),
+    )
+    const what = `the ledger knows no partition ${label} of ${tableText(table.table)}${near}`
+    throw new SluiceError('PARTITION_STATE', what, { hint: 'sluice archive list shows those that it knows' })
   }
   const asked: ArchiveOperation = {
     kind: 'archive',

@@ -1,5 +1,6 @@
 /** `archive verify`: all of an archive is read again and compared with what was proved, and with rows that are still in the source. */
 import { findings, type Finding } from '../../../archive/lifecycle/find-damage.ts'
+import type { ArchiveRecord } from '../../../archive/ledger/record.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -10,7 +11,8 @@ import { originNow, otherDatabase } from '../../archiving/require-origin.ts'
 import { seenArchive } from '../../archiving/table-changes.ts'
 import { periodSums } from '../../archiving/period-sum.ts'
 import { tellStanding } from '../../archiving/standing.ts'
-import { askedFor, isWanted } from '../../archiving/asked.ts'
+import { askedFor, isAsked, isWanted } from '../../archiving/asked.ts'
+import { nearestText } from '../../archiving/label-named.ts'
 import { openArchive } from '../../archiving/open.ts'
 import { Looked } from '../../archiving/looked.ts'
 import { sourceFindings } from '../../archiving/source-findings.ts'
@@ -26,6 +28,7 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
   const counts = { checked: 0, files: 0, rows: 0n, findings: 0 }
   const foreign: string[] = []
   const looked = new Looked()
+  refuseUnknown(records, operation.partitions)
   for (const noted of records) {
     if (run.interrupt.stop.aborted) break
     const name = tableText(noted.table)
@@ -95,3 +98,16 @@ function ownHint(name: string): string {
 }
 
 const DEEP = 'sluice archive verify --deep compares values'
+
+/** A name that no ledger knows would be a partition that nobody has looked at. @throws SluiceError PARTITION_STATE */
+function refuseUnknown(records: readonly ArchiveRecord[], texts: readonly string[]): void {
+  const known = records.flatMap(({ partitions }) => partitions.map(({ label }) => label))
+  for (const text of texts) {
+    const asked = records.map(({ calendar, partitions }) => askedFor(parseCalendar(calendar), text, partitions))
+    if (records.some(({ partitions }) => partitions.some((one) => isAsked(asked, one)))) continue
+    const label = asked[0]?.label ?? text
+    throw new SluiceError('PARTITION_STATE', `no ledger knows a partition ${label}${nearestText(label, known)}`, {
+      hint: 'sluice archive list shows those that are known; without --partition all of them are looked at, and what else the log names',
+    })
+  }
+}

@@ -5,6 +5,7 @@ import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import { askedFor, isAsked } from '../../archiving/asked.ts'
+import { nearestText } from '../../archiving/label-named.ts'
 import { parseCalendar } from '../../calendar/calendar-text.ts'
 import type { RestoreOperation } from './declaration.ts'
 
@@ -25,7 +26,11 @@ export function chosenOf(
     )
     for (const one of some.length === 0 ? found : some) chosen.add(one)
     if (found.length > 0) continue
-    throw new SluiceError('PARTITION_STATE', `${asked.label} of ${tableText(table)} is not archived`, {
+    const near = nearestText(
+      asked.label,
+      partitions.map((one) => one.label),
+    )
+    throw new SluiceError('PARTITION_STATE', `${asked.label} of ${tableText(table)} is not archived${near}`, {
       hint: `sluice archive list --table ${shellQuote(tableText(table))} shows what is`,
     })
   }

@@ -6,6 +6,12 @@ const PASSED = ['exported', 'published', 'detached', 'dropped', 'restored', 'fai
 
 /** `3 partitions: 3 exported, 2 detached  24,691,356 rows  2.4 GB → 420.0 MB (5.7×)`; what is told where nothing is counted otherwise. */
 export function outcomeText({ totals, status }: Pick<Finished, 'totals' | 'status'>, otherwise: string): string {
+  const { brought, there } = totals
+  if (brought !== undefined && status === 'ok') {
+    return there === undefined
+      ? `${plural(Number(brought), 'row')} brought into the other table and proved there`
+      : `${plural(Number(there), 'row')} stood in the other table already`
+  }
   const counts = PASSED.filter((name) => (totals[name] ?? '0') !== '0').map(
     (name) => `${countDec(totals[name])} ${name}`,
   )

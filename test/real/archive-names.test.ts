@@ -1,0 +1,76 @@
+/** Partitions are named as people write them, wherever one is named; a name that fits none says what is near. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { commandsOf, makeBookings, TABLE } from '../support/archive-places.ts'
+import { makePlace, perform, type Ran } from '../support/copy-systems.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
+
+let folder = ''
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-names-'))))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const labelsOf = ({ events }: Ran): readonly string[] => [
+  ...new Set(events.flatMap((event) => (event.type === 'archive.state' ? [event.partition] : []))),
+]
+
+test('run, hold, release, verify and restore', async () => {
+  const place = await makePlace('sqlite', folder)
+  const commands = commandsOf(await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')), 50))
+  const run = { ...commands.run, olderThan: undefined } as unknown as Operation & { kind: 'archive' }
+  const hold = (named: string, reason: string | null): Operation => ({
+    kind: 'archive-hold',
+    from: place.url,
+    table: TABLE,
+    partitions: [named],
+    reason,
+  })
+  const first = await perform({ ...run, partitions: ['2020q1'] })
+  expect(first.finished).toMatchObject({ exitCode: 0 })
+  expect(labelsOf(first)).toEqual(['2020-Q1'])
+  expect((await perform(hold('Q1 2020', 'audit'))).finished).toMatchObject({ exitCode: 0 })
+  expect((await perform(hold('20q2', 'audit'))).finished).toMatchObject({ exitCode: 0 })
+  expect(await place.rows('SELECT partition_name, hold_reason FROM migration_archive_partitions ORDER BY 1')).toEqual([
+    ['2020-Q1', 'audit'],
+    ['2020-Q2', 'audit'],
+  ])
+  for (const name of ['2020-q1', 'q2-20'])
+    expect((await perform(hold(name, null))).finished).toMatchObject({ exitCode: 0 })
+  const verify = { ...commands.verify, partitions: ['fy20q1'] } as Operation & { kind: 'archive-verify' }
+  expect((await perform(verify)).finished).toMatchObject({ exitCode: 0, totals: { checked: '1' } })
+  const restore = { ...commands.restore, partitions: ['2020-1'] } as Operation & { kind: 'restore' }
+  expect((await perform(restore)).finished).toMatchObject({ exitCode: 0, totals: { restored: '1' } })
+
+  const error = async (operation: Operation) => (await perform(operation)).finished.error
+  expect(await error({ ...verify, partitions: ['2029q1'] })).toMatchObject({
+    code: 'PARTITION_STATE',
+    message: 'no ledger knows a partition 2029-Q1 (2020-Q1?)',
+  })
+  expect(await error({ ...restore, partitions: ['2020-Q7'] })).toMatchObject({
+    code: 'PARTITION_STATE',
+    message: `2020-Q7 of ${TABLE} is not archived (2020-Q1?)`,
+  })
+  expect(await error(hold('2020-Q3', null))).toMatchObject({
+    code: 'PARTITION_STATE',
+    message: `the ledger knows no partition 2020-Q3 of ${TABLE} (2020-Q1?)`,
+  })
+  expect(await error({ ...run, partitions: ['2020-Q9'] })).toMatchObject({
+    code: 'BAD_FLAG',
+    message: 'this calendar has no quarter "2020-Q9" (2020-Q1?)',
+  })
+})
+
+test('a name that may be two quarters changes nothing', async () => {
+  const place = await makePlace('sqlite', folder)
+  const { run } = commandsOf(await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')), 50))
+  const calendar = { unit: 'quarter', firstMonth: 1, yearOffset: 1, firstWeekday: 1, zone: 'UTC' } as const
+  const asked = { ...run, olderThan: undefined, calendar, partitions: ['2020q2'] } as unknown as Operation
+  const { finished } = await perform(asked)
+  expect(finished.error).toMatchObject({
+    code: 'BAD_FLAG',
+    message: '"2020q2" may be Q2-FY20 (2019-04-01 .. 2019-06-30) or Q2-FY21 (2020-04-01 .. 2020-06-30)',
+  })
+  const meant = { ...run, olderThan: undefined, calendar, partitions: ['q2 fy2021'] } as unknown as Operation
+  expect(labelsOf(await perform(meant))).toEqual(['Q2-FY21'])
+})
