@@ -73,7 +73,7 @@ const CI_HALVES = [
   [
     'test/real/follow-silence.test.ts',
     'test/e2e/readme.test.ts',
-    'test/fault/archive-edited.test.ts',
+    'test/fault/archive-{edited,expire-kill}.test.ts',
     'test/fault/cassandra-{copy,nodes}.test.ts',
     'test/fault/copy-{d1,network}.test.ts',
     'test/fault/{follow,follow-[a-g]*}.test.ts',
@@ -84,7 +84,7 @@ const CI_HALVES = [
   ],
   [
     'test/fault/in-place-kill.test.ts',
-    'test/fault/archive-{parts,together}.test.ts',
+    'test/fault/archive-{erase-together,parts,together}.test.ts',
     'test/fault/cassandra-{ledger,target-kill}.test.ts',
     'test/fault/copy-{hostile,server,together}.test.ts',
     'test/fault/{follow-[h-z]*,trigger-follow}.test.ts',

@@ -1,0 +1,177 @@
+/** Two programs at once, one of which erases: rows that are to be forgotten are nowhere when both have ended, and all others count once. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { commandsOf, countedBy, makeBookings, TABLE, type Archived } from '../support/archive-places.ts'
+import { makePlace, missing, perform } from '../support/copy-systems.ts'
+import { placesOf } from '../support/erased-places.ts'
+import { startArchiver, untilStill } from './archive-kit.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
+
+const ADA = 'Ada Lovelace'
+const BOB = 'Bob Kahn'
+
+let folder = ''
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-erase-together-'))))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** Each of them in both quarters, and among the rows that are not archived. */
+async function fresh(stage: 'new' | 'dropped'): Promise<Archived> {
+  const bookings = await makeBookings(
+    await makePlace('postgresql', folder),
+    'native',
+    mkdtempSync(join(folder, 'to-')),
+    60,
+  )
+  await bookings.place.sql(
+    `UPDATE ${TABLE} SET note = '${ADA}' WHERE id IN (7, 100007, 200007)`,
+    `UPDATE ${TABLE} SET note = '${BOB}' WHERE id IN (8, 100008, 200008)`,
+  )
+  const { run, drop } = commandsOf(bookings)
+  for (const one of stage === 'new' ? [] : [run, drop]) expect((await perform(one)).finished.error ?? null).toBeNull()
+  return bookings
+}
+
+const eraseOf = ({ place }: Archived, who: string, reason: string): Operation => ({
+  kind: 'archive-erase',
+  from: place.url,
+  table: TABLE,
+  where: `note = '${who}'`,
+  reason,
+  confirm: TABLE,
+  dryRun: false,
+})
+
+const expireOf = ({ place }: Archived): Operation => ({
+  kind: 'archive-expire',
+  from: place.url,
+  table: TABLE,
+  olderThan: '2y',
+  partitions: ['2020-Q1'],
+  retentionMs: 86_400_000,
+  confirm: TABLE,
+  dryRun: false,
+})
+
+const retentionOf = ({ place }: Archived): Operation => ({
+  kind: 'archive-sweep',
+  from: place.url,
+  tables: [],
+  olderThanMs: 86_400_000,
+  retentionMs: 86_400_000,
+  dryRun: false,
+})
+
+/** What another program has in its hands, or has begun, is refused, and asked for again; nothing else goes wrong. */
+const IN_HAND = new Set([
+  'LEDGER_BUSY',
+  'PARTITION_STATE',
+  'LEASE_LOST',
+  'PROOF_FAILED',
+  'PARTITION_CHANGED',
+  'TABLES_FAILED',
+  'ARCHIVE_CONFLICT',
+])
+
+async function atOnce(operations: readonly Operation[]): Promise<void> {
+  const ends = await Promise.all(operations.map((operation, i) => startArchiver(operation, { host: `host${i}` }).ended))
+  for (const { finished } of ends) {
+    const { code } = finished?.error ?? {}
+    if (finished?.exitCode !== 0) expect([...IN_HAND], JSON.stringify(finished)).toContain(code)
+  }
+}
+
+/** Asked for until it is done: whoever is refused is told to come again. */
+async function untilDone(operation: Operation): Promise<void> {
+  let last: unknown
+  for (let tried = 0; tried < 3; tried++) {
+    const { finished } = await perform(operation)
+    if (finished.exitCode === 0) return
+    last = finished.error
+  }
+  throw new Error(`${operation.kind} never ended: ${JSON.stringify(last)}`)
+}
+
+describe('real programs on PostgreSQL', () => {
+  const ended = async (bookings: Archived, who: readonly string[], count: RegExp): Promise<void> => {
+    const { query, verify } = commandsOf(bookings)
+    for (const name of who) {
+      expect(await placesOf(name, bookings.archive, bookings.place)).toEqual([])
+      const left = await bookings.place.rows(`SELECT count(*) FROM ${TABLE} WHERE note = '${name}'`)
+      expect(left).toEqual([['0']])
+    }
+    expect((await countedBy(query)).counted).toMatch(count)
+    expect((await perform({ ...verify, deep: true } as Operation)).finished).toMatchObject({ exitCode: 0 })
+  }
+
+  test('two erasures of two tickets', { timeout: 120_000 }, async (context) => {
+    context.skip((await missing('postgresql')) !== '')
+    const bookings = await fresh('dropped')
+    const both = [eraseOf(bookings, ADA, 'T-1'), eraseOf(bookings, BOB, 'T-2')]
+    await atOnce(both)
+    for (const one of both) await untilDone(one)
+    await ended(bookings, [ADA, BOB], /^174 /)
+    const told = await bookings.place.rows('SELECT reason, state FROM migration_archive_erasures ORDER BY 1')
+    expect(new Set(told.map(String))).toEqual(new Set(['T-1,done', 'T-2,done']))
+  })
+
+  test('two programs with one ticket', { timeout: 120_000 }, async (context) => {
+    context.skip((await missing('postgresql')) !== '')
+    const bookings = await fresh('dropped')
+    const one = eraseOf(bookings, ADA, 'T-1')
+    await atOnce([one, one])
+    await untilDone(one)
+    await ended(bookings, [ADA], /^177 /)
+  })
+
+  test.for(['run', 'restore', 'expire'] as const)(
+    'an erasure beside %s',
+    { timeout: 120_000 },
+    async (what, context) => {
+      context.skip((await missing('postgresql')) !== '')
+      const bookings = await fresh(what === 'run' ? 'new' : 'dropped')
+      const { run, restore } = commandsOf(bookings)
+      // Without an archive there is nothing to erase from.
+      if (what === 'run') await untilDone({ ...run, partitions: ['2020-Q1'] } as Operation)
+      const other = { run, restore, expire: expireOf(bookings) }[what]
+      const erase = eraseOf(bookings, ADA, 'T-1')
+      await atOnce([erase, other])
+      await untilDone(erase)
+      await untilDone(other)
+      await ended(bookings, [ADA], what === 'expire' ? /^118 / : /^177 /)
+    },
+  )
+
+  /** Each stands still before its commit of the archive's log, where it holds no lock, while an erasure is asked for; then it goes on. */
+  test.for([
+    ['run', 'link '],
+    ['restore', 'link '],
+    ['expire', 'link '],
+    ['back', 'link '],
+  ] as const)('%s stands still before %s beside an erasure', { timeout: 120_000 }, async ([what, at], context) => {
+    context.skip((await missing('postgresql')) !== '')
+    const bookings = await fresh(what === 'run' ? 'new' : 'dropped')
+    const { run, restore } = commandsOf(bookings)
+    if (what === 'run') await untilDone({ ...run, partitions: ['2020-Q1'] } as Operation)
+    if (what === 'back') await untilDone(expireOf(bookings))
+    // With the retention said before, its commit is that of the partition.
+    if (what === 'expire') await untilDone(retentionOf(bookings))
+    const first = { ...restore, partitions: ['2020-Q1'] } as Operation
+    const other = { run, restore: first, expire: expireOf(bookings), back: first }[what]
+    const still = startArchiver(other, { at, when: 'frozen', host: 'elsewhere' })
+    await untilStill(still)
+    const erase = eraseOf(bookings, ADA, 'T-1')
+    const beside = (await perform(erase)).finished
+    if (beside.exitCode !== 0) expect([...IN_HAND]).toContain(beside.error?.code)
+    still.process.kill('SIGCONT')
+    const { finished } = await still.ended
+    if (finished?.exitCode !== 0) expect([...IN_HAND]).toContain(finished?.error?.code)
+    await untilDone(erase)
+    if (what !== 'back') await untilDone(other)
+    const back = (
+      await bookings.place.rows(`SELECT state FROM migration_archive_partitions WHERE partition_name = '2020-Q1'`)
+    )[0]?.[0]
+    await ended(bookings, [ADA], back === 'EXPIRED' ? /^118 / : /^177 /)
+  })
+})
