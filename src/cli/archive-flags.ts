@@ -52,7 +52,7 @@ export function readArchiving(args: Arguments, context: Pick<RequestContext, 'de
   const workers = optionalCount(args, 'workers', 1, MOST_WORKERS)
   const rate = optionalText(args, 'rate')
   return {
-    ...given('to', placeOf(args, context)),
+    ...given('to', archivePlace(args, context)),
     ...given('by', optionalText(args, 'by') ?? defaults.by),
     ...given('calendar', calendarOf(args, defaults)),
     ...given('olderThan', ageIn(args, 'older-than', defaults)),
@@ -86,7 +86,10 @@ function filled<K extends string>(name: K, words: readonly string[]): Partial<Re
 }
 
 /** `to` of a config file may be the target of copies, and then says nothing here. */
-function placeOf(args: Arguments, { defaults, env }: Pick<RequestContext, 'defaults' | 'env'>): string | undefined {
+export function archivePlace(
+  args: Arguments,
+  { defaults, env }: Pick<RequestContext, 'defaults' | 'env'>,
+): string | undefined {
   const word = optionalText(args, 'to')
   const text = word === undefined ? undefined : storeOr(word, defaults, env)
   if (text === undefined) {

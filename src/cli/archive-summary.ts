@@ -28,12 +28,13 @@ export function archiveText(finished: RunFinished, command: string, planOnly: bo
   }
   if (command === 'archive-hold') return `${plural(totals['partitions'] ?? '0', 'partition')} noted in the ledger`
   if (command === 'archive-adopt') {
-    const { partitions = '0', rows = '0', findings = '0', version } = totals
+    const { partitions = '0', rows = '0', findings = '0', rebuilt, version } = totals
     const compared = `${plural(partitions, 'partition')}, ${plural(rows, 'row')} compared`
     const differences = findings === '0' ? '' : `, ${plural(findings, 'finding')}`
     const end =
       version === undefined ? 'nothing was changed' : `the archive is this database's from version ${version} on`
-    return `${compared}${differences}; ${end}${took}`
+    const ledger = rebuilt === undefined ? '' : `the ledger knows ${plural(rebuilt, 'partition')} again, and `
+    return `${compared}${differences}; ${ledger}${end}${took}`
   }
   if (command === 'archive-erase') {
     const { rows = '0', sourceRows = '0', partitions = '0', files = '0', bytes = '0', version } = totals

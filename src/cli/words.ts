@@ -6,6 +6,7 @@ import { SluiceError } from '../shared/errors.ts'
 import { flag, list, optionalCount, optionalText, type Arguments } from './arguments.ts'
 import { ageIn, CALENDAR_FLAGS, calendarWish } from './calendar-flags.ts'
 import { ALERT_FLAGS, readAlert } from './alert-flags.ts'
+import { archivePlace } from './archive-flags.ts'
 import { asOf } from './as-of.ts'
 import { operate, type Request, type RequestContext } from './commands/command.ts'
 import { chooseEnd, namedDatabase, optionalEnd } from './copy-ends.ts'
@@ -55,6 +56,8 @@ function valueOf(word: Word, said: Spoken, add: string[]): unknown {
     }
     case 'database':
       return namedDatabase(word.option, args, context.defaults, context.env)
+    case 'archive place':
+      return archivePlace(args, context)
     case 'as of':
       return asOf(args)
     case 'constant':
@@ -91,6 +94,7 @@ type OfOption = Exclude<
       | 'catalog'
       | 'end'
       | 'database'
+      | 'archive place'
       | 'as of'
       | 'constant'
       | 'calendar'

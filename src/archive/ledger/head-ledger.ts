@@ -74,10 +74,15 @@ export class HeadLedger implements HeadBook {
 
   /** The only head that may be the log's from now on: what others of this ledger intend is no longer taken for its own. */
   async begin(head: bigint, version: number): Promise<void> {
-    await this.#database.batch([
+    await this.#database.batch(this.beginning(head, version))
+  }
+
+  /** The same, as statements of a transaction that does more. */
+  beginning(head: bigint, version: number): Statement[] {
+    return [
       this.#insert(head, version),
       { sql: `DELETE FROM migration_archive_heads WHERE ${TABLE} AND head <> ?`, parameters: [...this.#key, head] },
-    ])
+    ]
   }
 
   /** From now on this database may write into the archive, and no other. */

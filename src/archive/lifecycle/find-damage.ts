@@ -86,7 +86,8 @@ function* logFindings({ label, files }: ArchivedPartition, logged: readonly Logg
   }
 }
 
-async function fileFindings(
+/** Reads all files of a partition. The last one is what was read. */
+export async function fileFindings(
   context: ArchiveContext,
   partition: ArchivedPartition,
 ): Promise<readonly (Finding | Read)[]> {

@@ -2,7 +2,7 @@
 import type { ExaminedFile } from '../../model/archiving/archived-file.ts'
 import type { Predicate } from '../../model/condition.ts'
 import type { StoredTable } from '../../model/archiving/stored-column.ts'
-import type { MetadataAction } from '../../delta/actions.ts'
+import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import type { Claim } from '../log/head.ts'
 import type { ArchiveProperties } from '../log/properties.ts'
 
@@ -13,16 +13,31 @@ export type LoggedFile = {
   readonly size: bigint
   readonly rows: bigint | null
   readonly tags: Readonly<Record<string, string>>
+  /** Version of the commit that names it; null where only a checkpoint tells. */
+  readonly addedVersion: number | null
 }
 
 export type LogState = {
   readonly tableId: string
   readonly version: number
+  /** Null before the first commit of a program that knows heads. */
+  readonly head: bigint | null
   /** Active files by the value of the partition column. */
   readonly files: ReadonlyMap<string, readonly LoggedFile[]>
   /** Versions of transactions by application id: of a partition, the fence of its last commit. */
   readonly txns: ReadonlyMap<string, bigint>
+  readonly protocol: ProtocolAction
   readonly metadata: MetadataAction
+}
+
+/** Files of a partition that were taken out of the archive. */
+export type Departed = {
+  readonly step: 'restore' | 'expire'
+  /** When, ms since the epoch; 0 where no file was named then. */
+  readonly at: number
+  readonly version: number
+  /** None where the history no longer says which. */
+  readonly files: readonly LoggedFile[]
 }
 
 export type Telling = {
@@ -78,6 +93,8 @@ export interface ArchiveLog {
   ): Promise<{ readonly version: number }>
   /** A commit with a checkpoint: a reader needs nothing that is older. */
   milestone(what: Pick<Publication, 'tableId' | 'info'>, signal: AbortSignal): Promise<{ readonly version: number }>
+  /** What the log still says of partitions whose files it does not name any more, by label. */
+  departed(signal: AbortSignal): Promise<ReadonlyMap<string, Departed>>
   /** Has the table say of itself what the ledger says. */
   tell(what: Telling, signal: AbortSignal): Promise<{ readonly told: boolean }>
   /** Gives the log another head, so that every other ledger is refused from then on. */

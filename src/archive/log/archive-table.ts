@@ -17,9 +17,10 @@ import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { isWellFormed } from '../../shared/well-formed.ts'
 import { Turn } from '../../stores/turn.ts'
-import type { ArchiveLog, Publication, Telling } from '../lifecycle/log.ts'
+import type { ArchiveLog, Departed, Publication, Telling } from '../lifecycle/log.ts'
 import { isCheckpointDue, writeCheckpoint } from './checkpoint.ts'
 import { commitBytes } from './commit-text.ts'
+import { findDeparted } from './find-departed.ts'
 import { foreignHead, isOwnHead, nextHead, type HeadBook } from './head.ts'
 import { withProperties, type ArchiveProperties } from './properties.ts'
 import { replacementLines, type Replacement } from './replace-files.ts'
@@ -52,6 +53,9 @@ export type Published = { readonly version: number; readonly outcome: 'published
 const TRIES = 200
 /** Of the folder that a table has to have been made for by its configuration. */
 const OWN = 'sluice.'
+/** Either somebody else's folder, or a ledger that was lost and begun anew. */
+const OTHER_ID =
+  'nothing was changed; archive into another folder, or, where this is the archive of this very table and the ledger was lost: sluice archive adopt with --to, which makes the ledger anew'
 const MAX_INT64 = 2n ** 63n - 1n
 
 /** What a commit would say, or that there is nothing left to say. */
@@ -133,6 +137,11 @@ export class ArchiveTable implements ArchiveLog {
     }
     const none = [...files.values()].flat().filter(({ add }) => !pruning.byFile(add.partitionValues, add.stats))
     return new Set(none.map(({ path }) => path))
+  }
+
+  /** @throws SluiceError as `state` */
+  departed(signal: AbortSignal): Promise<ReadonlyMap<string, Departed>> {
+    return findDeparted(this.#parts, signal)
   }
 
   /**
@@ -395,7 +404,7 @@ function refuseOther(
     throw conflict(store, own === undefined ? `its ${name} is missing` : `its ${name} is ${own}, not ${value}`)
   }
   if (expected.tableId === undefined || expected.tableId === tableId) return
-  throw conflict(store, `its id is ${tableId}, not ${expected.tableId}`)
+  throw conflict(store, `its id is ${tableId}, not ${expected.tableId}`, OTHER_ID)
 }
 
 /** The empty text is NULL to Delta, and half a character is none in UTF-8. */

@@ -9,30 +9,21 @@ import { DeltaTable } from '../../delta/table.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import type { ParquetRows } from '../../model/parquet-rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { LoggedFile } from '../lifecycle/log.ts'
+import type { LoggedFile, LogState } from '../lifecycle/log.ts'
 import { HEAD_APP, HEAD_FEATURE } from './head.ts'
 
 export type ActiveArchiveFile = LoggedFile & {
   readonly add: AddAction
-  /** Null where only a checkpoint tells. */
-  readonly addedVersion: number | null
 }
 
-export type ArchiveTableState = {
-  readonly tableId: string
-  readonly version: number
+export type ArchiveTableState = Omit<LogState, 'files'> & {
   /** Of the newest checkpoint that this was read from; null without one. */
   readonly checkpoint: number | null
   readonly schemaText: string
-  readonly protocol: ProtocolAction
-  readonly metadata: MetadataAction
   /** Name of the partition column in the log's maps of values. */
   readonly partitionKey: string
   /** Active files by the value of the partition column; files without one under ''. */
   readonly files: ReadonlyMap<string, readonly ActiveArchiveFile[]>
-  readonly txns: ReadonlyMap<string, bigint>
-  /** Null before the first commit of a program that knows heads. */
-  readonly head: bigint | null
 }
 
 export type LogSource = { readonly store: LogStore; readonly parquet: () => Promise<ParquetRows> }

@@ -6,6 +6,7 @@ import type { LoggedFile, LogState } from '../../archive/lifecycle/log.ts'
 import { appIdOf } from '../../archive/lifecycle/publish.ts'
 import { difference } from '../../archive/lifecycle/take-out.ts'
 import type { NewPartition } from '../../archive/ledger/partition-ledger.ts'
+import { plannedPartition } from '../../archive/ledger/planned-partition.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../archive/ledger/record.ts'
 import type { ArchivedFile } from '../../model/archiving/archived-file.ts'
 import type { StoredColumn } from '../../model/archiving/stored-column.ts'
@@ -96,35 +97,7 @@ async function planned(
   columns: readonly StoredColumn[],
 ): Promise<ArchivedPartition | null> {
   const found = await candidate(label)
-  if (found === null) return null
-  return {
-    ...found,
-    period: found.period ?? found.label,
-    part: found.part ?? 1,
-    state: 'PLANNED',
-    digest: null,
-    sourceBytes: null,
-    files: [],
-    filePrefix: null,
-    version: null,
-    removed: { rows: 0n, sum: '0' },
-    restoring: false,
-    retracted: false,
-    held: null,
-    fence: 0n,
-    holder: null,
-    error: null,
-    changedMs: null,
-    exportMs: null,
-    dropAfterMs: null,
-    graceOver: false,
-    logged: [],
-    own: null,
-    columns,
-    away: false,
-    expired: null,
-    sweptMs: null,
-  }
+  return found === null ? null : plannedPartition(found, columns)
 }
 
 /** The proof in the tags of each file; files that another writer has added are read instead. */

@@ -63,14 +63,18 @@ export async function archivedTable(
   signal: AbortSignal,
   hint?: string,
 ): Promise<{ readonly table: TableSpec; readonly record: ArchiveRecord }> {
-  const [table, ...others] = await tablesOf(opened, [name], signal)
-  if (table === undefined) throw noSuchTable(name, opened.store)
-  if (others.length > 0) {
-    throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, { hint: 'name it with its schema' })
-  }
+  const table = await tableNamed(opened, name, signal)
   const record = await readArchive(opened.database, table.table)
   if (record !== null) return { table, record }
   throw notArchived(table, opened.store, hint)
+}
+
+/** One table of the source. @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE */
+export async function tableNamed(opened: Opened, name: string, signal: AbortSignal): Promise<TableSpec> {
+  const [table, ...others] = await tablesOf(opened, [name], signal)
+  if (table === undefined) throw noSuchTable(name, opened.store)
+  if (others.length === 0) return table
+  throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, { hint: 'name it with its schema' })
 }
 
 /** The table of an archive; one without columns where it is gone from the source, for which its archive is none the worse. */
@@ -102,7 +106,7 @@ export async function recordsOf(
   return [...chosen]
 }
 
-function notArchived(
+export function notArchived(
   { table }: TableSpec,
   { label }: CopyStore,
   hint = 'sluice archive list shows what is',

@@ -1,6 +1,11 @@
 /** Rows of archived periods of a plain table that are not what the archive has: late, changed, or deleted. */
 import type { ArchivedPartition, ArchiveRecord } from '../../archive/ledger/record.ts'
+import type { ArchiveContext } from '../../archive/lifecycle/context.ts'
 import type { Finding } from '../../archive/lifecycle/find-damage.ts'
+import type { FindLate } from '../../archive/lifecycle/rows-now.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { openArchiveQuery } from '../../stores/parquet.ts'
 import type { KeyDifferences, OpenArchiveQuery } from '../../model/archiving/query-port.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import type { Source } from './period-rows.ts'
@@ -95,4 +100,29 @@ function described(partition: ArchivedPartition, { late, changed, deleted }: Key
 /** Whether the table should still hold every archived row. */
 function holdsAll({ state, removed, restoring }: ArchivedPartition): boolean {
   return state === 'DETACHED' && !restoring && removed.rows === 0n
+}
+
+/** Names of rows of a place whose key the archive has not. */
+export function lateRows(
+  { reader, store, interrupt }: ArchiveContext,
+  record: Pick<ArchiveRecord, 'stored' | 'timeColumn'>,
+): FindLate {
+  return async (partition, { table, where, isOwn }) => {
+    // A table that has left keeps its columns.
+    const stored = isOwn === true ? { ...record.stored, columns: partition.columns } : record.stored
+    const signal = interrupt.abort
+    const archive = { reader, open: openArchiveQuery }
+    try {
+      const found = await keyDifferences({ store, table, signal }, { ...record, stored }, [partition], archive, {
+        values: false,
+        where,
+      })
+      return found?.late ?? null
+    } catch (thrown) {
+      throwIfAborted(signal)
+      // A value that no archive could hold: then late rows are counted, and not named.
+      if (thrown instanceof SluiceError && thrown.code === 'VALUE_REFUSED') return null
+      throw thrown
+    }
+  }
 }

@@ -46,6 +46,8 @@ export type ArchiveSizes = {
   readonly workers?: number
   /** Nothing is written: a folder that is not there is not made. */
   readonly reads?: true
+  /** Heads of the log that are taken for own; those of the ledger when absent. */
+  readonly heads?: Pick<HeadBook, 'read'>
 }
 
 /** A table and the partitions that the ledger knows, none of a new one. */
@@ -71,7 +73,12 @@ export async function openArchive<E extends EventType>(
   const desks: Desk[] = []
   for (let lane = 0; lane < workers; lane++) desks.push(await openDesk(Math.floor(memoryBytes / workers)))
   const heads = new HeadLedger(database, table.table, ownerOf(run))
-  const log = once(() => openLog({ reader, writer, heads, database, table: table.table }, run))
+  const book: HeadBook = {
+    read: () => (sizes.heads ?? heads).read(),
+    intend: (intent) => heads.intend(intent),
+    settle: (head, version) => heads.settle(head, version),
+  }
+  const log = once(() => openLog({ reader, writer, heads: book, database, table: table.table }, run))
   const leaving = new Turn()
   const shared = {
     name: tableText(table.table),

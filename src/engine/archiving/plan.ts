@@ -63,7 +63,7 @@ export type PlannedArchive = {
 
 const DAY_MS = 86_400_000
 /** How long a detached partition is kept before it may be dropped, ms. */
-const GRACE_MS = 7 * DAY_MS
+export const GRACE_MS = 7 * DAY_MS
 
 /** @throws SluiceError BAD_FLAG, UNSUPPORTED_TYPE, UNSUPPORTED_KEY, PLAN_CHANGED */
 export async function planArchive(
@@ -187,7 +187,7 @@ async function newArchive(
 }
 
 /** A table has a folder of its own below the one that was given. */
-function placeOf(to: string, table: TableSpec): string {
+export function placeOf(to: string, table: TableSpec): string {
   const { schema, name } = table.table
   // Names of tables may hold anything.
   const folder = partitionFolder('t', schema === undefined ? name : `${schema}.${name}`).slice('t='.length)
@@ -212,7 +212,7 @@ async function presentOf(
 }
 
 /** The columns of an archive of which nothing was published. */
-async function laidOut(
+export async function laidOut(
   store: CopyStore,
   table: TableSpec,
   asText: readonly string[],
@@ -259,7 +259,7 @@ function sameArchive(
 }
 
 /** Nothing of it was published, nor was about to be. */
-function isUnpublished({ partitions }: ArchiveRecord): boolean {
+export function isUnpublished({ partitions }: ArchiveRecord): boolean {
   return partitions.every(({ version, logged }) => version === null && logged !== null && logged.length === 0)
 }
 

@@ -1,4 +1,5 @@
 /** An archive belongs to one database: a copy of it, and the same one after a failover, are refused until somebody says that they go on with it. */
+import { isBeingRebuilt } from '../../archive/ledger/rebuilt-ledger.ts'
 import type { ArchiveContext } from '../../archive/lifecycle/context.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -45,6 +46,7 @@ async function lookedAt(context: Owned, now: Origin): Promise<'own' | 'new'> {
     if ((await (await context.log()).state(interrupt.abort)) === null) return 'new'
     throw foreign(context, 'an older sluice made it, and did not note to which database it belongs')
   }
+  if (isBeingRebuilt(archived)) throw foreign(context, 'a program that made its ledger anew has not come to its end')
   const other = otherDatabase(context, now)
   if (other !== null) throw other
   await (await context.log()).own(interrupt.abort, { tableId: archived.archiveId })

@@ -31,6 +31,8 @@ export type Word =
   /** The same of an option that no config file fills, and no variable. */
   | { readonly as: 'database'; readonly option: string }
   | { readonly as: 'catalog'; readonly required?: true }
+  /** Folder or bucket of archives, or a store of the config file that is one. */
+  | { readonly as: 'archive place'; readonly option: string }
   /** `--version` or `--timestamp`. */
   | { readonly as: 'as of' }
   /** `--calendar`, `--first-month`, `--year-offset`, `--first-weekday` and `--zone`: what is said of a calendar, and no more. */
@@ -99,6 +101,7 @@ export const optionalEnd = (option: 'from' | 'to'): Source<string | undefined> =
 export const database = (option: string): Source<string | undefined> => ({ as: 'database', option })
 export const catalog: Source<string> = { as: 'catalog', required: true }
 export const optionalCatalog: Source<string | undefined> = { as: 'catalog' }
+export const archivePlace = (option: string): Source<string | undefined> => ({ as: 'archive place', option })
 export const asOf: Source<AsOf> = { as: 'as of' }
 export const calendar: Source<Partial<CalendarSpec>> = { as: 'calendar' }
 export const alert: Source<AlertWish | undefined> = { as: 'alert' }

@@ -1,3 +1,4 @@
+import type { CalendarSpec } from '../../calendar/calendar.ts'
 import type { Declaration } from '../declaration.ts'
 import * as words from '../words.ts'
 
@@ -10,11 +11,18 @@ export type ArchiveAdoptOperation = {
   readonly confirm?: string
   /** Labels of partitions whose rows in the source may differ from the archived ones. */
   readonly accept: readonly string[]
+  /** The archive, or the folder that it was made in: where the ledger knows nothing of it, the ledger is made anew from it. */
+  readonly to?: string
+  /** What an archive of an older program does not say of itself: calendar, and the column of a plain table that says when a row belongs. */
+  readonly calendar?: Partial<CalendarSpec>
+  readonly by?: string
+  /** How long a detached partition is kept, ms; what the archive says when absent. */
+  readonly graceMs?: number
   /** Compare only. */
   readonly dryRun: boolean
 }
 
-const EVENTS = ['archive.finding', 'archive.progress', 'log'] as const
+const EVENTS = ['archived', 'archive.finding', 'archive.progress', 'log'] as const
 
 export const archiveAdopt: Declaration<ArchiveAdoptOperation, (typeof EVENTS)[number]> = {
   kind: 'archive-adopt',
@@ -25,11 +33,18 @@ export const archiveAdopt: Declaration<ArchiveAdoptOperation, (typeof EVENTS)[nu
       table: words.oneTable,
       confirm: words.optionalText('confirm'),
       accept: words.list('accept-difference'),
+      to: words.archivePlace('to'),
+      calendar: words.calendar,
+      by: words.optionalText('by'),
+      graceMs: words.optionalDuration('grace'),
       dryRun: words.flag('dry-run'),
     },
   },
   shape: 'lines',
-  stores: [{ field: 'from', family: 'database', access: 'write', end: 'source' }],
+  stores: [
+    { field: 'from', family: 'database', access: 'write', end: 'source' },
+    { field: 'to', family: 'folder', access: 'write', end: 'target' },
+  ],
   about: 'table',
   destroys: [{ what: 'the right of the database that wrote into the archive before', confirm: 'confirm', asked: true }],
   plans: 'dryRun',

@@ -1,20 +1,26 @@
 /** `archive adopt`: a database goes on with the archive of another one, or of itself before a failover; the other one is refused from then on. */
 import { PartitionLedger } from '../../../archive/ledger/partition-ledger.ts'
+import { isBeingRebuilt } from '../../../archive/ledger/rebuilt-ledger.ts'
+import { readArchive, type ArchiveRecord } from '../../../archive/ledger/record.ts'
 import { tableProperties } from '../../../archive/ledger/table-properties.ts'
 import { readProperties, type ArchiveProperties } from '../../../archive/log/properties.ts'
-import { tableText } from '../../../model/copy/column-type.ts'
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { pathOfLocation } from '../../../model/lake-url.ts'
+import { redactUrl } from '../../../shared/redact.ts'
 import { dec } from '../../../model/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { LogState } from '../../../archive/lifecycle/log.ts'
 import type { archiveAdopt as declared, ArchiveAdoptOperation } from './declaration.ts'
 import { compareArchive, type Compared, type FindCandidate } from '../../archiving/compare-archive.ts'
-import { archivedTable, openSource } from '../../archiving/each-table.ts'
+import { notArchived, openSource, tableNamed, type Opened } from '../../archiving/each-table.ts'
+import { isAt } from '../../archiving/rebuild/archive-at.ts'
+import { rebuildLedger } from '../../archiving/rebuild/run.ts'
+import { openArchive, openOwned } from '../../archiving/open.ts'
 import { labelNamed } from '../../archiving/label-named.ts'
-import { openArchive } from '../../archiving/open.ts'
 import { ownerOf } from '../../archiving/owner.ts'
 import { seenArchive } from '../../archiving/table-changes.ts'
-import { planArchive } from '../../archiving/plan.ts'
+import { isUnpublished, planArchive } from '../../archiving/plan.ts'
 import { originNow } from '../../archiving/require-origin.ts'
 import { parseCalendar } from '../../calendar/calendar-text.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
@@ -22,18 +28,62 @@ import type { Ending, RunOf } from '../../run-context.ts'
 type ArchiveAdoptRun = RunOf<typeof declared>
 
 /**
- * Compares first, and changes nothing where a partition differs.
- * @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, MISSING_CONFIRM, ARCHIVE_CONFLICT; PROOF_FAILED where a partition differs
+ * Compares first, and changes nothing where a partition differs. A ledger that knows nothing of the archive is made anew.
+ * @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, MISSING_CONFIRM, ARCHIVE_CONFLICT; PROOF_FAILED where a partition differs; as `rebuildLedger`
  */
 export async function archiveAdopt(operation: ArchiveAdoptOperation, run: ArchiveAdoptRun): Promise<Ending> {
-  const { from, table: named, confirm, accept, dryRun } = operation
+  const { from, table: named, confirm, dryRun, to, calendar = {} } = operation
   if (!dryRun && confirm !== named) {
     throw new SluiceError('MISSING_CONFIRM', 'the database that wrote into this archive so far is refused afterwards', {
       hint: `say it twice: --table ${shellQuote(named)} --confirm=${shellQuote(named)}`,
     })
   }
   await using opened = await openSource(from, !dryRun)
-  const { table, record: noted } = await archivedTable(opened, named, run.interrupt.abort)
+  const table = await tableNamed(opened, named, run.interrupt.abort)
+  const record = await readArchive(opened.database, table.table)
+  const isLost = record === null || isBeingRebuilt(record) || (await isOfAnother(record, table, opened, run))
+  if (!isLost) {
+    if (to !== undefined) refuseElsewhere(record, to, table)
+    return await takeOver(operation, table, record, opened, run)
+  }
+  const place = to ?? (record === null ? null : pathOfLocation(record.archive))
+  if (place === null) throw notArchived(table, opened.store, 'where its ledger is lost, name the archive: --to FOLDER')
+  return await rebuildLedger(table, { ...operation, to: place, calendar }, record, opened, run)
+}
+
+/** A run without a ledger begins a new archive, finds one in its place, and is refused: it has noted nothing that is worth keeping. */
+async function isOfAnother(
+  record: ArchiveRecord,
+  table: TableSpec,
+  opened: Opened,
+  run: ArchiveAdoptRun,
+): Promise<boolean> {
+  if (!isUnpublished(record)) return false
+  const owned = await openOwned({ ...record, table: table.table }, opened, run)
+  const state = await (await owned.log()).state(run.interrupt.abort)
+  return state !== null && state.tableId !== record.archiveId
+}
+
+function refuseElsewhere({ archive }: ArchiveRecord, to: string, table: TableSpec): void {
+  if (isAt(archive, to, table)) return
+  const name = tableText(table.table)
+  throw new SluiceError(
+    'PLAN_CHANGED',
+    `the ledger knows the archive of ${name} at another place: ${redactUrl(archive)}`,
+    {
+      where: name,
+      hint: 'leave --to out, or change archive in migration_archives when the folder was moved',
+    },
+  )
+}
+
+async function takeOver(
+  { from, table: named, accept, dryRun }: ArchiveAdoptOperation,
+  table: TableSpec,
+  noted: ArchiveRecord,
+  opened: Opened,
+  run: ArchiveAdoptRun,
+): Promise<Ending> {
   const record = await seenArchive(opened.store, table, noted, run.interrupt.abort)
   const name = tableText(table.table)
   await using open = await openArchive(table, record, opened, run)
@@ -83,6 +133,16 @@ export async function archiveAdopt(operation: ArchiveAdoptOperation, run: Archiv
     if (record.partitions.some((one) => one.label === label)) return
     await ledger.addPartition((await candidate(label)) ?? { label, from: null, to: null, native: null })
   }
+  const holdAgain = async (label: string, reason: string): Promise<void> => {
+    const isKnown = record.partitions.some((one) => one.label === label)
+    const found = isKnown ? null : await candidate(label)
+    if (found !== null) await ledger.addPartition(found)
+    const message = `the archive says that ${label} is held: ${reason}`
+    if (isKnown || found !== null) {
+      await ledger.hold(label, reason)
+      run.emit({ type: 'log', level: 'note', table: name, message })
+    } else run.emit({ type: 'log', level: 'warn', table: name, message: `${message}; there is no such partition here` })
+  }
   const log = await context.log()
   if (dryRun) {
     const state = await log.state(run.interrupt.abort)
@@ -94,16 +154,7 @@ export async function archiveAdopt(operation: ArchiveAdoptOperation, run: Archiv
     { tableId: record.archiveId, info },
     judge,
     async (head, next) => {
-      for (const [label, reason] of back) {
-        await addUnknown(label)
-        await ledger.hold(label, reason)
-        run.emit({
-          type: 'log',
-          level: 'note',
-          table: name,
-          message: `the archive says that ${label} is held: ${reason}`,
-        })
-      }
+      for (const [label, reason] of back) await holdAgain(label, reason)
       await context.heads.begin(head, next)
     },
     run.interrupt.abort,

@@ -124,9 +124,10 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
       {
         name: 'to',
         type: 'text',
-        group: 'plan and run:',
+        group: 'plan, run and adopt:',
         completes: 'folder or bucket',
-        describe: 'folder or s3://bucket/prefix of archives; a table has a folder of its own below it, and stays there',
+        describe:
+          'folder or s3://bucket/prefix of archives; a table has a folder of its own below it, and stays there. adopt: where the archive is whose ledger was lost',
       },
       {
         name: 'older-than',
@@ -138,7 +139,7 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
       {
         name: 'by',
         type: 'text',
-        group: 'plan and run:',
+        group: 'plan, run and adopt:',
         completes: 'column',
         describe: 'the column that says when a row belongs, of a table without partitions',
       },
@@ -148,35 +149,35 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
         choices: CALENDAR_UNITS,
         shown: 'that of the ledger, or quarter',
         config: 'shown',
-        group: 'plan and run:',
+        group: 'plan, run and adopt:',
         describe: 'periods that the table is cut by',
       },
       {
         name: 'first-month',
         type: 'text',
         shown: 'january',
-        group: 'plan and run:',
+        group: 'plan, run and adopt:',
         describe: 'first month of a year, and so of its first quarter: 1 to 12, or its name',
       },
       {
         name: 'year-offset',
         type: 'number',
         fallback: 0,
-        group: 'plan and run:',
+        group: 'plan, run and adopt:',
         describe: 'added to the year in which a fiscal year begins: 1 makes April 2024 Q2-FY25',
       },
       {
         name: 'first-weekday',
         type: 'text',
         shown: 'monday',
-        group: 'plan and run:',
+        group: 'plan, run and adopt:',
         describe: 'first day of a week: 1 (Monday) to 7, or its name',
       },
       {
         name: 'zone',
         type: 'text',
         shown: 'UTC',
-        group: 'plan and run:',
+        group: 'plan, run and adopt:',
         describe: 'where days begin at midnight, such as Europe/Berlin',
       },
       {
@@ -229,7 +230,7 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
         type: 'text',
         unit: 'duration',
         shown: 'that of the ledger, or 7d',
-        group: 'plan and run:',
+        group: 'plan, run and adopt:',
         describe: 'how long a detached partition is kept in the database',
       },
       {
@@ -359,7 +360,7 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
       ' it out of the table; nothing is dropped before its grace is over, and not without --drop --confirm=TABLE. list shows ' +
       'what the ledger knows, verify reads archives again, sweep removes files that no archive names, hold keeps partitions ' +
       'where they are, and release ends that. adopt compares an archive with this database and takes it over, after a ' +
-      'failover, a restore or a move; the database that wrote into it before is refused from then on. erase writes files once more without ' +
+      'failover, a restore or a move; the database that wrote into it before is refused from then on. With --to it makes a ledger that was lost anew. erase writes files once more without ' +
       'some rows, removes these from the database, and destroys every older version of the archive. expire lets partitions leave the archive for good; ' +
       'sweep destroys their files, and those of other older versions, once the retention is over. Of one table that ' +
       '`lifecycle:` of the config file names by this very name, options count that its entry has and the line does not; `archive` of it is --to.\n',

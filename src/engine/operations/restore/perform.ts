@@ -1,14 +1,11 @@
 /** `restore`: archived partitions back into the live table, compared with what was proved of them. */
 import { foresee, type Foreseen, type RestoreWishes } from '../../../archive/lifecycle/foresee.ts'
 import { restorePartition } from '../../../archive/lifecycle/restore.ts'
-import type { FindLate } from '../../../archive/lifecycle/rows-now.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../../archive/ledger/record.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
-import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
-import type { CopyStore } from '../../../stores/copy-port.ts'
 import { chosenOf } from './chosen.ts'
 import type { restore as declared, RestoreOperation } from './declaration.ts'
 import { goesElsewhere, restoreElsewhere } from './elsewhere.ts'
@@ -16,7 +13,7 @@ import { eachPartition, type Work } from '../../archiving/advance-all.ts'
 import { archivedTable, openSource, type Opened } from '../../archiving/each-table.ts'
 import { endOfArchive } from '../../archiving/ending.ts'
 import { refuseFollowedTables } from '../../archiving/followed-table.ts'
-import { keyDifferences } from '../../archiving/late-rows.ts'
+import { lateRows } from '../../archiving/late-rows.ts'
 import { openArchive, type OpenArchive } from '../../archiving/open.ts'
 import { emitArchivePlan } from '../../archiving/plan-event.ts'
 import { periodRows, type PeriodLook } from '../../archiving/period-rows.ts'
@@ -25,7 +22,6 @@ import { requireOrigin } from '../../archiving/require-origin.ts'
 import { seenArchive } from '../../archiving/table-changes.ts'
 import { standingOf, tellStanding } from '../../archiving/standing.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
-import { openArchiveQuery } from '../../../stores/parquet.ts'
 
 type RestoreRun = RunOf<typeof declared>
 
@@ -43,7 +39,7 @@ export async function restore(operation: RestoreOperation, run: RestoreRun): Pro
   const wishes = {
     asChanged: operation.asChanged === true,
     without: new Set(operation.without),
-    late: lateRows(open, opened.store, record),
+    late: lateRows(open.context, record),
   }
   if (dryRun) return await foretold({ table, record, chosen, wishes }, { opened, open }, run)
   await requireOrigin(open.context)
@@ -76,27 +72,6 @@ function refuseUnconfirmed({ asChanged, dryRun, confirm, table: given }: Restore
     where: name,
     hint: `add ${shellQuote(`--confirm=${name}`)}, or --dry-run to see which rows differ`,
   })
-}
-
-function lateRows({ context }: OpenArchive, store: CopyStore, record: ArchiveRecord): FindLate {
-  return async (partition, { table, where, isOwn }) => {
-    // A table that has left keeps its columns.
-    const stored = isOwn === true ? { ...record.stored, columns: partition.columns } : record.stored
-    const signal = context.interrupt.abort
-    const archive = { reader: context.reader, open: openArchiveQuery }
-    try {
-      const found = await keyDifferences({ store, table, signal }, { ...record, stored }, [partition], archive, {
-        values: false,
-        where,
-      })
-      return found?.late ?? null
-    } catch (thrown) {
-      throwIfAborted(signal)
-      // A value that no archive could hold: then late rows are counted, and not named.
-      if (thrown instanceof SluiceError && thrown.code === 'VALUE_REFUSED') return null
-      throw thrown
-    }
-  }
 }
 
 /** A native partition cannot be attached while rows of its period stand in the default one. */

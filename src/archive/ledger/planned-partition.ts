@@ -1,0 +1,41 @@
+import type { StoredColumn } from '../../model/archiving/stored-column.ts'
+import type { NewPartition } from './partition-ledger.ts'
+import type { ArchivedPartition } from './record.ts'
+
+/** A partition of which nothing was done yet. @param columns of its files, once there are any */
+export function plannedPartition(
+  { label, period = label, part = 1, from, to, native }: NewPartition,
+  columns: readonly StoredColumn[],
+): ArchivedPartition {
+  return {
+    label,
+    period,
+    part,
+    from,
+    to,
+    native,
+    state: 'PLANNED',
+    digest: null,
+    sourceBytes: null,
+    files: [],
+    filePrefix: null,
+    version: null,
+    removed: { rows: 0n, sum: '0' },
+    restoring: false,
+    retracted: false,
+    held: null,
+    fence: 0n,
+    holder: null,
+    error: null,
+    changedMs: null,
+    exportMs: null,
+    dropAfterMs: null,
+    graceOver: false,
+    logged: [],
+    own: null,
+    columns,
+    away: false,
+    expired: null,
+    sweptMs: null,
+  }
+}

@@ -1,0 +1,124 @@
+/** A table and its partitions in a ledger that has lost them, or never knew of them. */
+import type { SqlValue } from '../../stores/port.ts'
+import type { LedgerDatabase, Origin, Statement } from '../../stores/copy-port.ts'
+import { ledgerDialect } from '../../stores/ledger-dialect.ts'
+import { filesText, type ArchivedPartition, type ArchiveRecord } from './record.ts'
+
+/** Stands for the origin until the archive is this ledger's: a run is refused, and who rebuilds begins anew. */
+const BEGUN: Origin = { rebuilt: 'begun' }
+
+/** Whether a program was killed before the archive was this ledger's: what it has noted is not yet what counts. */
+export function isBeingRebuilt({ origin }: Pick<ArchiveRecord, 'origin'>): boolean {
+  return origin?.['rebuilt'] !== undefined
+}
+
+/**
+ * Statements of one transaction, which fails where another program has made the archive of this table meanwhile.
+ * @param replaces id of an archive that the ledger has under this table, and of which nothing was published; null for none
+ * @param more of the same transaction
+ */
+export async function writeRebuilt(
+  database: LedgerDatabase,
+  record: Omit<ArchiveRecord, 'revision' | 'origin'>,
+  { tool, runId, replaces }: { readonly tool: string; readonly runId: bigint; readonly replaces: string | null },
+  more: readonly Statement[],
+): Promise<void> {
+  const { table } = record
+  const key = [table.schema ?? '', table.name]
+  const { now } = ledgerDialect(database.dialect)
+  const ofTable = 'schema_name = ? AND table_name = ?'
+  const begun = JSON.stringify(BEGUN)
+  const insert = (
+    into: string,
+    values: Readonly<Record<string, SqlValue>>,
+    times: Readonly<Record<string, string>>,
+  ) => ({
+    sql: `INSERT INTO ${into} (${['schema_name', 'table_name', ...Object.keys(values), ...Object.keys(times)].join(', ')})
+          VALUES (${[...key, ...Object.values(values)].map(() => '?').join(', ')}${Object.values(times)
+            .map((time) => `, ${time}`)
+            .join('')})`,
+    parameters: [...key, ...Object.values(values)],
+  })
+  await database.batch([
+    {
+      sql: `DELETE FROM migration_archives WHERE ${ofTable} AND (origin = ? OR archive_id = ?)`,
+      parameters: [...key, begun, replaces ?? ''],
+    },
+    insert(
+      'migration_archives',
+      {
+        archive: record.archive,
+        archive_id: record.archiveId,
+        time_column: record.timeColumn,
+        calendar: record.calendar,
+        stored: JSON.stringify(record.stored),
+        grace_ms: record.graceMs,
+        retention_ms: record.retentionMs,
+        revision: 1,
+        tool,
+        origin: begun,
+      },
+      { created_ms: now },
+    ),
+    { sql: `DELETE FROM migration_archive_partitions WHERE ${ofTable}`, parameters: key },
+    ...record.partitions.map((one) =>
+      insert(
+        'migration_archive_partitions',
+        { ...valuesOf(one), run_id: runId },
+        {
+          planned_ms: now,
+          changed_ms: now,
+          ...(one.state === 'DETACHED' ? { drop_after_ms: `${now} + ${Math.round(record.graceMs)}` } : {}),
+        },
+      ),
+    ),
+    ...record.partitions.map(({ label, state, fence, digest, version }) =>
+      insert(
+        'migration_archive_history',
+        {
+          partition_name: label,
+          fence,
+          state,
+          num_rows: digest?.rows ?? null,
+          checksum: digest?.sum ?? null,
+          delta_version: version,
+          run_id: runId,
+          error_message: 'the ledger was made anew from the archive',
+        },
+        { at_ms: now },
+      ),
+    ),
+    ...more,
+  ])
+}
+
+function valuesOf(one: ArchivedPartition): Readonly<Record<string, SqlValue>> {
+  const { digest, files, native, removed } = one
+  return {
+    partition_name: one.label,
+    period: one.part === 1 ? null : one.period,
+    part: one.part === 1 ? null : one.part,
+    state: one.state,
+    from_bound: one.from,
+    to_bound: one.to,
+    native_schema: native?.table.schema ?? null,
+    native_table: native?.table.name ?? null,
+    native_identity: native?.identity ?? null,
+    num_rows: digest?.rows ?? null,
+    checksum: digest?.sum ?? null,
+    files: filesText(files),
+    file_bytes: files.reduce((sum, { bytes }) => sum + bytes, 0n),
+    delta_version: one.version,
+    removed_rows: removed.rows,
+    removed_sum: removed.sum,
+    retracted: one.retracted ? 1 : 0,
+    hold_reason: one.held,
+    fence: one.fence,
+    logged_files: JSON.stringify(one.logged ?? []),
+    stored: digest === null ? null : JSON.stringify(one.columns),
+    away: one.away ? 1 : 0,
+    expired_ms: one.expired?.ms ?? null,
+    expired_by: one.expired?.by ?? null,
+    swept_ms: one.sweptMs,
+  }
+}

@@ -1,0 +1,57 @@
+/** Partitions whose files were taken out of an archive, and are no part of it again: what the commits of its log still say of them. */
+import { readCommit } from '../../delta/commit-lines.ts'
+import { canonicalPath } from '../../delta/paths.ts'
+import { numRecordsOf } from '../../delta/stats.ts'
+import type { AddAction } from '../../delta/actions.ts'
+import type { Departed, LoggedFile } from '../lifecycle/log.ts'
+import { openTable, type LogSource } from './read-state.ts'
+
+/**
+ * By label. An erasure ends the history: of what departed before it nothing is said.
+ * @throws SluiceError of reading a log
+ */
+export async function findDeparted(source: LogSource, signal: AbortSignal): Promise<ReadonlyMap<string, Departed>> {
+  const { store } = source
+  const departed = new Map<string, Departed>()
+  const added = new Map<string, LoggedFile>()
+  const { commits = [] } = (await (await openTable(source, signal))?.listing(signal)) ?? {}
+  for (const commit of commits) {
+    const files: LoggedFile[] = []
+    let said: Readonly<Record<string, unknown>> = {}
+    let [at, isWhole] = [0, true]
+    for await (const block of readCommit(store, commit, signal)) {
+      for (const { action } of block) {
+        if (action.kind === 'commitInfo') said = action.commitInfo
+        if (action.kind === 'add') {
+          const file = fileOf(action.add, canonicalPath(action.add.path, store.root), commit.version)
+          added.set(file.path, file)
+          departed.delete(file.tags['sluice.partition'] ?? '')
+        }
+        if (action.kind === 'remove') {
+          const file = added.get(canonicalPath(action.remove.path, store.root))
+          at = action.remove.deletionTimestamp ?? at
+          if (file === undefined) isWhole = false
+          else files.push(file)
+        }
+      }
+    }
+    const { partition, step } = said
+    if (typeof partition !== 'string' || (step !== 'restore' && step !== 'expire')) continue
+    // Said once more, where a program was killed in between: the commit before has the files.
+    if (files.length === 0 && departed.has(partition)) continue
+    departed.set(partition, { step, at, version: commit.version, files: isWhole ? files : [] })
+  }
+  return departed
+}
+
+function fileOf({ size, stats, tags }: AddAction, path: string, version: number): LoggedFile {
+  const rows = numRecordsOf(stats)
+  const texts = Object.entries(tags ?? {}).flatMap(([name, text]) => (text === null ? [] : [[name, text] as const]))
+  return {
+    path,
+    size: BigInt(size),
+    rows: rows === null ? null : BigInt(rows),
+    tags: Object.fromEntries(texts),
+    addedVersion: version,
+  }
+}
