@@ -193,6 +193,8 @@ export type TimeExtent = {
   readonly high: string | null
   /** Rows without a value: they belong to no period. */
   readonly nulls: bigint
+  /** Rows with a day that no calendar has, before all others; absent where there are none. */
+  readonly unreal?: bigint
 }
 
 /** Indexes, constraints and defaults: those that tables have, and how to make more of them. */

@@ -17,6 +17,7 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import { partitionFolder } from '../log/data-path.ts'
 import { progress, readColumns, requestOf, type ArchiveContext, type Pace, type Work } from './context.ts'
 import { pacedDigest } from './paced-digest.ts'
+import { refusedValueOf } from './refused-value.ts'
 import { changed, gone } from './refusals.ts'
 
 export type Exported = {
@@ -71,7 +72,7 @@ export async function exportPartition(
   const request = { ...requestOf(context, partition, native?.table ?? context.table), columns }
   const { files, digest, bytes, rows, ms } = await bothWays(context, work, view, request, prefix, ROW_BYTES).catch(
     (error: unknown) => {
-      if (!(error instanceof RowTooLarge)) throw error
+      if (!(error instanceof RowTooLarge)) throw refusedValueOf(error, exportColumns(context, partition))
       return bothWays(context, work, view, request, prefix)
     },
   )

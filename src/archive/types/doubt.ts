@@ -20,9 +20,11 @@ export function doubtful({ columns }: StoredTable): readonly Doubt[] {
     const { as } = column
     switch (as.kind) {
       case 'date':
-        return [{ column, why: 'infinity, or days before the year 1 or after 9999', ...DAYS }]
+        return [{ column, why: 'infinity, days such as 0000-00-00, before the year 1 or after 9999', ...DAYS }]
       case 'timestamp':
-        return [{ column, why: 'infinity, or times before the year 1 or after 9999', ...MOMENTS }]
+        return [
+          { column, why: 'infinity, times of days such as 0000-00-00, before the year 1 or after 9999', ...MOMENTS },
+        ]
       case 'decimal': {
         const { precision = 0, scale = 0 } = as
         const whole = '9'.repeat(precision - scale)

@@ -6,6 +6,7 @@ import { cellText } from '../../model/copy/canonical.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import type { Cell } from '../../model/copy/rows.ts'
 import type { Emit } from '../../model/event.ts'
+import type { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
 import { nativeNow, type PlannedArchive } from './plan.ts'
@@ -31,7 +32,11 @@ export async function tellDoubtful(
     const columns = readColumns(doubts.map(({ column }) => column))
     const counts = doubts.map(() => 0)
     await using view = await store.source(signal)
-    const request = { table: own, columns, range: wholeOf(own), where, ordered: false }
+    const aside = (row: readonly (string | null)[], error: SluiceError): void => {
+      for (const [i, doubt] of doubts.entries())
+        if (isOdd(row[i] ?? null, doubt, error)) counts[i] = (counts[i] ?? 0) + 1
+    }
+    const request = { table: own, columns, range: wholeOf(own), where, ordered: false, aside }
     for await (const { rows } of view.read(request, BATCH, signal)) {
       for (const row of rows) {
         for (const [i, doubt] of doubts.entries()) if (!isHeld(row[i] ?? null, doubt)) counts[i] = (counts[i] ?? 0) + 1
@@ -47,11 +52,20 @@ export async function tellDoubtful(
   }
 }
 
+/** The same of a row that holds a value which is none of its type: its texts are as the source prints them. */
+function isOdd(text: string | null, doubt: Doubt, { where = '' }: SluiceError): boolean {
+  if (text === null) return false
+  const { name, as } = doubt.column
+  if (as.kind !== 'decimal' && /^\d{4,}-\d\d-\d\d/.test(text)) return !isHeld(text, doubt)
+  return ['`', '"'].some((quote) => where.includes(`column ${quote}${name}${quote}`))
+}
+
 /** Whether the stored type holds the value, by its canonical text. */
 function isHeld(cell: Cell, { column: { as } }: Doubt): boolean {
   if (cell === null) return true
   const text = cellText(cell)
-  if (as.kind !== 'decimal') return /^\d{4}-/.test(text) && !text.startsWith('0000') && !text.endsWith('BC')
+  if (as.kind !== 'decimal')
+    return /^\d{4}-(?!00)\d\d-(?!00)/.test(text) && !text.startsWith('0000') && !text.endsWith('BC')
   const [, whole = '', rest = ''] = /^-?0*(\d*)(?:\.(\d*?)0*)?$/.exec(text) ?? []
   const { precision = 0, scale = 0 } = as
   return /^-?[\d.]+$/.test(text) && whole.length <= precision - scale && rest.length <= scale

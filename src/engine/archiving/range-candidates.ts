@@ -32,7 +32,7 @@ export async function rangeCandidates(
   }
   const column = columnNamed(table, timeColumn)
   const extent = await store.timeExtent?.(table, column, signal)
-  const { low, high, nulls } = extent ?? { low: null, high: null, nulls: 0n }
+  const { low, high, nulls, unreal = 0n } = extent ?? { low: null, high: null, nulls: 0n }
   const kind = valueKind(table, column, high)
   const { calendar, asked, until } = wanted
   const named = [...new Set(asked.map(({ period }) => period))].map((label) => periodNamed(calendar, label, record))
@@ -75,7 +75,9 @@ export async function rangeCandidates(
       ...(part.part > 1 ? { note: lateText(rows, part.period) } : {}),
     })
   }
-  const unplaced = [unplacedText(timeColumn, nulls, high), unlookedText(late)].filter((text) => text !== null)
+  const unplaced = [unplacedText(timeColumn, { nulls, unreal }, high), unlookedText(late)].filter(
+    (text) => text !== null,
+  )
   return { candidates, unplaced: unplaced.length === 0 ? null : unplaced.join('; ') }
 }
 
@@ -89,8 +91,15 @@ function unlookedText(late: ReadonlyMap<string, PeriodLook>): string | null {
 }
 
 /** Rows that no run ever archives; null where there are none. */
-function unplacedText(column: string, nulls: bigint, high: string | null): string | null {
+function unplacedText(
+  column: string,
+  { nulls, unreal }: { readonly nulls: bigint; readonly unreal: bigint },
+  high: string | null,
+): string | null {
   const parts = [
+    ...(unreal === 0n
+      ? []
+      : [`${unreal} ${unreal === 1n ? 'row has' : 'rows have'} a day in ${column} that is none of the calendar`]),
     ...(nulls === 0n ? [] : [`${nulls} ${nulls === 1n ? 'row has' : 'rows have'} no value in ${column}`]),
     ...(high === 'infinity' ? [`some have infinity in ${column}, and were not counted`] : []),
   ]

@@ -24,11 +24,13 @@ class Unfit extends Error {}
  * @returns a function that gives the parameter for a cell and throws SluiceError ROW_REFUSED
  */
 export function encoderOf(
-  { name, column }: WriteColumn,
+  { name, as, column }: WriteColumn,
   flavour: 'mysql' | 'mariadb',
   where: string,
 ): (cell: Cell) => SqlValue {
-  const encode = encoderFor(column.native, flavour)
+  // What the server has printed is for the server to judge: it has days that no calendar has.
+  const isPrinted = as.kind === 'native' && /^(?:date|datetime|timestamp)$/.test(baseOf(column.native))
+  const encode = isPrinted ? text : encoderFor(column.native, flavour)
   // The server would put a number or the present moment in the place of such a NULL.
   const mayBeNull = column.nullable && column.identity !== true
   return (cell) => {

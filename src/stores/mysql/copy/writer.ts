@@ -18,6 +18,7 @@ import { addRows, appendRows, upsertRows, type Into } from './insert.ts'
 import { tableSql } from './names.ts'
 import { conditionOf } from './ranges.ts'
 import { keyIndex, type TableShape } from './shape.ts'
+import { baseOf } from './types.ts'
 import { takeMark } from '../mark.ts'
 
 export type Writing = {
@@ -38,6 +39,12 @@ export async function openWriter(writing: Writing, session: Session): Promise<Ch
     throw error
   }
 }
+
+/** Days such as 0000-00-00 come back from an archive as the texts that the server printed. */
+const ODD_DAYS =
+  "SET @sluice_mode = @@SESSION.sql_mode, SESSION sql_mode = REPLACE(REPLACE(@@SESSION.sql_mode, 'NO_ZERO_IN_DATE', ''), 'NO_ZERO_DATE', '')"
+const USUAL_DAYS = 'SET SESSION sql_mode = @sluice_mode'
+const DATED = new Set(['date', 'datetime', 'timestamp'])
 
 class Writer implements ChunkWriter {
   readonly #writing: Writing
@@ -61,6 +68,12 @@ class Writer implements ChunkWriter {
     signal.addEventListener('abort', this.#stop)
   }
 
+  get #odd(): boolean {
+    return this.#writing.request.columns.some(
+      ({ as, column }) => as.kind === 'native' && DATED.has(baseOf(column.native)),
+    )
+  }
+
   get session(): string {
     return this.#mark ?? ''
   }
@@ -68,6 +81,7 @@ class Writer implements ChunkWriter {
   async begin(): Promise<void> {
     await this.#try(async () => {
       this.#mark = await takeMark(this.#session)
+      if (this.#odd) await this.#session.command(ODD_DAYS)
     })
     if (this.#writing.request.onExisting === 'replace-range') await this.#empty()
   }
@@ -129,6 +143,7 @@ class Writer implements ChunkWriter {
     this.#writing.request.signal.removeEventListener('abort', this.#stop)
     if (session.isStreaming) session.destroy()
     if (!this.#done) await session.rollBack()
+    if (session.broken === null && this.#odd) await session.command(USUAL_DAYS).catch(() => session.destroy())
     if (session.broken === null && this.#mark !== null) {
       await session.rows('SELECT RELEASE_LOCK(?)', [this.#mark]).catch(() => session.destroy())
       if (session.broken === null) await session.command('COMMIT').catch(() => session.destroy())
