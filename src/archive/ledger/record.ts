@@ -278,7 +278,7 @@ function partitionOf(row: SqlRow, archive: StoredTable): ArchivedPartition {
     files: readFiles(text('files')),
     filePrefix: text('file_prefix'),
     version: number('delta_version'),
-    removed: { rows: whole('removed_rows') ?? 0n, sum: text('removed_sum') ?? '0' },
+    removed: { rows: whole('removed_rows') ?? 0n, sum: (text('removed_sum') ?? '').padStart(16, '0') },
     restoring: number('restoring') === 1,
     retracted: number('retracted') === 1,
     held: text('hold_reason'),

@@ -10,7 +10,7 @@ import { columnNamed, valueKind } from './value-kind.ts'
 import { isAsked } from './asked.ts'
 import type { Candidate, Wanted } from './candidate.ts'
 import type { PartName } from './further-part.ts'
-import { NativeParts, type NativeName } from './native-parts.ts'
+import { edgesWithin, NativeParts, type NativeName } from './native-parts.ts'
 
 export async function nativeCandidates(
   { by, partitions }: NativePartitions,
@@ -27,8 +27,9 @@ export async function nativeCandidates(
     const label = labelOf(partition, wanted.calendar, kind, labels)
     labels.add(label)
     const { name, ...others } = names.nameOf(partition, label, kind)
+    const edges = others.across === null ? [] : edgesWithin(others.across, partition, kind)
     const named = isAsked(wanted.asked, name)
-    const standing = furtherOf(standingOf(partition, wanted, kind, named), name, { ...others, key })
+    const standing = furtherOf(standingOf(partition, wanted, kind, named), name, { ...others, key, edges })
     const counted = standing.status === 'due' ? await rowsOf(partition, store, signal) : null
     const rows = counted ?? partition.rows
     const empty = standing.status === 'due' && rows === 0n
@@ -52,13 +53,18 @@ type Place = Pick<Candidate, 'status' | 'note'>
 function furtherOf(
   standing: Place,
   { part, period }: PartName,
-  { across, expired, key }: Omit<NativeName, 'name'> & { readonly key: readonly string[] },
+  {
+    across,
+    expired,
+    key,
+    edges,
+  }: Omit<NativeName, 'name'> & { readonly key: readonly string[]; readonly edges: readonly string[] },
 ): Place {
   if (standing.status !== 'due') return standing
   if (across !== null) {
     return {
       status: 'blocked',
-      note: `its bounds are partly those of ${across.label}, which has left the table: split it at ${[across.from, across.to].filter((bound) => bound !== null).join(' and ')}`,
+      note: `its bounds are partly those of ${across.label}, which has left the table: split it at ${edges.join(' and ')}`,
     }
   }
   if (part === 1) return standing

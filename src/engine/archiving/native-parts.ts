@@ -75,6 +75,14 @@ function holds(outer: Bounds, inner: Bounds, kind: ValueKind): boolean {
   return low(outer, kind) <= low(inner, kind) && high(inner, kind) <= high(outer, kind)
 }
 
+/** Bounds of one partition that lie inside of another one: where that would have to be split. */
+export function edgesWithin({ from, to }: Bounds, inside: Bounds, kind: ValueKind): readonly string[] {
+  return [from, to].filter((bound): bound is string => {
+    const at = bound === null ? NaN : (readValue(bound, kind)?.at ?? NaN)
+    return low(inside, kind) < at && at < high(inside, kind)
+  })
+}
+
 function overlaps(a: Bounds, b: Bounds, kind: ValueKind): boolean {
   return low(a, kind) < high(b, kind) && low(b, kind) < high(a, kind)
 }
