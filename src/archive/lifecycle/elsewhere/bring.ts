@@ -94,7 +94,8 @@ async function write(
     for await (const some of rowsOf(context, part, ROWS)) {
       const rows = some.map(row)
       for (const one of rows) sum.add(one)
-      if ((await writer.write(rows)) !== rows.length) throw meanwhile(into)
+      const wrote = await writer.write(rows)
+      if (wrote !== rows.length) throw leftOut(into, rows.length, wrote)
       seen += BigInt(rows.length)
       tell(seen, 0n)
     }
@@ -108,6 +109,16 @@ function meanwhile({ store, table }: Destination): SluiceError {
     where: store.label,
     reason: 'rows stand there now under keys of these, or in a table that was empty; nothing was changed',
     hint: 'the same command looks at it again',
+    retryable: true,
+  })
+}
+
+function leftOut({ store, table }: Destination, given: number, wrote: number): SluiceError {
+  return new SluiceError('TARGET_NOT_EMPTY', `${tableText(table.table)} took ${wrote} of ${given} rows`, {
+    where: store.label,
+    reason:
+      'a trigger or a rule of the table leaves rows out, or somebody else wrote under their keys meanwhile; nothing was changed',
+    hint: 'the same command looks at it again; or name a table that is not there with --into, and it is made',
     retryable: true,
   })
 }

@@ -22,10 +22,12 @@ export async function openTarget(own: CopyStore, { intoUrl, dryRun }: Asked): Pr
   const same: Target = { store: own, isOwn: true, async [Symbol.asyncDispose]() {} }
   if (intoUrl === undefined) return same
   const store = await openCopyStore(intoUrl, { mode: dryRun ? 'plan' : 'write' })
-  if (store.identity !== own.identity) {
-    return { store, isOwn: false, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() }
+  const isOwn = store.identity === own.identity
+  // Rows are written as the role of this URL, which may be allowed less, or more.
+  if (!isOwn || store.can.writers > 1) {
+    return { store, isOwn, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() }
   }
-  // One program has one store of a database: two would wait for each other.
+  // One program has one store of a file with one writer: two would wait for each other.
   await store[Symbol.asyncDispose]()
   return same
 }

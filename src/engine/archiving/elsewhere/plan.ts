@@ -19,6 +19,8 @@ export type Planned = {
   readonly columns: readonly ColumnPlan[]
   /** Columns of the rows, in the order of `columns`. */
   readonly shape: readonly ShapeColumn[]
+  /** Archived columns that the table that is there computes by itself. */
+  readonly computed: readonly string[]
 }
 
 /**
@@ -34,7 +36,9 @@ export async function planElsewhere(
   found: TableSpec | null,
 ): Promise<Planned> {
   const generated = new Set(found?.columns.flatMap((one) => (one.generated === true ? [one.name] : [])))
-  const shape = shapeOf(record, partitions).filter((one) => !generated.has(one.name))
+  const all = shapeOf(record, partitions)
+  const shape = all.filter((one) => !generated.has(one.name))
+  const computed = all.flatMap(({ name: column }) => (generated.has(column) ? [column] : []))
   const rows = partitions.reduce((sum, { digest }) => sum + (digest?.rows ?? 0n), 0n)
   const same = sameFamily(from.system, to.system)
   const given = tableOfShape(shape, record, now, rows, same)
@@ -47,7 +51,7 @@ export async function planElsewhere(
     })
     if (plan.create) await to.refuseUncreatable?.(plan.target, interrupt.abort)
     const columns = plan.columns.map((column) => ({ ...column, as: travels(column, shape, same) }))
-    return { table: plan.target, create: plan.create, columns, shape }
+    return { table: plan.target, create: plan.create, columns, shape, computed }
   } catch (thrown) {
     throw thrown instanceof SluiceError ? inOurWords(thrown, found) : thrown
   }

@@ -31,7 +31,7 @@ export function refuseOwnTarget(
     reason: isLedger
       ? 'the ledger there keeps its notes under this name'
       : `sluice made it, and --on-existing ${onExisting} would write over what it says`,
-    hint: 'copy it under another name with --to-table, or into another database; nothing was changed',
+    hint: 'name another table with --to-table (restore: --into), or another database; nothing was changed',
   })
 }
 

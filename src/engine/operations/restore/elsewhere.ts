@@ -6,13 +6,14 @@ import type { ArchiveContext } from '../../../archive/lifecycle/context.ts'
 import { bringElsewhere } from '../../../archive/lifecycle/elsewhere/bring.ts'
 import { standingIn } from '../../../archive/lifecycle/elsewhere/destination.ts'
 import { partOf, type Part } from '../../../archive/lifecycle/elsewhere/part.ts'
+import { destroyed } from '../../../archive/lifecycle/refusals.ts'
 import type { RowTest } from '../../../model/archiving/row-test.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
 import type { Predicate } from '../../../model/predicate.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
-import { destinationOf, planElsewhere } from '../../archiving/elsewhere/plan.ts'
+import { destinationOf, planElsewhere, type Planned } from '../../archiving/elsewhere/plan.ts'
 import { openTarget, refuseUnfit, targetName, targetTable, type Target } from '../../archiving/elsewhere/place.ts'
 import { openSource, recordsOf, tableNow, type Opened } from '../../archiving/each-table.ts'
 import { readPredicate } from '../../archiving/erase/read-predicate.ts'
@@ -121,7 +122,7 @@ async function brought(
   for (const part of parts) {
     const { rows } = part.expect
     const what = `${rows} ${rows === 1n ? 'row' : 'rows'}`
-    const message = `${part.partition.label}: ${what} ${there ? 'stood' : 'stand'} in ${tableText(table.table)}${there ? ' before' : ''}, equal by count and sum to those of the archive`
+    const message = `${part.partition.label}: ${what} ${there ? 'stood' : 'stand'} in ${tableText(table.table)}${there ? ' before' : ''}, equal by count and sum to those of the archive${besides(planned)}`
     run.emit({ type: 'log', level: 'note', table: context.name, message })
   }
   return {
@@ -131,6 +132,20 @@ async function brought(
       ...(there ? { there: dec(digest.rows) } : {}),
     },
     proof: 'canonical',
+    ...notCompared(tableText(table.table), planned),
+  }
+}
+
+function besides({ computed }: Planned): string {
+  return computed.length === 0 ? '' : ` in all columns but ${computed.join(', ')}`
+}
+
+/** What no run writes there, and so nothing of this one has compared. */
+function notCompared(table: string, { computed }: Planned): { readonly notChecked?: string } {
+  if (computed.length === 0) return {}
+  const what = computed.join(', ')
+  return {
+    notChecked: `${table} computes ${what} by itself: archived values of ${what} were not written, and not compared`,
   }
 }
 
@@ -148,17 +163,22 @@ async function plannedOf(
 }
 
 /** @throws SluiceError PARTITION_STATE where the archive does not answer for it */
-function refuseUnpublished({ name }: ArchiveContext, { label, state, away }: ArchivedPartition): void {
+function refuseUnpublished({ name }: ArchiveContext, partition: ArchivedPartition): void {
+  const { label, state, away } = partition
+  if (partition.sweptMs !== null) throw destroyed(name, partition)
   if (!away && (state === 'PUBLISHED' || state === 'DETACHED' || state === 'DROPPED')) return
-  const isBack = state === 'RESTORED'
+  const named = `--table ${shellQuote(name)} --partition ${shellQuote(label)}`
   throw new SluiceError(
     'PARTITION_STATE',
     `the archive does not answer for ${label} of ${name}: its state is ${state}`,
     {
       where: `${name}, ${label}`,
-      hint: isBack
-        ? `its rows are in the table: sluice copy --table ${shellQuote(name)} copies them from there`
-        : `sluice archive run --table ${shellQuote(name)} --partition ${shellQuote(label)} ends what was begun`,
+      hint:
+        state === 'RESTORED'
+          ? `its rows are in the table: sluice copy --table ${shellQuote(name)} copies them from there`
+          : state === 'EXPIRED'
+            ? `sluice restore ${named} brings it back into its table, from where it can be copied`
+            : `sluice archive run ${named} ends what was begun`,
     },
   )
 }
@@ -219,6 +239,7 @@ async function foretold(
       rows: dec(sum(parts.map(({ expect }) => expect.rows))),
       bytes: dec(sum(parts.map(({ bytes }) => bytes))),
     },
+    ...notCompared(tableText(name), planned),
     ...(refusal === null ? {} : { error: refusal }),
   }
 }
