@@ -33,7 +33,7 @@ export async function* findings(
     yield { finding: 'broken log', detail: asSluiceError(thrown).message }
     return
   }
-  const published = partitions.filter(({ state }) => isPublished(state))
+  const published = partitions.filter((one) => isPublished(one.state))
   for (const partition of published.filter(({ label }) => wanted(label))) {
     if (interrupt.stop.aborted) return
     yield* logFindings(partition, state?.files.get(partition.label) ?? [])
