@@ -65,6 +65,20 @@ export type Leaving = {
 /** How it ended, how often others were in the way, and the longest time from the first lock that was asked for to the end of a transaction, ms. */
 export type Left = { readonly end: StepEnd; readonly tries: number; readonly longestMs: number }
 
+/** A detach outside of any transaction, which waits for statements that run for long without keeping others waiting. */
+export type LeavingBegun = {
+  /** Commits the intent; nothing begins where it did not land. */
+  readonly begun: Closing
+  /** Ends the transaction in which the table moves, in place of `closing`. */
+  readonly left: Closing
+}
+
+/**
+ * Where a partition stands whose detach may have begun: `in` its parent; `pending`: no statement that begins now finds its rows through the parent; `out` of it, in
+ * its place; `away` in the schema for what is archived; `gone`.
+ */
+export type LeaveStanding = 'in' | 'pending' | 'out' | 'away' | 'gone'
+
 /** It comes back with the rows. */
 export type Giving = {
   /** What was kept; absent where nothing was. */
@@ -89,11 +103,23 @@ export interface PartitionStore {
   list(parent: TableSpec, signal: AbortSignal): Promise<NativePartitions | null>
   /**
    * Takes a partition out of its parent into the schema for what is archived, without a look at its rows. Tries for the locks as often as the budget allows, each
-   * time for less than the patience.
+   * time for less than the patience. After half of it, where the system can, the detach is begun outside of a transaction, and ended as soon as the statements that were
+   * running then have ended.
    * @returns `differs` where it has other columns than were archived
    * @throws SluiceError TARGET_BUSY where others keep it in use, STOPPED
    */
-  leave(request: Omit<PartitionRequest, 'expect'> & Keeping & Leaving): Promise<Left>
+  leave(request: Omit<PartitionRequest, 'expect'> & Keeping & Leaving & Partial<LeavingBegun>): Promise<Left>
+  /**
+   * Ends what `leave` began and did not end: the table moves, in one transaction with the closing. A session that could still begin it is ended.
+   * @returns `in` where it has not begun: nothing was done, and nothing is going to begin it any more
+   * @throws SluiceError TARGET_BUSY as `leave`, STOPPED
+   */
+  endLeave(request: Omit<PartitionRequest, 'expect'> & Leaving): Promise<StepEnd | 'in'>
+  /** Where it stands now, and the table as it can be read there; null where it is gone. */
+  leaving(
+    request: Pick<PartitionRequest, 'parent' | 'partition' | 'identity'>,
+    signal: AbortSignal,
+  ): Promise<{ readonly standing: LeaveStanding; readonly table: TableSpec | null }>
   /** Whether no table has this number, and none stands where the detached one stood. */
   isGone(partition: TableName, identity: string, signal: AbortSignal): Promise<boolean>
   /** A table that has left its parent, found by its number; null where it is not there. */

@@ -99,5 +99,5 @@ export function countArchiveSteps({ step, when, at }) {
 function wordsOf(sql, parameters) {
   const [first] = Array.isArray(parameters) ? parameters : []
   if (/SET state = /.test(sql)) return `state ${String(first)}`
-  return sql.replace(/\s+/g, ' ').trim().slice(0, 70)
+  return sql.replace(/\s+/g, ' ').trim().slice(0, 120)
 }

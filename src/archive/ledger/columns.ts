@@ -75,6 +75,8 @@ const PARTITIONS: Columns = {
   own_ddl: 'text',
   // 1 while the table of a native partition stands outside of its parent and its rows still count.
   away: 'integer',
+  // 1 from before DETACH PARTITION CONCURRENTLY until its table stands outside, or the detach was given up: the catalogs say how far it is.
+  leaving: 'integer',
   // What tells the process of the owner from all others, see `shared/owner`; NULL where an older program took the partition.
   machine: 'name',
   process_started: 'name',

@@ -54,6 +54,8 @@ export type Noted = {
   readonly swept?: true
   /** Label of a period of a plain table: rows of its restored parts are this one's from now on. */
   readonly absorbs?: string
+  /** Whether a detach outside of any transaction may have begun. */
+  readonly leaving?: boolean
 }
 
 /** `period` and `part` of a further part of a period; absent for the first. */
@@ -351,6 +353,7 @@ export class PartitionLedger {
       away,
       expired,
       swept,
+      leaving,
     } = noted
     const values: [string, SqlValue][] = []
     if (digest !== undefined) values.push(['num_rows', digest.rows], ['checksum', digest.sum])
@@ -370,6 +373,7 @@ export class PartitionLedger {
     if (columns !== undefined) values.push(['stored', JSON.stringify(columns)])
     if (away !== undefined) values.push(['away', away ? 1 : 0])
     if (expired !== undefined) values.push(['expired_by', expired?.by ?? null])
+    if (leaving !== undefined) values.push(['leaving', leaving ? 1 : 0])
     const sets = values.map(([name]) => `${name} = ?`)
     if (expired !== undefined) sets.push(`expired_ms = ${expired === null ? 'NULL' : this.#now}`, 'swept_ms = NULL')
     if (swept === true) sets.push(`swept_ms = COALESCE(swept_ms, ${this.#now})`)
@@ -391,10 +395,11 @@ export class PartitionLedger {
 }
 
 /** Whether rows leave the source or the archive by it, or cease to count there. What has left already ends its way up to DETACHED. */
-function takesOut(from: ArchiveState, to: ArchiveState, { removed, restoring, away }: Noted): boolean {
+function takesOut(from: ArchiveState, to: ArchiveState, { removed, restoring, away, leaving }: Noted): boolean {
   if (from === 'DROPPED' && to === 'EXPIRED') return true
   if ((to === 'DROPPED' && from !== 'EXPIRED') || (from === 'PUBLISHED' && to === 'DETACHED')) return true
-  if (from === 'PUBLISHED' && to === 'DETACHING') return away === true
+  // Of a detach that has begun outside of a transaction, the end is noted, whoever says by now that it has to stay.
+  if (from === 'PUBLISHED' && to === 'DETACHING') return away === true && leaving === undefined
   return from === 'DETACHED' && to === 'DETACHED' && removed !== undefined && restoring === undefined
 }
 

@@ -37,5 +37,6 @@ export function plannedPartition(
     away: false,
     expired: null,
     sweptMs: null,
+    leaving: false,
   }
 }

@@ -74,6 +74,8 @@ export type ArchivedPartition = {
   readonly expired: { readonly ms: number; readonly by: string } | null
   /** Since when its files are being destroyed; null as long as an expired partition can come back. */
   readonly sweptMs: number | null
+  /** A detach that runs outside of any transaction was begun, or is about to be: whether its rows are in the table itself is said by the system alone. */
+  readonly leaving: boolean
 }
 
 /** Whether its rows are no longer in the table itself: they are in the archive, in a table that has left it, or nowhere any more. */
@@ -218,6 +220,7 @@ const PARTITION = [
   'swept_ms',
   'period',
   'part',
+  'leaving',
 ]
 
 /** All as texts: no number of a ledger passes through one that rounds. */
@@ -295,6 +298,7 @@ function partitionOf(row: SqlRow, archive: StoredTable): ArchivedPartition {
     away: number('away') === 1,
     expired: expired === null ? null : { ms: expired, by: text('expired_by') ?? '' },
     sweptMs: number('swept_ms'),
+    leaving: number('leaving') === 1,
   }
 }
 

@@ -6,7 +6,6 @@ import { dec } from '../../model/event.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
-import { shellQuote } from '../../shared/shell.ts'
 import type { PartitionTable } from '../../stores/archive-port.ts'
 import { partitionFolder } from '../log/data-path.ts'
 import type { Held } from '../ledger/partition-ledger.ts'
@@ -18,7 +17,7 @@ import { isSameShape } from '../types/fit.ts'
 import { archivedFiles, proveFiles } from './prove.ts'
 import { leaveParent, proveAway } from './leave.ts'
 import { publishFiles } from './publish.ts'
-import { lost } from './refusals.ts'
+import { lost, mustStay } from './refusals.ts'
 import { retract } from './restore.ts'
 import { detachRows, dropPartition, proofOf } from './take-out.ts'
 
@@ -128,8 +127,8 @@ const OLD_SHAPE_HINDERS: ReadonlySet<Step> = new Set<Step>(['verify', 'publish',
 type Step = 'export' | 'verify' | 'publish' | 'detach' | 'leave' | 'prove' | 'drop' | 'retract'
 
 /** Whether rows leave the table by a step, or cease to count there. What has left before goes on to DETACHED, though it is held by now. */
-function takesOut(next: Step, { away }: ArchivedPartition): boolean {
-  return next === 'detach' || next === 'drop' || (next === 'leave' && !away)
+function takesOut(next: Step, { away, leaving }: ArchivedPartition): boolean {
+  return next === 'detach' || next === 'drop' || (next === 'leave' && !away && !leaving)
 }
 
 /** What comes next for a partition; null where it is as far as it may go. */
@@ -272,13 +271,6 @@ function tell({ emit, name }: ArchiveContext<Advancing>, partition: ArchivedPart
     ...(state === 'EXPORTED' && exportMs !== null ? { writeMs: exportMs } : {}),
     ...(state === 'DETACHED' && dropAfterMs !== null ? { dropAfter: isoTime(dropAfterMs) } : {}),
     ms: Math.round(ms),
-  })
-}
-
-function mustStay({ name }: ArchiveContext, { label, held }: ArchivedPartition): SluiceError {
-  return new SluiceError('PARTITION_HELD', `${label} of ${name} has to stay: ${held ?? ''}`, {
-    where: `${name}, ${label}`,
-    hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(label)} lets it go`,
   })
 }
 

@@ -34,9 +34,9 @@ export type Exported = {
 /** A table that has left its parent keeps the columns that it had; any other partition has those of the table. */
 export function exportColumns(
   { archived }: ArchiveContext,
-  { away, columns }: Pick<ArchivedPartition, 'away' | 'columns'>,
+  { away, leaving, columns }: Pick<ArchivedPartition, 'away' | 'leaving' | 'columns'>,
 ): readonly StoredColumn[] {
-  return away ? columns : archived.stored.columns
+  return away || leaving ? columns : archived.stored.columns
 }
 
 /** Few rows are larger. */

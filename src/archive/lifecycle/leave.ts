@@ -5,7 +5,7 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import { readColumns, wholeOf, type ArchiveContext, type Work } from './context.ts'
 import { detachedTable } from './detached-table.ts'
 import { pacedDigest } from './paced-digest.ts'
-import { changed, changedAway, droppedByHand } from './refusals.ts'
+import { changed, changedAway, droppedByHand, mustStay } from './refusals.ts'
 import { detached, difference, partitionRequest, partitionsOf, proofOf, provePublished, settled } from './take-out.ts'
 
 /**
@@ -19,6 +19,8 @@ export async function leaveParent(context: ArchiveContext, { partition, held }: 
   const { ledger, emit, name, waits, interrupt, leaving } = context
   // What was exported again after it had left has nothing to leave any more.
   if (partition.away) return ledger.move(held, 'PUBLISHED', 'DETACHING', { error: null })
+  if (partition.leaving && (await endLeaving(context, { partition, held })) === 'left') return
+  if (partition.held !== null) throw mustStay(context, partition)
   const closing = ledger.closing(held, 'PUBLISHED', 'DETACHING', { away: true, error: null })
   const { end, tries, longestMs } = await leaving(() =>
     partitionsOf(context).leave({
@@ -26,12 +28,41 @@ export async function leaveParent(context: ArchiveContext, { partition, held }: 
       ...waits,
       stop: interrupt.stop,
       keep: ledger.keeping(held),
+      // Noted before it begins: killed anywhere behind that, whoever comes next asks the system how far it is.
+      begun: ledger.closing(held, 'PUBLISHED', 'PUBLISHED', { leaving: true, error: null, unheld: true }),
+      left: ledger.closing(held, 'PUBLISHED', 'DETACHING', { away: true, leaving: false, error: null }),
     }),
   )
   settled(end, context, partition, () => changed(name, partition, 'it has other columns than were archived'))
   const again = tries === 0 ? '' : `after ${tries} ${tries === 1 ? 'try' : 'tries'} in vain, `
   const message = `${partition.label} left the table: ${again}locks were wanted or held for ${Math.ceil(longestMs)} ms at most`
   emit({ type: 'log', level: 'note', table: name, message })
+}
+
+/**
+ * Ends a detach that an earlier run began outside of a transaction, or forgets that it was about to.
+ * @returns `left`: PUBLISHED → DETACHING; `in`: its table has never left
+ * @throws SluiceError TARGET_BUSY where statements that began before it are still running, PARTITION_CHANGED where the table is not there, LEASE_LOST
+ */
+export async function endLeaving(context: ArchiveContext, { partition, held }: Work): Promise<'left' | 'in'> {
+  const { ledger, name, waits, interrupt } = context
+  const end = await context.leaving(() =>
+    partitionsOf(context).endLeave({
+      ...partitionRequest(
+        context,
+        partition,
+        ledger.closing(held, 'PUBLISHED', 'DETACHING', { away: true, leaving: false, error: null }),
+      ),
+      ...waits,
+      stop: interrupt.stop,
+    }),
+  )
+  if (end === 'in') {
+    await ledger.move(held, 'PUBLISHED', 'PUBLISHED', { leaving: false, error: null })
+    return 'in'
+  }
+  settled(end, context, partition, () => changed(name, partition, 'it has other columns than were archived'))
+  return 'left'
 }
 
 /**

@@ -129,3 +129,11 @@ export function otherArchive(name: string, { label }: Named, how: string): Sluic
     },
   )
 }
+
+/** Somebody holds it where it is. */
+export function mustStay({ name }: { readonly name: string }, { label, held }: ArchivedPartition): SluiceError {
+  return new SluiceError('PARTITION_HELD', `${label} of ${name} has to stay: ${held ?? ''}`, {
+    where: `${name}, ${label}`,
+    hint: `sluice archive release --table ${shellQuote(name)} --partition ${shellQuote(label)} lets it go`,
+  })
+}

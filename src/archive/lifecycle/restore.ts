@@ -6,6 +6,7 @@ import { bringRows } from './bring-rows.ts'
 import { unexpire } from './expire.ts'
 import { fitNow, progress, sharedColumns, type ArchiveContext, type Work } from './context.ts'
 import { foresee, isSettled, type Foreseen, type RestoreWishes } from './foresee.ts'
+import { endLeaving } from './leave.ts'
 import { localFiles } from './local-files.ts'
 import { proofOver, proveLogged } from './prove.ts'
 import { retractFiles } from './publish.ts'
@@ -29,6 +30,11 @@ export async function restorePartition(
   reload: () => Promise<ArchivedPartition>,
   wishes: RestoreWishes,
 ): Promise<Restored> {
+  // What has begun to leave comes to an end first: from there it can come back.
+  if (work.partition.leaving && work.partition.state === 'PUBLISHED') {
+    await endLeaving(context, work)
+    work = { held: work.held, partition: await reload() }
+  }
   const seen = await foresee(context, work.partition, wishes)
   if (seen.refusal !== null) throw seen.refusal
   const { partition, held } = work.partition.state === 'EXPIRED' ? await unexpire(context, work, reload) : work

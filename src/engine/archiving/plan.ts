@@ -345,8 +345,10 @@ function standing(
     return { status: candidate?.status ?? 'later', ...(candidate?.note === undefined ? {} : { note: candidate.note }) }
   }
   // What has left its table goes on as far as the archive answers for it.
-  if (known.held !== null && known.state !== 'DROPPED' && known.state !== 'EXPIRED' && !known.away)
+  if (known.held !== null && known.state !== 'DROPPED' && known.state !== 'EXPIRED' && !known.away && !known.leaving)
     return { status: 'held', note: known.held }
+  const leaving = known.leaving ? 'its detach was begun: the next run ends it once nobody reads it any more' : null
+  if (leaving !== null && known.error === null) return { status: 'resume', note: leaving }
   const note = known.error === null ? {} : { note: `${known.error.code}: ${known.error.message}` }
   switch (known.state) {
     case 'EXPIRED':

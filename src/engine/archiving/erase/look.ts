@@ -75,8 +75,9 @@ export async function spared(context: ArchiveContext, { predicate, thorough }: W
 
 /** @param isLogged whether the log names files of it @throws SluiceError PARTITION_STATE where its rows stand in two places, and neither counts alone */
 export function refuseBetween(context: ArchiveContext, partition: ArchivedPartition, isLogged: boolean): void {
-  const { state, restoring, retracted, removed, version, away } = partition
-  const isBetween = away || restoring || removed.rows > 0n || (state === 'RESTORED' && !retracted && version !== null)
+  const { state, restoring, retracted, removed, version, away, leaving } = partition
+  const isBetween =
+    away || leaving || restoring || removed.rows > 0n || (state === 'RESTORED' && !retracted && version !== null)
   // The log names files that the ledger does not count, and whose rows stand in the source, too.
   const isLoose = !isArchived(state) && state !== 'PUBLISHED' && state !== 'EXPIRED' && isLogged
   if ((isBetween && state !== 'DROPPED' && state !== 'EXPIRED') || isLoose) throw between(context, partition)
@@ -151,16 +152,21 @@ export function heldExpiredError({ name }: ArchiveContext, { partitions }: Archi
 }
 
 /** Rows of a partition that is neither here nor there cannot be erased for sure. */
-export function between({ name }: ArchiveContext, { label, state, restoring, away }: ArchivedPartition): SluiceError {
+export function between(
+  { name }: ArchiveContext,
+  { label, state, restoring, away, leaving }: ArchivedPartition,
+): SluiceError {
   const command =
     restoring || state === 'RESTORED'
       ? `sluice restore --table ${shellQuote(name)} --partition ${shellQuote(label)}`
       : `sluice archive run --table ${shellQuote(name)} --partition ${shellQuote(label)}`
   return new SluiceError('PARTITION_STATE', `${label} of ${name} is on its way between two states (${state})`, {
     where: `${name}, ${label}`,
-    reason: away
-      ? 'its table has left the partitioned one, and was not summed yet'
-      : 'its rows are in two places, and neither counts alone',
+    reason: leaving
+      ? 'its detach was begun and has not ended'
+      : away
+        ? 'its table has left the partitioned one, and was not summed yet'
+        : 'its rows are in two places, and neither counts alone',
     hint: `nothing was changed; end that first: ${command}`,
   })
 }

@@ -140,7 +140,7 @@ export async function eraseBeside(
  */
 export async function requireGone({ context, wanted }: Erasing, record: ArchiveRecord): Promise<void> {
   const { abort } = context.interrupt
-  const away = record.partitions.find((partition) => partition.away)
+  const away = record.partitions.find((partition) => partition.away || partition.leaving)
   // Another run took it out of the table meanwhile.
   if (away !== undefined) throw between(context, away)
   const log = await (await context.log()).own(abort)

@@ -14,10 +14,12 @@ import type { LogStore } from '../../../model/log-store.ts'
 import { pathOfLocation } from '../../../model/lake-url.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import type { LeaveStanding } from '../../../stores/archive-port.ts'
 import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
 import {
   archivedPartitions,
   awayPartitions,
+  leavingPartitions,
   countedOf,
   localPaths,
   mayMatch,
@@ -76,15 +78,19 @@ export async function answer(question: Question, told: (answer: Answer) => Promi
   }
   for (let tried = 1; tried <= TRIES; tried++) {
     const record = await readArchive(ledger, table.table)
+    const leaving = await standingsOf(store, record, signal)
     try {
-      await answerOnce(question, ledger, record, telling)
+      await answerOnce(question, ledger, { record, leaving }, telling)
       return
     } catch (error) {
       throwIfAborted(signal)
       if (given || (error instanceof SluiceError && error.code === 'BAD_QUERY')) throw error
       // A table of which a partition is taken away fails its reader, and files go when their partition has been restored. One that came back and went
       // again has failed it too, and counts as before.
-      const moved = error instanceof Moved || (await readArchive(ledger, table.table))?.revision !== record?.revision
+      const moved =
+        error instanceof Moved ||
+        standingsText(await standingsOf(store, record, signal)) !== standingsText(leaving) ||
+        (await readArchive(ledger, table.table))?.revision !== record?.revision
       if (!moved) throw error
     }
     await sleep(Math.min(PAUSE_MS.most, PAUSE_MS.first * 2 ** tried), undefined, { signal }).catch(() =>
@@ -108,7 +114,7 @@ class Moved extends Error {}
 async function answerOnce(
   { store, table, sql, limit, verify = false, signal, open, lake }: Question,
   ledger: LedgerDatabase,
-  record: ArchiveRecord | null,
+  { record, leaving }: { readonly record: ArchiveRecord | null; readonly leaving: readonly Leaving[] },
   told: (answer: Answer) => Promise<void>,
 ): Promise<void> {
   const seen = record === null ? null : await seenArchive(store, table, record, signal)
@@ -127,7 +133,8 @@ async function answerOnce(
   })
   const { needs } = query
   const by =
-    (archived.length === 0 && awayPartitions(record).length === 0) || needs.intervals.length === 0
+    (archived.length === 0 && awayPartitions(record).length === 0 && leavingPartitions(record).length === 0) ||
+    needs.intervals.length === 0
       ? null
       : await rangeColumn(store, table, seen, columns, signal)
   const read = archived.filter((partition) => mayMatch(partition, by, needs.intervals))
@@ -147,11 +154,14 @@ async function answerOnce(
     files: filesOf(label, read, local?.files ?? []),
   }))
   const unmoved = async (): Promise<void> => {
-    if (countedOf(await readArchive(ledger, table.table)) !== countedOf(record)) throw new Moved()
+    const now = await readArchive(ledger, table.table)
+    if (countedOf(now) !== countedOf(record)) throw new Moved()
+    if (standingsText(await standingsOf(store, now, signal)) !== standingsText(leaving)) throw new Moved()
   }
   // Where all readers of a view see one moment, the first row settles what belongs to it; elsewhere only the last one does.
   const settled = store.can.snapshot === 'shared'
-  const away = await awayTables(store, seen, (partition) => mayMatch(partition, by, needs.intervals), signal)
+  const wantedAway = (partition: ArchivedPartition): boolean => mayMatch(partition, by, needs.intervals)
+  const away = [...(await awayTables(store, seen, wantedAway, signal)), ...leavingTables(seen, leaving, wantedAway)]
   const came = await (async () => {
     await using view = await store.source(signal)
     const rows = hotRows(view, hot, settled ? unmoved : async () => undefined, signal, away)
@@ -202,11 +212,55 @@ async function awayTables(
     const { native } = partition
     const table = native === null ? null : await store.partitions?.().detached(native.table, native.identity, signal)
     if (table == null) throw goneAway(record, partition)
-    const shape = record === null ? null : fitOf(partition.columns, record.stored.columns)
-    const isSame = shape === null || isSameShape(partition.columns, record?.stored.columns ?? [])
-    tables.push({ table, shared: isSame ? null : shape.shared })
+    tables.push(awayTable(record, partition, table))
   }
   return tables
+}
+
+type Leaving = {
+  readonly partition: ArchivedPartition
+  readonly standing: LeaveStanding
+  readonly table: TableSpec | null
+}
+
+/** How far the detach of each partition is that runs outside of any transaction. */
+async function standingsOf(
+  store: CopyStore,
+  record: ArchiveRecord | null,
+  signal: AbortSignal,
+): Promise<readonly Leaving[]> {
+  const found: Leaving[] = []
+  for (const partition of leavingPartitions(record)) {
+    const { native } = partition
+    if (record === null || native === null) continue
+    const request = { parent: record.table, partition: native.table, identity: native.identity }
+    const stands = await store.partitions?.().leaving(request, signal)
+    if (stands !== undefined) found.push({ partition, ...stands })
+  }
+  return found
+}
+
+function standingsText(leaving: readonly Leaving[]): string {
+  return JSON.stringify(leaving.map(({ partition, standing }) => [partition.label, standing]))
+}
+
+/** Those that nobody finds through the table any more. @throws SluiceError PARTITION_STATE where one of them is not there */
+function leavingTables(
+  record: ArchiveRecord | null,
+  leaving: readonly Leaving[],
+  wanted: (partition: ArchivedPartition) => boolean,
+): readonly AwayTable[] {
+  return leaving.flatMap(({ partition, standing, table }) => {
+    if (standing === 'in' || !wanted(partition)) return []
+    if (table === null) throw goneAway(record, partition)
+    return [awayTable(record, partition, table)]
+  })
+}
+
+function awayTable(record: ArchiveRecord | null, partition: ArchivedPartition, table: TableSpec): AwayTable {
+  const shape = record === null ? null : fitOf(partition.columns, record.stored.columns)
+  const isSame = shape === null || isSameShape(partition.columns, record?.stored.columns ?? [])
+  return { table, shared: isSame ? null : shape.shared }
 }
 
 /** Nobody can answer without its rows: only where nothing has moved meanwhile is that told. */

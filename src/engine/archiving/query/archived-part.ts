@@ -22,6 +22,11 @@ export function awayPartitions(record: ArchiveRecord | null): readonly ArchivedP
   return (record?.partitions ?? []).filter(({ away }) => away)
 }
 
+/** Partitions of which the ledger alone does not know whether their rows are still found through the table that is asked for. */
+export function leavingPartitions(record: ArchiveRecord | null): readonly ArchivedPartition[] {
+  return (record?.partitions ?? []).filter(({ leaving, state }) => leaving && !isArchived(state))
+}
+
 /** Equal as long as the same rows are those of the archive, and the same tables hold the others. What else happens to partitions changes no answer. */
 export function countedOf(record: ArchiveRecord | null): string {
   const counted = archivedPartitions(record).map((partition) => [

@@ -1,11 +1,14 @@
 /** Partitions of PostgreSQL: what is done to each is one transaction, that proves its rows once more and closes the ledger. */
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
+import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type {
   Giving,
   Keeping,
   Leaving,
+  LeaveStanding,
+  LeavingBegun,
   Left,
   NativePartitions,
   PartitionRequest,
@@ -32,12 +35,24 @@ import type { KnownTable, Locks } from './locks.ts'
 import { ARCHIVED_SCHEMA, archivedName, ensureArchivedSchema, moveTable } from './move.ts'
 import { GivenBack, readOwn, type NotGiven } from './own.ts'
 import { lookBefore, takeAway, type Leave, type Pair } from './leave.ts'
+import {
+  endAndMove,
+  endMarkers,
+  keepsFromSlowLeave,
+  lockLeaving,
+  markLeaving,
+  standingOf,
+  unlockLeaving,
+} from './leave-slowly.ts'
+import type { WantedLock } from '../maintenance/patience.ts'
 import { reshapeTable } from './reshape.ts'
 import type { Steps, Within } from './steps.ts'
 
 type Ended = 'done' | 'differs' | 'gone'
 type LastRequest = PartitionRequest & Keeping
-type LeaveRequest = Omit<PartitionRequest, 'expect'> & Keeping & Leaving
+type EndRequest = Omit<PartitionRequest, 'expect'> & Leaving
+type LeaveRequest = EndRequest & Keeping & Partial<LeavingBegun>
+type Ending = { readonly table: FoundTable; readonly locks: readonly WantedLock[] }
 type ReturnRequest = PartitionRequest & Giving & Bounds
 
 export class PostgresPartitions implements PartitionStore {
@@ -64,16 +79,96 @@ export class PostgresPartitions implements PartitionStore {
 
   async leave(request: LeaveRequest): Promise<Left> {
     const step = { ...request, table: request.partition }
+    const { begun, left, budgetMs, stop } = request
     await this.#steps.beside(step, ensureArchivedSchema)
     const find = async (session: CopySession): Promise<Leave | null> => {
       const pair = await partitionNow(session, request)
       return pair === null ? null : lookBefore(session, pair, request)
     }
-    return this.#steps.patiently(step, find, async ({ session }, found) => {
-      // What was found may have been renamed before it was locked.
-      const again = await partitionNow(session, request)
-      if (again === null || tableSql(again.partition.name) !== tableSql(found.pair.partition.name)) return 'gone'
-      return takeAway(session, found, request)
+    const why = await this.#steps.beside(step, (session) => keepsFromSlowLeave(session, request))
+    const slow =
+      begun === undefined || left === undefined || why !== null ? null : { begun, left, budgetMs: budgetMs / 2 }
+    try {
+      return await this.#steps.patiently(
+        { ...step, budgetMs: slow?.budgetMs ?? budgetMs },
+        find,
+        async ({ session }, found) => {
+          // What was found may have been renamed before it was locked.
+          const again = await partitionNow(session, request)
+          if (again === null || tableSql(again.partition.name) !== tableSql(found.pair.partition.name)) return 'gone'
+          return takeAway(session, found, request)
+        },
+      )
+    } catch (error) {
+      if (!(error instanceof SluiceError) || error.code !== 'TARGET_BUSY' || stop.aborted) throw error
+      if (slow === null) throw begun === undefined || why === null ? error : withWhy(error, why)
+      return this.#slowly({ ...request, ...slow })
+    }
+  }
+
+  async endLeave(request: EndRequest): Promise<StepEnd | 'in'> {
+    const step = { ...request, table: request.partition }
+    const { standing } = await this.#steps.beside(step, async (session) => {
+      await endMarkers(session, request)
+      return standingOf(session, request)
+    })
+    return standing === 'in' ? 'in' : (await this.#end(request)).end
+  }
+
+  async leaving(
+    request: Pick<PartitionRequest, 'parent' | 'partition' | 'identity'>,
+    signal: AbortSignal,
+  ): Promise<{ readonly standing: LeaveStanding; readonly table: TableSpec | null }> {
+    try {
+      return await this.#readers.use((session) =>
+        underSignal(session, signal, async () => {
+          const { standing, table } = await standingOf(session, request)
+          if (table === null) return { standing, table: null }
+          const condition = `c.oid = ${table.oid}`
+          const [spec] = await describeTables(session, { condition, exact: true, kinds: "'r'" }, this.#database)
+          return spec === undefined ? { standing: 'gone', table: null } : { standing, table: spec }
+        }),
+      )
+    } catch (error) {
+      throw sourceError(error, this.#steps.settings)
+    }
+  }
+
+  /** Notes that it begins, begins, and ends it as soon as nobody is in the way. */
+  async #slowly(request: LeaveRequest & LeavingBegun): Promise<Left> {
+    const step = { ...request, table: request.partition }
+    const until = performance.now() + request.budgetMs
+    const begun = await this.#steps.alone(step, async (session): Promise<StepEnd> => {
+      await lockLeaving(session, request.identity)
+      const noted = await this.#steps.within(session, { ...step, closing: request.begun }, async () => {
+        const pair = await partitionNow(session, request)
+        if (pair === null) return 'gone'
+        if (!(await hasColumns(session, pair.partition, request.columns))) return 'differs'
+        await keep(session, pair.partition, pair.parent, request)
+        return 'done'
+      })
+      if (noted !== 'done') return noted
+      while (!(await markLeaving(session, request, request.patienceMs))) {
+        throwIfAborted(request.stop)
+        if (performance.now() > until)
+          throw new SluiceError('TARGET_BUSY', `others have ${tableText(request.parent)} in use`)
+      }
+      await unlockLeaving(session, request.identity)
+      return 'done'
+    })
+    if (begun !== 'done') return { end: begun, tries: 0, longestMs: 0 }
+    const budgetMs = Math.max(1, until - performance.now())
+    return this.#end({ ...request, closing: request.left, budgetMs })
+  }
+
+  #end(request: EndRequest): Promise<Left> {
+    const find = async (session: CopySession): Promise<Ending | null> => {
+      const { standing, table } = await standingOf(session, request)
+      return table === null || standing === 'in' ? null : { table, locks: [{ table, mode: 'ACCESS EXCLUSIVE' }] }
+    }
+    return this.#steps.patiently({ ...request, table: request.partition }, find, async ({ session }, { table }) => {
+      await endAndMove(session, request, table)
+      return 'done'
     })
   }
 
@@ -280,4 +375,16 @@ async function hasRows(session: CopySession, { name }: KnownTable, { columns, ex
 function isMissing(error: unknown): boolean {
   const state = sqlStateOf(error)
   return state === '42P01' || state === '3F000'
+}
+
+/** Why nobody waited for those who are in the way. */
+function withWhy(error: SluiceError, why: string): SluiceError {
+  const { reason, where, hint } = error
+  return new SluiceError('TARGET_BUSY', error.message, {
+    ...(where === undefined ? {} : { where }),
+    ...(hint === undefined ? {} : { hint }),
+    reason: `${reason === undefined ? '' : `${reason}; `}it was not detached concurrently: ${why}`,
+    retryable: true,
+    cause: error,
+  })
 }

@@ -128,8 +128,31 @@ export class Steps implements AsyncDisposable {
   }
 
   /** Statements outside of any transaction. @throws as `run` */
-  beside(step: Step, body: (session: CopySession) => Promise<void>): Promise<void> {
+  beside<T>(step: Step, body: (session: CopySession) => Promise<T>): Promise<T> {
     return this.#with(step, (session) => underSignal(session, step.signal, () => body(session)))
+  }
+
+  /** Statements and transactions on one session; where the body throws, the session ends with all that it holds. @throws as `run` */
+  alone<T>(step: Step, body: (session: CopySession) => Promise<T>): Promise<T> {
+    return this.#with(step, body)
+  }
+
+  /** A transaction on a session that the caller has, with its closing; nothing of it stays where the body does not end with `done`. @throws as `run` */
+  async within(
+    session: CopySession,
+    { closing, signal }: Step,
+    body: () => Promise<'done' | 'differs' | 'gone'>,
+  ): Promise<StepEnd> {
+    const end = await underSignal(session, signal, async () => {
+      await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', `SET LOCAL lock_timeout = ${PATIENCE_MS}`)
+      const { sql, parameters } = closing.guard
+      return (await session.all(sql, parameters)).length === 0 ? 'fenced' : body()
+    })
+    if (end !== 'done') {
+      await session.ask('ROLLBACK')
+      return end
+    }
+    return (await commitChunk(session, closing, this.#settings, signal)) === 'committed' ? 'done' : 'fenced'
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

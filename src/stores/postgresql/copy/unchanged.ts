@@ -43,12 +43,13 @@ export class UnchangedTables {
   }
 }
 
-/** Queries see the catalog as the snapshot does; the functions see it as it is. */
+/** Queries see the catalog as the snapshot does; the functions see it as it is. What is being detached concurrently is no part of the tree to whoever sees that. */
 function changedSql({ oid, name }: KnownRelation): string {
   const table = `${literal(oid)}::oid`
   const now = `pg_catalog.pg_partition_tree(${table})`
   return `WITH RECURSIVE seen (oid) AS (
-      SELECT ${table} UNION SELECT i.inhrelid FROM seen s JOIN pg_catalog.pg_inherits i ON i.inhparent = s.oid)
+      SELECT ${table} UNION SELECT i.inhrelid FROM seen s JOIN pg_catalog.pg_inherits i ON i.inhparent = s.oid
+        WHERE NOT coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending')::boolean, false))
     SELECT pg_catalog.to_regclass(${literal(tableSql(name))}) IS DISTINCT FROM ${table}
       OR EXISTS (SELECT FROM seen s JOIN pg_catalog.pg_class c ON c.oid = s.oid
         WHERE c.relfilenode <> 0 AND c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid))
