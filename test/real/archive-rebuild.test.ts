@@ -73,6 +73,8 @@ async function skipped(system: System): Promise<string> {
 
 test.for(SYSTEMS)(
   '%s, %s: the new ledger is the old one, and everything goes on with it',
+  // A score of commands, each of which reads the archive.
+  { timeout: 120_000 },
   async ([system, form], { skip }) => {
     const why = await skipped(system)
     if (why !== '') skip(why)
@@ -374,6 +376,7 @@ test.for([
   ['postgresql', 'native'],
 ] as const)(
   '%s, %s: what has expired is known again, with its hold, and comes back',
+  { timeout: 120_000 },
   async ([system, form], { skip }) => {
     const why = await missing(system)
     if (why !== '') skip(why)
