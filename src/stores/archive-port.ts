@@ -93,6 +93,19 @@ export type Reshape = {
   readonly renamed: readonly { readonly from: string; readonly to: string }[]
 }
 
+/** Rows of a partition that come where others stand between its bounds by now. */
+export type BesideRequest = PartitionRequest & {
+  /** For messages. */
+  readonly label: string
+  /** Columns of the table now that rows get values in, and what these rows come to in them. */
+  readonly came: readonly ReadColumn[]
+  readonly expectCame: Digest
+  /** Names of these columns in the detached table, in the same order. */
+  readonly sources: readonly string[]
+  /** Names of the key's columns in the table. */
+  readonly key: readonly string[]
+}
+
 /** Partitions of one system that are tables. Every change and its closing are one transaction. */
 export interface PartitionStore {
   /**
@@ -140,6 +153,18 @@ export interface PartitionStore {
     request: PartitionRequest & Giving & { readonly from: string | null; readonly to: string | null },
     csv: AsyncIterable<Buffer>,
   ): Promise<StepEnd>
+  /** Partitions that hold a part of a range now, by their names; the default one is not among them. */
+  standing(
+    parent: TableName,
+    bounds: { readonly from: string | null; readonly to: string | null },
+    signal: AbortSignal,
+  ): Promise<readonly TableName[]>
+  /**
+   * Puts rows into whatever partitions stand between their bounds, and compares them there. What the partition had of its own does not come back.
+   * @param csv the rows; null for those of the detached table, which goes
+   * @throws SluiceError PARTITION_CHANGED where a key is taken, TABLE_REFUSED where no partition takes a row
+   */
+  bringBeside(request: BesideRequest, csv: AsyncIterable<Buffer> | null): Promise<StepEnd>
   /** Where a detached table stands. Of all that ever had the name of a partition, each stands under one of its own. */
   detachedName(partition: TableName, identity: string): TableName
 }

@@ -25,7 +25,7 @@ const hook = `export async function load(url, context, next) {
   const replaced = (before, after) => ({ ...loaded, source: String(loaded.source).replace(before, after) })
   if (url.endsWith('/shared/owner.js') && ${host !== 'here'}) return replaced('machine: readMachine()', 'machine: ${JSON.stringify(host)}')
   if (url.endsWith('/ledger/partition-ledger.js') && ${leaseMs !== undefined}) return replaced(/LEASE_MS = [0-9_]+/, 'LEASE_MS = ${leaseMs}')
-  if (/lifecycle\\/(?:bring-rows|remove-rows)\\.js$/.test(url) && ${rows !== undefined}) return replaced(/const ROWS = [0-9_]+/, 'const ROWS = ${rows}')
+  if (/lifecycle\\/(?:bring-rows|remove-rows|remove-archived)\\.js$/.test(url) && ${rows !== undefined}) return replaced(/const ROWS = [0-9_]+/, 'const ROWS = ${rows}')
   return loaded
 }`
 register(`data:text/javascript,${encodeURIComponent(hook)}`)

@@ -226,6 +226,64 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
   })
 })
 
+describe('a period in parts', () => {
+  it('is held, released, erased and adopted as a whole', { timeout: 180_000 }, async () => {
+    const made = await bookings('sqlite')
+    const { run, drop, verify } = commandsOf(made)
+    const held = (partition: string, reason: string | null): Operation => ({
+      kind: 'archive-hold',
+      from: made.place.url,
+      table: TABLE,
+      partitions: [partition],
+      reason,
+    })
+    const holds = (): Promise<readonly (readonly (string | null)[])[]> =>
+      made.place.rows(
+        "SELECT partition_name, hold_reason FROM migration_archive_partitions WHERE partition_name LIKE '2020-Q1%' ORDER BY 1",
+      )
+    await done(run)
+    await done(drop)
+    await done(held('2020-Q1', 'audit'))
+    await late(made, 50_001)
+    // Who looks for what is due finds it held, and what comes later is held with the period.
+    expect(planned(await done(planOf(run))).find(({ partition }) => partition === '2020-Q1.part2')).toMatchObject({
+      status: 'held',
+      note: 'audit',
+    })
+    await done(held('2020-Q1', null))
+    await done(run)
+    await done(held('2020-Q1', 'audit'))
+    expect(await holds()).toEqual([
+      ['2020-Q1', 'audit'],
+      ['2020-Q1.part2', 'audit'],
+    ])
+    expect((await perform(drop)).events.some((event) => event.type === 'archive.state')).toBe(false)
+    await done(held('2020-Q1.part2', null))
+    expect(await holds()).toEqual([
+      ['2020-Q1', 'audit'],
+      ['2020-Q1.part2', null],
+    ])
+    await done(drop)
+    await done(held('2020-Q1', null))
+    expect(await listed(made.place)).toContain('2020-Q1.part2 DROPPED 1')
+    await done({ kind: 'archive-adopt', from: made.place.url, table: TABLE, confirm: TABLE, accept: [], dryRun: false })
+    await done({
+      kind: 'archive-erase',
+      from: made.place.url,
+      table: TABLE,
+      where: 'id IN (3, 50001)',
+      reason: 'T-1',
+      confirm: TABLE,
+      dryRun: false,
+    })
+    made.ids.delete(3)
+    made.ids.delete(50_001)
+    await whole(made)
+    expect(await listed(made.place)).toEqual(['2020-Q1 DROPPED 19', '2020-Q1.part2 DROPPED 0', '2020-Q2 DROPPED 20'])
+    await done({ ...verify, deep: true } as Operation)
+  })
+})
+
 describe('partitions of PostgreSQL', () => {
   const why = WITHOUT.get('postgresql') ?? ''
   /** Partitions that somebody makes where archived ones stood. */
@@ -304,5 +362,59 @@ describe('partitions of PostgreSQL', () => {
       reason: expect.stringContaining('without a key nobody can tell late rows from those of 2020-Q1') as string,
     })
     await whole(made)
+  })
+
+  it.skipIf(why !== '')(`come back beside what stands there${why}`, { timeout: 180_000 }, async () => {
+    const made = await bookings('postgresql', 'native')
+    const { run, drop, restore, verify } = commandsOf(made)
+    await done(run)
+    await done({ ...drop, partitions: ['2020-Q2'] } as Operation)
+    await made.place.sql(again('late', '2020-01-01', '2020-04-01'), again('half', '2020-04-01', '2020-04-01 10:00'))
+    await late(made, 50_001)
+    await whole(made)
+    // A part of the bounds takes a part of the rows only.
+    const partly = await perform(named(restore, '2020-Q2'))
+    expect(partly.finished.error).toMatchObject({ code: 'TABLE_REFUSED' })
+    expect(partly.finished.error?.message).toMatch(/has no partition for some rows of 2020-Q2/)
+    await made.place.sql(again('rest', '2020-04-01 10:00', '2020-07-01'))
+    await made.place.sql(`INSERT INTO ${TABLE} VALUES (7, '2020-01-01 07:00:00', 'taken', NULL)`)
+    for (const dryRun of [true, false]) {
+      const refused = await perform({ ...named(restore, '2020-Q1'), dryRun } as Operation)
+      expect(refused.finished.error).toMatchObject({ code: 'PARTITION_CHANGED' })
+      expect(refused.finished.error?.message).toMatch(/1 of its keys is taken in the table: 7, 2020-01-01 07:00:00$/)
+    }
+    await made.place.sql(`DELETE FROM ${TABLE} WHERE id = 7`)
+    await whole(made)
+    // One detached, one dropped.
+    const back = await done(named(restore, '2020-Q1', '2020-Q2'))
+    expect(back.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))).toContainEqual(
+      expect.stringMatching(/^2020-Q1: its rows come into public\.bookings_late, which stands between its bounds now/),
+    )
+    await whole(made)
+    expect(await made.place.rows(`SELECT count(*) FROM ${TABLE}_late`)).toEqual([['21']])
+    expect(await made.place.rows(`SELECT count(*) FROM ${TABLE}_half`)).toEqual([['10']])
+    expect(await made.place.rows("SELECT count(*) FROM pg_tables WHERE schemaname = 'sluice_archived'")).toEqual([
+      ['0'],
+    ])
+    expect(await listed(made.place)).toEqual(['2020-Q1 RESTORED 20', '2020-Q2 RESTORED 20'])
+    await done({ ...verify, deep: true } as Operation)
+    await done(named(run, '2020-Q1'))
+    await whole(made)
+    expect(await listed(made.place)).toEqual(['2020-Q1 DETACHED 21', '2020-Q2 RESTORED 20'])
+  })
+
+  it.skipIf(why !== '')(`of a period in two parts come back together${why}`, { timeout: 180_000 }, async () => {
+    const made = await bookings('postgresql', 'native')
+    const { run, drop, restore, verify } = commandsOf(made)
+    await done(run)
+    await made.place.sql(again('late', '2020-01-01', '2020-04-01'))
+    await late(made, 50_001)
+    await done(run)
+    await done(drop)
+    await whole(made)
+    await done(named(restore, '2020-Q1'))
+    await whole(made)
+    expect(await made.place.rows(`SELECT count(*) FROM ${TABLE} WHERE at < '2020-04-01'`)).toEqual([['21']])
+    await done({ ...verify, deep: true } as Operation)
   })
 })

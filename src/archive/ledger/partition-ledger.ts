@@ -397,7 +397,9 @@ export class PartitionLedger {
 /** Whether rows leave the source or the archive by it, or cease to count there. What has left already ends its way up to DETACHED. */
 function takesOut(from: ArchiveState, to: ArchiveState, { removed, restoring, away, leaving }: Noted): boolean {
   if (from === 'DROPPED' && to === 'EXPIRED') return true
-  if ((to === 'DROPPED' && from !== 'EXPIRED') || (from === 'PUBLISHED' && to === 'DETACHED')) return true
+  // A restore that goes back takes out what it brought.
+  if ((to === 'DROPPED' && from !== 'EXPIRED' && restoring !== false) || (from === 'PUBLISHED' && to === 'DETACHED'))
+    return true
   // Of a detach that has begun outside of a transaction, the end is noted, whoever says by now that it has to stay.
   if (from === 'PUBLISHED' && to === 'DETACHING') return away === true && leaving === undefined
   return from === 'DETACHED' && to === 'DETACHED' && removed !== undefined && restoring === undefined

@@ -132,6 +132,12 @@ export function sumOf(digests: readonly Digest[]): Digest {
   return digests.reduce((a, b) => added(a, b), NO_ROWS)
 }
 
+/** The sum of rows without some of them. */
+export function subtracted(all: Digest, some: Digest): Digest {
+  const sum = BigInt(`0x${all.sum}`) - BigInt(`0x${some.sum}`)
+  return { rows: all.rows - some.rows, sum: sum.toString(16).padStart(16, '0') }
+}
+
 /** Sums of rows that no two of them share add up to that of all. */
 export function added(a: Digest, b: Digest): Digest {
   const sum = BigInt(`0x${a.sum}`) + BigInt(`0x${b.sum}`)

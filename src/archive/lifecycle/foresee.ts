@@ -1,11 +1,13 @@
 /** What a restore of a partition comes to, found out before anything is changed. */
 import { SluiceError } from '../../shared/errors.ts'
-import type { ArchivedPartition } from '../ledger/record.ts'
+import { tableText, type TableName } from '../../model/copy/column-type.ts'
+import { hasLeft, type ArchivedPartition } from '../ledger/record.ts'
 import { requireKey } from './bring-rows.ts'
 import { conditionOf, fitNow, type ArchiveContext } from './context.ts'
 import { columnRefusal, restoredColumns } from './other-columns.ts'
 import { destroyed, droppedByHand, gone, moved, otherColumns, otherValues } from './refusals.ts'
 import { rowsNow, rowsText, sharedAt, type FindLate, type Place, type RowsNow } from './rows-now.ts'
+import { besideRefusal, besideText, standingThere } from './restore-beside.ts'
 import { partitionsOf, proofOf } from './take-out.ts'
 
 export type RestoreWishes = {
@@ -27,6 +29,8 @@ export type Foreseen = {
   readonly columns: string
   /** Whether its table is made anew from the files. */
   readonly isMade?: true
+  /** Whether they come into another partition, which stands between its bounds. */
+  readonly isBeside?: true
   /** Why it cannot be done. */
   readonly refusal: SluiceError | null
 }
@@ -51,6 +55,8 @@ export async function foresee(
     const other = columnRefusal(context, partition, wishes.without ?? new Set())
     if (other !== null) return plain(other.message, other)
   }
+  const tables = hasLeft(partition) ? await standingThere(context, partition) : []
+  if (tables.length > 0) return besideOthers(context, partition, tables)
   const made = (text: string, refusal: SluiceError | null = null): Foreseen => ({
     ...plain(text, refusal),
     columns: restoredColumns(fitNow(context, partition)),
@@ -86,6 +92,38 @@ export async function foresee(
       const what = `${label} of ${context.name} is not archived: its state is ${state}`
       return plain(what, new SluiceError('PARTITION_STATE', what, { hint: 'its rows are in the source' }))
     }
+  }
+}
+
+async function besideOthers(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  tables: readonly TableName[],
+): Promise<Foreseen> {
+  const { state, label } = partition
+  const isMade = state === 'DROPPED' || state === 'EXPIRED' || (await isDroppedByHand(context, partition))
+  const refusal = (await besideRefusal(context, partition, tables)) ?? (isMade ? null : await changedThere())
+  const columns = restoredColumns(fitNow(context, partition))
+  const text = refusal?.message ?? besideText(tables)
+  return { place: null, found: null, text, columns, isBeside: true, ...(isMade ? { isMade } : {}), refusal }
+
+  /** Why the rows of the detached table are not those that were archived. */
+  async function changedThere(): Promise<SluiceError | null> {
+    const place = await placeOf(context, partition)
+    if (place === null) return movedByHand(context, partition)
+    const found = await rowsNow(context, partition, place, async () => null)
+    if (found.kind === 'equal') return null
+    const names = tables.map(tableText).join(', ')
+    const what = rowsText(found, proofOf(partition).rows)
+    return new SluiceError(
+      'PARTITION_CHANGED',
+      `the detached table of ${label} of ${context.name} was changed: ${what}`,
+      {
+        where: `${context.name}, ${label}`,
+        reason: `rows that are not as they were archived do not come beside ${names}, and nothing was changed`,
+        hint: `detach ${names}, then run the same command again: the table is attached again, and --dry-run says what of it counts`,
+      },
+    )
   }
 }
 

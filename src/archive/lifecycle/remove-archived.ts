@@ -13,10 +13,12 @@ import {
   NO_ROWS,
   progress,
   sharedColumns,
+  subtracted,
   type ArchiveContext,
   type Work,
 } from './context.ts'
-import { changedAfter } from './refusals.ts'
+import { proofOver } from './prove.ts'
+import { changedAfter, changedMeanwhile } from './refusals.ts'
 import { keyPlaces, Naming, rowsText, standingOf, type Into } from './rows-now.ts'
 import { difference, settled } from './step-end.ts'
 import { storedRows } from './stored-rows.ts'
@@ -102,6 +104,47 @@ async function standing(context: ArchiveContext, partition: Work['partition'], i
   // What has gone already is missing, and should be.
   const isBegun = partition.removed.rows > 0n
   return { same, missing: isBegun ? [] : missing.named().keys, changed: changed.named() }
+}
+
+/**
+ * DETACHED, restoring → the state before: DROPPED where all had gone, and DETACHED else. The archive answers all the time. What was brought goes out
+ * again, each row only while it has the values of the archive, which goes on answering for it.
+ * @throws SluiceError PARTITION_CHANGED, LEASE_LOST; the same restore goes on with it then
+ */
+export async function backOut(context: ArchiveContext, { partition, held }: Work): Promise<void> {
+  const { ledger, interrupt, store, table, name } = context
+  const isOwn = partition.native !== null
+  const { shared } = fitNow(context, partition)
+  const whole = isOwn
+    ? partition.digest
+    : await proofOver(
+        context,
+        partition,
+        shared.map(({ file }) => file),
+      )
+  if (whole === null) throw new Error(`${partition.label} has no proof`)
+  const into: Into = { table, shared }
+  const places = keyPlaces(shared, table)
+  // In a table of its own they stand where they stood before.
+  if (isOwn || places === null) return ledger.move(held, 'DETACHED', 'DETACHED', { restoring: false })
+  if (partition.removed.rows < whole.rows) {
+    // What stands there as it was archived does not count, and goes with the next drop.
+    const { same } = await standing(context, partition, into)
+    return ledger.move(held, 'DETACHED', 'DETACHED', { restoring: false, removed: subtracted(whole, same) })
+  }
+  const target = store.target()
+  if (target.remove === undefined) throw new Error('the store removes no rows')
+  const [columns, where] = [sharedColumns(shared), conditionOf(context, partition)]
+  for await (const rows of archivedRows(context, partition, into)) {
+    const some = await sameOf(context, into, rows)
+    if (some.length === 0) continue
+    const keys = some.map((row) => places.map((at) => cellText(row[at] ?? '')))
+    const closing = ledger.closing(held, 'DETACHED', 'DETACHED', { restoring: true })
+    const request = { table, columns, range: { by: 'keys', keys } as const, where, expect: sumOfRows(some), closing }
+    const end = await target.remove({ ...request, signal: interrupt.abort })
+    settled(end, context, partition, (how) => changedMeanwhile(name, partition, how))
+  }
+  await ledger.move(held, 'DETACHED', 'DROPPED', { restoring: false })
 }
 
 async function sameOf(context: ArchiveContext, into: Into, rows: readonly Row[]): Promise<readonly Row[]> {

@@ -1,4 +1,5 @@
 /** Archived rows come back into the source, compared with what was proved of them; then the Delta table lets go of their files. */
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { Giving, PartitionRequest, Reshape } from '../../stores/archive-port.ts'
 import type { Closing } from '../../stores/copy-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
@@ -11,7 +12,9 @@ import { localFiles } from './local-files.ts'
 import { proofOver, proveLogged } from './prove.ts'
 import { retractFiles } from './publish.ts'
 import { changedAfter, changedMeanwhile } from './refusals.ts'
-import { rowsNow, rowsText } from './rows-now.ts'
+import { backOut } from './remove-archived.ts'
+import { restoreBeside } from './restore-beside.ts'
+import { rowsNow, rowsText, type RowsNow } from './rows-now.ts'
 import { partitionRequest, partitionsOf, proofOf, settled } from './take-out.ts'
 
 const BACK = { restoring: false, retracted: false, error: null } as const
@@ -36,14 +39,17 @@ export async function restorePartition(
     work = { held: work.held, partition: await reload() }
   }
   const seen = await foresee(context, work.partition, wishes)
-  if (seen.refusal !== null) throw seen.refusal
+  if (seen.refusal !== null) throw await backedOut(context, work, seen.refusal, reload)
   const { partition, held } = work.partition.state === 'EXPIRED' ? await unexpire(context, work, reload) : work
   const isMade = seen.isMade === true
-  for (const text of [isMade && partition.state === 'DROPPED' ? '' : seen.text, seen.columns]) {
+  const isPlain = isMade && seen.isBeside !== true && partition.state === 'DROPPED'
+  for (const text of [isPlain ? '' : seen.text, seen.columns]) {
     if (text === '') continue
     context.emit({ type: 'log', level: 'note', table: context.name, message: `${partition.label}: ${text}` })
   }
-  if (isMade) {
+  if (seen.isBeside === true) {
+    await restoreBeside(context, { partition, held }, isMade)
+  } else if (isMade) {
     await recreate(context, { partition, held })
   } else if (partition.away) {
     await attachAgain(context, { partition, held })
@@ -54,7 +60,7 @@ export async function restorePartition(
     else await fill(context, { partition, held }, seen, reload, wishes)
   }
   await retract(context, { held, partition: await reload() })
-  const isLooked = isMade || (seen.found !== null && seen.found.kind !== 'untold')
+  const isLooked = isMade || seen.isBeside === true || (seen.found !== null && seen.found.kind !== 'untold')
   return { rows: isLooked ? proofOf(partition).rows : null }
 }
 
@@ -79,6 +85,29 @@ async function attachAgain(context: ArchiveContext, { partition, held }: Work): 
 /** No archived row has to be brought back. */
 function isWhole({ found }: Foreseen): boolean {
   return found === null || found.kind !== 'told' || found.missing.rows === 0n
+}
+
+/**
+ * What has begun to come back goes out again where rows of the source keep the rest from coming: else it would stay between two states, and each command would name
+ * the other one.
+ * @returns the error, with what became of the rows
+ */
+async function backedOut(
+  context: ArchiveContext,
+  { held }: Work,
+  error: SluiceError,
+  reload: () => Promise<ArchivedPartition>,
+): Promise<SluiceError> {
+  const partition = await reload()
+  if (error.code !== 'PARTITION_CHANGED' || !partition.restoring || context.store.can.atomic === 'row') return error
+  await backOut(context, { held, partition })
+  const state = (await reload()).state
+  return new SluiceError(error.code, error.message, {
+    ...(error.where === undefined ? {} : { where: error.where }),
+    reason: `the archive goes on answering for it: what had been brought back went out again, and it is ${state} as before`,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    cause: error,
+  })
 }
 
 /** The rows in the source count again. */
@@ -109,9 +138,14 @@ async function fill(
   // From now on what is in the source already does not count, as long as it is not all of it.
   if (!partition.restoring) await ledger.move(held, from, 'DETACHED', { restoring: true, error: null })
   const work = { held, partition: await reload() }
-  await bringRows(context, work, place, wishes.asChanged ? 'changed' : 'none')
-  const found = await rowsNow(context, work.partition, place, wishes.late)
-  if (!isSettled(found, wishes)) throw changedMeanwhile(name, partition, rowsText(found, proofOf(partition).rows))
+  let found: RowsNow
+  try {
+    await bringRows(context, work, place, wishes.asChanged ? 'changed' : 'none')
+    found = await rowsNow(context, work.partition, place, wishes.late)
+    if (!isSettled(found, wishes)) throw changedMeanwhile(name, partition, rowsText(found, proofOf(partition).rows))
+  } catch (thrown) {
+    throw await backedOut(context, work, asSluiceError(thrown), reload)
+  }
   await countAgain(context, work, { place, found, text: '', columns: '', refusal: null })
 }
 

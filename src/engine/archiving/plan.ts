@@ -365,6 +365,11 @@ function standing(
       return { status: 'done', ...graceLeft(known, drop), ...note }
     case 'RESTORED':
       if (isAbsorbed(known)) return { status: 'done', note: 'its rows were archived again with another part' }
+      if (known.retracted && known.native !== null && candidate === null)
+        return {
+          status: 'done',
+          note: 'its rows were brought into partitions that stand in its place, and go with those',
+        }
       if (known.retracted && isAsked(asked, known)) return restoredAgain(known, others, asked, note)
       if (!known.retracted) return { status: 'resume', ...note }
       return { status: 'held', note: 'it was restored: name it with --partition to archive it again' }

@@ -13,7 +13,7 @@ import { eachPartition, type Work } from '../../archiving/advance-all.ts'
 import { archivedTable, openSource, type Opened } from '../../archiving/each-table.ts'
 import { endOfArchive } from '../../archiving/ending.ts'
 import { refuseFollowedTables } from '../../archiving/followed-table.ts'
-import { lateRows } from '../../archiving/late-rows.ts'
+import { keyDifferences, lateRows } from '../../archiving/late-rows.ts'
 import { openArchive, type OpenArchive } from '../../archiving/open.ts'
 import { emitArchivePlan } from '../../archiving/plan-event.ts'
 import { periodRows, type PeriodLook } from '../../archiving/period-rows.ts'
@@ -22,6 +22,7 @@ import { requireOrigin } from '../../archiving/require-origin.ts'
 import { seenArchive } from '../../archiving/table-changes.ts'
 import { standingOf, tellStanding } from '../../archiving/standing.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
+import { openArchiveQuery } from '../../../stores/parquet.ts'
 
 type RestoreRun = RunOf<typeof declared>
 
@@ -74,19 +75,38 @@ function refuseUnconfirmed({ asChanged, dryRun, confirm, table: given }: Restore
   })
 }
 
-/** A native partition cannot be attached while rows of its period stand in the default one. */
-function besideDefault(
-  { label }: ArchivedPartition,
+/** Rows of its period that stand in the default partition come into a native partition with it, unless it has their keys. */
+async function besideDefault(
+  { context }: OpenArchive,
+  record: ArchiveRecord,
+  partition: ArchivedPartition,
   look: PeriodLook | undefined,
   seen: Foreseen,
-): Pick<Foreseen, 'text' | 'refusal'> {
-  if (look === undefined || !('rows' in look) || look.place === undefined || look.rows === 0n) return seen
-  const what = `${look.rows} ${look.rows === 1n ? 'row' : 'rows'} of ${label} came late, and ${look.rows === 1n ? 'stands' : 'stand'} in the default partition ${tableText(look.place.table.table)}`
-  const refusal = new SluiceError('TABLE_REFUSED', what, {
-    reason: 'a partition cannot be attached beside rows of its period',
-    hint: 'the same command without --dry-run changes nothing, and says the statements that take them aside and back',
+): Promise<Pick<Foreseen, 'text' | 'refusal'>> {
+  if (seen.isBeside === true || look === undefined || !('rows' in look) || look.place === undefined) return seen
+  const { rows, place } = look
+  if (rows === 0n) return seen
+  const what = `${rows} ${rows === 1n ? 'row' : 'rows'} of ${partition.label} came late, and ${rows === 1n ? 'stands' : 'stand'} in the default partition ${tableText(place.table.table)}`
+  const { store, table, reader, interrupt } = context
+  const source = { store, table: { ...place.table, key: table.key }, signal: interrupt.abort }
+  const archive = { reader, open: openArchiveQuery }
+  const options = { values: false, where: place.where }
+  const found = table.key.length === 0 ? null : await keyDifferences(source, record, [partition], archive, options)
+  if (found === null) {
+    const refusal = new SluiceError('TABLE_REFUSED', what, {
+      reason:
+        'a partition cannot be attached beside rows of its period, and without a key nobody can tell whether it has them',
+      hint: 'the same command without --dry-run changes nothing, and says the statements that take them aside and back',
+    })
+    return { text: what, refusal }
+  }
+  if (found.both.rows === 0n) return { text: `${seen.text}; ${what}: they come into it`, refusal: null }
+  const taken = `${what}; ${found.both.rows} of them under a key of the archive: ${found.both.keys.join('; ')}`
+  const refusal = new SluiceError('PARTITION_CHANGED', taken, {
+    reason: 'a restore would be refused by that key, and change nothing',
+    hint: 'give these rows other keys, or take them out, then run the same command again',
   })
-  return { text: what, refusal }
+  return { text: taken, refusal }
 }
 
 type Asked = {
@@ -110,7 +130,8 @@ async function foretold(
   const looks = await periodRows(source, { ...record, partitions: natives }, 'any')
   for (const known of chosen) {
     const seen = await foresee(open.context, known, wishes)
-    const { text, refusal } = seen.refusal === null ? besideDefault(known, looks.get(known.label), seen) : seen
+    const { text, refusal } =
+      seen.refusal === null ? await besideDefault(open, record, known, looks.get(known.label), seen) : seen
     if (refusal !== null) refusals.push(refusal)
     const status = refusal !== null ? 'blocked' : known.state === 'RESTORED' && known.retracted ? 'done' : 'due'
     const told = [text, ...(seen.columns === '' ? [] : [seen.columns])].join('; ')

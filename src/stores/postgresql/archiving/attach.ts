@@ -5,6 +5,7 @@ import { quoteName } from '../connect.ts'
 import { sqlStateOf } from '../errors.ts'
 import type { CopySession } from '../copy/session.ts'
 import { columnList, literal, tableSql } from '../copy/sql.ts'
+import { moveLate } from './beside.ts'
 import { betweenSql, boundsSql, type Bounds } from './bounds.ts'
 import { tableByName, type FoundTable, type PartitionKey } from './known.ts'
 import type { KnownTable } from './locks.ts'
@@ -15,7 +16,8 @@ export type Parent = FoundTable & { readonly key: PartitionKey }
 
 /**
  * The constraint says what the server would look for in all rows with the parent locked.
- * @throws SluiceError TABLE_REFUSED where the default partition holds rows of the range; what the server says, where others hold a part of it
+ * Rows of the range in the default partition come into it.
+ * @throws SluiceError TABLE_REFUSED where the default partition holds rows of the range, and they cannot be told from those of the table; what the server says, where others hold a part of it
  */
 export async function attachTable(
   session: CopySession,
@@ -30,6 +32,7 @@ export async function attachTable(
   // Once the server has refused, it answers no question of this transaction.
   const rest = await defaultOf(session, parent)
   const columns = rest === null ? '' : await columnsOf(session, parent)
+  if (rest !== null) await bringLate(session, { oid, name }, { rest, columns, where: betweenSql(column, type, bounds) })
   try {
     await session.ask(`ALTER TABLE ${tableSql(parent.name)} ATTACH PARTITION ${table} ${boundsSql(bounds)}`)
   } catch (error) {
@@ -40,12 +43,29 @@ export async function attachTable(
   await session.ask(`ALTER TABLE ${table} DROP CONSTRAINT ${constraint}`)
 }
 
-async function defaultOf(session: CopySession, { oid }: Parent): Promise<TableName | null> {
+/** The default partition; null without one. */
+export async function defaultOf(session: CopySession, { oid }: Parent): Promise<TableName | null> {
   const [row] = await session.ask(
     `SELECT n.nspname, c.relname FROM pg_catalog.pg_partitioned_table p JOIN pg_catalog.pg_class c ON c.oid = p.partdefid
      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE p.partrelid = ${literal(oid)}::oid`,
   )
   return row === undefined ? null : { schema: row[0] ?? '', name: row[1] ?? '' }
+}
+
+/** Rows that came when the partition had left come into it. Without a unique key nobody can tell whether they are in it already: then they stay, and are in the way. */
+async function bringLate(
+  session: CopySession,
+  table: KnownTable,
+  late: { readonly rest: TableName; readonly columns: string; readonly where: string },
+): Promise<void> {
+  const [some] = await session.ask(`SELECT FROM ${tableSql(late.rest)} WHERE ${late.where} LIMIT 1`)
+  if (some === undefined) return
+  const [unique] = await session.ask(
+    `SELECT FROM pg_catalog.pg_index WHERE indrelid = ${literal(table.oid)}::oid AND indisunique AND indisvalid AND indpred IS NULL`,
+  )
+  if (unique === undefined) return
+  await session.ask(`LOCK TABLE ${tableSql(late.rest)} IN ACCESS EXCLUSIVE MODE`)
+  await moveLate(session, table, late)
 }
 
 /** Those that can be written, as a list: the default partition may have them in another order. */

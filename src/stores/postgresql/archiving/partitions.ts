@@ -4,6 +4,7 @@ import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type {
+  BesideRequest,
   Giving,
   Keeping,
   Leaving,
@@ -26,7 +27,8 @@ import type { CopySession } from '../copy/session.ts'
 import { fromSql, tableSql } from '../copy/sql.ts'
 import { describeTables } from '../copy/tables.ts'
 import { underSignal } from '../copy/under-signal.ts'
-import { attachTable, createLike, type Parent } from './attach.ts'
+import { attachTable, createLike, defaultOf, type Parent } from './attach.ts'
+import { BACK, bringInto, createBack, standingBetween } from './beside.ts'
 import type { Bounds } from './bounds.ts'
 import { loadCsv } from './csv-in.ts'
 import { hasColumns, partitionKey, tableByIdentity, tableByName, type FoundTable } from './known.ts'
@@ -213,6 +215,23 @@ export class PostgresPartitions implements PartitionStore {
     return this.#back(request, (within, missing) => recreate(within, request, csv, missing))
   }
 
+  async standing(parent: TableName, bounds: Bounds, signal: AbortSignal): Promise<readonly TableName[]> {
+    try {
+      return await this.#readers.use((session) =>
+        underSignal(session, signal, async () => {
+          const { oid, key } = await parentOf(session, parent)
+          return standingBetween(session, oid, key, bounds)
+        }),
+      )
+    } catch (error) {
+      throw sourceError(error, this.#steps.settings)
+    }
+  }
+
+  bringBeside(request: BesideRequest, csv: AsyncIterable<Buffer> | null): Promise<StepEnd> {
+    return this.#steps.run({ ...request, table: request.parent }, (within) => bringBeside(within, request, csv))
+  }
+
   detachedName(partition: TableName, identity: string): TableName {
     return archivedName(partition, identity)
   }
@@ -277,6 +296,30 @@ async function recreate(
   await given?.give('cloned', table)
   missing.push(...(given?.missing ?? []))
   return 'done'
+}
+
+async function bringBeside(
+  { session, locks }: Within,
+  request: BesideRequest,
+  csv: AsyncIterable<Buffer> | null,
+): Promise<Ended> {
+  const parent = await parentOf(session, request.parent)
+  locks.involve(parent.oid)
+  const rest = await defaultOf(session, parent)
+  if (csv !== null) {
+    await createBack(session, request.parent)
+    await loadCsv(session, BACK, request.columns, csv)
+    if (!(await hasRows(session, { oid: '', name: BACK }, request))) return 'differs'
+    const columns = request.came.map(({ name }) => name)
+    return bringInto(session, request.parent, { table: BACK, columns }, request, rest)
+  }
+  const table = await detachedTable(session, locks, request.identity)
+  if (table === null) return 'gone'
+  if (!(await holds(session, table, request))) return 'differs'
+  const source = { table: table.name, columns: request.sources }
+  const end = await bringInto(session, request.parent, source, request, rest)
+  if (end === 'done') await session.ask(`DROP TABLE ${tableSql(table.name)}`)
+  return end
 }
 
 async function keep(
