@@ -362,6 +362,19 @@ describe('partitions of PostgreSQL', () => {
       reason: expect.stringContaining('without a key nobody can tell late rows from those of 2020-Q1') as string,
     })
     await whole(made)
+    const { restore } = commandsOf(made)
+    expect((await perform(named(restore, '2020-Q1'))).finished.error).toMatchObject({ code: 'UNSUPPORTED_KEY' })
+    // Late rows in the default partition are taken aside by hand.
+    await made.place.sql(
+      `ALTER TABLE ${TABLE} DETACH PARTITION ${TABLE}_late`,
+      `CREATE TABLE ${TABLE}_rest PARTITION OF ${TABLE} DEFAULT`,
+      `INSERT INTO ${TABLE} SELECT * FROM ${TABLE}_late`,
+    )
+    expect((await perform(named(restore, '2020-Q1'))).finished.error).toMatchObject({
+      code: 'TABLE_REFUSED',
+      hint: expect.stringContaining(`DELETE FROM "public"."${TABLE}_rest" WHERE "at"`) as string,
+    })
+    await whole(made)
   })
 
   it.skipIf(why !== '')(`come back beside what stands there${why}`, { timeout: 180_000 }, async () => {
