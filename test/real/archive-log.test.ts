@@ -558,6 +558,8 @@ describe('stray files', () => {
     }
     expect(await astray()).toEqual(made.toSorted())
     expect(await astray({ kept: new Set(made.slice(0, 1)) })).toEqual(made.slice(1).toSorted())
+    // Somebody began to write, or has published, while files were listed.
+    expect(await astray({ awaited: async () => ['part-3-'] })).toEqual(['_delta_log/.tmp-1'])
     expect((await refusalOf(astray({ tableId: 'another' }))).code).toBe('ARCHIVE_CONFLICT')
     // What a version names that only a checkpoint tells of.
     for (let i = 0; i < 9; i++) await table.publish(publication(`p${i}`, []), NEVER)

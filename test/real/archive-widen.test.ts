@@ -110,6 +110,12 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     expect(validated.finished).toMatchObject({ exitCode: 0 })
     expect((await perform(fsckOf(table, { deep: true }))).finished).toMatchObject({ exitCode: 0 })
 
+    const elsewhere = { ...restore, partitions: [OLD, NEW], into: 'copies' }
+    expect((await perform(elsewhere)).finished).toMatchObject({ exitCode: 0 })
+    expect(await place.rows('SELECT count(*), sum(n) FROM copies')).toEqual([
+      ['120', String(60 * 32_000 + 60 * 2_000_000_000)],
+    ])
+
     await place.sql(altered('n', 'bigint'))
     expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
     expect(await place.rows(`SELECT count(*), sum(n) FROM ${TABLE}`)).toEqual([

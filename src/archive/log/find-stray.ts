@@ -23,6 +23,8 @@ export type StrayRequest = LogSource & {
   readonly olderThanMs: number
   /** Paths that something else still needs: files that are written and not published yet. */
   readonly kept?: ReadonlySet<string>
+  /** What names of files begin with that somebody writes now, or has not published. Asked once all files are listed. */
+  readonly awaited?: () => Promise<readonly string[]>
 }
 
 const FILE_KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['add', 'remove'])
@@ -46,12 +48,15 @@ export async function* strays(request: StrayRequest, signal: AbortSignal): Async
     if (isOurs(file.path) && file.modified < now - olderThanMs && kept?.has(file.path) !== true) found.push(file)
   }
   if (found.length === 0) return
+  // Behind the listing, and before the log: what was begun meanwhile is named here, and what was published there.
+  const prefixes = (await request.awaited?.()) ?? []
   const table = await openTable(request, signal)
   const named = table === null ? null : await namedBy(request, table, tableId, signal)
   const roots = new Set(tables)
   for (const file of found) {
     // What lies below another log is another table.
     if ([...foldersOf(file.path)].some((folder) => roots.has(folder))) continue
+    if (prefixes.some((prefix) => nameOf(file.path).startsWith(prefix))) continue
     if (isTemporary(file.path) || named?.has(file.path) === false) yield file
   }
 }

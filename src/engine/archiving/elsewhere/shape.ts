@@ -1,5 +1,6 @@
 /** The columns of archived rows that go into another table. Partitions that were archived before a column came have none of its values. */
 import type { ArchivedPartition, ArchiveRecord } from '../../../archive/ledger/record.ts'
+import { isCarried } from '../../../archive/types/index.ts'
 import type { StoredColumn } from '../../../model/archiving/stored-column.ts'
 import { tableText, type Column, type ColumnType, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -27,11 +28,10 @@ export function shapeOf(
     for (const file of columns) {
       const name = now.get(file.physical)?.name ?? file.name
       const other = names.get(name)
-      const isSame =
-        other === undefined ||
-        (other.file.physical === file.physical && JSON.stringify(other.file.as) === JSON.stringify(file.as))
-      if (!isSame) throw twoColumns(tableText(table), name, [other, { file, of: label }])
-      names.set(name, other ?? { file, of: label })
+      const one = { file, of: label }
+      const widest = other === undefined ? one : widestOf(other, one)
+      if (widest === null) throw twoColumns(tableText(table), name, [...(other === undefined ? [] : [other]), one])
+      names.set(name, widest)
       const known = found.get(file.physical)
       if (known === undefined) found.set(file.physical, { file, count: 1, of: label })
       else known.count++
@@ -44,6 +44,15 @@ export function shapeOf(
       return { name, file, partial: count < partitions.length }
     })
     .toSorted((a, b) => place(a.file) - place(b.file))
+}
+
+type Named = { readonly file: StoredColumn; readonly of: string }
+
+/** One of them, whose type holds the values of both as they are; null where they are two columns. */
+function widestOf(a: Named, b: Named): Named | null {
+  if (a.file.physical !== b.file.physical) return null
+  if (JSON.stringify(a.file.as) === JSON.stringify(b.file.as) || isCarried(b.file.as, a.file.as)) return a
+  return isCarried(a.file.as, b.file.as) ? b : null
 }
 
 function twoColumns(

@@ -1,5 +1,6 @@
 /** `archive sweep`: files below an archive that no version of it names and that nobody is writing, and those that no version within the retention names. */
 import { PartitionLedger } from '../../../archive/ledger/partition-ledger.ts'
+import { readArchive, type ArchiveRecord } from '../../../archive/ledger/record.ts'
 import { strays } from '../../../archive/log/find-stray.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
@@ -36,8 +37,6 @@ export async function archiveSweep(operation: ArchiveSweepOperation, run: Archiv
     const outdated = await (dryRun ? tellOutdated(sweeping, retentionMs) : sweepOutdated(sweeping, retentionMs))
     files += outdated.files
     bytes += outdated.bytes
-    // Of partitions on their way to the log, files are named by the ledger only.
-    const awaited = record.partitions.flatMap(({ filePrefix }) => (filePrefix === null ? [] : [`${filePrefix}-`]))
     const request = {
       store: reader,
       writer,
@@ -45,11 +44,11 @@ export async function archiveSweep(operation: ArchiveSweepOperation, run: Archiv
       now: run.clock.now(),
       olderThanMs,
       tableId: record.archiveId,
+      // Of partitions on their way to the log, files are named by the ledger only.
+      awaited: async () => prefixesOf(await readArchive(opened.database, record.table)),
     }
     for await (const { path, size } of strays(request, run.interrupt.abort)) {
       if (run.interrupt.stop.aborted) break
-      const file = path.slice(path.lastIndexOf('/') + 1)
-      if (awaited.some((prefix) => file.startsWith(prefix))) continue
       if (!dryRun) await writer.remove(path, run.interrupt.abort)
       files++
       bytes += size
@@ -65,4 +64,8 @@ export async function archiveSweep(operation: ArchiveSweepOperation, run: Archiv
   }
   const stopped = run.interrupt.stop.aborted
   return { totals: { findings: dec(files), bytes: dec(bytes) }, ...(stopped ? { stopped } : {}) }
+}
+
+function prefixesOf(record: ArchiveRecord | null): readonly string[] {
+  return (record?.partitions ?? []).flatMap(({ filePrefix }) => (filePrefix === null ? [] : [`${filePrefix}-`]))
 }
