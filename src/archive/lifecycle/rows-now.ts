@@ -10,7 +10,7 @@ import type { SharedColumn } from '../types/fit.ts'
 import { fitNow, progress, sharedColumns, wholeOf, type ArchiveContext } from './context.ts'
 import { proofOver, proveArchived } from './prove.ts'
 import { storedRows } from './stored-rows.ts'
-import { proofOf } from './take-out.ts'
+import { proofOf } from './step-end.ts'
 
 /** Rows of one kind, and the keys of some of them. */
 export type NamedRows = { readonly rows: bigint; readonly keys: readonly string[] }
