@@ -60,7 +60,13 @@ test('SQLite: a ledger without a version is read as it is, and gets one with the
   const tables = database.prepare("SELECT name FROM sqlite_master WHERE name = 'migration_archive_ledger'")
   expect(tables.all()).toEqual([])
   const hold = { kind: 'archive-hold', from: url, table: 't_detached', partitions: ['2019'], reason: 'audit' } as const
-  expect((await perform(hold)).finished.exitCode).toBe(0)
+  // The ledger holds it; the archive of a program that noted no database has to be adopted before it can say so.
+  const { error } = (await perform(hold)).finished
+  expect(error).toMatchObject({ code: 'ARCHIVE_FOREIGN', message: expect.stringContaining('is held') })
+  expect(error?.hint).toContain('sluice archive adopt --table t_detached')
+  const held =
+    "SELECT hold_reason FROM migration_archive_partitions WHERE table_name = 't_detached' AND hold_reason IS NOT NULL"
+  expect(database.prepare(held).all()).toEqual([{ hold_reason: 'audit' }])
   expect(database.prepare('SELECT version FROM migration_archive_ledger').all()).toEqual([
     { version: ARCHIVE_LEDGER_VERSION },
   ])

@@ -73,7 +73,7 @@ async function toldWithout(labels: readonly string[], { table, record, opened, r
     const error = asSluiceError(thrown)
     throw new SluiceError(error.code, `${named(table)} is not released: its archive goes on saying that it is held`, {
       reason: error.message,
-      hint: 'run the same command again when the archive can be written',
+      hint: againText(error),
       retryable: error.retryable,
       cause: thrown,
     })
@@ -91,12 +91,18 @@ async function told({ table, record, opened, run }: About, what: 'held' | 'relea
       `${named(table)} is ${what}, and so says the ledger of this database, but not the archive`,
       {
         reason: error.message,
-        hint: 'run the same command again when the archive can be written: a ledger that is lost is made anew from there',
+        hint: `${againText(error)}: a ledger that is lost is made anew from there`,
         retryable: error.retryable,
         cause: thrown,
       },
     )
   }
+}
+
+/** Why the archive could not be written says what to do first. */
+function againText({ hint }: SluiceError): string {
+  const again = 'run the same command again when the archive can be written'
+  return hint === undefined ? again : `${hint}; then ${again}`
 }
 
 function named({ table }: TableSpec): string {
