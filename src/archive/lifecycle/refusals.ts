@@ -1,4 +1,5 @@
 /** Why a partition cannot go on, said in the same words everywhere. Commands in hints are for a shell, as they stand. */
+import { isPublished } from '../../model/archiving/state.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -31,7 +32,13 @@ export function changedAway(name: string, { label }: Named, how: string): Sluice
 }
 
 /** The table of a partition is not there, or is another one under its name. */
-export function gone(name: string, { label, native }: Pick<ArchivedPartition, 'label' | 'native'>): SluiceError {
+export function gone(
+  name: string,
+  { label, native, state }: Pick<ArchivedPartition, 'label' | 'native' | 'state'>,
+): SluiceError {
+  const otherwise = isPublished(state)
+    ? `where it is gone for good, ${restoreCommand(name, { label })} lets go of what was archived of it, and what stands in its place can be archived with --partition ${shellQuote(label)}`
+    : 'or see sluice archive list'
   const table =
     native === null ? label : [native.table.schema, native.table.name].filter((part) => part !== undefined).join('.')
   return new SluiceError(
@@ -39,7 +46,7 @@ export function gone(name: string, { label, native }: Pick<ArchivedPartition, 'l
     `${table}, which ${label} of ${name} was, is no partition of it any more`,
     {
       where: `${name}, ${label}`,
-      hint: 'somebody detached, dropped or replaced it: attach the table again, or see sluice archive list',
+      hint: `somebody detached, dropped or replaced it: attach the table again, ${otherwise}`,
     },
   )
 }

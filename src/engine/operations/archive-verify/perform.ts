@@ -25,7 +25,7 @@ type ArchiveVerifyRun = RunOf<typeof declared>
 export async function archiveVerify(operation: ArchiveVerifyOperation, run: ArchiveVerifyRun): Promise<Ending> {
   await using opened = await openSource(operation.from, false)
   const records = await recordsOf(opened, operation.tables, run.interrupt.abort)
-  const counts = { checked: 0, files: 0, rows: 0n, findings: 0 }
+  const counts = { checked: 0, files: 0, rows: 0n, findings: 0, late: 0 }
   const foreign: string[] = []
   const looked = new Looked()
   refuseUnknown(records, operation.partitions)
@@ -40,6 +40,7 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
     const damaged = new Set<string>()
     const told = (finding: Finding): void => {
       counts.findings++
+      if (finding.finding === 'late rows') counts.late++
       if (finding.finding === 'foreign archive') foreign.push(name)
       if (finding.partition !== undefined) damaged.add(finding.partition)
       run.emit({ type: 'archive.finding', table: name, ...finding })
@@ -80,14 +81,24 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
   // Where nothing was read, nothing is proved.
   const proof = stopped || counts.checked === 0 ? {} : { proof: 'canonical' }
   if (counts.findings === 0) return { totals, ...notChecked, ...(stopped ? { stopped } : {}), ...proof }
-  const error = new SluiceError(
-    'PROOF_FAILED',
-    `${counts.findings} things in the archive are not as they were proved`,
-    {
-      hint: `nothing was changed; ${[...foreign.map(ownHint), MEND].join('; ')}`,
-    },
-  )
+  const error =
+    counts.checked > 0 && counts.late === counts.findings ? lateError(counts) : damageError(counts.findings, foreign)
   return { totals, ...notChecked, error, ...(stopped ? { stopped } : {}) }
+}
+
+function damageError(findings: number, foreign: readonly string[]): SluiceError {
+  return new SluiceError('PROOF_FAILED', `${findings} things in the archive are not as they were proved`, {
+    hint: `nothing was changed; ${[...foreign.map(ownHint), MEND].join('; ')}`,
+  })
+}
+
+/** Nothing that was read is damaged; rows wait to be archived. */
+function lateError({ late, checked }: { readonly late: number; readonly checked: number }): SluiceError {
+  const [periods, partitions] = [late === 1 ? 'period has' : 'periods have', checked === 1 ? 'partition' : 'partitions']
+  return new SluiceError('PROOF_FAILED', `${late} archived ${periods} rows in the table that came late`, {
+    reason: `the ${checked} ${partitions} that were read are as they were proved`,
+    hint: 'nothing was changed; sluice archive plan says what becomes of these rows',
+  })
 }
 
 const MEND =

@@ -1,6 +1,6 @@
 /** The partitions that a restore is about: of a period, all of its parts. */
-import { isNoted } from '../../../archive/ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../../archive/ledger/record.ts'
+import { isPublished } from '../../../model/archiving/state.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
@@ -22,7 +22,7 @@ export function chosenOf(
     const found = partitions.filter((one) => isAsked([asked], one))
     // Of several parts those that have anything to bring back.
     const some = found.filter(
-      (one) => !(one.state === 'RESTORED' && one.retracted) && one.state !== 'EXPIRED' && !isNoted(one),
+      ({ state, away, retracted }) => isPublished(state) || away || (state === 'RESTORED' && !retracted),
     )
     for (const one of some.length === 0 ? found : some) chosen.add(one)
     if (found.length > 0) continue
