@@ -18,6 +18,7 @@ const NO_PLACES = new Set([
   'exclude',
   'from',
   'path',
+  'retention',
   'schema',
   'seed',
   'table',

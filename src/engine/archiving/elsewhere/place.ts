@@ -69,7 +69,8 @@ export async function targetTable(
   const found = await tableAt(name, store, abort)
   const called = found?.table ?? name
   if (isOwn) await refuseSource(context, record, called)
-  refuseOwnTarget(called, found, store, { onExisting: 'append' }, 'write')
+  const hint = 'name another table with --into, or another database; nothing was changed'
+  refuseOwnTarget(called, found, store, { onExisting: 'append' }, 'write', hint)
   if (found !== null) {
     await using ledger = readingLedger(await store.ledger())
     await refuseFollowedTables({ store, database: ledger }, [found.table], abort)

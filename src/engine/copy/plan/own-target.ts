@@ -11,6 +11,7 @@ export type Purpose = 'write' | 'mend' | 'look'
 
 /**
  * @param there what stands under that name; null where nothing does
+ * @param hint in the words of the command
  * @throws SluiceError BAD_FLAG for a table of a ledger, and for one of a catalog whose rows would be written over
  */
 export function refuseOwnTarget(
@@ -19,6 +20,7 @@ export function refuseOwnTarget(
   to: CopyStore,
   { onExisting }: Pick<CopyOperation, 'onExisting'>,
   purpose: Purpose,
+  hint = 'name another table with --to-table, or another database; nothing was changed',
 ): void {
   const own = purpose === 'look' ? null : named(name, to)
   if (own === null) return
@@ -31,7 +33,7 @@ export function refuseOwnTarget(
     reason: isLedger
       ? 'the ledger there keeps its notes under this name'
       : `sluice made it, and --on-existing ${onExisting} would write over what it says`,
-    hint: 'name another table with --to-table (restore: --into), or another database; nothing was changed',
+    hint,
   })
 }
 
