@@ -14,7 +14,7 @@ import {
 } from '../support/archive-places.ts'
 import type { Observer } from '../support/archive-observer.ts'
 import { ALL } from '../support/backend.ts'
-import { makePlace, missing, perform } from '../support/copy-systems.ts'
+import { makePlace, missing, perform, type System } from '../support/copy-systems.ts'
 import { startArchiver } from './archive-kit.ts'
 import type { Operation } from '../../src/engine/operations/list.ts'
 
@@ -113,8 +113,9 @@ const POINTS: Readonly<Record<Form, Readonly<Record<Stage, readonly Point[]>>>> 
 }
 const DAY = Math.floor(Date.now() / 86_400_000)
 
-function pointsOf(form: Form, stage: Stage, workers: number): readonly Point[] {
-  const all = POINTS[form][stage]
+function pointsOf(system: System, form: Form, stage: Stage, workers: number): readonly Point[] {
+  // PostgreSQL takes rows by COPY, and no INSERT is a step there.
+  const all = POINTS[form][stage].filter((one) => system === 'sqlite' || !('at' in one && one.at.startsWith('INSERT')))
   const first = (DAY * 2 + (workers - 1) * 5) % all.length
   return [first, (first + 1) % all.length].flatMap((i) => all[i] ?? [])
 }
@@ -141,7 +142,7 @@ describe.each([
       await using observer = await observe(archived)
       for (const stage of STAGES) {
         // Up to the detach the way of plain rows is that of all others.
-        const points = form === 'plain' && stage === 'run' ? [] : pointsOf(form, stage, workers)
+        const points = form === 'plain' && stage === 'run' ? [] : pointsOf(system, form, stage, workers)
         const kills = await survives(archived, observer, stage, points)
         // Of two that work side by side, both may be behind the second point when the first one is killed.
         expect(kills, stage).toBeGreaterThanOrEqual(workers === 1 ? points.length : Math.min(1, points.length))

@@ -86,8 +86,8 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
   return { totals, ...notChecked, error, ...(stopped ? { stopped } : {}) }
 }
 
-function damageError(findings: number, foreign: readonly string[]): SluiceError {
-  return new SluiceError('PROOF_FAILED', `${findings} things in the archive are not as they were proved`, {
+function damageError(found: number, foreign: readonly string[]): SluiceError {
+  return new SluiceError('PROOF_FAILED', `${found} things in the archive are not as they were proved`, {
     hint: `nothing was changed; ${[...foreign.map(ownHint), MEND].join('; ')}`,
   })
 }
