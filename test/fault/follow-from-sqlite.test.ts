@@ -84,6 +84,7 @@ const COLUMNS: Readonly<Record<string, string>> = {
 }
 
 async function expectSame({ source, target }: Stage, names: readonly string[]): Promise<void> {
+  let rows = 0
   for (const name of names) {
     const [here, there] = await Promise.all(
       [source, target].map(async (place) =>
@@ -91,8 +92,10 @@ async function expectSame({ source, target }: Stage, names: readonly string[]): 
       ),
     )
     expect(there, name).toEqual(here)
-    expect(here?.length).toBeGreaterThan(0)
+    rows += here?.length ?? 0
   }
+  // One of them may be empty by chance: what is written depends on how long it took.
+  expect(rows).toBeGreaterThan(0)
 }
 
 const leftIn = (db: Database.Database): readonly unknown[] =>
