@@ -42,51 +42,30 @@ export async function confirmDrop(
   return typedAfterTrial(operation, { name: table, so: 'to drop what is past its grace' }, line, session, surroundings)
 }
 
-/**
- * The same for `archive adopt`: in a terminal the comparison is shown first.
- * @throws SluiceError MISSING_CONFIRM
- */
-export async function confirmAdopt(
-  operation: ArchiveAdoptOperation,
-  line: string,
-  interactive: boolean,
-  session: Session,
-  surroundings: Surroundings,
-): Promise<{ readonly operation: ArchiveAdoptOperation } | { readonly exitCode: number }> {
-  const { table, confirm, dryRun } = operation
-  if (dryRun || confirm === table || confirm !== undefined || !interactive) return { operation }
-  return typedAfterTrial(operation, { name: table, so: 'to take its archive over' }, line, session, surroundings)
-}
+/** The same for `archive adopt`: in a terminal the comparison is shown first. @throws SluiceError MISSING_CONFIRM */
+export const confirmAdopt = typedOnce<ArchiveAdoptOperation>('to take its archive over')
 
-/**
- * The same for `archive erase`: in a terminal the rows are counted first.
- * @throws SluiceError MISSING_CONFIRM
- */
-export async function confirmErase(
-  operation: ArchiveEraseOperation,
-  line: string,
-  interactive: boolean,
-  session: Session,
-  surroundings: Surroundings,
-): Promise<{ readonly operation: ArchiveEraseOperation } | { readonly exitCode: number }> {
-  const { table, confirm, dryRun } = operation
-  if (dryRun || confirm !== undefined || !interactive) return { operation }
-  const so = 'to erase these rows for good, with every older version of the archive'
-  return typedAfterTrial(operation, { name: table, so }, line, session, surroundings)
-}
+/** The same for `archive erase`: in a terminal the rows are counted first. @throws SluiceError MISSING_CONFIRM */
+export const confirmErase = typedOnce<ArchiveEraseOperation>(
+  'to erase these rows for good, with every older version of the archive',
+)
 
-/**
- * The same for `archive expire`: in a terminal the partitions are shown first.
- * @throws SluiceError MISSING_CONFIRM
- */
-export async function confirmExpire(
-  operation: ArchiveExpireOperation,
-  line: string,
-  interactive: boolean,
-  session: Session,
-  surroundings: Surroundings,
-): Promise<{ readonly operation: ArchiveExpireOperation } | { readonly exitCode: number }> {
-  const { table, confirm, dryRun } = operation
-  if (dryRun || confirm !== undefined || !interactive) return { operation }
-  return typedAfterTrial(operation, { name: table, so: 'to let these partitions expire' }, line, session, surroundings)
+/** The same for `archive expire`: in a terminal the partitions are shown first. @throws SluiceError MISSING_CONFIRM */
+export const confirmExpire = typedOnce<ArchiveExpireOperation>('to let these partitions expire')
+
+type OfOneTable = ArchiveAdoptOperation | ArchiveEraseOperation | ArchiveExpireOperation
+
+/** Without a terminal the operation itself looks for `--confirm`. @param so what the name is typed for */
+function typedOnce<O extends OfOneTable>(so: string) {
+  return async (
+    operation: O,
+    line: string,
+    interactive: boolean,
+    session: Session,
+    surroundings: Surroundings,
+  ): Promise<{ readonly operation: O } | { readonly exitCode: number }> => {
+    const { table, confirm, dryRun } = operation
+    if (dryRun || confirm !== undefined || !interactive) return { operation }
+    return typedAfterTrial(operation, { name: table, so }, line, session, surroundings)
+  }
 }

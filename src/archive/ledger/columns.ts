@@ -110,6 +110,16 @@ const HEADS: Columns = {
   at_ms: 'integer',
 }
 
+/** Of a row that one program works on at a time, see `leased-row`. */
+const LEASED: Columns = {
+  owner: 'name',
+  host: 'name',
+  pid: 'integer',
+  machine: 'name',
+  process_started: 'name',
+  lease_until: 'integer',
+}
+
 const ERASURES: Columns = {
   // `erasing`, `destroying` (what is in `destroyed` goes), `done`.
   state: 'name',
@@ -121,12 +131,7 @@ const ERASURES: Columns = {
   tool: 'name',
   // Tells a condition from another one as long as the erasure has not ended: a slow hash with its salt. NULL afterwards.
   condition_hash: 'text',
-  owner: 'name',
-  host: 'name',
-  pid: 'integer',
-  machine: 'name',
-  process_started: 'name',
-  lease_until: 'integer',
+  ...LEASED,
   // The Delta version before which there is no history any more.
   delta_version: 'integer',
   // Names, bytes and sha256 of files that are destroyed, as JSON.
@@ -153,12 +158,7 @@ const SWEEPS: Columns = {
   state: 'name',
   signed_by: 'name',
   tool: 'name',
-  owner: 'name',
-  host: 'name',
-  pid: 'integer',
-  machine: 'name',
-  process_started: 'name',
-  lease_until: 'integer',
+  ...LEASED,
   retention_ms: 'integer',
   // The Delta version before which versions have lost files.
   delta_version: 'integer',

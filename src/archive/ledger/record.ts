@@ -83,6 +83,11 @@ export function hasLeft({ state, away }: Pick<ArchivedPartition, 'state' | 'away
   return isArchived(state) || state === 'EXPIRED' || away
 }
 
+/** What names of files of the newest attempt of each partition begin with. */
+export function filePrefixes(partitions: readonly Pick<ArchivedPartition, 'filePrefix'>[]): readonly string[] {
+  return partitions.flatMap(({ filePrefix }) => (filePrefix === null ? [] : [`${filePrefix}-`]))
+}
+
 export type ArchiveRecord = ArchivedTable & { readonly partitions: readonly ArchivedPartition[] }
 
 /** All tables that were ever archived out of a database, by name. */

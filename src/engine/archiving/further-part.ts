@@ -22,7 +22,7 @@ export function partFor(record: ArchiveRecord | null, period: string): PartName 
  * @param wish as that of `periodRows`
  * @returns by the labels of the periods
  */
-export async function lateRows(
+export async function latePeriods(
   source: Source,
   record: ArchiveRecord | null,
   periods: readonly string[],

@@ -6,7 +6,7 @@ import {
   type ArchivedTable,
   type ArchiveRecord,
 } from '../../archive/ledger/record.ts'
-import { isAbsorbed, isBack, isOpen, otherParts } from '../../archive/ledger/parts.ts'
+import { byPeriod, isAbsorbed, isBack, isOpen, otherParts } from '../../archive/ledger/parts.ts'
 import { partitionFolder } from '../../archive/log/data-path.ts'
 import { isAsText, storedTable, withNumbers, type ColumnChange } from '../../archive/types/index.ts'
 import type { StoredTable } from '../../model/archiving/stored-column.ts'
@@ -291,6 +291,8 @@ function refuseUnremovable(table: TableSpec, store: CopyStore): void {
   })
 }
 
+type Pair = Pick<PlannedPartition, 'candidate' | 'known'> & { readonly named: PartName }
+
 /** Known ones by their bounds, a further part behind the others of its period, and last what is new. */
 function merged(
   candidates: readonly Candidate[],
@@ -298,23 +300,27 @@ function merged(
   asked: readonly Asked[],
   drop: boolean,
 ): readonly PlannedPartition[] {
-  const rest = new Map(candidates.map((candidate) => [candidate.label, candidate]))
-  const pairs: (Pick<PlannedPartition, 'candidate' | 'known'> & { readonly named: PartName })[] = []
-  for (const [i, one] of known.entries()) {
-    pairs.push({ named: one, known: one, candidate: rest.get(one.label) ?? null })
-    rest.delete(one.label)
-    if (known.slice(i + 1).some(({ period }) => period === one.period)) continue
-    for (const candidate of [...rest.values()].filter(({ period }) => period === one.period)) {
-      if (known.some(({ label }) => label === candidate.label)) continue
-      pairs.push({ named: candidate, known: null, candidate })
-      rest.delete(candidate.label)
-    }
+  const byLabel = new Map(candidates.map((candidate) => [candidate.label, candidate]))
+  const labels = new Set(known.map(({ label }) => label))
+  const last = new Map(known.map(({ period }, i) => [period, i]))
+  const further = new Map<string, Pair[]>()
+  const fresh: Pair[] = []
+  for (const candidate of byLabel.values()) {
+    if (labels.has(candidate.label)) continue
+    const { period } = candidate
+    const pairs = last.has(period) ? (further.get(period) ?? []) : fresh
+    if (pairs !== fresh) further.set(period, pairs)
+    pairs.push({ named: candidate, known: null, candidate })
   }
-  for (const candidate of rest.values()) pairs.push({ named: candidate, known: null, candidate })
-  return pairs
+  const pairs = known.flatMap((one, i): readonly Pair[] => [
+    { named: one, known: one, candidate: byLabel.get(one.label) ?? null },
+    ...(last.get(one.period) === i ? (further.get(one.period) ?? []) : []),
+  ])
+  const parts = byPeriod(known)
+  return [...pairs, ...fresh]
     .filter(({ named }) => isWanted(asked, named))
     .map(({ named, known: one, candidate }) => {
-      const others = otherParts(named, known)
+      const others = otherParts(named, parts.get(named.period) ?? [])
       const status = standing(one, candidate, { others, asked, drop })
       return { label: named.label, candidate, known: one, ...status }
     })

@@ -8,7 +8,7 @@ import type { CalendarSpec } from '../calendar/calendar.ts'
 import { duePeriods } from '../calendar/due.ts'
 import { periodAt, type Period } from '../calendar/period.ts'
 import type { Candidate, Wanted } from './candidate.ts'
-import { lateRows, lateText, partFor } from './further-part.ts'
+import { latePeriods, lateText, partFor } from './further-part.ts'
 import type { PeriodLook } from './period-rows.ts'
 import { nearestText } from './label-named.ts'
 import { columnNamed, valueKind } from './value-kind.ts'
@@ -40,7 +40,7 @@ export async function rangeCandidates(
     named.length > 0 ? named : until === null ? [] : [...duePeriods(calendar, low, kind, until)]
   const candidates: Candidate[] = []
   const labels = periods.map(({ label }) => label)
-  const late = await lateRows({ store, table, signal }, record, labels, named.length > 0 ? 'any' : 'cheap')
+  const late = await latePeriods({ store, table, signal }, record, labels, named.length > 0 ? 'any' : 'cheap')
   await using view = await store.source(signal)
   const counted = async (first: Period, last: Period): Promise<bigint> => {
     const { from } = boundsFor(calendar, first, kind)

@@ -2,7 +2,7 @@
 import { removeFrom, erasePartition } from '../../../archive/erase/erase-partition.ts'
 import { foundRows } from '../../../archive/erase/found.ts'
 import type { DestroyedFile, Erasure, ErasureLedger } from '../../../archive/ledger/erasure-ledger.ts'
-import { readArchive, type ArchiveRecord } from '../../../archive/ledger/record.ts'
+import { filePrefixes, readArchive, type ArchiveRecord } from '../../../archive/ledger/record.ts'
 import type { ArchiveContext } from '../../../archive/lifecycle/context.ts'
 import { endExpiry } from '../../../archive/lifecycle/expire.ts'
 import { removeLeftovers } from '../../../archive/lifecycle/export.ts'
@@ -237,14 +237,11 @@ export async function historyOf(
       parquet: parquetRows,
       version,
       olderThanMs,
-      awaited: async () => prefixesOf(await readArchive(database, context.archived.table)),
+      awaited: async () => {
+        const partitions = (await readArchive(database, context.archived.table))?.partitions ?? []
+        return filePrefixes(partitions.filter(({ state }) => WRITING.has(state)))
+      },
     },
     context.interrupt.abort,
-  )
-}
-
-function prefixesOf(record: ArchiveRecord | null): readonly string[] {
-  return (record?.partitions ?? []).flatMap(({ state, filePrefix }) =>
-    WRITING.has(state) && filePrefix !== null ? [`${filePrefix}-`] : [],
   )
 }

@@ -1,6 +1,6 @@
 /** `archive sweep`: files below an archive that no version of it names and that nobody is writing, and those that no version within the retention names. */
 import { PartitionLedger } from '../../../archive/ledger/partition-ledger.ts'
-import { readArchive, type ArchiveRecord } from '../../../archive/ledger/record.ts'
+import { filePrefixes, readArchive } from '../../../archive/ledger/record.ts'
 import { strays } from '../../../archive/log/find-stray.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
@@ -45,7 +45,7 @@ export async function archiveSweep(operation: ArchiveSweepOperation, run: Archiv
       olderThanMs,
       tableId: record.archiveId,
       // Of partitions on their way to the log, files are named by the ledger only.
-      awaited: async () => prefixesOf(await readArchive(opened.database, record.table)),
+      awaited: async () => filePrefixes((await readArchive(opened.database, record.table))?.partitions ?? []),
     }
     for await (const { path, size } of strays(request, run.interrupt.abort)) {
       if (run.interrupt.stop.aborted) break
@@ -64,8 +64,4 @@ export async function archiveSweep(operation: ArchiveSweepOperation, run: Archiv
   }
   const stopped = run.interrupt.stop.aborted
   return { totals: { findings: dec(files), bytes: dec(bytes) }, ...(stopped ? { stopped } : {}) }
-}
-
-function prefixesOf(record: ArchiveRecord | null): readonly string[] {
-  return (record?.partitions ?? []).flatMap(({ filePrefix }) => (filePrefix === null ? [] : [`${filePrefix}-`]))
 }
