@@ -106,6 +106,8 @@ export type BesideRequest = PartitionRequest & {
   readonly key: readonly string[]
 }
 
+export type Inheritance = { readonly parents: readonly TableName[]; readonly heirs: readonly TableName[] }
+
 /** Partitions of one system that are tables. Every change and its closing are one transaction. */
 export interface PartitionStore {
   /**
@@ -133,6 +135,8 @@ export interface PartitionStore {
     request: Pick<PartitionRequest, 'parent' | 'partition' | 'identity'>,
     signal: AbortSignal,
   ): Promise<{ readonly standing: LeaveStanding; readonly table: TableSpec | null }>
+  /** Tables that a plain table inherits from, and those that inherit from it, at any distance. */
+  inheritance(table: TableName, signal: AbortSignal): Promise<Inheritance>
   /** Whether no table has this number, and none stands where the detached one stood. */
   isGone(partition: TableName, identity: string, signal: AbortSignal): Promise<boolean>
   /** A table that has left its parent, found by its number; null where it is not there. */
@@ -205,4 +209,43 @@ export interface PeriodStore {
     by: Effort['by'],
     signal: AbortSignal,
   ): Promise<readonly bigint[]>
+}
+
+/** A foreign key that leads to a table. */
+export type Referrer = {
+  /** Name of the constraint; null in systems that give it none. */
+  readonly name: string | null
+  /** The table whose rows refer, and its columns. */
+  readonly table: TableName
+  readonly columns: readonly string[]
+  /** Columns that they refer to, in the same order. */
+  readonly to: readonly string[]
+  /** As the system writes it: `NO ACTION`, `CASCADE`. */
+  readonly onDelete: string
+  /** Whether no row is removed from the table as long as the key is there, whether or not a row refers to it. */
+  readonly stopsRemoval: boolean
+  /** Whether the table refers to itself. */
+  readonly own: boolean
+}
+
+/** `values`: those of the referring columns of one such row, as texts. `unknown`: why nobody could look, in words. */
+export type ReferringRow = { readonly values: readonly string[] } | { readonly unknown: string } | null
+
+/** Foreign keys that lead to tables. */
+export interface ReferrerStore {
+  /** Those of other tables and of its own, by table and name. */
+  list(table: TableName, signal: AbortSignal): Promise<readonly Referrer[]>
+  /**
+   * Looks for one row that refers to a row of the table.
+   * @param condition which rows of the table, in the SQL of the store; rows of the table itself that fit it do not count. Null means all
+   * @param budgetMs the longest that it may take; systems that cannot stop a statement leave large tables alone
+   * @returns null where there is none
+   */
+  referringRow(
+    table: TableName,
+    referrer: Referrer,
+    condition: string | null,
+    budgetMs: number,
+    signal: AbortSignal,
+  ): Promise<ReferringRow>
 }

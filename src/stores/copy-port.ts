@@ -12,7 +12,7 @@ import type { SchemaObject } from '../model/copy/schema-object.ts'
 import type { ColumnSequence } from '../model/copy/sequence.ts'
 import type { SluiceError } from '../shared/errors.ts'
 import type { LetterCase } from '../shared/name-pattern.ts'
-import type { PartitionStore, PeriodStore, RemoveRequest, StepEnd } from './archive-port.ts'
+import type { PartitionStore, PeriodStore, ReferrerStore, RemoveRequest, StepEnd } from './archive-port.ts'
 import type { BesideStore } from './beside-port.ts'
 import type { DecommissionStore } from './decommission-port.ts'
 import type { Cdc, ChangeSource, ChangeTarget } from './follow-port.ts'
@@ -169,6 +169,8 @@ export interface CopyStore extends AsyncDisposable {
   timeExtent?(table: TableSpec, column: Column, signal: AbortSignal): Promise<TimeExtent>
   /** Rows of periods, and what it takes to count them; of stores that have a planner to ask. */
   periods?(): PeriodStore
+  /** Foreign keys that lead to a table, of stores that have any. */
+  referrers?(): ReferrerStore
   /** How partitions of a table stand, and new ones beside them; of stores whose tables are partitioned by ranges. */
   maintenance?(): MaintenanceStore
   /** Partitions a table without a copy of it, of stores that can attach one to another. */

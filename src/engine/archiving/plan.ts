@@ -30,6 +30,7 @@ import { nativeCandidates } from './native-candidates.ts'
 import { surplusText } from '../../model/archiving/surplus-text.ts'
 import { periodRows, type PeriodLook } from './period-rows.ts'
 import { rangeCandidates } from './range-candidates.ts'
+import { heldBack, heldText, Referred } from './referred.ts'
 import { presentArchive, unsureError, type PresentArchive } from './table-changes.ts'
 
 /** A partition of the plan: what the ledger has of it, what the source has, or both. */
@@ -59,6 +60,8 @@ export type PlannedArchive = {
   readonly partitions: readonly PlannedPartition[]
   /** Rows that belong to no period, in words; null where none are known. */
   readonly unplaced: string | null
+  /** Foreign keys that lead to the table. */
+  readonly referred: Referred
 }
 
 const DAY_MS = 86_400_000
@@ -93,11 +96,16 @@ export async function planArchive(
   const known = record?.partitions ?? []
   const asked = operation.partitions.map((text) => askedFor(calendar, text, known))
   const wanted = { asked, until, calendar }
+  const referred = await Referred.of(store, table.table, signal)
   const { candidates, unplaced } =
     natives === null
       ? await rangeCandidates(table, timeColumn, wanted, record, { store, signal })
       : {
-          candidates: await nativeCandidates(natives, wanted, { known, key: table.key }, { store, signal }),
+          candidates: await heldBack(
+            await nativeCandidates(natives, wanted, { known, key: table.key }, { store, signal }),
+            referred,
+            signal,
+          ),
           unplaced: await defaultText(natives, { store, signal }),
         }
   const partitions = merged(candidates, known, asked, operation.drop)
@@ -112,18 +120,44 @@ export async function planArchive(
     asked: new Set(partitions.flatMap((one) => (isAsked(asked, nameOf(one)) ? [one.label] : []))),
     partitions,
     unplaced,
+    referred,
   }
 }
 
-/** The plan with what of its archived periods is still in the source, as far as that can be counted in about a second. */
+/**
+ * The plan with what of its archived periods is still in the source, as far as that can be counted in about a second, and with rows of other tables that refer to rows
+ * of a plain table that are to go.
+ */
 export async function lookedThrough(
   plan: PlannedArchive,
   around: { readonly store: CopyStore; readonly signal: AbortSignal },
 ): Promise<PlannedArchive> {
   const { archived, table } = plan
-  if (archived.partitions === undefined) return plan
-  const looks = await periodRows({ ...around, table }, { ...archived, partitions: archived.partitions }, 'cheap')
-  return { ...plan, partitions: plan.partitions.map((one) => withLook(one, looks.get(one.label))) }
+  const { partitions: known } = archived
+  const looks =
+    known === undefined ? null : await periodRows({ ...around, table }, { ...archived, partitions: known }, 'cheap')
+  const partitions: PlannedPartition[] = []
+  for (const one of plan.partitions) {
+    partitions.push(withLook(await withReferring(plan, one, around), looks?.get(one.label)))
+  }
+  return { ...plan, partitions }
+}
+
+/** Of a plain table: rows that refer to a period keep its rows from being removed. */
+async function withReferring(
+  { table, archived: { timeColumn }, referred }: PlannedArchive,
+  one: PlannedPartition,
+  { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },
+): Promise<PlannedPartition> {
+  const place = one.known ?? one.candidate
+  const column = table.columns.find(({ name }) => name === timeColumn)
+  const isGoing =
+    one.status === 'due' || one.status === 'resume' || one.status === 'drop' || one.known?.state === 'DETACHED'
+  if (!isGoing || place === null || place.native !== null || column === undefined) return one
+  const condition = store.timeCondition?.(column, place.from, place.to) ?? null
+  const text = condition === null ? null : heldText(await referred.look(table.table, condition, signal))
+  if (text === null) return one
+  return { ...one, note: [text, ...(one.note === undefined ? [] : [one.note])].join('; ') }
 }
 
 function withLook(one: PlannedPartition, look: PeriodLook | undefined): PlannedPartition {
@@ -383,8 +417,11 @@ function standing(
       return known.fence === 0n && candidate !== null
         ? { status: candidate.status, ...(candidate.note === undefined ? {} : { note: candidate.note }) }
         : { status: 'resume', ...note }
-    default:
-      return { status: 'resume', ...note }
+    default: {
+      const held = candidate?.status === 'blocked' && !known.away ? [candidate.note] : []
+      const notes = [...held, note.note].filter((part) => part !== undefined)
+      return { status: 'resume', ...(notes.length === 0 ? {} : { note: notes.join('; ') }) }
+    }
   }
 }
 

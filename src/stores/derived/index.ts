@@ -56,6 +56,7 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
       timeExtent: null,
       rowCondition: null,
       periods: null,
+      referrers: null,
       maintenance: null,
       inPlace: null,
       decommission: null,

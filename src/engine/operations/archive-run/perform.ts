@@ -20,6 +20,8 @@ import { openArchive } from '../../archiving/open.ts'
 import { ownerOf } from '../../archiving/owner.ts'
 import { whilePaused } from '../../lake/pause.ts'
 import { emitArchivePlan } from '../../archiving/plan-event.ts'
+import { refuseHeirs } from '../../archiving/heirs.ts'
+import { referrerText } from '../../archiving/referred.ts'
 import { requireOrigin } from '../../archiving/require-origin.ts'
 import { standingOf, tellStanding } from '../../archiving/standing.ts'
 import { changeText } from '../../archiving/table-changes.ts'
@@ -41,7 +43,10 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
   else await refuseFollowedTables(opened, names, run.interrupt.abort)
   // Every table is planned before the first partition is touched.
   const plans: PlannedArchive[] = []
-  for (const table of tables) plans.push(await planArchive(table, operation, around))
+  for (const table of tables) {
+    await refuseHeirs(table, opened.store, run)
+    plans.push(await planArchive(table, operation, around))
+  }
   if (operation.dryRun) {
     const looked = new Looked()
     for (const planned of plans) {
@@ -50,6 +55,7 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
       emitArchivePlan(plan, run.emit, standing)
       await emitForecast(plan, { database: opened.database, workers: operation.workers }, run.emit)
       tellUnplaced(plan, run)
+      tellReferrers(plan, run)
       tellChanges(plan, run)
       if (plan.unsure !== null) tellUnsure(plan, plan.unsure, run)
       if (operation.exact === true) await tellDoubtful(plan, { ...around, emit: run.emit })
@@ -92,6 +98,18 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
 /** Nobody would look for them in an archive otherwise. */
 function tellUnplaced({ table, unplaced }: PlannedArchive, { emit }: ArchiveRunRun): void {
   if (unplaced !== null) emit({ type: 'log', level: 'note', table: tableText(table.table), message: unplaced })
+}
+
+/** Rows of other tables keep rows from leaving. */
+function tellReferrers({ table, archived, referred }: PlannedArchive, { emit }: ArchiveRunRun): void {
+  for (const referrer of referred.referrers) {
+    emit({
+      type: 'log',
+      level: 'note',
+      table: tableText(table.table),
+      message: referrerText(referrer, archived.timeColumn === null),
+    })
+  }
 }
 
 /** What the next publication changes in the columns of the archive. */

@@ -18,8 +18,9 @@ import { MysqlApply } from '../apply/index.ts'
 import { commentsOf } from '../archiving/comments.ts'
 import { rowCondition } from '../archiving/row-condition.ts'
 import { timeCondition } from '../archiving/time.ts'
-import type { PeriodStore } from '../../archive-port.ts'
+import type { PeriodStore, ReferrerStore } from '../../archive-port.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
+import { referrersOf, referringRow } from '../archiving/referrers.ts'
 import { timeExtent } from '../archiving/time-extent.ts'
 import type { Cdc, ChangeSource, ChangeTarget } from '../../follow-port.ts'
 import type { MaintenanceStore } from '../../maintenance-port.ts'
@@ -171,6 +172,14 @@ class Store implements CopyStore {
       effort: (table, conditions, signal) => this.#ask(signal, (session) => periodEffort(session, table, conditions)),
       counts: (table, conditions, by, signal) =>
         this.#ask(signal, (session) => periodCounts(session, table, conditions, by)),
+    }
+  }
+
+  referrers(): ReferrerStore {
+    return {
+      list: (table, signal) => this.#ask(signal, (session) => referrersOf(session, table)),
+      referringRow: (table, referrer, condition, budgetMs, signal) =>
+        this.#ask(signal, (session) => referringRow(session, table, referrer, condition, budgetMs)),
     }
   }
 

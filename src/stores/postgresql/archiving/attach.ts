@@ -1,5 +1,6 @@
 /** Putting a table under a partitioned one, so that nobody waits while its rows are looked at. */
 import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { referringText } from '../../../model/archiving/referring-text.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quoteName } from '../connect.ts'
 import { sqlStateOf } from '../errors.ts'
@@ -10,6 +11,7 @@ import { betweenSql, boundsSql, type Bounds } from './bounds.ts'
 import { tableByName, type FoundTable, type PartitionKey } from './known.ts'
 import type { KnownTable } from './locks.ts'
 import { suffixed } from './move.ts'
+import { referringNow, referrersOf } from './referrers.ts'
 import { BOUNDS } from './step-errors.ts'
 
 export type Parent = FoundTable & { readonly key: PartitionKey }
@@ -32,7 +34,8 @@ export async function attachTable(
   // Once the server has refused, it answers no question of this transaction.
   const rest = await defaultOf(session, parent)
   const columns = rest === null ? '' : await columnsOf(session, parent)
-  if (rest !== null) await bringLate(session, { oid, name }, { rest, columns, where: betweenSql(column, type, bounds) })
+  const where = betweenSql(column, type, bounds)
+  if (rest !== null) await bringLate(session, { oid, name }, { parent, rest, columns, where })
   try {
     await session.ask(`ALTER TABLE ${tableSql(parent.name)} ATTACH PARTITION ${table} ${boundsSql(bounds)}`)
   } catch (error) {
@@ -56,7 +59,7 @@ export async function defaultOf(session: CopySession, { oid }: Parent): Promise<
 async function bringLate(
   session: CopySession,
   table: KnownTable,
-  late: { readonly rest: TableName; readonly columns: string; readonly where: string },
+  late: { readonly parent: Parent; readonly rest: TableName; readonly columns: string; readonly where: string },
 ): Promise<void> {
   const [some] = await session.ask(`SELECT FROM ${tableSql(late.rest)} WHERE ${late.where} LIMIT 1`)
   if (some === undefined) return
@@ -65,7 +68,37 @@ async function bringLate(
   )
   if (unique === undefined) return
   await session.ask(`LOCK TABLE ${tableSql(late.rest)} IN ACCESS EXCLUSIVE MODE`)
+  await refuseReferred(session, late)
   await moveLate(session, table, late)
+}
+
+/**
+ * Late rows are deleted where they stand and written where they belong: a foreign key that says so would take the rows along that refer to them.
+ * @throws SluiceError TABLE_REFUSED
+ */
+async function refuseReferred(
+  session: CopySession,
+  { parent, rest, where }: { readonly parent: Parent; readonly rest: TableName; readonly where: string },
+): Promise<void> {
+  for (const referrer of await referrersOf(session, parent.name)) {
+    const row = await referringNow(session, rest, referrer, where)
+    if (row === null) continue
+    const [child, key] = [tableSql(referrer.table), quoteName(referrer.name ?? '')]
+    const [found] = await session.ask(
+      `SELECT pg_catalog.pg_get_constraintdef(oid) FROM pg_catalog.pg_constraint
+       WHERE conrelid = ${literal(child)}::pg_catalog.regclass AND conname = ${literal(referrer.name ?? '')}`,
+    )
+    const add = `ALTER TABLE ${child} ADD CONSTRAINT ${key} ${found?.[0] ?? ''}`
+    throw new SluiceError(
+      'TABLE_REFUSED',
+      `${referringText(referrer, row.values)} refers to a late row in the default partition ${tableText(rest)}`,
+      {
+        where: tableText(parent.name),
+        reason: `the late row would be deleted there on its way, which the foreign key ${referrer.name ?? ''} refuses or answers with ON DELETE ${referrer.onDelete}; nothing was changed`,
+        hint: `take the key away meanwhile: ALTER TABLE ${child} DROP CONSTRAINT ${key}; run the same command again; then ${add}`,
+      },
+    )
+  }
 }
 
 /** Those that can be written, as a list: the default partition may have them in another order. */

@@ -1,16 +1,21 @@
 /** A partition leaves its parent for the schema of what is archived: one short transaction that waits for locks less than others notice, tried again and again. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { Keeping, PartitionRequest } from '../../archive-port.ts'
+import type { Keeping, Leaving, PartitionRequest } from '../../archive-port.ts'
 import type { CopySession } from '../copy/session.ts'
 import { literal, tableSql } from '../copy/sql.ts'
 import { definitionMark } from '../maintenance/definition.ts'
 import type { WantedLock } from '../maintenance/patience.ts'
 import { referencedLocks } from '../maintenance/surroundings.ts'
+import { sqlStateOf } from '../errors.ts'
 import { hasColumns, type FoundTable } from './known.ts'
 import type { KnownTable } from './locks.ts'
 import { archivedName, moveTable } from './move.ts'
 import { readOwn } from './own.ts'
+import { referrersOf } from './referrers.ts'
+
+/** Of the patience: the rest is what locks are waited for. */
+const DETACH_SHARE = 0.4
 
 /** What is looked up before any lock is taken: reading it takes longer than all that is done under the locks. */
 export type Leave = {
@@ -18,6 +23,8 @@ export type Leave = {
   readonly locks: readonly WantedLock[]
   /** What the partition has of its own, for the ledger; null where nobody keeps it. */
   readonly own: string | null
+  /** Whether foreign keys lead to the table: the server then looks for rows that refer to the partition, with all locks held. */
+  readonly referred: boolean
   /** Another one where somebody has changed the definition of either table since. */
   readonly mark: string
 }
@@ -28,7 +35,8 @@ export async function lookBefore(session: CopySession, pair: Pair, { keep }: Kee
   const { parent, partition } = pair
   const mark = await definitionMark(session, [parent.oid, partition.oid])
   const own = keep === undefined ? null : await readOwn(session, partition, parent)
-  return { pair, own, mark, locks: await leavingLocks(session, pair) }
+  const referred = (await referrersOf(session, parent.name)).length > 0
+  return { pair, own, mark, referred, locks: await leavingLocks(session, pair) }
 }
 
 /**
@@ -46,12 +54,13 @@ async function leavingLocks(session: CopySession, { parent, partition }: Pair): 
 /**
  * With all locks held: keeps what the table has of its own, detaches and moves it.
  * @returns `differs` where it has other columns than were archived
- * @throws SluiceError TARGET_BUSY where somebody has changed its definition since it was looked up
+ * @throws SluiceError TARGET_BUSY where somebody has changed its definition since it was looked up, TABLE_REFUSED where the server looks for longer than
+ * others should wait for rows that refer to it
  */
 export async function takeAway(
   session: CopySession,
-  { pair: { parent, partition }, own, mark }: Leave,
-  { columns, keep }: Pick<PartitionRequest, 'columns'> & Keeping,
+  { pair: { parent, partition }, own, mark, referred }: Leave,
+  { columns, keep, patienceMs }: Pick<PartitionRequest, 'columns'> & Keeping & Pick<Leaving, 'patienceMs'>,
 ): Promise<'done' | 'differs'> {
   if ((await definitionMark(session, [parent.oid, partition.oid])) !== mark) {
     const what = `somebody changed the definition of ${tableText(partition.name)}`
@@ -62,9 +71,39 @@ export async function takeAway(
     const { sql, parameters } = keep(own)
     await session.run(sql, parameters)
   }
-  await session.ask(`ALTER TABLE ${tableSql(parent.name)} DETACH PARTITION ${tableSql(partition.name)}`)
+  const detach = `ALTER TABLE ${tableSql(parent.name)} DETACH PARTITION ${tableSql(partition.name)}`
+  if (referred) await withinPatience(session, detach, { parent, partition }, patienceMs)
+  else await session.ask(detach)
   await moveTable(session, partition, archivedName(partition.name, partition.oid))
   return 'done'
+}
+
+/** While the server looks for rows that refer to the partition, everybody waits who needs the table. */
+async function withinPatience(
+  session: CopySession,
+  detach: string,
+  { parent, partition }: Pair,
+  patienceMs: number,
+): Promise<void> {
+  const ms = Math.max(1, Math.ceil(patienceMs * DETACH_SHARE))
+  await session.ask(`SET LOCAL statement_timeout = ${ms}`)
+  try {
+    await session.ask(detach)
+  } catch (error) {
+    if (!session.alive || sqlStateOf(error) !== '57014') throw error
+    const name = tableText(partition.name)
+    throw new SluiceError(
+      'TABLE_REFUSED',
+      `the server looked for rows that refer to ${name} for longer than ${ms} ms`,
+      {
+        where: tableText(parent.name),
+        reason: 'meanwhile nobody else can use the table, so that it was broken off, and nothing was changed',
+        hint: 'where others can wait for a second, run the same command with --patience 2500ms',
+        cause: error,
+      },
+    )
+  }
+  await session.ask('SET LOCAL statement_timeout = DEFAULT')
 }
 
 async function defaultOf(session: CopySession, { oid }: KnownTable): Promise<KnownTable | null> {

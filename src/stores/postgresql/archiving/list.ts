@@ -55,8 +55,9 @@ function partitionsSql(parent: string): string {
   return `
     SELECT c.oid, pg_catalog.pg_get_expr(c.relpartbound, c.oid), c.relkind,
       coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending')::boolean, false),
-      (SELECT string_agg(DISTINCT k.conrelid::pg_catalog.regclass::text, ', ') FROM pg_catalog.pg_constraint k
-       WHERE k.confrelid = c.oid AND k.contype = 'f'),
+      -- Those that lead to the whole table have one of these for each partition, with a parent.
+      (SELECT string_agg(pg_catalog.quote_ident(k.conname) || ' of ' || k.conrelid::pg_catalog.regclass::text, ', ' ORDER BY k.conname)
+       FROM pg_catalog.pg_constraint k WHERE k.confrelid = c.oid AND k.contype = 'f' AND k.conparentid = 0),
       (SELECT string_agg(p.pubname, ', ' ORDER BY p.pubname) FROM pg_catalog.pg_publication_rel r
        JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = c.oid),
       n.nspname, c.relname, ${ownCountsSql('c')}
@@ -76,7 +77,8 @@ function found(row: TextRow, parent: string): Found {
     if (kind === 'p') return 'it is partitioned itself'
     if (kind === 'f') return 'it is a foreign table: its rows are not in this database'
     if (bounds === null) return 'it is the default partition, which has no bounds'
-    if (referrers != null) return `rows of ${referrers} refer to it by a foreign key`
+    if (referrers != null)
+      return `it has foreign keys of other tables to itself, and not to the whole table: ${referrers}`
     if (publications != null) return `it is a part of the publication ${publications} by itself`
     return null
   })()

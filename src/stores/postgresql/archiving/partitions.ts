@@ -6,6 +6,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type {
   BesideRequest,
   Giving,
+  Inheritance,
   Keeping,
   Leaving,
   LeaveStanding,
@@ -32,6 +33,7 @@ import { BACK, bringInto, createBack, standingBetween } from './beside.ts'
 import type { Bounds } from './bounds.ts'
 import { loadCsv } from './csv-in.ts'
 import { hasColumns, partitionKey, tableByIdentity, tableByName, type FoundTable } from './known.ts'
+import { inheritanceOf } from './inheritance.ts'
 import { listPartitions } from './list.ts'
 import type { KnownTable, Locks } from './locks.ts'
 import { ARCHIVED_SCHEMA, archivedName, ensureArchivedSchema, moveTable } from './move.ts'
@@ -70,13 +72,7 @@ export class PostgresPartitions implements PartitionStore {
   }
 
   async list(parent: TableSpec, signal: AbortSignal): Promise<NativePartitions | null> {
-    try {
-      return await this.#readers.use((session) =>
-        underSignal(session, signal, () => listPartitions(session, parent, this.#database)),
-      )
-    } catch (error) {
-      throw sourceError(error, this.#steps.settings)
-    }
+    return this.#read(signal, (session) => listPartitions(session, parent, this.#database))
   }
 
   async leave(request: LeaveRequest): Promise<Left> {
@@ -121,19 +117,13 @@ export class PostgresPartitions implements PartitionStore {
     request: Pick<PartitionRequest, 'parent' | 'partition' | 'identity'>,
     signal: AbortSignal,
   ): Promise<{ readonly standing: LeaveStanding; readonly table: TableSpec | null }> {
-    try {
-      return await this.#readers.use((session) =>
-        underSignal(session, signal, async () => {
-          const { standing, table } = await standingOf(session, request)
-          if (table === null) return { standing, table: null }
-          const condition = `c.oid = ${table.oid}`
-          const [spec] = await describeTables(session, { condition, exact: true, kinds: "'r'" }, this.#database)
-          return spec === undefined ? { standing: 'gone', table: null } : { standing, table: spec }
-        }),
-      )
-    } catch (error) {
-      throw sourceError(error, this.#steps.settings)
-    }
+    return this.#read(signal, async (session) => {
+      const { standing, table } = await standingOf(session, request)
+      if (table === null) return { standing, table: null }
+      const condition = `c.oid = ${table.oid}`
+      const [spec] = await describeTables(session, { condition, exact: true, kinds: "'r'" }, this.#database)
+      return spec === undefined ? { standing: 'gone', table: null } : { standing, table: spec }
+    })
   }
 
   /** Notes that it begins, begins, and ends it as soon as nobody is in the way. */
@@ -175,32 +165,24 @@ export class PostgresPartitions implements PartitionStore {
   }
 
   async detached(_partition: TableName, identity: string, signal: AbortSignal): Promise<TableSpec | null> {
-    try {
-      return await this.#readers.use((session) =>
-        underSignal(session, signal, async () => {
-          const found = await tableByIdentity(session, identity)
-          if (found === null || !stands(found)) return null
-          const condition = `c.oid = ${found.oid}`
-          const [spec] = await describeTables(session, { condition, exact: true, kinds: "'r'" }, this.#database)
-          return spec ?? null
-        }),
-      )
-    } catch (error) {
-      throw sourceError(error, this.#steps.settings)
-    }
+    return this.#read(signal, async (session) => {
+      const found = await tableByIdentity(session, identity)
+      if (found === null || !stands(found)) return null
+      const condition = `c.oid = ${found.oid}`
+      const [spec] = await describeTables(session, { condition, exact: true, kinds: "'r'" }, this.#database)
+      return spec ?? null
+    })
   }
 
   async isGone(partition: TableName, identity: string, signal: AbortSignal): Promise<boolean> {
-    try {
-      return await this.#readers.use((session) =>
-        underSignal(session, signal, async () => {
-          if ((await tableByIdentity(session, identity)) !== null) return false
-          return (await tableByName(session, archivedName(partition, identity))) === null
-        }),
-      )
-    } catch (error) {
-      throw sourceError(error, this.#steps.settings)
-    }
+    return this.#read(signal, async (session) => {
+      if ((await tableByIdentity(session, identity)) !== null) return false
+      return (await tableByName(session, archivedName(partition, identity))) === null
+    })
+  }
+
+  inheritance(table: TableName, signal: AbortSignal): Promise<Inheritance> {
+    return this.#read(signal, (session) => inheritanceOf(session, table))
   }
 
   drop(request: LastRequest): Promise<StepEnd> {
@@ -216,16 +198,10 @@ export class PostgresPartitions implements PartitionStore {
   }
 
   async standing(parent: TableName, bounds: Bounds, signal: AbortSignal): Promise<readonly TableName[]> {
-    try {
-      return await this.#readers.use((session) =>
-        underSignal(session, signal, async () => {
-          const { oid, key } = await parentOf(session, parent)
-          return standingBetween(session, oid, key, bounds)
-        }),
-      )
-    } catch (error) {
-      throw sourceError(error, this.#steps.settings)
-    }
+    return this.#read(signal, async (session) => {
+      const { oid, key } = await parentOf(session, parent)
+      return standingBetween(session, oid, key, bounds)
+    })
   }
 
   bringBeside(request: BesideRequest, csv: AsyncIterable<Buffer> | null): Promise<StepEnd> {
@@ -234,6 +210,14 @@ export class PostgresPartitions implements PartitionStore {
 
   detachedName(partition: TableName, identity: string): TableName {
     return archivedName(partition, identity)
+  }
+
+  async #read<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
+    try {
+      return await this.#readers.use((session) => underSignal(session, signal, () => body(session)))
+    } catch (error) {
+      throw sourceError(error, this.#steps.settings)
+    }
   }
 
   async #back(request: ReturnRequest, body: (within: Within, missing: NotGiven[]) => Promise<Ended>): Promise<StepEnd> {

@@ -5,7 +5,7 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { RowTest } from '../../../model/archiving/row-test.ts'
 import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
-import type { PartitionStore, PeriodStore } from '../../archive-port.ts'
+import type { PartitionStore, PeriodStore, ReferrerStore } from '../../archive-port.ts'
 import type {
   CopyStore,
   CopyTarget,
@@ -22,6 +22,7 @@ import type {
 import { rowCondition } from '../archiving/row-condition.ts'
 import { timeCondition } from '../archiving/time.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
+import { referrersOf, referringRow } from '../archiving/referrers.ts'
 import { timeExtent } from '../archiving/time-extent.ts'
 import type { ChangeTarget } from '../../follow-port.ts'
 import type { OperationalExam } from '../../operational-port.ts'
@@ -238,17 +239,18 @@ class PostgresCopy implements CopyStore {
   }
 
   periods(): PeriodStore {
-    const ask = async <T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> => {
-      throwIfAborted(signal)
-      try {
-        return await this.#sessions.use((session) => underSignal(session, signal, () => body(session)))
-      } catch (error) {
-        throw sourceError(error, this.#settings)
-      }
-    }
     return {
-      effort: (table, conditions, signal) => ask(signal, (session) => periodEffort(session, table, conditions)),
-      counts: (table, conditions, by, signal) => ask(signal, (session) => periodCounts(session, table, conditions, by)),
+      effort: (table, conditions, signal) => this.#ask(signal, (session) => periodEffort(session, table, conditions)),
+      counts: (table, conditions, by, signal) =>
+        this.#ask(signal, (session) => periodCounts(session, table, conditions, by)),
+    }
+  }
+
+  referrers(): ReferrerStore {
+    return {
+      list: (table, signal) => this.#ask(signal, (session) => referrersOf(session, table)),
+      referringRow: (table, referrer, condition, budgetMs, signal) =>
+        this.#ask(signal, (session) => referringRow(session, table, referrer, condition, budgetMs)),
     }
   }
 
@@ -312,6 +314,15 @@ class PostgresCopy implements CopyStore {
     throwIfAborted(signal)
     try {
       return await this.#sessions.use((session) => underSignal(session, signal, () => columnComments(session, table)))
+    } catch (error) {
+      throw sourceError(error, this.#settings)
+    }
+  }
+
+  async #ask<T>(signal: AbortSignal, body: (session: CopySession) => Promise<T>): Promise<T> {
+    throwIfAborted(signal)
+    try {
+      return await this.#sessions.use((session) => underSignal(session, signal, () => body(session)))
     } catch (error) {
       throw sourceError(error, this.#settings)
     }

@@ -14,6 +14,7 @@ import { KEY_TERMS, SOURCE_KEYS } from '../copy/key-dialect.ts'
 import { digestOf } from '../copy/proof.ts'
 import { columnsOf, shapeOf, type Shape } from '../copy/shape.ts'
 import { hops } from './hops.ts'
+import { referrersOf } from './referrers.ts'
 
 /** Rows between two breaths. */
 const STRETCH = 2000
@@ -94,39 +95,20 @@ function conditionsOf({ table, range, where }: RemoveRequest, { rowid }: Shape):
 function refuseFollowers(connection: Database.Database, request: RemoveRequest): void {
   const { table } = request
   const { name } = table.table
-  const links = connection
-    .prepare(
-      `SELECT l.name, k.id, k."from", k."to" FROM pragma_table_list AS l, pragma_foreign_key_list(l.name) AS k
-       WHERE l.schema = 'main' AND l.type = 'table' AND lower(k."table") = lower(?) ORDER BY l.name, k.id, k.seq`,
-    )
-    .all(name) as { readonly name: string; readonly id: number; readonly from: string; readonly to: string | null }[]
-  if (links.length === 0) return
-  const primary = columnsOf(connection, name)
-    .filter(({ pk }) => pk > 0)
-    .toSorted((a, b) => a.pk - b.pk)
-  const byKey = new Map<string, { readonly child: string; readonly from: string[]; readonly to: string[] }>()
-  for (const link of links) {
-    const key = JSON.stringify([link.name, link.id])
-    const known = byKey.get(key) ?? { child: link.name, from: [], to: [] }
-    byKey.set(key, known)
-    known.to.push(quote(link.to ?? primary[known.from.length]?.name ?? link.from))
-    known.from.push(quote(link.from))
-  }
-  for (const { child, from, to } of byKey.values()) {
+  for (const { table: child, columns, to, own } of referrersOf(connection, name)) {
     for (const { sql, parameters } of conditionsOf(request, shapeOf(connection, name))) {
-      const removed = `SELECT ${to.join(', ')} FROM ${quote(name)} WHERE ${sql}`
+      const removed = `SELECT ${to.map(quote).join(', ')} FROM ${quote(name)} WHERE ${sql}`
       // Rows that go themselves may refer to each other.
-      const isOwn = child.toLowerCase() === name.toLowerCase()
       const rows = connection.prepare(
-        `SELECT 1 FROM ${quote(child)} WHERE (${from.join(', ')}) IN (${removed})${isOwn ? ` AND (${sql}) IS NOT TRUE` : ''} LIMIT 1`,
+        `SELECT 1 FROM ${quote(child.name)} WHERE (${columns.map(quote).join(', ')}) IN (${removed})${own ? ` AND (${sql}) IS NOT TRUE` : ''} LIMIT 1`,
       )
-      if (rows.get(...parameters, ...(isOwn ? parameters : [])) === undefined) continue
+      if (rows.get(...parameters, ...(own ? parameters : [])) === undefined) continue
       throw new SluiceError(
         'TABLE_REFUSED',
-        `rows of ${child} refer to rows of ${tableText(table.table)} that would go`,
+        `rows of ${child.name} refer to rows of ${tableText(table.table)} that would go`,
         {
           where: tableText(table.table),
-          hint: `archive or remove the rows of ${child} first`,
+          hint: `archive or remove the rows of ${child.name} first`,
         },
       )
     }

@@ -23,10 +23,11 @@ import type {
 } from '../../copy-port.ts'
 import { rowCondition } from '../archiving/row-condition.ts'
 import { timeCondition } from '../archiving/time.ts'
-import type { PeriodStore } from '../../archive-port.ts'
+import type { PeriodStore, ReferrerStore } from '../../archive-port.ts'
 import type { Cdc, ChangeSource, ChangeTarget } from '../../follow-port.ts'
 import { SqliteApply } from '../apply/index.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
+import { referrersOf, referringRow } from '../archiving/referrers.ts'
 import { timeExtent } from '../archiving/time-extent.ts'
 import { openReader } from '../reader.ts'
 import { openWriter, type Writer } from './connection.ts'
@@ -232,28 +233,34 @@ class SqliteCopy implements CopyStore {
   }
 
   periods(): PeriodStore {
-    const within = async <T>(
-      signal: AbortSignal,
-      body: (connection: Database.Database) => T | Promise<T>,
-    ): Promise<T> => {
-      throwIfAborted(signal)
-      try {
-        const connection = openOld(this.#file)
-        try {
-          // Every count sees the table as it stood when the first one began.
-          connection.exec('BEGIN')
-          return await body(connection)
-        } finally {
-          connection.close()
-        }
-      } catch (error) {
-        throw copyError(error, this.label, 'source')
-      }
-    }
     return {
-      effort: (table, conditions, signal) => within(signal, (one) => periodEffort(one, table, conditions)),
+      effort: (table, conditions, signal) => this.#within(signal, (one) => periodEffort(one, table, conditions)),
       counts: (table, conditions, by, signal) =>
-        within(signal, (one) => periodCounts(one, table, conditions, by, signal)),
+        this.#within(signal, (one) => periodCounts(one, table, conditions, by, signal)),
+    }
+  }
+
+  referrers(): ReferrerStore {
+    return {
+      list: ({ name }, signal) => this.#within(signal, (one) => referrersOf(one, name)),
+      referringRow: (table, referrer, condition, _budgetMs, signal) =>
+        this.#within(signal, (one) => referringRow(one, table, referrer, condition)),
+    }
+  }
+
+  /** Every statement of the body sees the database as it stood when the first one began. */
+  async #within<T>(signal: AbortSignal, body: (connection: Database.Database) => T | Promise<T>): Promise<T> {
+    throwIfAborted(signal)
+    try {
+      const connection = openOld(this.#file)
+      try {
+        connection.exec('BEGIN')
+        return await body(connection)
+      } finally {
+        connection.close()
+      }
+    } catch (error) {
+      throw copyError(error, this.label, 'source')
     }
   }
 

@@ -1,0 +1,85 @@
+/** Foreign keys that lead to a table of PostgreSQL, and rows by which they hold rows of it. */
+import type { TableName } from '../../../model/copy/column-type.ts'
+import type { Referrer, ReferringRow } from '../../archive-port.ts'
+import { referringSql } from '../../referring-sql.ts'
+import { quoteName } from '../connect.ts'
+import type { CopySession } from '../copy/session.ts'
+import { literal, tableSql } from '../copy/sql.ts'
+import { sqlStateOf } from '../errors.ts'
+import { tableByName } from './known.ts'
+
+/** As `pg_constraint.confdeltype` has it. */
+const ON_DELETE: Readonly<Record<string, string>> = {
+  a: 'NO ACTION',
+  r: 'RESTRICT',
+  c: 'CASCADE',
+  n: 'SET NULL',
+  d: 'SET DEFAULT',
+}
+
+/**
+ * Of a partition, those that lead to the table that it is a part of, too. Each is the one that somebody made: the server keeps more of them, one for every partition.
+ */
+export async function referrersOf(session: CopySession, table: TableName): Promise<readonly Referrer[]> {
+  const found = await tableByName(session, table)
+  if (found === null) return []
+  const names = (numbers: string, relation: string): string =>
+    `(SELECT pg_catalog.json_agg(a.attname ORDER BY u.n) FROM unnest(${numbers}) WITH ORDINALITY AS u (number, n)
+      JOIN pg_catalog.pg_attribute a ON a.attrelid = ${relation} AND a.attnum = u.number)`
+  const rows = await session.ask(
+    `WITH RECURSIVE made AS (
+       SELECT k.oid, k.conparentid FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.confrelid = ${literal(found.oid)}::oid
+       UNION SELECT p.oid, p.conparentid FROM made m JOIN pg_catalog.pg_constraint p ON p.oid = m.conparentid)
+     SELECT k.conname, n.nspname, c.relname, ${names('k.conkey', 'k.conrelid')}, ${names('k.confkey', 'k.confrelid')}, k.confdeltype,
+       k.conrelid = k.confrelid
+     FROM made m JOIN pg_catalog.pg_constraint k ON k.oid = m.oid JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
+       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE k.conparentid = 0 ORDER BY 2, 3, 1`,
+  )
+  return rows.map(([name, schema, child, columns, to, action, own]): Referrer => {
+    const onDelete = ON_DELETE[action ?? ''] ?? ''
+    return {
+      name: name ?? '',
+      table: { schema: schema ?? '', name: child ?? '' },
+      columns: JSON.parse(columns ?? '[]') as string[],
+      to: JSON.parse(to ?? '[]') as string[],
+      onDelete,
+      stopsRemoval: onDelete === 'CASCADE' || onDelete.startsWith('SET'),
+      own: own === 't',
+    }
+  })
+}
+
+/** In a transaction of its own. */
+export async function referringRow(
+  session: CopySession,
+  table: TableName,
+  referrer: Referrer,
+  condition: string | null,
+  budgetMs: number,
+): Promise<ReferringRow> {
+  await session.begin('READ ONLY', `SET LOCAL statement_timeout = ${Math.max(1, Math.ceil(budgetMs))}`)
+  try {
+    return await referringNow(session, table, referrer, condition)
+  } catch (error) {
+    const state = session.alive ? sqlStateOf(error) : null
+    // 57014: the statement took longer than it may. 42501: a right is lacking, or rows are hidden.
+    if (state === '57014') return { unknown: `no such row was found within ${Math.ceil(budgetMs)} ms` }
+    if (state === '42501') return { unknown: (error as Error).message }
+    throw error
+  } finally {
+    if (session.alive) await session.rollBack()
+  }
+}
+
+/** Within a transaction of the caller. @returns null where no row refers */
+export async function referringNow(
+  session: CopySession,
+  table: TableName,
+  referrer: Referrer,
+  condition: string | null,
+): Promise<{ readonly values: readonly string[] } | null> {
+  const dialect = { quote: quoteName, table: tableSql, text: (expression: string) => `${expression}::text` }
+  const [row] = await session.ask(referringSql(table, referrer, condition, dialect))
+  return row === undefined ? null : { values: row.map((value) => value ?? '') }
+}

@@ -1,0 +1,28 @@
+/** A row that refers to rows of a table by a foreign key, in SQL that several systems understand. */
+import type { TableName } from '../model/copy/column-type.ts'
+import type { Referrer } from './archive-port.ts'
+
+export type ReferringDialect = {
+  readonly quote: (name: string) => string
+  readonly table: (name: TableName) => string
+  /** An expression as a text. */
+  readonly text: (expression: string) => string
+}
+
+/**
+ * @param condition which rows of the table, in the SQL of the system, with names of its columns alone
+ * @returns a statement for the referring columns of one row; each row that refers costs a look at the unique index that it refers to
+ */
+export function referringSql(
+  table: TableName,
+  { table: child, columns, to, own }: Referrer,
+  condition: string | null,
+  { quote, table: tableSql, text }: ReferringDialect,
+): string {
+  const same = to.map((name, i) => `t.${quote(name)} = f.${quote(columns[i] ?? name)}`)
+  const values = columns.map((name) => text(`f.${quote(name)}`)).join(', ')
+  const within = condition === null ? '' : ` AND (${condition})`
+  // Rows that go themselves may refer to each other.
+  const besides = own && condition !== null ? ` AND (${condition}) IS NOT TRUE` : ''
+  return `SELECT ${values} FROM ${tableSql(child)} f WHERE EXISTS (SELECT 1 FROM ${tableSql(table)} t WHERE ${same.join(' AND ')}${within})${besides} LIMIT 1`
+}
