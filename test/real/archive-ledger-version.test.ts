@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
-import { archivedTables, readArchive } from '../../src/archive/ledger/record.ts'
+import { archivedTables, readArchive, readDetached, readParts } from '../../src/archive/ledger/record.ts'
 import { ARCHIVE_LEDGER_VERSION, prepareArchiveLedger } from '../../src/archive/ledger/schema.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
@@ -119,3 +119,60 @@ test('MySQL: the texts of an older ledger become UTF-8, and tell upper case from
   })
   expect(await readArchive(database, { name: '\u5ba2\u6236' })).not.toBeNull()
 })
+
+/** One table with parts, detached periods and another table beside it. */
+const INDEXED = [
+  `INSERT INTO migration_archives (schema_name, table_name, archive, archive_id, calendar, stored, grace_ms, revision)
+    VALUES ('', 't', '/archive', 'id', '{}', '{"columns":[],"partitionColumn":"p","mapped":false,"sortBy":[]}', 0, 3)`,
+  `INSERT INTO migration_archive_partitions (schema_name, table_name, partition_name, state, fence, period, part, native_table, native_identity) VALUES
+    ('', 't', '2019', 'DROPPED', 1, NULL, NULL, NULL, NULL), ('', 't', '2019.part10', 'DETACHED', 1, '2019', 10, NULL, NULL),
+    ('', 't', '2019.part2', 'DROPPED', 1, '2019', 2, NULL, NULL), ('', 't', '2020', 'DETACHED', 1, NULL, NULL, NULL, NULL),
+    ('', 't', '2021', 'DETACHED', 1, NULL, NULL, 't_2021', '17'), ('', 'u', '2019', 'DETACHED', 1, NULL, NULL, NULL, NULL),
+    ('', 'u', '2019.part2', 'DETACHED', 1, '2019', 2, NULL, NULL)`,
+]
+/** How a statement is carried out. */
+const EXPLAINED = { sqlite: 'EXPLAIN QUERY PLAN', postgresql: 'EXPLAIN', mysql: 'EXPLAIN' } as const
+
+test.for(['sqlite', 'postgresql', 'mysql'] as const)(
+  '%s: parts of a period and detached periods are found by indexes, in a ledger of an older version, too',
+  async (system, { skip }) => {
+    const why = await missing(system)
+    if (why !== '') skip(why)
+    const place = await makePlace(system, folder())
+    await prepared(place)
+    const indexes = ['by_period', 'by_state'].map((name) => `migration_archive_partitions_${name}`)
+    for (const name of indexes) {
+      await place.sql(`DROP INDEX ${name}${system === 'mysql' ? ' ON migration_archive_partitions' : ''}`)
+    }
+    await place.sql('UPDATE migration_archive_ledger SET version = 6')
+    await prepared(place, 2)
+    await place.sql(...INDEXED)
+    // So many that no planner reads all of them.
+    const many = Array.from({ length: 2000 }, (_, i) => `('', 't', 'p${i}', 'DROPPED', 1, 'p', ${i + 2})`)
+    await place.sql(
+      `INSERT INTO migration_archive_partitions (schema_name, table_name, partition_name, state, fence, period, part) VALUES ${many.join(', ')}`,
+      system === 'mysql' ? 'ANALYZE TABLE migration_archive_partitions' : 'ANALYZE',
+    )
+    const plans = await Promise.all(
+      ["period = '2019'", "state = 'DETACHED'"].map((where) =>
+        place.rows(
+          `${EXPLAINED[system]} SELECT files FROM migration_archive_partitions WHERE schema_name = '' AND table_name = 't' AND ${where}`,
+        ),
+      ),
+    )
+    expect(
+      plans.map((rows, i) =>
+        rows
+          .flat()
+          .join(' ')
+          .includes(indexes[i] ?? '?'),
+      ),
+    ).toEqual([true, true])
+    await using store = await openCopyStore(place.url, { mode: 'write' })
+    await using database = await store.ledger()
+    const labels = (found: readonly { readonly label: string }[]): readonly string[] => found.map(({ label }) => label)
+    expect(labels(await readParts(database, { name: 't' }, '2019'))).toEqual(['2019', '2019.part2', '2019.part10'])
+    expect(labels(await readParts(database, { name: 't' }, '2019.part2'))).toEqual([])
+    expect(labels(await readDetached(database, { name: 't' })).toSorted()).toEqual(['2019.part10', '2020'])
+  },
+)

@@ -1,5 +1,5 @@
 /**
- * Columns of the archive's tables in the ledger. A new column is added here, with a new ARCHIVE_LEDGER_VERSION: ledgers of an older version get it, empty.
+ * Columns and indexes of the archive's tables in the ledger. A new column is added here, with a new ARCHIVE_LEDGER_VERSION: ledgers of an older version get it, empty.
  */
 
 /** `name`: a short text that can be part of a key. */
@@ -185,4 +185,16 @@ export const TABLES: Readonly<Record<string, LedgerTable>> = {
   },
   migration_archive_sweeps: { key: { ...OF_TABLE, sweep_id: 'integer' }, unique: true, columns: SWEEPS },
   migration_archive_heads: { key: { ...OF_TABLE, head: 'integer' }, unique: true, columns: HEADS },
+}
+
+/** Parts of a period, and partitions in a state, are asked for with each partition that advances. Since version 7. */
+export const INDEXES: Readonly<Record<string, { readonly table: string; readonly columns: string }>> = {
+  migration_archive_partitions_by_period: {
+    table: 'migration_archive_partitions',
+    columns: 'schema_name, table_name, period',
+  },
+  migration_archive_partitions_by_state: {
+    table: 'migration_archive_partitions',
+    columns: 'schema_name, table_name, state',
+  },
 }

@@ -129,23 +129,57 @@ export async function readPartition(
   table: TableName,
   label: string,
 ): Promise<ArchivedPartition | null> {
+  const [partition] = await readSome(database, table, () => [{ where: 'partition_name = ?', values: [label] }])
+  return partition ?? null
+}
+
+/** All parts of a period, by the indexes of the ledger, in their order. @param period the label of its first part */
+export async function readParts(
+  database: LedgerDatabase,
+  table: TableName,
+  period: string,
+): Promise<readonly ArchivedPartition[]> {
+  const found = await readSome(database, table, (there) => [
+    { where: 'partition_name = ?', values: [period] },
+    // A ledger that is only read may be one of an older program.
+    ...(there.has('period') ? [{ where: 'period = ? AND partition_name <> ?', values: [period, period] }] : []),
+  ])
+  return found.filter((one) => one.period === period).toSorted((a, b) => a.part - b.part)
+}
+
+/** Periods of a plain table whose archived rows still stand in it, by an index of the ledger. */
+export async function readDetached(database: LedgerDatabase, table: TableName): Promise<readonly ArchivedPartition[]> {
+  const detached: ArchiveState = 'DETACHED'
+  const found = await readSome(database, table, () => [{ where: 'state = ?', values: [detached] }])
+  return found.filter(({ native }) => native === null)
+}
+
+type Condition = { readonly where: string; readonly values: readonly SqlValue[] }
+
+async function readSome(
+  database: LedgerDatabase,
+  table: TableName,
+  conditions: (there: ReadonlySet<string>) => readonly Condition[],
+): Promise<readonly ArchivedPartition[]> {
   const there = await ledgerColumns(database, 'migration_archive_partitions')
-  if (there.size === 0) return null
+  if (there.size === 0) return []
   const { castText } = ledgerDialect(database.dialect).types
   const key = [table.schema ?? '', table.name]
-  const [[archive], [row]] = (await database.batch([
+  const [archives, ...found] = await database.batch([
     {
       sql: `SELECT CAST(stored AS ${castText}) FROM migration_archives WHERE schema_name = ? AND table_name = ?`,
       parameters: key,
     },
-    {
+    ...conditions(there).map(({ where, values }) => ({
       sql: `SELECT ${partitionColumns(database, there)} FROM migration_archive_partitions
-            WHERE schema_name = ? AND table_name = ? AND partition_name = ?`,
-      parameters: [...key, label],
-    },
-  ])) as [readonly SqlRow[], readonly SqlRow[]]
-  const stored = textOf(archive?.[0] ?? null)
-  return row === undefined || stored === null ? null : partitionOf(row, readJson(stored) as StoredTable)
+            WHERE schema_name = ? AND table_name = ? AND ${where}`,
+      parameters: [...key, ...values],
+    })),
+  ])
+  const stored = textOf(archives?.[0]?.[0] ?? null)
+  if (stored === null) return []
+  const archive = readJson(stored) as StoredTable
+  return found.flat().map((row) => partitionOf(row, archive))
 }
 
 /**

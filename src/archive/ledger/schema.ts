@@ -10,10 +10,10 @@ import type { LedgerDatabase } from '../../stores/copy-port.ts'
 import { changeTable, makeLate } from '../../stores/late-table.ts'
 import { ledgerDialect, type LedgerDialect } from '../../stores/ledger-dialect.ts'
 import { refuseForeignTables } from '../../stores/ledger-tables.ts'
-import { TABLES, type Columns } from './columns.ts'
+import { INDEXES, TABLES, type Columns } from './columns.ts'
 
 /** 1 is what programs made that wrote no version. */
-export const ARCHIVE_LEDGER_VERSION = 6
+export const ARCHIVE_LEDGER_VERSION = 7
 
 /**
  * Creates missing tables, and brings an older ledger to this version. A program that is killed meanwhile leaves the old version behind, and the next
@@ -43,6 +43,9 @@ export async function prepareArchiveLedger(database: LedgerDatabase): Promise<vo
   // Version 1 took the character set of the database, where labels may not fit, and `Users` and `users` were one.
   const renewals = version === 1 ? ((await database.renewals?.(Object.keys(TABLES))) ?? []) : []
   for (const sql of renewals) await changeTable(database, sql)
+  const { kept, unlessThere } = dialect.indexes
+  for (const [name, { table, columns }] of kept ? Object.entries(INDEXES) : [])
+    await changeTable(database, `CREATE INDEX ${unlessThere}${name} ON ${table} (${columns})`)
   await database.batch([
     { sql: 'DELETE FROM migration_archive_ledger WHERE version <= ?', parameters: [ARCHIVE_LEDGER_VERSION] },
     { sql: 'INSERT INTO migration_archive_ledger (version) VALUES (?)', parameters: [ARCHIVE_LEDGER_VERSION] },

@@ -14,8 +14,10 @@ import { localFiles } from './local-files.ts'
 import { restoreCommand } from './refusals.ts'
 
 export type Beside = {
-  /** All partitions of the table, as the ledger has them now. */
-  readonly all: () => Promise<readonly ArchivedPartition[]>
+  /** Parts of the period of a partition, itself among them, as the ledger has them now. */
+  readonly parts: (of: Pick<ArchivedPartition, 'period'>) => Promise<readonly ArchivedPartition[]>
+  /** Periods of a plain table whose archived rows still stand in it, as the ledger has them now. */
+  readonly detached: () => Promise<readonly ArchivedPartition[]>
   /** Rows of the source that files of other partitions have too, by key; null where the key is missing on a side. */
   readonly doubled: (
     partition: ArchivedPartition,
@@ -31,10 +33,10 @@ export type Beside = {
 export async function refuseOpenBeside(
   { name }: ArchiveContext,
   partition: ArchivedPartition,
-  { all }: Beside,
+  { parts }: Beside,
 ): Promise<void> {
   if (partition.native !== null) return
-  const open = otherParts(partition, await all()).find((one) => one.native === null && isOpen(one))
+  const open = otherParts(partition, await parts(partition)).find((one) => one.native === null && isOpen(one))
   if (open === undefined) return
   throw new SluiceError('PARTITION_STATE', `${partition.label} of ${name} cannot go on beside ${open.label}`, {
     where: `${name}, ${partition.label}`,
@@ -48,12 +50,11 @@ export async function refuseDoubledRows(
   context: ArchiveContext,
   partition: ArchivedPartition,
   native: PartitionTable | null,
-  { all, doubled }: Beside,
+  beside: Beside,
 ): Promise<void> {
-  const known = await all()
-  for (const others of [publishedBeside(partition, known), movedFrom(partition, known)]) {
+  for (const others of await mayHaveThem(partition, beside)) {
     if (others.length === 0) continue
-    const found = context.table.key.length === 0 ? null : await doubled(partition, others, native)
+    const found = context.table.key.length === 0 ? null : await beside.doubled(partition, others, native)
     if (found === null) throw untold(context, partition, others)
     if (found.rows > 0n) throw doubledKeys(context, partition, others, found)
   }
@@ -69,14 +70,15 @@ export async function refuseDoubledFiles(
   partition: ArchivedPartition,
   files: readonly Pick<ExaminedFile, 'name'>[],
   folder: string,
-  { all }: Beside,
+  beside: Beside,
 ): Promise<void> {
-  const others = publishedBeside(partition, await all())
-  if (others.length === 0) return
   const paths = files.map(({ name }) => join(folder, name))
-  const found = await sameKeys(context, { ...partition, paths }, others)
-  if (found === null) throw untold(context, partition, others)
-  if (found.rows > 0n) throw doubledKeys(context, partition, others, found)
+  for (const others of await mayHaveThem(partition, beside)) {
+    if (others.length === 0) continue
+    const found = await sameKeys(context, { ...partition, paths }, others)
+    if (found === null) throw untold(context, partition, others)
+    if (found.rows > 0n) throw doubledKeys(context, partition, others, found)
+  }
 }
 
 /**
@@ -113,26 +115,18 @@ function keyOf(context: ArchiveContext, partition: ArchivedPartition): readonly 
   return key.length === 0 || key.length < context.table.key.length ? null : key
 }
 
-/** Other parts of the period whose files are a part of the Delta table. */
-function publishedBeside(
+/** What may hold rows of the partition in the archive, too: other parts of its period, and periods whose rows somebody has moved. */
+async function mayHaveThem(
   partition: ArchivedPartition,
-  all: readonly ArchivedPartition[],
-): readonly ArchivedPartition[] {
-  return otherParts(partition, all).filter(({ state, version }) => version !== null && isPublished(state))
-}
-
-/**
- * Periods whose archived rows still stand in a plain table: a late row may be one of them that somebody has moved here. Their drop is refused, and would never be
- * told why, once that row has left with a further part of another period.
- */
-function movedFrom(
-  { label, period, part, native }: ArchivedPartition,
-  all: readonly ArchivedPartition[],
-): readonly ArchivedPartition[] {
-  if (native !== null || part === 1) return []
-  return all.filter(
-    (one) => one.native === null && one.label !== label && one.period !== period && one.state === 'DETACHED',
+  { parts, detached }: Beside,
+): Promise<readonly (readonly ArchivedPartition[])[]> {
+  const { label, period, part, native } = partition
+  const published = otherParts(partition, await parts(partition)).filter(
+    ({ state, version }) => version !== null && isPublished(state),
   )
+  // Their drop is refused, and would never be told why, once a row that was moved here has left with a further part of another period.
+  const moved = native !== null || part === 1 ? [] : await detached()
+  return [published, moved.filter((one) => one.label !== label && one.period !== period)]
 }
 
 function doubledKeys(

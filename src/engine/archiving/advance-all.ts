@@ -3,7 +3,7 @@ import { advance, nextStep, type Wish } from '../../archive/lifecycle/advance.ts
 import type { Advancing, ArchiveContext } from '../../archive/lifecycle/context.ts'
 import type { Held } from '../../archive/ledger/partition-ledger.ts'
 import { otherParts } from '../../archive/ledger/parts.ts'
-import { readArchive, readPartition, type ArchivedPartition } from '../../archive/ledger/record.ts'
+import { readArchive, readPartition, readParts, type ArchivedPartition } from '../../archive/ledger/record.ts'
 import type { ArchiveState } from '../../model/archiving/state.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { isDiskExhausted } from '../../shared/guide-errors.ts'
@@ -150,9 +150,10 @@ async function byPeriods(
   { archived }: ArchiveContext,
 ): Promise<string[][]> {
   const known = (await readArchive(database, archived.table))?.partitions ?? []
+  const periodOf = new Map(known.map(({ label, period }) => [label, period]))
   const periods = new Map<string, string[]>()
   for (const label of labels) {
-    const period = known.find((one) => one.label === label)?.period ?? label
+    const period = periodOf.get(label) ?? label
     periods.set(period, [...(periods.get(period) ?? []), label])
   }
   return [...periods.values()]
@@ -167,8 +168,7 @@ async function holdsPeriod(
   database: LedgerDatabase,
   partition: ArchivedPartition,
 ): Promise<boolean> {
-  const all = (await readArchive(database, archived.table))?.partitions ?? []
-  for (const other of otherParts(partition, all)) {
+  for (const other of otherParts(partition, await readParts(database, archived.table, partition.period))) {
     if (other.holder === null) continue
     const held = await ledger.claim(other.label, other.holder)
     if (held === null) return false

@@ -1,7 +1,7 @@
 /** A partition beside the others of its table, for whoever archives it. */
 import type { Beside } from '../../archive/lifecycle/beside.ts'
 import { conditionOf, fitNow, type ArchiveContext } from '../../archive/lifecycle/context.ts'
-import { readArchive } from '../../archive/ledger/record.ts'
+import { readDetached, readParts } from '../../archive/ledger/record.ts'
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
 import { openArchiveQuery } from '../../stores/parquet.ts'
 import { keyDifferences } from './late-rows.ts'
@@ -9,7 +9,8 @@ import { keyDifferences } from './late-rows.ts'
 export function besideOf(context: ArchiveContext, database: LedgerDatabase): Beside {
   const { store, archived, interrupt, reader } = context
   return {
-    all: async () => (await readArchive(database, archived.table))?.partitions ?? [],
+    parts: ({ period }) => readParts(database, archived.table, period),
+    detached: () => readDetached(database, archived.table),
     doubled: async (partition, others, native) => {
       const table = native?.table ?? context.table
       const where = native === null ? conditionOf(context, partition) : null
