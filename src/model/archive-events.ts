@@ -216,6 +216,8 @@ export type QuerySourcesEvent = {
   hotColumns: readonly string[]
   /** Of these rows, those that are not part of the answer because the archive has their key; their values were not looked at. */
   leftOut?: Dec
+  /** Of these rows, those that are not part of the answer because a detached period has their key in the archive, though they stand in another period now. */
+  moved?: Dec
   /** What nobody looked at, and why, in words. */
   notLooked?: readonly string[]
 }

@@ -993,6 +993,7 @@ const bodies = {
     hotRows: dec,
     hotColumns: texts,
     leftOut: dec.optional(),
+    moved: dec.optional(),
     notLooked: texts.optional(),
   },
   log: {

@@ -152,6 +152,17 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
       await done(named(run, '2020-Q2'))
       const moved = 100_007
       await made.place.sql(`UPDATE ${TABLE} SET at = '2020-02-02 03:04:05' WHERE id = ${moved}`)
+      // It counts once, as it was archived.
+      await whole(made)
+      const { ran } = await countedBy({
+        ...commandsOf(made).query,
+        query: `SELECT CAST("at" AS VARCHAR) FROM ${TABLE} WHERE id = ${moved}`,
+      } as Operation)
+      expect(ran.events.flatMap((event) => (event.type === 'row' ? event.values.map(String) : []))).toEqual([
+        expect.stringMatching(/^2020-04-01.07:00:00/),
+      ])
+      const { events } = (await countedBy(commandsOf(made).query)).ran
+      expect(events.find((event) => event.type === 'query.sources')).toMatchObject({ leftOut: '19', moved: '1' })
       const refused = await perform(named(run, '2020-Q1.part2'))
       expect(refused.finished.error).toMatchObject({
         code: 'PARTITION_CHANGED',

@@ -59,8 +59,8 @@ export interface ArchiveQuery extends AsyncDisposable {
   /**
    * Takes rows of the source: CSV as in `wire.ts`, of these columns in this order.
    * @param except rows between these bounds (the first included, the second not, null open) are left out
-   * @param shared of the rows within these bounds, those whose key is in the files are left out
-   * @returns how many rows the CSV held, and how many of them were left out for their key
+   * @param shared rows whose key is in the files are left out, wherever they stand
+   * @returns how many rows the CSV held, how many of them were left out for their key, and how many of those beyond the bounds of the files (`moved`)
    * @throws SluiceError VALUE_REFUSED for a value that the column's type does not hold; NO_SPACE; whatever `csv` throws
    */
   bring(
@@ -68,7 +68,7 @@ export interface ArchiveQuery extends AsyncDisposable {
     csv: AsyncIterable<Buffer>,
     except: readonly Excepted[],
     shared?: readonly Shared[],
-  ): Promise<{ readonly rows: bigint; readonly keyed: bigint }>
+  ): Promise<{ readonly rows: bigint; readonly keyed: bigint; readonly moved: bigint }>
   /**
    * Compares the rows brought over, all of one partition, with its files: by key, and by the values of the columns that were brought. Once, instead of
    * `pages`.
@@ -91,7 +91,7 @@ export type KeyDifferences = Readonly<
 
 /** Rows of the source of which some are in the archive too. */
 export type Shared = {
-  /** Null for all rows. */
+  /** Bounds of the files; null where they cannot be compared here. */
   readonly within: Excepted | null
   readonly key: readonly string[]
   readonly files: readonly QueryFile[]

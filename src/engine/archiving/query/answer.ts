@@ -191,6 +191,7 @@ async function answerOnce(
       ...(verify ? { verified: dec(wanted.length) } : {}),
       hotRows: dec(came.rows),
       ...(shared.length === 0 ? {} : { leftOut: dec(came.keyed) }),
+      ...(came.moved === 0n ? {} : { moved: dec(came.moved) }),
       ...(untold.length === 0 ? {} : { notLooked: untold.map((label) => `${ALL_LEFT_OUT} ${label}`) }),
       hotColumns: hot.columns.map(({ name }) => name),
     },

@@ -6,7 +6,7 @@ import { unitsOf, unitsOfDay } from './units.ts'
 
 export type SharedPartition = {
   readonly label: string
-  /** Null where only the source can compare its bounds: then keys alone decide. */
+  /** Null where only the source can compare its bounds: then nobody can say which rows were moved out of them. */
   readonly within: Excepted | null
 }
 

@@ -89,7 +89,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     csv: AsyncIterable<Buffer>,
     except: readonly Excepted[],
     shared: readonly Shared[] = [],
-  ): Promise<{ readonly rows: bigint; readonly keyed: bigint }> {
+  ): Promise<{ readonly rows: bigint; readonly keyed: bigint; readonly moved: bigint }> {
     const session = this.#session
     this.#brought = columns
     const place = (name: string): string => `c${columns.findIndex((column) => column.name === name)}`
@@ -99,6 +99,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     const values = columns.map((column, i) => castColumn(column, i)).join(', ')
     let lines = 0n
     let keyed = 0n
+    let moved = 0n
     const { connection, files: folder } = session
     const { signal } = this.#request
     let failure: { readonly error: unknown } | null = null
@@ -119,17 +120,19 @@ class DuckdbArchiveQuery implements ArchiveQuery {
       for (const { within, key, files } of shared) {
         if (files.length === 0) continue
         const places = key.map((name) => [place(name), this.#physical(name)] as const)
-        const rows =
-          within === null
-            ? `DELETE FROM main.${HOT} WHERE`
-            : `${deleteOf(place(within.column), within.from, within.to)} AND`
-        keyed += BigInt(await session.run(`${rows} ${await this.#isIn(files, places)}`))
+        const isIn = await this.#isIn(files, places)
+        if (within !== null) {
+          keyed += BigInt(await session.run(`${deleteOf(place(within.column), within.from, within.to)} AND ${isIn}`))
+        }
+        const rest = BigInt(await session.run(`DELETE FROM main.${HOT} WHERE ${isIn}`))
+        if (within === null) keyed += rest
+        else moved += rest
       }
     } catch (error) {
       throwIfAborted(signal)
       throw failure !== null ? error : bringFailure(error, tableText(this.#request.table), columns)
     }
-    return { rows: lines, keyed }
+    return { rows: lines, keyed, moved }
   }
 
   async compare({ key, files }: Shared): Promise<KeyDifferences> {
