@@ -1,4 +1,7 @@
-/** Measured waits: writers on every partition and on the table all the time, while all partitions leave. Prints the longest waits; asserts that all leave and no row is lost. */
+/**
+ * Measured waits: writers on every partition and on the table all the time, while all partitions leave. Prints the longest waits as the
+ * writers saw them, and those of them that the server knows of, from its log: of statements, and for locks; asserts that all leave and no row is lost.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,15 +16,28 @@ import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/ser
 import { startArchiver } from './archive-kit.ts'
 
 const QUARTERS = ['2020-01-01', '2020-04-01', '2020-07-01', '2020-10-01', '2021-01-01'] as const
-/** Rows of each partition, about 400 bytes each. */
+/** Rows of each partition, and their bytes: 1,000,000 and 2,000 make partitions of 2 GB. */
 const ROWS = Number(process.env['SLUICE_TEST_ROWS'] ?? 200_000)
+const BYTES = Number(process.env['SLUICE_TEST_ROW_BYTES'] ?? 400)
+/** Between two writes of one writer: five that never rest would wait for the processor most of the time. */
+const PAUSE_MS = Number(process.env['SLUICE_TEST_PAUSE_MS'] ?? 2)
+/** From which on PostgreSQL writes into its log how long a statement took, and how long a session waited for a lock. */
+const LOGGED_FROM_MS = 20
 
 describe.skipIf(!POSTGRES_OWN || !ALL)('measured waits of writers (needs a server of its own)', () => {
   let folder = ''
   let server: PostgresServer
+  let log = ''
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'sluice-waits-'))
-    server = await startPostgres()
+    server = await startPostgres({
+      extraSettings: [
+        'log_lock_waits=on',
+        `deadlock_timeout=${LOGGED_FROM_MS}ms`,
+        `log_min_duration_statement=${LOGGED_FROM_MS}`,
+      ],
+      onLog: (text) => void (log += text),
+    })
   })
   afterAll(async () => {
     await server[Symbol.asyncDispose]()
@@ -37,7 +53,7 @@ describe.skipIf(!POSTGRES_OWN || !ALL)('measured waits of writers (needs a serve
     for (const [i, from] of QUARTERS.slice(0, -1).entries()) {
       await place.sql(
         `CREATE TABLE rides_${i} PARTITION OF rides FOR VALUES FROM ('${from}') TO ('${QUARTERS[i + 1]}')`,
-        `INSERT INTO rides SELECT ${i} * 10000000 + n, '${from}'::timestamp + n * interval '10 seconds', repeat(md5(n::text), 10) FROM generate_series(1, ${ROWS}) n`,
+        `INSERT INTO rides SELECT ${i} * 10000000 + n, '${from}'::timestamp + n * interval '5 seconds', repeat(md5(n::text), ${Math.ceil(BYTES / 32)}) FROM generate_series(1, ${ROWS}) n`,
       )
     }
     const onParent = await writer(
@@ -56,6 +72,7 @@ describe.skipIf(!POSTGRES_OWN || !ALL)('measured waits of writers (needs a serve
     for (const { waits } of [onParent, ...onPartitions]) while (waits.count < 500) await sleep(20)
     const alone = [onParent, ...onPartitions].map(({ waits }) => waits.longestMs)
     for (const { waits } of [onParent, ...onPartitions]) waits.longestMs = 0
+    log = ''
     const run = {
       kind: 'archive' as const,
       from: place.url,
@@ -77,7 +94,7 @@ describe.skipIf(!POSTGRES_OWN || !ALL)('measured waits of writers (needs a serve
     const told = [onParent, ...onPartitions].map(({ waits }, i) => {
       return `${i === 0 ? 'the table' : `partition ${i}`}: ${waits.count} writes, the longest took ${waits.longestMs.toFixed()} ms (${(alone[i] ?? 0).toFixed()} ms before the run)`
     })
-    process.stdout.write(`${[...notes, ...told].join('\n')}\n`)
+    process.stdout.write(`${[...notes, ...told, slowWrites(log), ...lockWaits(log)].join('\n')}\n`)
     expect(finished).toMatchObject({ exitCode: 0, totals: { detached: '4' } })
     const query = {
       kind: 'query',
@@ -107,6 +124,7 @@ async function writer(url: string, sql: (n: number) => string) {
       waits.longestMs = Math.max(waits.longestMs, performance.now() - begun)
       waits.count++
       if (isGone) return
+      await sleep(PAUSE_MS)
     }
   })()
   const stop = async (): Promise<void> => {
@@ -115,4 +133,25 @@ async function writer(url: string, sql: (n: number) => string) {
     await client.end()
   }
   return { waits, stop }
+}
+
+/** What PostgreSQL's log says about sessions that waited for a lock: how many of which kind, and the longest one that came to an end. */
+function lockWaits(log: string): readonly string[] {
+  const byLock = new Map<string, number[]>()
+  for (const [, lock = '', ms] of log.matchAll(/ acquired (\w+ on \w+).*? after ([\d.]+) ms/gu)) {
+    byLock.set(lock, [...(byLock.get(lock) ?? []), Number(ms)])
+  }
+  const told = [...byLock].map(([lock, waited]) => {
+    return `${lock}: ${waited.length} waits above ${LOGGED_FROM_MS} ms, the longest took ${Math.max(...waited).toFixed()} ms`
+  })
+  return told.length === 0 ? [`no wait for a lock above ${LOGGED_FROM_MS} ms`] : told
+}
+
+/** What PostgreSQL's log says about the writers' statements: a program that waits for a processor sees more. */
+function slowWrites(log: string): string {
+  const took = [
+    ...log.matchAll(/duration: ([\d.]+) ms {2}\w+[^:]*: (?:UPDATE rides_\d SET note|INSERT INTO rides VALUES)/gu),
+  ].map(([, ms]) => Number(ms))
+  if (took.length === 0) return `the server took ${LOGGED_FROM_MS} ms for no write`
+  return `the server took more than ${LOGGED_FROM_MS} ms for ${took.length} writes, and ${Math.max(...took).toFixed()} ms for the longest`
 }

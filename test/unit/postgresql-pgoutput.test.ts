@@ -68,7 +68,7 @@ const MESSAGES: readonly OutputMessage[] = [
   { type: 'update', relation: F, old: { whole: true, row: ['1', null] }, row: ['1', 'y'] },
   { type: 'delete', relation: F, old: { whole: true, row: ['1', 'y'] } },
   { type: 'truncate', relations: [R, F] },
-  { type: 'commit', commit: 0x1b8d710n, end: 0x1b8d960n },
+  { type: 'commit', end: 0x1b8d960n },
 ]
 
 function read(message: Buffer): OutputMessage {

@@ -1,5 +1,5 @@
 /**
- * How many changed rows share a transaction of the target: few, so that the last of them need not wait long for the others, and more where each transaction takes long
+ * How many changed rows share a transaction of the target, and how long they wait for each other: few, so that the last of them need not wait long for the others, and more where each transaction takes long
  * however little is in it, as in a DuckDB file, which reads the keys of a table once for each.
  */
 
@@ -10,12 +10,24 @@ const SLOW_MS = 500
 /** Half as many behind one that took less. */
 const QUICK_MS = 50
 
+/** How long a transaction waits for others to share a commit with. */
+const LINGER_MS = 20
+/** The same where so many rows in so many transactions have come: each row of a larger batch costs both sides less. */
+const RUSH_LINGER_MS = 150
+const RUSH_ROWS = 400
+const RUSH_TRANSACTIONS = 20
+
 export class BatchRows {
   #most = FEWEST
 
   /** At so many rows a batch is written. */
   get most(): number {
     return this.#most
+  }
+
+  /** Ms from the first of them on. @param rows that have come @param transactions that they came in */
+  lingerMs(rows: number, transactions: number): number {
+    return rows >= RUSH_ROWS && transactions >= RUSH_TRANSACTIONS ? RUSH_LINGER_MS : LINGER_MS
   }
 
   /** A batch was written, in so many ms. */

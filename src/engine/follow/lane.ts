@@ -6,46 +6,23 @@ import type { Change, LogPosition, RowChange } from '../../model/copy/change.ts'
 import { keyText } from '../../model/copy/key-text.ts'
 import { keyPart } from '../../model/copy/row-key.ts'
 import type { Row } from '../../model/copy/rows.ts'
-import type { Clock } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { LedgerDatabase, Statement } from '../../stores/copy-port.ts'
-import type { ChangeWriter } from '../../stores/follow-port.ts'
+import type { Statement } from '../../stores/copy-port.ts'
+import { Apart } from './apart.ts'
 import { BatchRows } from './batch-rows.ts'
 import { Fold } from './fold.ts'
 import { identityPlaces, type FollowTable } from './followed-table.ts'
-import { positionClosing, type HeldLane } from './ledger/position.ts'
+import { positionClosing } from './ledger/position.ts'
 import type { ChangeCounts, LaneRow } from './ledger/stream-row.ts'
-import type { Positions, StreamLedger } from './ledger/streams.ts'
-import type { TableStates } from './table-states.ts'
-import type { TouchedRows } from './touched-rows.ts'
+import type { LaneParts } from './lane-parts.ts'
 import { TakenTransactions, type Snapshot } from './visible.ts'
 
 /** Changed rows that are held in memory: a larger transaction reaches the target in pieces, and is committed at its end. */
 const PIECE_ROWS = 20_000
-/** Changes of an open transaction that are kept apart from complete ones before it: with more of them the complete ones are written first, and need not wait for its end. */
-const APART = 2_000
-/** How long a transaction waits for others to share a commit with. */
-const LINGER_MS = 20
 /** How soon to ask again while a batch is written. */
 const WRITING_MS = 5
 
 const COUNTED = { insert: 'inserts', update: 'updates', delete: 'deletes' } as const
-
-export type LaneParts = {
-  /** Told what is durable in the target. */
-  readonly confirm: (position: LogPosition) => void
-  readonly writer: ChangeWriter
-  readonly database: LedgerDatabase
-  readonly ledger: StreamLedger
-  readonly held: HeldLane
-  readonly row: LaneRow
-  readonly tables: readonly FollowTable[]
-  readonly states: Pick<TableStates, 'isApplied' | 'isExact' | 'isLive' | 'part'>
-  readonly positions: Positions
-  readonly clock: Clock
-  /** Who is told which rows change; nobody when absent. */
-  readonly touched?: TouchedRows
-}
 
 /** What the target writes now. */
 type Writing = {
@@ -63,17 +40,22 @@ export class Lane {
   #counts: Record<string, ChangeCounts>
   /** The transaction whose changes arrive now. */
   #open: Extract<Change, { type: 'begin' }> | null = null
+  /** It has changed nothing here so far. */
+  #isEmpty = true
   /** Transactions that are complete, and that nobody writes yet. */
   #waiting = 0
-  /** The first changes of the open transaction, as long as complete ones wait. */
-  #apart: RowChange[] = []
+  readonly #apart = new Apart()
+  readonly #addEach = (change: RowChange): void => this.#add(change)
   #writing: Writing | null = null
   /** What made writing impossible. */
   #failure: unknown = null
   #end: LogPosition
   #oldestMs: number | null = null
-  #commitMs: number | null
+  /** The transaction that was complete last; null where none was since this run began. */
+  #last: Extract<Change, { type: 'begin' }> | null = null
   #since = 0
+  /** By the run's clock, when the changes came that are looked at. */
+  #now = 0
   #rows = 0
   #folded = 0
   /** Statements of the ledger that belong to the transaction which is written next. */
@@ -87,7 +69,6 @@ export class Lane {
     this.#row = row
     this.#applied = positions.position(row.position)
     this.#end = this.#applied
-    this.#commitMs = row.commitMs
     this.#counts = structuredClone(row.counts)
     this.#folds = tables.map((table) => new Fold(identityPlaces(table)))
   }
@@ -142,7 +123,7 @@ export class Lane {
   get dueMs(): number | null {
     if (this.#writing !== null) return WRITING_MS
     if (this.#waiting === 0 || this.#open !== null) return null
-    return Math.max(0, this.#since + LINGER_MS - this.#parts.clock.ticks())
+    return Math.max(0, this.#dueIn(this.#parts.clock.ticks()))
   }
 
   /**
@@ -150,51 +131,92 @@ export class Lane {
    *   the lane cannot be used any more then
    */
   async take(changes: readonly Change[]): Promise<void> {
-    for (const change of changes) {
-      switch (change.type) {
-        case 'begin':
-          this.#open = change
-          // Of a stream without numbers nothing is told before it is visible.
-          if (change.xid !== 0) this.#taken.add(change.xid)
-          break
-        case 'insert':
-        case 'update':
-        case 'delete':
-          if (this.#waiting > 0) {
-            this.#apart.push(change)
-            if (this.#apart.length < APART) break
-            await this.written()
-            this.#write(this.#closed(), this.#waiting, this.#oldestMs)
-            this.#join()
-            break
-          }
-          this.#add(change)
-          if (this.#folded >= PIECE_ROWS) {
-            await this.written()
-            this.#write(this.#flush())
-          }
-          break
-        case 'truncate':
-          this.#join()
-          await this.written()
-          await this.#flush()()
-          await this.#truncate(change.tables)
-          break
-        case 'reshaped':
-          throw this.#reshaped(change)
-        case 'commit':
-          this.#join()
-          this.#close(change.end)
-          // While a batch is written the next one grows, but not without an end.
-          if (this.#rows >= this.#batch.most) await this.written()
-          if (this.#rows >= this.#batch.most || this.dueMs === 0)
-            this.#write(this.#closed(), this.#waiting, this.#oldestMs)
-          break
-        case 'idle':
-          // Behind the transactions that wait: their commit covers it.
-          if (change.position > this.#end) this.#end = change.position
-      }
+    this.#now = this.#parts.clock.ticks()
+    // Most changes are done with at once, and there are hundreds of thousands of them a second.
+    for (let at = 0; at < changes.length; at++) {
+      const waits = this.#see(changes[at] as Change)
+      if (waits !== null) await waits
     }
+  }
+
+  /** @returns null where nothing has to be waited for */
+  #see(change: Change): Promise<void> | null {
+    switch (change.type) {
+      case 'begin':
+        this.#open = change
+        this.#isEmpty = true
+        return null
+      case 'insert':
+      case 'update':
+      case 'delete':
+        this.#joined()
+        if (this.#waiting === 0) {
+          this.#add(change)
+          return this.#folded >= PIECE_ROWS ? this.#piece() : null
+        }
+        return this.#apart.add(change) ? this.#complete() : null
+      case 'truncate':
+        this.#joined()
+        return this.#emptied(change.tables)
+      case 'reshaped':
+        throw this.#reshaped(change)
+      case 'commit':
+        return this.#ended(change.end)
+      case 'idle':
+        // Behind the transactions that wait: their commit covers it.
+        if (change.position > this.#end) this.#end = change.position
+        return null
+    }
+  }
+
+  /** The open transaction changes something here. */
+  #joined(): void {
+    if (!this.#isEmpty || this.#open === null) return
+    this.#isEmpty = false
+    // Of a stream without numbers nothing is told before it is visible.
+    if (this.#open.xid !== 0) this.#taken.add(this.#open.xid)
+  }
+
+  #ended(end: LogPosition): Promise<void> | null {
+    if (this.#isEmpty) {
+      // A position that no row has moved is not worth a transaction of its own at once.
+      this.#open = null
+      if (end > this.#end) this.#end = end
+      return null
+    }
+    this.#join()
+    this.#close(end)
+    if (this.#rows >= this.#batch.most) return this.#full()
+    if (this.#writing === null && this.#dueIn(this.#now) <= 0)
+      this.#write(this.#closed(), this.#waiting, this.#oldestMs)
+    return null
+  }
+
+  /** While a batch is written the next one grows, but not without an end. */
+  async #full(): Promise<void> {
+    await this.written()
+    const isDue = this.#dueIn(this.#parts.clock.ticks()) <= 0
+    if (isDue || this.#rows >= this.#batch.most) this.#write(this.#closed(), this.#waiting, this.#oldestMs)
+  }
+
+  /** A part of a large transaction goes to the target. */
+  async #piece(): Promise<void> {
+    await this.written()
+    this.#write(this.#flush())
+  }
+
+  /** Complete transactions are written before an open one that grows behind them. */
+  async #complete(): Promise<void> {
+    await this.written()
+    this.#write(this.#closed(), this.#waiting, this.#oldestMs)
+    this.#join()
+  }
+
+  async #emptied(tables: readonly number[]): Promise<void> {
+    this.#join()
+    await this.written()
+    await this.#flush()()
+    await this.#truncate(tables)
   }
 
   /** Makes durable what is complete, and the position of an idle source. Nothing happens within a transaction, or where nothing has moved. */
@@ -246,6 +268,11 @@ export class Lane {
     await this.#parts.writer.rollBack().catch(() => undefined)
   }
 
+  /** Ms from `now` until complete transactions should be committed. */
+  #dueIn(now: number): number {
+    return this.#since + this.#batch.lingerMs(this.#rows, this.#waiting) - now
+  }
+
   #identity(table: number): readonly number[] {
     return identityPlaces(this.#table(table))
   }
@@ -258,8 +285,7 @@ export class Lane {
 
   /** What was kept apart goes with the others. */
   #join(): void {
-    for (const change of this.#apart) this.#add(change)
-    this.#apart = []
+    this.#apart.drain(this.#addEach)
   }
 
   #add(change: RowChange): void {
@@ -311,12 +337,12 @@ export class Lane {
 
   #close(end: LogPosition): void {
     if (this.#waiting === 0) {
-      this.#since = this.#parts.clock.ticks()
+      this.#since = this.#now
       this.#oldestMs = this.#open?.at ?? null
     }
     this.#waiting++
     this.#end = end
-    this.#commitMs = this.#open?.at ?? this.#commitMs
+    this.#last = this.#open ?? this.#last
     this.#open = null
   }
 
@@ -361,7 +387,7 @@ export class Lane {
   #closed(also: readonly Statement[] = []): () => Promise<void> {
     const flush = this.#flush()
     const [end, transactions] = [this.#end, this.#waiting]
-    const moved = { commitMs: this.#commitMs, counts: structuredClone(this.#counts) }
+    const moved = { commitMs: this.#last?.at ?? this.#row.commitMs, counts: structuredClone(this.#counts) }
     this.#waiting = 0
     this.#rows = 0
     return async () => {

@@ -98,6 +98,8 @@ export class Lanes {
 
   /** @throws as `Lane.take`, of the first lane that fails; none of them can be used any more then */
   async take(changes: readonly Change[]): Promise<void> {
+    const [only, ...others] = this.#lanes
+    if (only !== undefined && others.length === 0 && this.#isFor(only, changes)) return await only.take(changes)
     const parts: Change[][] = this.#lanes.map(() => [])
     for (const change of changes) {
       switch (change.type) {
@@ -132,6 +134,24 @@ export class Lanes {
       }
     }
     await this.#all((lane, at) => lane.take(parts[at] ?? []))
+  }
+
+  /** Whether the only lane gets all of them, as they are: nothing has to be taken apart, and nothing comes again. */
+  #isFor(lane: Lane, changes: readonly Change[]): boolean {
+    const [from = 0n] = this.#from
+    let open = this.#open
+    if ((open === null) !== lane.isBoundary || (open !== null && open.commit < from)) return false
+    for (let at = 0; at < changes.length; at++) {
+      const change = changes[at] as Change
+      if (change.type === 'commit') open = null
+      else if (change.type === 'begin') {
+        if (change.commit < from) return false
+        open = change
+      }
+    }
+    this.#open = open
+    this.#joined[0] = open !== null
+    return true
   }
 
   /** Makes durable what is complete, and positions. Nothing happens within a transaction, or where nothing has moved. */

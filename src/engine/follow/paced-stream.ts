@@ -9,6 +9,7 @@ import type { ChangeStream } from '../../stores/follow-port.ts'
 import { tellsMoments } from '../../stores/moment-port.ts'
 import { StreamBehind } from './stream-behind.ts'
 
+const NOTHING: readonly Change[] = []
 /** Changes that may go at once after a rest: a second's worth. */
 const BURST_SECONDS = 1
 
@@ -23,7 +24,7 @@ export class PacedStream extends StreamBehind {
   readonly #pace: Pace
   /** Begins to read when it is asked, and holds a snapshot and locks of the source until it has told all: so it is not asked, and what it tells is not held. */
   readonly #isLazy: boolean
-  #held: Change[] = []
+  #held: readonly Change[] = []
   /** Whether what was given out last ends within a transaction. */
   #isOpen = false
   #allowance = 0
@@ -58,7 +59,7 @@ export class PacedStream extends StreamBehind {
       await sleep(waitMs)
       return []
     }
-    if (this.#held.length === 0) this.#held = [...(await this.stream.next(waitMs))]
+    if (this.#held.length === 0) this.#held = await this.stream.next(waitMs)
     const given = this.#released()
     if (given.length === 0 && this.#held.length > 0) await sleep(waitMs)
     return given
@@ -67,10 +68,10 @@ export class PacedStream extends StreamBehind {
   #released(): readonly Change[] {
     this.#fill()
     const rate = this.#pace.rate()
+    const held = this.#held
     let at = 0
-    for (; at < this.#held.length; at++) {
-      const change = this.#held[at]
-      if (change === undefined) break
+    for (; at < held.length; at++) {
+      const change = held[at] as Change
       // What is open is given to its end; what is no transaction costs nothing.
       if (change.type === 'begin') {
         if (!this.#isLazy && (this.#pace.isPaused() || (rate !== null && this.#allowance <= 0))) break
@@ -78,7 +79,8 @@ export class PacedStream extends StreamBehind {
       } else if (change.type === 'commit') this.#isOpen = false
       else if (this.#isOpen && change.type !== 'idle') this.#allowance -= 1
     }
-    return this.#held.splice(0, at)
+    this.#held = at === held.length ? NOTHING : held.slice(at)
+    return at === held.length ? held : held.slice(0, at)
   }
 
   /** Whether no transaction may begin now. */

@@ -34,6 +34,8 @@ export type PostgresOptions = {
   readonly cluster?: string
   /** A server whose standby it is, over its port. That one is stopped and started again, because its data is copied while nobody writes. */
   readonly standbyOf?: PostgresServer
+  /** Gets what the server writes into its log. */
+  readonly onLog?: (text: string) => void
 }
 
 export type PostgresServer = AsyncDisposable & {
@@ -171,6 +173,7 @@ class OwnServer implements PostgresServer {
       child.once('exit', (code) => settle(() => reject(new Error(`PostgreSQL ended with ${code}:\n${this.#log}`))))
       child.stderr?.on('data', (data: Buffer) => {
         this.#log = (this.#log + data.toString()).slice(-10_000)
+        this.#options.onLog?.(data.toString())
         if (/database system is ready to accept (?:read-only )?connections/.test(this.#log)) settle(resolve)
       })
     }).catch(async (error: unknown) => {

@@ -173,7 +173,7 @@ export class Changes {
       case 'commit':
         if (this.#state === 'between') throw broken('a transaction ends that has not begun')
         if (this.#state === 'within') {
-          this.#batch.push({ type: 'commit', end: message.end })
+          this.#batch.push(message)
           if (message.end > this.#told) this.#told = message.end
         }
         this.#state = 'between'

@@ -34,7 +34,7 @@ export type OldRow = { readonly whole: boolean; readonly row: Tuple }
 export type OutputMessage =
   /** @property commit where the commit record begins @property at ms since the epoch */
   | { readonly type: 'begin'; readonly xid: number; readonly commit: LogPosition; readonly at: number }
-  | { readonly type: 'commit'; readonly commit: LogPosition; readonly end: LogPosition }
+  | { readonly type: 'commit'; readonly end: LogPosition }
   | RelationMessage
   | { readonly type: 'insert'; readonly relation: number; readonly row: Tuple }
   | { readonly type: 'update'; readonly relation: number; readonly old: OldRow | null; readonly row: Tuple }
@@ -47,8 +47,8 @@ export type OutputMessage =
 
 const FOREIGN: OutputMessage = { type: 'origin' }
 const OTHER: OutputMessage = { type: 'other' }
-/** Microseconds from 1970 to 2000, where PostgreSQL begins to count. */
-const EPOCH_US = 946_684_800_000_000n
+/** Milliseconds from 1970 to 2000, where PostgreSQL begins to count. */
+const EPOCH_MS = 946_684_800_000
 /** Bytes of a value beyond which no text can hold it. */
 const MOST_VALUE = 500 * 1024 * 1024
 /** Up to this length reading bytes one by one is faster than calling into a decoder. */
@@ -77,11 +77,14 @@ const TEXT = code('t')
 /** Reads one message between two places of a buffer. One reader is used for many, one after the other. */
 export class OutputReader {
   #data: Buffer = Buffer.alloc(0)
+  /** Of the same bytes: a buffer makes four large numbers to read one. */
+  #view = new DataView(this.#data.buffer)
   #at = 0
   #end = 0
 
   /** @throws SluiceError BAD_STREAM for anything else than one whole message; VALUE_REFUSED for a value too large for a text */
   read(data: Buffer, start: number, end: number): OutputMessage {
+    if (this.#data !== data) this.#view = new DataView(data.buffer, data.byteOffset, data.length)
     this.#data = data
     this.#at = start
     this.#end = end
@@ -110,11 +113,11 @@ export class OutputReader {
         return { type: 'begin', commit, at, xid: this.#uint32() }
       }
       case COMMIT: {
-        this.#byte()
-        const commit = this.#uint64()
+        // Flags, and where the commit record begins: `begin` has told it.
+        this.#skip(1 + 8)
         const end = this.#uint64()
-        this.#time()
-        return { type: 'commit', commit, end }
+        this.#skip(8)
+        return { type: 'commit', end }
       }
       case RELATION:
         return this.#relation()
@@ -231,12 +234,20 @@ export class OutputReader {
   #uint64(): bigint {
     this.#need(8)
     this.#at += 8
-    return this.#data.readBigUInt64BE(this.#at - 8)
+    return this.#view.getBigUint64(this.#at - 8)
   }
 
-  /** ms since the epoch */
+  /** ms since the epoch, exact until the year 2285 */
   #time(): number {
-    return Number((BigInt.asIntN(64, this.#uint64()) + EPOCH_US) / 1000n)
+    this.#need(8)
+    const us = this.#data.readInt32BE(this.#at) * 2 ** 32 + this.#data.readUInt32BE(this.#at + 4)
+    this.#at += 8
+    return Math.trunc(us / 1000 + EPOCH_MS)
+  }
+
+  #skip(bytes: number): void {
+    this.#need(bytes)
+    this.#at += bytes
   }
 }
 
@@ -254,7 +265,13 @@ function isAscii(data: Buffer, start: number, end: number): boolean {
 
 function shortAscii(data: Buffer, start: number, end: number): string {
   let text = ''
-  for (let at = start; at < end; at++) text += String.fromCharCode(data[at] as number)
+  let at = start
+  // Each text on the way to the last one is garbage.
+  for (; at + 4 <= end; at += 4) {
+    const [a, b, c, d] = [data[at], data[at + 1], data[at + 2], data[at + 3]] as [number, number, number, number]
+    text += String.fromCharCode(a, b, c, d)
+  }
+  for (; at < end; at++) text += String.fromCharCode(data[at] as number)
   return text
 }
 
