@@ -93,6 +93,25 @@ const POINTS: Readonly<Record<Form, Readonly<Record<Stage, readonly Point[]>>>> 
       { at: 'link ', when: 'after' },
     ],
   },
+  divided: {
+    run: [
+      { at: 'DETACH PARTITION', when: 'after' },
+      { at: 'SET SCHEMA', when: 'during' },
+      { at: 'TABLE "side"."low" SET SCHEMA', when: 'after' },
+      { at: 'COMMIT state DETACHING', when: 'before' },
+      { at: 'COMMIT state DETACHING', when: 'after' },
+      { at: 'COMMIT state DETACHED', when: 'before' },
+    ],
+    drop: [
+      { at: 'DROP TABLE', when: 'after' },
+      { at: 'COMMIT state DROPPED', when: 'after' },
+    ],
+    restore: [
+      { at: 'CREATE TABLE', when: 'after' },
+      { at: 'ATTACH PARTITION', when: 'after' },
+      { at: 'COMMIT state RESTORED', when: 'after' },
+    ],
+  },
   plain: {
     run: [
       { at: 'COMMIT state VERIFIED', when: 'before' },
@@ -123,6 +142,7 @@ function pointsOf(system: System, form: Form, stage: Stage, workers: number): re
 describe.each([
   ['postgresql', 'native', 1],
   ['postgresql', 'native', 2],
+  ['postgresql', 'divided', 1],
   ['sqlite', 'plain', 1],
   ['postgresql', 'plain', 1],
   ['postgresql', 'plain', 2],

@@ -24,8 +24,8 @@ describe.skipIf(!POSTGRES_OWN)('leaving beside long statements (needs a server o
     rmSync(folder, { recursive: true, force: true })
   })
 
-  const fresh = async (): Promise<Archived> =>
-    makeBookings(await placeOn('postgresql', server.url('postgres')), 'native', mkdtempSync(join(folder, 'to-')), 60)
+  const fresh = async (form: 'native' | 'divided' = 'native'): Promise<Archived> =>
+    makeBookings(await placeOn('postgresql', server.url('postgres')), form, mkdtempSync(join(folder, 'to-')), 60)
   const runOf = (archived: Archived, more: object = {}): Operation =>
     Object.assign({}, commandsOf(archived).run, {
       olderThan: undefined,
@@ -50,32 +50,36 @@ describe.skipIf(!POSTGRES_OWN)('leaving beside long statements (needs a server o
   const countOf = async ({ place }: Archived): Promise<string | undefined> =>
     (await place.rows('SELECT count(*), sum(id) FROM bookings'))[0]?.join(' ')
 
-  test('the partition is marked, nobody waits, and the same command ends it', { timeout: 120_000 }, async () => {
-    const archived = await fresh()
-    const wanted = await countOf(archived)
-    const long = await reader(archived)
-    await using writing = await writer(archived)
-    const first = await perform(runOf(archived))
-    expect(first.finished.error).toMatchObject({ code: 'TARGET_BUSY' })
-    expect(await standing(archived)).toBe('PUBLISHED 1 pending')
-    // Through the table nobody finds its rows any more, but whoever asks sluice.
-    expect((await countedBy(commandsOf(archived).query)).counted).toBe(wanted)
-    const planned = await perform(runOf(archived, { dryRun: true }))
-    expect(planned.events).toContainEqual(
-      expect.objectContaining({ type: 'archive.planned', partition: LABEL, status: 'resume', state: 'PUBLISHED' }),
-    )
-    expect((await perform(commandsOf(archived).verify)).finished).toMatchObject({ exitCode: 0 })
-    await long.end()
-    const { finished } = await perform(patientRunOf(archived))
-    expect(finished.error).toBeUndefined()
-    expect(finished).toMatchObject({ exitCode: 0, totals: { detached: '1' } })
-    expect(await standing(archived)).toBe('DETACHED 0 out')
-    expect((await countedBy(commandsOf(archived).query)).counted).toBe(wanted)
-    // A writer gives up after five times the patience: none did.
-    expect(await writing.stop()).toEqual([])
-    expect((await perform(restoreOf(archived))).finished).toMatchObject({ exitCode: 0 })
-    expect(await countOf(archived)).toBe(wanted)
-  })
+  test.each(['native', 'divided'] as const)(
+    'the partition is marked, nobody waits, and the same command ends it: %s',
+    { timeout: 120_000 },
+    async (form) => {
+      const archived = await fresh(form)
+      const wanted = await countOf(archived)
+      const long = await reader(archived)
+      await using writing = await writer(archived)
+      const first = await perform(runOf(archived))
+      expect(first.finished.error).toMatchObject({ code: 'TARGET_BUSY' })
+      expect(await standing(archived)).toBe('PUBLISHED 1 pending')
+      // Through the table nobody finds its rows any more, but whoever asks sluice.
+      expect((await countedBy(commandsOf(archived).query)).counted).toBe(wanted)
+      const planned = await perform(runOf(archived, { dryRun: true }))
+      expect(planned.events).toContainEqual(
+        expect.objectContaining({ type: 'archive.planned', partition: LABEL, status: 'resume', state: 'PUBLISHED' }),
+      )
+      expect((await perform(commandsOf(archived).verify)).finished).toMatchObject({ exitCode: 0 })
+      await long.end()
+      const { finished } = await perform(patientRunOf(archived))
+      expect(finished.error).toBeUndefined()
+      expect(finished).toMatchObject({ exitCode: 0, totals: { detached: '1' } })
+      expect(await standing(archived)).toBe('DETACHED 0 out')
+      expect((await countedBy(commandsOf(archived).query)).counted).toBe(wanted)
+      // A writer gives up after five times the patience: none did.
+      expect(await writing.stop()).toEqual([])
+      expect((await perform(restoreOf(archived))).finished).toMatchObject({ exitCode: 0 })
+      expect(await countOf(archived)).toBe(wanted)
+    },
+  )
 
   test('a restore of one that is marked brings it back', { timeout: 120_000 }, async () => {
     const archived = await fresh()

@@ -287,7 +287,10 @@ async function postgres({ url, table }: ObservedSource): Promise<Reading> {
       await client.query(`LOCK TABLE "${table}" IN ACCESS SHARE MODE`)
       const partitions = await ledger()
       const rows = (await ask(`SELECT ${values} FROM "${table}"`)).map((row) => hotRow(row, true))
-      const aside = await ask(`SELECT tablename FROM pg_tables WHERE schemaname = 'sluice_archived' ORDER BY 1`)
+      // Of a tree of tables the root shows all rows.
+      const aside = await ask(
+        `SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'sluice_archived' AND c.relkind IN ('r', 'p') AND NOT c.relispartition ORDER BY 1`,
+      )
       for (const [name] of aside) {
         for (const row of await ask(`SELECT ${values} FROM sluice_archived."${name}"`))
           rows.push({ ...hotRow(row, false), of: (name ?? '').replace(/^.*_/, '') })

@@ -12,8 +12,28 @@ export const QUARTERS: readonly (readonly [from: string, to: string])[] = [
 ]
 const KEPT = ['2090-01-01', '2091-01-01'] as const
 
-/** `native`: partitions of PostgreSQL. */
-export type Form = 'native' | 'plain'
+/** `native`: partitions of PostgreSQL. `divided`: those that are archived are partitioned themselves. */
+export type Form = 'native' | 'divided' | 'plain'
+
+/** Two levels of tables below the first partition, one in another schema, and one level with a default partition below the second. */
+const DIVIDED: readonly { readonly by: string; readonly tables: readonly string[] }[] = [
+  {
+    by: ' PARTITION BY HASH (id)',
+    tables: [
+      `CREATE TABLE ${TABLE}_0_a PARTITION OF ${TABLE}_0 FOR VALUES WITH (MODULUS 2, REMAINDER 0)`,
+      `CREATE TABLE ${TABLE}_0_b PARTITION OF ${TABLE}_0 FOR VALUES WITH (MODULUS 2, REMAINDER 1) PARTITION BY RANGE (id)`,
+      `CREATE TABLE side.low PARTITION OF ${TABLE}_0_b FOR VALUES FROM (MINVALUE) TO (100)`,
+      `CREATE TABLE ${TABLE}_0_high PARTITION OF ${TABLE}_0_b FOR VALUES FROM (100) TO (MAXVALUE)`,
+    ],
+  },
+  {
+    by: ' PARTITION BY RANGE (id)',
+    tables: [
+      `CREATE TABLE ${TABLE}_1_low PARTITION OF ${TABLE}_1 FOR VALUES FROM (MINVALUE) TO (100050)`,
+      `CREATE TABLE ${TABLE}_1_rest PARTITION OF ${TABLE}_1 DEFAULT`,
+    ],
+  },
+]
 
 export type Archived = {
   readonly place: Place
@@ -31,11 +51,13 @@ export async function makeBookings(place: Place, form: Form, to: string, rows = 
   const columns = isSqlite
     ? 'id INTEGER PRIMARY KEY, at DATETIME NOT NULL, note TEXT, amount TEXT'
     : `id bigint NOT NULL, at ${place.system === 'mysql' ? 'datetime' : 'timestamp(0)'} NOT NULL, note varchar(400), amount numeric(12,2)`
-  if (form === 'native') {
+  if (form !== 'plain') {
     await place.sql(`CREATE TABLE ${TABLE} (${columns}, PRIMARY KEY (id, at)) PARTITION BY RANGE (at)`)
     for (const [i, [from, end]] of [...QUARTERS, KEPT].entries()) {
-      await place.sql(`CREATE TABLE ${TABLE}_${i} PARTITION OF ${TABLE} FOR VALUES FROM ('${from}') TO ('${end}')`)
+      const by = form === 'native' ? '' : (DIVIDED[i]?.by ?? '')
+      await place.sql(`CREATE TABLE ${TABLE}_${i} PARTITION OF ${TABLE} FOR VALUES FROM ('${from}') TO ('${end}')${by}`)
     }
+    if (form === 'divided') await place.sql('CREATE SCHEMA side', ...DIVIDED.flatMap(({ tables }) => tables))
   } else await place.sql(`CREATE TABLE ${TABLE} (${columns}${isSqlite ? '' : ', PRIMARY KEY (id)'})`)
   for (const [i, [from]] of [...QUARTERS, KEPT].entries()) {
     const values = Array.from({ length: rows }, (_, n) => {

@@ -12,6 +12,7 @@ import { literal, tableSql } from '../copy/sql.ts'
 import { tableByIdentity, tableByName, type FoundTable } from './known.ts'
 import { isBusy } from './locks.ts'
 import { ARCHIVED_SCHEMA, archivedName, moveTable } from './move.ts'
+import { moveBelow, tablesBelow } from './tree.ts'
 
 export type Where = Pick<PartitionRequest, 'parent' | 'partition' | 'identity'>
 
@@ -72,13 +73,15 @@ export async function markLeaving(session: CopySession, where: Where, patienceMs
   return (await standingOf(session, where)).standing !== 'in'
 }
 
-/** With its own lock held: ends the detach where it has not ended, and moves the table. */
+/** With its own lock held, and those of the tables below it: ends the detach where it has not ended, and moves the table. */
 export async function endAndMove(session: CopySession, where: Where, table: FoundTable): Promise<void> {
   const { standing } = await standingOf(session, where)
   if (standing === 'pending') {
     await session.ask(`ALTER TABLE ${tableSql(where.parent)} DETACH PARTITION ${tableSql(table.name)} FINALIZE`)
   }
-  if (standing !== 'away') await moveTable(session, table, archivedName(where.partition, table.oid))
+  if (standing === 'away') return
+  await moveTable(session, table, archivedName(where.partition, table.oid))
+  if (table.kind === 'p') await moveBelow(session, await tablesBelow(session, table))
 }
 
 /** Of the session that may mark a partition: whoever goes on with that partition ends it before it looks. */

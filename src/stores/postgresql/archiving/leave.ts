@@ -13,6 +13,7 @@ import type { KnownTable } from './locks.ts'
 import { archivedName, moveTable } from './move.ts'
 import { readOwn } from './own.ts'
 import { referrersOf } from './referrers.ts'
+import { moveBelow, refuseOtherBelow, tablesBelow } from './tree.ts'
 
 /** Of the patience: the rest is what locks are waited for. */
 const DETACH_SHARE = 0.4
@@ -20,6 +21,8 @@ const DETACH_SHARE = 0.4
 /** What is looked up before any lock is taken: reading it takes longer than all that is done under the locks. */
 export type Leave = {
   readonly pair: Pair
+  /** Tables of a partition that is partitioned itself. */
+  readonly below: readonly KnownTable[]
   readonly locks: readonly WantedLock[]
   /** What the partition has of its own, for the ledger; null where nobody keeps it. */
   readonly own: string | null
@@ -33,20 +36,29 @@ export type Pair = { readonly parent: FoundTable; readonly partition: FoundTable
 
 export async function lookBefore(session: CopySession, pair: Pair, { keep }: Keeping): Promise<Leave> {
   const { parent, partition } = pair
-  const mark = await definitionMark(session, [parent.oid, partition.oid])
+  const below = partition.kind === 'p' ? await tablesBelow(session, partition) : []
+  const mark = await definitionMark(session, oidsOf(pair, below))
   const own = keep === undefined ? null : await readOwn(session, partition, parent)
   const referred = (await referrersOf(session, parent.name)).length > 0
-  return { pair, own, mark, referred, locks: await leavingLocks(session, pair) }
+  return { pair, below, own, mark, referred, locks: await leavingLocks(session, pair, below) }
+}
+
+function oidsOf({ parent, partition }: Pair, below: readonly KnownTable[]): readonly string[] {
+  return [parent, partition, ...below].map(({ oid }) => oid)
 }
 
 /**
  * Locks of a detach, in the order in which they are taken: the server takes those of the default partition and of referenced tables by itself, and would
  * wait for each of them in turn.
  */
-async function leavingLocks(session: CopySession, { parent, partition }: Pair): Promise<readonly WantedLock[]> {
+async function leavingLocks(
+  session: CopySession,
+  { parent, partition }: Pair,
+  below: readonly KnownTable[],
+): Promise<readonly WantedLock[]> {
   const rest = await defaultOf(session, parent)
-  const around = await referencedLocks(session, [parent, partition], true)
-  const alone = [parent, ...(rest === null ? [] : [rest]), partition]
+  const around = await referencedLocks(session, [parent, partition, ...below], true)
+  const alone = [parent, ...(rest === null ? [] : [rest]), partition, ...below]
   const [first, ...others] = alone.map((table): WantedLock => ({ table, mode: 'ACCESS EXCLUSIVE' }))
   return first === undefined ? [] : [first, ...around, ...others]
 }
@@ -59,10 +71,12 @@ async function leavingLocks(session: CopySession, { parent, partition }: Pair): 
  */
 export async function takeAway(
   session: CopySession,
-  { pair: { parent, partition }, own, mark, referred }: Leave,
+  { pair, below, own, mark, referred }: Leave,
   { columns, keep, patienceMs }: Pick<PartitionRequest, 'columns'> & Keeping & Pick<Leaving, 'patienceMs'>,
 ): Promise<'done' | 'differs'> {
-  if ((await definitionMark(session, [parent.oid, partition.oid])) !== mark) {
+  const { parent, partition } = pair
+  if (partition.kind === 'p') await refuseOtherBelow(session, partition, below)
+  if ((await definitionMark(session, oidsOf(pair, below))) !== mark) {
     const what = `somebody changed the definition of ${tableText(partition.name)}`
     throw new SluiceError('TARGET_BUSY', what, { retryable: true, hint: 'run the same command again' })
   }
@@ -75,6 +89,7 @@ export async function takeAway(
   if (referred) await withinPatience(session, detach, { parent, partition }, patienceMs)
   else await session.ask(detach)
   await moveTable(session, partition, archivedName(partition.name, partition.oid))
+  await moveBelow(session, below)
   return 'done'
 }
 

@@ -28,7 +28,7 @@ export async function listPartitions(
   const key = await partitionKey(session, parent)
   if (key === null) return null
   const rows = await session.ask(partitionsSql(parent.oid))
-  const all = rows.map((row) => found(row, tableSql(parent.name)))
+  const all = rows.map(found)
   const specs = await specsOf(session, all, database)
   const partitions = (await ordered(session, all, key)).flatMap(({ oid, bounds, blocked, own }): NativePartition[] => {
     const spec = specs.get(oid)
@@ -53,36 +53,51 @@ export async function listPartitions(
 
 function partitionsSql(parent: string): string {
   return `
-    SELECT c.oid, pg_catalog.pg_get_expr(c.relpartbound, c.oid), c.relkind,
-      coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending')::boolean, false),
+    SELECT c.oid, pg_catalog.pg_get_expr(c.relpartbound, c.oid), c.relkind, tree.foreign_tables, tree.leaving,
       -- Those that lead to the whole table have one of these for each partition, with a parent.
       (SELECT string_agg(pg_catalog.quote_ident(k.conname) || ' of ' || k.conrelid::pg_catalog.regclass::text, ', ' ORDER BY k.conname)
-       FROM pg_catalog.pg_constraint k WHERE k.confrelid = c.oid AND k.contype = 'f' AND k.conparentid = 0),
-      (SELECT string_agg(p.pubname, ', ' ORDER BY p.pubname) FROM pg_catalog.pg_publication_rel r
-       JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = c.oid),
-      n.nspname, c.relname, ${ownCountsSql('c')}
+       FROM pg_catalog.pg_constraint k WHERE k.confrelid = ANY (tree.oids) AND k.contype = 'f' AND k.conparentid = 0),
+      (SELECT string_agg(DISTINCT p.pubname, ', ' ORDER BY p.pubname) FROM pg_catalog.pg_publication_rel r
+       JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = ANY (tree.oids)),
+      CASE WHEN c.relkind = 'p' THEN pg_catalog.pg_get_partkeydef(c.oid) END, pg_catalog.cardinality(tree.oids) - 1, ${ownCountsSql('c')}
     FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
-      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      -- The partition, and the tables below it where it is partitioned itself.
+      CROSS JOIN LATERAL (
+        WITH RECURSIVE tree AS (
+          SELECT i.inhparent AS above, c.oid, coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending')::boolean, false) AS leaving
+          UNION ALL SELECT h.inhparent, h.inhrelid, coalesce((pg_catalog.to_jsonb(h) ->> 'inhdetachpending')::boolean, false)
+          FROM tree t JOIN pg_catalog.pg_inherits h ON h.inhparent = t.oid)
+        SELECT array_agg(t.oid) AS oids, string_agg(t.oid::pg_catalog.regclass::text, ', ') FILTER (WHERE l.relkind = 'f') AS foreign_tables,
+          (array_agg(pg_catalog.json_build_array(t.oid = c.oid, an.nspname, a.relname, ln.nspname, l.relname)) FILTER (WHERE t.leaving))[1] AS leaving
+        FROM tree t JOIN pg_catalog.pg_class l ON l.oid = t.oid JOIN pg_catalog.pg_namespace ln ON ln.oid = l.relnamespace
+          JOIN pg_catalog.pg_class a ON a.oid = t.above JOIN pg_catalog.pg_namespace an ON an.oid = a.relnamespace) AS tree
     WHERE i.inhparent = ${literal(parent)}::oid AND c.relispartition`
 }
 
-function found(row: TextRow, parent: string): Found {
-  const [oid, text, kind, leaving, referrers, publications, schema, name, ...own] = row
+function found(row: TextRow): Found {
+  const [oid, text, kind, foreign, leaving, referrers, publications, by, below, ...own] = row
   const bounds = boundsOf(text ?? '')
   const blocked = ((): string | null => {
-    if (leaving === 't') {
-      const partition = tableSql({ schema: schema ?? '', name: name ?? '' })
-      return `somebody began to detach it and did not end: ALTER TABLE ${parent} DETACH PARTITION ${partition} FINALIZE`
-    }
-    if (kind === 'p') return 'it is partitioned itself'
+    if (leaving != null) return leavingText(leaving)
     if (kind === 'f') return 'it is a foreign table: its rows are not in this database'
+    if (foreign != null) return `rows of the foreign tables ${foreign} below it are not in this database`
     if (bounds === null) return 'it is the default partition, which has no bounds'
-    if (referrers != null)
+    if (referrers != null) {
       return `it has foreign keys of other tables to itself, and not to the whole table: ${referrers}`
+    }
     if (publications != null) return `it is a part of the publication ${publications} by itself`
     return null
   })()
-  return { oid: oid ?? '', bounds, blocked, own: ownText(own) }
+  const many = below === '1' ? '1 table' : `${below} tables`
+  const divided = by == null ? [] : [`${many} below it by ${by}, which no restore makes again once they are dropped`]
+  const all = [...divided, ownText(own)].filter((part) => part !== null)
+  return { oid: oid ?? '', bounds, blocked, own: all.length === 0 ? null : all.join('; ') }
+}
+
+function leavingText(of: string): string {
+  const [isIt, schema, name, ownSchema, ownName] = JSON.parse(of) as [boolean, string, string, string, string]
+  const [above, table] = [tableSql({ schema, name }), tableSql({ schema: ownSchema, name: ownName })]
+  return `somebody began to detach ${isIt ? 'it' : 'a table below it'} and did not end: ALTER TABLE ${above} DETACH PARTITION ${table} FINALIZE`
 }
 
 async function specsOf(

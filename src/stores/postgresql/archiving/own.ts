@@ -6,6 +6,7 @@ import type { CopySession } from '../copy/session.ts'
 import { literal, tableSql } from '../copy/sql.ts'
 import type { KnownTable } from './locks.ts'
 import { suffixed } from './move.ts'
+import { divisionOf, type Division } from './tree.ts'
 import { indexNamesSql, ownStatementsSql } from './own-sql.ts'
 
 /** `empty`: before rows come in. `filled`: before it is attached. `attached`: behind that. `cloned`: of triggers that every attachment makes anew. */
@@ -17,7 +18,12 @@ type OwnIndex = {
   /** The parent's index that it is a part of; null for one of the partition alone. */
   readonly of: string | null
 }
-type Own = { readonly statements: readonly OwnStatement[]; readonly indexes: readonly OwnIndex[] }
+type Own = {
+  readonly statements: readonly OwnStatement[]
+  readonly indexes: readonly OwnIndex[]
+  /** Of a partition that was partitioned itself. */
+  readonly division?: Division
+}
 
 /** Something that could not be given back, and what the server says. */
 export type NotGiven = { readonly what: string; readonly why: string }
@@ -31,6 +37,7 @@ export async function readOwn(session: CopySession, table: KnownTable, parent: K
   return withFullNames(session, async () => {
     const statements = await session.ask(ownStatementsSql(table.oid, parent?.oid ?? '0'))
     const indexes = await session.ask(indexNamesSql(table.oid))
+    const division = await divisionOf(session, table)
     const own: Own = {
       statements: statements.map(([stage, what, sql]) => ({
         stage: stage as Stage,
@@ -38,6 +45,7 @@ export async function readOwn(session: CopySession, table: KnownTable, parent: K
         sql: sql ?? '',
       })),
       indexes: indexes.map(([name, of]) => ({ name: name ?? '', of: of ?? null })),
+      ...(division === null ? {} : { division }),
     }
     return JSON.stringify(own)
   })
@@ -53,6 +61,19 @@ export class GivenBack {
   constructor(session: CopySession, own: string) {
     this.#session = session
     this.#own = parsed(own)
+  }
+
+  /** What it was divided into; null where it was not. */
+  get division(): Division | null {
+    return this.#own.division ?? null
+  }
+
+  /** What a table that was made anew lacks of its division. */
+  get undivided(): readonly NotGiven[] {
+    if (this.division === null) return []
+    const { by, tables } = this.division
+    const what = `its division by ${by} into ${tables.length} ${tables.length === 1 ? 'table' : 'tables'}`
+    return [{ what, why: 'these went with the drop, and all of its rows are in one table' }]
   }
 
   /** @throws what the server says where that is about the server or its locks, and not about the statement */
@@ -150,8 +171,10 @@ async function withFullNames<T>(session: CopySession, body: () => Promise<T>): P
 
 function parsed(text: string): Own {
   try {
-    const { statements, indexes } = JSON.parse(text) as Partial<Own>
-    if (Array.isArray(statements) && Array.isArray(indexes)) return { statements, indexes }
+    const { statements, indexes, division } = JSON.parse(text) as Partial<Own>
+    if (Array.isArray(statements) && Array.isArray(indexes)) {
+      return { statements, indexes, ...(Array.isArray(division?.tables) ? { division } : {}) }
+    }
   } catch (error) {
     throw damaged(error)
   }

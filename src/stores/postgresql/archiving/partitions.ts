@@ -51,12 +51,17 @@ import {
 import type { WantedLock } from '../maintenance/patience.ts'
 import { reshapeTable } from './reshape.ts'
 import type { Steps, Within } from './steps.ts'
+import { lockBelow, moveBelowBack, refuseOtherBelow, tablesBelow } from './tree.ts'
 
 type Ended = 'done' | 'differs' | 'gone'
 type LastRequest = PartitionRequest & Keeping
 type EndRequest = Omit<PartitionRequest, 'expect'> & Leaving
 type LeaveRequest = EndRequest & Keeping & Partial<LeavingBegun>
-type Ending = { readonly table: FoundTable; readonly locks: readonly WantedLock[] }
+type Ending = {
+  readonly table: FoundTable
+  readonly below: readonly KnownTable[]
+  readonly locks: readonly WantedLock[]
+}
 type ReturnRequest = PartitionRequest & Giving & Bounds
 
 export class PostgresPartitions implements PartitionStore {
@@ -121,7 +126,7 @@ export class PostgresPartitions implements PartitionStore {
       const { standing, table } = await standingOf(session, request)
       if (table === null) return { standing, table: null }
       const condition = `c.oid = ${table.oid}`
-      const [spec] = await describeTables(session, { condition, exact: true, kinds: "'r'" }, this.#database)
+      const [spec] = await describeTables(session, { condition, exact: true, kinds: "'r', 'p'" }, this.#database)
       return spec === undefined ? { standing: 'gone', table: null } : { standing, table: spec }
     })
   }
@@ -156,12 +161,19 @@ export class PostgresPartitions implements PartitionStore {
   #end(request: EndRequest): Promise<Left> {
     const find = async (session: CopySession): Promise<Ending | null> => {
       const { standing, table } = await standingOf(session, request)
-      return table === null || standing === 'in' ? null : { table, locks: [{ table, mode: 'ACCESS EXCLUSIVE' }] }
+      if (table === null || standing === 'in') return null
+      const below = table.kind === 'p' ? await tablesBelow(session, table) : []
+      return { table, below, locks: [table, ...below].map((one) => ({ table: one, mode: 'ACCESS EXCLUSIVE' })) }
     }
-    return this.#steps.patiently({ ...request, table: request.partition }, find, async ({ session }, { table }) => {
-      await endAndMove(session, request, table)
-      return 'done'
-    })
+    return this.#steps.patiently(
+      { ...request, table: request.partition },
+      find,
+      async ({ session }, { table, below }) => {
+        if (table.kind === 'p') await refuseOtherBelow(session, table, below)
+        await endAndMove(session, request, table)
+        return 'done'
+      },
+    )
   }
 
   async detached(_partition: TableName, identity: string, signal: AbortSignal): Promise<TableSpec | null> {
@@ -169,7 +181,7 @@ export class PostgresPartitions implements PartitionStore {
       const found = await tableByIdentity(session, identity)
       if (found === null || !stands(found)) return null
       const condition = `c.oid = ${found.oid}`
-      const [spec] = await describeTables(session, { condition, exact: true, kinds: "'r'" }, this.#database)
+      const [spec] = await describeTables(session, { condition, exact: true, kinds: "'r', 'p'" }, this.#database)
       return spec ?? null
     })
   }
@@ -249,8 +261,9 @@ async function attach(
   if (request.reshape !== undefined) await reshapeTable(session, table, parent, request.reshape)
   await moveTable(session, table, request.partition)
   const back = { ...table, name: request.partition }
-  await attachTable(session, parent, back, request)
   const given = request.own === undefined ? null : new GivenBack(session, request.own)
+  if (table.kind === 'p') await moveBelowBack(session, back, given?.division ?? null)
+  await attachTable(session, parent, back, request)
   await given?.give('cloned', back)
   missing.push(...(given?.missing ?? []))
   return 'done'
@@ -278,7 +291,7 @@ async function recreate(
   await attachTable(session, parent, table, request)
   await given?.give('attached', table)
   await given?.give('cloned', table)
-  missing.push(...(given?.missing ?? []))
+  missing.push(...(given?.missing ?? []), ...(given?.undivided ?? []))
   return 'done'
 }
 
@@ -347,10 +360,10 @@ async function partitionNow(
 
 /** Whether a table is one that was detached. */
 function stands({ name, parent, kind }: FoundTable): boolean {
-  return name.schema === ARCHIVED_SCHEMA && parent === null && kind === 'r'
+  return name.schema === ARCHIVED_SCHEMA && parent === null && (kind === 'r' || kind === 'p')
 }
 
-/** The table in the schema for what is archived, so that nobody else can use it; null where it is not there. */
+/** The table in the schema for what is archived, with those below it, so that nobody else can use them; null where it is not there. */
 async function detachedTable(session: CopySession, locks: Locks, identity: string): Promise<FoundTable | null> {
   const there = async (): Promise<FoundTable | null> => {
     const found = await tableByIdentity(session, identity)
@@ -360,6 +373,7 @@ async function detachedTable(session: CopySession, locks: Locks, identity: strin
   if (found === null) return null
   try {
     await locks.take(found, 'ACCESS EXCLUSIVE')
+    await lockBelow(session, locks, found)
   } catch (error) {
     if (isMissing(error)) return null
     throw error
@@ -385,14 +399,19 @@ async function parentOf(session: CopySession, name: TableName): Promise<Parent> 
 type Proof = { readonly columns: readonly ReadColumn[]; readonly expect: Digest | null }
 
 /** Whether a table that nobody can change has the columns and rows that were proved; true where nothing is to be compared. */
-async function holds(session: CopySession, table: KnownTable, proof: Proof): Promise<boolean> {
+async function holds(session: CopySession, table: FoundTable, proof: Proof): Promise<boolean> {
   if (proof.expect === null) return true
   return (await hasColumns(session, table, proof.columns)) && (await hasRows(session, table, proof))
 }
 
-async function hasRows(session: CopySession, { name }: KnownTable, { columns, expect }: Proof): Promise<boolean> {
+async function hasRows(
+  session: CopySession,
+  { name, kind }: KnownTable & Partial<Pick<FoundTable, 'kind'>>,
+  { columns, expect }: Proof,
+): Promise<boolean> {
   if (expect === null) return true
-  const from = fromSql({ name, only: true })
+  // Rows of a table that is partitioned itself stand in those below it.
+  const from = fromSql({ name, only: kind !== 'p' })
   return equalDigests(
     await digestRows(session, { columns, from, condition: 'true', whole: true, table: tableText(name) }),
     expect,
