@@ -218,7 +218,7 @@ test('an archive that is not there is listed, and no folder is made for it', asy
   const list = await perform({ kind: 'archive-list', from: made.place.url, tables: [], count: false })
   expect(list.finished.exitCode).toBe(0)
   expect(list.events).toContainEqual(
-    expect.objectContaining({ type: 'archived', foreign: expect.stringContaining('its log is gone') }),
+    expect.objectContaining({ type: 'archived', foreign: expect.stringContaining('is not there: no folder') }),
   )
   expect((await perform(commands.verify)).finished.exitCode).toBe(1)
   expect(existsSync(made.to)).toBe(false)

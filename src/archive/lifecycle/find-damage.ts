@@ -28,6 +28,8 @@ export async function* findings(
     state = await (await context.log()).state(interrupt.abort)
     const other = state === null ? null : await foreignLog(context, interrupt.abort)
     if (other !== null) yield other
+    if (state === null && partitions.some(({ version }) => version !== null))
+      yield { finding: 'broken log', detail: `there is no log in ${context.reader.label}: is its disk mounted?` }
   } catch (thrown) {
     throwIfAborted(interrupt.abort)
     yield { finding: 'broken log', detail: asSluiceError(thrown).message }

@@ -18,6 +18,7 @@ import type { LogWriter } from '../../model/log-writer.ts'
 import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
 import { openLake, openLogWriter, parquetRows } from '../registry.ts'
 import type { Run } from '../run-context.ts'
+import { refuseAbsentFolder } from './absent-folder.ts'
 import { ownerOf } from './owner.ts'
 import type { Owned } from './require-origin.ts'
 import { makeSpool } from './spool.ts'
@@ -60,7 +61,7 @@ export type OpenArchive<E extends EventType = Looking> = AsyncDisposable & {
   readonly lanes: readonly ArchiveContext<E>[]
 }
 
-/** @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, TARGET_DENIED */
+/** @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, TARGET_DENIED; ARCHIVE_CONFLICT where its folder has gone and something would be written */
 export async function openArchive<E extends EventType>(
   table: TableSpec,
   archived: Known,
@@ -68,6 +69,7 @@ export async function openArchive<E extends EventType>(
   run: Run<E | Looking>,
   sizes: ArchiveSizes = {},
 ): Promise<OpenArchive<E | Looking>> {
+  if (sizes.reads !== true) refuseAbsentFolder(archived)
   const { reader, writer } = await openFolder(archived.archive, sizes.reads === true ? 'read' : 'write')
   const { workers = 1, memoryBytes = MEMORY_BYTES } = sizes
   const desks: Desk[] = []
@@ -135,12 +137,13 @@ function paceOf(rate: number | undefined, { clock }: Run): Pace | null {
   return (bytes, signal) => throttle.take(bytes, signal)
 }
 
-/** What the log of an archive is asked through, without files: whose it is, and which of its files nobody names. */
+/** What the log of an archive is asked through, without files: whose it is, and which of its files nobody names. @throws SluiceError as `openArchive` */
 export async function openOwned(
-  archived: ArchivedTable,
+  archived: Known,
   { store, database }: { readonly store: CopyStore; readonly database: LedgerDatabase },
   run: Run,
 ): Promise<Owned & { readonly reader: LogStore; readonly writer: LogWriter }> {
+  refuseAbsentFolder(archived)
   const { reader, writer } = await openFolder(archived.archive, 'read')
   const heads = new HeadLedger(database, archived.table, ownerOf(run))
   const name = tableText(archived.table)

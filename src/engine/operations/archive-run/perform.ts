@@ -6,7 +6,7 @@ import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { isoTime } from '../../../shared/clock.ts'
-import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import { asSluiceError, SluiceError, type ErrorCode } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { archiveRun as declared, ArchiveOperation } from './declaration.ts'
 import { advanceAll, type Outcome } from '../../archiving/advance-all.ts'
@@ -240,14 +240,16 @@ async function noteColumns({ archived, before }: PlannedArchive, ledger: Partiti
   await ledger.changeColumns(before.stored.columns, archived)
 }
 
+const LOST: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['ARCHIVE_FOREIGN', 'ARCHIVE_CONFLICT'])
+
 /**
- * Whoever lets runs go by themselves learns of an archive that is not this database's at once, and not when something is due.
+ * Whoever lets runs go by themselves learns of an archive that is not this database's, or has gone, at once, and not when something is due.
  * @returns whether the archive could be read, and is this database's
- * @throws SluiceError ARCHIVE_FOREIGN
+ * @throws SluiceError ARCHIVE_FOREIGN, ARCHIVE_CONFLICT
  */
 async function lookAtStanding(archived: ArchivedTable, opened: Opened, run: ArchiveRunRun): Promise<boolean> {
   const standing = await standingOf(archived, opened, run)
-  if (standing.kind === 'refused' && standing.error.code === 'ARCHIVE_FOREIGN') throw standing.error
+  if (standing.kind === 'refused' && LOST.has(standing.error.code)) throw standing.error
   tellStanding(archived, standing, run)
   return standing.kind === 'own'
 }
