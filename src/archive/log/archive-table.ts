@@ -115,7 +115,8 @@ export class ArchiveTable implements ArchiveLog {
       // A head that another program of this ledger settled meanwhile is no longer in the ledger: the log has moved on then.
       const again = await this.state(signal, expected)
       if (again?.version !== state?.version) continue
-      if (state === null) throw conflict(store, `its log is gone from ${store.label}`, 'bring the archive back to where it was')
+      if (state === null)
+        throw conflict(store, `its log is gone from ${store.label}`, 'bring the archive back to where it was')
       throw foreignHead(store.label, state.version, this.#parts.table ?? null)
     }
   }
