@@ -4,7 +4,7 @@ import { SluiceError } from '../shared/errors.ts'
 import { flag, given, list, optionalCount, optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
 import { parseByteSize } from './byte-size.ts'
-import { ageIn, calendarWish } from './calendar-flags.ts'
+import { ageIn, CALENDAR_FLAGS, calendarWish } from './calendar-flags.ts'
 import type { RequestContext } from './commands/command.ts'
 import type { ConfigDefaults } from './config.ts'
 import { isCopyUrl } from '../engine/systems.ts'
@@ -25,6 +25,7 @@ const LEAST_RATE = 1000
 export type Archiving = {
   readonly to?: string
   readonly by?: string
+  readonly byValue?: string
   readonly calendar?: CalendarSpec
   readonly olderThan?: string
   readonly asText: readonly string[]
@@ -53,9 +54,7 @@ export function readArchiving(args: Arguments, context: Pick<RequestContext, 'de
   const rate = optionalText(args, 'rate')
   return {
     ...given('to', archivePlace(args, context)),
-    ...given('by', optionalText(args, 'by') ?? defaults.by),
-    ...given('calendar', calendarOf(args, defaults)),
-    ...given('olderThan', ageIn(args, 'older-than', defaults)),
+    ...cutWish(args, defaults),
     asText: asText.length > 0 ? asText : configNames('as-text', defaults['as-text']),
     ...(flag(args, 'exact') ? { exact: true as const } : {}),
     ...filled('renamed', list(args, 'renamed')),
@@ -74,6 +73,28 @@ export function readArchiving(args: Arguments, context: Pick<RequestContext, 'de
     ...given('rate', rate === undefined ? undefined : parseByteSize('--rate', rate, LEAST_RATE)),
     ...given('memoryBytes', memory === undefined ? undefined : memoryOf(memory, workers)),
   }
+}
+
+/** Of a table that is cut by values, what a config file says of periods is about others. @throws SluiceError BAD_FLAG */
+function cutWish(
+  args: Arguments,
+  defaults: ConfigDefaults,
+): Pick<Archiving, 'by' | 'byValue' | 'calendar' | 'olderThan'> {
+  const byValue = optionalText(args, 'by-value')
+  if (byValue === undefined) {
+    return {
+      ...given('by', optionalText(args, 'by') ?? defaults.by),
+      ...given('calendar', calendarOf(args, defaults)),
+      ...given('olderThan', ageIn(args, 'older-than', defaults)),
+    }
+  }
+  const other = ['by', ...CALENDAR_FLAGS].find((name) => args[name] !== undefined)
+  if (other !== undefined) {
+    throw new SluiceError('BAD_FLAG', `--by-value and --${other} exclude each other`, {
+      hint: 'a table is cut by values of a column, or by periods of time',
+    })
+  }
+  return { byValue, ...given('olderThan', ageIn(args, 'older-than', {})) }
 }
 
 /** Each of the workers has its share. @throws SluiceError BAD_FLAG */

@@ -163,6 +163,12 @@ export interface CopyStore extends AsyncDisposable {
    */
   rowCondition?(columns: readonly Column[], test: RowTest): string | null
   /**
+   * Distinct values of a column with their rows, each a group of equal bytes or of equal numbers; reads the whole column. Of stores that have `rowCondition`.
+   * @param most of them; `more` says that there are others
+   * @returns null for a column of which `rowCondition` compares no value
+   */
+  columnValues?(table: TableSpec, column: Column, most: number, signal: AbortSignal): Promise<ColumnValues | null>
+  /**
    * Smallest and largest value of a column that `timeCondition` has an answer for, as canonical texts, and how many rows have none.
    * @throws SluiceError VALUE_REFUSED where values are no times, in systems that do not hold a column to its type
    */
@@ -187,6 +193,15 @@ export interface CopyStore extends AsyncDisposable {
   switchSide?(): SwitchSide
   /** Whether tables can be worked with, of stores that look. */
   operational?(): OperationalExam
+}
+
+/** `odd`: it is none of the column's type, which the system does not hold its column to, and stands here as a literal. */
+export type ColumnValue = { readonly value: string | null; readonly rows: bigint; readonly odd?: true }
+
+export type ColumnValues = {
+  /** Texts as the system prints them, for `normalizer`; null is NULL. */
+  readonly values: readonly ColumnValue[]
+  readonly more: boolean
 }
 
 export type TimeExtent = {

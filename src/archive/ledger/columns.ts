@@ -16,8 +16,9 @@ const ARCHIVES: Columns = {
   // Folder or URI of the Delta table, and the id in its metadata.
   archive: 'text',
   archive_id: 'name',
-  // What of the source says when a row belongs; NULL where partitions are the system's own.
+  // What of the source says where a row belongs; NULL where partitions are the system's own.
   time_column: 'name',
+  // `value` where each value of that column is a partition.
   calendar: 'text',
   stored: 'text',
   grace_ms: 'integer',

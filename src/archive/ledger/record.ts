@@ -17,7 +17,7 @@ export type ArchivedTable = {
   readonly archive: string
   /** Of the Delta table's metadata. */
   readonly archiveId: string
-  /** Says when a row of a plain table belongs; null where partitions are the system's own. */
+  /** Says where a row of a plain table belongs, by its time or by its value (`isByValue`); null where partitions are the system's own. */
   readonly timeColumn: string | null
   readonly calendar: string
   readonly stored: StoredTable
@@ -37,7 +37,7 @@ export type ArchivedPartition = {
   /** From 1 on. */
   readonly part: number
   readonly state: ArchiveState
-  /** As the source prints them: the first is in the partition, the second is not. Null is open. */
+  /** As the source prints them: the first is in the partition, the second is not. Null is open. Of a value `from` alone, as canonical text. */
   readonly from: string | null
   readonly to: string | null
   /** The table that the partition is, or was before it was dropped. */

@@ -15,6 +15,7 @@ import type { ArchiveLog } from './log.ts'
 import type { HeadLedger } from '../ledger/head-ledger.ts'
 import type { Held, PartitionLedger } from '../ledger/partition-ledger.ts'
 import type { ArchivedPartition, ArchivedTable } from '../ledger/record.ts'
+import { cutCondition } from './cut-condition.ts'
 import { fitOf, type Fit, type SharedColumn } from '../types/fit.ts'
 
 /** What looking at an archive may tell. */
@@ -90,11 +91,10 @@ export function readColumns(columns: readonly StoredColumn[]): readonly ReadColu
 }
 
 /** The condition of a partition of a plain table, in the words of the source. */
-export function conditionOf({ store, table, archived }: ArchiveContext, { from, to }: ArchivedPartition): string {
-  const column = table.columns.find(({ name }) => name === archived.timeColumn)
-  const condition = column === undefined ? null : (store.timeCondition?.(column, from, to) ?? null)
+export function conditionOf({ store, table, archived }: ArchiveContext, partition: ArchivedPartition): string {
+  const condition = cutCondition(store, table, archived, partition)
   if (condition !== null) return condition
-  throw new Error(`the column ${archived.timeColumn} is no time any more`)
+  throw new Error(`the column ${archived.timeColumn} cuts the table no more`)
 }
 
 /** All rows of a table. */

@@ -10,10 +10,11 @@ export type Asked = { readonly label: string; readonly period: string; readonly 
 type Part = Pick<ArchivedPartition, 'label' | 'period' | 'part'>
 
 /**
+ * @param calendar null where partitions are values of a column
  * @param known partitions of the ledger: their labels are taken as they stand
  * @throws SluiceError BAD_FLAG for a name that may mean two periods
  */
-export function askedFor(calendar: CalendarSpec, text: string, known: readonly Part[]): Asked {
+export function askedFor(calendar: CalendarSpec | null, text: string, known: readonly Part[]): Asked {
   const labels = known.map(({ label }) => label)
   const [, base, number] = /^(.+)\.part(\d{1,9})$/is.exec(text.trim()) ?? []
   const meant = labelNamed(calendar, base === undefined || labels.includes(text) ? text : base, labels)

@@ -1,4 +1,5 @@
 /** Values of the periods that are due which an archive cannot hold: looked for one by one, where somebody asks for that. */
+import { cutCondition } from '../../archive/lifecycle/cut-condition.ts'
 import { readColumns, wholeOf } from '../../archive/lifecycle/context.ts'
 import { doubtful } from '../../archive/types/index.ts'
 import type { Doubt } from '../../archive/types/doubt.ts'
@@ -20,15 +21,12 @@ export async function tellDoubtful(
 ): Promise<void> {
   const doubts = doubtful(archived.stored)
   if (doubts.length === 0) return
-  const time = table.columns.find(({ name }) => name === archived.timeColumn)
   for (const { candidate, label, status } of partitions) {
     if (candidate === null || status !== 'due') continue
     const native = await nativeNow(store, table, { native: candidate.native, away: false }, signal)
     const own = candidate.native === null ? table : native?.table
     if (own === undefined) continue
-    const { from, to } = candidate
-    const where =
-      candidate.native !== null || time === undefined ? null : (store.timeCondition?.(time, from, to) ?? null)
+    const where = candidate.native === null ? cutCondition(store, table, archived, candidate) : null
     const columns = readColumns(doubts.map(({ column }) => column))
     const counts = doubts.map(() => 0)
     await using view = await store.source(signal)

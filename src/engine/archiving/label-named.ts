@@ -3,15 +3,18 @@ import { closest } from '../../shared/closest.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CalendarSpec } from '../calendar/calendar.ts'
 import { daysText, readingsOf } from '../calendar/readings.ts'
+import { isQuotedLabel, valueLabel } from './value-label.ts'
 
 /**
  * The label of what somebody named; what is no name of a period stays as it is.
  * @param known labels that the ledger or the table has: one of them is meant whatever the calendar says
+ * @param calendar null where partitions are values: then every character counts
  * @throws SluiceError BAD_FLAG where a name may mean two periods
  */
-export function labelNamed(calendar: CalendarSpec, text: string, known: readonly string[] = []): string {
+export function labelNamed(calendar: CalendarSpec | null, text: string, known: readonly string[] = []): string {
   const trimmed = text.trim()
   if (known.includes(text)) return text
+  if (calendar === null) return isQuotedLabel(text) ? text : valueLabel(text)
   const [alike, ...others] = known.filter((label) => label.toLowerCase() === trimmed.toLowerCase())
   if (alike !== undefined && others.length === 0) return alike
   const readings = readingsOf(calendar, trimmed)

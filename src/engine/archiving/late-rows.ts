@@ -1,6 +1,7 @@
 /** Rows of archived periods of a plain table that are not what the archive has: late, changed, or deleted. */
 import type { ArchivedPartition, ArchiveRecord } from '../../archive/ledger/record.ts'
 import type { ArchiveContext } from '../../archive/lifecycle/context.ts'
+import { cutCondition } from '../../archive/lifecycle/cut-condition.ts'
 import type { Finding } from '../../archive/lifecycle/find-damage.ts'
 import type { FindLate } from '../../archive/lifecycle/rows-now.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
@@ -33,11 +34,7 @@ export async function keyFindings(
 ): Promise<readonly Finding[] | null> {
   const { store, table } = source
   const shared = sharedPartition(table, record, queryColumns(table, record.stored), partition)
-  const column = table.columns.find(({ name }) => name === record.timeColumn)
-  const condition =
-    shared === null || column === undefined
-      ? null
-      : (store.timeCondition?.(column, partition.from, partition.to) ?? null)
+  const condition = shared === null ? null : cutCondition(store, table, record, partition)
   if (shared === null || condition === null) return null
   const parts = [partition, ...beside]
   const found = await keyDifferences(source, record, parts, archive, { values, where: condition })

@@ -1,5 +1,7 @@
 /** How many rows a table holds of its archived periods, counted where that costs little, or where somebody wants it whatever it costs. */
 import type { Place } from '../../archive/lifecycle/rows-now.ts'
+import { cutCondition } from '../../archive/lifecycle/cut-condition.ts'
+import { isByValue } from '../../archive/ledger/by-value.ts'
 import { byPeriod, isBack, isOpen } from '../../archive/ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../archive/ledger/record.ts'
 import { isArchived } from '../../model/archiving/state.ts'
@@ -25,8 +27,9 @@ export type PeriodLook =
   | { readonly notLooked: string }
 
 type Period = { readonly partition: ArchivedPartition; readonly condition: string; readonly expected: bigint }
-/** Periods of one table, and the column that says when a row belongs. */
-type Periods = { readonly source: Source; readonly timeColumn: string; readonly what: string }
+type Cut = { readonly timeColumn: string; readonly calendar: string }
+/** Periods of one table, and what says where a row belongs. */
+type Periods = { readonly source: Source; readonly cut: Cut; readonly what: string }
 
 /**
  * Looks at the rows that the source still has of archived periods. A count does not see a row that took the place of another, nor other values.
@@ -41,9 +44,10 @@ export async function periodRows(
   const natives = record.partitions.filter(
     ({ state, native }) => (isArchived(state) || state === 'EXPIRED') && native !== null,
   )
-  const whole = { source, timeColumn: record.timeColumn ?? '', what: 'rows in the table' }
+  const cut = { timeColumn: record.timeColumn ?? '', calendar: record.calendar }
+  const whole = { source, cut, what: 'rows in the table' }
   const looks = new Map(await looksAt(whole, plainPeriods(record), wish))
-  const rest = natives.length === 0 ? null : await defaultOf(source)
+  const rest = natives.length === 0 ? null : await defaultOf(source, record)
   const late = rest === null ? null : await looksAt(rest, widest(natives), wish)
   for (const { label, state } of natives) {
     const look = late?.get(label)
@@ -88,11 +92,12 @@ function widest(natives: readonly ArchivedPartition[]): readonly Group[] {
 }
 
 /** Rows that come once their partition has left stand in the default one; null where the table has none. */
-async function defaultOf({ store, table, signal }: Source): Promise<Periods | null> {
+async function defaultOf({ store, table, signal }: Source, { calendar }: ArchiveRecord): Promise<Periods | null> {
   const listed = table.columns.length === 0 ? null : ((await store.partitions?.().list(table, signal)) ?? null)
   const rest = listed?.partitions.find(({ isDefault }) => isDefault)
   if (listed === null || rest === undefined || rest.table.columns.length === 0) return null
-  return { source: { store, table: rest.table, signal }, timeColumn: listed.by, what: 'rows in the default partition' }
+  const cut = { timeColumn: listed.by, calendar }
+  return { source: { store, table: rest.table, signal }, cut, what: 'rows in the default partition' }
 }
 
 async function looksAt(
@@ -132,14 +137,18 @@ const DEEP = 'sluice archive verify --deep adds them up'
 const UNCOUNTABLE = 'the database counts no table of this size'
 
 /** In words, why nobody can look. */
-function periodOf({ source: { store, table }, timeColumn }: Periods, { partition, parts }: Group): Period | string {
-  const column = table.columns.find(({ name }) => name === timeColumn)
-  if (column === undefined) {
+function periodOf({ source: { store, table }, cut }: Periods, { partition, parts }: Group): Period | string {
+  const { timeColumn } = cut
+  if (!table.columns.some(({ name }) => name === timeColumn)) {
     return table.columns.length === 0 ? 'the table is gone' : `it has no column ${timeColumn} any more`
   }
   if (partition.native === null && parts.some(({ restoring }) => restoring)) return 'they are being brought back'
-  const condition = store.timeCondition?.(column, partition.from, partition.to) ?? null
-  if (condition === null) return `${column.name} is no time${partition.native === null ? ' any more' : ''}`
+  const condition = cutCondition(store, table, cut, partition)
+  if (condition === null) {
+    return isByValue(cut)
+      ? `values of ${timeColumn} are not compared any more`
+      : `${timeColumn} is no time${partition.native === null ? ' any more' : ''}`
+  }
   return { partition, condition, expected: parts.reduce((sum, one) => sum + expectedRows(one), 0n) }
 }
 
@@ -149,16 +158,17 @@ function expectedRows({ state, digest, removed, native }: ArchivedPartition): bi
 }
 
 async function effortOf(
-  { source: { store, table, signal }, timeColumn }: Periods,
+  { source: { store, table, signal }, cut }: Periods,
   periods: readonly Period[],
 ): Promise<Effort> {
   const expected = periods.reduce((sum, one) => sum + one.expected, 0n)
   // Without a planner every period is a look at the whole table.
   if (store.periods === undefined) return { by: 'scan', rows: table.rows * BigInt(periods.length) } as const
-  const column = table.columns.find(({ name }) => name === timeColumn)
-  const spans = spansOf(periods.map(({ partition }) => partition)).flatMap(({ from, to }) =>
-    column === undefined ? [] : (store.timeCondition?.(column, from, to) ?? []),
-  )
+  // Nothing lies between two values: too many of them to ask about are looked for in the whole table.
+  if (isByValue(cut) && periods.length > MOST_SPANS) return { by: 'scan', rows: table.rows }
+  const spans = isByValue(cut)
+    ? periods.map(({ condition }) => condition)
+    : spansOf(periods.map(({ partition }) => partition)).flatMap((span) => cutCondition(store, table, cut, span) ?? [])
   const effort = await store.periods().effort(table, spans, signal)
   return effort.by === 'index' && effort.rows === null ? { ...effort, rows: expected } : effort
 }
@@ -178,7 +188,7 @@ function spansOf(partitions: readonly Span[]): readonly Span[] {
   return [{ from: first.from, to: last.to }]
 }
 
-function tooMuch({ by, rows }: Effort, { timeColumn }: Periods): string {
+function tooMuch({ by, rows }: Effort, { cut: { timeColumn } }: Periods): string {
   const many = rows === null ? 'nobody knows how many rows it has' : `it has about ${rows} rows`
   const why =
     by === 'scan'

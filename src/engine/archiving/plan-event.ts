@@ -2,6 +2,7 @@
 import { dec, type Emit } from '../../model/event.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import { redactUrl } from '../../shared/redact.ts'
+import { boundFields } from './bound-fields.ts'
 import { standingFields, type Standing } from './standing.ts'
 import type { PlannedArchive, PlannedPartition } from './plan.ts'
 
@@ -28,7 +29,7 @@ export function emitArchivePlan(
   })
   const speed = bytesAMs(partitions)
   for (const { label, status, known, candidate, note } of partitions) {
-    const [from, to] = [known?.from ?? candidate?.from ?? null, known?.to ?? candidate?.to ?? null]
+    const bounds = { from: known?.from ?? candidate?.from ?? null, to: known?.to ?? candidate?.to ?? null }
     const bytes = known?.sourceBytes ?? candidate?.bytes ?? 0n
     const due = status === 'due' || (status === 'resume' && known?.digest == null)
     emit({
@@ -37,8 +38,7 @@ export function emitArchivePlan(
       partition: label,
       status,
       ...(known === null ? {} : { state: known.state }),
-      ...(from === null ? {} : { from }),
-      ...(to === null ? {} : { to }),
+      ...boundFields(archived, bounds),
       rows: dec(known?.digest?.rows ?? candidate?.rows ?? 0n),
       estimated: known?.digest == null && (candidate?.estimated ?? true),
       bytes: dec(bytes),

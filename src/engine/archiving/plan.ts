@@ -6,31 +6,33 @@ import {
   type ArchivedTable,
   type ArchiveRecord,
 } from '../../archive/ledger/record.ts'
-import { byPeriod, isAbsorbed, isBack, isOpen, otherParts } from '../../archive/ledger/parts.ts'
+import { BY_VALUE, isByValue } from '../../archive/ledger/by-value.ts'
+import { byPeriod, otherParts } from '../../archive/ledger/parts.ts'
 import { partitionFolder } from '../../archive/log/data-path.ts'
 import { isAsText, storedTable, withNumbers, type ColumnChange } from '../../archive/types/index.ts'
 import type { StoredTable } from '../../model/archiving/stored-column.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { parseLakeUrl, pathOfLocation } from '../../model/lake-url.ts'
-import { isoTime } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { PartitionTable } from '../../stores/archive-port.ts'
+import type { NativePartitions, PartitionTable } from '../../stores/archive-port.ts'
 import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
 import type { ArchiveOperation } from '../operations/archive-run/declaration.ts'
 import { cutOff, parseAge } from '../calendar/age.ts'
-import { calendarText, parseCalendar } from '../calendar/calendar-text.ts'
+import { calendarText } from '../calendar/calendar-text.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec } from '../calendar/calendar.ts'
 import { resolve } from 'node:path'
-import type { Candidate } from './candidate.ts'
+import type { Candidate, Wanted } from './candidate.ts'
 import { askedFor, isAsked, isWanted, type Asked } from './asked.ts'
 import { nearestText } from './label-named.ts'
 import type { PartName } from './further-part.ts'
 import { defaultText } from './default-text.ts'
 import { nativeCandidates } from './native-candidates.ts'
-import { surplusText } from '../../model/archiving/surplus-text.ts'
-import { periodRows, type PeriodLook } from './period-rows.ts'
+import { standing } from './planned-standing.ts'
+import type { PeriodLook } from './period-rows.ts'
 import { rangeCandidates } from './range-candidates.ts'
-import { heldBack, heldText, Referred } from './referred.ts'
+import { heldBack, Referred } from './referred.ts'
+import { recordCalendar } from './record-calendar.ts'
+import { valueCandidates } from './value-candidates.ts'
 import { presentArchive, unsureError, type PresentArchive } from './table-changes.ts'
 
 /** A partition of the plan: what the ledger has of it, what the source has, or both. */
@@ -82,32 +84,26 @@ export async function planArchive(
   const { store, database, nowMs, signal } = around
   const record = await readArchive(database, table.table)
   const natives = (await store.partitions?.().list(table, signal)) ?? null
-  const calendar = operation.calendar ?? (record === null ? DEFAULT_CALENDAR : parseCalendar(record.calendar))
+  const calendar = operation.calendar ?? ownCalendar(record, operation)
   const present = record === null ? null : await presentOf(table, record, operation, { store, signal })
-  const timeColumn = natives === null ? (operation.by ?? present?.record.timeColumn ?? null) : null
+  if (natives !== null) refuseByValue(table, operation)
+  const by = operation.byValue ?? operation.by ?? present?.record.timeColumn ?? null
+  const timeColumn = natives === null ? by : null
   const archived =
     present === null
       ? await newArchive(table, operation, { store, calendar, timeColumn, signal })
       : sameArchive(table, present.record, operation, { calendar, timeColumn })
   if (record !== null && present !== null && natives === null) refuseOtherTime(table, record, present.changes)
   if (natives === null) refuseUnremovable(table, store)
-  const until =
-    operation.olderThan === undefined ? null : cutOff(calendar, parseAge(operation.olderThan), new Date(nowMs))
+  const until = untilOf(table, operation, calendar, nowMs)
   const known = record?.partitions ?? []
   const asked = operation.partitions.map((text) => askedFor(calendar, text, known))
-  const wanted = { asked, until, calendar }
   const referred = await Referred.of(store, table.table, signal)
-  const { candidates, unplaced } =
-    natives === null
-      ? await rangeCandidates(table, timeColumn, wanted, record, { store, signal })
-      : {
-          candidates: await heldBack(
-            await nativeCandidates(natives, wanted, { known, key: table.key }, { store, signal }),
-            referred,
-            signal,
-          ),
-          unplaced: await defaultText(natives, { store, signal }),
-        }
+  const { candidates, unplaced } = await candidatesOf(table, natives, timeColumn, { asked, until, calendar }, record, {
+    store,
+    referred,
+    signal,
+  })
   const partitions = merged(candidates, known, asked, operation.drop)
   refuseUnknown(table, asked, partitions, [...known, ...candidates])
   return {
@@ -122,56 +118,6 @@ export async function planArchive(
     unplaced,
     referred,
   }
-}
-
-/**
- * The plan with what of its archived periods is still in the source, as far as that can be counted in about a second, and with rows of other tables that refer to rows
- * of a plain table that are to go.
- */
-export async function lookedThrough(
-  plan: PlannedArchive,
-  around: { readonly store: CopyStore; readonly signal: AbortSignal },
-): Promise<PlannedArchive> {
-  const { archived, table } = plan
-  const { partitions: known } = archived
-  const looks =
-    known === undefined ? null : await periodRows({ ...around, table }, { ...archived, partitions: known }, 'cheap')
-  const partitions: PlannedPartition[] = []
-  for (const one of plan.partitions) {
-    partitions.push(withLook(await withReferring(plan, one, around), looks?.get(one.label)))
-  }
-  return { ...plan, partitions }
-}
-
-/** Of a plain table: rows that refer to a period keep its rows from being removed. */
-async function withReferring(
-  { table, archived: { timeColumn }, referred }: PlannedArchive,
-  one: PlannedPartition,
-  { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },
-): Promise<PlannedPartition> {
-  const place = one.known ?? one.candidate
-  const column = table.columns.find(({ name }) => name === timeColumn)
-  const isGoing =
-    one.status === 'due' || one.status === 'resume' || one.status === 'drop' || one.known?.state === 'DETACHED'
-  if (!isGoing || place === null || place.native !== null || column === undefined) return one
-  const condition = store.timeCondition?.(column, place.from, place.to) ?? null
-  const text = condition === null ? null : heldText(await referred.look(table.table, condition, signal))
-  if (text === null) return one
-  return { ...one, note: [text, ...(one.note === undefined ? [] : [one.note])].join('; ') }
-}
-
-function withLook(one: PlannedPartition, look: PeriodLook | undefined): PlannedPartition {
-  if (look === undefined) return one
-  const surplus = 'surplus' in look ? look.surplus : 0n
-  const notes = [
-    ...('notLooked' in look ? [`not looked at: ${look.notLooked}`] : []),
-    ...(surplus === 0n ? [] : [surplusText(surplus)]),
-    ...(surplus > 0n && one.known?.native === null && one.known.state === 'DETACHED'
-      ? ['late rows are archived as a further part once this one is dropped, or with it once it was restored']
-      : []),
-    ...(one.note === undefined ? [] : [one.note]),
-  ]
-  return { ...one, look, ...(notes.length === 0 ? {} : { note: notes.join('; ') }) }
 }
 
 /** The table of a partition, as it stands in the source now: in its parent, or where it has gone. */
@@ -198,7 +144,7 @@ async function newArchive(
     calendar,
     timeColumn,
     signal,
-  }: { store: CopyStore; calendar: CalendarSpec; timeColumn: string | null; signal: AbortSignal },
+  }: { store: CopyStore; calendar: CalendarSpec | null; timeColumn: string | null; signal: AbortSignal },
 ): Promise<ArchivedTable> {
   const { to, asText, graceMs } = operation
   if (to === undefined) {
@@ -211,7 +157,7 @@ async function newArchive(
     archive: placeOf(to, table),
     archiveId: randomUUID(),
     timeColumn,
-    calendar: calendarText(calendar),
+    calendar: calendar === null ? BY_VALUE : calendarText(calendar),
     stored: await laidOut(store, table, asText, timeColumn, signal),
     graceMs: graceMs ?? GRACE_MS,
     revision: '0',
@@ -275,7 +221,7 @@ function sameArchive(
   table: TableSpec,
   record: ArchiveRecord,
   operation: ArchiveOperation,
-  { calendar, timeColumn }: { readonly calendar: CalendarSpec; readonly timeColumn: string | null },
+  { calendar, timeColumn }: { readonly calendar: CalendarSpec | null; readonly timeColumn: string | null },
 ): ArchiveRecord {
   const name = tableText(table.table)
   const refuse = (what: string, was: string, hint: string): never => {
@@ -284,10 +230,18 @@ function sameArchive(
   if (operation.to !== undefined && pathOfLocation(placeOf(operation.to, table)) !== pathOfLocation(record.archive)) {
     refuse('place', record.archive, 'leave --to out, or move the folder and change archive in migration_archives')
   }
-  if (calendarText(calendar) !== record.calendar)
+  if (operation.byValue !== undefined && !isByValue(record))
+    refuse('cut', `periods of ${record.timeColumn ?? 'the partitions'}`, 'leave --by-value out')
+  if (calendar !== null && isByValue(record))
+    refuse('cut', `values of ${record.timeColumn ?? ''}`, 'leave --calendar and its options out, or say --by-value')
+  if (calendar !== null && calendarText(calendar) !== record.calendar)
     refuse('calendar', record.calendar, 'leave the flags of the calendar out')
   if (timeColumn !== record.timeColumn)
-    refuse('column of time', record.timeColumn ?? 'the partitions', 'leave --by out')
+    refuse(
+      isByValue(record) ? 'column of values' : 'column of time',
+      record.timeColumn ?? 'the partitions',
+      `leave ${isByValue(record) ? '--by-value' : '--by'} out`,
+    )
   const graceMs = operation.graceMs ?? record.graceMs
   return { ...record, graceMs }
 }
@@ -311,6 +265,63 @@ function refuseOtherTime({ table }: TableSpec, { timeColumn }: ArchiveRecord, ch
     where: name,
     hint: 'archive the table into another folder from now on',
   })
+}
+
+/** What the ledger says, or else the flags of a new table; null where the values of a column cut it. */
+function ownCalendar(record: ArchiveRecord | null, { byValue }: ArchiveOperation): CalendarSpec | null {
+  if (record !== null) return recordCalendar(record)
+  return byValue === undefined ? DEFAULT_CALENDAR : null
+}
+
+/** @throws SluiceError BAD_FLAG */
+function refuseByValue({ table }: TableSpec, { byValue }: ArchiveOperation): void {
+  if (byValue === undefined) return
+  throw new SluiceError('BAD_FLAG', `${tableText(table)} has partitions of its own: its archive has those`, {
+    where: tableText(table),
+    hint: 'leave --by-value out; it is for tables without partitions',
+  })
+}
+
+/** The first day that is kept. @throws SluiceError BAD_FLAG */
+function untilOf(
+  { table }: TableSpec,
+  { olderThan }: ArchiveOperation,
+  calendar: CalendarSpec | null,
+  nowMs: number,
+): string | null {
+  if (olderThan === undefined) return null
+  if (calendar !== null) return cutOff(calendar, parseAge(olderThan), new Date(nowMs))
+  throw new SluiceError(
+    'BAD_FLAG',
+    `values of a column have no age: --older-than says nothing of ${tableText(table)}`,
+    {
+      where: tableText(table),
+      hint: 'name the values with --partition; sluice archive plan without --partition lists them',
+    },
+  )
+}
+
+async function candidatesOf(
+  table: TableSpec,
+  natives: NativePartitions | null,
+  timeColumn: string | null,
+  { asked, until, calendar }: Omit<Wanted, 'calendar'> & { readonly calendar: CalendarSpec | null },
+  record: ArchiveRecord | null,
+  around: { readonly store: CopyStore; readonly referred: Referred; readonly signal: AbortSignal },
+): Promise<{ readonly candidates: readonly Candidate[]; readonly unplaced: string | null }> {
+  if (calendar === null)
+    return { candidates: await valueCandidates(table, timeColumn ?? '', asked, record, around), unplaced: null }
+  const wanted = { asked, until, calendar }
+  if (natives === null) return await rangeCandidates(table, timeColumn, wanted, record, around)
+  const known = record?.partitions ?? []
+  return {
+    candidates: await heldBack(
+      await nativeCandidates(natives, wanted, { known, key: table.key }, around),
+      around.referred,
+      around.signal,
+    ),
+    unplaced: await defaultText(natives, around),
+  }
 }
 
 function refuseUnremovable(table: TableSpec, store: CopyStore): void {
@@ -364,87 +375,6 @@ function merged(
 function nameOf({ known, candidate, label }: Pick<PlannedPartition, 'known' | 'candidate' | 'label'>): PartName {
   const { period, part } = known ?? candidate ?? { period: label, part: 1 }
   return { label, period, part }
-}
-
-type Around = {
-  /** Other parts of its period. */
-  readonly others: readonly ArchivedPartition[]
-  readonly asked: readonly Asked[]
-  readonly drop: boolean
-}
-
-function standing(
-  known: ArchivedPartition | null,
-  candidate: Candidate | null,
-  { others, asked, drop }: Around,
-): Pick<PlannedPartition, 'status' | 'note'> {
-  if (known === null) {
-    // Somebody wanted the period to stay when this part was not there yet.
-    const period = others.find(({ part, held }) => part === 1 && held !== null)
-    if (period?.held != null && candidate !== null) return { status: 'held', note: period.held }
-    return { status: candidate?.status ?? 'later', ...(candidate?.note === undefined ? {} : { note: candidate.note }) }
-  }
-  // What has left its table goes on as far as the archive answers for it.
-  if (known.held !== null && known.state !== 'DROPPED' && known.state !== 'EXPIRED' && !known.away && !known.leaving)
-    return { status: 'held', note: known.held }
-  const leaving = known.leaving ? 'its detach was begun: the next run ends it once nobody reads it any more' : null
-  if (leaving !== null && known.error === null) return { status: 'resume', note: leaving }
-  const note = known.error === null ? {} : { note: `${known.error.code}: ${known.error.message}` }
-  switch (known.state) {
-    case 'EXPIRED':
-    case 'DROPPED':
-      return candidate?.native == null
-        ? {
-            status: 'done',
-            ...(known.state === 'EXPIRED' ? { note: 'it has expired, and is not archived again' } : {}),
-          }
-        : { status: 'blocked', note: 'it was archived, and another table stands in its place since then' }
-    case 'DETACHED':
-      if (known.restoring) return { status: 'blocked', note: 'rows are being brought back: run sluice restore again' }
-      if (drop && known.graceOver) return { status: 'drop', ...note }
-      return { status: 'done', ...graceLeft(known, drop), ...note }
-    case 'RESTORED':
-      if (isAbsorbed(known)) return { status: 'done', note: 'its rows were archived again with another part' }
-      if (known.retracted && known.native !== null && candidate === null)
-        return {
-          status: 'done',
-          note: 'its rows were brought into partitions that stand in its place, and go with those',
-        }
-      if (known.retracted && isAsked(asked, known)) return restoredAgain(known, others, asked, note)
-      if (!known.retracted) return { status: 'resume', ...note }
-      return { status: 'held', note: 'it was restored: name it with --partition to archive it again' }
-    case 'PLANNED':
-      return known.fence === 0n && candidate !== null
-        ? { status: candidate.status, ...(candidate.note === undefined ? {} : { note: candidate.note }) }
-        : { status: 'resume', ...note }
-    default: {
-      const held = candidate?.status === 'blocked' && !known.away ? [candidate.note] : []
-      const notes = [...held, note.note].filter((part) => part !== undefined)
-      return { status: 'resume', ...(notes.length === 0 ? {} : { note: notes.join('; ') }) }
-    }
-  }
-}
-
-/** Of a plain table, rows between the bounds of a period go with one part: the first of those that were restored. */
-function restoredAgain(
-  known: ArchivedPartition,
-  others: readonly ArchivedPartition[],
-  asked: readonly Asked[],
-  note: Pick<PlannedPartition, 'note'>,
-): Pick<PlannedPartition, 'status' | 'note'> {
-  const plain = known.native === null ? others.filter(({ native }) => native === null) : []
-  const open = plain.find(isOpen)
-  if (open !== undefined)
-    return { status: 'blocked', note: `${open.label} is on its way: it has to be dropped, or restored, before` }
-  const first = plain.find((one) => isBack(one) && one.part < known.part && isAsked(asked, one))
-  return first === undefined
-    ? { status: 'resume', ...note }
-    : { status: 'held', note: `its rows are archived again with ${first.label}` }
-}
-
-/** Why it is not dropped, where somebody asked for that. */
-function graceLeft({ dropAfterMs }: ArchivedPartition, drop: boolean): { readonly note?: string } {
-  return drop && dropAfterMs !== null ? { note: `it may be dropped from ${isoTime(dropAfterMs)} on` } : {}
 }
 
 function refuseUnknown(

@@ -26,7 +26,7 @@ export async function rangeCandidates(
       'BAD_FLAG',
       `${tableText(table.table)} is not partitioned: say which column tells when a row belongs`,
       {
-        hint: 'name it with --by COLUMN',
+        hint: 'name it with --by COLUMN; with --by-value COLUMN each value of a column is a partition',
       },
     )
   }
@@ -47,7 +47,9 @@ export async function rangeCandidates(
     const { to } = boundsFor(calendar, last, kind)
     const condition = store.timeCondition?.(column, from, to) ?? null
     if (condition === null) {
-      throw new SluiceError('BAD_FLAG', `${timeColumn} says no time`, { hint: 'name another column with --by' })
+      throw new SluiceError('BAD_FLAG', `${timeColumn} says no time`, {
+        hint: 'name another column with --by, or make each value a partition with --by-value',
+      })
     }
     return (await view.extent(table, condition, true)).rows
   }

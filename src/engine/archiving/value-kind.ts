@@ -25,7 +25,7 @@ export function valueKind(table: Pick<TableSpec, 'table'>, { name, type }: Colum
       return high !== null && BigInt(high) > MOST_SECONDS ? 'epoch-milliseconds' : 'epoch-seconds'
     default:
       throw new SluiceError('BAD_FLAG', `${tableText(table.table)}.${name} says no time: it is ${type.kind}`, {
-        hint: 'name a column of dates, times or epoch numbers with --by',
+        hint: 'name a column of dates, times or epoch numbers with --by, or make each value a partition with --by-value',
       })
   }
 }

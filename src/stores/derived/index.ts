@@ -54,6 +54,7 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
       partitionPlan: null,
       timeCondition: null,
       timeExtent: null,
+      columnValues: null,
       rowCondition: null,
       periods: null,
       referrers: null,

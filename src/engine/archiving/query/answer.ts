@@ -3,6 +3,7 @@
  * if the ledger says by then that other partitions are archived than before, all of it is begun anew: so no row is missed and none counted twice.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isByValue } from '../../../archive/ledger/by-value.ts'
 import { readArchive, type ArchivedPartition, type ArchiveRecord } from '../../../archive/ledger/record.ts'
 import { fitOf, isSameShape } from '../../../archive/types/fit.ts'
 import { refuseNewer } from '../../../archive/ledger/schema.ts'
@@ -284,6 +285,8 @@ async function rangeColumn(
   columns: readonly QueryColumn[],
   signal: AbortSignal,
 ): Promise<QueryColumn | null> {
+  // Values of a list are no ranges: all of their files are asked, and statistics in them skip rows.
+  if (record !== null && isByValue(record)) return null
   const name = record?.timeColumn ?? (await store.partitions?.().list(table, signal))?.by
   return columns.find((column) => column.name === name) ?? null
 }

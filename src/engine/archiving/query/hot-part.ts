@@ -1,4 +1,6 @@
 /** The rows of a table that are still in the source: which of them count, which a query needs, and their text. */
+import { isByValue } from '../../../archive/ledger/by-value.ts'
+import { cutCondition } from '../../../archive/lifecycle/cut-condition.ts'
 import type { SharedColumn } from '../../../archive/types/fit.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../../archive/ledger/record.ts'
 import type { Excepted, Interval, QueryColumn, QueryNeeds } from '../../../model/archiving/query-port.ts'
@@ -143,12 +145,10 @@ function exceptions(
   for (const partition of archivedPartitions(record)) {
     if (shared.has(partition.label) || !sharesRows(partition)) continue
     const column = columns.find(({ name }) => name === record?.timeColumn)
-    const spec = table.columns.find(({ name }) => name === record?.timeColumn)
-    const { from, to } = partition
-    const condition = spec === undefined || isSingle(store) ? null : (store.timeCondition?.(spec, from, to) ?? null)
-    // Rows without a time are in no partition.
+    const condition = record === null || isSingle(store) ? null : cutCondition(store, table, record, partition)
+    // Rows without a time are in no period.
     if (condition !== null) conditions.push(`NOT coalesce((${condition}), false)`)
-    else except.push(exceptionOf(table, partition, column))
+    else except.push(exceptionOf(table, partition, record !== null && isByValue(record) ? undefined : column))
   }
   return { conditions, except }
 }

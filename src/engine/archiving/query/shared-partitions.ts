@@ -1,4 +1,5 @@
 /** Archived periods of a plain table whose rows are partly in the table too: on their way out, on their way back, or late. They are told by key. */
+import { isByValue } from '../../../archive/ledger/by-value.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../../archive/ledger/record.ts'
 import type { Excepted, QueryColumn, QueryFile } from '../../../model/archiving/query-port.ts'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
@@ -42,6 +43,8 @@ export function sharedPartition(
   const time = columns.find(({ name }) => name === record?.timeColumn)
   if (native !== null || time === undefined || !time.hot || table.key.length === 0 || !table.key.every(isThere))
     return null
+  // A value has no bounds: keys alone tell its rows, also one that somebody has moved to another value meanwhile.
+  if (record !== null && isByValue(record)) return { label, within: null }
   const within = isKnown(from, time) && isKnown(to, time) ? { column: time.name, from, to } : null
   return { label, within }
 }

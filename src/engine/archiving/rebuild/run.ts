@@ -15,10 +15,11 @@ import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { redactUrl } from '../../../shared/redact.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { NativePartitions } from '../../../stores/archive-port.ts'
-import { parseCalendar } from '../../calendar/calendar-text.ts'
+import { recordCalendar } from '../record-calendar.ts'
 import type { Ending, Run } from '../../run-context.ts'
 import type { Opened } from '../each-table.ts'
 import { labelNamed } from '../label-named.ts'
+import { boundFields } from '../bound-fields.ts'
 import { lateRows } from '../late-rows.ts'
 import { openArchive } from '../open.ts'
 import { ownerOf } from '../owner.ts'
@@ -132,7 +133,7 @@ async function comparedWith(
   const held = new Map((before?.partitions ?? []).map((one) => [one.label, one.held]))
   const labels = [...labelsOf(name, state, said)].toSorted()
   const all = await comparedLabels(context, labels, { state, said, natives, late: lateRows(context, said.present) })
-  const calendar = parseCalendar(said.present.calendar)
+  const calendar = recordCalendar(said.present)
   const accept = wishes.accept.map((text) => labelNamed(calendar, text, labels))
   for (const label of labels) {
     const { finding, partition } = all.get(label) ?? { finding: [], partition: null }
@@ -150,7 +151,7 @@ async function comparedWith(
     }
     const noted = { ...partition, held: partition.held ?? held.get(label) ?? null }
     partitions.push(noted)
-    tell(name, archive, noted, run)
+    tell(name, archive, said.present, noted, run)
   }
   if (standing > 0) throw differs(name, standing)
   return { partitions, findings }
@@ -235,7 +236,13 @@ function propertiesOf({ noted, said }: SaidArchive, partitions: readonly Archive
   }
 }
 
-function tell(table: string, archive: string, one: ArchivedPartition, { emit }: Run<Events>): void {
+function tell(
+  table: string,
+  archive: string,
+  cut: SaidArchive['present'],
+  one: ArchivedPartition,
+  { emit }: Run<Events>,
+): void {
   const bytes = one.files.reduce((sum, file) => sum + file.bytes, 0n)
   emit({
     type: 'archived',
@@ -243,8 +250,7 @@ function tell(table: string, archive: string, one: ArchivedPartition, { emit }: 
     partition: one.label,
     state: one.state,
     archive: redactUrl(archive),
-    ...(one.from === null ? {} : { from: one.from }),
-    ...(one.to === null ? {} : { to: one.to }),
+    ...boundFields(cut, one),
     ...(one.digest === null ? {} : { rows: dec(one.digest.rows) }),
     ...(one.files.length === 0 ? {} : { files: dec(one.files.length), bytes: dec(bytes) }),
     ...(one.version === null ? {} : { version: dec(one.version) }),

@@ -1,4 +1,5 @@
 /** A table as its archive says of itself, beside the table of the source as it is now; what an archive of an older program lacks is said by hand. */
+import { BY_VALUE } from '../../../archive/ledger/by-value.ts'
 import type { ArchivedTable, ArchiveRecord } from '../../../archive/ledger/record.ts'
 import type { LogState } from '../../../archive/lifecycle/log.ts'
 import { readProperties, type ArchiveProperties } from '../../../archive/log/properties.ts'
@@ -100,6 +101,8 @@ function cutBy(
     throw new SluiceError('PLAN_CHANGED', what, { where: name, hint })
   }
   const calendar = said.calendar ?? asked ?? ''
+  if (asked !== null && calendar === BY_VALUE)
+    refuse(`the archive of ${name} is cut by values, and has no calendar`, 'leave the flags of the calendar out')
   if (asked !== null && asked !== calendar)
     refuse(`the archive of ${name} has another calendar: ${calendar}`, 'leave the flags of the calendar out')
   const own = said.calendar === undefined ? null : (said.timeColumn ?? null)
@@ -110,7 +113,7 @@ function cutBy(
   if (said.calendar !== undefined && own === null)
     refuse(`${name} has no partitions now, and was archived by them`, ANOTHER)
   if (own !== null && by !== undefined && by !== own)
-    refuse(`the archive of ${name} has another column of time: ${own}`, 'leave --by out')
+    refuse(`the archive of ${name} is cut by another column: ${own}`, 'leave --by out')
   const timeColumn = own ?? by ?? ''
   if (!columns.some((column) => column.name === timeColumn))
     refuse(`${name} has no column ${timeColumn}, by which it was archived`, ANOTHER)

@@ -8,7 +8,8 @@ import type { Departed, LogState } from '../../../archive/lifecycle/log.ts'
 import { appIdOf } from '../../../archive/lifecycle/publish.ts'
 import type { Digest } from '../../../model/copy/rows.ts'
 import type { NativePartitions } from '../../../stores/archive-port.ts'
-import { parseCalendar } from '../../calendar/calendar-text.ts'
+import { recordCalendar } from '../record-calendar.ts'
+import { valueCandidates } from '../value-candidates.ts'
 import type { CalendarSpec } from '../../calendar/calendar.ts'
 import { periodAt } from '../../calendar/period.ts'
 import { nativeCandidates } from '../native-candidates.ts'
@@ -106,8 +107,13 @@ async function candidateOf(
   { said: { present }, natives }: Sides,
 ): Promise<NewPartition | null> {
   const around = { store, signal: interrupt.abort }
-  const calendar = parseCalendar(present.calendar)
-  const wanted = { asked: [{ label, period: label, whole: true }], until: null, calendar }
+  const calendar = recordCalendar(present)
+  const asked = [{ label, period: label, whole: true }]
+  if (calendar === null) {
+    const values = natives === null ? await valueCandidates(table, present.timeColumn ?? '', asked, null, around) : []
+    return values.find((one) => one.label === label) ?? null
+  }
+  const wanted = { asked, until: null, calendar }
   // A further part whose history is gone has the name of no period.
   if (natives === null && !isPeriod(calendar, label)) return null
   const candidates =

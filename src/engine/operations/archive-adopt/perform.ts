@@ -22,7 +22,7 @@ import { ownerOf } from '../../archiving/owner.ts'
 import { seenArchive } from '../../archiving/table-changes.ts'
 import { isUnpublished, planArchive } from '../../archiving/plan.ts'
 import { originNow } from '../../archiving/require-origin.ts'
-import { parseCalendar } from '../../calendar/calendar-text.ts'
+import { recordCalendar } from '../../archiving/record-calendar.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 
 type ArchiveAdoptRun = RunOf<typeof declared>
@@ -89,7 +89,7 @@ async function takeOver(
   await using open = await openArchive(table, record, opened, run)
   const { context } = open
   const labels = record.partitions.map(({ label }) => label)
-  const accepted = accept.map((text) => labelNamed(parseCalendar(record.calendar), text, labels))
+  const accepted = accept.map((text) => labelNamed(recordCalendar(record), text, labels))
   const around = { ...opened, nowMs: run.clock.now(), signal: run.interrupt.abort }
   const candidate: FindCandidate = async (label) => {
     const asked = {

@@ -1,4 +1,5 @@
 /** `archive expire`: partitions of which the archive has the last copy leave it for good, and can come back as long as their files stay. */
+import { isByValue } from '../../../archive/ledger/by-value.ts'
 import { ErasureLedger } from '../../../archive/ledger/erasure-ledger.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../../archive/ledger/record.ts'
 import type { ArchiveContext } from '../../../archive/lifecycle/context.ts'
@@ -30,6 +31,7 @@ export async function archiveExpire(operation: ArchiveExpireOperation, run: Arch
   await using opened = await openSource(from, !dryRun)
   const { abort } = run.interrupt
   const { table, record } = await archivedTable(opened, named, abort)
+  refuseAgeless(record)
   const retentionMs = wantedRetention(record, operation.retentionMs)
   if (dryRun) await tellFollowedTables(opened, [table.table], { emit: run.emit, signal: abort })
   else await refuseFollowedTables(opened, [table.table], abort)
@@ -87,6 +89,17 @@ export async function archiveExpire(operation: ArchiveExpireOperation, run: Arch
 
 const NOT_CHECKED =
   'files were not read: the log names them, and nothing else of them was looked at; copies of the archive and backups have them still'
+
+/** @throws SluiceError BAD_FLAG where partitions are values */
+function refuseAgeless(record: ArchiveRecord): void {
+  if (!isByValue(record)) return
+  const name = tableText(record.table)
+  const column = record.timeColumn ?? ''
+  throw new SluiceError('BAD_FLAG', `the archive of ${name} is cut by values of ${column}, which have no age`, {
+    where: name,
+    hint: `sluice archive erase --table ${shellQuote(name)} --where "$WHERE" --reason TICKET takes rows out for good, with a condition on ${column}`,
+  })
+}
 
 /** The column by which partitions are cut, as the table has it now. */
 async function timeColumnOf(

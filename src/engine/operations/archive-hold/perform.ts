@@ -14,7 +14,7 @@ import { nearestText } from '../../archiving/label-named.ts'
 import { ownerOf } from '../../archiving/owner.ts'
 import { planArchive, type PlannedPartition } from '../../archiving/plan.ts'
 import { tellArchive } from '../../archiving/tell-archive.ts'
-import { parseCalendar } from '../../calendar/calendar-text.ts'
+import { recordCalendar } from '../../archiving/record-calendar.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 
 type ArchiveHoldRun = RunOf<typeof declared>
@@ -118,7 +118,7 @@ type Found = {
 }
 
 function knownAs({ partitions, calendar }: ArchiveRecord, text: string): Found | null {
-  const asked = askedFor(parseCalendar(calendar), text, partitions)
+  const asked = askedFor(recordCalendar({ calendar }), text, partitions)
   const parts = partitions.filter((one) => isAsked([asked], one))
   return parts.length === 0 ? null : { label: asked.label, isPeriod: asked.whole, parts, planned: null }
 }
@@ -137,7 +137,7 @@ async function unknownYet(
   run: ArchiveHoldRun,
 ): Promise<Found> {
   if (reason === null) {
-    const { label } = askedFor(parseCalendar(record.calendar), text, record.partitions)
+    const { label } = askedFor(recordCalendar(record), text, record.partitions)
     const near = nearestText(
       label,
       record.partitions.map((one) => one.label),

@@ -7,6 +7,7 @@ import { isoTime } from '../../../shared/clock.ts'
 import { redactUrl } from '../../../shared/redact.ts'
 import type { archiveList as declared, ArchiveListOperation } from './declaration.ts'
 import { openSource, recordsOf, tableNow } from '../../archiving/each-table.ts'
+import { boundFields } from '../../archiving/bound-fields.ts'
 import { standingFields, standingOf, tellStanding } from '../../archiving/standing.ts'
 import { seenArchive } from '../../archiving/table-changes.ts'
 import { Looked } from '../../archiving/looked.ts'
@@ -44,8 +45,7 @@ export async function archiveList({ from, tables, count }: ArchiveListOperation,
         partition: one.label,
         state: one.state,
         archive: redactUrl(record.archive),
-        ...(one.from === null ? {} : { from: one.from }),
-        ...(one.to === null ? {} : { to: one.to }),
+        ...boundFields(record, one),
         ...(one.digest === null ? {} : { rows: dec(one.digest.rows) }),
         ...(one.files.length === 0 ? {} : { files: dec(one.files.length), bytes: dec(bytes) }),
         ...(one.sourceBytes === null ? {} : { sourceBytes: dec(one.sourceBytes) }),

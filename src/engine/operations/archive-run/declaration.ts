@@ -14,6 +14,8 @@ export type ArchiveOperation = {
   readonly to?: string
   /** Column of a plain table that says when a row belongs; a partitioned table says it itself. */
   readonly by?: string
+  /** Column of a plain table each of whose values is a partition, in place of periods of time. */
+  readonly byValue?: string
   /** What the ledger has when absent, and calendar quarters in a table that it does not know. */
   readonly calendar?: CalendarSpec
   /** `8q`: what is older than so many whole periods before the one of today. */
@@ -60,6 +62,7 @@ const PLANNED = [
   'partition',
   'to',
   'by',
+  'by-value',
   'older-than',
   'calendar',
   'first-month',
@@ -142,6 +145,13 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
         group: 'plan, run and adopt:',
         completes: 'column',
         describe: 'the column that says when a row belongs, of a table without partitions',
+      },
+      {
+        name: 'by-value',
+        type: 'text',
+        group: 'plan and run:',
+        completes: 'column',
+        describe: 'a column each of whose values is a partition, instead of periods of time; --partition says which',
       },
       {
         name: 'calendar',

@@ -1,4 +1,5 @@
 /** `archive plan` and `archive run`: old partitions into a Delta table, proved, and then out of the source. */
+import { isByValue } from '../../../archive/ledger/by-value.ts'
 import { PartitionLedger } from '../../../archive/ledger/partition-ledger.ts'
 import { readArchive, type ArchivedTable } from '../../../archive/ledger/record.ts'
 import type { Wish } from '../../../archive/lifecycle/advance.ts'
@@ -26,7 +27,8 @@ import { requireOrigin } from '../../archiving/require-origin.ts'
 import { standingOf, tellStanding } from '../../archiving/standing.ts'
 import { changeText } from '../../archiving/table-changes.ts'
 import { tellArchive } from '../../archiving/tell-archive.ts'
-import { lookedThrough, planArchive, type PlannedArchive, type PlannedPartition } from '../../archiving/plan.ts'
+import { lookedThrough } from '../../archiving/looked-through.ts'
+import { planArchive, type PlannedArchive, type PlannedPartition } from '../../archiving/plan.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 
 type ArchiveRunRun = RunOf<typeof declared>
@@ -169,7 +171,9 @@ function refuseUnasked({ drop, confirm, tables, dryRun }: ArchiveOperation): voi
 function refuseAimless(plans: readonly PlannedArchive[], { olderThan, partitions }: ArchiveOperation): void {
   if (olderThan !== undefined || partitions.length > 0 || plans.some(({ fresh }) => !fresh)) return
   throw new SluiceError('BAD_FLAG', 'nothing says which partitions are due', {
-    hint: 'give --older-than 8q, or name some with --partition',
+    hint: plans.every(({ archived }) => isByValue(archived))
+      ? 'name some with --partition; sluice archive plan with the same options lists them'
+      : 'give --older-than 8q, or name some with --partition',
   })
 }
 

@@ -16,7 +16,7 @@ import { nearestText } from '../../archiving/label-named.ts'
 import { openArchive } from '../../archiving/open.ts'
 import { Looked } from '../../archiving/looked.ts'
 import { sourceFindings } from '../../archiving/source-findings.ts'
-import { parseCalendar } from '../../calendar/calendar-text.ts'
+import { recordCalendar } from '../../archiving/record-calendar.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 
 type ArchiveVerifyRun = RunOf<typeof declared>
@@ -45,7 +45,7 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
       if (finding.partition !== undefined) damaged.add(finding.partition)
       run.emit({ type: 'archive.finding', table: name, ...finding })
     }
-    const calendar = parseCalendar(record.calendar)
+    const calendar = recordCalendar(record)
     const asked = operation.partitions.map((text) => askedFor(calendar, text, record.partitions))
     const wanted = (label: string): boolean =>
       isWanted(asked, record.partitions.find((one) => one.label === label) ?? { label, period: label })
@@ -114,7 +114,7 @@ const DEEP = 'sluice archive verify --deep compares values'
 function refuseUnknown(records: readonly ArchiveRecord[], texts: readonly string[]): void {
   const known = records.flatMap(({ partitions }) => partitions.map(({ label }) => label))
   for (const text of texts) {
-    const asked = records.map(({ calendar, partitions }) => askedFor(parseCalendar(calendar), text, partitions))
+    const asked = records.map(({ calendar, partitions }) => askedFor(recordCalendar({ calendar }), text, partitions))
     if (records.some(({ partitions }) => partitions.some((one) => isAsked(asked, one)))) continue
     const label = asked[0]?.label ?? text
     throw new SluiceError('PARTITION_STATE', `no ledger knows a partition ${label}${nearestText(label, known)}`, {

@@ -6,7 +6,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import { askedFor, isAsked } from '../../archiving/asked.ts'
 import { nearestText } from '../../archiving/label-named.ts'
-import { parseCalendar } from '../../calendar/calendar-text.ts'
+import { recordCalendar } from '../../archiving/record-calendar.ts'
 import type { RestoreOperation } from './declaration.ts'
 
 /** @throws SluiceError PARTITION_STATE for one that is not archived */
@@ -15,7 +15,7 @@ export function chosenOf(
   { table }: Pick<TableSpec, 'table'>,
   { calendar, partitions }: ArchiveRecord,
 ): readonly ArchivedPartition[] {
-  const spec = parseCalendar(calendar)
+  const spec = recordCalendar({ calendar })
   const chosen = new Set<ArchivedPartition>()
   for (const text of named) {
     const asked = askedFor(spec, text, partitions)

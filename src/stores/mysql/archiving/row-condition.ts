@@ -11,7 +11,7 @@ export function rowCondition(columns: readonly Column[], test: RowTest): string 
   return conditionSql(columns, test, { quote: quoted, compare })
 }
 
-function compare(name: string, { type }: Column, op: Comparison, value: string): string | null {
+function compare(name: string, { type, native }: Column, op: Comparison, value: string): string | null {
   switch (type.kind) {
     case 'bool':
     case 'int':
@@ -23,8 +23,10 @@ function compare(name: string, { type }: Column, op: Comparison, value: string):
       return `${name} ${op} DATE '${dayBound(value)}'`
     case 'timestamp':
       return `${name} ${op} TIMESTAMP '${momentBound(value)}'`
+    case 'native':
     case 'uuid':
     case 'text': {
+      if (type.kind === 'native' && !/^enum\b/i.test(native)) return null
       if (op !== '=' && op !== '<>') return null
       const bytes = `X'${Buffer.from(value).toString('hex')}'`
       return sameBytes(

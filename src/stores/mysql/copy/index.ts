@@ -12,6 +12,7 @@ import type {
   SourceView,
   StoreAbilities,
   TableMark,
+  ColumnValues,
   TimeExtent,
 } from '../../copy-port.ts'
 import { MysqlApply } from '../apply/index.ts'
@@ -21,6 +22,7 @@ import { timeCondition } from '../archiving/time.ts'
 import type { PeriodStore, ReferrerStore } from '../../archive-port.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
 import { referrersOf, referringRow } from '../archiving/referrers.ts'
+import { columnValues } from '../archiving/column-values.ts'
 import { timeExtent } from '../archiving/time-extent.ts'
 import type { Cdc, ChangeSource, ChangeTarget } from '../../follow-port.ts'
 import type { MaintenanceStore } from '../../maintenance-port.ts'
@@ -165,6 +167,15 @@ class Store implements CopyStore {
 
   async timeExtent(table: TableSpec, column: Column, signal: AbortSignal): Promise<TimeExtent> {
     return await this.#ask(signal, (session) => timeExtent(session, table, column))
+  }
+
+  async columnValues(
+    table: TableSpec,
+    column: Column,
+    most: number,
+    signal: AbortSignal,
+  ): Promise<ColumnValues | null> {
+    return await this.#ask(signal, (session) => columnValues(session, table, column, most))
   }
 
   periods(): PeriodStore {

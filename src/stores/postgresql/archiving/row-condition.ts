@@ -30,6 +30,9 @@ function compare(name: string, { type }: Column, op: Comparison, value: string):
       // A collation may call texts equal that are not.
       if (op !== '=' && op !== '<>') return null
       return sameBytes(op, `${name} = ${literal(value)}`, `${name} = ${literal(value)} COLLATE "C"`)
+    case 'native':
+      // Enums: their order is nobody's but the server's, and a value that was renamed is another text.
+      return op === '=' || op === '<>' ? `${name}::text ${op} ${literal(value)} COLLATE "C"` : null
     default:
       return null
   }

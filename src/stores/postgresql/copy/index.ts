@@ -17,12 +17,14 @@ import type {
   SourceView,
   StoreAbilities,
   TableMark,
+  ColumnValues,
   TimeExtent,
 } from '../../copy-port.ts'
 import { rowCondition } from '../archiving/row-condition.ts'
 import { timeCondition } from '../archiving/time.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
 import { referrersOf, referringRow } from '../archiving/referrers.ts'
+import { columnValues } from '../archiving/column-values.ts'
 import { timeExtent } from '../archiving/time-extent.ts'
 import type { ChangeTarget } from '../../follow-port.ts'
 import type { OperationalExam } from '../../operational-port.ts'
@@ -232,6 +234,22 @@ class PostgresCopy implements CopyStore {
     try {
       return await this.#sessions.use((session) =>
         underSignal(session, signal, () => timeExtent(session, table, column)),
+      )
+    } catch (error) {
+      throw sourceError(error, this.#settings)
+    }
+  }
+
+  async columnValues(
+    table: TableSpec,
+    column: Column,
+    most: number,
+    signal: AbortSignal,
+  ): Promise<ColumnValues | null> {
+    throwIfAborted(signal)
+    try {
+      return await this.#sessions.use((session) =>
+        underSignal(session, signal, () => columnValues(session, table, column, most)),
       )
     } catch (error) {
       throw sourceError(error, this.#settings)

@@ -19,6 +19,7 @@ import type {
   SourceView,
   StoreAbilities,
   TableMark,
+  ColumnValues,
   TimeExtent,
 } from '../../copy-port.ts'
 import { rowCondition } from '../archiving/row-condition.ts'
@@ -28,6 +29,7 @@ import type { Cdc, ChangeSource, ChangeTarget } from '../../follow-port.ts'
 import { SqliteApply } from '../apply/index.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
 import { referrersOf, referringRow } from '../archiving/referrers.ts'
+import { columnValues } from '../archiving/column-values.ts'
 import { timeExtent } from '../archiving/time-extent.ts'
 import { openReader } from '../reader.ts'
 import { openWriter, type Writer } from './connection.ts'
@@ -230,6 +232,10 @@ class SqliteCopy implements CopyStore {
     } catch (error) {
       throw copyError(error, this.label, 'source')
     }
+  }
+
+  columnValues(table: TableSpec, column: Column, most: number, signal: AbortSignal): Promise<ColumnValues | null> {
+    return this.#within(signal, (connection) => columnValues(connection, table, column, most, signal))
   }
 
   periods(): PeriodStore {

@@ -1,0 +1,56 @@
+/** A plan beside what the source still has of archived periods. */
+import { cutCondition } from '../../archive/lifecycle/cut-condition.ts'
+import { surplusText } from '../../model/archiving/surplus-text.ts'
+import type { CopyStore } from '../../stores/copy-port.ts'
+import { periodRows, type PeriodLook } from './period-rows.ts'
+import type { PlannedArchive, PlannedPartition } from './plan.ts'
+import { heldText } from './referred.ts'
+
+/**
+ * The plan with what of its archived periods is still in the source, as far as that can be counted in about a second, and with rows of other tables that refer to rows
+ * of a plain table that are to go.
+ */
+export async function lookedThrough(
+  plan: PlannedArchive,
+  around: { readonly store: CopyStore; readonly signal: AbortSignal },
+): Promise<PlannedArchive> {
+  const { archived, table } = plan
+  const { partitions: known } = archived
+  const looks =
+    known === undefined ? null : await periodRows({ ...around, table }, { ...archived, partitions: known }, 'cheap')
+  const partitions: PlannedPartition[] = []
+  for (const one of plan.partitions) {
+    partitions.push(withLook(await withReferring(plan, one, around), looks?.get(one.label)))
+  }
+  return { ...plan, partitions }
+}
+
+/** Of a plain table: rows that refer to a period keep its rows from being removed. */
+async function withReferring(
+  { table, archived, referred }: PlannedArchive,
+  one: PlannedPartition,
+  { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },
+): Promise<PlannedPartition> {
+  const place = one.known ?? one.candidate
+  const isGoing =
+    one.status === 'due' || one.status === 'resume' || one.status === 'drop' || one.known?.state === 'DETACHED'
+  if (!isGoing || place === null || place.native !== null) return one
+  const condition = cutCondition(store, table, archived, place)
+  const text = condition === null ? null : heldText(await referred.look(table.table, condition, signal))
+  if (text === null) return one
+  return { ...one, note: [text, ...(one.note === undefined ? [] : [one.note])].join('; ') }
+}
+
+function withLook(one: PlannedPartition, look: PeriodLook | undefined): PlannedPartition {
+  if (look === undefined) return one
+  const surplus = 'surplus' in look ? look.surplus : 0n
+  const notes = [
+    ...('notLooked' in look ? [`not looked at: ${look.notLooked}`] : []),
+    ...(surplus === 0n ? [] : [surplusText(surplus)]),
+    ...(surplus > 0n && one.known?.native === null && one.known.state === 'DETACHED'
+      ? ['late rows are archived as a further part once this one is dropped, or with it once it was restored']
+      : []),
+    ...(one.note === undefined ? [] : [one.note]),
+  ]
+  return { ...one, look, ...(notes.length === 0 ? {} : { note: notes.join('; ') }) }
+}
