@@ -3,7 +3,8 @@ import { takenMs, type ArchivedPartition } from '../../archive/ledger/record.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import { dec, type Emit } from '../../model/event.ts'
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
-import type { PlannedArchive, PlannedPartition } from './plan.ts'
+import type { PlannedArchive } from './plan.ts'
+import type { PlannedPartition } from './planned-standing.ts'
 
 /** Says nothing where nothing is due. */
 export async function emitForecast(

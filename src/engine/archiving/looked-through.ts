@@ -3,7 +3,8 @@ import { cutCondition } from '../../archive/lifecycle/cut-condition.ts'
 import { surplusText } from '../../model/archiving/surplus-text.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
 import { periodRows, type PeriodLook } from './period-rows.ts'
-import type { PlannedArchive, PlannedPartition } from './plan.ts'
+import type { PlannedArchive } from './plan.ts'
+import type { PlannedPartition } from './planned-standing.ts'
 import { heldText } from './referred.ts'
 
 /**

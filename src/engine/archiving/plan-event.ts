@@ -4,7 +4,8 @@ import { tableText } from '../../model/copy/column-type.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import { boundFields } from './bound-fields.ts'
 import { standingFields, type Standing } from './standing.ts'
-import type { PlannedArchive, PlannedPartition } from './plan.ts'
+import type { PlannedArchive } from './plan.ts'
+import type { PlannedPartition } from './planned-standing.ts'
 
 /** @param standing where nothing but the plan is wanted; a run finds out by itself */
 export function emitArchivePlan(

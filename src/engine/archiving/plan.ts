@@ -27,24 +27,12 @@ import { nearestText } from './label-named.ts'
 import type { PartName } from './further-part.ts'
 import { defaultText } from './default-text.ts'
 import { nativeCandidates } from './native-candidates.ts'
-import { standing } from './planned-standing.ts'
-import type { PeriodLook } from './period-rows.ts'
+import { standing, type PlannedPartition } from './planned-standing.ts'
 import { rangeCandidates } from './range-candidates.ts'
 import { heldBack, Referred } from './referred.ts'
 import { recordCalendar } from './record-calendar.ts'
 import { valueCandidates } from './value-candidates.ts'
 import { presentArchive, unsureError, type PresentArchive } from './table-changes.ts'
-
-/** A partition of the plan: what the ledger has of it, what the source has, or both. */
-export type PlannedPartition = {
-  readonly label: string
-  readonly status: 'due' | 'resume' | 'drop' | 'done' | 'later' | 'held' | 'blocked'
-  readonly candidate: Candidate | null
-  readonly known: ArchivedPartition | null
-  readonly note?: string
-  /** What of an archived period is still in the source; absent where nothing is to be there, or it is not archived. */
-  readonly look?: PeriodLook
-}
 
 export type PlannedArchive = {
   readonly table: TableSpec

@@ -4,7 +4,18 @@ import type { ArchivedPartition } from '../../archive/ledger/record.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { isAsked, type Asked } from './asked.ts'
 import type { Candidate } from './candidate.ts'
-import type { PlannedPartition } from './plan.ts'
+import type { PeriodLook } from './period-rows.ts'
+
+/** A partition of the plan: what the ledger has of it, what the source has, or both. */
+export type PlannedPartition = {
+  readonly label: string
+  readonly status: 'due' | 'resume' | 'drop' | 'done' | 'later' | 'held' | 'blocked'
+  readonly candidate: Candidate | null
+  readonly known: ArchivedPartition | null
+  readonly note?: string
+  /** What of an archived period is still in the source; absent where nothing is to be there, or it is not archived. */
+  readonly look?: PeriodLook
+}
 
 type Around = {
   /** Other parts of its period. */

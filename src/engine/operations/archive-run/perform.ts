@@ -28,7 +28,8 @@ import { standingOf, tellStanding } from '../../archiving/standing.ts'
 import { changeText } from '../../archiving/table-changes.ts'
 import { tellArchive } from '../../archiving/tell-archive.ts'
 import { lookedThrough } from '../../archiving/looked-through.ts'
-import { planArchive, type PlannedArchive, type PlannedPartition } from '../../archiving/plan.ts'
+import { planArchive, type PlannedArchive } from '../../archiving/plan.ts'
+import type { PlannedPartition } from '../../archiving/planned-standing.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 
 type ArchiveRunRun = RunOf<typeof declared>
