@@ -357,3 +357,20 @@ test.skipIf(noD1 !== '')(`a system that cannot take all rows or none is refused 
     hint: expect.stringContaining('PostgreSQL') as string,
   })
 })
+
+test.for(SYSTEMS)('%s: a view takes no rows, and is called one', { timeout: 60_000 }, async (other, { skip }) => {
+  const why = whyNot('sqlite', other)
+  if (why !== '') skip(why)
+  const { restoreTo, ledger, isAsBefore } = await archived('sqlite', 'plain')
+  const before = await ledger()
+  const target = await makePlace(other, folder)
+  await target.sql('CREATE VIEW looked_at AS SELECT 1 AS id')
+  for (const dryRun of [true, false]) {
+    const ran = await perform(restoreTo({ into: 'looked_at', intoUrl: target.url, dryRun }))
+    expect(ran.finished.error, said(ran)).toMatchObject({
+      code: 'TABLE_REFUSED',
+      message: expect.stringMatching(/view.*, and no table$/) as string,
+    })
+  }
+  await isAsBefore(before)
+})

@@ -280,6 +280,36 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
 })
 
 describe('a period in parts', () => {
+  it('says which of its parts are in the table', { timeout: 120_000 }, async () => {
+    const made = await bookings('sqlite')
+    const { run, drop, restore, verify } = commandsOf(made)
+    const said = ({ events }: Ran): readonly string[] =>
+      events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
+    for (const operation of [run, drop]) await done(operation)
+    for (const id of [50_001, 50_002]) {
+      await late(made, id)
+      for (const operation of [run, drop]) await done(operation)
+    }
+    await done(named(restore, '2020-Q1.part2'))
+    expect(said(await done(verify))).toContainEqual(
+      expect.stringMatching(
+        /^2020-Q1: 21 rows .* are the sum of 2 parts .*; 2020-Q1\.part2 was brought back, and those rows are in the table, not in this sum$/,
+      ),
+    )
+    // Of the others the first comes back beside that one, and the last beside both.
+    const back = said(await done(named(restore, '2020-Q1')))
+    expect(back).toContainEqual(
+      expect.stringMatching(
+        /^2020-Q1: .*1 row stands beside them, of 2020-Q1\.part2, which was brought back, or later \(50001\)/,
+      ),
+    )
+    expect(back.find((text) => text.startsWith('2020-Q1.part3: '))).toMatch(
+      /21 rows stand beside them, of 2020-Q1, 2020-Q1\.part2, which were brought back, or later/,
+    )
+    expect(back.join()).not.toContain('came later')
+    await whole(made)
+  })
+
   it('is held, released, erased and adopted as a whole', { timeout: 180_000 }, async () => {
     const made = await bookings('sqlite')
     const { run, drop, verify } = commandsOf(made)

@@ -222,7 +222,7 @@ function foretold(found: RowsNow, partition: ArchivedPartition, { asChanged }: R
   const then = [
     ...(found.missing.rows > 0n ? ['missing rows come back from the files'] : []),
     ...(found.changed.rows > 0n && asChanged ? ['rows with other values stay as they are in the database'] : []),
-    ...(found.late.rows > 0n ? ['late rows stay'] : []),
+    ...(found.late.rows > 0n ? [found.late.back === undefined ? 'late rows stay' : 'they stay'] : []),
   ]
   return `compared now: ${[rowsText(found, archived), ...then].join('; ')}`
 }

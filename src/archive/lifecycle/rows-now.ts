@@ -18,8 +18,11 @@ export type NamedRows = { readonly rows: bigint; readonly keys: readonly string[
 /** Where rows of a partition stand: in the table itself, or in one of their own, which keeps the columns that it had when it left. */
 export type Place = { readonly table: TableSpec; readonly where: string | null; readonly isOwn?: true }
 
+/** @property back other parts of the period that were brought back: rows of theirs are among these */
+export type LateRows = NamedRows & { readonly back?: readonly string[] }
+
 /** Rows of a place whose key the archive has not; null where nobody can tell them. */
-export type FindLate = (partition: ArchivedPartition, place: Place) => Promise<NamedRows | null>
+export type FindLate = (partition: ArchivedPartition, place: Place) => Promise<LateRows | null>
 
 export type RowsNow =
   /** By count and sum. */
@@ -35,7 +38,7 @@ export type RowsNow =
       readonly same: bigint
       readonly missing: NamedRows
       readonly changed: NamedRows
-      readonly late: NamedRows
+      readonly late: LateRows
     }
 
 /** Keys that a sentence names. */
@@ -219,9 +222,15 @@ export function rowsText(found: RowsNow, archived: bigint): string {
   const parts = [
     ...(missing.rows === 0n ? [] : [named(missing, 'archived row is missing', 'archived rows are missing')]),
     ...(changed.rows === 0n ? [] : [named(changed, 'row has other values', 'rows have other values')]),
-    ...(late.rows === 0n ? [] : [named(late, 'row came later', 'rows came later')]),
+    ...(late.rows === 0n ? [] : [lateText(late)]),
   ]
   return parts.length === 0 ? 'no row is missing, changed or late' : parts.join(', ')
+}
+
+function lateText({ back = [], ...late }: LateRows): string {
+  if (back.length === 0) return named(late, 'row came later', 'rows came later')
+  const parts = `${back.join(', ')}, which ${back.length === 1 ? 'was' : 'were'} brought back`
+  return named(late, `row stands beside them, of ${parts}, or later`, `rows stand beside them, of ${parts}, or later`)
 }
 
 function rowCount(rows: bigint): string {

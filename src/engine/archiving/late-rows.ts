@@ -1,4 +1,5 @@
 /** Rows of archived periods of a plain table that are not what the archive has: late, changed, or deleted. */
+import { isBack, otherParts } from '../../archive/ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../archive/ledger/record.ts'
 import type { ArchiveContext } from '../../archive/lifecycle/context.ts'
 import { cutCondition } from '../../archive/lifecycle/cut-condition.ts'
@@ -99,10 +100,11 @@ function holdsAll({ state, removed, restoring }: ArchivedPartition): boolean {
   return state === 'DETACHED' && !restoring && removed.rows === 0n
 }
 
-/** Names of rows of a place whose key the archive has not. */
+/** Names of rows of a place whose key the archive has not. @param parts of a period, as the ledger has them now */
 export function lateRows(
   { reader, store, interrupt }: ArchiveContext,
   record: Pick<ArchiveRecord, 'stored' | 'timeColumn'>,
+  parts: (of: Pick<ArchivedPartition, 'period'>) => Promise<readonly ArchivedPartition[]> = async () => [],
 ): FindLate {
   return async (partition, { table, where, isOwn }) => {
     // A table that has left keeps its columns.
@@ -114,7 +116,9 @@ export function lateRows(
         values: false,
         where,
       })
-      return found?.late ?? null
+      if (found === null) return null
+      const back = isOwn === true ? [] : otherParts(partition, await parts(partition)).filter(isBack)
+      return back.length === 0 ? found.late : { ...found.late, back: back.map(({ label }) => label) }
     } catch (thrown) {
       throwIfAborted(signal)
       // A value that no archive could hold: then late rows are counted, and not named.

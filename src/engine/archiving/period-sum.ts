@@ -1,5 +1,5 @@
 /** Whether the rows of a period are the sum of its parts: each part was proved by itself, and no key stands in two of them. */
-import { byPeriod } from '../../archive/ledger/parts.ts'
+import { byPeriod, isBack } from '../../archive/ledger/parts.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../archive/ledger/record.ts'
 import { sameKeys } from '../../archive/lifecycle/beside.ts'
 import { sumOf, type ArchiveContext } from '../../archive/lifecycle/context.ts'
@@ -54,10 +54,17 @@ export async function* periodSums(
     else if (doubled === 0) {
       const { rows, sum } = sumOf(parts.flatMap(({ digest }) => (digest === null ? [] : [digest])))
       const proved = unread === undefined ? 'each proved by itself' : `${unread.label} was not read`
-      const text = `${period}: ${rows} rows with the checksum ${sum} are the sum of ${parts.length} parts (${named}), ${proved}, and no key stands in two of them`
+      const text = `${period}: ${rows} rows with the checksum ${sum} are the sum of ${parts.length} parts (${named}), ${proved}, and no key stands in two of them${backText(all)}`
       yield { period, text, isChecked: true }
     }
   }
+}
+
+/** Rows of parts that were brought back are in the table, and in no sum of archived ones. */
+function backText(all: readonly ArchivedPartition[]): string {
+  const back = all.filter(isBack).map(({ label }) => label)
+  if (back.length === 0) return ''
+  return `; ${back.join(', ')} ${back.length === 1 ? 'was' : 'were'} brought back, and those rows are in the table, not in this sum`
 }
 
 /** In words, why nobody can tell. */

@@ -2,6 +2,7 @@
 import type { ArchiveContext } from '../../../archive/lifecycle/context.ts'
 import { readArchive, type ArchiveRecord } from '../../../archive/ledger/record.ts'
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
+import type { LeftKind } from '../../../model/copy/left-behind.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { CopyStore } from '../../../stores/copy-port.ts'
@@ -57,7 +58,7 @@ export function targetName(own: CopyStore, to: CopyStore, record: ArchiveRecord,
 
 /**
  * The table of that name; null where there is none yet.
- * @throws SluiceError BAD_FLAG for the table of the archive itself, its partitions, and what is ours; TABLE_FOLLOWED
+ * @throws SluiceError BAD_FLAG for the table of the archive itself, its partitions, and what is ours; TABLE_REFUSED for a view; TABLE_FOLLOWED
  */
 export async function targetTable(
   context: Pick<ArchiveContext, 'store' | 'table' | 'name' | 'interrupt'>,
@@ -71,13 +72,31 @@ export async function targetTable(
   if (isOwn) await refuseSource(context, record, called)
   const hint = 'name another table with --into, or another database; nothing was changed'
   refuseOwnTarget(called, found, store, { onExisting: 'append' }, 'write', hint)
-  if (found !== null) {
+  if (found === null) await refuseOther(store, called, abort)
+  else {
     await using ledger = readingLedger(await store.ledger())
     await refuseFollowedTables({ store, database: ledger }, [found.table], abort)
     const other = await readArchive(ledger, found.table)
     if (other?.archiveId === record.archiveId) throw sameArchive(found.table, store)
   }
   return found
+}
+
+/** What takes the name without being a table. */
+const OTHERS: ReadonlySet<LeftKind> = new Set<LeftKind>(['view', 'foreign table', 'virtual table', 'free sequence'])
+
+async function refuseOther(store: CopyStore, name: TableName, signal: AbortSignal): Promise<void> {
+  const isIt = (text: string): boolean =>
+    text === tableText(name) || text === name.name || (name.schema === undefined && text.endsWith(`.${name.name}`))
+  const left = (await store.beside?.().left({ tables: [name], all: true }, signal)) ?? []
+  const other = left.find(({ kind, names }) => OTHERS.has(kind) && names.some(isIt))
+  if (other === undefined) return
+  const kind = other.kind === 'free sequence' ? 'sequence' : other.kind
+  throw new SluiceError('TABLE_REFUSED', `${tableText(name)} is a ${kind}, and no table`, {
+    where: store.label,
+    reason: 'archived rows go into a table, which is made where there is none',
+    hint: 'name another table with --into; nothing was changed',
+  })
 }
 
 function sameArchive(table: TableName, { label }: CopyStore): SluiceError {

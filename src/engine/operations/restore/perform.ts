@@ -1,7 +1,7 @@
 /** `restore`: archived partitions back into the live table, compared with what was proved of them. */
 import { foresee, type Foreseen, type RestoreWishes } from '../../../archive/lifecycle/foresee.ts'
 import { restorePartition } from '../../../archive/lifecycle/restore.ts'
-import type { ArchivedPartition, ArchiveRecord } from '../../../archive/ledger/record.ts'
+import { readParts, type ArchivedPartition, type ArchiveRecord } from '../../../archive/ledger/record.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -40,7 +40,7 @@ export async function restore(operation: RestoreOperation, run: RestoreRun): Pro
   const wishes = {
     asChanged: operation.asChanged === true,
     without: new Set(operation.without),
-    late: lateRows(open.context, record),
+    late: lateRows(open.context, record, ({ period }) => readParts(opened.database, table.table, period)),
   }
   if (dryRun) return await foretold({ table, record, chosen, wishes }, { opened, open }, run)
   await requireOrigin(open.context)
