@@ -220,7 +220,8 @@ export async function parseCommandLine(
   // A shell asks about words that are not yet whole: they are no command line.
   if (typed[0] === 'completion' && typed[1] === '--') {
     const { completionAnswer } = await import('./completion/answer.ts')
-    return { request: { kind: 'help', text: completionAnswer(typed.slice(2)) }, globals: readGlobals({}, {}, {}) }
+    const text = await completionAnswer(typed.slice(2), env)
+    return { request: { kind: 'help', text }, globals: readGlobals({}, {}, {}) }
   }
   const argv = fromSparkSubmit(typed)
   const word = firstWord(argv)

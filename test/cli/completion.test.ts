@@ -1,15 +1,18 @@
 /** What shells complete: by what commands declare, and in a bash that has read the script. */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
+import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { COMMANDS } from '../../src/cli/command-list.ts'
+import { completionAnswer } from '../../src/cli/completion/answer.ts'
 import { completionOf } from '../../src/cli/completion/candidates.ts'
 import { SCRIPTS } from '../../src/cli/completion/scripts.ts'
 import { parseCommandLine } from '../../src/cli/parse.ts'
 
+const bin = path.join(import.meta.dirname, '..', '..', 'dist', 'cli', 'bin.js')
 let folder = ''
 let config = ''
 beforeAll(() => {
@@ -82,6 +85,63 @@ describe('what a word may become', () => {
     )
   })
 
+  it('tables, columns and partitions that the database of the line has', async () => {
+    const file = path.join(folder, 'rides.db')
+    const database = new Database(file)
+    database.exec(`CREATE TABLE rides (id INTEGER PRIMARY KEY, at TEXT, "two words" TEXT); CREATE TABLE riders (id INTEGER PRIMARY KEY);
+      INSERT INTO rides VALUES (1, '2021-02-03 04:05:06', NULL)`)
+    database.close()
+    const from = `sqlite:///${file}`
+    writeFileSync(path.join(folder, 'rides.yaml'), `stores:\n  here: ${from}\n  away: $AWAY\n`)
+    const asked = async (...given: readonly string[]): Promise<readonly string[]> =>
+      (await completionAnswer(given, { AWAY: from })).split('\n').slice(0, -1)
+
+    expect(await asked('archive', 'run', '--from', from, '--table', 'rid')).toEqual(['riders\t', 'rides\t'])
+    expect(await asked('archive', 'run', '--table=ride', `--from=${from}`)).toEqual([])
+    expect(await asked('archive', 'run', `--from=${from}`, '--table=rides')).toEqual(['--table=rides\t'])
+    expect(await asked('archive', 'run', '--from', from, '--table', 'rides', '--by', '')).toEqual([
+      'id\tINTEGER',
+      'at\tTEXT',
+    ])
+    expect(await asked('archive', 'run', '--from', from, '--table', 'nosuch', '--by', '')).toEqual([])
+    for (const store of ['here', 'away'])
+      expect(
+        await asked(
+          '--config',
+          path.join(folder, 'rides.yaml'),
+          'copy',
+          '--from',
+          store,
+          '--table',
+          'riders',
+          '--columns',
+          'i',
+        ),
+      ).toEqual(['id\tINTEGER'])
+
+    const line = ['--from', from, '--table', 'rides', '--partition', '']
+    expect(await asked('archive', 'verify', ...line)).toEqual([])
+    const run = [
+      'archive',
+      'run',
+      '--from',
+      from,
+      '--table',
+      'rides',
+      '--by',
+      'at',
+      '--older-than',
+      '4q',
+      '--to',
+      path.join(folder, 'out'),
+    ]
+    execFileSync(process.execPath, [bin, ...run, '--no-detach', '--quiet'])
+    expect(await asked('archive', 'verify', ...line)).toEqual(['2021-Q1\tPUBLISHED'])
+    expect(await asked('restore', ...line.slice(0, 2), '--partition', '2021')).toEqual(['2021-Q1\tPUBLISHED'])
+    expect(await asked('restore', '--from', `sqlite:///${file}.missing`, '--table', '')).toEqual([])
+    expect(existsSync(`${file}.missing`)).toBe(false)
+  })
+
   it('all that is declared to complete from a choice does so', () => {
     for (const { name, takes } of COMMANDS)
       for (const { name: option, operand, choices = [] } of takes)
@@ -91,8 +151,6 @@ describe('what a word may become', () => {
 })
 
 describe('bash', () => {
-  const bin = path.join(import.meta.dirname, '..', '..', 'dist', 'cli', 'bin.js')
-
   /** What readline is given for a line with the cursor at its end. */
   function completed(...lines: readonly string[]): readonly (readonly string[])[] {
     const program = path.join(folder, 'sluice')

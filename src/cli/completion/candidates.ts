@@ -1,4 +1,5 @@
-/** What can stand where a shell asks, by the declarations of commands and the stores of the config file. Nothing is opened, and no database is asked. */
+/** What can stand where a shell asks, by the declarations of commands and the stores of the config file. Nothing is opened: names that a database knows are asked for elsewhere. */
+import type { NamedKind } from '../../engine/known-names.ts'
 import { actionsOf } from '../../engine/operations/facts.ts'
 import type { Completes, Option } from '../../engine/operations/option.ts'
 import { takenBy } from '../actions.ts'
@@ -9,9 +10,18 @@ import { configFlag, firstWord, GLOBAL_NAMES, VALUE_FLAGS } from '../globals.ts'
 export type Candidate = { readonly word: string; readonly meaning: string }
 
 /** `files`, `folders`: the shell completes these beside the candidates, as it does for every program. */
-type Completion = { readonly candidates: readonly Candidate[]; readonly places: 'files' | 'folders' | null }
+type Completion = {
+  readonly candidates: readonly Candidate[]
+  readonly places: 'files' | 'folders' | null
+  /** Names that the database of the line may know. */
+  readonly wanted?: Wanted
+}
+
+/** @property flag what stands before the name in the same word: `--table=`, or nothing */
+export type Wanted = { readonly kind: NamedKind; readonly flag: string; readonly takes: readonly Option[] }
 
 const NOTHING: Completion = { candidates: [], places: null }
+const NAMED: ReadonlySet<Completes> = new Set<NamedKind>(['table', 'column', 'partition'])
 
 /** What stands behind flags that every command takes. */
 const GLOBAL_VALUES: Readonly<Record<string, Partial<Option>>> = {
@@ -35,8 +45,8 @@ const PLACES: Readonly<Partial<Record<Completes, 'files' | 'folders'>>> = {
 export function completionOf(words: readonly string[]): Completion {
   const current = words.at(-1) ?? ''
   const before = words.slice(0, -1)
-  const { candidates, places } = candidatesFor(before, current)
-  return { candidates: candidates.filter(({ word }) => word.startsWith(current)), places }
+  const { candidates, ...others } = candidatesFor(before, current)
+  return { candidates: candidates.filter(({ word }) => word.startsWith(current)), ...others }
 }
 
 function candidatesFor(before: readonly string[], current: string): Completion {
@@ -46,9 +56,13 @@ function candidatesFor(before: readonly string[], current: string): Completion {
   const equals = current.indexOf('=')
   if (current.startsWith('--') && equals > 0) {
     const flag = current.slice(0, equals + 1)
-    const { candidates, places } = valuesOf(current.slice(2, equals), takes, before)
+    const { candidates, places, wanted } = valuesOf(current.slice(2, equals), takes, before)
     // What a shell finds in a folder it would put in the place of the whole word.
-    return { candidates: candidates.map((one) => ({ ...one, word: flag + one.word })), places }
+    return {
+      candidates: candidates.map((one) => ({ ...one, word: flag + one.word })),
+      places,
+      ...(wanted === undefined ? {} : { wanted: { ...wanted, flag } }),
+    }
   }
   if (before.includes('--')) return NOTHING
   const last = before.at(-1) ?? ''
@@ -91,15 +105,24 @@ function valuesOf(flag: string, takes: readonly Option[], before: readonly strin
   const option = optionNamed(flag, takes)
   if (flag === 'color') return { candidates: ['always', 'never', 'auto'].map(bare), places: null }
   if (option === undefined) return NOTHING
-  return valuesOfOption(option, before)
+  return valuesOfOption(option, takes, before)
 }
 
-function valuesOfOption({ choices = [], completes }: Partial<Option>, before: readonly string[]): Completion {
+function valuesOfOption(
+  { choices = [], completes }: Partial<Option>,
+  takes: readonly Option[],
+  before: readonly string[],
+): Completion {
   const isStore = completes === 'database' || completes === 'folder or bucket'
   return {
     candidates: [...choices.map(bare), ...(isStore ? storesIn(before) : [])],
     places: completes === undefined ? null : (PLACES[completes] ?? null),
+    ...(isNamed(completes) ? { wanted: { kind: completes, flag: '', takes } } : {}),
   }
+}
+
+function isNamed(completes: Completes | undefined): completes is NamedKind {
+  return completes !== undefined && NAMED.has(completes)
 }
 
 function flagsOf(takes: readonly Option[], before: readonly string[]): readonly Candidate[] {
@@ -126,19 +149,19 @@ function operandOf(command: string, takes: readonly Option[], before: readonly s
   if (option.name === 'action') {
     return { candidates: [...new Set(actionsOf(command).map(({ name }) => name))].map(bare), places: null }
   }
-  const { candidates, places } = valuesOfOption(option, before)
+  const { candidates, ...others } = valuesOfOption(option, takes, before)
   // A place may be a database, too: a path of `discover`.
-  return { candidates: option.completes === 'path' ? [...candidates, ...storesIn(before)] : candidates, places }
+  return { candidates: option.completes === 'path' ? [...candidates, ...storesIn(before)] : candidates, ...others }
 }
 
 function operandsBefore(command: string, takes: readonly Option[], before: readonly string[]): number {
   let count = 0
-  let isNamed = false
+  let isCommandSeen = false
   for (let at = 0; at < before.length; at++) {
     const word = before[at] ?? ''
     if (takesValue(word, takes)) at++
     else if (word.startsWith('-')) continue
-    else if (!isNamed && word === command) isNamed = true
+    else if (!isCommandSeen && word === command) isCommandSeen = true
     else count++
   }
   return count
