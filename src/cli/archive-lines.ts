@@ -17,7 +17,12 @@ const STATE_CELLS = 9
 
 /** States that are told only to those who want to know more. */
 const PASSED: ReadonlySet<ArchiveState> = new Set<ArchiveState>(['PLANNED', 'EXPORTING'])
-const LEFT: Readonly<Record<string, string>> = { later: 'not old enough', done: 'archived already', held: 'held' }
+const LEFT: Readonly<Record<string, string>> = {
+  later: 'not old enough',
+  done: 'archived already',
+  restored: 'restored',
+  held: 'held',
+}
 
 export type ArchiveLinesOptions = {
   readonly subjects: SubjectColumn
@@ -158,6 +163,7 @@ const STATUS: Readonly<Record<Of<'archive.planned'>['status'], string>> = {
   drop: 'is going to be dropped',
   done: 'archived already',
   later: 'not old enough',
+  restored: 'restored',
   held: 'held',
   blocked: 'blocked',
 }

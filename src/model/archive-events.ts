@@ -9,7 +9,7 @@ export type ArchivePlanEvent = {
   table: string
   partition: string
   /** `later`: not old enough. `blocked`: due, but something is in the way, and `note` says what. */
-  status: 'due' | 'resume' | 'drop' | 'done' | 'later' | 'held' | 'blocked'
+  status: 'due' | 'resume' | 'drop' | 'done' | 'later' | 'restored' | 'held' | 'blocked'
   state?: ArchiveState
   from?: string
   to?: string

@@ -586,7 +586,7 @@ const bodies = {
   'archive.planned': {
     table: z.string(),
     partition: z.string(),
-    status: z.enum(['due', 'resume', 'drop', 'done', 'later', 'held', 'blocked']),
+    status: z.enum(['due', 'resume', 'drop', 'done', 'later', 'restored', 'held', 'blocked']),
     state: archiveState.optional(),
     from: z.string().optional(),
     to: z.string().optional(),

@@ -280,6 +280,36 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
 })
 
 describe('a period in parts', () => {
+  it('says which of its parts has expired', { timeout: 120_000 }, async () => {
+    const made = await bookings('sqlite')
+    const { run, drop, restore } = commandsOf(made)
+    for (const operation of [run, drop]) await done(operation)
+    await late(made, 50_001)
+    for (const operation of [run, drop]) await done(operation)
+    await done({
+      kind: 'archive-expire',
+      from: made.place.url,
+      table: TABLE,
+      confirm: TABLE,
+      olderThan: '2y',
+      partitions: ['2020-Q1.part2'],
+      retentionMs: 86_400_000,
+      dryRun: false,
+    })
+    for (const dryRun of [true, false]) {
+      const { events } = await done({ ...named(restore, '2020-Q1'), dryRun } as Operation)
+      expect(events.flatMap((event) => (event.type === 'log' ? [event.message] : []))).toContain(
+        '2020-Q1.part2, 1 row, has expired and does not come back with the others: the same restore once more brings it back, as long as its files are there',
+      )
+    }
+    // What was brought back is called that.
+    expect(planned(await done(planOf(run))).find(({ partition }) => partition === '2020-Q1')).toMatchObject({
+      status: 'restored',
+    })
+    await done(named(restore, '2020-Q1'))
+    await whole(made)
+  })
+
   it('says which of its parts are in the table', { timeout: 120_000 }, async () => {
     const made = await bookings('sqlite')
     const { run, drop, restore, verify } = commandsOf(made)

@@ -39,7 +39,7 @@ describe('an archive run', () => {
     const begun = folded(ARCHIVE, plan)
     expect(workOf(begun)).toBe(4 * ROWS)
     expect(doneNow(begun)).toBe(0)
-    expect(begun.archiving?.left).toEqual({ done: 1, later: 1 })
+    expect(begun.archiving?.left).toEqual({ done: 1, later: 1, restored: 0 })
     expect(begun.archiving?.partitions).toHaveLength(6)
 
     const half = folded(ARCHIVE, [...plan, [1000, moved('new', 'exporting', ROWS / 2)]])

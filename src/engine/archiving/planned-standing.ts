@@ -9,7 +9,7 @@ import type { PeriodLook } from './period-rows.ts'
 /** A partition of the plan: what the ledger has of it, what the source has, or both. */
 export type PlannedPartition = {
   readonly label: string
-  readonly status: 'due' | 'resume' | 'drop' | 'done' | 'later' | 'held' | 'blocked'
+  readonly status: 'due' | 'resume' | 'drop' | 'done' | 'later' | 'restored' | 'held' | 'blocked'
   readonly candidate: Candidate | null
   readonly known: ArchivedPartition | null
   readonly note?: string
@@ -64,7 +64,7 @@ export function standing(
         }
       if (known.retracted && isAsked(asked, known)) return restoredAgain(known, others, asked, note)
       if (!known.retracted) return { status: 'resume', ...note }
-      return { status: 'held', note: 'it was restored: name it with --partition to archive it again' }
+      return { status: 'restored', note: 'it was restored: name it with --partition to archive it again' }
     case 'PLANNED':
       return known.fence === 0n && candidate !== null
         ? { status: candidate.status, ...(candidate.note === undefined ? {} : { note: candidate.note }) }
@@ -91,7 +91,7 @@ function restoredAgain(
   const first = plain.find((one) => isBack(one) && one.part < known.part && isAsked(asked, one))
   return first === undefined
     ? { status: 'resume', ...note }
-    : { status: 'held', note: `its rows are archived again with ${first.label}` }
+    : { status: 'restored', note: `its rows are archived again with ${first.label}` }
 }
 
 /** Why it is not dropped, where somebody asked for that. */

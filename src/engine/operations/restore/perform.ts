@@ -44,6 +44,8 @@ export async function restore(operation: RestoreOperation, run: RestoreRun): Pro
   }
   if (dryRun) return await foretold({ table, record, chosen, wishes }, { opened, open }, run)
   await requireOrigin(open.context)
+  for (const message of expiredBeside(chosen, record))
+    run.emit({ type: 'log', level: 'warn', table: open.context.name, message })
   const labels = chosen.map(({ label }) => label)
   const work: Work = async (held, reload) => {
     const begun = run.clock.ticks()
@@ -63,6 +65,20 @@ export async function restore(operation: RestoreOperation, run: RestoreRun): Pro
   const isThere = ({ state, retracted }: ArchivedPartition): boolean => state === 'RESTORED' && retracted
   const outcomes = await eachPartition(open.lanes, opened.database, labels, run, { work, isThere })
   return endOfArchive(outcomes, run.interrupt.stop.aborted)
+}
+
+/** Parts that have left the archive, of a period whose other parts come back. */
+function expiredBeside(chosen: readonly ArchivedPartition[], { partitions }: ArchiveRecord): readonly string[] {
+  const periods = new Set(chosen.map(({ period }) => period))
+  const beside = partitions.filter((one) => one.state === 'EXPIRED' && periods.has(one.period) && !chosen.includes(one))
+  return beside.map(({ label, digest, sweptMs }) => {
+    const rows = digest === null ? '' : `, ${digest.rows} ${digest.rows === 1n ? 'row' : 'rows'},`
+    const way =
+      sweptMs === null
+        ? 'the same restore once more brings it back, as long as its files are there'
+        : 'its files were destroyed'
+    return `${label}${rows} has expired and does not come back with the others: ${way}`
+  })
 }
 
 /** Whoever gives up archived values says the name of the table twice. */
@@ -123,6 +139,8 @@ async function foretold(
   run: RestoreRun,
 ): Promise<Ending> {
   const standing = await standingOf(record, opened, run)
+  for (const message of expiredBeside(chosen, record))
+    run.emit({ type: 'log', level: 'warn', table: open.context.name, message })
   const partitions: PlannedPartition[] = []
   const refusals: SluiceError[] = []
   const natives = chosen.filter(({ native }) => native !== null)

@@ -14,8 +14,8 @@ export class ArchiveProgress {
   #current: ArchivePartition | null = null
   /** When the first partition was begun. */
   begunAt: number | null = null
-  /** Partitions of the plan that are archived already, and that are not old enough. */
-  readonly left = { done: 0, later: 0 }
+  /** Partitions of the plan that are archived already, that are not old enough, and that were brought back. */
+  readonly left = { done: 0, later: 0, restored: 0 }
 
   constructor(operation: ArchiveOperation | RestoreOperation) {
     this.#operation = operation
@@ -90,7 +90,7 @@ export class ArchiveProgress {
   }
 
   #planned(event: ArchivePlanEvent): void {
-    if (event.status === 'done' || event.status === 'later') {
+    if (event.status === 'done' || event.status === 'later' || event.status === 'restored') {
       this.left[event.status] += 1
       return
     }

@@ -69,6 +69,7 @@ function summary(archiving: ArchiveProgress, run: RunView, state: State): string
     ...some(held, 'held'),
     ...some(archiving.left.done, 'archived before'),
     ...some(archiving.left.later, 'not old enough'),
+    ...some(archiving.left.restored, 'restored'),
     ...(state.runs.errorsOnly ? ['errors only'] : []),
   ].join(' · ')
 }
