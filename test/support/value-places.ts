@@ -39,7 +39,9 @@ export async function makeOrders(
   const text = place.system === 'mysql' ? 'varchar(60)' : 'TEXT'
   await place.sql(`CREATE TABLE ${ORDERS} (${key}, region ${type}, note ${text})`)
   const to = join(folder, `archive-${randomBytes(4).toString('hex')}`)
-  const archive = join(to, place.system === 'postgresql' ? `public.${ORDERS}` : ORDERS)
+  const database = new URL(place.url).pathname.slice(1)
+  const schemas = { postgresql: 'public.', mysql: `${database}.`, sqlite: '', duckdb: '', d1: '' }
+  const archive = join(to, `${schemas[place.system]}${ORDERS}`)
   const made: Orders = { place, to, archive, rows: new Map() }
   await addOrders(made, values, literal)
   return made
