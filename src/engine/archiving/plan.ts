@@ -31,6 +31,7 @@ import { standing, type PlannedPartition } from './planned-standing.ts'
 import { rangeCandidates } from './range-candidates.ts'
 import { heldBack, Referred } from './referred.ts'
 import { recordCalendar } from './record-calendar.ts'
+import { columnNamed } from './value-kind.ts'
 import { valueCandidates } from './value-candidates.ts'
 import { presentArchive, unsureError, type PresentArchive } from './table-changes.ts'
 
@@ -77,6 +78,7 @@ export async function planArchive(
   if (natives !== null) refuseByValue(table, operation)
   const by = operation.byValue ?? operation.by ?? present?.record.timeColumn ?? null
   const timeColumn = natives === null ? by : null
+  if (present === null && timeColumn !== null) columnNamed(table, timeColumn)
   const archived =
     present === null
       ? await newArchive(table, operation, { store, calendar, timeColumn, signal })
