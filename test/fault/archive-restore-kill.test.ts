@@ -25,7 +25,8 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     const place = await makePlace(system, folder)
     const commands = commandsOf(await makeBookings(place, form, mkdtempSync(join(folder, 'to-')), 100))
     expect((await perform(commands.run)).finished).toMatchObject({ exitCode: 0 })
-    const named = "SELECT relname FROM pg_class WHERE relname LIKE 'bookings_0_%' AND relkind = 'r'"
+    const named =
+      "SELECT relname FROM pg_class WHERE relname LIKE 'bookings_0_%' AND relkind IN ('r', 'p') AND NOT relispartition"
     const table = form === 'plain' ? TABLE : `sluice_archived."${(await place.rows(named))[0]?.[0] ?? ''}"`
     await place.sql(
       `DELETE FROM ${table} WHERE id < 60`,

@@ -131,6 +131,23 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 90_000 }, () => {
     expect((await perform({ ...run1, budgetMs: 60_000 } as Operation)).finished).toMatchObject({ exitCode: 0 })
   })
 
+  test('one worker does all, because a reader of a tree keeps others in the table', async () => {
+    const { place, commands } = await fresh(20)
+    const ran = await perform({ ...commands.run, workers: 4 } as Operation)
+    expect(ran.finished).toMatchObject({ exitCode: 0, totals: { detached: '2' } })
+    expect(messages(ran)).toContain('one worker does it all')
+    const reader = new pg.Client({ connectionString: place.url })
+    await reader.connect()
+    try {
+      await perform(commands.restore)
+      await reader.query(`BEGIN; SELECT count(*) FROM ${TABLE}_0`)
+      const locked = `SELECT mode FROM pg_locks WHERE relation = '${TABLE}'::regclass AND granted`
+      expect(await place.rows(locked)).toEqual([['AccessShareLock']])
+    } finally {
+      await reader.end()
+    }
+  })
+
   test('while somebody writes into a table of the tree, nothing is summed or dropped', async () => {
     const { place, commands } = await fresh(20)
     const { run, drop } = commands

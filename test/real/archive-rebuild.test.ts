@@ -210,7 +210,7 @@ test('PostgreSQL: a detached table that differs, one that was moved, and rows be
   expect(await ended(run)).toBe('ok')
   const tables = (
     await place.rows(
-      `SELECT relname FROM pg_class WHERE relnamespace = 'sluice_archived'::regnamespace AND relkind = 'r' ORDER BY 1`,
+      `SELECT relname FROM pg_class WHERE relnamespace = 'sluice_archived'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY 1`,
     )
   ).map(String)
   const [first = '', second = ''] = tables

@@ -19,4 +19,6 @@ export type Candidate = Omit<NewPartition, keyof PartName> &
     readonly estimated: boolean
     readonly bytes: bigint
     readonly note?: string
+    /** It is a table that is partitioned itself. */
+    readonly isDivided?: true
   }

@@ -41,6 +41,7 @@ export async function nativeCandidates(
       rows,
       estimated: counted === null,
       bytes: partition.bytes,
+      ...(partition.isDivided ? { isDivided: true } : {}),
       ...(empty ? { status: 'blocked', note: 'it holds no rows: detach and drop it by hand' } : standing),
     })
   }

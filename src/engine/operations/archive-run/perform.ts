@@ -56,7 +56,7 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
       const plan = await lookedThrough(planned, around)
       const standing = await standingOf(plan.archived, opened, run)
       emitArchivePlan(plan, run.emit, standing)
-      await emitForecast(plan, { database: opened.database, workers: operation.workers }, run.emit)
+      await emitForecast(plan, { database: opened.database, workers: workersOf(plan, operation) }, run.emit)
       tellUnplaced(plan, run)
       tellReferrers(plan, run)
       tellChanges(plan, run)
@@ -70,9 +70,10 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
   for (const { unsure } of plans) if (unsure !== null) throw unsure
   for (const plan of plans) {
     emitArchivePlan(plan, run.emit)
-    await emitForecast(plan, { database: opened.database, workers: operation.workers }, run.emit)
+    await emitForecast(plan, { database: opened.database, workers: workersOf(plan, operation) }, run.emit)
     tellUnplaced(plan, run)
     tellChanges(plan, run)
+    tellWorkers(plan, operation, run)
   }
   refuseAimless(plans, operation)
   const blocked = blockersOf(plans)
@@ -126,6 +127,18 @@ function tellUnsure({ table }: PlannedArchive, { message, hint }: SluiceError, {
   const about = hint === undefined ? {} : { hint }
   const text = `a run would be refused: ${message}`
   emit({ type: 'log', level: 'warn', table: tableText(table.table), message: text, ...about })
+}
+
+/** Reading a partition that is partitioned itself locks the table above it until the transaction ends: no other partition could leave meanwhile. */
+function workersOf({ partitions }: PlannedArchive, { workers = 1 }: ArchiveOperation): number {
+  return partitions.some((one) => moves(one) && one.candidate?.isDivided === true) ? 1 : workers
+}
+
+function tellWorkers(plan: PlannedArchive, operation: ArchiveOperation, { emit }: ArchiveRunRun): void {
+  if ((operation.workers ?? 1) === workersOf(plan, operation)) return
+  const message =
+    'one worker does it all: while a partition that is partitioned itself is read, no other one can leave the table'
+  emit({ type: 'log', level: 'note', table: tableText(plan.table.table), message })
 }
 
 /** Whether a run does something with it. */
@@ -215,7 +228,7 @@ async function archiveTable(
     if (isOwn) await toldAtLast(archived, opened, run)
     return []
   }
-  const workers = Math.min(operation.workers ?? 1, chosen.length)
+  const workers = Math.min(workersOf(plan, operation), chosen.length)
   await using open = await openArchive(table, archived, opened, run, { ...operation, workers })
   await requireOrigin(open.context)
   await noteColumns(plan, ledger)

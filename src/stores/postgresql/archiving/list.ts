@@ -14,6 +14,7 @@ type Found = {
   readonly oid: string
   readonly bounds: Bounds | null
   readonly blocked: string | null
+  readonly isDivided: boolean
   readonly own: string | null
 }
 
@@ -30,7 +31,7 @@ export async function listPartitions(
   const rows = await session.ask(partitionsSql(parent.oid))
   const all = rows.map(found)
   const specs = await specsOf(session, all, database)
-  const partitions = (await ordered(session, all, key)).flatMap(({ oid, bounds, blocked, own }): NativePartition[] => {
+  const partitions = (await ordered(session, all, key)).flatMap(({ oid, bounds, ...rest }): NativePartition[] => {
     const spec = specs.get(oid)
     // Dropped since it was listed.
     if (spec === undefined) return []
@@ -43,8 +44,7 @@ export async function listPartitions(
         isDefault: bounds === null,
         rows: spec.rows,
         bytes: spec.bytes,
-        blocked,
-        own,
+        ...rest,
       },
     ]
   })
@@ -91,7 +91,7 @@ function found(row: TextRow): Found {
   const many = below === '1' ? '1 table' : `${below} tables`
   const divided = by == null ? [] : [`${many} below it by ${by}, which no restore makes again once they are dropped`]
   const all = [...divided, ownText(own)].filter((part) => part !== null)
-  return { oid: oid ?? '', bounds, blocked, own: all.length === 0 ? null : all.join('; ') }
+  return { oid: oid ?? '', bounds, blocked, isDivided: kind === 'p', own: all.length === 0 ? null : all.join('; ') }
 }
 
 function leavingText(of: string): string {

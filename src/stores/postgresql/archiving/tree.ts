@@ -71,11 +71,10 @@ export async function moveBelow(session: CopySession, below: readonly KnownTable
 export async function moveBelowBack(session: CopySession, root: KnownTable, division: Division | null): Promise<void> {
   const names = new Map((division?.tables ?? []).map(({ oid, schema, name }) => [oid, { schema, name }]))
   for (const table of await tablesBelow(session, root)) {
-    if (table.name.schema !== ARCHIVED_SCHEMA) continue
-    const own = table.name.name.endsWith(`_${table.oid}`)
-      ? table.name.name.slice(0, -table.oid.length - 1)
-      : table.name.name
     const known = names.get(table.oid)
+    if (known === undefined && table.name.schema !== ARCHIVED_SCHEMA) continue
+    const { name } = table.name
+    const own = name.endsWith(`_${table.oid}`) ? name.slice(0, -table.oid.length - 1) : name
     const to: TableName =
       known === undefined ? { ...root.name, name: own } : { name: known.name, schema: known.schema ?? 'public' }
     await moveTable(session, table, to)
