@@ -1,4 +1,5 @@
 /** Archives as lines: what is due, what a partition has come to, how fast it goes. */
+import { cutText } from '../model/archiving/cut-text.ts'
 import type { ArchiveState } from '../model/archiving/state.ts'
 import type { Event } from '../model/event.ts'
 import { ArchivePace, archivePaceText } from './archive-pace.ts'
@@ -73,21 +74,25 @@ export class ArchiveLines {
     }
   }
 
-  #columns({ table, archive, calendar, columns }: Of<'archive.columns'>, block: Tell): readonly Block[] {
+  #columns({ table, archive, columns, ...cut }: Of<'archive.columns'>, block: Tell): readonly Block[] {
     const noted = columns.filter(({ note }) => note !== undefined)
     const shown = this.#options.verbose ? noted : noted.slice(0, MOST_LINES)
     const more = noted.length - shown.length
     return [
-      block('plan', `${visible(table)} -> ${visible(archive)}, ${calendar}, ${plural(columns.length, 'column')}`, {
-        table,
-        details: [
-          ...shown.map(
-            ({ column, source, stored, note = '' }, index) =>
-              [index === 0 ? 'stored' : '', `${visible(column)}  ${source} -> ${stored}  ${note}`] as const,
-          ),
-          ...(more === 0 ? [] : [['', `and ${plural(more, 'column')} more; --verbose shows all`] as const]),
-        ],
-      }),
+      block(
+        'plan',
+        `${visible(table)} -> ${visible(archive)}, ${visible(cutText(cut))}, ${plural(columns.length, 'column')}`,
+        {
+          table,
+          details: [
+            ...shown.map(
+              ({ column, source, stored, note = '' }, index) =>
+                [index === 0 ? 'stored' : '', `${visible(column)}  ${source} -> ${stored}  ${note}`] as const,
+            ),
+            ...(more === 0 ? [] : [['', `and ${plural(more, 'column')} more; --verbose shows all`] as const]),
+          ],
+        },
+      ),
     ]
   }
 

@@ -1,5 +1,6 @@
 /** Archives as rows of aligned tables: plans, how columns are stored, what the ledger has, what is not as it was proved. */
 import type { ArchiveColumnsEvent, ArchivePlanEvent } from '../model/archive-events.ts'
+import { cutText } from '../model/archiving/cut-text.ts'
 import { surplusText } from '../model/archiving/surplus-text.ts'
 import { cut } from './copy-listings.ts'
 import { bytesText, durationText, grouped, plural, timeText } from './format.ts'
@@ -48,8 +49,8 @@ export function archivePlanRow(event: ArchivePlanEvent): readonly string[] {
 
 /** How the columns of a table are stored, behind a line that says where. */
 export function storedColumnsText(event: ArchiveColumnsEvent): string {
-  const { table, archive, partitionColumn, calendar, columns, foreign, notLooked = [] } = event
-  let lines = `${visible(table)} -> ${visible(archive)}: ${visible(calendar)} in ${visible(partitionColumn)}, ${plural(columns.length, 'column')}\n`
+  const { table, archive, partitionColumn, columns, foreign, notLooked = [] } = event
+  let lines = `${visible(table)} -> ${visible(archive)}: ${visible(cutText(event))} in ${visible(partitionColumn)}, ${plural(columns.length, 'column')}\n`
   if (foreign !== undefined) lines += `a run would refuse this archive: ${visible(foreign)}\n`
   for (const what of notLooked) lines += `not looked at: ${visible(what)}\n`
   const rows = tableWriter([left('COLUMN'), left('SOURCE TYPE'), left('STORED AS'), left('NOTE')], (more) => {

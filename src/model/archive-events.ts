@@ -50,6 +50,8 @@ export type ArchiveColumnsEvent = {
   archive: string
   partitionColumn: string
   calendar: string
+  /** Column whose values are the partitions, where they are no periods of the calendar. */
+  byValue?: string
   columns: readonly { column: string; source: string; stored: string; note?: string }[]
   /** Why a run would refuse the archive: another database goes on with it, or something else stands in its place. */
   foreign?: string

@@ -565,6 +565,7 @@ const bodies = {
     archive: z.string(),
     partitionColumn: z.string(),
     calendar: z.string(),
+    byValue: z.string().optional(),
     columns: z.array(
       z.strictObject({ column: z.string(), source: z.string(), stored: z.string(), note: z.string().optional() }),
     ),

@@ -1,4 +1,5 @@
 /** A plan as events. */
+import { isByValue } from '../../archive/ledger/by-value.ts'
 import { dec, type Emit } from '../../model/event.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import { redactUrl } from '../../shared/redact.ts'
@@ -20,6 +21,7 @@ export function emitArchivePlan(
     archive: redactUrl(archived.archive),
     partitionColumn: archived.stored.partitionColumn,
     calendar: archived.calendar,
+    ...(isByValue(archived) && archived.timeColumn !== null ? { byValue: archived.timeColumn } : {}),
     columns: archived.stored.columns.map(({ name: column, column: { native }, stored, as }) => ({
       column,
       source: native,

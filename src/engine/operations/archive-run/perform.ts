@@ -58,6 +58,7 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
       emitArchivePlan(plan, run.emit, standing)
       await emitForecast(plan, { database: opened.database, workers: workersOf(plan, operation) }, run.emit)
       tellUnplaced(plan, run)
+      tellValues(plan, run)
       tellReferrers(plan, run)
       tellChanges(plan, run)
       if (plan.unsure !== null) tellUnsure(plan, plan.unsure, run)
@@ -102,6 +103,13 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
 /** Nobody would look for them in an archive otherwise. */
 function tellUnplaced({ table, unplaced }: PlannedArchive, { emit }: ArchiveRunRun): void {
   if (unplaced !== null) emit({ type: 'log', level: 'note', table: tableText(table.table), message: unplaced })
+}
+
+/** A value has no age by which it would be due. */
+function tellValues({ table, archived, partitions }: PlannedArchive, { emit }: ArchiveRunRun): void {
+  if (!isByValue(archived) || partitions.some(({ status }) => status !== 'later')) return
+  const message = 'no value is due by itself: name those that are to be archived, with --partition'
+  emit({ type: 'log', level: 'note', table: tableText(table.table), message })
 }
 
 /** Rows of other tables keep rows from leaving. */

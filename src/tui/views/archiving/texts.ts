@@ -1,4 +1,5 @@
 /** What there is to say about one partition, and what stands in the clipboard. */
+import { cutText } from '../../../model/archiving/cut-text.ts'
 import { bytes, plural, seconds } from '../../draw/format.ts'
 import type { ArchivePartition } from '../../run/archiving/archive-partition.ts'
 import type { ArchiveProgress } from '../../run/archiving/archive-progress.ts'
@@ -55,7 +56,11 @@ export function partitionText(partition: ArchivePartition, archiving: ArchivePro
     `table        ${partition.table}`,
     `partition    ${partition.name}`,
     ...partitionFacts(partition, archiving).map(([label, text]) => `${label.padEnd(12)} ${text}`),
-    ...(stored === null ? [] : [`calendar     ${stored.calendar}, in ${stored.partitionColumn}`]),
+    ...(stored === null
+      ? []
+      : [
+          `${stored.byValue === undefined ? 'calendar     ' : 'cut          '}${cutText(stored)}, in ${stored.partitionColumn}`,
+        ]),
     ...odd.map(({ column, source, stored: as, note = '' }) => `column       ${column}: ${source} → ${as}, ${note}`),
   ]
 }
