@@ -239,7 +239,7 @@ export async function parseCommandLine(
   let help = ''
   try {
     const parser = await buildParser(entry, env, defaults, outcome, read)
-    await parser.parseAsync([...words], {}, (_error: unknown, _args: unknown, output: string) => {
+    await parser.parseAsync(words.map(withOwnQuotes), {}, (_error: unknown, _args: unknown, output: string) => {
       help = output
     })
   } catch (error) {
@@ -253,6 +253,11 @@ export async function parseCommandLine(
   if (outcome.request === null || outcome.globals === null)
     throw new Error('the command line was read, but nothing came of it')
   return { request: outcome.request, globals: outcome.globals }
+}
+
+/** yargs takes a pair of quotes off the value of `--flag="value"`, though the shell has taken its own already: it gets another pair. */
+function withOwnQuotes(word: string): string {
+  return word.replace(/^(--[^=]+=)((['"]).*\3)$/s, '$1$3$2$3')
 }
 
 /** The help page of a command. */

@@ -263,6 +263,14 @@ describe('what is wrong with a command line', () => {
 })
 
 describe('words that a shell leaves behind', () => {
+  it.each(['"NULL"', '""', "'eu'", '"eu "', '"', 'a"b"'])('are the same in one word and in two: %s', async (value) => {
+    const words = ['archive', 'plan', '--table', 'orders', '--from', 'sqlite:///s.db']
+    for (const given of [[`--partition=${value}`], ['--partition', value]]) {
+      const { request } = await parseCommandLine([...words, ...given], {})
+      expect(request, given.join(' ')).toMatchObject({ operation: { partitions: [value] } })
+    }
+  })
+
   it('an empty number is empty, and not 0', async () => {
     expect(await error(['files', 't', '--version', ''])).toBe('BAD_FLAG --version is empty')
     expect(await error(['files', 't', '--version='])).toBe('BAD_FLAG --version is empty')

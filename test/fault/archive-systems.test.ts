@@ -69,6 +69,15 @@ test.skipIf(CASSANDRA_MISSING !== '')('Cassandra', { timeout: 120_000 }, async (
     }
   }
   const commands = commandsOf({ place: { url: keyspace.url }, form: 'plain', to: mkdtempSync(join(folder, 'to-')) })
+  const {
+    by: _,
+    olderThan: __,
+    ...byValue
+  } = { ...(commands.run as Extract<Operation, { kind: 'archive' }>), byValue: 'note' }
+  expect((await perform(byValue)).finished.error).toMatchObject({
+    code: 'UNSUPPORTED_URL',
+    message: 'tables of cassandra are archived by time only',
+  })
   await everyStep(commands, async () =>
     (await keyspace.rows(`SELECT id, at, note, amount FROM ${TABLE}`))
       .map((row) => row.values().map(String))

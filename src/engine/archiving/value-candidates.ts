@@ -64,8 +64,14 @@ async function namedValues(
   { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },
 ): Promise<readonly NamedValue[]> {
   const where = `${tableText(table.table)}.${column.name}`
-  const found = await store.columnValues?.(table, column, MOST_VALUES, signal)
-  if (found == null) {
+  if (store.columnValues === undefined) {
+    throw new SluiceError('UNSUPPORTED_URL', `tables of ${store.system} are archived by time only`, {
+      where: store.label,
+      hint: 'name a column of times with --by in place of --by-value',
+    })
+  }
+  const found = await store.columnValues(table, column, MOST_VALUES, signal)
+  if (found === null) {
     throw new SluiceError('BAD_FLAG', `values of ${where} make no partitions: it is ${column.native}`, {
       where,
       reason: `${store.system} does not compare such values exactly`,
