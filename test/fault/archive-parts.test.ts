@@ -29,6 +29,7 @@ const PLACES: readonly (readonly [System, Form])[] = [
   ['sqlite', 'plain'],
   ['postgresql', 'plain'],
   ['postgresql', 'native'],
+  ['postgresql', 'divided'],
 ]
 const WITHOUT = new Map(await Promise.all(SYSTEMS.map(async (system) => [system, await missing(system)] as const)))
 /** Another history every day; a failure names it. */
@@ -60,7 +61,7 @@ class History {
     for (const [i, id] of ids.entries()) {
       const day = days[i] ?? ''
       const row = `INSERT INTO ${TABLE} VALUES (${id}, '${day} 23:00:00', 'late ${id}', NULL)`
-      if (this.archived.form === 'native') made.push(...(await this.#room(day)))
+      if (this.archived.form !== 'plain') made.push(...(await this.#room(day)))
       await this.archived.place.sql(row)
     }
     await this.observer.expectAlso(ids)
@@ -87,7 +88,14 @@ class History {
     if (await standing(low, high)) return []
     const [first, last] = this.random(2) === 0 && !(await standing(from, to)) ? [from, to] : [low, high]
     const name = `${TABLE}_late_${this.#next}_${day.slice(5, 7)}`
-    await place.sql(`CREATE TABLE ${name} PARTITION OF ${TABLE} FOR VALUES FROM ('${first}') TO ('${last}')`)
+    const made = `CREATE TABLE ${name} PARTITION OF ${TABLE} FOR VALUES FROM ('${first}') TO ('${last}')`
+    if (this.archived.form === 'native') await place.sql(made)
+    else {
+      const below = [0, 1].map(
+        (n) => `CREATE TABLE ${name}_${n} PARTITION OF ${name} FOR VALUES WITH (MODULUS 2, REMAINDER ${n})`,
+      )
+      await place.sql(`${made} PARTITION BY HASH (id); ${below.join('; ')}`)
+    }
     return [`${first} to ${last}`]
   }
 
@@ -114,7 +122,7 @@ async function killed(history: History, operation: Operation, wishes: ArchiverWi
   if (result.signal === 'SIGKILL') return true
   // A part on its way keeps a restored one in the table, and a restored one is left alone.
   const error = result.finished?.error
-  const isPartly = history.archived.form === 'native' && /has no partition for some rows of/.test(JSON.stringify(error))
+  const isPartly = history.archived.form !== 'plain' && /has no partition for some rows of/.test(JSON.stringify(error))
   expect(
     [undefined, 'PARTITIONS_BLOCKED', ...(isPartly ? [error?.code] : [])],
     `${where}: ${JSON.stringify(result.finished)}`,
@@ -163,8 +171,9 @@ describe.each(SYSTEMS)('%s', (system) => {
   })
 })
 
-/** One form of PostgreSQL a day, and both with SLUICE_TEST_ALL. */
-const TODAY = PLACES.filter(([system, form]) => ALL || system === 'sqlite' || (form === 'native') === (SEED % 2 === 0))
+/** One form of PostgreSQL a day, and all of them with SLUICE_TEST_ALL. */
+const FORMS = PLACES.filter(([system]) => system === 'postgresql').map(([, form]) => form)
+const TODAY = PLACES.filter(([system, form]) => ALL || system === 'sqlite' || form === FORMS[SEED % FORMS.length])
 
 describe.each(TODAY)('%s, %s', (system, form) => {
   const why = WITHOUT.get(system) ?? ''
