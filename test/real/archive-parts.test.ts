@@ -245,6 +245,28 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
     expect(await listed(made.place)).toContain('2020-Q1.part2 DETACHED 1')
   })
 
+  it.skipIf(why !== '')(
+    `takes no row that was moved out of a detached period${why}`,
+    { timeout: 120_000 },
+    async () => {
+      const made = await bookings(system)
+      const { run } = commandsOf(made)
+      await done(named(run, '2020-Q1'))
+      await made.place.sql(`UPDATE ${TABLE} SET at = '2020-05-05 03:04:05' WHERE id = 5`)
+      const { finished } = await perform(named(run, '2020-Q2'))
+      expect(finished.error).toMatchObject({
+        code: 'PARTITION_CHANGED',
+        message: expect.stringMatching(/1 row stands under a key that is archived already: 5$/) as string,
+        hint: expect.stringContaining('--partition 2020-Q1 --as-changed') as string,
+      })
+      await whole(made)
+      expect(await listed(made.place)).toEqual(['2020-Q1 DETACHED 20 -1', '2020-Q2 FAILED -'])
+      await made.place.sql(`UPDATE ${TABLE} SET at = '2020-02-02 03:04:05' WHERE id = 5`)
+      await done(named(run, '2020-Q2'))
+      await whole(made)
+    },
+  )
+
   it.skipIf(why !== '')(`brings a period back as a whole${why}`, { timeout: 120_000 }, async () => {
     const made = await bookings(system)
     const { run, drop, restore, verify } = commandsOf(made)

@@ -18,6 +18,8 @@ export type Beside = {
   readonly parts: (of: Pick<ArchivedPartition, 'period'>) => Promise<readonly ArchivedPartition[]>
   /** Periods of a plain table whose archived rows still stand in it, as the ledger has them now. */
   readonly detached: () => Promise<readonly ArchivedPartition[]>
+  /** Those of them of which the table has fewer rows by now, by a count; none where counting takes more than about a second. */
+  readonly shrunken: () => Promise<readonly ArchivedPartition[]>
   /** Rows of the source that files of other partitions have too, by key; null where the key is missing on a side. */
   readonly doubled: (
     partition: ArchivedPartition,
@@ -52,7 +54,7 @@ export async function refuseDoubledRows(
   native: PartitionTable | null,
   beside: Beside,
 ): Promise<void> {
-  for (const others of await mayHaveThem(partition, beside)) {
+  for (const others of await mayHaveThem(context, partition, beside)) {
     if (others.length === 0) continue
     const found = context.table.key.length === 0 ? null : await beside.doubled(partition, others, native)
     if (found === null) throw untold(context, partition, others)
@@ -73,7 +75,7 @@ export async function refuseDoubledFiles(
   beside: Beside,
 ): Promise<void> {
   const paths = files.map(({ name }) => join(folder, name))
-  for (const others of await mayHaveThem(partition, beside)) {
+  for (const others of await mayHaveThem(context, partition, beside)) {
     if (others.length === 0) continue
     const found = await sameKeys(context, { ...partition, paths }, others)
     if (found === null) throw untold(context, partition, others)
@@ -117,15 +119,18 @@ function keyOf(context: ArchiveContext, partition: ArchivedPartition): readonly 
 
 /** What may hold rows of the partition in the archive, too: other parts of its period, and periods whose rows somebody has moved. */
 async function mayHaveThem(
+  { table }: ArchiveContext,
   partition: ArchivedPartition,
-  { parts, detached }: Beside,
+  beside: Beside,
 ): Promise<readonly (readonly ArchivedPartition[])[]> {
   const { label, period, part, native } = partition
-  const published = otherParts(partition, await parts(partition)).filter(
+  const published = otherParts(partition, await beside.parts(partition)).filter(
     ({ state, version }) => version !== null && isPublished(state),
   )
-  // Their drop is refused, and would never be told why, once a row that was moved here has left with a further part of another period.
-  const moved = native !== null || part === 1 ? [] : await detached()
+  // Their drop is refused, and would never be told why, once a row that was moved here has left with another period. Most periods are archived one after the other
+  // and nobody moves a row: those that still have as many rows as were archived are compared with late rows only, which are few.
+  const moved =
+    native !== null ? [] : part > 1 ? await beside.detached() : table.key.length === 0 ? [] : await beside.shrunken()
   return [published, moved.filter((one) => one.label !== label && one.period !== period)]
 }
 
@@ -137,11 +142,12 @@ function doubledKeys(
 ): SluiceError {
   const many = `${rows} ${rows === 1n ? 'row stands' : 'rows stand'} under a key that is archived already`
   const named = `${keys.join('; ')}${rows > BigInt(keys.length) ? ' …' : ''}`
-  const [first] = others
+  const [first = partition] = others
+  const moved = `where they were moved here, ${restoreCommand(name, first, '--as-changed')} takes their old period out of the archive as it is now; `
   return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name}: ${many}: ${named}`, {
     where: `${name}, ${partition.label}`,
     reason: `a row of ${others.map(({ label }) => label).join(', ')} would be in the archive twice, so nothing was taken out of the table`,
-    hint: `give these rows other keys, or take them out of the table; ${restoreCommand(name, first ?? partition, '--dry-run')} says whether they are the archived ones`,
+    hint: `${first.period === partition.period ? '' : moved}give these rows other keys, or take them out of the table; ${restoreCommand(name, first, '--dry-run')} says whether they are the archived ones`,
   })
 }
 

@@ -5,12 +5,23 @@ import { readDetached, readParts } from '../../archive/ledger/record.ts'
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
 import { openArchiveQuery } from '../../stores/parquet.ts'
 import { keyDifferences } from './late-rows.ts'
+import { periodRows } from './period-rows.ts'
 
 export function besideOf(context: ArchiveContext, database: LedgerDatabase): Beside {
   const { store, archived, interrupt, reader } = context
   return {
     parts: ({ period }) => readParts(database, archived.table, period),
     detached: () => readDetached(database, archived.table),
+    shrunken: async () => {
+      const partitions = await readDetached(database, archived.table)
+      if (partitions.length === 0) return []
+      const source = { store, table: context.table, signal: interrupt.abort }
+      const looks = await periodRows(source, { ...archived, partitions }, 'cheap')
+      return partitions.filter(({ label }) => {
+        const look = looks.get(label)
+        return look !== undefined && 'surplus' in look && look.surplus < 0n
+      })
+    },
     doubled: async (partition, others, native) => {
       const table = native?.table ?? context.table
       const where = native === null ? conditionOf(context, partition) : null
