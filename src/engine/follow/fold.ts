@@ -93,9 +93,12 @@ export class Fold {
         return
       }
       const { key, row, base, isNew, isLeft } = last
-      const isLacking = row !== null && base === null && row.includes(undefined)
-      if (row === null || (isLacking && isLeft)) gone.push(key)
-      if (row === null) return
+      if (row === null) {
+        gone.push(key)
+        return
+      }
+      const isLacking = base === null && row.includes(undefined)
+      if (isLacking && isLeft) gone.push(key)
       if (isLacking) lacking.push(key)
       else puts.push(isNew ? { key, row, base, isNew } : { key, row, base })
     })
@@ -133,7 +136,8 @@ export class Fold {
 
   #remove(key: Row): void {
     const name = identityName(key)
-    this.#put(name, { key, row: null, base: null, isNew: false }, this.#last.get(name))
+    const known = this.#last.get(name)
+    this.#last.set(name, { key, row: null, base: null, isNew: known?.isNew ?? false, isLeft: known?.isLeft ?? false })
   }
 
   /** @param known what this batch has come to so far for the same identity */

@@ -54,7 +54,7 @@ export class Stage {
     const table = tableText(request.table.table)
     const columns = this.#written.map(({ at }) => request.columns[at] as WriteColumn)
     const bases = key.map(({ at }) => request.columns[at] as WriteColumn)
-    this.#encodeGone = encoder(table, [TEXT, ...bases])
+    this.#encodeGone = encoder(table, bases, OPERATION.gone)
     this.#encodeRows = encoder(table, columns)
     this.#copyRows = `COPY ${tableSql(request.table.table)} (${columnList(this.#written.map((one) => one.name))}) FROM STDIN`
     this.#encodePartial = encoder(table, [TEXT, TEXT, TEXT, ...bases, ...columns])
@@ -151,9 +151,8 @@ export class Stage {
     const removes = this.#removes(gone, puts) ? [this.#sql.find, this.#sql.remove] : []
     const after = [...removes, ...(puts ? [this.#sql.insert] : [])]
     if (gone.length > 0) {
-      const rows = gone.map((key): Row => [OPERATION.gone, ...key])
       const statements = [...before, this.#sql.copy.gone, ...(puts ? [] : after)]
-      await this.#session.copyAmong(statements, this.#encodeGone(rows))
+      await this.#session.copyAmong(statements, this.#encodeGone(gone))
     }
     if (!puts) return
     const statements = [...(gone.length > 0 ? [] : before), this.#sql.copy.whole, ...after]
@@ -170,10 +169,7 @@ export class Stage {
   }
 
   async #load({ gone, whole, frames, partial }: FramedBatch, kept: ReadonlySet<PartialPut>): Promise<void> {
-    if (gone.length > 0) {
-      const rows = gone.map((key): Row => [OPERATION.gone, ...key])
-      await this.#session.copyIn(this.#sql.copy.gone, this.#encodeGone(rows))
-    }
+    if (gone.length > 0) await this.#session.copyIn(this.#sql.copy.gone, this.#encodeGone(gone))
     if (whole.length + frames.length > 0)
       await this.#session.copyIn(this.#sql.copy.whole, this.#lines({ whole, frames }))
     if (partial.length === 0) return

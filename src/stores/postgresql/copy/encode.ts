@@ -15,31 +15,36 @@ type Field = (cell: Exclude<Cell, null>) => string
 
 /**
  * @param table for messages
+ * @param first value of a column before those of `columns`, the same in each row, as COPY's text; none where it is empty
  * @returns a function that makes COPY text of rows
  */
-export function encoder(table: string, columns: readonly WriteColumn[]): (rows: readonly Row[]) => Generator<Buffer> {
+export function encoder(
+  table: string,
+  columns: readonly WriteColumn[],
+  first = '',
+): (rows: readonly Row[]) => Generator<Buffer> {
   // What the server computes itself is no part of what it is given.
   const fields = columns.map((column) => (column.column.generated === true ? null : fieldOf(column)))
   return function* encode(rows) {
     let text = ''
-    let first = 0
+    let from = 0
     for (let r = 0; r < rows.length; r++) {
-      const line = lineOf(table, fields, rows[r] as Row)
+      const line = lineOf(table, fields, rows[r] as Row, first)
       if (text !== '' && text.length + line.length > PIECE) {
-        yield piece(text, table, columns, rows.slice(first, r))
+        yield piece(text, table, columns, rows.slice(from, r))
         text = ''
-        first = r
+        from = r
       }
       text += line
     }
-    if (text !== '') yield piece(text, table, columns, rows.slice(first))
+    if (text !== '') yield piece(text, table, columns, rows.slice(from))
   }
 }
 
-function lineOf(table: string, fields: readonly (Field | null)[], row: Row): string {
+function lineOf(table: string, fields: readonly (Field | null)[], row: Row, first: string): string {
   try {
-    let line = ''
-    let before = ''
+    let line = first
+    let before = first === '' ? '' : '\t'
     for (let c = 0; c < fields.length; c++) {
       const field = fields[c] as Field | null
       if (field === null) continue
