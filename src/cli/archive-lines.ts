@@ -20,6 +20,7 @@ const STATE_CELLS = 9
 const PASSED: ReadonlySet<ArchiveState> = new Set<ArchiveState>(['PLANNED', 'EXPORTING'])
 const LEFT: Readonly<Record<string, string>> = {
   later: 'not old enough',
+  unnamed: 'not named',
   done: 'archived already',
   restored: 'restored',
   held: 'held',
@@ -38,6 +39,7 @@ export class ArchiveLines {
   readonly #options: ArchiveLinesOptions
   readonly #pace = new ArchivePace()
   readonly #tables = new Set<string>()
+  readonly #byValue = new Set<string>()
   readonly #left = new Map<string, number>()
   #planned = 0
   #lastProgress: number | null = null
@@ -75,6 +77,7 @@ export class ArchiveLines {
   }
 
   #columns({ table, archive, columns, ...cut }: Of<'archive.columns'>, block: Tell): readonly Block[] {
+    if (cut.byValue !== undefined) this.#byValue.add(table)
     const noted = columns.filter(({ note }) => note !== undefined)
     const shown = this.#options.verbose ? noted : noted.slice(0, MOST_LINES)
     const more = noted.length - shown.length
@@ -99,7 +102,8 @@ export class ArchiveLines {
   #plan(event: Of<'archive.planned'>, block: Tell): readonly Block[] {
     const { table, status, note } = event
     if (LEFT[status] !== undefined && !this.#options.verbose) {
-      this.#count(status)
+      // A value has no age.
+      this.#count(status === 'later' && this.#byValue.has(table) ? 'unnamed' : status)
       return []
     }
     this.#planned += 1

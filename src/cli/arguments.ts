@@ -79,7 +79,12 @@ export function flag(args: Arguments, name: string): boolean {
 export function list(args: Arguments, name: string, as: string = shown(name)): readonly string[] {
   const value = args[name]
   const texts = (Array.isArray(value) ? value : value === undefined ? [] : [value]).map(String)
-  if (texts.some((item) => item.trim() === '')) throw new SluiceError('BAD_FLAG', `${as} is empty`)
+  if (texts.some((item) => item.trim() === '')) {
+    const empty = name === 'partition' ? `; the partition of the empty text is '""'` : ''
+    throw new SluiceError('BAD_FLAG', `${as} is empty`, {
+      hint: `if it comes from a variable, check that the variable is set${empty}`,
+    })
+  }
   return texts
 }
 

@@ -145,8 +145,8 @@ const CASES: Readonly<Record<(typeof SYSTEMS)[number], readonly Case[]>> = {
     },
     {
       type: 'date',
-      values: ['2024-02-29', '2024-02-29'],
-      planned: ['2024-02-29 later 2'],
+      values: ['2024-02-29', '2024-02-29', '0000-00-00'],
+      planned: ['0000-00-00 later 1: it is no value that an archive holds as one', '2024-02-29 later 2'],
       run: ['2024-02-29'],
       literal: textLiteral,
     },
@@ -166,6 +166,13 @@ const CASES: Readonly<Record<(typeof SYSTEMS)[number], readonly Case[]>> = {
     },
   ],
   sqlite: [
+    {
+      type: 'TEXT',
+      values: ["'x'", "CAST(X'ff' AS TEXT)", "CAST(X'fe' AS TEXT)"],
+      planned: ['x later 1', '\uFFFD later 2: it has characters that are none, or that stand for such bytes'],
+      run: ['x'],
+      literal: bare,
+    },
     {
       type: 'INTEGER',
       values: ['1', '-1', '1', null],

@@ -73,6 +73,10 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
     const left = ['"" DETACHED 1', '"NULL" DETACHED 1', 'NULL DETACHED 1', 'eu DETACHED 3', "o'hare ? DETACHED 1"]
     expect(await listedValues(orders)).toEqual(left)
     await done(verify)
+    const { byValue: column, ...others } = run as Extract<Operation, { kind: 'archive' }>
+    expect(await refusal({ ...others, by: column ?? '' })).toMatch(
+      /^PLAN_CHANGED: .* another cut: values of region \(leave --by out/,
+    )
     // The place, the column and the cut are the ledger's by now.
     const { byValue: _, to: __, ...rest } = drop as Extract<Operation, { kind: 'archive' }>
     await done(rest)

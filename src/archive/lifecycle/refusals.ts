@@ -10,7 +10,14 @@ type Named = Pick<ArchivedPartition, 'label'>
 
 /** `sluice restore --table public.visits --partition 2020-Q1`, with more words behind. */
 export function restoreCommand(name: string, { label }: Named, ...more: readonly string[]): string {
-  return ['sluice', 'restore', '--table', name, '--partition', label, ...more].map(shellQuote).join(' ')
+  return ['sluice', 'restore', ...flag('--table', name), ...flag('--partition', label), ...more]
+    .map(shellQuote)
+    .join(' ')
+}
+
+/** A value that begins like a flag is taken for one, unless it stands in the same word. */
+function flag(name: string, value: string): readonly string[] {
+  return value.startsWith('-') ? [`${name}=${value}`] : [name, value]
 }
 
 /** Rows of the source are not what they were. */

@@ -222,6 +222,8 @@ function sameArchive(
   }
   if (operation.byValue !== undefined && !isByValue(record))
     refuse('cut', `periods of ${record.timeColumn ?? 'the partitions'}`, 'leave --by-value out')
+  if (operation.by !== undefined && isByValue(record))
+    refuse('cut', `values of ${record.timeColumn ?? ''}`, 'leave --by out, or say --by-value')
   if (calendar !== null && isByValue(record))
     refuse('cut', `values of ${record.timeColumn ?? ''}`, 'leave --calendar and its options out, or say --by-value')
   if (calendar !== null && calendarText(calendar) !== record.calendar)

@@ -107,6 +107,9 @@ function namedValue(store: CopyStore, column: Column, { value: raw, rows, odd }:
   } catch {
     return blocked(`it is no value of ${column.native}`)
   }
+  // SQLite holds any bytes as a text, and a program is told this character for those that are none.
+  if (value?.includes('\uFFFD') === true)
+    return blocked('it has characters that are none, or that stand for such bytes')
   if (value !== null && isEndless(column, value)) return blocked('it is no value that an archive holds as one')
   const label = valueLabel(value, column.type.kind)
   if (label.length > LONGEST_LABEL) {
@@ -116,8 +119,8 @@ function namedValue(store: CopyStore, column: Column, { value: raw, rows, odd }:
   return { value, label, rows }
 }
 
-/** NaN, infinity and days before ours: systems compare them in other ways than files do. */
+/** NaN, infinity, days before ours and days of MySQL that are none: systems compare them in other ways than files do. */
 function isEndless({ type: { kind } }: Column, value: string): boolean {
   if (kind === 'decimal') return !/^-?\d/.test(value)
-  return kind === 'date' && (!/^\d{4}-/.test(value) || value.endsWith('BC'))
+  return kind === 'date' && !/^(?!0000)\d{4}-(?!00)\d\d-(?!00)\d\d$/.test(value)
 }

@@ -87,7 +87,8 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
 }
 
 function damageError(found: number, foreign: readonly string[]): SluiceError {
-  return new SluiceError('PROOF_FAILED', `${found} things in the archive are not as they were proved`, {
+  const what = found === 1 ? 'thing in the archive is not as it was' : 'things in the archive are not as they were'
+  return new SluiceError('PROOF_FAILED', `${found} ${what} proved`, {
     hint: `nothing was changed; ${[...foreign.map(ownHint), MEND].join('; ')}`,
   })
 }
