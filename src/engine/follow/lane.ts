@@ -135,7 +135,9 @@ export class Lane {
     // Most changes are done with at once, and there are hundreds of thousands of them a second.
     for (let at = 0; at < changes.length; at++) {
       const waits = this.#see(changes[at] as Change)
-      if (waits !== null) await waits
+      if (waits === null) continue
+      await waits
+      this.#now = this.#parts.clock.ticks()
     }
   }
 
