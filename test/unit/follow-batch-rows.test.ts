@@ -16,7 +16,8 @@ test('more rows share a transaction of a slow target, and fewer again once it is
 
 test('many small transactions wait longer for each other than a few, or a large one', () => {
   const batch = new BatchRows()
-  expect(batch.lingerMs(399, 399)).toBe(20)
-  expect(batch.lingerMs(9_999, 19)).toBe(20)
-  expect(batch.lingerMs(400, 20)).toBe(150)
+  expect(batch.lingerMs(399, 399, 20)).toBe(20)
+  expect(batch.lingerMs(9_999, 19, 20)).toBe(20)
+  expect(batch.lingerMs(400, 20, 40)).toBe(150)
+  expect(batch.lingerMs(400, 20, 41)).toBe(20)
 })

@@ -12,10 +12,11 @@ const QUICK_MS = 50
 
 /** How long a transaction waits for others to share a commit with. */
 const LINGER_MS = 20
-/** The same where so many rows in so many transactions have come: each row of a larger batch costs both sides less. */
+/** The same where so many rows in so many transactions have come, as fast as so many a ms: each row of a larger batch costs both sides less. */
 const RUSH_LINGER_MS = 150
 const RUSH_ROWS = 400
 const RUSH_TRANSACTIONS = 20
+const RUSH_ROWS_A_MS = 10
 
 export class BatchRows {
   #most = FEWEST
@@ -25,9 +26,10 @@ export class BatchRows {
     return this.#most
   }
 
-  /** Ms from the first of them on. @param rows that have come @param transactions that they came in */
-  lingerMs(rows: number, transactions: number): number {
-    return rows >= RUSH_ROWS && transactions >= RUSH_TRANSACTIONS ? RUSH_LINGER_MS : LINGER_MS
+  /** Ms from the first of them on. @param rows that have come @param transactions that they came in @param withinMs since the first of them */
+  lingerMs(rows: number, transactions: number, withinMs: number): number {
+    const isRush = rows >= RUSH_ROWS && transactions >= RUSH_TRANSACTIONS && rows >= withinMs * RUSH_ROWS_A_MS
+    return isRush ? RUSH_LINGER_MS : LINGER_MS
   }
 
   /** A batch was written, in so many ms. */

@@ -272,7 +272,8 @@ export class Lane {
 
   /** Ms from `now` until complete transactions should be committed. */
   #dueIn(now: number): number {
-    return this.#since + this.#batch.lingerMs(this.#rows, this.#waiting) - now
+    const withinMs = now - this.#since
+    return this.#batch.lingerMs(this.#rows, this.#waiting, withinMs) - withinMs
   }
 
   #identity(table: number): readonly number[] {
