@@ -54,12 +54,9 @@ export async function refuseDoubledRows(
   native: PartitionTable | null,
   beside: Beside,
 ): Promise<void> {
-  for (const others of await mayHaveThem(context, partition, beside)) {
-    if (others.length === 0) continue
-    const found = context.table.key.length === 0 ? null : await beside.doubled(partition, others, native)
-    if (found === null) throw untold(context, partition, others)
-    if (found.rows > 0n) throw doubledKeys(context, partition, others, found)
-  }
+  await refuseDoubled(context, partition, beside, async (others) =>
+    context.table.key.length === 0 ? null : await beside.doubled(partition, others, native),
+  )
 }
 
 /**
@@ -75,9 +72,19 @@ export async function refuseDoubledFiles(
   beside: Beside,
 ): Promise<void> {
   const paths = files.map(({ name }) => join(folder, name))
+  await refuseDoubled(context, partition, beside, (others) => sameKeys(context, { ...partition, paths }, others))
+}
+
+/** @param find rows that files of these others have too, by key; null where nobody can tell */
+async function refuseDoubled(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  beside: Beside,
+  find: (others: readonly ArchivedPartition[]) => Promise<SameKeys | null>,
+): Promise<void> {
   for (const others of await mayHaveThem(context, partition, beside)) {
     if (others.length === 0) continue
-    const found = await sameKeys(context, { ...partition, paths }, others)
+    const found = await find(others)
     if (found === null) throw untold(context, partition, others)
     if (found.rows > 0n) throw doubledKeys(context, partition, others, found)
   }
@@ -119,19 +126,32 @@ function keyOf(context: ArchiveContext, partition: ArchivedPartition): readonly 
 
 /** What may hold rows of the partition in the archive, too: other parts of its period, and periods whose rows somebody has moved. */
 async function mayHaveThem(
-  { table }: ArchiveContext,
+  context: ArchiveContext,
   partition: ArchivedPartition,
   beside: Beside,
 ): Promise<readonly (readonly ArchivedPartition[])[]> {
-  const { label, period, part, native } = partition
+  const { label, period } = partition
   const published = otherParts(partition, await beside.parts(partition)).filter(
     ({ state, version }) => version !== null && isPublished(state),
   )
-  // Their drop is refused, and would never be told why, once a row that was moved here has left with another period. Most periods are archived one after the other
-  // and nobody moves a row: those that still have as many rows as were archived are compared with late rows only, which are few.
-  const moved =
-    native !== null ? [] : part > 1 ? await beside.detached() : table.key.length === 0 ? [] : await beside.shrunken()
-  return [published, moved.filter((one) => one.label !== label && one.period !== period)]
+  const moved = (await mayBeMovedFrom(context, partition, beside)).filter(
+    (one) => one.label !== label && one.period !== period,
+  )
+  return [published, moved]
+}
+
+/**
+ * Detached periods whose drop is refused, and would never be told why, once a row that was moved here has left with this partition. Most periods are archived one after
+ * the other and nobody moves a row: those that still have as many rows as were archived are compared with late rows only, which are few.
+ */
+async function mayBeMovedFrom(
+  { table }: ArchiveContext,
+  { native, part }: ArchivedPartition,
+  { detached, shrunken }: Beside,
+): Promise<readonly ArchivedPartition[]> {
+  if (native !== null) return []
+  if (part > 1) return await detached()
+  return table.key.length === 0 ? [] : await shrunken()
 }
 
 function doubledKeys(
