@@ -40,7 +40,7 @@ export class Lane {
   #counts: Record<string, ChangeCounts>
   /** The transaction whose changes arrive now. */
   #open: Extract<Change, { type: 'begin' }> | null = null
-  /** It has changed nothing here so far. */
+  /** It has changed nothing here so far; also where none is open. */
   #isEmpty = true
   /** Transactions that are complete, and that nobody writes yet. */
   #waiting = 0
@@ -146,7 +146,6 @@ export class Lane {
     switch (change.type) {
       case 'begin':
         this.#open = change
-        this.#isEmpty = true
         return null
       case 'insert':
       case 'update':
@@ -347,6 +346,7 @@ export class Lane {
     this.#end = end
     this.#last = this.#open ?? this.#last
     this.#open = null
+    this.#isEmpty = true
   }
 
   /** Hands a batch to the target, and waits for nothing. @param transactions that are durable behind it @param oldestMs when the first of them was committed */

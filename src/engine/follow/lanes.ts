@@ -22,8 +22,6 @@ export class Lanes {
   readonly #from: readonly LogPosition[]
   /** The transaction whose changes arrive now. */
   #open: Begin | null = null
-  /** By lane, whether it has changed tables of it. */
-  readonly #joined: boolean[]
 
   /** @param lanes at least one @param of by table, the place of its lane among them */
   constructor(lanes: readonly Lane[], of: readonly number[], positions: Positions, database: LedgerDatabase) {
@@ -32,7 +30,6 @@ export class Lanes {
     this.#of = of
     this.#positions = positions
     this.#from = lanes.map(({ applied }) => applied)
-    this.#joined = lanes.map(() => false)
   }
 
   /** Durable in the target, in all lanes; exclusive, see `LogPosition`. */
@@ -99,13 +96,13 @@ export class Lanes {
   /** @throws as `Lane.take`, of the first lane that fails; none of them can be used any more then */
   async take(changes: readonly Change[]): Promise<void> {
     const [only, ...others] = this.#lanes
-    if (only !== undefined && others.length === 0 && this.#isFor(only, changes)) return await only.take(changes)
+    if (only !== undefined && others.length === 0 && this.#isForOne(changes)) return await only.take(changes)
     const parts: Change[][] = this.#lanes.map(() => [])
     for (const change of changes) {
       switch (change.type) {
         case 'begin':
           this.#open = change
-          this.#joined.fill(false)
+          for (const [lane, part] of parts.entries()) if (change.commit >= (this.#from[lane] ?? 0n)) part.push(change)
           break
         case 'insert':
         case 'update':
@@ -124,9 +121,7 @@ export class Lanes {
           }
           break
         case 'commit':
-          // A position that no row of a lane has moved is not worth a transaction of its own at once.
-          for (const [lane, part] of parts.entries())
-            part.push(this.#joined[lane] === true ? change : { type: 'idle', position: change.end })
+          for (const part of parts) part.push(change)
           this.#open = null
           break
         case 'idle':
@@ -137,10 +132,10 @@ export class Lanes {
   }
 
   /** Whether the only lane gets all of them, as they are: nothing has to be taken apart, and nothing comes again. */
-  #isFor(lane: Lane, changes: readonly Change[]): boolean {
+  #isForOne(changes: readonly Change[]): boolean {
     const [from = 0n] = this.#from
     let open = this.#open
-    if ((open === null) !== lane.isBoundary || (open !== null && open.commit < from)) return false
+    if (open !== null && open.commit < from) return false
     for (let at = 0; at < changes.length; at++) {
       const change = changes[at] as Change
       if (change.type === 'commit') open = null
@@ -150,7 +145,6 @@ export class Lanes {
       }
     }
     this.#open = open
-    this.#joined[0] = open !== null
     return true
   }
 
@@ -203,8 +197,6 @@ export class Lanes {
     const part = parts[lane]
     if (part === undefined || this.#open === null) throw new Error(`a change of table ${table} belongs to nobody`)
     if (this.#open.commit < (this.#from[lane] ?? 0n)) return
-    if (this.#joined[lane] === false) part.push(this.#open)
-    this.#joined[lane] = true
     part.push(change)
   }
 
