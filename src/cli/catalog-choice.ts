@@ -1,9 +1,9 @@
 /** Which catalog a command uses, and how a printed command names it. */
 import { createHash } from 'node:crypto'
-import { homedir } from 'node:os'
 import path from 'node:path'
 import { isS3Url, parseLakeUrl } from '../model/lake-url.ts'
 import { SluiceError } from '../shared/errors.ts'
+import { stateFolder } from '../shared/state-folder.ts'
 
 export type CatalogChoice = {
   readonly url: string
@@ -53,13 +53,10 @@ export function sqliteUrl(file: string): string {
  * nothing into it. The file appears when something is imported.
  */
 export function stateCatalogFile(lake: string, env: Readonly<Record<string, string | undefined>>): string {
-  const state = env['XDG_STATE_HOME']
-  // The XDG rules say to ignore a relative path.
-  const root = state !== undefined && path.isAbsolute(state) ? state : path.join(homedir(), '.local', 'state')
   const location = locationOf(lake)
   const name = (location.split('/').at(-1) ?? '').replaceAll(/[^\w.-]+/g, '-').slice(0, 60) || 'root'
   const digest = createHash('sha256').update(location).digest('hex').slice(0, 8)
-  return path.join(root, 'sluice', 'catalogs', `${name}-${digest}.db`)
+  return path.join(stateFolder(env), 'catalogs', `${name}-${digest}.db`)
 }
 
 /** One spelling of a lake, whatever way it is written: it must find its catalog again. */
