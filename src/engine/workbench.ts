@@ -14,6 +14,13 @@ export type CatalogState =
   | { readonly state: 'unfinished'; readonly percent: number; readonly version: number | null }
   | { readonly state: 'running'; readonly holder: string }
   | { readonly state: 'failed'; readonly error: ErrorInfo }
+  /** The catalog cannot be asked: the row says what its log says. */
+  | { readonly state: 'away'; readonly error: ErrorInfo }
+
+/** Whether the catalog is known to hold something of a table. */
+export function isInCatalog({ catalog }: Pick<TableRow, 'catalog'>): boolean {
+  return catalog.state !== 'none' && catalog.state !== 'away'
+}
 
 export type ProofState =
   | { readonly state: 'never' }
@@ -140,6 +147,11 @@ export interface Workbench extends AsyncDisposable {
   /** A database whose tables are shown, as an URL without password: `discover-database` and `copy` take it as it stands here. */
   readonly database?: string | null
   tables(): Promise<readonly TableRow[]>
+  /**
+   * Rows of the list that are others by now, anew: tables with new commits, and those that the catalog knows more or less of. It asks as little as it can.
+   * @param seen keys of those on the screen: only they are asked for where the system does not tell of changes
+   */
+  changed(seen: readonly string[]): Promise<readonly TableRow[]>
   overview(key: string): Promise<Overview>
   schema(key: string): Promise<readonly SchemaField[]>
   features(key: string): Promise<readonly Feature[]>

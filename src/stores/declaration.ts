@@ -61,6 +61,8 @@ export function fileOf(place: { readonly file?: string | null; readonly label?: 
 export type CatalogOptions = {
   /** The way to a database server. */
   readonly route?: Route | undefined
+  /** What a server fails is tried again no longer than this, ms, for somebody who waits for it; as its URL has it when absent. */
+  readonly patienceMs?: number
   /** How many threads the database works with, of systems whose `catalog` has `threads`. */
   readonly threads?: number
 }

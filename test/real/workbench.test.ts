@@ -1,7 +1,9 @@
 /** The workbench over its real threads: states of tables, questions answered by log and by catalog alike, errors that cross a thread. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
+import { openWorkbench } from '../../src/engine/open-workbench.ts'
 import type { AsOf } from '../../src/engine/operation.ts'
 import type { FileSort, FilesPage, TableRow, Workbench } from '../../src/engine/workbench.ts'
 import { commitName } from '../../src/delta/log-path.ts'
@@ -32,6 +34,15 @@ function appendCommit(table: string, path: string): number {
 async function importAll({ bench, lake }: Bench): Promise<void> {
   // One table is broken on purpose and one is refused.
   expect(await runToEnd(bench, batchImportOf(lake, bench))).toMatchObject({ exitCode: 1 })
+}
+
+/** Rows that have changed, as soon as there are any. */
+async function nextChange(bench: Workbench): Promise<readonly TableRow[]> {
+  for (const end = Date.now() + 10_000; Date.now() < end; await sleep(20)) {
+    const rows = await bench.changed([])
+    if (rows.length > 0) return rows
+  }
+  throw new Error('nothing has changed')
 }
 
 const stateOf = ({ catalog, error }: TableRow): string => error?.code ?? catalog.state
@@ -90,6 +101,60 @@ describe('states of the tables', () => {
     expect((await runToEnd(at.bench, importOf(table, at.bench))).exitCode).toBe(0)
     const brought = await rowOf(at.bench, 'sales/orders')
     expect(brought).toMatchObject({ version: version + 1, files: (was.files ?? 0) + 2, catalog: { state: 'current' } })
+  })
+
+  test('change by themselves: a commit, and what a catalog brings in', async () => {
+    await using at = await openBench()
+    await importAll(at)
+    await at.bench.tables()
+    expect(await at.bench.changed([])).toEqual([])
+    const version = appendCommit(join(at.lake, 'sales', 'orders'), 'new.parquet')
+    expect(await nextChange(at.bench)).toEqual([
+      expect.objectContaining({ name: 'sales/orders', version, catalog: { state: 'behind', commits: 1 } }),
+    ])
+    const other = await at.again()
+    await runToEnd(other, importOf(join(at.lake, 'sales', 'orders'), other))
+    let [row] = await nextChange(at.bench)
+    // While it is brought in, it is seen that somebody works on it.
+    while (row?.catalog.state === 'running') [row] = await nextChange(at.bench)
+    expect(row).toMatchObject({ name: 'sales/orders', version, catalog: { state: 'current' } })
+    expect(await at.bench.changed([])).toEqual([])
+  })
+
+  test('are told without the catalog, where it is away', async () => {
+    await using at = await openBench()
+    const away = 'postgresql://me:hidden@127.0.0.1:1/none'
+    await using bench = await openWorkbench({ lake: at.lake, catalog: away, tool: 't', actor: 'me', host: 'here' })
+    const rows = await bench.tables()
+    expect(rows.map(stateOf)).toEqual(['away', 'away', 'away', 'LOG_GAP', 'away', 'TABLE_FEATURE'])
+    const { catalog, key, version } = rows[1] as TableRow
+    const error = catalog.state === 'away' ? catalog.error : null
+    expect(error).toMatchObject({ code: 'CONNECT_FAILED' })
+    expect(JSON.stringify(error)).not.toMatch(/retry_seconds|hidden/)
+    expect(error?.where).toContain('postgresql://me@127.0.0.1:1/none')
+    expect((await bench.history(key, 0, 1)).rows[0]?.version).toBe(String(version))
+    expect((await bench.overview(key)).commits).toBeGreaterThan(0)
+    await expect(bench.runs(1)).rejects.toMatchObject({ code: 'CONNECT_FAILED' })
+  })
+
+  test('a table with mapped columns shows the names of its schema', async () => {
+    await using at = await openBench()
+    const row = (await at.bench.tables())[0] as TableRow
+    const query = { asOf: {}, where: '', sort: 'path', descending: false, from: 0, count: 5 } as const
+    const told = async (): Promise<string> =>
+      JSON.stringify([
+        (await at.bench.files(row.key, query)).rows.map(({ path: _path, ...rest }) => rest),
+        (await at.bench.partitions(row.key, {}, 0, 5)).rows,
+      ])
+    const fromLog = await told()
+    expect(fromLog).toContain('"country":')
+    expect(fromLog).toContain(String.raw`\"minValues\":{\"customer_id\":1`)
+    expect(fromLog).not.toMatch(/col-[0-9a-f]{8}/)
+    await importAll(at)
+    await at.bench.tables()
+    const fromCatalog = await told()
+    expect(fromCatalog).toContain('"country":')
+    expect(fromCatalog).not.toMatch(/col-[0-9a-f]{8}/)
   })
 
   test('a validation shows as proof of its version', async () => {

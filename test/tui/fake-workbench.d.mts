@@ -15,6 +15,8 @@ export type Fake = Workbench & {
   readonly asked: string[]
   readonly runsStarted: FakeRun[]
   catalogOf(name: string, state: object): void
+  /** The row is another one by now, as a look at the log would find. */
+  commits(name: string, change: object): void
 }
 
 /** A lake of 14 tables and 2 databases; `hold` leaves real runs to the test, else they play by themselves. */

@@ -507,6 +507,7 @@ export function fakeWorkbench({
     other('bi/cube.duckdb', 'duckdb', 88e6, 2 * D, lake ?? 'lake'),
   )
   const find = (key) => rows.find((row) => row.key === key)
+  const fresh = []
   const asked = []
   const runsStarted = []
   const past = [
@@ -762,6 +763,11 @@ export function fakeWorkbench({
     catalogOf(name, state) {
       rows = rows.map((row) => (row.name === name ? { ...row, catalog: state } : row))
     },
+    commits(name, change) {
+      rows = rows.map((row) => (row.name === name ? { ...row, ...change } : row))
+      fresh.push(...rows.filter((row) => row.name === name))
+    },
+    changed: async () => fresh.splice(0),
     tables: () => reading('tables', () => (lake === null ? [] : rows)),
     overview: (key) =>
       reading(`overview ${key}`, () => {

@@ -125,6 +125,23 @@ it('asks only for what is seen, and once', async () => {
   expect(app.fake.asked.toSorted()).toEqual(['overview ./lake/crm/accounts', 'runs', 'tables'])
 })
 
+it('shows new commits as they come, and asks anew for what the table tells of itself', async () => {
+  const app = await start({ columns: 120, rows: 40 })
+  await app.settled()
+  const [bytes, asked] = [app.bytes(), app.fake.asked.length]
+  app.fake.commits('crm/accounts', { version: 217, catalog: { state: 'behind', commits: 5 } })
+  await app.until(/crm\/accounts +217 .*↓ 5 behind/)
+  await app.settled()
+  expect(app.fake.asked.slice(asked)).toEqual(expect.arrayContaining(['overview ./lake/crm/accounts']))
+  expect(app.bytes() - bytes).toBeLessThan(4000)
+})
+
+it('says in the help of what its keys are', async () => {
+  const app = await start()
+  await app.press(['enter', '?'], 'Keys · Table › overview')
+  await app.press(['esc', '2', '?'], 'Keys · Runs')
+})
+
 it('reads versions and times', () => {
   expect(parseAsOf(' v1839 ')).toEqual({ version: 1839 })
   expect(parseAsOf('')).toEqual({})

@@ -81,7 +81,7 @@ export async function syncTable(
 }
 
 /** The folder that a table's commits appear in, or null where the system cannot watch it. */
-export function logFolder({ location }: KnownTable): string | null {
+export function logFolder({ location }: Pick<KnownTable, 'location'>): string | null {
   return location.startsWith('file://') ? join(pathOfLocation(location), '_delta_log') : null
 }
 

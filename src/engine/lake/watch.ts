@@ -62,6 +62,18 @@ export class LogWatch implements Disposable {
     return keys
   }
 
+  /** Whether the system tells of changes of this folder. */
+  watches(key: string): boolean {
+    return this.#watchers.has(key)
+  }
+
+  /** What may have changed since this was asked last; it waits for nothing. */
+  take(): ReadonlySet<string> {
+    const keys = new Set(this.#changed)
+    this.#changed.clear()
+    return keys
+  }
+
   [Symbol.dispose](): void {
     for (const key of this.#watchers.keys()) this.#drop(key)
   }

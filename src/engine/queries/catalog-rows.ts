@@ -24,8 +24,8 @@ export type CatalogRow = {
   readonly proof: ProofState
 }
 
-/** The lease of a process that has ended does not count. */
-export async function catalogRows(database: SqlDatabase): Promise<readonly CatalogRow[]> {
+/** The lease of a process that has ended does not count. @param only locations; every table when absent */
+export async function catalogRows(database: SqlDatabase, only?: ReadonlySet<string>): Promise<readonly CatalogRow[]> {
   const now = await database.now()
   const proofs = await latestValidations(database)
   const heads = await database.all(
@@ -59,6 +59,7 @@ export async function catalogRows(database: SqlDatabase): Promise<readonly Catal
       string | null,
       string | null,
     ]
+    if (only !== undefined && !only.has(location)) continue
     const proof = proofs.get(tableId)
     const state = await stateOf(database, tableId, now)
     const known = state.state === 'none' ? null : version
@@ -91,6 +92,12 @@ export async function catalogRows(database: SqlDatabase): Promise<readonly Catal
     })
   }
   return rows
+}
+
+/** Which version the catalog holds of each table, by location: one cheap question. */
+export async function catalogVersions(database: SqlDatabase): Promise<ReadonlyMap<string, number | null>> {
+  const rows = await database.all('SELECT location, current_version FROM delta_tables')
+  return new Map(rows as [string, number | null][])
 }
 
 async function stateOf(database: SqlDatabase, tableId: string, now: number): Promise<CatalogState> {

@@ -12,9 +12,11 @@ import { parseLakeUrl, pathOfLocation, s3Path } from '../../model/lake-url.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
 import type { Feature, Overview, SchemaField, TableRow } from '../workbench.ts'
 import { openLake } from '../registry.ts'
+import type { AsOf } from '../operation.ts'
 import type { Located } from './located.ts'
+import { snapshotAt } from './log-files.ts'
 
-type Declared = {
+export type Declared = {
   readonly protocol: ProtocolAction | null
   readonly metadata: MetadataAction | null
   readonly txns: readonly TxnAction[]
@@ -37,6 +39,16 @@ export async function declared(located: Located, signal: AbortSignal): Promise<D
     txns: await txnsAt(database, table.tableId, table.version),
     domains: await domainsAt(database, table.tableId, table.version),
   }
+}
+
+/** Protocol and metadata alone, which take less of a log. */
+export async function headOf(
+  located: Located,
+  asOf: AsOf,
+  signal: AbortSignal,
+): Promise<Pick<Declared, 'protocol' | 'metadata'>> {
+  if (located.from === 'log') return (await snapshotAt(located, asOf)).head(signal)
+  return stateAt(located.database, located.table.tableId, located.table.version)
 }
 
 export function schemaFields({ protocol, metadata }: Declared): readonly SchemaField[] {

@@ -2,21 +2,28 @@
 import { partitionTotals } from '../../catalog/query/files.ts'
 import { catalogPresence } from '../../catalog/migrate.ts'
 import type { Reach } from '../../delta/listed-log.ts'
-import { SluiceError } from '../../shared/errors.ts'
+import { asSluiceError, SluiceError, type ErrorInfo } from '../../shared/errors.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
 import { mayHoldCatalog } from '../catalog-url.ts'
 import { openCatalogDatabase } from '../registry.ts'
 import type { AsOf } from '../operation.ts'
 import type { FilesPage, Overview, Page, PartitionRow, TableRow, Workbench } from '../workbench.ts'
 import { commitDetail, historyPage } from './commits.ts'
-import { declared, features, overviewOf, recentRuns, schemaFields } from './describe.ts'
+import { declared, features, headOf, overviewOf, recentRuns, schemaFields } from './describe.ts'
 import { FilePages, type FilesQuery } from './files-page.ts'
+import { logicalNames, type LogicalNames } from './logical-names.ts'
 import { locate, type Located } from './located.ts'
 import { filesFromLog, partitionsFromLog } from './log-files.ts'
-import { questionUrl } from './question-url.ts'
-import { listTables } from './tables.ts'
+import { FreshRows } from './fresh-rows.ts'
+import { listTables, rowsAgain } from './tables.ts'
 import type { QueryMethod } from '../thread/messages.ts'
 import { hasOneOpener } from '../systems.ts'
+
+/** The stores would wait a minute for a server to come back; a screen says after a moment that it is away, and asks again. */
+const PATIENCE_MS = 1000
+
+/** A server that does not answer, as against a catalog that cannot be read. */
+const isAway = ({ code }: SluiceError): boolean => ['CONNECT_FAILED', 'CONNECTION_LOST', 'TLS_FAILED'].includes(code)
 
 type Answers = Omit<Workbench, 'start' | 'lake' | 'catalog' | typeof Symbol.asyncDispose>
 
@@ -29,6 +36,9 @@ export class QueryDesk implements Answers {
   #database: SqlDatabase | null = null
   #asking = 0
   #rows: readonly TableRow[] = []
+  readonly #fresh = new FreshRows()
+  /** Why the catalog could not be asked, the last time that the tables were listed. */
+  #away: SluiceError | null = null
 
   constructor(at: { readonly lake: string | null; readonly catalog: string }) {
     this.#lake = at.lake
@@ -49,6 +59,7 @@ export class QueryDesk implements Answers {
   /** Breaks off what is being answered, as far as it can be. Nothing is to be asked any more. */
   stop(): void {
     this.#closed.abort(new SluiceError('ABORTED', 'the workbench is closed'))
+    this.#fresh[Symbol.dispose]()
   }
 
   /** Some files belong to one opener at a time: held between two questions, it would keep every run from starting. */
@@ -59,14 +70,47 @@ export class QueryDesk implements Answers {
   }
 
   async tables(): Promise<readonly TableRow[]> {
-    this.#rows = await listTables(this.#lake, await this.#open(), this.#signal)
+    this.#away = null
+    this.#rows = await this.#listed(await this.#unlessAway())
+    this.#fresh.follow(this.#rows, Date.now())
     return this.#rows
+  }
+
+  async #listed(database: SqlDatabase | null): Promise<readonly TableRow[]> {
+    try {
+      return await listTables(this.#lake, database, this.#signal, this.#awayInfo)
+    } catch (thrown) {
+      const error = asSluiceError(thrown)
+      // A connection that breaks under the question: what the lake says of itself can be read all the same.
+      if (database === null || this.#lake === null || !isAway(error)) throw error
+      this.#away = error
+      return listTables(this.#lake, null, this.#signal, error.info())
+    }
+  }
+
+  async changed(seen: readonly string[]): Promise<readonly TableRow[]> {
+    // Opened for a look of its own, a file of one opener would keep others out every few seconds.
+    const isShared = !hasOneOpener(this.#catalog) && this.#away === null
+    const ask = async (): Promise<SqlDatabase | null> => (isShared ? this.#unlessAway() : null)
+    const due = await this.#fresh.due(seen, Date.now(), ask, this.#signal)
+    if (due.length === 0) return []
+    const database = this.#away === null ? await this.#unlessAway() : null
+    const away = this.#awayInfo
+    const read = await rowsAgain(due, database, this.#signal)
+    const rows =
+      away === null ? read : read.map((row) => ({ ...row, catalog: { state: 'away', error: away } as const }))
+    const before = new Map(due.map((row) => [row.key, JSON.stringify(row)]))
+    const others = rows.filter((row) => before.get(row.key) !== JSON.stringify(row))
+    const byKey = new Map(others.map((row) => [row.key, row]))
+    this.#rows = this.#rows.map((row) => byKey.get(row.key) ?? row)
+    this.#fresh.replace(others)
+    return others
   }
 
   async overview(key: string): Promise<Overview> {
     const table = this.#rows.find((row) => row.key === key)
     if (table === undefined) throw new SluiceError('NO_SUCH_TABLE', `${key} is not in the list any more`)
-    return overviewOf(table, await this.#locate(key, {}, 'all'), await this.#open(), this.#signal)
+    return overviewOf(table, await this.#locate(key, {}, 'all'), await this.#unlessAway(), this.#signal)
   }
 
   async schema(key: string): ReturnType<Workbench['schema']> {
@@ -87,6 +131,13 @@ export class QueryDesk implements Answers {
 
   async partitions(key: string, asOf: AsOf, from: number, count: number): Promise<Page<PartitionRow>> {
     const located = await this.#locate(key, asOf)
+    const names = await this.#names(key, located, asOf)
+    const page = await this.#partitions(located, asOf, from, count)
+    if (names === null) return page
+    return { ...page, rows: page.rows.map((row) => ({ ...row, values: names.values(row.values) })) }
+  }
+
+  async #partitions(located: Located, asOf: AsOf, from: number, count: number): Promise<Page<PartitionRow>> {
     if (located.from === 'log') return partitionsFromLog(located, asOf, from, count, this.#signal)
     const { database, table } = located
     const totals = await partitionTotals(database, table.tableId, table.version, count, from)
@@ -103,8 +154,18 @@ export class QueryDesk implements Answers {
 
   async files(key: string, query: FilesQuery & { readonly asOf: AsOf }): Promise<FilesPage> {
     const located = await this.#locate(key, query.asOf)
-    if (located.from === 'log') return filesFromLog(located, query.asOf, query, this.#signal)
-    return this.#filePages.page(located, query, this.#signal)
+    const names = await this.#names(key, located, query.asOf)
+    const page =
+      located.from === 'log'
+        ? await filesFromLog(located, query.asOf, query, this.#signal)
+        : await this.#filePages.page(located, query, this.#signal)
+    if (names === null) return page
+    const rows = page.rows.map((file) => ({
+      ...file,
+      partitionValues: names.values(file.partitionValues),
+      ...(file.stats === undefined ? {} : { stats: names.stats(file.stats) }),
+    }))
+    return { ...page, rows }
   }
 
   async runs(count: number): ReturnType<Workbench['runs']> {
@@ -112,15 +173,41 @@ export class QueryDesk implements Answers {
     return database === null ? [] : recentRuns(database, count, this.#rows)
   }
 
-  async #locate(key: string, asOf: AsOf, reach?: Reach): Promise<Located> {
-    return locate(key, asOf, await this.#open(), this.#signal, reach)
+  async #names(key: string, located: Located, asOf: AsOf): Promise<LogicalNames | null> {
+    // What a table declares takes a reading of its log: not for those that map nothing.
+    const row = this.#rows.find((one) => one.key === key)
+    if (row !== undefined && !row.features.includes('columnMapping')) return null
+    return logicalNames(await headOf(located, asOf, this.#signal))
   }
 
-  /** The catalog, as soon as there is one: the first import makes it while the UI is open. */
+  async #locate(key: string, asOf: AsOf, reach?: Reach): Promise<Located> {
+    return locate(key, asOf, await this.#unlessAway(), this.#signal, reach)
+  }
+
+  get #awayInfo(): ErrorInfo | null {
+    return this.#away?.info() ?? null
+  }
+
+  /** The catalog; null where there is none yet, and where it cannot be reached while the tables of a lake can. */
+  async #unlessAway(): Promise<SqlDatabase | null> {
+    if (this.#away !== null) return null
+    try {
+      return await this.#open()
+    } catch (thrown) {
+      const error = asSluiceError(thrown)
+      if (this.#lake === null || !isAway(error)) throw error
+      this.#away = error
+      return null
+    }
+  }
+
+  /** The catalog, as soon as there is one: the first import makes it while the UI is open. @throws SluiceError of kind target */
   async #open(): Promise<SqlDatabase | null> {
+    // What is known to be away is not waited for once more: the next list of the tables asks again.
+    if (this.#away !== null) throw this.#away
     if (this.#database !== null) return this.#database
     if (!mayHoldCatalog(this.#catalog)) return null
-    const database = await openCatalogDatabase(questionUrl(this.#catalog), 'read')
+    const database = await openCatalogDatabase(this.#catalog, 'read', { patienceMs: PATIENCE_MS })
     if ((await catalogPresence(database)) === 'absent') {
       await database.close()
       return null

@@ -102,7 +102,7 @@ export async function partitionsFromLog(
   return { rows: rows.slice(from, from + count), total: rows.length, from }
 }
 
-async function snapshotAt({ table }: InLog, { version, timestampMs }: AsOf): Promise<Snapshot> {
+export async function snapshotAt({ table }: InLog, { version, timestampMs }: AsOf): Promise<Snapshot> {
   return table.snapshot({
     ...(version === undefined ? {} : { version }),
     ...(timestampMs === undefined ? {} : { timestamp: timestampMs }),

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { probeTable } from '../../delta/probe.ts'
 import { listLog } from '../../delta/listing.ts'
 import { parseLakeUrl, pathOfLocation } from '../../model/lake-url.ts'
-import { asSluiceError } from '../../shared/errors.ts'
+import { asSluiceError, type ErrorInfo } from '../../shared/errors.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
 import { inOrder, lanesAt } from '../lake/in-order.ts'
 import { walkLake, type Found } from '../lake/walk.ts'
@@ -17,14 +17,21 @@ const NOBODY: Pick<TableRow, 'tableId' | 'catalog' | 'proof'> = {
   proof: { state: 'never' },
 }
 
-/** Rows by name. A table that is current in the catalog is not read again: its counts come from there. */
+/**
+ * Rows by name. A table that is current in the catalog is not read again: its counts come from there.
+ * @param away why the catalog cannot be asked; null where it was, or where there is none yet
+ */
 export async function listTables(
   lake: string | null,
   database: SqlDatabase | null,
   signal: AbortSignal,
+  away: ErrorInfo | null = null,
 ): Promise<readonly TableRow[]> {
   const known = new Map((database === null ? [] : await catalogRows(database)).map((row) => [row.location, row]))
-  if (lake !== null) return rowsOfLake(lake, known, signal)
+  if (lake !== null) {
+    const rows = await rowsOfLake(lake, known, signal)
+    return away === null ? rows : rows.map((row) => withoutCatalog(row, away))
+  }
   // What the catalog holds from elsewhere is listed too, when no lake was asked for.
   const rows: TableRow[] = []
   const lanes = lanesAt([...known.keys()])
@@ -33,6 +40,27 @@ export async function listTables(
   )
   for await (const row of located) rows.push(row)
   return rows
+}
+
+/** What its log says of a table, where nobody knows what the catalog says. */
+function withoutCatalog(row: TableRow, error: ErrorInfo): TableRow {
+  return row.kind === 'delta' ? { ...row, catalog: { state: 'away', error } } : row
+}
+
+/** Some rows of a list as they are now. @throws SluiceError ABORTED */
+export async function rowsAgain(
+  rows: readonly TableRow[],
+  database: SqlDatabase | null,
+  signal: AbortSignal,
+): Promise<readonly TableRow[]> {
+  const only = new Set(rows.map(({ key }) => key))
+  const known = database === null ? [] : await catalogRows(database, only)
+  const byLocation = new Map(known.map((row) => [row.location, row]))
+  const again: TableRow[] = []
+  const paths = rows.map(({ location }) => location)
+  const rowOf = (row: TableRow): Promise<TableRow> => tableRow(row.name, row.location, byLocation, signal)
+  for await (const row of inOrder(rows, lanesAt(paths), rowOf)) if (row !== null) again.push(row)
+  return again
 }
 
 async function rowsOfLake(

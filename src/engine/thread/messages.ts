@@ -33,7 +33,7 @@ export type LaneMessage =
 
 export type QueryStart = { readonly lake: string | null; readonly catalog: string }
 export type QueryMethod =
-  'tables' | 'overview' | 'schema' | 'features' | 'history' | 'commit' | 'partitions' | 'files' | 'runs'
+  'tables' | 'changed' | 'overview' | 'schema' | 'features' | 'history' | 'commit' | 'partitions' | 'files' | 'runs'
 export type Question = { readonly id: number; readonly method: QueryMethod; readonly arguments: readonly unknown[] }
 export type Answer =
   | { readonly id: number; readonly value: unknown }

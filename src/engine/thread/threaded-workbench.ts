@@ -52,6 +52,7 @@ export class ThreadedWorkbench implements Workbench {
   }
 
   tables: Workbench['tables'] = async () => (this.#catalogUrl === null ? [] : this.#ask('tables', []))
+  changed: Workbench['changed'] = async (seen) => (this.#catalogUrl === null ? [] : this.#ask('changed', [seen]))
   overview: Workbench['overview'] = (key) => this.#ask('overview', [key])
   schema: Workbench['schema'] = (key) => this.#ask('schema', [key])
   features: Workbench['features'] = (key) => this.#ask('features', [key])

@@ -8,8 +8,8 @@ export const mysql: SystemDeclaration = {
   family: 'mysql',
   catalog: {
     schema: { instead: 'MySQL: a schema is a database, name it in the URL: mysql://user@host/database' },
-    open: async (place, mode, { route }) =>
-      (await import('./sql-database.ts')).openMysql(urlOf(place), mode, { route }),
+    open: async (place, mode, { route, patienceMs }) =>
+      (await import('./sql-database.ts')).openMysql(urlOf(place), mode, { route, patienceMs }),
     server: async (url) => (await import('./exam.ts')).mysqlExam(url),
   },
   copies: {

@@ -47,9 +47,16 @@ const IDLE_READERS = 2
 export async function openMysql(
   url: string,
   mode: OpenMode,
-  options: { readonly env?: NodeJS.ProcessEnv; readonly route?: Route | undefined } = {},
+  options: {
+    readonly env?: NodeJS.ProcessEnv
+    readonly route?: Route | undefined
+    /** As `CatalogOptions` has it. */
+    readonly patienceMs?: number | undefined
+  } = {},
 ): Promise<MysqlDatabase> {
-  const config = { ...mysqlConfig(url, options.env), route: options.route }
+  const read = mysqlConfig(url, options.env)
+  const retryMs = Math.min(read.retryMs, options.patienceMs ?? read.retryMs)
+  const config = { ...read, retryMs, route: options.route }
   return new Store(config, mode, await connectTo(config, 'read'))
 }
 

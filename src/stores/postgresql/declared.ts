@@ -8,8 +8,8 @@ export const postgresql: SystemDeclaration = {
   family: 'postgresql',
   catalog: {
     schema: true,
-    open: async (place, mode, { route }) =>
-      (await import('./sql-database.ts')).openPostgres(urlOf(place), mode, { route }),
+    open: async (place, mode, { route, patienceMs }) =>
+      (await import('./sql-database.ts')).openPostgres(urlOf(place), mode, { route, patienceMs }),
     server: async (url) => (await import('./exam.ts')).postgresqlExam(url),
   },
   copies: {

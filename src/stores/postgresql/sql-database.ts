@@ -36,6 +36,8 @@ export type PostgresOptions = {
   readonly environment?: Environment
   /** The way to the server, where it is not the straight one. */
   readonly route?: Route | undefined
+  /** As `CatalogOptions` has it. */
+  readonly patienceMs?: number | undefined
   /** Hears of every repeat: why, how many attempts were made, and milliseconds until the next. */
   onRetry?(error: unknown, attempts: number, pauseMs: number): void
 }
@@ -45,10 +47,12 @@ export type PostgresOptions = {
  * @throws SluiceError BAD_CONFIG, CONNECT_FAILED, TLS_FAILED, TARGET_DENIED
  */
 export async function openPostgres(url: string, mode: OpenMode, options: PostgresOptions = {}): Promise<SqlDatabase> {
-  const settings = { ...postgresSettings(url, options.environment), route: options.route }
+  const read = postgresSettings(url, options.environment)
+  const retryMs = Math.min(read.retryMs, options.patienceMs ?? read.retryMs)
+  const settings = { ...read, retryMs, route: options.route }
   const database = new PostgresDatabase(settings, mode, options)
   try {
-    await retrying(() => database.start(), { transient: isConnectionLoss, forMs: STARTING_MS })
+    await retrying(() => database.start(), { transient: isConnectionLoss, forMs: Math.min(STARTING_MS, retryMs) })
     return database
   } catch (error) {
     await database.close()

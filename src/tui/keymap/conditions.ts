@@ -1,4 +1,5 @@
 /** When a key works: only then it is dispatched, hinted in the last row and found in the palette. */
+import { isInCatalog } from '../../engine/workbench.ts'
 import type { State, Tab } from '../state/state.ts'
 import { geometry } from '../state/geometry.ts'
 import { activeRun, comparison, logRows, openRun, runResults, runRows } from '../state/selectors.ts'
@@ -58,10 +59,10 @@ export const listsTables: When = (s) =>
 export const hasDelta: When = (s) => onTables(s) && targetRows(s).some((row) => row.kind === 'delta')
 export const canImport: When = (s) => hasDelta(s) && s.lake !== null
 export const inCatalog: When = (s) =>
-  onTables(s) && targetRows(s).some((row) => row.kind === 'delta' && row.catalog.state !== 'none')
+  onTables(s) && targetRows(s).some((row) => row.kind === 'delta' && isInCatalog(row))
 export const canRollBack: When = (s) => {
   const row = onTables(s) ? cursorRow(s) : null
-  return row !== null && row.kind === 'delta' && row.catalog.state !== 'none'
+  return row !== null && row.kind === 'delta' && isInCatalog(row)
 }
 export const over: When = (s) => s.over
 export const running: When = (s) => activeRun(s) !== undefined

@@ -1,6 +1,6 @@
 /** Commands that start something: imports, validations, comparisons, roll backs, and the full texts of a commit or a file. */
 import type { TableWish } from '../../engine/operation.ts'
-import type { TableRow } from '../../engine/workbench.ts'
+import { isInCatalog, type TableRow } from '../../engine/workbench.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { Command } from '../keymap/bindings.ts'
 import { isHeld } from '../keymap/conditions.ts'
@@ -43,7 +43,7 @@ function importTables(s: Acting, rows: readonly TableRow[], start: boolean): voi
 }
 
 function eachInCatalog(s: Acting, on: readonly TableRow[], what: string, make: (row: TableRow) => Job): void {
-  const rows = on.filter((row) => row.catalog.state !== 'none')
+  const rows = on.filter(isInCatalog)
   const left = on.length - rows.length
   s.queue.add(rows.map(make))
   if (left > 0) s.flash(`${what} ${rows.length}; ${left} not in the catalog yet, i imports them`)

@@ -26,10 +26,18 @@ export function showsCommit(state: State): boolean {
   return state.detail.tab === 'history' && tabRows('history', detailContent(state)).below > 0
 }
 
+/** What is told of a table is asked again when its row has changed. */
+function stampOf({ slots, detail }: State): string {
+  const row = slots.tables.value?.find(({ key }) => key === detail.key)
+  return row === undefined ? '' : `|${row.version}|${JSON.stringify(row.catalog)}`
+}
+
 /** Everything the screen needs in this state. */
 export function needs(state: State): readonly Need[] {
   const id = (name: SlotName): string => identityOf(state, name)
-  const key = (name: SlotName, page = 0): string => `${state.generation}|${id(name)}|${page}`
+  const stamp = stampOf(state)
+  const key = (name: SlotName, page = 0): string =>
+    `${state.generation}|${id(name)}|${page}${name === 'tables' || name === 'runs' ? '' : stamp}`
   const out: Need[] = [
     { slot: 'tables', identity: 'tables', key: key('tables'), ask: (w) => w.tables() },
     { slot: 'runs', identity: 'runs', key: key('runs'), ask: (w) => w.runs(500) },

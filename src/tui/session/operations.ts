@@ -1,6 +1,6 @@
 /** Operations that keys start, and the command lines that do the same without the UI. */
 import type { LifecycleStatusOperation } from '../../engine/operations/lifecycle-status/declaration.ts'
-import type { TableRow } from '../../engine/workbench.ts'
+import { isInCatalog, type TableRow } from '../../engine/workbench.ts'
 import { parseLakeUrl, s3Path } from '../../model/lake-url.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import { SAMPLED_VERSIONS } from '../../engine/operations/validate/declaration.ts'
@@ -107,7 +107,7 @@ export function validate(row: TableRow, place: Place): Job {
 /** Check of the files of one table; its findings go into the catalog where that holds the table. */
 export function fsck(row: TableRow, place: Place): Job {
   const table = tableArgument(row, place)
-  const isKnown = row.catalog.state !== 'none'
+  const isKnown = isInCatalog(row)
   return {
     operation: {
       kind: 'fsck',

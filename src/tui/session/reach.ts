@@ -1,5 +1,6 @@
 /** Whether the catalog answers: says so when it does not, and asks again by itself until it does. */
-import type { SluiceError } from '../../shared/errors.ts'
+import type { TableRow } from '../../engine/workbench.ts'
+import { errorFromInfo, type SluiceError } from '../../shared/errors.ts'
 import { CONNECTION } from '../state/selectors.ts'
 import type { SlotName } from '../state/state.ts'
 
@@ -59,6 +60,12 @@ export class Reach {
     this.#closed = true
     if (this.#again !== null) clearTimeout(this.#again)
   }
+}
+
+/** Why the catalog could not be asked while the tables of a lake were listed; null where it was. */
+export function awayOf(rows: readonly TableRow[]): SluiceError | null {
+  const row = rows.find(({ catalog }) => catalog.state === 'away')
+  return row?.catalog.state === 'away' ? errorFromInfo(row.catalog.error) : null
 }
 
 /** All that an error says, the most useful first: a line may be cut. */

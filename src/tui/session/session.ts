@@ -28,9 +28,10 @@ import type { Need } from './needs.ts'
 import { needs } from './needs.ts'
 import type { Place } from './operations.ts'
 import { acceptPrompt, typedBefore } from './prompts.ts'
-import { Reach, wholeError } from './reach.ts'
+import { awayOf, Reach, wholeError } from './reach.ts'
 import { Pictures } from './pictures.ts'
 import { RINGS } from './rings.ts'
+import { Live } from './live.ts'
 import { Lifecycles } from './lifecycles.ts'
 import { TIMELINES } from './timelines.ts'
 import { RunQueue } from './run-queue.ts'
@@ -67,6 +68,7 @@ export class Session implements Acting {
     (text, tone) => this.flash(text, tone),
     () => this.store.dispatch({ type: 'reload', now: this.clock.now() }),
   )
+  readonly #live: Live
   #leaving = false
   #closed = false
 
@@ -85,6 +87,7 @@ export class Session implements Acting {
     this.timelines = new Pictures(workbench, store, TIMELINES)
     this.commands = terminal.commands
     this.lifecycles = new Lifecycles(workbench, store, terminal.lifecycle)
+    this.#live = new Live(workbench, store, clock, (error) => this.#reach.failed('overview', error))
     store.subscribe(() => {
       this.#load()
     })
@@ -212,6 +215,7 @@ export class Session implements Acting {
     if (this.#closed) return
     this.#closed = true
     this.#reach.close()
+    this.#live.close()
     this.databases.close()
     this.rings.close()
     this.timelines.close()
@@ -303,7 +307,9 @@ export class Session implements Acting {
       this.store.dispatch({ type: 'loading', slot, key })
       const value = await asked
       this.#inFlight.delete(slot)
-      this.#reach.answered(slot)
+      const away = slot === 'tables' ? awayOf(value as readonly TableRow[]) : null
+      if (away === null) this.#reach.answered(slot)
+      else this.#reach.failed(slot, away)
       this.store.dispatch({ type: 'loaded', slot, key, identity, value, now: this.clock.now() } as Loaded)
     } catch (thrown) {
       this.#inFlight.delete(slot)

@@ -1,4 +1,5 @@
 /** Everything that can change the state. */
+import type { TableRow } from '../../engine/workbench.ts'
 import type { AsOf } from '../../engine/operation.ts'
 import type { Event, RelationEvent } from '../../model/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
@@ -34,6 +35,10 @@ export type Action =
       readonly error: string
     }
   | { readonly type: 'reload'; readonly now: number }
+  /** Rows of the list that are others now. */
+  | { readonly type: 'rows'; readonly rows: readonly TableRow[]; readonly now: number }
+  /** Time has gone by: ages may be others. */
+  | { readonly type: 'aged'; readonly now: number }
   | { readonly type: 'typed'; readonly field: TextField }
   | { readonly type: 'prompt-error'; readonly error: string }
   | { readonly type: 'close-prompt' }

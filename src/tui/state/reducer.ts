@@ -105,6 +105,13 @@ function reduce(state: State, action: Action): State {
       } as Partial<Slots[SlotName]>)
     case 'reload':
       return { ...state, generation: state.generation + 1, now: action.now }
+    case 'rows': {
+      const byKey = new Map(action.rows.map((row) => [row.key, row]))
+      const value = state.slots.tables.value?.map((row) => byKey.get(row.key) ?? row) ?? null
+      return { ...withSlot(state, 'tables', { value }), now: action.now }
+    }
+    case 'aged':
+      return { ...state, now: action.now }
     case 'typed':
       return withField(state, action.field)
     case 'prompt-error':

@@ -108,5 +108,6 @@ export const CONNECTION = /^(?:CONNECT_FAILED|CONNECTION_LOST)\b/
 
 /** Whether the last look for the tables found no catalog to ask: what is shown may be old. */
 export function isCatalogAway({ slots }: State): boolean {
+  if (slots.tables.value?.some(({ catalog }) => catalog.state === 'away') === true) return true
   return CONNECTION.test(slots.tables.error ?? '') || CONNECTION.test(slots.runs.error ?? '')
 }

@@ -229,7 +229,7 @@ export type State = {
   readonly timelines: ReadonlyMap<string, TimelineShown>
   /** The same with their phases. */
   readonly lifecycles: ReadonlyMap<string, LifecycleShown>
-  /** Time of the last reading or event: ages count from here, so that an idle screen never changes by itself. */
+  /** Time of the last reading or event, and at most a minute old: ages count from here. */
   readonly now: number
   /** Raised by `R` and by every finished run: answers of older generations are asked again. */
   readonly generation: number

@@ -8,7 +8,7 @@ import { share } from '../run/run-view.ts'
 import { activeRun } from '../state/selectors.ts'
 import type { Dialog, State } from '../state/state.ts'
 import { around } from '../state/text-field.ts'
-import { helpLines } from './help.ts'
+import { helpLines, helpTitle } from './help.ts'
 import { paletteLines } from './palette.ts'
 import { subject } from './runs.ts'
 import type { Box, Of } from './box.ts'
@@ -88,11 +88,10 @@ function helpBox(d: Of<'help'>, state: State): Box {
   const find =
     d.typing || d.field.text !== '' ? ` · / ${d.field.text}${d.typing ? marksOf(state.ascii).caret : ''}` : ''
   const more = all.length > room ? ` · ${top + 1}–${Math.min(all.length, top + room)} of ${all.length}` : ''
-  const names = { tables: 'Tables', runs: 'Runs', compare: 'Compare', log: 'Log' }
   return {
     lines: framed(
       state,
-      line(`Keys · ${names[state.screen]}${find}`, 'strong'),
+      line(`${helpTitle(state)}${find}`, 'strong'),
       body,
       `/ finds a key · j k scroll · esc closes${more}`,
       cells,

@@ -6,6 +6,7 @@ import type { Line } from '../draw/line.ts'
 import { block, fit, line, span } from '../draw/line.ts'
 import { padEnd } from '../draw/text.ts'
 import type { State } from '../state/state.ts'
+import { openRun } from '../state/selectors.ts'
 import { matches } from '../state/tables-list.ts'
 
 const ORDER: Readonly<Record<State['screen'], readonly Group[]>> = {
@@ -48,6 +49,23 @@ const ORDER: Readonly<Record<State['screen'], readonly Group[]>> = {
 }
 
 const KEYS = 13
+
+/** Of what the page is: what its keys would act on now. */
+export function helpTitle(state: State): string {
+  const { screen, focus, detail } = state
+  switch (screen) {
+    case 'tables':
+      return focus === 'detail' ? `Keys · Table › ${detail.tab}` : 'Keys · Tables'
+    case 'runs': {
+      const run = openRun(state)
+      return run === null ? 'Keys · Runs' : `Keys · Run › ${run.operation.kind}`
+    }
+    case 'compare':
+      return 'Keys · Compare'
+    case 'log':
+      return 'Keys · Log'
+  }
+}
 
 function groupLines(group: Group, find: string, cells: number): Line[] {
   // Searching looks through every binding; the page itself gives a pair one line.

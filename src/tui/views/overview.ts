@@ -1,5 +1,5 @@
 /** The Overview tab: what a table is, where it stands, and its shape. */
-import type { Overview, TableRow } from '../../engine/workbench.ts'
+import { isInCatalog, type Overview, type TableRow } from '../../engine/workbench.ts'
 import { bytes, count, fullTime, moment, msOf, plural } from '../draw/format.ts'
 import type { Line, Tone } from '../draw/line.ts'
 import { line, rule, span } from '../draw/line.ts'
@@ -76,8 +76,13 @@ function factLines(row: TableRow, overview: Overview | null, state: State, cells
       cells,
     ),
   )
-  const state1 = row.catalog.state === 'none' || row.error !== null ? '' : from
+  const state1 = !isInCatalog(row) || row.error !== null ? '' : from
   lines.push(...fact('catalog', catalog.text + state1, cells, catalog.tone))
+  if (row.catalog.state === 'away') {
+    const { error } = row.catalog
+    for (const text of [`${error.code} ${error.message}`, error.reason, error.where, error.hint])
+      if (text !== undefined) lines.push(...fact('', text, cells))
+  }
   lines.push(...fact('proved', proof.text, cells, proof.tone))
   if (overview?.createdAt) lines.push(...fact('created', fullTime(overview.createdAt), cells))
   return lines

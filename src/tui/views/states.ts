@@ -45,6 +45,8 @@ export function catalogState(row: TableRow, marks: Marks): { readonly text: stri
       return { text: `${marks.unfinished} at ${row.catalog.percent} %`, tone: 'warn' }
     case 'running':
       return { text: `${marks.running} running`, tone: 'info' }
+    case 'away':
+      return { text: `${marks.bad} away`, tone: 'bad' }
     case 'failed':
       return { text: `${marks.bad} ${SHORT[row.catalog.error.code] ?? 'failed'}`, tone: 'bad' }
   }

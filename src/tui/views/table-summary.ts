@@ -1,5 +1,5 @@
 /** What stands below the list in one pane: the row under the cursor, its last runs, and all tables together. */
-import type { TableRow } from '../../engine/workbench.ts'
+import { isInCatalog, type TableRow } from '../../engine/workbench.ts'
 import type { RelationEvent } from '../../model/event.ts'
 import { bytes, plural, timeOfDay, msOf } from '../draw/format.ts'
 import type { Line, Span } from '../draw/line.ts'
@@ -11,12 +11,13 @@ import { cursorRow } from '../state/tables-list.ts'
 import { relationSummary } from './relations.ts'
 import { shortFeature } from './states.ts'
 import { lastRuns } from './last-runs.ts'
+import type { ErrorInfo } from '../../shared/errors.ts'
 import { titleOf } from '../../engine/systems.ts'
 
 /** How the states of all tables add up, in words; `≥` when the bytes of some are not known. */
 function tally(rows: readonly TableRow[]): string {
   let size = 0
-  const counts = { current: 0, behind: 0, stopped: 0, running: 0, unreadable: 0, notYet: 0 }
+  const counts = { current: 0, behind: 0, stopped: 0, running: 0, unreadable: 0, notYet: 0, away: 0 }
   for (const row of rows) {
     size += row.bytes ?? 0
     if (row.kind !== 'delta') continue
@@ -28,7 +29,7 @@ function tally(rows: readonly TableRow[]): string {
   const some = (n: number, word: string): string[] => (n > 0 ? [`${n} ${word}`] : [])
   return [
     `${rows.some((row) => row.bytes === null) ? '≥ ' : ''}${bytes(size)}`,
-    `${counts.current} current`,
+    ...(counts.away > 0 ? ['what the catalog holds is not known'] : [`${counts.current} current`]),
     ...some(counts.behind, 'behind'),
     ...some(counts.running, 'running'),
     ...some(counts.stopped, 'stopped'),
@@ -36,6 +37,10 @@ function tally(rows: readonly TableRow[]): string {
     ...some(counts.notYet, 'not yet'),
   ].join(' · ')
 }
+
+/** Why the catalog cannot be asked, the most useful first: the line is cut. */
+const whyAway = ({ message, reason, where, hint }: ErrorInfo): string =>
+  [reason ?? message, where, hint].filter((part) => part !== undefined).join(' · ')
 
 const rowsOf = (state: State, url: string): readonly RelationEvent[] =>
   state.databases.find((database) => database.url === url)?.relations ?? []
@@ -55,20 +60,20 @@ export function tablesSummary(state: State, cells: number): Line[] {
     facts.push(plural(overview?.commits ?? null, 'commit'))
     if (row.partitionColumns.length > 0) facts.push(`by ${row.partitionColumns.join(',')}`)
     if (row.features.length > 0) facts.push(row.features.map(shortFeature).join(', '))
-    if (row.catalog.state !== 'none')
-      facts.push(`catalog answers from ${row.historyFrom === null ? '?' : `v${row.historyFrom}`}`)
+    if (isInCatalog(row)) facts.push(`catalog answers from ${row.historyFrom === null ? '?' : `v${row.historyFrom}`}`)
   }
   const runs = lastRuns(state, row.name)
     .slice(0, 2)
     .map((run) =>
       `${run.command} ${timeOfDay(msOf(run.startedAt)).slice(0, 5)} ${run.status} ${run.duration}`.trimEnd(),
     )
+  const hint = row.error?.hint ?? (row.catalog.state === 'away' ? whyAway(row.catalog.error) : undefined)
   return [
     rule('', cells),
     [span(` ${cutEnd(row.name, Math.max(20, cells - 30))}  `, 'strong'), span(facts.join(' · '))],
-    row.error?.hint === undefined
+    hint === undefined
       ? [label('last run'), span(runs.length === 0 ? 'none recorded' : runs.join(' · '))]
-      : [label('do'), span(row.error.hint)],
+      : [label(row.error === null ? 'catalog' : 'do'), span(hint)],
     [label('in all'), span(tally(rows))],
   ]
 }

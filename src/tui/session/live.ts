@@ -1,0 +1,78 @@
+/**
+ * What changes on the Tables screen by itself: new commits and what the catalog knows of them, and ages. A screen on which no text changes writes nothing.
+ */
+import type { Workbench } from '../../engine/workbench.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
+import type { Action } from '../state/action.ts'
+import { drawnLines } from '../state/drawn-list.ts'
+import { geometry, tablesHeight } from '../state/geometry.ts'
+import { activeRun } from '../state/selectors.ts'
+import type { State } from '../state/state.ts'
+import type { Store } from '../state/store.ts'
+
+/** The thread that answers questions is asked so often, ms; a commit is seen at the second time. */
+const LOOK_MS = 350
+/** Ages are drawn anew so often where nothing else draws them, ms. */
+export const AGES_MS = 60_000
+
+export class Live {
+  readonly #workbench: Workbench
+  readonly #store: Store<State, Action>
+  readonly #clock: Clock
+  readonly #failed: (error: SluiceError) => void
+  readonly #timers: readonly NodeJS.Timeout[]
+  #asking = false
+  #closed = false
+
+  /** @param failed hears why the tables could not be looked at */
+  constructor(workbench: Workbench, store: Store<State, Action>, clock: Clock, failed: (error: SluiceError) => void) {
+    this.#workbench = workbench
+    this.#store = store
+    this.#clock = clock
+    this.#failed = failed
+    this.#timers = [setInterval(() => void this.#look(), LOOK_MS), setInterval(() => this.#age(), AGES_MS)]
+    for (const timer of this.#timers) timer.unref()
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const timer of this.#timers) clearInterval(timer)
+  }
+
+  /** Never more than one question at a time, and none while nobody sees the tables. */
+  async #look(): Promise<void> {
+    const state = this.#store.get()
+    if (this.#asking || this.#closed || !isShown(state)) return
+    this.#asking = true
+    try {
+      const rows = await this.#workbench.changed(seenKeys(state))
+      if (rows.length > 0 && !this.#closed) this.#store.dispatch({ type: 'rows', rows, now: this.#clock.now() })
+    } catch (thrown) {
+      if (!this.#closed) this.#failed(asSluiceError(thrown))
+    } finally {
+      this.#asking = false
+    }
+  }
+
+  #age(): void {
+    // A run moves the clock of the screen itself.
+    if (activeRun(this.#store.get()) === undefined) this.#store.dispatch({ type: 'aged', now: this.#clock.now() })
+  }
+}
+
+function isShown(state: State): boolean {
+  const { tables } = state.slots
+  return state.screen === 'tables' && geometry(state).mode !== 'small' && tables.loading === null && hasDelta(state)
+}
+
+const hasDelta = ({ slots }: State): boolean => slots.tables.value?.some(({ kind }) => kind === 'delta') === true
+
+/** Keys of the tables on the screen: those of the list, and the one in the detail pane. */
+function seenKeys(state: State): readonly string[] {
+  const { top } = state.tables
+  const lines = geometry(state).list === 0 ? [] : drawnLines(state).slice(top, top + tablesHeight(state))
+  const keys = lines.flatMap((line) => (line.kind === 'row' && line.row.kind === 'delta' ? [line.row.key] : []))
+  const { key } = state.detail
+  return key === null ? keys : [...new Set([...keys, key])]
+}

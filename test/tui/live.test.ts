@@ -1,0 +1,41 @@
+/** Ages go on by themselves, and a screen on which no text changes writes nothing. */
+import { afterEach, expect, test, vi } from 'vitest'
+import { AGES_MS, Live } from '../../src/tui/session/live.ts'
+import type { Action } from '../../src/tui/state/action.ts'
+import { reducer } from '../../src/tui/state/reducer.ts'
+import { initialState, type State } from '../../src/tui/state/state.ts'
+import { createStore } from '../../src/tui/state/store.ts'
+import { drawScreen } from '../../src/tui/views/screen.ts'
+import { fakeWorkbench, NOW } from './fake-workbench.mjs'
+
+afterEach(() => void vi.useRealTimers())
+
+test('ages are drawn anew once a minute, and what is as it was is not written', async () => {
+  vi.useFakeTimers()
+  const fake = fakeWorkbench()
+  const clock = { now: NOW }
+  const at = { columns: 200, rows: 50, ascii: false, lake: './lake', catalog: 'c', now: NOW }
+  const store = createStore<State, Action>(reducer, initialState(at))
+  store.dispatch({
+    type: 'loaded',
+    slot: 'tables',
+    key: '',
+    identity: 'tables',
+    value: await fake.tables(),
+    now: NOW,
+  })
+  const live = new Live(fake, store, { now: () => clock.now, ticks: () => 0 }, () => undefined)
+  const lines = (): string[] => drawScreen(store.get()).map((line) => line.map(({ text }) => text).join(''))
+  const before = lines()
+  expect(before.join('\n')).toMatch(/events\/clicks .* 2 min/)
+  await vi.advanceTimersByTimeAsync(AGES_MS - 1)
+  expect(lines()).toEqual(before)
+  clock.now += AGES_MS
+  await vi.advanceTimersByTimeAsync(1)
+  const after = lines()
+  expect(after.join('\n')).toMatch(/events\/clicks .* 3 min/)
+  // Tables of hours and days ago are as old as they were.
+  const contacts = (all: readonly string[]): string | undefined => all.find((line) => line.includes('crm/contacts'))
+  expect(contacts(after)).toBe(contacts(before))
+  live.close()
+})
