@@ -225,7 +225,6 @@ describe('states of the tables', () => {
   test('without a lake the catalog is the list', async () => {
     await using at = await openBench()
     await importAll(at)
-    const { openWorkbench } = await import('../../src/engine/open-workbench.ts')
     const catalog = `sqlite:///${at.file}`
     await using bench = await openWorkbench({ lake: null, catalog, tool: 'test', actor: 'me', host: 'here' })
     const rows = await bench.tables()
