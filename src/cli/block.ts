@@ -1,7 +1,11 @@
 /** One entry of the story of a run: a line with its word, and the indented lines below it. */
 import type { ErrorInfo } from '../shared/errors.ts'
-import { oneLine } from './format.ts'
-import { pad } from './text-table.ts'
+import { pointedIn, pointerLines } from '../shared/pointed.ts'
+import { oneLine, wrapped } from './format.ts'
+import { cells, pad } from './text-table.ts'
+
+/** Room for a text that has a place in it, and for a list of names: with the labels in front of it a line is as wide as many terminals. */
+const WIDTH = 100
 
 export type Word =
   | ('start' | 'plan' | 'resume' | 'at' | 'ok' | 'note' | 'retry' | 'throttle' | 'aside')
@@ -29,14 +33,18 @@ export type Tell = (
 
 /** A `Tell` for the given elapsed time. */
 export function tellAt(elapsed: string): Tell {
-  return (word, text, extra = {}) => ({
-    elapsed,
-    word,
-    text: oneLine(text),
-    problem: false,
-    ...extra,
-    details: (extra.details ?? []).map(([label, line]) => [label, oneLine(line)] as const),
-  })
+  return (word, text, extra = {}) => {
+    const pointed = pointedIn(text)
+    const pointer = pointed === null ? [] : pointerLines(pointed, WIDTH, cells).map((line) => ['', line] as const)
+    return {
+      elapsed,
+      word,
+      text: oneLine(pointed?.words ?? text),
+      problem: false,
+      ...extra,
+      details: [...pointer, ...(extra.details ?? [])].map(([label, line]) => [label, oneLine(line)] as const),
+    }
+  }
 }
 
 /** where, cause and do of an error. */
@@ -44,8 +52,14 @@ export function errorDetails(error: ErrorInfo): Block['details'] {
   return [
     ...(error.where === undefined ? [] : [['where', error.where] as const]),
     ...(error.reason === undefined ? [] : [['cause', error.reason] as const]),
-    ...(error.hint === undefined ? [] : [['do', error.hint] as const]),
+    ...(error.hint === undefined ? [] : hintLines(error.code, error.hint)),
   ]
+}
+
+/** A condition that is wrong is told with every column there is. */
+function hintLines(code: ErrorInfo['code'], hint: string): Block['details'] {
+  if (code !== 'BAD_PREDICATE') return [['do', hint]]
+  return wrapped(hint, WIDTH).map((row, at) => [at === 0 ? 'do' : '', row] as const)
 }
 
 /** Pads subjects so that facts stand below each other; the column grows with the longest name so far. */

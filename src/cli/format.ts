@@ -60,3 +60,14 @@ export function oneLine(text: string): string {
 export function plural(count: string | number | bigint, one: string, many: string = `${one}s`): string {
   return `${grouped(count)} ${count.toString() === '1' ? one : many}`
 }
+
+/** Rows of at most so many characters, broken at spaces; a longer word stays whole. */
+export function wrapped(text: string, most: number): readonly string[] {
+  const rows: string[] = []
+  for (const word of text.split(' ')) {
+    const last = rows.at(-1)
+    if (last !== undefined && last.length + 1 + word.length <= most) rows[rows.length - 1] = `${last} ${word}`
+    else rows.push(word)
+  }
+  return rows
+}

@@ -5,7 +5,8 @@ import { leafColumns, typeText } from './schema.ts'
 import type { Field, LeafColumn, StructType } from './schema.ts'
 
 const NAMED_AT_MOST = 3
-const LISTED_AT_MOST = 8
+/** All of nearly every table; a list of thousands would bury what is said. */
+const LISTED_AT_MOST = 400
 
 /** By its exact name, else by the only one that differs in case alone, as Spark finds it. */
 function fieldNamed(struct: StructType, name: string): Field | undefined {
@@ -53,13 +54,12 @@ function nearMatches(schema: StructType, wanted: string): readonly string[] {
 function unknownColumn(text: string, column: ColumnRef, schema: StructType): Error {
   const name = renderColumn(column)
   const near = nearMatches(schema, column.names.join('.'))
-  if (near.length > 0)
-    return predicateError(text, column.at, `unknown column ${name}`, `Did you mean ${near.join(' or ')}?`)
+  const meant = near.length === 0 ? '' : `Did you mean ${near.join(' or ')}? `
   const all = schema.fields.map((field) => renderColumn({ names: [field.name] }))
   const more = all.length > LISTED_AT_MOST ? ` and ${all.length - LISTED_AT_MOST} more` : ''
-  const hint =
+  const listed =
     all.length === 0 ? 'The table has no columns' : `Columns: ${all.slice(0, LISTED_AT_MOST).join(', ')}${more}`
-  return predicateError(text, column.at, `unknown column ${name}`, hint)
+  return predicateError(text, column.at, `unknown column ${name}`, meant + listed)
 }
 
 /**

@@ -9,7 +9,7 @@ import type { Route } from '../stores/route.ts'
 import { LAKES } from '../stores/systems.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { parseCatalogUrl } from './catalog-url.ts'
-import { looksLikeFolder } from './lake/folder.ts'
+import { refuseFolder } from './database-file.ts'
 
 export { parquetFooters, parquetRows, scratchDatabase } from '../stores/parquet.ts'
 
@@ -53,12 +53,6 @@ export async function openCatalogDatabase(
   options: CatalogOptions = {},
 ): Promise<SqlDatabase> {
   const { system, ...place } = parseCatalogUrl(url)
-  // SQLite itself would call it an I/O error, and send people to look at the disk.
-  if ('file' in place && looksLikeFolder(place.file)) {
-    throw new SluiceError('BAD_CONFIG', 'the database URL names a folder, not a file', {
-      where: place.label,
-      hint: 'add the name of a file to it, such as catalog.db',
-    })
-  }
+  if ('file' in place) refuseFolder(place.file, place.label)
   return await system.catalog.open(place, mode, options)
 }

@@ -1,5 +1,6 @@
 /** Words, literals and signs of a `--where` text, each with its place, and the error that points at one. */
 import { SluiceError } from '../shared/errors.ts'
+import { pointedMessage } from '../shared/pointed.ts'
 
 export type Token = {
   readonly kind: 'word' | 'quoted' | 'string' | 'number' | 'sign' | 'end'
@@ -45,8 +46,8 @@ export function predicateError(source: string, at: number, message: string, hint
   const rest = Array.from(source.slice(at))
   const tail = rest.slice(0, SHOWN).join('') + (rest.length > SHOWN ? '…' : '')
   const line = (head + tail).replace(/\s/g, ' ')
-  const caret = `${' '.repeat(Array.from(head).length)}^`
-  return new SluiceError('BAD_PREDICATE', `${message} at character ${before.length + 1}\n  ${line}\n  ${caret}`, {
+  const words = `${message} at character ${before.length + 1}`
+  return new SluiceError('BAD_PREDICATE', pointedMessage({ words, source: line, at: Array.from(head).length }), {
     hint: hint ?? "A condition looks like: date >= '2024-01-01' AND id = 7",
   })
 }

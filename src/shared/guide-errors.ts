@@ -32,7 +32,7 @@ export function connectionFailed(details: ErrorDetails = {}, more = ''): Said {
   ]
 }
 
-/** A database that is a file, which is not there: no network and no login is at fault. */
+/** Something that the URL names is not there, a file, a database or a role: no network and no password is at fault. */
 export function databaseMissing(reason: string, hint: string, details: ErrorDetails = {}): Said {
   return ['CONNECT_FAILED', 'Database connection failed', { reason, hint, ...details }]
 }

@@ -11,6 +11,7 @@ import { jsonFace } from '../../src/cli/render-json.ts'
 import { textFace } from '../../src/cli/render-text.ts'
 import type { TextOptions } from '../../src/cli/render-text.ts'
 import type { Event } from '../../src/model/event.ts'
+import { predicateError } from '../../src/model/predicate.ts'
 import { redactText, redactValue } from '../../src/shared/redact.ts'
 import { eventSchema } from './event-schema.ts'
 import { batchImport, compare, listings, stamped, validate } from './recorded.ts'
@@ -51,6 +52,23 @@ describe('text', () => {
     const { out, err } = await asText(batchImport)
     expect(out).toBe('')
     await expect(err).toMatchFileSnapshot(golden('batch-import.txt'))
+  })
+  it('shows the place of a mistake in a condition, and wraps the names of all columns', async () => {
+    const hint = `Did you mean month? Columns: ${Array.from({ length: 60 }, (_, i) => `column_${i}`).join(', ')}`
+    const error = predicateError('month > 3 AND monht = 4', 14, 'unknown column monht', hint).info()
+    const { err } = await asText(
+      stamped([
+        [0, { type: 'run.started', command: 'files', tool: '0.1.0' }],
+        [3, { type: 'run.finished', status: 'refused', exitCode: 2, totals: {}, ms: 3, error }],
+      ]),
+    )
+    const lines = err.split('\n')
+    const at = (lines[1] ?? '').indexOf('monht')
+    expect(lines[0]).toMatch(/FAILED   unknown column monht at character 15$/)
+    expect(lines[1]).toMatch(/ month > 3 AND monht = 4$/)
+    expect(lines[2]).toBe(`${' '.repeat(at)}^`)
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(120)
+    expect(err.replaceAll(/\n +/g, ' ')).toContain(hint)
   })
   it('tells a validation, with hostile names made harmless', async () => {
     const { err } = await asText(validate)

@@ -385,7 +385,11 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
     })
 
     test('with an unknown database or host fails at once', async () => {
-      await expect(openPostgres(server.url('no such one'), 'read')).rejects.toMatchObject(failed)
+      await expect(openPostgres(server.url('no such one'), 'read')).rejects.toMatchObject({
+        ...failed,
+        reason: 'the server has no database of this name',
+        hint: expect.stringContaining('psql --list') as string,
+      })
       const nowhere = 'postgresql://x:y@no-such-host.invalid/db'
       await expect(openPostgres(nowhere, 'read')).rejects.toMatchObject({ code: 'CONNECT_FAILED' })
     })

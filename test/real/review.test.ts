@@ -68,6 +68,12 @@ describe('URLs of a catalog', () => {
       code: 'BAD_CONFIG',
       message: 'the database URL names a folder, not a file',
     })
+    for (const url of ['sqlite:///orders', 'duckdb:///orders'])
+      expect(ending('discover', url).error?.message).toBe('the database URL names a folder, not a file')
+    writeFileSync(join(folder.path, 'a-file'), '')
+    expect(ending('validate', 'orders', '--database-url', 'sqlite:///a-file/no.db').error?.reason).toBe(
+      'The folder of the file is not there',
+    )
   })
   test('say what to do when nothing is there', () => {
     expect(ending('validate', 'orders', '--database-url', 'sqlite:///no.db').error).toMatchObject({

@@ -1,4 +1,8 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { compilePruning } from '../../src/delta/pruning.ts'
+import { parseSchema, type StructType } from '../../src/delta/schema.ts'
+import { parsePredicate } from '../../src/model/predicate.ts'
+import { sluiceErrorOf } from '../support/sluice-error.ts'
 import { fakeWorkbench } from './fake-workbench.mjs'
 import type { App, AppOptions } from './support/app.ts'
 import { openApp } from './support/app.ts'
@@ -25,6 +29,8 @@ afterEach(async () => {
   for (const app of open) await app.quit()
   open = []
 })
+
+const compiled = (where: string, schema: StructType): unknown => compilePruning(parsePredicate(where), schema, [])
 
 const ORDERS = ['G', 'k', 'k', 'k', 'k', 'k']
 
@@ -69,6 +75,27 @@ describe.each(SIZES)('screens at %i×%i', (columns, rows) => {
     await golden('partitions', app)
     await app.press([']'], 'reader+writer')
     await golden('features', app)
+  })
+
+  it('shows the place of a mistake in a condition, and every column', async () => {
+    const names = Array.from({ length: 40 }, (_, i) => `column_${i}`)
+    const fields = ['month', ...names].map((name) => ({ name, type: 'long', nullable: true, metadata: {} }))
+    const schema = parseSchema(JSON.stringify({ type: 'struct', fields }), 'none')
+    const fake = fakeWorkbench()
+    const all = fake.files.bind(fake)
+    fake.files = (key, query) =>
+      query.where === '' ? all(key, query) : Promise.reject(sluiceErrorOf(() => compiled(query.where, schema)))
+    const app = start({ ...size, fake })
+    await app.until('crm/accounts')
+    await app.press(ORDERS, (s) => s.includes('› sales/orders') && s.includes('1,842'))
+    await app.press(['enter', ']', ']', ']'], '300,000 files')
+    await app.press(['w', 'id_of_nobody > 3 AND monht = 4', 'enter'], 'unknown column id_of_nobody at character 1')
+    await app.press(['w', 'ctrl-u', 'month > 3 AND monht = 4', 'enter'], 'Did you mean month?')
+    const lines = app.screen().split('\n')
+    const caret = lines.findIndex((row) => /\s\^(?:\s|$)/.test(row))
+    const at = lines[caret]?.indexOf('^') ?? -1
+    expect(lines[caret - 1]?.slice(at)).toMatch(/^monht = 4/)
+    for (const name of names) expect(app.screen()).toContain(name)
   })
 
   it('says why a table cannot be read', async () => {

@@ -349,9 +349,9 @@ describe('columns', () => {
   })
 
   it.each([
-    ['nmae = 1', 'unknown column nmae at character 1', 'Did you mean name?'],
-    ['id = 1 AND s.y = 2', 'unknown column s.y at character 12', 'Did you mean s.x?'],
-    ['zzzzz = 1', 'unknown column zzzzz at character 1', /^Columns: id, price, .* and 15 more$/],
+    ['nmae = 1', 'unknown column nmae at character 1', /^Did you mean name\? Columns: id, price, (?!.* more$)/],
+    ['id = 1 AND s.y = 2', 'unknown column s.y at character 12', /^Did you mean s\.x\? Columns: /],
+    ['zzzzz = 1', 'unknown column zzzzz at character 1', /^Columns: id, price, (?!.* more$)/],
     ['id.x = 1', 'column id is long and has no fields at character 1', /./],
     ["id = 'abc'", 'column id is long and cannot be compared with abc at character 6', /number/],
     ['id = TRUE', 'column id is long and cannot be compared with TRUE at character 6', /number/],

@@ -9,6 +9,7 @@ import type { CopyStore } from '../../stores/copy-port.ts'
 import type { CopyDeclaration, CopyOptions } from '../../stores/declaration.ts'
 import type { CassandraWish } from '../operation.ts'
 import { copyExamples, systemOf } from '../systems.ts'
+import { refuseFolder } from '../database-file.ts'
 import { onSide } from './sides.ts'
 
 export type SourceOptions = Pick<CopyOptions, 'lockWaitMs' | 'moving' | 'yields'>
@@ -33,6 +34,7 @@ export async function openCopyStore(url: string, options: CopyOptions): Promise<
     })
   }
   const file = system.file === undefined ? null : fileOf(url)
+  if (file !== null) refuseFolder(file, redactUrl(url))
   if (options.mode !== 'plan') return await system.copies.open({ url, file }, options)
   if (file === null || existsSync(file)) return await system.copies.open({ url, file }, { ...options, mode: 'read' })
   return await openEmpty(system.schemes[0], system.copies)

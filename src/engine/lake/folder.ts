@@ -3,8 +3,6 @@ import { SluiceError } from '../../shared/errors.ts'
 import { permissionDenied } from '../../shared/guide-errors.ts'
 import { isFolder as isFolderHere } from '../../shared/folder.ts'
 
-export { looksLikeFolder } from '../../shared/folder.ts'
-
 /** @throws SluiceError SOURCE_DENIED when the folders above may not be entered, SOURCE_IO */
 export function isFolder(path: string): boolean {
   try {

@@ -28,7 +28,11 @@ export function d1Error(thrown: unknown, settings: D1Settings, during: 'connect'
       if (during === 'statement' && thrown.status === 403) return denied(make)
       return connect('CLOUDFLARE_API_TOKEN has to be valid, with the right D1 Edit on this account')
     case 'missing':
-      return connect(`account ${settings.account} has no database ${settings.database}`)
+      return make('CONNECT_FAILED', 'Database connection failed', {
+        reason: `account ${settings.account} has no database ${settings.database}`,
+        hint: `Check database URL, d1://${settings.account}/${settings.database}: npx wrangler d1 list shows which databases there are`,
+        retryable: thrown.passes,
+      })
     case 'rate':
       return make('RATE_LIMITED', 'Cloudflare takes no more requests for now', {
         reason: 'too many requests of this user in five minutes',

@@ -1,6 +1,6 @@
 /** Failures of MySQL and MariaDB as errors of ours, with the guide's words where it has them. */
 import { SluiceError, type ErrorCode, type ErrorDetails } from '../../shared/errors.ts'
-import { connectionFailed, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
+import { connectionFailed, databaseMissing, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
 import { failureOf, isConnectionGone, isLockLost, passesWhileConnecting } from './error-numbers.ts'
 
 export { mysqlErrorNumber } from './error-numbers.ts'
@@ -15,6 +15,7 @@ const VALUE = new Set([
 const DAMAGED = new Set([126, 127, 1034, 1035, 1194, 1195, 1712, 1877])
 const DISK = new Set([1000, 1002, 1004, 1016, 1023, 1026, 1030])
 const PACKET_TOO_LARGE = 1153
+const NO_DATABASE = 1049
 const ENOSPC = /no space left|disk (?:is )?full|errno: 28\b|error 28\b|error: 28\b/i
 
 const CONNECTION_LOST: Verdict = [
@@ -60,6 +61,11 @@ function whileConnecting(failure: Failure, message: string): Verdict | null {
   const { errno, code } = failure
   const known = (errno !== null && !VALUE.has(errno)) || isConnectionGone(failure) || code.startsWith('E')
   if (!known && !/^(?:AUTH_|HANDSHAKE_|PROTOCOL_)/.test(code)) return null
+  if (errno === NO_DATABASE) {
+    const hint =
+      'Check database URL: what stands behind the host is the name of the database; SHOW DATABASES lists them'
+    return databaseMissing('the server has no database of this name', hint)
+  }
   const reason = whyNotConnected(failure, message)
   return connectionFailed({ ...(reason === null ? {} : { reason }), retryable: passesWhileConnecting(failure) })
 }
@@ -67,7 +73,6 @@ function whileConnecting(failure: Failure, message: string): Verdict | null {
 function whyNotConnected({ code, errno }: Failure, message: string): string | null {
   if (errno === 1045 || errno === 1698) return 'the server refuses this user or password'
   if (errno === 1044) return 'this user has no rights on the database'
-  if (errno === 1049) return 'the server has no database of this name'
   if (errno === 1040 || errno === 1203) return 'the server has too many connections'
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'the host name is not known'
   if (code === 'ECONNREFUSED') return 'nothing listens on this host and port'

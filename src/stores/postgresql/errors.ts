@@ -1,6 +1,6 @@
 /** What PostgreSQL and the way to it complain about, as errors of ours with the guide's words where it has them. */
 import { SluiceError, type ErrorCode, type ErrorDetails } from '../../shared/errors.ts'
-import { connectionFailed, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
+import { connectionFailed, databaseMissing, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
 import { redactText } from '../../shared/redact.ts'
 import { tlsError } from '../tls.ts'
 import type { PostgresSettings } from './settings.ts'
@@ -122,7 +122,26 @@ export function connectFailed(thrown: unknown, settings: PostgresSettings): Slui
   const tls = tlsError(cause, settings.label)
   if (tls !== null) return tls
   const details = { where: whereOf(cause, settings), retryable: isConnectionLoss(cause), cause }
-  return new SluiceError(...connectionFailed(details))
+  const missing = missingIn(cause)
+  return new SluiceError(...(missing === null ? connectionFailed(details) : databaseMissing(...missing, details)))
+}
+
+/** Reason, and what to do, where the server answers that it has not what the URL names. A role without its password is told like a wrong password, by the server's own design. */
+function missingIn(cause: unknown): readonly [reason: string, hint: string] | null {
+  const state = sqlStateOf(cause)
+  if (state === '3D000') {
+    return [
+      'the server has no database of this name',
+      'Check database URL: what stands behind the host is the name of the database; psql --list shows which there are',
+    ]
+  }
+  if (state === '28000' && /^role .* does not exist$/.test(String(rawOf(cause)?.message))) {
+    return [
+      'the server has no role of this name',
+      'Check database URL: what stands before the @ is the role; without one it is the name of your account here',
+    ]
+  }
+  return null
 }
 
 export function connectionLost(thrown: unknown, settings: PostgresSettings): SluiceError {

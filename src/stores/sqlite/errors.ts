@@ -2,6 +2,7 @@
 import { accessSync, constants, existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
+import { looksLikeFolder } from '../../shared/folder.ts'
 import { connectionFailed, databaseMissing, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
 
 type Coded = { readonly code?: unknown; readonly message?: unknown }
@@ -19,7 +20,7 @@ function accessOf(label: string): Access {
   if (!label.startsWith('sqlite:///')) return 'there'
   const file = resolve(label.slice('sqlite:///'.length))
   const folder = dirname(file)
-  if (!existsSync(folder)) return 'no folder'
+  if (!looksLikeFolder(folder)) return 'no folder'
   try {
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK)
     if (!existsSync(file)) return 'missing'

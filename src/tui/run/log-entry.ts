@@ -2,6 +2,7 @@
 import { differenceText } from './copy/difference-text.ts'
 import { rowKeyText } from '../../model/copy/row-key.ts'
 import type { Event } from '../../model/event.ts'
+import { withoutPointer } from '../../shared/pointed.ts'
 import { bytes, countDec, msOf, numberOf, plural, seconds } from '../draw/format.ts'
 import { clean, takeStart } from '../draw/text.ts'
 import type { LogEntry } from '../state/state.ts'
@@ -17,7 +18,7 @@ export function logEntry(event: Event, now: number, alone = false): LogEntry | n
   const entry = (level: LogEntry['level'], text: string): LogEntry => ({
     ts,
     level,
-    text: takeStart(clean(text), LOG_CELLS),
+    text: takeStart(clean(withoutPointer(text)), LOG_CELLS),
   })
   switch (event.type) {
     case 'log':

@@ -1,6 +1,7 @@
 /** Whether the catalog answers: says so when it does not, and asks again by itself until it does. */
 import type { TableRow } from '../../engine/workbench.ts'
 import { errorFromInfo, type SluiceError } from '../../shared/errors.ts'
+import { pointedIn } from '../../shared/pointed.ts'
 import { CONNECTION } from '../state/selectors.ts'
 import type { SlotName } from '../state/state.ts'
 
@@ -68,8 +69,10 @@ export function awayOf(rows: readonly TableRow[]): SluiceError | null {
   return row?.catalog.state === 'away' ? errorFromInfo(row.catalog.error) : null
 }
 
-/** All that an error says, the most useful first: a line may be cut. */
+/** All that an error says, the most useful first: a line may be cut. What shows a place of a text keeps its lines. */
 export function wholeError({ code, message, reason, hint, where }: SluiceError): string {
   const more = [reason, hint === undefined ? undefined : `do: ${hint}`, where]
-  return [`${code}: ${message}`, ...more.filter((part) => part !== undefined)].join(' · ')
+  const rest = more.filter((part) => part !== undefined).join(' · ')
+  if (pointedIn(message) !== null) return [`${code}: ${message}`, ...(rest === '' ? [] : [rest])].join('\n')
+  return [`${code}: ${message}`, ...(rest === '' ? [] : [rest])].join(' · ')
 }

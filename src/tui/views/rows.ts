@@ -1,8 +1,9 @@
 /** What every list of the detail pane shares: rows of a page, the chosen one, and what is said when there is nothing. */
 import type { Page } from '../../engine/workbench.ts'
-import type { Line } from '../draw/line.ts'
+import type { Line, Tone } from '../draw/line.ts'
 import { block, chosen, line } from '../draw/line.ts'
-import { wrap } from '../draw/text.ts'
+import { clean, width, wrap } from '../draw/text.ts'
+import { pointedIn, pointerLines } from '../../shared/pointed.ts'
 import { failure, identityOf, known } from '../state/selectors.ts'
 import type { Position, SlotName, State } from '../state/state.ts'
 
@@ -10,8 +11,19 @@ import type { Position, SlotName, State } from '../state/state.ts'
 export function waiting(state: State, name: SlotName, cells: number): Line[] {
   const wrong = failure(state, name, identityOf(state, name))
   if (wrong === null) return [line('   reading …', 'muted')]
-  return wrap(wrong, Math.max(10, cells - 4)).map((row) => line(`   ${row}`, 'bad'))
+  const room = Math.max(10, cells - 4)
+  const [words = '', source, caret, ...rest] = wrong.split('\n')
+  const pointed = source === undefined || caret === undefined ? null : pointedIn([words, source, caret].join('\n'))
+  if (pointed === null) return wrapped(wrong, room, 'bad')
+  return [
+    ...wrapped(words, room, 'bad'),
+    ...pointerLines(pointed, room - 2, width).map((row) => line(`     ${clean(row)}`, 'strong')),
+    ...wrapped(rest.join(' '), room, 'plain'),
+  ]
 }
+
+const wrapped = (text: string, room: number, tone: Tone): Line[] =>
+  wrap(clean(text), room).map((row) => line(`   ${row}`, tone))
 
 /** `height` rows from the top of a list; rows that are not read yet are dots. */
 export function pageRows<T>(

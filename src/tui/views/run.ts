@@ -12,6 +12,7 @@ import {
   seconds,
   timeOfDay,
 } from '../draw/format.ts'
+import { withoutPointer } from '../../shared/pointed.ts'
 import type { Line } from '../draw/line.ts'
 import { block, chosen, line, rule, span, spread } from '../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd, wrapLabelled } from '../draw/text.ts'
@@ -225,7 +226,7 @@ function ending(run: RunView): Line[] {
   const f = run.finished
   if (f === null) return []
   const tone = f.status === 'ok' ? 'ok' : f.status === 'stopped' ? 'warn' : 'bad'
-  const why = f.error === undefined ? '' : ` · ${f.error.code} ${f.error.message}`
+  const why = f.error === undefined ? '' : ` · ${f.error.code} ${withoutPointer(f.error.message)}`
   const lines: Line[] = [[span(` ${f.status}, exit ${f.exitCode}`, tone), span(clean(why))]]
   if (f.error?.hint !== undefined) lines.push([span(' do   ', 'muted'), span(clean(f.error.hint))])
   if (f.resumeCommand !== undefined) lines.push([span(' next ', 'muted'), span(clean(f.resumeCommand))])
