@@ -1,4 +1,4 @@
-/** TABLE on the command line: a path with a `_delta_log` below it, or an id of the catalog. The path wins. */
+/** TABLE on the command line: a path with a `_delta_log` below it, an id of the catalog, or the end of the path of one table of it. The path wins. */
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { readHead, type TableKey } from '../catalog/import/head.ts'
@@ -9,6 +9,7 @@ import type { SqlReader } from '../stores/port.ts'
 import { withCatalog } from './catalog-session.ts'
 import { mayHoldCatalog } from './catalog-url.ts'
 import { isFolder } from './lake/folder.ts'
+import { endingIn, nearIn, nearOnDisk, placesOf } from './lake/table-name.ts'
 import { openLake } from './registry.ts'
 
 export type TableRef =
@@ -17,7 +18,7 @@ export type TableRef =
 
 /**
  * @param catalog null when no catalog is at hand: then only a path will do
- * @throws SluiceError NO_LOG for a folder without a log, NO_SUCH_TABLE for what is neither
+ * @throws SluiceError NO_LOG for a folder without a log, AMBIGUOUS_TABLE, NO_SUCH_TABLE for what is neither
  */
 export async function resolveTable(table: string, catalog: SqlReader | null): Promise<TableRef> {
   if (isUrl(table)) return { by: 'path', path: table, note: null }
@@ -35,9 +36,19 @@ export async function resolveTable(table: string, catalog: SqlReader | null): Pr
       hint: 'Verify table path and _delta_log contents',
     })
   }
+  const places = catalog === null ? [] : await placesOf(catalog)
+  const [one, ...others] = endingIn(table, places)
+  if (one !== undefined && others.length === 0) return { by: 'id', ...one }
+  if (one !== undefined) {
+    throw new SluiceError('AMBIGUOUS_TABLE', `${table} is the end of ${others.length + 1} tables of the catalog`, {
+      reason: [one, ...others].map(({ tableId, path }) => `${tableId} is ${path}`).join('; '),
+      hint: 'give more of the path, or the id',
+    })
+  }
+  const meant = nearIn(table, places) ?? nearOnDisk(table)
   throw new SluiceError(
     'NO_SUCH_TABLE',
-    `${table} is ${existsSync(table) ? 'a file, ' : ''}no table path${catalog === null ? '' : ' and no table id of the catalog'}`,
+    `${table} is ${existsSync(table) ? 'a file, ' : ''}no table path${catalog === null ? '' : ' and no table id of the catalog'}${meant === null ? '' : ` (${meant}?)`}`,
     {
       hint: 'give the folder that holds _delta_log, or an id that `sluice migration-status` prints',
     },

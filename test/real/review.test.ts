@@ -55,6 +55,39 @@ describe('paths that cannot be tables are usage errors, and no bugs of ours', ()
   })
 })
 
+describe('tables of a catalog', () => {
+  beforeAll(() => {
+    for (const place of ['lake/shop/orders', 'lake/shop/returns'])
+      cpSync(ORDERS, join(folder.path, place), { recursive: true, preserveTimestamps: true })
+    expect(sluice('batch-import', 'lake', '--recursive', ...DB).status).toBe(0)
+  })
+  test('are known by the end of their path, as the UI lists them', () => {
+    expect(ending('history', 'shop/orders', ...DB).exitCode).toBe(0)
+    expect(ending('validate', 'returns', ...DB).error?.code ?? '').toBe('')
+    expect(ending('migration-status', '--table-id', 'shop/returns', ...DB).totals['imports']).toBe('1')
+  })
+  test('of which several end so are refused with their ids', () => {
+    expect(ending('history', 'shop/orders', ...DB).status).toBe('ok')
+    cpSync(ORDERS, join(folder.path, 'other/shop/orders'), { recursive: true, preserveTimestamps: true })
+    expect(sluice('import', 'other/shop/orders', ...DB).status).toBe(0)
+    const { error } = ending('history', 'shop/orders', ...DB)
+    expect(error?.code).toBe('AMBIGUOUS_TABLE')
+    expect(error?.reason).toMatch(/other\/shop\/orders; |other\/shop\/orders$/)
+  })
+  test.each([
+    [['history', 'shop/retruns', ...DB], '(shop/returns?)'],
+    [['history', 'lake/shop/retruns'], '(lake/shop/returns?)'],
+    [['history', 'shop/orders'], /\((?:lake|other)\/shop\/orders\?\)/],
+    [['migration-status', '--table-id', 'shop/retruns', ...DB], '(shop/returns?)'],
+    [['copy', '--from', 'sqlite:///catalog.db', '--to', 'sqlite:///t.db', '--table', 'delta_tabels'], '(delta_tables?)'],
+    [['query', 'delta_tabels', 'SELECT 1', '--from', 'sqlite:///catalog.db'], '(delta_tables?)'],
+  ])('that are mistyped are told: %j', (words, meant) => {
+    const { error } = ending(...words)
+    expect(error?.code).toBe('NO_SUCH_TABLE')
+    expect(error?.message).toMatch(meant)
+  })
+})
+
 describe('URLs of a catalog', () => {
   test('may name their scheme in capitals', () => {
     expect(sluice('migration-status', '--database-url', 'SQLITE:///catalog.db').status).toBe(0)

@@ -6,6 +6,7 @@ import { namePattern } from '../../shared/name-pattern.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
 import { isLedgerTable } from '../../stores/ledger-tables.ts'
+import { noSuchTable } from '../copy/no-such-table.ts'
 import { openExisting, openSourceStore } from '../copy/open-stores.ts'
 import { readingLedger } from './reading-ledger.ts'
 
@@ -46,7 +47,7 @@ export async function tablesOf(
   const found = new Map<string, TableSpec>()
   for (const pattern of patterns) {
     const tables = (await store.tables(pattern, signal)).filter(({ table }) => !isLedgerTable(table))
-    if (tables.length === 0) throw noSuchTable(pattern, store)
+    if (tables.length === 0) throw await noSuchTable(store, pattern, `no table fits ${pattern}`)
     for (const table of tables) found.set(tableText(table.table), table)
   }
   return [...found.values()]
@@ -72,7 +73,7 @@ export async function archivedTable(
 /** One table of the source. @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE */
 export async function tableNamed(opened: Opened, name: string, signal: AbortSignal): Promise<TableSpec> {
   const [table, ...others] = await tablesOf(opened, [name], signal)
-  if (table === undefined) throw noSuchTable(name, opened.store)
+  if (table === undefined) throw await noSuchTable(opened.store, name, `no table fits ${name}`)
   if (others.length === 0) return table
   throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, { hint: 'name it with its schema' })
 }
@@ -96,7 +97,9 @@ export async function recordsOf(
     const some = all.filter(({ table }) => fits(tableText(table)) || fits(table.name))
     if (some.length === 0 && patterns.length > 0) {
       const [table] = (await store.tables(pattern, signal)).filter((one) => !isLedgerTable(one.table))
-      throw table === undefined ? noSuchTable(pattern, store) : notArchived(table, store)
+      throw table === undefined
+        ? await noSuchTable(store, pattern, `no table fits ${pattern}`)
+        : notArchived(table, store)
     }
     for (const { table } of some) {
       const record = await readArchive(database, table)
@@ -114,13 +117,5 @@ export function notArchived(
   return new SluiceError('PARTITION_STATE', `nothing of ${tableText(table)} was ever archived`, {
     where: label,
     hint,
-  })
-}
-
-/** Of a database. */
-export function noSuchTable(name: string, { label }: Pick<CopyStore, 'label'>): SluiceError {
-  return new SluiceError('NO_SUCH_TABLE', `no table fits ${name}`, {
-    where: label,
-    hint: 'sluice discover URL lists its tables',
   })
 }

@@ -4,7 +4,8 @@ import { refuseNewer } from '../../archive/ledger/schema.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
-import { noSuchTable, tablesOf } from '../archiving/each-table.ts'
+import { tablesOf } from '../archiving/each-table.ts'
+import { noSuchTable } from '../copy/no-such-table.ts'
 import { hasSwitched, readSwitches, type SwitchRow } from '../cutover/switch-row.ts'
 import { DecommissionLedger } from '../decommission/decommission-ledger.ts'
 import { standingOf, type CalendarWish, type Standing } from '../partitioning/standing.ts'
@@ -76,7 +77,7 @@ async function switchesOf(name: string, source: OpenStore, target: OpenStore): P
 /** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE */
 export async function oneTable(store: CopyStore, name: string, signal: AbortSignal): Promise<TableSpec> {
   const [table, ...others] = await tablesOf({ store }, [name], signal)
-  if (table === undefined) throw noSuchTable(name, store)
+  if (table === undefined) throw await noSuchTable(store, name, `no table fits ${name}`)
   if (others.length === 0) return table
   throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, {
     where: store.label,

@@ -9,7 +9,7 @@ import type {
   TwinPartition,
   Years,
 } from '../../stores/partition-plan-port.ts'
-import { noSuchTable } from '../archiving/each-table.ts'
+import { noSuchTable } from '../copy/no-such-table.ts'
 import { columnNamed } from '../archiving/value-kind.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec } from '../calendar/calendar.ts'
 import { placedPeriod } from './coverage.ts'
@@ -127,7 +127,7 @@ export function indexStatement({ table: { table }, column }: PlannedTable): stri
 export async function oneTable(store: PlanStore, name: string, signal: AbortSignal): Promise<TableSpec> {
   const [table, ...others] = await store.tables(name, signal)
   const isPattern = /[*?]/.test(name)
-  if (table === undefined) throw noSuchTable(name, store)
+  if (table === undefined) throw await noSuchTable(store, name, `no table fits ${name}`)
   if (others.length === 0) return table
   throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, {
     where: store.label,

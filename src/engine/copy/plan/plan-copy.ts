@@ -4,6 +4,7 @@ import type { TablePlan } from '../../../model/copy/plan.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, Extent } from '../../../stores/copy-port.ts'
 import type { CopyOperation } from '../../operation.ts'
+import { noSuchTable } from '../no-such-table.ts'
 import { onSide } from '../sides.ts'
 import { foldedText } from '../../../shared/name-pattern.ts'
 import { isLedgerTable, isOwnLedgerTable } from '../../../stores/ledger-tables.ts'
@@ -104,10 +105,7 @@ async function sourceTables(
   for (const pattern of operation.tables) {
     const some = await again(() => onSide('source', () => from.tables(pattern, signal)))
     if (some.length === 0 && followed === undefined) {
-      throw new SluiceError('NO_SUCH_TABLE', `the source has no table ${pattern}`, {
-        where: from.label,
-        hint: 'sluice discover URL lists its tables',
-      })
+      throw await noSuchTable(from, pattern, `the source has no table ${pattern}`)
     }
     const byPattern = pattern.includes('*')
     if (byPattern && some.length > 0 && some.every(({ table }) => isLedgerTable(table)))

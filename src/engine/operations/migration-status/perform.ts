@@ -7,6 +7,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { SqlReader } from '../../../stores/port.ts'
 import { withCatalog } from '../../catalog-session.ts'
 import { inOrder } from '../../lake/in-order.ts'
+import { endingIn, nearIn, placesOf } from '../../lake/table-name.ts'
 import { openLake } from '../../registry.ts'
 import { pathOfLocation } from '../../../model/lake-url.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
@@ -18,13 +19,17 @@ export async function migrationStatus(
   run: RunOf<typeof declared>,
 ): Promise<Ending> {
   return withCatalog(operation.catalog, async (database) => {
-    const rows = await readStatus(database, operation.tableId)
-    if (rows.length === 0 && operation.tableId !== undefined) {
-      throw new SluiceError('NO_SUCH_TABLE', `no import of ${operation.tableId} is recorded`, {
-        hint: 'sluice migration-status without --table-id lists all',
-      })
+    const wanted = operation.tableId === undefined ? undefined : await idOf(operation.tableId, database)
+    const rows = await readStatus(database, wanted)
+    if (rows.length === 0 && wanted !== undefined) {
+      const meant = nearIn(wanted, await placesOf(database))
+      throw new SluiceError(
+        'NO_SUCH_TABLE',
+        `no import of ${wanted} is recorded${meant === null ? '' : ` (${meant}?)`}`,
+        { hint: 'sluice migration-status without --table-id lists all' },
+      )
     }
-    const behind = await commitsBehind(database, operation.tableId, run.interrupt.abort)
+    const behind = await commitsBehind(database, wanted, run.interrupt.abort)
     for (const row of rows) {
       // Rows come newest first: how far a table is behind stands in the newest of its imports, and in no older one.
       const lag = behind.get(row.tableId) ?? null
@@ -54,6 +59,13 @@ export async function migrationStatus(
       },
     }
   })
+}
+
+/** An import may be recorded of a table that is in the catalog no more: its id is found there alone. */
+async function idOf(name: string, database: SqlReader): Promise<string> {
+  const places = await placesOf(database)
+  const [one, ...others] = places.some(({ tableId }) => tableId === name) ? [] : endingIn(name, places)
+  return one === undefined || others.length > 0 ? name : one.tableId
 }
 
 export async function recordedRuns(operation: RunsOperation, run: RunOf<typeof runs>): Promise<Ending> {

@@ -2,6 +2,7 @@
 import { dec, type Dec } from '../../../model/event.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
+import { noSuchTable } from '../../copy/no-such-table.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../stores/copy-port.ts'
 import { tookTooLong } from '../../../stores/query-errors.ts'
@@ -79,9 +80,7 @@ async function tableNamed(store: CopyStore, name: string, signal: AbortSignal): 
       },
     )
   }
-  throw new SluiceError('NO_SUCH_TABLE', `${store.label} has no table ${name}`, {
-    hint: 'sluice discover with its URL lists the tables',
-  })
+  throw await noSuchTable(store, name, `the database has no table ${name}`)
 }
 
 /** Fires when a query is no longer wanted, and when its time is over. */

@@ -2,6 +2,7 @@
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { shareOf, skewOf, type RingPart, type RingPicture } from '../../../model/copy/ring-picture.ts'
 import { dec } from '../../../model/event.ts'
+import { noSuchTable } from '../../copy/no-such-table.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../stores/copy-port.ts'
 import { openSourceStore } from '../../copy/open-stores.ts'
@@ -33,11 +34,7 @@ async function tablesOf(store: CopyStore, patterns: readonly string[], run: Toke
   const found = new Map<string, TableSpec>()
   for (const pattern of patterns) {
     const some = await store.tables(pattern, run.interrupt.abort)
-    if (some.length === 0) {
-      throw new SluiceError('NO_SUCH_TABLE', `${store.label} has no table ${pattern}`, {
-        hint: 'sluice discover with its URL lists the tables',
-      })
-    }
+    if (some.length === 0) throw await noSuchTable(store, pattern, `the database has no table ${pattern}`)
     for (const table of some) found.set(tableText(table.table), table)
   }
   return [...found.values()]

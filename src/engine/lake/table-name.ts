@@ -1,0 +1,66 @@
+/** Names of tables as people read them in a list: the end of a path, `sales/orders` of `/data/lake/sales/orders`. */
+import { readdirSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { pathOfLocation } from '../../model/lake-url.ts'
+import { closest } from '../../shared/closest.ts'
+import { looksLikeFolder } from '../../shared/folder.ts'
+import type { SqlReader } from '../../stores/port.ts'
+
+export type Place = { readonly tableId: string; readonly path: string }
+
+/** Folders that are looked into for a name that is near; a folder with more is no place to look for one table. */
+const MOST_FOLDERS = 500
+
+/** All tables of a catalog with where they lie. */
+export async function placesOf(reader: SqlReader): Promise<readonly Place[]> {
+  const rows = await reader.all('SELECT table_id, location FROM delta_tables ORDER BY table_id')
+  return rows.map(([id, location]) => ({ tableId: String(id), path: pathOfLocation(String(location)) }))
+}
+
+const partsOf = (path: string): readonly string[] => path.split('/').filter((part) => part !== '' && part !== '.')
+
+/** Those whose path ends with the name, part by part. */
+export function endingIn(name: string, places: readonly Place[]): readonly Place[] {
+  const wanted = partsOf(name)
+  if (wanted.length === 0 || wanted.includes('..')) return []
+  return places.filter(({ path }) => {
+    const parts = partsOf(path)
+    return parts.length >= wanted.length && wanted.every((part, i) => parts[parts.length - wanted.length + i] === part)
+  })
+}
+
+/** What was probably meant: an id, or the end of a path with as many parts as were typed. Null where nothing is near. */
+export function nearIn(name: string, places: readonly Place[]): string | null {
+  const length = Math.max(1, partsOf(name).length)
+  const names = places.flatMap(({ tableId, path }) => [partsOf(path).slice(-length).join('/'), tableId])
+  const lower = new Map(names.map((one) => [one.toLowerCase(), one]))
+  const meant = closest(name, [...lower.keys()])
+  return meant === null ? null : (lower.get(meant) ?? null)
+}
+
+/** The same among folders of this machine: a table beside the one that was typed, or of a folder below the one that we are in. Null where nothing is near. */
+export function nearOnDisk(name: string): string | null {
+  if (name.startsWith('/') || !name.includes('/')) return besideOnDisk(name)
+  const below = foldersOf('.').find((folder) => isTable(join(folder, name)))
+  return below === undefined ? besideOnDisk(name) : join(below, name)
+}
+
+function besideOnDisk(name: string): string | null {
+  const folder = dirname(name)
+  const meant = closest(
+    basename(name),
+    foldersOf(folder).filter((one) => isTable(join(folder, one))),
+  )
+  return meant === null ? null : join(folder, meant)
+}
+
+const isTable = (folder: string): boolean => looksLikeFolder(join(folder, '_delta_log'))
+
+function foldersOf(folder: string): readonly string[] {
+  try {
+    const found = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+    return found.length > MOST_FOLDERS ? [] : found.map((entry) => entry.name)
+  } catch {
+    return []
+  }
+}
