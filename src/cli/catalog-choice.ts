@@ -1,5 +1,6 @@
 /** Which catalog a command uses, and how a printed command names it. */
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { isS3Url, parseLakeUrl } from '../model/lake-url.ts'
 import { SluiceError } from '../shared/errors.ts'
@@ -7,8 +8,8 @@ import { stateFolder } from '../shared/state-folder.ts'
 
 export type CatalogChoice = {
   readonly url: string
-  /** Where the URL came from: a printed command repeats a flag, but names a variable. */
-  readonly from: 'flag' | 'variable' | 'config'
+  /** Where the URL came from: a printed command repeats a flag, but names a variable. `state`: nobody named one. */
+  readonly from: 'flag' | 'variable' | 'config' | 'state'
   /** Where the schema came from that was put into the URL. */
   readonly schemaFrom?: 'flag' | 'variable'
 }
@@ -31,11 +32,16 @@ export function chooseCatalog(
 export function catalogUrl(choice: CatalogChoice | null): string {
   if (choice === null) {
     throw new SluiceError('BAD_FLAG', 'no catalog is given', {
-      hint: `add --database-url, for example sqlite:///catalog.db, or set ${CATALOG_VARIABLE}`,
+      hint: `add --database-url, for example sqlite:///catalog.db, or set ${CATALOG_VARIABLE}; the one that \`sluice PATH\` keeps for a lake is taken once it is there`,
     })
   }
   if (!choice.url.includes('://')) {
-    const origin = { flag: '--database-url', variable: CATALOG_VARIABLE, config: 'database-url of the config file' }
+    const origin = {
+      flag: '--database-url',
+      variable: CATALOG_VARIABLE,
+      config: 'database-url of the config file',
+      state: 'the state folder',
+    }
     throw new SluiceError('BAD_FLAG', `${origin[choice.from]} is no URL`, {
       hint: 'write it like sqlite:///relative.db or sqlite:////absolute.db',
     })
@@ -57,6 +63,25 @@ export function stateCatalogFile(lake: string, env: Readonly<Record<string, stri
   const name = (location.split('/').at(-1) ?? '').replaceAll(/[^\w.-]+/g, '-').slice(0, 60) || 'root'
   const digest = createHash('sha256').update(location).digest('hex').slice(0, 8)
   return path.join(stateFolder(env), 'catalogs', `${name}-${digest}.db`)
+}
+
+/**
+ * The catalog that the UI has made for a lake, where a command names none: of the folder or bucket that is meant, or the nearest one above it. Commands make none there:
+ * a script whose variable is not set must not pass for one that has done its work.
+ * @param place path of a lake or of a table in it
+ * @returns null where there is none
+ */
+export function standingCatalog(
+  place: string,
+  env: Readonly<Record<string, string | undefined>>,
+): CatalogChoice | null {
+  for (let at = locationOf(place); ;) {
+    const file = stateCatalogFile(at, env)
+    if (existsSync(file)) return { url: sqliteUrl(file), from: 'state' }
+    const above = at.includes('://') ? at.replace(/\/[^/]*$/, '') : path.dirname(at)
+    if (above === at || /^[a-z0-9]+:\/?$/i.test(above)) return null
+    at = above
+  }
 }
 
 /** One spelling of a lake, whatever way it is written: it must find its catalog again. */

@@ -33,7 +33,7 @@ const GLOBAL_FLAGS: readonly (readonly [flag: string, meaning: string])[] = [
   ['--color=WHEN', 'always, never or auto; --no-color is never'],
   ['--ascii', 'no signs outside ASCII in the terminal UI'],
   ['--log-file FILE', 'write every event to a file too'],
-  ['--max-runtime DUR', 'stop cleanly after 90s, 30m, 2h (exit 75)'],
+  ['--max-runtime DUR', 'a run stops cleanly after 90s, 30m, 2h (exit 75)'],
   ['-h, --help', 'this page, or that of a command'],
   ['--version', 'the version, as the first word only'],
 ]
@@ -60,7 +60,10 @@ export function topHelp(version: string): string {
   for (const [flag, meaning] of GLOBAL_FLAGS) lines.push(`  ${flag.padEnd(19)} ${meaning}`)
   lines.push(
     '',
-    'TABLE is a path with a _delta_log below it, or a table id of the catalog.',
+    'TABLE is a path with a _delta_log below it, a table id of the catalog, or the',
+    'end of the path of one of its tables, such as sales/orders.',
+    'The catalog is --database-url, else $SLUICE_DATABASE_URL, else the config file,',
+    'else the one that `sluice PATH` keeps for that lake, once it has made one.',
     'Catalogs: sqlite:///relative.db  sqlite:////absolute.db  duckdb:///file.duckdb',
     '          postgresql://user@host/database  mysql://user@host/database',
     'Copies go between all of these, and to d1://ACCOUNT/DATABASE on Cloudflare.',

@@ -11,11 +11,11 @@ import { toolVersion } from './help.ts'
 import { chooseMode } from './mode.ts'
 import type { Mode } from './mode.ts'
 import { isCatalogUrl } from '../engine/systems.ts'
-import { listInstead, openUi, showRun } from './open.ts'
+import { listInstead, openUi, showRun, type OpenOptions } from './open.ts'
 import { parseCommandLine } from './parse.ts'
 import type { Parsed } from './parse.ts'
 import type { Surroundings } from './ports.ts'
-import { actorName, openSession, secretsOf } from './session.ts'
+import { actorName, deadlineOf, openSession, secretsOf } from './session.ts'
 import type { TranscriptOptions } from './transcript.ts'
 import type { Session } from './session.ts'
 import { declarationOf, isPlanOnly, rowFormatOf, storeOf, urlsOf } from '../engine/operations/facts.ts'
@@ -170,13 +170,7 @@ async function perform(
   operation = confirmation.operation
   const { notes, warnings, next } = told ?? {}
   const more = { ...given('notes', notes), ...given('warnings', warnings), ...given('next', next) }
-  if (
-    mode === 'tui' &&
-    isLong(operation) &&
-    !mustEndByItself(globals) &&
-    !keepsHours(told, globals) &&
-    !isLogged(told, globals)
-  ) {
+  if (mode === 'tui' && isLong(operation) && !keepsHours(told, globals) && !isLogged(told, globals)) {
     await session.close()
     const run = { operation, commandLine: line, leaveWhenDone: globals.quit }
     const face = { ...(await whoAndWhat(globals, surroundings)), transcript: { ...printed(globals, secrets), ...more } }
@@ -193,14 +187,7 @@ function isLong(operation: Operation): boolean {
   return declarationOf(operation.kind).shape === 'long' && !isPlanOnly(operation)
 }
 
-/** A deadline is for those who are not there to watch. @throws SluiceError BAD_FLAG where the screen is insisted on */
-function mustEndByItself({ maxRuntimeMs, tui }: Globals): boolean {
-  if (maxRuntimeMs === undefined) return false
-  if (!tui) return true
-  throw new SluiceError('BAD_FLAG', '--tui and --max-runtime exclude each other', { hint: 'leave one of the two out' })
-}
-
-/** The same holds for hours of the day. @throws SluiceError BAD_FLAG where the screen is insisted on */
+/** Hours of the day are kept by the command line. @throws SluiceError BAD_FLAG where the screen is insisted on */
 function keepsHours(told: Told | undefined, { tui }: Globals): boolean {
   if (told?.hours === undefined) return false
   if (!tui) return true
@@ -233,11 +220,12 @@ function printed({ quiet, verbose, logFile }: Globals, secrets: readonly string[
 }
 
 async function whoAndWhat(
-  { ascii }: Globals,
+  { ascii, maxRuntimeMs }: Globals,
   { env }: Surroundings,
-): Promise<{ readonly ascii: boolean; readonly tool: string; readonly actor: string; readonly host: string }> {
+): Promise<Pick<OpenOptions, 'ascii' | 'tool' | 'actor' | 'host' | 'deadline'>> {
   const { hostname } = await import('node:os')
-  return { ascii, tool: toolVersion(), actor: actorName(env), host: hostname() }
+  const who = { ascii, tool: toolVersion(), actor: actorName(env), host: hostname() }
+  return { ...who, ...given('deadline', deadlineOf(maxRuntimeMs)) }
 }
 
 async function openScreen(

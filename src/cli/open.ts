@@ -3,6 +3,7 @@ import { mkdirSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { hasOneOpener, isCatalogUrl, isCopyUrl } from '../engine/systems.ts'
 import type { Event } from '../model/event.ts'
+import type { Deadline } from '../shared/deadline.ts'
 import { isS3Url } from '../model/lake-url.ts'
 import { catalogUrl, sqliteUrl, stateCatalogFile } from './catalog-choice.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
@@ -42,6 +43,8 @@ export type OpenOptions = {
   readonly tool: string
   readonly actor: string
   readonly host: string
+  /** Of each run. */
+  readonly deadline?: Deadline
   /** Lines that are printed after leaving. */
   readonly transcript: TranscriptOptions
 }
@@ -102,7 +105,7 @@ async function show(
   initial?: RunToShow,
   heard?: (event: Event) => void,
 ): Promise<number> {
-  const { tool, actor, host, ascii, lifecycle } = options
+  const { tool, actor, host, ascii, lifecycle, deadline } = options
   const transcript = await openTranscript(surroundings, options.transcript)
   const urls = [...(lifecycle?.databases ?? []), ...[catalog, database].filter((url) => url !== null)]
   const [engine, tui, commands] = await Promise.all([
@@ -110,7 +113,16 @@ async function show(
     surroundings.loadTui(),
     uiCommands(surroundings, { secrets: options.transcript.secrets, urls }),
   ])
-  await using workbench = await engine.openWorkbench({ lake, catalog, database, urls, tool, actor, host })
+  await using workbench = await engine.openWorkbench({
+    lake,
+    catalog,
+    database,
+    urls,
+    tool,
+    actor,
+    host,
+    ...(deadline === undefined ? {} : { deadline }),
+  })
   const { stdin, stdout } = surroundings
   const { exitCode } = await tui.runTui({
     workbench,

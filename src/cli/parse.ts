@@ -5,16 +5,18 @@ import { isS3Url, parseLakeUrl } from '../model/lake-url.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { list, optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
-import { catalogUrl } from './catalog-choice.ts'
+import { catalogUrl, standingCatalog } from './catalog-choice.ts'
+import type { CatalogChoice } from './catalog-choice.ts'
 import { fromSparkSubmit } from './cdm/submit.ts'
 import type { CommandDeclaration, Option } from '../engine/operations/option.ts'
 import type { LifecycleStatusOperation } from '../engine/operations/lifecycle-status/declaration.ts'
 import { closest } from '../shared/closest.ts'
 import { commandNamed, COMMANDS } from './command-list.ts'
+import { complaint, unknownFlag } from './complaints.ts'
 import type { Request } from './commands/command.ts'
 import type { ConfigDefaults } from './config.ts'
 import { isCopyUrl } from '../engine/systems.ts'
-import { configFlag, declareGlobals, firstWord, GLOBAL_NAMES, readGlobals } from './globals.ts'
+import { configFlag, declareGlobals, firstWord, readGlobals } from './globals.ts'
 import type { Globals } from './globals.ts'
 import { DEFAULT_CONFIG } from './lifecycle-defaults.ts'
 import { hideLiterals } from './literals.ts'
@@ -26,58 +28,6 @@ import { requestOf } from './readers.ts'
 import { refuseLoneSchema, targetInSchema } from './schema-choice.ts'
 
 export type Parsed = { readonly request: Request; readonly globals: Globals }
-
-/** What yargs complains about, in our words. */
-function complaint(message: string, entry: CommandDeclaration | null): SluiceError {
-  const help = `sluice ${entry === null ? '' : `${entry.name} `}--help shows what can be given`
-  const flat = message.replaceAll(/\s+/g, ' ').trim()
-  const noValue = /^Not enough arguments following: (.+)$/.exec(flat)
-  if (noValue !== null) {
-    return new SluiceError('BAD_FLAG', `--${noValue[1] ?? ''} needs a value`, {
-      hint: 'if it comes from a variable, check that the variable is set',
-    })
-  }
-  if (flat.startsWith('Not enough non-option arguments')) {
-    const operand = entry?.operands.replaceAll(/[<>]/g, '').toUpperCase() ?? 'a word'
-    return new SluiceError('BAD_FLAG', `${operand} is missing`, { hint: help })
-  }
-  const missing = /^Missing required arguments?: (.+)$/.exec(flat)
-  if (missing !== null) {
-    const flags = (missing[1] ?? '').split(', ').map((name) => `--${name}`)
-    return new SluiceError('BAD_FLAG', `${flags.join(' and ')} ${flags.length === 1 ? 'is' : 'are'} missing`, {
-      hint: help,
-    })
-  }
-  const choice = /^Invalid values: Argument: (\S+), Given: "?(.*?)"?, Choices: (.+)$/.exec(flat)
-  if (choice !== null) {
-    const [, name = '', wrong = '', choices = ''] = choice
-    return new SluiceError('BAD_FLAG', `--${name} takes ${choices.replaceAll('"', '')}, and not ${wrong}`)
-  }
-  return new SluiceError('BAD_FLAG', flat, { hint: help })
-}
-
-/** `Unknown argument: recursiv` with the flag that was probably meant. */
-function unknownFlag(
-  words: string,
-  argv: readonly string[],
-  help: string,
-  entry: CommandDeclaration | null,
-): SluiceError {
-  const known = [
-    ...new Set([...help.matchAll(/--([a-z][a-z-]+)/g)].map((match) => match[1] ?? '').concat(GLOBAL_NAMES)),
-  ]
-  const named = words.split(', ').map((word) => {
-    const isFlag = argv.some(
-      (given) => given.replace(/=.*$/s, '').replace(/^--?(?:no-)?/, '') === word && given.startsWith('-'),
-    )
-    if (!isFlag) return `word ${word}`
-    const meant = closest(word, known)
-    return `flag ${word.length === 1 ? '-' : '--'}${word}${meant === null ? '' : ` (--${meant}?)`}`
-  })
-  return new SluiceError('BAD_FLAG', `unknown ${named.join(', ')}`, {
-    hint: `sluice ${entry === null ? '' : `${entry.name} `}--help shows what can be given`,
-  })
-}
 
 /** A first word that is no command must be a path or a URL. @throws SluiceError NO_SUCH_PATH */
 function checkFirstWord(word: string): void {
@@ -147,12 +97,24 @@ async function buildParser(
         outcome.globals = globals
         refuseLoneSchema(globals)
         refuseRemotePlaces(command.name, { 'log-file': defaults['log-file'], ...args })
+        const own: { choice: CatalogChoice | null } = { choice: null }
+        const named = (): string => {
+          own.choice = catalog === null ? standingCatalog(placeAmong(args), env) : null
+          return catalogUrl(catalog ?? own.choice)
+        }
         outcome.request = await requestOf(command, args, {
-          catalog: () => catalogUrl(catalog),
+          catalog: named,
           optionalCatalog: () => (catalog === null ? undefined : catalogUrl(catalog)),
           env,
           defaults,
         })
+        if (own.choice !== null) {
+          const { url } = own.choice
+          outcome.request = withNote(
+            outcome.request,
+            `no catalog is named: taken is ${url}, which the UI keeps for this lake`,
+          )
+        }
         const { request } = outcome
         refuseUnneededConfirm(args, request.kind === 'operation' ? request.operation : null)
       },
@@ -191,6 +153,19 @@ async function buildParser(
       }
     },
   })
+}
+
+/** The place that a command is about: what its words name, else where we are. */
+function placeAmong(args: Arguments): string {
+  const named = [args['path'], args['table']].flat().find((word) => typeof word === 'string' && word !== '')
+  return typeof named === 'string' ? named : '.'
+}
+
+/** Said at the beginning of what is asked for. */
+function withNote(request: Request, note: string): Request {
+  if (request.kind !== 'operation') return request
+  const { told = { printed: {} } } = request
+  return { ...request, told: { ...told, notes: [...(told.notes ?? []), note] } }
 }
 
 /** What the UI shows of tables that the config file names; nothing where a variable of it is not set: other tables are looked at all the same. */

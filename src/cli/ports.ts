@@ -5,6 +5,7 @@ import type { RunFinished } from '../engine/operation.ts'
 import type { Workbench } from '../engine/workbench.ts'
 import type { Event } from '../model/event.ts'
 import type { Interrupt } from '../shared/abort.ts'
+import type { Deadline } from '../shared/deadline.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Operation } from '../engine/operations/list.ts'
 
@@ -33,6 +34,8 @@ export type EnginePort = {
     readonly tool: string
     readonly actor: string
     readonly host: string
+    /** Of each run. */
+    readonly deadline?: Deadline
   }): Promise<Workbench>
 }
 

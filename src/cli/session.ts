@@ -5,6 +5,7 @@ import { declarationOf } from '../engine/operations/facts.ts'
 import type { Event, EventBody } from '../model/event.ts'
 import { Interrupter } from '../shared/abort.ts'
 import { isoTime } from '../shared/clock.ts'
+import { armDeadline, type Deadline } from '../shared/deadline.ts'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import { redactText, redactUrl, secretsOfUrl } from '../shared/redact.ts'
 import { CATALOG_VARIABLE } from './catalog-choice.ts'
@@ -103,7 +104,7 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
     say: (message) => output.talk(`sluice: ${message}\n`),
     die,
   })
-  const deadline = armDeadline(interrupter, options.maxRuntimeMs)
+  const disarm = armDeadline(interrupter, deadlineOf(options.maxRuntimeMs))
   const actor = actorName(env)
   const host = hostname()
   let seq = 0
@@ -198,7 +199,7 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
       return finished.exitCode
     },
     close: async () => {
-      if (deadline !== null) clearTimeout(deadline)
+      disarm()
       for (const face of faces) await face.close()
       watch.close()
       await output.flushed()
@@ -209,11 +210,7 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
   }
 }
 
-/** setTimeout takes no more; 24 days are as good as none. */
-const LONGEST_TIMER_MS = 2_147_483_647
-
-function armDeadline(interrupter: Interrupter, ms: number | undefined): NodeJS.Timeout | null {
-  if (ms === undefined || ms > LONGEST_TIMER_MS) return null
-  const reason = new SluiceError('DEADLINE', `the time of --max-runtime (${durationText(ms)}) is over`)
-  return setTimeout(() => interrupter.requestStop(reason), ms).unref()
+/** `--max-runtime`. */
+export function deadlineOf(ms: number | undefined): Deadline | undefined {
+  return ms === undefined ? undefined : { ms, shown: durationText(ms) }
 }

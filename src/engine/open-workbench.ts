@@ -1,4 +1,5 @@
 /** The workbench for the terminal UI. */
+import type { Deadline } from '../shared/deadline.ts'
 import { ThreadedWorkbench } from './thread/threaded-workbench.ts'
 import { parseCatalogUrl } from './catalog-url.ts'
 import type { Workbench } from './workbench.ts'
@@ -18,9 +19,12 @@ export async function openWorkbench(options: {
   readonly tool: string
   readonly actor: string
   readonly host: string
+  /** Of each run. */
+  readonly deadline?: Deadline
 }): Promise<Workbench> {
-  const { lake = null, catalog = null, database = null, urls = [], tool, actor, host } = options
+  const { lake = null, catalog = null, database = null, urls = [], tool, actor, host, deadline } = options
   if (catalog !== null) parseCatalogUrl(catalog)
   else if (lake !== null) throw new Error('a lake is opened with a catalog')
-  return new ThreadedWorkbench({ lake, catalogUrl: catalog, databaseUrl: database, urls }, { tool, actor, host })
+  const identity = { tool, actor, host, ...(deadline === undefined ? {} : { deadline }) }
+  return new ThreadedWorkbench({ lake, catalogUrl: catalog, databaseUrl: database, urls }, identity)
 }

@@ -2,7 +2,7 @@
 import { isoTime } from '../shared/clock.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Interrupt } from '../shared/abort.ts'
-import { asSluiceError, type SluiceError } from '../shared/errors.ts'
+import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import { newOwner } from '../shared/owner.ts'
 import type { Dec, Event, EventBody, EventType, RunStatus } from '../model/event.ts'
 import type { RunControl, RunFinished } from './operation.ts'
@@ -36,6 +36,7 @@ export async function runOperation(operation: Operation, options: RunOptions): P
   const run: Run<EventType> = { ...options, emit, runId, owner: newOwner(options.host) }
   const finish = (ending: Partial<Ending>, error: SluiceError | null): RunFinished => {
     const { status, exitCode } = verdict(ending, error, options.interrupt)
+    const why = error ?? (status === 'stopped' ? overdue(options.interrupt) : null)
     const resume = ending.next ?? (status === 'stopped' ? options.commandLine : undefined)
     const finished: RunFinished = {
       type: 'run.finished',
@@ -49,7 +50,7 @@ export async function runOperation(operation: Operation, options: RunOptions): P
       ...(ending.leftBehind === undefined ? {} : { leftBehind: ending.leftBehind }),
       ...(resume === undefined ? {} : { resumeCommand: resume }),
       ...(ending.wrote === undefined ? {} : { wrote: ending.wrote }),
-      ...(error === null ? {} : { error: error.info() }),
+      ...(why === null ? {} : { error: why.info() }),
     }
     emit(finished)
     return finished
@@ -67,6 +68,12 @@ export async function runOperation(operation: Operation, options: RunOptions): P
   } catch (error) {
     return finish({}, asSluiceError(error))
   }
+}
+
+/** What ended a run well before its end needs no words, but for a time that somebody has set and may have forgotten. */
+function overdue({ stop }: Interrupt): SluiceError | null {
+  const reason: unknown = stop.reason
+  return reason instanceof SluiceError && reason.code === 'DEADLINE' ? reason : null
 }
 
 function verdict(

@@ -82,6 +82,8 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
       end.leave()
     },
   })
+  // Who gives a run so much time and no more wants the program to end with it.
+  let isTimeOver = false
   const session = new Session(workbench, store, clock, {
     copy: (text) => stdout.write(clipboardSequence(text)),
     suspend: () => {
@@ -93,6 +95,7 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
     },
     leave: end.leave,
     onEvent: (run, event) => {
+      isTimeOver ||= event.type === 'run.finished' && event.error?.code === 'DEADLINE'
       options.onEvent?.(run, event)
     },
     lifecycle: options.lifecycle ?? null,
@@ -120,7 +123,7 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
     const { leaveWhenDone } = initial
     if (leaveWhenDone !== undefined) {
       void session.queue.idle().then(() => {
-        session.over(leaveWhenDone)
+        session.over(leaveWhenDone || isTimeOver)
       })
     }
   }

@@ -411,9 +411,10 @@ describe('in a terminal', () => {
     expect(await main([...words, '--quit'], fakeSurroundings({ engine, tui, tty: true }))).toBe(0)
     expect(shown.splice(1)).toMatchObject([{ leaveWhenDone: true }])
     expect(await main([...words, '--max-runtime', '1h'], fakeSurroundings({ engine, tui, tty: true }))).toBe(0)
+    expect(opened.at(-1)).toMatchObject({ deadline: { ms: 3_600_000 } })
+    expect(shown.splice(1)).toMatchObject([{ leaveWhenDone: false }])
     expect(await main([...words, '--dry-run'], fakeSurroundings({ engine, tui, tty: true }))).toBe(0)
     expect(shown).toHaveLength(1)
-    expect(await main([...words, '--max-runtime', '1h', '--tui'], fakeSurroundings({ engine, tui, tty: true }))).toBe(2)
   })
   it('a database may stand beside a lake, or alone', async () => {
     const opened: unknown[] = []

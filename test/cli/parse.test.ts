@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { stateCatalogFile } from '../../src/cli/catalog-choice.ts'
 import { parseCommandLine } from '../../src/cli/parse.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 
@@ -150,6 +151,27 @@ describe('the other commands', () => {
   })
 })
 
+describe('a flag that something else takes', () => {
+  it.each([
+    [
+      ['./', '--to', 'sqlite:///t.db'],
+      /^unknown flag --to$/,
+      /^copy, .* --to: name the command first, such as sluice copy --to; the UI is opened with PATH, --from URL/,
+    ],
+    [
+      ['import', 't', '--recursive', '--database-url', DB],
+      /^unknown flag --recursive$/,
+      /^discover, batch-import .*take --recursive: sluice discover --help/,
+    ],
+    [['import', 't', '--nonsense', '--database-url', DB], /^unknown flag --nonsense$/, /^sluice import --help shows/],
+  ])('%j', async (argv, message, hint) => {
+    const thrown = await parseCommandLine(argv, env).catch((reason: unknown) => reason)
+    if (!(thrown instanceof SluiceError)) throw new Error('it is taken')
+    expect(thrown.message).toMatch(message)
+    expect(thrown.hint).toMatch(hint)
+  })
+})
+
 describe('where the catalog comes from', () => {
   it('flag, then variable, then file; never DATABASE_URL', async () => {
     const variables = { SLUICE_DATABASE_URL: 'sqlite:///v.db', DATABASE_URL: 'postgresql://no/no' }
@@ -157,6 +179,19 @@ describe('where the catalog comes from', () => {
     expect(await operation(`runs --database-url ${DB}`, variables)).toMatchObject({ catalog: DB })
     expect(await error(['runs'], { DATABASE_URL: 'postgresql://no/no' })).toBe('BAD_FLAG no catalog is given')
     expect(await error(['runs'], { SLUICE_DATABASE_URL: '' })).toBe('BAD_FLAG no catalog is given')
+    const variablesOfUi = { XDG_STATE_HOME: path.join(folder, 'state') }
+    const lake = path.join(folder, 'lake')
+    const standing = stateCatalogFile(lake, variablesOfUi)
+    const words = `import ${lake}/sales/orders`
+    expect(await error(words.split(' '), variablesOfUi)).toBe('BAD_FLAG no catalog is given')
+    mkdirSync(path.dirname(standing), { recursive: true })
+    writeFileSync(standing, '')
+    expect(await operation(words, variablesOfUi)).toMatchObject({ catalog: `sqlite:///${standing}` })
+    const { request } = await parseCommandLine(words.split(' '), variablesOfUi)
+    expect(request).toMatchObject({ told: { notes: [expect.stringContaining(standing)] } })
+    expect(await operation(`batch-import ${lake}`, variablesOfUi)).toMatchObject({ catalog: `sqlite:///${standing}` })
+    expect(await operation(`${words} --database-url ${DB}`, variablesOfUi)).toMatchObject({ catalog: DB })
+    expect(await error(['import', 's3://bucket/lake/sales/orders'], variablesOfUi)).toBe('BAD_FLAG no catalog is given')
     const file = path.join(folder, 'c.yaml')
     writeFileSync(file, 'database-url: sqlite:///c.db\nlimit: 5\nexclude: [_tmp]\nparallel: 4\nmax-runtime: 30m\n')
     expect(await operation(`runs --config ${file}`)).toMatchObject({ catalog: 'sqlite:///c.db', limit: 5 })

@@ -73,6 +73,15 @@ describe('an import in a terminal', () => {
     },
   )
 
+  it('--max-runtime shows it all the same, stops it and leaves, with 75', { timeout: 60_000 }, async () => {
+    const app = start(cwd, [...words('timed'), '--max-runtime', '900ms'], 120, 40)
+    await app.until('importing')
+    expect(app.alternate()).toBe(true)
+    expect(await app.ended).toMatchObject({ exitCode: 75 })
+    await expectRestored(app)
+    expect(closing(app)).toMatch(/exit {5}75 the time of --max-runtime/)
+  })
+
   it('ctrl-c stops it, with 130', { timeout: 60_000 }, async () => {
     const app = start(cwd, words('ctrl-c'))
     await under(app)

@@ -79,7 +79,10 @@ describe('tables of a catalog', () => {
     [['history', 'lake/shop/retruns'], '(lake/shop/returns?)'],
     [['history', 'shop/orders'], /\((?:lake|other)\/shop\/orders\?\)/],
     [['migration-status', '--table-id', 'shop/retruns', ...DB], '(shop/returns?)'],
-    [['copy', '--from', 'sqlite:///catalog.db', '--to', 'sqlite:///t.db', '--table', 'delta_tabels'], '(delta_tables?)'],
+    [
+      ['copy', '--from', 'sqlite:///catalog.db', '--to', 'sqlite:///t.db', '--table', 'delta_tabels'],
+      '(delta_tables?)',
+    ],
     [['query', 'delta_tabels', 'SELECT 1', '--from', 'sqlite:///catalog.db'], '(delta_tables?)'],
   ])('that are mistyped are told: %j', (words, meant) => {
     const { error } = ending(...words)

@@ -1,11 +1,18 @@
 /** What crosses between threads. Plain data only. */
+import type { Deadline } from '../../shared/deadline.ts'
 import type { ErrorInfo, ErrorKind, SluiceError } from '../../shared/errors.ts'
 import type { ImportResult } from '../../catalog/import/import-table.ts'
 import type { Owner } from '../../shared/owner.ts'
 import type { LakeEvent } from '../lake/lake-run.ts'
 import type { ImportSettings, ImportTarget } from '../lake/import-one.ts'
 
-export type Identity = { readonly tool: string; readonly actor: string; readonly host: string }
+export type Identity = {
+  readonly tool: string
+  readonly actor: string
+  readonly host: string
+  /** Of each run. */
+  readonly deadline?: Deadline
+}
 
 /** An error as plain data: whole, and without its stack and its cause. */
 export type Packed = { readonly info: ErrorInfo; readonly kind: ErrorKind }

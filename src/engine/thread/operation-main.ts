@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { Interrupter } from '../../shared/abort.ts'
 import { systemClock } from '../../shared/clock.ts'
 import type { RunControl, Wish } from '../operation.ts'
+import { armDeadline } from '../../shared/deadline.ts'
 import { runOperation } from '../run.ts'
 import { FLAG, type OperationMessage, type OperationStart } from './operation-messages.ts'
 
@@ -37,9 +38,11 @@ const control: RunControl = {
   },
 }
 
+const { deadline, ...identity } = start.identity
+const disarm = armDeadline(interrupter, deadline)
 const post = (message: OperationMessage): void => parentPort?.postMessage(message)
 const finished = await runOperation(start.operation, {
-  ...start.identity,
+  ...identity,
   interrupt: interrupter,
   clock: systemClock,
   commandLine: start.commandLine,
@@ -47,4 +50,5 @@ const finished = await runOperation(start.operation, {
   onEvent: (event) => post({ type: 'event', event }),
 })
 clearInterval(look)
+disarm()
 post({ type: 'done', exitCode: finished.exitCode })
