@@ -9,7 +9,7 @@ import { catalogUrl, sqliteUrl, stateCatalogFile } from './catalog-choice.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
 import type { RunToShow, Surroundings } from './ports.ts'
 import { openTranscript } from './transcript.ts'
-import { uiCommands } from './ui-commands.ts'
+import { uiCommands } from './ui/commands.ts'
 import type { TranscriptOptions } from './transcript.ts'
 import { storeOf } from '../engine/operations/facts.ts'
 import type { LifecycleStatusOperation } from '../engine/operations/lifecycle-status/declaration.ts'
@@ -108,10 +108,15 @@ async function show(
   const { tool, actor, host, ascii, lifecycle, deadline } = options
   const transcript = await openTranscript(surroundings, options.transcript)
   const urls = [...(lifecycle?.databases ?? []), ...[catalog, database].filter((url) => url !== null)]
+  const told = { learned: (_url: string): void => undefined }
   const [engine, tui, commands] = await Promise.all([
     surroundings.loadEngine(),
     surroundings.loadTui(),
-    uiCommands(surroundings, { secrets: options.transcript.secrets, urls }),
+    uiCommands(surroundings, {
+      secrets: options.transcript.secrets,
+      urls,
+      learned: (url) => told.learned(url),
+    }),
   ])
   await using workbench = await engine.openWorkbench({
     lake,
@@ -123,6 +128,7 @@ async function show(
     host,
     ...(deadline === undefined ? {} : { deadline }),
   })
+  told.learned = (url) => workbench.know(url)
   const { stdin, stdout } = surroundings
   const { exitCode } = await tui.runTui({
     workbench,

@@ -171,4 +171,6 @@ export interface Workbench extends AsyncDisposable {
   ): Promise<FilesPage>
   runs(count: number): Promise<readonly RunEvent[]>
   start(operation: Operation, commandLine: string): RunningOperation
+  /** Operations may name this URL from now on by what is shown of it. */
+  know(url: string): void
 }

@@ -55,6 +55,7 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
       lake: workbench.lake,
       catalog: workbench.catalog,
       now: clock.now(),
+      forms: options.commands?.forms() ?? [],
       ...(initial?.screen === undefined ? {} : { screen: initial.screen }),
     }),
   )

@@ -21,7 +21,8 @@ export type Fake = Workbench & {
 
 /** A lake of 14 tables and 2 databases; `hold` leaves real runs to the test, else they play by themselves. */
 export function fakeWorkbench(options?: {
-  hold?: boolean
+  /** `all`: the ones that only read, too. */
+  hold?: boolean | 'all'
   slow?: boolean
   lake?: string | null
   /** Without a lake the list of tables is empty. */

@@ -552,6 +552,7 @@ export function fakeWorkbench({
       : rows.filter((r) => operation.only.includes(r.name))
 
   function play(run) {
+    if (hold === 'all') return
     const { operation } = run
     if (operation.kind === 'discover-database') {
       queueMicrotask(() => {
@@ -915,6 +916,7 @@ export function fakeWorkbench({
         }
       }),
     runs: (count) => reading('runs', () => past.slice(0, count)),
+    know() {},
     start(operation, commandLine) {
       const run = new FakeRun(operation, commandLine, String(1763625151000000000n + BigInt(runsStarted.length)), play)
       runsStarted.push(run)

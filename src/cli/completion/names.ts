@@ -14,7 +14,12 @@ const PATIENCE_MS = 2000
 const BARE = /^[\p{L}\p{N}_.@%+-]+$/u
 
 /** @param words of the line up to the cursor; the last one is being typed */
-export async function namesFor(
+export async function namesFor(wanted: Wanted, words: readonly string[], env: Env): Promise<readonly Candidate[]> {
+  return (await knownTo(wanted, words, env)).filter(({ word }) => BARE.test(word.slice(wanted.flag.length)))
+}
+
+/** The same with names that a shell would have to quote. Nothing where the database does not answer in time. */
+export async function knownTo(
   { kind, flag, takes }: Wanted,
   words: readonly string[],
   env: Env,
@@ -29,9 +34,7 @@ export async function namesFor(
     const tables = takes.filter(({ completes }) => completes === 'table').flatMap((one) => valuesOf(one, before))
     const names = await withinPatience(knownNames(url, kind, tables, AbortSignal.timeout(PATIENCE_MS)))
     return names
-      .filter(
-        ({ name }) => name.startsWith(current) && BARE.test(name) && (kind !== 'table' || isSpelled(name, current)),
-      )
+      .filter(({ name }) => name.startsWith(current) && (kind !== 'table' || isSpelled(name, current)))
       .map(({ name, meaning }) => ({ word: flag + name, meaning }))
   } catch {
     return []

@@ -43,9 +43,9 @@ export type Destruction<O> = {
   readonly named?: NamedBy<O>
 }
 
-/** A field of the operation, whose first name counts; or a field of an event of its dry run: nothing goes where no such event comes. */
+/** A field of the operation, whose first name counts, or `several` where it holds none or more than one; or a field of an event of its dry run: nothing goes where no such event comes. */
 export type NamedBy<O> =
-  | { readonly field: FieldOf<O> }
+  | { readonly field: FieldOf<O>; readonly several?: string }
   | {
       readonly event: RunEventType
       readonly field: string

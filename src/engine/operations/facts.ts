@@ -177,7 +177,8 @@ export function typedName(
   for (const { what, confirm, asked, named } of destructionsOf(operation)) {
     if (asked !== true || confirm === undefined) continue
     if (named === undefined) return { confirm, what, name: null }
-    const [name] = 'event' in named ? namesIn(events, named) : textsOf(operation, named.field)
+    const names = 'event' in named ? namesIn(events, named) : textsOf(operation, named.field)
+    const name = 'event' in named || named.several === undefined || names.length === 1 ? names[0] : named.several
     // No event of the dry run names it: nothing of it would go.
     if (name !== undefined) return { confirm, what, name }
   }

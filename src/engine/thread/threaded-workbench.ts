@@ -22,7 +22,7 @@ export class ThreadedWorkbench implements Workbench {
   readonly #identity: Identity
   readonly #catalogUrl: string | null
   /** Whole URLs by what is shown of them. */
-  readonly #urls: ReadonlyMap<string, string>
+  readonly #urls: Map<string, string>
   #queries: Asked | null = null
   #nextId = 1
   #disposed = false
@@ -79,6 +79,10 @@ export class ThreadedWorkbench implements Workbench {
     clear()
     // What could not roll back in time is ended as a kill -9 would end it, and that a catalog survives.
     await Promise.all([this.#queries?.worker.terminate(), ...started.map(({ worker }) => worker.terminate())])
+  }
+
+  know(url: string): void {
+    this.#urls.set(redactUrl(url), url)
   }
 
   /** The UI knows databases by their labels only; URLs, which may hold passwords, are put in here. */

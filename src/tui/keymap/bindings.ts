@@ -337,6 +337,9 @@ const DIALOGS = section('DIALOGS', 'dialog', [
   ],
   ['dialog.page-down', ['pagedown', 'ctrl-d'], 'scroll down', is.anywhere, { help: ['PgDn PgUp', 'scroll'] }],
   ['dialog.page-up', ['pageup'], 'scroll up', is.anywhere, { unlisted: true }],
+  ['dialog.find', ['ctrl-f'], 'find an option (a form)', is.inForm],
+  ['dialog.copy', ['ctrl-y'], 'copy the command (a form)', is.inForm],
+  ['dialog.help', ['ctrl-g'], 'help of it (a form)', is.inForm],
 ])
 
 const ALWAYS = section('PROGRAM', 'always', [['interrupt', ['ctrl-c'], 'stop; twice aborts', is.anywhere]])

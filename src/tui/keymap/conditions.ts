@@ -15,6 +15,7 @@ import { isStory } from '../run/story.ts'
 export type When = (state: State) => boolean
 
 export const anywhere: When = () => true
+export const inForm: When = (s) => s.dialog?.kind === 'form'
 export const onTables: When = (s) => s.screen === 'tables'
 export const inList: When = (s) => onTables(s) && s.focus === 'list'
 export const inDetail: When = (s) => onTables(s) && s.focus === 'detail'

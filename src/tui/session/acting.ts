@@ -6,6 +6,7 @@ import type { Action } from '../state/action.ts'
 import type { State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
 import type { Databases } from './databases.ts'
+import type { Forms } from './forms.ts'
 import type { Lifecycles } from './lifecycles.ts'
 import type { Place } from './operations.ts'
 import type { Pictures } from './pictures.ts'
@@ -19,6 +20,7 @@ export type Acting = {
   readonly rings: Pictures
   readonly timelines: Pictures
   readonly lifecycles: Lifecycles
+  readonly forms: Forms
   /** Null where nobody reads words of a command line. */
   readonly commands: CommandPort | null
   readonly place: Place

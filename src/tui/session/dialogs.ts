@@ -144,6 +144,10 @@ export function acceptDialog(s: Acting): void {
       const entry = paletteEntries(s.state)[dialog.cursor]
       set(s, null)
       if (entry === undefined) return
+      if ('form' in entry) {
+        s.forms.open(entry.form, entry.words)
+        return
+      }
       s.run(entry.binding.command, entry.row === null ? undefined : [entry.row])
       return
     }
@@ -176,7 +180,11 @@ export function dialogCommand(s: Acting, command: Command): void {
   if (command === 'dialog.close') {
     if (dialog.kind === 'help' && dialog.typing) set(s, { ...dialog, typing: false, field: field(), top: 0 })
     else if (dialog.kind === 'start') backFromStart(s, dialog)
-    else set(s, null)
+    else if (dialog.kind === 'text' && dialog.form !== undefined) s.forms.show(dialog.form)
+    else {
+      if (dialog.kind === 'form') s.forms.close()
+      set(s, null)
+    }
     return
   }
   const page = command === 'dialog.page-down' || command === 'dialog.page-up' ? 10 : 1
@@ -205,6 +213,9 @@ export function dialogCommand(s: Acting, command: Command): void {
     }
     case 'lifecycle':
       set(s, movedLifecycle(dialog, s.state, by))
+      return
+    case 'form':
+      s.forms.command(dialog.form, command)
       return
     case 'start':
       set(s, { ...dialog, top: scrolledStart(dialog, s.state, by) })

@@ -32,6 +32,7 @@ import { awayOf, Reach, wholeError } from './reach.ts'
 import { Pictures } from './pictures.ts'
 import { RINGS } from './rings.ts'
 import { Live } from './live.ts'
+import { Forms } from './forms.ts'
 import { Lifecycles } from './lifecycles.ts'
 import { TIMELINES } from './timelines.ts'
 import { RunQueue } from './run-queue.ts'
@@ -61,6 +62,7 @@ export class Session implements Acting {
   readonly rings: Pictures
   readonly timelines: Pictures
   readonly lifecycles: Lifecycles
+  readonly forms: Forms
   readonly commands: CommandPort | null
   readonly #terminal: Terminal
   readonly #inFlight = new Set<SlotName>()
@@ -88,6 +90,7 @@ export class Session implements Acting {
     this.commands = terminal.commands
     this.lifecycles = new Lifecycles(workbench, store, terminal.lifecycle)
     this.#live = new Live(workbench, store, clock, (error) => this.#reach.failed('overview', error))
+    this.forms = new Forms(this)
     store.subscribe(() => {
       this.#load()
     })
@@ -220,6 +223,7 @@ export class Session implements Acting {
     this.rings.close()
     this.timelines.close()
     this.lifecycles.close()
+    this.forms.close()
     this.queue.dispose()
     this.#terminal.leave()
   }
@@ -251,6 +255,7 @@ export class Session implements Acting {
 
   /** Whether the key was text for an open field, or a key that only one dialog knows. */
   #edit(key: KeyPress): boolean {
+    if (this.state.dialog?.kind === 'form') return this.forms.press(this.state.dialog.form, key)
     const current = this.#typingField()
     if (current === null) return this.state.dialog !== null && dialogKey(this, key.name)
     const { dialog } = this.state

@@ -1,10 +1,11 @@
 /** Starts a command that stands on the screen: its plan is shown first, and a name is typed where something goes. */
-import type { ReadCommand } from '../../engine/command-port.ts'
+import type { Startable } from '../../engine/command-port.ts'
 import { isPlanOnly, typedName } from '../../engine/operations/facts.ts'
 import type { Operation } from '../../engine/operations/list.ts'
 import type { RunningOperation } from '../../engine/workbench.ts'
 import type { Event } from '../../model/event.ts'
 import { asSluiceError } from '../../shared/errors.ts'
+import type { Form } from '../form/form.ts'
 import type { RelationRow } from '../state/relation-row.ts'
 import type { Dialog } from '../state/state.ts'
 import { canGo } from '../state/start-dialog.ts'
@@ -16,12 +17,32 @@ type Start = Extract<Dialog, { kind: 'start' }>
 /** Plans that are being made, by what their dialogs are of. */
 const plans = new WeakMap<object, RunningOperation>()
 
+/** Lines of a plan, or of a listing, that are kept: who wants more runs the command in a shell. */
+const MOST_LINES = 5000
+const TOLD_MS = 100
+
 /** Opens the plan of a command; nothing of the command itself is begun. */
 export async function askStart(s: Acting, row: RelationRow, command: string): Promise<void> {
+  const dialog = opened(s, { title: row.name, row, form: null, command })
+  if (s.commands === null) return fail(s, dialog, new Error('nobody reads commands for this screen'))
+  try {
+    await show(s, dialog, await s.commands.read(command))
+  } catch (thrown) {
+    fail(s, dialog, thrown)
+  }
+}
+
+/** The same of a form that was filled in. */
+export function askFormStart(s: Acting, form: Form, read: Startable): void {
+  const dialog = opened(s, { title: form.of.words.join(' '), row: null, form, command: read.commandLine })
+  void show(s, dialog, read).catch((thrown: unknown) => fail(s, dialog, thrown))
+}
+
+function opened(s: Acting, of: Start['of']): Start {
   const dialog: Start = {
     kind: 'start',
     // Another object for each: answers of a dialog that was closed go nowhere.
-    of: { row, command },
+    of: { ...of },
     state: 'reading',
     read: null,
     lines: [],
@@ -33,46 +54,68 @@ export async function askStart(s: Acting, row: RelationRow, command: string): Pr
     left: 0,
   }
   s.store.dispatch({ type: 'dialog', dialog })
-  const change = (by: Partial<Start>): void => {
-    const now = openOf(s, dialog)
-    if (now !== null) s.store.dispatch({ type: 'dialog', dialog: { ...now, ...by } })
-  }
-  try {
-    if (s.commands === null) throw new Error('nobody reads commands for this screen')
-    const read = await s.commands.read(command)
-    if (openOf(s, dialog) === null) return
-    change({ read })
-    const events = await planned(s, dialog, read.plan, (lines) => change({ lines: [...read.notes, ...lines] }))
-    const finished = events.find((event) => event.type === 'run.finished')
-    const typed = typedName(read.operation, events)
-    // It went to its end, and something is not as it should be: that is what the command is for.
-    const isFinding = finished?.exitCode === 1 && finished.error?.code !== 'TABLES_FAILED' && typed === null
-    if (finished?.exitCode === 0 || isFinding) change({ state: 'ready', typed })
-    else change({ state: 'failed', error: finished?.error ?? null })
-  } catch (thrown) {
-    change({ state: 'failed', error: asSluiceError(thrown).info() })
-  }
+  return dialog
 }
 
-/** Runs the plan, and tells its lines as they come. @returns its events */
-async function planned(
+function change(s: Acting, dialog: Start, by: Partial<Start>): void {
+  const now = openOf(s, dialog)
+  if (now !== null) s.store.dispatch({ type: 'dialog', dialog: { ...now, ...by } })
+}
+
+function fail(s: Acting, dialog: Start, thrown: unknown): void {
+  change(s, dialog, { state: 'failed', error: asSluiceError(thrown).info() })
+}
+
+async function show(s: Acting, dialog: Start, read: Startable): Promise<void> {
+  if (openOf(s, dialog) === null) return
+  change(s, dialog, { read, lines: read.notes })
+  if (read.plan === null) {
+    change(s, dialog, { state: 'ready', typed: typedName(read.operation, []) })
+    return
+  }
+  const { operation, commandLine } = read.plan
+  const running = s.workbench.start(operation, commandLine)
+  plans.set(dialog.of, running)
+  const told = (lines: readonly string[]): void => change(s, dialog, { lines: [...read.notes, ...lines] })
+  const { events, lines, exitCode } = await eventLines(s, running, operation, MOST_LINES, told)
+  told(lines)
+  const finished = events.find((event) => event.type === 'run.finished')
+  const typed = typedName(read.operation, events)
+  // It went to its end, and something is not as it should be: that is what the command is for.
+  const isFinding = exitCode === 1 && finished?.error?.code !== 'TABLES_FAILED' && typed === null
+  if (exitCode === 0 || isFinding || (read.lists && lines.length >= MOST_LINES))
+    change(s, dialog, { state: 'ready', typed })
+  else change(s, dialog, { state: 'failed', error: finished?.error ?? null })
+}
+
+/** What is told of a run, as far as `most` lines; a run that has more to say is stopped. Rows of an answer are not kept as events. */
+export async function eventLines(
   s: Acting,
-  dialog: Start,
-  { operation, commandLine }: ReadCommand,
+  running: RunningOperation,
+  operation: Operation,
+  most: number,
   told: (lines: readonly string[]) => void,
-): Promise<readonly Event[]> {
+): Promise<{ readonly events: readonly Event[]; readonly lines: readonly string[]; readonly exitCode: number }> {
   const story = s.commands?.story(isPlanOnly(operation))
   const events: Event[] = []
   const lines: string[] = []
-  const running = s.workbench.start(operation, commandLine)
-  plans.set(dialog.of, running)
+  let timer: NodeJS.Timeout | null = null
   running.subscribe((event) => {
-    events.push(event)
-    lines.push(...(story?.take(event) ?? []))
-    told([...lines])
+    if (event.type !== 'row') events.push(event)
+    const more = story?.take(event) ?? []
+    if (more.length === 0) return
+    if (lines.length < most && lines.length + more.length >= most) {
+      lines.push(...more.slice(0, most - lines.length - 1), `the first ${most} lines: the command in a shell tells all`)
+      running.stop()
+    } else if (lines.length < most) lines.push(...more)
+    timer ??= setTimeout(() => {
+      timer = null
+      told([...lines])
+    }, TOLD_MS)
   })
-  await running.done
-  return events
+  const exitCode = await running.done
+  if (timer !== null) clearTimeout(timer)
+  return { events, lines, exitCode }
 }
 
 /** The dialog as it is now; null where it has been closed. */
@@ -89,16 +132,18 @@ export function acceptStart(s: Acting, dialog: Start): void {
     return
   }
   const { read, typed, of } = dialog
-  if (read === null || !canGo(dialog)) return
+  if (read === null || read.lists || !canGo(dialog)) return
   const operation: Operation =
     typed === null ? { ...read.operation } : { ...read.operation, [typed.confirm]: typed.name }
   s.store.dispatch({ type: 'dialog', dialog: null })
-  s.lifecycles.begun(of.row, operation)
+  if (of.row !== null) s.lifecycles.begun(of.row, operation)
   s.queue.add([{ operation, commandLine: read.commandLine }])
 }
 
-/** Back to the phases; nothing has started. */
+/** Back to the phases, or to the form; nothing has started. */
 export function backFromStart(s: Acting, { of, state, focus: _focus }: Start): void {
   if (state === 'reading') plans.get(of)?.abort()
-  s.store.dispatch({ type: 'dialog', dialog: { kind: 'lifecycle', row: of.row, chosen: of.command, top: 0 } })
+  if (of.form !== null) s.forms.show(of.form)
+  else if (of.row !== null)
+    s.store.dispatch({ type: 'dialog', dialog: { kind: 'lifecycle', row: of.row, chosen: of.command, top: 0 } })
 }

@@ -14,7 +14,8 @@ import type {
 } from '../../engine/workbench.ts'
 import type { CommitEvent, CopyPlanLine, PlanLine, RelationEvent, RunEvent } from '../../model/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
-import type { Startable } from '../../engine/command-port.ts'
+import type { CommandForm, Startable } from '../../engine/command-port.ts'
+import type { Form } from '../form/form.ts'
 import type { RelationRow } from './relation-row.ts'
 import type { RunView } from '../run/run-view.ts'
 import type { RingShown } from './ring-shown.ts'
@@ -151,7 +152,10 @@ export type Dialog =
       readonly lines: readonly string[]
       readonly top: number
       readonly copy: string
+      /** The form that is open again when it is closed. */
+      readonly form?: Form
     }
+  | { readonly kind: 'form'; readonly form: Form }
   | {
       readonly kind: 'plan'
       readonly title: string
@@ -196,7 +200,13 @@ export type Dialog =
     }
   | {
       readonly kind: 'start'
-      readonly of: { readonly row: RelationRow; readonly command: string }
+      readonly of: {
+        readonly title: string
+        /** Whose phases it was chosen from, or the form that it was filled in. */
+        readonly row: RelationRow | null
+        readonly form: Form | null
+        readonly command: string
+      }
       readonly state: 'reading' | 'ready' | 'failed'
       /** Null until its words are read. */
       readonly read: Startable | null
@@ -221,6 +231,8 @@ export type State = {
   readonly ascii: boolean
   readonly lake: string | null
   readonly catalog: string | null
+  /** What can be filled in and started. */
+  readonly forms: readonly CommandForm[]
   /** Databases whose tables are listed, in the order in which they were opened. */
   readonly databases: readonly Database[]
   /** Pictures of rings that were asked for, by the key of their rows. */
@@ -284,12 +296,14 @@ export function initialState(options: {
   readonly catalog: string | null
   readonly now: number
   readonly screen?: Screen
+  readonly forms?: readonly CommandForm[]
 }): State {
   return {
     size: { columns: options.columns, rows: options.rows },
     ascii: options.ascii,
     lake: options.lake,
     catalog: options.catalog,
+    forms: options.forms ?? [],
     databases: [],
     rings: new Map(),
     timelines: new Map(),

@@ -15,6 +15,7 @@ import type { Box, Of } from './box.ts'
 import { WIDE, framed } from './box.ts'
 import { copyPlanBox } from './copy-plan-dialog.ts'
 import { lifecycleBox } from './lifecycle-dialog.ts'
+import { formBox } from './form-dialog.ts'
 import { startBox } from './start-dialog.ts'
 import { planBox } from './plan-dialog.ts'
 import { rollbackBox } from './rollback-dialog.ts'
@@ -104,6 +105,8 @@ function helpBox(d: Of<'help'>, state: State): Box {
 /** The box of a dialog. */
 export function dialogBox(d: Dialog, state: State): Box {
   switch (d.kind) {
+    case 'form':
+      return formBox(d, state)
     case 'plan':
       return planBox(d, state)
     case 'copy-plan':
@@ -136,8 +139,8 @@ export function dialogBox(d: Dialog, state: State): Box {
         'enter chooses · esc goes back',
       )
     case 'palette': {
-      const cells = Math.min(state.size.columns, WIDE)
-      const rows = Math.max(1, Math.min(12, state.size.rows - 6))
+      const cells = Math.min(state.size.columns, 100)
+      const rows = Math.max(1, Math.min(14, state.size.rows - 6))
       const [before, after] = around(d.field)
       const title: Line = [
         span(`: ${before}`, 'strong'),
@@ -149,7 +152,7 @@ export function dialogBox(d: Dialog, state: State): Box {
           state,
           title,
           paletteLines(state, cells - 4, rows),
-          'enter runs · tab completes · esc closes',
+          'enter opens or runs · tab completes · esc closes',
           cells,
         ),
         cells,

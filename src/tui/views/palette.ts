@@ -2,16 +2,21 @@
 import type { Binding, Command } from '../keymap/bindings.ts'
 import { KEYMAP } from '../keymap/bindings.ts'
 import { shownKey, workingBindings } from '../keymap/lookup.ts'
+import type { CommandForm } from '../../engine/command-port.ts'
 import type { TableRow } from '../../engine/workbench.ts'
+import { listWord, listWords } from '../form/words.ts'
 import type { Line } from '../draw/line.ts'
-import { chosen, line, spread } from '../draw/line.ts'
+import { chosen, fit, line, span, spread } from '../draw/line.ts'
 import { clean } from '../draw/text.ts'
 import { marksOf } from '../draw/theme.ts'
 import type { State } from '../state/state.ts'
 import { targetRows } from '../state/tables-list.ts'
 
-/** What can be chosen: a command, or one for a table that was named behind it. */
-export type PaletteEntry = { readonly binding: Binding<Command>; readonly row: TableRow | null }
+/** What can be chosen: a key, one for a table that was named behind it, or a command to fill in. */
+export type PaletteEntry =
+  | { readonly binding: Binding<Command>; readonly row: TableRow | null }
+  /** `words`: what was typed behind it. */
+  | { readonly form: CommandForm; readonly words: readonly string[] }
 
 /** Commands that take the name of a table; those of the second list want one that is in the catalog. */
 const OF_TABLES: ReadonlySet<Command> = new Set(['import', 'fsck'])
@@ -30,7 +35,42 @@ export function paletteEntries(state: State): readonly PaletteEntry[] {
     b.label.toLowerCase().startsWith(typed) || b.command.startsWith(typed)
   const commands = [...fits.filter(begins), ...fits.filter((b) => !begins(b))]
   const named = /\s/.test(field.trimStart()) ? namedTables(state, words) : []
-  return [...commands.map((binding) => ({ binding, row: null })), ...named]
+  const { whole, some } = formsFor(state, field)
+  const keys = commands.map((binding) => ({ binding, row: null }))
+  // A table of the screen that is named behind a command is what is meant by it.
+  return words.length > 1 ? [...keys, ...named, ...whole, ...some] : [...whole, ...keys, ...named, ...some]
+}
+
+/** Commands to fill in: the one that is typed whole stands first, with the words behind it; then those that hold every word. */
+function formsFor(
+  { forms }: State,
+  text: string,
+): { readonly whole: readonly PaletteEntry[]; readonly some: readonly PaletteEntry[] } {
+  const typed = text.trimStart().replace(/^sluice\s+/, '')
+  const named = forms
+    .filter(({ words }) => typed.startsWith(`${words.join(' ')} `))
+    .toSorted((a, b) => b.words.length - a.words.length)[0]
+  if (named !== undefined) {
+    const words = typedWords(typed.slice(named.words.join(' ').length))
+    return { whole: [{ form: named, words }], some: [] }
+  }
+  const wanted = typed.toLowerCase().trim().split(/\s+/)
+  const name = (form: CommandForm): string => form.words.join(' ')
+  const fits = forms.filter((form) =>
+    wanted.every((word) => `${name(form)} ${form.summary} ${form.group}`.toLowerCase().includes(word)),
+  )
+  const begins = (form: CommandForm): boolean => name(form).startsWith(typed.trim())
+  const ordered = [...fits.filter(begins), ...fits.filter((form) => !begins(form))]
+  return { whole: [], some: ordered.map((form) => ({ form, words: [] })) }
+}
+
+/** Words as a shell splits them; as they stand while a quote is open. */
+function typedWords(text: string): readonly string[] {
+  try {
+    return listWords(text)
+  } catch {
+    return text.split(/\s+/).filter((word) => word !== '')
+  }
 }
 
 /** Tables that fit the words behind a command, whichever screen is open. */
@@ -50,12 +90,14 @@ function namedTables(state: State, [first = '', ...rest]: readonly string[]): re
 }
 
 /** What tab makes of what is typed: the chosen command, and its table. */
-export function completed({ binding, row }: PaletteEntry): string {
+export function completed(entry: PaletteEntry): string {
+  if ('form' in entry) return [...entry.form.words, ...entry.words.map(listWord), ''].join(' ')
+  const { binding, row } = entry
   return row === null ? `${binding.command} ` : `${binding.command} ${row.name}`
 }
 
 /** What the command would act on, where that is not the row everybody sees. */
-function on({ binding, row }: PaletteEntry, state: State): string {
+function on({ binding, row }: Extract<PaletteEntry, { row: unknown }>, state: State): string {
   if (row !== null) return `  · ${row.name}`
   if (!binding.group.startsWith('ACT') || state.tables.marks.size === 0) return ''
   const rows = targetRows(state)
@@ -72,8 +114,14 @@ export function paletteLines(state: State, cells: number, rows: number): Line[] 
   const top = Math.max(0, Math.min(cursor - rows + 1, entries.length - rows))
   if (entries.length === 0) return [line(' nothing of that name works here', 'muted')]
   return entries.slice(top, top + rows).map((entry, i) => {
-    const { binding, row } = entry
     const here = top + i === cursor
+    if ('form' in entry) {
+      const [name, text] = [entry.form.words.join(' '), entry.form.summary]
+      const front: Line = [span(` ${here ? marks.row : ' '} ${name} …`), span(`  ${text}`, 'muted')]
+      const drawn = fit(front, cells)
+      return here ? chosen(drawn, cells) : drawn
+    }
+    const { binding, row } = entry
     const drawn = spread(
       line(` ${here ? marks.row : ' '} ${binding.label}${clean(on(entry, state))}`),
       line(`${row === null ? binding.keys.map(shownKey).join(' ') : ''} `, 'muted'),

@@ -27,10 +27,12 @@ export function startBox(d: Of<'start'>, state: State): Box {
   const scroll = rows.length > room ? (wantsName(d) ? '↑ ↓ scroll · ' : 'j k scroll · ') : ''
   const sideways = !wantsName(d) && d.lines.some((text) => isWide(text, cells - 4)) ? '← → columns · ' : ''
   const keys =
-    d.state === 'ready'
+    d.state === 'ready' && d.read?.lists !== true
       ? `tab Start · ${scroll}${sideways}${wantsName(d) ? '' : 'y copies · '}esc back`
       : `${scroll}${sideways}y copies · esc back`
-  const title: Line = [span(`${cutMiddle(clean(d.of.row.name), 40)} · plan`, 'strong')]
+  const title: Line = [
+    span(`${cutMiddle(clean(d.of.title), 40)} · ${d.read?.lists === true ? 'answer' : 'plan'}`, 'strong'),
+  ]
   return { lines: framed(state, title, body, `${keys}${where}`, cells), cells, top: false }
 }
 
@@ -58,7 +60,7 @@ function parts(d: Of<'start'>, state: State): Parts {
       span(at === 0 ? label.padEnd(6) : '      ', 'muted'),
       span(part, tone),
     ])
-  const plan = d.read?.plan.commandLine
+  const plan = d.read?.lists === true ? undefined : d.read?.plan?.commandLine
   const head: Line[] = [
     ...labelled('do', d.of.command, 'strong'),
     ...(plan === undefined ? [] : labelled('plan', plan, 'muted')),
@@ -67,7 +69,7 @@ function parts(d: Of<'start'>, state: State): Parts {
   const rows = d.lines.flatMap((text): Line[] =>
     planRows(text, inner, d.left).map((part) => line(part, storyTone(text))),
   )
-  if (d.state === 'reading') rows.push(line('asking what it would do …', 'muted'))
+  if (d.state === 'reading') rows.push(line(d.read?.lists === true ? '…' : 'asking what it would do …', 'muted'))
   if (d.error !== null) {
     const { code, message, where, reason, hint } = d.error
     rows.push(
@@ -84,6 +86,14 @@ function parts(d: Of<'start'>, state: State): Parts {
 }
 
 function ending(d: Of<'start'>, state: State, inner: number): Line[] {
+  if (d.read?.lists === true) {
+    const texts = {
+      reading: 'asking …',
+      ready: 'that is all; nothing was changed',
+      failed: 'it could not be told whole',
+    }
+    return [line(texts[d.state], d.state === 'failed' ? 'bad' : 'muted')]
+  }
   if (d.state === 'reading') return [line('nothing has started', 'muted')]
   if (d.state === 'failed') return [line('nothing was started: the plan says why', 'bad')]
   const { typed } = d

@@ -25,6 +25,9 @@ export const KEYS: Readonly<Record<string, string>> = {
   'ctrl-d': '\u0004',
   'ctrl-u': '\u0015',
   'ctrl-p': '\u0010',
+  'ctrl-f': '\u0006',
+  'ctrl-g': '\u0007',
+  'ctrl-y': '\u0019',
 }
 
 export type Wanted = string | RegExp | ((screen: string) => boolean)

@@ -46,7 +46,14 @@ export const archiveAdopt: Declaration<ArchiveAdoptOperation, (typeof EVENTS)[nu
     { field: 'to', family: 'folder', access: 'write', end: 'target' },
   ],
   about: 'table',
-  destroys: [{ what: 'the right of the database that wrote into the archive before', confirm: 'confirm', asked: true }],
+  destroys: [
+    {
+      what: 'the right of the database that wrote into the archive before',
+      confirm: 'confirm',
+      asked: true,
+      named: { field: 'table' },
+    },
+  ],
   plans: 'dryRun',
   events: EVENTS,
 }

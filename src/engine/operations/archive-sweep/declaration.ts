@@ -34,7 +34,12 @@ export const archiveSweep: Declaration<ArchiveSweepOperation, (typeof EVENTS)[nu
   stores: [{ field: 'from', family: 'database', access: 'write', end: 'source' }],
   about: 'tables',
   destroys: [
-    { what: 'files of archives that no version names, or none within the retention', confirm: 'confirm', asked: true },
+    {
+      what: 'files of archives that no version names, or none within the retention',
+      confirm: 'confirm',
+      asked: true,
+      named: { field: 'tables', several: 'all' },
+    },
   ],
   plans: 'dryRun',
   events: EVENTS,

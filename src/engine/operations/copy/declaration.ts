@@ -147,6 +147,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
       {
         name: 'with',
         type: 'list',
+        choices: ['indexes', 'constraints', 'defaults', 'all'],
         shown: 'rows, primary keys and NOT NULL only',
         describe:
           'what else of a table is made when its rows are there: indexes, constraints (unique, check, foreign keys), defaults, or all; with commas between, repeatable',
@@ -258,6 +259,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
       {
         name: 'confirm',
         type: 'text',
+        completes: 'table',
         shown: 'none',
         describe: 'name of the table of which more than 1000 rows may be removed',
       },

@@ -130,16 +130,20 @@ export const TRACK: readonly Option[] = [
   },
 ]
 
+/** Levels of reads and writes alike. */
+const CONSISTENCY = ['ONE', 'TWO', 'THREE', 'QUORUM', 'ALL', 'LOCAL_QUORUM', 'EACH_QUORUM', 'LOCAL_ONE'] as const
+
 /** How Cassandra is read and written. */
 export const CASSANDRA: readonly Option[] = [
   {
     name: 'consistency',
     type: 'text',
+    choices: CONSISTENCY,
     shown: 'that of the URL, or LOCAL_QUORUM',
     describe: 'replicas of Cassandra that answer reads and writes',
   },
-  { name: 'read-consistency', type: 'text', describe: 'the same for reads only' },
-  { name: 'write-consistency', type: 'text', describe: 'the same for writes only' },
+  { name: 'read-consistency', type: 'text', choices: CONSISTENCY, describe: 'the same for reads only' },
+  { name: 'write-consistency', type: 'text', choices: CONSISTENCY, describe: 'the same for writes only' },
   { name: 'page-rows', type: 'number', unit: 'rows', describe: 'rows that Cassandra gives at once' },
 ]
 

@@ -17,6 +17,19 @@ export type CompareOperation = {
 
 const EVENTS = ['plan.ready', 'chunk.started', 'chunk.done', 'question', 'log'] as const
 
+/** In the order of the comparison. */
+export const QUESTION_IDS = [
+  'latest-version',
+  'counts',
+  'active-files',
+  'files-of-partition',
+  'min-max',
+  'old-snapshot',
+  'file-origin',
+  'last-commits',
+  'changes',
+] as const
+
 export const performanceCompare: Declaration<CompareOperation, (typeof EVENTS)[number]> = {
   kind: 'performance-compare',
   command: {
@@ -32,7 +45,13 @@ export const performanceCompare: Declaration<CompareOperation, (typeof EVENTS)[n
         config: 'default',
         describe: 'times each question is asked on either side',
       },
-      { name: 'question', type: 'list', shown: 'all', describe: 'ask only this one; repeatable' },
+      {
+        name: 'question',
+        type: 'list',
+        choices: QUESTION_IDS,
+        shown: 'all',
+        describe: 'ask only this one; repeatable',
+      },
       {
         name: 'cold',
         type: 'flag',

@@ -36,7 +36,14 @@ export const prune: Declaration<PruneOperation, (typeof EVENTS)[number]> = {
   shape: 'lines',
   stores: [{ field: 'catalog', family: 'catalog', access: 'write', end: 'target' }],
   about: 'tables',
-  destroys: [{ what: 'versions of tables in the catalog that are not kept', confirm: 'confirm', asked: true }],
+  destroys: [
+    {
+      what: 'versions of tables in the catalog that are not kept',
+      confirm: 'confirm',
+      asked: true,
+      named: { field: 'tables', several: 'all' },
+    },
+  ],
   plans: 'dryRun',
   events: EVENTS,
 }

@@ -42,7 +42,14 @@ export const rollback: Declaration<RollbackOperation, (typeof EVENTS)[number]> =
     { field: 'catalog', family: 'catalog', access: 'write', end: 'target' },
   ],
   about: 'table',
-  destroys: [{ what: 'the rows of the table in the catalog', confirm: 'confirm', asked: true }],
+  destroys: [
+    {
+      what: 'the rows of the table in the catalog',
+      confirm: 'confirm',
+      asked: true,
+      named: { event: 'verify.check', field: 'table' },
+    },
+  ],
   plans: 'dryRun',
   events: EVENTS,
 }

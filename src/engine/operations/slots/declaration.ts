@@ -45,7 +45,9 @@ export const slots: Declaration<SlotsOperation, (typeof EVENTS)[number]> = {
   },
   shape: 'answer',
   stores: [{ field: 'from', family: 'database', access: 'write', end: 'source' }],
-  destroys: [{ what: 'a replication slot and its publication', confirm: 'confirm', asked: true }],
+  destroys: [
+    { what: 'a replication slot and its publication', confirm: 'confirm', asked: true, named: { field: 'drop' } },
+  ],
   plans: 'dryRun',
   events: EVENTS,
 }

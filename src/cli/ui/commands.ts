@@ -1,47 +1,82 @@
-/** Commands that the UI prints, as ones that it can start: read like any command line, with the one that shows before what they would do. */
-import { declarationOf, planOf, withUrls } from '../engine/operations/facts.ts'
-import type { CommandPort, ReadCommand } from '../engine/command-port.ts'
-import type { Look } from '../engine/operations/declaration.ts'
-import type { CommandDeclaration } from '../engine/operations/option.ts'
-import { SluiceError } from '../shared/errors.ts'
-import { redactText, redactUrl } from '../shared/redact.ts'
-import { shellWords } from '../shared/shell-words.ts'
-import { commandLine } from './command-line.ts'
-import { commandNamed } from './command-list.ts'
-import type { Request } from './commands/command.ts'
-import { firstWord } from './globals.ts'
-import { parseCommandLine } from './parse.ts'
-import type { Output } from './output.ts'
-import type { Surroundings } from './ports.ts'
+/** Commands that the UI prints or fills in, as ones that it can start: read like any command line, with what is seen before of what they would do. */
+import { declarationOf, planOf, storesOf, urlsOf, withUrls } from '../../engine/operations/facts.ts'
+import type { CommandPort, ReadCommand, Startable } from '../../engine/command-port.ts'
+import type { Look } from '../../engine/operations/declaration.ts'
+import type { CommandDeclaration } from '../../engine/operations/option.ts'
+import type { Operation } from '../../engine/operations/list.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { redactText, redactUrl, secretsOfUrl } from '../../shared/redact.ts'
+import { shellWords } from '../../shared/shell-words.ts'
+import { commandLine } from '../command-line.ts'
+import { commandNamed } from '../command-list.ts'
+import type { Request } from '../commands/command.ts'
+import { firstWord } from '../globals.ts'
+import { commandHelp, parseCommandLine } from '../parse.ts'
+import type { Output } from '../output.ts'
+import type { Surroundings } from '../ports.ts'
+import { commandForms } from './forms.ts'
 
 export type UiCommandOptions = {
   readonly secrets: readonly string[]
   /** URLs with passwords that the workbench knows by what is shown of them. */
   readonly urls: readonly string[]
+  /** Told of an URL with a password that somebody has typed. */
+  readonly learned?: (url: string) => void
 }
+
+type Env = Surroundings['env']
 
 /** @returns what the UI reads and tells commands with; its words and colours are those of the command line */
 export async function uiCommands(
   { env }: Pick<Surroundings, 'env'>,
-  { secrets, urls }: UiCommandOptions,
+  { secrets, urls, learned }: UiCommandOptions,
 ): Promise<CommandPort> {
-  const { textFace } = await import('./render-text.ts')
-  const redact = (text: string): string => redactText(text, secrets)
-  const known = new Set(urls)
+  const { textFace } = await import('../render-text.ts')
+  const known = new Map(urls.map((url) => [redactUrl(url), url]))
+  const typed: string[] = []
+  const redact = (text: string): string => redactText(text, [...secrets, ...typed])
   // The workbench puts passwords in again.
-  const labelled = ({ operation, ...more }: ReadCommand): ReadCommand => ({
-    ...more,
-    operation: withUrls(operation, (url) => (known.has(url) ? redactUrl(url) : url)),
+  const labelled = ({ operation, commandLine: line }: ReadCommand): ReadCommand => ({
+    commandLine: line,
+    operation: withUrls(operation, (url) => (known.get(redactUrl(url)) === url ? redactUrl(url) : url)),
   })
+  const learn = (url: string): void => {
+    if (redactUrl(url) === url || known.get(redactUrl(url)) === url) return
+    known.set(redactUrl(url), url)
+    typed.push(...secretsOfUrl(url))
+    learned?.(url)
+  }
+  const startable = async (argv: readonly string[], asked: Asked, line: string): Promise<Startable> => {
+    const { request } = asked
+    const { notes = [], warnings = [] } = request.told ?? {}
+    const read = { operation: request.operation, commandLine: line }
+    const plan = await planned(read, argv, env, secrets)
+    return {
+      ...labelled(read),
+      plan: plan === null ? null : labelled(plan),
+      lists: declarationOf(request.operation.kind).shape === 'listing',
+      notes: [...notes, ...warnings, ...(plan === null ? touched(request.operation) : [])],
+    }
+  }
   return {
     read: async (line) => {
       const [, ...argv] = shellWords(line, env)
-      const { request } = await requested(argv, env, secrets)
-      const read = { operation: request.operation, commandLine: line }
-      const { notes = [], warnings = [] } = request.told ?? {}
-      const plan = await planned(read, argv, env, secrets)
-      return { ...labelled(read), plan: labelled(plan), notes: [...notes, ...warnings] }
+      return startable(argv, await requested(argv, env, secrets), line)
     },
+    readWords: async (words) => {
+      const asked = await requested(words, env, secrets)
+      for (const url of urlsOf(asked.request.operation)) learn(url)
+      return startable(words, asked, redact(asked.printed))
+    },
+    forms: commandForms,
+    complete: async (words) => {
+      const { completed } = await import('./completion.ts')
+      return completed(
+        words.map((word) => withPassword(word, known)),
+        env,
+      )
+    },
+    help: ([name = '']) => commandHelp(name),
     story: (plan) => {
       const output = new LineOutput()
       const options = { quiet: false, verbose: false, color: false, github: false, redact, dryRun: plan }
@@ -57,13 +92,21 @@ export async function uiCommands(
   }
 }
 
+/** A label of an open database as the URL that reaches it. */
+function withPassword(word: string, known: ReadonlyMap<string, string>): string {
+  return known.get(word) ?? word
+}
+
+/** What its declaration says that it touches. */
+function touched(operation: Operation): readonly string[] {
+  const stores = storesOf(operation)
+  const lines = stores.map(({ name, access }) => `${access === 'write' ? 'writes' : 'reads '}  ${redactUrl(name)}`)
+  return stores.some(({ access }) => access === 'write') ? lines : [...lines, 'nothing is changed']
+}
+
 type Asked = { readonly request: Extract<Request, { kind: 'operation' }>; readonly printed: string }
 
-async function requested(
-  argv: readonly string[],
-  env: Surroundings['env'],
-  secrets: readonly string[],
-): Promise<Asked> {
+async function requested(argv: readonly string[], env: Env, secrets: readonly string[]): Promise<Asked> {
   const {
     request,
     globals: { catalog },
@@ -75,17 +118,19 @@ async function requested(
   return { request, printed: commandLine(argv, catalog, secrets, { env, ...told?.printed }) }
 }
 
-/** @throws SluiceError BAD_FLAG where nothing tells before it what it would do */
+/** @returns null where nothing tells before it what it would do */
 async function planned(
-  { operation, commandLine: line }: ReadCommand,
+  read: ReadCommand,
   argv: readonly string[],
-  env: Surroundings['env'],
+  env: Env,
   secrets: readonly string[],
-): Promise<ReadCommand> {
+): Promise<ReadCommand | null> {
+  const { operation, commandLine: line } = read
   const plan = planOf(operation)
-  const { look } = declarationOf(operation.kind)
+  const { look, shape } = declarationOf(operation.kind)
   if (plan !== null) return { operation: plan, commandLine: `${line} --dry-run` }
-  if (look === undefined) throw onlyShell('nothing tells before it what it would do')
+  if (shape === 'listing') return read
+  if (look === undefined) return null
   const { request, printed } = await requested(lookWords(argv, look), env, secrets)
   return { operation: request.operation, commandLine: printed }
 }

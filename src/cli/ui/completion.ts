@@ -1,0 +1,42 @@
+/** What a word of a form may become: what a shell is answered, with the files that a shell would find by itself, and names of any spelling. */
+import { readdir } from 'node:fs/promises'
+import path from 'node:path'
+import type { Candidate } from '../../engine/command-port.ts'
+import { completionOf } from '../completion/candidates.ts'
+import { knownTo } from '../completion/names.ts'
+
+/** More than this nobody looks through. */
+const MOST = 200
+
+/**
+ * @param words the last one is being typed
+ * @returns what it may become, whole words; nothing where nobody knows
+ */
+export async function completed(
+  words: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<readonly Candidate[]> {
+  const current = words.at(-1) ?? ''
+  const { candidates, places, wanted } = completionOf(words)
+  const flags = current === '' ? candidates.filter(({ word }) => !word.startsWith('--')) : candidates
+  const names = wanted === undefined ? [] : await knownTo(wanted, words, env)
+  const found = places === null || current.includes('://') ? [] : await placesFrom(current, places)
+  return [...flags, ...names, ...found].slice(0, MOST)
+}
+
+/** Entries of the folder that is typed; a folder ends with a slash, so that one goes on from there. */
+async function placesFrom(typed: string, places: 'files' | 'folders'): Promise<readonly Candidate[]> {
+  const at = typed.lastIndexOf('/') + 1
+  const folder = typed.slice(0, at)
+  const begun = typed.slice(at)
+  try {
+    const entries = await readdir(folder === '' ? '.' : path.resolve(folder), { withFileTypes: true })
+    return entries
+      .filter((entry) => entry.name.startsWith(begun) && (begun.startsWith('.') || !entry.name.startsWith('.')))
+      .filter((entry) => places === 'files' || entry.isDirectory() || entry.isSymbolicLink())
+      .map((entry) => ({ word: `${folder}${entry.name}${entry.isDirectory() ? '/' : ''}`, meaning: '' }))
+      .toSorted((a, b) => (a.word < b.word ? -1 : 1))
+  } catch {
+    return []
+  }
+}

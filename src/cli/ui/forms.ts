@@ -1,0 +1,113 @@
+/** Commands as forms: what each declaration takes, with what is needed of it. */
+import { ACTION_SUMMARIES } from '../../engine/operations/action-pages.ts'
+import type { CommandForm, FormOption } from '../../engine/command-port.ts'
+import {
+  actionsOf,
+  commandNameOf,
+  commandsOfOperations,
+  declarationOf,
+  type AnyDeclaration,
+  type SpokenAction,
+} from '../../engine/operations/facts.ts'
+import { OPERATIONS, type OperationKind } from '../../engine/operations/list.ts'
+import type { CommandDeclaration, Option } from '../../engine/operations/option.ts'
+import type { Word } from '../../engine/operations/words.ts'
+import { takenBy } from '../actions.ts'
+
+const CATALOG: Option = {
+  name: 'database-url',
+  type: 'text',
+  completes: 'database',
+  describe: 'URL of the catalog, such as sqlite:///catalog.db',
+}
+
+const CONFIG: Option = {
+  name: 'config',
+  type: 'text',
+  completes: 'file',
+  group: 'sluice:',
+  describe: 'config file: what it says counts where nothing is filled in, and its stores have names',
+}
+
+type AnyWords = Readonly<Record<string, Word>>
+
+/** @returns forms in the order of the list of operations */
+export function commandForms(): readonly CommandForm[] {
+  return commandsOfOperations().flatMap((command) => {
+    const actions = actionsOf(command.name)
+    return actions.length === 0 ? [formOfCommand(command)] : actions.map((action) => formOfAction(command, action))
+  })
+}
+
+function formOfCommand(command: CommandDeclaration): CommandForm {
+  const declared = (Object.keys(OPERATIONS) as OperationKind[])
+    .filter((kind) => commandNameOf(kind) === command.name)
+    .map(declarationOf)
+  const words = declared.length === 1 ? ((declared[0]?.words ?? {}) as AnyWords) : {}
+  return {
+    words: [command.name],
+    summary: command.summary,
+    group: command.group,
+    takes: taken(command, command.takes, words, declared),
+    reads: declared.every(({ shape }) => shape === 'listing'),
+  }
+}
+
+function formOfAction(command: CommandDeclaration, action: SpokenAction): CommandForm {
+  const { name, flag, kind, words } = action
+  const own = takenBy(action)
+  const takes = command.takes.filter(
+    (option) =>
+      option.name !== 'action' && option.name !== flag && (own.has(option.name) || option.completes === 'database'),
+  )
+  const declaration = declarationOf(kind)
+  const key = [command.name, name, ...(flag === null ? [] : [`--${flag}`])]
+  return {
+    words: key,
+    summary: ACTION_SUMMARIES[key.join(' ')] ?? command.summary,
+    group: command.group,
+    takes: taken(command, takes, words ?? {}, [declaration]),
+    reads: declaration.shape === 'listing',
+  }
+}
+
+function taken(
+  { operands }: CommandDeclaration,
+  takes: readonly Option[],
+  words: AnyWords,
+  declared: readonly AnyDeclaration[],
+): readonly FormOption[] {
+  const wanted = new Set(
+    Object.values(words).flatMap((word) => ('required' in word && 'option' in word ? [word.option] : [])),
+  )
+  const tables = Object.values(words).some(({ as }) => as === 'one table' || as === 'some tables')
+  const needed = ({ name, operand, required, default: own, fallback, shown }: Option): boolean => {
+    const countsUnsaid = own ?? fallback ?? shown
+    return (
+      required === true ||
+      (wanted.has(name) && countsUnsaid === undefined) ||
+      (tables && name === 'table') ||
+      (operand === true && (operands.includes(`<${name}>`) || operands.includes(`<${name}..>`)))
+    )
+  }
+  const given = takes
+    .filter((option) => option.hidden !== true && !isAskedLater(option, declared))
+    .map((option) => ({ ...option, needed: needed(option) }))
+  const inCatalog = declared.some(({ stores }) => stores.some(({ family }) => family === 'catalog'))
+  const catalogNeeded = Object.values(words).some((word) => word.as === 'catalog' && word.required === true)
+  return [
+    ...given.filter(({ operand }) => operand === true),
+    ...(inCatalog ? [{ ...CATALOG, needed: catalogNeeded }] : []),
+    ...given.filter(({ operand }) => operand !== true),
+    { ...CONFIG, needed: false },
+  ]
+}
+
+/** The plan comes of itself, and a name that has to be typed is typed below it. */
+function isAskedLater({ name }: Option, declared: readonly AnyDeclaration[]): boolean {
+  return declared.some(
+    ({ plans, destroys = [] }) =>
+      (plans !== undefined && name === 'dry-run') ||
+      destroys.some(({ asked, confirm }) => asked === true && confirm === name),
+  )
+}

@@ -1,0 +1,25 @@
+/** One line for each action of a command that has actions, as the summary of a command is one for all of them. */
+
+export const ACTION_SUMMARIES: Readonly<Record<string, string>> = {
+  'quarantine list': 'rows that were set aside, and why',
+  'quarantine retry': 'bring rows that were set aside into the target',
+  'partition list': 'partitions of a table, their bounds and rows',
+  'partition ensure': 'make the partitions that are due, ahead of time',
+  'partition plan': 'what it would take to partition a table, measured',
+  'partition run': 'copy a table into a partitioned one, period by period',
+  'partition in-place': 'make a partitioned table of a table where it stands',
+  'partition decommission': 'retire the parked table behind a switch',
+  'partition decommission --database': 'retire the database that tables have left',
+  'lifecycle status': 'where tables stand between their four phases',
+  'lifecycle init': 'write an entry of the config file for a table',
+  'archive plan': 'what archive run would do with each partition',
+  'archive run': 'old partitions to Parquet, proved, then detached',
+  'archive list': 'archives and their partitions, and where each stands',
+  'archive verify': 'read archives back and compare them with the ledger',
+  'archive sweep': 'remove files that no version of an archive needs',
+  'archive hold': 'keep partitions of an archive from going',
+  'archive release': 'end a hold, so that partitions may go again',
+  'archive adopt': 'make the ledger anew from an archive',
+  'archive erase': 'take rows of a person out of archives',
+  'archive expire': 'let partitions go that are past their retention',
+}

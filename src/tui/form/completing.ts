@@ -1,0 +1,76 @@
+/** What tab makes of the text of an option, and what the screen itself knows that it may become. */
+import type { Candidate, FormOption } from '../../engine/command-port.ts'
+import { runRows } from '../state/selectors.ts'
+import type { State } from '../state/state.ts'
+import { textOf, type Form } from './form.ts'
+import { listWord } from './words.ts'
+
+const MOST = 100
+
+/** Names that are on the screen already: open databases, tables of the lake and of the catalog, runs. @param typed what they begin with */
+export function stateCandidates(option: FormOption, typed: string, state: State): readonly Candidate[] {
+  const all = known(option, state).filter(({ word }) => word.startsWith(typed))
+  return all.slice(0, MOST)
+}
+
+function known({ completes, name }: FormOption, state: State): readonly Candidate[] {
+  const rows = (state.slots.tables.value ?? []).filter(({ kind }) => kind === 'delta')
+  switch (completes) {
+    case 'database':
+      return [
+        ...(state.catalog === null ? [] : [{ word: state.catalog, meaning: 'the catalog' }]),
+        ...(name === 'database-url' ? [] : state.databases.map(({ url }) => ({ word: url, meaning: 'open' }))),
+      ]
+    case 'delta table':
+      return state.lake === null
+        ? rows.flatMap(({ tableId, name: meaning }) => (tableId === null ? [] : [{ word: tableId, meaning }]))
+        : rows.map(({ location }) => ({ word: location, meaning: '' }))
+    case 'catalog table':
+      return rows.flatMap(({ tableId, name: meaning }) => (tableId === null ? [] : [{ word: tableId, meaning }]))
+    case 'path':
+      return state.lake === null ? [] : [{ word: state.lake, meaning: 'the lake' }]
+    case 'run':
+      return runRows(state).flatMap((row) => {
+        const run = row.kind === 'past' ? row.run.run : row.run.runId
+        const meaning = row.kind === 'past' ? `${row.run.command} ${row.run.table}` : row.run.operation.kind
+        return run === null ? [] : [{ word: run, meaning }]
+      })
+    default:
+      return []
+  }
+}
+
+/**
+ * The text after tab: as far as all candidates agree, then each of them in turn.
+ * @returns null where there is nothing that it may become
+ */
+export function completedText(
+  form: Form,
+  option: FormOption,
+): { readonly text: string; readonly chosen: number | null } | null {
+  const { candidates, chosen } = form
+  const [first] = candidates
+  if (first === undefined) return null
+  const text = textOf(form, option.name)
+  const typed = option.type === 'list' ? (/\S*$/.exec(text)?.[0] ?? '') : text
+  if (candidates.length === 1 && first.word === typed) return null
+  const put = (word: string, was: string): string =>
+    option.type === 'list' ? text.slice(0, text.length - was.length) + listWord(word) : word
+  if (chosen !== null) {
+    const next = (chosen + 1) % candidates.length
+    const was = option.type === 'list' ? listWord(candidates[chosen]?.word ?? '') : text
+    return { text: put(candidates[next]?.word ?? '', was), chosen: next }
+  }
+  const shared = candidates.reduce((common, { word }) => commonStart(common, word), first.word)
+  if (candidates.length === 1 || shared.length > typed.length) {
+    const whole = candidates.length === 1
+    return { text: whole ? put(shared, typed) : text.slice(0, text.length - typed.length) + shared, chosen: null }
+  }
+  return { text: put(first.word, typed), chosen: 0 }
+}
+
+function commonStart(a: string, b: string): string {
+  let at = 0
+  while (at < a.length && a[at] === b[at]) at += 1
+  return a.slice(0, at)
+}

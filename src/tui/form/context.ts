@@ -1,0 +1,67 @@
+/** What the place that a form is opened from says of it already. */
+import type { CommandForm, FormOption } from '../../engine/command-port.ts'
+import { runRows } from '../state/selectors.ts'
+import type { State } from '../state/state.ts'
+import { cursorRow, targetRows } from '../state/tables-list.ts'
+import { listWord } from './words.ts'
+
+/** Values by option. */
+export function valuesFrom(of: CommandForm, state: State): ReadonlyMap<string, string> {
+  const values = of.takes.flatMap((option) => {
+    const value = valueFrom(option, of, state)
+    return value === '' ? [] : [[option.name, value] as const]
+  })
+  return new Map(values)
+}
+
+function valueFrom(option: FormOption, of: CommandForm, state: State): string {
+  const { name, operand, needed } = option
+  if (name === 'database-url') return state.catalog ?? ''
+  const isAsked = needed || operand === true
+  switch (option.completes) {
+    case 'database':
+      return name === 'from' ? (databaseOf(state) ?? '') : ''
+    case 'table':
+      return isAsked || takesOne(of, 'from') ? tablesOf(option, state) : ''
+    case 'delta table':
+    case 'catalog table':
+      return isAsked ? deltaOf(option, state) : ''
+    case 'path':
+      return isAsked ? (state.lake ?? '') : ''
+    case 'run':
+      return isAsked ? (runOf(state) ?? '') : ''
+    default:
+      return ''
+  }
+}
+
+const takesOne = ({ takes }: CommandForm, option: string): boolean => takes.some(({ name }) => name === option)
+
+/** The database whose table is under the cursor, or the only one that is open. */
+function databaseOf(state: State): string | null {
+  const row = state.screen === 'tables' ? cursorRow(state) : null
+  if (row?.kind === 'relation') return row.url
+  return state.databases.length === 1 ? (state.databases[0]?.url ?? null) : null
+}
+
+function tablesOf({ type }: FormOption, state: State): string {
+  if (state.screen !== 'tables') return ''
+  const url = databaseOf(state)
+  const names = targetRows(state).flatMap((row) => (row.kind === 'relation' && row.url === url ? [row.name] : []))
+  return type === 'list' ? names.map(listWord).join(' ') : (names[0] ?? '')
+}
+
+function deltaOf({ type }: FormOption, state: State): string {
+  if (state.screen !== 'tables') return ''
+  const names = targetRows(state).flatMap((row) =>
+    row.kind === 'delta' ? [state.lake === null ? (row.tableId ?? row.location) : row.location] : [],
+  )
+  return type === 'list' ? names.map(listWord).join(' ') : (names[0] ?? '')
+}
+
+function runOf(state: State): string | null {
+  if (state.screen !== 'runs') return null
+  const row = runRows(state)[state.runs.at.cursor]
+  if (row === undefined) return null
+  return row.kind === 'past' ? row.run.run : row.run.runId
+}

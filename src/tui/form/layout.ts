@@ -1,0 +1,79 @@
+/** How a form divides its rows: its list, the words on the option under the cursor, the command, and beside them the plan. */
+import { shownOptions, isFirst, type Form } from './form.ts'
+import type { FormOption } from '../../engine/command-port.ts'
+
+export type FormRow =
+  { readonly kind: 'option'; readonly option: FormOption } | { readonly kind: 'heading'; readonly text: string }
+
+export type FormLayout = {
+  readonly rows: readonly FormRow[]
+  /** Rows of the list. */
+  readonly list: number
+  /** Rows for what the option is. */
+  readonly about: number
+  /** Rows for what the text may become. */
+  readonly candidates: number
+  /** Rows for the command. */
+  readonly command: number
+  /** Cells of the list and of the plan beside it; 0 where there is no room for one. */
+  readonly left: number
+  readonly plan: number
+}
+
+type Size = { readonly columns: number; readonly rows: number }
+
+export function formLayout(form: Form, { columns, rows }: Size): FormLayout {
+  // Frame and the line that says how it stands.
+  const inner = rows - 3
+  const about = inner >= 18 ? 3 : inner >= 12 ? 2 : 1
+  const candidates = inner >= 24 ? 4 : inner >= 12 ? 2 : 1
+  const command = inner >= 18 ? 3 : inner >= 12 ? 2 : 1
+  const rules = inner >= 12 ? 2 : 0
+  const cells = columns - 4
+  const plan = columns >= 120 && rows >= 30 ? Math.floor(cells * 0.45) : 0
+  return {
+    rows: formRows(form),
+    list: Math.max(1, inner - about - candidates - command - rules),
+    about,
+    candidates,
+    command,
+    left: plan === 0 ? cells : cells - plan - 1,
+    plan,
+  }
+}
+
+/** Options below their headings. */
+function formRows(form: Form): readonly FormRow[] {
+  const rows: FormRow[] = []
+  let heading = ''
+  for (const option of shownOptions(form)) {
+    const text = isFirst(option) ? '' : (option.group ?? 'options').replace(/:$/, '').toLowerCase()
+    if (text !== heading) rows.push({ kind: 'heading', text })
+    heading = text
+    rows.push({ kind: 'option', option })
+  }
+  return rows
+}
+
+/** The form with its cursor in sight, and on an option that is shown. */
+export function settledForm(form: Form, size: Size): Form {
+  const { rows, list } = formLayout(form, size)
+  const options = rows.flatMap((row) => (row.kind === 'option' ? [row.option.name] : []))
+  const cursor = options.includes(form.cursor) ? form.cursor : (options[0] ?? form.cursor)
+  const at = Math.max(
+    0,
+    rows.findIndex((row) => row.kind === 'option' && row.option.name === cursor),
+  )
+  const last = Math.max(0, rows.length - list)
+  const top = Math.max(0, Math.min(last, form.top > at ? Math.max(0, at - 1) : Math.max(form.top, at - list + 1)))
+  return cursor === form.cursor && top === form.top ? form : { ...form, cursor, top }
+}
+
+/** The form with the cursor on another option, so many further. */
+export function movedForm(form: Form, by: number, size: Size): Form {
+  const options = shownOptions(form)
+  const at = options.findIndex(({ name }) => name === form.cursor)
+  const option = options[Math.max(0, Math.min(options.length - 1, at + by))]
+  if (option === undefined || option.name === form.cursor) return form
+  return settledForm({ ...form, cursor: option.name, candidates: [], chosen: null }, size)
+}

@@ -1,0 +1,293 @@
+/** Forms of commands: what keys do in them, and what is asked while somebody fills one in. */
+import type { CommandForm, CommandPort } from '../../engine/command-port.ts'
+import type { RunningOperation } from '../../engine/workbench.ts'
+import { asSluiceError } from '../../shared/errors.ts'
+import { formOf, isTyped, optionUnder, textOf, turned, type Form } from '../form/form.ts'
+import { formLayout, movedForm, settledForm } from '../form/layout.ts'
+import { valuesFrom } from '../form/context.ts'
+import { listWords, valuesIn, wordsOf } from '../form/words.ts'
+import { completedText, stateCandidates } from '../form/completing.ts'
+import { edit, field, type TextField } from '../state/text-field.ts'
+import type { Command } from '../keymap/bindings.ts'
+import type { KeyPress } from '../keymap/key-name.ts'
+import type { Acting } from './acting.ts'
+import { askFormStart, eventLines } from './starting.ts'
+
+/** Somebody types: what stands there is read when the keys have come to rest. */
+const READ_MS = 150
+const PLAN_MS = 700
+const PLAN_LINES = 300
+
+export class Forms {
+  readonly #s: Acting
+  #readTimer: NodeJS.Timeout | null = null
+  #planTimer: NodeJS.Timeout | null = null
+  #planning: RunningOperation | null = null
+  /** Answers for what was typed before count no more. */
+  #turn = 0
+
+  constructor(s: Acting) {
+    this.#s = s
+  }
+
+  /** Opens the form of a command. @param words what was typed behind it */
+  open(of: CommandForm, words: readonly string[]): void {
+    const { state } = this.#s
+    try {
+      const values = new Map([...valuesFrom(of, state), ...valuesIn(of, words)])
+      this.show(settledForm(formOf(of, values), state.size))
+    } catch (thrown) {
+      this.#s.flash(asSluiceError(thrown).message, 'bad')
+    }
+  }
+
+  /** Shows a form, as it was when it was left. */
+  show(form: Form): void {
+    this.#set({ ...form, plan: null })
+    this.#changed()
+  }
+
+  /** One key, while a form is open. @returns false for keys that close it or go on */
+  press(form: Form, key: KeyPress): boolean {
+    const { size } = this.#s.state
+    if (form.find !== null) return this.#find(form, form.find, key)
+    const option = optionUnder(form)
+    switch (key.name) {
+      case 'enter':
+        this.#goOn(form)
+        return true
+      case 'down':
+      case 'up':
+        this.#move(movedForm(form, key.name === 'down' ? 1 : -1, size))
+        return true
+      case 'shift-tab':
+        this.#move(movedForm(form, -1, size))
+        return true
+      case 'pagedown':
+      case 'pageup': {
+        const page = Math.max(1, formLayout(form, size).list - 1)
+        this.#move(movedForm(form, key.name === 'pagedown' ? page : -page, size))
+        return true
+      }
+      case 'tab':
+        this.#complete(form)
+        return true
+    }
+    if (option === undefined) return false
+    if (!isTyped(option)) {
+      const back = key.name === 'left'
+      if (back || key.name === 'right' || key.name === 'space' || key.typed === ' ')
+        this.#put(form, field(turned(option, textOf(form, option.name), back ? -1 : 1)))
+      else if (key.name === 'backspace' || key.name === 'ctrl-u') this.#put(form, field())
+      return key.name !== 'esc' && key.name !== 'ctrl-c'
+    }
+    const next = edit(form.values.get(option.name) ?? field(), key.name, key.typed)
+    if (next !== null) this.#put(form, next)
+    return next !== null
+  }
+
+  /** What a key asks of a form beside filling it in. */
+  command(form: Form, command: Command): void {
+    if (command === 'dialog.find') this.#set({ ...form, find: field() })
+    else if (command === 'dialog.copy') this.#copy(form)
+    else if (command === 'dialog.help') void this.#help(form)
+  }
+
+  close(): void {
+    this.#turn += 1
+    if (this.#readTimer !== null) clearTimeout(this.#readTimer)
+    if (this.#planTimer !== null) clearTimeout(this.#planTimer)
+    this.#planning?.abort()
+    this.#planning = null
+  }
+
+  #find(form: Form, text: TextField, key: KeyPress): boolean {
+    const { size } = this.#s.state
+    if (key.name === 'enter' || key.name === 'esc') {
+      this.#set(settledForm({ ...form, find: null, top: 0 }, size))
+      if (key.name === 'enter') this.#asked()
+      return true
+    }
+    if (key.name === 'down' || key.name === 'up') {
+      this.#set(movedForm(form, key.name === 'down' ? 1 : -1, size))
+      return true
+    }
+    const next = edit(text, key.name, key.typed)
+    if (next !== null) this.#set(settledForm({ ...form, find: next, top: 0 }, size))
+    return key.name !== 'ctrl-c'
+  }
+
+  #move(form: Form): void {
+    this.#set(form)
+    this.#asked()
+  }
+
+  #put(form: Form, value: TextField): void {
+    this.#set({ ...form, values: new Map(form.values).set(form.cursor, value), chosen: null })
+    this.#changed()
+  }
+
+  #complete(form: Form): void {
+    const option = optionUnder(form)
+    const next = option === undefined ? null : completedText(form, option)
+    if (next === null) {
+      this.#move(movedForm(form, 1, this.#s.state.size))
+      return
+    }
+    this.#set({ ...form, values: new Map(form.values).set(form.cursor, field(next.text)), chosen: next.chosen })
+    this.#changed(next.chosen !== null)
+  }
+
+  /** Reads the words, and asks what the text under the cursor may become, once nobody types. @param keep the candidates that are shown */
+  #changed(keep = false): void {
+    this.close()
+    const turn = this.#turn
+    this.#readTimer = setTimeout(() => {
+      if (!keep) void this.#ask(turn)
+      void this.#read(turn)
+    }, READ_MS)
+  }
+
+  /** The same where only the cursor has moved. */
+  #asked(): void {
+    void this.#ask(this.#turn)
+  }
+
+  async #ask(turn: number): Promise<void> {
+    const { form, commands } = this
+    const option = form === null ? undefined : optionUnder(form)
+    if (form === null || commands === null || option === undefined || !isTyped(option)) return
+    const text = textOf(form, option.name)
+    const typed = option.type === 'list' ? (/\S*$/.exec(text)?.[0] ?? '') : text
+    const own = stateCandidates(option, typed, this.#s.state)
+    const others = await commands.complete(questionFor(form, option.name, typed))
+    const now = this.form
+    if (turn !== this.#turn || now === null || now.cursor !== form.cursor) return
+    const words = new Set(own.map(({ word }) => word))
+    this.#set({ ...now, candidates: [...own, ...others.filter(({ word }) => !words.has(word))], chosen: null })
+  }
+
+  async #read(turn: number): Promise<void> {
+    const { form, commands } = this
+    if (form === null || commands === null) return
+    const read = await readForm(form, commands)
+    const now = this.form
+    if (turn !== this.#turn || now === null) return
+    this.#set({ ...now, read })
+    if (formLayout(now, this.#s.state.size).plan === 0 || !('plan' in read.what)) return
+    const { plan, lists } = read.what
+    if (plan === null || lists || now.plan?.command === plan.commandLine) return
+    this.#planTimer = setTimeout(() => this.#plan(turn), PLAN_MS)
+  }
+
+  /** Runs the plan beside the form; nothing of the command itself begins. */
+  #plan(turn: number): void {
+    const { form } = this
+    const what = form?.read?.what
+    if (form === null || what === undefined || !('plan' in what) || what.plan === null) return
+    const { operation, commandLine } = what.plan
+    const running = this.#s.workbench.start(operation, commandLine)
+    this.#planning = running
+    const show = (lines: readonly string[], state: 'reading' | 'ready' | 'failed'): void => {
+      const now = this.form
+      if (turn === this.#turn && now !== null) this.#set({ ...now, plan: { command: commandLine, state, lines } })
+    }
+    show([], 'reading')
+    void eventLines(this.#s, running, operation, PLAN_LINES, (lines) => show(lines, 'reading')).then(
+      ({ lines, exitCode }) => {
+        if (this.#planning === running) this.#planning = null
+        show(lines, exitCode === 0 || exitCode === 1 ? 'ready' : 'failed')
+      },
+    )
+  }
+
+  /** `enter`: the plan of what is filled in, where it can be read. */
+  #goOn(form: Form): void {
+    const { commands } = this
+    if (commands === null) return
+    this.close()
+    const turn = this.#turn
+    void readForm(form, commands).then((read) => {
+      const now = this.form
+      if (turn !== this.#turn || now === null) return
+      if ('plan' in read.what) askFormStart(this.#s, { ...now, read }, read.what)
+      else this.#set({ ...now, read })
+    })
+  }
+
+  #copy(form: Form): void {
+    const { commands } = this
+    if (commands === null) return
+    void readForm(form, commands).then(({ what }) => {
+      if ('plan' in what) this.#s.copy(what.commandLine, 'command')
+      else this.#s.flash(`nothing is copied: ${what.message}`, 'bad')
+    })
+  }
+
+  async #help(form: Form): Promise<void> {
+    const text = (await this.commands?.help(form.of.words)) ?? ''
+    if (this.form === null) return
+    const lines = text.trimEnd().split('\n')
+    this.#s.store.dispatch({
+      type: 'dialog',
+      dialog: { kind: 'text', title: `sluice ${form.of.words.join(' ')}`, lines, top: 0, copy: text, form },
+    })
+  }
+
+  get commands(): CommandPort | null {
+    return this.#s.commands
+  }
+
+  /** The form that is open. */
+  get form(): Form | null {
+    const { dialog } = this.#s.state
+    return dialog?.kind === 'form' ? dialog.form : null
+  }
+
+  #set(form: Form): void {
+    this.#s.store.dispatch({ type: 'dialog', dialog: { kind: 'form', form } })
+  }
+}
+
+/** The words of the line up to the option, which is being typed. */
+function questionFor(form: Form, name: string, typed: string): readonly string[] {
+  const { of } = form
+  const texts = new Map([...form.values].map(([option, { text }]) => [option, text]))
+  const option = of.takes.find((one) => one.name === name)
+  if (option?.operand !== true) {
+    texts.delete(name)
+    return [...safeWords(of, texts), `--${name}`, typed]
+  }
+  // What stands behind it must not be counted as given.
+  const operands = of.takes.filter((one) => one.operand === true)
+  for (const { name: later } of operands.slice(operands.indexOf(option))) texts.delete(later)
+  return [...safeWords(of, texts), typed]
+}
+
+function safeWords(of: CommandForm, texts: ReadonlyMap<string, string>): readonly string[] {
+  const whole = new Map([...texts].filter(([name, text]) => isWhole(of, name, text)))
+  return wordsOf(of, whole)
+}
+
+function isWhole({ takes }: CommandForm, name: string, text: string): boolean {
+  if (takes.find((option) => option.name === name)?.type !== 'list') return true
+  try {
+    listWords(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function readForm(form: Form, commands: CommandPort): Promise<NonNullable<Form['read']>> {
+  try {
+    const words = wordsOf(form.of, new Map([...form.values].map(([name, { text }]) => [name, text])))
+    try {
+      return { words, what: await commands.readWords(words) }
+    } catch (thrown) {
+      return { words, what: asSluiceError(thrown).info() }
+    }
+  } catch (thrown) {
+    return { words: [], what: asSluiceError(thrown).info() }
+  }
+}

@@ -1,0 +1,234 @@
+/** A command as a form: its options, what the one under the cursor is, the command that comes of it, and where there is room its plan. */
+import type { FormOption, Startable } from '../../engine/command-port.ts'
+import { redactUrl } from '../../shared/redact.ts'
+import type { Line } from '../draw/line.ts'
+import { block, chosen, columns, fit, line, rule, span } from '../draw/line.ts'
+import { clean, cutEnd, cutMiddle, padEnd, width, wrap } from '../draw/text.ts'
+import { marksOf } from '../draw/theme.ts'
+import { isTyped, optionUnder, textOf, type Form } from '../form/form.ts'
+import { formLayout, type FormLayout, type FormRow } from '../form/layout.ts'
+import { storyTone } from '../run/story.ts'
+import type { State } from '../state/state.ts'
+import { around, field } from '../state/text-field.ts'
+import type { Box, Of } from './box.ts'
+import { framed } from './box.ts'
+import { planRows } from './plan-rows.ts'
+
+/** The form over the whole screen. */
+export function formBox({ form }: Of<'form'>, state: State): Box {
+  const cells = state.size.columns
+  const layout = formLayout(form, state.size)
+  const left = leftSide(form, layout, state)
+  const body = layout.plan === 0 ? left : columns([left, planSide(form, layout, state)], marksOf(state.ascii).bar)
+  const title: Line = [
+    span(form.of.words.join(' '), 'strong'),
+    span(cutEnd(` · ${form.of.summary}`, Math.max(0, cells - 8 - width(form.of.words.join(' ')))), 'muted'),
+  ]
+  return { lines: framed(state, title, body, keysOf(form), cells), cells, top: false }
+}
+
+function keysOf(form: Form): string {
+  if (form.find !== null) return 'enter goes there · ↑ ↓ choose · esc shows all'
+  const option = optionUnder(form)
+  const here = option === undefined ? '' : isTyped(option) ? 'tab completes' : 'space turns'
+  const on = form.of.reads ? 'enter asks' : 'enter its plan'
+  return `${on} · ↑ ↓ · ${here} · ctrl-f find · ctrl-y copy · ctrl-g help · esc`
+}
+
+function leftSide(form: Form, layout: FormLayout, state: State): Line[] {
+  const { left, rows, list, about, candidates, command } = layout
+  const dash = marksOf(state.ascii).dash
+  const ruled = state.size.rows - 3 >= 12
+  const shown = rows.slice(form.top, form.top + list).map((row) => rowLine(row, form, left, state))
+  if (rows.length === 0) shown.push(line('no option has that in its name or its words', 'muted'))
+  const found = form.find === null ? null : findLine(form, left, state)
+  return [
+    ...block(found === null ? shown : [found, ...shown.slice(0, list - 1)], left, list),
+    ...(ruled ? [rule('', left, dash)] : []),
+    ...block(aboutLines(form, left), left, about),
+    ...block(candidateLines(form, left, candidates), left, candidates),
+    ...(ruled ? [rule('', left, dash)] : []),
+    ...block(commandLines(form, left, command), left, command),
+    fit(standing(form, left), left),
+  ]
+}
+
+function findLine({ find }: Form, cells: number, state: State): Line {
+  const [before, after] = around(find ?? field())
+  return fit(
+    [span('find  '), span(before, 'strong'), span(marksOf(state.ascii).caret, 'info'), span(after, 'strong')],
+    cells,
+  )
+}
+
+const NAME_CELLS = 20
+
+function rowLine(row: FormRow, form: Form, cells: number, state: State): Line {
+  const marks = marksOf(state.ascii)
+  if (row.kind === 'heading') return line(row.text === '' ? '' : `  ${clean(row.text)}`, 'muted')
+  const { option } = row
+  const isHere = option.name === form.cursor
+  const text = textOf(form, option.name)
+  const label = option.operand === true ? option.name.toUpperCase() : option.name
+  const names = Math.min(NAME_CELLS, Math.floor(cells * 0.4))
+  const front = `${isHere ? marks.row : ' '} ${text === '' ? ' ' : marks.marked} ${padEnd(label, names)} `
+  const room = Math.max(4, cells - width(front))
+  if (isHere && form.find === null && isTyped(option))
+    return fit([span(front, 'strong'), ...typedLine(form, option, room, state)], cells)
+  const value: Line = text === '' ? [unsaid(option, room)] : [span(shownValue(option, text, room))]
+  return isHere
+    ? chosen([span(front), ...value], cells)
+    : fit([span(front, text === '' ? 'plain' : 'strong'), ...value], cells)
+}
+
+/** The text with its caret in sight. */
+function typedLine(form: Form, option: FormOption, room: number, state: State): Line {
+  const whole = form.values.get(option.name) ?? field()
+  const [before, after] = around(option.completes === 'database' ? { ...whole, text: masked(whole.text) } : whole)
+  const caret = span(marksOf(state.ascii).caret, 'info')
+  if (before === '' && after === '') return [caret, unsaid(option, room - 1)]
+  const seen = width(before) < room ? clean(before) : `…${tail(clean(before), room - 3)}`
+  return [span(seen, 'strong'), caret, span(clean(after), 'strong')]
+}
+
+/** A password as dots, one for each character, so that the caret stands where it is. */
+function masked(text: string): string {
+  return text.replace(/^(\w[\w+.-]*:\/\/[^:/@]*:)([^@/]+)/, (all, front: string, said: string) =>
+    /^\d+$/.test(said) && !text.includes('@') ? all : front + '•'.repeat(said.length),
+  )
+}
+
+function tail(text: string, cells: number): string {
+  const all = Array.from(text)
+  let from = all.length
+  for (let used = 0; from > 0; from -= 1) {
+    used += width(all[from - 1] ?? '')
+    if (used > cells) break
+  }
+  return all.slice(from).join('')
+}
+
+/** What counts where nothing is filled in. */
+function unsaid(option: FormOption, room: number): ReturnType<typeof span> {
+  const { needed, shown, fallback, type } = option
+  if (needed) return span(cutEnd('needed', room), 'warn')
+  const counts = shown ?? option.default ?? fallback
+  const text =
+    typeof counts === 'boolean'
+      ? counts
+        ? 'yes'
+        : 'no'
+      : counts === undefined
+        ? type === 'flag'
+          ? 'no'
+          : '–'
+        : `${counts}`
+  return span(cutEnd(clean(text), room), 'muted')
+}
+
+function shownValue(option: FormOption, text: string, room: number): string {
+  const safe = option.completes === 'database' && text.includes('://') ? redactUrl(text) : text
+  return cutMiddle(clean(safe), room)
+}
+
+function aboutLines(form: Form, cells: number): Line[] {
+  const option = optionUnder(form)
+  if (option === undefined) return []
+  const several = option.type === 'list' ? ' Several with blanks between them; quotes round what has blanks.' : ''
+  const choices = option.choices === undefined ? '' : ` One of: ${option.choices.join(', ')}.`
+  const unit = option.unit === 'duration' ? ' Such as 90s, 15m, 30d.' : option.unit === 'bytes' ? ' Such as 64MB.' : ''
+  return wrap(clean(`${option.describe}.${choices}${unit}${several}`), cells).map((text) => line(text, 'muted'))
+}
+
+function candidateLines({ candidates, chosen: at }: Form, cells: number, rows: number): Line[] {
+  if (candidates.length === 0) return []
+  const lines: Line[] = []
+  let row: Line = [span('tab  ', 'muted')]
+  let used = 5
+  // The one that is put in stays in sight.
+  const from = at === null ? 0 : Math.max(0, at - 3)
+  for (const [index, { word, meaning }] of candidates.entries()) {
+    if (index < from) continue
+    const text = clean(meaning === '' ? word : `${word} (${meaning})`)
+    const cost = width(text) + 2
+    if (used > 5 && used + cost > cells) {
+      lines.push(row)
+      if (lines.length === rows) return lines
+      row = [span('     ')]
+      used = 5
+    }
+    row = [...row, span(cutMiddle(text, cells - 7), index === at ? 'chosen' : 'info'), span('  ')]
+    used += cost
+  }
+  return [...lines, row]
+}
+
+function commandLines({ read, of }: Form, cells: number, rows: number): Line[] {
+  const text = read !== null && isStartable(read.what) ? read.what.commandLine : `sluice ${of.words.join(' ')} …`
+  const wrapped = wrap(clean(text), cells)
+  const cut =
+    wrapped.length > rows ? [...wrapped.slice(0, rows - 1), cutEnd(`${wrapped[rows - 1] ?? ''} …`, cells)] : wrapped
+  return cut.map((part) => line(part, 'strong'))
+}
+
+/** How it stands: what is missing or wrong, or that it can be asked for. */
+function standing({ read, of }: Form, cells: number): Line {
+  if (read === null) return line('', 'muted')
+  if (isStartable(read.what)) {
+    const { plan, lists } = read.what
+    const next = lists
+      ? 'enter asks; nothing is changed'
+      : plan === null
+        ? 'enter shows what it touches, before it starts'
+        : 'enter shows its plan; nothing has started'
+    return line(cutEnd(next, cells), 'ok')
+  }
+  const { message, hint } = read.what
+  const names = of.takes.filter(({ needed }) => needed).map(({ name }) => name)
+  const isMissing = /missing|no catalog|is given|needs/.test(message) && names.length > 0
+  return line(cutEnd(clean(hint === undefined || isMissing ? message : `${message}: ${hint}`), cells), 'warn')
+}
+
+function isStartable(what: NonNullable<Form['read']>['what']): what is Startable {
+  return 'lists' in what
+}
+
+function planSide({ plan, of, read }: Form, { plan: cells }: FormLayout, state: State): Line[] {
+  const rows = state.size.rows - 2
+  const head: Line[] = [line(' plan', 'strong')]
+  if (plan === null) {
+    const why = of.reads
+      ? 'nothing is changed: enter asks'
+      : read !== null && isStartable(read.what) && read.what.plan === null
+        ? 'nothing tells before it what it would do but this:'
+        : 'shown here as soon as what is needed is filled in'
+    const notes = read !== null && isStartable(read.what) ? read.what.notes : []
+    return block(
+      [
+        ...head,
+        ...[why, ...notes].flatMap((text) => wrap(clean(text), cells - 2).map((part) => line(` ${part}`, 'muted'))),
+      ],
+      cells,
+      rows,
+    )
+  }
+  const told = plan.lines.flatMap((text) =>
+    planRows(text, cells - 2, 0).map((part) => line(` ${part}`, storyTone(text))),
+  )
+  const end =
+    plan.state === 'reading'
+      ? [line(' asking …', 'muted')]
+      : plan.state === 'failed'
+        ? [line(' the plan failed', 'bad')]
+        : []
+  const room = rows - 1 - end.length
+  // What comes last counts most: totals, and what hinders.
+  const cut =
+    told.length > room
+      ? [
+          line(` … ${told.length - room + 1} lines above: enter shows all`, 'muted'),
+          ...told.slice(told.length - room + 1),
+        ]
+      : told
+  return block([...head, ...cut, ...end], cells, rows)
+}

@@ -1,0 +1,174 @@
+/** Forms of commands on the screen: found by name, filled in, planned, copied; and nothing begins before somebody has said so. */
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { uiCommands } from '../../src/cli/ui/commands.ts'
+import type { CommandPort } from '../../src/engine/command-port.ts'
+import { fakeWorkbench } from './fake-workbench.mjs'
+import type { App, AppOptions } from './support/app.ts'
+import { openApp } from './support/app.ts'
+import { expectGolden } from './support/golden.ts'
+
+const PASSWORD = 'p%40ss'
+const COPY = `copy --from postgresql://app:${PASSWORD}@db/shop --to sqlite:///copy.db --table orders --table 'my table' --workers 3`
+
+let commands: CommandPort
+let open: App[] = []
+beforeAll(async () => {
+  process.env['TZ'] = 'UTC'
+  commands = await uiCommands({ env: {} }, { secrets: [], urls: [] })
+})
+afterEach(async () => {
+  for (const app of open) await app.quit()
+  open = []
+})
+
+async function start(options: AppOptions = {}): Promise<App> {
+  const app = openApp({ commands, fake: fakeWorkbench({ hold: 'all' }), ...options })
+  open.push(app)
+  await app.until('crm/acc')
+  return app
+}
+
+/** The form of a command, with what is typed behind it. */
+async function formOf(app: App, line: string, until: string | RegExp): Promise<void> {
+  await app.press([':'], '╭─ :')
+  await app.press([line], '›')
+  await app.press(['enter'], until)
+}
+
+describe.each([
+  [40, 10],
+  [80, 24],
+  [120, 40],
+  [200, 50],
+] as const)('a form at %i×%i', (columns, rows) => {
+  it('is drawn whole', async () => {
+    const app = await start({ columns, rows })
+    await formOf(app, COPY.replace(` --table 'my table'`, ''), /enter shows its p/)
+    await app.press(['down', 'down'], /› ● table +orders▏/)
+    if (columns >= 120) await app.until('asking …')
+    await app.settled()
+    expect(app.screen().split('\n')).toHaveLength(rows)
+    expect(app.screen()).not.toContain(PASSWORD)
+    expectGolden(`form-${columns}x${rows}`, app.screen())
+  })
+})
+
+describe('a form', () => {
+  it('starts nothing, whatever letters are typed, and none of them is lost', async () => {
+    const app = await start()
+    await formOf(app, 'archive run', 'archive run ·')
+    await app.press(['down', 'ivcrdxXpyqSRasLtz:?/123'], 'ivcrdxXpyqSRasLtz:?/123▏')
+    // A flag takes no letters.
+    await app.press(['ctrl-f', 'remove what is det'], /find +remove/)
+    await app.press(['enter', 'y', 'Y', 'x', 'X', 'i'], /› +drop +no/)
+    await app.press(['space'], /› ● drop +yes/)
+    await app.press(['esc'], '› crm/accounts')
+    expect(app.fake.runsStarted).toHaveLength(0)
+  })
+
+  it('knows the row that it was opened from', async () => {
+    const app = await start()
+    await formOf(app, 'verify-rollback', /TABLE +\.\/lake\/crm\/accounts/)
+    expect(app.screen()).toMatch(/database-url +sqlite:\/\/\/lake.db/)
+  })
+
+  it('shows the plan first, copies the command, and goes back to what was filled in', async () => {
+    const app = await start()
+    await formOf(app, COPY, 'enter shows its plan')
+    expect(app.screen()).toContain("'my table'")
+    await app.press(['enter'], 'asking what it would do')
+    const [plan] = app.fake.runsStarted
+    expect(plan?.operation).toMatchObject({ kind: 'copy', dryRun: true, tables: ['orders', 'my table'], workers: 3 })
+    // The workbench knows the password, and nobody else.
+    expect(JSON.stringify(plan?.operation)).not.toContain(PASSWORD)
+    plan?.emit({
+      type: 'plan.ready',
+      hash: '5b1e09c2',
+      tables: '2',
+      chunks: '4',
+      unit: 'row',
+      total: '10',
+      estimated: false,
+      bytes: '0',
+      excluded: [],
+    })
+    plan?.finish(0)
+    await app.press(['y'], 'copied: command')
+    await app.press(['esc'], 'enter shows its plan')
+    expect(app.screen()).toMatch(/● table +orders 'my table'/)
+    expect(app.fake.runsStarted).toHaveLength(1)
+
+    await app.press(['enter'], 'asking what it would do')
+    app.fake.runsStarted[1]?.finish(0)
+    await app.until('Start (tab goes there)')
+    await app.press(['tab'], 'enter starts it')
+    await app.press(['enter'], '[2 Runs]')
+    expect(app.fake.runsStarted[2]?.operation).toMatchObject({ kind: 'copy', dryRun: false })
+    expect(app.fake.runsStarted[2]?.commandLine).toBe(
+      "sluice copy --from postgresql://app@db/shop --to sqlite:///copy.db --table orders --table 'my table' --workers 3",
+    )
+    app.fake.runsStarted[2]?.finish(0)
+    expect(app.raw()).not.toContain(PASSWORD)
+  })
+
+  it('says what is missing or wrong while it is filled in, and no plan is made of it', async () => {
+    const app = await start()
+    await formOf(app, 'fsck --seed x', 'fsck ·')
+    await app.press(['ctrl-u'], 'TABLE is missing')
+    await app.press(['enter'], 'TABLE is missing')
+    await app.press(['x', 'ctrl-f', 'seed'], /› ● seed/)
+    expect(app.fake.runsStarted).toHaveLength(0)
+    await app.press(['enter'], 'ctrl-f find')
+    await app.press(['esc'], '› crm/accounts')
+    await formOf(app, 'copy --nonsense 1', 'has no place for --nonsense')
+  })
+
+  it('wants the name typed before anything goes', async () => {
+    const app = await start()
+    await formOf(app, 'prune crm/accounts --keep-versions 10', 'enter shows its plan')
+    await app.press(['enter'], 'asking what it would do')
+    app.fake.runsStarted[0]?.finish(0)
+    await app.until('Type crm/accounts to go on')
+    await app.press(['tab', 'enter'], 'needs the name')
+    await app.press(['crm/account', 'enter'], 'needs the name')
+    expect(app.fake.runsStarted).toHaveLength(1)
+    await app.press(['s', 'enter'], '[2 Runs]')
+    expect(app.fake.runsStarted[1]?.operation).toMatchObject({ kind: 'prune', dryRun: false, confirm: 'crm/accounts' })
+    app.fake.runsStarted[1]?.finish(0)
+  })
+
+  it('of a listing answers at once, beside a run that goes on, and closes without a trace', async () => {
+    const app = await start()
+    await formOf(app, 'history', 'history ·')
+    await app.press(['enter'], 'asking …')
+    const [asked] = app.fake.runsStarted
+    asked?.emit({ type: 'columns', columns: ['version'] })
+    for (let version = 0; version < 6000; version += 1) asked?.emit({ type: 'row', values: [String(version)] })
+    asked?.finish(0)
+    await app.until('that is all')
+    expect(asked?.calls).toContain('stop')
+    await app.press(['G'], 'that is all')
+    await app.press(['esc'], 'enter asks')
+    await app.press(['esc', '2'], '[2 Runs]')
+    expect(app.screen()).not.toContain('history ')
+  })
+
+  it('shows the plan beside it where there is room, as it changes', async () => {
+    const app = await start({ columns: 140, rows: 40 })
+    await formOf(app, COPY, 'asking …')
+    expect(app.fake.runsStarted).toHaveLength(1)
+    await app.press(['backspace', 'd', 'b', '2'], 'shodb2')
+    await vi.waitFor(() => expect(app.fake.runsStarted).toHaveLength(2), 8000)
+    // What was asked before is given up.
+    expect(app.fake.runsStarted[0]?.calls).toContain('abort')
+    app.fake.runsStarted[1]?.finish(0)
+    await app.press(['esc'], '› crm/accounts')
+  })
+
+  it('tab goes as far as all agree, then through them', async () => {
+    const app = await start({ columns: 120, rows: 30 })
+    await formOf(app, 'import ./lake/s', /tab +\.\/lake\/s/)
+    await app.press(['tab'], './lake/sales/customers▏')
+    await app.press(['tab'], './lake/sales/orders▏')
+  })
+})
