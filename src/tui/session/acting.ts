@@ -1,16 +1,28 @@
 /** What keys and dialogs may do with a session. */
-import type { CommandPort } from '../../engine/command-port.ts'
+import type { CommandForm, CommandPort } from '../../engine/command-port.ts'
+import type { Form } from '../form/form.ts'
 import type { TableRow, Workbench } from '../../engine/workbench.ts'
 import type { Command } from '../keymap/bindings.ts'
 import type { Action } from '../state/action.ts'
 import type { State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
 import type { Databases } from './databases.ts'
-import type { Forms } from './forms.ts'
 import type { Lifecycles } from './lifecycles.ts'
 import type { Place } from './operations.ts'
 import type { Pictures } from './pictures.ts'
 import type { RunQueue } from './run-queue.ts'
+
+/** The form that is open. */
+export type Filling = {
+  /** @param words what was typed behind the command */
+  open(of: CommandForm, words: readonly string[]): void
+  /** Shows a form as it was when it was left. */
+  show(form: Form): void
+  /** What a key asks beside filling it in. */
+  command(form: Form, command: Command): void
+  /** Gives up what is asked for it. */
+  close(): void
+}
 
 export type Acting = {
   readonly workbench: Workbench
@@ -20,7 +32,7 @@ export type Acting = {
   readonly rings: Pictures
   readonly timelines: Pictures
   readonly lifecycles: Lifecycles
-  readonly forms: Forms
+  readonly forms: Filling
   /** Null where nobody reads words of a command line. */
   readonly commands: CommandPort | null
   readonly place: Place

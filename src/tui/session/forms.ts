@@ -10,7 +10,7 @@ import { completedText, stateCandidates } from '../form/completing.ts'
 import { edit, field, type TextField } from '../state/text-field.ts'
 import type { Command } from '../keymap/bindings.ts'
 import type { KeyPress } from '../keymap/key-name.ts'
-import type { Acting } from './acting.ts'
+import type { Acting, Filling } from './acting.ts'
 import { askFormStart, eventLines } from './starting.ts'
 
 /** Somebody types: what stands there is read when the keys have come to rest. */
@@ -18,7 +18,7 @@ const READ_MS = 150
 const PLAN_MS = 700
 const PLAN_LINES = 300
 
-export class Forms {
+export class Forms implements Filling {
   readonly #s: Acting
   #readTimer: NodeJS.Timeout | null = null
   #planTimer: NodeJS.Timeout | null = null
