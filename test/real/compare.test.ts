@@ -4,7 +4,9 @@ import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { compareFailure } from '../../src/engine/compare/index.ts'
 import { compareReport, machineFacts } from '../../src/engine/compare/report.ts'
+import { countingLogStore, type CountingLogStore } from '../../src/delta/counting.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
+import { openLocalLog } from '../../src/stores/local/index.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { openAt } from '../support/backend.ts'
 import { add, METADATA, PROTOCOL, temporaryFolder, writeLog } from '../support/catalog-kit.ts'
@@ -176,6 +178,28 @@ test('an unknown question is a usage error before anything is read', async () =>
     exitCode: 2,
     hint: expect.stringContaining('counts') as string,
   })
+})
+
+test('a stop is heard within a question, before its files are read to their end', async () => {
+  using folder = temporaryFolder()
+  const table = smallTable(folder)
+  const file = await imported(folder, table)
+  const stopping = new Interrupter()
+  const logs: CountingLogStore[] = []
+  const stopped = ask(table, file, {
+    interrupt: stopping,
+    openLog: () => {
+      const log = countingLogStore(openLocalLog(table))
+      logs.push(log)
+      return log
+    },
+    emit: (event) => {
+      if (event.type === 'chunk.started') stopping.requestStop()
+    },
+  })
+  await expect(stopped).rejects.toMatchObject({ code: 'STOPPED', exitCode: 75 })
+  expect(logs.length).toBeGreaterThan(0)
+  expect(logs.map(({ counts }) => counts.opened)).toEqual(logs.map(() => 0))
 })
 
 test('a stop is heard between questions, an abort ends a cold child', async () => {

@@ -9,7 +9,7 @@ import { AnswerDigest } from './digest.ts'
 export type { AnswerRow } from './answer-row.ts'
 
 /** Stores may answer without ever waiting; this often the event loop gets a turn all the same, so that a stop is heard. */
-const TURN_MS = 100
+export const TURN_MS = 100
 
 export type AnswerPage = {
   readonly rows: number

@@ -69,7 +69,7 @@ export async function compareTable(options: CompareOptions): Promise<CompareSumm
   const { emit, interrupt, table, catalog, farCatalog = catalog, latency = NO_LATENCY } = options
   const wanted = chosenQuestions(options.questions)
   const note = (message: string): void => emit({ type: 'log', level: 'note', table, message })
-  const { plan, reasons, notes } = await prepareComparison({ ...options, wanted, signal: interrupt.abort })
+  const { plan, reasons, notes } = await prepareComparison({ ...options, wanted, signal: interrupt.stop })
   const { asked, skipped } = plannedQuestions(plan, wanted, reasons)
   const count = dec(asked.length)
   emit({

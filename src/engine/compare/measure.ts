@@ -54,10 +54,11 @@ export type Measured = {
 
 type Cold = { readonly ms: number; readonly readBytes: string | null; readonly rows: number }
 
-/** @throws SluiceError STOPPED between two runs, ABORTED within one; whatever either side throws */
+/** @throws SluiceError STOPPED, ABORTED; whatever either side throws */
 export async function measure(id: QuestionId, options: MeasureOptions): Promise<Measured> {
   const { plan, catalog, interrupt, runs, cold } = options
-  const signal = interrupt.abort
+  // It commits nothing: what a stop would wait for is worth nothing to anybody.
+  const signal = interrupt.stop
   const log = await options.openLog()
   const counting = countingLogStore(log)
   const files = (from: LogStore, question = id): Answer =>
@@ -167,11 +168,11 @@ async function coldRuns(which: 'files' | 'sql', question: QuestionId, options: M
         latency,
         countBytes: answers.length === 0,
       } as const
-      const answer = await askCold(request, interrupt.abort)
+      const answer = await askCold(request, interrupt.stop)
       answers.push(answer)
       spent += answer.ms
     } catch (error) {
-      throwIfAborted(interrupt.abort)
+      throwIfAborted(interrupt.stop)
       const message = error instanceof Error ? error.message : String(error)
       onNote(`${question}: no cold figure for ${which}: ${message}`)
       return null

@@ -1,6 +1,7 @@
 /** A fair sample of a table's active files in one pass and bounded memory, the same one every time. */
 import { activeFiles, type FileRecord } from '../../catalog/query/files.ts'
-import { throwIfAborted } from '../../shared/abort.ts'
+import { breathe, throwIfAborted } from '../../shared/abort.ts'
+import { TURN_MS } from './answer.ts'
 import type { SqlReader } from '../../stores/port.ts'
 
 const SIZE = 1_000
@@ -39,7 +40,13 @@ export async function sampleFiles(
   signal: AbortSignal,
 ): Promise<readonly FileRecord[]> {
   const reservoir = new Reservoir()
+  let turn = performance.now()
   for await (const page of activeFiles(reader, tableId, version)) {
+    // A file answers without ever waiting, and nobody would hear that the run is to end.
+    if (performance.now() - turn > TURN_MS) {
+      await breathe()
+      turn = performance.now()
+    }
     throwIfAborted(signal)
     for (const file of page) reservoir.offer(file)
   }

@@ -12,6 +12,7 @@ import type { Command } from '../keymap/bindings.ts'
 import { commandOf, elsewhere, shownKey } from '../keymap/lookup.ts'
 import type { KeyPress } from '../keymap/key-name.ts'
 import { SMALLEST } from '../state/geometry.ts'
+import { isShownAs } from '../run/run-screen.ts'
 import { activeRun } from '../state/selectors.ts'
 import { openedDatabase } from '../state/tables-list.ts'
 import type { Action, Loaded } from '../state/action.ts'
@@ -171,7 +172,8 @@ export class Session implements Acting {
       this.flash('aborting: the running batches are undone')
     } else if (run.phase !== 'aborting') {
       this.queue.stop()
-      this.flash('stopping after the running batches; ctrl-c again aborts')
+      const after = isShownAs(run.operation, 'compare') ? '' : ' after the running batches'
+      this.flash(`stopping${after}; ctrl-c again aborts`)
     }
   }
 
