@@ -136,6 +136,24 @@ it('shows new commits as they come, and asks anew for what the table tells of it
   expect(app.bytes() - bytes).toBeLessThan(4000)
 })
 
+it('goes through what needs somebody, says why, and begins what mends it with its plan', async () => {
+  const app = await start({ columns: 120, rows: 40 })
+  // A filter would hide what it goes to.
+  await app.press(['/', 'crm', 'enter', 'tab', 'tab'], 'Tables › what needs you · 6')
+  expect(app.screen()).toContain('› legacy/broken')
+  await app.press(['enter'], 'legacy/broken needs you')
+  expect(app.screen()).toContain('bring the three files back')
+  await app.press(['esc', 'j', 'j', 'j'], '› events/clicks')
+  await app.press(['enter'], '12 commits ahead of the catalog')
+  await app.press(['enter'], 'Import events/clicks')
+  await app.press(['esc'], (screen) => !screen.includes('Import events/clicks'))
+  await app.press(['tab'], (screen) => !screen.includes('what needs you ·'))
+  // A small screen has no panel: a key goes there, and esc comes back.
+  app.resize(80, 24)
+  await app.press(['n'], /what needs you ─+\n ✗ legacy\/broken/)
+  await app.press(['esc'], 'CATALOG')
+})
+
 it('says in the help of what its keys are', async () => {
   const app = await start()
   await app.press(['enter', '?'], 'Keys · Table › overview')

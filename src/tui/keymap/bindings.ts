@@ -69,6 +69,7 @@ const MOVE = section('MOVE', 'screen', [
   ['cursor.page-up', ['pageup'], 'a page up', is.anywhere, { unlisted: true }],
   ['cursor.first', ['g', 'home'], 'first row', is.anywhere, { help: ['g G Home End', 'first, last'] }],
   ['cursor.last', ['G', 'end'], 'last row; a log follows again', is.anywhere, { unlisted: true }],
+  ['open.need', ['enter'], 'why it needs you', is.inNeeds, { hint: 'why', rank: 0, unlisted: true }],
   ['open', ['enter'], 'open', is.canOpen, { hint: 'open', rank: 0 }],
   [
     'open.commit',
@@ -108,11 +109,12 @@ const MOVE = section('MOVE', 'screen', [
   ],
   [
     'pane.next',
-    ['tab', 'shift-tab'],
+    ['tab'],
     'next pane',
     is.panes,
     { hint: 'pane', hintWhen: is.manyPanes, rank: 6, help: ['tab', 'next pane'] },
   ],
+  ['pane.previous', ['shift-tab'], 'pane before', is.panes, { unlisted: true }],
   [
     'tab.next',
     [']', 'right'],
@@ -167,6 +169,10 @@ const ACT = section('ACT on the row or the marked rows', 'screen', [
     (s) => s.lake !== null,
     { palette: true, unlisted: true },
   ],
+])
+
+const FIND_NEEDS = section('FIND AND SORT', 'screen', [
+  ['needs', ['n'], 'what needs you', is.hasNeeds, { palette: true }],
 ])
 
 const FIND = section('FIND AND SORT', 'screen', [
@@ -344,5 +350,15 @@ const DIALOGS = section('DIALOGS', 'dialog', [
 
 const ALWAYS = section('PROGRAM', 'always', [['interrupt', ['ctrl-c'], 'stop; twice aborts', is.anywhere]])
 
-export const KEYMAP = [...MOVE, ...ACT, ...FIND, ...RUN, ...COMPARE, ...PROGRAM, ...DIALOGS, ...ALWAYS] as const
+export const KEYMAP = [
+  ...MOVE,
+  ...ACT,
+  ...FIND,
+  ...FIND_NEEDS,
+  ...RUN,
+  ...COMPARE,
+  ...PROGRAM,
+  ...DIALOGS,
+  ...ALWAYS,
+] as const
 export type Command = (typeof KEYMAP)[number]['command']

@@ -7,6 +7,7 @@ import type { RunView } from '../run/run-view.ts'
 import { underCursor, type UnderCursor } from '../state/copy-cursor.ts'
 import { shownPartition } from '../state/archive-shown.ts'
 import { copyLayout, isFollowing } from '../state/copy-layout.ts'
+import { needyRows } from '../state/needy.ts'
 import { fileUrl } from '../state/relation-row.ts'
 import { cursorRow, openedDatabase, targetRows } from '../state/tables-list.ts'
 import { isShownAs } from '../run/run-screen.ts'
@@ -17,7 +18,10 @@ export type When = (state: State) => boolean
 export const anywhere: When = () => true
 export const inForm: When = (s) => s.dialog?.kind === 'form'
 export const onTables: When = (s) => s.screen === 'tables'
-export const inList: When = (s) => onTables(s) && s.focus === 'list'
+/** On the rows of the list: those of all tables, or of what needs somebody. */
+export const inList: When = (s) => onTables(s) && s.focus !== 'detail'
+export const inNeeds: When = (s) => onTables(s) && s.focus === 'needs'
+export const hasNeeds: When = (s) => onTables(s) && needyRows(s).length > 0
 export const inDetail: When = (s) => onTables(s) && s.focus === 'detail'
 export const inTab =
   (tab: Tab): When =>
@@ -26,8 +30,8 @@ export const inTab =
 export const hasRow: When = (s) => onTables(s) && cursorRow(s) !== null
 export const listRow: When = (s) => inList(s) && hasRow(s)
 /** Whether the table under the cursor can be opened: other sources have nothing inside. */
-export const canOpen: When = (s) => inList(s) && cursorRow(s)?.kind === 'delta'
-export const panes: When = (s) => canOpen(s) || inDetail(s)
+export const canOpen: When = (s) => inList(s) && !inNeeds(s) && cursorRow(s)?.kind === 'delta'
+export const panes: When = (s) => canOpen(s) || inDetail(s) || hasNeeds(s)
 export const manyPanes: When = (s) => panes(s) && geometry(s).detail > 0 && geometry(s).list > 0
 /** Whether the tabs are on screen. */
 export const tabsSeen: When = (s) => manyPanes(s) || inDetail(s)
@@ -156,7 +160,7 @@ export const canCopy: When = (s) => hasRow(s) || hasLog(s) || runOpen(s) || onCo
 export const inside: When = (s) =>
   openedDatabase(s) !== null ||
   s.screen !== 'tables' ||
-  s.focus === 'detail' ||
+  s.focus !== 'list' ||
   s.zoom ||
   s.tables.filter !== '' ||
   s.tables.marks.size > 0

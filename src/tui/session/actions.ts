@@ -15,6 +15,7 @@ import {
   selectedVersion,
 } from '../state/selectors.ts'
 import type { Dialog } from '../state/state.ts'
+import { needyIndex, needyRows } from '../state/needy.ts'
 import { cursorRow, targetRows } from '../state/tables-list.ts'
 import { commitText, fileText, resultText, runText } from '../views/texts.ts'
 import { copied } from './clipboard.ts'
@@ -209,6 +210,11 @@ export function actOn(s: Acting, command: Command, rows: readonly TableRow[] = d
     case 'rollback': {
       const row = cursorRow(s.state)
       if (row?.kind === 'delta') askRollback(s, row)
+      break
+    }
+    case 'open.need': {
+      const one = needyRows(s.state)[needyIndex(s.state)]
+      if (one !== undefined) s.store.dispatch({ type: 'dialog', dialog: { kind: 'need', key: one.key } })
       break
     }
     case 'open.database': {

@@ -7,7 +7,7 @@ import { cursorRow, targetRows } from '../state/tables-list.ts'
 export type Copied = { readonly text: string; readonly what: string }
 
 function fromTables(state: State): Copied | null {
-  if (state.focus === 'list') {
+  if (state.focus !== 'detail') {
     const rows = targetRows(state)
     if (rows.length === 0) return null
     const one = rows.every(({ kind }) => kind === 'relation') ? 'name' : 'path'

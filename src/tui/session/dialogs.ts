@@ -16,6 +16,7 @@ import { textRows } from '../views/dialogs.ts'
 import { movedLifecycle } from '../views/lifecycle-dialog.ts'
 import { movedSideways, scrolledStart } from '../views/start-dialog.ts'
 import { chosenCommand } from '../state/lifecycle-shown.ts'
+import { needyRows } from '../state/needy.ts'
 import { wantsName } from '../state/start-dialog.ts'
 import { acceptStart, askStart, backFromStart } from './starting.ts'
 
@@ -123,6 +124,9 @@ export function acceptDialog(s: Acting): void {
     case 'rollback':
       acceptRollback(s, dialog)
       return
+    case 'need':
+      acceptNeed(s, dialog)
+      return
     case 'lifecycle': {
       const shown = s.state.lifecycles.get(dialog.row.key)
       const command = shown === undefined ? null : chosenCommand(shown, dialog.chosen)
@@ -157,6 +161,15 @@ export function acceptDialog(s: Acting): void {
     default:
       set(s, null)
   }
+}
+
+/** Begins what mends it, where that is a command: an import shows its plan first. */
+function acceptNeed(s: Acting, { key }: Of<'need'>): void {
+  const mend = needyRows(s.state).find((one) => one.key === key)?.mend ?? null
+  set(s, null)
+  if (mend === null) return
+  const row = s.state.slots.tables.value?.find((one) => one.key === key)
+  s.run(mend.command, row === undefined ? undefined : [row])
 }
 
 function acceptRollback(s: Acting, dialog: Of<'rollback'>): void {

@@ -200,7 +200,7 @@ export class Session implements Acting {
   /** `q`: back, and at the top the way out. */
   quit(): void {
     const { screen, focus, zoom } = this.state
-    if (screen !== 'tables' || focus === 'detail' || zoom || openedDatabase(this.state) !== null) {
+    if (screen !== 'tables' || focus !== 'list' || zoom || openedDatabase(this.state) !== null) {
       this.store.dispatch({ type: 'command', command: 'back' })
     } else if (activeRun(this.state) === undefined) {
       this.leave()

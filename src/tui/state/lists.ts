@@ -16,6 +16,7 @@ import { comparison, identityOf, known, logRows, openRun, runResults, runRows } 
 import { drawnLines } from './drawn-list.ts'
 import { cursorIndex, visibleRows } from './tables-list.ts'
 import { overviewLines } from '../views/overview.ts'
+import { needyIndex, needyRows, toNeedy } from './needy.ts'
 import { moveInArchive } from './archive-shown.ts'
 import { moveInCopy } from './copy-cursor.ts'
 import { runLayout } from './run-layout.ts'
@@ -39,6 +40,9 @@ export function tabTotal(state: State, tab: Tab): number {
   }
 }
 
+/** Of what needs somebody, so many are seen below the list. */
+const NEEDS_SEEN = 8
+
 function moveTab(state: State, move: Move): State {
   const tab = state.detail.tab
   const height = tabRows(tab, detailContent(state)).list
@@ -61,6 +65,10 @@ export function moveCursor(state: State, move: Move): State {
   switch (state.screen) {
     case 'tables': {
       if (state.focus === 'detail') return moveTab(state, move)
+      if (state.focus === 'needs') {
+        const total = needyRows(state).length
+        return toNeedy(state, moveIndex(needyIndex(state), move, total, NEEDS_SEEN))
+      }
       const rows = visibleRows(state)
       const row = rows[moveIndex(cursorIndex(state), move, rows.length, tablesHeight(state))]
       return row === undefined ? state : { ...state, tables: { ...state.tables, cursorKey: row.key } }

@@ -1,6 +1,7 @@
 /** Commands that change nothing but the screen. What needs the workbench or the terminal is in ../session. */
 import type { Command } from '../keymap/bindings.ts'
 import { geometry } from './geometry.ts'
+import { needyIndex, needyRows, toNeedy } from './needy.ts'
 import { moveCursor } from './lists.ts'
 import type { Move } from './position.ts'
 import { openRun, runRows } from './selectors.ts'
@@ -25,6 +26,15 @@ const cycle = <T>(list: readonly T[], current: T, by: number): T =>
 
 function prompt(kind: Prompt['kind'], text: string): Prompt {
   return { kind, field: field(text), before: text, error: null }
+}
+
+/** List, table, what needs somebody, as far as there are any. */
+function nextPane(state: State, by: number): State {
+  const panes: State['focus'][] = ['list']
+  if (cursorRow(state)?.kind === 'delta') panes.push('detail')
+  if (needyRows(state).length > 0) panes.push('needs')
+  const focus = cycle(panes, state.focus, by)
+  return focus === 'needs' ? toNeedy(state, needyIndex(state)) : { ...state, focus }
 }
 
 function turnTab(state: State, by: number): State {
@@ -85,7 +95,7 @@ function back(state: State): State {
   if (run !== null) return { ...state, runs: { ...state.runs, open: null } }
   if (state.screen !== 'tables') return { ...state, screen: 'tables' }
   if (state.zoom) return { ...state, zoom: false }
-  if (state.focus === 'detail') return { ...state, focus: 'list' }
+  if (state.focus !== 'list') return { ...state, focus: 'list' }
   if (state.tables.anchor !== null) return { ...state, tables: { ...state.tables, anchor: null } }
   if (state.tables.filter !== '') return { ...state, tables: { ...state.tables, filter: '' } }
   if (state.tables.marks.size > 0) return { ...state, tables: { ...state.tables, marks: new Set() } }
@@ -127,7 +137,11 @@ export function reduceCommand(state: State, command: Command): State {
     case 'copy.tables':
       return { ...state, prompt: prompt('copy-to', '') }
     case 'pane.next':
-      return { ...state, focus: state.focus === 'list' ? 'detail' : 'list' }
+      return nextPane(state, 1)
+    case 'pane.previous':
+      return nextPane(state, -1)
+    case 'needs':
+      return state.focus === 'needs' ? { ...state, focus: 'list' } : toNeedy(state, needyIndex(state))
     case 'tab.next':
       return turnTab(state, 1)
     case 'tab.previous':
@@ -206,6 +220,11 @@ export function follow(state: State): State {
   const row = cursorRow(state)
   const key = row?.kind === 'delta' ? row.key : null
   if (state.focus === 'detail' && state.detail.key !== null && key === state.detail.key) return state
+  if (state.focus === 'needs' && needyRows(state).length === 0) return follow({ ...state, focus: 'list' })
   if (key === state.detail.key) return key === null && state.focus === 'detail' ? { ...state, focus: 'list' } : state
-  return { ...state, focus: key === null ? 'list' : state.focus, detail: freshDetail(key, state.detail) }
+  return {
+    ...state,
+    focus: key === null && state.focus === 'detail' ? 'list' : state.focus,
+    detail: freshDetail(key, state.detail),
+  }
 }

@@ -221,6 +221,8 @@ export type Dialog =
       /** Cells of wide tables that are out of sight at the left. */
       readonly left: number
     }
+  /** Why a row needs somebody, by its key. */
+  | { readonly kind: 'need'; readonly key: string }
   | { readonly kind: 'quit'; readonly choice: number }
   | { readonly kind: 'abort'; readonly choice: number }
 
@@ -246,7 +248,7 @@ export type State = {
   /** Raised by `R` and by every finished run: answers of older generations are asked again. */
   readonly generation: number
   readonly screen: Screen
-  readonly focus: 'list' | 'detail'
+  readonly focus: 'list' | 'detail' | 'needs'
   readonly zoom: boolean
   readonly slots: Slots
   readonly tables: TablesState

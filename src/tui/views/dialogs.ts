@@ -13,6 +13,7 @@ import { paletteLines } from './palette.ts'
 import { subject } from './runs.ts'
 import type { Box, Of } from './box.ts'
 import { WIDE, framed } from './box.ts'
+import { needBox } from './need-dialog.ts'
 import { copyPlanBox } from './copy-plan-dialog.ts'
 import { lifecycleBox } from './lifecycle-dialog.ts'
 import { formBox } from './form-dialog.ts'
@@ -161,6 +162,8 @@ export function dialogBox(d: Dialog, state: State): Box {
     }
     case 'text':
       return textBox(d, state)
+    case 'need':
+      return needBox(d, state)
     case 'lifecycle':
       return lifecycleBox(d, state)
     case 'start':

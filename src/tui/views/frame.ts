@@ -13,6 +13,7 @@ import { activeRun, comparison, isCatalogAway, openRun } from '../state/selector
 import type { Prompt, Screen, State } from '../state/state.ts'
 import { around } from '../state/text-field.ts'
 import { isOneDatabase } from '../state/drawn-list.ts'
+import { needyRows } from '../state/needy.ts'
 import { cursorRow, visibleRows } from '../state/tables-list.ts'
 
 /** `importing 63 % · 0:17`: the state of the run in words, always there. */
@@ -90,6 +91,7 @@ function crumbs(state: State): string {
       const row = cursorRow(state)
       const own = (state.slots.tables.value ?? []).filter((r) => r.kind === 'delta').length
       const total = isOneDatabase(state) ? visibleRows(state).length : own
+      if (state.focus === 'needs') return `Tables › what needs you · ${needyRows(state).length}`
       if (state.focus === 'detail' && row !== null) return `Tables › ${clean(row.name)} › ${state.detail.tab}`
       if (state.slots.tables.value === null) return ''
       const parts = [`${total} ${total === 1 ? 'table' : 'tables'}`]

@@ -55,6 +55,7 @@ export function helpTitle(state: State): string {
   const { screen, focus, detail } = state
   switch (screen) {
     case 'tables':
+      if (focus === 'needs') return 'Keys · what needs you'
       return focus === 'detail' ? `Keys · Table › ${detail.tab}` : 'Keys · Tables'
     case 'runs': {
       const run = openRun(state)

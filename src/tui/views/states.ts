@@ -3,6 +3,7 @@ import type { TableRow } from '../../engine/workbench.ts'
 import type { Span, Tone } from '../draw/line.ts'
 import { span } from '../draw/line.ts'
 import type { Marks } from '../draw/theme.ts'
+import { isRefused } from '../state/needy.ts'
 import { titleOf } from '../../engine/systems.ts'
 
 /** Short names of error codes, for a column of 12 cells. */
@@ -17,11 +18,6 @@ const SHORT: Readonly<Record<string, string>> = {
   SOURCE_DENIED: 'denied',
   SOURCE_GONE: 'gone',
   LOG_REWRITTEN: 'rewritten',
-}
-
-/** Whether we refuse a table, as against being unable to read it. */
-export function isRefused(row: TableRow): boolean {
-  return row.error?.code === 'TABLE_FEATURE' || row.error?.code === 'PROTOCOL_VERSION'
 }
 
 /** Cell of the CATALOG column. */

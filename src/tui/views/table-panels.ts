@@ -1,12 +1,12 @@
 /** Panels below the list where there is room: bytes by folder, and the tables that need somebody. */
 import { bar } from '../draw/bars.ts'
-import { bytes, plural } from '../draw/format.ts'
-import type { Line, Span } from '../draw/line.ts'
-import { line, span, spread } from '../draw/line.ts'
+import { bytes } from '../draw/format.ts'
+import type { Line } from '../draw/line.ts'
+import { chosen, line, span, spread } from '../draw/line.ts'
 import { cutMiddle, padEnd } from '../draw/text.ts'
 import { marksOf } from '../draw/theme.ts'
 import type { State } from '../state/state.ts'
-import { isRefused } from './states.ts'
+import { needyIndex, needyRows } from '../state/needy.ts'
 
 /** The folders with the most bytes. */
 export function folderBars(state: State, cells: number, rows: number): Line[] {
@@ -26,38 +26,20 @@ export function folderBars(state: State, cells: number, rows: number): Line[] {
   ])
 }
 
-/** Tables that are broken, differ, were stopped or are behind, the worst first. */
+/** What needs somebody, from the line that keeps the cursor in sight. */
 export function needy(state: State, cells: number, rows: number): Line[] {
   const marks = marksOf(state.ascii)
-  const told: { readonly order: number; readonly line: Line }[] = []
-  for (const row of state.slots.tables.value ?? []) {
-    if (row.kind !== 'delta') continue
-    const say = (order: number, mark: Span, text: string, key: string): void => {
-      const left: Line = [span(' '), mark, span(` ${padEnd(cutMiddle(row.name, 17), 17)} ${text}`)]
-      told.push({ order, line: spread(left, line(key === '' || cells < 70 ? '' : ` ${key} `, 'muted'), cells) })
-    }
-    if (row.error !== null && !isRefused(row)) say(0, span(marks.bad, 'bad'), row.error.message, 'enter: what to do')
-    else if (row.error !== null) say(5, span(marks.refused, 'warn'), row.error.message, '')
-    else if (row.proof.state === 'differs')
-      say(
-        1,
-        span(marks.bad, 'bad'),
-        `${plural(row.proof.differences, 'difference')} from the log at v${row.proof.version}`,
-        'v looks again',
-      )
-    else if (row.catalog.state === 'failed') say(2, span(marks.bad, 'bad'), row.catalog.error.message, 'i tries again')
-    else if (row.catalog.state === 'unfinished')
-      say(
-        3,
-        span(marks.unfinished, 'warn'),
-        `stopped at ${row.catalog.version === null ? `${row.catalog.percent} %` : `v${row.catalog.version}`}, i goes on from there`,
-        '',
-      )
-    else if (row.catalog.state === 'behind')
-      say(4, span(marks.behind, 'warn'), `${plural(row.catalog.commits, 'commit')} behind, i brings them`, '')
-  }
-  return told
-    .toSorted((a, b) => a.order - b.order)
-    .slice(0, rows)
-    .map((t) => t.line)
+  const all = needyRows(state)
+  const at = state.focus === 'needs' ? needyIndex(state, all) : -1
+  const top = Math.max(0, Math.min(at - rows + 1, all.length - rows))
+  return all.slice(top, top + rows).map(({ mark, name, what, foot }, i) => {
+    const left: Line = [
+      span(' '),
+      span(marks[mark], mark === 'bad' ? 'bad' : 'warn'),
+      span(` ${padEnd(cutMiddle(name, 17), 17)} ${what}`),
+    ]
+    const here = top + i === at
+    const drawn = spread(left, line(foot === '' || cells < 70 ? '' : ` ${foot} `, 'muted'), cells)
+    return here ? chosen(drawn, cells) : drawn
+  })
 }

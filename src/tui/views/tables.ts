@@ -11,6 +11,8 @@ import { tablesSummary } from './table-summary.ts'
 /** The pane: list, and below it what fits of the panels. */
 export function tablesPane(state: State, cells: number): Line[] {
   const g = geometry(state)
+  if (state.focus === 'needs' && (g.mode === 'one' || state.zoom))
+    return block([rule('what needs you', cells), ...needy(state, cells, g.body - 1)], cells, g.body)
   if (g.mode === 'one') {
     const below = summaryRows(g.body) > 0 ? [[], ...tablesSummary(state, cells)] : []
     const list = tablesList(state, cells, tablesHeight(state) + 1)

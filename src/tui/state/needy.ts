@@ -1,0 +1,99 @@
+/** What needs somebody: tables that are broken, differ, were stopped or are behind, the worst first, each with what mends it. */
+import type { TableRow } from '../../engine/workbench.ts'
+import type { Command } from '../keymap/bindings.ts'
+import { plural } from '../draw/format.ts'
+import type { State } from './state.ts'
+
+/** The command that mends it, and in words what that does. */
+export type Mend = { readonly command: Command; readonly what: string }
+
+export type Needy = {
+  /** Of the row of the list. */
+  readonly key: string
+  readonly name: string
+  readonly order: number
+  readonly mark: 'bad' | 'refused' | 'unfinished' | 'behind'
+  readonly what: string
+  /** What the last cells of its line say, where there is room. */
+  readonly foot: string
+  /** Why, and what a person can do about it, one line each. */
+  readonly why: readonly string[]
+  /** Null where no command does. */
+  readonly mend: Mend | null
+}
+
+/** Whether we refuse a table, as against being unable to read it. */
+export function isRefused(row: TableRow): boolean {
+  return row.error?.code === 'TABLE_FEATURE' || row.error?.code === 'PROTOCOL_VERSION'
+}
+
+const IMPORT: Mend = { command: 'import', what: 'imports it: its plan is shown first' }
+
+type Told = Omit<Needy, 'key' | 'name'>
+
+const whole = (error: NonNullable<TableRow['error']>): readonly string[] => [
+  `${error.code}: ${error.message}`,
+  ...(error.reason === undefined ? [] : [error.reason]),
+  ...(error.where === undefined ? [] : [`at ${error.where}`]),
+  ...(error.hint === undefined ? [] : [`do: ${error.hint}`]),
+]
+
+function told(row: TableRow): Told | null {
+  const { error, proof, catalog } = row
+  if (error !== null) {
+    const why = whole(error)
+    if (isRefused(row)) return { order: 5, mark: 'refused', what: error.message, foot: '', why, mend: null }
+    const mend: Mend = { command: 'reload', what: 'looks again, once it is mended' }
+    return { order: 0, mark: 'bad', what: error.message, foot: 'enter: what to do', why, mend }
+  }
+  if (proof.state === 'differs') {
+    const what = `${plural(proof.differences, 'difference')} from the log at v${proof.version}`
+    const why = [what, 'the catalog does not hold what the log says; a validation names each difference']
+    const mend: Mend = { command: 'validate', what: 'validates it again: it only reads' }
+    return { order: 1, mark: 'bad', what, foot: 'v looks again', why, mend }
+  }
+  switch (catalog.state) {
+    case 'failed': {
+      const why = whole(catalog.error)
+      return { order: 2, mark: 'bad', what: catalog.error.message, foot: 'i tries again', why, mend: IMPORT }
+    }
+    case 'unfinished': {
+      const at = catalog.version === null ? `${catalog.percent} %` : `v${catalog.version}`
+      const why = [`its import was stopped at ${at}; what it has brought is kept`]
+      const what = `stopped at ${at}, i goes on from there`
+      return { order: 3, mark: 'unfinished', what, foot: '', why, mend: IMPORT }
+    }
+    case 'behind': {
+      const behind = plural(catalog.commits, 'commit')
+      const why = [`its log is ${behind} ahead of the catalog: the newest is v${row.version}`]
+      return { order: 4, mark: 'behind', what: `${behind} behind, i brings them`, foot: '', why, mend: IMPORT }
+    }
+    default:
+      return null
+  }
+}
+
+/** All of them, whatever the filter of the list is. */
+export function needyRows(state: State): readonly Needy[] {
+  return (state.slots.tables.value ?? [])
+    .flatMap((row) => {
+      const one = row.kind === 'delta' ? told(row) : null
+      return one === null ? [] : [{ key: row.key, name: row.name, ...one }]
+    })
+    .toSorted((a, b) => a.order - b.order)
+}
+
+/** Index of the one whose row is under the cursor of the list; 0 where that needs nobody. */
+export function needyIndex(state: State, rows: readonly Needy[] = needyRows(state)): number {
+  return Math.max(
+    0,
+    rows.findIndex(({ key }) => key === state.tables.cursorKey),
+  )
+}
+
+/** Puts the cursor on what needs somebody; whatever hides its row is taken away. */
+export function toNeedy(state: State, index: number): State {
+  const row = needyRows(state)[index]
+  if (row === undefined) return state.focus === 'needs' ? { ...state, focus: 'list' } : state
+  return { ...state, focus: 'needs', tables: { ...state.tables, filter: '', cursorKey: row.key } }
+}
