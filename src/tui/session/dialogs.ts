@@ -203,6 +203,8 @@ export function dialogCommand(s: Acting, command: Command): void {
   const page = command === 'dialog.page-down' || command === 'dialog.page-up' ? 10 : 1
   const by = command === 'dialog.next' || command === 'dialog.page-down' ? page : -page
   switch (dialog.kind) {
+    case 'need':
+      return
     case 'quit':
       set(s, { ...dialog, choice: Math.max(0, Math.min(2, dialog.choice + by)) })
       return
