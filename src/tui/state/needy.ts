@@ -1,11 +1,10 @@
 /** What needs somebody: tables that are broken, differ, were stopped or are behind, the worst first, each with what mends it. */
 import type { TableRow } from '../../engine/workbench.ts'
-import type { Command } from '../keymap/bindings.ts'
 import { plural } from '../draw/format.ts'
 import type { State } from './state.ts'
 
 /** The command that mends it, and in words what that does. */
-export type Mend = { readonly command: Command; readonly what: string }
+export type Mend = { readonly command: 'import' | 'validate' | 'reload'; readonly what: string }
 
 export type Needy = {
   /** Of the row of the list. */
