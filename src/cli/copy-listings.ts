@@ -50,7 +50,7 @@ export const COPY_RUNS: Listing = {
   columns: [
     left('RUN'),
     left('OPERATION'),
-    left('SOURCE'),
+    { ...left('SOURCE'), most: 48 },
     left('STATUS'),
     right('EXIT'),
     right('ROWS'),

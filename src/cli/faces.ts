@@ -37,7 +37,7 @@ export async function openFaces(surroundings: Surroundings, output: Output, opti
 
 /** Loads text or JSON, and GitHub's summary where there is one. Returns what makes them for an output, once for each run. */
 export async function consoleFaces(
-  { env, colorTalk }: Surroundings,
+  { env, colorTalk, program }: Surroundings,
   options: Asked,
 ): Promise<(output: Output) => readonly Face[]> {
   const redact = (text: string): string => redactText(text, options.secrets)
@@ -47,7 +47,17 @@ export async function consoleFaces(
   const text = options.json ? null : await import('./render-text.ts')
   const summary = github ? await import('./render-github.ts') : null
   const { quiet, verbose, rowFormat = 'table', dryRun = false, progress = true } = options
-  const told = { quiet, verbose, rowFormat, dryRun, progress, color: colorTalk, github, redact }
+  const told = {
+    quiet,
+    verbose,
+    rowFormat,
+    dryRun,
+    progress,
+    color: colorTalk,
+    github,
+    redact,
+    ...(program === undefined ? {} : { program }),
+  }
   return (output) => [
     ...(json === null ? [] : [json.jsonFace(output, (event) => redactValue(event, options.secrets))]),
     ...(text === null ? [] : [text.textFace(output, told)]),

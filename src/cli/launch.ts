@@ -1,7 +1,7 @@
 /** Entry of the process: settles the environment before anything heavy is loaded, and answers the simple questions itself. */
 import process from 'node:process'
 import { setFlagsFromString } from 'node:v8'
-import { writeSync } from 'node:fs'
+import { realpathSync, writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { colorFlag, nodeComplaint, settleColor, wantsColor } from './environment.ts'
 import { topHelp, toolVersion } from './help.ts'
@@ -50,7 +50,11 @@ export async function launch(words: readonly string[]): Promise<void> {
   setFlagsFromString('--heap-growing-percent=60')
   process.on('uncaughtException', crash)
   process.on('unhandledRejection', crash)
-  const [{ main }, { systemClock }] = await Promise.all([import('./main.ts'), import('../shared/clock.ts')])
+  const [{ main }, { systemClock }, { programWords }] = await Promise.all([
+    import('./main.ts'),
+    import('../shared/clock.ts'),
+    import('./program-name.ts'),
+  ])
   process.exitCode = await main(argv, {
     env: process.env,
     stdin: process.stdin,
@@ -59,6 +63,7 @@ export async function launch(words: readonly string[]): Promise<void> {
     stdinTTY: isatty(0),
     stdoutTTY: isatty(1),
     colorTalk,
+    program: programWords({ env: process.env, script: realpathSync(process.argv[1] ?? ''), cwd: process.cwd() }),
     clock: systemClock,
     signals: process,
     die: (exitCode) => process.exit(exitCode),

@@ -133,8 +133,8 @@ const changes: Listing = {
 const runs: Listing = {
   columns: [
     left('RUN'),
-    left('COMMAND'),
-    left('TABLE'),
+    { ...left('COMMAND'), most: 48 },
+    { ...left('TABLE'), most: 40 },
     left('STATUS'),
     right('VERSION'),
     right('BEHIND'),

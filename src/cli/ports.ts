@@ -68,6 +68,8 @@ export type Surroundings = {
   /** Whether stderr gets colours, settled before NO_COLOR was taken away. */
   readonly colorTalk: boolean
   readonly clock: Clock
+  /** How hints call the program; `sluice` where nothing is said. */
+  readonly program?: string
   /** Emits SIGINT, SIGTERM, SIGHUP: the process, or an emitter in tests. */
   readonly signals: NodeJS.EventEmitter
   /** Ends the process at once, when a clean-up does not come to an end. */

@@ -15,6 +15,7 @@ import { listingOf, PLAN_COLUMNS, planRow, QUESTION_HEADER, questionRow } from '
 import { Narrator } from './narrator.ts'
 import type { Block, Word } from './block.ts'
 import type { Output } from './output.ts'
+import { withProgram } from './program-name.ts'
 import { PartitionPlanText } from './partition-plan-lines.ts'
 import { RingLines } from './ring-lines.ts'
 import { rowWriter, visible } from './row-writer.ts'
@@ -29,6 +30,8 @@ export type TextOptions = {
   /** Fold blocks of a table with details into groups of GitHub's log. */
   readonly github: boolean
   readonly redact: (text: string) => string
+  /** How hints call the program. */
+  readonly program?: string
   /** How rows of a query are written; a table when absent. */
   readonly rowFormat?: RowFormat
   /** The plan is all that was asked for, and so the answer. */
@@ -90,7 +93,7 @@ export function textFace(output: Output, options: TextOptions): Face {
   }
   const tell = (block: Block): void => {
     if (!wanted(block)) return
-    const text = guard(options.redact(blockText(block, paint)))
+    const text = guard(withProgram(options.redact(blockText(block, paint)), options.program ?? 'sluice'))
     const grouped = options.github && block.table !== undefined && block.details.length > 0
     output.talk(grouped ? `::group::${text.replace(/\n|$/, '\n')}\n::endgroup::\n` : `${text}\n`)
   }

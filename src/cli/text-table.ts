@@ -1,7 +1,13 @@
 /** Aligned tables on stdout for listing commands. Widths come from the first rows, so that a list of any length streams. */
 import { oneLine } from './format.ts'
 
-export type Column = { readonly title: string; readonly align: 'left' | 'right'; readonly least?: number }
+export type Column = {
+  readonly title: string
+  readonly align: 'left' | 'right'
+  readonly least?: number
+  /** A longer cell is cut to so many characters, where nobody copies it: JSON has all of it. */
+  readonly most?: number
+}
 
 /** No column is made wider for the others' sake; a longer cell keeps all its text and pushes the rest of its own row. */
 const MOST = 64
@@ -37,6 +43,14 @@ export function pad(text: string, width: number, align: 'left' | 'right' = 'left
   return align === 'left' ? text + space : space + text
 }
 
+/** Both ends tell commands and paths apart. */
+function cut(text: string, most: number | undefined): string {
+  const characters = Array.from(text)
+  if (most === undefined || characters.length <= most) return text
+  const tail = Math.floor((most - 3) / 3)
+  return `${characters.slice(0, most - 3 - tail).join('')}...${characters.slice(-tail).join('')}`
+}
+
 /** A table that writes its header before the first row and keeps two blanks between columns. */
 export function tableWriter(columns: readonly Column[], write: (text: string) => void): TableWriter {
   let held: string[][] | null = []
@@ -58,7 +72,7 @@ export function tableWriter(columns: readonly Column[], write: (text: string) =>
   }
   return {
     row: (given) => {
-      const row = given.map(oneLine)
+      const row = given.map((cell, index) => cut(oneLine(cell), columns[index]?.most))
       if (held === null) {
         write(line(row))
         return

@@ -53,6 +53,21 @@ describe('text', () => {
     expect(out).toBe('')
     await expect(err).toMatchFileSnapshot(golden('batch-import.txt'))
   })
+  it('keeps a table a table, however long the command of a run is', async () => {
+    const run = { type: 'run', run: '1', table: 't', status: 'ok', startedAt: '2026-11-20T12:04:16.204Z' } as const
+    const long = `sluice batch-import ${'x'.repeat(200)} --recursive`
+    const { out } = await asText(
+      stamped([
+        [0, { type: 'run.started', command: 'runs', tool: '0.1.0' }],
+        [1, { ...run, command: long }],
+        [1, { ...run, command: 'sluice sync --all' }],
+        [2, { type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 3 }],
+      ]),
+    )
+    const rows = out.trimEnd().split('\n')
+    expect(new Set(rows.map((row) => row.search(/STARTED|2026/))).size).toBe(1)
+    expect(rows[1]).toMatch(/sluice batch-import x+\.\.\.x+ --recursive/)
+  })
   it('shows the place of a mistake in a condition, and wraps the names of all columns', async () => {
     const hint = `Did you mean month? Columns: ${Array.from({ length: 60 }, (_, i) => `column_${i}`).join(', ')}`
     const error = predicateError('month > 3 AND monht = 4', 14, 'unknown column monht', hint).info()

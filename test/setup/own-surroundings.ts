@@ -9,6 +9,9 @@ import { afterAll } from 'vitest'
 
 for (const name of ['SLUICE_DATABASE_URL', 'DATABASE_URL', 'SLUICE_CONFIG']) delete process.env[name]
 
+// Hints name the program as it was started: what is asserted of them must not hang on that.
+process.env['SLUICE_PROGRAM'] = 'sluice'
+
 const outer = os.tmpdir()
 const own = fs.mkdtempSync(path.join(outer, 'sluice-file-'))
 fs.chmodSync(own, 0o755) // a database server under another user must get through

@@ -3,7 +3,7 @@ import type { Event, EventBody } from '../../src/model/event.ts'
 import { foldEvent, sample } from '../../src/tui/run/fold.ts'
 import { logEntry } from '../../src/tui/run/log-entry.ts'
 import type { RunView } from '../../src/tui/run/run-view.ts'
-import { eta, freshRun, meanRate, rateOf, share } from '../../src/tui/run/run-view.ts'
+import { doneNow, eta, freshRun, laneRate, meanRate, rateOf, share, shownTotal } from '../../src/tui/run/run-view.ts'
 import { LOG_LINES, reducer } from '../../src/tui/state/reducer.ts'
 import { initialState } from '../../src/tui/state/state.ts'
 
@@ -33,6 +33,41 @@ const progress = (done: number, worker = 1): EventBody => ({
   done: String(done),
   total: '500',
   unit: 'action',
+})
+
+const chunkDone = (done: number, ms: number, worker = 1): EventBody => ({
+  type: 'chunk.done',
+  table: 't',
+  chunk: `c${worker}`,
+  worker,
+  done: String(done),
+  unit: 'action',
+  ms,
+})
+
+describe('progress', () => {
+  it('is never above its total, and all of it when the run has ended well', () => {
+    let run = fold(freshRun(1, operation, 'x', 0), 100, plan, progress(400), chunkDone(700, 50), progress(450))
+    expect([doneNow(run), shownTotal(run, doneNow(run)), share(run)]).toEqual([1150, 1150, 0.99])
+    run = fold(freshRun(1, operation, 'x', 0), 100, plan, chunkDone(987, 50))
+    expect([shownTotal(run, doneNow(run)), share(run)]).toEqual([1000, 0.987])
+    run = fold(run, 200, { type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 1 })
+    expect([shownTotal(run, doneNow(run)), share(run)]).toEqual([987, 1])
+  })
+
+  it('of a table that was stopped stays', () => {
+    const table: EventBody = { type: 'table.finished', table: 't', status: 'stopped', ms: 1 }
+    const run = fold(freshRun(1, operation, 'x', 0), 100, plan, progress(400), table)
+    expect(doneNow(run)).toBe(400)
+  })
+
+  it('has a rate for each lane, also where no chunk takes a second', () => {
+    let run = fold(freshRun(1, operation, 'x', 0), 100, plan, progress(400))
+    const rate = (now: number): number | null => (run.lanes[0] === undefined ? null : laneRate(run, run.lanes[0], now))
+    expect([rate(600), rate(2100)]).toEqual([null, 200])
+    run = fold(run, 700, chunkDone(500, 250), progress(10))
+    expect([rate(800), rate(1700)]).toEqual([2000, 10])
+  })
 })
 
 describe('a run', () => {

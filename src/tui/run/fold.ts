@@ -4,7 +4,6 @@ import { countDec, numberOf, seconds } from '../draw/format.ts'
 import { foldFsck } from './fsck-fold.ts'
 import type { Lane, RunView } from './run-view.ts'
 import { bytesNow, doneNow, KEPT_RESULTS, KEPT_SAMPLES } from './run-view.ts'
-import { isShownAs } from './run-screen.ts'
 
 const last = <T>(list: readonly T[], item: T, keep: number): readonly T[] =>
   list.length < keep ? [...list, item] : [...list.slice(list.length - keep + 1), item]
@@ -19,8 +18,17 @@ const NO_STEP = { step: null, span: {}, attempt: 1 } as const
 const withoutChunk = (run: RunView, table: string, chunk: string): readonly Lane[] =>
   run.lanes.filter((l) => l.table !== table || l.chunk !== chunk)
 
-const comparedIn = (run: RunView, table: string): number =>
-  run.lanes.reduce((sum, lane) => sum + (lane.table === table ? lane.done : 0), 0)
+const doneIn = (run: RunView, table: string): number =>
+  run.lanes.reduce(
+    (sum, lane) => sum + (lane.table === table && (run.plan === null || lane.unit === run.plan.unit) ? lane.done : 0),
+    0,
+  )
+
+function ratesAfter(run: RunView, event: Extract<Event, { type: 'chunk.done' }>): RunView['laneRates'] {
+  const worker = run.lanes.find(({ table, chunk }) => table === event.table && chunk === event.chunk)?.worker
+  if (worker === undefined || event.ms <= 0) return run.laneRates
+  return { ...run.laneRates, [worker]: (Number(event.read ?? event.done) * 1000) / event.ms }
+}
 
 /** `run` after one event that was seen at `now`. */
 export function foldEvent(run: RunView, event: Event, now: number): RunView {
@@ -101,6 +109,7 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
       return {
         ...run,
         lanes: withoutChunk(run, event.table, event.chunk),
+        laneRates: ratesAfter(run, event),
         chunksDone: run.chunksDone + 1,
         doneBefore: run.doneBefore + (counts ? Number(event.read ?? event.done) : 0),
         bytesBefore: run.bytesBefore + Number(event.bytes ?? 0),
@@ -122,8 +131,8 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
       return {
         ...run,
         lanes: run.lanes.filter((l) => l.table !== event.table),
-        // Of a comparison no chunk says what was done.
-        doneBefore: run.doneBefore + (isShownAs(run.operation, 'differences') ? comparedIn(run, event.table) : 0),
+        // Of a comparison, and of an import that was stopped, no chunk says what was done. What a copy did not finish is undone.
+        doneBefore: run.doneBefore + (run.copy === null ? doneIn(run, event.table) : 0),
         results: last(run.results, event, KEPT_RESULTS),
         counts: { ...run.counts, [event.status]: run.counts[event.status] + 1 },
         errors: event.error === undefined ? run.errors : last(run.errors, event.error, KEPT_RESULTS),

@@ -58,6 +58,8 @@ export type RunView = {
   readonly chunksDone: number
   readonly retries: number
   readonly lanes: readonly Lane[]
+  /** Work a second of the last chunk that each worker has finished: of a chunk that takes no second nothing else is known. */
+  readonly laneRates: Readonly<Record<number, number>>
   readonly wantedLanes: number | null
   /** Rows a second as the keys have set them; null where they have not, `Infinity` for no limit. */
   readonly wantedRate: number | null
@@ -109,6 +111,7 @@ export function freshRun(id: number, operation: Operation, commandLine: string, 
     chunksDone: 0,
     retries: 0,
     lanes: [],
+    laneRates: {},
     wantedLanes: null,
     wantedRate: null,
     copy: isShownAs(operation, 'copy') ? new CopyProgress() : null,
@@ -221,6 +224,19 @@ export function perSecond(run: RunView): number[] {
     out.push(((b.done - a.done) * 1000) / (b.at - a.at))
   }
   return out
+}
+
+/** Work a second of a lane: of its chunk, or of the last one while this one is young; null while nothing is known. */
+export function laneRate(run: RunView, lane: Lane, now: number): number | null {
+  const ms = now - lane.startedAt
+  if (ms >= 1000) return (lane.done * 1000) / ms
+  return run.laneRates[lane.worker] ?? null
+}
+
+/** All the work as it is shown beside what is done: a plan may have been too low, and what has ended well was all there was. */
+export function shownTotal(run: RunView, done: number): number {
+  const planned = run.plan?.total ?? 0
+  return run.finished?.status === 'ok' && done > 0 ? done : Math.max(planned, done)
 }
 
 /** Whether the run still works. */

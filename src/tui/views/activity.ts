@@ -60,9 +60,13 @@ export function activityPane(state: State, cells: number): Line[] {
     rule('log', cells),
   ]
   const left = body - lines.length
-  const newest = state.log.entries
-    .slice(-left)
-    .toReversed()
-    .flatMap((entry) => logLines(entry, cells))
+  // As everywhere the newest is last.
+  const newest =
+    left <= 0
+      ? []
+      : state.log.entries
+          .slice(-left)
+          .flatMap((entry) => logLines(entry, cells))
+          .slice(-left)
   return block([...lines, ...(newest.length === 0 ? [line(' nothing was said yet', 'muted')] : newest)], cells, body)
 }

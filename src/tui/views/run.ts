@@ -18,7 +18,7 @@ import { block, chosen, line, rule, span, spread } from '../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd, wrapLabelled } from '../draw/text.ts'
 import { marksOf } from '../draw/theme.ts'
 import type { Lane, RunView, TableResult } from '../run/run-view.ts'
-import { bytesNow, doneNow, eta, meanRate, perSecond, rateOf, share } from '../run/run-view.ts'
+import { bytesNow, doneNow, eta, laneRate, meanRate, perSecond, rateOf, share, shownTotal } from '../run/run-view.ts'
 import { geometry } from '../state/geometry.ts'
 import { runLayout } from '../state/run-layout.ts'
 import { runResults } from '../state/selectors.ts'
@@ -61,9 +61,10 @@ function totals(run: RunView): string {
   // An import's plan counts commits, but a lane takes a whole table: its tables and actions say how far it is.
   if (run.plan.chunks > 0 && run.plan.unit !== 'action')
     parts.push(`chunks ${count(run.chunksDone)}/${count(run.plan.chunks)}`)
+  const done = run.baseline + doneNow(run)
   if (run.plan.total > 0)
     parts.push(
-      `${run.plan.unit}s ${count(run.baseline + doneNow(run))}/${count(run.plan.total)}${run.plan.estimated && run.finished === null ? ' est.' : ''}`,
+      `${run.plan.unit}s ${count(done)}/${count(shownTotal(run, done))}${run.plan.estimated && run.finished === null ? ' est.' : ''}`,
     )
   if (run.comparing !== null && run.finished === null) {
     const { step, ranges, left, differences } = run.comparing
@@ -118,7 +119,7 @@ function headLines(state: State, run: RunView, cells: number, wide: boolean): Li
   return wide ? [...lines.slice(0, 1), [], ...lines.slice(1)] : lines
 }
 
-function laneLine(lane: Lane, state: State, cells: number, wide: boolean): Line {
+function laneLine(lane: Lane, run: RunView, state: State, cells: number, wide: boolean): Line {
   const table = wide ? 24 : 18
   const step = wide ? 16 : 11
   const barCells = Math.max(6, cells - 6 - table - step - 26)
@@ -132,8 +133,7 @@ function laneLine(lane: Lane, state: State, cells: number, wide: boolean): Line 
       span(cutEnd(clean(lane.waits), cells - 6 - table - step), 'warn'),
     ]
   const part = lane.total > 0 ? Math.min(1, lane.done / lane.total) : null
-  const ms = state.now - lane.startedAt
-  const speed = ms < 1000 ? null : (lane.done * 1000) / ms
+  const speed = laneRate(run, lane, state.now)
   const left = speed === null || speed <= 0 || lane.total <= 0 ? null : ((lane.total - lane.done) / speed) * 1000
   return [
     ...front,
@@ -148,7 +148,7 @@ function lanes(run: RunView, state: State, cells: number, rows: number, wide: bo
   const step = wide ? 16 : 11
   const barCells = Math.max(6, cells - 6 - table - step - 26)
   const head = ` ${'LANE'.padEnd(5)}${'TABLE'.padEnd(table)}${'STEP'.padEnd(step)}${' '.repeat(barCells)}${'DONE'.padStart(6)}${'RATE'.padStart(11)}${'ETA'.padStart(7)}`
-  const drawn = run.lanes.slice(0, rows).map((lane) => laneLine(lane, state, cells, wide))
+  const drawn = run.lanes.slice(0, rows).map((lane) => laneLine(lane, run, state, cells, wide))
   if (drawn.length === 0) drawn.push(line('   no lane works yet', 'muted'))
   return [line(head, 'strong'), ...drawn]
 }

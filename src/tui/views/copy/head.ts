@@ -66,7 +66,8 @@ function readLine(run: RunView, copy: CopyProgress, cells: number): Line {
     return line(run.finished === null ? ' planning: asking both sides what there is …' : '', 'muted')
   const { read, written, skipped, aside, proved } = copy.tally()
   const { rows, estimated } = copy.rows()
-  const all = ` of ${count(rows)}${estimated && run.finished === null ? ' est.' : ''}`
+  const whole = estimated && run.finished?.status === 'ok' ? read : Math.max(rows, read)
+  const all = ` of ${count(whole)}${estimated && run.finished === null ? ' est.' : ''}`
   const sum = ` = written ${count(written)} + skipped ${count(skipped)} + set aside ${count(aside)}`
   const flying = run.lanes.reduce((flown, lane) => flown + lane.done, 0)
   const more = [`proved ${count(proved)}`, ...(flying > 0 ? [`in flight ${count(flying)}`] : [])]

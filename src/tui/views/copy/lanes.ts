@@ -6,7 +6,7 @@ import { line, span } from '../../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd } from '../../draw/text.ts'
 import type { CopyProgress } from '../../run/copy/copy-progress.ts'
 import { fitSpan } from '../../run/copy/key-axis.ts'
-import type { Lane, RunView } from '../../run/run-view.ts'
+import { laneRate, type Lane, type RunView } from '../../run/run-view.ts'
 import type { State } from '../../state/state.ts'
 
 type Widths = { readonly table: number; readonly key: number; readonly bar: number }
@@ -35,7 +35,7 @@ export function copyLanes(state: State, run: RunView, copy: CopyProgress, cells:
   const title = keys.size === 1 && key !== '' ? clean(key) : 'KEY'
   const head = ` ${padEnd('LANE', LANE)}${'CHUNK'.padStart(CHUNK - 1)}   ${many ? padEnd('TABLE', w.table) : ''}${padEnd(cutEnd(title, w.key - 1), w.key)}${padEnd('STEP', STEP)}${' '.repeat(w.bar)}${'DONE'.padStart(DONE)}${'RATE'.padStart(RATE)}${'TRY'.padStart(TRY)}`
   const more = run.lanes.length > rows ? run.lanes.length - rows + 1 : 0
-  const drawn = run.lanes.slice(0, more > 0 ? rows - 1 : rows).map((lane) => laneLine(lane, state, copy, w))
+  const drawn = run.lanes.slice(0, more > 0 ? rows - 1 : rows).map((lane) => laneLine(lane, run, state, copy, w))
   if (more > 0) drawn.push(line(`   … ${more} more lanes`, 'muted'))
   if (drawn.length === 0) drawn.push(line(`   ${idleText(run, copy)}`, 'muted'))
   return [line(head, 'strong'), ...drawn]
@@ -48,7 +48,7 @@ function idleText(run: RunView, copy: CopyProgress): string {
   return `nothing else is left: ${held === 1 ? 'a table is' : `${held} tables are`} paused, and P on its row goes on`
 }
 
-function laneLine(lane: Lane, state: State, copy: CopyProgress, w: Widths): Line {
+function laneLine(lane: Lane, run: RunView, state: State, copy: CopyProgress, w: Widths): Line {
   const range = fitSpan(lane.span, copy.table(lane.table)?.key ?? [], w.key - 2)
   const front = span(
     ` ${padEnd(`w${lane.worker}`, LANE)}${lane.chunk.padStart(CHUNK - 1)}   ${w.table === 0 ? '' : padEnd(cutMiddle(clean(lane.table), w.table - 2), w.table)}${padEnd(range, w.key)}`,
@@ -68,8 +68,8 @@ function laneLine(lane: Lane, state: State, copy: CopyProgress, w: Widths): Line
   }
   const proving = lane.step === 'proving'
   const part = proving ? 1 : lane.total > 0 ? Math.min(1, lane.done / lane.total) : null
-  const ms = state.now - lane.startedAt
-  const speed = proving || ms < 1000 ? '' : shortRate((lane.done * 1000) / ms)
+  const perSecond = laneRate(run, lane, state.now)
+  const speed = proving || perSecond === null ? '' : shortRate(perSecond)
   return [
     front,
     span(padEnd(lane.step ?? 'begins', STEP)),

@@ -1,0 +1,44 @@
+/** How a person who reads a hint calls this program: hints say `sluice`, which is only right where a shell finds it under that name. */
+import { realpathSync } from 'node:fs'
+import path from 'node:path'
+import { COMMANDS } from './command-list.ts'
+
+type Started = {
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** The script that Node runs. */
+  readonly script: string
+  readonly cwd: string
+}
+
+/** Words that stand for the program, as a shell takes them: `sluice`, `npm start --`, `npx sluice`, `node dist/cli/bin.js`. */
+export function programWords({ env, script, cwd }: Started): string {
+  const told = env['SLUICE_PROGRAM']?.trim() ?? ''
+  if (told !== '') return told
+  if (env['npm_lifecycle_event'] === 'start') return 'npm start --'
+  if (env['npm_command'] === 'exec') return 'npx sluice'
+  // What `npm start` runs is not what others call.
+  const program = real(path.join(path.dirname(script), 'bin.js')) ?? script
+  const folders = (env['PATH'] ?? '').split(path.delimiter).filter((folder) => path.isAbsolute(folder))
+  if (folders.some((folder) => real(path.join(folder, 'sluice')) === program)) return 'sluice'
+  const near = path.relative(cwd, program)
+  return `node ${near.startsWith('..') ? program : near}`
+}
+
+/** `text` with the program called as it can be, where it is called with a command, a flag or a path. */
+export function withProgram(text: string, program: string): string {
+  return program === 'sluice' ? text : text.replaceAll(CALLED, (_called, before: string) => before + program)
+}
+
+const NAMES = COMMANDS.map(({ name }) => name).join('|')
+const CALLED = new RegExp(
+  `(^|[\\s\`(])sluice(?= (?:(?:${NAMES})(?![\\w-])|--[a-z]|\\.{0,2}/|PATH\\b|COMMAND\\b))`,
+  'gm',
+)
+
+function real(file: string): string | null {
+  try {
+    return realpathSync(file)
+  } catch {
+    return null
+  }
+}
