@@ -37,6 +37,8 @@ export type RunControl = {
   readonly paused: boolean
   /** Lanes that may work now, or null for what the operation says. */
   readonly lanes: number | null
+  /** Nobody turns the lanes while it runs: there are as many as the operation says. */
+  readonly fixedLanes?: boolean
   /** Where wishes come one by one: a copy hears them here, those before its listener too, and reads none of the values above. */
   readonly onWish?: (listener: (wish: Wish) => void) => void
 }

@@ -3,6 +3,7 @@ import type { LeftBehind } from '../model/copy/left-behind.ts'
 import type { Dec, EventType } from '../model/event.ts'
 import type { SluiceError } from '../shared/errors.ts'
 import type { Owner } from '../shared/owner.ts'
+import type { Steered } from './live/steered.ts'
 import type { OperationContext } from './operation.ts'
 
 /** What an operation says of itself when it ends; `runOperation` adds time, status and exit code. */
@@ -25,7 +26,12 @@ export type Ending = {
 }
 
 /** @property owner holds what this run holds, in every database: the same run on another machine is another owner */
-export type Run<E extends EventType = never> = OperationContext<E> & { readonly runId: string; readonly owner: Owner }
+export type Run<E extends EventType = never> = OperationContext<E> & {
+  readonly runId: string
+  readonly owner: Owner
+  /** Steers the run over its socket from now on, until it is disposed; absent where nobody listens. */
+  readonly steerBy?: (steered: Steered) => Disposable
+}
 
 /** The run of an operation: it says what is declared. */
 export type RunOf<D extends { readonly events: readonly EventType[] }> = Run<D['events'][number]>

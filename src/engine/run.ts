@@ -7,6 +7,7 @@ import { newOwner } from '../shared/owner.ts'
 import type { Dec, Event, EventBody, EventType, RunStatus } from '../model/event.ts'
 import type { RunControl, RunFinished } from './operation.ts'
 import type { Ending, Run } from './run-context.ts'
+import type { LiveRun } from './live/live-run.ts'
 import { newRunId } from './run-id.ts'
 import { declarationOf, endsOf } from './operations/facts.ts'
 import { OPERATIONS, type Operation } from './operations/list.ts'
@@ -30,13 +31,24 @@ export async function runOperation(operation: Operation, options: RunOptions): P
   const runId = newRunId(clock)
   const begun = clock.ticks()
   let seq = 0
+  let live: LiveRun | null = null
   const emit = (body: EventBody): void => {
-    onEvent({ v: 1, seq: ++seq, ts: isoTime(clock.now()), runId, ...body })
+    const event: Event = { v: 1, seq: ++seq, ts: isoTime(clock.now()), runId, ...body }
+    live?.take(event)
+    onEvent(event)
   }
-  const run: Run<EventType> = { ...options, emit, runId, owner: newOwner(options.host) }
+  live = await liveRun(operation, options, runId, emit)
+  const interrupt = live?.interrupt ?? options.interrupt
+  const run: Run<EventType> = {
+    ...options,
+    ...(live === null ? {} : { interrupt, control: live.control, steerBy: (steered) => live.steerBy(steered) }),
+    emit,
+    runId,
+    owner: newOwner(options.host),
+  }
   const finish = (ending: Partial<Ending>, error: SluiceError | null): RunFinished => {
-    const { status, exitCode } = verdict(ending, error, options.interrupt)
-    const why = error ?? (status === 'stopped' ? overdue(options.interrupt) : null)
+    const { status, exitCode } = verdict(ending, error, interrupt)
+    const why = error ?? (status === 'stopped' ? overdue(interrupt) : null)
     const resume = ending.next ?? (status === 'stopped' ? options.commandLine : undefined)
     const finished: RunFinished = {
       type: 'run.finished',
@@ -67,6 +79,8 @@ export async function runOperation(operation: Operation, options: RunOptions): P
     return finish(ending, ending.error ?? null)
   } catch (error) {
     return finish({}, asSluiceError(error))
+  } finally {
+    await live?.[Symbol.asyncDispose]()
   }
 }
 
@@ -74,6 +88,28 @@ export async function runOperation(operation: Operation, options: RunOptions): P
 function overdue({ stop }: Interrupt): SluiceError | null {
   const reason: unknown = stop.reason
   return reason instanceof SluiceError && reason.code === 'DEADLINE' ? reason : null
+}
+
+/** Null for what nobody watches. */
+async function liveRun(
+  operation: Operation,
+  { interrupt, control, commandLine, tool, host, clock }: RunOptions,
+  runId: string,
+  emit: (body: EventBody) => void,
+): Promise<LiveRun | null> {
+  const { isWatched, LiveRun: Live } = await import('./live/live-run.ts')
+  if (!isWatched(operation)) return null
+  const startedAt = isoTime(clock.now())
+  return await Live.open(operation, {
+    runId,
+    interrupt,
+    ...(control === undefined ? {} : { control }),
+    commandLine,
+    tool,
+    host,
+    startedAt,
+    emit,
+  })
 }
 
 function verdict(

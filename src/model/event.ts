@@ -82,6 +82,7 @@ import type {
 import type { FsckCheckedEvent, FsckFindingEvent, FsckProgressEvent } from './fsck-events.ts'
 import type { DiffRangeEvent, RingEvent, RingHostEvent, RingPartEvent } from './ring-events.ts'
 import type { RunStatus, TableStatus } from './run-status.ts'
+import type { ChunksSummaryEvent, RunSummaryEvent } from './summary-events.ts'
 
 export { dec, type Dec } from './dec.ts'
 export type {
@@ -120,6 +121,7 @@ export type {
 export type { FsckCheckedEvent, FsckFindingEvent, FsckProgressEvent } from './fsck-events.ts'
 export type { RunStatus, TableStatus } from './run-status.ts'
 export type { DiffRangeEvent, RingEvent, RingHostEvent, RingPartEvent } from './ring-events.ts'
+export type { ChunksSummaryEvent, ChunkStretch, ChunkSums, ClosedState, RunSummaryEvent } from './summary-events.ts'
 
 export type EventBody =
   // ── a run
@@ -355,6 +357,9 @@ export type EventBody =
   // ── the way of a table from one phase to the next
   | LifecyclePhaseEvent
   | LifecycleConfigEvent
+  // ── what whoever joins late is told first
+  | RunSummaryEvent
+  | ChunksSummaryEvent
   // ── talk and the end
   | { type: 'log'; level: 'note' | 'warn' | 'error' | 'debug'; table?: string; message: string; hint?: string }
   | {

@@ -153,6 +153,8 @@ const side = z.strictObject({
 })
 
 /** The own fields of each event; the head is added to all of them. */
+const chunkSums = z.strictObject({ read: dec, written: dec, skipped: dec, quarantined: dec, proved: dec })
+
 const bodies = {
   'run.started': {
     command: z.string(),
@@ -996,6 +998,36 @@ const bodies = {
     leftOut: dec.optional(),
     moved: dec.optional(),
     notLooked: texts.optional(),
+  },
+  'chunks.summary': {
+    table: z.string(),
+    since: time.optional(),
+    begun: dec,
+    chunks: dec,
+    work: z.record(z.string(), dec),
+    bytes: dec,
+    retries: dec,
+    workers: z.int(),
+    here: chunkSums,
+    before: chunkSums,
+    states: z.array(
+      z.strictObject({
+        first: z.int(),
+        last: z.int(),
+        state: z.enum(['pending', 'proved', 'written', 'aside', 'failed']),
+        edges: z.array(z.string().nullable()).optional(),
+      }),
+    ),
+  },
+  'run.summary': {
+    tables: z.record(z.string(), dec),
+    chunks: dec,
+    work: z.record(z.string(), dec),
+    bytes: dec,
+    retries: dec,
+    mismatches: dec,
+    differences: dec,
+    findings: dec,
   },
   log: {
     level: z.enum(['note', 'warn', 'error', 'debug']),

@@ -1,6 +1,6 @@
 /**
- * A socket beside a running copy, through which it is asked how it does and told to go on otherwise: one JSON object a line, one answer a line.
- * Only the user who started the run can reach it.
+ * A socket beside a run, through which it is asked how it does, told to go on otherwise, and watched: one JSON object a line, one answer a line; whoever
+ * watches gets a line for each event. Only the user who started the run can reach it.
  */
 import { mkdirSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
@@ -8,7 +8,7 @@ import { tmpdir, userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
 import type { TableWish, Wish } from '../operation.ts'
-import type { Steering } from './steering.ts'
+import type { Steered } from '../live/steered.ts'
 
 /** A request longer than this is none. */
 const LONGEST = 10_000
@@ -21,10 +21,21 @@ export function controlSocketPath(
   return join(env['XDG_RUNTIME_DIR'] || tmpdir(), `sluice-${userInfo().uid}`, `run-${runId}.sock`)
 }
 
+/** What else a run does for those who come by its socket. */
+export type Watched = {
+  /** The socket is told of every event from now on. */
+  readonly join: (socket: Socket) => void
+  readonly abort: () => void
+}
+
 /** Listens until it is disposed; where no socket can be had, the run goes without one. */
-export async function openControlSocket(runId: string, steering: Steering): Promise<AsyncDisposable> {
+export async function openControlSocket(
+  runId: string,
+  steering: Steered,
+  watched: Watched | null = null,
+): Promise<AsyncDisposable> {
   const path = controlSocketPath(runId)
-  const server = createServer((socket) => listen(socket, steering))
+  const server = createServer((socket) => listen(socket, steering, watched))
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     await new Promise<void>((resolve, reject) => {
@@ -43,8 +54,9 @@ async function closed(server: Server, path: string): Promise<void> {
   rmSync(path, { force: true })
 }
 
-function listen(socket: Socket, steering: Steering): void {
+function listen(socket: Socket, steering: Steered, watched: Watched | null): void {
   let text = ''
+  let isWatching = false
   socket.unref()
   socket.setEncoding('utf8')
   socket.on('error', () => socket.destroy())
@@ -52,13 +64,30 @@ function listen(socket: Socket, steering: Steering): void {
     text += piece
     if (text.length > LONGEST) socket.destroy()
     for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n')) {
-      socket.write(`${JSON.stringify(answer(text.slice(0, end), steering))}\n`)
+      const line = text.slice(0, end)
       text = text.slice(end + 1)
+      if (watched === null || isWatching || !asksToWatch(line)) {
+        const said = answer(line, steering, watched)
+        // Among events an answer would be taken for one of them.
+        if (!isWatching) socket.write(`${JSON.stringify(said)}\n`)
+        continue
+      }
+      isWatching = true
+      watched.join(socket)
     }
   })
 }
 
-function answer(line: string, steering: Steering): unknown {
+function asksToWatch(line: string): boolean {
+  try {
+    const request = JSON.parse(line) as unknown
+    return typeof request === 'object' && request !== null && 'watch' in request && request.watch === true
+  } catch {
+    return false
+  }
+}
+
+function answer(line: string, steering: Steered, watched: Watched | null): unknown {
   try {
     const request = JSON.parse(line) as unknown
     if (typeof request !== 'object' || request === null) throw wrong('a request is a JSON object')
@@ -66,8 +95,9 @@ function answer(line: string, steering: Steering): unknown {
     if ('until' in request && typeof request.until === 'number' && Date.now() > request.until) {
       throw wrong('the request came too late')
     }
-    if ('set' in request) set(request.set, steering)
-    else if (!('get' in request)) throw wrong('a request has "get" or "set"')
+    if ('abort' in request && request.abort === true && watched !== null) watched.abort()
+    else if ('set' in request) set(request.set, steering)
+    else if (!('get' in request)) throw wrong('a request has "get", "set" or "watch"')
     return { ok: true, state: steering.state() }
   } catch (error) {
     const { code, message, hint } = error instanceof SluiceError ? error : wrong('a request is one line of JSON')
@@ -75,7 +105,7 @@ function answer(line: string, steering: Steering): unknown {
   }
 }
 
-function set(wishes: unknown, steering: Steering): void {
+function set(wishes: unknown, steering: Steered): void {
   if (typeof wishes !== 'object' || wishes === null) throw wrong('"set" is an object')
   // All wishes are looked at before the first is heeded.
   const all = Object.entries(wishes).flatMap(([name, value]) => asked(name, value))

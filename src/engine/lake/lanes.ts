@@ -41,7 +41,7 @@ export async function importInLanes(
   // Largest first, so that no long table begins when the other lanes are about to run dry.
   const queue = targets.toSorted((a, b) => b.logBytes - a.logBytes)
   const outcomes: TableOutcome[] = []
-  const wished = run.control === undefined ? parallel : MAX_LANES
+  const wished = run.control === undefined || run.control.fixedLanes === true ? parallel : MAX_LANES
   const lanes = Math.max(1, Math.min(wished, targets.length))
   const threads = new Map<number, LaneThread>()
   const largeLogBytes = split.largeLogBytes ?? LARGE_LOG_BYTES

@@ -77,6 +77,8 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
   /** How `run.started` names it, where that is not its kind. */
   readonly event?: string
   readonly shape: Shape
+  /** A run of it looks whether it is held, and goes on when it is no more. Copies have more to steer, and say so by themselves. */
+  readonly pauses?: true
   /** What the UI says while it runs: `importing`. Its kind where nothing is said. */
   readonly doing?: string
   readonly stores: readonly StoreField<O>[]

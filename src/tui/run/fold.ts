@@ -2,6 +2,7 @@
 import type { Event } from '../../model/event.ts'
 import { countDec, numberOf, seconds } from '../draw/format.ts'
 import { foldFsck } from './fsck-fold.ts'
+import { foldSummary } from './summary-fold.ts'
 import type { Lane, RunView } from './run-view.ts'
 import { bytesNow, doneNow, KEPT_RESULTS, KEPT_SAMPLES } from './run-view.ts'
 
@@ -153,6 +154,9 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
         differences: last(run.differences, event, KEPT_RESULTS),
         differenceCount: run.differenceCount + 1,
       }
+    case 'run.summary':
+    case 'chunks.summary':
+      return foldSummary(run, event)
     case 'run.finished':
       return {
         ...run,

@@ -380,6 +380,7 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
     'archive run': { byHand: [...PLANNED, 'between', 'patience', 'budget', 'workers', 'rate'] },
   },
   shape: 'long',
+  pauses: true,
   doing: 'archiving',
   stores: [
     { field: 'from', family: 'database', access: 'write', end: 'source' },

@@ -67,6 +67,7 @@ export const batchImport: Declaration<BatchImportOperation, (typeof EVENTS)[numb
     only: words.constant(undefined),
   },
   shape: 'long',
+  pauses: true,
   doing: 'importing',
   stores: [
     { field: 'path', family: 'lake', access: 'read', end: 'source' },

@@ -8,7 +8,6 @@ import { compareAgain } from '../../copy/again/compare-table.ts'
 import { againPlan } from '../../copy/again/plan-again.ts'
 import { refusedForAgain } from '../../copy/again/delete-extra.ts'
 import { refuseFollowed } from '../../follow/refuse-followed.ts'
-import { openControlSocket } from '../../copy/control-socket.ts'
 import { endOf } from '../../copy/ending.ts'
 import { finishTable } from '../../copy/finish-table.ts'
 import { beatOfCopy } from '../../copy/heartbeat.ts'
@@ -223,7 +222,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
     }
   })
   const ticks = setInterval(() => pulse.look(), 200).unref()
-  const socket = await openControlSocket(run.runId, steering)
+  const steerable = run.steerBy?.(steering)
   try {
     const work = objectWork(objects, planned, database, owner, operation.workers)
     // A followed table gets its unique values and its foreign keys when it has caught up.
@@ -297,7 +296,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
   } finally {
     clearInterval(heart)
     clearInterval(ticks)
-    await socket[Symbol.asyncDispose]()
+    steerable?.[Symbol.dispose]()
   }
 }
 

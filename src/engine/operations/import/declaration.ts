@@ -78,6 +78,7 @@ export const importOne: Declaration<ImportOperation, (typeof EVENTS)[number]> = 
     waitMs: words.duration('wait'),
   },
   shape: 'long',
+  pauses: true,
   doing: 'importing',
   stores: [
     { field: 'table', family: 'table', access: 'read', end: 'source' },

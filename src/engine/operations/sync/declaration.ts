@@ -72,6 +72,7 @@ export const sync: Declaration<SyncOperation, (typeof EVENTS)[number]> = {
     parallel: words.count('parallel'),
   },
   shape: 'lines',
+  pauses: true,
   stores: [
     { field: 'tables', family: 'table', access: 'read' },
     { field: 'catalog', family: 'catalog', access: 'write', end: 'target' },

@@ -61,6 +61,8 @@ export class CopyProgress {
         return this.#done(event, now)
       case 'chunk.skipped':
         return this.#skipped(event)
+      case 'chunks.summary':
+        return this.#summed(event)
       case 'look.difference':
         return this.#differs(event)
       case 'chunk.failed':
@@ -232,6 +234,17 @@ export class CopyProgress {
     const chunk = freshChunk(event.table, event.chunk, spanOf(event))
     const { attempt, checksum = null } = event
     this.book.put({ ...chunk, state, attempt, read, written, aside, checksum, earlier: true })
+  }
+
+  /** Chunks whose events are not told one by one. */
+  #summed(event: Of<'chunks.summary'>): void {
+    const table = this.#at(event.table)
+    table.add(event)
+    this.workers = Math.max(this.workers, event.workers)
+    const since = event.since === undefined ? Number.NaN : Date.parse(event.since)
+    if (Number.isNaN(since)) return
+    this.begunAt = Math.min(this.begunAt ?? since, since)
+    this.#latest = event.table
   }
 
   /** Proved once, and no more what it has to be. */

@@ -1,5 +1,13 @@
 /** One table of a copy, as its events tell it. Numbers are rows unless they say otherwise. */
-import type { CopyPlanLine, CopyStartedEvent, CopyTally } from '../../../model/event.ts'
+import type {
+  ChunksSummaryEvent,
+  ChunkStretch,
+  ChunkSums,
+  CopyPlanLine,
+  CopyStartedEvent,
+  CopyTally,
+  KeySpan,
+} from '../../../model/event.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
 import type { TableResult } from '../outcomes.ts'
 import { ChunkMap } from './chunk-map.ts'
@@ -36,6 +44,17 @@ export class CopyTable {
     const [key] = event.key
     const native = this.plan?.columns.find(({ from }) => from === key)?.source ?? null
     this.map = new ChunkMap(axisOf(event, native), Number(event.chunks))
+  }
+
+  /** Chunks of which only the state is told, and what they add up to. */
+  add({ begun, here, before, states }: ChunksSummaryEvent): void {
+    this.begun += Number(begun)
+    addTo(this.here, here, this.provedByChunk)
+    addTo(this.before, before, this.provedByChunk)
+    for (const { first, last, state, edges } of states) {
+      const drawn = state === 'proved' && !this.provedByChunk ? 'written' : state
+      for (let no = first; no <= last; no++) this.map.set(String(no), drawn, edgesOf(edges, no - first))
+    }
   }
 
   get to(): string {
@@ -113,6 +132,22 @@ export class CopyTable {
     const bytes = Number(this.plan?.bytes ?? 0)
     return rows > 0 && bytes > 0 ? bytes / rows : null
   }
+}
+
+function addTo(tally: Tally, sums: ChunkSums, isProved: boolean): void {
+  tally.read += Number(sums.read)
+  tally.written += Number(sums.written)
+  tally.skipped += Number(sums.skipped)
+  tally.aside += Number(sums.quarantined)
+  if (isProved) tally.proved += Number(sums.proved)
+}
+
+/** Where the chunk at a place of a stretch lies: right behind the one before it. */
+function edgesOf(edges: ChunkStretch['edges'], at: number): KeySpan | undefined {
+  if (edges === undefined) return undefined
+  const [before = null, end = null] = [edges[at], edges[at + 1]]
+  const begin = before === null || at === 0 ? before : String(BigInt(before) + 1n)
+  return { from: begin === null ? null : [begin], to: end === null ? null : [end] }
 }
 
 function talliedBy(copied: CopyTally, proved: number): Tally {

@@ -1,0 +1,133 @@
+/** A run that others can watch and steer while it goes on: its journal, those who watch, and the socket they come by. */
+import type { Event, EventBody } from '../../model/event.ts'
+import { dec } from '../../model/event.ts'
+import { Interrupter, type Interrupt } from '../../shared/abort.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { redactUrl, redactValue, secretsOfUrl } from '../../shared/redact.ts'
+import { openControlSocket } from '../copy/control-socket.ts'
+import type { RunControl, Wish } from '../operation.ts'
+import { declarationOf, isPlanOnly, urlsOf, withUrls } from '../operations/facts.ts'
+import type { Operation } from '../operations/list.ts'
+import { RunJournal } from '../run-journal/run-journal.ts'
+import type { RunAbout } from './about.ts'
+import { PlainSteering } from './plain-steering.ts'
+import type { Steered } from './steered.ts'
+import { Viewers } from './viewers.ts'
+
+export type LiveOptions = {
+  readonly runId: string
+  readonly interrupt: Interrupt
+  readonly control?: RunControl
+  readonly commandLine: string
+  readonly tool: string
+  readonly host: string
+  readonly startedAt: string
+  /** Says an event of the run. */
+  readonly emit: (body: EventBody) => void
+}
+
+/** Whether others can watch a run of it: it tells what it does while it does it. */
+export function isWatched(operation: Operation): boolean {
+  const { shape } = declarationOf(operation.kind)
+  return (shape === 'long' || shape === 'lines') && !isPlanOnly(operation)
+}
+
+export class LiveRun implements AsyncDisposable {
+  /** Fires as the one it was given, and when somebody asks over the socket. */
+  readonly interrupt: Interrupter = new Interrupter()
+  readonly control: RunControl
+  readonly #journal = new RunJournal()
+  readonly #viewers: Viewers
+  readonly #plain: PlainSteering
+  #own: Steered | null = null
+  #socket: AsyncDisposable | null = null
+  #isBroken = false
+
+  private constructor(operation: Operation, options: LiveOptions) {
+    const { interrupt, control, emit } = options
+    const secrets = urlsOf(operation).flatMap(secretsOfUrl)
+    const { runId, commandLine, tool, host, startedAt } = options
+    const about: RunAbout = redactValue(
+      { runId, operation: withUrls(operation, redactUrl), commandLine, tool, host, pid: process.pid, startedAt },
+      secrets,
+    )
+    this.#viewers = new Viewers(this.#journal, about, secrets)
+    pass(interrupt.stop, (reason) => this.interrupt.requestStop(reason))
+    pass(interrupt.abort, (reason) => this.interrupt.requestAbort(reason))
+    this.#plain = new PlainSteering(this.interrupt, declarationOf(operation.kind).pauses === true)
+    this.#plain.onWish = (wish) => {
+      const told = steeredBy(wish)
+      if (told !== null) emit(told)
+    }
+    this.control = this.#plain.control(control)
+  }
+
+  /** Listens from now on; where no socket can be had, the run goes without one. */
+  static async open(operation: Operation, options: LiveOptions): Promise<LiveRun> {
+    const live = new LiveRun(operation, options)
+    live.#socket = await openControlSocket(options.runId, live.#steered(operation.kind), {
+      join: (socket) => live.#viewers.join(socket),
+      abort: () => live.interrupt.requestAbort(),
+    })
+    return live
+  }
+
+  /** Every event of the run. A picture of it is never worth the run: what cannot be kept ends the picture. */
+  take(event: Event): void {
+    if (this.#isBroken) return
+    try {
+      this.#journal.take(event)
+      this.#viewers.tell(event)
+    } catch {
+      this.#isBroken = true
+    }
+  }
+
+  /** The operation has a steering of its own from now on, until it is disposed. */
+  steerBy(steered: Steered): Disposable {
+    this.#own = steered
+    if (this.#plain.held) {
+      this.#plain.held = false
+      steered.heed({ act: 'hold', held: true })
+    }
+    return { [Symbol.dispose]: () => void (this.#own = this.#own === steered ? null : this.#own) }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#viewers.end()
+    await this.#socket?.[Symbol.asyncDispose]()
+  }
+
+  #steered(command: string): Steered {
+    const now = (): Steered => this.#own ?? this.#plain
+    return {
+      state: () => ({ command, ...now().state() }),
+      checked: (wish) => now().checked(wish),
+      heed: (wish) => now().heed(wish),
+    }
+  }
+}
+
+function pass(signal: AbortSignal, to: (reason: SluiceError | undefined) => void): void {
+  const fire = (): void => to(signal.reason instanceof SluiceError ? signal.reason : undefined)
+  if (signal.aborted) fire()
+  else signal.addEventListener('abort', fire, { once: true })
+}
+
+/** What is told of a wish that is not about single tables. */
+export function steeredBy(wish: Wish): Extract<EventBody, { type: 'run.steered' }> | null {
+  switch (wish.act) {
+    case 'hold':
+      return { type: 'run.steered', paused: wish.held }
+    case 'stop':
+      return { type: 'run.steered', stopping: true }
+    case 'workers':
+      return { type: 'run.steered', workers: wish.workers }
+    case 'lanes':
+      return { type: 'run.steered', lanes: wish.lanes }
+    case 'rate':
+      return { type: 'run.steered', rate: wish.rate === null ? null : dec(wish.rate) }
+    default:
+      return null
+  }
+}
