@@ -1,7 +1,7 @@
 /** The other end of the socket beside a running copy: asks how it does, and tells it to go on otherwise. */
-import { lstatSync, readdirSync } from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
+import { noSuchRun, refuseStranger } from '../engine/live/socket-folder.ts'
 import { ERROR_CODES, SluiceError } from '../shared/errors.ts'
 import type { ErrorCode } from '../shared/errors.ts'
 import { closest } from '../shared/closest.ts'
@@ -116,39 +116,14 @@ function wrong(message: string): SluiceError {
   return new SluiceError('BAD_FLAG', message, { hint: HINT })
 }
 
-/** Ids of the runs whose sockets stand in the folder, newest first. */
-export function runsIn(folder: string): readonly string[] {
-  let names: readonly string[]
-  try {
-    names = readdirSync(folder)
-  } catch {
-    return []
-  }
-  return names
-    .flatMap((name) => /^run-(\d+)\.sock$/.exec(name)?.[1] ?? [])
-    .toSorted((a, b) => (BigInt(a) > BigInt(b) ? -1 : 1))
-}
-
 /**
  * Sends one request, and resolves with the state of the run after it.
  * @throws SluiceError NO_SUCH_PATH where no such run goes on here, CONNECT_FAILED where it does not answer, and what it answers with
  */
 export async function controlRun(socketPath: string, request: ControlRequest): Promise<RunState> {
-  refuseStranger(socketPath)
+  refuseStranger(path.dirname(socketPath))
   const sent: Sent = { ...request, until: Date.now() + ANSWER_MS }
   return stateOf(await exchange(socketPath, `${JSON.stringify(sent)}\n`), socketPath)
-}
-
-/** In a folder that all may write to, another user could stand in for a run. */
-function refuseStranger(socketPath: string): void {
-  const folder = path.dirname(socketPath)
-  const found = lstatSync(folder, { throwIfNoEntry: false })
-  const me = process.getuid?.()
-  if (found === undefined || me === undefined || found.uid === me) return
-  throw new SluiceError('TARGET_DENIED', 'the folder of control sockets belongs to somebody else', {
-    where: folder,
-    hint: 'run sluice ctl as the user who started the run, or set XDG_RUNTIME_DIR',
-  })
 }
 
 function exchange(socketPath: string, line: string): Promise<string> {
@@ -187,11 +162,7 @@ function exchange(socketPath: string, line: string): Promise<string> {
 }
 
 function noRun(socketPath: string): SluiceError {
-  const id = /run-(\d+)\.sock$/.exec(socketPath)?.[1] ?? ''
-  return new SluiceError('NO_SUCH_PATH', `no run ${id} goes on here`, {
-    where: socketPath,
-    hint: 'sluice ctl lists the runs of this user on this machine; one on another machine is steered there',
-  })
+  return noSuchRun(/run-(\d+)\.sock$/.exec(socketPath)?.[1] ?? '', socketPath)
 }
 
 function stateOf(line: string, where: string): RunState {

@@ -1,4 +1,5 @@
 /** What the program does, once the environment is settled: read the words, choose the face, run, end. */
+import { EventEmitter } from 'node:events'
 import process from 'node:process'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import type { Request, Told } from './commands/command.ts'
@@ -67,7 +68,11 @@ export async function main(argv: readonly string[], surroundings: Surroundings):
     mode = modeOf(globals, surroundings)
     if (parsed.request.kind === 'open' && mode === 'tui')
       return await openScreen(argv, parsed.request, globals, surroundings)
-    session = await openSession(surroundings, sessionOptions(argv, parsed, mode, surroundings))
+    session = await openSession(
+      // Signals end the watching, and not the run.
+      parsed.request.kind === 'attach' ? { ...surroundings, signals: new EventEmitter() } : surroundings,
+      sessionOptions(argv, parsed, mode, surroundings),
+    )
   } catch (error) {
     return await refuseEarly(argv, asSluiceError(error), surroundings)
   }
@@ -160,6 +165,7 @@ async function perform(
     await openScreen(argv, { target: outcome.lake }, { ...globals, catalog }, surroundings)
     return outcome.exitCode
   }
+  if (request.kind === 'attach') return await attach(request, mode, globals, session, surroundings)
   if (request.kind === 'ctl') return await control(request, session, surroundings)
   let { operation } = request
   const { told } = request
@@ -212,6 +218,31 @@ async function control(
   ])
   const socketPath = (runId: string): string => controlSocketPath(runId, env)
   return await runCtl(session, { run, request, tool: toolVersion(), ticks: () => clock.ticks(), socketPath })
+}
+
+async function attach(
+  { run }: Extract<Request, { kind: 'attach' }>,
+  mode: Mode,
+  globals: Globals,
+  session: Session,
+  surroundings: Surroundings,
+): Promise<number> {
+  const [{ goesOn, joinedFrom, watchRun }, { controlSocketPath }] = await Promise.all([
+    import('./run-attach.ts'),
+    import('../engine/copy/control-socket.ts'),
+  ])
+  const { env } = surroundings
+  const socketPath = (runId: string): string => controlSocketPath(runId, env)
+  const joined = await joinedFrom({ run, env, socketPath })
+  const { runId } = joined.about
+  const again = async () => joinedFrom({ run: runId, env, socketPath })
+  if (mode !== 'tui') return await watchRun(session, joined, surroundings.signals, again)
+  await session.close()
+  const { showJoined } = await import('./open.ts')
+  const face = { ...(await whoAndWhat(globals, surroundings)), transcript: printed(globals, []) }
+  const ended = await showJoined(joined, globals.quit, face, surroundings)
+  if (ended.goesOn) surroundings.stderr.write(`sluice: ${goesOn(runId)}\n`)
+  return ended.exitCode
 }
 
 /** How the lines that are left in the scrollback are written. */

@@ -2,12 +2,13 @@
 import { mkdirSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { hasOneOpener, isCatalogUrl, isCopyUrl } from '../engine/systems.ts'
+import type { JoinedRun } from '../engine/workbench.ts'
 import type { Event } from '../model/event.ts'
 import type { Deadline } from '../shared/deadline.ts'
 import { isS3Url } from '../model/lake-url.ts'
 import { catalogUrl, sqliteUrl, stateCatalogFile } from './catalog-choice.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
-import type { RunToShow, Surroundings } from './ports.ts'
+import type { RunToShow, RunToWatch, Surroundings } from './ports.ts'
 import { openTranscript } from './transcript.ts'
 import { uiCommands } from './ui/commands.ts'
 import type { TranscriptOptions } from './transcript.ts'
@@ -84,6 +85,20 @@ export async function showRun(
   return show(besideRun(run.operation), face, surroundings, run, heard)
 }
 
+/**
+ * Shows the Run screen of a run of another program until a key leaves it.
+ * @returns the exit code, and whether the run goes on
+ */
+export async function showJoined(
+  joined: JoinedRun,
+  leaveWhenDone: boolean,
+  face: Face,
+  surroundings: Surroundings,
+): Promise<TuiEnd> {
+  const nothing = { lake: null, catalog: null, database: null }
+  return shownUntil(nothing, face, surroundings, { joined, leaveWhenDone })
+}
+
 /** What the other screens show while a command runs: what it works on. */
 function besideRun(operation: Operation): Opened {
   const database = storeOf(operation, 'database')
@@ -98,13 +113,25 @@ export async function openUi(options: OpenOptions, surroundings: Surroundings): 
   return show(opened(options, surroundings.env), options, surroundings)
 }
 
+type TuiEnd = { readonly exitCode: number; readonly goesOn: boolean }
+
 async function show(
-  { lake, catalog, database }: Opened,
+  at: Opened,
   options: Face,
   surroundings: Surroundings,
   initial?: RunToShow,
   heard?: (event: Event) => void,
 ): Promise<number> {
+  return (await shownUntil(at, options, surroundings, initial, heard)).exitCode
+}
+
+async function shownUntil(
+  { lake, catalog, database }: Opened,
+  options: Face,
+  surroundings: Surroundings,
+  initial?: RunToShow | RunToWatch,
+  heard?: (event: Event) => void,
+): Promise<TuiEnd> {
   const { tool, actor, host, ascii, lifecycle, deadline } = options
   const transcript = await openTranscript(surroundings, options.transcript)
   const urls = [...(lifecycle?.databases ?? []), ...[catalog, database].filter((url) => url !== null)]
@@ -130,7 +157,7 @@ async function show(
   })
   told.learned = (url) => workbench.know(url)
   const { stdin, stdout } = surroundings
-  const { exitCode } = await tui.runTui({
+  const { exitCode, goesOn = false } = await tui.runTui({
     workbench,
     tool,
     ascii,
@@ -145,7 +172,7 @@ async function show(
     ...(initial === undefined ? {} : { initial }),
   })
   await transcript.end()
-  return exitCode
+  return { exitCode, goesOn }
 }
 
 /** A path or URL rather than an id of the catalog. */

@@ -25,6 +25,24 @@ export const OWN_COMMANDS: readonly CommandDeclaration[] = [
     ],
   },
   {
+    name: 'attach',
+    operands: '[run]',
+    group: 'Operate',
+    summary: 'watch a run of this machine, and leave it',
+    takes: [
+      {
+        name: 'run',
+        operand: true,
+        type: 'text',
+        completes: 'run',
+        describe: 'id of a run on this machine; the only one that goes on when absent',
+      },
+    ],
+    epilogue:
+      'In a terminal its Run screen: q leaves, and the run goes on; p + - < > x X steer it. Else its lines, or with --json its events. ' +
+      'The exit code is that of the run when it ends while it is watched.\n',
+  },
+  {
     name: 'demo',
     operands: '[path]',
     group: 'Operate',

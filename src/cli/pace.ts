@@ -96,6 +96,13 @@ export class PaceFold {
         this.#finished += Number(event.done)
         this.#finishedBytes += Number(event.bytes ?? 0)
         break
+      case 'run.summary':
+        this.#tablesDone += Object.values(event.tables).reduce((sum, count) => sum + Number(count), 0)
+        this.#summed(event)
+        break
+      case 'chunks.summary':
+        this.#summed(event)
+        break
       case 'chunk.failed':
       case 'chunk.released':
         this.#chunks(event.table).delete(event.chunk)
@@ -128,6 +135,15 @@ export class PaceFold {
       tables: this.#tables,
       tablesDone: this.#tablesDone,
     }
+  }
+
+  /** Chunks that are not told one by one. */
+  #summed({ work, bytes }: { readonly work: Readonly<Record<string, string>>; readonly bytes: string }): void {
+    for (const [unit, done] of Object.entries(work)) {
+      this.#unit = unit
+      this.#finished += Number(done)
+    }
+    this.#finishedBytes += Number(bytes)
   }
 
   #sameUnit(): boolean {

@@ -2,7 +2,7 @@
 import type { LifecycleStatusOperation } from '../engine/operations/lifecycle-status/declaration.ts'
 import type { CommandPort } from '../engine/command-port.ts'
 import type { RunFinished } from '../engine/operation.ts'
-import type { Workbench } from '../engine/workbench.ts'
+import type { JoinedRun, Workbench } from '../engine/workbench.ts'
 import type { Event } from '../model/event.ts'
 import type { Interrupt } from '../shared/abort.ts'
 import type { Deadline } from '../shared/deadline.ts'
@@ -42,6 +42,9 @@ export type EnginePort = {
 /** A long command that the UI starts at once, shows on its Run screen, and leaves with. */
 export type RunToShow = { readonly operation: Operation; readonly commandLine: string; readonly leaveWhenDone: boolean }
 
+/** A run of another program that is looked at, and goes on when it is left. */
+export type RunToWatch = { readonly joined: JoinedRun; readonly leaveWhenDone: boolean }
+
 export type TuiPort = {
   runTui(options: {
     readonly workbench: Workbench
@@ -51,10 +54,10 @@ export type TuiPort = {
     readonly commands?: CommandPort
     readonly stdin: NodeJS.ReadStream
     readonly stdout: NodeJS.WriteStream
-    readonly initial?: RunToShow
+    readonly initial?: RunToShow | RunToWatch
     /** Hears the events of every run, numbered from 1, with the exit code of whoever ended it. */
     readonly onEvent?: (run: number, event: Event) => void
-  }): Promise<{ readonly exitCode: number }>
+  }): Promise<{ readonly exitCode: number; readonly goesOn?: boolean }>
 }
 
 /** Everything outside of us that a command touches. */

@@ -23,6 +23,7 @@ export const READERS: Readonly<Record<string, () => Promise<CommandFileExports>>
   archive: () => import('./commands/archive.ts'),
   lifecycle: () => import('./commands/lifecycle.ts'),
   ctl: () => import('./commands/ctl.ts'),
+  attach: () => import('./commands/attach.ts'),
   demo: () => import('./commands/demo.ts'),
   completion: () => import('./commands/completion.ts'),
 }

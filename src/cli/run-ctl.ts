@@ -2,7 +2,8 @@
 import path from 'node:path'
 import type { EventBody } from '../model/event.ts'
 import { asSluiceError } from '../shared/errors.ts'
-import { controlRun, runsIn } from './ctl.ts'
+import { runsIn } from '../engine/live/socket-folder.ts'
+import { controlRun } from './ctl.ts'
 import type { ControlRequest, RunState } from './ctl.ts'
 import type { Session } from './session.ts'
 

@@ -47,6 +47,8 @@ export type Session = {
   readonly host: string
   /** Shows an event of the command line itself, which belongs to no run of the engine. */
   emit(body: EventBody): void
+  /** Shows an event of a run that goes on elsewhere. */
+  show(event: Event): void
   /** Runs an operation and shows it. Resolves with what it came to, never rejects. */
   run(operation: Operation, commandLine: string, options?: RunSettings): Promise<RunFinished>
   /** Ctrl-c was pressed where it is a key: the exit code says so. */
@@ -143,6 +145,7 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
     actor,
     host,
     emit,
+    show: (event) => show(event, false),
     redact: (text) => redactText(text, options.secrets),
     run: async (operation, commandLine, { part = false, listen, hours, notes = [], warnings = [], next } = {}) => {
       listing = declarationOf(operation.kind).shape === 'listing'

@@ -139,6 +139,34 @@ export type RunningOperation = {
   readonly done: Promise<number>
 }
 
+/** What a run tells of itself to whoever begins to watch it. Plain data, without passwords. */
+export type RunAbout = {
+  readonly runId: string
+  /** URLs of databases as they are shown. */
+  readonly operation: Operation
+  readonly commandLine: string
+  readonly tool: string
+  readonly host: string
+  readonly pid: number
+  /** UTC, as events have it. */
+  readonly startedAt: string
+}
+
+/**
+ * A run that goes on in another program of this machine. Whoever leaves it stops nothing. One that breaks off has a last event all the same, which says so;
+ * `done` resolves with the exit code, and with 0 where it was left, or dropped.
+ */
+export type JoinedRun = RunningOperation & {
+  readonly about: RunAbout
+  /** What stands for everything before the first event that listeners hear. */
+  readonly snapshot: readonly Event[]
+  /** Whether the run has dropped this viewer, who did not read in time: it can be joined again. */
+  wasDropped(): boolean
+  /** Hears why something that was asked of the run is left undone. */
+  onRefused(listener: (message: string) => void): void
+  leave(): void
+}
+
 export interface Workbench extends AsyncDisposable {
   /** The lake's path as given, or null when only a catalog or a database was opened. */
   readonly lake: string | null
@@ -173,4 +201,12 @@ export interface Workbench extends AsyncDisposable {
   start(operation: Operation, commandLine: string): RunningOperation
   /** Operations may name this URL from now on by what is shown of it. */
   know(url: string): void
+  /** Runs of this user on this machine, whatever is open; absent where nobody knows of any. */
+  readonly machine?: MachineRuns
+}
+
+/** Runs of this user on this machine, in whatever program. */
+export type MachineRuns = {
+  /** @throws SluiceError NO_SUCH_PATH, CONNECT_FAILED where it cannot be joined */
+  readonly join: (runId: string) => Promise<JoinedRun>
 }

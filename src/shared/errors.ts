@@ -143,6 +143,7 @@ export const ERROR_CODES = {
   STOPPED: 'stopped',
   ABORTED: 'stopped',
   DEADLINE: 'stopped',
+  RUN_BROKE_OFF: 'stopped',
   // bugs
   INTERNAL: 'internal',
 } as const satisfies Record<string, ErrorKind>

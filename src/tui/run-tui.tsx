@@ -1,7 +1,7 @@
 /** The terminal UI as one call: takes the terminal, runs until the user leaves, gives it back. */
 import { render } from 'ink'
 import type { CommandPort } from '../engine/command-port.ts'
-import type { Workbench } from '../engine/workbench.ts'
+import type { JoinedRun, Workbench } from '../engine/workbench.ts'
 import type { Clock } from '../shared/clock.ts'
 import { systemClock } from '../shared/clock.ts'
 import { App } from './app.tsx'
@@ -35,12 +35,15 @@ export type TuiOptions = {
     readonly commandLine?: string
     /** The program is that operation alone, and ends with its exit code: by itself when it has ended, or by a key. */
     readonly leaveWhenDone?: boolean
+    /** A run of another program that is looked at, and goes on when it is left. */
+    readonly joined?: JoinedRun
   }
   /** Hears the events of every run, numbered from 1, with the exit code of whoever ended it. */
   readonly onEvent?: (run: number, event: Event) => void
 }
 
-export type TuiResult = { readonly exitCode: number }
+/** @property goesOn whether a run that was looked at had not ended when it was left */
+export type TuiResult = { readonly exitCode: number; readonly goesOn: boolean }
 
 /** @returns the status to end with; rejects when a bug ended the UI. */
 export async function runTui(options: TuiOptions): Promise<TuiResult> {
@@ -57,6 +60,7 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
       now: clock.now(),
       forms: options.commands?.forms() ?? [],
       ...(initial?.screen === undefined ? {} : { screen: initial.screen }),
+      ...(initial?.joined === undefined ? {} : ({ screen: 'runs', attached: true } as const)),
     }),
   )
   const end: { signalled: boolean; crash: { readonly error: unknown } | null; leave: () => void } = {
@@ -128,6 +132,10 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
       })
     }
   }
+  if (initial?.joined !== undefined) {
+    session.joined.onEnd = () => session.over(initial.leaveWhenDone ?? false)
+    session.joined.show(initial.joined)
+  }
   await left
   screen.close()
   stdout.off('resize', resized)
@@ -136,8 +144,16 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
   session.queue.dispose()
   stdin.pause()
   if (end.crash !== null) throw end.crash.error
+  const goesOn = initial?.joined !== undefined && session.joined.lastExit === null
+  if (initial?.joined !== undefined && session.joined.lastExit !== null)
+    return { exitCode: session.joined.lastExit, goesOn }
   return {
-    exitCode: exitCodeOf(session, end.signalled, initial?.leaveWhenDone !== undefined),
+    exitCode: exitCodeOf(
+      session,
+      end.signalled,
+      initial?.operation !== undefined && initial.leaveWhenDone !== undefined,
+    ),
+    goesOn,
   }
 }
 

@@ -32,8 +32,8 @@ const spanOf = (chunk: number): { from: string[] | null; to: string[] | null } =
 
 /** A copy that does what copies do, and is steered by somebody restless. */
 function copyRun(steps: readonly Step[], earlier: number): readonly Event[] {
-  const told_ = new Told()
-  const say = (body: EventBody): void => told_.say(body)
+  const run = new Told()
+  const say = (body: EventBody): void => run.say(body)
   say({ type: 'run.started', command: 'copy', tool: 'sluice' })
   const lines = TABLES.map((table) => told.planLine(table, CHUNKS * ROWS))
   say(told.planned(lines))
@@ -105,7 +105,7 @@ function copyRun(steps: readonly Step[], earlier: number): readonly Event[] {
     } else if (kind === 15) say({ type: 'run.steered', paused: pick % 2 === 0 })
     else say({ type: 'throttle.on', reason: 'busy', rate: String(pick) })
   }
-  return told_.events
+  return run.events
 }
 
 const tally = (no: number) => ({

@@ -5,6 +5,10 @@ import { dirname } from 'node:path'
 import { expect, test } from 'vitest'
 import { controlSocketPath, openControlSocket } from '../../src/engine/copy/control-socket.ts'
 import { Steering } from '../../src/engine/copy/steering.ts'
+import { joinRun } from '../../src/engine/live/join.ts'
+import { LiveRun } from '../../src/engine/live/live-run.ts'
+import type { Event, EventBody } from '../../src/model/event.ts'
+import { NEVER } from '../../src/shared/abort.ts'
 
 const RUN = `test-${process.pid}`
 
@@ -59,4 +63,87 @@ test('workers, rate, pauses and a stop reach the run; nonsense does not', async 
   await ask({ set: { stop: true } })
   expect(steering.stop.aborted).toBe(true)
   expect(told).toContainEqual({ act: 'rate', rate: 500 })
+})
+
+/** A run as those see it who come by its socket. */
+async function watchedRun(id: string, told: (run: LiveRun) => void) {
+  const emitted: EventBody[] = []
+  const live = await LiveRun.open(SYNC, {
+    runId: id,
+    interrupt: NEVER,
+    commandLine: 'sluice sync --watch',
+    tool: '0',
+    host: 'here',
+    startedAt: '2026-11-20T12:00:00.000Z',
+    emit: (body) => emitted.push(body),
+  })
+  told(live)
+  return { live, emitted }
+}
+
+const SYNC = {
+  kind: 'sync',
+  tables: [],
+  catalog: 'postgresql://me:s3cret@db/x',
+  watch: true,
+  intervalMs: 1000,
+  batchSize: 10,
+  parallel: 1,
+} as const
+let seq = 0
+const event = (body: EventBody): Event => ({ v: 1, seq: ++seq, ts: '2026-11-20T12:00:00.000Z', runId: RUN, ...body })
+const note = (message: string): Event => event({ type: 'log', level: 'note', message })
+const FINISHED = { type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 1 } as const
+
+test('whoever watches hears what was, then what comes, without passwords; leaving stops nothing', async () => {
+  const id = String(process.pid)
+  const { live, emitted } = await watchedRun(id, (run) => {
+    run.take(event({ type: 'run.started', command: 'sync', tool: '0' }))
+    run.take(note('s3cret is out'))
+  })
+  const joined = await joinRun(id)
+  expect(joined.about).toMatchObject({ runId: id, operation: { kind: 'sync', catalog: 'postgresql://me@db/x' } })
+  expect(joined.snapshot.map(({ type }) => type)).toEqual(['run.started', 'log'])
+  expect(JSON.stringify([joined.about, joined.snapshot])).not.toContain('s3cret')
+  const heard: Event[] = []
+  joined.subscribe((one) => heard.push(one))
+  joined.pause(true)
+  await expect.poll(() => emitted).toEqual([{ type: 'run.steered', paused: true }])
+  expect(live.control.paused).toBe(true)
+  const left = await joinRun(id)
+  left.leave()
+  live.take(note('goes on'))
+  const refused: string[] = []
+  joined.onRefused((message) => refused.push(message))
+  joined.lanes(3)
+  await expect.poll(() => refused).toEqual(['this run takes no workers from elsewhere'])
+  joined.stop()
+  await expect.poll(() => live.interrupt.stop.aborted).toBe(true)
+  expect(live.interrupt.abort.aborted).toBe(false)
+  joined.abort()
+  await expect.poll(() => live.interrupt.abort.aborted).toBe(true)
+  live.take(event(FINISHED))
+  await live[Symbol.asyncDispose]()
+  expect(await joined.done).toBe(0)
+  expect(heard.map(({ type }) => type)).toEqual(['log', 'run.finished'])
+  await expect(joinRun(id)).rejects.toMatchObject({ code: 'NO_SUCH_PATH' })
+})
+
+test('a viewer who does not read is dropped with a reason, and the run holds little for him', async () => {
+  const id = String(process.pid + 1_000_000)
+  const { live } = await watchedRun(id, (run) => run.take(event({ type: 'run.started', command: 'sync', tool: '0' })))
+  const socket = connect(controlSocketPath(id))
+  socket.write('{"watch":true}\n')
+  await new Promise((resolve) => socket.once('readable', resolve))
+  const message = 'x'.repeat(10_000)
+  const before = process.memoryUsage().arrayBuffers
+  for (let i = 0; i < 3000; i++) live.take(note(message))
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(12_000_000)
+  let text = ''
+  socket.setEncoding('utf8')
+  socket.on('data', (piece: string) => (text += piece))
+  await new Promise((resolve) => socket.once('close', resolve))
+  expect(text.trimEnd().split('\n').at(-1)).toBe('{"dropped":"what was told was not read in time; join again"}')
+  expect((await joinRun(id)).snapshot.length).toBeLessThan(600)
+  await live[Symbol.asyncDispose]()
 })

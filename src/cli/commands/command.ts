@@ -29,6 +29,8 @@ export type Request =
   | { readonly kind: 'operation'; readonly operation: Operation; readonly told?: Told }
   /** Of a run that goes on; every run of this machine where none is named. */
   | { readonly kind: 'ctl'; readonly run: string | null; readonly request: ControlRequest }
+  /** A run of this machine is watched; the only one where none is named. */
+  | { readonly kind: 'attach'; readonly run: string | null }
   | { readonly kind: 'demo'; readonly lake: string | null; readonly folder: string }
   | {
       readonly kind: 'open'

@@ -6,7 +6,8 @@ import { errorFromInfo, SluiceError } from '../../shared/errors.ts'
 import type { Event } from '../../model/event.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { Wish } from '../operation.ts'
-import type { RunningOperation, Workbench } from '../workbench.ts'
+import { joinRun } from '../live/join.ts'
+import type { MachineRuns, RunningOperation, Workbench } from '../workbench.ts'
 import type { Answer, Identity, QueryMethod, Question } from './messages.ts'
 import { FLAG, FLAG_BYTES, type OperationMessage, type OperationStart } from './operation-messages.ts'
 import { withUrls } from '../operations/facts.ts'
@@ -19,6 +20,7 @@ export class ThreadedWorkbench implements Workbench {
   readonly lake: string | null
   readonly catalog: string | null
   readonly database: string | null
+  readonly machine: MachineRuns = { join: (runId) => joinRun(runId) }
   readonly #identity: Identity
   readonly #catalogUrl: string | null
   /** Whole URLs by what is shown of them. */

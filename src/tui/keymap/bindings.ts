@@ -323,6 +323,7 @@ const PROGRAM = section('PROGRAM', 'screen', [
   ],
   ['reload', ['R'], 'look again', is.anywhere, { palette: true }],
   ['leave', ['q'], 'leave, once the run of a command has ended', is.over, { hint: 'leave', rank: 0, unlisted: true }],
+  ['leave', ['q'], 'leave a run that goes on', is.attached, { hint: 'leave, it goes on', rank: 0, unlisted: true }],
   ['back', ['esc'], 'back', is.inside, { hint: 'back', rank: 4, help: ['esc q', 'back; q at the top quits'] }],
   ['quit', ['q'], 'back; at the top quits', is.anywhere, { palette: true, unlisted: true }],
   ['palette', [':', 'ctrl-p'], 'any command by name', is.anywhere, { hint: 'command', rank: 8 }],

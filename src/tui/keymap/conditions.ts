@@ -2,7 +2,7 @@
 import { isInCatalog } from '../../engine/workbench.ts'
 import type { State, Tab } from '../state/state.ts'
 import { geometry } from '../state/geometry.ts'
-import { activeRun, comparison, logRows, openRun, runResults, runRows } from '../state/selectors.ts'
+import { activeRun, comparison, logRows, openRun, runResults, runRows, steeredRun } from '../state/selectors.ts'
 import type { RunView } from '../run/run-view.ts'
 import { underCursor, type UnderCursor } from '../state/copy-cursor.ts'
 import { shownPartition } from '../state/archive-shown.ts'
@@ -70,7 +70,8 @@ export const canRollBack: When = (s) => {
   return row !== null && row.kind === 'delta' && isInCatalog(row)
 }
 export const over: When = (s) => s.over
-export const running: When = (s) => activeRun(s) !== undefined
+/** The program is there to look at one run, which goes on when it is left. */
+export const attached: When = (s) => s.attached && !s.over
 export const idle: When = (s) => activeRun(s) === undefined
 export const runOpen: When = (s) => s.screen === 'runs' && openRun(s) !== null
 export const runsListed: When = (s) => s.screen === 'runs' && openRun(s) === null && runRows(s).length > 0
@@ -84,17 +85,17 @@ export const works: When = (s) => s.screen === 'runs' && turned(s)?.phase === 'r
 export const rests: When = (s) => s.screen === 'runs' && turned(s)?.phase === 'paused'
 /** The run that works, where it has lanes that can be turned: a comparison and an archive go their way alone. */
 const turned = (s: State): RunView | undefined => {
-  const run = activeRun(s)
+  const run = steeredRun(s)
   if (run === undefined || run.archiving !== null || isShownAs(run.operation, 'differences')) return undefined
   return run
 }
 /** Whether what runs is a copy. */
-export const copies: When = (s) => (activeRun(s)?.copy ?? null) !== null
+export const copies: When = (s) => (steeredRun(s)?.copy ?? null) !== null
 /** Whether what runs is an archive run or a restore. */
-export const archives: When = (s) => (activeRun(s)?.archiving ?? null) !== null
+export const archives: When = (s) => (steeredRun(s)?.archiving ?? null) !== null
 /** Whether what runs applies changes, and copies no table any more: it has no lanes, and no row of it is steered alone. */
 export const follows: When = (s) => {
-  const run = activeRun(s)
+  const run = steeredRun(s)
   return run !== undefined && isFollowing(run)
 }
 export const steersLanes: When = (s) => steers(s) && !follows(s)
@@ -147,7 +148,10 @@ export const copyPanes: When = (s) => {
   const run = copyOpen(s)
   return run !== null && !isFollowing(run) && (copiesMany(s) || (!copyLayout(s, run).wide && run.finished === null))
 }
-export const canStop: When = (s) => s.screen !== 'log' && running(s) && activeRun(s)?.phase !== 'aborting'
+export const canStop: When = (s) => {
+  const run = steeredRun(s)
+  return s.screen !== 'log' && run !== undefined && run.phase !== 'aborting'
+}
 export const onCompare: When = (s) => s.screen === 'compare'
 export const compared: When = (s) => onCompare(s) && (comparison(s)?.questions.length ?? 0) > 0
 export const askAgain: When = (s) => compared(s) && idle(s)

@@ -35,6 +35,8 @@ export type RunView = {
   readonly id: number
   readonly operation: Operation
   readonly commandLine: string
+  /** Where it goes on, if that is another program of this machine; null for a run of this one. */
+  readonly joined: { readonly host: string; readonly pid: number } | null
   readonly runId: Dec | null
   readonly phase: 'starting' | 'running' | 'paused' | 'stopping' | 'aborting' | 'done'
   readonly startedAt: number
@@ -97,6 +99,7 @@ export function freshRun(id: number, operation: Operation, commandLine: string, 
     id,
     operation,
     commandLine,
+    joined: null,
     runId: null,
     phase: 'starting',
     startedAt: now,

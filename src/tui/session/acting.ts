@@ -1,7 +1,7 @@
 /** What keys and dialogs may do with a session. */
 import type { CommandForm, CommandPort } from '../../engine/command-port.ts'
 import type { Form } from '../form/form.ts'
-import type { TableRow, Workbench } from '../../engine/workbench.ts'
+import type { RunningOperation, TableRow, Workbench } from '../../engine/workbench.ts'
 import type { Command } from '../keymap/bindings.ts'
 import type { Action } from '../state/action.ts'
 import type { State } from '../state/state.ts'
@@ -10,7 +10,10 @@ import type { Databases } from './databases.ts'
 import type { Lifecycles } from './lifecycles.ts'
 import type { Place } from './operations.ts'
 import type { Pictures } from './pictures.ts'
+import type { JoinedRuns } from './joined-runs.ts'
 import type { RunQueue } from './run-queue.ts'
+
+export type Steering = Pick<RunningOperation, 'stop' | 'abort' | 'pause' | 'lanes' | 'rate' | 'steer'>
 
 /** The form that is open. */
 export type Filling = {
@@ -28,6 +31,10 @@ export type Acting = {
   readonly workbench: Workbench
   readonly store: Store<State, Action>
   readonly queue: RunQueue
+  /** Runs of other programs that are looked at. */
+  readonly joined: JoinedRuns
+  /** What keys steer: the run that is looked at, or that of this program. */
+  readonly steering: Steering
   readonly databases: Databases
   readonly rings: Pictures
   readonly timelines: Pictures

@@ -5,7 +5,6 @@ import { asSluiceError } from '../../shared/errors.ts'
 import type { Command } from '../keymap/bindings.ts'
 import { isHeld } from '../keymap/conditions.ts'
 import {
-  activeRun,
   comparison,
   identityOf,
   known,
@@ -13,6 +12,7 @@ import {
   runResults,
   runRows,
   selectedVersion,
+  steeredRun,
 } from '../state/selectors.ts'
 import type { Dialog } from '../state/state.ts'
 import { needyIndex, needyRows } from '../state/needy.ts'
@@ -133,13 +133,13 @@ function turnLanes(s: Acting, run: RunView, by: number): void {
     s.flash(`the target takes ${many} at a time: more lanes would only wait`)
     return
   }
-  s.queue.lanes(wanted)
+  s.steering.lanes(wanted)
 }
 
 function turnRate(s: Acting, run: RunView, faster: boolean): void {
   const next = rateAfter(run, faster, s.state.now)
   if ('why' in next) s.flash(next.why)
-  else s.queue.rate(next.rate)
+  else s.steering.rate(next.rate)
 }
 
 const STEERED: Readonly<Record<TableWish['act'], string>> = {
@@ -160,11 +160,11 @@ function steer(s: Acting, act: TableWish['act']): void {
     return
   }
   if (under.kind === 'table') {
-    s.queue.steer({ act, table: under.table.name })
+    s.steering.steer({ act, table: under.table.name })
     s.flash(`${under.table.name} ${STEERED[act]}`)
   } else {
     const { table, no } = under.chunk
-    s.queue.steer({ act, table, chunk: no })
+    s.steering.steer({ act, table, chunk: no })
     s.flash(`chunk ${no} ${STEERED[act]}`)
   }
 }
@@ -192,7 +192,7 @@ function actOnTables(s: Acting, command: Command, rows: readonly TableRow[]): bo
 
 /** Does what a command asks of the workbench; commands of the screen alone were done by the reducer. */
 export function actOn(s: Acting, command: Command, rows: readonly TableRow[] = deltaRows(s)): void {
-  const run = activeRun(s.state)
+  const run = steeredRun(s.state)
   if (actOnTables(s, command, rows)) return
   switch (command) {
     case 'batch-import': {
@@ -285,7 +285,7 @@ export function actOn(s: Acting, command: Command, rows: readonly TableRow[] = d
       break
     case 'run.pause':
     case 'run.go-on':
-      s.queue.pause(command === 'run.pause')
+      s.steering.pause(command === 'run.pause')
       break
     case 'run.more':
     case 'run.fewer':
@@ -305,7 +305,7 @@ export function actOn(s: Acting, command: Command, rows: readonly TableRow[] = d
       steer(s, 'retry')
       break
     case 'run.stop':
-      s.queue.stop()
+      s.steering.stop()
       s.flash(
         `stopping after the running ${run?.archiving != null ? 'step' : run?.copy === null ? 'batches' : 'chunks'}; X aborts`,
       )

@@ -142,7 +142,7 @@ export function acceptDialog(s: Acting): void {
       return
     case 'abort':
       set(s, null)
-      if (dialog.choice === 1) s.queue.abort()
+      if (dialog.choice === 1) s.steering.abort()
       return
     case 'palette': {
       const entry = paletteEntries(s.state)[dialog.cursor]

@@ -1,7 +1,4 @@
-/**
- * The run that works and those that wait. Events are collected and reach the store at most ten times a second; of the progress of a
- * chunk only the newest counts, so a fast engine costs no more than a slow one.
- */
+/** The run that works and those that wait. */
 import type { TableWish } from '../../engine/operation.ts'
 import type { RunningOperation, Workbench } from '../../engine/workbench.ts'
 import type { Event } from '../../model/event.ts'
@@ -9,26 +6,17 @@ import type { Clock } from '../../shared/clock.ts'
 import type { Action } from '../state/action.ts'
 import type { State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
-import { msOf } from '../draw/format.ts'
-import { logEntry } from '../run/log-entry.ts'
-import { storyEntries } from '../run/story.ts'
-import type { LogEntry } from '../state/state.ts'
 import type { Story } from '../../engine/command-port.ts'
 import type { Job } from './operations.ts'
+import { RunFlow } from './run-flow.ts'
 
-const FLUSH_MS = 100
 const TICK_MS = 1000
 
 type Current = {
   readonly id: number
   readonly handle: RunningOperation
-  events: Event[]
-  progress: Map<string, Event>
+  readonly flow: RunFlow
   finished: (Event & { type: 'run.finished' }) | null
-  /** Null where nobody tells it. */
-  readonly story: Story | null
-  told: string[]
-  entries: LogEntry[]
 }
 
 /** Between a run and the UI. */
@@ -49,7 +37,6 @@ export class RunQueue {
   readonly #waiting: Job[] = []
   #current: Current | null = null
   #nextId = 1
-  #flushTimer: ReturnType<typeof setTimeout> | null = null
   #tickTimer: ReturnType<typeof setInterval> | null = null
   #idleWaiters: (() => void)[] = []
   /** Exit code of the last run that ended, and whether any was stopped and can be resumed. */
@@ -131,9 +118,8 @@ export class RunQueue {
 
   /** Stops the timers; a run that still works goes on unseen. */
   dispose(): void {
-    if (this.#flushTimer !== null) clearTimeout(this.#flushTimer)
+    this.#current?.flow.stop()
     if (this.#tickTimer !== null) clearInterval(this.#tickTimer)
-    this.#flushTimer = null
     this.#tickTimer = null
   }
 
@@ -155,19 +141,11 @@ export class RunQueue {
     this.#nextId += 1
     this.#store.dispatch({ type: 'run-added', id, ...job, now: this.#clock.now(), show })
     const handle = this.#workbench.start(job.operation, job.commandLine)
-    const current: Current = {
-      id,
-      handle,
-      events: [],
-      progress: new Map(),
-      finished: null,
-      story: this.#tap.story(),
-      told: [],
-      entries: [],
-    }
+    const flow = new RunFlow(id, this.#store, this.#clock, this.#tap.story())
+    const current: Current = { id, handle, flow, finished: null }
     this.#current = current
     this.#tickTimer ??= setInterval(() => {
-      this.#flush()
+      this.#current?.flow.flush()
       this.#store.dispatch({ type: 'tick', now: this.#clock.now() })
     }, TICK_MS)
     const unsubscribe = handle.subscribe((event) => {
@@ -175,7 +153,7 @@ export class RunQueue {
     })
     void handle.done.then((exitCode) => {
       unsubscribe()
-      this.#flush()
+      flow.flush()
       this.#end(current, exitCode)
     })
   }
@@ -183,43 +161,7 @@ export class RunQueue {
   #take(current: Current, event: Event): void {
     if (event.type === 'run.finished') current.finished = event
     this.#tap.event(current.id, event)
-    this.#tell(current, event)
-    if (event.type === 'chunk.progress') {
-      current.progress.set(`${event.worker}`, event)
-    } else {
-      // Order matters between the progress of a lane and what ends it.
-      if (current.progress.size > 0) {
-        current.events.push(...current.progress.values())
-        current.progress.clear()
-      }
-      current.events.push(event)
-    }
-    this.#flushTimer ??= setTimeout(() => {
-      this.#flush()
-    }, FLUSH_MS)
-  }
-
-  #tell(current: Current, event: Event): void {
-    const lines = current.story?.take(event) ?? []
-    if (lines.length === 0) return
-    current.told.push(...lines)
-    const now = this.#clock.now()
-    if (logEntry(event, now) === null) current.entries.push(...storyEntries(lines, msOf(event.ts) ?? now))
-  }
-
-  #flush(): void {
-    if (this.#flushTimer !== null) clearTimeout(this.#flushTimer)
-    this.#flushTimer = null
-    const current = this.#current
-    if (current === null) return
-    const events = [...current.events, ...current.progress.values()]
-    current.events = []
-    current.progress.clear()
-    const { id, told: lines, entries } = current
-    current.told = []
-    current.entries = []
-    if (lines.length > 0) this.#store.dispatch({ type: 'told', id, lines, entries })
-    if (events.length > 0) this.#store.dispatch({ type: 'events', id: current.id, events, now: this.#clock.now() })
+    current.flow.take(event)
   }
 
   #end(current: Current, exitCode: number): void {

@@ -13,7 +13,7 @@ import { commandOf, elsewhere, shownKey } from '../keymap/lookup.ts'
 import type { KeyPress } from '../keymap/key-name.ts'
 import { SMALLEST } from '../state/geometry.ts'
 import { isShownAs } from '../run/run-screen.ts'
-import { activeRun } from '../state/selectors.ts'
+import { activeRun, joinedRun } from '../state/selectors.ts'
 import { openedDatabase } from '../state/tables-list.ts'
 import type { Action, Loaded } from '../state/action.ts'
 import type { SlotName, State } from '../state/state.ts'
@@ -21,7 +21,7 @@ import type { Store } from '../state/store.ts'
 import { wantsName } from '../state/start-dialog.ts'
 import type { TextField } from '../state/text-field.ts'
 import { edit, field } from '../state/text-field.ts'
-import type { Acting } from './acting.ts'
+import type { Acting, Steering } from './acting.ts'
 import { actOn } from './actions.ts'
 import { acceptDialog, completedPalette, dialogCommand, dialogKey } from './dialogs.ts'
 import { Databases } from './databases.ts'
@@ -36,6 +36,7 @@ import { Live } from './live.ts'
 import { Forms } from './forms.ts'
 import { Lifecycles } from './lifecycles.ts'
 import { TIMELINES } from './timelines.ts'
+import { JoinedRuns } from './joined-runs.ts'
 import { RunQueue } from './run-queue.ts'
 
 /** What only the terminal can do. */
@@ -59,6 +60,7 @@ export class Session implements Acting {
   readonly store: Store<State, Action>
   readonly clock: Clock
   readonly queue: RunQueue
+  readonly joined: JoinedRuns
   readonly databases: Databases
   readonly rings: Pictures
   readonly timelines: Pictures
@@ -84,6 +86,13 @@ export class Session implements Acting {
       settled: (event) => this.#settled(event),
       event: (run, event) => terminal.onEvent(run, event),
       story: () => terminal.commands?.story(false) ?? null,
+    })
+    this.joined = new JoinedRuns(store, clock, {
+      join: workbench.machine === undefined ? null : workbench.machine.join,
+      story: () => terminal.commands?.story(false) ?? null,
+      event: (event) => {
+        if (this.state.attached) terminal.onEvent(1, event)
+      },
     })
     this.databases = new Databases(workbench, store)
     this.rings = new Pictures(workbench, store, RINGS)
@@ -113,6 +122,10 @@ export class Session implements Acting {
 
   get state(): State {
     return this.store.get()
+  }
+
+  get steering(): Steering {
+    return this.joined.opened() ?? this.queue
   }
 
   /** One key. Under the smallest size every key but ctrl-c is dead: nobody acts on what cannot be seen. */
@@ -161,11 +174,16 @@ export class Session implements Acting {
     }
   }
 
-  /** ctrl-c and SIGINT: stops the run, aborts a stopping one, leaves when nothing runs. */
+  /** ctrl-c and SIGINT: stops the run, aborts a stopping one, leaves when nothing runs. A run of another program is only left. */
   interrupt(): void {
     const run = activeRun(this.state)
+    if (joinedRun(this.state) !== undefined && !this.state.attached) {
+      this.store.dispatch({ type: 'command', command: 'back' })
+      this.flash('the run goes on; ctrl-c again leaves sluice')
+      return
+    }
     this.store.dispatch({ type: 'interrupted' })
-    if (run === undefined) {
+    if (run === undefined || this.state.attached) {
       this.leave()
     } else if (run.phase === 'stopping') {
       this.queue.abort()
@@ -227,6 +245,7 @@ export class Session implements Acting {
     this.lifecycles.close()
     this.forms.close()
     this.queue.dispose()
+    this.joined.close()
     this.#terminal.leave()
   }
 

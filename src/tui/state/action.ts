@@ -1,6 +1,7 @@
 /** Everything that can change the state. */
 import type { TableRow } from '../../engine/workbench.ts'
 import type { AsOf } from '../../engine/operation.ts'
+import type { RunAbout } from '../../engine/workbench.ts'
 import type { Event, RelationEvent } from '../../model/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { Command } from '../keymap/bindings.ts'
@@ -56,6 +57,16 @@ export type Action =
       readonly now: number
       readonly show: boolean
     }
+  /** A run of another program: `snapshot` stands for all that happened before. */
+  | {
+      readonly type: 'run-joined'
+      readonly id: number
+      readonly about: RunAbout
+      readonly snapshot: readonly Event[]
+      readonly now: number
+      readonly show: boolean
+    }
+  | { readonly type: 'run-shown'; readonly id: number }
   | { readonly type: 'run-phase'; readonly id: number; readonly phase: 'running' | 'paused' | 'stopping' | 'aborting' }
   | { readonly type: 'run-lanes'; readonly id: number; readonly lanes: number }
   | { readonly type: 'run-rate'; readonly id: number; readonly rate: number }

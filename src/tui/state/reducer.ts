@@ -11,13 +11,13 @@ import { READING_LIFECYCLE } from './lifecycle-shown.ts'
 import { READING } from './ring-shown.ts'
 import { READING_TIMELINE } from './timeline-shown.ts'
 import type { Database, Dialog, LogEntry, SlotName, Slots, State } from './state.ts'
-import { NO_SELECTION, START } from './state.ts'
+import { KEPT_RUNS, NO_SELECTION, START } from './state.ts'
 import { visibleRows } from './tables-list.ts'
 import { isShownAs } from '../run/run-screen.ts'
+import { joinedIn, opened } from './joined.ts'
 
 /** The ring of the log; the whole log is a file's business. */
 export const LOG_LINES = 2000
-const KEPT_RUNS = 50
 
 function withSlot(state: State, name: SlotName, change: Partial<Slots[SlotName]>): State {
   return { ...state, slots: { ...state.slots, [name]: { ...state.slots[name], ...change } } }
@@ -159,6 +159,10 @@ function reduce(state: State, action: Action): State {
       }
       return { ...state, now: action.now, screen, runs: action.show && !compare ? { ...runs, open: action.id } : runs }
     }
+    case 'run-joined':
+      return joinedIn(state, action)
+    case 'run-shown':
+      return opened(state, action.id)
     case 'run-phase':
       return withRun(state, action.id, (run) => (run.phase === 'done' ? run : { ...run, phase: action.phase }))
     case 'run-lanes':

@@ -6,10 +6,21 @@ import { isRunning } from '../run/run-view.ts'
 import { matches } from './tables-list.ts'
 import { isShownAs } from '../run/run-screen.ts'
 
-/** The run that works now. */
+/** The run of this program that works now. */
 export function activeRun(state: State): RunView | undefined {
-  const last = state.runs.views.at(-1)
+  const last = state.runs.views.findLast(({ joined }) => joined === null)
   return isRunning(last) ? last : undefined
+}
+
+/** The run of another program whose screen is open while it works. */
+export function joinedRun(state: State): RunView | undefined {
+  const open = state.screen === 'runs' ? openRun(state) : null
+  return open !== null && open.joined !== null && isRunning(open) ? open : undefined
+}
+
+/** The run that keys steer: the one that is looked at, or that of this program. */
+export function steeredRun(state: State): RunView | undefined {
+  return joinedRun(state) ?? activeRun(state)
 }
 
 /** The run whose screen is open, or null. */

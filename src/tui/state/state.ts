@@ -120,6 +120,9 @@ export type Database = {
   readonly error: ErrorInfo | null
 }
 
+/** Runs whose pictures are kept. */
+export const KEPT_RUNS = 50
+
 export type RunsState = {
   /** Runs started here, oldest first; the last one may be running. */
   readonly views: readonly RunView[]
@@ -263,6 +266,8 @@ export type State = {
   readonly interrupted: boolean
   /** The program was started for one run, which has ended: a key leaves. */
   readonly over: boolean
+  /** The program was started to look at one run, which goes on when it is left. */
+  readonly attached: boolean
 }
 
 const slot = <T>(): Slot<T> => ({ key: '', identity: '', value: null, error: null, loading: null })
@@ -299,6 +304,7 @@ export function initialState(options: {
   readonly now: number
   readonly screen?: Screen
   readonly forms?: readonly CommandForm[]
+  readonly attached?: boolean
 }): State {
   return {
     size: { columns: options.columns, rows: options.rows },
@@ -338,5 +344,6 @@ export function initialState(options: {
     whereHistory: [],
     interrupted: false,
     over: false,
+    attached: options.attached ?? false,
   }
 }

@@ -5,7 +5,7 @@ import { chosen, line, span } from '../draw/line.ts'
 import { clean, cutMiddle, padEnd, wrap, wrapLabelled } from '../draw/text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { share } from '../run/run-view.ts'
-import { activeRun } from '../state/selectors.ts'
+import { steeredRun } from '../state/selectors.ts'
 import type { Dialog, State } from '../state/state.ts'
 import { around } from '../state/text-field.ts'
 import { helpLines, helpTitle } from './help.ts'
@@ -43,7 +43,7 @@ function choiceBox(
 }
 
 function goingOn(state: State): string {
-  const run = activeRun(state)
+  const run = steeredRun(state)
   if (run === undefined) return 'It has just ended.'
   const lanes = run.lanes.length === 0 ? '' : `, ${plural(run.lanes.length, 'lane')}`
   const more = state.runs.queue.length === 0 ? '' : `, ${state.runs.queue.length} more in line`
@@ -52,7 +52,7 @@ function goingOn(state: State): string {
 
 /** What a run does one after the other: steps of an archive, chunks of a copy, batches of an import. */
 function unit(state: State, ofCopy: string, ofOthers: string): string {
-  const run = activeRun(state)
+  const run = steeredRun(state)
   if (run?.archiving != null) return ofOthers.replace(/batch(?:es)?/, 'step')
   return run?.copy === null ? ofOthers : ofCopy
 }

@@ -9,7 +9,7 @@ import { marksOf } from '../draw/theme.ts'
 import { hints } from '../keymap/lookup.ts'
 import type { RunView } from '../run/run-view.ts'
 import { eta, share } from '../run/run-view.ts'
-import { activeRun, comparison, isCatalogAway, openRun } from '../state/selectors.ts'
+import { steeredRun, comparison, isCatalogAway, openRun } from '../state/selectors.ts'
 import type { Prompt, Screen, State } from '../state/state.ts'
 import { around } from '../state/text-field.ts'
 import { isOneDatabase } from '../state/drawn-list.ts'
@@ -44,7 +44,7 @@ export function runState(run: RunView | undefined, now: number): string {
 /** What is open, or between what the run on the screen goes. */
 function placeOf(state: State, room: number): string {
   const run = state.screen === 'runs' ? openRun(state) : null
-  const { operation } = run ?? activeRun(state) ?? {}
+  const { operation } = run ?? steeredRun(state) ?? {}
   if (operation !== undefined && (run !== null || state.catalog === null) && betweenDatabases(operation)) {
     const { source = '', target } = endsOf(operation)
     return target === undefined ? source : ends(source, target, room)
@@ -74,7 +74,7 @@ function ends(from: string, to: string, room: number): string {
 }
 
 function headLine(state: State, cells: number): Line {
-  const running = activeRun(state)
+  const running = steeredRun(state)
   const away = isCatalogAway(state)
   const right = away && running === undefined ? 'catalog cannot be reached' : runState(running, state.now)
   const tone = away ? 'bad' : running === undefined ? 'muted' : 'strong'

@@ -1,0 +1,9 @@
+/** attach: its operand; what it does is in ../run-attach.ts. */
+import { runIdOf } from '../run-id.ts'
+import type { Command } from './command.ts'
+
+const attach: Command = {
+  request: (args) => ({ kind: 'attach', run: runIdOf(args, 'run', 'RUN') ?? null }),
+}
+
+export const commands = { attach }

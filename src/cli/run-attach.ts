@@ -1,0 +1,108 @@
+/** `sluice attach`: a run of this machine watched from here. Whoever leaves it stops nothing. */
+import path from 'node:path'
+import { joinRun } from '../engine/live/join.ts'
+import { runsIn } from '../engine/live/socket-folder.ts'
+import type { JoinedRun } from '../engine/workbench.ts'
+import { asSluiceError, SluiceError } from '../shared/errors.ts'
+import { controlRun } from './ctl.ts'
+import type { Surroundings } from './ports.ts'
+import type { Session } from './session.ts'
+import { EXIT_OF_SIGNAL, type Signal } from './signals.ts'
+
+export type Wanted = {
+  readonly run: string | null
+  readonly env: Surroundings['env']
+  /** Where a run listens. */
+  readonly socketPath: (runId: string) => string
+}
+
+/**
+ * The run that is asked for; without one, the only one that goes on here.
+ * @throws SluiceError NO_SUCH_PATH where there is none, or it has to be said which
+ */
+export async function joinedFrom({ run, env, socketPath }: Wanted): Promise<JoinedRun> {
+  if (run !== null) return await joinRun(run, env)
+  const live = await liveRuns(socketPath)
+  const [only, ...more] = live
+  const folder = path.dirname(socketPath('0'))
+  if (only === undefined) {
+    throw new SluiceError('NO_SUCH_PATH', 'no run goes on here', {
+      where: folder,
+      hint: 'sluice runs lists those that have ended; one on another machine is looked at there',
+    })
+  }
+  if (more.length === 0) return await joinRun(only.run, env)
+  throw new SluiceError('NO_SUCH_PATH', `${live.length} runs go on here: ${live.map(shown).join('; ')}`, {
+    where: folder,
+    hint: `say which: sluice attach ${only.run}`,
+  })
+}
+
+type Live = { readonly run: string; readonly command: string }
+
+/** Those that answer; sockets that killed runs left behind are passed over. */
+async function liveRuns(socketPath: (runId: string) => string): Promise<readonly Live[]> {
+  const asked = runsIn(path.dirname(socketPath('0'))).map(async (run): Promise<readonly Live[]> => {
+    try {
+      const { command } = await controlRun(socketPath(run), { get: true })
+      return [{ run, command: typeof command === 'string' ? command : 'a run' }]
+    } catch (thrown) {
+      return asSluiceError(thrown).code === 'NO_SUCH_PATH' ? [] : [{ run, command: 'does not answer' }]
+    }
+  })
+  return (await Promise.all(asked)).flat()
+}
+
+const shown = ({ run, command }: Live): string => `${run} ${command}`
+
+/** What is said when a run is left that goes on. */
+export function goesOn(runId: string): string {
+  return `run ${runId} goes on; sluice attach ${runId} comes back`
+}
+
+/**
+ * Headless: prints what the run itself would print.
+ * @param again joins it anew where it dropped us
+ * @returns its exit code when it ends while it is watched; that of the signal when it is left
+ */
+export async function watchRun(
+  session: Session,
+  joined: JoinedRun,
+  signals: NodeJS.EventEmitter,
+  again: () => Promise<JoinedRun>,
+): Promise<number> {
+  let left: Signal | null = null
+  let run = joined
+  const listeners = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map((signal) => {
+    const leave = (): void => {
+      left = signal
+      run.leave()
+    }
+    signals.on(signal, leave)
+    return () => signals.removeListener(signal, leave)
+  })
+  try {
+    let seen = 0
+    // What its beginning adds up to is told once.
+    let isFirst = true
+    for (;;) {
+      const { snapshot } = run
+      for (const event of snapshot) if (isFirst || event.seq > seen) session.show(event)
+      for (const { seq } of snapshot) seen = Math.max(seen, seq)
+      isFirst = false
+      run.subscribe((event) => {
+        seen = event.seq
+        session.show(event)
+      })
+      const exitCode = await run.done
+      if (left !== null) {
+        session.output.talk(`sluice: ${goesOn(run.about.runId)}\n`)
+        return EXIT_OF_SIGNAL[left]
+      }
+      if (!run.wasDropped()) return exitCode
+      run = await again()
+    }
+  } finally {
+    for (const remove of listeners) remove()
+  }
+}

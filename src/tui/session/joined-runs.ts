@@ -1,0 +1,143 @@
+/** Runs that go on in other programs of this machine and are looked at here. Whoever leaves one stops nothing. */
+import type { Story } from '../../engine/command-port.ts'
+import type { JoinedRun, RunningOperation } from '../../engine/workbench.ts'
+import type { Event } from '../../model/event.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { asSluiceError } from '../../shared/errors.ts'
+import type { Action } from '../state/action.ts'
+import { activeRun, joinedRun } from '../state/selectors.ts'
+import type { State } from '../state/state.ts'
+import type { Store } from '../state/store.ts'
+import { RunFlow } from './run-flow.ts'
+
+const TICK_MS = 1000
+
+export type JoinedTap = {
+  /** Null where this machine's runs cannot be joined. */
+  readonly join: ((runId: string) => Promise<JoinedRun>) | null
+  /** Begins to tell a run in lines; null where nobody can. */
+  story(): Story | null
+  /** Hears every event, those that came before included. */
+  event(event: Event): void
+}
+
+type Seen = { readonly run: JoinedRun; readonly flow: RunFlow }
+
+export class JoinedRuns {
+  readonly #store: Store<State, Action>
+  readonly #clock: Clock
+  readonly #tap: JoinedTap
+  readonly #seen = new Map<number, Seen>()
+  readonly #asking = new Set<string>()
+  #tick: ReturnType<typeof setInterval> | null = null
+  #nextId = -1
+  #closed = false
+  /** Exit code of the last one that ended while it was watched; null before one has. */
+  lastExit: number | null = null
+  onEnd: () => void = () => undefined
+
+  constructor(store: Store<State, Action>, clock: Clock, tap: JoinedTap) {
+    this.#store = store
+    this.#clock = clock
+    this.#tap = tap
+  }
+
+  /** Shows a run by its id; one that is looked at already is shown again. */
+  open(runId: string): void {
+    const known = this.#store.get().runs.views.find((run) => run.joined !== null && run.runId === runId)
+    if (known !== undefined && known.phase !== 'done') {
+      this.#store.dispatch({ type: 'run-shown', id: known.id })
+      return
+    }
+    const { join } = this.#tap
+    if (join === null || this.#asking.has(runId)) return
+    this.#asking.add(runId)
+    void join(runId)
+      .then((run) => this.show(run))
+      .catch((thrown: unknown) => this.#say(asSluiceError(thrown).message))
+      .finally(() => this.#asking.delete(runId))
+  }
+
+  show(run: JoinedRun): void {
+    if (this.#closed) return run.leave()
+    const id = this.#nextId
+    this.#nextId -= 1
+    this.#follow(id, run, true)
+  }
+
+  /** The run whose screen is open, where it goes on elsewhere. */
+  opened(): RunningOperation | null {
+    const view = joinedRun(this.#store.get())
+    const run = view === undefined ? undefined : this.#seen.get(view.id)?.run
+    if (view === undefined || run === undefined) return null
+    const abort = (): void => {
+      run.abort()
+      // It has no event that tells so.
+      this.#store.dispatch({ type: 'run-phase', id: view.id, phase: 'aborting' })
+    }
+    return { ...run, abort }
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const { run, flow } of this.#seen.values()) {
+      flow.stop()
+      run.leave()
+    }
+    this.#seen.clear()
+    this.#rest()
+  }
+
+  #follow(id: number, run: JoinedRun, show: boolean): void {
+    const flow = new RunFlow(id, this.#store, this.#clock, this.#tap.story())
+    this.#seen.set(id, { run, flow })
+    const { about, snapshot } = run
+    this.#store.dispatch({ type: 'run-joined', id, about, snapshot, now: this.#clock.now(), show })
+    for (const event of snapshot) {
+      flow.tell(event)
+      this.#tap.event(event)
+    }
+    flow.flush()
+    run.onRefused((message) => this.#say(message))
+    run.subscribe((event) => {
+      flow.take(event)
+      this.#tap.event(event)
+    })
+    this.#tick ??= setInterval(() => {
+      for (const { flow: one } of this.#seen.values()) one.flush()
+      // A run of this program ticks by itself.
+      if (activeRun(this.#store.get()) === undefined) this.#store.dispatch({ type: 'tick', now: this.#clock.now() })
+    }, TICK_MS)
+    void run.done.then((exitCode) => this.#ended(id, run, exitCode))
+  }
+
+  #ended(id: number, run: JoinedRun, exitCode: number): void {
+    if (this.#closed) return
+    this.#seen.get(id)?.flow.flush()
+    this.#seen.delete(id)
+    const { join } = this.#tap
+    if (run.wasDropped() && join !== null) {
+      void join(run.about.runId)
+        .then((again) => this.#follow(id, again, false))
+        .catch(() => this.#end(id, exitCode))
+      return
+    }
+    this.#end(id, exitCode)
+  }
+
+  #end(id: number, exitCode: number): void {
+    this.lastExit = exitCode
+    if (this.#seen.size === 0) this.#rest()
+    this.#store.dispatch({ type: 'run-ended', id, exitCode, now: this.#clock.now() })
+    this.onEnd()
+  }
+
+  #rest(): void {
+    if (this.#tick !== null) clearInterval(this.#tick)
+    this.#tick = null
+  }
+
+  #say(text: string): void {
+    this.#store.dispatch({ type: 'flash', flash: { text, tone: 'bad' } })
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * The events of one run on their way to the store. They are collected and reach it at most ten times a second; of the progress of a chunk only the newest
+ * counts, so a fast engine costs no more than a slow one.
+ */
+import type { Story } from '../../engine/command-port.ts'
+import type { Event } from '../../model/event.ts'
+import type { Clock } from '../../shared/clock.ts'
+import { msOf } from '../draw/format.ts'
+import { logEntry } from '../run/log-entry.ts'
+import { storyEntries } from '../run/story.ts'
+import type { Action } from '../state/action.ts'
+import type { LogEntry, State } from '../state/state.ts'
+import type { Store } from '../state/store.ts'
+
+const FLUSH_MS = 100
+
+export class RunFlow {
+  readonly id: number
+  readonly #store: Store<State, Action>
+  readonly #clock: Clock
+  /** Null where nobody tells it. */
+  readonly #story: Story | null
+  #events: Event[] = []
+  readonly #progress = new Map<string, Event>()
+  #told: string[] = []
+  #entries: LogEntry[] = []
+  #timer: ReturnType<typeof setTimeout> | null = null
+
+  /** @param id of the run in this program */
+  constructor(id: number, store: Store<State, Action>, clock: Clock, story: Story | null) {
+    this.id = id
+    this.#store = store
+    this.#clock = clock
+    this.#story = story
+  }
+
+  take(event: Event): void {
+    this.tell(event)
+    if (event.type === 'chunk.progress') {
+      this.#progress.set(`${event.worker}`, event)
+    } else {
+      // Order matters between the progress of a lane and what ends it.
+      if (this.#progress.size > 0) {
+        this.#events.push(...this.#progress.values())
+        this.#progress.clear()
+      }
+      this.#events.push(event)
+    }
+    this.#timer ??= setTimeout(() => this.flush(), FLUSH_MS)
+  }
+
+  /** What it says line by line, of an event that the store has otherwise. */
+  tell(event: Event): void {
+    const lines = this.#story?.take(event) ?? []
+    if (lines.length === 0) return
+    this.#told.push(...lines)
+    const now = this.#clock.now()
+    if (logEntry(event, now) === null) this.#entries.push(...storyEntries(lines, msOf(event.ts) ?? now))
+  }
+
+  flush(): void {
+    this.stop()
+    const events = [...this.#events, ...this.#progress.values()]
+    this.#events = []
+    this.#progress.clear()
+    const lines = this.#told
+    const entries = this.#entries
+    this.#told = []
+    this.#entries = []
+    const { id } = this
+    if (lines.length > 0) this.#store.dispatch({ type: 'told', id, lines, entries })
+    if (events.length > 0) this.#store.dispatch({ type: 'events', id, events, now: this.#clock.now() })
+  }
+
+  /** Nothing more is brought by itself. */
+  stop(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+  }
+}
