@@ -6,7 +6,7 @@ import { ArchivePace, archivePaceText } from './archive-pace.ts'
 import { errorDetails } from './block.ts'
 import type { Block, SubjectColumn, Tell, Word } from './block.ts'
 import { bytesText, durationText, factorText, grouped, plural, timeText } from './format.ts'
-import { visible } from './row-writer.ts'
+import { visible } from '../shared/visible.ts'
 import { pad } from './text-table.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>

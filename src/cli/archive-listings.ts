@@ -5,7 +5,7 @@ import { surplusText } from '../model/archiving/surplus-text.ts'
 import { cut } from './copy-listings.ts'
 import { bytesText, durationText, grouped, plural, timeText } from './format.ts'
 import type { Listing } from './listing.ts'
-import { visible } from './row-writer.ts'
+import { visible } from '../shared/visible.ts'
 import { tableWriter } from './text-table.ts'
 import type { Column } from './text-table.ts'
 

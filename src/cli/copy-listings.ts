@@ -2,7 +2,7 @@
 import type { CopyPlanLine, DifferenceEvent, RelationEvent } from '../model/event.ts'
 import { bytesText, clockText, grouped, timeText } from './format.ts'
 import type { Listing } from './listing.ts'
-import { visible } from './row-writer.ts'
+import { visible } from '../shared/visible.ts'
 import { cells, pad } from './text-table.ts'
 import type { Column } from './text-table.ts'
 

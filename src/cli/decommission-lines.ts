@@ -1,7 +1,7 @@
 /** A parked table that is retired, as lines: what was looked at, and what was done. */
 import type { Event } from '../model/event.ts'
 import type { Block, SubjectColumn, Tell } from './block.ts'
-import { visible } from './row-writer.ts'
+import { visible } from '../shared/visible.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
 

@@ -1,7 +1,7 @@
 /** Steps of a table that is partitioned in place, as lines; what it meets and its statements are printed as those of a plan. */
 import type { Event } from '../model/event.ts'
 import type { Block, SubjectColumn, Tell } from './block.ts'
-import { visible } from './row-writer.ts'
+import { visible } from '../shared/visible.ts'
 
 type Step = Extract<Event, { type: 'partition.step' }>
 

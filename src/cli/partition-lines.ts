@@ -2,7 +2,7 @@
 import type { Event, EventBody } from '../model/event.ts'
 import type { Block, SubjectColumn, Tell } from './block.ts'
 import { bytesText, durationText, grouped, measureText, plural } from './format.ts'
-import { visible } from './row-writer.ts'
+import { visible } from '../shared/visible.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
 type RunFinished = Extract<EventBody, { type: 'run.finished' }>

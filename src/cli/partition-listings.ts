@@ -1,7 +1,7 @@
 /** Partitions of live tables as rows of an aligned table. */
 import { bytesText, grouped } from './format.ts'
 import type { Listing } from './listing.ts'
-import { visible } from './row-writer.ts'
+import { visible } from '../shared/visible.ts'
 import type { Column } from './text-table.ts'
 
 const left = (title: string): Column => ({ title, align: 'left' })

@@ -1,7 +1,7 @@
 /** What `partition plan` says: findings as an aligned table, what was measured, the hours of each partition, and statements that run as they are printed. */
 import type { Event, EventBody } from '../model/event.ts'
 import { bytesText, durationText, grouped, plural } from './format.ts'
-import { visible } from './row-writer.ts'
+import { visible } from '../shared/visible.ts'
 import { tableWriter, type Column, type TableWriter } from './text-table.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>

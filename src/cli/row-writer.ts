@@ -1,6 +1,7 @@
 /** Rows of `sluice sql` on stdout: an aligned table, CSV by RFC 4180, or one JSON object a row. */
 import type { RowFormat } from '../engine/operation.ts'
 import type { RowValue } from '../model/event.ts'
+import { visible } from '../shared/visible.ts'
 import { tableWriter, type TableWriter } from './text-table.ts'
 
 export type RowWriter = {
@@ -13,16 +14,6 @@ export type RowWriter = {
 export function rowWriter(format: RowFormat, write: (text: string) => void): RowWriter {
   if (format === 'csv') return csvWriter(write)
   return format === 'json' ? jsonWriter(write) : alignedWriter(write)
-}
-
-const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
-
-/** One line of text in which whatever does not show, or moves the cursor, can be seen. */
-export function visible(text: string): string {
-  return text.replaceAll(/\p{Cc}|\p{Cf}|[\u2028\u2029]/gu, (char) => {
-    const code = char.codePointAt(0) ?? 0
-    return NAMED[char] ?? (code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`)
-  })
 }
 
 /** Numbers stand at the right; a column whose first value is NULL counts as text. */

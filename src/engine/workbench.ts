@@ -5,6 +5,7 @@
 import type { ErrorInfo } from '../shared/errors.ts'
 import type { CommitEvent, Event, FileEvent, RunEvent } from '../model/event.ts'
 import type { AsOf, TableWish } from './operation.ts'
+import type { Asking } from './asking/port.ts'
 import type { Operation } from './operations/list.ts'
 
 export type CatalogState =
@@ -174,6 +175,8 @@ export interface Workbench extends AsyncDisposable {
   readonly catalog: string | null
   /** A database whose tables are shown, as an URL without password: `discover-database` and `copy` take it as it stands here. */
   readonly database?: string | null
+  /** Statements of the Ask screen. */
+  readonly asking: Asking
   tables(): Promise<readonly TableRow[]>
   /**
    * Rows of the list that are others by now, anew: tables with new commits, and those that the catalog knows more or less of. It asks as little as it can.

@@ -1,4 +1,5 @@
 /** Parquet, and SQL over Parquet: one engine does both, and is loaded by the first call. */
+import type { WriteAnswer } from '../model/answer-file.ts'
 import type { CheckpointWriter } from '../model/checkpoint-writer.ts'
 import type { OpenArchiveQuery } from '../model/archiving/query-port.ts'
 import type { ParquetFiles } from '../model/archiving/parquet-port.ts'
@@ -35,6 +36,9 @@ export async function openParquetFiles(options: ParquetFilesOptions): Promise<Pa
 /** One question over hot and archived rows. @throws as `OpenArchiveQuery` says */
 export const openArchiveQuery: OpenArchiveQuery = async (request) =>
   (await import('./duckdb/archive-query/index.ts')).openArchiveQuery(request)
+
+/** Rows of an answer as a file. @throws as `WriteAnswer` says */
+export const writeAnswer: WriteAnswer = async (file) => (await import('./duckdb/answer-file.ts')).writeAnswer(file)
 
 /** A fresh database in memory, for the validator's own replay. */
 export async function scratchDatabase(): Promise<SqlDatabase> {

@@ -38,6 +38,12 @@ export const REPEATABLE: Landed = async () => false
 /** Rows of a query that somebody typed. */
 export type QueryPage = { readonly columns: readonly string[]; readonly rows: readonly SqlRow[] }
 
+/** A table or view, as a statement names it: with its schema only where it is not found without. */
+export type KnownRelation = {
+  readonly name: string
+  readonly columns: readonly { readonly name: string; readonly type: string }[]
+}
+
 export type QueryOptions = {
   readonly pageRows: number
   /** How long the database may work on it, ms. */
@@ -68,6 +74,10 @@ export interface SqlDatabase extends SqlReader, AsyncDisposable {
    * signal's reason
    */
   query(sql: string, options: QueryOptions): AsyncIterable<QueryPage>
+  /** What stands before a statement to be told how it would be answered; it is not run. */
+  readonly explains: string
+  /** What statements can name, for whoever types one. */
+  relations(): Promise<readonly KnownRelation[]>
   /** Takes a lock at once or returns null when another session holds it. Absent where the store has no sessions that the server watches. */
   lock?(name: string): Promise<SessionLock | null>
   /** Milliseconds since the epoch by the database's own clock. */

@@ -11,6 +11,7 @@ import { drawScreen } from './views/screen.ts'
 export function App({ session }: { readonly session: Session }): ReactNode {
   const state = useSyncExternalStore(session.store.subscribe, session.store.get)
   useInput((input, key) => {
+    if (!key.ctrl && session.ask.pasted(input)) return
     for (const press of keyPresses(input, key)) session.press(press)
   })
   const { columns, rows } = state.size

@@ -1,3 +1,4 @@
+import type { Answering, AskCell, AskProgress } from '../../src/engine/asking/port.ts'
 import type { RunningOperation, Workbench } from '../../src/engine/workbench.ts'
 import type { EventBody } from '../../src/model/event.ts'
 import type { Operation } from '../../src/engine/operations/list.ts'
@@ -11,7 +12,16 @@ export type FakeRun = RunningOperation & {
   finish(exitCode: number, body?: Partial<EventBody & { type: 'run.finished' }>): void
 }
 
+export type FakeAnswer = Answering & {
+  readonly calls: string[]
+  /** Goes on cancelling until the test ends it. */
+  stubborn: boolean
+  come(columns: readonly string[], rows: readonly (readonly AskCell[])[]): void
+  end(change?: Partial<AskProgress>): void
+}
+
 export type Fake = Workbench & {
+  readonly answers: FakeAnswer[]
   readonly asked: string[]
   readonly runsStarted: FakeRun[]
   catalogOf(name: string, state: object): void

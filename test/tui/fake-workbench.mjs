@@ -489,6 +489,63 @@ const copyPlan = (table, over = {}) => ({
   ...over,
 })
 
+/** An answer that the test leads: `come` brings rows, `end` is the end of the statement. */
+class FakeAnswer {
+  constructor(question) {
+    this.question = question
+    this.calls = []
+    this.listeners = new Set()
+    this.rows = []
+    this.progress = {
+      state: 'running',
+      columns: null,
+      rows: 0,
+      bytes: 0,
+      ms: 0,
+      whole: false,
+      cancelled: false,
+      error: null,
+      notes: [],
+    }
+  }
+  tell(change) {
+    this.progress = { ...this.progress, ...change }
+    for (const listener of this.listeners) listener(this.progress)
+  }
+  come(columns, rows) {
+    this.rows = [...this.rows, ...rows]
+    this.tell({ columns, rows: this.rows.length, ms: 120 })
+  }
+  end(change = {}) {
+    this.tell({ state: 'done', whole: true, ms: 240, ...change })
+  }
+  subscribe(listener) {
+    this.listeners.add(listener)
+    listener(this.progress)
+    return () => this.listeners.delete(listener)
+  }
+  cancel() {
+    this.calls.push('cancel')
+    this.tell({ state: 'cancelling' })
+    if (!this.stubborn) this.end({ whole: false, cancelled: true })
+  }
+  async window(from, count) {
+    this.calls.push(`window ${from} ${count}`)
+    return this.rows.slice(from, from + count)
+  }
+  async cell(row, at) {
+    return this.rows[row]?.[at] ?? null
+  }
+  async save(wish) {
+    this.calls.push(`save ${wish.path} ${wish.format} ${wish.overwrite}`)
+    if (wish.path.includes('there') && !wish.overwrite) return { kind: 'exists' }
+    return { kind: 'saved', rows: this.rows.length, bytes: 1234, asText: [] }
+  }
+  async close() {
+    this.calls.push('close')
+  }
+}
+
 export function fakeWorkbench({
   hold = false,
   slow = false,
@@ -510,6 +567,11 @@ export function fakeWorkbench({
   const fresh = []
   const asked = []
   const runsStarted = []
+  const answers = []
+  const askedBefore = [
+    { at: iso(NOW - H), place: { kind: 'catalog', url: catalog }, sql: 'select 1' },
+    { at: iso(NOW - MIN), place: { kind: 'catalog', url: catalog }, sql: 'select count(*)\nfrom delta_files' },
+  ]
   const past = [
     ['1763625900000000000', 'sales/orders', 'validate', 'completed', '12:05:45', '12:05:51', '1841'],
     ['1763625800000000000', 'sales/orders', 'import', 'completed', '12:04:25', '12:04:36', '1841'],
@@ -758,6 +820,7 @@ export function fakeWorkbench({
   return {
     asked,
     runsStarted,
+    answers,
     lake,
     catalog,
     database,
@@ -917,6 +980,30 @@ export function fakeWorkbench({
       }),
     runs: (count) => reading('runs', () => past.slice(0, count)),
     know() {},
+    asking: {
+      ask(question) {
+        const answer = new FakeAnswer(question)
+        answers.push(answer)
+        return answer
+      },
+      relations: async () => [
+        {
+          name: 'orders',
+          columns: [
+            { name: 'order_id', type: 'bigint' },
+            { name: 'order_date', type: 'date' },
+            { name: 'amount', type: 'numeric' },
+          ],
+        },
+        { name: 'customers', columns: [{ name: 'id', type: 'bigint' }] },
+      ],
+      history: async () => askedBefore,
+      remember: async (statement) => {
+        askedBefore.push(statement)
+        return true
+      },
+      paths: async (begin) => ['out/', 'orders.csv'].filter((path) => path.startsWith(begin)),
+    },
     start(operation, commandLine) {
       const run = new FakeRun(operation, commandLine, String(1763625151000000000n + BigInt(runsStarted.length)), play)
       runsStarted.push(run)

@@ -25,7 +25,10 @@ const PATIENCE_MS = 1000
 /** A server that does not answer, as against a catalog that cannot be read. */
 const isAway = ({ code }: SluiceError): boolean => ['CONNECT_FAILED', 'CONNECTION_LOST', 'TLS_FAILED'].includes(code)
 
-type Answers = Omit<Workbench, 'start' | 'know' | 'machine' | 'lake' | 'catalog' | typeof Symbol.asyncDispose>
+type Answers = Omit<
+  Workbench,
+  'start' | 'know' | 'machine' | 'asking' | 'lake' | 'catalog' | typeof Symbol.asyncDispose
+>
 
 export class QueryDesk implements Answers {
   readonly #lake: string | null

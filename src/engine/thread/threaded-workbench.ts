@@ -12,6 +12,7 @@ import type { Answer, Identity, QueryMethod, Question } from './messages.ts'
 import { FLAG, FLAG_BYTES, type OperationMessage, type OperationStart } from './operation-messages.ts'
 import { withUrls } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
+import { ThreadedAsking } from './threaded-asking.ts'
 
 /** How long an aborted operation may take to roll back, and a question to be broken off, before its thread is ended, ms. */
 const GRACE_MS = 8_000
@@ -30,6 +31,7 @@ export class ThreadedWorkbench implements Workbench {
   #disposed = false
   readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
   readonly #running = new Set<Started>()
+  readonly asking = new ThreadedAsking((label) => this.#urls.get(label) ?? label)
 
   /** @param at what is open, with passwords; they go to the threads that need them and nowhere else */
   constructor(
@@ -75,12 +77,20 @@ export class ThreadedWorkbench implements Workbench {
     this.#disposed = true
     const started = [...this.#running]
     for (const { running } of started) running.abort()
-    const ended = Promise.all([this.#queries?.closed(), ...started.map(({ running }) => running.done)])
+    const ended = Promise.all([
+      this.#queries?.closed(),
+      this.asking.close(),
+      ...started.map(({ running }) => running.done),
+    ])
     const { promise, clear } = after(GRACE_MS)
     await Promise.race([ended, promise])
     clear()
     // What could not roll back in time is ended as a kill -9 would end it, and that a catalog survives.
-    await Promise.all([this.#queries?.worker.terminate(), ...started.map(({ worker }) => worker.terminate())])
+    await Promise.all([
+      this.#queries?.worker.terminate(),
+      this.asking.terminate(),
+      ...started.map(({ worker }) => worker.terminate()),
+    ])
   }
 
   know(url: string): void {

@@ -5,7 +5,20 @@ import { connectFailed, duckdbError } from './errors.ts'
 import { MEMORY } from './instance.ts'
 import { queryPages } from './query.ts'
 import { Session } from './session.ts'
-import type { OpenMode, QueryOptions, QueryPage, SqlDatabase, SqlReader, SqlRow, SqlTransaction } from '../port.ts'
+import { MOST_COLUMNS, relationsOfRows } from '../known-relations.ts'
+import type {
+  KnownRelation,
+  OpenMode,
+  QueryOptions,
+  QueryPage,
+  SqlDatabase,
+  SqlReader,
+  SqlRow,
+  SqlTransaction,
+} from '../port.ts'
+
+const RELATIONS = `SELECT CASE WHEN schema_name = current_schema() THEN table_name ELSE schema_name || '.' || table_name END, column_name, data_type
+  FROM duckdb_columns() WHERE NOT internal AND database_name = current_database() ORDER BY 1, column_index LIMIT ${MOST_COLUMNS}`
 
 export type DuckdbOptions = {
   /** DuckDB's own notation; what does not fit goes to the temporary folder. */
@@ -47,6 +60,7 @@ export async function openDuckdb(file: string, mode: OpenMode, options: DuckdbOp
 
 class DuckdbDatabase implements SqlDatabase {
   readonly dialect = 'duckdb'
+  readonly explains = 'EXPLAIN'
   readonly label: string
   readonly parallelWrites = false
   readonly #file: OpenFile
@@ -99,6 +113,10 @@ class DuckdbDatabase implements SqlDatabase {
     } finally {
       connection.closeSync()
     }
+  }
+
+  async relations(): Promise<readonly KnownRelation[]> {
+    return relationsOfRows(await this.all(RELATIONS))
   }
 
   async now(): Promise<number> {

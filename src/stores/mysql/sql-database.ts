@@ -3,7 +3,9 @@
  * write whose body asks the database never waits for itself.
  */
 import { Pool } from '../pool.ts'
+import { MOST_COLUMNS, relationsOfRows } from '../known-relations.ts'
 import type {
+  KnownRelation,
   Landed,
   OpenMode,
   QueryOptions,
@@ -34,6 +36,9 @@ export interface MysqlDatabase extends SqlDatabase {
   lock(name: string): Promise<SessionLock | null>
 }
 
+const RELATIONS = `SELECT table_name, column_name, column_type FROM information_schema.columns WHERE table_schema = DATABASE()
+  ORDER BY table_name, ordinal_position LIMIT ${MOST_COLUMNS}`
+
 /** Connections of each kind that stay open between reads. */
 const IDLE_READERS = 2
 
@@ -62,6 +67,7 @@ export async function openMysql(
 
 class Store implements MysqlDatabase {
   readonly dialect = 'mysql'
+  readonly explains = 'EXPLAIN'
   readonly parallelWrites = true
   readonly label: string
   readonly flavour: 'mysql' | 'mariadb'
@@ -153,6 +159,10 @@ class Store implements MysqlDatabase {
 
   query(sql: string, options: QueryOptions): AsyncIterable<QueryPage> {
     return queryServer(() => connectTo(this.#config, 'read'), sql, options)
+  }
+
+  async relations(): Promise<readonly KnownRelation[]> {
+    return relationsOfRows(await this.all(RELATIONS))
   }
 
   async now(): Promise<number> {

@@ -4,7 +4,9 @@ import { quotedName } from '../../shared/sql-text.ts'
 import { Pool } from '../pool.ts'
 import { retrying } from '../retry.ts'
 import type { Route } from '../route.ts'
+import { MOST_COLUMNS, relationsOfRows } from '../known-relations.ts'
 import type {
+  KnownRelation,
   Landed,
   OpenMode,
   QueryOptions,
@@ -30,6 +32,16 @@ import { Statements } from './statements.ts'
 const STARTING_MS = 5000
 /** Each one has waited for the whole lock_timeout already. */
 const MOST_LOCK_TIMEOUTS = 2
+
+/** Partitions are found through their parents. */
+const RELATIONS = `SELECT CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN c.relname ELSE n.nspname || '.' || c.relname END AS name,
+    a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+  WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND NOT c.relispartition
+    AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+  ORDER BY name, a.attnum LIMIT ${MOST_COLUMNS}`
 
 export type PostgresOptions = {
   /** libpq's variables (PGHOST, PGPASSWORD …); the program's own unless given. */
@@ -62,6 +74,7 @@ export async function openPostgres(url: string, mode: OpenMode, options: Postgre
 
 class PostgresDatabase implements SqlDatabase {
   readonly dialect = 'postgresql'
+  readonly explains = 'EXPLAIN'
   readonly label: string
   readonly parallelWrites = true
   readonly #settings: PostgresSettings
@@ -197,6 +210,10 @@ class PostgresDatabase implements SqlDatabase {
 
   query(sql: string, options: QueryOptions): AsyncIterable<QueryPage> {
     return queryServer(this.#settings, sql, options)
+  }
+
+  async relations(): Promise<readonly KnownRelation[]> {
+    return relationsOfRows(await this.all(RELATIONS))
   }
 
   async now(): Promise<number> {

@@ -4,10 +4,23 @@
  */
 import { existsSync } from 'node:fs'
 import Database from 'better-sqlite3'
-import type { OpenMode, QueryOptions, QueryPage, SqlDatabase, SqlReader, SqlRow, SqlTransaction } from '../port.ts'
+import { MOST_COLUMNS, relationsOfRows } from '../known-relations.ts'
+import type {
+  KnownRelation,
+  OpenMode,
+  QueryOptions,
+  QueryPage,
+  SqlDatabase,
+  SqlReader,
+  SqlRow,
+  SqlTransaction,
+} from '../port.ts'
 import { sqliteError } from './errors.ts'
 import { queryFile } from './query.ts'
 import { BUSY_TIMEOUT_MS, openReader } from './reader.ts'
+
+const RELATIONS = `SELECT m.name, p.name, p.type FROM sqlite_schema m JOIN pragma_table_xinfo(m.name) p
+  WHERE m.type IN ('table', 'view') AND substr(m.name, 1, 7) <> 'sqlite_' ORDER BY m.name, p.cid LIMIT ${MOST_COLUMNS}`
 
 /** Rows of one multi-row INSERT: measured best for rows of about twenty columns. */
 const ROWS_A_STATEMENT = 8
@@ -28,6 +41,7 @@ export function openSqlite(file: string, mode: OpenMode, label: string = `sqlite
 
 class SqliteDatabase implements SqlDatabase {
   readonly dialect = 'sqlite'
+  readonly explains = 'EXPLAIN QUERY PLAN'
   readonly label: string
   readonly parallelWrites = false
   readonly #file: string
@@ -91,6 +105,10 @@ class SqliteDatabase implements SqlDatabase {
 
   query(sql: string, options: QueryOptions): AsyncIterable<QueryPage> {
     return queryFile(this.#file, sql, options, this.label)
+  }
+
+  async relations(): Promise<readonly KnownRelation[]> {
+    return relationsOfRows(await this.all(RELATIONS))
   }
 
   async now(): Promise<number> {

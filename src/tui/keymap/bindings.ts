@@ -12,6 +12,7 @@ export type Group =
   | 'ACT on the row or the marked rows'
   | 'RUN screen'
   | 'COMPARE screen'
+  | 'ASK screen'
   | 'LOG screen'
   | 'PROGRAM'
   | 'DIALOGS'
@@ -308,10 +309,49 @@ const COMPARE = section('COMPARE screen', 'screen', [
   ['compare.report', ['W'], 'again, with a report file', is.askAgain, { hint: 'report', rank: 3, palette: true }],
 ])
 
+const ASK = section('ASK screen', 'screen', [
+  ['ask.run', ['ctrl-r'], 'run, as enter behind ;', is.canAsk, { hint: 'run', rank: 0, palette: true }],
+  [
+    'ask.cancel',
+    ['esc'],
+    'cancel the statement',
+    is.asks,
+    { hint: 'cancel', hintKeys: 'ctrl-c', rank: 0, palette: true },
+  ],
+  ['ask.explain', ['ctrl-x'], 'explain it, run nothing', is.canAsk, { hint: 'explain', rank: 3, palette: true }],
+  ['ask.places', ['ctrl-o'], 'what is asked', is.onAsk, { hint: 'what is asked', rank: 4, palette: true }],
+  ['ask.history', ['ctrl-f'], 'find what was asked, ↑ ↓', is.onAsk, { hint: 'asked before', rank: 4, palette: true }],
+  [
+    'ask.pane',
+    ['shift-tab', 'esc'],
+    'to the rows, to the statement',
+    is.inEditor,
+    { hint: 'rows', rank: 2, help: ['shift-tab', 'rows, the statement'] },
+  ],
+  [
+    'ask.pane',
+    ['tab', 'shift-tab', 'i'],
+    'to the statement',
+    is.inGrid,
+    { hint: 'statement', rank: 1, unlisted: true },
+  ],
+  [
+    'ask.left',
+    ['left'],
+    'a column to the left',
+    is.hasAnswerRows,
+    { hint: 'column', hintKeys: '← →', rank: 5, unlisted: true },
+  ],
+  ['ask.right', ['right'], 'a column to the right', is.hasAnswerRows, { help: ['← →', 'another column'] }],
+  ['ask.value', ['enter'], 'the whole value', is.hasAnswerRows, { hint: 'whole value', rank: 2 }],
+  ['ask.copy', ['y'], 'copy the value', is.hasAnswerRows, { hint: 'copy', rank: 5 }],
+  ['ask.save', ['w'], 'save all rows to a file', is.hasWholeAnswer, { hint: 'save all', rank: 1, palette: true }],
+])
+
 const PROGRAM = section('PROGRAM', 'screen', [
   ['copy', ['y'], 'copy name or command', is.canCopy, { hint: 'copy', rank: 6, palette: true }],
   ['zoom', ['z'], 'zoom the pane', is.manyPanesOrZoom, { hint: 'zoom', rank: 8, palette: true }],
-  ['screen.tables', ['1'], 'Tables screen', is.anywhere, { palette: true, help: ['1 2 3 4', 'screens'] }],
+  ['screen.tables', ['1'], 'Tables screen', is.anywhere, { palette: true, help: ['1 2 3 4 5', 'screens'] }],
   ['screen.runs', ['2'], 'Runs screen', is.anywhere, { palette: true, unlisted: true }],
   ['screen.compare', ['3'], 'Compare screen', is.anywhere, { palette: true, unlisted: true }],
   [
@@ -321,6 +361,7 @@ const PROGRAM = section('PROGRAM', 'screen', [
     is.anywhere,
     { hint: 'log', hintKeys: 'l', hintWhen: is.offLog, rank: 8, palette: true, help: ['l', 'log, G follows again'] },
   ],
+  ['screen.ask', ['5'], 'Ask screen', is.anywhere, { palette: true, unlisted: true }],
   ['reload', ['R'], 'look again', is.anywhere, { palette: true }],
   ['leave', ['q'], 'leave, once the run of a command has ended', is.over, { hint: 'leave', rank: 0, unlisted: true }],
   ['leave', ['q'], 'leave a run that goes on', is.attached, { hint: 'leave, it goes on', rank: 0, unlisted: true }],
@@ -358,6 +399,7 @@ export const KEYMAP = [
   ...FIND_NEEDS,
   ...RUN,
   ...COMPARE,
+  ...ASK,
   ...PROGRAM,
   ...DIALOGS,
   ...ALWAYS,

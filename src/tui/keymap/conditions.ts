@@ -8,6 +8,7 @@ import { underCursor, type UnderCursor } from '../state/copy-cursor.ts'
 import { shownPartition } from '../state/archive-shown.ts'
 import { copyLayout, isFollowing } from '../state/copy-layout.ts'
 import { needyRows } from '../state/needy.ts'
+import { isAsking } from '../state/ask-state.ts'
 import { fileUrl } from '../state/relation-row.ts'
 import { cursorRow, openedDatabase, targetRows } from '../state/tables-list.ts'
 import { isShownAs } from '../run/run-screen.ts'
@@ -150,16 +151,23 @@ export const copyPanes: When = (s) => {
 }
 export const canStop: When = (s) => {
   const run = steeredRun(s)
-  return s.screen !== 'log' && run !== undefined && run.phase !== 'aborting'
+  return s.screen !== 'log' && s.screen !== 'ask' && run !== undefined && run.phase !== 'aborting'
 }
 export const onCompare: When = (s) => s.screen === 'compare'
 export const compared: When = (s) => onCompare(s) && (comparison(s)?.questions.length ?? 0) > 0
 export const askAgain: When = (s) => compared(s) && idle(s)
+export const onAsk: When = (s) => s.screen === 'ask'
+export const inGrid: When = (s) => onAsk(s) && s.ask.pane === 'grid'
+export const inEditor: When = (s) => onAsk(s) && s.ask.pane === 'editor'
+export const asks: When = (s) => onAsk(s) && isAsking(s.ask)
+export const canAsk: When = (s) => onAsk(s) && !isAsking(s.ask)
+export const hasAnswerRows: When = (s) => inGrid(s) && (s.ask.answer?.progress.rows ?? 0) > 0
+export const hasWholeAnswer: When = (s) => inGrid(s) && s.ask.answer?.progress.whole === true
 export const onLog: When = (s) => s.screen === 'log'
 export const hasLog: When = (s) => onLog(s) && logRows(s).length > 0
 export const sortable: When = (s) => inList(s) || inTab('files')(s)
 export const filtered: When = (s) => inTab('files')(s) && s.detail.where !== ''
-export const canCopy: When = (s) => hasRow(s) || hasLog(s) || runOpen(s) || onCompare(s)
+export const canCopy: When = (s) => hasRow(s) || hasLog(s) || runOpen(s) || onCompare(s) || onAsk(s)
 /** Whether `esc` has anything to close. */
 export const inside: When = (s) =>
   openedDatabase(s) !== null ||

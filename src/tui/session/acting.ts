@@ -6,6 +6,7 @@ import type { Command } from '../keymap/bindings.ts'
 import type { Action } from '../state/action.ts'
 import type { State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
+import type { AskSession } from './ask.ts'
 import type { Databases } from './databases.ts'
 import type { Lifecycles } from './lifecycles.ts'
 import type { Place } from './operations.ts'
@@ -40,6 +41,7 @@ export type Acting = {
   readonly timelines: Pictures
   readonly lifecycles: Lifecycles
   readonly forms: Filling
+  readonly ask: AskSession
   /** Null where nobody reads words of a command line. */
   readonly commands: CommandPort | null
   readonly place: Place

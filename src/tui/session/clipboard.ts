@@ -1,4 +1,5 @@
 /** What `y` copies: the thing under the cursor, as one would paste it into a shell or a query. */
+import { textOf } from '../state/ask-editor.ts'
 import { literal } from '../../shared/sql-text.ts'
 import { comparison, identityOf, known, logRows, openRun, runRows, selectedVersion } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
@@ -55,6 +56,8 @@ export function copied(state: State): Copied | null {
         ? { text: row.run.commandLine, what: 'command' }
         : { text: row.run.run, what: 'run id' }
     }
+    case 'ask':
+      return { text: textOf(state.ask.editor), what: 'statement' }
     case 'compare': {
       const run = comparison(state)?.run
       return run === undefined ? null : { text: run.commandLine, what: 'command' }

@@ -53,6 +53,9 @@ export function acceptPrompt(s: Acting, prompt: Prompt): void {
       )
       return
     }
+    case 'ask-save':
+      void s.ask.save(text.trim())
+      return
     case 'copy-to': {
       const url = text.trim()
       const { from, tables } = copied(s.state)

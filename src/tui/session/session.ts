@@ -24,6 +24,7 @@ import { edit, field } from '../state/text-field.ts'
 import type { Acting, Steering } from './acting.ts'
 import { actOn } from './actions.ts'
 import { acceptDialog, completedPalette, dialogCommand, dialogKey } from './dialogs.ts'
+import { AskSession } from './ask.ts'
 import { Databases } from './databases.ts'
 import type { Need } from './needs.ts'
 import { needs } from './needs.ts'
@@ -67,6 +68,7 @@ export class Session implements Acting {
   readonly lifecycles: Lifecycles
   readonly forms: Forms
   readonly commands: CommandPort | null
+  readonly ask: AskSession
   readonly #terminal: Terminal
   readonly #inFlight = new Set<SlotName>()
   readonly #reach = new Reach(
@@ -95,6 +97,8 @@ export class Session implements Acting {
       },
     })
     this.databases = new Databases(workbench, store)
+    this.ask = new AskSession(workbench, store, clock, (text, tone) => this.flash(text, tone))
+    this.ask.copy = (text, what) => this.copy(text, what)
     this.rings = new Pictures(workbench, store, RINGS)
     this.timelines = new Pictures(workbench, store, TIMELINES)
     this.commands = terminal.commands
@@ -108,8 +112,10 @@ export class Session implements Acting {
     // A run that begins with the program shows its own screen before anything else is asked.
     setImmediate(() => {
       this.databases.look()
+      this.ask.look()
       store.subscribe(() => {
         this.databases.look()
+        this.ask.look()
         this.lifecycles.look()
       })
     })
@@ -135,7 +141,7 @@ export class Session implements Acting {
       if (key.name === 'ctrl-c') this.interrupt()
       return
     }
-    if (this.#edit(key)) return
+    if (this.ask.press(key) || this.#edit(key)) return
     const command = commandOf(this.state, key.name)
     if (command !== null) this.run(command)
     else this.#sayDead(key.name)
@@ -170,12 +176,13 @@ export class Session implements Acting {
         this.#terminal.suspend()
         break
       default:
-        actOn(this, command, rows)
+        if (!this.ask.run(command)) actOn(this, command, rows)
     }
   }
 
   /** ctrl-c and SIGINT: stops the run, aborts a stopping one, leaves when nothing runs. A run of another program is only left. */
   interrupt(): void {
+    if (this.ask.interrupt()) return
     const run = activeRun(this.state)
     if (joinedRun(this.state) !== undefined && !this.state.attached) {
       this.store.dispatch({ type: 'command', command: 'back' })
@@ -239,6 +246,7 @@ export class Session implements Acting {
     this.#closed = true
     this.#reach.close()
     this.#live.close()
+    this.ask.close()
     this.databases.close()
     this.rings.close()
     this.timelines.close()

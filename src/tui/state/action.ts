@@ -5,6 +5,7 @@ import type { RunAbout } from '../../engine/workbench.ts'
 import type { Event, RelationEvent } from '../../model/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { Command } from '../keymap/bindings.ts'
+import type { AskState } from './ask-state.ts'
 import type { RingShown } from './ring-shown.ts'
 import type { LifecycleShown } from './lifecycle-shown.ts'
 import type { TimelineShown } from './timeline-shown.ts'
@@ -90,6 +91,7 @@ export type Action =
   | { readonly type: 'timeline-read'; readonly key: string; readonly shown: TimelineShown }
   | { readonly type: 'ring-reading'; readonly key: string }
   | { readonly type: 'ring-read'; readonly key: string; readonly shown: RingShown }
+  | { readonly type: 'ask'; readonly ask: AskState }
   | { readonly type: 'log'; readonly entries: readonly LogEntry[] }
   | { readonly type: 'interrupted' }
   /** The one run that the program was started for has ended. */

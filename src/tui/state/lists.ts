@@ -17,6 +17,7 @@ import { drawnLines } from './drawn-list.ts'
 import { cursorIndex, visibleRows } from './tables-list.ts'
 import { overviewLines } from '../views/overview.ts'
 import { needyIndex, needyRows, toNeedy } from './needy.ts'
+import { movedInGrid, settledGrid } from './ask-grid.ts'
 import { moveInArchive } from './archive-shown.ts'
 import { moveInCopy } from './copy-cursor.ts'
 import { runLayout } from './run-layout.ts'
@@ -99,6 +100,8 @@ export function moveCursor(state: State, move: Move): State {
         compare: { ...state.compare, at: movePosition(state.compare.at, move, total, compareRows(state, total).list) },
       }
     }
+    case 'ask':
+      return movedInGrid(state, move)
     case 'log': {
       const total = logRows(state).length
       const at = movePosition(state.log.at, move, total, logHeight(state))
@@ -108,7 +111,8 @@ export function moveCursor(state: State, move: Move): State {
 }
 
 /** After any change: every cursor is inside its list and on screen. */
-export function settle(state: State): State {
+export function settle(changed: State): State {
+  const state = changed.screen === 'ask' ? settledGrid(changed) : changed
   const rows = visibleRows(state)
   const first = rows[0]
   const index = cursorIndex(state)

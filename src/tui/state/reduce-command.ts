@@ -187,6 +187,10 @@ export function reduceCommand(state: State, command: Command): State {
       return openRuns(state)
     case 'screen.compare':
       return { ...state, screen: 'compare' }
+    case 'screen.ask':
+      return { ...state, screen: 'ask' }
+    case 'ask.save':
+      return { ...state, prompt: prompt('ask-save', '') }
     case 'screen.log':
       return { ...state, screen: 'log' }
     case 'errors':

@@ -225,6 +225,8 @@ function reduce(state: State, action: Action): State {
       return { ...state, rings: new Map(state.rings).set(action.key, state.rings.get(action.key) ?? READING) }
     case 'ring-read':
       return { ...state, rings: new Map(state.rings).set(action.key, action.shown) }
+    case 'ask':
+      return { ...state, ask: action.ask }
     case 'log':
       return withLog(state, action.entries)
     case 'over':

@@ -16,6 +16,7 @@ import type { CommitEvent, CopyPlanLine, PlanLine, RelationEvent, RunEvent } fro
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { CommandForm, Startable } from '../../engine/command-port.ts'
 import type { Form } from '../form/form.ts'
+import { FRESH_ASK, type AskState } from './ask-state.ts'
 import type { RelationRow } from './relation-row.ts'
 import type { RunView } from '../run/run-view.ts'
 import type { RingShown } from './ring-shown.ts'
@@ -24,7 +25,7 @@ import type { TimelineShown } from './timeline-shown.ts'
 import type { TextField } from './text-field.ts'
 import type { Operation } from '../../engine/operations/list.ts'
 
-export type Screen = 'tables' | 'runs' | 'compare' | 'log'
+export type Screen = 'tables' | 'runs' | 'compare' | 'log' | 'ask'
 
 export const TABS = ['overview', 'schema', 'history', 'files', 'partitions', 'features'] as const
 export type Tab = (typeof TABS)[number]
@@ -138,7 +139,7 @@ export type RunsState = {
 export type CompareState = { readonly at: Position; readonly bytes: boolean; readonly cold: boolean }
 
 export type Prompt = {
-  readonly kind: 'filter' | 'where' | 'as-of' | 'log-filter' | 'import-path' | 'copy-to'
+  readonly kind: 'filter' | 'where' | 'as-of' | 'log-filter' | 'import-path' | 'copy-to' | 'ask-save'
   readonly field: TextField
   readonly before: string
   readonly error: string | null
@@ -259,6 +260,7 @@ export type State = {
   readonly runs: RunsState
   readonly compare: CompareState
   readonly log: LogState
+  readonly ask: AskState
   readonly prompt: Prompt | null
   readonly dialog: Dialog | null
   readonly flash: Flash | null
@@ -338,6 +340,7 @@ export function initialState(options: {
     runs: { views: [], queue: [], open: null, at: START, results: START, errorsOnly: false, copy: NO_SELECTION },
     compare: { at: START, bytes: false, cold: false },
     log: { entries: [], filter: '', errorsOnly: false, follow: true, at: START },
+    ask: FRESH_ASK,
     prompt: null,
     dialog: null,
     flash: null,

@@ -83,7 +83,13 @@ function headLine(state: State, cells: number): Line {
   return spread([span(' sluice', 'strong'), span(`  ${cutMiddle(place, room)}`)], [span(`${right} `, tone)], cells)
 }
 
-const TITLES: Readonly<Record<Screen, string>> = { tables: 'Tables', runs: 'Runs', compare: 'Compare', log: 'Log' }
+const TITLES: Readonly<Record<Screen, string>> = {
+  tables: 'Tables',
+  runs: 'Runs',
+  compare: 'Compare',
+  log: 'Log',
+  ask: 'Ask',
+}
 
 function crumbs(state: State): string {
   switch (state.screen) {
@@ -108,13 +114,15 @@ function crumbs(state: State): string {
       const shown = comparison(state)
       return shown === null ? '' : `Compare › ${clean(shown.table)}`
     }
+    case 'ask':
+      return ''
     case 'log':
       return `${state.log.errorsOnly ? 'errors only · ' : ''}${state.log.follow ? 'follows' : 'stands still, G follows'}`
   }
 }
 
 function screensLine(state: State, cells: number): Line {
-  const screens: readonly Screen[] = ['tables', 'runs', 'compare', 'log']
+  const screens: readonly Screen[] = ['tables', 'runs', 'compare', 'log', 'ask']
   const left = screens.flatMap((screen, i): Span[] => {
     const text = `${i + 1} ${TITLES[screen]}`
     return [state.screen === screen ? span(`[${text}]`, 'strong') : span(` ${text} `), span(' ')]
@@ -135,6 +143,7 @@ const ASKED: Readonly<Record<Prompt['kind'], string>> = {
   'as-of': 'as of (version or time, empty is the latest)',
   'import-path': 'import the table at',
   'copy-to': 'copy to (URL)',
+  'ask-save': 'save to (.csv .jsonl .parquet)',
 }
 
 function promptLine(prompt: Prompt, state: State, cells: number): Line {

@@ -37,6 +37,7 @@ const ORDER: Readonly<Record<State['screen'], readonly Group[]>> = {
     'RUN screen',
     'DIALOGS',
   ],
+  ask: ['ASK screen', 'MOVE', 'PROGRAM', 'RUN screen', 'DIALOGS'],
   log: [
     'FIND AND SORT',
     'MOVE',
@@ -63,6 +64,8 @@ export function helpTitle(state: State): string {
     }
     case 'compare':
       return 'Keys · Compare'
+    case 'ask':
+      return 'Keys · Ask'
     case 'log':
       return 'Keys · Log'
   }

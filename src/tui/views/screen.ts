@@ -9,6 +9,7 @@ import { geometry, SMALLEST } from '../state/geometry.ts'
 import { activeRun, openRun } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 import { activityPane } from './activity.ts'
+import { askScreen } from './ask/screen.ts'
 import { compareScreen } from './compare.ts'
 import { detailPane } from './detail.ts'
 import { dialogBox } from './dialogs.ts'
@@ -60,6 +61,8 @@ function body(state: State): Line[] {
     }
     case 'compare':
       return compareScreen(state, cells)
+    case 'ask':
+      return askScreen(state, cells)
     case 'log':
       return logScreen(state, cells)
   }

@@ -1,13 +1,10 @@
 /** `query`: one statement over a table of a database and its archive. It changes nothing. */
 import { dec, type Dec } from '../../../model/event.ts'
-import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
-import { noSuchTable } from '../../copy/no-such-table.ts'
-import { SluiceError } from '../../../shared/errors.ts'
-import type { CopyStore } from '../../../stores/copy-port.ts'
 import { tookTooLong } from '../../../stores/query-errors.ts'
 import type { query as declared, QueryOperation } from './declaration.ts'
 import { answer } from '../../archiving/query/answer.ts'
+import { tableNamed } from '../../archiving/query/table-named.ts'
 import { openSourceStore } from '../../copy/open-stores.ts'
 import { openLake } from '../../registry.ts'
 import { rowValue } from '../../row-value.ts'
@@ -64,24 +61,6 @@ export async function query(operation: QueryOperation, run: QueryRun): Promise<E
 
 const WITHOUT_ARCHIVE =
   'this database has no ledger of an archive of the table: the answer has the rows of the database only'
-
-/** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE */
-async function tableNamed(store: CopyStore, name: string, signal: AbortSignal): Promise<TableSpec> {
-  const found = await store.tables(name, signal)
-  const [table] = found.length === 1 ? found : found.filter((one) => tableText(one.table) === name)
-  if (table !== undefined) return table
-  if (found.length > 1) {
-    throw new SluiceError(
-      'AMBIGUOUS_TABLE',
-      `${name} is more than one table: ${found.map((one) => tableText(one.table)).join(', ')}`,
-      {
-        where: store.label,
-        hint: 'name one of them with its schema',
-      },
-    )
-  }
-  throw await noSuchTable(store, name, `the database has no table ${name}`)
-}
 
 /** Fires when a query is no longer wanted, and when its time is over. */
 class Deadline implements Disposable {

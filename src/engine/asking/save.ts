@@ -1,0 +1,185 @@
+/**
+ * A whole answer as one file. It is written beside its place under another name, counted there, and only then gets its name; what stands there already
+ * is written over only where that is wished.
+ */
+import { createReadStream } from 'node:fs'
+import { link, open, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { randomBytes } from 'node:crypto'
+import { homedir } from 'node:os'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { writeAnswer } from '../../stores/parquet.ts'
+import type { AskCell, Saved, SaveFormat, SaveWish } from './port.ts'
+import type { RowSpool } from './row-spool.ts'
+import { uniqueNames } from './unique-names.ts'
+
+const CHUNK_CHARS = 1 << 18
+const QUOTE = 0x22
+const LF = 0x0a
+
+type Rows = { readonly columns: readonly string[]; readonly spool: RowSpool }
+
+/** The path that somebody typed. */
+export function pathOf(typed: string): string {
+  return resolve(typed.replace(/^~(?=\/|$)/, homedir()))
+}
+
+/** @throws SluiceError BAD_FLAG for a path where no file can be; NO_SPACE, TARGET_IO, INTERNAL where the file does not hold all rows */
+export async function saveRows(rows: Rows, wish: SaveWish, signal: AbortSignal): Promise<Saved> {
+  if (wish.path.trim() === '') throw new SluiceError('BAD_FLAG', 'no file is named', { hint: 'type a path' })
+  const path = pathOf(wish.path)
+  const there = await stat(path).catch(() => null)
+  if (there?.isDirectory() === true)
+    throw new SluiceError('BAD_FLAG', 'the path is a folder', { where: path, hint: 'add the name of a file' })
+  if (there !== null && !wish.overwrite) return { kind: 'exists' }
+  const beside = join(dirname(path), `.${basename(path)}.${randomBytes(4).toString('hex')}.part`)
+  try {
+    await (await open(beside, 'wx', 0o644)).close()
+    const counted = await written(rows, wish.format, beside, signal)
+    if (counted !== rows.spool.rows) {
+      throw new SluiceError('INTERNAL', `the file holds ${counted} rows, the answer ${rows.spool.rows}`, {
+        where: path,
+      })
+    }
+    await synced(beside)
+    const { size } = await stat(beside)
+    if (!(await moved(beside, path, wish.overwrite))) return { kind: 'exists' }
+    return { kind: 'saved', rows: counted, bytes: size, asText: wish.format === 'parquet' ? mixed(rows) : [] }
+  } catch (error) {
+    throw failure(error, path)
+  } finally {
+    await rm(beside, { force: true })
+  }
+}
+
+function mixed({ columns, spool }: Rows): readonly string[] {
+  return columns.filter((_, i) => spool.facts[i]?.mixed === true)
+}
+
+/** @returns rows counted in the file */
+async function written(rows: Rows, format: SaveFormat, path: string, signal: AbortSignal): Promise<number> {
+  if (format === 'parquet') {
+    const columns = uniqueNames(rows.columns).map((name, i) => ({ name, type: rows.spool.facts[i]?.type ?? 'text' }))
+    if (columns.length === 0) throw new SluiceError('BAD_FLAG', 'an answer without columns is no Parquet file')
+    return await writeAnswer({ path, columns, csv: wire(rows.spool), signal })
+  }
+  const file = await open(path, 'r+')
+  try {
+    for await (const text of format === 'csv' ? csv(rows) : jsonLines(rows)) {
+      throwIfAborted(signal)
+      await file.writeFile(text)
+    }
+  } finally {
+    await file.close()
+  }
+  const lines = await records(path, format === 'csv')
+  return format === 'csv' ? lines - 1 : lines
+}
+
+/** NULL is nothing between two commas, and an empty text a pair of quotes. */
+function* csvCells(row: readonly (AskCell | string)[]): Generator<string> {
+  for (const cell of row) {
+    const text = cell === null ? null : typeof cell === 'string' ? cell : cell.text
+    if (text === null) yield ''
+    else yield text === '' || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+  }
+}
+
+async function* csv({ columns, spool }: Rows): AsyncGenerator<string> {
+  // A row of one NULL would be an empty line, which many readers skip.
+  const line = (cells: Iterable<string>): string => `${[...cells].join(',')}\r\n`
+  yield* chunks(line(csvCells(columns)), spool, (row) => line(csvCells(row)))
+}
+
+/** Whole numbers that JSON would round are texts, as are bytes. */
+async function* jsonLines({ columns, spool }: Rows): AsyncGenerator<string> {
+  const keys = uniqueNames(columns).map((name) => JSON.stringify(name))
+  yield* chunks('', spool, (row) => `{${row.map((cell, i) => `${keys[i] ?? '""'}:${jsonOf(cell)}`).join(',')}}\n`)
+}
+
+function jsonOf(cell: AskCell): string {
+  if (cell === null) return 'null'
+  if (cell.kind === 'integer') return Number.isSafeInteger(Number(cell.text)) ? cell.text : JSON.stringify(cell.text)
+  if (cell.kind === 'real') return Number.isFinite(Number(cell.text)) ? cell.text : JSON.stringify(cell.text)
+  return JSON.stringify(cell.text)
+}
+
+async function* wire(spool: RowSpool): AsyncGenerator<Buffer> {
+  const line = (row: readonly AskCell[]): string => {
+    const cells = row.map((cell) =>
+      cell === null ? '' : `"${(cell.kind === 'bytes' ? cell.text.slice(2) : cell.text).replaceAll('"', '""')}"`,
+    )
+    return `${cells.join(',')},"1"\n`
+  }
+  for await (const text of chunks('', spool, line)) yield Buffer.from(text)
+}
+
+async function* chunks(
+  first: string,
+  spool: RowSpool,
+  line: (row: readonly AskCell[]) => string,
+): AsyncGenerator<string> {
+  let text = first
+  for await (const row of spool.all()) {
+    text += line(row)
+    if (text.length < CHUNK_CHARS) continue
+    yield text
+    text = ''
+  }
+  if (text !== '') yield text
+}
+
+/** Lines of a file, where those within quotes are none of their own. */
+async function records(path: string, quotes: boolean): Promise<number> {
+  let lines = 0
+  let inside = false
+  for await (const bytes of createReadStream(path) as AsyncIterable<Buffer>) {
+    for (const byte of bytes) {
+      if (byte === QUOTE && quotes) inside = !inside
+      else if (byte === LF && !inside) lines++
+    }
+  }
+  return lines
+}
+
+async function synced(path: string): Promise<void> {
+  const file = await open(path, 'r+')
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** @returns false where somebody else has put a file there meanwhile */
+async function moved(from: string, to: string, overwrite: boolean): Promise<boolean> {
+  if (!overwrite) {
+    try {
+      // Unlike a rename, a link never takes the place of what is there.
+      await link(from, to)
+      return true
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'EEXIST') return false
+      // Some file systems have no links.
+      if ((await stat(to).catch(() => null)) !== null) return false
+    }
+  }
+  await rename(from, to)
+  return true
+}
+
+function failure(error: unknown, path: string): unknown {
+  if (error instanceof SluiceError) return error
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === 'ENOSPC') {
+    return new SluiceError('NO_SPACE', 'the disk is full: nothing was saved', { where: path, cause: error })
+  }
+  if (code === undefined) return error
+  return new SluiceError('BAD_FLAG', `the file cannot be written: ${message}`, {
+    where: path,
+    hint: 'name another one',
+    cause: error,
+  })
+}

@@ -1,0 +1,58 @@
+/** Answers of queries as Parquet: the rows come as CSV through a pipe, so that no more of them than one row group is ever held. */
+import { mkdtemp, realpath, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { AnswerColumn, AnswerType, WriteAnswer } from '../../model/answer-file.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { literal, quotedName } from '../../shared/sql-text.ts'
+import { readCsv } from './archive-query/read-csv.ts'
+import { fed } from './archiving/feed.ts'
+import { wireName } from './archiving/wire-cast.ts'
+import { duckdbError } from './errors.ts'
+import { openDuckDb } from './instance.ts'
+
+const THREADS = 1
+const MEMORY = '512MB'
+
+const CASTS: Readonly<Record<AnswerType, (text: string) => string>> = {
+  text: (text) => text,
+  bytes: (text) => `unhex(${text})`,
+  real: (text) => `CAST(${text} AS DOUBLE)`,
+  integer: (text) => `CAST(${text} AS BIGINT)`,
+  'large-integer': (text) => `CAST(${text} AS DECIMAL(38, 0))`,
+}
+
+export const writeAnswer: WriteAnswer = async ({ path, columns, csv, signal }) => {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'sluice-answer-')))
+  try {
+    using db = await openDuckDb({ threads: THREADS, memoryLimit: MEMORY, tempDirectory: join(folder, 'spill') })
+    const { connection } = db
+    // One more than the columns, so that no row is an empty line.
+    const width = columns.length + 1
+    const select = columns.map(selected).join(', ')
+    await fed({ connection, folder, commas: width - 1, signal }, csv, async (file) => {
+      await connection.run(
+        `COPY (SELECT ${select} FROM ${readCsv(file, width)}) TO ${literal(path)} (FORMAT parquet, COMPRESSION zstd)`,
+      )
+    })
+    const counted = await connection.run(`SELECT num_rows FROM parquet_file_metadata(${literal(path)})`)
+    return Number((await counted.getRows())[0]?.[0])
+  } catch (error) {
+    throwIfAborted(signal)
+    if (error instanceof SluiceError) throw error
+    const known = duckdbError(error, path)
+    throw known instanceof SluiceError
+      ? known
+      : new SluiceError('TARGET_IO', `the file cannot be written: ${(error as Error).message}`, {
+          where: path,
+          cause: error,
+        })
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+function selected({ name, type }: AnswerColumn, at: number): string {
+  return `${CASTS[type](`wire.${wireName(at)}`)} AS ${quotedName(name)}`
+}

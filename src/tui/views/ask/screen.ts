@@ -1,0 +1,77 @@
+/** The Ask screen: what is asked, the statement, what became of it, and the rows of its answer. */
+import type { AskProgress } from '../../../engine/asking/port.ts'
+import { bytes, count, plural, took } from '../../draw/format.ts'
+import type { Line } from '../../draw/line.ts'
+import { block, line, rule, span, spread } from '../../draw/line.ts'
+import { clean, cutMiddle, wrap } from '../../draw/text.ts'
+import { marksOf } from '../../draw/theme.ts'
+import { askRows } from '../../state/ask-grid.ts'
+import { placeNow, placeText } from '../../state/ask-places.ts'
+import type { State } from '../../state/state.ts'
+import { boxOver } from './box.ts'
+import { editorLines } from './editor.ts'
+import { gridLines } from './grid.ts'
+
+function headLine(state: State, cells: number): Line {
+  const place = placeNow(state)
+  if (place === null) return line(' nothing can be asked: no catalog and no database is open', 'muted')
+  const right = 'ctrl-o another '
+  const room = Math.max(10, cells - right.length - 9)
+  return spread(
+    [span(' asks  ', 'muted'), span(cutMiddle(clean(placeText(place)), room), 'strong')],
+    line(right, 'muted'),
+    cells,
+  )
+}
+
+/** How far an answer is, and whether it is all. */
+export function progressText({ state, rows, ms, bytes: size, whole, cancelled, columns }: AskProgress): string {
+  const come = plural(rows, 'row')
+  if (state === 'cancelling') return `cancelling … · ${come} so far`
+  if (state === 'running') return `running ${took(ms)} · ${columns === null ? 'no row yet' : `${come} so far`}`
+  if (cancelled) return `cancelled after ${took(ms)}: it has ended where it ran · ${come}, not all`
+  if (!whole) return `failed after ${took(ms)}${rows > 0 ? ` · ${come}, not all` : ''}`
+  return `${come}, all · ${took(ms)}${size > 1_000_000 ? ` · ${bytes(size)} on this disk` : ''}`
+}
+
+function stateLine(state: State, cells: number): Line {
+  const { answer, saved, pane, at } = state.ask
+  if (answer === null) return rule('no answer yet', cells)
+  const { progress, question } = answer
+  const where = pane === 'grid' && progress.rows > 0 ? `row ${count(at.row + 1)}` : ''
+  const parts = [progressText(progress), question.explain ? 'explained, not run' : '', where, saved ?? '']
+  return rule(parts.filter((part) => part !== '').join(' · '), cells, marksOf(state.ascii).dash)
+}
+
+function below(state: State, cells: number, rows: number): Line[] {
+  const { answer } = state.ask
+  if (answer === null) {
+    return [
+      line('   Type a statement; enter runs it once it ends in ;', 'muted'),
+      line('   ctrl-r runs it as it stands. It can read and change nothing.', 'muted'),
+    ]
+  }
+  const { error, notes } = answer.progress
+  const said = notes.map((note) => line(` ${clean(note)}`, 'muted'))
+  if (error === null) return gridLines(state, rows, said)
+  const text = [
+    `${error.code}: ${error.message}`,
+    error.reason,
+    error.hint === undefined ? undefined : `do: ${error.hint}`,
+  ]
+  const lines = text.flatMap((part) => (part === undefined ? [] : part.split('\n')))
+  const told = lines.flatMap((part) => wrap(clean(part), cells - 3)).map((part) => line(` ${part}`, 'bad'))
+  return [...told, ...gridLines(state, Math.max(0, rows - told.length), said)]
+}
+
+/** The screen. */
+export function askScreen(state: State, cells: number): Line[] {
+  const { editor, grid } = askRows(state)
+  const lines = [
+    headLine(state, cells),
+    ...editorLines(state, cells, editor),
+    stateLine(state, cells),
+    ...below(state, cells, grid + 1),
+  ]
+  return boxOver(state, block(lines, cells, editor + grid + 3), cells)
+}

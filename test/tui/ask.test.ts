@@ -1,0 +1,159 @@
+/** The Ask screen over a workbench that the test leads. */
+import { afterEach, expect, it } from 'vitest'
+import type { AskCell } from '../../src/engine/asking/port.ts'
+import type { FakeAnswer } from './fake-workbench.mjs'
+import { fakeWorkbench } from './fake-workbench.mjs'
+import type { App, AppOptions } from './support/app.ts'
+import { openApp } from './support/app.ts'
+
+let open: App[] = []
+const start = async (options: AppOptions = {}): Promise<App> => {
+  const app = openApp(options)
+  open.push(app)
+  await app.until('213')
+  await app.press('5', 'no answer yet')
+  return app
+}
+afterEach(async () => {
+  for (const app of open) await app.quit()
+  open = []
+})
+
+const text = (value: string): AskCell => ({ kind: 'text', text: value, whole: true })
+const number = (value: number | bigint): AskCell => ({ kind: 'integer', text: String(value), whole: true })
+const rows = (count: number): AskCell[][] =>
+  Array.from({ length: count }, (_, i) => [number(i + 1), text(`row ${i + 1}`)])
+
+const last = (app: App): FakeAnswer => {
+  const answer = app.fake.answers.at(-1)
+  if (answer === undefined) throw new Error('nothing was asked')
+  return answer
+}
+
+it('runs a statement of several lines by enter behind its end, and shows first rows before it has ended', async () => {
+  const app = await start()
+  await app.press(['select id,', 'enter', "'1' as q from t", 'enter', 'where a::int > 2;'], 'a::int > 2;')
+  await app.press('enter', 'running')
+  expect(last(app).question).toMatchObject({
+    place: { kind: 'catalog', url: 'sqlite:///lake.db' },
+    sql: "select id,\n'1' as q from t\nwhere a::int > 2;",
+    explain: false,
+  })
+  last(app).come(['id', 'name'], rows(3))
+  await app.until(/3 rows so far[\s\S]*row 3/)
+  last(app).end()
+  await app.until('3 rows, all')
+  expect(app.fake.runsStarted).toHaveLength(0)
+})
+
+it('takes what is pasted as it is: a line that ends in ; runs nothing, and letters start nothing', async () => {
+  const app = await start()
+  app.type('drop table a;\rdrop table b;\r')
+  await app.until('drop table b;')
+  await app.press(['qcxivR123'], '› qcxivR123')
+  expect(app.fake.answers).toHaveLength(0)
+  expect(app.fake.runsStarted).toHaveLength(0)
+})
+
+it('cancels by ctrl-c, leaves a run that goes on alone, and says when the statement has ended', async () => {
+  const app = await start({ fake: fakeWorkbench({ hold: true }) })
+  await app.press(['shift-tab', '1'], '213')
+  await app.press(['/', 'rates', 'enter', 'i'], 'enter starts')
+  await app.press(['enter'], 'planning')
+  const run = app.fake.runsStarted.at(-1)
+  await app.press(['5', 'tab', 'select pg_sleep(60)', '\u0012'], 'running')
+  last(app).come(['id', 'name'], rows(1))
+  last(app).stubborn = true
+  await app.press('ctrl-c', 'cancelling')
+  await app.press('ctrl-c', 'still cancelling')
+  last(app).end({ whole: false, cancelled: true })
+  await app.until('it has ended where it ran · 1 row, not all')
+  // The statement may have ended in the moment when the key was pressed.
+  await app.press('ctrl-c', 'ctrl-c again')
+  expect(last(app).calls.filter((call) => call === 'cancel')).toHaveLength(1)
+  expect(run?.calls).toEqual([])
+  run?.finish(0)
+})
+
+it('moves in millions of rows with no more of them than a window', async () => {
+  const app = await start()
+  await app.press(['select 1;', 'enter'], 'running')
+  last(app).come(['id', 'name'], rows(200_000))
+  last(app).end()
+  await app.press(['shift-tab', 'G'], /200000\s+200000\s+row 200000/)
+  await app.press(['g'], /› +1\s+1\s+row 1/)
+  await app.press(['pagedown', 'pagedown', 'j'], 'row 3')
+  const windows = last(app).calls.filter((call) => call.startsWith('window'))
+  expect(windows.length).toBeLessThan(6)
+  expect(windows.every((call) => Number(call.split(' ')[2]) < 300)).toBe(true)
+})
+
+it('tells NULL from an empty text and from NULL as a text, and draws what a terminal would act on as what it is', async () => {
+  const app = await start()
+  await app.press(['select 1;', 'enter'], 'running')
+  const values = [null, text(''), text('NULL'), text('a\u001b[31m\n\u202eb'), number(9007199254740993n), text('日本語')]
+  last(app).come(['n', 'e', 't', 'c', 'b', 'w'], [values])
+  last(app).end()
+  await app.until(String.raw`NULL  ''   'NULL'  a\x1b[31m\n\u{202e}b  9007199254740993  日本語`)
+  await app.press(['shift-tab', 'right', 'right', 'right', 'enter'], /c · row 1 · text · 9 characters/)
+  await app.press('esc', (screen) => !screen.includes('esc closes'))
+  await app.press(['right', 'y'], 'copied: b of row 1')
+  expect(app.raw()).toContain(Buffer.from('9007199254740993').toString('base64'))
+})
+
+it('has what was asked before by ↑ and by search, and keeps what is typed', async () => {
+  const app = await start()
+  await app.press(['select 7', 'up'], 'from delta_files')
+  await app.press(['up', 'up', 'up'], '› select 1')
+  await app.press(['down', 'down', 'down'], '› select 7')
+  await app.press(['\u0006', 'delta'], 'asked before / delta')
+  await app.press(['enter', '\u0012'], 'running')
+  expect(last(app).question.sql).toBe('select count(*)\nfrom delta_files')
+})
+
+it('completes tables, columns of those that are named, and keywords', async () => {
+  const app = await start()
+  await app.press(['sel', 'tab'], '› select')
+  await app.press([' o. from ord', 'tab'], 'o. from orders')
+  await app.press([' o', 'home', ...Array.from({ length: 9 }, () => 'right'), 'tab'], /order_id +bigint/)
+  await app.press(['down', 'down', 'enter'], '› select o.amount')
+  await app.press(['\u0019'], '› select o.▏')
+})
+
+it('explains without running, and saves all rows where nothing is, or where it was said twice', async () => {
+  const app = await start()
+  await app.press(['select 1', '\u0018'], 'explained, not run')
+  expect(last(app).question).toMatchObject({ explain: true, sql: 'select 1' })
+  last(app).come(['id', 'name'], rows(2))
+  // A part of an answer is not saved as all of it.
+  await app.press(['shift-tab', 'w'], 'w (where (Files tab)) does nothing here')
+  last(app).end()
+  await app.press(['w', 'ou', 'tab'], 'out/')
+  await app.press(['there.txt', 'enter'], 'end the path in')
+  await app.press(['backspace', 'backspace', 'backspace', 'csv', 'enter'], 'enter again writes over it')
+  await app.press(['enter'], 'saved: out/there.csv holds 2 rows')
+  expect(last(app).calls.filter((call) => call.startsWith('save'))).toEqual([
+    'save out/there.csv csv false',
+    'save out/there.csv csv true',
+  ])
+})
+
+it.each([
+  [40, 10],
+  [80, 24],
+  [120, 40],
+  [200, 50],
+])('fills %d × %d and writes nothing while it idles', async (columns, height) => {
+  const app = openApp({ columns, rows: height })
+  open.push(app)
+  await app.until('sluice')
+  await app.press(['5', 'select 1;', 'enter'], 'running')
+  last(app).come(['id', 'name'], rows(100))
+  last(app).end()
+  await app.until('100 rows, all')
+  await app.until('row 2')
+  await app.settled()
+  const before = app.bytes()
+  await app.settled()
+  expect(app.bytes()).toBe(before)
+})
