@@ -41,7 +41,7 @@ export const VALUE_FLAGS: ReadonlySet<string> = new Set([
 ])
 
 export const GLOBAL_NAMES: readonly string[] =
-  'database-url schema config ci json tui quit quiet verbose yes confirm no-input color no-color ascii log-file max-runtime help'.split(
+  'database-url schema config no-config ci json tui quit quiet verbose yes confirm no-input color no-color ascii log-file max-runtime help'.split(
     ' ',
   )
 

@@ -20,7 +20,8 @@ function operandText(operands: string): string {
 const GLOBAL_FLAGS: readonly (readonly [flag: string, meaning: string])[] = [
   ['--database-url URL', 'the catalog; else $SLUICE_DATABASE_URL or the config file'],
   ['--schema NAME', 'schema of a PostgreSQL catalog; else $SLUICE_SCHEMA'],
-  ['--config FILE', 'YAML with stores by name and defaults of flags'],
+  ['--config FILE', 'YAML with stores by name and defaults of flags; else sluice.yaml'],
+  ['--no-config', 'read no sluice.yaml of this folder, those above or your own'],
   ['--ci', 'plain text, even in a terminal'],
   ['--json', 'JSON lines on stdout, one object an event'],
   ['--tui', 'the terminal UI, or an error when there is no terminal'],

@@ -63,6 +63,7 @@ export async function launch(words: readonly string[]): Promise<void> {
     stdinTTY: isatty(0),
     stdoutTTY: isatty(1),
     colorTalk,
+    searchFrom: process.cwd(),
     program: programWords({ env: process.env, script: realpathSync(process.argv[1] ?? ''), cwd: process.cwd() }),
     clock: systemClock,
     signals: process,

@@ -5,6 +5,7 @@ import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import type { Request, Told } from './commands/command.ts'
 import { given } from './arguments.ts'
 import { commandLine } from './command-line.ts'
+import { searchConfig, withConfig, type FoundConfig } from './config-search.ts'
 import { confirmed } from './confirmed.ts'
 import type { Globals } from './globals.ts'
 import { firstWord } from './globals.ts'
@@ -57,7 +58,9 @@ async function refuseEarly(argv: readonly string[], error: SluiceError, surround
 }
 
 /** Runs a command line to its end. Resolves with the exit code when all output has left the process; never rejects. */
-export async function main(argv: readonly string[], surroundings: Surroundings): Promise<number> {
+export async function main(typed: readonly string[], surroundings: Surroundings): Promise<number> {
+  const config = foundConfig(typed, surroundings)
+  const argv = withConfig(typed, config.file)
   let parsed: Parsed
   let mode: Mode
   let session: Session
@@ -78,13 +81,29 @@ export async function main(argv: readonly string[], surroundings: Surroundings):
   }
   let exitCode: number
   try {
-    exitCode = await perform(argv, parsed, mode, session, surroundings)
+    exitCode = await perform(argv, withConfigNotes(parsed, config), mode, session, surroundings)
   } catch (error) {
     exitCode = session.refuse(commandOf(parsed), asSluiceError(error))
   }
   await session.close()
   const failure = session.output.failure()
   return exitCode === 0 && failure !== null ? failure.exitCode : exitCode
+}
+
+function foundConfig(argv: readonly string[], { env, searchFrom }: Surroundings): FoundConfig {
+  if (searchFrom === undefined) return { file: null, passedOver: [] }
+  return searchConfig(argv, searchFrom, env, process.getuid?.() ?? null)
+}
+
+/** Says which file counts, where anything is changed or more is asked for; and which one does not. */
+function withConfigNotes({ request, globals }: Parsed, { file, passedOver }: FoundConfig): Parsed {
+  if (request.kind !== 'operation') return { request, globals }
+  const { shape } = declarationOf(request.operation.kind)
+  const isTold = file !== null && (globals.verbose || shape === 'long' || shape === 'lines')
+  const notes = [...(isTold ? [`config  ${file}`] : []), ...passedOver]
+  if (notes.length === 0) return { request, globals }
+  const { told = { printed: {} } } = request
+  return { request: { ...request, told: { ...told, notes: [...notes, ...(told.notes ?? [])] } }, globals }
 }
 
 function sessionOptions(

@@ -71,6 +71,8 @@ export type Surroundings = {
   /** Whether stderr gets colours, settled before NO_COLOR was taken away. */
   readonly colorTalk: boolean
   readonly clock: Clock
+  /** Where a config file is looked for that nobody names; nowhere where it is absent. */
+  readonly searchFrom?: string
   /** How hints call the program; `sluice` where nothing is said. */
   readonly program?: string
   /** Emits SIGINT, SIGTERM, SIGHUP: the process, or an emitter in tests. */

@@ -16,6 +16,7 @@ const outer = os.tmpdir()
 const own = fs.mkdtempSync(path.join(outer, 'sluice-file-'))
 fs.chmodSync(own, 0o755) // a database server under another user must get through
 process.env['TMPDIR'] = own
+process.env['XDG_CONFIG_HOME'] = path.join(own, 'config')
 
 afterAll(() => {
   process.env['TMPDIR'] = outer
