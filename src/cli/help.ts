@@ -17,11 +17,11 @@ function operandText(operands: string): string {
   return operands.replaceAll(/[<>]|\.\./g, '').toUpperCase()
 }
 
-const GLOBAL_FLAGS: readonly (readonly [flag: string, meaning: string])[] = [
+export const GLOBAL_FLAGS: readonly (readonly [flag: string, meaning: string])[] = [
   ['--database-url URL', 'the catalog; else $SLUICE_DATABASE_URL or the config file'],
   ['--schema NAME', 'schema of a PostgreSQL catalog; else $SLUICE_SCHEMA'],
-  ['--config FILE', 'YAML with stores by name and defaults of flags; else sluice.yaml'],
-  ['--no-config', 'read no sluice.yaml of this folder, those above or your own'],
+  ['--config FILE', 'YAML with stores and defaults of flags; else sluice.yaml'],
+  ['--no-config', 'read no sluice.yaml, of this folder, above or yours'],
   ['--ci', 'plain text, even in a terminal'],
   ['--json', 'JSON lines on stdout, one object an event'],
   ['--tui', 'the terminal UI, or an error when there is no terminal'],

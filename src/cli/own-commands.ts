@@ -65,6 +65,16 @@ export const OWN_COMMANDS: readonly CommandDeclaration[] = [
     ],
   },
   {
+    name: 'man',
+    operands: '[command]',
+    group: 'Operate',
+    summary: 'print a manual page: of the program, or a command',
+    takes: [
+      { name: 'command', operand: true, type: 'text', describe: 'name of a command; else the page of the program' },
+    ],
+    epilogue: '`sluice man copy | man -l -` shows it. `npm install -g` brings the pages along: man sluice-copy.\n',
+  },
+  {
     name: 'completion',
     operands: '<shell>',
     group: 'Operate',

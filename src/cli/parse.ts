@@ -15,6 +15,7 @@ import { commandNamed, COMMANDS } from './command-list.ts'
 import { complaint, unknownFlag } from './complaints.ts'
 import type { Request } from './commands/command.ts'
 import type { ConfigDefaults } from './config.ts'
+import { examplesText } from './examples.ts'
 import { isCopyUrl } from '../engine/systems.ts'
 import { configFlag, declareGlobals, firstWord, readGlobals } from './globals.ts'
 import type { Globals } from './globals.ts'
@@ -88,7 +89,7 @@ async function buildParser(
       describe: command.summary,
       builder: (inner) => {
         declareCommand(inner, command, defaults)
-        return inner.epilogue('`sluice --help` lists the flags of every command.')
+        return inner
       },
       handler: async (parsed) => {
         const args = read(parsed, command.takes)
@@ -224,10 +225,17 @@ export async function parseCommandLine(
     if (unknown === null) throw usage
     throw unknownFlag(reveal(unknown[1] ?? ''), argv, entry === null ? '' : await commandHelp(entry.name), entry)
   }
-  if (help !== '') return { request: { kind: 'help', text: `${help}\n` }, globals: readGlobals({}, {}, {}) }
+  if (help !== '')
+    return { request: { kind: 'help', text: withExamples(help, entry) }, globals: readGlobals({}, {}, {}) }
   if (outcome.request === null || outcome.globals === null)
     throw new Error('the command line was read, but nothing came of it')
   return { request: outcome.request, globals: outcome.globals }
+}
+
+/** A page of yargs with what it cannot show: lines that are broken where a shell may break them. */
+function withExamples(page: string, entry: CommandDeclaration | null): string {
+  const examples = entry === null ? '' : `${examplesText(entry.name)}\n`
+  return `${page.trimEnd()}\n\n${examples}\`sluice --help\` lists the flags of every command.\n`
 }
 
 /** yargs takes a pair of quotes off the value of `--flag="value"`, though the shell has taken its own already: it gets another pair. */

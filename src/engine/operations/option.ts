@@ -47,6 +47,11 @@ export type Option = {
   readonly describe: string
 }
 
+/** The same options below a heading, where they have none. */
+export function inGroup(group: string, options: readonly Option[]): readonly Option[] {
+  return options.map((option) => ({ group, ...option }))
+}
+
 export type CommandDeclaration = CommandPage & {
   /** In the order of the help. */
   readonly takes: readonly Option[]

@@ -4,8 +4,10 @@ import type { OnExisting } from '../../../model/copy/plan.ts'
 import type { ObjectWish } from '../../../model/copy/schema-object.ts'
 import type { CassandraWish, FollowWish, RingWish, ScriptWish, TrackWish } from './wishes.ts'
 import type { Declaration } from '../declaration.ts'
+import { inGroup } from '../option.ts'
 import {
   ALERTS,
+  AS_OTHERS,
   CASSANDRA,
   DECIMALS,
   ENDS,
@@ -22,6 +24,11 @@ import {
 } from './options.ts'
 import { BETWEEN, PLAN_ONLY } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
+
+const WRITTEN = 'How it is written:'
+const PROVED = 'How it is proved:'
+const AGAIN = 'Going on, and once more:'
+const FOLLOWED = 'Changes of the source:'
 
 export type CopyOperation = {
   readonly kind: 'copy'
@@ -146,6 +153,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
       ...SELECTION,
       {
         name: 'with',
+        group: WRITTEN,
         type: 'list',
         choices: ['indexes', 'constraints', 'defaults', 'all'],
         shown: 'rows, primary keys and NOT NULL only',
@@ -154,6 +162,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
       },
       {
         name: 'settings',
+        group: AS_OTHERS,
         type: 'text',
         completes: 'file',
         describe:
@@ -161,17 +170,15 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
       },
       {
         name: 'preset',
+        group: AS_OTHERS,
         type: 'choice',
         choices: ['small', 'medium', 'large', 'unstable', 'auto'],
         shown: 'medium, where --settings is given',
         describe: 'settings of the parallel script by the size of the tables; auto looks at it. The file wins over it',
       },
-      ...RING,
-      ...TRACK,
-      ...CASSANDRA,
-      ...WRITING,
       {
         name: 'on-existing',
+        group: WRITTEN,
         type: 'choice',
         choices: ON_EXISTING,
         fallback: 'refuse',
@@ -181,6 +188,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
       },
       {
         name: 'accept-lossy',
+        group: WRITTEN,
         type: 'list',
         shown: 'none',
         completes: 'column',
@@ -188,6 +196,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
       },
       {
         name: 'decimal',
+        group: WRITTEN,
         type: 'choice',
         choices: DECIMALS,
         shown: 'real up to 15 digits, else text',
@@ -196,6 +205,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
       },
       {
         name: 'verify',
+        group: PROVED,
         type: 'choice',
         choices: PROOFS,
         default: 'chunk',
@@ -204,25 +214,53 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
       },
       {
         name: 'checkpoint-size',
+        group: PROVED,
         type: 'number',
         unit: 'rows',
         shown: 'by the size of the table',
         describe: 'rows of a chunk',
       },
-      { name: 'batch-size', type: 'number', unit: 'rows', shown: 'by the target', describe: 'rows written at once' },
-      { name: 'rate', type: 'number', unit: 'rows a second', shown: 'no limit', describe: 'rows a second, at most' },
-      { name: 'part', type: 'text', describe: "i/n: this job's share of the chunks, where n jobs split a copy" },
+      {
+        name: 'batch-size',
+        group: WRITTEN,
+        type: 'number',
+        unit: 'rows',
+        shown: 'by the target',
+        describe: 'rows written at once',
+      },
+      {
+        name: 'rate',
+        group: WRITTEN,
+        type: 'number',
+        unit: 'rows a second',
+        shown: 'no limit',
+        describe: 'rows a second, at most',
+      },
+      {
+        name: 'part',
+        group: AGAIN,
+        type: 'text',
+        describe: "i/n: this job's share of the chunks, where n jobs split a copy",
+      },
       {
         name: 'max-aside',
+        group: WRITTEN,
         type: 'number',
         unit: 'rows',
         fallback: 1000,
         config: 'shown',
         describe: 'rows of a table that may be set aside before it is given up',
       },
-      { name: 'resume', type: 'flag', default: false, describe: 'go on where a copy stopped; happens without it too' },
+      {
+        name: 'resume',
+        group: AGAIN,
+        type: 'flag',
+        default: false,
+        describe: 'go on where a copy stopped; happens without it too',
+      },
       {
         name: 'look',
+        group: PROVED,
         type: 'flag',
         default: true,
         describe:
@@ -230,6 +268,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
       },
       {
         name: 'accept-difference',
+        group: PROVED,
         type: 'list',
         shown: 'none',
         completes: 'table',
@@ -238,6 +277,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
       },
       {
         name: 'restart',
+        group: AGAIN,
         type: 'flag',
         default: false,
         describe:
@@ -245,6 +285,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
       },
       {
         name: 'again',
+        group: AGAIN,
         type: 'flag',
         default: false,
         describe:
@@ -252,12 +293,14 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
       },
       {
         name: 'delete-extra',
+        group: WRITTEN,
         type: 'flag',
         default: false,
         describe: 'with --again, remove rows that the source has not; more than 1000 of a table want --confirm=TABLE',
       },
       {
         name: 'confirm',
+        group: WRITTEN,
         type: 'text',
         completes: 'table',
         shown: 'none',
@@ -265,6 +308,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
       },
       {
         name: 'follow',
+        group: FOLLOWED,
         type: 'flag',
         default: false,
         describe:
@@ -272,28 +316,32 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
       },
       {
         name: 'until-caught-up',
+        group: FOLLOWED,
         type: 'flag',
         default: false,
         describe: 'with --follow, end as soon as everything is applied that the source held when the rows were copied',
       },
-      UNTIL_EQUAL,
-      PROVE_EVERY,
-      LANES,
-      RESYNC,
+      ...inGroup(FOLLOWED, [UNTIL_EQUAL, PROVE_EVERY, LANES, RESYNC]),
       ...ALERTS,
       {
         name: 'fire-triggers',
+        group: FOLLOWED,
         type: 'flag',
         default: false,
         describe: 'with --follow, triggers of the target fire for changes of the source, too',
       },
       {
         name: 'cdc',
+        group: FOLLOWED,
         type: 'text',
         choices: ['slot', 'trigger'],
         describe:
           'with --follow, how the source tells changes: by a replication slot, or by triggers on its tables, where wal_level is not logical, and in SQLite, MySQL and MariaDB; a stream goes on as it began (slot)',
       },
+      ...RING,
+      ...TRACK,
+      ...CASSANDRA,
+      ...WRITING,
       PLAN_ONLY,
       { ...BETWEEN, group: 'Options:' },
       {

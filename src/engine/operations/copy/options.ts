@@ -1,6 +1,6 @@
 /** Options that `copy` and `diff` share. */
 import type { OnExisting } from '../../../model/copy/plan.ts'
-import type { Option } from '../option.ts'
+import { inGroup, type Option } from '../option.ts'
 
 export const ON_EXISTING = ['refuse', 'upsert', 'replace-range', 'append'] as const satisfies readonly OnExisting[]
 /** What decimals become. */
@@ -8,8 +8,12 @@ export const DECIMALS = ['text', 'real'] as const
 /** Proof of a chunk. */
 export const PROOFS = ['chunk', 'count', 'none'] as const
 
+/** Heading of what is read as other programs have it. */
+export const AS_OTHERS = 'As other tools have it:'
+const COPIED = 'What is copied:'
+
 /** Source and target. */
-export const ENDS: readonly Option[] = [
+export const ENDS: readonly Option[] = inGroup('Source and target:', [
   {
     name: 'from',
     type: 'text',
@@ -23,20 +27,28 @@ export const ENDS: readonly Option[] = [
     describe:
       'URL of the target, or a store of the config file; else that file, or d1://$CLOUDFLARE_ACCOUNT_ID/$D1_DATABASE_ID',
   },
-]
+])
 
 /** Which tables and columns, under which names; `spark-word` is what sluice finds where it stands for spark-submit. */
-export const SELECTION: readonly Option[] = [
+export const SELECTION: readonly Option[] = inGroup(COPIED, [
   {
     name: 'properties',
+    group: AS_OTHERS,
     alias: 'properties-file',
     type: 'text',
     completes: 'file',
     describe: 'a file of the Cassandra Data Migrator (spark.cdm.*), read as it is; flags win',
   },
-  { name: 'conf', type: 'list', shown: 'none', describe: 'key=value: a property more; wins over the file; repeatable' },
+  {
+    name: 'conf',
+    group: AS_OTHERS,
+    type: 'list',
+    shown: 'none',
+    describe: 'key=value: a property more; wins over the file; repeatable',
+  },
   {
     name: 'class',
+    group: AS_OTHERS,
     type: 'text',
     describe: 'the program of the Cassandra Data Migrator that is meant; sluice may then stand for spark-submit',
   },
@@ -86,10 +98,10 @@ export const SELECTION: readonly Option[] = [
     config: 'shown',
     describe: 'chunks under way at the same time',
   },
-]
+])
 
 /** Of tables that lie on a ring of tokens. Tokens are texts: they have more digits than a number keeps. */
-export const RING: readonly Option[] = [
+export const RING: readonly Option[] = inGroup('Cassandra:', [
   {
     name: 'splits',
     type: 'number',
@@ -105,10 +117,10 @@ export const RING: readonly Option[] = [
     fallback: 100,
     describe: 'percent of each range that is read, from its beginning on',
   },
-]
+])
 
 /** What the Cassandra Data Migrator calls tracking. */
-export const TRACK: readonly Option[] = [
+export const TRACK: readonly Option[] = inGroup('Cassandra:', [
   {
     name: 'track-run',
     type: 'flag',
@@ -128,13 +140,13 @@ export const TRACK: readonly Option[] = [
     default: false,
     describe: 'the same with the latest run there, where that did not end well',
   },
-]
+])
 
 /** Levels of reads and writes alike. */
 const CONSISTENCY = ['ONE', 'TWO', 'THREE', 'QUORUM', 'ALL', 'LOCAL_QUORUM', 'EACH_QUORUM', 'LOCAL_ONE'] as const
 
 /** How Cassandra is read and written. */
-export const CASSANDRA: readonly Option[] = [
+export const CASSANDRA: readonly Option[] = inGroup('Cassandra:', [
   {
     name: 'consistency',
     type: 'text',
@@ -145,10 +157,10 @@ export const CASSANDRA: readonly Option[] = [
   { name: 'read-consistency', type: 'text', choices: CONSISTENCY, describe: 'the same for reads only' },
   { name: 'write-consistency', type: 'text', choices: CONSISTENCY, describe: 'the same for writes only' },
   { name: 'page-rows', type: 'number', unit: 'rows', describe: 'rows that Cassandra gives at once' },
-]
+])
 
 /** How rows are written. */
-export const WRITING: readonly Option[] = [
+export const WRITING: readonly Option[] = inGroup('Cassandra:', [
   {
     name: 'batch-rows',
     type: 'number',
@@ -174,17 +186,19 @@ export const WRITING: readonly Option[] = [
   },
   {
     name: 'constants',
+    group: COPIED,
     type: 'list',
     shown: 'none',
     describe: 'column=value: a column of the target that gets the same value in every row; repeatable',
   },
   {
     name: 'explode-map',
+    group: COPIED,
     type: 'text',
     completes: 'column',
     describe: 'column:key:value: every entry of this map becomes a row, with its key and value in these columns',
   },
-]
+])
 
 /** Of what follows a source. */
 export const UNTIL_EQUAL: Option = {
@@ -220,7 +234,7 @@ export const RESYNC: Option = {
 }
 
 /** Who is told, and when, of a run that goes on for long. */
-export const ALERTS: readonly Option[] = [
+export const ALERTS: readonly Option[] = inGroup('Alerts of a stream:', [
   {
     name: 'alert',
     type: 'text',
@@ -241,4 +255,4 @@ export const ALERTS: readonly Option[] = [
     default: false,
     describe: 'with --alert, the first one ends the run with exit code 1; the same command goes on',
   },
-]
+])

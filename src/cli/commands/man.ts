@@ -1,0 +1,26 @@
+/** man: a page of the manual, as roff. */
+import { SluiceError } from '../../shared/errors.ts'
+import { closest } from '../../shared/closest.ts'
+import { optionalText } from '../arguments.ts'
+import { commandNamed, COMMANDS } from '../command-list.ts'
+import { toolVersion } from '../help.ts'
+import { manPage } from '../man.ts'
+import type { Command } from './command.ts'
+
+const man: Command = {
+  request: (args) => {
+    const name = optionalText(args, 'command')
+    if (name === undefined) return { kind: 'help', text: manPage(null, toolVersion()) }
+    const command = commandNamed(name)
+    if (command !== null) return { kind: 'help', text: manPage(command, toolVersion()) }
+    const meant = closest(
+      name,
+      COMMANDS.map((one) => one.name),
+    )
+    throw new SluiceError('BAD_FLAG', `there is no command ${name}${meant === null ? '' : ` (${meant}?)`}`, {
+      hint: 'sluice --help lists the commands',
+    })
+  },
+}
+
+export const commands = { man }

@@ -1,0 +1,31 @@
+/** Every command and every action has lines to copy, and the program reads all of them. */
+import { describe, expect, it } from 'vitest'
+import { COMMANDS } from '../../src/cli/command-list.ts'
+import { parseCommandLine } from '../../src/cli/parse.ts'
+import { EXAMPLES } from '../../src/engine/operations/examples.ts'
+import { actionsOf } from '../../src/engine/operations/facts.ts'
+import { shellWords } from '../../src/shared/shell-words.ts'
+
+const env = { SLUICE_DATABASE_URL: 'sqlite:///env.db' }
+/** A pipe or a redirection is the shell's. */
+const typed = (line: string): string => line.replace(/ (?:\||>>) .*$/, '')
+const wanted = COMMANDS.flatMap(({ name }) => {
+  const actions = [...new Set(actionsOf(name).map((action) => action.name))]
+  return actions.length === 0 ? [name] : actions.map((action) => `${name} ${action}`)
+})
+
+describe('examples', () => {
+  it('stand with every command and action, and with nothing else', () => {
+    expect(Object.keys(EXAMPLES).toSorted()).toEqual(wanted.toSorted())
+    for (const lines of Object.values(EXAMPLES)) expect(lines.length).toBeGreaterThanOrEqual(2)
+    for (const lines of Object.values(EXAMPLES)) expect(lines.length).toBeLessThanOrEqual(3)
+  })
+  it.each(Object.entries(EXAMPLES).flatMap(([name, lines]) => lines.map((line) => [name, line] as const)))(
+    '%s: %s',
+    async (name, line) => {
+      expect(line.startsWith(name)).toBe(true)
+      if (name.startsWith('lifecycle status')) return
+      await expect(parseCommandLine(shellWords(typed(line), env), env)).resolves.toBeDefined()
+    },
+  )
+})
