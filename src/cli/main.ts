@@ -184,6 +184,16 @@ async function perform(
     await openScreen(argv, { target: outcome.lake }, { ...globals, catalog }, surroundings)
     return outcome.exitCode
   }
+  if (request.kind === 'init') {
+    const { runInit } = await import('./init/run-init.ts')
+    const around = {
+      cwd: process.cwd(),
+      tool: toolVersion(),
+      asks: mode === 'tui' && !globals.yes,
+      json: mode === 'json',
+    }
+    return await runInit(session, request, around, surroundings)
+  }
   if (request.kind === 'attach') return await attach(request, mode, globals, session, surroundings)
   if (request.kind === 'ctl') return await control(request, session, surroundings)
   let { operation } = request

@@ -43,6 +43,39 @@ export const OWN_COMMANDS: readonly CommandDeclaration[] = [
       'The exit code is that of the run when it ends while it is watched.\n',
   },
   {
+    name: 'init',
+    operands: '',
+    group: 'Operate',
+    summary: 'write a sluice.yaml for what lies here',
+    takes: [
+      {
+        name: 'lake',
+        type: 'text',
+        completes: 'path',
+        describe: 'folder or bucket with Delta tables below it; else one that lies here',
+      },
+      { name: 'from', type: 'text', completes: 'database', describe: 'URL of the database that copies come from' },
+      { name: 'to', type: 'text', completes: 'database', describe: 'URL of the database that copies go to' },
+      {
+        name: 'write',
+        type: 'text',
+        default: './sluice.yaml',
+        completes: 'file',
+        describe: 'file to write; one that is there stays as it is',
+      },
+      {
+        name: 'dry-run',
+        alias: 'n',
+        type: 'flag',
+        default: false,
+        describe: 'print what would stand in it, and write nothing',
+      },
+    ],
+    epilogue:
+      'Databases are those that are given, with --database-url for the catalog, and those that variables of the environment name. ' +
+      'An URL with a password is written as the variable that holds it. Nothing is opened. In a terminal the text is shown first.\n',
+  },
+  {
     name: 'demo',
     operands: '[path]',
     group: 'Operate',

@@ -25,6 +25,7 @@ export const READERS: Readonly<Record<string, () => Promise<CommandFileExports>>
   ctl: () => import('./commands/ctl.ts'),
   attach: () => import('./commands/attach.ts'),
   demo: () => import('./commands/demo.ts'),
+  init: () => import('./commands/init.ts'),
   man: () => import('./commands/man.ts'),
   completion: () => import('./commands/completion.ts'),
 }

@@ -5,6 +5,7 @@ import type { PrintedMore } from '../command-line.ts'
 import type { ConfigDefaults } from '../config.ts'
 import type { ControlRequest } from '../ctl.ts'
 import type { Hours } from '../hours.ts'
+import type { InitRequest } from '../init/run-init.ts'
 import type { LifecycleStatusOperation } from '../../engine/operations/lifecycle-status/declaration.ts'
 import type { Operation } from '../../engine/operations/list.ts'
 
@@ -31,6 +32,7 @@ export type Request =
   | { readonly kind: 'ctl'; readonly run: string | null; readonly request: ControlRequest }
   /** A run of this machine is watched; the only one where none is named. */
   | { readonly kind: 'attach'; readonly run: string | null }
+  | ({ readonly kind: 'init' } & InitRequest)
   | { readonly kind: 'demo'; readonly lake: string | null; readonly folder: string }
   | {
       readonly kind: 'open'

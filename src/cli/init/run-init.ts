@@ -1,0 +1,83 @@
+/** `sluice init`: shows the file that it would write, asks in a terminal, and never writes over one. */
+import { existsSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import { ask } from '../confirm.ts'
+import type { Surroundings } from '../ports.ts'
+import type { Session } from '../session.ts'
+import { findPlaces, type Asked } from './found.ts'
+import { configText } from './text.ts'
+
+export type InitRequest = Asked & { readonly write: string; readonly dryRun: boolean }
+
+type Around = {
+  readonly cwd: string
+  readonly tool: string
+  /** Whether somebody can be asked, and is not to be spared. */
+  readonly asks: boolean
+  readonly json: boolean
+}
+
+/** @returns the exit code @throws SluiceError BAD_CONFIG where the file is there, TARGET_DENIED where it cannot be written */
+export async function runInit(
+  session: Session,
+  { write, dryRun, ...asked }: InitRequest,
+  { cwd, tool, asks, json }: Around,
+  surroundings: Surroundings,
+): Promise<number> {
+  const file = path.resolve(cwd, write)
+  if (existsSync(file) && !dryRun) throw alreadyThere(file)
+  const found = findPlaces(asked, cwd, surroundings.env)
+  const text = configText(found)
+  session.emit({ type: 'run.started', command: 'init', tool, target: file })
+  const note = (message: string, level: 'note' | 'warn' = 'note'): void => session.emit({ type: 'log', level, message })
+  for (const { name, written, about, unset } of found.places)
+    note(`${name}  ${written}: ${about}`, unset ? 'warn' : 'note')
+  if (found.places.length === 0) note('no lake lies here, and no variable names a database: the file has examples only')
+  if (dryRun || asks) {
+    if (json) note(text)
+    else session.output.data(text)
+  }
+  const isWanted =
+    !dryRun && (!asks || /^y(?:es)?$/i.test((await ask(`Write ${file}? [y/N] `, session, surroundings)).trim()))
+  if (isWanted) writeNew(file, text)
+  const [first] = found.places
+  const next =
+    first === undefined
+      ? undefined
+      : `sluice discover ${shellQuote(first.name)}${first.name === 'lake' ? ' --recursive' : ''}`
+  session.emit({
+    type: 'run.finished',
+    status: 'ok',
+    exitCode: 0,
+    totals: { stores: String(found.places.length) },
+    ms: 0,
+    ...(isWanted ? { wrote: [file] } : { notChecked: 'nothing was written' }),
+    ...(isWanted && next !== undefined ? { resumeCommand: next } : {}),
+  })
+  return 0
+}
+
+function writeNew(file: string, text: string): void {
+  try {
+    // Fails where another program was quicker.
+    writeFileSync(file, text, { flag: 'wx', mode: 0o644 })
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    if (code === 'EEXIST') throw alreadyThere(file)
+    throw new SluiceError('TARGET_DENIED', 'the config file cannot be written', {
+      where: file,
+      reason: message,
+      hint: 'name another one with --write',
+      cause,
+    })
+  }
+}
+
+function alreadyThere(file: string): SluiceError {
+  return new SluiceError('BAD_CONFIG', 'there is a config file already, and it is never written over', {
+    where: file,
+    hint: 'add --dry-run to see what would stand in a new one, or name another file with --write',
+  })
+}

@@ -1,0 +1,33 @@
+/** The text of a new sluice.yaml. */
+import { stringify } from 'yaml'
+import type { Found } from './found.ts'
+
+const HEAD = `# What sluice is told unasked in this folder and those below it: \`sluice --help\` says where it looks, --no-config leaves it out.
+# Paths are absolute, for they count in every folder. No password belongs here: $NAME stands for what a variable holds.
+`
+const FLAGS = `
+# Every flag may stand here under its name, as its default:
+# parallel: 4
+# max-runtime: 2h
+# log-file: /var/log/sluice.jsonl
+`
+const NO_PLACES = `
+# Short names for databases, lakes and archives: \`sluice discover app\`, \`sluice copy --from app --to lake\`.
+# stores:
+#   app: $DATABASE_URL
+#   archive: s3://bucket/archive
+`
+
+/** Commented YAML that the reader of config files takes. */
+export function configText({ places, defaults }: Found): string {
+  const stores = places.map(
+    ({ name, written, about }) => `  # ${about}\n  ${stringify({ [name]: written }, { lineWidth: 0 })}`,
+  )
+  const named =
+    stores.length === 0
+      ? NO_PLACES
+      : `\n# Short names: \`sluice discover ${places[0]?.name ?? ''}\` looks at the first one.\nstores:\n${stores.join('')}`
+  const said = Object.entries(defaults).map(([flag, name]) => `${flag}: ${name}\n`)
+  const chosen = said.length === 0 ? '' : `\n# Where nothing is said on the command line:\n${said.join('')}`
+  return HEAD + named + chosen + FLAGS
+}
