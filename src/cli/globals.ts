@@ -15,6 +15,8 @@ export type Globals = {
   readonly json: boolean
   readonly tui: boolean
   readonly quiet: boolean
+  /** Go on without the terminal. */
+  readonly background: boolean
   /** Leave the Run screen as soon as its run has ended. */
   readonly quit: boolean
   readonly verbose: boolean
@@ -41,7 +43,7 @@ export const VALUE_FLAGS: ReadonlySet<string> = new Set([
 ])
 
 export const GLOBAL_NAMES: readonly string[] =
-  'database-url schema config no-config ci json tui quit quiet verbose yes confirm no-input color no-color ascii log-file max-runtime help'.split(
+  'database-url schema config no-config ci json tui quit background quiet verbose yes confirm no-input color no-color ascii log-file max-runtime help'.split(
     ' ',
   )
 
@@ -77,6 +79,7 @@ export function declareGlobals(yargs: Argv, defaults: ConfigDefaults): void {
     .option('json', onOff)
     .option('tui', onOff)
     .option('quit', onOff)
+    .option('background', onOff)
     .option('quiet', { ...onOff, alias: 'q' })
     .option('verbose', { ...onOff, alias: 'v', default: defaults.verbose ?? false })
     .option('yes', { ...onOff, alias: 'y' })
@@ -127,6 +130,7 @@ export function readGlobals(
     json: flag(args, 'json'),
     tui: flag(args, 'tui'),
     quit: flag(args, 'quit'),
+    background: flag(args, 'background'),
     quiet: flag(args, 'quiet'),
     verbose: flag(args, 'verbose'),
     yes: flag(args, 'yes'),

@@ -25,6 +25,7 @@ export const GLOBAL_FLAGS: readonly (readonly [flag: string, meaning: string])[]
   ['--ci', 'plain text, even in a terminal'],
   ['--json', 'JSON lines on stdout, one object an event'],
   ['--tui', 'the terminal UI, or an error when there is no terminal'],
+  ['--background', 'start a run that goes on when the terminal closes'],
   ['--quit', 'leave the Run screen when its run has ended'],
   ['-q, --quiet', 'only errors and the last line'],
   ['-v, --verbose', 'more detail'],

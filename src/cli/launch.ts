@@ -5,6 +5,7 @@ import { realpathSync, writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { colorFlag, nodeComplaint, settleColor, wantsColor } from './environment.ts'
 import { topHelp, toolVersion } from './help.ts'
+import type { Surroundings } from './ports.ts'
 
 /** Time for what still holds the event loop (an idle connection, a thread) after everything is said. */
 const LINGER_MS = 500
@@ -24,8 +25,14 @@ function crash(error: unknown): void {
   process.exit(70)
 }
 
-/** Runs the program on the given words and leaves the exit code in `process.exitCode`. */
-export async function launch(words: readonly string[]): Promise<void> {
+/**
+ * Runs the program on the given words and leaves the exit code in `process.exitCode`.
+ * @param around of a program in the background: other signals, and what it has to do
+ */
+export async function launch(
+  words: readonly string[],
+  around: Partial<Pick<Surroundings, 'signals' | 'background'>> = {},
+): Promise<void> {
   const complaint = nodeComplaint(process.version)
   if (complaint !== null) {
     process.stderr.write(`${complaint}\n`)
@@ -67,6 +74,7 @@ export async function launch(words: readonly string[]): Promise<void> {
     program: programWords({ env: process.env, script: realpathSync(process.argv[1] ?? ''), cwd: process.cwd() }),
     clock: systemClock,
     signals: process,
+    ...around,
     die: (exitCode) => process.exit(exitCode),
     loadEngine: () => import('../engine/index.ts'),
     loadTui: () => import('../tui/run-tui.tsx'),

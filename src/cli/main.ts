@@ -9,6 +9,7 @@ import { searchConfig, withConfig, type FoundConfig } from './config-search.ts'
 import { confirmed } from './confirmed.ts'
 import type { Globals } from './globals.ts'
 import { firstWord } from './globals.ts'
+import { beginningTold, refuseBackground } from './background-words.ts'
 import { toolVersion } from './help.ts'
 import { chooseMode } from './mode.ts'
 import type { Mode } from './mode.ts'
@@ -163,6 +164,7 @@ async function perform(
   const { env } = surroundings
   const secrets = secretsOfParsed(argv, parsed, surroundings)
   if (request.kind === 'help') return 0
+  if (globals.background && request.kind !== 'operation') refuseBackground(null, globals.tui)
   if (request.kind === 'open') {
     const { operation, words } = listInstead(request.target)
     return (await session.run(operation, commandLine(words, null, secrets, { env }))).exitCode
@@ -198,11 +200,17 @@ async function perform(
   if (request.kind === 'ctl') return await control(request, session, surroundings)
   let { operation } = request
   const { told } = request
+  const { background } = surroundings
+  if (globals.background) refuseBackground(operation, globals.tui)
   const catalog = storeOf(operation, 'catalog') === undefined ? null : globals.catalog
   const line = commandLine(argv, catalog, secrets, { env, ...told?.printed })
-  const confirmation = await confirmed(operation, line, mode === 'tui', session, surroundings)
+  const confirmation = background ?? (await confirmed(operation, line, mode === 'tui', session, surroundings))
   if ('exitCode' in confirmation) return confirmation.exitCode
   operation = confirmation.operation
+  if (globals.background) {
+    const { runInBackground, wordsOfChild } = await import('./background.ts')
+    return await runInBackground({ words: wordsOfChild(argv), operation }, line, mode === 'json', session, surroundings)
+  }
   const { notes, warnings, next } = told ?? {}
   const more = { ...given('notes', notes), ...given('warnings', warnings), ...given('next', next) }
   if (mode === 'tui' && isLong(operation) && !keepsHours(told, globals) && !isLogged(told, globals)) {
@@ -214,7 +222,8 @@ async function perform(
     return await showRemoval(operation, run, face, session, surroundings)
   }
   const hours = isPlanOnly(operation) ? undefined : told?.hours
-  return (await session.run(operation, line, { ...more, hours })).exitCode
+  const listen = background === undefined ? undefined : beginningTold(background.tell)
+  return (await session.run(operation, line, { ...more, hours, ...given('listen', listen) })).exitCode
 }
 
 /** Commands that are watched rather than read; a plan is read. */

@@ -6,6 +6,8 @@ import type { JoinedRun } from '../engine/workbench.ts'
 import type { Event } from '../model/event.ts'
 import type { Deadline } from '../shared/deadline.ts'
 import { isS3Url } from '../model/lake-url.ts'
+import { given } from './arguments.ts'
+import { bookFolder } from './book-folder.ts'
 import { catalogUrl, sqliteUrl, stateCatalogFile } from './catalog-choice.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
 import type { RunToShow, RunToWatch, Surroundings } from './ports.ts'
@@ -153,6 +155,7 @@ async function shownUntil(
     tool,
     actor,
     host,
+    ...given('book', bookFolder(surroundings.env)),
     ...(deadline === undefined ? {} : { deadline }),
   })
   told.learned = (url) => workbench.know(url)

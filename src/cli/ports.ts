@@ -16,6 +16,7 @@ export type RunOptions = {
   readonly actor: string
   readonly host: string
   readonly commandLine: string
+  readonly book?: string
   readonly onEvent: (event: Event) => void
   readonly drained?: () => Promise<void>
 }
@@ -34,6 +35,8 @@ export type EnginePort = {
     readonly tool: string
     readonly actor: string
     readonly host: string
+    /** Folder of the book of this machine's runs. */
+    readonly book?: string
     /** Of each run. */
     readonly deadline?: Deadline
   }): Promise<Workbench>
@@ -60,6 +63,9 @@ export type TuiPort = {
   }): Promise<{ readonly exitCode: number; readonly goesOn?: boolean }>
 }
 
+/** Of a run that goes on without its terminal: what it does, confirmed already, and who started it. */
+export type Background = { readonly operation: Operation; readonly tell: (line: string) => void }
+
 /** Everything outside of us that a command touches. */
 export type Surroundings = {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -79,6 +85,7 @@ export type Surroundings = {
   readonly signals: NodeJS.EventEmitter
   /** Ends the process at once, when a clean-up does not come to an end. */
   readonly die: (exitCode: number) => void
+  readonly background?: Background
   readonly loadEngine: () => Promise<EnginePort>
   readonly loadTui: () => Promise<TuiPort>
 }

@@ -8,6 +8,8 @@ import { isoTime } from '../shared/clock.ts'
 import { armDeadline, type Deadline } from '../shared/deadline.ts'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import { redactText, redactUrl, secretsOfUrl } from '../shared/redact.ts'
+import { given } from './arguments.ts'
+import { bookFolder } from './book-folder.ts'
 import { CATALOG_VARIABLE } from './catalog-choice.ts'
 import { secretOfProperty } from './command-line.ts'
 import { openFaces } from './faces.ts'
@@ -182,6 +184,7 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
           host,
           commandLine,
           onEvent,
+          ...given('book', bookFolder(env)),
           ...(hours === undefined ? {} : { control: holdOutside(hours, clock, say) }),
           drained: () => output.flushed(),
         })

@@ -19,12 +19,20 @@ export async function openWorkbench(options: {
   readonly tool: string
   readonly actor: string
   readonly host: string
+  /** Folder of the book of this machine's runs; none is kept when absent. */
+  readonly book?: string
   /** Of each run. */
   readonly deadline?: Deadline
 }): Promise<Workbench> {
-  const { lake = null, catalog = null, database = null, urls = [], tool, actor, host, deadline } = options
+  const { lake = null, catalog = null, database = null, urls = [], tool, actor, host, deadline, book } = options
   if (catalog !== null) parseCatalogUrl(catalog)
   else if (lake !== null) throw new Error('a lake is opened with a catalog')
-  const identity = { tool, actor, host, ...(deadline === undefined ? {} : { deadline }) }
+  const identity = {
+    tool,
+    actor,
+    host,
+    ...(deadline === undefined ? {} : { deadline }),
+    ...(book === undefined ? {} : { book }),
+  }
   return new ThreadedWorkbench({ lake, catalogUrl: catalog, databaseUrl: database, urls }, identity)
 }

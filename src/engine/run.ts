@@ -3,11 +3,12 @@ import { isoTime } from '../shared/clock.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Interrupt } from '../shared/abort.ts'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
-import { newOwner } from '../shared/owner.ts'
+import { newOwner, type Owner } from '../shared/owner.ts'
 import type { Dec, Event, EventBody, EventType, RunStatus } from '../model/event.ts'
 import type { RunControl, RunFinished } from './operation.ts'
 import type { Ending, Run } from './run-context.ts'
 import type { LiveRun } from './live/live-run.ts'
+import { isWatched } from './live/watched.ts'
 import { newRunId } from './run-id.ts'
 import { declarationOf, endsOf } from './operations/facts.ts'
 import { OPERATIONS, type Operation } from './operations/list.ts'
@@ -21,6 +22,8 @@ export type RunOptions = {
   /** The command that does the same again, without secrets. */
   readonly commandLine: string
   readonly onEvent: (event: Event) => void
+  /** Folder of the book of this machine's runs; none is kept when absent. */
+  readonly book?: string
   readonly control?: RunControl
   readonly drained?: () => Promise<void>
 }
@@ -37,14 +40,15 @@ export async function runOperation(operation: Operation, options: RunOptions): P
     live?.take(event)
     onEvent(event)
   }
-  live = await liveRun(operation, options, runId, emit)
+  const owner = newOwner(options.host)
+  live = await liveRun(operation, options, owner, runId, emit)
   const interrupt = live?.interrupt ?? options.interrupt
   const run: Run<EventType> = {
     ...options,
     ...(live === null ? {} : { interrupt, control: live.control, steerBy: (steered) => live.steerBy(steered) }),
     emit,
     runId,
-    owner: newOwner(options.host),
+    owner,
   }
   const finish = (ending: Partial<Ending>, error: SluiceError | null): RunFinished => {
     const { status, exitCode } = verdict(ending, error, interrupt)
@@ -93,12 +97,13 @@ function overdue({ stop }: Interrupt): SluiceError | null {
 /** Null for what nobody watches. */
 async function liveRun(
   operation: Operation,
-  { interrupt, control, commandLine, tool, host, clock }: RunOptions,
+  { interrupt, control, commandLine, tool, host, clock, book }: RunOptions,
+  owner: Owner,
   runId: string,
   emit: (body: EventBody) => void,
 ): Promise<LiveRun | null> {
-  const { isWatched, LiveRun: Live } = await import('./live/live-run.ts')
   if (!isWatched(operation)) return null
+  const { LiveRun: Live } = await import('./live/live-run.ts')
   const startedAt = isoTime(clock.now())
   return await Live.open(operation, {
     runId,
@@ -108,6 +113,9 @@ async function liveRun(
     tool,
     host,
     startedAt,
+    clock,
+    owner,
+    ...(book === undefined ? {} : { book }),
     emit,
   })
 }

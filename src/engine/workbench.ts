@@ -6,6 +6,7 @@ import type { ErrorInfo } from '../shared/errors.ts'
 import type { CommitEvent, Event, FileEvent, RunEvent } from '../model/event.ts'
 import type { AsOf, TableWish } from './operation.ts'
 import type { Asking } from './asking/port.ts'
+import type { BookedEnd, CurvePoint } from '../model/run-book.ts'
 import type { Operation } from './operations/list.ts'
 
 export type CatalogState =
@@ -208,8 +209,32 @@ export interface Workbench extends AsyncDisposable {
   readonly machine?: MachineRuns
 }
 
+/** A run as the book of this machine has it; nothing of it is a truth that anything else is built on. */
+export type MachineRun = {
+  readonly run: string
+  /** Of its operation. */
+  readonly kind: string
+  readonly commandLine: string
+  readonly source: string | null
+  readonly target: string | null
+  readonly about: string
+  /** ms since the epoch. */
+  readonly begunAt: number
+  readonly host: string | null
+  /** `broken off`: its program has ended without a word. `elsewhere`: of another machine, or container, of which nobody here knows whether it lives. */
+  readonly state: 'live' | 'ended' | 'broken off' | 'elsewhere'
+  readonly canJoin: boolean
+  readonly end: BookedEnd | null
+}
+
+export type { BookedEnd, CurvePoint } from '../model/run-book.ts'
+
 /** Runs of this user on this machine, in whatever program. */
 export type MachineRuns = {
+  /** Newest first; those that cannot be told of in the book as well, as far as they listen. */
+  readonly list: (limit: number) => Promise<readonly MachineRun[]>
+  /** How far a run was over its time, oldest first; for showing only. */
+  readonly curve: (runId: string) => Promise<readonly CurvePoint[]>
   /** @throws SluiceError NO_SUCH_PATH, CONNECT_FAILED where it cannot be joined */
   readonly join: (runId: string) => Promise<JoinedRun>
 }

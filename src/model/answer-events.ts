@@ -136,6 +136,8 @@ export type CopyRunEvent = {
   status: string
   /** Of the chunks that it worked on last. */
   rows: Dec
+  /** The machine that it runs, or ran, on, where that is another one. */
+  host?: string
   startedAt?: string
   completedAt?: string
   exitCode?: number

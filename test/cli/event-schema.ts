@@ -400,6 +400,7 @@ const bodies = {
     target: z.string(),
     status: z.string(),
     rows: dec,
+    host: z.string().optional(),
     startedAt: time.optional(),
     completedAt: time.optional(),
     exitCode: z.number().optional(),

@@ -9,6 +9,8 @@ import { joinRun } from '../../src/engine/live/join.ts'
 import { LiveRun } from '../../src/engine/live/live-run.ts'
 import type { Event, EventBody } from '../../src/model/event.ts'
 import { NEVER } from '../../src/shared/abort.ts'
+import { systemClock } from '../../src/shared/clock.ts'
+import { thisProcess } from '../../src/shared/owner.ts'
 
 const RUN = `test-${process.pid}`
 
@@ -75,6 +77,8 @@ async function watchedRun(id: string, told: (run: LiveRun) => void) {
     tool: '0',
     host: 'here',
     startedAt: '2026-11-20T12:00:00.000Z',
+    clock: systemClock,
+    owner: thisProcess(),
     emit: (body) => emitted.push(body),
   })
   told(live)

@@ -2,14 +2,17 @@
 import type { Event, EventBody } from '../../model/event.ts'
 import { dec } from '../../model/event.ts'
 import { Interrupter, type Interrupt } from '../../shared/abort.ts'
+import type { Clock } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import type { ProcessIdentity } from '../../shared/owner.ts'
 import { redactUrl, redactValue, secretsOfUrl } from '../../shared/redact.ts'
 import { openControlSocket } from '../copy/control-socket.ts'
 import type { RunControl, Wish } from '../operation.ts'
-import { declarationOf, isPlanOnly, urlsOf, withUrls } from '../operations/facts.ts'
+import { declarationOf, endsOf, subjectsOf, urlsOf, withUrls } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
 import { RunJournal } from '../run-journal/run-journal.ts'
 import type { RunAbout } from '../workbench.ts'
+import { BookKeeper } from './book-keeper.ts'
 import { PlainSteering } from './plain-steering.ts'
 import type { Steered } from './steered.ts'
 import { Viewers } from './viewers.ts'
@@ -22,14 +25,12 @@ export type LiveOptions = {
   readonly tool: string
   readonly host: string
   readonly startedAt: string
+  readonly clock: Clock
+  /** Folder of the book that it is written into; nowhere when absent. */
+  readonly book?: string
+  readonly owner: ProcessIdentity
   /** Says an event of the run. */
   readonly emit: (body: EventBody) => void
-}
-
-/** Whether others can watch a run of it: it tells what it does while it does it. */
-export function isWatched(operation: Operation): boolean {
-  const { shape } = declarationOf(operation.kind)
-  return (shape === 'long' || shape === 'lines') && !isPlanOnly(operation)
 }
 
 export class LiveRun implements AsyncDisposable {
@@ -41,6 +42,7 @@ export class LiveRun implements AsyncDisposable {
   readonly #plain: PlainSteering
   #own: Steered | null = null
   #socket: AsyncDisposable | null = null
+  readonly #keeper: BookKeeper | null
   #isBroken = false
 
   private constructor(operation: Operation, options: LiveOptions) {
@@ -52,6 +54,7 @@ export class LiveRun implements AsyncDisposable {
       secrets,
     )
     this.#viewers = new Viewers(this.#journal, about, secrets)
+    this.#keeper = keeperOf(about, options)
     pass(interrupt.stop, (reason) => this.interrupt.requestStop(reason))
     pass(interrupt.abort, (reason) => this.interrupt.requestAbort(reason))
     this.#plain = new PlainSteering(this.interrupt, declarationOf(operation.kind).pauses === true)
@@ -78,6 +81,7 @@ export class LiveRun implements AsyncDisposable {
     try {
       this.#journal.take(event)
       this.#viewers.tell(event)
+      this.#keeper?.take(event)
     } catch {
       this.#isBroken = true
     }
@@ -94,7 +98,7 @@ export class LiveRun implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#viewers.end()
+    await Promise.all([this.#viewers.end(), this.#keeper?.[Symbol.asyncDispose]()])
     await this.#socket?.[Symbol.asyncDispose]()
   }
 
@@ -106,6 +110,18 @@ export class LiveRun implements AsyncDisposable {
       heed: (wish) => now().heed(wish),
     }
   }
+}
+
+function keeperOf({ runId, operation, commandLine }: RunAbout, options: LiveOptions): BookKeeper | null {
+  const { book, clock, owner } = options
+  if (book === undefined) return null
+  const { source = null, target = null } = endsOf(operation)
+  const { kind } = operation
+  const about = subjectsOf(operation)
+    .map((name) => redactUrl(name))
+    .join(', ')
+  const begunAt = Math.round(clock.now())
+  return new BookKeeper(book, { run: runId, kind, commandLine, source, target, about, begunAt, owner }, clock)
 }
 
 function pass(signal: AbortSignal, to: (reason: SluiceError | undefined) => void): void {

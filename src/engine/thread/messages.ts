@@ -10,6 +10,8 @@ export type Identity = {
   readonly tool: string
   readonly actor: string
   readonly host: string
+  /** Folder of the book of this machine's runs. */
+  readonly book?: string
   /** Of each run. */
   readonly deadline?: Deadline
 }

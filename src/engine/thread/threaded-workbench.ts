@@ -6,8 +6,8 @@ import { errorFromInfo, SluiceError } from '../../shared/errors.ts'
 import type { Event } from '../../model/event.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { Wish } from '../operation.ts'
-import { joinRun } from '../live/join.ts'
-import type { MachineRuns, RunningOperation, Workbench } from '../workbench.ts'
+import { LocalRuns } from '../live/machine-runs.ts'
+import type { RunningOperation, Workbench } from '../workbench.ts'
 import type { Answer, Identity, QueryMethod, Question } from './messages.ts'
 import { FLAG, FLAG_BYTES, type OperationMessage, type OperationStart } from './operation-messages.ts'
 import { withUrls } from '../operations/facts.ts'
@@ -21,7 +21,7 @@ export class ThreadedWorkbench implements Workbench {
   readonly lake: string | null
   readonly catalog: string | null
   readonly database: string | null
-  readonly machine: MachineRuns = { join: (runId) => joinRun(runId) }
+  readonly machine: LocalRuns
   readonly #identity: Identity
   readonly #catalogUrl: string | null
   /** Whole URLs by what is shown of them. */
@@ -50,6 +50,7 @@ export class ThreadedWorkbench implements Workbench {
     this.database = databaseUrl === null ? null : redactUrl(databaseUrl)
     this.#catalogUrl = catalogUrl
     this.#identity = identity
+    this.machine = new LocalRuns(identity.book ?? null)
     // What is open goes before another URL that is shown alike.
     const urls = [...others, catalogUrl, databaseUrl].filter((url) => url !== null)
     this.#urls = new Map(urls.map((url) => [redactUrl(url), url]))
@@ -75,6 +76,7 @@ export class ThreadedWorkbench implements Workbench {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true
+    this.machine.close()
     const started = [...this.#running]
     for (const { running } of started) running.abort()
     const ended = Promise.all([

@@ -1,6 +1,7 @@
 /** What tab makes of the text of an option, and what the screen itself knows that it may become. */
 import type { Candidate, FormOption } from '../../engine/command-port.ts'
 import { runRows } from '../state/selectors.ts'
+import { meaningOf, runIdOf } from '../state/run-rows.ts'
 import type { State } from '../state/state.ts'
 import { textOf, type Form } from './form.ts'
 import { listWord } from './words.ts'
@@ -31,9 +32,8 @@ function known({ completes, name }: FormOption, state: State): readonly Candidat
       return state.lake === null ? [] : [{ word: state.lake, meaning: 'the lake' }]
     case 'run':
       return runRows(state).flatMap((row) => {
-        const run = row.kind === 'past' ? row.run.run : row.run.runId
-        const meaning = row.kind === 'past' ? `${row.run.command} ${row.run.table}` : row.run.operation.kind
-        return run === null ? [] : [{ word: run, meaning }]
+        const run = runIdOf(row)
+        return run === null ? [] : [{ word: run, meaning: meaningOf(row) }]
       })
     default:
       return []

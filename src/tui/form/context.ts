@@ -1,6 +1,7 @@
 /** What the place that a form is opened from says of it already. */
 import type { CommandForm, FormOption } from '../../engine/command-port.ts'
 import { runRows } from '../state/selectors.ts'
+import { runIdOf } from '../state/run-rows.ts'
 import type { State } from '../state/state.ts'
 import { cursorRow, targetRows } from '../state/tables-list.ts'
 import { listWord } from './words.ts'
@@ -62,6 +63,5 @@ function deltaOf({ type }: FormOption, state: State): string {
 function runOf(state: State): string | null {
   if (state.screen !== 'runs') return null
   const row = runRows(state)[state.runs.at.cursor]
-  if (row === undefined) return null
-  return row.kind === 'past' ? row.run.run : row.run.runId
+  return row === undefined ? null : runIdOf(row)
 }

@@ -1,6 +1,6 @@
 /** Commands that start something: imports, validations, comparisons, roll backs, and the full texts of a commit or a file. */
 import type { TableWish } from '../../engine/operation.ts'
-import { isInCatalog, type TableRow } from '../../engine/workbench.ts'
+import { isInCatalog, type MachineRun, type TableRow } from '../../engine/workbench.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { Command } from '../keymap/bindings.ts'
 import { isHeld } from '../keymap/conditions.ts'
@@ -28,6 +28,7 @@ import { isChosen, underCursor } from '../state/copy-cursor.ts'
 import { partitionText } from '../views/archiving/texts.ts'
 import { chunkSpan, chunkText, tableText } from '../views/copy/texts.ts'
 import { relationText } from '../views/relations.ts'
+import { goesOnBy, ledgerRunText, machineRunText } from '../views/run-texts.ts'
 import type { Job } from './operations.ts'
 import { batchImport, compare, fsck, importRows, validate } from './operations.ts'
 import type { Acting } from './acting.ts'
@@ -84,6 +85,17 @@ function openFile(s: Acting): void {
 function openPastRun(s: Acting): void {
   const row = runRows(s.state)[s.state.runs.at.cursor]
   if (row?.kind === 'past') text(s, `run ${row.run.run}`, runText(row.run), row.run.run)
+  if (row?.kind === 'ledger') text(s, `run ${row.run.run}`, ledgerRunText(row.run, row.url), row.run.run)
+  if (row?.kind !== 'machine') return
+  if (row.run.canJoin) s.joined.open(row.run.run)
+  else void openMachineRun(s, row.run)
+}
+
+async function openMachineRun(s: Acting, run: MachineRun): Promise<void> {
+  const curve = (await s.workbench.machine?.curve(run.run)) ?? []
+  const cells = Math.min(s.state.size.columns, 140) - 4
+  const lines = machineRunText(run, curve, cells, s.state.ascii)
+  text(s, `run ${run.run}`, lines, goesOnBy(run) ?? run.commandLine)
 }
 
 function openResult(s: Acting): void {

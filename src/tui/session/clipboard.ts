@@ -1,5 +1,6 @@
 /** What `y` copies: the thing under the cursor, as one would paste it into a shell or a query. */
 import { textOf } from '../state/ask-editor.ts'
+import { goesOnBy } from '../views/run-texts.ts'
 import { literal } from '../../shared/sql-text.ts'
 import { comparison, identityOf, known, logRows, openRun, runRows, selectedVersion } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
@@ -52,9 +53,10 @@ export function copied(state: State): Copied | null {
       if (run !== null) return { text: run.finished?.resumeCommand ?? run.commandLine, what: 'command' }
       const row = runRows(state)[state.runs.at.cursor]
       if (row === undefined) return null
-      return row.kind === 'here'
-        ? { text: row.run.commandLine, what: 'command' }
-        : { text: row.run.run, what: 'run id' }
+      if (row.kind === 'here') return { text: row.run.commandLine, what: 'command' }
+      if (row.kind === 'machine' && row.run.commandLine !== '')
+        return { text: goesOnBy(row.run) ?? row.run.commandLine, what: 'command' }
+      return { text: row.run.run, what: 'run id' }
     }
     case 'ask':
       return { text: textOf(state.ask.editor), what: 'statement' }

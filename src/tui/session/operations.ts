@@ -243,6 +243,14 @@ export function lifecycleOf(url: string, table: string, wished: LifecycleStatusO
 /** As `partition decommission` has it. */
 const PARKED_GRACE_MS = 7 * 86_400_000
 
+/** Copies that went into a database, by its ledger. */
+export function copyRunsOf(url: string, limit: number): Job {
+  return {
+    operation: { kind: 'copy-runs', to: url, limit },
+    commandLine: ['sluice', 'runs', '--to', url].map(quoted).join(' '),
+  }
+}
+
 /** The list of the tables of a database. */
 export function discoverDatabase(url: string): Job {
   return {

@@ -38,6 +38,7 @@ import { Forms } from './forms.ts'
 import { Lifecycles } from './lifecycles.ts'
 import { TIMELINES } from './timelines.ts'
 import { JoinedRuns } from './joined-runs.ts'
+import { RunsWatch } from './runs-watch.ts'
 import { RunQueue } from './run-queue.ts'
 
 /** What only the terminal can do. */
@@ -76,6 +77,7 @@ export class Session implements Acting {
     () => this.store.dispatch({ type: 'reload', now: this.clock.now() }),
   )
   readonly #live: Live
+  readonly #runs: RunsWatch
   #leaving = false
   #closed = false
 
@@ -101,6 +103,7 @@ export class Session implements Acting {
     this.ask.copy = (text, what) => this.copy(text, what)
     this.rings = new Pictures(workbench, store, RINGS)
     this.timelines = new Pictures(workbench, store, TIMELINES)
+    this.#runs = new RunsWatch(workbench, store, clock)
     this.commands = terminal.commands
     this.lifecycles = new Lifecycles(workbench, store, terminal.lifecycle)
     this.#live = new Live(workbench, store, clock, (error) => this.#reach.failed('overview', error))
@@ -116,6 +119,7 @@ export class Session implements Acting {
       store.subscribe(() => {
         this.databases.look()
         this.ask.look()
+        this.#runs.look()
         this.lifecycles.look()
       })
     })
@@ -254,6 +258,7 @@ export class Session implements Acting {
     this.forms.close()
     this.queue.dispose()
     this.joined.close()
+    this.#runs.close()
     this.#terminal.leave()
   }
 

@@ -1,8 +1,8 @@
 /** Everything that can change the state. */
 import type { TableRow } from '../../engine/workbench.ts'
 import type { AsOf } from '../../engine/operation.ts'
-import type { RunAbout } from '../../engine/workbench.ts'
-import type { Event, RelationEvent } from '../../model/event.ts'
+import type { MachineRun, RunAbout } from '../../engine/workbench.ts'
+import type { CopyRunEvent, Event, RelationEvent } from '../../model/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { Command } from '../keymap/bindings.ts'
 import type { AskState } from './ask-state.ts'
@@ -68,6 +68,8 @@ export type Action =
       readonly show: boolean
     }
   | { readonly type: 'run-shown'; readonly id: number }
+  | { readonly type: 'machine-runs'; readonly runs: readonly MachineRun[]; readonly now: number }
+  | { readonly type: 'ledger-runs'; readonly url: string; readonly runs: readonly CopyRunEvent[] }
   | { readonly type: 'run-phase'; readonly id: number; readonly phase: 'running' | 'paused' | 'stopping' | 'aborting' }
   | { readonly type: 'run-lanes'; readonly id: number; readonly lanes: number }
   | { readonly type: 'run-rate'; readonly id: number; readonly rate: number }

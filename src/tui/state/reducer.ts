@@ -15,6 +15,7 @@ import { KEPT_RUNS, NO_SELECTION, START } from './state.ts'
 import { visibleRows } from './tables-list.ts'
 import { isShownAs } from '../run/run-screen.ts'
 import { joinedIn, opened } from './joined.ts'
+import { onSameRun } from './run-rows.ts'
 
 /** The ring of the log; the whole log is a file's business. */
 export const LOG_LINES = 2000
@@ -161,6 +162,13 @@ function reduce(state: State, action: Action): State {
     }
     case 'run-joined':
       return joinedIn(state, action)
+    case 'machine-runs':
+      return onSameRun(state, { ...state, now: action.now, runs: { ...state.runs, machine: action.runs } })
+    case 'ledger-runs': {
+      const others = state.runs.ledgers.filter(({ url }) => url !== action.url)
+      const ledgers = [...others, { url: action.url, runs: action.runs }]
+      return onSameRun(state, { ...state, runs: { ...state.runs, ledgers } })
+    }
     case 'run-shown':
       return opened(state, action.id)
     case 'run-phase':

@@ -1,6 +1,6 @@
 /** Questions about the state that several views, reducers and conditions ask. */
 import type { Slot, SlotName, SlotValues, State } from './state.ts'
-import type { QuestionEvent, RunEvent } from '../../model/event.ts'
+import type { QuestionEvent } from '../../model/event.ts'
 import type { RunView } from '../run/run-view.ts'
 import { isRunning } from '../run/run-view.ts'
 import { matches } from './tables-list.ts'
@@ -71,18 +71,7 @@ export function selectedVersion(state: State): number | null {
   return row === undefined ? null : Number(row.version)
 }
 
-export type RunRow =
-  { readonly kind: 'here'; readonly run: RunView } | { readonly kind: 'past'; readonly run: RunEvent }
-
-/** The list of the Runs screen: runs of this session first, newest at the top, then what the catalog recorded. */
-export function runRows(state: State): readonly RunRow[] {
-  const here = state.runs.views.map((run): RunRow => ({ kind: 'here', run })).toReversed()
-  const ids = new Set(state.runs.views.map((run) => run.runId))
-  const past = (state.slots.runs.value ?? [])
-    .filter((run) => !ids.has(run.run))
-    .map((run): RunRow => ({ kind: 'past', run }))
-  return [...here, ...past]
-}
+export { runRows, type RunRow } from './run-rows.ts'
 
 /** Lines of the log that the filter leaves. */
 export function logRows(state: State): State['log']['entries'] {

@@ -6,13 +6,14 @@ import type {
   Feature,
   FileSort,
   FilesPage,
+  MachineRun,
   Overview,
   Page,
   PartitionRow,
   SchemaField,
   TableRow,
 } from '../../engine/workbench.ts'
-import type { CommitEvent, CopyPlanLine, PlanLine, RelationEvent, RunEvent } from '../../model/event.ts'
+import type { CommitEvent, CopyRunEvent, CopyPlanLine, PlanLine, RelationEvent, RunEvent } from '../../model/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { CommandForm, Startable } from '../../engine/command-port.ts'
 import type { Form } from '../form/form.ts'
@@ -127,6 +128,10 @@ export const KEPT_RUNS = 50
 export type RunsState = {
   /** Runs started here, oldest first; the last one may be running. */
   readonly views: readonly RunView[]
+  /** Of this machine, as they were last asked for. */
+  readonly machine: readonly MachineRun[]
+  /** Of databases whose tables are listed, by their ledgers. */
+  readonly ledgers: readonly { readonly url: string; readonly runs: readonly CopyRunEvent[] }[]
   readonly queue: readonly { readonly operation: Operation; readonly commandLine: string }[]
   /** Local id of the run whose screen is open, or null for the list. */
   readonly open: number | null
@@ -337,7 +342,17 @@ export function initialState(options: {
     },
     tables: { cursorKey: null, top: 0, filter: '', sort: 'name', descending: false, marks: new Set(), anchor: null },
     detail: freshDetail(null, null),
-    runs: { views: [], queue: [], open: null, at: START, results: START, errorsOnly: false, copy: NO_SELECTION },
+    runs: {
+      views: [],
+      machine: [],
+      ledgers: [],
+      queue: [],
+      open: null,
+      at: START,
+      results: START,
+      errorsOnly: false,
+      copy: NO_SELECTION,
+    },
     compare: { at: START, bytes: false, cold: false },
     log: { entries: [], filter: '', errorsOnly: false, follow: true, at: START },
     ask: FRESH_ASK,

@@ -1,4 +1,4 @@
-/** The list of runs: those of this session, then what the catalog recorded. */
+/** The list of runs: of this session, of this machine, of every catalog and ledger that is open. */
 import { msOf, moment, percent, seconds } from '../draw/format.ts'
 import type { Line } from '../draw/line.ts'
 import { block, chosen, line, span } from '../draw/line.ts'
@@ -9,7 +9,10 @@ import { geometry } from '../state/geometry.ts'
 import type { RunRow } from '../state/selectors.ts'
 import { runRows } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
+import { machineStatus } from './run-texts.ts'
 import { runMark } from './states.ts'
+import type { MachineRun } from '../../engine/workbench.ts'
+import type { CopyRunEvent } from '../../model/event.ts'
 import { subjectsOf } from '../../engine/operations/facts.ts'
 import type { Operation } from '../../engine/operations/list.ts'
 
@@ -20,10 +23,19 @@ export function subject(operation: Operation): string {
   return subjectsOf(operation).join(', ')
 }
 
-function cellsOf(
-  row: RunRow,
-  state: State,
-): { started: string; status: string; command: string; table: string; time: string; said: string; run: string } {
+type Cells = {
+  readonly started: string
+  readonly status: string
+  readonly command: string
+  readonly table: string
+  readonly time: string
+  readonly said: string
+  readonly run: string
+}
+
+function cellsOf(row: RunRow, state: State): Cells {
+  if (row.kind === 'machine') return machineCells(row.run, state)
+  if (row.kind === 'ledger') return ledgerCells(row.run, state)
   if (row.kind === 'past') {
     const { run } = row
     const from = msOf(run.startedAt)
@@ -45,8 +57,42 @@ function cellsOf(
     command: run.operation.kind === 'performance-compare' ? 'compare' : run.operation.kind,
     table: subject(run.operation),
     time: run.endedAt === null ? percent(share(run)) : seconds(run.endedAt - run.startedAt),
-    said: run.finished?.error?.message ?? '',
+    said: run.finished?.error?.message ?? (run.joined === null ? '' : `joined, process ${run.joined.pid}`),
     run: run.runId ?? '',
+  }
+}
+
+function machineCells(run: MachineRun, state: State): Cells {
+  const { kind, about, begunAt, end, host } = run
+  const said: Readonly<Record<MachineRun['state'], string>> = {
+    live: run.canJoin ? 'enter joins it' : 'goes on in another program',
+    ended: end?.error ?? '',
+    'broken off': `its program has ended; enter says how it goes on`,
+    elsewhere: `on ${host ?? 'another machine'}`,
+  }
+  return {
+    started: moment(begunAt, state.now),
+    status: machineStatus(run),
+    command: kind,
+    table: about,
+    time: end === null ? '' : seconds(end.endedAt - begunAt),
+    said: said[run.state],
+    run: run.run,
+  }
+}
+
+function ledgerCells(run: CopyRunEvent, state: State): Cells {
+  const from = msOf(run.startedAt)
+  const to = msOf(run.completedAt)
+  const where = run.host === undefined ? '' : `on ${run.host}`
+  return {
+    started: moment(from, state.now),
+    status: run.status,
+    command: run.operation,
+    table: `${run.source} → ${run.target}`,
+    time: from === null || to === null ? '' : seconds(to - from),
+    said: run.error ?? where,
+    run: run.run,
   }
 }
 
@@ -68,7 +114,7 @@ export function runsScreen(state: State, cells: number): Line[] {
     const here = i === state.runs.at.cursor
     const drawn: Line = [
       span(` ${here ? marks.row : ' '} ${padEnd(c.started, 12)}`),
-      runMark(c.status === 'completed' ? 'ok' : c.status, marks),
+      runMark(c.status === 'live' ? 'running' : c.status, marks),
       span(
         ` ${padEnd(clean(c.status), 10)}${padEnd(clean(c.command), 14)}${padEnd(cutMiddle(clean(c.table), name - 1), name)}${c.time.padStart(9)}  `,
       ),

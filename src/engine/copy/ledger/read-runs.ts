@@ -18,6 +18,8 @@ export type RecordedRun = {
   /** Written into the target by chunks that it worked on last. */
   readonly rows: bigint
   readonly detail: string | null
+  /** The machine that it is of, where that is another one. */
+  readonly host: string | null
 }
 
 export type RecordedChunk = {
@@ -86,6 +88,7 @@ export async function recordedRuns(
       exitCode: numberOf(code),
       rows: whole(written),
       detail: killed ? KILLED_DETAIL : life === 'silent' ? SILENT_DETAIL : nullable(detail),
+      host: sign.host === here.host ? null : sign.host,
     }
   })
 }

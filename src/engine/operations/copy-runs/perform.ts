@@ -62,7 +62,19 @@ async function chunksOf(ledger: LedgerDatabase, runId: bigint, limit: number, ru
   }
 }
 
-function told({ id, operation, source, target, status, startedMs, endedMs, exitCode, rows, detail }: RecordedRun) {
+function told({
+  id,
+  operation,
+  source,
+  target,
+  status,
+  startedMs,
+  endedMs,
+  exitCode,
+  rows,
+  detail,
+  host,
+}: RecordedRun) {
   return {
     run: id,
     operation,
@@ -73,6 +85,7 @@ function told({ id, operation, source, target, status, startedMs, endedMs, exitC
     ...(startedMs === null ? {} : { startedAt: new Date(startedMs).toISOString() }),
     ...(endedMs === null ? {} : { completedAt: new Date(endedMs).toISOString() }),
     ...(exitCode === null ? {} : { exitCode }),
+    ...(host === null ? {} : { host }),
     ...(detail === null ? {} : { error: detail }),
   }
 }

@@ -1,0 +1,32 @@
+/** What `--background` is for, and when such a run has begun. */
+import { isWatched } from '../engine/live/watched.ts'
+import type { Operation } from '../engine/operations/list.ts'
+import type { Event } from '../model/event.ts'
+import { SluiceError } from '../shared/errors.ts'
+
+/** @throws SluiceError BAD_FLAG for what cannot go on in the background */
+export function refuseBackground(operation: Operation | null, tui: boolean): void {
+  if (tui) {
+    throw new SluiceError('BAD_FLAG', '--tui and --background exclude each other', {
+      hint: 'sluice attach shows a run of the background in the terminal',
+    })
+  }
+  if (operation !== null && isWatched(operation)) return
+  throw new SluiceError('BAD_FLAG', '--background is for runs that are watched, and this command only answers', {
+    hint: 'leave it out',
+  })
+}
+
+/**
+ * Tells whoever started a run in the background of its beginning: `started RUN` at its first word, `begun RUN` once it has done more than to say that it
+ * begins.
+ */
+export function beginningTold(tell: (line: string) => void): (event: Event) => void {
+  let has = { started: false, begun: false }
+  return ({ type, runId }) => {
+    if (has.begun || runId === null) return
+    if (!has.started) tell(`started ${runId}`)
+    has = { started: true, begun: type !== 'run.started' && type !== 'run.finished' && type !== 'log' }
+    if (has.begun) tell(`begun ${runId}`)
+  }
+}

@@ -1,0 +1,127 @@
+/** `--background`: a run that goes on when its terminal is closed. It is started in a program of its own, and left once it has really begun. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import path from 'node:path'
+import process from 'node:process'
+import { createInterface } from 'node:readline'
+import { serialize } from 'node:v8'
+import type { Operation } from '../engine/operations/list.ts'
+import { compiledEntry } from '../shared/compiled-entry.ts'
+import { shellQuote } from '../shared/shell.ts'
+import { ownMark } from '../shared/process-mark.ts'
+import { stateFolder } from '../shared/state-folder.ts'
+import type { Surroundings } from './ports.ts'
+import type { Session } from './session.ts'
+
+/** What the program in the background is told, over a pipe: nobody sees it in a list of processes. */
+export type BackgroundOrder = { readonly words: readonly string[]; readonly operation: Operation }
+
+/** Logs of runs that are kept, the newest. */
+const KEPT_LOGS = 200
+/** A run that tells nothing, and has not failed in this time either, has begun. */
+const PATIENCE_MS = 15_000
+
+/**
+ * Starts the operation beside us.
+ * @param words of the command line @param line the same as it may be shown
+ * @returns the exit code: 0 once it has begun, else that of the run that could not begin
+ */
+export async function runInBackground(
+  { words, operation }: BackgroundOrder,
+  line: string,
+  json: boolean,
+  session: Session,
+  { env, clock }: Surroundings,
+): Promise<number> {
+  const folder = logFolder(env)
+  const log = path.join(folder, `starting-${ownMark()}-${Math.floor(clock.now())}.log`)
+  const file = openSync(log, 'wx', 0o600)
+  const child = spawn(
+    process.execPath,
+    [...process.execArgv, new URL(compiledEntry('background-main', import.meta.url)).pathname, line],
+    { detached: true, stdio: ['pipe', file, file, 'pipe'], env: { ...env } },
+  )
+  closeSync(file)
+  const drop = (): void => void child.kill('SIGTERM')
+  session.interrupter.stop.addEventListener('abort', drop, { once: true })
+  const begun = await beginningOf(child, { words, operation })
+  session.interrupter.stop.removeEventListener('abort', drop)
+  if ('exitCode' in begun) {
+    const told = readFileSync(log, 'utf8')
+    rmSync(log, { force: true })
+    if (json) session.output.data(told)
+    else session.output.talk(told)
+    return begun.exitCode
+  }
+  // It goes on writing into the same file, whatever that is called.
+  const kept = path.join(folder, `run-${begun.run}.log`)
+  renameSync(log, kept)
+  forgetOldLogs(folder)
+  tell(session, begun.run, kept, json)
+  return 0
+}
+
+/** Words without what asks for the background; nobody sits in front of it. */
+export function wordsOfChild(argv: readonly string[]): readonly string[] {
+  const end = argv.indexOf('--')
+  const [flags, rest] = end === -1 ? [argv, []] : [argv.slice(0, end), argv.slice(end)]
+  const kept = flags.filter((word) => !/^--background(?:=|$)/.test(word))
+  return [...kept, ...(kept.includes('--json') || kept.includes('--ci') ? [] : ['--ci']), ...rest]
+}
+
+/** Where logs of runs of the background lie: this user's alone. */
+export function logFolder(env: Surroundings['env']): string {
+  const folder = path.join(stateFolder(env), 'runs')
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  chmodSync(folder, 0o700)
+  return folder
+}
+
+type Begun = { readonly run: string } | { readonly exitCode: number }
+
+async function beginningOf(child: ChildProcess, order: BackgroundOrder): Promise<Begun> {
+  const [stdin, , , told] = child.stdio
+  if (stdin === null || !('write' in stdin) || told === undefined || told === null || !('read' in told))
+    throw new Error('a pipe to the background is missing')
+  stdin.on('error', () => undefined)
+  stdin.end(serialize(order))
+  const lines = createInterface({ input: told })
+  const begun = await new Promise<Begun>((resolve, reject) => {
+    let patience: NodeJS.Timeout | null = null
+    const end = (how: Begun): void => {
+      if (patience !== null) clearTimeout(patience)
+      resolve(how)
+    }
+    lines.on('line', (line) => {
+      const [word, run = ''] = line.split(' ')
+      if (word === 'begun') end({ run })
+      else patience ??= setTimeout(() => end({ run }), PATIENCE_MS)
+    })
+    child.once('error', reject)
+    // The log is whole once all its writers are gone.
+    child.once('exit', (code) => end({ exitCode: code ?? 143 }))
+  })
+  lines.close()
+  told.destroy()
+  child.unref()
+  return begun
+}
+
+function tell(session: Session, run: string, log: string, json: boolean): void {
+  const attach = `sluice attach ${run}`
+  if (!json) {
+    session.output.data(
+      `run ${run} goes on in the background\n     look     ${attach}\n     log      ${shellQuote(log)}\n`,
+    )
+    return
+  }
+  session.emit({ type: 'columns', columns: ['run', 'attach', 'log'] })
+  session.emit({ type: 'row', values: [run, attach, log] })
+}
+
+function forgetOldLogs(folder: string): void {
+  const logs = readdirSync(folder)
+    .flatMap((name) => /^run-(\d+)\.log$/.exec(name)?.[1] ?? [])
+    .toSorted((a, b) => (BigInt(a) > BigInt(b) ? -1 : 1))
+  for (const id of logs.slice(KEPT_LOGS)) rmSync(path.join(folder, `run-${id}.log`), { force: true })
+}

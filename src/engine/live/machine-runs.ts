@@ -1,0 +1,99 @@
+/** The runs of this user on this machine: those that listen at their sockets, and those that the book has. */
+import { existsSync } from 'node:fs'
+import { createConnection } from 'node:net'
+import { dirname } from 'node:path'
+import { fateOf, thisProcess } from '../../shared/owner.ts'
+import type { BookRow, CurvePoint, RunBook } from '../../model/run-book.ts'
+import { openRunBook, runBookFile } from '../../stores/run-book.ts'
+import { controlSocketPath } from '../copy/control-socket.ts'
+import type { JoinedRun, MachineRun, MachineRuns } from '../workbench.ts'
+import { joinRun } from './join.ts'
+import { runsIn } from './socket-folder.ts'
+
+const ANSWER_MS = 500
+
+export class LocalRuns implements MachineRuns {
+  readonly #file: string | null
+  readonly #env: Readonly<Record<string, string | undefined>>
+  #book: Promise<RunBook | null> | null = null
+
+  /** @param folder where this user's programs keep what is theirs; null where nothing is kept */
+  constructor(folder: string | null, env: Readonly<Record<string, string | undefined>> = process.env) {
+    this.#file = folder === null ? null : runBookFile(folder)
+    this.#env = env
+  }
+
+  readonly join = (runId: string): Promise<JoinedRun> => joinRun(runId, this.#env)
+
+  readonly list = async (limit: number): Promise<readonly MachineRun[]> => {
+    const listening = new Set(runsIn(dirname(controlSocketPath('0', this.#env))))
+    const rows = await this.#read((book) => book.list(limit), [])
+    const known = new Set(rows.map(({ run }) => run))
+    // Of a run that could not be booked nothing is known but that it listens.
+    const others = [...listening].filter((run) => !known.has(run))
+    const answering = await Promise.all(others.map((run) => isAnswered(controlSocketPath(run, this.#env))))
+    return [
+      ...others.filter((_, at) => answering[at]).map(unbooked),
+      ...rows.map((row) => machineRun(row, listening.has(row.run))),
+    ]
+  }
+
+  readonly curve = async (runId: string): Promise<readonly CurvePoint[]> => {
+    return await this.#read((book) => book.curve(runId), [])
+  }
+
+  close(): void {
+    void this.#book?.then((book) => book?.[Symbol.dispose]())
+  }
+
+  async #read<T>(ask: (book: RunBook) => T, otherwise: T): Promise<T> {
+    const file = this.#file
+    if (this.#book === null) {
+      if (file === null || !existsSync(file)) return otherwise
+      this.#book = openRunBook(file).catch(() => null)
+    }
+    const book = await this.#book
+    try {
+      return book === null ? otherwise : ask(book)
+    } catch {
+      return otherwise
+    }
+  }
+}
+
+function machineRun({ owner, end, ...row }: BookRow, isListening: boolean): MachineRun {
+  const fate = end === null ? fateOf(owner, thisProcess()) : 'ended'
+  const state = end !== null ? 'ended' : fate === 'lives' ? 'live' : fate === 'ended' ? 'broken off' : 'elsewhere'
+  return { ...row, host: owner.host, state, canJoin: state === 'live' && isListening, end }
+}
+
+/** Its id is when it began, in ns. */
+function unbooked(run: string): MachineRun {
+  return {
+    run,
+    kind: '?',
+    commandLine: '',
+    source: null,
+    target: null,
+    about: '',
+    begunAt: Number(BigInt(run) / 1_000_000n),
+    host: null,
+    state: 'live',
+    canJoin: true,
+    end: null,
+  }
+}
+
+/** A socket that nobody listens at was left behind by a run that was killed. */
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(path)
+    const end = (answer: boolean) => (): void => {
+      socket.destroy()
+      resolve(answer)
+    }
+    socket.setTimeout(ANSWER_MS, end(false))
+    socket.once('connect', end(true))
+    socket.once('error', end(false))
+  })
+}

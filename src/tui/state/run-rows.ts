@@ -1,0 +1,73 @@
+/** The list of the Runs screen: runs of this session, of this machine, and of every catalog and ledger that is open; each run once, the newest first. */
+import type { MachineRun } from '../../engine/workbench.ts'
+import type { CopyRunEvent, RunEvent } from '../../model/event.ts'
+import { msOf } from '../draw/format.ts'
+import type { RunView } from '../run/run-view.ts'
+import type { State } from './state.ts'
+
+export type RunRow =
+  | { readonly kind: 'here'; readonly run: RunView }
+  | { readonly kind: 'machine'; readonly run: MachineRun }
+  | { readonly kind: 'ledger'; readonly run: CopyRunEvent; readonly url: string }
+  | { readonly kind: 'past'; readonly run: RunEvent }
+
+export function runRows(state: State): readonly RunRow[] {
+  const { views, machine, ledgers } = state.runs
+  const here = views.map((run): RunRow => ({ kind: 'here', run })).toReversed()
+  const seen = new Set(views.flatMap(({ runId }) => runId ?? []))
+  const past = (state.slots.runs.value ?? []).filter((run) => !seen.has(run.run))
+  const tables = new Map<string, number>()
+  for (const { run } of past) tables.set(run, (tables.get(run) ?? 0) + 1)
+  const booked = machine.filter(({ run }) => !seen.has(run))
+  const known = new Set(booked.map(({ run }) => run))
+  const ofLedgers = ledgers.flatMap(({ url, runs }) =>
+    runs.filter(({ run }) => !seen.has(run) && !known.has(run)).map((run): RunRow => ({ kind: 'ledger', run, url })),
+  )
+  const rows = [
+    ...here,
+    ...booked.map((run): RunRow => ({ kind: 'machine', run })),
+    ...ofLedgers,
+    // What a catalog has of a run of several tables is a row for each.
+    ...past.filter(({ run }) => !known.has(run) || tables.get(run) !== 1).map((run): RunRow => ({ kind: 'past', run })),
+  ]
+  return rows.toSorted((a, b) => begunAt(b) - begunAt(a))
+}
+
+function begunAt(row: RunRow): number {
+  if (row.kind === 'here') return row.run.startedAt
+  if (row.kind === 'machine') return row.run.begunAt
+  return msOf(row.run.startedAt) ?? 0
+}
+
+/** With the cursor on the run that it stood on, wherever that is now. */
+export function onSameRun(before: State, after: State): State {
+  const { at } = before.runs
+  const was = runRows(before)[at.cursor]
+  if (was === undefined) return after
+  const rows = runRows(after)
+  const cursor = rows.findIndex((row) => row.kind === was.kind && keyOf(row) === keyOf(was))
+  const found = cursor >= 0 ? cursor : rows.findIndex((row) => keyOf(row) === keyOf(was))
+  return found < 0 ? after : { ...after, runs: { ...after.runs, at: { ...at, cursor: found } } }
+}
+
+const keyOf = (row: RunRow): string =>
+  `${runIdOf(row) ?? (row.kind === 'here' ? row.run.id : '')} ${row.kind === 'past' ? row.run.table : ''}`
+
+/** Null where it has not said it yet. */
+export function runIdOf(row: RunRow): string | null {
+  return row.kind === 'here' ? row.run.runId : row.run.run
+}
+
+/** What it did, in a few words. */
+export function meaningOf(row: RunRow): string {
+  switch (row.kind) {
+    case 'here':
+      return row.run.operation.kind
+    case 'machine':
+      return `${row.run.kind} ${row.run.about}`
+    case 'ledger':
+      return `${row.run.operation} ${row.run.target}`
+    case 'past':
+      return `${row.run.command} ${row.run.table}`
+  }
+}

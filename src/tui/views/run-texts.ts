@@ -1,0 +1,68 @@
+/** What is known of a run that is not joined: of the book of this machine, or of the ledger of its target. */
+import type { CurvePoint, MachineRun } from '../../engine/workbench.ts'
+import type { CopyRunEvent } from '../../model/event.ts'
+import { countDec, fullTime, msOf, seconds } from '../draw/format.ts'
+import { curveLines } from './curve.ts'
+
+const row = (label: string, text: string): string => `${label.padEnd(13)}${text}`
+
+/** @param cells of a line @param now ms since the epoch */
+export function machineRunText(
+  run: MachineRun,
+  curve: readonly CurvePoint[],
+  cells: number,
+  ascii: boolean,
+): readonly string[] {
+  const { end, source, target, host } = run
+  const facts = Object.entries(end?.totals ?? {}).map(([name, value]) => row(name, countDec(value)))
+  return [
+    row('run', run.run),
+    row('status', machineStatus(run)),
+    row('started', fullTime(run.begunAt)),
+    ...(end === null ? [] : [row('ended', fullTime(end.endedAt)), row('took', seconds(end.endedAt - run.begunAt))]),
+    ...(source === null ? [] : [row('from', source)]),
+    ...(target === null ? [] : [row('to', target)]),
+    ...(host === null ? [] : [row('on', host)]),
+    ...facts,
+    ...(end?.error == null ? [] : ['', row('why', end.error)]),
+    '',
+    row('command', run.commandLine),
+    ...(goesOnBy(run) === null ? [] : [row('goes on by', goesOnBy(run) ?? '')]),
+    ...withGap(curveLines(curve, cells, ascii)),
+  ]
+}
+
+const withGap = (lines: readonly string[]): readonly string[] => (lines.length === 0 ? [] : ['', ...lines])
+
+/** How it stands, in a word or two. */
+export function machineStatus({ state, end }: Pick<MachineRun, 'state' | 'end'>): string {
+  if (state === 'ended') return end?.status ?? 'ended'
+  if (state === 'broken off') return 'broke off'
+  return state === 'live' ? 'live' : 'running'
+}
+
+/** The command that goes on with it; null where nothing is left, or it still runs. */
+export function goesOnBy({ state, end, commandLine }: MachineRun): string | null {
+  if (state === 'broken off') return commandLine
+  return end?.resumeCommand ?? null
+}
+
+/** A copy by the ledger of its target. */
+export function ledgerRunText(run: CopyRunEvent, url: string): readonly string[] {
+  const to = msOf(run.completedAt)
+  return [
+    row('run', run.run),
+    row('what', run.operation),
+    row('status', run.status),
+    ...(run.host === undefined ? [] : [row('on', run.host)]),
+    row('from', run.source),
+    row('to', run.target),
+    row('rows', countDec(run.rows)),
+    row('started', fullTime(msOf(run.startedAt))),
+    row('ended', to === null ? 'not told' : fullTime(to)),
+    ...(run.exitCode === undefined ? [] : [row('exit', String(run.exitCode))]),
+    ...(run.error === undefined ? [] : ['', row('why', run.error)]),
+    '',
+    row('by', `the ledger of ${url}`),
+  ]
+}

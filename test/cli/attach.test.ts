@@ -1,0 +1,118 @@
+/** Runs that go on by themselves, and those who look at them: programs of their own, as people start them, and killed as they are killed. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import Database from 'better-sqlite3'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { joinRun } from '../../src/engine/live/join.ts'
+import type { Event } from '../../src/model/event.ts'
+import { foldEvent } from '../../src/tui/run/fold.ts'
+import { freshRun, type RunView } from '../../src/tui/run/run-view.ts'
+import { COPY } from '../tui/support/copy-events.ts'
+
+const BIN = new URL('../../dist/cli/bin.js', import.meta.url).pathname
+const ROWS = 60_000
+let folder = ''
+let env: Record<string, string | undefined> = {}
+
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'sluice-attach-'))
+  env = { ...process.env, XDG_RUNTIME_DIR: folder, XDG_STATE_HOME: path.join(folder, 'state'), CI: '' }
+  const source = new Database(path.join(folder, 'source.db'))
+  source.exec(`CREATE TABLE orders (id INTEGER PRIMARY KEY, note TEXT);
+    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${ROWS}) INSERT INTO orders SELECT i, 'note ' || i FROM n`)
+  source.close()
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+type Program = { readonly child: ChildProcess; readonly out: () => string; readonly code: Promise<number | null> }
+
+function sluice(...words: readonly string[]): Program {
+  const child = spawn(process.execPath, [BIN, ...words], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  let out = ''
+  child.stdout.on('data', (piece) => (out += piece))
+  child.stderr.on('data', (piece) => (out += piece))
+  return { child, out: () => out, code: new Promise((resolve) => child.once('close', (code) => resolve(code))) }
+}
+
+const urlOf = (name: string): string => `sqlite:///${path.join(folder, name)}`
+
+const copyTo = (name: string, ...more: readonly string[]): readonly string[] => [
+  'copy',
+  `--from=${urlOf('source.db')}`,
+  `--to=${urlOf(name)}`,
+  '--table=orders',
+  '--checkpoint-size=1000',
+  '--rate=2000',
+  '--background',
+  ...more,
+]
+
+async function begun(name: string): Promise<string> {
+  const started = sluice(...copyTo(name))
+  expect(await started.code, started.out()).toBe(0)
+  const run = /^run (\d+) goes on in the background$/m.exec(started.out())?.[1] ?? ''
+  expect(started.out()).toContain(`sluice attach ${run}`)
+  return run
+}
+
+const eventsOf = (text: string): Event[] =>
+  text
+    .split('\n')
+    .filter((line) => line.endsWith('}'))
+    .map((line) => JSON.parse(line) as Event)
+
+const folded = (events: readonly Event[]): RunView =>
+  events.reduce((run, event) => foldEvent(run, event, Date.parse(event.ts)), freshRun(1, COPY, '', 0))
+
+it('a run of the background goes on when a viewer is killed, and the next one has all of it', async () => {
+  const run = await begun('a.db')
+  const logs = path.join(folder, 'state/sluice/runs')
+  expect(readdirSync(logs)).toEqual([`run-${run}.log`])
+  expect(statSync(path.join(logs, `run-${run}.log`)).mode & 0o077).toBe(0)
+  const first = sluice('attach', run, '--json')
+  await expect.poll(() => first.out(), { timeout: 20_000 }).toContain('"chunk.done"')
+  first.child.kill('SIGKILL')
+  await first.code
+  const second = sluice('attach', '--json')
+  await expect.poll(() => second.out(), { timeout: 20_000 }).toContain('"chunk.done"')
+  // Until now it took its time, so that everybody could come.
+  expect(await sluice('ctl', run, 'rate', 'off').code).toBe(0)
+  expect(await second.code, second.out().slice(-500)).toBe(0)
+  const events = eventsOf(second.out())
+  const view = folded(events)
+  expect(view.copy?.tally()).toMatchObject({ read: ROWS, written: ROWS, proved: ROWS })
+  expect(view.copy?.chunks()).toMatchObject({ all: 60, proved: 60, pending: 0 })
+  expect(view.finished?.totals).toMatchObject({ written: String(ROWS), proved: '60' })
+  await expect.poll(() => readFileSync(path.join(logs, `run-${run}.log`), 'utf8')).toMatch(/exit {5}0\n$/)
+}, 60_000)
+
+it('of a run that is killed the viewer says that it broke off, and how it goes on', async () => {
+  const run = await begun('b.db')
+  const viewer = sluice('attach', run, '--ci')
+  await expect.poll(() => viewer.out(), { timeout: 20_000 }).toContain('plan')
+  const left = sluice('attach', run, '--ci')
+  await expect.poll(() => left.out(), { timeout: 20_000 }).toContain('plan')
+  left.child.kill('SIGINT')
+  expect(await left.code).toBe(130)
+  expect(left.out()).toContain(`run ${run} goes on; sluice attach ${run} comes back`)
+  const joined = await joinRun(run, env)
+  joined.leave()
+  process.kill(joined.about.pid, 'SIGKILL')
+  expect(await viewer.code).toBe(75)
+  expect(viewer.out()).toContain('the run broke off')
+  expect(viewer.out()).toMatch(/next +sluice copy --from=sqlite:/)
+  const none = sluice('attach', run, '--ci')
+  expect(await none.code).toBe(2)
+  expect(none.out()).toContain(`no run ${run} goes on here`)
+}, 60_000)
+
+it('what cannot begin, or has nothing to go on with, says so at once', async () => {
+  const wrong = sluice(...copyTo('c.db', '--where', 'no such column > 1'))
+  expect(await wrong.code).not.toBe(0)
+  expect(wrong.out()).toMatch(/FAILED|refused/)
+  const listing = sluice('runs', '--to', urlOf('a.db'), '--background')
+  expect(await listing.code).toBe(2)
+  expect(listing.out()).toContain('--background is for runs that are watched')
+})

@@ -1,0 +1,188 @@
+/** Runs of other programs on the Runs screen: they come by themselves, are joined, steered and left; ended ones show their end and their curve. */
+import { afterEach, expect, it } from 'vitest'
+import type { CurvePoint, JoinedRun, MachineRun } from '../../src/engine/workbench.ts'
+import type { Event, EventBody } from '../../src/model/event.ts'
+import { fakeWorkbench, NOW } from './fake-workbench.mjs'
+import type { App } from './support/app.ts'
+import { openApp } from './support/app.ts'
+import * as told from './support/copy-events.ts'
+
+let open: App[] = []
+afterEach(async () => {
+  for (const app of open) await app.quit()
+  open = []
+})
+
+const LIVE: MachineRun = {
+  run: '1795420000000000001',
+  kind: 'copy',
+  commandLine: told.COMMAND,
+  source: 'postgresql://app@db/shop',
+  target: 'sqlite:///shop.db',
+  about: told.TABLE,
+  begunAt: NOW - 10_000,
+  host: 'here',
+  state: 'live',
+  canJoin: true,
+  end: null,
+}
+const ENDED: MachineRun = {
+  ...LIVE,
+  run: '1795410000000000001',
+  begunAt: NOW - 7_200_000,
+  state: 'ended',
+  canJoin: false,
+  end: {
+    endedAt: NOW - 3_600_000,
+    status: 'stopped',
+    exitCode: 75,
+    totals: { written: '1234567' },
+    resumeCommand: 'sluice copy --goes-on',
+    error: null,
+  },
+}
+const BROKEN: MachineRun = {
+  ...ENDED,
+  run: '1795400000000000001',
+  begunAt: NOW - 9_200_000,
+  state: 'broken off',
+  end: null,
+}
+const FAR: MachineRun = {
+  ...BROKEN,
+  run: '1795390000000000001',
+  begunAt: NOW - 9_300_000,
+  state: 'elsewhere',
+  host: 'mars',
+}
+
+/** A run elsewhere, in the hands of the test. */
+function elsewhere() {
+  let seq = 0
+  const event = (body: EventBody): Event => ({
+    v: 1,
+    seq: ++seq,
+    ts: new Date(NOW - 10_000 + seq * 100).toISOString(),
+    runId: LIVE.run,
+    ...body,
+  })
+  const calls: string[] = []
+  const listeners = new Set<(event: Event) => void>()
+  let end: (code: number) => void = () => undefined
+  const done = new Promise<number>((resolve) => (end = resolve))
+  const call =
+    (name: string) =>
+    (...given: readonly unknown[]): void =>
+      void calls.push([name, ...given.map((one) => JSON.stringify(one))].join(' '))
+  const snapshot = [
+    { type: 'run.started', command: 'copy', tool: '1' } as const,
+    told.planned([told.planLine(told.TABLE, told.ROWS)]),
+    told.begun(),
+    told.started(1, 1),
+    told.done(1, 1),
+    told.started(2, 1),
+  ].map(event)
+  const run: JoinedRun = {
+    about: {
+      runId: LIVE.run,
+      operation: told.COPY,
+      commandLine: told.COMMAND,
+      tool: '1',
+      host: 'here',
+      pid: 4711,
+      startedAt: new Date(LIVE.begunAt).toISOString(),
+    },
+    operation: told.COPY,
+    snapshot,
+    done,
+    wasDropped: () => false,
+    subscribe: (listener) => {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    onRefused: () => undefined,
+    leave: call('leave'),
+    stop: call('stop'),
+    abort: call('abort'),
+    pause: call('pause'),
+    lanes: call('lanes'),
+    rate: call('rate'),
+    steer: call('steer'),
+  }
+  const say = (body: EventBody): void => {
+    for (const listener of listeners) listener(event(body))
+  }
+  return { run, calls, say, end }
+}
+
+function start(listed: MachineRun[], joined: JoinedRun | null = null, curve: readonly CurvePoint[] = []): App {
+  const machine = {
+    list: async () => [...listed],
+    curve: async () => curve,
+    join: async () => joined ?? Promise.reject(new Error('gone')),
+  }
+  const app = openApp({ columns: 120, rows: 40, fake: Object.assign(fakeWorkbench({ hold: true }), { machine }) })
+  open.push(app)
+  return app
+}
+
+it('lists what runs, ended and broke off here and elsewhere, the newest first, and sees the next one come', async () => {
+  const listed = [ENDED, BROKEN, FAR]
+  const app = start(listed)
+  await app.until('213')
+  await app.press(['2'], 'broke off')
+  const screen = app.screen()
+  const order = [ENDED, BROKEN, FAR].map(({ run }) => screen.indexOf(run))
+  expect(order).toEqual(order.toSorted((a, b) => a - b))
+  expect(screen).toContain('on mars')
+  await app.press(['j'], /› 12:04/)
+  listed.unshift(LIVE)
+  await app.until('enter joins it')
+  // The cursor stays on its run.
+  expect(app.screen()).toMatch(/› 12:04/)
+  expect(app.screen()).toMatch(/live +copy/)
+})
+
+it('joins a live one with all of its past, steers it, and leaves it to itself', async () => {
+  const there = elsewhere()
+  const app = start([LIVE], there.run)
+  await app.until('213')
+  await app.press(['2'], 'enter joins it')
+  await app.press(['g', 'enter'], 'read 50,000')
+  there.say(told.done(2, 1))
+  await app.until('read 100,000')
+  app.type('p')
+  await expect.poll(() => there.calls).toEqual(['pause true'])
+  there.say({ type: 'run.steered', paused: true })
+  await app.press(['x'], 'stopping after')
+  // ctrl-c goes back to the list, and stops nothing.
+  await app.press(['ctrl-c'], 'the run goes on')
+  expect(there.calls).toEqual(['pause true', 'stop'])
+  await app.press(['enter'], 'read 100,000')
+  there.say({
+    type: 'run.finished',
+    status: 'stopped',
+    exitCode: 75,
+    totals: {},
+    ms: 1,
+    resumeCommand: 'sluice copy x',
+  })
+  there.end(75)
+  await app.until('stopped')
+})
+
+it('an ended one shows its end, its totals and its curve', async () => {
+  const curve = Array.from({ length: 50 }, (_, i) => ({
+    at: ENDED.begunAt + i * 1000,
+    done: i * i * 10,
+    bytes: 0,
+    lag: null,
+  }))
+  const app = start([ENDED], null, curve)
+  await app.until('213')
+  await app.press(['2'], ENDED.run)
+  await app.press(['G', 'enter'], '1,234,567')
+  expect(app.screen()).toContain('sluice copy --goes-on')
+  expect(app.screen()).toMatch(/█/)
+  await app.press(['y'], 'copied')
+})

@@ -1,0 +1,81 @@
+/** The book of runs: bounded, this user's alone, and never in the way of a run. */
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { BookKeeper } from '../../src/engine/live/book-keeper.ts'
+import { LocalRuns } from '../../src/engine/live/machine-runs.ts'
+import type { Event, EventBody } from '../../src/model/event.ts'
+import { KEPT_RUNS, type BookedRun } from '../../src/model/run-book.ts'
+import { thisProcess } from '../../src/shared/owner.ts'
+import { openRunBook, runBookFile } from '../../src/stores/run-book.ts'
+
+const folderOf = (): string => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'sluice-book-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  return path.join(folder, 'state')
+}
+const booked = (no: number): BookedRun => ({
+  run: String(no),
+  kind: 'copy',
+  commandLine: 'sluice copy',
+  source: null,
+  target: null,
+  about: 'orders',
+  begunAt: no,
+  owner: thisProcess(),
+})
+
+test('keeps the newest runs, and their points alone', async () => {
+  const folder = folderOf()
+  using book = await openRunBook(runBookFile(folder))
+  for (let no = 1; no <= KEPT_RUNS + 5; no++) {
+    book.begin(booked(no))
+    book.sample(String(no), { at: no, done: no, bytes: 0, lag: null })
+  }
+  expect(book.list(5000)).toHaveLength(KEPT_RUNS)
+  expect(book.list(1)).toMatchObject([{ run: String(KEPT_RUNS + 5), end: null }])
+  expect([book.curve('5'), book.curve('6').length]).toEqual([[], 1])
+  for (const name of readdirSync(folder)) expect(statSync(path.join(folder, name)).mode & 0o077).toBe(0)
+  expect(statSync(folder).mode & 0o077).toBe(0)
+})
+
+test('a curve is thinned by halves, and a run whose program is gone has broken off', async () => {
+  const folder = folderOf()
+  let now = 1_000_000
+  const clock = { now: () => now, ticks: () => now }
+  let seq = 0
+  const event = (body: EventBody): Event => ({ v: 1, seq: ++seq, ts: '2026-11-20T12:00:00.000Z', runId: '7', ...body })
+  const done = { type: 'chunk.done', table: 't', worker: 1, unit: 'row', ms: 1 } as const
+  using book = await openRunBook(runBookFile(folder))
+  const dead = { ...thisProcess(), started: '1' }
+  book.begin({ ...booked(8), owner: dead })
+  book.begin({ ...booked(9), owner: { ...dead, machine: 'another', host: 'far' } })
+  for (let at = 0; at < 300; at++) book.sample('8', { at, done: at, bytes: 0, lag: null })
+  book.thin('8')
+  expect(book.curve('8').map(({ at }) => at)).toEqual(Array.from({ length: 150 }, (_, i) => 2 * i))
+  const keeper = new BookKeeper(folder, booked(7), clock)
+  keeper.take(event({ ...done, chunk: '1', done: '10' }))
+  now += 5000
+  keeper.take(event({ ...done, chunk: '2', done: '5' }))
+  keeper.take(event({ type: 'run.finished', status: 'ok', exitCode: 0, totals: { rows: '15' }, ms: 1 }))
+  await keeper[Symbol.asyncDispose]()
+  expect(book.curve('7').at(-1)).toEqual({ at: now, done: 15, bytes: 0, lag: null })
+  const runs = new LocalRuns(folder, { XDG_RUNTIME_DIR: folder })
+  const listed = await runs.list(10)
+  runs.close()
+  expect(listed.map(({ run, state, host }) => ({ run, state, host }))).toEqual([
+    { run: '9', state: 'elsewhere', host: 'far' },
+    { run: '8', state: 'broken off', host: thisProcess().host },
+    { run: '7', state: 'ended', host: thisProcess().host },
+  ])
+  expect(listed[2]?.end).toMatchObject({ status: 'ok', totals: { rows: '15' } })
+})
+
+test('a book that cannot be written hurts nobody', async () => {
+  const folder = folderOf()
+  writeFileSync(folder, 'a file where the folder has to be')
+  const keeper = new BookKeeper(folder, booked(7), { now: () => 1, ticks: () => 1 })
+  await keeper[Symbol.asyncDispose]()
+  expect(await new LocalRuns(folder, { XDG_RUNTIME_DIR: folder }).list(10)).toEqual([])
+})
