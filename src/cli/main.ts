@@ -183,7 +183,7 @@ async function perform(
     if (mode !== 'tui' || session.interrupter.stop.aborted) return outcome.exitCode
     await session.close()
     const catalog = { url: outcome.catalog, from: 'flag' } as const
-    await openScreen(argv, { target: outcome.lake }, { ...globals, catalog }, surroundings)
+    await openScreen(argv, { target: outcome.lake }, { ...globals, catalog }, surroundings, false)
     return outcome.exitCode
   }
   if (request.kind === 'init') {
@@ -299,9 +299,10 @@ async function whoAndWhat(
 
 async function openScreen(
   argv: readonly string[],
-  { target, database, lifecycle }: Omit<Extract<Request, { kind: 'open' }>, 'kind'>,
+  { target, database, lifecycle, stores = [] }: Omit<Extract<Request, { kind: 'open' }>, 'kind'>,
   globals: Globals,
   surroundings: Surroundings,
+  remembers = true,
 ): Promise<number> {
   const { catalog } = globals
   if (isCatalogUrl(target) && catalog?.from === 'flag') {
@@ -313,6 +314,7 @@ async function openScreen(
     ...(catalog === null ? [] : [catalog.url]),
     ...namedBy({ target, ...given('database', database) }),
     ...(lifecycle?.databases ?? []),
+    ...stores.map(({ url }) => url),
   ]
   const secrets = secretsOf(argv, surroundings.env, urls)
   const options = {
@@ -320,6 +322,8 @@ async function openScreen(
     catalog,
     database: database ?? null,
     ...given('lifecycle', lifecycle),
+    stores,
+    remembers,
     transcript: printed(globals, secrets),
     ...(await whoAndWhat(globals, surroundings)),
   }

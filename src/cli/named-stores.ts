@@ -1,6 +1,6 @@
 /** `stores:` of the config file: short names for the URLs of databases and places of archives. */
 import { existsSync } from 'node:fs'
-import { SluiceError } from '../shared/errors.ts'
+import { asSluiceError, SluiceError, type ErrorInfo } from '../shared/errors.ts'
 import { closest } from '../shared/closest.ts'
 import type { ConfigDefaults } from './config.ts'
 
@@ -51,3 +51,16 @@ export function noSuchStore(word: string, { stores = {} }: ConfigDefaults, origi
     },
   )
 }
+
+/** Every store of the config file with its URL, which may hold a password; where its variable is not set, with why. */
+export function allStores({ stores = {} }: ConfigDefaults, env: Env): readonly ConfiguredStore[] {
+  return Object.entries(stores).map(([name, text]) => {
+    try {
+      return { name, url: urlBehind(text, env, `stores.${name}`) }
+    } catch (error) {
+      return { name, url: text, error: asSluiceError(error).info() }
+    }
+  })
+}
+
+export type ConfiguredStore = { readonly name: string; readonly url: string; readonly error?: ErrorInfo }

@@ -9,6 +9,9 @@ import { isS3Url } from '../model/lake-url.ts'
 import { given } from './arguments.ts'
 import { bookFolder } from './book-folder.ts'
 import { catalogUrl, sqliteUrl, stateCatalogFile } from './catalog-choice.ts'
+import type { ConfiguredStore } from './named-stores.ts'
+import { redactUrl } from '../shared/redact.ts'
+import { uiMemory, type UiMemory } from './ui/memory.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
 import type { RunToShow, RunToWatch, Surroundings } from './ports.ts'
 import { openTranscript } from './transcript.ts'
@@ -42,17 +45,21 @@ export type OpenOptions = {
   readonly database: string | null
   /** What the config file says of its tables. */
   readonly lifecycle?: LifecycleStatusOperation
+  /** The stores that it names. */
+  readonly stores?: readonly ConfiguredStore[]
   readonly ascii: boolean
   readonly tool: string
   readonly actor: string
   readonly host: string
   /** Of each run. */
   readonly deadline?: Deadline
+  /** Whether it begins where somebody left it; by default it does. */
+  readonly remembers?: boolean
   /** Lines that are printed after leaving. */
   readonly transcript: TranscriptOptions
 }
 
-type Face = Omit<OpenOptions, 'target' | 'catalog' | 'database'>
+type Face = Omit<OpenOptions, 'target' | 'catalog' | 'database' | 'remembers'> & { readonly memory?: UiMemory | null }
 
 /** What the UI is opened on. */
 type Opened = { readonly lake: string | null; readonly catalog: string | null; readonly database: string | null }
@@ -112,7 +119,10 @@ function besideRun(operation: Operation): Opened {
 
 /** Shows the UI until the user leaves it; then prints what it leaves behind. Resolves with the exit code. */
 export async function openUi(options: OpenOptions, surroundings: Surroundings): Promise<number> {
-  return show(opened(options, surroundings.env), options, surroundings)
+  const { remembers = true } = options
+  const at = opened(options, surroundings.env)
+  const memory = remembers ? uiMemory([at.lake, at.catalog, at.database], surroundings.env) : null
+  return show(at, { ...options, memory }, surroundings)
 }
 
 type TuiEnd = { readonly exitCode: number; readonly goesOn: boolean }
@@ -134,9 +144,15 @@ async function shownUntil(
   initial?: RunToShow | RunToWatch,
   heard?: (event: Event) => void,
 ): Promise<TuiEnd> {
-  const { tool, actor, host, ascii, lifecycle, deadline } = options
+  const { tool, actor, host, ascii, lifecycle, deadline, stores = [], memory = null } = options
   const transcript = await openTranscript(surroundings, options.transcript)
-  const urls = [...(lifecycle?.databases ?? []), ...[catalog, database].filter((url) => url !== null)]
+  const open = new Set([lake, catalog, database])
+  const others = stores.filter(({ url }) => !open.has(url))
+  const urls = [
+    ...others.map(({ url }) => url),
+    ...(lifecycle?.databases ?? []),
+    ...[catalog, database].filter((url) => url !== null),
+  ]
   const told = { learned: (_url: string): void => undefined }
   const [engine, tui, commands] = await Promise.all([
     surroundings.loadEngine(),
@@ -165,6 +181,8 @@ async function shownUntil(
     tool,
     ascii,
     ...(lifecycle === undefined ? {} : { lifecycle }),
+    ...(others.length === 0 ? {} : { stores: others.map((store) => ({ ...store, url: redactUrl(store.url) })) }),
+    ...(memory === null ? {} : { memory }),
     commands,
     stdin,
     stdout,

@@ -21,7 +21,7 @@ import { configFlag, declareGlobals, firstWord, readGlobals } from './globals.ts
 import type { Globals } from './globals.ts'
 import { DEFAULT_CONFIG } from './lifecycle-defaults.ts'
 import { hideLiterals } from './literals.ts'
-import { noSuchStore, placeOr, storeOr } from './named-stores.ts'
+import { allStores, noSuchStore, placeOr, storeOr } from './named-stores.ts'
 import { refuseTwice, refuseUnneededConfirm } from './once.ts'
 import { declareCommand } from './option-flags.ts'
 import { refuseRemotePlaces } from './places.ts'
@@ -151,6 +151,7 @@ async function buildParser(
         target: targetInSchema(target, globals),
         ...(database === undefined ? {} : { database }),
         ...(await lifecycleFor(args, defaults, env)),
+        ...(defaults.stores === undefined ? {} : { stores: allStores(defaults, env) }),
       }
     },
   })

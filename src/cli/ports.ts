@@ -4,10 +4,14 @@ import type { CommandPort } from '../engine/command-port.ts'
 import type { RunFinished } from '../engine/operation.ts'
 import type { JoinedRun, Workbench } from '../engine/workbench.ts'
 import type { Event } from '../model/event.ts'
+import type { ErrorInfo } from '../shared/errors.ts'
 import type { Interrupt } from '../shared/abort.ts'
 import type { Deadline } from '../shared/deadline.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { Operation } from '../engine/operations/list.ts'
+
+/** A store of the config file, as the UI lists it: its URL has no password. */
+export type NamedStore = { readonly name: string; readonly url: string; readonly error?: ErrorInfo }
 
 export type RunOptions = {
   readonly interrupt: Interrupt
@@ -54,6 +58,8 @@ export type TuiPort = {
     readonly tool: string
     readonly ascii: boolean
     readonly lifecycle?: LifecycleStatusOperation
+    readonly stores?: readonly NamedStore[]
+    readonly memory?: { read(): unknown; write(value: unknown): void }
     readonly commands?: CommandPort
     readonly stdin: NodeJS.ReadStream
     readonly stdout: NodeJS.WriteStream

@@ -55,6 +55,9 @@ export type TableRow = {
   readonly error: ErrorInfo | null
 }
 
+/** A folder or bucket with tables below it, or a database: by its path, or by its URL as it was given. */
+export type Placed = { readonly kind: 'lake' | 'database'; readonly url: string }
+
 export type Overview = {
   readonly table: TableRow
   readonly metadataId: string | null
@@ -179,6 +182,10 @@ export interface Workbench extends AsyncDisposable {
   /** Statements of the Ask screen. */
   readonly asking: Asking
   tables(): Promise<readonly TableRow[]>
+  /** What somebody means by a path or a URL. @throws SluiceError NO_SUCH_PATH, UNSUPPORTED_URL */
+  placed(text: string): Promise<Placed>
+  /** The tables below another folder or bucket; every question about one of them can be asked from then on. @throws SluiceError NO_SUCH_PATH, SOURCE_DENIED */
+  lakeAt(path: string): Promise<readonly TableRow[]>
   /**
    * Rows of the list that are others by now, anew: tables with new commits, and those that the catalog knows more or less of. It asks as little as it can.
    * @param seen keys of those on the screen: only they are asked for where the system does not tell of changes

@@ -7,9 +7,12 @@ import { systemClock } from '../shared/clock.ts'
 import { App } from './app.tsx'
 import type { Event } from '../model/event.ts'
 import { Session } from './session/session.ts'
+import { Memory, type MemoryPort } from './session/memory.ts'
 import type { Action } from './state/action.ts'
 import { reducer } from './state/reducer.ts'
+import type { NamedStore } from './state/listed-store.ts'
 import type { Screen, State } from './state/state.ts'
+import { readRemembered, withRemembered } from './state/remembered.ts'
 import { initialState } from './state/state.ts'
 import { createStore } from './state/store.ts'
 import { ScreenWriter, sizeOf } from './terminal/screen-writer.ts'
@@ -23,6 +26,10 @@ export type TuiOptions = {
   readonly ascii: boolean
   /** What a config file says of its tables. */
   readonly lifecycle?: LifecycleStatusOperation
+  /** Stores that a config file names, besides what the workbench has open. */
+  readonly stores?: readonly NamedStore[]
+  /** What an earlier session left, and where this one leaves it; nothing is kept without it. */
+  readonly memory?: MemoryPort
   /** Reads commands that are printed, so that they can be started. */
   readonly commands?: CommandPort
   readonly stdin: NodeJS.ReadStream
@@ -50,19 +57,20 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
   const { workbench, stdin, stdout, initial } = options
   const clock = options.clock ?? systemClock
   const screen = new ScreenWriter(stdout)
-  const store = createStore<State, Action>(
-    reducer,
-    initialState({
-      ...sizeOf(stdout),
-      ascii: options.ascii,
-      lake: workbench.lake,
-      catalog: workbench.catalog,
-      now: clock.now(),
-      forms: options.commands?.forms() ?? [],
-      ...(initial?.screen === undefined ? {} : { screen: initial.screen }),
-      ...(initial?.joined === undefined ? {} : ({ screen: 'runs', attached: true } as const)),
-    }),
-  )
+  const fresh = initialState({
+    ...sizeOf(stdout),
+    ascii: options.ascii,
+    lake: workbench.lake,
+    catalog: workbench.catalog,
+    now: clock.now(),
+    forms: options.commands?.forms() ?? [],
+    ...(options.stores === undefined ? {} : { stores: options.stores }),
+    ...(initial?.screen === undefined ? {} : { screen: initial.screen }),
+    ...(initial?.joined === undefined ? {} : ({ screen: 'runs', attached: true } as const)),
+  })
+  const kept = options.memory === undefined ? null : readRemembered(options.memory.read())
+  const first = kept === null ? fresh : withRemembered(fresh, kept, initial?.screen)
+  const store = createStore<State, Action>(reducer, first)
   const end: { signalled: boolean; crash: { readonly error: unknown } | null; leave: () => void } = {
     signalled: false,
     crash: null,
@@ -107,6 +115,8 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
     commands: options.commands ?? null,
     signalled: () => end.signalled,
   })
+  const memory = options.memory === undefined ? null : new Memory(options.memory, store.get)
+  if (memory !== null) store.subscribe(() => memory.look())
   const resized = (): void => {
     screen.forget()
     store.dispatch({ type: 'resize', ...sizeOf(stdout) })
@@ -137,6 +147,7 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
     session.joined.show(initial.joined)
   }
   await left
+  memory?.close()
   screen.close()
   stdout.off('resize', resized)
   ink.unmount()

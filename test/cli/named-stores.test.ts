@@ -74,7 +74,17 @@ it('stands for its URL where a path may stand too, and in variables; a path that
   expect(await operation('discover src', 'stores: {src: sqlite:///x.db}\n', true)).toMatchObject({ path: 'src' })
   const opened = async (...words: readonly string[]): Promise<unknown> =>
     (await parseCommandLine([...words, '--config', file], ENV)).request
-  expect(await opened('prod')).toEqual({ kind: 'open', target: PROD })
+  const screen = await opened('prod')
+  expect(screen).toMatchObject({ kind: 'open', target: PROD })
+  // The screen lists them all, with why one of them leads nowhere.
+  expect(screen).toHaveProperty('stores', expect.arrayContaining([{ name: 'prod', url: PROD }]))
+  const unset = await parseCommandLine(['.', '--config', file], {})
+  expect(unset.request).toHaveProperty(
+    'stores',
+    expect.arrayContaining([
+      expect.objectContaining({ name: 'lake', error: expect.objectContaining({ code: 'BAD_CONFIG' }) }),
+    ]),
+  )
   expect(await opened('copy', '--table', 't', '--from', 'prod', '--to', 'copy')).toMatchObject({ kind: 'operation' })
   const asked = async (words: string, env: Readonly<Record<string, string>>): Promise<unknown> => {
     const { request } = await parseCommandLine([...words.split(' '), '--config', file], { ...ENV, ...env })

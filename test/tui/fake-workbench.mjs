@@ -832,6 +832,11 @@ export function fakeWorkbench({
       fresh.push(...rows.filter((row) => row.name === name))
     },
     changed: async () => fresh.splice(0),
+    placed: async (text) => {
+      if (text.includes('nowhere')) throw Object.assign(new Error(`nothing is at ${text}`), { code: 'NO_SUCH_PATH' })
+      return { kind: text.includes('://') ? 'database' : 'lake', url: text }
+    },
+    lakeAt: async (path) => raw.slice(0, 2).map((row) => rowOf(row, path)),
     tables: () => reading('tables', () => (lake === null ? [] : rows)),
     overview: (key) =>
       reading(`overview ${key}`, () => {

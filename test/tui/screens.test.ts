@@ -32,6 +32,12 @@ afterEach(async () => {
 
 const compiled = (where: string, schema: StructType): unknown => compilePruning(parsePredicate(where), schema, [])
 
+const STORES = [
+  { name: 'shop', url: 'postgresql://reader@db/shop' },
+  { name: 'old', url: 'mysql://reader@away/old' },
+  { name: './second', url: './second' },
+]
+
 const ORDERS = ['G', 'k', 'k', 'k', 'k', 'k']
 
 describe.each(SIZES)('screens at %i×%i', (columns, rows) => {
@@ -129,6 +135,16 @@ describe.each(SIZES)('screens at %i×%i', (columns, rows) => {
     await app.press(['esc'], (screen) => !screen.includes('Keys · Tables'))
     await app.press([':', 'imp'], ': imp')
     await golden('palette', app)
+  })
+
+  it('shows stores as a tree, each with what it holds or why not', async () => {
+    const app = start({ ...size, stores: STORES })
+    await app.until('213')
+    await app.press(['g', 'left'], '▸ ./lake')
+    await app.press(['j', 'enter'], '2,100,000,000')
+    await app.press(['G', 'enter'], './second')
+    await app.press(['k', 'enter'], 'Database connection failed')
+    await golden('tree', app)
   })
 
   it('shows a run', async () => {

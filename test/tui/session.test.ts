@@ -154,6 +154,54 @@ it('goes through what needs somebody, says why, and begins what mends it with it
   await app.press(['esc'], 'CATALOG')
 })
 
+it('adds a store, folds it, and asks again what could not be read', async () => {
+  const app = await start({ columns: 120, rows: 40 })
+  await app.press(['a', 'nowhere/at', 'enter'], 'nothing is at nowhere/at')
+  await app.press(['ctrl-u', 'sqlite:///away.db', 'enter'], '✗ Database connection failed')
+  // It hides no other, says why in full beside, and needs somebody.
+  expect(app.screen()).toContain('crm/accounts')
+  expect(app.screen()).toContain('CONNECT_FAILED: Database connection failed')
+  expect(app.screen()).toMatch(/✗ sqlite:.*Database connection fai/)
+  const before = app.fake.runsStarted.length
+  await app.press(['R'], () => app.fake.runsStarted.length > before)
+  expect(app.fake.runsStarted.at(-1)?.operation).toMatchObject({ kind: 'discover-database', url: 'sqlite:///away.db' })
+  await app.press(['a', './second', 'enter'], '▾ ./second')
+  await app.until(/crm\/accounts[^]*crm\/accounts/)
+  await app.press(['enter'], '▸ ./second')
+  await app.press(['right'], '▾ ./second')
+  await app.press(['G', 'i'], 'Import crm/contacts')
+  expect(app.fake.runsStarted.at(-1)?.operation).toMatchObject({ kind: 'import', table: './second/crm/contacts' })
+})
+
+it('begins where an earlier session was left, and gives up what is gone', async () => {
+  const kept: unknown[] = []
+  const memory = { read: () => kept.at(-1) ?? null, write: (value: unknown) => void kept.push(value) }
+  const first = await start({ columns: 120, rows: 40, memory })
+  await first.press(['a', './second', 'enter'], '▾ ./second')
+  await first.press(['g', 'j', 'j', 'j', 's', 'S', ']'], 'COLUMN')
+  await first.until(/› +events\/clicks/)
+  await first.quit()
+  expect(kept.at(-1)).toEqual({
+    screen: 'tables',
+    row: './lake/events/clicks',
+    tab: 'schema',
+    filter: '',
+    sort: 'version',
+    descending: true,
+    stores: [{ name: './second', url: './second' }],
+  })
+  const again = openApp({ columns: 120, rows: 40, memory })
+  open.push(again)
+  await again.until(/› +events\/clicks/)
+  await again.until('[Schema]')
+  expect(again.screen()).toContain('▸ ./second')
+  await again.quit()
+  kept.push({ row: './lake/gone', sort: 'nonsense', descending: 7, stores: [{ url: 3 }], filter: 'crm' })
+  const third = await start({ memory })
+  await third.until('› crm/accounts')
+  expect(third.screen()).toContain('filter crm')
+})
+
 it('says in the help of what its keys are', async () => {
   const app = await start()
   await app.press(['enter', '?'], 'Keys · Table › overview')

@@ -6,6 +6,7 @@ import type { ConfigDefaults } from '../config.ts'
 import type { ControlRequest } from '../ctl.ts'
 import type { Hours } from '../hours.ts'
 import type { InitRequest } from '../init/run-init.ts'
+import type { ConfiguredStore } from '../named-stores.ts'
 import type { LifecycleStatusOperation } from '../../engine/operations/lifecycle-status/declaration.ts'
 import type { Operation } from '../../engine/operations/list.ts'
 
@@ -40,6 +41,8 @@ export type Request =
       readonly database?: string
       /** What the config file says of its tables. */
       readonly lifecycle?: LifecycleStatusOperation
+      /** What it names, besides what is opened. */
+      readonly stores?: readonly ConfiguredStore[]
     }
   | { readonly kind: 'help'; readonly text: string }
 

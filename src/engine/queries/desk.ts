@@ -7,13 +7,14 @@ import type { SqlDatabase } from '../../stores/port.ts'
 import { mayHoldCatalog } from '../catalog-url.ts'
 import { openCatalogDatabase } from '../registry.ts'
 import type { AsOf } from '../operation.ts'
-import type { FilesPage, Overview, Page, PartitionRow, TableRow, Workbench } from '../workbench.ts'
+import type { FilesPage, Overview, Page, PartitionRow, Placed, TableRow, Workbench } from '../workbench.ts'
 import { commitDetail, historyPage } from './commits.ts'
 import { declared, features, headOf, overviewOf, recentRuns, schemaFields } from './describe.ts'
 import { FilePages, type FilesQuery } from './files-page.ts'
 import { logicalNames, type LogicalNames } from './logical-names.ts'
 import { locate, type Located } from './located.ts'
 import { filesFromLog, partitionsFromLog } from './log-files.ts'
+import { placedAt } from './placed.ts'
 import { FreshRows } from './fresh-rows.ts'
 import { listTables, rowsAgain } from './tables.ts'
 import type { QueryMethod } from '../thread/messages.ts'
@@ -25,6 +26,9 @@ const PATIENCE_MS = 1000
 /** A server that does not answer, as against a catalog that cannot be read. */
 const isAway = ({ code }: SluiceError): boolean => ['CONNECT_FAILED', 'CONNECTION_LOST', 'TLS_FAILED'].includes(code)
 
+/** The lake that the program was opened with. */
+const OWN = ''
+
 type Answers = Omit<
   Workbench,
   'start' | 'know' | 'machine' | 'asking' | 'lake' | 'catalog' | typeof Symbol.asyncDispose
@@ -32,20 +36,25 @@ type Answers = Omit<
 
 export class QueryDesk implements Answers {
   readonly #lake: string | null
-  readonly #catalog: string
+  readonly #catalog: string | null
   readonly #closed = new AbortController()
   readonly #signal = this.#closed.signal
   readonly #filePages = new FilePages()
   #database: SqlDatabase | null = null
   #asking = 0
-  #rows: readonly TableRow[] = []
+  /** What is listed, by the path of the lake. */
+  readonly #lakes = new Map<string, readonly TableRow[]>()
   readonly #fresh = new FreshRows()
   /** Why the catalog could not be asked, the last time that the tables were listed. */
   #away: SluiceError | null = null
 
-  constructor(at: { readonly lake: string | null; readonly catalog: string }) {
+  constructor(at: { readonly lake: string | null; readonly catalog: string | null }) {
     this.#lake = at.lake
     this.#catalog = at.catalog
+  }
+
+  get #hasOneOpener(): boolean {
+    return this.#catalog !== null && hasOneOpener(this.#catalog)
   }
 
   /** One question by its name, as it comes over from another thread. */
@@ -55,7 +64,7 @@ export class QueryDesk implements Answers {
     try {
       return await ask.call(this, ...given)
     } finally {
-      if (--this.#asking === 0 && hasOneOpener(this.#catalog)) await this.#letGo()
+      if (--this.#asking === 0 && this.#hasOneOpener) await this.#letGo()
     }
   }
 
@@ -74,26 +83,47 @@ export class QueryDesk implements Answers {
 
   async tables(): Promise<readonly TableRow[]> {
     this.#away = null
-    this.#rows = await this.#listed(await this.#unlessAway())
-    this.#fresh.follow(this.#rows, Date.now())
-    return this.#rows
+    const rows = this.#catalog === null ? [] : await this.#listed(this.#lake, await this.#unlessAway())
+    this.#lakes.set(OWN, rows)
+    this.#follow()
+    return rows
   }
 
-  async #listed(database: SqlDatabase | null): Promise<readonly TableRow[]> {
+  placed(text: string): Promise<Placed> {
+    return placedAt(text)
+  }
+
+  async lakeAt(path: string): Promise<readonly TableRow[]> {
+    const rows = await this.#listed(path, await this.#unlessAway())
+    this.#lakes.set(path, rows)
+    this.#follow()
+    return rows
+  }
+
+  #follow(): void {
+    this.#fresh.follow(this.#rows, Date.now())
+  }
+
+  /** Of all lakes that were looked at. */
+  get #rows(): readonly TableRow[] {
+    return [...this.#lakes.values()].flat()
+  }
+
+  async #listed(lake: string | null, database: SqlDatabase | null): Promise<readonly TableRow[]> {
     try {
-      return await listTables(this.#lake, database, this.#signal, this.#awayInfo)
+      return await listTables(lake, database, this.#signal, this.#awayInfo)
     } catch (thrown) {
       const error = asSluiceError(thrown)
       // A connection that breaks under the question: what the lake says of itself can be read all the same.
-      if (database === null || this.#lake === null || !isAway(error)) throw error
+      if (database === null || lake === null || !isAway(error)) throw error
       this.#away = error
-      return listTables(this.#lake, null, this.#signal, error.info())
+      return listTables(lake, null, this.#signal, error.info())
     }
   }
 
   async changed(seen: readonly string[]): Promise<readonly TableRow[]> {
     // Opened for a look of its own, a file of one opener would keep others out every few seconds.
-    const isShared = !hasOneOpener(this.#catalog) && this.#away === null
+    const isShared = !this.#hasOneOpener && this.#away === null
     const ask = async (): Promise<SqlDatabase | null> => (isShared ? this.#unlessAway() : null)
     const due = await this.#fresh.due(seen, Date.now(), ask, this.#signal)
     if (due.length === 0) return []
@@ -105,7 +135,11 @@ export class QueryDesk implements Answers {
     const before = new Map(due.map((row) => [row.key, JSON.stringify(row)]))
     const others = rows.filter((row) => before.get(row.key) !== JSON.stringify(row))
     const byKey = new Map(others.map((row) => [row.key, row]))
-    this.#rows = this.#rows.map((row) => byKey.get(row.key) ?? row)
+    for (const [lake, listed] of this.#lakes)
+      this.#lakes.set(
+        lake,
+        listed.map((row) => byKey.get(row.key) ?? row),
+      )
     this.#fresh.replace(others)
     return others
   }
@@ -209,7 +243,7 @@ export class QueryDesk implements Answers {
     // What is known to be away is not waited for once more: the next list of the tables asks again.
     if (this.#away !== null) throw this.#away
     if (this.#database !== null) return this.#database
-    if (!mayHoldCatalog(this.#catalog)) return null
+    if (this.#catalog === null || !mayHoldCatalog(this.#catalog)) return null
     const database = await openCatalogDatabase(this.#catalog, 'read', { patienceMs: PATIENCE_MS })
     if ((await catalogPresence(database)) === 'absent') {
       await database.close()

@@ -40,9 +40,20 @@ export type LaneMessage =
   | { readonly type: 'event'; readonly body: LakeEvent }
   | { readonly type: 'done'; readonly result: ImportResult | null; readonly error: Packed | null; readonly ms: number }
 
-export type QueryStart = { readonly lake: string | null; readonly catalog: string }
+export type QueryStart = { readonly lake: string | null; readonly catalog: string | null }
 export type QueryMethod =
-  'tables' | 'changed' | 'overview' | 'schema' | 'features' | 'history' | 'commit' | 'partitions' | 'files' | 'runs'
+  | 'tables'
+  | 'placed'
+  | 'lakeAt'
+  | 'changed'
+  | 'overview'
+  | 'schema'
+  | 'features'
+  | 'history'
+  | 'commit'
+  | 'partitions'
+  | 'files'
+  | 'runs'
 export type Question = { readonly id: number; readonly method: QueryMethod; readonly arguments: readonly unknown[] }
 export type Answer =
   | { readonly id: number; readonly value: unknown }

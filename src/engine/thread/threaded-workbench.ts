@@ -57,7 +57,9 @@ export class ThreadedWorkbench implements Workbench {
   }
 
   tables: Workbench['tables'] = async () => (this.#catalogUrl === null ? [] : this.#ask('tables', []))
-  changed: Workbench['changed'] = async (seen) => (this.#catalogUrl === null ? [] : this.#ask('changed', [seen]))
+  placed: Workbench['placed'] = (text) => this.#ask('placed', [text])
+  lakeAt: Workbench['lakeAt'] = (path) => this.#ask('lakeAt', [path])
+  changed: Workbench['changed'] = (seen) => this.#ask('changed', [seen])
   overview: Workbench['overview'] = (key) => this.#ask('overview', [key])
   schema: Workbench['schema'] = (key) => this.#ask('schema', [key])
   features: Workbench['features'] = (key) => this.#ask('features', [key])
@@ -106,9 +108,7 @@ export class ThreadedWorkbench implements Workbench {
 
   #ask<T>(method: QueryMethod, given: readonly unknown[]): Promise<T> {
     if (this.#disposed) return Promise.reject(new SluiceError('ABORTED', 'the workbench is closed'))
-    const catalog = this.#catalogUrl
-    if (catalog === null) return Promise.reject(new Error('no catalog is open'))
-    const { worker } = (this.#queries ??= this.#openQueries(catalog))
+    const { worker } = (this.#queries ??= this.#openQueries(this.#catalogUrl))
     const id = this.#nextId++
     return new Promise<T>((resolve, reject) => {
       this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject })
@@ -118,7 +118,7 @@ export class ThreadedWorkbench implements Workbench {
     })
   }
 
-  #openQueries(catalog: string): Asked {
+  #openQueries(catalog: string | null): Asked {
     const worker = new Worker(compiledEntry('query-main', import.meta.url), {
       workerData: { lake: this.lake, catalog },
       stdout: true,

@@ -33,6 +33,8 @@ export type Marks = {
   readonly row: string
   readonly marked: string
   readonly checkpoint: string
+  readonly open: string
+  readonly folded: string
   readonly bar: string
   readonly dash: string
   readonly middle: string
@@ -56,6 +58,8 @@ export const UNICODE_MARKS: Marks = {
   row: '›',
   marked: '●',
   checkpoint: '◆',
+  open: '▾',
+  folded: '▸',
   bar: '│',
   dash: '─',
   middle: '│',
@@ -79,6 +83,8 @@ export const ASCII_MARKS: Marks = {
   row: '>',
   marked: '*',
   checkpoint: '+',
+  open: '-',
+  folded: '+',
   bar: '|',
   dash: '-',
   middle: '|',

@@ -71,6 +71,15 @@ const MOVE = section('MOVE', 'screen', [
   ['cursor.first', ['g', 'home'], 'first row', is.anywhere, { help: ['g G Home End', 'first, last'] }],
   ['cursor.last', ['G', 'end'], 'last row; a log follows again', is.anywhere, { unlisted: true }],
   ['open.need', ['enter'], 'why it needs you', is.inNeeds, { hint: 'why', rank: 0, unlisted: true }],
+  [
+    'open.store',
+    ['enter'],
+    'what a store holds',
+    is.onStore,
+    { hint: (s) => (is.canUnfold(s) ? 'unfold' : 'fold'), rank: 0, unlisted: true },
+  ],
+  ['store.unfold', ['right'], 'unfold a store', is.canUnfold, { unlisted: true }],
+  ['store.fold', ['left'], 'fold a store', is.canFold, { unlisted: true }],
   ['open', ['enter'], 'open', is.canOpen, { hint: 'open', rank: 0 }],
   [
     'open.commit',
@@ -112,10 +121,10 @@ const MOVE = section('MOVE', 'screen', [
     'pane.next',
     ['tab'],
     'next pane',
-    is.panes,
+    is.otherPanes,
     { hint: 'pane', hintWhen: is.manyPanes, rank: 6, help: ['tab', 'next pane'] },
   ],
-  ['pane.previous', ['shift-tab'], 'pane before', is.panes, { unlisted: true }],
+  ['pane.previous', ['shift-tab'], 'pane before', is.otherPanes, { unlisted: true }],
   [
     'tab.next',
     [']', 'right'],
@@ -173,6 +182,7 @@ const ACT = section('ACT on the row or the marked rows', 'screen', [
 ])
 
 const FIND_NEEDS = section('FIND AND SORT', 'screen', [
+  ['store.add', ['a'], 'add a store: path or URL', is.inList, { palette: true }],
   ['needs', ['n'], 'what needs you', is.hasNeeds, { palette: true }],
 ])
 

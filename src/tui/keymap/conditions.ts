@@ -10,7 +10,7 @@ import { copyLayout, isFollowing } from '../state/copy-layout.ts'
 import { needyRows } from '../state/needy.ts'
 import { isAsking } from '../state/ask-state.ts'
 import { fileUrl } from '../state/relation-row.ts'
-import { cursorRow, openedDatabase, targetRows } from '../state/tables-list.ts'
+import { cursorRow, openedDatabase, storeOfRow, targetRows } from '../state/tables-list.ts'
 import { isShownAs } from '../run/run-screen.ts'
 import { isStory } from '../run/story.ts'
 
@@ -32,7 +32,8 @@ export const hasRow: When = (s) => onTables(s) && cursorRow(s) !== null
 export const listRow: When = (s) => inList(s) && hasRow(s)
 /** Whether the table under the cursor can be opened: other sources have nothing inside. */
 export const canOpen: When = (s) => inList(s) && !inNeeds(s) && cursorRow(s)?.kind === 'delta'
-export const panes: When = (s) => canOpen(s) || inDetail(s) || hasNeeds(s)
+export const panes: When = (s) => canOpen(s) || inDetail(s)
+export const otherPanes: When = (s) => panes(s) || hasNeeds(s)
 export const manyPanes: When = (s) => panes(s) && geometry(s).detail > 0 && geometry(s).list > 0
 /** Whether the tabs are on screen. */
 export const tabsSeen: When = (s) => manyPanes(s) || inDetail(s)
@@ -58,7 +59,18 @@ export const onRanges: When = (s) => {
 }
 export const onSource: When = (s) => {
   const row = inList(s) ? cursorRow(s) : null
-  return row !== null && row.kind !== 'relation' && fileUrl(row) !== null
+  return row !== null && row.kind === 'database' && fileUrl(row) !== null
+}
+export const onStore: When = (s) => inList(s) && cursorRow(s)?.kind === 'store'
+/** Whether `→` opens the store under the cursor. */
+export const canUnfold: When = (s) => {
+  const row = inList(s) ? cursorRow(s) : null
+  return row?.kind === 'store' && !row.open
+}
+/** Whether `←` closes the store that the cursor is on or in; among the tabs of a lake's table it is a key of theirs. */
+export const canFold: When = (s) => {
+  const row = inList(s) ? cursorRow(s) : null
+  return row !== null && row.kind !== 'delta' && storeOfRow(s, row)?.open === true
 }
 export const listsTables: When = (s) =>
   s.databases.some(({ parent }) => parent !== null && parent === cursorRow(s)?.key)

@@ -12,6 +12,7 @@ import type { Lifecycles } from './lifecycles.ts'
 import type { Place } from './operations.ts'
 import type { Pictures } from './pictures.ts'
 import type { JoinedRuns } from './joined-runs.ts'
+import type { Stores } from './stores.ts'
 import type { RunQueue } from './run-queue.ts'
 
 export type Steering = Pick<RunningOperation, 'stop' | 'abort' | 'pause' | 'lanes' | 'rate' | 'steer'>
@@ -37,6 +38,7 @@ export type Acting = {
   /** What keys steer: the run that is looked at, or that of this program. */
   readonly steering: Steering
   readonly databases: Databases
+  readonly stores: Stores
   readonly rings: Pictures
   readonly timelines: Pictures
   readonly lifecycles: Lifecycles

@@ -16,7 +16,7 @@ import {
 } from '../state/selectors.ts'
 import type { Dialog } from '../state/state.ts'
 import { needyIndex, needyRows } from '../state/needy.ts'
-import { cursorRow, targetRows } from '../state/tables-list.ts'
+import { cursorRow, storeOfRow, targetRows } from '../state/tables-list.ts'
 import { commitText, fileText, resultText, runText } from '../views/texts.ts'
 import { copied } from './clipboard.ts'
 import { askPlan, askRollback } from './dialogs.ts'
@@ -224,6 +224,11 @@ export function actOn(s: Acting, command: Command, rows: readonly TableRow[] = d
       if (row?.kind === 'delta') askRollback(s, row)
       break
     }
+    case 'open.store':
+    case 'store.unfold':
+    case 'store.fold':
+      s.stores.turn(storeOfRow(s.state, cursorRow(s.state)))
+      break
     case 'open.need': {
       const one = needyRows(s.state)[needyIndex(s.state)]
       if (one !== undefined) s.store.dispatch({ type: 'dialog', dialog: { kind: 'need', key: one.key } })
@@ -231,7 +236,7 @@ export function actOn(s: Acting, command: Command, rows: readonly TableRow[] = d
     }
     case 'open.database': {
       const row = cursorRow(s.state)
-      if (row !== null && row.kind !== 'relation') s.databases.toggle(row)
+      if (row?.kind === 'database') s.databases.toggle(row)
       break
     }
     case 'database.tables':

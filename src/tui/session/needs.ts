@@ -1,5 +1,6 @@
 /** What the screen lacks: a pure list of questions, so that nothing is asked twice and nothing that is not seen is asked. */
 import type { Workbench } from '../../engine/workbench.ts'
+import { lakeTables } from '../state/stores.ts'
 import { detailContent, geometry, tabRows } from '../state/geometry.ts'
 import { identityOf, selectedVersion } from '../state/selectors.ts'
 import type { SlotName, SlotValues, State } from '../state/state.ts'
@@ -27,8 +28,8 @@ export function showsCommit(state: State): boolean {
 }
 
 /** What is told of a table is asked again when its row has changed. */
-function stampOf({ slots, detail }: State): string {
-  const row = slots.tables.value?.find(({ key }) => key === detail.key)
+function stampOf(state: State): string {
+  const row = lakeTables(state).find(({ key }) => key === state.detail.key)
   return row === undefined ? '' : `|${row.version}|${JSON.stringify(row.catalog)}`
 }
 

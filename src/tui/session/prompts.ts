@@ -41,6 +41,9 @@ export function acceptPrompt(s: Acting, prompt: Prompt): void {
       else s.store.dispatch({ type: 'as-of', asOf })
       return
     }
+    case 'add-store':
+      if (text.trim() !== '') void s.stores.add(text.trim())
+      return
     case 'import-path': {
       if (text.trim() === '') return
       s.store.dispatch({ type: 'close-prompt' })

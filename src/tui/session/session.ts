@@ -39,6 +39,7 @@ import { Lifecycles } from './lifecycles.ts'
 import { TIMELINES } from './timelines.ts'
 import { JoinedRuns } from './joined-runs.ts'
 import { RunsWatch } from './runs-watch.ts'
+import { Stores } from './stores.ts'
 import { RunQueue } from './run-queue.ts'
 
 /** What only the terminal can do. */
@@ -64,6 +65,7 @@ export class Session implements Acting {
   readonly queue: RunQueue
   readonly joined: JoinedRuns
   readonly databases: Databases
+  readonly stores: Stores
   readonly rings: Pictures
   readonly timelines: Pictures
   readonly lifecycles: Lifecycles
@@ -101,6 +103,7 @@ export class Session implements Acting {
     this.databases = new Databases(workbench, store)
     this.ask = new AskSession(workbench, store, clock, (text, tone) => this.flash(text, tone))
     this.ask.copy = (text, what) => this.copy(text, what)
+    this.stores = new Stores(workbench, store, this.databases, terminal.commands)
     this.rings = new Pictures(workbench, store, RINGS)
     this.timelines = new Pictures(workbench, store, TIMELINES)
     this.#runs = new RunsWatch(workbench, store, clock)
@@ -175,6 +178,7 @@ export class Session implements Acting {
       case 'reload':
         this.store.dispatch({ type: 'reload', now: this.clock.now() })
         this.databases.readAgain()
+        this.stores.readAgain()
         break
       case 'suspend':
         this.#terminal.suspend()
@@ -252,6 +256,7 @@ export class Session implements Acting {
     this.#live.close()
     this.ask.close()
     this.databases.close()
+    this.stores.close()
     this.rings.close()
     this.timelines.close()
     this.lifecycles.close()
@@ -320,6 +325,8 @@ export class Session implements Acting {
     } else if (command === 'dialog.close') {
       this.store.dispatch({ type: 'typed', field: field(prompt.before) })
       this.store.dispatch({ type: 'close-prompt' })
+    } else if (prompt.kind === 'add-store') {
+      void this.stores.complete()
     } else {
       const earlier = typedBefore(this.state, prompt, command === 'dialog.previous')
       if (earlier !== null) this.store.dispatch({ type: 'typed', field: field(earlier) })

@@ -1,5 +1,6 @@
 /** The tables list as it is drawn: its rows, with the titles of sections and what is to be said between them. */
 import type { Database, State } from './state.ts'
+import { isTree } from './stores.ts'
 import { visibleRows, type ListRow } from './tables-list.ts'
 
 export type DrawnLine =
@@ -19,6 +20,7 @@ let memo: {
 /** Whether the list is that of one database alone: then its heading is that of its columns. */
 export function isOneDatabase(state: State): boolean {
   const [first, ...more] = state.databases
+  if (isTree(state)) return false
   return (
     state.lake === null && first !== undefined && more.length === 0 && (state.slots.tables.value ?? []).length === 0
   )
@@ -29,6 +31,12 @@ export function drawnLines(state: State): readonly DrawnLine[] {
   const rows = visibleRows(state)
   const { databases } = state
   if (memo !== null && memo.rows === rows && memo.databases === databases) return memo.lines
+  if (isTree(state)) {
+    // A store says on its own line what there is to say of it.
+    const lines = rows.map((row, index) => ({ kind: 'row', index, row }) as const)
+    memo = { rows, databases, lines }
+    return lines
+  }
   const all = rows.map((row, index) => ({ kind: 'row', index, row }) as const)
   const delta = all.filter(({ row }) => row.kind === 'delta')
   const sources = all.filter(({ row }) => row.kind === 'database')

@@ -114,7 +114,8 @@ export function moveCursor(state: State, move: Move): State {
 export function settle(changed: State): State {
   const state = changed.screen === 'ask' ? settledGrid(changed) : changed
   const rows = visibleRows(state)
-  const first = rows[0]
+  // A store is no table: the first of those has the cursor, once they are there.
+  const first = rows.find(({ kind }) => kind !== 'store') ?? (state.slots.tables.value === null ? undefined : rows[0])
   const index = cursorIndex(state)
   const total = drawnLines(state).length
   const top = scrollTop(state.tables.top, drawnIndex(state, index), total, tablesHeight(state))

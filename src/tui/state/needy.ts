@@ -1,7 +1,9 @@
 /** What needs somebody: tables that are broken, differ, were stopped or are behind, the worst first, each with what mends it. */
 import type { TableRow } from '../../engine/workbench.ts'
 import { plural } from '../draw/format.ts'
+import type { Store } from './listed-store.ts'
 import type { State } from './state.ts'
+import { lakeTables, storeState } from './stores.ts'
 
 /** The command that mends it, and in words what that does. */
 export type Mend = { readonly command: 'import' | 'validate' | 'reload'; readonly what: string }
@@ -72,14 +74,33 @@ function told(row: TableRow): Told | null {
   }
 }
 
+function toldOf(store: Store, { databases }: State): Needy | null {
+  const database = databases.find(({ parent }) => parent === store.key) ?? null
+  const { failure } = storeState(store, database)
+  if (failure === null) return null
+  return {
+    key: store.key,
+    name: store.name,
+    order: 0,
+    mark: 'bad',
+    what: failure.reason ?? failure.message,
+    foot: 'R looks again',
+    why: whole(failure),
+    mend: { command: 'reload', what: 'asks it again' },
+  }
+}
+
 /** All of them, whatever the filter of the list is. */
 export function needyRows(state: State): readonly Needy[] {
-  return (state.slots.tables.value ?? [])
-    .flatMap((row) => {
-      const one = row.kind === 'delta' ? told(row) : null
-      return one === null ? [] : [{ key: row.key, name: row.name, ...one }]
-    })
-    .toSorted((a, b) => a.order - b.order)
+  const tables = lakeTables(state).flatMap((row) => {
+    const one = row.kind === 'delta' ? told(row) : null
+    return one === null ? [] : [{ key: row.key, name: row.name, ...one }]
+  })
+  const away = state.stores.flatMap((store) => {
+    const one = toldOf(store, state)
+    return one === null ? [] : [one]
+  })
+  return [...tables, ...away].toSorted((a, b) => a.order - b.order)
 }
 
 /** Index of the one whose row is under the cursor of the list; 0 where that needs nobody. */

@@ -101,8 +101,15 @@ function back(state: State): State {
   if (state.tables.marks.size > 0) return { ...state, tables: { ...state.tables, marks: new Set() } }
   const database = openedDatabase(state)
   if (database === null) return state
-  const databases = state.databases.filter((one) => one !== database)
-  return { ...state, databases, tables: { ...state.tables, cursorKey: database.parent } }
+  const isStore = state.stores.some(({ key }) => key === database.parent)
+  const databases = isStore ? state.databases : state.databases.filter((one) => one !== database)
+  const stores = state.stores.map((one) => (one.key === database.parent ? { ...one, open: false } : one))
+  return {
+    ...state,
+    databases,
+    stores: isStore ? stores : state.stores,
+    tables: { ...state.tables, cursorKey: database.parent },
+  }
 }
 
 function toPane(state: State, pane: CopySelection['pane']): State {
@@ -163,6 +170,8 @@ export function reduceCommand(state: State, command: Command): State {
       return { ...state, detail: { ...detail, where: '', at: { ...detail.at, files: START } } }
     case 'as-of.edit':
       return { ...state, prompt: prompt('as-of', '') }
+    case 'store.add':
+      return { ...state, prompt: prompt('add-store', '') }
     case 'import.path':
       return { ...state, prompt: prompt('import-path', '') }
     case 'sort.next':

@@ -12,6 +12,7 @@ import { READING } from './ring-shown.ts'
 import { READING_TIMELINE } from './timeline-shown.ts'
 import type { Database, Dialog, LogEntry, SlotName, Slots, State } from './state.ts'
 import { KEPT_RUNS, NO_SELECTION, START } from './state.ts'
+import { freshStore, keyOfStore, OWN_STORE } from './listed-store.ts'
 import { visibleRows } from './tables-list.ts'
 import { isShownAs } from '../run/run-screen.ts'
 import { joinedIn, opened } from './joined.ts'
@@ -38,7 +39,8 @@ function withDatabase(state: State, url: string, change: Partial<Database>): Sta
 function ontoFirst(state: State, url: string): State {
   const parent = state.databases.find((one) => one.url === url)?.parent ?? null
   const first = visibleRows(state).find((row) => row.kind === 'relation' && row.url === url)
-  if (parent === null || first === undefined || state.tables.cursorKey !== parent) return state
+  const isStore = state.stores.some(({ key }) => key === parent)
+  if (parent === null || isStore || first === undefined || state.tables.cursorKey !== parent) return state
   return { ...state, tables: { ...state.tables, cursorKey: first.key } }
 }
 
@@ -109,7 +111,11 @@ function reduce(state: State, action: Action): State {
     case 'rows': {
       const byKey = new Map(action.rows.map((row) => [row.key, row]))
       const value = state.slots.tables.value?.map((row) => byKey.get(row.key) ?? row) ?? null
-      return { ...withSlot(state, 'tables', { value }), now: action.now }
+      const stores = state.stores.map((store) => ({
+        ...store,
+        tables: store.tables.map((row) => byKey.get(row.key) ?? row),
+      }))
+      return { ...withSlot(state, 'tables', { value }), ...(stores.length === 0 ? {} : { stores }), now: action.now }
     }
     case 'aged':
       return { ...state, now: action.now }
@@ -210,6 +216,21 @@ function reduce(state: State, action: Action): State {
     }
     case 'database-closed':
       return { ...state, databases: state.databases.filter(({ url }) => url !== action.url) }
+    case 'own-folded':
+      return { ...state, ownFolded: action.folded, tables: { ...state.tables, cursorKey: OWN_STORE } }
+    case 'cursor':
+      return { ...state, tables: { ...state.tables, cursorKey: action.key } }
+    case 'store-added': {
+      const { store, kind } = action
+      const key = keyOfStore(store.url)
+      const known = state.stores.some((one) => one.key === key)
+      const stores = known ? state.stores : [...state.stores, { ...freshStore(store, true), kind }]
+      return { ...state, focus: 'list', stores, tables: { ...state.tables, cursorKey: key } }
+    }
+    case 'store': {
+      const stores = state.stores.map((one) => (one.key === action.key ? { ...one, ...action.change } : one))
+      return { ...state, stores }
+    }
     case 'relations':
       return withDatabase(state, action.url, { relations: action.relations })
     case 'database-read':
@@ -247,5 +268,8 @@ function reduce(state: State, action: Action): State {
 /** The next state. */
 export function reducer(state: State, action: Action): State {
   const next = reduce(state, action)
-  return Object.is(next, state) ? state : settle(follow(next))
+  if (Object.is(next, state)) return state
+  const settled = settle(follow(next))
+  // Where the cursor found its first row only now, the detail pane goes there too.
+  return settled.tables.cursorKey === next.tables.cursorKey ? settled : follow(settled)
 }

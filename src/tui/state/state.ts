@@ -19,6 +19,7 @@ import type { CommandForm, Startable } from '../../engine/command-port.ts'
 import type { Form } from '../form/form.ts'
 import { FRESH_ASK, type AskState } from './ask-state.ts'
 import type { RelationRow } from './relation-row.ts'
+import { freshStore, type NamedStore, type Store } from './listed-store.ts'
 import type { RunView } from '../run/run-view.ts'
 import type { RingShown } from './ring-shown.ts'
 import type { LifecycleShown } from './lifecycle-shown.ts'
@@ -144,7 +145,7 @@ export type RunsState = {
 export type CompareState = { readonly at: Position; readonly bytes: boolean; readonly cold: boolean }
 
 export type Prompt = {
-  readonly kind: 'filter' | 'where' | 'as-of' | 'log-filter' | 'import-path' | 'copy-to' | 'ask-save'
+  readonly kind: 'filter' | 'where' | 'add-store' | 'as-of' | 'log-filter' | 'import-path' | 'copy-to' | 'ask-save'
   readonly field: TextField
   readonly before: string
   readonly error: string | null
@@ -246,6 +247,10 @@ export type State = {
   readonly forms: readonly CommandForm[]
   /** Databases whose tables are listed, in the order in which they were opened. */
   readonly databases: readonly Database[]
+  /** Other stores, in the order in which they are listed. */
+  readonly stores: readonly Store[]
+  /** Whether the tables that the program was opened with are folded away. */
+  readonly ownFolded: boolean
   /** Pictures of rings that were asked for, by the key of their rows. */
   readonly rings: ReadonlyMap<string, RingShown>
   /** The same of lines of time. */
@@ -310,6 +315,7 @@ export function initialState(options: {
   readonly catalog: string | null
   readonly now: number
   readonly screen?: Screen
+  readonly stores?: readonly NamedStore[]
   readonly forms?: readonly CommandForm[]
   readonly attached?: boolean
 }): State {
@@ -320,6 +326,8 @@ export function initialState(options: {
     catalog: options.catalog,
     forms: options.forms ?? [],
     databases: [],
+    stores: (options.stores ?? []).map((named) => freshStore(named, false)),
+    ownFolded: false,
     rings: new Map(),
     timelines: new Map(),
     lifecycles: new Map(),

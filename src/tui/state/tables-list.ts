@@ -2,9 +2,10 @@
 import type { TableRow } from '../../engine/workbench.ts'
 import type { RelationEvent } from '../../model/event.ts'
 import { relationRow, type RelationRow } from './relation-row.ts'
+import { isTree, lakeTables, ownRow, storeRow, type StoreRow } from './stores.ts'
 import type { Database, State, TableSort } from './state.ts'
 
-export type ListRow = TableRow | RelationRow
+export type ListRow = TableRow | RelationRow | StoreRow
 
 const CATALOG_ORDER = { failed: 0, unfinished: 1, behind: 2, running: 3, away: 4, none: 4, current: 5 } as const
 const PROOF_ORDER = { differs: 0, never: 1, proved: 2 } as const
@@ -59,35 +60,64 @@ function relationRows({ url, relations }: Database, filter: string, sort: TableS
 type Input = {
   readonly rows: readonly TableRow[] | null
   readonly databases: readonly Database[]
+  readonly stores: State['stores']
+  readonly folded: boolean
   readonly filter: string
   readonly sort: TableSort
   readonly descending: boolean
 }
 let memo: { readonly input: Input; readonly rows: readonly ListRow[] } | null = null
 
+/** Each store with what it holds below it, where it is unfolded. */
+function treeRows(
+  state: State,
+  own: readonly TableRow[],
+  ofLake: (tables: readonly TableRow[]) => readonly TableRow[],
+  ofDatabase: (database: Database) => readonly ListRow[],
+): readonly ListRow[] {
+  const { stores, databases, ownFolded } = state
+  const keys = new Set(stores.map(({ key }) => key))
+  const beside = databases.filter(({ parent }) => parent === null || !keys.has(parent))
+  return [
+    ownRow(state),
+    ...(ownFolded ? [] : [...own, ...beside.flatMap(ofDatabase)]),
+    ...stores.flatMap((store): readonly ListRow[] => {
+      const database = databases.find(({ parent }) => parent === store.key) ?? null
+      const row = storeRow(store, database)
+      if (!store.open) return [row]
+      return [row, ...ofLake(store.tables), ...(database === null ? [] : ofDatabase(database))]
+    }),
+  ]
+}
+
 /** Rows in the order of the screen. The last answer is kept, because one key press asks many times. */
 export function visibleRows(state: State): readonly ListRow[] {
   const { filter, sort, descending } = state.tables
-  const { databases } = state
-  const input: Input = { rows: state.slots.tables.value, databases, filter, sort, descending }
+  const { databases, stores, ownFolded: folded } = state
+  const input: Input = { rows: state.slots.tables.value, databases, stores, folded, filter, sort, descending }
   const known = memo?.input
   if (
     memo !== null &&
     known?.rows === input.rows &&
     known.databases === databases &&
+    known.stores === stores &&
+    known.folded === folded &&
     known.filter === filter &&
     known.sort === sort &&
     known.descending === descending
   )
     return memo.rows
   const sign = descending ? -1 : 1
-  const own = (input.rows ?? [])
-    .filter((row) => matches(filter, haystack(row)))
-    .toSorted((a, b) => {
-      const kinds = Number(a.kind !== 'delta') - Number(b.kind !== 'delta')
-      return kinds !== 0 ? kinds : sign * compareBy(sort, a, b) || compareNames(a.name, b.name)
-    })
-  const rows = [...own, ...databases.flatMap((database) => relationRows(database, filter, sort, sign))]
+  const ofLake = (tables: readonly TableRow[]): readonly TableRow[] =>
+    tables
+      .filter((row) => matches(filter, haystack(row)))
+      .toSorted((a, b) => {
+        const kinds = Number(a.kind !== 'delta') - Number(b.kind !== 'delta')
+        return kinds !== 0 ? kinds : sign * compareBy(sort, a, b) || compareNames(a.name, b.name)
+      })
+  const ofDatabase = (database: Database): readonly ListRow[] => relationRows(database, filter, sort, sign)
+  const own = ofLake(input.rows ?? [])
+  const rows = isTree(state) ? treeRows(state, own, ofLake, ofDatabase) : [...own, ...databases.flatMap(ofDatabase)]
   memo = { input, rows }
   return rows
 }
@@ -110,11 +140,20 @@ export function openedDatabase(state: State): Database | null {
   return state.databases.find(({ url, parent }) => url === row.url && parent !== null) ?? null
 }
 
+/** The store that a row belongs to, or is; null where the list is no tree. */
+export function storeOfRow(state: State, row: ListRow | null): StoreRow | null {
+  if (row === null || !isTree(state)) return null
+  const rows = visibleRows(state)
+  const at = rows.findIndex(({ key }) => key === row.key)
+  const found = rows.slice(0, at + 1).findLast(({ kind }) => kind === 'store')
+  return found?.kind === 'store' ? found : null
+}
+
 /** Rows that an action is for: the marked ones (filtered out or not), else the one under the cursor. */
 export function targetRows(state: State): readonly ListRow[] {
   if (state.tables.marks.size > 0) {
     const all: readonly ListRow[] = [
-      ...(state.slots.tables.value ?? []),
+      ...lakeTables(state),
       ...state.databases.flatMap(({ url, relations }) => relations.map((relation) => relationRow(url, relation))),
     ]
     const marked = all.filter((row) => state.tables.marks.has(row.key))

@@ -12,6 +12,7 @@ import { historyTab } from './history.ts'
 import { featuresTab, partitionsTab, schemaTab } from './lists.ts'
 import { overviewLines } from './overview.ts'
 import { relationColumns, relationFacts } from './relations.ts'
+import { storeFacts } from './stores.ts'
 import { ringLines } from './ring.ts'
 import { lifecycleLines } from './lifecycle.ts'
 import { timelineLines } from './timeline.ts'
@@ -66,6 +67,7 @@ export function detailPane(state: State, cells: number): Line[] {
   const g = geometry(state)
   const row = cursorRow(state)
   if (row === null) return block([], cells, g.body)
+  if (row.kind === 'store') return block(storeFacts(state, row, cells), cells, g.body)
   if (row.kind === 'relation') {
     const ring = state.rings.get(row.key)
     const timeline = state.timelines.get(row.key)

@@ -13,6 +13,7 @@ import { steeredRun, comparison, isCatalogAway, openRun } from '../state/selecto
 import type { Prompt, Screen, State } from '../state/state.ts'
 import { around } from '../state/text-field.ts'
 import { isOneDatabase } from '../state/drawn-list.ts'
+import { lakeTables } from '../state/stores.ts'
 import { needyRows } from '../state/needy.ts'
 import { cursorRow, visibleRows } from '../state/tables-list.ts'
 
@@ -95,7 +96,7 @@ function crumbs(state: State): string {
   switch (state.screen) {
     case 'tables': {
       const row = cursorRow(state)
-      const own = (state.slots.tables.value ?? []).filter((r) => r.kind === 'delta').length
+      const own = lakeTables(state).filter((r) => r.kind === 'delta').length
       const total = isOneDatabase(state) ? visibleRows(state).length : own
       if (state.focus === 'needs') return `Tables › what needs you · ${needyRows(state).length}`
       if (state.focus === 'detail' && row !== null) return `Tables › ${clean(row.name)} › ${state.detail.tab}`
@@ -144,6 +145,7 @@ const ASKED: Readonly<Record<Prompt['kind'], string>> = {
   'import-path': 'import the table at',
   'copy-to': 'copy to (URL)',
   'ask-save': 'save to (.csv .jsonl .parquet)',
+  'add-store': 'add (path or URL)',
 }
 
 function promptLine(prompt: Prompt, state: State, cells: number): Line {

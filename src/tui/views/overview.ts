@@ -7,6 +7,7 @@ import { clean, cutMiddle, padEnd, wrap } from '../draw/text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { failure, known } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
+import { lakeTables } from '../state/stores.ts'
 import { cursorRow } from '../state/tables-list.ts'
 import { commitsChart, partitionsChart, sizesChart, stacked } from './charts.ts'
 import { catalogState, proofState, runMark } from './states.ts'
@@ -109,8 +110,8 @@ function settingLines(overview: Overview, cells: number): Line[] {
 
 /** All lines of the tab; the pane shows the part that was scrolled to. */
 export function overviewLines(state: State, cells: number): readonly Line[] {
-  const row = (state.slots.tables.value ?? []).find((r) => r.key === state.detail.key) ?? cursorRow(state)
-  if (row === null || row.kind === 'relation') return []
+  const row = lakeTables(state).find((r) => r.key === state.detail.key) ?? cursorRow(state)
+  if (row === null || row.kind === 'relation' || row.kind === 'store') return []
   const overview = known(state, 'overview', row.key)
   const wrong = failure(state, 'overview', row.key)
   const lines = factLines(row, overview, state, cells)

@@ -40,13 +40,25 @@ export function relationHeading(state: State, title: string, cells: number, sort
   ]
 }
 
-/** One table, in `cells` behind its mark. */
-export function relationLine(relation: RelationEvent, cells: number, ascii: boolean): readonly Span[] {
+/** The titles of the columns behind the name of a table, for lines of `cells` behind their mark. */
+export function relationTitles(cells: number): { readonly name: number; readonly titles: readonly Span[] } {
+  const { name, key } = widths(cells)
+  const titles = [
+    cell('ROWS', -ROWS, 'strong'),
+    cell('SIZE', -SIZE, 'strong'),
+    ...(key === 0 ? [] : [span(padEnd('  KEY', key), 'strong')]),
+    span('  RESUMABLE', 'strong'),
+  ]
+  return { name, titles }
+}
+
+/** One table, in `cells` behind its mark. @param indent cells in front of its name, below the store that it is of */
+export function relationLine(relation: RelationEvent, cells: number, ascii: boolean, indent = 0): readonly Span[] {
   const marks = marksOf(ascii)
   const { name, key } = widths(cells)
   const rows = rowsText(relation, '~')
   return [
-    span(padEnd(cutMiddle(clean(relation.table), name - 1), name)),
+    span(padEnd(' '.repeat(indent) + cutMiddle(clean(relation.table), name - 1 - indent), name)),
     cell(rows, -ROWS),
     cell(bytes(Number(relation.bytes)), -SIZE),
     ...(key === 0

@@ -9,6 +9,8 @@ import { block, cell, chosen, line, span } from '../draw/line.ts'
 import { clean, cutMiddle, padEnd, wrap } from '../draw/text.ts'
 import { marksOf } from '../draw/theme.ts'
 import type { State, TableSort } from '../state/state.ts'
+import { isTree } from '../state/stores.ts'
+import { storeLine } from './stores.ts'
 import { cursorIndex } from '../state/tables-list.ts'
 import { catalogState, proofState } from './states.ts'
 
@@ -33,6 +35,8 @@ const COLUMNS: readonly Column[] = [
 const DROP: readonly TableSort[] = ['changed', 'proof', 'bytes', 'files', 'version']
 const NAME_CELLS = 20
 const MARK_CELLS = 3
+/** Of what a store holds, below it. */
+const INDENT = 2
 
 /** Columns that fit, and the cells that are left for the name. */
 export function tableColumns(cells: number): { readonly columns: readonly Column[]; readonly name: number } {
@@ -109,8 +113,14 @@ function rowLine(
   cells: number,
 ): Line {
   const mark = markSpan(state, row, at)
-  if (row.kind === 'relation') return [mark, ...relationLine(row.relation, cells - MARK_CELLS, state.ascii)]
-  return [mark, span(padEnd(cutMiddle(row.name, name), name)), ...columns.map((c) => cellOf(row, c, state))]
+  const indent = isTree(state) ? INDENT : 0
+  if (row.kind === 'store') return [mark, ...storeLine(state, row, cells - MARK_CELLS)]
+  if (row.kind === 'relation') return [mark, ...relationLine(row.relation, cells - MARK_CELLS, state.ascii, indent)]
+  return [
+    mark,
+    span(padEnd(' '.repeat(indent) + cutMiddle(row.name, name - indent), name)),
+    ...columns.map((c) => cellOf(row, c, state)),
+  ]
 }
 
 /** The list with its heading, `rows` lines of `cells`. */

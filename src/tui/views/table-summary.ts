@@ -8,6 +8,7 @@ import { cutEnd } from '../draw/text.ts'
 import { known } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 import { cursorRow } from '../state/tables-list.ts'
+import { storeSummary } from './stores.ts'
 import { relationSummary } from './relations.ts'
 import { shortFeature } from './states.ts'
 import { lastRuns } from './last-runs.ts'
@@ -50,6 +51,7 @@ export function tablesSummary(state: State, cells: number): Line[] {
   const rows = state.slots.tables.value ?? []
   const row = cursorRow(state)
   if (row === null) return [rule('', cells)]
+  if (row.kind === 'store') return storeSummary(state, row, cells)
   if (row.kind === 'relation') return relationSummary(row.relation, rowsOf(state, row.url), cells)
   const label = (text: string): Span => span(` ${text.padEnd(9)}`, 'muted')
   const overview = known(state, 'overview', row.key)

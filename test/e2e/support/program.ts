@@ -1,7 +1,8 @@
 /** The built program as a process, for tests from end to end: in a terminal of its own, or without one. */
 import { spawn, spawnSync, type ChildProcessByStdio } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { Event } from '../../../src/model/event.ts'
@@ -14,6 +15,8 @@ export const BIN = join(ROOT, 'dist/cli/bin.js')
 export const START = join(ROOT, 'dist/cli/start.js')
 export const DEMO_LAKE = join(ROOT, 'fixtures/lake')
 const DEADLINE_MS = 30_000
+/** What a screen remembers is that of these tests alone. */
+const STATE = mkdtempSync(join(tmpdir(), 'sluice-state-'))
 
 /** What of the test run's surroundings would choose another face for a child. */
 const DROPPED = new Set([
@@ -33,7 +36,7 @@ export function cleanEnv(): NodeJS.ProcessEnv {
 
 /** The program in a pseudo terminal. */
 export function inTerminal(cwd: string, args: readonly string[], columns = 80, rows = 24): PtyApp {
-  return openPty({ script: BIN, args, cwd, columns, rows })
+  return openPty({ script: BIN, args, cwd, columns, rows, env: { XDG_STATE_HOME: STATE } })
 }
 
 export type Ended = { readonly code: number | null; readonly signal: NodeJS.Signals | null }

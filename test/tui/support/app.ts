@@ -62,6 +62,8 @@ export type AppOptions = {
   readonly onEvent?: TuiOptions['onEvent']
   readonly commands?: TuiOptions['commands']
   readonly lifecycle?: TuiOptions['lifecycle']
+  readonly stores?: TuiOptions['stores']
+  readonly memory?: TuiOptions['memory']
 }
 
 const TIMEOUT_MS = 8000
@@ -102,6 +104,8 @@ export function openApp(options: AppOptions = {}): App {
     ...(options.initial === undefined ? {} : { initial: options.initial }),
     ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
     ...(options.commands === undefined ? {} : { commands: options.commands }),
+    ...(options.stores === undefined ? {} : { stores: options.stores }),
+    ...(options.memory === undefined ? {} : { memory: options.memory }),
     ...(options.lifecycle === undefined ? {} : { lifecycle: options.lifecycle }),
   })
   const screen = (): string => {

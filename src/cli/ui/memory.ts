@@ -1,0 +1,48 @@
+/** Where the UI keeps the place of a person on one lake and catalog: a small file of the state folder, replaced as a whole. */
+import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { redactUrl } from '../../shared/redact.ts'
+import { stateFolder } from '../../shared/state-folder.ts'
+
+/** A larger file is none of ours. */
+const MOST_BYTES = 1_000_000
+
+export type UiMemory = { read(): unknown; write(value: unknown): void }
+
+function removed(file: string): void {
+  try {
+    rmSync(file, { force: true })
+  } catch {
+    // It was never there.
+  }
+}
+
+/** @param of what is open: a lake, a catalog, a database; passwords in it are no part of the name of the file */
+export function uiMemory(of: readonly (string | null)[], env: Readonly<Record<string, string | undefined>>): UiMemory {
+  const place = of.map((one) => (one === null ? '' : one.includes('://') ? redactUrl(one) : path.resolve(one)))
+  const name = createHash('sha256').update(JSON.stringify(place)).digest('hex').slice(0, 16)
+  const folder = path.join(stateFolder(env), 'places')
+  const file = path.join(folder, `${name}.json`)
+  return {
+    read: () => {
+      try {
+        const text = readFileSync(file, 'utf8')
+        return text.length > MOST_BYTES ? null : (JSON.parse(text) as unknown)
+      } catch {
+        return null
+      }
+    },
+    write: (value) => {
+      const beside = `${file}.${process.pid}`
+      try {
+        mkdirSync(folder, { recursive: true, mode: 0o700 })
+        writeFileSync(beside, `${JSON.stringify({ place, ...(value as object) })}\n`, { mode: 0o600 })
+        renameSync(beside, file)
+      } catch {
+        // A full disk must not end a screen: what is not kept is looked for again.
+        removed(beside)
+      }
+    },
+  }
+}

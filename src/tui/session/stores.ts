@@ -1,0 +1,128 @@
+/** Stores beside the one that the program was opened with: each is read when it is unfolded, and one that fails hides no other. */
+import type { Workbench } from '../../engine/workbench.ts'
+import type { CommandPort } from '../../engine/command-port.ts'
+import { asSluiceError } from '../../shared/errors.ts'
+import { redactUrl } from '../../shared/redact.ts'
+import type { Action } from '../state/action.ts'
+import type { Store as ListedStore } from '../state/listed-store.ts'
+import type { State } from '../state/state.ts'
+import type { Store } from '../state/store.ts'
+import type { StoreRow } from '../state/stores.ts'
+import { field } from '../state/text-field.ts'
+import type { Databases } from './databases.ts'
+
+export class Stores {
+  readonly #workbench: Workbench
+  readonly #store: Store<State, Action>
+  readonly #databases: Databases
+  readonly #commands: CommandPort | null
+  readonly #reading = new Set<string>()
+  #closed = false
+
+  constructor(workbench: Workbench, store: Store<State, Action>, databases: Databases, commands: CommandPort | null) {
+    this.#workbench = workbench
+    this.#store = store
+    this.#databases = databases
+    this.#commands = commands
+  }
+
+  /** What somebody has typed; its password stays with the workbench. The prompt stays open where nothing is there. */
+  async add(text: string): Promise<void> {
+    try {
+      const { kind, url } = await this.#workbench.placed(text)
+      const label = kind === 'database' ? redactUrl(url) : url
+      if (kind === 'database') this.#workbench.know(url)
+      this.#store.dispatch({ type: 'close-prompt' })
+      this.#store.dispatch({
+        type: 'store-added',
+        store: { name: text.includes('://') ? label : text, url: label },
+        kind,
+      })
+      const added = this.#store.get().stores.find((one) => one.url === label)
+      if (added !== undefined) this.#unfold(added)
+    } catch (thrown) {
+      this.#store.dispatch({ type: 'prompt-error', error: asSluiceError(thrown).message })
+    }
+  }
+
+  /** What the text of the prompt may become: files and folders, and names of the config file. */
+  async complete(): Promise<void> {
+    const { prompt } = this.#store.get()
+    if (prompt?.kind !== 'add-store' || this.#commands === null) return
+    const { text } = prompt.field
+    const found = await this.#commands.complete(['discover', '--config', text])
+    const words = found.map(({ word }) => word).filter((word) => word.startsWith(text))
+    const shared = words.reduce((common, word) => commonStart(common, word), words[0] ?? '')
+    const now = this.#store.get().prompt
+    if (now?.kind !== 'add-store' || now.field.text !== text) return
+    if (shared.length > text.length) this.#store.dispatch({ type: 'typed', field: field(shared) })
+    else if (words.length > 1) this.#flash(words.map((word) => word.slice(text.lastIndexOf('/') + 1)).join('  '))
+    else this.#flash('nothing there begins so')
+  }
+
+  /** Folds a store, or unfolds it: then it is read. */
+  turn(row: StoreRow | null): void {
+    if (row === null) return
+    const { store } = row
+    if (store === null) {
+      this.#store.dispatch({ type: 'own-folded', folded: row.open })
+      return
+    }
+    if (!row.open) {
+      this.#unfold(store)
+      return
+    }
+    this.#store.dispatch({ type: 'store', key: store.key, change: { open: false } })
+    this.#store.dispatch({ type: 'cursor', key: store.key })
+  }
+
+  /** Those that are unfolded, and those that could not be read. */
+  readAgain(): void {
+    for (const store of this.#store.get().stores)
+      if (store.error === undefined && (store.open || store.state === 'failed')) void this.#read(store)
+  }
+
+  close(): void {
+    this.#closed = true
+  }
+
+  #unfold(store: ListedStore): void {
+    this.#store.dispatch({ type: 'store', key: store.key, change: { open: true } })
+    // A name of the config file whose variable is not set leads nowhere.
+    if (store.error === undefined) void this.#read(store)
+  }
+
+  async #read(store: ListedStore): Promise<void> {
+    const { key, url, name } = store
+    if (this.#reading.has(key)) return
+    this.#reading.add(key)
+    const change = (by: Partial<ListedStore>): void => {
+      if (!this.#closed) this.#store.dispatch({ type: 'store', key, change: by })
+    }
+    change({ state: 'reading', failure: null })
+    try {
+      const kind = store.kind ?? (await this.#workbench.placed(url)).kind
+      change({ kind })
+      if (kind === 'database') {
+        this.#databases.open(url, name, key)
+        change({ state: 'ready' })
+      } else {
+        change({ tables: await this.#workbench.lakeAt(url), state: 'ready' })
+      }
+    } catch (thrown) {
+      change({ state: 'failed', failure: asSluiceError(thrown).info() })
+    } finally {
+      this.#reading.delete(key)
+    }
+  }
+
+  #flash(text: string): void {
+    this.#store.dispatch({ type: 'flash', flash: { text, tone: 'plain' } })
+  }
+}
+
+function commonStart(a: string, b: string): string {
+  let at = 0
+  while (at < a.length && a[at] === b[at]) at += 1
+  return a.slice(0, at)
+}

@@ -1,0 +1,93 @@
+/** What a session leaves for the next one on the same lake and catalog. It is read as if anybody could have written it. */
+import type { NamedStore } from './listed-store.ts'
+import { freshStore } from './listed-store.ts'
+import type { Screen, State, Tab, TableSort } from './state.ts'
+import { TABLE_SORTS, TABS } from './state.ts'
+import { cursorRow } from './tables-list.ts'
+
+const SCREENS: readonly Screen[] = ['tables', 'runs', 'compare', 'log', 'ask']
+/** Longer texts nobody has typed. */
+const MOST_CHARACTERS = 4000
+const MOST_STORES = 200
+
+export type Remembered = {
+  readonly screen: Screen
+  /** Key of the row under the cursor; null where the list was empty. */
+  readonly row: string | null
+  readonly tab: Tab
+  readonly filter: string
+  readonly sort: TableSort
+  readonly descending: boolean
+  /** Stores that somebody has added, without passwords. */
+  readonly stores: readonly NamedStore[]
+}
+
+export function rememberedOf(state: State): Remembered {
+  const { filter, sort, descending } = state.tables
+  const stores = state.stores.filter(({ added }) => added).map(({ name, url }) => ({ name, url }))
+  return {
+    screen: state.screen,
+    // A row that is gone is given up.
+    row: cursorRow(state)?.key ?? null,
+    tab: state.detail.tab,
+    filter,
+    sort,
+    descending,
+    stores,
+  }
+}
+
+/** @returns null for what is nothing of ours; what of it makes no sense is left out */
+export function readRemembered(value: unknown): Partial<Remembered> | null {
+  if (typeof value !== 'object' || value === null) return null
+  const of = value as Readonly<Record<string, unknown>>
+  const text = (name: string): string | undefined => {
+    const found = of[name]
+    return typeof found === 'string' && found.length <= MOST_CHARACTERS ? found : undefined
+  }
+  const one = <T extends string>(name: string, known: readonly T[]): T | undefined =>
+    known.find((word) => word === text(name))
+  const [screen, tab, sort, row, filter] = [
+    one('screen', SCREENS),
+    one('tab', TABS),
+    one('sort', TABLE_SORTS),
+    text('row'),
+    text('filter'),
+  ]
+  return {
+    ...(screen === undefined ? {} : { screen }),
+    ...(tab === undefined ? {} : { tab }),
+    ...(sort === undefined ? {} : { sort }),
+    ...(row === undefined ? {} : { row }),
+    ...(filter === undefined ? {} : { filter }),
+    ...(typeof of['descending'] === 'boolean' ? { descending: of['descending'] } : {}),
+    stores: Array.isArray(of['stores']) ? of['stores'].slice(0, MOST_STORES).flatMap(storeOf) : [],
+  }
+}
+
+function storeOf(value: unknown): readonly NamedStore[] {
+  if (typeof value !== 'object' || value === null) return []
+  const { name, url } = value as Readonly<Record<string, unknown>>
+  const isText = (one: unknown): one is string => typeof one === 'string' && one !== '' && one.length <= MOST_CHARACTERS
+  return isText(name) && isText(url) ? [{ name, url }] : []
+}
+
+/** The state with what was remembered. @param screen the one that was asked for, which goes before */
+export function withRemembered(state: State, from: Partial<Remembered>, screen: Screen | undefined): State {
+  const { tables, detail } = state
+  const known = new Set(state.stores.map(({ url }) => url))
+  const added = (from.stores ?? []).filter(({ url }) => !known.has(url)).map((store) => freshStore(store, true))
+  return {
+    ...state,
+    screen: screen ?? from.screen ?? state.screen,
+    stores: [...state.stores, ...added],
+    detail: { ...detail, tab: from.tab ?? detail.tab },
+    tables: {
+      ...tables,
+      cursorKey: from.row ?? tables.cursorKey,
+      filter: from.filter ?? tables.filter,
+      sort: from.sort ?? tables.sort,
+      descending: from.descending ?? tables.descending,
+    },
+  }
+}

@@ -1,0 +1,76 @@
+/** Stores in a tree: the lake and the catalog that the program was opened with, and those that a config file names or that somebody added. */
+import type { TableRow } from '../../engine/workbench.ts'
+import { OWN_STORE, type Store } from './listed-store.ts'
+import type { Database, State } from './state.ts'
+
+/** A store as a row of the list. */
+export type StoreRow = Omit<TableRow, 'kind'> & {
+  readonly kind: 'store'
+  /** Null for what the program was opened with. */
+  readonly store: Store | null
+  readonly open: boolean
+  /** Tables, where they are known. */
+  readonly count: number | null
+}
+
+/** Whether the list is a tree: with one store and nothing else it is not. */
+export const isTree = ({ stores }: State): boolean => stores.length > 0
+
+/** Tables of every lake that was looked at. */
+export function lakeTables({ slots, stores }: Pick<State, 'slots' | 'stores'>): readonly TableRow[] {
+  const own = slots.tables.value ?? []
+  return stores.length === 0 ? own : [...own, ...stores.flatMap(({ tables }) => tables)]
+}
+
+const NOTHING: Omit<TableRow, 'key' | 'name' | 'location' | 'kind'> = {
+  tableId: null,
+  version: null,
+  files: null,
+  bytes: null,
+  rows: null,
+  changed: null,
+  partitionColumns: [],
+  features: [],
+  historyFrom: null,
+  catalog: { state: 'none' },
+  proof: { state: 'never' },
+  error: null,
+}
+
+/** @param database what it lists, where it is one */
+export function storeRow(store: Store, database: Database | null): StoreRow {
+  const { key, name, url, open, state } = store
+  const tables = store.kind === 'lake' ? store.tables : (database?.relations ?? [])
+  return {
+    ...NOTHING,
+    kind: 'store',
+    key,
+    name,
+    location: url,
+    store,
+    open,
+    count: state === 'ready' || database?.state === 'ready' ? tables.length : null,
+  }
+}
+
+/** The row of what the program was opened with. */
+export function ownRow({ lake, catalog, databases, slots, ownFolded }: State): StoreRow {
+  const tables = slots.tables.value?.filter(({ kind }) => kind === 'delta') ?? null
+  const name = lake ?? catalog ?? databases.find(({ parent }) => parent === null)?.url ?? ''
+  return {
+    ...NOTHING,
+    kind: 'store',
+    key: OWN_STORE,
+    name,
+    location: name,
+    store: null,
+    open: !ownFolded,
+    count: tables?.length ?? null,
+  }
+}
+
+/** Where a database is asked, it says itself how that goes. */
+export function storeState(store: Store, database: Database | null): Pick<Store, 'state' | 'failure'> {
+  if (store.kind !== 'database' || database === null) return store
+  return { state: database.state, failure: database.error }
+}
