@@ -96,7 +96,7 @@ export class SummaryFold {
     if (partitioned !== null) return partitioned
     if (this.#planOnly && finished.status === 'ok') return 'this was the plan; nothing was changed'
     if (this.#planOnly && finished.totals['refused'] !== undefined) {
-      return `${refusedText(finished.totals)}; this was the plan, and nothing was changed`
+      return `${refusedText(finished.totals, command)}; this was the plan, and nothing was changed`
     }
     if (command === 'fsck' && finished.totals['files'] !== undefined) return fsckText(finished)
     if (command === 'export-log' && finished.totals['commits'] !== undefined) return this.#exportText(finished)
@@ -187,8 +187,14 @@ export class SummaryFold {
 }
 
 /** What keeps a plan from being carried out: tables of a copy, or findings of whatever looks before it acts. */
-function refusedText({ refused = '0', tables, findings }: RunFinished['totals']): string {
-  if (tables !== undefined) return `${grouped(refused)} of ${plural(tables, 'table')} cannot be copied`
+function refusedText(
+  { refused = '0', failed = '0', tables, findings }: RunFinished['totals'],
+  command: string,
+): string {
+  if (tables !== undefined) {
+    const hindered = BigInt(refused) + BigInt(failed)
+    return `${grouped(hindered)} of ${plural(tables, 'table')} cannot be ${command.endsWith('import') ? 'imported' : 'copied'}`
+  }
   if (findings === undefined) return `${grouped(refused)} refused`
   return `${grouped(refused)} of ${plural(findings, 'finding')} ${refused === '1' ? 'stands' : 'stand'} in the way`
 }

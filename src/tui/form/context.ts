@@ -18,6 +18,8 @@ export function valuesFrom(of: CommandForm, state: State): ReadonlyMap<string, s
 function valueFrom(option: FormOption, of: CommandForm, state: State): string {
   const { name, operand, needed } = option
   if (name === 'database-url') return state.catalog ?? ''
+  // The screen lists what lies below the lake, too.
+  if (name === 'recursive') return state.lake === null ? '' : 'yes'
   const isAsked = needed || operand === true
   switch (option.completes) {
     case 'database':

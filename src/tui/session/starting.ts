@@ -82,10 +82,16 @@ async function show(s: Acting, dialog: Start, read: Startable): Promise<void> {
   const finished = events.find((event) => event.type === 'run.finished')
   const typed = typedName(read.operation, events)
   // It went to its end, and something is not as it should be: that is what the command is for.
-  const isFinding = exitCode === 1 && finished?.error?.code !== 'TABLES_FAILED' && typed === null
+  const isFinding =
+    exitCode === 1 && typed === null && (finished?.error?.code !== 'TABLES_FAILED' || someGo(finished.totals))
   if (exitCode === 0 || isFinding || (read.lists && lines.length >= MOST_LINES))
     change(s, dialog, { state: 'ready', typed })
   else change(s, dialog, { state: 'failed', error: finished?.error ?? null })
+}
+
+/** Whether some tables of a plan are not hindered: those are what is begun then. */
+function someGo({ tables = '0', failed = '0', refused = '0' }: Readonly<Record<string, string>>): boolean {
+  return Number(failed) + Number(refused) < Number(tables)
 }
 
 /** What is told of a run, as far as `most` lines; a run that has more to say is stopped. Rows of an answer are not kept as events. */

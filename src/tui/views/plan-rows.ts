@@ -5,9 +5,13 @@ import { isTold } from '../run/story.ts'
 /** Part of the row that columns may take before the last one is wrapped below itself. */
 const MOST_BEFORE = 0.6
 
-/** @param left cells that wide rows of tables are moved to the left */
-export function planRows(text: string, cells: number, left: number): readonly string[] {
+/** Rows below what is told: where, why, and what to do. */
+const MORE_TOLD = /^ {5}(?:where|cause|do) /
+
+/** @param left cells that wide rows of tables are moved to the left @param lists every row that is not told is one of a table */
+export function planRows(text: string, cells: number, left: number, lists = false): readonly string[] {
   const line = clean(text)
+  if (lists && !isTold(line) && !MORE_TOLD.test(line)) return [line.slice(left, left + cells)]
   if (width(line) <= cells || !isTableRow(line)) return wrapLabelled(line, cells)
   const last = line.search(/\S+(?: \S+)*$/)
   if (last > cells * MOST_BEFORE) return [line.slice(left, left + cells)]
@@ -17,9 +21,10 @@ export function planRows(text: string, cells: number, left: number): readonly st
 }
 
 /** Whether a row of the plan is moved with the arrows. */
-export function isWide(text: string, cells: number): boolean {
+export function isWide(text: string, cells: number, lists = false): boolean {
   const line = clean(text)
-  return width(line) > cells && isTableRow(line) && line.search(/\S+(?: \S+)*$/) > cells * MOST_BEFORE
+  if (width(line) <= cells || (lists && (isTold(line) || MORE_TOLD.test(line)))) return false
+  return lists || (isTableRow(line) && line.search(/\S+(?: \S+)*$/) > cells * MOST_BEFORE)
 }
 
 function isTableRow(line: string): boolean {

@@ -25,7 +25,8 @@ export function startBox(d: Of<'start'>, state: State): Box {
   const body: Line[] = [...head, ...rows.slice(top, top + room), ...tail]
   const where = rows.length > room ? ` · ${top + 1}–${Math.min(rows.length, top + room)} of ${rows.length}` : ''
   const scroll = rows.length > room ? (wantsName(d) ? '↑ ↓ scroll · ' : 'j k scroll · ') : ''
-  const sideways = !wantsName(d) && d.lines.some((text) => isWide(text, cells - 4)) ? '← → columns · ' : ''
+  const sideways =
+    !wantsName(d) && d.lines.some((text) => isWide(text, cells - 4, d.read?.lists)) ? '← → columns · ' : ''
   const keys =
     d.state === 'ready' && d.read?.lists !== true
       ? `tab Start · ${scroll}${sideways}${wantsName(d) ? '' : 'y copies · '}esc back`
@@ -47,7 +48,10 @@ export function scrolledStart(d: Of<'start'>, state: State, by: number): number 
 /** Columns that are moved out of sight at the left, after `←` or `→`. */
 export function movedSideways(d: Of<'start'>, state: State, by: number): number {
   const inner = cellsOf(state) - 4
-  const widest = Math.max(0, ...d.lines.filter((text) => isWide(text, inner)).map((text) => width(clean(text))))
+  const widest = Math.max(
+    0,
+    ...d.lines.filter((text) => isWide(text, inner, d.read?.lists)).map((text) => width(clean(text))),
+  )
   return Math.max(0, Math.min(widest - inner, d.left + by))
 }
 
@@ -63,14 +67,16 @@ function parts(d: Of<'start'>, state: State): Parts {
   const plan = d.read?.lists === true ? undefined : d.read?.plan?.commandLine
   const head: Line[] = [
     ...labelled('do', d.of.command, 'strong'),
-    ...(plan === undefined ? [] : labelled('plan', plan, 'muted')),
+    // That it is the same asked for its plan alone needs no row.
+    ...(plan === undefined || plan === `${d.of.command} --dry-run` ? [] : labelled('plan', plan, 'muted')),
     [],
   ]
   const rows = d.lines.flatMap((text): Line[] =>
-    planRows(text, inner, d.left).map((part) => line(part, storyTone(text))),
+    planRows(text, inner, d.left, d.read?.lists).map((part) => line(part, storyTone(text))),
   )
   if (d.state === 'reading') rows.push(line(d.read?.lists === true ? '…' : 'asking what it would do …', 'muted'))
-  if (d.error !== null) {
+  // A run has told itself why it failed.
+  if (d.error !== null && !d.lines.some((text) => storyTone(text) === 'bad')) {
     const { code, message, where, reason, hint } = d.error
     rows.push(
       ...labelled('why', `${code} ${message}`, 'bad'),
