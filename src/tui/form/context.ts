@@ -6,16 +6,23 @@ import type { State } from '../state/state.ts'
 import { cursorRow, targetRows } from '../state/tables-list.ts'
 import { listWord } from './words.ts'
 
-/** Values by option. */
-export function valuesFrom(of: CommandForm, state: State): ReadonlyMap<string, string> {
+/** Values by option, with what was typed in their place. */
+export function valuesFrom(
+  of: CommandForm,
+  state: State,
+  typed: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  // A table of the screen is none of another database.
+  const from = typed.get('from')
+  const isElsewhere = from !== undefined && from !== databaseOf(state)
   const values = of.takes.flatMap((option) => {
-    const value = valueFrom(option, of, state)
+    const value = isElsewhere && option.completes === 'table' ? '' : valueFrom(option, state)
     return value === '' ? [] : [[option.name, value] as const]
   })
-  return new Map(values)
+  return new Map([...values, ...typed])
 }
 
-function valueFrom(option: FormOption, of: CommandForm, state: State): string {
+function valueFrom(option: FormOption, state: State): string {
   const { name, operand, needed } = option
   if (name === 'database-url') return state.catalog ?? ''
   // The screen lists what lies below the lake, too.
@@ -25,7 +32,7 @@ function valueFrom(option: FormOption, of: CommandForm, state: State): string {
     case 'database':
       return name === 'from' ? (databaseOf(state) ?? '') : ''
     case 'table':
-      return isAsked || takesOne(of, 'from') ? tablesOf(option, state) : ''
+      return name === 'table' || operand === true ? tablesOf(option, state) : ''
     case 'delta table':
     case 'catalog table':
       return isAsked ? deltaOf(option, state) : ''
@@ -37,8 +44,6 @@ function valueFrom(option: FormOption, of: CommandForm, state: State): string {
       return ''
   }
 }
-
-const takesOne = ({ takes }: CommandForm, option: string): boolean => takes.some(({ name }) => name === option)
 
 /** The database whose table is under the cursor, or the only one that is open. */
 function databaseOf(state: State): string | null {

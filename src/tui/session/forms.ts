@@ -34,7 +34,7 @@ export class Forms implements Filling {
   open(of: CommandForm, words: readonly string[]): void {
     const { state } = this.#s
     try {
-      const values = new Map([...valuesFrom(of, state), ...valuesIn(of, words)])
+      const values = valuesFrom(of, state, valuesIn(of, words))
       this.show(settledForm(formOf(of, values), state.size))
     } catch (thrown) {
       this.#s.flash(asSluiceError(thrown).message, 'bad')
@@ -163,8 +163,9 @@ export class Forms implements Filling {
     const others = await commands.complete(questionFor(form, option.name, typed))
     const now = this.form
     if (turn !== this.#turn || now === null || now.cursor !== form.cursor) return
-    const words = new Set(own.map(({ word }) => word))
-    this.#set({ ...now, candidates: [...own, ...others.filter(({ word }) => !words.has(word))], chosen: null })
+    const candidates = new Map([...others, ...own].map((one) => [one.word, one]))
+    const order = new Set([...own, ...others].map(({ word }) => word))
+    this.#set({ ...now, candidates: [...order].flatMap((word) => candidates.get(word) ?? []), chosen: null })
   }
 
   async #read(turn: number): Promise<void> {

@@ -34,7 +34,7 @@ export class RunQueue {
   readonly #workbench: Workbench
   readonly #store: Store<State, Action>
   readonly #clock: Clock
-  readonly #waiting: Job[] = []
+  readonly #waiting: { readonly job: Job; readonly show: boolean }[] = []
   #current: Current | null = null
   #nextId = 1
   #tickTimer: ReturnType<typeof setInterval> | null = null
@@ -58,16 +58,17 @@ export class RunQueue {
 
   /** Starts a job, or lets it wait until those before it have ended. */
   add(jobs: readonly Job[], show = true): void {
+    // Who starts something behind a run that has said its last word waits for nothing.
+    const behind = this.#current !== null && this.#current.finished === null
     for (const job of jobs) {
-      this.#waiting.push(job)
+      this.#waiting.push({ job, show: show && !behind })
       this.#store.dispatch({ type: 'run-queued', ...job })
     }
-    const behind = this.#current !== null
     if (behind) {
       const text = `waits until the running operation has ended (${this.#waiting.length} in line)`
       this.#store.dispatch({ type: 'flash', flash: { text, tone: 'plain' } })
     }
-    this.#startNext(show)
+    this.#startNext()
   }
 
   /** Finishes the running batches and drops what waits. */
@@ -129,13 +130,14 @@ export class RunQueue {
     this.#store.dispatch({ type: 'queue', take: 0 })
   }
 
-  #startNext(show: boolean): void {
+  #startNext(): void {
     if (this.#current !== null) return
-    const job = this.#waiting.shift()
-    if (job === undefined) {
+    const next = this.#waiting.shift()
+    if (next === undefined) {
       for (const resolve of this.#idleWaiters.splice(0)) resolve()
       return
     }
+    const { job, show } = next
     this.#store.dispatch({ type: 'queue', take: 1 })
     const id = this.#nextId
     this.#nextId += 1
@@ -177,6 +179,6 @@ export class RunQueue {
     const now = this.#clock.now()
     this.#store.dispatch({ type: 'run-ended', id: current.id, exitCode: this.lastExit, now })
     this.#store.dispatch({ type: 'reload', now })
-    this.#startNext(false)
+    this.#startNext()
   }
 }
