@@ -31,28 +31,6 @@ export const ENDS: readonly Option[] = inGroup('Source and target:', [
 
 /** Which tables and columns, under which names; `spark-word` is what sluice finds where it stands for spark-submit. */
 export const SELECTION: readonly Option[] = inGroup(COPIED, [
-  {
-    name: 'properties',
-    group: AS_OTHERS,
-    alias: 'properties-file',
-    type: 'text',
-    completes: 'file',
-    describe: 'a file of the Cassandra Data Migrator (spark.cdm.*), read as it is; flags win',
-  },
-  {
-    name: 'conf',
-    group: AS_OTHERS,
-    type: 'list',
-    shown: 'none',
-    describe: 'key=value: a property more; wins over the file; repeatable',
-  },
-  {
-    name: 'class',
-    group: AS_OTHERS,
-    type: 'text',
-    describe: 'the program of the Cassandra Data Migrator that is meant; sluice may then stand for spark-submit',
-  },
-  { name: 'spark-word', type: 'list', hidden: true, describe: '' },
   { name: 'table', type: 'list', shown: 'none', completes: 'table', describe: 'a table of the source; repeatable' },
   {
     name: 'tables',
@@ -98,6 +76,28 @@ export const SELECTION: readonly Option[] = inGroup(COPIED, [
     config: 'shown',
     describe: 'chunks under way at the same time',
   },
+  {
+    name: 'properties',
+    group: AS_OTHERS,
+    alias: 'properties-file',
+    type: 'text',
+    completes: 'file',
+    describe: 'a file of the Cassandra Data Migrator (spark.cdm.*), read as it is; flags win',
+  },
+  {
+    name: 'conf',
+    group: AS_OTHERS,
+    type: 'list',
+    shown: 'none',
+    describe: 'key=value: a property more; wins over the file; repeatable',
+  },
+  {
+    name: 'class',
+    group: AS_OTHERS,
+    type: 'text',
+    describe: 'the program of the Cassandra Data Migrator that is meant; sluice may then stand for spark-submit',
+  },
+  { name: 'spark-word', type: 'list', hidden: true, describe: '' },
 ])
 
 /** Of tables that lie on a ring of tokens. Tokens are texts: they have more digits than a number keeps. */
