@@ -1,0 +1,152 @@
+/** Statements of the Ask screen on real databases: rows come exact, nothing is changed, and what is cancelled ends at the server. */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import type { AskProgress, AskQuestion } from '../../src/engine/asking/port.ts'
+import { relationsOf } from '../../src/engine/asking/relations.ts'
+import { RunningAnswer } from '../../src/engine/asking/running-answer.ts'
+import { scratchDatabase } from '../../src/stores/parquet.ts'
+import { temporaryFolder } from '../support/catalog-kit.ts'
+import { makePlace, missing, type Place, type System } from '../support/copy-systems.ts'
+
+const VALUES = `(1, '', 12345678901234.567, 9007199254740993), (2, 'NULL', NULL, -9223372036854775808), (3, NULL, 0.1, 0), (4, 'a"b,
+c', 1, 7)`
+const DECIMAL = {
+  sqlite: 'text',
+  duckdb: 'decimal(18,3)',
+  postgresql: 'numeric(18,3)',
+  mysql: 'decimal(18,3)',
+} as const
+type Asked = keyof typeof DECIMAL
+const ENDLESS: Readonly<Record<Asked, string>> = {
+  sqlite: 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n',
+  duckdb: 'SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range + b.range = 7',
+  postgresql: 'SELECT pg_sleep(600)',
+  mysql: 'SELECT SLEEP(600) FROM kept LIMIT 1',
+}
+const WORKING: Partial<Record<System, string>> = {
+  postgresql:
+    "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'FETCH % FROM sluice_query' AND pid <> pg_backend_pid()",
+  mysql: "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%SLEEP(600)%' AND id <> connection_id()",
+}
+const WRITES = [
+  'DELETE FROM kept',
+  'DROP TABLE kept',
+  "INSERT INTO kept VALUES (9, '', 0, 0)",
+  'SELECT 1; DELETE FROM kept',
+]
+
+async function made(system: Asked, folder: string): Promise<Place> {
+  const place = await makePlace(system, folder)
+  const amount = DECIMAL[system]
+  await place.sql(
+    `CREATE TABLE kept (id integer PRIMARY KEY, name varchar(20), amount ${amount}, big bigint)`,
+    `INSERT INTO kept VALUES ${system === 'sqlite' ? VALUES.replace('12345678901234.567', "'12345678901234.567'") : VALUES}`,
+  )
+  return place
+}
+
+const question = (place: Place, sql: string, explain = false): AskQuestion => ({
+  place: { kind: 'database', url: place.url },
+  sql,
+  explain,
+})
+
+async function asked(of: AskQuestion): Promise<{ answer: RunningAnswer; told: AskProgress }> {
+  const answer = new RunningAnswer(of, () => undefined)
+  await answer.ended
+  return { answer, told: answer.progress }
+}
+
+describe.each(['sqlite', 'duckdb', 'postgresql', 'mysql'] as const)('statements asked of %s', async (system) => {
+  const absent = await missing(system)
+
+  it.skipIf(absent !== '')('give exact values, can change nothing, and are explained without being run', async () => {
+    using folder = temporaryFolder()
+    const place = await made(system, folder.path)
+    const all = 'SELECT id, name, amount, big FROM kept ORDER BY id;'
+    const { answer, told } = await asked(question(place, all))
+    await using _ = answer
+    expect(told).toMatchObject({ state: 'done', whole: true, rows: 4, columns: ['id', 'name', 'amount', 'big'] })
+    const texts = (await answer.window(0, 10)).map((row) => row.map((cell) => (cell === null ? null : cell.text)))
+    expect(texts[0]?.slice(0, 2)).toEqual(['1', ''])
+    expect(texts[0]?.[3]).toBe('9007199254740993')
+    // To SQLite it is a text of its own; of the others it is a decimal, and no digit of it is lost on the way.
+    expect(Number(texts[0]?.[2])).toBe(12345678901234.567)
+    expect(texts[1]).toEqual(['2', 'NULL', null, '-9223372036854775808'])
+    for (const sql of WRITES) {
+      for (const explain of [false, true]) {
+        const tried = await asked(question(place, sql, explain))
+        // A plan of what would be written is a plan: it is told, and nothing is written.
+        if (!explain) expect(tried.told.error?.code, sql).toBe('BAD_QUERY')
+        await tried.answer[Symbol.asyncDispose]()
+      }
+    }
+    const plan = await asked(question(place, all, true))
+    expect(plan.told).toMatchObject({ whole: true, error: null })
+    expect(plan.told.rows).toBeGreaterThan(0)
+    await plan.answer[Symbol.asyncDispose]()
+    expect(await place.rows('SELECT count(*) FROM kept')).toEqual([['4']])
+    const relations = await relationsOf({ kind: 'database', url: place.url }, new AbortController().signal)
+    expect(relations.find(({ name }) => name === 'kept')?.columns.map(({ name }) => name)).toEqual(told.columns)
+  })
+
+  it.skipIf(absent !== '')('end where they run when they are cancelled, and say so', async () => {
+    using folder = temporaryFolder()
+    const place = await made(system, folder.path)
+    const before = process.cpuUsage().user
+    await using answer = new RunningAnswer(question(place, ENDLESS[system]), () => undefined)
+    // What runs in this process is seen by its work, and what gives rows by these.
+    const isWorking: Partial<Record<System, () => boolean>> = {
+      sqlite: () => answer.progress.rows > 1000,
+      duckdb: () => process.cpuUsage().user - before > 400_000,
+    }
+    await expect.poll(() => isWorking[system]?.() ?? true, { timeout: 10_000 }).toBe(true)
+    const { [system]: working } = WORKING
+    const atServer = async (): Promise<string | null> =>
+      working === undefined ? '0' : ((await place.rows(working))[0]?.[0] ?? null)
+    if (working !== undefined) await expect.poll(atServer, { timeout: 10_000 }).toBe('1')
+    answer.cancel()
+    await answer.ended
+    expect(answer.progress).toMatchObject({ state: 'done', cancelled: true, whole: false, error: null })
+    await expect.poll(atServer, { timeout: 5_000 }).toBe('0')
+  })
+})
+
+it('saves all rows with their exact values, counts them, and never writes over a file unasked', async () => {
+  using folder = temporaryFolder()
+  const place = await made('sqlite', folder.path)
+  const sql = `SELECT id, name, amount, big, x'00ff' AS b, 0.5 AS r, id AS id, CASE id WHEN 1 THEN 1 ELSE 'x' END AS mixed FROM kept ORDER BY id`
+  const { answer } = await asked(question(place, sql))
+  await using _ = answer
+  const at = (name: string): string => join(folder.path, name)
+  writeFileSync(at('a.csv'), 'mine')
+  expect(await answer.save({ path: at('a.csv'), format: 'csv', overwrite: false })).toEqual({ kind: 'exists' })
+  expect(readFileSync(at('a.csv'), 'utf8')).toBe('mine')
+  expect(await answer.save({ path: at('a.csv'), format: 'csv', overwrite: true })).toMatchObject({ rows: 4 })
+  expect(readFileSync(at('a.csv'), 'utf8').split('\r\n').slice(0, 4)).toEqual([
+    'id,name,amount,big,b,r,id,mixed',
+    String.raw`1,"",12345678901234.567,9007199254740993,\x00ff,0.5,1,1`,
+    String.raw`2,NULL,,-9223372036854775808,\x00ff,0.5,2,x`,
+    String.raw`3,,0.1,0,\x00ff,0.5,3,x`,
+  ])
+  await answer.save({ path: at('a.jsonl'), format: 'jsonl', overwrite: false })
+  const [first = ''] = readFileSync(at('a.jsonl'), 'utf8').split('\n')
+  expect(JSON.parse(first)).toMatchObject({ id: 1, name: '', big: '9007199254740993', id_2: 1 })
+  const saved = await answer.save({ path: at('a.parquet'), format: 'parquet', overwrite: false })
+  expect(saved).toMatchObject({ kind: 'saved', rows: 4, asText: ['mixed'] })
+  await using duckdb = await scratchDatabase()
+  const read = await duckdb.all(
+    `SELECT id, name, CAST(big AS VARCHAR), typeof(big), typeof(b), r, id_2, mixed FROM '${at('a.parquet')}' ORDER BY id LIMIT 2`,
+  )
+  expect(read).toEqual([
+    [1, '', '9007199254740993', 'BIGINT', 'BLOB', 0.5, 1, '1'],
+    [2, 'NULL', '-9223372036854775808', 'BIGINT', 'BLOB', 0.5, 2, 'x'],
+  ])
+  await expect(answer.save({ path: '/proc/a.csv', format: 'csv', overwrite: false })).rejects.toMatchObject({
+    code: 'BAD_FLAG',
+  })
+  // Nothing that was begun is left beside the files.
+  expect(readdirSync(folder.path).filter((name) => name.startsWith('.'))).toEqual([])
+  expect(existsSync(at('a.parquet'))).toBe(true)
+})
