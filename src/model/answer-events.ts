@@ -230,6 +230,13 @@ export type Side = {
   /** Requests to the lake for one answer, and the bytes they brought; where the lake is a bucket or latency is simulated. */
   requests?: Dec
   requestBytes?: Dec
+  /**
+   * Round trips of one answer that follow one another, over connections that are open: what latency is paid for. Counted while it is asked once; of a
+   * lake in a folder, as many as it would be in a bucket; none of a database in this process.
+   */
+  roundTrips?: Dec
+  /** Of a lake in a folder: requests that a bucket would be sent for one answer. */
+  bucketRequests?: Dec
   /** Simulated latency of a round trip of this side. */
   addedMs?: number
   /** Where that is added: on the wire, by a proxy, or to calls of the program, where the lake is a folder and has no wire. */

@@ -12,6 +12,18 @@ export type RequestCounts = {
   readonly gets: number
   readonly heads: number
   readonly bytes: number
+  /** The longest chain of them in which each began behind the end of the one before: a reader pays latency once for each of these. */
+  readonly inSequence: number
+}
+
+/** @returns which of a chain the request is that begins now */
+export function requestBegins(counts: { inSequence: number }): number {
+  return counts.inSequence + 1
+}
+
+/** @param place what `requestBegins` said of the request that has its answer now */
+export function requestEnds(counts: { inSequence: number }, place: number): void {
+  counts.inSequence = Math.max(counts.inSequence, place)
 }
 
 export interface LogStore {

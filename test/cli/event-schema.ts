@@ -147,6 +147,8 @@ const side = z.strictObject({
   opened: z.int().min(0).nullable(),
   requests: dec.optional(),
   requestBytes: dec.optional(),
+  roundTrips: dec.optional(),
+  bucketRequests: dec.optional(),
   addedMs: ms.optional(),
   delayed: z.enum(['wire', 'calls']).optional(),
   duckdbThreads: z.int().min(1).optional(),

@@ -118,6 +118,12 @@ describe.skipIf(!S3_AVAILABLE || !POSTGRES_OWN)('both sides further away', () =>
       const { answer, messages } = await asked(least, catalog, { latencyMs: ROUND_TRIP })
       holds(answer, least)
       expect(answer).toMatchObject({ files: delayed, sql: delayed })
+      // What the slider of the UI reckons with is what a proxy makes one wait for.
+      for (const side of ['files', 'sql'] as const) {
+        const trips = Number(answer[side].roundTrips)
+        expect(trips).toBeGreaterThanOrEqual(least[side])
+        expect(answer[side].p50Ms).toBeGreaterThanOrEqual(trips * ROUND_TRIP)
+      }
       expect(messages).toContain('every connection to the bucket and to the database goes through')
     }
     const far = new URL(catalog)

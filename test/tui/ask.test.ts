@@ -157,3 +157,28 @@ it.each([
   await app.settled()
   expect(app.bytes()).toBe(before)
 })
+
+it('tells times that are reckoned for servers further away from those that were measured, and draws them for a slide', async () => {
+  const app = openApp({ columns: 120, rows: 40 })
+  open.push(app)
+  await app.until('213')
+  await app.press(['/', 'orders', 'enter', 'c'], 'changes v1700')
+  await app.until(/warm median of 7, measured/)
+  await app.press(['.', '.', 'right', 'right'], 'reckoned at 50 ms from the warm median of 7')
+  // 41.2 ms were measured; five requests wait for one another. SQL has no way to go.
+  await app.until(/latest version \+ schema +291\.2 ms █+│█+ 0\.31 ms/)
+  await app.press(['b'], /latest version \+ schema +13 █+│ 0 +SQL none/)
+  await app.press(['b', 'b', 's', 'enter'], 'picture: sluice-compare.svg')
+  const { path, text: svg } = app.fake.written[0] ?? { path: '', text: '' }
+  expect(path).toBe('sluice-compare.svg')
+  expect(svg).toContain('viewBox="0 0 1280 720"')
+  expect(svg).toContain('>291.2 ms</text>')
+  expect(svg).toContain('Reckoned, not measured: the measured time and 50 ms for each round trip that follows another.')
+  await app.press([',', ',', 'left', 'left', 'left'], 'warm median of 7, measured')
+  await app.press(
+    ['s', 'backspace', 'backspace', 'backspace', 'backspace', '-there', 'enter'],
+    'enter again writes over it',
+  )
+  await app.press(['enter'], 'picture: sluice-compare-there.svg')
+  expect(app.fake.written[1]?.text).not.toContain('Reckoned')
+})

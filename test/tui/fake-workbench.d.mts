@@ -22,6 +22,7 @@ export type FakeAnswer = Answering & {
 
 export type Fake = Workbench & {
   readonly answers: FakeAnswer[]
+  readonly written: { readonly path: string; readonly text: string }[]
   readonly asked: string[]
   readonly runsStarted: FakeRun[]
   catalogOf(name: string, state: object): void

@@ -189,8 +189,8 @@ function questionEvent([question, title, f, s, rows]) {
     same: question !== 'broken',
     rows: String(rows),
     runs: 7,
-    files: side(f, 6, '47100221'),
-    sql: side(s, 0, '151552'),
+    files: { ...side(f, 6, '47100221'), roundTrips: '5', bucketRequests: '13' },
+    sql: { ...side(s, 0, '151552'), roundTrips: '0' },
     faster: f > s ? 'sql' : 'files',
     factor: Math.max(f, s) / Math.min(f, s),
   }
@@ -568,6 +568,7 @@ export function fakeWorkbench({
   const asked = []
   const runsStarted = []
   const answers = []
+  const written = []
   const askedBefore = [
     { at: iso(NOW - H), place: { kind: 'catalog', url: catalog }, sql: 'select 1' },
     { at: iso(NOW - MIN), place: { kind: 'catalog', url: catalog }, sql: 'select count(*)\nfrom delta_files' },
@@ -821,6 +822,7 @@ export function fakeWorkbench({
     asked,
     runsStarted,
     answers,
+    written,
     lake,
     catalog,
     database,
@@ -1006,6 +1008,11 @@ export function fakeWorkbench({
       remember: async (statement) => {
         askedBefore.push(statement)
         return true
+      },
+      write: async (path, text, overwrite) => {
+        if (path.includes('there') && !overwrite) return null
+        written.push({ path, text })
+        return path
       },
       paths: async (begin) => ['out/', 'orders.csv'].filter((path) => path.startsWith(begin)),
     },

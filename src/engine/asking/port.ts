@@ -81,6 +81,8 @@ export interface Asking {
   history(): Promise<readonly Asked[]>
   /** @returns false where it is not kept, because a password stands in it. */
   remember(asked: Asked): Promise<boolean>
+  /** A text as a file, by the same rules as rows. @returns the whole path, or null where something is there already */
+  write(path: string, text: string, overwrite: boolean): Promise<string | null>
   /** Paths that begin so; folders end with '/'. */
   paths(begin: string): Promise<readonly string[]>
 }

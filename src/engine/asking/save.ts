@@ -3,7 +3,7 @@
  * is written over only where that is wished.
  */
 import { createReadStream } from 'node:fs'
-import { link, open, rename, rm, stat } from 'node:fs/promises'
+import { link, open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { homedir } from 'node:os'
@@ -25,15 +25,43 @@ export function pathOf(typed: string): string {
   return resolve(typed.replace(/^~(?=\/|$)/, homedir()))
 }
 
-/** @throws SluiceError BAD_FLAG for a path where no file can be; NO_SPACE, TARGET_IO, INTERNAL where the file does not hold all rows */
-export async function saveRows(rows: Rows, wish: SaveWish, signal: AbortSignal): Promise<Saved> {
-  if (wish.path.trim() === '') throw new SluiceError('BAD_FLAG', 'no file is named', { hint: 'type a path' })
-  const path = pathOf(wish.path)
+/** @returns the whole path; null where something is there that is not to be written over. @throws SluiceError BAD_FLAG, NO_SPACE */
+export async function saveText(typed: string, text: string, overwrite: boolean): Promise<string | null> {
+  const { path, isFree } = await placeOf(typed, overwrite)
+  if (!isFree) return null
+  const beside = besideOf(path)
+  try {
+    await writeFile(beside, text, { flag: 'wx' })
+    await synced(beside)
+    return (await moved(beside, path, overwrite)) ? path : null
+  } catch (error) {
+    throw failure(error, path)
+  } finally {
+    await rm(beside, { force: true })
+  }
+}
+
+async function placeOf(
+  typed: string,
+  overwrite: boolean,
+): Promise<{ readonly path: string; readonly isFree: boolean }> {
+  if (typed.trim() === '') throw new SluiceError('BAD_FLAG', 'no file is named', { hint: 'type a path' })
+  const path = pathOf(typed)
   const there = await stat(path).catch(() => null)
   if (there?.isDirectory() === true)
     throw new SluiceError('BAD_FLAG', 'the path is a folder', { where: path, hint: 'add the name of a file' })
-  if (there !== null && !wish.overwrite) return { kind: 'exists' }
-  const beside = join(dirname(path), `.${basename(path)}.${randomBytes(4).toString('hex')}.part`)
+  return { path, isFree: there === null || overwrite }
+}
+
+function besideOf(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${randomBytes(4).toString('hex')}.part`)
+}
+
+/** @throws SluiceError BAD_FLAG for a path where no file can be; NO_SPACE, TARGET_IO, INTERNAL where the file does not hold all rows */
+export async function saveRows(rows: Rows, wish: SaveWish, signal: AbortSignal): Promise<Saved> {
+  const { path, isFree } = await placeOf(wish.path, wish.overwrite)
+  if (!isFree) return { kind: 'exists' }
+  const beside = besideOf(path)
   try {
     await (await open(beside, 'wx', 0o644)).close()
     const counted = await written(rows, wish.format, beside, signal)

@@ -2,7 +2,7 @@
  * A lake in a folder as it would be in a bucket further away. A folder has no wire that could be made longer, so the calls that would be requests
  * wait in the program, as long as requests through the wire do.
  */
-import type { LogStore } from '../../model/log-store.ts'
+import { requestBegins, requestEnds, type LogStore } from '../../model/log-store.ts'
 import { later } from './later.ts'
 
 /** Reads that a reader announces wait at the same time, as many as the reader of buckets has in flight. */
@@ -36,7 +36,7 @@ export class FarLog implements LogStore {
   readonly root: string
   readonly label: string
   readonly pagedListing = true
-  readonly requests: { lists: number; gets: number; heads: number; bytes: number }
+  readonly requests: { lists: number; gets: number; heads: number; bytes: number; inSequence: number }
   readonly #log: LogStore
   readonly #calls: FarCalls
   readonly #waits = new Map<string, Promise<void>>()
@@ -49,7 +49,7 @@ export class FarLog implements LogStore {
   constructor(log: LogStore, calls: FarCalls) {
     this.root = log.root
     this.label = log.label
-    this.requests = { lists: 0, gets: 0, heads: 0, bytes: 0 }
+    this.requests = { lists: 0, gets: 0, heads: 0, bytes: 0, inSequence: 0 }
     this.#log = log
     this.#calls = calls
   }
@@ -58,7 +58,7 @@ export class FarLog implements LogStore {
     let names = 0
     const page = async (): Promise<void> => {
       this.requests.lists++
-      await this.#calls.wait()
+      await this.#call()
     }
     await page()
     for await (const entry of this.#log.list(...given)) {
@@ -89,7 +89,7 @@ export class FarLog implements LogStore {
 
   async head(...given: Parameters<LogStore['head']>): ReturnType<LogStore['head']> {
     this.requests.heads++
-    await this.#calls.wait()
+    await this.#call()
     return this.#log.head(...given)
   }
 
@@ -102,7 +102,13 @@ export class FarLog implements LogStore {
 
   async #wait(): Promise<void> {
     this.requests.gets++
+    await this.#call()
+  }
+
+  async #call(): Promise<void> {
+    const place = requestBegins(this.requests)
     await this.#calls.wait()
+    requestEnds(this.requests, place)
   }
 
   #pump(): void {

@@ -10,6 +10,7 @@ import type { SqlDatabase, SqlDialect } from '../../stores/port.ts'
 import { latencyText, NO_LATENCY, threadsText, type Latency } from './distance.ts'
 import { measure, type Measured } from './measure.ts'
 import { plannedQuestions, type ComparePlan, type PlannedQuestion, type SkippedQuestion } from './plan.ts'
+import type { SqlTrips } from './round-trips.ts'
 import { prepareComparison } from './prepare.ts'
 import { COLD_MEANING, isQuestionId, QUESTIONS, type QuestionId } from './questions.ts'
 import { verdict } from './timing.ts'
@@ -34,6 +35,8 @@ export type CompareOptions = {
   readonly emit: Emit<'plan.ready' | 'chunk.started' | 'question' | 'chunk.done' | 'log'>
   /** A store over the same table, as far away as it is to be, that has read nothing yet; every timed run of the files gets its own. */
   readonly openLog: () => LogStore | Promise<LogStore>
+  /** Counts the round trips of SQL. Default: nobody does. */
+  readonly sqlTrips?: SqlTrips
   /** What is delayed on either side. Default: nothing. */
   readonly latency?: Latency
 }
@@ -97,7 +100,14 @@ export async function compareTable(options: CompareOptions): Promise<CompareSumm
     throwIfAborted(interrupt.stop)
     const begun = performance.now()
     emit({ type: 'chunk.started', table, chunk: question.id, worker: 1, total: '1', unit: 'question' })
-    const measured = await measure(question.id, { ...options, catalog: farCatalog, plan, latency, onNote: note })
+    const measured = await measure(question.id, {
+      ...options,
+      sqlTrips: options.sqlTrips ?? null,
+      catalog: farCatalog,
+      plan,
+      latency,
+      onNote: note,
+    })
     const event = questionEvent(question, measured, options.runs)
     emit(event)
     const ms = Math.round(performance.now() - begun)

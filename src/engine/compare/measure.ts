@@ -14,10 +14,11 @@ import { takesThreads, type Latency } from './distance.ts'
 import type { ComparePlan } from './plan.ts'
 import type { QuestionId } from './questions.ts'
 import { prove } from './proof.ts'
+import { asInBucket, type SqlTrips } from './round-trips.ts'
 import { requestsSince, totalRequests } from './requests.ts'
 import { median, p95, roundMs } from './timing.ts'
 
-const NOTHING: RequestCounts = { lists: 0, gets: 0, heads: 0, bytes: 0 }
+const NOTHING: RequestCounts = { lists: 0, gets: 0, heads: 0, bytes: 0, inSequence: 0 }
 
 /** Questions whose answer is a total, with the one that gives the rows behind it: equal totals do not prove equal files. */
 const PROVED_BY: Partial<Record<QuestionId, QuestionId>> = { counts: 'active-files' }
@@ -37,6 +38,8 @@ export type MeasureOptions = {
   readonly cold: boolean
   readonly interrupt: Interrupt
   readonly latency: Latency
+  /** Null where nobody counts: then the round trips of SQL are unknown. */
+  readonly sqlTrips: SqlTrips | null
   /** Told why cold figures are missing. */
   readonly onNote: (message: string) => void
 }
@@ -90,6 +93,8 @@ export async function measure(id: QuestionId, options: MeasureOptions): Promise<
       difference = `the totals are equal, and the files behind them are not: ${rows.difference}`
   }
   const [filesDigest, sqlDigest] = [proof.files, proof.sql]
+  const inBucket = requests ?? (await asInBucket(await options.openLog(), (from) => files(from)))
+  const sqlTrips = (await options.sqlTrips?.of((reader) => sql(reader))) ?? null
 
   const filesRun = async (): Promise<number> => drain(files(await options.openLog()))
   const sqlRun = (): Promise<number> => catalog.read((reader) => drain(sql(reader)))
@@ -118,12 +123,15 @@ export async function measure(id: QuestionId, options: MeasureOptions): Promise<
     files: {
       ...side(filesTimes, filesCold, counting.counts.opened),
       ...asked(requests, latency.ms, latency.lake),
+      roundTrips: dec(inBucket.inSequence),
+      ...(requests === null ? { bucketRequests: dec(totalRequests(inBucket)) } : {}),
       duckdbThreads: PARQUET_THREADS,
     },
     sql: {
       // No question opens a file of the log on this side: it is given none.
       ...side(sqlTimes, sqlCold, 0),
       ...asked(requests === null ? null : NOTHING, latency.ms, latency.sql),
+      ...(sqlTrips === null ? {} : { roundTrips: dec(sqlTrips) }),
       ...(takesThreads(catalog.dialect) ? { duckdbThreads: PARQUET_THREADS } : {}),
     },
     filesMs: median(filesTimes),

@@ -4,6 +4,7 @@ import { compiledEntry } from '../../shared/compiled-entry.ts'
 import { errorFromInfo, SluiceError } from '../../shared/errors.ts'
 import { AskHistory } from '../asking/history.ts'
 import { pathsThatBegin } from '../asking/paths.ts'
+import { saveText } from '../asking/save.ts'
 import type { Answering, Asking, AskPlace, AskProgress, AskQuestion, AskRelation } from '../asking/port.ts'
 import type { AskMessage, AskOrder, AskStart } from './ask-messages.ts'
 
@@ -21,6 +22,7 @@ export class ThreadedAsking implements Asking {
 
   history: Asking['history'] = () => this.#history.read()
   remember: Asking['remember'] = (asked) => this.#history.add(asked)
+  write: Asking['write'] = (path, text, overwrite) => saveText(path, text, overwrite)
   paths: Asking['paths'] = (begin) => pathsThatBegin(begin)
 
   ask(question: AskQuestion): Answering {

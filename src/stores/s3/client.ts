@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { s3Path } from '../../model/lake-url.ts'
-import type { RequestCounts } from '../../model/log-store.ts'
+import { requestBegins, requestEnds, type RequestCounts } from '../../model/log-store.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Route } from '../route.ts'
@@ -16,7 +16,7 @@ import { routedFetch, type Fetch, type FetchAnswer } from './routed-fetch.ts'
 
 export type Counts = { -readonly [K in keyof RequestCounts]: RequestCounts[K] }
 
-export const noCounts = (): Counts => ({ lists: 0, gets: 0, heads: 0, bytes: 0 })
+export const noCounts = (): Counts => ({ lists: 0, gets: 0, heads: 0, bytes: 0, inSequence: 0 })
 
 export type S3Request = {
   /** `writes` are not counted: readers make none. */
@@ -183,10 +183,12 @@ export class S3Client {
     // be what was signed: this header is left out of the signature.
     if (!headers.has('range')) headers.set('accept-encoding', 'identity')
     if (request.kind !== 'writes') request.counts[request.kind]++
+    const place = requestBegins(request.counts)
     const watch = new Watch(request.signal, this.#rule.idleMs + (body?.length ?? 0) / SLOWEST_UPLOAD)
     try {
       const response = await this.#fetch(url, { method, headers, body, redirect: 'manual', signal: watch.signal })
       watch.alive()
+      requestEnds(request.counts, place)
       const cancel = (): void => watch.abort()
       return { status: response.status, headers: response.headers, body: bodyOf(response, watch, request), cancel }
     } catch (error) {

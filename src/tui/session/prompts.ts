@@ -3,6 +3,7 @@ import type { AsOf } from '../../engine/operation.ts'
 import type { Prompt, State } from '../state/state.ts'
 import { copied } from '../state/copied-tables.ts'
 import { askCopyPlan, askPlan } from './dialogs.ts'
+import { savePicture } from './compare-picture.ts'
 import { importPath } from './operations.ts'
 import type { Acting } from './acting.ts'
 
@@ -56,6 +57,9 @@ export function acceptPrompt(s: Acting, prompt: Prompt): void {
       )
       return
     }
+    case 'picture-to':
+      void savePicture(s, text.trim())
+      return
     case 'ask-save':
       void s.ask.save(text.trim())
       return

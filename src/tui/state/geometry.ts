@@ -93,11 +93,14 @@ export function runsHeight(state: State): number {
   return Math.max(1, geometry(state).body - 2)
 }
 
+/** Whether an empty line can stand between the questions of Compare and the figures of one. */
+export const hasRoom = (body: number): boolean => body >= 24
+
 /** Rows of the questions of Compare; each takes two rows when there is room. */
 export function compareRows(state: State, questions: number): { readonly step: 1 | 2; readonly list: number } {
   const body = geometry(state).body
-  const roomy = body >= 34 && questions * 2 + 16 <= body
-  return { step: roomy ? 2 : 1, list: Math.max(1, Math.min(questions, body - 12)) }
+  const roomy = body >= 34 && questions * 2 + 17 <= body
+  return { step: roomy ? 2 : 1, list: Math.max(1, Math.min(questions, body - (hasRoom(body) ? 13 : 12))) }
 }
 
 /** Rows of the Log screen. */

@@ -1,5 +1,6 @@
 /** Commands that change nothing but the screen. What needs the workbench or the terminal is in ../session. */
 import type { Command } from '../keymap/bindings.ts'
+import { BARS, latencyAfter } from './compare-figures.ts'
 import { geometry } from './geometry.ts'
 import { needyIndex, needyRows, toNeedy } from './needy.ts'
 import { moveCursor } from './lists.ts'
@@ -198,6 +199,8 @@ export function reduceCommand(state: State, command: Command): State {
       return { ...state, screen: 'compare' }
     case 'screen.ask':
       return { ...state, screen: 'ask' }
+    case 'compare.picture':
+      return { ...state, prompt: prompt('picture-to', 'sluice-compare.svg') }
     case 'ask.save':
       return { ...state, prompt: prompt('ask-save', '') }
     case 'screen.log':
@@ -214,7 +217,12 @@ export function reduceCommand(state: State, command: Command): State {
         },
       }
     case 'compare.bytes':
-      return { ...state, compare: { ...state.compare, bytes: !state.compare.bytes } }
+      return { ...state, compare: { ...state.compare, bars: cycle(BARS, state.compare.bars, 1) } }
+    case 'compare.nearer':
+    case 'compare.further': {
+      const latency = latencyAfter(state.compare.latency, command === 'compare.nearer' ? -1 : 1)
+      return { ...state, compare: { ...state.compare, bars: 'time', latency } }
+    }
     case 'compare.cold':
       return { ...state, compare: { ...state.compare, cold: !state.compare.cold } }
     case 'back':

@@ -18,6 +18,7 @@ import type { ErrorInfo } from '../../shared/errors.ts'
 import type { CommandForm, Startable } from '../../engine/command-port.ts'
 import type { Form } from '../form/form.ts'
 import { FRESH_ASK, type AskState } from './ask-state.ts'
+import type { Bars } from './compare-figures.ts'
 import type { RelationRow } from './relation-row.ts'
 import { freshStore, type NamedStore, type Store } from './listed-store.ts'
 import type { RunView } from '../run/run-view.ts'
@@ -142,10 +143,17 @@ export type RunsState = {
   readonly copy: CopySelection
 }
 
-export type CompareState = { readonly at: Position; readonly bytes: boolean; readonly cold: boolean }
+export type CompareState = {
+  readonly at: Position
+  readonly bars: Bars
+  readonly cold: boolean
+  /** Round trip that times are shown for, ms. */
+  readonly latency: number
+}
 
 export type Prompt = {
-  readonly kind: 'filter' | 'where' | 'add-store' | 'as-of' | 'log-filter' | 'import-path' | 'copy-to' | 'ask-save'
+  readonly kind:
+    'filter' | 'where' | 'add-store' | 'as-of' | 'log-filter' | 'import-path' | 'copy-to' | 'ask-save' | 'picture-to'
   readonly field: TextField
   readonly before: string
   readonly error: string | null
@@ -361,7 +369,7 @@ export function initialState(options: {
       errorsOnly: false,
       copy: NO_SELECTION,
     },
-    compare: { at: START, bytes: false, cold: false },
+    compare: { at: START, bars: 'time', cold: false, latency: 0 },
     log: { entries: [], filter: '', errorsOnly: false, follow: true, at: START },
     ask: FRESH_ASK,
     prompt: null,

@@ -5,17 +5,18 @@ import type { Line } from '../draw/line.ts'
 import { block, chosen, line, rule, span, spread } from '../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd, padStart, width } from '../draw/text.ts'
 import { marksOf } from '../draw/theme.ts'
-import { compareRows, geometry } from '../state/geometry.ts'
+import { figureOf, LATENCIES, meaningOf } from '../state/compare-figures.ts'
+import { compareRows, geometry, hasRoom } from '../state/geometry.ts'
 import { comparison } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 
-/** The figure that the bars show: warm median, cold time, or bytes read; null when it was not measured. */
-function figure(side: Side, state: State): number | null {
-  if (state.compare.bytes) return numberOf(side.readBytes)
-  return state.compare.cold ? side.coldMs : side.p50Ms
-}
+/** The figure that the bars show; null when it was not measured. */
+const figure = (side: Side, state: State): number | null => figureOf(side, state.compare).value
 
-const shown = (value: number | null, state: State): string => (state.compare.bytes ? bytes(value) : took(value))
+/** A figure as people read it. */
+export function figureText(value: number | null, { bars }: Pick<State['compare'], 'bars'>): string {
+  return bars === 'bytes' ? bytes(value) : bars === 'requests' ? count(value) : took(value)
+}
 
 /** Cells of a bar: a tenth of the smallest power of ten below all values is nothing, the largest value is `cells`. */
 function barCells(value: number | null, all: readonly number[], cells: number): number {
@@ -29,8 +30,10 @@ function barCells(value: number | null, all: readonly number[], cells: number): 
 function verdict(q: QuestionEvent, state: State): string {
   const a = figure(q.files, state)
   const b = figure(q.sql, state)
-  const measured = !state.compare.bytes && !state.compare.cold
+  const isTime = state.compare.bars === 'time' && figureOf(q.files, state.compare).kind === 'measured'
+  const measured = isTime && !state.compare.cold
   if (measured && q.faster === 'even') return 'even'
+  if (state.compare.bars === 'requests' && a !== b && (a === 0 || b === 0)) return `${b === 0 ? 'SQL' : 'files'} none`
   if (a === null || b === null || a <= 0 || b <= 0) return '?'
   if (a === b) return 'even'
   const factor = measured ? q.factor : Math.max(a, b) / Math.min(a, b)
@@ -47,8 +50,8 @@ function questionLine(q: QuestionEvent, all: readonly number[], state: State, he
   const a = figure(q.files, state)
   const b = figure(q.sql, state)
   const full = state.ascii ? '#' : '█'
-  const left = `${shown(a, state)} ${full.repeat(barCells(a, all, longest))}`
-  const rightBar = `${full.repeat(barCells(b, all, longest))} ${shown(b, state)}`
+  const left = `${figureText(a, state.compare)} ${full.repeat(barCells(a, all, longest))}`
+  const rightBar = `${full.repeat(barCells(b, all, longest))} ${figureText(b, state.compare)}`
   return [
     span(` ${here ? marks.row : ' '} ${padEnd(cutEnd(clean(q.title), name), name)}`),
     span(padStart(left, half)),
@@ -84,6 +87,16 @@ function readText(side: Side): string {
   return `${bytes(numberOf(side.readBytes))} · ${opened}`
 }
 
+/** How often one answer has to ask. */
+function askedText(side: Side): string {
+  const trips = numberOf(side.roundTrips)
+  if (trips === null) return '?'
+  if (trips === 0) return 'no round trip'
+  const requests = side.bucketRequests ?? side.requests ?? '0'
+  const own = side.bucketRequests === undefined ? 'requests' : 'to a bucket'
+  return requests === '0' ? plural(trips, 'round trip') : `${countDec(requests)} ${own}, ${count(trips)} in a row`
+}
+
 function detailLines(q: QuestionEvent, catalog: string, lake: string | null, cells: number): Line[] {
   const p = (side: Side): string => `p50 ${took(side.p50Ms)}   p95 ${took(side.p95Ms)}`
   return [
@@ -92,6 +105,7 @@ function detailLines(q: QuestionEvent, catalog: string, lake: string | null, cel
     sideBySide('warm', p(q.files), p(q.sql), cells),
     sideBySide('cold', took(q.files.coldMs), took(q.sql.coldMs), cells),
     sideBySide('read', readText(q.files), readText(q.sql), cells),
+    sideBySide('asked', askedText(q.files), askedText(q.sql), cells),
     q.same
       ? sideBySide('rows', countDec(q.rows), `${countDec(q.rows)}, same answer`, cells)
       : [span('   rows     ', 'muted'), span(clean(q.difference ?? 'the answers differ'), 'bad')],
@@ -129,6 +143,14 @@ function figuresTable(
   return [rule('all figures', cells), line(head, 'strong'), ...drawn, []]
 }
 
+/** The latencies that times can be shown for, and which it is. */
+function sliderLine({ compare }: State): Line {
+  const steps = LATENCIES.flatMap((ms) =>
+    ms === compare.latency ? [span(`[${ms}]`, 'strong'), span(' ')] : [span(` ${ms} `, 'muted'), span(' ')],
+  )
+  return [span(' latency  ', 'muted'), ...steps, span(' ms a round trip', 'muted')]
+}
+
 function summaryText(questions: readonly QuestionEvent[]): string {
   const wins = { sql: 0, files: 0, even: 0 }
   for (const q of questions) wins[q.faster] += 1
@@ -161,11 +183,7 @@ export function compareScreen(state: State, cells: number): Line[] {
     )
   }
   const { questions, run } = all
-  const what = state.compare.bytes
-    ? 'bytes read'
-    : state.compare.cold
-      ? 'cold: a fresh process and connection'
-      : `warm median${questions[0] === undefined ? '' : ` of ${questions[0].runs}`}`
+  const what = meaningOf(questions, state.compare)
   const state1 =
     run.phase !== 'done'
       ? `asking … ${questions.length} answered`
@@ -175,14 +193,14 @@ export function compareScreen(state: State, cells: number): Line[] {
   const at = state.compare.at
   const lines: Line[] = [
     spread(
-      line(` ${what}, log scale · = both sides gave the same answer`),
+      line(` ${what} · log scale`),
       line(
-        `${cutMiddle(clean(state1), Math.max(10, cells - width(what) - 48))} `,
+        `${cutMiddle(clean(state1), Math.max(10, cells - width(what) - 16))} `,
         run.finished?.error === undefined ? 'muted' : 'bad',
       ),
       cells,
     ),
-    [],
+    spread(sliderLine(state), line(cells < 100 ? '' : '= both sides gave the same answer ', 'muted'), cells),
     headLine(state, cells),
   ]
   for (let i = at.top; i < Math.min(questions.length, at.top + list); i += 1) {
@@ -192,9 +210,9 @@ export function compareScreen(state: State, cells: number): Line[] {
     const drawn = questionLine(q, values, state, i === at.cursor, cells)
     lines.push(i === at.cursor ? chosen(drawn, cells) : drawn)
   }
-  lines.push([])
+  if (hasRoom(body)) lines.push([])
   const q = questions[at.cursor]
-  const left = body - lines.length - 9
+  const left = body - lines.length - 10
   if (cells >= 160 && left >= 5 && questions.length > 0)
     lines.push(...figuresTable(questions, at.cursor, state, cells, Math.min(left, questions.length + 2)))
   if (q !== undefined)

@@ -144,6 +144,7 @@ const ASKED: Readonly<Record<Prompt['kind'], string>> = {
   'as-of': 'as of (version or time, empty is the latest)',
   'import-path': 'import the table at',
   'copy-to': 'copy to (URL)',
+  'picture-to': 'picture of the comparison to',
   'ask-save': 'save to (.csv .jsonl .parquet)',
   'add-store': 'add (path or URL)',
 }

@@ -26,12 +26,16 @@ export class DelayLine {
   /**
    * Begins to read `from`, which must not have been read before.
    * @param delayMs whole time on the line, ms
+   * @param onData hears of bytes when they arrive
    */
-  constructor(from: Socket, to: Socket, delayMs: number) {
+  constructor(from: Socket, to: Socket, delayMs: number, onData: () => void = () => undefined) {
     this.#from = from
     this.#to = to
     this.#delayMs = delayMs
-    from.on('data', (data: Buffer) => this.#arrived(data, false))
+    from.on('data', (data: Buffer) => {
+      onData()
+      this.#arrived(data, false)
+    })
     from.once('end', () => this.#end(false))
     from.once('close', () => this.#end(true))
     to.on('drain', () => {

@@ -4,7 +4,8 @@ import { compiledEntry } from '../../../shared/compiled-entry.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Route, ServerAddress } from '../../../stores/route.ts'
 
-export type WireStart = { readonly roundTripMs: number }
+/** `turns`: one cell that counts how often a client spoke for the first time, or again after its server. */
+export type WireStart = { readonly roundTripMs: number; readonly turns: SharedArrayBuffer }
 export type WireOrder = { readonly id: number; readonly address: ServerAddress }
 export type WireAnswer = { readonly id: number } & ({ readonly port: number } | { readonly error: string })
 
@@ -15,13 +16,14 @@ type Asked = { readonly resolve: (port: number) => void; readonly reject: (error
 
 export class Wire implements AsyncDisposable {
   readonly #worker: Worker
+  readonly #turns = new SharedArrayBuffer(4)
   readonly #ports = new Map<string, Promise<number>>()
   readonly #asked = new Map<number, Asked>()
   #ids = UP
   #broken: SluiceError | null = null
 
   private constructor(roundTripMs: number) {
-    const workerData: WireStart = { roundTripMs }
+    const workerData: WireStart = { roundTripMs, turns: this.#turns }
     const entry = compiledEntry('wire-main', import.meta.url)
     this.#worker = new Worker(entry, { workerData, stdout: true, stderr: true })
     this.#worker.on('message', (answer: WireAnswer) => this.#hear(answer))
@@ -50,6 +52,11 @@ export class Wire implements AsyncDisposable {
       this.#worker.postMessage(order)
     }
     return { host: '127.0.0.1', port: await port }
+  }
+
+  /** Round trips that went over it so far: those of one connection follow one another. */
+  get turns(): number {
+    return Atomics.load(new Int32Array(this.#turns), 0)
   }
 
   /** Cuts every connection through it. */

@@ -7,6 +7,7 @@ import type { SqlDatabase } from '../../../stores/port.ts'
 import { withCatalog } from '../../catalog-session.ts'
 import { Distance, latencyOf } from '../../compare/distance.ts'
 import { compareFailure, compareTable, type CompareSummary } from '../../compare/index.ts'
+import { SqlTrips } from '../../compare/round-trips.ts'
 import { compareReport, machineFacts } from '../../compare/report.ts'
 import { openLake, parquetRows } from '../../registry.ts'
 import { checkReport, writeReport } from '../../report-file.ts'
@@ -25,7 +26,9 @@ export async function compare(operation: CompareOperation, run: PerformanceCompa
     const latency = latencyOf(ref.path, database.dialect, operation.latencyMs ?? 0)
     await using distance = await Distance.start(latency)
     await using far = latency.sql === null ? null : await distance.openCatalog(operation.catalog)
+    await using sqlTrips = await SqlTrips.open(operation.catalog)
     const summary = await compareTable({
+      sqlTrips,
       log,
       parquet: parquetRows,
       catalog: database,

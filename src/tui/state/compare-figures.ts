@@ -1,0 +1,58 @@
+/** Figures of a comparison: what was measured, and what is reckoned for servers further away. */
+import type { QuestionEvent, Side } from '../../model/event.ts'
+import { numberOf } from '../draw/format.ts'
+import type { CompareState } from './state.ts'
+
+/** Round trips of the slider, ms. */
+export const LATENCIES = [0, 1, 5, 20, 50, 100, 200] as const
+export const BARS = ['time', 'requests', 'bytes'] as const
+export type Bars = (typeof BARS)[number]
+
+/** `reckoned`: what was measured, and a round trip for each request that waits for another one. */
+export type Figure = { readonly value: number | null; readonly kind: 'measured' | 'reckoned' }
+
+/** The figure that a bar shows; null where it was not measured, or cannot be reckoned. */
+export function figureOf(side: Side, { bars, cold, latency }: CompareState): Figure {
+  if (bars === 'bytes') return { value: numberOf(side.readBytes), kind: 'measured' }
+  if (bars === 'requests') return { value: requestsOf(side), kind: 'measured' }
+  return timeAt(side, cold ? side.coldMs : side.p50Ms, latency)
+}
+
+/** Of a lake in a folder, as many as a bucket would be sent; of SQL, round trips to its server. */
+export function requestsOf(side: Side): number | null {
+  const files = numberOf(side.bucketRequests ?? side.requests)
+  const trips = numberOf(side.roundTrips)
+  // SQL sends the lake nothing: what it sends is to its own server.
+  return files === null || files === 0 ? trips : files
+}
+
+/** @param latency of a round trip, ms; that with which it was measured adds nothing */
+export function timeAt(side: Side, ms: number | null, latency: number): Figure {
+  const more = latency - (side.addedMs ?? 0)
+  if (latency === 0 || more === 0) return { value: ms, kind: 'measured' }
+  const trips = numberOf(side.roundTrips)
+  if (ms === null || trips === null) return { value: null, kind: 'reckoned' }
+  return { value: Math.max(0, ms + more * trips), kind: 'reckoned' }
+}
+
+/** Whether any of these figures is none that was measured. */
+export function isReckoned(questions: readonly QuestionEvent[], compare: CompareState): boolean {
+  return questions.some(({ files, sql }) => [files, sql].some((side) => figureOf(side, compare).kind === 'reckoned'))
+}
+
+/** What the figures are, in words that say which of them nobody has measured. */
+export function meaningOf(questions: readonly QuestionEvent[], compare: CompareState): string {
+  if (compare.bars === 'bytes') return 'bytes read'
+  if (compare.bars === 'requests') return 'requests for one answer'
+  const runs = questions[0]?.runs
+  const what = compare.cold ? 'cold' : `warm median${runs === undefined ? '' : ` of ${runs}`}`
+  const added = questions[0]?.files.addedMs ?? questions[0]?.sql.addedMs ?? 0
+  if (isReckoned(questions, compare)) return `reckoned at ${compare.latency} ms from the ${what}`
+  return added > 0 && compare.latency === added ? `${what}, measured at ${added} ms` : `${what}, measured`
+}
+
+/** The latency of the slider after a step. */
+export function latencyAfter(latency: number, by: number): number {
+  const at = LATENCIES.findIndex((one) => one >= latency)
+  return LATENCIES[Math.max(0, Math.min(LATENCIES.length - 1, (at < 0 ? 0 : at) + by))] ?? 0
+}

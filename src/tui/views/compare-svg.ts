@@ -1,0 +1,95 @@
+/** A comparison as a picture for a slide: plain SVG, light, 1280 by 720, with every figure written out. */
+import type { QuestionEvent } from '../../model/event.ts'
+import { figureOf, isReckoned, meaningOf } from '../state/compare-figures.ts'
+import type { CompareState } from '../state/state.ts'
+import { figureText } from './compare.ts'
+
+const WIDE = 1280
+const HIGH = 720
+const LEFT = 360
+const RIGHT = 1080
+const TOP = 130
+const BOTTOM = 640
+/** Told apart also by those who see no red or green, and in print. */
+const COLOURS = { files: '#b45309', sql: '#1d4ed8' } as const
+const FONT = 'font-family="Helvetica, Arial, sans-serif"'
+
+export type PictureFacts = {
+  readonly table: string
+  readonly lake: string
+  readonly catalog: string
+  readonly at: string
+}
+
+/** @returns a whole SVG document */
+export function compareSvg(questions: readonly QuestionEvent[], compare: CompareState, facts: PictureFacts): string {
+  const figures = questions.map((q) => ({ q, files: figureOf(q.files, compare), sql: figureOf(q.sql, compare) }))
+  const scale = scaleOf(figures.flatMap(({ files, sql }) => [files.value, sql.value]))
+  const step = (BOTTOM - TOP) / Math.max(1, figures.length)
+  const high = Math.min(30, step * 0.36)
+  const size = Math.max(11, Math.min(18, step * 0.32))
+  const rows = figures.flatMap(({ q, files, sql }, i) => {
+    const y = TOP + i * step
+    const middle = y + step / 2
+    const bar = (side: 'files' | 'sql', value: number | null, top: number): string[] => {
+      const cells = value === null ? 0 : scale(value)
+      const text = figureText(value, compare)
+      return [
+        `<rect x="${LEFT}" y="${round(top)}" width="${round(cells)}" height="${round(high)}" fill="${COLOURS[side]}"/>`,
+        `<text x="${round(LEFT + cells + 8)}" y="${round(top + high * 0.8)}" font-size="${round(Math.min(size, 16))}" fill="#111827">${escaped(text)}</text>`,
+      ]
+    }
+    return [
+      `<text x="${LEFT - 16}" y="${round(middle + size / 3)}" font-size="${round(size)}" text-anchor="end" fill="#111827">${escaped(q.title)}${q.same ? '' : ' (answers differ)'}</text>`,
+      ...bar('files', files.value, middle - high - 1),
+      ...bar('sql', sql.value, middle + 1),
+    ]
+  })
+  const differ = questions.filter((q) => !q.same).length
+  const same =
+    differ === 0 ? 'Every answer is the same on both sides.' : `${differ} answers differ: their times prove nothing.`
+  const reckoned = isReckoned(questions, compare)
+    ? `Reckoned, not measured: the measured time and ${compare.latency} ms for each round trip that follows another. `
+    : ''
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDE}" height="${HIGH}" viewBox="0 0 ${WIDE} ${HIGH}" ${FONT}>`,
+    `<rect width="${WIDE}" height="${HIGH}" fill="#ffffff"/>`,
+    `<text x="40" y="52" font-size="28" font-weight="bold" fill="#111827">${escaped(`Files against SQL: ${facts.table}`)}</text>`,
+    `<text x="40" y="84" font-size="18" fill="#374151">${escaped(`${meaningOf(questions, compare)}, log scale`)}</text>`,
+    ...legend('files', 40, `files: ${facts.lake}`),
+    ...legend('sql', 660, `SQL: ${facts.catalog}`),
+    ...rows,
+    `<text x="40" y="676" font-size="15" fill="#374151">${escaped(reckoned + same)}</text>`,
+    `<text x="40" y="700" font-size="13" fill="#6b7280">${escaped(`sluice performance-compare, ${facts.at}`)}</text>`,
+    '</svg>',
+    '',
+  ].join('\n')
+}
+
+function legend(side: 'files' | 'sql', x: number, text: string): readonly string[] {
+  return [
+    `<rect x="${x}" y="100" width="14" height="14" fill="${COLOURS[side]}"/>`,
+    `<text x="${x + 22}" y="112" font-size="14" fill="#374151">${escaped(text.length > 72 ? `${text.slice(0, 71)}…` : text)}</text>`,
+  ]
+}
+
+/** Pixels of a value: the power of ten below the smallest is nothing, the largest is the whole width. */
+function scaleOf(values: readonly (number | null)[]): (value: number) => number {
+  const positive = values.filter((value) => value !== null && value > 0).map(Number)
+  if (positive.length === 0) return () => 0
+  const low = Math.floor(Math.log10(Math.min(...positive)))
+  const wide = Math.max(0.1, Math.log10(Math.max(...positive)) - low)
+  return (value) => (value <= 0 ? 0 : Math.max(2, ((Math.log10(value) - low) / wide) * (RIGHT - LEFT)))
+}
+
+const round = (value: number): string => value.toFixed(1)
+
+/** Names from a lake must not become markup. */
+function escaped(text: string): string {
+  return text
+    .replaceAll(/\p{Cc}+/gu, ' ')
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+}
