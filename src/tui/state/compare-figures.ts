@@ -1,18 +1,25 @@
 /** Figures of a comparison: what was measured, and what is reckoned for servers further away. */
 import type { QuestionEvent, Side } from '../../model/event.ts'
 import { numberOf } from '../draw/format.ts'
-import type { CompareState } from './state.ts'
 
 /** Round trips of the slider, ms. */
 export const LATENCIES = [0, 1, 5, 20, 50, 100, 200] as const
 export const BARS = ['time', 'requests', 'bytes'] as const
-export type Bars = (typeof BARS)[number]
+type Bars = (typeof BARS)[number]
+
+/** What the bars of a comparison show. */
+export type BarsShown = {
+  readonly bars: Bars
+  readonly cold: boolean
+  /** Round trip that times are shown for, ms. */
+  readonly latency: number
+}
 
 /** `reckoned`: what was measured, and a round trip for each request that waits for another one. */
 export type Figure = { readonly value: number | null; readonly kind: 'measured' | 'reckoned' }
 
 /** The figure that a bar shows; null where it was not measured, or cannot be reckoned. */
-export function figureOf(side: Side, { bars, cold, latency }: CompareState): Figure {
+export function figureOf(side: Side, { bars, cold, latency }: BarsShown): Figure {
   if (bars === 'bytes') return { value: numberOf(side.readBytes), kind: 'measured' }
   if (bars === 'requests') return { value: requestsOf(side), kind: 'measured' }
   return timeAt(side, cold ? side.coldMs : side.p50Ms, latency)
@@ -36,12 +43,12 @@ export function timeAt(side: Side, ms: number | null, latency: number): Figure {
 }
 
 /** Whether any of these figures is none that was measured. */
-export function isReckoned(questions: readonly QuestionEvent[], compare: CompareState): boolean {
+export function isReckoned(questions: readonly QuestionEvent[], compare: BarsShown): boolean {
   return questions.some(({ files, sql }) => [files, sql].some((side) => figureOf(side, compare).kind === 'reckoned'))
 }
 
 /** What the figures are, in words that say which of them nobody has measured. */
-export function meaningOf(questions: readonly QuestionEvent[], compare: CompareState): string {
+export function meaningOf(questions: readonly QuestionEvent[], compare: BarsShown): string {
   if (compare.bars === 'bytes') return 'bytes read'
   if (compare.bars === 'requests') return 'requests for one answer'
   const runs = questions[0]?.runs

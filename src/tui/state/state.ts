@@ -18,7 +18,7 @@ import type { ErrorInfo } from '../../shared/errors.ts'
 import type { CommandForm, Startable } from '../../engine/command-port.ts'
 import type { Form } from '../form/form.ts'
 import { FRESH_ASK, type AskState } from './ask-state.ts'
-import type { Bars } from './compare-figures.ts'
+import type { BarsShown } from './compare-figures.ts'
 import type { RelationRow } from './relation-row.ts'
 import { freshStore, type NamedStore, type Store } from './listed-store.ts'
 import type { RunView } from '../run/run-view.ts'
@@ -143,13 +143,7 @@ export type RunsState = {
   readonly copy: CopySelection
 }
 
-export type CompareState = {
-  readonly at: Position
-  readonly bars: Bars
-  readonly cold: boolean
-  /** Round trip that times are shown for, ms. */
-  readonly latency: number
-}
+export type CompareState = BarsShown & { readonly at: Position }
 
 export type Prompt = {
   readonly kind:
