@@ -197,6 +197,10 @@ async function perform(
     return await runInit(session, request, around, surroundings)
   }
   if (request.kind === 'attach') return await attach(request, mode, globals, session, surroundings)
+  if (request.kind === 'runs-here') {
+    const { listRunsHere } = await import('./runs-here.ts')
+    return await listRunsHere(session, request.limit, env, toolVersion())
+  }
   if (request.kind === 'ctl') return await control(request, session, surroundings)
   let { operation } = request
   const { told } = request
@@ -211,7 +215,9 @@ async function perform(
     const { runInBackground, wordsOfChild } = await import('./background.ts')
     return await runInBackground({ words: wordsOfChild(argv), operation }, line, mode === 'json', session, surroundings)
   }
-  const { notes, warnings, next } = told ?? {}
+  const { live, warnings, next } = told ?? {}
+  const said = [...(told?.notes ?? []), ...((await live?.()) ?? [])]
+  const notes = said.length === 0 ? undefined : said
   const more = { ...given('notes', notes), ...given('warnings', warnings), ...given('next', next) }
   if (mode === 'tui' && isLong(operation) && !keepsHours(told, globals) && !isLogged(told, globals)) {
     await session.close()

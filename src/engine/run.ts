@@ -84,7 +84,8 @@ export async function runOperation(operation: Operation, options: RunOptions): P
   } catch (error) {
     return finish({}, asSluiceError(error))
   } finally {
-    await live?.[Symbol.asyncDispose]()
+    // What only shows a run must not be what it fails by.
+    await live?.[Symbol.asyncDispose]().catch(() => undefined)
   }
 }
 

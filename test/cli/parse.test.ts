@@ -177,8 +177,12 @@ describe('where the catalog comes from', () => {
     const variables = { SLUICE_DATABASE_URL: 'sqlite:///v.db', DATABASE_URL: 'postgresql://no/no' }
     expect(await operation('runs', variables)).toMatchObject({ catalog: 'sqlite:///v.db' })
     expect(await operation(`runs --database-url ${DB}`, variables)).toMatchObject({ catalog: DB })
-    expect(await error(['runs'], { DATABASE_URL: 'postgresql://no/no' })).toBe('BAD_FLAG no catalog is given')
-    expect(await error(['runs'], { SLUICE_DATABASE_URL: '' })).toBe('BAD_FLAG no catalog is given')
+    expect(await error(['migration-status'], { DATABASE_URL: 'postgresql://no/no' })).toBe(
+      'BAD_FLAG no catalog is given',
+    )
+    expect(await error(['migration-status'], { SLUICE_DATABASE_URL: '' })).toBe('BAD_FLAG no catalog is given')
+    // Without one it is the runs of this machine that are meant.
+    expect(await parseCommandLine(['runs'], {})).toMatchObject({ request: { kind: 'runs-here', limit: 20 } })
     const variablesOfUi = { XDG_STATE_HOME: path.join(folder, 'state') }
     const lake = path.join(folder, 'lake')
     const standing = stateCatalogFile(lake, variablesOfUi)

@@ -16,6 +16,8 @@ export type Told = {
   readonly printed: PrintedMore
   /** Said at its beginning. */
   readonly notes?: readonly string[]
+  /** Said at its beginning too: which runs go on here. */
+  readonly live?: () => Promise<readonly string[]>
   /** The same, of what may not be meant. */
   readonly warnings?: readonly string[]
   /** Hours of the day that it works in. */
@@ -34,6 +36,8 @@ export type Request =
   /** A run of this machine is watched; the only one where none is named. */
   | { readonly kind: 'attach'; readonly run: string | null }
   | ({ readonly kind: 'init' } & InitRequest)
+  /** Runs of this machine are listed. */
+  | { readonly kind: 'runs-here'; readonly limit: number }
   | { readonly kind: 'demo'; readonly lake: string | null; readonly folder: string }
   | {
       readonly kind: 'open'

@@ -1,7 +1,8 @@
 /** runs: of a catalog, or of copies into a database. */
 import { SluiceError } from '../../shared/errors.ts'
-import { count, given, optionalText } from '../arguments.ts'
+import { count, flag, given, optionalText } from '../arguments.ts'
 import { chooseEnd } from '../copy-ends.ts'
+import { liveNotes } from '../runs-here.ts'
 import { operate } from './command.ts'
 import type { Command } from './command.ts'
 
@@ -10,14 +11,19 @@ const runs: Command = {
     const limit = count(args, 'limit', 1)
     const isOfCopies = optionalText(args, 'to') !== undefined
     const run = optionalText(args, 'run')
+    const isHere = flag(args, 'here')
+    if (isHere && isOfCopies) throw new SluiceError('BAD_FLAG', '--here and --to exclude each other')
+    if (isHere || (!isOfCopies && run === undefined && context.optionalCatalog() === undefined))
+      return { kind: 'runs-here', limit }
+    const told = { printed: {}, live: () => liveNotes(context.env) }
     if (!isOfCopies && run !== undefined) {
       throw new SluiceError('BAD_FLAG', '--run needs --to', { hint: 'name the database that the copy went into' })
     }
-    if (!isOfCopies) return operate({ kind: 'runs', catalog: context.catalog(), limit })
+    if (!isOfCopies) return operate({ kind: 'runs', catalog: context.catalog(), limit }, told)
     const to = chooseEnd('to', args, context.defaults, context.env)
     return operate(
       { kind: 'copy-runs', to: to.url, limit, ...given('runId', run === undefined ? undefined : runOf(run)) },
-      { printed: {} },
+      told,
     )
   },
 }

@@ -44,6 +44,7 @@ export class LiveRun implements AsyncDisposable {
   #socket: AsyncDisposable | null = null
   readonly #keeper: BookKeeper | null
   #isBroken = false
+  readonly #over = new AbortController()
 
   private constructor(operation: Operation, options: LiveOptions) {
     const { interrupt, control, emit } = options
@@ -55,8 +56,9 @@ export class LiveRun implements AsyncDisposable {
     )
     this.#viewers = new Viewers(this.#journal, about, secrets)
     this.#keeper = keeperOf(about, options)
-    pass(interrupt.stop, (reason) => this.interrupt.requestStop(reason))
-    pass(interrupt.abort, (reason) => this.interrupt.requestAbort(reason))
+    const over = this.#over.signal
+    pass(interrupt.stop, over, (reason) => this.interrupt.requestStop(reason))
+    pass(interrupt.abort, over, (reason) => this.interrupt.requestAbort(reason))
     this.#plain = new PlainSteering(this.interrupt, declarationOf(operation.kind).pauses === true)
     this.#plain.onWish = (wish) => {
       const told = steeredBy(wish)
@@ -98,6 +100,7 @@ export class LiveRun implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#over.abort()
     await Promise.all([this.#viewers.end(), this.#keeper?.[Symbol.asyncDispose]()])
     await this.#socket?.[Symbol.asyncDispose]()
   }
@@ -124,10 +127,11 @@ function keeperOf({ runId, operation, commandLine }: RunAbout, options: LiveOpti
   return new BookKeeper(book, { run: runId, kind, commandLine, source, target, about, begunAt, owner }, clock)
 }
 
-function pass(signal: AbortSignal, to: (reason: SluiceError | undefined) => void): void {
+/** @param over nobody listens any more once it fires */
+function pass(signal: AbortSignal, over: AbortSignal, to: (reason: SluiceError | undefined) => void): void {
   const fire = (): void => to(signal.reason instanceof SluiceError ? signal.reason : undefined)
   if (signal.aborted) fire()
-  else signal.addEventListener('abort', fire, { once: true })
+  else signal.addEventListener('abort', fire, { once: true, signal: over })
 }
 
 /** What is told of a wish that is not about single tables. */

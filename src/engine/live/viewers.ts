@@ -12,7 +12,7 @@ const MOST_WAITING = 4 * 1024 * 1024
 const MOST_VIEWERS = 32
 const PROGRESS_MS = 100
 /** Time to read what is left, once nothing more comes. */
-const LINGER_MS = 3_000
+const LINGER_MS = 1_000
 
 type Viewer = { readonly socket: Socket; readonly limit: number }
 
@@ -70,7 +70,8 @@ export class Viewers {
             clearTimeout(linger)
             resolve()
           })
-          socket.end()
+          // What has left this program is read in its own time.
+          socket.end(() => socket.destroy())
         }),
     )
     await Promise.all(gone)

@@ -13,6 +13,7 @@ import type { Place } from './operations.ts'
 import type { Pictures } from './pictures.ts'
 import type { JoinedRuns } from './joined-runs.ts'
 import type { Stores } from './stores.ts'
+import type { LedgerLook } from './ledger-look.ts'
 import type { RunQueue } from './run-queue.ts'
 
 export type Steering = Pick<RunningOperation, 'stop' | 'abort' | 'pause' | 'lanes' | 'rate' | 'steer'>
@@ -35,6 +36,8 @@ export type Acting = {
   readonly queue: RunQueue
   /** Runs of other programs that are looked at. */
   readonly joined: JoinedRuns
+  /** A run by the ledger of its target. */
+  readonly ledger: LedgerLook
   /** What keys steer: the run that is looked at, or that of this program. */
   readonly steering: Steering
   readonly databases: Databases

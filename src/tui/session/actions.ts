@@ -28,7 +28,7 @@ import { isChosen, underCursor } from '../state/copy-cursor.ts'
 import { partitionText } from '../views/archiving/texts.ts'
 import { chunkSpan, chunkText, tableText } from '../views/copy/texts.ts'
 import { relationText } from '../views/relations.ts'
-import { goesOnBy, ledgerRunText, machineRunText } from '../views/run-texts.ts'
+import { goesOnBy, machineRunText } from '../views/run-texts.ts'
 import type { Job } from './operations.ts'
 import { batchImport, compare, fsck, importRows, validate } from './operations.ts'
 import type { Acting } from './acting.ts'
@@ -85,7 +85,7 @@ function openFile(s: Acting): void {
 function openPastRun(s: Acting): void {
   const row = runRows(s.state)[s.state.runs.at.cursor]
   if (row?.kind === 'past') text(s, `run ${row.run.run}`, runText(row.run), row.run.run)
-  if (row?.kind === 'ledger') text(s, `run ${row.run.run}`, ledgerRunText(row.run, row.url), row.run.run)
+  if (row?.kind === 'ledger') s.ledger.open(row.run, row.url)
   if (row?.kind !== 'machine') return
   if (row.run.canJoin) s.joined.open(row.run.run)
   else void openMachineRun(s, row.run)

@@ -243,11 +243,14 @@ export function lifecycleOf(url: string, table: string, wished: LifecycleStatusO
 /** As `partition decommission` has it. */
 const PARKED_GRACE_MS = 7 * 86_400_000
 
-/** Copies that went into a database, by its ledger. */
-export function copyRunsOf(url: string, limit: number): Job {
+/** Copies that went into a database, by its ledger; the chunks of one where it is named. */
+export function copyRunsOf(url: string, limit: number, runId?: string): Job {
+  const one = runId === undefined ? {} : { runId }
   return {
-    operation: { kind: 'copy-runs', to: url, limit },
-    commandLine: ['sluice', 'runs', '--to', url].map(quoted).join(' '),
+    operation: { kind: 'copy-runs', to: url, limit, ...one },
+    commandLine: ['sluice', 'runs', '--to', url, ...(runId === undefined ? [] : ['--run', runId])]
+      .map(quoted)
+      .join(' '),
   }
 }
 

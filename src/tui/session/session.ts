@@ -38,6 +38,7 @@ import { Forms } from './forms.ts'
 import { Lifecycles } from './lifecycles.ts'
 import { TIMELINES } from './timelines.ts'
 import { JoinedRuns } from './joined-runs.ts'
+import { LedgerLook } from './ledger-look.ts'
 import { RunsWatch } from './runs-watch.ts'
 import { Stores } from './stores.ts'
 import { RunQueue } from './run-queue.ts'
@@ -64,6 +65,7 @@ export class Session implements Acting {
   readonly clock: Clock
   readonly queue: RunQueue
   readonly joined: JoinedRuns
+  readonly ledger: LedgerLook
   readonly databases: Databases
   readonly stores: Stores
   readonly rings: Pictures
@@ -107,6 +109,7 @@ export class Session implements Acting {
     this.rings = new Pictures(workbench, store, RINGS)
     this.timelines = new Pictures(workbench, store, TIMELINES)
     this.#runs = new RunsWatch(workbench, store, clock)
+    this.ledger = new LedgerLook(workbench, store)
     this.commands = terminal.commands
     this.lifecycles = new Lifecycles(workbench, store, terminal.lifecycle)
     this.#live = new Live(workbench, store, clock, (error) => this.#reach.failed('overview', error))
@@ -264,6 +267,7 @@ export class Session implements Acting {
     this.queue.dispose()
     this.joined.close()
     this.#runs.close()
+    this.ledger.close()
     this.#terminal.leave()
   }
 

@@ -1,6 +1,6 @@
 /** What is known of a run that is not joined: of the book of this machine, or of the ledger of its target. */
 import type { CurvePoint, MachineRun } from '../../engine/workbench.ts'
-import type { CopyRunEvent } from '../../model/event.ts'
+import type { CopyChunkEvent, CopyRunEvent, Dec } from '../../model/event.ts'
 import { countDec, fullTime, msOf, seconds } from '../draw/format.ts'
 import { curveLines } from './curve.ts'
 
@@ -47,8 +47,13 @@ export function goesOnBy({ state, end, commandLine }: MachineRun): string | null
   return end?.resumeCommand ?? null
 }
 
-/** A copy by the ledger of its target. */
-export function ledgerRunText(run: CopyRunEvent, url: string): readonly string[] {
+/** A copy by the ledger of its target. @param totals of its chunks, by their state @param chunks some of them, failed ones first */
+export function ledgerRunText(
+  run: CopyRunEvent,
+  url: string,
+  totals: Readonly<Record<string, Dec>>,
+  chunks: readonly CopyChunkEvent[],
+): readonly string[] {
   const to = msOf(run.completedAt)
   return [
     row('run', run.run),
@@ -62,6 +67,12 @@ export function ledgerRunText(run: CopyRunEvent, url: string): readonly string[]
     row('ended', to === null ? 'not told' : fullTime(to)),
     ...(run.exitCode === undefined ? [] : [row('exit', String(run.exitCode))]),
     ...(run.error === undefined ? [] : ['', row('why', run.error)]),
+    ...withGap(Object.entries(totals).map(([name, value]) => row(name, countDec(value)))),
+    ...withGap(
+      chunks.map(({ table, chunk, status, rows, error }) =>
+        row(`chunk ${chunk}`, `${table}  ${status}  ${countDec(rows)} rows${error === undefined ? '' : `  ${error}`}`),
+      ),
+    ),
     '',
     row('by', `the ledger of ${url}`),
   ]

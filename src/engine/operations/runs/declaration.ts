@@ -23,6 +23,12 @@ export const runs: Declaration<RunsOperation, (typeof EVENTS)[number]> = {
         describe: 'with --to: the chunks of this run, failed ones first, with their tokens and errors',
       },
       {
+        name: 'here',
+        type: 'flag',
+        default: false,
+        describe: 'runs of this user on this machine, whatever they work on; so too where no catalog is named',
+      },
+      {
         name: 'limit',
         type: 'number',
         default: 20,

@@ -1,0 +1,56 @@
+/** `sluice runs --here`: the runs of this user on this machine, by their book and their sockets. */
+import { LocalRuns } from '../engine/live/machine-runs.ts'
+import type { MachineRun } from '../engine/workbench.ts'
+import { isoTime } from '../shared/clock.ts'
+import { bookFolder } from './book-folder.ts'
+import type { Surroundings } from './ports.ts'
+import type { Session } from './session.ts'
+
+/** Of these the live ones are looked for. */
+const RECENT = 200
+
+type Env = Surroundings['env']
+
+async function runsHere(env: Env, limit: number): Promise<readonly MachineRun[]> {
+  const runs = new LocalRuns(bookFolder(env) ?? null, env)
+  try {
+    return await runs.list(limit)
+  } finally {
+    runs.close()
+  }
+}
+
+/** A line for each run that goes on here. */
+export async function liveNotes(env: Env): Promise<readonly string[]> {
+  const runs = await runsHere(env, RECENT)
+  return runs
+    .filter(({ canJoin }) => canJoin)
+    .map(({ run, kind, about }) => `live here: run ${run}, ${kind} ${about}; sluice attach ${run}`)
+}
+
+/** Lists them. @returns the exit code */
+export async function listRunsHere(session: Session, limit: number, env: Env, tool: string): Promise<number> {
+  session.emit({ type: 'run.started', command: 'runs', tool })
+  const runs = (await runsHere(env, limit)).slice(0, limit)
+  const columns = ['run', 'status', 'exit', 'command', 'about', 'started', 'ended', 'goes on by']
+  if (runs.length > 0) session.emit({ type: 'columns', columns })
+  for (const one of runs) session.emit({ type: 'row', values: rowOf(one) })
+  session.emit({ type: 'run.finished', status: 'ok', exitCode: 0, totals: { runs: String(runs.length) }, ms: 0 })
+  return 0
+}
+
+function rowOf({ run, kind, about, begunAt, state, end, host, commandLine }: MachineRun): (string | number | null)[] {
+  const status = state === 'ended' ? (end?.status ?? '') : state === 'elsewhere' ? `on ${host ?? '?'}` : state
+  const next =
+    state === 'live' ? `sluice attach ${run}` : state === 'broken off' ? commandLine : (end?.resumeCommand ?? '')
+  return [
+    run,
+    status,
+    end?.exitCode ?? null,
+    kind,
+    about,
+    isoTime(begunAt),
+    end === null ? null : isoTime(end.endedAt),
+    next,
+  ]
+}

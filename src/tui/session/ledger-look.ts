@@ -1,0 +1,81 @@
+/** A run by the ledger of its target, asked again while somebody looks at it: nothing else tells how a run on another machine does. */
+import type { RunningOperation, Workbench } from '../../engine/workbench.ts'
+import type { CopyChunkEvent, CopyRunEvent, Dec } from '../../model/event.ts'
+import type { Action } from '../state/action.ts'
+import type { State } from '../state/state.ts'
+import type { Store } from '../state/store.ts'
+import { ledgerRunText } from '../views/run-texts.ts'
+import { copyRunsOf } from './operations.ts'
+
+const AGAIN_MS = 4000
+/** Chunks that are listed: the failed ones come first. */
+const CHUNKS = 20
+
+export class LedgerLook {
+  readonly #workbench: Workbench
+  readonly #store: Store<State, Action>
+  #asking: RunningOperation | null = null
+  #timer: ReturnType<typeof setTimeout> | null = null
+  #closed = false
+
+  constructor(workbench: Workbench, store: Store<State, Action>) {
+    this.#workbench = workbench
+    this.#store = store
+  }
+
+  /** Shows it, and goes on asking until its box is closed, or it has ended. */
+  open(run: CopyRunEvent, url: string): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#show(run, url, {}, [])
+    this.#ask(run, url)
+  }
+
+  close(): void {
+    this.#closed = true
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#asking?.abort()
+  }
+
+  #ask(before: CopyRunEvent, url: string): void {
+    if (this.#asking !== null || this.#closed) return
+    const { operation, commandLine } = copyRunsOf(url, CHUNKS, before.run)
+    const running = this.#workbench.start(operation, commandLine)
+    this.#asking = running
+    const chunks: CopyChunkEvent[] = []
+    let run = before
+    let totals: Readonly<Record<string, Dec>> = {}
+    running.subscribe((event) => {
+      if (event.type === 'copy.chunk') chunks.push(event)
+      if (event.type === 'copy.run') run = event
+      if (event.type === 'run.finished') totals = event.totals
+    })
+    void running.done.then(() => {
+      this.#asking = null
+      if (this.#closed || !this.#isSeen(run)) return
+      this.#show(run, url, totals, chunks)
+      this.#timer = setTimeout(() => {
+        if (this.#isSeen(run)) this.#ask(run, url)
+      }, AGAIN_MS).unref()
+    })
+  }
+
+  #isSeen({ run }: CopyRunEvent): boolean {
+    const { dialog } = this.#store.get()
+    return dialog?.kind === 'text' && dialog.title === titleOf(run)
+  }
+
+  #show(
+    run: CopyRunEvent,
+    url: string,
+    totals: Readonly<Record<string, Dec>>,
+    chunks: readonly CopyChunkEvent[],
+  ): void {
+    const { dialog } = this.#store.get()
+    const title = titleOf(run.run)
+    const top = dialog?.kind === 'text' && dialog.title === title ? dialog.top : 0
+    const lines = ledgerRunText(run, url, totals, chunks)
+    this.#store.dispatch({ type: 'dialog', dialog: { kind: 'text', title, lines, top, copy: run.run } })
+  }
+}
+
+const titleOf = (run: Dec): string => `run ${run}`
