@@ -202,6 +202,31 @@ it('begins where an earlier session was left, and gives up what is gone', async 
   expect(third.screen()).toContain('filter crm')
 })
 
+it('brings commits in as they come beside other runs, shows the lag, and says when that has ended', async () => {
+  const app = await start({ columns: 120, rows: 40, fake: fakeWorkbench({ hold: true }) })
+  await app.press(['j', 'j', 'w'], /› events\/clicks .*↻ 12 behind/)
+  const sync = app.fake.runsStarted.at(-1)
+  expect(sync?.operation).toMatchObject({ kind: 'sync', tables: ['./lake/events/clicks'], watch: true })
+  app.fake.commits('events/clicks', { catalog: { state: 'current' } })
+  await app.until(/› events\/clicks .*↻ current/)
+  await app.until(/sync +█▁ 0 commits behind · w ends/)
+  // It takes nobody's turn.
+  await app.press(['i'], 'Import events/clicks')
+  await app.press(['esc'], (screen) => !screen.includes('Import events/clicks'))
+  const error = { code: 'TARGET_BUSY', message: 'database is locked', retryable: true } as const
+  sync?.emit({ type: 'table.finished', table: 'clicks', status: 'failed', ms: 1, error })
+  await app.until(/› events\/clicks .*✗ sync/)
+  sync?.emit({ type: 'table.finished', table: 'clicks', status: 'ok', ms: 1 })
+  await app.until(/› events\/clicks .*↻ current/)
+  sync?.finish(4, { error: { ...error, code: 'CONNECTION_LOST', message: 'the catalog went away' } })
+  await app.until(/✗ events\/clicks +sync --watch ended: the catalog/)
+  await app.press(['w'], /› events\/clicks .*↻ current/)
+  const again = app.fake.runsStarted.at(-1)
+  await app.press(['w'], () => again?.calls.includes('stop') === true)
+  again?.finish(75)
+  await app.until(/› events\/clicks .*✓ current/)
+})
+
 it('says in the help of what its keys are', async () => {
   const app = await start()
   await app.press(['enter', '?'], 'Keys · Table › overview')

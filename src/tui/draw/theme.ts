@@ -35,6 +35,7 @@ export type Marks = {
   readonly checkpoint: string
   readonly open: string
   readonly folded: string
+  readonly sync: string
   readonly bar: string
   readonly dash: string
   readonly middle: string
@@ -60,6 +61,7 @@ export const UNICODE_MARKS: Marks = {
   checkpoint: '◆',
   open: '▾',
   folded: '▸',
+  sync: '↻',
   bar: '│',
   dash: '─',
   middle: '│',
@@ -85,6 +87,7 @@ export const ASCII_MARKS: Marks = {
   checkpoint: '+',
   open: '-',
   folded: '+',
+  sync: '@',
   bar: '|',
   dash: '-',
   middle: '|',

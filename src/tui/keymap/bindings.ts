@@ -182,6 +182,14 @@ const ACT = section('ACT on the row or the marked rows', 'screen', [
 ])
 
 const FIND_NEEDS = section('FIND AND SORT', 'screen', [
+  [
+    'sync.toggle',
+    ['w'],
+    'bring commits in as they come',
+    is.canSync,
+    { palette: true, help: ['w W', 'sync --watch: table, all'] },
+  ],
+  ['sync.all', ['W'], 'the same of all tables', is.canSyncAll, { palette: true, unlisted: true }],
   ['store.add', ['a'], 'add a store: path or URL', is.inList, { palette: true }],
   ['needs', ['n'], 'what needs you', is.hasNeeds, { palette: true }],
 ])

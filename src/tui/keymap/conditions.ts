@@ -78,6 +78,9 @@ export const hasDelta: When = (s) => onTables(s) && targetRows(s).some((row) => 
 export const canImport: When = (s) => hasDelta(s) && s.lake !== null
 export const inCatalog: When = (s) =>
   onTables(s) && targetRows(s).some((row) => row.kind === 'delta' && isInCatalog(row))
+/** Whether new commits of a table can be brought in as they come, or are. */
+export const canSync: When = (s) => inList(s) && inCatalog(s)
+export const canSyncAll: When = (s) => inList(s) && s.catalog !== null && (s.slots.tables.value ?? []).some(isInCatalog)
 export const canRollBack: When = (s) => {
   const row = onTables(s) ? cursorRow(s) : null
   return row !== null && row.kind === 'delta' && isInCatalog(row)

@@ -12,6 +12,7 @@ import type { Lifecycles } from './lifecycles.ts'
 import type { Place } from './operations.ts'
 import type { Pictures } from './pictures.ts'
 import type { JoinedRuns } from './joined-runs.ts'
+import type { Syncs } from './syncs.ts'
 import type { Stores } from './stores.ts'
 import type { LedgerLook } from './ledger-look.ts'
 import type { RunQueue } from './run-queue.ts'
@@ -42,6 +43,7 @@ export type Acting = {
   readonly steering: Steering
   readonly databases: Databases
   readonly stores: Stores
+  readonly syncs: Syncs
   readonly rings: Pictures
   readonly timelines: Pictures
   readonly lifecycles: Lifecycles

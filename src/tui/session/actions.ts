@@ -224,6 +224,12 @@ export function actOn(s: Acting, command: Command, rows: readonly TableRow[] = d
       if (row?.kind === 'delta') askRollback(s, row)
       break
     }
+    case 'sync.toggle':
+      s.syncs.toggle(rows, s.place)
+      break
+    case 'sync.all':
+      s.syncs.toggleAll(s.place)
+      break
     case 'open.store':
     case 'store.unfold':
     case 'store.fold':

@@ -40,6 +40,7 @@ import { TIMELINES } from './timelines.ts'
 import { JoinedRuns } from './joined-runs.ts'
 import { LedgerLook } from './ledger-look.ts'
 import { RunsWatch } from './runs-watch.ts'
+import { Syncs } from './syncs.ts'
 import { Stores } from './stores.ts'
 import { RunQueue } from './run-queue.ts'
 
@@ -68,6 +69,7 @@ export class Session implements Acting {
   readonly ledger: LedgerLook
   readonly databases: Databases
   readonly stores: Stores
+  readonly syncs: Syncs
   readonly rings: Pictures
   readonly timelines: Pictures
   readonly lifecycles: Lifecycles
@@ -106,6 +108,7 @@ export class Session implements Acting {
     this.ask = new AskSession(workbench, store, clock, (text, tone) => this.flash(text, tone))
     this.ask.copy = (text, what) => this.copy(text, what)
     this.stores = new Stores(workbench, store, this.databases, terminal.commands)
+    this.syncs = new Syncs(workbench, store)
     this.rings = new Pictures(workbench, store, RINGS)
     this.timelines = new Pictures(workbench, store, TIMELINES)
     this.#runs = new RunsWatch(workbench, store, clock)
@@ -260,6 +263,7 @@ export class Session implements Acting {
     this.ask.close()
     this.databases.close()
     this.stores.close()
+    this.syncs.close()
     this.rings.close()
     this.timelines.close()
     this.lifecycles.close()

@@ -10,6 +10,7 @@ import type { RingShown } from './ring-shown.ts'
 import type { LifecycleShown } from './lifecycle-shown.ts'
 import type { TimelineShown } from './timeline-shown.ts'
 import type { Dialog, Flash, LogEntry, SlotName, SlotValues } from './state.ts'
+import type { Sync } from './sync-shown.ts'
 import type { NamedStore, Store } from './listed-store.ts'
 import type { TextField } from './text-field.ts'
 import type { Operation } from '../../engine/operations/list.ts'
@@ -86,6 +87,9 @@ export type Action =
   | { readonly type: 'tick'; readonly now: number }
   | { readonly type: 'database-opened'; readonly url: string; readonly title: string; readonly parent: string | null }
   | { readonly type: 'database-closed'; readonly url: string }
+  | { readonly type: 'sync-begun'; readonly key: string; readonly lag: number }
+  | { readonly type: 'sync'; readonly key: string; readonly change: Partial<Sync> }
+  | { readonly type: 'sync-ended'; readonly key: string }
   | { readonly type: 'own-folded'; readonly folded: boolean }
   /** Puts the cursor of the list on a row. */
   | { readonly type: 'cursor'; readonly key: string }

@@ -3,10 +3,14 @@ import type { TableRow } from '../../engine/workbench.ts'
 import { plural } from '../draw/format.ts'
 import type { Store } from './listed-store.ts'
 import type { State } from './state.ts'
+import { EVERY_TABLE, type Sync } from './sync-shown.ts'
 import { lakeTables, storeState } from './stores.ts'
 
 /** The command that mends it, and in words what that does. */
-export type Mend = { readonly command: 'import' | 'validate' | 'reload'; readonly what: string }
+export type Mend = {
+  readonly command: 'import' | 'validate' | 'reload' | 'sync.toggle' | 'sync.all'
+  readonly what: string
+}
 
 export type Needy = {
   /** Of the row of the list. */
@@ -90,6 +94,23 @@ function toldOf(store: Store, { databases }: State): Needy | null {
   }
 }
 
+function toldOfSync({ key, state: now, error }: Sync, state: State): Needy | null {
+  if (now !== 'failed') return null
+  const isAll = key === EVERY_TABLE
+  const row = lakeTables(state).find((one) => (isAll ? one.kind === 'delta' : one.key === key))
+  if (row === undefined) return null
+  return {
+    key: row.key,
+    name: isAll ? 'all tables' : row.name,
+    order: 1,
+    mark: 'bad',
+    what: `sync --watch ended: ${error?.message ?? 'it failed'}`,
+    foot: isAll ? 'W begins it again' : 'w begins it again',
+    why: error === null ? ['sync --watch ended'] : whole(error),
+    mend: { command: isAll ? 'sync.all' : 'sync.toggle', what: 'begins it again' },
+  }
+}
+
 /** All of them, whatever the filter of the list is. */
 export function needyRows(state: State): readonly Needy[] {
   const tables = lakeTables(state).flatMap((row) => {
@@ -100,7 +121,11 @@ export function needyRows(state: State): readonly Needy[] {
     const one = toldOf(store, state)
     return one === null ? [] : [one]
   })
-  return [...tables, ...away].toSorted((a, b) => a.order - b.order)
+  const ended = state.syncs.flatMap((sync) => {
+    const one = toldOfSync(sync, state)
+    return one === null ? [] : [one]
+  })
+  return [...tables, ...away, ...ended].toSorted((a, b) => a.order - b.order)
 }
 
 /** Index of the one whose row is under the cursor of the list; 0 where that needs nobody. */

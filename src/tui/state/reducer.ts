@@ -13,6 +13,7 @@ import { READING_TIMELINE } from './timeline-shown.ts'
 import type { Database, Dialog, LogEntry, SlotName, Slots, State } from './state.ts'
 import { KEPT_RUNS, NO_SELECTION, START } from './state.ts'
 import { freshStore, keyOfStore, OWN_STORE } from './listed-store.ts'
+import { sampled } from './sync-shown.ts'
 import { visibleRows } from './tables-list.ts'
 import { isShownAs } from '../run/run-screen.ts'
 import { joinedIn, opened } from './joined.ts'
@@ -115,7 +116,13 @@ function reduce(state: State, action: Action): State {
         ...store,
         tables: store.tables.map((row) => byKey.get(row.key) ?? row),
       }))
-      return { ...withSlot(state, 'tables', { value }), ...(stores.length === 0 ? {} : { stores }), now: action.now }
+      const syncs = sampled(state.syncs, action.rows, value ?? [])
+      return {
+        ...withSlot(state, 'tables', { value }),
+        syncs,
+        ...(stores.length === 0 ? {} : { stores }),
+        now: action.now,
+      }
     }
     case 'aged':
       return { ...state, now: action.now }
@@ -216,6 +223,17 @@ function reduce(state: State, action: Action): State {
     }
     case 'database-closed':
       return { ...state, databases: state.databases.filter(({ url }) => url !== action.url) }
+    case 'sync-begun': {
+      const { key, lag } = action
+      const others = state.syncs.filter((one) => one.key !== key)
+      return { ...state, syncs: [...others, { key, state: 'running', error: null, trouble: null, lags: [lag] }] }
+    }
+    case 'sync': {
+      const syncs = state.syncs.map((one) => (one.key === action.key ? { ...one, ...action.change } : one))
+      return { ...state, syncs }
+    }
+    case 'sync-ended':
+      return { ...state, syncs: state.syncs.filter(({ key }) => key !== action.key) }
     case 'own-folded':
       return { ...state, ownFolded: action.folded, tables: { ...state.tables, cursorKey: OWN_STORE } }
     case 'cursor':

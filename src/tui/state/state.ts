@@ -21,6 +21,7 @@ import { FRESH_ASK, type AskState } from './ask-state.ts'
 import type { BarsShown } from './compare-figures.ts'
 import type { RelationRow } from './relation-row.ts'
 import { freshStore, type NamedStore, type Store } from './listed-store.ts'
+import type { Sync } from './sync-shown.ts'
 import type { RunView } from '../run/run-view.ts'
 import type { RingShown } from './ring-shown.ts'
 import type { LifecycleShown } from './lifecycle-shown.ts'
@@ -251,6 +252,7 @@ export type State = {
   readonly databases: readonly Database[]
   /** Other stores, in the order in which they are listed. */
   readonly stores: readonly Store[]
+  readonly syncs: readonly Sync[]
   /** Whether the tables that the program was opened with are folded away. */
   readonly ownFolded: boolean
   /** Pictures of rings that were asked for, by the key of their rows. */
@@ -329,6 +331,7 @@ export function initialState(options: {
     forms: options.forms ?? [],
     databases: [],
     stores: (options.stores ?? []).map((named) => freshStore(named, false)),
+    syncs: [],
     ownFolded: false,
     rings: new Map(),
     timelines: new Map(),

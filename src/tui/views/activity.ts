@@ -3,12 +3,14 @@ import { clockSpan, msOf, percent, timeOfDay } from '../draw/format.ts'
 import type { Line } from '../draw/line.ts'
 import { block, line, rule, span } from '../draw/line.ts'
 import { cutMiddle, padEnd, wrap } from '../draw/text.ts'
-import { progressBar } from '../draw/bars.ts'
+import { progressBar, sparkline } from '../draw/bars.ts'
 import { marksOf } from '../draw/theme.ts'
 import { geometry } from '../state/geometry.ts'
 import { eta, share } from '../run/run-view.ts'
 import { activeRun } from '../state/selectors.ts'
 import type { LogEntry, State } from '../state/state.ts'
+import { lakeTables } from '../state/stores.ts'
+import { EVERY_TABLE } from '../state/sync-shown.ts'
 import { runMark } from './states.ts'
 import { lastRuns } from './last-runs.ts'
 
@@ -26,6 +28,21 @@ function nowLines(state: State, cells: number): Line[] {
     ],
     ...(waiting > 0 ? [line(` ${waiting} more in line`, 'muted')] : []),
   ]
+}
+
+/** What brings commits in beside the run, each with how far it was behind. */
+function syncLines(state: State, cells: number): Line[] {
+  const marks = marksOf(state.ascii)
+  return state.syncs.map(({ key, state: now, trouble, lags }) => {
+    const name = key === EVERY_TABLE ? 'all tables' : (lakeTables(state).find((row) => row.key === key)?.name ?? key)
+    const bad = now === 'failed' || trouble !== null
+    const room = Math.max(8, cells - 22)
+    return [
+      span(` ${bad ? marks.bad : marks.sync} `, bad ? 'bad' : 'info'),
+      span(`sync ${padEnd(cutMiddle(name, room), room)} `),
+      span(sparkline(lags.slice(-12), 12, state.ascii), bad ? 'bad' : 'info'),
+    ]
+  })
 }
 
 /** A line of the log, wrapped below its time. */
@@ -53,6 +70,7 @@ export function activityPane(state: State, cells: number): Line[] {
   const lines: Line[] = [
     line(' NOW', 'strong'),
     ...nowLines(state, cells),
+    ...syncLines(state, cells),
     [],
     line(' RUNS', 'strong'),
     ...(runs.length === 0 ? [line('   none recorded', 'muted')] : runLines),

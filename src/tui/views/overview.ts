@@ -10,7 +10,7 @@ import type { State } from '../state/state.ts'
 import { lakeTables } from '../state/stores.ts'
 import { cursorRow } from '../state/tables-list.ts'
 import { commitsChart, partitionsChart, sizesChart, stacked } from './charts.ts'
-import { catalogState, proofState, runMark } from './states.ts'
+import { catalogState, proofState, runMark, syncText } from './states.ts'
 
 const LABEL = 11
 
@@ -79,6 +79,8 @@ function factLines(row: TableRow, overview: Overview | null, state: State, cells
   )
   const state1 = !isInCatalog(row) || row.error !== null ? '' : from
   lines.push(...fact('catalog', catalog.text + state1, cells, catalog.tone))
+  const sync = syncText(state, row)
+  if (sync !== null) lines.push(...fact('sync', sync.text, cells, sync.tone))
   if (row.catalog.state === 'away') {
     const { error } = row.catalog
     for (const text of [`${error.code} ${error.message}`, error.reason, error.where, error.hint])

@@ -3,6 +3,11 @@ import type { TableRow } from '../../engine/workbench.ts'
 import type { Span, Tone } from '../draw/line.ts'
 import { span } from '../draw/line.ts'
 import type { Marks } from '../draw/theme.ts'
+import { isInCatalog } from '../../engine/workbench.ts'
+import { sparkline } from '../draw/bars.ts'
+import { plural } from '../draw/format.ts'
+import type { State } from '../state/state.ts'
+import { EVERY_TABLE, syncOf } from '../state/sync-shown.ts'
 import { isRefused } from '../state/needy.ts'
 import { titleOf } from '../../engine/systems.ts'
 
@@ -45,6 +50,41 @@ export function catalogState(row: TableRow, marks: Marks): { readonly text: stri
       return { text: `${marks.bad} away`, tone: 'bad' }
     case 'failed':
       return { text: `${marks.bad} ${SHORT[row.catalog.error.code] ?? 'failed'}`, tone: 'bad' }
+  }
+}
+
+/** The same of a table whose commits are brought in as they come: its mark says that, and its word where that does not go well. */
+export function syncedState(
+  row: TableRow,
+  syncs: State['syncs'],
+  marks: Marks,
+): { readonly text: string; readonly tone: Tone } {
+  const plain = catalogState(row, marks)
+  const sync = isInCatalog(row) ? syncOf(syncs, row.key) : null
+  if (sync === null) return plain
+  if (sync.state === 'failed' || (sync.trouble !== null && sync.key === row.key))
+    return { text: `${marks.bad} sync`, tone: 'bad' }
+  return { text: plain.text.replace(/^\S+/, marks.sync), tone: plain.tone === 'ok' ? 'info' : plain.tone }
+}
+
+/** What is said of that in a line; null where nobody brings it in. */
+export function syncText(
+  { syncs, ascii }: State,
+  row: TableRow,
+): { readonly text: string; readonly tone: Tone } | null {
+  const sync = syncOf(syncs, row.key)
+  if (sync === null) return null
+  const key = sync.key === EVERY_TABLE ? 'W' : 'w'
+  if (sync.state === 'failed')
+    return { text: `ended: ${sync.error?.message ?? 'it failed'} · ${key} begins it again`, tone: 'bad' }
+  if (sync.state === 'stopping') return { text: 'ends after what it is bringing in', tone: 'muted' }
+  if (sync.trouble !== null) return { text: `${sync.trouble} · it tries again · ${key} ends it`, tone: 'bad' }
+  const cells = Math.min(24, sync.lags.length)
+  const spark = sync.lags.length < 2 ? '' : `${sparkline(sync.lags.slice(-cells), cells, ascii)} `
+  const of = sync.key === EVERY_TABLE ? 'all tables' : 'it'
+  return {
+    text: `${spark}${plural(sync.lags.at(-1) ?? 0, 'commit')} behind · ${key} ends the sync of ${of}`,
+    tone: 'info',
   }
 }
 

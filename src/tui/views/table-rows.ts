@@ -12,7 +12,7 @@ import type { State, TableSort } from '../state/state.ts'
 import { isTree } from '../state/stores.ts'
 import { storeLine } from './stores.ts'
 import { cursorIndex } from '../state/tables-list.ts'
-import { catalogState, proofState } from './states.ts'
+import { proofState, syncedState } from './states.ts'
 
 type Column = {
   readonly id: TableSort
@@ -68,7 +68,7 @@ function cellOf(row: TableRow, column: Column, state: State): Span {
     case 'changed':
       return put(age(row.changed, state.now))
     case 'catalog': {
-      const s = catalogState(row, marks)
+      const s = syncedState(row, state.syncs, marks)
       return put(s.text, s.tone)
     }
     case 'proof': {

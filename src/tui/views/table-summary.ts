@@ -10,7 +10,7 @@ import type { State } from '../state/state.ts'
 import { cursorRow } from '../state/tables-list.ts'
 import { storeSummary } from './stores.ts'
 import { relationSummary } from './relations.ts'
-import { shortFeature } from './states.ts'
+import { shortFeature, syncText } from './states.ts'
 import { lastRuns } from './last-runs.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import { titleOf } from '../../engine/systems.ts'
@@ -69,12 +69,15 @@ export function tablesSummary(state: State, cells: number): Line[] {
     .map((run) =>
       `${run.command} ${timeOfDay(msOf(run.startedAt)).slice(0, 5)} ${run.status} ${run.duration}`.trimEnd(),
     )
+  const sync = syncText(state, row)
   const hint = row.error?.hint ?? (row.catalog.state === 'away' ? whyAway(row.catalog.error) : undefined)
   return [
     rule('', cells),
     [span(` ${cutEnd(row.name, Math.max(20, cells - 30))}  `, 'strong'), span(facts.join(' · '))],
     hint === undefined
-      ? [label('last run'), span(runs.length === 0 ? 'none recorded' : runs.join(' · '))]
+      ? sync === null
+        ? [label('last run'), span(runs.length === 0 ? 'none recorded' : runs.join(' · '))]
+        : [label('sync'), span(sync.text, sync.tone)]
       : [label(row.error === null ? 'catalog' : 'do'), span(hint)],
     [label('in all'), span(tally(rows))],
   ]

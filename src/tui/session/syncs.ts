@@ -1,0 +1,135 @@
+/** `sync --watch` of tables or of the whole catalog, each in a thread of its own: it takes no turn from other runs, and ends with the screen. */
+import { defaultNumber } from '../../engine/operations/facts.ts'
+import { hasOneOpener } from '../../engine/systems.ts'
+import { isInCatalog, type RunningOperation, type TableRow, type Workbench } from '../../engine/workbench.ts'
+import type { Event } from '../../model/event.ts'
+import type { Action } from '../state/action.ts'
+import type { State } from '../state/state.ts'
+import type { Store } from '../state/store.ts'
+import { EVERY_TABLE, lagOf, type Sync } from '../state/sync-shown.ts'
+import { quoted, tableArgument, type Job, type Place } from './operations.ts'
+
+/** Each has a thread and a connection of its own. */
+const MOST = 8
+/** Where the system does not tell of changes, ms. */
+const INTERVAL_MS = 30_000
+
+export class Syncs {
+  readonly #workbench: Workbench
+  readonly #store: Store<State, Action>
+  readonly #running = new Map<string, RunningOperation>()
+
+  constructor(workbench: Workbench, store: Store<State, Action>) {
+    this.#workbench = workbench
+    this.#store = store
+  }
+
+  /** Of these tables: begins where none is brought in, else ends. */
+  toggle(rows: readonly TableRow[], place: Place): void {
+    const known = rows.filter(isInCatalog)
+    const going = known.filter(({ key }) => this.#running.has(key))
+    if (going.length > 0) {
+      for (const { key } of going) this.#stop(key)
+      return
+    }
+    if (this.#isRefused(place)) return
+    if (this.#running.has(EVERY_TABLE)) {
+      this.#say('all tables are brought in already: W ends that')
+      return
+    }
+    if (this.#running.size + known.length > MOST) {
+      this.#say(`${MOST} tables one by one at most: W brings in all of the catalog in one run`)
+      return
+    }
+    for (const row of known) this.#start(row.key, syncJob([tableArgument(row, place)], place), lagOf(row))
+    const what = known.length === 1 ? (known[0]?.name ?? '') : `${known.length} tables`
+    this.#say(`commits of ${what} are brought in as they come, until w or until the screen is left`)
+  }
+
+  /** Of the whole catalog. */
+  toggleAll(place: Place): void {
+    if (this.#running.has(EVERY_TABLE)) {
+      this.#stop(EVERY_TABLE)
+      return
+    }
+    if (this.#isRefused(place)) return
+    for (const key of this.#running.keys()) this.#stop(key)
+    const lag = (this.#store.get().slots.tables.value ?? []).reduce((sum, row) => sum + lagOf(row), 0)
+    this.#start(EVERY_TABLE, syncJob([], place), lag)
+    this.#say('commits of all tables of the catalog are brought in as they come, until W or until the screen is left')
+  }
+
+  close(): void {
+    for (const running of this.#running.values()) running.stop()
+  }
+
+  #isRefused({ catalog }: Place): boolean {
+    if (!hasOneOpener(catalog)) return false
+    this.#say('this catalog takes one program at a time: nothing else could be asked or started meanwhile')
+    return true
+  }
+
+  #stop(key: string): void {
+    this.#running.get(key)?.stop()
+    this.#change(key, { state: 'stopping' })
+  }
+
+  #start(key: string, { operation, commandLine }: Job, lag: number): void {
+    this.#store.dispatch({ type: 'sync-begun', key, lag })
+    const running = this.#workbench.start(operation, commandLine)
+    this.#running.set(key, running)
+    running.subscribe((event) => this.#take(key, event))
+    void running.done.then((exitCode) => {
+      this.#running.delete(key)
+      if (exitCode === 0 || this.#of(key)?.state !== 'failed') this.#store.dispatch({ type: 'sync-ended', key })
+    })
+  }
+
+  #take(key: string, event: Event): void {
+    switch (event.type) {
+      case 'table.finished':
+        this.#trouble(key, event.error === undefined ? null : `${event.error.code}: ${event.error.message}`)
+        break
+      case 'log':
+        if (event.level === 'warn' || event.level === 'error') this.#trouble(key, event.message)
+        break
+      case 'run.finished':
+        if (event.status === 'failed') this.#change(key, { state: 'failed', error: event.error ?? null })
+        break
+      default:
+    }
+  }
+
+  #trouble(key: string, trouble: string | null): void {
+    if (this.#of(key)?.trouble !== trouble) this.#change(key, { trouble })
+  }
+
+  #of(key: string): Sync | undefined {
+    return this.#store.get().syncs.find((one) => one.key === key)
+  }
+
+  #change(key: string, change: Partial<Sync>): void {
+    this.#store.dispatch({ type: 'sync', key, change })
+  }
+
+  #say(text: string): void {
+    this.#store.dispatch({ type: 'flash', flash: { text, tone: 'plain' } })
+  }
+}
+
+/** @param tables none for all of the catalog */
+function syncJob(tables: readonly string[], { catalog }: Place): Job {
+  const words = ['sluice', 'sync', ...(tables.length === 0 ? ['--all'] : tables), '--watch', '--database-url', catalog]
+  return {
+    operation: {
+      kind: 'sync',
+      tables,
+      catalog,
+      watch: true,
+      intervalMs: INTERVAL_MS,
+      batchSize: defaultNumber('sync', 'batch-size'),
+      parallel: defaultNumber('sync', 'parallel'),
+    },
+    commandLine: words.map(quoted).join(' '),
+  }
+}
