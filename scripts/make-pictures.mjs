@@ -1,0 +1,192 @@
+/**
+ * Pictures of whole screens for the README, from real runs over the demo lake: node scripts/make-pictures.mjs, after npm run build.
+ * With --check nothing is written: the words on each screen are compared with those of its picture, since figures and bars differ from run to run.
+ */
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import xterm from '@xterm/headless'
+import { spawn } from 'node-pty'
+
+const root = new URL('../', import.meta.url).pathname
+const folder = join(root, 'docs/pictures')
+const COLUMNS = 100
+const ROWS = 28
+const CELL = { width: 8.4, height: 18, font: 14, margin: 12 }
+const GROUND = '#14171c'
+const PLAIN = '#d5d9e0'
+const PALETTE = [
+  ...['#14171c', '#e06c75', '#98c379', '#e5c07b', '#61afef', '#c678dd', '#56b6c2', '#d5d9e0'],
+  ...['#6b7280', '#ff7b86', '#b5e08d', '#ffd68a', '#82c4ff', '#dd9bf0', '#7fd6e0', '#ffffff'],
+]
+const TIMEOUT_MS = 30_000
+const DROPPED = /^(?:CI|CONTINUOUS_INTEGRATION|FORCE_COLOR|NO_COLOR|GITHUB_ACTIONS|NODE_ENV|VITEST|SLUICE_.*|npm_.*)$/
+
+/** The program in a terminal of its own. */
+function open(cwd, args) {
+  const terminal = new xterm.Terminal({ cols: COLUMNS, rows: ROWS, allowProposedApi: true })
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !DROPPED.test(name)))
+  const child = spawn(process.execPath, [join(root, 'dist/cli/bin.js'), ...args], {
+    cols: COLUMNS,
+    rows: ROWS,
+    cwd,
+    name: 'xterm-256color',
+    env: {
+      ...env,
+      TZ: 'UTC',
+      FORCE_COLOR: '1',
+      XDG_STATE_HOME: join(cwd, 'state'),
+      XDG_CONFIG_HOME: join(cwd, 'config'),
+    },
+  })
+  let pending = 0
+  child.onData((data) => {
+    pending += 1
+    terminal.write(data, () => (pending -= 1))
+  })
+  const ended = new Promise((resolve) => child.onExit(resolve))
+  const text = () =>
+    rowsOf(terminal)
+      .map((row) => row.translateToString(true))
+      .join('\n')
+  const until = async (wanted) => {
+    for (const end = Date.now() + TIMEOUT_MS; ;) {
+      if (pending === 0 && wanted.test(text())) return
+      if (Date.now() > end) throw new Error(`never seen: ${wanted}\n${text()}`)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+  return { terminal, ended, until, type: (keys) => child.write(keys), close: () => child.kill('SIGTERM') }
+}
+
+const rowsOf = (terminal) =>
+  Array.from({ length: ROWS }, (_, i) => terminal.buffer.active.getLine(terminal.buffer.active.baseY + i))
+
+const escaped = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+
+function colour(isDefault, isPalette, value, otherwise) {
+  if (isDefault) return otherwise
+  return isPalette ? (PALETTE[value] ?? otherwise) : `#${value.toString(16).padStart(6, '0')}`
+}
+
+/** Runs of cells that look alike. */
+function runsOf(row) {
+  const runs = []
+  for (let x = 0; x < COLUMNS; x += 1) {
+    const cell = row.getCell(x)
+    if (cell.getWidth() === 0) continue
+    const front = colour(cell.isFgDefault(), cell.isFgPalette(), cell.getFgColor(), PLAIN)
+    const ground = colour(cell.isBgDefault(), cell.isBgPalette(), cell.getBgColor(), GROUND)
+    const [fill, back] = cell.isInverse() ? [ground, front] : [front, ground]
+    const look = `${fill}|${back}|${cell.isBold() ? 'b' : ''}${cell.isDim() ? 'd' : ''}`
+    const last = runs.at(-1)
+    const chars = cell.getChars() || ' '
+    if (last?.look === look) {
+      last.text += chars
+      last.cells += cell.getWidth()
+    } else
+      runs.push({
+        look,
+        fill,
+        back,
+        bold: cell.isBold() !== 0,
+        dim: cell.isDim() !== 0,
+        x,
+        cells: cell.getWidth(),
+        text: chars,
+      })
+  }
+  return runs
+}
+
+function svgOf(terminal, title) {
+  const { width, height, font, margin } = CELL
+  const at = (cells) => Number((margin + cells * width).toFixed(1))
+  const lines = rowsOf(terminal).flatMap((row, y) =>
+    runsOf(row).flatMap(({ fill, back, bold, dim, x, cells, text }) => {
+      const top = margin + y * height
+      const size = Number((cells * width).toFixed(1))
+      const box =
+        back === GROUND ? [] : [`<rect x="${at(x)}" y="${top}" width="${size}" height="${height}" fill="${back}"/>`]
+      if (text.trim() === '') return box
+      const lead = text.length - text.trimStart().length
+      const shown = text.trim()
+      const wide = Number((shown.length * width).toFixed(1))
+      const style = `${bold ? ' font-weight="bold"' : ''}${dim ? ' opacity="0.6"' : ''}${fill === PLAIN ? '' : ` fill="${fill}"`}`
+      return [
+        ...box,
+        `<text x="${at(x + lead)}" y="${top + 13.5}" textLength="${wide}"${style}>${escaped(shown)}</text>`,
+      ]
+    }),
+  )
+  const size = [Math.round(2 * margin + COLUMNS * width), 2 * margin + ROWS * height]
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${size[0]}" height="${size[1]}" viewBox="0 0 ${size[0]} ${size[1]}" role="img">`,
+    `<title>${escaped(title)}</title>`,
+    `<rect width="100%" height="100%" rx="8" fill="${GROUND}"/>`,
+    `<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, monospace" font-size="${font}" fill="${PLAIN}" xml:space="preserve" lengthAdjust="spacingAndGlyphs">`,
+    ...lines,
+    '</g>',
+    '</svg>',
+    '',
+  ].join('\n')
+}
+
+/** What does not change from run to run: words of four letters and more. */
+function wordsOf(svg) {
+  const text = svg.replaceAll(/<[^>]*>/g, ' ')
+  return [...new Set(text.match(/[a-z][a-z/_-]{3,}/gi) ?? [])].toSorted()
+}
+
+async function screens() {
+  const cwd = mkdtempSync(join(tmpdir(), 'sluice-pictures-'))
+  const found = new Map()
+  try {
+    cpSync(join(root, 'fixtures/lake'), join(cwd, 'lake'), { recursive: true, preserveTimestamps: true })
+    const catalog = ['--database-url', 'sqlite:///lake.db']
+    const run = open(cwd, ['batch-import', './lake', '--recursive', '--parallel', '1', ...catalog])
+    await run.until(/failed, exit 1[^]*q leave/)
+    found.set('run', svgOf(run.terminal, 'The Run screen after an import of a whole lake'))
+    run.type('q')
+    await run.ended
+    const ui = open(cwd, ['./lake', ...catalog])
+    await ui.until(/sales\/orders.*current[^]*in all/)
+    ui.type('G')
+    await ui.until(/› staging\/managed/)
+    ui.type('k')
+    await ui.until(/› sales\/orders[^]*\d commits/)
+    found.set('tables', svgOf(ui.terminal, 'The tables of a lake beside their catalog'))
+    ui.type('c')
+    await ui.until(/ idle[^]*every answer is the same/)
+    found.set('compare', svgOf(ui.terminal, 'The same questions, asked of files and of SQL'))
+    ui.close()
+    await ui.ended
+  } finally {
+    rmSync(cwd, { recursive: true, force: true })
+  }
+  return found
+}
+
+const check = process.argv.includes('--check')
+process.on('uncaughtException', (error) => {
+  process.stderr.write(`${error.message}\n`)
+  // A program that is still open would keep this one alive.
+  process.exit(1)
+})
+mkdirSync(folder, { recursive: true })
+for (const [name, svg] of await screens()) {
+  const file = join(folder, `${name}.svg`)
+  if (!check) {
+    writeFileSync(file, svg)
+    process.stdout.write(`${file}: ${svg.length} bytes\n`)
+    continue
+  }
+  const [now, then] = [wordsOf(svg), wordsOf(readFileSync(file, 'utf8'))]
+  const differ = [...now.filter((word) => !then.includes(word)), ...then.filter((word) => !now.includes(word))]
+  if (differ.length === 0) continue
+  process.stderr.write(
+    `${file} is not what the program draws (${differ.join(', ')}): run node scripts/make-pictures.mjs\n`,
+  )
+  process.exitCode = 1
+}
