@@ -43,6 +43,20 @@ describe.runIf(compiled)('in a pty', () => {
     await app.press(['esc', 'esc'], '14 tables')
   })
 
+  it('takes a statement that is pasted, and lists what was asked before', async () => {
+    const app = start()
+    await ready(app)
+    await app.press(['5'], 'no answer yet')
+    await app.press(['select id,\r  name\rfrom orders;\r'], 'from orders;')
+    // Nothing of it was an enter: only one behind the end runs it.
+    expect(app.screen()).toContain('no answer yet')
+    await app.press(['\u0006', 'count'], 'asked before / count')
+    await app.press(['esc'], (screen) => !screen.includes('asked before /'))
+    await app.press(['enter'], 'running')
+    await app.press(['ctrl-c'], 'it has ended where it ran')
+    await app.press(['shift-tab', '1'], '14 tables')
+  })
+
   it('asks the catalog with where, and forgets it again', async () => {
     const app = start()
     await ready(app)

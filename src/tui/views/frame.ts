@@ -124,11 +124,17 @@ function crumbs(state: State): string {
 
 function screensLine(state: State, cells: number): Line {
   const screens: readonly Screen[] = ['tables', 'runs', 'compare', 'log', 'ask']
-  const left = screens.flatMap((screen, i): Span[] => {
-    const text = `${i + 1} ${TITLES[screen]}`
-    return [state.screen === screen ? span(`[${text}]`, 'strong') : span(` ${text} `), span(' ')]
-  })
-  const right = cutMiddle(crumbs(state), Math.max(0, cells - lineWidth(left) - 4))
+  const tabs = (gap: string): Line =>
+    screens.flatMap((screen, i): Span[] => {
+      const text = `${i + 1} ${TITLES[screen]}`
+      return [state.screen === screen ? span(`[${text}]`, 'strong') : span(` ${text} `), span(gap)]
+    })
+  let told = crumbs(state)
+  const fits = (left: Line): boolean => width(told) <= cells - lineWidth(left) - 4
+  const left = fits(tabs(' ')) ? tabs(' ') : tabs('')
+  // What was filtered and marked is worth more than how many there are.
+  while (!fits(left) && told.includes(' · ')) told = told.slice(told.indexOf(' · ') + 3)
+  const right = cutMiddle(told, Math.max(0, cells - lineWidth(left) - 4))
   return spread([span(' '), ...left], line(`${right} `), cells)
 }
 
