@@ -1,6 +1,6 @@
 /** `catalog_fsck`: what the newest `fsck` of each table found. The first row of a table says what was looked at. */
 import type { Finding } from '../delta/fsck/finding.ts'
-import type { SqlTransaction } from '../stores/port.ts'
+import type { SqlDatabase, SqlTransaction } from '../stores/port.ts'
 
 export type FsckRecord = {
   readonly tableId: string
@@ -31,4 +31,26 @@ export async function recordFsck(transaction: SqlTransaction, runId: string, rec
 /** Removes the rows of a table. */
 export async function forgetFsck(transaction: SqlTransaction, tableId: string): Promise<void> {
   await transaction.run('DELETE FROM catalog_fsck WHERE table_id = ?', [tableId])
+}
+
+/** What the newest check of a table came to. */
+export type LastFsck = {
+  readonly version: number
+  /** ms since the epoch. */
+  readonly checkedAt: number
+  readonly findings: number
+}
+
+/** @returns null where nobody has checked it */
+export async function lastFsck(database: SqlDatabase, tableId: string): Promise<LastFsck | null> {
+  const rows = await database.all('SELECT checked_at, version FROM catalog_fsck WHERE table_id = ? AND line = 0', [
+    tableId,
+  ])
+  const [row] = rows
+  if (row === undefined) return null
+  const [counted] = await database.all('SELECT count(*) FROM catalog_fsck WHERE table_id = ? AND level = ?', [
+    tableId,
+    'finding',
+  ])
+  return { checkedAt: Number(row[0]), version: Number(row[1]), findings: Number(counted?.[0] ?? 0) }
 }

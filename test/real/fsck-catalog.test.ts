@@ -2,6 +2,7 @@
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { lastFsck } from '../../src/catalog/fsck-findings.ts'
 import type { Event } from '../../src/model/event.ts'
 import { catalogUrl, openAt } from '../support/backend.ts'
 import { openCatalog, temporaryFolder } from '../support/catalog-kit.ts'
@@ -47,6 +48,9 @@ test('says the same by the rows of the catalog as by the log, and stores it', as
   const rows = await database.all(
     `SELECT level, finding, path, column_name, version FROM catalog_fsck WHERE level <> 'note' ORDER BY line`,
   )
+  const [[tableId] = []] = await database.all('SELECT table_id FROM delta_tables')
+  expect(await lastFsck(database, String(tableId))).toMatchObject({ version: 1, findings: 2 })
+  expect(await lastFsck(database, 'another')).toBeNull()
   await database.close()
   // The vector hides rows of a file that is gone, which is one finding only.
   expect(rows[0]).toEqual(['run', 'run', null, null, 1])

@@ -666,6 +666,24 @@ export function fakeWorkbench({
       })
       return
     }
+    if (operation.kind === 'archive-list') {
+      queueMicrotask(() => {
+        const [table] = operation.tables
+        run.emit({ type: 'run.started', command: operation.kind, tool: '0.1.0' })
+        run.emit({
+          type: 'archived',
+          table,
+          partition: 'Q4-FY22',
+          state: 'EXPIRED',
+          archive: './archive/events',
+          from: '2021-10-01',
+          to: '2022-01-01',
+          rows: '987654',
+        })
+        run.finish(0)
+      })
+      return
+    }
     if (operation.kind === 'tokens') {
       queueMicrotask(() => {
         run.emit({ type: 'run.started', command: operation.kind, tool: '0.1.0' })

@@ -17,12 +17,12 @@ const table = { type: 'partition.table', table: 't', by: 'at', partitions: '91',
 
 describe('a line of time', () => {
   test('opens at now, with a few before it, where nothing is wrong', () => {
-    expect(linesFromNow({ table, partitions: days, alarms: [], error: null })).toBe(2 + 8)
-    expect(linesFromNow({ table, partitions: days.slice(0, 90), alarms: [], error: null })).toBeNull()
+    expect(linesFromNow({ table, partitions: days, alarms: [], expired: [], error: null })).toBe(2 + 8)
+    expect(linesFromNow({ table, partitions: days.slice(0, 90), alarms: [], expired: [], error: null })).toBeNull()
   })
 
   test('opens with its alarms where there are any', () => {
-    const shown = { table, partitions: days, alarms: [alarm], error: null }
+    const shown = { table, partitions: days, alarms: [alarm], expired: [], error: null }
     expect(linesFromNow(shown)).toBeNull()
     const [title, ...lines] = timelineText(shown, 100, true)
     expect(title).toBe('partitions by at · 1 alarm')

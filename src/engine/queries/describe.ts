@@ -1,6 +1,7 @@
 /** Schema, features and overview of a table. */
 import { realpathSync } from 'node:fs'
 import { readAudit, type AuditRow } from '../../catalog/audit.ts'
+import { lastFsck } from '../../catalog/fsck-findings.ts'
 import { thisProcess } from '../../shared/owner.ts'
 import { domainsAt, stateAt, txnsAt } from '../../catalog/query/state.ts'
 import { featureNames, readerRefusal } from '../../delta/features.ts'
@@ -147,6 +148,7 @@ export async function overviewOf(
     txns: state.txns.map(({ appId, version }) => ({ appId, version })),
     domains: state.domains.map(({ domain, configuration }) => ({ domain, configuration })),
     lastRuns: database === null ? [] : await runsOf(table, located, database),
+    ...(inCatalog === null ? {} : { fsck: await lastFsck(inCatalog.database, inCatalog.table.tableId) }),
     fileSizes: inCatalog === null ? null : await sizes(inCatalog),
     commitsPerDay: inCatalog === null ? null : await perDay(inCatalog, table.changed),
   }

@@ -217,6 +217,14 @@ export function partitionsOf(url: string, table: string): Job {
   }
 }
 
+/** What the ledger of a database says of the archive of one of its tables. */
+export function archivedOf(url: string, table: string): Job {
+  return {
+    operation: { kind: 'archive-list', from: url, tables: [table], count: false },
+    commandLine: ['sluice', 'archive', 'list', '--from', url, '--table', table].map(quoted).join(' '),
+  }
+}
+
 /**
  * The phases of one table.
  * @param wished what the config file says of its tables; a table that it does not name is looked at as it is

@@ -18,6 +18,8 @@ export type PictureKind = {
   /** What is said while it is read: `reading some of the ring of orders …`. */
   readonly reading: (name: string) => string
   readonly job: (url: string, name: string) => Job
+  /** What is asked after it; where that fails, the picture goes without. */
+  readonly beside?: (url: string, name: string) => Job
   /** Begins to fold the events of one run. */
   readonly begin: () => {
     event(event: Event): void
@@ -58,11 +60,24 @@ export class Pictures {
       fold.event(event)
       if (event.type === 'run.finished') error = event.error ?? null
     })
-    void running.done.then(() => {
+    void running.done.then(async () => {
+      if (error === null && this.#kind.beside !== undefined) await this.#more(row, this.#kind.beside, fold)
       this.#asking.delete(key)
       this.#store.dispatch(fold.read(key, error))
       this.#show(row)
     })
+  }
+
+  async #more(
+    { key, url, name }: RelationRow,
+    beside: NonNullable<PictureKind['beside']>,
+    fold: ReturnType<PictureKind['begin']>,
+  ): Promise<void> {
+    const { operation, commandLine } = beside(url, name)
+    const running = this.#workbench.start(operation, commandLine)
+    this.#asking.set(key, running)
+    running.subscribe((event) => fold.event(event))
+    await running.done
   }
 
   #show({ key, name }: RelationRow): void {

@@ -1,6 +1,6 @@
 /** The Overview tab: what a table is, where it stands, and its shape. */
 import { isInCatalog, type Overview, type TableRow } from '../../engine/workbench.ts'
-import { bytes, count, fullTime, moment, msOf, plural } from '../draw/format.ts'
+import { age, bytes, count, fullTime, moment, msOf, plural } from '../draw/format.ts'
 import type { Line, Tone } from '../draw/line.ts'
 import { line, rule, span } from '../draw/line.ts'
 import { clean, cutMiddle, padEnd, wrap } from '../draw/text.ts'
@@ -47,6 +47,16 @@ function runLines(overview: Overview, state: State, cells: number): Line[] {
   ]
 }
 
+function fsckLines(
+  { version, checkedAt, findings }: NonNullable<Overview['fsck']>,
+  state: State,
+  cells: number,
+): Line[] {
+  const marks = marksOf(state.ascii)
+  const found = findings === 0 ? `${marks.ok} nothing found` : `${marks.bad} ${plural(findings, 'finding')}`
+  return fact('fsck', `${found} at v${version}, ${age(checkedAt, state.now)} ago`, cells, findings === 0 ? 'ok' : 'bad')
+}
+
 function factLines(row: TableRow, overview: Overview | null, state: State, cells: number): Line[] {
   const marks = marksOf(state.ascii)
   const catalog = catalogState(row, marks)
@@ -87,6 +97,7 @@ function factLines(row: TableRow, overview: Overview | null, state: State, cells
       if (text !== undefined) lines.push(...fact('', text, cells))
   }
   lines.push(...fact('proved', proof.text, cells, proof.tone))
+  if (overview?.fsck != null) lines.push(...fsckLines(overview.fsck, state, cells))
   if (overview?.createdAt) lines.push(...fact('created', fullTime(overview.createdAt), cells))
   return lines
 }

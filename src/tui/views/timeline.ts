@@ -1,4 +1,5 @@
 /** The partitions of a table as a line of time: a bar for what each holds, from the first period to those that are to come. */
+import type { ArchivedEvent } from '../../model/archive-events.ts'
 import type { PartitionedEvent, PartitionEvent, PartitionState } from '../../model/partition-events.ts'
 import { bar } from '../draw/bars.ts'
 import { bytes, count, plural } from '../draw/format.ts'
@@ -61,6 +62,7 @@ function pictureLines(shown: TimelineShown, cells: number, ascii: boolean): read
     ),
     ...(alarms.length === 0 ? [] : [[]]),
     line(heading, 'muted'),
+    ...shown.expired.map((one) => expiredRow(one, day)),
     ...partitions.map((one) => row(one, { top, wide, day, ascii })),
   ]
 }
@@ -85,6 +87,16 @@ function row(one: PartitionEvent, { top, wide, day, ascii }: Drawn): Line {
     ...(day === 0 ? [] : [span(padEnd(`  ${clean(from ?? '').slice(0, 10)}`, day), 'muted')]),
     span('  '),
     span(padEnd(bar(Number(rows ?? 0) / top, wide, ascii), wide), state === 'archived' ? 'muted' : 'info'),
+  ]
+}
+
+/** A period of which only its certificate is left. */
+function expiredRow({ partition, rows, from }: ArchivedEvent, day: number): Line {
+  return [
+    span(padEnd(cutEnd(clean(partition), PERIOD - 1), PERIOD), 'muted'),
+    span(padEnd('expired', STATE), 'muted'),
+    span((rows === undefined ? '' : count(Number(rows))).padStart(ROWS) + ''.padStart(SIZE), 'muted'),
+    ...(day === 0 ? [] : [span(padEnd(`  ${clean(from ?? '').slice(0, 10)}`, day), 'muted')]),
   ]
 }
 
