@@ -1,0 +1,83 @@
+/** The package as `npm pack` makes it, in a folder that is not the repository: only what is in it can be found there. */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { openPty } from '../tui/support/pty.ts'
+import { cleanEnv } from './support/program.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+let folder = ''
+/** As an installation has it: the package beside what it depends on. */
+let home = ''
+let files: readonly string[] = []
+beforeAll(() => {
+  folder = realpathSync(mkdtempSync(join(tmpdir(), 'sluice-packed-')))
+  execFileSync(process.execPath, [join(ROOT, 'scripts/make-man.mjs')])
+  // What was built for the tests is what is packed: `prepack` would take it away from those that run beside this one.
+  const told = execFileSync('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const [packed] = JSON.parse(told) as readonly {
+    readonly filename: string
+    readonly files: readonly { readonly path: string }[]
+  }[]
+  if (packed === undefined) throw new Error('nothing was packed')
+  files = packed.files.map(({ path }) => path)
+  home = join(folder, 'lib/node_modules/sluice')
+  mkdirSync(home, { recursive: true })
+  execFileSync('tar', ['-xzf', join(folder, packed.filename), '-C', home, '--strip-components=1'])
+  symlinkSync(join(ROOT, 'node_modules'), join(home, 'node_modules'))
+  mkdirSync(join(folder, 'bin'))
+  // As npm does with what `bin` names.
+  chmodSync(join(home, 'dist/cli/bin.js'), 0o755)
+  symlinkSync(join(home, 'dist/cli/bin.js'), join(folder, 'bin/sluice'))
+}, 60_000)
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const sluice = (
+  ...words: readonly string[]
+): { readonly status: number | null; readonly stdout: string; readonly stderr: string } =>
+  spawnSync('sluice', words, {
+    cwd: folder,
+    encoding: 'utf8',
+    timeout: 30_000,
+    env: { ...cleanEnv(), SLUICE_PROGRAM: '', PATH: `${join(folder, 'bin')}:${process.env['PATH'] ?? ''}` },
+  })
+
+it('holds the program, its lake and its manual, and nothing of the tests', () => {
+  expect(files).toEqual(expect.arrayContaining(['dist/cli/bin.js', 'LICENSE', 'README.md', 'package.json']))
+  expect(files.some((file) => file.startsWith('fixtures/lake/'))).toBe(true)
+  expect(files.filter((file) => /^(?:test|src|docs|scripts)\/|\.map$|tsbuildinfo/.test(file))).toEqual([])
+  const { man, bin } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as {
+    readonly man: readonly string[]
+    readonly bin: Readonly<Record<string, string>>
+  }
+  for (const file of [...man, ...Object.values(bin)]) expect(existsSync(join(home, file)), file).toBe(true)
+})
+
+it('runs where it was installed, and names itself as the shell does', () => {
+  expect(sluice('--help')).toMatchObject({ status: 0, stdout: expect.stringContaining('Usage: sluice') as string })
+  const lake = join(home, 'fixtures/lake')
+  expect(sluice('discover', lake, '--recursive', '--ci')).toMatchObject({
+    status: 0,
+    stdout: expect.stringContaining('sales/orders') as string,
+  })
+  expect(sluice('discovr').stderr).toContain('do       sluice discover --help')
+})
+
+it('opens its UI there', { timeout: 60_000 }, async () => {
+  const env = { XDG_STATE_HOME: join(folder, 'state') }
+  const app = openPty({
+    script: join(home, 'dist/cli/bin.js'),
+    args: ['lib/node_modules/sluice/fixtures/lake'],
+    cwd: folder,
+    env,
+  })
+  await app.until('sales/orders')
+  app.type('q')
+  expect(await app.ended).toMatchObject({ exitCode: 0 })
+})
