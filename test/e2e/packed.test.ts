@@ -38,14 +38,18 @@ beforeAll(() => {
 }, 60_000)
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
+/** How these tests were started says nothing of a program that was installed. */
+const withoutNpm = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(cleanEnv()).filter(([name]) => !name.startsWith('npm_')))
+
 const sluice = (
   ...words: readonly string[]
 ): { readonly status: number | null; readonly stdout: string; readonly stderr: string } =>
-  spawnSync('sluice', words, {
+  spawnSync(join(folder, 'bin/sluice'), words, {
     cwd: folder,
     encoding: 'utf8',
     timeout: 30_000,
-    env: { ...cleanEnv(), SLUICE_PROGRAM: '', PATH: `${join(folder, 'bin')}:${process.env['PATH'] ?? ''}` },
+    env: { ...withoutNpm(), SLUICE_PROGRAM: '', PATH: `${join(folder, 'bin')}:${process.env['PATH'] ?? ''}` },
   })
 
 it('holds the program, its lake and its manual, and nothing of the tests', () => {
