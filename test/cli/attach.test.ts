@@ -14,17 +14,22 @@ import { COPY } from '../tui/support/copy-events.ts'
 const BIN = new URL('../../dist/cli/bin.js', import.meta.url).pathname
 const ROWS = 60_000
 let folder = ''
+let sockets = ''
 let env: Record<string, string | undefined> = {}
 
 beforeAll(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'sluice-attach-'))
-  env = { ...process.env, XDG_RUNTIME_DIR: folder, XDG_STATE_HOME: path.join(folder, 'state'), CI: '' }
+  // The path of a socket may have 107 bytes.
+  sockets = mkdtempSync('/tmp/sl-')
+  env = { ...process.env, XDG_RUNTIME_DIR: sockets, XDG_STATE_HOME: path.join(folder, 'state'), CI: '' }
   const source = new Database(path.join(folder, 'source.db'))
   source.exec(`CREATE TABLE orders (id INTEGER PRIMARY KEY, note TEXT);
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${ROWS}) INSERT INTO orders SELECT i, 'note ' || i FROM n`)
   source.close()
 })
-afterAll(() => rmSync(folder, { recursive: true }))
+afterAll(() => {
+  for (const one of [folder, sockets]) rmSync(one, { recursive: true })
+})
 
 type Program = { readonly child: ChildProcess; readonly out: () => string; readonly code: Promise<number | null> }
 

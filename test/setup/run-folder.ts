@@ -22,6 +22,8 @@ export default function makeRunFolder(): () => void {
   fs.chmodSync(folder, 0o755)
   process.env['SLUICE_TEST_FOLDER'] = folder
   process.env['TMPDIR'] = folder // the workers inherit it
+  // What tests run is in no book of the user's own runs.
+  process.env['XDG_STATE_HOME'] = path.join(folder, 'state')
   return () => remove(folder)
 }
 
