@@ -19,14 +19,19 @@ export function refuseBackground(operation: Operation | null, tui: boolean): voi
 
 /**
  * Tells whoever started a run in the background of its beginning: `started RUN` at its first word, `begun RUN` once it has done more than to say that it
- * begins.
+ * begins, or to try to reach its databases.
  */
 export function beginningTold(tell: (line: string) => void): (event: Event) => void {
   let has = { started: false, begun: false }
-  return ({ type, runId }) => {
-    if (has.begun || runId === null) return
-    if (!has.started) tell(`started ${runId}`)
-    has = { started: true, begun: type !== 'run.started' && type !== 'run.finished' && type !== 'log' }
-    if (has.begun) tell(`begun ${runId}`)
+  return (event) => {
+    if (has.begun || event.runId === null) return
+    if (!has.started) tell(`started ${event.runId}`)
+    has = { started: true, begun: isWork(event) }
+    if (has.begun) tell(`begun ${event.runId}`)
   }
+}
+
+function isWork(event: Event): boolean {
+  if (event.type === 'log') return event.level === 'note'
+  return event.type !== 'run.started' && event.type !== 'run.finished' && event.type !== 'chunk.retried'
 }

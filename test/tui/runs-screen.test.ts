@@ -186,3 +186,40 @@ it('an ended one shows its end, its totals and its curve', async () => {
   expect(app.screen()).toMatch(/█/)
   await app.press(['y'], 'copied')
 })
+
+it('shows copies of every open ledger, also those of another machine, and asks again while one is looked at', async () => {
+  const machine = { list: async () => [], curve: async () => [], join: async () => Promise.reject(new Error('gone')) }
+  const app = openApp({
+    columns: 120,
+    rows: 40,
+    fake: Object.assign(fakeWorkbench({ hold: 'all', database: 'postgresql://app@db/shop' }), { machine }),
+  })
+  open.push(app)
+  await expect.poll(() => app.fake.runsStarted.map(({ operation }) => operation.kind)).toContain('discover-database')
+  app.fake.runsStarted.find(({ operation }) => operation.kind === 'discover-database')?.finish(0)
+  app.type('2')
+  const asked = (count: number) =>
+    expect
+      .poll(() => app.fake.runsStarted.filter(({ operation }) => operation.kind === 'copy-runs'))
+      .toHaveLength(count)
+  await asked(1)
+  const row = {
+    type: 'copy.run',
+    run: '1795390000000000001',
+    operation: 'copy',
+    source: 'sqlite:///shop.db',
+    target: 'postgresql://app@db/shop',
+    status: 'running',
+    rows: '5000',
+    host: 'mars',
+    startedAt: new Date(NOW - 1000).toISOString(),
+  } as const
+  app.fake.runsStarted.at(-1)?.emit(row)
+  app.fake.runsStarted.at(-1)?.finish(0)
+  await app.until('on mars')
+  await app.press(['g', 'enter'], 'the ledger of postgresql://app@db/shop')
+  await asked(2)
+  expect(app.fake.runsStarted.at(-1)?.operation).toMatchObject({ runId: row.run })
+  app.fake.runsStarted.at(-1)?.finish(0, { totals: { chunks: '44', proved: '17' } })
+  await app.until('17')
+})
