@@ -198,10 +198,11 @@ it('shows copies of every open ledger, also those of another machine, and asks a
   await expect.poll(() => app.fake.runsStarted.map(({ operation }) => operation.kind)).toContain('discover-database')
   app.fake.runsStarted.find(({ operation }) => operation.kind === 'discover-database')?.finish(0)
   app.type('2')
-  const asked = (count: number) =>
-    expect
+  const asked = async (count: number): Promise<void> => {
+    await expect
       .poll(() => app.fake.runsStarted.filter(({ operation }) => operation.kind === 'copy-runs'))
       .toHaveLength(count)
+  }
   await asked(1)
   const row = {
     type: 'copy.run',
