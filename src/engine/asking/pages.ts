@@ -5,7 +5,6 @@ import type { QuerySourcesEvent } from '../../model/archive-events.ts'
 import { openArchiveQuery } from '../../stores/parquet.ts'
 import type { SqlDatabase, SqlRow } from '../../stores/port.ts'
 import { answer } from '../archiving/query/answer.ts'
-import { withCatalog } from '../catalog-session.ts'
 import { openSourceStore } from '../copy/open-stores.ts'
 import { tableNamed } from '../archiving/query/table-named.ts'
 import { openCatalogDatabase, openLake } from '../registry.ts'
@@ -43,7 +42,7 @@ export async function askInto({ place, sql, explain }: AskQuestion, sink: Sink, 
       throwIfAborted(signal)
     }
   }
-  if (place.kind === 'catalog') return await withCatalog(place.url, ask)
+  // What is opened as a catalog may be a database that holds none yet, and is asked all the same.
   await using database = await openAsked(place.url)
   await ask(database)
 }

@@ -9,6 +9,8 @@ import type { AskState, GridPlace, RowWindow } from './ask-state.ts'
 import type { State } from './state.ts'
 
 const WIDEST = 40
+/** Of an answer of one column, such as a plan, which has the screen for itself. */
+const WIDEST_ALONE = 400
 const NARROWEST = 3
 /** Rows that are asked for around those on screen, so that a few keys need no answer. */
 const AROUND = 100
@@ -37,13 +39,14 @@ export function grownWidths(
   names: readonly string[],
   rows: RowWindow['rows'],
 ): readonly number[] {
+  const widest = names.length === 1 ? WIDEST_ALONE : WIDEST
   return names.map((name, i) => {
     let most = Math.max(NARROWEST, widths[i] ?? 0, width(visible(name)))
     for (const row of rows) {
-      if (most >= WIDEST) break
+      if (most >= widest) break
       most = Math.max(most, width(cellText(row[i] ?? null)))
     }
-    return Math.min(WIDEST, most)
+    return Math.min(widest, most)
   })
 }
 
