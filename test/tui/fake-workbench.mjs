@@ -666,6 +666,27 @@ export function fakeWorkbench({
       })
       return
     }
+    if (operation.kind === 'copy-runs') {
+      queueMicrotask(() => {
+        run.emit({ type: 'run.started', command: operation.kind, tool: '0.1.0' })
+        if (operation.to.includes('away')) {
+          run.finish(4)
+          return
+        }
+        run.emit({
+          type: 'copy.run',
+          run: '1763625800000000000',
+          operation: 'copy',
+          source: 'postgresql://app@db/tracks',
+          target: operation.to,
+          status: 'completed',
+          rows: '2210059',
+          startedAt: iso(NOW - 3 * H),
+        })
+        run.finish(0)
+      })
+      return
+    }
     if (operation.kind === 'archive-list') {
       queueMicrotask(() => {
         const [table] = operation.tables

@@ -12,7 +12,7 @@ import type { State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
 
 /** The thread that answers questions is asked so often, ms; a commit is seen at the second time. */
-const LOOK_MS = 350
+const LOOK_MS = 200
 /** Ages are drawn anew so often where nothing else draws them, ms. */
 export const AGES_MS = 60_000
 

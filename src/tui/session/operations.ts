@@ -225,6 +225,17 @@ export function archivedOf(url: string, table: string): Job {
   }
 }
 
+/** The copies that went into a database. */
+export function copiesInto(url: string): Job {
+  return {
+    operation: { kind: 'copy-runs', to: url, limit: MOST_COPIES },
+    commandLine: ['sluice', 'runs', '--to', url, '--limit', String(MOST_COPIES)].map(quoted).join(' '),
+  }
+}
+
+/** Of a list beside others. */
+const MOST_COPIES = 8
+
 /**
  * The phases of one table.
  * @param wished what the config file says of its tables; a table that it does not name is looked at as it is

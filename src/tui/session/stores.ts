@@ -1,5 +1,5 @@
 /** Stores beside the one that the program was opened with: each is read when it is unfolded, and one that fails hides no other. */
-import type { Workbench } from '../../engine/workbench.ts'
+import type { RunningOperation, Workbench } from '../../engine/workbench.ts'
 import type { CommandPort } from '../../engine/command-port.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
@@ -9,6 +9,8 @@ import type { State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
 import type { StoreRow } from '../state/stores.ts'
 import { field } from '../state/text-field.ts'
+import type { CopyRunEvent } from '../../model/answer-events.ts'
+import { copiesInto } from './operations.ts'
 import type { Databases } from './databases.ts'
 
 export class Stores {
@@ -17,6 +19,7 @@ export class Stores {
   readonly #databases: Databases
   readonly #commands: CommandPort | null
   readonly #reading = new Set<string>()
+  readonly #asking = new Set<RunningOperation>()
   #closed = false
 
   constructor(workbench: Workbench, store: Store<State, Action>, databases: Databases, commands: CommandPort | null) {
@@ -84,6 +87,7 @@ export class Stores {
 
   close(): void {
     this.#closed = true
+    for (const running of this.#asking) running.abort()
   }
 
   #unfold(store: ListedStore): void {
@@ -106,6 +110,7 @@ export class Stores {
       if (kind === 'database') {
         this.#databases.open(url, name, key)
         change({ state: 'ready' })
+        void this.#copies(store)
       } else {
         change({ tables: await this.#workbench.lakeAt(url), state: 'ready' })
       }
@@ -114,6 +119,20 @@ export class Stores {
     } finally {
       this.#reading.delete(key)
     }
+  }
+
+  /** What its ledger says of copies into it; a database without one has none, and one that fails says so by its tables. */
+  async #copies({ key, url }: ListedStore): Promise<void> {
+    const { operation, commandLine } = copiesInto(url)
+    const running = this.#workbench.start(operation, commandLine)
+    const copies: CopyRunEvent[] = []
+    running.subscribe((event) => {
+      if (event.type === 'copy.run') copies.push(event)
+    })
+    this.#asking.add(running)
+    await running.done
+    this.#asking.delete(running)
+    if (copies.length > 0 && !this.#closed) this.#store.dispatch({ type: 'store', key, change: { copies } })
   }
 
   #flash(text: string): void {

@@ -1,5 +1,6 @@
 /** A store beside what the program was opened with. */
 import type { TableRow } from '../../engine/workbench.ts'
+import type { CopyRunEvent } from '../../model/answer-events.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 
 /** As it is handed in: by a config file, or remembered from an earlier session. */
@@ -21,6 +22,8 @@ export type Store = NamedStore & {
   readonly open: boolean
   readonly state: 'unread' | 'reading' | 'ready' | 'failed'
   readonly failure: ErrorInfo | null
+  /** Into a database, by its own ledger, the newest first. */
+  readonly copies: readonly CopyRunEvent[]
   /** Of a lake. Those of a database are in `databases`. */
   readonly tables: readonly TableRow[]
 }
@@ -39,6 +42,7 @@ export function freshStore(named: NamedStore, added: boolean): Store {
     open: false,
     state: error === undefined ? 'unread' : 'failed',
     failure: error ?? null,
+    copies: [],
     tables: [],
   }
 }

@@ -1,12 +1,13 @@
 /** A store as a line of the tree, and what is said of it beside. */
-import { bytes, plural } from '../draw/format.ts'
+import { bytes, moment, msOf, plural } from '../draw/format.ts'
 import type { Line, Span } from '../draw/line.ts'
 import { fit, line, lineWidth, rule, span, spread } from '../draw/line.ts'
-import { clean, cutEnd, cutMiddle, wrap } from '../draw/text.ts'
+import { clean, cutEnd, cutMiddle, padEnd, wrap } from '../draw/text.ts'
 import { marksOf } from '../draw/theme.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { Database, State } from '../state/state.ts'
 import { storeState, type StoreRow } from '../state/stores.ts'
+import { runMark } from './states.ts'
 import { relationTitles } from './relations.ts'
 
 const databaseOf = (state: State, row: StoreRow): Database | null =>
@@ -71,7 +72,20 @@ export function storeFacts(state: State, row: StoreRow, cells: number): Line[] {
   const said = why.flatMap((text, i) =>
     wrap(clean(text), cells - 2).map((one) => line(` ${one}`, error !== null && i === 0 ? 'bad' : 'plain')),
   )
-  return [line(` ${cutMiddle(clean(row.location), cells - 2)}`, 'strong'), ...said]
+  const head = line(` ${cutMiddle(clean(row.location), cells - 2)}`, 'strong')
+  return [head, ...said, ...copyLines(state, row, cells)]
+}
+
+/** Copies that went into it, the newest first. */
+function copyLines(state: State, { store }: StoreRow, cells: number): Line[] {
+  if (store === null || store.copies.length === 0) return []
+  const marks = marksOf(state.ascii)
+  const lines = store.copies.map(({ operation, source, status, rows, startedAt }) => {
+    const when = moment(msOf(startedAt), state.now)
+    const what = `${operation} ${status}, ${plural(Number(rows), 'row')} from ${clean(source)}`
+    return fit([span(` ${padEnd(when, 11)} `), runMark(status, marks), span(` ${what}`)], cells)
+  })
+  return [[], rule('copies into it', cells), ...lines]
 }
 
 /** The lines below the list on a small screen. */
