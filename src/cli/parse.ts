@@ -200,6 +200,10 @@ export async function parseCommandLine(
     const text = await completionAnswer(typed.slice(2), env)
     return { request: { kind: 'help', text }, globals: readGlobals({}, {}, {}) }
   }
+  if (typed[0] === 'completion' && typed[1] === 'raw' && typed[2] === '--') {
+    const { rawAnswer } = await import('./completion/answer.ts')
+    return { request: { kind: 'help', text: await rawAnswer(typed.slice(3), env) }, globals: readGlobals({}, {}, {}) }
+  }
   const argv = fromSparkSubmit(typed)
   const word = firstWord(argv)
   const entry = word === null ? null : commandNamed(word)

@@ -102,6 +102,7 @@ describe('what a word may become', () => {
     expect(await asked('archive', 'run', '--from', from, '--table', 'rides', '--by', '')).toEqual([
       'id\tINTEGER',
       'at\tTEXT',
+      'two words\tTEXT',
     ])
     expect(await asked('archive', 'run', '--from', from, '--table', 'nosuch', '--by', '')).toEqual([])
     for (const store of ['here', 'away'])
@@ -195,8 +196,30 @@ describe('bash', () => {
     expect(places).toEqual(['stores.yaml'])
   })
 
+  it('completes names that have to be quoted, as they are being typed', () => {
+    const file = path.join(folder, 'odd names.db')
+    const database = new Database(file)
+    database.exec(`CREATE TABLE "Book ing's" (id INTEGER PRIMARY KEY); CREATE TABLE plain (id INTEGER PRIMARY KEY)`)
+    database.close()
+    const from = `--from 'sqlite:///${file}'`
+    const answers = completed(
+      `sluice copy ${from} --table Bo`,
+      `sluice copy ${from} --table "Bo`,
+      `sluice copy ${from} --table 'Bo`,
+      `sluice copy ${from} --table=Book\\ i`,
+      `sluice copy ${from} --table pl`,
+    )
+    expect(answers).toEqual([
+      [String.raw`Book\ ing\'s`],
+      ["Book ing's"],
+      [String.raw`Book ing'\''s`],
+      [String.raw`Book\ ing\'s`],
+      ['plain'],
+    ])
+  })
+
   it('reads every script that is for it, and no other names what is not there', () => {
     execFileSync('bash', ['-n'], { input: SCRIPTS.bash })
-    for (const script of Object.values(SCRIPTS)) expect(script).toContain('completion --')
+    for (const script of Object.values(SCRIPTS)) expect(script).toMatch(/completion (?:raw )?--/)
   })
 })

@@ -1,6 +1,24 @@
 /** The answer to a shell that asks what a word may become. */
 import { completionOf } from './candidates.ts'
+import { quotedFor, unquoted } from './quoting.ts'
 import { PLACE_LINES } from './scripts.ts'
+
+/**
+ * The same for a shell that hands words over as they were typed, and takes them back so.
+ * @param raw words with their quotes; the last one may have one that is open
+ */
+export async function rawAnswer(
+  raw: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<string> {
+  const read = raw.map((word) => unquoted(word, env))
+  const answer = await completionAnswer(
+    read.map(({ text }) => text),
+    env,
+  )
+  const open = read.at(-1)?.open ?? null
+  return answer.replaceAll(/^([^\t\n]+)\t/gm, (_line, word: string) => `${quotedFor(word, open)}\t`)
+}
 
 /** One line is as long as a shell shows. */
 const MEANING_CELLS = 60

@@ -10,12 +10,12 @@ import type { Candidate, Wanted } from './candidates.ts'
 type Env = Readonly<Record<string, string | undefined>>
 
 const PATIENCE_MS = 2000
-/** Others would have to be quoted, by each shell in its own way. */
-const BARE = /^[\p{L}\p{N}_.@%+-]+$/u
+/** What an answer of lines cannot hold; all else each shell quotes in its own way. */
+const UNSAID = /[\p{Cc}\u2028\u2029]/u
 
 /** @param words of the line up to the cursor; the last one is being typed */
 export async function namesFor(wanted: Wanted, words: readonly string[], env: Env): Promise<readonly Candidate[]> {
-  return (await knownTo(wanted, words, env)).filter(({ word }) => BARE.test(word.slice(wanted.flag.length)))
+  return (await knownTo(wanted, words, env)).filter(({ word }) => !UNSAID.test(word))
 }
 
 /** The same with names that a shell would have to quote. Nothing where the database does not answer in time. */

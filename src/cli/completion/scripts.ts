@@ -27,7 +27,7 @@ _sluice() {
       :folders) compopt -o filenames 2>/dev/null; while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -d -- "\${current#"$cut"}") ;;
       *) COMPREPLY+=("\${word#"$cut"}") ;;
     esac
-  done < <("\${words[0]}" completion -- "\${words[@]:1}" 2>/dev/null)
+  done < <("\${words[0]}" completion raw -- "\${words[@]:1}" 2>/dev/null)
 }
 complete -F _sluice sluice
 `
@@ -42,7 +42,7 @@ _sluice() {
       :files|:folders) places="$line" ;;
       *) found+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}") ;;
     esac
-  done < <("\${words[1]}" completion -- "\${(@)words[2,CURRENT]}" 2>/dev/null)
+  done < <("\${words[1]}" completion -- "\${(@Q)words[2,CURRENT]}" 2>/dev/null)
   (( \${#found} )) && _describe -V 'sluice' found
   [[ "$places" == :files ]] && _files
   [[ "$places" == :folders ]] && _files -/
