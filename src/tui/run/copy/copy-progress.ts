@@ -252,7 +252,9 @@ export class CopyProgress {
     if (event.chunk === undefined || event.accepted === true) return
     const known = this.book.find(event.table, event.chunk) ?? freshChunk(event.table, event.chunk, spanOf(event))
     const error = { code: 'COUNTS_DIFFER', message: differenceText(event), retryable: false } as const
-    this.#put({ ...known, state: 'failed', error, againAt: null, earlier: true })
+    // One that somebody spoke of before it began has been told without its place.
+    const span = event.from === undefined && event.to === undefined ? known.span : spanOf(event)
+    this.#put({ ...known, span, state: 'failed', error, againAt: null, earlier: true })
   }
 
   #failed(event: Of<'chunk.failed'>, now: number): void {
