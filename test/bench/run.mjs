@@ -35,6 +35,12 @@ if (positionals[0] === 'copy') {
   process.exit()
 }
 
+if (positionals[0] === 'keys') {
+  const { keys } = await import('./keys.mjs')
+  await keys({ rows: Number(values.rows) })
+  process.exit()
+}
+
 if (positionals[0] === 'archive') {
   const { archives } = await import('./archive.mjs')
   await archives({ runs, rows: process.argv.includes('--rows') ? Number(values.rows) : 1_000_000 })
