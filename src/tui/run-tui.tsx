@@ -35,6 +35,8 @@ export type TuiOptions = {
   readonly stdin: NodeJS.ReadStream
   readonly stdout: NodeJS.WriteStream
   readonly clock?: Clock
+  /** How long the cursor rests on a row before its details are asked for, ms. */
+  readonly restMs?: number
   readonly initial?: {
     readonly screen?: Screen
     /** An operation that starts at once, as a long command on the command line asks for. */
@@ -50,6 +52,9 @@ export type TuiOptions = {
 }
 
 /** @property goesOn whether a run that was looked at had not ended when it was left */
+/** About as long as a key that is held down waits for its next turn, and some. */
+const REST_MS = 120
+
 export type TuiResult = { readonly exitCode: number; readonly goesOn: boolean }
 
 /** @returns the status to end with; rejects when a bug ended the UI. */
@@ -112,6 +117,7 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
       options.onEvent?.(run, event)
     },
     lifecycle: options.lifecycle ?? null,
+    restMs: options.restMs ?? REST_MS,
     commands: options.commands ?? null,
     signalled: () => end.signalled,
   })

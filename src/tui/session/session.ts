@@ -29,6 +29,7 @@ import { Databases } from './databases.ts'
 import type { Need } from './needs.ts'
 import { needs } from './needs.ts'
 import type { Place } from './operations.ts'
+import { Passing } from './passing.ts'
 import { acceptPrompt, typedBefore } from './prompts.ts'
 import { awayOf, Reach, wholeError } from './reach.ts'
 import { Pictures } from './pictures.ts'
@@ -56,9 +57,14 @@ export type Terminal = {
   readonly lifecycle: LifecycleStatusOperation | null
   /** Reads commands that are printed; null where nobody does. */
   readonly commands: CommandPort | null
+  /** How long the cursor rests on a row before its details are asked for, ms; not at the first step. */
+  readonly restMs: number
   /** Whether a signal asked the program to end. */
   signalled(): boolean
 }
+
+/** What is asked whatever row the cursor is on. */
+const LISTS: ReadonlySet<SlotName> = new Set(['tables', 'runs'])
 
 export class Session implements Acting {
   readonly workbench: Workbench
@@ -78,6 +84,7 @@ export class Session implements Acting {
   readonly ask: AskSession
   readonly #terminal: Terminal
   readonly #inFlight = new Set<SlotName>()
+  readonly #passing: Passing
   readonly #reach = new Reach(
     (text, tone) => this.flash(text, tone),
     () => this.store.dispatch({ type: 'reload', now: this.clock.now() }),
@@ -92,6 +99,7 @@ export class Session implements Acting {
     this.store = store
     this.clock = clock
     this.#terminal = terminal
+    this.#passing = new Passing(terminal.restMs, () => this.#load())
     this.queue = new RunQueue(workbench, store, clock, {
       settled: (event) => this.#settled(event),
       event: (run, event) => terminal.onEvent(run, event),
@@ -259,6 +267,7 @@ export class Session implements Acting {
     if (this.#closed) return
     this.#closed = true
     this.#reach.close()
+    this.#passing.close()
     this.#live.close()
     this.ask.close()
     this.databases.close()
@@ -344,9 +353,11 @@ export class Session implements Acting {
   /** Asks for what the screen lacks; one question a slot at a time, so that a held key does not queue a hundred. */
   #load(): void {
     if (this.#closed) return
+    const isPassing = this.#passing.by(this.state.detail.key)
     for (const need of needs(this.state)) {
       const slot = this.state.slots[need.slot]
       if (slot.key === need.key || this.#inFlight.has(need.slot)) continue
+      if (isPassing && !LISTS.has(need.slot)) continue
       this.#inFlight.add(need.slot)
       void this.#ask(need)
     }

@@ -95,6 +95,7 @@ export function openApp(options: AppOptions = {}): App {
   })
   const clock = { now: NOW }
   const result = runTui({
+    restMs: 0,
     workbench: fake,
     tool: '0.1.0',
     ascii: options.ascii ?? false,
