@@ -13,10 +13,9 @@ import { textTable } from './table.mjs'
 const BIN = path.join(ROOT, 'dist/cli/bin.js')
 const KEYS = 400
 const GAP_MS = 40
-const ROWS = 2_000_000
 
 /** @param {{readonly rows: number}} options rows of the copy */
-export async function keys({ rows = ROWS } = {}) {
+export async function keys({ rows }) {
   const folder = scratchFolder('keys')
   const env = { ...process.env, XDG_STATE_HOME: path.join(folder, 'state'), CI: '' }
   delete env['CI']
