@@ -92,7 +92,7 @@ describe('the config file that nobody names', () => {
     const quiet = { ...around(), searchFrom: below }
     expect(await main(['runs'], quiet)).toBe(0)
     expect(quiet.err()).not.toContain('config')
-    expect(await main(['runs', '--no-config'], { ...around(), searchFrom: below })).toBe(2)
+    expect(await main(['migration-status', '--no-config'], { ...around(), searchFrom: below })).toBe(2)
     writeFileSync(file, 'limit: 7\nwrokers: 3\n')
     const wrong = { ...around(), searchFrom: below }
     expect(await main(['runs'], wrong)).toBe(2)

@@ -17,6 +17,7 @@ const own = fs.mkdtempSync(path.join(outer, 'sluice-file-'))
 fs.chmodSync(own, 0o755) // a database server under another user must get through
 process.env['TMPDIR'] = own
 process.env['XDG_CONFIG_HOME'] = path.join(own, 'config')
+process.env['XDG_STATE_HOME'] = path.join(own, 'state')
 
 afterAll(() => {
   process.env['TMPDIR'] = outer

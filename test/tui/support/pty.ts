@@ -1,5 +1,7 @@
 /** The compiled app in a real pseudo terminal. */
-import { existsSync } from 'node:fs'
+import { existsSync, mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import xterm from '@xterm/headless'
 import * as nodePty from 'node-pty'
 import { KEYS } from './app.ts'
@@ -54,7 +56,14 @@ export function openPty(options: PtyOptions = {}): PtyApp {
     rows,
     cwd: options.cwd ?? root,
     name: 'xterm-256color',
-    env: { ...env, TZ: 'UTC', FORCE_COLOR: '1', ...options.env },
+    // Where somebody was the last time must not decide what this one shows.
+    env: {
+      ...env,
+      TZ: 'UTC',
+      FORCE_COLOR: '1',
+      XDG_STATE_HOME: mkdtempSync(join(tmpdir(), 'sluice-state-')),
+      ...options.env,
+    },
   })
   let raw = ''
   let pending = 0
