@@ -68,6 +68,8 @@ export type CommandPort = {
   complete(words: readonly string[]): Promise<readonly Candidate[]>
   /** The page of the command line, for a person. @param words of the form */
   help(words: readonly string[]): Promise<string>
+  /** A command as a shell of this machine takes it: the program may have no name there. @param commandLine begins with `sluice` */
+  called(commandLine: string): string
   /** @param plan whether the plan is all that is asked for */
   story(plan: boolean): Story
 }

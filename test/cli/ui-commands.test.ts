@@ -108,6 +108,13 @@ describe('a printed command', () => {
     },
   )
 
+  test('is copied as a shell of this machine takes it', async () => {
+    const { called } = await uiCommands({ env: {}, program: 'npm start --' }, { secrets: [], urls: [] })
+    expect(called("sluice import 'a && sluice b' && sluice import c")).toBe(
+      "npm start -- import 'a && sluice b' && npm start -- import c",
+    )
+  })
+
   test('options of the look are kept with their values, others are left out', () => {
     const look = { command: 'partition plan', keeps: ['table', 'slices'], add: ['--exact'] }
     const words = [

@@ -28,7 +28,7 @@ type Env = Surroundings['env']
 
 /** @returns what the UI reads and tells commands with; its words and colours are those of the command line */
 export async function uiCommands(
-  { env }: Pick<Surroundings, 'env'>,
+  { env, program = 'sluice' }: Pick<Surroundings, 'env' | 'program'>,
   { secrets, urls, learned }: UiCommandOptions,
 ): Promise<CommandPort> {
   const { textFace } = await import('../render-text.ts')
@@ -69,6 +69,8 @@ export async function uiCommands(
       return startable(words, asked, redact(asked.printed))
     },
     forms: commandForms,
+    called: (line) =>
+      line.replaceAll(PROGRAM, (all, before?: string) => (before === undefined ? all : before + program)),
     complete: async (words) => {
       const { completed } = await import('./completion.ts')
       return completed(
@@ -91,6 +93,9 @@ export async function uiCommands(
     },
   }
 }
+
+/** Where a line calls the program, beside texts in quotes that may say its name. */
+const PROGRAM = /'[^']*'|"[^"]*"|(^| && )sluice(?= )/g
 
 /** A label of an open database as the URL that reaches it. */
 function withPassword(word: string, known: ReadonlyMap<string, string>): string {

@@ -285,7 +285,7 @@ export class Session implements Acting {
   }
 
   copy(text: string, what: string): void {
-    this.#terminal.copy(text)
+    this.#terminal.copy(what === 'command' ? (this.commands?.called(text) ?? text) : text)
     this.flash(`copied: ${what}`, 'ok')
   }
 
