@@ -49,6 +49,10 @@ export type RelationEvent = {
   ring?: Pick<RingSpec, 'partitioner' | 'columns'>
   /** Whether a copy of it that is broken off goes on where it was. */
   resumable: boolean
+  /** What the ledger of this database says of a copy into it: rows as they were written, chunks in all, done, and with equal sums on both sides. */
+  filled?: { rows: Dec; chunks: Dec; done: Dec; proved: Dec; at?: string; source?: string }
+  /** The stream that applies changes to it, and how far it is with this table. */
+  followed?: { stream: Dec; status: string; state: string }
   note?: string
 }
 

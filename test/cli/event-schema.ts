@@ -451,6 +451,17 @@ const bodies = {
     partitioning: z.string().optional(),
     ring: z.strictObject({ partitioner, columns: z.number() }).optional(),
     resumable: z.boolean(),
+    filled: z
+      .strictObject({
+        rows: dec,
+        chunks: dec,
+        done: dec,
+        proved: dec,
+        at: z.string().optional(),
+        source: z.string().optional(),
+      })
+      .optional(),
+    followed: z.strictObject({ stream: dec, status: z.string(), state: z.string() }).optional(),
     note: z.string().optional(),
   },
   'ring.part': {

@@ -107,10 +107,11 @@ export function relationSummary(relation: RelationEvent, all: readonly RelationE
   const label = (text: string): Span => span(` ${text.padEnd(9)}`, 'muted')
   const copy =
     note ?? (resumable ? 'one that is broken off goes on where it was' : 'one that is broken off begins anew')
+  const [told] = ledgerTexts(relation)
   return [
     rule('', cells),
     [span(` ${cutEnd(clean(table), Math.max(20, cells - 30))}  `, 'strong'), span(clean(facts.join(' · ')))],
-    [label('a copy'), span(clean(copy))],
+    told === undefined ? [label('a copy'), span(clean(copy))] : [label(told[0]), span(clean(told[1]))],
     [label('in all'), span(`${plural(all.length, 'table')} · ${bytes(size)}`)],
   ]
 }
@@ -130,9 +131,32 @@ function factTexts(relation: RelationEvent): readonly string[] {
     fact('key', keyOf(relation)),
     fact('partitions', relation.partitioning ?? 'none'),
     fact('resumable', relation.resumable ? 'yes: a copy that is broken off goes on where it was' : 'no'),
+    ...ledgerTexts(relation).map(([label, text]) => fact(label, text)),
     ...(relation.ring === undefined ? [] : [fact('ring', ringFact(relation, relation.ring))]),
     ...(relation.note === undefined ? [] : [fact('note', relation.note)]),
   ]
+}
+
+/** What the ledger of its database says of it: the stream first, which is going on. */
+function ledgerTexts({ filled, followed }: RelationEvent): readonly (readonly [string, string])[] {
+  return [
+    ...(followed === undefined
+      ? []
+      : [['followed', `by stream ${followed.stream}, ${followed.status}: ${followed.state}`] as const]),
+    ...(filled === undefined ? [] : [['copied', filledText(filled)] as const]),
+  ]
+}
+
+function filledText({ rows, chunks, done, proved, at, source }: NonNullable<RelationEvent['filled']>): string {
+  const whole = done === chunks ? '' : `, ${count(Number(done))} of ${plural(Number(chunks), 'chunk')} done`
+  const proof =
+    proved === done
+      ? 'sums were equal'
+      : proved === '0'
+        ? 'sums were not compared'
+        : `sums equal in ${count(Number(proved))}`
+  const when = at === undefined ? '' : ` · ${at.slice(0, 16).replace('T', ' ')} UTC`
+  return `${plural(Number(rows), 'row')}${whole} · ${proof}${when}${source === undefined ? '' : ` · from ${source}`}`
 }
 
 function ringFact({ key }: RelationEvent, { partitioner, columns }: NonNullable<RelationEvent['ring']>): string {

@@ -1,0 +1,71 @@
+/** What a ledger says of each table of its database: the copy that fills it, how it was proved, and the stream that follows it. For those who only look. */
+import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import type { SqlValue } from '../../../stores/port.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+
+export type FilledTable = {
+  /** Rows that its chunks hold of the copy, as they were written. */
+  readonly rows: bigint
+  readonly chunks: bigint
+  readonly done: bigint
+  /** Chunks of which the sums of both sides were equal when they were closed. */
+  readonly proved: bigint
+  /** End of the last chunk, ms since the epoch; null where none has ended. */
+  readonly lastMs: number | null
+  /** Where it comes from, without password; null where its run is not noted any more. */
+  readonly source: string | null
+}
+
+export type FollowedTable = { readonly stream: string; readonly status: string; readonly state: string }
+
+/** @returns by schema and name, as `nameOf` joins them */
+export async function filledTables(database: LedgerDatabase): Promise<ReadonlyMap<string, FilledTable>> {
+  const { castText: text } = ledgerDialect(database.dialect).types
+  const rows = await database.all(
+    `SELECT g.schema_name, g.table_name, CAST(g.chunks AS ${text}), CAST(g.done AS ${text}), CAST(g.proved AS ${text}),
+       CAST(g.written AS ${text}), CAST(g.last_ms AS ${text}), r.source
+     FROM (
+       SELECT schema_name, table_name, COUNT(*) AS chunks, SUM(CASE WHEN status = 'completed' THEN 1 ELSE 0 END) AS done,
+         SUM(CASE WHEN status = 'completed' AND proof IN ('echo', 'canonical') THEN 1 ELSE 0 END) AS proved,
+         COALESCE(SUM(rows_written), 0) AS written, MAX(completed_ms) AS last_ms, MAX(run_id) AS last_run
+       FROM migration_checkpoints GROUP BY schema_name, table_name
+     ) g LEFT JOIN migration_runs r ON r.run_id = g.last_run`,
+    [],
+  )
+  return new Map(
+    rows.map(([schema, table, chunks, done, proved, written, last, source]) => [
+      nameOf(schema, table),
+      {
+        rows: whole(written),
+        chunks: whole(chunks),
+        done: whole(done),
+        proved: whole(proved),
+        lastMs: last == null ? null : Number(last),
+        source: source == null ? null : String(source),
+      },
+    ]),
+  )
+}
+
+/** Streams that have not ended, by the tables of the target that they apply changes to. */
+export async function followedTables(database: LedgerDatabase): Promise<ReadonlyMap<string, FollowedTable>> {
+  const { castText: text } = ledgerDialect(database.dialect).types
+  const rows = await database.all(
+    `SELECT t.schema_name, t.table_name, CAST(s.stream_id AS ${text}), s.status, t.state
+     FROM migration_stream_tables t JOIN migration_streams s ON s.stream_id = t.stream_id WHERE s.status <> 'ended'`,
+    [],
+  )
+  return new Map(
+    rows.map(([schema, table, stream, status, state]) => [
+      nameOf(schema, table),
+      { stream: String(stream), status: String(status), state: String(state) },
+    ]),
+  )
+}
+
+/** Where the system has no schemas theirs is empty. */
+export function nameOf(schema: SqlValue | undefined, table: SqlValue | undefined): string {
+  return JSON.stringify([schema == null ? '' : String(schema), String(table)])
+}
+
+const whole = (value: SqlValue | undefined): bigint => BigInt(value == null ? 0 : String(value))
