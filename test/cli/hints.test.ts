@@ -1,0 +1,36 @@
+/** Commands that texts of the program name: each takes the flags that stand behind it. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { commandNamed } from '../../src/cli/command-list.ts'
+import { GLOBAL_NAMES } from '../../src/cli/globals.ts'
+
+const ROOT = new URL('../../src/', import.meta.url).pathname
+/** A call up to the end of its sentence or its quote. */
+const CALLED = /\bsluice ([a-z][a-z-]+)((?: (?!&&)[^`'";,:\n)]*)?)/g
+test('every command that is named takes the flags that are named with it', () => {
+  const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' }).filter((name) => /\.tsx?$/.test(name))
+  const wrong: string[] = []
+  let seen = 0
+  for (const file of files) {
+    const text = readFileSync(join(ROOT, file), 'utf8')
+    for (const line of text.split('\n')) {
+      // What a docstring says is read by nobody who runs it.
+      if (/^\s*(?:\*|\/\*|\/\/)/.test(line)) continue
+      for (const [, name = '', rest = ''] of line.matchAll(CALLED)) {
+        const command = commandNamed(name)
+        // A sentence about the program.
+        if (command === null) continue
+        seen += 1
+        const known = new Set([
+          ...GLOBAL_NAMES,
+          ...command.takes.flatMap(({ name: flag, alias }) => [flag, alias ?? flag]),
+        ])
+        for (const [, flag = ''] of rest.matchAll(/(?<![\w-])--([a-z][a-z-]*)/g))
+          if (!known.has(flag) && !known.has(flag.replace(/^no-/, ''))) wrong.push(`${file}: sluice ${name} --${flag}`)
+      }
+    }
+  }
+  expect(wrong).toEqual([])
+  expect(seen).toBeGreaterThan(100)
+})
