@@ -8,7 +8,7 @@ import { commandLine } from './command-line.ts'
 import { searchConfig, withConfig, type FoundConfig } from './config-search.ts'
 import { confirmed } from './confirmed.ts'
 import type { Globals } from './globals.ts'
-import { firstWord } from './globals.ts'
+import { configFlag, firstWord } from './globals.ts'
 import { beginningTold, refuseBackground } from './background-words.ts'
 import { toolVersion } from './help.ts'
 import { chooseMode } from './mode.ts'
@@ -329,6 +329,7 @@ async function openScreen(
     database: database ?? null,
     ...given('lifecycle', lifecycle),
     stores,
+    ...given('config', configFlag(argv) ?? undefined),
     remembers,
     transcript: printed(globals, secrets),
     ...(await whoAndWhat(globals, surroundings)),

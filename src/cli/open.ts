@@ -45,6 +45,8 @@ export type OpenOptions = {
   readonly database: string | null
   /** What the config file says of its tables. */
   readonly lifecycle?: LifecycleStatusOperation
+  /** The config file, as `--config` takes it. */
+  readonly config?: string
   /** The stores that it names. */
   readonly stores?: readonly ConfiguredStore[]
   readonly ascii: boolean
@@ -161,6 +163,7 @@ async function shownUntil(
       secrets: options.transcript.secrets,
       urls,
       learned: (url) => told.learned(url),
+      ...(options.config === undefined ? {} : { config: options.config }),
     }),
   ])
   await using workbench = await engine.openWorkbench({

@@ -108,6 +108,16 @@ describe('a printed command', () => {
     },
   )
 
+  test('of a form has the stores of the config file that counts, and says which file that is', async () => {
+    const config = join(folder, 'stores.yaml')
+    writeFileSync(config, stringify({ stores: { prod: '$THE_URL', cold: 'sqlite:///cold.db' } }))
+    const port = await uiCommands({ env: { THE_URL: URL } }, { secrets: [], urls: [], config })
+    const read = await port.readWords(['copy', '--from', 'prod', '--to', 'cold', '--table', 't'])
+    expect(read.operation).toMatchObject({ from: 'postgresql://u@h/db', to: 'sqlite:///cold.db' })
+    expect(read.commandLine).toBe(`sluice copy --from prod --to cold --table t --config ${config}`)
+    expect(await port.complete(['copy', '--from', 'pr'])).toMatchObject([{ word: 'prod' }])
+  })
+
   test('is copied as a shell of this machine takes it', async () => {
     const { called } = await uiCommands({ env: {}, program: 'npm start --' }, { secrets: [], urls: [] })
     expect(called("sluice import 'a && sluice b' && sluice import c")).toBe(

@@ -10,7 +10,8 @@ import { shellWords } from '../../shared/shell-words.ts'
 import { commandLine } from '../command-line.ts'
 import { commandNamed } from '../command-list.ts'
 import type { Request } from '../commands/command.ts'
-import { firstWord } from '../globals.ts'
+import { withConfig } from '../config-search.ts'
+import { configFlag, firstWord } from '../globals.ts'
 import { commandHelp, parseCommandLine } from '../parse.ts'
 import type { Output } from '../output.ts'
 import type { Surroundings } from '../ports.ts'
@@ -20,6 +21,8 @@ export type UiCommandOptions = {
   readonly secrets: readonly string[]
   /** URLs with passwords that the workbench knows by what is shown of them. */
   readonly urls: readonly string[]
+  /** The config file that counts where a form names none. */
+  readonly config?: string
   /** Told of an URL with a password that somebody has typed. */
   readonly learned?: (url: string) => void
 }
@@ -29,7 +32,7 @@ type Env = Surroundings['env']
 /** @returns what the UI reads and tells commands with; its words and colours are those of the command line */
 export async function uiCommands(
   { env, program = 'sluice' }: Pick<Surroundings, 'env' | 'program'>,
-  { secrets, urls, learned }: UiCommandOptions,
+  { secrets, urls, config, learned }: UiCommandOptions,
 ): Promise<CommandPort> {
   const { textFace } = await import('../render-text.ts')
   const known = new Map(urls.map((url) => [redactUrl(url), url]))
@@ -58,12 +61,15 @@ export async function uiCommands(
       notes: [...notes, ...warnings, ...(plan === null ? touched(request.operation) : [])],
     }
   }
+  const configured = (words: readonly string[]): readonly string[] =>
+    configFlag(words) === null ? withConfig(words, config ?? null) : words
   return {
     read: async (line) => {
       const [, ...argv] = shellWords(line, env)
       return startable(argv, await requested(argv, env, secrets), line)
     },
-    readWords: async (words) => {
+    readWords: async (said) => {
+      const words = configured(said)
       const asked = await requested(words, env, secrets)
       for (const url of urlsOf(asked.request.operation)) learn(url)
       return startable(words, asked, redact(asked.printed))
@@ -73,8 +79,10 @@ export async function uiCommands(
       line.replaceAll(PROGRAM, (all, before?: string) => (before === undefined ? all : before + program)),
     complete: async (words) => {
       const { completed } = await import('./completion.ts')
+      // In front of all, since the last words belong together.
+      const line = configFlag(words) === null && config !== undefined ? ['--config', config, ...words] : words
       return completed(
-        words.map((word) => withPassword(word, known)),
+        line.map((word) => withPassword(word, known)),
         env,
       )
     },
