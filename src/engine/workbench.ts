@@ -71,7 +71,7 @@ export type Overview = {
   readonly domains: readonly { readonly domain: string; readonly configuration: string }[]
   readonly lastRuns: readonly RunEvent[]
   /** The newest check of its files, of a table that is in the catalog. */
-  readonly fsck?: { readonly version: number; readonly checkedAt: number; readonly findings: number } | null
+  readonly fsck: { readonly version: number; readonly checkedAt: number; readonly findings: number } | null
   /** Files by size class, and commits a day for the last 8 weeks (oldest first); null when the catalog does not hold them. */
   readonly fileSizes: readonly { readonly label: string; readonly files: number }[] | null
   readonly commitsPerDay: readonly number[] | null

@@ -148,7 +148,7 @@ export async function overviewOf(
     txns: state.txns.map(({ appId, version }) => ({ appId, version })),
     domains: state.domains.map(({ domain, configuration }) => ({ domain, configuration })),
     lastRuns: database === null ? [] : await runsOf(table, located, database),
-    ...(inCatalog === null ? {} : { fsck: await lastFsck(inCatalog.database, inCatalog.table.tableId) }),
+    fsck: inCatalog === null ? null : await lastFsck(inCatalog.database, inCatalog.table.tableId),
     fileSizes: inCatalog === null ? null : await sizes(inCatalog),
     commitsPerDay: inCatalog === null ? null : await perDay(inCatalog, table.changed),
   }
