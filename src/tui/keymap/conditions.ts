@@ -11,8 +11,8 @@ import { needyRows } from '../state/needy.ts'
 import { isAsking } from '../state/ask-state.ts'
 import { fileUrl } from '../state/relation-row.ts'
 import { cursorRow, openedDatabase, storeOfRow, targetRows } from '../state/tables-list.ts'
-import { isShownAs } from '../run/run-screen.ts'
 import { isStory } from '../run/story.ts'
+import { declarationOf } from '../../engine/operations/facts.ts'
 
 export type When = (state: State) => boolean
 
@@ -99,11 +99,11 @@ export const hasResults: When = (s) => {
 export const steers: When = (s) => works(s) || rests(s)
 export const works: When = (s) => s.screen === 'runs' && turned(s)?.phase === 'running'
 export const rests: When = (s) => s.screen === 'runs' && turned(s)?.phase === 'paused'
-/** The run that works, where it has lanes that can be turned: a comparison and an archive go their way alone. */
+/** The run that works, where it can be held: what looks for no pause goes its way alone. */
 const turned = (s: State): RunView | undefined => {
   const run = steeredRun(s)
-  if (run === undefined || run.archiving !== null || isShownAs(run.operation, 'differences')) return undefined
-  return run
+  if (run === undefined) return undefined
+  return run.copy !== null || declarationOf(run.operation.kind).pauses === true ? run : undefined
 }
 /** Whether what runs is a copy. */
 export const copies: When = (s) => (steeredRun(s)?.copy ?? null) !== null
@@ -114,7 +114,9 @@ export const follows: When = (s) => {
   const run = steeredRun(s)
   return run !== undefined && isFollowing(run)
 }
-export const steersLanes: When = (s) => steers(s) && !follows(s)
+export const steersLanes: When = (s) => steers(s) && !follows(s) && (copies(s) || hasLanes(s))
+/** An import has lanes, as many as it has tables at most; an archive and a sync go one by one. */
+const hasLanes: When = (s) => steeredRun(s)?.operation.kind.endsWith('import') === true
 export const steersCopy: When = (s) => steers(s) && copies(s)
 /** The copy whose screen is open, and where the cursor stands on it. */
 const copyOpen = (s: State): RunView | null => {
