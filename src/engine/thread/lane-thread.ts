@@ -1,7 +1,8 @@
 /** A thread that imports tables for a batch: parsing takes a core, and two large tables have two of them. */
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { compiledEntry } from '../../shared/compiled-entry.ts'
 import { asSluiceError, errorFromInfo, SluiceError } from '../../shared/errors.ts'
+import { startThread } from '../../shared/thread.ts'
 import { redactText, secretsOfUrl } from '../../shared/redact.ts'
 import type { ImportSettings, ImportTarget, TableOutcome } from '../lake/import-one.ts'
 import type { LakeRun } from '../lake/lake-run.ts'
@@ -37,8 +38,7 @@ export class LaneThread {
     this.opened = new Promise((resolve) => (this.#tellOpened = resolve))
     const { runId, owner, commandLine, tool, actor, host, interrupt } = run
     const workerData: LaneStart = { catalog, runId, owner, commandLine, identity: { tool, actor, host } }
-    // What a library may print there would land in the middle of the screen.
-    this.#worker = new Worker(entry, { workerData, stdout: true, stderr: true })
+    this.#worker = startThread(entry, workerData)
     this.#worker.on('message', (message: LaneMessage) => this.#hear(message))
     this.#worker.on('error', (error) => this.#died(error))
     this.#gone = new Promise((resolve) =>

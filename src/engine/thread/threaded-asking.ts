@@ -1,7 +1,8 @@
 /** Statements over threads: each has its own, which holds the answer too. The caller's event loop never waits. */
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { compiledEntry } from '../../shared/compiled-entry.ts'
 import { errorFromInfo, SluiceError } from '../../shared/errors.ts'
+import { startThread } from '../../shared/thread.ts'
 import { AskHistory } from '../asking/history.ts'
 import { pathsThatBegin } from '../asking/paths.ts'
 import { saveText } from '../asking/save.ts'
@@ -86,12 +87,7 @@ class AskThread {
 
   constructor(start: AskStart, onEnd: () => void) {
     this.#last = 'question' in start ? STARTING : null
-    // What a library may print there would land in the middle of the screen.
-    this.#worker = new Worker(compiledEntry('ask-main', import.meta.url), {
-      workerData: start,
-      stdout: true,
-      stderr: true,
-    })
+    this.#worker = startThread(compiledEntry('ask-main', import.meta.url), start)
     this.#ended = new Promise((resolve) => {
       this.#worker.on('message', (message: AskMessage) => {
         this.#hear(message)

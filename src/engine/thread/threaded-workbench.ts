@@ -1,8 +1,9 @@
 /** The workbench over threads: one answers questions, each running operation has its own. The caller's event loop never waits. */
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { isoTime, systemClock } from '../../shared/clock.ts'
 import { compiledEntry } from '../../shared/compiled-entry.ts'
 import { errorFromInfo, SluiceError } from '../../shared/errors.ts'
+import { startThread } from '../../shared/thread.ts'
 import type { Event } from '../../model/event.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { Wish } from '../operation.ts'
@@ -70,7 +71,7 @@ export class ThreadedWorkbench implements Workbench {
   runs: Workbench['runs'] = async (count) => (this.#catalogUrl === null ? [] : this.#ask('runs', [count]))
 
   start(operation: Operation, commandLine: string): RunningOperation {
-    const started = startThread(this.#withUrls(operation), commandLine, this.#identity)
+    const started = startOperation(this.#withUrls(operation), commandLine, this.#identity)
     this.#running.add(started)
     started.worker.once('exit', () => this.#running.delete(started))
     return started.running
@@ -119,11 +120,7 @@ export class ThreadedWorkbench implements Workbench {
   }
 
   #openQueries(catalog: string | null): Asked {
-    const worker = new Worker(compiledEntry('query-main', import.meta.url), {
-      workerData: { lake: this.lake, catalog },
-      stdout: true,
-      stderr: true,
-    })
+    const worker = startThread(compiledEntry('query-main', import.meta.url), { lake: this.lake, catalog })
     const failAll = (error: Error): void => {
       for (const { reject } of this.#waiting.values()) reject(error)
       this.#waiting.clear()
@@ -169,17 +166,12 @@ function after(ms: number): { readonly promise: Promise<void>; readonly clear: (
 
 type Started = { readonly running: RunningOperation; readonly worker: Worker }
 
-function startThread(operation: Operation, commandLine: string, identity: Identity): Started {
+function startOperation(operation: Operation, commandLine: string, identity: Identity): Started {
   const flags = new SharedArrayBuffer(FLAG_BYTES)
   const cells = new Int32Array(flags)
   const listeners = new Set<(event: Event) => void>()
   const workerData: OperationStart = { operation, identity, commandLine, flags }
-  // What a library may print there would land in the middle of the screen.
-  const worker = new Worker(compiledEntry('operation-main', import.meta.url), {
-    workerData,
-    stdout: true,
-    stderr: true,
-  })
+  const worker = startThread(compiledEntry('operation-main', import.meta.url), workerData)
   // A listener that subscribes late must not miss the beginning.
   const missed: Event[] = []
   let told = false

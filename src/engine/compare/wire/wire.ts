@@ -1,7 +1,8 @@
 /** A proxy on this machine that makes servers lie further away. What goes through it is bytes: it reads and changes none of them. */
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { compiledEntry } from '../../../shared/compiled-entry.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { startThread } from '../../../shared/thread.ts'
 import type { Route, ServerAddress } from '../../../stores/route.ts'
 
 /** `turns`: one cell that counts how often a client spoke for the first time, or again after its server. */
@@ -25,7 +26,7 @@ export class Wire implements AsyncDisposable {
   private constructor(roundTripMs: number) {
     const workerData: WireStart = { roundTripMs, turns: this.#turns }
     const entry = compiledEntry('wire-main', import.meta.url)
-    this.#worker = new Worker(entry, { workerData, stdout: true, stderr: true })
+    this.#worker = startThread(entry, workerData)
     this.#worker.on('message', (answer: WireAnswer) => this.#hear(answer))
     this.#worker.on('error', (error) => this.#break(error.message))
     this.#worker.on('exit', () => this.#break('its thread ended'))
