@@ -10,6 +10,8 @@ export type CatalogChoice = {
   readonly url: string
   /** Where the URL came from: a printed command repeats a flag, but names a variable. `state`: nobody named one. */
   readonly from: 'flag' | 'variable' | 'config' | 'state'
+  /** Why the config file's has no URL: told where a catalog is needed, since others do without. The URL is empty then. */
+  readonly unset?: SluiceError
   /** Where the schema came from that was put into the URL. */
   readonly schemaFrom?: 'flag' | 'variable'
 }
@@ -35,6 +37,7 @@ export function catalogUrl(choice: CatalogChoice | null): string {
       hint: `add --database-url, for example sqlite:///catalog.db, or set ${CATALOG_VARIABLE}; the one that \`sluice PATH\` keeps for a lake is taken once it is there`,
     })
   }
+  if (choice.unset !== undefined) throw choice.unset
   if (!choice.url.includes('://')) {
     const origin = {
       flag: '--database-url',

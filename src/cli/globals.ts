@@ -102,7 +102,8 @@ function namedCatalog(
   env: Readonly<Record<string, string | undefined>>,
 ): CatalogChoice | null {
   if (choice === null) return choice
-  const url = storeOr(choice.url, defaults, env)
+  const { url, unset } = behind(choice, defaults, env)
+  if (unset !== undefined) return { ...choice, url: '', unset }
   // What a variable holds that is no URL is told where a catalog is needed.
   if (choice.from === 'variable') return { ...choice, url }
   const unknown = noSuchStore(
@@ -112,6 +113,20 @@ function namedCatalog(
   )
   if (unknown !== null) throw unknown
   return { ...choice, url }
+}
+
+/** A variable that the config file names, and that nobody has set, stops those who need a catalog, and no others. */
+function behind(
+  { url, from }: CatalogChoice,
+  defaults: ConfigDefaults,
+  env: Readonly<Record<string, string | undefined>>,
+): { readonly url: string; readonly unset?: SluiceError } {
+  try {
+    return { url: storeOr(url, defaults, env) }
+  } catch (error) {
+    if (from !== 'config' || !(error instanceof SluiceError)) throw error
+    return { url: '', unset: error }
+  }
 }
 
 /** Reads them. @throws SluiceError BAD_FLAG */

@@ -18,6 +18,13 @@ function withoutHelpVerb(argv: readonly string[]): readonly string[] {
   return argv[0] === 'help' && argv[1] !== undefined ? [...argv.slice(1), '--help'] : argv
 }
 
+/** Whoever lists the programs of this machine reads their words: a password among them is taken out, from here on. */
+function hidePasswords(argv: readonly string[]): void {
+  const words = ['sluice', ...argv].join(' ')
+  const shown = words.replaceAll(/(:\/\/[^:/@\s]*):[^@\s]+@/g, '$1@').replaceAll(/([?&]password=)[^&\s]+/gi, '$1***')
+  if (shown !== words) process.title = shown
+}
+
 function crash(error: unknown): void {
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
   // Synchronous, because nothing else can be relied on here. Node's own exit code of 1 would say "differences found".
@@ -49,6 +56,7 @@ export async function launch(
     process.stdout.write(`${toolVersion()}\n`)
     return
   }
+  hidePasswords(argv)
   // A plain assignment: a parent may have left `test` or `development`, and React would load its slow build.
   process.env['NODE_ENV'] = 'production'
   const colorTalk = wantsColor(colorFlag(argv), process.env, isatty(2))

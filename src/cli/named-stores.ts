@@ -15,7 +15,9 @@ export function urlBehind(text: string, env: Env, key: string): string {
   if (name === undefined) return text
   const value = env[name]?.trim() ?? ''
   if (value !== '') return value
-  throw new SluiceError('BAD_CONFIG', `${name}, which ${key} of the config file names, is not set`)
+  throw new SluiceError('BAD_CONFIG', `${name}, which ${key} of the config file names, is not set`, {
+    hint: `set ${name}, or leave the config file out with --no-config`,
+  })
 }
 
 /** The URL that a word stands for; null where no store is called so. @throws SluiceError BAD_CONFIG where its variable is not set */

@@ -23,7 +23,7 @@ export function chooseSchema(
 
 /** The catalog with the schema in its URL. @throws SluiceError BAD_FLAG as `urlWithSchema` does */
 export function catalogInSchema(catalog: CatalogChoice | null, schema: SchemaChoice | null): CatalogChoice | null {
-  if (catalog === null || schema === null) return catalog
+  if (catalog === null || catalog.unset !== undefined || schema === null) return catalog
   return { ...catalog, url: urlWithSchema(catalog.url, schema), schemaFrom: schema.from }
 }
 

@@ -87,8 +87,10 @@ function parts(d: Of<'start'>, state: State): Parts {
   }
   const tail = [[], ...ending(d, state, inner)]
   // Frame, and the two rows that show where the dialog lies.
-  const room = Math.max(LEAST_ROOM, state.size.rows - 4 - head.length - tail.length)
-  return { head, rows, tail, room }
+  const free = state.size.rows - 4 - tail.length
+  if (free >= head.length + LEAST_ROOM) return { head, rows, tail, room: free - head.length }
+  // The buttons stay in sight: what is to be done scrolls with its plan then.
+  return { head: [], rows: [...head, ...rows], tail: tail.slice(1), room: Math.max(1, free + 3) }
 }
 
 function ending(d: Of<'start'>, state: State, inner: number): Line[] {
