@@ -5,6 +5,7 @@ import type { Line } from '../../draw/line.ts'
 import { block, line, rule, span, spread } from '../../draw/line.ts'
 import { clean, cutMiddle, wrap } from '../../draw/text.ts'
 import { marksOf } from '../../draw/theme.ts'
+import { textOf } from '../../state/ask-editor.ts'
 import { askRows } from '../../state/ask-grid.ts'
 import { placeNow, placeText } from '../../state/ask-places.ts'
 import type { State } from '../../state/state.ts'
@@ -39,8 +40,21 @@ function stateLine(state: State, cells: number): Line {
   if (answer === null) return rule('no answer yet', cells)
   const { progress, question } = answer
   const where = pane === 'grid' && progress.rows > 0 ? `row ${count(at.row + 1)}` : ''
-  const parts = [progressText(progress), question.explain ? 'explained, not run' : '', where, saved ?? '']
+  const parts = [
+    progressText(progress),
+    ofAnother(state),
+    question.explain ? 'explained, not run' : '',
+    where,
+    saved ?? '',
+  ]
   return rule(parts.filter((part) => part !== '').join(' · '), cells, marksOf(state.ascii).dash)
+}
+
+/** Whose answer it is, where the statement above is another one by now. */
+function ofAnother({ ask }: State): string {
+  const asked = ask.answer?.question.sql ?? ''
+  const bare = (sql: string): string => sql.trim().replace(/;+$/, '').trimEnd()
+  return bare(textOf(ask.editor)) === bare(asked) ? '' : `of: ${cutMiddle(clean(asked.replaceAll(/\s+/g, ' ')), 60)}`
 }
 
 function below(state: State, cells: number, rows: number): Line[] {
