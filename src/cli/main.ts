@@ -216,7 +216,9 @@ async function perform(
     return await runInBackground({ words: wordsOfChild(argv), operation }, line, mode === 'json', session, surroundings)
   }
   const { live, warnings, next } = told ?? {}
-  const said = [...(told?.notes ?? []), ...((await live?.()) ?? [])]
+  // Its log is read from any folder.
+  const from = background === undefined ? [] : [`folder  ${process.cwd()}`]
+  const said = [...from, ...(told?.notes ?? []), ...((await live?.()) ?? [])]
   const notes = said.length === 0 ? undefined : said
   const more = { ...given('notes', notes), ...given('warnings', warnings), ...given('next', next) }
   if (mode === 'tui' && isLong(operation) && !keepsHours(told, globals) && !isLogged(told, globals)) {

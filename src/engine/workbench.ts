@@ -152,6 +152,8 @@ export type RunAbout = {
   /** URLs of databases as they are shown. */
   readonly operation: Operation
   readonly commandLine: string
+  /** That it works in; absent from runs of older programs. */
+  readonly folder?: string | null
   readonly tool: string
   readonly host: string
   readonly pid: number
@@ -223,7 +225,9 @@ export type MachineRun = {
   readonly run: string
   /** Of its operation. */
   readonly kind: string
+  /** As it works from our folder, with a `cd` in front where the run has another one; so is the resume command of `end`. */
   readonly commandLine: string
+  readonly folder: string | null
   readonly source: string | null
   readonly target: string | null
   readonly about: string

@@ -10,6 +10,8 @@ export type BookedRun = {
   readonly run: string
   readonly kind: string
   readonly commandLine: string
+  /** Absolute path that relative ones of the command mean; null if unknown, as in rows of older programs. */
+  readonly folder: string | null
   readonly source: string | null
   readonly target: string | null
   /** What it is about, in words. */

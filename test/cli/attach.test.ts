@@ -1,6 +1,6 @@
 /** Runs that go on by themselves, and those who look at them: programs of their own, as people start them, and killed as they are killed. */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import Database from 'better-sqlite3'
@@ -33,8 +33,10 @@ afterAll(() => {
 
 type Program = { readonly child: ChildProcess; readonly out: () => string; readonly code: Promise<number | null> }
 
-function sluice(...words: readonly string[]): Program {
-  const child = spawn(process.execPath, [BIN, ...words], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+const sluice = (...words: readonly string[]): Program => program(process.cwd(), process.execPath, BIN, ...words)
+
+function program(cwd: string, file: string, ...words: readonly string[]): Program {
+  const child = spawn(file, words, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let out = ''
   child.stdout.on('data', (piece) => (out += piece))
   child.stderr.on('data', (piece) => (out += piece))
@@ -111,6 +113,44 @@ it('of a run that is killed the viewer says that it broke off, and how it goes o
   const none = sluice('attach', run, '--ci')
   expect(await none.code).toBe(2)
   expect(none.out()).toContain(`no run ${run} goes on here`)
+}, 60_000)
+
+it('a run goes on from whatever folder it is looked at, in its own', async () => {
+  const own = path.join(folder, 'its own')
+  const far = path.join(folder, 'far')
+  for (const one of [own, far]) mkdirSync(one)
+  symlinkSync(path.join(folder, 'source.db'), path.join(own, 'source.db'))
+  const relative = (url: string): string => url.replace(`sqlite:///${folder}/`, 'sqlite:///')
+  const inFolder = (cwd: string, ...words: readonly string[]) => program(cwd, process.execPath, BIN, ...words)
+  const started = inFolder(own, ...copyTo('d.db').map(relative))
+  expect(await started.code, started.out()).toBe(0)
+  const run = /^run (\d+) goes on/m.exec(started.out())?.[1] ?? ''
+  const viewer = inFolder(far, 'attach', run, '--ci')
+  await expect.poll(() => viewer.out(), { timeout: 20_000 }).toContain('plan')
+  const joined = await joinRun(run, env)
+  joined.leave()
+  process.kill(joined.about.pid, 'SIGKILL')
+  expect(await viewer.code).toBe(75)
+  const command = /next +(cd .*)$/m.exec(viewer.out())?.[1] ?? ''
+  expect(command).toBe(
+    `cd '${own}' && sluice copy --from=sqlite:///source.db --to=sqlite:///d.db --table=orders --checkpoint-size=1000 --rate=2000`,
+  )
+  const nextIn = async (cwd: string): Promise<unknown> => {
+    const listed = inFolder(cwd, 'runs', '--here', '--json')
+    expect(await listed.code).toBe(0)
+    const rows = eventsOf(listed.out()).flatMap((event) => (event.type === 'row' ? [event.values] : []))
+    return rows.find(([id]) => id === run)?.at(-1)
+  }
+  expect(await nextIn(far)).toBe(command)
+  expect(await nextIn(own)).toBe(command.replace(/^cd .* && /, ''))
+  // As somebody pastes it there.
+  const pasted = command.replace('&& sluice', `&& '${process.execPath}' '${BIN}'`).replace('--rate=2000', '--ci')
+  const again = program(far, 'sh', '-c', pasted)
+  expect(await again.code, again.out()).toBe(0)
+  expect([readdirSync(far), existsSync(path.join(own, 'd.db'))]).toEqual([[], true])
+  const target = new Database(path.join(own, 'd.db'))
+  expect(target.prepare('SELECT count(*) AS rows FROM orders').get()).toEqual({ rows: ROWS })
+  target.close()
 }, 60_000)
 
 it('what cannot begin, or has nothing to go on with, says so at once', async () => {

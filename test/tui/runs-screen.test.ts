@@ -17,6 +17,7 @@ const LIVE: MachineRun = {
   run: '1795420000000000001',
   kind: 'copy',
   commandLine: told.COMMAND,
+  folder: null,
   source: 'postgresql://app@db/shop',
   target: 'sqlite:///shop.db',
   about: told.TABLE,
@@ -169,6 +170,17 @@ it('joins a live one with all of its past, steers it, and leaves it to itself', 
   })
   there.end(75)
   await app.until('stopped')
+})
+
+it('the command of a run that works in another folder is copied with it', async () => {
+  const there = elsewhere()
+  const app = start([LIVE], { ...there.run, about: { ...there.run.about, folder: '/data/in here' } })
+  await app.until('213')
+  await app.press(['2'], 'enter joins it')
+  await app.press(['g', 'enter'], 'read 50,000')
+  await app.press(['y'], 'copied: command')
+  const text = Buffer.from(/52;c;([\w+/=]*)/.exec(app.raw())?.[1] ?? '', 'base64').toString()
+  expect(text).toBe(`cd '/data/in here' && ${told.COMMAND}`)
 })
 
 it('an ended one shows its end, its totals and its curve', async () => {

@@ -1,7 +1,8 @@
 /** The book of runs: bounded, this user's alone, and never in the way of a run. */
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import Database from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import { BookKeeper } from '../../src/engine/live/book-keeper.ts'
 import { LocalRuns } from '../../src/engine/live/machine-runs.ts'
@@ -19,6 +20,7 @@ const booked = (no: number): BookedRun => ({
   run: String(no),
   kind: 'copy',
   commandLine: 'sluice copy',
+  folder: '/data/in here',
   source: null,
   target: null,
   about: 'orders',
@@ -70,6 +72,32 @@ test('a curve is thinned by halves, and a run whose program is gone has broken o
     { run: '7', state: 'ended', host: thisProcess().host },
   ])
   expect(listed[2]?.end).toMatchObject({ status: 'ok', totals: { rows: '15' } })
+})
+
+test('a book of an older program gets the folder of new runs, and a command works from any folder', async () => {
+  const folder = folderOf()
+  mkdirSync(folder)
+  const older = new Database(runBookFile(folder))
+  older.exec(`CREATE TABLE runs (
+    run_id TEXT PRIMARY KEY, kind TEXT NOT NULL, command TEXT NOT NULL, source TEXT, target TEXT, about TEXT NOT NULL,
+    begun_ms INTEGER NOT NULL, machine TEXT, host TEXT, pid INTEGER, process_started TEXT,
+    ended_ms INTEGER, status TEXT, exit_code INTEGER, totals TEXT, resume TEXT, error TEXT);
+    INSERT INTO runs (run_id, kind, command, about, begun_ms) VALUES ('1', 'copy', 'sluice copy old', '', 1)`)
+  older.close()
+  using book = await openRunBook(runBookFile(folder))
+  const resumeCommand = 'sluice copy --to=sqlite:./a.db'
+  for (const one of [booked(2), { ...booked(3), folder: process.cwd() }]) {
+    book.begin(one)
+    book.end(one.run, { endedAt: 9, status: 'stopped', exitCode: 75, totals: {}, resumeCommand, error: null })
+  }
+  const runs = new LocalRuns(folder, { XDG_RUNTIME_DIR: folder })
+  const listed = await runs.list(10)
+  runs.close()
+  expect(listed.map(({ commandLine, end }) => [commandLine, end?.resumeCommand])).toEqual([
+    ['sluice copy', resumeCommand],
+    ["cd '/data/in here' && sluice copy", `cd '/data/in here' && ${resumeCommand}`],
+    ['sluice copy old', undefined],
+  ])
 })
 
 test('a book that cannot be written hurts nobody', async () => {

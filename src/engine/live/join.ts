@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import type { Event } from '../../model/event.ts'
 import { isoTime, systemClock } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { fromFolder } from '../../shared/working-folder.ts'
 import { controlSocketPath } from '../copy/control-socket.ts'
 import type { TableWish } from '../operation.ts'
 import type { JoinedRun, RunAbout } from '../workbench.ts'
@@ -134,7 +135,8 @@ class Joined {
     this.#fail(`the run cannot be watched: ${message}`, 'one that an older sluice runs is steered with sluice ctl')
   }
 
-  #event(event: Event): void {
+  #event(told: Event): void {
+    const event = resumedFrom(told, this.#about?.folder ?? null)
     this.#last = event
     if (!this.#isLive) this.#snapshot.push(event)
     else if (this.#isHeard) for (const listener of this.#listeners) listener(event)
@@ -204,6 +206,12 @@ class Joined {
     })
     socket.once('error', () => refuse('the run does not answer any more'))
   }
+}
+
+/** How a run goes on is told as it works from the folder of the viewer. */
+function resumedFrom(event: Event, folder: string | null): Event {
+  if (event.type !== 'run.finished' || event.resumeCommand === undefined) return event
+  return { ...event, resumeCommand: fromFolder(event.resumeCommand, folder) }
 }
 
 const BROKEN = new SluiceError('RUN_BROKE_OFF', 'the run broke off: its program ended without a last word', {

@@ -6,6 +6,7 @@ import type { Clock } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { ProcessIdentity } from '../../shared/owner.ts'
 import { redactUrl, redactValue, secretsOfUrl } from '../../shared/redact.ts'
+import { workingFolder } from '../../shared/working-folder.ts'
 import { openControlSocket } from '../copy/control-socket.ts'
 import type { RunControl, Wish } from '../operation.ts'
 import { declarationOf, endsOf, subjectsOf, urlsOf, withUrls } from '../operations/facts.ts'
@@ -51,7 +52,16 @@ export class LiveRun implements AsyncDisposable {
     const secrets = urlsOf(operation).flatMap(secretsOfUrl)
     const { runId, commandLine, tool, host, startedAt } = options
     const about: RunAbout = redactValue(
-      { runId, operation: withUrls(operation, redactUrl), commandLine, tool, host, pid: process.pid, startedAt },
+      {
+        runId,
+        operation: withUrls(operation, redactUrl),
+        commandLine,
+        folder: workingFolder(),
+        tool,
+        host,
+        pid: process.pid,
+        startedAt,
+      },
       secrets,
     )
     this.#viewers = new Viewers(this.#journal, about, secrets)
@@ -115,7 +125,7 @@ export class LiveRun implements AsyncDisposable {
   }
 }
 
-function keeperOf({ runId, operation, commandLine }: RunAbout, options: LiveOptions): BookKeeper | null {
+function keeperOf({ runId, operation, commandLine, folder = null }: RunAbout, options: LiveOptions): BookKeeper | null {
   const { book, clock, owner } = options
   if (book === undefined) return null
   const { source = null, target = null } = endsOf(operation)
@@ -124,7 +134,8 @@ function keeperOf({ runId, operation, commandLine }: RunAbout, options: LiveOpti
     .map((name) => redactUrl(name))
     .join(', ')
   const begunAt = Math.round(clock.now())
-  return new BookKeeper(book, { run: runId, kind, commandLine, source, target, about, begunAt, owner }, clock)
+  const run = { run: runId, kind, commandLine, folder, source, target, about, begunAt, owner }
+  return new BookKeeper(book, run, clock)
 }
 
 /** @param over nobody listens any more once it fires */

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { dirname } from 'node:path'
 import { fateOf, thisProcess } from '../../shared/owner.ts'
+import { fromFolder } from '../../shared/working-folder.ts'
 import type { BookRow, CurvePoint, RunBook } from '../../model/run-book.ts'
 import { openRunBook, runBookFile } from '../../stores/run-book.ts'
 import { controlSocketPath } from '../copy/control-socket.ts'
@@ -61,10 +62,14 @@ export class LocalRuns implements MachineRuns {
   }
 }
 
-function machineRun({ owner, end, ...row }: BookRow, isListening: boolean): MachineRun {
+function machineRun({ owner, end: stored, ...row }: BookRow, isListening: boolean): MachineRun {
+  const { folder } = row
+  const commandLine = fromFolder(row.commandLine, folder)
+  const resume = stored?.resumeCommand ?? null
+  const end = stored === null ? null : { ...stored, resumeCommand: resume === null ? null : fromFolder(resume, folder) }
   const fate = end === null ? fateOf(owner, thisProcess()) : 'ended'
   const state = end !== null ? 'ended' : fate === 'lives' ? 'live' : fate === 'ended' ? 'broken off' : 'elsewhere'
-  return { ...row, host: owner.host, state, canJoin: state === 'live' && isListening, end }
+  return { ...row, commandLine, host: owner.host, state, canJoin: state === 'live' && isListening, end }
 }
 
 /** Its id is when it began, in ns. */
@@ -73,6 +78,7 @@ function unbooked(run: string): MachineRun {
     run,
     kind: '?',
     commandLine: '',
+    folder: null,
     source: null,
     target: null,
     about: '',

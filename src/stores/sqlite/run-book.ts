@@ -8,7 +8,7 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS runs (
     run_id TEXT PRIMARY KEY, kind TEXT NOT NULL, command TEXT NOT NULL, source TEXT, target TEXT, about TEXT NOT NULL,
     begun_ms INTEGER NOT NULL, machine TEXT, host TEXT, pid INTEGER, process_started TEXT,
-    ended_ms INTEGER, status TEXT, exit_code INTEGER, totals TEXT, resume TEXT, error TEXT);
+    ended_ms INTEGER, status TEXT, exit_code INTEGER, totals TEXT, resume TEXT, error TEXT, folder TEXT);
   CREATE INDEX IF NOT EXISTS runs_by_time ON runs (begun_ms);
   CREATE TABLE IF NOT EXISTS samples (
     run_id TEXT NOT NULL, at_ms INTEGER NOT NULL, done REAL NOT NULL, bytes REAL NOT NULL, lag REAL,
@@ -32,6 +32,7 @@ type StoredRun = {
   totals: string | null
   resume: string | null
   error: string | null
+  folder: string | null
 }
 
 type StoredSample = { at_ms: number; done: number; bytes: number; lag: number | null }
@@ -42,15 +43,16 @@ export function sqliteRunBook(file: string): RunBook {
   database.pragma('journal_mode = WAL')
   database.pragma('synchronous = NORMAL')
   database.exec(SCHEMA)
+  addFolder(database)
   return {
-    begin: ({ run, kind, commandLine, source, target, about, begunAt, owner }) => {
+    begin: ({ run, kind, commandLine, folder, source, target, about, begunAt, owner }) => {
       const { machine, host, pid, started } = owner
       database
         .prepare(
-          `INSERT OR REPLACE INTO runs (run_id, kind, command, source, target, about, begun_ms, machine, host, pid, process_started)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+          `INSERT OR REPLACE INTO runs (run_id, kind, command, source, target, about, begun_ms, machine, host, pid, process_started, folder)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         )
-        .run(run, kind, commandLine, source, target, about, begunAt, machine, host, pid, started)
+        .run(run, kind, commandLine, source, target, about, begunAt, machine, host, pid, started, folder)
       database
         .prepare(
           'DELETE FROM runs WHERE begun_ms < (SELECT begun_ms FROM runs ORDER BY begun_ms DESC LIMIT 1 OFFSET ?)',
@@ -90,11 +92,24 @@ export function sqliteRunBook(file: string): RunBook {
   }
 }
 
+/** A book of an older program has no column for it; another program may add it at the same moment. */
+function addFolder(database: Database.Database): void {
+  const hasFolder = (): boolean =>
+    database.prepare("SELECT 1 FROM pragma_table_info('runs') WHERE name = 'folder'").get() !== undefined
+  if (hasFolder()) return
+  try {
+    database.exec('ALTER TABLE runs ADD COLUMN folder TEXT')
+  } catch (error) {
+    if (!hasFolder()) throw error
+  }
+}
+
 function rowOf(row: StoredRun): BookRow {
   return {
     run: row.run_id,
     kind: row.kind,
     commandLine: row.command,
+    folder: row.folder,
     source: row.source,
     target: row.target,
     about: row.about,

@@ -36,7 +36,7 @@ export type RunView = {
   readonly operation: Operation
   readonly commandLine: string
   /** Where it goes on, if that is another program of this machine; null for a run of this one. */
-  readonly joined: { readonly host: string; readonly pid: number } | null
+  readonly joined: { readonly host: string; readonly pid: number; readonly folder: string | null } | null
   readonly runId: Dec | null
   readonly phase: 'starting' | 'running' | 'paused' | 'stopping' | 'aborting' | 'done'
   readonly startedAt: number

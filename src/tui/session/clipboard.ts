@@ -1,7 +1,9 @@
 /** What `y` copies: the thing under the cursor, as one would paste it into a shell or a query. */
 import { textOf } from '../state/ask-editor.ts'
 import { goesOnBy } from '../views/run-texts.ts'
+import type { RunView } from '../run/run-view.ts'
 import { literal } from '../../shared/sql-text.ts'
+import { fromFolder } from '../../shared/working-folder.ts'
 import { comparison, identityOf, known, logRows, openRun, runRows, selectedVersion } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 import { cursorRow, targetRows } from '../state/tables-list.ts'
@@ -43,6 +45,9 @@ function fromTables(state: State): Copied | null {
   return row === null ? null : { text: row.location, what: 'path' }
 }
 
+/** As it works from our folder. */
+const commandOf = ({ commandLine, joined }: RunView): string => fromFolder(commandLine, joined?.folder ?? null)
+
 /** @returns text for the clipboard and what it is, or null when nothing is under the cursor. */
 export function copied(state: State): Copied | null {
   switch (state.screen) {
@@ -50,10 +55,10 @@ export function copied(state: State): Copied | null {
       return fromTables(state)
     case 'runs': {
       const run = openRun(state)
-      if (run !== null) return { text: run.finished?.resumeCommand ?? run.commandLine, what: 'command' }
+      if (run !== null) return { text: run.finished?.resumeCommand ?? commandOf(run), what: 'command' }
       const row = runRows(state)[state.runs.at.cursor]
       if (row === undefined) return null
-      if (row.kind === 'here') return { text: row.run.commandLine, what: 'command' }
+      if (row.kind === 'here') return { text: commandOf(row.run), what: 'command' }
       if (row.kind === 'machine' && row.run.commandLine !== '')
         return { text: goesOnBy(row.run) ?? row.run.commandLine, what: 'command' }
       return { text: row.run.run, what: 'run id' }

@@ -8,10 +8,10 @@ import { KEPT_RUNS, NO_SELECTION, START, type State } from './state.ts'
 /** In the place of the same run where that was joined before. */
 export function joinedIn(state: State, action: Extract<Action, { type: 'run-joined' }>): State {
   const { id, about, snapshot, now, show } = action
-  const { operation, commandLine, host, pid, startedAt, runId } = about
+  const { operation, commandLine, folder = null, host, pid, startedAt, runId } = about
   const begun: RunView = {
     ...freshRun(id, operation, commandLine, msOf(startedAt) ?? now),
-    joined: { host, pid },
+    joined: { host, pid, folder },
     runId,
   }
   const run = snapshot.reduce((folded, event) => {

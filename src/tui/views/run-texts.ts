@@ -13,7 +13,7 @@ export function machineRunText(
   cells: number,
   ascii: boolean,
 ): readonly string[] {
-  const { end, source, target, host } = run
+  const { end, source, target, host, folder } = run
   const facts = Object.entries(end?.totals ?? {}).map(([name, value]) => row(name, countDec(value)))
   return [
     row('run', run.run),
@@ -23,6 +23,7 @@ export function machineRunText(
     ...(source === null ? [] : [row('from', source)]),
     ...(target === null ? [] : [row('to', target)]),
     ...(host === null ? [] : [row('on', host)]),
+    ...(folder === null ? [] : [row('folder', folder)]),
     ...facts,
     ...(end?.error == null ? [] : ['', row('why', end.error)]),
     '',
