@@ -13,6 +13,8 @@ export type CatalogState =
   | { readonly state: 'none' }
   | { readonly state: 'current' }
   | { readonly state: 'behind'; readonly commits: number }
+  /** The log ends below the version that the catalog holds: commits are gone from its end. */
+  | { readonly state: 'truncated'; readonly ends: number; readonly version: number }
   | { readonly state: 'unfinished'; readonly percent: number; readonly version: number | null }
   | { readonly state: 'running'; readonly holder: string }
   | { readonly state: 'failed'; readonly error: ErrorInfo }

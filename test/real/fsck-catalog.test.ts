@@ -66,3 +66,23 @@ test('only files that came after a version, which have no finding', async () => 
   const { finished } = await perform(fsckOf(table.folder, { since: 0 }))
   expect(finished).toMatchObject({ exitCode: 0, totals: { files: '4', checked: '1', footers: '1' } })
 })
+
+test('a log that is no longer the one that was imported is a finding', async () => {
+  using folder = temporaryFolder()
+  const other = await makeHealthyTable(join(folder.path, 'orders'))
+  const at = join(folder.path, 'catalog.db')
+  await (await openCatalog(at)).close()
+  await perform(importOf(other.folder, catalogUrl(at)))
+  const found = async (): Promise<readonly string[]> => {
+    const { events } = await perform(fsckOf(other.folder, { catalog: catalogUrl(at) }))
+    return events.flatMap((event) =>
+      event.type === 'fsck.finding' && event.level === 'finding' ? [`${event.finding}: ${event.detail}`] : [],
+    )
+  }
+  expect(await found()).toEqual([])
+  const log = logOf(other.folder)
+  writeFileSync(log, readFileSync(log, 'utf8').replace('file-2', 'file-3'))
+  expect(await found()).toContain(
+    'log-rewritten: the log is no longer the one that was imported: commit 0 has other bytes than it had',
+  )
+})

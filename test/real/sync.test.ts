@@ -1,8 +1,9 @@
 /** `sync`, `prune` and the lag of `migration-status` as operations: what they tell, what they write, and what they leave alone. */
-import { existsSync, renameSync, rmSync, utimesSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
+import { listTables } from '../../src/engine/queries/tables.ts'
 import { runOperation } from '../../src/engine/run.ts'
 import type { RunFinished } from '../../src/engine/operation.ts'
 import type { Event } from '../../src/model/event.ts'
@@ -129,6 +130,34 @@ describe('sync', () => {
     // What the edited log has above is not mixed in; of the others nobody knows, or there is nothing.
     expect(ran.finished).toMatchObject({ exitCode: 1, totals: { failed: '3', ok: '1', behind: '1' } })
     expect(await countOf(at.file, "migration_status WHERE status = 'failed'")).toBe(0)
+  })
+
+  test('names a newest commit that was written over by one of its length, whose time was kept', async () => {
+    using at = await lakeOf(['edited', 'well'])
+    const log = join(at.lake, 'edited', '_delta_log', '00000000000000000000.json')
+    const { mtime, atime } = statSync(log)
+    const text = readFileSync(log, 'utf8')
+    writeFileSync(log, text.replace('"path":"a"', '"path":"z"'))
+    utimesSync(log, atime, mtime)
+    expect(readFileSync(log, 'utf8')).not.toBe(text)
+    expect(statSync(log).mtimeMs).toBe(mtime.getTime())
+    const ran = await run(syncOf(at.url))
+    expect(statuses(ran)).toEqual({ edited: 'failed', well: 'current' })
+    const errors = ran.events.flatMap((event) => (event.type === 'table.finished' ? [event.error?.message] : []))
+    expect(errors).toContain('the log is no longer the one that was imported: commit 0 has other bytes than it had')
+  })
+
+  test('says what is missing of a log that lost its newest commits', async () => {
+    using at = await lakeOf(['shorter'])
+    writeLog(join(at.lake, 'shorter'), [MORE, [add('c')]], 1)
+    await run(syncOf(at.url))
+    for (const version of [1, 2]) rmSync(join(at.lake, 'shorter', '_delta_log', `0000000000000000000${version}.json`))
+    const { finished } = await run(syncOf(at.url, { tables: [join(at.lake, 'shorter')] }))
+    expect(finished.error?.message).toMatch(/it ends at version 0, the catalog holds 2: commits 1 to 2 are gone/)
+    expect(finished.error?.hint).toMatch(/^bring the missing commits back; if the log is right/)
+    await using database = openSqlite(at.file, 'read')
+    const [row] = await listTables(at.lake, database, new AbortController().signal)
+    expect(row).toMatchObject({ error: null, version: 0, catalog: { state: 'truncated', ends: 0, version: 2 } })
   })
 
   test('leaves alone what was rolled back by hand, and a commit whose time alone changed', async () => {

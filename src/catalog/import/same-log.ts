@@ -23,31 +23,66 @@ type At = {
 
 type Known = { readonly bytes: number | null; readonly modified: number | null; readonly digest: Uint8Array | null }
 
+/** The newest commit that is in the catalog. `bytes` and `digest` are null where a checkpoint stands for it, or in rows of older programs. */
+export type NewestKnown = {
+  readonly version: number
+  readonly bytes: number | null
+  readonly digest: Uint8Array | null
+}
+
+/** What became of the newest commit that is in the catalog: `gone` where only its file is, as after a cleanup behind a checkpoint. */
+export type Newest =
+  | { readonly is: 'same' }
+  | { readonly is: 'gone' }
+  | { readonly is: 'other'; readonly why: string; readonly cut: boolean }
+
+/** @param version the catalog's current version of the table */
+export async function newestKnown(database: SqlReader, tableId: string, version: number): Promise<NewestKnown> {
+  const [row] = await database.all(
+    'SELECT log_bytes, log_digest FROM delta_commits WHERE table_id = ? AND version = ?',
+    [tableId, version],
+  )
+  const [bytes, digest] = (row ?? [null, null]) as [number | null, Uint8Array | null]
+  return { version, bytes, digest }
+}
+
+/**
+ * Compares the newest commit that is in the catalog with the log's, by size and digest. Reads that commit.
+ * @param listing from the known version on, or of the whole log
+ */
+export async function newestOf(
+  known: NewestKnown,
+  listing: LogListing,
+  log: LogStore,
+  signal: AbortSignal,
+): Promise<Newest> {
+  const { version, bytes, digest } = known
+  const { latest } = listing
+  if (latest !== null && latest < version) return { is: 'other', why: cutText(latest, version), cut: true }
+  const commit = listing.commits.find((one) => one.version === version)
+  if (commit === undefined || bytes === null || digest === null) return { is: 'gone' }
+  if (bytes !== commit.size) {
+    return { is: 'other', why: `commit ${version} has ${commit.size} bytes, it had ${bytes}`, cut: false }
+  }
+  if (await hasDigest(log, commit, digest, signal)) return { is: 'same' }
+  return { is: 'other', why: `commit ${version} has other bytes than it had`, cut: false }
+}
+
+/** What is true of a log that ends below the catalog's version. */
+export function cutText(latest: number, current: number): string {
+  const lost = latest + 1 === current ? `commit ${current} is` : `commits ${latest + 1} to ${current} are`
+  return `it ends at version ${latest}, the catalog holds ${current}: ${lost} gone from its end`
+}
+
 /**
  * Compares the newest commit that is in the catalog with the log's, by size and digest.
  * @returns whether the log still has that commit
  * @throws SluiceError LOG_REWRITTEN
  */
 export async function checkNewest({ head, current, listing, log, database, signal }: At): Promise<boolean> {
-  const { latest } = listing
-  if (latest !== null && latest < current) {
-    throw rewritten(head, log, `its newest version is ${latest}, the catalog holds ${current}`)
-  }
-  const commit = listing.commits.find(({ version }) => version === current)
-  if (commit === undefined) return false
-  const [row] = await database.all(
-    'SELECT log_bytes, log_digest FROM delta_commits WHERE table_id = ? AND version = ?',
-    [head.tableId, current],
-  )
-  const [bytes, digest] = (row ?? [null, null]) as [number | null, Uint8Array | null]
-  if (bytes === null || digest === null) return false
-  if (bytes !== commit.size) {
-    throw rewritten(head, log, `commit ${current} has ${commit.size} bytes, it had ${bytes}`)
-  }
-  if (!(await hasDigest(log, commit, digest, signal))) {
-    throw rewritten(head, log, `commit ${current} has other bytes than it had`)
-  }
-  return true
+  const newest = await newestOf(await newestKnown(database, head.tableId, current), listing, log, signal)
+  if (newest.is === 'other') throw rewritten(head, log, newest.why, newest.cut)
+  return newest.is === 'same'
 }
 
 /**
@@ -121,11 +156,13 @@ async function hasDigest(log: LogStore, commit: CommitFile, digest: Uint8Array, 
   return hash.digest().equals(digest)
 }
 
-function rewritten(head: Head, log: LogStore, detail: string): SluiceError {
+function rewritten(head: Head, log: LogStore, detail: string, cut = false): SluiceError {
+  const again = `if the log is right, take the table out and import it again: sluice rollback ${shellQuote(head.tableId)} --database-url … --confirm=${shellQuote(head.tableId)}`
   return new SluiceError('LOG_REWRITTEN', `the log is no longer the one that was imported: ${detail}`, {
     where: `${log.label}/_delta_log`,
-    reason:
-      'a table was replaced, restored from a backup or its log edited; mixing two histories would give wrong answers',
-    hint: `if the log is right, take the table out and import it again: sluice rollback ${shellQuote(head.tableId)} --database-url … --confirm=${shellQuote(head.tableId)}`,
+    reason: cut
+      ? 'its newest commits were deleted, or the table was restored from a backup; the catalog holds what was imported'
+      : 'a table was replaced, restored from a backup or its log edited; mixing two histories would give wrong answers',
+    hint: cut ? `bring the missing commits back; ${again}` : again,
   })
 }

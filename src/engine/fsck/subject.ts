@@ -1,4 +1,6 @@
 /** The table that is checked: its schema at a version, and its active files, from the catalog or from the log. */
+import { readHead } from '../../catalog/import/head.ts'
+import { newestKnown, type NewestKnown } from '../../catalog/import/same-log.ts'
 import { countsAt } from '../../catalog/query/counts.ts'
 import { activeFiles } from '../../catalog/query/files.ts'
 import { stateAt } from '../../catalog/query/state.ts'
@@ -39,7 +41,7 @@ export type Subject = {
   /** How many active files there are, those that `--since` leaves out too. */
   readonly count: () => Promise<number>
   /** Catalog that the active files come from; null where they come from the log. */
-  readonly catalog: { readonly tableId: string } | null
+  readonly catalog: { readonly tableId: string; readonly newest: NewestKnown } | null
 }
 
 /**
@@ -67,6 +69,7 @@ export async function withSubject<T>(
         }
         const refusal = readerRefusal(protocol, metadata)
         if (refusal !== null) throw new SluiceError(refusal.code, refusal.message, refusal.info())
+        const currentVersion = (await readHead(database, { tableId }))?.currentVersion ?? version
         const since = operation.since ?? -1
         if (operation.since !== undefined && since < table.historyFrom) throw historyMissing(since, table.historyFrom)
         const store = await openLake(pathOfLocation(table.location))
@@ -84,7 +87,7 @@ export async function withSubject<T>(
             }
           },
           count: async () => (await countsAt(database, tableId, version)).files,
-          catalog: { tableId },
+          catalog: { tableId, newest: await newestKnown(database, tableId, currentVersion) },
         })
       }
       const { table } = source

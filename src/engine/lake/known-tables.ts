@@ -13,11 +13,11 @@ export type KnownTable = {
   readonly settled: boolean
   /** Imported although its data cannot be read. */
   readonly refused: boolean
-  /** Size in bytes and time in ms of the commit of the current version; null where a checkpoint stands for it. */
-  readonly newest: { readonly bytes: number; readonly modified: number } | null
+  /** Size in bytes and SHA-256 of the commit of the current version; null where a checkpoint stands for it. */
+  readonly newest: { readonly bytes: number; readonly digest: Uint8Array } | null
 }
 
-const KNOWN = `SELECT t.table_id, t.location, t.current_version, t.refused, t."cursor", s.status, c.log_bytes, c.file_mtime, c.num_files,
+const KNOWN = `SELECT t.table_id, t.location, t.current_version, t.refused, t."cursor", s.status, c.log_bytes, c.log_digest, c.num_files,
     CASE WHEN EXISTS (SELECT 1 FROM delta_files f WHERE f.table_id = t.table_id) THEN 1 ELSE 0 END
   FROM delta_tables t LEFT JOIN migration_status s ON s.import_id = t.import_id AND s.table_id = t.table_id
   LEFT JOIN delta_commits c ON c.table_id = t.table_id AND c.version = t.current_version`
@@ -32,7 +32,7 @@ export async function knownTables(reader: SqlReader, by?: TableKey): Promise<rea
         : [' WHERE t.location = ?', [by.location]]
   const rows = await reader.all(`${KNOWN}${where} ORDER BY t.table_id`, parameters)
   return rows.map((row) => {
-    const [tableId, location, version, refused, cursor, status, bytes, modified, files, anyFile] = row as [
+    const [tableId, location, version, refused, cursor, status, bytes, digest, files, anyFile] = row as [
       string,
       string,
       number | null,
@@ -40,7 +40,7 @@ export async function knownTables(reader: SqlReader, by?: TableKey): Promise<rea
       string | null,
       string | null,
       number | null,
-      number | null,
+      Uint8Array | null,
       number | null,
       number,
     ]
@@ -50,7 +50,7 @@ export async function knownTables(reader: SqlReader, by?: TableKey): Promise<rea
       version,
       settled: version !== null && cursor === null && status === 'completed' && ((files ?? 0) === 0 || anyFile === 1),
       refused: refused !== null,
-      newest: bytes === null || modified === null ? null : { bytes, modified },
+      newest: bytes === null || digest === null ? null : { bytes, digest },
     }
   })
 }

@@ -1,5 +1,6 @@
 /** Brings one table of the catalog up to its log: a look at what is new, and an import only where there is something. */
 import { join } from 'node:path'
+import { newestOf } from '../../catalog/import/same-log.ts'
 import { listLog, type LogListing } from '../../delta/listing.ts'
 import { dec } from '../../model/event.ts'
 import type { LogStore } from '../../model/log-store.ts'
@@ -21,7 +22,7 @@ export type Synced = {
 
 export type SyncSettings = { readonly batchSize: number; readonly worker: number; readonly waitMs: number }
 
-/** A commit whose bytes were compared although its time is another, by table: it need not be read again. */
+/** Version, size and time of the newest commit whose bytes were compared in this run, by table: it is not read again while these stay. */
 export type Proved = Map<string, string>
 
 /**
@@ -41,7 +42,7 @@ export async function syncTable(
   try {
     const log = await openLake(location)
     const known = table.settled ? await look(log, table, run.interrupt.abort) : null
-    if (known !== null && isCurrent(table, known, proved)) return done('current', 0)
+    if (known !== null && (await isCurrent(log, table, known, proved, run.interrupt.abort))) return done('current', 0)
     const now = await standing(catalog.database, table.tableId)
     if (now === null || now === 'broken') return skipped()
     const target = { name: table.name, path: location, tableId: table.tableId, log, worker: settings.worker }
@@ -95,12 +96,24 @@ async function look(log: LogStore, table: KnownTable, signal: AbortSignal): Prom
   }
 }
 
-/** Whether the newest known commit is the log's last, with the size and time it had; another time asks for a look at its bytes. */
-function isCurrent(table: KnownTable, listing: LogListing, proved: Proved): boolean {
-  if (listing.latest !== table.version || table.newest === null) return false
-  const commit = listing.commits.find(({ version }) => version === table.version)
-  if (commit === undefined || commit.size !== table.newest.bytes) return false
-  return Math.floor(commit.modified) === table.newest.modified || proved.get(table.tableId) === factsOf(table, listing)
+/**
+ * Whether the newest known commit is the log's last, with the bytes it had. Its size and time do not say that: a commit may be written over by one of
+ * its length, and a copy keeps times. So each run reads it once, which is one small file a table.
+ */
+async function isCurrent(
+  log: LogStore,
+  table: KnownTable,
+  listing: LogListing,
+  proved: Proved,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { version, newest } = table
+  if (version === null || newest === null || listing.latest !== version) return false
+  const facts = factsOf(table, listing)
+  if (proved.get(table.tableId) === facts) return true
+  const { is } = await newestOf({ version, ...newest }, listing, log, signal)
+  if (is === 'same') proved.set(table.tableId, facts)
+  return is === 'same'
 }
 
 function remember(proved: Proved, table: KnownTable, listing: LogListing): void {

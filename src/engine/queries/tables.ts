@@ -3,7 +3,8 @@ import { resolve } from 'node:path'
 import { probeTable } from '../../delta/probe.ts'
 import { listLog } from '../../delta/listing.ts'
 import { parseLakeUrl, pathOfLocation } from '../../model/lake-url.ts'
-import { asSluiceError, type ErrorInfo } from '../../shared/errors.ts'
+import { asSluiceError, SluiceError, type ErrorInfo } from '../../shared/errors.ts'
+import type { LogStore } from '../../model/log-store.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
 import { inOrder, lanesAt } from '../lake/in-order.ts'
 import { walkLake, type Found } from '../lake/walk.ts'
@@ -101,7 +102,7 @@ export async function tableRow(
     row = known.get(location)
     const head = { key: location, name, location: path, kind: 'delta' } as const
     if (row !== undefined && row.version !== null && row.state.state !== 'none') {
-      const { latest } = await listLog(log, { signal, from: row.version, attributes: false })
+      const latest = await latestFrom(log, row.version, signal)
       if (latest === row.version) return { ...head, ...fromCatalog(row), catalog: row.state, error: null }
     }
     const facts = await probeTable(log, parquetRows, signal)
@@ -154,11 +155,25 @@ function fromCatalog(row: CatalogRow): Omit<TableRow, 'key' | 'name' | 'location
   }
 }
 
-/** A whole table whose log went on is behind; everything else is as the catalog says. */
+/** The newest version of a log; null where it has none from `version` on. */
+async function latestFrom(log: LogStore, version: number, signal: AbortSignal): Promise<number | null> {
+  try {
+    return (await listLog(log, { signal, from: version, attributes: false })).latest
+  } catch (error) {
+    // What lies below may be a log all the same, and is looked at then.
+    if (error instanceof SluiceError && error.code === 'NO_LOG') return null
+    throw error
+  }
+}
+
+/** A whole table whose log went on is behind, one whose log ends earlier was truncated; everything else is as the catalog says. */
 function stateBeside(row: CatalogRow | undefined, latest: number): CatalogState {
   if (row === undefined) return { state: 'none' }
   if (row.state.state === 'current' && row.version !== null && latest > row.version) {
     return { state: 'behind', commits: latest - row.version }
+  }
+  if (row.state.state === 'current' && row.version !== null && latest < row.version) {
+    return { state: 'truncated', ends: latest, version: row.version }
   }
   return row.state
 }

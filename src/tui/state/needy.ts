@@ -62,6 +62,19 @@ function told(row: TableRow): Told | null {
       const why = whole(catalog.error)
       return { order: 2, mark: 'bad', what: catalog.error.message, foot: 'i tries again', why, mend: IMPORT }
     }
+    case 'truncated': {
+      const { ends, version } = catalog
+      const what = `its log ends at v${ends}, the catalog is at v${version}`
+      const lost = version === ends + 1 ? `commit ${version} is` : `commits ${ends + 1} to ${version} are`
+      const why = [
+        what,
+        `${lost} gone from the end of the log: deleted, or the table was restored from a backup`,
+        'the catalog still holds what was imported, and no import mixes two histories',
+        'do: bring the commits back; if the log is right as it is, roll the table back and import it again',
+      ]
+      const mend: Mend = { command: 'reload', what: 'looks again, once it is mended' }
+      return { order: 1, mark: 'bad', what, foot: 'enter: what to do', why, mend }
+    }
     case 'unfinished': {
       const at = catalog.version === null ? `${catalog.percent} %` : `v${catalog.version}`
       const why = [`its import was stopped at ${at}; what it has brought is kept`]

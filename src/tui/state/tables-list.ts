@@ -7,7 +7,16 @@ import type { Database, State, TableSort } from './state.ts'
 
 export type ListRow = TableRow | RelationRow | StoreRow
 
-const CATALOG_ORDER = { failed: 0, unfinished: 1, behind: 2, running: 3, away: 4, none: 4, current: 5 } as const
+const CATALOG_ORDER = {
+  failed: 0,
+  truncated: 0,
+  unfinished: 1,
+  behind: 2,
+  running: 3,
+  away: 4,
+  none: 4,
+  current: 5,
+} as const
 const PROOF_ORDER = { differs: 0, never: 1, proved: 2 } as const
 
 const compareNames = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

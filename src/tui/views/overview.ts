@@ -96,6 +96,10 @@ function factLines(row: TableRow, overview: Overview | null, state: State, cells
     for (const text of [`${error.code} ${error.message}`, error.reason, error.where, error.hint])
       if (text !== undefined) lines.push(...fact('', text, cells))
   }
+  if (row.catalog.state === 'truncated') {
+    const { ends, version } = row.catalog
+    lines.push(...fact('', `the log ends at v${ends}, the catalog is at v${version}: it lost commits`, cells))
+  }
   lines.push(...fact('proved', proof.text, cells, proof.tone))
   if (overview?.fsck != null) lines.push(...fsckLines(overview.fsck, state, cells))
   if (overview?.createdAt) lines.push(...fact('created', fullTime(overview.createdAt), cells))

@@ -42,6 +42,8 @@ export function catalogState(row: TableRow, marks: Marks): { readonly text: stri
       return { text: `${marks.ok} current`, tone: 'ok' }
     case 'behind':
       return { text: `${marks.behind} ${row.catalog.commits} behind`, tone: 'warn' }
+    case 'truncated':
+      return { text: `${marks.bad} truncated`, tone: 'bad' }
     case 'unfinished':
       return { text: `${marks.unfinished} at ${row.catalog.percent} %`, tone: 'warn' }
     case 'running':

@@ -18,7 +18,7 @@ import { titleOf } from '../../engine/systems.ts'
 /** How the states of all tables add up, in words; `≥` when the bytes of some are not known. */
 function tally(rows: readonly TableRow[]): string {
   let size = 0
-  const counts = { current: 0, behind: 0, stopped: 0, running: 0, unreadable: 0, notYet: 0, away: 0 }
+  const counts = { current: 0, behind: 0, truncated: 0, stopped: 0, running: 0, unreadable: 0, notYet: 0, away: 0 }
   for (const row of rows) {
     size += row.bytes ?? 0
     if (row.kind !== 'delta') continue
@@ -32,6 +32,7 @@ function tally(rows: readonly TableRow[]): string {
     `${rows.some((row) => row.bytes === null) ? '≥ ' : ''}${bytes(size)}`,
     ...(counts.away > 0 ? ['what the catalog holds is not known'] : [`${counts.current} current`]),
     ...some(counts.behind, 'behind'),
+    ...some(counts.truncated, 'truncated'),
     ...some(counts.running, 'running'),
     ...some(counts.stopped, 'stopped'),
     ...some(counts.unreadable, 'unreadable'),

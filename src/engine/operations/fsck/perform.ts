@@ -1,4 +1,5 @@
 /** `fsck`: are data files, deletion vectors and footers what the log says? Nothing is ever repaired. */
+import { newestOf } from '../../../catalog/import/same-log.ts'
 import { recordFsck, type FsckRecord } from '../../../catalog/fsck-findings.ts'
 import type { Finding } from '../../../delta/fsck/finding.ts'
 import type { ListedFiles } from '../../../delta/fsck/listed-files.ts'
@@ -90,6 +91,7 @@ class Check {
     }
     const listed = await listTable(this.#subject, this.#progress, abort)
     const listing = new ListingCheck(listed, this.#places, abort)
+    await this.#lookAtNewest(abort)
     const inside = await this.#lookInside(listing, found)
     await this.#tellAbsent()
     this.#tellListing(listing, listed)
@@ -105,6 +107,16 @@ class Check {
   record(): Omit<FsckRecord, 'tableId'> {
     const { version } = this.#subject
     return { version, checkedAt: this.#run.clock.now(), looked: this.#looked, findings: this.#report.told }
+  }
+
+  /** Files of a catalog that holds another history than the log are no files of this table. */
+  async #lookAtNewest(signal: AbortSignal): Promise<void> {
+    const { catalog, table } = this.#subject
+    if (catalog === null) return
+    const newest = await newestOf(catalog.newest, await table.listing(signal), this.#subject.store, signal)
+    if (newest.is !== 'other') return
+    const detail = `the log is no longer the one that was imported: ${newest.why}`
+    this.#report.add({ level: 'finding', kind: 'log-rewritten', detail })
   }
 
   async #lookInside(listing: ListingCheck, found: (finding: Finding) => void): Promise<InsideCounts> {
