@@ -155,7 +155,13 @@ it('joins a live one with all of its past, steers it, and leaves it to itself', 
   app.type('p')
   await expect.poll(() => there.calls).toEqual(['pause true'])
   there.say({ type: 'run.steered', paused: true })
-  await app.press(['x'], 'stopping after')
+  // It is asked first, and not stopped unless somebody says so.
+  await app.press(['x'], 'process 4711 on here')
+  expect(app.screen()).toContain(`Run ${LIVE.run}`)
+  await app.press(['enter'], 'read 100,000')
+  expect(there.calls).toEqual(['pause true'])
+  await app.press(['x'], 'process 4711 on here')
+  await app.press(['down', 'enter'], 'stopping after')
   // ctrl-c goes back to the list, and stops nothing.
   await app.press(['ctrl-c'], 'the run goes on')
   expect(there.calls).toEqual(['pause true', 'stop'])
@@ -170,6 +176,39 @@ it('joins a live one with all of its past, steers it, and leaves it to itself', 
   })
   there.end(75)
   await app.until('stopped')
+})
+
+it('one that was left is not opened again by the key of the screen', async () => {
+  const there = elsewhere()
+  const app = start([LIVE], there.run)
+  await app.until('213')
+  await app.press(['2'], 'enter joins it')
+  await app.press(['g', 'enter'], 'read 50,000')
+  await app.press(['1'], '[1 Tables]')
+  await app.press(['2'], /running +copy .*joined/)
+  app.type('x', 'X')
+  await app.press(['g', 'enter'], 'read 50,000')
+  await app.press(['2'], /running +copy .*joined/)
+  await app.press(['1'], '[1 Tables]')
+  await app.press(['2'], /running +copy .*joined/)
+  expect(there.calls).toEqual([])
+})
+
+it('a dialog about a run that has ended ends no other one', async () => {
+  const there = elsewhere()
+  const app = start([LIVE], there.run)
+  await app.until('213')
+  // A run of this program goes on beside it.
+  await app.press(['v'], /validat/)
+  await app.press(['2'], /Runs/)
+  await app.press(['2'], 'enter joins it')
+  await app.press(['g', 'j', 'enter'], 'read 50,000')
+  await app.press(['X'], 'Abort the run')
+  there.say({ type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 1 })
+  there.end(0)
+  await app.until('It has just ended')
+  await app.press(['down', 'enter'], 'the run has ended')
+  expect(app.fake.runsStarted.flatMap(({ calls }) => calls)).not.toContain('abort')
 })
 
 it('the command of a run that works in another folder is copied with it', async () => {

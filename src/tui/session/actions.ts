@@ -31,6 +31,7 @@ import { relationText } from '../views/relations.ts'
 import { goesOnBy, machineRunText } from '../views/run-texts.ts'
 import type { Job } from './operations.ts'
 import { batchImport, compare, fsck, importRows, validate } from './operations.ts'
+import { stopRun } from './stop-run.ts'
 import type { Acting } from './acting.ts'
 
 function deltaRows(s: Acting): readonly TableRow[] {
@@ -328,13 +329,13 @@ export function actOn(s: Acting, command: Command, rows: readonly TableRow[] = d
       steer(s, 'retry')
       break
     case 'run.stop':
-      s.steering.stop()
-      s.flash(
-        `stopping after the running ${run?.archiving != null ? 'step' : run?.copy === null ? 'batches' : 'chunks'}; X aborts`,
-      )
+      if (run === undefined) break
+      if (run.joined === null) stopRun(s, run)
+      else s.store.dispatch({ type: 'dialog', dialog: { kind: 'stop', run: run.id, choice: 0 } satisfies Dialog })
       break
     case 'run.abort':
-      s.store.dispatch({ type: 'dialog', dialog: { kind: 'abort', choice: 0 } satisfies Dialog })
+      if (run !== undefined)
+        s.store.dispatch({ type: 'dialog', dialog: { kind: 'abort', run: run.id, choice: 0 } satisfies Dialog })
       break
     default:
       break

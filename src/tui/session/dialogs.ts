@@ -17,8 +17,10 @@ import { movedLifecycle } from '../views/lifecycle-dialog.ts'
 import { movedSideways, scrolledStart } from '../views/start-dialog.ts'
 import { chosenCommand } from '../state/lifecycle-shown.ts'
 import { needyRows } from '../state/needy.ts'
+import { steeredRun } from '../state/selectors.ts'
 import { wantsName } from '../state/start-dialog.ts'
 import { acceptStart, askStart, backFromStart } from './starting.ts'
+import { stopRun } from './stop-run.ts'
 
 type Of<K extends Dialog['kind']> = Extract<Dialog, { kind: K }>
 
@@ -141,8 +143,9 @@ export function acceptDialog(s: Acting): void {
       if (dialog.choice !== 1) s.stopAndLeave(dialog.choice === 2)
       return
     case 'abort':
+    case 'stop':
       set(s, null)
-      if (dialog.choice === 1) s.steering.abort()
+      if (dialog.choice === 1) acceptEnd(s, dialog)
       return
     case 'palette': {
       const entry = paletteEntries(s.state)[dialog.cursor]
@@ -161,6 +164,14 @@ export function acceptDialog(s: Acting): void {
     default:
       set(s, null)
   }
+}
+
+/** Ends the run that the dialog is about: another one may be steered by now. */
+function acceptEnd(s: Acting, { kind, run: id }: Of<'abort' | 'stop'>): void {
+  const run = steeredRun(s.state)
+  if (run?.id !== id) s.flash('the run has ended')
+  else if (kind === 'abort') s.steering.abort()
+  else stopRun(s, run)
 }
 
 /** Begins what mends it, where that is a command: an import shows its plan first. */
@@ -209,6 +220,7 @@ export function dialogCommand(s: Acting, command: Command): void {
       set(s, { ...dialog, choice: Math.max(0, Math.min(2, dialog.choice + by)) })
       return
     case 'abort':
+    case 'stop':
       set(s, { ...dialog, choice: Math.max(0, Math.min(1, dialog.choice + by)) })
       return
     case 'rollback':

@@ -5,7 +5,7 @@ import { geometry } from './geometry.ts'
 import { needyIndex, needyRows, toNeedy } from './needy.ts'
 import { moveCursor } from './lists.ts'
 import type { Move } from './position.ts'
-import { openRun, runRows } from './selectors.ts'
+import { activeRun, openRun, runRows } from './selectors.ts'
 import type { CopySelection, Prompt, State, Tab } from './state.ts'
 import { FILE_SORTS, freshDetail, NO_SELECTION, START, TABLE_SORTS, TABS } from './state.ts'
 import { cursorIndex, cursorRow, openedDatabase, visibleRows, type ListRow } from './tables-list.ts'
@@ -117,10 +117,12 @@ function toPane(state: State, pane: CopySelection['pane']): State {
   return { ...state, runs: { ...state.runs, copy: { ...state.runs.copy, pane } } }
 }
 
+/** The run that works here, else what was open; a run of another program that was left is opened by `enter` alone. */
 function openRuns(state: State): State {
   if (state.screen === 'runs') return { ...state, runs: { ...state.runs, open: null } }
-  const last = state.runs.views.at(-1)
-  const open = last !== undefined && last.phase !== 'done' ? last.id : state.runs.open
+  const shown = openRun(state)
+  const isLeft = shown !== null && shown.joined !== null && !state.attached
+  const open = activeRun(state)?.id ?? (isLeft ? null : state.runs.open)
   return { ...state, screen: 'runs', runs: { ...state.runs, open } }
 }
 

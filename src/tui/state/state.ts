@@ -237,7 +237,10 @@ export type Dialog =
   /** Why a row needs somebody, by its key. */
   | { readonly kind: 'need'; readonly key: string }
   | { readonly kind: 'quit'; readonly choice: number }
-  | { readonly kind: 'abort'; readonly choice: number }
+  /** @property run id of its view: another one may be steered by now */
+  | { readonly kind: 'abort'; readonly run: number; readonly choice: number }
+  /** Before a run is stopped that this program has not started. */
+  | { readonly kind: 'stop'; readonly run: number; readonly choice: number }
 
 export type Flash = { readonly text: string; readonly tone: 'plain' | 'ok' | 'bad' }
 

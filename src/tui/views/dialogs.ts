@@ -42,12 +42,16 @@ function choiceBox(
   return { lines: framed(state, line(title, 'strong'), body, foot, cells), cells, top: false }
 }
 
-function goingOn(state: State): string {
+/** @param id of the view that is asked about; the run that keys steer when absent */
+function goingOn(state: State, id?: number): string {
   const run = steeredRun(state)
-  if (run === undefined) return 'It has just ended.'
+  if (run === undefined || (id !== undefined && run.id !== id)) return 'It has just ended.'
   const lanes = run.lanes.length === 0 ? '' : `, ${plural(run.lanes.length, 'lane')}`
   const more = state.runs.queue.length === 0 ? '' : `, ${state.runs.queue.length} more in line`
-  return `${run.operation.kind} of ${cutMiddle(clean(subject(run.operation)), 24)}, ${percent(share(run))}${lanes}${more}.`
+  const { joined, runId } = run
+  const owner =
+    joined === null ? '' : ` Run ${runId ?? ''} is of another program: process ${joined.pid} on ${joined.host}.`
+  return `${run.operation.kind} of ${cutMiddle(clean(subject(run.operation)), 24)}, ${percent(share(run))}${lanes}${more}.${owner}`
 }
 
 /** What a run does one after the other: steps of an archive, chunks of a copy, batches of an import. */
@@ -131,10 +135,22 @@ export function dialogBox(d: Dialog, state: State): Box {
       return choiceBox(
         state,
         'Abort the run',
-        goingOn(state),
+        goingOn(state, d.run),
         [
           ['Go back, let it run', ''],
           ['Abort now', unit(state, 'resumable, chunks undone', 'resumable, the running batch is undone')],
+        ],
+        d.choice,
+        'enter chooses · esc goes back',
+      )
+    case 'stop':
+      return choiceBox(
+        state,
+        'Stop a run of another program',
+        goingOn(state, d.run),
+        [
+          ['Go back, let it run', 'q leaves it'],
+          [`Stop after the running ${unit(state, 'chunks', 'batches')}`, 'resumable'],
         ],
         d.choice,
         'enter chooses · esc goes back',
