@@ -4,16 +4,7 @@ import { isInCatalog, type MachineRun, type TableRow } from '../../engine/workbe
 import { asSluiceError } from '../../shared/errors.ts'
 import type { Command } from '../keymap/bindings.ts'
 import { isHeld } from '../keymap/conditions.ts'
-import {
-  comparison,
-  identityOf,
-  known,
-  openRun,
-  runResults,
-  runRows,
-  selectedVersion,
-  steeredRun,
-} from '../state/selectors.ts'
+import { comparison, identityOf, known, openRun, runRows, selectedVersion, steeredRun } from '../state/selectors.ts'
 import type { Dialog } from '../state/state.ts'
 import { needyIndex, needyRows } from '../state/needy.ts'
 import { cursorRow, storeOfRow, targetRows } from '../state/tables-list.ts'
@@ -24,6 +15,7 @@ import { rateAfter } from '../run/rate-limit.ts'
 import type { RunView } from '../run/run-view.ts'
 import { isStory } from '../run/story.ts'
 import { shownPartition } from '../state/archive-shown.ts'
+import { shownResult } from '../state/result-shown.ts'
 import { isChosen, underCursor } from '../state/copy-cursor.ts'
 import { partitionText } from '../views/archiving/texts.ts'
 import { chunkSpan, chunkText, tableText } from '../views/copy/texts.ts'
@@ -111,8 +103,8 @@ function openResult(s: Acting): void {
     text(s, 'what it says', run.story, run.story.join('\n'))
     return
   }
-  const result = run === null ? undefined : runResults(s.state, run)[s.state.runs.results.cursor]
-  if (result !== undefined) text(s, result.table, resultText(result), result.error?.message ?? result.table)
+  const result = run === null ? null : shownResult(s.state, run)
+  if (result !== null) text(s, result.table, resultText(result), result.error?.message ?? result.table)
 }
 
 /** What is under the cursor of a copy in full: a table, or a chunk. */

@@ -58,12 +58,12 @@ export class Databases {
   }
 
   /**
-   * Asks the database that the program was opened with, once somebody looks at tables. One that holds a catalog with tables shows those; without
+   * Asks the database that the program was opened with, once somebody looks at tables or asks. One that holds a catalog with tables shows those; without
    * any, its own tables are what there is to see.
    */
   look(): void {
     const { screen, lake, catalog, slots } = this.#store.get()
-    if (screen !== 'tables' || this.#closed) return
+    if ((screen !== 'tables' && screen !== 'ask') || this.#closed) return
     const { database = null } = this.#workbench
     const empty = lake === null && slots.tables.value?.length === 0
     if (database !== null && database !== catalog) this.#openOnce(database)

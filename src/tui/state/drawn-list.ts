@@ -32,8 +32,7 @@ export function drawnLines(state: State): readonly DrawnLine[] {
   const { databases } = state
   if (memo !== null && memo.rows === rows && memo.databases === databases) return memo.lines
   if (isTree(state)) {
-    // A store says on its own line what there is to say of it.
-    const lines = rows.map((row, index) => ({ kind: 'row', index, row }) as const)
+    const lines = treeLines(rows, databases)
     memo = { rows, databases, lines }
     return lines
   }
@@ -54,4 +53,20 @@ export function drawnLines(state: State): readonly DrawnLine[] {
   }
   memo = { rows, databases, lines }
   return lines
+}
+
+/** A store says on its own line what there is to say of it; a database that was opened beside a lake has a heading. */
+function treeLines(rows: readonly ListRow[], databases: State['databases']): readonly DrawnLine[] {
+  const stores = new Set(rows.flatMap((row) => (row.kind === 'store' ? [row.key] : [])))
+  const beside = new Map(
+    databases.flatMap((one) => (one.parent === null || !stores.has(one.parent) ? [[one.url, one] as const] : [])),
+  )
+  let heading: string | null = null
+  return rows.flatMap((row, index): readonly DrawnLine[] => {
+    const line = { kind: 'row', index, row } as const
+    const url = row.kind === 'relation' ? row.url : null
+    const database = url === null || url === heading ? undefined : beside.get(url)
+    heading = url
+    return database === undefined ? [line] : [{ kind: 'database', database }, line]
+  })
 }

@@ -12,7 +12,7 @@ import {
 } from './geometry.ts'
 import type { Move } from './position.ts'
 import { moveIndex, movePosition, scrollTop, settlePosition } from './position.ts'
-import { comparison, identityOf, known, logRows, openRun, runResults, runRows } from './selectors.ts'
+import { comparison, identityOf, known, logRows, openRun, runRows } from './selectors.ts'
 import { drawnLines } from './drawn-list.ts'
 import { cursorIndex, visibleRows } from './tables-list.ts'
 import { overviewLines } from '../views/overview.ts'
@@ -20,7 +20,8 @@ import { needyIndex, needyRows, toNeedy } from './needy.ts'
 import { movedInGrid, settledGrid } from './ask-grid.ts'
 import { moveInArchive } from './archive-shown.ts'
 import { moveInCopy } from './copy-cursor.ts'
-import { runLayout } from './run-layout.ts'
+import { moveInResults } from './result-shown.ts'
+import { settledRow } from './settled-row.ts'
 
 /** Rows of a tab of the detail pane, 0 while they are not known. */
 export function tabTotal(state: State, tab: Tab): number {
@@ -78,16 +79,7 @@ export function moveCursor(state: State, move: Move): State {
       const run = openRun(state)
       if (run !== null && run.copy !== null) return moveInCopy(state, run, move)
       if (run !== null && run.archiving !== null) return moveInArchive(state, run, move)
-      if (run !== null) {
-        const height = runLayout(state, run).results
-        return {
-          ...state,
-          runs: {
-            ...state.runs,
-            results: movePosition(state.runs.results, move, runResults(state, run).length, height),
-          },
-        }
-      }
+      if (run !== null) return moveInResults(state, run, move)
       return {
         ...state,
         runs: { ...state.runs, at: movePosition(state.runs.at, move, runRows(state).length, runsHeight(state)) },
@@ -110,20 +102,12 @@ export function moveCursor(state: State, move: Move): State {
   }
 }
 
-/** After any change: every cursor is inside its list and on screen. */
-export function settle(changed: State): State {
-  const state = changed.screen === 'ask' ? settledGrid(changed) : changed
-  const rows = visibleRows(state)
-  // A store is no table: the first of those has the cursor, once they are there.
-  const first = rows.find(({ kind }) => kind !== 'store') ?? (state.slots.tables.value === null ? undefined : rows[0])
-  const index = cursorIndex(state)
+/** After any change: every cursor is on a row of its list, the same as before where that is still there, and on screen. */
+export function settle(before: State, changed: State): State {
+  const state = settledRow(before, changed.screen === 'ask' ? settledGrid(changed) : changed)
   const total = drawnLines(state).length
-  const top = scrollTop(state.tables.top, drawnIndex(state, index), total, tablesHeight(state))
-  const cursorKey = state.tables.cursorKey ?? first?.key ?? null
-  const tables =
-    top === state.tables.top && cursorKey === state.tables.cursorKey
-      ? state.tables
-      : { ...state.tables, top, cursorKey }
+  const top = scrollTop(state.tables.top, drawnIndex(state, cursorIndex(state)), total, tablesHeight(state))
+  const tables = top === state.tables.top ? state.tables : { ...state.tables, top }
 
   const tab = state.detail.tab
   const at = state.detail.at[tab]

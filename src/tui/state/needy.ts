@@ -153,5 +153,15 @@ export function needyIndex(state: State, rows: readonly Needy[] = needyRows(stat
 export function toNeedy(state: State, index: number): State {
   const row = needyRows(state)[index]
   if (row === undefined) return state.focus === 'needs' ? { ...state, focus: 'list' } : state
-  return { ...state, focus: 'needs', tables: { ...state.tables, filter: '', cursorKey: row.key } }
+  const isOwn = state.slots.tables.value?.some(({ key }) => key === row.key) === true
+  const stores = state.stores.map((store) =>
+    !store.open && store.tables.some(({ key }) => key === row.key) ? { ...store, open: true } : store,
+  )
+  return {
+    ...state,
+    focus: 'needs',
+    ...(isOwn ? { ownFolded: false } : {}),
+    ...(stores.some((store, i) => store !== state.stores[i]) ? { stores } : {}),
+    tables: { ...state.tables, filter: '', cursorKey: row.key },
+  }
 }

@@ -7,7 +7,7 @@ import { moveCursor } from './lists.ts'
 import type { Move } from './position.ts'
 import { activeRun, openRun, runRows } from './selectors.ts'
 import type { CopySelection, Prompt, State, Tab } from './state.ts'
-import { FILE_SORTS, freshDetail, NO_SELECTION, START, TABLE_SORTS, TABS } from './state.ts'
+import { FILE_SORTS, NO_SELECTION, START, TABLE_SORTS, TABS } from './state.ts'
 import { cursorIndex, cursorRow, openedDatabase, visibleRows, type ListRow } from './tables-list.ts'
 import { field } from './text-field.ts'
 
@@ -163,9 +163,12 @@ export function reduceCommand(state: State, command: Command): State {
     case 'mark.all':
       return markAll(state)
     case 'filter':
+      if (state.screen === 'log') return { ...state, prompt: prompt('log-filter', state.log.filter) }
+      // What is typed chooses among all rows.
       return {
         ...state,
-        prompt: state.screen === 'log' ? prompt('log-filter', state.log.filter) : prompt('filter', tables.filter),
+        focus: state.focus === 'needs' ? 'list' : state.focus,
+        prompt: prompt('filter', tables.filter),
       }
     case 'where.edit':
       return { ...state, prompt: prompt('where', detail.where) }
@@ -235,19 +238,5 @@ export function reduceCommand(state: State, command: Command): State {
       return { ...state, dialog: { kind: 'palette', field: field(), cursor: 0 } }
     default:
       return state
-  }
-}
-
-/** The detail pane follows the cursor of the list; going into it keeps the table. */
-export function follow(state: State): State {
-  const row = cursorRow(state)
-  const key = row?.kind === 'delta' ? row.key : null
-  if (state.focus === 'detail' && state.detail.key !== null && key === state.detail.key) return state
-  if (state.focus === 'needs' && needyRows(state).length === 0) return follow({ ...state, focus: 'list' })
-  if (key === state.detail.key) return key === null && state.focus === 'detail' ? { ...state, focus: 'list' } : state
-  return {
-    ...state,
-    focus: key === null && state.focus === 'detail' ? 'list' : state.focus,
-    detail: freshDetail(key, state.detail),
   }
 }

@@ -6,7 +6,7 @@ import { freshRun } from '../run/run-view.ts'
 import { withStory } from '../run/story.ts'
 import type { Action } from './action.ts'
 import { settle } from './lists.ts'
-import { follow, reduceCommand } from './reduce-command.ts'
+import { reduceCommand } from './reduce-command.ts'
 import { READING_LIFECYCLE } from './lifecycle-shown.ts'
 import { READING } from './ring-shown.ts'
 import { READING_TIMELINE } from './timeline-shown.ts'
@@ -17,7 +17,7 @@ import { sampled } from './sync-shown.ts'
 import { visibleRows } from './tables-list.ts'
 import { isShownAs } from '../run/run-screen.ts'
 import { joinedIn, opened } from './joined.ts'
-import { onSameRun } from './run-rows.ts'
+import { held } from './held.ts'
 
 /** The ring of the log; the whole log is a file's business. */
 export const LOG_LINES = 2000
@@ -44,6 +44,9 @@ function ontoFirst(state: State, url: string): State {
   if (parent === null || isStore || first === undefined || state.tables.cursorKey !== parent) return state
   return { ...state, tables: { ...state.tables, cursorKey: first.key } }
 }
+
+/** Who was among what needs somebody leaves it with a cursor that goes elsewhere. */
+const inTheList = (state: State): State => (state.focus === 'needs' ? { ...state, focus: 'list' } : state)
 
 function withLog(state: State, entries: readonly LogEntry[]): State {
   if (entries.length === 0) return state
@@ -176,11 +179,11 @@ function reduce(state: State, action: Action): State {
     case 'run-joined':
       return joinedIn(state, action)
     case 'machine-runs':
-      return onSameRun(state, { ...state, now: action.now, runs: { ...state.runs, machine: action.runs } })
+      return { ...state, now: action.now, runs: { ...state.runs, machine: action.runs } }
     case 'ledger-runs': {
       const others = state.runs.ledgers.filter(({ url }) => url !== action.url)
       const ledgers = [...others, { url: action.url, runs: action.runs }]
-      return onSameRun(state, { ...state, runs: { ...state.runs, ledgers } })
+      return { ...state, runs: { ...state.runs, ledgers } }
     }
     case 'run-shown':
       return opened(state, action.id)
@@ -235,9 +238,9 @@ function reduce(state: State, action: Action): State {
     case 'sync-ended':
       return { ...state, syncs: state.syncs.filter(({ key }) => key !== action.key) }
     case 'own-folded':
-      return { ...state, ownFolded: action.folded, tables: { ...state.tables, cursorKey: OWN_STORE } }
+      return { ...inTheList(state), ownFolded: action.folded, tables: { ...state.tables, cursorKey: OWN_STORE } }
     case 'cursor':
-      return { ...state, tables: { ...state.tables, cursorKey: action.key } }
+      return { ...inTheList(state), tables: { ...state.tables, cursorKey: action.key } }
     case 'store-added': {
       const { store, kind } = action
       const key = keyOfStore(store.url)
@@ -287,7 +290,5 @@ function reduce(state: State, action: Action): State {
 export function reducer(state: State, action: Action): State {
   const next = reduce(state, action)
   if (Object.is(next, state)) return state
-  const settled = settle(follow(next))
-  // Where the cursor found its first row only now, the detail pane goes there too.
-  return settled.tables.cursorKey === next.tables.cursorKey ? settled : follow(settled)
+  return settle(state, held(state, next))
 }

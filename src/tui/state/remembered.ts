@@ -28,7 +28,7 @@ export function rememberedOf(state: State): Remembered {
   return {
     screen: state.screen,
     // A row that is gone is given up.
-    row: cursorRow(state)?.key ?? null,
+    row: state.tables.wanted ?? cursorRow(state)?.key ?? null,
     tab: state.detail.tab,
     filter,
     sort,
@@ -84,7 +84,7 @@ export function withRemembered(state: State, from: Partial<Remembered>, screen: 
     detail: { ...detail, tab: from.tab ?? detail.tab },
     tables: {
       ...tables,
-      cursorKey: from.row ?? tables.cursorKey,
+      wanted: from.row ?? null,
       filter: from.filter ?? tables.filter,
       sort: from.sort ?? tables.sort,
       descending: from.descending ?? tables.descending,

@@ -39,16 +39,16 @@ function begunAt(row: RunRow): number {
   return msOf(row.run.startedAt) ?? 0
 }
 
-/** With the cursor on the run that it stood on, wherever that is now. */
-export function onSameRun(before: State, after: State): State {
-  const { at } = before.runs
-  const was = runRows(before)[at.cursor]
-  if (was === undefined) return after
-  const rows = runRows(after)
-  const cursor = rows.findIndex((row) => row.kind === was.kind && keyOf(row) === keyOf(was))
-  const found = cursor >= 0 ? cursor : rows.findIndex((row) => keyOf(row) === keyOf(was))
-  return found < 0 ? after : { ...after, runs: { ...after.runs, at: { ...at, cursor: found } } }
+/** Index of the run of a row that was listed before: it may be told of by another source now. Null where it is gone. */
+export function sameRun(rows: readonly RunRow[], was: RunRow): number | null {
+  const same = rows.findIndex((row) => row.kind === was.kind && isSame(row, was))
+  const found = same >= 0 ? same : rows.findIndex((row) => keyOf(row) === keyOf(was))
+  return found < 0 ? null : found
 }
+
+/** A run of this program has a number before it has said its id. */
+const isSame = (a: RunRow, b: RunRow): boolean =>
+  a.kind === 'here' && b.kind === 'here' ? a.run.id === b.run.id : keyOf(a) === keyOf(b)
 
 const keyOf = (row: RunRow): string =>
   `${runIdOf(row) ?? (row.kind === 'here' ? row.run.id : '')} ${row.kind === 'past' ? row.run.table : ''}`

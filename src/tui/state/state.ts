@@ -67,7 +67,10 @@ export type SlotName = keyof SlotValues
 export type Slots = { readonly [K in SlotName]: Slot<SlotValues[K]> }
 
 export type TablesState = {
+  /** Null where no row has the cursor: before there are any, and while the one that is remembered may still come. */
   readonly cursorKey: string | null
+  /** Row of an earlier session, until it is there or cannot come any more. */
+  readonly wanted: string | null
   readonly top: number
   readonly filter: string
   readonly sort: TableSort
@@ -356,7 +359,16 @@ export function initialState(options: {
       largest: slot(),
       files: slot(),
     },
-    tables: { cursorKey: null, top: 0, filter: '', sort: 'name', descending: false, marks: new Set(), anchor: null },
+    tables: {
+      cursorKey: null,
+      wanted: null,
+      top: 0,
+      filter: '',
+      sort: 'name',
+      descending: false,
+      marks: new Set(),
+      anchor: null,
+    },
     detail: freshDetail(null, null),
     runs: {
       views: [],

@@ -131,13 +131,13 @@ export function visibleRows(state: State): readonly ListRow[] {
   return rows
 }
 
-/** Index of the row under the cursor; 0 when it is gone or nothing was chosen yet. */
+/** Index of the row under the cursor; -1 where none has it. */
 export function cursorIndex(state: State): number {
-  const index = visibleRows(state).findIndex((row) => row.key === state.tables.cursorKey)
-  return index < 0 ? 0 : index
+  const { cursorKey } = state.tables
+  return cursorKey === null ? -1 : visibleRows(state).findIndex((row) => row.key === cursorKey)
 }
 
-/** The row under the cursor, or null in an empty list. */
+/** The row under the cursor, or null where none has it. */
 export function cursorRow(state: State): ListRow | null {
   return visibleRows(state)[cursorIndex(state)] ?? null
 }

@@ -21,6 +21,7 @@ import type { Lane, RunView, TableResult } from '../run/run-view.ts'
 import { bytesNow, doneNow, eta, laneRate, meanRate, perSecond, rateOf, share, shownTotal } from '../run/run-view.ts'
 import { geometry } from '../state/geometry.ts'
 import { runLayout } from '../state/run-layout.ts'
+import { resultPosition } from '../state/result-shown.ts'
 import { runResults } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 import { logLines } from './activity.ts'
@@ -211,11 +212,9 @@ function results(run: RunView, state: State, cells: number, rows: number): Line[
       rows + 1,
     )
   const list = runResults(state, run)
-  const at = state.runs.results
-  // Without a cursor moved up the newest results stay in sight.
-  const top = at.cursor === 0 ? Math.max(0, list.length - rows) : at.top
+  const { index, top } = resultPosition(state, run, rows)
   const drawn = list.slice(top, top + rows).map((result, i) => {
-    const here = at.cursor > 0 ? top + i === at.cursor : top + i === list.length - 1
+    const here = top + i === index
     const made = resultLine(result, state, here, cells)
     return here && list.length > 1 ? chosen(made, cells) : made
   })

@@ -1,0 +1,178 @@
+/**
+ * Every cursor stays on its row when rows come, go or are sorted anew: a key acts on what is drawn as chosen. Lists that are kept by place need it; the
+ * list of tables is kept by name.
+ */
+import type { Page } from '../../engine/workbench.ts'
+import { paletteEntries, type PaletteEntry } from '../views/palette.ts'
+import { historyFound, placesFound } from './ask-places.ts'
+import { placeKey, type AskBox } from './ask-state.ts'
+import { archivePartitions } from './archive-shown.ts'
+import { detailContent, runsHeight, tabRows } from './geometry.ts'
+import { scrollTop, settlePosition } from './position.ts'
+import { comparison, identityOf, known, logRows, openRun, runResults } from './selectors.ts'
+import { runRows, sameRun } from './run-rows.ts'
+import { TABS, type Position, type State, type Tab } from './state.ts'
+
+/** What tells one row of a list from another: a text, or the row itself where it is never made anew. */
+type Name = string | object
+
+type Rows<T> = Pick<Page<T>, 'rows' | 'from'>
+
+/** Index of the row that had the cursor; null where it is not among those that are known, or nothing was under the cursor. */
+function indexNow<T>(cursor: number, was: Rows<T>, now: Rows<T>, nameOf: (row: T) => Name): number | null {
+  const row = was.rows[cursor - was.from]
+  if (row === undefined) return null
+  const name = nameOf(row)
+  const same = now.rows[cursor - now.from]
+  if (same !== undefined && nameOf(same) === name) return cursor
+  const found = now.rows.findIndex((one) => nameOf(one) === name)
+  return found < 0 ? null : now.from + found
+}
+
+const whole = <T>(rows: readonly T[]): Rows<T> => ({ rows, from: 0 })
+
+/** A place whose row is at another index now. */
+function placed(at: Position, cursor: number | null, total: number, height: number): Position {
+  if (cursor === null || cursor === at.cursor) return at
+  return { cursor, top: scrollTop(at.top, cursor, total, height) }
+}
+
+function heldRun(before: State, after: State): State {
+  const { at } = after.runs
+  const isAsBefore =
+    before.runs.views === after.runs.views &&
+    before.runs.machine === after.runs.machine &&
+    before.runs.ledgers === after.runs.ledgers &&
+    before.slots.runs === after.slots.runs
+  if (at !== before.runs.at || isAsBefore) return after
+  // Whoever looks at something else and has chosen no run comes back to the newest.
+  if (at.cursor === 0 && (before.screen !== 'runs' || before.runs.open !== null)) return after
+  const rows = runRows(after)
+  const height = runsHeight(after)
+  const was = runRows(before)[at.cursor]
+  const next = settlePosition(
+    placed(at, was === undefined ? null : sameRun(rows, was), rows.length, height),
+    rows.length,
+    height,
+  )
+  return next === at || rows.length === 0 ? after : { ...after, runs: { ...after.runs, at: next } }
+}
+
+/** A cursor of 0 follows the newest; any other is one more than its index. */
+function heldResult(before: State, after: State): State {
+  const { results } = after.runs
+  if (results !== before.runs.results || results.cursor === 0 || before.runs.views === after.runs.views) return after
+  const [was, now] = [openRun(before), openRun(after)]
+  if (was === null || now === null || was.id !== now.id || now.copy !== null) return after
+  const index =
+    now.archiving === null
+      ? indexNow<object>(
+          results.cursor - 1,
+          whole(runResults(before, was)),
+          whole(runResults(after, now)),
+          (one) => one,
+        )
+      : indexNow(
+          results.cursor - 1,
+          whole(archivePartitions(before, was)),
+          whole(archivePartitions(after, now)),
+          ({ name }) => name,
+        )
+  if (index === null || index + 1 === results.cursor) return after
+  const top = Math.max(0, results.top + index + 1 - results.cursor)
+  return { ...after, runs: { ...after.runs, results: { cursor: index + 1, top } } }
+}
+
+function heldQuestion(before: State, after: State): State {
+  const { at } = after.compare
+  if (at !== before.compare.at || before.runs.views === after.runs.views) return after
+  const now = comparison(after)?.questions ?? []
+  const index = indexNow(at.cursor, whole(comparison(before)?.questions ?? []), whole(now), (one) => one.question)
+  const cursor = Math.max(0, Math.min(index ?? at.cursor, now.length - 1))
+  return cursor === at.cursor ? after : { ...after, compare: { ...after.compare, at: { ...at, cursor } } }
+}
+
+function heldLine(before: State, after: State): State {
+  const { at, follow } = after.log
+  if (follow || at !== before.log.at || before.log === after.log) return after
+  const cursor = indexNow<object>(at.cursor, whole(logRows(before)), whole(logRows(after)), (one) => one)
+  if (cursor === null || cursor === at.cursor) return after
+  const top = Math.max(0, at.top + cursor - at.cursor)
+  return { ...after, log: { ...after.log, at: { cursor, top } } }
+}
+
+/** Rows of a tab as far as they are read, and what tells them apart. */
+function tabPage(state: State, tab: Tab): { readonly page: Page<unknown>; readonly names: readonly string[] } | null {
+  const all = <T>(page: Page<T> | null, nameOf: (row: T) => string): ReturnType<typeof tabPage> =>
+    page === null ? null : { page, names: page.rows.map(nameOf) }
+  const listed = <T>(rows: readonly T[] | null): Page<T> | null =>
+    rows === null ? null : { rows, total: rows.length, from: 0 }
+  switch (tab) {
+    case 'overview':
+      return null
+    case 'schema':
+      return all(listed(known(state, 'schema', identityOf(state, 'schema'))), ({ path }) => path)
+    case 'features':
+      return all(listed(known(state, 'features', identityOf(state, 'features'))), ({ name, side }) => `${side} ${name}`)
+    case 'history':
+      return all(known(state, 'history', identityOf(state, 'history')), ({ version }) => version)
+    case 'partitions':
+      return all(known(state, 'partitions', identityOf(state, 'partitions')), ({ values }) => JSON.stringify(values))
+    case 'files':
+      return all(known(state, 'files', identityOf(state, 'files')), (file) =>
+        JSON.stringify([file.path, file.deletionVector]),
+      )
+  }
+}
+
+function heldTab(before: State, after: State): State {
+  const { tab } = after.detail
+  const slot = TABS.find((one) => one === tab && one !== 'overview')
+  if (slot === undefined || slot === 'overview' || before.slots[slot] === after.slots[slot]) return after
+  const at = after.detail.at[tab]
+  // Whoever is elsewhere has chosen nothing, and sees the newest.
+  if (at !== before.detail.at[tab] || before.detail.key !== after.detail.key) return after
+  if (after.focus !== 'detail' && at.cursor === 0) return after
+  const [was, now] = [tabPage(before, tab), tabPage(after, tab)]
+  if (was === null || now === null) return after
+  const cursor = indexNow(
+    at.cursor,
+    { rows: was.names, from: was.page.from },
+    { rows: now.names, from: now.page.from },
+    (name) => name,
+  )
+  const next = placed(at, cursor, now.page.total, tabRows(tab, detailContent(after)).list)
+  return next === at ? after : { ...after, detail: { ...after.detail, at: { ...after.detail.at, [tab]: next } } }
+}
+
+const entryName = (entry: PaletteEntry): string =>
+  'form' in entry ? `form ${entry.form.words.join(' ')}` : `${entry.binding.command} ${entry.row?.key ?? ''}`
+
+function heldEntry(before: State, after: State): State {
+  const [was, now] = [before.dialog, after.dialog]
+  if (was?.kind !== 'palette' || was !== now) return after
+  const cursor = indexNow(was.cursor, whole(paletteEntries(before)), whole(paletteEntries(after)), entryName)
+  return cursor === null || cursor === was.cursor ? after : { ...after, dialog: { ...was, cursor } }
+}
+
+function heldBox(before: State, after: State): State {
+  const { box } = after.ask
+  if (box === null || box !== before.ask.box || box.kind === 'offers' || before === after) return after
+  const names = (state: State, { kind, field }: Exclude<AskBox, { kind: 'offers' }>): Rows<string> =>
+    whole(
+      kind === 'places'
+        ? placesFound(state, field.text).map(placeKey)
+        : historyFound(state.ask.history, field.text).map(({ sql }) => sql),
+    )
+  const isAsBefore = before.databases === after.databases && before.ask.history === after.ask.history
+  if (isAsBefore) return after
+  const cursor = indexNow(box.cursor, names(before, box), names(after, box), (name) => name)
+  return cursor === null || cursor === box.cursor ? after : { ...after, ask: { ...after.ask, box: { ...box, cursor } } }
+}
+
+const LISTS = [heldRun, heldResult, heldQuestion, heldLine, heldTab, heldEntry, heldBox] as const
+
+/** The state with each cursor on the row that it stood on; a cursor that the change itself has moved is left alone. */
+export function held(before: State, after: State): State {
+  return LISTS.reduce((state, list) => list(before, state), after)
+}

@@ -1,0 +1,37 @@
+/** Which result of a run has the cursor. Until somebody moves it, it is on the newest. */
+import type { RunView } from '../run/run-view.ts'
+import { moveIndex, scrollTop, type Move } from './position.ts'
+import { runLayout } from './run-layout.ts'
+import { runResults } from './selectors.ts'
+import type { State } from './state.ts'
+
+/** Index of the result under the cursor, and of the first one on screen; -1 without any. @param height rows of the list */
+export function resultPosition(
+  state: State,
+  run: RunView,
+  height: number,
+): { readonly index: number; readonly top: number } {
+  const total = runResults(state, run).length
+  const { cursor, top } = state.runs.results
+  // A cursor of 0 follows the newest; any other is one more than its index.
+  const index = cursor > 0 ? Math.min(total, cursor) - 1 : total - 1
+  return { index, top: scrollTop(cursor > 0 ? top : index, index, total, height) }
+}
+
+/** The result under the cursor. */
+export function shownResult(state: State, run: RunView): RunView['results'][number] | null {
+  return runResults(state, run)[resultPosition(state, run, 1).index] ?? null
+}
+
+/** Moves the cursor; to the last row of a run that goes on means to follow the newest again. */
+export function moveInResults(state: State, run: RunView, move: Move): State {
+  const { results: height } = runLayout(state, run)
+  const total = runResults(state, run).length
+  const at = resultPosition(state, run, height)
+  const index = moveIndex(at.index, move, total, height)
+  const results =
+    move === 'last' && run.finished === null
+      ? { cursor: 0, top: 0 }
+      : { cursor: index + 1, top: scrollTop(at.top, index, total, height) }
+  return { ...state, runs: { ...state.runs, results } }
+}
