@@ -1,6 +1,6 @@
 /**
  * Failures that the guide names, in its words: what an error is made of, as in `new SluiceError(...permissionDenied('TARGET_DENIED', { where }))`.
- * A reason or hint among the details takes the place of the guide's; `more` goes on where the guide's hint ends.
+ * A reason or hint among the details takes the place of the guide's where nothing else is said; `more` goes on where the guide's hint ends.
  */
 import type { ErrorCode, ErrorDetails } from './errors.ts'
 
@@ -23,12 +23,19 @@ export function spaceExhausted(details: ErrorDetails = {}, more = ''): Said {
   return ['NO_SPACE', NO_ROOM, { reason: 'Insufficient storage', hint, ...details }]
 }
 
-export function connectionFailed(details: ErrorDetails = {}, more = ''): Said {
-  const hint = `Check database URL and credentials${more}`
+const NOT_CONNECTED = 'Network or authentication issues'
+
+/** @param details a reason says more exactly what the guide's words mean here, and stands before them; a hint goes on where the guide's ends */
+export function connectionFailed({ reason, hint, ...details }: ErrorDetails = {}): Said {
+  const check = 'Check database URL and credentials'
   return [
     'CONNECT_FAILED',
     'Database connection failed',
-    { reason: 'Network or authentication issues', hint, ...details },
+    {
+      reason: reason === undefined ? NOT_CONNECTED : `${reason} (${NOT_CONNECTED})`,
+      hint: hint === undefined ? check : `${check}: ${hint}`,
+      ...details,
+    },
   ]
 }
 

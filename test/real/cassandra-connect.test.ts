@@ -100,12 +100,12 @@ describe.skipIf(!CASSANDRA_OWN)('connections to Cassandra (need nodes of their o
     test('hosts where nobody listens are named; one of several that answers is enough', async () => {
       expect(await refusedBy('cassandra://127.0.0.1:1,127.0.0.1:2/k')).toMatchObject({
         code: 'CONNECT_FAILED',
-        reason: 'nothing listens on 127.0.0.1:1, 127.0.0.1:2',
+        reason: 'nothing listens at 127.0.0.1:1, 127.0.0.1:2 (Network or authentication issues)',
         retryable: true,
       })
       expect(await refusedBy('cassandra://no-such-host.invalid/k')).toMatchObject({
         code: 'CONNECT_FAILED',
-        reason: 'no host name is known: no-such-host.invalid:9042',
+        reason: 'no host name is known: no-such-host.invalid:9042 (Network or authentication issues)',
       })
       await tried(plain.url().replace('://', '://127.0.0.1:1,'))
     })
@@ -164,12 +164,16 @@ describe.skipIf(!CASSANDRA_OWN)('connections to Cassandra (need nodes of their o
     })
 
     test('a wrong password, a user nobody knows, and no user at all are told apart from the network', async () => {
-      const wrong = { code: 'CONNECT_FAILED', reason: 'the cluster refuses this user or password', retryable: false }
+      const wrong = {
+        code: 'CONNECT_FAILED',
+        reason: 'the cluster refuses this user or password (Network or authentication issues)',
+        retryable: false,
+      }
       expect(await refusedBy(eve('wrong-word'))).toMatchObject(wrong)
       expect(await refusedBy(guarded.url('space', 'nobody', 'wrong-word'))).toMatchObject(wrong)
       expect(await refusedBy(eve().replace(/\/\/.*@/, '//'), { environment: {} })).toMatchObject({
         code: 'CONNECT_FAILED',
-        reason: 'the cluster asks for a user and a password',
+        reason: 'the cluster asks for a user and a password (Network or authentication issues)',
         retryable: false,
       })
     })
@@ -180,7 +184,7 @@ describe.skipIf(!CASSANDRA_OWN)('connections to Cassandra (need nodes of their o
       expect(
         await refusedBy(url, { environment: { CASSANDRA_USER: 'eve', CASSANDRA_PASSWORD: 'wrong-word' } }),
       ).toMatchObject({
-        reason: 'the cluster refuses this user or password',
+        reason: 'the cluster refuses this user or password (Network or authentication issues)',
       })
     })
 

@@ -668,10 +668,22 @@ describe.skipIf(skipped)(`connecting to MySQL${why}`, () => {
 
   test('what is wrong with the address, the user or the database is told, and no password', async () => {
     const wrong: readonly [url: string, reason: string, number: number | null][] = [
-      [server.url('sluice_store', 'app', 'wrong-secret'), 'the server refuses this user or password', 1045],
+      [
+        server.url('sluice_store', 'app', 'wrong-secret'),
+        'the server refuses this user or password (Network or authentication issues)',
+        1045,
+      ],
       [server.url('no_such_database'), 'the server has no database of this name', 1049],
-      ['mysql://app:wrong-secret@127.0.0.1:1/c', 'nothing listens on this host and port', null],
-      ['mysql://app:wrong-secret@no-such-host.invalid/c?ssl-mode=disabled', 'the host name is not known', null],
+      [
+        'mysql://app:wrong-secret@127.0.0.1:1/c',
+        'nothing listens at 127.0.0.1:1 (Network or authentication issues)',
+        null,
+      ],
+      [
+        'mysql://app:wrong-secret@no-such-host.invalid/c?ssl-mode=disabled',
+        'the host name is not known: no-such-host.invalid (Network or authentication issues)',
+        null,
+      ],
     ]
     for (const [url, reason, number] of wrong) {
       const error = await refused(connect(url))

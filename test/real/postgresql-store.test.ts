@@ -376,12 +376,19 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
 
     test.runIf(POSTGRES_OWN)('with a wrong password fails, and the password is in no message', async () => {
       const wrong = await errorOf(openPostgres(server.url('store', undefined, 'wrong-secret'), 'read'))
-      expect(wrong).toMatchObject({ ...failed, where: expect.stringContaining('28P01') as string })
+      expect(wrong).toMatchObject({
+        ...failed,
+        where: expect.stringContaining('28P01') as string,
+        reason: expect.stringMatching(/^the server refuses the password of /) as string,
+      })
       expect(JSON.stringify(wrong)).not.toContain('wrong-secret')
       expect(database.label).not.toContain(encodeURIComponent(PASSWORD))
-      await expect(openPostgres(server.url('store', undefined, ''), 'read', { environment: {} })).rejects.toMatchObject(
-        failed,
-      )
+      const nobodys = { environment: { HOME: '/nonexistent' } }
+      await expect(openPostgres(server.url('store', undefined, ''), 'read', nobodys)).rejects.toMatchObject({
+        ...failed,
+        reason: expect.stringContaining('none was given') as string,
+        hint: expect.stringContaining('PGPASSWORD') as string,
+      })
     })
 
     test('with an unknown database or host fails at once', async () => {

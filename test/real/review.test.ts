@@ -119,6 +119,12 @@ describe('URLs of a catalog', () => {
       hint: 'Check database URL; the first import makes the catalog',
     })
   })
+  test('say so where a path that was meant to begin at the root begins here', () => {
+    const path = `${folder.path.slice(1)}/c.db`
+    expect(ending('validate', 'orders', '--database-url', `sqlite:///${path}`).error?.hint).toBe(
+      `Check database URL; the folder of the file has to be there. sqlite:///${path} counts from this folder, sqlite:////${path} from the root`,
+    )
+  })
   test('that lead nowhere do not pass for a catalog that answered', () => {
     expect(sluice('files', 'orders', '--database-url', 'sqlite:///no.db').stderr).toContain(
       'there is no catalog at sqlite:///no.db: answered from the log of orders',

@@ -20,31 +20,51 @@ const CASES: readonly (readonly [what: string, Error, Doing, object])[] = [
     'a wrong password',
     noHost({ h1: new errors.AuthenticationError('Provided username adam and/or password are incorrect') }),
     'connect',
-    { code: 'CONNECT_FAILED', reason: 'the cluster refuses this user or password', retryable: false },
+    {
+      code: 'CONNECT_FAILED',
+      reason: 'the cluster refuses this user or password (Network or authentication issues)',
+      retryable: false,
+    },
   ],
   [
     'no password',
     noHost({ h1: new errors.AuthenticationError('Authentication provider not set') }),
     'connect',
-    { code: 'CONNECT_FAILED', reason: 'the cluster asks for a user and a password', retryable: false },
+    {
+      code: 'CONNECT_FAILED',
+      reason: 'the cluster asks for a user and a password (Network or authentication issues)',
+      retryable: false,
+    },
   ],
   [
     'nobody there',
     noHost({ h1: coded('ECONNREFUSED', 'connect ECONNREFUSED h1:9042') }),
     'connect',
-    { code: 'CONNECT_FAILED', reason: 'nothing listens on h1:9042, h2:9042', retryable: true },
+    {
+      code: 'CONNECT_FAILED',
+      reason: 'nothing listens at h1:9042, h2:9042 (Network or authentication issues)',
+      retryable: true,
+    },
   ],
   [
     'no answer while connecting',
     noHost({ h1: dropped('Connection timeout') }),
     'connect',
-    { code: 'CONNECT_FAILED', reason: 'no node answers: h1:9042, h2:9042', retryable: true },
+    {
+      code: 'CONNECT_FAILED',
+      reason: 'no node answers: h1:9042, h2:9042 (Network or authentication issues)',
+      retryable: true,
+    },
   ],
   [
     'a name nobody knows',
     new errors.NoHostAvailableError({}, 'No host could be resolved'),
     'connect',
-    { code: 'CONNECT_FAILED', reason: 'no host name is known: h1:9042, h2:9042', retryable: false },
+    {
+      code: 'CONNECT_FAILED',
+      reason: 'no host name is known: h1:9042, h2:9042 (Network or authentication issues)',
+      retryable: false,
+    },
   ],
   [
     'all nodes gone',

@@ -1,9 +1,12 @@
 /** What a server says while a connection is made. The servers of the tests ask for passwords, and so never say that a role is missing. */
+import { chmodSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { connectFailed } from '../../src/stores/postgresql/errors.ts'
 import { postgresSettings } from '../../src/stores/postgresql/settings.ts'
+import { temporaryFolder } from '../support/catalog-kit.ts'
 
-const settings = postgresSettings('postgresql://nobody@127.0.0.1/db', {})
+const settings = postgresSettings('postgresql://nobody@127.0.0.1/db', { HOME: '/nonexistent' })
 const said = (code: string, message: string): Error => Object.assign(new Error(message), { code, severity: 'FATAL' })
 
 describe('a connection that fails', () => {
@@ -13,15 +16,16 @@ describe('a connection that fails', () => {
     [
       '28P01',
       'password authentication failed for user "nobody"',
-      'Network or authentication issues',
-      /^Check database URL and credentials$/,
+      'the server asks for the password of nobody, and none was given (Network or authentication issues)',
+      /^Check database URL and credentials: set PGPASSWORD, or write 127\.0\.0\.1:5432:db:nobody:PASSWORD into ~\/\.pgpass/,
     ],
     [
       '28000',
-      'no pg_hba.conf entry for host "127.0.0.1"',
-      'Network or authentication issues',
-      /^Check database URL and credentials$/,
+      'no pg_hba.conf entry for host "127.0.0.1", user "nobody", database "db", no encryption',
+      'the server lets nobody not in from this machine (Network or authentication issues)',
+      /^Check database URL and credentials: write sslmode=require/,
     ],
+    ['28000', 'something new', 'Network or authentication issues', /^Check database URL and credentials$/],
   ])('%s %s', (code, message, reason, hint) => {
     const error = connectFailed(said(code, message), settings)
     expect(error).toMatchObject({
@@ -31,5 +35,33 @@ describe('a connection that fails', () => {
       retryable: false,
     })
     expect(error.hint).toMatch(hint)
+  })
+
+  const system = (code: string, message: string): Error => Object.assign(new Error(message), { code })
+
+  it.each([
+    [system('ECONNREFUSED', 'connect ECONNREFUSED'), 'nothing listens at 127.0.0.1:5432'],
+    [system('ENOTFOUND', 'getaddrinfo ENOTFOUND'), 'the host name is not known: 127.0.0.1'],
+    [system('EHOSTUNREACH', 'connect EHOSTUNREACH'), 'no way leads to 127.0.0.1:5432'],
+    [new Error('timeout expired'), '127.0.0.1:5432 did not answer within 10 s'],
+    [new Error('Connection terminated unexpectedly'), '127.0.0.1:5432 ended the connection before it was ready'],
+    [
+      new AggregateError([system('ECONNREFUSED', 'connect ECONNREFUSED ::1:5432')]),
+      'nothing listens at 127.0.0.1:5432',
+    ],
+  ])('%s', (thrown, reason) => {
+    expect(connectFailed(thrown, settings).reason).toBe(`${reason} (Network or authentication issues)`)
+  })
+
+  it('names a password file that is not read, because others may read it', () => {
+    using folder = temporaryFolder()
+    const file = join(folder.path, 'pgpass')
+    writeFileSync(file, '*:*:*:*:word\n', { mode: 0o644 })
+    const open = postgresSettings('postgresql://nobody@127.0.0.1/db', { PGPASSFILE: file })
+    const asked = said('28P01', 'password authentication failed for user "nobody"')
+    expect(connectFailed(asked, open).hint).toContain(`chmod 600 ${file}`)
+    chmodSync(file, 0o600)
+    const closed = postgresSettings('postgresql://nobody@127.0.0.1/db', { PGPASSFILE: file })
+    expect(connectFailed(asked, closed).reason).toMatch(/^the server refuses the password of nobody/)
   })
 })

@@ -1,6 +1,6 @@
 /** Failures of Cassandra as errors of ours, with the guide's words where it has them. */
 import { asSluiceError, SluiceError, type ErrorCode, type ErrorDetails } from '../../shared/errors.ts'
-import { connectionFailed, permissionDenied } from '../../shared/guide-errors.ts'
+import { connectionFailed, databaseMissing, permissionDenied } from '../../shared/guide-errors.ts'
 import { redactText } from '../../shared/redact.ts'
 import { tlsError, tlsMissing } from '../tls.ts'
 import type { CassandraSettings } from './config.ts'
@@ -46,7 +46,10 @@ function verdictOf(failure: Failure, settings: CassandraSettings, doing: Doing):
   const { kind, message } = failure
   switch (kind) {
     case 'credentials':
-      return connectionFailed({ reason: 'the cluster refuses this user or password' })
+      return connectionFailed({
+        reason: 'the cluster refuses this user or password',
+        hint: 'both may come from the URL, or from CASSANDRA_USER and CASSANDRA_PASSWORD',
+      })
     case 'no-credentials':
       return connectionFailed({
         reason: 'the cluster asks for a user and a password',
@@ -129,10 +132,10 @@ function invalid(message: string, doing: Doing): Verdict {
 /** The keyspace that a URL or a table names is not there. */
 function keyspaceMissing(name: string): Verdict {
   const options = "{'class': 'NetworkTopologyStrategy', 'DATACENTER': 3}"
-  return connectionFailed({
-    reason: `the cluster has no keyspace ${name}`,
-    hint: `check its name, or CREATE KEYSPACE "${name}" WITH replication = ${options}`,
-  })
+  return databaseMissing(
+    `the cluster has no keyspace ${name}`,
+    `Check database URL: the name of the keyspace, or CREATE KEYSPACE "${name}" WITH replication = ${options}`,
+  )
 }
 
 /** The error for a keyspace that a look at the schema did not find. */
@@ -147,10 +150,10 @@ function notReached({ kind, message }: Failure, settings: CassandraSettings): Ve
     kind === 'unknown-host'
       ? `no host name is known: ${hosts}`
       : message.split('; ').every((node) => node.includes('ECONNREFUSED'))
-        ? `nothing listens on ${hosts}`
+        ? `nothing listens at ${hosts}`
         : `no node answers: ${hosts}`
   const plain = settings.tls.options === null ? ', and whether it wants encryption (sslmode=require)' : ''
-  const hint = `Check database URL and credentials: that the cluster runs, its native port, the network between${plain}`
+  const hint = `that the cluster runs, its native port, the network between${plain}`
   return connectionFailed({ reason, hint, retryable: kind !== 'unknown-host' })
 }
 

@@ -1,5 +1,6 @@
 /** Failures of D1 as errors of ours, with the guide's words where it has them. */
 import { SluiceError, type ErrorCode, type ErrorDetails } from '../../shared/errors.ts'
+import { connectionFailed } from '../../shared/guide-errors.ts'
 import { redactText } from '../../shared/redact.ts'
 import { D1Failure } from './failure.ts'
 import type { D1Settings } from './settings.ts'
@@ -14,12 +15,7 @@ export function d1Error(thrown: unknown, settings: D1Settings, during: 'connect'
   if (!(thrown instanceof D1Failure)) return thrown
   const make = (code: ErrorCode, message: string, details: ErrorDetails): SluiceError =>
     new SluiceError(code, message, { ...details, where: whereOf(thrown, settings), cause: thrown })
-  const connect = (hint: string): SluiceError =>
-    make('CONNECT_FAILED', 'Database connection failed', {
-      reason: 'Network or authentication issues',
-      hint: `Check database URL and credentials: ${hint}`,
-      retryable: thrown.passes,
-    })
+  const connect = (hint: string): SluiceError => make(...connectionFailed({ hint, retryable: thrown.passes }))
   switch (thrown.kind) {
     case 'sql':
       if (/not authorized/i.test(thrown.message)) return denied(make)

@@ -4,7 +4,7 @@ import { createConnection, type Connection, type ConnectionOptions } from 'mysql
 import { SluiceError } from '../../shared/errors.ts'
 import { binaryCollationOf, charsetSql } from './charset.ts'
 import type { MysqlConfig } from './config.ts'
-import { mysqlError } from './errors.ts'
+import { mysqlConnectError } from './errors.ts'
 import { Session, type StillWorking } from './session.ts'
 import { takeMark } from './mark.ts'
 
@@ -31,12 +31,12 @@ export async function openSession(
     return await open(config, purpose, stillWorking, config.tls.options !== null)
   } catch (error) {
     const { code } = error as { readonly code?: unknown }
-    if (code !== 'HANDSHAKE_NO_SSL_SUPPORT' || config.tls.required) throw mysqlError(error, config.label, 'connect')
+    if (code !== 'HANDSHAKE_NO_SSL_SUPPORT' || config.tls.required) throw mysqlConnectError(error, config)
   }
   try {
     return await open(config, purpose, stillWorking, false)
   } catch (error) {
-    throw mysqlError(error, config.label, 'connect')
+    throw mysqlConnectError(error, config)
   }
 }
 

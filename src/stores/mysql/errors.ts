@@ -1,6 +1,8 @@
 /** Failures of MySQL and MariaDB as errors of ours, with the guide's words where it has them. */
 import { SluiceError, type ErrorCode, type ErrorDetails } from '../../shared/errors.ts'
 import { connectionFailed, databaseMissing, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
+import { networkCause } from '../not-connected.ts'
+import type { MysqlConfig } from './config.ts'
 import { failureOf, isConnectionGone, isLockLost, passesWhileConnecting } from './error-numbers.ts'
 
 export { mysqlErrorNumber } from './error-numbers.ts'
@@ -28,17 +30,22 @@ const CONNECTION_LOST: Verdict = [
   },
 ]
 
+/** The error of a connection that could not be made: CONNECT_FAILED or TLS_FAILED. What neither server nor driver nor network said comes back unchanged. */
+export function mysqlConnectError(thrown: unknown, config: MysqlConfig): unknown {
+  return mysqlError(thrown, config.label, config)
+}
+
 /**
- * @param during whether a connection was being made: then a lost or refused one is CONNECT_FAILED
+ * @param connecting to which server a connection was being made; null after that
  * @returns a SluiceError of the target's kind; what neither server nor driver nor network said comes back unchanged
  */
-export function mysqlError(thrown: unknown, label: string, during: 'connect' | 'statement' = 'statement'): unknown {
+export function mysqlError(thrown: unknown, label: string, connecting: MysqlConfig | null = null): unknown {
   if (thrown instanceof SluiceError) return thrown
   const failure = failureOf(thrown)
   if (failure === null) return thrown
   const { code, errno, message } = failure
   const where = `${label}: ${message} (${code}${errno === null ? '' : `, error ${errno}`})`
-  const verdict = during === 'connect' ? whileConnecting(failure, message) : ofStatement(failure)
+  const verdict = connecting === null ? ofStatement(failure) : whileConnecting(failure, connecting)
   if (verdict === null) return thrown
   return new SluiceError(verdict[0], verdict[1], { ...verdict[2], where, cause: thrown })
 }
@@ -55,7 +62,7 @@ export function packetTooLarge(bytes: number, maxPacket: number, label: string, 
 
 type Failure = NonNullable<ReturnType<typeof failureOf>>
 
-function whileConnecting(failure: Failure, message: string): Verdict | null {
+function whileConnecting(failure: Failure, config: MysqlConfig): Verdict | null {
   const tls = tlsVerdict(failure)
   if (tls !== null) return tls
   const { errno, code } = failure
@@ -66,18 +73,37 @@ function whileConnecting(failure: Failure, message: string): Verdict | null {
       'Check database URL: what stands behind the host is the name of the database; SHOW DATABASES lists them'
     return databaseMissing('the server has no database of this name', hint)
   }
-  const reason = whyNotConnected(failure, message)
-  return connectionFailed({ ...(reason === null ? {} : { reason }), retryable: passesWhileConnecting(failure) })
+  const said = whyNotConnected(failure, config)
+  return connectionFailed({ ...said, retryable: passesWhileConnecting(failure) })
 }
 
-function whyNotConnected({ code, errno }: Failure, message: string): string | null {
-  if (errno === 1045 || errno === 1698) return 'the server refuses this user or password'
-  if (errno === 1044) return 'this user has no rights on the database'
-  if (errno === 1040 || errno === 1203) return 'the server has too many connections'
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'the host name is not known'
-  if (code === 'ECONNREFUSED') return 'nothing listens on this host and port'
-  if (code === 'ETIMEDOUT') return 'the server did not answer in time'
-  return errno === null ? null : message
+function whyNotConnected(
+  { code, errno, message }: Failure,
+  config: MysqlConfig,
+): Pick<ErrorDetails, 'reason' | 'hint'> {
+  const { host, port, socket, user, password, connectMs: waitedMs } = config
+  if ((errno === 1045 || errno === 1698) && password === '') {
+    return {
+      reason: `the server asks for the password of ${user}, and none was given`,
+      hint: 'set MYSQL_PWD, or write a password into the URL',
+    }
+  }
+  if (errno === 1045 || errno === 1698) {
+    return {
+      reason: 'the server refuses this user or password',
+      hint: `the user is ${user}; the password may come from the URL, or else from MYSQL_PWD`,
+    }
+  }
+  if (errno === 1044) {
+    return { reason: 'this user has no rights on the database', hint: 'GRANT them, or name another user or database' }
+  }
+  if (errno === 1040 || errno === 1203) {
+    return { reason: 'the server has too many connections', hint: 'wait, or raise its max_connections' }
+  }
+  if (errno !== null) return { reason: message }
+  const place = socket ?? `${host.includes(':') ? `[${host}]` : host}:${port}`
+  const why = networkCause({ code: code.startsWith('PROTOCOL_') ? 'ECONNRESET' : code, place, waitedMs })
+  return why === null ? {} : { reason: why[0], hint: why[1] }
 }
 
 function ofStatement(failure: Failure): Verdict | null {

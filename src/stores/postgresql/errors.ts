@@ -2,6 +2,7 @@
 import { SluiceError, type ErrorCode, type ErrorDetails } from '../../shared/errors.ts'
 import { connectionFailed, databaseMissing, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
 import { redactText } from '../../shared/redact.ts'
+import { networkCause, networkCodeOf, type Cause } from '../not-connected.ts'
 import { tlsError } from '../tls.ts'
 import type { PostgresSettings } from './settings.ts'
 
@@ -123,7 +124,45 @@ export function connectFailed(thrown: unknown, settings: PostgresSettings): Slui
   if (tls !== null) return tls
   const details = { where: whereOf(cause, settings), retryable: isConnectionLoss(cause), cause }
   const missing = missingIn(cause)
-  return new SluiceError(...(missing === null ? connectionFailed(details) : databaseMissing(...missing, details)))
+  if (missing !== null) return new SluiceError(...databaseMissing(...missing, details))
+  const why = whyNotConnected(cause, settings)
+  const said = why === null ? {} : { reason: why[0], hint: why[1] }
+  return new SluiceError(...connectionFailed({ ...said, ...details }))
+}
+
+function whyNotConnected(cause: unknown, settings: PostgresSettings): Cause | null {
+  const { host, port, user, password, connectTimeoutMs: waitedMs } = settings
+  const place = host.startsWith('/') ? `${host}/.s.PGSQL.${port}` : `${host.includes(':') ? `[${host}]` : host}:${port}`
+  const message = String(rawOf(cause)?.message)
+  const state = sqlStateOf(cause)
+  // The driver asks for a password before it knows that it has none.
+  if (password === null && (state === '28P01' || /^SASL: .*password/.test(message))) return noPassword(settings)
+  if (state === '28P01') {
+    const hint = `the password may come from the URL, from PGPASSWORD or from the password file (.pgpass), the first of these that has one`
+    return [`the server refuses the password of ${user}, or has no role of this name`, hint]
+  }
+  if (state === '28000' && message.startsWith('no pg_hba.conf entry')) {
+    const hint = /(?:SSL off|no encryption)/.test(message)
+      ? 'write sslmode=require if the server takes encrypted connections only, or have a line added to pg_hba.conf'
+      : 'have a line added to pg_hba.conf for this user, database and address'
+    return [`the server lets ${user} not in from this machine`, hint]
+  }
+  if (state === '53300') return ['the server has too many connections', 'wait, or raise its max_connections']
+  if (state === '57P03') return ['the server is starting or stopping', 'wait until it is up']
+  if (state !== null) return null
+  const isLate = /^timeout expired|due to connection timeout/.test(message)
+  const isCut = message.startsWith('Connection terminated')
+  const code = isLate ? 'ETIMEDOUT' : isCut ? 'ECONNRESET' : networkCodeOf(cause)
+  return code === null ? null : networkCause({ code, place, waitedMs })
+}
+
+function noPassword({ host, port, user, database, ignoredPasswordFile }: PostgresSettings): Cause {
+  const reason = `the server asks for the password of ${user}, and none was given`
+  if (ignoredPasswordFile !== null) {
+    return [reason, `${ignoredPasswordFile} is not read, for others may read it: chmod 600 ${ignoredPasswordFile}`]
+  }
+  const line = `${host.startsWith('/') ? 'localhost' : host}:${port}:${database}:${user}:PASSWORD`
+  return [reason, `set PGPASSWORD, or write ${line} into ~/.pgpass (mode 600), or a password into the URL`]
 }
 
 /** Reason, and what to do, where the server answers that it has not what the URL names. A role without its password is told like a wrong password, by the server's own design. */

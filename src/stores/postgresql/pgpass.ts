@@ -12,13 +12,28 @@ export type Server = {
   readonly database: string
 }
 
+function fileOf(environment: Environment): string {
+  return environment['PGPASSFILE'] || join(environment['HOME'] || homedir(), '.pgpass')
+}
+
+/** Path of the password file where it is there and is not read, because others may read it. */
+export function ignoredPasswordFile(environment: Environment): string | null {
+  const file = fileOf(environment)
+  try {
+    return isOpen(statSync(file).mode) ? file : null
+  } catch {
+    return null
+  }
+}
+
+const isOpen = (mode: number): boolean => process.platform !== 'win32' && (mode & 0o077) !== 0
+
 /** The password of the first line that fits; undefined without one, or where others may read the file, as in libpq. */
 export function passwordFromFile(server: Server, environment: Environment): string | undefined {
-  const file = environment['PGPASSFILE'] || join(environment['HOME'] || homedir(), '.pgpass')
+  const file = fileOf(environment)
   let text: string
   try {
-    const { mode } = statSync(file)
-    if (process.platform !== 'win32' && (mode & 0o077) !== 0) return undefined
+    if (isOpen(statSync(file).mode)) return undefined
     text = readFileSync(file, 'utf8')
   } catch {
     return undefined

@@ -4,7 +4,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl, secretsOfUrl } from '../../shared/redact.ts'
 import type { Route } from '../route.ts'
 import { isLocalHost, readPem, tlsModeOf, tlsPlan, type TlsPlan } from '../tls.ts'
-import { passwordFromFile, type Environment } from './pgpass.ts'
+import { ignoredPasswordFile, passwordFromFile, type Environment } from './pgpass.ts'
 
 export type { Environment } from './pgpass.ts'
 
@@ -19,6 +19,8 @@ export type PostgresSettings = {
   readonly user: string
   readonly database: string
   readonly password: string | null
+  /** Path of a password file that is not read, because others may read it. */
+  readonly ignoredPasswordFile: string | null
   readonly tls: TlsPlan
   readonly applicationName: string
   /** Comes first in every name that is written without a schema. */
@@ -83,6 +85,7 @@ export function postgresSettings(url: string, environment: Environment = process
     user,
     database,
     password: password || null,
+    ignoredPasswordFile: password ? null : ignoredPasswordFile(environment),
     tls: tlsOf(host, parameter),
     applicationName: parameter('application_name', 'PGAPPNAME') ?? 'sluice',
     schema: parameter('schema') || null,

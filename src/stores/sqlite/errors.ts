@@ -11,8 +11,18 @@ type Access = 'no folder' | 'missing' | 'denied' | 'there'
 
 /** Reason, and what to do, where a file cannot be opened because it is not there. */
 const NOT_THERE: Partial<Readonly<Record<Access, readonly [reason: string, hint: string]>>> = {
-  'no folder': ['The folder of the file is not there', 'Check database URL; the folder of the file has to be there'],
   missing: ['The file is not there', 'Check database URL; the first import makes the catalog'],
+}
+
+/** Three slashes begin a path that counts from the folder one is in, which people forget whose path was meant to begin at the root. */
+function folderMissing(label: string): readonly [reason: string, hint: string] {
+  const path = label.slice('sqlite:///'.length)
+  const hint = 'Check database URL; the folder of the file has to be there'
+  const isMeant = !path.startsWith('/') && looksLikeFolder(dirname(`/${path}`)) && dirname(`/${path}`) !== '/'
+  return [
+    'The folder of the file is not there',
+    isMeant ? `${hint}. sqlite:///${path} counts from this folder, sqlite:////${path} from the root` : hint,
+  ]
 }
 
 /** Why a database file may not open, which SQLite itself does not tell. Reading one needs a writable folder too (WAL). */
@@ -66,7 +76,7 @@ export function sqliteError(thrown: unknown, label: string): unknown {
     })
   }
   if (opening) {
-    const missing = NOT_THERE[there]
+    const missing = there === 'no folder' ? folderMissing(label) : NOT_THERE[there]
     const details = { where, cause: thrown }
     return new SluiceError(
       ...(missing === undefined ? connectionFailed(details) : databaseMissing(...missing, details)),

@@ -1,0 +1,58 @@
+/** Why no connection to a server was made, as far as the network or the name of the host says it. The same words for every system. */
+
+export type Cause = readonly [reason: string, hint: string]
+
+type Failed = {
+  /** Of the operating system: ECONNREFUSED … */
+  readonly code: string
+  /** `host:port`, or the path of a socket file. */
+  readonly place: string
+  /** How long the connection was waited for. */
+  readonly waitedMs: number
+}
+
+const REACHED = 'the server has to be reachable from here: look at its address, at firewalls, and at a VPN or tunnel'
+
+const hostOf = (place: string): string => place.replace(/:\d+$/, '')
+
+/** Null for what the network does not explain. */
+export function networkCause({ code, place, waitedMs }: Failed): Cause | null {
+  switch (code) {
+    case 'ECONNREFUSED':
+      return [`nothing listens at ${place}`, 'start the server, or correct host and port']
+    case 'ENOENT':
+      return [`there is no socket file at ${place}`, 'start the server, or correct the folder and port of its socket']
+    case 'ENOTFOUND':
+      return [`the host name is not known: ${hostOf(place)}`, 'correct the name of the host']
+    case 'EAI_AGAIN':
+      return [
+        `no name server answered for ${hostOf(place)}`,
+        'look at the network of this machine, and at the name of the host',
+      ]
+    case 'ETIMEDOUT':
+      return [`${place} did not answer within ${waitedMs / 1000} s`, REACHED]
+    case 'EHOSTUNREACH':
+    case 'EHOSTDOWN':
+    case 'ENETUNREACH':
+    case 'ENETDOWN':
+      return [`no way leads to ${place}`, REACHED]
+    case 'ECONNRESET':
+    case 'EPIPE':
+    case 'ECONNABORTED':
+      return [
+        `${place} ended the connection before it was ready`,
+        'check that this is the port of the database, and whether it wants encryption',
+      ]
+    default:
+      return null
+  }
+}
+
+/** Code of a failure of the network, of one address or of all addresses of a name; null for any other failure. */
+export function networkCodeOf(error: unknown): string | null {
+  if (!(error instanceof Error)) return null
+  const { code } = error as NodeJS.ErrnoException
+  if (typeof code === 'string') return code
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : undefined
+  return first === undefined ? null : networkCodeOf(first)
+}
