@@ -71,6 +71,12 @@ if (positionals[0] === 'follow') {
   process.exit()
 }
 
+if (positionals[0] === 'memory') {
+  const { memories } = await import('./memory.mjs')
+  await memories({ minutes: Number(positionals[1] ?? 60) })
+  process.exit()
+}
+
 if (positionals[0] === 'cassandra-write') {
   const { cassandraWrite } = await import('./cassandra-write.mjs')
   await cassandraWrite({ runs, rows: process.argv.includes('--rows') ? Number(values.rows) : 200_000 })
