@@ -6,7 +6,7 @@ import type { ErrorInfo } from '../shared/errors.ts'
 import type { CommitEvent, Event, FileEvent, RunEvent } from '../model/event.ts'
 import type { AsOf, TableWish } from './operation.ts'
 import type { Asking } from './asking/port.ts'
-import type { BookedEnd, CurvePoint } from '../model/run-book.ts'
+import type { BookedEnd, BookedRun, CurvePoint } from '../model/run-book.ts'
 import type { Operation } from './operations/list.ts'
 
 export type CatalogState =
@@ -55,6 +55,22 @@ export type TableRow = {
   readonly proof: ProofState
   /** Why the table cannot be read (LOG_GAP, TABLE_FEATURE …), or null. */
   readonly error: ErrorInfo | null
+}
+
+/** What stands in a row of which nothing but its place is known. */
+export const UNKNOWN_TABLE: Omit<TableRow, 'key' | 'name' | 'location' | 'kind'> = {
+  tableId: null,
+  version: null,
+  files: null,
+  bytes: null,
+  rows: null,
+  changed: null,
+  partitionColumns: [],
+  features: [],
+  historyFrom: null,
+  catalog: { state: 'none' },
+  proof: { state: 'never' },
+  error: null,
 }
 
 /** A folder or bucket with tables below it, or a database: by its path, or by its URL as it was given. */
@@ -222,19 +238,11 @@ export interface Workbench extends AsyncDisposable {
   readonly machine?: MachineRuns
 }
 
-/** A run as the book of this machine has it; nothing of it is a truth that anything else is built on. */
-export type MachineRun = {
-  readonly run: string
-  /** Of its operation. */
-  readonly kind: string
-  /** As it works from our folder, with a `cd` in front where the run has another one; so is the resume command of `end`. */
-  readonly commandLine: string
-  readonly folder: string | null
-  readonly source: string | null
-  readonly target: string | null
-  readonly about: string
-  /** ms since the epoch. */
-  readonly begunAt: number
+/**
+ * A run as the book of this machine has it; nothing of it is a truth that anything else is built on.
+ * Its command line, and the resume command of `end`, are as they work from our folder: with a `cd` in front where the run has another one.
+ */
+export type MachineRun = Omit<BookedRun, 'owner'> & {
   readonly host: string | null
   /** `broken off`: its program has ended without a word. `elsewhere`: of another machine, or container, of which nobody here knows whether it lives. */
   readonly state: 'live' | 'ended' | 'broken off' | 'elsewhere'

@@ -27,7 +27,8 @@ const SCREENS = [
   ['2', /\[2 Runs\]/],
   ['5', /\[5 Ask\]/],
 ]
-const TABLE = 'CREATE TABLE rows (id bigint PRIMARY KEY, name text, amount numeric(12,2), at timestamptz DEFAULT now(), n int DEFAULT 0)'
+const TABLE =
+  'CREATE TABLE rows (id bigint PRIMARY KEY, name text, amount numeric(12,2), at timestamptz DEFAULT now(), n int DEFAULT 0)'
 
 /** @param {{readonly minutes: number}} options */
 export async function memories({ minutes }) {
@@ -83,7 +84,7 @@ export async function memories({ minutes }) {
 /** Programs of this bench see nobody else's runs, and nobody sees theirs. @param {string} folder @param {string} name */
 function surroundings(folder, name) {
   const env = { ...process.env, XDG_STATE_HOME: path.join(folder, 'state'), XDG_RUNTIME_DIR: folder, NODE_OPTIONS: `--import=${path.join(import.meta.dirname, 'resident.mjs')}`, SLUICE_BENCH_RESIDENT: path.join(folder, `${name}.jsonl`), SLUICE_BENCH_EVERY_MS: String(EVERY_MS) } // prettier-ignore
-  for (const name of ['CI', 'NO_COLOR', 'SLUICE_DATABASE_URL']) delete env[name]
+  for (const one of ['CI', 'NO_COLOR', 'SLUICE_DATABASE_URL']) delete env[one]
   return env
 }
 
@@ -161,7 +162,7 @@ function report(folder, begun, minutes) {
   const lines = []
   for (const name of ['ui', 'joined', 'idle', 'floor']) {
     const samples = fs.readFileSync(path.join(folder, `${name}.jsonl`), 'utf8').trim().split('\n').map((line) => JSON.parse(line)) // prettier-ignore
-    for (const thread of [...new Set(samples.map((sample) => sample.thread))]) {
+    for (const thread of new Set(samples.map((sample) => sample.thread))) {
       const own = samples.filter((sample) => sample.thread === thread)
       /** The least since the mark before is what garbage has not hidden. @param {string} what */
       const least = (what) =>

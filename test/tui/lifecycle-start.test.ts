@@ -96,7 +96,7 @@ describe.skipIf(!POSTGRES_OWN || !compiled)('phases (need a server of their own)
     async (size) => {
       const place = await partitioned()
       const app = await phasesOf(place, TABLE, size)
-      expect(app.screen()).toContain('enter shows its plan')
+      await app.until('enter shows its plan')
       await app.press(['enter'], 'Start (tab goes there)')
       await app.press(['pageup', 'pageup'], 'would be made')
       await app.press(['esc'], 'enter shows its plan')

@@ -39,6 +39,19 @@ export type AskProgress = {
   readonly notes: readonly string[]
 }
 
+/** Before anything has been heard of a statement. */
+export const JUST_ASKED: AskProgress = {
+  state: 'running',
+  columns: null,
+  rows: 0,
+  bytes: 0,
+  ms: 0,
+  whole: false,
+  cancelled: false,
+  error: null,
+  notes: [],
+}
+
 export const SAVE_FORMATS = ['csv', 'jsonl', 'parquet'] as const
 export type SaveFormat = (typeof SAVE_FORMATS)[number]
 

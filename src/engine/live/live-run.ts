@@ -1,6 +1,5 @@
 /** A run that others can watch and steer while it goes on: its journal, those who watch, and the socket they come by. */
 import type { Event, EventBody } from '../../model/event.ts'
-import { dec } from '../../model/event.ts'
 import { Interrupter, type Interrupt } from '../../shared/abort.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -8,14 +7,14 @@ import type { ProcessIdentity } from '../../shared/owner.ts'
 import { redactUrl, redactValue, secretsOfUrl } from '../../shared/redact.ts'
 import { workingFolder } from '../../shared/working-folder.ts'
 import { openControlSocket } from '../copy/control-socket.ts'
-import type { RunControl, Wish } from '../operation.ts'
+import type { RunControl } from '../operation.ts'
 import { declarationOf, endsOf, subjectsOf, urlsOf, withUrls } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
 import { RunJournal } from '../run-journal/run-journal.ts'
 import type { RunAbout } from '../workbench.ts'
 import { BookKeeper } from './book-keeper.ts'
 import { PlainSteering } from './plain-steering.ts'
-import type { Steered } from './steered.ts'
+import { steeredEvent, type Steered } from './steered.ts'
 import { Viewers } from './viewers.ts'
 
 export type LiveOptions = {
@@ -70,10 +69,7 @@ export class LiveRun implements AsyncDisposable {
     pass(interrupt.stop, over, (reason) => this.interrupt.requestStop(reason))
     pass(interrupt.abort, over, (reason) => this.interrupt.requestAbort(reason))
     this.#plain = new PlainSteering(this.interrupt, declarationOf(operation.kind).pauses === true)
-    this.#plain.onWish = (wish) => {
-      const told = steeredBy(wish)
-      if (told !== null) emit(told)
-    }
+    this.#plain.onWish = (wish) => emit(steeredEvent(wish))
     this.control = this.#plain.control(control)
   }
 
@@ -143,22 +139,4 @@ function pass(signal: AbortSignal, over: AbortSignal, to: (reason: SluiceError |
   const fire = (): void => to(signal.reason instanceof SluiceError ? signal.reason : undefined)
   if (signal.aborted) fire()
   else signal.addEventListener('abort', fire, { once: true, signal: over })
-}
-
-/** What is told of a wish that is not about single tables. */
-export function steeredBy(wish: Wish): Extract<EventBody, { type: 'run.steered' }> | null {
-  switch (wish.act) {
-    case 'hold':
-      return { type: 'run.steered', paused: wish.held }
-    case 'stop':
-      return { type: 'run.steered', stopping: true }
-    case 'workers':
-      return { type: 'run.steered', workers: wish.workers }
-    case 'lanes':
-      return { type: 'run.steered', lanes: wish.lanes }
-    case 'rate':
-      return { type: 'run.steered', rate: wish.rate === null ? null : dec(wish.rate) }
-    default:
-      return null
-  }
 }

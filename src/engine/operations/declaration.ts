@@ -79,6 +79,8 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
   readonly shape: Shape
   /** A run of it looks whether it is held, and goes on when it is no more. Copies have more to steer, and say so by themselves. */
   readonly pauses?: true
+  /** A run of it works at several tables at once, and may be told at how many; copies say so by themselves, too. */
+  readonly lanes?: true
   /** What the UI says while it runs: `importing`. Its kind where nothing is said. */
   readonly doing?: string
   readonly stores: readonly StoreField<O>[]

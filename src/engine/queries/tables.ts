@@ -9,14 +9,8 @@ import type { SqlDatabase } from '../../stores/port.ts'
 import { inOrder, lanesAt } from '../lake/in-order.ts'
 import { walkLake, type Found } from '../lake/walk.ts'
 import { openLake, parquetRows } from '../registry.ts'
-import type { CatalogState, TableRow } from '../workbench.ts'
+import { UNKNOWN_TABLE, type CatalogState, type TableRow } from '../workbench.ts'
 import { catalogRows, type CatalogRow } from './catalog-rows.ts'
-
-const NOBODY: Pick<TableRow, 'tableId' | 'catalog' | 'proof'> = {
-  tableId: null,
-  catalog: { state: 'none' },
-  proof: { state: 'never' },
-}
 
 /**
  * Rows by name. A table that is current in the catalog is not read again: its counts come from there.
@@ -124,21 +118,10 @@ export async function tableRow(
   } catch (thrown) {
     const error = asSluiceError(thrown)
     if (error.kind === 'stopped') throw thrown
-    const base = row === undefined ? { ...UNKNOWN, ...NOBODY } : { ...fromCatalog(row), catalog: row.state }
+    const base = row === undefined ? UNKNOWN_TABLE : { ...fromCatalog(row), catalog: row.state }
     return { key: location, name, location: path, kind: 'delta', ...base, error: error.info() }
   }
 }
-
-const UNKNOWN = {
-  version: null,
-  files: null,
-  bytes: null,
-  rows: null,
-  changed: null,
-  partitionColumns: [],
-  features: [],
-  historyFrom: null,
-} as const
 
 function fromCatalog(row: CatalogRow): Omit<TableRow, 'key' | 'name' | 'location' | 'kind' | 'catalog' | 'error'> {
   return {
@@ -191,10 +174,8 @@ function sourceRow(found: {
     location: found.path,
     kind: 'database',
     system: found.system,
-    ...UNKNOWN,
-    ...NOBODY,
+    ...UNKNOWN_TABLE,
     bytes: found.bytes,
     changed: found.modified,
-    error: null,
   }
 }

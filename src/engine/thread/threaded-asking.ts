@@ -6,7 +6,15 @@ import { startThread } from '../../shared/thread.ts'
 import { AskHistory } from '../asking/history.ts'
 import { pathsThatBegin } from '../asking/paths.ts'
 import { saveText } from '../asking/save.ts'
-import type { Answering, Asking, AskPlace, AskProgress, AskQuestion, AskRelation } from '../asking/port.ts'
+import {
+  JUST_ASKED,
+  type Answering,
+  type Asking,
+  type AskPlace,
+  type AskProgress,
+  type AskQuestion,
+  type AskRelation,
+} from '../asking/port.ts'
 import type { AskMessage, AskOrder, AskStart } from './ask-messages.ts'
 
 type Waiting = { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void }
@@ -64,18 +72,6 @@ export class ThreadedAsking implements Asking {
   }
 }
 
-const STARTING: AskProgress = {
-  state: 'running',
-  columns: null,
-  rows: 0,
-  bytes: 0,
-  ms: 0,
-  whole: false,
-  cancelled: false,
-  error: null,
-  notes: [],
-}
-
 class AskThread {
   readonly #worker: Worker
   readonly #listeners = new Set<(progress: AskProgress) => void>()
@@ -86,7 +82,7 @@ class AskThread {
   #gone = false
 
   constructor(start: AskStart, onEnd: () => void) {
-    this.#last = 'question' in start ? STARTING : null
+    this.#last = 'question' in start ? JUST_ASKED : null
     this.#worker = startThread(compiledEntry('ask-main', import.meta.url), start)
     this.#ended = new Promise((resolve) => {
       this.#worker.on('message', (message: AskMessage) => {

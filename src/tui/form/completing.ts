@@ -1,9 +1,10 @@
 /** What tab makes of the text of an option, and what the screen itself knows that it may become. */
 import type { Candidate, FormOption } from '../../engine/command-port.ts'
+import { commonStart } from '../../shared/common-start.ts'
 import { runRows } from '../state/selectors.ts'
 import { meaningOf, runIdOf } from '../state/run-rows.ts'
 import type { State } from '../state/state.ts'
-import { textOf, type Form } from './form.ts'
+import { textOf, typedWord, type Form } from './form.ts'
 import { listWord } from './words.ts'
 
 const MOST = 100
@@ -52,7 +53,7 @@ export function completedText(
   const [first] = candidates
   if (first === undefined) return null
   const text = textOf(form, option.name)
-  const typed = option.type === 'list' ? (/\S*$/.exec(text)?.[0] ?? '') : text
+  const typed = typedWord(option, text)
   if (candidates.length === 1 && first.word === typed) return null
   const put = (word: string, was: string): string =>
     option.type === 'list' ? text.slice(0, text.length - was.length) + listWord(word) : word
@@ -61,16 +62,10 @@ export function completedText(
     const was = option.type === 'list' ? listWord(candidates[chosen]?.word ?? '') : text
     return { text: put(candidates[next]?.word ?? '', was), chosen: next }
   }
-  const shared = candidates.reduce((common, { word }) => commonStart(common, word), first.word)
+  const shared = commonStart(candidates.map(({ word }) => word))
   if (candidates.length === 1 || shared.length > typed.length) {
     const whole = candidates.length === 1
     return { text: whole ? put(shared, typed) : text.slice(0, text.length - typed.length) + shared, chosen: null }
   }
   return { text: put(first.word, typed), chosen: 0 }
-}
-
-function commonStart(a: string, b: string): string {
-  let at = 0
-  while (at < a.length && a[at] === b[at]) at += 1
-  return a.slice(0, at)
 }

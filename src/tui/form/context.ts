@@ -1,5 +1,6 @@
 /** What the place that a form is opened from says of it already. */
 import type { CommandForm, FormOption } from '../../engine/command-port.ts'
+import { tableArgument } from '../session/operations.ts'
 import { runRows } from '../state/selectors.ts'
 import { runIdOf } from '../state/run-rows.ts'
 import type { State } from '../state/state.ts'
@@ -61,9 +62,7 @@ function tablesOf({ type }: FormOption, state: State): string {
 
 function deltaOf({ type }: FormOption, state: State): string {
   if (state.screen !== 'tables') return ''
-  const names = targetRows(state).flatMap((row) =>
-    row.kind === 'delta' ? [state.lake === null ? (row.tableId ?? row.location) : row.location] : [],
-  )
+  const names = targetRows(state).flatMap((row) => (row.kind === 'delta' ? [tableArgument(row, state)] : []))
   return type === 'list' ? names.map(listWord).join(' ') : (names[0] ?? '')
 }
 

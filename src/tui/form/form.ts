@@ -17,8 +17,8 @@ export type Form = {
   readonly candidates: readonly Candidate[]
   /** The one that tab has put in. */
   readonly chosen: number | null
-  /** The words as the command line reads them; null until they have been read. */
-  readonly read: { readonly words: readonly string[]; readonly what: Startable | ErrorInfo } | null
+  /** What the command line reads there, or why it cannot; null until it has. */
+  readonly read: Startable | ErrorInfo | null
   /** Lines of the plan of these words, where there is room for them. */
   readonly plan: {
     readonly command: string
@@ -49,6 +49,21 @@ export function formOf(of: CommandForm, values: ReadonlyMap<string, string>): Fo
 
 export function textOf({ values }: Pick<Form, 'values'>, name: string): string {
   return values.get(name)?.text ?? ''
+}
+
+/** Everything that is typed, by option. */
+export function textsOf({ values }: Pick<Form, 'values'>): ReadonlyMap<string, string> {
+  return new Map([...values].map(([name, { text }]) => [name, text]))
+}
+
+/** The word that is being typed: of a list the last one. */
+export function typedWord({ type }: FormOption, text: string): string {
+  return type === 'list' ? (/\S*$/.exec(text)?.[0] ?? '') : text
+}
+
+/** Whether the command line could read it. */
+export function isStartable(read: Form['read']): read is Startable {
+  return read !== null && 'lists' in read
 }
 
 /** The option under the cursor. */

@@ -116,7 +116,10 @@ export const follows: When = (s) => {
 }
 export const steersLanes: When = (s) => steers(s) && !follows(s) && (copies(s) || hasLanes(s))
 /** An import has lanes, as many as it has tables at most; an archive and a sync go one by one. */
-const hasLanes: When = (s) => steeredRun(s)?.operation.kind.endsWith('import') === true
+const hasLanes: When = (s) => {
+  const run = steeredRun(s)
+  return run !== undefined && declarationOf(run.operation.kind).lanes === true
+}
 export const steersCopy: When = (s) => steers(s) && copies(s)
 /** The copy whose screen is open, and where the cursor stands on it. */
 const copyOpen = (s: State): RunView | null => {

@@ -270,7 +270,7 @@ export class AskSession {
       if (insert) this.#flash('nothing is known that begins so')
       return
     }
-    const common = commonBeginning(offers)
+    const common = commonBeginning(offers.map(({ text }) => text))
     if (insert && common.length > length) {
       const editor = replaceBefore(state.ask.editor, length, common)
       this.#set({
@@ -372,7 +372,7 @@ export class AskSession {
   async #completePath(): Promise<void> {
     const typed = this.#store.get().prompt?.field.text ?? ''
     const paths = await this.#workbench.asking.paths(typed)
-    const common = commonBeginning(paths.map((text) => ({ text, meaning: '' })))
+    const common = commonBeginning(paths)
     if (this.#store.get().prompt?.field.text !== typed) return
     if (common.length > typed.length) this.#store.dispatch({ type: 'typed', field: field(common) })
     else if (paths.length > 1) {

@@ -1,8 +1,18 @@
 /** Forms of commands: what keys do in them, and what is asked while somebody fills one in. */
-import type { CommandForm, CommandPort } from '../../engine/command-port.ts'
+import type { CommandForm, CommandPort, Startable } from '../../engine/command-port.ts'
 import type { RunningOperation } from '../../engine/workbench.ts'
-import { asSluiceError } from '../../shared/errors.ts'
-import { formOf, isTyped, optionUnder, textOf, turned, type Form } from '../form/form.ts'
+import { asSluiceError, type ErrorInfo } from '../../shared/errors.ts'
+import {
+  formOf,
+  isStartable,
+  isTyped,
+  optionUnder,
+  textOf,
+  textsOf,
+  turned,
+  typedWord,
+  type Form,
+} from '../form/form.ts'
 import { formLayout, movedForm, settledForm } from '../form/layout.ts'
 import { valuesFrom } from '../form/context.ts'
 import { listWords, valuesIn, wordsOf } from '../form/words.ts'
@@ -158,7 +168,7 @@ export class Forms implements Filling {
     const option = form === null ? undefined : optionUnder(form)
     if (form === null || commands === null || option === undefined || !isTyped(option)) return
     const text = textOf(form, option.name)
-    const typed = option.type === 'list' ? (/\S*$/.exec(text)?.[0] ?? '') : text
+    const typed = typedWord(option, text)
     const own = stateCandidates(option, typed, this.#s.state)
     const others = await commands.complete(questionFor(form, option.name, typed))
     const now = this.form
@@ -175,8 +185,8 @@ export class Forms implements Filling {
     const now = this.form
     if (turn !== this.#turn || now === null) return
     this.#set({ ...now, read })
-    if (formLayout(now, this.#s.state.size).plan === 0 || !('plan' in read.what)) return
-    const { plan, lists } = read.what
+    if (formLayout(now, this.#s.state.size).plan === 0 || !isStartable(read)) return
+    const { plan, lists } = read
     if (plan === null || lists || now.plan?.command === plan.commandLine) return
     this.#planTimer = setTimeout(() => this.#plan(turn), PLAN_MS)
   }
@@ -184,9 +194,9 @@ export class Forms implements Filling {
   /** Runs the plan beside the form; nothing of the command itself begins. */
   #plan(turn: number): void {
     const { form } = this
-    const what = form?.read?.what
-    if (form === null || what === undefined || !('plan' in what) || what.plan === null) return
-    const { operation, commandLine } = what.plan
+    const read = form?.read ?? null
+    if (!isStartable(read) || read.plan === null) return
+    const { operation, commandLine } = read.plan
     const running = this.#s.workbench.start(operation, commandLine)
     this.#planning = running
     const show = (lines: readonly string[], state: 'reading' | 'ready' | 'failed'): void => {
@@ -211,7 +221,7 @@ export class Forms implements Filling {
     void readForm(form, commands).then((read) => {
       const now = this.form
       if (turn !== this.#turn || now === null) return
-      if ('plan' in read.what) askFormStart(this.#s, { ...now, read }, read.what)
+      if (isStartable(read)) askFormStart(this.#s, { ...now, read }, read)
       else this.#set({ ...now, read })
     })
   }
@@ -219,9 +229,9 @@ export class Forms implements Filling {
   #copy(form: Form): void {
     const { commands } = this
     if (commands === null) return
-    void readForm(form, commands).then(({ what }) => {
-      if ('plan' in what) this.#s.copy(what.commandLine, 'command')
-      else this.#s.flash(`nothing is copied: ${what.message}`, 'bad')
+    void readForm(form, commands).then((read) => {
+      if (isStartable(read)) this.#s.copy(read.commandLine, 'command')
+      else this.#s.flash(`nothing is copied: ${read.message}`, 'bad')
     })
   }
 
@@ -253,7 +263,7 @@ export class Forms implements Filling {
 /** The words of the line up to the option, which is being typed. */
 function questionFor(form: Form, name: string, typed: string): readonly string[] {
   const { of } = form
-  const texts = new Map([...form.values].map(([option, { text }]) => [option, text]))
+  const texts = new Map(textsOf(form))
   const option = of.takes.find((one) => one.name === name)
   if (option?.operand !== true) {
     texts.delete(name)
@@ -280,15 +290,10 @@ function isWhole({ takes }: CommandForm, name: string, text: string): boolean {
   }
 }
 
-async function readForm(form: Form, commands: CommandPort): Promise<NonNullable<Form['read']>> {
+async function readForm(form: Form, commands: CommandPort): Promise<Startable | ErrorInfo> {
   try {
-    const words = wordsOf(form.of, new Map([...form.values].map(([name, { text }]) => [name, text])))
-    try {
-      return { words, what: await commands.readWords(words) }
-    } catch (thrown) {
-      return { words, what: asSluiceError(thrown).info() }
-    }
+    return await commands.readWords(wordsOf(form.of, textsOf(form)))
   } catch (thrown) {
-    return { words: [], what: asSluiceError(thrown).info() }
+    return asSluiceError(thrown).info()
   }
 }

@@ -30,7 +30,7 @@ const command = (words: readonly string[], catalog: string): string =>
   ['sluice', ...words, '--database-url', catalog].map(quoted).join(' ')
 
 /** How a command names a table: its path, or its id when only a catalog is open. */
-export function tableArgument(row: TableRow, place: Place): string {
+export function tableArgument(row: TableRow, place: Pick<Place, 'lake'>): string {
   return place.lake === null ? (row.tableId ?? row.location) : row.location
 }
 
@@ -224,17 +224,6 @@ export function archivedOf(url: string, table: string): Job {
     commandLine: ['sluice', 'archive', 'list', '--from', url, '--table', table].map(quoted).join(' '),
   }
 }
-
-/** The copies that went into a database. */
-export function copiesInto(url: string): Job {
-  return {
-    operation: { kind: 'copy-runs', to: url, limit: MOST_COPIES },
-    commandLine: ['sluice', 'runs', '--to', url, '--limit', String(MOST_COPIES)].map(quoted).join(' '),
-  }
-}
-
-/** Of a list beside others. */
-const MOST_COPIES = 8
 
 /**
  * The phases of one table.

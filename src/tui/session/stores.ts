@@ -1,6 +1,7 @@
 /** Stores beside the one that the program was opened with: each is read when it is unfolded, and one that fails hides no other. */
 import type { RunningOperation, Workbench } from '../../engine/workbench.ts'
 import type { CommandPort } from '../../engine/command-port.ts'
+import { commonStart } from '../../shared/common-start.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { Action } from '../state/action.ts'
@@ -10,8 +11,11 @@ import type { Store } from '../state/store.ts'
 import type { StoreRow } from '../state/stores.ts'
 import { field } from '../state/text-field.ts'
 import type { CopyRunEvent } from '../../model/answer-events.ts'
-import { copiesInto } from './operations.ts'
+import { copyRunsOf } from './operations.ts'
 import type { Databases } from './databases.ts'
+
+/** Copies into a database that are told beside its tables. */
+const MOST_COPIES = 8
 
 export class Stores {
   readonly #workbench: Workbench
@@ -55,7 +59,7 @@ export class Stores {
     const { text } = prompt.field
     const found = await this.#commands.complete(['discover', '--config', text])
     const words = found.map(({ word }) => word).filter((word) => word.startsWith(text))
-    const shared = words.reduce((common, word) => commonStart(common, word), words[0] ?? '')
+    const shared = commonStart(words)
     const now = this.#store.get().prompt
     if (now?.kind !== 'add-store' || now.field.text !== text) return
     if (shared.length > text.length) this.#store.dispatch({ type: 'typed', field: field(shared) })
@@ -123,7 +127,7 @@ export class Stores {
 
   /** What its ledger says of copies into it; a database without one has none, and one that fails says so by its tables. */
   async #copies({ key, url }: ListedStore): Promise<void> {
-    const { operation, commandLine } = copiesInto(url)
+    const { operation, commandLine } = copyRunsOf(url, MOST_COPIES)
     const running = this.#workbench.start(operation, commandLine)
     const copies: CopyRunEvent[] = []
     running.subscribe((event) => {
@@ -138,10 +142,4 @@ export class Stores {
   #flash(text: string): void {
     this.#store.dispatch({ type: 'flash', flash: { text, tone: 'plain' } })
   }
-}
-
-function commonStart(a: string, b: string): string {
-  let at = 0
-  while (at < a.length && a[at] === b[at]) at += 1
-  return a.slice(0, at)
 }

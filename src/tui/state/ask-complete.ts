@@ -1,5 +1,6 @@
 /** What the word before the caret may become: keywords, names of tables and views, and columns of those that the statement names. */
 import type { AskRelation } from '../../engine/asking/port.ts'
+import { commonStart } from '../../shared/common-start.ts'
 import { beforeCaret, textOf, type Editor } from './ask-editor.ts'
 import type { Offer } from './ask-state.ts'
 
@@ -41,12 +42,9 @@ export function offersFor(editor: Editor, relations: readonly AskRelation[]): Of
   return offered([...columnsOf(meant), ...keywords, ...tables], word)
 }
 
-/** What all offers begin with. */
-export function commonBeginning(offers: readonly Offer[]): string {
-  const [first, ...rest] = offers.map(({ text }) => text)
-  let common = first ?? ''
-  for (const text of rest) while (!text.toLowerCase().startsWith(common.toLowerCase())) common = common.slice(0, -1)
-  return common
+/** What all of them begin with: a statement, and many a folder, takes names in any case. */
+export function commonBeginning(texts: readonly string[]): string {
+  return commonStart(texts, (one, other) => one.toLowerCase() === other.toLowerCase())
 }
 
 function offered(all: readonly Offer[], word: string): Offers {

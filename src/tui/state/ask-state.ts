@@ -1,5 +1,13 @@
 /** The Ask screen as plain data: what is typed, what was answered, and where one is in it. */
-import type { Asked, AskCell, AskPlace, AskProgress, AskQuestion, AskRelation } from '../../engine/asking/port.ts'
+import {
+  JUST_ASKED,
+  type Asked,
+  type AskCell,
+  type AskPlace,
+  type AskProgress,
+  type AskQuestion,
+  type AskRelation,
+} from '../../engine/asking/port.ts'
 import { editorOf, type Editor } from './ask-editor.ts'
 import { field, type TextField } from './text-field.ts'
 
@@ -78,21 +86,10 @@ export const FRESH_ASK: AskState = {
 
 /** A statement that has just been sent. */
 export function withQuestion(ask: AskState, id: number, question: AskQuestion): AskState {
-  const progress: AskProgress = {
-    state: 'running',
-    columns: null,
-    rows: 0,
-    bytes: 0,
-    ms: 0,
-    whole: false,
-    cancelled: false,
-    error: null,
-    notes: [],
-  }
   const box = null
   return {
     ...ask,
-    answer: { id, question, progress },
+    answer: { id, question, progress: JUST_ASKED },
     window: NO_WINDOW,
     widths: [],
     at: TOP,

@@ -1,5 +1,5 @@
 /** A table of a database as a row of the Tables screen. */
-import type { TableRow } from '../../engine/workbench.ts'
+import { UNKNOWN_TABLE, type TableRow } from '../../engine/workbench.ts'
 import type { RelationEvent } from '../../model/event.ts'
 import { parseLakeUrl } from '../../model/lake-url.ts'
 
@@ -13,24 +13,15 @@ export type RelationRow = Omit<TableRow, 'kind'> & {
 /** What a lake's table has and this one has not is unknown, or none. */
 export function relationRow(url: string, relation: RelationEvent): RelationRow {
   return {
+    ...UNKNOWN_TABLE,
     key: `${url} ${relation.table}`,
     name: relation.table,
     location: relation.table,
-    tableId: null,
     kind: 'relation',
     relation,
     url,
-    version: null,
-    files: null,
     bytes: Number(relation.bytes),
     rows: Number(relation.rows),
-    changed: null,
-    partitionColumns: [],
-    features: [],
-    historyFrom: null,
-    catalog: { state: 'none' },
-    proof: { state: 'never' },
-    error: null,
   }
 }
 

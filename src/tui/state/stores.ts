@@ -1,5 +1,5 @@
 /** Stores in a tree: the lake and the catalog that the program was opened with, and those that a config file names or that somebody added. */
-import type { TableRow } from '../../engine/workbench.ts'
+import { UNKNOWN_TABLE, type TableRow } from '../../engine/workbench.ts'
 import { OWN_STORE, type Store } from './listed-store.ts'
 import type { Database, State } from './state.ts'
 
@@ -22,27 +22,12 @@ export function lakeTables({ slots, stores }: Pick<State, 'slots' | 'stores'>): 
   return stores.length === 0 ? own : [...own, ...stores.flatMap(({ tables }) => tables)]
 }
 
-const NOTHING: Omit<TableRow, 'key' | 'name' | 'location' | 'kind'> = {
-  tableId: null,
-  version: null,
-  files: null,
-  bytes: null,
-  rows: null,
-  changed: null,
-  partitionColumns: [],
-  features: [],
-  historyFrom: null,
-  catalog: { state: 'none' },
-  proof: { state: 'never' },
-  error: null,
-}
-
 /** @param database what it lists, where it is one */
 export function storeRow(store: Store, database: Database | null): StoreRow {
   const { key, name, url, open, state } = store
   const tables = store.kind === 'lake' ? store.tables : (database?.relations ?? [])
   return {
-    ...NOTHING,
+    ...UNKNOWN_TABLE,
     kind: 'store',
     key,
     name,
@@ -58,7 +43,7 @@ export function ownRow({ lake, catalog, databases, slots, ownFolded }: State): S
   const tables = slots.tables.value?.filter(({ kind }) => kind === 'delta') ?? null
   const name = lake ?? catalog ?? databases.find(({ parent }) => parent === null)?.url ?? ''
   return {
-    ...NOTHING,
+    ...UNKNOWN_TABLE,
     kind: 'store',
     key: OWN_STORE,
     name,

@@ -1,11 +1,11 @@
 /** A command as a form: its options, what the one under the cursor is, the command that comes of it, and where there is room its plan. */
-import type { FormOption, Startable } from '../../engine/command-port.ts'
+import type { FormOption } from '../../engine/command-port.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { Line } from '../draw/line.ts'
 import { block, chosen, columns, fit, line, rule, span } from '../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd, width, wrap } from '../draw/text.ts'
 import { marksOf } from '../draw/theme.ts'
-import { isTyped, optionUnder, textOf, type Form } from '../form/form.ts'
+import { isStartable, isTyped, optionUnder, textOf, type Form } from '../form/form.ts'
 import { formLayout, type FormLayout, type FormRow } from '../form/layout.ts'
 import { storyTone } from '../run/story.ts'
 import type { State } from '../state/state.ts'
@@ -164,7 +164,7 @@ function candidateLines({ candidates, chosen: at }: Form, cells: number, rows: n
 }
 
 function commandLines({ read, of }: Form, cells: number, rows: number): Line[] {
-  const text = read !== null && isStartable(read.what) ? read.what.commandLine : `sluice ${of.words.join(' ')} …`
+  const text = isStartable(read) ? read.commandLine : `sluice ${of.words.join(' ')} …`
   const wrapped = wrap(clean(text), cells)
   const cut =
     wrapped.length > rows ? [...wrapped.slice(0, rows - 1), cutEnd(`${wrapped[rows - 1] ?? ''} …`, cells)] : wrapped
@@ -174,8 +174,8 @@ function commandLines({ read, of }: Form, cells: number, rows: number): Line[] {
 /** How it stands: what is missing or wrong, or that it can be asked for. */
 function standing({ read, of }: Form, cells: number): Line {
   if (read === null) return line('', 'muted')
-  if (isStartable(read.what)) {
-    const { plan, lists } = read.what
+  if (isStartable(read)) {
+    const { plan, lists } = read
     const next = lists
       ? 'enter asks; nothing is changed'
       : plan === null
@@ -183,14 +183,10 @@ function standing({ read, of }: Form, cells: number): Line {
         : 'enter shows its plan; nothing has started'
     return line(cutEnd(next, cells), 'ok')
   }
-  const { message, hint } = read.what
+  const { message, hint } = read
   const names = of.takes.filter(({ needed }) => needed).map(({ name }) => name)
   const isMissing = /missing|no catalog|is given|needs/.test(message) && names.length > 0
   return line(cutEnd(clean(hint === undefined || isMissing ? message : `${message}: ${hint}`), cells), 'warn')
-}
-
-function isStartable(what: NonNullable<Form['read']>['what']): what is Startable {
-  return 'lists' in what
 }
 
 function planSide({ plan, of, read }: Form, { plan: cells }: FormLayout, state: State): Line[] {
@@ -199,10 +195,10 @@ function planSide({ plan, of, read }: Form, { plan: cells }: FormLayout, state: 
   if (plan === null) {
     const why = of.reads
       ? 'nothing is changed: enter asks'
-      : read !== null && isStartable(read.what) && read.what.plan === null
+      : isStartable(read) && read.plan === null
         ? 'nothing tells before it what it would do but this:'
         : 'shown here as soon as what is needed is filled in'
-    const notes = read !== null && isStartable(read.what) ? read.what.notes : []
+    const notes = isStartable(read) ? read.notes : []
     return block(
       [
         ...head,

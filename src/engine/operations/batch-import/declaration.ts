@@ -68,6 +68,7 @@ export const batchImport: Declaration<BatchImportOperation, (typeof EVENTS)[numb
   },
   shape: 'long',
   pauses: true,
+  lanes: true,
   doing: 'importing',
   stores: [
     { field: 'path', family: 'lake', access: 'read', end: 'source' },

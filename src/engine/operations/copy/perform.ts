@@ -45,9 +45,10 @@ import type { CopyStore } from '../../../stores/copy-port.ts'
 import { onSide } from '../../copy/sides.ts'
 import { derivedStore } from '../../../stores/derived/index.ts'
 import { refuseForeignAmong } from '../../../stores/ledger-tables.ts'
-import type { CopyOperation, Wish } from '../../operation.ts'
+import { steeredEvent } from '../../live/steered.ts'
+import type { CopyOperation } from '../../operation.ts'
 import type { Ending } from '../../run-context.ts'
-import type { CopyEvent, CopyRun } from '../../copy/copy-run.ts'
+import type { CopyRun } from '../../copy/copy-run.ts'
 import type { FollowingParts } from '../../follow/exam.ts'
 import type { Following } from '../../follow/following.ts'
 import type { Within } from '../../follow/watch.ts'
@@ -74,7 +75,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
   // Outside of the hours that it keeps not even the source is looked at.
   if (asked.control?.onWish === undefined) await whilePaused(run)
   const steering = new Steering(operation.workers, operation.rate ?? null, run.control, run.interrupt.stop)
-  steering.onWish = (wish) => run.emit(steered(wish))
+  steering.onWish = (wish) => run.emit(steeredEvent(wish))
   const throttle = new Throttle({
     clock: run.clock,
     asked: () => steering.rateNow,
@@ -341,25 +342,6 @@ function askingOnce(views: Views): Planner['views'] {
         await views.release()
       }
     },
-  }
-}
-
-function steered(wish: Wish): CopyEvent {
-  switch (wish.act) {
-    case 'hold':
-      return { type: 'run.steered', paused: wish.held }
-    case 'stop':
-      return { type: 'run.steered', stopping: true }
-    case 'workers':
-      return { type: 'run.steered', workers: wish.workers }
-    case 'lanes':
-      return { type: 'run.steered', lanes: wish.lanes }
-    case 'rate':
-      return { type: 'run.steered', rate: wish.rate === null ? null : dec(wish.rate) }
-    default: {
-      const { act, table, chunk } = wish
-      return { type: 'table.steered', table, ...(chunk === undefined ? {} : { chunk }), act }
-    }
   }
 }
 

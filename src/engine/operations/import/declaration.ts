@@ -79,6 +79,7 @@ export const importOne: Declaration<ImportOperation, (typeof EVENTS)[number]> = 
   },
   shape: 'long',
   pauses: true,
+  lanes: true,
   doing: 'importing',
   stores: [
     { field: 'table', family: 'table', access: 'read', end: 'source' },
