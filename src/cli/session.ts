@@ -14,7 +14,7 @@ import { CATALOG_VARIABLE } from './catalog-choice.ts'
 import { secretOfProperty } from './command-line.ts'
 import { openFaces } from './faces.ts'
 import type { FaceOptions } from './faces.ts'
-import { sayings, withNext } from './beginning.ts'
+import { sayings } from './beginning.ts'
 import type { Beginning } from './beginning.ts'
 import { durationText, oneLine } from './format.ts'
 import { holdOutside, type Hours } from './hours.ts'
@@ -113,10 +113,14 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
   const host = hostname()
   let seq = 0
 
-  /** The exit code of a run that a signal ended is that of the signal; a list that nobody reads to its end has not failed. */
+  /** A list that nobody reads to its end has not failed. */
+  const read = <T extends EventBody>(body: T): T =>
+    body.type === 'run.finished' && body.status === 'stopped' && listing && output.gone
+      ? { ...body, exitCode: 0 }
+      : body
+  /** The exit code of what a signal ended is that of the signal; of a run the engine says it. */
   const settle = <T extends EventBody>(body: T): T => {
     if (body.type !== 'run.finished' || body.status !== 'stopped') return body
-    if (listing && output.gone) return { ...body, exitCode: 0 }
     const signal = watch.received()
     return signal === null ? body : { ...body, exitCode: EXIT_OF_SIGNAL[signal] }
   }
@@ -158,12 +162,12 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
       const onEvent = (event: Event): void => {
         started = true
         newest = event
-        const settled = settle(withNext(event, next))
-        if (settled.type === 'run.finished') last = settled
-        listen?.(settled)
-        const theEnd = part === 'prelude' && settled.type === 'run.finished' && settled.exitCode !== 0
-        show(settled, part !== false && !theEnd)
-        for (const said of sayings(settled, { notes, warnings })) show(said, false)
+        const said = read(event)
+        if (said.type === 'run.finished') last = said
+        listen?.(said)
+        const theEnd = part === 'prelude' && said.type === 'run.finished' && said.exitCode !== 0
+        show(said, part !== false && !theEnd)
+        for (const saying of sayings(said, { notes, warnings })) show(saying, false)
       }
       const say = (message: string): void => {
         if (newest === null) return
@@ -185,10 +189,11 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
           commandLine,
           onEvent,
           ...given('book', bookFolder(env)),
+          ...given('next', next),
           ...(hours === undefined ? {} : { control: holdOutside(hours, clock, say) }),
           drained: () => output.flushed(),
         })
-        return last ?? settle(finished)
+        return last ?? read(finished)
       } catch (error) {
         if (last !== null) return last
         if (!started) emit({ type: 'run.started', command: operation.kind, tool: options.tool })

@@ -44,10 +44,10 @@ export function watchSignals(options: SignalOptions): SignalWatch {
     stage += 1
     if (stage === 1) {
       options.say('finishing the running batch, then stop; press again to abort')
-      interrupter.requestStop(new SluiceError('STOPPED', `stopped by ${signal}`))
+      interrupter.requestStop(new SluiceError('STOPPED', `stopped by ${signal}`, { exitCode: EXIT_OF_SIGNAL[first] }))
     } else if (stage === 2) {
       options.say('aborting: the running batch is dropped')
-      interrupter.requestAbort(new SluiceError('ABORTED', `aborted by ${signal}`))
+      interrupter.requestAbort(new SluiceError('ABORTED', `aborted by ${signal}`, { exitCode: EXIT_OF_SIGNAL[first] }))
       patience = setTimeout(() => options.die(EXIT_OF_SIGNAL[first ?? signal]), ABORT_PATIENCE_MS)
       patience.unref()
     } else {

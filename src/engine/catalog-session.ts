@@ -2,6 +2,7 @@
 import { auditEnd, auditStart } from '../catalog/audit.ts'
 import { checkCatalog, prepareCatalog } from '../catalog/catalog.ts'
 import { FileIndexes } from '../catalog/import/indexes.ts'
+import { exitOfStop } from '../shared/abort.ts'
 import { asSluiceError, type SluiceError } from '../shared/errors.ts'
 import type { CatalogOptions } from '../stores/declaration.ts'
 import type { SqlDatabase } from '../stores/port.ts'
@@ -51,7 +52,7 @@ export async function withWritableCatalog(
   const record = async (error: SluiceError | null, stopped: boolean): Promise<void> => {
     await auditEnd(database, runId, {
       status: stopped ? 'stopped' : error === null ? 'ok' : 'failed',
-      exitCode: stopped ? 75 : (error?.exitCode ?? 0),
+      exitCode: stopped ? exitOfStop(run.interrupt) : (error?.exitCode ?? 0),
       nowMs: clock.now(),
       ...(error === null ? {} : { errorCode: error.code, detail: error.message }),
     })

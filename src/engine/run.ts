@@ -1,7 +1,7 @@
 /** Runs one operation: numbers and stamps its events, records it in the catalog's audit, and always ends with `run.finished`. */
 import { isoTime } from '../shared/clock.ts'
 import type { Clock } from '../shared/clock.ts'
-import type { Interrupt } from '../shared/abort.ts'
+import { exitOfStop, type Interrupt } from '../shared/abort.ts'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import { newOwner, type Owner } from '../shared/owner.ts'
 import type { Dec, Event, EventBody, EventType, RunStatus } from '../model/event.ts'
@@ -25,6 +25,8 @@ export type RunOptions = {
   /** Folder of the book of this machine's runs; none is kept when absent. */
   readonly book?: string
   readonly control?: RunControl
+  /** What to run next, where that is another command than the operation names. */
+  readonly next?: (finished: RunFinished, runId: string) => string | undefined
   readonly drained?: () => Promise<void>
 }
 
@@ -54,7 +56,7 @@ export async function runOperation(operation: Operation, options: RunOptions): P
     const { status, exitCode } = verdict(ending, error, interrupt)
     const why = error ?? (status === 'stopped' ? overdue(interrupt) : null)
     const resume = ending.next ?? (status === 'stopped' ? options.commandLine : undefined)
-    const finished: RunFinished = {
+    const ended: RunFinished = {
       type: 'run.finished',
       status,
       exitCode,
@@ -68,6 +70,8 @@ export async function runOperation(operation: Operation, options: RunOptions): P
       ...(ending.wrote === undefined ? {} : { wrote: ending.wrote }),
       ...(why === null ? {} : { error: why.info() }),
     }
+    const next = options.next?.(ended, runId)
+    const finished = next === undefined ? ended : { ...ended, resumeCommand: next }
     emit(finished)
     return finished
   }
@@ -127,7 +131,8 @@ function verdict(
   interrupt: Interrupt,
 ): { status: RunStatus; exitCode: number } {
   const stopped = ending.stopped === true || error?.kind === 'stopped'
-  if (stopped || (error !== null && interrupt.abort.aborted)) return { status: 'stopped', exitCode: 75 }
+  if (stopped || (error !== null && interrupt.abort.aborted))
+    return { status: 'stopped', exitCode: exitOfStop(interrupt) }
   if (error === null) return { status: 'ok', exitCode: 0 }
   const refused = error.kind === 'usage' || error.kind === 'state' || error.kind === 'unsupported'
   return { status: refused ? 'refused' : 'failed', exitCode: error.exitCode }

@@ -153,8 +153,9 @@ export type FileSort = 'path' | 'size' | 'rows' | 'added'
 export type RunningOperation = {
   readonly operation: Operation
   subscribe(listener: (event: Event) => void): () => void
-  stop(): void
-  abort(): void
+  /** @param exitCode of the run that ends so, where a signal asks for it; else 75 */
+  stop(exitCode?: number): void
+  abort(exitCode?: number): void
   pause(paused: boolean): void
   lanes(count: number): void
   /** Rows a second that a copy may move; `Infinity` for no limit. */

@@ -1,6 +1,6 @@
 /** Two stages of ending: `stop` finishes the running batch and ends cleanly, `abort` drops it. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { SluiceError } from './errors.ts'
+import { EXIT_OF_KIND, SluiceError } from './errors.ts'
 
 export type Interrupt = {
   /** Fires when no new batch may begin; what runs is finished and committed. */
@@ -29,6 +29,12 @@ export class Interrupter implements Interrupt {
     this.requestStop(reason)
     if (!this.#abort.signal.aborted) this.#abort.abort(reason)
   }
+}
+
+/** Exit code of a run that was stopped: of the signal that asked for it first, else 75. */
+export function exitOfStop({ stop }: Interrupt): number {
+  const reason: unknown = stop.reason
+  return reason instanceof SluiceError && reason.kind === 'stopped' ? reason.exitCode : EXIT_OF_KIND.stopped
 }
 
 /** @throws the signal's reason, a SluiceError, when it has fired. */

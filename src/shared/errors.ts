@@ -161,6 +161,8 @@ export type ErrorDetails = {
   readonly retryable?: boolean
   /** Overrides the kind of the code, where one code can fail on either side. */
   readonly kind?: ErrorKind
+  /** Overrides that of the kind: what a signal ended has the exit code of the signal. */
+  readonly exitCode?: number
   readonly cause?: unknown
 }
 
@@ -184,19 +186,17 @@ export class SluiceError extends Error {
   readonly reason: string | undefined
   readonly hint: string | undefined
   readonly retryable: boolean
+  readonly exitCode: number
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
     this.code = code
     this.kind = details.kind ?? ERROR_CODES[code]
+    this.exitCode = details.exitCode ?? EXIT_OF_KIND[this.kind]
     this.where = details.where
     this.reason = details.reason
     this.hint = details.hint
     this.retryable = details.retryable ?? false
-  }
-
-  get exitCode(): number {
-    return EXIT_OF_KIND[this.kind]
   }
 
   /** Plain data for events; never holds the cause, and a stack only of what nobody expected. */

@@ -119,7 +119,6 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
     lifecycle: options.lifecycle ?? null,
     restMs: options.restMs ?? REST_MS,
     commands: options.commands ?? null,
-    signalled: () => end.signalled,
   })
   const memory = options.memory === undefined ? null : new Memory(options.memory, store.get)
   if (memory !== null) store.subscribe(() => memory.look())

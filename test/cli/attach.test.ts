@@ -43,6 +43,12 @@ function program(cwd: string, file: string, ...words: readonly string[]): Progra
   return { child, out: () => out, code: new Promise((resolve) => child.once('close', (code) => resolve(code))) }
 }
 
+async function said(...words: readonly string[]): Promise<string> {
+  const asked = sluice(...words)
+  expect(await asked.code, asked.out()).toBe(0)
+  return asked.out()
+}
+
 const urlOf = (name: string): string => `sqlite:///${path.join(folder, name)}`
 
 const copyTo = (name: string, ...more: readonly string[]): readonly string[] => [
@@ -151,6 +157,29 @@ it('a run goes on from whatever folder it is looked at, in its own', async () =>
   const target = new Database(path.join(own, 'd.db'))
   expect(target.prepare('SELECT count(*) AS rows FROM orders').get()).toEqual({ rows: ROWS })
   target.close()
+}, 60_000)
+
+it('a run that a signal ends has one exit code, whoever tells it', async () => {
+  const copying = sluice(...copyTo('e.db', '--json').filter((word) => word !== '--background'))
+  await expect.poll(() => copying.out(), { timeout: 20_000 }).toContain('"chunk.done"')
+  const run = eventsOf(copying.out())[0]?.runId ?? ''
+  const viewer = sluice('attach', run, '--json')
+  await expect.poll(() => viewer.out(), { timeout: 20_000 }).toContain('"chunk.done"')
+  copying.child.kill('SIGTERM')
+  expect(await copying.code).toBe(143)
+  expect(await viewer.code).toBe(143)
+  expect(eventsOf(viewer.out()).at(-1)).toMatchObject({ type: 'run.finished', status: 'stopped', exitCode: 143 })
+  for (const where of ['--here', `--to=${urlOf('e.db')}`]) {
+    const listed = eventsOf(await said('runs', where, '--json'))
+    const codes = listed.flatMap((event) =>
+      event.type === 'row' && event.values[0] === run
+        ? [event.values[2]]
+        : event.type === 'copy.run'
+          ? [event.exitCode]
+          : [],
+    )
+    expect(codes).toEqual([143])
+  }
 }, 60_000)
 
 it('what cannot begin, or has nothing to go on with, says so at once', async () => {

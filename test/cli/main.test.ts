@@ -205,7 +205,12 @@ describe('stopping', () => {
     playingEngine(async (operation, { interrupt, commandLine }) => {
       await new Promise((resolve) => interrupt[until].addEventListener('abort', resolve))
       const { reason } = interrupt[until] as { reason: SluiceError }
-      return good(operation.kind, { status: 'stopped', exitCode: 75, error: reason.info(), resumeCommand: commandLine })
+      return good(operation.kind, {
+        status: 'stopped',
+        exitCode: reason.exitCode,
+        error: reason.info(),
+        resumeCommand: commandLine,
+      })
     }).engine
 
   it.each([

@@ -224,17 +224,19 @@ class FakeRun {
     if (this.ended) return
     this.ended = true
     clearInterval(this.timer)
-    const status = exitCode === 0 ? 'ok' : exitCode === 75 ? 'stopped' : 'failed'
+    const status = exitCode === 0 ? 'ok' : [75, 130, 143].includes(exitCode) ? 'stopped' : 'failed'
     this.emit({ type: 'run.finished', status, exitCode, totals: {}, ms: 46_100, ...body })
     this.resolve(exitCode)
   }
-  stop() {
-    this.calls.push('stop')
+  stop(exitCode = 75) {
+    this.stopExit ??= exitCode
+    this.calls.push(exitCode === 75 ? 'stop' : `stop ${exitCode}`)
     this.onStop?.()
   }
-  abort() {
+  abort(exitCode = 75) {
+    this.stopExit ??= exitCode
     this.calls.push('abort')
-    this.finish(75, { resumeCommand: this.commandLine, error: err('ABORTED', 'aborted as asked') })
+    this.finish(this.stopExit, { resumeCommand: this.commandLine, error: err('ABORTED', 'aborted as asked') })
   }
   pause(paused) {
     this.calls.push(`pause ${paused}`)
@@ -811,7 +813,7 @@ export function fakeWorkbench({
         })
       run.onStop = () =>
         setTimeout(
-          () => run.finish(75, { resumeCommand: run.commandLine, error: err('STOPPED', 'stopped as asked') }),
+          () => run.finish(run.stopExit, { resumeCommand: run.commandLine, error: err('STOPPED', 'stopped as asked') }),
           150,
         )
       run.timer = setInterval(() => {

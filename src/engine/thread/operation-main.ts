@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { Interrupter } from '../../shared/abort.ts'
 import { systemClock } from '../../shared/clock.ts'
+import { SluiceError } from '../../shared/errors.ts'
 import type { RunControl, Wish } from '../operation.ts'
 import { armDeadline } from '../../shared/deadline.ts'
 import { runOperation } from '../run.ts'
@@ -13,8 +14,9 @@ const start = workerData as OperationStart
 const flags = new Int32Array(start.flags)
 const interrupter = new Interrupter()
 const look = setInterval(() => {
-  if (Atomics.load(flags, FLAG.stop) === 1) interrupter.requestStop()
-  if (Atomics.load(flags, FLAG.abort) === 1) interrupter.requestAbort()
+  const [stop, abort] = [Atomics.load(flags, FLAG.stop), Atomics.load(flags, FLAG.abort)]
+  if (stop !== 0) interrupter.requestStop(new SluiceError('STOPPED', 'stopped as asked', { exitCode: stop }))
+  if (abort !== 0) interrupter.requestAbort(new SluiceError('ABORTED', 'aborted as asked', { exitCode: abort }))
 }, LOOK_EVERY_MS)
 
 // A wish that comes before the operation listens must not be lost.

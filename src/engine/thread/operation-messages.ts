@@ -3,7 +3,7 @@ import type { Event } from '../../model/event.ts'
 import type { Operation } from '../operations/list.ts'
 import type { Identity } from './messages.ts'
 
-/** Cells of the shared flags: a thread in a synchronous loop sees no message, but it can look here. */
+/** Cells of the shared flags: a thread in a synchronous loop sees no message, but it can look here. Those of `stop` and `abort` hold the exit code, 0 while nobody asks. */
 export const FLAG = { stop: 0, abort: 1, paused: 2, lanes: 3 } as const
 export const FLAG_BYTES = 16
 

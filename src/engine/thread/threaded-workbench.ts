@@ -2,7 +2,7 @@
 import type { Worker } from 'node:worker_threads'
 import { isoTime, systemClock } from '../../shared/clock.ts'
 import { compiledEntry } from '../../shared/compiled-entry.ts'
-import { errorFromInfo, SluiceError } from '../../shared/errors.ts'
+import { errorFromInfo, EXIT_OF_KIND, SluiceError } from '../../shared/errors.ts'
 import { startThread } from '../../shared/thread.ts'
 import type { Event } from '../../model/event.ts'
 import { redactUrl } from '../../shared/redact.ts'
@@ -186,9 +186,9 @@ function startOperation(operation: Operation, commandLine: string, identity: Ide
     const endFor = (message: string): void => {
       if (last?.type === 'run.finished') return
       const { runId = null, seq = 0 } = last ?? {}
-      const aborted = Atomics.load(cells, FLAG.abort) === 1
+      const aborted = Atomics.load(cells, FLAG.abort) !== 0
       const error = aborted ? new SluiceError('ABORTED', 'aborted as asked') : new SluiceError('INTERNAL', message)
-      const { exitCode } = error
+      const exitCode = aborted ? Atomics.load(cells, FLAG.stop) : error.exitCode
       tell({
         v: 1,
         seq: seq + 1,
@@ -215,6 +215,9 @@ function startOperation(operation: Operation, commandLine: string, identity: Ide
     })
   })
   const set = (cell: number, value: number): void => void Atomics.store(cells, cell, value)
+  // Whoever asks first says what the run ends with.
+  const stop = (exitCode: number = EXIT_OF_KIND.stopped): void =>
+    void Atomics.compareExchange(cells, FLAG.stop, 0, exitCode)
   // A copy is told, for it hears others too, and the last one is heeded; imports look at the flags.
   const wish = (what: Wish): void => worker.postMessage(what)
   const running: RunningOperation = {
@@ -228,10 +231,10 @@ function startOperation(operation: Operation, commandLine: string, identity: Ide
       }
       return () => void listeners.delete(listener)
     },
-    stop: () => set(FLAG.stop, 1),
-    abort: () => {
-      set(FLAG.stop, 1)
-      set(FLAG.abort, 1)
+    stop,
+    abort: (exitCode = EXIT_OF_KIND.stopped) => {
+      stop(exitCode)
+      set(FLAG.abort, exitCode)
     },
     pause: (held) => {
       set(FLAG.paused, held ? 1 : 0)

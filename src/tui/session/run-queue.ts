@@ -21,8 +21,6 @@ type Current = {
 
 /** Between a run and the UI. */
 export type Tap = {
-  /** The event with the exit code of whoever ended the run. */
-  settled(event: Event): Event
   /** Hears every event of a run, numbered from 1. */
   event(run: number, event: Event): void
   /** Begins to tell a run in lines; null where nobody can. */
@@ -71,20 +69,23 @@ export class RunQueue {
     this.#startNext()
   }
 
-  /** Finishes the running batches and drops what waits. */
-  stop(): void {
+  /**
+   * Finishes the running batches and drops what waits.
+   * @param exitCode of the run, where a signal asks for it; else 75
+   */
+  stop(exitCode?: number): void {
     this.#dropWaiting()
     if (this.#current === null) return
     this.#store.dispatch({ type: 'run-phase', id: this.#current.id, phase: 'stopping' })
-    this.#current.handle.stop()
+    this.#current.handle.stop(exitCode)
   }
 
   /** Drops the running batches too. */
-  abort(): void {
+  abort(exitCode?: number): void {
     this.#dropWaiting()
     if (this.#current === null) return
     this.#store.dispatch({ type: 'run-phase', id: this.#current.id, phase: 'aborting' })
-    this.#current.handle.abort()
+    this.#current.handle.abort(exitCode)
   }
 
   pause(paused: boolean): void {
@@ -151,7 +152,7 @@ export class RunQueue {
       this.#store.dispatch({ type: 'tick', now: this.#clock.now() })
     }, TICK_MS)
     const unsubscribe = handle.subscribe((event) => {
-      this.#take(current, this.#tap.settled(event))
+      this.#take(current, event)
     })
     void handle.done.then((exitCode) => {
       unsubscribe()

@@ -59,9 +59,11 @@ export type Terminal = {
   readonly commands: CommandPort | null
   /** How long the cursor rests on a row before its details are asked for, ms; not at the first step. */
   readonly restMs: number
-  /** Whether a signal asked the program to end. */
-  signalled(): boolean
 }
+
+/** Exit codes of a run that ends so, as headless: of SIGINT, and of a program that has to end. */
+const EXIT_OF_INTERRUPT = 130
+const EXIT_OF_TERMINATION = 143
 
 /** What is asked whatever row the cursor is on. */
 const LISTS: ReadonlySet<SlotName> = new Set(['tables', 'runs'])
@@ -101,7 +103,6 @@ export class Session implements Acting {
     this.#terminal = terminal
     this.#passing = new Passing(terminal.restMs, () => this.#load())
     this.queue = new RunQueue(workbench, store, clock, {
-      settled: (event) => this.#settled(event),
       event: (run, event) => terminal.onEvent(run, event),
       story: () => terminal.commands?.story(false) ?? null,
     })
@@ -215,20 +216,13 @@ export class Session implements Acting {
     if (run === undefined || this.state.attached) {
       this.leave()
     } else if (run.phase === 'stopping') {
-      this.queue.abort()
+      this.queue.abort(EXIT_OF_INTERRUPT)
       this.flash('aborting: the running batches are undone')
     } else if (run.phase !== 'aborting') {
-      this.queue.stop()
+      this.queue.stop(EXIT_OF_INTERRUPT)
       const after = isShownAs(run.operation, 'compare') ? '' : ' after the running batches'
       this.flash(`stopping${after}; ctrl-c again aborts`)
     }
-  }
-
-  /** The exit code of a run that ctrl-c or a signal ended is that of the signal, as headless. */
-  #settled(event: Event): Event {
-    if (event.type !== 'run.finished' || event.status !== 'stopped') return event
-    if (this.#terminal.signalled()) return { ...event, exitCode: 143 }
-    return this.state.interrupted ? { ...event, exitCode: 130 } : event
   }
 
   /** The one run that the program was started for has ended. @param leave at once; else by a key, unless ctrl-c has asked for it */
@@ -239,8 +233,8 @@ export class Session implements Acting {
 
   /** SIGTERM, SIGHUP, a lost terminal: stops the run, aborts it the second time, and leaves when it has ended. */
   terminate(): void {
-    if (this.#leaving) this.queue.abort()
-    else this.queue.stop()
+    if (this.#leaving) this.queue.abort(EXIT_OF_TERMINATION)
+    else this.queue.stop(EXIT_OF_TERMINATION)
     this.#leaveWhenIdle()
   }
 

@@ -1,6 +1,7 @@
 /** `copy`: tables of one store into another, in chunks that are proved, so that the same command goes on wherever it was broken off. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
+import { exitOfStop } from '../../../shared/abort.ts'
 import { asSluiceError } from '../../../shared/errors.ts'
 import { redactUrl } from '../../../shared/redact.ts'
 import type { TableContext } from '../../copy/context.ts'
@@ -277,7 +278,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
     await track?.end()
     for (const event of told.end()) run.emit(event)
     const status = ending.stopped === true ? 'stopped' : ending.error === undefined ? 'completed' : 'failed'
-    const exitCode = ending.stopped === true ? 75 : (ending.error?.exitCode ?? 0)
+    const exitCode = ending.stopped === true ? exitOfStop(run.interrupt) : (ending.error?.exitCode ?? 0)
     try {
       await runs.finish(status, exitCode, ending.error?.message ?? null)
     } catch (thrown) {

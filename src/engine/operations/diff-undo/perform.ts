@@ -61,7 +61,7 @@ export async function diffUndo(operation: DiffUndoOperation, run: DiffUndoRun): 
     tool: run.tool,
     actor: run.actor,
   }
-  return await recorded(ledger, row, () => undoAll(operation, repairs, { to, database, runId }, run))
+  return await recorded(ledger, row, run.interrupt, () => undoAll(operation, repairs, { to, database, runId }, run))
 }
 
 async function undoAll(

@@ -61,7 +61,7 @@ export async function diff(operation: DiffOperation, run: DiffRun): Promise<Endi
     tool: run.tool,
     actor: run.actor,
   }
-  return await recorded(runs, row, () => diffAll(operation, { from, to, database, runId, owner }, run))
+  return await recorded(runs, row, run.interrupt, () => diffAll(operation, { from, to, database, runId, owner }, run))
 }
 
 async function diffAll(operation: DiffOperation, stores: Stores, run: DiffRun): Promise<Ending> {
