@@ -1,7 +1,7 @@
 /** What a copy does when something is in its way: rows there already, changed plans, bad rows, stops, pauses, and what people turn meanwhile. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Event, EventBody } from '../../src/model/event.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
@@ -230,6 +230,22 @@ test('a dry run says everything and changes nothing', async () => {
     },
   ])
   expect(existsSync(target.url.slice('sqlite:///'.length))).toBe(false)
+})
+
+test('a copy that is refused leaves no file behind', async () => {
+  const refused: readonly (readonly [Parameters<typeof copy>[0], string])[] = [
+    [{ columns: ['id', 'nothing'] }, 'BAD_FLAG'],
+    [{ where: 'id >' }, 'BAD_PREDICATE'],
+    [{ key: ['nothing'] }, 'BAD_FLAG'],
+    [{ acceptDifference: ['nothing'] }, 'BAD_FLAG'],
+    [{ follow: { cdc: 'slot', lanes: 1 } as never }, 'NOT_FOLLOWABLE'],
+  ]
+  const place = dirname(target.url.slice('sqlite:///'.length))
+  const before = readdirSync(place)
+  for (const [more, code] of refused) {
+    const { finished } = await perform(copy(more))
+    expect([finished.error?.code, readdirSync(place)]).toEqual([code, before])
+  }
 })
 
 test('a table without a key is copied whole, proved by its sum, and begins anew after a break', async () => {

@@ -37,7 +37,7 @@ export async function openCopyStore(url: string, options: CopyOptions): Promise<
   if (file !== null) refuseFolder(file, redactUrl(url))
   if (options.mode !== 'plan') return await system.copies.open({ url, file }, options)
   if (file === null || existsSync(file)) return await system.copies.open({ url, file }, { ...options, mode: 'read' })
-  return await openEmpty(system.schemes[0], system.copies)
+  return await openEmpty(url, system.copies)
 }
 
 /** A database that is changed, and never made: where its file is missing that is said. @throws as `openCopyStore` */
@@ -50,11 +50,11 @@ export function isMissingFile(url: string): boolean {
   return systemOf(url)?.file !== undefined && !existsSync(fileOf(url))
 }
 
-/** A file that is not there yet is an empty database: one is made for as long as it is looked at. */
-async function openEmpty(scheme: string, copies: CopyDeclaration): Promise<CopyStore> {
+/** A file that is not there yet is an empty database: one is made elsewhere, for as long as it is looked at, under the name that was asked for. */
+async function openEmpty(url: string, copies: CopyDeclaration): Promise<CopyStore> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-plan-'))
   const file = join(folder, 'empty')
-  const store = await copies.open({ url: `${scheme}:///${file}`, file }, { mode: 'write' })
+  const store = await copies.open({ url, file }, { mode: 'write' })
   const dispose = store[Symbol.asyncDispose].bind(store)
   return Object.assign(store, {
     [Symbol.asyncDispose]: async () => {

@@ -13,7 +13,7 @@ import type { Views } from '../views.ts'
 import { refuseOwnTarget, type Purpose } from './own-target.ts'
 import { isHashOf } from './plan-hash.ts'
 import { planRing, type RingPlan } from './ring-plan.ts'
-import { planTable } from './table-plan.ts'
+import { planTable, withKey } from './table-plan.ts'
 import type { TableWishes } from './table-wishes.ts'
 
 export type PlannedTable = {
@@ -45,6 +45,8 @@ export type Planner = {
   readonly signal: AbortSignal
   /** What becomes of the tables; rows are written unless given. */
   readonly purpose?: Purpose
+  /** Extents that are known already, and those that come to be known, so that planning twice asks the source once. */
+  readonly extents?: Map<string, Extent>
   /** Names of the tables that a stream follows: those of them that are there are planned, and no others. */
   readonly followed?: ReadonlySet<string>
 }
@@ -63,23 +65,6 @@ export async function planCopy(
   const named = refuseOneName(tables, to)
   // The largest first, or the last table would be waited for by one worker alone.
   return { from, to, leftOut, unfollowed, tables: named.toSorted((a, b) => Number(b.extent.rows - a.extent.rows)) }
-}
-
-/**
- * What keeps the copy as a whole from being planned, as far as names say: to be asked before a file is made for it.
- * @param to an empty target of the same system
- * @throws SluiceError NO_SUCH_TABLE, BAD_FLAG
- */
-export async function refuseByNames(
-  operation: CopyOperation,
-  from: CopyStore,
-  to: CopyStore,
-  planner: Pick<Planner, 'again' | 'signal'>,
-): Promise<void> {
-  const { sources } = await sourceTables(operation, from, planner)
-  refuseOneForMany(sources, operation)
-  for (const source of sources)
-    refuseOwnTarget(nameInTarget(wantedName(source, operation), source, from, to), null, to, operation, 'write')
 }
 
 function refuseOneForMany(sources: readonly TableSpec[], { toTable }: CopyOperation): void {
@@ -223,8 +208,12 @@ async function planOne(
     refuseWithoutHeirs(source, around.sources)
     // Estimates of a table that was never analysed are nothing to cut by; small tables are counted.
     const counted = source.rows <= COUNT_UP_TO
-    const keyed = { ...source, key: wishes.key ?? source.key }
-    const extent = await again(() => views.ask((view) => view.extent(keyed, operation.where ?? null, counted)))
+    const keyed = withKey(source, wishes.key)
+    const named = JSON.stringify([tableText(source.table), keyed.key])
+    const extent =
+      around.extents?.get(named) ??
+      (await again(() => views.ask((view) => view.extent(keyed, operation.where ?? null, counted))))
+    around.extents?.set(named, extent)
     const sized = { ...(await detailedTable(source, from, around)), rows: extent.rows }
     const there = found === null ? null : await detailedTarget(found, sized, to, around)
     const ring = planRing(sized, extent, operation.ring ?? ringOfRows(sized, operation), operation.workers)

@@ -122,7 +122,8 @@ export function planTable(
   return { ...plan, hash: planHash(from.identity, plan) }
 }
 
-function withKey(table: TableSpec, key: readonly string[] | undefined): TableSpec {
+/** @throws SluiceError BAD_FLAG for a column that the table has not */
+export function withKey(table: TableSpec, key: readonly string[] | undefined): TableSpec {
   if (key === undefined) return table
   for (const name of key) columnOf(table, name, '--key')
   return { ...table, key, primary: false }

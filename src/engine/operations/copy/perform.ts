@@ -25,7 +25,7 @@ import { isMissingFile, openCopyStore, openSourceStore } from '../../copy/open-s
 import { openPatiently, patiently } from '../../copy/patience.ts'
 import { planLeftBehind } from '../../copy/plan/left-behind.ts'
 import { settingsRefused } from '../../copy/plan/rows-left.ts'
-import { asBegun, planCopy, refuseByNames, type PlannedCopy, type Planner } from '../../copy/plan/plan-copy.ts'
+import { asBegun, planCopy, type PlannedCopy, type Planner } from '../../copy/plan/plan-copy.ts'
 import { openTokens, tokensOfChunks } from '../../copy/plan/ring-plan.ts'
 import { emitPlan, endOfPlan, type Standing } from '../../copy/plan/plan-event.ts'
 import { hashOf, isHashOf } from '../../copy/plan/plan-hash.ts'
@@ -42,7 +42,7 @@ import { CopyTrack } from '../../copy/track/copy-track.ts'
 import { ToldRuns } from '../../copy/track/told-runs.ts'
 import { Views } from '../../copy/views.ts'
 import { whilePaused } from '../../lake/pause.ts'
-import type { CopyStore } from '../../../stores/copy-port.ts'
+import type { CopyStore, Extent } from '../../../stores/copy-port.ts'
 import { onSide } from '../../copy/sides.ts'
 import { derivedStore } from '../../../stores/derived/index.ts'
 import { refuseForeignAmong } from '../../../stores/ledger-tables.ts'
@@ -107,13 +107,22 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
     ),
     operation,
   )
-  if (!operation.dryRun && isMissingFile(operation.to)) {
-    await using empty = await openCopyStore(operation.to, { mode: 'plan' })
-    await refuseByNames(operation, from, empty, { again, signal: run.interrupt.abort })
+  await using views = new Views(from, run.interrupt.abort)
+  if (operation.follow === undefined) await again(() => views.current())
+  const extents = new Map<string, Extent>()
+  const planning: Planner = {
+    views: operation.follow === undefined ? views : askingOnce(views),
+    again,
+    signal: run.interrupt.abort,
+    // A stream brings what comes after a look, so each plan looks anew.
+    ...(operation.follow === undefined ? { extents } : {}),
   }
+  // A copy that is refused leaves no file behind: it is planned beside an empty database, and ends there.
+  const isRefused =
+    !operation.dryRun && isMissingFile(operation.to) && (await isRefusedWhole(operation, from, planning, run))
   await using to = await opened(() =>
     openCopyStore(operation.to, {
-      mode: operation.dryRun ? 'plan' : 'write',
+      mode: operation.dryRun || isRefused ? 'plan' : 'write',
       ...(operation.batchRows === undefined ? {} : { rowsPerInsert: operation.batchRows }),
       onThrottle: ({ status, waitMs }) =>
         throttle.pressed(`the target answers ${status}, and asks to wait ${Math.ceil(waitMs / 1000)} s`),
@@ -121,16 +130,13 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
       onWeakWrite: (table, key) => weak.note(table, key),
     }),
   )
-  await using views = new Views(from, run.interrupt.abort)
-  if (operation.follow === undefined) await again(() => views.current())
   const wished = await wishedOf(operation, from, to)
   const planner: Planner = {
-    views: operation.follow === undefined ? views : askingOnce(views),
-    again,
-    signal: run.interrupt.abort,
+    ...planning,
     ...(wished === null || operation.restart ? {} : { followed: wished.tables }),
   }
   let planned = refusedForAgain(await planCopy(operation, from, to, planner), operation)
+  extents.clear()
   steering.tables = planned.tables.map(({ source }) => tableText(source.table))
   const objects = await again(() => planObjects(planned, operation.with ?? [], run.interrupt.abort))
   const byPattern = operation.tables.some((pattern) => pattern.includes('*'))
@@ -145,15 +151,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
     emitPlan(planned, planHash, [], run, objects, left, await notesOfAgain(planned, operation, to))
     return { ...endOfPlan(planned), ...(left.length === 0 ? {} : { leftBehind: left }) }
   }
-  refuseUnknownTables(
-    operation.acceptDifference ?? [],
-    planned.tables.map(({ source, targetName }) => [
-      tableText(source.table),
-      source.table.name,
-      targetName.name,
-      tableText(targetName),
-    ]),
-  )
+  refuseUnknownNames(operation, planned.tables)
   await using database = await to.ledger()
   await prepareLedger(database)
   const owner: Owner = { ...run.owner, runId: BigInt(run.runId) }
@@ -300,6 +298,46 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
     clearInterval(ticks)
     steerable?.[Symbol.dispose]()
   }
+}
+
+/**
+ * Whether no table can be copied into a file that is not there yet.
+ * @throws SluiceError whatever keeps the copy as a whole from being planned
+ */
+async function isRefusedWhole(
+  operation: CopyOperation,
+  from: CopyStore,
+  planner: Planner,
+  run: CopyRun,
+): Promise<boolean> {
+  await using empty = await openCopyStore(operation.to, { mode: 'plan' })
+  const planned = refusedForAgain(await planCopy(operation, from, empty, planner), operation)
+  refuseUnknownNames(operation, planned.tables)
+  if (operation.follow !== undefined) {
+    const events: Parameters<CopyRun['emit']>[0][] = []
+    const quiet = { ...run, emit: (event: (typeof events)[number]) => void events.push(event) }
+    try {
+      await (await import('../../follow/exam.ts')).planFollowing({ operation, planned, run: quiet })
+    } catch (thrown) {
+      // What goes well is told when it is looked at again.
+      for (const event of events) run.emit(event)
+      throw thrown
+    }
+  }
+  return planned.tables.every(({ error }) => error !== null)
+}
+
+/** @throws SluiceError BAD_FLAG for tables that --accept-difference names and that are not copied */
+function refuseUnknownNames({ acceptDifference = [] }: CopyOperation, tables: PlannedCopy['tables']): void {
+  refuseUnknownTables(
+    acceptDifference,
+    tables.map(({ source, targetName }) => [
+      tableText(source.table),
+      source.table.name,
+      targetName.name,
+      tableText(targetName),
+    ]),
+  )
 }
 
 /** A plan that is only shown is one of what the command says. */
