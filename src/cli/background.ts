@@ -1,12 +1,15 @@
 /** `--background`: a run that goes on when its terminal is closed. It is started in a program of its own, and left once it has really begun. */
 import { spawn, type ChildProcess } from 'node:child_process'
+import { EventEmitter } from 'node:events'
 import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
 import { createInterface } from 'node:readline'
 import { serialize } from 'node:v8'
 import type { Operation } from '../engine/operations/list.ts'
+import { exitOfStop } from '../shared/abort.ts'
 import { compiledEntry } from '../shared/compiled-entry.ts'
+import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
 import { ownMark } from '../shared/process-mark.ts'
 import { stateFolder } from '../shared/state-folder.ts'
@@ -35,23 +38,24 @@ export async function runInBackground(
 ): Promise<number> {
   const folder = logFolder(env)
   const log = path.join(folder, `starting-${ownMark()}-${Math.floor(clock.now())}.log`)
-  const file = openSync(log, 'wx', 0o600)
+  const file = opened(log)
   const child = spawn(
     process.execPath,
     [...process.execArgv, new URL(compiledEntry('background-main', import.meta.url)).pathname, line],
     { detached: true, stdio: ['pipe', file, file, 'pipe'], env: { ...env } },
   )
   closeSync(file)
+  const { interrupter } = session
   const drop = (): void => void child.kill('SIGTERM')
-  session.interrupter.stop.addEventListener('abort', drop, { once: true })
+  interrupter.stop.addEventListener('abort', drop, { once: true })
   const begun = await beginningOf(child, { words, operation })
-  session.interrupter.stop.removeEventListener('abort', drop)
+  interrupter.stop.removeEventListener('abort', drop)
   if ('exitCode' in begun) {
     const told = readFileSync(log, 'utf8')
     rmSync(log, { force: true })
     if (json) session.output.data(told)
     else session.output.talk(told)
-    return begun.exitCode
+    return interrupter.stop.aborted ? exitOfStop(interrupter) : begun.exitCode
   }
   // It goes on writing into the same file, whatever that is called.
   const kept = path.join(folder, `run-${begun.run}.log`)
@@ -69,12 +73,50 @@ export function wordsOfChild(argv: readonly string[]): readonly string[] {
   return [...kept, ...(kept.includes('--json') || kept.includes('--ci') ? [] : ['--ci']), ...rest]
 }
 
-/** Where logs of runs of the background lie: this user's alone. */
-export function logFolder(env: Surroundings['env']): string {
+/**
+ * Signals of the program that starts a run in the background. A terminal that closes does not end it: the run may have begun, and is handed over all the same.
+ */
+export function signalsOfStart(signals: NodeJS.EventEmitter): NodeJS.EventEmitter {
+  signals.on('SIGHUP', () => undefined)
+  const others = new EventEmitter()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) signals.on(signal, () => others.emit(signal))
+  return others
+}
+
+/**
+ * Where logs of runs of the background lie: this user's alone.
+ * @throws SluiceError BAD_CONFIG, NO_SPACE
+ */
+function logFolder(env: Surroundings['env']): string {
   const folder = path.join(stateFolder(env), 'runs')
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  chmodSync(folder, 0o700)
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    chmodSync(folder, 0o700)
+  } catch (cause) {
+    throw noLog(folder, cause)
+  }
   return folder
+}
+
+function opened(log: string): number {
+  try {
+    return openSync(log, 'wx', 0o600)
+  } catch (cause) {
+    throw noLog(path.dirname(log), cause)
+  }
+}
+
+function noLog(folder: string, cause: unknown): SluiceError {
+  const { code = '', message } = cause as NodeJS.ErrnoException
+  const isFull = code === 'ENOSPC' || code === 'EDQUOT'
+  return new SluiceError(isFull ? 'NO_SPACE' : 'BAD_CONFIG', 'a run of the background has no place for its log', {
+    where: folder,
+    reason: message,
+    hint: isFull
+      ? 'make room there, or set XDG_STATE_HOME to a folder with room'
+      : 'set XDG_STATE_HOME to a folder that you may write to, or put away what stands in the way',
+    cause,
+  })
 }
 
 type Begun = { readonly run: string } | { readonly exitCode: number }

@@ -58,6 +58,8 @@ export async function launch(
     return
   }
   hidePasswords(argv)
+  // Until the run is a program of its own, the terminal may be closed already.
+  if (argv.includes('--background')) process.on('SIGHUP', () => undefined)
   // A plain assignment: a parent may have left `test` or `development`, and React would load its slow build.
   process.env['NODE_ENV'] = 'production'
   const colorTalk = wantsColor(colorFlag(argv), process.env, isatty(2))

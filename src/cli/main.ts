@@ -72,11 +72,8 @@ export async function main(typed: readonly string[], surroundings: Surroundings)
     mode = modeOf(globals, surroundings)
     if (parsed.request.kind === 'open' && mode === 'tui')
       return await openScreen(argv, parsed.request, globals, surroundings)
-    session = await openSession(
-      // Signals end the watching, and not the run.
-      parsed.request.kind === 'attach' ? { ...surroundings, signals: new EventEmitter() } : surroundings,
-      sessionOptions(argv, parsed, mode, surroundings),
-    )
+    const signals = await signalsOf(parsed, surroundings)
+    session = await openSession({ ...surroundings, signals }, sessionOptions(argv, parsed, mode, surroundings))
   } catch (error) {
     return await refuseEarly(argv, asSluiceError(error), surroundings)
   }
@@ -89,6 +86,15 @@ export async function main(typed: readonly string[], surroundings: Surroundings)
   await session.close()
   const failure = session.output.failure()
   return exitCode === 0 && failure !== null ? failure.exitCode : exitCode
+}
+
+/** What may end the session. */
+async function signalsOf({ request, globals }: Parsed, { signals }: Surroundings): Promise<NodeJS.EventEmitter> {
+  // They end the watching, and not the run.
+  if (request.kind === 'attach') return new EventEmitter()
+  if (!globals.background) return signals
+  const { signalsOfStart } = await import('./background.ts')
+  return signalsOfStart(signals)
 }
 
 function foundConfig(argv: readonly string[], { env, searchFrom }: Surroundings): FoundConfig {

@@ -1,6 +1,16 @@
 /** Runs that go on by themselves, and those who look at them: programs of their own, as people start them, and killed as they are killed. */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import Database from 'better-sqlite3'
@@ -10,6 +20,7 @@ import type { Event } from '../../src/model/event.ts'
 import { foldEvent } from '../../src/tui/run/fold.ts'
 import { freshRun, type RunView } from '../../src/tui/run/run-view.ts'
 import { COPY } from '../tui/support/copy-events.ts'
+import { openPty } from '../tui/support/pty.ts'
 
 const BIN = new URL('../../dist/cli/bin.js', import.meta.url).pathname
 const ROWS = 60_000
@@ -181,6 +192,42 @@ it('a run that a signal ends has one exit code, whoever tells it', async () => {
     expect(codes).toEqual([143])
   }
 }, 60_000)
+
+it('a terminal that is closed while a run is started in the background ends nothing', async () => {
+  // Closed as soon as the program of the run is there, long before the run has begun.
+  const logs = path.join(folder, 'state/sluice/runs')
+  mkdirSync(logs, { recursive: true })
+  const before = new Set(readdirSync(logs))
+  const { CI: _ci, ...around } = env
+  const terminal = openPty({
+    script: BIN,
+    args: copyTo('f.db'),
+    env: Object.fromEntries(
+      Object.entries(around).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+    ),
+  })
+  const news = (): readonly string[] => readdirSync(logs).filter((name) => !before.has(name))
+  await expect.poll(news, { timeout: 20_000, interval: 2 }).toHaveLength(1)
+  terminal.hangUp()
+  // It is called by its run, as if somebody had waited for it.
+  await expect.poll(news, { timeout: 20_000 }).toEqual([expect.stringMatching(/^run-\d+\.log$/)])
+  await terminal.ended
+  const run = /\d+/.exec(news()[0] ?? '')?.[0] ?? ''
+  const joined = await joinRun(run, env)
+  joined.stop()
+  expect(await joined.done).toBe(75)
+}, 60_000)
+
+it('without a place for its log no run begins in the background, and that is said', async () => {
+  const state = path.join(folder, 'no folder')
+  writeFileSync(state, '')
+  const refused = program(process.cwd(), 'env', `XDG_STATE_HOME=${state}`, process.execPath, BIN, ...copyTo('g.db'))
+  expect(await refused.code).toBe(2)
+  expect(refused.out()).toContain('a run of the background has no place for its log')
+  expect(refused.out()).toContain(state)
+  expect(refused.out()).toContain('set XDG_STATE_HOME')
+  expect(existsSync(path.join(folder, 'g.db'))).toBe(false)
+})
 
 it('what cannot begin, or has nothing to go on with, says so at once', async () => {
   const wrong = sluice(...copyTo('c.db', '--where', 'no such column > 1'))
