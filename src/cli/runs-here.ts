@@ -2,6 +2,7 @@
 import { LocalRuns } from '../engine/live/machine-runs.ts'
 import type { MachineRun } from '../engine/workbench.ts'
 import { isoTime } from '../shared/clock.ts'
+import type { SluiceError } from '../shared/errors.ts'
 import { bookFolder } from './book-folder.ts'
 import type { Surroundings } from './ports.ts'
 import type { Session } from './session.ts'
@@ -11,10 +12,17 @@ const RECENT = 200
 
 type Env = Surroundings['env']
 
-async function runsHere(env: Env, limit: number): Promise<readonly MachineRun[]> {
+type Found = {
+  readonly runs: readonly MachineRun[]
+  readonly trouble: SluiceError | null
+  /** Damaged books that were set aside. */
+  readonly asides: readonly string[]
+}
+
+async function runsHere(env: Env, limit: number): Promise<Found> {
   const runs = new LocalRuns(bookFolder(env) ?? null, env)
   try {
-    return await runs.list(limit)
+    return { runs: await runs.list(limit), trouble: runs.trouble(), asides: runs.asides() }
   } finally {
     runs.close()
   }
@@ -22,7 +30,7 @@ async function runsHere(env: Env, limit: number): Promise<readonly MachineRun[]>
 
 /** A line for each run that goes on here. */
 export async function liveNotes(env: Env): Promise<readonly string[]> {
-  const runs = await runsHere(env, RECENT)
+  const { runs } = await runsHere(env, RECENT)
   return runs
     .filter(({ canJoin }) => canJoin)
     .map(({ run, kind, about }) => `live here: run ${run}, ${kind} ${about}; sluice attach ${run}`)
@@ -31,12 +39,25 @@ export async function liveNotes(env: Env): Promise<readonly string[]> {
 /** Lists them. @returns the exit code */
 export async function listRunsHere(session: Session, limit: number, env: Env, tool: string): Promise<number> {
   session.emit({ type: 'run.started', command: 'runs', tool })
-  const runs = (await runsHere(env, limit)).slice(0, limit)
+  const { runs: found, trouble, asides } = await runsHere(env, limit)
+  const runs = found.slice(0, limit)
   const columns = ['run', 'status', 'exit', 'command', 'about', 'started', 'ended', 'goes on by']
   if (runs.length > 0) session.emit({ type: 'columns', columns })
   for (const one of runs) session.emit({ type: 'row', values: rowOf(one) })
-  session.emit({ type: 'run.finished', status: 'ok', exitCode: 0, totals: { runs: String(runs.length) }, ms: 0 })
-  return 0
+  for (const file of asides) {
+    const message = `${file} is a book of earlier runs that was damaged, and was set aside; nothing reads it`
+    session.emit({ type: 'log', level: 'note', message })
+  }
+  const exitCode = trouble?.exitCode ?? 0
+  session.emit({
+    type: 'run.finished',
+    status: trouble === null ? 'ok' : 'failed',
+    exitCode,
+    totals: { runs: String(runs.length) },
+    ms: 0,
+    ...(trouble === null ? {} : { error: trouble.info() }),
+  })
+  return exitCode
 }
 
 function rowOf({ run, kind, about, begunAt, state, end, host, commandLine }: MachineRun): (string | number | null)[] {

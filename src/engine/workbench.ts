@@ -2,6 +2,7 @@
  * What the terminal UI asks and starts. It is a port: the app runs it over threads, tests over a plain object. Every answer is
  * plain data that can cross a thread; nothing here blocks the caller's event loop.
  */
+import type { SluiceError } from '../shared/errors.ts'
 import type { ErrorInfo } from '../shared/errors.ts'
 import type { CommitEvent, Event, FileEvent, RunEvent } from '../model/event.ts'
 import type { AsOf, TableWish } from './operation.ts'
@@ -257,6 +258,8 @@ export type { BookedEnd, CurvePoint } from '../model/run-book.ts'
 export type MachineRuns = {
   /** Newest first; those that cannot be told of in the book as well, as far as they listen. */
   readonly list: (limit: number) => Promise<readonly MachineRun[]>
+  /** Why the last look was not whole: the book cannot be read. Null where it was. */
+  readonly trouble?: () => SluiceError | null
   /** How far a run was over its time, oldest first; for showing only. */
   readonly curve: (runId: string) => Promise<readonly CurvePoint[]>
   /** @throws SluiceError NO_SUCH_PATH, CONNECT_FAILED where it cannot be joined */

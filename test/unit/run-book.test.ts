@@ -1,5 +1,5 @@
 /** The book of runs: bounded, this user's alone, and never in the way of a run. */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import Database from 'better-sqlite3'
@@ -98,6 +98,32 @@ test('a book of an older program gets the folder of new runs, and a command work
     ["cd '/data/in here' && sluice copy", `cd '/data/in here' && ${resumeCommand}`],
     ['sluice copy old', undefined],
   ])
+})
+
+test.each([
+  [
+    'no book at all',
+    (file: string) => writeFileSync(file, 'what a disk made of it, long enough for a header '.repeat(20)),
+  ],
+  ['cut short', (file: string) => truncateSync(file, 5000)],
+])('a damaged book (%s) is told of, and set aside by the next run', async (_how, damage) => {
+  const folder = folderOf()
+  const file = runBookFile(folder)
+  const written = await openRunBook(file)
+  for (let no = 1; no <= 200; no++) written.begin(booked(no))
+  written[Symbol.dispose]()
+  damage(file)
+  const env = { XDG_RUNTIME_DIR: folder }
+  const runs = new LocalRuns(folder, env)
+  onTestFinished(() => runs.close())
+  expect(await runs.list(10)).toEqual([])
+  expect(runs.trouble()).toMatchObject({ code: 'TARGET_CORRUPT', where: file, exitCode: 4 })
+  const keeper = new BookKeeper(folder, booked(7), { now: () => 1, ticks: () => 1 })
+  await keeper[Symbol.asyncDispose]()
+  // Who has seen the damaged one sees the next one.
+  expect(await runs.list(10)).toMatchObject([{ run: '7' }])
+  expect(runs.trouble()).toBeNull()
+  expect(runs.asides()).toEqual([expect.stringMatching(/runs\.db\.damaged-\d+$/)])
 })
 
 test('a book that cannot be written hurts nobody', async () => {

@@ -2,7 +2,7 @@
 import type { Event } from '../../model/event.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { BookedRun, RunBook } from '../../model/run-book.ts'
-import { openRunBook, runBookFile } from '../../stores/run-book.ts'
+import { isDamaged, openRunBook, runBookFile, setAside } from '../../stores/run-book.ts'
 import { Pulse } from './pulse.ts'
 
 /** Points of a curve; then every second one goes, and points come half as often. */
@@ -50,8 +50,7 @@ export class BookKeeper implements AsyncDisposable {
 
   async #open(file: string): Promise<RunBook | null> {
     try {
-      const book = await openRunBook(file)
-      book.begin(this.#run)
+      const book = await begunBook(file, this.#run)
       this.#book = book
       this.#timer = setInterval(() => {
         if (this.#clock.now() - this.#lastAt >= this.#everyMs - FIRST_MS / 10) this.#write(() => this.#sample())
@@ -83,5 +82,20 @@ export class BookKeeper implements AsyncDisposable {
     } catch {
       // A disk that is full, another program that writes: a gap in a curve.
     }
+  }
+}
+
+/** @returns a book with the run in it; a damaged one is set aside, and another begun */
+async function begunBook(file: string, run: BookedRun, isNew = false): Promise<RunBook> {
+  let book: RunBook | null = null
+  try {
+    book = await openRunBook(file)
+    book.begin(run)
+    return book
+  } catch (error) {
+    book?.[Symbol.dispose]()
+    if (isNew || !isDamaged(error)) throw error
+    setAside(file)
+    return await begunBook(file, run, true)
   }
 }

@@ -2,10 +2,11 @@
 import { existsSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { dirname } from 'node:path'
+import type { SluiceError } from '../../shared/errors.ts'
 import { fateOf, thisProcess } from '../../shared/owner.ts'
 import { fromFolder } from '../../shared/working-folder.ts'
 import type { BookRow, CurvePoint, RunBook } from '../../model/run-book.ts'
-import { openRunBook, runBookFile } from '../../stores/run-book.ts'
+import { damagedBooks, openRunBook, runBookFile, unreadBook } from '../../stores/run-book.ts'
 import { controlSocketPath } from '../copy/control-socket.ts'
 import type { JoinedRun, MachineRun, MachineRuns } from '../workbench.ts'
 import { joinRun } from './join.ts'
@@ -16,7 +17,8 @@ const ANSWER_MS = 500
 export class LocalRuns implements MachineRuns {
   readonly #file: string | null
   readonly #env: Readonly<Record<string, string | undefined>>
-  #book: Promise<RunBook | null> | null = null
+  #book: Promise<RunBook> | null = null
+  #trouble: SluiceError | null = null
 
   /** @param folder where this user's programs keep what is theirs; null where nothing is kept */
   constructor(folder: string | null, env: Readonly<Record<string, string | undefined>> = process.env) {
@@ -43,20 +45,33 @@ export class LocalRuns implements MachineRuns {
     return await this.#read((book) => book.curve(runId), [])
   }
 
+  /** Why the last look has not seen the book; null where it has, or there is none. */
+  readonly trouble = (): SluiceError | null => this.#trouble
+
+  /** Damaged books that were set aside. */
+  asides(): readonly string[] {
+    return this.#file === null ? [] : damagedBooks(this.#file)
+  }
+
   close(): void {
-    void this.#book?.then((book) => book?.[Symbol.dispose]())
+    this.#book?.then(
+      (book) => book[Symbol.dispose](),
+      () => undefined,
+    )
+    this.#book = null
   }
 
   async #read<T>(ask: (book: RunBook) => T, otherwise: T): Promise<T> {
     const file = this.#file
-    if (this.#book === null) {
-      if (file === null || !existsSync(file)) return otherwise
-      this.#book = openRunBook(file).catch(() => null)
-    }
-    const book = await this.#book
+    this.#trouble = null
+    if (file === null || (this.#book === null && !existsSync(file))) return otherwise
     try {
-      return book === null ? otherwise : ask(book)
-    } catch {
+      this.#book ??= openRunBook(file)
+      return ask(await this.#book)
+    } catch (error) {
+      // Another program may set it aside: the next look opens what is there by then.
+      this.close()
+      this.#trouble = unreadBook(file, error)
       return otherwise
     }
   }

@@ -40,10 +40,15 @@ type StoredSample = { at_ms: number; done: number; bytes: number; lag: number | 
 /** @throws the driver's error */
 export function sqliteRunBook(file: string): RunBook {
   const database = new Database(file, { timeout: BUSY_MS })
-  database.pragma('journal_mode = WAL')
-  database.pragma('synchronous = NORMAL')
-  database.exec(SCHEMA)
-  addFolder(database)
+  try {
+    database.pragma('journal_mode = WAL')
+    database.pragma('synchronous = NORMAL')
+    database.exec(SCHEMA)
+    addFolder(database)
+  } catch (error) {
+    database.close()
+    throw error
+  }
   return {
     begin: ({ run, kind, commandLine, folder, source, target, about, begunAt, owner }) => {
       const { machine, host, pid, started } = owner

@@ -2,6 +2,7 @@
 import type { RunningOperation, Workbench } from '../../engine/workbench.ts'
 import type { CopyRunEvent } from '../../model/event.ts'
 import type { Clock } from '../../shared/clock.ts'
+import type { SluiceError } from '../../shared/errors.ts'
 import type { Action } from '../state/action.ts'
 import type { State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
@@ -23,6 +24,7 @@ export class RunsWatch {
   #isLooking = false
   #wasShown = false
   #last = ''
+  #said = ''
   #closed = false
 
   constructor(workbench: Workbench, store: Store<State, Action>, clock: Clock) {
@@ -37,7 +39,10 @@ export class RunsWatch {
     const shown = isShown(this.#store.get())
     const hasCome = shown && !this.#wasShown
     this.#wasShown = shown
-    if (hasCome) void this.#look()
+    if (hasCome) {
+      this.#said = ''
+      void this.#look()
+    }
     if (shown) this.#askLedgers()
   }
 
@@ -57,6 +62,7 @@ export class RunsWatch {
     this.#isLooking = true
     try {
       const runs = await machine.list(MOST)
+      this.#say(machine.trouble?.() ?? null)
       const text = JSON.stringify(runs)
       if (text === this.#last || this.#closed) return
       this.#last = text
@@ -66,6 +72,14 @@ export class RunsWatch {
     } finally {
       this.#isLooking = false
     }
+  }
+
+  /** Once, as long as it is the same. */
+  #say(trouble: SluiceError | null): void {
+    const text = trouble === null ? '' : `${trouble.message}: ${trouble.where ?? ''}`
+    if (text === this.#said || this.#closed) return
+    this.#said = text
+    if (text !== '') this.#store.dispatch({ type: 'flash', flash: { text, tone: 'bad' } })
   }
 
   #askLedgers(): void {
