@@ -1,24 +1,34 @@
 /** The root: draws the state of the store, and sends every key to the session. It is the only component with input. */
 import type { ReactNode } from 'react'
-import { useSyncExternalStore } from 'react'
+import { useLayoutEffect, useRef, useSyncExternalStore } from 'react'
 import { Box, useInput } from 'ink'
+import type { Line } from './draw/line.ts'
 import { keyPresses } from './keymap/key-name.ts'
-import { Row } from './row.tsx'
+import { Row, sameLine } from './row.tsx'
 import type { Session } from './session/session.ts'
+import { MARK_CELLS } from './terminal/row-mark.ts'
 import { drawScreen } from './views/screen.ts'
 
-/** The app; one frame for each change of the state. */
+/** The app; for each change of the state the rows that it changes on screen. */
 export function App({ session }: { readonly session: Session }): ReactNode {
   const state = useSyncExternalStore(session.store.subscribe, session.store.get)
   useInput((input, key) => {
     if (!key.ctrl && session.ask.pasted(input)) return
     for (const press of keyPresses(input, key)) session.press(press)
   })
-  const { columns, rows } = state.size
+  const shown = useRef<readonly Line[]>([])
+  const lines = drawScreen(state)
+  useLayoutEffect(() => {
+    shown.current = lines
+  })
+  const changed = lines.flatMap((line, row) => {
+    const old = shown.current[row]
+    return old !== undefined && sameLine(old, line) ? [] : [{ line, row }]
+  })
   return (
-    <Box flexDirection="column" width={columns} height={rows}>
-      {drawScreen(state).map((line, i) => (
-        <Row key={i} line={line} columns={columns} ascii={state.ascii} />
+    <Box flexDirection="column" flexShrink={0} width={state.size.columns + MARK_CELLS}>
+      {changed.map(({ line, row }, i) => (
+        <Row key={i} row={row} line={line} columns={state.size.columns} ascii={state.ascii} />
       ))}
     </Box>
   )

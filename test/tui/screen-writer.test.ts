@@ -2,7 +2,10 @@ import { PassThrough } from 'node:stream'
 import xterm from '@xterm/headless'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import { width } from '../../src/tui/draw/text.ts'
+import { rowMark } from '../../src/tui/terminal/row-mark.ts'
 import { ScreenWriter, sizeOf } from '../../src/tui/terminal/screen-writer.ts'
+import stringWidth from 'string-width'
 
 const COLUMNS = 24
 const ROWS = 4
@@ -24,7 +27,12 @@ const row = fc.array(styled, { maxLength: 8 }).map((parts) =>
     .join('')
     .trimEnd(),
 )
-const frame = fc.array(row, { minLength: ROWS, maxLength: ROWS }).map((rows) => rows.join('\n'))
+const frame = fc.array(row, { minLength: ROWS, maxLength: ROWS })
+
+/** What Ink is given for a frame: each row under its mark, without those that `shown` has already. */
+function marked(rows: readonly string[], shown: readonly string[] = []): string {
+  return rows.flatMap((text, i) => (text === shown[i] ? [] : [rowMark(i) + text])).join('\n')
+}
 
 async function cellsAfter(bytes: string): Promise<string> {
   const terminal = new xterm.Terminal({ cols: COLUMNS, rows: ROWS, allowProposedApi: true })
@@ -54,9 +62,9 @@ it('shows the last of many frames exactly as if it were the only one', async () 
   await fc.assert(
     fc.asyncProperty(fc.array(frame, { minLength: 2, maxLength: 5 }), async (frames) => {
       const { screen, taken } = writer()
-      for (const f of frames) screen.write(f)
+      for (const [i, f] of frames.entries()) screen.write(marked(f, frames[i - 1]))
       const fresh = writer()
-      fresh.screen.write(frames.at(-1) ?? '')
+      fresh.screen.write(marked(frames.at(-1) ?? []))
       await new Promise((resolve) => setImmediate(resolve))
       expect(await cellsAfter(taken())).toBe(await cellsAfter(fresh.taken()))
     }),
@@ -66,14 +74,14 @@ it('shows the last of many frames exactly as if it were the only one', async () 
 
 it('writes nothing for the same frame, and only the cells that changed', async () => {
   const { screen, taken } = writer()
-  screen.write('one\ntwo\nthree')
+  screen.write(marked(['one', 'two', 'three']))
   await new Promise((resolve) => setImmediate(resolve))
   const before = taken().length
-  screen.write('one\ntwo\nthree')
+  screen.write(marked(['one', 'two', 'three']))
   screen.write('\u001b[?25h')
   await new Promise((resolve) => setImmediate(resolve))
   expect(taken().length).toBe(before)
-  screen.write('one\ntwi\nthree')
+  screen.write(marked(['one', 'twi', 'three'], ['one', 'two', 'three']))
   await new Promise((resolve) => setImmediate(resolve))
   expect(taken().slice(before)).toBe('\u001b[?2026h\u001b[2;3Hi\u001b[?2026l')
 })
@@ -86,12 +94,28 @@ it('leaves frames out while the terminal cannot take them, and shows the newest 
     return false
   }
   const screen = new ScreenWriter(out as unknown as NodeJS.WriteStream)
-  screen.write('first')
-  for (let i = 0; i < 100; i += 1) screen.write(`frame ${i}`)
+  screen.write(marked(['first']))
+  for (let i = 0; i < 100; i += 1) screen.write(marked([`frame ${i}`]))
   expect(written).toHaveLength(1)
   out.emit('drain')
   expect(written).toHaveLength(2)
   expect(written[1]).toContain('99')
+})
+
+it('takes nothing for a row that has no mark', async () => {
+  const { screen, taken } = writer()
+  screen.write('Error: what Ink says itself\n\n at nowhere')
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(taken()).toBe('')
+})
+
+it('counts the cells of each character as the slow way does', () => {
+  for (let code = 0x20; code <= 0xffff; code += 1) {
+    // Half of a pair is no character, and controls never reach a row.
+    if ((code >= 0xd800 && code <= 0xdfff) || (code >= 0x7f && code <= 0x9f)) continue
+    const text = String.fromCharCode(code)
+    if (width(text) !== stringWidth(text)) throw new Error(`U+${code.toString(16)}: ${width(text)} cells`)
+  }
 })
 
 it('takes 80×24 for a terminal without a size', () => {

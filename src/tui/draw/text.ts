@@ -1,15 +1,16 @@
 /** Text measured in terminal cells: width, cutting and padding. Nothing here uses `.length` as a width. */
 import stringWidth from 'string-width'
 
-// Only printable ASCII is as wide as it is long; that is nearly every cell of nearly every row.
-const ASCII = /^[\x20-\x7e]*$/
+// Printable ASCII, letters of western Europe, and the lines, blocks, dots and marks that screens are drawn with are as wide as they are
+// long; that is nearly every cell of nearly every row, and everything else has to be looked up character by character.
+const NARROW = /^[\x20-\x7e\u00a1-\u00ac\u00ae-\u017f\u2010-\u2027\u2030-\u205e\u2190-\u2193\u21bb\u2212\u2248-\u2265\u2298\u2500-\u25a1\u25b2-\u25db\u2713\u2717\u2800-\u28ff]*$/
 // C0, DEL, C1 and the marks that reorder a line: names come from a lake that anybody may have written to.
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
 
 /** Cells that `text` takes on screen. */
 export function width(text: string): number {
-  return ASCII.test(text) ? text.length : stringWidth(text)
+  return NARROW.test(text) ? text.length : stringWidth(text)
 }
 
 /** `text` without anything a terminal would act on. */
@@ -20,7 +21,7 @@ export function clean(text: string): string {
 /** The longest beginning of `text` that fits in `cells`. */
 export function takeStart(text: string, cells: number): string {
   if (cells <= 0) return ''
-  if (ASCII.test(text)) return text.slice(0, cells)
+  if (NARROW.test(text)) return text.slice(0, cells)
   let used = 0
   let out = ''
   for (const { segment } of segmenter.segment(text)) {
@@ -34,7 +35,7 @@ export function takeStart(text: string, cells: number): string {
 
 function takeEnd(text: string, cells: number): string {
   if (cells <= 0) return ''
-  if (ASCII.test(text)) return text.slice(-cells)
+  if (NARROW.test(text)) return text.slice(-cells)
   const parts = Array.from(segmenter.segment(text), (s) => s.segment)
   let used = 0
   let out = ''

@@ -1,9 +1,10 @@
 /**
- * The stream that Ink writes to. Ink 6.8 in debug mode hands over each whole frame; this keeps the one on screen and writes only
- * what differs, inside a synchronized update. (Ink's own incremental rendering puts rows of screens that are shorter than the terminal
+ * The stream that Ink writes to. Ink 6.8 in debug mode hands over all it has drawn, which is each row that changed under its mark; this
+ * keeps the screen and writes only what differs, inside a synchronized update. (Ink's own incremental rendering puts rows of screens that are shorter than the terminal
  * one line too low, and its full repaint is twenty times the bytes and clears the scrollback.)
  */
 import { Writable } from 'node:stream'
+import { markedRow } from './row-mark.ts'
 import { rowDiff } from './row-diff.ts'
 
 const BEGIN = '\u001b[?2026h'
@@ -45,7 +46,12 @@ export class ScreenWriter extends Writable {
     const text = typeof chunk === 'string' ? chunk : String(chunk)
     // Ink also shows and hides the cursor through this stream, and writes '' to wait for it; neither is a frame.
     if (this.#open && text !== '' && !text.startsWith('\u001b[?25')) {
-      this.#frame = text.split('\n')
+      const frame = [...this.#frame]
+      for (const line of text.split('\n')) {
+        const marked = markedRow(line)
+        if (marked !== null) frame[marked.row] = marked.text
+      }
+      this.#frame = frame
       this.#paint()
     }
     callback()
