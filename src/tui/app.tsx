@@ -1,10 +1,10 @@
 /** The root: draws the state of the store, and sends every key to the session. It is the only component with input. */
 import type { ReactNode } from 'react'
-import { useLayoutEffect, useRef, useSyncExternalStore } from 'react'
+import { useLayoutEffect, useState, useSyncExternalStore } from 'react'
 import { Box, useInput } from 'ink'
-import type { Line } from './draw/line.ts'
+import { DrawnRows } from './drawn-rows.ts'
 import { keyPresses } from './keymap/key-name.ts'
-import { Row, sameLine } from './row.tsx'
+import { Row } from './row.tsx'
 import type { Session } from './session/session.ts'
 import { MARK_CELLS } from './terminal/row-mark.ts'
 import { drawScreen } from './views/screen.ts'
@@ -16,18 +16,14 @@ export function App({ session }: { readonly session: Session }): ReactNode {
     if (!key.ctrl && session.ask.pasted(input)) return
     for (const press of keyPresses(input, key)) session.press(press)
   })
-  const shown = useRef<readonly Line[]>([])
+  const [drawn] = useState(() => new DrawnRows())
   const lines = drawScreen(state)
   useLayoutEffect(() => {
-    shown.current = lines
-  })
-  const changed = lines.flatMap((line, row) => {
-    const old = shown.current[row]
-    return old !== undefined && sameLine(old, line) ? [] : [{ line, row }]
+    drawn.show(lines)
   })
   return (
     <Box flexDirection="column" flexShrink={0} width={state.size.columns + MARK_CELLS}>
-      {changed.map(({ line, row }, i) => (
+      {drawn.missing(lines).map(({ line, row }, i) => (
         <Row key={i} row={row} line={line} columns={state.size.columns} ascii={state.ascii} />
       ))}
     </Box>

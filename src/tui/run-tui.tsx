@@ -51,10 +51,10 @@ export type TuiOptions = {
   readonly onEvent?: (run: number, event: Event) => void
 }
 
-/** @property goesOn whether a run that was looked at had not ended when it was left */
 /** About as long as a key that is held down waits for its next turn, and some. */
 const REST_MS = 120
 
+/** @property goesOn whether a run that was looked at had not ended when it was left */
 export type TuiResult = { readonly exitCode: number; readonly goesOn: boolean }
 
 /** @returns the status to end with; rejects when a bug ended the UI. */
@@ -128,6 +128,9 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
     screen.repaint()
   }
   stdout.on('resize', resized)
+  // A terminal that was made smaller and large again before anybody looked has moved its rows, and says no new size.
+  const signalled = (): void => screen.repaint()
+  process.on('SIGWINCH', signalled)
   takeover.enter()
   const ink = render(<App session={session} />, {
     stdout: screen as unknown as NodeJS.WriteStream,
@@ -135,6 +138,12 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
     debug: true,
     exitOnCtrlC: false,
     patchConsole: false,
+  })
+  // What cannot be drawn ends Ink, which hears no key any more.
+  ink.waitUntilExit().then(end.leave, (error: unknown) => {
+    end.crash ??= { error }
+    session.queue.abort()
+    end.leave()
   })
   if (initial?.operation !== undefined) {
     session.queue.add([
@@ -155,6 +164,7 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
   memory?.close()
   screen.close()
   stdout.off('resize', resized)
+  process.off('SIGWINCH', signalled)
   ink.unmount()
   takeover.leave()
   session.queue.dispose()

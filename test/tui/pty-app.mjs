@@ -17,6 +17,17 @@ if (wants.has('--crash'))
   setTimeout(() => {
     throw new Error('boom')
   }, 400)
+if (wants.has('--cannot-draw-help')) {
+  const { repeat } = String.prototype
+  // Any function that drawing calls would do; this one is called for every row.
+  // oxlint-disable-next-line no-extend-native
+  Object.defineProperty(String.prototype, 'repeat', {
+    value: function (count) {
+      if (new Error('where').stack.includes('views/help')) throw new Error('boom while drawing')
+      return repeat.call(this, count)
+    },
+  })
+}
 try {
   const result = await runTui({
     workbench,

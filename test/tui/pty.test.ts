@@ -21,6 +21,17 @@ afterEach(async () => {
   open = []
 })
 
+/** Until nothing is written any more. */
+const settled = async (app: PtyApp): Promise<void> => {
+  for (let before = -1; before !== app.bytes();) {
+    before = app.bytes()
+    await new Promise((resolve) => setTimeout(resolve, 300))
+  }
+}
+
+/** A cell that was never written and a blank look the same. */
+const words = (screen: string): string => screen.replaceAll(/ +$/gm, '')
+
 const ready = async (app: PtyApp): Promise<void> => {
   await app.until('213 commits')
 }
@@ -151,6 +162,40 @@ describe.runIf(compiled)('in a pty', () => {
     expect((await app.ended).exitCode).toBe(70)
     await app.until('crashed: boom')
     expect(app.alternate()).toBe(false)
+  })
+
+  it('gives the terminal back when a screen cannot be drawn', async () => {
+    const app = start({ args: ['--cannot-draw-help'] })
+    await ready(app)
+    app.type('?')
+    expect((await app.ended).exitCode).toBe(70)
+    await app.until('crashed: boom while drawing')
+    expect(app.alternate()).toBe(false)
+  })
+
+  it('shows after many keys what it shows when all is drawn anew', async () => {
+    const app = start({ columns: 120, rows: 40 })
+    await app.until('file size')
+    const screens: readonly (readonly [string, RegExp])[] = [
+      ['jjjjj', /› finance\/rates/],
+      [']', /\[Schema\]/],
+      ['?', /Keys/],
+      ['\u001b', /\[Schema\]/],
+      ['5', /no answer yet/],
+      ['\u001b[Z', /rows|no answer/],
+      ['1', /\[1 Tables\]/],
+      ['kk]', /\[History\]/],
+      [':comp', /compare/],
+      ['\u001b', /\[History\]/],
+    ]
+    for (const [keys, seen] of screens) {
+      await app.press([keys], seen)
+      await settled(app)
+      const stepwise = words(app.screen())
+      app.resize(100, 30)
+      app.resize(120, 40)
+      await app.until((s) => words(s) === stepwise)
+    }
   })
 
   it('writes nothing while idle, and little for a key', async () => {
