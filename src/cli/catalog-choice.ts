@@ -1,9 +1,10 @@
 /** Which catalog a command uses, and how a printed command names it. */
 import { createHash } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { isS3Url, parseLakeUrl } from '../model/lake-url.ts'
 import { SluiceError } from '../shared/errors.ts'
+import { shellQuote } from '../shared/shell.ts'
 import { stateFolder } from '../shared/state-folder.ts'
 
 export type CatalogChoice = {
@@ -30,8 +31,17 @@ export function chooseCatalog(
   return config === undefined ? null : { url: config, from: 'config' }
 }
 
-/** The URL of the catalog. @throws SluiceError BAD_FLAG when there is none, or none that is an URL */
-export function catalogUrl(choice: CatalogChoice | null): string {
+/**
+ * The URL of the catalog.
+ * @param kept URLs of catalogs that the UI keeps, where any of them may be meant
+ * @throws SluiceError BAD_FLAG when there is none, or none that is an URL
+ */
+export function catalogUrl(choice: CatalogChoice | null, kept: readonly string[] = []): string {
+  if (choice === null && kept.length > 1) {
+    throw new SluiceError('BAD_FLAG', `no catalog is given, and the UI keeps ${kept.length}`, {
+      hint: `name the one that is meant: ${kept.slice(0, MOST_KEPT).map(named).join(', or ')}`,
+    })
+  }
   if (choice === null) {
     throw new SluiceError('BAD_FLAG', 'no catalog is given', {
       hint: `add --database-url, for example sqlite:///catalog.db, or set ${CATALOG_VARIABLE}; the one that \`sluice PATH\` keeps for a lake is taken once it is there`,
@@ -51,6 +61,11 @@ export function catalogUrl(choice: CatalogChoice | null): string {
   }
   return choice.url
 }
+
+/** Of those that the UI keeps, so many are named. */
+const MOST_KEPT = 5
+
+const named = (url: string): string => `--database-url ${shellQuote(url)}`
 
 /** URL of a SQLite file: three slashes and an absolute path make four. */
 export function sqliteUrl(file: string): string {
@@ -85,6 +100,18 @@ export function standingCatalog(
     if (above === at || /^[a-z0-9]+:\/?$/i.test(above)) return null
     at = above
   }
+}
+
+/** URLs of all catalogs that the UI has made for lakes, the one that was written last first. */
+export function keptCatalogs(env: Readonly<Record<string, string | undefined>>): readonly string[] {
+  const folder = path.join(stateFolder(env), 'catalogs')
+  if (!existsSync(folder)) return []
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.db'))
+    .map((name) => path.join(folder, name))
+    .map((file) => ({ file, at: statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
+    .toSorted((a, b) => b.at - a.at)
+    .map(({ file }) => sqliteUrl(file))
 }
 
 /** One spelling of a lake, whatever way it is written: it must find its catalog again. */

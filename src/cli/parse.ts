@@ -5,7 +5,7 @@ import { isS3Url, parseLakeUrl } from '../model/lake-url.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { list, optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
-import { catalogUrl, standingCatalog } from './catalog-choice.ts'
+import { catalogUrl, keptCatalogs, standingCatalog } from './catalog-choice.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
 import { fromSparkSubmit } from './cdm/submit.ts'
 import type { CommandDeclaration, Option } from '../engine/operations/option.ts'
@@ -100,8 +100,12 @@ async function buildParser(
         refuseRemotePlaces(command.name, { 'log-file': defaults['log-file'], ...args })
         const own: { choice: CatalogChoice | null } = { choice: null }
         const named = (): string => {
-          own.choice = catalog === null ? standingCatalog(placeAmong(args), env) : null
-          return catalogUrl(catalog ?? own.choice)
+          if (catalog !== null) return catalogUrl(catalog)
+          const kept = namesNoPlace(command, args) ? keptCatalogs(env) : []
+          const [only, ...more] = kept
+          own.choice = standingCatalog(placeAmong(args), env)
+          if (own.choice === null && only !== undefined && more.length === 0) own.choice = { url: only, from: 'state' }
+          return catalogUrl(own.choice, kept)
         }
         outcome.request = await requestOf(command, args, {
           catalog: named,
@@ -111,10 +115,7 @@ async function buildParser(
         })
         if (own.choice !== null) {
           const { url } = own.choice
-          outcome.request = withNote(
-            outcome.request,
-            `no catalog is named: taken is ${url}, which the UI keeps for this lake`,
-          )
+          outcome.request = withNote(outcome.request, `no catalog is named: taken is ${url}, which the UI keeps`)
         }
         const { request } = outcome
         refuseUnneededConfirm(args, request.kind === 'operation' ? request.operation : null)
@@ -161,6 +162,14 @@ async function buildParser(
 function placeAmong(args: Arguments): string {
   const named = [args['path'], args['table']].flat().find((word) => typeof word === 'string' && word !== '')
   return typeof named === 'string' ? named : '.'
+}
+
+/** Whether a command is about what only a catalog knows: a table by its id or by the end of its path, or all that a catalog holds. */
+function namesNoPlace({ takes }: CommandDeclaration, args: Arguments): boolean {
+  if (args['path'] !== undefined || takes.some(({ completes, operand }) => completes === 'path' && operand === true))
+    return false
+  const tables = [args['table']].flat().filter((word) => typeof word === 'string')
+  return tables.every((word) => !/^\.{0,2}\/|:\/\//.test(word) && !existsSync(word))
 }
 
 /** Said at the beginning of what is asked for. */

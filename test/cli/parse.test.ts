@@ -177,10 +177,13 @@ describe('where the catalog comes from', () => {
     const variables = { SLUICE_DATABASE_URL: 'sqlite:///v.db', DATABASE_URL: 'postgresql://no/no' }
     expect(await operation('runs', variables)).toMatchObject({ catalog: 'sqlite:///v.db' })
     expect(await operation(`runs --database-url ${DB}`, variables)).toMatchObject({ catalog: DB })
-    expect(await error(['migration-status'], { DATABASE_URL: 'postgresql://no/no' })).toBe(
+    const nobody = { XDG_STATE_HOME: path.join(folder, 'nobody') }
+    expect(await error(['migration-status'], { ...nobody, DATABASE_URL: 'postgresql://no/no' })).toBe(
       'BAD_FLAG no catalog is given',
     )
-    expect(await error(['migration-status'], { SLUICE_DATABASE_URL: '' })).toBe('BAD_FLAG no catalog is given')
+    expect(await error(['migration-status'], { ...nobody, SLUICE_DATABASE_URL: '' })).toBe(
+      'BAD_FLAG no catalog is given',
+    )
     // Without one it is the runs of this machine that are meant.
     expect(await parseCommandLine(['runs'], {})).toMatchObject({ request: { kind: 'runs-here', limit: 20 } })
     const variablesOfUi = { XDG_STATE_HOME: path.join(folder, 'state') }
@@ -195,6 +198,29 @@ describe('where the catalog comes from', () => {
     expect(request).toMatchObject({ told: { notes: [expect.stringContaining(standing)] } })
     expect(await operation(`batch-import ${lake}`, variablesOfUi)).toMatchObject({ catalog: `sqlite:///${standing}` })
     expect(await operation(`${words} --database-url ${DB}`, variablesOfUi)).toMatchObject({ catalog: DB })
+    // A name that is no path is one of a catalog: the only one that the UI keeps.
+    expect(await operation('validate sales/orders', variablesOfUi)).toMatchObject({
+      table: 'sales/orders',
+      catalog: `sqlite:///${standing}`,
+    })
+    expect(await operation('migration-status', variablesOfUi)).toMatchObject({ catalog: `sqlite:///${standing}` })
+    // A lake that is there has its own, or none; and a path is not looked for in the catalog of another lake.
+    expect(await error(['batch-import', '/nowhere/else'], variablesOfUi)).toBe('BAD_FLAG no catalog is given')
+    const other = stateCatalogFile(path.join(folder, 'other'), variablesOfUi)
+    writeFileSync(other, '')
+    const several = await parseCommandLine(['validate', 'sales/orders'], variablesOfUi).catch(
+      (thrown: SluiceError) => thrown,
+    )
+    expect(several).toMatchObject({ code: 'BAD_FLAG', message: 'no catalog is given, and the UI keeps 2' })
+    const flags = (several as SluiceError).hint?.match(/--database-url \S+\.db/g) ?? []
+    expect(flags.map((one) => one.slice('--database-url '.length)).toSorted()).toEqual(
+      [standing, other].map((file) => `sqlite:///${file}`).toSorted(),
+    )
+    // As it is printed it works.
+    expect(await operation(`validate sales/orders ${flags[0] ?? ''}`, variablesOfUi)).toMatchObject({
+      table: 'sales/orders',
+    })
+    rmSync(other)
     expect(await error(['import', 's3://bucket/lake/sales/orders'], variablesOfUi)).toBe('BAD_FLAG no catalog is given')
     const file = path.join(folder, 'c.yaml')
     writeFileSync(file, 'database-url: sqlite:///c.db\nlimit: 5\nexclude: [_tmp]\nparallel: 4\nmax-runtime: 30m\n')

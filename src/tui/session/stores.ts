@@ -3,7 +3,7 @@ import type { RunningOperation, Workbench } from '../../engine/workbench.ts'
 import type { CommandPort } from '../../engine/command-port.ts'
 import { commonStart } from '../../shared/common-start.ts'
 import { asSluiceError } from '../../shared/errors.ts'
-import { redactUrl } from '../../shared/redact.ts'
+import { redactText, redactUrl, secretsOfUrl } from '../../shared/redact.ts'
 import type { Action } from '../state/action.ts'
 import type { Store as ListedStore } from '../state/listed-store.ts'
 import type { State } from '../state/state.ts'
@@ -48,7 +48,8 @@ export class Stores {
       const added = this.#store.get().stores.find((one) => one.url === label)
       if (added !== undefined) this.#unfold(added)
     } catch (thrown) {
-      this.#store.dispatch({ type: 'prompt-error', error: asSluiceError(thrown).message })
+      const error = redactText(asSluiceError(thrown).message, secretsOfUrl(text))
+      this.#store.dispatch({ type: 'prompt-error', error })
     }
   }
 

@@ -7,7 +7,7 @@ import { marksOf } from '../draw/theme.ts'
 import { share } from '../run/run-view.ts'
 import { steeredRun } from '../state/selectors.ts'
 import type { Dialog, State } from '../state/state.ts'
-import { around } from '../state/text-field.ts'
+import { shownAround } from '../draw/masked.ts'
 import { helpLines, helpTitle } from './help.ts'
 import { paletteLines } from './palette.ts'
 import { subject } from './runs.ts'
@@ -158,7 +158,7 @@ export function dialogBox(d: Dialog, state: State): Box {
     case 'palette': {
       const cells = Math.min(state.size.columns, 100)
       const rows = Math.max(1, Math.min(14, state.size.rows - 6))
-      const [before, after] = around(d.field)
+      const [before, after] = shownAround(d.field)
       const title: Line = [
         span(`: ${before}`, 'strong'),
         span(marksOf(state.ascii).caret, 'info'),

@@ -9,7 +9,7 @@ import { marksOf } from '../draw/theme.ts'
 import { tabRows } from '../state/geometry.ts'
 import { failure, identityOf } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
-import { around } from '../state/text-field.ts'
+import { shownAround } from '../draw/masked.ts'
 import { pageOf, pageRows, waiting } from './rows.ts'
 
 type FileRow = FilesPage['rows'][number]
@@ -18,7 +18,7 @@ function whereLine(state: State, cells: number): Line {
   const marks = marksOf(state.ascii)
   const prompt = state.prompt?.kind === 'where' ? state.prompt : null
   if (prompt !== null) {
-    const [before, after] = around(prompt.field)
+    const [before, after] = shownAround(prompt.field)
     const keys = line('enter asks · ↑ earlier · esc leaves it ', 'muted')
     return spread([span(' where ', 'strong'), span(before), span(marks.caret, 'info'), span(after)], keys, cells)
   }

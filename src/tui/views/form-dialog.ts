@@ -9,7 +9,8 @@ import { isStartable, isTyped, optionUnder, textOf, type Form } from '../form/fo
 import { formLayout, type FormLayout, type FormRow } from '../form/layout.ts'
 import { storyTone } from '../run/story.ts'
 import type { State } from '../state/state.ts'
-import { around, field } from '../state/text-field.ts'
+import { masked, shownAround } from '../draw/masked.ts'
+import { field } from '../state/text-field.ts'
 import type { Box, Of } from './box.ts'
 import { framed } from './box.ts'
 import { planRows } from './plan-rows.ts'
@@ -54,7 +55,7 @@ function leftSide(form: Form, layout: FormLayout, state: State): Line[] {
 }
 
 function findLine({ find }: Form, cells: number, state: State): Line {
-  const [before, after] = around(find ?? field())
+  const [before, after] = shownAround(find ?? field())
   return fit(
     [span('find  '), span(before, 'strong'), span(marksOf(state.ascii).caret, 'info'), span(after, 'strong')],
     cells,
@@ -84,18 +85,11 @@ function rowLine(row: FormRow, form: Form, cells: number, state: State): Line {
 /** The text with its caret in sight. */
 function typedLine(form: Form, option: FormOption, room: number, state: State): Line {
   const whole = form.values.get(option.name) ?? field()
-  const [before, after] = around(option.completes === 'database' ? { ...whole, text: masked(whole.text) } : whole)
+  const [before, after] = shownAround(whole)
   const caret = span(marksOf(state.ascii).caret, 'info')
   if (before === '' && after === '') return [caret, unsaid(option, room - 1)]
   const seen = width(before) < room ? clean(before) : `…${tail(clean(before), room - 3)}`
   return [span(seen, 'strong'), caret, span(clean(after), 'strong')]
-}
-
-/** A password as dots, one for each character, so that the caret stands where it is. */
-function masked(text: string): string {
-  return text.replace(/^(\w[\w+.-]*:\/\/[^:/@]*:)([^@/]+)/, (all, front: string, said: string) =>
-    /^\d+$/.test(said) && !text.includes('@') ? all : front + '•'.repeat(said.length),
-  )
 }
 
 function tail(text: string, cells: number): string {
@@ -127,7 +121,7 @@ function unsaid(option: FormOption, room: number): ReturnType<typeof span> {
 }
 
 function shownValue(option: FormOption, text: string, room: number): string {
-  const safe = option.completes === 'database' && text.includes('://') ? redactUrl(text) : text
+  const safe = option.completes === 'database' && text.includes('://') ? redactUrl(text) : masked(text)
   return cutMiddle(clean(safe), room)
 }
 

@@ -11,7 +11,7 @@ import type { RunView } from '../run/run-view.ts'
 import { eta, share } from '../run/run-view.ts'
 import { steeredRun, comparison, isCatalogAway, openRun } from '../state/selectors.ts'
 import type { Prompt, Screen, State } from '../state/state.ts'
-import { around } from '../state/text-field.ts'
+import { shownAround } from '../draw/masked.ts'
 import { isOneDatabase } from '../state/drawn-list.ts'
 import { lakeTables } from '../state/stores.ts'
 import { needyRows } from '../state/needy.ts'
@@ -156,7 +156,7 @@ const ASKED: Readonly<Record<Prompt['kind'], string>> = {
 }
 
 function promptLine(prompt: Prompt, state: State, cells: number): Line {
-  const [before, after] = around(prompt.field)
+  const [before, after] = shownAround(prompt.field)
   const caret = marksOf(state.ascii).caret
   const left = [span(` ${ASKED[prompt.kind]} `, 'strong'), span(clean(before)), span(caret, 'info'), span(clean(after))]
   const right = prompt.error === null ? line('enter keeps · esc leaves ', 'muted') : line(`${prompt.error} `, 'bad')

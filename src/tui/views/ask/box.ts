@@ -9,7 +9,7 @@ import { historyFound, placesFound, placeText } from '../../state/ask-places.ts'
 import type { AskBox } from '../../state/ask-state.ts'
 import { geometry } from '../../state/geometry.ts'
 import type { State } from '../../state/state.ts'
-import { around } from '../../state/text-field.ts'
+import { shownAround } from '../../draw/masked.ts'
 import { framed } from '../box.ts'
 import { editorTop } from './editor.ts'
 
@@ -30,7 +30,7 @@ export function boxOver(state: State, screen: readonly Line[], cells: number): L
           cutEnd(clean(sql.replaceAll(/\s+/g, ' ')), wide - 6),
         )
   const body = listed(state, all, box.cursor, room, wide - 4)
-  const [before, after] = around(box.field)
+  const [before, after] = shownAround(box.field)
   const name = box.kind === 'places' ? 'ask' : 'asked before'
   const title = [
     span(`${name} / ${clean(before)}`, 'strong'),
