@@ -16,7 +16,11 @@ export function complaint(message: string, entry: CommandDeclaration | null): Sl
     })
   }
   if (flat.startsWith('Not enough non-option arguments')) {
-    const operand = entry?.operands.replaceAll(/[<>]/g, '').toUpperCase() ?? 'a word'
+    // Those that are given come first.
+    const given = Number(/got (\d+)/.exec(flat)?.[1] ?? 0)
+    const needed = entry?.operands.match(/<[^>]+>/g)?.slice(given) ?? []
+    const names = needed.map((one) => one.replaceAll(/[<>]|\.\./g, '').toUpperCase())
+    const operand = names.length === 0 ? 'a word' : names.join(' ')
     return new SluiceError('BAD_FLAG', `${operand} is missing`, { hint: help })
   }
   const missing = /^Missing required arguments?: (.+)$/.exec(flat)

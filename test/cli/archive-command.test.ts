@@ -161,7 +161,7 @@ describe('archive', () => {
     ['archive hold --table t --table u --partition p --reason r', 'BAD_FLAG one table at a time, and not 2'],
     ['archive run --table t --oldr-than 8q', 'BAD_FLAG unknown flag --oldr-than (--older-than?)'],
     ['restore --table t', 'BAD_FLAG no partition is named'],
-    ['query t', 'BAD_FLAG TABLE QUERY is missing'],
+    ['query t', 'BAD_FLAG QUERY is missing'],
     ['query t select --format xml', 'BAD_FLAG --format takes table, csv, json, and not xml'],
   ])('refuses %s', async (line, expected) => {
     expect(await refused([...line.split(' '), ...from])).toBe(expected)

@@ -2,7 +2,7 @@
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { uiCommands } from '../../src/cli/ui/commands.ts'
 import type { CommandPort } from '../../src/engine/command-port.ts'
-import { fakeWorkbench } from './fake-workbench.mjs'
+import { fakeWorkbench, NOW } from './fake-workbench.mjs'
 import type { App, AppOptions } from './support/app.ts'
 import { openApp } from './support/app.ts'
 import { expectGolden } from './support/golden.ts'
@@ -109,6 +109,81 @@ describe('a form', () => {
     )
     app.fake.runsStarted[2]?.finish(0)
     expect(app.raw()).not.toContain(PASSWORD)
+  })
+
+  it('names the words that are missing, and no others', async () => {
+    const app = await start()
+    await formOf(app, 'query', 'query ·')
+    await app.press(['orders'], /QUERY is missing/)
+    expect(app.screen()).not.toMatch(/TABLE (?:QUERY )?is missing/)
+    // A word does not take the place of one that is left out before it.
+    await app.press(['ctrl-u', 'down', 'SELECT 1'], 'TABLE is missing')
+    await app.press(['enter'], 'TABLE is missing')
+    expect(app.fake.runsStarted).toHaveLength(0)
+  })
+
+  it.each([
+    [40, 10],
+    [80, 24],
+    [200, 50],
+  ])('shows all of what hinders it at %i×%i', async (columns, rows) => {
+    const app = await start({ columns, rows })
+    await formOf(app, 'query orders --from hello', /query/)
+    const words =
+      '--from is no URL: write it like postgresql://user@host/database, mysql://user@host/database, sqlite:///file.db or duckdb:///file.duckdb'
+    // Rows of the frame, with what stands beside it, are one text.
+    const text = (lines: readonly string[]): string =>
+      lines
+        .map((row) => row.split('│')[1] ?? '')
+        .join('')
+        .replaceAll(/\s+/g, '')
+    await app.press(['SELECT 1'], '--from is no URL')
+    if (columns >= 80) {
+      await app.until((screen) => text(screen.split('\n')).includes(words.replaceAll(' ', '')))
+      await app.press(['enter'], 'SELECT 1')
+      return
+    }
+    await app.until('enter: all of it')
+    await app.press(['enter'], (screen) => !screen.includes('enter: all of it'))
+    const seen: string[] = []
+    for (let at = 0; at < 12; at += 1) {
+      await app.settled()
+      seen.push(
+        ...app
+          .screen()
+          .split('\n')
+          .filter((row) => !seen.includes(row)),
+      )
+      app.type('down')
+    }
+    expect(text(seen)).toContain(words.replace(': ', '').replaceAll(' ', ''))
+    // And the form is there again behind it, as it was.
+    await app.press(['esc'], 'SELECT 1')
+  })
+
+  it('offers a cutover those runs that can be cut over', async () => {
+    const stream = '1795420000000000007'
+    const fake = fakeWorkbench({ hold: 'all' })
+    const begunAt = NOW - 1000
+    const run = { source: null, target: null, about: 't', host: 'here', state: 'live', canJoin: false, end: null }
+    Object.assign(fake, {
+      machine: {
+        list: async () => [
+          { ...run, run: '1795420000000000009', kind: 'import', commandLine: 'sluice import t', begunAt: begunAt + 2 },
+          { ...run, run: '1795420000000000008', kind: 'copy', commandLine: 'sluice copy', begunAt: begunAt + 1 },
+          { ...run, run: stream, kind: 'copy', commandLine: 'sluice copy --follow', begunAt },
+        ],
+        watch: () => () => undefined,
+      },
+    })
+    const app = await start({ fake, columns: 120, rows: 40 })
+    await app.press(['2'], '1795420000000000009')
+    await formOf(app, 'cutover', /RUN +(?:needed|▏needed)/)
+    await app.until(new RegExp(`tab +${stream}`))
+    expect(app.screen()).not.toMatch(/179542000000000000[89]/)
+    await app.press(['esc'], 'STARTED')
+    await app.press(['g', 'j', 'j'], new RegExp(`› .*${stream}`))
+    await formOf(app, 'cutover', new RegExp(`RUN +${stream}`))
   })
 
   it('says what is missing or wrong while it is filled in, and no plan is made of it', async () => {

@@ -44,6 +44,8 @@ export type Option = {
   /** Its value may be about a person: a printed command has a variable of the shell in its place. */
   readonly withheld?: true
   readonly completes?: Completes
+  /** Of a run: kinds of operations whose runs it takes, with the flag that they need; of any when absent. */
+  readonly runsOf?: readonly string[]
   readonly describe: string
 }
 

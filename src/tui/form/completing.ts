@@ -2,7 +2,7 @@
 import type { Candidate, FormOption } from '../../engine/command-port.ts'
 import { commonStart } from '../../shared/common-start.ts'
 import { runRows } from '../state/selectors.ts'
-import { meaningOf, runIdOf } from '../state/run-rows.ts'
+import { isRunOf, meaningOf, runIdOf } from '../state/run-rows.ts'
 import type { State } from '../state/state.ts'
 import { textOf, typedWord, type Form } from './form.ts'
 import { listWord } from './words.ts'
@@ -15,7 +15,7 @@ export function stateCandidates(option: FormOption, typed: string, state: State)
   return all.slice(0, MOST)
 }
 
-function known({ completes, name }: FormOption, state: State): readonly Candidate[] {
+function known({ completes, name, runsOf }: FormOption, state: State): readonly Candidate[] {
   const rows = (state.slots.tables.value ?? []).filter(({ kind }) => kind === 'delta')
   switch (completes) {
     case 'database':
@@ -33,7 +33,7 @@ function known({ completes, name }: FormOption, state: State): readonly Candidat
       return state.lake === null ? [] : [{ word: state.lake, meaning: 'the lake' }]
     case 'run':
       return runRows(state).flatMap((row) => {
-        const run = runIdOf(row)
+        const run = runsOf === undefined || isRunOf(row, runsOf) ? runIdOf(row) : null
         return run === null ? [] : [{ word: run, meaning: meaningOf(row) }]
       })
     default:

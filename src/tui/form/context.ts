@@ -2,7 +2,7 @@
 import type { CommandForm, FormOption } from '../../engine/command-port.ts'
 import { tableArgument } from '../session/operations.ts'
 import { runRows } from '../state/selectors.ts'
-import { runIdOf } from '../state/run-rows.ts'
+import { isRunOf, runIdOf } from '../state/run-rows.ts'
 import type { State } from '../state/state.ts'
 import { cursorRow, targetRows } from '../state/tables-list.ts'
 import { listWord } from './words.ts'
@@ -40,7 +40,7 @@ function valueFrom(option: FormOption, state: State): string {
     case 'path':
       return isAsked ? (state.lake ?? '') : ''
     case 'run':
-      return isAsked ? (runOf(state) ?? '') : ''
+      return isAsked ? (runOf(option, state) ?? '') : ''
     default:
       return ''
   }
@@ -66,8 +66,8 @@ function deltaOf({ type }: FormOption, state: State): string {
   return type === 'list' ? names.map(listWord).join(' ') : (names[0] ?? '')
 }
 
-function runOf(state: State): string | null {
+function runOf({ runsOf }: FormOption, state: State): string | null {
   if (state.screen !== 'runs') return null
   const row = runRows(state)[state.runs.at.cursor]
-  return row === undefined ? null : runIdOf(row)
+  return row === undefined || (runsOf !== undefined && !isRunOf(row, runsOf)) ? null : runIdOf(row)
 }

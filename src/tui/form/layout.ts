@@ -1,6 +1,8 @@
 /** How a form divides its rows: its list, the words on the option under the cursor, the command, and beside them the plan. */
-import { shownOptions, isFirst, type Form } from './form.ts'
+import { isFirst, isStartable, shownOptions, type Form } from './form.ts'
 import type { FormOption } from '../../engine/command-port.ts'
+import type { ErrorInfo } from '../../shared/errors.ts'
+import { clean, wrap } from '../draw/text.ts'
 
 export type FormRow =
   { readonly kind: 'option'; readonly option: FormOption } | { readonly kind: 'heading'; readonly text: string }
@@ -40,6 +42,23 @@ export function formLayout(form: Form, { columns, rows }: Size): FormLayout {
     left: plan === 0 ? cells : cells - plan - 1,
     plan,
   }
+}
+
+/** What hinders, in one text. Where something is only missing, its name is enough. */
+export function hindrance({ of }: Form, { message, hint }: ErrorInfo): string {
+  const isMissing = /missing|no catalog|is given|needs/.test(message) && of.takes.some(({ needed }) => needed)
+  return hint === undefined || isMissing ? message : `${message}: ${hint}`
+}
+
+/** Rows for how it stands: a command that cannot be read leaves its rows to what hinders it. */
+export function standingRows({ read }: Form, { command }: FormLayout): number {
+  return read !== null && !isStartable(read) ? command + 1 : 1
+}
+
+/** Whether the form has room for all of what hinders it. */
+export function isWhole(form: Form, error: ErrorInfo, size: Size): boolean {
+  const layout = formLayout(form, size)
+  return wrap(clean(hindrance(form, error)), layout.left).length <= layout.command + 1
 }
 
 /** Options below their headings. */

@@ -17,6 +17,19 @@ export function wordsOf(of: CommandForm, values: ReadonlyMap<string, string>): r
   return isDashed ? [...of.words, ...flags, '--', ...operands] : [...of.words, ...operands, ...flags]
 }
 
+/**
+ * A word without a flag is told by its place: one that is left out would give its place to the next.
+ * @throws SluiceError BAD_FLAG naming what has to be filled in
+ */
+export function refuseGap({ takes }: CommandForm, values: ReadonlyMap<string, string>): void {
+  const operands = takes.filter(({ operand }) => operand === true)
+  const last = operands.findLastIndex(({ name }) => (values.get(name) ?? '') !== '')
+  const gaps = operands.slice(0, last).filter(({ name }) => (values.get(name) ?? '') === '')
+  if (gaps.length === 0) return
+  const names = gaps.map(({ name }) => name.toUpperCase()).join(' and ')
+  throw new SluiceError('BAD_FLAG', `${names} ${gaps.length === 1 ? 'is' : 'are'} missing`, { hint: 'fill it in' })
+}
+
 /** A list has several words, with blanks between them. */
 function partsOf({ type }: FormOption, value: string): readonly string[] {
   return type === 'list' ? listWords(value) : [value]

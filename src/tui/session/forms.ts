@@ -13,9 +13,9 @@ import {
   typedWord,
   type Form,
 } from '../form/form.ts'
-import { formLayout, movedForm, settledForm } from '../form/layout.ts'
+import { formLayout, isWhole, movedForm, settledForm } from '../form/layout.ts'
 import { valuesFrom } from '../form/context.ts'
-import { listWords, valuesIn, wordsOf } from '../form/words.ts'
+import { listWords, refuseGap, valuesIn, wordsOf } from '../form/words.ts'
 import { completedText, stateCandidates } from '../form/completing.ts'
 import { edit, field, type TextField } from '../state/text-field.ts'
 import type { Command } from '../keymap/bindings.ts'
@@ -222,7 +222,17 @@ export class Forms implements Filling {
       const now = this.form
       if (turn !== this.#turn || now === null) return
       if (isStartable(read)) askFormStart(this.#s, { ...now, read }, read)
-      else this.#set({ ...now, read })
+      else if (isWhole(now, read, this.#s.state.size)) this.#set({ ...now, read })
+      else this.#why({ ...now, read }, read)
+    })
+  }
+
+  /** What hinders, in full, where the form has no room for it. */
+  #why(form: Form, { message, hint }: ErrorInfo): void {
+    const lines = hint === undefined ? [message] : [message, '', hint]
+    this.#s.store.dispatch({
+      type: 'dialog',
+      dialog: { kind: 'text', title: form.of.words.join(' '), lines, top: 0, copy: lines.join('\n'), form },
     })
   }
 
@@ -276,11 +286,11 @@ function questionFor(form: Form, name: string, typed: string): readonly string[]
 }
 
 function safeWords(of: CommandForm, texts: ReadonlyMap<string, string>): readonly string[] {
-  const whole = new Map([...texts].filter(([name, text]) => isWhole(of, name, text)))
+  const whole = new Map([...texts].filter(([name, text]) => isClosed(of, name, text)))
   return wordsOf(of, whole)
 }
 
-function isWhole({ takes }: CommandForm, name: string, text: string): boolean {
+function isClosed({ takes }: CommandForm, name: string, text: string): boolean {
   if (takes.find((option) => option.name === name)?.type !== 'list') return true
   try {
     listWords(text)
@@ -292,7 +302,9 @@ function isWhole({ takes }: CommandForm, name: string, text: string): boolean {
 
 async function readForm(form: Form, commands: CommandPort): Promise<Startable | ErrorInfo> {
   try {
-    return await commands.readWords(wordsOf(form.of, textsOf(form)))
+    const values = textsOf(form)
+    refuseGap(form.of, values)
+    return await commands.readWords(wordsOf(form.of, values))
   } catch (thrown) {
     return asSluiceError(thrown).info()
   }

@@ -71,3 +71,22 @@ export function meaningOf(row: RunRow): string {
       return `${row.run.command} ${row.run.table}`
   }
 }
+
+/** Whether it is a run of one of these operations. @param kinds such as `follow`, or `copy --follow` where it needs a flag */
+export function isRunOf(row: RunRow, kinds: readonly string[]): boolean {
+  return kinds.some((kind) => {
+    const [name = '', flag] = kind.split(' ')
+    return name === kindOf(row) && (flag === undefined || (commandOf(row)?.split(' ').includes(flag) ?? true))
+  })
+}
+
+function kindOf(row: RunRow): string {
+  if (row.kind === 'here') return row.run.operation.kind
+  if (row.kind === 'machine') return row.run.kind
+  return row.kind === 'ledger' ? row.run.operation : row.run.command
+}
+
+/** Null where nobody has kept it. */
+function commandOf(row: RunRow): string | null {
+  return row.kind === 'here' || row.kind === 'machine' ? row.run.commandLine : null
+}

@@ -6,7 +6,7 @@ import { block, chosen, columns, fit, line, rule, span } from '../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd, width, wrap } from '../draw/text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { isStartable, isTyped, optionUnder, textOf, type Form } from '../form/form.ts'
-import { formLayout, type FormLayout, type FormRow } from '../form/layout.ts'
+import { formLayout, hindrance, standingRows, type FormLayout, type FormRow } from '../form/layout.ts'
 import { storyTone } from '../run/story.ts'
 import type { State } from '../state/state.ts'
 import { masked, shownAround } from '../draw/masked.ts'
@@ -43,14 +43,15 @@ function leftSide(form: Form, layout: FormLayout, state: State): Line[] {
   const shown = rows.slice(form.top, form.top + list).map((row) => rowLine(row, form, left, state))
   if (rows.length === 0) shown.push(line('no option has that in its name or its words', 'muted'))
   const found = form.find === null ? null : findLine(form, left, state)
+  const standing = standingRows(form, layout)
   return [
     ...block(found === null ? shown : [found, ...shown.slice(0, list - 1)], left, list),
     ...(ruled ? [rule('', left, dash)] : []),
-    ...block(aboutLines(form, left), left, about),
+    ...aboutLines(form, left, about),
     ...block(candidateLines(form, left, candidates), left, candidates),
     ...(ruled ? [rule('', left, dash)] : []),
-    ...block(commandLines(form, left, command), left, command),
-    fit(standing(form, left), left),
+    ...block(standing === command + 1 ? [] : commandLines(form, left, command), left, command + 1 - standing),
+    ...block(standingLines(form, left, standing), left, standing),
   ]
 }
 
@@ -125,13 +126,20 @@ function shownValue(option: FormOption, text: string, room: number): string {
   return cutMiddle(clean(safe), room)
 }
 
-function aboutLines(form: Form, cells: number): Line[] {
+function aboutLines(form: Form, cells: number, rows: number): Line[] {
   const option = optionUnder(form)
-  if (option === undefined) return []
+  if (option === undefined) return block([], cells, rows)
   const several = option.type === 'list' ? ' Several with blanks between them; quotes round what has blanks.' : ''
   const choices = option.choices === undefined ? '' : ` One of: ${option.choices.join(', ')}.`
   const unit = option.unit === 'duration' ? ' Such as 90s, 15m, 30d.' : option.unit === 'bytes' ? ' Such as 64MB.' : ''
-  return wrap(clean(`${option.describe}.${choices}${unit}${several}`), cells).map((text) => line(text, 'muted'))
+  const wrapped = wrap(clean(`${option.describe}.${choices}${unit}${several}`), cells)
+  const last = cutEnd(wrapped.slice(rows - 1).join(' '), cells)
+  const cut = wrapped.length > rows ? [...wrapped.slice(0, rows - 1), last] : wrapped
+  return block(
+    cut.map((text) => line(text, 'muted')),
+    cells,
+    rows,
+  )
 }
 
 function candidateLines({ candidates, chosen: at }: Form, cells: number, rows: number): Line[] {
@@ -166,8 +174,9 @@ function commandLines({ read, of }: Form, cells: number, rows: number): Line[] {
 }
 
 /** How it stands: what is missing or wrong, or that it can be asked for. */
-function standing({ read, of }: Form, cells: number): Line {
-  if (read === null) return line('', 'muted')
+function standingLines(form: Form, cells: number, rows: number): Line[] {
+  const { read } = form
+  if (read === null) return []
   if (isStartable(read)) {
     const { plan, lists } = read
     const next = lists
@@ -175,12 +184,16 @@ function standing({ read, of }: Form, cells: number): Line {
       : plan === null
         ? 'enter shows what it touches, before it starts'
         : 'enter shows its plan; nothing has started'
-    return line(cutEnd(next, cells), 'ok')
+    return [line(cutEnd(next, cells), 'ok')]
   }
-  const { message, hint } = read
-  const names = of.takes.filter(({ needed }) => needed).map(({ name }) => name)
-  const isMissing = /missing|no catalog|is given|needs/.test(message) && names.length > 0
-  return line(cutEnd(clean(hint === undefined || isMissing ? message : `${message}: ${hint}`), cells), 'warn')
+  const wrapped = wrap(clean(hindrance(form, read)), cells)
+  if (wrapped.length <= rows) return wrapped.map((text) => line(text, 'warn'))
+  const more = '… enter: all of it'
+  const last = cutEnd(wrapped.slice(rows - 1).join(' '), Math.max(0, cells - width(more) - 1))
+  return [
+    ...wrapped.slice(0, rows - 1).map((text) => line(text, 'warn')),
+    [span(`${last.replace(/…$/, '')} `, 'warn'), span(more, 'strong')],
+  ]
 }
 
 function planSide({ plan, of, read }: Form, { plan: cells }: FormLayout, state: State): Line[] {

@@ -13,6 +13,19 @@ export const AS_OTHERS = 'As other tools have it:'
 const COPIED = 'What is copied:'
 
 /** Source and target. */
+/** Operations that apply changes as they come. */
+export const STREAMS: readonly string[] = ['copy --follow', 'follow', 'cutover']
+
+/** A stream, of those that are told apart by an id. */
+export const STREAM: Option = {
+  name: 'run',
+  operand: true,
+  type: 'text',
+  completes: 'run',
+  runsOf: STREAMS,
+  describe: 'id of the stream, or of its last run',
+}
+
 export const ENDS: readonly Option[] = inGroup('Source and target:', [
   {
     name: 'from',
@@ -132,6 +145,7 @@ export const TRACK: readonly Option[] = inGroup('Cassandra:', [
     name: 'prev-run-id',
     type: 'text',
     completes: 'run',
+    runsOf: ['copy'],
     describe: 'only ranges that this run left NOT_STARTED, STARTED, FAIL or DIFF there',
   },
   {

@@ -1,5 +1,5 @@
 import { COPY_EVENTS } from '../copy/declaration.ts'
-import { ENDS } from '../copy/options.ts'
+import { ENDS, STREAM } from '../copy/options.ts'
 import type { Declaration } from '../declaration.ts'
 import { PAGES } from '../pages.ts'
 import type { RunOf } from '../../run-context.ts'
@@ -49,7 +49,7 @@ export const cutover: Declaration<CutoverOperation, (typeof CUTOVER_EVENTS)[numb
   command: {
     ...PAGES.cutover,
     takes: [
-      { name: 'run', operand: true, type: 'text', completes: 'run', describe: 'id of the stream, or of its last run' },
+      STREAM,
       ...ENDS,
       {
         name: 'parked',

@@ -2,7 +2,7 @@ import type { CodecWish } from '../../../model/copy/codec.ts'
 import type { CopyOperation } from '../copy/declaration.ts'
 import type { CassandraWish, RingWish, TrackWish } from '../copy/wishes.ts'
 import type { Declaration } from '../declaration.ts'
-import { CASSANDRA, ENDS, RING, SELECTION, TRACK, WRITING } from '../copy/options.ts'
+import { CASSANDRA, ENDS, RING, SELECTION, STREAMS, TRACK, WRITING } from '../copy/options.ts'
 import type { Option } from '../option.ts'
 import { PAGES } from '../pages.ts'
 
@@ -72,6 +72,7 @@ export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
         name: 'run',
         type: 'text',
         completes: 'run',
+        runsOf: STREAMS,
         describe: 'id of the stream that follows the table: the stream itself mends the rows that are named',
       },
       {
@@ -131,6 +132,7 @@ export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
         name: 'undo',
         type: 'text',
         completes: 'run',
+        runsOf: ['diff'],
         describe:
           'take back what the run of this id has fixed; only --to is needed, and --table leaves the rest as it is',
       },

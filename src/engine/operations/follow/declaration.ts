@@ -1,6 +1,6 @@
 import type { AlertWish } from '../../../model/alert.ts'
 import { COPY_EVENTS } from '../copy/declaration.ts'
-import { ALERTS, ENDS, LANES, PROVE_EVERY, RESYNC, UNTIL_EQUAL } from '../copy/options.ts'
+import { ALERTS, ENDS, LANES, PROVE_EVERY, RESYNC, STREAM, UNTIL_EQUAL } from '../copy/options.ts'
 import type { Declaration, Look } from '../declaration.ts'
 import { PAGES } from '../pages.ts'
 import * as words from '../words.ts'
@@ -51,7 +51,7 @@ export const follow: Declaration<FollowOperation, (typeof COPY_EVENTS)[number]> 
   command: {
     ...PAGES.follow,
     takes: [
-      { name: 'run', operand: true, type: 'text', completes: 'run', describe: 'id of the stream, or of its last run' },
+      STREAM,
       ...ENDS,
       {
         name: 'end',

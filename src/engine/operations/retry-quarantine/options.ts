@@ -7,6 +7,7 @@ export const QUARANTINED = {
     operand: true,
     type: 'text',
     completes: 'run',
+    runsOf: ['copy', 'follow', 'retry-quarantine'],
     describe: 'rows that this run set aside; else all that wait',
   },
   table: { name: 'table', type: 'text', completes: 'table', describe: 'only rows of this table of the target' },

@@ -1,5 +1,5 @@
 import { COPY_EVENTS } from '../copy/declaration.ts'
-import { ENDS } from '../copy/options.ts'
+import { ENDS, STREAM } from '../copy/options.ts'
 import type { Declaration } from '../declaration.ts'
 import { STREAM_LOOK } from '../follow/declaration.ts'
 import { PAGES } from '../pages.ts'
@@ -30,7 +30,7 @@ export const signOff: Declaration<SignOffOperation, (typeof EVENTS)[number]> = {
   command: {
     ...PAGES['sign-off'],
     takes: [
-      { name: 'run', operand: true, type: 'text', completes: 'run', describe: 'id of the stream, or of its last run' },
+      STREAM,
       ...ENDS,
       {
         name: 'table',
