@@ -126,7 +126,7 @@ it('explains without running, and saves all rows where nothing is, or where it w
   expect(last(app).question).toMatchObject({ explain: true, sql: 'select 1' })
   last(app).come(['id', 'name'], rows(2))
   // A part of an answer is not saved as all of it.
-  await app.press(['shift-tab', 'w'], 'w (where (Files tab)) does nothing here')
+  await app.press(['shift-tab', 'w'], 'w does nothing here')
   last(app).end()
   await app.press(['w', 'ou', 'tab'], 'out/')
   await app.press(['there.txt', 'enter'], 'end the path in')

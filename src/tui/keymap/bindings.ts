@@ -376,7 +376,7 @@ const ASK = section('ASK screen', 'screen', [
 ])
 
 const PROGRAM = section('PROGRAM', 'screen', [
-  ['copy', ['y'], 'copy name or command', is.canCopy, { hint: 'copy', rank: 6, palette: true }],
+  ['clipboard', ['y'], 'copy name or command', is.canCopy, { hint: 'copy', rank: 6, palette: true }],
   ['zoom', ['z'], 'zoom the pane', is.manyPanesOrZoom, { hint: 'zoom', rank: 8, palette: true }],
   ['screen.tables', ['1'], 'Tables screen', is.anywhere, { palette: true, help: ['1 2 3 4 5', 'screens'] }],
   ['screen.runs', ['2'], 'Runs screen', is.anywhere, { palette: true, unlisted: true }],

@@ -32,9 +32,9 @@ export function commandOf(state: State, key: string): Command | null {
 }
 
 /** What a key would do elsewhere, when it does nothing here: a dead key must say so, or the next ones are typed blindly. */
-export function elsewhere(state: State, key: string): string | null {
-  if (state.dialog !== null || state.prompt !== null) return null
-  return KEYMAP.find((binding) => binding.scope === 'screen' && binding.keys.includes(key))?.label ?? null
+export function elsewhere(state: State, key: string): readonly string[] {
+  if (state.dialog !== null || state.prompt !== null) return []
+  return KEYMAP.filter((binding) => binding.scope === 'screen' && binding.keys.includes(key)).map(({ label }) => label)
 }
 
 /** Bindings that work on the screen now, without those another one of the same key hides. */

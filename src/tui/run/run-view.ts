@@ -197,10 +197,11 @@ function pace(run: RunView, now: number, windowMs: number, of: 'done' | 'bytes',
   return (Math.max(0, amount - from[of]) * 1000) / (end - from.at)
 }
 
-/** Work a second since the run began to work, or null before one second has passed. */
+/** Work a second since the run began to work, or null before one second has passed of one that goes on. */
 export function meanRate(run: RunView, now: number): number | null {
   const ms = (run.endedAt ?? now) - (run.copy?.begunAt ?? run.archiving?.begunAt ?? run.startedAt)
-  return ms < 1000 ? null : (doneNow(run) * 1000) / ms
+  // How long it took is known of a run that has ended, however short that was.
+  return ms < (run.endedAt === null ? 1000 : 1) ? null : (doneNow(run) * 1000) / ms
 }
 
 /** Milliseconds to go by the rate of the last 30 s; null when that would be a guess: nothing moved, or no plan says how much is left. */

@@ -291,7 +291,7 @@ export function actOn(s: Acting, command: Command, rows: readonly TableRow[] = d
     case 'open.result':
       openResult(s)
       break
-    case 'copy': {
+    case 'clipboard': {
       const what = copied(s.state)
       if (what !== null) s.copy(what.text, what.what)
       break

@@ -170,8 +170,10 @@ export class Session implements Acting {
   }
 
   #sayDead(key: string): void {
-    const label = elsewhere(this.state, key)
-    if (label !== null && key !== 'esc') this.flash(`${shownKey(key)} (${label}) does nothing here`)
+    const labels = elsewhere(this.state, key)
+    if (labels.length === 0 || key === 'esc') return
+    const does = labels.length === 1 ? ` (${labels.join('')})` : ''
+    this.flash(`${shownKey(key)}${does} does nothing here`)
   }
 
   run(command: Command, rows?: readonly TableRow[]): void {

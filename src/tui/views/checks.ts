@@ -13,7 +13,7 @@ export function checkLines(run: RunView, state: State, cells: number): Line[] {
   const lines = checks.map((c): Line => [
     span(' '),
     c.equal ? span(marks.ok, 'ok') : span(marks.bad, 'bad'),
-    span(` v${padEnd(c.version, 9)}${padEnd(cutMiddle(clean(c.check), 23), 24)}`),
+    span(` v${padEnd(c.version, 9)}${padEnd(cutMiddle(clean(c.check), 25), 26)}`),
     c.equal
       ? span(clean(`${c.log} = ${c.catalog}`))
       : span(clean(`log ${c.log} ${marks.differs} catalog ${c.catalog}`), 'bad'),

@@ -16,6 +16,7 @@ import { isOneDatabase } from '../state/drawn-list.ts'
 import { lakeTables } from '../state/stores.ts'
 import { needyRows } from '../state/needy.ts'
 import { cursorRow, visibleRows } from '../state/tables-list.ts'
+import { tableName } from './table-name.ts'
 
 /** `importing 63 % · 0:17`: the state of the run in words, always there. */
 export function runState(run: RunView | undefined, now: number): string {
@@ -113,7 +114,7 @@ function crumbs(state: State): string {
     }
     case 'compare': {
       const shown = comparison(state)
-      return shown === null ? '' : `Compare › ${clean(shown.table)}`
+      return shown === null ? '' : `Compare › ${tableName(shown.table, state.lake)}`
     }
     case 'ask':
       return ''

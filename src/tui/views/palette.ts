@@ -38,7 +38,12 @@ export function paletteEntries(state: State): readonly PaletteEntry[] {
   const { whole, some } = formsFor(state, field)
   const keys = commands.map((binding) => ({ binding, row: null }))
   // A table of the screen that is named behind a command is what is meant by it.
-  return words.length > 1 ? [...keys, ...named, ...whole, ...some] : [...whole, ...keys, ...named, ...some]
+  if (words.length > 1) return [...keys, ...named, ...whole, ...some]
+  // A name that is typed whole is meant before anything that only begins with it.
+  const isNamed = (entry: PaletteEntry): boolean =>
+    'form' in entry ? entry.form.words.join(' ') === typed : entry.binding.command === typed
+  const rest = [...keys, ...named, ...some]
+  return [...whole, ...rest.filter(isNamed), ...rest.filter((entry) => !isNamed(entry))]
 }
 
 /** Commands to fill in: the one that is typed whole stands first, with the words behind it; then those that hold every word. */

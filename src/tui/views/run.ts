@@ -32,6 +32,7 @@ import { differenceLines } from './differences.ts'
 import { fsckLines } from './fsck.ts'
 import { minuteChart } from './minute-chart.ts'
 import { runMark } from './states.ts'
+import { tableName } from './table-name.ts'
 import { withoutUrls } from './without-urls.ts'
 import { isShownAs } from '../run/run-screen.ts'
 import { isStory, storyTone } from '../run/story.ts'
@@ -89,10 +90,10 @@ function headLines(state: State, run: RunView, cells: number, wide: boolean): Li
   const end = run.finished === null ? clockSpan(left) : run.finished.status
   const barCells = Math.max(8, cells - 20)
   const elapsed = clockSpan((run.endedAt ?? state.now) - run.startedAt)
+  // What no plan counts has no speed either.
+  const mean = run.plan === null ? '' : `  ${rate(meanRate(run, state.now))} mean `
   const speeds =
-    run.plan === null
-      ? ''
-      : `  ${rate(run.finished === null ? rateOf(run, state.now, 5000) : null)} now  ${rate(meanRate(run, state.now))} mean `
+    run.plan === null || run.finished !== null ? mean : `  ${rate(rateOf(run, state.now, 5000))} now${mean}`
   const wanted = run.wantedLanes === null ? '' : `   lanes wanted ${run.wantedLanes}`
   const lines: Line[] = [
     spread(
@@ -112,9 +113,7 @@ function headLines(state: State, run: RunView, cells: number, wide: boolean): Li
     [
       span(' '),
       span(padEnd(sparkline(perSecond(run), 30, state.ascii), 30), 'info'),
-      span(
-        `${run.finished === null ? speeds : `  ${rate(meanRate(run, state.now))} mean `}  ${elapsed} ${run.finished === null ? 'so far' : 'in all'}${wanted}`,
-      ),
+      span(`${speeds}  ${elapsed} ${run.finished === null ? 'so far' : 'in all'}${wanted}`),
     ],
   ]
   return wide ? [...lines.slice(0, 1), [], ...lines.slice(1)] : lines
@@ -125,7 +124,9 @@ function laneLine(lane: Lane, run: RunView, state: State, cells: number, wide: b
   const step = wide ? 16 : 11
   const barCells = Math.max(6, cells - 6 - table - step - 26)
   const front: Line = [
-    span(` ${padEnd(String(lane.worker), 4)} ${padEnd(cutMiddle(clean(lane.table), table - 1), table)}`),
+    span(
+      ` ${padEnd(String(lane.worker), 4)} ${padEnd(cutMiddle(tableName(lane.table, state.lake), table - 1), table)}`,
+    ),
   ]
   if (lane.waits !== null)
     return [
@@ -160,7 +161,7 @@ function resultLine(result: TableResult, state: State, here: boolean, cells: num
   const front: Line = [
     span(here ? marks.row : ' '),
     runMark(result.status, marks),
-    span(` ${padEnd(cutMiddle(clean(result.table), name - 1), name)}`),
+    span(` ${padEnd(cutMiddle(tableName(result.table, state.lake), name - 1), name)}`),
   ]
   if (result.error !== undefined) {
     const left: Line = [

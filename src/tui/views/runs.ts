@@ -11,6 +11,7 @@ import { runRows } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 import { machineStatus } from './run-texts.ts'
 import { runMark } from './states.ts'
+import { tableName } from './table-name.ts'
 import type { MachineRun } from '../../engine/workbench.ts'
 import type { CopyRunEvent } from '../../model/event.ts'
 import { subjectsOf } from '../../engine/operations/facts.ts'
@@ -116,7 +117,7 @@ export function runsScreen(state: State, cells: number): Line[] {
       span(` ${here ? marks.row : ' '} ${padEnd(c.started, 12)}`),
       runMark(c.status === 'live' ? 'running' : c.status, marks),
       span(
-        ` ${padEnd(clean(c.status), 10)}${padEnd(clean(c.command), 14)}${padEnd(cutMiddle(clean(c.table), name - 1), name)}${c.time.padStart(9)}  `,
+        ` ${padEnd(clean(c.status), 10)}${padEnd(clean(c.command), 14)}${padEnd(cutMiddle(tableName(c.table, state.lake), name - 1), name)}${c.time.padStart(9)}  `,
       ),
       ...(cells >= 100 ? [span(padEnd(c.run, 21), 'muted')] : []),
       span(clean(c.said)),

@@ -1,0 +1,36 @@
+import { expect, it } from 'vitest'
+import { commandForms } from '../../src/cli/ui/forms.ts'
+import { paletteEntries } from '../../src/tui/views/palette.ts'
+import { tableName } from '../../src/tui/views/table-name.ts'
+import { initialState } from '../../src/tui/state/state.ts'
+import type { State } from '../../src/tui/state/state.ts'
+
+function found(text: string): readonly string[] {
+  const state = initialState({
+    columns: 80,
+    rows: 24,
+    ascii: false,
+    lake: './lake',
+    catalog: 'sqlite:///x',
+    now: 0,
+    forms: commandForms(),
+  })
+  const field = { text, at: text.length }
+  return paletteEntries({ ...state, dialog: { kind: 'palette', field, cursor: 0 } } as unknown as State).map((entry) =>
+    'form' in entry ? `form ${entry.form.words.join(' ')}` : `key ${entry.binding.command}`,
+  )
+}
+
+it('puts a command that is named whole before what only begins with its name', () => {
+  expect(found('copy')[0]).toBe('form copy')
+  expect(found('copy ')[0]).toBe('form copy')
+  expect(found('sync')[0]).toMatch(/sync$/)
+})
+
+it('calls a table what the Tables screen calls it', () => {
+  expect(tableName('./lake/sales/orders', './lake')).toBe('sales/orders')
+  expect(tableName('s3://b/lake/sales/orders', 's3://b/lake/')).toBe('sales/orders')
+  expect(tableName('./lake', './lake')).toBe('./lake')
+  expect(tableName('./lakes/t', './lake')).toBe('./lakes/t')
+  expect(tableName('./other/t', null)).toBe('./other/t')
+})
