@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
+import { pathToFileURL } from 'node:url'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { COMMANDS } from '../../src/cli/command-list.ts'
@@ -13,6 +14,12 @@ import { SCRIPTS } from '../../src/cli/completion/scripts.ts'
 import { parseCommandLine } from '../../src/cli/parse.ts'
 
 const bin = path.join(import.meta.dirname, '..', '..', 'dist', 'cli', 'bin.js')
+/** A bound, and no wait: longer than a machine that has other things to do takes for any of it. */
+const LONG_MS = 120_000
+/** Nobody presses a key here: the program waits for its database sixty times as long. */
+const PATIENT = `const { setTimeout } = globalThis, { timeout } = AbortSignal
+globalThis.setTimeout = (body, ms, ...given) => setTimeout(body, ms * 60, ...given)
+AbortSignal.timeout = (ms) => timeout.call(AbortSignal, ms * 60)`
 let folder = ''
 let config = ''
 beforeAll(() => {
@@ -85,7 +92,7 @@ describe('what a word may become', () => {
     )
   })
 
-  it('tables, columns and partitions that the database of the line has', async () => {
+  it('tables, columns and partitions that the database of the line has', { timeout: LONG_MS }, async () => {
     const file = path.join(folder, 'rides.db')
     const database = new Database(file)
     database.exec(`CREATE TABLE rides (id INTEGER PRIMARY KEY, at TEXT, "two words" TEXT); CREATE TABLE riders (id INTEGER PRIMARY KEY);
@@ -94,7 +101,7 @@ describe('what a word may become', () => {
     const from = `sqlite:///${file}`
     writeFileSync(path.join(folder, 'rides.yaml'), `stores:\n  here: ${from}\n  away: $AWAY\n`)
     const asked = async (...given: readonly string[]): Promise<readonly string[]> =>
-      (await completionAnswer(given, { AWAY: from })).split('\n').slice(0, -1)
+      (await completionAnswer(given, { AWAY: from }, LONG_MS)).split('\n').slice(0, -1)
 
     expect(await asked('archive', 'run', '--from', from, '--table', 'rid')).toEqual(['riders\t', 'rides\t'])
     expect(await asked('archive', 'run', '--table=ride', `--from=${from}`)).toEqual([])
@@ -155,7 +162,12 @@ describe('bash', () => {
   /** What readline is given for a line with the cursor at its end. */
   function completed(...lines: readonly string[]): readonly (readonly string[])[] {
     const program = path.join(folder, 'sluice')
-    writeFileSync(program, `#!/bin/sh\nexec '${process.execPath}' '${bin}' "$@"\n`)
+    const patient = path.join(folder, 'patient.mjs')
+    writeFileSync(patient, PATIENT)
+    writeFileSync(
+      program,
+      `#!/bin/sh\nexec '${process.execPath}' --import '${pathToFileURL(patient).href}' '${bin}' "$@"\n`,
+    )
     chmodSync(program, 0o755)
     // readline cuts a line at blanks, and at the characters of COMP_WORDBREAKS.
     const ask = (line: string): string => {
@@ -176,7 +188,7 @@ describe('bash', () => {
     return answers.slice(0, -1).map((answer) => answer.split('\n').filter((line) => line !== ''))
   }
 
-  it('completes commands, actions, flags, choices, stores and folders', () => {
+  it('completes commands, actions, flags, choices, stores and folders', { timeout: LONG_MS }, () => {
     const [command, action, choice, joined, store, folders, places] = completed(
       'sluice cop',
       'sluice archive ve',
@@ -196,7 +208,7 @@ describe('bash', () => {
     expect(places).toEqual(['stores.yaml'])
   })
 
-  it('completes names that have to be quoted, as they are being typed', () => {
+  it('completes names that have to be quoted, as they are being typed', { timeout: LONG_MS }, () => {
     const file = path.join(folder, 'odd names.db')
     const database = new Database(file)
     database.exec(`CREATE TABLE "Book ing's" (id INTEGER PRIMARY KEY); CREATE TABLE plain (id INTEGER PRIMARY KEY)`)

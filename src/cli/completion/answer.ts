@@ -23,14 +23,15 @@ export async function rawAnswer(
 /** One line is as long as a shell shows. */
 const MEANING_CELLS = 60
 
-/** @param words behind the name of the program, up to the cursor @param env variables that may name the database which knows more */
+/** @param words behind the name of the program, up to the cursor @param env variables that may name the database which knows more @param patienceMs how long that may take; two seconds when absent */
 export async function completionAnswer(
   words: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
+  patienceMs?: number,
 ): Promise<string> {
   const { candidates, places, wanted } = completionOf(words)
   // The drivers of databases are loaded for a word that only a database knows.
-  const names = wanted === undefined ? [] : await (await import('./names.ts')).namesFor(wanted, words, env)
+  const names = wanted === undefined ? [] : await (await import('./names.ts')).namesFor(wanted, words, env, patienceMs)
   const lines = [...candidates, ...names].map(({ word, meaning }) => `${word}\t${shortened(meaning)}\n`)
   return lines.join('') + (places === null ? '' : `${PLACE_LINES[places]}\n`)
 }

@@ -9,13 +9,19 @@ import type { Candidate, Wanted } from './candidates.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
+/** Of somebody who has pressed a key. */
 const PATIENCE_MS = 2000
 /** What an answer of lines cannot hold; all else each shell quotes in its own way. */
 const UNSAID = /[\p{Cc}\u2028\u2029]/u
 
-/** @param words of the line up to the cursor; the last one is being typed */
-export async function namesFor(wanted: Wanted, words: readonly string[], env: Env): Promise<readonly Candidate[]> {
-  return (await knownTo(wanted, words, env)).filter(({ word }) => !UNSAID.test(word))
+/** @param words of the line up to the cursor; the last one is being typed @param patienceMs how long a database may take */
+export async function namesFor(
+  wanted: Wanted,
+  words: readonly string[],
+  env: Env,
+  patienceMs: number = PATIENCE_MS,
+): Promise<readonly Candidate[]> {
+  return (await knownTo(wanted, words, env, patienceMs)).filter(({ word }) => !UNSAID.test(word))
 }
 
 /** The same with names that a shell would have to quote. Nothing where the database does not answer in time. */
@@ -23,6 +29,7 @@ export async function knownTo(
   { kind, flag, takes }: Wanted,
   words: readonly string[],
   env: Env,
+  patienceMs: number = PATIENCE_MS,
 ): Promise<readonly Candidate[]> {
   const current = (words.at(-1) ?? '').slice(flag.length)
   const before = words.slice(0, -1)
@@ -32,7 +39,7 @@ export async function knownTo(
     const url = databaseOf(takes, before, defaults, env)
     if (url === undefined) return []
     const tables = takes.filter(({ completes }) => completes === 'table').flatMap((one) => valuesOf(one, before))
-    const names = await withinPatience(knownNames(url, kind, tables, AbortSignal.timeout(PATIENCE_MS)))
+    const names = await within(patienceMs, knownNames(url, kind, tables, AbortSignal.timeout(patienceMs)))
     return names
       .filter(({ name }) => name.startsWith(current) && (kind !== 'table' || isSpelled(name, current)))
       .map(({ name, meaning }) => ({ word: flag + name, meaning }))
@@ -69,10 +76,10 @@ function valuesOf({ name, alias }: Option, before: readonly string[]): readonly 
   })
 }
 
-async function withinPatience<T>(answer: Promise<T>): Promise<T> {
+async function within<T>(ms: number, answer: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('the database takes too long')), PATIENCE_MS)
+    timer = setTimeout(() => reject(new Error('the database takes too long')), ms)
   })
   try {
     return await Promise.race([answer, late])
