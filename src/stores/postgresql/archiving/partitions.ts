@@ -1,11 +1,9 @@
 /** Partitions of PostgreSQL: what is done to each is one transaction, that proves its rows once more and closes the ledger. */
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
-import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type {
   BesideRequest,
-  Giving,
   Inheritance,
   Keeping,
   Leaving,
@@ -18,27 +16,19 @@ import type {
   Reshape,
   StepEnd,
 } from '../../archive-port.ts'
-import type { ReadColumn } from '../../copy-port.ts'
 import type { Pool } from '../../pool.ts'
 import { sourceError } from '../copy/errors.ts'
-import { sqlStateOf } from '../errors.ts'
-import { missingTable } from '../copy/relation.ts'
-import { digestRows } from '../copy/row-digest.ts'
 import type { CopySession } from '../copy/session.ts'
-import { fromSql, tableSql } from '../copy/sql.ts'
+import { tableSql } from '../copy/sql.ts'
 import { describeTables } from '../copy/tables.ts'
 import { underSignal } from '../copy/under-signal.ts'
-import { attachTable, createLike, defaultOf, type Parent } from './attach.ts'
-import { BACK, bringInto, createBack, standingBetween } from './beside.ts'
+import type { WantedLock } from '../maintenance/patience.ts'
+import { detachedTable, holds, parentOf, partitionNow, stands } from './as-found.ts'
+import { standingBetween } from './beside.ts'
 import type { Bounds } from './bounds.ts'
-import { loadCsv } from './csv-in.ts'
-import { hasColumns, partitionKey, tableByIdentity, tableByName, type FoundTable } from './known.ts'
+import { attach, bringBeside, recreate, type ReturnRequest } from './come-back.ts'
 import { inheritanceOf } from './inheritance.ts'
-import { listPartitions } from './list.ts'
-import type { KnownTable, Locks } from './locks.ts'
-import { ARCHIVED_SCHEMA, archivedName, ensureArchivedSchema, moveTable } from './move.ts'
-import { GivenBack, readOwn, type NotGiven } from './own.ts'
-import { lookBefore, takeAway, type Leave, type Pair } from './leave.ts'
+import { hasColumns, tableByIdentity, tableByName, type FoundTable } from './known.ts'
 import {
   endAndMove,
   endMarkers,
@@ -48,12 +38,14 @@ import {
   standingOf,
   unlockLeaving,
 } from './leave-slowly.ts'
-import type { WantedLock } from '../maintenance/patience.ts'
-import { reshapeTable } from './reshape.ts'
-import type { Steps, Within } from './steps.ts'
-import { lockBelow, moveBelowBack, refuseOtherBelow, tablesBelow } from './tree.ts'
+import { lookBefore, takeAway, type Leave } from './leave.ts'
+import { listPartitions } from './list.ts'
+import type { KnownTable } from './locks.ts'
+import { archivedName, ensureArchivedSchema, moveTable } from './move.ts'
+import { readOwn, type NotGiven } from './own.ts'
+import type { Ended, Steps, Within } from './steps.ts'
+import { refuseOtherBelow, tablesBelow } from './tree.ts'
 
-type Ended = 'done' | 'differs' | 'gone'
 type LastRequest = PartitionRequest & Keeping
 type EndRequest = Omit<PartitionRequest, 'expect'> & Leaving
 type LeaveRequest = EndRequest & Keeping & Partial<LeavingBegun>
@@ -62,7 +54,6 @@ type Ending = {
   readonly below: readonly KnownTable[]
   readonly locks: readonly WantedLock[]
 }
-type ReturnRequest = PartitionRequest & Giving & Bounds
 
 export class PostgresPartitions implements PartitionStore {
   readonly #database: string
@@ -248,77 +239,6 @@ async function drop({ session, locks }: Within, request: LastRequest): Promise<E
   return 'done'
 }
 
-async function attach(
-  { session, locks }: Within,
-  request: ReturnRequest & { readonly reshape?: Reshape },
-  missing: NotGiven[],
-): Promise<Ended> {
-  const table = await detachedTable(session, locks, request.identity)
-  if (table === null) return 'gone'
-  if (!(await holds(session, table, request))) return 'differs'
-  const parent = await parentOf(session, request.parent)
-  locks.involve(parent.oid)
-  if (request.reshape !== undefined) await reshapeTable(session, table, parent, request.reshape)
-  await moveTable(session, table, request.partition)
-  const back = { ...table, name: request.partition }
-  const given = request.own === undefined ? null : new GivenBack(session, request.own)
-  if (table.kind === 'p') await moveBelowBack(session, back, given?.division ?? null)
-  await attachTable(session, parent, back, request)
-  await given?.give('cloned', back)
-  missing.push(...(given?.missing ?? []))
-  return 'done'
-}
-
-async function recreate(
-  { session, locks }: Within,
-  request: ReturnRequest,
-  csv: AsyncIterable<Buffer>,
-  missing: NotGiven[],
-): Promise<Ended> {
-  const { partition, columns } = request
-  if ((await tableByName(session, partition)) !== null) return 'gone'
-  const parent = await parentOf(session, request.parent)
-  locks.involve(parent.oid)
-  const table = await createLike(session, parent, partition)
-  const given = request.own === undefined ? null : new GivenBack(session, request.own)
-  await given?.give('empty', table)
-  // Of rows that nobody has seen before, none need to be looked at again later.
-  await loadCsv(session, partition, columns, csv, ', FREEZE')
-  // Columns that the parent got since are none that were proved.
-  if (!(await hasRows(session, table, request))) return 'differs'
-  // The parent is locked from the attachment on: indexes are made before.
-  await given?.give('filled', table)
-  await attachTable(session, parent, table, request)
-  await given?.give('attached', table)
-  await given?.give('cloned', table)
-  missing.push(...(given?.missing ?? []), ...(given?.undivided ?? []))
-  return 'done'
-}
-
-async function bringBeside(
-  { session, locks }: Within,
-  request: BesideRequest,
-  csv: AsyncIterable<Buffer> | null,
-): Promise<Ended> {
-  const parent = await parentOf(session, request.parent)
-  locks.involve(parent.oid)
-  const rest = await defaultOf(session, parent)
-  if (csv !== null) {
-    await createBack(session, request.parent)
-    await loadCsv(session, BACK, request.columns, csv)
-    if (!(await hasRows(session, { oid: '', name: BACK }, request))) return 'differs'
-    const columns = request.came.map(({ name }) => name)
-    return bringInto(session, request.parent, { table: BACK, columns }, request, rest)
-  }
-  const table = await detachedTable(session, locks, request.identity)
-  if (table === null) return 'gone'
-  if (!(await holds(session, table, request))) return 'differs'
-  const source = { table: table.name, columns: request.sources }
-  const end = await bringInto(session, request.parent, source, request, rest)
-  if (end === 'done') await session.ask(`DROP TABLE ${tableSql(table.name)}`)
-  return end
-}
-
 async function keep(
   session: CopySession,
   table: KnownTable,
@@ -337,90 +257,6 @@ async function keptLate(session: CopySession, table: KnownTable, request: LastRe
   const parent = await tableByName(session, request.parent)
   await keep(session, { ...table, name: request.partition }, parent, request)
   return request.partition
-}
-
-/**
- * Null where the table is not there, another one is in its place, or it is no partition of its parent any more.
- * @throws SluiceError TABLE_REFUSED where somebody has begun to take it out
- */
-async function partitionNow(
-  session: CopySession,
-  { parent, partition, identity }: Pick<PartitionRequest, 'parent' | 'partition' | 'identity'>,
-): Promise<Pair | null> {
-  const found = await tableByName(session, partition)
-  const above = await tableByName(session, parent)
-  if (found === null || above === null || found.oid !== identity || found.parent !== above.oid) return null
-  if (!found.leaving) return { parent: above, partition: found }
-  throw new SluiceError('TABLE_REFUSED', `somebody began to detach ${tableText(partition)} and did not end`, {
-    where: tableText(partition),
-    reason: 'DETACH PARTITION CONCURRENTLY was broken off: its rows are in no table that is read',
-    hint: `ALTER TABLE ${tableSql(parent)} DETACH PARTITION ${tableSql(partition)} FINALIZE`,
-  })
-}
-
-/** Whether a table is one that was detached. */
-function stands({ name, parent, kind }: FoundTable): boolean {
-  return name.schema === ARCHIVED_SCHEMA && parent === null && (kind === 'r' || kind === 'p')
-}
-
-/** The table in the schema for what is archived, with those below it, so that nobody else can use them; null where it is not there. */
-async function detachedTable(session: CopySession, locks: Locks, identity: string): Promise<FoundTable | null> {
-  const there = async (): Promise<FoundTable | null> => {
-    const found = await tableByIdentity(session, identity)
-    return found !== null && stands(found) ? found : null
-  }
-  const found = await there()
-  if (found === null) return null
-  try {
-    await locks.take(found, 'ACCESS EXCLUSIVE')
-    await lockBelow(session, locks, found)
-  } catch (error) {
-    if (isMissing(error)) return null
-    throw error
-  }
-  const again = await there()
-  return again !== null && tableSql(again.name) === tableSql(found.name) ? again : null
-}
-
-async function parentOf(session: CopySession, name: TableName): Promise<Parent> {
-  const found = await tableByName(session, name)
-  const key = found === null ? null : await partitionKey(session, found)
-  if (found !== null && key !== null) return { ...found, key }
-  throw new SluiceError(
-    'TABLE_REFUSED',
-    found === null ? missingTable(name) : `${tableText(name)} is not partitioned`,
-    {
-      where: tableText(name),
-      hint: 'it was renamed, dropped or made anew: put a partitioned table in its place',
-    },
-  )
-}
-
-type Proof = { readonly columns: readonly ReadColumn[]; readonly expect: Digest | null }
-
-/** Whether a table that nobody can change has the columns and rows that were proved; true where nothing is to be compared. */
-async function holds(session: CopySession, table: FoundTable, proof: Proof): Promise<boolean> {
-  if (proof.expect === null) return true
-  return (await hasColumns(session, table, proof.columns)) && (await hasRows(session, table, proof))
-}
-
-async function hasRows(
-  session: CopySession,
-  { name, kind }: KnownTable & Partial<Pick<FoundTable, 'kind'>>,
-  { columns, expect }: Proof,
-): Promise<boolean> {
-  if (expect === null) return true
-  // Rows of a table that is partitioned itself stand in those below it.
-  const from = fromSql({ name, only: kind !== 'p' })
-  return equalDigests(
-    await digestRows(session, { columns, from, condition: 'true', whole: true, table: tableText(name) }),
-    expect,
-  )
-}
-
-function isMissing(error: unknown): boolean {
-  const state = sqlStateOf(error)
-  return state === '42P01' || state === '3F000'
 }
 
 /** Why nobody waited for those who are in the way. */

@@ -10,7 +10,7 @@ import { canonicalTexts, digestOfQuery, hashSql } from '../copy/row-digest.ts'
 import type { CopySession } from '../copy/session.ts'
 import { fromSql, rangeSql } from '../copy/sql.ts'
 import { hasColumns } from './known.ts'
-import type { Steps, Within } from './steps.ts'
+import type { Ended, Steps, Within } from './steps.ts'
 
 /**
  * @param database what tells this database from others
@@ -20,11 +20,7 @@ export function removeRows(steps: Steps, request: RemoveRequest, database: strin
   return steps.run({ ...request, table: request.table.table }, (within) => remove(within, request, database))
 }
 
-async function remove(
-  { session, locks }: Within,
-  request: RemoveRequest,
-  database: string,
-): Promise<'done' | 'differs' | 'gone'> {
+async function remove({ session, locks }: Within, request: RemoveRequest, database: string): Promise<Ended> {
   const { table, range, where, columns } = request
   // Blocks are those of one view of the table, and not of now.
   if (range.by === 'block') throw new Error('rows are removed by their keys')

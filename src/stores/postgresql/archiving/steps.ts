@@ -34,6 +34,9 @@ export type Step = {
 }
 
 /** What a body may use: its transaction's session, and what it waits for. */
+/** How the body of a step ended, before the ledger was asked. */
+export type Ended = 'done' | 'differs' | 'gone'
+
 export type Within = { readonly session: CopySession; readonly locks: Locks }
 
 export class Steps implements AsyncDisposable {
@@ -53,7 +56,7 @@ export class Steps implements AsyncDisposable {
    * Runs the body in a transaction, closes it and commits; where the body does not end with `done`, nothing of it stays.
    * @throws SluiceError TARGET_BUSY where others hold what it needs, TARGET_DENIED, TABLE_REFUSED, CONNECTION_LOST, COMMIT_UNKNOWN
    */
-  run(step: Step, body: (within: Within) => Promise<'done' | 'differs' | 'gone'>): Promise<StepEnd> {
+  run(step: Step, body: (within: Within) => Promise<Ended>): Promise<StepEnd> {
     const { closing, signal } = step
     return this.#with(step, async (session, locks) => {
       const end = await underSignal(session, signal, async () => {
@@ -79,7 +82,7 @@ export class Steps implements AsyncDisposable {
   patiently<T extends { readonly locks: readonly WantedLock[] }>(
     step: Step & Leaving,
     find: (session: CopySession) => Promise<T | null>,
-    body: (within: Within, found: T) => Promise<'done' | 'differs' | 'gone'>,
+    body: (within: Within, found: T) => Promise<Ended>,
   ): Promise<Left> {
     const { closing, signal, stop, patienceMs, budgetMs } = step
     const until = performance.now() + budgetMs
@@ -138,11 +141,7 @@ export class Steps implements AsyncDisposable {
   }
 
   /** A transaction on a session that the caller has, with its closing; nothing of it stays where the body does not end with `done`. @throws as `run` */
-  async within(
-    session: CopySession,
-    { closing, signal }: Step,
-    body: () => Promise<'done' | 'differs' | 'gone'>,
-  ): Promise<StepEnd> {
+  async within(session: CopySession, { closing, signal }: Step, body: () => Promise<Ended>): Promise<StepEnd> {
     const end = await underSignal(session, signal, async () => {
       await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', `SET LOCAL lock_timeout = ${PATIENCE_MS}`)
       const { sql, parameters } = closing.guard
