@@ -6,6 +6,7 @@ import type { RunView } from '../../src/tui/run/run-view.ts'
 import { doneNow, eta, freshRun, laneRate, meanRate, rateOf, share, shownTotal } from '../../src/tui/run/run-view.ts'
 import { LOG_LINES, reducer } from '../../src/tui/state/reducer.ts'
 import { initialState } from '../../src/tui/state/state.ts'
+import * as copied from './support/copy-events.ts'
 
 const operation = { kind: 'validate', table: 't', catalog: 'c', verbose: false, samples: 1 } as const
 const event = (body: EventBody): Event => ({ v: 1, seq: 1, ts: '2026-11-20T12:00:00.000Z', runId: '1', ...body })
@@ -131,6 +132,64 @@ describe('a run', () => {
       )
     expect(run.mismatches).toHaveLength(500)
     expect(run.mismatchCount).toBe(800)
+  })
+})
+
+describe('a screen that was held up', () => {
+  const BEGAN = Date.parse('2026-11-20T12:00:00.000Z')
+  const at = (second: number, seq: number, body: EventBody): Event => ({
+    ...event(body),
+    seq,
+    ts: new Date(BEGAN + second * 1000).toISOString(),
+  })
+  /** One row a second, by chunks of ten seconds; the last ten seconds do ten times as much. */
+  const events = [
+    at(1, 1, { type: 'run.started', command: 'copy', tool: '1' }),
+    at(1, 2, copied.planned([copied.planLine(copied.TABLE, 1000)])),
+    at(1, 3, { ...copied.begun(), rows: '1000' } as EventBody),
+    ...Array.from({ length: 12 }, (_, no) => [
+      at(2 + no * 10, 4 + no * 2, copied.started(no + 1, 1)),
+      at(12 + no * 10, 5 + no * 2, {
+        ...copied.done(no + 1, 1),
+        ...read(no === 11 ? 100 : 10),
+        ms: 10_000,
+      } as EventBody),
+    ]).flat(),
+  ]
+  function read(rows: number): object {
+    return { read: String(rows), written: String(rows), done: String(rows) }
+  }
+  const seen = (run: RunView, now: number): unknown => ({
+    mean: meanRate(run, now),
+    rates: [5000, 30_000, 60_000].map((window) => rateOf(run, now, window)),
+    elapsed: now - run.startedAt,
+    begunAt: run.copy?.begunAt,
+    chunks: run.copy?.book.list(copied.TABLE, false).map(({ no, startedAt, ms }) => [no, startedAt, ms]),
+    lanes: run.laneRates,
+  })
+  const shown = (held: boolean, ended: readonly Event[]): RunView => {
+    let state = initialState({ columns: 80, rows: 24, ascii: false, lake: null, catalog: 'c', now: BEGAN })
+    const startedAt = new Date(BEGAN).toISOString()
+    const about = { runId: '1', operation: copied.COPY, commandLine: '', tool: '1', host: 'h', pid: 1, startedAt }
+    state = reducer(state, { type: 'run-joined', id: 1, about, snapshot: [], show: true, now: BEGAN })
+    for (const [index, one] of [...events, ...ended].entries()) {
+      const now = Date.parse(one.ts)
+      // A program that wakes up looks at its clock first.
+      if (held && index === 6) state = reducer(state, { type: 'tick', now: BEGAN + 125_000 })
+      if (held && index > 5) state = reducer(state, { type: 'events', id: 1, events: [one], now: BEGAN + 125_000 })
+      else state = reducer(state, { type: 'events', id: 1, events: [one], now })
+    }
+    const [run] = state.runs.views
+    if (run === undefined) throw new Error('no run')
+    return run
+  }
+
+  it('shows the rates, means and times of the run', () => {
+    const now = BEGAN + 125_000
+    expect(seen(shown(true, []), now)).toEqual(seen(shown(false, []), now))
+    const end = at(123, 99, { type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 122_000 })
+    expect(seen(shown(true, [end]), now)).toEqual(seen(shown(false, [end]), now))
+    expect(shown(true, [end])).toMatchObject({ startedAt: BEGAN, endedAt: BEGAN + 123_000 })
   })
 })
 

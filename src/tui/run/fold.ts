@@ -204,9 +204,15 @@ function steered(run: RunView, { paused, workers, rate, stopping }: Extract<Even
   }
 }
 
-/** One sample a second at most; called with every flush and every tick of a live run. */
+/** The first one stays: a run has done nothing before it began. */
+const before = (samples: RunView['samples'], now: number): RunView['samples'] =>
+  samples.filter(({ at }, index) => index === 0 || at <= now).map((one) => (one.at <= now ? one : { ...one, at: now }))
+
+/** One sample a second at most; called with every event and every tick of a live run. */
 export function sample(run: RunView, now: number): RunView {
   const newest = run.samples.at(-1)
+  // What a tick has seen before an event that came late is not true of its time.
+  if (newest !== undefined && now < newest.at) return sample({ ...run, samples: before(run.samples, now) }, now)
   if (newest !== undefined && now - newest.at < 950) return run
   return { ...run, samples: last(run.samples, { at: now, done: doneNow(run), bytes: bytesNow(run) }, KEPT_SAMPLES) }
 }

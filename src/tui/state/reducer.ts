@@ -1,4 +1,5 @@
 /** The reducer: every change of the state goes through here, and ends with cursors that are in sight. */
+import { msOf } from '../draw/format.ts'
 import { foldEvent, sample } from '../run/fold.ts'
 import { logEntry } from '../run/log-entry.ts'
 import type { RunView } from '../run/run-view.ts'
@@ -78,11 +79,19 @@ function loaded(state: State, action: Extract<Action, { type: 'loaded' }>): Stat
   return slot === 'tables' || slot === 'runs' ? { ...next, now } : next
 }
 
+/**
+ * A run of another program is folded at its own times: a viewer that was held up shows the same rates and means as one that was not. Those of this one come as
+ * they happen.
+ */
 function foldEvents(state: State, action: Extract<Action, { type: 'events' }>): State {
   const { id, events, now } = action
   const folded = withRun(state, id, (run) =>
     sample(
-      events.reduce((r, e) => foldEvent(r, e, now), run),
+      events.reduce((r, e) => {
+        if (r.joined === null) return foldEvent(r, e, now)
+        const at = Math.min(msOf(e.ts) ?? now, now)
+        return sample(foldEvent(r, e, at), at)
+      }, run),
       now,
     ),
   )
