@@ -7,7 +7,7 @@ import { errorDetails } from './block.ts'
 import type { Block, SubjectColumn, Tell, Word } from './block.ts'
 import { bytesText, durationText, factorText, grouped, plural, timeText } from './format.ts'
 import { visible } from '../shared/visible.ts'
-import { pad } from './text-table.ts'
+import { pad } from './cells.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
 

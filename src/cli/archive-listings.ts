@@ -7,7 +7,7 @@ import { bytesText, durationText, grouped, plural, timeText } from './format.ts'
 import type { Listing } from './listing.ts'
 import { visible } from '../shared/visible.ts'
 import { tableWriter } from './text-table.ts'
-import type { Column } from './text-table.ts'
+import type { Column } from './column.ts'
 
 const left = (title: string): Column => ({ title, align: 'left' })
 const right = (title: string): Column => ({ title, align: 'right' })

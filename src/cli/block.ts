@@ -2,7 +2,7 @@
 import type { ErrorInfo } from '../shared/errors.ts'
 import { pointedIn, pointerLines } from '../shared/pointed.ts'
 import { oneLine, wrapped } from './format.ts'
-import { cells, pad } from './text-table.ts'
+import { cells, pad } from './cells.ts'
 
 /** Room for a text that has a place in it, and for a list of names: with the labels in front of it a line is as wide as many terminals. */
 const WIDTH = 100

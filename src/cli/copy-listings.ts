@@ -3,8 +3,8 @@ import type { CopyPlanLine, DifferenceEvent, RelationEvent } from '../model/even
 import { bytesText, clockText, grouped, timeText } from './format.ts'
 import type { Listing } from './listing.ts'
 import { visible } from '../shared/visible.ts'
-import { cells, pad } from './text-table.ts'
-import type { Column } from './text-table.ts'
+import { cells, pad } from './cells.ts'
+import type { Column } from './column.ts'
 
 const left = (title: string): Column => ({ title, align: 'left' })
 const right = (title: string): Column => ({ title, align: 'right' })
@@ -53,9 +53,9 @@ export const COPY_RUNS: Listing = {
     { ...left('SOURCE'), most: 48 },
     left('STATUS'),
     right('EXIT'),
-    right('ROWS'),
-    left('STARTED'),
-    left('ENDED'),
+    { ...right('ROWS'), rank: 2 },
+    { ...left('STARTED'), rank: 3 },
+    { ...left('ENDED'), rank: 1 },
     left('ERROR'),
   ],
   row: (event) =>

@@ -37,7 +37,7 @@ export async function openFaces(surroundings: Surroundings, output: Output, opti
 
 /** Loads text or JSON, and GitHub's summary where there is one. Returns what makes them for an output, once for each run. */
 export async function consoleFaces(
-  { env, colorTalk, program }: Surroundings,
+  { env, colorTalk, program, stdout, stdoutTTY }: Surroundings,
   options: Asked,
 ): Promise<(output: Output) => readonly Face[]> {
   const redact = (text: string): string => redactText(text, options.secrets)
@@ -57,6 +57,7 @@ export async function consoleFaces(
     github,
     redact,
     ...(program === undefined ? {} : { program }),
+    ...(stdoutTTY && stdout.columns > 0 ? { room: stdout.columns } : {}),
   }
   return (output) => [
     ...(json === null ? [] : [json.jsonFace(output, (event) => redactValue(event, options.secrets))]),

@@ -4,8 +4,9 @@ import { ARCHIVED, ERASURES, EXPIRIES, FINDINGS } from './archive-listings.ts'
 import { COPY_CHUNKS, COPY_RUNS, QUARANTINE, RELATIONS, SLOTS } from './copy-listings.ts'
 import { bytesText, durationText, factorText, grouped, measureText, timeText } from './format.ts'
 import type { Listing } from './listing.ts'
+import type { Drawn } from './row-writer.ts'
 import { PARTITIONS } from './partition-listings.ts'
-import type { Column } from './text-table.ts'
+import type { Column } from './column.ts'
 
 const left = (title: string, least = 0): Column => ({ title, align: 'left', least })
 const right = (title: string): Column => ({ title, align: 'right' })
@@ -133,14 +134,15 @@ const changes: Listing = {
 const runs: Listing = {
   columns: [
     left('RUN'),
-    { ...left('COMMAND'), most: 48 },
+    { ...left('COMMAND'), most: 48, rank: 2 },
     { ...left('TABLE'), most: 40 },
     left('STATUS'),
     right('VERSION'),
     right('BEHIND'),
-    right('FILES'),
-    left('STARTED'),
-    left('COMPLETED'),
+    // Those that the import has brought into the catalog, and not those of the table.
+    { ...right('FILES IMPORTED'), rank: 3 },
+    { ...left('STARTED'), rank: 4 },
+    { ...left('COMPLETED'), rank: 1 },
     left('ERROR'),
   ],
   row: (event) =>
@@ -158,6 +160,13 @@ const runs: Listing = {
           time(event.completedAt),
           event.error ?? '',
         ],
+}
+
+/** Columns of `runs --here`; its rows come as values, for whoever reads JSON. */
+export const RUNS_HERE: Drawn['columns'] = {
+  exit: { align: 'right', none: '' },
+  started: { rank: 2, text: timeText },
+  ended: { rank: 1, text: timeText, none: '' },
 }
 
 /** The listing an event is a row of, if it is one. */

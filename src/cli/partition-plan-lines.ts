@@ -2,7 +2,8 @@
 import type { Event, EventBody } from '../model/event.ts'
 import { bytesText, durationText, grouped, plural } from './format.ts'
 import { visible } from '../shared/visible.ts'
-import { tableWriter, type Column, type TableWriter } from './text-table.ts'
+import type { Column } from './column.ts'
+import { tableWriter, type TableWriter } from './text-table.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
 type RunFinished = Extract<EventBody, { type: 'run.finished' }>

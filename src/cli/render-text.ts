@@ -11,7 +11,7 @@ import { oneLine } from './format.ts'
 import type { Face } from './face.ts'
 import { declarationOfCommand } from '../engine/operations/facts.ts'
 import { LifecycleLines } from './lifecycle-lines.ts'
-import { listingOf, PLAN_COLUMNS, planRow, QUESTION_HEADER, questionRow } from './listings.ts'
+import { listingOf, RUNS_HERE, PLAN_COLUMNS, planRow, QUESTION_HEADER, questionRow } from './listings.ts'
 import { Narrator } from './narrator.ts'
 import type { Block, Word } from './block.ts'
 import type { Output } from './output.ts'
@@ -35,6 +35,8 @@ export type TextOptions = {
   readonly program?: string
   /** How rows of a query are written; a table when absent. */
   readonly rowFormat?: RowFormat
+  /** Cells of a line of the terminal that reads stdout; absent where none does. */
+  readonly room?: number
   /** The plan is all that was asked for, and so the answer. */
   readonly dryRun?: boolean
   /** Lines of progress too; `false` for what is read after the run. Default `true`. */
@@ -75,7 +77,9 @@ export function textFace(output: Output, options: TextOptions): Face {
   const guard = options.github ? defuse : (text: string): string => text
   const data = (text: string): void => output.data(guard(options.redact(text)))
   let listing: TableWriter | null = null
+  // Values that somebody asks for are never cut.
   const rows = rowWriter(options.rowFormat ?? 'table', data)
+  const runsHere = rowWriter('table', data, { room: options.room, columns: RUNS_HERE })
   let questions = 0
   /** How columns are stored comes behind the plan that they are part of. */
   const stored: ArchiveColumnsEvent[] = []
@@ -84,6 +88,7 @@ export function textFace(output: Output, options: TextOptions): Face {
   const phases = new LifecycleLines()
   const plans = new PartitionPlanText(data)
   let listingCommand = false
+  let listsRuns = false
   let mailed = false
   let follows = false
 
@@ -153,8 +158,9 @@ export function textFace(output: Output, options: TextOptions): Face {
       return
     }
     if (plans.event(event)) return
-    if (event.type === 'columns') return rows.columns(event.columns)
-    if (event.type === 'row') return rows.row(event.values)
+    const written = listsRuns ? runsHere : rows
+    if (event.type === 'columns') return written.columns(event.columns)
+    if (event.type === 'row') return written.row(event.values)
     if (event.type === 'statement') {
       data(`${event.sql};\n`)
       return
@@ -167,12 +173,13 @@ export function textFace(output: Output, options: TextOptions): Face {
     }
     const kind = listingOf(event)
     if (kind === null) return
-    listing ??= tableWriter(kind.columns, data)
+    listing ??= tableWriter(kind.columns, data, options.room)
     const row = kind.row(event)
     if (row !== null) listing.row(row)
   }
   const endListing = (): void => {
     rows.end()
+    runsHere.end()
     plans.end()
     listing?.end()
     listing = null
@@ -183,6 +190,7 @@ export function textFace(output: Output, options: TextOptions): Face {
     event: (event, part) => {
       if (event.type === 'run.started') {
         listingCommand = printsOnly(event.command)
+        listsRuns = event.command === 'runs'
         mailed = event.command === 'partition-ensure'
         questions = 0
         follows = false

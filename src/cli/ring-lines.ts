@@ -3,7 +3,7 @@ import { ringGroups } from '../model/copy/ring-groups.ts'
 import type { Event, RingEvent, RingHostEvent, RingPartEvent } from '../model/event.ts'
 import { bytesText, factorText, grouped, plural } from './format.ts'
 import { visible } from '../shared/visible.ts'
-import { pad } from './text-table.ts'
+import { pad } from './cells.ts'
 
 /** Lines of one picture; more parts than that share a line. */
 const LINES = 32

@@ -2,6 +2,7 @@
 import type { RowFormat } from '../engine/operation.ts'
 import type { RowValue } from '../model/event.ts'
 import { visible } from '../shared/visible.ts'
+import type { Column } from './column.ts'
 import { tableWriter, type TableWriter } from './text-table.ts'
 
 export type RowWriter = {
@@ -11,23 +12,45 @@ export type RowWriter = {
   end(): void
 }
 
-export function rowWriter(format: RowFormat, write: (text: string) => void): RowWriter {
+type DrawnValue = {
+  readonly text?: (value: string) => string
+  /** For NULL. */
+  readonly none?: string
+}
+
+/** How columns of an aligned table are drawn, by their names. */
+export type Drawn = {
+  readonly room?: number | undefined
+  readonly columns: Readonly<Record<string, Partial<Column> & DrawnValue>>
+}
+
+export function rowWriter(format: RowFormat, write: (text: string) => void, drawn: Drawn = { columns: {} }): RowWriter {
   if (format === 'csv') return csvWriter(write)
-  return format === 'json' ? jsonWriter(write) : alignedWriter(write)
+  return format === 'json' ? jsonWriter(write) : alignedWriter(write, drawn)
 }
 
 /** Numbers stand at the right; a column whose first value is NULL counts as text. */
-function alignedWriter(write: (text: string) => void): RowWriter {
+function alignedWriter(write: (text: string) => void, { room, columns }: Drawn): RowWriter {
   let names: readonly string[] = []
   let table: TableWriter | null = null
   return {
     columns: (given) => (names = given.map(visible)),
     row: (values) => {
       table ??= tableWriter(
-        names.map((title, i) => ({ title, align: typeof values[i] === 'number' ? 'right' : 'left' })),
+        names.map((title, i) => ({
+          title,
+          align: typeof values[i] === 'number' ? 'right' : 'left',
+          ...columns[title],
+        })),
         write,
+        room,
       )
-      table.row(values.map((value) => (value === null ? 'NULL' : visible(String(value)))))
+      table.row(
+        values.map((value, i) => {
+          const { text, none = 'NULL' } = columns[names[i] ?? ''] ?? {}
+          return value === null ? none : visible(text === undefined ? String(value) : text(String(value)))
+        }),
+      )
     },
     end: () => {
       if (table === null && names.length > 0) write(`${names.join('  ')}\n`)

@@ -14,7 +14,7 @@ import { CATALOG_VARIABLE } from './catalog-choice.ts'
 import { secretOfProperty } from './command-line.ts'
 import { openFaces } from './faces.ts'
 import type { FaceOptions } from './faces.ts'
-import { sayings } from './beginning.ts'
+import { sayings, withNext } from './beginning.ts'
 import type { Beginning } from './beginning.ts'
 import { durationText, oneLine } from './format.ts'
 import { holdOutside, type Hours } from './hours.ts'
@@ -162,7 +162,7 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
       const onEvent = (event: Event): void => {
         started = true
         newest = event
-        const said = read(event)
+        const said = read(withNext(event, next))
         if (said.type === 'run.finished') last = said
         listen?.(said)
         const theEnd = part === 'prelude' && said.type === 'run.finished' && said.exitCode !== 0

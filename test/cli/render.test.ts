@@ -56,17 +56,18 @@ describe('text', () => {
   it('keeps a table a table, however long the command of a run is', async () => {
     const run = { type: 'run', run: '1', table: 't', status: 'ok', startedAt: '2026-11-20T12:04:16.204Z' } as const
     const long = `sluice batch-import ${'x'.repeat(200)} --recursive`
-    const { out } = await asText(
-      stamped([
-        [0, { type: 'run.started', command: 'runs', tool: '0.1.0' }],
-        [1, { ...run, command: long }],
-        [1, { ...run, command: 'sluice sync --all' }],
-        [2, { type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 3 }],
-      ]),
-    )
-    const rows = out.trimEnd().split('\n')
+    const events = stamped([
+      [0, { type: 'run.started', command: 'runs', tool: '0.1.0' }],
+      [1, { ...run, command: long }],
+      [1, { ...run, command: 'sluice sync --all' }],
+      [2, { type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 3 }],
+    ])
+    const { out } = await asText(events, { room: 120 })
+    const rows = out.split('\n').slice(0, 3)
     expect(new Set(rows.map((row) => row.search(/STARTED|2026/))).size).toBe(1)
     expect(rows[1]).toMatch(/sluice batch-import x+\.\.\.x+ --recursive/)
+    // A program that reads it gets all of it.
+    expect((await asText(events)).out).toContain(long)
   })
   it('shows the place of a mistake in a condition, and wraps the names of all columns', async () => {
     const hint = `Did you mean month? Columns: ${Array.from({ length: 60 }, (_, i) => `column_${i}`).join(', ')}`

@@ -2,7 +2,7 @@
 import type { CopySummaryLine, Event } from '../../model/event.ts'
 import type { Block, Tell } from '../block.ts'
 import { durationText, grouped, plural } from '../format.ts'
-import { pad } from '../text-table.ts'
+import { pad } from '../cells.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
 

@@ -1,0 +1,10 @@
+/** A column of an aligned table. */
+export type Column = {
+  readonly title: string
+  readonly align: 'left' | 'right'
+  readonly least?: number
+  /** Cells of a terminal that it takes at most there. */
+  readonly most?: number
+  /** Where a terminal is too narrow for all columns, those with the lowest rank are left out first; one without a rank stays. */
+  readonly rank?: number
+}

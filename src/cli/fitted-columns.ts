@@ -1,0 +1,62 @@
+/** Widths of the columns of a table, so that its lines fit into a terminal. */
+import { cells } from './cells.ts'
+import type { Column } from './column.ts'
+
+const GAP = 2
+/** A text that is cut to less says nothing. */
+const LEAST = 12
+/** Numbers, ids and times: cut, they would be other ones. */
+const WHOLE = /^[\d.,:\s-]*$/
+const EMPTY = /^-?$/
+
+/**
+ * Widths that fit: columns that hold nothing go first, then texts are cut, the widest first, and then columns are left out by their rank.
+ * @param natural widths that hold everything
+ * @param isAll whether no more rows come
+ * @returns null for a column that is left out; wider than `room` where nothing more can be left out
+ */
+export function fitted(
+  columns: readonly Column[],
+  natural: readonly number[],
+  rows: readonly (readonly string[])[],
+  room: number,
+  isAll: boolean,
+): readonly (number | null)[] {
+  if (sum(natural) <= room) return natural
+  const floors = columns.map(({ title, align }, index) => {
+    const isWhole = align === 'right' || rows.every((row) => WHOLE.test(row[index] ?? ''))
+    return isWhole ? (natural[index] ?? 0) : Math.min(natural[index] ?? 0, Math.max(LEAST, cells(title)))
+  })
+  const isEmpty = (index: number): boolean => isAll && rows.every((row) => EMPTY.test(row[index] ?? ''))
+  let widths: readonly (number | null)[] = natural.map((width, index) => (isEmpty(index) ? null : width))
+  const ranked = columns
+    .flatMap(({ rank }, index) => (rank === undefined ? [] : [{ rank, index }]))
+    .toSorted((a, b) => a.rank - b.rank)
+  for (const { index } of ranked) {
+    if (sum(narrowest(widths, floors)) <= room) break
+    widths = widths.with(index, null)
+  }
+  return cutTo(widths, floors, room)
+}
+
+function sum(widths: readonly (number | null)[]): number {
+  const shown = widths.filter((width) => width !== null)
+  return shown.reduce((all, width) => all + width, GAP * Math.max(0, shown.length - 1))
+}
+
+const narrowest = (widths: readonly (number | null)[], floors: readonly number[]): readonly (number | null)[] =>
+  widths.map((width, index) => (width === null ? null : (floors[index] ?? width)))
+
+/** Takes from the widest column that can give, cell by cell. */
+function cutTo(given: readonly (number | null)[], floors: readonly number[], room: number): readonly (number | null)[] {
+  const widths = [...given]
+  for (let over = sum(widths) - room; over > 0; over--) {
+    let widest = -1
+    for (const [index, width] of widths.entries()) {
+      if (width !== null && width > (floors[index] ?? 0) && width > (widths[widest] ?? 0)) widest = index
+    }
+    if (widest === -1) break
+    widths[widest] = (widths[widest] ?? 0) - 1
+  }
+  return widths
+}
