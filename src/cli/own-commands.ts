@@ -103,7 +103,13 @@ export const OWN_COMMANDS: readonly CommandDeclaration[] = [
     group: 'Operate',
     summary: 'print a manual page: of the program, or a command',
     takes: [
-      { name: 'command', operand: true, type: 'text', describe: 'name of a command; else the page of the program' },
+      {
+        name: 'command',
+        operand: true,
+        type: 'text',
+        completes: 'command',
+        describe: 'name of a command; else the page of the program',
+      },
     ],
     epilogue: '`sluice man copy | man -l -` shows it. `npm install -g` brings the pages along: man sluice-copy.\n',
   },
@@ -117,6 +123,6 @@ export const OWN_COMMANDS: readonly CommandDeclaration[] = [
     ],
     epilogue:
       'source <(sluice completion bash) completes commands, actions, flags, choices and files from then on, and behind ' +
-      '--config FILE the names of stores too. Nothing is asked of a database.\n',
+      '--config FILE the names of stores too. Tables, columns and partitions are asked of the database or the catalog that the line names.\n',
   },
 ]

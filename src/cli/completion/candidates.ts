@@ -1,4 +1,5 @@
 /** What can stand where a shell asks, by the declarations of commands and the stores of the config file. Nothing is opened: names that a database knows are asked for elsewhere. */
+import type { CatalogNamedKind } from '../../engine/known-catalog.ts'
 import type { NamedKind } from '../../engine/known-names.ts'
 import { actionsOf } from '../../engine/operations/facts.ts'
 import type { Completes, Option } from '../../engine/operations/option.ts'
@@ -11,6 +12,8 @@ export type Candidate = { readonly word: string; readonly meaning: string }
 
 /** `files`, `folders`: the shell completes these beside the candidates, as it does for every program. */
 type Completion = {
+  /** Whether one word may hold several candidates. */
+  readonly commas?: boolean
   readonly candidates: readonly Candidate[]
   readonly places: 'files' | 'folders' | null
   /** Names that the database of the line may know. */
@@ -18,10 +21,19 @@ type Completion = {
 }
 
 /** @property flag what stands before the name in the same word: `--table=`, or nothing */
-export type Wanted = { readonly kind: NamedKind; readonly flag: string; readonly takes: readonly Option[] }
+export type Wanted = {
+  readonly kind: NamedKind | CatalogNamedKind
+  readonly flag: string
+  readonly takes: readonly Option[]
+  /** One word may hold several, with commas between them. */
+  readonly commas?: true
+  /** Of the columns of a table that is named without a flag. */
+  readonly table?: string
+}
 
 const NOTHING: Completion = { candidates: [], places: null }
 const NAMED: ReadonlySet<Completes> = new Set<NamedKind>(['table', 'column', 'partition'])
+const OF_CATALOG: ReadonlySet<Completes | undefined> = new Set<Completes>(['delta table', 'catalog table'])
 
 /** What stands behind flags that every command takes. */
 const GLOBAL_VALUES: Readonly<Record<string, Partial<Option>>> = {
@@ -45,8 +57,21 @@ const PLACES: Readonly<Partial<Record<Completes, 'files' | 'folders'>>> = {
 export function completionOf(words: readonly string[]): Completion {
   const current = words.at(-1) ?? ''
   const before = words.slice(0, -1)
-  const { candidates, ...others } = candidatesFor(before, current)
-  return { candidates: candidates.filter(({ word }) => word.startsWith(current)), ...others }
+  const { commas = false, candidates, ...others } = candidatesFor(before, current)
+  const fitting = candidates.filter(({ word }) => word.startsWith(current))
+  return { candidates: fitting.length > 0 ? fitting : afterComma(candidates, current, commas), ...others }
+}
+
+/** The last of several in one word, none of them twice. */
+function afterComma(candidates: readonly Candidate[], current: string, commas: boolean): readonly Candidate[] {
+  const at = current.lastIndexOf(',') + 1
+  if (!commas || at === 0) return []
+  const front = current.slice(0, at)
+  const given = new Set(front.replace(/^--[^=]*=/, '').split(','))
+  return candidates
+    .map((one) => ({ ...one, word: one.word.replace(/^--[^=]*=/, '') }))
+    .filter(({ word }) => !given.has(word) && word.startsWith(current.slice(at)))
+    .map((one) => ({ ...one, word: front + one.word }))
 }
 
 function candidatesFor(before: readonly string[], current: string): Completion {
@@ -56,11 +81,12 @@ function candidatesFor(before: readonly string[], current: string): Completion {
   const equals = current.indexOf('=')
   if (current.startsWith('--') && equals > 0) {
     const flag = current.slice(0, equals + 1)
-    const { candidates, places, wanted } = valuesOf(current.slice(2, equals), takes, before)
+    const { candidates, places, wanted, commas = false } = valuesOf(current.slice(2, equals), takes, before)
     // What a shell finds in a folder it would put in the place of the whole word.
     return {
       candidates: candidates.map((one) => ({ ...one, word: flag + one.word })),
       places,
+      commas,
       ...(wanted === undefined ? {} : { wanted: { ...wanted, flag } }),
     }
   }
@@ -109,16 +135,37 @@ function valuesOf(flag: string, takes: readonly Option[], before: readonly strin
 }
 
 function valuesOfOption(
-  { choices = [], completes }: Partial<Option>,
+  { choices = [], completes, commas }: Partial<Option>,
   takes: readonly Option[],
   before: readonly string[],
 ): Completion {
   const isStore = completes === 'database' || completes === 'folder or bucket'
   return {
-    candidates: [...choices.map(bare), ...(isStore ? storesIn(before) : [])],
+    candidates: [
+      ...choices.map(bare),
+      ...(isStore ? storesIn(before) : []),
+      ...(completes === 'command' ? COMMANDS.map(({ name, summary }) => ({ word: name, meaning: summary })) : []),
+    ],
+    commas: commas === true,
     places: completes === undefined ? null : (PLACES[completes] ?? null),
-    ...(isNamed(completes) ? { wanted: { kind: completes, flag: '', takes } } : {}),
+    ...wantedOf(completes, takes, before, commas),
   }
+}
+
+/** What only a database or the catalog of the line knows. */
+function wantedOf(
+  completes: Completes | undefined,
+  takes: readonly Option[],
+  before: readonly string[],
+  commas: true | undefined,
+): { readonly wanted?: Wanted } {
+  const more = { flag: '', takes, ...(commas === undefined ? {} : { commas }) }
+  if (OF_CATALOG.has(completes)) return { wanted: { ...more, kind: 'catalog table' } }
+  if (!isNamed(completes)) return {}
+  const isOfCatalog = takes.some(({ operand, completes: of }) => operand === true && OF_CATALOG.has(of))
+  if (completes !== 'column' || !isOfCatalog) return { wanted: { ...more, kind: completes } }
+  const table = givenOperands(firstWord(before) ?? '', takes, before)[0]
+  return { wanted: { ...more, kind: 'catalog column', ...(table === undefined ? {} : { table }) } }
 }
 
 function isNamed(completes: Completes | undefined): completes is NamedKind {
@@ -143,7 +190,7 @@ function flagsOf(takes: readonly Option[], before: readonly string[]): readonly 
 /** The operand whose turn it is; the last one may come again where it is a list. */
 function operandOf(command: string, takes: readonly Option[], before: readonly string[]): Completion {
   const operands = takes.filter(({ operand }) => operand === true)
-  const given = operandsBefore(command, takes, before)
+  const given = givenOperands(command, takes, before).length
   const option = operands[given] ?? (operands.at(-1)?.type === 'list' ? operands.at(-1) : undefined)
   if (option === undefined) return NOTHING
   if (option.name === 'action') {
@@ -154,17 +201,17 @@ function operandOf(command: string, takes: readonly Option[], before: readonly s
   return { candidates: option.completes === 'path' ? [...candidates, ...storesIn(before)] : candidates, ...others }
 }
 
-function operandsBefore(command: string, takes: readonly Option[], before: readonly string[]): number {
-  let count = 0
+function givenOperands(command: string, takes: readonly Option[], before: readonly string[]): readonly string[] {
+  const given: string[] = []
   let isCommandSeen = false
   for (let at = 0; at < before.length; at++) {
     const word = before[at] ?? ''
     if (takesValue(word, takes)) at++
     else if (word.startsWith('-')) continue
     else if (!isCommandSeen && word === command) isCommandSeen = true
-    else count++
+    else given.push(word)
   }
-  return count
+  return given
 }
 
 /** Names in the config file that the line names; none where it cannot be read: this is no place for complaints. */

@@ -1,6 +1,8 @@
 /** Names for a shell that only the database of the line knows. It is asked for as long as somebody waits who has pressed a key; what goes wrong there is said by the command itself. */
-import { knownNames } from '../../engine/known-names.ts'
+import { knownInCatalog } from '../../engine/known-catalog.ts'
+import { knownNames, type KnownName } from '../../engine/known-names.ts'
 import type { Option } from '../../engine/operations/option.ts'
+import { chooseCatalog, keptCatalogs, standingCatalog } from '../catalog-choice.ts'
 import { readConfig, type ConfigDefaults } from '../config.ts'
 import { configFlag } from '../globals.ts'
 import { storeOr } from '../named-stores.ts'
@@ -26,7 +28,7 @@ export async function namesFor(
 
 /** The same with names that a shell would have to quote. Nothing where the database does not answer in time. */
 export async function knownTo(
-  { kind, flag, takes }: Wanted,
+  { kind, flag, takes, commas, table }: Wanted,
   words: readonly string[],
   env: Env,
   patienceMs: number = PATIENCE_MS,
@@ -36,16 +38,45 @@ export async function knownTo(
   try {
     const file = configFlag(before)
     const defaults = file === null ? {} : readConfig(file)
-    const url = databaseOf(takes, before, defaults, env)
-    if (url === undefined) return []
-    const tables = takes.filter(({ completes }) => completes === 'table').flatMap((one) => valuesOf(one, before))
-    const names = await within(patienceMs, knownNames(url, kind, tables, AbortSignal.timeout(patienceMs)))
-    return names
-      .filter(({ name }) => name.startsWith(current) && (kind !== 'table' || isSpelled(name, current)))
-      .map(({ name, meaning }) => ({ word: flag + name, meaning }))
+    const names = await within(patienceMs, asked())
+    const whole = namesIn(names, current, kind)
+    const at = commas === true && whole.length === 0 ? current.lastIndexOf(',') + 1 : 0
+    const front = current.slice(0, at)
+    const given = new Set(front.split(','))
+    const found = at === 0 ? whole : namesIn(names, current.slice(at), kind).filter(({ name }) => !given.has(name))
+    return found.map(({ name, meaning }) => ({ word: flag + front + name, meaning }))
+
+    async function asked(): Promise<readonly KnownName[]> {
+      if (kind === 'catalog table' || kind === 'catalog column') {
+        const url = catalogOf(before, defaults, env)
+        return url === undefined ? [] : await knownInCatalog(url, kind, table)
+      }
+      const url = databaseOf(takes, before, defaults, env)
+      if (url === undefined) return []
+      const tables = takes.filter(({ completes }) => completes === 'table').flatMap((one) => valuesOf(one, before))
+      return await knownNames(url, kind, tables, AbortSignal.timeout(patienceMs))
+    }
   } catch {
     return []
   }
+}
+
+function namesIn(names: readonly KnownName[], typed: string, kind: Wanted['kind']): readonly KnownName[] {
+  const fitting = names.filter(({ name }) => name.startsWith(typed))
+  if (kind === 'table') return fitting.filter(({ name }) => isSpelled(name, typed))
+  // An id is offered to those who have begun one.
+  const ids = new Set(kind === 'catalog table' ? names.map(({ meaning }) => meaning) : [])
+  const short = fitting.filter(({ name }) => !ids.has(name))
+  return short.length > 0 ? short : typed === '' ? [] : fitting
+}
+
+/** The catalog that the command would take. */
+function catalogOf(before: readonly string[], defaults: ConfigDefaults, env: Env): string | undefined {
+  const [flag] = valuesOf({ name: 'database-url' }, before)
+  const choice = chooseCatalog(flag, env, defaults['database-url']) ?? standingCatalog('.', env)
+  if (choice !== null) return storeOr(choice.url, defaults, env)
+  const [only, ...more] = keptCatalogs(env)
+  return more.length === 0 ? only : undefined
 }
 
 /** A table has two names, with its schema and without: the one of which as much is typed. */
@@ -67,7 +98,7 @@ function databaseOf(
   return word === undefined ? undefined : storeOr(word, defaults, env)
 }
 
-function valuesOf({ name, alias }: Option, before: readonly string[]): readonly string[] {
+function valuesOf({ name, alias }: Pick<Option, 'name' | 'alias'>, before: readonly string[]): readonly string[] {
   const flags = [`--${name}`, ...(alias === undefined ? [] : [`-${alias}`])]
   return before.flatMap((word, at) => {
     const flag = flags.find((one) => word.startsWith(`${one}=`))

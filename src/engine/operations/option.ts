@@ -15,6 +15,7 @@ export type Completes =
   | 'column'
   | 'partition'
   | 'run'
+  | 'command'
 
 export type Option = {
   /** Without dashes; of an operand the name between its brackets. */
@@ -43,6 +44,8 @@ export type Option = {
   readonly hidden?: true
   /** Its value may be about a person: a printed command has a variable of the shell in its place. */
   readonly withheld?: true
+  /** Of a list: one word may hold several, with commas between them. */
+  readonly commas?: true
   readonly completes?: Completes
   /** Of a run: kinds of operations whose runs it takes, with the flag that they need; of any when absent. */
   readonly runsOf?: readonly string[]

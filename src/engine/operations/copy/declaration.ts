@@ -155,6 +155,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         name: 'with',
         group: WRITTEN,
         type: 'list',
+        commas: true,
         choices: ['indexes', 'constraints', 'defaults', 'all'],
         shown: 'rows, primary keys and NOT NULL only',
         describe:

@@ -48,6 +48,7 @@ export const SELECTION: readonly Option[] = inGroup(COPIED, [
   {
     name: 'tables',
     type: 'list',
+    commas: true,
     shown: 'none',
     completes: 'table',
     describe: "names and patterns with commas between them, such as 'public.*'; repeatable",
@@ -62,6 +63,7 @@ export const SELECTION: readonly Option[] = inGroup(COPIED, [
   {
     name: 'columns',
     type: 'list',
+    commas: true,
     shown: 'all',
     completes: 'column',
     describe: 'columns, with commas between; repeatable',
@@ -77,6 +79,7 @@ export const SELECTION: readonly Option[] = inGroup(COPIED, [
   {
     name: 'key',
     type: 'list',
+    commas: true,
     shown: 'that of the table',
     completes: 'column',
     describe: 'columns that tell rows apart, with commas between',
@@ -241,6 +244,7 @@ export const LANES: Option = {
 export const RESYNC: Option = {
   name: 'resync',
   type: 'list',
+  commas: true,
   shown: 'none',
   completes: 'table',
   describe:

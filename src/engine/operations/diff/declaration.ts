@@ -55,6 +55,7 @@ const EVENTS = [
 const KEY: Option = {
   name: 'key',
   type: 'list',
+  commas: true,
   shown: 'that of the table',
   completes: 'column',
   describe:

@@ -28,6 +28,7 @@ export const discover: Declaration<DiscoverOperation, (typeof EVENTS)[number]> =
       {
         name: 'tables',
         type: 'list',
+        commas: true,
         shown: 'all',
         completes: 'table',
         describe: "of a database: only tables of these names or patterns, such as 'public.*'; repeatable",

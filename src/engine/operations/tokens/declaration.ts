@@ -30,6 +30,7 @@ export const tokens: Declaration<TokensOperation, (typeof EVENTS)[number]> = {
         name: 'table',
         operand: true,
         type: 'list',
+        commas: true,
         completes: 'table',
         describe: "a table or a pattern, such as 'shop.*'",
       },
