@@ -1,5 +1,6 @@
 /** Opening a catalog, and finding a readable table in it. */
 import { SluiceError } from '../shared/errors.ts'
+import { shellQuote } from '../shared/shell.ts'
 import type { SqlDatabase, SqlReader } from '../stores/port.ts'
 import { readHead, wholeness, type Head, type TableKey } from './import/head.ts'
 import { catalogPresence, migrateCatalog } from './migrate.ts'
@@ -12,7 +13,7 @@ export async function checkCatalog(database: SqlDatabase): Promise<void> {
   if ((await catalogPresence(database)) === 'present') return
   throw new SluiceError('NOT_A_CATALOG', 'the database holds no catalog yet', {
     where: database.label,
-    hint: 'import a table into it first: sluice import TABLE --database-url …',
+    hint: `import a table into it first: sluice import TABLE --database-url ${shellQuote(database.label)}`,
   })
 }
 

@@ -39,7 +39,9 @@ export function targetInSchema(target: string, chosen: Chosen): string {
 /** @throws SluiceError BAD_FLAG for `--schema` where no catalog is named; a variable may stand there for other commands */
 export function refuseLoneSchema({ schema, catalog }: Chosen): void {
   if (schema?.from !== 'flag' || catalog !== null) return
-  throw new SluiceError('BAD_FLAG', '--schema needs a catalog', { hint: 'add --database-url postgresql://…' })
+  throw new SluiceError('BAD_FLAG', '--schema needs a catalog', {
+    hint: 'add --database-url postgresql://user@host/database',
+  })
 }
 
 /**

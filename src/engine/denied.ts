@@ -19,7 +19,7 @@ export async function explainDenied(database: SqlDatabase, thrown: unknown, want
   return new SluiceError('TARGET_DENIED', `${rights.login} may not ${VERBS[level]} this catalog`, {
     ...(thrown.where === undefined ? {} : { where: thrown.where }),
     reason: `it lacks ${missing.join('; ')}`,
-    hint: `as an administrator: sluice grants --database-url … --role ${level} --to ${shellQuote(rights.login)} --apply`,
+    hint: `as an administrator: sluice grants --database-url ${shellQuote(database.label)} --role ${level} --to ${shellQuote(rights.login)} --apply`,
     cause: thrown,
   })
 }

@@ -8,6 +8,20 @@ import { GLOBAL_NAMES } from '../../src/cli/globals.ts'
 const ROOT = new URL('../../src/', import.meta.url).pathname
 /** A call up to the end of its sentence or its quote. */
 const CALLED = /\bsluice ([a-z][a-z-]+)((?: (?!&&)[^`'";,:\n)]*)?)/g
+test('no command that is named leaves anything to be guessed', () => {
+  const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' }).filter((name) => /\.tsx?$/.test(name))
+  const wrong: string[] = []
+  for (const file of files) {
+    for (const line of readFileSync(join(ROOT, file), 'utf8').split('\n')) {
+      if (/^\s*(?:\*|\/\*|\/\/)/.test(line)) continue
+      for (const [call] of line.matchAll(CALLED)) if (call.includes('…')) wrong.push(`${file}: ${call}`)
+      // And no URL of which half is left out.
+      for (const [url] of line.matchAll(/\b[a-z]+:\/{2,3}…/g)) wrong.push(`${file}: ${url}`)
+    }
+  }
+  expect(wrong.filter((one) => !one.includes('of.words.join'))).toEqual([])
+})
+
 test('every command that is named takes the flags that are named with it', () => {
   const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' }).filter((name) => /\.tsx?$/.test(name))
   const wrong: string[] = []

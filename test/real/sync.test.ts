@@ -100,6 +100,22 @@ describe('sync', () => {
     expect(await countOf(at.file, 'catalog_audit')).toBe(audits + 1)
   })
 
+  test('tells of each table once, also where an import has to look whether anything is new', async () => {
+    using at = await lakeOf(['one', 'two'])
+    {
+      // As where a checkpoint stands for the newest commit: its bytes are not known.
+      await using database = openSqlite(at.file, 'write')
+      await database.write(async (transaction) => {
+        await transaction.run(`UPDATE delta_commits SET log_digest = NULL WHERE table_id LIKE 'one-%'`, [])
+      })
+    }
+    const { events } = await run(syncOf(at.url))
+    const told = events.flatMap((event) =>
+      event.type === 'table.finished' ? [event.table.replace(/-[0-9a-f]{8}$/, '')] : [],
+    )
+    expect(told.toSorted()).toEqual(['one', 'two'])
+  })
+
   test('of named tables takes paths and ids, and refuses what is not in the catalog', async () => {
     using at = await lakeOf(['one', 'two'])
     writeLog(join(at.lake, 'one'), [MORE], 1)

@@ -5,7 +5,7 @@ import type { CommitFile, LogListing } from '../../delta/listing.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
-import type { SqlReader } from '../../stores/port.ts'
+import type { SqlDatabase, SqlReader } from '../../stores/port.ts'
 import type { Head } from './head.ts'
 
 /** Older commits with another file time that are read to compare their bytes, at most. */
@@ -16,7 +16,7 @@ type At = {
   readonly current: number
   readonly listing: LogListing
   readonly log: LogStore
-  readonly database: SqlReader
+  readonly database: SqlDatabase
   readonly signal: AbortSignal
   readonly onNote: (message: string) => void
 }
@@ -81,7 +81,7 @@ export function cutText(latest: number, current: number): string {
  */
 export async function checkNewest({ head, current, listing, log, database, signal }: At): Promise<boolean> {
   const newest = await newestOf(await newestKnown(database, head.tableId, current), listing, log, signal)
-  if (newest.is === 'other') throw rewritten(head, log, newest.why, newest.cut)
+  if (newest.is === 'other') throw rewritten(head, log, database.label, newest.why, newest.cut)
   return newest.is === 'same'
 }
 
@@ -106,7 +106,12 @@ export async function checkOlder({ head, current, listing, log, database, signal
     const held = known.get(commit.version)
     if (held === undefined) continue
     if (held.bytes !== commit.size) {
-      throw rewritten(head, log, `commit ${commit.version} has ${commit.size} bytes, it had ${String(held.bytes)}`)
+      throw rewritten(
+        head,
+        log,
+        database.label,
+        `commit ${commit.version} has ${commit.size} bytes, it had ${String(held.bytes)}`,
+      )
     }
     if (held.modified !== Math.floor(commit.modified)) moved.push(commit)
   }
@@ -117,7 +122,7 @@ export async function checkOlder({ head, current, listing, log, database, signal
     const commit = moved[Math.floor(at)] as CommitFile
     const digest = known.get(commit.version)?.digest ?? null
     if (digest !== null && !(await hasDigest(log, commit, digest, signal))) {
-      throw rewritten(head, log, `commit ${commit.version} has other bytes than it had`)
+      throw rewritten(head, log, database.label, `commit ${commit.version} has other bytes than it had`)
     }
     read++
   }
@@ -141,11 +146,17 @@ export async function changedSince(database: SqlReader, { tableId }: Head, listi
 }
 
 /** Compares the id that a checkpoint declares with the catalog's, where nothing better is left. @throws SluiceError LOG_REWRITTEN */
-export function checkSameTable(head: Head, log: LogStore, version: number, metadata: MetadataAction | null): void {
+export function checkSameTable(
+  head: Head,
+  { log, database: { label } }: Pick<At, 'log' | 'database'>,
+  version: number,
+  metadata: MetadataAction | null,
+): void {
   if (metadata === null || head.metadataId === null || metadata.id === head.metadataId) return
   throw rewritten(
     head,
     log,
+    label,
     `commit ${String(head.currentVersion)} is gone, and checkpoint ${version} is of table ${metadata.id}, not ${head.metadataId}`,
   )
 }
@@ -156,8 +167,8 @@ async function hasDigest(log: LogStore, commit: CommitFile, digest: Uint8Array, 
   return hash.digest().equals(digest)
 }
 
-function rewritten(head: Head, log: LogStore, detail: string, cut = false): SluiceError {
-  const again = `if the log is right, take the table out and import it again: sluice rollback ${shellQuote(head.tableId)} --database-url … --confirm=${shellQuote(head.tableId)}`
+function rewritten(head: Head, log: LogStore, url: string, detail: string, cut = false): SluiceError {
+  const again = `if the log is right, take the table out and import it again: sluice rollback ${shellQuote(head.tableId)} --database-url ${shellQuote(url)} --confirm=${shellQuote(head.tableId)}`
   return new SluiceError('LOG_REWRITTEN', `the log is no longer the one that was imported: ${detail}`, {
     where: `${log.label}/_delta_log`,
     reason: cut

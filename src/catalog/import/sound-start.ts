@@ -6,7 +6,7 @@ import { historyOf, type History } from '../../delta/segment.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import type { ParquetRows } from '../../model/parquet-rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { SqlReader } from '../../stores/port.ts'
+import type { SqlDatabase } from '../../stores/port.ts'
 import { readHead, wholeness, type Head, type Wholeness } from './head.ts'
 import { changedSince, checkNewest, checkOlder, checkSameTable } from './same-log.ts'
 import { baseOf, commitsAbove, startOf, type Start } from './start.ts'
@@ -32,7 +32,7 @@ export type ListFrom = (from?: number) => Promise<LogListing>
 type At = {
   readonly log: LogStore
   readonly parquet: () => Promise<ParquetRows>
-  readonly database: SqlReader
+  readonly database: SqlDatabase
   readonly tableId: string
   readonly signal: AbortSignal
   readonly onNote: (message: string) => void
@@ -71,7 +71,7 @@ export async function soundStart(list: ListFrom, at: At): Promise<SoundStart> {
       await proveCheckpoint(at.log, at.parquet, base, { signal: at.signal })
       const declared = await declarations(base, at)
       if (start.kind === 'rebase' && same === 'unknown' && head !== null)
-        checkSameTable(head, at.log, base.version, declared.metadata)
+        checkSameTable(head, at, base.version, declared.metadata)
       return { start, base, declared, latest }
     } catch (error) {
       if (!(error instanceof SluiceError) || error.code !== 'BAD_CHECKPOINT') throw error
@@ -136,7 +136,7 @@ async function checkWitness(listing: LogListing, head: Head, at: At): Promise<vo
     at.onNote(`checkpoint ${witness.version} is unreadable and cannot say whether this still is the same table`)
     return
   }
-  checkSameTable(head, at.log, witness.version, said.metadata)
+  checkSameTable(head, at, witness.version, said.metadata)
 }
 
 /** The head row of this very table; an id or a location that belongs to another is refused. */

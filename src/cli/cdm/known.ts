@@ -12,7 +12,8 @@ const idle: Known = { is: 'idle' }
 const refused = (hint: string, ...harmless: readonly string[]): Known => ({ is: 'refused', hint, harmless })
 
 const ASTRA = 'Astra is not spoken to: give hosts with spark.cdm.connect.*.host, or --from and --to'
-const PEM = 'give the certificate as PEM in --from or --to: cassandra://…?sslmode=verify-full&sslrootcert=ca.pem'
+const PEM =
+  'give the certificate as PEM in --from or --to: cassandra://host/keyspace?sslmode=verify-full&sslrootcert=ca.pem'
 const EXTRACT = 'copy the column as it is, and take the values out of its JSON in the target'
 const COLUMN_FILTER = 'rows cannot be left out by a value that they have: say which are wanted with --where, in CQL'
 const WRITETIME_FILTER = 'write times cannot be filtered by; copy all of it: rows that are newer in the target stay'

@@ -35,9 +35,9 @@ export async function saveText(typed: string, text: string, overwrite: boolean):
     await synced(beside)
     return (await moved(beside, path, overwrite)) ? path : null
   } catch (error) {
-    throw failure(error, path)
+    throw failure(error, path, beside)
   } finally {
-    await rm(beside, { force: true })
+    await rm(beside, { force: true }).catch(() => undefined)
   }
 }
 
@@ -75,9 +75,9 @@ export async function saveRows(rows: Rows, wish: SaveWish, signal: AbortSignal):
     if (!(await moved(beside, path, wish.overwrite))) return { kind: 'exists' }
     return { kind: 'saved', rows: counted, bytes: size, asText: wish.format === 'parquet' ? mixed(rows) : [] }
   } catch (error) {
-    throw failure(error, path)
+    throw failure(error, path, beside)
   } finally {
-    await rm(beside, { force: true })
+    await rm(beside, { force: true }).catch(() => undefined)
   }
 }
 
@@ -198,16 +198,37 @@ async function moved(from: string, to: string, overwrite: boolean): Promise<bool
   return true
 }
 
-function failure(error: unknown, path: string): unknown {
-  if (error instanceof SluiceError) return error
+/** @param beside name that the file has until it is whole: nobody has asked for that one */
+function failure(error: unknown, path: string, beside: string): unknown {
+  if (error instanceof SluiceError) return named(error, path, beside)
   const { code, message } = error as NodeJS.ErrnoException
   if (code === 'ENOSPC') {
     return new SluiceError('NO_SPACE', 'the disk is full: nothing was saved', { where: path, cause: error })
   }
   if (code === undefined) return error
-  return new SluiceError('BAD_FLAG', `the file cannot be written: ${message}`, {
+  const why = WHY[code]?.(dirname(path)) ?? message.replaceAll(beside, path)
+  return new SluiceError('BAD_FLAG', `${path} cannot be written: ${why}`, {
     where: path,
     hint: 'name another one',
+    cause: error,
+  })
+}
+
+const WHY: Readonly<Record<string, (folder: string) => string>> = {
+  ENOENT: (folder) => `there is no folder ${folder}`,
+  ENOTDIR: (folder) => `${folder} is no folder`,
+  EACCES: (folder) => `nothing may be written into ${folder}`,
+  EROFS: (folder) => `nothing can be written into ${folder}`,
+}
+
+function named(error: SluiceError, path: string, beside: string): SluiceError {
+  const { code, message, where, reason, hint } = error
+  const of = (text: string): string => text.replaceAll(beside, path).replaceAll(basename(beside), basename(path))
+  if (![message, where, reason].some((text) => text?.includes(basename(beside)))) return error
+  return new SluiceError(code, of(message), {
+    where: path,
+    ...(reason === undefined ? {} : { reason: of(reason) }),
+    ...(hint === undefined ? {} : { hint }),
     cause: error,
   })
 }

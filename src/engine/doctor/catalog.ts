@@ -16,7 +16,7 @@ export async function examineCatalog(examination: Examination, database: SqlData
   let rights: Rights | null = null
   const asked = await examination.check(AREA, 'rights', async () => {
     rights = await rightsOf(database)
-    return rights === null ? null : rightsVerdict(rights)
+    return rights === null ? null : rightsVerdict(rights, database.label)
   })
   if (asked.late) return
   let present = false
@@ -35,9 +35,9 @@ const MEANS: Readonly<Record<AccessLevel, string>> = {
   admin: 'admin: may make, upgrade and import',
 }
 
-function rightsVerdict({ login, level, missing, wanted }: Rights): Verdict {
+function rightsVerdict({ login, level, missing, wanted }: Rights, url: string): Verdict {
   const hint = (role: AccessLevel): string =>
-    `as an administrator: sluice grants --database-url … --role ${role} --to ${shellQuote(login)} --apply`
+    `as an administrator: sluice grants --database-url ${shellQuote(url)} --role ${role} --to ${shellQuote(login)} --apply`
   if (level === null) {
     // Without a catalog there is nothing to read, and only the right to make one counts.
     const [verb, role] = missing.reader.length > 0 ? (['read the', 'reader'] as const) : (['make a', 'admin'] as const)

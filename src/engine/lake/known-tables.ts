@@ -1,7 +1,8 @@
 /** The tables of a catalog with what tells whether anything is new in their logs: one question for all of them. */
 import { readHead, wholeness, type TableKey, type Wholeness } from '../../catalog/import/head.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { SqlReader } from '../../stores/port.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import type { SqlDatabase, SqlReader } from '../../stores/port.ts'
 import { resolveTable, tableKey } from '../resolve.ts'
 
 export type KnownTable = {
@@ -57,7 +58,7 @@ export async function knownTables(reader: SqlReader, by?: TableKey): Promise<rea
 
 /** The tables that a command names, each once. @throws SluiceError NO_SUCH_TABLE, NO_LOG */
 export async function namedTables(
-  reader: SqlReader,
+  reader: SqlDatabase,
   names: readonly string[],
 ): Promise<readonly (KnownTable & { readonly name: string })[]> {
   const found = new Map<string, KnownTable & { readonly name: string }>()
@@ -66,7 +67,7 @@ export async function namedTables(
     const [table] = await knownTables(reader, await tableKey(ref))
     if (table === undefined) {
       throw new SluiceError('NO_SUCH_TABLE', `${name} is not in the catalog`, {
-        hint: 'bring it in first: sluice import TABLE --database-url …',
+        hint: `bring it in first: sluice import ${shellQuote(name)} --database-url ${shellQuote(reader.label)}`,
       })
     }
     found.set(table.tableId, { ...table, name })

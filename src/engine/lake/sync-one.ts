@@ -18,6 +18,8 @@ export type Synced = {
   /** Versions that the log has and the catalog has not, afterwards; null when the log cannot be listed. */
   readonly behind: number | null
   readonly actions: number
+  /** Whether its line has been told. */
+  readonly told: boolean
 }
 
 export type SyncSettings = { readonly batchSize: number; readonly worker: number; readonly waitMs: number }
@@ -55,7 +57,7 @@ export async function syncTable(
     const status = error.kind === 'stopped' ? 'stopped' : 'failed'
     const ms = Math.round(clock.ticks() - begun)
     emit({ type: 'table.finished', table: table.name, location, status, ms, error: error.info() })
-    return { status, error, behind: null, actions: 0 }
+    return { status, error, behind: null, actions: 0, told: true }
   }
 
   function skipped(): Synced {
@@ -69,7 +71,7 @@ export async function syncTable(
     const actions = result?.actions ?? 0
     if (result !== null) {
       const status = ({ completed: 'ok', current: 'current', stopped: 'stopped' } as const)[result.status]
-      return { status, error: null, behind: status === 'stopped' ? null : 0, actions }
+      return { status, error: null, behind: status === 'stopped' ? null : 0, actions, told: true }
     }
     const kind = error?.kind
     const status = kind === 'unsupported' ? 'refused' : kind === 'stopped' ? 'stopped' : 'failed'
@@ -77,7 +79,7 @@ export async function syncTable(
     const [now] = await knownTables(catalog.database, { tableId: table.tableId }).catch(() => [])
     const latest = known?.latest ?? null
     const behind = latest === null || now === undefined ? null : Math.max(0, latest - (now.version ?? -1))
-    return { status, error, behind, actions }
+    return { status, error, behind, actions, told: true }
   }
 }
 
@@ -126,7 +128,7 @@ function factsOf({ version }: KnownTable, { commits }: LogListing): string {
 }
 
 function done(status: 'current' | 'skipped', behind: number): Synced {
-  return { status, error: null, behind, actions: 0 }
+  return { status, error: null, behind, actions: 0, told: status === 'skipped' }
 }
 
 /** What `table.finished` says of a table in which nothing is new. */

@@ -81,7 +81,7 @@ export function duckdbError(error: unknown, label: string): unknown {
   if (/sqlite_scanner/.test(message)) {
     return new SluiceError('TARGET_CORRUPT', 'the file is a SQLite database, not one of DuckDB', {
       where: label,
-      hint: 'say sqlite:///… for it',
+      hint: 'say sqlite:///file.db for it',
       cause: error,
     })
   }

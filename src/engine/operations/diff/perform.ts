@@ -154,7 +154,7 @@ async function diffAll(operation: DiffOperation, stores: Stores, run: DiffRun): 
   return {
     totals,
     error: new SluiceError('DIFFERENCES', differText(open - sum.ranges, sum.ranges), {
-      hint: hintFor(operation, sum),
+      hint: hintFor(operation, sum, run.commandLine),
     }),
   }
 }
@@ -229,14 +229,14 @@ function differText(rows: bigint, ranges: bigint): string {
   return `${rows === 1n ? 'one row differs' : `${rows} rows differ`}${ranges === 0n ? '' : `, and ${KEYLESS}`}`
 }
 
-function hintFor({ fix, deleteExtra, overwriteNewer }: DiffOperation, sum: Outcome): string {
+function hintFor({ fix, deleteExtra, overwriteNewer }: DiffOperation, sum: Outcome, commandLine: string): string {
   const keyed = sum.missing + sum.different + sum.extra - sum.fixed
   if (sum.ranges > 0n && keyed <= 0n)
     return 'the log says how many rows stand on each side; give them a key at the source, or copy the table again with --restart'
   if (!fix) {
     return sum.missing + sum.different === 0n
-      ? 'sluice diff --fix --delete-extra removes what only the target has, and notes it first'
-      : 'sluice diff --fix mends the target, and notes what it held before'
+      ? `${commandLine} --fix --delete-extra removes what only the target has, and notes it first`
+      : `${commandLine} --fix mends the target, and notes what it held before`
   }
   if (sum.newer > 0n && overwriteNewer !== true)
     return 'what the target wrote later stays unless --overwrite-newer is given'

@@ -79,7 +79,7 @@ async function round(
     const begun = run.clock.ticks()
     const result = await syncTable(catalog, table, proved, { batchSize, worker, waitMs: WAIT_MS }, run)
     // An import that found nothing new has said so itself; a look has not.
-    if (result.status === 'current' && !watch) tellCurrent(table, run.clock.ticks() - begun, run)
+    if (!result.told && !watch) tellCurrent(table, run.clock.ticks() - begun, run)
     outcomes.set(table.tableId, result)
   })
 }

@@ -6,6 +6,7 @@ import { recordValidation } from '../../../catalog/validations.ts'
 import { dec } from '../../../model/event.ts'
 import { readableTable } from '../../../catalog/catalog.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { redactUrl } from '../../../shared/redact.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import { withCatalog, withWritableCatalog } from '../../catalog-session.ts'
 import { openLake, scratchDatabase } from '../../registry.ts'
@@ -27,7 +28,7 @@ export async function validate(operation: ValidateOperation, run: ValidateRun): 
     if (head === null) {
       throw new SluiceError('NO_SUCH_TABLE', `${operation.table} is not in the catalog`, {
         where: log.root,
-        hint: `import it first: sluice import ${operation.table} --database-url …`,
+        hint: `import it first: sluice import ${shellQuote(operation.table)} --database-url ${shellQuote(redactUrl(operation.catalog))}`,
       })
     }
     // Of a table that is no longer, or not yet, whole there is nothing to prove.
@@ -90,8 +91,8 @@ export async function validate(operation: ValidateOperation, run: ValidateRun): 
             differences === result.witnessDifferences
               ? 'the catalog agrees with the commits; other files of the log do not, and a reader that starts from them sees another table: have the table write a new checkpoint, and keep its commits until then'
               : besideRanges === 0
-                ? `only ranges are wrong, which could hide files from a condition: build them anew with sluice index ${shellQuote(tableId)} COLUMN --drop, then without --drop`
-                : `take the table out, then import it again: sluice rollback ${shellQuote(tableId)} --database-url … --confirm=${shellQuote(tableId)}`,
+                ? `only ranges are wrong, which could hide files from a condition: build them anew with sluice index ${shellQuote(tableId)} COLUMN --drop --database-url ${shellQuote(redactUrl(operation.catalog))}, then without --drop`
+                : `take the table out, then import it again: sluice rollback ${shellQuote(tableId)} --database-url ${shellQuote(redactUrl(operation.catalog))} --confirm=${shellQuote(tableId)}`,
         },
       ),
     }

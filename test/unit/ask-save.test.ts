@@ -1,0 +1,27 @@
+/** A file that cannot be saved is told by the name that was asked for. */
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { saveText } from '../../src/engine/asking/save.ts'
+
+let folder = ''
+beforeAll(() => (folder = mkdtempSync(join(tmpdir(), 'sluice-save-'))))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+test.each([
+  ['a folder that is not there', 'absent/rows.csv', 'there is no folder'],
+  ['a file where a folder should be', 'file/rows.csv', 'is no folder'],
+])('%s', async (_name, below, why) => {
+  writeFileSync(join(folder, 'file'), '')
+  const path = join(folder, below)
+  const error = await saveText(path, 'x', false).then(
+    () => null,
+    (thrown: unknown) => thrown,
+  )
+  expect(error).toMatchObject({ code: 'BAD_FLAG', where: path })
+  expect(String(error)).toContain(path)
+  expect(String(error)).toContain(why)
+  expect(JSON.stringify(error)).not.toContain('.part')
+  expect(readdirSync(folder)).toEqual(['file'])
+})
