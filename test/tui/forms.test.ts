@@ -62,6 +62,9 @@ describe('a form', () => {
     await app.press(['ctrl-f', 'remove what is det'], /find +remove/)
     await app.press(['enter', 'y', 'Y', 'x', 'X', 'i'], /› +drop +no/)
     await app.press(['space'], /› ● drop +yes/)
+    // `folder` holds it too, but what is called so is meant.
+    await app.press(['ctrl-f', 'older'], /› +older-than/)
+    await app.press(['enter', '8q'], /› ● older-than +8q/)
     await app.press(['esc'], '› crm/accounts')
     expect(app.fake.runsStarted).toHaveLength(0)
   })

@@ -87,6 +87,15 @@ export function shownOptions({ of, find }: Pick<Form, 'of' | 'find'>): readonly 
   return [...fits.filter(isFirst), ...others]
 }
 
+/** The option that is most likely looked for: by the beginning of its name, by a part of it, then by what is said of it. */
+export function foundOption(form: Pick<Form, 'of' | 'find' | 'cursor'>): string {
+  const wanted = (form.find?.text ?? '').toLowerCase()
+  if (wanted === '') return form.cursor
+  const options = shownOptions(form)
+  const by = (fits: (name: string) => boolean): string | undefined => options.find(({ name }) => fits(name))?.name
+  return by((name) => name.startsWith(wanted)) ?? by((name) => name.includes(wanted)) ?? form.cursor
+}
+
 /** Whether it stands above all groups: what is needed, and what it is about. */
 export function isFirst({ name, needed, operand, completes }: FormOption): boolean {
   return needed || operand === true || name === 'table' || completes === 'database' || completes === 'folder or bucket'

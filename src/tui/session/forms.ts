@@ -4,6 +4,7 @@ import type { RunningOperation } from '../../engine/workbench.ts'
 import { asSluiceError, type ErrorInfo } from '../../shared/errors.ts'
 import {
   formOf,
+  foundOption,
   isStartable,
   isTyped,
   optionUnder,
@@ -89,7 +90,8 @@ export class Forms implements Filling {
       if (back || key.name === 'right' || key.name === 'space' || key.typed === ' ')
         this.#put(form, field(turned(option, textOf(form, option.name), back ? -1 : 1)))
       else if (key.name === 'backspace' || key.name === 'ctrl-u') this.#put(form, field())
-      return key.name !== 'esc' && key.name !== 'ctrl-c'
+      // Letters do nothing here; what is asked of the form works on every option.
+      return key.name !== 'esc' && (key.name === 'ctrl-u' || !key.name.startsWith('ctrl-'))
     }
     const next = edit(form.values.get(option.name) ?? field(), key.name, key.typed)
     if (next !== null) this.#put(form, next)
@@ -123,7 +125,10 @@ export class Forms implements Filling {
       return true
     }
     const next = edit(text, key.name, key.typed)
-    if (next !== null) this.#set(settledForm({ ...form, find: next, top: 0 }, size))
+    if (next !== null) {
+      const found = { ...form, find: next, top: 0 }
+      this.#set(settledForm({ ...found, cursor: foundOption(found) }, size))
+    }
     return key.name !== 'ctrl-c'
   }
 
