@@ -23,9 +23,9 @@ export function fitted(
   isAll: boolean,
 ): readonly (number | null)[] {
   if (sum(natural) <= room) return natural
-  const floors = columns.map(({ title, align }, index) => {
+  const floors = columns.map(({ title, align, least = 0 }, index) => {
     const isWhole = align === 'right' || rows.every((row) => WHOLE.test(row[index] ?? ''))
-    return isWhole ? (natural[index] ?? 0) : Math.min(natural[index] ?? 0, Math.max(LEAST, cells(title)))
+    return isWhole ? (natural[index] ?? 0) : Math.min(natural[index] ?? 0, Math.max(LEAST, least, cells(title)))
   })
   const isEmpty = (index: number): boolean => isAll && rows.every((row) => EMPTY.test(row[index] ?? ''))
   let widths: readonly (number | null)[] = natural.map((width, index) => (isEmpty(index) ? null : width))

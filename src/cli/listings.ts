@@ -164,7 +164,10 @@ const runs: Listing = {
 
 /** Columns of `runs --here`; its rows come as values, for whoever reads JSON. */
 export const RUNS_HERE: Drawn['columns'] = {
-  exit: { align: 'right', none: '' },
+  exit: { align: 'right', rank: 4, none: '' },
+  command: { rank: 3 },
+  // `sluice attach` and the id of a run.
+  'goes on by': { least: 33 },
   started: { rank: 2, text: timeText },
   ended: { rank: 1, text: timeText, none: '' },
 }
