@@ -1,7 +1,7 @@
 /** The config file: the catalog, and defaults of flags, in YAML. Loaded only when `--config` names one. */
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { isMap, isNode, isScalar, LineCounter, parseDocument, type Document } from 'yaml'
+import { isCollection, isMap, isNode, isScalar, LineCounter, parseDocument, visit, type Document } from 'yaml'
 import { CALENDAR_UNITS } from '../engine/calendar/calendar.ts'
 import { DECIMALS, ON_EXISTING, PROOFS } from '../engine/operations/copy/options.ts'
 import { CHECKED_FILES } from '../engine/operations/shared-options.ts'
@@ -103,10 +103,7 @@ function placeOf(path: readonly PropertyKey[], ofKey: boolean, { document, lines
       ? undefined
       : parent.items.find(({ key }) => (isScalar(key) ? String(key.value) : String(key)) === String(name))
   const node = pair === undefined ? document.getIn(path, true) : ofKey || pair.value === null ? pair.key : pair.value
-  const at = isNode(node) ? node.range?.[0] : undefined
-  if (at === undefined) return ''
-  const { line, col } = lines.linePos(at)
-  return ` (line ${line}, column ${col})`
+  return at(isNode(node) ? node.range?.[0] : undefined, lines)
 }
 
 /** Reads and checks the file. @throws SluiceError BAD_CONFIG that names the keys that are wrong */
@@ -125,20 +122,38 @@ export function readConfig(file: string): ConfigDefaults {
   }
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines })
-  const data = dataOf(document, file)
+  const data = dataOf(document, lines, file)
   const result = schema.safeParse(data)
   if (result.success) return result.data
   const problems = result.error.issues.flatMap((issue) => issueTexts(issue, { document, lines })).join('; ')
   throw badConfig(file, `the config file does not fit: ${problems}`, `it may hold ${CONFIG_KEYS.join(', ')}`)
 }
 
-function dataOf(document: Document.Parsed, file: string): unknown {
+function dataOf(document: Document.Parsed, lines: LineCounter, file: string): unknown {
+  const fail = (reason: string): SluiceError =>
+    badConfig(file, `the config file is no YAML: ${reason}`, 'correct that line')
+  const [error] = document.errors
+  if (error?.code === 'MULTIPLE_DOCS') throw fail(`it holds several documents${at(error.pos[0], lines)}`)
+  if (error !== undefined) throw fail((error.message.split('\n')[0] ?? '').replace(/:$/, ''))
+  visit(document, {
+    Pair: (_, { key }) => {
+      if (isCollection(key)) throw fail(`a key is a word, and no list or map${at(key.range?.[0], lines)}`)
+    },
+    Alias: (_, alias) => {
+      if (alias.resolve(document) !== undefined) return
+      throw fail(`*${alias.source} has no anchor &${alias.source} before it${at(alias.range?.[0], lines)}`)
+    },
+  })
   try {
-    const [error] = document.errors
-    if (error !== undefined) throw error
     return document.toJS() ?? {}
-  } catch (error) {
-    const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
-    throw badConfig(file, `the config file is no YAML: ${reason.replace(/:$/, '')}`, 'correct that line')
+  } catch (thrown) {
+    throw fail(thrown instanceof Error ? thrown.message : String(thrown))
   }
+}
+
+/** ` (line 3, column 5)` of an offset; nothing where there is none. */
+function at(offset: number | undefined, lines: LineCounter): string {
+  if (offset === undefined) return ''
+  const { line, col } = lines.linePos(offset)
+  return ` (line ${line}, column ${col})`
 }

@@ -325,6 +325,23 @@ describe('what is wrong with a command line', () => {
     writeFileSync(file, 'a: [1\n')
     expect(await error(['runs', '--config', file])).toMatch(/^BAD_CONFIG the config file is no YAML: /)
   })
+
+  it.each([
+    ['workers: 2\nparallel: *few\n', 'no YAML: *few has no anchor &few before it (line 2, column 11)'],
+    ['workers: *few\nparallel: &few 2\n', 'no YAML: *few has no anchor &few before it (line 1, column 10)'],
+    ['workers: 2\nworkers: 3\n', 'no YAML: Map keys must be unique at line 2, column 1'],
+    ['stores:\n\ta: sqlite:///x\n', 'no YAML: Tabs are not allowed as indentation at line 2, column 1'],
+    ['workers: 2\n---\nworkers: 3\n', 'no YAML: it holds several documents (line 2, column 1)'],
+    ['? [a]\n: b\n', 'no YAML: a key is a word, and no list or map (line 1, column 3)'],
+    ['workers: two\n', 'fit: workers: Invalid input: expected number, received string (line 1, column 10)'],
+    ['workers: 2\ncolour: red\n', 'fit: unknown key colour (line 2, column 1)'],
+    ['- a\n', 'fit: Invalid input: expected object, received array (line 1, column 1)'],
+  ])('says where in a config file the mistake is: %j', async (text, expected) => {
+    const file = path.join(folder, 'wrong.yaml')
+    writeFileSync(file, text)
+    const message = await error(['runs', '--config', file])
+    expect(message.slice(message.indexOf(expected))).toBe(expected)
+  })
 })
 
 describe('words that a shell leaves behind', () => {

@@ -1,6 +1,6 @@
 /** `migrator_settings.yaml`, as the parallel script for Cassandra reads it. All of its keys may be left out. */
 import { readFileSync } from 'node:fs'
-import { isMap, isScalar, LineCounter, parseDocument } from 'yaml'
+import { isAlias, isMap, isScalar, LineCounter, parseDocument } from 'yaml'
 import type { Node, Pair } from 'yaml'
 import type { ScriptSizes } from '../../model/copy/script-presets.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -65,7 +65,8 @@ export function parseSettings(text: string, file: string): FileSettings {
       unknown.push(key)
       continue
     }
-    const value = isScalar(pair.value) ? pair.value.value : pair.value
+    const node = isAlias(pair.value) ? pair.value.resolve(document) : pair.value
+    const value = isScalar(node) ? node.value : node
     const where = lineOf(pair.key.range?.[0])
     const number = countOf(key, value, where, setting)
     if (number < setting.from || number > setting.to) warnings.push(outside(key, number, setting))
