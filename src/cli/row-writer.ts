@@ -1,6 +1,7 @@
 /** Rows of `sluice sql` on stdout: an aligned table, CSV by RFC 4180, or one JSON object a row. */
 import type { RowFormat } from '../engine/operation.ts'
 import type { RowValue } from '../model/event.ts'
+import { uniqueNames } from '../shared/unique-names.ts'
 import { visible } from '../shared/visible.ts'
 import type { Column } from './column.ts'
 import { tableWriter, type TableWriter } from './text-table.ts'
@@ -76,15 +77,7 @@ function csvWriter(write: (text: string) => void): RowWriter {
 function jsonWriter(write: (text: string) => void): RowWriter {
   let keys: readonly string[] = []
   return {
-    columns: (names) => {
-      const taken = new Set<string>()
-      keys = names.map((name) => {
-        let key = name
-        for (let n = 2; taken.has(key); n++) key = `${name}_${n}`
-        taken.add(key)
-        return key
-      })
-    },
+    columns: (names) => (keys = uniqueNames(names)),
     row: (values) => {
       // Texts of their own: an object would move keys that look like numbers to its front.
       const members = values.map((value, i) => `${JSON.stringify(keys[i] ?? '')}:${JSON.stringify(value)}`)

@@ -8,3 +8,15 @@ export function uniqueNames(names: readonly string[]): readonly string[] {
     return unique
   })
 }
+
+/** Columns that have another name in such a file, as `a -> a_2`. */
+export function renamedColumns(names: readonly string[]): readonly string[] {
+  return uniqueNames(names).flatMap((name, i) => (name === names[i] ? [] : [`${names[i] || '(no name)'} -> ${name}`]))
+}
+
+/** The same in a sentence that says how to name them; null where every column keeps its name. */
+export function renamedText(names: readonly string[]): string | null {
+  const renamed = renamedColumns(names)
+  if (renamed.length === 0) return null
+  return `columns of one name are told apart by a number: ${renamed.join(', ')}; AS gives each a name of its own`
+}

@@ -112,6 +112,17 @@ describe.each(['sqlite', 'duckdb', 'postgresql', 'mysql'] as const)('statements 
   })
 })
 
+it('fails over a database that holds no catalog without a word about one', async () => {
+  using folder = temporaryFolder()
+  const place = await made('sqlite', folder.path)
+  for (const sql of ['SELECT nothing FROM kept', 'DELETE FROM kept', 'SELECT 1; SELECT 2']) {
+    const { answer, told } = await asked(question(place, sql))
+    await answer[Symbol.asyncDispose]()
+    expect(told.error?.code).toBe('BAD_QUERY')
+    expect(`${told.error?.message} ${told.error?.reason} ${told.error?.hint}`).not.toMatch(/import|docs|the catalog/)
+  }
+})
+
 it('saves all rows with their exact values, counts them, and never writes over a file unasked', async () => {
   using folder = temporaryFolder()
   const place = await made('sqlite', folder.path)
@@ -133,7 +144,18 @@ it('saves all rows with their exact values, counts them, and never writes over a
   const [first = ''] = readFileSync(at('a.jsonl'), 'utf8').split('\n')
   expect(JSON.parse(first)).toMatchObject({ id: 1, name: '', big: '9007199254740993', id_2: 1 })
   const saved = await answer.save({ path: at('a.parquet'), format: 'parquet', overwrite: false })
-  expect(saved).toMatchObject({ kind: 'saved', rows: 4, asText: ['mixed'] })
+  expect(saved).toMatchObject({ kind: 'saved', rows: 4, asText: ['mixed'], renamed: ['id -> id_2'] })
+  const { answer: bytes } = await asked(
+    question(place, "SELECT x'3031' AS v UNION ALL SELECT '3031' UNION ALL SELECT NULL"),
+  )
+  await using __ = bytes
+  await expect(bytes.save({ path: at('b.parquet'), format: 'parquet', overwrite: false })).rejects.toMatchObject({
+    code: 'LOSSY_TYPE',
+    message: 'v: bytes and other values, for which Parquet has no one type',
+  })
+  expect(existsSync(at('b.parquet'))).toBe(false)
+  await bytes.save({ path: at('b.csv'), format: 'csv', overwrite: false })
+  expect(readFileSync(at('b.csv'), 'utf8').split('\r\n')).toEqual(['v', String.raw`\x3031`, '3031', '', ''])
   await using duckdb = await scratchDatabase()
   const read = await duckdb.all(
     `SELECT id, name, CAST(big AS VARCHAR), typeof(big), typeof(b), r, id_2, mixed FROM '${at('a.parquet')}' ORDER BY id LIMIT 2`,

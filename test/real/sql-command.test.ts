@@ -2,6 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
@@ -254,6 +255,20 @@ Zeilen	☃' AS wide FROM delta_files WHERE size = 3`
     if (!on('sqlite') && !ALL) return
     expect(sluice('sql', 'SELECT path FROM delta_files WHERE size < 3', '--limit', '3').stderr).not.toContain('more')
     expect(sluice('sql', ENDLESS, '--timeout', '100ms').stderr).toContain('--timeout (0.1 s)')
+  })
+  it('names columns that would have one name in an object, and asks a database without a catalog as well', () => {
+    if (!on('sqlite') && !ALL) return
+    const twice = sluice('sql', 'SELECT 1 AS a, 2 AS a', '--format', 'json')
+    expect(twice.stdout).toBe('{"a":1,"a_2":2}\n')
+    expect(twice.stderr).toContain('columns of one name are told apart by a number: a -> a_2')
+    expect(sluice('sql', 'SELECT 1 AS a, 2 AS b', '--format', 'json').stderr).not.toContain('told apart')
+    expect(sluice('sql', 'SELECT 1 AS a, 2 AS a', '--format', 'csv').stderr).not.toContain('told apart')
+    const plain = `sqlite:///${join(folder.path, 'plain.db')}`
+    new Database(join(folder.path, 'plain.db')).exec('CREATE TABLE t (a); INSERT INTO t VALUES (7)').close()
+    expect(sluice('sql', 'SELECT a FROM t', '--format', 'csv', '--database-url', plain).stdout).toBe('a\r\n7\r\n')
+    const wrong = sluice('sql', 'SELECT * FROM delta_files', '--database-url', plain)
+    expect(wrong.status).toBe(2)
+    expect(wrong.stderr).toContain('lists the tables of the database; it holds no catalog')
   })
   it('ends well when the reader of a long answer leaves, and holds little of it', async () => {
     const child = spawn(

@@ -541,7 +541,7 @@ class FakeAnswer {
   async save(wish) {
     this.calls.push(`save ${wish.path} ${wish.format} ${wish.overwrite}`)
     if (wish.path.includes('there') && !wish.overwrite) return { kind: 'exists' }
-    return { kind: 'saved', rows: this.rows.length, bytes: 1234, asText: [] }
+    return { kind: 'saved', rows: this.rows.length, bytes: 1234, asText: [], renamed: [] }
   }
   async close() {
     this.calls.push('close')

@@ -38,6 +38,21 @@ test('a vector of MySQL or MariaDB becomes digits, and the plan says so', () => 
   expect(['point', 'geometry', 'vector', 'int'].map(isHexed)).toEqual([false, false, true, false])
 })
 
+test('a column of SQLite without a type becomes literals, and the plan says so', () => {
+  const source = column({ kind: 'native', name: 'any' }, '')
+  const of = (target: Column): Parameters<typeof textNotes>[0]['columns'][number] => ({
+    from: 'c',
+    to: 'v',
+    source,
+    target,
+    as: pairTypes(source, target, target.native === '').as,
+  })
+  expect(textNotes({ columns: [of(column({ kind: 'text' }, 'VARCHAR'))] })).toEqual([
+    "no type in the source: values become literals, 'a' with its quotes, 7, x'ff': v",
+  ])
+  expect(textNotes({ columns: [of(source)] })).toEqual([])
+})
+
 describe('types of two columns', () => {
   test.each<[string, ColumnType, ColumnType, boolean]>([
     ['decimal to text', { kind: 'decimal', precision: 20, scale: 4 }, { kind: 'text' }, false],

@@ -44,6 +44,11 @@ export class ColumnFacts {
     return this.#beyondDecimals ? 'text' : 'large-integer'
   }
 
+  /** Whether bytes stand among values that are none: as one text nobody could tell them apart any more. */
+  get bytesAmongOthers(): boolean {
+    return this.#bytes && (this.#texts || this.#reals || this.#integers)
+  }
+
   /** Whether `text` is what its values have become for want of one type, and no type of theirs. */
   get mixed(): boolean {
     return this.type === 'text' && (this.#bytes || this.#reals || this.#integers)

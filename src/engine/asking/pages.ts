@@ -9,6 +9,7 @@ import { openSourceStore } from '../copy/open-stores.ts'
 import { tableNamed } from '../archiving/query/table-named.ts'
 import { openCatalogDatabase, openLake } from '../registry.ts'
 import { systemOf, titlesOf } from '../systems.ts'
+import { holdsCatalog, ofPlainDatabase } from './plain-database.ts'
 import type { AskQuestion } from './port.ts'
 
 const PAGE_ROWS = 500
@@ -42,9 +43,17 @@ export async function askInto({ place, sql, explain }: AskQuestion, sink: Sink, 
       throwIfAborted(signal)
     }
   }
+  const isPlain = place.kind === 'database'
   // What is opened as a catalog may be a database that holds none yet, and is asked all the same.
-  await using database = await openAsked(place.url)
-  await ask(database)
+  await using database = await openAsked(place.url).catch((error: unknown) => {
+    throw isPlain ? ofPlainDatabase(error) : error
+  })
+  try {
+    await ask(database)
+  } catch (error) {
+    if (signal.aborted || (await holdsCatalog(database))) throw error
+    throw ofPlainDatabase(error)
+  }
 }
 
 /** @throws SluiceError UNSUPPORTED_URL for a system that takes no statements here; CONNECT_FAILED … */

@@ -59,8 +59,17 @@ export type SaveWish = { readonly path: string; readonly format: SaveFormat; rea
 export type Saved =
   /** Something is there already, and stays as it is. */
   | { readonly kind: 'exists' }
-  /** `rows`: counted in the file that was written. `asText`: columns whose values have no one type of the format, and are texts there. */
-  | { readonly kind: 'saved'; readonly rows: number; readonly bytes: number; readonly asText: readonly string[] }
+  /**
+   * `rows`: counted in the file that was written. `asText`: columns whose values have no one type of the format, and are texts there. `renamed`: columns
+   * that would have the name of another one, as `a -> a_2`.
+   */
+  | {
+      readonly kind: 'saved'
+      readonly rows: number
+      readonly bytes: number
+      readonly asText: readonly string[]
+      readonly renamed: readonly string[]
+    }
 
 /** One statement and its answer. `close` gives back what holds it; nothing can be asked behind that. */
 export type Answering = {

@@ -12,7 +12,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { writeAnswer } from '../../stores/parquet.ts'
 import type { AskCell, Saved, SaveFormat, SaveWish } from './port.ts'
 import type { RowSpool } from './row-spool.ts'
-import { uniqueNames } from './unique-names.ts'
+import { renamedColumns, uniqueNames } from '../../shared/unique-names.ts'
 
 const CHUNK_CHARS = 1 << 18
 const QUOTE = 0x22
@@ -73,7 +73,13 @@ export async function saveRows(rows: Rows, wish: SaveWish, signal: AbortSignal):
     await synced(beside)
     const { size } = await stat(beside)
     if (!(await moved(beside, path, wish.overwrite))) return { kind: 'exists' }
-    return { kind: 'saved', rows: counted, bytes: size, asText: wish.format === 'parquet' ? mixed(rows) : [] }
+    return {
+      kind: 'saved',
+      rows: counted,
+      bytes: size,
+      asText: wish.format === 'parquet' ? mixed(rows) : [],
+      renamed: wish.format === 'csv' ? [] : renamedColumns(rows.columns),
+    }
   } catch (error) {
     throw failure(error, path, beside)
   } finally {
@@ -89,6 +95,7 @@ function mixed({ columns, spool }: Rows): readonly string[] {
 async function written(rows: Rows, format: SaveFormat, path: string, signal: AbortSignal): Promise<number> {
   if (format === 'parquet') {
     const columns = uniqueNames(rows.columns).map((name, i) => ({ name, type: rows.spool.facts[i]?.type ?? 'text' }))
+    refuseBytesAmongOthers(rows)
     if (columns.length === 0) throw new SluiceError('BAD_FLAG', 'an answer without columns is no Parquet file')
     return await writeAnswer({ path, columns, csv: wire(rows.spool), signal })
   }
@@ -103,6 +110,20 @@ async function written(rows: Rows, format: SaveFormat, path: string, signal: Abo
   }
   const lines = await records(path, format === 'csv')
   return format === 'csv' ? lines - 1 : lines
+}
+
+/** @throws SluiceError LOSSY_TYPE for a column whose bytes no reader of the file could tell from its texts */
+function refuseBytesAmongOthers({ columns, spool }: Rows): void {
+  const names = columns.filter((_, i) => spool.facts[i]?.bytesAmongOthers === true)
+  if (names.length === 0) return
+  const [first = ''] = names
+  throw new SluiceError(
+    'LOSSY_TYPE',
+    `${names.join(', ')}: bytes and other values, for which Parquet has no one type`,
+    {
+      hint: `make them one type in the query, as with hex(${first}) or CAST(${first} AS BLOB), or save as .csv or .jsonl, where bytes are \\x and digits`,
+    },
+  )
 }
 
 /** NULL is nothing between two commas, and an empty text a pair of quotes. */

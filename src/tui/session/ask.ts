@@ -159,7 +159,8 @@ export class AskSession {
       }
       this.#overwrites = null
       const texts = saved.asText.length === 0 ? '' : `; as texts: ${saved.asText.join(', ')}`
-      const text = `saved: ${typed} holds ${plural(saved.rows, 'row')}, ${bytesText(saved.bytes)}${visible(texts)}`
+      const names = saved.renamed.length === 0 ? '' : `; renamed: ${saved.renamed.join(', ')}`
+      const text = `saved: ${typed} holds ${plural(saved.rows, 'row')}, ${bytesText(saved.bytes)}${visible(texts + names)}`
       if (this.#store.get().prompt?.kind === 'ask-save') this.#store.dispatch({ type: 'close-prompt' })
       this.#set({ saved: `saved ${plural(saved.rows, 'row')}` })
       this.#flash(text, 'ok')

@@ -7,7 +7,7 @@ type Columns = Pick<TablePlan, 'columns'>
 
 /** One line each, for the plan; none where nothing of the kind is copied. */
 export function textNotes(plan: Columns): readonly string[] {
-  return [...numbersAsText(plan), ...shapesAsText(plan), ...bytesAsText(plan)]
+  return [...numbersAsText(plan), ...shapesAsText(plan), ...bytesAsText(plan), ...anythingAsText(plan)]
 }
 
 /** Columns whose decimals lose the zeros behind their last digit: values are compared as numbers, so that the proof says equal. */
@@ -58,6 +58,17 @@ function bytesAsText({ columns }: Columns): readonly string[] {
     "the source's own bytes in hexadecimal digits",
     columns.filter(({ source, target }) => source.hexed === true && target.type.kind === 'text'),
   )
+}
+
+/** Columns of SQLite without a type hold anything; elsewhere their values are texts that say what each was. */
+function anythingAsText({ columns }: Columns): readonly string[] {
+  const isAny = ({ type }: Columns['columns'][number]['source']): boolean =>
+    type.kind === 'native' && type.name === 'any'
+  const texts = columns.filter(({ source, target }) => isAny(source) && target.type.kind === 'text')
+  if (texts.length === 0) return []
+  return [
+    `no type in the source: values become literals, 'a' with its quotes, 7, x'ff': ${texts.map(({ to }) => to).join(', ')}`,
+  ]
 }
 
 function keptAs(what: string, columns: Columns['columns']): readonly string[] {

@@ -1,6 +1,7 @@
 /** `query`: one statement over a table of a database and its archive. It changes nothing. */
 import { dec, type Dec } from '../../../model/event.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
+import { renamedText } from '../../../shared/unique-names.ts'
 import { tookTooLong } from '../../../stores/query-errors.ts'
 import type { query as declared, QueryOperation } from './declaration.ts'
 import { answer } from '../../archiving/query/answer.ts'
@@ -42,6 +43,8 @@ export async function query(operation: QueryOperation, run: QueryRun): Promise<E
         run.emit(sources)
         ;({ verified } = sources)
         run.emit({ type: 'columns', columns })
+        const renamed = operation.format === 'json' ? renamedText(columns) : null
+        if (renamed !== null) run.emit({ type: 'log', level: 'warn', message: renamed })
       }
       named = true
       for (const row of page) {

@@ -1,8 +1,12 @@
-/** `sql`: a query over the catalog, read-only by the connection it goes over. */
+/** `sql`: a query over the catalog, or over a database that holds none, read-only by the connection it goes over. */
 import { dec } from '../../../model/event.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
+import { holdsCatalog, ofPlainDatabase } from '../../asking/plain-database.ts'
 import { withCatalog } from '../../catalog-session.ts'
+import { openCatalogDatabase } from '../../registry.ts'
 import { rowValue } from '../../row-value.ts'
+import { renamedText } from '../../../shared/unique-names.ts'
+import type { SqlDatabase } from '../../../stores/port.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import type { sql as declared, SqlOperation } from './declaration.ts'
 
@@ -15,7 +19,7 @@ export async function sql(operation: SqlOperation, run: SqlRun): Promise<Ending>
   // A query changes nothing that would have to be brought to an end: the first request to stop cancels it.
   const signal = run.interrupt.stop
   let rows = 0
-  await withCatalog(operation.catalog, async (database) => {
+  await withAsked(operation.catalog, async (database) => {
     let named = false
     const options = {
       pageRows: Math.min(PAGE_ROWS, limit + 1),
@@ -24,7 +28,11 @@ export async function sql(operation: SqlOperation, run: SqlRun): Promise<Ending>
     }
     for await (const page of database.query(operation.query, options)) {
       throwIfAborted(signal)
-      if (!named) run.emit({ type: 'columns', columns: page.columns })
+      if (!named) {
+        run.emit({ type: 'columns', columns: page.columns })
+        const renamed = operation.format === 'json' ? renamedText(page.columns) : null
+        if (renamed !== null) run.emit({ type: 'log', level: 'warn', message: renamed })
+      }
       named = true
       for (const row of page.rows) {
         if (rows >= limit) {
@@ -39,4 +47,19 @@ export async function sql(operation: SqlOperation, run: SqlRun): Promise<Ending>
     }
   })
   return { totals: { rows: dec(rows) } }
+}
+
+/** A catalog is checked first; a database that holds none is asked as it is. */
+async function withAsked(url: string, body: (database: SqlDatabase) => Promise<void>): Promise<void> {
+  {
+    await using database = await openCatalogDatabase(url, 'read')
+    if (!(await holdsCatalog(database))) {
+      try {
+        return await body(database)
+      } catch (error) {
+        throw ofPlainDatabase(error)
+      }
+    }
+  }
+  await withCatalog(url, body)
 }
