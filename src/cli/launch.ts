@@ -5,7 +5,7 @@ import { realpathSync, writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { colorFlag, nodeComplaint, settleColor, wantsColor } from './environment.ts'
 import { topHelp, toolVersion } from './help.ts'
-import { redactUrl } from '../shared/redact.ts'
+import { holdsPassword, shownWords } from './shown-words.ts'
 import type { Surroundings } from './ports.ts'
 
 /** Time for what still holds the event loop (an idle connection, a thread) after everything is said. */
@@ -21,9 +21,7 @@ function withoutHelpVerb(argv: readonly string[]): readonly string[] {
 
 /** Whoever lists the programs of this machine reads their words: a password among them is taken out, from here on. */
 function hidePasswords(argv: readonly string[]): void {
-  // To the end of its word: a password may hold what ends the address in a text.
-  const shown = argv.map((word) => word.replace(/\b[a-z][a-z0-9+.-]*:\/\/.*/is, redactUrl))
-  if (shown.some((word, at) => word !== argv[at])) process.title = ['sluice', ...shown].join(' ')
+  if (holdsPassword(argv)) process.title = ['sluice', ...shownWords(argv)].join(' ')
 }
 
 function crash(error: unknown): void {

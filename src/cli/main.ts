@@ -18,6 +18,7 @@ import { listInstead, openUi, showRun, type OpenOptions } from './open.ts'
 import { parseCommandLine } from './parse.ts'
 import type { Parsed } from './parse.ts'
 import type { Surroundings } from './ports.ts'
+import { holdsPassword, PASSWORD_NOTE } from './shown-words.ts'
 import { actorName, deadlineOf, openSession, secretsOf } from './session.ts'
 import type { TranscriptOptions } from './transcript.ts'
 import type { Session } from './session.ts'
@@ -79,7 +80,13 @@ export async function main(typed: readonly string[], surroundings: Surroundings)
   }
   let exitCode: number
   try {
-    exitCode = await perform(argv, withConfigNotes(parsed, config), mode, session, surroundings)
+    exitCode = await perform(
+      argv,
+      withNotes(parsed, config, isPasswordTold(argv, mode, surroundings)),
+      mode,
+      session,
+      surroundings,
+    )
   } catch (error) {
     exitCode = session.refuse(commandOf(parsed), asSluiceError(error))
   }
@@ -102,12 +109,17 @@ function foundConfig(argv: readonly string[], { env, searchFrom }: Surroundings)
   return searchConfig(argv, searchFrom, env, process.getuid?.() ?? null)
 }
 
-/** Says which file counts, where anything is changed or more is asked for; and which one does not. */
-function withConfigNotes({ request, globals }: Parsed, { file, passedOver }: FoundConfig): Parsed {
+/** Of a program in the background its parent has the words; and JSON is read by programs, whose words somebody has chosen. */
+function isPasswordTold(argv: readonly string[], mode: Mode, { background }: Surroundings): boolean {
+  return mode !== 'json' && background === undefined && holdsPassword(argv)
+}
+
+/** Says which file counts, where anything is changed or more is asked for; which one does not; and that a password can be seen. */
+function withNotes({ request, globals }: Parsed, { file, passedOver }: FoundConfig, hasPassword: boolean): Parsed {
   if (request.kind !== 'operation') return { request, globals }
   const { shape } = declarationOf(request.operation.kind)
   const isTold = file !== null && (globals.verbose || shape === 'long' || shape === 'lines')
-  const notes = [...(isTold ? [`config  ${file}`] : []), ...passedOver]
+  const notes = [...(isTold ? [`config  ${file}`] : []), ...passedOver, ...(hasPassword ? [PASSWORD_NOTE] : [])]
   if (notes.length === 0) return { request, globals }
   const { told = { printed: {} } } = request
   return { request: { ...request, told: { ...told, notes: [...notes, ...(told.notes ?? [])] } }, globals }

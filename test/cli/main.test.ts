@@ -42,6 +42,24 @@ const lines = (text: string): Event[] =>
     .split('\n')
     .map((line) => eventSchema.parse(JSON.parse(line)))
 
+describe('a password on the command line', () => {
+  const words = ['discover', 'postgresql://app:wicket@127.0.0.1/x']
+  it('is told once, without the password', async () => {
+    const around = fakeSurroundings(playingEngine(() => good('discover-database')))
+    expect(await main(words, around)).toBe(0)
+    expect(around.err().match(/a password on the command line can be read/g)).toHaveLength(1)
+    expect(around.err()).not.toContain('wicket')
+  })
+  it('is no event, and none where no password stands', async () => {
+    const json = fakeSurroundings(playingEngine(() => good('discover-database')))
+    expect(await main([...words, '--json'], json)).toBe(0)
+    expect(json.out() + json.err()).not.toContain('a password on')
+    const without = fakeSurroundings(playingEngine(() => good('discover-database')))
+    expect(await main(['discover', 'postgresql://app@127.0.0.1/x'], without)).toBe(0)
+    expect(without.err()).not.toContain('a password on')
+  })
+})
+
 describe('usage errors', () => {
   it('end with 2 and say what to do', async () => {
     const around = fakeSurroundings()

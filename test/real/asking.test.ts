@@ -145,10 +145,10 @@ it('saves all rows with their exact values, counts them, and never writes over a
   expect(JSON.parse(first)).toMatchObject({ id: 1, name: '', big: '9007199254740993', id_2: 1 })
   const saved = await answer.save({ path: at('a.parquet'), format: 'parquet', overwrite: false })
   expect(saved).toMatchObject({ kind: 'saved', rows: 4, asText: ['mixed'], renamed: ['id -> id_2'] })
-  const { answer: bytes } = await asked(
+  const { answer: bytesAndTexts } = await asked(
     question(place, "SELECT x'3031' AS v UNION ALL SELECT '3031' UNION ALL SELECT NULL"),
   )
-  await using __ = bytes
+  await using bytes = bytesAndTexts
   await expect(bytes.save({ path: at('b.parquet'), format: 'parquet', overwrite: false })).rejects.toMatchObject({
     code: 'LOSSY_TYPE',
     message: 'v: bytes and other values, for which Parquet has no one type',
