@@ -1,7 +1,9 @@
 /** A comparison as a picture for a slide: plain SVG, light, 1280 by 720, with every figure written out. */
 import type { QuestionEvent } from '../../model/event.ts'
-import { figureOf, isReckoned, meaningOf } from '../state/compare-figures.ts'
+import { cutEnd } from '../draw/text.ts'
+import { figureOf, meaningOf } from '../state/compare-figures.ts'
 import type { CompareState } from '../state/state.ts'
+import { compareNotes } from './compare-note.ts'
 import { figureText } from './compare.ts'
 
 const WIDE = 1280
@@ -9,7 +11,11 @@ const HIGH = 720
 const LEFT = 360
 const RIGHT = 1080
 const TOP = 130
-const BOTTOM = 640
+const BOTTOM = 628
+/** Line of the first note below the bars. */
+const NOTES = 652
+/** Width of a letter as a part of its height, for texts that have to fit: more than that of most. */
+const LETTER = 0.49
 /** Told apart also by those who see no red or green, and in print. */
 const COLOURS = { files: '#b45309', sql: '#1d4ed8' } as const
 const FONT = 'font-family="Helvetica, Arial, sans-serif"'
@@ -39,28 +45,34 @@ export function compareSvg(questions: readonly QuestionEvent[], compare: Compare
         `<text x="${round(LEFT + cells + 8)}" y="${round(top + high * 0.8)}" font-size="${round(Math.min(size, 16))}" fill="#111827">${escaped(text)}</text>`,
       ]
     }
+    const title = `${q.title}${q.same ? '' : ' (answers differ)'}`
+    const room = LEFT - 16 - 20
+    const titleSize = Math.min(size, fontOf(title, size, room))
     return [
-      `<text x="${LEFT - 16}" y="${round(middle + size / 3)}" font-size="${round(size)}" text-anchor="end" fill="#111827">${escaped(q.title)}${q.same ? '' : ' (answers differ)'}</text>`,
+      `<text x="${LEFT - 16}" y="${round(middle + titleSize / 3)}" font-size="${titleSize}" text-anchor="end" fill="#111827">${escaped(cutEnd(title, Math.floor(room / (titleSize * LETTER))))}</text>`,
       ...bar('files', files.value, middle - high - 1),
       ...bar('sql', sql.value, middle + 1),
     ]
   })
   const differ = questions.filter((q) => !q.same).length
   const same =
-    differ === 0 ? 'Every answer is the same on both sides.' : `${differ} answers differ: their times prove nothing.`
-  const reckoned = isReckoned(questions, compare)
-    ? `Reckoned, not measured: the measured time and ${compare.latency} ms for each round trip that follows another. `
-    : ''
+    differ === 0
+      ? 'Every answer is the same on both sides.'
+      : `${differ === 1 ? 'One answer differs: its times prove' : `${differ} answers differ: their times prove`} nothing.`
+  const notes = [...compareNotes(questions, compare), same]
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDE}" height="${HIGH}" viewBox="0 0 ${WIDE} ${HIGH}" ${FONT}>`,
     `<rect width="${WIDE}" height="${HIGH}" fill="#ffffff"/>`,
-    `<text x="40" y="52" font-size="28" font-weight="bold" fill="#111827">${escaped(`Files against SQL: ${facts.table}`)}</text>`,
+    `<text x="40" y="52" font-size="28" font-weight="bold" fill="#111827">${escaped(cutEnd(`Files against SQL: ${facts.table}`, 74))}</text>`,
     `<text x="40" y="84" font-size="18" fill="#374151">${escaped(`${meaningOf(questions, compare)}, log scale`)}</text>`,
     ...legend('files', 40, `files: ${facts.lake}`),
     ...legend('sql', 660, `SQL: ${facts.catalog}`),
     ...rows,
-    `<text x="40" y="676" font-size="15" fill="#374151">${escaped(reckoned + same)}</text>`,
-    `<text x="40" y="700" font-size="13" fill="#6b7280">${escaped(`sluice performance-compare, ${facts.at}`)}</text>`,
+    ...notes.map(
+      (text, i) =>
+        `<text x="40" y="${NOTES + i * 18}" font-size="${fontOf(text, 14, WIDE - 80)}" fill="#374151">${escaped(text)}</text>`,
+    ),
+    `<text x="40" y="708" font-size="13" fill="#6b7280">${escaped(`sluice performance-compare, ${facts.at}`)}</text>`,
     '</svg>',
     '',
   ].join('\n')
@@ -69,7 +81,7 @@ export function compareSvg(questions: readonly QuestionEvent[], compare: Compare
 function legend(side: 'files' | 'sql', x: number, text: string): readonly string[] {
   return [
     `<rect x="${x}" y="100" width="14" height="14" fill="${COLOURS[side]}"/>`,
-    `<text x="${x + 22}" y="112" font-size="14" fill="#374151">${escaped(text.length > 72 ? `${text.slice(0, 71)}…` : text)}</text>`,
+    `<text x="${x + 22}" y="112" font-size="14" fill="#374151">${escaped(cutEnd(text, 72))}</text>`,
   ]
 }
 
@@ -80,6 +92,11 @@ function scaleOf(values: readonly (number | null)[]): (value: number) => number 
   const low = Math.floor(Math.log10(Math.min(...positive)))
   const wide = Math.max(0.1, Math.log10(Math.max(...positive)) - low)
   return (value) => (value <= 0 ? 0 : Math.max(2, ((Math.log10(value) - low) / wide) * (RIGHT - LEFT)))
+}
+
+/** Pixels of the letters of a text that has to fit: the size that was asked for, or less. */
+function fontOf(text: string, size: number, wide: number): number {
+  return Number(Math.max(11, Math.min(size, wide / (text.length * LETTER))).toFixed(1))
 }
 
 const round = (value: number): string => value.toFixed(1)

@@ -1,0 +1,41 @@
+/** What stands below the picture of a comparison: what was measured, under which network delay, and what is only reckoned. */
+import type { QuestionEvent, Side } from '../../model/event.ts'
+import { numberOf } from '../draw/format.ts'
+import { figureOf, isReckoned } from '../state/compare-figures.ts'
+import type { BarsShown } from '../state/compare-figures.ts'
+
+/** @returns one or two sentences, each for a line of its own; none for figures that no network changes */
+export function compareNotes(questions: readonly QuestionEvent[], compare: BarsShown): readonly string[] {
+  const [first] = questions
+  if (first === undefined || compare.bars !== 'time') return []
+  const measured = measuredText(first)
+  if (!isReckoned(questions, compare)) return [measured]
+  const files = addedText('files', questions, compare)
+  const sql = addedText('sql', questions, compare)
+  return [measured, `Reckoned from that for a round trip of ${compare.latency} ms, not measured: ${files}; ${sql}.`]
+}
+
+function measuredText({ files, sql }: QuestionEvent): string {
+  const delay = ({ addedMs = 0, delayed }: Side): string => {
+    if (addedMs === 0) return 'no network delay added'
+    return `${addedMs} ms added to each round trip ${delayed === 'calls' ? 'by waiting calls' : 'on the wire'}`
+  }
+  const [ofFiles, ofSql] = [delay(files), delay(sql)]
+  return ofFiles === ofSql
+    ? `Measured with ${ofFiles} on either side.`
+    : `Measured: files with ${ofFiles}, SQL with ${ofSql}.`
+}
+
+/** By how much the bars of a side are longer than what was measured. */
+function addedText(side: 'files' | 'sql', questions: readonly QuestionEvent[], compare: BarsShown): string {
+  const name = side === 'files' ? 'files' : 'SQL'
+  const sides = questions.map((question) => question[side])
+  const trips = sides.flatMap(({ roundTrips }) => numberOf(roundTrips) ?? [])
+  if (sides.every((one) => figureOf(one, compare).kind === 'measured')) return `${name} are as measured`
+  if (trips.length === 0) return `of ${name} no round trips were counted, so that no time is shown`
+  const [least, most] = [Math.min(...trips), Math.max(...trips)]
+  if (most === 0) return `${name} has no round trip, because its database runs inside sluice, and nothing is added`
+  const more = compare.latency - (sides[0]?.addedMs ?? 0)
+  const each = more < 0 ? `${-more} ms less` : `${more} ms more`
+  return `${name} ${each} for each of ${least === most ? most : `${least} to ${most}`} round trips in a row`
+}

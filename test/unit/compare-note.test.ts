@@ -1,0 +1,63 @@
+/** What stands below the picture of a comparison. */
+import { describe, expect, it } from 'vitest'
+import type { QuestionEvent, Side } from '../../src/model/event.ts'
+import { compareNotes } from '../../src/tui/views/compare-note.ts'
+import { compareSvg } from '../../src/tui/views/compare-svg.ts'
+import { initialState } from '../../src/tui/state/state.ts'
+
+const side = (more: Partial<Side>): Side => ({ p50Ms: 10, p95Ms: 12, coldMs: 20, readBytes: '100', ...more }) as Side
+const question = (files: Partial<Side>, sql: Partial<Side>, title = 'all files'): QuestionEvent => ({
+  type: 'question',
+  question: title,
+  title,
+  same: true,
+  rows: '1',
+  runs: 7,
+  files: side(files),
+  sql: side(sql),
+  faster: 'sql',
+  factor: 2,
+})
+const at = (latency: number) => ({ bars: 'time', cold: false, latency }) as const
+
+describe('notes of a comparison', () => {
+  const files = { roundTrips: '6' } as const
+
+  it('say that nothing was added to what was measured', () => {
+    expect(compareNotes([question(files, { roundTrips: '2' })], at(0))).toEqual([
+      'Measured with no network delay added on either side.',
+    ])
+  })
+  it('say on what the latency of the slider was reckoned, on either side', () => {
+    const both = [question(files, { roundTrips: '2' }), question({ roundTrips: '14' }, { roundTrips: '2' })]
+    expect(compareNotes(both, at(50))[1]).toBe(
+      'Reckoned from that for a round trip of 50 ms, not measured: files 50 ms more for each of 6 to 14 round trips in a row; SQL 50 ms more for each of 2 round trips in a row.',
+    )
+  })
+  it('say that a database inside sluice has no round trip', () => {
+    expect(compareNotes([question(files, { roundTrips: '0' })], at(50))[1]).toContain(
+      'SQL has no round trip, because its database runs inside sluice, and nothing is added.',
+    )
+  })
+  it('tell a measured delay from a reckoned one, side by side', () => {
+    const far = [question({ ...files, addedMs: 20, delayed: 'calls' }, { roundTrips: '0' })]
+    expect(compareNotes(far, at(20))[0]).toBe(
+      'Measured: files with 20 ms added to each round trip by waiting calls, SQL with no network delay added.',
+    )
+    expect(compareNotes(far, at(50))[1]).toContain('files 30 ms more for each of 6 round trips in a row')
+    expect(compareNotes(far, at(5))[1]).toContain('files 15 ms less for each of 6 round trips in a row')
+  })
+  it('are none of bytes and requests', () => {
+    expect(compareNotes([question(files, {})], { bars: 'bytes', cold: false, latency: 50 })).toEqual([])
+  })
+})
+
+it('a picture cuts a title that has no room, and holds the notes', () => {
+  const long = 'a title of a question that is longer than the room on the left side of its bars ever is'
+  const { compare } = initialState({ columns: 80, rows: 24, ascii: false, lake: './lake', catalog: null, now: 0 })
+  const facts = { table: 'orders', lake: './lake', catalog: 'sqlite:///c.db', at: '2026-01-01' }
+  const svg = compareSvg([question({ roundTrips: '6' }, { roundTrips: '0' }, long)], { ...compare, latency: 50 }, facts)
+  expect(svg).toContain('Measured with no network delay added on either side.')
+  expect(svg).not.toContain(long)
+  expect(svg).toContain('a title of a question that is longer than')
+})
