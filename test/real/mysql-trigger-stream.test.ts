@@ -1,6 +1,6 @@
 /** MySQL and MariaDB as a source whose changes triggers note: what a round tells, what halts a stream, what is refused, and what writers feel of it. */
 import { createConnection, type Connection } from 'mysql2/promise'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Change } from '../../src/model/copy/change.ts'
 import { EVERY_KEY } from '../../src/model/copy/range.ts'
 import type { CopyStore } from '../../src/stores/copy-port.ts'
@@ -12,6 +12,8 @@ import { columnsOf, readAll, rowsOf, SIGNAL, tableOf } from './copy-mysql-kit.ts
 
 const NAME = 'sluice_77'
 const MISSING = await missing('mysql')
+/** A bound, and no wait. */
+const WAIT = { timeout: 20_000, interval: 50 }
 
 const TABLES = [
   'CREATE TABLE plain (id INT PRIMARY KEY, v VARCHAR(20), w VARCHAR(20))',
@@ -325,8 +327,9 @@ describe.skipIf(MISSING !== '')(`a stream that triggers note in MariaDB ${MISSIN
     })
 
     test('after a foreign key that came and went between two looks', async () => {
-      // The server tells the time in seconds.
-      await new Promise((resolve) => setTimeout(resolve, 1100))
+      // The server tells in seconds when a table was altered: by its clock, another one has begun.
+      const isLater = `SELECT NOW() > CREATE_TIME + INTERVAL 1 SECOND FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'plain'`
+      await vi.waitFor(async () => expect(await place.rows(isLater)).toEqual([['1']]), WAIT)
       await using other = await session()
       await other.query('CREATE TABLE parent (id INT PRIMARY KEY)')
       await other.query('SET foreign_key_checks = 0')
