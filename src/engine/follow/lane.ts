@@ -325,7 +325,9 @@ export class Lane {
     const key = fold.leave(change)
     if (where === 'open') return
     const { held, ledger } = this.#parts
-    this.#also.push(...ledger.rereadStatements(held.stream, this.#table(change.table).key, [key.map(keyPart)], 'bound'))
+    this.#also.push(
+      ...ledger.rereads.statements(held.stream, this.#table(change.table).key, [key.map(keyPart)], 'bound'),
+    )
   }
 
   #touch(table: number, key: Row): void {
@@ -375,7 +377,7 @@ export class Lane {
         const keys = [...lacking, ...applied.lacking].map((key) => key.map(keyPart))
         if (keys.length === 0) continue
         const { held, ledger } = this.#parts
-        this.#also.push(...ledger.rereadStatements(held.stream, this.#table(at).key, keys, 'unchanged'))
+        this.#also.push(...ledger.rereads.statements(held.stream, this.#table(at).key, keys, 'unchanged'))
       }
     }
   }

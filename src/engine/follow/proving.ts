@@ -198,7 +198,7 @@ export class Proving implements AsyncDisposable {
         hint: 'copy the table again with --restart',
       })
     }
-    await ledger.database.batch(ledger.rereadStatements(stream, table.key, keys, 'difference'))
+    await ledger.database.batch(ledger.rereads.statements(stream, table.key, keys, 'difference'))
   }
 
   #differs(one: TableComparison | undefined): SluiceError {

@@ -19,6 +19,7 @@ import { keyPart } from '../../model/copy/row-key.ts'
 import type { CopiedPart } from './copied-part.ts'
 import { identityPlaces, type FollowTable } from './followed-table.ts'
 import type { Lanes } from './lanes.ts'
+import type { RereadLedger } from './ledger/rereads.ts'
 import type { StreamLedger } from './ledger/streams.ts'
 import { snapshotOf } from './visible.ts'
 
@@ -64,7 +65,7 @@ export async function rereadRows(
   let mended = 0
   let reached: LogPosition | null = null
   for (;;) {
-    const waiting = await ledger.rereads(stream, table.key, AT_ONCE)
+    const waiting = await ledger.rereads.of(stream, table.key, AT_ONCE)
     if (waiting.length === 0) return reached === null ? null : { keys: read, mended, fence: reached }
     await using view = await from.source(signal)
     const snapshot = snapshotOf(view.point.view)
@@ -76,7 +77,7 @@ export async function rereadRows(
     const found = await readAgain(view, waiting, table, around)
     await lane.amend(at, found.puts, found.gone, [
       ...found.repairs,
-      ...ledger.rereadDone(waiting.map(({ id }) => id)),
+      ...ledger.rereads.done(waiting.map(({ id }) => id)),
       ledger.stateStatement(stream, table.key, 'catchup', changes.text(fence)),
     ])
     for (const key of found.keys) read.add(key)
@@ -101,7 +102,7 @@ export async function mendRows(
 ): Promise<{ readonly read: number; readonly mended: number }> {
   const { ledger, part } = around
   // All in one: a value of one row may have to leave another one.
-  const waiting = await ledger.rereads(stream, table.key, MOST_MENDED, part === null)
+  const waiting = await ledger.rereads.of(stream, table.key, MOST_MENDED, part === null)
   if (waiting.length === 0) return { read: 0, mended: 0 }
   const { puts, gone, repairs, keys } = await readAgain(view, waiting, table, around)
   const there = part === null ? puts : puts.filter((row) => part.of(row) === 'copied')
@@ -115,14 +116,14 @@ export async function mendRows(
     [...gone, ...left.map(keyOf)],
     [
       ...repairs,
-      ...ledger.rereadDone(waiting.map(({ id }) => id)),
-      ...ledger.rereadStatements(stream, table.key, unsure, 'bound'),
+      ...ledger.rereads.done(waiting.map(({ id }) => id)),
+      ...ledger.rereads.statements(stream, table.key, unsure, 'bound'),
     ],
   )
   return { read: keys.length, mended: repairs.length }
 }
 
-type Waiting = Awaited<ReturnType<StreamLedger['rereads']>>
+type Waiting = Awaited<ReturnType<RereadLedger['of']>>
 
 type ReadRows = {
   readonly puts: readonly Row[]

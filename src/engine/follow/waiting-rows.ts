@@ -19,7 +19,7 @@ type Mended = {
 
 /** Tables of which rows can be read again now. */
 export async function waitingTables({ states, ledger, stream, tables }: LoopParts): Promise<readonly Waiting[]> {
-  const waiting = await ledger.waiting(stream)
+  const waiting = await ledger.rereads.tables(stream)
   return [...tables.entries()].filter(
     ([at, { key }]) =>
       (states.list[at] === 'live' || states.part(at) !== null) &&

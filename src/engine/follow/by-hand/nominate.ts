@@ -13,7 +13,8 @@ import { cdcOf, goneTables } from '../known-stream.ts'
 import { followTable, sourceOf, type FollowTable } from '../followed-table.ts'
 import { notThere, toldHalt } from '../halt.ts'
 import type { StreamRow } from '../ledger/stream-row.ts'
-import type { Nominated, StreamLedger } from '../ledger/streams.ts'
+import type { Nominated } from '../ledger/rereads.ts'
+import type { StreamLedger } from '../ledger/streams.ts'
 import { copyOfStream } from '../named-stream.ts'
 import { differencesIn, namedRow } from './find.ts'
 import { namedKeys, scopeOf, type ScopeWish } from './scope.ts'
@@ -193,7 +194,7 @@ export async function nominate(
   const ids: string[] = []
   let sinceMs: number | null = null
   for (let at = 0; at < keys.length; at += AT_ONCE) {
-    const some = await ledger.nominate(stream.id, table.key, keys.slice(at, at + AT_ONCE))
+    const some = await ledger.rereads.nominate(stream.id, table.key, keys.slice(at, at + AT_ONCE))
     ids.push(...some.ids)
     sinceMs ??= some.sinceMs
   }

@@ -9,7 +9,8 @@ import type { CopyRun } from '../../copy/copy-run.ts'
 import { repairedSince } from '../../copy/ledger/repairs.ts'
 import type { TableKey } from '../../copy/ledger/owner.ts'
 import type { FollowRowEvent } from '../../../model/follow-events.ts'
-import type { Nominated, StreamLedger } from '../ledger/streams.ts'
+import type { Nominated } from '../ledger/rereads.ts'
+import type { StreamLedger } from '../ledger/streams.ts'
 import { streamKnown } from '../named-stream.ts'
 import { refuseStanding } from './nominate.ts'
 
@@ -41,7 +42,7 @@ export async function untilRead(
   let said = ''
   for (let told = false; ; told = true) {
     throwIfAborted(run.interrupt.abort)
-    const waiting = await ledger.stillWaiting(stream, table)
+    const waiting = await ledger.rereads.stillWaiting(stream, table)
     if (!nominated.ids.some((id) => waiting.has(id)) && (await isLive(ledger.database, stream, table))) return 'read'
     refuseStanding(await streamKnown(ledger.database, stream, label), run)
     if ((await ledger.holder(stream)) === null) return 'free'

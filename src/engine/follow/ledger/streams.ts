@@ -1,7 +1,6 @@
 /** Streams in the ledger of the target: who follows what, since when, and how far each table is. */
 import { randomUUID } from 'node:crypto'
 import type { LogPosition } from '../../../model/copy/change.ts'
-import type { RowKey } from '../../../model/copy/row-key.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
 import type { StreamBirth, StreamFault } from '../../../stores/follow-port.ts'
@@ -17,6 +16,7 @@ import { databaseTimes, LeaseSql } from '../../../stores/lease/sql.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { LEASE_MS, type Owner, type TableKey } from '../../copy/ledger/owner.ts'
 import { makeLateTable } from '../../copy/ledger/late-tables.ts'
+import { RereadLedger } from './rereads.ts'
 import {
   LANE_COLUMNS,
   joinedLanes,
@@ -41,14 +41,6 @@ const TABLES = [
 /** Between the names of sessions. */
 const SESSIONS = '\n'
 
-/**
- * Why a row is read again: the stream does not tell all of its values, a comparison found it to differ, or nobody can tell whether its chunk is copied, since it has the
- * very time of a bound: that one waits until all chunks are.
- */
-export type RereadReason = 'unchanged' | 'difference' | 'bound'
-
-export type Nominated = { readonly ids: readonly string[]; readonly sinceMs: number }
-
 /** How positions of the source are written. */
 export type Positions = {
   readonly text: (position: LogPosition) => string
@@ -68,12 +60,14 @@ export type Proof = {
 
 export class StreamLedger {
   readonly database: LedgerDatabase
+  readonly rereads: RereadLedger
   readonly #owner: Owner
   readonly #lease: LeaseSql
   readonly #now: string
 
   constructor(database: LedgerDatabase, owner: Owner) {
     this.database = database
+    this.rereads = new RereadLedger(database)
     this.#owner = owner
     this.#lease = new LeaseSql(LEASE_COLUMNS, databaseTimes(database.dialect, LEASE_MS))
     this.#now = ledgerDialect(database.dialect).now
@@ -363,70 +357,6 @@ export class StreamLedger {
     }
   }
 
-  /** Rows that have to be read from the source; for the transaction that leaves them out. */
-  rereadStatements(
-    id: string,
-    { schema, name }: TableKey,
-    keys: readonly RowKey[],
-    reason: RereadReason,
-  ): readonly Statement[] {
-    return keys.map((key) => ({
-      sql: `INSERT INTO migration_stream_rereads (reread_id, stream_id, schema_name, table_name, row_key, reason, noted_ms) VALUES (?, ?, ?, ?, ?, ?, ${this.#now})`,
-      parameters: [randomUUID(), id, schema, name, JSON.stringify(key), reason],
-    }))
-  }
-
-  /**
-   * Names rows that the lane is to read from the source, mend where they differ, and note in `migration_repairs`.
-   * @returns ids, for `stillWaiting`; and since when, by the clock of the ledger
-   */
-  async nominate(id: string, table: TableKey, keys: readonly RowKey[]): Promise<Nominated> {
-    const statements = this.rereadStatements(id, table, keys, 'difference')
-    const [now] = await this.database.all(`SELECT ${this.#now}`, [])
-    await this.database.batch(statements)
-    return { ids: statements.map(({ parameters }) => String(parameters[0])), sinceMs: Number(now?.[0]) }
-  }
-
-  /** Which rows of a table have not been read yet: their ids. */
-  async stillWaiting(id: string, { schema, name }: TableKey): Promise<ReadonlySet<string>> {
-    const rows = await this.database.all(
-      'SELECT reread_id FROM migration_stream_rereads WHERE stream_id = ? AND schema_name = ? AND table_name = ?',
-      [id, schema, name],
-    )
-    return new Set(rows.map(([rereadId]) => String(rereadId)))
-  }
-
-  /** Tables of which rows wait to be read from the source, and why: a line for each reason. */
-  async waiting(id: string): Promise<readonly (TableKey & { readonly reason: RereadReason })[]> {
-    const rows = await this.database.all(
-      'SELECT DISTINCT schema_name, table_name, reason FROM migration_stream_rereads WHERE stream_id = ?',
-      [id],
-    )
-    return rows.map(([schema, name, reason]) => ({
-      schema: String(schema),
-      name: String(name),
-      reason: String(reason) as RereadReason,
-    }))
-  }
-
-  /** @param bound whether rows at bounds are among them @returns at most `most` of them */
-  async rereads(
-    id: string,
-    { schema, name }: TableKey,
-    most: number,
-    bound = true,
-  ): Promise<readonly { readonly id: string; readonly key: RowKey; readonly reason: RereadReason }[]> {
-    const rows = await this.database.all(
-      `SELECT reread_id, row_key, reason FROM migration_stream_rereads WHERE stream_id = ? AND schema_name = ? AND table_name = ?${bound ? '' : " AND reason <> 'bound'"} ORDER BY reread_id LIMIT ${most}`,
-      [id, schema, name],
-    )
-    return rows.map(([rereadId, key, reason]) => ({
-      id: String(rereadId),
-      key: JSON.parse(String(key)) as RowKey,
-      reason: String(reason) as RereadReason,
-    }))
-  }
-
   /** What a comparison of a table came to. */
   async noteProof(id: string, { schema, name }: TableKey, proof: Proof): Promise<void> {
     await this.database.batch([
@@ -449,10 +379,6 @@ export class StreamLedger {
         ],
       },
     ])
-  }
-
-  rereadDone(ids: readonly string[]): readonly Statement[] {
-    return ids.map((id) => ({ sql: 'DELETE FROM migration_stream_rereads WHERE reread_id = ?', parameters: [id] }))
   }
 }
 
