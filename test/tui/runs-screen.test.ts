@@ -1,6 +1,8 @@
 /** Runs of other programs on the Runs screen: they come by themselves, are joined, steered and left; ended ones show their end and their curve. */
 import { afterEach, expect, it } from 'vitest'
 import type { CurvePoint, JoinedRun, MachineRun } from '../../src/engine/workbench.ts'
+import { uiCommands } from '../../src/cli/ui/commands.ts'
+import type { CommandPort } from '../../src/engine/command-port.ts'
 import type { Event, EventBody } from '../../src/model/event.ts'
 import { fakeWorkbench, NOW } from './fake-workbench.mjs'
 import type { App } from './support/app.ts'
@@ -116,16 +118,24 @@ function elsewhere() {
   return { run, calls, say, end }
 }
 
-function start(listed: MachineRun[], joined: JoinedRun | null = null, curve: readonly CurvePoint[] = []): App {
+function start(
+  listed: MachineRun[],
+  joined: JoinedRun | null = null,
+  curve: readonly CurvePoint[] = [],
+  commands?: CommandPort,
+): App {
   const machine = {
     list: async () => [...listed],
     curve: async () => curve,
     join: async () => joined ?? Promise.reject(new Error('gone')),
   }
-  const app = openApp({ columns: 120, rows: 40, fake: Object.assign(fakeWorkbench({ hold: true }), { machine }) })
+  const fake = Object.assign(fakeWorkbench({ hold: true }), { machine })
+  const app = openApp({ columns: 120, rows: 40, fake, ...(commands === undefined ? {} : { commands }) })
   open.push(app)
   return app
 }
+
+const copiedText = (app: App): string => Buffer.from(/52;c;([\w+/=]*)/.exec(app.raw())?.[1] ?? '', 'base64').toString()
 
 it('lists what runs, ended and broke off here and elsewhere, the newest first, and sees the next one come', async () => {
   const listed = [ENDED, BROKEN, FAR]
@@ -218,8 +228,7 @@ it('the command of a run that works in another folder is copied with it', async 
   await app.press(['2'], 'enter joins it')
   await app.press(['g', 'enter'], 'read 50,000')
   await app.press(['y'], 'copied: command')
-  const text = Buffer.from(/52;c;([\w+/=]*)/.exec(app.raw())?.[1] ?? '', 'base64').toString()
-  expect(text).toBe(`cd '/data/in here' && ${told.COMMAND}`)
+  expect(copiedText(app)).toBe(`cd '/data/in here' && ${told.COMMAND}`)
 })
 
 it('an ended one shows its end, its totals and its curve', async () => {
@@ -229,13 +238,16 @@ it('an ended one shows its end, its totals and its curve', async () => {
     bytes: 0,
     lag: null,
   }))
-  const app = start([ENDED], null, curve)
+  const commands = await uiCommands({ env: {}, program: 'npx sluice' }, { secrets: [], urls: [] })
+  const app = start([ENDED], null, curve, commands)
   await app.until('213')
   await app.press(['2'], ENDED.run)
   await app.press(['G', 'enter'], '1,234,567')
   expect(app.screen()).toContain('sluice copy --goes-on')
   expect(app.screen()).toMatch(/█/)
-  await app.press(['y'], 'copied')
+  await app.press(['y'], 'copied: command')
+  // As a shell of this machine takes it.
+  expect(copiedText(app)).toBe('npx sluice copy --goes-on')
 })
 
 it('shows copies of every open ledger, also those of another machine, and asks again while one is looked at', async () => {

@@ -60,6 +60,8 @@ export type Acting = {
   run(command: Command, rows?: readonly TableRow[]): void
   /** Puts a text where other programs can paste it. */
   copy(text: string, what: string): void
+  /** Copies a command as a shell of this machine takes it. @param line begins with `sluice`, or calls it behind a `cd` */
+  copyCommand(line: string): void
   flash(text: string, tone?: 'plain' | 'ok' | 'bad'): void
   /** Stops what runs and leaves as soon as it has ended. */
   stopAndLeave(abort: boolean): void

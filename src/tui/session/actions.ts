@@ -88,7 +88,11 @@ async function openMachineRun(s: Acting, run: MachineRun): Promise<void> {
   const curve = (await s.workbench.machine?.curve(run.run)) ?? []
   const cells = Math.min(s.state.size.columns, 140) - 4
   const lines = machineRunText(run, curve, cells, s.state.ascii)
-  text(s, `run ${run.run}`, lines, goesOnBy(run) ?? run.commandLine)
+  const copy = goesOnBy(run) ?? run.commandLine
+  s.store.dispatch({
+    type: 'dialog',
+    dialog: { kind: 'text', title: `run ${run.run}`, lines, top: 0, copy, isCommand: true },
+  })
 }
 
 function openResult(s: Acting): void {
@@ -293,7 +297,8 @@ export function actOn(s: Acting, command: Command, rows: readonly TableRow[] = d
       break
     case 'clipboard': {
       const what = copied(s.state)
-      if (what !== null) s.copy(what.text, what.what)
+      if (what !== null && 'command' in what) s.copyCommand(what.command)
+      else if (what !== null) s.copy(what.text, what.what)
       break
     }
     case 'open.chunk':

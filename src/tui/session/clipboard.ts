@@ -8,7 +8,7 @@ import { comparison, identityOf, known, logRows, openRun, runRows, selectedVersi
 import type { State } from '../state/state.ts'
 import { cursorRow, targetRows } from '../state/tables-list.ts'
 
-export type Copied = { readonly text: string; readonly what: string }
+export type Copied = { readonly text: string; readonly what: string } | { readonly command: string }
 
 function fromTables(state: State): Copied | null {
   if (state.focus !== 'detail') {
@@ -55,19 +55,19 @@ export function copied(state: State): Copied | null {
       return fromTables(state)
     case 'runs': {
       const run = openRun(state)
-      if (run !== null) return { text: run.finished?.resumeCommand ?? commandOf(run), what: 'command' }
+      if (run !== null) return { command: run.finished?.resumeCommand ?? commandOf(run) }
       const row = runRows(state)[state.runs.at.cursor]
       if (row === undefined) return null
-      if (row.kind === 'here') return { text: commandOf(row.run), what: 'command' }
+      if (row.kind === 'here') return { command: commandOf(row.run) }
       if (row.kind === 'machine' && row.run.commandLine !== '')
-        return { text: goesOnBy(row.run) ?? row.run.commandLine, what: 'command' }
+        return { command: goesOnBy(row.run) ?? row.run.commandLine }
       return { text: row.run.run, what: 'run id' }
     }
     case 'ask':
       return { text: textOf(state.ask.editor), what: 'statement' }
     case 'compare': {
       const run = comparison(state)?.run
-      return run === undefined ? null : { text: run.commandLine, what: 'command' }
+      return run === undefined ? null : { command: run.commandLine }
     }
     case 'log': {
       const entry = logRows(state)[state.log.at.cursor]

@@ -268,8 +268,9 @@ export function dialogKey(s: Acting, key: string): boolean {
   if (dialog.kind === 'lifecycle') return lifecycleKey(s, dialog, key)
   if (dialog.kind === 'start') return startKey(s, dialog, key)
   if (key === 'y' && (dialog.kind === 'text' || dialog.kind === 'plan' || dialog.kind === 'copy-plan')) {
-    if (dialog.kind === 'text') s.copy(dialog.copy, dialog.title)
-    else s.copy(dialog.commandLine, 'command')
+    if (dialog.kind !== 'text') s.copyCommand(dialog.commandLine)
+    else if (dialog.isCommand === true) s.copyCommand(dialog.copy)
+    else s.copy(dialog.copy, dialog.title)
     return true
   }
   if (dialog.kind === 'text' && ['g', 'home', 'G', 'end'].includes(key)) {
@@ -302,7 +303,7 @@ function lifecycleKey(s: Acting, dialog: Of<'lifecycle'>, key: string): boolean 
       const shown = s.state.lifecycles.get(dialog.row.key)
       const command = shown === undefined ? null : chosenCommand(shown, dialog.chosen)
       if (command === null) s.flash('there is no command to copy')
-      else s.copy(command, 'command')
+      else s.copyCommand(command)
       return true
     }
     case 'R':
@@ -336,7 +337,7 @@ function startKey(s: Acting, dialog: Of<'start'>, key: string): boolean {
       if (!isTyped) set(s, { ...dialog, left: movedSideways(dialog, s.state, key === 'left' ? -SIDEWAYS : SIDEWAYS) })
       return !isTyped
     case 'y':
-      if (!isTyped) s.copy(dialog.of.command, 'command')
+      if (!isTyped) s.copyCommand(dialog.of.command)
       return !isTyped
     case 'j':
     case 'k':

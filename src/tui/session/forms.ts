@@ -245,7 +245,7 @@ export class Forms implements Filling {
     const { commands } = this
     if (commands === null) return
     void readForm(form, commands).then((read) => {
-      if (isStartable(read)) this.#s.copy(read.commandLine, 'command')
+      if (isStartable(read)) this.#s.copyCommand(read.commandLine)
       else this.#s.flash(`nothing is copied: ${read.message}`, 'bad')
     })
   }

@@ -281,8 +281,12 @@ export class Session implements Acting {
   }
 
   copy(text: string, what: string): void {
-    this.#terminal.copy(what === 'command' ? (this.commands?.called(text) ?? text) : text)
+    this.#terminal.copy(text)
     this.flash(`copied: ${what}`, 'ok')
+  }
+
+  copyCommand(line: string): void {
+    this.copy(this.commands?.called(line) ?? line, 'command')
   }
 
   flash(text: string, tone: 'plain' | 'ok' | 'bad' = 'plain'): void {

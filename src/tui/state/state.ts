@@ -168,6 +168,7 @@ export type Dialog =
       readonly lines: readonly string[]
       readonly top: number
       readonly copy: string
+      readonly isCommand?: boolean
       /** The form that is open again when it is closed. */
       readonly form?: Form
     }
