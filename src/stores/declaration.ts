@@ -29,6 +29,8 @@ export type SystemDeclaration = {
   readonly file?: FileDeclaration
   readonly catalog?: CatalogDeclaration
   readonly copies?: CopyDeclaration
+  /** Why no typed statement is sent to it, in one sentence: of systems without `catalog`. */
+  readonly unasked?: string
   /** What doctor looks at in a database that holds no catalog: of systems without `catalog`. */
   readonly examine?: (checks: Checks, url: string, clock: Pick<Clock, 'now'>) => Promise<void>
   /** The package with the native module, and what tells its version; of systems that run in this process. */

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { AskProgress, AskQuestion } from '../../src/engine/asking/port.ts'
+import { openAsked } from '../../src/engine/asking/pages.ts'
 import { relationsOf } from '../../src/engine/asking/relations.ts'
 import { RunningAnswer } from '../../src/engine/asking/running-answer.ts'
 import { scratchDatabase } from '../../src/stores/parquet.ts'
@@ -109,6 +110,13 @@ describe.each(['sqlite', 'duckdb', 'postgresql', 'mysql'] as const)('statements 
     await answer.ended
     expect(answer.progress).toMatchObject({ state: 'done', cancelled: true, whole: false, error: null })
     await expect.poll(atServer, { timeout: 5_000 }).toBe('0')
+  })
+})
+
+it.each(['d1://account/database', 'cassandra://h/k'])('is refused for %s with why', async (url) => {
+  await expect(openAsked(url)).rejects.toMatchObject({
+    code: 'UNSUPPORTED_URL',
+    reason: expect.stringContaining('no session that only reads') as string,
   })
 })
 

@@ -59,8 +59,9 @@ export async function askInto({ place, sql, explain }: AskQuestion, sink: Sink, 
 /** @throws SluiceError UNSUPPORTED_URL for a system that takes no statements here; CONNECT_FAILED … */
 export async function openAsked(url: string): Promise<SqlDatabase> {
   if (systemOf(url)?.catalog === undefined) {
-    const title = systemOf(url)?.title ?? 'such a database'
+    const { title = 'such a database', unasked } = systemOf(url) ?? {}
     throw new SluiceError('UNSUPPORTED_URL', `statements cannot be asked of ${title}`, {
+      ...(unasked === undefined ? {} : { reason: unasked }),
       hint: `ask a database of ${titlesOf(({ catalog }) => catalog !== undefined)}, or a table with its archive`,
     })
   }

@@ -10,5 +10,7 @@ export const d1: SystemDeclaration = {
     atomic: 'batch',
     open: async ({ url }, options) => (await import('./copy/index.ts')).openD1Copy(url, options),
   },
+  unasked:
+    'its API runs whatever it is sent: it has no session that only reads, so that nothing but sluice would keep a statement from writing',
   examine: async (checks, url) => (await import('./exam.ts')).examineD1(checks, url),
 }

@@ -4,6 +4,8 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { holdsCatalog, ofPlainDatabase } from '../../asking/plain-database.ts'
 import { withCatalog } from '../../catalog-session.ts'
 import { openCatalogDatabase } from '../../registry.ts'
+import { systemOf } from '../../systems.ts'
+import { openAsked } from '../../asking/pages.ts'
 import { rowValue } from '../../row-value.ts'
 import { renamedText } from '../../../shared/unique-names.ts'
 import type { SqlDatabase } from '../../../stores/port.ts'
@@ -52,7 +54,9 @@ export async function sql(operation: SqlOperation, run: SqlRun): Promise<Ending>
 /** A catalog is checked first; a database that holds none is asked as it is. */
 async function withAsked(url: string, body: (database: SqlDatabase) => Promise<void>): Promise<void> {
   {
-    await using database = await openCatalogDatabase(url, 'read')
+    // A system that takes no statements says why.
+    const open = systemOf(url)?.unasked === undefined ? openCatalogDatabase(url, 'read') : openAsked(url)
+    await using database = await open
     if (!(await holdsCatalog(database))) {
       try {
         return await body(database)
