@@ -16,6 +16,8 @@ import { complaint, unknownFlag } from './complaints.ts'
 import type { Request } from './commands/command.ts'
 import type { ConfigDefaults } from './config.ts'
 import { examplesText } from './examples.ts'
+import { commandNameOf, declarationOf } from '../engine/operations/facts.ts'
+import { OPERATIONS, type OperationKind } from '../engine/operations/list.ts'
 import { isCopyUrl } from '../engine/systems.ts'
 import { configFlag, declareGlobals, firstWord, readGlobals } from './globals.ts'
 import type { Globals } from './globals.ts'
@@ -249,7 +251,18 @@ export async function parseCommandLine(
 /** A page of yargs with what it cannot show: lines that are broken where a shell may break them. */
 function withExamples(page: string, entry: CommandDeclaration | null): string {
   const examples = entry === null ? '' : `${examplesText(entry.name)}\n`
-  return `${page.trimEnd()}\n\n${examples}\`sluice --help\` lists the flags of every command.\n`
+  const around = entry !== null && canGoOn(entry.name) ? BACKGROUND : ''
+  return `${page.trimEnd()}\n\n${examples}${around}\`sluice --help\` lists the flags of every command.\n`
+}
+
+const BACKGROUND = '--background starts it so that it goes on when the terminal closes:\n`sluice attach` watches it.\n'
+
+/** Whether runs of a command may be left to the background. */
+function canGoOn(command: string): boolean {
+  return (Object.keys(OPERATIONS) as OperationKind[]).some((kind) => {
+    const { shape } = declarationOf(kind)
+    return commandNameOf(kind) === command && (shape === 'long' || shape === 'lines')
+  })
 }
 
 /** yargs takes a pair of quotes off the value of `--flag="value"`, though the shell has taken its own already: it gets another pair. */

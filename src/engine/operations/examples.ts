@@ -46,7 +46,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   rollback: [`rollback sales/orders --dry-run ${CATALOG}`, `rollback sales/orders --confirm=sales/orders ${CATALOG}`],
   'export-log': [
     `export-log sales/orders --to ./orders-log ${CATALOG}`,
-    `export-log orders-a0c72062 --to ./orders-log --json ${CATALOG}`,
+    `export-log crm/customers --to ./customers-log --json ${CATALOG}`,
   ],
   prune: [`prune sales/orders --keep-versions 100 --dry-run ${CATALOG}`, `prune --all --older-than 30d ${CATALOG}`],
   index: [`index events/clicks event_id ${CATALOG}`, `index sales/orders customer_id ordered_at ${CATALOG}`],
