@@ -12,6 +12,7 @@ import { completionAnswer } from '../../src/cli/completion/answer.ts'
 import { completionOf } from '../../src/cli/completion/candidates.ts'
 import { SCRIPTS } from '../../src/cli/completion/scripts.ts'
 import { parseCommandLine } from '../../src/cli/parse.ts'
+import { completed as completedInForm } from '../../src/cli/ui/completion.ts'
 
 const bin = path.join(import.meta.dirname, '..', '..', 'dist', 'cli', 'bin.js')
 /** A bound, and no wait: longer than a machine that has other things to do takes for any of it. */
@@ -74,8 +75,24 @@ describe('what a word may become', () => {
     expect(line('copy', '--from', 'pro')).toEqual(['prod', 'proof'])
     expect(line('copy', '--to=o')).toEqual(['--to=old'])
     expect(line('discover', 'pr')).toEqual(['prod', 'proof'])
-    expect(completionOf(['copy', '--from', ''])).toEqual({ candidates: [], places: null })
-    expect(completionOf(['--config', '/nowhere', 'copy', '--from', ''])).toEqual({ candidates: [], places: null })
+    expect(completionOf(['copy', '--from', ''])).toMatchObject({ candidates: [], places: null })
+    expect(completionOf(['--config', '/nowhere', 'copy', '--from', ''])).toMatchObject({ candidates: [], places: null })
+  })
+
+  it('databases that are files, in a form, below the folder that its URL has so far', async () => {
+    const below = path.join(folder, 'below')
+    mkdirSync(path.join(below, 'deeper'), { recursive: true })
+    const database = new Database(path.join(below, 'shop.db'))
+    database.exec('CREATE TABLE t (id INTEGER)')
+    database.close()
+    writeFileSync(path.join(below, 'shop.txt'), 'not a database')
+    const may = async (word: string): Promise<readonly string[]> =>
+      (await completedInForm(['copy', '--from', word], {})).map(({ word: one }) => one)
+    expect(await may(`sqlite:///${below}/`)).toEqual([`sqlite:///${below}/deeper/`, `sqlite:///${below}/shop.db`])
+    expect(await may(`sqlite:///${below}/sh`)).toEqual([`sqlite:///${below}/shop.db`])
+    expect(await may(`duckdb:///${below}/`)).toEqual([`duckdb:///${below}/deeper/`])
+    expect(await may(`sqlite:///${below}/nothing/`)).toEqual([])
+    expect(await may(`postgresql:///${below}/`)).toEqual([])
   })
 
   it('files and folders, where those are wanted', () => {

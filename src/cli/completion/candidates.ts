@@ -16,6 +16,8 @@ type Completion = {
   readonly commas?: boolean
   readonly candidates: readonly Candidate[]
   readonly places: 'files' | 'folders' | null
+  /** It is the URL of a database, which may be a file. */
+  readonly isDatabase?: true
   /** Names that the database of the line may know. */
   readonly wanted?: Wanted
 }
@@ -147,6 +149,7 @@ function valuesOfOption(
       ...(completes === 'command' ? COMMANDS.map(({ name, summary }) => ({ word: name, meaning: summary })) : []),
     ],
     commas: commas === true,
+    ...(completes === 'database' ? { isDatabase: true as const } : {}),
     places: completes === undefined ? null : (PLACES[completes] ?? null),
     ...wantedOf(completes, takes, before, commas),
   }

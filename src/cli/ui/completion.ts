@@ -4,6 +4,7 @@ import path from 'node:path'
 import type { Candidate } from '../../engine/command-port.ts'
 import { completionOf } from '../completion/candidates.ts'
 import { knownTo } from '../completion/names.ts'
+import { urlFiles } from '../../engine/url-files.ts'
 
 /** More than this nobody looks through. */
 const MOST = 200
@@ -17,11 +18,12 @@ export async function completed(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<readonly Candidate[]> {
   const current = words.at(-1) ?? ''
-  const { candidates, places, wanted } = completionOf(words)
+  const { candidates, places, wanted, isDatabase = false } = completionOf(words)
   const flags = current === '' ? candidates.filter(({ word }) => !word.startsWith('--')) : candidates
   const names = wanted === undefined ? [] : await knownTo(wanted, words, env)
   const found = places === null || current.includes('://') ? [] : await placesFrom(current, places)
-  return [...flags, ...names, ...found].slice(0, MOST)
+  const files = isDatabase ? urlFiles(current) : []
+  return [...flags, ...names, ...found, ...files].slice(0, MOST)
 }
 
 /** Entries of the folder that is typed; a folder ends with a slash, so that one goes on from there. */
