@@ -193,3 +193,14 @@ it('leaves a catalog with tables to itself until its database is asked for', asy
   await app.settled()
   expect(fake.runsStarted).toHaveLength(0)
 })
+
+it('lists a database anew once a run that read or wrote it has ended', async () => {
+  const { app, run } = await copying()
+  await app.press(['1'], 'public.')
+  const listings = (): number =>
+    app.fake.runsStarted.filter(({ operation }) => operation.kind === 'discover-database').length
+  expect(listings()).toBe(1)
+  run.finish(0)
+  await app.until('idle')
+  expect(listings()).toBe(2)
+})

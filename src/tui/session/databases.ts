@@ -76,8 +76,10 @@ export class Databases {
     this.open(url, url, null)
   }
 
-  readAgain(): void {
-    for (const { url, title, parent } of this.#store.get().databases) this.open(url, title, parent)
+  /** Lists them anew. @param of URLs as they are shown; all that are open when absent */
+  readAgain(of?: ReadonlySet<string>): void {
+    for (const { url, title, parent } of this.#store.get().databases)
+      if (of === undefined || of.has(url)) this.open(url, title, parent)
   }
 
   close(): void {

@@ -6,6 +6,7 @@ import type { CommandPort } from '../../engine/command-port.ts'
 import type { TableRow, Workbench } from '../../engine/workbench.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { asSluiceError } from '../../shared/errors.ts'
+import { endsOf } from '../../engine/operations/facts.ts'
 import type { LifecycleStatusOperation } from '../../engine/operations/lifecycle-status/declaration.ts'
 import type { Event } from '../../model/event.ts'
 import type { Command } from '../keymap/bindings.ts'
@@ -103,7 +104,10 @@ export class Session implements Acting {
     this.#terminal = terminal
     this.#passing = new Passing(terminal.restMs, () => this.#load())
     this.queue = new RunQueue(workbench, store, clock, {
-      event: (run, event) => terminal.onEvent(run, event),
+      event: (run, event) => {
+        terminal.onEvent(run, event)
+        if (event.type === 'run.finished') this.#readEndsOf(run)
+      },
       story: () => terminal.commands?.story(false) ?? null,
     })
     this.joined = new JoinedRuns(store, clock, {
@@ -141,6 +145,16 @@ export class Session implements Acting {
         this.lifecycles.look()
       })
     })
+  }
+
+  /** What a run has read or written is others now: what stands in its rows of the list would be of before. */
+  #readEndsOf(run: number): void {
+    const operation = this.state.runs.views.find(({ id }) => id === run)?.operation
+    if (operation === undefined) return
+    const { source, target } = endsOf(operation)
+    const ends = new Set([source, target].filter((url) => url !== undefined))
+    this.databases.readAgain(ends)
+    this.stores.readAgain(ends)
   }
 
   /** Where commands that need a catalog find it; they work only where there is one. */

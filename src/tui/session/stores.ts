@@ -84,10 +84,12 @@ export class Stores {
     this.#store.dispatch({ type: 'cursor', key: store.key })
   }
 
-  /** Those that are unfolded, and those that could not be read. */
-  readAgain(): void {
-    for (const store of this.#store.get().stores)
-      if (store.error === undefined && (store.open || store.state === 'failed')) void this.#read(store)
+  /** Those that are unfolded, and those that could not be read. @param of URLs as they are shown; all when absent */
+  readAgain(of?: ReadonlySet<string>): void {
+    for (const store of this.#store.get().stores) {
+      const isMeant = of === undefined || of.has(store.url)
+      if (isMeant && store.error === undefined && (store.open || store.state === 'failed')) void this.#read(store)
+    }
   }
 
   close(): void {
