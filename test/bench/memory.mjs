@@ -2,6 +2,7 @@
  * `npm run bench -- memory [MINUTES]`: what the UI holds in memory while it follows a table of 200,000 rows that somebody changes 200 times a second, and a
  * second UI that has joined the run; beside a UI in which nothing runs, and a bare program that applies the same changes: the floors. Half-way the UI shows
  * other screens for a minute each. Prints resident memory at moments of the run, and the least heap of each thread then. Asserts nothing.
+ * Whoever touches the file `snapshot` in the folder of the samples gets heap snapshots of all threads, which cost resident memory that does not go away.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

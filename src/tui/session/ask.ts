@@ -1,11 +1,11 @@
 /** What keys do on the Ask screen: the editor has all that prints, the keymap has the rest. */
-import type { Answering, AskQuestion, SaveFormat } from '../../engine/asking/port.ts'
+import type { Answering, AskQuestion } from '../../engine/asking/port.ts'
 import type { Workbench } from '../../engine/workbench.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import { visible } from '../../shared/visible.ts'
-import { bytes as bytesText, count, plural } from '../draw/format.ts'
+import { count, plural } from '../draw/format.ts'
 import type { Command } from '../keymap/bindings.ts'
 import type { KeyPress } from '../keymap/key-name.ts'
 import type { Action } from '../state/action.ts'
@@ -18,17 +18,12 @@ import type { AskState } from '../state/ask-state.ts'
 import { isAsking, openedBox, placeKey, withProgress, withQuestion } from '../state/ask-state.ts'
 import type { State } from '../state/state.ts'
 import type { Store } from '../state/store.ts'
-import { edit, field } from '../state/text-field.ts'
+import { edit } from '../state/text-field.ts'
+import { AskSaving } from './ask-saving.ts'
 import { wholeError } from './reach.ts'
 
 /** A longer value is cut where it is shown whole: a screen is no place to read a megabyte. */
 const SHOWN_CHARS = 200_000
-const ENDS: readonly (readonly [RegExp, SaveFormat])[] = [
-  [/\.csv$/i, 'csv'],
-  [/\.(?:jsonl|ndjson|json)$/i, 'jsonl'],
-  [/\.parquet$/i, 'parquet'],
-]
-
 export class AskSession {
   readonly #workbench: Workbench
   readonly #store: Store<State, Action>
@@ -37,11 +32,9 @@ export class AskSession {
   #answering: Answering | null = null
   #asked = 0
   #isLoading = false
-  #isSaving = false
   /** Whether ctrl-c has said that it leaves: a statement may just have ended when it was pressed. */
   #leaves = false
-  /** The path that a second enter may write over. */
-  #overwrites: string | null = null
+  readonly #saving: AskSaving
   readonly #reading = new Set<string>()
 
   constructor(
@@ -54,6 +47,7 @@ export class AskSession {
     this.#store = store
     this.#clock = clock
     this.#flash = flash
+    this.#saving = new AskSaving(workbench, store, flash)
   }
 
   /** Reads what was asked before, once the screen is looked at, and rows that come into sight. */
@@ -83,7 +77,7 @@ export class AskSession {
     const state = this.#store.get()
     if (key.name !== 'ctrl-c') this.#leaves = false
     if (state.screen === 'ask' && state.prompt?.kind === 'ask-save' && key.name === 'tab') {
-      void this.#completePath()
+      void this.#saving.complete()
       return true
     }
     if (!this.#isTyping(state)) return false
@@ -145,30 +139,7 @@ export class AskSession {
 
   /** Takes the path that was typed. */
   async save(typed: string): Promise<void> {
-    const answering = this.#answering
-    const format = ENDS.find(([end]) => end.test(typed))?.[1]
-    if (answering === null || this.#isSaving) return
-    if (format === undefined) return this.#wrong('end the path in .csv, .jsonl or .parquet')
-    this.#isSaving = true
-    this.#store.dispatch({ type: 'prompt-error', error: 'writing …' })
-    try {
-      const saved = await answering.save({ path: typed, format, overwrite: this.#overwrites === typed })
-      if (saved.kind === 'exists') {
-        this.#overwrites = typed
-        return this.#wrong('a file is there: enter again writes over it')
-      }
-      this.#overwrites = null
-      const texts = saved.asText.length === 0 ? '' : `; as texts: ${saved.asText.join(', ')}`
-      const names = saved.renamed.length === 0 ? '' : `; renamed: ${saved.renamed.join(', ')}`
-      const text = `saved: ${typed} holds ${plural(saved.rows, 'row')}, ${bytesText(saved.bytes)}${visible(texts + names)}`
-      if (this.#store.get().prompt?.kind === 'ask-save') this.#store.dispatch({ type: 'close-prompt' })
-      this.#set({ saved: `saved ${plural(saved.rows, 'row')}` })
-      this.#flash(text, 'ok')
-    } catch (thrown) {
-      this.#wrong(wholeError(asSluiceError(thrown)))
-    } finally {
-      this.#isSaving = false
-    }
+    if (this.#answering !== null) await this.#saving.save(this.#answering, typed)
   }
 
   /** Ends what runs; its thread is waited for by the workbench. */
@@ -369,23 +340,6 @@ export class AskSession {
 
   /** Puts a text where the terminal can paste it from. */
   copy: ((text: string, what: string) => void) | null = null
-
-  async #completePath(): Promise<void> {
-    const typed = this.#store.get().prompt?.field.text ?? ''
-    const paths = await this.#workbench.asking.paths(typed)
-    const common = commonBeginning(paths)
-    if (this.#store.get().prompt?.field.text !== typed) return
-    if (common.length > typed.length) this.#store.dispatch({ type: 'typed', field: field(common) })
-    else if (paths.length > 1) {
-      const slash = typed.lastIndexOf('/') + 1
-      this.#wrong(paths.map((path) => visible(path.slice(slash))).join('  '))
-    }
-  }
-
-  #wrong(error: string): void {
-    if (this.#store.get().prompt?.kind === 'ask-save') this.#store.dispatch({ type: 'prompt-error', error })
-    else this.#flash(error, 'bad')
-  }
 
   #edited(editor: Editor): void {
     const { ask } = this.#store.get()
