@@ -33,6 +33,14 @@ it.each([
   expect(masked(typed)).toBe(drawn)
 })
 
+it('shows what is typed on the smallest screen', async () => {
+  const app = openApp({ columns: 40, rows: 10, fake: fakeWorkbench() })
+  open.push(app)
+  await app.until('crm/')
+  await app.press(['a', 'sqlite:///a/long/way/to/shop.db'], 'sqlite:///a/long/way/to/shop.db')
+  await app.press(['ctrl-u', './lake'], './lake')
+})
+
 /** Everything that has been written to the terminal so far. */
 const written = (app: App): string => app.raw().replaceAll(/\u001B\[[\d;?]*[A-Za-z]/g, '')
 

@@ -159,7 +159,16 @@ const ASKED: Readonly<Record<Prompt['kind'], string>> = {
 function promptLine(prompt: Prompt, state: State, cells: number): Line {
   const [before, after] = shownAround(prompt.field)
   const caret = marksOf(state.ascii).caret
-  const left = [span(` ${ASKED[prompt.kind]} `, 'strong'), span(clean(before)), span(caret, 'info'), span(clean(after))]
+  const label = ` ${ASKED[prompt.kind]} `
+  const typed = `${clean(before)}${clean(after)}`
+  const left = [span(label, 'strong'), span(clean(before)), span(caret, 'info'), span(clean(after))]
+  // What is typed goes before what the keys are and what is asked for.
+  if (prompt.error === null && width(label) + width(typed) + 26 > cells) {
+    const room = cells - 6
+    const shown =
+      width(typed) > room ? [span(` …${Array.from(typed).slice(-room).join('')}`), span(caret, 'info')] : left.slice(1)
+    return width(label) + width(typed) + 2 <= cells ? left : [...(width(typed) > room ? [] : [span(' ')]), ...shown]
+  }
   const right = prompt.error === null ? line('enter keeps · esc leaves ', 'muted') : line(`${prompt.error} `, 'bad')
   return spread(left, right, cells)
 }
