@@ -173,7 +173,9 @@ it('tells times that are reckoned for servers further away from those that were 
   expect(path).toBe('sluice-compare.svg')
   expect(svg).toContain('viewBox="0 0 1280 720"')
   expect(svg).toContain('>291.2 ms</text>')
-  expect(svg).toContain('Reckoned, not measured: the measured time and 50 ms for each round trip that follows another.')
+  expect(svg).toContain(
+    'Reckoned from that for a round trip of 50 ms, not measured: files 50 ms more for each of 5 round trips in a row',
+  )
   await app.press([',', ',', 'left', 'left', 'left'], 'warm median of 7, measured')
   await app.press(
     ['s', 'backspace', 'backspace', 'backspace', 'backspace', '-there', 'enter'],
