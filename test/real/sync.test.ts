@@ -236,12 +236,13 @@ describe('sync --watch', () => {
 })
 
 describe('migration-status', () => {
-  test('says once a table how far it is behind, and nothing where it cannot know', async () => {
-    using at = await lakeOf(['away', 'behind', 'cleaned', 'current'])
+  test('says once a table how far it is behind, and why where it cannot know', async () => {
+    using at = await lakeOf(['away', 'behind', 'cleaned', 'current', 'cut'])
     const commits = [FIRST, MORE, [add('c')], [add('d')]]
-    writeLog(join(at.lake, 'behind'), commits.slice(1, 2), 1)
+    for (const table of ['behind', 'cut']) writeLog(join(at.lake, table), commits.slice(1, 2), 1)
     await run(syncOf(at.url))
     writeLog(join(at.lake, 'behind'), commits.slice(2), 2)
+    dropCommits(join(at.lake, 'cut'), 1, 2)
     writeLog(join(at.lake, 'cleaned'), commits)
     writeCheckpoint(join(at.lake, 'cleaned'), 3, checkpointOf(commits, 3))
     dropCommits(join(at.lake, 'cleaned'), 0, 3)
@@ -256,6 +257,15 @@ describe('migration-status', () => {
       ['behind', '2'],
       ['cleaned', '3'],
       ['current', '0'],
+      ['cut', undefined],
+      ['cut', undefined],
+    ])
+    const why = events.flatMap((event) =>
+      event.type === 'log' ? [[event.table?.replace(/-[0-9a-f]{8}$/, ''), event.message]] : [],
+    )
+    expect(why.toSorted()).toEqual([
+      ['away', expect.stringMatching(/^how far it is behind is not known: /)],
+      ['cut', 'its log was truncated: it ends at version 0, the catalog holds 1: commit 1 is gone from its end'],
     ])
   })
 })

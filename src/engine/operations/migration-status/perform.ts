@@ -1,9 +1,11 @@
 /** `migration-status` and `runs`: what was imported, how far behind each table is, and which commands changed the catalog. */
 import { readAudit } from '../../../catalog/audit.ts'
+import { cutText } from '../../../catalog/import/same-log.ts'
 import { readStatus } from '../../../catalog/status.ts'
 import { listLog } from '../../../delta/listing.ts'
 import { dec } from '../../../model/event.ts'
-import { SluiceError } from '../../../shared/errors.ts'
+import type { LogStore } from '../../../model/log-store.ts'
+import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { SqlReader } from '../../../stores/port.ts'
 import { withCatalog } from '../../catalog-session.ts'
 import { inOrder } from '../../lake/in-order.ts'
@@ -34,6 +36,9 @@ export async function migrationStatus(
       // Rows come newest first: how far a table is behind stands in the newest of its imports, and in no older one.
       const lag = behind.get(row.tableId) ?? null
       behind.delete(row.tableId)
+      if (lag !== null && 'why' in lag) {
+        run.emit({ type: 'log', level: 'warn', table: row.tableId, message: lag.why })
+      }
       run.emit({
         type: 'run',
         run: row.importId,
@@ -41,7 +46,7 @@ export async function migrationStatus(
         command: 'import',
         status: row.status,
         ...(row.version === null ? {} : { version: dec(row.version) }),
-        ...(lag === null ? {} : { behind: dec(lag) }),
+        ...(lag === null || 'why' in lag ? {} : { behind: dec(lag.versions) }),
         filesProcessed: dec(row.filesProcessed),
         ...(row.startedAt === null ? {} : { startedAt: row.startedAt }),
         ...(row.completedAt === null ? {} : { completedAt: row.completedAt }),
@@ -90,20 +95,20 @@ export async function recordedRuns(operation: RunsOperation, run: RunOf<typeof r
 /** Tables looked at the same time: of a store far away, one look is mostly waiting. */
 const LOOKS = 8
 
-/**
- * How many versions each log has above the catalog's, by table id; null where the log cannot be listed, which is not 0. One listing a table, from
- * the known version on.
- */
+/** How many versions a log has above the catalog's, or why that cannot be said, which is not 0. */
+type Lag = { readonly versions: number } | { readonly why: string }
+
+/** By table id. One listing a table, from the known version on. */
 async function commitsBehind(
   reader: SqlReader,
   tableId: string | undefined,
   signal: AbortSignal,
-): Promise<Map<string, number | null>> {
+): Promise<Map<string, Lag>> {
   const heads = await reader.all(
     `SELECT table_id, location, current_version FROM delta_tables${tableId === undefined ? '' : ' WHERE table_id = ?'}`,
     tableId === undefined ? [] : [tableId],
   )
-  const behind = new Map<string, number | null>()
+  const behind = new Map<string, Lag>()
   const lags = inOrder(heads as readonly (readonly [string, string, number | null])[], LOOKS, async (head) => {
     const [id, location, version] = head
     return [id, await lagOf(location, version, signal)] as const
@@ -112,13 +117,25 @@ async function commitsBehind(
   return behind
 }
 
-async function lagOf(location: string, version: number | null, signal: AbortSignal): Promise<number | null> {
+async function lagOf(location: string, version: number | null, signal: AbortSignal): Promise<Lag> {
   try {
     const log = await openLake(pathOfLocation(location))
-    const { latest } = await listLog(log, { signal, from: version ?? 0, attributes: false })
-    return latest === null ? null : Math.max(0, latest - (version ?? -1))
+    const latest = await latestFrom(log, version ?? 0, signal)
+    if (latest === null || version === null || latest >= version) return { versions: (latest ?? -1) - (version ?? -1) }
+    return { why: `its log was truncated: ${cutText(latest, version)}` }
   } catch (error) {
     if (signal.aborted) throw error
-    return null
+    return { why: `how far it is behind is not known: ${asSluiceError(error).message}` }
   }
+}
+
+/** The newest version of a log; where it has nothing from `version` on, what lies below is looked at. @throws whatever keeps it from being listed */
+async function latestFrom(log: LogStore, version: number, signal: AbortSignal): Promise<number | null> {
+  try {
+    const { latest } = await listLog(log, { signal, from: version, attributes: false })
+    if (latest !== null) return latest
+  } catch (error) {
+    if (asSluiceError(error).code !== 'NO_LOG') throw error
+  }
+  return (await listLog(log, { signal, attributes: false })).latest
 }
