@@ -247,3 +247,21 @@ it('quotes what a shell would take apart', () => {
   expect(quoted("it's here")).toBe(String.raw`'it'\''s here'`)
   expect(quoted('sqlite:///lake.db')).toBe('sqlite:///lake.db')
 })
+
+it('leaves the screen to whoever has left the first of several runs, and marks go with what they were for', async () => {
+  const app = await start({ fake: fakeWorkbench({ hold: true }) })
+  await app.press(['space', 'space', 'space', 'v'], 'validate ./lake/crm/accounts')
+  expect(app.screen()).toContain('2 in line')
+  await app.press(['1'], '[1 Tables]')
+  expect(app.screen()).not.toContain('marked')
+  app.fake.runsStarted[0]?.finish(0)
+  await expect.poll(() => app.fake.runsStarted.length).toBe(2)
+  await app.settled()
+  expect(app.screen()).toContain('[1 Tables]')
+  // Whoever looks at it goes on with the next one.
+  await app.press(['2'], 'validate ./lake/crm/contacts')
+  app.fake.runsStarted[1]?.finish(0)
+  await expect.poll(() => app.fake.runsStarted.length).toBe(3)
+  await app.settled()
+  expect(app.screen()).toContain('[2 Runs]')
+})

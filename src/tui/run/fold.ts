@@ -2,6 +2,7 @@
 import type { Event } from '../../model/event.ts'
 import { countDec, numberOf, seconds } from '../draw/format.ts'
 import { foldFsck } from './fsck-fold.ts'
+import { isShownAs } from './run-screen.ts'
 import { foldSummary } from './summary-fold.ts'
 import type { Lane, RunView } from './run-view.ts'
 import { bytesNow, doneNow, KEPT_RESULTS, KEPT_SAMPLES } from './run-view.ts'
@@ -18,6 +19,9 @@ const NO_STEP = { step: null, span: {}, attempt: 1 } as const
 
 const withoutChunk = (run: RunView, table: string, chunk: string): readonly Lane[] =>
   run.lanes.filter((l) => l.table !== table || l.chunk !== chunk)
+
+/** More than these a comparison does not say. */
+const MOST_NOTES = 6
 
 const doneIn = (run: RunView, table: string): number =>
   run.lanes.reduce(
@@ -146,6 +150,10 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
     case 'fsck.checked':
     case 'fsck.finding':
       return foldFsck(run, event, now)
+    case 'log':
+      return event.level === 'note' && isShownAs(run.operation, 'compare')
+        ? { ...run, notes: last(run.notes, event.message, MOST_NOTES) }
+        : run
     case 'question':
       return { ...run, questions: last(run.questions, event, KEPT_RESULTS) }
     case 'difference':

@@ -75,6 +75,8 @@ export type RunView = {
   readonly mismatches: readonly Mismatch[]
   readonly mismatchCount: number
   readonly questions: readonly QuestionEvent[]
+  /** What a comparison says beside its figures: questions that it left out, and what its times mean. */
+  readonly notes: readonly string[]
   /** Of a `diff`. */
   readonly differences: readonly DifferenceEvent[]
   readonly differenceCount: number
@@ -125,6 +127,7 @@ export function freshRun(id: number, operation: Operation, commandLine: string, 
     mismatches: [],
     mismatchCount: 0,
     questions: [],
+    notes: [],
     differences: [],
     differenceCount: 0,
     comparing: null,

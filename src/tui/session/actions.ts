@@ -39,9 +39,14 @@ function importTables(s: Acting, rows: readonly TableRow[], start: boolean): voi
 
 function eachInCatalog(s: Acting, on: readonly TableRow[], what: string, make: (row: TableRow) => Job): void {
   const rows = on.filter(isInCatalog)
-  const left = on.length - rows.length
+  const broken = on.filter((row) => !isInCatalog(row) && row.error !== null).length
+  const left = on.length - rows.length - broken
   s.queue.add(rows.map(make))
-  if (left > 0) s.flash(`${what} ${rows.length}; ${left} not in the catalog yet, i imports them`)
+  const others = [
+    ...(left > 0 ? [`${left} not in the catalog yet, i imports them`] : []),
+    ...(broken > 0 ? [`${broken} cannot be read`] : []),
+  ]
+  if (others.length > 0) s.flash([`${what} ${rows.length}`, ...others].join('; '))
 }
 
 function compareAgain(s: Acting, command: Command): void {

@@ -19,6 +19,9 @@ type Current = {
   finished: (Event & { type: 'run.finished' }) | null
 }
 
+/** Whether a run takes the screen when it begins: always, never, or from the one before it, where that is still looked at. */
+type Shown = 'yes' | 'no' | 'in its turn'
+
 /** Between a run and the UI. */
 export type Tap = {
   /** Hears every event of a run, numbered from 1. */
@@ -32,7 +35,7 @@ export class RunQueue {
   readonly #workbench: Workbench
   readonly #store: Store<State, Action>
   readonly #clock: Clock
-  readonly #waiting: { readonly job: Job; readonly show: boolean }[] = []
+  readonly #waiting: { readonly job: Job; readonly show: Shown }[] = []
   #current: Current | null = null
   #nextId = 1
   #tickTimer: ReturnType<typeof setInterval> | null = null
@@ -58,8 +61,8 @@ export class RunQueue {
   add(jobs: readonly Job[], show = true): void {
     // Who starts something behind a run that has said its last word waits for nothing.
     const behind = this.#current !== null && this.#current.finished === null
-    for (const job of jobs) {
-      this.#waiting.push({ job, show: show && !behind })
+    for (const [index, job] of jobs.entries()) {
+      this.#waiting.push({ job, show: !show || behind ? 'no' : index === 0 ? 'yes' : 'in its turn' })
       this.#store.dispatch({ type: 'run-queued', ...job })
     }
     if (behind) {
@@ -142,7 +145,9 @@ export class RunQueue {
     this.#store.dispatch({ type: 'queue', take: 1 })
     const id = this.#nextId
     this.#nextId += 1
-    this.#store.dispatch({ type: 'run-added', id, ...job, now: this.#clock.now(), show })
+    const { screen, runs } = this.#store.get()
+    const isFollowed = show === 'in its turn' && (screen === 'compare' || (screen === 'runs' && runs.open === id - 1))
+    this.#store.dispatch({ type: 'run-added', id, ...job, now: this.#clock.now(), show: show === 'yes' || isFollowed })
     const handle = this.#workbench.start(job.operation, job.commandLine)
     const flow = new RunFlow(id, this.#store, this.#clock, this.#tap.story())
     const current: Current = { id, handle, flow, finished: null }

@@ -1,4 +1,5 @@
 /** The reducer: every change of the state goes through here, and ends with cursors that are in sight. */
+import type { Operation } from '../../engine/operations/list.ts'
 import { msOf } from '../draw/format.ts'
 import { foldEvent, sample } from '../run/fold.ts'
 import { logEntry } from '../run/log-entry.ts'
@@ -166,6 +167,8 @@ function reduce(state: State, action: Action): State {
     case 'run-queued':
       return {
         ...state,
+        // They have done what they were for; what is started next would take them all again.
+        ...(OF_MARKS.has(action.operation.kind) ? { tables: { ...state.tables, marks: new Set(), anchor: null } } : {}),
         runs: {
           ...state.runs,
           queue: [...state.runs.queue, { operation: action.operation, commandLine: action.commandLine }],
@@ -294,6 +297,16 @@ function reduce(state: State, action: Action): State {
       return { ...state, interrupted: true }
   }
 }
+
+/** What keys start for the rows that are marked. */
+const OF_MARKS: ReadonlySet<Operation['kind']> = new Set([
+  'import',
+  'batch-import',
+  'validate',
+  'performance-compare',
+  'fsck',
+  'copy',
+])
 
 /** The next state. */
 export function reducer(state: State, action: Action): State {

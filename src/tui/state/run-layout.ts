@@ -23,7 +23,10 @@ export function runLayout(state: State, run: RunView): RunLayout {
   const head = wide ? 5 : 4
   if (isStory(run)) return { wide, chart: 0, lanes: 0, results: Math.max(1, body - head - 2), log: 0 }
   const lanes =
-    run.finished !== null || run.checks.length > 0 || isShownAs(run.operation, 'differences')
+    run.finished !== null ||
+    run.operation.kind === 'validate' ||
+    run.checks.length > 0 ||
+    isShownAs(run.operation, 'differences')
       ? 0
       : Math.max(1, Math.min(run.lanes.length, rows >= 38 ? 16 : 5))
   const left = body - head - chart - (chart > 0 ? 1 : 0) - (lanes > 0 ? lanes + 2 : 0) - 1

@@ -3,7 +3,7 @@ import type { QuestionEvent, Side } from '../../model/event.ts'
 import { bytes, count, countDec, numberOf, plural, took } from '../draw/format.ts'
 import type { Line } from '../draw/line.ts'
 import { block, chosen, line, rule, span, spread } from '../draw/line.ts'
-import { clean, cutEnd, cutMiddle, padEnd, padStart, width } from '../draw/text.ts'
+import { clean, cutEnd, cutMiddle, padEnd, padStart, width, wrap } from '../draw/text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { figureOf, LATENCIES, meaningOf } from '../state/compare-figures.ts'
 import { compareRows, geometry, hasRoom } from '../state/geometry.ts'
@@ -93,7 +93,8 @@ function askedText(side: Side): string {
   if (trips === null) return '?'
   if (trips === 0) return 'no round trip'
   const requests = side.bucketRequests ?? side.requests ?? '0'
-  const own = side.bucketRequests === undefined ? 'requests' : 'to a bucket'
+  // A folder has no wire: what is counted is what the same reading would ask of a bucket.
+  const own = side.bucketRequests === undefined ? 'requests' : 'if in a bucket'
   return requests === '0' ? plural(trips, 'round trip') : `${countDec(requests)} ${own}, ${count(trips)} in a row`
 }
 
@@ -183,6 +184,7 @@ export function compareScreen(state: State, cells: number): Line[] {
     )
   }
   const { questions, run } = all
+  const { notes } = run
   const what = meaningOf(questions, state.compare)
   const state1 =
     run.phase !== 'done'
@@ -216,6 +218,11 @@ export function compareScreen(state: State, cells: number): Line[] {
   if (cells >= 160 && left >= 5 && questions.length > 0)
     lines.push(...figuresTable(questions, at.cursor, state, cells, Math.min(left, questions.length + 2)))
   if (q !== undefined)
-    lines.push(...detailLines(q, state.catalog ?? '', state.lake, cells), [], line(summaryText(questions), 'strong'))
+    lines.push(
+      ...detailLines(q, state.catalog ?? '', state.lake, cells),
+      [],
+      line(summaryText(questions), 'strong'),
+      ...notes.flatMap((note) => wrap(clean(note), cells - 2).map((text) => line(` ${text}`, 'muted'))),
+    )
   return block(lines, cells, body)
 }

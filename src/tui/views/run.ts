@@ -57,7 +57,8 @@ function totals(run: RunView): string {
     if (run.fsck !== null) return run.finished === null ? 'listing the files of the table …' : ''
     if (isShownAs(operation, 'differences')) return run.finished === null ? 'comparing rows of both sides …' : ''
     if (doneNow(run) > 0) parts.push(`${count(doneNow(run))} done`)
-    return parts.length === 0 ? 'no plan was told' : parts.join('   ')
+    if (parts.length === 0) return run.finished === null ? 'reading …' : ''
+    return parts.join('   ')
   }
   if (run.plan.tables > 0) parts.push(`tables ${count(ended)}/${count(run.plan.tables)}`)
   // An import's plan counts commits, but a lane takes a whole table: its tables and actions say how far it is.
@@ -181,6 +182,9 @@ function resultLine(result: TableResult, state: State, here: boolean, cells: num
   return [...front, span(parts.join(''))]
 }
 
+/** How many runs wait for this one. */
+const inLine = ({ runs }: State): string => (runs.queue.length === 0 ? '' : ` · ${runs.queue.length} in line`)
+
 function resultsTitle(run: RunView, state: State): string {
   const c = run.counts
   const parts = [`done ${c.ok + c.current}`, `failed ${c.failed}`, `refused ${c.refused}`]
@@ -190,8 +194,7 @@ function resultsTitle(run: RunView, state: State): string {
       `waiting ${Math.max(0, run.plan.tables - c.ok - c.current - c.failed - c.refused - c.stopped - c.skipped - run.lanes.length)}`,
     )
   if (run.retries > 0) parts.push(plural(run.retries, 'retry', 'retries'))
-  if (state.runs.queue.length > 0) parts.push(`${state.runs.queue.length} in line`)
-  return parts.join(' · ') + (state.runs.errorsOnly ? ' · errors only' : '')
+  return parts.join(' · ') + inLine(state) + (state.runs.errorsOnly ? ' · errors only' : '')
 }
 
 function results(run: RunView, state: State, cells: number, rows: number): Line[] {
@@ -206,7 +209,10 @@ function results(run: RunView, state: State, cells: number, rows: number): Line[
   if (checks.length > 0)
     return block(
       [
-        rule(`checks · ${plural(run.checks.length, 'check')} · ${plural(run.mismatchCount, 'difference')}`, cells),
+        rule(
+          `checks · ${plural(run.checks.length, 'check')} · ${plural(run.mismatchCount, 'difference')}${inLine(state)}`,
+          cells,
+        ),
         ...checks.slice(-rows),
       ],
       cells,
