@@ -1,6 +1,7 @@
 /** `sluice [PATH|URL]`: the terminal UI on a lake, or without a terminal a list of what is there. */
 import { mkdirSync, statSync } from 'node:fs'
 import path from 'node:path'
+import { EVERY_TABLE } from '../engine/operations/discover-database/declaration.ts'
 import { hasOneOpener, isCatalogUrl, isCopyUrl } from '../engine/systems.ts'
 import type { JoinedRun } from '../engine/workbench.ts'
 import type { Event } from '../model/event.ts'
@@ -24,7 +25,7 @@ import type { Operation } from '../engine/operations/list.ts'
 /** What `sluice PATH` does without a terminal: it lists, and changes nothing. */
 export function listInstead(target: string): { readonly operation: Operation; readonly words: readonly string[] } {
   if (isCopyUrl(target) && !isCatalogUrl(target)) {
-    return { operation: { kind: 'discover-database', url: target, tables: ['*'] }, words: ['discover', target] }
+    return { operation: { kind: 'discover-database', url: target, tables: EVERY_TABLE }, words: ['discover', target] }
   }
   if (isCatalogUrl(target)) {
     return {

@@ -1,6 +1,7 @@
 /** Names that a database knows, for whoever types one. Nothing is changed, and nothing is created. */
 import { tableText } from '../model/copy/column-type.ts'
 import { isLedgerTable } from '../stores/ledger-tables.ts'
+import { EVERY_TABLE } from './operations/discover-database/declaration.ts'
 import { openSource, recordsOf, type Opened } from './archiving/each-table.ts'
 import { openSourceStore } from './copy/open-stores.ts'
 
@@ -26,7 +27,7 @@ export async function knownNames(
   }
   await using store = await openSourceStore(url)
   const found = new Map<string, string>()
-  for (const pattern of tables.length === 0 || kind === 'table' ? ['*'] : tables) {
+  for (const pattern of tables.length === 0 || kind === 'table' ? EVERY_TABLE : tables) {
     const some = (await store.tables(pattern, signal)).filter(({ table }) => !isLedgerTable(table))
     if (kind === 'table') {
       for (const { table } of some) found.set(table.name, '').set(tableText(table), '')

@@ -1,14 +1,12 @@
 /** discover: a path is a lake, and a URL a database. */
 import { SluiceError } from '../../shared/errors.ts'
 import { flag, list, text } from '../arguments.ts'
+import { EVERY_TABLE } from '../../engine/operations/discover-database/declaration.ts'
 import { isCopyUrl } from '../../engine/systems.ts'
 import { operate } from './command.ts'
 import type { Command } from './command.ts'
 import { splitNames } from '../name-list.ts'
 import { placeOr } from '../named-stores.ts'
-
-/** Tables that are found without their schema, and those of every schema. */
-const EVERY_TABLE = ['*', '*.*']
 
 const discover: Command = {
   request: (args, { defaults, env }) => {

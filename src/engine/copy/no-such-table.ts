@@ -2,13 +2,12 @@
 import { tableText } from '../../model/copy/column-type.ts'
 import { closest } from '../../shared/closest.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { EVERY_TABLE } from '../operations/discover-database/declaration.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
 import { isLedgerTable } from '../../stores/ledger-tables.ts'
 
 /** For as long as somebody waits for a refusal. */
 const PATIENCE_MS = 3000
-/** Tables of the schema that names without one are looked for in, and of all schemas. */
-const EVERYWHERE = ['*', '*.*']
 
 type Asked = Pick<CopyStore, 'label' | 'tables'>
 
@@ -28,7 +27,7 @@ export async function noSuchTable(store: Asked, name: string, words: string): Pr
 async function meantTable(store: Asked, name: string): Promise<string | null> {
   const signal = AbortSignal.timeout(PATIENCE_MS)
   const found = new Map<string, string>()
-  for (const pattern of EVERYWHERE) {
+  for (const pattern of EVERY_TABLE) {
     try {
       for (const { table } of await store.tables(pattern, signal)) {
         if (isLedgerTable(table)) continue

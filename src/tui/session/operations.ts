@@ -3,6 +3,7 @@ import type { LifecycleStatusOperation } from '../../engine/operations/lifecycle
 import { isInCatalog, type TableRow } from '../../engine/workbench.ts'
 import { parseLakeUrl, s3Path } from '../../model/lake-url.ts'
 import { redactUrl } from '../../shared/redact.ts'
+import { EVERY_TABLE } from '../../engine/operations/discover-database/declaration.ts'
 import { SAMPLED_VERSIONS } from '../../engine/operations/validate/declaration.ts'
 import { defaultNumber, defaultText } from '../../engine/operations/facts.ts'
 import type { Operation } from '../../engine/operations/list.ts'
@@ -265,7 +266,7 @@ export function copyRunsOf(url: string, limit: number, runId?: string): Job {
 /** The list of the tables of a database. */
 export function discoverDatabase(url: string): Job {
   return {
-    operation: { kind: 'discover-database', url, tables: ['*'] },
+    operation: { kind: 'discover-database', url, tables: EVERY_TABLE },
     commandLine: ['sluice', 'discover', url].map(quoted).join(' '),
   }
 }

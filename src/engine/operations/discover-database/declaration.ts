@@ -6,6 +6,9 @@ export type DiscoverDatabaseOperation = {
   readonly tables: readonly string[]
 }
 
+/** Patterns of all there is: tables that are found without their schema, and those of every schema. */
+export const EVERY_TABLE: readonly string[] = ['*', '*.*']
+
 const EVENTS = ['relation', 'log'] as const
 
 export const discoverDatabase: Declaration<DiscoverDatabaseOperation, (typeof EVENTS)[number]> = {
