@@ -793,6 +793,7 @@ export function fakeWorkbench({
     if (operation.kind === 'performance-compare') {
       queueMicrotask(() => {
         run.emit({ type: 'run.started', command: operation.kind, tool: '0.1.0' })
+        run.emit({ type: 'log', level: 'note', message: 'count and bytes: skipped, the table has no statistics' })
         for (const q of QUESTIONS)
           if (operation.questions === undefined || operation.questions.includes(q[0])) run.emit(questionEvent(q))
         run.finish(0)
