@@ -1,6 +1,6 @@
 /** The detail pane: title, tabs, and the tab that is open. */
 import { age, fullTime } from '../draw/format.ts'
-import type { Line, Span } from '../draw/line.ts'
+import type { Line } from '../draw/line.ts'
 import { block, lineWidth, line, rule, span, spread } from '../draw/line.ts'
 import { cutMiddle } from '../draw/text.ts'
 import { geometry } from '../state/geometry.ts'
@@ -16,6 +16,7 @@ import { storeFacts } from './stores.ts'
 import { ringLines } from './ring.ts'
 import { lifecycleLines } from './lifecycle.ts'
 import { timelineLines } from './timeline.ts'
+import { tabStrip } from './tab-strip.ts'
 
 const TITLES: Readonly<Record<Tab, string>> = {
   overview: 'Overview',
@@ -37,10 +38,14 @@ export function asOfText(state: State): string {
 
 function tabsLine(state: State, cells: number): Line {
   const gap = cells >= 60 ? '  ' : ' '
-  const spans = TABS.flatMap((tab, i): Span[] => [
-    span(i === 0 ? ' ' : gap),
-    tab === state.detail.tab ? span(`[${TITLES[tab]}]`, 'strong') : span(TITLES[tab], 'muted'),
-  ])
+  const spans = tabStrip(
+    TABS.map((tab, i) => [
+      span(i === 0 ? ' ' : gap),
+      tab === state.detail.tab ? span(`[${TITLES[tab]}]`, 'strong') : span(TITLES[tab], 'muted'),
+    ]),
+    TABS.indexOf(state.detail.tab),
+    cells,
+  )
   const right = asOfText(state)
   return right === '' || lineWidth(spans) + right.length + 2 > cells ? spans : spread(spans, line(`${right} `), cells)
 }

@@ -17,6 +17,7 @@ import { lakeTables } from '../state/stores.ts'
 import { needyRows } from '../state/needy.ts'
 import { cursorRow, visibleRows } from '../state/tables-list.ts'
 import { tableName } from './table-name.ts'
+import { tabStrip } from './tab-strip.ts'
 
 /** `importing 63 % · 0:17`: the state of the run in words, always there. */
 export function runState(run: RunView | undefined, now: number): string {
@@ -126,10 +127,14 @@ function crumbs(state: State): string {
 function screensLine(state: State, cells: number): Line {
   const screens: readonly Screen[] = ['tables', 'runs', 'compare', 'log', 'ask']
   const tabs = (gap: string): Line =>
-    screens.flatMap((screen, i): Span[] => {
-      const text = `${i + 1} ${TITLES[screen]}`
-      return [state.screen === screen ? span(`[${text}]`, 'strong') : span(` ${text} `), span(gap)]
-    })
+    tabStrip(
+      screens.map((screen, i) => {
+        const text = `${i + 1} ${TITLES[screen]}`
+        return [state.screen === screen ? span(`[${text}]`, 'strong') : span(` ${text} `), span(gap)]
+      }),
+      screens.indexOf(state.screen),
+      cells - 1,
+    )
   let told = crumbs(state)
   const fits = (left: Line): boolean => width(told) <= cells - lineWidth(left) - 4
   const left = fits(tabs(' ')) ? tabs(' ') : tabs('')
