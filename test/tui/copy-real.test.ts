@@ -74,6 +74,7 @@ describe('events of real copies', () => {
     expect(first.finished.status).toBe('stopped')
     const stopped = folded(operation, first.events)
     const done = stopped.copy?.tally().read ?? 0
+    expect(share(stopped)).toBe(done / ROWS)
     expect(done).toBe(stopped.doneBefore)
     expect([...strip(stopped, 'numbers')].toSorted()).toEqual(['pending', 'proved'])
     const { events } = await perform(operation)
@@ -92,6 +93,10 @@ describe('events of real copies', () => {
     expect(finished.error?.code).toBe('ROWS_ASIDE')
     const run = folded(operation, events)
     expect(run.copy?.tally()).toMatchObject({ read: ROWS, written: ROWS - 1, aside: 1 })
+    // All was gone through: what is wrong with it is said by the end of the run.
+    expect(share(run)).toBe(1)
+    const again = await perform(operation)
+    expect(share(folded(operation, again.events))).toBe(1)
     const [bad, ...more] = run.copy?.book.list('numbers', true) ?? []
     expect(more).toEqual([])
     expect(bad).toMatchObject({ state: 'aside', aside: 1, rows: [{ key: ['4500'] }] })

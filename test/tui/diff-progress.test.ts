@@ -5,7 +5,7 @@ import type { EventBody } from '../../src/model/event.ts'
 import { fakeWorkbench } from './fake-workbench.mjs'
 import type { App } from './support/app.ts'
 import { openApp } from './support/app.ts'
-import { COPY } from './support/copy-events.ts'
+import { COPY, fault } from './support/copy-events.ts'
 
 let open: App[] = []
 afterEach(async () => {
@@ -62,8 +62,9 @@ it('is seen on the Run screen', async () => {
   run?.emit(at(1_000_000, 6, 0, 1, 'looking again'))
   await app.until('ranges 6, looking again')
   run?.emit({ type: 'table.finished', table: TABLE, status: 'failed', ms: 9, notes: ['one differs'] })
-  run?.finish(1)
+  run?.finish(1, { error: fault('DIFFERENCES', 'one row differs') })
   await app.until('rows 1,000,000/1,000,000')
+  await app.until(/100 % {2}failed/)
 })
 
 it('is told every ten seconds without a screen', () => {

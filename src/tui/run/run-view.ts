@@ -160,13 +160,21 @@ export function workOf(run: RunView): number | null {
   return run.copy === null ? run.plan.total : run.copy.rows().rows
 }
 
-/** 0..1 of the whole work, what earlier runs did included; below 1 until the run has ended well; null when no plan says. */
+/** 0..1 of the whole work, what earlier runs did included; below 1 while work is left, also in a run that has ended; null when no plan says. */
 export function share(run: RunView): number | null {
-  if (run.finished?.status === 'ok') return 1
+  if (run.finished?.status === 'ok' || isGoneThrough(run)) return 1
   const all = workOf(run)
   if (all === null || all <= 0) return null
   if (run.copy !== null && run.finished !== null) return Math.min(0.99, run.copy.tally().read / all)
   return Math.min(0.99, Math.max(0, (run.baseline + doneNow(run)) / all))
+}
+
+/** Whether a run that ended as failed has left nothing out: it failed by what it found, or by rows that were set aside. */
+function isGoneThrough({ finished, copy, archiving, plan }: RunView): boolean {
+  if (finished?.status !== 'failed' || plan === null) return false
+  if (copy !== null) return copy.isGoneThrough
+  // One that could not look at something ends by another code.
+  return archiving === null && finished.error?.code === 'DIFFERENCES'
 }
 
 function sampleBefore(run: RunView, since: number): Sample | null {

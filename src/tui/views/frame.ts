@@ -61,19 +61,24 @@ function betweenDatabases(operation: Operation): boolean {
   return declarationOf(operation.kind).shape === 'long' && storeOf(operation, 'database') !== undefined
 }
 
+/** A URL without its system and without who logs in. Of a database file the path is left, as it is opened: three slashes begin a relative one. */
+function bare(url: string): string {
+  return url.replace(/^\w+:\/\/(?:\/|[^/@]*@)?/, '')
+}
+
 /** Two URLs in `room` cells: who logs in is the first thing to go, then by what way. */
 function ends(from: string, to: string, room: number): string {
   const shorter = [
     (url: string) => url,
     (url: string) => url.replace(/:\/\/[^/@]*@/, '://'),
-    (url: string) => url.replace(/^\w+:\/\/(?:[^/@]*@)?/, ''),
+    bare,
   ]
   for (const short of shorter) {
     const text = `${short(from)} → ${short(to)}`
     if (width(text) <= room) return text
   }
   const half = Math.floor((room - 3) / 2)
-  return `${cutMiddle(from.replace(/^\w+:\/+(?:[^/@]*@)?/, ''), half)} → ${cutMiddle(to.replace(/^\w+:\/+(?:[^/@]*@)?/, ''), half)}`
+  return `${cutMiddle(bare(from), half)} → ${cutMiddle(bare(to), half)}`
 }
 
 function headLine(state: State, cells: number): Line {

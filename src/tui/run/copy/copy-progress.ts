@@ -126,6 +126,12 @@ export class CopyProgress {
     return sum
   }
 
+  /** Whether every row of every table was read and is accounted for, also those that were set aside. */
+  get isGoneThrough(): boolean {
+    const { tables } = this
+    return tables.length > 0 && tables.every((table) => table.isGoneThrough)
+  }
+
   /** Whether earlier runs have set rows aside too. */
   get hasOlderAside(): boolean {
     return this.tables.some(({ before }) => before.aside > 0)

@@ -92,6 +92,12 @@ export class CopyTable {
     return this.begun > 0 ? 'copying' : 'waits'
   }
 
+  /** Whether no chunk of it is left: each is closed, with its rows in the target or set aside. */
+  get isGoneThrough(): boolean {
+    const { all, pending, copying, waits, failed } = this.map.counts()
+    return this.state === 'ok' || (this.started !== null && all > 0 && pending + copying + waits + failed === 0)
+  }
+
   /** All runs together, in closed chunks; what the ledger says, once it has said it. */
   get tally(): Tally {
     const { result, here, before } = this
