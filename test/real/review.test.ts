@@ -109,7 +109,7 @@ describe('URLs of a catalog', () => {
       expect(ending('discover', url).error?.message).toBe('the database URL names a folder, not a file')
     writeFileSync(join(folder.path, 'a-file'), '')
     expect(ending('validate', 'orders', '--database-url', 'sqlite:///a-file/no.db').error?.reason).toBe(
-      'The folder of the file is not there',
+      `The folder of the file is not there: ${join(folder.path, 'a-file')}`,
     )
   })
   test('say what to do when nothing is there', () => {

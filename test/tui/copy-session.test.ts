@@ -167,7 +167,45 @@ it('lists the tables of a database file of the lake, copies the marked ones, and
   )
   await app.press(['y'], 'copied: command')
   await app.press(['esc'], (screen) => !screen.includes('enter starts'))
+  await app.press(['c', 'up'], /copy to \(URL\) postgresql:\/\/me:\S+@db\/edge/)
+  expect(app.screen()).not.toContain('hidden')
+  // What was wrong is there too, to be mended.
+  await app.press(['up'], /copy to \(URL\) edge/)
+  await app.press(['down', 'enter'], 'enter starts')
+  expect(app.fake.runsStarted.at(-1)?.operation).toMatchObject({ dryRun: true, to: 'postgresql://me:hidden@db/edge' })
+  await app.press(['esc'], (screen) => !screen.includes('enter starts'))
   await app.press(['esc', 'esc'], (screen) => /› app\/chinook.db/.test(screen) && !screen.includes('RESUMABLE'))
+})
+
+it('says how long it waits for both sides of a copy, and for what', async () => {
+  const fake = fakeWorkbench({ lake: null, catalog: null, database: 'postgresql://app@db/tracks' })
+  const app = start({ fake })
+  await app.until('public.events')
+  const { start: begin } = fake
+  // A side that does not answer: the run says nothing until the test does.
+  fake.start = (operation, commandLine) => {
+    const run = begin(operation, commandLine)
+    return { ...run, subscribe: () => () => undefined, done: new Promise(() => undefined), abort: () => undefined }
+  }
+  await app.press(['c', 'd1://account/away', 'enter'], 'asking both sides what there is to do')
+  expect(app.screen()).not.toContain('so far')
+  app.clock.now += 12_000
+  await app.until('0:12 so far: a side that cannot be reached is tried again')
+  await app.press(['esc'], (screen) => !screen.includes('so far'))
+})
+
+it('shows database files in its title as they are opened', async () => {
+  const titleOf = async (to: string, columns = 80): Promise<string> => {
+    const fake = fakeWorkbench({ hold: true, lake: null, catalog: null })
+    const from = 'postgresql://app@a-rather-long-name-of-a-host.example/tracks'
+    const app = start({ fake, columns, initial: { operation: { ...told.COPY, from, to }, commandLine: told.COMMAND } })
+    await app.until('planning the copy')
+    return app.row(1)
+  }
+  expect(await titleOf('sqlite:///bg2.db')).toMatch(/ → bg2\.db /)
+  expect(await titleOf('sqlite:///tmp/x/out a.db')).toMatch(/ → tmp\/x\/out a\.db /)
+  expect(await titleOf('duckdb:////tmp/x/out a.db')).toMatch(/ → \/tmp\/x\/out a\.db /)
+  expect(await titleOf('sqlite:////t/o.db', 60)).toMatch(/ → \/t\/o\.db /)
 })
 
 it('says why a database cannot be read, and asks again with R', async () => {

@@ -1,4 +1,5 @@
 /** The screen lists the tables of a database that `sluice discover` lists, and copies each by the name that it lists. */
+import { resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { listInstead } from '../../src/cli/open.ts'
 import { knownNames } from '../../src/engine/known-names.ts'
@@ -13,6 +14,14 @@ async function listed(operation: Operation): Promise<readonly string[]> {
   const { events } = await perform(operation)
   return events.flatMap((event) => (event.type === 'relation' ? [event.table] : [])).toSorted()
 }
+
+it('a folder that is not there is named from the root', async () => {
+  using folder = temporaryFolder()
+  const source = await makePlace('sqlite', folder.path)
+  await source.sql('CREATE TABLE t (id INTEGER PRIMARY KEY)')
+  const { finished } = await perform(copyTables(['t'], source.url, 'sqlite:///no/such/out.db', false).operation)
+  expect(finished.error?.reason).toBe(`there is no folder ${resolve('no/such')}`)
+})
 
 describe.skipIf(without !== '')(`tables of several schemas ${without}`, () => {
   let folder: Folder

@@ -85,6 +85,9 @@ it('copies through the terminal', async () => {
 it('says that a key does nothing here instead of staying silent', async () => {
   const app = await start()
   await app.press(['/', 'rates', 'enter', 'r'], 'does nothing here')
+  expect(app.row(24)).not.toContain('all keys')
+  // It goes by itself, and nothing is written after it.
+  await app.until((screen) => screen.includes('all keys') && !screen.includes('does nothing here'))
 })
 
 it('leaves with the exit code of the one run it was started for', async () => {

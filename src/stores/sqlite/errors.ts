@@ -20,9 +20,15 @@ function folderMissing(label: string): readonly [reason: string, hint: string] {
   const hint = 'Check database URL; the folder of the file has to be there'
   const isMeant = !path.startsWith('/') && looksLikeFolder(dirname(`/${path}`)) && dirname(`/${path}`) !== '/'
   return [
-    'The folder of the file is not there',
+    `The folder of the file is not there: ${missingFolder(label) ?? ''}`,
     isMeant ? `${hint}. sqlite:///${path} counts from this folder, sqlite:////${path} from the root` : hint,
   ]
+}
+
+/** The folder of a database file, from the root, where it is not there; else null. @param label URL of the database */
+export function missingFolder(label: string): string | null {
+  const folder = dirname(resolve(label.replace(/^\w+:\/\/\//, '')))
+  return looksLikeFolder(folder) ? null : folder
 }
 
 /** Why a database file may not open, which SQLite itself does not tell. Reading one needs a writable folder too (WAL). */

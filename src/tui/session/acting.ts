@@ -1,4 +1,5 @@
 /** What keys and dialogs may do with a session. */
+import type { Clock } from '../../shared/clock.ts'
 import type { CommandForm, CommandPort } from '../../engine/command-port.ts'
 import type { Form } from '../form/form.ts'
 import type { RunningOperation, TableRow, Workbench } from '../../engine/workbench.ts'
@@ -33,6 +34,7 @@ export type Filling = {
 
 export type Acting = {
   readonly workbench: Workbench
+  readonly clock: Clock
   readonly store: Store<State, Action>
   readonly queue: RunQueue
   /** Runs of other programs that are looked at. */

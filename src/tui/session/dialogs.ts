@@ -48,7 +48,12 @@ function readInto<K extends Dialog['kind']>(
     if (dialog === null) running.abort()
     else set(s, apply(dialog, event))
   })
+  // How long it takes is seen while somebody waits for it.
+  const clock = setInterval(() => {
+    if (current() !== null) s.store.dispatch({ type: 'aged', now: s.clock.now() })
+  }, 1000)
   void running.done.then((exit) => {
+    clearInterval(clock)
     unsubscribe()
     const dialog = current()
     if (dialog !== null) set(s, ended(dialog, exit))
@@ -83,7 +88,8 @@ export function askCopyPlan(s: Acting, tables: readonly string[], from: string, 
   tokens.set(job.operation, dry)
   const what = tables.length === 1 ? (tables[0] ?? '') : `${tables.length} tables`
   const title = `Copy ${what} to ${redactUrl(to)}`
-  set(s, { kind: 'copy-plan', title, ...job, state: 'reading', lines: [], left: [], error: null, top: 0 })
+  const asked = { state: 'reading', askedAt: s.clock.now(), told: null } as const
+  set(s, { kind: 'copy-plan', title, ...job, ...asked, lines: [], left: [], error: null, top: 0 })
   readInto(
     s,
     'copy-plan',
@@ -91,6 +97,7 @@ export function askCopyPlan(s: Acting, tables: readonly string[], from: string, 
     (d, event) => {
       if (event.type === 'plan.ready')
         return { ...d, lines: event.copies ?? [], left: event.leftBehind ?? [], state: 'ready' }
+      if (event.type === 'log' && event.level === 'warn') return { ...d, told: event.message }
       const failed = event.type === 'run.finished' && d.state === 'reading' ? event.error : undefined
       return failed === undefined ? d : { ...d, error: failed }
     },

@@ -27,6 +27,8 @@ export function parseAsOf(text: string): AsOf | null {
 /** `enter` in a prompt. */
 export function acceptPrompt(s: Acting, prompt: Prompt): void {
   const text = prompt.field.text
+  // Also what turns out to be wrong: it is brought back and mended rather than typed again.
+  if (text.trim() !== '') s.store.dispatch({ type: 'accepted', kind: prompt.kind, text: text.trim() })
   switch (prompt.kind) {
     case 'filter':
     case 'log-filter':
@@ -79,8 +81,8 @@ export function acceptPrompt(s: Acting, prompt: Prompt): void {
 
 /** What was typed before (↑) or after (↓) the text in the prompt, or null at the end of the history. */
 export function typedBefore(state: State, prompt: Prompt, earlier: boolean): string | null {
-  if (prompt.kind !== 'where') return null
-  const at = state.whereHistory.indexOf(prompt.field.text)
+  const texts = state.accepted[prompt.kind] ?? []
+  const at = texts.indexOf(prompt.field.text)
   const to = earlier ? at + 1 : at - 1
-  return to < 0 ? '' : (state.whereHistory[to] ?? null)
+  return to < 0 ? '' : (texts[to] ?? null)
 }

@@ -66,6 +66,9 @@ export type Terminal = {
 const EXIT_OF_INTERRUPT = 130
 const EXIT_OF_TERMINATION = 143
 
+/** So long a note stands instead of the keys, ms. */
+const NOTE_MS = 5000
+
 /** What is asked whatever row the cursor is on. */
 const LISTS: ReadonlySet<SlotName> = new Set(['tables', 'runs'])
 
@@ -89,11 +92,12 @@ export class Session implements Acting {
   readonly #inFlight = new Set<SlotName>()
   readonly #passing: Passing
   readonly #reach = new Reach(
-    (text, tone) => this.flash(text, tone),
+    (text, tone = 'plain') => this.store.dispatch({ type: 'flash', flash: { text, tone } }),
     () => this.store.dispatch({ type: 'reload', now: this.clock.now() }),
   )
   readonly #live: Live
   readonly #runs: RunsWatch
+  #noteTimer: NodeJS.Timeout | undefined
   #leaving = false
   #closed = false
 
@@ -276,6 +280,7 @@ export class Session implements Acting {
   leave(): void {
     if (this.#closed) return
     this.#closed = true
+    clearTimeout(this.#noteTimer)
     this.#reach.close()
     this.#passing.close()
     this.#live.close()
@@ -304,7 +309,14 @@ export class Session implements Acting {
   }
 
   flash(text: string, tone: 'plain' | 'ok' | 'bad' = 'plain'): void {
-    this.store.dispatch({ type: 'flash', flash: { text, tone } })
+    const note = { text, tone }
+    this.store.dispatch({ type: 'flash', flash: note })
+    // What went wrong, and what goes on, stays until a key; an answer to a key gives its place back to the hints.
+    if (tone === 'bad' || text.endsWith('…')) return
+    clearTimeout(this.#noteTimer)
+    this.#noteTimer = setTimeout(() => {
+      if (this.state.flash === note) this.store.dispatch({ type: 'flash', flash: null })
+    }, NOTE_MS).unref()
   }
 
   #leaveWhenIdle(): void {
@@ -356,7 +368,7 @@ export class Session implements Acting {
     } else if (command === 'dialog.close') {
       this.store.dispatch({ type: 'typed', field: field(prompt.before) })
       this.store.dispatch({ type: 'close-prompt' })
-    } else if (prompt.kind === 'add-store') {
+    } else if (prompt.kind === 'add-store' && command === 'dialog.next') {
       void this.stores.complete()
     } else {
       const earlier = typedBefore(this.state, prompt, command === 'dialog.previous')

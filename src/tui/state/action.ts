@@ -9,7 +9,7 @@ import type { AskState } from './ask-state.ts'
 import type { RingShown } from './ring-shown.ts'
 import type { LifecycleShown } from './lifecycle-shown.ts'
 import type { TimelineShown } from './timeline-shown.ts'
-import type { Dialog, Flash, LogEntry, SlotName, SlotValues } from './state.ts'
+import type { Dialog, Flash, LogEntry, Prompt, SlotName, SlotValues } from './state.ts'
 import type { Sync } from './sync-shown.ts'
 import type { NamedStore, Store } from './listed-store.ts'
 import type { TextField } from './text-field.ts'
@@ -46,6 +46,7 @@ export type Action =
   | { readonly type: 'typed'; readonly field: TextField }
   | { readonly type: 'prompt-error'; readonly error: string }
   | { readonly type: 'close-prompt' }
+  | { readonly type: 'accepted'; readonly kind: Prompt['kind']; readonly text: string }
   | { readonly type: 'where'; readonly where: string }
   | { readonly type: 'as-of'; readonly asOf: AsOf }
   | { readonly type: 'dialog'; readonly dialog: Dialog | null }

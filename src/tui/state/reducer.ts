@@ -21,6 +21,9 @@ import { isShownAs } from '../run/run-screen.ts'
 import { joinedIn, opened } from './joined.ts'
 import { held } from './held.ts'
 
+/** Texts that a prompt brings back. */
+const KEPT_TEXTS = 50
+
 /** The ring of the log; the whole log is a file's business. */
 export const LOG_LINES = 2000
 
@@ -145,13 +148,15 @@ function reduce(state: State, action: Action): State {
       return state.prompt === null ? state : { ...state, prompt: { ...state.prompt, error: action.error } }
     case 'close-prompt':
       return { ...state, prompt: null }
+    case 'accepted': {
+      const { kind, text } = action
+      const before = (state.accepted[kind] ?? []).filter((one) => one !== text)
+      return { ...state, accepted: { ...state.accepted, [kind]: [text, ...before].slice(0, KEPT_TEXTS) } }
+    }
     case 'where':
       return {
         ...state,
         prompt: null,
-        whereHistory: [action.where, ...state.whereHistory.filter((w) => w !== action.where)]
-          .filter((w) => w !== '')
-          .slice(0, 50),
         detail: { ...state.detail, where: action.where, at: { ...state.detail.at, files: START } },
       }
     case 'as-of':

@@ -191,6 +191,10 @@ export type Dialog =
       readonly operation: Operation
       readonly commandLine: string
       readonly state: 'reading' | 'ready' | 'failed'
+      /** When the sides were asked, ms. */
+      readonly askedAt: number
+      /** What was said last while they are asked. */
+      readonly told: string | null
       readonly lines: readonly CopyPlanLine[]
       /** What the copy does not bring along. */
       readonly left: readonly LeftBehind[]
@@ -285,7 +289,8 @@ export type State = {
   readonly prompt: Prompt | null
   readonly dialog: Dialog | null
   readonly flash: Flash | null
-  readonly whereHistory: readonly string[]
+  /** What was accepted in prompts, newest first; those of URLs may hold passwords, and are kept nowhere else. */
+  readonly accepted: Readonly<Partial<Record<Prompt['kind'], readonly string[]>>>
   readonly interrupted: boolean
   /** The program was started for one run, which has ended: a key leaves. */
   readonly over: boolean
@@ -388,7 +393,7 @@ export function initialState(options: {
     prompt: null,
     dialog: null,
     flash: null,
-    whereHistory: [],
+    accepted: {},
     interrupted: false,
     over: false,
     attached: options.attached ?? false,

@@ -67,6 +67,17 @@ const PROOF: Readonly<Record<string, string>> = {
   none: 'not proved',
 }
 
+/** Who waits for so long wants to know what for, ms. */
+const LONG_MS = 3000
+
+function waitLines({ askedAt, told }: Of<'copy-plan'>, now: number, cells: number): Line[] {
+  const lines = [line('asking both sides what there is to do …', 'muted')]
+  if (told !== null) lines.push(...wrap(clean(told), cells).map((text) => line(text, 'warn')))
+  if (now - askedAt < LONG_MS) return lines
+  const why = 'a side that cannot be reached is tried again for about 30 s, and a large one takes its time'
+  return [...lines, ...wrap(`${clockSpan(now - askedAt)} so far: ${why}`, cells).map((text) => line(text, 'muted'))]
+}
+
 /** The plan of a copy. */
 export function copyPlanBox(d: Of<'copy-plan'>, state: State): Box {
   const cells = Math.min(state.size.columns, Math.max(66, Math.min(110, state.size.columns - 10)))
@@ -80,7 +91,7 @@ export function copyPlanBox(d: Of<'copy-plan'>, state: State): Box {
     all.push([], ...others.flatMap((text) => wrap(clean(text), inner)).map((text) => line(text, 'warn')))
   const top = Math.max(0, Math.min(d.top, all.length - room))
   const body: Line[] = []
-  if (d.state === 'reading') body.push(line('asking both sides what there is to do …', 'muted'))
+  if (d.state === 'reading') body.push(...waitLines(d, state.now, inner))
   if (d.error !== null) {
     const { code, message, hint, where } = d.error
     body.push(...wrap(clean(`${code} ${message}`), inner).map((text) => line(text, 'bad')))

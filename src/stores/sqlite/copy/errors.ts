@@ -1,6 +1,6 @@
 /** SQLite's result codes in the words of copies. */
 import { SluiceError, type ErrorCode, type ErrorKind } from '../../../shared/errors.ts'
-import { sqliteError } from '../errors.ts'
+import { missingFolder, sqliteError } from '../errors.ts'
 
 export type Side = 'source' | 'target'
 
@@ -37,11 +37,13 @@ export function copyError(thrown: unknown, label: string, side: Side): unknown {
   if (!(known instanceof SluiceError) || known === thrown) return known
   const words = WORDS[known.code]
   const { where } = known
+  const folder = known.code === 'CONNECT_FAILED' ? missingFolder(label) : null
   return new SluiceError(known.code, words?.message ?? known.message, {
     kind: kindOn(side, known.kind),
     retryable: known.retryable,
     cause: thrown,
     ...(where === undefined ? {} : { where }),
+    ...reasonOf(folder === null ? undefined : `there is no folder ${folder}`),
     ...reasonOf(words?.reason ?? (words === undefined ? known.reason : undefined)),
     ...(words === undefined ? hintOf(known.hint) : { hint: words.hint }),
   })
