@@ -68,11 +68,7 @@ function bare(url: string): string {
 
 /** Two URLs in `room` cells: who logs in is the first thing to go, then by what way. */
 function ends(from: string, to: string, room: number): string {
-  const shorter = [
-    (url: string) => url,
-    (url: string) => url.replace(/:\/\/[^/@]*@/, '://'),
-    bare,
-  ]
+  const shorter = [(url: string) => url, (url: string) => url.replace(/:\/\/[^/@]*@/, '://'), bare]
   for (const short of shorter) {
     const text = `${short(from)} → ${short(to)}`
     if (width(text) <= room) return text
