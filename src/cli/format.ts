@@ -53,7 +53,7 @@ const NAMED_CONTROLS: Readonly<Record<string, string>> = { '\n': ' ', '\t': ' ',
 
 /** One line of text without control characters: a name from a lake must not move the cursor or start a new line. */
 export function oneLine(text: string): string {
-  return text.replaceAll(/\p{Cc}|[\u2028\u2029]/gu, (control) => NAMED_CONTROLS[control] ?? '')
+  return text.replaceAll(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, (control) => NAMED_CONTROLS[control] ?? '')
 }
 
 /** `1 table`, `14 tables`. */

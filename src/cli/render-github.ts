@@ -34,9 +34,14 @@ const COPY_COLUMNS = [
   'notes',
 ]
 
+/** Text of several lines, without what a terminal or a viewer of the log would act on. */
+function plain(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Bidi_Control}]/gu, (char) => ('\n\r\t'.includes(char) ? char : ''))
+}
+
 /** Message part of a workflow command. */
 export function escapeMessage(text: string): string {
-  return defuse(text).replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
+  return defuse(plain(text)).replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
 }
 
 /** Property part of a workflow command. */
@@ -46,8 +51,17 @@ export function escapeProperty(text: string): string {
 
 const cell = (text: string): string =>
   oneLine(text)
+    // Before the others, which bring some of their own; a bracket opens links and pictures.
+    .replaceAll(/[\\[]/g, String.raw`\$&`)
     .replaceAll('|', String.raw`\|`)
     .replaceAll('<', '&lt;')
+
+/** A command as a block of code, which nothing in the command ends. */
+function fenced(command: string): readonly string[] {
+  const ticks = Math.max(0, ...[...command.matchAll(/`+/g)].map(([run]) => run.length))
+  const fence = '`'.repeat(Math.max(3, ticks + 1))
+  return [`${fence}sh`, plain(command), fence]
+}
 
 function errorText(error: ErrorInfo): string {
   return [error.message, error.where ?? '', error.hint === undefined ? '' : `do: ${error.hint}`]
@@ -108,7 +122,7 @@ export function githubFace(output: Output, options: GithubOptions): Face {
   }
   const summary = (finished: Extract<Event, { type: 'run.finished' }>): void => {
     if (options.summaryFile === undefined || options.summaryFile === '') return
-    const lines = [`### sluice ${command}: ${finished.status}, exit ${finished.exitCode}`, '']
+    const lines = [`### sluice ${cell(command)}: ${finished.status}, exit ${finished.exitCode}`, '']
     const partitions = archived.rows()
     const total = archived.total(finished)
     for (const row of [...partitions.slice(0, MAX_ROWS), ...(total === null ? [] : [total])])
@@ -125,7 +139,7 @@ export function githubFace(output: Output, options: GithubOptions): Face {
     const others = leftLines((finished.leftBehind ?? []).filter(({ table }) => table === undefined))
     if (others.length > 0) lines.push(...others.map((line) => `- ${cell(line)}`), '')
     if (finished.error !== undefined) lines.push(`${finished.error.code}: ${cell(finished.error.message)}`, '')
-    if (finished.resumeCommand !== undefined) lines.push('To go on:', '', '```sh', finished.resumeCommand, '```', '')
+    if (finished.resumeCommand !== undefined) lines.push('To go on:', '', ...fenced(finished.resumeCommand), '')
     try {
       appendFileSync(options.summaryFile, options.redact(`${lines.join('\n')}\n`))
     } catch (error) {

@@ -76,6 +76,12 @@ class LineReader {
     })
   }
 
+  /** Of the line that comes next, which is not read. */
+  tooLong(): SluiceError {
+    this.#line++
+    return this.fail('the line is longer than 512 MB')
+  }
+
   /** Lines of `bytes` between `start` and `end`, the last of which may lack its line break. Yields at most BLOCK_LINES at a time. */
   *read(bytes: Buffer): Generator<readonly ActionLine[]> {
     if (!isUtf8(bytes)) {
@@ -89,7 +95,7 @@ class LineReader {
       let end = bytes.indexOf(LF, start)
       if (end === -1) end = bytes.length
       const stop = end > start && bytes[end - 1] === CR ? end - 1 : end
-      if (stop - start > MAX_LINE) throw this.fail('the line is longer than 512 MB')
+      if (stop - start > MAX_LINE) throw this.tooLong()
       this.#line++
       const action = this.#take(bytes.toString(encoding, start, stop))
       if (action !== null) block.push(action)
@@ -168,7 +174,7 @@ export async function* actionLines(
       yield chunk
     }
   }
-  for await (const lines of wholeLines(counted(), () => reader.fail('the line is longer than 512 MB'))) {
+  for await (const lines of wholeLines(counted(), () => reader.tooLong())) {
     for (const block of reader.read(lines)) {
       throwIfAborted(options.signal)
       yield block

@@ -4,6 +4,7 @@ import { checkCatalog, prepareCatalog } from '../catalog/catalog.ts'
 import { FileIndexes } from '../catalog/import/indexes.ts'
 import { exitOfStop } from '../shared/abort.ts'
 import { asSluiceError, type SluiceError } from '../shared/errors.ts'
+import { redactText, redactUrl, secretsOfUrl } from '../shared/redact.ts'
 import type { CatalogOptions } from '../stores/declaration.ts'
 import type { SqlDatabase } from '../stores/port.ts'
 import type { Ending, Run } from './run-context.ts'
@@ -44,17 +45,20 @@ export async function withWritableCatalog(
     await prepareCatalog(database, clock.now())
     prepared = true
     const command = run.commandLine
-    await auditStart(database, { runId, actor, host, process: run.owner, tool, command, subject, nowMs: clock.now() })
+    const about = { command, subject: redactUrl(subject) }
+    await auditStart(database, { runId, actor, host, process: run.owner, tool, ...about, nowMs: clock.now() })
   } catch (error) {
     throw await explainDenied(database, error, prepared ? 'importer' : 'admin')
   }
   const indexes = new FileIndexes(database)
+  // Whoever may read the catalog reads its audit, years later.
+  const secrets = [url, subject].flatMap(secretsOfUrl)
   const record = async (error: SluiceError | null, stopped: boolean): Promise<void> => {
     await auditEnd(database, runId, {
       status: stopped ? 'stopped' : error === null ? 'ok' : 'failed',
       exitCode: stopped ? exitOfStop(run.interrupt) : (error?.exitCode ?? 0),
       nowMs: clock.now(),
-      ...(error === null ? {} : { errorCode: error.code, detail: error.message }),
+      ...(error === null ? {} : { errorCode: error.code, detail: redactText(error.message, secrets) }),
     })
   }
   try {

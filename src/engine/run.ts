@@ -41,6 +41,7 @@ export async function runOperation(operation: Operation, options: RunOptions): P
     const event: Event = { v: 1, seq: ++seq, ts: isoTime(clock.now()), runId, ...body }
     live?.take(event)
     onEvent(event)
+    if (event.type === 'run.started') live?.tellUnreachable()
   }
   const owner = newOwner(options.host)
   live = await liveRun(operation, options, owner, runId, emit)

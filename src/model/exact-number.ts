@@ -5,9 +5,12 @@ export type ExactNumber = { readonly unscaled: bigint; readonly scale: number }
 const NUMBER = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,6}))?$/
 /** No type of a lake reaches further (a double ends at 1e308); beyond it the digits would only cost memory. */
 const MAX_EXPONENT = 400
+/** More than a double written out in full has (1,075 places); what is longer takes its square in time. */
+const MAX_DIGITS = 2000
 
-/** Reads `-12`, `1.50`, `.5`, `6.02e23`. Null for anything else, and for an exponent beyond ±400. */
+/** Reads `-12`, `1.50`, `.5`, `6.02e23`. Null for anything else, for an exponent beyond ±400, and for more than 2,000 digits. */
 export function parseExactNumber(text: string): ExactNumber | null {
+  if (text.length > MAX_DIGITS) return null
   const match = NUMBER.exec(text)
   if (!match) return null
   const [, sign, whole = '', fraction = '', exponentText] = match

@@ -168,9 +168,12 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): r
 
 /** Names and messages hold anything. */
 function cell(text: string): string {
-  return text
-    .replaceAll(/\p{Cc}+/gu, ' ')
-    .replaceAll('\\', '\\\\')
-    .replaceAll('|', '\\|')
-    .replaceAll('<', '&lt;')
+  return (
+    text
+      .replaceAll(/[\p{Cc}\p{Bidi_Control}]+/gu, ' ')
+      // A bracket opens links and pictures.
+      .replaceAll(/[\\[]/g, String.raw`\$&`)
+      .replaceAll('|', '\\|')
+      .replaceAll('<', '&lt;')
+  )
 }

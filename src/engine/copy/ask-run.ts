@@ -1,5 +1,7 @@
 /** Asks a run that goes on elsewhere on this machine how it is steered. */
 import { createConnection } from 'node:net'
+import { dirname } from 'node:path'
+import { refuseStranger } from '../live/socket-folder.ts'
 import { controlSocketPath } from './control-socket.ts'
 
 const ANSWER_MS = 1000
@@ -13,9 +15,15 @@ export type RunSteered = { readonly paused: boolean; readonly rate: number | nul
  * @returns null where nobody answers: the run is of another user or on another machine, or has ended
  */
 export async function askRun(runId: string): Promise<RunSteered | null> {
+  const path = controlSocketPath(runId)
+  try {
+    refuseStranger(dirname(path))
+  } catch {
+    return null
+  }
   const line = await new Promise<string>((resolve) => {
     let text = ''
-    const socket = createConnection(controlSocketPath(runId))
+    const socket = createConnection(path)
     const end = (answer: string): void => {
       socket.destroy()
       resolve(answer)

@@ -2,11 +2,12 @@
  * A socket beside a run, through which it is asked how it does, told to go on otherwise, and watched: one JSON object a line, one answer a line; whoever
  * watches gets a line for each event. Only the user who started the run can reach it.
  */
-import { mkdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
+import { makeSocketFolder } from '../live/socket-folder.ts'
 import type { TableWish, Wish } from '../operation.ts'
 import type { Steered } from '../live/steered.ts'
 
@@ -28,22 +29,27 @@ export type Watched = {
   readonly abort: () => void
 }
 
-/** Listens until it is disposed; where no socket can be had, the run goes without one. */
+/**
+ * Listens until it is disposed; where no socket can be had, the run goes without one.
+ * @param complain told where that is because somebody else has the folder, or may write to it
+ */
 export async function openControlSocket(
   runId: string,
   steering: Steered,
   watched: Watched | null = null,
+  complain: (error: SluiceError) => void = () => undefined,
 ): Promise<AsyncDisposable> {
   const path = controlSocketPath(runId)
   const server = createServer((socket) => listen(socket, steering, watched))
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    makeSocketFolder(dirname(path))
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
       server.listen(path, resolve)
     })
     server.unref()
-  } catch {
+  } catch (error) {
+    if (error instanceof SluiceError) complain(error)
     return { [Symbol.asyncDispose]: async () => undefined }
   }
   return { [Symbol.asyncDispose]: () => closed(server, path) }

@@ -1,4 +1,5 @@
 /** A run that others can watch and steer while it goes on: its journal, those who watch, and the socket they come by. */
+import type { Socket } from 'node:net'
 import type { Event, EventBody } from '../../model/event.ts'
 import { Interrupter, type Interrupt } from '../../shared/abort.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -44,10 +45,14 @@ export class LiveRun implements AsyncDisposable {
   #socket: AsyncDisposable | null = null
   readonly #keeper: BookKeeper | null
   #isBroken = false
+  /** Why nobody can come by. */
+  #complaint: SluiceError | null = null
+  readonly #emit: (body: EventBody) => void
   readonly #over = new AbortController()
 
   private constructor(operation: Operation, options: LiveOptions) {
     const { interrupt, control, emit } = options
+    this.#emit = emit
     const secrets = urlsOf(operation).flatMap(secretsOfUrl)
     const { runId, commandLine, tool, host, startedAt } = options
     const about: RunAbout = redactValue(
@@ -76,9 +81,12 @@ export class LiveRun implements AsyncDisposable {
   /** Listens from now on; where no socket can be had, the run goes without one. */
   static async open(operation: Operation, options: LiveOptions): Promise<LiveRun> {
     const live = new LiveRun(operation, options)
-    live.#socket = await openControlSocket(options.runId, live.#steered(operation.kind), {
-      join: (socket) => live.#viewers.join(socket),
+    const watched = {
+      join: (socket: Socket) => live.#viewers.join(socket),
       abort: () => live.interrupt.requestAbort(),
+    }
+    live.#socket = await openControlSocket(options.runId, live.#steered(operation.kind), watched, (error) => {
+      live.#complaint = error
     })
     return live
   }
@@ -93,6 +101,19 @@ export class LiveRun implements AsyncDisposable {
     } catch {
       this.#isBroken = true
     }
+  }
+
+  /** Says why nobody can come by, where that is so; once the run has begun, since no event comes before that. */
+  tellUnreachable(): void {
+    if (this.#complaint === null) return
+    const { message, where = '', hint } = this.#complaint
+    this.#complaint = null
+    this.#emit({
+      type: 'log',
+      level: 'warn',
+      message: `nobody can watch or steer this run: ${message}: ${where}`,
+      ...(hint === undefined ? {} : { hint }),
+    })
   }
 
   /** The operation has a steering of its own from now on, until it is disposed. */

@@ -10,7 +10,7 @@ import { damagedBooks, openRunBook, runBookFile, unreadBook } from '../../stores
 import { controlSocketPath } from '../copy/control-socket.ts'
 import type { JoinedRun, MachineRun, MachineRuns } from '../workbench.ts'
 import { joinRun } from './join.ts'
-import { runsIn } from './socket-folder.ts'
+import { refuseStranger, runsIn } from './socket-folder.ts'
 
 const ANSWER_MS = 500
 
@@ -29,7 +29,7 @@ export class LocalRuns implements MachineRuns {
   readonly join = (runId: string): Promise<JoinedRun> => joinRun(runId, this.#env)
 
   readonly list = async (limit: number): Promise<readonly MachineRun[]> => {
-    const listening = new Set(runsIn(dirname(controlSocketPath('0', this.#env))))
+    const listening = new Set(ownRuns(dirname(controlSocketPath('0', this.#env))))
     const rows = await this.#read((book) => book.list(limit), [])
     const known = new Set(rows.map(({ run }) => run))
     // Of a run that could not be booked nothing is known but that it listens.
@@ -74,6 +74,16 @@ export class LocalRuns implements MachineRuns {
       this.#trouble = unreadBook(file, error)
       return otherwise
     }
+  }
+}
+
+/** None in a folder where others could make them up. */
+function ownRuns(folder: string): readonly string[] {
+  try {
+    refuseStranger(folder)
+    return runsIn(folder)
+  } catch {
+    return []
   }
 }
 

@@ -1,5 +1,5 @@
 /** The folder of the sockets of this user's runs on this machine. */
-import { lstatSync, readdirSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, readdirSync } from 'node:fs'
 import { SluiceError } from '../../shared/errors.ts'
 
 /** Ids of the runs whose sockets stand in the folder, newest first; some may have been left behind by runs that were killed. */
@@ -15,18 +15,40 @@ export function runsIn(folder: string): readonly string[] {
     .toSorted((a, b) => (BigInt(a) > BigInt(b) ? -1 : 1))
 }
 
+const WRITABLE_BY_OTHERS = 0o022
+
 /**
  * In a folder that all may write to, another user could stand in for a run.
- * @throws SluiceError TARGET_DENIED
+ * @throws SluiceError TARGET_DENIED where the folder, or a link in its place, is somebody else's, or others may write to it
  */
 export function refuseStranger(folder: string): void {
   const found = lstatSync(folder, { throwIfNoEntry: false })
   const me = process.getuid?.()
-  if (found === undefined || me === undefined || found.uid === me) return
-  throw new SluiceError('TARGET_DENIED', 'the folder of control sockets belongs to somebody else', {
+  if (found === undefined || me === undefined) return
+  if (found.uid !== me) {
+    throw new SluiceError('TARGET_DENIED', 'the folder of control sockets belongs to somebody else', {
+      where: folder,
+      hint: 'run sluice as the user who started the run, or set XDG_RUNTIME_DIR',
+    })
+  }
+  if (found.isDirectory() && (found.mode & WRITABLE_BY_OTHERS) === 0) return
+  throw new SluiceError('TARGET_DENIED', 'others may write to the folder of control sockets', {
     where: folder,
-    hint: 'run sluice as the user who started the run, or set XDG_RUNTIME_DIR',
+    hint: `chmod 700 ${folder}, or set XDG_RUNTIME_DIR`,
   })
+}
+
+/**
+ * The folder as a run needs it: made, or found and this user's alone from now on. One that somebody else has made beforehand would give him the sockets in it,
+ * whatever their own rights say: he could exchange them, and rights that are inherited in it let him in.
+ * @throws SluiceError TARGET_DENIED, or the file system's error
+ */
+export function makeSocketFolder(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const found = lstatSync(folder)
+  // What is ours and too open was opened by hand, and nobody else can have exchanged it.
+  if (found.uid === process.getuid?.() && found.isDirectory() && (found.mode & 0o077) !== 0) chmodSync(folder, 0o700)
+  refuseStranger(folder)
 }
 
 /** @param id as it was asked for */

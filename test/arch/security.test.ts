@@ -1,0 +1,29 @@
+/** docs/SECURITY.md says which code defends and which test shows it: what it names is there, and no threat goes without a word on its test. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+
+const ROOT = join(import.meta.dirname, '../..')
+const document = readFileSync(join(ROOT, 'docs/SECURITY.md'), 'utf8')
+const named = (text: string, folder: string): readonly string[] =>
+  [...text.matchAll(new RegExp(`\`(${folder}/[^\`]+)\``, 'g'))].map(([, file = '']) => file)
+
+test('every file that it names is there', () => {
+  const files = [...named(document, 'src'), ...named(document, 'test')]
+  expect(files.length).toBeGreaterThan(60)
+  expect(files.filter((file) => !existsSync(join(ROOT, file)))).toEqual([])
+})
+
+test('every threat has code, and a test or the word that there is none', () => {
+  const rows = document.split('\n').filter((line) => line.startsWith('| ') && line.includes('`src/'))
+  expect(rows.length).toBeGreaterThan(30)
+  for (const row of rows) {
+    if (!row.includes('| no test')) expect([row, named(row, 'test').length]).not.toEqual([row, 0])
+  }
+})
+
+test('every part says what it does not defend against', () => {
+  const parts = document.split('\n## ').slice(1)
+  const open = parts.filter((part) => !part.includes('**Not defended:**')).map((part) => part.split('\n')[0])
+  expect(open).toEqual(['Telling us'])
+})
