@@ -7,14 +7,14 @@ import { followLines } from '../../src/tui/views/copy/follow.ts'
 const said = (body: EventBody): Event => ({ v: 1, seq: 1, ts: '2026-11-21T00:00:00.000Z', runId: '1', ...body })
 
 function shown(follow: FollowProgress, cells: number): string {
-  return followLines(follow, cells, false)
+  return followLines(follow, false, cells, false)
     .map((spans) => spans.map(({ text }) => text).join(''))
     .join('\n')
 }
 
 test('lag, states, slot and the newest comparison', () => {
   const follow = new FollowProgress()
-  expect(followLines(follow, 80, false)).toEqual([])
+  expect(followLines(follow, false, 80, false)).toEqual([])
   follow.fold(
     said({
       type: 'follow.progress',

@@ -30,16 +30,17 @@ export type CopyLayout = {
 const TITLE = 1
 const STRIP = 3
 
-/** Whether changes are applied to all tables of the run, and none is copied. */
+/** Whether changes are applied to all tables of the run, and none is copied; of one that has ended, whether that was so. */
 export function isFollowing(run: RunView): boolean {
-  return run.finished === null && run.copy?.follow.isWhole === true
+  return run.copy?.follow.isWhole === true
 }
 
 function streamLayout(state: State, run: RunView): CopyLayout {
   const { columns, rows } = state.size
   const wide = columns >= 100 && rows >= 30
   const count = run.copy?.tables.length ?? 0
-  const left = geometry(state).body - (wide ? 6 : 5) - 2 * (TITLE + 1)
+  const ending = Math.min(8, endingLines(run, columns).length)
+  const left = geometry(state).body - (wide ? 6 : 5) - 2 * (TITLE + 1) - (ending > 0 ? ending + 1 : 0)
   const tables = Math.max(1, Math.min(count, left - Math.max(3, Math.floor(left / 4))))
   return {
     wide,
@@ -52,7 +53,7 @@ function streamLayout(state: State, run: RunView): CopyLayout {
     chunks: 0,
     detail: 0,
     log: Math.max(0, left - tables),
-    ending: 0,
+    ending,
     gap: 1,
     airy: false,
   }

@@ -234,6 +234,7 @@ function ending(run: RunView): Line[] {
   const tone = f.status === 'ok' ? 'ok' : f.status === 'stopped' ? 'warn' : 'bad'
   const why = f.error === undefined ? '' : ` · ${f.error.code} ${withoutPointer(f.error.message)}`
   const lines: Line[] = [[span(` ${f.status}, exit ${f.exitCode}`, tone), span(clean(why))]]
+  if (f.notChecked !== undefined) lines.push([span(' note ', 'muted'), span(clean(f.notChecked))])
   if (f.error?.hint !== undefined) lines.push([span(' do   ', 'muted'), span(clean(f.error.hint))])
   if (f.resumeCommand !== undefined) lines.push([span(' next ', 'muted'), span(clean(f.resumeCommand))])
   for (const file of f.wrote ?? []) lines.push([span(' wrote ', 'muted'), span(clean(file))])

@@ -1,9 +1,10 @@
 /** How a copy ended: in a sentence, with what to do and what to run next. */
+import type { FollowProgressEvent } from '../../../model/follow-events.ts'
 import { leftLines } from '../../../model/copy/left-behind.ts'
 import type { Line, Tone } from '../../draw/line.ts'
 import { span } from '../../draw/line.ts'
 import { clean, wrap } from '../../draw/text.ts'
-import { plural } from '../../draw/format.ts'
+import { bytes, clockSpan, numberOf, plural } from '../../draw/format.ts'
 import type { RunView } from '../../run/run-view.ts'
 import { retryOf } from './texts.ts'
 
@@ -20,6 +21,9 @@ export function endingLines(run: RunView, cells: number): readonly Line[] {
   const why = finished.error === undefined ? '' : ` · ${finished.error.code} ${finished.error.message}`
   say('end', `${finished.status}, exit ${finished.exitCode}${why === '' ? provedText(run) : why}`, tone)
   const aside = copy.tally().aside > 0
+  if (finished.notChecked !== undefined) say('note', finished.notChecked, 'plain')
+  const left = leftBehindText(copy.follow.last)
+  if (left !== null) say('left', left, 'warn')
   if (finished.error?.hint !== undefined) say('do', finished.error.hint, 'strong')
   if (aside) say('retry', retryOf(run), 'strong')
   if (finished.resumeCommand !== undefined) say('next', finished.resumeCommand, 'plain')
@@ -33,12 +37,26 @@ export function endingLines(run: RunView, cells: number): readonly Line[] {
 function provedText({ copy, operation, finished }: RunView): string {
   if (copy === null || operation.kind !== 'copy') return ''
   const { all, proved, aside } = copy.chunks()
+  // A run that only followed looked at no chunk.
+  if (all === 0 && copy.follow.last !== null) return ''
   if (operation.verify === 'none') return ' · nothing was proved, as asked'
   const how =
     operation.verify === 'count' ? 'the numbers of rows are equal' : 'rows and checksums are equal on both sides'
+  // Users have gone on since: chunks say nothing of what the tables hold now.
+  const when = copy.follow.last === null ? '' : ' when they were copied'
   const earlier = Number(finished?.totals['earlier'] ?? 0)
   const here = Math.max(0, proved + aside - earlier)
   const before = earlier === 0 ? '' : `${earlier} by earlier runs`
   if (here === 0 && before !== '') return ` · ${plural(all, 'chunk')} proved ${before}`
-  return ` · ${here} of ${plural(all, 'chunk')} proved: ${how}${before === '' ? '' : `; ${before}`}`
+  return ` · ${here} of ${plural(all, 'chunk')} proved: ${how}${when}${before === '' ? '' : `; ${before}`}`
+}
+
+/** What a stream had not applied when it was looked at last; null where it followed nothing, or had applied all. */
+function leftBehindText(last: FollowProgressEvent | null): string | null {
+  if (last === null) return null
+  const waiting = last.waiting === undefined ? bytes(numberOf(last.lagBytes)) : plural(Number(last.waiting), 'note')
+  const isBehind = last.lagMs > 0 || numberOf(last.waiting ?? last.lagBytes) !== 0
+  return isBehind
+    ? `lag ${clockSpan(last.lagMs)} · ${waiting} were not applied when the source was looked at last`
+    : null
 }

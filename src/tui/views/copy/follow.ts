@@ -11,6 +11,7 @@ const SPARK = 24
 /** Three rows in place of bar, sums and pace, and a fourth once no table is copied any more. */
 export function followLines(
   { last, lag, rates, held, proved, halted, isWhole }: FollowProgress,
+  hasEnded: boolean,
   cells: number,
   ascii: boolean,
 ): Line[] {
@@ -44,7 +45,7 @@ export function followLines(
   const full = share === null ? '' : `  ${progressBar(share, 12, ascii)} ${percent(share)}`
   return [
     halted === null
-      ? line(` ${cutEnd(`following    ${head}`, cells - 2)}`, 'strong')
+      ? line(` ${cutEnd(`${hasEnded ? 'it has ended' : 'following'}    ${head}`, cells - 2)}`, 'strong')
       : line(` ${cutEnd(`halted: ${halted}`, cells - 2)}`, 'bad'),
     [span(' '), span(curve(rates), 'info'), span(`  ${cutEnd(pace, rest)}`)],
     [span(' '), span(curve(lag), 'warn'), span(`  ${cutEnd(foot, rest)}`)],

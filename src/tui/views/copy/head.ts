@@ -18,9 +18,9 @@ const SHORT_SPARK = 14
 
 /** Four rows, or five where there is room for an empty one. */
 export function copyHead(state: State, run: RunView, copy: CopyProgress, cells: number, wide: boolean): Line[] {
-  const isFollowing = run.finished === null && copy.follow.last !== null
+  const isFollowing = run.finished === null ? copy.follow.last !== null : copy.follow.isWhole
   const lines = isFollowing
-    ? [titleLine(run, cells, wide), ...followLines(copy.follow, cells, state.ascii)]
+    ? [titleLine(run, cells, wide), ...followLines(copy.follow, run.finished !== null, cells, state.ascii)]
     : copiedLines(state, run, copy, cells, wide)
   return wide ? [...lines.slice(0, 1), [], ...lines.slice(1)] : lines
 }

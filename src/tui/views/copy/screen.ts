@@ -42,6 +42,7 @@ export function copyScreen(state: State, run: RunView, copy: CopyProgress, cells
   if (layout.chart > 0) part(minuteChart(run, cells, layout.chart + 1, state.ascii), layout.chart + 1)
   if (layout.stream) {
     part(streamTables(state, run, copy, layout, cells), layout.tables + 1)
+    if (layout.ending > 0) part(endingLines(run, cells), layout.ending)
     if (layout.log > 0) part([rule('log', cells), ...newestLines(state, layout.log, cells)], layout.log + 1)
     return block(lines, cells, body)
   }
