@@ -268,6 +268,33 @@ test('a table without a key is copied whole, proved by its sum, and begins anew 
   expect((await perform(keyless)).finished).toMatchObject({ exitCode: 0, totals: { written: '300' } })
 })
 
+test.each([
+  [1000, 'canonical'],
+  [100, 'table'],
+] as const)(
+  'the ledger has what a table without a key came to in the target, in chunks of %i',
+  async (chunkRows, proof) => {
+    await source.sql('CREATE TABLE k (a INTEGER, b TEXT)', `INSERT INTO k SELECT n % 7, name FROM t`)
+    const keyless = { ...copy({ chunkRows }), tables: ['k'] }
+    const ledger = () =>
+      target.rows(
+        `SELECT proof, COUNT(DISTINCT target_checksum), COUNT(*) - COUNT(target_checksum) FROM migration_checkpoints WHERE status = 'completed' GROUP BY proof`,
+      )
+    expect((await perform(keyless)).finished.exitCode).toBe(0)
+    expect(await ledger()).toEqual([[proof, '1', '0']])
+    // As a run leaves it that is killed before the whole table is compared.
+    await target.sql(`UPDATE migration_checkpoints SET proof = 'canonical', target_checksum = NULL`)
+    expect((await perform(keyless)).finished.exitCode).toBe(0)
+    expect(await ledger()).toEqual([[proof, '1', '0']])
+    await target.sql(
+      `UPDATE k SET b = 'other' WHERE b = 'row 7'`,
+      `UPDATE migration_checkpoints SET target_checksum = NULL`,
+    )
+    expect((await perform(keyless)).finished.exitCode).toBe(1)
+    expect((await ledger()).map(([, sums]) => sums)).toEqual(['0'])
+  },
+)
+
 test('a diff names every key that differs, mends them, and takes the mending back', async () => {
   await perform(copy())
   await target.sql(

@@ -6,6 +6,7 @@ import { rateAfter } from '../../src/tui/run/rate-limit.ts'
 import { eta, freshRun, meanRate, rateOf, share, type RunView } from '../../src/tui/run/run-view.ts'
 import { ChunkMap } from '../../src/tui/run/copy/chunk-map.ts'
 import { fitSpan, spanText } from '../../src/tui/run/copy/key-axis.ts'
+import { chunkText } from '../../src/tui/views/copy/texts.ts'
 import * as told from './support/copy-events.ts'
 
 const event = (body: EventBody): Event => ({ v: 1, seq: 1, ts: '2026-11-20T12:00:00.000Z', runId: '1', ...body })
@@ -127,6 +128,13 @@ describe('a copy', () => {
     const ended = fold(blocks, 1, { type: 'table.finished', table: told.TABLE, status: 'ok', ms: 1, copied })
     expect(copyOf(ended).chunks()).toMatchObject({ written: 0, proved: 1 })
     expect(copyOf(ended).tally().proved).toBe(50_000)
+    // And the row of its chunk says no less than the strip, and by what.
+    const chunk = copyOf(ended).book.find(told.TABLE, '1')
+    if (chunk === null) throw new Error('no chunk')
+    expect(chunk.state).toBe('proved')
+    expect(chunkText(chunk, ended, 1).join('\n')).toMatch(
+      /target +with the table\n(?:.|\n)*the whole table was compared at its end/,
+    )
   })
 
   it('keeps what went wrong, and little of the rest, of twenty thousand chunks', () => {

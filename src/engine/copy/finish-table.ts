@@ -13,6 +13,7 @@ import { lookAt, type TableContext } from './context.ts'
 import type { LeftBehind } from '../../model/copy/left-behind.ts'
 import { leftOfTable } from './plan/left-behind.ts'
 import { onSide } from './sides.ts'
+import { wholeProof } from './ledger/proofs.ts'
 import { settleStatement } from './ledger/quarantine.ts'
 import type { RunLedger } from './ledger/runs.ts'
 import { lookEarlier, type Looked } from './look/look-earlier.ts'
@@ -174,11 +175,13 @@ function verdict(
 }
 
 /** Chunks of blocks are no ranges of the target: their sums add up to that of the whole table there. */
-async function proveWhole(context: TableContext, { sourceSum, written }: Standing): Promise<void> {
+async function proveWhole(context: TableContext, { chunks, sourceSum, written }: Standing): Promise<void> {
   const { plan } = context
   if (plan.cut === 'key' || plan.proof !== 'canonical' || plan.onExisting !== 'refuse') return
   const stored: Digest = await lookAt(context, { by: 'all' }, (writer) => writer.digest({ scheme: 'canonical' }))
   compareDigests(plan, { rows: written, sum: sumText(sourceSum) }, stored)
+  // Else the ledger would call chunks canonical of which no sum of the target stands there.
+  await context.database.batch([wholeProof(context.key, chunks, stored)])
 }
 
 /** Rows that are not there count for more than rows that were set aside. */

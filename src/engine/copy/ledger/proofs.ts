@@ -3,8 +3,8 @@ import type { ReadPoint, Tally } from '../../../model/copy/plan.ts'
 import type { Digest, ProofScheme } from '../../../model/copy/rows.ts'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
-import type { Owner } from './owner.ts'
-import { ASIDE_CODE, type StoredChunk } from './stored-chunk.ts'
+import type { Owner, TableKey } from './owner.ts'
+import { ASIDE_CODE, OF_TABLE, type StoredChunk } from './stored-chunk.ts'
 import { notedChange, prepareSurplusChanges } from './surplus-changes.ts'
 
 /** Notes the proof of a chunk that somebody else copied. */
@@ -36,6 +36,19 @@ export async function trust(
       ],
     },
   ])
+}
+
+/**
+ * Notes that a table was compared as a whole whose chunks cannot be found again in the target. The one chunk of a table is the whole of it;
+ * several have no sums of their own there: their proof is named `table`, and each has the sum of the whole table of the target.
+ * @param chunks how many the table has
+ * @param stored what the table of the target comes to
+ */
+export function wholeProof({ schema, name }: TableKey, chunks: bigint, stored: Digest): Statement {
+  return {
+    sql: `UPDATE migration_checkpoints SET proof = ?, target_checksum = ? WHERE ${OF_TABLE} AND status = 'completed'`,
+    parameters: [chunks === 1n ? 'canonical' : 'table', stored.sum, name, schema],
+  }
 }
 
 /**

@@ -26,7 +26,7 @@ export async function filledTables(database: LedgerDatabase): Promise<ReadonlyMa
        CAST(g.written AS ${text}), CAST(g.last_ms AS ${text}), r.source
      FROM (
        SELECT schema_name, table_name, COUNT(*) AS chunks, SUM(CASE WHEN status = 'completed' THEN 1 ELSE 0 END) AS done,
-         SUM(CASE WHEN status = 'completed' AND proof IN ('echo', 'canonical') THEN 1 ELSE 0 END) AS proved,
+         SUM(CASE WHEN status = 'completed' AND proof IN ('echo', 'canonical', 'table') AND COALESCE(target_checksum, '') <> '' THEN 1 ELSE 0 END) AS proved,
          COALESCE(SUM(rows_written), 0) AS written, MAX(completed_ms) AS last_ms, MAX(run_id) AS last_run
        FROM migration_checkpoints GROUP BY schema_name, table_name
      ) g LEFT JOIN migration_runs r ON r.run_id = g.last_run`,

@@ -120,6 +120,13 @@ export class ChunkBook {
     for (const chunk of this.#noted.values()) if (chunk.table === table && chunk.state === 'failed') this.remove(chunk)
   }
 
+  /** Chunks of a table that were written are proved: it was compared as a whole. */
+  proveWritten(table: string): void {
+    for (const chunk of this.#recent.values())
+      if (chunk.table === table && chunk.state === 'written')
+        this.#recent.set(chunkKey(chunk), { ...chunk, state: 'proved' })
+  }
+
   /** Nothing of a table is held back any more. */
   unhold(table: string): void {
     for (const some of [this.#active, this.#noted]) {

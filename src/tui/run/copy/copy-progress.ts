@@ -306,6 +306,7 @@ export class CopyProgress {
     table.result = event
     if (event.status === 'ok' && isProvedAtEnd(table)) {
       table.map.turn('written', 'proved')
+      this.book.proveWritten(event.table)
       table.here.proved = table.tally.written - table.before.proved
     }
   }

@@ -13,7 +13,7 @@ import type { CopyLayout } from '../../state/copy-layout.ts'
 import { scrollTop } from '../../state/position.ts'
 import type { State } from '../../state/state.ts'
 import { markOf } from './strip.ts'
-import { chunkWord, whatOf } from './texts.ts'
+import { chunkWord, whatOf, WITH_TABLE } from './texts.ts'
 
 const SUM = 16
 
@@ -104,13 +104,16 @@ function chunkLine(chunk: Chunk, state: State, run: RunView, table: CopyTable | 
     ...(w.sums
       ? [
           span(
-            `   ${sum(chunk.checksum?.source)}  ${lane?.step === 'proving' ? padEnd('reading it back', SUM) : sum(chunk.checksum?.target)}`,
+            `   ${sum(chunk.checksum?.source)}  ${lane?.step === 'proving' ? padEnd('reading it back', SUM) : sum(targetSum(chunk))}`,
           ),
         ]
       : []),
     tail,
   ]
 }
+
+const targetSum = ({ checksum, state }: Chunk): string | undefined =>
+  checksum?.target === '' && state === 'proved' ? WITH_TABLE : checksum?.target
 
 const sum = (text: string | undefined): string => padEnd((text ?? '').slice(0, SUM), SUM)
 

@@ -10,6 +10,9 @@ import type { RunView } from '../../run/run-view.ts'
 
 type Told = readonly [text: string, tone: Tone]
 
+/** In place of the checksum of a chunk that cannot be found again in the target. */
+export const WITH_TABLE = 'with the table'
+
 /** Its state as a word. */
 export function chunkWord({ state, held }: Chunk): string {
   if (held !== null && state === 'pending') return held === 'paused' ? 'paused' : 'left out'
@@ -88,6 +91,8 @@ const asideText = ({ key: values, error }: RowAside, key: readonly string[]): st
 function proofText({ written, checksum, earlier }: Chunk, run: RunView): string {
   const rows = `${plural(written, 'row')} on both sides`
   if (earlier) return `${rows}, proved by an earlier run`
+  if (checksum?.target === '')
+    return `${plural(written, 'row')} written; the whole table was compared at its end: count and checksum are equal`
   if (checksum !== null) return `${rows}, and their checksums are equal: ${checksum.source.slice(0, 16)}`
   return run.operation.kind === 'copy' && run.operation.verify === 'count'
     ? `${rows}, counted; nothing else was compared`
@@ -135,7 +140,10 @@ export function chunkText(chunk: Chunk, run: RunView, now: number): readonly str
         ]),
     ...(chunk.checksum === null
       ? []
-      : [fact('source', chunk.checksum.source), fact('target', chunk.checksum.target || 'not read back')]),
+      : [
+          fact('source', chunk.checksum.source),
+          fact('target', chunk.checksum.target || (chunk.state === 'proved' ? WITH_TABLE : 'not read back')),
+        ]),
     '',
     ...whatOf(chunk, run, now).map(([text]) => text),
     ...(chunk.error?.reason === undefined ? [] : [fact('because', chunk.error.reason)]),
