@@ -1,7 +1,7 @@
 /** The other end of the socket beside a running copy: asks how it does, and tells it to go on otherwise. */
 import net from 'node:net'
 import path from 'node:path'
-import { noSuchRun, refuseStranger } from '../engine/live/socket-folder.ts'
+import { noSuchRun, refuseStranger, removeDead } from '../engine/live/socket-folder.ts'
 import { ERROR_CODES, SluiceError } from '../shared/errors.ts'
 import type { ErrorCode } from '../shared/errors.ts'
 import { closest } from '../shared/closest.ts'
@@ -155,6 +155,7 @@ function exchange(socketPath: string, line: string): Promise<string> {
     socket.once('end', () => fail('the run has ended before it answered'))
     socket.once('error', (error: NodeJS.ErrnoException) => {
       // A socket that nobody listens at was left by a run that was killed.
+      if (error.code === 'ECONNREFUSED') removeDead(socketPath)
       if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') reject(noRun(socketPath))
       else fail('the run cannot be reached', error)
     })

@@ -23,7 +23,9 @@ export type Wanted = {
 export async function joinedFrom({ run, env, socketPath }: Wanted): Promise<JoinedRun> {
   if (run !== null) return await joinRun(run, env)
   const live = await liveRuns(socketPath)
-  const [only, ...more] = live
+  // Nobody can look at what is silent: it keeps nobody from the only one that answers.
+  const answering = live.filter(({ command }) => command !== null)
+  const [only, ...more] = answering.length === 0 ? live : answering
   const folder = path.dirname(socketPath('0'))
   if (only === undefined) {
     throw new SluiceError('NO_SUCH_PATH', 'no run goes on here', {
@@ -38,7 +40,8 @@ export async function joinedFrom({ run, env, socketPath }: Wanted): Promise<Join
   })
 }
 
-type Live = { readonly run: string; readonly command: string }
+/** @property command null where the run does not answer */
+type Live = { readonly run: string; readonly command: string | null }
 
 /** Those that answer; sockets that killed runs left behind are passed over. */
 async function liveRuns(socketPath: (runId: string) => string): Promise<readonly Live[]> {
@@ -47,13 +50,13 @@ async function liveRuns(socketPath: (runId: string) => string): Promise<readonly
       const { command } = await controlRun(socketPath(run), { get: true })
       return [{ run, command: typeof command === 'string' ? command : 'a run' }]
     } catch (thrown) {
-      return asSluiceError(thrown).code === 'NO_SUCH_PATH' ? [] : [{ run, command: 'does not answer' }]
+      return asSluiceError(thrown).code === 'NO_SUCH_PATH' ? [] : [{ run, command: null }]
     }
   })
   return (await Promise.all(asked)).flat()
 }
 
-const shown = ({ run, command }: Live): string => `${run} ${command}`
+const shown = ({ run, command }: Live): string => `${run} ${command ?? 'does not answer'}`
 
 /** What is said when a run is left that goes on. */
 export function goesOn(runId: string): string {

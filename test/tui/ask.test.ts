@@ -101,6 +101,13 @@ it('tells NULL from an empty text and from NULL as a text, and draws what a term
   expect(app.raw()).toContain(Buffer.from('9007199254740993').toString('base64'))
 })
 
+it('says what keys are once the statement is left without an answer', async () => {
+  const app = await start()
+  await app.press(['select 1', 'esc'], 'i types on, esc leaves this screen')
+  await app.press(['i', '2;'], '› select 12;')
+  await app.press(['esc', 'esc'], /\[1 Tables\]/)
+})
+
 it('has what was asked before by ↑ and by search, and keeps what is typed', async () => {
   const app = await start()
   await app.press(['select 7', 'up'], 'from delta_files')

@@ -188,6 +188,18 @@ it('joins a live one with all of its past, steers it, and leaves it to itself', 
   await app.until('stopped')
 })
 
+it('hints on the smallest screen how a joined run is steered, and cuts no choice', async () => {
+  const there = elsewhere()
+  const app = start([LIVE], there.run)
+  await app.until('213')
+  await app.press(['2'], 'enter joins it')
+  await app.press(['g', 'enter'], 'read 50,000')
+  app.resize(40, 10)
+  await app.until(/p pause {2}.*x stop/)
+  await app.press(['x'], 'Stop a run')
+  expect(app.screen()).toMatch(/Go back, let it run +│?\n.*Stop after the running chunks +│?\n/)
+})
+
 it('one that was left is not opened again by the key of the screen', async () => {
   const there = elsewhere()
   const app = start([LIVE], there.run)

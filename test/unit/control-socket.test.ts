@@ -1,9 +1,13 @@
 /** A running copy is asked and told over a socket of its own. */
-import { statSync } from 'node:fs'
-import { connect } from 'node:net'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, statSync, utimesSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
 import { dirname } from 'node:path'
 import { expect, test } from 'vitest'
 import { controlSocketPath, openControlSocket } from '../../src/engine/copy/control-socket.ts'
+import { controlRun } from '../../src/cli/ctl.ts'
+import { joinedFrom } from '../../src/cli/run-attach.ts'
+import { temporaryFolder } from '../support/catalog-kit.ts'
 import { Steering } from '../../src/engine/copy/steering.ts'
 import { joinRun } from '../../src/engine/live/join.ts'
 import { LiveRun } from '../../src/engine/live/live-run.ts'
@@ -151,3 +155,33 @@ test('a viewer who does not read is dropped with a reason, and the run holds lit
   expect((await joinRun(id)).snapshot.length).toBeLessThan(600)
   await live[Symbol.asyncDispose]()
 })
+
+test('the socket of a run that was killed is removed by whoever finds nobody there', async () => {
+  const path = controlSocketPath(String(process.pid + 2_000_000))
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  const program = `require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`
+  spawnSync(process.execPath, ['-e', program, path])
+  expect(existsSync(path)).toBe(true)
+  // A young one may belong to a run that is just beginning.
+  await expect(controlRun(path, { get: true })).rejects.toMatchObject({ code: 'NO_SUCH_PATH' })
+  expect(existsSync(path)).toBe(true)
+  utimesSync(path, 1, 1)
+  await expect(controlRun(path, { get: true })).rejects.toMatchObject({ code: 'NO_SUCH_PATH' })
+  expect(existsSync(path)).toBe(false)
+})
+
+test('a run that is silent keeps nobody from the one that answers', async () => {
+  using folder = temporaryFolder()
+  const env = { XDG_RUNTIME_DIR: folder.path }
+  const socketPath = (run: string): string => controlSocketPath(run, env)
+  mkdirSync(dirname(socketPath('0')), { recursive: true, mode: 0o700 })
+  const silent = createServer().listen(socketPath('7'))
+  const refuses = createServer((socket) => socket.end('{"ok":true,"state":{"command":"copy"}}\n')).listen(
+    socketPath('8'),
+  )
+  await Promise.all([silent, refuses].map((server) => new Promise((resolve) => server.once('listening', resolve))))
+  // It is chosen, and says itself that it is no run to look at.
+  const thrown: unknown = await joinedFrom({ run: null, env, socketPath }).catch((error: unknown) => error)
+  expect(String(thrown)).not.toContain('2 runs go on here')
+  for (const server of [silent, refuses]) server.close()
+}, 30_000)

@@ -10,7 +10,7 @@ import { damagedBooks, openRunBook, runBookFile, unreadBook } from '../../stores
 import { controlSocketPath } from '../copy/control-socket.ts'
 import type { JoinedRun, MachineRun, MachineRuns } from '../workbench.ts'
 import { joinRun } from './join.ts'
-import { refuseStranger, runsIn } from './socket-folder.ts'
+import { refuseStranger, removeDead, runsIn } from './socket-folder.ts'
 
 const ANSWER_MS = 500
 
@@ -125,6 +125,9 @@ function isAnswered(path: string): Promise<boolean> {
     }
     socket.setTimeout(ANSWER_MS, end(false))
     socket.once('connect', end(true))
-    socket.once('error', end(false))
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => {
+      if (code === 'ECONNREFUSED') removeDead(path)
+      end(false)()
+    })
   })
 }

@@ -1,5 +1,5 @@
 /** The folder of the sockets of this user's runs on this machine. */
-import { chmodSync, lstatSync, mkdirSync, readdirSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { SluiceError } from '../../shared/errors.ts'
 
 /** Ids of the runs whose sockets stand in the folder, newest first; some may have been left behind by runs that were killed. */
@@ -16,6 +16,19 @@ export function runsIn(folder: string): readonly string[] {
 }
 
 const WRITABLE_BY_OTHERS = 0o022
+
+/** A socket is made and listened at in two steps: one as young as this may be between them, ms. */
+const YOUNG_MS = 10_000
+
+/** Removes a socket that refused a connection: the run that made it was killed, and nobody else takes it away. Never throws. */
+export function removeDead(socketPath: string): void {
+  try {
+    const found = lstatSync(socketPath)
+    if (found.isSocket() && Date.now() - found.mtimeMs > YOUNG_MS) rmSync(socketPath)
+  } catch {
+    // Somebody was faster, or it may not be removed: it is passed over all the same.
+  }
+}
 
 /**
  * In a folder that all may write to, another user could stand in for a run.

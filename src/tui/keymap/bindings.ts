@@ -270,13 +270,15 @@ const RUN = section('RUN screen', 'screen', [
     is.canStop,
     {
       hint: (s) =>
-        is.archives(s)
-          ? 'stop after this step'
-          : is.copies(s) && !is.follows(s)
-            ? s.size.columns < 100
-              ? 'stop'
-              : 'stop after chunks'
-            : 'stop after this batch',
+        is.narrow(s)
+          ? 'stop'
+          : is.archives(s)
+            ? 'stop after this step'
+            : is.copies(s) && !is.follows(s)
+              ? s.size.columns < 100
+                ? 'stop'
+                : 'stop after chunks'
+              : 'stop after this batch',
       rank: 1,
       palette: true,
     },
@@ -391,7 +393,13 @@ const PROGRAM = section('PROGRAM', 'screen', [
   ['screen.ask', ['5'], 'Ask screen', is.anywhere, { palette: true, unlisted: true }],
   ['reload', ['R'], 'look again', is.anywhere, { palette: true }],
   ['leave', ['q'], 'leave, once the run of a command has ended', is.over, { hint: 'leave', rank: 0, unlisted: true }],
-  ['leave', ['q'], 'leave a run that goes on', is.attached, { hint: 'leave, it goes on', rank: 0, unlisted: true }],
+  [
+    'leave',
+    ['q'],
+    'leave a run that goes on',
+    is.attached,
+    { hint: (s) => (is.narrow(s) ? 'leave' : 'leave, it goes on'), rank: 0, unlisted: true },
+  ],
   ['back', ['esc'], 'back', is.inside, { hint: 'back', rank: 4, help: ['esc q', 'back; q at the top quits'] }],
   ['quit', ['q'], 'back; at the top quits', is.anywhere, { palette: true, unlisted: true }],
   ['palette', [':', 'ctrl-p'], 'any command by name', is.anywhere, { hint: 'command', rank: 8 }],

@@ -126,6 +126,8 @@ const copyOpen = (s: State): RunView | null => {
   const run = s.screen === 'runs' ? openRun(s) : null
   return run === null || run.copy === null || isStory(run) ? null : run
 }
+/** The last row has room for words of one syllable only. */
+export const narrow: When = (s) => s.size.columns < 60
 export const inChunks: When = (s) => {
   const run = copyOpen(s)
   return run !== null && copyLayout(s, run).cursor === 'chunks'

@@ -131,6 +131,9 @@ export class AskSession {
         return true
       case 'ask.pane':
         this.#set({ pane: state.ask.pane === 'editor' ? 'grid' : 'editor' })
+        // Nothing on the screen else says that letters are keys now.
+        if (state.ask.pane === 'editor' && state.ask.answer === null)
+          this.#flash('there are no rows yet: i types on, esc leaves this screen')
         return true
       default:
         return false

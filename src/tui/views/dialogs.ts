@@ -2,7 +2,7 @@
 import { count, percent, plural } from '../draw/format.ts'
 import type { Line } from '../draw/line.ts'
 import { chosen, line, span } from '../draw/line.ts'
-import { clean, cutMiddle, padEnd, wrap, wrapLabelled } from '../draw/text.ts'
+import { clean, cutMiddle, padEnd, width, wrap, wrapLabelled } from '../draw/text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { share } from '../run/run-view.ts'
 import { steeredRun } from '../state/selectors.ts'
@@ -35,7 +35,9 @@ function choiceBox(
     ...wrap(question, cells - 4).map((t) => line(t)),
     [],
     ...choices.map(([what, then], i) => {
-      const drawn = line(`${i === at ? marks.row : ' '} ${padEnd(what, 35)}${then}`)
+      // On a small screen what a choice is goes before what comes of it.
+      const whole = `${padEnd(what, 35)}${then}`
+      const drawn = line(`${i === at ? marks.row : ' '} ${width(whole) + 2 <= cells - 4 ? whole : what}`)
       return i === at ? chosen(drawn, cells - 4) : drawn
     }),
   ]

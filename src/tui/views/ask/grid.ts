@@ -7,7 +7,7 @@ import { marksOf } from '../../draw/theme.ts'
 import { cellText, numberCells, shownColumns } from '../../state/ask-grid.ts'
 import type { State } from '../../state/state.ts'
 
-/** The names of the columns, and rows below them; what is said beside the rows stands between. */
+/** What is said beside the rows, the names of the columns, and the rows below them. */
 export function gridLines(state: State, rows: number, said: readonly Line[]): Line[] {
   const { answer, at, window, pane, widths } = state.ask
   const names = answer?.progress.columns ?? null
@@ -41,5 +41,5 @@ export function gridLines(state: State, rows: number, said: readonly Line[]): Li
     return [span(here ? marks.row : ' '), number, span(' '), ...drawn]
   })
   const empty = answer.progress.rows === 0 && answer.progress.whole ? [line('   no row', 'muted')] : []
-  return [heading, ...said, ...empty, ...body]
+  return [...said, heading, ...empty, ...body]
 }
