@@ -11,6 +11,7 @@ import { text } from 'node:stream/consumers'
 import { userInfo } from 'node:os'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { isAlive } from '../../src/shared/owner.ts'
 import { add, METADATA, PROTOCOL, temporaryFolder, writeLog, type Folder } from '../support/catalog-kit.ts'
 import { MARIADB_AVAILABLE, startMariadb, type MariadbServer } from '../support/servers/mariadb.ts'
 import { POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
@@ -58,6 +59,10 @@ beforeAll(async () => {
   if (MARIADB_AVAILABLE) maria = await startMariadb()
 })
 afterAll(async () => {
+  for (const pid of beside) {
+    // A number that ended long ago may be somebody else's by now.
+    if (isAlive(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(USER)) process.kill(pid, 'SIGKILL')
+  }
   await server?.[Symbol.asyncDispose]()
   await maria?.[Symbol.asyncDispose]()
   folder[Symbol.dispose]()
@@ -119,6 +124,38 @@ async function watched(socket: string): Promise<string> {
   })
   line.destroy()
   return heard
+}
+
+/** Runs of the background, which end with these tests. */
+const beside = new Set<number>()
+
+/** A run of the background that is looked at in each way: what it tells a viewer, and what others see of it. */
+async function begunBeside(
+  stage: Stage,
+  url: string,
+  password: string,
+): Promise<{ readonly id: string; readonly pid: number }> {
+  const words = [
+    'sync',
+    '--all',
+    '--watch',
+    '--database-url',
+    url,
+    '--background',
+    '--log-file',
+    'all.log',
+    '--verbose',
+  ]
+  const begun = await sluice(stage, words)
+  expect([begun.code, begun.out]).toEqual([0, begun.out])
+  const [, id = ''] = /run (\d+) goes on/.exec(begun.out) ?? []
+  const heard = await watched(join(stage.written, 'run', `sluice-${userInfo().uid}`, `run-${id}.sock`))
+  const hello = JSON.parse(heard.split('\n')[0] ?? '') as { readonly run: { readonly pid: number } }
+  const { pid } = hello.run
+  beside.add(pid)
+  expect(foundIn(heard, password)).toEqual([])
+  if (process.platform === 'linux') expect(foundIn(readFileSync(`/proc/${pid}/cmdline`), password)).toEqual([])
+  return { id, pid }
 }
 
 function expectNowhere({ written }: Stage, password: string): void {
@@ -236,18 +273,16 @@ describe.skipIf(!POSTGRES_OWN).each(PASSWORDS)('a password %s', (name, password)
     expect((await sluice(stage, ['import', url, '--ci'], variable)).code).not.toBe(0)
     expect((await sluice(stage, ['discover', url, '--json'])).code).toBe(0)
 
-    const begun = await sluice(stage, ['sync', '--all', '--watch', '--database-url', url, '--background', ...log])
-    expect([begun.code, begun.out]).toEqual([0, begun.out])
-    const [, id = ''] = /run (\d+) goes on/.exec(begun.out) ?? []
-    const heard = await watched(join(stage.written, 'run', `sluice-${userInfo().uid}`, `run-${id}.sock`))
-    expect(foundIn(heard, password)).toEqual([])
-    const hello = JSON.parse(heard.split('\n')[0] ?? '') as { readonly run: { readonly pid: number } }
-    if (process.platform === 'linux')
-      expect(foundIn(readFileSync(`/proc/${hello.run.pid}/cmdline`), password)).toEqual([])
+    const { id, pid } = await begunBeside(stage, url, password)
     expectNowhere(stage, password)
     await sluice(stage, ['ctl', '--json'])
     expect((await sluice(stage, ['ctl', id, 'stop'])).code).toBe(0)
     await sluice(stage, ['attach', id, '--ci'])
+    // One that is killed leaves all of its files as they were in the middle.
+    const killed = await begunBeside(stage, url, password)
+    expect(killed.pid).not.toBe(pid)
+    process.kill(killed.pid, 'SIGKILL')
+    await sluice(stage, ['attach', killed.id, '--ci'])
     await sluice(stage, ['runs', '--here', '--ci'])
 
     expectNowhere(stage, password)

@@ -47,6 +47,11 @@ test('names keep to their cells', () => {
   expect(lines).toContain('Nothing is said of other tables of the stream: public.c.')
 })
 
+test('names open no link, no picture and no direction of writing', () => {
+  const text = signOffText({ ...DOCUMENT, others: ['![x](http://elsewhere/x)', 'a\u202eb', 'c\\[d]'] })
+  expect(text).toContain(String.raw`of the stream: !\[x](http://elsewhere/x), a b, c\\\[d].`)
+})
+
 test('the history of a stream says what was not compared, and why it stands still', () => {
   const text = historyText(DOCUMENT.history)
   expect(text).toContain('No table of the stream was compared yet.')
