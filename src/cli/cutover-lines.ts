@@ -50,12 +50,14 @@ function findingLine({ verdict, about, object, detail, hint }: Of<'cutover.findi
 function switchedLine(event: Of<'cutover.switched'>, block: Tell): Block {
   const { table, parked, revert, pauseMs, waitedMs, tries, provedRows, touchedRows, stream, position } = event
   if (event.database !== undefined) return movedLine(event, block)
-  const other = revert ? 'leave --revert out to go forward again' : '--revert goes back'
+  const other = revert
+    ? 'the same cut-over without --revert goes forward again'
+    : 'the same cut-over with --revert goes back'
   return block('proved', `the name ${table} means the other table now; the one that had it is ${parked}`, {
     details: [
       ['waited', `${durationText(pauseMs)} at most, ${durationText(waitedMs)} in ${plural(tries, 'try', 'tries')}`],
       ['proof', `${plural(provedRows, 'row')} equal, ${touchedRows} compared again within the switch`],
-      ['way back', `stream ${stream} keeps ${parked} equal from ${position} on; sluice cutover ${stream}: ${other}`],
+      ['way back', `stream ${stream} keeps ${parked} equal from ${position} on; ${other}`],
     ],
   })
 }
@@ -63,7 +65,9 @@ function switchedLine(event: Of<'cutover.switched'>, block: Tell): Block {
 /** Between two databases: the table keeps its name, and users get another address. */
 function movedLine(event: Of<'cutover.switched'>, block: Tell): Block {
   const { table, parked, revert, pauseMs, waitedMs, tries, provedRows, touchedRows, stream, position } = event
-  const other = revert ? 'leave --revert out to go forward again' : '--revert goes back'
+  const other = revert
+    ? 'the same cut-over without --revert goes forward again'
+    : 'the same cut-over with --revert goes back'
   return block(
     'proved',
     `${table} of ${event.database ?? ''} takes the writes now; ${parked} of ${event.closed ?? ''} is closed`,
@@ -74,10 +78,7 @@ function movedLine(event: Of<'cutover.switched'>, block: Tell): Block {
           `${durationText(pauseMs)} at most without a table to write to, ${durationText(waitedMs)} in ${plural(tries, 'try', 'tries')}`,
         ],
         ['proof', `${plural(provedRows, 'row')} equal, ${touchedRows} compared again as of the fence`],
-        [
-          'way back',
-          `stream ${stream} keeps ${parked} of ${event.closed ?? ''} equal from ${position} on; sluice cutover ${stream}: ${other}`,
-        ],
+        ['way back', `stream ${stream} keeps ${parked} of ${event.closed ?? ''} equal from ${position} on; ${other}`],
       ],
     },
   )

@@ -48,3 +48,18 @@ test('every command that is named takes the flags that are named with it', () =>
   expect(wrong).toEqual([])
   expect(seen).toBeGreaterThan(100)
 })
+
+test('no command runs on into prose, and what opens a report says where to', () => {
+  const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' }).filter((name) => /\.tsx?$/.test(name))
+  const wrong: string[] = []
+  for (const file of files) {
+    for (const line of readFileSync(join(ROOT, file), 'utf8').split('\n')) {
+      if (/^\s*(?:\*|\/\*|\/\/)/.test(line)) continue
+      // Two commands in one line, a command and what its flag does, and a flag without the value that it needs.
+      const runsOn =
+        /\bsluice [a-z-]+ [^'`]*, then sluice |\bsluice [a-z-]+ \$\{\w+\}: |\bsluice follow [^'`;]*--report[;'`]/
+      if (runsOn.test(line)) wrong.push(`${file}: ${line.trim()}`)
+    }
+  }
+  expect(wrong).toEqual([])
+})

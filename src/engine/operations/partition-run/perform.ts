@@ -294,5 +294,5 @@ function withNext(ending: Ending, stream: string | null, to: string): Ending {
   if (stream === null || ending.next !== undefined || ending.error !== undefined) return ending
   if (ending.totals['live'] !== '1') return ending
   const end = `--to ${shellQuote(redactUrl(to))}`
-  return { ...ending, next: `sluice sign-off ${stream} ${end}, then sluice cutover ${stream} ${end}` }
+  return { ...ending, next: `sluice sign-off ${stream} ${end}` }
 }

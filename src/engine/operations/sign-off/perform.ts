@@ -190,7 +190,7 @@ async function refuseUnready({ id, status, faults }: StreamRow, database: Ledger
     reason: 'nothing can be said of both sides as of one moment',
     hint:
       status === 'ended'
-        ? `what was signed before stands in sluice follow ${id} --report; sluice diff compares tables of which nobody writes`
+        ? `sluice follow ${id} --report - tells what was compared before; sluice diff compares tables of which nobody writes`
         : `sluice follow ${id} goes on with it, or says what is in the way`,
   })
 }
