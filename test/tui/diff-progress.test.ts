@@ -61,10 +61,13 @@ it('is seen on the Run screen', async () => {
   expect(app.row(1)).toContain('comparing 40 %')
   run?.emit(at(1_000_000, 6, 0, 1, 'looking again'))
   await app.until('ranges 6, looking again')
+  const columns = [{ column: 'speed', source: '1.5', target: '1.6' }]
+  run?.emit({ type: 'difference', table: TABLE, key: ['7', 'a'], difference: 'different', columns })
   run?.emit({ type: 'table.finished', table: TABLE, status: 'failed', ms: 9, notes: ['one differs'] })
   run?.finish(1, { error: fault('DIFFERENCES', 'one row differs') })
   await app.until('rows 1,000,000/1,000,000')
   await app.until(/100 % {2}failed/)
+  await app.press(['enter'], /1 row that differs[\s\S]*\(7, a\) differs: speed 1.5 → 1.6/)
 })
 
 it('is told every ten seconds without a screen', () => {

@@ -19,6 +19,7 @@ import { shownResult } from '../state/result-shown.ts'
 import { isChosen, underCursor } from '../state/copy-cursor.ts'
 import { partitionText } from '../views/archiving/texts.ts'
 import { chunkSpan, chunkText, tableText } from '../views/copy/texts.ts'
+import { differingRows } from '../views/differences.ts'
 import { relationText } from '../views/relations.ts'
 import { goesOnBy, machineRunText } from '../views/run-texts.ts'
 import type { Job } from './operations.ts'
@@ -113,7 +114,9 @@ function openResult(s: Acting): void {
     return
   }
   const result = run === null ? null : shownResult(s.state, run)
-  if (result !== null) text(s, result.table, resultText(result), result.error?.message ?? result.table)
+  if (run === null || result === null) return
+  const lines = [...resultText(result), ...differingRows(run, result.table)]
+  text(s, result.table, lines, result.error?.message ?? result.table)
 }
 
 /** What is under the cursor of a copy in full: a table, or a chunk. */

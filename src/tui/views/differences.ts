@@ -17,6 +17,14 @@ export function differenceText({ key, difference, columns = [], fixed }: Differe
   return `${name} ${WORDS[difference]}${values.length === 0 ? '' : `: ${values.join(', ')}`}${fixed === true ? ', mended' : ''}`
 }
 
+/** The rows of one table that differ, as text below a title, as many as are kept; nothing where none is known to. */
+export function differingRows({ differences, differenceCount }: RunView, table: string): readonly string[] {
+  const rows = differences.filter((one) => one.table === table).map((one) => `  ${differenceText(one)}`)
+  if (rows.length === 0) return []
+  const some = differences.length < differenceCount ? `, of the last ${differences.length} that were told` : ''
+  return ['', `${plural(rows.length, 'row')} that ${rows.length === 1 ? 'differs' : 'differ'}${some}`, ...rows]
+}
+
 /** A title and the newest rows, as many as fit. */
 export function differenceLines(run: RunView, state: State, cells: number, rows: number): Line[] {
   const marks = marksOf(state.ascii)
