@@ -1,11 +1,11 @@
-/** What was asked of a copy while it runs, in words. */
+/** What was asked of a copy or a stream, which has no chunks, while it runs, in words. */
 import type { EventBody } from '../model/event.ts'
 
 type Steered<T extends EventBody['type']> = Extract<EventBody, { type: T }>
 
 export function runSteered({ paused, workers, lanes, rate, stopping }: Steered<'run.steered'>): string {
   const facts = [
-    ...(paused === undefined ? [] : [paused ? 'paused: no chunk begins' : 'goes on']),
+    ...(paused === undefined ? [] : [paused ? 'paused' : 'goes on']),
     ...(workers === undefined ? [] : [`workers: ${workers}`]),
     ...(lanes === undefined ? [] : [`lanes: ${lanes}`]),
     ...(rate === undefined ? [] : [rate === null ? 'no limit of rows a second' : `at most ${rate} rows/s`]),

@@ -50,7 +50,9 @@ function placeOf(state: State, room: number): string {
   const { operation } = run ?? steeredRun(state) ?? {}
   if (operation !== undefined && (run !== null || state.catalog === null) && betweenDatabases(operation)) {
     const { source = '', target } = endsOf(operation)
-    return target === undefined ? source : ends(source, target, room)
+    if (target === undefined) return source
+    // A stream is named without its source.
+    return source === '' ? target : ends(source, target, room)
   }
   if (state.lake !== null) return `${state.lake} → ${state.catalog ?? ''}`
   return state.catalog ?? state.databases[0]?.url ?? ''
