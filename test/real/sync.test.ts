@@ -1,5 +1,14 @@
 /** `sync`, `prune` and the lag of `migration-status` as operations: what they tell, what they write, and what they leave alone. */
-import { existsSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
@@ -161,6 +170,21 @@ describe('sync', () => {
     expect(statuses(ran)).toEqual({ edited: 'failed', well: 'current' })
     const errors = ran.events.flatMap((event) => (event.type === 'table.finished' ? [event.error?.message] : []))
     expect(errors).toContain('the log is no longer the one that was imported: commit 0 has other bytes than it had')
+    await using database = openSqlite(at.file, 'read')
+    const listed = async (): Promise<unknown> =>
+      (await listTables(at.lake, database, new AbortController().signal)).map(({ name, error }) => [
+        name,
+        error?.code ?? null,
+      ])
+    expect(await listed()).toEqual([
+      ['edited', 'LOG_REWRITTEN'],
+      ['well', null],
+    ])
+    // One that was cut is another one too, and one that is whole again is the one that was imported.
+    writeFileSync(log, text.slice(0, text.length / 2))
+    expect(await listed()).toContainEqual(['edited', 'LOG_REWRITTEN'])
+    writeFileSync(log, text)
+    expect(await listed()).toContainEqual(['edited', null])
   })
 
   test('says what is missing of a log that lost its newest commits', async () => {
@@ -237,12 +261,13 @@ describe('sync --watch', () => {
 
 describe('migration-status', () => {
   test('says once a table how far it is behind, and why where it cannot know', async () => {
-    using at = await lakeOf(['away', 'behind', 'cleaned', 'current', 'cut'])
+    using at = await lakeOf(['away', 'behind', 'cleaned', 'current', 'cut', 'half'])
     const commits = [FIRST, MORE, [add('c')], [add('d')]]
     for (const table of ['behind', 'cut']) writeLog(join(at.lake, table), commits.slice(1, 2), 1)
     await run(syncOf(at.url))
     writeLog(join(at.lake, 'behind'), commits.slice(2), 2)
     dropCommits(join(at.lake, 'cut'), 1, 2)
+    truncateSync(join(at.lake, 'half', '_delta_log', '00000000000000000000.json'), 20)
     writeLog(join(at.lake, 'cleaned'), commits)
     writeCheckpoint(join(at.lake, 'cleaned'), 3, checkpointOf(commits, 3))
     dropCommits(join(at.lake, 'cleaned'), 0, 3)
@@ -259,6 +284,7 @@ describe('migration-status', () => {
       ['current', '0'],
       ['cut', undefined],
       ['cut', undefined],
+      ['half', undefined],
     ])
     const why = events.flatMap((event) =>
       event.type === 'log' ? [[event.table?.replace(/-[0-9a-f]{8}$/, ''), event.message]] : [],
@@ -266,6 +292,10 @@ describe('migration-status', () => {
     expect(why.toSorted()).toEqual([
       ['away', expect.stringMatching(/^how far it is behind is not known: /)],
       ['cut', 'its log was truncated: it ends at version 0, the catalog holds 1: commit 1 is gone from its end'],
+      [
+        'half',
+        expect.stringMatching(/^its log is no longer the one that was imported: commit 0 has 20 bytes, it had \d+$/),
+      ],
     ])
   })
 })

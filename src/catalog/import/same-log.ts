@@ -167,7 +167,14 @@ async function hasDigest(log: LogStore, commit: CommitFile, digest: Uint8Array, 
   return hash.digest().equals(digest)
 }
 
-function rewritten(head: Head, log: LogStore, url: string, detail: string, cut = false): SluiceError {
+/** @param head of the table @param url of the catalog, as it may be shown @param cut whether only its end is gone */
+export function rewritten(
+  head: Pick<Head, 'tableId'>,
+  log: Pick<LogStore, 'label'>,
+  url: string,
+  detail: string,
+  cut = false,
+): SluiceError {
   const again = `if the log is right, take the table out and import it again: sluice rollback ${shellQuote(head.tableId)} --database-url ${shellQuote(url)} --confirm=${shellQuote(head.tableId)}`
   return new SluiceError('LOG_REWRITTEN', `the log is no longer the one that was imported: ${detail}`, {
     where: `${log.label}/_delta_log`,

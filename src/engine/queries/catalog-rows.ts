@@ -1,4 +1,5 @@
 /** What the catalog knows of each table, for lists: one read for all of them. */
+import type { NewestKnown } from '../../catalog/import/same-log.ts'
 import { leaseHolder } from '../../catalog/lease.ts'
 import { latestValidations } from '../../catalog/validations.ts'
 import { readHead, wholeness } from '../../catalog/import/head.ts'
@@ -18,6 +19,10 @@ export type CatalogRow = {
   readonly bytes: number | null
   readonly rows: number | null
   readonly commitTime: number | null
+  /** The commit of that version as it was imported. */
+  readonly newest: NewestKnown | null
+  /** URL of the catalog as it is shown. */
+  readonly catalogUrl: string
   readonly partitionColumns: readonly string[]
   readonly features: readonly string[]
   readonly state: CatalogState
@@ -29,8 +34,9 @@ export async function catalogRows(database: SqlDatabase, only?: ReadonlySet<stri
   const now = await database.now()
   const proofs = await latestValidations(database)
   const heads = await database.all(
-    `SELECT table_id, location, current_version, history_from, num_files, num_bytes, num_records, current_commit_time,
-       partition_columns, protocol, configuration FROM delta_tables ORDER BY table_id`,
+    `SELECT t.table_id, t.location, t.current_version, t.history_from, t.num_files, t.num_bytes, t.num_records, t.current_commit_time,
+       t.partition_columns, t.protocol, t.configuration, c.log_bytes, c.log_digest
+     FROM delta_tables t LEFT JOIN delta_commits c ON c.table_id = t.table_id AND c.version = t.current_version ORDER BY t.table_id`,
   )
   const rows: CatalogRow[] = []
   for (const head of heads) {
@@ -46,6 +52,8 @@ export async function catalogRows(database: SqlDatabase, only?: ReadonlySet<stri
       partitions,
       protocol,
       configuration,
+      logBytes,
+      logDigest,
     ] = head as [
       string,
       string,
@@ -58,6 +66,8 @@ export async function catalogRows(database: SqlDatabase, only?: ReadonlySet<stri
       string | null,
       string | null,
       string | null,
+      number | null,
+      Uint8Array | null,
     ]
     if (only !== undefined && !only.has(location)) continue
     const proof = proofs.get(tableId)
@@ -72,6 +82,8 @@ export async function catalogRows(database: SqlDatabase, only?: ReadonlySet<stri
       bytes: known === null ? null : bytes,
       rows: known === null ? null : records,
       commitTime: known === null ? null : commitTime,
+      newest: known === null ? null : { version: known, bytes: logBytes, digest: logDigest },
+      catalogUrl: database.label,
       partitionColumns: partitions === null ? [] : (JSON.parse(partitions) as string[]),
       features:
         protocol === null

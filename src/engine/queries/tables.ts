@@ -1,7 +1,8 @@
 /** The tables list: what lies below the lake, beside what the catalog knows of it. */
 import { resolve } from 'node:path'
 import { probeTable } from '../../delta/probe.ts'
-import { listLog } from '../../delta/listing.ts'
+import { newestOf, rewritten, type NewestKnown } from '../../catalog/import/same-log.ts'
+import { listLog, type LogListing } from '../../delta/listing.ts'
 import { parseLakeUrl, pathOfLocation } from '../../model/lake-url.ts'
 import { asSluiceError, SluiceError, type ErrorInfo } from '../../shared/errors.ts'
 import type { LogStore } from '../../model/log-store.ts'
@@ -96,8 +97,12 @@ export async function tableRow(
     row = known.get(location)
     const head = { key: location, name, location: path, kind: 'delta' } as const
     if (row !== undefined && row.version !== null && row.state.state !== 'none') {
-      const latest = await latestFrom(log, row.version, signal)
-      if (latest === row.version) return { ...head, ...fromCatalog(row), catalog: row.state, error: null }
+      const listing = await listedFrom(log, row.version, signal)
+      if (listing !== null && row.newest !== null && row.state.state === 'current') {
+        const why = await otherThanImported(log, row.newest, listing, signal)
+        if (why !== null) throw rewritten(row, log, row.catalogUrl, why)
+      }
+      if (listing?.latest === row.version) return { ...head, ...fromCatalog(row), catalog: row.state, error: null }
     }
     const facts = await probeTable(log, parquetRows, signal)
     return {
@@ -138,15 +143,40 @@ function fromCatalog(row: CatalogRow): Omit<TableRow, 'key' | 'name' | 'location
   }
 }
 
-/** The newest version of a log; null where it has none from `version` on. */
-async function latestFrom(log: LogStore, version: number, signal: AbortSignal): Promise<number | null> {
+/** A log from `version` on; null where it has nothing there. */
+async function listedFrom(log: LogStore, version: number, signal: AbortSignal): Promise<LogListing | null> {
   try {
-    return (await listLog(log, { signal, from: version, attributes: false })).latest
+    return await listLog(log, { signal, from: version })
   } catch (error) {
     // What lies below may be a log all the same, and is looked at then.
     if (error instanceof SluiceError && error.code === 'NO_LOG') return null
     throw error
   }
+}
+
+/** Newest commits whose bytes were compared, by location: not again while size and time stay. */
+const compared = new Map<string, string>()
+
+/**
+ * Why the newest commit that was imported is another one now. On this machine its bytes are compared, once for each size and time that it has; of a
+ * bucket, where that would be a request a table, its size alone: a run of sync compares those too.
+ * @returns null where nothing says so
+ */
+async function otherThanImported(
+  log: LogStore,
+  known: NewestKnown,
+  listing: LogListing,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const commit = listing.commits.find(({ version }) => version === known.version)
+  if (commit === undefined || known.bytes === null) return null
+  if (commit.size === known.bytes && parseLakeUrl(log.root).kind !== 'local') return null
+  const facts = `${known.version} ${commit.size} ${commit.modified}`
+  if (compared.get(log.root) === facts) return null
+  const newest = await newestOf(known, listing, log, signal)
+  if (newest.is === 'other') return newest.why
+  compared.set(log.root, facts)
+  return null
 }
 
 /** A whole table whose log went on is behind, one whose log ends earlier was truncated; everything else is as the catalog says. */

@@ -2,7 +2,7 @@
 import { readAudit } from '../../../catalog/audit.ts'
 import { cutText } from '../../../catalog/import/same-log.ts'
 import { readStatus } from '../../../catalog/status.ts'
-import { listLog } from '../../../delta/listing.ts'
+import { listLog, type LogListing } from '../../../delta/listing.ts'
 import { dec } from '../../../model/event.ts'
 import type { LogStore } from '../../../model/log-store.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
@@ -105,22 +105,38 @@ async function commitsBehind(
   signal: AbortSignal,
 ): Promise<Map<string, Lag>> {
   const heads = await reader.all(
-    `SELECT table_id, location, current_version FROM delta_tables${tableId === undefined ? '' : ' WHERE table_id = ?'}`,
+    `SELECT t.table_id, t.location, t.current_version, c.log_bytes FROM delta_tables t
+     LEFT JOIN delta_commits c ON c.table_id = t.table_id AND c.version = t.current_version${tableId === undefined ? '' : ' WHERE t.table_id = ?'}`,
     tableId === undefined ? [] : [tableId],
   )
   const behind = new Map<string, Lag>()
-  const lags = inOrder(heads as readonly (readonly [string, string, number | null])[], LOOKS, async (head) => {
-    const [id, location, version] = head
-    return [id, await lagOf(location, version, signal)] as const
-  })
+  const lags = inOrder(
+    heads as readonly (readonly [string, string, number | null, number | null])[],
+    LOOKS,
+    async (head) => {
+      const [id, location, version, bytes] = head
+      return [id, await lagOf(location, version, bytes, signal)] as const
+    },
+  )
   for await (const [id, lag] of lags) behind.set(id, lag)
   return behind
 }
 
-async function lagOf(location: string, version: number | null, signal: AbortSignal): Promise<Lag> {
+/** @param bytes of the commit of that version, as it was imported; null where a checkpoint stood for it */
+async function lagOf(
+  location: string,
+  version: number | null,
+  bytes: number | null,
+  signal: AbortSignal,
+): Promise<Lag> {
   try {
     const log = await openLake(pathOfLocation(location))
-    const latest = await latestFrom(log, version ?? 0, signal)
+    const { latest, commits } = await listedFrom(log, version ?? 0, signal)
+    const size = commits.find((commit) => commit.version === version)?.size ?? bytes
+    if (bytes !== null && size !== bytes)
+      return {
+        why: `its log is no longer the one that was imported: commit ${String(version)} has ${size} bytes, it had ${bytes}`,
+      }
     if (latest === null || version === null || latest >= version) return { versions: (latest ?? -1) - (version ?? -1) }
     return { why: `its log was truncated: ${cutText(latest, version)}` }
   } catch (error) {
@@ -129,13 +145,13 @@ async function lagOf(location: string, version: number | null, signal: AbortSign
   }
 }
 
-/** The newest version of a log; where it has nothing from `version` on, what lies below is looked at. @throws whatever keeps it from being listed */
-async function latestFrom(log: LogStore, version: number, signal: AbortSignal): Promise<number | null> {
+/** A log from `version` on; where it has nothing there, what lies below. @throws whatever keeps it from being listed */
+async function listedFrom(log: LogStore, version: number, signal: AbortSignal): Promise<LogListing> {
   try {
-    const { latest } = await listLog(log, { signal, from: version, attributes: false })
-    if (latest !== null) return latest
+    const listing = await listLog(log, { signal, from: version })
+    if (listing.latest !== null) return listing
   } catch (error) {
     if (asSluiceError(error).code !== 'NO_LOG') throw error
   }
-  return (await listLog(log, { signal, attributes: false })).latest
+  return await listLog(log, { signal })
 }
