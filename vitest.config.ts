@@ -95,6 +95,7 @@ const CI_THIRDS = [
   ],
   [
     'test/fault/archive-parts.test.ts',
+    'test/e2e/planted-secrets.test.ts',
     'test/fault/cassandra-target-kill.test.ts',
     'test/fault/copy-{network,together}.test.ts',
     'test/fault/{follow-[l-z]*,trigger-follow}.test.ts',
