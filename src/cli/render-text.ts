@@ -140,6 +140,10 @@ export function textFace(output: Output, options: TextOptions): Face {
       data(historyText(event.history))
       return
     }
+    if (event.type === 'run.report') {
+      data(event.text)
+      return
+    }
     if (event.type === 'check') {
       data(checks.lines(event))
       return

@@ -29,6 +29,8 @@ export type Ending = {
 export type Run<E extends EventType = never> = OperationContext<E> & {
   readonly runId: string
   readonly owner: Owner
+  /** Folder of the book of this machine's runs; none is kept when absent. */
+  readonly book?: string
   /** Steers the run over its socket from now on, until it is disposed; absent where nobody listens. */
   readonly steerBy?: (steered: Steered) => Disposable
 }

@@ -81,6 +81,7 @@ import type {
 } from './follow-events.ts'
 import type { FsckCheckedEvent, FsckFindingEvent, FsckProgressEvent } from './fsck-events.ts'
 import type { DiffRangeEvent, RingEvent, RingHostEvent, RingPartEvent } from './ring-events.ts'
+import type { RunReportEvent } from './report/formats.ts'
 import type { RunStatus, TableStatus } from './run-status.ts'
 import type { ChunksSummaryEvent, RunSummaryEvent } from './summary-events.ts'
 
@@ -331,6 +332,7 @@ export type EventBody =
   | FollowHaltedEvent
   | FollowCountedEvent
   | FollowHistoryEvent
+  | RunReportEvent
   | FollowSignedEvent
   | AlertEvent
   // ── two tables that change places

@@ -791,6 +791,7 @@ const bodies = {
     position: z.string(),
     repairedBy: dec.optional(),
   },
+  'run.report': { format: z.enum(['markdown', 'json', 'html']), text: z.string() },
   'follow.history': { history: historySchema },
   'follow.signed': {
     id: z.string(),

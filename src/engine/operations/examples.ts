@@ -159,6 +159,11 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   ],
   'migration-status': [`migration-status ${CATALOG}`, `migration-status --table-id sales/orders ${CATALOG}`],
   runs: [`runs ${CATALOG}`, 'runs --to sqlite:///shop.db --json'],
+  report: [
+    `report ${STREAM} --to sqlite:///shop.db`,
+    `report ${STREAM} --to sqlite:///shop.db --format html --write run.html`,
+    `report ${STREAM} ${CATALOG} --format json`,
+  ],
   grants: [
     'grants --database-url postgresql://admin@db/catalog --role reader --to analyst',
     'grants --database-url postgresql://admin@db/catalog --role importer --to nightly --apply',

@@ -55,6 +55,7 @@ import { sql } from './sql/declaration.ts'
 import { migrationStatus } from './migration-status/declaration.ts'
 import { runs } from './runs/declaration.ts'
 import { copyRuns } from './copy-runs/declaration.ts'
+import { report } from './report/declaration.ts'
 import { grants } from './grants/declaration.ts'
 import { doctor } from './doctor/declaration.ts'
 
@@ -153,6 +154,7 @@ export const OPERATIONS = {
   ),
   runs: operation(runs, async () => (await import('./migration-status/perform.ts')).recordedRuns),
   'copy-runs': operation(copyRuns, async () => (await import('./copy-runs/perform.ts')).copyRuns),
+  report: operation(report, async () => (await import('./report/perform.ts')).report),
   grants: operation(grants, async () => (await import('./grants/perform.ts')).grants),
   doctor: operation(doctor, async () => (await import('./doctor/perform.ts')).doctor),
 } as const

@@ -180,6 +180,12 @@ export const PAGES = {
     summary: 'list the imports of a catalog and how far they are',
   },
   runs: { name: 'runs', operands: '', group: 'Operate', summary: 'list what ran on a catalog, or into a database' },
+  report: {
+    name: 'report',
+    operands: '<run>',
+    group: 'Operate',
+    summary: 'tell of one run in one document, with pictures',
+  },
   grants: {
     name: 'grants',
     operands: '',

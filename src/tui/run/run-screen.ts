@@ -55,6 +55,7 @@ const SCREENS = {
   'migration-status': 'tables',
   runs: 'tables',
   'copy-runs': 'tables',
+  report: 'tables',
   'quarantine-list': 'tables',
   grants: 'tables',
   doctor: 'tables',

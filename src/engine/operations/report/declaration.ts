@@ -1,0 +1,73 @@
+import { REPORT_FORMATS, type ReportFormat } from '../../../model/report/formats.ts'
+import type { Declaration } from '../declaration.ts'
+import { PAGES } from '../pages.ts'
+import * as words from '../words.ts'
+
+/** What is known of one run, by everybody who is asked: only read. */
+export type ReportOperation = {
+  readonly kind: 'report'
+  readonly run: string
+  /** Database that a copy went into: its ledger is asked. */
+  readonly to?: string
+  readonly catalog?: string
+  readonly format: ReportFormat
+  /** A file; printed when absent, or `-`. */
+  readonly write?: string
+  readonly overwrite: boolean
+}
+
+const EVENTS = ['run.report', 'log'] as const
+
+export const report: Declaration<ReportOperation, (typeof EVENTS)[number]> = {
+  kind: 'report',
+  command: {
+    ...PAGES.report,
+    takes: [
+      {
+        name: 'run',
+        operand: true,
+        type: 'text',
+        completes: 'run',
+        describe: 'id of the run; sluice runs lists them',
+      },
+      {
+        name: 'to',
+        type: 'text',
+        completes: 'database',
+        describe: 'URL of the database that a copy went into: ask its ledger',
+      },
+      {
+        name: 'format',
+        type: 'choice',
+        choices: REPORT_FORMATS,
+        default: 'markdown',
+        describe: 'html is one file with pictures, which loads nothing',
+      },
+      {
+        name: 'write',
+        type: 'text',
+        completes: 'file',
+        describe: 'write it to this file, which must not be there yet; - prints it',
+      },
+      { name: 'overwrite', type: 'flag', default: false, describe: 'with --write: replace the file' },
+    ],
+    epilogue:
+      'The ledger of --to and the audit of --database-url are asked where they are named, and the book of this machine always: its part of the report is for showing ' +
+      'only. Nothing is compared.\n',
+  },
+  words: {
+    run: words.text('run'),
+    to: words.optionalEnd('to'),
+    catalog: words.optionalCatalog,
+    format: words.choice('format', REPORT_FORMATS),
+    write: words.optionalText('write'),
+    overwrite: words.flag('overwrite'),
+  },
+  shape: 'listing',
+  stores: [
+    { field: 'to', family: 'database', access: 'read', end: 'source' },
+    { field: 'catalog', family: 'catalog', access: 'read', end: 'target' },
+  ],
+  about: 'run',
+  events: EVENTS,
+}

@@ -1,0 +1,198 @@
+/** `sluice report`: one document of what ledger, catalog and book know of a run; hostile names stay text. */
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Operation } from '../../src/engine/operations/list.ts'
+import { runOperation } from '../../src/engine/run.ts'
+import type { Event } from '../../src/model/event.ts'
+import type { RunReport } from '../../src/model/report/run-report.ts'
+import { NEVER } from '../../src/shared/abort.ts'
+import { systemClock } from '../../src/shared/clock.ts'
+import { openRunBook, runBookFile } from '../../src/stores/run-book.ts'
+import { thisProcess } from '../../src/shared/owner.ts'
+import { copyOf, makePlace, type Place, type Ran } from '../support/copy-systems.ts'
+
+const HOSTILE = `t"<script>alert(1)</script>|'\u202Eabc`
+
+let folder = ''
+let from: Place
+let to: Place
+let copied = ''
+
+async function perform(operation: Operation, book: string | undefined = path.join(folder, 'state')): Promise<Ran> {
+  const events: Event[] = []
+  const finished = await runOperation(operation, {
+    interrupt: NEVER,
+    clock: systemClock,
+    tool: '0.0.0-test',
+    actor: 'tester',
+    host: 'here',
+    commandLine: 'sluice test',
+    onEvent: (event) => events.push(event),
+    ...(book === undefined ? {} : { book }),
+  })
+  return { finished, events }
+}
+
+const asked = (run: string, more: Partial<Extract<Operation, { kind: 'report' }>> = {}) =>
+  ({ kind: 'report', run, format: 'json', overwrite: false, ...more }) as const
+
+function textOf({ events, finished }: Ran): string {
+  const told = events.find(({ type }) => type === 'run.report')
+  if (told?.type !== 'run.report') throw new Error(JSON.stringify(finished))
+  return told.text
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'sluice-report-'))
+  from = await makePlace('sqlite', folder)
+  to = await makePlace('duckdb', folder)
+  const name = `"${HOSTILE.replaceAll('"', '""')}"`
+  await from.sql(
+    `CREATE TABLE ${name} (id INTEGER PRIMARY KEY, v INTEGER)`,
+    `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900) INSERT INTO ${name} SELECT i, i FROM n`,
+    `UPDATE ${name} SET v = 'no number' WHERE id = 450`,
+  )
+  const { finished, events } = await perform(copyOf(from, to, HOSTILE, { chunkRows: 100 }))
+  copied = events[0]?.runId ?? ''
+  if (finished.exitCode !== 1) throw new Error(JSON.stringify(finished))
+}, 60_000)
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+test('tells of a copy with a row set aside what the ledger has, and only that', async () => {
+  const document = JSON.parse(textOf(await perform(asked(copied, { to: to.url })))) as RunReport
+  expect(document).toMatchObject({ format: 'sluice-run-report', version: 1, run: copied, tool: '0.0.0-test' })
+  expect(document.looked.map(({ what, knows }) => [what, knows])).toEqual([
+    ['ledger', true],
+    ['book', true],
+  ])
+  expect(document.notLookedAt.join()).toContain('--database-url')
+  const [table] = document.ledger?.tables ?? []
+  expect(table).toMatchObject({ written: '899', aside: '1', read: '900' })
+  const proved = Object.values(table?.proved ?? {}).reduce((sum, rows) => sum + Number(rows), 0)
+  // Rows of the chunk that waits for one of its rows are not among them.
+  expect(proved).toBeLessThan(899)
+  expect(document.ledger?.failures).toMatchObject([{ status: 'failed', code: 'ROWS_ASIDE' }])
+  expect(document.ledger?.refusals).toMatchObject([{ rows: '1', replayed: '0' }])
+})
+
+test('writes hostile names as text, in a page that loads nothing', async () => {
+  const html = textOf(await perform(asked(copied, { to: to.url, format: 'html' })))
+  expect(html).toContain('&lt;script&gt;alert(1)')
+  expect(html).toContain('⟨U+202E⟩')
+  expect(html).not.toMatch(/<script|\u202E|\s(?:src|href|on\w+)=|url\(|@import/i)
+  expect(html).toContain("default-src 'none'")
+  expect(html).toContain('<svg')
+  const markdown = textOf(await perform(asked(copied, { to: to.url, format: 'markdown' })))
+  expect(markdown).not.toMatch(/<script|\u202E/)
+})
+
+test('writes a file whole, and over none that it was not told to replace', async () => {
+  const file = path.join(folder, 'out', 'run.html')
+  const refused = await perform(asked(copied, { write: file }))
+  expect(refused.finished.error).toMatchObject({ code: 'BAD_FLAG' })
+  const here = path.join(folder, 'run.html')
+  const first = await perform(asked(copied, { write: here, format: 'html' }))
+  expect(first.finished).toMatchObject({ exitCode: 0, wrote: [here] })
+  const again = await perform(asked(copied, { write: here }))
+  expect(again.finished.error?.message).toContain('is there already')
+  expect(readFileSync(here, 'utf8')).toMatch(/^<!doctype html>/)
+  expect(await perform(asked(copied, { write: here, overwrite: true }))).toMatchObject({ finished: { exitCode: 0 } })
+  expect(readFileSync(here, 'utf8')).toMatch(/^\{/)
+  expect(readdirSync(folder).filter((name) => name.endsWith('.part'))).toEqual([])
+  expect(existsSync(file)).toBe(false)
+})
+
+test('says who was asked where nobody knows the run', async () => {
+  const { finished } = await perform(asked('12345', { to: to.url }))
+  expect(finished.error).toMatchObject({ code: 'BAD_FLAG', message: 'nobody who was asked knows run 12345' })
+  expect(finished.error?.reason).toContain('the ledger of')
+  expect((await perform(asked('9'.repeat(19)))).finished.error).toMatchObject({ code: 'BAD_FLAG' })
+})
+
+test('tells of an import, and of its validation, what the catalog has', async () => {
+  const lake = path.resolve(import.meta.dirname, '../../fixtures/lake/crm')
+  const table = path.join(lake, readdirSync(lake).toSorted()[0] ?? '')
+  const catalog = `sqlite:///${path.join(folder, 'catalog.db')}`
+  const imported = await perform({
+    kind: 'import',
+    table,
+    catalog,
+    dryRun: false,
+    resume: true,
+    batchSize: 1000,
+    verbose: false,
+    allowRefused: false,
+    waitMs: 0,
+  })
+  expect(imported.finished).toMatchObject({ exitCode: 0 })
+  const validated = await perform({ kind: 'validate', table, catalog, verbose: false, samples: 2 })
+  expect(validated.finished).toMatchObject({ exitCode: 0 })
+  const [first, second] = await Promise.all(
+    [imported, validated].map(
+      async ({ events }) => JSON.parse(textOf(await perform(asked(events[0]?.runId ?? '', { catalog })))) as RunReport,
+    ),
+  )
+  expect(first?.catalog).toMatchObject({ status: 'ok', actor: 'tester', validations: [] })
+  expect(first?.catalog?.imports).toMatchObject([{ status: 'completed' }])
+  expect(Number(first?.catalog?.imports[0]?.files)).toBeGreaterThan(0)
+  expect(second?.catalog?.imports).toEqual([])
+  expect(second?.catalog?.validations).toMatchObject([
+    { differences: '0', version: first?.catalog?.imports[0]?.version },
+  ])
+  expect(second?.notLookedAt.join()).toContain('--to URL')
+})
+
+test('reads a killed run of a ledger of version 1, and draws what the book noted of it', async () => {
+  const place = await makePlace('sqlite', folder)
+  await copyOnce(place)
+  const late = {
+    migration_runs: ['rows_written', 'alive_until', 'machine', 'process_started'],
+    migration_checkpoints: ['surplus', 'machine', 'process_started'],
+  }
+  await place.sql(
+    ...Object.entries(late).flatMap(([name, columns]) =>
+      columns.map((column) => `ALTER TABLE ${name} DROP COLUMN ${column}`),
+    ),
+    'UPDATE migration_ledger SET version = 1',
+    `UPDATE migration_runs SET status = 'running', ended_ms = NULL, exit_code = NULL, host = 'here', pid = 4194303`,
+    "UPDATE migration_checkpoints SET status = 'in_progress', proof = NULL WHERE id = (SELECT MAX(id) FROM migration_checkpoints)",
+  )
+  const [[run = ''] = []] = await place.rows('SELECT CAST(run_id AS TEXT) FROM migration_runs')
+  {
+    const state = path.join(folder, 'noted')
+    using book = await openRunBook(runBookFile(state))
+    book.begin({
+      run: run ?? '',
+      kind: 'copy',
+      commandLine: 'sluice copy --from postgresql://app:hidden-word@db/shop',
+      folder: null,
+      source: null,
+      target: null,
+      about: 'item',
+      begunAt: 1_000,
+      owner: { ...thisProcess(), pid: 4_194_303 },
+    })
+    for (const at of [1_000, 2_000, 4_000]) book.sample(run ?? '', { at, done: at / 100, bytes: 0, lag: null })
+  }
+  const document = await perform(asked(run ?? '', { to: place.url }), path.join(folder, 'noted'))
+  const { ledger, book } = JSON.parse(textOf(document)) as RunReport
+  expect(ledger).toMatchObject({ status: 'killed', exitCode: null })
+  expect(ledger?.tables[0]?.chunks).toMatchObject({ in_progress: '1' })
+  expect(Object.keys(ledger?.tables[0]?.proved ?? {})).not.toContain('none')
+  expect(book).toMatchObject({ status: 'broken off', endedAt: null })
+  expect(book?.curve).toHaveLength(3)
+  const html = textOf(await perform(asked(run ?? '', { to: place.url, format: 'html' }), path.join(folder, 'noted')))
+  expect(html).toContain('as this machine noted it')
+  expect(html).toMatch(/<polyline points="34\.0,/)
+  expect(html).not.toContain('hidden-word')
+  expect(await place.rows('SELECT CAST(version AS TEXT) FROM migration_ledger')).toEqual([['1']])
+})
+
+async function copyOnce(place: Place): Promise<void> {
+  await from.sql('CREATE TABLE item (id INTEGER PRIMARY KEY)', 'INSERT INTO item VALUES (1), (2), (3), (4), (5)')
+  const { finished } = await perform(copyOf(from, place, 'item', { chunkRows: 2 }))
+  expect(finished).toMatchObject({ exitCode: 0 })
+}
