@@ -70,6 +70,6 @@ function command(stream: string, faults: readonly StreamFault[], tables: readonl
 function withoutThem(stream: string, gone: readonly string[]): string {
   return (
     `give ${gone.join(', ')} back under that name, then sluice follow ${stream} --resync ${gone.join(',')}; ` +
-    `or go on without it: end the stream by sluice follow ${stream} --end; a new copy --follow takes the --tables that are there`
+    `or go on without: end the stream by sluice follow ${stream} --end; a new copy --follow takes the --tables that are there`
   )
 }
