@@ -121,6 +121,18 @@ describe('states of the tables', () => {
     expect(await at.bench.changed([])).toEqual([])
   })
 
+  test('change by themselves once another program has made the catalog', async () => {
+    await using at = await openBench()
+    await at.bench.tables()
+    // The first look finds no catalog.
+    expect(await at.bench.changed([])).toEqual([])
+    const other = await at.again()
+    await runToEnd(other, importOf(join(at.lake, 'sales', 'orders'), other))
+    let rows = await nextChange(at.bench)
+    while (rows.some(({ catalog }) => catalog.state === 'running')) rows = await nextChange(at.bench)
+    expect(rows).toContainEqual(expect.objectContaining({ name: 'sales/orders', catalog: { state: 'current' } }))
+  })
+
   test('are told without the catalog, where it is away', async () => {
     await using at = await openBench()
     const away = 'postgresql://me:hidden@127.0.0.1:1/none'

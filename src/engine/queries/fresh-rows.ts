@@ -96,7 +96,11 @@ export class FreshRows implements Disposable {
 
   /** Tables of which the catalog holds another version than when it was asked last. */
   async #moved(database: SqlDatabase | null): Promise<readonly string[]> {
-    if (database === null) return []
+    if (database === null) {
+      // Whatever a catalog holds that is made meanwhile is news.
+      this.#versions = new Map()
+      return []
+    }
     const before = this.#versions
     const now = await catalogVersions(database)
     this.#versions = now

@@ -22,7 +22,7 @@ export function endingLines(run: RunView, cells: number): readonly Line[] {
   say('end', `${finished.status}, exit ${finished.exitCode}${why === '' ? provedText(run) : why}`, tone)
   const aside = copy.tally().aside > 0
   if (finished.notChecked !== undefined) say('note', finished.notChecked, 'plain')
-  const left = leftBehindText(copy.follow.last)
+  const left = isFollowed(run) ? leftBehindText(copy.follow.last) : null
   if (left !== null) say('left', left, 'warn')
   if (finished.error?.hint !== undefined) say('do', finished.error.hint, 'strong')
   if (aside) say('retry', retryOf(run), 'strong')
@@ -38,12 +38,12 @@ function provedText({ copy, operation, finished }: RunView): string {
   if (copy === null || operation.kind !== 'copy') return ''
   const { all, proved, aside } = copy.chunks()
   // A run that only followed looked at no chunk.
-  if (all === 0 && copy.follow.last !== null) return ''
+  if (all === 0 && isFollowed({ copy, operation })) return ''
   if (operation.verify === 'none') return ' · nothing was proved, as asked'
   const how =
     operation.verify === 'count' ? 'the numbers of rows are equal' : 'rows and checksums are equal on both sides'
   // Users have gone on since: chunks say nothing of what the tables hold now.
-  const when = copy.follow.last === null ? '' : ' when they were copied'
+  const when = isFollowed({ copy, operation }) ? ' when they were copied' : ''
   const earlier = Number(finished?.totals['earlier'] ?? 0)
   const here = Math.max(0, proved + aside - earlier)
   const before = earlier === 0 ? '' : `${earlier} by earlier runs`
@@ -51,9 +51,14 @@ function provedText({ copy, operation, finished }: RunView): string {
   return ` · ${here} of ${plural(all, 'chunk')} proved: ${how}${when}${before === '' ? '' : `; ${before}`}`
 }
 
-/** What a stream had not applied when it was looked at last; null where it followed nothing, or had applied all. */
+/** Whether changes of its source were to follow what it copied. */
+function isFollowed({ copy, operation }: Pick<RunView, 'copy' | 'operation'>): boolean {
+  return copy?.follow.last != null || (operation.kind === 'copy' && operation.follow !== undefined)
+}
+
+/** What a stream had not applied when it was looked at last; null where it had applied all. */
 function leftBehindText(last: FollowProgressEvent | null): string | null {
-  if (last === null) return null
+  if (last === null) return 'how far it is behind is not known: the source was not looked at'
   const waiting = last.waiting === undefined ? bytes(numberOf(last.lagBytes)) : plural(Number(last.waiting), 'note')
   const isBehind = last.lagMs > 0 || numberOf(last.waiting ?? last.lagBytes) !== 0
   return isBehind
