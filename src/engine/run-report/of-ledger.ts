@@ -13,12 +13,11 @@ import type {
   ReportedRefusals,
   ReportedTable,
 } from '../../model/report/run-report.ts'
+import { OTHERS_AMONG } from '../../model/report/run-report.ts'
 import { recordedChunks, recordedRuns } from '../copy/ledger/read-runs.ts'
 
 const SHOWN_FAILURES = 50
 const SHOWN_SLOWEST = 10
-/** Other runs are looked for among so many, the newest. */
-const RECENT = 500
 const BANDS_MS = [100, 300, 1000, 3000, 10_000, 30_000, 100_000] as const
 
 /** @returns null where the ledger has no such run */
@@ -63,12 +62,16 @@ export async function ledgerPart(
   }
 }
 
+/** A sum that nobody took of the target proves nothing: a table without a key is compared only as a whole, when all of its chunks are there. */
+const HELD =
+  "CASE WHEN proof IN ('echo', 'canonical', 'table') AND COALESCE(target_checksum, '') = '' THEN NULL ELSE proof END"
+
 async function tablesOf(ledger: LedgerDatabase, runId: bigint): Promise<readonly ReportedTable[]> {
   const { castText: text } = ledgerDialect(ledger.dialect).types
   const sum = (column: string): string => `CAST(COALESCE(SUM(${column}), 0) AS ${text})`
   const rows = await ledger.all(
-    `SELECT schema_name, table_name, status, proof, CAST(COUNT(*) AS ${text}), ${sum('rows_read')}, ${sum('rows_written')}, ${sum('rows_skipped')}, ${sum('rows_quarantined')}
-     FROM migration_checkpoints WHERE run_id = ? GROUP BY schema_name, table_name, status, proof ORDER BY schema_name, table_name, status, proof`,
+    `SELECT schema_name, table_name, status, ${HELD}, CAST(COUNT(*) AS ${text}), ${sum('rows_read')}, ${sum('rows_written')}, ${sum('rows_skipped')}, ${sum('rows_quarantined')}
+     FROM migration_checkpoints WHERE run_id = ? GROUP BY schema_name, table_name, status, ${HELD} ORDER BY schema_name, table_name, status, ${HELD}`,
     [runId],
   )
   const tables = new Map<string, ReportedTable>()
@@ -153,7 +156,7 @@ async function othersOf(ledger: LedgerDatabase, runId: bigint, here: ProcessIden
     if (String(run) !== String(runId) && own.has(name))
       tables.set(String(run), [...(tables.get(String(run)) ?? []), name])
   }
-  return (await recordedRuns(ledger, null, RECENT, here)).flatMap(({ id, operation, status, startedMs }) => {
+  return (await recordedRuns(ledger, null, OTHERS_AMONG, here)).flatMap(({ id, operation, status, startedMs }) => {
     const of = tables.get(id)
     return of === undefined ? [] : [{ run: id, operation, status, startedAt: timeOf(startedMs), tables: of.toSorted() }]
   })

@@ -2,7 +2,7 @@
 import type { Bar } from './pictures.ts'
 import type { CurvePoint } from '../run-book.ts'
 import { isoTime } from '../../shared/clock.ts'
-import type { BookPart, CatalogPart, LedgerPart, RunReport } from './run-report.ts'
+import { OTHERS_AMONG, type BookPart, type CatalogPart, type LedgerPart, type RunReport } from './run-report.ts'
 
 export type Block =
   | { readonly is: 'heading'; readonly text: string }
@@ -118,12 +118,13 @@ function ledgerBlocks(part: LedgerPart): readonly Block[] {
         ]),
     heading('Other runs of these tables'),
     ...(part.others.length === 0
-      ? [text('The ledger has none.')]
+      ? [text(`None among the newest ${OTHERS_AMONG} runs of the ledger.`)]
       : [
           table(
             ['run', 'operation', 'status', 'began', 'tables'],
             part.others.map((one) => [one.run, one.operation, one.status, one.startedAt ?? '', one.tables.join(', ')]),
           ),
+          text(`Looked for among the newest ${OTHERS_AMONG} runs of the ledger.`),
         ]),
   ]
 }
@@ -132,6 +133,7 @@ function ledgerBlocks(part: LedgerPart): readonly Block[] {
 const PROOFS: Readonly<Record<string, string>> = {
   echo: 'read back and equal byte for byte (echo)',
   canonical: 'equal by the sum of row hashes (canonical)',
+  table: 'equal as a whole table, by the sum of row hashes (table)',
   count: 'counted only (count)',
   none: 'not proved (none)',
 }

@@ -46,6 +46,9 @@ export type ReportedChunk = { readonly table: string; readonly chunk: string; re
 /** Chunks that took less than `belowMs`, and not less than the band before; null is open. */
 export type DurationBand = { readonly belowMs: number | null; readonly chunks: number }
 
+/** Other runs of the same tables are looked for among so many of a ledger, the newest. */
+export const OTHERS_AMONG = 500
+
 /** Another run of the same tables. */
 export type OtherRun = {
   readonly run: string
