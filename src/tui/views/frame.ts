@@ -25,7 +25,7 @@ export function runState(run: RunView | undefined, now: number): string {
   const { kind } = run.operation
   const named = declarationOf(kind).doing ?? kind
   const isFollowing = run.copy !== null && run.copy.follow.last !== null
-  const doing = run.copy !== null && run.plan === null ? 'planning the copy' : isFollowing ? 'following' : named
+  const doing = kind === 'copy' && run.plan === null ? 'planning the copy' : isFollowing ? 'following' : named
   const word =
     run.phase === 'paused'
       ? `${doing}, paused`

@@ -1,6 +1,7 @@
 /** The head of a copy's screen: what it is, how far, how fast, and that what was read is accounted for. */
 import { progressBar, sparkline } from '../../draw/bars.ts'
 import { bytes, clockSpan, count, percent, rate, timeOfDay } from '../../draw/format.ts'
+import { declarationOf } from '../../../engine/operations/facts.ts'
 import type { Line } from '../../draw/line.ts'
 import { line, span, spread } from '../../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd, width } from '../../draw/text.ts'
@@ -60,10 +61,15 @@ function barLine(state: State, run: RunView, cells: number): Line {
   ]
 }
 
+/** What goes on before a plan is told. What only follows or switches copies nothing, and tells none. */
+function beginningOf({ operation: { kind } }: RunView): string {
+  const { doing = kind } = declarationOf(kind)
+  return kind === 'copy' || kind === 'partition-run' ? 'planning: asking both sides what there is' : doing
+}
+
 /** Closed chunks only, because only of them it is known what became of their rows. */
 function readLine(run: RunView, copy: CopyProgress, cells: number): Line {
-  if (run.plan === null)
-    return line(run.finished === null ? ' planning: asking both sides what there is …' : '', 'muted')
+  if (run.plan === null) return line(run.finished === null ? ` ${beginningOf(run)} …` : '', 'muted')
   const { read, written, skipped, aside, proved } = copy.tally()
   const { rows, estimated } = copy.rows()
   const whole = estimated && run.finished?.status === 'ok' ? read : Math.max(rows, read)
