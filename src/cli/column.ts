@@ -7,4 +7,6 @@ export type Column = {
   readonly most?: number
   /** Where a terminal is too narrow for all columns, those with the lowest rank are left out first; one without a rank stays. */
   readonly rank?: number
+  /** Where a terminal is too narrow it stands whole on a line of its own, below the row: what is cut could not be pasted. */
+  readonly below?: true
 }

@@ -166,8 +166,7 @@ const runs: Listing = {
 export const RUNS_HERE: Drawn['columns'] = {
   exit: { align: 'right', rank: 4, none: '' },
   command: { rank: 3 },
-  // `sluice attach` and the id of a run.
-  'goes on by': { least: 33 },
+  'goes on by': { below: true },
   started: { rank: 2, text: timeText },
   ended: { rank: 1, text: timeText, none: '' },
 }

@@ -10,6 +10,9 @@ import { oneLine } from './format.ts'
 /** No column is made wider for the others' sake; a longer cell keeps all its text and pushes the rest of its own row. */
 const MOST = 64
 
+/** Blanks between two columns. */
+const GAP = 2
+
 /** Rows looked at before the first is written. */
 const SAMPLE = 200
 
@@ -32,11 +35,13 @@ export function tableWriter(
   let held: (readonly string[])[] | null = []
   let widths: readonly (number | null)[] = []
   let isCut = false
+  /** Columns that stand below their rows. */
+  let below: ReadonlySet<number> = new Set()
   const line = (row: readonly string[]): string =>
     `${columns
       .flatMap(({ align }, index) => {
         const width = widths[index]
-        if (width == null) return []
+        if (width == null || below.has(index)) return []
         const whole = row[index] ?? ''
         const text = isTerminal ? cut(whole, width) : whole
         isCut ||= text !== whole
@@ -44,6 +49,12 @@ export function tableWriter(
       })
       .join('  ')
       .trimEnd()}\n`
+  const whole = (row: readonly string[]): string =>
+    line(row) +
+    [...below]
+      .filter((index) => (row[index] ?? '') !== '')
+      .map((index) => `    ${columns[index]?.title ?? ''}  ${row[index] ?? ''}\n`)
+      .join('')
   const release = (isAll: boolean): void => {
     if (held === null) return
     const rows = held
@@ -52,14 +63,27 @@ export function tableWriter(
     const natural = columns.map(({ title, least = 0, most = Number.POSITIVE_INFINITY }, index) =>
       Math.min(isTerminal ? most : MOST, Math.max(cells(title), least, ...rows.map((row) => cells(row[index] ?? '')))),
     )
-    widths = isTerminal ? fitted(columns, natural, rows, room, isAll) : natural
-    write(line(columns.map(({ title }) => title)) + rows.map(line).join(''))
+    const isTooWide = natural.reduce((sum, width) => sum + width + GAP, -GAP) > room
+    below = new Set(columns.flatMap((column, index) => (isTooWide && column.below === true ? [index] : [])))
+    const beside = columns.flatMap((_, index) => (below.has(index) ? [] : [index]))
+    const pick = <T>(of: readonly T[]): readonly T[] => beside.flatMap((index) => of[index] ?? [])
+    const fitting = isTerminal
+      ? fitted(
+          pick(columns),
+          pick(natural),
+          rows.map((row) => beside.map((index) => row[index] ?? '')),
+          room,
+          isAll,
+        )
+      : pick(natural)
+    widths = columns.map((_, index) => (below.has(index) ? 0 : (fitting[beside.indexOf(index)] ?? null)))
+    write(line(columns.map(({ title }) => title)) + rows.map(whole).join(''))
   }
   return {
     row: (given) => {
       const row = given.map(oneLine)
       if (held === null) {
-        write(line(row))
+        write(whole(row))
         return
       }
       held.push(row)
@@ -72,6 +96,7 @@ export function tableWriter(
         write(`shortened to ${room} columns; a wider terminal or --json has ${isNarrow ? 'all columns' : 'all text'}\n`)
       isCut = false
       widths = []
+      below = new Set()
     },
   }
 }

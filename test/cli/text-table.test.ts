@@ -58,13 +58,20 @@ const HERE: readonly EventBody[] = [
 
 it.each([80, 100, 120, 200])('lists of runs fit into %i columns', (room) => {
   for (const lines of [listed('migration-status', [run(1), run(2)], room), listed('runs', HERE, room)]) {
-    expect(lines.filter((line) => cells(line) > room)).toEqual([])
+    // A command is never cut: it is there to be pasted.
+    const commands = lines.filter((line) => /^ {4}goes on by {2}/.test(line))
+    const rows = lines.filter((line) => !commands.includes(line))
+    expect(rows.filter((line) => cells(line) > room)).toEqual([])
     // Ids and states are never cut, and something says that more is there.
-    for (const no of [1, 2]) expect(lines[no]).toContain(`176362515100000000${no}`)
-    expect(lines[1]).toMatch(/in_progress|live .*sluice attach 1763625151000000001$/)
-    expect(lines.length === 4 ? lines[3] : 'whole').toMatch(
-      /shortened to \d+ columns; a wider terminal or --json|whole/,
-    )
+    for (const no of [1, 2]) expect(rows[no]).toContain(`176362515100000000${no}`)
+    expect(rows[1]).toMatch(/in_progress|live /)
+    expect(rows.length === 4 ? rows[3] : 'whole').toMatch(/shortened to \d+ columns; a wider terminal or --json|whole/)
+    if (commands.length > 0)
+      expect(commands.map((line) => line.trim().replace('goes on by  ', ''))).toEqual([
+        'sluice attach 1763625151000000001',
+        COMMAND,
+      ])
+    else expect(lines.join('\n')).toMatch(/in_progress|cd '/)
   }
 })
 
