@@ -60,10 +60,26 @@ export async function listRunsHere(session: Session, limit: number, env: Env, to
   return exitCode
 }
 
-function rowOf({ run, kind, about, begunAt, state, end, host, commandLine }: MachineRun): (string | number | null)[] {
+function rowOf({
+  run,
+  kind,
+  about,
+  begunAt,
+  state,
+  end,
+  host,
+  commandLine,
+  doneBy,
+}: MachineRun): (string | number | null)[] {
   const status = state === 'ended' ? (end?.status ?? '') : state === 'elsewhere' ? `on ${host ?? '?'}` : state
   const next =
-    state === 'live' ? `sluice attach ${run}` : state === 'broken off' ? commandLine : (end?.resumeCommand ?? '')
+    state === 'live'
+      ? `sluice attach ${run}`
+      : doneBy !== null
+        ? ''
+        : state === 'broken off'
+          ? commandLine
+          : (end?.resumeCommand ?? '')
   return [
     run,
     status,

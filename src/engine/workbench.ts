@@ -250,6 +250,8 @@ export type MachineRun = Omit<BookedRun, 'owner'> & {
   readonly state: 'live' | 'ended' | 'broken off' | 'elsewhere'
   readonly canJoin: boolean
   readonly end: BookedEnd | null
+  /** The later run that has done what this one left, by the command that goes on with it; null while nobody has. */
+  readonly doneBy: string | null
 }
 
 export type { BookedEnd, CurvePoint } from '../model/run-book.ts'

@@ -168,7 +168,16 @@ describe('a form', () => {
     const stream = '1795420000000000007'
     const fake = fakeWorkbench({ hold: 'all' })
     const begunAt = NOW - 1000
-    const run = { source: null, target: null, about: 't', host: 'here', state: 'live', canJoin: false, end: null }
+    const run = {
+      source: null,
+      target: null,
+      about: 't',
+      host: 'here',
+      state: 'live',
+      canJoin: false,
+      end: null,
+      doneBy: null,
+    }
     Object.assign(fake, {
       machine: {
         list: async () => [

@@ -28,6 +28,7 @@ const LIVE: MachineRun = {
   state: 'live',
   canJoin: true,
   end: null,
+  doneBy: null,
 }
 const ENDED: MachineRun = {
   ...LIVE,

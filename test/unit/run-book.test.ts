@@ -100,6 +100,35 @@ test('a book of an older program gets the folder of new runs, and a command work
   ])
 })
 
+test('a run that a later one has finished is not gone on with', async () => {
+  const folder = folderOf()
+  using book = await openRunBook(runBookFile(folder))
+  const stopped = { endedAt: 9, status: 'stopped', exitCode: 75, totals: {}, resumeCommand: 'sluice copy', error: null }
+  const ok = { endedAt: 9, status: 'ok', exitCode: 0, totals: {}, resumeCommand: null, error: null }
+  const killed = { ...booked(2), owner: { ...thisProcess(), pid: 2 ** 30, started: 'never' } }
+  const others: readonly BookedRun[] = [
+    { ...booked(4), commandLine: 'sluice copy --table other' },
+    { ...booked(5), folder: '/data/elsewhere' },
+    booked(6),
+    booked(7),
+  ]
+  for (const one of [booked(1), killed, booked(3), ...others]) book.begin(one)
+  for (const run of ['1', '3', '7']) book.end(run, stopped)
+  for (const run of ['4', '5', '6']) book.end(run, ok)
+  const runs = new LocalRuns(folder, { XDG_RUNTIME_DIR: folder })
+  const listed = await runs.list(10)
+  runs.close()
+  expect(listed.map(({ run, doneBy }) => [run, doneBy])).toEqual([
+    ['7', null],
+    ['6', null],
+    ['5', null],
+    ['4', null],
+    ['3', '6'],
+    ['2', '6'],
+    ['1', '6'],
+  ])
+})
+
 test.each([
   [
     'no book at all',

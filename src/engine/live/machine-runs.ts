@@ -37,7 +37,7 @@ export class LocalRuns implements MachineRuns {
     const answering = await Promise.all(others.map((run) => isAnswered(controlSocketPath(run, this.#env))))
     return [
       ...others.filter((_, at) => answering[at]).map(unbooked),
-      ...rows.map((row) => machineRun(row, listening.has(row.run))),
+      ...rows.map((row, at) => machineRun(row, listening.has(row.run), doneSince(row, rows.slice(0, at)))),
     ]
   }
 
@@ -87,14 +87,24 @@ function ownRuns(folder: string): readonly string[] {
   }
 }
 
-function machineRun({ owner, end: stored, ...row }: BookRow, isListening: boolean): MachineRun {
+/** The run that has ended well since, by the command that goes on with this one; null without one. @param later those that began after it */
+function doneSince({ folder, commandLine, end }: BookRow, later: readonly BookRow[]): string | null {
+  if (end !== null && end.resumeCommand === null) return null
+  const command = end?.resumeCommand ?? commandLine
+  const done = later.find(
+    (one) => one.folder === folder && one.commandLine === command && one.end !== null && one.end.exitCode === 0,
+  )
+  return done?.run ?? null
+}
+
+function machineRun({ owner, end: stored, ...row }: BookRow, isListening: boolean, doneBy: string | null): MachineRun {
   const { folder } = row
   const commandLine = fromFolder(row.commandLine, folder)
   const resume = stored?.resumeCommand ?? null
   const end = stored === null ? null : { ...stored, resumeCommand: resume === null ? null : fromFolder(resume, folder) }
   const fate = end === null ? fateOf(owner, thisProcess()) : 'ended'
   const state = end !== null ? 'ended' : fate === 'lives' ? 'live' : fate === 'ended' ? 'broken off' : 'elsewhere'
-  return { ...row, commandLine, host: owner.host, state, canJoin: state === 'live' && isListening, end }
+  return { ...row, commandLine, host: owner.host, state, canJoin: state === 'live' && isListening, end, doneBy }
 }
 
 /** Its id is when it began, in ns. */
@@ -112,6 +122,7 @@ function unbooked(run: string): MachineRun {
     state: 'live',
     canJoin: true,
     end: null,
+    doneBy: null,
   }
 }
 

@@ -28,6 +28,7 @@ export function machineRunText(
     ...(end?.error == null ? [] : ['', row('why', end.error)]),
     '',
     row('command', run.commandLine),
+    ...(run.doneBy === null ? [] : [row('done by', `run ${run.doneBy}`)]),
     ...(goesOnBy(run) === null ? [] : [row('goes on by', goesOnBy(run) ?? '')]),
     ...withGap(curveLines(curve, cells, ascii)),
   ]
@@ -43,7 +44,8 @@ export function machineStatus({ state, end }: Pick<MachineRun, 'state' | 'end'>)
 }
 
 /** The command that goes on with it; null where nothing is left, or it still runs. */
-export function goesOnBy({ state, end, commandLine }: MachineRun): string | null {
+export function goesOnBy({ state, end, commandLine, doneBy }: MachineRun): string | null {
+  if (doneBy !== null) return null
   if (state === 'broken off') return commandLine
   return end?.resumeCommand ?? null
 }
