@@ -5,9 +5,15 @@ import type { AnswerType } from '../../model/answer-file.ts'
 const INT64 = { least: -(2n ** 63n), most: 2n ** 63n - 1n }
 /** Digits of the longest decimal that Parquet holds. */
 const DECIMAL_DIGITS = 38
+/** What decimals, dates and times are printed as: drivers hand them over as texts. */
+const NUMBER = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/
+const TIME = /^\d{4,6}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s?(?:Z|[+-]\d{2}(?::?\d{2})?)?)?$/
 
 export class ColumnFacts {
   #texts = false
+  /** Whether all texts so far may be numbers, or times. */
+  #mayBeNumbers = true
+  #mayBeTimes = true
   #bytes = false
   #reals = false
   #integers = false
@@ -18,8 +24,11 @@ export class ColumnFacts {
 
   see(value: SqlRow[number]): void {
     if (value === null) return
-    if (typeof value === 'string') this.#texts = true
-    else if (typeof value === 'number') {
+    if (typeof value === 'string') {
+      this.#texts = true
+      this.#mayBeNumbers &&= NUMBER.test(value)
+      this.#mayBeTimes &&= TIME.test(value)
+    } else if (typeof value === 'number') {
       if (Number.isSafeInteger(value) && !Object.is(value, -0)) this.#integers = true
       else this.#reals = true
     } else if (typeof value === 'bigint') {
@@ -49,8 +58,9 @@ export class ColumnFacts {
     return this.#bytes && (this.#texts || this.#reals || this.#integers)
   }
 
-  /** Whether `text` is what its values have become for want of one type, and no type of theirs. */
-  get mixed(): boolean {
-    return this.type === 'text' && (this.#bytes || this.#reals || this.#integers)
+  /** Whether `text` is what its values have become for want of one type, or may not be theirs: all of them look like numbers, or like times. */
+  get toldAsText(): boolean {
+    if (this.type !== 'text') return false
+    return this.#bytes || this.#reals || this.#integers || (this.#texts && (this.#mayBeNumbers || this.#mayBeTimes))
   }
 }

@@ -60,7 +60,7 @@ export type Saved =
   /** Something is there already, and stays as it is. */
   | { readonly kind: 'exists' }
   /**
-   * `rows`: counted in the file that was written. `asText`: columns whose values have no one type of the format, and are texts there. `renamed`: columns
+   * `rows`: counted in the file that was written. `asText`: columns whose values have no one type of the format, or look like numbers or times of which drivers hand over the text, and are texts there. `renamed`: columns
    * that would have the name of another one, as `a -> a_2`.
    */
   | {

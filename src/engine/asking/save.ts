@@ -77,7 +77,7 @@ export async function saveRows(rows: Rows, wish: SaveWish, signal: AbortSignal):
       kind: 'saved',
       rows: counted,
       bytes: size,
-      asText: wish.format === 'parquet' ? mixed(rows) : [],
+      asText: wish.format === 'parquet' ? toldAsText(rows) : [],
       renamed: wish.format === 'csv' ? [] : renamedColumns(rows.columns),
     }
   } catch (error) {
@@ -87,8 +87,8 @@ export async function saveRows(rows: Rows, wish: SaveWish, signal: AbortSignal):
   }
 }
 
-function mixed({ columns, spool }: Rows): readonly string[] {
-  return columns.filter((_, i) => spool.facts[i]?.mixed === true)
+function toldAsText({ columns, spool }: Rows): readonly string[] {
+  return columns.filter((_, i) => spool.facts[i]?.toldAsText === true)
 }
 
 /** @returns rows counted in the file */
