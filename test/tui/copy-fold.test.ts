@@ -7,6 +7,8 @@ import { eta, freshRun, meanRate, rateOf, share, type RunView } from '../../src/
 import { ChunkMap } from '../../src/tui/run/copy/chunk-map.ts'
 import { fitSpan, spanText } from '../../src/tui/run/copy/key-axis.ts'
 import { chunkText } from '../../src/tui/views/copy/texts.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
+import { isStory, withStory } from '../../src/tui/run/story.ts'
 import * as told from './support/copy-events.ts'
 
 const event = (body: EventBody): Event => ({ v: 1, seq: 1, ts: '2026-11-20T12:00:00.000Z', runId: '1', ...body })
@@ -253,4 +255,30 @@ describe('the limit on rows a second', () => {
     expect(rateAfter(at(20_000, 1990), true, 10_000)).toEqual({ rate: Infinity })
     expect(rateAfter(at(1, 1), false, 10_000)).toEqual({ rate: 1 })
   })
+})
+
+it('is told in words where a switch or a follow copied nothing, and keeps the picture of a stream that was followed', () => {
+  const progress = {
+    type: 'follow.progress',
+    position: '0/1',
+    end: '0/1',
+    lagBytes: '0',
+    lagMs: 0,
+    transactions: '1',
+    changes: '1',
+    rate: '1',
+    heldBytes: '0',
+    tables: { copying: '0', catchup: '0', live: '1' },
+  } as const
+  const ended = { type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 1 } as const
+  const of = (operation: Operation, ...bodies: readonly EventBody[]): boolean => {
+    const run = withStory(freshRun(1, operation, 'sluice', 0), ['0:01 note     what it says'])
+    return isStory(
+      bodies.reduce((one, body, seq) => foldEvent(one, { v: 1, seq, ts: '', runId: '1', ...body }, 1), run),
+    )
+  }
+  expect(of(told.COPY, progress, ended)).toBe(false)
+  expect(of(told.COPY, ended)).toBe(true)
+  const cutover = { kind: 'cutover', run: '1', to: 'sqlite:///x' } as unknown as Operation
+  expect(of(cutover, progress, ended)).toBe(true)
 })

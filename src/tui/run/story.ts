@@ -19,7 +19,11 @@ export function withStory(run: RunView, lines: readonly string[]): RunView {
 /** Whether its screen is what it says: nothing has come, or nothing came until its end, that has a picture of its own. */
 export function isStory(run: RunView): boolean {
   if (run.story.length === 0) return false
-  if (run.copy !== null) return run.finished !== null && run.chunksDone === 0 && run.copy.tally().read === 0
+  if (run.copy !== null) {
+    // What a stream came to has a picture of its own; what became of a switch stands in words.
+    if (run.copy.follow.isWhole && run.operation.kind !== 'cutover') return false
+    return run.finished !== null && run.chunksDone === 0 && run.copy.tally().read === 0
+  }
   return (
     run.results.length === 0 &&
     run.checks.length === 0 &&

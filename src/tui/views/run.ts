@@ -50,6 +50,8 @@ function totals(run: RunView): string {
   const ended =
     finished.ok + finished.current + finished.failed + finished.refused + finished.stopped + finished.skipped
   const parts: string[] = []
+  // Tables that a stream holds are no work of a run that copies none of them.
+  if (isStory(run) && (operation.kind === 'follow' || operation.kind === 'cutover')) return ''
   if (run.checks.length > 0) parts.push(plural(run.checks.length, 'check'), plural(run.mismatchCount, 'difference'))
   if (run.plan === null) {
     if (isStory(run)) return ''
