@@ -17,8 +17,8 @@ let folder = ''
 const CANNOT: readonly (readonly [why: string, lines: RegExp])[] = [
   ['it needs a server', /postgresql:|cassandra:|s3:/],
   [
-    'it needs a run or a stream that goes on',
-    /^(?:attach|ctl|quarantine|retry-quarantine|lifecycle)\b|--to sqlite:\/\/\/shop\.db/,
+    'it needs a run or a stream of the reader',
+    /^(?:attach|ctl|quarantine|report|retry-quarantine|lifecycle)\b|--to sqlite:\/\/\/shop\.db/,
   ],
   ['it needs a database of the reader', /sqlite:\/\/\/app\.db/],
   ['it goes on until it is stopped', /--watch/],
