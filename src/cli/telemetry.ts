@@ -1,0 +1,132 @@
+/** What a program tells of its runs to other programs while they go on: metrics for Prometheus, spans for a collector of traces. No run ever fails by it. */
+import { isWatched } from '../engine/live/watched.ts'
+import type { Event } from '../model/event.ts'
+import { SluiceError } from '../shared/errors.ts'
+import { redactText } from '../shared/redact.ts'
+import type { Request } from './commands/command.ts'
+import type { Globals } from './globals.ts'
+import type { MetricsWish } from './metrics-wish.ts'
+import { toolVersion } from './help.ts'
+import type { Mode } from './mode.ts'
+import type { Surroundings } from './ports.ts'
+
+export type Telemetry = AsyncDisposable & {
+  /** What somebody has to know of it. */
+  readonly notes: readonly string[]
+  readonly listen: (event: Event) => void
+  /** Of slots that a worker has. */
+  readonly onSlotEvent: ((run: string, slot: number, event: Event) => void) | undefined
+}
+
+/** @throws SluiceError BAD_FLAG where metrics are asked for of what is over before anybody could ask for them */
+export function refuseMetrics({ metrics }: Globals, request: Request, mode: Mode): void {
+  if (metrics === null || !metrics.isAsked) return
+  if (request.kind === 'open' && mode === 'tui') return
+  if (request.kind === 'operation' && isWatched(request.operation)) return
+  throw new SluiceError('BAD_FLAG', '--metrics is for runs that are watched, and this command only answers', {
+    hint: 'leave it out; --metrics goes with copy, follow, sync, import, archive run, worker and other long runs',
+  })
+}
+
+/** Of what nobody watches. */
+export const NO_TELEMETRY: Telemetry = {
+  notes: [],
+  listen: () => undefined,
+  onSlotEvent: undefined,
+  [Symbol.asyncDispose]: async () => undefined,
+}
+
+type Told = AsyncDisposable & {
+  take(event: Event): void
+  takeOfSlot(run: string, slot: number, event: Event): void
+}
+
+/**
+ * @param metrics null: none
+ * @param holds whether a screen is in the way of words until it is left
+ * @throws SluiceError PORT_TAKEN, BAD_FLAG
+ */
+export async function openTelemetry(
+  metrics: MetricsWish | null,
+  secrets: readonly string[],
+  holds: boolean,
+  { env, stderr }: Surroundings,
+): Promise<Telemetry> {
+  const held: string[] = []
+  const say = (text: string): void => void stderr.write(`sluice: ${text}\n`)
+  const shown = (text: string): string => redactText(text, secrets)
+  const notes: string[] = []
+  const told: Told[] = []
+  if (metrics !== null) {
+    const { openMetrics } = await import('../engine/metrics/open-metrics.ts')
+    const open = await openMetrics(metrics, shown)
+    notes.push(`metrics ${open.url}`)
+    told.push(open)
+  }
+  const traces = await wantedTraces(env, shown, holds ? (text) => void held.push(text) : say)
+  if (traces !== null) told.push(traces)
+  return {
+    notes,
+    listen: harmless((event: Event) => told.forEach((one) => one.take(event))),
+    onSlotEvent:
+      told.length === 0
+        ? undefined
+        : harmless((run: string, slot: number, event: Event) =>
+            told.forEach((one) => one.takeOfSlot(run, slot, event)),
+          ),
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all(told.map((one) => one[Symbol.asyncDispose]()))
+      for (const text of held) say(text)
+    },
+  }
+}
+
+/** Where it is asked for how a run does is seen before the screen covers it, and again when it is left. */
+export function tellBeforeScreen({ notes }: Telemetry, { stderr }: Surroundings): void {
+  for (const note of notes) stderr.write(`sluice: ${note}\n`)
+}
+
+/** By the variables that every program of OpenTelemetry reads; nothing of it is loaded without them. */
+async function wantedTraces(
+  env: Surroundings['env'],
+  shown: (text: string) => string,
+  say: (text: string) => void,
+): Promise<Told | null> {
+  const name = ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT'].find((one) => isSet(env[one]))
+  if (name === undefined || env['OTEL_SDK_DISABLED'] === 'true' || env['OTEL_TRACES_EXPORTER'] === 'none') return null
+  const protocol = env['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'] ?? env['OTEL_EXPORTER_OTLP_PROTOCOL'] ?? ''
+  const word = env[name] ?? ''
+  const endpoint = URL.canParse(word) ? new URL(word) : null
+  const isHttp = endpoint !== null && /^https?:$/.test(endpoint.protocol)
+  if (!isHttp || protocol === 'grpc') {
+    const why = isHttp
+      ? 'traces go over HTTP, and not over gRPC'
+      : `${name} is no URL that begins with http:// or https://`
+    say(`no traces are sent: ${why}`)
+    return null
+  }
+  try {
+    const { openTraces } = await import('../engine/traces/open-traces.ts')
+    const traceparent = env['TRACEPARENT']
+    return openTraces({ endpoint: endpoint.origin, traceparent, version: toolVersion(), shown, say })
+  } catch {
+    // What a variable OTEL_* holds may be nothing that the packages take.
+    say('no traces are sent: a variable OTEL_* cannot be read')
+    return null
+  }
+}
+
+function isSet(value: string | undefined): boolean {
+  return value !== undefined && value.trim() !== ''
+}
+
+/** What only tells of a run must not be what it fails by. */
+function harmless<A extends readonly unknown[]>(hear: (...told: A) => void): (...told: A) => void {
+  return (...told) => {
+    try {
+      hear(...told)
+    } catch {
+      // A figure less.
+    }
+  }
+}

@@ -1,0 +1,33 @@
+/** What a scrape is answered: the metrics of sluice and those of this program, in the text format of Prometheus. */
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
+import { METRICS, type MetricName } from './declared.ts'
+import type { Sample } from './series.ts'
+
+/** @param of what a metric is at the time of a scrape */
+export function registryOf(of: (metric: MetricName) => Iterable<Sample>): Registry {
+  const register = new Registry()
+  for (const [name, { kind, help, labels }] of Object.entries(METRICS)) {
+    const about = { name, help, labelNames: [...labels], registers: [] }
+    const samples = (): Iterable<Sample> => of(name as MetricName)
+    // The sums are made where events are heard, and told here as they are.
+    const metric =
+      kind === 'counter'
+        ? new Counter({
+            ...about,
+            collect() {
+              this.reset()
+              for (const sample of samples()) this.inc({ ...sample.labels }, sample.value)
+            },
+          })
+        : new Gauge({
+            ...about,
+            collect() {
+              this.reset()
+              for (const sample of samples()) this.set({ ...sample.labels }, sample.value)
+            },
+          })
+    register.registerMetric(metric)
+  }
+  collectDefaultMetrics({ register })
+  return register
+}

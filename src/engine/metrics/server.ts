@@ -1,0 +1,119 @@
+/** Answers `GET /metrics`, and nothing else. It never keeps the program alive, and no scrape holds up a run. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { SluiceError } from '../../shared/errors.ts'
+
+/** @property host null: this machine alone @property port 0: a free one */
+export type MetricsAddress = { readonly host: string | null; readonly port: number }
+
+/** Who reads slowly or asks for nothing is let go. */
+const REQUEST_MS = 5_000
+const IDLE_MS = 65_000
+const MOST_CONNECTIONS = 32
+
+export type Exposition = { readonly contentType: string; metrics(): Promise<string> }
+
+export class MetricsServer implements AsyncDisposable {
+  /** Where it is asked. */
+  readonly url: string
+  readonly #servers: readonly Server[]
+
+  private constructor(url: string, servers: readonly Server[]) {
+    this.url = url
+    this.#servers = servers
+  }
+
+  /** @throws SluiceError PORT_TAKEN, BAD_FLAG where nothing can listen there */
+  static async open({ host, port }: MetricsAddress, exposition: Exposition): Promise<MetricsServer> {
+    const first = await listening(host ?? '127.0.0.1', port, exposition)
+    const { port: taken } = first.address() as AddressInfo
+    const servers = [first]
+    // `localhost` may mean either; where there is no such address, or a free port is free there no more, one will do.
+    if (host === null) {
+      const second = await listening('::1', taken, exposition).catch((error: unknown) => {
+        if (port !== 0 && error instanceof SluiceError && error.code === 'PORT_TAKEN') return error
+        return null
+      })
+      if (second instanceof SluiceError) {
+        await closed(first)
+        throw second
+      }
+      if (second !== null) servers.push(second)
+    }
+    const shown = host === null ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host
+    return new MetricsServer(`http://${shown}:${taken}/metrics`, servers)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#servers.map(closed))
+  }
+}
+
+async function listening(host: string, port: number, exposition: Exposition): Promise<Server> {
+  const server = createServer(
+    {
+      requestTimeout: REQUEST_MS,
+      headersTimeout: REQUEST_MS,
+      keepAliveTimeout: IDLE_MS,
+      connectionsCheckingInterval: 1_000,
+    },
+    (request, response) => void answer(request, response, exposition),
+  )
+  server.maxConnections = MOST_CONNECTIONS
+  // A scrape that is under way, or never ends, is nothing to wait for.
+  server.on('connection', (socket) => {
+    socket.unref()
+    socket.setTimeout(IDLE_MS, () => socket.destroy())
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(refusal(error, host, port)))
+    server.listen({ host, port, exclusive: true }, resolve)
+  })
+  // What goes wrong from here on is the loss of whoever scrapes.
+  server.on('error', () => undefined)
+  server.unref()
+  return server
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, exposition: Exposition): Promise<void> {
+  response.on('error', () => undefined)
+  request.resume()
+  const [path] = (request.url ?? '').split('?')
+  if (path !== '/metrics') return plain(response, 404, 'only /metrics is here\n')
+  if (request.method !== 'GET') return plain(response.setHeader('allow', 'GET'), 405, 'only GET is answered\n')
+  try {
+    const text = await exposition.metrics()
+    response.writeHead(200, { 'content-type': exposition.contentType, 'cache-control': 'no-store' }).end(text)
+  } catch {
+    plain(response, 500, 'the metrics cannot be told\n')
+  }
+}
+
+function plain(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(text)
+}
+
+async function closed(server: Server): Promise<void> {
+  await new Promise((resolve) => {
+    server.close(resolve)
+    server.closeAllConnections()
+  })
+}
+
+function refusal(error: NodeJS.ErrnoException, host: string, port: number): SluiceError {
+  const where = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+  if (error.code === 'EADDRINUSE') {
+    return new SluiceError('PORT_TAKEN', 'another program listens where the metrics were to be told', {
+      where,
+      reason: error.message,
+      hint: 'name another port, or let --metrics 0 take a free one',
+      cause: error,
+    })
+  }
+  return new SluiceError('BAD_FLAG', 'the metrics cannot be told there', {
+    where,
+    reason: error.message,
+    hint: '--metrics takes a port, or an address of this machine and a port: --metrics 9464, --metrics 10.0.0.5:9464',
+    cause: error,
+  })
+}

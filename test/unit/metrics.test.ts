@@ -1,0 +1,267 @@
+/** From events to metrics, and to the text that a scrape gets. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { METRICS } from '../../src/engine/metrics/declared.ts'
+import { registryOf } from '../../src/engine/metrics/exposition.ts'
+import { RunMetrics } from '../../src/engine/metrics/run-metrics.ts'
+import { MOST_TABLES, OTHER_TABLES } from '../../src/engine/metrics/series.ts'
+import type { Event, EventBody } from '../../src/model/event.ts'
+import { run as archiveRun } from '../cli/archive-recorded.ts'
+import { copy } from '../cli/recorded-copy.ts'
+import { batchImport, RUN_ID, stamped } from '../cli/recorded.ts'
+import { readExposition, valuesOf, type Family } from '../support/exposition.ts'
+
+const ROOT = path.join(import.meta.dirname, '../..')
+
+async function scraped(metrics: RunMetrics): Promise<ReadonlyMap<string, Family>> {
+  return readExposition(await registryOf((metric) => metrics.of(metric)).metrics())
+}
+
+async function told(events: readonly Event[], shown?: (text: string) => string): Promise<ReadonlyMap<string, Family>> {
+  const metrics = new RunMetrics(shown)
+  for (const event of events) metrics.take(event)
+  return scraped(metrics)
+}
+
+const bodies = (...all: readonly EventBody[]): Event[] => stamped(all.map((body, at) => [at * 1000, body]))
+const begun: EventBody = { type: 'run.started', command: 'copy', tool: '0.1.0' }
+const counted = (table: string, inserts: number): EventBody => ({
+  type: 'follow.counted',
+  table,
+  state: 'live',
+  inserts: String(inserts),
+  updates: '0',
+  deletes: '0',
+  truncates: '0',
+})
+const progress = (position: string, lagMs: number, more: object = {}): EventBody => ({
+  type: 'follow.progress',
+  position,
+  end: '0/9',
+  lagBytes: String(lagMs),
+  lagMs,
+  transactions: '7',
+  changes: '9',
+  rate: '1',
+  heldBytes: '4096',
+  tables: { copying: '0', catchup: '1', live: '2' },
+  ...more,
+})
+
+describe('of recorded runs', () => {
+  test('a copy: what its last event says is what the counters come to', async () => {
+    const families = await told(copy)
+    const end = copy.at(-1)
+    const totals = end?.type === 'run.finished' ? end.totals : {}
+    const done = copy.filter((event) => event.type === 'chunk.done')
+    const rows = valuesOf(families, 'sluice_copy_rows_total', 'outcome')
+    expect(rows['written']).toBe(done.reduce((sum, { written = '0' }) => sum + Number(written), 0))
+    expect(valuesOf(families, 'sluice_chunks_total', 'outcome')['done']).toBe(done.length)
+    expect(valuesOf(families, 'sluice_chunks_open', 'run')[RUN_ID] ?? 0).toBe(0)
+    expect(valuesOf(families, 'sluice_run_exit_code', 'run')[RUN_ID]).toBe(
+      end?.type === 'run.finished' ? end.exitCode : -1,
+    )
+    expect(Object.keys(totals).length).toBeGreaterThan(0)
+  })
+
+  test('an import, and an archive', async () => {
+    const families = await told(batchImport)
+    const versions = valuesOf(families, 'sluice_import_version', 'table')
+    expect(Object.keys(versions).length).toBeGreaterThan(0)
+    const finished = batchImport.filter((event) => event.type === 'table.finished')
+    const statuses = valuesOf(families, 'sluice_tables_finished_total', 'status')
+    expect(Object.values(statuses).reduce((sum, one) => sum + one, 0)).toBe(finished.length)
+    const archived = valuesOf(await told(archiveRun), 'sluice_archive_partitions_total', 'state')
+    const states = archiveRun.filter((event) => event.type === 'archive.state' && event.state === 'VERIFIED')
+    expect(archived['VERIFIED']).toBe(states.length)
+  })
+})
+
+test('chunks that are open, given back and tried again are told as they stand', async () => {
+  const of = { table: 't', chunk: '3', worker: 1, unit: 'row' } as const
+  const error = { code: 'TARGET_IO', message: 'm', retryable: true } as const
+  const events = bodies(
+    begun,
+    { type: 'chunk.started', ...of, total: '10' },
+    { type: 'chunk.progress', ...of, done: '4', total: '10' },
+    { type: 'chunk.retried', table: 't', chunk: '3', attempt: 2, waitMs: 1, error },
+    { type: 'chunk.progress', ...of, done: '2', total: '10' },
+  )
+  const open = await told(events)
+  expect(valuesOf(open, 'sluice_chunks_open', 'table')).toEqual({ t: 1 })
+  expect(valuesOf(open, 'sluice_chunks_open_rows', 'table')).toEqual({ t: 2 })
+  expect(valuesOf(open, 'sluice_chunk_retries_total', 'error')).toEqual({ TARGET_IO: 1 })
+  const free = await told([...events, ...bodies({ type: 'chunk.released', table: 't', chunk: '3', reason: 'asked' })])
+  expect(valuesOf(free, 'sluice_chunks_open', 'table')).toEqual({ t: 0 })
+  expect(valuesOf(free, 'sluice_chunks_open_rows', 'table')).toEqual({ t: 0 })
+  expect(valuesOf(free, 'sluice_chunks_total', 'outcome')).toEqual({ released: 1 })
+})
+
+test('a stream: lag, WAL and changes as it told them; only what moves, or waits for nothing, is progress', async () => {
+  const at = (families: ReadonlyMap<string, Family>): number =>
+    valuesOf(families, 'sluice_run_last_progress_timestamp_seconds', 'run')[RUN_ID] ?? 0
+  const start = bodies(begun)[0]?.ts ?? ''
+  const since = (families: ReadonlyMap<string, Family>): number => Math.round(at(families) - Date.parse(start) / 1000)
+  const moving = [begun, progress('0/1', 3000), counted('t', 5), progress('0/2', 2000, { safeBytes: '7' })]
+  const families = await told(bodies(...moving, counted('t', 8)))
+  expect(valuesOf(families, 'sluice_follow_lag_seconds', 'run')).toEqual({ [RUN_ID]: 2 })
+  expect(valuesOf(families, 'sluice_follow_lag_bytes', 'run')).toEqual({ [RUN_ID]: 2000 })
+  expect(valuesOf(families, 'sluice_follow_held_bytes', 'run')).toEqual({ [RUN_ID]: 4096 })
+  expect(valuesOf(families, 'sluice_follow_safe_bytes', 'run')).toEqual({ [RUN_ID]: 7 })
+  expect(valuesOf(families, 'sluice_follow_tables', 'state')).toEqual({ copying: 0, catchup: 1, live: 2 })
+  expect(valuesOf(families, 'sluice_follow_changes_total', 'kind')).toEqual({
+    insert: 8,
+    update: 0,
+    delete: 0,
+    truncate: 0,
+  })
+  expect(since(families)).toBe(3)
+  // One that has ended has no lag, but what it has done.
+  const end: EventBody = { type: 'run.finished', status: 'stopped', exitCode: 130, totals: {}, ms: 1 }
+  const ended = await told(bodies(...moving, end))
+  expect(valuesOf(ended, 'sluice_follow_lag_seconds', 'run')).toEqual({})
+  expect(valuesOf(ended, 'sluice_follow_changes_total', 'kind')).toMatchObject({ insert: 5 })
+  // It stands still for two seconds, and is idle then.
+  const still = await told(bodies(...moving, progress('0/2', 2000), progress('0/2', 3000)))
+  expect(since(still)).toBe(3)
+  expect(valuesOf(still, 'sluice_follow_safe_bytes', 'run')).toEqual({})
+  expect(since(await told(bodies(...moving, progress('0/2', 2000), progress('0/2', 0, { lagBytes: '288' }))))).toBe(5)
+})
+
+test('an alert is firing until it is over, and counted', async () => {
+  const raised = { type: 'alert', cause: 'lag', state: 'raised', value: '9 s' } as const
+  const events = bodies(begun, raised, { ...raised, state: 'cleared' }, raised)
+  const other: EventBody = { ...raised, cause: 'stuck', table: 'orders' }
+  expect(valuesOf(await told([...events, ...bodies(other)]), 'sluice_alert_firing', 'table')).toEqual({
+    '': 1,
+    orders: 1,
+  })
+  const families = await told(events)
+  expect(valuesOf(families, 'sluice_alert_firing', 'cause')).toEqual({ lag: 1 })
+  expect(valuesOf(families, 'sluice_alerts_total', 'cause')).toEqual({ lag: 2 })
+  expect(valuesOf(await told(events.slice(0, 3)), 'sluice_alert_firing', 'cause')).toEqual({ lag: 0 })
+})
+
+test('a worker: its slots, and what they do, by the run that they are of', async () => {
+  const metrics = new RunMetrics()
+  const all = bodies(
+    { type: 'run.started', command: 'worker', tool: '0.1.0' },
+    { type: 'worker.beat', concurrency: '2', working: '0' },
+    { type: 'worker.slot', run: '77', slot: '1', state: 'begun', command: 'copy' },
+    { type: 'worker.slot', run: '77', slot: '2', state: 'begun', command: 'copy' },
+  )
+  for (const event of all) metrics.take(event)
+  const chunk = { table: 't', chunk: '0', worker: 1, unit: 'row', done: '5', ms: 10, read: '5', written: '5' } as const
+  for (const slot of [1, 2]) {
+    // Each turn is a run of its own, which has the same chunk numbers as another one.
+    for (const event of stamped(
+      [
+        [0, { ...begun }],
+        [1, { type: 'chunk.started', ...chunk, total: '5' }],
+      ],
+      `9${slot}`,
+    ))
+      metrics.takeOfSlot('77', slot, event)
+  }
+  expect(valuesOf(await scraped(metrics), 'sluice_chunks_open', 'run')).toEqual({ 77: 2 })
+  expect(valuesOf(await scraped(metrics), 'sluice_worker_slots_working', '')).toEqual({ '': 2 })
+  const end: EventBody = { type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 1 }
+  for (const event of stamped(
+    [
+      [0, { type: 'chunk.done', ...chunk }],
+      [1, end],
+    ],
+    '91',
+  ))
+    metrics.takeOfSlot('77', 1, event)
+  metrics.takeOfSlot('77', 2, stamped([[0, { ...end, status: 'stopped', exitCode: 75 }]], '92')[0] as Event)
+  for (const event of bodies(
+    { type: 'worker.slot', run: '77', slot: '1', state: 'ended' },
+    { type: 'worker.slot', run: '77', slot: '2', state: 'queued' },
+  ))
+    metrics.take(event)
+  const families = await scraped(metrics)
+  expect(valuesOf(families, 'sluice_worker_turns_total', 'status')).toEqual({ ok: 1, stopped: 1 })
+  expect(valuesOf(families, 'sluice_worker_slots_total', 'state')).toEqual({ ended: 1, queued: 1 })
+  expect(valuesOf(families, 'sluice_copy_rows_total', 'outcome')).toEqual({ written: 5, skipped: 0, quarantined: 0 })
+  expect(valuesOf(families, 'sluice_chunks_open', 'run')).toEqual({ 77: 0 })
+  expect(valuesOf(families, 'sluice_worker_slots_working', '')).toEqual({ '': 0 })
+  expect(valuesOf(families, 'sluice_worker_concurrency', '')).toEqual({ '': 2 })
+})
+
+test('tables beyond a bound share a label that adds up, and runs that ended long ago are forgotten', async () => {
+  const names = Array.from({ length: MOST_TABLES + 50 }, (_, no) => `t${no}`)
+  const finished: EventBody = { type: 'table.finished', table: 'last', status: 'ok', version: '4', ms: 1 }
+  const events = bodies(
+    begun,
+    ...names.map((name) => counted(name, 1)),
+    ...names.map((name) => counted(name, 3)),
+    finished,
+  )
+  const metrics = new RunMetrics()
+  for (const event of events) metrics.take(event)
+  const inserts = [...metrics.of('sluice_follow_changes_total')].filter(({ labels }) => labels['kind'] === 'insert')
+  expect(inserts).toHaveLength(MOST_TABLES + 1)
+  expect(inserts.find(({ labels }) => labels['table'] === OTHER_TABLES)?.value).toBe(150)
+  // The sum of versions is none.
+  expect([...metrics.of('sluice_import_version')]).toEqual([])
+  for (let no = 0; no < 30; no++) {
+    const end: EventBody = { type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 1 }
+    for (const event of stamped(
+      [
+        [0, begun],
+        [1, finished],
+        [2, end],
+      ],
+      `5${no}`,
+    ))
+      metrics.take(event)
+  }
+  const runs = [...metrics.of('sluice_run_info')].map(({ labels }) => labels['run'])
+  // The one that has not ended, and twenty that have.
+  expect(runs).toHaveLength(21)
+  expect(runs).toContain(RUN_ID)
+  expect(runs).not.toContain('50')
+})
+
+test('a hostile name of a table is read back as it is, and what is secret is not told', async () => {
+  const hostile = 'a"b\\c\nd\r\u001B[31mred\u001B[0m{x="y"} 1\t\u202E# TYPE sluice_run_info gauge\\'
+  const families = await told(bodies(begun, counted(hostile, 2), counted('x-hunter2-y', 1)), (text) =>
+    text.replaceAll('hunter2', '***'),
+  )
+  expect(valuesOf(families, 'sluice_follow_changes_total', 'table')).toEqual({ [hostile]: 2, 'x-***-y': 1 })
+})
+
+describe('docs/METRICS.md', () => {
+  const file = path.join(ROOT, 'docs/METRICS.md')
+
+  test('lists every metric as it is declared', () => {
+    const rows = Object.entries(METRICS).map(([name, { kind, labels, help }]) => {
+      const shown = labels.map((label) => `\`${label}\``).join(', ')
+      return [`\`${name}\``, kind, shown, help.replaceAll('|', '\\|')]
+    })
+    const head = ['metric', 'type', 'labels', 'says']
+    const widths = head.map((word, at) => Math.max(word.length, ...rows.map((row) => row[at]?.length ?? 0)))
+    const line = (cells: readonly string[]): string =>
+      `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(' | ')} |`
+    const table = [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n')
+    const text = readFileSync(file, 'utf8')
+    const listed = /(<!-- list -->\n\n)(.*?)(\n\n<!-- \/list -->)/su
+    if (process.env['UPDATE_GOLDEN'] !== undefined)
+      writeFileSync(
+        file,
+        text.replace(listed, (_, before: string, _old, after: string) => before + table + after),
+      )
+    expect(listed.exec(readFileSync(file, 'utf8'))?.[2]).toBe(table)
+  })
+
+  test('names are those of the conventions', () => {
+    for (const [name, { kind, labels }] of Object.entries(METRICS)) {
+      expect(name).toMatch(/^sluice_[a-z_]+$/)
+      expect([name, name.endsWith('_total')]).toEqual([name, kind === 'counter'])
+      expect([name, /_(?:ms|milliseconds|kb|mb|percent)(?:_|$)/.test(name)]).toEqual([name, false])
+      expect(labels.filter((label) => /path|key|url|message/.test(label))).toEqual([])
+    }
+  })
+})

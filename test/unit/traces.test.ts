@@ -1,0 +1,87 @@
+/** From events to spans: their number is bounded, and nothing secret is in them. */
+import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider, type ReadableSpan } from '@opentelemetry/sdk-trace'
+import { expect, test } from 'vitest'
+import { RunTraces } from '../../src/engine/traces/run-traces.ts'
+import { parentOf, parentOfSlots } from '../../src/engine/traces/trace-parent.ts'
+import type { Event, EventBody } from '../../src/model/event.ts'
+import { SpanStatusCode, trace } from '@opentelemetry/api'
+import { stamped } from '../cli/recorded.ts'
+
+function spansOf(events: readonly Event[], parent = parentOf(undefined)): readonly ReadableSpan[] {
+  const exporter = new InMemorySpanExporter()
+  const provider = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] })
+  const traces = new RunTraces(provider.getTracer('test'), parent, (text) => text.replaceAll('hunter2', '***'))
+  for (const event of events) traces.take(event)
+  return exporter.getFinishedSpans()
+}
+
+const begun: EventBody = { type: 'run.started', command: 'copy', tool: '0.1.0', source: 'x://u:hunter2@h/d' }
+const end: EventBody = { type: 'run.finished', status: 'ok', exitCode: 0, totals: { written: '7' }, ms: 1 }
+const of = (chunk: number) => ({ table: 'a-hunter2', chunk: String(chunk), worker: 1, unit: 'row' }) as const
+const error = { code: 'ROW_REFUSED', message: 'key 4711 of hunter2', retryable: false } as const
+
+test('a run of many chunks: a thousand are told, then one of a hundred, and each that failed; what is left out is said', () => {
+  const bodies: (readonly [number, EventBody])[] = [[0, begun]]
+  for (let no = 1; no <= 3000; no++) {
+    bodies.push([no, { type: 'chunk.started', ...of(no), total: '5' }])
+    bodies.push(
+      no % 1000 === 0
+        ? [no + 2, { type: 'chunk.failed', ...of(no), error }]
+        : [no + 2, { type: 'chunk.done', ...of(no), done: '5', ms: 2 }],
+    )
+  }
+  const spans = spansOf(stamped([...bodies, [9000, end]]))
+  const chunks = spans.filter(({ name }) => name === 'chunk')
+  expect(chunks.filter(({ status }) => status.code === SpanStatusCode.ERROR)).toHaveLength(3)
+  expect(chunks).toHaveLength(3 + 1000 + 19)
+  const root = spans.find(({ name }) => name === 'sluice copy')
+  expect(root?.attributes).toMatchObject({
+    'sluice.spans.left_out': 2997 - 1019,
+    'sluice.spans.one_of': 100,
+    'sluice.total.written': 7,
+  })
+  // Milliseconds, by the events.
+  expect(
+    chunks.every(
+      ({ startTime, endTime }) =>
+        Math.round((endTime[0] - startTime[0]) * 1000 + (endTime[1] - startTime[1]) / 1e6) === 2,
+    ),
+  ).toBe(true)
+  const text = JSON.stringify(spans.map(({ name, attributes, status, events }) => [name, attributes, status, events]))
+  expect(text).not.toMatch(/hunter2|4711/)
+  expect(text).toContain('"error.type":"ROW_REFUSED"')
+})
+
+test('what TRACEPARENT names is the parent, and what is none is not', () => {
+  const id = `${'ab'.repeat(16)}-${'cd'.repeat(8)}`
+  expect(trace.getSpanContext(parentOf(`00-${id}-01`))).toMatchObject({
+    traceId: 'ab'.repeat(16),
+    spanId: 'cd'.repeat(8),
+    traceFlags: 1,
+  })
+  for (const wrong of ['', 'x', `ff-${id}-01`, `00-${id}-01-more`, `00-${'0'.repeat(32)}-${'cd'.repeat(8)}-01`])
+    expect(trace.getSpanContext(parentOf(wrong))).toBeUndefined()
+  // A later version may say more.
+  expect(trace.getSpanContext(parentOf(`01-${id}-01-more`))).toBeDefined()
+  // Nobody who is not sampled becomes so here.
+  expect(
+    spansOf(
+      stamped([
+        [0, begun],
+        [1, end],
+      ]),
+      parentOf(`00-${id}-00`),
+    ),
+  ).toEqual([])
+  expect(
+    spansOf(
+      stamped([
+        [0, begun],
+        [1, end],
+      ]),
+      parentOf(`00-${id}-01`),
+    ),
+  ).toHaveLength(1)
+  expect(trace.getSpanContext(parentOfSlots('7'))).toEqual(trace.getSpanContext(parentOfSlots('7')))
+  expect(trace.getSpanContext(parentOfSlots('8'))?.traceId).not.toBe(trace.getSpanContext(parentOfSlots('7'))?.traceId)
+})
