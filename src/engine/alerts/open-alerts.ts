@@ -1,10 +1,10 @@
-/** The alerts of a run, from what was asked for to the sinks. */
+/** The alerts of a stream, from what was asked for to the sinks. */
 import type { AlertEvent } from '../../model/alert.ts'
 import type { Emit } from '../../model/event.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { CopyOperation } from '../operation.ts'
 import { Alerts } from './alerts.ts'
-import { send } from './sinks.ts'
+import { send, sinksOf } from './sinks.ts'
 
 /** @property sent waits until every alert that was told has reached its sinks */
 export function openAlerts(
@@ -18,13 +18,8 @@ export function openAlerts(
   const under = new Set<Promise<void>>()
   const sent = async (): Promise<void> => void (await Promise.all(under))
   if (alert === undefined) return { alerts: null, sent }
-  const webhook = process.env['SLUICE_ALERT_WEBHOOK']
-  const sinks = {
-    ...(alert.command === undefined ? {} : { command: alert.command }),
-    ...(webhook === undefined || webhook === '' ? {} : { webhook }),
-    run: run.runId,
-    about: `${redactUrl(operation.from)} -> ${redactUrl(operation.to)}`,
-  }
+  const about = `${redactUrl(operation.from)} -> ${redactUrl(operation.to)}`
+  const sinks = sinksOf(alert, { run: run.runId, about })
   const tell = (event: AlertEvent): void => {
     run.emit(event)
     const sending = send(event, sinks).then((failures) => {

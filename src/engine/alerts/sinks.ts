@@ -1,5 +1,5 @@
 /** Where alerts go: a command of the user's, and a webhook. What fails there is told, and stops nothing. */
-import type { AlertEvent } from '../../model/alert.ts'
+import type { AlertEvent, AlertWish } from '../../model/alert.ts'
 import { runShell } from './shell.ts'
 
 const COMMAND_MS = 30_000
@@ -14,6 +14,16 @@ export type AlertSinks = {
   readonly about: string
 }
 
+/** Those that a wish and the environment name. */
+export function sinksOf({ command }: AlertWish, run: Pick<AlertSinks, 'run' | 'about'>): AlertSinks {
+  const webhook = process.env['SLUICE_ALERT_WEBHOOK']
+  return {
+    ...(command === undefined ? {} : { command }),
+    ...(webhook === undefined || webhook === '' ? {} : { webhook }),
+    ...run,
+  }
+}
+
 /** @returns what went wrong, in words; none where every sink has taken it. Never throws */
 export async function send(event: AlertEvent, sinks: AlertSinks): Promise<readonly string[]> {
   const failures = await Promise.all([runCommand(event, sinks), post(event, sinks)])
@@ -25,6 +35,7 @@ async function runCommand(event: AlertEvent, { command, run, about }: AlertSinks
   const variables = {
     SLUICE_ALERT_CAUSE: event.cause,
     SLUICE_ALERT_STATE: event.state,
+    SLUICE_ALERT_TABLE: event.table ?? '',
     SLUICE_ALERT_VALUE: event.value,
     SLUICE_ALERT_LIMIT: event.limit ?? '',
     SLUICE_ALERT_RUN: run,

@@ -1,0 +1,308 @@
+/** What causes of alerts are found in the events of a run, and how they are written where they are asked for. */
+import { describe, expect, test } from 'vitest'
+import { readAlert } from '../../src/cli/alert-flags.ts'
+import { Causes } from '../../src/engine/alerts/causes/watches.ts'
+import type { AlertCondition } from '../../src/model/alert.ts'
+import { ALERT_CAUSES, CAUSE_FORMS } from '../../src/model/alert.ts'
+import type { EventBody } from '../../src/model/event.ts'
+import { SluiceError, type ErrorCode } from '../../src/shared/errors.ts'
+import { statusOf } from '../../src/model/run-status.ts'
+
+const MINUTE = 60_000
+
+/** @returns `cause table: raised` or `over`, in order */
+function found(conditions: readonly AlertCondition[], events: readonly (EventBody | number)[]): readonly string[] {
+  const causes = new Causes(conditions)
+  let at = 0
+  return events.flatMap((event) => {
+    if (typeof event === 'number') at += event
+    const verdicts = typeof event === 'number' ? causes.look(at) : causes.take(event, at)
+    return verdicts.map(
+      ({ cause, table, holds }) => `${cause}${table === '' ? '' : ` ${table}`}: ${holds ? 'raised' : 'over'}`,
+    )
+  })
+}
+
+function ended(code?: ErrorCode): EventBody {
+  const error = code === undefined ? undefined : new SluiceError(code, 'it says why')
+  return {
+    type: 'run.finished',
+    status: error === undefined ? 'ok' : statusOf(error.kind),
+    exitCode: error?.exitCode ?? 0,
+    totals: {},
+    ms: 1,
+    ...(error === undefined ? {} : { error: error.info() }),
+  }
+}
+
+const all = (
+  ...causes: readonly ('failed' | 'fsck' | 'verify' | 'drift' | 'quarantine' | 'none-ahead' | 'default-rows')[]
+) => causes.map((cause) => ({ cause }))
+
+const finding = (level: 'finding' | 'note'): EventBody => ({
+  type: 'fsck.finding',
+  table: 't',
+  level,
+  finding: 'file-missing',
+  path: 'p.parquet',
+  detail: 'it is not there',
+  hint: '',
+})
+const checked: EventBody = {
+  type: 'fsck.checked',
+  table: 't',
+  check: 'listing',
+  looked: '1',
+  of: '1',
+  findings: '0',
+  detail: '',
+}
+
+test('a run that fails is told, unless another cause has told its end; who stops a run knows', () => {
+  expect(found(all('failed'), [ended('CONNECT_FAILED')])).toEqual(['failed: raised'])
+  expect(found(all('failed'), [ended('PLAN_CHANGED')])).toEqual(['failed: raised'])
+  expect(found(all('failed'), [ended()])).toEqual(['failed: over'])
+  for (const code of ['STOPPED', 'DEADLINE', 'ALERTED'] as const)
+    expect(found(all('failed'), [ended(code)])).toEqual([])
+  expect(found(all('failed', 'fsck'), [finding('finding'), ended('DIFFERENCES')])).toEqual(['fsck t: raised'])
+  expect(found(all('failed'), [finding('finding'), ended('DIFFERENCES')])).toEqual(['failed: raised'])
+  // Another thing went wrong behind it.
+  expect(found(all('failed', 'fsck'), [finding('finding'), ended('SOURCE_IO')])).toEqual([
+    'fsck t: raised',
+    'failed: raised',
+  ])
+})
+
+test('what fsck finds is told once a run, and is over only where a run has looked at everything', () => {
+  expect(found(all('fsck'), [finding('note'), finding('finding'), finding('finding'), ended('DIFFERENCES')])).toEqual([
+    'fsck t: raised',
+  ])
+  expect(found(all('fsck'), [finding('note'), checked, ended()])).toEqual(['fsck t: over'])
+  for (const code of ['STOPPED', 'SOURCE_IO'] as const) expect(found(all('fsck'), [checked, ended(code)])).toEqual([])
+})
+
+test('an archive is damaged by table; rows that came late are no damage', () => {
+  const progress = (table: string): EventBody => ({
+    type: 'archive.progress',
+    table,
+    partition: 'p',
+    step: 'verifying',
+    rows: '1',
+    total: '1',
+    bytes: '0',
+  })
+  const damage = (what: 'late rows' | 'missing file'): EventBody => ({
+    type: 'archive.finding',
+    table: 'a',
+    finding: what,
+    detail: '',
+  })
+  expect(
+    found(all('verify', 'failed'), [progress('a'), damage('missing file'), progress('b'), ended('PROOF_FAILED')]),
+  ).toEqual(['verify a: raised', 'verify b: over'])
+  expect(found(all('verify', 'failed'), [progress('a'), damage('late rows'), ended('PROOF_FAILED')])).toEqual([
+    'verify a: over',
+    'failed: raised',
+  ])
+})
+
+describe('drift', () => {
+  const finished = (status: 'ok' | 'current' | 'failed' | 'refused', code?: ErrorCode): EventBody => ({
+    type: 'table.finished',
+    table: 't',
+    status,
+    ms: 1,
+    ...(code === undefined ? {} : { behind: '2', error: new SluiceError(code, 'why').info() }),
+  })
+  test('a catalog that cannot follow, by sync', () => {
+    expect(found(all('drift'), [finished('failed', 'LOG_REWRITTEN')])).toEqual(['drift t: raised'])
+    expect(found(all('drift'), [finished('refused', 'TABLE_FEATURE')])).toEqual(['drift t: raised'])
+    expect(found(all('drift'), [finished('current'), finished('ok')])).toEqual(['drift t: over', 'drift t: over'])
+    // Somebody else brings it now.
+    expect(found(all('drift'), [finished('failed', 'TABLE_LOCKED')])).toEqual([])
+    const [verdict] = new Causes(all('drift')).take(finished('failed', 'LOG_GAP'), 0)
+    expect(verdict?.value).toBe('the catalog is 2 versions behind, and unable to follow: LOG_GAP: why')
+  })
+  test('a catalog that differs, by validate', () => {
+    const sides = { table: 't', version: '3', check: 'files', log: '10', catalog: '9' }
+    const mismatch: EventBody = { type: 'verify.mismatch', ...sides, field: 'size' }
+    const equal: EventBody = { type: 'verify.check', ...sides, equal: true, witness: '' }
+    expect(found(all('drift'), [equal, mismatch, mismatch, ended('DIFFERENCES')])).toEqual(['drift t: raised'])
+    expect(found(all('drift'), [equal, ended()])).toEqual(['drift t: over'])
+    expect(found(all('drift'), [equal, ended('SOURCE_IO')])).toEqual([])
+  })
+})
+
+test('partitions: too few ahead, and rows in the default, of each table; what nobody counted says nothing', () => {
+  const alarm = (table: string, name: 'none ahead' | 'rows in the default' | 'gap'): EventBody => ({
+    type: 'partition.alarm',
+    table,
+    alarm: name,
+    detail: 'why',
+  })
+  const begins = (table: string): EventBody => ({
+    type: 'partition.table',
+    table,
+    by: 'at',
+    partitions: '2',
+    hasDefault: true,
+  })
+  const stands = (table: string, rows?: string): EventBody => ({
+    type: 'partition.stands',
+    table,
+    ahead: '2',
+    missing: '0',
+    ...(rows === undefined ? {} : { defaultRows: rows }),
+  })
+  const events = [
+    begins('a'),
+    alarm('a', 'none ahead'),
+    alarm('a', 'gap'),
+    stands('a'),
+    begins('b'),
+    alarm('b', 'rows in the default'),
+    stands('b', '5'),
+    // Its look failed.
+    begins('c'),
+    begins('d'),
+    stands('d', '0'),
+  ]
+  expect(found(all('none-ahead', 'default-rows'), events)).toEqual([
+    'none-ahead a: raised',
+    'none-ahead b: over',
+    'default-rows b: raised',
+    'none-ahead d: over',
+    'default-rows d: over',
+  ])
+  const phase: EventBody = {
+    type: 'lifecycle.phase',
+    table: 'e',
+    phase: 3,
+    name: 'new partitions',
+    state: 'due',
+    detail: '3 missing',
+    missing: '3',
+    coveredTo: 'x',
+    defaultRows: '0',
+  }
+  expect(found(all('none-ahead', 'default-rows'), [phase])).toEqual(['none-ahead e: raised', 'default-rows e: over'])
+})
+
+test('rows that are set aside, by this run or by one before it', () => {
+  const aside: EventBody = {
+    type: 'row.aside',
+    table: 't',
+    chunk: '1',
+    key: ['7'],
+    error: new SluiceError('ROW_REFUSED', 'no').info(),
+  }
+  const finished = (quarantined: string): EventBody => ({
+    type: 'table.finished',
+    table: 't',
+    status: quarantined === '0' ? 'ok' : 'failed',
+    ms: 1,
+    copied: {
+      chunks: '1',
+      proved: '1',
+      earlier: '0',
+      looked: '0',
+      read: '1',
+      written: '1',
+      skipped: '0',
+      quarantined,
+      readPoints: '1',
+    },
+  })
+  expect(found(all('quarantine', 'failed'), [aside, aside, finished('2'), ended('ROWS_ASIDE')])).toEqual([
+    'quarantine t: raised',
+  ])
+  expect(found(all('quarantine'), [finished('1')])).toEqual(['quarantine t: raised'])
+  expect(found(all('quarantine'), [finished('0')])).toEqual(['quarantine t: over'])
+})
+
+describe('a chunk that is stuck', () => {
+  const limit = [{ cause: 'stuck', limit: 10 * MINUTE }] as const
+  const started = (chunk = '1'): EventBody => ({
+    type: 'chunk.started',
+    table: 't',
+    chunk,
+    worker: 0,
+    total: '9',
+    unit: 'row',
+  })
+  const progress = (done: string, step: 'reading' | 'writing' = 'writing', chunk = '1'): EventBody => ({
+    type: 'chunk.progress',
+    table: 't',
+    chunk,
+    worker: 0,
+    done,
+    total: '9',
+    unit: 'row',
+    step,
+  })
+  const done = (chunk = '1'): EventBody => ({
+    type: 'chunk.done',
+    table: 't',
+    chunk,
+    worker: 0,
+    done: '9',
+    unit: 'row',
+    ms: 1,
+  })
+  const retried: EventBody = {
+    type: 'chunk.retried',
+    table: 't',
+    chunk: '1',
+    attempt: 1,
+    waitMs: 1,
+    error: new SluiceError('TARGET_BUSY', 'a lock').info(),
+  }
+  test('without a word for so long', () => {
+    expect(found(limit, [started(), 9 * MINUTE, progress('1'), 9 * MINUTE, MINUTE])).toEqual([])
+    expect(found(limit, [started(), 9 * MINUTE, progress('1'), 11 * MINUTE, MINUTE, progress('2')])).toEqual([
+      'stuck t: raised',
+      'stuck t: over',
+    ])
+  })
+  test('a retry that comes no further than the try before it is no progress', () => {
+    const round = [retried, started(), progress('1'), progress('5'), 4 * MINUTE] as const
+    expect(found(limit, [started(), progress('5'), ...round, ...round, ...round])).toEqual(['stuck t: raised'])
+  })
+  test('it is over when no chunk of the table is stuck, and with the run', () => {
+    const two = [started('1'), started('2'), 11 * MINUTE] as const
+    expect(found(limit, [...two, done('1')])).toEqual(['stuck t: raised'])
+    expect(found(limit, [...two, done('1'), done('2')])).toEqual(['stuck t: raised', 'stuck t: over'])
+    expect(found(limit, [...two, ended('STOPPED')])).toEqual(['stuck t: raised', 'stuck t: over'])
+  })
+  test('nothing is expected of a run that is held', () => {
+    const held = (paused: boolean): EventBody => ({ type: 'run.steered', paused })
+    expect(found(limit, [started(), held(true), 30 * MINUTE, held(false), 9 * MINUTE])).toEqual([])
+    expect(found(limit, [started(), held(true), 30 * MINUTE, held(false), 11 * MINUTE])).toEqual(['stuck t: raised'])
+  })
+})
+
+test('words that a command can never tell, and words that were mistyped, are refused', () => {
+  const fsck = { command: 'fsck', causes: ['fsck', 'failed'] } as const
+  expect(readAlert({ alert: 'failed, fsck' }, fsck)?.conditions).toEqual([{ cause: 'failed' }, { cause: 'fsck' }])
+  const refused = (alert: string): unknown => {
+    try {
+      return readAlert({ alert }, fsck)
+    } catch (error) {
+      const { code, message, hint } = error as SluiceError
+      return [code, message, hint]
+    }
+  }
+  const hint = 'fsck can tell fsck,failed'
+  expect(refused('lag>30s')).toEqual([
+    'BAD_FLAG',
+    '--alert lag is nothing that fsck can tell: such an alert would never come',
+    hint,
+  ])
+  expect(refused('fialed')).toEqual(['BAD_FLAG', '--alert fialed is no condition (failed?)', hint])
+  expect(refused('fsck>3')).toEqual(['BAD_FLAG', '--alert fsck>3 is no condition', 'write it like fsck'])
+  // Each cause can be written as it is shown.
+  for (const cause of ALERT_CAUSES)
+    expect(
+      readAlert({ alert: CAUSE_FORMS[cause].form }, { command: 'x', causes: ALERT_CAUSES })?.conditions[0]?.cause,
+    ).toBe(cause)
+})

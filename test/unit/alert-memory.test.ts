@@ -1,0 +1,81 @@
+/** Which alerts stand, beyond one run: by two programs at once, and with a file that is damaged. */
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { memoryOfMachine, memoryOfProgram } from '../../src/engine/alerts/memory.ts'
+import type { AlertKey } from '../../src/model/alert-memory.ts'
+
+let folder = ''
+const said: string[] = []
+const say = (what: string): void => void said.push(what)
+const key: AlertKey = { scope: 'fsck', cause: 'fsck', table: 't' }
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-alert-memory-'))
+  said.length = 0
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+test.each([
+  ['of a program', () => memoryOfProgram()],
+  ['of a machine', () => memoryOfMachine(folder, say)],
+])('%s: new once, and over once', async (_, open) => {
+  await using memory = open()
+  expect(await memory.end(key)).toEqual({ is: 'none' })
+  expect(await memory.begin(key, 5)).toEqual({ is: 'new', since: 5 })
+  expect(await memory.begin(key, 9)).toEqual({ is: 'stands', since: 5 })
+  for (const other of [{ scope: 'other' }, { cause: 'failed' }, { table: 'u' }] as const)
+    expect(await memory.begin({ ...key, ...other }, 7)).toEqual({ is: 'new', since: 7 })
+  expect(await memory.end(key)).toEqual({ is: 'cleared', since: 5 })
+  expect(await memory.end(key)).toEqual({ is: 'none' })
+})
+
+test('it outlives its program, for this user alone', async () => {
+  await using first = memoryOfMachine(join(folder, 'state'), say)
+  await first.begin(key, 5)
+  await using second = memoryOfMachine(join(folder, 'state'), say)
+  expect(await second.begin(key, 9)).toEqual({ is: 'stands', since: 5 })
+  expect(statSync(join(folder, 'state', 'alerts.db')).mode & 0o777).toBe(0o600)
+  expect(statSync(join(folder, 'state')).mode & 0o777).toBe(0o700)
+  expect(said).toEqual([])
+})
+
+test('of programs that find the same at once, one is told that it is new', async () => {
+  const store = pathToFileURL(join(import.meta.dirname, '../../dist/stores/sqlite/alert-memory.js')).href
+  const script = `
+    const { sqliteAlertMemory } = await import(${JSON.stringify(store)})
+    const memory = sqliteAlertMemory(${JSON.stringify(join(folder, 'alerts.db'))})
+    let won = 0
+    for (let n = 0; n < 50; n++) if ((await memory.begin({ scope: 's', cause: 'fsck', table: String(n) }, n)).is === 'new') won++
+    console.log(won)`
+  const run = promisify(execFile)
+  const programs = Array.from({ length: 3 }, () => run(process.execPath, ['--input-type=module', '-e', script]))
+  const won = (await Promise.all(programs)).map(({ stdout }) => Number(stdout))
+  expect(won.reduce((sum, one) => sum + one, 0)).toBe(50)
+})
+
+test('a damaged file is set aside, counts as an empty one, and is said', async () => {
+  const file = join(folder, 'alerts.db')
+  writeFileSync(file, 'no database at all, but longer than the head of one would have to be. '.repeat(20))
+  await using memory = memoryOfMachine(folder, say)
+  expect(await memory.begin(key, 5)).toEqual({ is: 'new', since: 5 })
+  expect(said).toEqual([`${file} is damaged and was set aside: alerts that stood are told once more`])
+  expect(readdirSync(folder).some((name) => name.startsWith('alerts.db.damaged-'))).toBe(true)
+  await using next = memoryOfMachine(folder, say)
+  expect((await next.begin(key, 9)).is).toBe('stands')
+  expect(said).toHaveLength(1)
+})
+
+test('where no file can be had, the run goes on and says so', async () => {
+  const file = join(folder, 'a file')
+  writeFileSync(file, '')
+  await using memory = memoryOfMachine(file, say)
+  expect((await memory.begin(key, 5)).is).toBe('new')
+  expect((await memory.begin(key, 5)).is).toBe('stands')
+  expect(said).toHaveLength(1)
+  expect(said[0]).toContain('nobody remembers which alerts stand')
+})
