@@ -1,0 +1,242 @@
+/** schedule: a command that comes again, with what it is read with. */
+import path from 'node:path'
+import process from 'node:process'
+import { DEFAULT_CALENDAR, CALENDAR_UNITS } from '../../engine/calendar/calendar.ts'
+import { foldersOf, withNames } from '../../engine/distributed/sharing.ts'
+import { queueable } from '../../engine/distributed/queued-run.ts'
+import { comesAgain, defaultNumber, destructionsOf } from '../../engine/operations/facts.ts'
+import type { Operation } from '../../engine/operations/list.ts'
+import { intervalOf, minuteOf, ruleText } from '../../engine/schedules/rule-text.ts'
+import { notForSchedules } from '../../engine/schedules/work.ts'
+import type { ScheduleRule } from '../../engine/schedules/rule.ts'
+import { CATCH_UP } from '../../model/schedule.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { redactUrl, secretsOfUrl } from '../../shared/redact.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import { shellWords } from '../../shared/shell-words.ts'
+import { flag, given, list, optionalCount, optionalText, text, type Arguments } from '../arguments.ts'
+import { calendarWish } from '../calendar-flags.ts'
+import { withConfig } from '../config-search.ts'
+import { parseDuration } from '../duration.ts'
+import { allStores } from '../named-stores.ts'
+import { chooseQueue } from '../queue-choice.ts'
+import { operate, type Command, type Request, type RequestContext } from './command.ts'
+
+const NAME = /^[A-Za-z0-9][\w.-]{0,62}$/
+/** What the command of a schedule cannot have: a schedule says when, and a worker where. */
+const NOT_THERE = [
+  '--distributed',
+  '--background',
+  '--tui',
+  '--json',
+  '--max-runtime',
+  '--log-file',
+  '--config',
+  '--no-config',
+]
+
+const schedule: Command = {
+  request: async (args, context) => {
+    const action = text(args, 'action')
+    if (action === 'list')
+      return operate(
+        { kind: 'schedule-list', ...queueOf(args, context), ...given('name', optionalName(args)) },
+        told(context),
+      )
+    const name = nameOf(args)
+    switch (action) {
+      case 'add':
+        return await add(name, args, context)
+      case 'print':
+        return await print(name, args, context)
+      case 'next':
+        return operate({ kind: 'schedule-next', ...queueOf(args, context), name, limit: limitOf(args) }, told(context))
+      case 'history': {
+        const runId = optionalText(args, 'run')
+        const output = flag(args, 'output')
+        return operate(
+          {
+            kind: 'schedule-history',
+            ...queueOf(args, context),
+            name,
+            limit: limitOf(args),
+            output,
+            ...given('runId', runId),
+          },
+          told(context),
+        )
+      }
+      case 'pause':
+      case 'resume':
+      case 'run-now':
+      case 'remove':
+        return operate({ kind: 'schedule-change', ...queueOf(args, context), name, change: action }, told(context))
+      default:
+        throw new Error(`nobody reads schedule ${action}`)
+    }
+  },
+}
+
+async function add(name: string, args: Arguments, context: RequestContext): Promise<Request> {
+  const { defaults, env } = context
+  const words = wordsOf(args)
+  const operation = await readInner(words, args, context)
+  const known = allStores(defaults, env).filter(({ error }) => error === undefined)
+  const placed = queueable(operation, known)
+  const folders = new Set(foldersOf(operation))
+  // No word of it is secret, and none depends on where somebody stands.
+  const kept = words.map((word) => {
+    const [, flagName = '', value = word] = /^(--[\w-]+=)?(.*)$/s.exec(word) ?? []
+    const store = placed.stores.find(({ url }) => url === value)
+    return flagName + (store?.name ?? (folders.has(value) ? path.resolve(value) : value))
+  })
+  refuseSecrets(
+    kept,
+    known.map(({ url }) => url),
+  )
+  return operate(
+    {
+      kind: 'schedule-add',
+      ...queueOf(args, context),
+      name,
+      rule: ruleText(ruleOf(args, context)),
+      catchUp: CATCH_UP.find((word) => word === optionalText(args, 'catch-up')) ?? 'last',
+      words: kept,
+      commandLine: ['sluice', ...kept.map(shellQuote)].join(' '),
+      scheduled: withNames(placed.operation, placed.stores),
+      names: known.map((store) => store.name),
+      stores: known.map(({ url }) => url),
+      slots: optionalCount(args, 'slots', 1, 64) ?? defaultNumber('schedule-add', 'slots'),
+      ...given('queue', optionalText(args, 'queue')),
+      replace: flag(args, 'replace'),
+    },
+    told(context),
+  )
+}
+
+async function print(name: string, args: Arguments, context: RequestContext): Promise<Request> {
+  const words = wordsOf(args)
+  const scheduled = await readInner(words, args, context)
+  refuseSecrets(
+    words,
+    words.map((word) => word.replace(/^--[\w-]+=/, '')),
+  )
+  return operate({
+    kind: 'schedule-print',
+    name,
+    rule: ruleText(ruleOf(args, context)),
+    words: withConfig([...words, '--ci'], optionalText(args, 'config') ?? null),
+    destroys: refuseUnconfirmed(scheduled),
+    folder: process.cwd(),
+    as: optionalText(args, 'as') === 'crontab' ? 'crontab' : 'systemd',
+  })
+}
+
+/** The words behind `--`; one that a form has given whole is split as a shell does. */
+function wordsOf(args: Arguments): readonly string[] {
+  const words = list(args, 'command')
+  const [first, ...more] = words
+  if (first === undefined) {
+    throw new SluiceError('BAD_FLAG', 'no command is given', {
+      hint: 'write it behind --, such as -- sync --all --database-url catalog',
+    })
+  }
+  const split = more.length === 0 && /\s/.test(first) ? shellWords(first, {}) : words
+  return split[0] === 'sluice' ? split.slice(1) : split
+}
+
+/** @throws SluiceError BAD_FLAG, BAD_CONFIG for words that start no operation, or that only a shell can start */
+async function readInner(words: readonly string[], args: Arguments, context: RequestContext): Promise<Operation> {
+  const unfit = words.find((word) => NOT_THERE.includes(word.split('=')[0] ?? ''))
+  if (unfit !== undefined) {
+    throw new SluiceError('BAD_FLAG', `a scheduled command has no ${unfit}`, { hint: 'leave it out behind --' })
+  }
+  const request = await context.read(withConfig(words, optionalText(args, 'config') ?? null))
+  const said = words.slice(0, 2).join(' ')
+  if (request.kind !== 'operation')
+    throw new SluiceError('BAD_FLAG', `${said} cannot come again`, {
+      hint: 'the help of schedule names what can: sluice schedule --help',
+    })
+  if (request.told?.hours !== undefined || request.told?.log !== undefined) {
+    throw new SluiceError('BAD_FLAG', 'a scheduled command keeps no hours, and writes no log of its own', {
+      hint: '--at says when it begins',
+    })
+  }
+  if (!comesAgain(request.operation)) throw notForSchedules(request.operation)
+  return request.operation
+}
+
+/** @returns whether it destroys something @throws SluiceError MISSING_CONFIRM where nobody would be there to be asked */
+function refuseUnconfirmed(operation: Operation): boolean {
+  const destroys = destructionsOf(operation)
+  const confirmed = new Map<string, unknown>(Object.entries(operation)).get('confirm') !== undefined
+  if (!confirmed && destroys.some(({ confirm, asked }) => confirm !== undefined && asked === true)) {
+    throw new SluiceError('MISSING_CONFIRM', 'each run of it destroys something, and nobody is there to be asked', {
+      hint: 'add --confirm=NAME to the command, with the name of the table',
+    })
+  }
+  return destroys.length > 0
+}
+
+/** @throws SluiceError BAD_FLAG for what would put a password where others read it */
+function refuseSecrets(words: readonly string[], urls: readonly string[]): void {
+  const url = urls.find((one) => secretsOfUrl(one).some((secret) => words.some((word) => word.includes(secret))))
+  if (url === undefined) return
+  throw new SluiceError('BAD_FLAG', `the command would hold the password of ${redactUrl(url)}`, {
+    hint: 'write the URL below stores: in the config file, and name it by that',
+  })
+}
+
+/** @throws SluiceError BAD_FLAG */
+function ruleOf(args: Arguments, { defaults }: RequestContext): ScheduleRule {
+  const every = optionalText(args, 'every') ?? 'day'
+  const unit = CALENDAR_UNITS.find((word) => word === every.toLowerCase())
+  const at = optionalText(args, 'at')
+  const day = optionalText(args, 'day')
+  if (unit === undefined) {
+    if (at !== undefined || (day !== undefined && day !== '1')) {
+      throw new SluiceError('BAD_FLAG', `--every ${every} excludes ${at === undefined ? '--day' : '--at'}`, {
+        hint: 'parts of a day are counted from midnight UTC; day, week, month, quarter and year have times',
+      })
+    }
+    return intervalOf(every.toLowerCase() === 'hour' ? 3_600_000 : parseDuration('--every', every), every)
+  }
+  const calendar = { ...DEFAULT_CALENDAR, ...calendarWish(args, defaults), unit }
+  return { every: 'period', calendar, day: dayOf(day ?? '1'), minute: minuteOf(at ?? '00:00') }
+}
+
+function dayOf(word: string): number {
+  const day = Number(word)
+  if (/^-?\d{1,3}$/.test(word) && day !== 0 && Math.abs(day) <= 366) return day
+  throw new SluiceError('BAD_FLAG', `--day ${word} is no day of a period`, { hint: '1 is its first day, -1 its last' })
+}
+
+function nameOf(args: Arguments): string {
+  const name = optionalName(args)
+  if (name !== undefined) return name
+  throw new SluiceError('BAD_FLAG', 'no schedule is named', {
+    hint: 'name one of those that sluice schedule list shows',
+  })
+}
+
+function optionalName(args: Arguments): string | undefined {
+  const name = optionalText(args, 'name')
+  if (name === undefined || NAME.test(name)) return name
+  throw new SluiceError('BAD_FLAG', `${name} is no name of a schedule`, {
+    hint: 'take letters, digits, dots, dashes and underscores, up to 63',
+  })
+}
+
+function limitOf(args: Arguments): number {
+  return optionalCount(args, 'limit', 1) ?? defaultNumber('schedule-add', 'limit')
+}
+
+function queueOf(args: Arguments, { defaults, env }: RequestContext): { readonly connect: string } {
+  return { connect: chooseQueue(args, defaults, env) }
+}
+
+function told({ env }: RequestContext): { readonly printed: { readonly env: RequestContext['env'] } } {
+  return { printed: { env } }
+}
+
+export const commands = { schedule }

@@ -1,0 +1,58 @@
+/** What is printed of schedules beside their tables: what was done, what a run has said, and files for those who have no queue. */
+import type { Event } from '../model/event.ts'
+import { visible } from '../shared/visible.ts'
+import type { Face } from './face.ts'
+import { LineOutput } from './line-output.ts'
+
+const WORDS = {
+  added: 'is added',
+  replaced: 'is replaced',
+  paused: 'is paused: what comes due is passed over',
+  resumed: 'goes on',
+  removed: 'is removed',
+  wanted: 'is to run now',
+} as const
+
+export class ScheduleText {
+  readonly #openFace: (output: LineOutput) => Face
+  readonly #output = new LineOutput()
+  #slot: string | null = null
+  #face: Face | null = null
+
+  /** @param openFace what shows the events of a run as it does when it runs here */
+  constructor(openFace: (output: LineOutput) => Face) {
+    this.#openFace = openFace
+  }
+
+  /** What an event prints; null for others. */
+  text(event: Event): string | null {
+    switch (event.type) {
+      case 'schedule.changed':
+        return [
+          `schedule ${visible(event.schedule)} ${WORDS[event.change]}`,
+          ...event.notes.map((note) => `  ${note}`),
+          '',
+        ].join('\n')
+      case 'schedule.unit':
+        return `# ${event.file}\n${event.text}\n`
+      case 'schedule.output':
+        return this.#told(event)
+      default:
+        return null
+    }
+  }
+
+  #told({ slot, event }: Extract<Event, { type: 'schedule.output' }>): string {
+    if (slot !== this.#slot) {
+      void this.#face?.close()
+      this.#face = this.#openFace(this.#output)
+    }
+    this.#slot = slot
+    // It was emitted by a run of a program that may be older, and is shown as far as this one knows it.
+    this.#face?.event(event as Event, false)
+    return this.#output
+      .taken()
+      .map((line) => `${line}\n`)
+      .join('')
+  }
+}

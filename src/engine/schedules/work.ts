@@ -1,0 +1,54 @@
+/** An operation as work that can be queued. */
+import { SluiceError } from '../../shared/errors.ts'
+import { writtenFile } from '../distributed/distribute.ts'
+import type { NamedUrl } from '../distributed/own-url.ts'
+import { identitiesOf, queueable, queuedRun } from '../distributed/queued-run.ts'
+import { sharingOf, withNames } from '../distributed/sharing.ts'
+import { commandNameOf, comesAgain, destructionsOf, typedName, withUrls } from '../operations/facts.ts'
+import type { Operation } from '../operations/list.ts'
+import { markOf, trialOf, type Trial } from './mark.ts'
+import type { Work } from './work-port.ts'
+
+/** @param trial runs its dry run @throws SluiceError BAD_FLAG for what cannot be shared, or works on a database without a name */
+export function workOf(operation: Operation, known: readonly NamedUrl[], trial: Trial): Work {
+  const whole = withUrls(operation, (name) => known.find((store) => store.name === name)?.url ?? name)
+  // What stands in a row of the queue is held to the same as what is typed.
+  if (!comesAgain(whole)) throw notForSchedules(whole)
+  sharingOf(whole)
+  const ready = queueable(whole, known)
+  return {
+    names: [...ready.folders, ...ready.stores.map(({ name }) => name)],
+    operation: withNames(ready.operation, ready.stores),
+    writtenFile: async () => (await writtenFile(ready.operation))?.label ?? null,
+    identities: async () => await identitiesOf(ready),
+    confirmedMark: async () => await confirmedMark(ready.operation, trial),
+    queued: (options) => queuedRun(ready, options),
+  }
+}
+
+/** Says what is for schedules. */
+export function notForSchedules({ kind }: Operation): SluiceError {
+  const command = commandNameOf(kind)
+  return new SluiceError(
+    'BAD_FLAG',
+    `${command} is not for a schedule${command === 'copy' ? ' without --again' : ''}`,
+    {
+      hint: 'take partition ensure, archive run, verify or expire, sync, validate, fsck, diff, copy --again, or lifecycle status',
+    },
+  )
+}
+
+async function confirmedMark(operation: Operation, trial: Trial): Promise<string | null> {
+  if (destructionsOf(operation).length === 0) return null
+  const events = await trialOf(operation, trial)
+  const typed = typedName(operation, events)
+  const said = new Map<string, unknown>(Object.entries(operation)).get('confirm')
+  if (typed !== null && typed.name !== null && said !== typed.name) {
+    throw new SluiceError(
+      'MISSING_CONFIRM',
+      `each run of it destroys ${typed.what}, and wants the name of that as confirmation`,
+      { hint: `add --confirm=${typed.name} to the command, or leave out what destroys` },
+    )
+  }
+  return markOf(operation, events)
+}

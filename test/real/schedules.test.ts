@@ -1,0 +1,281 @@
+/** Schedules: each period has one run, whoever looks; what is confirmed is compared; history says what was passed over and what was said. */
+import { mkdirSync, renameSync } from 'node:fs'
+import path from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { parseCommandLine } from '../../src/cli/parse.ts'
+import { openQueue } from '../../src/engine/distributed/queues.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
+import { Scheduler } from '../../src/engine/schedules/scheduler.ts'
+import { workOf } from '../../src/engine/schedules/work.ts'
+import type { EventType, Event } from '../../src/model/event.ts'
+import { systemClock } from '../../src/shared/clock.ts'
+import type { RunQueue } from '../../src/stores/queue-port.ts'
+import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
+import { WorkerStage } from '../support/worker-stage.ts'
+
+const DAY = 86_400_000
+const ENSURE = ['--', 'partition', 'ensure', '--from', 'shop', '--table', 'logs', '--calendar', 'month', '--ahead', '2']
+
+describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { timeout: 120_000 }, () => {
+  let stage: WorkerStage
+  let queue: RunQueue
+  beforeAll(async () => {
+    stage = await WorkerStage.open()
+    queue = await openQueue(stage.urlOf(stage.queue, 'queue'), 'work', 4)
+  }, 120_000)
+  afterAll(async () => {
+    await queue[Symbol.asyncDispose]()
+    await stage[Symbol.asyncDispose]()
+  })
+  beforeEach(async () => {
+    await stage.ask(stage.queue, 'queue', 'DELETE FROM sluice_queue.sluice_schedules')
+    await stage.forgetRuns()
+    await stage.ask(
+      stage.data,
+      'source',
+      `DROP TABLE IF EXISTS logs, inv; CREATE TABLE logs (id int, at timestamptz NOT NULL) PARTITION BY RANGE (at);
+       CREATE TABLE inv (id int PRIMARY KEY, at timestamptz NOT NULL, v text);
+       INSERT INTO inv SELECT i, '2020-01-01Z'::timestamptz + i * interval '1 day', 'x' FROM generate_series(1, 400) i`,
+    )
+  })
+
+  const said: string[] = []
+  /** What one worker does every few seconds. */
+  const scheduler = (): Scheduler =>
+    new Scheduler({
+      book: queue.schedules,
+      known: [{ name: 'shop', url: stage.urlOf(stage.data, 'source') }],
+      secrets: [],
+      readCommand: async (words) => {
+        const { request } = await parseCommandLine([...words, '--config', path.join(stage.folder, 'sluice.yaml')], {})
+        if (request.kind !== 'operation') throw new Error('no operation')
+        return request.operation
+      },
+      workOf: async (operation, known) =>
+        await Promise.resolve(
+          workOf(operation as Operation, known, async () => await Promise.reject(new Error('no dry run'))),
+        ),
+      tool: 'test',
+      host: 'here',
+      clock: systemClock,
+      log: (_level, message) => void said.push(message),
+    })
+  const add = async (name: string, ...words: readonly string[]) => stage.sluice('schedule', 'add', name, ...words)
+  /** As if it had been added, or had run, so long ago. */
+  const back = async (name: string, ms: number): Promise<void> => {
+    await stage.ask(
+      stage.queue,
+      'queue',
+      `UPDATE sluice_queue.sluice_schedules SET since_ms = since_ms - ${ms}, next_ms = 0 WHERE name = '${name}'`,
+    )
+  }
+  const history = async (name: string) => await queue.schedules.history(name, 50)
+  const ended = async (runId: string | null): Promise<void> => {
+    await stage.ask(
+      stage.queue,
+      'queue',
+      `UPDATE sluice_queue.sluice_runs SET status = 'ok', exit_code = 0, ended_at = now() WHERE run_id = '${runId ?? ''}'`,
+    )
+  }
+
+  test('each period has one run, however many look at once, and the next waits for its end', async () => {
+    const { code, events } = await add('coming', '--every', 'day', ...ENSURE)
+    expect(code).toBe(0)
+    expect(of(events, 'schedule.time')).toHaveLength(10)
+    expect(await queue.schedules.due()).toEqual([])
+    await back('coming', 3 * DAY)
+    await Promise.all(Array.from({ length: 6 }, async () => scheduler().look()))
+    const [run, passed, ...more] = await history('coming')
+    expect(more).toEqual([])
+    expect(run).toMatchObject({ status: 'running', runId: expect.any(String), note: null })
+    expect(passed).toMatchObject({ runId: null, note: expect.stringContaining('2 times were passed over') })
+    expect(await queue.runs(10)).toHaveLength(1)
+    // No time of it comes twice, whatever a clock does.
+    await ended(run?.runId ?? null)
+    await back('coming', DAY)
+    await scheduler().look()
+    expect(await queue.runs(10)).toHaveLength(1)
+  })
+
+  test('what comes due while a run goes on waits for its end', async () => {
+    await add('coming', '--every', 'day', ...ENSURE)
+    await stage.sluice('schedule', 'run-now', 'coming')
+    await Promise.all(Array.from({ length: 6 }, async () => scheduler().look()))
+    expect(await queue.runs(10)).toHaveLength(1)
+    const [byHand] = await history('coming')
+    expect(byHand).toMatchObject({ period: null, status: 'running' })
+    await back('coming', DAY)
+    await scheduler().look()
+    expect(await queue.runs(10)).toHaveLength(1)
+    await ended(byHand?.runId ?? null)
+    await scheduler().look()
+    expect(await queue.runs(10)).toHaveLength(2)
+    expect((await queue.schedules.list('coming'))[0]).toMatchObject({ running: expect.any(String), error: null })
+  })
+
+  test('all that were missed one after the other, and none of a pause', async () => {
+    await add('all', '--every', 'day', '--catch-up', 'all', ...ENSURE)
+    await back('all', 2 * DAY)
+    const periods: (string | null)[] = []
+    for (;;) {
+      await scheduler().look()
+      const [newest] = await history('all')
+      if (newest === undefined || newest.status !== 'running') break
+      periods.unshift(newest.period)
+      await ended(newest.runId)
+    }
+    expect(periods).toHaveLength(2)
+    expect(periods.toSorted()).toEqual(periods.toReversed())
+    expect(await stage.sluice('schedule', 'pause', 'all')).toMatchObject({ code: 0 })
+    await back('all', 2 * DAY)
+    await scheduler().look()
+    expect(await history('all')).toHaveLength(2)
+    const resumed = of((await stage.sluice('schedule', 'resume', 'all')).events, 'schedule.changed')
+    expect(resumed).toMatchObject([
+      {
+        notes: [
+          '2 times were passed over: ' + (await dayBack(1)) + ' to ' + (await dayBack(0)) + ' while it was paused',
+        ],
+      },
+    ])
+    await scheduler().look()
+    expect(await history('all')).toHaveLength(2)
+  })
+
+  /** A day before today, by the clock of the queue. */
+  async function dayBack(days: number): Promise<string> {
+    return new Date((await queue.schedules.now()) - days * DAY).toISOString().slice(0, 10)
+  }
+
+  test('runs by hand on a worker, with what it has said; a name is taken once; it goes with its history', async () => {
+    expect((await add('coming', '--every', 'quarter', '--at', '02:30', ...ENSURE)).code).toBe(0)
+    expect((await add('coming', ...ENSURE)).err).toContain('there is a schedule coming already')
+    await stage.sluice('schedule', 'run-now', 'coming')
+    const worker = stage.worker()
+    await stage.until('its run', async () => (await history('coming'))[0]?.status === 'ok')
+    const listed = of((await stage.sluice('schedule', 'list')).events, 'schedule')
+    expect(listed).toMatchObject([
+      { schedule: 'coming', state: 'on', lastStatus: 'ok', nextPeriod: expect.stringMatching(/Q/) },
+    ])
+    expect(listed[0]).not.toHaveProperty('wanted')
+    const told = of((await stage.sluice('schedule', 'history', 'coming', '--output')).events, 'schedule.output')
+    expect(told.map(({ event }) => (event as Event).type)).toEqual(
+      expect.arrayContaining(['run.started', 'partition.made', 'run.finished']),
+    )
+    const rows = await stage.ask<{ n: number }>(
+      stage.data,
+      'source',
+      `SELECT count(*)::int AS n FROM pg_inherits WHERE inhparent = 'logs'::regclass`,
+    )
+    expect(rows).toEqual([{ n: 3 }])
+    expect((await add('coming', '--every', 'day', '--replace', ...ENSURE)).code).toBe(0)
+    expect(await history('coming')).toHaveLength(1)
+    expect((await stage.sluice('schedule', 'remove', 'coming')).code).toBe(0)
+    expect(await queue.schedules.list()).toEqual([])
+    expect(await queue.runs(9)).toHaveLength(1)
+    worker.signal('SIGTERM')
+    expect(await worker.ended).toBe(0)
+  })
+
+  test('what destroys is confirmed by name, and void as soon as its plan is another one', async () => {
+    const archive = path.join(stage.folder, 'archive')
+    mkdirSync(archive)
+    const purge = [
+      '--',
+      'archive',
+      'run',
+      '--from',
+      'shop',
+      '--to',
+      archive,
+      '--table',
+      'inv',
+      '--by',
+      'at',
+      '--older-than',
+      '1q',
+      '--grace',
+      '0s',
+      '--drop',
+    ]
+    expect((await add('purge', ...purge)).err).toContain('MISSING_CONFIRM')
+    expect((await add('purge', ...purge, '--confirm', 'orders')).err).toContain('MISSING_CONFIRM')
+    expect((await add('purge', ...purge, '--confirm', 'inv')).code).toBe(0)
+    // The program reads other options: from its config file, or because it is another version.
+    const wish = `UPDATE sluice_queue.sluice_schedules SET wanted = true`
+    await stage.ask(stage.queue, 'queue', `${wish}, confirmed = confirmed || '{"olderThan": "9q"}'`)
+    await scheduler().look()
+    expect((await queue.schedules.list('purge'))[0]).toMatchObject({
+      state: 'void',
+      error: { code: 'SCHEDULE_VOID', reason: 'other values of olderThan' },
+    })
+    expect((await stage.sluice('schedule', 'run-now', 'purge')).err).toContain('SCHEDULE_VOID')
+    // The table changes: its dry run on the worker says so, before anything is touched.
+    expect((await add('purge', '--replace', ...purge, '--confirm', 'inv')).code).toBe(0)
+    await stage.ask(stage.data, 'source', 'ALTER TABLE inv ADD COLUMN note text')
+    await stage.ask(stage.queue, 'queue', wish)
+    const worker = stage.worker()
+    await stage.until('the refusal', async () => (await queue.schedules.list('purge'))[0]?.state === 'void')
+    await stage.until('its end', async () => (await history('purge'))[0]?.status === 'refused')
+    expect((await history('purge'))[0]).toMatchObject({ exitCode: 5, error: { code: 'SCHEDULE_VOID' } })
+    expect(await stage.ask(stage.data, 'source', 'SELECT count(*)::int AS n FROM inv')).toEqual([{ n: 400 }])
+    worker.signal('SIGKILL')
+    await worker.ended
+  })
+
+  test('a folder is that of its machine, and the one that it was', async () => {
+    const lake = path.join(stage.folder, 'lake')
+    mkdirSync(lake)
+    expect((await add('look', '--', 'fsck', './lake')).code).toBe(0)
+    const [kept] = await queue.schedules.list('look')
+    expect(kept).toMatchObject({ words: ['fsck', lake], stores: [{ name: lake }] })
+    renameSync(lake, `${lake}-before`)
+    mkdirSync(lake)
+    await stage.sluice('schedule', 'run-now', 'look')
+    const worker = stage.worker()
+    await stage.until('a refusal', async () => ((await queue.runs(1))[0]?.refusals ?? []).length > 0)
+    expect((await queue.runs(1))[0]?.refusals).toMatchObject([
+      { error: { message: `${lake} of this worker is another folder than that of the run` } },
+    ])
+    worker.signal('SIGKILL')
+    await worker.ended
+  })
+
+  test('nothing secret is kept, and what is not for a schedule is refused by name', async () => {
+    const secret = 'postgresql://app:hush-hush@127.0.0.1:1/nowhere'
+    for (const [words, code] of [
+      [['--', 'partition', 'ensure', '--from', secret, '--table', 'logs'], 'has no name'],
+      [['--', 'query', 'shop', 'SELECT 1'], 'BAD_FLAG'],
+      [
+        ['--', 'copy', '--from', 'shop', '--to', 'cold', '--table', 'inv'],
+        'copy is not for a schedule without --again',
+      ],
+      [
+        ['--', 'copy', '--from', 'shop', '--to', 'cold', '--table', 'inv', '--again', '--background'],
+        'has no --background',
+      ],
+      [['--every', '7m', ...ENSURE], 'a day does not hold 7m'],
+      [['--every', 'month', '--day', '0', ...ENSURE], '--day 0'],
+      [['--every', '1h', '--at', '02:00', ...ENSURE], '--every 1h excludes --at'],
+      [['--every', 'day', '--zone', 'Mars/Base', ...ENSURE], '--zone Mars/Base'],
+      [[], 'no command is given'],
+    ] as const) {
+      const { code: exit, err } = await add('odd', ...words)
+      expect([exit, err]).toEqual([expect.toBeOneOf([2, 6]), expect.stringContaining(code)])
+    }
+    expect(await queue.schedules.list()).toEqual([])
+    const own = stage.urlOf(stage.data, 'source')
+    expect((await add('own', '--', 'partition', 'ensure', `--from=${own}`, '--table', 'logs')).code).toBe(0)
+    expect((await queue.schedules.list('own'))[0]?.words).toEqual([
+      'partition',
+      'ensure',
+      '--from=shop',
+      '--table',
+      'logs',
+    ])
+  })
+})
+
+function of<T extends EventType>(events: readonly Event[], type: T): readonly Extract<Event, { type: T }>[] {
+  return events.filter((event): event is Extract<Event, { type: T }> => event.type === type)
+}
