@@ -1,0 +1,38 @@
+/** worker and workers: the queue that they are about, and the stores that a worker knows by name. */
+import { count, given, list } from '../arguments.ts'
+import { optionalDuration } from '../duration.ts'
+import { allStores } from '../named-stores.ts'
+import { chooseQueue } from '../queue-choice.ts'
+import { operate } from './command.ts'
+import type { Command } from './command.ts'
+
+const worker: Command = {
+  request: (args, { defaults, env }) => {
+    const stores = allStores(defaults, env)
+    // A variable that is not set here stops those runs that need it, and no others.
+    const known = stores.filter(({ error }) => error === undefined)
+    const unset = stores.filter(({ error }) => error !== undefined)
+    const warnings = unset.map(
+      ({ name, error }) => `store ${name} is not known to this worker: ${error?.message ?? ''}`,
+    )
+    return operate(
+      {
+        kind: 'worker',
+        connect: chooseQueue(args, defaults, env),
+        concurrency: count(args, 'concurrency', 1, 64),
+        queues: list(args, 'queues').flatMap((word) => word.split(',').filter((name) => name !== '')),
+        names: known.map(({ name }) => name),
+        stores: known.map(({ url }) => url),
+        ...given('idleMs', optionalDuration(args, 'idle')),
+      },
+      { printed: { env }, ...(warnings.length === 0 ? {} : { warnings }) },
+    )
+  },
+}
+
+const workers: Command = {
+  request: (args, { defaults, env }) =>
+    operate({ kind: 'workers', connect: chooseQueue(args, defaults, env) }, { printed: { env } }),
+}
+
+export const commands = { worker, workers }

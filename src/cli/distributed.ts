@@ -1,0 +1,162 @@
+/** `--distributed`: a run that is left to workers, and how such a run is steered. */
+import { hostname } from 'node:os'
+import { isoTime } from '../shared/clock.ts'
+import { SluiceError } from '../shared/errors.ts'
+import type { RunWishes } from '../model/distributed.ts'
+import type { Operation } from '../engine/operations/list.ts'
+import { answered } from './answered.ts'
+import type { Told } from './commands/command.ts'
+import type { ControlRequest } from './ctl.ts'
+import type { Globals } from './globals.ts'
+import { commandLine } from './command-line.ts'
+import type { Surroundings } from './ports.ts'
+import type { DistributedWish } from './queue-choice.ts'
+import { actorName, type Session } from './session.ts'
+
+type Env = Readonly<Record<string, string | undefined>>
+
+/** @throws SluiceError BAD_FLAG for what a run that is left to workers cannot have */
+export function refuseBesideWorkers(
+  { background, tui, maxRuntimeMs, metrics }: Pick<Globals, 'background' | 'tui' | 'maxRuntimeMs' | 'metrics'>,
+  told: Told | undefined,
+): void {
+  const flags: readonly (readonly [flag: string, isGiven: boolean, hint: string])[] = [
+    ['--background', background, 'whoever has begun a run of workers may leave at once'],
+    ['--tui', tui, 'sluice runs --distributed shows it'],
+    ['--max-runtime', maxRuntimeMs !== undefined, 'sluice ctl RUN stop --distributed ends it well'],
+    ['--metrics', metrics?.isAsked === true, 'workers tell of the slots that they have: sluice worker --metrics 9464'],
+    ['--between', told?.hours !== undefined, 'sluice ctl RUN pause --distributed holds it'],
+  ]
+  for (const [flag, isGiven, hint] of flags) {
+    if (isGiven) throw new SluiceError('BAD_FLAG', `--distributed and ${flag} exclude each other`, { hint })
+  }
+}
+
+/**
+ * Queues a run, and says how it is watched.
+ * @param line the command without `--distributed`, as it may be shown
+ * @param around `behind` is what says which queue, for the commands that look at it
+ * @returns the exit code
+ */
+export async function runDistributed(
+  operation: Operation,
+  line: string,
+  wish: DistributedWish,
+  { json, tool, behind }: { readonly json: boolean; readonly tool: string; readonly behind: string },
+  session: Session,
+  { env, clock, loadEngine }: Surroundings,
+): Promise<number> {
+  const engine = await loadEngine()
+  const { connect, queue, slots, stores } = wish
+  const begun = await engine.distribute({
+    operation,
+    commandLine: line,
+    queue: connect,
+    queueName: queue,
+    slots,
+    stores,
+    tool,
+    actor: actorName(env),
+    host: hostname(),
+    clock,
+  })
+  const { runId, workers, label } = begun
+  const looks = [`sluice runs --distributed --run ${runId}${behind}`, `sluice ctl ${runId} --distributed${behind}`]
+  if (json) {
+    session.emit({ type: 'columns', columns: ['run', 'slots', 'workers', 'queue', 'look', 'steer'] })
+    session.emit({ type: 'row', values: [runId, begun.slots, workers, label, ...looks] })
+    return 0
+  }
+  const [look = '', steer = ''] = looks
+  const count = `${begun.slots} ${begun.slots === 1 ? 'slot' : 'slots'}`
+  session.output.data(`run ${runId} is queued: ${count} in ${label}\n     look     ${look}\n     steer    ${steer}\n`)
+  if (workers === 0) {
+    const from = queue === null ? '' : ` --queues ${queue}`
+    session.output.talk(
+      `sluice: no worker of this version takes from it now: start one with sluice worker --connect ${label}${from}\n`,
+    )
+  }
+  return 0
+}
+
+/** The words of a command line that say which queue, as they may be shown: for other commands that look at it. */
+export function queueWords(argv: readonly string[], secrets: readonly string[], env: Env): string {
+  const words = argv.flatMap((word, at) => {
+    const [name = ''] = word.split('=')
+    if (word === '--no-config') return [word]
+    if (name !== '--connect' && name !== '--config') return []
+    const value = word === name ? argv[at + 1] : undefined
+    return value === undefined ? [word] : [word, value]
+  })
+  const head = ['runs', '--distributed']
+  return commandLine([...head, ...words], null, secrets, { env }).slice(['sluice', ...head].join(' ').length)
+}
+
+/** Looks at a run of the queue, or steers it. @returns the exit code */
+export async function ctlDistributed(
+  run: string | null,
+  request: ControlRequest,
+  connect: string,
+  tool: string,
+  session: Session,
+  { clock, loadEngine }: Surroundings,
+): Promise<number> {
+  return await answered(session, { command: 'ctl', tool, ticks: () => clock.ticks() }, async () => {
+    if (run === null) {
+      throw new SluiceError('BAD_FLAG', 'no run is given', {
+        hint: 'sluice runs --distributed lists the runs of a queue',
+      })
+    }
+    const engine = await loadEngine()
+    const one = await engine.steerShared(connect, run, 'set' in request ? wishesOf(request.set) : null)
+    const { status, slots, rows, rate, wishes } = one
+    const columns = [
+      'run',
+      'status',
+      'paused',
+      'workers',
+      'rate',
+      'queued',
+      'working',
+      'ended',
+      'rows',
+      'rowsPerSecond',
+      'begun',
+    ]
+    session.emit({ type: 'columns', columns })
+    session.emit({
+      type: 'row',
+      values: [
+        run,
+        wishes.stop === true && status === 'running' ? 'stopping' : status,
+        String(wishes.held === true),
+        wishes.workers ?? null,
+        wishes.rate ?? null,
+        slots.queued,
+        slots.working,
+        slots.ended,
+        rows.toString(),
+        Math.round(rate),
+        isoTime(one.begunAt),
+      ],
+    })
+    return { runs: '1' }
+  })
+}
+
+/** @throws SluiceError BAD_FLAG for what is told to a run of one program only */
+function wishesOf(set: Readonly<Record<string, unknown>>): RunWishes {
+  const wishes: { held?: boolean; rate?: number | null; workers?: number; stop?: boolean } = {}
+  for (const [name, value] of Object.entries(set)) {
+    if (name === 'paused' && typeof value === 'boolean') wishes.held = value
+    else if (name === 'rate' && (typeof value === 'number' || value === null)) wishes.rate = value
+    else if (name === 'workers' && typeof value === 'number') wishes.workers = value
+    else if (name === 'stop' && value === true) wishes.stop = true
+    else {
+      throw new SluiceError('BAD_FLAG', `a run of a queue takes no ${name}`, {
+        hint: 'workers N, rate N, pause, resume and stop, each of all of the run',
+      })
+    }
+  }
+  return wishes
+}

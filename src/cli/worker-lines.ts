@@ -1,0 +1,37 @@
+/** What a worker says of the slots that it works on, in lines. */
+import type { Event } from '../model/event.ts'
+import type { Block, Tell } from './block.ts'
+import { durationText, grouped, plural } from './format.ts'
+
+const WORDS: Readonly<Record<Extract<Event, { type: 'worker.slot' }>['state'], string>> = {
+  begun: 'begins',
+  ended: 'is done',
+  queued: 'gives it back, and it waits for whoever is free',
+  resting: 'failed, and is tried again after a rest',
+  lost: "is another worker's by now: what was done of it stays, by the ledger",
+  refused: 'is refused by this worker',
+}
+
+/** None for other events. */
+export function workerLines(event: Event, block: Tell): readonly Block[] {
+  if (event.type !== 'worker.slot') return []
+  const { run, slot, about, state, command, rows, chunks, ms, exitCode, error } = event
+  const what = [`run ${run} slot ${slot}`, command, about].filter((part) => part !== undefined).join('  ')
+  const came =
+    ms === undefined
+      ? ''
+      : `: ${[
+          ...(rows === undefined || rows === '0' ? [] : [`${grouped(rows)} rows`]),
+          ...(chunks === undefined || chunks === '0' ? [] : [plural(Number(chunks), 'chunk')]),
+          durationText(ms),
+          ...(exitCode === undefined || exitCode === 0 ? [] : [`exit ${exitCode}`]),
+        ].join(', ')}`
+  const details: Block['details'] =
+    error === undefined
+      ? []
+      : [
+          ['why', `${error.code} ${error.message}${error.reason === undefined ? '' : `: ${error.reason}`}`],
+          ...(error.hint === undefined ? [] : [['do', error.hint] as const]),
+        ]
+  return [block('note', `${what}  ${WORDS[state]}${came}`, { details, problem: state === 'refused' })]
+}

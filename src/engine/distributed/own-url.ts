@@ -1,0 +1,15 @@
+/** What the config file of this machine has for a name. */
+import { SluiceError } from '../../shared/errors.ts'
+
+/** A store of the config file. */
+export type NamedUrl = { readonly name: string; readonly url: string }
+
+/** @throws SluiceError BAD_CONFIG for a name that this machine does not have */
+export function ownUrl(name: string, known: readonly NamedUrl[]): string {
+  const found = known.find((store) => store.name === name)
+  if (found !== undefined) return found.url
+  const names = known.map((store) => store.name)
+  throw new SluiceError('BAD_CONFIG', `this worker knows no store ${name}`, {
+    hint: `write it below stores: in its config file${names.length === 0 ? '' : `; that has ${names.join(', ')}`}`,
+  })
+}

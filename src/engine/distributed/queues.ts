@@ -1,0 +1,27 @@
+/** Which database holds a queue, by its URL. */
+import { SluiceError } from '../../shared/errors.ts'
+import { redactUrl } from '../../shared/redact.ts'
+import type { RunQueue } from '../../stores/queue-port.ts'
+import { ARCHIVE_LEDGER_VERSION } from '../../archive/ledger/schema.ts'
+import { LEDGER_VERSION } from '../copy/ledger/schema.ts'
+import { systemOf, titlesOf } from '../systems.ts'
+
+/**
+ * @param mode `look`: nothing is made there
+ * @param slots that a worker has at once
+ * @throws SluiceError UNSUPPORTED_URL, CONNECT_FAILED, LEDGER_NEWER
+ */
+export async function openQueue(url: string, mode: 'look' | 'work', slots = 0): Promise<RunQueue> {
+  const queue = systemOf(url)?.queue
+  if (queue === undefined) {
+    throw new SluiceError('UNSUPPORTED_URL', `${redactUrl(url)} holds no queue`, {
+      hint: `a queue of workers is in ${titlesOf((system) => system.queue !== undefined)}, such as postgresql://user@host/database`,
+    })
+  }
+  return await queue(url, mode, slots)
+}
+
+/** Which programs may work on one run: those of one version, with ledgers of one version. */
+export function programMark(tool: string): string {
+  return `${tool}, ledgers ${LEDGER_VERSION} and ${ARCHIVE_LEDGER_VERSION}`
+}

@@ -1,0 +1,93 @@
+/** Entry of the program that works on one slot. It ends well when its worker asks for that, and when its worker is gone. */
+import process from 'node:process'
+import type { Event } from '../../model/event.ts'
+import { Interrupter } from '../../shared/abort.ts'
+import { systemClock } from '../../shared/clock.ts'
+import { asSluiceError, SluiceError, type ErrorInfo } from '../../shared/errors.ts'
+import { redactValue, secretsOfUrl } from '../../shared/redact.ts'
+import type { RunControl, Wish } from '../operation.ts'
+import type { Operation } from '../operations/list.ts'
+import { runOperation } from '../run.ts'
+import { withOwnUrls } from './sharing.ts'
+import { Turn } from './turn.ts'
+import type { FromSlot, SlotOrder, ToSlot } from './slot-messages.ts'
+
+const interrupter = new Interrupter()
+const early: Wish[] = []
+let listener = (wish: Wish): void => void early.push(wish)
+let isHeld = false
+
+const control: RunControl = {
+  onWish: (told) => {
+    listener = told
+    for (const wish of early.splice(0)) told(wish)
+  },
+  get paused() {
+    return isHeld
+  },
+  lanes: null,
+}
+
+const order = await new Promise<SlotOrder>((resolve) => {
+  process.on('message', (message: ToSlot) => {
+    if ('order' in message) resolve(message.order)
+    else if ('wish' in message) heed(message.wish)
+    else if ('stop' in message) interrupter.requestStop()
+    else interrupter.requestAbort()
+  })
+})
+// Nobody beats for this slot any more, and others may have it soon.
+process.on('disconnect', () => interrupter.requestStop(new SluiceError('STOPPED', 'the worker of this slot is gone')))
+// A terminal sends its signals to all of its programs; the worker says what is to be done.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
+
+const operation = withOwnUrls(order.operation as Operation, order.stores)
+const secrets = order.stores.flatMap(({ url }) => secretsOfUrl(url))
+const { turnMs, book } = order
+const turn = turnMs === undefined ? null : new Turn(turnMs, () => interrupter.requestStop())
+const { tool, actor, host, commandLine, mark } = order
+const options = { tool, actor, host, commandLine, interrupt: interrupter, clock: systemClock, control }
+const refusal = mark === undefined ? null : await refusalOf(mark)
+const finished =
+  refusal ??
+  (await runOperation(operation, {
+    ...options,
+    onEvent: (event: Event) => {
+      turn?.take(event)
+      tell({ event: redactValue(event, secrets) })
+    },
+    ...(book === undefined ? {} : { book }),
+  }))
+turn?.[Symbol.dispose]()
+const { exitCode, error: failure } = finished
+tell({ done: { exitCode, ...(failure === undefined ? {} : { error: redactValue(failure, secrets) }) } }, () =>
+  process.exit(exitCode),
+)
+if (!process.connected) process.exit(exitCode)
+
+/** Why nothing of it may be done: its plan is another one, or cannot be made. */
+async function refusalOf(confirmed: string): Promise<{ readonly exitCode: number; readonly error: ErrorInfo } | null> {
+  try {
+    const [{ markOf, trialOf }, { planChanged }] = await Promise.all([
+      import('../schedules/mark.ts'),
+      import('../schedules/plan.ts'),
+    ])
+    const events = await trialOf(operation, async (plan, onEvent) => await runOperation(plan, { ...options, onEvent }))
+    if (markOf(operation, events) === confirmed) return null
+    throw planChanged(
+      'its dry run shows other columns, another calendar or another place than the one that was confirmed',
+    )
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    return { exitCode: error.exitCode, error: error.info() }
+  }
+}
+
+function heed(wish: Wish): void {
+  if (wish.act === 'hold') isHeld = wish.held
+  listener(wish)
+}
+
+function tell(message: FromSlot, then: () => void = () => undefined): void {
+  if (process.connected) process.send?.(message, undefined, {}, then)
+}

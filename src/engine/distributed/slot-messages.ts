@@ -1,0 +1,29 @@
+/** What a worker and the program of one slot tell each other. */
+import type { Event } from '../../model/event.ts'
+import type { ErrorInfo } from '../../shared/errors.ts'
+import type { Wish } from '../operation.ts'
+import type { NamedUrl } from './own-url.ts'
+
+/** What the slot is to do; it stands in no list of processes. */
+export type SlotOrder = {
+  /** With names in place of URLs. */
+  readonly operation: unknown
+  /** What the names mean on this machine. */
+  readonly stores: readonly NamedUrl[]
+  readonly commandLine: string
+  readonly tool: string
+  readonly actor: string
+  readonly host: string
+  /** Ends well after so long a time of work, ms; whenever it is done when absent. */
+  readonly turnMs?: number
+  /** Of the plan that was confirmed: it makes its own first, and does nothing where that is another one. */
+  readonly mark?: string
+  /** Folder of the book of this machine's runs. */
+  readonly book?: string
+}
+
+export type ToSlot =
+  { readonly order: SlotOrder } | { readonly wish: Wish } | { readonly stop: true } | { readonly abort: true }
+
+export type FromSlot =
+  { readonly event: Event } | { readonly done: { readonly exitCode: number; readonly error?: ErrorInfo } }

@@ -1,0 +1,123 @@
+/** The program of one slot, as its worker has it: started, told what people wish, and listened to. */
+import { fork, type ChildProcess } from 'node:child_process'
+import type { RunWishes, SlotProgress } from '../../model/distributed.ts'
+import type { Event } from '../../model/event.ts'
+import { compiledEntry } from '../../shared/compiled-entry.ts'
+import { SluiceError, type ErrorInfo } from '../../shared/errors.ts'
+import { Pulse } from '../live/pulse.ts'
+import type { Wish } from '../operation.ts'
+import { ToldEvents } from './told-events.ts'
+import type { FromSlot, SlotOrder, ToSlot } from './slot-messages.ts'
+
+export type SlotDone = { readonly exitCode: number; readonly error?: ErrorInfo; readonly crashed: boolean }
+
+/** A rate is that of so many ms. */
+const RATE_MS = 10_000
+
+export class SlotProgram {
+  readonly done: Promise<SlotDone>
+  /** Id of its run in ledger, catalog and book, once it has said so. */
+  ledgerRun: string | null = null
+  /** Told of each event of its run. */
+  heard: (event: Event) => void = () => undefined
+  readonly #child: ChildProcess
+  readonly #pulse = new Pulse()
+  readonly #told = new ToldEvents()
+  #chunks = 0
+  #heeded: RunWishes = {}
+  #among = 0
+  #points: { readonly at: number; readonly done: number }[] = []
+
+  constructor(order: SlotOrder) {
+    this.#child = fork(compiledEntry('slot-main', import.meta.url), [], {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      serialization: 'advanced',
+    })
+    let said: Extract<FromSlot, { done: unknown }>['done'] | null = null
+    let complaint = ''
+    this.#child.stderr
+      ?.setEncoding('utf8')
+      .on('data', (text: string) => (complaint = (complaint + text).slice(-LONGEST)))
+    this.#child.on('message', (message: FromSlot) => {
+      if ('done' in message) said = message.done
+      else this.#take(message.event)
+    })
+    this.done = new Promise((resolve) => {
+      this.#child.once('error', (error) => resolve({ exitCode: 70, crashed: true, error: crash(error.message) }))
+      this.#child.once('exit', (code, signal) => {
+        if (said !== null) resolve({ ...said, crashed: false })
+        else resolve({ exitCode: 70, crashed: true, error: crash(signal ?? `exit ${code}`, complaint) })
+      })
+    })
+    this.#send({ order })
+  }
+
+  /** @param now ms of a clock that does not jump */
+  progress(now: number): SlotProgress {
+    const { done } = this.#pulse
+    this.#points = [...this.#points.filter(({ at }) => now - at <= RATE_MS), { at: now, done }]
+    const [first] = this.#points
+    const rate = first === undefined || now - first.at < 1 ? 0 : ((done - first.done) * 1000) / (now - first.at)
+    return { rows: BigInt(done), chunks: this.#chunks, rate: Math.max(0, rate) }
+  }
+
+  /** Passes on what is wished, where that is new. @param among slots that numbers are shared out to */
+  heed(wishes: RunWishes, among: number): void {
+    const share = (number: number): number => Math.max(1, Math.floor(number / Math.max(1, among)))
+    const isOther = among !== this.#among
+    const { held = false, rate, workers, stop } = wishes
+    if (held !== (this.#heeded.held ?? false)) this.#wish({ act: 'hold', held })
+    if (rate !== undefined && (rate !== this.#heeded.rate || isOther))
+      this.#wish({ act: 'rate', rate: rate === null ? null : share(rate) })
+    if (workers !== undefined && (workers !== this.#heeded.workers || isOther))
+      this.#wish({ act: 'workers', workers: share(workers) })
+    if (stop === true && this.#heeded.stop !== true) this.stop()
+    this.#heeded = wishes
+    this.#among = among
+  }
+
+  /** What it has said, without what only tells how far it is. */
+  get said(): readonly Event[] {
+    return this.#told.kept
+  }
+
+  /** Asks it to end after its batch. */
+  stop(): void {
+    this.#send({ stop: true })
+  }
+
+  /** Asks it to drop its batch. */
+  abort(): void {
+    this.#send({ abort: true })
+  }
+
+  /** Ends it where it does not end by itself. */
+  kill(): void {
+    this.#child.kill('SIGKILL')
+  }
+
+  #wish(wish: Wish): void {
+    this.#send({ wish })
+  }
+
+  #send(message: ToSlot): void {
+    if (this.#child.connected) this.#child.send(message, () => undefined)
+  }
+
+  #take(event: Event): void {
+    this.ledgerRun ??= event.runId
+    this.#pulse.take(event)
+    this.#told.take(event)
+    if (event.type === 'chunk.done') this.#chunks += 1
+    this.heard(event)
+  }
+}
+
+const LONGEST = 2_000
+
+function crash(how: string, complaint = ''): ErrorInfo {
+  return new SluiceError('INTERNAL', `the program of a slot ended without a word: ${how}`, {
+    ...(complaint.trim() === '' ? {} : { reason: complaint.trim() }),
+    hint: 'look at the log of the worker; the slot is tried again',
+  }).info()
+}

@@ -1,0 +1,39 @@
+/** What people wish of a shared run, from anywhere: noted in its row, and heeded by whoever works on it. */
+import type { DistributedRun, RunWishes } from '../../model/distributed.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { RunQueue } from '../../stores/queue-port.ts'
+import { openQueue } from './queues.ts'
+
+/**
+ * @param wishes nothing: it is only looked at. `resume` of a run that has ended queues what is left of it once more
+ * @returns the run as it is now
+ * @throws SluiceError NO_SUCH_PATH for a run that the queue does not know, BAD_FLAG for one that has ended, CONNECT_FAILED
+ */
+export async function steerShared(connect: string, runId: string, wishes: RunWishes | null): Promise<DistributedRun> {
+  await using queue = await openQueue(connect, wishes === null ? 'look' : 'work')
+  return await steered(queue, runId, wishes)
+}
+
+/** The same over a queue that is open. @throws SluiceError as `steerShared` */
+export async function steered(queue: RunQueue, runId: string, wishes: RunWishes | null): Promise<DistributedRun> {
+  const [before] = await queue.runs(1, runId)
+  if (before === undefined) throw unknownRun(runId, queue.label)
+  if (wishes === null) return before
+  if (before.status !== 'running' && wishes.held === false) await queue.resume(runId)
+  else if (!(await queue.steer(runId, wishes))) throw ended(before)
+  const [after] = await queue.runs(1, runId)
+  return after ?? before
+}
+
+export function unknownRun(runId: string, label: string): SluiceError {
+  return new SluiceError('NO_SUCH_PATH', `the queue has no run ${runId}`, {
+    where: label,
+    hint: 'sluice runs --distributed lists its runs',
+  })
+}
+
+function ended({ runId, status }: DistributedRun): SluiceError {
+  return new SluiceError('BAD_FLAG', `the run ${runId} has ended: ${status}`, {
+    hint: status === 'ok' ? 'begin another one' : `sluice ctl ${runId} resume --distributed queues what is left of it`,
+  })
+}

@@ -1,0 +1,309 @@
+/**
+ * A worker: takes slots from the queue, gives each to a program of its own, and says every two seconds that both live. What it does not get told (a queue that is
+ * away, a wish that is late) never stops the work: leases and proofs are the ledger's.
+ */
+import { BEAT_MS, SWEEP_MS, TURN_MS, type RunWishes } from '../../model/distributed.ts'
+import { dec } from '../../model/event.ts'
+import { restUnder } from '../../shared/abort.ts'
+import { asSluiceError, errorLine } from '../../shared/errors.ts'
+import { redactValue, secretsOfUrl } from '../../shared/redact.ts'
+import type { ClaimedSlot, QueueRunner, QueueWorker, RunQueue, SlotKey, WorkerAbout } from '../../stores/queue-port.ts'
+import type { ScheduleBook } from '../../stores/schedule-port.ts'
+import type { worker as declared } from '../operations/worker/declaration.ts'
+import type { RunOf } from '../run-context.ts'
+import { isFolderName } from './folder-identity.ts'
+import { Identities } from './identity.ts'
+import { ownUrl, type NamedUrl } from './own-url.ts'
+import { Scheduler } from '../schedules/scheduler.ts'
+import { slotEnd } from './slot-end.ts'
+import { SlotProgram, type SlotDone } from './slot-program.ts'
+
+type WorkerRun = RunOf<typeof declared>
+
+/** What a program of a slot gets to end after it was told to drop its batch. */
+const GRACE_MS = 20_000
+/** At most so often it is told that the queue has heard of it. */
+const TOLD_MS = 10_000
+/** Between two tries of what the queue has to be told. */
+const AGAIN_MS = 2_000
+
+export class Worker {
+  readonly #queue: QueueWorker
+  readonly #schedules: ScheduleBook
+  /** Null where the program cannot read commands: then other workers begin what is due. */
+  readonly #scheduler: Scheduler | null
+  readonly #known: readonly NamedUrl[]
+  readonly #run: WorkerRun
+  readonly #concurrency: number
+  readonly #identities: Identities
+  readonly #secrets: readonly string[]
+  readonly #refused = new Set<string>()
+  readonly #programs = new Set<SlotProgram>()
+  #slots = 0
+  #rows = 0n
+  /** Slots that it claims, works on or gives back now. */
+  #taken = 0
+  #busyAt: number
+  #toldAt = Number.NEGATIVE_INFINITY
+  /** Why the queue was not reached the last time; null while it is. */
+  #silence: string | null = null
+
+  constructor(queue: RunQueue, about: WorkerAbout, known: readonly NamedUrl[], run: WorkerRun) {
+    this.#queue = queue.worker(about)
+    this.#concurrency = about.concurrency
+    this.#schedules = queue.schedules
+    this.#known = known
+    this.#run = run
+    this.#identities = new Identities(known, () => run.clock.ticks())
+    this.#secrets = known.flatMap(({ url }) => secretsOfUrl(url))
+    this.#busyAt = run.clock.ticks()
+    const { readCommand, workOf, tool, host, clock } = run
+    this.#scheduler =
+      readCommand === undefined || workOf === undefined
+        ? null
+        : new Scheduler({
+            book: queue.schedules,
+            known,
+            secrets: this.#secrets,
+            readCommand,
+            workOf,
+            tool,
+            host,
+            clock,
+            log: (level, message) => this.#log(level, message),
+          })
+  }
+
+  /**
+   * Works until it is asked to stop.
+   * @param idleMs ends when it had nothing to do for so long; null: never
+   * @returns slots that were worked on, and rows of them
+   */
+  async work(idleMs: number | null): Promise<{ readonly slots: number; readonly rows: bigint }> {
+    const { stop, abort } = this.#run.interrupt
+    await this.#beat(false)
+    const over = new AbortController()
+    const beats = this.#every(BEAT_MS, over.signal, async () => this.#beat(stop.aborted))
+    const sweeps = this.#every(SWEEP_MS, AbortSignal.any([stop, over.signal]), async () => {
+      await this.#sweep()
+      await this.#scheduler?.look()
+    })
+    stop.addEventListener('abort', () => this.#each((program) => program.stop()), { once: true })
+    abort.addEventListener('abort', () => this.#each((program) => this.#drop(program)), { once: true })
+    // What came due while nobody was there does not wait for the first sweep.
+    await this.#scheduler?.look().catch((error: unknown) => this.#note(error))
+    while (!stop.aborted) {
+      let runner: QueueRunner | null = null
+      try {
+        runner = await this.#queue.take(
+          (key) => this.#perform(key),
+          () => [...this.#refused],
+        )
+        // Its promise also ends where the queue gives up by itself: then it is opened anew.
+        await Promise.race([runner.ended.catch((error: unknown) => this.#note(error)), this.#idle(idleMs, stop)])
+      } catch (error) {
+        this.#note(error)
+      }
+      const isIdle = this.#isIdle(idleMs)
+      await runner?.stop().catch((error: unknown) => this.#note(error))
+      if (isIdle) break
+      if (!stop.aborted) await restUnder(stop, AGAIN_MS)
+    }
+    over.abort()
+    await Promise.all([beats, sweeps])
+    await this.#queue.leave().catch(() => undefined)
+    return { slots: this.#slots, rows: this.#rows }
+  }
+
+  /** Never throws: what a job throws, the queue would take for the slot's own failure. */
+  async #perform(key: SlotKey): Promise<void> {
+    if (this.#run.interrupt.stop.aborted) return
+    this.#taken += 1
+    try {
+      const slot = await this.#queue.claim(key)
+      if (slot !== null) await this.#worked(slot)
+    } catch (error) {
+      // The slot was not claimed, or nobody knows: a sweep finds it.
+      this.#note(error)
+    } finally {
+      this.#taken -= 1
+      this.#busyAt = this.#run.clock.ticks()
+    }
+  }
+
+  async #worked(slot: ClaimedSlot): Promise<void> {
+    let stores: readonly NamedUrl[]
+    try {
+      const urls = slot.stores.filter(({ name }) => !isFolderName(name))
+      stores = urls.map(({ name }) => ({ name, url: ownUrl(name, this.#known) }))
+      await this.#identities.check(slot.stores)
+    } catch (thrown) {
+      const error = redactValue(asSluiceError(thrown).info(), this.#secrets)
+      if (error.retryable)
+        return await this.#end(slot, { exitCode: asSluiceError(thrown).exitCode, error, crashed: false }, 0)
+      this.#refused.add(slot.runId)
+      this.#tell(slot, { state: 'refused', error })
+      return await this.#toQueue(() => this.#queue.refuse(slot, error))
+    }
+    this.#slots += 1
+    this.#tell(slot, { state: 'begun', command: slot.kind })
+    const began = this.#run.clock.ticks()
+    const { tool, actor, host, book, onSlotEvent } = this.#run
+    const program = new SlotProgram({
+      operation: slot.operation,
+      stores,
+      commandLine: slot.commandLine,
+      tool,
+      actor,
+      host,
+      ...(slot.takesTurns ? { turnMs: TURN_MS } : {}),
+      ...(slot.mark === null ? {} : { mark: slot.mark }),
+      ...(book === undefined ? {} : { book }),
+    })
+    if (onSlotEvent !== undefined) program.heard = (event) => onSlotEvent(slot.runId, slot.no, event)
+    this.#programs.add(program)
+    if (this.#run.interrupt.stop.aborted) program.stop()
+    // What is wished of the run counts from its first row on: a run that is held begins nothing, and its rate is kept.
+    await this.#beatSlot(slot, program).catch((error: unknown) => this.#note(error))
+    const over = new AbortController()
+    const beats = this.#every(BEAT_MS, over.signal, async () => this.#beatSlot(slot, program))
+    const done = await program.done
+    over.abort()
+    await beats
+    this.#programs.delete(program)
+    await this.#beatSlot(slot, program).catch((error: unknown) => this.#note(error))
+    const { rows } = program.progress(this.#run.clock.ticks())
+    this.#rows += rows
+    await this.#queue.keep(slot, redactValue(program.said, this.#secrets)).catch((error: unknown) => this.#note(error))
+    await this.#end(slot, done, this.#run.clock.ticks() - began, program)
+  }
+
+  async #beat(isDraining: boolean): Promise<void> {
+    await this.#queue.beat(isDraining)
+    const now = this.#run.clock.ticks()
+    if (now - this.#toldAt < TOLD_MS) return
+    this.#toldAt = now
+    const [concurrency, working] = [dec(this.#concurrency), dec(this.#programs.size)]
+    this.#run.emit({ type: 'worker.beat', concurrency, working })
+  }
+
+  async #beatSlot(slot: ClaimedSlot, program: SlotProgram): Promise<void> {
+    const orders = await this.#queue.progress(slot, program.progress(this.#run.clock.ticks()), program.ledgerRun)
+    // Somebody took this worker for lost, and has the slot: what both of them write, the ledger's fences tell apart.
+    if (orders === null || orders.isOver) program.abort()
+    else program.heed({ ...askedRate(slot), ...orders.wishes }, orders.working)
+  }
+
+  async #end(slot: ClaimedSlot, done: SlotDone, ms: number, program: SlotProgram | null = null): Promise<void> {
+    const end = slotEnd(done, slot.rests)
+    let isMine = true
+    await this.#toQueue(async () => {
+      // Before the run ends: nothing of the schedule may begin in between.
+      if (end.error?.code === 'SCHEDULE_VOID') await this.#schedules.refuseRun(slot.runId, end.error)
+      isMine = await this.#queue.release(slot, end)
+    })
+    const state = !isMine ? 'lost' : end.left === 'none' ? 'ended' : end.left === 'rest' ? 'resting' : 'queued'
+    const progress = program?.progress(this.#run.clock.ticks())
+    this.#tell(slot, {
+      state,
+      ms: Math.round(ms),
+      exitCode: end.exitCode,
+      ...(progress === undefined ? {} : { rows: dec(progress.rows), chunks: dec(progress.chunks) }),
+      ...(end.error === undefined ? {} : { error: end.error }),
+    })
+  }
+
+  /** Says it until the queue has heard it, or this worker is dropped: then a sweep of another one finds the slot. */
+  async #toQueue(say: () => Promise<void>): Promise<void> {
+    const { abort } = this.#run.interrupt
+    while (!abort.aborted) {
+      try {
+        await say()
+        return
+      } catch (error) {
+        this.#note(error)
+        await restUnder(abort, AGAIN_MS)
+      }
+    }
+  }
+
+  async #sweep(): Promise<void> {
+    const { lost, unqueued } = await this.#queue.sweep()
+    const again = new Set(lost.map(({ runId, no }) => `${runId}/${no}`))
+    const others = unqueued.filter(({ runId, no }) => !again.has(`${runId}/${no}`))
+    const named = (keys: readonly SlotKey[]): string => keys.map(({ runId, no }) => `${runId}/${no}`).join(', ')
+    if (lost.length > 0)
+      this.#log('warn', `queued again, because their workers were not heard of for 30 s: ${named(lost)}`)
+    if (others.length > 0) this.#log('warn', `queued again, because nothing waited for them: ${named(others)}`)
+  }
+
+  async #every(ms: number, until: AbortSignal, what: () => Promise<void>): Promise<void> {
+    while (!until.aborted) {
+      await restUnder(until, ms)
+      if (until.aborted) return
+      try {
+        await what()
+        this.#heard()
+      } catch (error) {
+        this.#note(error)
+      }
+    }
+  }
+
+  async #idle(idleMs: number | null, stop: AbortSignal): Promise<void> {
+    while (!stop.aborted && !this.#isIdle(idleMs)) await restUnder(stop, LOOK_MS)
+  }
+
+  #isIdle(idleMs: number | null): boolean {
+    if (idleMs === null || this.#taken > 0) return false
+    return this.#run.clock.ticks() - this.#busyAt >= idleMs
+  }
+
+  #drop(program: SlotProgram): void {
+    program.abort()
+    setTimeout(() => program.kill(), GRACE_MS).unref()
+  }
+
+  #each(what: (program: SlotProgram) => void): void {
+    for (const program of this.#programs) what(program)
+  }
+
+  /** Once for each cause, and not again at every beat. */
+  #note(error: unknown): void {
+    const text = errorLine(redactValue(asSluiceError(error).info(), this.#secrets))
+    if (this.#silence === text) return
+    this.#silence = text
+    this.#log('warn', `the queue is not reached, and what goes on goes on: ${text}`)
+  }
+
+  #heard(): void {
+    if (this.#silence === null) return
+    this.#silence = null
+    this.#log('note', 'the queue is reached again')
+  }
+
+  #log(level: 'note' | 'warn', message: string): void {
+    this.#run.emit({ type: 'log', level, message })
+  }
+
+  #tell(
+    slot: ClaimedSlot,
+    more: Omit<Parameters<WorkerRun['emit']>[0] & { type: 'worker.slot' }, 'type' | 'run' | 'slot'>,
+  ): void {
+    this.#run.emit({
+      type: 'worker.slot',
+      run: slot.runId,
+      slot: dec(slot.no),
+      ...(slot.about === '' ? {} : { about: slot.about }),
+      ...more,
+    })
+  }
+}
+
+const LOOK_MS = 100
+
+/** The rate that the command of a run asks for is that of all who share it, until somebody wishes for another one. */
+function askedRate({ takesTurns, operation }: ClaimedSlot): Pick<RunWishes, 'rate'> {
+  if (!takesTurns || typeof operation !== 'object' || operation === null || !('rate' in operation)) return {}
+  return typeof operation.rate === 'number' ? { rate: operation.rate } : {}
+}

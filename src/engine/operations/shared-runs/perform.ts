@@ -1,0 +1,79 @@
+/** `runs --distributed`: the runs of a queue, or how the slots of one of them stand. */
+import { dec } from '../../../model/event.ts'
+import type { DistributedRun, Slot } from '../../../model/distributed.ts'
+import { isoTime } from '../../../shared/clock.ts'
+import { errorLine } from '../../../shared/errors.ts'
+import { unknownRun } from '../../distributed/steer.ts'
+import { openQueue } from '../../distributed/queues.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import type { sharedRuns as declared, SharedRunsOperation } from './declaration.ts'
+
+type SharedRuns = RunOf<typeof declared>
+
+/** @throws SluiceError NO_SUCH_PATH for a run that the queue does not know, CONNECT_FAILED, LEDGER_NEWER */
+export async function sharedRuns(operation: SharedRunsOperation, run: SharedRuns): Promise<Ending> {
+  const { connect, limit, runId } = operation
+  await using queue = await openQueue(connect, 'look')
+  const runs = await queue.runs(runId === undefined ? limit : 1, runId)
+  if (runId === undefined) {
+    for (const one of runs) tellRun(one, run)
+    return { totals: { runs: dec(runs.length) } }
+  }
+  const [found] = runs
+  if (found === undefined) throw unknownRun(runId, queue.label)
+  const slots = await queue.slots(runId)
+  for (const slot of slots) tellSlot(slot, run)
+  for (const { host, error } of found.refusals)
+    run.emit({ type: 'log', level: 'warn', message: `a worker on ${host} refuses it: ${errorLine(error)}` })
+  return { totals: { slots: dec(slots.length), rows: dec(found.rows) } }
+}
+
+function tellRun(one: DistributedRun, run: SharedRuns): void {
+  const { runId, kind, commandLine, source, target, status, wishes, slots, rows, chunks, rate } = one
+  run.emit({
+    type: 'shared.run',
+    run: runId,
+    operation: kind,
+    command: commandLine,
+    ...(source === null ? {} : { source }),
+    ...(target === null ? {} : { target }),
+    status,
+    paused: status === 'running' && wishes.held === true,
+    queued: dec(slots.queued),
+    working: dec(slots.working),
+    ended: dec(slots.ended),
+    rows: dec(rows),
+    chunks: dec(chunks),
+    rate: dec(Math.round(rate)),
+    begunAt: isoTime(one.begunAt),
+    ...(one.endedAt === null ? {} : { endedAt: isoTime(one.endedAt) }),
+    ...(one.exitCode === null ? {} : { exitCode: one.exitCode }),
+    ...(one.error === null ? {} : { error: errorLine(one.error) }),
+    actor: one.actor,
+    host: one.host,
+    program: one.program,
+    ...(one.refusals.length === 0
+      ? {}
+      : { refusedBy: one.refusals.map(({ host, error }) => `${host}: ${errorLine(error)}`) }),
+  })
+}
+
+function tellSlot(slot: Slot, run: SharedRuns): void {
+  const { runId, no, about, state, isLost, turns, host, ledgerRun, rows, chunks, rate, beatAt, exitCode, error } = slot
+  run.emit({
+    type: 'shared.slot',
+    run: runId,
+    slot: dec(no),
+    about,
+    state: isLost ? 'lost' : state,
+    turns: dec(turns),
+    ...(host === null ? {} : { host }),
+    ...(ledgerRun === null ? {} : { ledgerRun }),
+    rows: dec(rows),
+    chunks: dec(chunks),
+    rate: dec(Math.round(rate)),
+    ...(beatAt === null ? {} : { beatAt: isoTime(beatAt) }),
+    ...(exitCode === null ? {} : { exitCode }),
+    ...(error === null ? {} : { error: errorLine(error) }),
+  })
+}

@@ -1,0 +1,21 @@
+import type { Declaration } from '../declaration.ts'
+import { PAGES } from '../pages.ts'
+import { CONNECT } from '../shared-options.ts'
+
+/** Workers of a queue: where they run, when they were heard of, and what they work on. */
+export type WorkersOperation = { readonly kind: 'workers'; readonly connect: string }
+
+const EVENTS = ['worker', 'log'] as const
+
+export const workers: Declaration<WorkersOperation, (typeof EVENTS)[number]> = {
+  kind: 'workers',
+  command: {
+    ...PAGES.workers,
+    takes: [CONNECT],
+    epilogue:
+      'A worker that was not heard of for 30 seconds is lost: others go on with what it had. Those that have ended are listed for a day. sluice runs --distributed lists the runs.\n',
+  },
+  shape: 'listing',
+  stores: [{ field: 'connect', family: 'database', access: 'read', end: 'target' }],
+  events: EVENTS,
+}

@@ -1,0 +1,36 @@
+/** `workers`: who takes from a queue. */
+import { dec } from '../../../model/event.ts'
+import { isoTime } from '../../../shared/clock.ts'
+import { openQueue, programMark } from '../../distributed/queues.ts'
+import type { Ending, RunOf } from '../../run-context.ts'
+import type { workers as declared, WorkersOperation } from './declaration.ts'
+
+/** @throws SluiceError UNSUPPORTED_URL, CONNECT_FAILED, LEDGER_NEWER */
+export async function workers({ connect }: WorkersOperation, run: RunOf<typeof declared>): Promise<Ending> {
+  await using queue = await openQueue(connect, 'look')
+  const all = await queue.workers()
+  for (const { workerId, host, pid, program, state, concurrency, queues, slots, begunAt, beatAt } of all) {
+    run.emit({
+      type: 'worker',
+      worker: workerId,
+      host,
+      pid: dec(pid),
+      program,
+      state,
+      concurrency: dec(concurrency),
+      queues,
+      slots: slots.map(({ runId, no }) => `${runId}/${no}`),
+      rate: dec(
+        Math.round(state === 'lives' || state === 'draining' ? slots.reduce((sum, { rate }) => sum + rate, 0) : 0),
+      ),
+      begunAt: isoTime(begunAt),
+      beatAt: isoTime(beatAt),
+    })
+  }
+  const others = all.filter(({ program, state }) => state === 'lives' && program !== programMark(run.tool))
+  if (others.length > 0) {
+    const message = `${others.length} of them are of another version, and take no run that is begun with this one (${programMark(run.tool)})`
+    run.emit({ type: 'log', level: 'warn', message })
+  }
+  return { totals: { workers: dec(all.length), live: dec(all.filter(({ state }) => state === 'lives').length) } }
+}

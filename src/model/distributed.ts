@@ -1,0 +1,126 @@
+/** A run that several machines share: what its rows in the database of a queue say, as plain data. */
+import type { ErrorInfo } from '../shared/errors.ts'
+
+/**
+ * How a shared run stands. `running`: slots of it are queued or worked on. `stopped`: as somebody asked; what is left can be gone on with. The others are
+ * ends, as `RunStatus` has them.
+ */
+export type DistributedStatus = 'running' | 'ok' | 'failed' | 'refused' | 'stopped'
+
+/** `queued`: a job waits for a worker. `working`: a worker has it, and beats. `ended`: nothing of it is left to do in this run. */
+export type SlotState = 'queued' | 'working' | 'ended'
+
+/** What people wish of a run while it goes on; each is heeded by whoever works on it. Numbers are of the whole run, and shared out among its slots. */
+export type RunWishes = {
+  readonly held?: boolean
+  /** Rows a second; null is no limit. */
+  readonly rate?: number | null
+  /** Chunks that are copied at once. */
+  readonly workers?: number
+  /** No slot begins any more, and those that work end after their batch. */
+  readonly stop?: boolean
+  /** When the newest of them was said: ms since the epoch, by the clock of the queue's database. Absent from runs of older programs. */
+  readonly orderedAt?: number
+}
+
+/** How far the work of one slot has come, in this turn of it. */
+export type SlotProgress = {
+  readonly rows: bigint
+  readonly chunks: number
+  /** Rows a second, of the last seconds. */
+  readonly rate: number
+}
+
+/** How a turn of a slot ended: what is left of it is queued again, after a rest where it failed for a passing cause, or it is over. */
+export type SlotEnd = {
+  readonly left: 'queue' | 'rest' | 'none'
+  readonly exitCode: number
+  readonly error?: ErrorInfo
+}
+
+/** A slot as its row has it. Times are ms since the epoch, by the clock of the queue's database. */
+export type Slot = SlotProgress & {
+  readonly runId: string
+  readonly no: number
+  /** What it works on, where the slots of a run differ. */
+  readonly about: string
+  readonly state: SlotState
+  /** Turns that were begun. */
+  readonly turns: number
+  readonly workerId: string | null
+  readonly host: string | null
+  /** Run of the ledger or the catalog that its newest turn is. */
+  readonly ledgerRun: string | null
+  readonly beatAt: number | null
+  /** Whether its worker was heard of within `LOST_AFTER_MS`. */
+  readonly isLost: boolean
+  readonly exitCode: number | null
+  readonly error: ErrorInfo | null
+}
+
+/** A run as its row has it, with its slots counted. */
+export type DistributedRun = SlotProgress & {
+  readonly runId: string
+  readonly kind: string
+  readonly commandLine: string
+  /** With names of stores in place of URLs; one of a newer program may be none that this one knows. */
+  readonly operation: unknown
+  /** Queue that its slots wait in; null is that of every worker without names. */
+  readonly queue: string | null
+  readonly source: string | null
+  readonly target: string | null
+  readonly program: string
+  readonly actor: string
+  readonly host: string
+  readonly begunAt: number
+  readonly endedAt: number | null
+  readonly status: DistributedStatus
+  readonly exitCode: number | null
+  readonly error: ErrorInfo | null
+  readonly wishes: RunWishes
+  readonly slots: {
+    readonly queued: number
+    readonly working: number
+    readonly ended: number
+    /** Of those that work: slots whose worker was not heard of within `LOST_AFTER_MS`. */
+    readonly lost: number
+  }
+  /** Workers that have refused it, with why. */
+  readonly refusals: readonly { readonly host: string; readonly error: ErrorInfo }[]
+  /** Runs of ledger, catalog and book that the newest turns of its slots are. */
+  readonly slotRuns: readonly string[]
+}
+
+/** A worker as its row has it. */
+export type WorkerRow = {
+  readonly workerId: string
+  readonly host: string
+  readonly pid: number
+  readonly program: string
+  readonly concurrency: number
+  /** Names of queues that it takes from; where there are none, it takes what was queued without a name. */
+  readonly queues: readonly string[]
+  readonly begunAt: number
+  readonly beatAt: number
+  /** `lives`: heard of lately. `draining`: it takes nothing new. `lost`: not heard of. `ended`: it has said so. */
+  readonly state: 'lives' | 'draining' | 'lost' | 'ended'
+  readonly slots: readonly { readonly runId: string; readonly no: number; readonly rate: number }[]
+}
+
+/** Whether a worker takes slots of a run: it is of the same program, and takes from the queue that they wait in. */
+export function takesFrom(
+  worker: Pick<WorkerRow, 'program' | 'queues'>,
+  { program, queue }: { readonly program: string; readonly queue: string | null },
+): boolean {
+  const { queues } = worker
+  return worker.program === program && (queue === null ? queues.length === 0 : queues.includes(queue))
+}
+
+/** A worker beats so often. */
+export const BEAT_MS = 2_000
+/** Who was not heard of for so long is taken for gone: what it had is queued again. As long as a lease of a chunk. */
+export const LOST_AFTER_MS = 30_000
+/** Each worker looks so often for slots that nobody has. */
+export const SWEEP_MS = 10_000
+/** A slot that can go on where it was is given back after so long, so that runs and workers take turns. */
+export const TURN_MS = 5 * 60_000

@@ -1,0 +1,60 @@
+/** How a shared run ends: with its last slot, or because somebody wishes it. */
+import type { PoolClient } from 'pg'
+import { EXIT_OF_KIND } from '../../../shared/errors.ts'
+import { queueSlots, unqueueSlots } from './jobs.ts'
+import { QUEUE_SCHEMA } from './schema.ts'
+
+/** Whether somebody wishes a run to stop. Its row is the caller's until the transaction ends. */
+export async function isToStop(client: PoolClient, runId: string): Promise<boolean> {
+  const { rows } = await client.query<{ stops: boolean }>(
+    `SELECT (wishes -> 'stop' = 'true') IS TRUE AS stops FROM ${QUEUE_SCHEMA}.sluice_runs WHERE run_id = $1 FOR UPDATE`,
+    [runId],
+  )
+  return rows[0]?.stops === true
+}
+
+/** Ends slots that wait, and the run where none works: it was asked to stop. */
+export async function endOfStopped(client: PoolClient, runId: string): Promise<void> {
+  await dropQueued(client, runId, EXIT_OF_KIND.stopped)
+  await endOfRun(client, runId)
+}
+
+/** Slots that wait are not needed any more: their jobs go, and they end with a code. */
+export async function dropQueued(client: PoolClient, runId: string, exitCode: number, shared = false): Promise<void> {
+  const where = `s.run_id = $1 AND s.state = 'queued'${shared ? ' AND s.operation IS NULL' : ''}`
+  await unqueueSlots(client, { where, values: [runId] })
+  await client.query(
+    `UPDATE ${QUEUE_SCHEMA}.sluice_run_slots s SET state = 'ended', ended_at = clock_timestamp(), exit_code = $2 WHERE ${where}`,
+    [runId, exitCode],
+  )
+}
+
+/**
+ * Notes the end of a run of which nothing is queued or worked on. Slots that share one operation tell of all of it: the last one to say how it stands counts.
+ * Of slots with work of their own the worst counts.
+ */
+export async function endOfRun(client: PoolClient, runId: string): Promise<void> {
+  await client.query(
+    `UPDATE ${QUEUE_SCHEMA}.sluice_runs r
+     SET ended_at = clock_timestamp(), exit_code = verdict.exit_code, error = verdict.error,
+       status = CASE verdict.exit_code WHEN 0 THEN 'ok' WHEN ${EXIT_OF_KIND.stopped} THEN 'stopped' WHEN ${EXIT_OF_KIND.usage} THEN 'refused'
+         WHEN ${EXIT_OF_KIND.state} THEN 'refused' WHEN ${EXIT_OF_KIND.unsupported} THEN 'refused' ELSE 'failed' END
+     FROM (
+       SELECT s.exit_code, s.error FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = $1
+       ORDER BY
+         -- Stopped is no verdict where another slot has one, unless work of its own was left.
+         CASE WHEN s.operation IS NULL THEN s.exit_code = ${EXIT_OF_KIND.stopped} END,
+         CASE WHEN s.operation IS NULL THEN s.ended_at END DESC,
+         CASE s.exit_code WHEN 0 THEN 3 WHEN ${EXIT_OF_KIND.stopped} THEN 1 ELSE 0 END,
+         s.slot_no
+       LIMIT 1) verdict
+     WHERE r.run_id = $1 AND r.status = 'running'
+       AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = $1 AND s.state <> 'ended')`,
+    [runId],
+  )
+}
+
+/** A slot waits again, and its job with it. */
+export async function queueAgain(client: PoolClient, runId: string, no: number, restMs = 0): Promise<void> {
+  await queueSlots(client, { where: 's.run_id = $2 AND s.slot_no = $3', values: [runId, no] }, restMs)
+}

@@ -1,0 +1,151 @@
+/** How runs, slots and workers stand, read from their rows. All times are those of the database. */
+import {
+  LOST_AFTER_MS,
+  type DistributedRun,
+  type DistributedStatus,
+  type RunWishes,
+  type Slot,
+  type SlotState,
+  type WorkerRow,
+} from '../../../model/distributed.ts'
+import type { ErrorInfo } from '../../../shared/errors.ts'
+import type { QueuePool } from './pool.ts'
+import { QUEUE_SCHEMA } from './schema.ts'
+
+/** SQL: ms since the epoch. */
+export const ms = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`
+/** SQL: nothing was heard for so long that somebody else may have it. */
+export const silent = (column: string): string => `${column} < now() - ${LOST_AFTER_MS} * interval '1 millisecond'`
+
+type RunRecord = Readonly<
+  Record<'run_id' | 'kind' | 'command_line' | 'program' | 'actor' | 'host' | 'rows', string> &
+    Record<'source' | 'target' | 'queue', string | null> &
+    Record<'begun_at' | 'chunks' | 'rate' | 'queued' | 'working' | 'ended' | 'lost', number> &
+    Record<'ended_at' | 'exit_code', number | null>
+> & {
+  readonly status: DistributedStatus
+  readonly operation: unknown
+  readonly slot_runs: readonly string[] | null
+  readonly error: ErrorInfo | null
+  readonly wishes: RunWishes
+  readonly refusals: readonly { readonly host: string; readonly error: ErrorInfo }[] | null
+}
+
+/** Newest first. */
+export async function readRuns(pool: QueuePool, limit: number, runId?: string): Promise<readonly DistributedRun[]> {
+  const { rows } = await pool.ask<RunRecord>(
+    `SELECT r.run_id, r.kind, r.command_line, r.operation, r.queue, r.source, r.target, r.program, r.actor, r.host, ${ms('r.begun_at')} AS begun_at,
+       ${ms('r.ended_at')} AS ended_at, r.status, r.exit_code, r.error, r.wishes, s.*,
+       (SELECT json_agg(json_build_object('host', f.host, 'error', f.error) ORDER BY f.refused_at)
+        FROM ${QUEUE_SCHEMA}.sluice_run_refusals f WHERE f.run_id = r.run_id) AS refusals
+     FROM ${QUEUE_SCHEMA}.sluice_runs r, LATERAL (
+       SELECT coalesce(sum(earlier_rows + turn_rows), 0)::text AS rows, coalesce(sum(earlier_chunks + turn_chunks), 0)::int AS chunks,
+         coalesce(sum(rate) FILTER (WHERE state = 'working' AND NOT ${silent('beat_at')}), 0)::float8 AS rate,
+         count(*) FILTER (WHERE state = 'queued')::int AS queued, count(*) FILTER (WHERE state = 'working')::int AS working,
+         count(*) FILTER (WHERE state = 'working' AND ${silent('beat_at')})::int AS lost,
+         count(*) FILTER (WHERE state = 'ended')::int AS ended,
+         array_agg(ledger_run ORDER BY slot_no) FILTER (WHERE ledger_run IS NOT NULL) AS slot_runs
+       FROM ${QUEUE_SCHEMA}.sluice_run_slots WHERE run_id = r.run_id) s
+     WHERE $2::text IS NULL OR r.run_id = $2 ORDER BY r.begun_at DESC, r.run_id DESC LIMIT $1`,
+    [limit, runId ?? null],
+  )
+  return rows.map((row) => ({
+    runId: row.run_id,
+    kind: row.kind,
+    commandLine: row.command_line,
+    operation: row.operation,
+    queue: row.queue,
+    source: row.source,
+    target: row.target,
+    program: row.program,
+    actor: row.actor,
+    host: row.host,
+    begunAt: row.begun_at,
+    endedAt: row.ended_at,
+    status: row.status,
+    exitCode: row.exit_code,
+    error: row.error,
+    wishes: row.wishes,
+    rows: BigInt(row.rows),
+    chunks: row.chunks,
+    rate: row.rate,
+    slots: { queued: row.queued, working: row.working, ended: row.ended, lost: row.lost },
+    refusals: row.refusals ?? [],
+    slotRuns: row.slot_runs ?? [],
+  }))
+}
+
+type SlotRecord = Readonly<
+  Record<'run_id' | 'about' | 'rows', string> &
+    Record<'slot_no' | 'turns' | 'chunks' | 'rate', number> &
+    Record<'worker_id' | 'host' | 'ledger_run', string | null> &
+    Record<'beat_at' | 'exit_code', number | null>
+> & { readonly state: SlotState; readonly lost: boolean; readonly error: ErrorInfo | null }
+
+/** In their order. */
+export async function readSlots(pool: QueuePool, runId: string): Promise<readonly Slot[]> {
+  const { rows } = await pool.ask<SlotRecord>(
+    `SELECT s.run_id, s.slot_no, s.about, s.state, s.turns, s.worker_id, w.host, s.ledger_run, ${ms('s.beat_at')} AS beat_at,
+       (s.state = 'working' AND ${silent('s.beat_at')}) AS lost, (s.earlier_rows + s.turn_rows)::text AS rows,
+       s.earlier_chunks + s.turn_chunks AS chunks, s.rate, s.exit_code, s.error
+     FROM ${QUEUE_SCHEMA}.sluice_run_slots s LEFT JOIN ${QUEUE_SCHEMA}.sluice_workers w USING (worker_id)
+     WHERE s.run_id = $1 ORDER BY s.slot_no`,
+    [runId],
+  )
+  return rows.map((row) => ({
+    runId: row.run_id,
+    no: row.slot_no,
+    about: row.about,
+    state: row.state,
+    turns: row.turns,
+    workerId: row.worker_id,
+    host: row.host,
+    ledgerRun: row.ledger_run,
+    beatAt: row.beat_at,
+    isLost: row.lost,
+    rows: BigInt(row.rows),
+    chunks: row.chunks,
+    rate: row.state === 'working' && !row.lost ? row.rate : 0,
+    exitCode: row.exit_code,
+    error: row.error,
+  }))
+}
+
+type WorkerRecord = Readonly<
+  Record<'worker_id' | 'host' | 'program', string> & Record<'pid' | 'concurrency' | 'begun_at' | 'beat_at', number>
+> & {
+  readonly queues: readonly string[]
+  readonly state: WorkerRow['state']
+  readonly slots: readonly { readonly runId: string; readonly no: number; readonly rate: number }[] | null
+}
+
+/** Those that live first; of those that ended, or were lost, the last day's. */
+export async function readWorkers(pool: QueuePool): Promise<readonly WorkerRow[]> {
+  const { rows } = await pool.ask<WorkerRecord>(
+    `SELECT w.worker_id, w.host, w.pid, w.program, w.concurrency, w.queues, ${ms('w.begun_at')} AS begun_at, ${ms('w.beat_at')} AS beat_at,
+       CASE WHEN w.ended_at IS NOT NULL THEN 'ended' WHEN ${silent('w.beat_at')} THEN 'lost' WHEN w.draining THEN 'draining' ELSE 'lives' END AS state,
+       (SELECT json_agg(json_build_object('runId', s.run_id, 'no', s.slot_no, 'rate', s.rate) ORDER BY s.run_id, s.slot_no)
+        FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.worker_id = w.worker_id AND s.state = 'working') AS slots
+     FROM ${QUEUE_SCHEMA}.sluice_workers w
+     WHERE w.beat_at > now() - interval '1 day'
+     ORDER BY w.ended_at IS NOT NULL, ${silent('w.beat_at')}, w.begun_at, w.worker_id`,
+  )
+  return rows.map((row) => ({
+    workerId: row.worker_id,
+    host: row.host,
+    pid: row.pid,
+    program: row.program,
+    concurrency: row.concurrency,
+    queues: row.queues,
+    begunAt: row.begun_at,
+    beatAt: row.beat_at,
+    state: row.state,
+    slots: row.slots ?? [],
+  }))
+}
+
+/** ms since the epoch, as the times of rows are. */
+export async function readClock(pool: QueuePool): Promise<number> {
+  const { rows } = await pool.ask<{ readonly now: number }>(`SELECT ${ms('clock_timestamp()')} AS now`)
+  return rows[0]?.now ?? 0
+}

@@ -1,0 +1,73 @@
+/** Connections of a queue: what graphile-worker and the rows about runs and workers share. */
+import { TLSSocket } from 'node:tls'
+import { Pool, type PoolClient, type QueryResult, type QueryResultRow } from 'pg'
+import { connect } from '../connect.ts'
+import { postgresError } from '../errors.ts'
+import { postgresSettings, type PostgresSettings } from '../settings.ts'
+
+export class QueuePool implements AsyncDisposable {
+  readonly pool: Pool
+  readonly settings: PostgresSettings
+
+  private constructor(pool: Pool, settings: PostgresSettings) {
+    this.pool = pool
+    this.settings = settings
+  }
+
+  /** @param most connections at once @throws SluiceError CONNECT_FAILED, TLS_FAILED, TARGET_DENIED, BAD_CONFIG */
+  static async open(url: string, most: number): Promise<QueuePool> {
+    const settings = postgresSettings(url)
+    // Says what is wrong with the server in our words, and whether it is spoken to in plain text.
+    const { client, socket } = await connect(settings, 'write')
+    const isEncrypted = socket instanceof TLSSocket
+    await client.end().catch(() => undefined)
+    const pool = new Pool({
+      host: settings.host,
+      port: settings.port,
+      user: settings.user,
+      database: settings.database,
+      password: settings.password ?? '',
+      application_name: `${settings.applicationName} queue`,
+      ssl: !isEncrypted || settings.tls.options === null ? false : { ...settings.tls.options, host: settings.host },
+      max: most,
+      keepAlive: true,
+      connectionTimeoutMillis: settings.connectTimeoutMs,
+      // A server that is cut off must not keep a beat waiting for longer than a worker is believed in.
+      query_timeout: 15_000,
+    })
+    // A connection that breaks between two statements is opened again by the next one.
+    pool.on('error', () => undefined)
+    pool.on('connect', (connected) => connected.on('error', () => undefined))
+    return new QueuePool(pool, settings)
+  }
+
+  /** @throws SluiceError CONNECTION_LOST, TARGET_DENIED … */
+  async ask<R extends QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<QueryResult<R>> {
+    try {
+      return await this.pool.query<R>(text, [...values])
+    } catch (error) {
+      throw postgresError(error, this.settings)
+    }
+  }
+
+  /** @throws as `ask`; nothing is committed then, or nobody knows */
+  async transaction<T>(body: (client: PoolClient) => Promise<T>): Promise<T> {
+    let client: PoolClient | null = null
+    try {
+      client = await this.pool.connect()
+      await client.query('BEGIN')
+      const result = await body(client)
+      await client.query('COMMIT')
+      client.release()
+      return result
+    } catch (error) {
+      await client?.query('ROLLBACK').catch(() => undefined)
+      client?.release(true)
+      throw postgresError(error, this.settings)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.pool.end().catch(() => undefined)
+  }
+}

@@ -1,0 +1,135 @@
+/** The queue of shared runs in a PostgreSQL database: graphile-worker hands out slots, and rows beside its own say how runs and workers stand. */
+import { makeWorkerUtils } from 'graphile-worker'
+import type { DistributedRun, RunWishes, Slot, WorkerRow } from '../../../model/distributed.ts'
+import type { QueuedRun, QueueWorker, RunQueue, WorkerAbout } from '../../queue-port.ts'
+import { postgresError } from '../errors.ts'
+import type { ScheduleBook } from '../../schedule-port.ts'
+import { endOfStopped } from './ends.ts'
+import { queueSlots } from './jobs.ts'
+import { readClock, readRuns, readSlots, readWorkers } from './look.ts'
+import { QueuePool } from './pool.ts'
+import { SILENT } from './runner.ts'
+import { lookForQueue, prepareQueue, QUEUE_SCHEMA, type QueueTables } from './schema.ts'
+import { PostgresSchedules } from './schedules.ts'
+import { submitRun } from './submit.ts'
+import { PostgresQueueWorker } from './worker.ts'
+
+/** For whoever looks or submits. */
+const FEW = 3
+
+/** SQL: by when a slot that has beaten since has heard of it. */
+const ORDERED = `jsonb_build_object('orderedAt', floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint)`
+
+/**
+ * @param mode `look`: a database without a queue stays without one, and has no runs
+ * @param slots that a worker has at once
+ * @throws SluiceError CONNECT_FAILED, LEDGER_NEWER, TARGET_DENIED
+ */
+export async function openPostgresQueue(url: string, mode: 'look' | 'work', slots = 0): Promise<RunQueue> {
+  const pool = await QueuePool.open(url, FEW + slots * 2)
+  try {
+    const there = await lookForQueue(pool.pool, pool.settings.label)
+    if (mode === 'work') {
+      const utils = await makeWorkerUtils({ pgPool: pool.pool, logger: SILENT })
+      await utils.migrate()
+      await utils.release()
+      await prepareQueue(pool.pool, pool.settings.label)
+    }
+    return new PostgresQueue(pool, mode === 'work' ? { runs: true, schedules: true } : there)
+  } catch (error) {
+    await pool[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+class PostgresQueue implements RunQueue {
+  readonly #pool: QueuePool
+  #there: QueueTables
+  readonly schedules: ScheduleBook
+
+  constructor(pool: QueuePool, there: QueueTables) {
+    this.#pool = pool
+    this.#there = there
+    this.schedules = new PostgresSchedules(pool, async () => (await this.#looked()).schedules)
+  }
+
+  get label(): string {
+    return this.#pool.settings.label
+  }
+
+  async now(): Promise<number> {
+    return await readClock(this.#pool)
+  }
+
+  async submit(run: QueuedRun): Promise<void> {
+    await this.#pool.transaction(async (client) => submitRun(client, run))
+  }
+
+  async runs(limit: number, runId?: string): Promise<readonly DistributedRun[]> {
+    return (await this.#found()) ? await readRuns(this.#pool, limit, runId) : []
+  }
+
+  async slots(runId: string): Promise<readonly Slot[]> {
+    return (await this.#found()) ? await readSlots(this.#pool, runId) : []
+  }
+
+  async workers(): Promise<readonly WorkerRow[]> {
+    return (await this.#found()) ? await readWorkers(this.#pool) : []
+  }
+
+  async steer(runId: string, wishes: RunWishes): Promise<boolean> {
+    if (!(await this.#found())) return false
+    return await this.#pool.transaction(async (client) => {
+      const { rowCount } = await client.query(
+        `UPDATE ${QUEUE_SCHEMA}.sluice_runs SET wishes = wishes || $2 || ${ORDERED} WHERE run_id = $1 AND status = 'running'`,
+        [runId, JSON.stringify(wishes)],
+      )
+      if (rowCount !== 1) return false
+      if (wishes.stop === true) await endOfStopped(client, runId)
+      return true
+    })
+  }
+
+  async resume(runId: string): Promise<number | null> {
+    if (!(await this.#found())) return null
+    return await this.#pool.transaction(async (client) => {
+      const { rowCount } = await client.query(
+        `UPDATE ${QUEUE_SCHEMA}.sluice_runs
+         SET status = 'running', ended_at = NULL, exit_code = NULL, error = NULL, wishes = (wishes - 'stop' - 'held') || ${ORDERED}
+         WHERE run_id = $1 AND status IN ('stopped', 'failed', 'refused')`,
+        [runId],
+      )
+      if (rowCount !== 1) return null
+      await client.query(`DELETE FROM ${QUEUE_SCHEMA}.sluice_run_refusals WHERE run_id = $1`, [runId])
+      const { rowCount: slots } = await client.query(
+        `UPDATE ${QUEUE_SCHEMA}.sluice_run_slots SET state = 'queued', rests = 0, ended_at = NULL, exit_code = NULL, error = NULL
+         WHERE run_id = $1 AND state = 'ended' AND exit_code IS DISTINCT FROM 0`,
+        [runId],
+      )
+      await queueSlots(client, { where: "s.run_id = $2 AND s.state = 'queued'", values: [runId] })
+      return slots ?? 0
+    })
+  }
+
+  worker(about: WorkerAbout): QueueWorker {
+    return new PostgresQueueWorker(this.#pool, about)
+  }
+
+  /** Whoever looks for long sees a queue that is made later. @throws SluiceError LEDGER_NEWER */
+  async #looked(): Promise<QueueTables> {
+    try {
+      if (!this.#there.schedules) this.#there = await lookForQueue(this.#pool.pool, this.label)
+    } catch (error) {
+      throw postgresError(error, this.#pool.settings)
+    }
+    return this.#there
+  }
+
+  async #found(): Promise<boolean> {
+    return (await this.#looked()).runs
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pool[Symbol.asyncDispose]()
+  }
+}

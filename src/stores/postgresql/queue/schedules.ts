@@ -1,0 +1,263 @@
+/** Schedules, and what became of them, as rows beside those of runs. */
+import type { PoolClient } from 'pg'
+import type { DistributedStatus } from '../../../model/distributed.ts'
+import type { Event } from '../../../model/event.ts'
+import type { CatchUp, ScheduleState } from '../../../model/schedule.ts'
+import type { ErrorInfo } from '../../../shared/errors.ts'
+import type { NamedStore } from '../../queue-port.ts'
+import type { Begun, Clockwork, Schedule, ScheduleBook, ScheduledRun, ScheduleSpec } from '../../schedule-port.ts'
+import { ms, readClock } from './look.ts'
+import type { QueuePool } from './pool.ts'
+import { QUEUE_SCHEMA } from './schema.ts'
+import { submitRun } from './submit.ts'
+
+const SCHEDULES = `${QUEUE_SCHEMA}.sluice_schedules`
+const HISTORY = `${QUEUE_SCHEMA}.sluice_schedule_runs`
+const RUNS = `${QUEUE_SCHEMA}.sluice_runs`
+/** Lines of history that stay of each schedule, with their runs. */
+const KEPT = 500
+
+/** SQL: the run of a schedule `s` that goes on. */
+const RUNNING = `(SELECT h.run_id FROM ${HISTORY} h JOIN ${RUNS} r USING (run_id) WHERE h.name = s.name AND r.status = 'running' LIMIT 1)`
+
+type Row = Readonly<Record<'name' | 'command_line' | 'rule' | 'actor' | 'host' | 'since_ms', string>> &
+  Readonly<Record<'mark' | 'queue' | 'next_ms' | 'next_period' | 'running', string | null>> & {
+    readonly words: readonly string[]
+    readonly catch_up: CatchUp
+    readonly stores: readonly NamedStore[]
+    readonly confirmed: unknown
+    readonly slots: number
+    readonly added: number
+    readonly state: ScheduleState
+    readonly wanted: boolean
+    readonly error: ErrorInfo | null
+  }
+
+type HistoryRow = Readonly<Record<'name' | 'at', string | number>> &
+  Readonly<Record<'period' | 'due_ms' | 'run_id' | 'note', string | null>> &
+  Readonly<Record<'exit_code' | 'ended', number | null>> & {
+    readonly at: number
+    readonly status: DistributedStatus | null
+    readonly error: ErrorInfo | null
+  }
+
+export class PostgresSchedules implements ScheduleBook {
+  readonly #pool: QueuePool
+  readonly #isThere: () => Promise<boolean>
+
+  /** @param isThere whether there are tables of schedules: who only looks makes none */
+  constructor(pool: QueuePool, isThere: () => Promise<boolean>) {
+    this.#pool = pool
+    this.#isThere = isThere
+  }
+
+  async now(): Promise<number> {
+    return Math.floor(await readClock(this.#pool))
+  }
+
+  async add(spec: ScheduleSpec, { since, next }: Clockwork, replace: boolean): Promise<boolean> {
+    const { name, words, commandLine, rule, catchUp, stores, confirmed, mark, slots, queue, actor, host } = spec
+    const values = [
+      name,
+      JSON.stringify(words),
+      commandLine,
+      rule,
+      catchUp,
+      JSON.stringify(stores),
+      confirmed === null ? null : JSON.stringify(confirmed),
+      mark,
+      slots,
+      queue,
+      actor,
+      host,
+      since,
+      next?.at ?? null,
+      next?.period ?? null,
+    ]
+    const { rowCount } = replace
+      ? await this.#pool.ask(
+          `UPDATE ${SCHEDULES} SET words = $2, command_line = $3, rule = $4, catch_up = $5, stores = $6, confirmed = $7, mark = $8, slots = $9,
+             queue = $10, actor = $11, host = $12, since_ms = $13, next_ms = $14, next_period = $15, state = 'on', error = NULL, wanted = false, added_at = now()
+           WHERE name = $1`,
+          values,
+        )
+      : await this.#pool.ask(
+          `INSERT INTO ${SCHEDULES} (name, words, command_line, rule, catch_up, stores, confirmed, mark, slots, queue, actor, host, since_ms, next_ms, next_period)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING`,
+          values,
+        )
+    return rowCount === 1
+  }
+
+  async list(name?: string): Promise<readonly Schedule[]> {
+    return (await this.#isThere()) ? await this.#read('$1::text IS NULL OR s.name = $1', [name ?? null]) : []
+  }
+
+  async history(name: string, limit: number): Promise<readonly ScheduledRun[]> {
+    return (await this.#isThere()) ? (await this.#lines([name], limit)).map(lineOf) : []
+  }
+
+  async pause(name: string): Promise<boolean> {
+    return await this.#changed(`UPDATE ${SCHEDULES} SET state = 'paused' WHERE name = $1 AND state = 'on'`, [name])
+  }
+
+  async resume(name: string, { since, next }: Clockwork): Promise<boolean> {
+    return await this.#changed(
+      `UPDATE ${SCHEDULES} SET state = 'on', error = NULL, since_ms = $2, next_ms = $3, next_period = $4 WHERE name = $1 AND state = 'paused'`,
+      [name, since, next?.at ?? null, next?.period ?? null],
+    )
+  }
+
+  async remove(name: string): Promise<boolean> {
+    return await this.#changed(`DELETE FROM ${SCHEDULES} WHERE name = $1`, [name])
+  }
+
+  async want(name: string): Promise<boolean> {
+    return await this.#changed(`UPDATE ${SCHEDULES} SET wanted = true WHERE name = $1 AND state <> 'void'`, [name])
+  }
+
+  async due(): Promise<readonly Schedule[]> {
+    const isDue = `(s.state = 'on' AND s.next_ms <= ${ms('clock_timestamp()')}) OR (s.wanted AND s.state <> 'void')`
+    return await this.#read(`(${isDue}) AND ${RUNNING} IS NULL`, [])
+  }
+
+  async begin(name: string, begun: Begun): Promise<'begun' | 'runs' | 'moved'> {
+    const { found, run, time, passed, since, next } = begun
+    return await this.#pool.transaction(async (client) => {
+      const { rows } = await client.query<{ state: ScheduleState; since_ms: string; wanted: boolean }>(
+        `SELECT state, since_ms, wanted FROM ${SCHEDULES} WHERE name = $1 FOR UPDATE`,
+        [name],
+      )
+      const [row] = rows
+      const byHand = run !== null && time === null
+      if (row === undefined || row.state === 'void') return 'moved'
+      // One that is paused may be begun by hand.
+      if (byHand ? !row.wanted : row.state !== 'on' || Number(row.since_ms) !== found) return 'moved'
+      // Asked once the row is ours: the statement that waited for it has an older look at the others.
+      const running = await client.query(`SELECT FROM ${SCHEDULES} s WHERE s.name = $1 AND ${RUNNING} IS NOT NULL`, [
+        name,
+      ])
+      if (running.rowCount !== 0) return 'runs'
+      if (passed !== null) {
+        await client.query(`INSERT INTO ${HISTORY} (name, note) VALUES ($1, $2)`, [name, passed])
+      }
+      if (run !== null) {
+        await submitRun(client, run)
+        const values = [name, time?.period ?? null, time?.at ?? null, run.runId]
+        await client.query(`INSERT INTO ${HISTORY} (name, period, due_ms, run_id) VALUES ($1, $2, $3, $4)`, values)
+      }
+      // What is begun by hand moves no time.
+      if (byHand) await client.query(`UPDATE ${SCHEDULES} SET wanted = false, error = NULL WHERE name = $1`, [name])
+      else {
+        await client.query(
+          `UPDATE ${SCHEDULES} SET since_ms = $2, next_ms = $3, next_period = $4, error = NULL WHERE name = $1`,
+          [name, since, next?.at ?? null, next?.period ?? null],
+        )
+      }
+      await forget(client, name)
+      return 'begun'
+    })
+  }
+
+  async refuse(name: string, error: ErrorInfo, isVoid: boolean): Promise<void> {
+    await this.#pool.ask(
+      `UPDATE ${SCHEDULES} SET error = $2, state = CASE WHEN $3 THEN 'void' ELSE state END WHERE name = $1`,
+      [name, JSON.stringify(error), isVoid],
+    )
+  }
+
+  async refuseRun(runId: string, error: ErrorInfo): Promise<void> {
+    await this.#pool.ask(
+      `UPDATE ${SCHEDULES} s SET error = $2, state = 'void' FROM ${HISTORY} h WHERE h.name = s.name AND h.run_id = $1`,
+      [runId, JSON.stringify(error)],
+    )
+  }
+
+  async output(runId: string): Promise<readonly { readonly no: number; readonly events: readonly Event[] }[]> {
+    if (!(await this.#isThere())) return []
+    const { rows } = await this.#pool.ask<{ slot_no: number; events: string }>(
+      `SELECT slot_no, events FROM ${QUEUE_SCHEMA}.sluice_run_output WHERE run_id = $1 ORDER BY slot_no`,
+      [runId],
+    )
+    return rows.map(({ slot_no, events }) => ({ no: slot_no, events: JSON.parse(events) as Event[] }))
+  }
+
+  async #changed(text: string, values: readonly unknown[]): Promise<boolean> {
+    const { rowCount } = await this.#pool.ask(text, values)
+    return rowCount === 1
+  }
+
+  async #read(where: string, values: readonly unknown[]): Promise<readonly Schedule[]> {
+    const { rows } = await this.#pool.ask<Row>(
+      `SELECT s.*, ${ms('s.added_at')} AS added, ${RUNNING} AS running FROM ${SCHEDULES} s WHERE ${where} ORDER BY s.name`,
+      values,
+    )
+    const lines = await this.#lines(
+      rows.map(({ name }) => name),
+      1,
+    )
+    const last = new Map(lines.map((line) => [line.name, lineOf(line)]))
+    return rows.map((row) => scheduleOf(row, last.get(row.name) ?? null))
+  }
+
+  /** The newest lines of each. */
+  async #lines(names: readonly string[], limit: number): Promise<readonly HistoryRow[]> {
+    const { rows } = await this.#pool.ask<HistoryRow>(
+      `SELECT n.name, h.period, h.due_ms, ${ms('h.at')} AS at, h.run_id, h.note, r.status, r.exit_code, r.error, ${ms('r.ended_at')} AS ended
+       FROM unnest($1::text[]) n (name), LATERAL (SELECT * FROM ${HISTORY} o WHERE o.name = n.name ORDER BY o.no DESC LIMIT $2) h
+         LEFT JOIN ${RUNS} r USING (run_id)
+       ORDER BY n.name, h.no DESC`,
+      [names, limit],
+    )
+    return rows
+  }
+}
+
+/** Old lines go, with their runs, what these have said, and their slots. */
+async function forget(client: PoolClient, name: string): Promise<void> {
+  const old = `SELECT h.no, h.run_id FROM ${HISTORY} h WHERE h.name = $1 ORDER BY h.no DESC OFFSET ${KEPT}`
+  await client.query(`DELETE FROM ${RUNS} r USING (${old}) o WHERE r.run_id = o.run_id`, [name])
+  await client.query(`DELETE FROM ${HISTORY} h USING (${old}) o WHERE h.name = $1 AND h.no = o.no`, [name])
+}
+
+function scheduleOf(row: Row, last: ScheduledRun | null): Schedule {
+  const { name, words, rule, stores, confirmed, mark, slots, queue, actor, host, state, error, running } = row
+  const next = row.next_ms === null ? null : { period: row.next_period ?? '', at: Number(row.next_ms) }
+  return {
+    name,
+    words,
+    commandLine: row.command_line,
+    rule,
+    catchUp: row.catch_up,
+    stores,
+    confirmed,
+    mark,
+    slots,
+    queue,
+    actor,
+    host,
+    state,
+    wanted: row.wanted,
+    error,
+    addedAt: row.added,
+    since: Number(row.since_ms),
+    next,
+    running,
+    last,
+  }
+}
+
+function lineOf(row: HistoryRow): ScheduledRun {
+  const { period, at, note, status, error } = row
+  return {
+    period,
+    dueAt: row.due_ms === null ? null : Number(row.due_ms),
+    at,
+    runId: row.run_id,
+    note,
+    status,
+    exitCode: row.exit_code,
+    error,
+    endedAt: row.ended,
+  }
+}

@@ -1,0 +1,110 @@
+/** The tables of a queue, in a schema of their own beside that of graphile-worker, and how they come to be. */
+import type { Pool, PoolClient } from 'pg'
+import { SluiceError } from '../../../shared/errors.ts'
+
+/** Holds `sluice_runs` and the others. */
+export const QUEUE_SCHEMA = 'sluice_queue'
+const VERSION = 2
+const WITH_SCHEDULES = 2
+
+/** Which tables of ours there are. */
+export type QueueTables = { readonly runs: boolean; readonly schedules: boolean }
+/** Two programs that make the tables at once wait for each other; any number that is ours. */
+const LOCK = 7_304_811_520_117
+
+const TABLES = `
+  CREATE TABLE ${QUEUE_SCHEMA}.sluice_queue_version (version int NOT NULL);
+  INSERT INTO ${QUEUE_SCHEMA}.sluice_queue_version VALUES (1);
+  CREATE TABLE ${QUEUE_SCHEMA}.sluice_runs (
+    run_id text PRIMARY KEY, kind text NOT NULL, takes_turns boolean NOT NULL, operation jsonb NOT NULL, stores jsonb NOT NULL, command_line text NOT NULL,
+    source text, target text, program text NOT NULL, actor text NOT NULL, host text NOT NULL, queue text,
+    begun_at timestamptz NOT NULL DEFAULT now(), ended_at timestamptz,
+    status text NOT NULL DEFAULT 'running' CHECK (status IN ('running', 'ok', 'failed', 'refused', 'stopped')),
+    exit_code int, error jsonb, wishes jsonb NOT NULL DEFAULT '{}');
+  CREATE INDEX sluice_runs_by_time ON ${QUEUE_SCHEMA}.sluice_runs (begun_at DESC);
+  CREATE TABLE ${QUEUE_SCHEMA}.sluice_workers (
+    worker_id text PRIMARY KEY, host text NOT NULL, pid int NOT NULL, program text NOT NULL, concurrency int NOT NULL, queues text[] NOT NULL,
+    begun_at timestamptz NOT NULL DEFAULT now(), beat_at timestamptz NOT NULL DEFAULT now(), draining boolean NOT NULL DEFAULT false, ended_at timestamptz);
+  CREATE TABLE ${QUEUE_SCHEMA}.sluice_run_slots (
+    run_id text NOT NULL REFERENCES ${QUEUE_SCHEMA}.sluice_runs ON DELETE CASCADE, slot_no int NOT NULL, about text NOT NULL, operation jsonb,
+    state text NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'working', 'ended')), fence int NOT NULL DEFAULT 0, turns int NOT NULL DEFAULT 0,
+    rests int NOT NULL DEFAULT 0, worker_id text, ledger_run text, begun_at timestamptz, beat_at timestamptz, ended_at timestamptz,
+    earlier_rows bigint NOT NULL DEFAULT 0, earlier_chunks int NOT NULL DEFAULT 0, turn_rows bigint NOT NULL DEFAULT 0, turn_chunks int NOT NULL DEFAULT 0,
+    rate double precision NOT NULL DEFAULT 0, exit_code int, error jsonb,
+    PRIMARY KEY (run_id, slot_no));
+  CREATE INDEX sluice_run_slots_open ON ${QUEUE_SCHEMA}.sluice_run_slots (state) WHERE state <> 'ended';
+  CREATE TABLE ${QUEUE_SCHEMA}.sluice_run_refusals (
+    run_id text NOT NULL REFERENCES ${QUEUE_SCHEMA}.sluice_runs ON DELETE CASCADE, worker_id text NOT NULL, host text NOT NULL, error jsonb NOT NULL,
+    refused_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (run_id, worker_id));
+`
+
+/** What version 2 adds. Moments that are compared are ms since the epoch: a timestamp would round them. */
+const SCHEDULES = `
+  ALTER TABLE ${QUEUE_SCHEMA}.sluice_runs ADD COLUMN mark text;
+  CREATE TABLE ${QUEUE_SCHEMA}.sluice_schedules (
+    name text PRIMARY KEY, words jsonb NOT NULL, command_line text NOT NULL, rule text NOT NULL, catch_up text NOT NULL, stores jsonb NOT NULL,
+    confirmed jsonb, mark text, slots int NOT NULL, queue text, actor text NOT NULL, host text NOT NULL, added_at timestamptz NOT NULL DEFAULT now(),
+    state text NOT NULL DEFAULT 'on' CHECK (state IN ('on', 'paused', 'void')), error jsonb,
+    since_ms bigint NOT NULL, next_ms bigint, next_period text, wanted boolean NOT NULL DEFAULT false);
+  CREATE TABLE ${QUEUE_SCHEMA}.sluice_schedule_runs (
+    name text NOT NULL REFERENCES ${QUEUE_SCHEMA}.sluice_schedules ON DELETE CASCADE ON UPDATE CASCADE, no bigint GENERATED ALWAYS AS IDENTITY,
+    period text, due_ms bigint, at timestamptz NOT NULL DEFAULT clock_timestamp(), run_id text REFERENCES ${QUEUE_SCHEMA}.sluice_runs ON DELETE SET NULL,
+    note text, PRIMARY KEY (name, no));
+  CREATE UNIQUE INDEX sluice_schedule_periods ON ${QUEUE_SCHEMA}.sluice_schedule_runs (name, period, due_ms) WHERE run_id IS NOT NULL AND period IS NOT NULL;
+  CREATE INDEX sluice_schedule_of_run ON ${QUEUE_SCHEMA}.sluice_schedule_runs (run_id);
+  CREATE TABLE ${QUEUE_SCHEMA}.sluice_run_output (
+    run_id text NOT NULL REFERENCES ${QUEUE_SCHEMA}.sluice_runs ON DELETE CASCADE, slot_no int NOT NULL, events text NOT NULL, PRIMARY KEY (run_id, slot_no));
+  UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 2;
+`
+
+/**
+ * Makes what is missing, in one transaction.
+ * @throws SluiceError LEDGER_NEWER for tables of a newer program
+ */
+export async function prepareQueue(pool: Pool, label: string): Promise<void> {
+  const client = await pool.connect()
+  try {
+    await client.query('BEGIN')
+    await client.query('SELECT pg_advisory_xact_lock($1)', [LOCK])
+    if (!(await isThere(client))) {
+      await client.query(`CREATE SCHEMA IF NOT EXISTS ${QUEUE_SCHEMA}`)
+      await client.query(TABLES)
+    } else await refuseNewer(client, label)
+    if ((await versionOf(client)) < VERSION) await client.query(SCHEDULES)
+    await client.query('COMMIT')
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => undefined)
+    throw error
+  } finally {
+    client.release()
+  }
+}
+
+/** What stands here: who only looks makes nothing. @throws SluiceError LEDGER_NEWER */
+export async function lookForQueue(pool: Pool, label: string): Promise<QueueTables> {
+  if (!(await isThere(pool))) return { runs: false, schedules: false }
+  await refuseNewer(pool, label)
+  return { runs: true, schedules: (await versionOf(pool)) >= WITH_SCHEDULES }
+}
+
+async function isThere(client: Pool | PoolClient): Promise<boolean> {
+  const { rows } = await client.query<{ found: boolean }>(
+    `SELECT to_regclass('${QUEUE_SCHEMA}.sluice_queue_version') IS NOT NULL AS found`,
+  )
+  return rows[0]?.found === true
+}
+
+async function versionOf(client: Pool | PoolClient): Promise<number> {
+  const { rows } = await client.query<{ version: number }>(`SELECT version FROM ${QUEUE_SCHEMA}.sluice_queue_version`)
+  return rows[0]?.version ?? VERSION
+}
+
+async function refuseNewer(client: Pool | PoolClient, label: string): Promise<void> {
+  const version = await versionOf(client)
+  if (version <= VERSION) return
+  throw new SluiceError('LEDGER_NEWER', 'the queue is of a newer program', {
+    where: label,
+    reason: `its tables have version ${version}, and this program knows ${VERSION}`,
+    hint: 'use the program that made it, or a newer one',
+  })
+}

@@ -1,0 +1,220 @@
+/** One worker's side of the queue: its beat, the slots that it claims under a fence, and the sweep that finds what others have lost. */
+import type { PoolClient } from 'pg'
+import type { SlotEnd, SlotProgress } from '../../../model/distributed.ts'
+import type { Event } from '../../../model/event.ts'
+import { EXIT_OF_KIND, type ErrorInfo } from '../../../shared/errors.ts'
+import type {
+  ClaimedSlot,
+  NamedStore,
+  QueueRunner,
+  QueueWorker,
+  SlotKey,
+  SlotOrders,
+  Swept,
+  WorkerAbout,
+} from '../../queue-port.ts'
+import { dropQueued, endOfRun, endOfStopped, isToStop, queueAgain } from './ends.ts'
+import { HAS_NO_JOB, unlockJobs } from './jobs.ts'
+import { silent } from './look.ts'
+import type { QueuePool } from './pool.ts'
+import { takeSlots } from './runner.ts'
+import { QUEUE_SCHEMA } from './schema.ts'
+
+const SLOTS = `${QUEUE_SCHEMA}.sluice_run_slots`
+const RUNS = `${QUEUE_SCHEMA}.sluice_runs`
+const WORKERS = `${QUEUE_SCHEMA}.sluice_workers`
+/** What failed for a passing cause rests so long before its next try, and twice as long each time, up to a minute. */
+const FIRST_REST_MS = 2_000
+const LONGEST_REST_MS = 60_000
+/** A slot that one worker refused is offered to others after this. */
+const OFFERED_AFTER_MS = 1_000
+
+/** SQL: the slot is this worker's, under this fence. */
+const MINE = `s.run_id = $1 AND s.slot_no = $2 AND s.fence = $3 AND s.worker_id = $4 AND s.state = 'working'`
+
+type ClaimRecord = {
+  readonly fence: number
+  readonly rests: number
+  readonly about: string
+  readonly kind: string
+  readonly takes_turns: boolean
+  readonly operation: unknown
+  readonly stores: readonly NamedStore[]
+  readonly command_line: string
+  readonly mark: string | null
+}
+
+type KeyRecord = { readonly run_id: string; readonly slot_no: number }
+
+export class PostgresQueueWorker implements QueueWorker {
+  readonly #pool: QueuePool
+  readonly #about: WorkerAbout
+
+  constructor(pool: QueuePool, about: WorkerAbout) {
+    this.#pool = pool
+    this.#about = about
+  }
+
+  async beat(draining: boolean): Promise<void> {
+    const { workerId, host, pid, program, concurrency, queues } = this.#about
+    await this.#pool.ask(
+      `INSERT INTO ${WORKERS} AS w (worker_id, host, pid, program, concurrency, queues, draining) VALUES ($1, $2, $3, $4, $5, $6, $7)
+       ON CONFLICT (worker_id) DO UPDATE SET beat_at = now(), draining = excluded.draining, ended_at = NULL`,
+      [workerId, host, pid, program, concurrency, queues, draining],
+    )
+  }
+
+  async claim({ runId, no }: SlotKey): Promise<ClaimedSlot | null> {
+    const { rows } = await this.#pool.ask<ClaimRecord>(
+      `UPDATE ${SLOTS} s SET state = 'working', fence = s.fence + 1, turns = s.turns + 1, worker_id = $3, beat_at = now(),
+         begun_at = coalesce(s.begun_at, now()), earlier_rows = s.earlier_rows + s.turn_rows, earlier_chunks = s.earlier_chunks + s.turn_chunks,
+         turn_rows = 0, turn_chunks = 0, rate = 0, ledger_run = NULL
+       FROM ${RUNS} r
+       WHERE s.run_id = $1 AND s.slot_no = $2 AND r.run_id = s.run_id AND r.status = 'running' AND r.wishes -> 'stop' IS DISTINCT FROM 'true'
+         AND (s.state = 'queued' OR (s.state = 'working' AND ${silent('s.beat_at')}))
+       RETURNING s.fence, s.rests, s.about, r.kind, r.takes_turns, coalesce(s.operation, r.operation) AS operation, r.stores, r.command_line, r.mark`,
+      [runId, no, this.#about.workerId],
+    )
+    const [row] = rows
+    if (row === undefined) return null
+    const { fence, rests, about, kind, takes_turns, operation, stores, command_line, mark } = row
+    return {
+      runId,
+      no,
+      fence,
+      rests,
+      about,
+      kind,
+      takesTurns: takes_turns,
+      operation,
+      stores,
+      commandLine: command_line,
+      mark,
+    }
+  }
+
+  async progress(
+    slot: ClaimedSlot,
+    { rows, chunks, rate }: SlotProgress,
+    ledgerRun: string | null,
+  ): Promise<SlotOrders | null> {
+    const answer = await this.#pool.ask<SlotOrders>(
+      `WITH mine AS (
+         UPDATE ${SLOTS} s SET beat_at = now(), turn_rows = $5, turn_chunks = $6, rate = $7, ledger_run = coalesce($8, s.ledger_run)
+         WHERE ${MINE} RETURNING s.run_id)
+       SELECT r.wishes, r.status <> 'running' AS "isOver",
+         (SELECT count(*)::int FROM ${SLOTS} o WHERE o.run_id = r.run_id AND o.state = 'working') AS working
+       FROM ${RUNS} r JOIN mine USING (run_id)`,
+      [...this.#mine(slot), rows.toString(), chunks, rate, ledgerRun],
+    )
+    return answer.rows[0] ?? null
+  }
+
+  async keep(slot: ClaimedSlot, events: readonly Event[]): Promise<void> {
+    // Text, and no jsonb: that refuses what a value of somebody may hold.
+    await this.#pool.ask(
+      `INSERT INTO ${QUEUE_SCHEMA}.sluice_run_output (run_id, slot_no, events) SELECT s.run_id, s.slot_no, $5 FROM ${SLOTS} s WHERE ${MINE}
+       ON CONFLICT (run_id, slot_no) DO UPDATE SET events = excluded.events`,
+      [...this.#mine(slot), JSON.stringify(events)],
+    )
+  }
+
+  async release(slot: ClaimedSlot, { left, exitCode, error }: SlotEnd): Promise<boolean> {
+    const { runId, no } = slot
+    return await this.#pool.transaction(async (client) => {
+      // Whoever ends a run has its row first: two last slots that end at once would each see the other at work.
+      const goesOn = !(await isToStop(client, runId)) && left !== 'none'
+      const { rows } = await client.query<{ rests: number; shared: boolean }>(
+        `UPDATE ${SLOTS} s SET state = CASE WHEN $5 THEN 'queued' ELSE 'ended' END, rate = 0, exit_code = $6, error = $7,
+           rests = CASE WHEN $8 THEN s.rests + 1 ELSE 0 END, ended_at = CASE WHEN $5 THEN NULL ELSE clock_timestamp() END
+         WHERE ${MINE} RETURNING s.rests, s.operation IS NULL AS shared`,
+        [
+          ...this.#mine(slot),
+          goesOn,
+          goesOn ? null : left === 'none' ? exitCode : EXIT_OF_KIND.stopped,
+          error === undefined ? null : JSON.stringify(error),
+          left === 'rest',
+        ],
+      )
+      const [row] = rows
+      if (row === undefined) return false
+      if (goesOn) {
+        const rest = left === 'rest' ? Math.min(LONGEST_REST_MS, FIRST_REST_MS * 2 ** Math.min(10, row.rests - 1)) : 0
+        await queueAgain(client, runId, no, rest)
+        return true
+      }
+      // Where all share one operation, its end is that of the others, too: nothing is left, or it is refused to all.
+      const isRefused = ([EXIT_OF_KIND.usage, EXIT_OF_KIND.unsupported] as number[]).includes(exitCode)
+      if (row.shared && (exitCode === 0 || isRefused)) await dropQueued(client, runId, exitCode, true)
+      await endOfRun(client, runId)
+      return true
+    })
+  }
+
+  async refuse(slot: ClaimedSlot, error: ErrorInfo): Promise<void> {
+    const { runId, no } = slot
+    const { workerId, host } = this.#about
+    await this.#pool.transaction(async (client) => {
+      await client.query(
+        `INSERT INTO ${QUEUE_SCHEMA}.sluice_run_refusals (run_id, worker_id, host, error) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (run_id, worker_id) DO UPDATE SET error = excluded.error, refused_at = now()`,
+        [runId, workerId, host, JSON.stringify(error)],
+      )
+      const { rowCount } = await client.query(
+        `UPDATE ${SLOTS} s SET state = 'queued', turns = s.turns - 1 WHERE ${MINE}`,
+        this.#mine(slot),
+      )
+      if (rowCount === 1) await queueAgain(client, runId, no, OFFERED_AFTER_MS)
+    })
+  }
+
+  async sweep(): Promise<Swept> {
+    return await this.#pool.transaction(async (client) => {
+      const lost = await client.query<KeyRecord>(
+        `UPDATE ${SLOTS} s SET state = 'queued', fence = s.fence + 1, rate = 0
+         FROM ${RUNS} r
+         WHERE r.run_id = s.run_id AND r.status = 'running' AND s.state = 'working' AND ${silent('s.beat_at')}
+           AND (s.run_id, s.slot_no) IN (
+             SELECT o.run_id, o.slot_no FROM ${SLOTS} o WHERE o.state = 'working' AND ${silent('o.beat_at')} FOR UPDATE SKIP LOCKED)
+         RETURNING s.run_id, s.slot_no`,
+      )
+      const lostKeys = keysOf(lost.rows)
+      await unlockJobs(client, lostKeys)
+      // Also what was just lost: its job may be held, or gone.
+      const { rows } = await client.query<KeyRecord>(
+        `SELECT s.run_id, s.slot_no FROM ${SLOTS} s JOIN ${RUNS} r USING (run_id)
+         WHERE s.state = 'queued' AND r.status = 'running' AND ${HAS_NO_JOB}
+         ORDER BY s.run_id, s.slot_no FOR UPDATE OF s SKIP LOCKED`,
+      )
+      const unqueued = keysOf(rows)
+      for (const { runId, no } of unqueued) await queueAgain(client, runId, no)
+      await this.#endStopped(lostKeys, client)
+      return { lost: lostKeys, unqueued }
+    })
+  }
+
+  async take(perform: (key: SlotKey) => Promise<void>, refused: () => readonly string[]): Promise<QueueRunner> {
+    return await takeSlots(this.#pool.pool, this.#about, perform, refused)
+  }
+
+  async leave(): Promise<void> {
+    await this.#pool.ask(`UPDATE ${WORKERS} SET ended_at = now(), beat_at = now() WHERE worker_id = $1`, [
+      this.#about.workerId,
+    ])
+  }
+
+  /** A run that was asked to stop while its last worker was lost ends here. */
+  async #endStopped(keys: readonly SlotKey[], client: PoolClient): Promise<void> {
+    for (const runId of new Set(keys.map((key) => key.runId))) {
+      if (await isToStop(client, runId)) await endOfStopped(client, runId)
+    }
+  }
+
+  #mine({ runId, no, fence }: ClaimedSlot): unknown[] {
+    return [runId, no, fence, this.#about.workerId]
+  }
+}
+
+function keysOf(rows: readonly KeyRecord[]): readonly SlotKey[] {
+  return rows.map(({ run_id, slot_no }) => ({ runId: run_id, no: slot_no }))
+}

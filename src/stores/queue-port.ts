@@ -1,0 +1,88 @@
+/**
+ * What a store offers to runs that several machines share: a queue of slots, and rows about runs and workers. The queue hands out work and nothing else: leases,
+ * fences and proofs are those of ledger and catalog, so that a slot which two workers have at once does no harm.
+ */
+import type { DistributedRun, RunWishes, Slot, SlotEnd, SlotProgress, WorkerRow } from '../model/distributed.ts'
+import type { Event } from '../model/event.ts'
+import type { ErrorInfo } from '../shared/errors.ts'
+import type { NamedStore, QueuedRun } from './queued-run.ts'
+import type { ScheduleBook } from './schedule-port.ts'
+
+export type { NamedStore, QueuedRun } from './queued-run.ts'
+
+export type SlotKey = { readonly runId: string; readonly no: number }
+
+/** A slot that a worker has, with a number that fences it: whoever claims it later has a higher one. */
+export type ClaimedSlot = SlotKey & {
+  readonly fence: number
+  readonly kind: string
+  readonly takesTurns: boolean
+  /** Of the slot, else of the run. */
+  readonly operation: unknown
+  readonly stores: readonly NamedStore[]
+  readonly commandLine: string
+  readonly about: string
+  /** Of the plan that was confirmed; null where none had to be. */
+  readonly mark: string | null
+  /** Turns in a row that have failed for a passing cause. */
+  readonly rests: number
+}
+
+/** What a beat brings back: what people wish, and among how many slots numbers are shared. */
+export type SlotOrders = { readonly wishes: RunWishes; readonly working: number; readonly isOver: boolean }
+
+export type WorkerAbout = Pick<WorkerRow, 'workerId' | 'host' | 'pid' | 'program' | 'concurrency' | 'queues'>
+
+/** What a sweep found: slots that were queued again because their worker was lost, or because nobody had queued them. */
+export type Swept = { readonly lost: readonly SlotKey[]; readonly unqueued: readonly SlotKey[] }
+
+export interface RunQueue extends AsyncDisposable {
+  /** URL without password. */
+  readonly label: string
+  /** ms since the epoch by the clock that the times of rows are of. */
+  now(): Promise<number>
+  /**
+   * Makes the run and queues its slots in one transaction.
+   * @throws SluiceError CONNECT_FAILED, CONNECTION_LOST, TARGET_DENIED
+   */
+  submit(run: QueuedRun): Promise<void>
+  /** Newest first. @param runId only that one */
+  runs(limit: number, runId?: string): Promise<readonly DistributedRun[]>
+  slots(runId: string): Promise<readonly Slot[]>
+  /** Those that live first; ended ones of the last day. */
+  workers(): Promise<readonly WorkerRow[]>
+  /** Adds to what is wished of a run that goes on. @returns false where there is no such run, or it has ended */
+  steer(runId: string, wishes: RunWishes): Promise<boolean>
+  /** Queues what is left of a run that was stopped or has failed, once more. @returns how many slots; null where it goes on, or there is no such run */
+  resume(runId: string): Promise<number | null>
+  readonly schedules: ScheduleBook
+  /** What a worker does. */
+  worker(about: WorkerAbout): QueueWorker
+}
+
+/** One worker's side of the queue. */
+export interface QueueWorker {
+  /** Says that it lives. @param draining it takes nothing new */
+  beat(draining: boolean): Promise<void>
+  /** @returns null where somebody else has the slot, or nothing of it is left */
+  claim(key: SlotKey): Promise<ClaimedSlot | null>
+  /** @returns null where the slot is another worker's by now */
+  progress(slot: ClaimedSlot, progress: SlotProgress, ledgerRun: string | null): Promise<SlotOrders | null>
+  /** Keeps what this turn of it has said, as long as the run is listed. */
+  keep(slot: ClaimedSlot, events: readonly Event[]): Promise<void>
+  /** Gives a slot back, and ends the run with its last one. @returns false where it was another worker's already */
+  release(slot: ClaimedSlot, end: SlotEnd): Promise<boolean>
+  /** Gives a slot back that this worker must not work on, and notes why. */
+  refuse(slot: ClaimedSlot, error: ErrorInfo): Promise<void>
+  sweep(): Promise<Swept>
+  /**
+   * Takes slots until it is stopped, as many at once as the worker's concurrency.
+   * @param perform does not throw @param refused ids of runs that it must not be given
+   */
+  take(perform: (key: SlotKey) => Promise<void>, refused: () => readonly string[]): Promise<QueueRunner>
+  /** Says that it has ended. */
+  leave(): Promise<void>
+}
+
+/** @property stop takes nothing more, and resolves when what it had has ended @property ended rejects where it gave up by itself */
+export type QueueRunner = { stop(): Promise<void>; readonly ended: Promise<void> }

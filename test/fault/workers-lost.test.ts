@@ -1,0 +1,105 @@
+/**
+ * Workers that are lost: killed, frozen past their leases and thawed, cut off, with a clock that is an hour ahead, and a queue whose database goes away. Each in
+ * namespaces of its own where the machine allows, so that no look at process numbers takes the place of a lease. What they did is counted from outside.
+ */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
+import { startProxy } from '../support/servers/proxy.ts'
+import { compared, makeOrders, NAMESPACES, noteRows, WorkerStage } from '../support/worker-stage.ts'
+
+const ROWS = 40_000
+const COPY = ['copy', '--from', 'shop', '--to', 'cold', '--table', 'orders'] as const
+const SMALL = ['--checkpoint-size', '100', '--workers', '1'] as const
+const named = NAMESPACES
+  ? 'each in namespaces of its own'
+  : 'in the namespaces of the test, because unshare is not allowed here'
+
+describe.skipIf(!POSTGRES_OWN)(`workers that are lost, ${named} ${POSTGRES_MISSING}`, { timeout: 240_000 }, () => {
+  let stage: WorkerStage
+  beforeAll(async () => {
+    stage = await WorkerStage.open()
+    await makeOrders(stage, ROWS)
+  }, 120_000)
+  afterAll(async () => {
+    await stage[Symbol.asyncDispose]()
+  })
+  beforeEach(async () => {
+    await stage.forgetRuns()
+    await stage.ask(stage.data, 'target', 'DROP SCHEMA public CASCADE; CREATE SCHEMA public')
+    await noteRows(stage)
+  })
+
+  /** Equal, and each row was brought once by a transaction that was committed. */
+  async function expectOnce(): Promise<void> {
+    const { source, target } = await compared(stage)
+    expect(target).toBe(source)
+    const sql = 'SELECT count(*)::int AS n, count(DISTINCT id)::int AS ids FROM brought'
+    expect(await stage.ask(stage.data, 'target', sql)).toEqual([{ n: ROWS, ids: ROWS }])
+    const open = `SELECT count(*)::int AS n FROM migration_checkpoints WHERE status <> 'completed'`
+    expect(await stage.ask(stage.data, 'target', open)).toEqual([{ n: 0 }])
+  }
+
+  test('of four one is killed, one frozen and thawed, one cut off, one an hour ahead, and the queue restarts', async () => {
+    await using dataWire = await startProxy(stage.data.port)
+    await using queueWire = await startProxy(stage.queue.port)
+    const run = await stage.distribute(...COPY, ...SMALL, '--rate', '700', '--slots', '4')
+    const over = (url: string, port: number): string => url.replace(/@[^/]*\//, `@127.0.0.1:${port}/`)
+    const killed = stage.worker({ host: 'killed' })
+    const frozen = stage.worker({ host: 'frozen' })
+    const cut = stage.worker({
+      host: 'cut',
+      overTcp: true,
+      stores: {
+        shop: over(stage.data.url('source'), dataWire.port),
+        cold: over(stage.data.url('target'), dataWire.port),
+        queue: over(stage.queue.url('queue'), queueWire.port),
+      },
+    })
+    const ahead = stage.worker({ host: 'ahead', hourAhead: true })
+    const all = [killed, frozen, cut, ahead]
+    await stage.until('four workers at work', () => all.every(({ slots }) => slots.includes('begun')))
+    await stage.until('some chunks', async () => (await stage.chunksDone()) > 20)
+    killed.signal('SIGKILL')
+    frozen.signal('SIGSTOP')
+    dataWire.freeze()
+    queueWire.freeze()
+    await stage.queue.kill9()
+    const before = await stage.chunksDone()
+    // Who is left goes on without the queue.
+    await stage.until('chunks while the queue is away', async () => (await stage.chunksDone()) > before + 3)
+    await stage.queue.restart()
+    await stage.until('lost slots are queued again', () => ahead.said.includes('queued again'), 60_000)
+    await stage.sluice('ctl', run, 'rate', 'off', '--distributed')
+    await stage.until('the end', async () => (await stage.run(run)).status !== 'running', 150_000)
+    frozen.signal('SIGCONT')
+    dataWire.thaw()
+    queueWire.thaw()
+    expect(await stage.run(run)).toMatchObject({ status: 'ok', exitCode: 0 })
+    await stage.until('the thawed one has heard that its slot is gone', () => frozen.slots.length > 1)
+    expect(frozen.slots.at(-1)).toBe('lost')
+    await expectOnce()
+    for (const worker of [frozen, cut, ahead]) worker.signal('SIGTERM')
+    expect(await ahead.ended).toBe(0)
+    await expectOnce()
+  })
+
+  test('all are killed and one is started again: work goes on within 60 seconds', async () => {
+    const run = await stage.distribute(...COPY, ...SMALL, '--rate', '700', '--slots', '3')
+    const workers = [stage.worker(), stage.worker(), stage.worker()]
+    await stage.until('three workers at work', () => workers.every(({ slots }) => slots.includes('begun')))
+    await stage.until('some chunks', async () => (await stage.chunksDone()) > 20)
+    for (const worker of workers) worker.signal('SIGKILL')
+    await Promise.all(workers.map(({ ended }) => ended))
+    const before = await stage.chunksDone()
+    const from = performance.now()
+    const last = stage.worker({ args: ['--concurrency', '3'] })
+    await stage.until('work goes on', async () => (await stage.chunksDone()) > before, 60_000)
+    expect(performance.now() - from).toBeLessThan(60_000)
+    await stage.sluice('ctl', run, 'rate', 'off', '--distributed')
+    await stage.until('the end', async () => (await stage.run(run)).status !== 'running', 150_000)
+    expect(await stage.run(run)).toMatchObject({ status: 'ok' })
+    await expectOnce()
+    last.signal('SIGTERM')
+    expect(await last.ended).toBe(0)
+  })
+})

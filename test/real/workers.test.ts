@@ -1,0 +1,345 @@
+/** Runs that workers share: divided, steered, refused, and nothing secret on the way. */
+import { setTimeout } from 'node:timers/promises'
+import pg from 'pg'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { toolVersion } from '../../src/cli/help.ts'
+import { openWorkbench } from '../../src/engine/open-workbench.ts'
+import { readExposition, valuesOf } from '../support/exposition.ts'
+import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
+import { openApp } from '../tui/support/app.ts'
+import { compared, makeOrders, WorkerStage, type TestWorker } from '../support/worker-stage.ts'
+
+/** What a worker tells Prometheus, as far as its own events say the same. */
+async function toldBy({ events }: TestWorker): Promise<object> {
+  const [url = ''] = events.flatMap((event) =>
+    event.type === 'log' ? (/^metrics (http\S+)$/.exec(event.message)?.[1] ?? []) : [],
+  )
+  const families = readExposition(await (await fetch(url)).text())
+  expect(valuesOf(families, 'sluice_worker_concurrency', '')).toEqual({ '': 1 })
+  return {
+    rows: valuesOf(families, 'sluice_copy_rows_total', 'run'),
+    chunks: valuesOf(families, 'sluice_chunks_total', 'run'),
+    turns: valuesOf(families, 'sluice_worker_turns_total', 'status'),
+    slots: valuesOf(families, 'sluice_worker_slots_total', 'state'),
+    working: valuesOf(families, 'sluice_worker_slots_working', '')[''],
+  }
+}
+
+function ownWork({ events }: TestWorker, run: string): object {
+  const ends = events.filter((event) => event.type === 'worker.slot' && event.state === 'ended')
+  const [end] = ends
+  if (end?.type !== 'worker.slot') throw new Error('the worker has ended no slot')
+  return { rows: { [run]: Number(end.rows) }, chunks: { [run]: Number(end.chunks) } }
+}
+
+const COPY = ['copy', '--from', 'shop', '--to', 'cold', '--table', 'orders'] as const
+
+describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeout: 120_000 }, () => {
+  let stage: WorkerStage
+  beforeAll(async () => {
+    stage = await WorkerStage.open()
+    await makeOrders(stage, 60_000)
+  }, 120_000)
+  afterAll(async () => {
+    await stage[Symbol.asyncDispose]()
+  })
+  beforeEach(async () => {
+    await stage.forgetRuns()
+    await stage.ask(stage.data, 'target', 'DROP SCHEMA public CASCADE; CREATE SCHEMA public')
+  })
+
+  test('share the chunks of a copy, and whoever has begun it is gone', async () => {
+    const run = await stage.distribute(...COPY, '--checkpoint-size', '1000', '--slots', '2')
+    expect(await stage.run(run)).toMatchObject({ status: 'running', slots: { queued: 2, working: 0 }, kind: 'copy' })
+    const measured = stage.worker({ args: ['--idle', '5s', '--metrics', '0'], overTcp: true })
+    const workers = [measured, stage.worker({ args: ['--idle', '3s'] })]
+    await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
+    await stage.until('its end here', () => measured.slots.includes('ended'))
+    expect(await toldBy(measured)).toEqual({
+      ...ownWork(measured, run),
+      turns: { ok: 1 },
+      slots: { ended: 1 },
+      working: 0,
+    })
+    const ended = await stage.run(run)
+    expect(ended).toMatchObject({ status: 'ok', exitCode: 0, slots: { ended: 2 }, rows: 60_000n, chunks: 60 })
+    expect(await compared(stage)).toMatchObject({ source: (await compared(stage)).target })
+    for (const worker of workers) {
+      expect(await worker.ended).toBe(0)
+      expect(worker.slots).toEqual(['begun', 'ended'])
+    }
+    const listed = await stage.sluice('workers')
+    const hosts = listed.events.filter((event) => event.type === 'worker')
+    expect(hosts.map(({ state }) => state)).toEqual(['ended', 'ended'])
+    const runs = await stage.sluice('runs', '--distributed')
+    const row = runs.events.find((event) => event.type === 'shared.run')
+    expect(row).toMatchObject({
+      run,
+      status: 'ok',
+      ended: '2',
+      rows: '60000',
+      command: expect.not.stringContaining('--distributed'),
+    })
+    const slots = await stage.sluice('runs', '--distributed', '--run', run)
+    const told = slots.events.filter((event) => event.type === 'shared.slot')
+    expect(told.map(({ state, exitCode, turns }) => [state, exitCode, turns])).toEqual([
+      ['ended', 0, '1'],
+      ['ended', 0, '1'],
+    ])
+    // The ledger knows each slot as a run of its own, and by the command that does the same without workers.
+    const command = `SELECT command FROM migration_runs`
+    const commands = await stage.ask<{ command: string }>(stage.data, 'target', command)
+    expect(commands).toHaveLength(2)
+    for (const { command: line } of commands) expect(line).not.toContain('--distributed')
+  })
+
+  test('a worker for whom a name is another database refuses, and another one does the work', async () => {
+    const stranger = stage.worker({ host: 'stranger', stores: { cold: stage.urlOf(stage.data, 'other') } })
+    const run = await stage.distribute(...COPY, '--slots', '1')
+    await stage.until('a refusal', async () => (await stage.run(run)).refusals.length > 0)
+    const refused = await stage.run(run)
+    expect(refused.refusals).toMatchObject([
+      {
+        error: {
+          code: 'BAD_CONFIG',
+          message: 'the store cold of this worker is another database than that of the run',
+        },
+      },
+    ])
+    expect(refused.status).toBe('running')
+    const friend = stage.worker({ args: ['--idle', '3s'] })
+    await stage.until('the end', async () => (await stage.run(run)).status === 'ok')
+    expect(stranger.slots).toEqual(['refused'])
+    expect(friend.slots).toEqual(['begun', 'ended'])
+    stranger.signal('SIGTERM')
+    const [written] = await stage.ask<{ n: number }>(
+      stage.data,
+      'other',
+      `SELECT count(*)::int AS n FROM pg_tables WHERE schemaname = 'public'`,
+    )
+    expect(written?.n).toBe(0)
+    await Promise.all([stranger.ended, friend.ended])
+  })
+
+  test('a run of another version waits for a worker that fits', async () => {
+    const run = await stage.distribute(...COPY, '--slots', '1')
+    const jobs = `
+      SELECT graphile_worker.remove_job('sluice/${run}/1');
+      UPDATE sluice_queue.sluice_runs SET program = '9.9.9, ledgers 99 and 99' WHERE run_id = '${run}'`
+    await stage.ask(stage.queue, 'queue', jobs)
+    const worker = stage.worker()
+    // Its sweep queues the slot again, for programs of that version.
+    await stage.until('a job for another program', async () => {
+      const sql = `SELECT task_identifier AS task FROM graphile_worker.jobs WHERE key = 'sluice/${run}/1'`
+      return (await stage.ask<{ task: string }>(stage.queue, 'queue', sql))[0]?.task.includes('9.9.9') === true
+    })
+    expect(await stage.run(run)).toMatchObject({ status: 'running', slots: { queued: 1 } })
+    expect(worker.slots).toEqual([])
+    await stage.sluice('ctl', run, 'stop', '--distributed')
+    expect(await stage.run(run)).toMatchObject({ status: 'stopped', exitCode: 75 })
+    worker.signal('SIGTERM')
+    expect(await worker.ended).toBe(0)
+  })
+
+  test('a crash between a run and its jobs is mended by the next sweep', async () => {
+    const run = await stage.distribute(...COPY, '--slots', '2')
+    await stage.ask(
+      stage.queue,
+      'queue',
+      `SELECT graphile_worker.remove_job('sluice/${run}/' || n) FROM generate_series(1, 2) n`,
+    )
+    const worker = stage.worker({ args: ['--concurrency', '2', '--idle', '15s'] })
+    await stage.until('the end', async () => (await stage.run(run)).status === 'ok')
+    expect(worker.said).toContain('queued again, because nothing waited for them')
+    expect((await compared(stage)).target).toMatch(/^60000 60000 /)
+    worker.signal('SIGTERM')
+    await worker.ended
+  })
+
+  test('is paused, hurried, stopped and gone on with from anywhere', async () => {
+    const run = await stage.distribute(...COPY, '--checkpoint-size', '200', '--rate', '4000', '--slots', '2')
+    const worker = stage.worker({ args: ['--concurrency', '2'] })
+    await stage.until('some chunks', async () => (await stage.chunksDone()) > 5)
+    await stage.sluice('ctl', run, 'pause', '--distributed')
+    expect(await stage.run(run)).toMatchObject({ wishes: { held: true } })
+    // Until both have heard it, and what they had is done.
+    let before = -1
+    await stage.until('that nothing moves', async () => {
+      const now = await stage.chunksDone()
+      const isStill = now === before
+      before = now
+      if (!isStill) await setTimeout(3000)
+      return isStill
+    })
+    expect(before).toBeLessThan(300)
+    await stage.sluice('ctl', run, 'rate', 'off', '--distributed')
+    await stage.sluice('ctl', run, 'resume', '--distributed')
+    await stage.until('more chunks', async () => (await stage.chunksDone()) > before)
+    await stage.sluice('ctl', run, 'rate', '1000', '--distributed')
+    await stage.sluice('ctl', run, 'stop', '--distributed')
+    await stage.until('the stop', async () => (await stage.run(run)).status !== 'running')
+    const stopped = await stage.run(run)
+    const done = await stage.chunksDone()
+    if (stopped.status === 'stopped') {
+      expect(stopped.exitCode).toBe(75)
+      const late = await stage.sluice('ctl', run, 'pause', '--distributed')
+      expect(late.code).toBe(2)
+      await stage.sluice('ctl', run, 'rate', 'off', '--distributed')
+      await stage.sluice('ctl', run, 'resume', '--distributed')
+      await stage.until('the end', async () => (await stage.run(run)).status === 'ok')
+    }
+    expect(done).toBeGreaterThan(before)
+    const { source, target } = await compared(stage)
+    expect(target).toBe(source)
+    worker.signal('SIGTERM')
+    expect(await worker.ended).toBe(0)
+  })
+
+  test('a turn of a run that is held begins nothing before it has heard so', async () => {
+    const run = await stage.distribute(...COPY, '--checkpoint-size', '200', '--slots', '1')
+    await stage.sluice('ctl', run, 'pause', '--distributed')
+    const worker = stage.worker()
+    await stage.until('beats of a slot that is held', async () => {
+      const sql = `SELECT FROM sluice_queue.sluice_run_slots WHERE ledger_run IS NOT NULL AND beat_at > begun_at + interval '5 s'`
+      return (await stage.ask(stage.queue, 'queue', sql)).length > 0
+    })
+    expect(await stage.chunksDone()).toBe(0)
+    await stage.sluice('ctl', run, 'resume', '--distributed')
+    await stage.until('the end', async () => (await stage.run(run)).status === 'ok')
+    worker.signal('SIGTERM')
+    expect(await worker.ended).toBe(0)
+  })
+
+  test('is joined, paused, gone on with and stopped on the screen', async () => {
+    const run = await stage.distribute(...COPY, '--checkpoint-size', '200', '--rate', '3000', '--slots', '2')
+    const worker = stage.worker({ args: ['--concurrency', '2'] })
+    const queue = { url: stage.urlOf(stage.queue, 'queue') }
+    await using workbench = await openWorkbench({ queue, tool: toolVersion(), actor: 'test', host: 'desk' })
+    const app = openApp({ columns: 100, rows: 30, fake: workbench as never })
+    const seen = async (text: string | RegExp): Promise<void> => {
+      const isSeen = (): boolean => (typeof text === 'string' ? app.screen().includes(text) : text.test(app.screen()))
+      await stage.until(`${String(text)} on the screen`, isSeen, 30_000).catch((error: Error) => {
+        throw new Error(`${error.message}\n${app.screen()}`)
+      })
+    }
+    app.type('2')
+    await seen(/running +copy +orders/)
+    app.type('enter')
+    await seen('2 working')
+    app.type('p')
+    await seen('pause: 2 of 2 slots have not heard yet')
+    await seen('copy: paused')
+    expect(await stage.run(run)).toMatchObject({ status: 'running', wishes: { held: true } })
+    const before = await stage.chunksDone()
+    app.type('p')
+    await seen('copy: running')
+    await stage.until('more chunks', async () => (await stage.chunksDone()) > before)
+    app.type('w')
+    await seen(/lives .* 2 of 2/)
+    app.type('enter')
+    await seen('2 working')
+    app.type('x', 'down', 'enter')
+    await seen('copy: stopped')
+    expect(app.screen()).toContain('exit 75 · p queues what is left')
+    await app.quit()
+    worker.signal('SIGTERM')
+    expect(await worker.ended).toBe(0)
+  })
+
+  test('a drained worker gives back what it has, and another one goes on with it', async () => {
+    const run = await stage.distribute(...COPY, '--checkpoint-size', '200', '--rate', '3000', '--slots', '1')
+    const first = stage.worker()
+    await stage.until('some chunks', async () => (await stage.chunksDone()) > 5)
+    first.signal('SIGTERM')
+    expect(await first.ended).toBe(0)
+    expect(first.slots).toEqual(['begun', 'queued'])
+    expect(await stage.run(run)).toMatchObject({ status: 'running', slots: { queued: 1, working: 0 } })
+    await stage.sluice('ctl', run, 'rate', 'off', '--distributed')
+    const second = stage.worker({ args: ['--idle', '3s'] })
+    await stage.until('the end', async () => (await stage.run(run)).status === 'ok')
+    expect(await second.ended).toBe(0)
+    const { source, target } = await compared(stage)
+    expect(target).toBe(source)
+  })
+
+  test('a worker that ends when it is idle is not idle while it gives a slot back', async () => {
+    const slow = await stage.distribute(...COPY, '--rate', '8000', '--slots', '1')
+    const next = await stage.distribute('diff', '--from', 'shop', '--to', 'cold', '--table', 'orders')
+    const worker = stage.worker({ args: ['--idle', '3s'] })
+    await stage.until('the first one', () => worker.slots.includes('begun'))
+    // The row of the run is somebody's when the slot is to be given back.
+    const client = new pg.Client({ connectionString: stage.queue.url('queue') })
+    await client.connect()
+    await client.query('BEGIN')
+    await client.query('SELECT FROM sluice_queue.sluice_runs WHERE run_id = $1 FOR UPDATE', [slow])
+    await stage.until('its end by the ledger', async () => {
+      const sql = `SELECT run_id FROM migration_runs WHERE exit_code = 0`
+      return (await stage.ask(stage.data, 'target', sql).catch(() => [])).length > 0
+    })
+    await stage.until('that it waits to say so', async () => {
+      const sql = `SELECT pid FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0`
+      return (await stage.ask(stage.queue, 'queue', sql)).length > 0
+    })
+    // Longer than it looks again whether it is idle.
+    await setTimeout(500)
+    await client.query('COMMIT')
+    await client.end()
+    expect(await worker.ended).toBe(0)
+    expect(worker.slots).toEqual(['begun', 'ended', 'begun', 'ended'])
+    expect([(await stage.run(slow)).status, (await stage.run(next)).status]).toEqual(['ok', 'ok'])
+  })
+
+  test('what differs is found, and ends the run as it ends a run of one machine', async () => {
+    expect((await stage.sluice(...COPY)).code).toBe(0)
+    await stage.ask(stage.data, 'target', `UPDATE orders SET note = 'other' WHERE id = 77`)
+    const run = await stage.distribute('diff', '--from', 'shop', '--to', 'cold', '--table', 'orders')
+    const worker = stage.worker({ args: ['--idle', '3s'] })
+    await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
+    expect(await stage.run(run)).toMatchObject({ status: 'failed', exitCode: 1, error: { code: 'DIFFERENCES' } })
+    await worker.ended
+  })
+
+  test.each([
+    [
+      'a URL without a name',
+      ['--from', 'shop', '--to', 'sqlite:///tmp/nowhere.db'],
+      /has no name, and a queue holds no URLs/,
+    ],
+    ['a command that only looks', ['--dry-run', '--from', 'shop', '--to', 'cold'], /a plan is made here/],
+    [
+      'the background',
+      ['--background', '--from', 'shop', '--to', 'cold'],
+      /--distributed and --background exclude each other/,
+    ],
+  ])('%s is refused, and nothing is queued', async (_what, words, why) => {
+    const before = await stage.sluice('runs', '--distributed')
+    const { code, events } = await stage.sluice('copy', '--table', 'orders', ...words, '--distributed')
+    expect(code).toBe(2)
+    const end = events.at(-1)
+    expect(end?.type === 'run.finished' ? end.error?.message : '').toMatch(why)
+    const after = await stage.sluice('runs', '--distributed')
+    expect(after.events.length).toBe(before.events.length)
+  })
+
+  test('no password stands in the queue, or in what workers say', async () => {
+    const password = 'a test pässword/@:%'
+    const forms = [password, encodeURIComponent(password), JSON.stringify(password).slice(1, -1)]
+    const bad = await stage.distribute(...COPY, '--table', 'nowhere', '--slots', '1')
+    const worker = stage.worker({ args: ['--idle', '3s'] })
+    await stage.until('a refusal', async () => (await stage.run(bad)).status !== 'running')
+    await worker.ended
+    const tables = await stage.ask<{ name: string }>(
+      stage.queue,
+      'queue',
+      `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname IN ('sluice_queue', 'graphile_worker')`,
+    )
+    expect(tables.length).toBeGreaterThan(6)
+    let text = worker.said
+    for (const { name } of tables) {
+      const rows = await stage.ask<{ row: string }>(stage.queue, 'queue', `SELECT t::text AS row FROM ${name} t`)
+      text += rows.map(({ row }) => row).join('\n')
+    }
+    for (const form of forms) expect(text).not.toContain(form)
+    expect(text).toContain(bad)
+  })
+})

@@ -1,0 +1,255 @@
+/** Workers for tests: real programs that share runs, each with a config file of its own and, where the machine allows, in namespaces of its own. */
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { openQueue } from '../../src/engine/distributed/queues.ts'
+import type { DistributedRun } from '../../src/model/distributed.ts'
+import type { Event } from '../../src/model/event.ts'
+import { BIN, cleanEnv } from '../e2e/support/program.ts'
+import { temporaryFolder } from './catalog-kit.ts'
+import { startPostgres, type PostgresServer } from './servers/postgresql.ts'
+
+/** Whether a program gets a name, process numbers and a network of its own. */
+export const NAMESPACES =
+  spawnSync('unshare', ['--uts', '--pid', '--net', '--fork', '--mount-proc', 'hostname', 'probe']).status === 0
+
+/** Preloaded into a program whose clock is an hour ahead. */
+const HOUR_AHEAD = `const now = Date.now; Date.now = () => now() + 3_600_000`
+
+export type WorkerOptions = {
+  readonly host?: string
+  /** Stores that differ from those of the stage. */
+  readonly stores?: Readonly<Record<string, string>>
+  readonly args?: readonly string[]
+  /** Its clock is an hour ahead of the servers'. */
+  readonly hourAhead?: boolean
+  /** Reaches servers over TCP, which a network of its own does not let through. */
+  readonly overTcp?: boolean
+}
+
+export class TestWorker {
+  readonly child: ChildProcess
+  #text = ''
+  #err = ''
+  readonly ended: Promise<number | null>
+
+  constructor(child: ChildProcess) {
+    this.child = child
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.#text += text))
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.#err += text))
+    this.ended = new Promise((resolve) => child.once('close', resolve))
+  }
+
+  get events(): readonly Event[] {
+    return this.#text
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as Event)
+  }
+
+  get said(): string {
+    return this.#text + this.#err
+  }
+
+  /** How its slots stand, in the order in which it said so. */
+  get slots(): readonly string[] {
+    return this.events.flatMap((event) => (event.type === 'worker.slot' ? [event.state] : []))
+  }
+
+  /** To the program and to those that it has started, as when a machine stands still or falls over. */
+  signal(signal: NodeJS.Signals): void {
+    const { pid } = this.child
+    if (pid === undefined) return
+    try {
+      process.kill(-pid, signal)
+    } catch {
+      // It has ended.
+    }
+  }
+}
+
+export class WorkerStage implements AsyncDisposable {
+  readonly folder: string
+  readonly data: PostgresServer
+  readonly queue: PostgresServer
+  readonly #workers: TestWorker[] = []
+  #hosts = 0
+
+  private constructor(folder: string, data: PostgresServer, queue: PostgresServer) {
+    this.folder = folder
+    this.data = data
+    this.queue = queue
+  }
+
+  /** Two servers: one with the databases `source`, `target` and `other`, one with the queue. */
+  static async open(): Promise<WorkerStage> {
+    const { path: folder } = temporaryFolder()
+    const data = await startPostgres({ extraSettings: ['max_connections=200'] })
+    const queue = await startPostgres({ extraSettings: ['max_connections=200'] })
+    for (const name of ['source', 'target', 'other']) await data.createDatabase(name)
+    await queue.createDatabase('queue')
+    const stage = new WorkerStage(folder, data, queue)
+    stage.#config(folder, {})
+    return stage
+  }
+
+  /** Over the socket file, which every namespace of this machine has. */
+  urlOf(server: PostgresServer, database: string): string {
+    const url = server.url(database).replace(/@[^/]*\//, `@localhost:${server.port}/`)
+    return `${url}?host=${encodeURIComponent(server.socketFolder)}`
+  }
+
+  async ask<R extends pg.QueryResultRow>(server: PostgresServer, database: string, sql: string): Promise<readonly R[]> {
+    const client = new pg.Client({ connectionString: server.url(database) })
+    client.on('error', () => undefined)
+    await client.connect()
+    try {
+      const { rows } = await client.query<R>(sql)
+      return rows
+    } finally {
+      await client.end()
+    }
+  }
+
+  /** A command of whoever begins or looks at runs, to its end. */
+  async sluice(...args: readonly string[]): Promise<{ code: number | null; events: readonly Event[]; err: string }> {
+    const child = spawn(process.execPath, [BIN, '--json', ...args], {
+      cwd: this.folder,
+      env: this.#env('desk'),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const program = new TestWorker(child)
+    const code = await program.ended
+    return { code, events: program.events, err: program.said }
+  }
+
+  /** @returns its id, of a copy or another run that is left to workers */
+  async distribute(...args: readonly string[]): Promise<string> {
+    const { code, events, err } = await this.sluice(...args, '--distributed')
+    const row = events.find((event) => event.type === 'row')
+    if (code !== 0 || row?.type !== 'row') throw new Error(`nothing was queued, exit ${code}: ${err}`)
+    return String(row.values[0])
+  }
+
+  worker({ host, stores = {}, args = [], hourAhead = false, overTcp = false }: WorkerOptions = {}): TestWorker {
+    const name = host ?? `host${(this.#hosts += 1)}`
+    const folder = path.join(this.folder, name)
+    mkdirSync(folder, { recursive: true })
+    this.#config(folder, stores)
+    const ahead = path.join(this.folder, 'ahead.mjs')
+    if (hourAhead) writeFileSync(ahead, HOUR_AHEAD)
+    const words = [process.execPath, BIN, 'worker', '--json', ...args]
+    const apart = ['--uts', '--pid', '--fork', '--mount-proc', ...(overTcp ? [] : ['--net'])]
+    const command = NAMESPACES ? ['unshare', ...apart, 'sh', '-c', 'hostname "$0" && exec "$@"', name, ...words] : words
+    const child = spawn(command[0] ?? '', command.slice(1), {
+      cwd: folder,
+      detached: true,
+      env: { ...this.#env(name), ...(hourAhead ? { NODE_OPTIONS: `--import ${ahead}` } : {}) },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const worker = new TestWorker(child)
+    this.#workers.push(worker)
+    return worker
+  }
+
+  /** How the run stands, by the queue. */
+  async run(runId: string): Promise<DistributedRun> {
+    await using queue = await openQueue(this.urlOf(this.queue, 'queue'), 'look')
+    const [found] = await queue.runs(1, runId)
+    if (found === undefined) throw new Error(`the queue has no run ${runId}`)
+    return found
+  }
+
+  /** Waits for a state, and says how things stood where it did not come. */
+  async until(what: string, isSo: () => Promise<boolean> | boolean, ms = 90_000): Promise<void> {
+    const from = performance.now()
+    while (!(await isSo())) {
+      if (performance.now() - from > ms) {
+        const said = this.#workers.map((worker, at) => `worker ${at + 1}: ${worker.said.slice(-2000)}`).join('\n')
+        throw new Error(`${what} did not come in ${ms} ms\n${said}`)
+      }
+      await sleep(100)
+    }
+  }
+
+  /** A queue without runs, whatever a test before has left there. */
+  async forgetRuns(): Promise<void> {
+    const [made] = await this.ask<{ there: boolean }>(
+      this.queue,
+      'queue',
+      `SELECT to_regnamespace('sluice_queue') IS NOT NULL AS there`,
+    )
+    if (made?.there !== true) return
+    const sql = `DELETE FROM sluice_queue.sluice_runs; DELETE FROM sluice_queue.sluice_workers; DELETE FROM graphile_worker._private_jobs`
+    await this.ask(this.queue, 'queue', sql)
+  }
+
+  /** Chunks of the target's ledger that are done. */
+  async chunksDone(): Promise<number> {
+    try {
+      const sql = `SELECT count(*)::int AS n FROM migration_checkpoints WHERE status = 'completed'`
+      return (await this.ask<{ n: number }>(this.data, 'target', sql))[0]?.n ?? 0
+    } catch {
+      return 0
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const worker of this.#workers) worker.signal('SIGKILL')
+    await Promise.all(this.#workers.map(({ ended }) => ended))
+    await this.data[Symbol.asyncDispose]()
+    await this.queue[Symbol.asyncDispose]()
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  #env(host: string): NodeJS.ProcessEnv {
+    const own = path.join(this.folder, `state-${host}`)
+    mkdirSync(own, { recursive: true })
+    return { ...cleanEnv(), XDG_STATE_HOME: own, XDG_RUNTIME_DIR: own, HOME: own }
+  }
+
+  #config(folder: string, other: Readonly<Record<string, string>>): void {
+    const stores = {
+      shop: this.urlOf(this.data, 'source'),
+      cold: this.urlOf(this.data, 'target'),
+      queue: this.urlOf(this.queue, 'queue'),
+      ...other,
+    }
+    const lines = Object.entries(stores).map(([name, url]) => `  ${name}: ${JSON.stringify(url)}`)
+    writeFileSync(path.join(folder, 'sluice.yaml'), ['stores:', ...lines, 'connect: queue', ''].join('\n'))
+  }
+}
+
+/** A source table, and a target without a key in which a row that came twice stands twice; every statement that brought rows is noted beside it. */
+export async function makeOrders(stage: WorkerStage, rows: number): Promise<void> {
+  await stage.ask(
+    stage.data,
+    'source',
+    `DROP TABLE IF EXISTS orders;
+     CREATE TABLE orders AS SELECT g AS id, md5(g::text) AS note, g * 1.5 AS amount FROM generate_series(1, ${rows}) g;
+     ALTER TABLE orders ADD PRIMARY KEY (id); ANALYZE orders`,
+  )
+}
+
+/** From now on each row that a committed transaction brings is noted beside its table, however often. */
+export async function noteRows(stage: WorkerStage): Promise<void> {
+  await stage.ask(
+    stage.data,
+    'target',
+    `CREATE TABLE IF NOT EXISTS orders (id int NOT NULL, note text, amount numeric);
+     CREATE TABLE brought (id int, at timestamptz);
+     CREATE FUNCTION note_rows() RETURNS trigger LANGUAGE plpgsql AS $$
+       BEGIN INSERT INTO brought SELECT id, clock_timestamp() FROM fresh; RETURN NULL; END $$;
+     CREATE TRIGGER noted AFTER INSERT ON orders REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION note_rows()`,
+  )
+}
+
+/** Both sides compared from outside, and how often rows came. */
+export async function compared(stage: WorkerStage): Promise<{ source: string; target: string }> {
+  const sql = `SELECT count(*) || ' ' || count(DISTINCT id) || ' ' || md5(string_agg(id || note || amount, ',' ORDER BY id)) AS sum FROM orders`
+  const [source] = await stage.ask<{ sum: string }>(stage.data, 'source', sql)
+  const [target] = await stage.ask<{ sum: string }>(stage.data, 'target', sql)
+  return { source: source?.sum ?? 'none', target: target?.sum ?? 'none' }
+}
