@@ -3,7 +3,7 @@ import type { ReactNode } from 'react'
 import { useLayoutEffect, useState, useSyncExternalStore } from 'react'
 import { Box, useInput } from 'ink'
 import { DrawnRows } from './drawn-rows.ts'
-import { keyPresses } from './keymap/key-name.ts'
+import { altLetter, keyPresses } from './keymap/key-name.ts'
 import { Row } from './row.tsx'
 import type { Session } from './session/session.ts'
 import { MARK_CELLS } from './terminal/row-mark.ts'
@@ -14,6 +14,8 @@ export function App({ session }: { readonly session: Session }): ReactNode {
   const state = useSyncExternalStore(session.store.subscribe, session.store.get)
   useInput((input, key) => {
     if (!key.ctrl && session.ask.pasted(input)) return
+    const alt = altLetter(input, key)
+    if (alt !== null && session.altPressed(alt)) return
     for (const press of keyPresses(input, key)) session.press(press)
   })
   const [drawn] = useState(() => new DrawnRows())

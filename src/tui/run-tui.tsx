@@ -70,6 +70,7 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
     now: clock.now(),
     forms: options.commands?.forms() ?? [],
     ...(options.stores === undefined ? {} : { stores: options.stores }),
+    ...(workbench.queue === undefined ? {} : { queue: workbench.queue.label }),
     ...(initial?.screen === undefined ? {} : { screen: initial.screen }),
     ...(initial?.joined === undefined ? {} : ({ screen: 'runs', attached: true } as const)),
   })

@@ -61,6 +61,8 @@ it('is seen on the Run screen', async () => {
   expect(app.row(1)).toContain('comparing 40 %')
   run?.emit(at(1_000_000, 6, 0, 1, 'looking again'))
   await app.until('ranges 6, looking again')
+  run?.emit({ ...at(1_000_000, 6, 0, 1), step: 'looking for extra rows', looked: '300000' } as EventBody)
+  await app.until('ranges 6, looking for extra rows: 300,000 looked up')
   const columns = [{ column: 'speed', source: '1.5', target: '1.6' }]
   run?.emit({ type: 'difference', table: TABLE, key: ['7', 'a'], difference: 'different', columns })
   run?.emit({ type: 'table.finished', table: TABLE, status: 'failed', ms: 9, notes: ['one differs'] })
@@ -81,5 +83,9 @@ it('is told every ten seconds without a screen', () => {
   expect(told(5000, at(200_000, 1, 4, 0))).toEqual([])
   expect(told(11_000, at(400_000, 2, 3, 1))).toEqual([
     'at 40 %  400,000/1,000,000 est.  36,364/s  0:16 left  2 ranges compared, about 3 left  1 difference so far',
+  ])
+  const extra = { ...at(1_000_000, 5, 0, 1), step: 'looking for extra rows', looked: '300000' } as EventBody
+  expect(told(22_000, extra)).toEqual([
+    expect.stringContaining('looking for extra rows, 300,000 of the target looked up  1 difference so far'),
   ])
 })

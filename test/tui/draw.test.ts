@@ -82,7 +82,7 @@ describe('figures', () => {
     expect(bytes(3.1e12)).toBe('3.1 TB')
     expect([took(0.31), took(41.2), took(1900), took(12_400)]).toEqual(['0.31 ms', '41.2 ms', '1.90 s', '12.4 s'])
     expect([age(0, 9000), age(0, 240_000), age(0, 3 * 3_600_000), age(0, 31 * 86_400_000)]).toEqual([
-      '9 s',
+      '<1 min',
       '4 min',
       '3 h',
       '31 d',

@@ -69,6 +69,17 @@ describe('a form', () => {
     expect(app.fake.runsStarted).toHaveLength(0)
   })
 
+  it('stays open when a letter is typed with alt, and so does a palette', async () => {
+    const app = await start()
+    await formOf(app, 'archive run', 'archive run ·')
+    await app.press(['down', 'month'], 'month▏')
+    await app.press(['\u001bb', 's'], 'months▏')
+    await app.press(['esc'], '› crm/accounts')
+    await app.press([':', 'imp'], ': imp▏')
+    await app.press(['\u001bf'], 'alt-f does nothing here')
+    await app.press(['o'], ': impo▏')
+  })
+
   it('knows the row that it was opened from', async () => {
     const app = await start()
     await formOf(app, 'verify-rollback', /TABLE +\.\/lake\/crm\/accounts/)

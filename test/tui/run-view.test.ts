@@ -56,6 +56,19 @@ describe('progress', () => {
     expect([shownTotal(run, doneNow(run)), share(run)]).toEqual([987, 1])
   })
 
+  it('of tables that have all ended is told in tables, where some failed', () => {
+    const ended = (table: string, status: 'ok' | 'failed'): EventBody => ({
+      type: 'table.finished',
+      table,
+      status,
+      ms: 1,
+    })
+    const begun = fold(freshRun(1, operation, 'x', 0), 100, plan, chunkDone(999, 50), ended('t', 'ok'))
+    const failed = { type: 'run.finished', status: 'failed', exitCode: 1, totals: {}, ms: 1 } as const
+    expect(share(fold(begun, 200, failed))).toBe(0.99)
+    expect(share(fold(begun, 200, ended('u', 'failed'), failed))).toBe(0.5)
+  })
+
   it('of a table that was stopped stays', () => {
     const table: EventBody = { type: 'table.finished', table: 't', status: 'stopped', ms: 1 }
     const run = fold(freshRun(1, operation, 'x', 0), 100, plan, progress(400), table)

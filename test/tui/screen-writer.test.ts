@@ -102,6 +102,28 @@ it('leaves frames out while the terminal cannot take them, and shows the newest 
   expect(written[1]).toContain('99')
 })
 
+it('keeps the last column when the terminal has become narrower', async () => {
+  const out = Object.assign(new PassThrough(), { columns: COLUMNS + 2, rows: ROWS })
+  let taken = ''
+  out.on('data', (chunk: Buffer) => {
+    taken += chunk.toString()
+  })
+  const screen = new ScreenWriter(out as unknown as NodeJS.WriteStream)
+  const box = (columns: number): string[] => Array.from({ length: ROWS }, () => `│${' '.repeat(columns - 2)}│`)
+  screen.write(marked(box(COLUMNS + 2)))
+  await new Promise((resolve) => setImmediate(resolve))
+  out.columns = COLUMNS
+  taken = ''
+  // What was drawn for the wider terminal comes once more, before anything was drawn for this one.
+  screen.repaint()
+  screen.write(marked(box(COLUMNS)))
+  await new Promise((resolve) => setImmediate(resolve))
+  const fresh = writer()
+  fresh.screen.write(marked(box(COLUMNS)))
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(await cellsAfter(`\u001b[?7l${taken}`)).toBe(await cellsAfter(fresh.taken()))
+})
+
 it('takes nothing for a row that has no mark', async () => {
   const { screen, taken } = writer()
   screen.write('Error: what Ink says itself\n\n at nowhere')

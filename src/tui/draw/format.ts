@@ -39,11 +39,11 @@ export function numberOf(text: string | undefined | null): number | null {
   return Number.isFinite(n) ? n : null
 }
 
-/** Age in one unit: `9 s`, `4 min`, `3 h`, `1 d`, `2 y`. */
+/** Age in one unit: `<1 min`, `4 min`, `3 h`, `1 d`, `2 y`. No seconds: a screen that nobody touches draws ages once a minute. */
 export function age(then: number | null, now: number): string {
   if (then === null) return '?'
   const s = Math.max(0, Math.floor((now - then) / 1000))
-  if (s < 60) return `${s} s`
+  if (s < 60) return '<1 min'
   if (s < 3600) return `${Math.floor(s / 60)} min`
   if (s < 86_400) return `${Math.floor(s / 3600)} h`
   if (s < 2 * 365 * 86_400) return `${Math.floor(s / 86_400)} d`

@@ -69,5 +69,7 @@ function deltaOf({ type }: FormOption, state: State): string {
 function runOf({ runsOf }: FormOption, state: State): string | null {
   if (state.screen !== 'runs') return null
   const row = runRows(state)[state.runs.at.cursor]
+  // What workers share is known by its id to the queue alone.
+  if (row?.kind === 'shared') return null
   return row === undefined || (runsOf !== undefined && !isRunOf(row, runsOf)) ? null : runIdOf(row)
 }

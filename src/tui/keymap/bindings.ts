@@ -95,6 +95,15 @@ const MOVE = section('MOVE', 'screen', [
     is.inTab('files'),
     { hint: 'whole entry', rank: 0, unlisted: true },
   ],
+  ['queue.run', ['enter'], 'run of a worker (Workers)', is.onBusyWorker, { hint: 'its run', rank: 0, unlisted: true }],
+  [
+    'queue.scheduled',
+    ['enter'],
+    'last run of a schedule (Schedules)',
+    is.onScheduleRun,
+    { hint: 'its run', rank: 0, unlisted: true },
+  ],
+  ['queue.slot', ['enter'], 'a slot in full (a shared run)', is.onSlot, { hint: 'slot', rank: 3, unlisted: true }],
   ['open.run', ['enter'], 'open the run (Runs)', is.runsListed, { hint: 'open', rank: 0, unlisted: true }],
   [
     'open.database',
@@ -232,7 +241,13 @@ const FIND = section('FIND AND SORT', 'screen', [
 
 const RUN = section('RUN screen', 'screen', [
   ['run.pause', ['p'], 'pause, go on', is.works, { hint: 'pause', rank: 1, palette: true }],
-  ['run.go-on', ['p'], 'go on after a pause', is.rests, { hint: 'go on', rank: 1, palette: true, unlisted: true }],
+  [
+    'run.go-on',
+    ['p'],
+    'go on after a pause',
+    is.rests,
+    { hint: (s) => (is.sharedEnded(s) ? 'go on with what is left' : 'go on'), rank: 1, palette: true, unlisted: true },
+  ],
   [
     'run.more',
     ['+', '='],
@@ -278,12 +293,14 @@ const RUN = section('RUN screen', 'screen', [
               ? s.size.columns < 100
                 ? 'stop'
                 : 'stop after chunks'
-              : 'stop after this batch',
+              : is.inBatches(s)
+                ? 'stop after this batch'
+                : 'stop',
       rank: 1,
       palette: true,
     },
   ],
-  ['run.abort', ['X'], 'abort (asks)', is.canStop, { hint: 'abort', rank: 2, palette: true }],
+  ['run.abort', ['X'], 'abort (asks)', is.canAbort, { hint: 'abort', rank: 2, palette: true }],
   [
     'row.pause',
     ['P'],
@@ -318,6 +335,11 @@ const RUN = section('RUN screen', 'screen', [
   ],
   ['copy.chunks', ['enter'], 'chunks of a copy', is.offCopyRow, { unlisted: true }],
   ['open.result', ['enter'], 'details, why it failed', is.hasResults, { hint: 'details', rank: 3 }],
+  ['queue.ledger', ['L'], "a slot's run in its ledger", is.hasSlotLedger, { hint: 'ledger', rank: 3, palette: true }],
+  ['queue.workers', ['w'], 'workers of the queue', is.nearWorkers, { hint: 'workers', rank: 3, palette: true }],
+  ['queue.workers', [], 'workers of the queue', is.farFromWorkers, { palette: true, unlisted: true }],
+  ['queue.schedules', ['T'], 'schedules of the queue', is.nearSchedules, { hint: 'schedules', rank: 3, palette: true }],
+  ['queue.schedules', [], 'schedules of the queue', is.farFromSchedules, { palette: true, unlisted: true }],
   ['errors', ['e'], 'errors only', (s) => is.runOpen(s) || is.onLog(s), { hint: 'errors', rank: 3, palette: true }],
 ])
 

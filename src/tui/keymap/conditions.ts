@@ -11,6 +11,9 @@ import { needyRows } from '../state/needy.ts'
 import { isAsking } from '../state/ask-state.ts'
 import { fileUrl } from '../state/relation-row.ts'
 import { cursorRow, openedDatabase, storeOfRow, targetRows } from '../state/tables-list.ts'
+import { runOfLine, runOfSchedule, scheduleAtCursor, slotAtCursor, workerAtCursor } from '../state/queue/queue-rows.ts'
+import { queueView, shownRun } from '../state/queue/queue-open.ts'
+import { pauseOf, slotLedger, steersShared, type SharedSteer } from '../state/queue/queue-steer.ts'
 import { isStory } from '../run/story.ts'
 import { declarationOf } from '../../engine/operations/facts.ts'
 
@@ -97,8 +100,8 @@ export const hasResults: When = (s) => {
   return run !== null && (isStory(run) || (run.copy === null && runResults(s, run).length > 0))
 }
 export const steers: When = (s) => works(s) || rests(s)
-export const works: When = (s) => s.screen === 'runs' && turned(s)?.phase === 'running'
-export const rests: When = (s) => s.screen === 'runs' && turned(s)?.phase === 'paused'
+export const works: When = (s) => (s.screen === 'runs' && turned(s)?.phase === 'running') || sharedPause(s) === 'works'
+export const rests: When = (s) => (s.screen === 'runs' && turned(s)?.phase === 'paused') || sharedPause(s) !== null
 /** The run that works, where it can be held: what looks for no pause goes its way alone. */
 const turned = (s: State): RunView | undefined => {
   const run = steeredRun(s)
@@ -114,13 +117,21 @@ export const follows: When = (s) => {
   const run = steeredRun(s)
   return run !== undefined && isFollowing(run)
 }
-export const steersLanes: When = (s) => steers(s) && !follows(s) && (copies(s) || hasLanes(s))
+/** Whether what runs writes in batches: changes that are applied, and what goes into a catalog. A look has none. */
+export const inBatches: When = (s) => {
+  const run = steeredRun(s)
+  if (run === undefined) return false
+  const { stores } = declarationOf(run.operation.kind)
+  return isFollowing(run) || stores.some(({ family, access }) => family === 'catalog' && access === 'write')
+}
+export const steersLanes: When = (s) =>
+  (steers(s) && !follows(s) && (copies(s) || hasLanes(s))) || sharedSteers('workers')(s)
 /** An import has lanes, as many as it has tables at most; an archive and a sync go one by one. */
 const hasLanes: When = (s) => {
   const run = steeredRun(s)
   return run !== undefined && declarationOf(run.operation.kind).lanes === true
 }
-export const steersCopy: When = (s) => steers(s) && copies(s)
+export const steersCopy: When = (s) => (steers(s) && copies(s)) || sharedSteers('rate')(s)
 /** The copy whose screen is open, and where the cursor stands on it. */
 const copyOpen = (s: State): RunView | null => {
   const run = s.screen === 'runs' ? openRun(s) : null
@@ -172,9 +183,12 @@ export const copyPanes: When = (s) => {
   return run !== null && !isFollowing(run) && (copiesMany(s) || (!copyLayout(s, run).wide && run.finished === null))
 }
 export const canStop: When = (s) => {
+  if (s.screen === 'queue') return sharedSteers('stop')(s)
   const run = steeredRun(s)
   return s.screen !== 'log' && s.screen !== 'ask' && run !== undefined && run.phase !== 'aborting'
 }
+/** Workers of other hosts are asked to stop; nobody can drop what they do. */
+export const canAbort: When = (s) => canStop(s) && s.screen !== 'queue'
 export const onCompare: When = (s) => s.screen === 'compare'
 export const compared: When = (s) => onCompare(s) && (comparison(s)?.questions.length ?? 0) > 0
 export const askAgain: When = (s) => compared(s) && idle(s)
@@ -189,7 +203,38 @@ export const onLog: When = (s) => s.screen === 'log'
 export const hasLog: When = (s) => onLog(s) && logRows(s).length > 0
 export const sortable: When = (s) => inList(s) || inTab('files')(s)
 export const filtered: When = (s) => inTab('files')(s) && s.detail.where !== ''
-export const canCopy: When = (s) => hasRow(s) || hasLog(s) || runOpen(s) || onCompare(s) || onAsk(s)
+export const canCopy: When = (s) => hasRow(s) || hasLog(s) || runOpen(s) || onCompare(s) || onAsk(s) || onQueue(s)
+export const knowsQueue: When = (s) => s.queue !== null
+export const onQueue: When = (s) => queueView(s) !== null
+/** Where the key of the workers' screen works: among runs, of whatever kind. */
+export const nearWorkers: When = (s) =>
+  knowsQueue(s) && (s.screen === 'runs' || ['run', 'schedules'].includes(queueView(s)?.kind ?? ''))
+export const farFromWorkers: When = (s) => knowsQueue(s) && !nearWorkers(s) && queueView(s)?.kind !== 'workers'
+/** The same of schedules. */
+export const nearSchedules: When = (s) => knowsQueue(s) && s.screen === 'runs'
+export const farFromSchedules: When = (s) => knowsQueue(s) && !nearSchedules(s) && queueView(s)?.kind !== 'schedules'
+export const onScheduleRun: When = (s) => runOfSchedule(scheduleAtCursor(s)) !== null
+/** A worker that has a slot: its run can be opened. */
+export const onBusyWorker: When = (s) => {
+  const line = workerAtCursor(s)
+  return line !== null && runOfLine(line) !== null
+}
+export const onSlot: When = (s) => slotAtCursor(s) !== null
+/** A slot whose run is in a ledger that this program can open. */
+export const hasSlotLedger: When = (s) => slotLedger(s) !== null
+/** What `p` does to the run of the queue that is open. */
+const sharedPause = (s: State): 'works' | 'rests' | 'ended' | null => {
+  const run = shownRun(s)
+  return run === null ? null : pauseOf(run)
+}
+/** The run of the queue that is open has ended, and something is left of it. */
+export const sharedEnded: When = (s) => sharedPause(s) === 'ended'
+const sharedSteers =
+  (what: SharedSteer): When =>
+  (s) => {
+    const run = shownRun(s)
+    return run !== null && steersShared(run, what)
+  }
 /** Whether `esc` has anything to close. */
 export const inside: When = (s) =>
   openedDatabase(s) !== null ||

@@ -27,6 +27,11 @@ function special(key: Key): string | null {
   return null
 }
 
+/** The letter that was typed together with alt, or behind an escape in one piece; null for any other report. */
+export function altLetter(input: string, key: Key): string | null {
+  return key.meta && !key.ctrl && special(key) === null && /^\p{L}$/u.test(input) ? input : null
+}
+
 /** Key presses in one report: on a slow line several characters arrive as one text. */
 export function keyPresses(input: string, key: Key): readonly KeyPress[] {
   const name = special(key)
@@ -44,7 +49,7 @@ export function keyPresses(input: string, key: Key): readonly KeyPress[] {
     ]
   if (name !== null) return [{ name, typed: '' }]
   if (input === '') return []
-  // On a slow line an escape and the key after it arrive together and look like alt; alt itself is bound nowhere.
+  // On a slow line an escape and the key after it arrive together and look like alt, which is bound nowhere; where text is typed, `altLetter` is asked first.
   if (key.meta && !key.ctrl) return [{ name: 'esc', typed: '' }, ...typedKeys(input)]
   if (key.ctrl) return [{ name: `ctrl-${input}`, typed: '' }]
   return typedKeys(input)

@@ -54,6 +54,7 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
       return {
         ...run,
         phase: run.phase === 'starting' ? 'running' : run.phase,
+        trouble: null,
         plan: {
           tables: Number(event.tables),
           chunks: Number(event.chunks),
@@ -125,7 +126,7 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
     case 'chunk.released':
       return { ...run, lanes: withoutChunk(run, event.table, event.chunk) }
     case 'run.steered':
-      return steered(run, event)
+      return steered(run, event, now)
     case 'chunk.failed':
       return {
         ...run,
@@ -151,6 +152,7 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
     case 'fsck.finding':
       return foldFsck(run, event, now)
     case 'log':
+      if (event.level === 'warn' && run.plan === null) return { ...run, trouble: event.message }
       return event.level === 'note' && isShownAs(run.operation, 'compare')
         ? { ...run, notes: last(run.notes, event.message, MOST_NOTES) }
         : run
@@ -169,6 +171,7 @@ export function foldEvent(run: RunView, event: Event, now: number): RunView {
       return {
         ...run,
         phase: 'done',
+        pausedAt: null,
         lanes: [],
         // What the lanes of a copy held is undone.
         doneBefore: run.copy === null ? doneNow(run) : run.doneBefore,
@@ -200,13 +203,21 @@ function comparing(run: RunView, event: Extract<Event, { type: 'diff.progress' }
   return { ...run, lanes: setLane(run, lane), comparing: event }
 }
 
+/** `run` in another phase, with when it was paused. @param now ms since the epoch */
+export function turnedTo(run: RunView, phase: RunView['phase'], now: number): RunView {
+  return { ...run, phase, pausedAt: phase === 'paused' ? (run.pausedAt ?? now) : null }
+}
+
 /** What was asked for somewhere else is shown here too. */
-function steered(run: RunView, { paused, workers, rate, stopping }: Extract<Event, { type: 'run.steered' }>): RunView {
+function steered(
+  run: RunView,
+  { paused, workers, rate, stopping }: Extract<Event, { type: 'run.steered' }>,
+  now: number,
+): RunView {
   const turned = run.phase === 'running' || run.phase === 'paused'
   const phase = stopping === true ? 'stopping' : paused === undefined ? run.phase : paused ? 'paused' : 'running'
   return {
-    ...run,
-    phase: turned ? phase : run.phase,
+    ...(turned ? turnedTo(run, phase, now) : run),
     wantedLanes: workers ?? run.wantedLanes,
     wantedRate: rate === undefined ? run.wantedRate : rate === null ? Infinity : Number(rate),
   }

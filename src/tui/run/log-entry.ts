@@ -68,7 +68,7 @@ export function logEntry(event: Event, now: number, alone = false): LogEntry | n
     case 'alert':
       return entry(
         event.state === 'raised' ? 'error' : 'note',
-        `alert ${event.cause} ${event.state}: ${event.value}${event.limit === undefined ? '' : `, limit ${event.limit}`}`,
+        `alert ${event.cause}${event.table === undefined || alone ? '' : ` of ${event.table}`} ${event.state}: ${event.value}${event.limit === undefined ? '' : `, limit ${event.limit}`}`,
       )
     case 'follow.halted':
       return entry('error', `halted: ${event.message}; changes since ${event.since} may be missing`)

@@ -13,14 +13,21 @@ export function rateAfter(
   faster: boolean,
   now: number,
 ): { readonly rate: number } | { readonly why: string } {
-  const limit = limitOf(run)
+  return turnedRate(limitOf(run), Math.max(0, ...perSecond(run)), rateOf(run, now, 10_000), faster)
+}
+
+/** @param limit rows a second, `Infinity` without one @param fastest that was seen @param speed of now; null where nothing was measured */
+export function turnedRate(
+  limit: number,
+  fastest: number,
+  speed: number | null,
+  faster: boolean,
+): { readonly rate: number } | { readonly why: string } {
   if (Number.isFinite(limit)) {
-    const fastest = Math.max(0, ...perSecond(run))
     if (!faster) return { rate: Math.max(1, rounded(limit / 2)) }
     return { rate: fastest > 0 && limit > fastest * 2 ? Infinity : rounded(limit * 2) }
   }
   if (faster) return { why: 'there is no limit to lift: < sets one' }
-  const speed = rateOf(run, now, 10_000)
   if (speed === null || speed < 2) return { why: 'nothing moves yet: there is nothing to halve' }
   return { rate: rounded(speed / 2) }
 }

@@ -56,6 +56,15 @@ const SCREENS = {
   runs: 'tables',
   'copy-runs': 'tables',
   report: 'tables',
+  'shared-runs': 'tables',
+  'schedule-add': 'tables',
+  'schedule-list': 'tables',
+  'schedule-next': 'tables',
+  'schedule-history': 'tables',
+  'schedule-change': 'tables',
+  'schedule-print': 'tables',
+  worker: 'tables',
+  workers: 'tables',
   'quarantine-list': 'tables',
   grants: 'tables',
   doctor: 'tables',
@@ -64,6 +73,11 @@ const SCREENS = {
 type KindShownAs<S extends RunScreen> = {
   [K in OperationKind]: (typeof SCREENS)[K] extends S ? K : never
 }[OperationKind]
+
+/** The same of its kind alone. */
+export function isPicturedAs(kind: OperationKind, screen: RunScreen): boolean {
+  return SCREENS[kind] === screen
+}
 
 /** Whether its run is drawn like that. */
 export function isShownAs<S extends RunScreen>(

@@ -39,6 +39,8 @@ export type RunView = {
   readonly joined: { readonly host: string; readonly pid: number; readonly folder: string | null } | null
   readonly runId: Dec | null
   readonly phase: 'starting' | 'running' | 'paused' | 'stopping' | 'aborting' | 'done'
+  /** When it was paused, ms since the epoch; null while it is not. */
+  readonly pausedAt: number | null
   readonly startedAt: number
   readonly endedAt: number | null
   readonly source: string | null
@@ -85,6 +87,8 @@ export type RunView = {
   /** Of `fsck`. */
   readonly fsck: FsckView | null
   readonly errors: readonly ErrorInfo[]
+  /** What it waits for before there is a plan, in its own words; null where it has said nothing. */
+  readonly trouble: string | null
   /** What it says line by line. */
   readonly story: readonly string[]
   readonly samples: readonly Sample[]
@@ -104,6 +108,7 @@ export function freshRun(id: number, operation: Operation, commandLine: string, 
     joined: null,
     runId: null,
     phase: 'starting',
+    pausedAt: null,
     startedAt: now,
     endedAt: null,
     source: null,
@@ -133,6 +138,7 @@ export function freshRun(id: number, operation: Operation, commandLine: string, 
     comparing: null,
     fsck: isShownAs(operation, 'findings') ? NO_FSCK : null,
     errors: [],
+    trouble: null,
     story: [],
     samples: [{ at: now, done: 0, bytes: 0 }],
     finished: null,
@@ -165,8 +171,21 @@ export function share(run: RunView): number | null {
   if (run.finished?.status === 'ok' || isGoneThrough(run)) return 1
   const all = workOf(run)
   if (all === null || all <= 0) return null
+  const tables = run.finished === null ? null : endedTables(run)
+  // What there was to do in the tables that failed nobody knows: the plan's estimate would come close to whole.
+  if (tables !== null && tables.ended >= tables.all) return Math.min(0.99, tables.ok / tables.all)
   if (run.copy !== null && run.finished !== null) return Math.min(0.99, run.copy.tally().read / all)
   return Math.min(0.99, Math.max(0, (run.baseline + doneNow(run)) / all))
+}
+
+/** Tables of an import by how they ended; null for runs whose work is not counted in actions. */
+export function endedTables({
+  plan,
+  counts,
+}: RunView): { readonly ok: number; readonly ended: number; readonly all: number } | null {
+  if (plan === null || plan.unit !== 'action' || plan.tables < 2) return null
+  const ok = counts.ok + counts.current
+  return { ok, ended: ok + counts.failed + counts.refused + counts.stopped + counts.skipped, all: plan.tables }
 }
 
 /** Whether a run that ended as failed has left nothing out: it failed by what it found, or by rows that were set aside. */
@@ -210,6 +229,7 @@ function pace(run: RunView, now: number, windowMs: number, of: 'done' | 'bytes',
 
 /** Work a second since the run began to work, or null before one second has passed of one that goes on. */
 export function meanRate(run: RunView, now: number): number | null {
+  if (run.copy !== null && run.endedAt !== null) return run.copy.pace.mean()?.rows ?? null
   const ms = (run.endedAt ?? now) - (run.copy?.begunAt ?? run.archiving?.begunAt ?? run.startedAt)
   // How long it took is known of a run that has ended, however short that was.
   return ms < (run.endedAt === null ? 1000 : 1) ? null : (doneNow(run) * 1000) / ms

@@ -15,6 +15,7 @@ import type { Pictures } from './pictures.ts'
 import type { JoinedRuns } from './joined-runs.ts'
 import type { Syncs } from './syncs.ts'
 import type { Stores } from './stores.ts'
+import type { SharedRuns } from './shared-runs.ts'
 import type { LedgerLook } from './ledger-look.ts'
 import type { RunQueue } from './run-queue.ts'
 
@@ -41,6 +42,8 @@ export type Acting = {
   readonly joined: JoinedRuns
   /** A run by the ledger of its target. */
   readonly ledger: LedgerLook
+  /** Runs that workers share. */
+  readonly shared: SharedRuns
   /** What keys steer: the run that is looked at, or that of this program. */
   readonly steering: Steering
   readonly databases: Databases

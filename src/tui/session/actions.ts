@@ -24,6 +24,7 @@ import { relationText } from '../views/relations.ts'
 import { goesOnBy, machineRunText } from '../views/run-texts.ts'
 import type { Job } from './operations.ts'
 import { batchImport, compare, fsck, importRows, validate } from './operations.ts'
+import { actOnShared } from './shared-actions.ts'
 import { stopRun } from './stop-run.ts'
 import type { Acting } from './acting.ts'
 
@@ -210,6 +211,7 @@ function actOnTables(s: Acting, command: Command, rows: readonly TableRow[]): bo
 /** Does what a command asks of the workbench; commands of the screen alone were done by the reducer. */
 export function actOn(s: Acting, command: Command, rows: readonly TableRow[] = deltaRows(s)): void {
   const run = steeredRun(s.state)
+  if (s.state.screen === 'queue' && actOnShared(s, command)) return
   if (actOnTables(s, command, rows)) return
   switch (command) {
     case 'batch-import': {

@@ -72,6 +72,10 @@ export class AskSession {
     return true
   }
 
+  get isTyping(): boolean {
+    return this.#isTyping(this.#store.get())
+  }
+
   /** @returns whether the key was for the editor or for a list that is open */
   press(key: KeyPress): boolean {
     const state = this.#store.get()

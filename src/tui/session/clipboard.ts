@@ -4,6 +4,9 @@ import { goesOnBy } from '../views/run-texts.ts'
 import type { RunView } from '../run/run-view.ts'
 import { literal } from '../../shared/sql-text.ts'
 import { fromFolder } from '../../shared/working-folder.ts'
+import { scheduleAtCursor, workerAtCursor } from '../state/queue/queue-rows.ts'
+import { queueView } from '../state/queue/queue-open.ts'
+import { runIdOf } from '../state/run-rows.ts'
 import { comparison, identityOf, known, logRows, openRun, runRows, selectedVersion } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
 import { cursorRow, targetRows } from '../state/tables-list.ts'
@@ -48,6 +51,16 @@ function fromTables(state: State): Copied | null {
 /** As it works from our folder. */
 const commandOf = ({ commandLine, joined }: RunView): string => fromFolder(commandLine, joined?.folder ?? null)
 
+/** Of a run its id, which `sluice ctl` and `sluice runs --distributed` take; of a worker its host, of a schedule its command. */
+function fromQueue(state: State): Copied | null {
+  const view = queueView(state)
+  if (view?.kind === 'run') return { text: view.runId, what: 'run id' }
+  const schedule = scheduleAtCursor(state)
+  if (schedule !== null) return { text: schedule.command, what: 'command' }
+  const line = workerAtCursor(state)
+  return line === null ? null : { text: line.worker.host, what: 'host' }
+}
+
 /** @returns text for the clipboard and what it is, or null when nothing is under the cursor. */
 export function copied(state: State): Copied | null {
   switch (state.screen) {
@@ -61,8 +74,10 @@ export function copied(state: State): Copied | null {
       if (row.kind === 'here') return { command: commandOf(row.run) }
       if (row.kind === 'machine' && row.run.commandLine !== '')
         return { command: goesOnBy(row.run) ?? row.run.commandLine }
-      return { text: row.run.run, what: 'run id' }
+      return { text: runIdOf(row) ?? '', what: 'run id' }
     }
+    case 'queue':
+      return fromQueue(state)
     case 'ask':
       return { text: textOf(state.ask.editor), what: 'statement' }
     case 'compare': {

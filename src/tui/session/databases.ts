@@ -2,6 +2,8 @@
 import type { RunningOperation, TableRow, Workbench } from '../../engine/workbench.ts'
 import type { RelationEvent } from '../../model/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
+import { redactUrl } from '../../shared/redact.ts'
+import { shellQuote } from '../../shared/shell.ts'
 import { count } from '../draw/format.ts'
 import type { Action } from '../state/action.ts'
 import type { State } from '../state/state.ts'
@@ -43,7 +45,7 @@ export class Databases {
       if (error === null || !whole)
         this.#store.dispatch({ type: 'relations', url, relations: relations.slice(0, MOST) })
       this.#store.dispatch({ type: 'database-read', url, error: whole ? error : null })
-      const text = `only the first ${count(MOST)} tables are listed: sluice discover lists all`
+      const text = `only the first ${count(MOST)} tables are listed: sluice discover ${shellQuote(redactUrl(url))} lists all`
       if (!whole) this.#store.dispatch({ type: 'flash', flash: { text, tone: 'plain' } })
     })
   }

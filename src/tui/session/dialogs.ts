@@ -154,6 +154,10 @@ export function acceptDialog(s: Acting): void {
       set(s, null)
       if (dialog.choice === 1) acceptEnd(s, dialog)
       return
+    case 'shared':
+      set(s, null)
+      if (dialog.choice === 1) s.shared.accept(dialog)
+      return
     case 'palette': {
       const entry = paletteEntries(s.state)[dialog.cursor]
       set(s, null)
@@ -228,6 +232,7 @@ export function dialogCommand(s: Acting, command: Command): void {
       return
     case 'abort':
     case 'stop':
+    case 'shared':
       set(s, { ...dialog, choice: Math.max(0, Math.min(1, dialog.choice + by)) })
       return
     case 'rollback':

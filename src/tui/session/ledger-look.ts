@@ -10,6 +10,8 @@ import { copyRunsOf } from './operations.ts'
 const AGAIN_MS = 4000
 /** Chunks that are listed: the failed ones come first. */
 const CHUNKS = 20
+/** A run that is looked for by its id is among the newest so many. */
+const FOUND_AMONG = 500
 
 export class LedgerLook {
   readonly #workbench: Workbench
@@ -28,6 +30,28 @@ export class LedgerLook {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#show(run, url, {}, [])
     this.#ask(run, url)
+  }
+
+  /**
+   * The same of a run that is known by its id alone.
+   * @param before what stands there until the ledger has answered
+   */
+  openById(before: CopyRunEvent, url: string): void {
+    if (this.#asking !== null || this.#closed) return
+    this.#show(before, url, {}, [])
+    const { operation, commandLine } = copyRunsOf(url, FOUND_AMONG)
+    const running = this.#workbench.start(operation, commandLine)
+    this.#asking = running
+    let run: CopyRunEvent = { ...before, status: 'not in this ledger' }
+    running.subscribe((event) => {
+      if (event.type === 'copy.run' && event.run === before.run) run = event
+      if (event.type === 'run.finished' && event.error !== undefined)
+        run = { ...before, status: 'not read', error: event.error.message }
+    })
+    void running.done.then(() => {
+      this.#asking = null
+      if (!this.#closed && this.#isSeen(run)) this.open(run, url)
+    })
   }
 
   close(): void {

@@ -13,7 +13,7 @@ import type { Store } from '../state/store.ts'
 
 /** The thread that answers questions is asked so often, ms; a commit is seen at the second time. */
 const LOOK_MS = 200
-/** Ages are drawn anew so often where nothing else draws them, ms. */
+/** Ages are drawn anew so often where nothing else draws them, ms: when the youngest that is told has become a minute older. */
 export const AGES_MS = 60_000
 
 export class Live {
@@ -21,7 +21,8 @@ export class Live {
   readonly #store: Store<State, Action>
   readonly #clock: Clock
   readonly #failed: (error: SluiceError) => void
-  readonly #timers: readonly NodeJS.Timeout[]
+  readonly #timer: NodeJS.Timeout
+  #aging: NodeJS.Timeout
   #asking = false
   #closed = false
 
@@ -31,13 +32,14 @@ export class Live {
     this.#store = store
     this.#clock = clock
     this.#failed = failed
-    this.#timers = [setInterval(() => void this.#look(), LOOK_MS), setInterval(() => this.#age(), AGES_MS)]
-    for (const timer of this.#timers) timer.unref()
+    this.#timer = setInterval(() => void this.#look(), LOOK_MS).unref()
+    this.#aging = setInterval(() => this.#age(), AGES_MS).unref()
   }
 
   close(): void {
     this.#closed = true
-    for (const timer of this.#timers) clearInterval(timer)
+    clearInterval(this.#timer)
+    clearInterval(this.#aging)
   }
 
   /** Never more than one question at a time, and none while nobody sees the tables. */
@@ -47,7 +49,11 @@ export class Live {
     this.#asking = true
     try {
       const rows = await this.#workbench.changed(seenKeys(state))
-      if (rows.length > 0 && !this.#closed) this.#store.dispatch({ type: 'rows', rows, now: this.#clock.now() })
+      if (rows.length === 0 || this.#closed) return
+      this.#store.dispatch({ type: 'rows', rows, now: this.#clock.now() })
+      // What has just come is a minute old in a minute, and not at the next stroke of a clock of our own.
+      clearInterval(this.#aging)
+      this.#aging = setInterval(() => this.#age(), AGES_MS).unref()
     } catch (thrown) {
       if (!this.#closed) this.#failed(asSluiceError(thrown))
     } finally {

@@ -14,6 +14,7 @@ import { commandOf, elsewhere, shownKey } from '../keymap/lookup.ts'
 import type { KeyPress } from '../keymap/key-name.ts'
 import { SMALLEST } from '../state/geometry.ts'
 import { isShownAs } from '../run/run-screen.ts'
+import { shownRun } from '../state/queue/queue-open.ts'
 import { activeRun, joinedRun } from '../state/selectors.ts'
 import { openedDatabase } from '../state/tables-list.ts'
 import type { Action, Loaded } from '../state/action.ts'
@@ -41,6 +42,8 @@ import { Lifecycles } from './lifecycles.ts'
 import { TIMELINES } from './timelines.ts'
 import { JoinedRuns } from './joined-runs.ts'
 import { LedgerLook } from './ledger-look.ts'
+import { QueueWatch } from './queue-watch.ts'
+import { SharedRuns } from './shared-runs.ts'
 import { RunsWatch } from './runs-watch.ts'
 import { Syncs } from './syncs.ts'
 import { Stores } from './stores.ts'
@@ -79,6 +82,7 @@ export class Session implements Acting {
   readonly queue: RunQueue
   readonly joined: JoinedRuns
   readonly ledger: LedgerLook
+  readonly shared: SharedRuns
   readonly databases: Databases
   readonly stores: Stores
   readonly syncs: Syncs
@@ -97,6 +101,7 @@ export class Session implements Acting {
   )
   readonly #live: Live
   readonly #runs: RunsWatch
+  readonly #queueWatch: QueueWatch
   #noteTimer: NodeJS.Timeout | undefined
   #leaving = false
   #closed = false
@@ -130,6 +135,8 @@ export class Session implements Acting {
     this.timelines = new Pictures(workbench, store, TIMELINES)
     this.#runs = new RunsWatch(workbench, store, clock)
     this.ledger = new LedgerLook(workbench, store)
+    this.shared = new SharedRuns(workbench, store, (text, tone) => this.flash(text, tone))
+    this.#queueWatch = new QueueWatch(workbench, store, clock)
     this.commands = terminal.commands
     this.lifecycles = new Lifecycles(workbench, store, terminal.lifecycle)
     this.#live = new Live(workbench, store, clock, (error) => this.#reach.failed('overview', error))
@@ -146,6 +153,7 @@ export class Session implements Acting {
         this.databases.look()
         this.ask.look()
         this.#runs.look()
+        this.#queueWatch.look()
         this.lifecycles.look()
       })
     })
@@ -185,6 +193,16 @@ export class Session implements Acting {
     const command = commandOf(this.state, key.name)
     if (command !== null) this.run(command)
     else this.#sayDead(key.name)
+  }
+
+  /**
+   * A letter with alt: where text is typed it is meant for that text, as in a shell, and must not close what is filled in.
+   * @returns false where nothing is typed: there it may be an escape and a key behind it
+   */
+  altPressed(letter: string): boolean {
+    const isTyping = this.state.dialog?.kind === 'form' || this.#typingField() !== null || this.ask.isTyping
+    if (isTyping) this.flash(`alt-${letter} does nothing here`)
+    return isTyping
   }
 
   #sayDead(key: string): void {
@@ -227,7 +245,8 @@ export class Session implements Acting {
   interrupt(): void {
     if (this.ask.interrupt()) return
     const run = activeRun(this.state)
-    if (joinedRun(this.state) !== undefined && !this.state.attached) {
+    const isShared = shownRun(this.state)?.status === 'running'
+    if (isShared || (joinedRun(this.state) !== undefined && !this.state.attached)) {
       this.store.dispatch({ type: 'command', command: 'back' })
       this.flash('the run goes on; ctrl-c again leaves sluice')
       return
@@ -295,6 +314,7 @@ export class Session implements Acting {
     this.queue.dispose()
     this.joined.close()
     this.#runs.close()
+    this.#queueWatch.close()
     this.ledger.close()
     this.#terminal.leave()
   }

@@ -3,6 +3,7 @@ import type { RunningOperation, Workbench } from '../../engine/workbench.ts'
 import type { CommandPort } from '../../engine/command-port.ts'
 import { commonStart } from '../../shared/common-start.ts'
 import { asSluiceError } from '../../shared/errors.ts'
+import { isSamePlace } from '../../shared/same-place.ts'
 import { redactText, redactUrl, secretsOfUrl } from '../../shared/redact.ts'
 import type { Action } from '../state/action.ts'
 import type { Store as ListedStore } from '../state/listed-store.ts'
@@ -38,6 +39,11 @@ export class Stores {
     try {
       const { kind, url } = await this.#workbench.placed(text)
       const label = kind === 'database' ? redactUrl(url) : url
+      const { lake, catalog } = this.#store.get()
+      if ([lake, catalog].some((own) => own !== null && isSamePlace(own, label))) {
+        this.#store.dispatch({ type: 'prompt-error', error: 'it is open: its tables stand first' })
+        return
+      }
       if (kind === 'database') this.#workbench.know(url)
       this.#store.dispatch({ type: 'close-prompt' })
       this.#store.dispatch({

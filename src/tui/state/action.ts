@@ -6,6 +6,7 @@ import type { CopyRunEvent, Event, RelationEvent } from '../../model/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { Command } from '../keymap/bindings.ts'
 import type { AskState } from './ask-state.ts'
+import type { QueueAction } from './queue/queue-shown.ts'
 import type { RingShown } from './ring-shown.ts'
 import type { LifecycleShown } from './lifecycle-shown.ts'
 import type { TimelineShown } from './timeline-shown.ts'
@@ -27,6 +28,7 @@ export type Loaded = {
 }[SlotName]
 
 export type Action =
+  | QueueAction
   | { readonly type: 'command'; readonly command: Command }
   | { readonly type: 'resize'; readonly columns: number; readonly rows: number }
   | { readonly type: 'loading'; readonly slot: SlotName; readonly key: string }

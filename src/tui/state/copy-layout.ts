@@ -21,6 +21,8 @@ export type CopyLayout = {
   readonly log: number
   /** Rows for how it ended. */
   readonly ending: number
+  /** Whether a title stands above the tables of a stream. */
+  readonly titled: boolean
   /** Empty rows between two parts. */
   readonly gap: 0 | 1
   /** Whether there is room for an empty row above the legend. */
@@ -30,9 +32,13 @@ export type CopyLayout = {
 const TITLE = 1
 const STRIP = 3
 
-/** Whether changes are applied to all tables of the run, and none is copied; of one that has ended, whether that was so. */
-export function isFollowing(run: RunView): boolean {
-  return run.copy?.follow.isWhole === true
+/**
+ * Whether changes are applied to all tables of the run, and none is copied; of one that has ended, whether that was so. What goes on with a stream copies
+ * nothing either, before it has begun a table that lacks rows.
+ */
+export function isFollowing({ copy, operation: { kind } }: RunView): boolean {
+  if (copy === null) return false
+  return copy.follow.isWhole || ((kind === 'follow' || kind === 'cutover') && !copy.hasCopied)
 }
 
 function streamLayout(state: State, run: RunView): CopyLayout {
@@ -40,8 +46,12 @@ function streamLayout(state: State, run: RunView): CopyLayout {
   const wide = columns >= 100 && rows >= 30
   const count = run.copy?.tables.length ?? 0
   const ending = Math.min(8, endingLines(run, columns).length)
-  const left = geometry(state).body - (wide ? 6 : 5) - 2 * (TITLE + 1) - (ending > 0 ? ending + 1 : 0)
-  const tables = Math.max(1, Math.min(count, left - Math.max(3, Math.floor(left / 4))))
+  const { body } = geometry(state)
+  const head = wide ? 6 : 5
+  const left = body - head - 2 * (TITLE + 1) - (ending > 0 ? ending + 1 : 0)
+  // On the smallest screen tables are worth more than what parts them from the head.
+  const tight = left < 1
+  const tables = Math.max(1, Math.min(count, tight ? body - head - ending : left - Math.max(3, Math.floor(left / 4))))
   return {
     wide,
     stream: true,
@@ -54,7 +64,8 @@ function streamLayout(state: State, run: RunView): CopyLayout {
     detail: 0,
     log: Math.max(0, left - tables),
     ending,
-    gap: 1,
+    titled: !tight,
+    gap: tight ? 0 : 1,
     airy: false,
   }
 }
@@ -100,5 +111,6 @@ export function copyLayout(state: State, run: RunView): CopyLayout {
   const log = Math.max(0, left - TITLE - gap)
   // Rows that are too few for a log are not left empty.
   const chunks = listed > 0 && log === 0 ? listed + left : listed
-  return { wide, stream: false, cursor, chart, tables, legend, lanes, chunks, detail, log, ending, gap, airy }
+  const rest = { lanes, chunks, detail, log, ending, titled: true, gap, airy } as const
+  return { wide, stream: false, cursor, chart, tables, legend, ...rest }
 }

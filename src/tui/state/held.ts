@@ -43,6 +43,7 @@ function heldRun(before: State, after: State): State {
     before.runs.views === after.runs.views &&
     before.runs.machine === after.runs.machine &&
     before.runs.ledgers === after.runs.ledgers &&
+    before.queue?.runs === after.queue?.runs &&
     before.slots.runs === after.slots.runs
   if (at !== before.runs.at || isAsBefore) return after
   // Whoever looks at something else and has chosen no run comes back to the newest.

@@ -18,6 +18,8 @@ import { cursorIndex, visibleRows } from './tables-list.ts'
 import { overviewLines } from '../views/overview.ts'
 import { needyIndex, needyRows, toNeedy } from './needy.ts'
 import { movedInGrid, settledGrid } from './ask-grid.ts'
+import { moveInQueue, settledQueue } from './queue/queue-rows.ts'
+import { queueHeight } from '../views/queue/screen.ts'
 import { moveInArchive } from './archive-shown.ts'
 import { moveInCopy } from './copy-cursor.ts'
 import { moveInResults } from './result-shown.ts'
@@ -92,6 +94,8 @@ export function moveCursor(state: State, move: Move): State {
         compare: { ...state.compare, at: movePosition(state.compare.at, move, total, compareRows(state, total).list) },
       }
     }
+    case 'queue':
+      return moveInQueue(state, move, queueHeight(state))
     case 'ask':
       return movedInGrid(state, move)
     case 'log': {
@@ -102,9 +106,15 @@ export function moveCursor(state: State, move: Move): State {
   }
 }
 
+/** The lists of screens that settle by themselves. */
+function settledScreen(state: State): State {
+  if (state.screen === 'queue') return settledQueue(state, queueHeight(state))
+  return state.screen === 'ask' ? settledGrid(state) : state
+}
+
 /** After any change: every cursor is on a row of its list, the same as before where that is still there, and on screen. */
 export function settle(before: State, changed: State): State {
-  const state = settledRow(before, changed.screen === 'ask' ? settledGrid(changed) : changed)
+  const state = settledRow(before, settledScreen(changed))
   const total = drawnLines(state).length
   const top = scrollTop(state.tables.top, drawnIndex(state, cursorIndex(state)), total, tablesHeight(state))
   const tables = top === state.tables.top ? state.tables : { ...state.tables, top }

@@ -5,6 +5,14 @@ import { geometry } from './geometry.ts'
 import { needyIndex, needyRows, toNeedy } from './needy.ts'
 import { moveCursor } from './lists.ts'
 import type { Move } from './position.ts'
+import {
+  leftQueue,
+  openedFromSchedule,
+  openedFromWorker,
+  openedRun,
+  openedSchedules,
+  openedWorkers,
+} from './queue/reduce-queue.ts'
 import { activeRun, openRun, runRows } from './selectors.ts'
 import type { CopySelection, Prompt, State, Tab } from './state.ts'
 import { FILE_SORTS, NO_SELECTION, START, TABLE_SORTS, TABS } from './state.ts'
@@ -91,6 +99,7 @@ function markAll(state: State): State {
 
 /** Closes the innermost open thing: zoom, the detail pane, a run, marks, the filter, another screen. */
 function back(state: State): State {
+  if (state.screen === 'queue') return leftQueue(state)
   const run = state.screen === 'runs' ? openRun(state) : null
   if (run !== null && run.copy !== null && state.runs.copy.pane === 'chunks') return toPane(state, 'top')
   if (run !== null) return { ...state, runs: { ...state.runs, open: null } }
@@ -119,7 +128,8 @@ function toPane(state: State, pane: CopySelection['pane']): State {
 
 /** The run that works here, else what was open; a run of another program that was left is opened by `enter` alone. */
 function openRuns(state: State): State {
-  if (state.screen === 'runs') return { ...state, runs: { ...state.runs, open: null } }
+  if (state.screen === 'runs' || state.screen === 'queue')
+    return { ...state, screen: 'runs', runs: { ...state.runs, open: null } }
   const shown = openRun(state)
   const isLeft = shown !== null && shown.joined !== null && !state.attached
   const open = activeRun(state)?.id ?? (isLeft ? null : state.runs.open)
@@ -136,6 +146,7 @@ export function reduceCommand(state: State, command: Command): State {
       return { ...state, focus: 'detail' }
     case 'open.run': {
       const row = runRows(state)[state.runs.at.cursor]
+      if (row?.kind === 'shared') return openedRun(state, row.run.runId)
       return row?.kind === 'here'
         ? { ...state, runs: { ...state.runs, open: row.run.id, results: START, copy: NO_SELECTION } }
         : state
@@ -200,6 +211,14 @@ export function reduceCommand(state: State, command: Command): State {
       return { ...state, screen: 'tables' }
     case 'screen.runs':
       return openRuns(state)
+    case 'queue.workers':
+      return openedWorkers(state)
+    case 'queue.schedules':
+      return openedSchedules(state)
+    case 'queue.scheduled':
+      return openedFromSchedule(state)
+    case 'queue.run':
+      return openedFromWorker(state)
     case 'screen.compare':
       return { ...state, screen: 'compare' }
     case 'screen.ask':

@@ -1,7 +1,7 @@
 /** The reducer: every change of the state goes through here, and ends with cursors that are in sight. */
 import type { Operation } from '../../engine/operations/list.ts'
 import { msOf } from '../draw/format.ts'
-import { foldEvent, sample } from '../run/fold.ts'
+import { foldEvent, sample, turnedTo } from '../run/fold.ts'
 import { logEntry } from '../run/log-entry.ts'
 import type { RunView } from '../run/run-view.ts'
 import { freshRun } from '../run/run-view.ts'
@@ -9,6 +9,7 @@ import { withStory } from '../run/story.ts'
 import type { Action } from './action.ts'
 import { settle } from './lists.ts'
 import { reduceCommand } from './reduce-command.ts'
+import { reduceQueue } from './queue/reduce-queue.ts'
 import { READING_LIFECYCLE } from './lifecycle-shown.ts'
 import { READING } from './ring-shown.ts'
 import { READING_TIMELINE } from './timeline-shown.ts'
@@ -202,10 +203,15 @@ function reduce(state: State, action: Action): State {
       const ledgers = [...others, { url: action.url, runs: action.runs }]
       return { ...state, runs: { ...state.runs, ledgers } }
     }
+    case 'queue-seen':
+    case 'queue-away':
+    case 'queue-ordered':
+    case 'queue-noted':
+      return reduceQueue(state, action)
     case 'run-shown':
       return opened(state, action.id)
     case 'run-phase':
-      return withRun(state, action.id, (run) => (run.phase === 'done' ? run : { ...run, phase: action.phase }))
+      return withRun(state, action.id, (run) => (run.phase === 'done' ? run : turnedTo(run, action.phase, state.now)))
     case 'run-lanes':
       return withRun(state, action.id, (run) => ({ ...run, wantedLanes: action.lanes }))
     case 'run-rate':

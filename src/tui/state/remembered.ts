@@ -26,7 +26,8 @@ export function rememberedOf(state: State): Remembered {
   const { filter, sort, descending } = state.tables
   const stores = state.stores.filter(({ added }) => added).map(({ name, url }) => ({ name, url }))
   return {
-    screen: state.screen,
+    // What is open of a queue is opened anew.
+    screen: state.screen === 'queue' ? 'runs' : state.screen,
     // A row that is gone is given up.
     row: state.tables.wanted ?? cursorRow(state)?.key ?? null,
     tab: state.detail.tab,

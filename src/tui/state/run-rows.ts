@@ -1,11 +1,13 @@
 /** The list of the Runs screen: runs of this session, of this machine, and of every catalog and ledger that is open; each run once, the newest first. */
-import type { MachineRun } from '../../engine/workbench.ts'
+import type { MachineRun, SharedRun } from '../../engine/workbench.ts'
 import type { CopyRunEvent, RunEvent } from '../../model/event.ts'
 import { msOf } from '../draw/format.ts'
 import type { RunView } from '../run/run-view.ts'
 import type { State } from './state.ts'
 
 export type RunRow =
+  /** Of the queue of workers. */
+  | { readonly kind: 'shared'; readonly run: SharedRun }
   | { readonly kind: 'here'; readonly run: RunView }
   | { readonly kind: 'machine'; readonly run: MachineRun }
   | { readonly kind: 'ledger'; readonly run: CopyRunEvent; readonly url: string }
@@ -26,6 +28,7 @@ export function runRows(state: State): readonly RunRow[] {
   const rows = [
     ...here,
     ...booked.map((run): RunRow => ({ kind: 'machine', run })),
+    ...(state.queue?.runs ?? []).map((run): RunRow => ({ kind: 'shared', run })),
     ...ofLedgers,
     // What a catalog has of a run of several tables is a row for each.
     ...past.filter(({ run }) => !known.has(run) || tables.get(run) !== 1).map((run): RunRow => ({ kind: 'past', run })),
@@ -35,7 +38,7 @@ export function runRows(state: State): readonly RunRow[] {
 
 function begunAt(row: RunRow): number {
   if (row.kind === 'here') return row.run.startedAt
-  if (row.kind === 'machine') return row.run.begunAt
+  if (row.kind === 'machine' || row.kind === 'shared') return row.run.begunAt
   return msOf(row.run.startedAt) ?? 0
 }
 
@@ -55,7 +58,7 @@ const keyOf = (row: RunRow): string =>
 
 /** Null where it has not said it yet. */
 export function runIdOf(row: RunRow): string | null {
-  return row.kind === 'here' ? row.run.runId : row.run.run
+  return row.kind === 'here' || row.kind === 'shared' ? row.run.runId : row.run.run
 }
 
 /** What it did, in a few words. */
@@ -63,6 +66,8 @@ export function meaningOf(row: RunRow): string {
   switch (row.kind) {
     case 'here':
       return row.run.operation.kind
+    case 'shared':
+      return `${row.run.kind} ${row.run.about}`
     case 'machine':
       return `${row.run.kind} ${row.run.about}`
     case 'ledger':
@@ -82,11 +87,16 @@ export function isRunOf(row: RunRow, kinds: readonly string[]): boolean {
 
 function kindOf(row: RunRow): string {
   if (row.kind === 'here') return row.run.operation.kind
-  if (row.kind === 'machine') return row.run.kind
+  if (row.kind === 'machine' || row.kind === 'shared') return row.run.kind
   return row.kind === 'ledger' ? row.run.operation : row.run.command
 }
 
 /** Null where nobody has kept it. */
 function commandOf(row: RunRow): string | null {
-  return row.kind === 'here' || row.kind === 'machine' ? row.run.commandLine : null
+  return row.kind === 'here' || row.kind === 'machine' || row.kind === 'shared' ? row.run.commandLine : null
+}
+
+/** The run of the queue that a run of this machine or of a ledger is a slot of; null where it is none that is known. */
+export function sharedBy({ queue }: State, run: string): SharedRun | null {
+  return queue?.runs.find(({ slotRuns }) => slotRuns.includes(run)) ?? null
 }

@@ -20,6 +20,8 @@ export function joinedRun(state: State): RunView | undefined {
 
 /** The run that keys steer: the one that is looked at, or that of this program. */
 export function steeredRun(state: State): RunView | undefined {
+  // There the keys are for the run of the queue that is open, if any.
+  if (state.screen === 'queue') return undefined
   return joinedRun(state) ?? activeRun(state)
 }
 

@@ -11,9 +11,10 @@ import type {
   Page,
   PartitionRow,
   SchemaField,
+  RecordedRun,
   TableRow,
 } from '../../engine/workbench.ts'
-import type { CommitEvent, CopyRunEvent, CopyPlanLine, PlanLine, RelationEvent, RunEvent } from '../../model/event.ts'
+import type { CommitEvent, CopyRunEvent, CopyPlanLine, PlanLine, RelationEvent } from '../../model/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { CommandForm, Startable } from '../../engine/command-port.ts'
 import type { Form } from '../form/form.ts'
@@ -23,13 +24,15 @@ import type { RelationRow } from './relation-row.ts'
 import { freshStore, type NamedStore, type Store } from './listed-store.ts'
 import type { Sync } from './sync-shown.ts'
 import type { RunView } from '../run/run-view.ts'
+import { freshQueue, type QueueShown } from './queue/queue-shown.ts'
 import type { RingShown } from './ring-shown.ts'
 import type { LifecycleShown } from './lifecycle-shown.ts'
 import type { TimelineShown } from './timeline-shown.ts'
 import type { TextField } from './text-field.ts'
 import type { Operation } from '../../engine/operations/list.ts'
 
-export type Screen = 'tables' | 'runs' | 'compare' | 'log' | 'ask'
+/** `queue`: a screen of a queue of workers, which is opened from the Runs screen. */
+export type Screen = 'tables' | 'runs' | 'compare' | 'log' | 'ask' | 'queue'
 
 export const TABS = ['overview', 'schema', 'history', 'files', 'partitions', 'features'] as const
 export type Tab = (typeof TABS)[number]
@@ -53,7 +56,7 @@ export type Slot<T> = {
 
 export type SlotValues = {
   readonly tables: readonly TableRow[]
-  readonly runs: readonly RunEvent[]
+  readonly runs: readonly RecordedRun[]
   readonly overview: Overview
   readonly schema: readonly SchemaField[]
   readonly features: readonly Feature[]
@@ -249,6 +252,8 @@ export type Dialog =
   | { readonly kind: 'abort'; readonly run: number; readonly choice: number }
   /** Before a run is stopped that this program has not started. */
   | { readonly kind: 'stop'; readonly run: number; readonly choice: number }
+  /** The same of a run that workers share, and before what is left of one that has ended is queued. */
+  | { readonly kind: 'shared'; readonly act: 'stop' | 'resume'; readonly runId: string; readonly choice: number }
 
 export type Flash = { readonly text: string; readonly tone: 'plain' | 'ok' | 'bad' }
 
@@ -283,6 +288,8 @@ export type State = {
   readonly tables: TablesState
   readonly detail: DetailState
   readonly runs: RunsState
+  /** Null where no queue is named. */
+  readonly queue: QueueShown | null
   readonly compare: CompareState
   readonly log: LogState
   readonly ask: AskState
@@ -334,6 +341,8 @@ export function initialState(options: {
   readonly stores?: readonly NamedStore[]
   readonly forms?: readonly CommandForm[]
   readonly attached?: boolean
+  /** URL of the queue without password. */
+  readonly queue?: string
 }): State {
   return {
     size: { columns: options.columns, rows: options.rows },
@@ -387,6 +396,7 @@ export function initialState(options: {
       errorsOnly: false,
       copy: NO_SELECTION,
     },
+    queue: options.queue === undefined ? null : freshQueue(options.queue),
     compare: { at: START, bars: 'time', cold: false, latency: 0 },
     log: { entries: [], filter: '', errorsOnly: false, follow: true, at: START },
     ask: FRESH_ASK,

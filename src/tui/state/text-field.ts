@@ -1,6 +1,9 @@
 /** One line of editable text: what is typed and where the caret stands, counted in characters as people see them. */
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
-const split = (text: string): string[] => Array.from(segmenter.segment(text), (s) => s.segment)
+/** Of these each is a character of its own, and a text may be long: it is taken apart at every key. */
+const PLAIN = /^[\x20-\x7e]*$/u
+const split = (text: string): string[] =>
+  PLAIN.test(text) ? text.split('') : Array.from(segmenter.segment(text), (s) => s.segment)
 
 export type TextField = { readonly text: string; readonly caret: number }
 

@@ -60,11 +60,14 @@ function cellsOf(row: string): Cells | null {
   return put(row.slice(at)) ? { chars, styles } : null
 }
 
-/** Text that makes the row `line` (from 1) of the screen `to`, where it is `from` now; null when the whole row must be written. */
-export function rowDiff(from: string, to: string, line: number): string | null {
+/**
+ * Text that makes the row `line` (from 1) of the screen `to`, where it is `from` now; null when the whole row must be written.
+ * @param columns of the terminal. What was drawn for a wider one ended in its last cell, character over character, and blanks for the rest would land there too.
+ */
+export function rowDiff(from: string, to: string, line: number, columns: number): string | null {
   const a = cellsOf(from)
   const b = cellsOf(to)
-  if (a === null || b === null) return null
+  if (a === null || b === null || a.chars.length > columns || b.chars.length > columns) return null
   const size = Math.max(a.chars.length, b.chars.length)
   const same = (i: number): boolean =>
     (a.chars[i] ?? ' ') === (b.chars[i] ?? ' ') && (a.styles[i] ?? '') === (b.styles[i] ?? '')

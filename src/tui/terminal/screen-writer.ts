@@ -89,13 +89,14 @@ export class ScreenWriter extends Writable {
   #paint(): void {
     // On a slow line frames in between are left out; the newest one is written when there is room again.
     if (!this.#open || this.#held || this.#full || this.#frame.length === 0) return
-    const rows = Math.min(this.rows, Math.max(this.#frame.length, this.#shown.length))
+    const { columns, rows: height } = sizeOf(this.#out)
+    const rows = Math.min(height, Math.max(this.#frame.length, this.#shown.length))
     let out = this.#clear ? CLEAR : ''
     for (let i = 0; i < rows; i += 1) {
       const row = this.#frame[i] ?? ''
       const old = this.#shown[i]
       if (row === (old ?? '')) continue
-      const cells = old === undefined ? null : rowDiff(old, row, i + 1)
+      const cells = old === undefined ? null : rowDiff(old, row, i + 1, columns)
       // Erased before it is written: erasing after a full row eats its last cell.
       const whole = `\u001b[${i + 1};1H\u001b[2K${row}\u001b[0m`
       out += cells === null || cells.length > whole.length ? whole : cells

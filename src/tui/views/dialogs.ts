@@ -5,11 +5,14 @@ import { chosen, line, span } from '../draw/line.ts'
 import { clean, cutMiddle, padEnd, width, wrap, wrapLabelled } from '../draw/text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { share } from '../run/run-view.ts'
+import { nameOfRun } from '../state/queue/queue-rows.ts'
+import { shownRun } from '../state/queue/queue-open.ts'
 import { steeredRun } from '../state/selectors.ts'
 import type { Dialog, State } from '../state/state.ts'
 import { shownAround } from '../draw/masked.ts'
 import { helpLines, helpTitle } from './help.ts'
 import { paletteLines } from './palette.ts'
+import { isFollowing } from '../state/copy-layout.ts'
 import { subject } from './runs.ts'
 import type { Box, Of } from './box.ts'
 import { WIDE, framed } from './box.ts'
@@ -53,7 +56,35 @@ function goingOn(state: State, id?: number): string {
   const { joined, runId } = run
   const owner =
     joined === null ? '' : ` Run ${runId ?? ''} is of another program: process ${joined.pid} on ${joined.host}.`
-  return `${run.operation.kind} of ${cutMiddle(clean(subject(run.operation)), 24)}, ${percent(share(run))}${lanes}${more}.${owner}`
+  const about = cutMiddle(clean(subject(run.operation, state.runs.machine)), 24)
+  const done = share(run)
+  // What follows or switches is never done in parts.
+  const part = done === null || isFollowing(run) ? '' : `, ${percent(done)}`
+  return `${run.operation.kind}${about === '' ? '' : ` of ${about}`}${part}${lanes}${more}.${owner}`
+}
+
+function sharedBox({ act, runId, choice }: Of<'shared'>, state: State): Box {
+  const run = shownRun(state)
+  const isStop = act === 'stop'
+  const working = run?.slots.working ?? 0
+  const slots = isStop ? `, and ${plural(working, 'slot')} of it ${working === 1 ? 'works' : 'work'}` : ''
+  const about = run === null ? '' : ` is ${cutMiddle(clean(nameOfRun(run)), 30)}${slots}.`
+  return choiceBox(
+    state,
+    isStop ? 'Stop a run of the queue' : 'Go on with a run of the queue',
+    `Run ${runId}${about} ${isStop ? 'Workers on every host would end it.' : 'What is left of it is queued for workers once more.'}`.trim(),
+    isStop
+      ? [
+          ['Go back, let it run', 'esc leaves it'],
+          ['Stop after the running chunks', 'resumable'],
+        ]
+      : [
+          ['Go back, leave it as it is', ''],
+          ['Queue what is left of it', 'x stops it again'],
+        ],
+    choice,
+    'enter chooses · esc goes back',
+  )
 }
 
 /** What a run does one after the other: steps of an archive, chunks of a copy, batches of an import. */
@@ -157,6 +188,8 @@ export function dialogBox(d: Dialog, state: State): Box {
         d.choice,
         'enter chooses · esc goes back',
       )
+    case 'shared':
+      return sharedBox(d, state)
     case 'palette': {
       const cells = Math.min(state.size.columns, 100)
       const rows = Math.max(1, Math.min(14, state.size.rows - 6))

@@ -9,13 +9,16 @@ import { marksOf } from '../draw/theme.ts'
 import { hints } from '../keymap/lookup.ts'
 import type { RunView } from '../run/run-view.ts'
 import { eta, share } from '../run/run-view.ts'
-import { steeredRun, comparison, isCatalogAway, openRun } from '../state/selectors.ts'
+import { activeRun, steeredRun, comparison, isCatalogAway, openRun } from '../state/selectors.ts'
 import type { Prompt, Screen, State } from '../state/state.ts'
 import { shownAround } from '../draw/masked.ts'
+import { shownRun } from '../state/queue/queue-open.ts'
+import { isFollowing } from '../state/copy-layout.ts'
 import { isOneDatabase } from '../state/drawn-list.ts'
 import { lakeTables } from '../state/stores.ts'
 import { needyRows } from '../state/needy.ts'
 import { cursorRow, visibleRows } from '../state/tables-list.ts'
+import { queueCrumbs, queueState } from './queue/screen.ts'
 import { tableName } from './table-name.ts'
 import { tabStrip } from './tab-strip.ts'
 
@@ -24,8 +27,10 @@ export function runState(run: RunView | undefined, now: number): string {
   if (run === undefined) return 'idle'
   const { kind } = run.operation
   const named = declarationOf(kind).doing ?? kind
-  const isFollowing = run.copy !== null && run.copy.follow.last !== null
-  const doing = kind === 'copy' && run.plan === null ? 'planning the copy' : isFollowing ? 'following' : named
+  // A switch follows while it waits, and is no more of a stream for that.
+  const isStream = run.copy !== null && (run.copy.follow.last !== null || isFollowing(run))
+  const doing =
+    kind === 'copy' && run.plan === null ? 'planning the copy' : isStream && kind !== 'cutover' ? 'following' : named
   const word =
     run.phase === 'paused'
       ? `${doing}, paused`
@@ -36,7 +41,7 @@ export function runState(run: RunView | undefined, now: number): string {
           : run.copy?.throttle
             ? `${doing}, throttled`
             : doing
-  const done = isFollowing ? null : share(run)
+  const done = isStream ? null : share(run)
   if (done === null) return word
   const paused = run.copy?.tables.filter(({ state }) => state === 'paused').length ?? 0
   if (paused > 0) return `${word} ${percent(done)} · ${paused === 1 ? 'a table' : `${paused} tables`} paused`
@@ -46,6 +51,9 @@ export function runState(run: RunView | undefined, now: number): string {
 
 /** What is open, or between what the run on the screen goes. */
 function placeOf(state: State, room: number): string {
+  const shared = shownRun(state)
+  if (shared !== null && shared.source !== null && shared.target !== null)
+    return ends(withoutSettings(shared.source), withoutSettings(shared.target), room)
   const run = state.screen === 'runs' ? openRun(state) : null
   const { operation } = run ?? steeredRun(state) ?? {}
   if (operation !== undefined && (run !== null || state.catalog === null) && betweenDatabases(operation)) {
@@ -57,6 +65,9 @@ function placeOf(state: State, room: number): string {
   if (state.lake !== null) return `${state.lake} → ${state.catalog ?? ''}`
   return state.catalog ?? state.databases[0]?.url ?? ''
 }
+
+/** Settings of a connection say nothing of what is copied. */
+const withoutSettings = (url: string): string => url.replace(/\?.*$/, '')
 
 /** Whether it is watched, and works on databases rather than on what is open. */
 function betweenDatabases(operation: Operation): boolean {
@@ -80,16 +91,17 @@ function ends(from: string, to: string, room: number): string {
 }
 
 function headLine(state: State, cells: number): Line {
-  const running = steeredRun(state)
+  const running = steeredRun(state) ?? activeRun(state)
   const away = isCatalogAway(state)
-  const right = away && running === undefined ? 'catalog cannot be reached' : runState(running, state.now)
+  const right =
+    queueState(state) ?? (away && running === undefined ? 'catalog cannot be reached' : runState(running, state.now))
   const tone = away ? 'bad' : running === undefined ? 'muted' : 'strong'
   const room = Math.max(8, cells - width(right) - 12)
   const place = clean(placeOf(state, room))
   return spread([span(' sluice', 'strong'), span(`  ${cutMiddle(place, room)}`)], [span(`${right} `, tone)], cells)
 }
 
-const TITLES: Readonly<Record<Screen, string>> = {
+const TITLES: Readonly<Record<Exclude<Screen, 'queue'>, string>> = {
   tables: 'Tables',
   runs: 'Runs',
   compare: 'Compare',
@@ -116,6 +128,8 @@ function crumbs(state: State): string {
       const run = openRun(state)
       return run === null ? '' : `Runs › ${run.runId ?? run.operation.kind}`
     }
+    case 'queue':
+      return queueCrumbs(state)
     case 'compare': {
       const shown = comparison(state)
       return shown === null ? '' : `Compare › ${tableName(shown.table, state.lake)}`
@@ -128,14 +142,15 @@ function crumbs(state: State): string {
 }
 
 function screensLine(state: State, cells: number): Line {
-  const screens: readonly Screen[] = ['tables', 'runs', 'compare', 'log', 'ask']
+  const screens = ['tables', 'runs', 'compare', 'log', 'ask'] as const
+  const open = state.screen === 'queue' ? 'runs' : state.screen
   const tabs = (gap: string): Line =>
     tabStrip(
       screens.map((screen, i) => {
         const text = `${i + 1} ${TITLES[screen]}`
-        return [state.screen === screen ? span(`[${text}]`, 'strong') : span(` ${text} `), span(gap)]
+        return [open === screen ? span(`[${text}]`, 'strong') : span(` ${text} `), span(gap)]
       }),
-      screens.indexOf(state.screen),
+      screens.indexOf(open),
       cells - 1,
     )
   let told = crumbs(state)

@@ -6,6 +6,7 @@ import type { Line } from '../draw/line.ts'
 import { block, fit, line, span } from '../draw/line.ts'
 import { padEnd } from '../draw/text.ts'
 import type { State } from '../state/state.ts'
+import { queueView } from '../state/queue/queue-open.ts'
 import { openRun } from '../state/selectors.ts'
 import { matches } from '../state/tables-list.ts'
 
@@ -37,6 +38,7 @@ const ORDER: Readonly<Record<State['screen'], readonly Group[]>> = {
     'RUN screen',
     'DIALOGS',
   ],
+  queue: ['RUN screen', 'MOVE', 'PROGRAM', 'FIND AND SORT', 'DIALOGS'],
   ask: ['ASK screen', 'MOVE', 'PROGRAM', 'RUN screen', 'DIALOGS'],
   log: [
     'FIND AND SORT',
@@ -51,6 +53,8 @@ const ORDER: Readonly<Record<State['screen'], readonly Group[]>> = {
 
 const KEYS = 13
 
+const QUEUE_TITLES = { workers: 'Keys · Workers', schedules: 'Keys · Schedules', run: 'Keys · Run of a queue' } as const
+
 /** Of what the page is: what its keys would act on now. */
 export function helpTitle(state: State): string {
   const { screen, focus, detail } = state
@@ -62,6 +66,8 @@ export function helpTitle(state: State): string {
       const run = openRun(state)
       return run === null ? 'Keys · Runs' : `Keys · Run › ${run.operation.kind}`
     }
+    case 'queue':
+      return QUEUE_TITLES[queueView(state)?.kind ?? 'run']
     case 'compare':
       return 'Keys · Compare'
     case 'ask':

@@ -1,5 +1,6 @@
 /** Recorded runs, as lists tell them. */
 import { seconds, msOf } from '../draw/format.ts'
+import type { RunEvent } from '../../model/event.ts'
 import type { State } from '../state/state.ts'
 
 export type LastRun = {
@@ -14,7 +15,10 @@ export type LastRun = {
 /** Recorded runs of a table, newest first; of all tables without a name. */
 export function lastRuns(state: State, table: string | null): readonly LastRun[] {
   return (state.slots.runs.value ?? [])
-    .filter((run) => table === null || run.table === table)
+    .flatMap((run): readonly RunEvent[] => {
+      if (table === null || run.table === table) return [run]
+      return run.parts?.filter((part) => part.table === table) ?? []
+    })
     .map((run) => {
       const from = msOf(run.startedAt)
       const to = msOf(run.completedAt)

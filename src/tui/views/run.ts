@@ -28,6 +28,7 @@ import { logLines } from './activity.ts'
 import { checkLines } from './checks.ts'
 import { archiveScreen } from './archiving/screen.ts'
 import { copyScreen } from './copy/screen.ts'
+import { switchScreen } from './copy/switch.ts'
 import { differenceLines } from './differences.ts'
 import { fsckLines } from './fsck.ts'
 import { minuteChart } from './minute-chart.ts'
@@ -44,6 +45,10 @@ function title(run: RunView): string {
   return withoutUrls(run.commandLine)
 }
 
+/** Whether it followed or switched, and copied nothing. */
+const streams = (run: RunView): boolean =>
+  isStory(run) && (run.operation.kind === 'follow' || run.operation.kind === 'cutover')
+
 function totals(run: RunView): string {
   const { operation } = run
   const finished = run.counts
@@ -51,7 +56,7 @@ function totals(run: RunView): string {
     finished.ok + finished.current + finished.failed + finished.refused + finished.stopped + finished.skipped
   const parts: string[] = []
   // Tables that a stream holds are no work of a run that copies none of them.
-  if (isStory(run) && (operation.kind === 'follow' || operation.kind === 'cutover')) return ''
+  if (streams(run)) return ''
   if (run.checks.length > 0) parts.push(plural(run.checks.length, 'check'), plural(run.mismatchCount, 'difference'))
   if (run.plan === null) {
     if (isStory(run)) return ''
@@ -62,6 +67,8 @@ function totals(run: RunView): string {
     if (parts.length === 0) return run.finished === null ? 'reading …' : ''
     return parts.join('   ')
   }
+  const isCutShort = run.finished !== null && run.finished.status !== 'ok' && run.plan.unit === 'action'
+  if (isCutShort) return cutShort(run, run.plan)
   if (run.plan.tables > 0) parts.push(`tables ${count(ended)}/${count(run.plan.tables)}`)
   // An import's plan counts commits, but a lane takes a whole table: its tables and actions say how far it is.
   if (run.plan.chunks > 0 && run.plan.unit !== 'action')
@@ -72,14 +79,28 @@ function totals(run: RunView): string {
       `${run.plan.unit}s ${count(done)}/${count(shownTotal(run, done))}${run.plan.estimated && run.finished === null ? ' est.' : ''}`,
     )
   if (run.comparing !== null && run.finished === null) {
-    const { step, ranges, left, differences } = run.comparing
-    const open = step === 'comparing' ? `about ${countDec(left)} left` : step
+    const { step, ranges, left, differences, looked } = run.comparing
+    const at = looked === undefined ? step : `${step}: ${countDec(looked)} looked up`
+    const open = step === 'comparing' ? `about ${countDec(left)} left` : at
     parts.push(`ranges ${countDec(ranges)}, ${open}`, plural(Number(differences), 'difference'))
   }
   const looked = run.fsck === null ? 0 : bytesNow(run)
   if (looked > 0) parts.push(bytes(looked))
-  if (run.plan.bytes > 0) parts.push(`${bytes(run.plan.bytes)} to read`)
+  if (run.plan.bytes > 0 && run.finished === null) parts.push(`${bytes(run.plan.bytes)} to read`)
   return parts.join('   ')
+}
+
+/** What an import had done when it failed or was stopped: how much there was in all, is an estimate only. */
+function cutShort(run: RunView, plan: NonNullable<RunView['plan']>): string {
+  const { ok, current, failed, refused } = run.counts
+  const some = (many: number, word: string): string[] => (many === 0 ? [] : [`${count(many)} ${word}`])
+  const done = run.baseline + doneNow(run)
+  const tables = [`${count(ok + current)} of ${plural(plan.tables, 'table')}`]
+  const actions =
+    plan.total > done ? `${count(done)} of ${plan.estimated ? 'about ' : ''}${count(plan.total)}` : count(done)
+  return [[...tables, ...some(failed, 'failed'), ...some(refused, 'refused')].join(' · '), `actions ${actions}`].join(
+    '   ',
+  )
 }
 
 function headLines(state: State, run: RunView, cells: number, wide: boolean): Line[] {
@@ -93,8 +114,9 @@ function headLines(state: State, run: RunView, cells: number, wide: boolean): Li
   const end = run.finished === null ? clockSpan(left) : run.finished.status
   const barCells = Math.max(8, cells - 20)
   const elapsed = clockSpan((run.endedAt ?? state.now) - run.startedAt)
-  // What no plan counts has no speed either.
-  const mean = run.plan === null ? '' : `  ${rate(meanRate(run, state.now))} mean `
+  // What no plan counts has no speed either, and of a stream or a switch a plan counts what others have copied.
+  const meant = run.plan === null || streams(run) ? null : meanRate(run, state.now)
+  const mean = meant === null ? '' : `  ${rate(meant)} mean `
   const speeds =
     run.plan === null || run.finished !== null ? mean : `  ${rate(rateOf(run, state.now, 5000))} now${mean}`
   const wanted = run.wantedLanes === null ? '' : `   lanes wanted ${run.wantedLanes}`
@@ -254,6 +276,8 @@ function storyLines(run: RunView, cells: number, rows: number): Line[] {
 
 /** The screen of one run. */
 export function runScreen(state: State, run: RunView, cells: number): Line[] {
+  if (run.copy !== null && run.operation.kind === 'cutover' && run.finished === null)
+    return switchScreen(state, run, run.copy, cells)
   if (run.copy !== null && !isStory(run)) return copyScreen(state, run, run.copy, cells)
   if (run.archiving !== null) return archiveScreen(state, run, run.archiving, cells)
   const { body } = geometry(state)

@@ -1,27 +1,31 @@
 /** The list of runs: of this session, of this machine, of every catalog and ledger that is open. */
-import { msOf, moment, percent, seconds } from '../draw/format.ts'
+import { clockSpan, count, msOf, moment, percent, plural, rate, seconds } from '../draw/format.ts'
 import type { Line } from '../draw/line.ts'
 import { block, chosen, line, span } from '../draw/line.ts'
 import { clean, cutMiddle, padEnd, wrap } from '../draw/text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { share } from '../run/run-view.ts'
 import { geometry } from '../state/geometry.ts'
+import { sharedBy } from '../state/run-rows.ts'
+import { sharedWord, withSent } from '../state/queue/queue-shown.ts'
 import type { RunRow } from '../state/selectors.ts'
 import { runRows } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
+import { queueLine } from './queue/words.ts'
 import { machineStatus } from './run-texts.ts'
 import { runMark } from './states.ts'
 import { tableName } from './table-name.ts'
-import type { MachineRun } from '../../engine/workbench.ts'
+import type { MachineRun, SharedRun } from '../../engine/workbench.ts'
 import type { CopyRunEvent } from '../../model/event.ts'
 import { subjectsOf } from '../../engine/operations/facts.ts'
+import { aboutInWords } from '../../model/run-book.ts'
 import type { Operation } from '../../engine/operations/list.ts'
 
-/** What an operation is about: its table, or how many. */
-export function subject(operation: Operation): string {
+/** What an operation is about: its table, or how many. @param machine runs by which streams are told in words */
+export function subject(operation: Operation, machine: readonly MachineRun[]): string {
   if (operation.kind === 'batch-import' && operation.only !== undefined)
     return `${operation.only.length} tables of ${operation.path}`
-  return subjectsOf(operation).join(', ')
+  return aboutInWords(subjectsOf(operation).join(', '), new Map(machine.map(({ run, about }) => [run, about])))
 }
 
 type Cells = {
@@ -32,9 +36,12 @@ type Cells = {
   readonly time: string
   readonly said: string
   readonly run: string
+  /** `queue`, this host, or the name of another one; empty where nobody says. */
+  readonly where: string
 }
 
 function cellsOf(row: RunRow, state: State): Cells {
+  if (row.kind === 'shared') return sharedCells(row.run, state)
   if (row.kind === 'machine') return machineCells(row.run, state)
   if (row.kind === 'ledger') return ledgerCells(row.run, state)
   if (row.kind === 'past') {
@@ -49,6 +56,7 @@ function cellsOf(row: RunRow, state: State): Cells {
       time: from === null || to === null ? '' : seconds(to - from),
       said: run.error ?? (run.version === undefined ? '' : `v${run.version}`),
       run: run.run,
+      where: '',
     }
   }
   const { run } = row
@@ -56,10 +64,51 @@ function cellsOf(row: RunRow, state: State): Cells {
     started: moment(run.startedAt, state.now),
     status: run.finished?.status ?? (run.phase === 'done' ? 'failed' : 'running'),
     command: run.operation.kind === 'performance-compare' ? 'compare' : run.operation.kind,
-    table: subject(run.operation),
+    table: subject(run.operation, state.runs.machine),
     time: run.endedAt === null ? percent(share(run)) : seconds(run.endedAt - run.startedAt),
     said: run.finished?.error?.message ?? (run.joined === null ? '' : `joined, process ${run.joined.pid}`),
     run: run.runId ?? '',
+    where: HERE,
+  }
+}
+
+const HERE = 'here'
+
+/** Said of a run that is the turn of a slot: it stands in the list a second time, as what workers share. */
+function slotOf(run: string, state: State): string | null {
+  const shared = sharedBy(state, run)
+  return shared === null ? null : `queue slot, of run ${shared.runId}`
+}
+
+/** A run of the queue. While the queue is away nothing of it is told as at work. */
+function sharedCells(told: SharedRun, { queue, now }: State): Cells {
+  if (queue === null) throw new Error('a run of a queue without a queue')
+  const run = withSent(told, queue)
+  const { slots, begunAt, endedAt, source, target, error, refusals } = run
+  const status = sharedWord(run, queue)
+  const isOpen = run.status === 'running' && queue.error === null
+  const counts = [
+    ...(isOpen && slots.working > 0 ? [plural(slots.working, 'slot')] : []),
+    ...(isOpen && slots.queued > 0 ? [`${count(slots.queued)} ${slots.queued === 1 ? 'waits' : 'wait'}`] : []),
+  ]
+  const pace = isOpen && run.rate >= 0.5 ? [rate(run.rate)] : []
+  const rows = run.rows === 0n ? [] : [`${count(Number(run.rows))} rows`]
+  const refused = refusals.length === 0 || !isOpen ? [] : [`refused by ${refusals.map(({ host }) => host).join(', ')}`]
+  const end = endedAt ?? queue.now
+  return {
+    started: moment(begunAt, now),
+    status,
+    command: run.kind,
+    table: run.about === '' ? [source, target].filter((place) => place !== null).join(' → ') : run.about,
+    time:
+      end === null || (endedAt === null && queue.error !== null)
+        ? ''
+        : endedAt === null
+          ? clockSpan(end - begunAt)
+          : seconds(end - begunAt),
+    said: [...(error === null ? [] : [error.message]), ...pace, ...counts, ...rows, ...refused].join(' · '),
+    run: run.runId,
+    where: 'queue',
   }
 }
 
@@ -77,8 +126,9 @@ function machineCells(run: MachineRun, state: State): Cells {
     command: kind,
     table: about,
     time: end === null ? '' : seconds(end.endedAt - begunAt),
-    said: said[run.state],
+    said: slotOf(run.run, state) ?? said[run.state],
     run: run.run,
+    where: run.state === 'elsewhere' ? (host ?? '') : HERE,
   }
 }
 
@@ -92,9 +142,50 @@ function ledgerCells(run: CopyRunEvent, state: State): Cells {
     command: run.operation,
     table: `${run.source} → ${run.target}`,
     time: from === null || to === null ? '' : seconds(to - from),
-    said: run.error ?? where,
+    said: slotOf(run.run, state) ?? run.error ?? where,
     run: run.run,
+    where: run.host ?? '',
   }
+}
+
+/** Cells of the column that says where a run runs. */
+const WHERE = 9
+
+/** Where a row has room for what it is and what it is about, and for nothing else. */
+const NARROW = 60
+
+function narrowList(state: State, rows: readonly RunRow[], cells: number, body: number): Line[] {
+  const marks = marksOf(state.ascii)
+  const name = cells - 26
+  const { top, cursor } = state.runs.at
+  const lines = rows.slice(top, top + body - 1).map((row, at): Line => {
+    const { started, status, command, table, where } = cellsOf(row, state)
+    const here = top + at === cursor
+    const drawn: Line = [
+      span(` ${here ? marks.row : ' '} ${padEnd(started.slice(0, 5), 6)}`),
+      runMark(status === 'live' ? 'running' : status, marks),
+      span(
+        ` ${padEnd(clean(command), 14)} ${nameAndQueue(cutMiddle(clean(tableName(table, state.lake)), name - (where === 'queue' ? 8 : 0)), where)}`,
+      ),
+    ]
+    return here ? chosen(drawn, cells) : drawn
+  })
+  const head = line(`   ${padEnd('BEGAN', 8)}${padEnd('COMMAND', 15)}TABLE`, 'strong')
+  return withQueue([head, ...(rows.length === 0 ? nothingListed(state, cells) : lines)], state, cells, body)
+}
+
+const nameAndQueue = (name: string, where: string): string => (where === 'queue' ? `${name} · queue` : name)
+
+/** Below the list one line says how the queue does. */
+function withQueue(lines: readonly Line[], { queue }: State, cells: number, body: number): Line[] {
+  if (queue === null) return block(lines, cells, body)
+  return [...block(lines, cells, body - 1), ...block([queueLine(queue, cells)], cells, 1)]
+}
+
+/** In place of runs. */
+function nothingListed({ slots: { runs } }: State, cells: number): Line[] {
+  if (runs.error !== null) return wrap(clean(runs.error), cells - 4).map((text) => line(`   ${text}`, 'bad'))
+  return [line(runs.value === null ? '   reading …' : '   no run is recorded', 'muted')]
 }
 
 /** The screen. */
@@ -102,9 +193,13 @@ export function runsScreen(state: State, cells: number): Line[] {
   const { body } = geometry(state)
   const marks = marksOf(state.ascii)
   const rows = runRows(state)
-  const name = Math.max(14, Math.min(40, Math.floor(cells * 0.25)))
+  const wide = cells >= 100
+  const places = state.queue !== null
+  // Where there is no column for it, what is said begins with where.
+  const name = Math.max(14, Math.min(40, Math.floor(cells * 0.25)) - (places ? (wide ? WHERE : 6) : 0))
+  if (cells < NARROW) return narrowList(state, rows, cells, body)
   const head = line(
-    `   ${padEnd('STARTED', 12)}${padEnd('STATUS', 12)}${padEnd('COMMAND', 14)}${padEnd('TABLE', name)}${'TIME'.padStart(9)}  ${cells >= 100 ? padEnd('RUN', 21) : ''}SAID`,
+    `   ${padEnd('STARTED', 12)}${padEnd('STATUS', 12)}${padEnd('COMMAND', 14)}${padEnd('TABLE', name)}${'TIME'.padStart(9)}  ${wide ? padEnd('RUN', 21) : ''}${places && wide ? padEnd('WHERE', WHERE) : ''}SAID`,
     'strong',
   )
   const lines: Line[] = []
@@ -119,15 +214,12 @@ export function runsScreen(state: State, cells: number): Line[] {
       span(
         ` ${padEnd(clean(c.status), 10)}${padEnd(clean(c.command), 14)}${padEnd(cutMiddle(tableName(c.table, state.lake), name - 1), name)}${c.time.padStart(9)}  `,
       ),
-      ...(cells >= 100 ? [span(padEnd(c.run, 21), 'muted')] : []),
-      span(clean(c.said)),
+      ...(wide ? [span(padEnd(c.run, 21), 'muted')] : []),
+      ...(places && wide ? [span(padEnd(clean(c.where), WHERE - 1) + ' ')] : []),
+      span(clean(c.where === 'queue' && !wide ? `queue ${c.said}` : c.said)),
     ]
     lines.push(here ? chosen(drawn, cells) : drawn)
   }
-  if (rows.length === 0) {
-    const slot = state.slots.runs
-    if (slot.error === null) lines.push(line(slot.value === null ? '   reading …' : '   no run is recorded', 'muted'))
-    else lines.push(...wrap(clean(slot.error), cells - 4).map((text) => line(`   ${text}`, 'bad')))
-  }
-  return block([head, ...lines], cells, body)
+  if (rows.length === 0) lines.push(...nothingListed(state, cells))
+  return withQueue([head, ...lines], state, cells, body)
 }

@@ -15,6 +15,7 @@ import { detailPane } from './detail.ts'
 import { dialogBox } from './dialogs.ts'
 import { footLine, headLines } from './frame.ts'
 import { logScreen } from './log.ts'
+import { queueScreen } from './queue/screen.ts'
 import { runScreen } from './run.ts'
 import { runsScreen } from './runs.ts'
 import { tablesPane } from './tables.ts'
@@ -59,6 +60,8 @@ function body(state: State): Line[] {
       const run = openRun(state)
       return run === null ? runsScreen(state, cells) : runScreen(state, run, cells)
     }
+    case 'queue':
+      return queueScreen(state, cells)
     case 'compare':
       return compareScreen(state, cells)
     case 'ask':

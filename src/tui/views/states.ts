@@ -114,10 +114,14 @@ export function runMark(status: string, marks: Marks): Span {
     case 'in_progress':
       return span(marks.running, 'info')
     case 'stopped':
+    case 'stopping':
+    case 'pausing':
     case 'paused':
       return span(marks.unfinished, 'warn')
     case 'refused':
       return span(marks.refused, 'warn')
+    case 'waits':
+    case 'not known':
     case 'skipped':
     case 'pending':
       return span(marks.none, 'muted')

@@ -102,8 +102,11 @@ export class ArchiveProgress {
     return this.#operation.detach ? 'DETACHED' : 'PUBLISHED'
   }
 
-  #begin({ table, partition }: { readonly table: string; readonly partition: string }, now: number): ArchivePartition {
-    this.begunAt ??= now
+  #begin(event: Extract<Event, { type: 'archive.progress' | 'archive.state' }>, now: number): ArchivePartition {
+    const { table, partition } = event
+    // Events come in batches: what is quick would begin and end at once.
+    const at = Date.parse(event.ts)
+    this.begunAt ??= Number.isNaN(at) ? now : Math.min(now, at)
     this.#current = this.#partitions.get(`${table}\n${partition}`) ?? this.#add(table, partition, null, this.#goal())
     return this.#current
   }

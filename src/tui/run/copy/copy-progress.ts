@@ -3,12 +3,14 @@
  * place.
  */
 import { differenceText } from './difference-text.ts'
+import { WorkPace } from '../../../model/copy/work-pace.ts'
 import type { Event, EventBody, KeySpan, Latency } from '../../../model/event.ts'
 import { ChunkBook, freshChunk, KEPT_ROWS, type Chunk } from './chunk-book.ts'
 import type { ChunkState } from './chunk-map.ts'
 import { CopyTable, type Tally } from './copy-table.ts'
 import { FollowProgress } from './follow-progress.ts'
 import { isProved, isProvedAtEnd } from './proof.ts'
+import { SwitchProgress } from './switch-progress.ts'
 
 type Of<T extends EventBody['type']> = Extract<Event, { type: T }>
 
@@ -17,6 +19,10 @@ type Pressure = { readonly reason: string; readonly rate: number }
 export class CopyProgress {
   readonly book = new ChunkBook()
   readonly follow = new FollowProgress()
+  /** Over the time in which chunks were worked on. */
+  readonly pace = new WorkPace()
+  /** Of a cut-over. */
+  readonly switching = new SwitchProgress()
   throttle: Pressure | null = null
   /** How long the target takes for a batch; null before that was measured. */
   latency: Latency | null = null
@@ -43,7 +49,9 @@ export class CopyProgress {
   }
 
   fold(event: Event, now: number): void {
+    this.pace.fold(event)
     this.follow.fold(event)
+    this.switching.fold(event, now)
     switch (event.type) {
       case 'plan.ready':
         for (const line of event.copies ?? []) this.#tables.set(line.table, new CopyTable(line.table, line))
@@ -124,6 +132,11 @@ export class CopyProgress {
       for (const state of Object.keys(sum) as (keyof typeof sum)[]) sum[state] += counts[state]
     }
     return sum
+  }
+
+  /** Whether a table was begun by this run: one that is only followed never is. */
+  get hasCopied(): boolean {
+    return this.tables.some(({ started, begun }) => started !== null || begun > 0)
   }
 
   /** Whether every row of every table was read and is accounted for, also those that were set aside. */

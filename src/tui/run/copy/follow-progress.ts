@@ -13,6 +13,8 @@ export type StreamTable = {
   truncates: number
   /** The last comparison; null before there was one. */
   proved: { readonly position: string; readonly rows: number; readonly differing: number } | null
+  /** Rows of the source that were compared in the round that goes on, and how many there are about; null between rounds. */
+  comparing: { readonly done: number; readonly total: number } | null
 }
 
 export class FollowProgress {
@@ -56,8 +58,17 @@ export class FollowProgress {
         table.truncates = Number(event.truncates)
         break
       }
+      case 'diff.progress':
+        this.#table(event.table).comparing = { done: Number(event.done), total: Number(event.total) }
+        break
+      case 'run.finished':
+        // What was compared then was broken off.
+        for (const table of this.tables.values()) table.comparing = null
+        break
       case 'follow.proved': {
-        this.#table(event.table).proved = {
+        const compared = this.#table(event.table)
+        compared.comparing = null
+        compared.proved = {
           position: event.position,
           rows: Number(event.rows),
           differing: Number(event.differing) + Number(event.unread),
@@ -78,7 +89,15 @@ export class FollowProgress {
   #table(name: string): StreamTable {
     const known = this.tables.get(name)
     if (known !== undefined) return known
-    const table: StreamTable = { state: 'copying', inserts: 0, updates: 0, deletes: 0, truncates: 0, proved: null }
+    const table: StreamTable = {
+      state: 'copying',
+      inserts: 0,
+      updates: 0,
+      deletes: 0,
+      truncates: 0,
+      proved: null,
+      comparing: null,
+    }
     this.tables.set(name, table)
     return table
   }

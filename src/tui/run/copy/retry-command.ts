@@ -1,11 +1,15 @@
 /** The command that tries again the rows which a copy has set aside. */
 import type { CopyOperation } from '../../../engine/operation.ts'
 import type { Dec } from '../../../model/event.ts'
-import { redactUrl } from '../../../shared/redact.ts'
-import { shellQuote } from '../../../shared/shell.ts'
+import { urlsByFlag } from '../../../engine/operations/facts.ts'
+import { wholeCommands } from '../../../engine/whole-commands/whole.ts'
 
-/** @param runs that set them aside; the command names one, and none where there are several, or nobody knows */
-export function retryCommand({ to }: CopyOperation, runs: readonly Dec[]): string {
+/**
+ * @param commandLine of the copy: its ends are those of the command
+ * @param runs that set them aside; the command names one, and none where there are several, or nobody knows
+ */
+export function retryCommand(operation: CopyOperation, commandLine: string, runs: readonly Dec[]): string {
   const [runId, ...more] = runs
-  return `sluice quarantine retry ${runId === undefined || more.length > 0 ? '' : `${runId} `}--to ${shellQuote(redactUrl(to))}`
+  const named = runId === undefined || more.length > 0 ? '' : ` ${runId}`
+  return wholeCommands(commandLine, urlsByFlag(operation))(`sluice quarantine retry${named}`)
 }

@@ -80,12 +80,18 @@ function fitting(parts: readonly string[], cells: number): string {
 /** Rates count rows that are gone over: those that are written, and those that are read back. */
 function paceLine(state: State, run: RunView, cells: number): Line {
   const elapsed = `${clockSpan((run.endedAt ?? state.now) - run.startedAt)} ${run.finished === null ? 'so far' : 'in all'}`
-  const mean = `${rate(meanRate(run, state.now))} mean`
+  const meant = meanRate(run, state.now)
+  const mean = meant === null || meant === 0 ? [] : [`${rate(meant)} mean`]
   const moved = byteRate(run, state.now, 5000)
   const facts =
     run.finished === null
-      ? [`${rate(rateOf(run, state.now, 5000))} now`, elapsed, ...(moved === null ? [] : [`${bytes(moved)}/s`]), mean]
-      : [mean, elapsed]
+      ? [
+          `${rate(rateOf(run, state.now, 5000))} now`,
+          elapsed,
+          ...(moved === null ? [] : [`${bytes(moved)}/s`]),
+          ...mean,
+        ]
+      : [...mean, elapsed]
   const spark = cells >= 100 ? SPARK : NARROW_SPARK
   return [
     span(' '),

@@ -4,8 +4,9 @@ import { leftLines } from '../../../model/copy/left-behind.ts'
 import type { Line, Tone } from '../../draw/line.ts'
 import { span } from '../../draw/line.ts'
 import { clean, wrap } from '../../draw/text.ts'
-import { bytes, clockSpan, numberOf, plural } from '../../draw/format.ts'
+import { bytes, numberOf, plural } from '../../draw/format.ts'
 import type { RunView } from '../../run/run-view.ts'
+import { lagText } from './follow.ts'
 import { retryOf } from './texts.ts'
 
 /** Rows of `cells`; none while the run goes on. */
@@ -23,7 +24,7 @@ export function endingLines(run: RunView, cells: number): readonly Line[] {
   const aside = copy.tally().aside > 0
   if (finished.notChecked !== undefined) say('note', finished.notChecked, 'plain')
   const left = isFollowed(run) ? leftBehindText(copy.follow.last) : null
-  if (left !== null) say('left', left, 'warn')
+  if (left !== null) say('left', left, copy.follow.last?.lagMs === 0 ? 'plain' : 'warn')
   if (finished.error?.hint !== undefined) say('do', finished.error.hint, 'strong')
   if (aside) say('retry', retryOf(run), 'strong')
   if (finished.resumeCommand !== undefined) say('next', finished.resumeCommand, 'plain')
@@ -60,8 +61,10 @@ function isFollowed({ copy, operation }: Pick<RunView, 'copy' | 'operation'>): b
 function leftBehindText(last: FollowProgressEvent | null): string | null {
   if (last === null) return 'how far it is behind is not known: the source was not looked at'
   const waiting = last.waiting === undefined ? bytes(numberOf(last.lagBytes)) : plural(Number(last.waiting), 'note')
-  const isBehind = last.lagMs > 0 || numberOf(last.waiting ?? last.lagBytes) !== 0
-  return isBehind
-    ? `lag ${clockSpan(last.lagMs)} · ${waiting} were not applied when the source was looked at last`
-    : null
+  if (last.lagMs > 0) return `${lagText(last)} were not applied when the source was looked at last`
+  if (numberOf(last.waiting ?? last.lagBytes) === 0) return null
+  // Its log goes on without changes of these tables, too.
+  return last.waiting === undefined
+    ? `nothing was known to wait; ${waiting} of the source's log are looked through by the next run`
+    : `${waiting} that came last are read by the next run`
 }

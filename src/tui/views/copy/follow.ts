@@ -1,21 +1,29 @@
 /** The head of a copy's screen while changes follow it: which tables are live, how far it is behind, what the slot holds back. */
+import type { FollowProgressEvent } from '../../../model/follow-events.ts'
 import { progressBar, sparkline } from '../../draw/bars.ts'
-import { bytes, clockSpan, count, numberOf, percent, plural } from '../../draw/format.ts'
+import { bytes, clockSpan, count, numberOf, percent, plural, timeOfDay } from '../../draw/format.ts'
 import type { Line } from '../../draw/line.ts'
 import { line, span } from '../../draw/line.ts'
-import { cutEnd, padEnd, width } from '../../draw/text.ts'
+import { clean, cutEnd, padEnd, width } from '../../draw/text.ts'
 import type { FollowProgress } from '../../run/copy/follow-progress.ts'
+import type { RunView } from '../../run/run-view.ts'
+import type { State } from '../../state/state.ts'
 
 const SPARK = 24
+/** Where curves would take the room of what they are curves of. */
+const NARROW = 60
+
+type FollowedRun = Pick<RunView, 'plan' | 'finished' | 'startedAt' | 'pausedAt' | 'trouble'>
 
 /** Three rows in place of bar, sums and pace, and a fourth once no table is copied any more. */
 export function followLines(
+  { now, ascii }: Pick<State, 'now' | 'ascii'>,
+  run: FollowedRun,
   { last, lag, rates, held, proved, halted, isWhole }: FollowProgress,
-  hasEnded: boolean,
   cells: number,
-  ascii: boolean,
 ): Line[] {
-  if (last === null) return []
+  const hasEnded = run.finished !== null
+  if (last === null) return hasEnded ? [] : beginning(run, now, cells)
   const { copying, catchup, live } = last.tables
   const all = Number(copying) + Number(catchup) + Number(live)
   const states = [
@@ -24,7 +32,7 @@ export function followLines(
     ...(copying === '0' ? [] : [`copying ${copying}`]),
   ]
   const waits = last.waiting === undefined ? bytes(numberOf(last.lagBytes)) : plural(Number(last.waiting), 'note')
-  const behind = last.lagMs === 0 ? 'no lag' : `lag ${clockSpan(last.lagMs)} · ${waits}`
+  const behind = lagText(last)
   const left = last.remainingMs === undefined || last.lagMs === 0 ? [] : [`${clockSpan(last.remainingMs)} to catch up`]
   const room = last.safeBytes === undefined ? '' : `, ${bytes(numberOf(last.safeBytes))} more may be held`
   const share = last.safeBytes === undefined ? null : shareOf(Number(last.heldBytes), Number(last.safeBytes))
@@ -36,16 +44,32 @@ export function followLines(
       : proved.differing === 0
         ? `every row equal as of ${proved.position}`
         : `${plural(proved.differing, 'row')} differed as of ${proved.position}`
+  const what = hasEnded ? 'it has ended' : doingText(run, now)
+  if (cells < NARROW) {
+    const rows = [
+      halted === null ? `${what} · ${states.join(' · ')}` : `halted: ${halted}`,
+      [behind, ...left].join(' · '),
+      `${count(numberOf(last.rate))} changes/s · applied ${last.position}`,
+      ...(isWhole ? [slot] : []),
+    ]
+    const tone = halted === null ? 'strong' : 'bad'
+    return rows.map((text, at) => line(` ${cutEnd(text, cells - 2)}`, at === 0 ? tone : 'plain'))
+  }
   const head = [states.join(' · '), behind, ...left].join('    ')
   const pace = `${count(numberOf(last.rate))} changes/s    ${count(numberOf(last.changes))} in all    applied ${last.position}`
   const curve = (values: readonly number[]): string => padEnd(sparkline(values, SPARK, ascii), SPARK)
   const rest = cells - SPARK - 4
   const both = `${slot}    ${compared}`
-  const foot = isWhole ? `behind ${waits}    ${compared}` : width(both) <= rest ? both : slot
+  // What its log has beyond that was looked through, or is about to be: nothing is known to wait.
+  const foot = isWhole
+    ? `${last.lagMs === 0 ? 'nothing is known to wait' : `behind ${waits}`}    ${compared}`
+    : width(both) <= rest
+      ? both
+      : slot
   const full = share === null ? '' : `  ${progressBar(share, 12, ascii)} ${percent(share)}`
   return [
     halted === null
-      ? line(` ${cutEnd(`${hasEnded ? 'it has ended' : 'following'}    ${head}`, cells - 2)}`, 'strong')
+      ? line(` ${cutEnd(`${what}    ${head}`, cells - 2)}`, 'strong')
       : line(` ${cutEnd(`halted: ${halted}`, cells - 2)}`, 'bad'),
     [span(' '), span(curve(rates), 'info'), span(`  ${cutEnd(pace, rest)}`)],
     [span(' '), span(curve(lag), 'warn'), span(`  ${cutEnd(foot, rest)}`)],
@@ -53,6 +77,24 @@ export function followLines(
       ? [[span(' '), span(curve(held), 'muted'), span(`  ${cutEnd(slot, rest - width(full))}${full}`)] as Line]
       : []),
   ]
+}
+
+/** How far a stream is behind. */
+export function lagText({ lagMs, lagIs, lagBytes, waiting }: FollowProgressEvent): string {
+  const waits = waiting === undefined ? bytes(numberOf(lagBytes)) : plural(Number(waiting), 'note')
+  return lagMs === 0 ? 'no lag' : `lag ${lagIs === undefined ? '' : `${lagIs} `}${clockSpan(lagMs)} · ${waits}`
+}
+
+/** What it does, or that it was told to wait, since when. */
+function doingText({ pausedAt }: FollowedRun, now: number): string {
+  return pausedAt === null ? 'following' : `paused at ${timeOfDay(pausedAt)}, ${clockSpan(now - pausedAt)} ago`
+}
+
+/** Before the stream is open nothing of it is known. */
+function beginning(run: FollowedRun, now: number, cells: number): Line[] {
+  if (run.trouble !== null) return [line(` ${cutEnd(clean(run.trouble), cells - 2)}`, 'warn'), [], []]
+  const doing = run.plan === null ? 'asking both sides and the ledger what there is' : 'opening the stream'
+  return [line(` ${cutEnd(`${doing} … ${clockSpan(now - run.startedAt)} so far`, cells - 2)}`, 'strong'), [], []]
 }
 
 function shareOf(held: number, safe: number): number {

@@ -1,7 +1,6 @@
 /** The head of a copy's screen: what it is, how far, how fast, and that what was read is accounted for. */
 import { progressBar, sparkline } from '../../draw/bars.ts'
 import { bytes, clockSpan, count, percent, rate, timeOfDay } from '../../draw/format.ts'
-import { declarationOf } from '../../../engine/operations/facts.ts'
 import type { Line } from '../../draw/line.ts'
 import { line, span, spread } from '../../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd, width } from '../../draw/text.ts'
@@ -9,6 +8,7 @@ import type { CopyProgress } from '../../run/copy/copy-progress.ts'
 import { limitOf } from '../../run/rate-limit.ts'
 import type { RunView } from '../../run/run-view.ts'
 import { byteRate, bytesNow, eta, meanRate, perSecond, rateOf, share, workOf } from '../../run/run-view.ts'
+import { isFollowing } from '../../state/copy-layout.ts'
 import type { State } from '../../state/state.ts'
 import { withoutUrls } from '../without-urls.ts'
 import { followLines } from './follow.ts'
@@ -19,11 +19,15 @@ const SHORT_SPARK = 14
 
 /** Four rows, or five where there is room for an empty one. */
 export function copyHead(state: State, run: RunView, copy: CopyProgress, cells: number, wide: boolean): Line[] {
-  const isFollowing = run.finished === null ? copy.follow.last !== null : copy.follow.isWhole
-  const lines = isFollowing
-    ? [titleLine(run, cells, wide), ...followLines(copy.follow, run.finished !== null, cells, state.ascii)]
+  const lines = isStream(run, copy)
+    ? [titleLine(run, cells, wide), ...followLines(state, run, copy.follow, cells)]
     : copiedLines(state, run, copy, cells, wide)
   return wide ? [...lines.slice(0, 1), [], ...lines.slice(1)] : lines
+}
+
+/** What only follows has nothing to copy as long as no table of it begins: its bar would stand at 0 for ever. */
+function isStream(run: RunView, copy: CopyProgress): boolean {
+  return run.finished === null ? copy.follow.last !== null || isFollowing(run) : copy.follow.isWhole
 }
 
 function copiedLines(state: State, run: RunView, copy: CopyProgress, cells: number, wide: boolean): Line[] {
@@ -35,7 +39,8 @@ function copiedLines(state: State, run: RunView, copy: CopyProgress, cells: numb
   ]
 }
 
-function titleLine(run: RunView, cells: number, wide: boolean): Line {
+/** What was asked for, and when it began. */
+export function titleLine(run: RunView, cells: number, wide: boolean): Line {
   const all = workOf(run)
   const resumed =
     run.baseline > 0 && all !== null && all > 0 ? `resumed at ${percent(Math.min(1, run.baseline / all))}` : ''
@@ -61,15 +66,14 @@ function barLine(state: State, run: RunView, cells: number): Line {
   ]
 }
 
-/** What goes on before a plan is told. What only follows or switches copies nothing, and tells none. */
-function beginningOf({ operation: { kind } }: RunView): string {
-  const { doing = kind } = declarationOf(kind)
-  return kind === 'copy' || kind === 'partition-run' ? 'planning: asking both sides what there is' : doing
-}
-
 /** Closed chunks only, because only of them it is known what became of their rows. */
 function readLine(run: RunView, copy: CopyProgress, cells: number): Line {
-  if (run.plan === null) return line(run.finished === null ? ` ${beginningOf(run)} …` : '', 'muted')
+  if (run.plan === null) {
+    if (run.finished !== null) return []
+    // Nothing else moves then: what is waited for stands where the eye is.
+    if (run.trouble !== null) return line(` ${cutEnd(clean(run.trouble), cells - 2)}`, 'warn')
+    return line(' planning: asking both sides what there is …', 'muted')
+  }
   const { read, written, skipped, aside, proved } = copy.tally()
   const { rows, estimated } = copy.rows()
   const whole = estimated && run.finished?.status === 'ok' ? read : Math.max(rows, read)
@@ -92,16 +96,22 @@ function readLine(run: RunView, copy: CopyProgress, cells: number): Line {
 
 function paceLine(state: State, run: RunView, copy: CopyProgress, cells: number, wide: boolean): Line {
   const elapsed = `${clockSpan((run.endedAt ?? state.now) - run.startedAt)} ${run.finished === null ? 'so far' : 'in all'}`
-  const mean = meanRate(run, state.now)
   if (run.finished !== null) {
     const moved = bytesNow(run)
-    const facts = [`${rate(mean)} mean`, ...(moved > 0 ? [`${bytes(moved)}${meanBytes(run, state.now)}`] : []), elapsed]
+    const pace = copy.pace.mean()
+    const volume = pace === null || pace.bytes === 0 ? '' : `, ${bytes(pace.bytes)}/s`
+    const facts = [
+      ...(pace === null ? [] : [`${rate(pace.rows)} mean`]),
+      ...(moved > 0 ? [`${bytes(moved)}${volume}`] : []),
+      elapsed,
+    ]
     return [
       span(' '),
       span(padEnd(sparkline(perSecond(run), SPARK, state.ascii), SPARK), 'info'),
       span(`  ${facts.join('   ')}`),
     ]
   }
+  const mean = meanRate(run, state.now)
   const now = rateOf(run, state.now, 5000)
   const set = settings(run)
   const { throttle } = copy
@@ -137,12 +147,6 @@ function paceLine(state: State, run: RunView, copy: CopyProgress, cells: number,
     span(`  ${text}`, !wide && slow.length > 0 ? 'warn' : 'plain'),
     ...(wide && slow.length > 0 && left > 20 ? [span(gap + cutEnd(slow.join(''), left), 'warn')] : []),
   ]
-}
-
-/** Bytes a second of the whole run. */
-function meanBytes(run: RunView, now: number): string {
-  const ms = (run.endedAt ?? now) - (run.copy?.begunAt ?? run.startedAt)
-  return ms < 1000 ? '' : `, ${bytes((bytesNow(run) * 1000) / ms)}/s`
 }
 
 /** How long the target takes for a megabyte of rows, but for the slowest. */

@@ -19,7 +19,7 @@ import { keyStrip, legend } from './strip.ts'
 import { tableList } from './tables.ts'
 
 /** The newest lines of the log: the last one whole where it fits, the others in a row each. */
-function newestLines(state: State, rows: number, cells: number): Line[] {
+export function newestLines(state: State, rows: number, cells: number): Line[] {
   const entries = state.log.entries.slice(-rows)
   const inOneRow = (entry: LogEntry): Line[] => logLines({ ...entry, text: cutEnd(entry.text, cells - 11) }, cells)
   const last = entries.at(-1)
@@ -41,7 +41,8 @@ export function copyScreen(state: State, run: RunView, copy: CopyProgress, cells
   }
   if (layout.chart > 0) part(minuteChart(run, cells, layout.chart + 1, state.ascii), layout.chart + 1)
   if (layout.stream) {
-    part(streamTables(state, run, copy, layout, cells), layout.tables + 1)
+    const titled = layout.titled ? 1 : 0
+    part(streamTables(state, run, copy, layout, cells).slice(1 - titled), layout.tables + titled)
     if (layout.ending > 0) part(endingLines(run, cells), layout.ending)
     if (layout.log > 0) part([rule('log', cells), ...newestLines(state, layout.log, cells)], layout.log + 1)
     return block(lines, cells, body)

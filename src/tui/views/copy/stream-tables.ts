@@ -1,5 +1,5 @@
 /** The tables of a stream, once none is copied any more: what was applied to each, and how it was compared last. */
-import { count, plural } from '../../draw/format.ts'
+import { count, percent, plural } from '../../draw/format.ts'
 import type { Line } from '../../draw/line.ts'
 import { chosen, line, rule, span, type Tone } from '../../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd, width } from '../../draw/text.ts'
@@ -28,35 +28,50 @@ export function streamTables(
   const marks = marksOf(state.ascii)
   const lines = tables.slice(top, top + layout.tables).map((table) => {
     const here = table === shown && layout.cursor === 'tables'
-    const made = tableLine(table.name, follow.tables.get(table.name) ?? null, here ? marks.row : ' ', cells)
+    const made = streamTableLine(table.name, follow.tables.get(table.name) ?? null, here ? marks.row : ' ', cells)
     return here ? chosen(made, cells) : made
   })
-  if (tables.length === 0) lines.push(line('   nothing is wrong with any table · e shows all', 'muted'))
+  if (tables.length === 0) {
+    const text = state.runs.errorsOnly ? 'nothing is wrong with any table · e shows all' : 'the ledger is being asked'
+    return [rule('tables', cells), line(`   ${text}`, 'muted')]
+  }
   return [rule(plural(tables.length, 'table'), cells), ...lines]
 }
 
-function tableLine(name: string, table: StreamTable | null, mark: string, cells: number): Line {
+export function streamTableLine(name: string, table: StreamTable | null, mark: string, cells: number): Line {
   const wide = cells >= 100
-  const long = cells >= 160 ? 48 : wide ? 28 : 18
+  // Numbers would leave no room for what tells one table from another.
+  const narrow = cells < 60
+  const long = cells >= 160 ? 48 : wide ? 28 : narrow ? cells - 20 : 18
   const front = [span(mark), span(` ${padEnd(cutMiddle(clean(name), long - 2), long)}`)]
   if (table === null) return front
-  const { state, inserts, updates, deletes, truncates, proved } = table
+  const { state, inserts, updates, deletes, truncates, proved, comparing } = table
   const [plus, change, minus] = wide ? ['inserts', 'updates', 'deletes'] : ['+', '~', '-']
   const part = (many: number, word: string | undefined, least: number): string =>
     wide ? `${count(many).padStart(least)} ${word}` : `${word}${count(many)}`.padStart(least)
-  const applied = wide
-    ? part(inserts, plus, 10) + part(updates, change, 10) + part(deletes, minus, 10)
-    : [part(inserts, plus, 10), part(updates, change, 9), part(deletes, minus, 8)].map((text) => ` ${text}`).join('')
+  const applied = narrow
+    ? ''
+    : wide
+      ? part(inserts, plus, 10) + part(updates, change, 10) + part(deletes, minus, 10)
+      : [part(inserts, plus, 10), part(updates, change, 9), part(deletes, minus, 8)].map((text) => ` ${text}`).join('')
   const emptied = truncates === 0 ? [] : [`emptied ${plural(truncates, 'time')}`]
   const rest = cells - long - 5 - Math.max(8, state.length) - width(applied)
-  const { texts, tone } = comparedTexts(proved)
+  const { texts, tone } = comparedTexts(proved, comparing)
   const facts = texts.map((text) => [text, ...emptied].join(', '))
   const fact = [...facts, ...texts].find((text) => width(text) <= rest) ?? cutEnd(texts.at(-1) ?? '', rest)
   return [...front, span(padEnd(state, 8), state === 'live' ? 'plain' : 'warn'), span(applied), span(`  ${fact}`, tone)]
 }
 
 /** The longest first. */
-function comparedTexts(proved: StreamTable['proved']): { readonly texts: readonly string[]; readonly tone: Tone } {
+function comparedTexts(
+  proved: StreamTable['proved'],
+  comparing: StreamTable['comparing'],
+): { readonly texts: readonly string[]; readonly tone: Tone } {
+  if (comparing !== null) {
+    const { done, total } = comparing
+    const part = percent(total > 0 ? Math.min(0.99, done / total) : null)
+    return { texts: [`comparing rows: ${count(done)} of ${count(total)}, ${part}`, `comparing ${part}`], tone: 'info' }
+  }
   if (proved === null) return { texts: ['not compared'], tone: 'muted' }
   const { position, rows, differing } = proved
   if (differing > 0) {

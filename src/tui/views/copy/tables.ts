@@ -5,6 +5,7 @@ import { chosen, line, rule, span } from '../../draw/line.ts'
 import { clean, cutEnd, cutMiddle, padEnd } from '../../draw/text.ts'
 import { marksOf } from '../../draw/theme.ts'
 import type { CopyProgress } from '../../run/copy/copy-progress.ts'
+import type { StreamTable } from '../../run/copy/follow-progress.ts'
 import type { CopyTable, TableState } from '../../run/copy/copy-table.ts'
 import type { RunView } from '../../run/run-view.ts'
 import { copyTables, shownTable } from '../../state/copy-shown.ts'
@@ -12,6 +13,7 @@ import type { CopyLayout } from '../../state/copy-layout.ts'
 import { scrollTop } from '../../state/position.ts'
 import type { State } from '../../state/state.ts'
 import { runMark } from '../states.ts'
+import { streamTableLine } from './stream-tables.ts'
 
 /** How a state is told by the marks of runs. */
 const MARKED: Readonly<Record<TableState, string>> = {
@@ -34,25 +36,40 @@ export function tableList(state: State, run: RunView, copy: CopyProgress, layout
   const top = scrollTop(0, at, tables.length, layout.tables)
   const lines = tables.slice(top, top + layout.tables).map((table) => {
     const here = table === shown
-    const made = tableLine(table, run, state, here, cells)
+    const stream = followedAlone(table, copy)
+    const made =
+      stream === null
+        ? tableLine(table, run, state, here, cells)
+        : streamTableLine(table.name, stream, here ? marksOf(state.ascii).row : ' ', cells)
     return here && layout.cursor === 'tables' ? chosen(made, cells) : made
   })
-  if (tables.length === 0) lines.push(line('   nothing is wrong with any table · e shows all', 'muted'))
+  if (tables.length === 0) {
+    const text = state.runs.errorsOnly ? 'nothing is wrong with any table · e shows all' : 'not known yet'
+    lines.push(line(`   ${text}`, 'muted'))
+  }
   return [rule(summary(copy, state), cells), ...lines]
 }
 
+/** What is applied to a table that earlier runs have copied; null for one that this run copies or is going to. */
+function followedAlone({ name, started, begun, result }: CopyTable, { follow }: CopyProgress): StreamTable | null {
+  if (started !== null || begun > 0 || result !== null) return null
+  const stream = follow.tables.get(name)
+  return stream === undefined || stream.state === 'copying' ? null : stream
+}
+
 function summary(copy: CopyProgress, state: State): string {
-  const counts = new Map<TableState | 'aside', number>()
+  const counts = new Map<TableState | 'aside' | 'followed', number>()
   for (const table of copy.tables) {
-    const one = lacksRowsOnly(table) ? 'aside' : table.state
+    const one = lacksRowsOnly(table) ? 'aside' : followedAlone(table, copy) === null ? table.state : 'followed'
     counts.set(one, (counts.get(one) ?? 0) + 1)
   }
-  const some = (which: TableState | 'aside', word: string): string[] =>
+  const some = (which: TableState | 'aside' | 'followed', word: string): string[] =>
     counts.has(which) ? [`${word} ${counts.get(which) ?? 0}`] : []
   return [
     `tables ${copy.tables.length}`,
     ...some('ok', 'done'),
     ...some('aside', 'done but for rows aside'),
+    ...some('followed', 'followed'),
     ...some('copied', 'copied'),
     ...some('copying', 'copying'),
     ...some('waits', 'waiting'),

@@ -20,12 +20,12 @@ export function chunkWord({ state, held }: Chunk): string {
 }
 
 /** What to run once rows that this run has set aside were mended; '' for a run that is no copy. */
-export function retryOf({ operation, runId, copy, finished }: RunView): string {
+export function retryOf({ operation, commandLine, runId, copy, finished }: RunView): string {
   // A followed copy tries them again by itself.
   if (operation.kind !== 'copy' || operation.follow !== undefined) return ''
   // While it runs only its own rows are known by their run.
   const runs = finished?.asideRuns ?? (copy?.hasOlderAside === true || runId === null ? [] : [runId])
-  return retryCommand(operation, runs)
+  return retryCommand(operation, commandLine, runs)
 }
 
 /** What happened to a chunk, the most important first. */

@@ -1,0 +1,55 @@
+/** What is known of a switch, folded from its events: gates, the step that it is at, and that it has happened. */
+import type { CutoverGateEvent, CutoverStepEvent, CutoverSwitchedEvent } from '../../../model/cutover-events.ts'
+import type { Event } from '../../../model/event.ts'
+
+export type SwitchGate = Pick<CutoverGateEvent, 'name' | 'state' | 'detail'>
+
+/** While these are the newest step, somebody else may have to wait. */
+const HOLDING: ReadonlySet<CutoverStepEvent['step']> = new Set([
+  'trying',
+  'closing',
+  'session ended',
+  'closed',
+  'proved',
+])
+
+export class SwitchProgress {
+  /** By name, in the order in which they were told first. */
+  readonly gates = new Map<string, SwitchGate>()
+  /** The newest step; null before there was one. */
+  step: { readonly text: string; readonly holds: boolean; readonly at: number } | null = null
+  switched: CutoverSwitchedEvent | null = null
+  #newest: string | null = null
+
+  /** The gate that was told to wait last, and does still; null where none does. */
+  get waitsFor(): SwitchGate | null {
+    const newest = this.gates.get(this.#newest ?? '')
+    if (newest?.state === 'waiting') return newest
+    return [...this.gates.values()].findLast(({ state }) => state === 'waiting') ?? null
+  }
+
+  /** How many gates stand so. */
+  count(state: SwitchGate['state']): number {
+    return [...this.gates.values()].filter((gate) => gate.state === state).length
+  }
+
+  /** @param now ms since the epoch */
+  fold(event: Event, now: number): void {
+    switch (event.type) {
+      case 'cutover.gate': {
+        const { name, state, detail } = event
+        this.gates.set(name, { name, state, detail })
+        if (state === 'waiting') this.#newest = name
+        break
+      }
+      case 'cutover.step':
+        this.step = { text: event.detail, holds: HOLDING.has(event.step), at: now }
+        break
+      case 'cutover.switched':
+        this.switched = event
+        break
+      default:
+        break
+    }
+  }
+}

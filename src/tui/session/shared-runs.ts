@@ -1,0 +1,51 @@
+/** Orders to runs that workers share. They go to the queue one after the other, and are shown as on their way until it has noted them. */
+import type { SharedRun, Workbench } from '../../engine/workbench.ts'
+import type { RunWishes } from '../../model/distributed.ts'
+import { asSluiceError } from '../../shared/errors.ts'
+import type { Action } from '../state/action.ts'
+import type { Dialog, State } from '../state/state.ts'
+import type { Store } from '../state/store.ts'
+
+type Flash = (text: string, tone?: 'plain' | 'ok' | 'bad') => void
+
+export class SharedRuns {
+  readonly #queue: Workbench['queue']
+  readonly #store: Store<State, Action>
+  readonly #flash: Flash
+  #last: Promise<void> = Promise.resolve()
+  #waiting = 0
+
+  constructor(workbench: Workbench, store: Store<State, Action>, flash: Flash) {
+    this.#queue = workbench.queue
+    this.#store = store
+    this.#flash = flash
+  }
+
+  /** Asks before all workers are told, and before a run that has ended is queued again. */
+  confirm(act: 'stop' | 'resume', { runId }: SharedRun): void {
+    this.#store.dispatch({ type: 'dialog', dialog: { kind: 'shared', act, runId, choice: 0 } })
+  }
+
+  accept({ act, runId }: Extract<Dialog, { kind: 'shared' }>): void {
+    this.order(runId, act === 'stop' ? { stop: true } : { held: false })
+  }
+
+  order(runId: string, wishes: RunWishes): void {
+    const queue = this.#queue
+    if (queue === undefined) return
+    this.#waiting += 1
+    this.#store.dispatch({ type: 'queue-ordered', runId, wishes })
+    this.#last = this.#last.then(async () => {
+      let run: SharedRun | null = null
+      try {
+        run = await queue.steer(runId, wishes)
+      } catch (thrown) {
+        const { message, hint } = asSluiceError(thrown)
+        this.#flash(`not ordered: ${message}${hint === undefined ? '' : `; ${hint}`}`, 'bad')
+      }
+      this.#waiting -= 1
+      // What was ordered behind it is still on its way.
+      if (this.#waiting === 0 || run === null) this.#store.dispatch({ type: 'queue-noted', run })
+    })
+  }
+}

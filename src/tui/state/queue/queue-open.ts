@@ -1,0 +1,26 @@
+/** What is open of a queue: the screen, and the run of it with its slots. */
+import type { SharedRun } from '../../../engine/workbench.ts'
+import type { Slot } from '../../../model/distributed.ts'
+import type { State } from '../state.ts'
+import { withSent, type QueueView } from './queue-shown.ts'
+
+/** The screen of the queue that is open, or null. */
+export function queueView({ screen, queue }: State): QueueView | null {
+  return screen === 'queue' ? (queue?.trail.at(-1) ?? null) : null
+}
+
+/** The run whose screen is open, with what is ordered; null while it is not read, or unknown. */
+export function shownRun(state: State): SharedRun | null {
+  const view = queueView(state)
+  const { queue } = state
+  if (view?.kind !== 'run' || queue === null) return null
+  const told = queue.run?.runId === view.runId ? queue.run.found : queue.runs.find(({ runId }) => runId === view.runId)
+  return told == null ? null : withSent(told, queue)
+}
+
+/** Its slots; none while they are not read. */
+export function shownSlots(state: State): readonly Slot[] {
+  const view = queueView(state)
+  const { run = null } = state.queue ?? {}
+  return view?.kind === 'run' && run?.runId === view.runId ? run.slots : []
+}

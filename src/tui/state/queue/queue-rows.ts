@@ -1,0 +1,120 @@
+/** The lists of the queue's screens: what their rows are, and where the cursor stands. A further listing is a kind of view with an entry here and one in `views/queue`. */
+import type { SharedRun } from '../../../engine/workbench.ts'
+import type { ScheduleEvent } from '../../../model/schedule-events.ts'
+import type { Slot, WorkerRow } from '../../../model/distributed.ts'
+import type { Move } from '../position.ts'
+import { moveIndex, scrollTop } from '../position.ts'
+import type { State } from '../state.ts'
+import { queueView, shownSlots } from './queue-open.ts'
+import { type KeyedPosition, type QueueShown, type QueueView } from './queue-shown.ts'
+
+/** A worker, or one slot of those that it works on. */
+export type WorkerLine = {
+  readonly key: string
+  readonly worker: WorkerRow
+  readonly slot: WorkerRow['slots'][number] | null
+}
+export type SlotLine = { readonly key: string; readonly slot: Slot }
+
+export function workerLines({ workers }: QueueShown): readonly WorkerLine[] {
+  return workers.flatMap((worker) => [
+    { key: worker.workerId, worker, slot: null },
+    ...worker.slots.map((slot) => ({ key: `${worker.workerId} ${slot.runId}/${slot.no}`, worker, slot })),
+  ])
+}
+
+export type ScheduleLine = { readonly key: string; readonly schedule: ScheduleEvent }
+
+export function scheduleLines({ schedules }: QueueShown): readonly ScheduleLine[] {
+  return (schedules ?? []).map((schedule) => ({ key: schedule.schedule, schedule }))
+}
+
+export function slotLines(state: State): readonly SlotLine[] {
+  return shownSlots(state).map((slot) => ({ key: String(slot.no), slot }))
+}
+
+const ROWS: {
+  readonly [K in QueueView['kind']]: (state: State, queue: QueueShown) => readonly { readonly key: string }[]
+} = {
+  workers: (_state, queue) => workerLines(queue),
+  schedules: (_state, queue) => scheduleLines(queue),
+  run: (state) => slotLines(state),
+}
+
+function keysOf(state: State): readonly string[] {
+  const view = queueView(state)
+  if (view === null || state.queue === null) return []
+  return ROWS[view.kind](state, state.queue).map(({ key }) => key)
+}
+
+/** Index of the row under the cursor; -1 where there are no rows. */
+export function cursorIn(keys: readonly string[], { key, index }: KeyedPosition): number {
+  const found = key === null ? -1 : keys.indexOf(key)
+  return found >= 0 ? found : Math.min(Math.max(0, index), keys.length - 1)
+}
+
+function atCursor<L extends { readonly key: string }>(lines: readonly L[], at: KeyedPosition): L | null {
+  const keys = lines.map(({ key }) => key)
+  return lines[cursorIn(keys, at)] ?? null
+}
+
+/** The slot under the cursor of a run's screen. */
+export function slotAtCursor(state: State): Slot | null {
+  const view = queueView(state)
+  if (view?.kind !== 'run') return null
+  return atCursor(slotLines(state), view.at)?.slot ?? null
+}
+
+/** The line under the cursor of the workers' screen. */
+export function workerAtCursor(state: State): WorkerLine | null {
+  const view = queueView(state)
+  if (view?.kind !== 'workers' || state.queue === null) return null
+  return atCursor(workerLines(state.queue), view.at)
+}
+
+/** The schedule under the cursor of their screen. */
+export function scheduleAtCursor(state: State): ScheduleEvent | null {
+  const view = queueView(state)
+  if (view?.kind !== 'schedules' || state.queue === null) return null
+  return atCursor(scheduleLines(state.queue), view.at)?.schedule ?? null
+}
+
+/** Its run that goes on, or its last one. */
+export const runOfSchedule = (schedule: ScheduleEvent | null): string | null =>
+  schedule?.running ?? schedule?.lastRun ?? null
+
+/** The run that the line is about: of a worker with several slots, that of its first one. */
+export const runOfLine = ({ worker, slot }: WorkerLine): string | null => (slot ?? worker.slots[0])?.runId ?? null
+
+/** How a run is called among others: what it does and about what. */
+export const nameOfRun = ({ kind, about }: Pick<SharedRun, 'kind' | 'about'>): string =>
+  about === '' ? kind : `${kind} ${about}`
+
+function withView(state: State, at: KeyedPosition): State {
+  const view = queueView(state)
+  if (view === null || state.queue === null) return state
+  const trail = [...state.queue.trail.slice(0, -1), { ...view, at }]
+  return { ...state, queue: { ...state.queue, trail } }
+}
+
+/** @param height rows of the list on screen */
+export function moveInQueue(state: State, move: Move, height: number): State {
+  const view = queueView(state)
+  const keys = keysOf(state)
+  if (view === null || keys.length === 0) return state
+  const index = moveIndex(cursorIn(keys, view.at), move, keys.length, height)
+  return withView(state, { key: keys[index] ?? null, index, top: scrollTop(view.at.top, index, keys.length, height) })
+}
+
+/** The cursor on a row that is there, and in sight. */
+export function settledQueue(state: State, height: number): State {
+  const view = queueView(state)
+  if (view === null) return state
+  const keys = keysOf(state)
+  if (keys.length === 0) return state
+  const index = cursorIn(keys, view.at)
+  const key = keys[index] ?? null
+  const top = scrollTop(view.at.top, index, keys.length, height)
+  const isSame = key === view.at.key && index === view.at.index && top === view.at.top
+  return isSame ? state : withView(state, { key, index, top })
+}

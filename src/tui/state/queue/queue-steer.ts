@@ -1,0 +1,68 @@
+/** How a run of the queue can be steered, and what a key asks of it. All of it is wishes of the whole run, which are shared out among its slots. */
+import { OPERATIONS, type OperationKind } from '../../../engine/operations/list.ts'
+import type { SharedRun } from '../../../engine/workbench.ts'
+import { declarationOf } from '../../../engine/operations/facts.ts'
+import { isPicturedAs } from '../../run/run-screen.ts'
+import { turnedRate } from '../../run/rate-limit.ts'
+import type { State } from '../state.ts'
+import { slotAtCursor } from './queue-rows.ts'
+import { shownRun, shownSlots } from './queue-open.ts'
+import { rateOfSlots } from './queue-shown.ts'
+
+export type SharedSteer = 'pause' | 'rate' | 'workers' | 'stop'
+
+/** One that only a newer program knows can be stopped, and nothing else. */
+const kindOf = (run: SharedRun): OperationKind | null =>
+  Object.hasOwn(OPERATIONS, run.kind) ? (run.kind as OperationKind) : null
+
+export function steersShared(run: SharedRun, what: SharedSteer): boolean {
+  const { status, wishes } = run
+  if (status !== 'running' || wishes.stop === true) return false
+  const kind = kindOf(run)
+  switch (what) {
+    case 'stop':
+      return true
+    case 'pause':
+      return kind !== null && (isPicturedAs(kind, 'copy') || declarationOf(kind).pauses === true)
+    case 'rate':
+      return kind !== null && isPicturedAs(kind, 'copy')
+    case 'workers':
+      return run.workersEach !== null
+  }
+}
+
+/** What `p` does: holds it, lets it go on, or queues what is left of one that has ended. */
+export function pauseOf(run: SharedRun): 'works' | 'rests' | 'ended' | null {
+  if (run.status === 'running')
+    return steersShared(run, 'pause') ? (run.wishes.held === true ? 'rests' : 'works') : null
+  return run.status === 'ok' ? null : 'ended'
+}
+
+/** Chunks at once after one key: as many more or fewer as there are slots, since a number is shared out evenly among those that work. */
+export function workersAfter(run: SharedRun, more: boolean): number {
+  const among = Math.max(1, run.slots.working)
+  const now = run.wishes.workers ?? (run.workersEach ?? 1) * among
+  return Math.max(among, now + (more ? among : -among))
+}
+
+/** The limit of rows a second after one key, or why it stays. */
+export function sharedRateAfter(
+  state: State,
+  run: SharedRun,
+  faster: boolean,
+): { readonly rate: number | null } | { readonly why: string } {
+  const { queue } = state
+  const speed = queue === null ? 0 : rateOfSlots(shownSlots(state), run, queue)
+  const limit = run.wishes.rate ?? Infinity
+  const next = turnedRate(limit, speed, speed, faster)
+  return 'why' in next ? next : { rate: Number.isFinite(next.rate) ? next.rate : null }
+}
+
+/** The ledger that has the run of the slot under the cursor, where the config file of this program names its store. */
+export function slotLedger(state: State): { readonly url: string; readonly ledgerRun: string } | null {
+  const run = shownRun(state)
+  const slot = slotAtCursor(state)
+  if (run === null || slot?.ledgerRun == null || run.ledgerStore === null) return null
+  const store = state.stores.find(({ name }) => name === run.ledgerStore)
+  return store === undefined ? null : { url: store.url, ledgerRun: slot.ledgerRun }
+}

@@ -1,0 +1,107 @@
+/** The Run screen of a switch that goes on: what it waits for or holds, its gates, and the stream that it relies on. */
+import { clockSpan, count, numberOf, percent } from '../../draw/format.ts'
+import type { Line, Tone } from '../../draw/line.ts'
+import { block, line, rule, span } from '../../draw/line.ts'
+import { clean, cutEnd, padEnd, wrap } from '../../draw/text.ts'
+import { marksOf } from '../../draw/theme.ts'
+import type { CopyProgress } from '../../run/copy/copy-progress.ts'
+import type { SwitchGate, SwitchProgress } from '../../run/copy/switch-progress.ts'
+import type { RunView } from '../../run/run-view.ts'
+import { geometry } from '../../state/geometry.ts'
+import type { State } from '../../state/state.ts'
+import { runMark } from '../states.ts'
+import { lagText } from './follow.ts'
+import { titleLine } from './head.ts'
+import { newestLines } from './screen.ts'
+
+const MARKED = { ok: 'ok', waiting: 'running', refused: 'refused' } as const
+const NAME = 16
+/** Fewer rows of a log say nothing. */
+const LEAST_LOG = 3
+
+/** The screen in `cells`, as high as the body. */
+export function switchScreen(state: State, run: RunView, copy: CopyProgress, cells: number): Line[] {
+  const { body } = geometry(state)
+  const { switching } = copy
+  const small = body < 12
+  const { text, tone } = doing(run, switching)
+  const told = wrap(clean(text), cells - 2).slice(0, small ? 2 : 3)
+  const lines: Line[] = [
+    titleLine(run, cells, cells >= 100),
+    ...told.map((row) => line(` ${row}`, tone)),
+    line(
+      ` ${cutEnd([`${clockSpan(state.now - run.startedAt)} so far`, ...streamFacts(copy)].join('    '), cells - 2)}`,
+    ),
+  ]
+  // A small screen has room for those alone that keep it from going on.
+  const gates = [...switching.gates.values()].filter(({ state: stands }) => !small || stands !== 'ok')
+  const gap: Line[] = small ? [] : [[]]
+  const left = body - lines.length - gap.length - 1
+  if (gates.length > 0 && left > 0) {
+    const rows = Math.min(gates.length, left)
+    lines.push(
+      ...gap,
+      rule(gatesTitle(switching), cells),
+      ...gates.slice(-rows).map((gate) => gateLine(gate, state, cells)),
+    )
+  }
+  const log = body - lines.length - gap.length - 1
+  if (log >= LEAST_LOG) lines.push(...gap, rule('log', cells), ...newestLines(state, log, cells))
+  return block(lines, cells, body)
+}
+
+/** What it does now, in a sentence. */
+function doing(run: RunView, { switched, step, gates, waitsFor }: SwitchProgress): { text: string; tone: Tone } {
+  if (run.pausedAt !== null) return { text: 'paused: no try is made until it goes on', tone: 'warn' }
+  if (switched !== null) {
+    const { table, database, parked, closed } = switched
+    return database === undefined
+      ? {
+          text: `switched: ${table} means the other table now; changes are applied to ${parked} from here on`,
+          tone: 'ok',
+        }
+      : {
+          text: `switched: ${table} of ${database} takes the writes now; changes go to ${closed ?? ''} from here on`,
+          tone: 'ok',
+        }
+  }
+  if (step?.holds === true) return { text: step.text, tone: 'warn' }
+  const refused = [...gates.values()].find(({ state }) => state === 'refused')
+  if (refused !== undefined) return { text: `gate ${refused.name} is shut: ${refused.detail}`, tone: 'bad' }
+  if (waitsFor !== null) return { text: `waits for gate ${waitsFor.name}: ${waitText(waitsFor, run)}`, tone: 'strong' }
+  if (gates.size === 0 && run.trouble !== null) return { text: run.trouble, tone: 'warn' }
+  if (gates.size === 0) return { text: 'asking the ledger and the database whether a switch may begin', tone: 'strong' }
+  return { text: step?.text ?? 'every gate that was looked at is open', tone: 'strong' }
+}
+
+/** With how far the comparison is that is waited for. */
+function waitText({ name, detail }: SwitchGate, { comparing }: RunView): string {
+  if (name !== 'compared' || comparing === null) return detail
+  const [done, total] = [numberOf(comparing.done) ?? 0, numberOf(comparing.total) ?? 0]
+  const all = `${count(done)} of ${count(Math.max(done, total))}${comparing.estimated ? ' est.' : ''}`
+  return `${detail}, ${percent(total > 0 ? Math.min(0.99, done / total) : null)}: ${all}`
+}
+
+/** How far the stream is that is switched by; nothing before it was looked at. */
+function streamFacts({ follow: { last } }: CopyProgress): readonly string[] {
+  if (last === null) return []
+  return [lagText(last), `${count(numberOf(last.rate))} changes/s`, `applied ${last.position}`]
+}
+
+function gatesTitle(switching: SwitchProgress): string {
+  const some = (state: SwitchGate['state'], word: string): string[] => {
+    const many = switching.count(state)
+    return many === 0 ? [] : [`${many} ${word}`]
+  }
+  return ['gates', ...some('ok', 'open'), ...some('waiting', 'waited for'), ...some('refused', 'shut')].join(' · ')
+}
+
+function gateLine({ name, state: stands, detail }: SwitchGate, state: State, cells: number): Line {
+  const tone: Tone = stands === 'refused' ? 'bad' : stands === 'waiting' ? 'strong' : 'plain'
+  return [
+    span(' '),
+    runMark(MARKED[stands], marksOf(state.ascii)),
+    span(` ${padEnd(clean(name), NAME)}`),
+    span(cutEnd(clean(detail), cells - NAME - 4), tone),
+  ]
+}

@@ -1,0 +1,201 @@
+/** The screen of a run that workers share: how it stands, what was ordered, and its slots. */
+import type { SharedRun } from '../../../engine/workbench.ts'
+import { clockSpan, count, fullTime, moment, plural, rate } from '../../draw/format.ts'
+import type { Line } from '../../draw/line.ts'
+import { block, line, rule, span, spread } from '../../draw/line.ts'
+import { clean, cutEnd, cutMiddle, wrap } from '../../draw/text.ts'
+import { marksOf } from '../../draw/theme.ts'
+import { geometry } from '../../state/geometry.ts'
+import { slotAtCursor, slotLines, type SlotLine } from '../../state/queue/queue-rows.ts'
+import { queueView, shownRun, shownSlots } from '../../state/queue/queue-open.ts'
+import {
+  ageOf,
+  isAtWork,
+  rateOfSlots,
+  sharedWord,
+  slotWord,
+  takers,
+  type QueueShown,
+} from '../../state/queue/queue-shown.ts'
+import type { State } from '../../state/state.ts'
+import { gridOf, rowsInSight, type Column } from './grid.ts'
+import { errorText, heardText, orderLine, queueLine, rateText, slotCounts, stateSpan } from './words.ts'
+
+/** Rows below the list for the slot under the cursor, where the screen has them. */
+const SLOT_ROWS = 3
+const ROOMY = 14
+
+type Parts = { readonly head: readonly Line[]; readonly list: number; readonly below: number }
+
+/** How the screen is divided: what goes before the list gives way where there are few rows. */
+function parts(state: State, run: SharedRun, queue: QueueShown, cells: number): Parts {
+  const { body } = geometry(state)
+  const below = body >= ROOMY ? SLOT_ROWS : 0
+  const slots = shownSlots(state).length
+  const room = Math.max(2, body - below - 1 - Math.min(Math.max(1, slots), body >= ROOMY ? 6 : 2))
+  const head = headOf(state, run, queue, cells, body >= ROOMY).slice(0, room)
+  return { head, list: Math.max(1, body - head.length - below - 1), below }
+}
+
+/** Rows of the list of slots. */
+export function slotsHeight(state: State): number {
+  const run = shownRun(state)
+  return run === null || state.queue === null ? 1 : parts(state, run, state.queue, state.size.columns).list
+}
+
+function headOf(state: State, run: SharedRun, queue: QueueShown, cells: number, roomy: boolean): Line[] {
+  const slots = shownSlots(state)
+  const word = sharedWord(run, queue, slots)
+  const marks = marksOf(state.ascii)
+  const stands = stateSpan(word, marks)
+  const command = cutMiddle(clean(run.commandLine.replace(/^sluice /, '')), Math.max(8, cells - stands.text.length - 4))
+  const words = slots.map((slot) => slotWord(slot, run, queue))
+  const moving = words.filter(isAtWork).length
+  const order = orderLine(run, slots, queue, cells)
+  const pace =
+    run.status !== 'running'
+      ? ''
+      : queue.error !== null
+        ? '   rate not known'
+        : moving === 0
+          ? '   nothing moves'
+          : `   ${rate(rateOfSlots(slots, run, queue))} of ${plural(moving, 'slot')}`
+  const took = (run.endedAt ?? queue.now ?? run.begunAt) - run.begunAt
+  const time = `   ${run.endedAt === null ? 'since' : 'took'} ${clockSpan(took)}`
+  const sums = `${cells < 60 ? '' : `rows ${count(Number(run.rows))}   `}${plural(run.chunks, 'chunk')}`
+  return [
+    spread([span(` ${command}`)], [stands, span(' ')], cells),
+    ...(queue.error === null ? [] : [queueLine(queue, cells)]),
+    ...(run.status === 'running' ? [] : endLines(run, cells, roomy)),
+    line(` ${cells < 60 ? `${count(Number(run.rows))} rows` : sums}${pace}${cells < 60 ? '' : time}`),
+    ...(order === null ? [] : [order]),
+    ...untaken(run, queue).map((text) => line(` ${cutEnd(text, cells - 2)}`, 'warn')),
+    ...refusals(run, cells, roomy),
+    ...(roomy ? [line(` slots  ${slotCounts(words)}`), aboutLine(run, state, cells)] : []),
+  ]
+}
+
+/** By whom and when it was begun, and where its slots wait. */
+function aboutLine(run: SharedRun, { now }: State, cells: number): Line {
+  const waits = run.queue === null ? '' : ` · only workers of ${clean(run.queue)}`
+  const text = `begun  ${moment(run.begunAt, now)} by ${clean(run.actor)} on ${clean(run.host)} · sluice ${clean(run.program)}${waits}`
+  return line(` ${cutEnd(text, cells - 2)}`, 'muted')
+}
+
+/** How it ended, and what is left to do. */
+function endLines(run: SharedRun, cells: number, roomy: boolean): Line[] {
+  const { status, exitCode, error, endedAt } = run
+  const end = ` ended  ${fullTime(endedAt)}, exit ${exitCode ?? '?'}`
+  const goesOn = status === 'ok' ? '' : ' · p queues what is left'
+  const why = error === null ? [] : wrap(errorText(error), cells - 9).slice(0, roomy ? 4 : 1)
+  const hint = error?.hint === undefined || !roomy ? [] : wrap(clean(error.hint), cells - 9).slice(0, 2)
+  const labelled = (label: string, rows: readonly string[], bad: boolean): Line[] =>
+    rows.map((text, at) => line(` ${(at === 0 ? label : '').padEnd(6)} ${text}`, bad ? 'bad' : 'plain'))
+  return [
+    line(`${end}${goesOn}`, status === 'ok' ? 'ok' : 'warn'),
+    ...labelled('why', why, true),
+    ...labelled('do', hint, false),
+  ]
+}
+
+/** Said where slots wait and nobody would take them. */
+function untaken(run: SharedRun, queue: QueueShown): readonly string[] {
+  if (run.status !== 'running' || run.slots.working > run.slots.lost || queue.error !== null || queue.heardAt === null)
+    return []
+  if (run.wishes.stop === true || takers(run, queue).length > 0) return []
+  const of = run.queue === null ? '' : ` --queues ${clean(run.queue)}`
+  const others = queue.workers.some(({ state, program }) => state === 'lives' && program !== run.program)
+  const version = others ? `; those that live are not of sluice ${clean(run.program)}` : ''
+  return [`nobody takes it: no worker lives that would; sluice worker${of} starts one${version}`]
+}
+
+/** Who refuses it, and why. */
+function refusals({ refusals: all }: SharedRun, cells: number, roomy: boolean): Line[] {
+  const most = roomy ? 3 : 1
+  const more = all.length > most ? ` (and ${count(all.length - most)} more)` : ''
+  return all
+    .slice(0, most)
+    .flatMap(({ host, error }, at) =>
+      wrap(`refused by ${clean(host)}: ${errorText(error)}${at === most - 1 ? more : ''}`, cells - 2).slice(
+        0,
+        roomy ? 2 : 1,
+      ),
+    )
+    .map((text) => line(` ${text}`, 'warn'))
+}
+
+function columnsOf(run: SharedRun, queue: QueueShown, state: State): readonly Column<SlotLine>[] {
+  const marks = marksOf(state.ascii)
+  const word = ({ slot }: SlotLine): ReturnType<typeof slotWord> => slotWord(slot, run, queue)
+  const isHeld = (row: SlotLine): boolean => row.slot.state === 'working'
+  return [
+    { title: 'NO', cells: -3, draw: ({ slot }) => String(slot.no) },
+    { title: 'STATE', cells: 11, draw: (row) => [stateSpan(word(row), marks)] },
+    { title: 'HOST', cells: state.size.columns < 60 ? 9 : 12, draw: ({ slot }) => clean(slot.host ?? '') },
+    { title: 'ROWS', cells: -12, from: 60, draw: ({ slot }) => count(Number(slot.rows)) },
+    { title: 'CHUNKS', cells: -7, from: 100, draw: ({ slot }) => count(slot.chunks) },
+    { title: 'RATE', cells: -10, draw: (row) => (isAtWork(word(row)) ? rateText(row.slot.rate) : '') },
+    { title: 'HEARD', cells: -6, from: 60, draw: (row) => (isHeld(row) ? heardText(row.slot.beatAt, queue) : '') },
+    { title: 'TURNS', cells: -5, from: 120, draw: ({ slot }) => count(slot.turns) },
+    { title: 'LEDGER RUN', cells: 20, from: 120, draw: ({ slot }) => slot.ledgerRun ?? '' },
+    { title: 'ABOUT, ERROR', cells: 0, from: 60, draw: ({ slot }) => aboutSlot(slot) },
+  ]
+}
+
+const aboutSlot = ({ about, error }: SlotLine['slot']): string =>
+  [...(about === '' ? [] : [clean(about)]), ...(error === null ? [] : [errorText(error)])].join('  ')
+
+/** The slot under the cursor, in words. */
+function slotDetail(state: State, run: SharedRun, queue: QueueShown, cells: number): Line[] {
+  const slot = slotAtCursor(state)
+  if (slot === null) return []
+  const { no, host, turns, ledgerRun, error } = slot
+  const ms = ageOf(slot.beatAt, queue)
+  const word = slotWord(slot, run, queue)
+  const quiet =
+    word === 'silent' || word === 'lost'
+      ? [
+          `its worker was not heard of for ${ms === null ? 'long' : heardText(slot.beatAt, queue)}${word === 'lost' ? ': others take over' : ''}`,
+        ]
+      : []
+  const facts = [
+    ...(host === null ? ['nobody had it yet'] : [`${slot.state === 'working' ? 'on' : 'last on'} ${clean(host)}`]),
+    ...(turns > 1 ? [`turn ${count(turns)}`] : []),
+    ...(ledgerRun === null ? [] : [`ledger run ${ledgerRun}`]),
+    ...quiet,
+  ]
+  const why = error === null ? '' : `${slot.state === 'ended' ? '' : 'last turn: '}${errorText(error)}`
+  return [
+    rule(`slot ${no}`, cells),
+    line(` ${cutEnd(facts.join(' · '), cells - 2)}`),
+    line(` ${cutEnd(why, cells - 2)}`, 'bad'),
+  ]
+}
+
+/** The screen. */
+export function sharedRunScreen(state: State, cells: number): Line[] {
+  const { body } = geometry(state)
+  const { queue } = state
+  const view = queueView(state)
+  if (queue === null || view?.kind !== 'run') return block([], cells, body)
+  const run = shownRun(state)
+  if (run === null) {
+    const isUnknown = queue.run?.runId === view.runId && queue.run.found === null
+    const text = isUnknown ? `the queue does not know run ${view.runId} any more` : 'reading …'
+    return block([queueLine(queue, cells), [], line(`   ${text}`, isUnknown ? 'bad' : 'muted')], cells, body)
+  }
+  const { head, list, below } = parts(state, run, queue, cells)
+  const lines = slotLines(state)
+  const grid = gridOf(columnsOf(run, queue, state), lines, cells, state)
+  const rows = rowsInSight(grid, lines, view.at, list)
+  return block(
+    [
+      ...head,
+      grid.head,
+      ...block(lines.length === 0 ? [line('   reading its slots …', 'muted')] : rows, cells, list),
+      ...(below === 0 ? [] : slotDetail(state, run, queue, cells)),
+    ],
+    cells,
+    body,
+  )
+}

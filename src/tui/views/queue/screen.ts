@@ -1,0 +1,45 @@
+/** The screens of a queue, by the kind of what is open. A further listing is a line here, and one in `state/queue/queue-rows`. */
+import type { Line } from '../../draw/line.ts'
+import { queueView, shownRun, shownSlots } from '../../state/queue/queue-open.ts'
+import { sharedWord, type QueueView } from '../../state/queue/queue-shown.ts'
+import type { State } from '../../state/state.ts'
+import { sharedRunScreen, slotsHeight } from './run.ts'
+import { schedulesHeight, schedulesScreen } from './schedules.ts'
+import { workersHeight, workersScreen } from './workers.ts'
+
+type Pane = {
+  /** As the crumbs name it. */
+  readonly title: (view: QueueView) => string
+  readonly draw: (state: State, cells: number) => Line[]
+  /** Rows of its list. */
+  readonly height: (state: State) => number
+}
+
+const PANES: Readonly<Record<QueueView['kind'], Pane>> = {
+  workers: { title: () => 'workers', draw: workersScreen, height: workersHeight },
+  schedules: { title: () => 'schedules', draw: schedulesScreen, height: schedulesHeight },
+  run: { title: (view) => (view.kind === 'run' ? view.runId : ''), draw: sharedRunScreen, height: slotsHeight },
+}
+
+export function queueScreen(state: State, cells: number): Line[] {
+  const view = queueView(state)
+  return view === null ? [] : PANES[view.kind].draw(state, cells)
+}
+
+/** Rows of the list that is open. */
+export function queueHeight(state: State): number {
+  const view = queueView(state)
+  return view === null ? 1 : PANES[view.kind].height(state)
+}
+
+/** `Runs › workers › 1795…`. */
+export function queueCrumbs({ queue }: State): string {
+  return ['Runs', ...(queue?.trail ?? []).map((view) => PANES[view.kind].title(view))].join(' › ')
+}
+
+/** How the run that is open stands, for the head line; null where none is. */
+export function queueState(state: State): string | null {
+  const run = shownRun(state)
+  if (run === null || state.queue === null) return null
+  return `${run.kind}: ${sharedWord(run, state.queue, shownSlots(state))}`
+}

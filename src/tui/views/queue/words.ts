@@ -1,0 +1,156 @@
+/** Words that the screens of a queue share: how old something is, how slots, workers and runs stand, and what was ordered. */
+import type { SharedRun } from '../../../engine/workbench.ts'
+import type { RunWishes, Slot } from '../../../model/distributed.ts'
+import { errorLine, type ErrorInfo } from '../../../shared/errors.ts'
+import { age, count, plural, rate, timeOfDay } from '../../draw/format.ts'
+import type { Line, Span } from '../../draw/line.ts'
+import { line, span } from '../../draw/line.ts'
+import { clean, cutEnd, cutMiddle, width } from '../../draw/text.ts'
+import type { Marks } from '../../draw/theme.ts'
+import {
+  ageOf,
+  deafSlots,
+  isHeld,
+  sharedWord,
+  workerWord,
+  type QueueShown,
+  type SharedWord,
+  type SlotWord,
+  type WorkerWord,
+} from '../../state/queue/queue-shown.ts'
+
+/** `now` while it beats, `12 s`, `4 min`: a number that jumps between one and three says nothing. */
+export function heardText(at: number | null, queue: QueueShown): string {
+  const ms = ageOf(at, queue)
+  if (ms === null || queue.error !== null) return '?'
+  if (ms < 5_000) return 'now'
+  return ms < 60_000 ? `${Math.floor(ms / 1000)} s` : age(0, ms)
+}
+
+/** Mark and word of a slot, a worker or a run. */
+export function stateSpan(word: SlotWord | WorkerWord | SharedWord, marks: Marks): Span {
+  switch (word) {
+    case 'working':
+    case 'running':
+    case 'lives':
+      return span(`${marks.running} ${word}`, 'info')
+    case 'ok':
+      return span(`${marks.ok} ${word}`, 'ok')
+    case 'paused':
+    case 'pausing':
+    case 'stopping':
+    case 'stopped':
+    case 'draining':
+      return span(`${marks.unfinished} ${word}`, 'warn')
+    case 'refused':
+      return span(`${marks.refused} ${word}`, 'warn')
+    case 'silent':
+    case 'rests':
+      return span(`${marks.behind} ${word}`, 'warn')
+    case 'waits':
+    case 'ended':
+    case 'not known':
+      return span(`${marks.none} ${word}`, 'muted')
+    case 'lost':
+    case 'failed':
+      return span(`${marks.bad} ${word}`, 'bad')
+  }
+}
+
+/** Nothing is better than a 0 that reads like a stall of what does not work. */
+export const rateText = (perSecond: number): string => (perSecond < 0.5 ? '' : rate(perSecond))
+
+/** `CODE message: reason`, in a line. */
+export function errorText(error: ErrorInfo): string {
+  return clean(errorLine(error))
+}
+
+/** `2 working · 1 waits`. */
+export function slotCounts(words: readonly SlotWord[]): string {
+  return SLOT_WORDS.flatMap((word) => {
+    const n = words.filter((one) => one === word).length
+    return n === 0 ? [] : [`${count(n)} ${word}`]
+  }).join(' · ')
+}
+
+const SLOT_WORDS: readonly SlotWord[] = [
+  'working',
+  'paused',
+  'silent',
+  'lost',
+  'rests',
+  'waits',
+  'not known',
+  'ok',
+  'stopped',
+  'failed',
+]
+
+/** What is wished, in words; empty where nothing is. */
+export function wishesText({ held, rate: rows, workers, stop }: RunWishes): string {
+  return [
+    ...(stop === true ? ['stop'] : []),
+    ...(held === true ? ['pause'] : []),
+    ...(rows === undefined ? [] : [rows === null ? 'no limit of rate' : `${rate(rows)} at most`]),
+    ...(workers === undefined ? [] : [`${plural(workers, 'chunk')} at once`]),
+  ].join(', ')
+}
+
+/** What was ordered, and whether all who work have heard of it; null where nothing was ever ordered. @param cells of the line */
+export function orderLine(run: SharedRun, slots: readonly Slot[], queue: QueueShown, cells: number): Line | null {
+  const { wishes, status } = run
+  if (status !== 'running') return null
+  const asked = wishesText(wishes)
+  const hearing = slots.filter((slot) => isHeld(slot, run, queue))
+  const deaf = deafSlots(hearing, run)
+  const all = hearing.length
+  const isSent = queue.sent?.runId === run.runId
+  if (!isSent && (wishes.orderedAt === undefined || (asked === '' && deaf === 0))) return null
+  const what = asked === '' ? 'go on' : asked
+  const isOpen = isSent || (all > 0 && deaf > 0)
+  const heard = isSent ? 'on its way to the queue' : heardBy(all, deaf, sharedWord(run, queue, slots))
+  const text = cells < 60 ? `${heard}: ${what}` : `ordered  ${what}: ${heard}`
+  return line(` ${cutEnd(text, cells - 2)}`, isOpen ? 'warn' : 'plain')
+}
+
+function heardBy(all: number, deaf: number, word: SharedWord): string {
+  if (all === 0) return 'heeded by whoever takes a slot'
+  if (deaf === 0)
+    return `all slots have heard${word === 'pausing' || word === 'stopping' ? ', and finish what they have begun' : ''}`
+  const who = all === 1 ? 'its slot has' : `${count(deaf)} of ${plural(all, 'slot')} ${deaf === 1 ? 'has' : 'have'}`
+  return `${who} not heard yet`
+}
+
+/** A URL as a place: without system, who logs in and settings of the connection. */
+export const placeText = (url: string): string => clean(url.replace(/^\w+:\/\/(?:[^/@]*@)?/, '').replace(/\?.*$/, ''))
+
+/** How the queue does, in one line. @param more behind it, where there is room */
+export function queueLine(queue: QueueShown, cells: number, more = ''): Line {
+  const label = (room: number): string => cutMiddle(placeText(queue.label), Math.max(8, room))
+  if (queue.error !== null) {
+    const { message, reason } = queue.error
+    const since = queue.heardAt === null ? '' : `, shown is ${timeOfDay(queue.heardAt)}`
+    const why = `${clean(message)}${reason === undefined ? '' : `: ${clean(reason)}`}`
+    const text = `${since}; tries again · ${why}`
+    return line(` queue ${label(Math.min(40, Math.floor(cells / 3)))} is away${text}`, 'bad')
+  }
+  if (queue.heardAt === null) return line(` queue ${label(cells - 18)}: asking …`, 'muted')
+  const counts = workerCounts(queue)
+  const told = `${counts.text}${more}`
+  const head = `queue ${placeText(queue.label)}: `
+  // Where the queue is goes before how its workers do.
+  const text = width(head) + width(told) + 2 <= cells ? head + told : told
+  return line(` ${cutEnd(text, cells - 2)}`, counts.live === 0 ? 'warn' : 'muted')
+}
+
+/** `2 workers live, 1 lost`. */
+export function workerCounts(queue: QueueShown): { readonly text: string; readonly live: number } {
+  const words = queue.workers.map((worker) => workerWord(worker, queue))
+  const of = (word: WorkerWord): number => words.filter((one) => one === word).length
+  const live = of('lives')
+  const rest = (['draining', 'silent', 'lost'] as const).flatMap((word) =>
+    of(word) === 0 ? [] : [`${count(of(word))} ${word}`],
+  )
+  const head = live === 0 ? 'no worker lives' : live === 1 ? '1 worker lives' : `${count(live)} workers live`
+  return { text: [head, ...rest].join(', '), live }
+}

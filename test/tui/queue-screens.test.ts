@@ -1,0 +1,345 @@
+/** Runs that workers share and the workers themselves, on screens of every size: listed beside runs of this machine, steered, and never told as alive when nobody heard of them. */
+import { afterEach, expect, it } from 'vitest'
+import type { QueueSeen, QueueWanted, SharedRun } from '../../src/engine/workbench.ts'
+import type { RunWishes, Slot, WorkerRow } from '../../src/model/distributed.ts'
+import type { ScheduleEvent } from '../../src/model/schedule-events.ts'
+import { SluiceError } from '../../src/shared/errors.ts'
+import { fakeWorkbench, NOW } from './fake-workbench.mjs'
+import { openApp, type App } from './support/app.ts'
+import { expectGolden } from './support/golden.ts'
+
+let open: App[] = []
+afterEach(async () => {
+  for (const app of open) await app.quit()
+  open = []
+})
+
+const RUN = '1795461038380770944'
+const PROGRAM = '0.1.0, ledgers 3 and 8'
+
+const shared: SharedRun = {
+  runId: RUN,
+  kind: 'copy',
+  commandLine: 'sluice copy --from shop --to cold --table orders --rate 3000',
+  queue: null,
+  source: 'postgresql://app@shop-db/shop',
+  target: 'postgresql://app@cold-db/cold',
+  program: PROGRAM,
+  actor: 'ann',
+  host: 'desk',
+  begunAt: NOW - 120_000,
+  endedAt: null,
+  status: 'running',
+  exitCode: null,
+  error: null,
+  wishes: {},
+  rows: 195_133n,
+  chunks: 96,
+  rate: 6094,
+  slots: { queued: 1, working: 2, ended: 0, lost: 0 },
+  refusals: [],
+  slotRuns: ['1795461044074052928'],
+  about: 'orders',
+  ledgerStore: 'cold',
+  workersEach: 4,
+}
+const slot = (no: number, more: Partial<Slot>): Slot => ({
+  runId: RUN,
+  no,
+  about: '',
+  state: 'working',
+  turns: 1,
+  workerId: `w${no}`,
+  host: `host${no}`,
+  ledgerRun: `179546104407405292${no}`,
+  beatAt: NOW - 1_000,
+  isLost: false,
+  rows: 97_000n,
+  chunks: 48,
+  rate: 3047,
+  exitCode: null,
+  error: null,
+  ...more,
+})
+const WAITS = {
+  state: 'queued',
+  workerId: null,
+  host: null,
+  ledgerRun: null,
+  beatAt: null,
+  rows: 0n,
+  chunks: 0,
+  rate: 0,
+} as const
+const worker = (no: number, more: Partial<WorkerRow> = {}): WorkerRow => ({
+  workerId: `w${no}`,
+  host: `host${no}`,
+  pid: 4710 + no,
+  program: PROGRAM,
+  concurrency: 1,
+  queues: [],
+  begunAt: NOW - 600_000,
+  beatAt: NOW - 1_000,
+  state: 'lives',
+  slots: [{ runId: RUN, no, rate: 3047 }],
+  ...more,
+})
+
+const scheduled = (schedule: string, more: Partial<ScheduleEvent>): ScheduleEvent => ({
+  type: 'schedule',
+  schedule,
+  state: 'on',
+  rule: 'each day at 03:00 (UTC)',
+  catchUp: 'last',
+  command: 'sluice fsck /lake/sales/orders',
+  slots: '1',
+  actor: 'ann',
+  host: 'desk',
+  addedAt: new Date(NOW - 86_400_000).toISOString(),
+  ...more,
+})
+const at = (ms: number): string => new Date(NOW + ms).toISOString()
+const SCHEDULES = [
+  scheduled('lake', { nextPeriod: '2026-11-24', nextAt: at(9 * 3_600_000), lastAt: at(-3_600_000) }),
+  scheduled('old-orders', {
+    rule: 'each quarter from April, on day 1 at 02:30 (Europe/Berlin)',
+    command: 'sluice archive run --from shop --table orders --older-than 8q',
+    nextPeriod: 'Q4-FY27',
+    nextAt: at(40 * 86_400_000),
+    lastAt: at(-52 * 86_400_000),
+    lastRun: RUN,
+    lastStatus: 'ok',
+    lastPeriod: 'Q3-FY27',
+  }),
+  scheduled('purge', {
+    state: 'void',
+    error: 'SCHEDULE_VOID what this schedule would do is not what was confirmed: other values of olderThan',
+    lastAt: at(-3_600_000),
+    lastStatus: 'refused',
+    lastRun: '1795461044074052929',
+  }),
+]
+
+/** A queue in the hands of the test. */
+function queueOf(seen: { now?: number; run?: SharedRun; slots?: readonly Slot[]; workers?: readonly WorkerRow[] }) {
+  const told = {
+    now: NOW,
+    run: shared,
+    slots: [slot(1, {}), slot(2, {}), slot(3, WAITS)],
+    workers: [worker(1), worker(2)],
+    ...seen,
+  }
+  const asked: QueueWanted[] = []
+  const ordered: RunWishes[] = []
+  let rests = 0
+  let away: SluiceError | null = null
+  const queue = {
+    label: 'postgresql://app@queue-db/queue',
+    look: async (wanted: QueueWanted): Promise<QueueSeen> => {
+      asked.push(wanted)
+      if (away !== null) throw away
+      return {
+        now: told.now,
+        program: PROGRAM,
+        runs: wanted.runs === 0 ? null : [told.run],
+        workers: wanted.workers ? told.workers : null,
+        schedules: wanted.schedules ? SCHEDULES : null,
+        run: wanted.run === null ? null : { found: told.run, slots: told.slots },
+      }
+    },
+    steer: async (_run: string, wishes: RunWishes): Promise<SharedRun> => {
+      ordered.push(wishes)
+      told.run = { ...told.run, wishes: { ...told.run.wishes, ...wishes, orderedAt: told.now } }
+      return told.run
+    },
+    rest: () => void (rests += 1),
+  }
+  return { queue, told, asked, ordered, rests: () => rests, leave: (error: SluiceError | null) => void (away = error) }
+}
+
+function start(from: ReturnType<typeof queueOf>, columns = 80, rows = 24): App {
+  const fake = Object.assign(fakeWorkbench({ hold: true }), { queue: from.queue })
+  const app = openApp({ columns, rows, fake, stores: [{ name: 'cold', url: 'postgresql://app@cold-db/cold' }] })
+  open.push(app)
+  return app
+}
+
+const trimmed = (app: App): string => app.screen().replaceAll(/ +$/gm, '')
+
+it('lists them beside runs of this machine, and asks nothing where nothing of them is shown', async () => {
+  const from = queueOf({})
+  const app = start(from)
+  await app.until('213')
+  expect(from.asked).toEqual([])
+  await app.press(['2'], /running +copy +orders/)
+  await app.until('2 workers live')
+  expectGolden('shared-runs-80x24', trimmed(app))
+  app.resize(120, 40)
+  await app.until('WHERE')
+  expectGolden('shared-runs-120x40', trimmed(app))
+  app.resize(40, 10)
+  await app.until('orders · queue')
+  expectGolden('shared-runs-40x10', trimmed(app))
+  await app.press(['1'], 'crm/accounts')
+  await expect.poll(from.rests, { timeout: 6_000 }).toBe(1)
+  const { length } = from.asked
+  expect(length).toBeLessThan(5)
+})
+
+it('opens one, and says what was ordered until all who work have heard', async () => {
+  const from = queueOf({ slots: [slot(1, {}), slot(2, { beatAt: NOW - 12_000 }), slot(3, WAITS)] })
+  const app = start(from)
+  await app.until('213')
+  await app.press(['2'], /running +copy/)
+  await app.press(['j', 'j', 'enter'], 'host2')
+  await app.until('silent')
+  // The rate is that of those who were heard of.
+  expect(app.screen()).toMatch(/3,047\/s of 1 slot/)
+  expectGolden('shared-run-80x24', trimmed(app))
+  await app.press(['p'], /pause: 2 of 2 slots have not heard yet/)
+  expect(from.ordered).toEqual([{ held: true }])
+  expect(app.screen()).toContain('pausing')
+  from.told.now += 2_000
+  from.told.slots = [
+    slot(1, { beatAt: NOW + 1_500, rate: 0 }),
+    slot(2, { beatAt: NOW + 1_500, rate: 0 }),
+    slot(3, WAITS),
+  ]
+  await app.until('all slots have heard')
+  await app.until('copy: paused')
+  await app.press(['p'], /go on: 2 of 2 slots/)
+  await app.press(['+'], '10 chunks at once')
+  await app.press(['<'], /nothing moves yet/)
+  expect(from.ordered).toEqual([{ held: true }, { held: false }, { workers: 10 }])
+  // Whoever stops all hosts is asked, and stops nothing by enter alone.
+  await app.press(['x'], 'Workers on every host')
+  await app.press(['enter'], /pause {2}\+\/-/)
+  expect(from.ordered).toHaveLength(3)
+  await app.press(['x'], 'Workers on every host')
+  await app.press(['down', 'enter'], 'copy: stopping')
+  expect(from.ordered.at(-1)).toEqual({ stop: true })
+  app.resize(40, 10)
+  await app.until(/stopping/)
+  expectGolden('shared-run-40x10', trimmed(app))
+})
+
+it('says how one ended, and queues what is left only when asked twice', async () => {
+  const error = new SluiceError('DIFFERENCES', '3 rows differ', { hint: 'diff --fix mends them' }).info()
+  const refusals = [
+    {
+      host: 'stranger',
+      error: new SluiceError('BAD_CONFIG', 'the store cold of this worker is another database').info(),
+    },
+  ]
+  const run: SharedRun = {
+    ...shared,
+    status: 'failed',
+    exitCode: 1,
+    error,
+    refusals,
+    endedAt: NOW - 30_000,
+    rate: 0,
+    slots: { queued: 0, working: 0, ended: 2, lost: 0 },
+  }
+  const from = queueOf({
+    run,
+    slots: [
+      slot(1, { state: 'ended', exitCode: 0, rate: 0 }),
+      slot(2, { state: 'ended', exitCode: 1, error, rate: 0 }),
+    ],
+  })
+  const app = start(from, 120, 40)
+  await app.until('213')
+  await app.press(['2'], /failed +copy/)
+  await app.press(['j', 'j', 'enter'], 'slot 1')
+  await app.press(['j'], 'slot 2')
+  await app.until('3 rows differ')
+  expectGolden('shared-run-ended-120x40', trimmed(app))
+  await app.press(['p'], 'Queue what is left of it')
+  await app.press(['enter'], 'host1')
+  expect(from.ordered).toEqual([])
+})
+
+it('shows workers by when they were heard of, and goes to what they work on', async () => {
+  const workers = [
+    worker(1, { concurrency: 2 }),
+    worker(2, { beatAt: NOW - 14_000 }),
+    worker(3, { state: 'draining', slots: [], program: '9.9.9, ledgers 3 and 8' }),
+    worker(4, { state: 'lost', beatAt: NOW - 90_000 }),
+    worker(5, { state: 'ended', beatAt: NOW - 3_600_000, slots: [], queues: ['night'] }),
+  ]
+  const from = queueOf({ workers })
+  const app = start(from)
+  await app.until('213')
+  await app.press(['2'], /running +copy/)
+  await app.press(['w'], 'Runs › workers')
+  await app.until('host5')
+  expectGolden('workers-80x24', trimmed(app))
+  app.resize(120, 40)
+  await app.until('QUEUES')
+  expectGolden('workers-120x40', trimmed(app))
+  app.resize(40, 10)
+  await app.until(/HOST +STATE/)
+  expectGolden('workers-40x10', trimmed(app))
+  app.resize(80, 24)
+  // A queue that does not answer: nothing of what it said is told as of now.
+  from.leave(new SluiceError('CONNECT_FAILED', 'the server refuses connections'))
+  await app.until('is away')
+  expect(app.screen()).not.toContain('lives')
+  expectGolden('workers-away-80x24', trimmed(app))
+  from.leave(null)
+  await app.until('1 worker lives')
+  await app.press(['enter'], /workers ›.*770944/)
+  await app.press(['esc'], 'host5')
+  await app.press(['esc'], /running +copy/)
+})
+
+it('shows schedules: what runs when, how it came, and why one does not', async () => {
+  const from = queueOf({})
+  const app = start(from)
+  await app.until('213')
+  await app.press(['2'], /running +copy/)
+  await app.press(['T'], 'Runs › schedules')
+  await app.until('old-orders')
+  expectGolden('schedules-80x24', trimmed(app))
+  await app.press(['down', 'down'], 'SCHEDULE_VOID')
+  app.resize(120, 40)
+  await app.until('WHEN')
+  expectGolden('schedules-120x40', trimmed(app))
+  app.resize(40, 10)
+  await app.until(/SCHEDULE +STATE/)
+  expectGolden('schedules-40x10', trimmed(app))
+  app.resize(80, 24)
+  from.leave(new SluiceError('CONNECT_FAILED', 'the server refuses connections'))
+  await app.until('is away')
+  expect(app.screen()).toContain('not known')
+  from.leave(null)
+  await app.until('2 workers live')
+  await app.press(['up'], 'each quarter from April')
+  await app.press(['enter'], /schedules.*770944/)
+  await app.press(['esc'], 'old-orders')
+  await app.press(['esc'], /running +copy/)
+})
+
+it('calls a run waiting whose workers are all lost, and says that nobody takes it', async () => {
+  const lost = { beatAt: NOW - 40_000, isLost: true, rate: 0 }
+  const run: SharedRun = {
+    ...shared,
+    wishes: { rate: 1000, orderedAt: NOW - 60_000 },
+    rate: 0,
+    slots: { queued: 1, working: 2, ended: 0, lost: 2 },
+  }
+  const workers = [worker(1, { state: 'lost', beatAt: NOW - 40_000 })]
+  const from = queueOf({ run, workers, slots: [slot(1, lost), slot(2, lost), slot(3, WAITS)] })
+  const app = start(from)
+  await app.until('213')
+  await app.press(['2'], /waits +copy/)
+  await app.press(['j', 'j', 'enter'], '2 lost · 1 waits')
+  for (const text of [
+    'copy: waits',
+    'nothing moves',
+    'heeded by whoever takes a slot',
+    'nobody takes it: no worker lives that would',
+  ])
+    expect(app.screen()).toContain(text)
+})
