@@ -80,6 +80,8 @@ const CI_THIRDS = [
     'test/fault/{cutover,decommission-kill}.test.ts',
     'test/real/cassandra-{again,diff,script}.test.ts',
     'test/real/{decommission-between,partition-plan}.test.ts',
+    'test/real/archive-{parts,elsewhere}.test.ts',
+    'test/fault/workers-lost.test.ts',
   ],
   [
     'test/fault/in-place-kill.test.ts',
@@ -92,6 +94,8 @@ const CI_THIRDS = [
     'test/real/{lifecycle-status,switch-bound}.test.ts',
     'test/real/cassandra-{connect,lives,target-ring}.test.ts',
     'test/real/{copy-mysql-kept,cutover-two}.test.ts',
+    'test/real/archive-{rebuild,schema-types}.test.ts',
+    'test/real/workers.test.ts',
   ],
   [
     'test/fault/archive-parts.test.ts',
@@ -104,6 +108,8 @@ const CI_THIRDS = [
     'test/tui/lifecycle-start.test.ts',
     'test/real/cassandra-{source,track}.test.ts',
     'test/real/{decommission-cutover,prune,switch-live}.test.ts',
+    'test/real/archive-{erase,expire}.test.ts',
+    'test/real/decommission-database.test.ts',
   ],
 ] as const
 const TODAY = Math.floor(Date.now() / 86_400_000) % CI_THIRDS.length

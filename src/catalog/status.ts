@@ -56,12 +56,13 @@ export async function setStatus(
   )
 }
 
-/** All imports, newest first; of one table when it is given. */
-export async function readStatus(reader: SqlReader, tableId?: string): Promise<readonly StatusRow[]> {
+/** All imports, newest first; of one table when it is given. @param after id of a run: only those that began behind it */
+export async function readStatus(reader: SqlReader, tableId?: string, after?: string): Promise<readonly StatusRow[]> {
+  const wanted = [...(tableId === undefined ? [] : ['table_id = ?']), ...(after === undefined ? [] : ['import_id > ?'])]
   const rows = await reader.all(
     `SELECT CAST(import_id AS TEXT), table_id, status, version, files_processed, started_at, completed_at, error_message
-     FROM migration_status ${tableId === undefined ? '' : 'WHERE table_id = ?'} ORDER BY started_at IS NULL, started_at DESC, import_id DESC`,
-    tableId === undefined ? [] : [tableId],
+     FROM migration_status ${wanted.length === 0 ? '' : `WHERE ${wanted.join(' AND ')}`} ORDER BY started_at IS NULL, started_at DESC, import_id DESC`,
+    [...(tableId === undefined ? [] : [tableId]), ...(after === undefined ? [] : [BigInt(after)])],
   )
   return rows.map((row) => {
     const [importId, id, status, version, files, startedAt, completedAt, error] = row as [

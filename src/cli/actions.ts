@@ -1,12 +1,11 @@
 /** Commands whose first operand says what is done: `archive list`, `quarantine retry`. */
-import type { SpokenAction } from '../engine/operations/facts.ts'
+import { takenBy, type SpokenAction } from '../engine/operations/facts.ts'
 import type { CommandDeclaration } from '../engine/operations/option.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { text, type Arguments } from './arguments.ts'
 import { closest } from '../shared/closest.ts'
 import type { ConfigDefaults } from './config.ts'
 import { configuredFor, shownOption } from './option-flags.ts'
-import { optionsOf } from './words.ts'
 
 /** @throws SluiceError BAD_FLAG for a word that is no action of the command, and for flags of other ones */
 export function actionOf(
@@ -51,14 +50,6 @@ function refuseOthers(
       hint: `it goes with ${command.name} ${takers.join(', ')}`,
     })
   }
-}
-
-/** Names of the options that it takes. */
-export function takenBy({ words, byHand, flag }: SpokenAction): ReadonlySet<string> {
-  return new Set([
-    ...(flag === null ? [] : [flag]),
-    ...(words === null ? byHand : Object.values(words).flatMap(optionsOf)),
-  ])
 }
 
 function spokenName({ name, flag }: SpokenAction): string {

@@ -1,35 +1,90 @@
-/** `--alert 'lag>30s,wal>10GB,stalled>60s,rate<1000,error,slot-lost'`. */
-import type { AlertCondition, AlertWish } from '../model/alert.ts'
+/** `--alert 'lag>30s,failed'`, `--alert-command` and `--alert-exit`. */
+import { ALERT_CAUSES, CAUSE_FORMS, type AlertCause, type AlertCondition, type AlertWish } from '../model/alert.ts'
+import { closest } from '../shared/closest.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { flag, given, optionalText, type Arguments } from './arguments.ts'
 import { parseByteSize } from './byte-size.ts'
 import { parseDuration } from './duration.ts'
 
-export const ALERT_FLAGS: readonly string[] = ['alert', 'alert-command', 'alert-exit']
-
-const HINT = 'write it like lag>30s,wal>10GB,stalled>60s,rate<1000,error,slot-lost'
+/** Who asks, and what he can be told: nobody waits for an alert that cannot come. */
+export type Alerting = {
+  /** As it is typed: `archive verify`. */
+  readonly command: string
+  readonly causes: readonly AlertCause[]
+  /** What it takes for other causes: `goes with --follow`. */
+  readonly others?: (cause: AlertCause) => string | null
+}
 
 /** @throws SluiceError BAD_FLAG */
-export function readAlert(args: Arguments): AlertWish | undefined {
+export function readAlert(args: Arguments, alerting: Alerting): AlertWish | undefined {
   const text = optionalText(args, 'alert')
   const command = optionalText(args, 'alert-command')
   const exit = flag(args, 'alert-exit')
+  const hint = `write it like ${formsText(alerting.causes)}`
   if (text === undefined) {
     if (command === undefined && !exit) return undefined
-    throw new SluiceError('BAD_FLAG', `--alert-${exit ? 'exit' : 'command'} goes with --alert`, { hint: HINT })
+    throw new SluiceError('BAD_FLAG', `--alert-${exit ? 'exit' : 'command'} goes with --alert`, { hint })
   }
-  const conditions = text.split(',').map((one) => conditionOf(one.trim()))
+  const conditions = text.split(',').map((one) => conditionOf(one.trim(), alerting))
   const twice = conditions.find(({ cause }, at) => conditions.findIndex((other) => other.cause === cause) !== at)
-  if (twice !== undefined) throw new SluiceError('BAD_FLAG', `--alert names ${twice.cause} twice`, { hint: HINT })
+  if (twice !== undefined) throw new SluiceError('BAD_FLAG', `--alert names ${twice.cause} twice`, { hint })
   return { conditions, ...given('command', command), ...(exit ? { exit } : {}) }
 }
 
-function conditionOf(text: string): AlertCondition {
-  if (text === 'error' || text === 'slot-lost') return { cause: text }
-  const [, cause, sign, value = ''] = /^(lag|wal|stalled|rate)\s*([<>])\s*(.+)$/.exec(text) ?? []
-  if (cause === 'lag' && sign === '>') return { cause, limit: parseDuration('--alert lag', value) }
-  if (cause === 'stalled' && sign === '>') return { cause, limit: parseDuration('--alert stalled', value) }
-  if (cause === 'wal' && sign === '>') return { cause, limit: parseByteSize('--alert wal', value, 1) }
-  if (cause === 'rate' && sign === '<' && /^\d{1,9}$/.test(value)) return { cause, limit: Number(value) }
-  throw new SluiceError('BAD_FLAG', `--alert ${text} is no condition`, { hint: HINT })
+/**
+ * Those of several conditions that a command can raise, for what is said of a table and not of one command.
+ * @param text as it was read once before; what is no condition stays
+ */
+export function conditionsFor(text: string, causes: readonly AlertCause[]): string {
+  const parts = text.split(',').map((one) => one.trim())
+  return parts.filter((one) => !isCause(wordOf(one)) || causes.some((cause) => cause === wordOf(one))).join(',')
+}
+
+function conditionOf(text: string, { command, causes, others }: Alerting): AlertCondition {
+  const hint = `${command} can tell ${formsText(causes)}`
+  const word = wordOf(text)
+  if (!isCause(word)) {
+    const meant = closest(word, causes)
+    throw new SluiceError('BAD_FLAG', `--alert ${text} is no condition${meant === null ? '' : ` (${meant}?)`}`, {
+      hint,
+    })
+  }
+  if (!causes.includes(word)) {
+    const why = others?.(word) ?? `is nothing that ${command} can tell: such an alert would never come`
+    throw new SluiceError('BAD_FLAG', `--alert ${word} ${why}`, { hint })
+  }
+  const condition = withLimit(word, text.slice(word.length).trim())
+  if (condition !== null) return condition
+  throw new SluiceError('BAD_FLAG', `--alert ${text} is no condition`, {
+    hint: `write it like ${CAUSE_FORMS[word].form}`,
+  })
+}
+
+/** @param rest what stands behind the word; null where that does not fit */
+function withLimit(cause: AlertCause, rest: string): AlertCondition | null {
+  const [, sign, value = ''] = /^([<>])\s*(.+)$/.exec(rest) ?? []
+  switch (cause) {
+    case 'lag':
+    case 'stalled':
+    case 'stuck':
+      return sign === '>' ? { cause, limit: parseDuration(`--alert ${cause}`, value) } : null
+    case 'wal':
+      return sign === '>' ? { cause, limit: parseByteSize('--alert wal', value, 1) } : null
+    case 'rate':
+      return sign === '<' && /^\d{1,9}$/.test(value) ? { cause, limit: Number(value) } : null
+    default:
+      return rest === '' ? { cause } : null
+  }
+}
+
+function wordOf(text: string): string {
+  return /^[^<>\s]*/.exec(text)?.[0] ?? ''
+}
+
+function isCause(word: string): word is AlertCause {
+  return ALERT_CAUSES.some((cause) => cause === word)
+}
+
+function formsText(causes: readonly AlertCause[]): string {
+  return causes.map((cause) => CAUSE_FORMS[cause].form).join(',')
 }

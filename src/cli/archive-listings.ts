@@ -7,11 +7,8 @@ import { bytesText, durationText, grouped, plural, timeText } from './format.ts'
 import type { Listing } from './listing.ts'
 import { visible } from '../shared/visible.ts'
 import { tableWriter } from './text-table.ts'
-import type { Column } from './column.ts'
+import { left, NONE, right, type Column } from './column.ts'
 
-const left = (title: string): Column => ({ title, align: 'left' })
-const right = (title: string): Column => ({ title, align: 'right' })
-const NONE = '-'
 const count = (value: string | undefined): string => (value === undefined ? NONE : grouped(value))
 const size = (value: string | undefined): string => (value === undefined ? NONE : bytesText(value))
 const text = (value: string | undefined): string => (value === undefined ? NONE : visible(value))

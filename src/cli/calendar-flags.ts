@@ -3,8 +3,6 @@ import { CALENDAR_UNITS, type CalendarSpec, type CalendarUnit } from '../engine/
 import { SluiceError } from '../shared/errors.ts'
 import { given, optionalCount, optionalText, type Arguments } from './arguments.ts'
 
-export const CALENDAR_FLAGS = ['calendar', 'first-month', 'year-offset', 'first-weekday', 'zone'] as const
-
 /** What the config file says of them. */
 type CalendarDefaults = {
   readonly calendar?: CalendarUnit | undefined

@@ -5,6 +5,7 @@ import { CATALOG_VARIABLE } from './catalog-choice.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
 import { COMMANDS } from './command-list.ts'
 import { shownUrl } from './copy-ends.ts'
+import { firstWord } from './globals.ts'
 import { SCHEMA_VARIABLE } from './schema-choice.ts'
 
 /** Flags that choose a face for this one call; the command is the same without them. */
@@ -28,7 +29,12 @@ const WITHHELD: ReadonlyMap<string, ReadonlySet<string>> = new Map(
 )
 
 /** Flags with a value that are done with once they are begun: what is left of it the ledger knows. */
-const ONCE = new Set(['--resync'])
+const ONCE: ReadonlySet<string> = new Set(['--resync'])
+/** Of a command that is left to workers: it is the same without them. */
+const TO_WORKERS = '--distributed'
+const OF_QUEUES: ReadonlySet<string> = new Set([...ONCE, '--connect', '--slots', '--queue'])
+/** Commands that look at a queue by the same flags. */
+const OF_ITSELF: ReadonlySet<string> = new Set(['runs', 'ctl'])
 
 export type PrintedMore = {
   /** Flags that were not typed, as a shell reads them: what variables of the environment said. */
@@ -54,6 +60,8 @@ export function commandLine(
   const words = ['sluice']
   const end = argv.indexOf('--')
   const flags = end === -1 ? argv : argv.slice(0, end)
+  const isLeft = flags.includes(TO_WORKERS) && !OF_ITSELF.has(firstWord(flags) ?? '')
+  const away = isLeft ? OF_QUEUES : ONCE
   const withheld = flags.map((word) => WITHHELD.get(word)).find((names) => names !== undefined)
   for (let index = 0; index < flags.length; index += 1) {
     const word = flags[index] ?? ''
@@ -62,7 +70,7 @@ export function commandLine(
     const next = flags[index + 1]
     if (drop.includes(name)) {
       if (equals === -1 && (next === 'true' || next === 'false')) index += 1
-    } else if (dropValued.includes(name) || ONCE.has(name)) {
+    } else if (dropValued.includes(name) || away.has(name)) {
       if (equals === -1) index += 1
     } else if (withheld?.has(name) === true) {
       words.push(name, `"$${name.slice(2).toUpperCase().replaceAll('-', '_')}"`)
@@ -77,7 +85,8 @@ export function commandLine(
     } else if (name === '--conf' && next !== undefined) {
       words.push(name, shellQuote(shownProperty(next, secrets)))
       index += 1
-    } else if (!FACE_FLAGS.has(word)) words.push(shellQuote(redactText(word, secrets)))
+    } else if (!FACE_FLAGS.has(word) && !(isLeft && word === TO_WORKERS))
+      words.push(shellQuote(redactText(word, secrets)))
   }
   words.push(
     ...add,

@@ -14,7 +14,7 @@ export type FoundConfig = {
   readonly passedOver: readonly string[]
 }
 
-/** Commands that read no config file, or none but the one that they write. */
+/** Commands that read no config file, or none but the one that they write; of a queue that it names `ctl` does. */
 const WITHOUT: ReadonlySet<string> = new Set(['completion', 'init', 'man', 'ctl'])
 
 /**
@@ -23,7 +23,8 @@ const WITHOUT: ReadonlySet<string> = new Set(['completion', 'init', 'man', 'ctl'
  */
 export function searchConfig(argv: readonly string[], cwd: string, env: Env, uid: number | null): FoundConfig {
   const word = firstWord(argv)
-  if (configFlag(argv) !== null || refusesConfig(argv) || WITHOUT.has(word ?? '')) return { file: null, passedOver: [] }
+  if (configFlag(argv) !== null || has(argv, '--no-config')) return { file: null, passedOver: [] }
+  if (WITHOUT.has(word ?? '') && !has(argv, '--distributed')) return { file: null, passedOver: [] }
   // `lifecycle` writes into the file, and that of the user is for all folders.
   const folders = [...upwards(cwd), ...(word === 'lifecycle' ? [] : [userFolder(env)])]
   const passedOver: string[] = []
@@ -36,10 +37,10 @@ export function searchConfig(argv: readonly string[], cwd: string, env: Env, uid
   return { file: null, passedOver }
 }
 
-/** Whether `--no-config` is given. */
-function refusesConfig(argv: readonly string[]): boolean {
+/** Whether a flag is given. */
+function has(argv: readonly string[], flag: string): boolean {
   const end = argv.indexOf('--')
-  return (end === -1 ? argv : argv.slice(0, end)).includes('--no-config')
+  return (end === -1 ? argv : argv.slice(0, end)).includes(flag)
 }
 
 /** `--config FILE` as if it had been typed, so that every printed command has it. */

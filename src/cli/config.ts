@@ -23,6 +23,7 @@ const schema = z.strictObject({
   'database-url': word.optional(),
   stores: z.record(storeName, place).optional(),
   lifecycle: LIFECYCLE.optional(),
+  connect: word.optional(),
   from: word.optional(),
   to: word.optional(),
   table: names.optional(),
@@ -63,6 +64,7 @@ const schema = z.strictObject({
   limit: positive.optional(),
   'log-file': word.optional(),
   'max-runtime': z.union([word, z.number().positive()]).optional(),
+  metrics: z.union([word, z.int().min(0).max(65_535)]).optional(),
   ascii: z.boolean().optional(),
   verbose: z.boolean().optional(),
 })

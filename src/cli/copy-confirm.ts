@@ -12,6 +12,7 @@ type Face = Parameters<typeof showRun>[1]
 
 /**
  * Runs it, and once more with the name that was typed; whatever else it wrote stays.
+ * @param heard told of every event
  * @returns the exit code
  * @throws SluiceError MISSING_CONFIRM where another name is typed: then none of the rows was removed
  */
@@ -21,9 +22,11 @@ export async function showRemoval(
   face: Face,
   session: Session,
   surroundings: Surroundings,
+  heard: (event: Event) => void,
 ): Promise<number> {
   let error: Extract<Event, { type: 'table.finished' }>['error']
   const exitCode = await showRun(run, face, surroundings, (event) => {
+    heard(event)
     if (event.type === 'table.finished' && event.error?.code === 'ROWS_EXTRA') error = event.error
   })
   if (error === undefined || operation.confirm !== undefined) return exitCode
@@ -32,7 +35,7 @@ export async function showRemoval(
   surroundings.stdin.ref()
   const answer = (await ask(`${error.message}. Type ${name} to remove them: `, session, surroundings)).trim()
   if (answer === name && name !== '')
-    return await showRun({ ...run, operation: { ...operation, confirm: name } }, face, surroundings)
+    return await showRun({ ...run, operation: { ...operation, confirm: name } }, face, surroundings, heard)
   throw new SluiceError('MISSING_CONFIRM', 'the name does not match: none of these rows was removed', {
     hint: `type ${name}`,
   })

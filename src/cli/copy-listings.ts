@@ -4,11 +4,7 @@ import { bytesText, clockText, grouped, timeText } from './format.ts'
 import type { Listing } from './listing.ts'
 import { visible } from '../shared/visible.ts'
 import { cells, pad } from './cells.ts'
-import type { Column } from './column.ts'
-
-const left = (title: string): Column => ({ title, align: 'left' })
-const right = (title: string): Column => ({ title, align: 'right' })
-const NONE = '-'
+import { left, NONE, right, type Column } from './column.ts'
 
 const RELATION_COLUMNS: readonly Column[] = [
   left('TABLE'),

@@ -48,11 +48,9 @@ function findingLine({ verdict, about, object, detail, hint }: Of<'cutover.findi
 }
 
 function switchedLine(event: Of<'cutover.switched'>, block: Tell): Block {
-  const { table, parked, revert, pauseMs, waitedMs, tries, provedRows, touchedRows, stream, position } = event
+  const { table, parked, revert, pauseMs, waitedMs, tries, provedRows, touchedRows, stream, position, wayBack } = event
   if (event.database !== undefined) return movedLine(event, block)
-  const other = revert
-    ? 'the same cut-over without --revert goes forward again'
-    : 'the same cut-over with --revert goes back'
+  const other = `${wayBack} ${revert ? 'goes forward again' : 'goes back'}`
   return block('proved', `the name ${table} means the other table now; the one that had it is ${parked}`, {
     details: [
       ['waited', `${durationText(pauseMs)} at most, ${durationText(waitedMs)} in ${plural(tries, 'try', 'tries')}`],
@@ -64,10 +62,8 @@ function switchedLine(event: Of<'cutover.switched'>, block: Tell): Block {
 
 /** Between two databases: the table keeps its name, and users get another address. */
 function movedLine(event: Of<'cutover.switched'>, block: Tell): Block {
-  const { table, parked, revert, pauseMs, waitedMs, tries, provedRows, touchedRows, stream, position } = event
-  const other = revert
-    ? 'the same cut-over without --revert goes forward again'
-    : 'the same cut-over with --revert goes back'
+  const { table, parked, revert, pauseMs, waitedMs, tries, provedRows, touchedRows, stream, position, wayBack } = event
+  const other = `${wayBack} ${revert ? 'goes forward again' : 'goes back'}`
   return block(
     'proved',
     `${table} of ${event.database ?? ''} takes the writes now; ${parked} of ${event.closed ?? ''} is closed`,

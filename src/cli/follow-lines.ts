@@ -1,6 +1,7 @@
 /** A stream of changes as lines: where it begins, which tables are live, how far it is behind. */
 import { rowKeyText } from '../model/copy/row-key.ts'
 import type { Event } from '../model/event.ts'
+import { visible } from '../shared/visible.ts'
 import type { Block, SubjectColumn, Tell } from './block.ts'
 import { bytesText, durationText, grouped, plural } from './format.ts'
 
@@ -59,8 +60,11 @@ export class FollowLines {
         return [
           block(
             event.state === 'raised' ? 'ALARM' : 'ok',
-            `${event.cause} ${event.state}: ${event.value}${event.limit === undefined ? '' : ` (limit ${event.limit})`}`,
-            event.state === 'raised' ? { code: event.cause, problem: true } : {},
+            `${event.table === undefined ? '' : this.#subjects.pad(event.table)}${event.cause} ${event.state}: ${visible(event.value)}${event.limit === undefined ? '' : ` (limit ${event.limit})`}`,
+            {
+              ...(event.table === undefined ? {} : { table: event.table }),
+              ...(event.state === 'raised' ? { code: event.cause, problem: true } : {}),
+            },
           ),
         ]
       case 'follow.halted':

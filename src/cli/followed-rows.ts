@@ -76,7 +76,7 @@ function scopeOf(args: Arguments): DiffFollowedOperation['scope'] {
   const named = [keys.length > 0, range !== undefined, partition !== undefined].filter(Boolean).length
   if (named !== 1) {
     throw new SluiceError('BAD_FLAG', named === 0 ? 'nothing says which rows are meant' : 'rows are named in one way', {
-      hint: 'give --key KEY, --range LO..HI or --partition NAME; sluice follow --until-equal compares everything',
+      hint: 'give --key KEY, --range LO..HI or --partition NAME; sluice follow STREAM --until-equal compares everything',
     })
   }
   if (partition !== undefined) return { by: 'partition', name: partition }

@@ -1,11 +1,14 @@
 /** Flags that every command takes. */
 import type { Argv } from 'yargs'
-import { flag, given, optionalText } from './arguments.ts'
+import { flag, given, optionalCount, optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
 import { chooseCatalog } from './catalog-choice.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
 import type { ConfigDefaults } from './config.ts'
-import { noSuchStore, storeOr } from './named-stores.ts'
+import { allStores, noSuchStore, storeOr } from './named-stores.ts'
+import { metricsWish, type MetricsWish } from './metrics-wish.ts'
+import { chooseQueue, knownQueue, type DistributedWish } from './queue-choice.ts'
+import type { KnownQueue } from './ports.ts'
 import { optionalDuration } from './duration.ts'
 import { catalogInSchema, chooseSchema, type SchemaChoice } from './schema-choice.ts'
 import { SluiceError } from '../shared/errors.ts'
@@ -17,6 +20,10 @@ export type Globals = {
   readonly quiet: boolean
   /** Go on without the terminal. */
   readonly background: boolean
+  /** Leave the run to workers of that queue; null: it runs here. */
+  readonly distributed: DistributedWish | null
+  /** The queue whose runs the UI lists; null where none is named. */
+  readonly connect: KnownQueue | null
   /** Leave the Run screen as soon as its run has ended. */
   readonly quit: boolean
   readonly verbose: boolean
@@ -26,6 +33,8 @@ export type Globals = {
   readonly ascii: boolean
   readonly logFile?: string
   readonly maxRuntimeMs?: number
+  /** Where its metrics are told while it runs; null: nowhere. */
+  readonly metrics: MetricsWish | null
   /** With the schema in its URL. */
   readonly catalog: CatalogChoice | null
   /** For a URL that is given as a word. */
@@ -40,12 +49,20 @@ export const VALUE_FLAGS: ReadonlySet<string> = new Set([
   '--log-file',
   '--max-runtime',
   '--confirm',
+  '--connect',
+  '--queue',
+  '--slots',
+  '--metrics',
 ])
 
 export const GLOBAL_NAMES: readonly string[] =
-  'database-url schema config no-config ci json tui quit background quiet verbose yes confirm no-input color no-color ascii log-file max-runtime help'.split(
+  'database-url schema config no-config ci json tui quit background distributed connect queue slots quiet verbose yes confirm no-input color no-color ascii log-file max-runtime metrics help'.split(
     ' ',
   )
+
+/** Workers that may share a run where nobody says how many. */
+const SLOTS = 4
+const MOST_SLOTS = 1000
 
 /** First word that is no flag and no value of a global flag: the command, or a path. */
 export function firstWord(argv: readonly string[]): string | null {
@@ -69,8 +86,11 @@ export function configFlag(argv: readonly string[]): string | null {
   return null
 }
 
-/** Declares the flags; hidden, because `sluice --help` lists them once for all commands. */
-export function declareGlobals(yargs: Argv, defaults: ConfigDefaults): void {
+/**
+ * Declares the flags; hidden, because `sluice --help` lists them once for all commands.
+ * @param own options of the command, which count
+ */
+export function declareGlobals(yargs: Argv, defaults: ConfigDefaults, own: readonly string[]): void {
   const hidden = { hidden: true, global: true } as const
   const onOff = { ...hidden, type: 'boolean', default: false } as const
   const valued = { ...hidden, type: 'string', requiresArg: true } as const
@@ -93,6 +113,11 @@ export function declareGlobals(yargs: Argv, defaults: ConfigDefaults): void {
     .option('schema', valued)
     .option('log-file', valued)
     .option('max-runtime', valued)
+    .option('metrics', valued)
+  if (!own.includes('connect')) yargs.option('connect', valued)
+  if (!own.includes('queue')) yargs.option('queue', valued)
+  if (!own.includes('slots')) yargs.option('slots', { ...hidden, type: 'number', requiresArg: true })
+  if (!own.includes('distributed')) yargs.option('distributed', onOff)
 }
 
 /** The catalog behind the name of a store. @throws SluiceError BAD_FLAG where there is no such name */
@@ -129,11 +154,30 @@ function behind(
   }
 }
 
-/** Reads them. @throws SluiceError BAD_FLAG */
+/** @throws SluiceError BAD_FLAG where no queue is named, or a flag of workers stands without them */
+function distributedWish(
+  args: Arguments,
+  env: Readonly<Record<string, string | undefined>>,
+  defaults: ConfigDefaults,
+  own: readonly string[],
+): DistributedWish | null {
+  // Some commands have them as options of their own.
+  const slots = own.includes('slots') ? undefined : optionalCount(args, 'slots', 1, MOST_SLOTS)
+  const queue = own.includes('queue') ? undefined : optionalText(args, 'queue')
+  if (!flag(args, 'distributed')) {
+    if (slots === undefined && queue === undefined) return null
+    throw new SluiceError('BAD_FLAG', `--${slots === undefined ? 'queue' : 'slots'} needs --distributed`)
+  }
+  const stores = allStores(defaults, env).filter(({ error }) => error === undefined)
+  return { connect: chooseQueue(args, defaults, env), queue: queue ?? null, slots: slots ?? SLOTS, stores }
+}
+
+/** Reads them. @param own options of the command, which are none of them @throws SluiceError BAD_FLAG */
 export function readGlobals(
   args: Arguments,
   env: Readonly<Record<string, string | undefined>>,
   defaults: ConfigDefaults,
+  own: readonly string[] = [],
 ): Globals {
   const color = args['color']
   if (typeof color === 'string' && !['', 'always', 'never', 'auto', 'true', 'false'].includes(color)) {
@@ -146,6 +190,8 @@ export function readGlobals(
     tui: flag(args, 'tui'),
     quit: flag(args, 'quit'),
     background: flag(args, 'background'),
+    distributed: distributedWish(args, env, defaults, own),
+    connect: knownQueue(args, defaults, env),
     quiet: flag(args, 'quiet'),
     verbose: flag(args, 'verbose'),
     yes: flag(args, 'yes'),
@@ -153,6 +199,7 @@ export function readGlobals(
     ascii: flag(args, 'ascii'),
     ...given('logFile', optionalText(args, 'log-file') ?? defaults['log-file']),
     ...given('maxRuntimeMs', optionalDuration(args, 'max-runtime', defaults['max-runtime']?.toString())),
+    metrics: metricsWish(optionalText(args, 'metrics'), defaults.metrics),
     catalog: catalogInSchema(
       namedCatalog(chooseCatalog(optionalText(args, 'database-url'), env, defaults['database-url']), defaults, env),
       schema,

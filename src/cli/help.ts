@@ -26,6 +26,8 @@ export const GLOBAL_FLAGS: readonly (readonly [flag: string, meaning: string])[]
   ['--json', 'JSON lines on stdout, one object an event'],
   ['--tui', 'the terminal UI, or an error when there is no terminal'],
   ['--background', 'start a run that goes on when the terminal closes'],
+  ['--distributed', 'leave a run to workers; --slots N of them, --queue NAME'],
+  ['--connect URL', 'the queue of workers; else connect: of the config file'],
   ['--quit', 'leave the Run screen when its run has ended'],
   ['-q, --quiet', 'only errors and the last line'],
   ['-v, --verbose', 'more detail'],
@@ -36,6 +38,7 @@ export const GLOBAL_FLAGS: readonly (readonly [flag: string, meaning: string])[]
   ['--ascii', 'no signs outside ASCII in the terminal UI'],
   ['--log-file FILE', 'write every event to a file too'],
   ['--max-runtime DUR', 'a run stops cleanly after 90s, 30m, 2h (exit 75)'],
+  ['--metrics [HOST:]PORT', 'tell Prometheus of a run while it goes on'],
   ['-h, --help', 'this page, or that of a command'],
   ['--version', 'the version, as the first word only'],
 ]
@@ -55,7 +58,7 @@ export function topHelp(version: string): string {
     lines.push('', group)
     for (const { name, operands, summary } of commands) {
       const call = operands === '' ? name : `${name} ${operandText(operands)}`
-      lines.push(`  ${call.padEnd(26)} ${summary}`.trimEnd())
+      lines.push(`  ${call.padEnd(25)}  ${summary}`.trimEnd())
     }
   }
   lines.push('', 'Flags of every command')

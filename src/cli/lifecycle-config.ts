@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { CALENDAR_UNITS, type CalendarUnit } from '../engine/calendar/calendar.ts'
 import { MOST_AHEAD } from '../engine/partitioning/coverage.ts'
+import { ALERT_CAUSES } from '../model/alert.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { readAlert } from './alert-flags.ts'
 import { ageIn, calendarWish } from './calendar-flags.ts'
@@ -69,7 +70,8 @@ const ENTRY = z.strictObject({
   'older-than': readBy((text) => ageIn({ 'older-than': text }, 'older-than', {})).optional(),
   archive: word.optional(),
   grace: duration('grace').optional(),
-  alert: readBy((alert) => readAlert({ alert })).optional(),
+  // An entry is of all commands about the table: each takes the causes that it can tell.
+  alert: readBy((alert) => readAlert({ alert }, { command: 'lifecycle', causes: ALERT_CAUSES })).optional(),
   'alert-command': word.optional(),
   'alert-exit': z.boolean().optional(),
 })

@@ -1,6 +1,6 @@
 /** What `lifecycle:` of the config file says of the table of a command, where the command line says nothing. */
-import type { SpokenAction } from '../engine/operations/facts.ts'
-import { takenBy } from './actions.ts'
+import { declarationOf, takenBy, type SpokenAction } from '../engine/operations/facts.ts'
+import { conditionsFor } from './alert-flags.ts'
 import type { Arguments } from './arguments.ts'
 import type { ConfigDefaults } from './config.ts'
 import { configuredFor } from './option-flags.ts'
@@ -37,7 +37,7 @@ export function withLifecycle(command: string, action: SpokenAction, { args, def
   const entry = table === undefined || more.length > 0 ? undefined : entryOf(table, defaults)
   if (taker === undefined || entry === undefined) return { args, defaults }
   const taken = takenBy(action)
-  const { from, to: _to, archive: _archive, ...options } = entry
+  const { from, to: _to, archive: _archive, ...options } = { ...entry, ...alertFor(entry, action) }
   const said = Object.entries(options).filter(
     ([name, value]) =>
       value !== undefined && taken.has(name) && !isLeftOut(taker, action, name) && isUnsaid(args[name], name, defaults),
@@ -51,6 +51,12 @@ export function withLifecycle(command: string, action: SpokenAction, { args, def
       ...(entry[taker.place] === undefined && taker.place === 'archive' ? {} : { to: entry[taker.place] }),
     },
   }
+}
+
+/** An entry names the causes of all commands about its table: each takes those that it can tell, and none where there are none. */
+function alertFor({ alert }: LifecycleConfig, { kind }: SpokenAction): Partial<LifecycleConfig> {
+  const said = alert === undefined ? '' : conditionsFor(alert, declarationOf(kind).alerts?.causes ?? [])
+  return said === '' ? { alert: undefined, 'alert-command': undefined, 'alert-exit': undefined } : { alert: said }
 }
 
 function isLeftOut({ without, never = [] }: Taker, { name: action }: SpokenAction, name: string): boolean {

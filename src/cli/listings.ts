@@ -6,18 +6,16 @@ import { bytesText, durationText, factorText, grouped, measureText, timeText } f
 import type { Listing } from './listing.ts'
 import type { Drawn } from './row-writer.ts'
 import { PARTITIONS } from './partition-listings.ts'
-import type { Column } from './column.ts'
+import { left, NONE, right, timeCell, type Column } from './column.ts'
+import { SCHEDULE_RUNS, SCHEDULE_TIMES, SCHEDULES } from './schedule-listings.ts'
+import { SHARED_RUNS, SHARED_SLOTS, WORKERS } from './worker-listings.ts'
 
-const left = (title: string, least = 0): Column => ({ title, align: 'left', least })
-const right = (title: string): Column => ({ title, align: 'right' })
-const NONE = '-'
 const count = (value: string | undefined): string => (value === undefined ? NONE : grouped(value))
 const bytes = (value: string | undefined): string => (value === undefined ? NONE : bytesText(value))
 const version = (value: string | undefined): string => (value === undefined ? NONE : `v${value}`)
 /** Times in Delta's own form, ms since the epoch; a log may hold any number. */
 const epoch = (ms: string): string =>
   Math.abs(Number(ms)) <= 8.64e15 ? timeText(new Date(Number(ms)).toISOString()) : `${ms} ms`
-const time = (iso: string | undefined): string => (iso === undefined ? NONE : timeText(iso))
 
 /** `year=2024/region=eu`; a null value is what Hive writes for it. */
 function partitionText(values: Readonly<Record<string, string | null>>): string {
@@ -40,7 +38,7 @@ const found: Listing = {
   row: (event) => {
     if (event.type === 'source') {
       const kind = `${event.system} database`
-      return [event.source, NONE, NONE, bytes(event.bytes), NONE, time(event.modified), NONE, kind]
+      return [event.source, NONE, NONE, bytes(event.bytes), NONE, timeCell(event.modified), NONE, kind]
     }
     if (event.type !== 'table') return null
     const notes = [
@@ -54,7 +52,7 @@ const found: Listing = {
       count(event.files),
       bytes(event.bytes),
       count(event.rows),
-      time(event.lastCommit),
+      timeCell(event.lastCommit),
       event.partitionColumns === undefined || event.partitionColumns.length === 0
         ? NONE
         : event.partitionColumns.join(', '),
@@ -104,7 +102,7 @@ const commits: Listing = {
       ? null
       : [
           version(event.version),
-          time(event.time),
+          timeCell(event.time),
           event.operation ?? NONE,
           grouped(event.adds),
           grouped(event.removes),
@@ -156,8 +154,8 @@ const runs: Listing = {
           version(event.version),
           count(event.behind),
           count(event.filesProcessed),
-          time(event.startedAt),
-          time(event.completedAt),
+          timeCell(event.startedAt),
+          timeCell(event.completedAt),
           event.error ?? '',
         ],
 }
@@ -193,6 +191,18 @@ export function listingOf(event: Event): Listing | null {
       return QUARANTINE
     case 'slot':
       return SLOTS
+    case 'schedule':
+      return SCHEDULES
+    case 'schedule.time':
+      return SCHEDULE_TIMES
+    case 'schedule.run':
+      return SCHEDULE_RUNS
+    case 'worker':
+      return WORKERS
+    case 'shared.run':
+      return SHARED_RUNS
+    case 'shared.slot':
+      return SHARED_SLOTS
     case 'relation':
       return RELATIONS
     case 'archived':

@@ -23,6 +23,7 @@ function levelOf(event: Event): Level {
   if (event.type === 'archive.state') return event.error === undefined ? 'info' : 'error'
   if (event.type === 'archive.finding') return /^(?:stray|swept) file$/.test(event.finding) ? 'info' : 'error'
   if (event.type === 'partition.alarm') return 'error'
+  if (event.type === 'alert') return event.state === 'raised' ? 'error' : 'info'
   if (event.type === 'decommission.finding') return event.verdict === 'refused' ? 'error' : 'info'
   if (event.type === 'fsck.finding') return event.level === 'finding' ? 'error' : 'info'
   if (WARNINGS.has(event.type)) return 'warn'

@@ -14,12 +14,15 @@ import { toolVersion } from './help.ts'
 import { chooseMode } from './mode.ts'
 import type { Mode } from './mode.ts'
 import { isCatalogUrl } from '../engine/systems.ts'
+import { isWatched } from '../engine/live/watched.ts'
+import type { Event } from '../model/event.ts'
 import { listInstead, openUi, showRun, type OpenOptions } from './open.ts'
 import { parseCommandLine } from './parse.ts'
 import type { Parsed } from './parse.ts'
 import type { Surroundings } from './ports.ts'
 import { holdsPassword, PASSWORD_NOTE } from './shown-words.ts'
 import { actorName, deadlineOf, openSession, secretsOf } from './session.ts'
+import { NO_TELEMETRY, openTelemetry, refuseMetrics, tellBeforeScreen } from './telemetry.ts'
 import type { TranscriptOptions } from './transcript.ts'
 import type { Session } from './session.ts'
 import { declarationOf, isPlanOnly, rowFormatOf, storeOf, urlsOf } from '../engine/operations/facts.ts'
@@ -148,18 +151,32 @@ function sessionOptions(
     tool: toolVersion(),
     rowFormat,
     dryRun,
+    readCommand: async (words) => await keptCommand(withConfig(words, configFlag(argv)), surroundings),
   }
+}
+
+/** @throws SluiceError BAD_FLAG, BAD_CONFIG */
+async function keptCommand(words: readonly string[], { env }: Surroundings): Promise<Operation> {
+  const { request } = await parseCommandLine(words, env)
+  if (request.kind === 'operation') return request.operation
+  throw new SluiceError('BAD_FLAG', `${words.slice(0, 2).join(' ')} starts no operation`)
 }
 
 /** Passwords of every URL that the command was given, on its line, in variables or in its config file. */
 function secretsOfParsed(
   argv: readonly string[],
-  { request, globals: { catalog } }: Parsed,
+  { request, globals: { catalog, distributed, connect } }: Parsed,
   { env }: Surroundings,
 ): readonly string[] {
   const urls =
     request.kind === 'operation' ? urlsOf(request.operation) : request.kind === 'open' ? namedBy(request) : []
-  return secretsOf(argv, env, [...(catalog === null ? [] : [catalog.url]), ...urls])
+  const queue = distributed === null ? [] : [distributed.connect, ...distributed.stores.map(({ url }) => url)]
+  return secretsOf(argv, env, [
+    ...(catalog === null ? [] : [catalog.url]),
+    ...urls,
+    ...queue,
+    ...(connect === null ? [] : [connect.url]),
+  ])
 }
 
 /** What the UI is opened on: a store of the config file stands for a URL that is not among the words. */
@@ -182,6 +199,7 @@ async function perform(
   const { env } = surroundings
   const secrets = secretsOfParsed(argv, parsed, surroundings)
   if (request.kind === 'help') return 0
+  refuseMetrics(globals, request, mode)
   if (globals.background && request.kind !== 'operation') refuseBackground(null, globals.tui)
   if (request.kind === 'open') {
     const { operation, words } = listInstead(request.target)
@@ -219,7 +237,12 @@ async function perform(
     const { listRunsHere } = await import('./runs-here.ts')
     return await listRunsHere(session, request.limit, env, toolVersion())
   }
-  if (request.kind === 'ctl') return await control(request, session, surroundings)
+  if (request.kind === 'ctl') {
+    if (globals.distributed === null) return await control(request, session, surroundings)
+    const { ctlDistributed } = await import('./distributed.ts')
+    const { connect } = globals.distributed
+    return await ctlDistributed(request.run, request.request, connect, toolVersion(), session, surroundings)
+  }
   let { operation } = request
   const { told } = request
   const { background } = surroundings
@@ -229,27 +252,44 @@ async function perform(
   const confirmation = background ?? (await confirmed(operation, line, mode === 'tui', session, surroundings))
   if ('exitCode' in confirmation) return confirmation.exitCode
   operation = confirmation.operation
+  // Those that list runs are told by it which ones.
+  if (globals.distributed !== null && operation.kind !== 'shared-runs') {
+    const { queueWords, refuseBesideWorkers, runDistributed } = await import('./distributed.ts')
+    refuseBesideWorkers(globals, told)
+    const around = { json: mode === 'json', tool: toolVersion(), behind: queueWords(argv, secrets, env) }
+    return await runDistributed(operation, line, globals.distributed, around, session, surroundings)
+  }
   if (globals.background) {
     const { runInBackground, wordsOfChild } = await import('./background.ts')
     return await runInBackground({ words: wordsOfChild(argv), operation }, line, mode === 'json', session, surroundings)
   }
+  await using telemetry = isWatched(operation)
+    ? await openTelemetry(globals.metrics, secrets, mode === 'tui', surroundings)
+    : NO_TELEMETRY
   const { live, warnings, next } = told ?? {}
   // Its log is read from any folder.
   const from = background === undefined ? [] : [`folder  ${process.cwd()}`]
-  const said = [...from, ...(told?.notes ?? []), ...((await live?.()) ?? [])]
+  const said = [...from, ...(told?.notes ?? []), ...((await live?.()) ?? []), ...telemetry.notes]
   const notes = said.length === 0 ? undefined : said
   const more = { ...given('notes', notes), ...given('warnings', warnings), ...given('next', next) }
   if (mode === 'tui' && isLong(operation) && !keepsHours(told, globals) && !isLogged(told, globals)) {
     await session.close()
+    tellBeforeScreen(telemetry, surroundings)
     const run = { operation, commandLine: line, leaveWhenDone: globals.quit }
     const face = { ...(await whoAndWhat(globals, surroundings)), transcript: { ...printed(globals, secrets), ...more } }
-    if (operation.kind !== 'copy' || operation.deleteExtra !== true) return await showRun(run, face, surroundings)
+    if (operation.kind !== 'copy' || operation.deleteExtra !== true)
+      return await showRun(run, face, surroundings, telemetry.listen)
     const { showRemoval } = await import('./copy-confirm.ts')
-    return await showRemoval(operation, run, face, session, surroundings)
+    return await showRemoval(operation, run, face, session, surroundings, telemetry.listen)
   }
   const hours = isPlanOnly(operation) ? undefined : told?.hours
-  const listen = background === undefined ? undefined : beginningTold(background.tell)
-  return (await session.run(operation, line, { ...more, hours, ...given('listen', listen) })).exitCode
+  const begun = background === undefined ? undefined : beginningTold(background.tell)
+  const listen = (event: Event): void => {
+    begun?.(event)
+    telemetry.listen(event)
+  }
+  const { onSlotEvent } = telemetry
+  return (await session.run(operation, line, { ...more, hours, listen, onSlotEvent })).exitCode
 }
 
 /** Commands that are watched rather than read; a plan is read. */
@@ -315,12 +355,12 @@ function printed({ quiet, verbose, logFile }: Globals, secrets: readonly string[
 }
 
 async function whoAndWhat(
-  { ascii, maxRuntimeMs }: Globals,
+  { ascii, maxRuntimeMs, connect }: Globals,
   { env }: Surroundings,
-): Promise<Pick<OpenOptions, 'ascii' | 'tool' | 'actor' | 'host' | 'deadline'>> {
+): Promise<Pick<OpenOptions, 'ascii' | 'tool' | 'actor' | 'host' | 'deadline' | 'queue'>> {
   const { hostname } = await import('node:os')
   const who = { ascii, tool: toolVersion(), actor: actorName(env), host: hostname() }
-  return { ...who, ...given('deadline', deadlineOf(maxRuntimeMs)) }
+  return { ...who, ...given('deadline', deadlineOf(maxRuntimeMs)), ...given('queue', connect ?? undefined) }
 }
 
 async function openScreen(
@@ -330,7 +370,7 @@ async function openScreen(
   surroundings: Surroundings,
   remembers = true,
 ): Promise<number> {
-  const { catalog } = globals
+  const { catalog, connect } = globals
   if (isCatalogUrl(target) && catalog?.from === 'flag') {
     throw new SluiceError('BAD_FLAG', 'two catalogs are given, one as a word and one with --database-url', {
       hint: 'leave one out',
@@ -341,6 +381,7 @@ async function openScreen(
     ...namedBy({ target, ...given('database', database) }),
     ...(lifecycle?.databases ?? []),
     ...stores.map(({ url }) => url),
+    ...(connect === null ? [] : [connect.url]),
   ]
   const secrets = secretsOf(argv, surroundings.env, urls)
   const options = {
@@ -354,7 +395,9 @@ async function openScreen(
     transcript: printed(globals, secrets),
     ...(await whoAndWhat(globals, surroundings)),
   }
-  return await openUi(options, surroundings)
+  await using telemetry = await openTelemetry(globals.metrics, secrets, true, surroundings)
+  tellBeforeScreen(telemetry, surroundings)
+  return await openUi(options, surroundings, telemetry.listen)
 }
 
 async function printHelp(text: string, surroundings: Surroundings): Promise<number> {

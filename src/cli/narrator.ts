@@ -19,6 +19,7 @@ import { PartitionLines } from './partition-lines.ts'
 import { ProofLines } from './proof-lines.ts'
 import { ScriptLines } from './settings/script-lines.ts'
 import { runSteered } from './wish-lines.ts'
+import { workerLines } from './worker-lines.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
 
@@ -92,6 +93,7 @@ export class Narrator {
       ...inPlaceBlocks(event, this.#subjects, block),
       ...this.#follow.event(event, at, block),
       ...cutoverLines(event, block),
+      ...workerLines(event, block),
       ...this.#tell(event, at, block),
     ]
   }
@@ -332,8 +334,9 @@ function lookingText(event: Of<'look.progress'> | null): string {
 /** Of a comparison: ranges, and what was found in them. */
 function comparingText(event: Of<'diff.progress'> | null): string {
   if (event === null) return ''
-  const { step, ranges, left, differences } = event
+  const { step, ranges, left, differences, looked } = event
   const found = `  ${plural(differences, 'difference')} so far`
+  if (looked !== undefined) return `  ${step}, ${grouped(looked)} of the target looked up${found}`
   if (step !== 'comparing') return `  ${step}${found}`
   return `  ${plural(ranges, 'range')} compared, ${left === '0' ? 'the last one goes on' : `about ${grouped(left)} left`}${found}`
 }

@@ -12,9 +12,10 @@ import { bookFolder } from './book-folder.ts'
 import { catalogUrl, sqliteUrl, stateCatalogFile } from './catalog-choice.ts'
 import type { ConfiguredStore } from './named-stores.ts'
 import { redactUrl } from '../shared/redact.ts'
+import { isSamePlace } from '../shared/same-place.ts'
 import { uiMemory, type UiMemory } from './ui/memory.ts'
 import type { CatalogChoice } from './catalog-choice.ts'
-import type { RunToShow, RunToWatch, Surroundings } from './ports.ts'
+import type { KnownQueue, RunToShow, RunToWatch, Surroundings } from './ports.ts'
 import { openTranscript } from './transcript.ts'
 import { uiCommands } from './ui/commands.ts'
 import type { TranscriptOptions } from './transcript.ts'
@@ -50,6 +51,8 @@ export type OpenOptions = {
   readonly config?: string
   /** The stores that it names. */
   readonly stores?: readonly ConfiguredStore[]
+  /** The queue whose runs are listed beside those of this machine. */
+  readonly queue?: KnownQueue
   readonly ascii: boolean
   readonly tool: string
   readonly actor: string
@@ -120,12 +123,19 @@ function besideRun(operation: Operation): Opened {
   return { lake, catalog: storeOf(operation, 'catalog') ?? null, database: null }
 }
 
-/** Shows the UI until the user leaves it; then prints what it leaves behind. Resolves with the exit code. */
-export async function openUi(options: OpenOptions, surroundings: Surroundings): Promise<number> {
+/**
+ * Shows the UI until the user leaves it; then prints what it leaves behind. Resolves with the exit code.
+ * @param heard told of every event of the runs that it starts
+ */
+export async function openUi(
+  options: OpenOptions,
+  surroundings: Surroundings,
+  heard?: (event: Event) => void,
+): Promise<number> {
   const { remembers = true } = options
   const at = opened(options, surroundings.env)
   const memory = remembers ? uiMemory([at.lake, at.catalog, at.database], surroundings.env) : null
-  return show(at, { ...options, memory }, surroundings)
+  return show(at, { ...options, memory }, surroundings, undefined, heard)
 }
 
 type TuiEnd = { readonly exitCode: number; readonly goesOn: boolean }
@@ -147,10 +157,10 @@ async function shownUntil(
   initial?: RunToShow | RunToWatch,
   heard?: (event: Event) => void,
 ): Promise<TuiEnd> {
-  const { tool, actor, host, ascii, lifecycle, deadline, stores = [], memory = null } = options
+  const { tool, actor, host, ascii, lifecycle, deadline, queue, stores = [], memory = null } = options
   const transcript = await openTranscript(surroundings, options.transcript)
-  const open = new Set([lake, catalog, database])
-  const others = stores.filter(({ url }) => !open.has(url))
+  const open = [lake, catalog, database].filter((place) => place !== null)
+  const others = stores.filter(({ url }) => !open.some((place) => isSamePlace(place, url)))
   const urls = [
     ...others.map(({ url }) => url),
     ...(lifecycle?.databases ?? []),
@@ -176,6 +186,7 @@ async function shownUntil(
     actor,
     host,
     ...given('book', bookFolder(surroundings.env)),
+    ...given('queue', queue),
     ...(deadline === undefined ? {} : { deadline }),
   })
   told.learned = (url) => workbench.know(url)

@@ -16,7 +16,7 @@ import { complaint, unknownFlag } from './complaints.ts'
 import type { Request } from './commands/command.ts'
 import type { ConfigDefaults } from './config.ts'
 import { examplesText } from './examples.ts'
-import { commandNameOf, declarationOf } from '../engine/operations/facts.ts'
+import { actionsOf, commandNameOf, declarationOf } from '../engine/operations/facts.ts'
 import { OPERATIONS, type OperationKind } from '../engine/operations/list.ts'
 import { isCopyUrl } from '../engine/systems.ts'
 import { configFlag, declareGlobals, firstWord, readGlobals } from './globals.ts'
@@ -35,12 +35,13 @@ export type Parsed = { readonly request: Request; readonly globals: Globals }
 /** A first word that is no command must be a path or a URL. @throws SluiceError NO_SUCH_PATH */
 function checkFirstWord(word: string): void {
   if (word.includes('://') || existsSync(word)) return
-  const meant = closest(
-    word,
-    COMMANDS.map((command) => command.name),
-  )
+  const names = COMMANDS.map((command) => command.name)
+  // An action of several commands, such as list, may be any of theirs.
+  const having = names.filter((name) => actionsOf(name).some((action) => action.name === word))
+  const of = having.length === 1 ? having[0] : undefined
+  const meant = of === undefined ? closest(word, names) : `${of} ${word}`
   throw new SluiceError('NO_SUCH_PATH', `no such path or command: ${word}${meant === null ? '' : ` (${meant}?)`}`, {
-    hint: meant === null ? 'sluice --help lists the commands' : `sluice ${meant} --help shows how to call it`,
+    hint: meant === null ? 'sluice --help lists the commands' : `sluice ${of ?? meant} --help shows how to call it`,
   })
 }
 
@@ -84,7 +85,7 @@ async function buildParser(
     .fail((message, error) => {
       throw error instanceof SluiceError ? error : complaint(message ?? error.message, entry)
     })
-  declareGlobals(parser, defaults)
+  declareGlobals(parser, defaults, entry === null ? [] : entry.takes.map(({ name }) => name))
   for (const command of COMMANDS) {
     parser.command({
       command: `${command.name} ${command.operands}`.trim(),
@@ -95,28 +96,31 @@ async function buildParser(
       },
       handler: async (parsed) => {
         const args = read(parsed, command.takes)
-        const globals = readGlobals(args, env, defaults)
+        const own = command.takes.map(({ name }) => name)
+        const globals = readGlobals(args, env, defaults, own)
         const { catalog } = globals
         outcome.globals = globals
         refuseLoneSchema(globals)
         refuseRemotePlaces(command.name, { 'log-file': defaults['log-file'], ...args })
-        const own: { choice: CatalogChoice | null } = { choice: null }
+        const chosen: { choice: CatalogChoice | null } = { choice: null }
         const named = (): string => {
           if (catalog !== null) return catalogUrl(catalog)
           const kept = namesNoPlace(command, args) ? keptCatalogs(env) : []
           const [only, ...more] = kept
-          own.choice = standingCatalog(placeAmong(args), env)
-          if (own.choice === null && only !== undefined && more.length === 0) own.choice = { url: only, from: 'state' }
-          return catalogUrl(own.choice, kept)
+          chosen.choice = standingCatalog(placeAmong(args), env)
+          if (chosen.choice === null && only !== undefined && more.length === 0)
+            chosen.choice = { url: only, from: 'state' }
+          return catalogUrl(chosen.choice, kept)
         }
         outcome.request = await requestOf(command, args, {
           catalog: named,
           optionalCatalog: () => (catalog === null ? undefined : catalogUrl(catalog)),
           env,
           defaults,
+          read: async (words) => (await parseCommandLine(words, env)).request,
         })
-        if (own.choice !== null) {
-          const { url } = own.choice
+        if (chosen.choice !== null) {
+          const { url } = chosen.choice
           outcome.request = withNote(outcome.request, `no catalog is named: taken is ${url}, which the UI keeps`)
         }
         const { request } = outcome

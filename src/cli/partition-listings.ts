@@ -2,11 +2,7 @@
 import { bytesText, grouped } from './format.ts'
 import type { Listing } from './listing.ts'
 import { visible } from '../shared/visible.ts'
-import type { Column } from './column.ts'
-
-const left = (title: string): Column => ({ title, align: 'left' })
-const right = (title: string): Column => ({ title, align: 'right' })
-const NONE = '-'
+import { left, NONE, right } from './column.ts'
 
 /** Partitions, and those of an archive that are no longer in their table. */
 export const PARTITIONS: Listing = {

@@ -2,14 +2,11 @@
 import type { Event, EventBody } from '../model/event.ts'
 import { bytesText, durationText, grouped, plural } from './format.ts'
 import { visible } from '../shared/visible.ts'
-import type { Column } from './column.ts'
+import { left, right, type Column } from './column.ts'
 import { tableWriter, type TableWriter } from './text-table.ts'
 
 type Of<T extends Event['type']> = Extract<Event, { type: T }>
 type RunFinished = Extract<EventBody, { type: 'run.finished' }>
-
-const left = (title: string): Column => ({ title, align: 'left' })
-const right = (title: string): Column => ({ title, align: 'right' })
 
 const FINDINGS = [left('VERDICT'), left('ABOUT'), left('OBJECT'), left('WHAT HAPPENS, OR WHY NOT')]
 const FORECAST = [

@@ -3,6 +3,7 @@ import type { LifecycleStatusOperation } from '../engine/operations/lifecycle-st
 import type { CommandPort } from '../engine/command-port.ts'
 import type { RunFinished } from '../engine/operation.ts'
 import type { JoinedRun, Workbench } from '../engine/workbench.ts'
+import type { DistributedRun, RunWishes } from '../model/distributed.ts'
 import type { Event } from '../model/event.ts'
 import type { ErrorInfo } from '../shared/errors.ts'
 import type { Interrupt } from '../shared/abort.ts'
@@ -22,10 +23,33 @@ export type RunOptions = {
   readonly commandLine: string
   readonly book?: string
   readonly onEvent: (event: Event) => void
+  /** Of a worker: told of the events of its slots, each with the shared run that it belongs to. */
+  readonly onSlotEvent?: (run: string, slot: number, event: Event) => void
   readonly drained?: () => Promise<void>
 }
 
+/** The queue of workers by its whole URL, or why what the config file names is none. */
+export type KnownQueue = { readonly url: string; readonly error?: ErrorInfo }
+
+/** A store of the config file, with its whole URL. */
+export type NamedUrl = { readonly name: string; readonly url: string }
+
 export type EnginePort = {
+  /** Leaves an operation to workers. */
+  distribute(options: {
+    readonly operation: Operation
+    readonly commandLine: string
+    readonly queue: string
+    readonly queueName: string | null
+    readonly slots: number
+    readonly stores: readonly NamedUrl[]
+    readonly tool: string
+    readonly actor: string
+    readonly host: string
+    readonly clock: Clock
+  }): Promise<{ readonly runId: string; readonly slots: number; readonly label: string; readonly workers: number }>
+  /** Looks at a run of a queue, or says what is wished of it. */
+  steerShared(connect: string, runId: string, wishes: RunWishes | null): Promise<DistributedRun>
   /** Emits run.started to run.finished, also when it fails. */
   runOperation(operation: Operation, options: RunOptions): Promise<RunFinished>
   openWorkbench(options: {
@@ -41,6 +65,8 @@ export type EnginePort = {
     readonly host: string
     /** Folder of the book of this machine's runs. */
     readonly book?: string
+    /** The queue of workers, where one is named. */
+    readonly queue?: KnownQueue
     /** Of each run. */
     readonly deadline?: Deadline
   }): Promise<Workbench>

@@ -22,6 +22,9 @@ export const READERS: Readonly<Record<string, () => Promise<CommandFileExports>>
   'retry-quarantine': () => import('./commands/quarantine.ts'),
   archive: () => import('./commands/archive.ts'),
   lifecycle: () => import('./commands/lifecycle.ts'),
+  schedule: () => import('./commands/schedule.ts'),
+  worker: () => import('./commands/worker.ts'),
+  workers: () => import('./commands/worker.ts'),
   ctl: () => import('./commands/ctl.ts'),
   attach: () => import('./commands/attach.ts'),
   demo: () => import('./commands/demo.ts'),
@@ -58,5 +61,5 @@ async function read(
 async function readByHand({ name }: CommandDeclaration, args: Arguments, context: RequestContext): Promise<Request> {
   const command = (await READERS[name]?.())?.commands[name]
   if (command === undefined) throw new Error(`nobody reads the words of ${name}`)
-  return command.request(args, context)
+  return await command.request(args, context)
 }

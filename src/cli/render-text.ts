@@ -20,6 +20,7 @@ import { PartitionPlanText } from './partition-plan-lines.ts'
 import { RingLines } from './ring-lines.ts'
 import { rowWriter } from './row-writer.ts'
 import { visible } from '../shared/visible.ts'
+import { ScheduleText } from './schedule-text.ts'
 import { tableWriter } from './text-table.ts'
 import type { TableWriter } from './text-table.ts'
 
@@ -87,6 +88,7 @@ export function textFace(output: Output, options: TextOptions): Face {
   const rings = new RingLines()
   const phases = new LifecycleLines()
   const plans = new PartitionPlanText(data)
+  const schedules = new ScheduleText((lines) => textFace(lines, { ...options, color: false, progress: false }))
   let listingCommand = false
   let listsRuns = false
   let mailed = false
@@ -142,6 +144,11 @@ export function textFace(output: Output, options: TextOptions): Face {
     }
     if (event.type === 'run.report') {
       data(event.text)
+      return
+    }
+    const said = schedules.text(event)
+    if (said !== null) {
+      data(said)
       return
     }
     if (event.type === 'check') {

@@ -1,8 +1,8 @@
 /** `sluice ctl`: a run of this machine told to go on otherwise, or the list of those that go on. */
 import path from 'node:path'
-import type { EventBody } from '../model/event.ts'
 import { asSluiceError } from '../shared/errors.ts'
 import { runsIn } from '../engine/live/socket-folder.ts'
+import { answered } from './answered.ts'
 import { controlRun } from './ctl.ts'
 import type { ControlRequest, RunState } from './ctl.ts'
 import type { Session } from './session.ts'
@@ -19,25 +19,12 @@ export type CtlOptions = {
 /** Resolves with the exit code. */
 export async function runCtl(session: Session, options: CtlOptions): Promise<number> {
   const { run, request, tool, ticks, socketPath } = options
-  const began = ticks()
-  session.emit({ type: 'run.started', command: 'ctl', tool })
-  const finish = (
-    body: Pick<Extract<EventBody, { type: 'run.finished' }>, 'status' | 'exitCode' | 'error' | 'totals'>,
-  ) => {
-    session.emit({ type: 'run.finished', ms: Math.round(ticks() - began), ...body })
-    return body.exitCode
-  }
-  try {
+  return await answered(session, { command: 'ctl', tool, ticks }, async () => {
     const found =
       run === null ? await statesOf(socketPath) : [{ run, state: await controlRun(socketPath(run), request) }]
     tell(session, found)
-    return finish({ status: 'ok', exitCode: 0, totals: { runs: String(found.length) } })
-  } catch (thrown) {
-    const error = asSluiceError(thrown)
-    const status =
-      error.kind === 'usage' || error.kind === 'state' || error.kind === 'unsupported' ? 'refused' : 'failed'
-    return finish({ status, exitCode: error.exitCode, totals: {}, error: error.info() })
-  }
+    return { runs: String(found.length) }
+  })
 }
 
 /** @property state what the run says of itself; null where it does not answer */

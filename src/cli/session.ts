@@ -1,8 +1,10 @@
 /** One command from its first event to its exit code: the faces that show it, what can stop it, what must not be shown. */
 import { hostname, userInfo } from 'node:os'
 import type { RunFinished } from '../engine/operation.ts'
+import type { ReadWords } from '../engine/schedules/work-port.ts'
 import { declarationOf } from '../engine/operations/facts.ts'
 import type { Event, EventBody } from '../model/event.ts'
+import { statusOf } from '../model/run-status.ts'
 import { Interrupter } from '../shared/abort.ts'
 import { isoTime } from '../shared/clock.ts'
 import { armDeadline, type Deadline } from '../shared/deadline.ts'
@@ -31,6 +33,8 @@ export type SessionOptions = FaceOptions & {
   readonly json: boolean
   readonly maxRuntimeMs?: number | undefined
   readonly tool: string
+  /** Reads words of a command line that were kept. */
+  readonly readCommand?: ReadWords
 }
 
 export type RunSettings = Beginning & {
@@ -40,6 +44,8 @@ export type RunSettings = Beginning & {
   readonly hours?: Hours | undefined
   /** Sees the events too. */
   readonly listen?: (event: Event) => void
+  /** Of a worker: hears the events of its slots. */
+  readonly onSlotEvent?: ((run: string, slot: number, event: Event) => void) | undefined
 }
 
 export type Session = {
@@ -133,12 +139,7 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
   }
   const failed = (error: SluiceError, ms: number): RunFinished => ({
     type: 'run.finished',
-    status:
-      error.kind === 'stopped'
-        ? 'stopped'
-        : ['usage', 'state', 'unsupported'].includes(error.kind)
-          ? 'refused'
-          : 'failed',
+    status: statusOf(error.kind),
     exitCode: error.exitCode,
     totals: {},
     ms,
@@ -153,7 +154,8 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
     emit,
     show: (event) => show(event, false),
     redact: (text) => redactText(text, options.secrets),
-    run: async (operation, commandLine, { part = false, listen, hours, notes = [], warnings = [], next } = {}) => {
+    run: async (operation, commandLine, settings = {}) => {
+      const { part = false, listen, onSlotEvent, hours, notes = [], warnings = [], next } = settings
       listing = declarationOf(operation.kind).shape === 'listing'
       const began = clock.ticks()
       let started = false
@@ -188,8 +190,10 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
           host,
           commandLine,
           onEvent,
+          ...given('readCommand', options.readCommand),
           ...given('book', bookFolder(env)),
           ...given('next', next),
+          ...given('onSlotEvent', onSlotEvent),
           ...(hours === undefined ? {} : { control: holdOutside(hours, clock, say) }),
           drained: () => output.flushed(),
         })

@@ -1,4 +1,5 @@
 /** The last lines of a run in one sentence: what was done, proved or listed. A fold of its events. */
+import { WorkPace } from '../model/copy/work-pace.ts'
 import type { Event, EventBody } from '../model/event.ts'
 import { archiveText } from './archive-summary.ts'
 import { bytesText, durationText, grouped, plural } from './format.ts'
@@ -24,7 +25,7 @@ const ROWS: Readonly<Record<string, readonly [one: string, many: string]>> = {
 
 export class SummaryFold {
   readonly #tables = new Map<string, string>()
-  readonly #moved = { chunks: 0, rows: 0, bytes: 0, from: 0, to: 0 }
+  readonly #pace = new WorkPace()
   readonly #rows = new Map<string, number>()
   readonly #versions = new Set<string>()
   readonly #differentFiles = new Set<string>()
@@ -42,6 +43,7 @@ export class SummaryFold {
   }
 
   event(event: Event): void {
+    this.#pace.fold(event)
     switch (event.type) {
       case 'plan.ready':
         this.#planOnly ||= event.details !== undefined
@@ -50,15 +52,6 @@ export class SummaryFold {
         // A table that was tried again counts by how it ended last.
         this.#tables.set(event.table, event.status)
         this.#actions += BigInt(event.actions ?? 0)
-        break
-      case 'chunk.started':
-        this.#moved.from ||= Date.parse(event.ts)
-        break
-      case 'chunk.done':
-        this.#moved.chunks += 1
-        this.#moved.rows += Number(event.read ?? 0)
-        this.#moved.bytes += Number(event.bytes ?? 0)
-        this.#moved.to = Date.parse(event.ts)
         break
       case 'verify.check':
         this.#checks += 1
@@ -104,7 +97,7 @@ export class SummaryFold {
       return `${plural(finished.totals['runs'] ?? 0, 'run')} on this machine`
     const parts = [
       command === 'copy' && (finished.totals['tables'] ?? '1') === '1' ? '' : this.#tablesText(finished),
-      copiedText(finished, this.#moved.chunks) + this.#paceText(),
+      copiedText(finished, this.#pace.chunks) + this.#paceText(),
       command === 'diff' ? differenceText(finished) : '',
       this.#questionsText(),
       this.#checksText({ command, totals: finished.totals }),
@@ -135,11 +128,10 @@ export class SummaryFold {
 
   /** How fast this run was, where it did enough to tell. */
   #paceText(): string {
-    const { rows, bytes, from, to } = this.#moved
-    const seconds = (to - from) / 1000
-    if (seconds < 1 || rows === 0) return ''
-    const volume = bytes === 0 ? '' : `  ${bytesText(Math.round(bytes / seconds))}/s`
-    return `  ${grouped(Math.round(rows / seconds))} rows/s${volume}`
+    const mean = this.#pace.mean()
+    if (mean === null) return ''
+    const volume = mean.bytes === 0 ? '' : `  ${bytesText(Math.round(mean.bytes))}/s`
+    return `  ${grouped(Math.round(mean.rows))} rows/s${volume}`
   }
 
   #questionsText(): string {

@@ -1,11 +1,12 @@
 /** The fields of an operation out of the words of a command line, as its declaration says. */
 import type { CommandDeclaration, Option } from '../engine/operations/option.ts'
+import { declarationOf } from '../engine/operations/facts.ts'
 import type { Operation, OperationKind } from '../engine/operations/list.ts'
 import type { Word, Words } from '../engine/operations/words.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { flag, list, optionalCount, optionalText, type Arguments } from './arguments.ts'
-import { ageIn, CALENDAR_FLAGS, calendarWish } from './calendar-flags.ts'
-import { ALERT_FLAGS, readAlert } from './alert-flags.ts'
+import { ageIn, calendarWish } from './calendar-flags.ts'
+import { readAlert, type Alerting } from './alert-flags.ts'
 import { archivePlace } from './archive-flags.ts'
 import { asOf } from './as-of.ts'
 import { operate, type Request, type RequestContext } from './commands/command.ts'
@@ -22,6 +23,9 @@ import { namedTables, oneTable, someTables, tablesOrAll } from './table-words.ts
 
 type Spoken = { readonly command: CommandDeclaration; readonly args: Arguments; readonly context: RequestContext }
 
+/** With what is asked for. */
+type SpokenOf = Spoken & { readonly kind: OperationKind }
+
 /**
  * What the words ask for.
  * @param words a source for every field of the operation
@@ -30,7 +34,7 @@ type Spoken = { readonly command: CommandDeclaration; readonly args: Arguments; 
 export function spoken(kind: OperationKind, words: Words<Readonly<Record<string, unknown>>>, said: Spoken): Request {
   const add: string[] = []
   const fields = Object.entries(words)
-    .map(([field, word]) => [field, valueOf(word, said, add)] as const)
+    .map(([field, word]) => [field, valueOf(word, { ...said, kind }, add)] as const)
     .filter(([, value]) => value !== undefined)
   // The compiler has held the sources against the fields (`Words`), and each is read as what it says it is.
   const operation = { kind, ...Object.fromEntries(fields) } as Operation
@@ -43,7 +47,7 @@ export function spoken(kind: OperationKind, words: Words<Readonly<Record<string,
 }
 
 /** @param add flags for the printed command that nobody typed */
-function valueOf(word: Word, said: Spoken, add: string[]): unknown {
+function valueOf(word: Word, said: SpokenOf, add: string[]): unknown {
   const { args, context } = said
   switch (word.as) {
     case 'catalog':
@@ -65,7 +69,7 @@ function valueOf(word: Word, said: Spoken, add: string[]): unknown {
     case 'calendar':
       return calendarWish(args, context.defaults)
     case 'alert':
-      return readAlert(args)
+      return readAlert(args, alertingOf(said))
     case 'slice unit':
     case 'slice numbers': {
       const text = optionalText(args, word.option)
@@ -83,6 +87,12 @@ function valueOf(word: Word, said: Spoken, add: string[]): unknown {
     default:
       return ofOption(word, optionOf(said.command, word.option), said)
   }
+}
+
+function alertingOf({ kind, command, args }: SpokenOf): Alerting {
+  const { alerts, actions } = declarationOf(kind)
+  const action = actions === undefined ? undefined : optionalText(args, 'action')
+  return { command: action === undefined ? command.name : `${command.name} ${action}`, causes: alerts?.causes ?? [] }
 }
 
 type Single = Extract<Word, { readonly as: 'text' | 'count' | 'choice' | 'duration' | 'run' }>
@@ -165,29 +175,6 @@ function single({ as }: Single, { name, least, most }: Option, args: Arguments, 
 
 function leastText(ms: number): string {
   return ms < 1000 ? measureText(ms) : durationText(ms)
-}
-
-/** The options that a source is read from. */
-export function optionsOf(word: Word): readonly string[] {
-  switch (word.as) {
-    case 'catalog':
-    case 'constant':
-      return []
-    case 'as of':
-      return ['version', 'timestamp']
-    case 'alert':
-      return ALERT_FLAGS
-    case 'calendar':
-      return CALENDAR_FLAGS
-    case 'any tables':
-    case 'some tables':
-    case 'one table':
-      return ['table']
-    case 'tables or all':
-      return [word.option, 'all']
-    default:
-      return [word.option]
-  }
 }
 
 function optionOf({ name, takes }: CommandDeclaration, word: string): Option {

@@ -5,8 +5,13 @@ import type { LogStore } from '../model/log-store.ts'
 import { LOG_FOLDER, parseLogName, versionDigits } from './log-path.ts'
 import type { LogPath } from './log-path.ts'
 
-/** `size` in bytes and `modified` in ms since the epoch; both -1 in a listing made without attributes. */
-export type LogFileFacts = { readonly name: string; readonly size: number; readonly modified: number }
+/** `size` in bytes and `modified` in ms since the epoch; both -1 in a listing made without attributes. `stamp` where the store has one. */
+export type LogFileFacts = {
+  readonly name: string
+  readonly size: number
+  readonly modified: number
+  readonly stamp?: string
+}
 
 export type CommitFile = LogFileFacts & { readonly version: number }
 
@@ -116,7 +121,9 @@ export async function listLog(
     // Not every store knows how to begin in the middle.
     if (from > 0 && entry.name < first) continue
     const path = parseLogName(entry.name)
-    if (path !== null) sorter.add(path, { name: entry.name, size: entry.size ?? -1, modified: entry.modified ?? -1 })
+    if (path === null) continue
+    const { name, size = -1, modified = -1, stamp } = entry
+    sorter.add(path, { name, size, modified, ...(stamp === undefined ? {} : { stamp }) })
   }
   const listing = sorter.done()
   if (listing.latest === null && options.mayBeEmpty !== true) {

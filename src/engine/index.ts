@@ -4,3 +4,11 @@ export type { RunFinished } from './operation.ts'
 export type { Operation, OperationKind } from './operations/list.ts'
 export { openWorkbench } from './open-workbench.ts'
 export type { Workbench } from './workbench.ts'
+
+/** As `distributed/distribute`, which is loaded when it is asked for. */
+export const distribute: (typeof import('./distributed/distribute.ts'))['distribute'] = async (options) =>
+  (await import('./distributed/distribute.ts')).distribute(options)
+
+/** As `distributed/steer`, the same. */
+export const steerShared: (typeof import('./distributed/steer.ts'))['steerShared'] = async (...asked) =>
+  (await import('./distributed/steer.ts')).steerShared(...asked)

@@ -2,6 +2,7 @@
 import type { Deadline } from '../shared/deadline.ts'
 import { ThreadedWorkbench } from './thread/threaded-workbench.ts'
 import { parseCatalogUrl } from './catalog-url.ts'
+import type { KnownQueue } from './thread/threaded-queue.ts'
 import type { Workbench } from './workbench.ts'
 
 /**
@@ -21,10 +22,12 @@ export async function openWorkbench(options: {
   readonly host: string
   /** Folder of the book of this machine's runs; none is kept when absent. */
   readonly book?: string
+  /** The queue of workers, where one is named. */
+  readonly queue?: KnownQueue
   /** Of each run. */
   readonly deadline?: Deadline
 }): Promise<Workbench> {
-  const { lake = null, catalog = null, database = null, urls = [], tool, actor, host, deadline, book } = options
+  const { lake = null, catalog = null, database = null, urls = [], tool, actor, host, deadline, book, queue } = options
   if (catalog !== null) parseCatalogUrl(catalog)
   else if (lake !== null) throw new Error('a lake is opened with a catalog')
   const identity = {
@@ -34,5 +37,8 @@ export async function openWorkbench(options: {
     ...(deadline === undefined ? {} : { deadline }),
     ...(book === undefined ? {} : { book }),
   }
-  return new ThreadedWorkbench({ lake, catalogUrl: catalog, databaseUrl: database, urls }, identity)
+  return new ThreadedWorkbench(
+    { lake, catalogUrl: catalog, databaseUrl: database, urls, ...(queue === undefined ? {} : { queue }) },
+    identity,
+  )
 }

@@ -1,6 +1,7 @@
 /** What is beside an operation: what people ask of it while it runs, and what it needs. What can be started is in operations/list.ts. */
 import type { Interrupt } from '../shared/abort.ts'
 import type { Clock } from '../shared/clock.ts'
+import type { ReadWords, WorkOf } from './schedules/work-port.ts'
 import type { Emit, EventBody, EventType } from '../model/event.ts'
 
 export type { AsOf } from './as-of.ts'
@@ -56,6 +57,10 @@ export type OperationContext<E extends EventType = EventType> = {
   /** The command line that does the same, without secrets: printed as the resume command. */
   readonly commandLine: string
   readonly control?: RunControl
+  /** Reads words of a command line, as they were kept; absent where nobody can. */
+  readonly readCommand?: ReadWords
+  /** An operation as work that can be queued; absent in a part of a run. */
+  readonly workOf?: WorkOf
   /** Resolves when what was emitted has been written: long lists wait for it now and then, or a slow reader would have them in memory. */
   readonly drained?: () => Promise<void>
 }

@@ -1,6 +1,6 @@
 /** What an operation is given while it runs, and what it says when it ends. */
 import type { LeftBehind } from '../model/copy/left-behind.ts'
-import type { Dec, EventType } from '../model/event.ts'
+import type { Dec, Event, EventType } from '../model/event.ts'
 import type { SluiceError } from '../shared/errors.ts'
 import type { Owner } from '../shared/owner.ts'
 import type { Steered } from './live/steered.ts'
@@ -33,7 +33,11 @@ export type Run<E extends EventType = never> = OperationContext<E> & {
   readonly book?: string
   /** Steers the run over its socket from now on, until it is disposed; absent where nobody listens. */
   readonly steerBy?: (steered: Steered) => Disposable
+  /** Told of the events of slots that a worker has, each with the shared run that it belongs to: they are no events of the worker's own run. */
+  readonly onSlotEvent?: SlotListener
 }
+
+export type SlotListener = (run: string, slot: number, event: Event) => void
 
 /** The run of an operation: it says what is declared. */
 export type RunOf<D extends { readonly events: readonly EventType[] }> = Run<D['events'][number]>

@@ -5,13 +5,20 @@ import { exitOfStop, type Interrupt } from '../shared/abort.ts'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import { newOwner, type Owner } from '../shared/owner.ts'
 import type { Dec, Event, EventBody, EventType, RunStatus } from '../model/event.ts'
+import { statusOf } from '../model/run-status.ts'
 import type { RunControl, RunFinished } from './operation.ts'
-import type { Ending, Run } from './run-context.ts'
+import type { ReadWords } from './schedules/work-port.ts'
+import type { Ending, Run, SlotListener } from './run-context.ts'
+import type { AlertMemory } from '../model/alert-memory.ts'
+import type { RunAlerts } from './alerts/run-alerts.ts'
+import { alertWishOf } from './alerts/wish.ts'
 import type { LiveRun } from './live/live-run.ts'
 import { isWatched } from './live/watched.ts'
 import { newRunId } from './run-id.ts'
-import { declarationOf, endsOf } from './operations/facts.ts'
+import { declarationOf, endsOf, isPlanOnly, urlsByFlag } from './operations/facts.ts'
 import { OPERATIONS, type Operation } from './operations/list.ts'
+import { told } from './whole-commands/told.ts'
+import { wholeCommands } from './whole-commands/whole.ts'
 
 export type RunOptions = {
   readonly interrupt: Interrupt
@@ -22,9 +29,14 @@ export type RunOptions = {
   /** The command that does the same again, without secrets. */
   readonly commandLine: string
   readonly onEvent: (event: Event) => void
+  /** Of a worker: told of the events of its slots. */
+  readonly onSlotEvent?: SlotListener
   /** Folder of the book of this machine's runs; none is kept when absent. */
   readonly book?: string
+  /** Which alerts earlier runs have told; that of this machine when absent. @param say tells in words what is wrong with it */
+  readonly alertMemory?: (say: (what: string) => void) => AlertMemory
   readonly control?: RunControl
+  readonly readCommand?: ReadWords
   /** What to run next, where that is another command than the operation names. */
   readonly next?: (finished: RunFinished, runId: string) => string | undefined
   readonly drained?: () => Promise<void>
@@ -37,23 +49,35 @@ export async function runOperation(operation: Operation, options: RunOptions): P
   const begun = clock.ticks()
   let seq = 0
   let live: LiveRun | null = null
+  let alerts: RunAlerts | null = null
+  const whole = wholeCommands(options.commandLine, urlsByFlag(operation))
   const emit = (body: EventBody): void => {
-    const event: Event = { v: 1, seq: ++seq, ts: isoTime(clock.now()), runId, ...body }
+    const event: Event = { v: 1, seq: ++seq, ts: isoTime(clock.now()), runId, ...told(body, whole) }
     live?.take(event)
     onEvent(event)
+    alerts?.take(body)
     if (event.type === 'run.started') live?.tellUnreachable()
   }
   const owner = newOwner(options.host)
   live = await liveRun(operation, options, owner, runId, emit)
   const interrupt = live?.interrupt ?? options.interrupt
+  alerts = await runAlerts(operation, options, { runId, emit, live })
   const run: Run<EventType> = {
     ...options,
     ...(live === null ? {} : { interrupt, control: live.control, steerBy: (steered) => live.steerBy(steered) }),
     emit,
     runId,
     owner,
+    workOf: async (scheduled, known) => {
+      const { workOf } = await import('./schedules/work.ts')
+      return workOf(
+        scheduled as Operation,
+        known,
+        async (plan, heard) => await runOperation(plan, trialOptions(options, heard)),
+      )
+    },
   }
-  const finish = (ending: Partial<Ending>, error: SluiceError | null): RunFinished => {
+  const finish = async (ending: Partial<Ending>, error: SluiceError | null): Promise<RunFinished> => {
     const { status, exitCode } = verdict(ending, error, interrupt)
     const why = error ?? (status === 'stopped' ? overdue(interrupt) : null)
     const resume = ending.next ?? (status === 'stopped' ? options.commandLine : undefined)
@@ -71,8 +95,10 @@ export async function runOperation(operation: Operation, options: RunOptions): P
       ...(ending.wrote === undefined ? {} : { wrote: ending.wrote }),
       ...(why === null ? {} : { error: why.info() }),
     }
-    const next = options.next?.(ended, runId)
-    const finished = next === undefined ? ended : { ...ended, resumeCommand: next }
+    const alerted = (await alerts?.ended(ended)) ?? null
+    const last = alerted === null ? ended : endedBy(alerted, ended)
+    const next = options.next?.(last, runId)
+    const finished = told(next === undefined ? last : { ...last, resumeCommand: next }, whole)
     emit(finished)
     return finished
   }
@@ -85,13 +111,51 @@ export async function runOperation(operation: Operation, options: RunOptions): P
   })
   try {
     const ending = await perform(operation, run)
-    return finish(ending, ending.error ?? null)
+    return await finish(ending, ending.error ?? null)
   } catch (error) {
-    return finish({}, asSluiceError(error))
+    return await finish({}, asSluiceError(error))
   } finally {
     // What only shows a run must not be what it fails by.
     await live?.[Symbol.asyncDispose]().catch(() => undefined)
   }
+}
+
+/** The same end with the error of an alert. */
+function endedBy(error: SluiceError, ended: RunFinished): RunFinished {
+  return { ...ended, status: statusOf(error.kind), exitCode: error.exitCode, error: error.info() }
+}
+
+/** Null where nobody asked for an alert. */
+async function runAlerts(
+  operation: Operation,
+  { clock, book, alertMemory }: RunOptions,
+  {
+    runId,
+    emit,
+    live,
+  }: { readonly runId: string; readonly emit: (body: EventBody) => void; readonly live: LiveRun | null },
+): Promise<RunAlerts | null> {
+  // What a plan finds is no end of what a run has told, and no beginning.
+  const wish = isPlanOnly(operation) ? undefined : alertWishOf(operation)
+  if (wish === undefined) return null
+  const [{ RunAlerts: Alerts }, { memoryOfMachine }] = await Promise.all([
+    import('./alerts/run-alerts.ts'),
+    import('./alerts/memory.ts'),
+  ])
+  const memory =
+    alertMemory ?? (book === undefined ? undefined : (say: (what: string) => void) => memoryOfMachine(book, say))
+  const stop = (reason: SluiceError, now: boolean): void => {
+    live?.interrupt[now ? 'requestAbort' : 'requestStop'](reason)
+  }
+  return new Alerts(operation, wish, { runId, clock, emit, memory, stop })
+}
+
+/** A dry run within a run: it is nobody's to watch, steer or alert of. */
+function trialOptions(
+  { interrupt, clock, tool, actor, host, commandLine }: RunOptions,
+  onEvent: (event: Event) => void,
+): RunOptions {
+  return { interrupt, clock, tool, actor, host, commandLine, onEvent }
 }
 
 /** What ended a run well before its end needs no words, but for a time that somebody has set and may have forgotten. */
@@ -135,8 +199,7 @@ function verdict(
   if (stopped || (error !== null && interrupt.abort.aborted))
     return { status: 'stopped', exitCode: exitOfStop(interrupt) }
   if (error === null) return { status: 'ok', exitCode: 0 }
-  const refused = error.kind === 'usage' || error.kind === 'state' || error.kind === 'unsupported'
-  return { status: refused ? 'refused' : 'failed', exitCode: error.exitCode }
+  return { status: statusOf(error.kind), exitCode: error.exitCode }
 }
 
 /** The unfinished imports that this operation goes on with. What hinders the look is found again, and told, by the operation itself. */

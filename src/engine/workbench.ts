@@ -9,6 +9,7 @@ import type { AsOf, TableWish } from './operation.ts'
 import type { Asking } from './asking/port.ts'
 import type { BookedEnd, BookedRun, CurvePoint } from '../model/run-book.ts'
 import type { Operation } from './operations/list.ts'
+import type { QueueLook } from './distributed/queue-look.ts'
 
 export type CatalogState =
   | { readonly state: 'none' }
@@ -76,6 +77,9 @@ export const UNKNOWN_TABLE: Omit<TableRow, 'key' | 'name' | 'location' | 'kind'>
 
 /** A folder or bucket with tables below it, or a database: by its path, or by its URL as it was given. */
 export type Placed = { readonly kind: 'lake' | 'database'; readonly url: string }
+
+/** A command that the catalog has recorded; `parts` are the tables that one about a folder has imported. */
+export type RecordedRun = RunEvent & { readonly parts?: readonly RunEvent[] }
 
 export type Overview = {
   readonly table: TableRow
@@ -232,12 +236,14 @@ export interface Workbench extends AsyncDisposable {
       readonly count: number
     },
   ): Promise<FilesPage>
-  runs(count: number): Promise<readonly RunEvent[]>
+  runs(count: number): Promise<readonly RecordedRun[]>
   start(operation: Operation, commandLine: string): RunningOperation
   /** Operations may name this URL from now on by what is shown of it. */
   know(url: string): void
   /** Runs of this user on this machine, whatever is open; absent where nobody knows of any. */
   readonly machine?: MachineRuns
+  /** The queue of workers; absent where none is named. */
+  readonly queue?: QueueLook
 }
 
 /**
@@ -254,6 +260,7 @@ export type MachineRun = Omit<BookedRun, 'owner'> & {
   readonly doneBy: string | null
 }
 
+export type { QueueSeen, QueueWanted, SharedRun } from './distributed/queue-look.ts'
 export type { BookedEnd, CurvePoint } from '../model/run-book.ts'
 
 /** Runs of this user on this machine, in whatever program. */

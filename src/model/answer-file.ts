@@ -1,7 +1,33 @@
 /** An answer of a query on its way into a file with types. */
 
-/** A type that holds every value of a column exactly. */
-export type AnswerType = 'text' | 'bytes' | 'real' | 'integer' | 'large-integer'
+/** What a database says of a column, where Parquet has the same. `datetime`: a time without a zone that its driver prints with a Z. */
+export type DeclaredType =
+  | 'text'
+  | 'boolean'
+  | 'int16'
+  | 'int32'
+  | 'int64'
+  | 'float'
+  | 'double'
+  | `decimal(${number},${number})`
+  | 'date'
+  | 'time'
+  | 'timestamp'
+  | 'datetime'
+  | 'timestamptz'
+  | 'uuid'
+
+/** Digits of the longest decimal that Parquet holds. */
+export const DECIMAL_DIGITS = 38
+
+/** @returns undefined for what Parquet has not: without digits, with a negative scale, or too long */
+export function decimalType(precision: number, scale: number): DeclaredType | undefined {
+  const fits = precision > 0 && precision <= DECIMAL_DIGITS && scale >= 0 && scale <= precision
+  return fits ? `decimal(${precision},${scale})` : undefined
+}
+
+/** A type that holds every value of a column exactly: what values have in common, or what their column is declared with. */
+export type AnswerType = 'text' | 'bytes' | 'real' | 'integer' | 'large-integer' | DeclaredType
 
 export type AnswerColumn = { readonly name: string; readonly type: AnswerType }
 

@@ -70,4 +70,6 @@ export type CutoverSwitchedEvent = {
   /** The stream that keeps the parked table equal, and the position from which it tells. */
   stream: string
   position: string
+  /** The command that lets both change places once more. */
+  wayBack: string
 }

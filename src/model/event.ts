@@ -32,6 +32,7 @@ import type {
   PartitionProgressEvent,
   PartitionRateEvent,
   PartitionSqlEvent,
+  PartitionStandsEvent,
   PartitionStepEvent,
   PartitionWaitsEvent,
 } from './partition-events.ts'
@@ -84,6 +85,15 @@ import type { DiffRangeEvent, RingEvent, RingHostEvent, RingPartEvent } from './
 import type { RunReportEvent } from './report/formats.ts'
 import type { RunStatus, TableStatus } from './run-status.ts'
 import type { ChunksSummaryEvent, RunSummaryEvent } from './summary-events.ts'
+import type {
+  ScheduleChangedEvent,
+  ScheduleEvent,
+  ScheduleOutputEvent,
+  ScheduleRunEvent,
+  ScheduleTimeEvent,
+  ScheduleUnitEvent,
+} from './schedule-events.ts'
+import type { SharedRunEvent, SharedSlotEvent, WorkerBeatEvent, WorkerEvent, WorkerSlotEvent } from './worker-events.ts'
 
 export { dec, type Dec } from './dec.ts'
 export type {
@@ -166,6 +176,8 @@ export type EventBody =
       files?: Dec
       bytes?: Dec
       actions?: Dec
+      /** Of `sync`: versions that the log had and the catalog had not, where they could not be brought. */
+      behind?: Dec
       ms: number
       /** Of a copy. */
       copied?: CopyTally
@@ -250,8 +262,8 @@ export type EventBody =
   | {
       type: 'diff.progress'
       table: string
-      /** Looked at once more: what differed a moment ago. Mending: with `--fix`. */
-      step: 'comparing' | 'looking again' | 'mending'
+      /** Looked at once more: what differed a moment ago. Mending: with `--fix`. For extra rows: all rows of a target that sorts otherwise are looked up in the source. */
+      step: 'comparing' | 'looking again' | 'mending' | 'looking for extra rows'
       /** Rows of the source that were compared, of about so many. */
       done: Dec
       total: Dec
@@ -261,6 +273,8 @@ export type EventBody =
       left: Dec
       /** Rows that differ, as far as is known. */
       differences: Dec
+      /** Rows of the target that were looked up in the source, while extra ones are looked for. */
+      looked?: Dec
     }
   // ── proofs
   | {
@@ -344,6 +358,7 @@ export type EventBody =
   | PartitionedEvent
   | PartitionEvent
   | PartitionAlarmEvent
+  | PartitionStandsEvent
   | PartitionMadeEvent
   | PartitionProgressEvent
   | PartitionWaitsEvent
@@ -359,6 +374,18 @@ export type EventBody =
   // ── the way of a table from one phase to the next
   | LifecyclePhaseEvent
   | LifecycleConfigEvent
+  // ── workers, and the runs that they share
+  | ScheduleEvent
+  | ScheduleTimeEvent
+  | ScheduleRunEvent
+  | ScheduleOutputEvent
+  | ScheduleChangedEvent
+  | ScheduleUnitEvent
+  | WorkerSlotEvent
+  | WorkerBeatEvent
+  | WorkerEvent
+  | SharedRunEvent
+  | SharedSlotEvent
   // ── what whoever joins late is told first
   | RunSummaryEvent
   | ChunksSummaryEvent

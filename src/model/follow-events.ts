@@ -42,8 +42,8 @@ export type FollowProgressEvent = {
   lagMs: number
   /**
    * The source has more log than it has told of, and reads it still. `at most`: `lagMs` is since the last applied transaction was committed, or since the
-   * source last told its position; what waits is younger, or nothing. `at least`: nothing was applied yet, and `lagMs` is since the run began to look. Absent
-   * where `lagMs` is exact.
+   * source last told its position, or since notes of triggers were read last where a rate or a pause holds them back; what waits is younger, or nothing.
+   * `at least`: nothing was applied yet, and `lagMs` is since the run began to look. Absent where `lagMs` is exact.
    */
   lagIs?: 'at most' | 'at least'
   /** Transactions and changed rows over all runs of the stream. */

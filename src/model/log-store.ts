@@ -1,7 +1,16 @@
 /** Where a log lives: three calls that a local folder and an object store can both answer. */
 
 /** One object below a folder. `size` in bytes and `modified` in ms since the epoch, absent when not asked for. */
-export type LogEntry = { readonly name: string; readonly size?: number; readonly modified?: number }
+export type LogEntry = {
+  readonly name: string
+  readonly size?: number
+  readonly modified?: number
+  /** Changes whenever the file is written, though its size and time stay: inode and change time of a disk, ETag of a bucket. */
+  readonly stamp?: string
+}
+
+/** A file below a folder. */
+export type FileEntry = Required<Omit<LogEntry, 'stamp'>>
 
 /** `etag`: of a bucket, what the store calls these very bytes; absent on a disk, null where the store says none. */
 export type LogObject = { readonly size: number; readonly modified: number; readonly etag?: string | null }
@@ -57,7 +66,7 @@ export interface LogStore {
    * Folders of the root that `enter` refuses are left out where that saves requests, so a caller may get some of their objects.
    * @throws SluiceError SOURCE_DENIED, SOURCE_IO
    */
-  listFiles?(enter: (folder: string) => boolean, signal: AbortSignal): AsyncIterable<Required<LogEntry>>
+  listFiles?(enter: (folder: string) => boolean, signal: AbortSignal): AsyncIterable<FileEntry>
   /**
    * Bytes of one object from `start` (0) up to `end` (exclusive), in chunks of at most a few MB. Small objects come whole.
    * @throws SluiceError SOURCE_GONE, SOURCE_DENIED, SOURCE_IO; LOG_CHANGED when the object was replaced while it was read

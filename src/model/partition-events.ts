@@ -61,6 +61,17 @@ export type PartitionAlarmEvent = {
   hint?: string
 }
 
+/** How a table stands once it was looked at, and its alarms were told. */
+export type PartitionStandsEvent = {
+  type: 'partition.stands'
+  table: string
+  /** Whole periods after that of today that have to be there, and how many of these and of the current one are missing. */
+  ahead: Dec
+  missing: Dec
+  /** Rows in the default partition; absent where nobody has counted them. */
+  defaultRows?: Dec
+}
+
 /** A partition that was made, or with `--dry-run` would be. */
 export type PartitionMadeEvent = {
   type: 'partition.made'

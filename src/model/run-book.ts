@@ -51,3 +51,22 @@ export type RunBook = Disposable & {
   list(limit: number): readonly BookRow[]
   curve(run: string): readonly CurvePoint[]
 }
+
+/** The id of a run, by which a stream is called that it began. */
+const RUN_ID = /^\d{16,20}$/
+
+/**
+ * What a run is about, in words of tables where it names a stream: what the run was about that began it, as far as that is known.
+ * @param about as it was noted @param known what runs were about, by id
+ */
+export function aboutInWords(about: string, known: ReadonlyMap<string, string>): string {
+  const seen = new Set<string>()
+  let told = about
+  while (RUN_ID.test(told)) {
+    const before = known.get(told)
+    seen.add(told)
+    if (before === undefined || before === '' || seen.has(before)) return `stream ${about}`
+    told = before
+  }
+  return told
+}

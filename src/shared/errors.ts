@@ -22,6 +22,8 @@ export const ERROR_CODES = {
   // usage and configuration
   BAD_FLAG: 'usage',
   BAD_CONFIG: 'usage',
+  /** Another program listens where this one was to. */
+  PORT_TAKEN: 'usage',
   BAD_PREDICATE: 'usage',
   BAD_QUERY: 'usage',
   MISSING_CONFIRM: 'usage',
@@ -76,6 +78,8 @@ export const ERROR_CODES = {
   LOG_REWRITTEN: 'state',
   TABLE_ID_TAKEN: 'state',
   PLAN_CHANGED: 'state',
+  /** What a schedule would do is not what somebody has confirmed. */
+  SCHEDULE_VOID: 'state',
   LEDGER_NEWER: 'state',
   LEDGER_BUSY: 'state',
   LEDGER_DAMAGED: 'state',
@@ -218,6 +222,11 @@ function stackOf(cause: unknown): { readonly stack?: string } {
   if (!(cause instanceof Error) || cause.stack === undefined) return {}
   const frames = cause.stack.split('\n').filter((line) => /^\s+at /.test(line))
   return frames.length === 0 ? {} : { stack: frames.join('\n') }
+}
+
+/** `CODE message: reason`, in a line. */
+export function errorLine({ code, message, reason }: Pick<ErrorInfo, 'code' | 'message' | 'reason'>): string {
+  return `${code} ${message}${reason === undefined ? '' : `: ${reason}`}`
 }
 
 /** An `ErrorInfo` that crossed a thread, as an error again. */

@@ -12,6 +12,7 @@ import type { CopyStore } from './copy-port.ts'
 import type { Checks, ServerExam, Target } from './exam-port.ts'
 import type { OpenMode, SqlDatabase } from './port.ts'
 import type { DatabaseRetirement } from './retirement-port.ts'
+import type { RunQueue } from './queue-port.ts'
 import type { Route } from './route.ts'
 
 export type SystemDeclaration = {
@@ -29,6 +30,11 @@ export type SystemDeclaration = {
   readonly file?: FileDeclaration
   readonly catalog?: CatalogDeclaration
   readonly copies?: CopyDeclaration
+  /**
+   * Opens the queue of workers in a database of it, of systems that can hold one.
+   * @throws SluiceError CONNECT_FAILED, LEDGER_NEWER, TARGET_DENIED
+   */
+  readonly queue?: (url: string, mode: 'look' | 'work', slots: number) => Promise<RunQueue>
   /** Why no typed statement is sent to it, in one sentence: of systems without `catalog`. */
   readonly unasked?: string
   /** What doctor looks at in a database that holds no catalog: of systems without `catalog`. */
@@ -84,6 +90,14 @@ export type CatalogDeclaration = {
   readonly server?: (url: string) => Promise<ServerExam>
 }
 
+/** A store that could not be reached. @property attempt the next one @property forMs how long it is tried yet, ms */
+export type OpenedAgain = {
+  readonly label: string
+  readonly why: string
+  readonly attempt: number
+  readonly forMs: number
+}
+
 export type CopyOptions = {
   /** `plan`: looked at like `read`; a file that is not there yet is an empty database. */
   readonly mode: 'read' | 'write' | 'plan'
@@ -97,6 +111,8 @@ export type CopyOptions = {
   readonly rowsPerInsert?: number
   /** Where the store says that it has to wait for a service. */
   readonly onThrottle?: (why: { readonly status: number; readonly waitMs: number }) => void
+  /** Told when the store cannot be reached, and is asked again by itself while it is opened. */
+  readonly onRetry?: (again: OpenedAgain) => void
   /** How Cassandra is read and written, where the run says so. */
   readonly cassandra?: CassandraCopyWish
   /** Told of rows that could only be written at ONE: their table and key in the target. */

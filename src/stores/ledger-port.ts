@@ -45,3 +45,9 @@ export type Closing = {
   /** Gives a row once the chunk is closed by this owner. */
   readonly landed: Statement
 }
+
+/**
+ * A transaction of a ledger in which nothing is said for so long is ended by the server: whoever began it stands still, or is cut off, and would keep its rows
+ * locked after the lease of what it holds is over. Shorter than any lease; nobody computes between two statements of one.
+ */
+export const FROZEN_LEDGER_MS = 15_000

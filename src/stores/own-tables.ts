@@ -5,10 +5,10 @@
 
 /**
  * Who makes a table, and migrates it under the version of its own: the catalog of logs, the ledger of copies, the ledger of archives, the log that a
- * ledger is in Cassandra, the tables that the Cassandra Data Migrator has in common with us, what stands beside a table while partitions are made of it, and
- * what a stream by triggers keeps at its source.
+ * ledger is in Cassandra, the tables that the Cassandra Data Migrator has in common with us, what stands beside a table while partitions are made of it,
+ * what a stream by triggers keeps at its source, and the queue of workers.
  */
-export type OwnTableOwner = 'catalog' | 'copy' | 'archive' | 'ledger log' | 'track' | 'partitions' | 'streams'
+export type OwnTableOwner = 'catalog' | 'copy' | 'archive' | 'ledger log' | 'track' | 'partitions' | 'streams' | 'queue'
 
 export type OwnTable = {
   readonly name: string
@@ -34,6 +34,14 @@ const late = (name: string, since: number, marks: readonly string[]): OwnTable =
   owner: 'copy',
   since,
   late: true,
+  marks,
+})
+
+const queueTable = (name: string, marks: readonly string[]): OwnTable => ({
+  name,
+  owner: 'queue',
+  since: 1,
+  only: ['postgresql'],
   marks,
 })
 
@@ -95,6 +103,12 @@ export const OWN_TABLES: readonly OwnTable[] = [
   { name: 'sluice', owner: 'streams', since: 1, late: true, only: ['sqlite', 'mysql'], marks: [], numbered: true },
 
   { name: 'sluice_aside', owner: 'partitions', since: 1, late: true, only: ['postgresql'], marks: [], numbered: true },
+
+  queueTable('sluice_runs', ['run_id', 'takes_turns']),
+  queueTable('sluice_run_slots', ['run_id', 'slot_no']),
+  queueTable('sluice_run_refusals', ['run_id', 'worker_id']),
+  queueTable('sluice_workers', ['worker_id', 'concurrency']),
+  { ...queueTable('sluice_queue_version', ['version']), oneColumn: true },
 
   {
     name: 'cdm_run_info',

@@ -1,4 +1,5 @@
 /** What every SQL store offers the catalog: reads, one-writer transactions, bulk loads. Differences are data in `SqlAbilities`. */
+import type { DeclaredType } from '../model/answer-file.ts'
 import type { SqlDialect } from './ledger-dialect.ts'
 
 export type SqlValue = null | string | number | bigint | Uint8Array
@@ -36,7 +37,12 @@ export type Landed = (reader: SqlReader) => Promise<boolean>
 export const REPEATABLE: Landed = async () => false
 
 /** Rows of a query that somebody typed. */
-export type QueryPage = { readonly columns: readonly string[]; readonly rows: readonly SqlRow[] }
+export type QueryPage = {
+  readonly columns: readonly string[]
+  /** What the database says of them; undefined for one that it says nothing of, or nothing that others have too. */
+  readonly types?: readonly (DeclaredType | undefined)[]
+  readonly rows: readonly SqlRow[]
+}
 
 /** A table or view, as a statement names it: with its schema only where it is not found without. */
 export type KnownRelation = {

@@ -1,4 +1,5 @@
 import fs from 'node:fs'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { loadedBy, type Loaded } from './loaded-scripts.ts'
@@ -54,4 +55,26 @@ test('discover loads no DuckDB where no count stands in a Parquet checkpoint alo
   const loaded = loadedBy([compiled('cli/bin.js'), 'discover', 'fixtures/lake/crm/customers'])
   expect(loaded.status, loaded.stderr).toBe(0)
   expect(among(loaded, DUCKDB)).toEqual([])
+})
+
+test('metrics and traces load nothing where nobody asks for them', () => {
+  const telling = [
+    'prom-client',
+    '@opentelemetry/api',
+    '@opentelemetry/sdk-trace',
+    '@opentelemetry/exporter-trace-otlp-http',
+  ]
+  const folder = fs.mkdtempSync(path.join(tmpdir(), 'sluice-loads-'))
+  const words = [compiled('cli/bin.js'), 'import', 'fixtures/lake/crm/customers', '--database-url']
+  try {
+    const silent = loadedBy([...words, `sqlite:///${path.join(folder, 'silent.db')}`])
+    expect(silent.status, silent.stderr).toBe(0)
+    expect(among(silent, telling)).toEqual([])
+    const told = loadedBy([...words, `sqlite:///${path.join(folder, 'told.db')}`, '--metrics', '0'])
+    expect(told.status, told.stderr).toBe(0)
+    // prom-client asks the API of OpenTelemetry for examples of spans; of what sends spans it loads nothing.
+    expect(among(told, telling)).toEqual(['prom-client', '@opentelemetry/api'])
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true })
+  }
 })

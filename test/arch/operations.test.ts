@@ -9,8 +9,6 @@ import { parseDuration } from '../../src/cli/duration.ts'
 import { OWN_COMMANDS } from '../../src/cli/own-commands.ts'
 import { commandHelp } from '../../src/cli/parse.ts'
 import { READERS } from '../../src/cli/readers.ts'
-import { optionsOf } from '../../src/cli/words.ts'
-import { takenBy } from '../../src/cli/actions.ts'
 import { GLOBAL_NAMES } from '../../src/cli/globals.ts'
 import {
   actionsOf,
@@ -23,11 +21,12 @@ import {
   rowFormatOf,
   storesOf,
   subjectsOf,
+  takenBy,
   urlsOf,
   withUrls,
 } from '../../src/engine/operations/facts.ts'
 import type { Option } from '../../src/engine/operations/option.ts'
-import type { Word } from '../../src/engine/operations/words.ts'
+import { optionsOf, type Word } from '../../src/engine/operations/words.ts'
 import { OPERATIONS, type Operation, type OperationKind } from '../../src/engine/operations/list.ts'
 import { EVENT_TYPES } from '../cli/event-schema.ts'
 import { readSources, ROOT, targetOf, type SourceFile } from './source-files.ts'

@@ -48,7 +48,7 @@ test.each(['sqlite', 'postgresql', 'mysql', 'duckdb'] as const)(
 
 test('what no copy by pattern takes along are the ledgers, and a table of birds is none', () => {
   const owners = new Set(OWN_TABLES.filter((table) => isLedgerTable(table)).map(({ owner }) => owner))
-  expect([...owners].toSorted()).toEqual(['archive', 'copy', 'ledger log', 'partitions', 'streams'])
+  expect([...owners].toSorted()).toEqual(['archive', 'copy', 'ledger log', 'partitions', 'queue', 'streams'])
   expect(isLedgerTable({ name: 'migration_of_birds' })).toBe(false)
   expect(
     ['sluice_keys_16384', 'sluice_aside_16384_rest', 'sluice_12_progress'].every((name) => isLedgerTable({ name })),
@@ -67,6 +67,7 @@ test('documents name every table', () => {
     track: 'CASSANDRA.md',
     partitions: 'LEDGER.md',
     streams: 'FOLLOW.md',
+    queue: 'WORKERS.md',
   }
   const text = (file: string): string => readFileSync(join(ROOT, 'docs', file), 'utf8')
   const unnamed = OWN_TABLES.filter(({ name, owner }) => !new RegExp(`\\b${name}\\b`).test(text(place[owner])))

@@ -88,6 +88,11 @@ describe.skipIf(!has('fish'))('fish', () => {
 })
 
 describe.skipIf(!has('zsh'))('zsh', () => {
+  it('says what is missing where completion is not set up', () => {
+    const { stderr } = spawnSync('zsh', ['-f', '-c', 'source <(sluice completion zsh)'], { env, encoding: 'utf8' })
+    expect(stderr).toBe('sluice completion zsh: put  autoload -Uz compinit; compinit  above this line\n')
+  })
+
   it('completes each line', { timeout: 120_000 }, async () => {
     const shell = nodePty.spawn('zsh', ['-f', '-i'], { cols: 200, rows: 50, cwd: folder, env })
     let text = ''

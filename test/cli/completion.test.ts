@@ -57,7 +57,7 @@ describe('what a word may become', () => {
     ['copy --no-l', ['--no-look']],
     ['archive ', ['plan', 'run', 'list', 'verify', 'sweep', 'hold', 'release', 'adopt', 'erase', 'expire']],
     ['archive --from x li', ['list']],
-    ['archive list --c', ['--count', '--config', '--ci', '--confirm', '--color']],
+    ['archive list --c', ['--count', '--config', '--ci', '--connect', '--confirm', '--color']],
     ['quarantine ', ['list', 'retry']],
     ['grants --role ', ['reader', 'importer', 'admin']],
     ['--color=a', ['--color=always', '--color=auto']],

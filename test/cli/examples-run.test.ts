@@ -18,11 +18,10 @@ const CANNOT: readonly (readonly [why: string, lines: RegExp])[] = [
   ['it needs a server', /postgresql:|cassandra:|s3:/],
   [
     'it needs a run or a stream of the reader',
-    /^(?:attach|ctl|quarantine|report|retry-quarantine|lifecycle)\b|--to sqlite:\/\/\/shop\.db/,
+    /^(?:attach|ctl|quarantine|report|retry-quarantine|lifecycle|schedule add)\b|--to sqlite:\/\/\/shop\.db/,
   ],
   ['it needs a database of the reader', /sqlite:\/\/\/app\.db/],
   ['it goes on until it is stopped', /--watch/],
-  ['the time of a log is the time at which it was written', /--timestamp/],
   ['it measures for a minute', /^performance-compare|^demo/],
   ['it is for a shell', / \| |>>/],
   // Tables of the demo lake that are broken on purpose count as failed.

@@ -124,6 +124,24 @@ describe('commands about a table of the file', () => {
     expect(await parsed(FILE, 'archive', 'plan', '--table', TABLE, '--to', '/there')).toMatchObject({ to: '/there' })
   })
 
+  it('take of its alerts those that they can tell', async () => {
+    const entry = `lifecycle: { t: { alert: 'lag>30s, none-ahead, failed', alert-command: page } }`
+    const asked = async (...words: string[]): Promise<unknown> => {
+      const operation = await parsed(entry, ...words, '--from', 'postgresql://h/d', '--table', 't')
+      return 'alert' in operation ? operation.alert : undefined
+    }
+    const failed = { cause: 'failed' }
+    expect(await asked('partition', 'ensure')).toEqual({
+      conditions: [{ cause: 'none-ahead' }, failed],
+      command: 'page',
+    })
+    expect(await asked('archive', 'run', '--to', '/a')).toEqual({ conditions: [failed], command: 'page' })
+    expect(await asked('partition', 'plan', '--by', 'at')).toBeUndefined()
+    expect(await asked('partition', 'ensure', '--alert', 'default-rows')).toMatchObject({
+      conditions: [{ cause: 'default-rows' }],
+    })
+  })
+
   it('take nothing of it for another table, and for several', async () => {
     expect(await parsed(FILE, 'partition', 'ensure', '--table', "Book ing's")).toMatchObject({ ahead: 2, calendar: {} })
     expect(await parsed(FILE, 'partition', 'list', '--table', TABLE, '--table', 'u')).toMatchObject({

@@ -269,6 +269,32 @@ describe('stopping', () => {
   })
 })
 
+describe('--metrics', () => {
+  it.each([
+    ['a list', ['runs', '--database-url', DB]],
+    ['a plan', ['import', 't', '--dry-run', '--database-url', DB]],
+    ['another program', ['ctl', '1']],
+  ])('is refused for %s', async (_what, words) => {
+    const { engine, started } = playingEngine(() => [])
+    const around = fakeSurroundings({ engine })
+    expect(await main([...words, '--metrics', '0'], around)).toBe(2)
+    expect(around.err()).toContain('--metrics is for runs that are watched')
+    expect(started).toEqual([])
+  })
+
+  it('tells where it is asked', async () => {
+    const { engine } = playingEngine(() =>
+      stamped([
+        [0, { type: 'run.started', command: 'import', tool: '0.1.0' }],
+        [1, finished()],
+      ]),
+    )
+    const around = fakeSurroundings({ engine })
+    expect(await main(['import', 't', '--metrics', '127.0.0.1:0', '--database-url', DB], around)).toBe(0)
+    expect(around.err()).toMatch(/metrics http:\/\/127\.0\.0\.1:\d+\/metrics/)
+  })
+})
+
 describe('a reader that leaves', () => {
   const rows = (count: number): Event[] =>
     stamped([
@@ -331,6 +357,24 @@ describe('the terminal UI', () => {
     expect(await main(['sqlite:///x.db'], around)).toBe(75)
     expect(opened[1]).toMatchObject({ lake: null, catalog: 'sqlite:///x.db' })
   })
+})
+
+it('what is opened is no store beside itself, by whatever path the config file names it', async () => {
+  const lake = mkdtempSync(path.join(folder, 'lake-'))
+  const file = path.join(folder, 'stores.yaml')
+  writeFileSync(file, `stores:\n  own: ${path.dirname(lake)}/./${path.basename(lake)}/\n  other: s3://bucket/other\n`)
+  const workbench = { catalog: 'x', [Symbol.asyncDispose]: () => Promise.resolve() } as unknown as Workbench
+  const engine: EnginePort = { ...playingEngine(() => []).engine, openWorkbench: () => Promise.resolve(workbench) }
+  const listed: unknown[] = []
+  const tui: TuiPort = {
+    runTui: ({ stores }) => {
+      listed.push(stores?.map(({ name }) => name))
+      return Promise.resolve({ exitCode: 0 })
+    },
+  }
+  const around = fakeSurroundings({ engine, tui, tty: true, env: { XDG_STATE_HOME: folder } })
+  expect(await main([lake, '--config', file], around)).toBe(0)
+  expect(listed).toEqual([['other']])
 })
 
 it('a config file gives defaults', async () => {

@@ -242,6 +242,11 @@ describe('what is wrong with a command line', () => {
       'NO_SUCH_PATH no such path or command: discovr (discover?)',
     ],
     ['a swapped letter', ['improt', 'x'], 'NO_SUCH_PATH no such path or command: improt (import?)'],
+    [
+      'an action without its command',
+      ['decommission'],
+      'NO_SUCH_PATH no such path or command: decommission (partition decommission?)',
+    ],
     ['nothing near', ['xyzzy'], 'NO_SUCH_PATH no such path or command: xyzzy'],
     ['a mistyped flag', ['discover', '.', '--recursve'], 'BAD_FLAG unknown flag --recursve (--recursive?)'],
     [
@@ -303,6 +308,16 @@ describe('what is wrong with a command line', () => {
       'no duration',
       ['runs', '--max-runtime', 'soon', '--database-url', DB],
       'BAD_FLAG --max-runtime soon is no duration',
+    ],
+    [
+      'no address of metrics',
+      ['runs', '--metrics', ':9464', '--database-url', DB],
+      'BAD_FLAG --metrics takes a port, or HOST:PORT, and not :9464',
+    ],
+    [
+      'no port of metrics',
+      ['runs', '--metrics', 'localhost:70000', '--database-url', DB],
+      'BAD_FLAG --metrics takes a port, or HOST:PORT, and not localhost:70000',
     ],
     [
       'no colour',

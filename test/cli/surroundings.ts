@@ -54,6 +54,8 @@ export function playingEngine(
       return last
     },
     openWorkbench: () => Promise.reject(new Error('no workbench here')),
+    distribute: () => Promise.reject(new Error('no queue here')),
+    steerShared: () => Promise.reject(new Error('no queue here')),
   }
   return { engine, started }
 }

@@ -27,13 +27,14 @@ const FREE = new Set(
   (
     'exclude where timestamp to-table to-schema columns rename key part class conf rename explode-map set zone between alert ' +
     'alert-command until-equal prove-every slices codec constants tokens partition-min partition-max run-id writetime parked on-switch range drop into first past last slice leave maintenance-db first-month year-offset first-weekday older-than renamed ' +
-    'name reason by-value default by interval query seed compare retention to'
+    'name reason command every at day queue by-value default by interval query seed compare retention to queues'
   ).split(' '),
 )
 
 /** What each form is filled in with, as far as it needs it; a command that is read by hand says in its error what is missing. */
 const SAMPLES: Readonly<Record<string, string>> = {
   'database-url': 'sqlite:///catalog.db',
+  connect: `postgresql://u:${PASSWORD}@h/queue`,
   from: `postgresql://u:${PASSWORD}@h/db`,
   to: 'sqlite:///target.db',
   table: 'orders',
@@ -41,6 +42,8 @@ const SAMPLES: Readonly<Record<string, string>> = {
   run: '1795419783709223618',
   column: 'id',
   query: 'select 1',
+  name: 'nightly',
+  command: 'fsck ./test',
   partition: '2024-Q1',
 }
 

@@ -55,7 +55,7 @@ let server: PostgresServer | null = null
 let maria: MariadbServer | null = null
 beforeAll(async () => {
   folder = temporaryFolder()
-  if (POSTGRES_OWN) server = await startPostgres()
+  if (POSTGRES_OWN) server = await startPostgres({ extraSettings: ['wal_level=logical'] })
   if (MARIADB_AVAILABLE) maria = await startMariadb()
 })
 afterAll(async () => {
@@ -107,6 +107,51 @@ async function sluice(
   ])
   said.push({ command: words[0] ?? '', text: out + err })
   return { code, out: out + err }
+}
+
+/** A partition goes into an archive and comes back: files, Delta log and ledger are written. */
+async function archived(stage: Stage, url: string, log: readonly string[]): Promise<void> {
+  await statements(url, [
+    'CREATE TABLE v (id int, at date NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE (at)',
+    `CREATE TABLE v_2020_q1 PARTITION OF v FOR VALUES FROM ('2020-01-01') TO ('2020-04-01')`,
+    `CREATE TABLE v_2020_q2 PARTITION OF v FOR VALUES FROM ('2020-04-01') TO ('2020-07-01')`,
+    `INSERT INTO v SELECT i, date '2020-01-01' + i FROM generate_series(1, 150) i`,
+  ])
+  const of = ['--from', url, '--table', 'public.v']
+  const run = ['archive', 'run', ...of, '--to', './archive', '--partition', '2020-Q1', '--detach', '--ci', ...log]
+  const ran = await sluice(stage, run)
+  expect([ran.code, ran.out]).toEqual([0, ran.out])
+  expect((await sluice(stage, ['archive', 'list', ...of, '--json'])).code).toBe(0)
+  expect((await sluice(stage, ['archive', 'verify', ...of, '--ci', ...log])).code).toBe(0)
+  const back = await sluice(stage, ['restore', ...of, '--partition', '2020-Q1', '--ci', ...log])
+  expect([back.code, back.out]).toEqual([0, back.out])
+}
+
+/** A copy that is followed until it has caught up, gone on with by its number, and ended: hints name both. */
+async function followed(stage: Stage, url: string, log: readonly string[]): Promise<void> {
+  const ends = ['--from', url, '--to', url]
+  const copy = ['copy', ...ends, '--table', 't', '--to-table', 'f', '--follow', '--until-caught-up', '--json', ...log]
+  const begun = await sluice(stage, copy)
+  expect([begun.code, begun.out]).toEqual([0, begun.out])
+  const [, stream = ''] = /"stream":"(\d+)"/.exec(begun.out) ?? []
+  // Rows of a followed table are not mended beside its stream.
+  const beside = await sluice(stage, ['diff', ...ends, '--table', 't', '--to-table', 'f', '--fix', '--ci', ...log])
+  expect(beside.out).toContain(`sluice follow ${stream}`)
+  expect((await sluice(stage, ['follow', stream, ...ends, '--until-equal', '--ci', ...log])).code).toBe(0)
+  expect((await sluice(stage, ['follow', stream, ...ends, '--end', '--ci', ...log])).code).toBe(0)
+}
+
+/** A repair, which names the command that takes it back, and its report in each format. */
+async function reported(stage: Stage, url: string, log: readonly string[]): Promise<void> {
+  await statements(url, ['DELETE FROM t2 WHERE id < 4'])
+  const ends = ['--from', url, '--to', url]
+  const fixed = await sluice(stage, ['diff', ...ends, '--table', 't', '--to-table', 't2', '--fix', '--ci', ...log])
+  expect([fixed.code, fixed.out]).toEqual([0, fixed.out])
+  const [, run = ''] = /sluice diff --undo (\d+)|diff --undo (\d+)/.exec(fixed.out) ?? []
+  for (const format of ['html', 'json', 'markdown']) {
+    const written = await sluice(stage, ['report', run, '--to', url, '--format', format, '--write', `r.${format}`])
+    expect([written.code, written.out]).toEqual([0, written.out])
+  }
 }
 
 /** All that a viewer is told, until the run has nothing more to say at once. */
@@ -206,7 +251,7 @@ describe.skipIf(!POSTGRES_OWN).each(PASSWORDS)('a password %s', (name, password)
     const database = `p${PASSWORDS.findIndex(([one]) => one === name)}`
     const stage = stageOf(database)
     await statements(main.url('postgres'), [
-      `CREATE ROLE ${USER}_${database} LOGIN PASSWORD ${quotedValue(password)}`,
+      `CREATE ROLE ${USER}_${database} LOGIN REPLICATION PASSWORD ${quotedValue(password)}`,
       `CREATE DATABASE ${database} OWNER ${USER}_${database}`,
     ])
     const url = main.url(database, `${USER}_${database}`, password)
@@ -272,6 +317,10 @@ describe.skipIf(!POSTGRES_OWN).each(PASSWORDS)('a password %s', (name, password)
     expect((await sluice(stage, ['import', './lake/one', '--database-url', url, '--nonsense', '--ci'])).code).toBe(2)
     expect((await sluice(stage, ['import', url, '--ci'], variable)).code).not.toBe(0)
     expect((await sluice(stage, ['discover', url, '--json'])).code).toBe(0)
+
+    await archived(stage, url, log)
+    await followed(stage, url, log)
+    await reported(stage, url, log)
 
     const { id, pid } = await begunBeside(stage, url, password)
     expectNowhere(stage, password)

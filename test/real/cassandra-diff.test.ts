@@ -117,6 +117,7 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () =
         { column: 'v', source: null, target: 'v4' },
       ])
       expect(looked.finished.totals).toMatchObject({ missing: '2', different: '4', extra: '1', newer: '1', fixed: '0' })
+      expect(looked.finished.error?.hint).toContain('--overwrite-newer too what the target wrote later')
       expect(new Set(looked.ranges.map(({ status }) => status))).toEqual(new Set(['PASS', 'DIFF']))
 
       const mended = await diff('t', { fix: true })
@@ -304,6 +305,9 @@ describe.skipIf(!CASSANDRA_AVAILABLE)('differences of tables of Cassandra', () =
         )
         const looked = await diff('p', { to, ...there })
         expect(kinds(looked.found)).toEqual(['3/k missing', '4/k different', '99/k extra'])
+        // The whole target is read for it, which is not to look like a standstill.
+        const last = looked.events.findLast((event) => event.type === 'diff.progress')
+        expect(last).toMatchObject({ step: 'looking for extra rows', looked: '30', left: '0', estimated: false })
         expect(looked.ranges.reduce((sum, { valid }) => sum + Number(valid), 0)).toBe(28)
         const mended = await diff('p', { to, ...there, fix: true, deleteExtra: true })
         expect(mended.finished.error).toBeUndefined()

@@ -22,7 +22,12 @@ const DEFAULTS = 'MAX_WORKERS: 5\nBATCH_INSERT_SIZE: 50\nFETCH_BATCH_SIZE: 100\n
 
 type Came = { readonly code: number; readonly err: string; readonly events: readonly Event[] }
 
-const engine: EnginePort = { runOperation, openWorkbench: () => Promise.reject(new Error('no workbench here')) }
+const engine: EnginePort = {
+  runOperation,
+  openWorkbench: () => Promise.reject(new Error('no workbench here')),
+  distribute: () => Promise.reject(new Error('no queue here')),
+  steerShared: () => Promise.reject(new Error('no queue here')),
+}
 
 /** A command as it is typed in a shell, in the current folder. */
 async function sluice(...words: readonly string[]): Promise<Came> {

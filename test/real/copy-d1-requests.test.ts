@@ -6,6 +6,8 @@ import { RequestBudget } from '../../src/stores/d1/budget.ts'
 import type { Throttled } from '../../src/stores/d1/client.ts'
 import { openD1Copy } from '../../src/stores/d1/copy/index.ts'
 import { d1Settings } from '../../src/stores/d1/settings.ts'
+import { tellingRetries } from '../../src/engine/copy/open-stores.ts'
+import { systemClock } from '../../src/shared/clock.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { D1_AVAILABLE, D1_MISSING, D1_TOKEN } from '../support/servers/d1.ts'
 import { d1Base, d1Stage, freeBudget, NEVER, type D1Stage } from '../support/servers/d1-kit.ts'
@@ -186,6 +188,18 @@ describe.skipIf(!D1_AVAILABLE)(`calls of D1's API${D1_MISSING === '' ? '' : ` ($
     )
     expect(closed).toMatchObject({ ...message, retryable: true })
     expect(closed.where).toContain('ECONNREFUSED')
+    // Whoever watches hears at once what is waited for.
+    const told: string[] = []
+    const refused = `http://127.0.0.1:${await closedPort()}`
+    await openD1Copy(database.url, {
+      environment: { CLOUDFLARE_API_TOKEN: 'secret-token', CLOUDFLARE_API_BASE_URL: refused },
+      rule: { repeatMs: 300 },
+      budget: freeBudget(),
+      ...tellingRetries(({ message: text }) => void told.push(text), systemClock),
+    }).catch(() => undefined)
+    expect(told).toHaveLength(1)
+    expect(told[0]).toMatch(/^not reached: .*ECONNREFUSED.*; try 2 follows, for 1 s at most: d1:\/\//)
+    expect(told[0]).not.toContain('secret-token')
   })
 
   test('a right that is missing shows later', async () => {

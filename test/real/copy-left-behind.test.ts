@@ -402,7 +402,7 @@ describe('a plan names', () => {
     const ran = await perform(copyOf(place, place, 't', { toTable: 't2', dryRun: true }))
     expectDone(ran)
     expect(leftLines(ran.finished.leftBehind ?? [])).toEqual([
-      'left behind: 1 view (public.ids): it reads the table of the source; sluice cutover makes it again for the new one',
+      'left behind: 1 view (public.ids): it reads the table of the source; a cut-over makes it again for the new one',
     ])
   })
 

@@ -41,5 +41,10 @@ it('is named, and everything else is compared and mended', async () => {
   expect(events.some((event) => event.type === 'log' && /cannot be read/.test(event.message))).toBe(true)
   const mended = await diff(true)
   expect(mended.finished.totals).toMatchObject({ fixed: '2', errors: '1', extra: '0' })
+  // Nobody knows that it differs, and no flag of diff would mend it.
+  expect(mended.finished.error).toMatchObject({
+    message: 'one row could not be compared',
+    hint: 'the log says which rows those are, and why',
+  })
   expect(await target.rows('SELECT count(*) FROM t WHERE id = 30000')).toEqual([['1']])
 })

@@ -37,3 +37,31 @@ test.for([
   expect((await target.rows('SELECT v FROM t ORDER BY k')).flat()).toEqual(['a', 'c'])
   expect(await target.rows(line)).toHaveLength(1)
 })
+
+test('columns of several tables, of which none has all', { timeout: 60_000 }, async ({ skip }) => {
+  for (const system of ['mysql', 'postgresql'] as const) {
+    const why = await missing(system)
+    skip(why !== '', `needs ${system}: ${why}`)
+  }
+  const source = await makePlace('mysql', folder)
+  const target = await makePlace('postgresql', folder)
+  const made = (name: string, column: string, digits: number): string =>
+    `CREATE TABLE ${name} (k INT PRIMARY KEY, ${column} DECIMAL(10,${digits}))`
+  await source.sql(made('one', 'price', 3), made('two', 'cost', 3), made('three', 'price', 3))
+  await source.sql('INSERT INTO one VALUES (1, 1.231)', 'INSERT INTO two VALUES (1, 1.231)')
+  await target.sql(made('one', 'price', 2), made('two', 'cost', 2), made('three', 'price', 2))
+  const copy = (...acceptLossy: string[]) =>
+    perform(copyOf(source, target, 'one', { acceptLossy, tables: ['one', 'two', 'three'] }))
+
+  const slip = await copy('price', 'cots')
+  expect(slip.finished).toMatchObject({ exitCode: 2, error: { code: 'BAD_FLAG' } })
+  expect(slip.finished.error?.message).toContain('none of the 3 tables has a column cots')
+
+  const some = await copy('one.price', 'cost')
+  expect(some.finished).toMatchObject({ exitCode: 6 })
+  const refused = some.events.flatMap((e) => (e.type === 'table.finished' && e.status === 'refused' ? [e.table] : []))
+  expect(refused).toEqual([expect.stringContaining('three')])
+  expect(await target.rows('SELECT count(*) FROM two')).toEqual([['1']])
+
+  expect((await copy('price', 'cost')).finished).toMatchObject({ exitCode: 0 })
+})

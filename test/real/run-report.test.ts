@@ -2,7 +2,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import type { Operation } from '../../src/engine/operations/list.ts'
 import { runOperation } from '../../src/engine/run.ts'
 import type { Event } from '../../src/model/event.ts'
@@ -11,7 +11,9 @@ import { NEVER } from '../../src/shared/abort.ts'
 import { systemClock } from '../../src/shared/clock.ts'
 import { openRunBook, runBookFile } from '../../src/stores/run-book.ts'
 import { thisProcess } from '../../src/shared/owner.ts'
-import { copyOf, makePlace, type Place, type Ran } from '../support/copy-systems.ts'
+import { CASSANDRA_MISSING } from '../support/servers/cassandra.ts'
+import { newKeyspace } from '../support/servers/cassandra-kit.ts'
+import { copyOf, makePlace, missing, type Place, type Ran, type System } from '../support/copy-systems.ts'
 
 const HOSTILE = `t"<script>alert(1)</script>|'\u202Eabc`
 
@@ -87,6 +89,15 @@ test('writes hostile names as text, in a page that loads nothing', async () => {
   expect(html).toContain('<svg')
   const markdown = textOf(await perform(asked(copied, { to: to.url, format: 'markdown' })))
   expect(markdown).not.toMatch(/<script|\u202E/)
+})
+
+test('is whole on a narrow screen and on paper: each value has the head of its column, and long words may be broken', async () => {
+  const page = textOf(await perform(asked(copied, { to: to.url, format: 'html' })))
+  expect(page).toContain('data-head="set aside"')
+  // Nobody scrolls on paper: what a box would hide is lost.
+  expect(page).toMatch(/@media print \{[^]*\.wide \{ overflow: visible; \}/)
+  expect(page).toMatch(/@media screen and \(max-width: 48rem\) \{[^]*td \{ display: block;/)
+  expect(page).toMatch(/<td class="long"[^>]*><bdi>duckdb:\/\//)
 })
 
 test('writes a file whole, and over none that it was not told to replace', async () => {
@@ -196,3 +207,61 @@ async function copyOnce(place: Place): Promise<void> {
   const { finished } = await perform(copyOf(from, place, 'item', { chunkRows: 2 }))
   expect(finished).toMatchObject({ exitCode: 0 })
 }
+
+const MISSING = new Map<System | 'cassandra', string>([['cassandra', CASSANDRA_MISSING]])
+for (const system of ['postgresql', 'mysql', 'd1'] as const) MISSING.set(system, await missing(system))
+
+describe.each([...MISSING.keys()])('a ledger of %s', (system) => {
+  it.skipIf(MISSING.get(system) !== '')('has the same to tell', { timeout: 120_000 }, async () => {
+    await using keyspace = system === 'cassandra' ? await newKeyspace() : null
+    const target = system === 'cassandra' ? { url: keyspace?.url ?? '' } : await makePlace(system, folder)
+    const source = await makePlace('sqlite', folder)
+    await source.sql(
+      'CREATE TABLE told (id INTEGER PRIMARY KEY, v INTEGER)',
+      'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900) INSERT INTO told SELECT i, i FROM n',
+      "UPDATE told SET v = 'no number' WHERE id = 450",
+    )
+    const { finished, events } = await perform(copyOf(source, target, 'told', { chunkRows: 100 }))
+    const run = events[0]?.runId ?? ''
+    expect(finished.error?.code).toBe('ROWS_ASIDE')
+    for (const format of ['json', 'markdown', 'html'] as const) {
+      const ran = await perform(asked(run, { to: target.url, format }), undefined)
+      expect(ran.finished).toMatchObject({ status: 'ok', totals: { notReached: '0' } })
+      if (format !== 'json') continue
+      const { ledger } = JSON.parse(textOf(ran)) as RunReport
+      expect(ledger?.tables).toMatchObject([{ written: '899', aside: '1', read: '900' }])
+      expect(ledger?.failures).toMatchObject([{ status: 'failed', code: 'ROWS_ASIDE' }])
+      expect(ledger?.refusals).toMatchObject([{ rows: '1', replayed: '0' }])
+      expect(ledger?.durations.reduce((sum, { chunks }) => sum + chunks, 0)).toBe(ledger?.slowest.length)
+    }
+    // A run that it does not know is one that nobody knows.
+    const none = await perform(asked('17', { to: target.url }), undefined)
+    expect(none.finished.error).toMatchObject({ code: 'BAD_FLAG', message: 'nobody who was asked knows run 17' })
+  })
+})
+
+test('tells what others know where a database is not reached, and ends with its code', async () => {
+  const away = 'postgresql://me:secret@127.0.0.1:1/gone'
+  const file = path.join(folder, 'away.html')
+  const ran = await perform(asked(copied, { to: away, format: 'html', write: file }))
+  expect(ran.finished).toMatchObject({
+    status: 'failed',
+    exitCode: 4,
+    totals: { known: '1', notReached: '1' },
+    error: { code: 'CONNECT_FAILED' },
+    wrote: [file],
+  })
+  const text = readFileSync(file, 'utf8')
+  expect(text).toContain('not reached: CONNECT_FAILED')
+  expect(text).toContain('The run, as this machine noted it')
+  expect(text).not.toContain('secret')
+  const catalog = await perform(asked(copied, { to: to.url, catalog: away }))
+  expect(catalog.finished).toMatchObject({ exitCode: 4, totals: { known: '2', notReached: '1' } })
+  expect((JSON.parse(textOf(catalog)) as RunReport).notReached).toMatchObject([
+    { what: 'catalog', where: 'postgresql://me@127.0.0.1:1/gone', code: 'CONNECT_FAILED' },
+  ])
+  // Whoever was not reached may know a run that nobody else does: it is not said that there is none.
+  const nobody = await perform(asked('17', { to: away, write: path.join(folder, 'none.html') }))
+  expect(nobody.finished.error?.code).toBe('CONNECT_FAILED')
+  expect(existsSync(path.join(folder, 'none.html'))).toBe(false)
+})

@@ -11,7 +11,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { listTables } from '../../src/engine/queries/tables.ts'
 import { runOperation } from '../../src/engine/run.ts'
 import type { RunFinished } from '../../src/engine/operation.ts'
@@ -256,6 +256,35 @@ describe('sync --watch', () => {
     expect(end).toMatchObject({ status: 'stopped', exitCode: 75, totals: { tables: '2', failed: '0', behind: '0' } })
     expect(await countOf(at.file, 'catalog_audit')).toBe(2)
     expect(await countOf(at.file, 'migration_status')).toBe(4)
+  })
+})
+
+describe('sync --watch, of a commit that is written over', () => {
+  test('sees it while it runs, though its length and time are those that it had', { timeout: 30_000 }, async () => {
+    using at = await lakeOf(['edited', 'well'])
+    const interrupt = new Interrupter()
+    const events: Event[] = []
+    const failed = (): Promise<unknown> =>
+      vi.waitUntil(() => events.find((event) => event.type === 'table.finished' && event.status === 'failed'), {
+        timeout: 15_000,
+      })
+    const running = run(syncOf(at.url, { watch: true }), interrupt, events)
+    const watching = (): boolean => events.some((event) => event.type === 'log' && event.message.includes('watching 2'))
+    await vi.waitUntil(watching, { timeout: 15_000 })
+    const log = join(at.lake, 'edited', '_delta_log', '00000000000000000000.json')
+    // One round has compared its bytes: from then on only what the listing says is looked at.
+    writeLog(join(at.lake, 'well'), [MORE], 1)
+    const brought = (): boolean => events.some((event) => event.type === 'table.finished' && event.status === 'ok')
+    await vi.waitUntil(brought, { timeout: 15_000 })
+    const { mtime, atime } = statSync(log)
+    const other = join(at.lake, 'other')
+    writeFileSync(other, readFileSync(log, 'utf8').replace('"path":"a"', '"path":"z"'))
+    utimesSync(other, atime, mtime)
+    renameSync(other, log)
+    expect(statSync(log).mtimeMs).toBe(mtime.getTime())
+    expect(await failed()).toMatchObject({ location: join(at.lake, 'edited'), error: { code: 'LOG_REWRITTEN' } })
+    interrupt.requestStop()
+    await running
   })
 })
 

@@ -79,6 +79,15 @@ describe('states of the tables', () => {
     await importAll(at)
     const rows = await at.bench.tables()
     expect(rows.map(stateOf)).toEqual(['current', 'current', 'current', 'LOG_GAP', 'current', 'TABLE_FEATURE'])
+    // The import of a folder is the last run of each table in it that was imported.
+    const orders = rows.find(({ name }) => name === 'sales/orders') as TableRow
+    expect((await at.bench.overview(orders.key)).lastRuns).toMatchObject([
+      { command: 'import', table: 'sales/orders', status: 'ok', version: String(orders.version) },
+    ])
+    const [recorded] = await at.bench.runs(9)
+    expect(recorded?.parts?.map(({ table, status }) => `${table} ${status}`).toSorted()).toEqual(
+      rows.filter((row) => stateOf(row) === 'current').map(({ name }) => `${name} ok`),
+    )
     // The same counts as from the log, and those that a log does not tell.
     for (const [i, row] of rows.entries()) {
       if (row.error !== null) continue

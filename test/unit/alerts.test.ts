@@ -5,10 +5,13 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { readAlert } from '../../src/cli/alert-flags.ts'
+import { readAlert as read } from '../../src/cli/alert-flags.ts'
 import { Alerts } from '../../src/engine/alerts/alerts.ts'
 import { send } from '../../src/engine/alerts/sinks.ts'
-import type { AlertEvent } from '../../src/model/alert.ts'
+import { STREAM_CAUSES, type AlertEvent } from '../../src/model/alert.ts'
+
+const readAlert = (args: Parameters<typeof read>[0]): ReturnType<typeof read> =>
+  read(args, { command: 'follow', causes: STREAM_CAUSES })
 
 test('conditions as they are written', () => {
   expect(readAlert({ alert: 'lag>30s, wal>10GB,stalled>2m,rate<1000,error,slot-lost' })).toEqual({

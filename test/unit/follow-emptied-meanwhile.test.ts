@@ -12,7 +12,7 @@ test('the hint of a sign-off is about the sign-off, and not about a copy', () =>
   const said = emptiedMeanwhile(copied)
   expect(said).toMatchObject({ code: 'SOURCE_GONE', where: 'db', retryable: true })
   expect(said.message).toBe('public.a was changed while it was compared')
-  expect(said.hint).toMatch(/sluice sign-off/)
+  expect(said.hint).toMatch(/sign off again/)
   expect(said.hint).not.toMatch(/copy/)
 })
 

@@ -6,15 +6,18 @@ import { followLines } from '../../src/tui/views/copy/follow.ts'
 
 const said = (body: EventBody): Event => ({ v: 1, seq: 1, ts: '2026-11-21T00:00:00.000Z', runId: '1', ...body })
 
+const run = { plan: null, finished: null, startedAt: 0, pausedAt: null, trouble: null } as const
+const screen = { now: 4000, ascii: false }
+
 function shown(follow: FollowProgress, cells: number): string {
-  return followLines(follow, false, cells, false)
+  return followLines(screen, run, follow, cells)
     .map((spans) => spans.map(({ text }) => text).join(''))
     .join('\n')
 }
 
 test('lag, states, slot and the newest comparison', () => {
   const follow = new FollowProgress()
-  expect(followLines(follow, false, 80, false)).toEqual([])
+  expect(shown(follow, 80)).toContain('asking both sides and the ledger what there is … 0:04 so far')
   follow.fold(
     said({
       type: 'follow.progress',
@@ -34,6 +37,8 @@ test('lag, states, slot and the newest comparison', () => {
   expect(shown(follow, 120)).toContain('live 3 of 4 tables · catching up 1    lag 1:05 · 3.1 KB    0:02 to catch up')
   expect(shown(follow, 120)).toContain('1,200 changes/s    4,063 in all    applied 0/1A2B3C8')
   expect(shown(follow, 120)).toContain('rows were not compared')
+  const paused = followLines({ ...screen, now: 65_000 }, { ...run, pausedAt: 5000 }, follow, 120)
+  expect(paused[0]?.map(({ text }) => text).join('')).toMatch(/ paused at \d\d:\d\d:05, 1:00 ago +live 3 of 4 tables/)
   const table = (name: string, differing: string): Event =>
     said({
       type: 'follow.proved',

@@ -12,6 +12,7 @@ import { SluiceError } from '../../src/shared/errors.ts'
 /** Options whose help speaks of files, folders or paths, and whose value is none of this machine. */
 const NO_PLACES = new Set([
   'age',
+  'alert',
   'conf',
   'file-size',
   'database-url',

@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { BookKeeper } from '../../src/engine/live/book-keeper.ts'
 import { LocalRuns } from '../../src/engine/live/machine-runs.ts'
 import type { Event, EventBody } from '../../src/model/event.ts'
-import { KEPT_RUNS, type BookedRun } from '../../src/model/run-book.ts'
+import { KEPT_RUNS, type BookedEnd, type BookedRun } from '../../src/model/run-book.ts'
 import { thisProcess } from '../../src/shared/owner.ts'
 import { openRunBook, runBookFile } from '../../src/stores/run-book.ts'
 
@@ -127,6 +127,35 @@ test('a run that a later one has finished is not gone on with', async () => {
     ['2', '6'],
     ['1', '6'],
   ])
+})
+
+test('a stream whose tables were switched is neither signed off nor followed any more', async () => {
+  const folder = folderOf()
+  using book = await openRunBook(runBookFile(folder))
+  const stream = '1795445013682791745'
+  const next = (resumeCommand: string | null, switched = '0'): BookedEnd => ({
+    endedAt: 9,
+    status: 'ok',
+    exitCode: 0,
+    totals: { switched },
+    resumeCommand,
+    error: null,
+  })
+  const cutover = (run: number): BookedRun => ({ ...booked(run), kind: 'cutover', about: stream })
+  for (const run of [1, 2]) book.begin(booked(run))
+  for (const run of [3, 4]) book.begin({ ...cutover(run), commandLine: `sluice cutover ${stream} --unsigned` })
+  book.begin({ ...booked(5), kind: 'follow', commandLine: 'sluice follow 1795445133585262401', about: '' })
+  book.end('1', next(`sluice sign-off ${stream} --to x`))
+  book.end('2', next('sluice sign-off 1795445013682791799 --to x'))
+  // A dry run has switched nothing.
+  book.end('3', next(null))
+  book.end('4', next('sluice follow 1795445133585262401 --to x', '1'))
+  const runs = new LocalRuns(folder, { XDG_RUNTIME_DIR: folder })
+  const listed = await runs.list(10)
+  runs.close()
+  const done = new Map(listed.map(({ run, doneBy }) => [run, doneBy]))
+  expect([done.get('1'), done.get('2'), done.get('4')]).toEqual(['4', null, null])
+  expect(listed.find(({ run }) => run === '4')?.about).toBe(`stream ${stream}`)
 })
 
 test.each([

@@ -28,6 +28,17 @@ test('a rate holds over many batches, whatever their size', async () => {
   expect(large.now()).toBeGreaterThanOrEqual(10_000)
 })
 
+test('rows that were guessed too low are paid off by the next ones', async () => {
+  const { throttle, now } = throttleOf(1000)
+  for (let i = 0; i < 10; i++) {
+    await throttle.take(100, NEVER)
+    throttle.settle(900)
+  }
+  await throttle.take(100, NEVER)
+  expect(now()).toBeGreaterThanOrEqual(9000)
+  expect(now()).toBeLessThanOrEqual(10_500)
+})
+
 test('without a limit nothing waits', async () => {
   const { throttle, now } = throttleOf(null)
   for (let i = 0; i < 100; i++) await throttle.take(1_000_000, NEVER)

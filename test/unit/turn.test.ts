@@ -1,38 +1,43 @@
-import { expect, test } from 'vitest'
-import { Turn } from '../../src/stores/turn.ts'
+/** The time of a slot: what is spent on chunks counts, and what is spent on counting earlier ones does not. */
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { Turn } from '../../src/engine/distributed/turn.ts'
+import type { Event, EventBody } from '../../src/model/event.ts'
 
-const ITSELF = { code: 'INTERNAL', message: 'the program would wait for what it holds itself' }
+const event = (body: EventBody): Event => ({ v: 1, seq: 1, ts: '2026-11-23T00:00:00.000Z', runId: '1', ...body })
+const COUNTING = event({ type: 'look.progress', table: 'orders', done: '1', total: '9' })
+const CHUNK = event({ type: 'chunk.started', table: 'orders', chunk: '7', worker: 0, total: '10', unit: 'row' })
 
-test('one after the other', async () => {
-  const turn = new Turn()
-  const seen: number[] = []
-  const leave = await turn.wait()
-  const later = turn.take(() => void seen.push(2))
-  seen.push(1)
-  leave()
-  await later
-  expect(seen).toEqual([1, 2])
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+test('is over after so long a time of work, once', () => {
+  const over = vi.fn<() => void>()
+  using turn = new Turn(300_000, over)
+  turn.take(CHUNK)
+  vi.advanceTimersByTime(299_000)
+  expect(over).not.toHaveBeenCalled()
+  vi.advanceTimersByTime(60_000)
+  expect(over).toHaveBeenCalledTimes(1)
 })
 
-test('whoever has a turn is refused it a second time, at once, and others are not', async () => {
-  const turn = new Turn()
-  const other = new Turn()
-  await turn.take(async () => {
-    await expect(turn.take(() => undefined)).rejects.toMatchObject(ITSELF)
-    await expect(other.take(() => turn.wait())).rejects.toMatchObject(ITSELF)
-    expect(await other.take(() => 1)).toBe(1)
-  })
-  expect(await turn.take(() => 2)).toBe(2)
+test('goes on for as long as earlier chunks are counted, and no longer', () => {
+  const over = vi.fn<() => void>()
+  using turn = new Turn(300_000, over)
+  vi.advanceTimersByTime(200_000)
+  turn.take(COUNTING)
+  vi.advanceTimersByTime(3_600_000)
+  expect(over).not.toHaveBeenCalled()
+  // The next table has chunks again.
+  turn.take(CHUNK)
+  vi.advanceTimersByTime(99_000)
+  expect(over).not.toHaveBeenCalled()
+  vi.advanceTimersByTime(2_000)
+  expect(over).toHaveBeenCalledTimes(1)
 })
 
-test('a turn that was had by wait is known within, and not beside it', async () => {
-  const turn = new Turn()
-  const leave = await turn.wait()
-  let beside: Promise<number> | null = null
-  await turn.within(async () => {
-    await expect(turn.wait()).rejects.toMatchObject(ITSELF)
-  })
-  beside = turn.take(() => 3)
-  leave()
-  expect(await beside).toBe(3)
+test('is forgotten with its slot', () => {
+  const over = vi.fn<() => void>()
+  new Turn(1_000, over)[Symbol.dispose]()
+  vi.advanceTimersByTime(10_000)
+  expect(over).not.toHaveBeenCalled()
 })

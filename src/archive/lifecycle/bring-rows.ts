@@ -6,7 +6,7 @@ import type { TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyTarget, WriteColumn } from '../../stores/copy-port.ts'
 import { progress, sharedColumns, type ArchiveContext, type Work } from './context.ts'
-import { changedMeanwhile, lost } from './refusals.ts'
+import { changedMeanwhile, lost, queryCommand } from './refusals.ts'
 import { keyPlaces, sharedAt, standingOf, type Into, type Place } from './rows-now.ts'
 import { storedRows } from './stored-rows.ts'
 import { proofOf } from './take-out.ts'
@@ -64,7 +64,7 @@ export function requireKey(context: ArchiveContext, { table, shared }: Into): vo
   throw new SluiceError(
     'UNSUPPORTED_KEY',
     `rows of ${context.name} cannot be told apart, and so not be brought back in parts`,
-    { hint: 'give the table a primary key, or read the archive with sluice query' },
+    { hint: `give the table a primary key; or read the archive: ${queryCommand(context.name)}` },
   )
 }
 

@@ -102,11 +102,16 @@ export function otherValues(name: string, partition: Named, what: string): Sluic
   })
 }
 
+/** Reads what a table and its archive hold, without a change of either. */
+export function queryCommand(name: string): string {
+  return `sluice query ${shellQuote(name)} ${shellQuote(`SELECT * FROM ${name} LIMIT 10`)}`
+}
+
 /** Archived rows have columns that the table has not, so that they cannot come back. */
 export function otherColumns(name: string, partition: Named, what: string): SluiceError {
   return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} cannot come back: ${what}`, {
     where: `${name}, ${partition.label}`,
-    hint: 'add the column again, then run the same command; sluice query reads the archive as it is',
+    hint: `add the column again, then run the same command; to read the archive as it is: ${queryCommand(name)}`,
   })
 }
 

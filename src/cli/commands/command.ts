@@ -56,11 +56,13 @@ export type RequestContext = {
   readonly optionalCatalog: () => string | undefined
   readonly env: Readonly<Record<string, string | undefined>>
   readonly defaults: ConfigDefaults
+  /** Reads a command that stands within another one. */
+  readonly read: (words: readonly string[]) => Promise<Request>
 }
 
 /** What the words of a command ask for, where they are read by hand; what it takes is declared with its operation. */
 export type Command = {
-  readonly request: (args: Arguments, context: RequestContext) => Request
+  readonly request: (args: Arguments, context: RequestContext) => Request | Promise<Request>
 }
 
 /** The commands of one file, by name. */

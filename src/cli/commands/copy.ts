@@ -2,7 +2,8 @@
 import { EXIT_OF_KIND, SluiceError } from '../../shared/errors.ts'
 import { secretsOfUrl } from '../../shared/redact.ts'
 import type { CopyOperation, RunFinished } from '../../engine/operation.ts'
-import { DECIMALS, ON_EXISTING, PROOFS } from '../../engine/operations/copy/options.ts'
+import type { AlertCause, AlertWish } from '../../model/alert.ts'
+import { COPY_CAUSES, DECIMALS, FOLLOW_CAUSES, ON_EXISTING, PROOFS } from '../../engine/operations/copy/options.ts'
 import { defaultNumber } from '../../engine/operations/facts.ts'
 import { flag, given, list, optionalCount, optionalText } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
@@ -88,6 +89,7 @@ function operationOf(
     restart: restart || (!again && script?.resume === false && !flag(args, 'resume')),
     dryRun: flag(args, 'dry-run'),
     ...given('follow', followOf(args)),
+    ...given('alert', flag(args, 'follow') ? undefined : alertOf(args)),
   }
 }
 
@@ -98,17 +100,24 @@ function followOf(args: Arguments): CopyOperation['follow'] {
     ...(flag(args, 'until-caught-up') ? { until: 'caught-up' as const } : {}),
     ...(flag(args, 'until-equal') ? { until: 'equal' as const } : {}),
     ...given('proveEveryMs', optionalDuration(args, 'prove-every')),
-    ...given('alert', readAlert(args)),
+    ...given('alert', flag(args, 'follow') ? alertOf(args) : undefined),
     ...given('lanes', optionalCount(args, 'lanes', 1)),
     ...(resync.length === 0 ? {} : { resync }),
     ...(flag(args, 'fire-triggers') ? { fireTriggers: true as const } : {}),
     ...given('cdc', optionalText(args, 'cdc') as NonNullable<CopyOperation['follow']>['cdc']),
   }
   if (flag(args, 'follow')) return wish
-  const names = ['until-caught-up', 'until-equal', 'prove-every', 'alert', 'lanes', 'fire-triggers', 'cdc']
+  const names = ['until-caught-up', 'until-equal', 'prove-every', 'lanes', 'fire-triggers', 'cdc']
   const name = resync.length === 0 ? names.find((one) => args[one] !== undefined && args[one] !== false) : 'resync'
   if (name === undefined) return undefined
   throw new SluiceError('BAD_FLAG', `--${name} goes with --follow`, { hint: 'add --follow, or leave it out' })
+}
+
+/** @throws SluiceError BAD_FLAG for a cause of streams where nothing is followed */
+function alertOf(args: Arguments): AlertWish | undefined {
+  if (flag(args, 'follow')) return readAlert(args, { command: 'copy --follow', causes: FOLLOW_CAUSES })
+  const others = (cause: AlertCause): string | null => (FOLLOW_CAUSES.includes(cause) ? 'goes with --follow' : null)
+  return readAlert(args, { command: 'copy', causes: COPY_CAUSES, others })
 }
 
 /** @throws SluiceError BAD_FLAG for flags that exclude each other */

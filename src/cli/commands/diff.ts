@@ -1,5 +1,6 @@
 /** diff: what comes after a copy. */
 import { SluiceError } from '../../shared/errors.ts'
+import { readAlert } from '../alert-flags.ts'
 import { count, flag, given, list } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
 import { chooseEnd } from '../copy-ends.ts'
@@ -38,9 +39,16 @@ function mendingOf(
 
 const diff: Command = {
   request: (args, context) => {
+    const alert = readAlert(args, { command: 'diff', causes: ['failed'] })
     const followed = followedRequest(args, context)
-    if (followed !== null) return followed
     const undo = runIdOf(args, 'undo', '--undo')
+    if (alert !== undefined && (followed !== null || undo !== undefined)) {
+      const flagName = undo === undefined ? '--run' : '--undo'
+      throw new SluiceError('BAD_FLAG', `--alert and ${flagName} exclude each other`, {
+        hint: 'leave --alert out: whoever names rows or a run by hand sees what becomes of them',
+      })
+    }
+    if (followed !== null) return followed
     const fix = flag(args, 'fix')
     const deleteExtra = flag(args, 'delete-extra')
     if (deleteExtra && !fix) {
@@ -62,6 +70,7 @@ const diff: Command = {
         ...selection,
         limit: count(args, 'limit', 0),
         ...mending,
+        ...given('alert', alert),
         deleteExtra,
         ...given('ring', readRing(args, cdm)),
         ...given('constants', readConstants(args, cdm)),

@@ -4,7 +4,9 @@ import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { LifecycleEntry } from '../../engine/lifecycle/entry.ts'
 import type { LifecycleStatusOperation } from '../../engine/operations/lifecycle-status/declaration.ts'
+import { LIFECYCLE_CAUSES } from '../../engine/operations/lifecycle-status/options.ts'
 import { defaultNumber, defaultText } from '../../engine/operations/facts.ts'
+import { readAlert } from '../alert-flags.ts'
 import { flag, given, list, optionalText, text, type Arguments } from '../arguments.ts'
 import { ageIn, calendarWish } from '../calendar-flags.ts'
 import { closest } from '../../shared/closest.ts'
@@ -21,7 +23,7 @@ type Words = Pick<RequestContext, 'defaults' | 'env'>
 
 const lifecycle: Command = {
   request: (args, context) =>
-    text(args, 'action') === 'init' ? init(args, context) : operate(lifecycleStatus(args, context)),
+    text(args, 'action') === 'init' ? init(args, context) : operate(watchedStatus(args, context)),
 }
 
 /** Its tables with the databases that they stand in, or those of them that are named. @throws SluiceError BAD_FLAG, BAD_CONFIG */
@@ -47,6 +49,12 @@ export function lifecycleStatus(args: Arguments, context: Words): LifecycleStatu
     return entryOf(table, entry, { args, context, place, file })
   })
   return { kind: 'lifecycle-status', tables, entries, databases }
+}
+
+/** An entry may ask for alerts of the commands that work on its table; a look at all of them is told on its line alone. */
+function watchedStatus(args: Arguments, context: Words): LifecycleStatusOperation {
+  const alert = readAlert(args, { command: 'lifecycle status', causes: LIFECYCLE_CAUSES })
+  return { ...lifecycleStatus(args, context), ...given('alert', alert) }
 }
 
 function entryOf(

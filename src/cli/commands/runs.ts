@@ -2,6 +2,7 @@
 import { SluiceError } from '../../shared/errors.ts'
 import { count, flag, given, optionalText } from '../arguments.ts'
 import { chooseEnd } from '../copy-ends.ts'
+import { chooseQueue } from '../queue-choice.ts'
 import { liveNotes } from '../runs-here.ts'
 import { operate } from './command.ts'
 import type { Command } from './command.ts'
@@ -12,6 +13,16 @@ const runs: Command = {
     const isOfCopies = optionalText(args, 'to') !== undefined
     const run = optionalText(args, 'run')
     const isHere = flag(args, 'here')
+    if (flag(args, 'distributed')) {
+      if (isHere || isOfCopies)
+        throw new SluiceError('BAD_FLAG', `--distributed and --${isHere ? 'here' : 'to'} exclude each other`)
+      const connect = chooseQueue(args, context.defaults, context.env)
+      const runId = run === undefined ? undefined : runOf(run)
+      return operate(
+        { kind: 'shared-runs', connect, limit, ...given('runId', runId) },
+        { printed: { env: context.env } },
+      )
+    }
     if (isHere && isOfCopies) throw new SluiceError('BAD_FLAG', '--here and --to exclude each other')
     if (isHere || (!isOfCopies && run === undefined && context.optionalCatalog() === undefined))
       return { kind: 'runs-here', limit }

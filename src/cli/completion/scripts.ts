@@ -48,7 +48,9 @@ _sluice() {
   [[ "$places" == :folders ]] && _files -/
   return 0
 }
-if [[ "\${funcstack[1]}" == _sluice ]]; then _sluice "$@"; else compdef _sluice sluice; fi
+if [[ "\${funcstack[1]}" == _sluice ]]; then _sluice "$@"
+elif (( ! \${+functions[compdef]} )); then print -ru2 'sluice completion zsh: put  autoload -Uz compinit; compinit  above this line'
+else compdef _sluice sluice; fi
 `
 
 const FISH = `# sluice completion fish: put  sluice completion fish | source  into ~/.config/fish/config.fish

@@ -2,12 +2,11 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
-import { shellQuote } from '../../shared/shell.ts'
 import { ask } from '../confirm.ts'
 import type { Surroundings } from '../ports.ts'
 import type { Session } from '../session.ts'
 import { findPlaces, type Asked } from './found.ts'
-import { configText } from './text.ts'
+import { configText, lookAt } from './text.ts'
 
 export type InitRequest = Asked & { readonly write: string; readonly dryRun: boolean }
 
@@ -43,10 +42,7 @@ export async function runInit(
     !dryRun && (!asks || /^y(?:es)?$/i.test((await ask(`Write ${file}? [y/N] `, session, surroundings)).trim()))
   if (isWanted) writeNew(file, text)
   const [first] = found.places
-  const next =
-    first === undefined
-      ? undefined
-      : `sluice discover ${shellQuote(first.name)}${first.name === 'lake' ? ' --recursive' : ''}`
+  const next = first === undefined ? undefined : lookAt(first)
   session.emit({
     type: 'run.finished',
     status: 'ok',

@@ -1,6 +1,7 @@
 /** The text of a new sluice.yaml. */
 import { stringify } from 'yaml'
-import type { Found } from './found.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import type { Found, NamedPlace } from './found.ts'
 
 const HEAD = `# What sluice is told unasked in this folder and those below it: \`sluice --help\` says where it looks, --no-config leaves it out.
 # Paths are absolute, for they count in every folder. No password belongs here: $NAME stands for what a variable holds.
@@ -9,6 +10,7 @@ const FLAGS = `
 # Every flag may stand here under its name, as its default:
 # parallel: 4
 # max-runtime: 2h
+# metrics: 9464
 # log-file: /var/log/sluice.jsonl
 `
 const NO_PLACES = `
@@ -18,15 +20,21 @@ const NO_PLACES = `
 #   archive: s3://bucket/archive
 `
 
+/** The command that says what a place holds: the tables of a lake lie in folders below it. */
+export function lookAt({ name }: NamedPlace): string {
+  return `sluice discover ${shellQuote(name)}${name === 'lake' ? ' --recursive' : ''}`
+}
+
 /** Commented YAML that the reader of config files takes. */
 export function configText({ places, defaults }: Found): string {
   const stores = places.map(
     ({ name, written, about }) => `  # ${about}\n  ${stringify({ [name]: written }, { lineWidth: 0 })}`,
   )
+  const [first] = places
   const named =
-    stores.length === 0
+    first === undefined
       ? NO_PLACES
-      : `\n# Short names: \`sluice discover ${places[0]?.name ?? ''}\` looks at the first one.\nstores:\n${stores.join('')}`
+      : `\n# Short names: \`${lookAt(first)}\` says what the first one holds.\nstores:\n${stores.join('')}`
   const said = Object.entries(defaults).map(([flag, name]) => `${flag}: ${name}\n`)
   const chosen = said.length === 0 ? '' : `\n# Where nothing is said on the command line:\n${said.join('')}`
   return HEAD + named + chosen + FLAGS

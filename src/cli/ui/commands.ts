@@ -13,7 +13,7 @@ import type { Request } from '../commands/command.ts'
 import { withConfig } from '../config-search.ts'
 import { configFlag, firstWord } from '../globals.ts'
 import { commandHelp, parseCommandLine } from '../parse.ts'
-import type { Output } from '../output.ts'
+import { LineOutput } from '../line-output.ts'
 import type { Surroundings } from '../ports.ts'
 import { commandForms } from './forms.ts'
 
@@ -192,38 +192,4 @@ function sorted(
 
 function onlyShell(why: string): SluiceError {
   return new SluiceError('BAD_FLAG', `this command cannot be started from here: ${why}`, { hint: 'run it in a shell' })
-}
-
-/** Hands out what is written as lines. */
-class LineOutput implements Output {
-  readonly congested = false
-  readonly gone = false
-  #lines: string[] = []
-  #open = ''
-
-  data(text: string): void {
-    const [first = '', ...more] = (this.#open + text).split('\n')
-    const all = [first, ...more]
-    this.#open = all.pop() ?? ''
-    this.#lines.push(...all)
-  }
-
-  talk(text: string): void {
-    this.data(text)
-  }
-
-  /** Whole lines that came since the last time. */
-  taken(): readonly string[] {
-    const taken = this.#lines
-    this.#lines = []
-    return taken
-  }
-
-  flushed(): Promise<void> {
-    return Promise.resolve()
-  }
-
-  failure(): null {
-    return null
-  }
 }

@@ -6,13 +6,13 @@ import {
   commandNameOf,
   commandsOfOperations,
   declarationOf,
+  takenBy,
   type AnyDeclaration,
   type SpokenAction,
 } from '../../engine/operations/facts.ts'
 import { OPERATIONS, type OperationKind } from '../../engine/operations/list.ts'
 import type { CommandDeclaration, Option } from '../../engine/operations/option.ts'
 import type { Word } from '../../engine/operations/words.ts'
-import { takenBy } from '../actions.ts'
 
 const CATALOG: Option = {
   name: 'database-url',

@@ -52,7 +52,8 @@ export function standing(
           }
         : { status: 'blocked', note: 'it was archived, and another table stands in its place since then' }
     case 'DETACHED':
-      if (known.restoring) return { status: 'blocked', note: 'rows are being brought back: run sluice restore again' }
+      if (known.restoring)
+        return { status: 'blocked', note: `rows are being brought back: the same restore goes on with it` }
       if (drop && known.graceOver) return { status: 'drop', ...note }
       return { status: 'done', ...graceLeft(known, drop), ...note }
     case 'RESTORED':

@@ -1,10 +1,9 @@
 /** What the values of a column have in common, learned while they pass by. A file with types is written by it. */
 import type { SqlRow } from '../../stores/port.ts'
-import type { AnswerType } from '../../model/answer-file.ts'
+import { DECIMAL_DIGITS, type AnswerType, type DeclaredType } from '../../model/answer-file.ts'
+import { fitOf } from './declared-fit.ts'
 
 const INT64 = { least: -(2n ** 63n), most: 2n ** 63n - 1n }
-/** Digits of the longest decimal that Parquet holds. */
-const DECIMAL_DIGITS = 38
 /** What decimals, dates and times are printed as: drivers hand them over as texts. */
 const NUMBER = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 const TIME = /^\d{4,6}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s?(?:Z|[+-]\d{2}(?::?\d{2})?)?)?$/
@@ -21,9 +20,19 @@ export class ColumnFacts {
   #beyondDoubles = false
   #beyondInt64 = false
   #beyondDecimals = false
+  readonly #declared: DeclaredType | undefined
+  readonly #isOne: ReturnType<typeof fitOf> | undefined
+  #fits = true
+
+  /** @param declared type of the column in its database; it counts where every value is one of it */
+  constructor(declared?: DeclaredType) {
+    this.#declared = declared
+    this.#isOne = declared === undefined ? undefined : fitOf(declared)
+  }
 
   see(value: SqlRow[number]): void {
     if (value === null) return
+    if (this.#fits && this.#isOne !== undefined) this.#fits = this.#isOne(value)
     if (typeof value === 'string') {
       this.#texts = true
       this.#mayBeNumbers &&= NUMBER.test(value)
@@ -45,6 +54,7 @@ export class ColumnFacts {
 
   /** The one type that holds all of them exactly. */
   get type(): AnswerType {
+    if (this.#declared !== undefined && this.#fits) return this.#declared
     const kinds = [this.#texts, this.#bytes, this.#reals || this.#integers].filter(Boolean).length
     if (kinds !== 1 || this.#texts) return 'text'
     if (this.#bytes) return 'bytes'
@@ -61,6 +71,8 @@ export class ColumnFacts {
   /** Whether `text` is what its values have become for want of one type, or may not be theirs: all of them look like numbers, or like times. */
   get toldAsText(): boolean {
     if (this.type !== 'text') return false
+    // It is declared as texts, and has nothing else; or as something that not all of its values are.
+    if (this.#declared !== undefined) return !this.#fits
     return this.#bytes || this.#reals || this.#integers || (this.#texts && (this.#mayBeNumbers || this.#mayBeTimes))
   }
 }

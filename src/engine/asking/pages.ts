@@ -3,7 +3,7 @@ import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { QuerySourcesEvent } from '../../model/archive-events.ts'
 import { openArchiveQuery } from '../../stores/parquet.ts'
-import type { SqlDatabase, SqlRow } from '../../stores/port.ts'
+import type { QueryPage, SqlDatabase, SqlRow } from '../../stores/port.ts'
 import { answer } from '../archiving/query/answer.ts'
 import { openSourceStore } from '../copy/open-stores.ts'
 import { tableNamed } from '../archiving/query/table-named.ts'
@@ -19,7 +19,7 @@ const END = /;\s*$/
 
 /** Gets the rows; the statement waits meanwhile. */
 export type Sink = {
-  columns(names: readonly string[]): void
+  columns(names: readonly string[], types?: QueryPage['types']): void
   rows(rows: readonly SqlRow[]): Promise<void>
   note(text: string): void
 }
@@ -35,9 +35,9 @@ export async function askInto({ place, sql, explain }: AskQuestion, sink: Sink, 
   const ask = async (database: SqlDatabase): Promise<void> => {
     const asked = explain && !EXPLAINS.test(text) ? `${database.explains} ${text}` : text
     let named = false
-    for await (const { columns, rows } of database.query(asked, { pageRows: PAGE_ROWS, signal })) {
+    for await (const { columns, types, rows } of database.query(asked, { pageRows: PAGE_ROWS, signal })) {
       throwIfAborted(signal)
-      if (!named) sink.columns(columns)
+      if (!named) sink.columns(columns, types)
       named = true
       await sink.rows(rows)
       throwIfAborted(signal)

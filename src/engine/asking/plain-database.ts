@@ -5,7 +5,7 @@ import type { SqlDatabase } from '../../stores/port.ts'
 
 /** What helps, in place of what helps with a catalog; the text alone is put right for other codes. */
 const HINTS: Partial<Readonly<Record<SluiceError['code'], string>>> = {
-  BAD_QUERY: 'sluice discover with its URL lists the tables of the database; it holds no catalog',
+  BAD_QUERY: 'sluice discover URL lists the tables of the database; it holds no catalog',
   TARGET_CORRUPT: 'restore the database from a backup',
   TARGET_BUSY: 'wait until the other program ends, then ask again',
   TARGET_IO: 'check the disk of the database, then ask again',

@@ -5,6 +5,7 @@
 import { mkdtemp, open, rm, statfs, type FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { DeclaredType } from '../../model/answer-file.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlRow } from '../../stores/port.ts'
 import { cellOf, headOf, HEAD_BYTES, RowEncoder } from './cells.ts'
@@ -68,9 +69,10 @@ export class RowSpool implements AsyncDisposable {
     return this.#facts
   }
 
-  begin(columns: number): void {
+  /** @param types as the database declares the columns */
+  begin(columns: number, types: readonly (DeclaredType | undefined)[] = []): void {
     this.#columns = columns
-    this.#facts = Array.from({ length: columns }, () => new ColumnFacts())
+    this.#facts = Array.from({ length: columns }, (_, i) => new ColumnFacts(types[i]))
   }
 
   /** @throws SluiceError NO_SPACE; the rows before stay */

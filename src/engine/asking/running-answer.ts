@@ -116,9 +116,9 @@ export class RunningAnswer implements AsyncDisposable {
 
   #sinkOf(spool: RowSpool): Sink {
     return {
-      columns: (names) => {
+      columns: (names, types) => {
         this.#columns = names
-        spool.begin(names.length)
+        spool.begin(names.length, types)
       },
       note: (text) => (this.#notes = [...this.#notes, text]),
       rows: async (rows: readonly SqlRow[]) => {

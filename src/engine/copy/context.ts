@@ -22,6 +22,7 @@ import type { Planning } from './ledger/planning.ts'
 import type { WeakWrites } from './script/weak-writes.ts'
 import type { RingPlan } from './plan/ring-plan.ts'
 import type { SlowTarget } from './slow-target.ts'
+import type { FrameRows } from './frame-rows.ts'
 import type { Throttle } from './throttle.ts'
 import type { Views } from './views.ts'
 import { withWriter } from '../../stores/with-writer.ts'
@@ -52,6 +53,7 @@ export type TableContext = {
   readonly database: LedgerDatabase
   readonly owner: Owner
   readonly throttle: Throttle
+  readonly frameRows: FrameRows
   /** Is told how long the target takes. */
   readonly pulse: SlowTarget
   readonly batch: BatchSize

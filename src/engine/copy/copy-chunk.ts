@@ -138,7 +138,7 @@ class ChunkWork {
 
   /** Rows as the source prints them; their bytes are hashed on the way. */
   async #forward(writer: ChunkWriter): Promise<Digest | null> {
-    const { plan, throttle, pulse, signal } = this.#context
+    const { plan, throttle, frameRows, pulse, signal } = this.#context
     const { frames: format } = plan
     if (format === undefined || this.#view.frames === undefined || writer.writeFrames === undefined) {
       throw new Error('the plan forwards frames, and a store has none')
@@ -147,24 +147,30 @@ class ChunkWork {
     // Bytes are compared in the order of the key; rows that are only counted come as the source finds them fastest.
     const request = { ...this.#request(this.#claim.range), ...(hash === null ? { ordered: false } : {}) }
     const pieces = this.#view.frames(request, format, signal)
-    const rowBytes = Math.max(1, plan.source.rows > 0n ? Number(plan.source.bytes / plan.source.rows) : 100)
     const report = this.#progress
     const count = (bytes: number): number => (this.#bytes += bytes)
     let read = 0n
+    let own = 0
+    let guessed = 0
     async function* hashed(): AsyncGenerator<Buffer> {
       try {
         for (let next = await pieces.next(); ; next = await pieces.next()) {
           if (next.done === true) {
             read = next.value
+            // What was guessed too low has gone faster than it may, and is paid off by what comes next.
+            throttle.settle(Number(read) - guessed)
+            frameRows.counted(own, Number(read))
             return
           }
           const piece = next.value
           hash?.update(piece)
           const bytes = count(piece.length)
-          const rows = Math.ceil(piece.length / rowBytes)
+          own += piece.length
+          const rows = frameRows.of(piece.length)
+          guessed += rows
           throttle.moved(rows)
           if (throttle.limit !== null) await throttle.take(rows, signal)
-          report('writing', BigInt(Math.floor(bytes / rowBytes)), bytes)
+          report('writing', BigInt(Math.floor(frameRows.of(bytes))), bytes)
           const given = performance.now()
           yield piece
           pulse.streamed(performance.now() - given, piece.length)

@@ -19,7 +19,7 @@ export async function noSuchTable(store: Asked, name: string, words: string): Pr
   const meant = name.includes('*') ? null : await meantTable(store, name)
   return new SluiceError('NO_SUCH_TABLE', `${words}${meant === null ? '' : ` (${meant}?)`}`, {
     where: store.label,
-    hint: 'sluice discover with its URL lists the tables',
+    hint: 'sluice discover URL lists the tables',
   })
 }
 

@@ -3,6 +3,8 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { urlScheme } from '../../model/lake-url.ts'
+import type { Emit } from '../../model/event.ts'
+import type { Clock } from '../../shared/clock.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
@@ -12,7 +14,24 @@ import { copyExamples, systemOf } from '../systems.ts'
 import { refuseFolder } from '../database-file.ts'
 import { onSide } from './sides.ts'
 
-export type SourceOptions = Pick<CopyOptions, 'lockWaitMs' | 'moving' | 'yields'>
+export type SourceOptions = Pick<CopyOptions, 'lockWaitMs' | 'moving' | 'yields' | 'onRetry'>
+
+/** A store that does not answer is told of again after so long, ms. */
+const TOLD_AGAIN_MS = 5000
+
+/** Tells whoever watches what is waited for while a store is opened that does not answer: at once, then now and then. */
+export function tellingRetries(emit: Emit<'log'>, clock: Pick<Clock, 'ticks'>): Required<Pick<CopyOptions, 'onRetry'>> {
+  let toldAt = -Infinity
+  return {
+    onRetry: ({ label, why, attempt, forMs }) => {
+      if (clock.ticks() - toldAt < TOLD_AGAIN_MS) return
+      toldAt = clock.ticks()
+      const left = `try ${attempt} follows, for ${Math.ceil(forMs / 1000)} s at most`
+      // The cause first: on a small screen the end is cut.
+      emit({ type: 'log', level: 'warn', message: `not reached: ${why}; ${left}: ${label}` })
+    },
+  }
+}
 
 /**
  * The store that a copy reads; what keeps it from being opened is the source's failure.

@@ -1,4 +1,5 @@
 /** Brings a table to the point where workers can take chunks of it. */
+import { FrameRows } from './frame-rows.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tableText } from '../../model/copy/column-type.ts'
 import { dec } from '../../model/event.ts'
@@ -71,6 +72,7 @@ export async function startTable(one: PlannedTable, planned: PlannedCopy, around
     database,
     owner,
     throttle,
+    frameRows: new FrameRows(one.plan.source),
     pulse,
     batch: {
       // Where requests are what is counted, as many rows go with each as fit into its bytes.

@@ -71,6 +71,12 @@ export class Throttle {
     while ((this.#recent[0]?.at ?? now) < now - COOL_DOWN_MS) this.#recent.shift()
   }
 
+  /** So many more rows went than were taken, or fewer: they were guessed. What comes next waits for them. */
+  settle(rows: number): void {
+    this.moved(rows)
+    if (this.limit !== null) this.#allowance -= rows
+  }
+
   /** Waits until so many rows may go; whoever came first goes first. */
   async take(rows: number, signal: AbortSignal): Promise<void> {
     const before = this.#last

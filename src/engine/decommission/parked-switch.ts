@@ -31,14 +31,14 @@ export async function parkedSwitch(database: LedgerDatabase, name: string, label
   if (isUnderWay(last.status) || last.switchedMs === null) {
     throw new SluiceError('LEDGER_BUSY', `a switch of ${only} is being prepared`, {
       where: label,
-      hint: 'end it first: sluice cutover finishes it or gives it up',
+      hint: `end it first: sluice cutover ${last.stream} finishes it or gives it up`,
     })
   }
   if (last.isBetween) {
     throw new SluiceError('NOT_SWITCHABLE', `the last switch of ${only} was between two databases`, {
       where: label,
       reason: `${last.parkedTable} is a table of the other one; the table of that name here takes the writes`,
-      hint: 'end the reverse stream with sluice follow --end, then retire the other database',
+      hint: `end the reverse stream with sluice follow ${last.reverse} --end, then retire the other database`,
     })
   }
   if (called(last.publicTable) || called(last.parkedTable)) return last

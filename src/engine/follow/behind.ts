@@ -28,6 +28,8 @@ export type Look = {
   /** When what waits first was committed, or what was applied last, ms by the clock of the source; null where nothing was applied yet. */
   readonly commitMs: number | null
   readonly lag: SourceLag
+  /** Whether the source is not read just now, by a pause or a rate: what waits, and since when, nobody knows then. */
+  readonly isShut?: boolean
   /** Now, ms by the clock of the source. */
   readonly clockMs: number
 }
@@ -39,14 +41,20 @@ export class SourceSilence {
   #heardMs: number | null = null
   /** When this run looked first. */
   #sinceMs: number | null = null
+  /** When it was looked last while the source was read: what was not told since is younger. */
+  #readMs: number | null = null
 
-  look({ applied, idleAt, commitMs, lag, clockMs }: Look): Behind {
+  look({ applied, idleAt, commitMs, lag, isShut = false, clockMs }: Look): Behind {
     const { now, waiting, readerWaits } = lag
     this.#sinceMs ??= clockMs
+    if (!isShut || this.#readMs === null) this.#readMs = clockMs
     this.#looks.push({ end: now, clockMs })
     this.#reach(idleAt ?? applied, idleAt !== null && readerWaits === true ? clockMs : null)
     if ((waiting ?? (now > applied ? now - applied : 0n)) === 0n) return { lagMs: 0, isCaughtUp: true, isEarly: false }
     const since = (ms: number): number => Math.max(0, Math.round(clockMs - ms))
+    // Nobody is alarmed by what may be nothing.
+    if (isShut && idleAt !== null && clockMs > this.#readMs)
+      return { lagMs: since(this.#readMs), lagIs: 'at most', isCaughtUp: false, isEarly: true }
     if (idleAt === null) return { lagMs: commitMs === null ? 0 : since(commitMs), isCaughtUp: false, isEarly: false }
     const silentMs = clockMs - (this.#heardMs ?? this.#sinceMs)
     const isEarly = silentMs <= SILENT_MS

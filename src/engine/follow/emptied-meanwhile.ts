@@ -8,7 +8,7 @@ export function emptiedMeanwhile(error: SluiceError): SluiceError {
     ...(error.where === undefined ? {} : { where: error.where }),
     reason:
       'it was emptied, rewritten, altered or dropped after the moment as of which rows are compared: nothing is signed off',
-    hint: 'run `sluice sign-off` again while nobody truncates or alters the table; the stream itself has lost nothing',
+    hint: 'sign off again while nobody truncates or alters the table; the stream itself has lost nothing',
     retryable: error.retryable,
     cause: error,
   })

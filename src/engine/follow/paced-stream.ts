@@ -42,6 +42,11 @@ export class PacedStream extends StreamBehind {
     return this.#held.length > 0
   }
 
+  /** Whether nothing is asked for, so that nobody knows what would come. */
+  get isShut(): boolean {
+    return this.#isLazy && !this.#isOpen && this.#mayNotBegin()
+  }
+
   /** When the first transaction that is held back was committed, ms since the epoch by the clock of the source; null where none is. */
   get heldMs(): number | null {
     const [first] = this.#held
@@ -55,7 +60,7 @@ export class PacedStream extends StreamBehind {
   }
 
   async next(waitMs: number): Promise<readonly Change[]> {
-    if (this.#isLazy && !this.#isOpen && this.#isShut()) {
+    if (this.isShut) {
       await sleep(waitMs)
       return []
     }
@@ -84,7 +89,7 @@ export class PacedStream extends StreamBehind {
   }
 
   /** Whether no transaction may begin now. */
-  #isShut(): boolean {
+  #mayNotBegin(): boolean {
     this.#fill()
     return this.#pace.isPaused() || (this.#pace.rate() !== null && this.#allowance <= 0)
   }

@@ -68,6 +68,6 @@ async function partitionsOf(
 function notByPartition(table: string, reason: string): SluiceError {
   return new SluiceError('BAD_FLAG', `rows of ${table} cannot be named by a partition`, {
     reason,
-    hint: 'sluice diff --run takes --range or --key instead; a sign-off takes the whole table',
+    hint: 'sluice diff --fix --run STREAM --key KEY names rows instead; a sign-off takes the whole table',
   })
 }

@@ -52,7 +52,7 @@ export function refuseInPart(
       hint: '--until-caught-up ends once changes are applied to what is copied',
     })
   if (periods !== undefined && stream?.birth != null && !restart) return
-  throw new SluiceError('BAD_FLAG', '--changes-only is for streams that sluice partition run has begun', {
+  throw new SluiceError('BAD_FLAG', '--changes-only is for streams that partition run has begun', {
     reason: 'of other tables nobody can tell by a change whether its row is copied already',
     hint: 'leave --changes-only out: what is left is copied, and then followed',
   })

@@ -11,7 +11,7 @@ type Instead = { readonly reason: string; readonly hint: (stream: string) => str
 const WRITE: Instead = {
   reason: 'rows that are written beside a stream are not known to it',
   hint: (stream) =>
-    `go on with it by sluice follow ${stream}; single rows are mended by sluice diff --fix --run ${stream} with --key, --range or --partition; or end it first with sluice follow ${stream} --end`,
+    `go on with it by sluice follow ${stream}; single rows are mended by sluice diff --fix --run ${stream} --key KEY, or with --range or --partition in place of --key; or end it first with sluice follow ${stream} --end`,
 }
 
 /** A repair is taken back. */
@@ -24,7 +24,7 @@ export const UNDO: Instead = {
 export const RETRY: Instead = {
   reason: 'the run of a stream brings rows that were set aside, once they are mended at the source',
   hint: (stream) =>
-    `mend them at the source, then sluice follow ${stream}; of a table that is live, sluice diff --fix --run ${stream} with --key reads single rows again`,
+    `mend them at the source, then sluice follow ${stream}; of a table that is live, sluice diff --fix --run ${stream} --key KEY reads single rows again`,
 }
 
 /**

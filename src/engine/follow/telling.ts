@@ -36,6 +36,7 @@ export class Telling {
       // What waits is younger than what was applied last, by hours where nobody wrote meanwhile.
       commitMs: lane.oldestMs ?? source.heldMs ?? lane.row.commitMs,
       lag,
+      isShut: source.isShut,
       clockMs: lag.clockMs ?? clock.now(),
     })
     // A source that has read its log answers at once.

@@ -30,6 +30,8 @@ export type ImportSettings = {
   readonly waitMs: number
   /** False: a failure before anything was written leaves no row in `migration_status`. */
   readonly noteFailure?: boolean
+  /** Versions that the log had and the catalog had not when somebody looked; told where they cannot be brought. */
+  readonly behind?: number
 }
 
 export type TableOutcome = {
@@ -157,6 +159,7 @@ export async function importAndTell(
       table: target.name,
       location: target.path,
       status: error.kind === 'unsupported' ? 'refused' : error.kind === 'stopped' ? 'stopped' : 'failed',
+      ...(settings.behind === undefined ? {} : { behind: dec(settings.behind) }),
       ms,
       error: error.info(),
     })

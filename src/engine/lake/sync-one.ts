@@ -24,7 +24,7 @@ export type Synced = {
 
 export type SyncSettings = { readonly batchSize: number; readonly worker: number; readonly waitMs: number }
 
-/** Version, size and time of the newest commit whose bytes were compared in this run, by table: it is not read again while these stay. */
+/** Version, size, time and stamp of the newest commit whose bytes were compared in this run, by table: it is not read again while these stay. */
 export type Proved = Map<string, string>
 
 /**
@@ -48,7 +48,14 @@ export async function syncTable(
     const now = await standing(catalog.database, table.tableId)
     if (now === null || now === 'broken') return skipped()
     const target = { name: table.name, path: location, tableId: table.tableId, log, worker: settings.worker }
-    const how = { ...settings, allowRefused: table.refused, noteFailure: false }
+    const latest = known?.latest ?? null
+    const versions = latest === null ? null : Math.max(0, latest - (table.version ?? -1))
+    const how = {
+      ...settings,
+      allowRefused: table.refused,
+      noteFailure: false,
+      ...(versions === null ? {} : { behind: versions }),
+    }
     const outcome = await importAndTell(catalog, target, how, run)
     if (outcome.error === null && known !== null) remember(proved, table, known)
     return await settle(outcome, known)
@@ -124,7 +131,7 @@ function remember(proved: Proved, table: KnownTable, listing: LogListing): void 
 
 function factsOf({ version }: KnownTable, { commits }: LogListing): string {
   const commit = commits.find((one) => one.version === version)
-  return commit === undefined ? '' : `${commit.version}:${commit.size}:${commit.modified}`
+  return commit === undefined ? '' : `${commit.version}:${commit.size}:${commit.modified}:${commit.stamp ?? ''}`
 }
 
 function done(status: 'current' | 'skipped', behind: number): Synced {

@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 import type { SluiceError } from '../../shared/errors.ts'
 import { fateOf, thisProcess } from '../../shared/owner.ts'
 import { fromFolder } from '../../shared/working-folder.ts'
-import type { BookRow, CurvePoint, RunBook } from '../../model/run-book.ts'
+import { aboutInWords, type BookRow, type CurvePoint, type RunBook } from '../../model/run-book.ts'
 import { damagedBooks, openRunBook, runBookFile, unreadBook } from '../../stores/run-book.ts'
 import { controlSocketPath } from '../copy/control-socket.ts'
 import type { JoinedRun, MachineRun, MachineRuns } from '../workbench.ts'
@@ -31,13 +31,16 @@ export class LocalRuns implements MachineRuns {
   readonly list = async (limit: number): Promise<readonly MachineRun[]> => {
     const listening = new Set(ownRuns(dirname(controlSocketPath('0', this.#env))))
     const rows = await this.#read((book) => book.list(limit), [])
-    const known = new Set(rows.map(({ run }) => run))
+    const known = new Map(rows.map(({ run, about }) => [run, about]))
     // Of a run that could not be booked nothing is known but that it listens.
     const others = [...listening].filter((run) => !known.has(run))
     const answering = await Promise.all(others.map((run) => isAnswered(controlSocketPath(run, this.#env))))
     return [
       ...others.filter((_, at) => answering[at]).map(unbooked),
-      ...rows.map((row, at) => machineRun(row, listening.has(row.run), doneSince(row, rows.slice(0, at)))),
+      ...rows.map((row, at) => ({
+        ...machineRun(row, listening.has(row.run), doneSince(row, rows.slice(0, at))),
+        about: aboutInWords(row.about, known),
+      })),
     ]
   }
 
@@ -91,10 +94,21 @@ function ownRuns(folder: string): readonly string[] {
 function doneSince({ folder, commandLine, end }: BookRow, later: readonly BookRow[]): string | null {
   if (end !== null && end.resumeCommand === null) return null
   const command = end?.resumeCommand ?? commandLine
+  const stream = STREAM_STEP.exec(command)?.[1] ?? null
   const done = later.find(
-    (one) => one.folder === folder && one.commandLine === command && one.end !== null && one.end.exitCode === 0,
+    (one) =>
+      one.end?.exitCode === 0 &&
+      ((one.folder === folder && one.commandLine === command) || (stream !== null && switchesFrom(one, stream))),
   )
   return done?.run ?? null
+}
+
+/** What is done with a stream as long as its tables have not been switched. */
+const STREAM_STEP = /^sluice (?:sign-off|follow|cutover) (\d{16,20})(?: |$)/
+
+/** Whether a run has ended a stream by a switch: nothing is signed off or followed there any more. */
+function switchesFrom({ kind, commandLine, end }: BookRow, stream: string): boolean {
+  return kind === 'cutover' && commandLine.split(' ').includes(stream) && end?.totals['switched'] === '1'
 }
 
 function machineRun({ owner, end: stored, ...row }: BookRow, isListening: boolean, doneBy: string | null): MachineRun {

@@ -1,4 +1,5 @@
 /** What an operation is, as data: what it touches, what it takes away, how it shows. Faces ask here, and list no kinds of their own. */
+import type { AlertCause } from '../../model/alert.ts'
 import type { EventType } from '../../model/event.ts'
 import type { CommandDeclaration } from './option.ts'
 import type { Actions, Words } from './words.ts'
@@ -84,12 +85,27 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
   /** What the UI says while it runs: `importing`. Its kind where nothing is said. */
   readonly doing?: string
   readonly stores: readonly StoreField<O>[]
-  /** Field with the names of what it is about. */
-  readonly about?: FieldOf<O>
+  /** Field with the names of what it is about; of several the first that says any. */
+  readonly about?: FieldOf<O> | readonly FieldOf<O>[]
   /** Nothing is destroyed where it is absent. */
   readonly destroys?: readonly Destruction<O>[]
   /** Field that asks for the plan alone: then nothing is changed. */
   readonly plans?: FieldOf<O>
+  /**
+   * How several machines share it (`--distributed`); nobody else's work where it is absent. `chunks`: any number work on it at once, by the ledger, unless one of
+   * those fields is on. `parts`: one worker at a time has it, or one each of the names in a field; whoever has it next goes on.
+   */
+  readonly distributes?: {
+    readonly by: 'chunks' | 'parts'
+    readonly unless?: readonly FieldOf<O>[]
+    readonly field?: FieldOf<O>
+  }
+  /** Causes that an alert of it may have; it takes none where it is absent. `by`: fields that say how much is looked at, beside its stores. */
+  readonly alerts?: { readonly causes: readonly AlertCause[]; readonly by?: readonly FieldOf<O>[] }
+  /** It may come again by a schedule: always, or only where that field is on. */
+  readonly comesAgain?: true | FieldOf<O>
+  /** Events of its dry run that say how it goes about it, and not what is due: where they change, what was confirmed for a schedule is void. */
+  readonly marks?: readonly E[]
   /** What is looked at before it, where there is no such field. */
   readonly look?: Look
   /** Field that says how rows are written, where it answers with rows. */

@@ -33,7 +33,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   files: [
     'files ./lake/sales/orders --where "month = 11"',
     `files sales/orders --version 3 ${CATALOG}`,
-    `files sales/orders --timestamp 2026-01-31T12:00:00Z ${CATALOG}`,
+    `files sales/orders --timestamp 2030-01-01 ${CATALOG}`,
   ],
   changes: [
     `changes sales/orders --from-version 3 --to-version 5 ${CATALOG}`,
@@ -158,12 +158,57 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     `sql "SELECT * FROM delta_small_files" --format csv --limit 50 ${CATALOG}`,
   ],
   'migration-status': [`migration-status ${CATALOG}`, `migration-status --table-id sales/orders ${CATALOG}`],
-  runs: [`runs ${CATALOG}`, 'runs --to sqlite:///shop.db --json'],
+  runs: [
+    'runs --distributed --connect postgresql://app@db/queue',
+    `runs ${CATALOG}`,
+    'runs --to sqlite:///shop.db --json',
+  ],
   report: [
     `report ${STREAM} --to sqlite:///shop.db`,
     `report ${STREAM} --to sqlite:///shop.db --format html --write run.html`,
     `report ${STREAM} ${CATALOG} --format json`,
   ],
+  'schedule add': [
+    'schedule add coming --every day --at 01:00 --connect queue -- partition ensure --from shop --table orders --ahead 3',
+    'schedule add old-orders --every quarter --first-month 4 --at 02:30 --zone Europe/Berlin --connect queue -- archive run --from shop --table orders --older-than 8q',
+  ],
+  'schedule list': [
+    'schedule list --connect postgresql://app@db/queue',
+    'schedule list deep --connect postgresql://app@db/queue --json',
+  ],
+  'schedule next': [
+    'schedule next deep --connect postgresql://app@db/queue',
+    'schedule next deep --limit 40 --connect postgresql://app@db/queue',
+  ],
+  'schedule history': [
+    'schedule history deep --connect postgresql://app@db/queue',
+    'schedule history deep --output --connect postgresql://app@db/queue',
+  ],
+  'schedule pause': [
+    'schedule pause deep --connect postgresql://app@db/queue',
+    'schedule pause deep --connect postgresql://app@db/queue --json',
+  ],
+  'schedule resume': [
+    'schedule resume deep --connect postgresql://app@db/queue',
+    'schedule resume deep --connect postgresql://app@db/queue --json',
+  ],
+  'schedule run-now': [
+    'schedule run-now deep --connect postgresql://app@db/queue',
+    'schedule run-now deep --connect postgresql://app@db/queue --json',
+  ],
+  'schedule remove': [
+    'schedule remove deep --connect postgresql://app@db/queue',
+    'schedule remove deep --connect postgresql://app@db/queue --json',
+  ],
+  'schedule print': [
+    'schedule print nightly --every day --at 03:00 -- fsck ./lake/sales/orders',
+    'schedule print nightly --every 6h --as crontab -- fsck ./lake/sales/orders',
+  ],
+  worker: [
+    'worker --connect postgresql://app@db/queue',
+    'worker --connect postgresql://app@db/queue --concurrency 4 --queues nightly',
+  ],
+  workers: ['workers --connect postgresql://app@db/queue', 'workers --connect postgresql://app@db/queue --json'],
   grants: [
     'grants --database-url postgresql://admin@db/catalog --role reader --to analyst',
     'grants --database-url postgresql://admin@db/catalog --role importer --to nightly --apply',

@@ -5,7 +5,7 @@ import type { Event } from '../../model/event.ts'
 import type { Declaration, Destruction, NamedBy, StoreFamily } from './declaration.ts'
 import type { CommandDeclaration } from './option.ts'
 import { OPERATIONS, type Operation, type OperationKind } from './list.ts'
-import type { ByHand, Words } from './words.ts'
+import { optionsOf, type ByHand, type Words } from './words.ts'
 
 /** A declaration where nobody cares which: its fields are those of any operation. */
 export type AnyDeclaration = Declaration<{ readonly kind: OperationKind } & Readonly<Record<string, unknown>>>
@@ -64,6 +64,14 @@ export function actionsOf(command: string): readonly SpokenAction[] {
       ]
     }),
   )
+}
+
+/** Names of the options that it takes. */
+export function takenBy({ words, byHand, flag }: SpokenAction): ReadonlySet<string> {
+  return new Set([
+    ...(flag === null ? [] : [flag]),
+    ...(words === null ? byHand : Object.values(words).flatMap(optionsOf)),
+  ])
 }
 
 /** Every command that starts an operation, in the order of the list. */
@@ -130,6 +138,15 @@ export function urlsOf(operation: Operation): readonly string[] {
     .map(({ name }) => name)
 }
 
+/** The same by the flag of the command line that names it; of several databases in one field none. */
+export function urlsByFlag(operation: Operation): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    storesOf(operation)
+      .filter(({ family }) => hasPassword(family))
+      .map(({ field, family, name }) => [family === 'catalog' ? 'database-url' : field, name]),
+  )
+}
+
 /** The operation with another name for each of its databases: whole URLs for labels. */
 export function withUrls(operation: Operation, urlOf: (name: string) => string): Operation {
   const named = storesOf(operation).filter(({ family }) => hasPassword(family))
@@ -141,10 +158,21 @@ export function withUrls(operation: Operation, urlOf: (name: string) => string):
   return { ...operation, ...(Object.fromEntries(renamed) as object) }
 }
 
+/** The operation with another name for each lake, table with a log, and folder. */
+export function withPlaces(operation: Operation, placeOf: (name: string) => string): Operation {
+  const fields = new Set(storesOf(operation).flatMap(({ family, field }) => (hasPassword(family) ? [] : [field])))
+  const renamed = [...fields].map((field) => {
+    const value = valueOf(operation, field)
+    return [field, Array.isArray(value) ? textsOf(operation, field).map(placeOf) : placeOf(String(value))]
+  })
+  return { ...operation, ...(Object.fromEntries(renamed) as object) }
+}
+
 /** Names of what it is about: tables as they were given, or a folder. */
 export function subjectsOf(operation: Operation): readonly string[] {
   const { about } = declarationOf(operation.kind)
-  return about === undefined ? [] : textsOf(operation, about)
+  const fields = about === undefined ? [] : typeof about === 'string' ? [about] : about
+  return fields.map((field) => textsOf(operation, field)).find((names) => names.length > 0) ?? []
 }
 
 /** Whether only the plan is asked for: then nothing is changed. */
@@ -158,6 +186,12 @@ export function rowFormatOf(operation: Operation): RowFormat {
   const { rows } = declarationOf(operation.kind)
   const format = rows === undefined ? undefined : valueOf(operation, rows)
   return format === 'csv' || format === 'json' ? format : 'table'
+}
+
+/** Whether it may come again by a schedule. */
+export function comesAgain(operation: Operation): boolean {
+  const { comesAgain: when } = declarationOf(operation.kind)
+  return when === true || (when !== undefined && valueOf(operation, when) === true)
 }
 
 /** The same operation asked for its plan alone; null where it has none. */

@@ -56,6 +56,15 @@ import { migrationStatus } from './migration-status/declaration.ts'
 import { runs } from './runs/declaration.ts'
 import { copyRuns } from './copy-runs/declaration.ts'
 import { report } from './report/declaration.ts'
+import { scheduleAdd } from './schedule-add/declaration.ts'
+import { scheduleChange } from './schedule-change/declaration.ts'
+import { scheduleHistory } from './schedule-history/declaration.ts'
+import { scheduleList } from './schedule-list/declaration.ts'
+import { scheduleNext } from './schedule-next/declaration.ts'
+import { schedulePrint } from './schedule-print/declaration.ts'
+import { sharedRuns } from './shared-runs/declaration.ts'
+import { worker } from './worker/declaration.ts'
+import { workers } from './workers/declaration.ts'
 import { grants } from './grants/declaration.ts'
 import { doctor } from './doctor/declaration.ts'
 
@@ -155,6 +164,21 @@ export const OPERATIONS = {
   runs: operation(runs, async () => (await import('./migration-status/perform.ts')).recordedRuns),
   'copy-runs': operation(copyRuns, async () => (await import('./copy-runs/perform.ts')).copyRuns),
   report: operation(report, async () => (await import('./report/perform.ts')).report),
+  'shared-runs': operation(sharedRuns, async () => (await import('./shared-runs/perform.ts')).sharedRuns),
+  'schedule-add': operation(scheduleAdd, async () => (await import('./schedule-add/perform.ts')).scheduleAdd),
+  'schedule-list': operation(scheduleList, async () => (await import('./schedule-list/perform.ts')).scheduleList),
+  'schedule-next': operation(scheduleNext, async () => (await import('./schedule-next/perform.ts')).scheduleNext),
+  'schedule-history': operation(
+    scheduleHistory,
+    async () => (await import('./schedule-history/perform.ts')).scheduleHistory,
+  ),
+  'schedule-change': operation(
+    scheduleChange,
+    async () => (await import('./schedule-change/perform.ts')).scheduleChange,
+  ),
+  'schedule-print': operation(schedulePrint, async () => (await import('./schedule-print/perform.ts')).schedulePrint),
+  worker: operation(worker, async () => (await import('./worker/perform.ts')).worker),
+  workers: operation(workers, async () => (await import('./workers/perform.ts')).workers),
   grants: operation(grants, async () => (await import('./grants/perform.ts')).grants),
   doctor: operation(doctor, async () => (await import('./doctor/perform.ts')).doctor),
 } as const

@@ -186,6 +186,24 @@ export const PAGES = {
     group: 'Operate',
     summary: 'tell of one run in one document, with pictures',
   },
+  schedule: {
+    name: 'schedule',
+    operands: '<action> [name] [command..]',
+    group: 'Operate',
+    summary: 'commands that come again, by a calendar',
+  },
+  worker: {
+    name: 'worker',
+    operands: '',
+    group: 'Operate',
+    summary: 'work on runs of a queue, on any number of hosts',
+  },
+  workers: {
+    name: 'workers',
+    operands: '',
+    group: 'Operate',
+    summary: 'list the workers of a queue, and what they do',
+  },
   grants: {
     name: 'grants',
     operands: '',

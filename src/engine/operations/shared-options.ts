@@ -12,6 +12,15 @@ export const TABLE: Option = {
   describe: 'path with a _delta_log below it, or a table id of the catalog',
 }
 
+/** The queue of workers. */
+export const CONNECT: Option = {
+  name: 'connect',
+  type: 'text',
+  completes: 'database',
+  config: 'shown',
+  describe: 'URL of the PostgreSQL database with the queue, or a store of the config file',
+}
+
 /** A list that takes one word each time, or it would swallow the path behind it. */
 export const EXCLUDE: Option = {
   name: 'exclude',

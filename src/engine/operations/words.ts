@@ -109,3 +109,32 @@ export const optionalAge = (option: string): Source<string | undefined> => ({ as
 export const sliceUnit = (option: string): Source<SliceUnit | undefined> => ({ as: 'slice unit', option })
 export const sliceNumbers = (option: string): Source<SliceNumbers | undefined> => ({ as: 'slice numbers', option })
 export const constant = <const T>(value: T): Source<T> => ({ as: 'constant', value })
+
+/** Options of `--calendar` and what goes with it. */
+export const CALENDAR_FLAGS = ['calendar', 'first-month', 'year-offset', 'first-weekday', 'zone'] as const
+
+/** Options of alerts. */
+export const ALERT_FLAGS: readonly string[] = ['alert', 'alert-command', 'alert-exit']
+
+/** The options that a source is read from. */
+export function optionsOf(word: Word): readonly string[] {
+  switch (word.as) {
+    case 'catalog':
+    case 'constant':
+      return []
+    case 'as of':
+      return ['version', 'timestamp']
+    case 'alert':
+      return ALERT_FLAGS
+    case 'calendar':
+      return CALENDAR_FLAGS
+    case 'any tables':
+    case 'some tables':
+    case 'one table':
+      return ['table']
+    case 'tables or all':
+      return [word.option, 'all']
+    default:
+      return [word.option]
+  }
+}

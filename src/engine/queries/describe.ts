@@ -1,21 +1,17 @@
 /** Schema, features and overview of a table. */
-import { realpathSync } from 'node:fs'
-import { readAudit, type AuditRow } from '../../catalog/audit.ts'
 import { lastFsck } from '../../catalog/fsck-findings.ts'
-import { thisProcess } from '../../shared/owner.ts'
 import { domainsAt, stateAt, txnsAt } from '../../catalog/query/state.ts'
 import { featureNames, readerRefusal } from '../../delta/features.ts'
 import { listLog } from '../../delta/listing.ts'
 import { schemaOf, typeText, type Field, type StructType } from '../../delta/schema.ts'
 import type { DomainMetadataAction, MetadataAction, ProtocolAction, TxnAction } from '../../delta/actions.ts'
-import type { RunEvent } from '../../model/event.ts'
-import { parseLakeUrl, pathOfLocation, s3Path } from '../../model/lake-url.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
 import type { Feature, Overview, SchemaField, TableRow } from '../workbench.ts'
 import { openLake } from '../registry.ts'
 import type { AsOf } from '../operation.ts'
 import type { Located } from './located.ts'
 import { snapshotAt } from './log-files.ts'
+import { runsOf } from './recorded-runs.ts'
 
 export type Declared = {
   readonly protocol: ProtocolAction | null
@@ -154,14 +150,6 @@ export async function overviewOf(
   }
 }
 
-async function runsOf(table: TableRow, located: Located, database: SqlDatabase): Promise<readonly RunEvent[]> {
-  const rows = await readAudit(database, 200, thisProcess())
-  return rows
-    .filter(({ subject }) => subject !== null && (subject === table.tableId || placeOf(subject) === located.path))
-    .slice(0, 5)
-    .map((row) => ({ ...runEvent(row), table: table.name }))
-}
-
 async function sizes({ database, table }: Extract<Located, { from: 'catalog' }>): Promise<Overview['fileSizes']> {
   const cases = SIZE_CLASSES.map(
     ({ from, to }) => `sum(CASE WHEN size >= ${from} AND size < ${to} THEN 1 ELSE 0 END)`,
@@ -190,43 +178,4 @@ async function perDay(
     if (day >= 0) days[day] = (days[day] ?? 0) + 1
   }
   return days
-}
-
-/** Commands recorded in the catalog, newest first; those about one table under the name it has in the list. */
-export async function recentRuns(
-  database: SqlDatabase,
-  count: number,
-  tables: readonly TableRow[],
-): Promise<readonly RunEvent[]> {
-  const names = new Map(tables.map(({ key, name }) => [pathOfLocation(key), name]))
-  return (await readAudit(database, count, thisProcess())).map((row) => {
-    const name = row.subject === null ? undefined : names.get(placeOf(row.subject))
-    return { ...runEvent(row), ...(name === undefined ? {} : { table: name }) }
-  })
-}
-
-/** A path or URL as locations have it: without links, in one spelling. What is neither, or gone, stays as it is. */
-function placeOf(subject: string): string {
-  try {
-    const place = parseLakeUrl(subject)
-    return place.kind === 'bucket' ? s3Path(place.bucket, place.prefix) : realpathSync(place.path)
-  } catch {
-    return subject
-  }
-}
-
-/** The command in a recorded line: lists have room for a word. */
-const VERB = /\s(import|batch-import|validate|rollback)(?:\s|$)/
-
-function runEvent(row: AuditRow): RunEvent {
-  return {
-    type: 'run',
-    run: row.runId,
-    table: row.subject ?? '',
-    command: VERB.exec(row.command)?.[1] ?? row.command,
-    status: row.status,
-    startedAt: row.startedAt,
-    ...(row.completedAt === null ? {} : { completedAt: row.completedAt }),
-    ...(row.errorCode === null ? {} : { error: `${row.errorCode}: ${row.detail ?? ''}` }),
-  }
 }

@@ -171,7 +171,7 @@ async function otherThanImported(
   const commit = listing.commits.find(({ version }) => version === known.version)
   if (commit === undefined || known.bytes === null) return null
   if (commit.size === known.bytes && parseLakeUrl(log.root).kind !== 'local') return null
-  const facts = `${known.version} ${commit.size} ${commit.modified}`
+  const facts = `${known.version} ${commit.size} ${commit.modified} ${commit.stamp ?? ''}`
   if (compared.get(log.root) === facts) return null
   const newest = await newestOf(known, listing, log, signal)
   if (newest.is === 'other') return newest.why

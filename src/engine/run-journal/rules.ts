@@ -43,6 +43,7 @@ const RULES: { readonly [T in EventType]?: Rule<T> } = {
   'follow.table': { by: ({ table }) => table },
   'follow.counted': { by: ({ table }) => table },
   'partition.progress': single,
+  'worker.beat': single,
   'run.finished': single,
 }
 

@@ -1,7 +1,7 @@
 /** What the book of this machine has noted of one run: for showing only. */
 import { existsSync } from 'node:fs'
 import type { BookPart } from '../../model/report/run-report.ts'
-import { KEPT_RUNS } from '../../model/run-book.ts'
+import { aboutInWords, KEPT_RUNS } from '../../model/run-book.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { fateOf, thisProcess } from '../../shared/owner.ts'
 import { fromFolder } from '../../shared/working-folder.ts'
@@ -19,12 +19,13 @@ export async function bookPart(folder: string, runId: string): Promise<LookedUp>
   if (!existsSync(file)) return { part: null, trouble: null }
   try {
     using book = await openRunBook(file)
-    const found = book.list(KEPT_RUNS).find(({ run }) => run === runId)
+    const runs = book.list(KEPT_RUNS)
+    const found = runs.find(({ run }) => run === runId)
     if (found === undefined) return { part: null, trouble: null }
-    const { kind, about, source, target, begunAt, end } = found
+    const { kind, source, target, begunAt, end } = found
     const part = {
       kind,
-      about,
+      about: aboutInWords(found.about, new Map(runs.map(({ run, about }) => [run, about]))),
       command: fromFolder(found.commandLine, found.folder),
       source,
       target,

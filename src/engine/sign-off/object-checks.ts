@@ -24,7 +24,7 @@ export async function objectChecks(
         ...head,
         outcome: 'failed',
         found: `not in the target: ${missing.map(({ kind, name: one }) => `${kind} ${one}`).join(', ')}`,
-        hint: 'sluice follow goes on and builds what is missing, or says what is in the way',
+        hint: 'sluice follow STREAM goes on and builds what is missing, or says what is in the way',
       }
     }
     if (others.length === 0) return { ...head, outcome: 'ok', found: `all ${there} of the source are there` }

@@ -14,6 +14,7 @@ import { FLAG, FLAG_BYTES, type OperationMessage, type OperationStart } from './
 import { withUrls } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
 import { ThreadedAsking } from './threaded-asking.ts'
+import { ThreadedQueue, type KnownQueue } from './threaded-queue.ts'
 
 /** How long an aborted operation may take to roll back, and a question to be broken off, before its thread is ended, ms. */
 const GRACE_MS = 8_000
@@ -23,6 +24,7 @@ export class ThreadedWorkbench implements Workbench {
   readonly catalog: string | null
   readonly database: string | null
   readonly machine: LocalRuns
+  readonly queue?: ThreadedQueue
   readonly #identity: Identity
   readonly #catalogUrl: string | null
   /** Whole URLs by what is shown of them. */
@@ -42,16 +44,19 @@ export class ThreadedWorkbench implements Workbench {
       readonly databaseUrl: string | null
       /** Of databases that are not open, and that operations may name. */
       readonly urls?: readonly string[]
+      /** Runs of which are listed beside those of this machine. */
+      readonly queue?: KnownQueue
     },
     identity: Identity,
   ) {
-    const { lake, catalogUrl, databaseUrl, urls: others = [] } = at
+    const { lake, catalogUrl, databaseUrl, urls: others = [], queue } = at
     this.lake = lake
     this.catalog = catalogUrl === null ? null : redactUrl(catalogUrl)
     this.database = databaseUrl === null ? null : redactUrl(databaseUrl)
     this.#catalogUrl = catalogUrl
     this.#identity = identity
     this.machine = new LocalRuns(identity.book ?? null)
+    if (queue !== undefined) this.queue = new ThreadedQueue(queue, identity.tool)
     // What is open goes before another URL that is shown alike.
     const urls = [...others, catalogUrl, databaseUrl].filter((url) => url !== null)
     this.#urls = new Map(urls.map((url) => [redactUrl(url), url]))
@@ -80,6 +85,7 @@ export class ThreadedWorkbench implements Workbench {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true
     this.machine.close()
+    this.queue?.rest()
     const started = [...this.#running]
     for (const { running } of started) running.abort()
     const ended = Promise.all([

@@ -15,13 +15,16 @@ export type Block =
 const NAMES = { ledger: 'ledger of the target', catalog: 'audit of the catalog', book: 'book of this machine' } as const
 
 export function reportBlocks(report: RunReport): readonly Block[] {
-  const { looked, notLookedAt, at, tool, ledger, catalog, book } = report
+  const { looked, notReached, notLookedAt, at, tool, ledger, catalog, book } = report
   return [
     { is: 'text', text: `Written at ${at} by sluice ${tool}. It tells what stood there then, and compared nothing.` },
     {
       is: 'table',
       head: ['looked at', 'where', ''],
-      rows: looked.map(({ what, where, knows }) => [NAMES[what], where, knows ? 'knows the run' : 'does not know it']),
+      rows: [
+        ...looked.map(({ what, where, knows }) => [NAMES[what], where, knows ? 'knows the run' : 'does not know it']),
+        ...notReached.map(({ what, where, code, message }) => [NAMES[what], where, `not reached: ${code}, ${message}`]),
+      ],
     },
     ...(notLookedAt.length === 0
       ? []

@@ -9,6 +9,14 @@ export type LookedAt = {
   readonly knows: boolean
 }
 
+/** Who was to be asked, and could not be: whether it knows the run is not told. */
+export type NotReached = {
+  readonly what: 'ledger' | 'catalog'
+  readonly where: string
+  readonly code: string
+  readonly message: string
+}
+
 export type ReportedTable = {
   readonly table: string
   /** Chunks by their state. */
@@ -141,6 +149,7 @@ export type RunReport = {
   readonly at: string
   readonly tool: string
   readonly looked: readonly LookedAt[]
+  readonly notReached: readonly NotReached[]
   /** What was not looked at, in words. */
   readonly notLookedAt: readonly string[]
   readonly ledger: LedgerPart | null

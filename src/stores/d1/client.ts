@@ -42,6 +42,8 @@ export type ClientOptions = {
   readonly rule?: Partial<ClientRule>
   /** Called before a wait that the API or the budget demands; status 0 for the budget's. */
   onThrottle?(why: Throttled): void
+  /** Called before a request is repeated because the API cannot be reached or is not well. */
+  onRetry?(why: D1Failure, attempt: number, forMs: number): void
   sleep?(ms: number, signal: AbortSignal): Promise<unknown>
 }
 
@@ -77,6 +79,7 @@ export class D1Client {
   readonly #budget: RequestBudget
   readonly #rule: ClientRule
   readonly #onThrottle: (why: Throttled) => void
+  readonly #onRetry: NonNullable<ClientOptions['onRetry']>
   readonly #sleep: (ms: number, signal: AbortSignal) => Promise<unknown>
   readonly #used = { requests: 0, rowsRead: 0, rowsWritten: 0 }
   #database: string
@@ -86,6 +89,7 @@ export class D1Client {
     this.#database = settings.database
     this.#budget = options.budget
     this.#rule = { ...RULE, ...options.rule }
+    this.#onRetry = (why, attempt, forMs) => options.onRetry?.(why, attempt, forMs)
     this.#onThrottle = (why) => options.onThrottle?.(why)
     this.#sleep = options.sleep ?? ((ms, signal) => sleepFor(ms, undefined, { signal }).catch(() => undefined))
   }
@@ -176,6 +180,7 @@ export class D1Client {
         const now = performance.now()
         repeatsUntil ??= now + this.#rule.repeatMs
         if (now >= repeatsUntil) throw error
+        this.#onRetry(error, attempt + 1, Math.round(repeatsUntil - now))
         await this.#sleep(pauseBefore(attempt), signal)
         throwIfAborted(signal)
       }

@@ -15,12 +15,30 @@ import { openDuckDb } from './instance.ts'
 const THREADS = 1
 const MEMORY = '512MB'
 
-const CASTS: Readonly<Record<AnswerType, (text: string) => string>> = {
+const CASTS: Readonly<Record<Exclude<AnswerType, `decimal(${number},${number})`>, (text: string) => string>> = {
   text: (text) => text,
   bytes: (text) => `unhex(${text})`,
   real: (text) => `CAST(${text} AS DOUBLE)`,
   integer: (text) => `CAST(${text} AS BIGINT)`,
   'large-integer': (text) => `CAST(${text} AS DECIMAL(38, 0))`,
+  boolean: (text) => `CAST(${text} AS BOOLEAN)`,
+  int16: (text) => `CAST(${text} AS SMALLINT)`,
+  int32: (text) => `CAST(${text} AS INTEGER)`,
+  int64: (text) => `CAST(${text} AS BIGINT)`,
+  float: (text) => `CAST(${text} AS FLOAT)`,
+  double: (text) => `CAST(${text} AS DOUBLE)`,
+  date: (text) => `CAST(${text} AS DATE)`,
+  time: (text) => `CAST(${text} AS TIME)`,
+  timestamp: (text) => `CAST(${text} AS TIMESTAMP)`,
+  datetime: (text) => `CAST(rtrim(${text}, 'Z') AS TIMESTAMP)`,
+  timestamptz: (text) => `CAST(${text} AS TIMESTAMPTZ)`,
+  uuid: (text) => `CAST(${text} AS UUID)`,
+}
+
+function castOf(type: AnswerType, text: string): string {
+  // No value has more digits than that: the one who chose the type has looked.
+  if (type.startsWith('decimal(')) return `CAST(${text} AS ${type.toUpperCase()})`
+  return CASTS[type as keyof typeof CASTS](text)
 }
 
 export const writeAnswer: WriteAnswer = async ({ path, columns, csv, signal }) => {
@@ -54,5 +72,5 @@ export const writeAnswer: WriteAnswer = async ({ path, columns, csv, signal }) =
 }
 
 function selected({ name, type }: AnswerColumn, at: number): string {
-  return `${CASTS[type](`wire.${wireName(at)}`)} AS ${quotedName(name)}`
+  return `${castOf(type, `wire.${wireName(at)}`)} AS ${quotedName(name)}`
 }

@@ -10,6 +10,7 @@ import type { QueryOptions, QueryPage, SqlRow } from '../port.ts'
 import { badQuery, givesNoRows, severalStatements } from '../query-errors.ts'
 import { QueryWatch } from '../query-watch.ts'
 import { duckdbError } from './errors.ts'
+import { declaredIn } from './declared-type.ts'
 import { fromDuckdb } from './sql-values.ts'
 
 const RESULT = 'sluice_query_result'
@@ -48,6 +49,7 @@ async function* pagesOf(
   const statement = await statements.prepare(0)
   const { statementType, columnCount } = statement
   const columns = Array.from({ length: columnCount }, (_, i) => statement.columnName(i))
+  const types = columns.map((_, i) => declaredIn(statement.columnType(i)))
   statement.destroySync()
   if (statementType !== StatementType.SELECT) {
     if (statementType !== StatementType.EXPLAIN) throw givesNoRows(label)
@@ -67,7 +69,7 @@ async function* pagesOf(
       if (rows.length !== Math.min(pageRows, total - from)) {
         throw new SluiceError('INTERNAL', `DuckDB promised ${total} rows and gave ${from + rows.length}`)
       }
-      yield { columns, rows }
+      yield { columns, types, rows }
     }
   } finally {
     await connection.run(`DROP TABLE IF EXISTS ${RESULT}`).catch(() => undefined)

@@ -1,6 +1,7 @@
 /** Values on their way into DuckDB and out of it. */
 import {
   DuckDBBlobValue,
+  DuckDBDateValue,
   DuckDBTimestampTZValue,
   DuckDBTypeId,
   type DuckDBAppender,
@@ -70,6 +71,8 @@ export function fromDuckdb(value: DuckDBValue): SqlValue {
   if (typeof value === 'boolean') return value ? 1 : 0
   if (value instanceof DuckDBBlobValue) return value.bytes
   if (value instanceof DuckDBTimestampTZValue) return instant(value)
+  // The driver prints the day that stands for it.
+  if (value instanceof DuckDBDateValue && !value.isFinite) return value.days > 0 ? 'infinity' : '-infinity'
   if (value === null || typeof value === 'string' || typeof value === 'number') return value
   return value.toString()
 }

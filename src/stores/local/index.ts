@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises'
 import type { Dirent, Stats } from 'node:fs'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { LogEntry, LogObject, LogStore } from '../../model/log-store.ts'
+import type { FileEntry, LogEntry, LogObject, LogStore } from '../../model/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { permissionDenied } from '../../shared/guide-errors.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
@@ -112,12 +112,17 @@ class LocalLog implements LogStore {
       // Gone since the folder was read, a link to nowhere, or a link to a folder.
       if (stats === null || !stats.isFile()) continue
       yield attributes
-        ? { name: entry.name, size: stats.size, modified: Math.floor(stats.mtimeMs) }
+        ? {
+            name: entry.name,
+            size: stats.size,
+            modified: Math.floor(stats.mtimeMs),
+            stamp: `${stats.ino} ${stats.ctimeMs}`,
+          }
         : { name: entry.name }
     }
   }
 
-  async *listFiles(enter: (folder: string) => boolean, signal: AbortSignal): AsyncIterable<Required<LogEntry>> {
+  async *listFiles(enter: (folder: string) => boolean, signal: AbortSignal): AsyncIterable<FileEntry> {
     const folders = ['']
     for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
       throwIfAborted(signal)

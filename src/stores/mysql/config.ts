@@ -23,6 +23,8 @@ export type MysqlConfig = {
   readonly poolSize: number
   /** Longest that reading sessions of a copy wait for a table that others lock, ms; as the server has it where it is absent. */
   readonly lockWaitMs?: number | undefined
+  /** A transaction in which nothing is said for so long is ended by the server, of those that can (MariaDB); never where it is absent. */
+  readonly frozenMs?: number | undefined
   /** The way to the server, where it is not the straight one. */
   readonly route?: Route | undefined
 }

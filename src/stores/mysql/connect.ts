@@ -58,7 +58,7 @@ async function open(
   try {
     await login(connection, socket)
     const session = new Session(connection, socket, config, stillWorking)
-    await prepareSession(session, purpose, config.label)
+    await prepareSession(session, purpose, config)
     return session
   } catch (error) {
     connection.destroy()
@@ -126,7 +126,11 @@ async function login(connection: Connection, socket: Socket): Promise<void> {
   })
 }
 
-async function prepareSession(session: Session, purpose: Purpose, label: string): Promise<void> {
+async function prepareSession(
+  session: Session,
+  purpose: Purpose,
+  { label, frozenMs }: Pick<MysqlConfig, 'label' | 'frozenMs'>,
+): Promise<void> {
   const [[version, packet, localInfile, id, folding] = []] = await session.rows(
     'SELECT VERSION(), @@max_allowed_packet, @@local_infile, CONNECTION_ID(), @@lower_case_table_names',
   )
@@ -156,6 +160,9 @@ async function prepareSession(session: Session, purpose: Purpose, label: string)
     'SESSION sql_auto_is_null = 0',
     'SESSION default_storage_engine = InnoDB',
     `SESSION ${flavour === 'mariadb' ? 'max_statement_time' : 'max_execution_time'} = 0`,
+    ...(flavour === 'mariadb' && frozenMs !== undefined
+      ? [`SESSION idle_transaction_timeout = ${Math.ceil(frozenMs / 1000)}`]
+      : []),
     `SESSION wait_timeout = ${PATIENCE}`,
     `SESSION net_write_timeout = ${PATIENCE}`,
     `SESSION net_read_timeout = ${PATIENCE}`,

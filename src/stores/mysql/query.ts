@@ -42,7 +42,9 @@ export async function* queryServer(
     const stream = await session.stream(sql, [])
     for (let first = true; ; first = false) {
       const rows = await stream.take(pageRows)
-      if (rows.length > 0 || first) yield { columns: stream.names, rows: rows.map(instantsIn(stream.types)) }
+      if (rows.length > 0 || first) {
+        yield { columns: stream.names, types: stream.declared, rows: rows.map(instantsIn(stream.types)) }
+      }
       if (rows.length < pageRows) return
     }
   } catch (error) {

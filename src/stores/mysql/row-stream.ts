@@ -5,6 +5,8 @@
  */
 import type { FieldPacket } from 'mysql2'
 import type { SqlRow, SqlValue } from '../port.ts'
+import type { DeclaredType } from '../../model/answer-file.ts'
+import { declaredIn } from './declared-type.ts'
 import { rowReader, type RowReader } from './values.ts'
 
 /** Rows that may wait before the connection rests. */
@@ -25,6 +27,8 @@ export class RowStream {
   names: readonly string[] = []
   /** The protocol's numbers of their types, known with them. */
   types: readonly (number | undefined)[] = []
+  /** What else of them others have too, known with them. */
+  declared: readonly (DeclaredType | undefined)[] = []
   readonly #line: Line
   #read: RowReader = (row) => row
   #rows: SqlRow[] = []
@@ -53,6 +57,7 @@ export class RowStream {
       this.#read = rowReader(fields)
       this.names = fields.map(({ name }) => name)
       this.types = fields.map(({ columnType }) => columnType)
+      this.declared = fields.map(declaredIn)
     })
     running.on('result', (row: unknown) => {
       if (Array.isArray(row)) this.#add(row)

@@ -57,11 +57,13 @@ export async function openMysql(
     readonly route?: Route | undefined
     /** As `CatalogOptions` has it. */
     readonly patienceMs?: number | undefined
+    /** As `MysqlConfig` has it. */
+    readonly frozenMs?: number
   } = {},
 ): Promise<MysqlDatabase> {
   const read = mysqlConfig(url, options.env)
   const retryMs = Math.min(read.retryMs, options.patienceMs ?? read.retryMs)
-  const config = { ...read, retryMs, route: options.route }
+  const config = { ...read, retryMs, route: options.route, frozenMs: options.frozenMs }
   return new Store(config, mode, await connectTo(config, 'read'))
 }
 

@@ -118,7 +118,7 @@ async function prepare(
     // Without a fraction the planner takes a cursor for a question whose first rows matter most.
     'SET cursor_tuple_fraction TO 1',
     `SET lock_timeout TO ${LOCK_TIMEOUT_MS}`,
-    'SET idle_in_transaction_session_timeout TO 0',
+    `SET idle_in_transaction_session_timeout TO ${settings.frozenMs ?? 0}`,
     // So that the locks of a client whose machine vanished do not outlive it for hours.
     'SET tcp_keepalives_idle TO 30',
     'SET tcp_keepalives_interval TO 10',

@@ -12,6 +12,7 @@ export const postgresql: SystemDeclaration = {
       (await import('./sql-database.ts')).openPostgres(urlOf(place), mode, { route, patienceMs }),
     server: async (url) => (await import('./exam.ts')).postgresqlExam(url),
   },
+  queue: async (url, mode, slots) => (await import('./queue/queue.ts')).openPostgresQueue(url, mode, slots),
   copies: {
     atomic: 'chunk',
     tracks: ['PostgreSQL'],

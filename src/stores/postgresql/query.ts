@@ -8,6 +8,7 @@ import { badQuery, placeIn } from '../query-errors.ts'
 import { QueryWatch } from '../query-watch.ts'
 import { cancel } from './beside.ts'
 import { connect } from './connect.ts'
+import { declaredIn } from './declared-type.ts'
 import { isConnectionLoss, postgresError, sqlStateOf } from './errors.ts'
 import { Session } from './session.ts'
 import type { PostgresSettings } from './settings.ts'
@@ -70,7 +71,7 @@ class QuerySession extends Session {
   /** By the protocol that takes one statement a text. */
   async page(text: string): Promise<QueryPage> {
     const { fields, rows } = await this.answer<SqlRow>({ text, queryMode: 'extended', types: QUERY_TYPES })
-    return { columns: fields.map(({ name }) => name), rows }
+    return { columns: fields.map(({ name }) => name), types: fields.map(declaredIn), rows }
   }
 
   /** As the driver throws it: what the server says of a query is about its text. */

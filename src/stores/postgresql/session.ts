@@ -34,7 +34,7 @@ export type Query = {
 export type Answer<R> = {
   readonly command: string
   readonly rowCount: number | null
-  readonly fields: readonly { readonly name: string }[]
+  readonly fields: readonly { readonly name: string; readonly dataTypeID: number; readonly dataTypeModifier: number }[]
   readonly rows: readonly R[]
 }
 

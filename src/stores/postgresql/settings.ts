@@ -30,6 +30,8 @@ export type PostgresSettings = {
   readonly statementTimeoutMs: number | null
   /** Longest that sessions of a copy wait for a lock; as the server has it where it is absent. */
   readonly lockWaitMs?: number | undefined
+  /** A transaction in which nothing is said for so long is ended by the server; never where it is absent. */
+  readonly frozenMs?: number | undefined
   readonly connectTimeoutMs: number
   /** How long work that failed for a passing cause is repeated. */
   readonly retryMs: number

@@ -1,5 +1,5 @@
 /** A Delta log in a bucket. */
-import type { LogEntry, LogObject, LogStore, RequestCounts } from '../../model/log-store.ts'
+import type { FileEntry, LogEntry, LogObject, LogStore, RequestCounts } from '../../model/log-store.ts'
 import { parseLakeUrl, s3Path } from '../../model/lake-url.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -87,7 +87,7 @@ class S3Log implements LogStore {
         if (name === '' || name.includes('/')) continue
         // Data folders may hold millions of files, and none of those is read.
         if (inLog) this.#listed.set(`${folder}/${name}`, { size, etag })
-        yield { name, size, modified }
+        yield { name, size, modified, ...(etag === null ? {} : { stamp: etag }) }
       }
     }
   }
@@ -100,7 +100,7 @@ class S3Log implements LogStore {
     }
   }
 
-  async *listFiles(_enter: (folder: string) => boolean, signal: AbortSignal): AsyncIterable<Required<LogEntry>> {
+  async *listFiles(_enter: (folder: string) => boolean, signal: AbortSignal): AsyncIterable<FileEntry> {
     const prefix = this.#prefix
     for await (const { objects } of listPages(this.#client, { ...this.#common, prefix, signal })) {
       throwIfAborted(signal)

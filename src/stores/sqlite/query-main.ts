@@ -29,7 +29,8 @@ function answer({ file, sql, pageRows }: Asked): void {
     const statement = connection.prepare(sql)
     // What SQLite itself says of the statement: ATTACH and VACUUM INTO give no rows, and a checkpoint of the WAL is no reading.
     if (!statement.reader || !statement.readonly) return say({ refused: 'no rows' })
-    say({ columns: statement.columns().map(({ name }) => name) })
+    const columns = statement.columns()
+    say({ columns: columns.map(({ name }) => name), types: columns.map(({ type }) => type) })
     let page: SqlRow[] = []
     for (const row of statement.raw(true).safeIntegers(true).iterate() as Iterable<SqlRow>) {
       page.push(row)

@@ -11,13 +11,14 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { QueryOptions, QueryPage, SqlRow, SqlValue } from '../port.ts'
 import { badQuery, givesNoRows, severalStatements } from '../query-errors.ts'
 import { QueryWatch } from '../query-watch.ts'
+import { declaredIn } from './declared-type.ts'
 import { sqliteError } from './errors.ts'
 
 /** Values that JSON has no form for. */
 export type Wire = null | string | number | { readonly i: string } | { readonly b: string } | { readonly r: string }
 
 export type QueryReply =
-  | { readonly columns: readonly string[] }
+  | { readonly columns: readonly string[]; readonly types: readonly (string | null)[] }
   | { readonly rows: readonly (readonly Wire[])[] }
   | { readonly end: true }
   | { readonly refused: 'no rows' | 'several' }
@@ -45,16 +46,19 @@ export async function* queryFile(
   child.stdin.end(JSON.stringify({ file, sql, pageRows }))
   try {
     let columns: readonly string[] = []
+    let types: QueryPage['types'] = []
     let pages = 0
     for await (const line of createInterface({ input: child.stdout, crlfDelay: Infinity })) {
       throwIfAborted(signal)
       const reply = JSON.parse(line) as QueryReply
-      if ('columns' in reply) ({ columns } = reply)
-      else if ('rows' in reply) {
+      if ('columns' in reply) {
+        ;({ columns } = reply)
+        types = reply.types.map(declaredIn)
+      } else if ('rows' in reply) {
         pages++
-        yield { columns, rows: reply.rows.map((row) => row.map(valueOf)) }
+        yield { columns, types, rows: reply.rows.map((row) => row.map(valueOf)) }
       } else if ('end' in reply) {
-        if (pages === 0) yield { columns, rows: [] }
+        if (pages === 0) yield { columns, types, rows: [] }
         return
       } else if ('refused' in reply) throw reply.refused === 'several' ? severalStatements(label) : givesNoRows(label)
       else throw failure(reply.error, label)

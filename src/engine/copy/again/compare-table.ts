@@ -350,7 +350,9 @@ class TableComparison {
 
   /** Every row of the target is looked for in the source, where ranges of one are no ranges of the other. */
   async #findExtra(settler: Settler, deletes: boolean): Promise<bigint> {
-    const { store, signal } = this.#context
+    const { store, signal, emit, name } = this.#context
+    const message = 'rows that only the target has are looked for: each of its rows is looked up in the source'
+    emit({ type: 'log', level: 'note', table: name, message })
     let extra = 0n
     const body = async (source: SourceView): Promise<null> => {
       extra = 0n

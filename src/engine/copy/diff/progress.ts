@@ -5,6 +5,7 @@ import type { Clock } from '../../../shared/clock.ts'
 type Step = Extract<EventBody, { type: 'diff.progress' }>['step']
 
 const TOLD_EVERY_MS = 250
+export const EXTRA = 'looking for extra rows'
 
 export type DiffExtent = { readonly rows: bigint; readonly estimated: boolean; readonly ranges: number }
 
@@ -17,6 +18,7 @@ export class DiffProgress {
   #ranges = 0
   #left: number
   #differences = 0
+  #looked = 0n
   #toldAt = Number.NEGATIVE_INFINITY
 
   /** @param extent what there is to compare, as far as is known */
@@ -49,6 +51,15 @@ export class DiffProgress {
     this.#tell('comparing')
   }
 
+  /** So many more rows of the target were looked up in the source; nothing else says how far that is, and it takes as long as everything before. */
+  lookedUp(rows: number): void {
+    this.#looked += BigInt(rows)
+    const now = this.#clock.ticks()
+    if (now - this.#toldAt < TOLD_EVERY_MS) return
+    this.#toldAt = now
+    this.#tell(EXTRA)
+  }
+
   found(): void {
     this.#differences++
   }
@@ -61,7 +72,9 @@ export class DiffProgress {
   }
 
   #tell(step: Step): void {
-    const { rows, estimated } = this.#extent
+    const { estimated } = this.#extent
+    // By then every row of the source is compared, and an estimate is none any more.
+    const rows = step === EXTRA ? this.#rows : this.#extent.rows
     this.#emit({
       type: 'diff.progress',
       table: this.#table,
@@ -72,6 +85,7 @@ export class DiffProgress {
       ranges: dec(this.#ranges),
       left: dec(this.#left),
       differences: dec(this.#differences),
+      ...(step === EXTRA ? { looked: dec(this.#looked) } : {}),
     })
   }
 }

@@ -10,7 +10,7 @@ import type { Difference } from './compare.ts'
 import type { CopiedPart } from './copied-part.ts'
 import type { CopiedTokens, TokenPiece } from './copied-tokens.ts'
 import { addOutcome, NO_OUTCOME, type Outcome } from './outcome.ts'
-import type { DiffProgress } from './progress.ts'
+import { EXTRA, type DiffProgress } from './progress.ts'
 import { noneSettled, type Settled, type Settler } from './settle.ts'
 import type { Sides } from './sides.ts'
 import { tellUnread } from './unread.ts'
@@ -132,13 +132,16 @@ async function extras({ sides, ring, settler, progress, copied, run }: RingTable
     await settler.settle(some, settled)
     copied?.table.done(some)
   }
-  await findExtra(sides, EVERY_KEY, async (difference) => {
+  progress.step(EXTRA)
+  const found = async (difference: Difference): Promise<void> => {
     outcome.targetRows += 1n
     progress.found()
     copied?.table.found(difference, copied.table.whole)
     waiting.push(difference)
     if (waiting.length >= TOGETHER) await settle()
-  })
+  }
+  await findExtra(sides, EVERY_KEY, found, (rows) => progress.lookedUp(rows))
+  progress.step(EXTRA)
   await settle()
   copied?.lookedForExtra()
   addOutcome(outcome, outcomeOf({ rows: 0, targetRows: 0, valid: 0, unread: 0 }, settled))

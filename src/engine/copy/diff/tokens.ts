@@ -54,6 +54,7 @@ export async function findExtra(
   sides: Sides,
   range: Range,
   found: (difference: Difference) => Promise<void>,
+  lookedUp: (rows: number) => void = () => undefined,
 ): Promise<void> {
   const { plan, source, target, signal } = sides
   for await (const { rows } of target.read(targetRequest(sides, range), KEYS, signal)) {
@@ -66,6 +67,7 @@ export async function findExtra(
       const difference = differenceOf(plan, undefined, row)
       if (difference !== null) await found(difference)
     }
+    lookedUp(rows.length)
   }
 }
 

@@ -54,7 +54,7 @@ export async function planLeftBehind(
 /** The same, where both tables stand in one database, and may change places there. */
 function within(entry: LeftBehind): LeftBehind {
   if (entry.kind !== 'view') return entry
-  return { ...entry, means: 'it reads the table of the source; sluice cutover makes it again for the new one' }
+  return { ...entry, means: 'it reads the table of the source; a cut-over makes it again for the new one' }
 }
 
 async function factsOf(

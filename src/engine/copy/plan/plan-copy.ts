@@ -10,6 +10,7 @@ import { foldedText } from '../../../shared/name-pattern.ts'
 import { isLedgerTable, isOwnLedgerTable } from '../../../stores/ledger-tables.ts'
 import { COUNT_UP_TO } from '../prepare-table.ts'
 import type { Views } from '../views.ts'
+import { acceptedOf, refuseUnknownAccepted } from './accepted.ts'
 import { refuseOwnTarget, type Purpose } from './own-target.ts'
 import { isHashOf } from './plan-hash.ts'
 import { planRing, type RingPlan } from './ring-plan.ts'
@@ -60,6 +61,8 @@ export async function planCopy(
 ): Promise<PlannedCopy> {
   const { sources, leftOut, unfollowed } = await sourceTables(operation, from, planner)
   refuseOneForMany(sources, operation)
+  // A stream goes on without tables that are gone.
+  if (planner.followed === undefined) refuseUnknownAccepted(sources, operation.acceptLossy)
   const tables: PlannedTable[] = []
   for (const source of sources) tables.push(await planOne(source, operation, { from, to, sources, ...planner }))
   const named = refuseOneName(tables, to)
@@ -199,7 +202,8 @@ async function planOne(
 ): Promise<PlannedTable> {
   const { from, to, views, again, signal } = around
   const wanted = wantedName(source, operation)
-  const wishes = { ...wishesOf(operation), ...old }
+  const accepted = acceptedOf(source, operation.acceptLossy)
+  const wishes = { ...wishesOf(operation, accepted), ...old }
   try {
     const targetName = nameInTarget(wanted, source, from, to)
     const found = await again(() => tableAt(targetName, to, signal))
@@ -280,14 +284,14 @@ function rowsOfRange({ rows }: Extent, { splits }: RingPlan): number {
   return Math.max(1, Math.ceil(Number(rows) / splits))
 }
 
-function wishesOf(operation: CopyOperation): TableWishes {
+function wishesOf(operation: CopyOperation, acceptLossy: readonly string[]): TableWishes {
   const { columns, where, chunkRows, key, constants, explodeMap, codecs } = operation
   return {
     ...(columns === undefined ? {} : { columns }),
     rename: new Map(Object.entries(operation.rename)),
     ...(where === undefined ? {} : { where }),
     onExisting: operation.onExisting,
-    acceptLossy: operation.acceptLossy,
+    acceptLossy,
     ...(operation.acceptAllLossy === true ? { acceptAllLossy: true } : {}),
     ...(chunkRows === undefined ? {} : { chunkRows }),
     ...(operation.decimal === undefined ? {} : { decimal: operation.decimal }),

@@ -42,7 +42,7 @@ export async function wantedInside(
       about: 'stream',
       object: String(id),
       detail: `it is ${String(status)}, writes into this database, and its ledger is here`,
-      hint: `sluice follow ${String(id)} --end with --to this database, which gives up a way back that it keeps`,
+      hint: `sluice follow ${String(id)} --end --to URL with the URL of this database gives up a way back that it keeps`,
     })),
     ...(await waysBack(database, null)),
     ...(await wentBack(database, target)),
@@ -65,7 +65,7 @@ async function waysBack(database: LedgerDatabase, identity: string | null): Prom
     // Until it is done, the reverse stream of a switch between two databases may not be noted where it is looked for.
     if (isUnderWay(status) || (isBetween && status !== 'done')) {
       const detail = `a switch of this table is ${status}, and not done`
-      found.push(refused('switch', publicTable, detail, 'sluice cutover finishes it, or gives it up'))
+      found.push(refused('switch', publicTable, detail, `sluice cutover ${stream} finishes it, or gives it up`))
     } else if (back !== undefined && back[1] !== 'ended') {
       const detail = `it is ${String(back[1])}, and keeps the way back of ${publicTable} open`
       found.push(refused('reverse stream', reverse, detail, `sluice follow ${reverse} --end gives up the way back`))
@@ -88,13 +88,17 @@ async function wentBack(inside: LedgerDatabase, target: LedgerDatabase): Promise
     .filter(({ isBetween, status, reverse }) => isBetween && hasSwitched(status) && !away.has(reverse))
     .map(({ turn, publicTable, reverse }) => {
       const detail = `turn ${turn} brought its users into this database, and no later one has taken them away`
-      return refused('switch', publicTable, detail, follows.has(reverse) ? TAKE_OVER : OTHER_WAY)
+      return refused(
+        'switch',
+        publicTable,
+        detail,
+        follows.has(reverse) ? `sluice cutover ${reverse} lets the other database take over first` : OTHER_WAY,
+      )
     })
 }
 
-const TAKE_OVER = 'sluice cutover lets the other database take over first'
 const OTHER_WAY =
-  'nothing follows this database any more: retire the other one, with --from and --to changed about, or move the table anew with sluice copy --follow and sluice cutover'
+  'nothing follows this database any more: retire the other one, with --from and --to changed about, or move the table anew with sluice copy --follow --tables TABLE and a cut-over'
 
 function refused(about: string, object: string, detail: string, hint: string): DecommissionFinding {
   return { verdict: 'refused', about, object, detail, hint }

@@ -61,7 +61,7 @@ export async function scopeOf(
     if (!keyed.sortsAlike) {
       throw new SluiceError('BAD_FLAG', `a range of ${table.name} would be other rows on each side`, {
         reason: 'source and target sort its key in different ways',
-        hint: 'name rows with --key, or compare all of them with sluice follow --until-equal',
+        hint: 'name rows with --key, or compare all of them with sluice follow STREAM --until-equal',
       })
     }
     const [column] = identityColumns(table)

@@ -305,7 +305,7 @@ export class StreamLedger {
     const rows = await this.database.all(sql, [id])
     if (rows.length > 0) return rows.map(laneOf)
     throw new SluiceError('LEDGER_DAMAGED', `stream ${id} has no position in migration_stream_lanes`, {
-      hint: 'changes may be missing: end the stream with sluice follow --end, and copy again',
+      hint: `changes may be missing: end the stream with sluice follow ${id} --end, and copy again`,
     })
   }
 

@@ -46,5 +46,7 @@ export const archiveExpire: Declaration<ArchiveExpireOperation, (typeof EVENTS)[
     },
   ],
   plans: 'dryRun',
+  distributes: { by: 'parts' },
+  comesAgain: true,
   events: EVENTS,
 }

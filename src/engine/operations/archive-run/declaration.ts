@@ -1,7 +1,10 @@
+import type { AlertWish } from '../../../model/alert.ts'
 import { CALENDAR_UNITS, type CalendarSpec } from '../../calendar/calendar.ts'
+import { alertOptions } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import { BETWEEN } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
+import * as words from '../words.ts'
 
 /** Plans (`dryRun`) or runs. Partitions that an earlier run left on their way are gone on with. */
 export type ArchiveOperation = {
@@ -53,6 +56,7 @@ export type ArchiveOperation = {
   /** How long locks of one partition are tried for, ms; a minute when absent. */
   readonly budgetMs?: number
   readonly dryRun: boolean
+  readonly alert?: AlertWish
 }
 
 /** What `plan` and `run` take. */
@@ -363,6 +367,10 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
         completes: 'partition',
         describe: 'a partition whose rows in the database may differ from those in the archive; repeatable',
       },
+      ...alertOptions(
+        'failed (the run ends failed or refused), of verify also verify (a file of an archive is damaged or missing)',
+        'run and verify:',
+      ),
     ],
     epilogue:
       'plan shows which partitions are due and how their columns are stored. run writes them to Parquet, reads that back ' +
@@ -377,7 +385,7 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
   },
   actions: {
     'archive plan': { byHand: [...PLANNED, 'exact'] },
-    'archive run': { byHand: [...PLANNED, 'between', 'patience', 'budget', 'workers', 'rate'] },
+    'archive run': { byHand: [...PLANNED, 'between', 'patience', 'budget', 'workers', 'rate', ...words.ALERT_FLAGS] },
   },
   shape: 'long',
   pauses: true,
@@ -397,5 +405,9 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
     },
   ],
   plans: 'dryRun',
+  distributes: { by: 'parts', field: 'tables' },
+  alerts: { causes: ['failed'] },
+  comesAgain: true,
+  marks: ['archive.columns'],
   events: EVENTS,
 }

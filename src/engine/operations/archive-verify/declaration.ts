@@ -1,3 +1,4 @@
+import type { AlertWish } from '../../../model/alert.ts'
 import type { Declaration } from '../declaration.ts'
 import * as words from '../words.ts'
 
@@ -8,6 +9,7 @@ export type ArchiveVerifyOperation = {
   readonly partitions: readonly string[]
   /** Compare with rows that are still in the source, too. */
   readonly deep: boolean
+  readonly alert?: AlertWish
 }
 
 const EVENTS = ['archive.finding', 'archive.progress', 'log'] as const
@@ -21,10 +23,14 @@ export const archiveVerify: Declaration<ArchiveVerifyOperation, (typeof EVENTS)[
       tables: words.anyTables,
       partitions: words.list('partition'),
       deep: words.flag('deep'),
+      alert: words.alert,
     },
   },
   shape: 'lines',
   stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
   about: 'tables',
+  distributes: { by: 'parts' },
+  alerts: { causes: ['verify', 'failed'], by: ['partitions', 'deep'] },
+  comesAgain: true,
   events: EVENTS,
 }

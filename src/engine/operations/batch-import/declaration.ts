@@ -1,3 +1,5 @@
+import type { AlertWish } from '../../../model/alert.ts'
+import { alertOptions } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import { BATCH_SIZE, EXCLUDE, PLAN_ONLY, RECURSIVE, RESUME } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
@@ -16,7 +18,10 @@ export type BatchImportOperation = {
   readonly verbose: boolean
   /** Only these tables (paths below `path`), as the UI marks them; absent means all. */
   readonly only?: readonly string[]
+  readonly alert?: AlertWish
 }
+
+const CAUSES = ['stuck', 'failed'] as const
 
 const EVENTS = [
   'plan.ready',
@@ -51,6 +56,7 @@ export const batchImport: Declaration<BatchImportOperation, (typeof EVENTS)[numb
       BATCH_SIZE,
       PLAN_ONLY,
       RESUME,
+      ...alertOptions(CAUSES),
     ],
   },
   words: {
@@ -65,6 +71,7 @@ export const batchImport: Declaration<BatchImportOperation, (typeof EVENTS)[numb
     verbose: words.flag('verbose'),
     // The UI marks them.
     only: words.constant(undefined),
+    alert: words.alert,
   },
   shape: 'long',
   pauses: true,
@@ -76,5 +83,7 @@ export const batchImport: Declaration<BatchImportOperation, (typeof EVENTS)[numb
   ],
   about: 'path',
   plans: 'dryRun',
+  distributes: { by: 'parts' },
+  alerts: { causes: CAUSES },
   events: EVENTS,
 }

@@ -1,12 +1,13 @@
+import { STREAM_CAUSES, type AlertWish } from '../../../model/alert.ts'
 import type { CodecWish } from '../../../model/copy/codec.ts'
 import type { PeriodWish, TimeSpan } from '../../../model/copy/period-marks.ts'
 import type { OnExisting } from '../../../model/copy/plan.ts'
 import type { ObjectWish } from '../../../model/copy/schema-object.ts'
 import type { CassandraWish, FollowWish, RingWish, ScriptWish, TrackWish } from './wishes.ts'
+import { alertOptions, formsText } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import { inGroup } from '../option.ts'
 import {
-  ALERTS,
   AS_OTHERS,
   CASSANDRA,
   DECIMALS,
@@ -21,6 +22,8 @@ import {
   TRACK,
   UNTIL_EQUAL,
   WRITING,
+  COPY_CAUSES,
+  FOLLOW_CAUSES,
 } from './options.ts'
 import { BETWEEN, PLAN_ONLY } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
@@ -102,6 +105,8 @@ export type CopyOperation = {
   readonly cassandra?: CassandraWish
   /** Goes as the parallel script for Cassandra goes: sums up its tables at the end. */
   readonly script?: ScriptWish
+  /** Of a copy that follows nothing. */
+  readonly alert?: AlertWish
 }
 
 export const COPY_EVENTS = [
@@ -193,7 +198,8 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         type: 'list',
         shown: 'none',
         completes: 'column',
-        describe: 'a column whose type in the target does not hold all of its values; repeatable',
+        describe:
+          'a column whose type in the target does not hold all of its values, of every table that has it, or TABLE.COLUMN of one; repeatable',
       },
       {
         name: 'decimal',
@@ -323,7 +329,7 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
         describe: 'with --follow, end as soon as everything is applied that the source held when the rows were copied',
       },
       ...inGroup(FOLLOWED, [UNTIL_EQUAL, PROVE_EVERY, LANES, RESYNC]),
-      ...ALERTS,
+      ...alertOptions(`${formsText(COPY_CAUSES)}; with --follow ${formsText(STREAM_CAUSES)} too`),
       {
         name: 'fire-triggers',
         group: FOLLOWED,
@@ -367,5 +373,8 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
   about: 'tables',
   destroys: [{ what: 'rows of the target that the source has not', when: 'deleteExtra', confirm: 'confirm' }],
   plans: 'dryRun',
+  distributes: { by: 'chunks', unless: ['again', 'againWhenDone', 'follow', 'part'], field: 'tables' },
+  alerts: { causes: FOLLOW_CAUSES },
+  comesAgain: 'again',
   events: COPY_EVENTS,
 }

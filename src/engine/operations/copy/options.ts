@@ -1,4 +1,5 @@
 /** Options that `copy` and `diff` share. */
+import { STREAM_CAUSES, type AlertCause } from '../../../model/alert.ts'
 import type { OnExisting } from '../../../model/copy/plan.ts'
 import { inGroup, type Option } from '../option.ts'
 
@@ -241,6 +242,11 @@ export const LANES: Option = {
     'while following, sessions of the target that apply changes at the same time, each to its tables; those that foreign keys join share one. A transaction of the source may then be several of the target',
 }
 
+/** Of a copy, while it copies. */
+export const COPY_CAUSES = ['stuck', 'quarantine', 'failed'] as const
+/** Of what follows, too. */
+export const FOLLOW_CAUSES: readonly AlertCause[] = [...STREAM_CAUSES, ...COPY_CAUSES]
+
 export const RESYNC: Option = {
   name: 'resync',
   type: 'list',
@@ -250,27 +256,3 @@ export const RESYNC: Option = {
   describe:
     'tables of the stream, with commas between, that are emptied in the target and copied anew within it, such as one that may have lost changes; the others keep what they hold',
 }
-
-/** Who is told, and when, of a run that goes on for long. */
-export const ALERTS: readonly Option[] = inGroup('Alerts of a stream:', [
-  {
-    name: 'alert',
-    type: 'text',
-    shown: 'none',
-    describe:
-      'while following, conditions with commas between: lag>30s, wal>10GB (held back by the slot), stalled>60s, rate<1000 (changes a second while behind), error, slot-lost. Each is told when it begins and when it is over; a URL in $SLUICE_ALERT_WEBHOOK gets it as JSON',
-  },
-  {
-    name: 'alert-command',
-    type: 'text',
-    shown: 'none',
-    describe:
-      'with --alert, a command of the shell that is run for each, with SLUICE_ALERT_CAUSE, _STATE, _VALUE, _LIMIT, _RUN and _ABOUT set',
-  },
-  {
-    name: 'alert-exit',
-    type: 'flag',
-    default: false,
-    describe: 'with --alert, the first one ends the run with exit code 1; the same command goes on',
-  },
-])

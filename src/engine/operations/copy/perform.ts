@@ -21,7 +21,7 @@ import { RunLedger } from '../../copy/ledger/runs.ts'
 import { prepareLedger } from '../../copy/ledger/schema.ts'
 import { objectWork } from '../../copy/objects/build-objects.ts'
 import { planObjects } from '../../copy/objects/plan-objects.ts'
-import { isMissingFile, openCopyStore, openSourceStore } from '../../copy/open-stores.ts'
+import { isMissingFile, openCopyStore, openSourceStore, tellingRetries } from '../../copy/open-stores.ts'
 import { openPatiently, patiently } from '../../copy/patience.ts'
 import { planLeftBehind } from '../../copy/plan/left-behind.ts'
 import { settingsRefused } from '../../copy/plan/rows-left.ts'
@@ -97,11 +97,13 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
   const pulse = new SlowTarget(run.clock, throttle, (latency) => run.emit({ type: 'target.latency', ...latency }))
   const weak = new WeakWrites()
   const again = <T>(body: () => Promise<T>): Promise<T> => patiently(body, { emit: run.emit }, steering.stop)
+  const telling = tellingRetries(run.emit, run.clock)
   const opened = <T>(body: () => Promise<T>): Promise<T> => openPatiently(body, { emit: run.emit }, steering.stop)
   await using from = derivedStore(
     await opened(() =>
       openSourceStore(operation.from, operation.cassandra, {
         yields: true,
+        ...telling,
         ...(operation.follow === undefined ? {} : { moving: true }),
       }),
     ),
@@ -123,6 +125,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
   await using to = await opened(() =>
     openCopyStore(operation.to, {
       mode: operation.dryRun || isRefused ? 'plan' : 'write',
+      ...telling,
       ...(operation.batchRows === undefined ? {} : { rowsPerInsert: operation.batchRows }),
       onThrottle: ({ status, waitMs }) =>
         throttle.pressed(`the target answers ${status}, and asks to wait ${Math.ceil(waitMs / 1000)} s`),

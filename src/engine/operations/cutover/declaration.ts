@@ -124,6 +124,7 @@ export const cutover: Declaration<CutoverOperation, (typeof CUTOVER_EVENTS)[numb
     { field: 'from', family: 'database', access: 'read', end: 'source' },
     { field: 'to', family: 'database', access: 'write', end: 'target' },
   ],
+  about: ['confirm', 'stream'],
   destroys: [
     {
       what: 'which table the public name means',

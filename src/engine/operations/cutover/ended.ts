@@ -5,13 +5,18 @@ import type { Gates } from '../../cutover/gates.ts'
 import type { Ending } from '../../run-context.ts'
 import type { CopyOperation } from '../../operation.ts'
 import { goOn } from '../follow/hints.ts'
-import type { CutoverRun } from './declaration.ts'
+import type { CutoverOperation, CutoverRun } from './declaration.ts'
 
 /** Of --dry-run: how the gates stand, before anything is compared. */
 export function foreseen(gates: Gates): Ending {
   gates.set({ name: 'compared', state: 'waiting', detail: 'every row is compared when the command runs' })
   const count = (state: string): string => dec(gates.all.filter((gate) => gate.state === state).length)
   return { totals: { ok: count('ok'), waiting: count('waiting'), refused: count('refused') } }
+}
+
+/** Lets both tables change places once more: a run puts its ends behind it. */
+export function wayBackCommand({ stream, revert }: Pick<CutoverOperation, 'stream' | 'revert'>): string {
+  return `sluice cutover ${stream}${revert ? '' : ' --revert'}`
 }
 
 type Late = {

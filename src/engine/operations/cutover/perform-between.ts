@@ -25,7 +25,7 @@ import { copyOfStream } from '../../follow/named-stream.ts'
 import type { Ending } from '../../run-context.ts'
 import { goOn } from '../follow/hints.ts'
 import type { CutoverOperation, CutoverRun } from './declaration.ts'
-import { followedBack, foreseen, late } from './ended.ts'
+import { followedBack, foreseen, late, wayBackCommand } from './ended.ts'
 
 /** Longest that writers of the source may be without a table to write to, ms, where nobody says it. */
 export const BETWEEN_BUDGET_MS = 10_000
@@ -211,11 +211,11 @@ function turnOf({ operation, between, able, ready, gates, id, maker, run }: Turn
     says: {
       source: {
         says: `${name} is closed: its rows follow those of ${there}, and nobody else may write into it`,
-        hint: `Write to ${there}, at ${able.opening.address.host}:${able.opening.address.port}. A switch that was killed is ended, or given up, by the same sluice cutover.`,
+        hint: `Write to ${there}, at ${able.opening.address.host}:${able.opening.address.port}. A switch that was killed is ended, or given up, by the same cut-over.`,
       },
       target: {
         says: `${tableText(to)} is about to take the writes of ${name}: its rows follow those of the source, and nobody else may write into it`,
-        hint: `Write to the source. A switch that was killed is ended, or given up, by the same sluice cutover.`,
+        hint: `Write to the source. A switch that was killed is ended, or given up, by the same cut-over.`,
       },
     },
     wayBack: () => maker.made((signal) => makeReverse(able.back, id, ready.taken, run, signal)),
@@ -311,6 +311,7 @@ function tellSwitched(
     touchedRows: dec(facts.touched),
     stream,
     position: facts.reversePosition,
+    wayBack: wayBackCommand(operation),
   })
 }
 

@@ -22,7 +22,7 @@ import { copyOfStream, streamKnown } from '../../follow/named-stream.ts'
 import type { Ending } from '../../run-context.ts'
 import { goOn } from '../follow/hints.ts'
 import type { CutoverOperation, CutoverRun } from './declaration.ts'
-import { followedBack, foreseen, late } from './ended.ts'
+import { followedBack, foreseen, late, wayBackCommand } from './ended.ts'
 import { cutoverBetween } from './perform-between.ts'
 
 /** Longest that anybody may wait, ms, where nobody says it. */
@@ -145,6 +145,7 @@ async function switched(operation: CutoverOperation, standing: Standing, able: A
     touchedRows: dec(facts.proof.touched),
     stream: id,
     position: facts.position,
+    wayBack: wayBackCommand(operation),
   })
   const name = await cleanUp(standing, able, { id, stream: stream.id }, run)
   run.emit({ type: 'cutover.step', step: 'cleaned up', detail: `slot and publication ${name} are removed` })

@@ -31,6 +31,6 @@ export const diffFollowed: Declaration<DiffFollowedOperation, (typeof EVENTS)[nu
     { field: 'from', family: 'database', access: 'read', end: 'source' },
     { field: 'to', family: 'database', access: 'write', end: 'target' },
   ],
-  about: 'table',
+  about: ['table', 'stream'],
   events: EVENTS,
 }

@@ -220,7 +220,7 @@ function errorOf(operation: DiffFollowedOperation, compared: Compared, name: str
   }
   if (!more) return {}
   const error = new SluiceError('DIFFERENCES', `more rows of ${name} differ than one command mends`, {
-    hint: 'run the same command again for the others, or compare everything with sluice follow --until-equal',
+    hint: 'run the same command again for the others, or compare everything with sluice follow STREAM --until-equal',
   })
   return { error }
 }

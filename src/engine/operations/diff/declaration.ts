@@ -1,6 +1,8 @@
+import type { AlertWish } from '../../../model/alert.ts'
 import type { CodecWish } from '../../../model/copy/codec.ts'
 import type { CopyOperation } from '../copy/declaration.ts'
 import type { CassandraWish, RingWish, TrackWish } from '../copy/wishes.ts'
+import { alertOptions } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import { CASSANDRA, ENDS, RING, SELECTION, STREAMS, TRACK, WRITING } from '../copy/options.ts'
 import type { Option } from '../option.ts'
@@ -37,7 +39,10 @@ export type DiffOperation = {
   readonly track?: TrackWish
   readonly cdmLines?: true
   readonly cassandra?: CassandraWish
+  readonly alert?: AlertWish
 }
+
+const CAUSES = ['failed'] as const
 
 const EVENTS = [
   'plan.ready',
@@ -137,9 +142,10 @@ export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
         describe:
           'take back what the run of this id has fixed; only --to is needed, and --table leaves the rest as it is',
       },
+      ...alertOptions(CAUSES),
     ],
     epilogue:
-      'Into a table that is followed nobody but its stream writes: sluice diff --fix --run STREAM with --key, --range or --partition names rows to it, and ' +
+      'Into a table that is followed nobody but its stream writes: diff --fix --run STREAM with --key, --range or --partition names rows to it, and ' +
       'waits until they are mended; where no program follows, this one does until it has caught up.\n',
   },
   shape: 'long',
@@ -149,5 +155,8 @@ export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
     { field: 'to', family: 'database', access: 'write', end: 'target' },
   ],
   about: 'tables',
+  distributes: { by: 'parts', field: 'tables' },
+  alerts: { causes: CAUSES },
+  comesAgain: true,
   events: EVENTS,
 }

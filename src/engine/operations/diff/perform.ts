@@ -19,7 +19,7 @@ import { trackDiff } from '../../copy/diff/tracked.ts'
 import { tableKeyOf, type Owner } from '../../copy/ledger/owner.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
 import { prepareLedger } from '../../copy/ledger/schema.ts'
-import { openCopyStore, openExisting, openSourceStore } from '../../copy/open-stores.ts'
+import { openCopyStore, openExisting, openSourceStore, tellingRetries } from '../../copy/open-stores.ts'
 import { openPatiently, patiently } from '../../copy/patience.ts'
 import { onSide } from '../../copy/sides.ts'
 import { planCopy, type PlannedTable } from '../../copy/plan/plan-copy.ts'
@@ -34,11 +34,15 @@ import type { DiffRun } from '../../copy/diff/diff-run.ts'
 export async function diff(operation: DiffOperation, run: DiffRun): Promise<Ending> {
   const writes = operation.fix || operation.track !== undefined
   const { stop } = run.interrupt
+  const telling = tellingRetries(run.emit, run.clock)
   await using from = derivedStore(
-    await openPatiently(() => openSourceStore(operation.from, operation.cassandra), { emit: run.emit }, stop),
+    await openPatiently(() => openSourceStore(operation.from, operation.cassandra, telling), { emit: run.emit }, stop),
     operation,
   )
-  const wish = operation.cassandra === undefined ? {} : { cassandra: writing(operation.cassandra) }
+  const wish = {
+    ...telling,
+    ...(operation.cassandra === undefined ? {} : { cassandra: writing(operation.cassandra) }),
+  }
   await using to = await openPatiently(
     () =>
       onSide('target', () =>
@@ -143,6 +147,10 @@ async function diffAll(operation: DiffOperation, stores: Stores, run: DiffRun): 
       })
     }
   }
+  if (sum.fixed > 0n) {
+    const message = `what the target held before is kept: sluice diff --undo ${run.runId} takes back what was mended`
+    run.emit({ type: 'log', level: 'note', message })
+  }
   const totals = totalsOf(sum, planned.tables.length, equalTables)
   if (run.interrupt.stop.aborted && errors.length === 0) return { totals, stopped: true }
   // A bug of ours is told even where other tables failed for reasons of their own.
@@ -153,7 +161,7 @@ async function diffAll(operation: DiffOperation, stores: Stores, run: DiffRun): 
   if (open === 0n) return { totals }
   return {
     totals,
-    error: new SluiceError('DIFFERENCES', differText(open - sum.ranges, sum.ranges), {
+    error: new SluiceError('DIFFERENCES', differText(sum, open), {
       hint: hintFor(operation, sum, run.commandLine),
     }),
   }
@@ -223,20 +231,31 @@ function settleWish({ fix, limit, deleteExtra, ...operation }: DiffOperation): S
 
 const KEYLESS = 'rows that no key tells apart differ'
 
-/** @param rows that differ, each by its key @param ranges of rows that no key tells apart */
-function differText(rows: bigint, ranges: bigint): string {
+/** @param open rows that are not as they should be, and ranges of rows that no key tells apart */
+function differText(sum: Outcome, open: bigint): string {
+  const { ranges, errors } = sum
+  const rows = open - ranges
   if (rows === 0n) return KEYLESS
+  // Of a row that nobody could read nothing else is known.
+  if (keyedOf(sum) <= 0n && ranges === 0n)
+    return errors === 1n ? 'one row could not be compared' : `${errors} rows could not be compared`
   return `${rows === 1n ? 'one row differs' : `${rows} rows differ`}${ranges === 0n ? '' : `, and ${KEYLESS}`}`
 }
 
+function keyedOf({ missing, different, extra, fixed }: Outcome): bigint {
+  return missing + different + extra - fixed
+}
+
 function hintFor({ fix, deleteExtra, overwriteNewer }: DiffOperation, sum: Outcome, commandLine: string): string {
-  const keyed = sum.missing + sum.different + sum.extra - sum.fixed
+  const keyed = keyedOf(sum)
   if (sum.ranges > 0n && keyed <= 0n)
     return 'the log says how many rows stand on each side; give them a key at the source, or copy the table again with --restart'
+  if (keyed <= 0n) return 'the log says which rows those are, and why'
   if (!fix) {
-    return sum.missing + sum.different === 0n
-      ? `${commandLine} --fix --delete-extra removes what only the target has, and notes it first`
-      : `${commandLine} --fix mends the target, and notes what it held before`
+    if (sum.missing + sum.different === 0n)
+      return `${commandLine} --fix --delete-extra removes what only the target has, and notes it first`
+    const most = sum.newer > 0n && overwriteNewer !== true ? '; --overwrite-newer too what the target wrote later' : ''
+    return `${commandLine} --fix mends the target, and notes what it held before${most}`
   }
   if (sum.newer > 0n && overwriteNewer !== true)
     return 'what the target wrote later stays unless --overwrite-newer is given'

@@ -1,3 +1,5 @@
+import type { AlertWish } from '../../../model/alert.ts'
+import { alertOptions } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import { TABLE } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
@@ -18,7 +20,10 @@ export type ExportLogOperation = {
   readonly to: string
   /** Which checkpoints to write; `base` when absent. */
   readonly checkpoint?: ExportedCheckpoint
+  readonly alert?: AlertWish
 }
+
+const CAUSES = ['failed'] as const
 
 const EVENTS = ['verify.check', 'verify.mismatch', 'log'] as const
 
@@ -42,6 +47,7 @@ export const exportLog: Declaration<ExportLogOperation, (typeof EVENTS)[number]>
         describe:
           'checkpoints to write: none, base (of the version where the catalog begins, if that is not 0) or latest (base, and one of the latest version); base by default',
       },
+      ...alertOptions(CAUSES),
     ],
   },
   words: {
@@ -49,6 +55,7 @@ export const exportLog: Declaration<ExportLogOperation, (typeof EVENTS)[number]>
     catalog: words.catalog,
     to: words.text('to'),
     checkpoint: words.optionalChoice('checkpoint', CHECKPOINTS),
+    alert: words.alert,
   },
   shape: 'lines',
   stores: [
@@ -57,5 +64,6 @@ export const exportLog: Declaration<ExportLogOperation, (typeof EVENTS)[number]>
     { field: 'to', family: 'folder', access: 'write' },
   ],
   about: 'table',
+  alerts: { causes: CAUSES },
   events: EVENTS,
 }

@@ -16,6 +16,7 @@ export const followReport: Declaration<FollowReportOperation, (typeof EVENTS)[nu
   kind: 'follow-report',
   command: 'follow',
   shape: 'listing',
+  about: 'stream',
   stores: [{ field: 'to', family: 'database', access: 'read', end: 'target' }],
   events: EVENTS,
 }

@@ -1,6 +1,7 @@
 import type { AlertWish } from '../../../model/alert.ts'
 import { COPY_EVENTS } from '../copy/declaration.ts'
-import { ALERTS, ENDS, LANES, PROVE_EVERY, RESYNC, STREAM, UNTIL_EQUAL } from '../copy/options.ts'
+import { ENDS, FOLLOW_CAUSES, LANES, PROVE_EVERY, RESYNC, STREAM, UNTIL_EQUAL } from '../copy/options.ts'
+import { alertOptions } from '../alert-options.ts'
 import type { Declaration, Look } from '../declaration.ts'
 import { PAGES } from '../pages.ts'
 import * as words from '../words.ts'
@@ -76,7 +77,7 @@ export const follow: Declaration<FollowOperation, (typeof COPY_EVENTS)[number]> 
       PROVE_EVERY,
       LANES,
       RESYNC,
-      ...ALERTS,
+      ...alertOptions(FOLLOW_CAUSES),
       {
         name: 'report',
         type: 'text',
@@ -95,6 +96,9 @@ export const follow: Declaration<FollowOperation, (typeof COPY_EVENTS)[number]> 
     { field: 'from', family: 'database', access: 'read', end: 'source' },
     { field: 'to', family: 'database', access: 'write', end: 'target' },
   ],
+  about: 'stream',
   look: STREAM_LOOK,
+  distributes: { by: 'parts' },
+  alerts: { causes: FOLLOW_CAUSES },
   events: COPY_EVENTS,
 }

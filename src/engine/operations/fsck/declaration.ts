@@ -1,4 +1,6 @@
+import type { AlertWish } from '../../../model/alert.ts'
 import type { AsOf } from '../../as-of.ts'
+import { alertOptions } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import { AS_OF, TABLE } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
@@ -19,7 +21,10 @@ export type FsckOperation = {
   readonly since?: number
   /** Look at files outside the table root too, as shallow clones have them. */
   readonly outside: boolean
+  readonly alert?: AlertWish
 }
+
+const CAUSES = ['fsck', 'failed'] as const
 
 const EVENTS = [
   'plan.ready',
@@ -54,6 +59,7 @@ export const fsck: Declaration<FsckOperation, (typeof EVENTS)[number]> = {
         default: false,
         describe: 'look at files outside the table folder too, as shallow clones have them',
       },
+      ...alertOptions(CAUSES),
     ],
   },
   words: {
@@ -65,6 +71,7 @@ export const fsck: Declaration<FsckOperation, (typeof EVENTS)[number]> = {
     seed: words.text('seed'),
     since: words.optionalCount('since'),
     outside: words.flag('outside'),
+    alert: words.alert,
   },
   shape: 'lines',
   doing: 'checking files',
@@ -73,5 +80,8 @@ export const fsck: Declaration<FsckOperation, (typeof EVENTS)[number]> = {
     { field: 'catalog', family: 'catalog', access: 'write', end: 'target' },
   ],
   about: 'table',
+  distributes: { by: 'parts' },
+  alerts: { causes: CAUSES, by: ['asOf', 'deep', 'sample', 'since', 'outside'] },
+  comesAgain: true,
   events: EVENTS,
 }

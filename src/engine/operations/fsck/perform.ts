@@ -328,7 +328,7 @@ class Check {
       proof: 'none',
       error: new SluiceError('DIFFERENCES', `what the log points at is wrong in ${places}`, {
         where: this.#subject.store.label,
-        hint: 'each finding says what helps; sluice fsck changes nothing',
+        hint: 'each finding says what helps; fsck changes nothing',
       }),
     }
   }

@@ -1,3 +1,5 @@
+import type { AlertWish } from '../../../model/alert.ts'
+import { alertOptions } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import { BATCH_SIZE, PLAN_ONLY, RESUME } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
@@ -16,7 +18,10 @@ export type ImportOperation = {
   readonly allowRefused: boolean
   /** How long to wait for another import of the same table, ms. */
   readonly waitMs: number
+  readonly alert?: AlertWish
 }
+
+const CAUSES = ['stuck', 'failed'] as const
 
 const EVENTS = [
   'plan.ready',
@@ -64,6 +69,7 @@ export const importOne: Declaration<ImportOperation, (typeof EVENTS)[number]> = 
         default: '0s',
         describe: 'how long to wait for another import of this table',
       },
+      ...alertOptions(CAUSES),
     ],
   },
   words: {
@@ -76,6 +82,7 @@ export const importOne: Declaration<ImportOperation, (typeof EVENTS)[number]> = 
     verbose: words.flag('verbose'),
     allowRefused: words.flag('allow-refused'),
     waitMs: words.duration('wait'),
+    alert: words.alert,
   },
   shape: 'long',
   pauses: true,
@@ -87,5 +94,7 @@ export const importOne: Declaration<ImportOperation, (typeof EVENTS)[number]> = 
   ],
   about: 'table',
   plans: 'dryRun',
+  distributes: { by: 'parts' },
+  alerts: { causes: CAUSES },
   events: EVENTS,
 }

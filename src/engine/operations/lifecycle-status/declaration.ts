@@ -1,7 +1,9 @@
+import type { AlertWish } from '../../../model/alert.ts'
 import type { LifecycleEntry } from '../../lifecycle/entry.ts'
 import type { Declaration } from '../declaration.ts'
 import { PAGES } from '../pages.ts'
-import { LIFECYCLE_OPTIONS } from './options.ts'
+import { ALERT_FLAGS } from '../words.ts'
+import { LIFECYCLE_CAUSES, LIFECYCLE_OPTIONS } from './options.ts'
 
 /** How far tables are on their way through the four phases. */
 export type LifecycleStatusOperation = {
@@ -11,6 +13,7 @@ export type LifecycleStatusOperation = {
   readonly entries: readonly LifecycleEntry[]
   /** URLs of all databases that the entries name. */
   readonly databases: readonly string[]
+  readonly alert?: AlertWish
 }
 
 const EVENTS = ['lifecycle.phase', 'log'] as const
@@ -26,9 +29,12 @@ export const lifecycleStatus: Declaration<LifecycleStatusOperation, (typeof EVEN
       'take from it what their line does not say. init looks at a table and writes its entry, with comments. status says of each phase what is done, due or ' +
       'blocked, and the command that goes on; it changes nothing. Without --config both use sluice.yaml of this folder.\n',
   },
-  actions: { 'lifecycle status': { byHand: ['table'] } },
+  actions: { 'lifecycle status': { byHand: ['table', ...ALERT_FLAGS] } },
   shape: 'listing',
   stores: [{ field: 'databases', family: 'database', access: 'read', end: 'source' }],
   about: 'tables',
+  alerts: { causes: LIFECYCLE_CAUSES },
+  distributes: { by: 'parts' },
+  comesAgain: true,
   events: EVENTS,
 }

@@ -1,8 +1,11 @@
 /** What `sluice lifecycle` takes. */
 import { CALENDAR_UNITS } from '../../calendar/calendar.ts'
+import { alertOptions } from '../alert-options.ts'
 import type { Option } from '../option.ts'
 
 const INIT = 'init:'
+
+export const LIFECYCLE_CAUSES = ['none-ahead', 'default-rows', 'failed'] as const
 
 export const LIFECYCLE_OPTIONS: readonly Option[] = [
   { name: 'action', operand: true, type: 'text', describe: 'init, status' },
@@ -97,4 +100,5 @@ export const LIFECYCLE_OPTIONS: readonly Option[] = [
     group: INIT,
     describe: 'write the entry of the table anew where the file has one',
   },
+  ...alertOptions(LIFECYCLE_CAUSES, 'status:'),
 ]

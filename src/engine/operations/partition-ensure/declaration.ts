@@ -1,3 +1,4 @@
+import type { AlertWish } from '../../../model/alert.ts'
 import type { CalendarWish } from '../../partitioning/standing.ts'
 import type { Declaration } from '../declaration.ts'
 import * as words from '../words.ts'
@@ -17,6 +18,7 @@ export type PartitionEnsureOperation = {
   /** How long locks are tried for, ms. */
   readonly budgetMs: number
   readonly dryRun: boolean
+  readonly alert?: AlertWish
 }
 
 const EVENTS = [
@@ -25,6 +27,7 @@ const EVENTS = [
   'partition.progress',
   'partition.waits',
   'partition.alarm',
+  'partition.stands',
   'log',
 ] as const
 
@@ -40,6 +43,7 @@ export const partitionEnsure: Declaration<PartitionEnsureOperation, (typeof EVEN
       patienceMs: words.duration('patience'),
       budgetMs: words.duration('budget'),
       dryRun: words.flag('dry-run'),
+      alert: words.alert,
     },
   },
   shape: 'lines',
@@ -47,5 +51,8 @@ export const partitionEnsure: Declaration<PartitionEnsureOperation, (typeof EVEN
   stores: [{ field: 'from', family: 'database', access: 'write', end: 'target' }],
   about: 'tables',
   plans: 'dryRun',
+  distributes: { by: 'parts', field: 'tables' },
+  alerts: { causes: ['none-ahead', 'default-rows', 'failed'], by: ['ahead'] },
+  comesAgain: true,
   events: EVENTS,
 }

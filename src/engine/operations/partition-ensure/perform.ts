@@ -12,6 +12,7 @@ import { eachTable, type FoundTable } from '../../partitioning/each-table.ts'
 import { failedTables } from '../../partitioning/failed-tables.ts'
 import { comingOf, maintenanceOf, standingOf, type Standing } from '../../partitioning/standing.ts'
 import { strayOf } from '../../partitioning/stray.ts'
+import { standsEvent } from '../../partitioning/stands-event.ts'
 import { tableEvent } from '../../partitioning/table-event.ts'
 import { zonesText } from '../../partitioning/zones.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
@@ -102,6 +103,7 @@ export async function partitionEnsure(operation: PartitionEnsureOperation, run: 
       alarms.add(alarm.alarm)
       run.emit({ type: 'partition.alarm', table: name, ...alarm })
     }
+    run.emit(standsEvent(name, operation.ahead, coming, stray, after))
     // What could not be made is an alarm by itself.
     if (failure !== null) throw failure
   })

@@ -48,7 +48,7 @@ export async function partitionInPlace(operation: PartitionInPlaceOperation, run
   if (inPlace === undefined || plan === undefined) {
     throw new SluiceError('UNSUPPORTED_URL', `${store.system} has no tables that sluice partitions in place`, {
       where: store.label,
-      hint: 'sluice partition in-place works on PostgreSQL',
+      hint: 'partition in-place works on PostgreSQL',
     })
   }
   const table = await oneTable(store, operation.table, signal)

@@ -1,4 +1,7 @@
+import type { AlertWish } from '../../../model/alert.ts'
 import type { CalendarWish } from '../../partitioning/standing.ts'
+import { alertOptions, formsText } from '../alert-options.ts'
+import { FOLLOW_CAUSES } from '../copy/options.ts'
 import type { Declaration } from '../declaration.ts'
 import { PAGES } from '../pages.ts'
 import * as words from '../words.ts'
@@ -20,21 +23,34 @@ export type PartitionListOperation = {
   readonly ahead: number
   /** Count rows, and do not take the statistics of the system for them. */
   readonly count: boolean
+  readonly alert?: AlertWish
 }
 
-const EVENTS = ['partition.table', 'partition', 'partition.alarm', 'log'] as const
+const ALERTS = alertOptions(
+  `of list and ensure ${formsText(['none-ahead', 'default-rows', 'failed'])}; of run ${formsText(FOLLOW_CAUSES)}`,
+  'list, ensure and run:',
+)
+
+const EVENTS = ['partition.table', 'partition', 'partition.alarm', 'partition.stands', 'log'] as const
 
 export const partitionList: Declaration<PartitionListOperation, (typeof EVENTS)[number]> = {
   kind: 'partition-list',
   command: {
     ...PAGES.partition,
-    takes: [...PARTITION_OPTIONS, ...PLAN_OPTIONS, ...RUN_OPTIONS, ...IN_PLACE_OPTIONS, ...DECOMMISSION_OPTIONS],
+    takes: [
+      ...PARTITION_OPTIONS,
+      ...PLAN_OPTIONS,
+      ...RUN_OPTIONS,
+      ...ALERTS,
+      ...IN_PLACE_OPTIONS,
+      ...DECOMMISSION_OPTIONS,
+    ],
     epilogue:
       'list shows the partitions of tables that are partitioned by ranges of time, ' +
       'whoever made them, and what is missing. ensure makes the partitions of the current and the coming periods, like their neighbours, and moves rows ' +
       'that fell into the default partition; it can run as often as anybody likes. Calendar and names come from the partitions that are there. ' +
       'plan says what it takes to partition a table that is not, and changes nothing. run does it while the table is used: it makes a partitioned table ' +
-      'beside it, copies the current period first and older ones after, proves each, and follows what changes; sluice cutover lets both change places. ' +
+      'beside it, copies the current period first and older ones after, proves each, and follows what changes; a cut-over lets both change places. ' +
       'in-place does without a copy, for tables too large to hold twice: all rows become the first partition, and new periods come beside it. ' +
       'decommission retires the table that a cut-over has parked: its first run takes the rights on it away, a run after the grace drops it. ' +
       'Of one table that `lifecycle:` of the config file names by this very name, options count that its entry has and the line does not.\n',
@@ -47,10 +63,12 @@ export const partitionList: Declaration<PartitionListOperation, (typeof EVENTS)[
       olderThan: words.optionalAge('older-than'),
       ahead: words.count('ahead'),
       count: words.flag('count'),
+      alert: words.alert,
     },
   },
   shape: 'listing',
   stores: [{ field: 'from', family: 'database', access: 'read', end: 'source' }],
   about: 'tables',
+  alerts: { causes: ['none-ahead', 'default-rows', 'failed'], by: ['ahead'] },
   events: EVENTS,
 }

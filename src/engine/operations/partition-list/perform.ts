@@ -3,6 +3,7 @@ import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
 import { alarmsOf } from '../../partitioning/alarms.ts'
 import { eachTable, type FoundTable } from '../../partitioning/each-table.ts'
+import { standsEvent } from '../../partitioning/stands-event.ts'
 import { tableEvent } from '../../partitioning/table-event.ts'
 import { listed } from '../../partitioning/listed.ts'
 import type { StateOptions } from '../../partitioning/state.ts'
@@ -61,6 +62,7 @@ export async function partitionList(operation: PartitionListOperation, run: Part
       totals.alarms++
       run.emit({ type: 'partition.alarm', table: found.name, ...alarm })
     }
+    run.emit(standsEvent(found.name, operation.ahead, coming, stray, standing))
   })
   return {
     ...failedTables(errors),

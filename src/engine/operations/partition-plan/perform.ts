@@ -25,7 +25,7 @@ export async function partitionPlan(operation: PartitionPlanOperation, run: Run)
   if (plan === undefined) {
     throw new SluiceError('UNSUPPORTED_URL', `${store.system} has no look at what partitioning a table would take`, {
       where: store.label,
-      hint: 'sluice partition plan works on PostgreSQL',
+      hint: 'partition plan works on PostgreSQL',
     })
   }
   const source = { store, plan, signal }

@@ -1,6 +1,7 @@
 import type { AlertWish } from '../../../model/alert.ts'
 import type { CalendarSpec } from '../../calendar/calendar.ts'
 import { COPY_EVENTS } from '../copy/declaration.ts'
+import { FOLLOW_CAUSES } from '../copy/options.ts'
 import type { SliceNumbers } from '../../partitioning/slices.ts'
 import type { Declaration } from '../declaration.ts'
 import * as words from '../words.ts'
@@ -93,5 +94,7 @@ export const partitionRun: Declaration<PartitionRunOperation, (typeof EVENTS)[nu
       'window',
     ],
   },
+  distributes: { by: 'parts' },
+  alerts: { causes: FOLLOW_CAUSES },
   events: EVENTS,
 }

@@ -1,5 +1,5 @@
 /** What `sluice partition run` takes beside what it shares with `plan`. */
-import { ALERTS, PROVE_EVERY, UNTIL_EQUAL } from '../copy/options.ts'
+import { PROVE_EVERY, UNTIL_EQUAL } from '../copy/options.ts'
 import type { Option } from '../option.ts'
 
 const RUN = 'run:'
@@ -89,5 +89,4 @@ export const RUN_OPTIONS: readonly Option[] = [
     group: RUN,
     describe: 'begin again: the new table is emptied first',
   },
-  ...ALERTS.map((option) => ({ ...option, group: RUN })),
 ]

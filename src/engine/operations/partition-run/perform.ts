@@ -86,7 +86,7 @@ async function prepared(operation: PartitionRunOperation, to: string, run: Run):
       `${store.system} has no tables that sluice partitions while they are used`,
       {
         where: store.label,
-        hint: 'sluice partition run works on PostgreSQL, within one database or from one to another',
+        hint: 'partition run works on PostgreSQL, within one database or from one to another',
       },
     )
   }

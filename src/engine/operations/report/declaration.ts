@@ -53,7 +53,7 @@ export const report: Declaration<ReportOperation, (typeof EVENTS)[number]> = {
     ],
     epilogue:
       'The ledger of --to and the audit of --database-url are asked where they are named, and the book of this machine always: its part of the report is for showing ' +
-      'only. Nothing is compared.\n',
+      'only. One that is not reached is named, and the exit code is that of its error. Nothing is compared.\n',
   },
   words: {
     run: words.text('run'),

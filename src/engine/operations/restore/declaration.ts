@@ -1,3 +1,5 @@
+import type { AlertWish } from '../../../model/alert.ts'
+import { alertOptions } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import { PAGES } from '../pages.ts'
 import * as words from '../words.ts'
@@ -20,7 +22,10 @@ export type RestoreOperation = {
   /** Name of the table, where archived values cease to count. */
   readonly confirm?: string
   readonly dryRun: boolean
+  readonly alert?: AlertWish
 }
+
+const CAUSES = ['failed'] as const
 
 const EVENTS = [
   'plan.ready',
@@ -102,6 +107,7 @@ export const restore: Declaration<RestoreOperation, (typeof EVENTS)[number]> = {
         group: 'Into another table (the archive stays as it is):',
         describe: 'only rows of this condition, such as "customer_id = 42"',
       },
+      ...alertOptions(CAUSES),
     ],
   },
   words: {
@@ -115,6 +121,7 @@ export const restore: Declaration<RestoreOperation, (typeof EVENTS)[number]> = {
     where: words.optionalText('where'),
     confirm: words.optionalText('confirm'),
     dryRun: words.flag('dry-run'),
+    alert: words.alert,
   },
   shape: 'long',
   doing: 'restoring',
@@ -125,5 +132,7 @@ export const restore: Declaration<RestoreOperation, (typeof EVENTS)[number]> = {
   about: 'table',
   destroys: [{ what: 'archived values of rows that have changed since', when: 'asChanged', confirm: 'confirm' }],
   plans: 'dryRun',
+  distributes: { by: 'parts' },
+  alerts: { causes: CAUSES },
   events: EVENTS,
 }

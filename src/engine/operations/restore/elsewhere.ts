@@ -167,7 +167,8 @@ function refuseUnpublished({ name }: ArchiveContext, partition: ArchivedPartitio
   const { label, state, away } = partition
   if (partition.sweptMs !== null) throw destroyed(name, partition)
   if (!away && (state === 'PUBLISHED' || state === 'DETACHED' || state === 'DROPPED')) return
-  const named = `--table ${shellQuote(name)} --partition ${shellQuote(label)}`
+  const named = (command: string): string =>
+    `sluice ${command} --table ${shellQuote(name)} --partition ${shellQuote(label)}`
   throw new SluiceError(
     'PARTITION_STATE',
     `the archive does not answer for ${label} of ${name}: its state is ${state}`,
@@ -177,8 +178,8 @@ function refuseUnpublished({ name }: ArchiveContext, partition: ArchivedPartitio
         state === 'RESTORED'
           ? `its rows are in the table: sluice copy --table ${shellQuote(name)} copies them from there`
           : state === 'EXPIRED'
-            ? `sluice restore ${named} brings it back into its table, from where it can be copied`
-            : `sluice archive run ${named} ends what was begun`,
+            ? `${named('restore')} brings it back into its table, from where it can be copied`
+            : `${named('archive run')} ends what was begun`,
     },
   )
 }

@@ -228,7 +228,7 @@ function totalsOf({ checks, problems, rows }: Verdict): Record<string, string> {
 
 const LOG_IS_WRONG = {
   reason: 'without the catalog the log alone would not give the table',
-  hint: 'mend the log first; the catalog still holds every action, and sluice export-log writes them out',
+  hint: 'mend the log first; the catalog still holds every action, and `sluice export-log TABLE --to FOLDER` writes them out',
 }
 
 /** `validate` sends people here with a damaged catalog: they need a way out that does not lead through an equal count. */

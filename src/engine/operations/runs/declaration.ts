@@ -1,5 +1,6 @@
 import type { Declaration } from '../declaration.ts'
 import { PAGES } from '../pages.ts'
+import { CONNECT } from '../shared-options.ts'
 
 export type RunsOperation = { readonly kind: 'runs'; readonly catalog: string; readonly limit: number }
 
@@ -20,8 +21,16 @@ export const runs: Declaration<RunsOperation, (typeof EVENTS)[number]> = {
         name: 'run',
         type: 'text',
         completes: 'run',
-        describe: 'with --to: the chunks of this run, failed ones first, with their tokens and errors',
+        describe:
+          'with --to: the chunks of this run, failed ones first, with their tokens and errors; with --distributed: its slots',
       },
+      {
+        name: 'distributed',
+        type: 'flag',
+        default: false,
+        describe: 'runs that workers of a queue share, on whatever host',
+      },
+      CONNECT,
       {
         name: 'here',
         type: 'flag',

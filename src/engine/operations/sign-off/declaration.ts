@@ -55,7 +55,7 @@ export const signOff: Declaration<SignOffOperation, (typeof EVENTS)[number]> = {
     ],
     epilogue:
       'Every row of both sides is compared as of one moment, by the program that follows the stream, or by this one where none does; nothing is mended. Exit code 0 ' +
-      'says that all of them were equal and no check failed. The sign-off stands in the ledger, too: sluice follow RUN --report lists those of a stream.\n',
+      'says that all of them were equal and no check failed. The sign-off stands in the ledger, too: `sluice follow RUN --report -` lists those of a stream.\n',
   },
   words: {
     stream: words.text('run'),
@@ -72,7 +72,7 @@ export const signOff: Declaration<SignOffOperation, (typeof EVENTS)[number]> = {
     { field: 'from', family: 'database', access: 'read', end: 'source' },
     { field: 'to', family: 'database', access: 'write', end: 'target' },
   ],
-  about: 'tables',
+  about: ['tables', 'stream'],
   look: STREAM_LOOK,
   events: EVENTS,
 }

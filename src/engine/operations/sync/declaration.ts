@@ -1,3 +1,5 @@
+import type { AlertWish } from '../../../model/alert.ts'
+import { alertOptions } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import { ALL_TABLES, BATCH_SIZE } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
@@ -14,7 +16,10 @@ export type SyncOperation = {
   readonly intervalMs: number
   readonly batchSize: number
   readonly parallel: number
+  readonly alert?: AlertWish
 }
+
+const CAUSES = ['drift', 'stuck', 'failed'] as const
 
 const EVENTS = [
   'plan.ready',
@@ -61,6 +66,7 @@ export const sync: Declaration<SyncOperation, (typeof EVENTS)[number]> = {
         describe: 'tables brought at the same time',
       },
       BATCH_SIZE,
+      ...alertOptions(CAUSES),
     ],
   },
   words: {
@@ -70,6 +76,7 @@ export const sync: Declaration<SyncOperation, (typeof EVENTS)[number]> = {
     intervalMs: words.duration('interval'),
     batchSize: words.count('batch-size'),
     parallel: words.count('parallel'),
+    alert: words.alert,
   },
   shape: 'lines',
   pauses: true,
@@ -78,5 +85,8 @@ export const sync: Declaration<SyncOperation, (typeof EVENTS)[number]> = {
     { field: 'catalog', family: 'catalog', access: 'write', end: 'target' },
   ],
   about: 'tables',
+  distributes: { by: 'parts', field: 'tables' },
+  alerts: { causes: CAUSES },
+  comesAgain: true,
   events: EVENTS,
 }

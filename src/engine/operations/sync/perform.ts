@@ -138,7 +138,9 @@ function onceEach(emit: SyncRun['emit']): SyncRun['emit'] {
   const told = new Map<string, string>()
   return (event) => {
     if (event.type === 'table.finished' || event.type === 'log') {
-      if (event.type === 'table.finished' && event.status === 'current') return
+      // What is well again is told by a table that was told to be wrong.
+      const isQuiet = event.type === 'table.finished' && event.status === 'current'
+      if (isQuiet && !/^(?:failed|refused) /.test(told.get(`table.finished ${event.table}`) ?? '')) return
       const key = `${event.type} ${event.table ?? ''}`
       const text =
         event.type === 'log'

@@ -49,7 +49,7 @@ async function pictureOf(
   if (table.ring === undefined || store.tokenSample === undefined) {
     throw new SluiceError('NO_RING', `${tableText(table.table)} lies on no ring of tokens`, {
       where: store.label,
-      hint: 'tables of Cassandra and YCQL do; sluice discover lists what other systems have',
+      hint: 'tables of Cassandra and YCQL do; sluice discover URL lists what other systems have',
     })
   }
   return store.tokenSample(table, look, signal)

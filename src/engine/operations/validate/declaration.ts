@@ -1,3 +1,5 @@
+import type { AlertWish } from '../../../model/alert.ts'
+import { alertOptions } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import { TABLE } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
@@ -15,7 +17,10 @@ export type ValidateOperation = {
   readonly samples: number
   /** Checkpoints to compare at most; absent means all. */
   readonly checkpoints?: number
+  readonly alert?: AlertWish
 }
+
+const CAUSES = ['drift', 'failed'] as const
 
 const EVENTS = [
   'plan.ready',
@@ -41,6 +46,7 @@ export const validate: Declaration<ValidateOperation, (typeof EVENTS)[number]> =
         config: 'default',
         describe: 'older versions to check beside the latest, and checkpoints at most',
       },
+      ...alertOptions(CAUSES),
     ],
   },
   words: {
@@ -49,6 +55,7 @@ export const validate: Declaration<ValidateOperation, (typeof EVENTS)[number]> =
     verbose: words.flag('verbose'),
     samples: words.countOr('samples', SAMPLED_VERSIONS),
     checkpoints: words.optionalCount('samples'),
+    alert: words.alert,
   },
   shape: 'long',
   doing: 'validating',
@@ -57,5 +64,8 @@ export const validate: Declaration<ValidateOperation, (typeof EVENTS)[number]> =
     { field: 'catalog', family: 'catalog', access: 'write', end: 'target' },
   ],
   about: 'table',
+  distributes: { by: 'parts' },
+  alerts: { causes: CAUSES, by: ['samples'] },
+  comesAgain: true,
   events: EVENTS,
 }

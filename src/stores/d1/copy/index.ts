@@ -11,6 +11,8 @@ import type {
   SourceView,
   StoreAbilities,
 } from '../../copy-port.ts'
+import { redactText } from '../../../shared/redact.ts'
+import type { OpenedAgain } from '../../declaration.ts'
 import type { BesideStore } from '../../beside-port.ts'
 import { D1Beside } from './beside.ts'
 import { declareType } from '../../sqlite-dialect/types.ts'
@@ -31,6 +33,8 @@ export type D1CopyOptions = {
   readonly signal?: AbortSignal
   /** Called before a wait that the API or the budget demands; status 0 for the budget's. */
   readonly onThrottle?: (why: Throttled) => void
+  /** Told while the database is opened: later requests are told by what they belong to. */
+  readonly onRetry?: (again: OpenedAgain) => void
   /** Rows of one INSERT; as many as fit without it. */
   readonly rowsPerInsert?: number
   /** Other than that of the whole program, for tests. */
@@ -74,14 +78,21 @@ export async function openD1Copy(url: string, options: D1CopyOptions = {}): Prom
     signal = new AbortController().signal,
     rule,
     onThrottle,
+    onRetry,
     rowsPerInsert,
     clock = systemClock,
   } = options
   const settings = d1Settings(url, environment)
+  let isOpening = true
   const client = new D1Client(settings, {
     budget: options.budget ?? sharedBudget(settings.base, settings.token),
     ...(rule === undefined ? {} : { rule }),
     ...(onThrottle === undefined ? {} : { onThrottle }),
+    onRetry: (failure, attempt, forMs) => {
+      if (!isOpening) return
+      const label = `d1://${settings.account}/${settings.database}`
+      onRetry?.({ label, why: redactText(failure.message, settings.secrets), attempt, forMs })
+    },
   })
   try {
     if (!isDatabaseId(settings.database)) await client.resolve(settings.database, signal)
@@ -89,6 +100,7 @@ export async function openD1Copy(url: string, options: D1CopyOptions = {}): Prom
   } catch (error) {
     throw d1Error(error, settings, 'connect')
   }
+  isOpening = false
   return new D1Store(client, rowsPerInsert, clock)
 }
 

@@ -1,5 +1,6 @@
 /** MySQL and MariaDB as the database of a copy's ledger. */
 import type { LedgerDatabase, Statement } from '../../copy-port.ts'
+import { FROZEN_LEDGER_MS } from '../../ledger-port.ts'
 import { REPEATABLE, type SqlRow } from '../../port.ts'
 import { charsetSql, tableEnd } from '../charset.ts'
 import type { MysqlConfig } from '../config.ts'
@@ -9,7 +10,7 @@ import { quoted } from './names.ts'
 
 /** @throws SluiceError CONNECT_FAILED, TLS_FAILED */
 export async function openLedger(url: string, config: MysqlConfig): Promise<LedgerDatabase> {
-  return new Ledger(await openMysql(url, 'write'), config)
+  return new Ledger(await openMysql(url, 'write', { frozenMs: FROZEN_LEDGER_MS }), config)
 }
 
 const CREATE_TABLE = /^\s*CREATE\s+TABLE\b/i

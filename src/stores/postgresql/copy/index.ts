@@ -20,6 +20,7 @@ import type {
   ColumnValues,
   TimeExtent,
 } from '../../copy-port.ts'
+import { FROZEN_LEDGER_MS } from '../../ledger-port.ts'
 import { rowCondition } from '../archiving/row-condition.ts'
 import { timeCondition } from '../archiving/time.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
@@ -214,7 +215,9 @@ class PostgresCopy implements CopyStore {
 
   async ledger(): Promise<LedgerDatabase> {
     const { environment } = this.#options
-    return new PostgresLedger(await openPostgres(this.#url, 'write', environment === undefined ? {} : { environment }))
+    const frozen = { frozenMs: FROZEN_LEDGER_MS }
+    const options = environment === undefined ? frozen : { ...frozen, environment }
+    return new PostgresLedger(await openPostgres(this.#url, 'write', options))
   }
 
   track(schema: string, ledger: LedgerDatabase): TrackStore {

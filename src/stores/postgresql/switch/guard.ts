@@ -18,7 +18,7 @@ export function guardSql({ from, parked, parkedName }: Sides, leaves: readonly s
   const tables = [parked, ...leaves].map((sql) => ({ sql, hasOne: true }))
   return guardedSql(from, tables, {
     says: `${tableText({ schema: from.schema, name: parkedName })} is parked: its rows follow those of ${name}, and nobody else may write into it`,
-    hint: `Write to ${name}. To get this table back under that name: sluice cutover --revert.`,
+    hint: `Write to ${name}. To get this table back under that name: sluice cutover STREAM --revert --to URL.`,
   })
 }
 
@@ -41,7 +41,7 @@ export async function guardBeforeSql({ session, from, to }: Sides): Promise<read
   const [name, other] = [tableText(from), tableText(to)]
   return guardedSql(to, tables, {
     says: `${other} is about to get the name ${name}: its rows follow those of ${name}, and nobody else may write into it`,
-    hint: `Write to ${name}. A switch that was killed is ended, or given up, by the same sluice cutover.`,
+    hint: `Write to ${name}. A switch that was killed is ended, or given up, by the same cut-over.`,
   })
 }
 

@@ -1,0 +1,35 @@
+/** A command of the command line itself that answers, from its first event to its exit code. */
+import { statusOf } from '../model/run-status.ts'
+import type { Dec } from '../model/event.ts'
+import { asSluiceError } from '../shared/errors.ts'
+import type { Session } from './session.ts'
+
+type Answering = { readonly command: string; readonly tool: string; readonly ticks: () => number }
+
+/** @param body says the rows, and returns what they add up to @returns the exit code */
+export async function answered(
+  session: Session,
+  { command, tool, ticks }: Answering,
+  body: () => Promise<Readonly<Record<string, Dec>>>,
+): Promise<number> {
+  const began = ticks()
+  const ms = (): number => Math.round(ticks() - began)
+  session.emit({ type: 'run.started', command, tool })
+  try {
+    const totals = await body()
+    session.emit({ type: 'run.finished', ms: ms(), status: 'ok', exitCode: 0, totals })
+    return 0
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    const { exitCode } = error
+    session.emit({
+      type: 'run.finished',
+      ms: ms(),
+      status: statusOf(error.kind),
+      exitCode,
+      totals: {},
+      error: error.info(),
+    })
+    return exitCode
+  }
+}

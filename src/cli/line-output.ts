@@ -1,0 +1,36 @@
+/** Written lines, for whoever shows them elsewhere. */
+import type { Output } from './output.ts'
+
+/** Hands out what is written as lines. */
+export class LineOutput implements Output {
+  readonly congested = false
+  readonly gone = false
+  #lines: string[] = []
+  #open = ''
+
+  data(text: string): void {
+    const [first = '', ...more] = (this.#open + text).split('\n')
+    const all = [first, ...more]
+    this.#open = all.pop() ?? ''
+    this.#lines.push(...all)
+  }
+
+  talk(text: string): void {
+    this.data(text)
+  }
+
+  /** Whole lines that came since the last time. */
+  taken(): readonly string[] {
+    const taken = this.#lines
+    this.#lines = []
+    return taken
+  }
+
+  flushed(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  failure(): null {
+    return null
+  }
+}

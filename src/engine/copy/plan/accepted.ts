@@ -1,0 +1,40 @@
+/** Which columns of a table may lose something, of those that `--accept-lossy` names for all tables of a copy. */
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+
+/** @param named columns, for every table that has one of that name, and `table.column` or `schema.table.column` for one table */
+export function acceptedOf(source: TableSpec, named: readonly string[]): readonly string[] {
+  return named.flatMap((name) => columnNamed(source, name) ?? [])
+}
+
+/**
+ * A name that no table of the copy knows is a slip; one that only some know is meant for those.
+ * @throws SluiceError BAD_FLAG
+ */
+export function refuseUnknownAccepted(sources: readonly TableSpec[], named: readonly string[]): void {
+  const unknown = named.find((name) => !sources.some((source) => columnNamed(source, name) !== null))
+  const [only, ...others] = sources
+  if (unknown === undefined || only === undefined) return
+  if (others.length === 0) {
+    throw new SluiceError('BAD_FLAG', `${tableText(only.table)} has no column ${unknown}, which --accept-lossy names`, {
+      hint: `it has ${columnsOf(only)}`,
+    })
+  }
+  const has = sources.slice(0, 5).map((source) => `${tableText(source.table)} has ${columnsOf(source)}`)
+  throw new SluiceError(
+    'BAD_FLAG',
+    `none of the ${sources.length} tables has a column ${unknown}, which --accept-lossy names`,
+    { hint: `the flag stands once for each column, and TABLE.COLUMN means that of one table; ${has.join('; ')}` },
+  )
+}
+
+function columnsOf({ columns }: TableSpec): string {
+  return columns.map(({ name }) => name).join(', ')
+}
+
+/** A column whose own name has a point in it wins. */
+function columnNamed({ table, columns }: TableSpec, name: string): string | null {
+  const starts = [table.name, tableText(table)].map((text) => `${text}.`)
+  const behind = starts.flatMap((start) => (name.startsWith(start) ? [name.slice(start.length)] : []))
+  return [name, ...behind].find((text) => columns.some((column) => column.name === text)) ?? null
+}

@@ -1,0 +1,95 @@
+/** Commands that are named in a text: `sluice quarantine retry 12 --to "$TARGET" brings them`. */
+import { callable, hasValue, narrowed, type Callable } from './options.ts'
+
+export type Word = {
+  /** As a shell reads it. */
+  readonly raw: string
+  readonly start: number
+  readonly end: number
+}
+
+export type Call = {
+  readonly callable: Callable
+  /** Name, action, operands and flags, without the program. */
+  readonly words: readonly Word[]
+  readonly operands: readonly Word[]
+  /** Flags by name, without dashes; a value is null where the flag has none. */
+  readonly flags: ReadonlyMap<string, readonly (Word | null)[]>
+  /** Where the text goes on behind it. */
+  readonly end: number
+}
+
+const NAMED = /(?<![\w/.-])sluice ([a-z][a-z-]*)(?![\w-])/g
+const WORD = / ((?:'[^']*'|"[^"]*"|\\.|[^\s'"`;,()]|,(?=[^\s]))+)/y
+
+/** Every call of a command of the engine, in the order of the text. Prose that follows one is not taken for a part of it. */
+export function callsIn(text: string): readonly Call[] {
+  return [...text.matchAll(NAMED)].flatMap((found) => {
+    const call = callAt(text, found.index + 'sluice '.length, found[1] ?? '')
+    return call === null ? [] : [call]
+  })
+}
+
+function callAt(text: string, start: number, name: string): Call | null {
+  let at = start + name.length
+  const next = (): Word | null => {
+    const word = wordAt(text, at)
+    if (word !== null) at = word.end
+    return word
+  }
+  const called = callable(name, wordAt(text, at)?.raw)
+  if (called === null) return null
+  const words: Word[] = [{ raw: name, start, end: at }]
+  if (called.action !== null) words.push(...present(next()))
+  const operands: Word[] = []
+  const flags = new Map<string, (Word | null)[]>()
+  const left = [...called.operands]
+  for (;;) {
+    // A full stop or a colon behind a word ends the call with it.
+    const last = words.at(-1)
+    if (last !== undefined && /[.:]/.test(text[last.end] ?? '')) break
+    const before = at
+    const word = next()
+    if (word === null) break
+    const flag = /^--(?:no-)?([a-z][a-z-]*)(=?)/.exec(word.raw)
+    const option = flag === null ? undefined : (called.takes.get(word.raw.slice(2)) ?? called.takes.get(flag[1] ?? ''))
+    if (option !== undefined && option.operand !== true) {
+      const value = flag?.[2] === '=' ? valueBehind(word) : hasValue(option) ? next() : null
+      words.push(word, ...(flag?.[2] === '=' ? [] : present(value)))
+      flags.set(option.name, [...(flags.get(option.name) ?? []), value])
+      continue
+    }
+    const [operand] = left
+    const isOne = !word.raw.startsWith('-') && operand !== undefined
+    // What has to be there is; else a word of small letters is the next one of the sentence.
+    if (!isOne || !(operand.required || /[^a-z-]/.test(word.raw))) {
+      at = before
+      break
+    }
+    words.push(word)
+    operands.push(word)
+    left.shift()
+    if (operand.many) left.unshift({ ...operand, required: false })
+  }
+  return { callable: narrowed(called, flags), words, operands, flags, end: words.at(-1)?.end ?? at }
+}
+
+function wordAt(text: string, at: number): Word | null {
+  WORD.lastIndex = at
+  const found = WORD.exec(text)
+  if (found === null) return null
+  const whole = found[1] ?? ''
+  const raw = whole.replace(/[.:]+$/, '')
+  // What consists of stops is a word: `.` is a folder.
+  const kept = raw === '' ? whole : raw
+  return { raw: kept, start: at + 1, end: at + 1 + kept.length }
+}
+
+function valueBehind({ raw, start, end }: Word): Word {
+  const equals = raw.indexOf('=') + 1
+  return { raw: raw.slice(equals), start: start + equals, end }
+}
+
+function present(word: Word | null): readonly Word[] {
+  return word === null ? [] : [word]
+}

@@ -1,0 +1,17 @@
+/** Whether two words name one place: URLs by their letters, paths by where they lead. */
+import { realpathSync } from 'node:fs'
+import path from 'node:path'
+
+/** @param a a URL without password, or a path from the working folder; `b` the same */
+export function isSamePlace(a: string, b: string): boolean {
+  return a === b || (!a.includes('://') && !b.includes('://') && real(a) === real(b))
+}
+
+function real(word: string): string {
+  const whole = path.resolve(word)
+  try {
+    return realpathSync(whole)
+  } catch {
+    return whole
+  }
+}

@@ -1,0 +1,110 @@
+/** Every command that a text of the program names, as a run completes it: its own parser takes it. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { parseCommandLine } from '../../src/cli/parse.ts'
+import { callsIn, type Call } from '../../src/engine/whole-commands/call.ts'
+import { wholeCommands } from '../../src/engine/whole-commands/whole.ts'
+import { shellWords } from '../../src/shared/shell-words.ts'
+
+const ROOT = new URL('../../src/', import.meta.url).pathname
+const ENV = {
+  SRC: 'sqlite:///a.db',
+  TO: 'sqlite:///b.db',
+  CAT: 'sqlite:///c.db',
+  QUEUE: 'postgresql://ann@host/queue',
+  WHERE: 'id = 1',
+}
+/** What a placeholder stands for. */
+const MEANS: Readonly<Record<string, string>> = {
+  RUN: '17',
+  STREAM: '17',
+  ID: '17',
+  URL: 'sqlite:///a.db',
+  N: '4',
+  LABEL: '2024q1',
+  NAME: 'orders',
+  TABLE: 'orders',
+  COLUMN: 'at',
+  PATH: '.',
+  KEY: '1',
+  TICKET: 'T-1',
+  TWIN: 'orders_new',
+}
+
+/** Flags whose value no hint knows but by what it puts in. */
+const TEXTS: ReadonlySet<string> = new Set(['run', 'undo', 'table', 'key', 'partition', 'report'])
+
+/** What the file that `init` writes says of stores that it names. */
+const STORES: ReadonlySet<string> = new Set(['cli/init/text.ts'])
+
+/** What only the file of the reader can say. */
+const BY_FILE = 'the config file has no table under lifecycle'
+
+type Named = { readonly file: string; readonly line: number; readonly text: string }
+
+function texts(): readonly Named[] {
+  const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' }).filter((name) => /\.tsx?$/.test(name))
+  return files.flatMap((file) =>
+    readFileSync(join(ROOT, file), 'utf8')
+      .split('\n')
+      .map((text, at) => ({ file, line: at + 1, text }))
+      // What a docstring says is read by nobody who runs it.
+      .filter(
+        ({ text, file: name }) =>
+          !STORES.has(name) && !/^\s*(?:\*|\/\*|\/\/)/.test(text) && /\bsluice [a-z]/.test(text),
+      ),
+  )
+}
+
+/** What a run prints: a value that is put in is one word. */
+function printed(text: string): string {
+  return text
+    .replaceAll('\\`', '`')
+    .replaceAll(/\$\{(?:[^{}]|\{[^{}]*\})*\}/g, (_all, at: number, whole: string) => {
+      const before = whole.slice(0, at)
+      // What begins with its own blank, or is not there.
+      if (/[a-z]$/.test(before)) return ''
+      if (/--(?:to|from|database-url) $/.test(before) && !/--role \S+ --to $/.test(before)) return 'sqlite:///d.db'
+      return before.endsWith('--role ') ? 'reader' : '17'
+    })
+    .replaceAll(/ --config 17/g, '')
+}
+
+/** A run that may print it: of copies, of one database, of a catalog. */
+function runFor(call: Call): string {
+  const { name, takes } = call.callable
+  if (['worker', 'workers', 'schedule'].includes(name) || call.flags.has('distributed')) return QUEUE
+  if (takes.get('to')?.completes === 'database' && name !== 'partition') return COPY
+  return takes.has('from') ? PERIODS : CATALOG
+}
+
+const QUEUE = 'sluice worker --connect "$QUEUE"'
+const COPY = 'sluice copy --from "$SRC" --to "$TO" --table orders'
+const CATALOG = 'sluice validate sales/orders --database-url "$CAT"'
+const PERIODS = 'sluice partition run --from "$SRC" --to "$TO" --table orders --by at'
+
+test('a command that is named is whole when it is printed: the run puts its ends behind it', async () => {
+  const wrong: string[] = []
+  let seen = 0
+  for (const { file, line, text } of texts()) {
+    for (const call of callsIn(printed(text))) {
+      seen += 1
+      const alone = `sluice ${call.words.map(({ raw }) => raw).join(' ')}`
+      const whole = wholeCommands(runFor(call))(alone)
+      // A word of the sentence stands where an operand has to be.
+      const prose = [...call.operands, ...[...call.flags].flatMap(([name, values]) => (TEXTS.has(name) ? values : []))]
+      for (const word of prose)
+        if (/^[a-z][a-z-]*$/.test(word?.raw ?? '')) wrong.push(`${file}:${line}: ${whole}: ${word?.raw}?`)
+      const argv = shellWords(whole, ENV)
+        .slice(1)
+        .map((word) => MEANS[word] ?? word)
+      await parseCommandLine(argv, ENV).catch((error: unknown) => {
+        const why = error instanceof Error ? error.message : String(error)
+        if (why !== BY_FILE) wrong.push(`${file}:${line}: ${whole}: ${why}`)
+      })
+    }
+  }
+  expect(wrong).toEqual([])
+  expect(seen).toBeGreaterThan(100)
+})

@@ -1,0 +1,31 @@
+/** A limit of rows a second, where rows are forwarded as bytes and nobody has counted them yet. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { copyOf, makePlace, missing, perform } from '../support/copy-systems.ts'
+
+let folder = ''
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-copy-rate-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+test('holds for a table that takes much more room than its rows', { timeout: 60_000 }, async ({ skip }) => {
+  const why = await missing('postgresql')
+  skip(why !== '', `needs postgresql: ${why}`)
+  const source = await makePlace('postgresql', folder)
+  const target = await makePlace('postgresql', folder)
+  await source.sql(
+    'CREATE TABLE t (id int PRIMARY KEY, v int) WITH (fillfactor = 10)',
+    'INSERT INTO t SELECT i, i FROM generate_series(1, 20000) i',
+    'ANALYZE t',
+  )
+  const { events, finished } = await perform(copyOf(source, target, 't', { workers: 1, chunkRows: 5000, rate: 5000 }))
+  expect(finished).toMatchObject({ exitCode: 0, totals: { written: '20000' } })
+  const at = (type: string): readonly number[] => events.flatMap((e) => (e.type === type ? [Date.parse(e.ts)] : []))
+  const started = at('chunk.started')[0] ?? 0
+  const done = at('chunk.done').at(-1) ?? 0
+  // A second's worth goes at once, and nothing comes after the last chunk that would wait for it: 10,000 rows at 5,000 a second, at least.
+  expect(done - started).toBeGreaterThan(1900)
+})

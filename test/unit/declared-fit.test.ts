@@ -1,0 +1,85 @@
+/** A value of a declared type is written as one only where nothing of it is lost. */
+import { describe, expect, test } from 'vitest'
+import type { DeclaredType } from '../../src/model/answer-file.ts'
+import { ColumnFacts } from '../../src/engine/asking/column-facts.ts'
+import { declaredIn as inPostgres } from '../../src/stores/postgresql/declared-type.ts'
+import { declaredIn as inSqlite } from '../../src/stores/sqlite/declared-type.ts'
+import type { SqlValue } from '../../src/stores/port.ts'
+
+function factsOf(declared: DeclaredType | undefined, ...values: readonly SqlValue[]): ColumnFacts {
+  const facts = new ColumnFacts(declared)
+  for (const value of values) facts.see(value)
+  return facts
+}
+
+const CASES: readonly (readonly [DeclaredType, readonly SqlValue[], readonly SqlValue[]])[] = [
+  [
+    'decimal(38,10)',
+    ['-9999999999999999999999999999.9999999999', 7, '0.0000000001', '-0.5'],
+    ['10000000000000000000000000000', '0.00000000001', 'NaN', 'Infinity', 0.1, -0, '1e3'],
+  ],
+  ['int16', [-32768, 32767], [32768, 'x', 0.5]],
+  ['int64', [-(2n ** 63n), 2n ** 63n - 1n, 0], [2n ** 63n, -(2n ** 63n) - 1n, 1.5, 'x']],
+  [
+    'date',
+    ['0001-01-01', '9999-12-31', '2000-02-29', '1600-02-29', '0004-02-29'],
+    ['0000-00-00', '2024-00-10', '1900-02-29', '2023-02-30', 'infinity', '0044-03-15 BC', '10000-01-01', '0000-01-01'],
+  ],
+  ['time', ['00:00:00', '23:59:59.999999'], ['24:00:00', '-838:59:59', '12:00:60', '12:00:00+02', '12:00:00.1234567']],
+  [
+    'timestamp',
+    ['2024-02-29 23:59:59.999999', '0001-01-01 00:00:00'],
+    ['infinity', '2024-02-30 00:00:00', '2024-01-01 00:00:00Z', '2024-01-01', '2024-01-01 24:00:00'],
+  ],
+  ['datetime', ['2024-02-29T23:59:59.999999Z'], ['0000-00-00 00:00:00', '2024-02-29T23:59:59', '2024-01-01']],
+  [
+    'timestamptz',
+    ['2024-02-29T23:59:59.999999Z', '2024-02-29 23:59:59+14:00'],
+    ['-infinity', '2024-02-29T23:59:59', '2024-02-29T23:59:59+15:00'],
+  ],
+  ['uuid', ['a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'], ['A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11', 'a0eebc99']],
+  ['boolean', [0, 1], [2, 'true', -1]],
+]
+
+describe.each(CASES)('%s', (type, good, bad) => {
+  test('takes what is one', () => {
+    const facts = factsOf(type, null, ...good)
+    expect([facts.type, facts.toldAsText]).toEqual([type, false])
+    expect(factsOf(type).type).toBe(type)
+  })
+
+  test.each(bad.map((value) => [value]))('not %s', (value) => {
+    const facts = factsOf(type, ...good, value)
+    expect(facts.type).not.toBe(type)
+    // It is told by name, unless what its values have in common holds all of them.
+    expect(facts.toldAsText).toBe(facts.type === 'text')
+  })
+})
+
+test('what is declared as text and looks like numbers is no matter to be told', () => {
+  expect(factsOf('text', '1.5', '2').toldAsText).toBe(false)
+  expect(factsOf(undefined, '1.5', '2').toldAsText).toBe(true)
+})
+
+test('the modifier of numeric', () => {
+  const of = (precision: number, scale: number): unknown =>
+    inPostgres({ dataTypeID: 1700, dataTypeModifier: ((precision << 16) | (scale & 0x7ff)) + 4 })
+  expect([of(38, 10), of(1, 0), of(18, 18)]).toEqual(['decimal(38,10)', 'decimal(1,0)', 'decimal(18,18)'])
+  // Longer than Parquet has, to the left of the point, all of it behind the point.
+  expect([of(39, 0), of(5, -2), of(2, 4)]).toEqual([undefined, undefined, undefined])
+  expect(inPostgres({ dataTypeID: 1700, dataTypeModifier: -1 })).toBeUndefined()
+})
+
+test.each([
+  ['DECIMAL(18, 3)', 'decimal(18,3)'],
+  ['numeric(5)', 'decimal(5,0)'],
+  ['VARCHAR(20)', 'text'],
+  ['timestamp  with time zone', 'timestamptz'],
+  ['BIGINT UNSIGNED', 'int64'],
+  ['DATETIME(6)', 'timestamp'],
+  ['NUMERIC', undefined],
+  [null, undefined],
+  ['BLOB', undefined],
+])('SQLite: %s', (declared, expected) => {
+  expect(inSqlite(declared)).toBe(expected)
+})

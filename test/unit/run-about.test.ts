@@ -1,0 +1,29 @@
+/** A run over a stream is about the tables of the run that began it, and not about a number. */
+import { expect, test } from 'vitest'
+import { subjectsOf } from '../../src/engine/operations/facts.ts'
+import { aboutInWords } from '../../src/model/run-book.ts'
+
+const [BEGAN, CUTOVER, FOLLOW] = ['1795445013682791745', '1795445133585262401', '1795445160545005952']
+
+test('in words, over as many streams as lie between', () => {
+  const known = new Map([
+    [BEGAN, 'bookings'],
+    [CUTOVER, BEGAN],
+    [FOLLOW, CUTOVER],
+  ])
+  expect(aboutInWords(CUTOVER, known)).toBe('bookings')
+  expect(aboutInWords('public.a, public.b', known)).toBe('public.a, public.b')
+  expect(aboutInWords('', known)).toBe('')
+  expect(aboutInWords('1795000000000000000', known)).toBe('stream 1795000000000000000')
+  expect(aboutInWords('1795000000000000001', new Map([['1795000000000000001', '1795000000000000001']]))).toMatch(
+    /^stream/,
+  )
+})
+
+test('as their operations say it', () => {
+  const stream = { stream: BEGAN, to: 'postgresql://app@db/shop' }
+  const follow = { kind: 'follow', ...stream, end: false, untilCaughtUp: false, untilEqual: false } as const
+  expect(subjectsOf(follow)).toEqual([BEGAN])
+  expect(subjectsOf({ kind: 'sign-off', ...stream, tables: [] })).toEqual([BEGAN])
+  expect(subjectsOf({ kind: 'sign-off', ...stream, tables: ['a', 'b'] })).toEqual(['a', 'b'])
+})

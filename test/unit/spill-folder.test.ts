@@ -1,0 +1,35 @@
+/** Rows that DuckDB puts on the disk are for nobody else, whatever the umask says; and nothing of them is left. */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { expect, test } from 'vitest'
+
+const SPILLS = `
+import { readdirSync, statSync } from 'node:fs'
+const { SharedDuckDb } = await import(process.argv[1])
+const db = new SharedDuckDb({ threads: 1, memoryLimit: '40MB' })
+const connection = await db.connect()
+await connection.run("CREATE TEMP TABLE t AS SELECT range AS i, repeat('x', 200) || range AS v FROM range(600000)")
+const mine = readdirSync(process.env.TMPDIR).filter((name) => name.startsWith('sluice-duckdb-'))
+const [name] = mine
+const folder = process.env.TMPDIR + '/' + name
+console.log(JSON.stringify({ folders: mine.length, mode: (statSync(folder).mode & 0o777).toString(8), files: readdirSync(folder).length > 0 }))
+`
+
+test('a spill folder is for nobody else, and goes with its program', { timeout: 60_000 }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-test-spill-'))
+  try {
+    const instance = join(import.meta.dirname, '../../dist/stores/duckdb/instance.js')
+    const shell = 'umask 0; exec "$0" --input-type=module -e "$1" "$2"'
+    const out = execFileSync('sh', ['-c', shell, process.execPath, SPILLS, instance], {
+      env: { ...process.env, TMPDIR: folder },
+      encoding: 'utf8',
+    })
+    expect(JSON.parse(out)).toEqual({ folders: 1, mode: '700', files: true })
+    expect(readdirSync(folder)).toEqual([])
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})

@@ -1,0 +1,88 @@
+/** What a text names becomes a command that can be pasted: in the words of the run, without passwords. */
+import { describe, expect, test } from 'vitest'
+import { told } from '../../src/engine/whole-commands/told.ts'
+import { wholeCommands } from '../../src/engine/whole-commands/whole.ts'
+
+const COPY =
+  'sluice copy --from "$SOURCE" --to prod --config sluice.yaml --tables \'public.*\' --rename a=b --workers 8'
+const ENDS = '--from "$SOURCE" --to prod --config sluice.yaml'
+const whole = wholeCommands(COPY, { from: 'postgresql://me:secret@a/b', to: 'postgresql://me:other@c/d' })
+
+describe('a command that is named', () => {
+  test.each([
+    ['the ends of the run', 'then sluice quarantine retry', `then sluice quarantine retry ${ENDS}`],
+    [
+      'prose behind it stays behind it',
+      'sluice quarantine list shows them: mend them',
+      'sluice quarantine list --to prod --config sluice.yaml shows them: mend them',
+    ],
+    ['an id', 'sluice diff --undo 17 takes both', `sluice diff --undo 17 ${ENDS} takes both`],
+    [
+      'tables and how they are copied, where both know that, and no lanes',
+      'sluice diff names the rows',
+      `sluice diff ${ENDS} --tables 'public.*' --rename a=b names the rows`,
+    ],
+    ['a full stop', 'run sluice follow 12.', `run sluice follow 12 ${ENDS}.`],
+    [
+      'a URL in place of the word URL',
+      'sluice runs --to URL lists',
+      'sluice runs --to prod --config sluice.yaml lists',
+    ],
+    [
+      'a URL that has lost its password',
+      'sluice follow 12 --to postgresql://me@c/d',
+      'sluice follow 12 --to prod --from "$SOURCE" --config sluice.yaml',
+    ],
+    ['this machine only', 'sluice runs --here lists', 'sluice runs --here lists'],
+    ['no word of the engine', 'sluice ctl 12 resume lets it go on', 'sluice ctl 12 resume lets it go on'],
+    ['the program', 'a stream of sluice reads it', 'a stream of sluice reads it'],
+  ])('%s', (_what, text, expected) => {
+    expect(whole(text)).toBe(expected)
+    // Once is enough: what goes through two faces stays what it is.
+    expect(whole(expected)).toBe(expected)
+  })
+
+  test('two of them in one text', () => {
+    expect(whole('go on by sluice follow 3, or end it with sluice follow 3 --end')).toBe(
+      `go on by sluice follow 3 ${ENDS}, or end it with sluice follow 3 --end ${ENDS}`,
+    )
+  })
+
+  test('a command that names a run finds a source in the ledger, unless the line says more of it', () => {
+    const url = 'postgresql://me@a/b'
+    const plain = wholeCommands(`sluice copy --from ${url} --to d1://a/b --table t`, { from: url, to: 'd1://a/b' })
+    expect(plain('sluice quarantine retry 5')).toBe('sluice quarantine retry 5 --to d1://a/b')
+    expect(plain('sluice diff --undo 5')).toBe(`sluice diff --undo 5 --from ${url} --to d1://a/b`)
+  })
+
+  test('one table, one stream', () => {
+    const looked = wholeCommands("sluice validate 'sales/or ders' --database-url sqlite:///l.db")
+    expect(looked('sluice fsck TABLE opens them')).toBe(
+      "sluice fsck 'sales/or ders' --database-url sqlite:///l.db opens them",
+    )
+    const followed = wholeCommands('sluice sign-off 12 --to sqlite:///l.db')
+    expect(followed('sluice follow STREAM goes on')).toBe('sluice follow 12 --to sqlite:///l.db goes on')
+  })
+
+  test('an archive is no database: --to of one is not that of the other', () => {
+    const archived = wholeCommands('sluice archive run --from a --table public.v --to ./archive --older-than 8q')
+    expect(archived('sluice archive verify --deep compares values')).toBe(
+      'sluice archive verify --deep --from a --table public.v compares values',
+    )
+    expect(archived('end the stream first: sluice follow 3 --end')).toBe(
+      'end the stream first: sluice follow 3 --end --from a',
+    )
+  })
+})
+
+test('texts of an event are made whole, and data is left alone', () => {
+  const text = 'sluice quarantine retry'
+  const error = { code: 'ROWS_ASIDE', message: 'm', hint: text, kind: 'verify', retryable: false } as const
+  const finished = { type: 'table.finished', table: text, status: 'failed', ms: 1, notes: [text], error } as const
+  const now = told(finished, whole)
+  expect(now.table).toBe(text)
+  expect(now.notes).toEqual([`${text} ${ENDS}`])
+  expect(now.error.hint).toBe(`${text} ${ENDS}`)
+  const row = { type: 'row', values: [text] } as const
+  expect(told(row as never, whole)).toBe(row)
+})
