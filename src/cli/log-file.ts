@@ -10,6 +10,7 @@ type Level = 'debug' | 'info' | 'warn' | 'error'
 const DEBUG: ReadonlySet<Event['type']> = new Set([
   'chunk.progress',
   'chunk.skipped',
+  'chunks.summary',
   'archive.progress',
   'fsck.progress',
   'partition.progress',

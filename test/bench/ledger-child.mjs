@@ -4,6 +4,7 @@
  */
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { pendingChunks } from './chunk-rows.mjs'
 import { ROOT } from './lakes.mjs'
 import { median } from './measure.mjs'
 
@@ -29,16 +30,6 @@ async function timed(body) {
   return performance.now() - start
 }
 
-/** Pending chunks `from`…`to`, as the program would have written them down. @param {string} table @param {number} from @param {number} to @param {string} text */
-function filled(table, from, to, text) {
-  const digits = Array.from({ length: 10 }, (_, digit) => `SELECT ${digit} AS d`).join(' UNION ALL ')
-  const places = Array.from({ length: 7 }, (_, place) => `p${place}.d * ${10 ** place}`).join(' + ')
-  const joined = Array.from({ length: 7 }, (_, place) => `(${digits}) AS p${place}`).join(' CROSS JOIN ')
-  return `INSERT INTO migration_checkpoints (table_name, schema_name, start_id, end_id, status, records_processed, run_id, chunk_no, kind, lo, hi)
-    SELECT '${table}', '', no, no + 1, 'pending', 0, 1, no, 'key', CONCAT('["', CAST(no - 1 AS ${text}), '000"]'), CONCAT('["', CAST(no AS ${text}), '000"]')
-    FROM (SELECT ${places} AS no FROM ${joined}) AS numbers WHERE no BETWEEN ${from} AND ${to} ORDER BY no`
-}
-
 const store = await openCopyStore(url, { mode: 'write' })
 const ledger = await store.ledger()
 await prepareLedger(ledger)
@@ -58,7 +49,7 @@ for (const size of sizes.map(Number)) {
       await book.add(some, no, planning)
     }
   })
-  if (size > written) await ledger.batch([{ sql: filled(key.name, written + 1, size, castText), parameters: [] }])
+  for (const sql of pendingChunks(key.name, written + 1, size, castText)) await ledger.batch([{ sql, parameters: [] }])
   const ms = []
   for (let i = 0; i < Number(claimsText); i++) ms.push(await timed(() => book.claims.claim(null)))
   const floor = []

@@ -18,6 +18,8 @@ const { values, positionals } = parseArgs({
     quick: { type: 'boolean', default: false },
     runs: { type: 'string', default: '3' },
     rows: { type: 'string', default: '2000000' },
+    chunks: { type: 'string' },
+    seconds: { type: 'string' },
   },
   allowPositionals: true,
 })
@@ -50,6 +52,18 @@ if (positionals[0] === 'archive') {
 if (positionals[0] === 'ledger') {
   const { ledgers } = await import('./ledger.mjs')
   await ledgers({ only: positionals[1] ?? '', isQuick: values.quick })
+  process.exit()
+}
+
+if (positionals[0] === 'hosts') {
+  const { hosts } = await import('./hosts.mjs')
+  await hosts({ chunks: Number(values.chunks ?? (values.quick ? 100_000 : 10_000_000)), seconds: Number(values.seconds ?? (values.quick ? 5 : 60)) }) // prettier-ignore
+  process.exit()
+}
+
+if (positionals[0] === 'workers') {
+  const { workers } = await import('./workers.mjs')
+  await workers({ rows: process.argv.includes('--rows') ? Number(values.rows) : values.quick ? 60_000 : 600_000 })
   process.exit()
 }
 

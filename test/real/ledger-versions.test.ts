@@ -91,7 +91,7 @@ const INDEXES = {
 /** By which chunks are found; the index of before is gone. */
 async function expectIndexes(ledger: LedgerDatabase): Promise<void> {
   const found = (await ledger.all(INDEXES[ledger.dialect])).map(([name]) => String(name)).toSorted()
-  const wanted = ['migration_checkpoints_by_id', 'migration_checkpoints_by_status']
+  const wanted = ['migration_checkpoints_by_id', 'migration_checkpoints_by_run', 'migration_checkpoints_by_status']
   expect(found).toEqual(ledger.dialect === 'duckdb' ? [] : wanted)
 }
 

@@ -56,10 +56,10 @@ export default class CountReporter implements Reporter {
     if (counts.failed === 0 && (reason !== 'passed' || modules.length === 0)) counts.failed++
     if (counts.failed > 0) process.exitCode = 1
     if (!process.env['SLUICE_TEST_CI'] && !process.env['SLUICE_TEST_ALL'] && modules.length > 1)
-      process.stdout.write('the longest suites are left to .ci/run; SLUICE_TEST_CI=all runs them here too\n')
+      process.stdout.write('the longer suites are left to .ci/run; SLUICE_TEST_CI=all runs them here too\n')
     if (process.env['SLUICE_TEST_CI'] === '1' && !process.env['SLUICE_TEST_ALL'] && modules.length > 1)
       process.stdout.write(
-        'two thirds of the longest suites are left to other days; SLUICE_TEST_CI=all runs them all\n',
+        'three quarters of the longest suites are left to other days; SLUICE_TEST_CI=all runs them all\n',
       )
     for (const name of unsteady(modules)) process.stdout.write(`passed only at the second try: ${name}\n`)
     // For `.ci/run`, which runs them once more by themselves.

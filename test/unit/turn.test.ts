@@ -5,6 +5,18 @@ import type { Event, EventBody } from '../../src/model/event.ts'
 
 const event = (body: EventBody): Event => ({ v: 1, seq: 1, ts: '2026-11-23T00:00:00.000Z', runId: '1', ...body })
 const COUNTING = event({ type: 'look.progress', table: 'orders', done: '1', total: '9' })
+const TABLE = event({
+  type: 'copy.started',
+  table: 'orders',
+  to: 'orders',
+  rows: '9',
+  estimated: false,
+  key: ['id'],
+  chunkRows: '3',
+  writers: '1',
+  chunks: '3',
+  done: { chunks: '0', rows: '0' },
+})
 const CHUNK = event({ type: 'chunk.started', table: 'orders', chunk: '7', worker: 0, total: '10', unit: 'row' })
 
 beforeEach(() => void vi.useFakeTimers())
@@ -13,6 +25,7 @@ afterEach(() => void vi.useRealTimers())
 test('is over after so long a time of work, once', () => {
   const over = vi.fn<() => void>()
   using turn = new Turn(300_000, over)
+  turn.take(TABLE)
   turn.take(CHUNK)
   vi.advanceTimersByTime(299_000)
   expect(over).not.toHaveBeenCalled()
@@ -23,6 +36,7 @@ test('is over after so long a time of work, once', () => {
 test('goes on for as long as earlier chunks are counted, and no longer', () => {
   const over = vi.fn<() => void>()
   using turn = new Turn(300_000, over)
+  turn.take(TABLE)
   vi.advanceTimersByTime(200_000)
   turn.take(COUNTING)
   vi.advanceTimersByTime(3_600_000)
@@ -35,9 +49,23 @@ test('goes on for as long as earlier chunks are counted, and no longer', () => {
   expect(over).toHaveBeenCalledTimes(1)
 })
 
+test('begins with the first table, and is longer where that took long', () => {
+  const over = vi.fn<() => void>()
+  using turn = new Turn(300_000, over)
+  vi.advanceTimersByTime(600_000)
+  expect(over).not.toHaveBeenCalled()
+  turn.take(TABLE)
+  vi.advanceTimersByTime(20 * 600_000 - 1000)
+  expect(over).not.toHaveBeenCalled()
+  vi.advanceTimersByTime(2000)
+  expect(over).toHaveBeenCalledTimes(1)
+})
+
 test('is forgotten with its slot', () => {
   const over = vi.fn<() => void>()
-  new Turn(1_000, over)[Symbol.dispose]()
+  const turn = new Turn(1_000, over)
+  turn.take(TABLE)
+  turn[Symbol.dispose]()
   vi.advanceTimersByTime(10_000)
   expect(over).not.toHaveBeenCalled()
 })

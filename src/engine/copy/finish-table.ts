@@ -13,6 +13,7 @@ import { lookAt, type TableContext } from './context.ts'
 import type { LeftBehind } from '../../model/copy/left-behind.ts'
 import { leftOfTable } from './plan/left-behind.ts'
 import { onSide } from './sides.ts'
+import { chunkTotals } from './ledger/chunk-totals.ts'
 import { wholeProof } from './ledger/proofs.ts'
 import { settleStatement } from './ledger/quarantine.ts'
 import type { RunLedger } from './ledger/runs.ts'
@@ -94,7 +95,9 @@ export async function finishTable(table: TableRun, context: TableContext, around
 
 async function standingOf(context: TableContext, { again }: TableRun, runs: RunLedger): Promise<Standing> {
   const standing = new Standing(context, again, await runs.startedMs())
-  for await (const chunk of wantedChunks(context)) standing.add(chunk)
+  if (standing.canTakeTotals)
+    standing.take(await chunkTotals(context.database, context.key, context.owner.runId, standing.begunMs))
+  else for await (const chunk of wantedChunks(context)) standing.add(chunk)
   return standing
 }
 

@@ -7,6 +7,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { Extent, SourceView } from '../../stores/copy-port.ts'
 import { lookAt, readColumns, type TableContext } from './context.ts'
 import { digestOf } from './digest.ts'
+import { coverage } from './ledger/chunk-totals.ts'
 import { storeRange } from './ledger/keys.ts'
 import { trust } from './ledger/proofs.ts'
 import type { PlanRow, RunLedger } from './ledger/runs.ts'
@@ -136,15 +137,10 @@ type Survey = {
 }
 
 /** @throws SluiceError LEDGER_DAMAGED */
-async function surveyOf({ ledger, plan, periods }: TableContext): Promise<Survey> {
+async function surveyOf({ database, key, plan, periods }: TableContext): Promise<Survey> {
+  const { any, last, nullKeys, ranges } = await coverage(database, key)
   const cover = new Cover()
-  let [any, last, nullKeys] = [false, 0, false]
-  for await (const chunk of ledger.each()) {
-    any = true
-    last = Math.max(last, chunk.no)
-    nullKeys ||= chunk.range.by === 'nullKey'
-    cover.add(chunk)
-  }
+  for (const range of ranges) cover.add({ id: 0, range })
   const gaps =
     periods === undefined ? cover.gaps(hasWholeBounds(plan.source)) : gapsOfPeriods(periods.wish, cover.stretches)
   return { any, last, nullKeys, gaps }

@@ -1,7 +1,8 @@
-/** What the chunks of a table come to, told one after the other: sums, and nothing of any chunk but its tokens. */
+/** What the chunks of a table come to, told one after the other or added up by the ledger: sums, and nothing of any chunk but its tokens. */
 import type { TokenRange } from '../../model/copy/ring.ts'
 import { asCompared, type AgainWork } from './again/again-work.ts'
 import type { TableContext } from './context.ts'
+import type { ChunkTotals } from './ledger/chunk-totals.ts'
 import type { StoredChunk } from './ledger/stored-chunk.ts'
 import { chunkTokens } from './plan/ring-plan.ts'
 import type { Tallies } from './table-run.ts'
@@ -57,6 +58,42 @@ export class Standing {
     const tokens = ring === null ? null : chunkTokens(chunk, ring)
     if (tokens !== null) this.tokens.push(tokens)
     this.#addSeen(this.#seen(chunk))
+  }
+
+  /** All of them at once, where `canTakeTotals`. */
+  take({
+    chunks,
+    failed,
+    cause,
+    quarantined,
+    written,
+    done,
+    extra,
+    earlier,
+    old,
+    closedSpan,
+    views,
+  }: ChunkTotals): void {
+    this.chunks += chunks
+    this.failed += failed
+    this.cause ??= cause
+    this.aside += quarantined
+    this.written += written
+    this.isOpen ||= done.chunks < chunks
+    this.isWhole &&= done.chunks === chunks
+    for (const view of views) this.views.add(view)
+    for (const name of ['chunks', 'read', 'written', 'skipped', 'quarantined', 'bytes'] as const)
+      this.#done[name] += done[name]
+    this.extra += extra
+    this.earlier += earlier
+    this.old += old
+    this.provedSpan = closedSpan
+  }
+
+  /** Whether nothing is asked of each chunk: neither its tokens, nor the sum of its rows, nor whether it was compared. */
+  get canTakeTotals(): boolean {
+    const { ring, plan } = this.#context
+    return ring === null && this.#again === undefined && (plan.cut === 'key' || plan.proof !== 'canonical')
   }
 
   /** @param looked chunks of other runs that this one has counted on both sides */

@@ -10,6 +10,7 @@ import type { SourceView } from '../../stores/copy-port.ts'
 import { againWork } from './again/again-work.ts'
 import { lookAt, type TableContext } from './context.ts'
 import { notEmpty } from './copy-chunk.ts'
+import { cleanChunks } from './ledger/chunk-totals.ts'
 import { ChunkLedger } from './ledger/chunks.ts'
 import { tableKeyOf } from './ledger/owner.ts'
 import { Planning } from './ledger/planning.ts'
@@ -118,7 +119,9 @@ export async function startTable(one: PlannedTable, planned: PlannedCopy, around
       done: { chunks: dec(proved.chunks), rows: dec(proved.written) },
     })
     tellCost(context, proved, around)
-    for await (const chunk of wantedChunks(context, CLOSED)) {
+    const isMany = ring === null && periods === undefined && again === null && proved.chunks > TOLD_ONE_BY_ONE
+    if (isMany) await tellSummed(context)
+    for await (const chunk of wantedChunks(context, isMany ? `${CLOSED} AND rows_quarantined > 0` : CLOSED)) {
       if (again !== null) {
         again.left.add(chunk.no)
         continue
@@ -152,6 +155,27 @@ function periodsOf(name: string, { operation, run }: Surroundings): Pick<TableCo
   if (wish === undefined) return {}
   const proof = operation.verify === 'count' ? 'count' : 'chunk'
   return { periods: { wish, progress: new PeriodProgress(name, wish, { emit: run.emit, clock: run.clock, proof }) } }
+}
+
+/** Chunks of earlier runs that are told one by one; of more, only those of which rows wait in the quarantine. */
+const TOLD_ONE_BY_ONE = 10_000n
+
+async function tellSummed({ database, key, name, emit }: TableContext): Promise<void> {
+  const { sums, states } = await cleanChunks(database, key)
+  const none = { read: '0', written: '0', skipped: '0', quarantined: '0', proved: '0' }
+  emit({
+    type: 'chunks.summary',
+    table: name,
+    begun: '0',
+    chunks: '0',
+    work: {},
+    bytes: '0',
+    retries: '0',
+    workers: 0,
+    here: none,
+    before: sums,
+    states,
+  })
 }
 
 type Closed = { readonly chunks: bigint; readonly written: bigint }

@@ -1,16 +1,21 @@
 /**
- * The time that a slot has before it is given back: only that in which chunks are worked on. A run that has none left counts what earlier runs have proved, which
- * takes as long as it takes: to stop it there would have the next turn begin that anew, and end like this one.
+ * The time that a slot has before it is given back: only that in which chunks are worked on. Before the first of them it reads what the ledger has of its
+ * tables, and with none left it counts what earlier runs have proved. Both take as long as they take: to stop it there would have the next turn begin that
+ * anew, and end like this one.
  */
 import type { Event } from '../../model/event.ts'
 
 /** How often the time is looked at, ms. */
 const LOOK_MS = 1000
+/** A ledger of millions of chunks takes minutes to read: a turn is so many times longer than its beginning, so that most of it is work. */
+const TIMES_ITS_BEGINNING = 20
 
 export class Turn implements Disposable {
   readonly #ms: number
   readonly #over: () => void
   readonly #timer: ReturnType<typeof setInterval>
+  #begun = false
+  #beginning = 0
   #spent = 0
   #isCounting = false
 
@@ -23,7 +28,8 @@ export class Turn implements Disposable {
   }
 
   take({ type }: Event): void {
-    if (type === 'look.progress') this.#isCounting = true
+    if (type === 'copy.started') this.#begun = true
+    else if (type === 'look.progress') this.#isCounting = true
     else if (type === 'chunk.started') this.#isCounting = false
   }
 
@@ -33,8 +39,12 @@ export class Turn implements Disposable {
 
   #look(): void {
     if (this.#isCounting) return
+    if (!this.#begun) {
+      this.#beginning += LOOK_MS
+      return
+    }
     this.#spent += LOOK_MS
-    if (this.#spent < this.#ms) return
+    if (this.#spent < Math.max(this.#ms, this.#beginning * TIMES_ITS_BEGINNING)) return
     clearInterval(this.#timer)
     this.#over()
   }

@@ -292,6 +292,7 @@ const PROGRESS: ReadonlySet<EventType> = new Set<EventType>([
   'chunk.progress',
   'chunk.done',
   'chunk.skipped',
+  'chunks.summary',
   'look.progress',
   'index.done',
   'table.finished',

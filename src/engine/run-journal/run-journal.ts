@@ -56,6 +56,8 @@ export class RunJournal {
         return this.#close(event)
       case 'chunk.skipped':
         return this.#skipped(event)
+      case 'chunks.summary':
+        return this.#table(event.table).skipMany(event)
       case 'chunk.released':
         return this.#letGo(event, true)
       case 'look.difference':

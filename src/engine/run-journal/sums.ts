@@ -20,6 +20,14 @@ export class Sums {
     if (checksum === undefined || checksum.target !== '') this.proved += rows
   }
 
+  take({ read, written, skipped, quarantined, proved }: ChunkSums): void {
+    this.read += BigInt(read)
+    this.written += BigInt(written)
+    this.skipped += BigInt(skipped)
+    this.quarantined += BigInt(quarantined)
+    this.proved += BigInt(proved)
+  }
+
   told(): ChunkSums {
     const { read, written, skipped, quarantined, proved } = this
     return {

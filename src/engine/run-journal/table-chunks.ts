@@ -88,6 +88,14 @@ export class TableChunks {
     this.#states.set(event.chunk, closedBy(event), event)
   }
 
+  /** Chunks of earlier runs that were never told one by one. */
+  skipMany(event: Of<'chunks.summary'>): void {
+    this.#note(event)
+    this.#before.take(event.before)
+    for (const { first, last, state } of event.states)
+      for (let no = first; no <= last && this.#states.set(String(no), state, {}); no++);
+  }
+
   /** Its events are kept no more. @param as its state where they do not tell it */
   retire(life: ChunkLife, as: ClosedState | null = null): void {
     const { chunk, started, end } = life

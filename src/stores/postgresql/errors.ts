@@ -184,10 +184,11 @@ function missingIn(cause: unknown): readonly [reason: string, hint: string] | nu
 }
 
 export function connectionLost(thrown: unknown, settings: PostgresSettings): SluiceError {
+  const isFull = sqlStateOf(thrown) === '53300'
   return new SluiceError('CONNECTION_LOST', 'the connection to the database broke', {
     where: whereOf(thrown, settings),
-    reason: 'the server stopped or restarted, or the network failed',
-    hint: `check the server, then ${NO_RETRY_HINT}`,
+    reason: isFull ? 'the server has too many connections' : 'the server stopped or restarted, or the network failed',
+    hint: `${isFull ? 'raise its max_connections, or use fewer workers' : 'check the server'}, then ${NO_RETRY_HINT}`,
     retryable: true,
     cause: thrown,
   })

@@ -208,6 +208,11 @@ export const CHUNK_INDEXES: Readonly<Record<string, string>> = {
   migration_checkpoints_by_id: 'table_name, schema_name, id',
 }
 
+/** Of that table: what a run has worked on last, and its last end. Since version 4: all chunks were read for each run that was looked at. */
+export const CHUNK_INDEX_BY_RUN: Readonly<Record<string, string>> = {
+  migration_checkpoints_by_run: 'run_id, completed_ms',
+}
+
 /** What ledgers had before version 3: all chunks of a status were sorted for each claim. */
 export const OLD_CHUNK_INDEX = 'migration_checkpoints_by_table'
 

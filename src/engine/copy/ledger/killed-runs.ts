@@ -54,8 +54,7 @@ export function lastHeardOf(aliveUntil: number | null, lastChunk: number | null)
 export async function markKilled(database: LedgerDatabase, here: ProcessIdentity): Promise<void> {
   const { now, types } = ledgerDialect(database.dialect)
   const rows = await database.all(
-    `SELECT CAST(run_id AS ${types.castText}), status, host, pid, machine, process_started, alive_until, ${now}, CAST(${lastChunkOf('migration_runs.run_id')} AS ${types.castText})
-     FROM migration_runs WHERE status = 'running'`,
+    `SELECT CAST(run_id AS ${types.castText}), status, host, pid, machine, process_started, alive_until, ${now} FROM migration_runs WHERE status = 'running'`,
   )
   const killed = rows.filter(([, status, host, pid, machine, started, until, at]) => {
     const sign = {
@@ -68,14 +67,17 @@ export async function markKilled(database: LedgerDatabase, here: ProcessIdentity
     }
     return lifeOf(sign, Number(at), here) === 'killed'
   })
-  if (killed.length === 0) return
-  await database.batch(
-    killed.map(([run, , , , , , until, , chunk]) => ({
-      sql: `UPDATE migration_runs SET status = ?, detail = ?, ended_ms = COALESCE(?, started_ms), rows_written = ${rowsOf('migration_runs.run_id')},
-              alive_until = NULL WHERE run_id = ? AND status = 'running'`,
-      parameters: [KILLED, KILLED_DETAIL, lastHeardOf(whole(until), whole(chunk)), BigInt(String(run))],
-    })),
-  )
+  for (const [run, , , , , , until] of killed) {
+    const id = BigInt(String(run))
+    const [[chunk] = []] = await database.all(`SELECT CAST(${lastChunkOf('?')} AS ${types.castText})`, [id])
+    await database.batch([
+      {
+        sql: `UPDATE migration_runs SET status = ?, detail = ?, ended_ms = COALESCE(?, started_ms), rows_written = ${rowsOf('migration_runs.run_id')},
+                alive_until = NULL WHERE run_id = ? AND status = 'running'`,
+        parameters: [KILLED, KILLED_DETAIL, lastHeardOf(whole(until), whole(chunk)), id],
+      },
+    ])
+  }
 }
 
 function whole(value: SqlValue | undefined): number | null {

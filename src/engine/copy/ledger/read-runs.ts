@@ -60,7 +60,7 @@ export async function recordedRuns(
   const stored = (name: string): string => (columns.has(name) ? name : 'NULL')
   const rows = await database.all(
     `SELECT CAST(run_id AS ${text}), operation, source, target, status, CAST(started_ms AS ${text}), CAST(ended_ms AS ${text}), exit_code, detail,
-       CAST(${isLate ? `COALESCE(r.rows_written, ${counted})` : counted} AS ${text}), host, pid, ${stored('machine')}, ${stored('process_started')}, ${stored('alive_until')}, ${dialect.now}, CAST(${lastChunkOf('r.run_id')} AS ${text})
+       CAST(${isLate ? `COALESCE(r.rows_written, ${counted})` : counted} AS ${text}), host, pid, ${stored('machine')}, ${stored('process_started')}, ${stored('alive_until')}, ${dialect.now}, CAST(CASE WHEN status = 'running' THEN ${lastChunkOf('r.run_id')} END AS ${text})
      FROM migration_runs r ${id === null ? '' : 'WHERE run_id = ?'} ORDER BY started_ms DESC, run_id DESC LIMIT ${limit}`,
     id === null ? [] : [id],
   )

@@ -9,7 +9,7 @@ import { refuseForeignTables } from '../../../stores/ledger-tables.ts'
 import { CHUNK_COLUMNS, columnType, removals, SEED_COLUMNS, tables } from './columns.ts'
 import { STEPS } from './steps.ts'
 
-export const LEDGER_VERSION = 3
+export const LEDGER_VERSION = 4
 
 /**
  * Creates a missing ledger, brings an older one to this version, and adds columns to a table that the script left. A program that is killed meanwhile

@@ -2,6 +2,7 @@
 import type { LedgerDialect } from '../../../stores/ledger-dialect.ts'
 import {
   acceptedTable,
+  CHUNK_INDEX_BY_RUN,
   CHUNK_INDEXES,
   CHUNK_TABLE,
   columnType,
@@ -71,18 +72,20 @@ export const STEPS: readonly LedgerStep[] = [
       ...(await missing(look, 'migration_plans', LATE_PLANNER_COLUMNS)),
       ...(await missing(look, 'migration_checkpoints', LATE_OWNER_COLUMNS)),
       ...(await missing(look, 'migration_chunk_history', LATE_OWNER_COLUMNS)),
-      ...chunkIndexes(look),
+      // New ones first, so that whoever is killed between them leaves a ledger that is no slower.
+      ...made(look, CHUNK_INDEXES),
+      ...(look.indexes.kept ? [look.indexes.drop(OLD_CHUNK_INDEX, CHUNK_TABLE)] : []),
     ],
   },
+  { version: 4, statements: async (look) => made(look, CHUNK_INDEX_BY_RUN) },
 ]
 
-/** New ones first, so that whoever is killed between them leaves a ledger that is no slower. */
-function chunkIndexes({ indexes }: LedgerLook): readonly string[] {
+/** Statements that make indexes of chunks, where the system keeps any. */
+function made({ indexes }: LedgerLook, wanted: Readonly<Record<string, string>>): readonly string[] {
   if (!indexes.kept) return []
-  const made = Object.entries(CHUNK_INDEXES).map(
+  return Object.entries(wanted).map(
     ([name, columns]) => `CREATE INDEX ${indexes.unlessThere}${name} ON ${CHUNK_TABLE} (${columns})`,
   )
-  return [...made, indexes.drop(OLD_CHUNK_INDEX, CHUNK_TABLE)]
 }
 
 /** Chunks of which rows wait in the quarantine show in the queries for failed ones. */

@@ -23,7 +23,7 @@ export class Cover {
     this.#keepsIds = keepsIds
   }
 
-  add({ id, range }: StoredChunk): void {
+  add({ id, range }: Pick<StoredChunk, 'id' | 'range'>): void {
     if (range.by !== 'key') return
     let stretch: Stretch = { after: range.after, through: range.through, ids: this.#keepsIds ? [id] : [] }
     const before = range.after === null ? undefined : this.#ends.get(text(range.after))

@@ -120,6 +120,7 @@ export const COPY_EVENTS = [
   'chunk.retried',
   'chunk.done',
   'chunk.skipped',
+  'chunks.summary',
   'chunk.failed',
   'chunk.released',
   'look.progress',

@@ -1,0 +1,172 @@
+/**
+ * What the chunks of a table come to, added up by the database: a ledger may have ten million of them, and every program that joins a copy asks this when
+ * it begins and when it ends.
+ */
+import type { Range } from '../../../model/copy/range.ts'
+import type { ChunkStretch, ChunkSums } from '../../../model/summary-events.ts'
+import { dec } from '../../../model/dec.ts'
+import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import type { SqlValue } from '../../../stores/port.ts'
+import { readRange } from './keys.ts'
+import type { TableKey } from './owner.ts'
+import { BROKEN, CLOSED, OF_TABLE } from './stored-chunk.ts'
+
+/** As `Standing` adds chunks up one by one. */
+export type ChunkTotals = {
+  readonly chunks: bigint
+  readonly failed: bigint
+  /** Why the first of those was that failed. */
+  readonly cause: string | null
+  readonly quarantined: bigint
+  readonly written: bigint
+  /** Of those that are done. */
+  readonly done: {
+    readonly chunks: bigint
+    readonly read: bigint
+    readonly written: bigint
+    readonly skipped: bigint
+    readonly quarantined: bigint
+    readonly bytes: bigint
+  }
+  /** Rows of the target that no row of the source was written to, in chunks that the run has closed. */
+  readonly extra: bigint
+  /** That other runs have closed; of those before `begunMs`; first and last moment, ms since the epoch. */
+  readonly earlier: bigint
+  readonly old: bigint
+  readonly closedSpan: readonly [number, number] | null
+  /** Views of the source that they were read in. */
+  readonly views: readonly string[]
+}
+
+/** @param runId of the run that asks @param begunMs when it began, by the clock of the ledger's database */
+export async function chunkTotals(
+  database: LedgerDatabase,
+  key: TableKey,
+  runId: bigint,
+  begunMs: number,
+): Promise<ChunkTotals> {
+  const { castText } = ledgerDialect(database.dialect).types
+  const identity = [key.name, key.schema]
+  const sum = (what: string): string => `CAST(COALESCE(SUM(${what}), 0) AS ${castText})`
+  const count = (such: string): string => sum(`CASE WHEN ${such} THEN 1 ELSE 0 END`)
+  const done = (column: string): string => sum(`CASE WHEN ${CLOSED} THEN COALESCE(${column}, 0) ELSE 0 END`)
+  const own = `run_id = ${runId}`
+  const other = `${CLOSED} AND (run_id IS NULL OR run_id <> ${runId})`
+  const beyond = 'surplus + COALESCE(rows_quarantined, 0)'
+  const [row = []] = await database.all(
+    `SELECT COUNT(*), ${count(`status = 'failed' AND ${BROKEN}`)}, ${sum('COALESCE(rows_quarantined, 0)')}, ${sum('COALESCE(rows_written, 0)')},
+       ${count(CLOSED)}, ${done('rows_read')}, ${done('rows_written')}, ${done('rows_skipped')}, ${done('rows_quarantined')}, ${done('bytes')},
+       ${sum(`CASE WHEN ${CLOSED} AND ${own} AND surplus IS NOT NULL AND ${beyond} > 0 THEN ${beyond} ELSE 0 END`)},
+       ${count(other)}, ${count(`${other} AND (completed_ms IS NULL OR completed_ms < ${begunMs})`)},
+       MIN(CASE WHEN ${other} THEN completed_ms END), MAX(CASE WHEN ${other} THEN completed_ms END)
+     FROM migration_checkpoints WHERE ${OF_TABLE}`,
+    identity,
+  )
+  const [chunks, failed, quarantined, written, closed, read, doneWritten, skipped, aside, bytes, extra, earlier, old] =
+    row.map(whole)
+  const [first, last] = row.slice(13)
+  const views = await database.all(
+    `SELECT DISTINCT read_view FROM migration_checkpoints WHERE ${OF_TABLE} AND read_view IS NOT NULL`,
+    identity,
+  )
+  const [broken] =
+    failed === 0n
+      ? []
+      : await database.all(
+          `SELECT error_message FROM migration_checkpoints WHERE ${OF_TABLE} AND status = 'failed' AND ${BROKEN} ORDER BY id LIMIT 1`,
+          identity,
+        )
+  return {
+    chunks: chunks ?? 0n,
+    failed: failed ?? 0n,
+    cause: broken?.[0] == null ? null : String(broken[0]),
+    quarantined: quarantined ?? 0n,
+    written: written ?? 0n,
+    done: {
+      chunks: closed ?? 0n,
+      read: read ?? 0n,
+      written: doneWritten ?? 0n,
+      skipped: skipped ?? 0n,
+      quarantined: aside ?? 0n,
+      bytes: bytes ?? 0n,
+    },
+    extra: extra ?? 0n,
+    earlier: earlier ?? 0n,
+    old: old ?? 0n,
+    closedSpan: first == null || last == null ? null : [Number(first), Number(last)],
+    views: views.map(([view]) => String(view)),
+  }
+}
+
+/** Stretches that are told of chunks that are done; what lies behind the last one is told by its sums alone. */
+const STRETCHES = 10_000
+
+/** Chunks that are done, without those of which rows wait in the quarantine: what they add up to, and which they are. */
+export async function cleanChunks(
+  database: LedgerDatabase,
+  key: TableKey,
+): Promise<{ readonly sums: ChunkSums; readonly states: readonly ChunkStretch[] }> {
+  const { castText } = ledgerDialect(database.dialect).types
+  const clean = `${OF_TABLE} AND ${CLOSED} AND COALESCE(rows_quarantined, 0) = 0`
+  const identity = [key.name, key.schema]
+  const sum = (column: string): string => `CAST(COALESCE(SUM(${column}), 0) AS ${castText})`
+  const [row = []] = await database.all(
+    `SELECT ${sum('rows_read')}, ${sum('rows_written')} FROM migration_checkpoints WHERE ${clean}`,
+    identity,
+  )
+  const stretches = await database.all(
+    `SELECT MIN(chunk_no), MAX(chunk_no) FROM (
+       SELECT chunk_no, chunk_no - ROW_NUMBER() OVER (ORDER BY chunk_no) AS stretch FROM migration_checkpoints WHERE ${clean}) numbered
+     GROUP BY stretch ORDER BY 1 LIMIT ${STRETCHES}`,
+    identity,
+  )
+  const [read = 0n, written = 0n] = row.map(whole)
+  return {
+    sums: { read: dec(read), written: dec(written), skipped: '0', quarantined: '0', proved: dec(written) },
+    states: stretches.map(([first, last]) => ({ first: Number(first), last: Number(last), state: 'proved' })),
+  }
+}
+
+/** What all chunks of a table cover. */
+export type Coverage = {
+  readonly any: boolean
+  /** The largest number. */
+  readonly last: number
+  readonly nullKeys: boolean
+  /** Ranges of keys, of which none begins where the one before it ends, in the order in which they were written down. */
+  readonly ranges: readonly Range[]
+}
+
+/** Chunks whose bounds are equal texts are one range: a million of them that follow one another are one row of the answer. */
+export async function coverage(database: LedgerDatabase, key: TableKey): Promise<Coverage> {
+  const identity = [key.name, key.schema]
+  const { castText } = ledgerDialect(database.dialect).types
+  const [row = []] = await database.all(
+    `SELECT COUNT(*), MAX(chunk_no), SUM(CASE WHEN kind = 'nullKey' THEN 1 ELSE 0 END) FROM migration_checkpoints WHERE ${OF_TABLE}`,
+    identity,
+  )
+  const edges = await database.all(
+    `SELECT kind, lo, hi, CAST(start_id AS ${castText}), CAST(end_id AS ${castText}),
+       CASE WHEN lo IS NOT NULL AND before_it = lo THEN 1 ELSE 0 END, CASE WHEN hi IS NOT NULL AND behind_it = hi THEN 1 ELSE 0 END FROM (
+       SELECT id, kind, lo, hi, start_id, end_id, LAG(hi) OVER (ORDER BY id) AS before_it, LEAD(lo) OVER (ORDER BY id) AS behind_it
+       FROM migration_checkpoints WHERE ${OF_TABLE} AND (kind IS NULL OR kind NOT IN ('nullKey', 'all', 'block'))) chained
+     WHERE lo IS NULL OR before_it IS NULL OR before_it <> lo OR hi IS NULL OR behind_it IS NULL OR behind_it <> hi ORDER BY id`,
+    identity,
+  )
+  const ranges: Range[] = []
+  let first: Range | null = null
+  for (const [kind = null, lo = null, hi = null, start = null, end = null, follows, isFollowed] of edges) {
+    const range = readRange([kind, lo, hi, start, end])
+    if (range.by !== 'key') continue
+    if (Number(follows) === 0) first = range
+    if (Number(isFollowed) === 1) continue
+    const after = first?.by === 'key' ? first.after : range.after
+    ranges.push({ by: 'key', after, through: range.through })
+    first = null
+  }
+  const [count, last, nullKeys] = row
+  return { any: Number(count ?? 0) > 0, last: Number(last ?? 0), nullKeys: Number(nullKeys ?? 0) > 0, ranges }
+}
+
+const whole = (value: SqlValue | undefined): bigint => BigInt(value == null ? 0 : String(value))

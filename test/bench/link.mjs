@@ -1,0 +1,44 @@
+/**
+ * A network that carries so many bytes a second, both ways together, however many connections share it: called with HOST PORT BYTES-A-SECOND, prints the
+ * port at which it listens. A program of its own, so that it does not share the time of what it slows down.
+ */
+import net from 'node:net'
+
+const [, , host = '', port = '', most = ''] = process.argv
+const rate = Number(most)
+/** What may pass at once; small, so that rates over seconds are those that were asked for. */
+const BURST = rate / 20
+let [left, at] = [BURST, performance.now()]
+
+/** How long whoever wants to send so many bytes waits; what is sent is taken off at once, so that those who wait come one after the other. @param {number} bytes */
+function wait(bytes) {
+  const now = performance.now()
+  left = Math.min(BURST, left + ((now - at) / 1000) * rate) - bytes
+  at = now
+  return left >= 0 ? 0 : (-left / rate) * 1000
+}
+
+/** @param {net.Socket} from @param {net.Socket} to */
+function carry(from, to) {
+  from.on('data', (chunk) => {
+    const late = wait(chunk.length)
+    const taken = to.write(chunk)
+    if (late < 1 && taken) return
+    from.pause()
+    const go = () => setTimeout(() => from.resume(), late)
+    if (taken) go()
+    else to.once('drain', go)
+  })
+  from.on('end', () => to.end())
+  from.on('error', () => to.destroy())
+  from.on('close', () => to.destroy())
+}
+
+const server = net.createServer({ noDelay: true }, (near) => {
+  const far = net.connect({ host, port: Number(port), noDelay: true })
+  carry(near, far)
+  carry(far, near)
+})
+server.listen(0, '127.0.0.1', () => {
+  process.stdout.write(`${/** @type {net.AddressInfo} */ (server.address()).port}\n`)
+})
