@@ -10,7 +10,6 @@ import {
   partOfRange,
   periodParts,
 } from '../../src/engine/copy/plan/period-cut.ts'
-import type { StoredChunk } from '../../src/engine/copy/ledger/stored-chunk.ts'
 import type { PeriodWish } from '../../src/model/copy/period-marks.ts'
 import type { Bound, Range } from '../../src/model/copy/range.ts'
 import { valueText } from '../../src/engine/calendar/value-text.ts'
@@ -82,7 +81,7 @@ function cut(range: KeyRange, keys: readonly Bound[], rows: number): readonly Ke
 
 const coverOf = (ranges: readonly KeyRange[]): Cover => {
   const cover = new Cover()
-  for (const [at, range] of ranges.entries()) cover.add({ id: at, range } as unknown as StoredChunk)
+  for (const [at, range] of ranges.entries()) cover.add({ id: at, range })
   return cover
 }
 
