@@ -37,7 +37,7 @@ export async function hosts({ chunks, seconds }) {
     const commands = [
       ['runs', ['runs', '--to', server.url]],
       ['runs --run', ['runs', '--to', server.url, '--run', lines.find((line) => 'run' in line).run]],
-      ['migration-status', ['migration-status', '--to', server.url]],
+      ['report RUN', ['report', lines.find((line) => 'run' in line).run, '--to', server.url, '--format', 'json']],
     ]
     const rows = commands.map(([name, args]) => [name, command(args)])
     process.stdout.write(`\n${textTable(['commands, with their start', ''], rows)}\n`)

@@ -19,6 +19,7 @@ const { values, positionals } = parseArgs({
     runs: { type: 'string', default: '3' },
     rows: { type: 'string', default: '2000000' },
     chunks: { type: 'string' },
+    files: { type: 'string' },
     seconds: { type: 'string' },
   },
   allowPositionals: true,
@@ -64,6 +65,12 @@ if (positionals[0] === 'hosts') {
 if (positionals[0] === 'workers') {
   const { workers } = await import('./workers.mjs')
   await workers({ rows: process.argv.includes('--rows') ? Number(values.rows) : values.quick ? 60_000 : 600_000 })
+  process.exit()
+}
+
+if (positionals[0] === 'large-table') {
+  const { largeTable } = await import('./large-table.mjs')
+  await largeTable({ files: Number(values.files ?? (values.quick ? 200_000 : 4_000_000)) })
   process.exit()
 }
 

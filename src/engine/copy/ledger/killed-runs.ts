@@ -9,8 +9,11 @@ export const KILLED = 'killed'
 export const KILLED_DETAIL = 'its program ended before it could note how'
 export const SILENT_DETAIL = 'its process is there, and nothing is heard of it: it stands still'
 
-/** SQL for the rows that a run has written, of chunks that it worked on last, those included that a restart has retired since. @param run in SQL */
-export function rowsOf(run: string): string {
+/**
+ * SQL for the rows that a run has written, of chunks that it worked on last, those included that a restart has retired since. The run stands in it as a
+ * number: of a column PostgreSQL takes most of a ledger for its chunks, and reads all of it.
+ */
+export function rowsOf(run: bigint): string {
   const sum = (table: string): string =>
     `COALESCE((SELECT SUM(COALESCE(c.rows_written, 0)) FROM ${table} c WHERE c.run_id = ${run}), 0)`
   return `(${sum('migration_checkpoints')} + ${sum('migration_chunk_history')})`
@@ -39,8 +42,8 @@ export function lifeOf(run: Sign, now: number, here: ProcessIdentity): Life {
   return isSilent ? 'silent' : 'runs'
 }
 
-/** SQL for the last moment at which a chunk of a run was settled, ms since the epoch. @param run in SQL */
-export function lastChunkOf(run: string): string {
+/** SQL for the last moment at which a chunk of a run was settled, ms since the epoch. */
+export function lastChunkOf(run: bigint): string {
   return `(SELECT MAX(c.completed_ms) FROM migration_checkpoints c WHERE c.run_id = ${run})`
 }
 
@@ -69,10 +72,10 @@ export async function markKilled(database: LedgerDatabase, here: ProcessIdentity
   })
   for (const [run, , , , , , until] of killed) {
     const id = BigInt(String(run))
-    const [[chunk] = []] = await database.all(`SELECT CAST(${lastChunkOf('?')} AS ${types.castText})`, [id])
+    const [[chunk] = []] = await database.all(`SELECT CAST(${lastChunkOf(id)} AS ${types.castText})`)
     await database.batch([
       {
-        sql: `UPDATE migration_runs SET status = ?, detail = ?, ended_ms = COALESCE(?, started_ms), rows_written = ${rowsOf('migration_runs.run_id')},
+        sql: `UPDATE migration_runs SET status = ?, detail = ?, ended_ms = COALESCE(?, started_ms), rows_written = ${rowsOf(id)},
                 alive_until = NULL WHERE run_id = ? AND status = 'running'`,
         parameters: [KILLED, KILLED_DETAIL, lastHeardOf(whole(until), whole(chunk)), id],
       },

@@ -55,18 +55,17 @@ export async function recordedRuns(
   const columns = new Set(
     (await database.all(dialect.columns, ['migration_runs'])).map(([name]) => String(name).toLowerCase()),
   )
-  const counted = rowsOf('r.run_id')
-  const isLate = columns.has('alive_until')
   const stored = (name: string): string => (columns.has(name) ? name : 'NULL')
   const rows = await database.all(
     `SELECT CAST(run_id AS ${text}), operation, source, target, status, CAST(started_ms AS ${text}), CAST(ended_ms AS ${text}), exit_code, detail,
-       CAST(${isLate ? `COALESCE(r.rows_written, ${counted})` : counted} AS ${text}), host, pid, ${stored('machine')}, ${stored('process_started')}, ${stored('alive_until')}, ${dialect.now}, CAST(CASE WHEN status = 'running' THEN ${lastChunkOf('r.run_id')} END AS ${text})
+       CAST(${stored('rows_written')} AS ${text}), host, pid, ${stored('machine')}, ${stored('process_started')}, ${stored('alive_until')}, ${dialect.now}
      FROM migration_runs r ${id === null ? '' : 'WHERE run_id = ?'} ORDER BY started_ms DESC, run_id DESC LIMIT ${limit}`,
     id === null ? [] : [id],
   )
-  return rows.map((row) => {
+  const found: RecordedRun[] = []
+  for (const row of rows) {
     const [run, operation, source, target, status, started, ended, code, detail, written, host, pid, machine] = row
-    const [began, until, now, lastChunk] = row.slice(13)
+    const [began, until, now] = row.slice(13)
     const sign = {
       status: String(status),
       host: nullable(host),
@@ -77,7 +76,11 @@ export async function recordedRuns(
     }
     const life = lifeOf(sign, Number(now), here)
     const killed = life === 'killed'
-    return {
+    const ask = async (what: string): Promise<SqlValue | undefined> =>
+      (await database.all(`SELECT CAST(${what} AS ${text})`))[0]?.[0]
+    const runId = BigInt(String(run))
+    const lastChunk = killed ? await ask(lastChunkOf(runId)) : null
+    found.push({
       id: String(run),
       operation: String(operation),
       source: String(source ?? ''),
@@ -86,11 +89,12 @@ export async function recordedRuns(
       startedMs: numberOf(started),
       endedMs: (killed ? lastHeardOf(sign.aliveUntil, numberOf(lastChunk)) : null) ?? numberOf(ended),
       exitCode: numberOf(code),
-      rows: whole(written),
+      rows: whole(written ?? (await ask(rowsOf(runId)))),
       detail: killed ? KILLED_DETAIL : life === 'silent' ? SILENT_DETAIL : nullable(detail),
       host: sign.host === here.host ? null : sign.host,
-    }
-  })
+    })
+  }
+  return found
 }
 
 /** How far the chunks are that a run worked on last. */

@@ -81,7 +81,7 @@ export class RunLedger {
     await this.#database.batch([
       {
         sql: `UPDATE migration_runs SET status = ?, exit_code = ?, detail = ?, ended_ms = ${this.#now}, alive_until = NULL,
-                rows_written = ${rowsOf('migration_runs.run_id')} WHERE run_id = ?`,
+                rows_written = ${rowsOf(this.#owner.runId)} WHERE run_id = ?`,
         parameters: [status, exitCode, detail === null ? null : errorText(detail), this.#owner.runId],
       },
       { sql: 'UPDATE migration_plans SET planner = NULL WHERE planner = ?', parameters: [this.#owner.id] },
