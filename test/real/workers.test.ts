@@ -321,6 +321,25 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     expect(after.events.length).toBe(before.events.length)
   })
 
+  test('a database without a queue stays without one where somebody steers, and a role without rights is told so', async () => {
+    await stage.ask(stage.data, 'other', `DROP ROLE IF EXISTS poor; CREATE ROLE poor LOGIN PASSWORD 'poor-word'`)
+    const url = new URL(stage.data.url('other'))
+    for (const words of [
+      ['ctl', '1', 'pause', '--distributed'],
+      ['schedule', 'pause', 'nightly'],
+    ]) {
+      expect((await stage.sluice(...words, '--connect', url.href)).err).toContain('NO_SUCH_PATH')
+    }
+    const made = `SELECT nspname FROM pg_namespace WHERE nspname IN ('sluice_queue', 'graphile_worker')`
+    expect(await stage.ask(stage.data, 'other', made)).toEqual([])
+    url.username = 'poor'
+    url.password = 'poor-word'
+    const { code, err } = await stage.sluice('worker', '--idle', '1s', '--connect', url.href)
+    expect([code, err]).toEqual([4, expect.stringContaining('GRANT CREATE ON DATABASE')])
+    expect(err).toContain('TARGET_DENIED')
+    expect(err).not.toContain('poor-word')
+  })
+
   test('no password stands in the queue, or in what workers say', async () => {
     const password = 'a test pässword/@:%'
     const forms = [password, encodeURIComponent(password), JSON.stringify(password).slice(1, -1)]

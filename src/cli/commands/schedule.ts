@@ -4,10 +4,10 @@ import process from 'node:process'
 import { DEFAULT_CALENDAR, CALENDAR_UNITS } from '../../engine/calendar/calendar.ts'
 import { foldersOf, withNames } from '../../engine/distributed/sharing.ts'
 import { queueable } from '../../engine/distributed/queued-run.ts'
-import { comesAgain, defaultNumber, destructionsOf } from '../../engine/operations/facts.ts'
+import { defaultNumber, destructionsOf } from '../../engine/operations/facts.ts'
 import type { Operation } from '../../engine/operations/list.ts'
 import { intervalOf, minuteOf, ruleText } from '../../engine/schedules/rule-text.ts'
-import { notForSchedules } from '../../engine/schedules/work.ts'
+import { refuseUnlessItComesAgain } from '../../engine/schedules/work.ts'
 import type { ScheduleRule } from '../../engine/schedules/rule.ts'
 import { CATCH_UP } from '../../model/schedule.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -162,7 +162,7 @@ async function readInner(words: readonly string[], args: Arguments, context: Req
       hint: '--at says when it begins',
     })
   }
-  if (!comesAgain(request.operation)) throw notForSchedules(request.operation)
+  refuseUnlessItComesAgain(request.operation)
   return request.operation
 }
 

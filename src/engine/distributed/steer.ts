@@ -10,7 +10,7 @@ import { openQueue } from './queues.ts'
  * @throws SluiceError NO_SUCH_PATH for a run that the queue does not know, BAD_FLAG for one that has ended, CONNECT_FAILED
  */
 export async function steerShared(connect: string, runId: string, wishes: RunWishes | null): Promise<DistributedRun> {
-  await using queue = await openQueue(connect, wishes === null ? 'look' : 'work')
+  await using queue = await openQueue(connect, 'look')
   return await steered(queue, runId, wishes)
 }
 

@@ -104,6 +104,8 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
   readonly alerts?: { readonly causes: readonly AlertCause[]; readonly by?: readonly FieldOf<O>[] }
   /** It may come again by a schedule: always, or only where that field is on. */
   readonly comesAgain?: true | FieldOf<O>
+  /** Fields with which it goes on until somebody stops it: no schedule would see its end. */
+  readonly endless?: readonly FieldOf<O>[]
   /** Events of its dry run that say how it goes about it, and not what is due: where they change, what was confirmed for a schedule is void. */
   readonly marks?: readonly E[]
   /** What is looked at before it, where there is no such field. */

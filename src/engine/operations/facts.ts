@@ -194,6 +194,12 @@ export function comesAgain(operation: Operation): boolean {
   return when === true || (when !== undefined && valueOf(operation, when) === true)
 }
 
+/** The field with which it goes on until somebody stops it; null where it ends by itself. */
+export function endlessBy(operation: Operation): string | null {
+  const { endless = [] } = declarationOf(operation.kind)
+  return endless.find((field) => ![undefined, false].includes(valueOf(operation, field) as undefined)) ?? null
+}
+
 /** The same operation asked for its plan alone; null where it has none. */
 export function planOf(operation: Operation): Operation | null {
   const { plans } = declarationOf(operation.kind)

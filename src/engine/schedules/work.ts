@@ -4,7 +4,7 @@ import { writtenFile } from '../distributed/distribute.ts'
 import type { NamedUrl } from '../distributed/own-url.ts'
 import { identitiesOf, queueable, queuedRun } from '../distributed/queued-run.ts'
 import { sharingOf, withNames } from '../distributed/sharing.ts'
-import { commandNameOf, comesAgain, destructionsOf, typedName, withUrls } from '../operations/facts.ts'
+import { commandNameOf, comesAgain, destructionsOf, endlessBy, typedName, withUrls } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
 import { markOf, trialOf, type Trial } from './mark.ts'
 import type { Work } from './work-port.ts'
@@ -13,7 +13,7 @@ import type { Work } from './work-port.ts'
 export function workOf(operation: Operation, known: readonly NamedUrl[], trial: Trial): Work {
   const whole = withUrls(operation, (name) => known.find((store) => store.name === name)?.url ?? name)
   // What stands in a row of the queue is held to the same as what is typed.
-  if (!comesAgain(whole)) throw notForSchedules(whole)
+  refuseUnlessItComesAgain(whole)
   sharingOf(whole)
   const ready = queueable(whole, known)
   return {
@@ -26,8 +26,23 @@ export function workOf(operation: Operation, known: readonly NamedUrl[], trial: 
   }
 }
 
+/** @throws SluiceError BAD_FLAG for what is not for a schedule, or never ends: its next time would wait for ever */
+export function refuseUnlessItComesAgain(operation: Operation): void {
+  if (!comesAgain(operation)) throw notForSchedules(operation)
+  const endless = endlessBy(operation)
+  if (endless === null) return
+  const [command, option] = [commandNameOf(operation.kind), `--${endless}`]
+  throw new SluiceError(
+    'BAD_FLAG',
+    `${command} ${option} goes on until somebody stops it: its next time would wait for ever`,
+    {
+      hint: `leave ${option} out of the command of the schedule, or start it once with --distributed`,
+    },
+  )
+}
+
 /** Says what is for schedules. */
-export function notForSchedules({ kind }: Operation): SluiceError {
+function notForSchedules({ kind }: Operation): SluiceError {
   const command = commandNameOf(kind)
   return new SluiceError(
     'BAD_FLAG',

@@ -54,7 +54,7 @@ export async function scheduleAdd(operation: ScheduleAddOperation, run: Run): Pr
     `it runs ${ruleWords(rule)}`,
     ...(mark === null
       ? []
-      : ['it destroys something each time, as confirmed: it is void as soon as its plan is another one']),
+      : ['it destroys something each time: it is void as soon as its plan is another one than now']),
     ...(workers.length > 0
       ? []
       : [`no worker of this version takes from there now: start one with sluice worker --connect ${queue.label}`]),

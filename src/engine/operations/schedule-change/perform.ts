@@ -18,7 +18,7 @@ const CHANGED = { pause: 'paused', resume: 'resumed', 'run-now': 'wanted', remov
 
 /** @throws SluiceError NO_SUCH_PATH for a name that there is none of, BAD_FLAG where it is not such that it could, CONNECT_FAILED */
 export async function scheduleChange({ connect, name, change }: ScheduleChangeOperation, run: Run): Promise<Ending> {
-  await using queue = await openQueue(connect, 'work')
+  await using queue = await openQueue(connect, 'look')
   const [found] = await queue.schedules.list(name)
   if (found === undefined) throw unknownSchedule(name)
   const notes = await DO[change](queue, found)

@@ -88,5 +88,6 @@ export const sync: Declaration<SyncOperation, (typeof EVENTS)[number]> = {
   distributes: { by: 'parts', field: 'tables' },
   alerts: { causes: CAUSES },
   comesAgain: true,
+  endless: ['watch'],
   events: EVENTS,
 }

@@ -2,7 +2,10 @@
 import { makeWorkerUtils } from 'graphile-worker'
 import type { DistributedRun, RunWishes, Slot, WorkerRow } from '../../../model/distributed.ts'
 import type { QueuedRun, QueueWorker, RunQueue, WorkerAbout } from '../../queue-port.ts'
-import { postgresError } from '../errors.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { permissionDenied } from '../../../shared/guide-errors.ts'
+import { postgresError, sqlStateOf } from '../errors.ts'
+import type { PostgresSettings } from '../settings.ts'
 import type { ScheduleBook } from '../../schedule-port.ts'
 import { endOfStopped } from './ends.ts'
 import { queueSlots } from './jobs.ts'
@@ -38,8 +41,18 @@ export async function openPostgresQueue(url: string, mode: 'look' | 'work', slot
     return new PostgresQueue(pool, mode === 'work' ? { runs: true, schedules: true } : there)
   } catch (error) {
     await pool[Symbol.asyncDispose]()
-    throw error
+    throw refusedQueue(error, pool.settings)
   }
+}
+
+/** Says which rights a queue wants, where the role has too few. */
+function refusedQueue(error: unknown, settings: PostgresSettings): unknown {
+  if (sqlStateOf(error) !== '42501') return postgresError(error, settings)
+  const raw = error instanceof Error ? error.message : String(error)
+  const hint = `connect as the role that owns the queue's schemas, graphile_worker and ${QUEUE_SCHEMA}; where there is none yet, as one that may make them (GRANT CREATE ON DATABASE)`
+  return new SluiceError(
+    ...permissionDenied('TARGET_DENIED', { where: settings.label, reason: raw, hint, cause: error }),
+  )
 }
 
 class PostgresQueue implements RunQueue {
