@@ -140,7 +140,7 @@ export async function ctlDistributed(
         isoTime(one.begunAt),
       ],
     })
-    return { runs: '1' }
+    return { slots: String(slots.queued + slots.working + slots.ended), rows: rows.toString() }
   })
 }
 

@@ -93,8 +93,8 @@ export class SummaryFold {
     }
     if (command === 'fsck' && finished.totals['files'] !== undefined) return fsckText(finished)
     if (command === 'export-log' && finished.totals['commits'] !== undefined) return this.#exportText(finished)
-    if (command === 'ctl' && finished.status === 'ok')
-      return `${plural(finished.totals['runs'] ?? 0, 'run')} on this machine`
+    if (command === 'ctl' && finished.status === 'ok' && finished.totals['runs'] !== undefined)
+      return `${plural(finished.totals['runs'], 'run')} on this machine`
     const parts = [
       command === 'copy' && (finished.totals['tables'] ?? '1') === '1' ? '' : this.#tablesText(finished),
       copiedText(finished, this.#pace.chunks) + this.#paceText(),

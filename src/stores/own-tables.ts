@@ -37,10 +37,10 @@ const late = (name: string, since: number, marks: readonly string[]): OwnTable =
   marks,
 })
 
-const queueTable = (name: string, marks: readonly string[]): OwnTable => ({
+const queueTable = (name: string, marks: readonly string[], since = 1): OwnTable => ({
   name,
   owner: 'queue',
-  since: 1,
+  since,
   only: ['postgresql'],
   marks,
 })
@@ -109,6 +109,9 @@ export const OWN_TABLES: readonly OwnTable[] = [
   queueTable('sluice_run_refusals', ['run_id', 'worker_id']),
   queueTable('sluice_workers', ['worker_id', 'concurrency']),
   { ...queueTable('sluice_queue_version', ['version']), oneColumn: true },
+  queueTable('sluice_schedules', ['words', 'catch_up'], 2),
+  queueTable('sluice_schedule_runs', ['name', 'due_ms'], 2),
+  queueTable('sluice_run_output', ['slot_no', 'events'], 2),
 
   {
     name: 'cdm_run_info',

@@ -254,6 +254,10 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
         ['--', 'copy', '--from', 'shop', '--to', 'cold', '--table', 'inv', '--again', '--background'],
         'has no --background',
       ],
+      [
+        ['--', 'copy', '--from', 'shop', '--to', 'cold', '--table', 'inv', '--again', '--follow'],
+        'copy --follow goes on until somebody stops it',
+      ],
       [['--', 'sync', '--all', '--watch', '--database-url', 'cold'], 'sync --watch goes on until somebody stops it'],
       [['--every', '7m', ...ENSURE], 'a day does not hold 7m'],
       [['--every', 'month', '--day', '0', ...ENSURE], '--day 0'],

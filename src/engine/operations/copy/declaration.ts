@@ -377,5 +377,6 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
   distributes: { by: 'chunks', unless: ['again', 'againWhenDone', 'follow', 'part'], field: 'tables' },
   alerts: { causes: FOLLOW_CAUSES },
   comesAgain: 'again',
+  endless: ['follow'],
   events: COPY_EVENTS,
 }
