@@ -95,6 +95,17 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     await back('coming', DAY)
     await scheduler().look()
     expect(await queue.runs(10)).toHaveLength(1)
+    // Nor is it stuck there.
+    const [stands] = await queue.schedules.list('coming')
+    expect(stands?.error).toBeNull()
+    expect(stands?.next?.at).toBeGreaterThan(await queue.now())
+  })
+
+  test('an error that quotes what no jsonb holds is kept all the same', async () => {
+    await add('coming', '--every', 'day', ...ENSURE)
+    const error = { code: 'ROW_REFUSED', message: 'the key a\0b \ud800 and 😀', retryable: false } as const
+    await queue.schedules.refuse('coming', error, false)
+    expect((await queue.schedules.list('coming'))[0]?.error?.message).toBe('the key a\ufffdb \ufffd and 😀')
   })
 
   test('what comes due while a run goes on waits for its end', async () => {

@@ -34,6 +34,11 @@ function ownWork({ events }: TestWorker, run: string): object {
 
 const COPY = ['copy', '--from', 'shop', '--to', 'cold', '--table', 'orders'] as const
 
+/** A program of a slot that ends with the URL of its source on its lips. */
+const CRASH = `if (process.argv[1]?.includes('slot-main')) process.on('message', ({ order }) => {
+  if (order !== undefined) process.stderr.write('it broke at ' + order.stores[0].url, () => process.exit(9))
+})`
+
 describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeout: 120_000 }, () => {
   let stage: WorkerStage
   beforeAll(async () => {
@@ -347,18 +352,25 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     const worker = stage.worker({ args: ['--idle', '3s'] })
     await stage.until('a refusal', async () => (await stage.run(bad)).status !== 'running')
     await worker.ended
+    // What a program says that crashes is nobody's choice.
+    await stage.distribute(...COPY, '--slots', '1')
+    const crashing = stage.worker({ preload: CRASH })
+    await stage.until('a crash', () => crashing.slots.includes('resting'))
+    crashing.signal('SIGKILL')
+    await crashing.ended
     const tables = await stage.ask<{ name: string }>(
       stage.queue,
       'queue',
       `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname IN ('sluice_queue', 'graphile_worker')`,
     )
     expect(tables.length).toBeGreaterThan(6)
-    let text = worker.said
+    let text = worker.said + crashing.said
     for (const { name } of tables) {
       const rows = await stage.ask<{ row: string }>(stage.queue, 'queue', `SELECT t::text AS row FROM ${name} t`)
       text += rows.map(({ row }) => row).join('\n')
     }
     for (const form of forms) expect(text).not.toContain(form)
     expect(text).toContain(bad)
+    expect(text).toContain('it broke at postgresql')
   })
 })

@@ -25,6 +25,8 @@ export type WorkerOptions = {
   readonly args?: readonly string[]
   /** Its clock is an hour ahead of the servers'. */
   readonly hourAhead?: boolean
+  /** Runs first in the worker and in the programs of its slots. */
+  readonly preload?: string
   /** Reaches servers over TCP, which a network of its own does not let through. */
   readonly overTcp?: boolean
 }
@@ -133,20 +135,28 @@ export class WorkerStage implements AsyncDisposable {
     return String(row.values[0])
   }
 
-  worker({ host, stores = {}, args = [], hourAhead = false, overTcp = false }: WorkerOptions = {}): TestWorker {
+  worker({
+    host,
+    stores = {},
+    args = [],
+    hourAhead = false,
+    preload,
+    overTcp = false,
+  }: WorkerOptions = {}): TestWorker {
     const name = host ?? `host${(this.#hosts += 1)}`
     const folder = path.join(this.folder, name)
     mkdirSync(folder, { recursive: true })
     this.#config(folder, stores)
-    const ahead = path.join(this.folder, 'ahead.mjs')
-    if (hourAhead) writeFileSync(ahead, HOUR_AHEAD)
+    const first = path.join(folder, 'first.mjs')
+    const isFirst = hourAhead || preload !== undefined
+    if (isFirst) writeFileSync(first, preload ?? HOUR_AHEAD)
     const words = [process.execPath, BIN, 'worker', '--json', ...args]
     const apart = ['--uts', '--pid', '--fork', '--mount-proc', ...(overTcp ? [] : ['--net'])]
     const command = NAMESPACES ? ['unshare', ...apart, 'sh', '-c', 'hostname "$0" && exec "$@"', name, ...words] : words
     const child = spawn(command[0] ?? '', command.slice(1), {
       cwd: folder,
       detached: true,
-      env: { ...this.#env(name), ...(hourAhead ? { NODE_OPTIONS: `--import ${ahead}` } : {}) },
+      env: { ...this.#env(name), ...(isFirst ? { NODE_OPTIONS: `--import ${first}` } : {}) },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     const worker = new TestWorker(child)

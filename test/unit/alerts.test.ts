@@ -4,9 +4,10 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { readAlert as read } from '../../src/cli/alert-flags.ts'
 import { Alerts } from '../../src/engine/alerts/alerts.ts'
+import { runShell } from '../../src/engine/alerts/shell.ts'
 import { send } from '../../src/engine/alerts/sinks.ts'
 import { STREAM_CAUSES, type AlertEvent } from '../../src/model/alert.ts'
 
@@ -59,6 +60,34 @@ test('each is told when it begins and when it is over', () => {
   ])
   expect(told[0]).toMatchObject({ value: '1.0 s', limit: '1.0 s' })
 })
+
+test('what no environment holds reaches a command all the same, and a shell that hangs goes with what it has started', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-alert-'))
+  const file = join(folder, 'said')
+  const event: AlertEvent = { type: 'alert', cause: 'quarantine', state: 'raised', value: 'the row with the key a\0b' }
+  const sinks = { command: `printf '%s' "$SLUICE_ALERT_VALUE" > '${file}'`, run: '7', about: 'a -> b' }
+  try {
+    expect(await send(event, sinks)).toEqual([])
+    expect(readFileSync(file, 'utf8')).toBe('the row with the key a\u{fffd}b')
+    expect(await send({ ...event, value: 'ö'.repeat(300_000) }, sinks)).toEqual([])
+    expect(readFileSync(file, 'utf8')).toBe(`${'ö'.repeat(30_000)}…`)
+    const pid = join(folder, 'pid')
+    expect(await runShell(`sleep 300 & echo $! > '${pid}'; wait`, {}, 500)).toBe('ended with SIGKILL')
+    const sleeping = Number(readFileSync(pid, 'utf8'))
+    await vi.waitUntil(() => !isAlive(sleeping), 5000)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+/** A program that has ended and was waited for by nobody counts as ended. */
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
 
 test('a command and a webhook get them, and what fails there is told without the URL', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-alert-'))

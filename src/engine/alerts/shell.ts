@@ -1,9 +1,12 @@
 /** Commands of the user's, by the shell. */
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
+
+/** Linux takes no variable of more than 128 KiB (MAX_ARG_STRLEN), in bytes; a character has four at most. */
+const LONGEST = 30_000
 
 /**
- * @param env variables beside those of this program
- * @param timeoutMs after so long it is killed
+ * @param env variables beside those of this program; what no environment holds (NUL, more than 30,000 characters) is left out of them
+ * @param timeoutMs after so long it is killed, with what it has started
  * @returns null where it ended with 0; else in words how it ended: its exit code or signal. Never throws
  */
 export async function runShell(
@@ -12,13 +15,46 @@ export async function runShell(
   timeoutMs: number,
 ): Promise<string | null> {
   return await new Promise((resolve) => {
-    const child = spawn(command, { shell: true, stdio: 'ignore', env: { ...process.env, ...env } })
-    const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs)
+    let child: ChildProcess
+    try {
+      child = spawn(command, {
+        shell: true,
+        stdio: 'ignore',
+        detached: true,
+        env: { ...process.env, ...holdable(env) },
+      })
+    } catch (error) {
+      resolve(couldNotBeRun(error))
+      return
+    }
+    const timer = setTimeout(() => killAll(child), timeoutMs)
     const done = (why: string | null): void => {
       clearTimeout(timer)
       resolve(why)
     }
-    child.on('error', (error) => done(`could not be run: ${error.message}`))
+    child.on('error', (error) => done(couldNotBeRun(error)))
     child.on('exit', (code, signal) => done(code === 0 ? null : `ended with ${code ?? signal ?? 'nothing'}`))
   })
+}
+
+function holdable(env: Readonly<Record<string, string>>): Record<string, string> {
+  const texts = Object.entries(env).map(([name, value]) => {
+    const whole = value.replaceAll('\0', '\u{fffd}')
+    return [name, whole.length > LONGEST ? `${whole.slice(0, LONGEST)}…` : whole]
+  })
+  return Object.fromEntries(texts) as Record<string, string>
+}
+
+/** The shell and its children: they are a group of their own. */
+function killAll({ pid }: ChildProcess): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It has ended.
+  }
+}
+
+function couldNotBeRun(error: unknown): string {
+  return `could not be run: ${error instanceof Error ? error.message : String(error)}`
 }

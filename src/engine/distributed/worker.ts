@@ -167,7 +167,8 @@ export class Worker {
     await this.#beatSlot(slot, program).catch((error: unknown) => this.#note(error))
     const over = new AbortController()
     const beats = this.#every(BEAT_MS, over.signal, async () => this.#beatSlot(slot, program))
-    const done = await program.done
+    // A program that crashed says on its stderr whatever it likes.
+    const done = redactValue(await program.done, this.#secrets)
     over.abort()
     await beats
     this.#programs.delete(program)

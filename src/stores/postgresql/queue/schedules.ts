@@ -6,6 +6,7 @@ import type { CatchUp, ScheduleState } from '../../../model/schedule.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
 import type { NamedStore } from '../../queue-port.ts'
 import type { Begun, Clockwork, Schedule, ScheduleBook, ScheduledRun, ScheduleSpec } from '../../schedule-port.ts'
+import { jsonbText } from './json.ts'
 import { ms, readClock } from './look.ts'
 import type { QueuePool } from './pool.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
@@ -141,7 +142,16 @@ export class PostgresSchedules implements ScheduleBook {
       if (passed !== null) {
         await client.query(`INSERT INTO ${HISTORY} (name, note) VALUES ($1, $2)`, [name, passed])
       }
-      if (run !== null) {
+      // The clock of the server was put back, and the schedule added or resumed anew: its times come once more, and their runs do not.
+      const had =
+        time === null
+          ? null
+          : await client.query(
+              `SELECT FROM ${HISTORY} WHERE name = $1 AND period = $2 AND due_ms = $3 AND run_id IS NOT NULL`,
+              [name, time.period, time.at],
+            )
+      const isNew = had === null || had.rowCount === 0
+      if (run !== null && isNew) {
         await submitRun(client, run)
         const values = [name, time?.period ?? null, time?.at ?? null, run.runId]
         await client.query(`INSERT INTO ${HISTORY} (name, period, due_ms, run_id) VALUES ($1, $2, $3, $4)`, values)
@@ -155,21 +165,21 @@ export class PostgresSchedules implements ScheduleBook {
         )
       }
       await forget(client, name)
-      return 'begun'
+      return isNew ? 'begun' : 'moved'
     })
   }
 
   async refuse(name: string, error: ErrorInfo, isVoid: boolean): Promise<void> {
     await this.#pool.ask(
       `UPDATE ${SCHEDULES} SET error = $2, state = CASE WHEN $3 THEN 'void' ELSE state END WHERE name = $1`,
-      [name, JSON.stringify(error), isVoid],
+      [name, jsonbText(error), isVoid],
     )
   }
 
   async refuseRun(runId: string, error: ErrorInfo): Promise<void> {
     await this.#pool.ask(
       `UPDATE ${SCHEDULES} s SET error = $2, state = 'void' FROM ${HISTORY} h WHERE h.name = s.name AND h.run_id = $1`,
-      [runId, JSON.stringify(error)],
+      [runId, jsonbText(error)],
     )
   }
 

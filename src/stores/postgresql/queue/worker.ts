@@ -15,6 +15,7 @@ import type {
 } from '../../queue-port.ts'
 import { dropQueued, endOfRun, endOfStopped, isToStop, queueAgain } from './ends.ts'
 import { HAS_NO_JOB, unlockJobs } from './jobs.ts'
+import { jsonbText } from './json.ts'
 import { silent } from './look.ts'
 import type { QueuePool } from './pool.ts'
 import { takeSlots } from './runner.ts'
@@ -132,7 +133,7 @@ export class PostgresQueueWorker implements QueueWorker {
           ...this.#mine(slot),
           goesOn,
           goesOn ? null : left === 'none' ? exitCode : EXIT_OF_KIND.stopped,
-          error === undefined ? null : JSON.stringify(error),
+          error === undefined ? null : jsonbText(error),
           left === 'rest',
         ],
       )
@@ -158,7 +159,7 @@ export class PostgresQueueWorker implements QueueWorker {
       await client.query(
         `INSERT INTO ${QUEUE_SCHEMA}.sluice_run_refusals (run_id, worker_id, host, error) VALUES ($1, $2, $3, $4)
          ON CONFLICT (run_id, worker_id) DO UPDATE SET error = excluded.error, refused_at = now()`,
-        [runId, workerId, host, JSON.stringify(error)],
+        [runId, workerId, host, jsonbText(error)],
       )
       const { rowCount } = await client.query(
         `UPDATE ${SLOTS} s SET state = 'queued', turns = s.turns - 1 WHERE ${MINE}`,
