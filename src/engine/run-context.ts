@@ -31,6 +31,8 @@ export type Run<E extends EventType = never> = OperationContext<E> & {
   readonly owner: Owner
   /** Folder of the book of this machine's runs; none is kept when absent. */
   readonly book?: string
+  /** Of a slot: the same for all turns of all slots of one shared run. */
+  readonly sharedRun?: string
   /** Steers the run over its socket from now on, until it is disposed; absent where nobody listens. */
   readonly steerBy?: (steered: Steered) => Disposable
   /** Told of the events of slots that a worker has, each with the shared run that it belongs to: they are no events of the worker's own run. */

@@ -33,6 +33,8 @@ export type RunOptions = {
   readonly onSlotEvent?: SlotListener
   /** Folder of the book of this machine's runs; none is kept when absent. */
   readonly book?: string
+  /** Of a slot: the same for all turns of all slots of one shared run. */
+  readonly sharedRun?: string
   /** Which alerts earlier runs have told; that of this machine when absent. @param say tells in words what is wrong with it */
   readonly alertMemory?: (say: (what: string) => void) => AlertMemory
   readonly control?: RunControl

@@ -21,6 +21,8 @@ export type RunWishes = {
   readonly stop?: boolean
   /** When the newest of them was said: ms since the epoch, by the clock of the queue's database. Absent from runs of older programs. */
   readonly orderedAt?: number
+  /** When somebody last went on with it after its end, by the same clock: what was done before is that of an earlier run. */
+  readonly resumedAt?: number
 }
 
 /** How far the work of one slot has come, in this turn of it. */

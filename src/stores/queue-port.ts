@@ -17,6 +17,8 @@ export type ClaimedSlot = SlotKey & {
   readonly fence: number
   readonly kind: string
   readonly takesTurns: boolean
+  /** The same for all turns of all slots, until somebody goes on with the run after its end. */
+  readonly sharedRun: string
   /** Of the slot, else of the run. */
   readonly operation: unknown
   readonly stores: readonly NamedStore[]

@@ -2,6 +2,7 @@
 import { setTimeout } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Event } from '../../src/model/event.ts'
 import { toolVersion } from '../../src/cli/help.ts'
 import { openWorkbench } from '../../src/engine/open-workbench.ts'
 import { readExposition, valuesOf } from '../support/exposition.ts'
@@ -265,6 +266,75 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     expect(await second.ended).toBe(0)
     const { source, target } = await compared(stage)
     expect(target).toBe(source)
+  })
+
+  /** What the newest turns have said of tables at their end, in the order of slots. */
+  async function toldOf(run: string, table: string): Promise<readonly { looked: string; notes: string }[]> {
+    const sql = `SELECT events FROM sluice_queue.sluice_run_output WHERE run_id = '${run}' ORDER BY slot_no`
+    const rows = await stage.ask<{ events: string }>(stage.queue, 'queue', sql)
+    return rows.flatMap(({ events }) =>
+      (JSON.parse(events) as Event[]).flatMap((event) =>
+        event.type === 'table.finished' && event.table.endsWith(table) && event.copied !== undefined
+          ? [{ looked: event.copied.looked, notes: (event.notes ?? []).join('; ') }]
+          : [],
+      ),
+    )
+  }
+
+  test('what was there before is counted once by all slots and turns, and what they have copied by none', async () => {
+    await stage.ask(
+      stage.data,
+      'source',
+      'CREATE TABLE IF NOT EXISTS more AS SELECT * FROM orders WHERE id <= 20000; ALTER TABLE more DROP CONSTRAINT IF EXISTS more_pkey; ALTER TABLE more ADD PRIMARY KEY (id)',
+    )
+    expect((await stage.sluice(...COPY, '--checkpoint-size', '1000')).code).toBe(0)
+    const run = await stage.distribute(
+      ...COPY,
+      '--table',
+      'more',
+      '--checkpoint-size',
+      '1000',
+      '--batch-rows',
+      '100',
+      '--rate',
+      '2000',
+      '--slots',
+      '2',
+    )
+    const first = stage.worker({ args: ['--concurrency', '2'] })
+    await stage.until('some chunks', async () => (await stage.chunksDone()) > 63)
+    first.signal('SIGTERM')
+    expect(await first.ended).toBe(0)
+    const before = await toldOf(run, 'orders')
+    expect(before.map(({ looked }) => looked).toSorted()).toEqual(['0', '60'])
+    expect(before.find(({ looked }) => looked === '0')?.notes).toMatch(/another turn of this shared run, looked at/)
+    await stage.sluice('ctl', run, 'rate', 'off', '--distributed')
+    const second = stage.worker({ args: ['--concurrency', '2', '--idle', '3s'] })
+    await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
+    expect(await second.ended).toBe(0)
+    expect(await stage.run(run)).toMatchObject({ status: 'ok' })
+    for (const { looked } of [...(await toldOf(run, 'orders')), ...(await toldOf(run, 'more'))])
+      expect(looked).toBe('0')
+    // Who goes on with it after its end, or begins another one, takes nobody's word.
+    const next = await stage.distribute(...COPY, '--slots', '2')
+    const third = stage.worker({ args: ['--concurrency', '2', '--idle', '3s'] })
+    expect(await third.ended).toBe(0)
+    expect((await toldOf(next, 'orders')).map(({ looked }) => looked)).toContain('60')
+    expect(await stage.run(next)).toMatchObject({ status: 'ok' })
+  })
+
+  test('a row that is gone from what was there before is found by whichever slot looks', async () => {
+    expect((await stage.sluice(...COPY, '--checkpoint-size', '1000')).code).toBe(0)
+    await stage.ask(stage.data, 'target', 'DELETE FROM orders WHERE id = 77')
+    const run = await stage.distribute(...COPY, '--slots', '2')
+    const worker = stage.worker({ args: ['--concurrency', '2', '--idle', '3s'] })
+    expect(await worker.ended).toBe(0)
+    expect(await stage.run(run)).toMatchObject({ status: 'failed', exitCode: 1, error: { code: 'COUNTS_DIFFER' } })
+    await stage.ask(stage.data, 'target', `INSERT INTO orders VALUES (77, md5('77'), 77 * 1.5)`)
+    await stage.sluice('ctl', run, 'resume', '--distributed')
+    const again = stage.worker({ args: ['--concurrency', '2', '--idle', '3s'] })
+    expect(await again.ended).toBe(0)
+    expect(await stage.run(run)).toMatchObject({ status: 'ok' })
   })
 
   test('a worker that ends when it is idle is not idle while it gives a slot back', async () => {

@@ -8,7 +8,7 @@ import { finishTable } from './finish-table.ts'
 import { asideRuns } from './ledger/quarantine.ts'
 import { buildForeignKeys, objectsError } from './objects/build-objects.ts'
 import { noteTarget } from './same-table.ts'
-import type { TableRun } from './table-run.ts'
+import type { Tallies, TableRun } from './table-run.ts'
 import type { Surroundings } from './surroundings.ts'
 
 /** Sums up the tables that are told of already and tells of the others. */
@@ -119,10 +119,10 @@ function againTotals(tables: readonly TableRun[]): Readonly<Record<string, strin
 /** What this run itself looked at: chunks that it proved, or counts of those that earlier runs have proved. */
 function proofOf(
   { verify, noLook }: CopyOperation,
-  { proved, earlier }: { readonly proved: bigint; readonly earlier: bigint },
+  { proved, earlier, looked }: Pick<Tallies, 'proved' | 'earlier' | 'looked'>,
 ): string {
   if (verify === 'none' || earlier === 0n) return verify
-  if (noLook === true) return 'earlier'
+  if (noLook === true || (proved === 0n && looked === 0n)) return 'earlier'
   return proved === 0n ? 'count' : verify
 }
 

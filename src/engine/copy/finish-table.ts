@@ -41,10 +41,10 @@ export async function finishTable(table: TableRun, context: TableContext, around
     const retries =
       error === null && table.again === undefined && !steering.stop.aborted && !run.interrupt.abort.aborted
     if (retries) await retryAside(context, steering.stop)
-    standing = await standingOf(context, table, runs)
+    standing = await standingOf(context, table, around)
     if (retries && standing.aside > 0n) {
       await context.database.batch([settleStatement(context.key)])
-      standing = await standingOf(context, table, runs)
+      standing = await standingOf(context, table, around)
     }
     error ??= verdict(context, standing, table, operation, leavesOut)
     if (error === null && !steering.stop.aborted && (await isHalfCut(context, runs, standing))) {
@@ -93,8 +93,14 @@ export async function finishTable(table: TableRun, context: TableContext, around
   return table.ended
 }
 
-async function standingOf(context: TableContext, { again }: TableRun, runs: RunLedger): Promise<Standing> {
-  const standing = new Standing(context, again, await runs.startedMs())
+async function standingOf(
+  context: TableContext,
+  { again }: TableRun,
+  { runs, shared }: Surroundings,
+): Promise<Standing> {
+  // What earlier turns of a shared run, or other slots, have proved is its own.
+  const begunMs = (await shared?.standing(context.key))?.begunMs ?? (await runs.startedMs())
+  const standing = new Standing(context, again, begunMs)
   if (standing.canTakeTotals)
     standing.take(await chunkTotals(context.database, context.key, context.owner.runId, standing.begunMs))
   else for await (const chunk of wantedChunks(context)) standing.add(chunk)

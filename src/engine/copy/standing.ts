@@ -29,13 +29,13 @@ export class Standing {
   extra = 0n
   /** Chunks that other runs completed. */
   earlier = 0n
-  /** Of those: before this run began. */
+  /** Of those: before `begunMs`. */
   old = 0n
   /** First and last moment at which those were proved; null where no run has noted it. */
   provedSpan: readonly [number, number] | null = null
   readonly #context: TableContext
   readonly #again: AgainWork | undefined
-  /** When this run began, by the clock of the ledger. */
+  /** When this run began, or the run that it is a slot of, by the clock of the ledger. */
   readonly begunMs: number
   readonly #done = { read: 0n, written: 0n, skipped: 0n, quarantined: 0n, bytes: 0n, chunks: 0n }
 

@@ -5,6 +5,7 @@ import type { CopyOperation } from '../operation.ts'
 import type { CopyRun } from './copy-run.ts'
 import type { Owner } from './ledger/owner.ts'
 import type { RunLedger } from './ledger/runs.ts'
+import type { SharedTables } from './ledger/shared-tables.ts'
 import type { ObjectWork } from './objects/object-work.ts'
 import type { WeakWrites } from './script/weak-writes.ts'
 import type { SlowTarget } from './slow-target.ts'
@@ -20,6 +21,8 @@ export type Surroundings = {
   readonly database: LedgerDatabase
   readonly owner: Owner
   readonly runs: RunLedger
+  /** Of a slot: what it shares with the others. */
+  readonly shared?: SharedTables
   readonly steering: Steering
   readonly throttle: Throttle
   /** What is made beside rows; absent where nothing is. */

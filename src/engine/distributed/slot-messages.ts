@@ -14,6 +14,8 @@ export type SlotOrder = {
   readonly tool: string
   readonly actor: string
   readonly host: string
+  /** What its run notes in the ledger beside its own id. */
+  readonly sharedRun: string
   /** Ends well after so long a time of work, ms; whenever it is done when absent. */
   readonly turnMs?: number
   /** Of the plan that was confirmed: it makes its own first, and does nothing where that is another one. */

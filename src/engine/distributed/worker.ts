@@ -153,6 +153,7 @@ export class Worker {
       operation: slot.operation,
       stores,
       commandLine: slot.commandLine,
+      sharedRun: slot.sharedRun,
       tool,
       actor,
       host,

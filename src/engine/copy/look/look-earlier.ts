@@ -11,6 +11,7 @@ import { patiently } from '../patience.ts'
 import type { Surroundings } from '../surroundings.ts'
 import { wantedChunks } from '../plan/wanted-chunks.ts'
 import type { Standing } from '../standing.ts'
+import { endTurn, turnToLook } from './look-once.ts'
 import { lookAt, type Counted, type LookResult } from './look.ts'
 import { isRanged, wholeReason } from './ranged.ts'
 
@@ -34,7 +35,7 @@ export type Looked = {
  */
 export async function lookEarlier(context: TableContext, standing: Standing, around: Surroundings): Promise<Looked> {
   const { operation, steering } = around
-  const { ledger, owner, database, key } = context
+  const { ledger, owner } = context
   const base: Looked = { looked: 0, isStopped: false, error: null, notes: [] }
   if (standing.earlier === 0n) return base
   const said = `${count(standing.earlier, standing.chunks)} proved ${whenOf(standing)}: values as of then`
@@ -42,10 +43,40 @@ export async function lookEarlier(context: TableContext, standing: Standing, aro
     return { ...base, notes: [`${said}; nothing of them was looked at now`] }
   // What another program has closed since this run began was proved a moment ago.
   const old = Number(standing.old)
-  if (old === 0) return { ...base, notes: [`${said}, by another program`] }
-  const whole = !isRanged(context.plan)
-  if (whole && (await ledger.has(`NOT ${CLOSED}`)))
+  const { shared } = around
+  if (old === 0)
+    return {
+      ...base,
+      notes: [`${said}, ${shared === undefined ? 'by another program' : 'since this shared run began'}`],
+    }
+  if (!isRanged(context.plan) && (await ledger.has(`NOT ${CLOSED}`)))
     return { ...base, notes: [`${said}; the table can only be counted as a whole, once all of its chunks are copied`] }
+  const turn = shared === undefined ? 'mine' : await turnToLook(context, shared, steering.stop)
+  if (turn === null) return { ...base, isStopped: true }
+  if (turn !== 'mine')
+    return { ...base, notes: [`${said}; run ${turn.by}, another turn of this shared run, looked at their counts`] }
+  try {
+    const looked = await countEarlier(context, standing, said, around)
+    if (shared !== undefined && !looked.isStopped && looked.error === null)
+      await shared.noteLooked(context.key, owner.runId)
+    return looked
+  } finally {
+    if (shared !== undefined) await endTurn(context).catch(() => undefined)
+  }
+}
+
+/** @param said of the chunks, in words */
+async function countEarlier(
+  context: TableContext,
+  standing: Standing,
+  said: string,
+  around: Surroundings,
+): Promise<Looked> {
+  const { operation, steering } = around
+  const { ledger, owner, database, key } = context
+  const base: Looked = { looked: 0, isStopped: false, error: null, notes: [] }
+  const old = Number(standing.old)
+  const whole = !isRanged(context.plan)
   const planSurplus = whole ? await surplusOfPlan(context, around) : null
   const others = `${CLOSED} AND (run_id IS NULL OR run_id <> ${owner.runId})`
   const before = `(completed_ms IS NULL OR completed_ms < ${standing.begunMs})`

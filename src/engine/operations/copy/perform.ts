@@ -19,6 +19,7 @@ import { CLOSED } from '../../copy/ledger/stored-chunk.ts'
 import { tableKeyOf, type Owner } from '../../copy/ledger/owner.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
 import { prepareLedger } from '../../copy/ledger/schema.ts'
+import { SharedTables } from '../../copy/ledger/shared-tables.ts'
 import { objectWork } from '../../copy/objects/build-objects.ts'
 import { planObjects } from '../../copy/objects/plan-objects.ts'
 import { isMissingFile, openCopyStore, openSourceStore, tellingRetries } from '../../copy/open-stores.ts'
@@ -190,6 +191,11 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
     },
     true,
   )
+  const shared = run.sharedRun === undefined ? null : new SharedTables(database, run.sharedRun)
+  await shared?.begin(
+    planned.tables.map(({ targetName }) => tableKeyOf(targetName)),
+    await runs.startedMs(),
+  )
   track = CopyTrack.of({ operation, run, to, database, owner }, planned)
   const ranges = await again(async () => (await track?.before(planned)) ?? null)
   if (ranges !== null) {
@@ -243,6 +249,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
       throttle,
       pulse,
       weak,
+      ...(shared === null ? {} : { shared }),
       ...now,
     }
     emitPlan(

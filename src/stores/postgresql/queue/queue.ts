@@ -20,8 +20,10 @@ import { PostgresQueueWorker } from './worker.ts'
 /** For whoever looks or submits. */
 const FEW = 3
 
+/** SQL: ms since the epoch, as what people wish is dated. */
+const NOW_MS = 'floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint'
 /** SQL: by when a slot that has beaten since has heard of it. */
-const ORDERED = `jsonb_build_object('orderedAt', floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint)`
+const ORDERED = `jsonb_build_object('orderedAt', ${NOW_MS})`
 
 /**
  * @param mode `look`: a database without a queue stays without one, and has no runs
@@ -108,7 +110,7 @@ class PostgresQueue implements RunQueue {
     return await this.#pool.transaction(async (client) => {
       const { rowCount } = await client.query(
         `UPDATE ${QUEUE_SCHEMA}.sluice_runs
-         SET status = 'running', ended_at = NULL, exit_code = NULL, error = NULL, wishes = (wishes - 'stop' - 'held') || ${ORDERED}
+         SET status = 'running', ended_at = NULL, exit_code = NULL, error = NULL, wishes = (wishes - 'stop' - 'held') || ${ORDERED} || jsonb_build_object('resumedAt', ${NOW_MS})
          WHERE run_id = $1 AND status IN ('stopped', 'failed', 'refused')`,
         [runId],
       )

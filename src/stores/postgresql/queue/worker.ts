@@ -43,6 +43,7 @@ type ClaimRecord = {
   readonly stores: readonly NamedStore[]
   readonly command_line: string
   readonly mark: string | null
+  readonly resumed: string | null
 }
 
 type KeyRecord = { readonly run_id: string; readonly slot_no: number }
@@ -73,12 +74,13 @@ export class PostgresQueueWorker implements QueueWorker {
        FROM ${RUNS} r
        WHERE s.run_id = $1 AND s.slot_no = $2 AND r.run_id = s.run_id AND r.status = 'running' AND r.wishes -> 'stop' IS DISTINCT FROM 'true'
          AND (s.state = 'queued' OR (s.state = 'working' AND ${silent('s.beat_at')}))
-       RETURNING s.fence, s.rests, s.about, r.kind, r.takes_turns, coalesce(s.operation, r.operation) AS operation, r.stores, r.command_line, r.mark`,
+       RETURNING s.fence, s.rests, s.about, r.kind, r.takes_turns, coalesce(s.operation, r.operation) AS operation, r.stores, r.command_line, r.mark,
+         r.wishes ->> 'resumedAt' AS resumed`,
       [runId, no, this.#about.workerId],
     )
     const [row] = rows
     if (row === undefined) return null
-    const { fence, rests, about, kind, takes_turns, operation, stores, command_line, mark } = row
+    const { fence, rests, about, kind, takes_turns, operation, stores, command_line, mark, resumed } = row
     return {
       runId,
       no,
@@ -87,6 +89,7 @@ export class PostgresQueueWorker implements QueueWorker {
       about,
       kind,
       takesTurns: takes_turns,
+      sharedRun: resumed === null ? runId : `${runId}/${resumed}`,
       operation,
       stores,
       commandLine: command_line,

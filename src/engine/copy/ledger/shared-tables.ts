@@ -1,0 +1,59 @@
+/** What the slots of a run that workers share know of each other's work on a table: since when it goes on, and whether one of them has counted what was there before. */
+import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import { makeLateTable } from './late-tables.ts'
+import type { TableKey } from './owner.ts'
+
+const TABLE = 'shared_run = ? AND schema_name = ? AND table_name = ?'
+
+/** @property begunMs by the clock of the ledger's database @property lookedBy run that found the chunks of before as they have to be; null where none has */
+export type SharedStanding = { readonly begunMs: number; readonly lookedBy: bigint | null }
+
+export class SharedTables {
+  readonly #database: LedgerDatabase
+  readonly #sharedRun: string
+
+  /** @param sharedRun the same for all slots and turns, and another one where somebody has gone on with the run after its end */
+  constructor(database: LedgerDatabase, sharedRun: string) {
+    this.#database = database
+    this.#sharedRun = sharedRun
+  }
+
+  /** Notes tables that a turn begins with; the first turn to do so counts. @param begunMs when that turn began */
+  async begin(keys: readonly TableKey[], begunMs: number): Promise<void> {
+    await makeLateTable(this.#database, 'migration_shared_tables')
+    const { unlessThere } = ledgerDialect(this.#database.dialect)
+    await this.#database.batch(
+      keys.map(({ schema, name }) => ({
+        sql: `INSERT INTO migration_shared_tables (shared_run, schema_name, table_name, begun_ms) VALUES (?, ?, ?, ?) ${unlessThere}`,
+        parameters: [this.#sharedRun, schema, name, begunMs],
+      })),
+    )
+  }
+
+  /** @returns null for a table that no turn has begun with */
+  async standing(key: TableKey): Promise<SharedStanding | null> {
+    const { castText } = ledgerDialect(this.#database.dialect).types
+    const [row] = await this.#database.all(
+      `SELECT begun_ms, CAST(looked_by AS ${castText}) FROM migration_shared_tables WHERE ${TABLE}`,
+      this.#parameters(key),
+    )
+    if (row === undefined) return null
+    return { begunMs: Number(row[0]), lookedBy: row[1] == null ? null : BigInt(String(row[1])) }
+  }
+
+  /** Notes that all chunks of before are as they have to be. */
+  async noteLooked(key: TableKey, runId: bigint): Promise<void> {
+    const { now } = ledgerDialect(this.#database.dialect)
+    await this.#database.batch([
+      {
+        sql: `UPDATE migration_shared_tables SET looked_by = ?, looked_ms = ${now} WHERE ${TABLE}`,
+        parameters: [runId, ...this.#parameters(key)],
+      },
+    ])
+  }
+
+  #parameters({ schema, name }: TableKey): readonly string[] {
+    return [this.#sharedRun, schema, name]
+  }
+}
