@@ -54,11 +54,11 @@ export class SlotProgram {
 
   /** @param now ms of a clock that does not jump */
   progress(now: number): SlotProgress {
-    const { done } = this.#pulse
+    const { done, rows } = this.#pulse
     this.#points = [...this.#points.filter(({ at }) => now - at <= RATE_MS), { at: now, done }]
     const [first] = this.#points
     const rate = first === undefined || now - first.at < 1 ? 0 : ((done - first.done) * 1000) / (now - first.at)
-    return { rows: BigInt(done), chunks: this.#chunks, rate: Math.max(0, rate) }
+    return { rows: BigInt(rows), chunks: this.#chunks, rate: Math.max(0, rate) }
   }
 
   /** Passes on what is wished, where that is new. @param among slots that numbers are shared out to */

@@ -8,9 +8,14 @@ export class Pulse {
   #bytes = 0
   /** What is worked on: rows and bytes by worker, table or partition. */
   readonly #open = new Map<string, { done: number; bytes: number }>()
+  /** Rows of partitions that this run brings into an archive, by partition; null for other runs. */
+  #archived: Map<string, { rows: number; isThere: boolean }> | null = null
 
   take(event: Event): void {
     switch (event.type) {
+      case 'run.started':
+        if (event.command === 'archive') this.#archived = new Map()
+        break
       case 'chunk.progress':
         this.#open.set(`${event.table} ${event.chunk}`, { done: Number(event.done), bytes: Number(event.bytes ?? 0) })
         break
@@ -30,7 +35,24 @@ export class Pulse {
         this.#open.set(event.step, { done: Number(event.done), bytes: Number(event.bytes) })
         break
       case 'archive.progress':
-        this.#open.set(`${event.partition} ${event.step}`, { done: Number(event.rows), bytes: Number(event.bytes) })
+        this.#open.set(`${event.table} ${event.partition} ${event.step}`, {
+          done: Number(event.rows),
+          bytes: Number(event.bytes),
+        })
+        if (event.step === 'exporting')
+          this.#archived?.set(partitionOf(event), { rows: Number(event.rows), isThere: false })
+        break
+      case 'archive.state': {
+        const partition = partitionOf(event)
+        const known = this.#archived?.get(partition)
+        if (event.state === 'EXPORTED' && event.error === undefined)
+          this.#archived?.set(partition, { rows: Number(event.rows ?? known?.rows ?? 0), isThere: true })
+        else if (known?.isThere === false) this.#archived?.delete(partition)
+        break
+      }
+      case 'run.finished':
+        // What was not exported to its end is exported anew.
+        for (const [partition, { isThere }] of this.#archived ?? []) if (!isThere) this.#archived?.delete(partition)
         break
       case 'follow.progress':
         this.lag = Number(event.waiting ?? event.lagBytes)
@@ -40,8 +62,17 @@ export class Pulse {
     }
   }
 
+  /** Rows that were passed over: what a rate is of. */
   get done(): number {
     return this.#sum(this.#done, 'done')
+  }
+
+  /** Rows that the run has brought so far, each once, however often it passes over them. */
+  get rows(): number {
+    if (this.#archived === null) return this.done
+    let sum = 0
+    for (const { rows } of this.#archived.values()) sum += rows
+    return sum
   }
 
   get bytes(): number {
@@ -53,4 +84,8 @@ export class Pulse {
     for (const open of this.#open.values()) sum += open[of]
     return sum
   }
+}
+
+function partitionOf({ table, partition }: { readonly table: string; readonly partition: string }): string {
+  return JSON.stringify([table, partition])
 }
