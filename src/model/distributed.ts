@@ -126,3 +126,5 @@ export const LOST_AFTER_MS = 30_000
 export const SWEEP_MS = 10_000
 /** A slot that can go on where it was is given back after so long, so that runs and workers take turns. */
 export const TURN_MS = 5 * 60_000
+/** A run that every worker refuses ends when none that could take it was heard of for so long. */
+export const REFUSED_FOR_MS = 60_000

@@ -134,6 +134,7 @@ export const ERROR_CODES = {
   NOT_SIGNED: 'verify',
   /** An alert was to end the run. */
   ALERTED: 'verify',
+  WORKERS_REFUSED: 'verify',
   NOT_SAFE: 'verify',
   SETUP_PROBLEMS: 'verify',
   ROWS_ASIDE: 'verify',

@@ -36,7 +36,14 @@ export type SlotOrders = { readonly wishes: RunWishes; readonly working: number;
 export type WorkerAbout = Pick<WorkerRow, 'workerId' | 'host' | 'pid' | 'program' | 'concurrency' | 'queues'>
 
 /** What a sweep found: slots that were queued again because their worker was lost, or because nobody had queued them. */
-export type Swept = { readonly lost: readonly SlotKey[]; readonly unqueued: readonly SlotKey[] }
+export type Swept = {
+  readonly lost: readonly SlotKey[]
+  readonly unqueued: readonly SlotKey[]
+  /** Runs that it has ended, because every worker refuses them. */
+  readonly refused: readonly string[]
+  /** Runs that this worker has refused, and nobody has gone on with since. */
+  readonly own: readonly string[]
+}
 
 export interface RunQueue extends AsyncDisposable {
   /** URL without password. */

@@ -1,5 +1,5 @@
 /** Schedules: each period has one run, whoever looks; what is confirmed is compared; history says what was passed over and what was said. */
-import { mkdirSync, renameSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { parseCommandLine } from '../../src/cli/parse.ts'
@@ -248,8 +248,59 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     expect((await queue.runs(1))[0]?.refusals).toMatchObject([
       { error: { message: `${lake} of this worker is another folder than that of the run` } },
     ])
+    // Not before a minute has passed, and not while another worker may still take it.
+    await stage.ask(
+      stage.queue,
+      'queue',
+      `INSERT INTO sluice_queue.sluice_workers (worker_id, host, pid, program, concurrency, queues, ended_at)
+       SELECT 'gone', 'gone', 1, program, 1, queues, now() FROM sluice_queue.sluice_workers`,
+    )
+    const older = `UPDATE sluice_queue.sluice_run_refusals SET refused_at = refused_at - interval '61 s'`
+    await stage.ask(stage.queue, 'queue', older)
+    const beats = async (): Promise<number> =>
+      (await queue.workers()).find(({ state }) => state === 'lives')?.beatAt ?? 0
+    const from = await beats()
+    await stage.until('a sweep', async () => (await beats()) > from + 12_000)
+    expect((await queue.runs(1))[0]?.status).toBe('running')
+    await stage.ask(
+      stage.queue,
+      'queue',
+      `UPDATE sluice_queue.sluice_workers SET beat_at = beat_at - interval '61 s' WHERE worker_id = 'gone'`,
+    )
+    await stage.until('the end', async () => (await queue.runs(1))[0]?.status === 'failed')
+    const [first] = await history('look')
+    expect(first).toMatchObject({
+      status: 'failed',
+      exitCode: 1,
+      error: {
+        code: 'WORKERS_REFUSED',
+        reason: expect.stringMatching(/^\S+: .* is another folder than that of the run$/),
+        hint: expect.stringContaining(`sluice ctl ${first?.runId} resume --distributed`),
+      },
+    })
+    // The next period has its run, and the same worker looks anew at one that somebody goes on with.
+    await back('look', DAY)
+    await stage.until('the next one', async () => (await history('look')).length === 2)
+    rmSync(lake, { recursive: true })
+    renameSync(`${lake}-before`, lake)
+    await stage.sluice('ctl', String(first?.runId), 'resume', '--distributed')
+    await stage.until('its end', async () => (await queue.runs(1, String(first?.runId)))[0]?.status !== 'running')
+    expect((await queue.runs(1, String(first?.runId)))[0]?.error?.code).not.toBe('WORKERS_REFUSED')
     worker.signal('SIGKILL')
     await worker.ended
+  })
+
+  test('rows of a shared archive run are those that it has archived', async () => {
+    const archive = path.join(stage.folder, 'cold')
+    mkdirSync(archive)
+    const words = ['--from', 'shop', '--to', archive, '--table', 'inv', '--by', 'at', '--older-than', '1q']
+    const run = await stage.distribute('archive', 'run', ...words)
+    const worker = stage.worker({ args: ['--idle', '3s'] })
+    expect(await worker.ended).toBe(0)
+    const [{ events } = { events: [] }] = await queue.schedules.output(run)
+    const [end] = of(events, 'run.finished')
+    expect(end).toMatchObject({ status: 'ok', totals: { rows: '400' } })
+    expect((await stage.run(run)).rows).toBe(400n)
   })
 
   test('nothing secret is kept, and what is not for a schedule is refused by name', async () => {

@@ -230,7 +230,12 @@ export class Worker {
   }
 
   async #sweep(): Promise<void> {
-    const { lost, unqueued } = await this.#queue.sweep()
+    const { lost, unqueued, refused, own } = await this.#queue.sweep()
+    // Somebody has gone on with a run after its end: what kept this worker from it may be mended.
+    this.#refused.clear()
+    for (const run of own) this.#refused.add(run)
+    if (refused.length > 0)
+      this.#log('warn', `ended, because every worker that could take them refuses them: ${refused.join(', ')}`)
     const again = new Set(lost.map(({ runId, no }) => `${runId}/${no}`))
     const others = unqueued.filter(({ runId, no }) => !again.has(`${runId}/${no}`))
     const named = (keys: readonly SlotKey[]): string => keys.map(({ runId, no }) => `${runId}/${no}`).join(', ')

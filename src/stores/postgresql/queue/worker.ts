@@ -18,6 +18,7 @@ import { HAS_NO_JOB, unlockJobs } from './jobs.ts'
 import { jsonbText } from './json.ts'
 import { silent } from './look.ts'
 import type { QueuePool } from './pool.ts'
+import { endRefused } from './refused.ts'
 import { takeSlots } from './runner.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
@@ -193,7 +194,8 @@ export class PostgresQueueWorker implements QueueWorker {
       const unqueued = keysOf(rows)
       for (const { runId, no } of unqueued) await queueAgain(client, runId, no)
       await this.#endStopped(lostKeys, client)
-      return { lost: lostKeys, unqueued }
+      const refused = await endRefused(client)
+      return { lost: lostKeys, unqueued, refused, own: await this.#refusedRuns(client) }
     })
   }
 
@@ -205,6 +207,14 @@ export class PostgresQueueWorker implements QueueWorker {
     await this.#pool.ask(`UPDATE ${WORKERS} SET ended_at = now(), beat_at = now() WHERE worker_id = $1`, [
       this.#about.workerId,
     ])
+  }
+
+  async #refusedRuns(client: PoolClient): Promise<readonly string[]> {
+    const { rows } = await client.query<{ run_id: string }>(
+      `SELECT f.run_id FROM ${QUEUE_SCHEMA}.sluice_run_refusals f JOIN ${RUNS} r USING (run_id) WHERE f.worker_id = $1 AND r.status = 'running'`,
+      [this.#about.workerId],
+    )
+    return rows.map(({ run_id }) => run_id)
   }
 
   /** A run that was asked to stop while its last worker was lost ends here. */

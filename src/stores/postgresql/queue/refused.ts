@@ -1,0 +1,64 @@
+/** Runs that every worker refuses: nobody would ever take them, and a schedule would wait for them for ever. */
+import type { PoolClient } from 'pg'
+import { REFUSED_FOR_MS } from '../../../model/distributed.ts'
+import { SluiceError, type ErrorInfo } from '../../../shared/errors.ts'
+import { dropQueued, endOfRun } from './ends.ts'
+import { silent } from './look.ts'
+import { QUEUE_SCHEMA } from './schema.ts'
+
+const SLOTS = `${QUEUE_SCHEMA}.sluice_run_slots`
+const RUNS = `${QUEUE_SCHEMA}.sluice_runs`
+const WORKERS = `${QUEUE_SCHEMA}.sluice_workers`
+const REFUSALS = `${QUEUE_SCHEMA}.sluice_run_refusals`
+/** Refusals that a message names. */
+const NAMED = 5
+
+/** SQL: the worker `w` takes slots of the run `r`, as `takesFrom` has it. */
+const TAKES = `w.program = r.program AND CASE WHEN r.queue IS NULL THEN cardinality(w.queues) = 0 ELSE r.queue = ANY (w.queues) END`
+const HAS_REFUSED = `EXISTS (SELECT FROM ${REFUSALS} f WHERE f.run_id = r.run_id AND f.worker_id = w.worker_id)`
+const LONG_AGO = `now() - ${REFUSED_FOR_MS} * interval '1 millisecond'`
+
+/**
+ * Ends runs of which nothing is worked on, where at least one worker lives and refuses, and none that could take it was heard of for a while. Where no worker
+ * lives a run waits: one may come.
+ * @returns their ids
+ */
+export async function endRefused(client: PoolClient): Promise<readonly string[]> {
+  const { rows } = await client.query<{ run_id: string }>(
+    `SELECT r.run_id FROM ${RUNS} r
+     WHERE r.status = 'running' AND EXISTS (SELECT FROM ${SLOTS} s WHERE s.run_id = r.run_id AND s.state = 'queued')
+       AND NOT EXISTS (SELECT FROM ${SLOTS} s WHERE s.run_id = r.run_id AND s.state = 'working')
+       AND (SELECT min(f.refused_at) FROM ${REFUSALS} f WHERE f.run_id = r.run_id) < ${LONG_AGO}
+       AND EXISTS (SELECT FROM ${WORKERS} w WHERE w.ended_at IS NULL AND NOT ${silent('w.beat_at')} AND ${TAKES} AND ${HAS_REFUSED})
+       AND NOT EXISTS (SELECT FROM ${WORKERS} w WHERE w.beat_at > ${LONG_AGO} AND ${TAKES} AND NOT ${HAS_REFUSED})
+     ORDER BY r.run_id FOR UPDATE OF r SKIP LOCKED`,
+  )
+  for (const { run_id } of rows) await endOne(client, run_id)
+  return rows.map(({ run_id }) => run_id)
+}
+
+async function endOne(client: PoolClient, runId: string): Promise<void> {
+  const { rows } = await client.query<{ host: string; error: ErrorInfo }>(
+    `SELECT DISTINCT ON (host, error ->> 'message') host, error FROM ${REFUSALS} WHERE run_id = $1 ORDER BY host, error ->> 'message'`,
+    [runId],
+  )
+  const error = refusedByAll(runId, rows)
+  await client.query(`UPDATE ${SLOTS} SET error = $2 WHERE run_id = $1 AND state = 'queued'`, [
+    runId,
+    JSON.stringify(error.info()),
+  ])
+  await dropQueued(client, runId, error.exitCode)
+  await endOfRun(client, runId)
+}
+
+function refusedByAll(
+  runId: string,
+  refusals: readonly { readonly host: string; readonly error: ErrorInfo }[],
+): SluiceError {
+  const named = refusals.slice(0, NAMED).map(({ host, error }) => `${host}: ${error.message}`)
+  const more = refusals.length - named.length
+  return new SluiceError('WORKERS_REFUSED', 'every worker that could take this run refuses it', {
+    reason: `${named.join('; ')}${more > 0 ? `; and ${more} more` : ''}`,
+    hint: `mend what they name, or start a worker that fits; then sluice ctl ${runId} resume --distributed queues what is left of it`,
+  })
+}
