@@ -2,7 +2,7 @@
 import { isoTime } from '../shared/clock.ts'
 import type { Clock } from '../shared/clock.ts'
 import { exitOfStop, type Interrupt } from '../shared/abort.ts'
-import { asSluiceError, SluiceError } from '../shared/errors.ts'
+import { asSluiceError, EXIT_OF_KIND, SluiceError } from '../shared/errors.ts'
 import { newOwner, type Owner } from '../shared/owner.ts'
 import type { Dec, Event, EventBody, EventType, RunStatus } from '../model/event.ts'
 import { statusOf } from '../model/run-status.ts'
@@ -100,7 +100,7 @@ export async function runOperation(operation: Operation, options: RunOptions): P
     const alerted = (await alerts?.ended(ended)) ?? null
     const last = alerted === null ? ended : endedBy(alerted, ended)
     const next = options.next?.(last, runId)
-    const finished = told(next === undefined ? last : { ...last, resumeCommand: next }, whole)
+    const finished = told(withoutItself(next === undefined ? last : { ...last, resumeCommand: next }, options), whole)
     emit(finished)
     return finished
   }
@@ -120,6 +120,13 @@ export async function runOperation(operation: Operation, options: RunOptions): P
     // What only shows a run must not be what it fails by.
     await live?.[Symbol.asyncDispose]().catch(() => undefined)
   }
+}
+
+/** What is refused as it was called is refused again: the same command is nothing to do next. */
+function withoutItself(ended: RunFinished, { commandLine }: RunOptions): RunFinished {
+  const { resumeCommand, ...rest } = ended
+  const isRefused = ended.exitCode === EXIT_OF_KIND.usage || ended.exitCode === EXIT_OF_KIND.unsupported
+  return isRefused && resumeCommand === commandLine ? rest : ended
 }
 
 /** The same end with the error of an alert. */

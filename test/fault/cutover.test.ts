@@ -301,6 +301,33 @@ describe.skipIf(!POSTGRES_OWN)(`a switch ${POSTGRES_MISSING}`, () => {
     await stage.place.sql(`UPDATE ${quoted(TWIN)} SET qty = -7 WHERE id = 7`)
   })
 
+  test('a stream that a switch has ended names the one that goes on', { timeout: 120_000 }, async () => {
+    const stage = await cutoverStage(server, 400)
+    for (const revert of [false, true]) {
+      const { finished } = revert ? await perform(turnOf(stage, true)) : await switched(stage)
+      expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0, totals: { switched: '1' } })
+    }
+    const { stream, place } = stage
+    const newest = await streamOf(stage)
+    expect(newest).not.toBe(stream)
+    const ended = {
+      message: expect.stringMatching(new RegExp(`^stream ${stream} has ended: its tables changed places on 2`)),
+    }
+    const signed = await perform({ kind: 'sign-off', stream, to: place.url, tables: [] })
+    expect(signed.finished.error).toMatchObject({
+      ...ended,
+      hint: expect.stringContaining(`sluice sign-off ${newest} `),
+    })
+    const asked = { kind: 'follow', stream, to: place.url, end: false, untilCaughtUp: true, untilEqual: false } as const
+    const followed = await perform(asked)
+    expect(followed.finished.error).toMatchObject({
+      ...ended,
+      hint: expect.stringContaining(`sluice follow ${newest} `),
+    })
+    const own = await perform({ kind: 'sign-off', stream: newest, to: place.url, tables: [] })
+    expect(own.finished.error?.code).not.toBe('STREAM_HALTED')
+  })
+
   test('gates that are shut change nothing, and say what to do', { timeout: 120_000 }, async () => {
     const stage = await cutoverStage(server, 400)
     const left = await stage.place.rows('SELECT slot_name FROM pg_replication_slots ORDER BY 1')

@@ -400,6 +400,8 @@ test('what was accepted to be lost is cut, and the rest is proved', async () => 
   await target.sql('CREATE TABLE l (id INTEGER PRIMARY KEY, price DECIMAL_TEXT(20,2), at DATE_TEXT)')
   const refused = await perform({ ...copy(), tables: ['l'] })
   expect(refused.finished).toMatchObject({ exitCode: 6, error: { code: 'LOSSY_TYPE' } })
+  // As it was called it would be refused again.
+  expect(refused.finished).not.toHaveProperty('resumeCommand')
   const lossy = { ...copy({ acceptLossy: ['price', 'at'] }), tables: ['l'] }
   expect((await perform(lossy)).finished).toMatchObject({ exitCode: 0, totals: { written: '3' } })
   expect(await target.rows('SELECT price, at FROM l ORDER BY id')).toEqual([

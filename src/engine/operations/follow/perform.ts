@@ -3,6 +3,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { openExisting, openSourceStore } from '../../copy/open-stores.ts'
 import { onSide } from '../../copy/sides.ts'
 import { finishSwitch } from '../../cutover/standing.ts'
+import { streamEnded } from '../../cutover/successor.ts'
 import { StreamLedger } from '../../follow/ledger/streams.ts'
 import type { StreamRow } from '../../follow/ledger/stream-row.ts'
 import { endStream } from '../../follow/end-stream.ts'
@@ -16,13 +17,9 @@ import { goOn } from './hints.ts'
 export async function follow(operation: FollowOperation, run: CopyRun): Promise<Ending> {
   if (operation.end && operation.changesOnly === true)
     throw new SluiceError('BAD_FLAG', '--end and --changes-only exclude each other', { hint: 'give one of them' })
-  const { stream, from } = await streamOf(operation, run)
+  const { stream, from, refusal } = await streamOf(operation, run)
   if (operation.end) return await ended(operation, stream, from, run)
-  if (stream.status === 'ended') {
-    throw new SluiceError('STREAM_HALTED', `stream ${stream.id} has ended`, {
-      hint: 'its tables are followed again by sluice copy --follow --restart, which copies them anew',
-    })
-  }
+  if (refusal !== null) throw refusal
   const { changesOnly, proveEveryMs, untilCaughtUp, untilEqual, alert, resync, lanes } = operation
   const until = untilEqual ? ('equal' as const) : untilCaughtUp ? ('caught-up' as const) : null
   const now = {
@@ -48,10 +45,15 @@ async function ended({ to: url }: FollowOperation, stream: StreamRow, from: stri
 async function streamOf(
   { to: url, from: asked, stream: id }: FollowOperation,
   run: CopyRun,
-): Promise<{ readonly stream: StreamRow; readonly from: string }> {
+): Promise<{ readonly stream: StreamRow; readonly from: string; readonly refusal: SluiceError | null }> {
   await using to = await onSide('target', () => openExisting(url))
   await using database = await to.ledger()
   const stream = await streamKnown(database, id, to.label)
   await finishSwitch({ store: to, database }, stream.id, run)
-  return { stream, from: sourceUrl(stream, asked, { url, identity: to.identity }) }
+  const anew = 'its tables are followed again by sluice copy --follow --restart, which copies them anew'
+  const refusal =
+    stream.status === 'ended'
+      ? await streamEnded(database, stream.id, (newest) => `sluice follow ${newest}`, anew)
+      : null
+  return { stream, from: sourceUrl(stream, asked, { url, identity: to.identity }), refusal }
 }

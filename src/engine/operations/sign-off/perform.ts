@@ -13,6 +13,7 @@ import { planLeftBehind } from '../../copy/plan/left-behind.ts'
 import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
 import { planFollowed } from '../../copy/plan/plan-followed.ts'
 import { onSide } from '../../copy/sides.ts'
+import { streamEnded } from '../../cutover/successor.ts'
 import { SignOffLedger, type AnsweredSignOff } from '../../follow/ledger/sign-offs.ts'
 import { StreamLedger } from '../../follow/ledger/streams.ts'
 import type { StreamRow } from '../../follow/ledger/stream-row.ts'
@@ -177,21 +178,24 @@ async function refuseUnready({ id, status, faults }: StreamRow, database: Ledger
     "SELECT source_table FROM migration_stream_tables WHERE stream_id = ? AND state IN ('copying', 'resync')",
     [id],
   )
+  if (status === 'ended') {
+    throw await streamEnded(
+      database,
+      id,
+      (newest) => `sluice sign-off ${newest}`,
+      `sluice follow ${id} --report - tells what was compared before; sluice diff compares tables of which nobody writes`,
+    )
+  }
   const why =
-    status === 'ended'
-      ? `stream ${id} has ended`
-      : status === 'halted'
-        ? `stream ${id} is halted: ${faults[0]?.message ?? 'changes may be missing'}`
-        : copying === undefined
-          ? null
-          : `${String(copying[0])} is still copied`
+    status === 'halted'
+      ? `stream ${id} is halted: ${faults[0]?.message ?? 'changes may be missing'}`
+      : copying === undefined
+        ? null
+        : `${String(copying[0])} is still copied`
   if (why === null) return
   throw new SluiceError('STREAM_HALTED', why, {
     reason: 'nothing can be said of both sides as of one moment',
-    hint:
-      status === 'ended'
-        ? `sluice follow ${id} --report - tells what was compared before; sluice diff compares tables of which nobody writes`
-        : `sluice follow ${id} goes on with it, or says what is in the way`,
+    hint: `sluice follow ${id} goes on with it, or says what is in the way`,
   })
 }
 
