@@ -15,8 +15,8 @@ export type ChunkStretch = {
   last: number
   state: ClosedState
   /**
-   * Of a key that is one whole number: where the first one begins, then where each of them ends, both included; null is open. Absent where nobody
-   * has told.
+   * Of a key that is one whole number: where the first one begins, then where each of them ends, or the last one only; both included; null is open. Absent
+   * where nobody has told.
    */
   edges?: readonly (string | null)[]
 }

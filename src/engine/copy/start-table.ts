@@ -1,7 +1,7 @@
 /** Brings a table to the point where workers can take chunks of it. */
 import { FrameRows } from './frame-rows.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { tableText } from '../../model/copy/column-type.ts'
+import { hasWholeBounds, tableText } from '../../model/copy/column-type.ts'
 import { dec } from '../../model/event.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
@@ -160,8 +160,8 @@ function periodsOf(name: string, { operation, run }: Surroundings): Pick<TableCo
 /** Chunks of earlier runs that are told one by one; of more, only those of which rows wait in the quarantine. */
 const TOLD_ONE_BY_ONE = 10_000n
 
-async function tellSummed({ database, key, name, emit }: TableContext): Promise<void> {
-  const { sums, states } = await cleanChunks(database, key)
+async function tellSummed({ database, key, name, plan, emit }: TableContext): Promise<void> {
+  const { sums, states } = await cleanChunks(database, key, hasWholeBounds(plan.source))
   const none = { read: '0', written: '0', skipped: '0', quarantined: '0', proved: '0' }
   emit({
     type: 'chunks.summary',

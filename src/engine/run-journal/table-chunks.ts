@@ -1,4 +1,5 @@
 /** The chunks of one table, as its run keeps them: those that somebody may look at event by event, of all others the state and what they add up to. */
+import { spanIn } from '../../model/stretch-span.ts'
 import { dec, type ChunksSummaryEvent, type ClosedState, type Event, type KeySpan } from '../../model/event.ts'
 import { ChunkStates } from './chunk-states.ts'
 import { Sums, Work } from './sums.ts'
@@ -92,8 +93,10 @@ export class TableChunks {
   skipMany(event: Of<'chunks.summary'>): void {
     this.#note(event)
     this.#before.take(event.before)
-    for (const { first, last, state } of event.states)
-      for (let no = first; no <= last && this.#states.set(String(no), state, {}); no++);
+    for (const stretch of event.states) {
+      const { first, last, state } = stretch
+      for (let no = first; no <= last && this.#states.set(String(no), state, spanIn(stretch, no) ?? {}); no++);
+    }
   }
 
   /** Its events are kept no more. @param as its state where they do not tell it */

@@ -102,10 +102,14 @@ export async function chunkTotals(
 /** Stretches that are told of chunks that are done; what lies behind the last one is told by its sums alone. */
 const STRETCHES = 10_000
 
-/** Chunks that are done, without those of which rows wait in the quarantine: what they add up to, and which they are. */
+/**
+ * Chunks that are done, without those of which rows wait in the quarantine: what they add up to, and which they are.
+ * @param integers whether the key is one whole number, so that it is told where they lie
+ */
 export async function cleanChunks(
   database: LedgerDatabase,
   key: TableKey,
+  integers: boolean,
 ): Promise<{ readonly sums: ChunkSums; readonly states: readonly ChunkStretch[] }> {
   const { castText } = ledgerDialect(database.dialect).types
   const clean = `${OF_TABLE} AND ${CLOSED} AND COALESCE(rows_quarantined, 0) = 0`
@@ -115,16 +119,28 @@ export async function cleanChunks(
     `SELECT ${sum('rows_read')}, ${sum('rows_written')} FROM migration_checkpoints WHERE ${clean}`,
     identity,
   )
-  const stretches = await database.all(
-    `SELECT MIN(chunk_no), MAX(chunk_no) FROM (
-       SELECT chunk_no, chunk_no - ROW_NUMBER() OVER (ORDER BY chunk_no) AS stretch FROM migration_checkpoints WHERE ${clean}) numbered
-     GROUP BY stretch ORDER BY 1 LIMIT ${STRETCHES}`,
+  const ends = await database.all(
+    `SELECT chunk_no, CAST(start_id AS ${castText}), CAST(end_id AS ${castText}), follows, is_followed FROM (
+       SELECT chunk_no, start_id, end_id,
+         CASE WHEN LAG(chunk_no) OVER byNumber = chunk_no - 1 AND LAG(hi) OVER byNumber = lo THEN 1 ELSE 0 END AS follows,
+         CASE WHEN LEAD(chunk_no) OVER byNumber = chunk_no + 1 AND LEAD(lo) OVER byNumber = hi THEN 1 ELSE 0 END AS is_followed
+       FROM migration_checkpoints WHERE ${clean} WINDOW byNumber AS (ORDER BY chunk_no)) numbered
+     WHERE follows = 0 OR is_followed = 0 ORDER BY chunk_no LIMIT ${2 * STRETCHES}`,
     identity,
   )
   const [read = 0n, written = 0n] = row.map(whole)
+  const states: ChunkStretch[] = []
+  let first: { readonly no: number; readonly begin: string | null } | null = null
+  for (const [no, begin, end, follows, isFollowed] of ends) {
+    if (Number(follows) === 0) first = { no: Number(no), begin: begin == null ? null : String(begin) }
+    if (Number(isFollowed) === 1 || first === null) continue
+    const edges = integers ? { edges: [first.begin, end == null ? null : String(end)] } : {}
+    states.push({ first: first.no, last: Number(no), state: 'proved', ...edges })
+    first = null
+  }
   return {
     sums: { read: dec(read), written: dec(written), skipped: '0', quarantined: '0', proved: dec(written) },
-    states: stretches.map(([first, last]) => ({ first: Number(first), last: Number(last), state: 'proved' })),
+    states,
   }
 }
 
@@ -148,10 +164,10 @@ export async function coverage(database: LedgerDatabase, key: TableKey): Promise
   )
   const edges = await database.all(
     `SELECT kind, lo, hi, CAST(start_id AS ${castText}), CAST(end_id AS ${castText}),
-       CASE WHEN lo IS NOT NULL AND before_it = lo THEN 1 ELSE 0 END, CASE WHEN hi IS NOT NULL AND behind_it = hi THEN 1 ELSE 0 END FROM (
-       SELECT id, kind, lo, hi, start_id, end_id, LAG(hi) OVER (ORDER BY id) AS before_it, LEAD(lo) OVER (ORDER BY id) AS behind_it
-       FROM migration_checkpoints WHERE ${OF_TABLE} AND (kind IS NULL OR kind NOT IN ('nullKey', 'all', 'block'))) chained
-     WHERE lo IS NULL OR before_it IS NULL OR before_it <> lo OR hi IS NULL OR behind_it IS NULL OR behind_it <> hi ORDER BY id`,
+       CASE WHEN kind = 'key' AND before_it = lo THEN 1 ELSE 0 END, CASE WHEN kind = 'key' AND behind_it = hi THEN 1 ELSE 0 END FROM (
+       SELECT id, kind, lo, hi, start_id, end_id, LAG(CASE WHEN kind = 'key' THEN hi END) OVER byId AS before_it, LEAD(CASE WHEN kind = 'key' THEN lo END) OVER byId AS behind_it
+       FROM migration_checkpoints WHERE ${OF_TABLE} AND (kind IS NULL OR kind NOT IN ('nullKey', 'all', 'block')) WINDOW byId AS (ORDER BY id)) chained
+     WHERE kind IS NULL OR kind <> 'key' OR lo IS NULL OR before_it IS NULL OR before_it <> lo OR hi IS NULL OR behind_it IS NULL OR behind_it <> hi ORDER BY id`,
     identity,
   )
   const ranges: Range[] = []

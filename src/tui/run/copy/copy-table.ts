@@ -1,13 +1,6 @@
 /** One table of a copy, as its events tell it. Numbers are rows unless they say otherwise. */
-import type {
-  ChunksSummaryEvent,
-  ChunkStretch,
-  ChunkSums,
-  CopyPlanLine,
-  CopyStartedEvent,
-  CopyTally,
-  KeySpan,
-} from '../../../model/event.ts'
+import { spanIn } from '../../../model/stretch-span.ts'
+import type { ChunksSummaryEvent, ChunkSums, CopyPlanLine, CopyStartedEvent, CopyTally } from '../../../model/event.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
 import type { TableResult } from '../outcomes.ts'
 import { ChunkMap } from './chunk-map.ts'
@@ -51,9 +44,10 @@ export class CopyTable {
     this.begun += Number(begun)
     addTo(this.here, here, this.provedByChunk)
     addTo(this.before, before, this.provedByChunk)
-    for (const { first, last, state, edges } of states) {
+    for (const stretch of states) {
+      const { first, last, state } = stretch
       const drawn = state === 'proved' && !this.provedByChunk ? 'written' : state
-      for (let no = first; no <= last; no++) this.map.set(String(no), drawn, edgesOf(edges, no - first))
+      for (let no = first; no <= last; no++) this.map.set(String(no), drawn, spanIn(stretch, no))
     }
   }
 
@@ -146,14 +140,6 @@ function addTo(tally: Tally, sums: ChunkSums, isProved: boolean): void {
   tally.skipped += Number(sums.skipped)
   tally.aside += Number(sums.quarantined)
   if (isProved) tally.proved += Number(sums.proved)
-}
-
-/** Where the chunk at a place of a stretch lies: right behind the one before it. */
-function edgesOf(edges: ChunkStretch['edges'], at: number): KeySpan | undefined {
-  if (edges === undefined) return undefined
-  const [before = null, end = null] = [edges[at], edges[at + 1]]
-  const begin = before === null || at === 0 ? before : String(BigInt(before) + 1n)
-  return { from: begin === null ? null : [begin], to: end === null ? null : [end] }
 }
 
 function talliedBy(copied: CopyTally, proved: number): Tally {
