@@ -188,6 +188,22 @@ test('a worker: its slots, and what they do, by the run that they are of', async
   expect(valuesOf(families, 'sluice_chunks_open', 'run')).toEqual({ 77: 0 })
   expect(valuesOf(families, 'sluice_worker_slots_working', '')).toEqual({ '': 0 })
   expect(valuesOf(families, 'sluice_worker_concurrency', '')).toEqual({ '': 2 })
+  // One that is killed tells no end; what it had open is worked on by nobody.
+  metrics.take(bodies({ type: 'worker.slot', run: '77', slot: '2', state: 'begun', command: 'copy' })[0] as Event)
+  const open = { table: 't', chunk: '7', worker: 1, unit: 'row' } as const
+  for (const event of stamped(
+    [
+      [0, { type: 'chunk.started', ...open, total: '5' }],
+      [1, { type: 'chunk.progress', ...open, done: '3', total: '5' }],
+    ],
+    '93',
+  ))
+    metrics.takeOfSlot('77', 2, event)
+  expect(valuesOf(await scraped(metrics), 'sluice_chunks_open_rows', 'run')).toEqual({ 77: 3 })
+  metrics.take(bodies({ type: 'worker.slot', run: '77', slot: '2', state: 'resting' })[0] as Event)
+  const killed = await scraped(metrics)
+  expect(valuesOf(killed, 'sluice_chunks_open', 'run')).toEqual({ 77: 0 })
+  expect(valuesOf(killed, 'sluice_chunks_open_rows', 'run')).toEqual({ 77: 0 })
 })
 
 test('tables beyond a bound share a label that adds up, and runs that ended long ago are forgotten', async () => {

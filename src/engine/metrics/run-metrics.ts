@@ -79,6 +79,8 @@ export class RunMetrics {
       this.#series.begun(run)
     } else {
       slots.delete(slot)
+      // A program that was killed has told no end of what it had open.
+      this.#open.drop(run, slot)
       this.#series.add('sluice_worker_slots_total', { run, state }, 1)
     }
     if (slots.size === 0) {
