@@ -83,6 +83,23 @@ describe.skipIf(!POSTGRES_OWN)(`workers that are lost, ${named} ${POSTGRES_MISSI
     await expectOnce()
   })
 
+  test('what a slot did while the queue was away is told when it is back', async () => {
+    stage.worker()
+    const run = await stage.distribute(...COPY, ...SMALL, '--slots', '1', '--rate', '5000')
+    await stage.until('some chunks', async () => (await stage.chunksDone()) > 3)
+    await stage.queue.kill9()
+    await stage.until('all chunks', async () => (await stage.chunksDone()) === ROWS / 100)
+    const sessions = `SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = 'target' AND application_name LIKE 'sluice%'`
+    await stage.until('the end of the slot', async () => {
+      const [open] = await stage.ask<{ n: number }>(stage.data, 'target', sessions)
+      return open?.n === 0
+    })
+    await stage.queue.restart()
+    await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
+    expect(await stage.run(run)).toMatchObject({ status: 'ok', rows: BigInt(ROWS), chunks: ROWS / 100 })
+    await expectOnce()
+  })
+
   test('all are killed and one is started again: work goes on within 60 seconds', async () => {
     const run = await stage.distribute(...COPY, ...SMALL, '--rate', '700', '--slots', '3')
     const workers = [stage.worker(), stage.worker(), stage.worker()]

@@ -4,6 +4,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Event } from '../../src/model/event.ts'
 import { toolVersion } from '../../src/cli/help.ts'
+import { openQueue } from '../../src/engine/distributed/queues.ts'
 import { openWorkbench } from '../../src/engine/open-workbench.ts'
 import { readExposition, valuesOf } from '../support/exposition.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
@@ -394,6 +395,33 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     expect(end?.type === 'run.finished' ? end.error?.message : '').toMatch(why)
     const after = await stage.sluice('runs', '--distributed')
     expect(after.events.length).toBe(before.events.length)
+  })
+
+  test('a slot that rested ends with the error of the run, and with none where that is well', async () => {
+    await using queue = await openQueue(stage.urlOf(stage.queue, 'queue'), 'work', 2)
+    const error = { code: 'CONNECT_FAILED', message: 'away', retryable: true } as const
+    const refused = { code: 'NO_SUCH_TABLE', message: 'no table', retryable: false } as const
+    const about = { host: 'here', pid: 1, program: 'none', concurrency: 1, queues: [] }
+    for (const [exitCode, end, status] of [
+      [0, null, 'ok'],
+      [2, refused, 'refused'],
+    ] as const) {
+      const runId = String(70 + exitCode)
+      const words = { kind: 'copy', commandLine: 'sluice copy', program: 'none', actor: 'me', host: 'here' }
+      const none = { source: null, target: null, queue: null, mark: null }
+      const slots = [{ about: '' }, { about: '' }]
+      await queue.submit({ runId, takesTurns: true, operation: {}, stores: [], slots, ...words, ...none })
+      const [one, two] = [
+        queue.worker({ workerId: `a${runId}`, ...about }),
+        queue.worker({ workerId: `b${runId}`, ...about }),
+      ]
+      const [rests, ends] = [await one.claim({ runId, no: 1 }), await two.claim({ runId, no: 2 })]
+      if (rests === null || ends === null) throw new Error('no slot')
+      await one.release(rests, { left: 'rest', exitCode: 4, error })
+      await two.release(ends, { left: 'none', exitCode, ...(end === null ? {} : { error: end }) })
+      expect(await stage.run(runId)).toMatchObject({ status, error: end })
+      expect((await queue.slots(runId)).map((slot) => slot.error)).toEqual([end, end])
+    }
   })
 
   test('a database without a queue stays without one where somebody steers, and a role without rights is told so', async () => {

@@ -173,10 +173,8 @@ export class Worker {
     over.abort()
     await beats
     this.#programs.delete(program)
-    await this.#beatSlot(slot, program).catch((error: unknown) => this.#note(error))
     const { rows } = program.progress(this.#run.clock.ticks())
     this.#rows += rows
-    await this.#queue.keep(slot, redactValue(program.said, this.#secrets)).catch((error: unknown) => this.#note(error))
     await this.#end(slot, done, this.#run.clock.ticks() - began, program)
   }
 
@@ -200,6 +198,7 @@ export class Worker {
     const end = slotEnd(done, slot.rests)
     let isMine = true
     await this.#toQueue(async () => {
+      if (program !== null) await this.#last(slot, program)
       // Before the run ends: nothing of the schedule may begin in between.
       if (end.error?.code === 'SCHEDULE_VOID') await this.#schedules.refuseRun(slot.runId, end.error)
       isMine = await this.#queue.release(slot, end)
@@ -213,6 +212,17 @@ export class Worker {
       ...(progress === undefined ? {} : { rows: dec(progress.rows), chunks: dec(progress.chunks) }),
       ...(end.error === undefined ? {} : { error: end.error }),
     })
+  }
+
+  /** How far a slot came, and what it has said: told before it is given back, for then it is somebody else's. @throws SluiceError where the queue is away */
+  async #last(slot: ClaimedSlot, program: SlotProgram): Promise<void> {
+    await this.#queue.progress(slot, program.progress(this.#run.clock.ticks()), program.ledgerRun)
+    try {
+      await this.#queue.keep(slot, redactValue(program.said, this.#secrets))
+    } catch (error) {
+      if (asSluiceError(error).retryable) throw error
+      this.#note(error)
+    }
   }
 
   /** Says it until the queue has heard it, or this worker is dropped: then a sweep of another one finds the slot. */

@@ -19,13 +19,23 @@ export async function endOfStopped(client: PoolClient, runId: string): Promise<v
   await endOfRun(client, runId)
 }
 
-/** Slots that wait are not needed any more: their jobs go, and they end with a code. */
-export async function dropQueued(client: PoolClient, runId: string, exitCode: number, shared = false): Promise<void> {
-  const where = `s.run_id = $1 AND s.state = 'queued'${shared ? ' AND s.operation IS NULL' : ''}`
+/**
+ * Slots that wait are not needed any more: their jobs go, and they end with a code. Those of a run that is stopped keep what they rested for.
+ * @param shared the error, as jsonb, of the slot that has told the end of all that share its operation; null where that is well, undefined for slots of a stopped run
+ */
+export async function dropQueued(
+  client: PoolClient,
+  runId: string,
+  exitCode: number,
+  shared?: string | null,
+): Promise<void> {
+  const where = `s.run_id = $1 AND s.state = 'queued'${shared === undefined ? '' : ' AND s.operation IS NULL'}`
   await unqueueSlots(client, { where, values: [runId] })
   await client.query(
-    `UPDATE ${QUEUE_SCHEMA}.sluice_run_slots s SET state = 'ended', ended_at = clock_timestamp(), exit_code = $2 WHERE ${where}`,
-    [runId, exitCode],
+    `UPDATE ${QUEUE_SCHEMA}.sluice_run_slots s SET state = 'ended', ended_at = clock_timestamp(), exit_code = $2,
+       error = CASE WHEN $3 THEN s.error ELSE $4::jsonb END
+     WHERE ${where}`,
+    [runId, exitCode, shared === undefined, shared ?? null],
   )
 }
 

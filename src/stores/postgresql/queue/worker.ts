@@ -150,7 +150,8 @@ export class PostgresQueueWorker implements QueueWorker {
       }
       // Where all share one operation, its end is that of the others, too: nothing is left, or it is refused to all.
       const isRefused = ([EXIT_OF_KIND.usage, EXIT_OF_KIND.unsupported] as number[]).includes(exitCode)
-      if (row.shared && (exitCode === 0 || isRefused)) await dropQueued(client, runId, exitCode, true)
+      if (row.shared && (exitCode === 0 || isRefused))
+        await dropQueued(client, runId, exitCode, error === undefined ? null : jsonbText(error))
       await endOfRun(client, runId)
       return true
     })
