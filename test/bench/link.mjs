@@ -1,5 +1,5 @@
 /**
- * A network that carries so many bytes a second, both ways together, however many connections share it: called with HOST PORT BYTES-A-SECOND, prints the
+ * A network that carries so many bytes a second each way, however many connections share it: called with HOST PORT BYTES-A-SECOND, prints the
  * port at which it listens. A program of its own, so that it does not share the time of what it slows down.
  */
 import net from 'node:net'
@@ -8,18 +8,21 @@ const [, , host = '', port = '', most = ''] = process.argv
 const rate = Number(most)
 /** What may pass at once; small, so that rates over seconds are those that were asked for. */
 const BURST = rate / 20
-let [left, at] = [BURST, performance.now()]
 
-/** How long whoever wants to send so many bytes waits; what is sent is taken off at once, so that those who wait come one after the other. @param {number} bytes */
-function wait(bytes) {
-  const now = performance.now()
-  left = Math.min(BURST, left + ((now - at) / 1000) * rate) - bytes
-  at = now
-  return left >= 0 ? 0 : (-left / rate) * 1000
+/** One way of it. @returns how long whoever wants to send so many bytes waits; they are taken off at once, so that those who wait come one after the other */
+function way() {
+  let [left, at] = [BURST, performance.now()]
+  return (/** @type {number} */ bytes) => {
+    const now = performance.now()
+    left = Math.min(BURST, left + ((now - at) / 1000) * rate) - bytes
+    at = now
+    return left >= 0 ? 0 : (-left / rate) * 1000
+  }
 }
+const [there, back] = [way(), way()]
 
-/** @param {net.Socket} from @param {net.Socket} to */
-function carry(from, to) {
+/** @param {net.Socket} from @param {net.Socket} to @param {(bytes: number) => number} wait */
+function carry(from, to, wait) {
   from.on('data', (chunk) => {
     const late = wait(chunk.length)
     const taken = to.write(chunk)
@@ -36,8 +39,8 @@ function carry(from, to) {
 
 const server = net.createServer({ noDelay: true }, (near) => {
   const far = net.connect({ host, port: Number(port), noDelay: true })
-  carry(near, far)
-  carry(far, near)
+  carry(near, far, there)
+  carry(far, near, back)
 })
 server.listen(0, '127.0.0.1', () => {
   process.stdout.write(`${/** @type {net.AddressInfo} */ (server.address()).port}\n`)

@@ -10,7 +10,7 @@ const WITH_SCHEDULES = 2
 /** Which tables of ours there are. */
 export type QueueTables = { readonly runs: boolean; readonly schedules: boolean }
 /** Two programs that make the tables at once wait for each other; any number that is ours. */
-const LOCK = 7_304_811_520_117
+export const LOCK = 7_304_811_520_117
 
 const TABLES = `
   CREATE TABLE ${QUEUE_SCHEMA}.sluice_queue_version (version int NOT NULL);
@@ -87,9 +87,11 @@ export async function lookForQueue(pool: Pool, label: string): Promise<QueueTabl
   return { runs: true, schedules: (await versionOf(pool)) >= WITH_SCHEDULES }
 }
 
+/** By a read of the catalog: a session that did not find a schema goes on not to find it by its name while it waits for a lock behind whoever makes it. */
 async function isThere(client: Pool | PoolClient): Promise<boolean> {
   const { rows } = await client.query<{ found: boolean }>(
-    `SELECT to_regclass('${QUEUE_SCHEMA}.sluice_queue_version') IS NOT NULL AS found`,
+    `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+       WHERE n.nspname = '${QUEUE_SCHEMA}' AND c.relname = 'sluice_queue_version') AS found`,
   )
   return rows[0]?.found === true
 }

@@ -1,0 +1,27 @@
+/** Workers that are started together on many hosts, as machines are after a cut of power, make one queue. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { expect, test } from 'vitest'
+import { openQueue } from '../../src/engine/distributed/queues.ts'
+import { LOCK } from '../../src/stores/postgresql/queue/schema.ts'
+import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres } from '../support/servers/postgresql.ts'
+
+const PROGRAMS = 4
+
+test.skipIf(!POSTGRES_OWN)(`one is made by programs that wait for one another ${POSTGRES_MISSING}`, async () => {
+  await using server = await startPostgres({ extraSettings: ['max_connections=200'] })
+  await server.createDatabase('queue')
+  // Those of graphile-worker are there: whoever makes them looks at everything anew.
+  await (await openQueue(server.url('queue'), 'work'))[Symbol.asyncDispose]()
+  const first = new pg.Client(server.url('queue'))
+  await first.connect()
+  await first.query('DROP SCHEMA sluice_queue CASCADE')
+  await first.query('SELECT pg_advisory_lock($1)', [LOCK])
+  const opening = Promise.allSettled(Array.from({ length: PROGRAMS }, () => openQueue(server.url('queue'), 'work')))
+  const waiting = "SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+  while ((await first.query<{ n: number }>(waiting)).rows[0]?.n !== PROGRAMS) await sleep(20)
+  await first.end()
+  const opened = await opening
+  for (const one of opened) if (one.status === 'fulfilled') await one.value[Symbol.asyncDispose]()
+  expect(opened.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []))).toEqual([])
+})
