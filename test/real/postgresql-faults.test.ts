@@ -12,6 +12,12 @@ import { startProxy, type Proxy, type ProxyConnection } from '../support/servers
 const CAN_MOUNT = process.platform === 'linux' && process.getuid?.() === 0 && tryMount()
 /** The whole text of a statement: BEGIN … READ COMMITTED is none. */
 const COMMIT = 'COMMIT\0'
+/** Called with URL and the number of a server process: ends when that is gone. */
+const UNTIL_GONE = `import pg from 'pg'
+  const client = new pg.Client(process.argv[1])
+  await client.connect()
+  while ((await client.query('SELECT 1 FROM pg_stat_activity WHERE pid = $1', [process.argv[2]])).rowCount > 0);
+  await client.end()`
 const ROWS = Array.from({ length: 5000 }, (_, i): SqlRow => [i, `text ${i}`])
 
 describe.skipIf(!POSTGRES_OWN)('PostgreSQL that fails in mid-work (needs a server of its own)', () => {
@@ -106,6 +112,23 @@ describe.skipIf(!POSTGRES_OWN)('PostgreSQL that fails in mid-work (needs a serve
       // A COMMIT that was quicker than the kill has left a server that is still coming back.
       await expect.poll(() => kept().catch(() => null), { timeout: 10_000 }).toEqual(EXACTLY_ONCE)
     }
+  })
+
+  test('a session that the server ends, because its transaction stood idle for too long: the body is repeated', async () => {
+    let runs = 0
+    const write = database.write(async (t) => {
+      await t.load('kept', ['n', 'v'], ROWS)
+      if (++runs === 1) {
+        const [[pid] = []] = await t.all('SELECT pg_backend_pid()')
+        await t.all("SET LOCAL idle_in_transaction_session_timeout = '100ms'")
+        // Nothing of this program runs meanwhile: the server's last word is the answer to the statement behind it.
+        spawnSync(process.execPath, ['--input-type=module', '-e', UNTIL_GONE, server.url('faults'), String(pid)], { cwd: import.meta.dirname }) // prettier-ignore
+      }
+      return t.all('SELECT count(*) FROM kept')
+    })
+    expect(await write).toEqual([[ROWS.length]])
+    expect(runs).toBe(2)
+    expect(await kept()).toEqual(EXACTLY_ONCE)
   })
 
   test('stopped by its administrator: a body is repeated, a read too', async () => {

@@ -21,6 +21,8 @@ const NETWORK =
   /^(?:ECONNRESET|EPIPE|ETIMEDOUT|ECONNREFUSED|ECONNABORTED|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|EAI_AGAIN|ENOENT)$/
 const BROKEN = /^(?:Connection terminated|Client has encountered a connection error|Client was closed|timeout expired)/
 const STARTING = /^57P0[123]$/
+/** The server ended the session: a transaction stood idle for too long, or took too long, or the session did nothing. Nothing of it was committed. */
+const ENDED = /^(?:25P03|25P04|57P05)$/
 const NO_RETRY_HINT = 'run the same command again: it goes on where it stopped'
 
 /** SQLSTATE of a server's error, also when it is the cause of another; null for anything else. */
@@ -35,7 +37,7 @@ export function isConnectionLoss(error: unknown): boolean {
   const raw = rawOf(error)
   // A violation of the protocol is a mistake of ours, unless it ends the session: poolers say so when they lose the server.
   if (state === '08P01') return raw?.severity === 'FATAL'
-  if (state !== null) return STARTING.test(state) || state.startsWith('08') || state === '53300'
+  if (state !== null) return STARTING.test(state) || ENDED.test(state) || state.startsWith('08') || state === '53300'
   if (raw === null) return false
   if (typeof raw.code === 'string' && NETWORK.test(raw.code)) return true
   return BROKEN.test(String(raw.message))
