@@ -57,6 +57,8 @@ describe.skipIf(!POSTGRES_OWN)(`rights in the database of a queue ${POSTGRES_MIS
     const worker = stage.worker({ args: ['--idle', '3s'], stores: { queue: as('queue_worker') } })
     await stage.until('the end', async () => (await stage.run(run)).status === 'ok')
     expect(await worker.ended).toBe(0)
+    const resumed = await stage.sluice('ctl', run, 'resume', '--distributed', '--connect', as('queue_worker'))
+    expect([resumed.code, resumed.err]).toEqual([2, expect.stringContaining('has ended: ok')])
     const next = await stage.distribute(...copy, '--connect', as('queue_worker'))
     expect((await stage.sluice('ctl', next, 'stop', '--distributed', '--connect', as('queue_worker'))).code).toBe(0)
     expect(await stage.run(next)).toMatchObject({ status: 'stopped' })

@@ -19,9 +19,12 @@ export async function steered(queue: RunQueue, runId: string, wishes: RunWishes 
   const [before] = await queue.runs(1, runId)
   if (before === undefined) throw unknownRun(runId, queue.label)
   if (wishes === null) return before
-  if (before.status !== 'running' && wishes.held === false) await queue.resume(runId)
+  const isOver = before.status !== 'running' && wishes.held === false
+  if (isOver) await queue.resume(runId)
   else if (!(await queue.steer(runId, wishes))) throw ended(before)
   const [after] = await queue.runs(1, runId)
+  // Of one that ended well nothing is left.
+  if (isOver && after?.status === 'ok') throw ended(after)
   return after ?? before
 }
 
