@@ -147,8 +147,18 @@ function rowText({ key, outcome, position }: Of<'follow.row'>): string {
   return `${rowKeyText(key)}: ${BECAME[outcome]}, as of ${position}`
 }
 
-function provedText({ position, rows, targetRows, differing, unread, pauseMs, ms }: Of<'follow.proved'>): string {
-  const took = `compared in ${durationText(ms)}, changes waited for ${pauseMs} ms`
+function provedText({
+  position,
+  rows,
+  targetRows,
+  differing,
+  unread,
+  pauseMs,
+  ms,
+  elsewhere = '0',
+}: Of<'follow.proved'>): string {
+  const shared = elsewhere === '0' ? '' : ` (${plural(elsewhere, 'range')} by other workers)`
+  const took = `compared in ${durationText(ms)}${shared}, changes waited for ${pauseMs} ms`
   if (differing === '0' && unread === '0') return `${plural(rows, 'row')} equal as of ${position}; ${took}`
   const open = unread === '0' ? '' : `, ${plural(unread, 'row')} cannot be read`
   const sides = `${grouped(rows)} in the source, ${grouped(targetRows)} in the target`

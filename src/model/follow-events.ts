@@ -111,6 +111,8 @@ export type FollowProvedEvent = {
   /** How long changes had to wait for that moment. */
   pauseMs: number
   ms: number
+  /** Ranges of it that other workers compared; absent where nobody was asked. */
+  elsewhere?: Dec
 }
 
 /** A row of a followed table that somebody named by hand, once the stream has read it again from the source. */

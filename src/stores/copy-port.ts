@@ -121,6 +121,12 @@ export interface CopyStore extends AsyncDisposable {
   }
   /** @throws SluiceError CONNECT_FAILED … */
   source(signal: AbortSignal): Promise<SourceView>
+  /**
+   * The look that a program elsewhere holds, of stores whose looks can be handed on.
+   * @param exported as that look has it
+   * @throws SluiceError CONNECTION_LOST where nobody holds it any more; CONNECT_FAILED …
+   */
+  joined?(exported: string, signal: AbortSignal): Promise<SourceView>
   target(): CopyTarget
   /** Refuses what `CopyTarget.create` would refuse, and creates nothing; of stores that can tell. @throws SluiceError TABLE_REFUSED */
   refuseUncreatable?(table: TableSpec, signal: AbortSignal): Promise<void>
@@ -292,6 +298,8 @@ export type Extent = {
 /** One look at a source. Several requests may run at the same time. */
 export interface SourceView extends AsyncDisposable {
   readonly point: ReadPoint
+  /** By what `CopyStore.joined` of another program takes it over, as long as it is open; absent where it cannot be handed on. */
+  readonly exported?: string
   /** @param exact whether to count, which may take as long as reading the key */
   extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent>
   /**

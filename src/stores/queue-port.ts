@@ -8,7 +8,7 @@ import type { ErrorInfo } from '../shared/errors.ts'
 import type { NamedStore, QueuedRun } from './queued-run.ts'
 import type { ScheduleBook } from './schedule-port.ts'
 
-export type { NamedStore, QueuedRun } from './queued-run.ts'
+export type { NamedStore, QueuedRun, QueuedSlot } from './queued-run.ts'
 
 export type SlotKey = { readonly runId: string; readonly no: number }
 
@@ -28,6 +28,8 @@ export type ClaimedSlot = SlotKey & {
   readonly mark: string | null
   /** Turns in a row that have failed for a passing cause. */
   readonly rests: number
+  /** It compares with the slot that has the stream. */
+  readonly compares: boolean
 }
 
 /** What a beat brings back: what people wish, and among how many slots numbers are shared. */
@@ -81,6 +83,8 @@ export interface QueueWorker {
   keep(slot: ClaimedSlot, events: readonly Event[]): Promise<void>
   /** Gives a slot back, and ends the run with its last one. @returns false where it was another worker's already */
   release(slot: ClaimedSlot, end: SlotEnd): Promise<boolean>
+  /** Queues the slots of its run that compare with the slot, those that do not work already. */
+  callComparers(slot: ClaimedSlot): Promise<void>
   /** Gives a slot back that this worker must not work on, and notes why. */
   refuse(slot: ClaimedSlot, error: ErrorInfo): Promise<void>
   sweep(): Promise<Swept>

@@ -3,6 +3,9 @@
 /** @property identity of the database or the folder that the name means for whoever began the run */
 export type NamedStore = { readonly name: string; readonly identity: string; readonly label: string }
 
+/** @property operation its own; that of the run when absent @property compares waits until the one that has the stream calls it, and says nothing of the run's end */
+export type QueuedSlot = { readonly about: string; readonly operation?: unknown; readonly compares?: true }
+
 /** A run to be queued. Nothing of it holds a URL: databases go by the names that the config file has for them. */
 export type QueuedRun = {
   readonly runId: string
@@ -21,7 +24,7 @@ export type QueuedRun = {
   readonly host: string
   /** Queue that its slots wait in; null is that of every worker. */
   readonly queue: string | null
-  readonly slots: readonly { readonly about: string; readonly operation?: unknown }[]
+  readonly slots: readonly QueuedSlot[]
   /** Of the plan that somebody has confirmed: a slot makes its own, and runs nothing where that is another one. */
   readonly mark?: string | null
 }

@@ -777,6 +777,7 @@ const bodies = {
     unread: dec,
     pauseMs: ms,
     ms,
+    elsewhere: dec.optional(),
   },
   'follow.counted': {
     table: z.string(),

@@ -85,10 +85,13 @@ export class WorkerStage implements AsyncDisposable {
     this.queue = queue
   }
 
-  /** Two servers: one with the databases `source`, `target` and `other`, one with the queue. */
-  static async open(): Promise<WorkerStage> {
+  /**
+   * Two servers: one with the databases `source`, `target` and `other`, one with the queue.
+   * @param settings more of them for the first, such as `wal_level=logical`
+   */
+  static async open(settings: readonly string[] = []): Promise<WorkerStage> {
     const { path: folder } = temporaryFolder()
-    const data = await startPostgres({ extraSettings: ['max_connections=200'] })
+    const data = await startPostgres({ extraSettings: ['max_connections=200', ...settings] })
     const queue = await startPostgres({ extraSettings: ['max_connections=200'] })
     for (const name of ['source', 'target', 'other']) await data.createDatabase(name)
     await queue.createDatabase('queue')

@@ -31,6 +31,7 @@ export type DistributeOptions = {
 
 export type Distributed = {
   readonly runId: string
+  /** That wait for a worker from the beginning. */
   readonly slots: number
   /** Of the queue, without password. */
   readonly label: string
@@ -50,7 +51,12 @@ export async function distribute(options: DistributeOptions): Promise<Distribute
   await using queue = await openQueue(options.queue, 'work')
   await queue.submit(run)
   const workers = (await queue.workers()).filter((one) => one.state === 'lives' && takesFrom(one, run))
-  return { runId: run.runId, slots: run.slots.length, label: queue.label, workers: workers.length }
+  return {
+    runId: run.runId,
+    slots: run.slots.filter(({ compares }) => compares !== true).length,
+    label: queue.label,
+    workers: workers.length,
+  }
 }
 
 /** The first file of this machine that the operation writes into as a database; null where there is none. @throws SluiceError CONNECT_FAILED … */

@@ -1,6 +1,6 @@
 /** An operation as a run of a queue: how it is divided, with names in place of its URLs. */
 import path from 'node:path'
-import type { NamedStore, QueuedRun } from '../../stores/queue-port.ts'
+import type { NamedStore, QueuedRun, QueuedSlot } from '../../stores/queue-port.ts'
 import { endsOf, withPlaces } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
 import { newRunId } from '../run-id.ts'
@@ -9,7 +9,7 @@ import { identified } from './identity.ts'
 import type { NamedUrl } from './own-url.ts'
 import type { QueuedOptions } from '../schedules/work-port.ts'
 import { programMark } from './queues.ts'
-import { foldersOf, namedStores, sharingOf, withNames } from './sharing.ts'
+import { foldersOf, namedStores, sharingOf, withNames, type Sharing } from './sharing.ts'
 
 /** An operation that can be queued: nothing of it is secret, and no path depends on where somebody stands. */
 export type Queueable = {
@@ -34,17 +34,32 @@ export async function identitiesOf({ stores, folders }: Queueable): Promise<read
   return named
 }
 
+/** @param most workers that may share it @param whole one slot has all of it */
+function slotsOf(
+  sharing: Sharing,
+  operation: Operation,
+  stores: readonly NamedUrl[],
+  { most, whole }: { readonly most: number; readonly whole: boolean },
+): readonly QueuedSlot[] {
+  const named = (about: string, part: Operation): QueuedSlot => ({ about, operation: withNames(part, stores) })
+  switch (sharing.by) {
+    case 'chunks':
+      return Array.from({ length: most }, () => ({ about: '' }))
+    case 'parts':
+      return whole ? [named('', operation)] : sharing.parts.map(({ about, operation: part }) => named(about, part))
+    case 'stream':
+      return [
+        named('', operation),
+        ...Array.from({ length: most - 1 }, (): QueuedSlot => ({ about: 'comparing', compares: true })),
+      ]
+  }
+}
+
 /** @throws SluiceError BAD_FLAG for what cannot be shared */
 export function queuedRun({ operation, stores }: Queueable, options: QueuedOptions): QueuedRun {
   const { commandLine, tool, actor, host, clock, queue, mark = null, whole = false } = options
   const sharing = sharingOf(operation)
-  const slots =
-    sharing.by === 'chunks'
-      ? Array.from({ length: options.slots }, () => ({ about: '' }))
-      : (whole ? [{ about: '', operation }] : sharing.parts).map(({ about, operation: part }) => ({
-          about,
-          operation: withNames(part, stores),
-        }))
+  const slots = slotsOf(sharing, operation, stores, { most: options.slots, whole })
   const { source = null, target = null } = endsOf(operation)
   return {
     runId: newRunId(clock),

@@ -9,10 +9,11 @@ import type { Operation } from '../operations/list.ts'
 
 /**
  * How the work of an operation is divided. `chunks`: every slot does all of it, and they share it by the ledger. `parts`: each has a part of its own, or all of
- * it, and one worker at a time works on it.
+ * it, and one worker at a time works on it. `stream`: one slot has all of it, and the others compare with it when it calls them.
  */
 export type Sharing =
   | { readonly by: 'chunks' }
+  | { readonly by: 'stream' }
   | { readonly by: 'parts'; readonly parts: readonly { readonly about: string; readonly operation: Operation }[] }
 
 /** @throws SluiceError BAD_FLAG for what is not shared */
@@ -31,7 +32,8 @@ export function sharingOf(operation: Operation): Sharing {
   }
   const fields = new Map<string, unknown>(Object.entries(operation))
   const isOn = (field: string): boolean => ![undefined, false].includes(fields.get(field) as undefined)
-  const { by, unless = [], field } = distributes
+  const { by, unless = [], field, stream } = distributes
+  if (stream === true || (stream !== undefined && isOn(stream))) return { by: 'stream' }
   if (by === 'chunks' && !unless.some(isOn)) return { by: 'chunks' }
   const names = field === undefined ? [] : [fields.get(field)].flat().filter((name) => typeof name === 'string')
   if (field === undefined || names.length < 2) return { by: 'parts', parts: [{ about: names[0] ?? '', operation }] }

@@ -43,7 +43,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 
 const operation = withOwnUrls(order.operation as Operation, order.stores)
 const secrets = order.stores.flatMap(({ url }) => secretsOfUrl(url))
-const { turnMs, book, sharedRun } = order
+const { turnMs, book, sharedRun, comparesOnly } = order
 const turn = turnMs === undefined ? null : new Turn(turnMs, () => interrupter.requestStop())
 const { tool, actor, host, commandLine, mark } = order
 const options = { tool, actor, host, commandLine, interrupt: interrupter, clock: systemClock, control }
@@ -58,6 +58,7 @@ const finished =
     },
     ...(book === undefined ? {} : { book }),
     sharedRun,
+    ...(comparesOnly === undefined ? { callComparers: () => tell({ callComparers: true }) } : { comparesOnly }),
   }))
 turn?.[Symbol.dispose]()
 const { exitCode, error: failure } = finished

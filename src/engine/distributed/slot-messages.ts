@@ -18,6 +18,8 @@ export type SlotOrder = {
   readonly sharedRun: string
   /** Ends well after so long a time of work, ms; whenever it is done when absent. */
   readonly turnMs?: number
+  /** Compares with the slot that has the stream, and follows nothing by itself. */
+  readonly comparesOnly?: true
   /** Of the plan that was confirmed: it makes its own first, and does nothing where that is another one. */
   readonly mark?: string
   /** Folder of the book of this machine's runs. */
@@ -28,4 +30,6 @@ export type ToSlot =
   { readonly order: SlotOrder } | { readonly wish: Wish } | { readonly stop: true } | { readonly abort: true }
 
 export type FromSlot =
-  { readonly event: Event } | { readonly done: { readonly exitCode: number; readonly error?: ErrorInfo } }
+  | { readonly event: Event }
+  | { readonly callComparers: true }
+  | { readonly done: { readonly exitCode: number; readonly error?: ErrorInfo } }

@@ -20,6 +20,8 @@ export class SlotProgram {
   ledgerRun: string | null = null
   /** Told of each event of its run. */
   heard: (event: Event) => void = () => undefined
+  /** Told when it has a stream, and wants others to compare with it. */
+  called: () => void = () => undefined
   readonly #child: ChildProcess
   readonly #pulse = new Pulse()
   readonly #told = new ToldEvents()
@@ -40,6 +42,7 @@ export class SlotProgram {
       .on('data', (text: string) => (complaint = (complaint + text).slice(-LONGEST)))
     this.#child.on('message', (message: FromSlot) => {
       if ('done' in message) said = message.done
+      else if ('callComparers' in message) this.called()
       else this.#take(message.event)
     })
     this.done = new Promise((resolve) => {

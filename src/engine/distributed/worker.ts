@@ -159,9 +159,12 @@ export class Worker {
       host,
       ...(slot.takesTurns ? { turnMs: TURN_MS } : {}),
       ...(slot.mark === null ? {} : { mark: slot.mark }),
+      ...(slot.compares ? { comparesOnly: true } : {}),
       ...(book === undefined ? {} : { book }),
     })
     if (onSlotEvent !== undefined) program.heard = (event) => onSlotEvent(slot.runId, slot.no, event)
+    // Where the queue is away nobody comes, and the slot compares alone.
+    program.called = () => void this.#queue.callComparers(slot).catch((error: unknown) => this.#note(error))
     this.#programs.add(program)
     if (this.#run.interrupt.stop.aborted) program.stop()
     // What is wished of the run counts from its first row on: a run that is held begins nothing, and its rate is kept.

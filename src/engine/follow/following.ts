@@ -267,6 +267,10 @@ export class Following implements AsyncDisposable {
         runId: BigInt(run.runId),
         alerts,
         lanes: operation.follow?.lanes ?? null,
+        shared:
+          run.sharedRun === undefined || run.callComparers === undefined
+            ? null
+            : { database, owner: this.#parts.owner, sharedRun: run.sharedRun, call: run.callComparers },
         divide: (lanes) => divideLanes(this.#parts, this.#sides, this.#ledger, this.#stream, this.#tables, lanes),
         build: async (ready) => {
           const reached = ready.flatMap((at) => this.#tables[at] ?? [])

@@ -14,6 +14,7 @@ import type { SignOffRequest } from './ledger/sign-offs.ts'
 import type { StreamLedger } from './ledger/streams.ts'
 import { momentOf, type Moment } from './moment.ts'
 import { tablesWanted } from './sign-off-tables.ts'
+import { compareTogether, type SharedProof } from './together/compare-together.ts'
 
 /** Differences that are named of each table and round. */
 const NAMED = 100
@@ -31,6 +32,8 @@ export type ProvingParts = {
   readonly tables: readonly FollowTable[]
   readonly run: CopyRun
   readonly clock: Clock
+  /** Who else compares; null for nobody. */
+  readonly shared: SharedProof | null
 }
 
 /** What a round came to. Rows that differ wait in the ledger to be read again, unless a sign-off asked for the round: then nothing is mended. */
@@ -92,7 +95,7 @@ export class Proving implements AsyncDisposable {
     request: SignOffRequest | null = null,
     atMoment: () => void = () => undefined,
   ): Promise<boolean> {
-    const { from, to, changes, tables, run, clock } = this.#parts
+    const { from, to, changes, tables, run, clock, shared } = this.#parts
     const got = await momentOf({ from, to, changes, lane, stream, clock, signal: run.interrupt.abort, atMoment })
     if (typeof got === 'string') {
       this.#againAt = clock.ticks() + AGAIN_MS
@@ -104,7 +107,10 @@ export class Proving implements AsyncDisposable {
     this.#running = running
     const wanted = request === null ? [...tables.entries()] : tablesWanted(request.scope, tables)
     const found = (one: TableComparison): void => this.#name(one)
-    compareMoment(wanted, got, { emit: run.emit, clock, signal, found }).then(
+    const options = { emit: run.emit, clock, signal, found }
+    const comparing =
+      shared === null ? compareMoment(wanted, got, options) : compareTogether(wanted, got, options, shared)
+    comparing.then(
       (compared) => (running.settled = { compared }),
       (failed: unknown) => (running.settled = { failed }),
     )
@@ -159,7 +165,7 @@ export class Proving implements AsyncDisposable {
     const { stream, tables, ledger, run } = this.#parts
     const table = tables[one.table]
     if (table === undefined) return
-    const { rows, targetRows, differences, more, unread, ms } = one
+    const { rows, targetRows, differences, more, unread, ms, elsewhere } = one
     const differing = differences.length + more
     await ledger.noteProof(stream, table.key, { position, rows, targetRows, differing, unread, pauseMs, ms })
     run.emit({
@@ -172,6 +178,7 @@ export class Proving implements AsyncDisposable {
       unread: dec(unread),
       pauseMs,
       ms,
+      ...(elsewhere === undefined ? {} : { elsewhere: dec(elsewhere) }),
     })
   }
 

@@ -93,12 +93,14 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
   readonly plans?: FieldOf<O>
   /**
    * How several machines share it (`--distributed`); nobody else's work where it is absent. `chunks`: any number work on it at once, by the ledger, unless one of
-   * those fields is on. `parts`: one worker at a time has it, or one each of the names in a field; whoever has it next goes on.
+   * those fields is on. `parts`: one worker at a time has it, or one each of the names in a field; whoever has it next goes on. `stream`: always, or with that
+   * field on, it has a stream that one worker has as a whole, and others compare with it.
    */
   readonly distributes?: {
     readonly by: 'chunks' | 'parts'
     readonly unless?: readonly FieldOf<O>[]
     readonly field?: FieldOf<O>
+    readonly stream?: true | FieldOf<O>
   }
   /** Causes that an alert of it may have; it takes none where it is absent. `by`: fields that say how much is looked at, beside its stores. */
   readonly alerts?: { readonly causes: readonly AlertCause[]; readonly by?: readonly FieldOf<O>[] }

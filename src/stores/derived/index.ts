@@ -40,6 +40,8 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
     objects: () => store.objects(),
     ledger: () => store.ledger(),
     ...present<CopyStore>({
+      // What is made on the way is followed by nobody.
+      joined: null,
       fittedSettings: forwarded(store, 'fittedSettings'),
       refuseUncreatable: forwarded(store, 'refuseUncreatable'),
       beside: forwarded(store, 'beside'),

@@ -28,6 +28,8 @@ export function derivedSource(
   return Object.assign(
     derived,
     present<SourceView>({
+      // Whoever takes it over would see the tables without what is made on the way.
+      exported: null,
       counts: derived.countsBelow(),
       // The system below prints the columns that it has, and no more.
       frames: null,

@@ -11,6 +11,7 @@ export function sharedView(view: SourceView): SourceView {
     digest: (request, signal) => view.digest(request, signal),
     last: (table, range, where, signal) => view.last(table, range, where, signal),
     ...present<SourceView>({
+      exported: view.exported ?? null,
       frames: forwarded(view, 'frames'),
       csv: forwarded(view, 'csv'),
       counts: forwarded(view, 'counts'),

@@ -41,6 +41,13 @@ const BODIES = {
   migration_stream_proofs: ({ integer, name }) =>
     `proof_id ${name} NOT NULL PRIMARY KEY, stream_id ${name} NOT NULL, run_id ${integer}, schema_name ${name} NOT NULL, table_name ${name} NOT NULL,
      log_position ${name}, source_rows ${integer}, target_rows ${integer}, differing ${integer}, unread ${integer}, pause_ms ${integer}, took_ms ${integer}, proved_ms ${integer}`,
+  migration_proof_rounds: ({ integer, name, text }) =>
+    `shared_run ${name} NOT NULL PRIMARY KEY, round_id ${name} NOT NULL, run_id ${integer}, source_snapshot ${text}, target_snapshot ${text},
+     tables ${text}, begun_ms ${integer}`,
+  migration_proof_ranges: ({ integer, name, text }) =>
+    `round_id ${name} NOT NULL, range_no ${integer} NOT NULL, table_no ${integer} NOT NULL, wanted ${text} NOT NULL, status ${name} NOT NULL,
+     tries ${integer} NOT NULL, claim ${name}, answer ${text}, owner ${name}, host ${name}, pid ${integer}, machine ${name}, process_started ${name},
+     lease_until ${integer}, PRIMARY KEY (round_id, range_no)`,
   migration_sign_offs: ({ integer, name, text }) =>
     `sign_off_id ${name} NOT NULL PRIMARY KEY, stream_id ${name} NOT NULL, run_id ${integer}, status ${name} NOT NULL, wanted ${text}, asked_ms ${integer},
      begun_ms ${integer}, compared_ms ${integer}, log_position ${name}, answer ${text}, signed_by ${text}, tool ${name}, document ${text}, ended_ms ${integer}`,

@@ -374,7 +374,12 @@ export const copy: Declaration<CopyOperation, (typeof COPY_EVENTS)[number]> = {
   about: 'tables',
   destroys: [{ what: 'rows of the target that the source has not', when: 'deleteExtra', confirm: 'confirm' }],
   plans: 'dryRun',
-  distributes: { by: 'chunks', unless: ['again', 'againWhenDone', 'follow', 'part', 'restart'], field: 'tables' },
+  distributes: {
+    by: 'chunks',
+    unless: ['again', 'againWhenDone', 'follow', 'part', 'restart'],
+    field: 'tables',
+    stream: 'follow',
+  },
   alerts: { causes: FOLLOW_CAUSES },
   comesAgain: 'again',
   endless: ['follow'],

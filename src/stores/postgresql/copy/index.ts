@@ -60,7 +60,7 @@ import { PostgresBeside } from './beside-tables.ts'
 import { PostgresLedger } from './ledger.ts'
 import { PostgresObjects } from './objects.ts'
 import { CopySession } from './session.ts'
-import { openSource } from './source.ts'
+import { joinedSource, openSource } from './source.ts'
 import { literal, tableSql } from './sql.ts'
 import { findTables } from './tables.ts'
 import { PostgresTarget, refuseUnknownTypes } from './target.ts'
@@ -191,6 +191,11 @@ class PostgresCopy implements CopyStore {
     throwIfAborted(signal)
     const { readers = READERS, moving, yields } = this.#options
     return openSource(this.#settings, readers, moving === true, yields === true)
+  }
+
+  async joined(exported: string, signal: AbortSignal): Promise<SourceView> {
+    throwIfAborted(signal)
+    return joinedSource(this.#settings, exported, this.#options.readers ?? READERS)
   }
 
   target(): CopyTarget {

@@ -40,6 +40,22 @@ export class Snapshot implements AsyncDisposable {
     }
   }
 
+  /**
+   * The state that another program holds, wherever that runs.
+   * @param exported name by which its server knows it
+   * @throws SluiceError as `connect` does; CONNECTION_LOST where nobody holds it any more
+   */
+  static async joined(settings: PostgresSettings, exported: string, readers: number): Promise<Snapshot> {
+    const holder = await CopySession.open(settings, 'read')
+    try {
+      await holder.begin(KIND, `SET TRANSACTION SNAPSHOT ${literal(exported)}`)
+      return await Snapshot.held(settings, holder, readers)
+    } catch (error) {
+      holder.destroy()
+      throw error instanceof SluiceError || isConnectionLoss(error) ? error : viewLost(settings, error)
+    }
+  }
+
   /** The state that a session sees which is in a REPEATABLE READ transaction, and belongs to the snapshot from here on. @throws what the server says */
   static async held(settings: PostgresSettings, holder: CopySession, readers: number): Promise<Snapshot> {
     const [row] = await holder.ask(
@@ -63,6 +79,11 @@ export class Snapshot implements AsyncDisposable {
     this.#name = name
     this.point = point
     this.#readers = new Pool(() => this.#opened(), { most: readers, idle: readers }, settings.label)
+  }
+
+  /** By what other sessions take the state over, in this program or another, while the holder lives. */
+  get exported(): string {
+    return this.#name
   }
 
   /** A session that sees the state and belongs to the caller until he gives it back. @throws SluiceError CONNECTION_LOST */

@@ -43,6 +43,15 @@ export async function openSource(
   }
 }
 
+/** A view of the state that another program holds. @throws SluiceError CONNECTION_LOST where nobody holds it any more; CONNECT_FAILED … */
+export async function joinedSource(settings: PostgresSettings, exported: string, readers: number): Promise<SourceView> {
+  try {
+    return new PostgresView(settings, await Snapshot.joined(settings, exported, readers), true)
+  } catch (error) {
+    throw sourceError(error, settings)
+  }
+}
+
 /** A view that reads what a session does that is in a transaction of its own. @param holder belongs to the view from here on @throws what the server says */
 export async function heldView(settings: PostgresSettings, holder: CopySession, readers: number): Promise<SourceView> {
   return new PostgresView(settings, await Snapshot.held(settings, holder, readers), true)
@@ -62,6 +71,10 @@ class PostgresView implements SourceView {
 
   get point(): SourceView['point'] {
     return this.#snapshot.point
+  }
+
+  get exported(): string {
+    return this.#snapshot.exported
   }
 
   extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent> {

@@ -29,7 +29,7 @@ export async function dropQueued(
   exitCode: number,
   shared?: string | null,
 ): Promise<void> {
-  const where = `s.run_id = $1 AND s.state = 'queued'${shared === undefined ? '' : ' AND s.operation IS NULL'}`
+  const where = `s.run_id = $1 AND s.state = 'queued'${shared === undefined ? '' : ' AND s.operation IS NULL AND NOT s.compares'}`
   await unqueueSlots(client, { where, values: [runId] })
   await client.query(
     `UPDATE ${QUEUE_SCHEMA}.sluice_run_slots s SET state = 'ended', ended_at = clock_timestamp(), exit_code = $2,
@@ -52,6 +52,8 @@ export async function endOfRun(client: PoolClient, runId: string): Promise<void>
      FROM (
        SELECT s.exit_code, s.error FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = $1
        ORDER BY
+         -- Who only compares says nothing of the whole.
+         s.compares,
          -- Stopped is no verdict where another slot has one, unless work of its own was left.
          CASE WHEN s.operation IS NULL THEN s.exit_code = ${EXIT_OF_KIND.stopped} END,
          CASE WHEN s.operation IS NULL THEN s.ended_at END DESC,
@@ -60,6 +62,28 @@ export async function endOfRun(client: PoolClient, runId: string): Promise<void>
        LIMIT 1) verdict
      WHERE r.run_id = $1 AND r.status = 'running'
        AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = $1 AND s.state <> 'ended')`,
+    [runId],
+  )
+}
+
+/** Slots that compare with the one that has a stream wait for a worker, unless one has them. */
+export async function queueComparers(client: PoolClient, runId: string): Promise<void> {
+  const where = `s.run_id = $1 AND s.compares AND s.state = 'ended'`
+  const { rows } = await client.query<{ slot_no: number }>(
+    `UPDATE ${QUEUE_SCHEMA}.sluice_run_slots s SET state = 'queued', rests = 0, ended_at = NULL, exit_code = NULL, error = NULL WHERE ${where} RETURNING s.slot_no`,
+    [runId],
+  )
+  const numbers = rows.map(({ slot_no }) => slot_no)
+  await queueSlots(client, { where: 's.run_id = $2 AND s.slot_no = ANY($3)', values: [runId, numbers] })
+}
+
+/** Nobody is left to compare with: those that still wait for a worker are done. */
+export async function dropComparers(client: PoolClient, runId: string): Promise<void> {
+  const where = `s.run_id = $1 AND s.compares AND s.state = 'queued'
+    AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots o WHERE o.run_id = $1 AND NOT o.compares AND o.state <> 'ended')`
+  await unqueueSlots(client, { where, values: [runId] })
+  await client.query(
+    `UPDATE ${QUEUE_SCHEMA}.sluice_run_slots s SET state = 'ended', ended_at = clock_timestamp(), exit_code = 0 WHERE ${where}`,
     [runId],
   )
 }

@@ -4,7 +4,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 
 /** Holds `sluice_runs` and the others. */
 export const QUEUE_SCHEMA = 'sluice_queue'
-const VERSION = 2
+const VERSION = 3
 const WITH_SCHEDULES = 2
 
 /** Which tables of ours there are. */
@@ -57,6 +57,12 @@ const SCHEDULES = `
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 2;
 `
 
+/** What version 3 adds: slots that compare with the one that has a stream. */
+const COMPARERS = `
+  ALTER TABLE ${QUEUE_SCHEMA}.sluice_run_slots ADD COLUMN compares boolean NOT NULL DEFAULT false;
+  UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 3;
+`
+
 /**
  * Makes what is missing, in one transaction.
  * @throws SluiceError LEDGER_NEWER for tables of a newer program
@@ -70,7 +76,9 @@ export async function prepareQueue(pool: Pool, label: string): Promise<void> {
       await client.query(`CREATE SCHEMA IF NOT EXISTS ${QUEUE_SCHEMA}`)
       await client.query(TABLES)
     } else await refuseNewer(client, label)
-    if ((await versionOf(client)) < VERSION) await client.query(SCHEDULES)
+    const version = await versionOf(client)
+    if (version < WITH_SCHEDULES) await client.query(SCHEDULES)
+    if (version < VERSION) await client.query(COMPARERS)
     await client.query('COMMIT')
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined)

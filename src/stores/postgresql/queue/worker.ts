@@ -13,7 +13,7 @@ import type {
   Swept,
   WorkerAbout,
 } from '../../queue-port.ts'
-import { dropQueued, endOfRun, endOfStopped, isToStop, queueAgain } from './ends.ts'
+import { dropComparers, dropQueued, endOfRun, endOfStopped, isToStop, queueAgain, queueComparers } from './ends.ts'
 import { HAS_NO_JOB, unlockJobs } from './jobs.ts'
 import { jsonbText } from './json.ts'
 import { silent } from './look.ts'
@@ -45,6 +45,7 @@ type ClaimRecord = {
   readonly command_line: string
   readonly mark: string | null
   readonly resumed: string | null
+  readonly compares: boolean
 }
 
 type KeyRecord = { readonly run_id: string; readonly slot_no: number }
@@ -75,13 +76,13 @@ export class PostgresQueueWorker implements QueueWorker {
        FROM ${RUNS} r
        WHERE s.run_id = $1 AND s.slot_no = $2 AND r.run_id = s.run_id AND r.status = 'running' AND r.wishes -> 'stop' IS DISTINCT FROM 'true'
          AND (s.state = 'queued' OR (s.state = 'working' AND ${silent('s.beat_at')}))
-       RETURNING s.fence, s.rests, s.about, r.kind, r.takes_turns, coalesce(s.operation, r.operation) AS operation, r.stores, r.command_line, r.mark,
+       RETURNING s.fence, s.rests, s.about, s.compares, r.kind, r.takes_turns, coalesce(s.operation, r.operation) AS operation, r.stores, r.command_line, r.mark,
          r.wishes ->> 'resumedAt' AS resumed`,
       [runId, no, this.#about.workerId],
     )
     const [row] = rows
     if (row === undefined) return null
-    const { fence, rests, about, kind, takes_turns, operation, stores, command_line, mark, resumed } = row
+    const { fence, rests, about, kind, takes_turns, operation, stores, command_line, mark, resumed, compares } = row
     return {
       runId,
       no,
@@ -95,6 +96,7 @@ export class PostgresQueueWorker implements QueueWorker {
       stores,
       commandLine: command_line,
       mark,
+      compares,
     }
   }
 
@@ -129,10 +131,10 @@ export class PostgresQueueWorker implements QueueWorker {
     return await this.#pool.transaction(async (client) => {
       // Whoever ends a run has its row first: two last slots that end at once would each see the other at work.
       const goesOn = !(await isToStop(client, runId)) && left !== 'none'
-      const { rows } = await client.query<{ rests: number; shared: boolean }>(
+      const { rows } = await client.query<{ rests: number; shared: boolean; compares: boolean }>(
         `UPDATE ${SLOTS} s SET state = CASE WHEN $5 THEN 'queued' ELSE 'ended' END, rate = 0, exit_code = $6, error = $7,
            rests = CASE WHEN $8 THEN s.rests + 1 ELSE 0 END, ended_at = CASE WHEN $5 THEN NULL ELSE clock_timestamp() END
-         WHERE ${MINE} RETURNING s.rests, s.operation IS NULL AS shared`,
+         WHERE ${MINE} RETURNING s.rests, s.operation IS NULL AND NOT s.compares AS shared, s.compares`,
         [
           ...this.#mine(slot),
           goesOn,
@@ -152,8 +154,15 @@ export class PostgresQueueWorker implements QueueWorker {
       const isRefused = ([EXIT_OF_KIND.usage, EXIT_OF_KIND.unsupported] as number[]).includes(exitCode)
       if (row.shared && (exitCode === 0 || isRefused))
         await dropQueued(client, runId, exitCode, error === undefined ? null : jsonbText(error))
+      if (!row.compares) await dropComparers(client, runId)
       await endOfRun(client, runId)
       return true
+    })
+  }
+
+  async callComparers({ runId }: ClaimedSlot): Promise<void> {
+    await this.#pool.transaction(async (client) => {
+      if (!(await isToStop(client, runId))) await queueComparers(client, runId)
     })
   }
 

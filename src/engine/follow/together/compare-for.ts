@@ -1,0 +1,108 @@
+/** Compares ranges of a stream that another worker has, as long as there are any. Nothing is proved by it: whoever has the stream adds the answers up. */
+import { tableText } from '../../../model/copy/column-type.ts'
+import type { Emit } from '../../../model/event.ts'
+import type { Clock } from '../../../shared/clock.ts'
+import type { Interrupt } from '../../../shared/abort.ts'
+import { asSluiceError, errorLine } from '../../../shared/errors.ts'
+import type { CopyStore, SourceView } from '../../../stores/copy-port.ts'
+import { beat } from '../../../stores/lease/heartbeat.ts'
+import { DiffProgress } from '../../copy/diff/progress.ts'
+import { SEGMENT_ROWS } from '../../copy/diff/segments.ts'
+import { LEASE_MS, type Owner } from '../../copy/ledger/owner.ts'
+import { openExisting, openSourceStore } from '../../copy/open-stores.ts'
+import { onSide } from '../../copy/sides.ts'
+import { sidesAt } from '../compare-moment.ts'
+import { answerOfRange } from '../range-answer.ts'
+import { RoundLedger, TRIES, type SharedRound } from './rounds.ts'
+
+/** How often it is asked whether the round still goes on: its snapshots keep VACUUM from rows that nobody needs. */
+const LOOK_MS = 1000
+
+export type CompareForParts = {
+  readonly from: string
+  readonly to: string
+  readonly sharedRun: string
+  readonly owner: Owner
+  readonly emit: Emit<'log' | 'diff.progress'>
+  readonly clock: Clock
+  readonly interrupt: Interrupt
+}
+
+/** @returns ranges and rows that were compared @throws SluiceError CONNECT_FAILED, and what the ledger throws */
+export async function compareFor(parts: CompareForParts): Promise<{ readonly ranges: number; readonly rows: bigint }> {
+  await using to = await onSide('target', () => openExisting(parts.to))
+  await using database = await to.ledger()
+  const rounds = new RoundLedger(database, parts.owner)
+  const round = await rounds.standing(parts.sharedRun)
+  if (round === null) return { ranges: 0, rows: 0n }
+  await using from = await openSourceStore(parts.from, undefined, { yields: true, moving: true })
+  return await withRound(round, rounds, { from, to }, parts)
+}
+
+async function withRound(
+  round: SharedRound,
+  rounds: RoundLedger,
+  { from, to }: { readonly from: CopyStore; readonly to: CopyStore },
+  { emit, clock, interrupt }: CompareForParts,
+): Promise<{ readonly ranges: number; readonly rows: bigint }> {
+  const over = new AbortController()
+  const signal = AbortSignal.any([over.signal, interrupt.abort, interrupt.stop])
+  const stillThere = async (): Promise<void> => {
+    if (!(await rounds.isOpen(round.id))) over.abort(new Error('the round is over'))
+  }
+  const views = await joined(round, { from, to }, signal).catch((error: unknown) => {
+    emit({ type: 'log', level: 'note', message: `nothing is compared here: ${errorLine(asSluiceError(error).info())}` })
+    return null
+  })
+  if (views === null) return { ranges: 0, rows: 0n }
+  await using source = views.source
+  await using target = views.target
+  const heart = beat(LEASE_MS / 3, () => rounds.renew(round.id))
+  const looks = beat(LOOK_MS, stillThere)
+  let [ranges, rows] = [0, 0n]
+  try {
+    while (!signal.aborted) {
+      const claimed = await rounds.claim(round.id, TRIES)
+      const table = claimed === null ? undefined : round.tables[claimed.table]
+      if (claimed === null || table === undefined) break
+      try {
+        const progress = new DiffProgress(
+          tableText(table.plan.source.table),
+          { rows: BigInt(SEGMENT_ROWS), estimated: true, ranges: 1 },
+          emit,
+          clock,
+        )
+        const answer = await answerOfRange(sidesAt(table, { source, target }, signal), claimed.range, progress)
+        if (!(await rounds.answer(round.id, claimed, answer))) continue
+        ranges++
+        rows += answer.rows
+      } catch (error) {
+        await rounds.giveBack(round.id, claimed)
+        if (signal.aborted) break
+        // Whoever has the stream meets the same, or it was a matter of this host.
+        const message = `a range is left to whoever has the stream: ${errorLine(asSluiceError(error).info())}`
+        emit({ type: 'log', level: 'note', message })
+        break
+      }
+    }
+  } finally {
+    clearInterval(heart)
+    clearInterval(looks)
+  }
+  return { ranges, rows }
+}
+
+async function joined(
+  { sourceSnapshot, targetSnapshot }: SharedRound,
+  { from, to }: { readonly from: CopyStore; readonly to: CopyStore },
+  signal: AbortSignal,
+): Promise<{ readonly source: SourceView; readonly target: SourceView }> {
+  if (from.joined === undefined || to.joined === undefined) throw new Error('a store hands no looks on')
+  const source = await from.joined(sourceSnapshot, signal)
+  try {
+    return { source, target: await to.joined(targetSnapshot, signal) }
+  } catch (error) {
+    await source[Symbol.asyncDispose]()
+    throw error
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * A round whose ranges other workers compare, too: each under the snapshots of whoever has the stream, so that an answer is the same whoever gives it. What nobody
+ * takes, gives back or loses is compared here, so the round ends without any of them.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import { beat } from '../../../stores/lease/heartbeat.ts'
+import type { DiffProgress } from '../../copy/diff/progress.ts'
+import { segments } from '../../copy/diff/segments.ts'
+import { LEASE_MS, type Owner } from '../../copy/ledger/owner.ts'
+import {
+  compareMoment,
+  progressOf,
+  sidesAt,
+  type ComparingOptions,
+  type NumberedTables,
+  type TableComparison,
+} from '../compare-moment.ts'
+import type { Moment } from '../moment.ts'
+import { answerOfRange, TableAnswer } from '../range-answer.ts'
+import { RoundLedger, type ProofRange } from './rounds.ts'
+
+/** How often the ledger is asked for answers while only others compare, ms. */
+const LOOK_MS = 200
+/** Ranges that are worth a program elsewhere. */
+const FEWEST = 2
+
+/** @property sharedRun the same for all who share the round @property call asks workers to compare with this program */
+export type SharedProof = {
+  readonly database: LedgerDatabase
+  readonly owner: Owner
+  readonly sharedRun: string
+  readonly call: () => void
+}
+
+/**
+ * As `compareMoment`, with whoever comes.
+ * @throws what the stores and the ledger throw; where the signal is aborted, its reason
+ */
+export async function compareTogether(
+  tables: NumberedTables,
+  moment: Moment,
+  options: ComparingOptions,
+  { database, owner, sharedRun, call }: SharedProof,
+): Promise<readonly TableComparison[]> {
+  const [sourceSnapshot, targetSnapshot] = [moment.source.exported, moment.target.exported]
+  if (sourceSnapshot === undefined || targetSnapshot === undefined) return await compareMoment(tables, moment, options)
+  const ranges = await cut(tables, moment, options.signal)
+  if (ranges.length < FEWEST) return await compareMoment(tables, moment, options)
+  const rounds = new RoundLedger(database, owner)
+  const round = await rounds.begin(sharedRun, {
+    sourceSnapshot,
+    targetSnapshot,
+    tables: tables.map(([, { plan, targetWhere }]) => ({
+      plan,
+      ...(targetWhere === undefined ? {} : { targetWhere }),
+    })),
+  })
+  const heart = beat(LEASE_MS / 3, () => rounds.renew(round))
+  try {
+    await rounds.add(round, ranges)
+    call()
+    return await new Comparing(tables, moment, options, rounds, round, ranges).run()
+  } finally {
+    clearInterval(heart)
+    // Where the ledger is away, the next round or the next owner removes it.
+    await rounds.end(sharedRun).catch(() => undefined)
+  }
+}
+
+/** All ranges of all tables; as many as there are, because a range is some hundred thousand rows. */
+async function cut(tables: NumberedTables, moment: Moment, signal: AbortSignal): Promise<readonly ProofRange[]> {
+  const ranges: ProofRange[] = []
+  for (const [table, [, followed]] of tables.entries()) {
+    for await (const { range } of segments(sidesAt(followed, moment, signal), null))
+      ranges.push({ no: ranges.length, table, range })
+  }
+  return ranges
+}
+
+class Comparing {
+  readonly #tables: NumberedTables
+  readonly #moment: Moment
+  readonly #options: ComparingOptions
+  readonly #rounds: RoundLedger
+  readonly #round: string
+  readonly #answers: readonly TableAnswer[]
+  /** Ranges of each table without an answer. */
+  readonly #open: number[]
+  readonly #elsewhere: number[]
+  readonly #progress = new Map<number, DiffProgress>()
+  readonly #known = new Set<number>()
+  readonly #compared: TableComparison[] = []
+  readonly #begun: number
+
+  constructor(
+    tables: NumberedTables,
+    moment: Moment,
+    options: ComparingOptions,
+    rounds: RoundLedger,
+    round: string,
+    ranges: readonly ProofRange[],
+  ) {
+    this.#tables = tables
+    this.#moment = moment
+    this.#options = options
+    this.#rounds = rounds
+    this.#round = round
+    this.#answers = tables.map(() => new TableAnswer())
+    this.#open = tables.map((_, table) => ranges.filter((one) => one.table === table).length)
+    this.#elsewhere = tables.map(() => 0)
+    this.#begun = options.clock.ticks()
+  }
+
+  async run(): Promise<readonly TableComparison[]> {
+    const { signal } = this.#options
+    for (const [table] of this.#tables.entries()) this.#told(table)
+    while (this.#compared.length < this.#tables.length) {
+      signal.throwIfAborted()
+      const claimed = await this.#rounds.claim(this.#round, null)
+      if (claimed !== null) {
+        const { table, range } = claimed
+        const [, followed] = this.#tables[table] ?? []
+        if (followed === undefined) throw new Error(`a round has no table ${table}`)
+        const sides = sidesAt(followed, this.#moment, signal)
+        const answer = await answerOfRange(sides, range, await this.#progressOf(table))
+        // What was taken from this program meanwhile is answered by somebody else.
+        await this.#rounds.answer(this.#round, claimed, answer)
+      }
+      const left = await this.#rounds.left(this.#round)
+      await this.#take()
+      if (claimed === null && left > 0) await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined)
+    }
+    return this.#compared.toSorted((one, other) => one.table - other.table)
+  }
+
+  /** What was answered since, by whomever. */
+  async #take(): Promise<void> {
+    for (const { no, table, isOwn, answer } of await this.#rounds.answers(this.#round, this.#known)) {
+      this.#known.add(no)
+      this.#answers[table]?.add(answer)
+      this.#open[table] = (this.#open[table] ?? 0) - 1
+      if (!isOwn) {
+        this.#elsewhere[table] = (this.#elsewhere[table] ?? 0) + 1
+        const progress = await this.#progressOf(table)
+        progress.settled(answer.rows)
+      }
+      this.#told(table)
+    }
+  }
+
+  #told(table: number): void {
+    const [at, followed] = this.#tables[table] ?? []
+    const whole = this.#answers[table]?.whole((followed?.plan.source.key.length ?? 0) > 0)
+    if (at === undefined || whole === undefined || this.#open[table] !== 0) return
+    const ms = Math.round(this.#options.clock.ticks() - this.#begun)
+    const one = { table: at, ...whole, ms, elsewhere: this.#elsewhere[table] ?? 0 }
+    this.#options.found(one)
+    this.#compared.push(one)
+  }
+
+  async #progressOf(table: number): Promise<DiffProgress> {
+    const known = this.#progress.get(table)
+    if (known !== undefined) return known
+    const [, followed] = this.#tables[table] ?? []
+    if (followed === undefined) throw new Error(`a round has no table ${table}`)
+    const { emit, clock } = this.#options
+    const progress = await progressOf(followed, this.#moment, emit, clock)
+    this.#progress.set(table, progress)
+    return progress
+  }
+}

@@ -1,0 +1,241 @@
+/**
+ * A round of comparisons that several programs share: its snapshots and its ranges in the ledger of the target. Whoever has the stream holds the snapshots, begins
+ * the round and ends it; the others take ranges under a lease. An answer of somebody whose lease was over counts for nothing, though it would be the same.
+ */
+import { randomUUID } from 'node:crypto'
+import type { Range } from '../../../model/copy/range.ts'
+import type { LedgerDatabase } from '../../../stores/copy-port.ts'
+import { endedHolder, holderOf, LEASE_COLUMNS, ownerColumns } from '../../../stores/lease/columns.ts'
+import { databaseTimes, LeaseSql } from '../../../stores/lease/sql.ts'
+import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import { isMissingTable } from '../../../stores/late-table.ts'
+import type { SqlRow } from '../../../stores/port.ts'
+import { makeLateTable } from '../../copy/ledger/late-tables.ts'
+import { LEASE_MS, type Owner } from '../../copy/ledger/owner.ts'
+import type { RangeAnswer } from '../range-answer.ts'
+import { answerOf, answerText } from './answer-text.ts'
+import { tablesOf, tablesText, type ComparedTable } from './plan-text.ts'
+
+/** Ranges of one INSERT. */
+const AT_ONCE = 200
+/** Others leave a range alone that was begun so often: whoever has the stream takes it, and says what is wrong with it. */
+export const TRIES = 2
+
+/** A round as somebody elsewhere finds it. @property sourceSnapshot @property targetSnapshot as `SourceView.exported` has them */
+export type SharedRound = {
+  readonly id: string
+  readonly sourceSnapshot: string
+  readonly targetSnapshot: string
+  readonly tables: readonly ComparedTable[]
+}
+
+/** @property table its number in the round */
+export type ProofRange = { readonly no: number; readonly table: number; readonly range: Range }
+export type ClaimedRange = ProofRange & { readonly claim: string }
+export type AnsweredRange = {
+  readonly no: number
+  readonly table: number
+  readonly isOwn: boolean
+  readonly answer: RangeAnswer
+}
+
+export class RoundLedger {
+  readonly #database: LedgerDatabase
+  readonly #owner: Owner
+  readonly #lease: LeaseSql
+  readonly #now: string
+  readonly #skipLocked: string
+
+  constructor(database: LedgerDatabase, owner: Owner) {
+    this.#database = database
+    this.#owner = owner
+    this.#lease = new LeaseSql(LEASE_COLUMNS, databaseTimes(database.dialect, LEASE_MS))
+    const { now, skipLocked } = ledgerDialect(database.dialect)
+    this.#now = now
+    this.#skipLocked = skipLocked
+  }
+
+  /** Begins a round in place of whatever a program before has left of one. @param sharedRun the same for all who share it @returns its id */
+  async begin(sharedRun: string, round: Omit<SharedRound, 'id'>): Promise<string> {
+    for (const name of ['migration_proof_ranges', 'migration_proof_rounds'] as const)
+      await makeLateTable(this.#database, name)
+    const id = randomUUID()
+    await this.#database.batch([
+      ...removed(sharedRun),
+      {
+        sql: `INSERT INTO migration_proof_rounds (shared_run, round_id, run_id, source_snapshot, target_snapshot, tables, begun_ms)
+              VALUES (?, ?, ?, ?, ?, ?, ${this.#now})`,
+        parameters: [
+          sharedRun,
+          id,
+          this.#owner.runId,
+          round.sourceSnapshot,
+          round.targetSnapshot,
+          tablesText(round.tables),
+        ],
+      },
+    ])
+    return id
+  }
+
+  /** Nobody takes anything of it any more, and what is under way counts for nothing. */
+  async end(sharedRun: string): Promise<void> {
+    await this.#database.batch(removed(sharedRun))
+  }
+
+  /** @returns null where none goes on */
+  async standing(sharedRun: string): Promise<SharedRound | null> {
+    try {
+      const [row] = await this.#database.all(
+        'SELECT round_id, source_snapshot, target_snapshot, tables FROM migration_proof_rounds WHERE shared_run = ?',
+        [sharedRun],
+      )
+      if (row === undefined) return null
+      const [id, sourceSnapshot, targetSnapshot, tables] = row.map(String)
+      return {
+        id: id ?? '',
+        sourceSnapshot: sourceSnapshot ?? '',
+        targetSnapshot: targetSnapshot ?? '',
+        tables: tablesOf(tables ?? '[]'),
+      }
+    } catch (error) {
+      if (isMissingTable(error)) return null
+      throw error
+    }
+  }
+
+  /** Whether a round still goes on. */
+  async isOpen(round: string): Promise<boolean> {
+    const rows = await this.#database.all('SELECT 1 FROM migration_proof_rounds WHERE round_id = ?', [round])
+    return rows.length > 0
+  }
+
+  async add(round: string, ranges: readonly ProofRange[]): Promise<void> {
+    for (let at = 0; at < ranges.length; at += AT_ONCE) {
+      const some = ranges.slice(at, at + AT_ONCE)
+      const values = some.map(() => "(?, ?, ?, ?, 'open', 0)").join(', ')
+      await this.#database.batch([
+        {
+          sql: `INSERT INTO migration_proof_ranges (round_id, range_no, table_no, wanted, status, tries) VALUES ${values}
+                ON CONFLICT DO NOTHING`,
+          parameters: some.flatMap(({ no, table, range }): SqlRow => [round, no, table, JSON.stringify(range)]),
+        },
+      ])
+    }
+  }
+
+  /** Takes the next range that nobody has. @param tries leaves those alone that were begun so often @returns null where there is none */
+  async claim(round: string, tries: number | null): Promise<ClaimedRange | null> {
+    const claim = randomUUID()
+    const taken = this.#lease.taken(this.#owner)
+    const among = tries === null ? '' : ` AND tries < ${tries}`
+    const next = `SELECT range_no FROM migration_proof_ranges
+      WHERE round_id = ? AND (status = 'open' OR (status = 'held' AND COALESCE(lease_until, 0) < ${this.#now}))${among}
+      ORDER BY range_no LIMIT 1 ${this.#skipLocked}`
+    const [, [row] = []] = await this.#database.batch([
+      {
+        sql: `UPDATE migration_proof_ranges SET status = 'held', ${taken.sql}, claim = ?, tries = tries + 1
+              WHERE round_id = ? AND range_no = (SELECT range_no FROM (${next}) AS due)`,
+        parameters: [...taken.parameters, claim, round, round],
+      },
+      {
+        sql: 'SELECT range_no, table_no, wanted FROM migration_proof_ranges WHERE round_id = ? AND claim = ?',
+        parameters: [round, claim],
+      },
+    ])
+    if (row === undefined) return null
+    return { no: Number(row[0]), table: Number(row[1]), range: JSON.parse(String(row[2])) as Range, claim }
+  }
+
+  /** @returns false where the round is over, or somebody else has the range by now */
+  async answer(round: string, { no, claim }: ClaimedRange, answer: RangeAnswer): Promise<boolean> {
+    const [, rows = []] = await this.#database.batch([
+      {
+        sql: `UPDATE migration_proof_ranges SET status = 'done', answer = ?
+              WHERE round_id = ? AND range_no = ? AND claim = ? AND status = 'held'`,
+        parameters: [answerText(answer), round, no, claim],
+      },
+      {
+        sql: `SELECT range_no FROM migration_proof_ranges WHERE round_id = ? AND claim = ? AND status = 'done'`,
+        parameters: [round, claim],
+      },
+    ])
+    return rows.length > 0
+  }
+
+  /** Somebody else may take it. */
+  async giveBack(round: string, { no, claim }: ClaimedRange): Promise<void> {
+    await this.#database.batch([
+      {
+        sql: `UPDATE migration_proof_ranges SET status = 'open', claim = NULL, ${this.#lease.back} WHERE round_id = ? AND range_no = ? AND claim = ?`,
+        parameters: [round, no, claim],
+      },
+    ])
+  }
+
+  /** All that this owner holds stays its own. */
+  async renew(round: string): Promise<void> {
+    const { sql, parameters } = this.#lease.renewed
+    await this.#database.batch([
+      {
+        sql: `UPDATE migration_proof_ranges SET ${sql} WHERE round_id = ? AND status = 'held' AND owner = ?`,
+        parameters: [...parameters, round, this.#owner.id],
+      },
+    ])
+  }
+
+  /** Ranges of owners who have ended for sure are given back, before their leases are over. @returns ranges that are not answered */
+  async left(round: string): Promise<number> {
+    const rows = await this.#database.all(
+      `SELECT ${ownerColumns(LEASE_COLUMNS).join(', ')}, status FROM migration_proof_ranges WHERE round_id = ? AND status <> 'done'`,
+      [round],
+    )
+    const ended = new Set(
+      rows.flatMap((row) =>
+        row.at(-1) === 'held' ? (endedHolder(holderOf(row.slice(0, -1)), this.#owner) ?? []) : [],
+      ),
+    )
+    for (const owner of ended) {
+      await this.#database.batch([
+        {
+          sql: `UPDATE migration_proof_ranges SET status = 'open', claim = NULL, ${this.#lease.back} WHERE round_id = ? AND status = 'held' AND owner = ?`,
+          parameters: [round, owner],
+        },
+      ])
+    }
+    return rows.length
+  }
+
+  /** Answers behind a number of ranges that are known already, in the order of their numbers. @param known numbers that are left out */
+  async answers(round: string, known: ReadonlySet<number>): Promise<readonly AnsweredRange[]> {
+    const numbers = await this.#database.all(
+      `SELECT range_no FROM migration_proof_ranges WHERE round_id = ? AND status = 'done' ORDER BY range_no`,
+      [round],
+    )
+    const fresh = numbers.map(([no]) => Number(no)).filter((no) => !known.has(no))
+    const answered: AnsweredRange[] = []
+    for (const no of fresh) {
+      const [row] = await this.#database.all(
+        `SELECT table_no, owner, answer FROM migration_proof_ranges WHERE round_id = ? AND range_no = ? AND status = 'done'`,
+        [round, no],
+      )
+      if (row === undefined) continue
+      const [table, owner, answer] = row
+      answered.push({
+        no,
+        table: Number(table),
+        isOwn: String(owner) === this.#owner.id,
+        answer: answerOf(String(answer)),
+      })
+    }
+    return answered
+  }
+}
+
+const removed = (sharedRun: string): readonly { readonly sql: string; readonly parameters: SqlRow }[] => [
+  {
+    sql: 'DELETE FROM migration_proof_ranges WHERE round_id IN (SELECT round_id FROM migration_proof_rounds WHERE shared_run = ?)',
+    parameters: [sharedRun],
+  },
+  { sql: 'DELETE FROM migration_proof_rounds WHERE shared_run = ?', parameters: [sharedRun] },
+]

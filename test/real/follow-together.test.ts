@@ -1,0 +1,236 @@
+/** A round of comparisons that several programs share is the round that one makes, whoever comes, is lost, or comes too late. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { planCopy } from '../../src/engine/copy/plan/plan-copy.ts'
+import { prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
+import type { Owner } from '../../src/engine/copy/ledger/owner.ts'
+import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
+import { Views } from '../../src/engine/copy/views.ts'
+import { compareMoment, type ComparingOptions, type NumberedTables } from '../../src/engine/follow/compare-moment.ts'
+import type { FollowTable } from '../../src/engine/follow/followed-table.ts'
+import type { Moment } from '../../src/engine/follow/moment.ts'
+import { compareFor } from '../../src/engine/follow/together/compare-for.ts'
+import { compareTogether } from '../../src/engine/follow/together/compare-together.ts'
+import { RoundLedger } from '../../src/engine/follow/together/rounds.ts'
+import type { RangeAnswer } from '../../src/engine/follow/range-answer.ts'
+import type { Event, EventBody } from '../../src/model/event.ts'
+import { Interrupter } from '../../src/shared/abort.ts'
+import { systemClock } from '../../src/shared/clock.ts'
+import { newOwner } from '../../src/shared/owner.ts'
+import type { CopyStore, LedgerDatabase, SourceView } from '../../src/stores/copy-port.ts'
+import { copyOf, missing, makePlace, type Place } from '../support/copy-systems.ts'
+import { NOBODYS_PID } from '../support/lease-owners.ts'
+
+const MISSING = await missing('postgresql')
+const SHARED = 'run 7'
+const TABLES = ['a', 'b', 'c', 'd', 'e'] as const
+const ROWS = 4000
+const { signal } = new AbortController()
+
+const ownerOf = (more: Partial<Owner> = {}): Owner => ({ ...newOwner('here'), runId: 1n, ...more })
+
+describe.skipIf(MISSING !== '')(`a round that several programs share ${MISSING}`, { timeout: 60_000 }, () => {
+  let [source, target]: Place[] = []
+  let from: CopyStore
+  let to: CopyStore
+  let database: LedgerDatabase
+  let tables: NumberedTables
+
+  beforeAll(async () => {
+    source = await makePlace('postgresql', '')
+    target = await makePlace('postgresql', '')
+    for (const place of [source, target]) {
+      for (const name of TABLES) {
+        await place.sql(
+          `CREATE TABLE ${name} AS SELECT g AS id, 'row ' || g AS note FROM generate_series(1, ${ROWS}) g`,
+          `ALTER TABLE ${name} ADD PRIMARY KEY (id)`,
+          `ANALYZE ${name}`,
+        )
+      }
+      // Compared as a whole: nothing names its rows.
+      await place.sql('CREATE TABLE f AS SELECT g % 50 AS n FROM generate_series(1, 500) g')
+    }
+    await target.sql(
+      `DELETE FROM b WHERE id IN (7, 3999)`,
+      `INSERT INTO b VALUES (${ROWS + 1}, 'nobody''s')`,
+      `UPDATE c SET note = 'other' WHERE id % 1000 = 0`,
+      `UPDATE f SET n = 51 WHERE n = 3`,
+    )
+    from = await openCopyStore(source.url, { mode: 'read' })
+    to = await openCopyStore(target.url, { mode: 'write' })
+    database = await to.ledger()
+    await prepareLedger(database)
+    await using views = new Views(from, signal)
+    const copy = { ...copyOf(source, target, 'a', { onExisting: 'append' }), tables: [...TABLES, 'f'] }
+    const planned = await planCopy(copy, from, to, { views, again: (body) => body(), signal })
+    tables = planned.tables.map(({ plan, error }, at) => {
+      if (plan === null) throw error ?? new Error('a table is not planned')
+      return [at, { plan } as FollowTable]
+    })
+  })
+  afterAll(async () => {
+    await database?.[Symbol.asyncDispose]()
+    await from?.[Symbol.asyncDispose]()
+    await to?.[Symbol.asyncDispose]()
+  })
+  beforeEach(async () => {
+    await new RoundLedger(database, ownerOf()).end(SHARED).catch(() => undefined)
+  })
+
+  const events: EventBody[] = []
+  const options: ComparingOptions = {
+    emit: (event) => void events.push(event),
+    clock: systemClock,
+    signal,
+    found: () => undefined,
+  }
+
+  /** Both sides stand still: any look is one moment of them. @param gate passed before each range that this program compares */
+  async function momentNow(gate: () => Promise<void> = async () => undefined): Promise<Moment> {
+    const [one, other] = [await from.source(signal), await to.source(signal)]
+    const digest: SourceView['digest'] = async (request, under) => {
+      await gate()
+      return await one.digest(request, under)
+    }
+    const gated = new Proxy(one, {
+      get: (view, name) => {
+        if (name === 'digest') return digest
+        const member: unknown = Reflect.get(view, name, view)
+        return typeof member === 'function' ? (member as (...args: never) => unknown).bind(view) : member
+      },
+    })
+    const dispose = async (): Promise<void> => {
+      await Promise.all([one[Symbol.asyncDispose](), other[Symbol.asyncDispose]()])
+    }
+    return { source: gated, target: other, position: 0n, pauseMs: 0, [Symbol.asyncDispose]: dispose }
+  }
+
+  async function alone(): Promise<readonly unknown[]> {
+    await using moment = await momentNow()
+    return withoutTimes(await compareMoment(tables, moment, options))
+  }
+
+  /** What is compared here waits until `until` is. */
+  async function together(call: () => void, until: Promise<unknown>): Promise<readonly unknown[]> {
+    await using moment = await momentNow(async () => void (await until))
+    const shared = { database, owner: ownerOf(), sharedRun: SHARED, call }
+    return await compareTogether(tables, moment, options, shared)
+  }
+
+  function helper(owner: Owner = ownerOf({ host: 'there', machine: 'boot/2' })): ReturnType<typeof compareFor> {
+    const said: Event[] = []
+    return compareFor({
+      from: source?.url ?? '',
+      to: target?.url ?? '',
+      sharedRun: SHARED,
+      owner,
+      emit: (event) => void said.push(event as Event),
+      clock: systemClock,
+      interrupt: new Interrupter(),
+    })
+  }
+
+  test('finds what one program finds, and tells how much of it others compared', async () => {
+    const expected = await alone()
+    expect(expected.map((one) => (one as { differences: unknown[] }).differences.length)).toEqual([0, 3, 4, 0, 0, 0])
+    const { called, call } = calling()
+    const helped = called.then(() => Promise.all([helper(), helper()]))
+    const found = await together(call, helped)
+    expect(withoutTimes(found)).toEqual(expected)
+    const counts = (await helped).map(({ ranges }) => ranges)
+    const elsewhere = found.map((one) => (one as { elsewhere: number }).elsewhere)
+    expect(elsewhere.reduce((sum, n) => sum + n)).toBe(counts.reduce((sum, n) => sum + n))
+    // One range is this program's: it waits there for the others.
+    expect(counts.reduce((sum, n) => sum + n)).toBe(TABLES.length)
+    expect(await database.all('SELECT count(*) FROM migration_proof_ranges')).toEqual([[0]])
+  })
+
+  test('is compared as of the snapshots of whoever has the stream, whatever has changed since', async () => {
+    const expected = await alone()
+    const { called, call } = calling()
+    const helped = called.then(async () => {
+      await target?.sql(`UPDATE d SET note = 'later'`)
+      await source?.sql(`DELETE FROM e WHERE id > 3`)
+      return await helper()
+    })
+    expect(withoutTimes(await together(call, helped))).toEqual(expected)
+    expect((await helped).ranges).toBe(TABLES.length)
+    await target?.sql(`UPDATE d SET note = 'row ' || id`)
+    await source?.sql(`INSERT INTO e SELECT g, 'row ' || g FROM generate_series(4, ${ROWS}) g`)
+  })
+
+  test('ends where nobody comes', async () => {
+    expect(withoutTimes(await together(() => undefined, Promise.resolve()))).toEqual(await alone())
+  })
+
+  test('takes over what a program holds that is gone, or whose lease is over; and what that says later counts for nothing', async () => {
+    const { called, call } = calling()
+    const gone = new RoundLedger(database, ownerOf({ pid: NOBODYS_PID }))
+    const frozen = new RoundLedger(database, ownerOf({ host: 'there', machine: 'boot/2' }))
+    const held = called.then(async () => {
+      const round = await frozen.standing(SHARED)
+      if (round === null) throw new Error('there is no round')
+      const one = await gone.claim(round.id, null)
+      const other = await frozen.claim(round.id, null)
+      if (one === null || other === null) throw new Error('nothing was left to be claimed')
+      await target?.sql(`UPDATE migration_proof_ranges SET lease_until = 1 WHERE claim = '${other.claim}'`)
+      return { round: round.id, other }
+    })
+    const expected = await alone()
+    expect(withoutTimes(await together(call, held))).toEqual(expected)
+    const { round, other } = await held
+    expect(await frozen.answer(round, other, WRONG)).toBe(false)
+    expect(await frozen.isOpen(round)).toBe(false)
+    expect(await database.all('SELECT count(*) FROM migration_proof_ranges')).toEqual([[0]])
+  })
+
+  test('is over for those who compare when somebody else has the stream', async () => {
+    await using moment = await momentNow()
+    const names = { sourceSnapshot: moment.source.exported ?? '', targetSnapshot: moment.target.exported ?? '' }
+    const before = new RoundLedger(database, ownerOf())
+    const first = await before.begin(SHARED, { ...names, tables: tables.map(([, { plan }]) => ({ plan })) })
+    await before.add(first, [{ no: 0, table: 0, range: { by: 'key', after: null, through: null } }])
+    const claimed = await before.claim(first, null)
+    const second = await before.begin(SHARED, { ...names, tables: [] })
+    expect(claimed === null ? null : await before.answer(first, claimed, WRONG)).toBe(false)
+    expect([await before.isOpen(first), await before.isOpen(second)]).toEqual([false, true])
+  })
+
+  test('compares nothing where the snapshots are gone, or there is no round, and says which', async () => {
+    expect(await helper()).toEqual({ ranges: 0, rows: 0n })
+    const rounds = new RoundLedger(database, ownerOf())
+    const round = await rounds.begin(SHARED, {
+      sourceSnapshot: '00000003-0000001B-1',
+      targetSnapshot: '00000003-0000001B-1',
+      tables: tables.map(([, { plan }]) => ({ plan })),
+    })
+    await rounds.add(round, [{ no: 0, table: 0, range: { by: 'all' } }])
+    expect(await helper()).toEqual({ ranges: 0, rows: 0n })
+    expect(await rounds.claim(round, null)).toMatchObject({ no: 0 })
+  })
+})
+
+/** Of a range that nobody has looked at. */
+const WRONG: RangeAnswer = {
+  rows: 1n,
+  targetRows: 2n,
+  sums: null,
+  differences: [],
+  more: 7,
+  missing: 0,
+  extra: 0,
+  unread: 0,
+}
+
+/** Settled once workers are called. */
+function calling(): { readonly called: Promise<void>; readonly call: () => void } {
+  let call = (): void => undefined
+  const called = new Promise<void>((resolve) => (call = resolve))
+  return { called, call }
+}
+
+function withoutTimes(compared: readonly unknown[]): readonly unknown[] {
+  return compared.map((one) => {
+    const { ms: _ms, elsewhere: _elsewhere, ...rest } = one as { ms: number; elsewhere?: number }
+    return rest
+  })
+}

@@ -1,0 +1,20 @@
+/** How the work of an operation is divided among workers. */
+import { expect, test } from 'vitest'
+import { sharingOf } from '../../src/engine/distributed/sharing.ts'
+import { copyOf } from '../support/copy-systems.ts'
+
+const [from, to] = [{ url: 'postgresql://a/x' }, { url: 'postgresql://b/y' }]
+const copy = { ...copyOf(from, to, 'orders'), tables: ['orders', 'lines'] }
+
+test('chunks of a copy are for everybody', () => {
+  expect(sharingOf(copy)).toEqual({ by: 'chunks' })
+})
+
+test('tables that are compared again are for one worker each', () => {
+  const sharing = sharingOf({ ...copy, again: true })
+  expect(sharing.by === 'parts' ? sharing.parts.map(({ about }) => about) : null).toEqual(['orders', 'lines'])
+})
+
+test('tables that are followed have one stream, whatever their number', () => {
+  expect(sharingOf({ ...copy, follow: {} })).toEqual({ by: 'stream' })
+})
