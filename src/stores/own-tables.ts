@@ -115,6 +115,7 @@ export const OWN_TABLES: readonly OwnTable[] = [
   queueTable('sluice_schedules', ['words', 'catch_up'], 2),
   queueTable('sluice_schedule_runs', ['name', 'due_ms'], 2),
   queueTable('sluice_run_output', ['slot_no', 'events'], 2),
+  queueTable('sluice_alerts', ['key_digest', 'cause'], 3),
 
   {
     name: 'cdm_run_info',

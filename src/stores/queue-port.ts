@@ -2,6 +2,7 @@
  * What a store offers to runs that several machines share: a queue of slots, and rows about runs and workers. The queue hands out work and nothing else: leases,
  * fences and proofs are those of ledger and catalog, so that a slot which two workers have at once does no harm.
  */
+import type { AlertKey, AlertMemory } from '../model/alert-memory.ts'
 import type { DistributedRun, RunWishes, Slot, SlotEnd, SlotProgress, WorkerRow } from '../model/distributed.ts'
 import type { Event } from '../model/event.ts'
 import type { ErrorInfo } from '../shared/errors.ts'
@@ -47,6 +48,12 @@ export type Swept = {
   readonly own: readonly string[]
 }
 
+/** As `AlertMemory`, by the clock of the queue. @throws SluiceError CONNECTION_LOST … */
+export type AlertBook = {
+  begin(key: AlertKey): ReturnType<AlertMemory['begin']>
+  end(key: AlertKey): ReturnType<AlertMemory['end']>
+}
+
 export interface RunQueue extends AsyncDisposable {
   /** URL without password. */
   readonly label: string
@@ -67,6 +74,8 @@ export interface RunQueue extends AsyncDisposable {
   /** Queues what is left of a run that was stopped or has failed, once more. @returns how many slots; null where it goes on, or there is no such run */
   resume(runId: string): Promise<number | null>
   readonly schedules: ScheduleBook
+  /** Which alerts of its runs stand, for all hosts. */
+  readonly alerts: AlertBook
   /** What a worker does. */
   worker(about: WorkerAbout): QueueWorker
 }

@@ -9,6 +9,7 @@ import type { RunControl, Wish } from '../operation.ts'
 import type { Operation } from '../operations/list.ts'
 import { runOperation } from '../run.ts'
 import { withOwnUrls } from './sharing.ts'
+import { SlotAlerts } from './slot-alerts.ts'
 import { Turn } from './turn.ts'
 import type { FromSlot, SlotOrder, ToSlot } from './slot-messages.ts'
 
@@ -28,10 +29,12 @@ const control: RunControl = {
   lanes: null,
 }
 
+const alerts = new SlotAlerts((alert) => tell({ alert }))
 const order = await new Promise<SlotOrder>((resolve) => {
   process.on('message', (message: ToSlot) => {
     if ('order' in message) resolve(message.order)
     else if ('wish' in message) heed(message.wish)
+    else if ('alert' in message) alerts.hear(message.alert)
     else if ('stop' in message) interrupter.requestStop()
     else interrupter.requestAbort()
   })
@@ -58,6 +61,7 @@ const finished =
     },
     ...(book === undefined ? {} : { book }),
     sharedRun,
+    alertMemory: (say) => alerts.memory(order.operation as Operation, book, say),
     ...(comparesOnly === undefined ? { callComparers: () => tell({ callComparers: true }) } : { comparesOnly }),
   }))
 turn?.[Symbol.dispose]()

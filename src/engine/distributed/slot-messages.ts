@@ -1,4 +1,5 @@
 /** What a worker and the program of one slot tell each other. */
+import type { AlertKey, AlertMemory } from '../../model/alert-memory.ts'
 import type { Event } from '../../model/event.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { Wish } from '../operation.ts'
@@ -26,10 +27,27 @@ export type SlotOrder = {
   readonly book?: string
 }
 
+/** Whether an alert stands, for the queue to say. */
+export type AlertQuestion = { readonly id: number; readonly act: 'begin' | 'end'; readonly key: AlertKey }
+
+/** @property answer null where the queue was not reached */
+export type AlertAnswer = {
+  readonly id: number
+  readonly answer:
+    | { readonly act: 'begin'; readonly found: Awaited<ReturnType<AlertMemory['begin']>> }
+    | { readonly act: 'end'; readonly found: Awaited<ReturnType<AlertMemory['end']>> }
+    | null
+}
+
 export type ToSlot =
-  { readonly order: SlotOrder } | { readonly wish: Wish } | { readonly stop: true } | { readonly abort: true }
+  | { readonly order: SlotOrder }
+  | { readonly alert: AlertAnswer }
+  | { readonly wish: Wish }
+  | { readonly stop: true }
+  | { readonly abort: true }
 
 export type FromSlot =
   | { readonly event: Event }
   | { readonly callComparers: true }
+  | { readonly alert: AlertQuestion }
   | { readonly done: { readonly exitCode: number; readonly error?: ErrorInfo } }

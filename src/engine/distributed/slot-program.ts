@@ -7,7 +7,7 @@ import { SluiceError, type ErrorInfo } from '../../shared/errors.ts'
 import { Pulse } from '../live/pulse.ts'
 import type { Wish } from '../operation.ts'
 import { ToldEvents } from './told-events.ts'
-import type { FromSlot, SlotOrder, ToSlot } from './slot-messages.ts'
+import type { AlertAnswer, AlertQuestion, FromSlot, SlotOrder, ToSlot } from './slot-messages.ts'
 
 export type SlotDone = { readonly exitCode: number; readonly error?: ErrorInfo; readonly crashed: boolean }
 
@@ -22,6 +22,8 @@ export class SlotProgram {
   heard: (event: Event) => void = () => undefined
   /** Told when it has a stream, and wants others to compare with it. */
   called: () => void = () => undefined
+  /** Asked whether an alert stands. Does not reject. */
+  asked: (question: AlertQuestion) => Promise<AlertAnswer['answer']> = async () => null
   readonly #child: ChildProcess
   readonly #pulse = new Pulse()
   readonly #told = new ToldEvents()
@@ -43,6 +45,7 @@ export class SlotProgram {
     this.#child.on('message', (message: FromSlot) => {
       if ('done' in message) said = message.done
       else if ('callComparers' in message) this.called()
+      else if ('alert' in message) void this.#answer(message.alert)
       else this.#take(message.event)
     })
     this.done = new Promise((resolve) => {
@@ -97,6 +100,10 @@ export class SlotProgram {
   /** Ends it where it does not end by itself. */
   kill(): void {
     this.#child.kill('SIGKILL')
+  }
+
+  async #answer(question: AlertQuestion): Promise<void> {
+    this.#send({ alert: { id: question.id, answer: await this.asked(question) } })
   }
 
   #wish(wish: Wish): void {

@@ -16,6 +16,7 @@ import { Identities } from './identity.ts'
 import { ownUrl, type NamedUrl } from './own-url.ts'
 import { Scheduler } from '../schedules/scheduler.ts'
 import { slotEnd } from './slot-end.ts'
+import type { AlertAnswer, AlertQuestion } from './slot-messages.ts'
 import { SlotProgram, type SlotDone } from './slot-program.ts'
 
 type WorkerRun = RunOf<typeof declared>
@@ -30,6 +31,7 @@ const AGAIN_MS = 2_000
 export class Worker {
   readonly #queue: QueueWorker
   readonly #schedules: ScheduleBook
+  readonly #alerts: RunQueue['alerts']
   /** Null where the program cannot read commands: then other workers begin what is due. */
   readonly #scheduler: Scheduler | null
   readonly #known: readonly NamedUrl[]
@@ -52,6 +54,7 @@ export class Worker {
     this.#queue = queue.worker(about)
     this.#concurrency = about.concurrency
     this.#schedules = queue.schedules
+    this.#alerts = queue.alerts
     this.#known = known
     this.#run = run
     this.#identities = new Identities(known, () => run.clock.ticks())
@@ -165,6 +168,7 @@ export class Worker {
     if (onSlotEvent !== undefined) program.heard = (event) => onSlotEvent(slot.runId, slot.no, event)
     // Where the queue is away nobody comes, and the slot compares alone.
     program.called = () => void this.#queue.callComparers(slot).catch((error: unknown) => this.#note(error))
+    program.asked = async (question) => await this.#alert(question)
     this.#programs.add(program)
     if (this.#run.interrupt.stop.aborted) program.stop()
     // What is wished of the run counts from its first row on: a run that is held begins nothing, and its rate is kept.
@@ -225,6 +229,18 @@ export class Worker {
     } catch (error) {
       if (asSluiceError(error).retryable) throw error
       this.#note(error)
+    }
+  }
+
+  /** Null where the queue is not reached. */
+  async #alert({ act, key }: AlertQuestion): Promise<AlertAnswer['answer']> {
+    try {
+      return act === 'begin'
+        ? { act, found: await this.#alerts.begin(key) }
+        : { act, found: await this.#alerts.end(key) }
+    } catch (error) {
+      this.#note(error)
+      return null
     }
   }
 

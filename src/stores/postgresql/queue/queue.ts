@@ -1,12 +1,13 @@
 /** The queue of shared runs in a PostgreSQL database: graphile-worker hands out slots, and rows beside its own say how runs and workers stand. */
 import { makeWorkerUtils } from 'graphile-worker'
 import type { DistributedRun, RunWishes, Slot, WorkerRow } from '../../../model/distributed.ts'
-import type { QueuedRun, QueueWorker, RunQueue, WorkerAbout } from '../../queue-port.ts'
+import type { AlertBook, QueuedRun, QueueWorker, RunQueue, WorkerAbout } from '../../queue-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { permissionDenied } from '../../../shared/guide-errors.ts'
 import { postgresError, sqlStateOf } from '../errors.ts'
 import type { PostgresSettings } from '../settings.ts'
 import type { ScheduleBook } from '../../schedule-port.ts'
+import { PostgresAlerts } from './alerts.ts'
 import { endOfStopped } from './ends.ts'
 import { queueSlots } from './jobs.ts'
 import { readClock, readRuns, readSlots, readWorkers } from './look.ts'
@@ -61,10 +62,12 @@ class PostgresQueue implements RunQueue {
   readonly #pool: QueuePool
   #there: QueueTables
   readonly schedules: ScheduleBook
+  readonly alerts: AlertBook
 
   constructor(pool: QueuePool, there: QueueTables) {
     this.#pool = pool
     this.#there = there
+    this.alerts = new PostgresAlerts(pool)
     this.schedules = new PostgresSchedules(pool, async () => (await this.#looked()).schedules)
   }
 

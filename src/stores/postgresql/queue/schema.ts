@@ -57,8 +57,10 @@ const SCHEDULES = `
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 2;
 `
 
-/** What version 3 adds: slots that compare with the one that has a stream. */
-const COMPARERS = `
+/** What version 3 adds: slots that compare with the one that has a stream, and which alerts stand. */
+const COMPARERS_AND_ALERTS = `
+  CREATE TABLE ${QUEUE_SCHEMA}.sluice_alerts (
+    key_digest text PRIMARY KEY, about text NOT NULL, cause text NOT NULL, table_name text NOT NULL, since timestamptz NOT NULL DEFAULT clock_timestamp());
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_run_slots ADD COLUMN compares boolean NOT NULL DEFAULT false;
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 3;
 `
@@ -78,7 +80,7 @@ export async function prepareQueue(pool: Pool, label: string): Promise<void> {
     } else await refuseNewer(client, label)
     const version = await versionOf(client)
     if (version < WITH_SCHEDULES) await client.query(SCHEDULES)
-    if (version < VERSION) await client.query(COMPARERS)
+    if (version < VERSION) await client.query(COMPARERS_AND_ALERTS)
     await client.query('COMMIT')
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined)
