@@ -128,6 +128,8 @@ const CI_EACH_DAY = [
   'test/real/*-trigger-stream.test.ts',
   'test/real/{copy-indexes,copy-left-behind,export-hostile,follow-verify,run-report,schedules}.test.ts',
   'test/real/partition-{beside,list,move,mysql*}.test.ts',
+  'test/real/postgresql-apply.test.ts',
+  'test/tui/sizes.test.ts',
   'test/property/archive-values.test.ts',
   'test/cli/cdm-properties.test.ts',
 ]

@@ -33,6 +33,9 @@ export type SlotProgress = {
   readonly rate: number
 }
 
+/** @property open of `rows`, those of work that is not ended: where the turn ends there, the next one does it again */
+export type TurnProgress = SlotProgress & { readonly open: bigint }
+
 /** How a turn of a slot ended: what is left of it is queued again, after a rest where it failed for a passing cause, or it is over. */
 export type SlotEnd = {
   readonly left: 'queue' | 'rest' | 'none'

@@ -3,7 +3,7 @@
  * fences and proofs are those of ledger and catalog, so that a slot which two workers have at once does no harm.
  */
 import type { AlertKey, AlertMemory } from '../model/alert-memory.ts'
-import type { DistributedRun, RunWishes, Slot, SlotEnd, SlotProgress, WorkerRow } from '../model/distributed.ts'
+import type { DistributedRun, RunWishes, Slot, SlotEnd, TurnProgress, WorkerRow } from '../model/distributed.ts'
 import type { Event } from '../model/event.ts'
 import type { ErrorInfo } from '../shared/errors.ts'
 import type { NamedStore, QueuedRun } from './queued-run.ts'
@@ -87,7 +87,7 @@ export interface QueueWorker {
   /** @returns null where somebody else has the slot, or nothing of it is left */
   claim(key: SlotKey): Promise<ClaimedSlot | null>
   /** @returns null where the slot is another worker's by now */
-  progress(slot: ClaimedSlot, progress: SlotProgress, ledgerRun: string | null): Promise<SlotOrders | null>
+  progress(slot: ClaimedSlot, progress: TurnProgress, ledgerRun: string | null): Promise<SlotOrders | null>
   /** Keeps what this turn of it has said, as long as the run is listed. */
   keep(slot: ClaimedSlot, events: readonly Event[]): Promise<void>
   /** Gives a slot back, and ends the run with its last one. @returns false where it was another worker's already */

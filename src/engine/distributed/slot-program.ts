@@ -1,6 +1,6 @@
 /** The program of one slot, as its worker has it: started, told what people wish, and listened to. */
 import { fork, type ChildProcess } from 'node:child_process'
-import type { RunWishes, SlotProgress } from '../../model/distributed.ts'
+import type { RunWishes, TurnProgress } from '../../model/distributed.ts'
 import type { Event } from '../../model/event.ts'
 import { compiledEntry } from '../../shared/compiled-entry.ts'
 import { SluiceError, type ErrorInfo } from '../../shared/errors.ts'
@@ -59,12 +59,12 @@ export class SlotProgram {
   }
 
   /** @param now ms of a clock that does not jump */
-  progress(now: number): SlotProgress {
-    const { done, rows } = this.#pulse
+  progress(now: number): TurnProgress {
+    const { done, rows, open } = this.#pulse
     this.#points = [...this.#points.filter(({ at }) => now - at <= RATE_MS), { at: now, done }]
     const [first] = this.#points
     const rate = first === undefined || now - first.at < 1 ? 0 : ((done - first.done) * 1000) / (now - first.at)
-    return { rows: BigInt(rows), chunks: this.#chunks, rate: Math.max(0, rate) }
+    return { rows: BigInt(rows), open: BigInt(open), chunks: this.#chunks, rate: Math.max(0, rate) }
   }
 
   /** Passes on what is wished, where that is new. @param among slots that numbers are shared out to */

@@ -75,6 +75,14 @@ export class Pulse {
     return sum
   }
 
+  /** Of `rows`, those of work that is not ended: whoever goes on after this program was killed passes over them again. */
+  get open(): number {
+    if (this.#archived === null) return this.#sum(0, 'done')
+    let sum = 0
+    for (const { rows, isThere } of this.#archived.values()) if (!isThere) sum += rows
+    return sum
+  }
+
   get bytes(): number {
     return this.#sum(this.#bytes, 'bytes')
   }

@@ -17,6 +17,9 @@ export const ms = (column: string): string => `(extract(epoch FROM ${column}) * 
 /** SQL: nothing was heard for so long that somebody else may have it. */
 export const silent = (column: string): string => `${column} < now() - ${LOST_AFTER_MS} * interval '1 millisecond'`
 
+/** SQL: rows of a slot. What a turn has begun and not ended belongs to whoever has the slot next. */
+const ROWS = `earlier_rows + turn_rows - CASE WHEN state = 'queued' THEN open_rows ELSE 0 END`
+
 type RunRecord = Readonly<
   Record<'run_id' | 'kind' | 'command_line' | 'program' | 'actor' | 'host' | 'rows', string> &
     Record<'source' | 'target' | 'queue', string | null> &
@@ -39,7 +42,7 @@ export async function readRuns(pool: QueuePool, limit: number, runId?: string): 
        (SELECT json_agg(json_build_object('host', f.host, 'error', f.error) ORDER BY f.refused_at)
         FROM ${QUEUE_SCHEMA}.sluice_run_refusals f WHERE f.run_id = r.run_id) AS refusals
      FROM ${QUEUE_SCHEMA}.sluice_runs r, LATERAL (
-       SELECT coalesce(sum(earlier_rows + turn_rows), 0)::text AS rows, coalesce(sum(earlier_chunks + turn_chunks), 0)::int AS chunks,
+       SELECT coalesce(sum(${ROWS}), 0)::text AS rows, coalesce(sum(earlier_chunks + turn_chunks), 0)::int AS chunks,
          coalesce(sum(rate) FILTER (WHERE state = 'working' AND NOT ${silent('beat_at')}), 0)::float8 AS rate,
          count(*) FILTER (WHERE state = 'queued')::int AS queued, count(*) FILTER (WHERE state = 'working')::int AS working,
          count(*) FILTER (WHERE state = 'working' AND ${silent('beat_at')})::int AS lost,
@@ -86,7 +89,7 @@ type SlotRecord = Readonly<
 export async function readSlots(pool: QueuePool, runId: string): Promise<readonly Slot[]> {
   const { rows } = await pool.ask<SlotRecord>(
     `SELECT s.run_id, s.slot_no, s.about, s.state, s.turns, s.worker_id, w.host, s.ledger_run, ${ms('s.beat_at')} AS beat_at,
-       (s.state = 'working' AND ${silent('s.beat_at')}) AS lost, (s.earlier_rows + s.turn_rows)::text AS rows,
+       (s.state = 'working' AND ${silent('s.beat_at')}) AS lost, (${ROWS})::text AS rows,
        s.earlier_chunks + s.turn_chunks AS chunks, s.rate, s.exit_code, s.error
      FROM ${QUEUE_SCHEMA}.sluice_run_slots s LEFT JOIN ${QUEUE_SCHEMA}.sluice_workers w USING (worker_id)
      WHERE s.run_id = $1 ORDER BY s.slot_no`,

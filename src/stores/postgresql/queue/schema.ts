@@ -57,11 +57,11 @@ const SCHEDULES = `
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 2;
 `
 
-/** What version 3 adds: slots that compare with the one that has a stream, and which alerts stand. */
+/** What version 3 adds: slots that compare with the one that has a stream, rows of work that is not ended, and which alerts stand. */
 const COMPARERS_AND_ALERTS = `
   CREATE TABLE ${QUEUE_SCHEMA}.sluice_alerts (
     key_digest text PRIMARY KEY, about text NOT NULL, cause text NOT NULL, table_name text NOT NULL, since timestamptz NOT NULL DEFAULT clock_timestamp());
-  ALTER TABLE ${QUEUE_SCHEMA}.sluice_run_slots ADD COLUMN compares boolean NOT NULL DEFAULT false;
+  ALTER TABLE ${QUEUE_SCHEMA}.sluice_run_slots ADD COLUMN compares boolean NOT NULL DEFAULT false, ADD COLUMN open_rows bigint NOT NULL DEFAULT 0;
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 3;
 `
 

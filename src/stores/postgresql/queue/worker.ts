@@ -1,6 +1,6 @@
 /** One worker's side of the queue: its beat, the slots that it claims under a fence, and the sweep that finds what others have lost. */
 import type { PoolClient } from 'pg'
-import type { SlotEnd, SlotProgress } from '../../../model/distributed.ts'
+import type { SlotEnd, TurnProgress } from '../../../model/distributed.ts'
 import type { Event } from '../../../model/event.ts'
 import { EXIT_OF_KIND, type ErrorInfo } from '../../../shared/errors.ts'
 import type {
@@ -71,8 +71,8 @@ export class PostgresQueueWorker implements QueueWorker {
   async claim({ runId, no }: SlotKey): Promise<ClaimedSlot | null> {
     const { rows } = await this.#pool.ask<ClaimRecord>(
       `UPDATE ${SLOTS} s SET state = 'working', fence = s.fence + 1, turns = s.turns + 1, worker_id = $3, beat_at = now(),
-         begun_at = coalesce(s.begun_at, now()), earlier_rows = s.earlier_rows + s.turn_rows, earlier_chunks = s.earlier_chunks + s.turn_chunks,
-         turn_rows = 0, turn_chunks = 0, rate = 0, ledger_run = NULL
+         begun_at = coalesce(s.begun_at, now()), earlier_rows = s.earlier_rows + s.turn_rows - s.open_rows, earlier_chunks = s.earlier_chunks + s.turn_chunks,
+         turn_rows = 0, open_rows = 0, turn_chunks = 0, rate = 0, ledger_run = NULL
        FROM ${RUNS} r
        WHERE s.run_id = $1 AND s.slot_no = $2 AND r.run_id = s.run_id AND r.status = 'running' AND r.wishes -> 'stop' IS DISTINCT FROM 'true'
          AND (s.state = 'queued' OR (s.state = 'working' AND ${silent('s.beat_at')}))
@@ -102,17 +102,17 @@ export class PostgresQueueWorker implements QueueWorker {
 
   async progress(
     slot: ClaimedSlot,
-    { rows, chunks, rate }: SlotProgress,
+    { rows, open, chunks, rate }: TurnProgress,
     ledgerRun: string | null,
   ): Promise<SlotOrders | null> {
     const answer = await this.#pool.ask<SlotOrders>(
       `WITH mine AS (
-         UPDATE ${SLOTS} s SET beat_at = now(), turn_rows = $5, turn_chunks = $6, rate = $7, ledger_run = coalesce($8, s.ledger_run)
+         UPDATE ${SLOTS} s SET beat_at = now(), turn_rows = $5, turn_chunks = $6, rate = $7, ledger_run = coalesce($8, s.ledger_run), open_rows = $9
          WHERE ${MINE} RETURNING s.run_id)
        SELECT r.wishes, r.status <> 'running' AS "isOver",
          (SELECT count(*)::int FROM ${SLOTS} o WHERE o.run_id = r.run_id AND o.state = 'working') AS working
        FROM ${RUNS} r JOIN mine USING (run_id)`,
-      [...this.#mine(slot), rows.toString(), chunks, rate, ledgerRun],
+      [...this.#mine(slot), rows.toString(), chunks, rate, ledgerRun, open.toString()],
     )
     return answer.rows[0] ?? null
   }

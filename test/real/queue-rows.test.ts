@@ -1,0 +1,60 @@
+/** Rows of a slot whose worker is gone: what it had begun and not ended is done again, and counted once. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openQueue } from '../../src/engine/distributed/queues.ts'
+import type { QueuedRun, WorkerAbout } from '../../src/stores/queue-port.ts'
+import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
+
+const PROGRAM = 'sluice 1, ledger 1'
+const ABOUT: WorkerAbout = { workerId: 'w1', host: 'here', pid: 7, program: PROGRAM, concurrency: 1, queues: [] }
+const RUN: QueuedRun = {
+  runId: '7',
+  kind: 'copy',
+  takesTurns: true,
+  operation: { kind: 'copy' },
+  stores: [],
+  commandLine: 'sluice copy',
+  source: null,
+  target: null,
+  program: PROGRAM,
+  actor: 'me',
+  host: 'here',
+  queue: null,
+  slots: [{ about: '' }],
+}
+
+describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
+  let server: PostgresServer
+  beforeAll(async () => {
+    server = await startPostgres({})
+    await server.createDatabase('queue')
+  })
+  afterAll(async () => {
+    await server?.[Symbol.asyncDispose]()
+  })
+
+  test('are those that it has ended, once it waits for another worker', async () => {
+    await using queue = await openQueue(server.url('queue'), 'work')
+    await queue.submit(RUN)
+    const key = { runId: '7', no: 1 }
+    const rows = async (): Promise<readonly [bigint | undefined, bigint | undefined]> => [
+      (await queue.runs(1, '7'))[0]?.rows,
+      (await queue.slots('7'))[0]?.rows,
+    ]
+    const worker = queue.worker(ABOUT)
+    await worker.beat(false)
+    const first = await worker.claim(key)
+    if (first === null) throw new Error('the slot is not free')
+    await worker.progress(first, { rows: 100n, open: 40n, chunks: 2, rate: 1 }, null)
+    expect(await rows()).toEqual([100n, 100n])
+    await worker.release(first, { left: 'rest', exitCode: 3 })
+    expect(await rows()).toEqual([60n, 60n])
+    const second = await worker.claim(key)
+    if (second === null) throw new Error('the slot is not free')
+    expect(await rows()).toEqual([60n, 60n])
+    await worker.progress(second, { rows: 40n, open: 40n, chunks: 0, rate: 1 }, null)
+    expect(await rows()).toEqual([100n, 100n])
+    await worker.progress(second, { rows: 40n, open: 0n, chunks: 1, rate: 1 }, null)
+    await worker.release(second, { left: 'none', exitCode: 0 })
+    expect(await rows()).toEqual([100n, 100n])
+  })
+})
