@@ -131,6 +131,8 @@ function queueOf(seen: { now?: number; run?: SharedRun; slots?: readonly Slot[];
   }
   const asked: QueueWanted[] = []
   const ordered: RunWishes[] = []
+  const changed: string[] = []
+  let schedules: readonly ScheduleEvent[] = SCHEDULES
   let rests = 0
   let away: SluiceError | null = null
   const queue = {
@@ -143,7 +145,7 @@ function queueOf(seen: { now?: number; run?: SharedRun; slots?: readonly Slot[];
         program: PROGRAM,
         runs: wanted.runs === 0 ? null : [told.run],
         workers: wanted.workers ? told.workers : null,
-        schedules: wanted.schedules ? SCHEDULES : null,
+        schedules: wanted.schedules ? schedules : null,
         run: wanted.run === null ? null : { found: told.run, slots: told.slots },
       }
     },
@@ -152,9 +154,23 @@ function queueOf(seen: { now?: number; run?: SharedRun; slots?: readonly Slot[];
       told.run = { ...told.run, wishes: { ...told.run.wishes, ...wishes, orderedAt: told.now } }
       return told.run
     },
+    changeSchedule: async (name: string, change: string) => {
+      changed.push(`${change} ${name}`)
+      const state = change === 'pause' ? 'paused' : 'on'
+      schedules = schedules.map((one) => (one.schedule === name ? { ...one, state } : one))
+      return { notes: ['its run goes on'], schedules }
+    },
     rest: () => void (rests += 1),
   }
-  return { queue, told, asked, ordered, rests: () => rests, leave: (error: SluiceError | null) => void (away = error) }
+  return {
+    queue,
+    told,
+    asked,
+    ordered,
+    changed,
+    rests: () => rests,
+    leave: (error: SluiceError | null) => void (away = error),
+  }
 }
 
 function start(from: ReturnType<typeof queueOf>, columns = 80, rows = 24): App {
@@ -319,6 +335,30 @@ it('shows schedules: what runs when, how it came, and why one does not', async (
   await app.press(['enter'], /schedules.*770944/)
   await app.press(['esc'], 'old-orders')
   await app.press(['esc'], /running +copy/)
+})
+
+it('pauses a schedule, has it go on, and runs it now once that is asked; one that is void has no such keys', async () => {
+  const from = queueOf({})
+  const app = start(from)
+  await app.until('213')
+  await app.press(['2'], /running +copy/)
+  await app.press(['T'], 'Runs › schedules')
+  await app.until('run now')
+  await app.press(['p'], /is paused; its run goes on/)
+  await app.until(/p go on/)
+  await app.press(['p'], /goes on; its run goes on/)
+  await app.press(['r'], 'Run a schedule now')
+  expectGolden('schedule-run-now-80x24', trimmed(app))
+  await app.press(['enter'], 'SCHEDULE')
+  expect(from.changed).toHaveLength(2)
+  await app.press(['r'], 'Run a schedule now')
+  await app.press(['down', 'enter'], /runs now/)
+  const name = SCHEDULES.toSorted((a, b) => a.schedule.localeCompare(b.schedule))[0]?.schedule
+  expect(from.changed).toEqual([`pause ${name}`, `resume ${name}`, `run-now ${name}`])
+  await app.press(['down', 'down'], 'SCHEDULE_VOID')
+  expect(app.screen()).not.toContain('run now')
+  await app.press(['p', 'r'], 'SCHEDULE_VOID')
+  expect(from.changed).toHaveLength(3)
 })
 
 it('calls a run waiting whose workers are all lost, and says that nobody takes it', async () => {

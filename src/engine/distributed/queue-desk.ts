@@ -3,9 +3,10 @@ import type { DistributedRun, RunWishes } from '../../model/distributed.ts'
 import type { RunQueue } from '../../stores/queue-port.ts'
 import { storesOf, subjectsOf } from '../operations/facts.ts'
 import { OPERATIONS, type Operation } from '../operations/list.ts'
+import { changeSchedule, type ScheduleChange } from '../schedules/change.ts'
 import { scheduleEvent } from '../schedules/telling.ts'
 import { openQueue, programMark } from './queues.ts'
-import type { QueueSeen, QueueWanted, SharedRun } from './queue-look.ts'
+import type { QueueSeen, QueueWanted, ScheduleChanged, SharedRun } from './queue-look.ts'
 import { steered } from './steer.ts'
 
 export class QueueDesk {
@@ -33,6 +34,13 @@ export class QueueDesk {
 
   async steer(runId: string, wishes: RunWishes): Promise<SharedRun> {
     return await this.#ask(async (queue) => sharedRun(await steered(queue, runId, wishes)))
+  }
+
+  async changeSchedule(name: string, change: ScheduleChange): Promise<ScheduleChanged> {
+    return await this.#ask(async (queue) => {
+      const notes = await changeSchedule(queue, name, change)
+      return { notes, schedules: (await queue.schedules.list()).map(scheduleEvent) }
+    })
   }
 
   async close(): Promise<void> {

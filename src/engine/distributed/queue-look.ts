@@ -1,6 +1,7 @@
 /** What the UI asks of a queue of workers: one port for every screen of it, opened by the first question. Plain data that can cross a thread. */
 import type { ScheduleEvent } from '../../model/schedule-events.ts'
 import type { DistributedRun, RunWishes, Slot, WorkerRow } from '../../model/distributed.ts'
+import type { ScheduleChange } from '../schedules/change.ts'
 
 /** A run of the queue, as its screen shows it. */
 export type SharedRun = Omit<DistributedRun, 'operation'> & {
@@ -35,6 +36,9 @@ export type QueueSeen = {
   readonly run: { readonly found: SharedRun | null; readonly slots: readonly Slot[] } | null
 }
 
+/** @property notes what there is to say of a change @property schedules all of them behind it */
+export type ScheduleChanged = { readonly notes: readonly string[]; readonly schedules: readonly ScheduleEvent[] }
+
 export interface QueueLook {
   /** URL of the queue's database without password. */
   readonly label: string
@@ -46,6 +50,8 @@ export interface QueueLook {
    * @throws SluiceError NO_SUCH_PATH, BAD_FLAG, CONNECT_FAILED
    */
   steer(runId: string, wishes: RunWishes): Promise<SharedRun>
+  /** @throws SluiceError NO_SUCH_PATH, BAD_FLAG, SCHEDULE_VOID, CONNECT_FAILED */
+  changeSchedule(name: string, change: ScheduleChange): Promise<ScheduleChanged>
   /** Lets the connection go: nothing of the queue is shown. The next question opens it again. */
   rest(): void
 }

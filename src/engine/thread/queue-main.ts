@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { asSluiceError } from '../../shared/errors.ts'
 import { QueueDesk } from '../distributed/queue-desk.ts'
 import { packed } from './messages.ts'
-import type { QueueAnswer, QueueQuestion, QueueStart } from './queue-messages.ts'
+import type { QueueAnswer, QueueAsked, QueueQuestion, QueueStart } from './queue-messages.ts'
 
 const { url, tool } = workerData as QueueStart
 const desk = new QueueDesk(url, tool)
@@ -22,11 +22,19 @@ parentPort?.on('message', (question: QueueQuestion | 'close') => {
 
 async function answered({ id, asked }: QueueQuestion): Promise<QueueAnswer> {
   try {
-    return {
-      id,
-      value: asked.act === 'look' ? await desk.look(asked.wanted) : await desk.steer(asked.runId, asked.wishes),
-    }
+    return { id, value: await answerOf(asked) }
   } catch (thrown) {
     return { id, error: packed(asSluiceError(thrown)) }
+  }
+}
+
+async function answerOf(asked: QueueAsked): Promise<unknown> {
+  switch (asked.act) {
+    case 'look':
+      return await desk.look(asked.wanted)
+    case 'steer':
+      return await desk.steer(asked.runId, asked.wishes)
+    case 'change-schedule':
+      return await desk.changeSchedule(asked.name, asked.change)
   }
 }

@@ -1,6 +1,7 @@
 /** What crosses between the UI and the thread that looks at a queue. Plain data only. */
 import type { RunWishes } from '../../model/distributed.ts'
 import type { QueueWanted } from '../distributed/queue-look.ts'
+import type { ScheduleChange } from '../schedules/change.ts'
 import type { Packed } from './messages.ts'
 
 /** @property url of the queue's database, with its password @property tool version of the program */
@@ -9,6 +10,7 @@ export type QueueStart = { readonly url: string; readonly tool: string }
 export type QueueAsked =
   | { readonly act: 'look'; readonly wanted: QueueWanted }
   | { readonly act: 'steer'; readonly runId: string; readonly wishes: RunWishes }
+  | { readonly act: 'change-schedule'; readonly name: string; readonly change: ScheduleChange }
 export type QueueQuestion = { readonly id: number; readonly asked: QueueAsked }
 export type QueueAnswer =
   { readonly id: number; readonly value: unknown } | { readonly id: number; readonly error: Packed }

@@ -5,7 +5,8 @@ import { compiledEntry } from '../../shared/compiled-entry.ts'
 import { errorFromInfo, SluiceError, type ErrorInfo } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import { startThread } from '../../shared/thread.ts'
-import type { QueueLook, QueueSeen, QueueWanted, SharedRun } from '../distributed/queue-look.ts'
+import type { QueueLook, QueueSeen, QueueWanted, ScheduleChanged, SharedRun } from '../distributed/queue-look.ts'
+import type { ScheduleChange } from '../schedules/change.ts'
 import type { QueueAnswer, QueueAsked, QueueQuestion, QueueStart } from './queue-messages.ts'
 
 /** A queue by its URL, or why what the config file names is none. */
@@ -33,6 +34,9 @@ export class ThreadedQueue implements QueueLook {
 
   steer = (runId: string, wishes: RunWishes): Promise<SharedRun> =>
     this.#ask<SharedRun>({ act: 'steer', runId, wishes })
+
+  changeSchedule = (name: string, change: ScheduleChange): Promise<ScheduleChanged> =>
+    this.#ask<ScheduleChanged>({ act: 'change-schedule', name, change })
 
   rest = (): void => {
     const asked = this.#asked

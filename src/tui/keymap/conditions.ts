@@ -214,6 +214,12 @@ export const farFromWorkers: When = (s) => knowsQueue(s) && !nearWorkers(s) && q
 export const nearSchedules: When = (s) => knowsQueue(s) && s.screen === 'runs'
 export const farFromSchedules: When = (s) => knowsQueue(s) && !nearSchedules(s) && queueView(s)?.kind !== 'schedules'
 export const onScheduleRun: When = (s) => runOfSchedule(scheduleAtCursor(s)) !== null
+/** A schedule that runs, or will: one that is void is added anew, with its plan confirmed. */
+export const onLivingSchedule: When = (s) => {
+  const schedule = scheduleAtCursor(s)
+  return schedule !== null && schedule.state !== 'void'
+}
+export const onPausedSchedule: When = (s) => scheduleAtCursor(s)?.state === 'paused'
 /** A worker that has a slot: its run can be opened. */
 export const onBusyWorker: When = (s) => {
   const line = workerAtCursor(s)

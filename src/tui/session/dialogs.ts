@@ -158,6 +158,10 @@ export function acceptDialog(s: Acting): void {
       set(s, null)
       if (dialog.choice === 1) s.shared.accept(dialog)
       return
+    case 'schedule':
+      set(s, null)
+      if (dialog.choice === 1) s.shared.changeSchedule(dialog.name, 'run-now')
+      return
     case 'palette': {
       const entry = paletteEntries(s.state)[dialog.cursor]
       set(s, null)
@@ -233,6 +237,7 @@ export function dialogCommand(s: Acting, command: Command): void {
     case 'abort':
     case 'stop':
     case 'shared':
+    case 'schedule':
       set(s, { ...dialog, choice: Math.max(0, Math.min(1, dialog.choice + by)) })
       return
     case 'rollback':

@@ -1,7 +1,8 @@
 /** What keys do on the screens of a queue. */
 import { dec, type CopyRunEvent } from '../../model/event.ts'
 import type { Command } from '../keymap/bindings.ts'
-import { slotAtCursor } from '../state/queue/queue-rows.ts'
+import type { ScheduleEvent } from '../../model/schedule-events.ts'
+import { scheduleAtCursor, slotAtCursor } from '../state/queue/queue-rows.ts'
 import { shownRun } from '../state/queue/queue-open.ts'
 import { pauseOf, sharedRateAfter, slotLedger, workersAfter } from '../state/queue/queue-steer.ts'
 import { slotText } from '../views/queue/texts.ts'
@@ -9,6 +10,8 @@ import type { Acting } from './acting.ts'
 
 /** @returns false for a command that is about nothing of a queue */
 export function actOnShared(s: Acting, command: Command): boolean {
+  const schedule = scheduleAtCursor(s.state)
+  if (schedule !== null) return actOnSchedule(s, command, schedule)
   const run = shownRun(s.state)
   if (run === null) return false
   const { runId } = run
@@ -47,6 +50,19 @@ export function actOnShared(s: Acting, command: Command): boolean {
     }
     case 'queue.ledger':
       openLedger(s)
+      return true
+    default:
+      return false
+  }
+}
+
+function actOnSchedule(s: Acting, command: Command, { schedule, state }: ScheduleEvent): boolean {
+  switch (command) {
+    case 'schedule.pause':
+      s.shared.changeSchedule(schedule, state === 'paused' ? 'resume' : 'pause')
+      return true
+    case 'schedule.run-now':
+      s.shared.confirmRun(schedule)
       return true
     default:
       return false

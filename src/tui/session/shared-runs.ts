@@ -8,6 +8,8 @@ import type { Store } from '../state/store.ts'
 
 type Flash = (text: string, tone?: 'plain' | 'ok' | 'bad') => void
 
+const CHANGED = { pause: 'is paused', resume: 'goes on', 'run-now': 'runs now' } as const
+
 export class SharedRuns {
   readonly #queue: Workbench['queue']
   readonly #store: Store<State, Action>
@@ -28,6 +30,26 @@ export class SharedRuns {
 
   accept({ act, runId }: Extract<Dialog, { kind: 'shared' }>): void {
     this.order(runId, act === 'stop' ? { stop: true } : { held: false })
+  }
+
+  /** Asks before workers begin what a schedule does. */
+  confirmRun(name: string): void {
+    this.#store.dispatch({ type: 'dialog', dialog: { kind: 'schedule', name, choice: 0 } })
+  }
+
+  changeSchedule(name: string, change: keyof typeof CHANGED): void {
+    const queue = this.#queue
+    if (queue === undefined) return
+    this.#last = this.#last.then(async () => {
+      try {
+        const { notes, schedules } = await queue.changeSchedule(name, change)
+        this.#store.dispatch({ type: 'queue-schedules', schedules })
+        this.#flash([`${name} ${CHANGED[change]}`, ...notes].join('; '), 'ok')
+      } catch (thrown) {
+        const { message, hint } = asSluiceError(thrown)
+        this.#flash(`not changed: ${message}${hint === undefined ? '' : `; ${hint}`}`, 'bad')
+      }
+    })
   }
 
   order(runId: string, wishes: RunWishes): void {

@@ -207,6 +207,7 @@ function reduce(state: State, action: Action): State {
     case 'queue-away':
     case 'queue-ordered':
     case 'queue-noted':
+    case 'queue-schedules':
       return reduceQueue(state, action)
     case 'run-shown':
       return opened(state, action.id)

@@ -253,6 +253,7 @@ export type Dialog =
   /** Before a run is stopped that this program has not started. */
   | { readonly kind: 'stop'; readonly run: number; readonly choice: number }
   /** The same of a run that workers share, and before what is left of one that has ended is queued. */
+  | { readonly kind: 'schedule'; readonly name: string; readonly choice: number }
   | { readonly kind: 'shared'; readonly act: 'stop' | 'resume'; readonly runId: string; readonly choice: number }
 
 export type Flash = { readonly text: string; readonly tone: 'plain' | 'ok' | 'bad' }

@@ -87,6 +87,23 @@ function sharedBox({ act, runId, choice }: Of<'shared'>, state: State): Box {
   )
 }
 
+function scheduleBox({ name, choice }: Of<'schedule'>, state: State): Box {
+  const found = state.queue?.schedules?.find(({ schedule }) => schedule === name)
+  const command = found === undefined ? '' : ` Its command: ${cutMiddle(clean(found.command), 60)}`
+  const waits = found?.running === undefined ? '' : ' It waits for the end of its run that goes on.'
+  return choiceBox(
+    state,
+    'Run a schedule now',
+    `Schedule ${clean(name)} runs once more, beside its times.${waits}${command}`,
+    [
+      ['Go back, begin nothing', 'esc leaves it'],
+      ['Run it now', 'a worker begins it'],
+    ],
+    choice,
+    'enter chooses · esc goes back',
+  )
+}
+
 /** What a run does one after the other: steps of an archive, chunks of a copy, batches of an import. */
 function unit(state: State, ofCopy: string, ofOthers: string): string {
   const run = steeredRun(state)
@@ -190,6 +207,8 @@ export function dialogBox(d: Dialog, state: State): Box {
       )
     case 'shared':
       return sharedBox(d, state)
+    case 'schedule':
+      return scheduleBox(d, state)
     case 'palette': {
       const cells = Math.min(state.size.columns, 100)
       const rows = Math.max(1, Math.min(14, state.size.rows - 6))

@@ -5,6 +5,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { ScheduleSpec } from '../../../stores/schedule-port.ts'
 import { openQueue, programMark } from '../../distributed/queues.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
+import { unknownSchedule } from '../../schedules/change.ts'
 import { parseRule, ruleWords } from '../../schedules/rule-text.ts'
 import { clockworkFrom } from '../../schedules/scheduler.ts'
 import { tellTimes } from '../../schedules/telling.ts'
@@ -62,13 +63,6 @@ export async function scheduleAdd(operation: ScheduleAddOperation, run: Run): Pr
   run.emit({ type: 'schedule.changed', schedule: name, change: replace ? 'replaced' : 'added', notes })
   tellTimes(name, rule, { after: now, count: SHOWN }, run.emit)
   return { totals: { schedules: dec(1) } }
-}
-
-/** @throws SluiceError NO_SUCH_PATH */
-export function unknownSchedule(name: string): SluiceError {
-  return new SluiceError('NO_SUCH_PATH', `there is no schedule ${name}`, {
-    hint: 'sluice schedule list shows those that there are',
-  })
 }
 
 function taken(name: string): SluiceError {

@@ -5,7 +5,7 @@ import { errorLine, SluiceError } from '../../../shared/errors.ts'
 import type { ScheduleBook, ScheduledRun } from '../../../stores/schedule-port.ts'
 import { openQueue } from '../../distributed/queues.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
-import { unknownSchedule } from '../schedule-add/perform.ts'
+import { unknownSchedule } from '../../schedules/change.ts'
 import type { scheduleHistory as declared, ScheduleHistoryOperation } from './declaration.ts'
 
 type Run = RunOf<typeof declared>

@@ -3,7 +3,7 @@ import { dec } from '../../../model/event.ts'
 import { openQueue } from '../../distributed/queues.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import { scheduleEvent } from '../../schedules/telling.ts'
-import { unknownSchedule } from '../schedule-add/perform.ts'
+import { unknownSchedule } from '../../schedules/change.ts'
 import type { scheduleList as declared, ScheduleListOperation } from './declaration.ts'
 
 /** @throws SluiceError NO_SUCH_PATH for a name that there is none of, CONNECT_FAILED, LEDGER_NEWER */

@@ -4,7 +4,7 @@ import { openQueue } from '../../distributed/queues.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import { parseRule } from '../../schedules/rule-text.ts'
 import { tellTimes } from '../../schedules/telling.ts'
-import { unknownSchedule } from '../schedule-add/perform.ts'
+import { unknownSchedule } from '../../schedules/change.ts'
 import type { scheduleNext as declared, ScheduleNextOperation } from './declaration.ts'
 
 /** @throws SluiceError NO_SUCH_PATH, CONNECT_FAILED, LEDGER_NEWER */

@@ -25,6 +25,8 @@ export function reduceQueue(state: State, action: QueueAction): State {
     }
     case 'queue-away':
       return { ...state, queue: { ...queue, error: action.error } }
+    case 'queue-schedules':
+      return { ...state, queue: { ...queue, schedules: action.schedules } }
     case 'queue-ordered': {
       const { runId, wishes } = action
       const before = queue.sent?.runId === runId ? queue.sent.wishes : {}
