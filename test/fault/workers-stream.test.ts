@@ -134,6 +134,49 @@ describe.skipIf(!POSTGRES_OWN)(`workers that compare for a stream ${POSTGRES_MIS
     await expectEqual()
     expect(failures([other])).toEqual([])
   })
+
+  test('one that stands still with a table in its hands lets go of it: a TRUNCATE waits no longer than a lease', async () => {
+    await stage.forgetRuns()
+    await stage.ask(stage.data, 'target', 'DROP SCHEMA public CASCADE; CREATE SCHEMA public')
+    const run = await stage.distribute(
+      'copy',
+      '--from',
+      'shop',
+      '--to',
+      'cold',
+      '--tables',
+      't1,t2,t3',
+      '--restart',
+      '--follow',
+      '--prove-every',
+      '1s',
+      '--slots',
+      '2',
+    )
+    stage.worker({ host: 'stream2' })
+    await stage.until('all tables equal, compared by one worker', async () => (await proofs()).equal === 3)
+    const lock = await locked('t1', 't2')
+    const frozen = stage.worker({ host: 'frozen' })
+    await stage.until('the one that is frozen holds a range', async () =>
+      (await ranges()).some(({ host, status }) => host === 'frozen' && status === 'held'),
+    )
+    frozen.signal('SIGSTOP')
+    await lock.query('COMMIT')
+    await lock.end()
+    await stage.ask(stage.data, 'source', 'TRUNCATE t1, t2, t3')
+    await stage.until('the tables are empty in the target, too', async () => {
+      const [row] = await target<{ n: number }>(
+        'SELECT ((SELECT count(*) FROM t1) + (SELECT count(*) FROM t2) + (SELECT count(*) FROM t3))::int AS n',
+      )
+      return row?.n === 0
+    })
+    frozen.signal('SIGCONT')
+    const { rounds } = await proofs()
+    await stage.until('rounds go on', async () => (await proofs()).rounds > rounds && (await proofs()).equal === 3)
+    await stage.sluice('ctl', run, 'stop', '--distributed')
+    await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
+    expect(await ranges()).toEqual([])
+  })
 })
 
 /** Ends of slots that are neither well nor stopped. */

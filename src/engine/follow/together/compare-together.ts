@@ -22,8 +22,10 @@ import { RoundLedger, type ProofRange } from './rounds.ts'
 
 /** How often the ledger is asked for answers while only others compare, ms. */
 const LOOK_MS = 200
-/** Ranges that are worth a program elsewhere. */
+/** Ranges that can be shared. */
 const FEWEST = 2
+/** What is done within this time is not worth programs elsewhere, ms. */
+const ALONE_MS = 1000
 
 /** @property sharedRun the same for all who share the round @property call asks workers to compare with this program */
 export type SharedProof = {
@@ -57,11 +59,12 @@ export async function compareTogether(
     })),
   })
   const heart = beat(LEASE_MS / 3, () => rounds.renew(round))
+  const calling = setTimeout(call, ALONE_MS)
   try {
     await rounds.add(round, ranges)
-    call()
     return await new Comparing(tables, moment, options, rounds, round, ranges).run()
   } finally {
+    clearTimeout(calling)
     clearInterval(heart)
     // Where the ledger is away, the next round or the next owner removes it.
     await rounds.end(sharedRun).catch(() => undefined)

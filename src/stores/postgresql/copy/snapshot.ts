@@ -4,6 +4,7 @@
  */
 import type { ReadPoint } from '../../../model/copy/plan.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { beat } from '../../lease/heartbeat.ts'
 import { Pool } from '../../pool.ts'
 import { isConnectionLoss } from '../errors.ts'
 import type { PostgresSettings } from '../settings.ts'
@@ -12,6 +13,8 @@ import { CopySession } from './session.ts'
 import { literal } from './sql.ts'
 import { watchWanted } from './wanted.ts'
 
+/** So long a session of a state that another program holds may say nothing, ms: as long as a lease. */
+const FROZEN_MS = 30_000
 const KIND = 'ISOLATION LEVEL REPEATABLE READ READ ONLY'
 
 export class Snapshot implements AsyncDisposable {
@@ -22,6 +25,8 @@ export class Snapshot implements AsyncDisposable {
   readonly #readers: Pool<CopySession>
   readonly #open = new Set<CopySession>()
   #unwatched: () => void = () => undefined
+  /** Of a state that another program holds. */
+  #heart: NodeJS.Timeout | undefined
   #lost: SluiceError | null = null
 
   /**
@@ -41,15 +46,19 @@ export class Snapshot implements AsyncDisposable {
   }
 
   /**
-   * The state that another program holds, wherever that runs.
+   * The state that another program holds, wherever that runs. A program that stands still is let go of it by the server: it holds locks on tables that the other one may
+   * want to empty.
    * @param exported name by which its server knows it
    * @throws SluiceError as `connect` does; CONNECTION_LOST where nobody holds it any more
    */
   static async joined(settings: PostgresSettings, exported: string, readers: number): Promise<Snapshot> {
-    const holder = await CopySession.open(settings, 'read')
+    const mortal = { ...settings, frozenMs: FROZEN_MS }
+    const holder = await CopySession.open(mortal, 'read')
     try {
       await holder.begin(KIND, `SET TRANSACTION SNAPSHOT ${literal(exported)}`)
-      return await Snapshot.held(settings, holder, readers)
+      const snapshot = await Snapshot.held(mortal, holder, readers)
+      snapshot.#heart = beat(FROZEN_MS / 3, () => holder.ask('SELECT 1'))
+      return snapshot
     } catch (error) {
       holder.destroy()
       throw error instanceof SluiceError || isConnectionLoss(error) ? error : viewLost(settings, error)
@@ -141,6 +150,7 @@ export class Snapshot implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#unwatched()
+    clearInterval(this.#heart)
     await this.#readers.close()
     await this.#holder.close()
   }
