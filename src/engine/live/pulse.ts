@@ -4,6 +4,7 @@ import type { Event } from '../../model/event.ts'
 export class Pulse {
   /** Bytes, or notes, that were not applied yet; null where nothing is followed. */
   lag: number | null = null
+  #follows = false
   #done = 0
   #bytes = 0
   /** What is worked on: rows and bytes by worker, table or partition. */
@@ -28,8 +29,12 @@ export class Pulse {
       case 'chunk.released':
         this.#open.delete(`${event.table} ${event.chunk}`)
         break
+      case 'follow.started':
+        this.#follows = true
+        break
       case 'diff.progress':
-        this.#open.set(event.table, { done: Number(event.done), bytes: 0 })
+        // Rows of a stream that are compared round and round are rows that it has brought already.
+        if (!this.#follows) this.#open.set(event.table, { done: Number(event.done), bytes: 0 })
         break
       case 'fsck.progress':
         this.#open.set(event.step, { done: Number(event.done), bytes: Number(event.bytes) })

@@ -42,7 +42,7 @@ export async function readRuns(pool: QueuePool, limit: number, runId?: string): 
        (SELECT json_agg(json_build_object('host', f.host, 'error', f.error) ORDER BY f.refused_at)
         FROM ${QUEUE_SCHEMA}.sluice_run_refusals f WHERE f.run_id = r.run_id) AS refusals
      FROM ${QUEUE_SCHEMA}.sluice_runs r, LATERAL (
-       SELECT coalesce(sum(${ROWS}), 0)::text AS rows, coalesce(sum(earlier_chunks + turn_chunks), 0)::int AS chunks,
+       SELECT coalesce(sum(${ROWS}) FILTER (WHERE NOT compares), 0)::text AS rows, coalesce(sum(earlier_chunks + turn_chunks), 0)::int AS chunks,
          coalesce(sum(rate) FILTER (WHERE state = 'working' AND NOT ${silent('beat_at')}), 0)::float8 AS rate,
          count(*) FILTER (WHERE state = 'queued')::int AS queued, count(*) FILTER (WHERE state = 'working')::int AS working,
          count(*) FILTER (WHERE state = 'working' AND ${silent('beat_at')})::int AS lost,
