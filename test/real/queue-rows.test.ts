@@ -1,4 +1,5 @@
 /** Rows of a slot whose worker is gone: what it had begun and not ended is done again, and counted once. */
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openQueue } from '../../src/engine/distributed/queues.ts'
 import type { QueuedRun, WorkerAbout } from '../../src/stores/queue-port.ts'
@@ -56,5 +57,23 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     await worker.progress(second, { rows: 40n, open: 0n, chunks: 1, rate: 1 }, null)
     await worker.release(second, { left: 'none', exitCode: 0 })
     expect(await rows()).toEqual([100n, 100n])
+  })
+  test('are told, and the run is steered, where the queue is of a program before', async () => {
+    const client = new pg.Client(server.url('queue'))
+    await client.connect()
+    await client.query(`ALTER TABLE sluice_queue.sluice_run_slots DROP COLUMN compares, DROP COLUMN open_rows; DROP TABLE sluice_queue.sluice_alerts;
+      UPDATE sluice_queue.sluice_queue_version SET version = 2;
+      UPDATE sluice_queue.sluice_runs SET status = 'running'; UPDATE sluice_queue.sluice_run_slots SET state = 'queued'`)
+    await using looking = await openQueue(server.url('queue'), 'look')
+    expect(await looking.slots('7')).toMatchObject([{ rows: 100n, compares: false }])
+    expect(await looking.steer('7', { stop: true })).toBe(true)
+    expect(await looking.runs(1)).toMatchObject([{ status: 'stopped', rows: 100n }])
+    const version = async (): Promise<unknown> =>
+      (await client.query('SELECT version FROM sluice_queue.sluice_queue_version')).rows
+    expect(await version()).toEqual([{ version: 2 }])
+    await (await openQueue(server.url('queue'), 'work'))[Symbol.asyncDispose]()
+    expect(await version()).toEqual([{ version: 3 }])
+    expect(await looking.runs(1)).toMatchObject([{ status: 'stopped', rows: 100n }])
+    await client.end()
   })
 })

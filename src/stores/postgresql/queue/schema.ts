@@ -7,6 +7,10 @@ export const QUEUE_SCHEMA = 'sluice_queue'
 const VERSION = 3
 const WITH_SCHEDULES = 2
 
+/** SQL over `s`, a slot: what version 3 added, also where who only looks finds an older queue. */
+export const COMPARES = "coalesce((to_jsonb(s) ->> 'compares')::boolean, false)"
+export const OPEN_ROWS = "coalesce((to_jsonb(s) ->> 'open_rows')::bigint, 0)"
+
 /** Which tables of ours there are. */
 export type QueueTables = { readonly runs: boolean; readonly schedules: boolean }
 /** Two programs that make the tables at once wait for each other; any number that is ours. */

@@ -48,6 +48,7 @@ export function stateSpan(word: SlotWord | WorkerWord | SharedWord, marks: Marks
     case 'rests':
       return span(`${marks.behind} ${word}`, 'warn')
     case 'waits':
+    case 'on call':
     case 'ended':
     case 'not known':
       return span(`${marks.none} ${word}`, 'muted')
@@ -80,6 +81,7 @@ const SLOT_WORDS: readonly SlotWord[] = [
   'lost',
   'rests',
   'waits',
+  'on call',
   'not known',
   'ok',
   'stopped',
