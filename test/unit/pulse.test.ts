@@ -5,15 +5,52 @@ import type { Event, EventBody } from '../../src/model/event.ts'
 
 function after(...bodies: readonly EventBody[]): Pulse {
   const pulse = new Pulse()
-  for (const [at, body] of bodies.entries())
-    pulse.take({ v: 1, seq: at + 1, ts: '2026-01-01T00:00:00.000Z', runId: '7', ...body } as Event)
+  for (const [at, body] of bodies.entries()) {
+    const event: Event = { v: 1, seq: at + 1, ts: '2026-01-01T00:00:00.000Z', runId: '7', ...body }
+    pulse.take(event)
+  }
   return pulse
 }
 
-const copied = { type: 'chunk.done', table: 't', chunk: '1', done: '100', read: '100' } as unknown as EventBody
-const under = { type: 'chunk.progress', table: 't', chunk: '2', done: '40', total: '100' } as unknown as EventBody
-const compared = { type: 'diff.progress', table: 't', done: '90' } as unknown as EventBody
-const followed = { type: 'follow.started' } as unknown as EventBody
+const tallied = { read: '100', written: '100', skipped: '0', quarantined: '0' } as const
+const copied: EventBody = {
+  type: 'chunk.done',
+  table: 't',
+  chunk: '1',
+  worker: 1,
+  unit: 'rows',
+  ...tallied,
+  done: '100',
+  ms: 1,
+}
+const under: EventBody = {
+  type: 'chunk.progress',
+  table: 't',
+  chunk: '2',
+  worker: 1,
+  unit: 'rows',
+  done: '40',
+  total: '100',
+}
+const compared: EventBody = {
+  type: 'diff.progress',
+  table: 't',
+  step: 'comparing',
+  done: '90',
+  total: '90',
+  estimated: false,
+  ranges: '1',
+  left: '0',
+  differences: '0',
+}
+const followed: EventBody = {
+  type: 'follow.started',
+  stream: '7',
+  slot: 'slot',
+  position: '0/1',
+  tables: '1',
+  isNew: true,
+}
 
 test('rows of a chunk count while it is copied, and are told apart until it is ended', () => {
   expect(after(copied, under)).toMatchObject({ rows: 140, open: 40 })
