@@ -69,6 +69,8 @@ export interface RunQueue extends AsyncDisposable {
   slots(runId: string): Promise<readonly Slot[]>
   /** Those that live first; ended ones of the last day. */
   workers(): Promise<readonly WorkerRow[]>
+  /** Asks living workers to end. @param name their host, or the id of one @returns how many were asked */
+  drain(name: string): Promise<number>
   /** Adds to what is wished of a run that goes on. @returns false where there is no such run, or it has ended */
   steer(runId: string, wishes: RunWishes): Promise<boolean>
   /** Queues what is left of a run that was stopped or has failed, once more. @returns how many slots; null where it goes on, or there is no such run */
@@ -82,8 +84,8 @@ export interface RunQueue extends AsyncDisposable {
 
 /** One worker's side of the queue. */
 export interface QueueWorker {
-  /** Says that it lives. @param draining it takes nothing new */
-  beat(draining: boolean): Promise<void>
+  /** Says that it lives. @param draining it takes nothing new @returns whether somebody has asked it to end */
+  beat(draining: boolean): Promise<boolean>
   /** @returns null where somebody else has the slot, or nothing of it is left */
   claim(key: SlotKey): Promise<ClaimedSlot | null>
   /** @returns null where the slot is another worker's by now */

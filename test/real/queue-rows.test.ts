@@ -60,12 +60,15 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
   })
   test('are told, and the run is steered, where the queue is of a program before', async () => {
     const client = new pg.Client(server.url('queue'))
+    client.on('error', () => undefined)
     await client.connect()
     await client.query(`ALTER TABLE sluice_queue.sluice_run_slots DROP COLUMN compares, DROP COLUMN open_rows; DROP TABLE sluice_queue.sluice_alerts;
+      ALTER TABLE sluice_queue.sluice_workers DROP COLUMN drain_wanted;
       UPDATE sluice_queue.sluice_queue_version SET version = 2;
       UPDATE sluice_queue.sluice_runs SET status = 'running'; UPDATE sluice_queue.sluice_run_slots SET state = 'queued'`)
     await using looking = await openQueue(server.url('queue'), 'look')
     expect(await looking.slots('7')).toMatchObject([{ rows: 100n, compares: false }])
+    expect(await looking.drain('here')).toBe(0)
     expect(await looking.steer('7', { stop: true })).toBe(true)
     expect(await looking.runs(1)).toMatchObject([{ status: 'stopped', rows: 100n }])
     const version = async (): Promise<unknown> =>

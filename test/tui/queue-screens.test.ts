@@ -155,6 +155,11 @@ function queueOf(seen: { now?: number; run?: SharedRun; slots?: readonly Slot[];
       told.run = { ...told.run, wishes: { ...told.run.wishes, ...wishes, orderedAt: told.now } }
       return told.run
     },
+    drain: async (workerId: string): Promise<readonly WorkerRow[]> => {
+      changed.push(`drain ${workerId}`)
+      told.workers = told.workers.map((one) => (one.workerId === workerId ? { ...one, state: 'draining' } : one))
+      return told.workers
+    },
     changeSchedule: async (name: string, change: string) => {
       changed.push(`${change} ${name}`)
       const state = change === 'pause' ? 'paused' : 'on'
@@ -336,6 +341,22 @@ it('shows schedules: what runs when, how it came, and why one does not', async (
   await app.press(['enter'], /schedules.*770944/)
   await app.press(['esc'], 'old-orders')
   await app.press(['esc'], /running +copy/)
+})
+
+it('drains a worker once that is asked; one that drains has no such key', async () => {
+  const from = queueOf({})
+  const app = start(from)
+  await app.until('213')
+  await app.press(['2'], /running +copy/)
+  await app.press(['w'], 'x drain')
+  await app.press(['x'], 'Drain a worker')
+  expectGolden('worker-drain-80x24', trimmed(app))
+  await app.press(['enter'], 'x drain')
+  expect(from.changed).toEqual([])
+  await app.press(['x'], 'Drain a worker')
+  await app.press(['down', 'enter'], /draining/)
+  expect(from.changed).toEqual(['drain w1'])
+  expect(app.screen()).not.toContain('x drain')
 })
 
 it('pauses a schedule, has it go on, and runs it now once that is asked; one that is void has no such keys', async () => {

@@ -1,5 +1,5 @@
 /** worker and workers: the queue that they are about, and the stores that a worker knows by name. */
-import { count, given, list } from '../arguments.ts'
+import { count, given, list, optionalText } from '../arguments.ts'
 import { optionalDuration } from '../duration.ts'
 import { allStores } from '../named-stores.ts'
 import { chooseQueue } from '../queue-choice.ts'
@@ -32,7 +32,10 @@ const worker: Command = {
 
 const workers: Command = {
   request: (args, { defaults, env }) =>
-    operate({ kind: 'workers', connect: chooseQueue(args, defaults, env) }, { printed: { env } }),
+    operate(
+      { kind: 'workers', connect: chooseQueue(args, defaults, env), ...given('drain', optionalText(args, 'drain')) },
+      { printed: { env } },
+    ),
 }
 
 export const commands = { worker, workers }

@@ -1,10 +1,11 @@
 /** Answers what the UI asks of a queue, over one connection pool that the first question opens and that is dropped where it fails. */
-import type { DistributedRun, RunWishes } from '../../model/distributed.ts'
+import type { DistributedRun, RunWishes, WorkerRow } from '../../model/distributed.ts'
 import type { RunQueue } from '../../stores/queue-port.ts'
 import { storesOf, subjectsOf } from '../operations/facts.ts'
 import { OPERATIONS, type Operation } from '../operations/list.ts'
 import { changeSchedule, type ScheduleChange } from '../schedules/change.ts'
 import { scheduleEvent } from '../schedules/telling.ts'
+import { drainWorkers } from './drain.ts'
 import { openQueue, programMark } from './queues.ts'
 import type { QueueSeen, QueueWanted, ScheduleChanged, SharedRun } from './queue-look.ts'
 import { steered } from './steer.ts'
@@ -34,6 +35,13 @@ export class QueueDesk {
 
   async steer(runId: string, wishes: RunWishes): Promise<SharedRun> {
     return await this.#ask(async (queue) => sharedRun(await steered(queue, runId, wishes)))
+  }
+
+  async drain(worker: string): Promise<readonly WorkerRow[]> {
+    return await this.#ask(async (queue) => {
+      await drainWorkers(queue, worker)
+      return await queue.workers()
+    })
   }
 
   async changeSchedule(name: string, change: ScheduleChange): Promise<ScheduleChanged> {

@@ -50,6 +50,12 @@ export interface QueueLook {
    * @throws SluiceError NO_SUCH_PATH, BAD_FLAG, CONNECT_FAILED
    */
   steer(runId: string, wishes: RunWishes): Promise<SharedRun>
+  /**
+   * Asks a worker to take nothing new, give back what it has, and end.
+   * @returns the workers with it
+   * @throws SluiceError NO_SUCH_PATH, CONNECT_FAILED
+   */
+  drain(worker: string): Promise<readonly WorkerRow[]>
   /** @throws SluiceError NO_SUCH_PATH, BAD_FLAG, SCHEDULE_VOID, CONNECT_FAILED */
   changeSchedule(name: string, change: ScheduleChange): Promise<ScheduleChanged>
   /** Lets the connection go: nothing of the queue is shown. The next question opens it again. */

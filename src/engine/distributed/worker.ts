@@ -40,6 +40,10 @@ export class Worker {
   readonly #identities: Identities
   readonly #secrets: readonly string[]
   readonly #refused = new Set<string>()
+  /** Somebody has asked for its end by the queue. */
+  readonly #drain = new AbortController()
+  /** Nothing new is taken. */
+  readonly #stop: AbortSignal
   readonly #programs = new Set<SlotProgram>()
   #slots = 0
   #rows = 0n
@@ -60,6 +64,7 @@ export class Worker {
     this.#identities = new Identities(known, () => run.clock.ticks())
     this.#secrets = known.flatMap(({ url }) => secretsOfUrl(url))
     this.#busyAt = run.clock.ticks()
+    this.#stop = AbortSignal.any([run.interrupt.stop, this.#drain.signal])
     const { readCommand, workOf, tool, host, clock } = run
     this.#scheduler =
       readCommand === undefined || workOf === undefined
@@ -83,7 +88,8 @@ export class Worker {
    * @returns slots that were worked on, and rows of them
    */
   async work(idleMs: number | null): Promise<{ readonly slots: number; readonly rows: bigint }> {
-    const { stop, abort } = this.#run.interrupt
+    const { abort } = this.#run.interrupt
+    const stop = this.#stop
     await this.#beat(false)
     const over = new AbortController()
     const beats = this.#every(BEAT_MS, over.signal, async () => this.#beat(stop.aborted))
@@ -120,7 +126,7 @@ export class Worker {
 
   /** Never throws: what a job throws, the queue would take for the slot's own failure. */
   async #perform(key: SlotKey): Promise<void> {
-    if (this.#run.interrupt.stop.aborted) return
+    if (this.#stop.aborted) return
     this.#taken += 1
     try {
       const slot = await this.#queue.claim(key)
@@ -170,7 +176,7 @@ export class Worker {
     program.called = () => void this.#queue.callComparers(slot).catch((error: unknown) => this.#note(error))
     program.asked = async (question) => await this.#alert(question)
     this.#programs.add(program)
-    if (this.#run.interrupt.stop.aborted) program.stop()
+    if (this.#stop.aborted) program.stop()
     // What is wished of the run counts from its first row on: a run that is held begins nothing, and its rate is kept.
     await this.#beatSlot(slot, program).catch((error: unknown) => this.#note(error))
     const over = new AbortController()
@@ -186,7 +192,10 @@ export class Worker {
   }
 
   async #beat(isDraining: boolean): Promise<void> {
-    await this.#queue.beat(isDraining)
+    if ((await this.#queue.beat(isDraining)) && !this.#drain.signal.aborted) {
+      this.#log('note', 'somebody asks this worker to end: what it has is given back after the batch')
+      this.#drain.abort()
+    }
     const now = this.#run.clock.ticks()
     if (now - this.#toldAt < TOLD_MS) return
     this.#toldAt = now

@@ -208,7 +208,11 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'worker --connect postgresql://app@db/queue',
     'worker --connect postgresql://app@db/queue --concurrency 4 --queues nightly',
   ],
-  workers: ['workers --connect postgresql://app@db/queue', 'workers --connect postgresql://app@db/queue --json'],
+  workers: [
+    'workers --connect postgresql://app@db/queue',
+    'workers --connect postgresql://app@db/queue --json',
+    'workers --connect postgresql://app@db/queue --drain host7',
+  ],
   grants: [
     'grants --database-url postgresql://admin@db/catalog --role reader --to analyst',
     'grants --database-url postgresql://admin@db/catalog --role importer --to nightly --apply',

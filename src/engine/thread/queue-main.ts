@@ -34,6 +34,8 @@ async function answerOf(asked: QueueAsked): Promise<unknown> {
       return await desk.look(asked.wanted)
     case 'steer':
       return await desk.steer(asked.runId, asked.wishes)
+    case 'drain':
+      return await desk.drain(asked.worker)
     case 'change-schedule':
       return await desk.changeSchedule(asked.name, asked.change)
   }

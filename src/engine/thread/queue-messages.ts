@@ -10,6 +10,7 @@ export type QueueStart = { readonly url: string; readonly tool: string }
 export type QueueAsked =
   | { readonly act: 'look'; readonly wanted: QueueWanted }
   | { readonly act: 'steer'; readonly runId: string; readonly wishes: RunWishes }
+  | { readonly act: 'drain'; readonly worker: string }
   | { readonly act: 'change-schedule'; readonly name: string; readonly change: ScheduleChange }
 export type QueueQuestion = { readonly id: number; readonly asked: QueueAsked }
 export type QueueAnswer =

@@ -1,6 +1,6 @@
 /** A queue that is looked at from a thread of its own: neither its driver nor a server that is silent holds up the screen. */
 import type { Worker } from 'node:worker_threads'
-import type { RunWishes } from '../../model/distributed.ts'
+import type { RunWishes, WorkerRow } from '../../model/distributed.ts'
 import { compiledEntry } from '../../shared/compiled-entry.ts'
 import { errorFromInfo, SluiceError, type ErrorInfo } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
@@ -34,6 +34,8 @@ export class ThreadedQueue implements QueueLook {
 
   steer = (runId: string, wishes: RunWishes): Promise<SharedRun> =>
     this.#ask<SharedRun>({ act: 'steer', runId, wishes })
+
+  drain = (worker: string): Promise<readonly WorkerRow[]> => this.#ask<readonly WorkerRow[]>({ act: 'drain', worker })
 
   changeSchedule = (name: string, change: ScheduleChange): Promise<ScheduleChanged> =>
     this.#ask<ScheduleChanged>({ act: 'change-schedule', name, change })

@@ -326,13 +326,20 @@ const RUN = section('RUN screen', 'screen', [
     },
   ],
   [
+    'worker.drain',
+    ['x'],
+    'drain a worker',
+    is.onLivingWorker,
+    { hint: 'drain', rank: 4, palette: true, unlisted: true },
+  ],
+  [
     'schedule.pause',
     ['p'],
     'pause a schedule, go on',
     is.onLivingSchedule,
     { hint: (s) => (is.onPausedSchedule(s) ? 'go on' : 'pause'), rank: 1, palette: true, unlisted: true },
   ],
-  ['schedule.run-now', ['r'], 'run a schedule now', is.onLivingSchedule, { hint: 'run now', rank: 2, palette: true }],
+  ['schedule.run-now', ['r'], 'run a schedule now', is.onLivingSchedule, { hint: 'run now', rank: 4, palette: true }],
   ['row.retry', ['r'], 'try what failed again', is.canRetry, { hint: 'try again', rank: 2, palette: true }],
   [
     'open.chunk',

@@ -217,7 +217,7 @@ export const onScheduleRun: When = (s) => runOfSchedule(scheduleAtCursor(s)) !==
 /** A schedule that runs, or will: one that is void is added anew, with its plan confirmed. */
 export const onLivingSchedule: When = (s) => {
   const schedule = scheduleAtCursor(s)
-  return schedule !== null && schedule.state !== 'void'
+  return s.queue?.error === null && schedule !== null && schedule.state !== 'void'
 }
 export const onPausedSchedule: When = (s) => scheduleAtCursor(s)?.state === 'paused'
 /** A worker that has a slot: its run can be opened. */
@@ -225,6 +225,8 @@ export const onBusyWorker: When = (s) => {
   const line = workerAtCursor(s)
   return line !== null && runOfLine(line) !== null
 }
+/** A worker that lives, and was not asked to end yet. */
+export const onLivingWorker: When = (s) => s.queue?.error === null && workerAtCursor(s)?.worker.state === 'lives'
 export const onSlot: When = (s) => slotAtCursor(s) !== null
 /** A slot whose run is in a ledger that this program can open. */
 export const hasSlotLedger: When = (s) => slotLedger(s) !== null

@@ -158,6 +158,10 @@ export function acceptDialog(s: Acting): void {
       set(s, null)
       if (dialog.choice === 1) s.shared.accept(dialog)
       return
+    case 'drain':
+      set(s, null)
+      if (dialog.choice === 1) s.shared.drain(dialog.worker)
+      return
     case 'schedule':
       set(s, null)
       if (dialog.choice === 1) s.shared.changeSchedule(dialog.name, 'run-now')
@@ -238,6 +242,7 @@ export function dialogCommand(s: Acting, command: Command): void {
     case 'stop':
     case 'shared':
     case 'schedule':
+    case 'drain':
       set(s, { ...dialog, choice: Math.max(0, Math.min(1, dialog.choice + by)) })
       return
     case 'rollback':

@@ -2,7 +2,7 @@
 import { dec, type CopyRunEvent } from '../../model/event.ts'
 import type { Command } from '../keymap/bindings.ts'
 import type { ScheduleEvent } from '../../model/schedule-events.ts'
-import { scheduleAtCursor, slotAtCursor } from '../state/queue/queue-rows.ts'
+import { scheduleAtCursor, slotAtCursor, workerAtCursor } from '../state/queue/queue-rows.ts'
 import { shownRun } from '../state/queue/queue-open.ts'
 import { pauseOf, sharedRateAfter, slotLedger, workersAfter } from '../state/queue/queue-steer.ts'
 import { slotText } from '../views/queue/texts.ts'
@@ -12,6 +12,12 @@ import type { Acting } from './acting.ts'
 export function actOnShared(s: Acting, command: Command): boolean {
   const schedule = scheduleAtCursor(s.state)
   if (schedule !== null) return actOnSchedule(s, command, schedule)
+  const worker = workerAtCursor(s.state)?.worker
+  if (worker !== undefined) {
+    if (command !== 'worker.drain') return false
+    s.shared.confirmDrain(worker)
+    return true
+  }
   const run = shownRun(s.state)
   if (run === null) return false
   const { runId } = run

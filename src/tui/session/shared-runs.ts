@@ -1,6 +1,6 @@
 /** Orders to runs that workers share. They go to the queue one after the other, and are shown as on their way until it has noted them. */
 import type { SharedRun, Workbench } from '../../engine/workbench.ts'
-import type { RunWishes } from '../../model/distributed.ts'
+import type { RunWishes, WorkerRow } from '../../model/distributed.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { Action } from '../state/action.ts'
 import type { Dialog, State } from '../state/state.ts'
@@ -35,6 +35,25 @@ export class SharedRuns {
   /** Asks before workers begin what a schedule does. */
   confirmRun(name: string): void {
     this.#store.dispatch({ type: 'dialog', dialog: { kind: 'schedule', name, choice: 0 } })
+  }
+
+  /** Asks before a worker is taken out of the queue. */
+  confirmDrain(worker: WorkerRow): void {
+    this.#store.dispatch({ type: 'dialog', dialog: { kind: 'drain', worker, choice: 0 } })
+  }
+
+  drain({ workerId, host, pid }: WorkerRow): void {
+    const queue = this.#queue
+    if (queue === undefined) return
+    this.#last = this.#last.then(async () => {
+      try {
+        this.#store.dispatch({ type: 'queue-workers', workers: await queue.drain(workerId) })
+        this.#flash(`process ${pid} on ${host} takes nothing new, and ends`, 'ok')
+      } catch (thrown) {
+        const { message, hint } = asSluiceError(thrown)
+        this.#flash(`not drained: ${message}${hint === undefined ? '' : `; ${hint}`}`, 'bad')
+      }
+    })
   }
 
   changeSchedule(name: string, change: keyof typeof CHANGED): void {

@@ -208,6 +208,7 @@ function reduce(state: State, action: Action): State {
     case 'queue-ordered':
     case 'queue-noted':
     case 'queue-schedules':
+    case 'queue-workers':
       return reduceQueue(state, action)
     case 'run-shown':
       return opened(state, action.id)

@@ -1,3 +1,4 @@
+import type { WorkerRow } from '../../model/distributed.ts'
 /** Everything the screen shows, as one plain value. Reducers replace it, views read it, nothing else keeps state. */
 import type { LeftBehind } from '../../model/copy/left-behind.ts'
 import type { AsOf } from '../../engine/operation.ts'
@@ -253,6 +254,7 @@ export type Dialog =
   /** Before a run is stopped that this program has not started. */
   | { readonly kind: 'stop'; readonly run: number; readonly choice: number }
   /** The same of a run that workers share, and before what is left of one that has ended is queued. */
+  | { readonly kind: 'drain'; readonly worker: WorkerRow; readonly choice: number }
   | { readonly kind: 'schedule'; readonly name: string; readonly choice: number }
   | { readonly kind: 'shared'; readonly act: 'stop' | 'resume'; readonly runId: string; readonly choice: number }
 

@@ -87,6 +87,23 @@ function sharedBox({ act, runId, choice }: Of<'shared'>, state: State): Box {
   )
 }
 
+function drainBox({ worker, choice }: Of<'drain'>, state: State): Box {
+  const { host, pid, slots } = worker
+  const has =
+    slots.length === 0 ? 'It has no slot now.' : `It gives back ${plural(slots.length, 'slot')} after the batch.`
+  return choiceBox(
+    state,
+    'Drain a worker',
+    `Process ${pid} on ${clean(host)} takes nothing new, and ends. ${has} Others take what it gives back.`,
+    [
+      ['Go back, let it work', 'esc leaves it'],
+      ['Drain it', 'it is started there again'],
+    ],
+    choice,
+    'enter chooses · esc goes back',
+  )
+}
+
 function scheduleBox({ name, choice }: Of<'schedule'>, state: State): Box {
   const found = state.queue?.schedules?.find(({ schedule }) => schedule === name)
   const command = found === undefined ? '' : ` Its command: ${cutMiddle(clean(found.command), 60)}`
@@ -209,6 +226,8 @@ export function dialogBox(d: Dialog, state: State): Box {
       return sharedBox(d, state)
     case 'schedule':
       return scheduleBox(d, state)
+    case 'drain':
+      return drainBox(d, state)
     case 'palette': {
       const cells = Math.min(state.size.columns, 100)
       const rows = Math.max(1, Math.min(14, state.size.rows - 6))

@@ -2,8 +2,13 @@ import type { Declaration } from '../declaration.ts'
 import { PAGES } from '../pages.ts'
 import { CONNECT } from '../shared-options.ts'
 
-/** Workers of a queue: where they run, when they were heard of, and what they work on. */
-export type WorkersOperation = { readonly kind: 'workers'; readonly connect: string }
+/** Workers of a queue: where they run, when they were heard of, and what they work on; or asks some of them to end. */
+export type WorkersOperation = {
+  readonly kind: 'workers'
+  readonly connect: string
+  /** Host, or id, of workers that take nothing new, give back what they have, and end. */
+  readonly drain?: string
+}
 
 const EVENTS = ['worker', 'log'] as const
 
@@ -11,7 +16,15 @@ export const workers: Declaration<WorkersOperation, (typeof EVENTS)[number]> = {
   kind: 'workers',
   command: {
     ...PAGES.workers,
-    takes: [CONNECT],
+    takes: [
+      CONNECT,
+      {
+        name: 'drain',
+        type: 'text',
+        describe:
+          'ask the workers of a host, or the one of this id (first column of --json), to take nothing new, give back what they have after the batch, and end',
+      },
+    ],
     epilogue:
       'A worker that was not heard of for 30 seconds is lost: others go on with what it had. Those that have ended are listed for a day. sluice runs --distributed lists the runs.\n',
   },

@@ -1,13 +1,15 @@
 /** `workers`: who takes from a queue. */
 import { dec } from '../../../model/event.ts'
 import { isoTime } from '../../../shared/clock.ts'
+import { drainWorkers } from '../../distributed/drain.ts'
 import { openQueue, programMark } from '../../distributed/queues.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import type { workers as declared, WorkersOperation } from './declaration.ts'
 
-/** @throws SluiceError UNSUPPORTED_URL, CONNECT_FAILED, LEDGER_NEWER */
-export async function workers({ connect }: WorkersOperation, run: RunOf<typeof declared>): Promise<Ending> {
+/** @throws SluiceError NO_SUCH_PATH where nobody is to be drained; UNSUPPORTED_URL, CONNECT_FAILED, LEDGER_NEWER */
+export async function workers({ connect, drain }: WorkersOperation, run: RunOf<typeof declared>): Promise<Ending> {
   await using queue = await openQueue(connect, 'look')
+  if (drain !== undefined) await drainWorkers(queue, drain)
   const all = await queue.workers()
   for (const { workerId, host, pid, program, state, concurrency, queues, slots, begunAt, beatAt } of all) {
     run.emit({

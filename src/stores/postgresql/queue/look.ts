@@ -10,7 +10,7 @@ import {
 } from '../../../model/distributed.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
 import type { QueuePool } from './pool.ts'
-import { COMPARES, OPEN_ROWS, QUEUE_SCHEMA } from './schema.ts'
+import { COMPARES, DRAIN_WANTED, OPEN_ROWS, QUEUE_SCHEMA } from './schema.ts'
 
 /** SQL: ms since the epoch. */
 export const ms = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`
@@ -127,7 +127,7 @@ type WorkerRecord = Readonly<
 export async function readWorkers(pool: QueuePool): Promise<readonly WorkerRow[]> {
   const { rows } = await pool.ask<WorkerRecord>(
     `SELECT w.worker_id, w.host, w.pid, w.program, w.concurrency, w.queues, ${ms('w.begun_at')} AS begun_at, ${ms('w.beat_at')} AS beat_at,
-       CASE WHEN w.ended_at IS NOT NULL THEN 'ended' WHEN ${silent('w.beat_at')} THEN 'lost' WHEN w.draining THEN 'draining' ELSE 'lives' END AS state,
+       CASE WHEN w.ended_at IS NOT NULL THEN 'ended' WHEN ${silent('w.beat_at')} THEN 'lost' WHEN w.draining OR ${DRAIN_WANTED} THEN 'draining' ELSE 'lives' END AS state,
        (SELECT json_agg(json_build_object('runId', s.run_id, 'no', s.slot_no, 'rate', s.rate) ORDER BY s.run_id, s.slot_no)
         FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.worker_id = w.worker_id AND s.state = 'working') AS slots
      FROM ${QUEUE_SCHEMA}.sluice_workers w

@@ -10,7 +10,7 @@ import type { ScheduleBook } from '../../schedule-port.ts'
 import { PostgresAlerts } from './alerts.ts'
 import { endOfStopped } from './ends.ts'
 import { queueSlots } from './jobs.ts'
-import { readClock, readRuns, readSlots, readWorkers } from './look.ts'
+import { readClock, readRuns, readSlots, readWorkers, silent } from './look.ts'
 import { QueuePool } from './pool.ts'
 import { SILENT } from './runner.ts'
 import { lookForQueue, prepareQueue, QUEUE_SCHEMA, type QueueTables } from './schema.ts'
@@ -41,7 +41,7 @@ export async function openPostgresQueue(url: string, mode: 'look' | 'work', slot
       await utils.release()
       await prepareQueue(pool.pool, pool.settings.label)
     }
-    return new PostgresQueue(pool, mode === 'work' ? { runs: true, schedules: true } : there)
+    return new PostgresQueue(pool, mode === 'work' ? { runs: true, schedules: true, drains: true } : there)
   } catch (error) {
     await pool[Symbol.asyncDispose]()
     throw refusedQueue(error, pool.settings)
@@ -95,6 +95,16 @@ class PostgresQueue implements RunQueue {
     return (await this.#found()) ? await readWorkers(this.#pool) : []
   }
 
+  async drain(name: string): Promise<number> {
+    if (!(await this.#looked()).drains) return 0
+    const { rowCount } = await this.#pool.ask(
+      `UPDATE ${QUEUE_SCHEMA}.sluice_workers SET drain_wanted = true
+       WHERE (host = $1 OR worker_id = $1) AND ended_at IS NULL AND NOT ${silent('beat_at')}`,
+      [name],
+    )
+    return rowCount ?? 0
+  }
+
   async steer(runId: string, wishes: RunWishes): Promise<boolean> {
     if (!(await this.#found())) return false
     return await this.#pool.transaction(async (client) => {
@@ -136,7 +146,7 @@ class PostgresQueue implements RunQueue {
   /** Whoever looks for long sees a queue that is made later. @throws SluiceError LEDGER_NEWER */
   async #looked(): Promise<QueueTables> {
     try {
-      if (!this.#there.schedules) this.#there = await lookForQueue(this.#pool.pool, this.label)
+      if (!this.#there.drains) this.#there = await lookForQueue(this.#pool.pool, this.label)
     } catch (error) {
       throw postgresError(error, this.#pool.settings)
     }

@@ -6,13 +6,16 @@ import { SluiceError } from '../../../shared/errors.ts'
 export const QUEUE_SCHEMA = 'sluice_queue'
 const VERSION = 3
 const WITH_SCHEDULES = 2
+const WITH_DRAINS = 3
 
 /** SQL over `s`, a slot: what version 3 added, also where who only looks finds an older queue. */
 export const COMPARES = "coalesce((to_jsonb(s) ->> 'compares')::boolean, false)"
+/** The same over `w`, a worker. */
+export const DRAIN_WANTED = "coalesce((to_jsonb(w) ->> 'drain_wanted')::boolean, false)"
 export const OPEN_ROWS = "coalesce((to_jsonb(s) ->> 'open_rows')::bigint, 0)"
 
 /** Which tables of ours there are. */
-export type QueueTables = { readonly runs: boolean; readonly schedules: boolean }
+export type QueueTables = { readonly runs: boolean; readonly schedules: boolean; readonly drains: boolean }
 /** Two programs that make the tables at once wait for each other; any number that is ours. */
 export const LOCK = 7_304_811_520_117
 
@@ -61,10 +64,11 @@ const SCHEDULES = `
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 2;
 `
 
-/** What version 3 adds: slots that compare with the one that has a stream, rows of work that is not ended, and which alerts stand. */
+/** What version 3 adds: slots that compare with the one that has a stream, rows of work that is not ended, workers that are asked to end, and which alerts stand. */
 const COMPARERS_AND_ALERTS = `
   CREATE TABLE ${QUEUE_SCHEMA}.sluice_alerts (
     key_digest text PRIMARY KEY, about text NOT NULL, cause text NOT NULL, table_name text NOT NULL, since timestamptz NOT NULL DEFAULT clock_timestamp());
+  ALTER TABLE ${QUEUE_SCHEMA}.sluice_workers ADD COLUMN drain_wanted boolean NOT NULL DEFAULT false;
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_run_slots ADD COLUMN compares boolean NOT NULL DEFAULT false, ADD COLUMN open_rows bigint NOT NULL DEFAULT 0;
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 3;
 `
@@ -96,9 +100,10 @@ export async function prepareQueue(pool: Pool, label: string): Promise<void> {
 
 /** What stands here: who only looks makes nothing. @throws SluiceError LEDGER_NEWER */
 export async function lookForQueue(pool: Pool, label: string): Promise<QueueTables> {
-  if (!(await isThere(pool))) return { runs: false, schedules: false }
+  if (!(await isThere(pool))) return { runs: false, schedules: false, drains: false }
   await refuseNewer(pool, label)
-  return { runs: true, schedules: (await versionOf(pool)) >= WITH_SCHEDULES }
+  const version = await versionOf(pool)
+  return { runs: true, schedules: version >= WITH_SCHEDULES, drains: version >= WITH_DRAINS }
 }
 
 /** By a read of the catalog: a session that did not find a schema goes on not to find it by its name while it waits for a lock behind whoever makes it. */

@@ -59,13 +59,14 @@ export class PostgresQueueWorker implements QueueWorker {
     this.#about = about
   }
 
-  async beat(draining: boolean): Promise<void> {
+  async beat(draining: boolean): Promise<boolean> {
     const { workerId, host, pid, program, concurrency, queues } = this.#about
-    await this.#pool.ask(
+    const { rows } = await this.#pool.ask<{ drain_wanted: boolean }>(
       `INSERT INTO ${WORKERS} AS w (worker_id, host, pid, program, concurrency, queues, draining) VALUES ($1, $2, $3, $4, $5, $6, $7)
-       ON CONFLICT (worker_id) DO UPDATE SET beat_at = now(), draining = excluded.draining, ended_at = NULL`,
+       ON CONFLICT (worker_id) DO UPDATE SET beat_at = now(), draining = excluded.draining, ended_at = NULL RETURNING w.drain_wanted`,
       [workerId, host, pid, program, concurrency, queues, draining],
     )
+    return rows[0]?.drain_wanted === true
   }
 
   async claim({ runId, no }: SlotKey): Promise<ClaimedSlot | null> {

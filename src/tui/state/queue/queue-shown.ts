@@ -43,6 +43,7 @@ export type QueueAction =
   | { readonly type: 'queue-ordered'; readonly runId: string; readonly wishes: RunWishes }
   /** @property run as the queue has it with what was ordered; null where it was not noted */
   | { readonly type: 'queue-noted'; readonly run: SharedRun | null }
+  | { readonly type: 'queue-workers'; readonly workers: readonly WorkerRow[] }
   | { readonly type: 'queue-schedules'; readonly schedules: readonly ScheduleEvent[] }
 
 export function freshQueue(label: string): QueueShown {

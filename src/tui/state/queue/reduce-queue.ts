@@ -25,6 +25,8 @@ export function reduceQueue(state: State, action: QueueAction): State {
     }
     case 'queue-away':
       return { ...state, queue: { ...queue, error: action.error } }
+    case 'queue-workers':
+      return { ...state, queue: { ...queue, workers: action.workers } }
     case 'queue-schedules':
       return { ...state, queue: { ...queue, schedules: action.schedules } }
     case 'queue-ordered': {
