@@ -330,7 +330,7 @@ const RUN = section('RUN screen', 'screen', [
     ['x'],
     'drain a worker',
     is.onLivingWorker,
-    { hint: 'drain', rank: 4, palette: true, unlisted: true },
+    { hint: 'drain', rank: 6, palette: true, unlisted: true },
   ],
   [
     'schedule.pause',
@@ -339,7 +339,7 @@ const RUN = section('RUN screen', 'screen', [
     is.onLivingSchedule,
     { hint: (s) => (is.onPausedSchedule(s) ? 'go on' : 'pause'), rank: 1, palette: true, unlisted: true },
   ],
-  ['schedule.run-now', ['r'], 'run a schedule now', is.onLivingSchedule, { hint: 'run now', rank: 4, palette: true }],
+  ['schedule.run-now', ['r'], 'run a schedule now', is.onLivingSchedule, { hint: 'run now', rank: 6, palette: true }],
   ['row.retry', ['r'], 'try what failed again', is.canRetry, { hint: 'try again', rank: 2, palette: true }],
   [
     'open.chunk',
