@@ -84,7 +84,7 @@ describe.skipIf(!POSTGRES_OWN)(`workers that are lost, ${named} ${POSTGRES_MISSI
   })
 
   test('what a slot did while the queue was away is told when it is back', async () => {
-    stage.worker()
+    const worker = stage.worker()
     const run = await stage.distribute(...COPY, ...SMALL, '--slots', '1', '--rate', '5000')
     await stage.until('some chunks', async () => (await stage.chunksDone()) > 3)
     await stage.queue.kill9()
@@ -98,6 +98,8 @@ describe.skipIf(!POSTGRES_OWN)(`workers that are lost, ${named} ${POSTGRES_MISSI
     await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
     expect(await stage.run(run)).toMatchObject({ status: 'ok', rows: BigInt(ROWS), chunks: ROWS / 100 })
     await expectOnce()
+    worker.signal('SIGTERM')
+    expect(await worker.ended).toBe(0)
   })
 
   test('all are killed and one is started again: work goes on within 60 seconds', async () => {
