@@ -14,7 +14,7 @@ import { add, METADATA, PROTOCOL, temporaryFolder, writeLog, type Folder } from 
 import { copyOf, makePlace, missing } from '../support/copy-systems.ts'
 import { makeHealthyTable } from '../support/fsck-table.ts'
 import { psql } from './copy-postgresql-kit.ts'
-import { fsckOf } from './operation-kit.ts'
+import { fsckOf, importOf } from './operation-kit.ts'
 
 const why = await missing('postgresql')
 const HOUR_MS = 3_600_000
@@ -139,6 +139,24 @@ test('a catalog that cannot follow its log, by sync; and one that differs from i
   await size(7)
   expect((await run(validate)).alerts).toEqual(['drift raised'])
   expect((await run(validate)).alerts).toEqual([])
+})
+
+test('what keeps a catalog in order by night tells that it failed, and that it goes well again', async () => {
+  const table = join(folder.path, 'kept')
+  const catalog = `sqlite:///${join(folder.path, 'kept.db')}`
+  const alert = of('failed')
+  const upkeep: readonly Operation[] = [
+    { kind: 'index', table, columns: ['id'], catalog, drop: false, alert },
+    { kind: 'prune', tables: [table], catalog, keep: { versions: 5 }, confirm: table, dryRun: false, alert },
+  ]
+  for (const operation of upkeep) {
+    expect((await run(operation)).alerts, operation.kind).toEqual(['failed raised'])
+    expect((await run(operation)).alerts, operation.kind).toEqual([])
+  }
+  writeLog(table, [[PROTOCOL, METADATA, add('a')]])
+  const { finished } = await run(importOf(table, catalog))
+  expect(finished.exitCode).toBe(0)
+  for (const operation of upkeep) expect((await run(operation)).alerts, operation.kind).toEqual(['failed cleared'])
 })
 
 describe.skipIf(why !== '')(`on PostgreSQL${why}`, () => {

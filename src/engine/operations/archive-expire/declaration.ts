@@ -1,3 +1,4 @@
+import type { AlertWish } from '../../../model/alert.ts'
 import type { Declaration } from '../declaration.ts'
 import * as words from '../words.ts'
 
@@ -14,6 +15,7 @@ export type ArchiveExpireOperation = {
   readonly retentionMs?: number
   /** Name of the table, once more. */
   readonly confirm?: string
+  readonly alert?: AlertWish
   readonly dryRun: boolean
 }
 
@@ -30,6 +32,7 @@ export const archiveExpire: Declaration<ArchiveExpireOperation, (typeof EVENTS)[
       partitions: words.list('partition'),
       retentionMs: words.optionalDuration('retention'),
       confirm: words.optionalText('confirm'),
+      alert: words.alert,
       dryRun: words.flag('dry-run'),
     },
   },
@@ -46,6 +49,7 @@ export const archiveExpire: Declaration<ArchiveExpireOperation, (typeof EVENTS)[
     },
   ],
   plans: 'dryRun',
+  alerts: { causes: ['failed'], by: ['partitions'] },
   distributes: { by: 'parts' },
   comesAgain: true,
   events: EVENTS,

@@ -369,7 +369,7 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
       },
       ...alertOptions(
         'failed (the run ends failed or refused), of verify also verify (a file of an archive is damaged or missing)',
-        'run and verify:',
+        'run, verify, sweep and expire:',
       ),
     ],
     epilogue:

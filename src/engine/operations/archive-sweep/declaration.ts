@@ -1,3 +1,4 @@
+import type { AlertWish } from '../../../model/alert.ts'
 import type { Declaration } from '../declaration.ts'
 import * as words from '../words.ts'
 
@@ -12,6 +13,7 @@ export type ArchiveSweepOperation = {
   readonly retentionMs?: number
   /** Name of the table, or `all` where it is not one: said twice. */
   readonly confirm?: string
+  readonly alert?: AlertWish
   readonly dryRun: boolean
 }
 
@@ -27,6 +29,7 @@ export const archiveSweep: Declaration<ArchiveSweepOperation, (typeof EVENTS)[nu
       olderThanMs: words.duration('age'),
       retentionMs: words.optionalDuration('retention'),
       confirm: words.optionalText('confirm'),
+      alert: words.alert,
       dryRun: words.flag('dry-run'),
     },
   },
@@ -42,5 +45,6 @@ export const archiveSweep: Declaration<ArchiveSweepOperation, (typeof EVENTS)[nu
     },
   ],
   plans: 'dryRun',
+  alerts: { causes: ['failed'] },
   events: EVENTS,
 }

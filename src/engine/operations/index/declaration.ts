@@ -1,3 +1,5 @@
+import type { AlertCause, AlertWish } from '../../../model/alert.ts'
+import { alertOptions } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import { TABLE } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
@@ -11,7 +13,10 @@ export type IndexOperation = {
   readonly catalog: string
   /** Take their ranges away. */
   readonly drop: boolean
+  readonly alert?: AlertWish
 }
+
+const CAUSES: readonly AlertCause[] = ['failed']
 
 const EVENTS = ['log'] as const
 
@@ -29,6 +34,7 @@ export const indexColumns: Declaration<IndexOperation, (typeof EVENTS)[number]> 
         describe: 'columns that conditions ask about; a.b for a field',
       },
       { name: 'drop', type: 'flag', default: false, describe: 'take the ranges of these columns away' },
+      ...alertOptions(CAUSES),
     ],
   },
   words: {
@@ -36,6 +42,7 @@ export const indexColumns: Declaration<IndexOperation, (typeof EVENTS)[number]> 
     columns: words.list('column'),
     catalog: words.catalog,
     drop: words.flag('drop'),
+    alert: words.alert,
   },
   shape: 'lines',
   stores: [
@@ -43,5 +50,6 @@ export const indexColumns: Declaration<IndexOperation, (typeof EVENTS)[number]> 
     { field: 'catalog', family: 'catalog', access: 'write', end: 'target' },
   ],
   about: 'table',
+  alerts: { causes: CAUSES, by: ['columns', 'drop'] },
   events: EVENTS,
 }

@@ -1,3 +1,5 @@
+import type { AlertCause, AlertWish } from '../../../model/alert.ts'
+import { alertOptions } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import { ALL_TABLES, TABLE, WOULD_GO } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
@@ -12,7 +14,10 @@ export type PruneOperation = {
   /** Name of the table, or `all` where it is not one: said twice. */
   readonly confirm?: string
   readonly dryRun: boolean
+  readonly alert?: AlertWish
 }
+
+const CAUSES: readonly AlertCause[] = ['failed']
 
 const EVENTS = ['table.finished', 'log'] as const
 
@@ -31,6 +36,7 @@ export const prune: Declaration<PruneOperation, (typeof EVENTS)[number]> = {
         describe: 'give up what was replaced longer ago than 30d, 12h',
       },
       WOULD_GO,
+      ...alertOptions(CAUSES),
     ],
   },
   shape: 'lines',
@@ -45,5 +51,6 @@ export const prune: Declaration<PruneOperation, (typeof EVENTS)[number]> = {
     },
   ],
   plans: 'dryRun',
+  alerts: { causes: CAUSES },
   events: EVENTS,
 }
