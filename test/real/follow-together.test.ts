@@ -21,6 +21,7 @@ import { copyOf, missing, makePlace, type Place } from '../support/copy-systems.
 import { NOBODYS_PID } from '../support/lease-owners.ts'
 
 const MISSING = await missing('postgresql')
+const STREAM = '5'
 const SHARED = 'run 7'
 const TABLES = ['a', 'b', 'c', 'd', 'e'] as const
 const ROWS = 4000
@@ -73,7 +74,7 @@ describe.skipIf(MISSING !== '')(`a round that several programs share ${MISSING}`
     await to?.[Symbol.asyncDispose]()
   })
   beforeEach(async () => {
-    await new RoundLedger(database, ownerOf()).end(SHARED).catch(() => undefined)
+    await new RoundLedger(database, ownerOf()).end(STREAM).catch(() => undefined)
   })
 
   const events: EventBody[] = []
@@ -112,7 +113,7 @@ describe.skipIf(MISSING !== '')(`a round that several programs share ${MISSING}`
   /** What is compared here waits until `until` is. */
   async function together(call: () => void, until: Promise<unknown>): Promise<readonly unknown[]> {
     await using moment = await momentNow(async () => void (await until))
-    const shared = { database, owner: ownerOf(), sharedRun: SHARED, call }
+    const shared = { database, owner: ownerOf(), stream: STREAM, sharedRun: SHARED, call }
     return await compareTogether(tables, moment, options, shared)
   }
 
@@ -187,18 +188,20 @@ describe.skipIf(MISSING !== '')(`a round that several programs share ${MISSING}`
     await using moment = await momentNow()
     const names = { sourceSnapshot: moment.source.exported ?? '', targetSnapshot: moment.target.exported ?? '' }
     const before = new RoundLedger(database, ownerOf())
-    const first = await before.begin(SHARED, { ...names, tables: tables.map(([, { plan }]) => ({ plan })) })
+    const first = await before.begin(STREAM, SHARED, { ...names, tables: tables.map(([, { plan }]) => ({ plan })) })
     await before.add(first, [{ no: 0, table: 0, range: { by: 'key', after: null, through: null } }])
     const claimed = await before.claim(first, null)
-    const second = await before.begin(SHARED, { ...names, tables: [] })
+    // Somebody has gone on with the run after its end: nothing stays of what was before.
+    const second = await before.begin(STREAM, `${SHARED}/later`, { ...names, tables: [] })
     expect(claimed === null ? null : await before.answer(first, claimed, WRONG)).toBe(false)
     expect([await before.isOpen(first), await before.isOpen(second)]).toEqual([false, true])
+    expect(await database.all('SELECT count(*) FROM migration_proof_ranges')).toEqual([[0]])
   })
 
   test('compares nothing where the snapshots are gone, or there is no round, and says which', async () => {
     expect(await helper()).toEqual({ ranges: 0, rows: 0n })
     const rounds = new RoundLedger(database, ownerOf())
-    const round = await rounds.begin(SHARED, {
+    const round = await rounds.begin(STREAM, SHARED, {
       sourceSnapshot: '00000003-0000001B-1',
       targetSnapshot: '00000003-0000001B-1',
       tables: tables.map(([, { plan }]) => ({ plan })),

@@ -270,7 +270,13 @@ export class Following implements AsyncDisposable {
         shared:
           run.sharedRun === undefined || run.callComparers === undefined
             ? null
-            : { database, owner: this.#parts.owner, sharedRun: run.sharedRun, call: run.callComparers },
+            : {
+                database,
+                owner: this.#parts.owner,
+                stream: this.#stream,
+                sharedRun: run.sharedRun,
+                call: run.callComparers,
+              },
         divide: (lanes) => divideLanes(this.#parts, this.#sides, this.#ledger, this.#stream, this.#tables, lanes),
         build: async (ready) => {
           const reached = ready.flatMap((at) => this.#tables[at] ?? [])

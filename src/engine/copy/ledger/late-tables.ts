@@ -42,7 +42,7 @@ const BODIES = {
     `proof_id ${name} NOT NULL PRIMARY KEY, stream_id ${name} NOT NULL, run_id ${integer}, schema_name ${name} NOT NULL, table_name ${name} NOT NULL,
      log_position ${name}, source_rows ${integer}, target_rows ${integer}, differing ${integer}, unread ${integer}, pause_ms ${integer}, took_ms ${integer}, proved_ms ${integer}`,
   migration_proof_rounds: ({ integer, name, text }) =>
-    `shared_run ${name} NOT NULL PRIMARY KEY, round_id ${name} NOT NULL, run_id ${integer}, source_snapshot ${text}, target_snapshot ${text},
+    `stream_id ${name} NOT NULL PRIMARY KEY, round_id ${name} NOT NULL, shared_run ${name} NOT NULL, run_id ${integer}, source_snapshot ${text}, target_snapshot ${text},
      tables ${text}, begun_ms ${integer}`,
   migration_proof_ranges: ({ integer, name, text }) =>
     `round_id ${name} NOT NULL, range_no ${integer} NOT NULL, table_no ${integer} NOT NULL, wanted ${text} NOT NULL, status ${name} NOT NULL,

@@ -27,10 +27,11 @@ const FEWEST = 2
 /** What is done within this time is not worth programs elsewhere, ms. */
 const ALONE_MS = 1000
 
-/** @property sharedRun the same for all who share the round @property call asks workers to compare with this program */
+/** @property stream its id @property sharedRun the same for all who share the round @property call asks workers to compare with this program */
 export type SharedProof = {
   readonly database: LedgerDatabase
   readonly owner: Owner
+  readonly stream: string
   readonly sharedRun: string
   readonly call: () => void
 }
@@ -43,14 +44,14 @@ export async function compareTogether(
   tables: NumberedTables,
   moment: Moment,
   options: ComparingOptions,
-  { database, owner, sharedRun, call }: SharedProof,
+  { database, owner, stream, sharedRun, call }: SharedProof,
 ): Promise<readonly TableComparison[]> {
   const [sourceSnapshot, targetSnapshot] = [moment.source.exported, moment.target.exported]
   if (sourceSnapshot === undefined || targetSnapshot === undefined) return await compareMoment(tables, moment, options)
   const ranges = await cut(tables, moment, options.signal)
   if (ranges.length < FEWEST) return await compareMoment(tables, moment, options)
   const rounds = new RoundLedger(database, owner)
-  const round = await rounds.begin(sharedRun, {
+  const round = await rounds.begin(stream, sharedRun, {
     sourceSnapshot,
     targetSnapshot,
     tables: tables.map(([, { plan, targetWhere }]) => ({
@@ -67,7 +68,7 @@ export async function compareTogether(
     clearTimeout(calling)
     clearInterval(heart)
     // Where the ledger is away, the next round or the next owner removes it.
-    await rounds.end(sharedRun).catch(() => undefined)
+    await rounds.end(stream).catch(() => undefined)
   }
 }
 

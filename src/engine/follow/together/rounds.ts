@@ -56,18 +56,19 @@ export class RoundLedger {
   }
 
   /** Begins a round in place of whatever a program before has left of one. @param sharedRun the same for all who share it @returns its id */
-  async begin(sharedRun: string, round: Omit<SharedRound, 'id'>): Promise<string> {
+  async begin(stream: string, sharedRun: string, round: Omit<SharedRound, 'id'>): Promise<string> {
     for (const name of ['migration_proof_ranges', 'migration_proof_rounds'] as const)
       await makeLateTable(this.#database, name)
     const id = randomUUID()
     await this.#database.batch([
-      ...removed(sharedRun),
+      ...removed(stream),
       {
-        sql: `INSERT INTO migration_proof_rounds (shared_run, round_id, run_id, source_snapshot, target_snapshot, tables, begun_ms)
-              VALUES (?, ?, ?, ?, ?, ?, ${this.#now})`,
+        sql: `INSERT INTO migration_proof_rounds (stream_id, round_id, shared_run, run_id, source_snapshot, target_snapshot, tables, begun_ms)
+              VALUES (?, ?, ?, ?, ?, ?, ?, ${this.#now})`,
         parameters: [
-          sharedRun,
+          stream,
           id,
+          sharedRun,
           this.#owner.runId,
           round.sourceSnapshot,
           round.targetSnapshot,
@@ -79,8 +80,8 @@ export class RoundLedger {
   }
 
   /** Nobody takes anything of it any more, and what is under way counts for nothing. */
-  async end(sharedRun: string): Promise<void> {
-    await this.#database.batch(removed(sharedRun))
+  async end(stream: string): Promise<void> {
+    await this.#database.batch(removed(stream))
   }
 
   /** @returns null where none goes on */
@@ -232,10 +233,10 @@ export class RoundLedger {
   }
 }
 
-const removed = (sharedRun: string): readonly { readonly sql: string; readonly parameters: SqlRow }[] => [
+const removed = (stream: string): readonly { readonly sql: string; readonly parameters: SqlRow }[] => [
   {
-    sql: 'DELETE FROM migration_proof_ranges WHERE round_id IN (SELECT round_id FROM migration_proof_rounds WHERE shared_run = ?)',
-    parameters: [sharedRun],
+    sql: 'DELETE FROM migration_proof_ranges WHERE round_id IN (SELECT round_id FROM migration_proof_rounds WHERE stream_id = ?)',
+    parameters: [stream],
   },
-  { sql: 'DELETE FROM migration_proof_rounds WHERE shared_run = ?', parameters: [sharedRun] },
+  { sql: 'DELETE FROM migration_proof_rounds WHERE stream_id = ?', parameters: [stream] },
 ]
