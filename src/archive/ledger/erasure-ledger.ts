@@ -4,6 +4,7 @@
  */
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { Digest } from '../../model/copy/rows.ts'
+import { SluiceError } from '../../shared/errors.ts'
 import type { Owner } from '../../shared/owner.ts'
 import type { Closing, LedgerDatabase, Statement } from '../../stores/copy-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
@@ -112,11 +113,15 @@ export class ErasureLedger {
     })
   }
 
-  /** Notes that it begins. */
+  /**
+   * Notes that it begins. Of several that begin at the same moment one goes on at most: each is noted before it looks for others, and is taken back where it
+   * finds one.
+   * @throws SluiceError LEDGER_BUSY where another one has not ended
+   */
   async begin(
     { id, reason, tested, signedBy, condition }: Pick<Erasure, 'id' | 'reason' | 'tested' | 'signedBy' | 'condition'>,
     tool: string,
-  ): Promise<void> {
+  ): Promise<Erasure> {
     const { unlessThere } = ledgerDialect(this.#database.dialect)
     await this.#database.batch([
       {
@@ -125,6 +130,24 @@ export class ErasureLedger {
         parameters: [...this.#table, id, reason, JSON.stringify(tested), signedBy, tool, condition],
       },
     ])
+    const open = (await this.all()).filter(({ state }) => state !== 'done')
+    const other = open.find((one) => one.id !== id)
+    const begun = open.find((one) => one.id === id)
+    if (begun === undefined) throw new SluiceError('INTERNAL', 'the ledger has no erasure that has just begun')
+    if (other === undefined) return begun
+    await this.#database.batch([
+      {
+        // Who was told the same ticket may have taken it up already.
+        sql: `DELETE FROM migration_archive_erasures WHERE ${KEY} AND state = 'erasing' AND owner IS NULL`,
+        parameters: [...this.#table, id],
+      },
+    ])
+    throw new SluiceError('LEDGER_BUSY', `the erasure ${other.reason} began at the same moment`, {
+      where: this.#table.filter((part) => part !== '').join('.'),
+      reason: 'a table has one at a time, and nothing was erased by this one',
+      hint: 'run it again once the other one has ended',
+      retryable: true,
+    })
   }
 
   /** What went out of each place so far, by place. */

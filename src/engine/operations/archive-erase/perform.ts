@@ -137,18 +137,17 @@ async function countHistory(context: ArchiveContext, { database }: Opened): Prom
   return state === null ? 0 : (await historyOf(context, database, state.version, Date.now())).length
 }
 
-async function begin(
+function begin(
   erasures: ErasureLedger,
   { reason }: ArchiveEraseOperation,
   { test }: Wanted,
   run: EraseRun,
 ): Promise<Erasure> {
-  const id = BigInt(run.runId)
   const condition = conditionHash(test)
-  await erasures.begin({ id, reason, tested: testedColumns(test), signedBy: run.actor, condition }, run.tool)
-  const begun = await erasures.unfinished()
-  if (begun !== null) return begun
-  throw new SluiceError('INTERNAL', 'the ledger has no erasure that has just begun')
+  return erasures.begin(
+    { id: BigInt(run.runId), reason, tested: testedColumns(test), signedBy: run.actor, condition },
+    run.tool,
+  )
 }
 
 async function ended({ erasures }: Erasing, { id, version, destroyed }: Erasure): Promise<Ending> {
