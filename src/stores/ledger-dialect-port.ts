@@ -17,6 +17,8 @@ export type LedgerDialect = {
   }
   /** Behind a query for the next row to take, so that workers do not wait for each other. */
   readonly skipLocked: string
+  /** Behind a query for a row that nobody may change before the transaction ends; empty where one program writes at a time. */
+  readonly shareLocked: string
   /** Behind an INSERT whose key may be there already: then nothing is written. */
   readonly unlessThere: string
   /** Statements before the first table. */

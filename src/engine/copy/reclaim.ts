@@ -26,6 +26,22 @@ export async function reclaimDead(
   return free(database, ledger, [...dead, ...nobodys], 'ended')
 }
 
+/** Whoever has them: what is under way from views of before must not be written any more. */
+export async function reclaimOthers(
+  database: LedgerDatabase,
+  ledger: ChunkLedger,
+  owner: Owner,
+): Promise<readonly Reclaimed[]> {
+  const chunks = (await ledger.claims.held()).filter(({ holder }) => holder?.id !== owner.id)
+  const [ended, living] = [true, false].map((is) =>
+    chunks.filter(({ holder }) => (endedHolder(holder, owner) !== null) === is),
+  )
+  return [
+    ...(await free(database, ledger, ended ?? [], 'ended')),
+    ...(await free(database, ledger, living ?? [], 'lease')),
+  ]
+}
+
 async function free(
   database: LedgerDatabase,
   ledger: ChunkLedger,

@@ -44,6 +44,7 @@ export async function startTable(one: PlannedTable, planned: PlannedCopy, around
   const name = tableText(one.source.table)
   const key = tableKeyOf(one.targetName)
   const ledger = new ChunkLedger(database, key, owner)
+  if (around.fence !== undefined) ledger.claims.under(around.fence)
   const begun = run.clock.ticks()
   const fail = (error: SluiceError): TableRun => {
     run.emit({

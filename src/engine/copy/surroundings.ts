@@ -1,6 +1,6 @@
 /** What the copy of each table of a run has in common. */
 import type { LeftBehind } from '../../model/copy/left-behind.ts'
-import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
+import type { CopyStore, LedgerDatabase, Statement } from '../../stores/copy-port.ts'
 import type { CopyOperation } from '../operation.ts'
 import type { CopyRun } from './copy-run.ts'
 import type { Owner } from './ledger/owner.ts'
@@ -23,6 +23,8 @@ export type Surroundings = {
   readonly runs: RunLedger
   /** Of a slot: what it shares with the others. */
   readonly shared?: SharedTables
+  /** Of a copy that is followed: chunks are taken as long as this gives a row. */
+  readonly fence?: Statement
   readonly steering: Steering
   readonly throttle: Throttle
   /** What is made beside rows; absent where nothing is. */

@@ -7,6 +7,7 @@ import type { LogPosition } from '../../model/copy/change.ts'
 import { dec } from '../../model/event.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
+import type { Statement } from '../../stores/copy-port.ts'
 import type { Cdc, ChangeSource, StreamBirth } from '../../stores/follow-port.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import { beat } from '../../stores/lease/heartbeat.ts'
@@ -26,7 +27,7 @@ import { endStream, refuseSwitching, streamName } from './end-stream.ts'
 import { examined, refuse, sidesOf, type FollowingParts, type Sides } from './exam.ts'
 import type { FollowTable } from './followed-table.ts'
 import { cdcOf, refuseFaulty, refuseSecond, streamOfPlan } from './known-stream.ts'
-import { StreamLedger } from './ledger/streams.ts'
+import { StreamLedger, streamFence } from './ledger/streams.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
 import { FollowLoop } from './loop.ts'
 import type { LoopEnd } from './loop-parts.ts'
@@ -151,6 +152,11 @@ export class Following implements AsyncDisposable {
    */
   settle(): Promise<LogPosition> {
     return this.#sides.changes.fence(this.#parts.run.interrupt.abort)
+  }
+
+  /** Gives a row as long as no other program has the stream. */
+  get fence(): Statement {
+    return streamFence(this.#stream, this.#fence)
   }
 
   /**

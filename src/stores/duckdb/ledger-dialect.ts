@@ -13,6 +13,7 @@ export const DUCKDB_LEDGER: LedgerDialect = {
     currentTime: 'CURRENT_TIMESTAMP',
   },
   skipLocked: '',
+  shareLocked: '',
   unlessThere: 'ON CONFLICT DO NOTHING',
   before: ['CREATE SEQUENCE IF NOT EXISTS migration_checkpoint_ids'],
   columns:

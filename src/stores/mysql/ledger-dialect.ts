@@ -14,6 +14,7 @@ export const MYSQL_LEDGER: LedgerDialect = {
     currentTime: 'CURRENT_TIMESTAMP(3)',
   },
   skipLocked: 'FOR UPDATE SKIP LOCKED',
+  shareLocked: 'LOCK IN SHARE MODE',
   // IGNORE would let other mistakes pass too.
   unlessThere: 'ON DUPLICATE KEY UPDATE table_name = table_name',
   before: [],

@@ -14,6 +14,7 @@ export const POSTGRESQL_LEDGER: LedgerDialect = {
     currentTime: 'CURRENT_TIMESTAMP',
   },
   skipLocked: 'FOR UPDATE SKIP LOCKED',
+  shareLocked: 'FOR SHARE',
   unlessThere: 'ON CONFLICT DO NOTHING',
   before: [],
   columns: `SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass(CAST(? AS text))

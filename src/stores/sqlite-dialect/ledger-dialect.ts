@@ -13,6 +13,7 @@ export const SQLITE_LEDGER: LedgerDialect = {
     currentTime: 'CURRENT_TIMESTAMP',
   },
   skipLocked: '',
+  shareLocked: '',
   unlessThere: 'ON CONFLICT DO NOTHING',
   before: [],
   columns: 'SELECT name FROM pragma_table_info(?)',

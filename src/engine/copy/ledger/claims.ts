@@ -38,6 +38,8 @@ export class ChunkClaims {
   #seed: number | null = null
   /** The smallest and the largest number that was pending, where claims begin anywhere between. */
   #ends: readonly [number, number] | null = null
+  /** Gives a row as long as this program may take chunks; null where nothing forbids it. */
+  #fence: Statement | null = null
   /** Chunks that may be free, where no index leads to them, and where they stood in the table when they were read. */
   #ahead: { readonly id: number; readonly place: bigint }[] = []
 
@@ -59,10 +61,19 @@ export class ChunkClaims {
   }
 
   /**
+   * Chunks are taken only as long as a query gives a row, which stays as it is while one is taken. What was taken before is not held up by it: whoever ends the
+   * fence frees it.
+   */
+  under(fence: Statement): void {
+    this.#fence = fence
+  }
+
+  /**
    * Takes the next pending chunk, smallest number first. Its fence grows, so that whoever held it before cannot close it.
    * @param part only every nth chunk, where several jobs share a copy
    * @param except numbers of chunks that are left alone
    * @returns null where none is due
+   * @throws SluiceError LEASE_LOST where the fence of `under` is gone
    */
   async claim(part: Part | null, except: readonly string[] = []): Promise<Claim | null> {
     this.#asked++
@@ -133,13 +144,25 @@ export class ChunkClaims {
     const taken = this.#lease.taken(this.#owner)
     const { start, where, before, after } = this.#changing(which)
     const columns = `id, chunk_no, kind, lo, hi, CAST(start_id AS ${this.#text}), CAST(end_id AS ${this.#text}), fence, attempt, cursor_key, rows_written`
-    const [, [row, ...more] = []] = await this.#database.batch([
+    const fence = this.#fence
+    const fenced = fence === null ? '' : ` AND EXISTS (${fence.sql})`
+    // Held first: who ends the fence waits for this transaction, and finds what it has taken.
+    const held = fence === null ? [] : [{ ...fence, sql: `${fence.sql} ${this.#dialect.shareLocked}` }]
+    const answers = await this.#database.batch([
+      ...held,
       {
         sql: `${start} SET status = 'in_progress', ${taken.sql}, session = NULL, claim = ?, surplus = NULL,
                 fence = COALESCE(fence, 0) + 1, attempt = COALESCE(attempt, 0) + 1, run_id = ?,
                 started_ms = ${this.#now}, error_message = NULL, error_code = NULL
-              WHERE ${where}`,
-        parameters: [...before, ...taken.parameters, token, this.#owner.runId, ...after],
+              WHERE ${where}${fenced}`,
+        parameters: [
+          ...before,
+          ...taken.parameters,
+          token,
+          this.#owner.runId,
+          ...after,
+          ...(fence?.parameters ?? []),
+        ],
       },
       {
         sql: `SELECT ${columns} FROM migration_checkpoints
@@ -147,6 +170,8 @@ export class ChunkClaims {
         parameters: [...this.#identity, token],
       },
     ])
+    const [row, ...more] = answers.at(-1) ?? []
+    if (fence !== null && answers[0]?.length === 0) throw fenceLost()
     // A batch that was run again because its answer got lost has taken one chunk each time.
     for (const other of more) await this.release(claimOf(other), 0, null)
     return row === undefined ? null : claimOf(row)
@@ -314,6 +339,13 @@ export class ChunkClaims {
 
 function leaseLost({ no }: Claim): SluiceError {
   return new SluiceError('LEASE_LOST', `another worker took over chunk ${no}`)
+}
+
+function fenceLost(): SluiceError {
+  return new SluiceError('LEASE_LOST', 'another program has the stream of this table now', {
+    hint: 'it copies what is left; nothing of this program is written any more',
+    retryable: true,
+  })
 }
 
 function claimOf(row: SqlRow): Claim {

@@ -177,9 +177,7 @@ export class StreamLedger {
   async refuseLost(id: string, fence: number): Promise<void> {
     const sql = 'SELECT 1 FROM migration_streams WHERE stream_id = ? AND owner = ? AND fence = ?'
     if ((await this.database.all(sql, [id, this.#owner.id, fence])).length > 0) return
-    throw new SluiceError('LEASE_LOST', 'another program follows this stream now', {
-      hint: 'nothing of this program is applied any more; end one of both',
-    })
+    throw streamLost()
   }
 
   /** The sessions that apply changes, so that they can be ended where their program is gone. */
@@ -285,6 +283,19 @@ export class StreamLedger {
     return { sql: 'SELECT 1 FROM migration_streams WHERE stream_id = ? AND ended_ms IS NOT NULL', parameters: [id] }
   }
 
+  /** Tables of which not all is copied. */
+  async toCopy(id: string): Promise<readonly Pick<StreamTable, 'key' | 'source'>[]> {
+    const rows = await this.database.all(
+      `SELECT schema_name, table_name, source_table FROM migration_stream_tables
+       WHERE stream_id = ? AND state IN ('copying', 'resync') ORDER BY schema_name, table_name`,
+      [id],
+    )
+    return rows.map(([schema, name, source]) => ({
+      key: { schema: String(schema), name: String(name) },
+      source: String(source),
+    }))
+  }
+
   async tables(id: string, positions: Positions): Promise<readonly StreamTable[]> {
     const rows = await this.database.all(
       'SELECT schema_name, table_name, source_table, lane, state, fence_position FROM migration_stream_tables WHERE stream_id = ? ORDER BY schema_name, table_name',
@@ -344,12 +355,28 @@ export class StreamLedger {
     ])
   }
 
-  /** @param fence as the ledger stores positions; null while the table is copied */
+  /**
+   * @param fence as the ledger stores positions; null while the table is copied
+   * @throws SluiceError LEASE_LOST where another program has the stream now
+   */
   async noteState(id: string, keys: readonly TableKey[], state: TableState, fence: string | null): Promise<void> {
-    if (keys.length > 0) await this.database.batch(keys.map((key) => this.stateStatement(id, key, state, fence)))
+    if (keys.length === 0) return
+    const own = {
+      sql: 'SELECT 1 FROM migration_streams s WHERE s.stream_id = ? AND s.owner = ?',
+      parameters: [id, this.#owner.id],
+    }
+    const { shareLocked } = ledgerDialect(this.database.dialect)
+    const [held = []] = await this.database.batch([
+      { ...own, sql: `${own.sql} ${shareLocked}` },
+      ...keys.map((key): Statement => {
+        const { sql, parameters } = this.stateStatement(id, key, state, fence)
+        return { sql: `${sql} AND EXISTS (${own.sql})`, parameters: [...parameters, ...own.parameters] }
+      }),
+    ])
+    if (held.length === 0) throw streamLost()
   }
 
-  /** The same, for the transaction of a batch. */
+  /** The same, for the transaction of a batch that a fence guards. */
   stateStatement(id: string, key: TableKey, state: TableState, fence: string | null): Statement {
     return {
       sql: `UPDATE migration_stream_tables SET state = ?, fence_position = ?, changed_ms = ${this.#now} WHERE stream_id = ? AND schema_name = ? AND table_name = ?`,
@@ -379,6 +406,20 @@ export class StreamLedger {
         ],
       },
     ])
+  }
+}
+
+function streamLost(): SluiceError {
+  return new SluiceError('LEASE_LOST', 'another program follows this stream now', {
+    hint: 'nothing of this program is applied any more; end one of both',
+  })
+}
+
+/** Gives a row as long as nobody has taken the stream since. @param fence as `StreamLedger.take` gave it */
+export function streamFence(id: string, fence: number): Statement {
+  return {
+    sql: 'SELECT 1 FROM migration_streams s WHERE s.stream_id = ? AND s.fence = ?',
+    parameters: [id, fence],
   }
 }
 

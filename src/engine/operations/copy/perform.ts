@@ -250,6 +250,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
       pulse,
       weak,
       ...(shared === null ? {} : { shared }),
+      ...(following === null ? {} : { fence: following.fence }),
       ...now,
     }
     emitPlan(
