@@ -33,8 +33,8 @@ export type Run<E extends EventType = never> = OperationContext<E> & {
   readonly book?: string
   /** Of a slot: the same for all turns of all slots of one shared run. */
   readonly sharedRun?: string
-  /** Of a slot that has a stream: asks other workers to compare with it. */
-  readonly callComparers?: () => void
+  /** Of a slot that has a stream: asks other workers to copy, or compare, with it. */
+  readonly callOthers?: () => void
   /** Steers the run over its socket from now on, until it is disposed; absent where nobody listens. */
   readonly steerBy?: (steered: Steered) => Disposable
   /** Told of the events of slots that a worker has, each with the shared run that it belongs to: they are no events of the worker's own run. */

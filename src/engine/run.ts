@@ -35,10 +35,10 @@ export type RunOptions = {
   readonly book?: string
   /** Of a slot: the same for all turns of all slots of one shared run. */
   readonly sharedRun?: string
-  /** Of a slot that has a stream: asks other workers to compare with it. */
-  readonly callComparers?: () => void
-  /** Does not follow the stream that the operation is about: it compares with whoever does, as long as there is something to compare. */
-  readonly comparesOnly?: true
+  /** Of a slot that has a stream: asks other workers to copy, or compare, with it. */
+  readonly callOthers?: () => void
+  /** Does not follow the stream that the operation is about: it copies and compares for whoever does, as long as there is something to do. */
+  readonly onCall?: true
   /** Which alerts earlier runs have told; that of this machine when absent. @param say tells in words what is wrong with it */
   readonly alertMemory?: (say: (what: string) => void) => AlertMemory
   readonly control?: RunControl
@@ -116,7 +116,7 @@ export async function runOperation(operation: Operation, options: RunOptions): P
     ...(await resumed(operation)),
   })
   try {
-    const ending = await (options.comparesOnly === true ? comparing(operation, run) : perform(operation, run))
+    const ending = await (options.onCall === true ? forStream(operation, run) : perform(operation, run))
     return await finish(ending, ending.error ?? null)
   } catch (error) {
     return await finish({}, asSluiceError(error))
@@ -141,7 +141,7 @@ function endedBy(error: SluiceError, ended: RunFinished): RunFinished {
 /** Null where nobody asked for an alert. */
 async function runAlerts(
   operation: Operation,
-  { clock, book, alertMemory, comparesOnly }: RunOptions,
+  { clock, book, alertMemory, onCall }: RunOptions,
   {
     runId,
     emit,
@@ -149,7 +149,7 @@ async function runAlerts(
   }: { readonly runId: string; readonly emit: (body: EventBody) => void; readonly live: LiveRun | null },
 ): Promise<RunAlerts | null> {
   // What a plan finds is no end of what a run has told, and no beginning; and whoever has the stream tells of it.
-  const wish = isPlanOnly(operation) || comparesOnly === true ? undefined : alertWishOf(operation)
+  const wish = isPlanOnly(operation) || onCall === true ? undefined : alertWishOf(operation)
   if (wish === undefined) return null
   const [{ RunAlerts: Alerts }, { memoryOfMachine }] = await Promise.all([
     import('./alerts/run-alerts.ts'),
@@ -227,9 +227,9 @@ async function resumed(operation: Operation): Promise<{ resumes?: Dec; baseline?
 }
 
 /** @throws SluiceError CONNECT_FAILED … */
-async function comparing(operation: Operation, run: Run<EventType>): Promise<Ending> {
-  const { compareForStream } = await import('./operations/follow/compare-for-stream.ts')
-  return await compareForStream(operation, run)
+async function forStream(operation: Operation, run: Run<EventType>): Promise<Ending> {
+  const { onCall } = await import('./operations/follow/on-call.ts')
+  return await onCall(operation, run)
 }
 
 /** Each operation loads what it needs when it runs. @throws whatever the operation throws */

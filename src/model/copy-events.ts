@@ -46,7 +46,7 @@ export type Latency = {
 }
 
 /** The run stops; somebody asked for this chunk back; nothing was heard of its owner for too long; its program has ended. */
-export type ReleaseReason = 'stop' | 'asked' | 'lease' | 'ended' | 'compare'
+export type ReleaseReason = 'stop' | 'asked' | 'lease' | 'ended' | 'compare' | 'left'
 
 /** Of one table, over all runs. */
 export type CopyTally = {

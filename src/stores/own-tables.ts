@@ -67,6 +67,7 @@ export const OWN_TABLES: readonly OwnTable[] = [
   late('migration_stream_tables', 3, ['stream_id', 'source_table']),
   late('migration_stream_rereads', 3, ['reread_id', 'stream_id']),
   late('migration_stream_proofs', 3, ['proof_id', 'stream_id']),
+  late('migration_shared_copies', 4, ['stream_id', 'shared_run', 'fence']),
   late('migration_proof_rounds', 4, ['stream_id', 'round_id']),
   late('migration_proof_ranges', 4, ['round_id', 'range_no']),
   late('migration_sign_offs', 3, ['sign_off_id', 'stream_id']),

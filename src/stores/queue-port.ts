@@ -95,7 +95,7 @@ export interface QueueWorker {
   /** Gives a slot back, and ends the run with its last one. @returns false where it was another worker's already */
   release(slot: ClaimedSlot, end: SlotEnd): Promise<boolean>
   /** Queues the slots of its run that compare with the slot, those that do not work already. */
-  callComparers(slot: ClaimedSlot): Promise<void>
+  callOthers(slot: ClaimedSlot): Promise<void>
   /** Gives a slot back that this worker must not work on, and notes why. */
   refuse(slot: ClaimedSlot, error: ErrorInfo): Promise<void>
   sweep(): Promise<Swept>

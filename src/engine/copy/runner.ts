@@ -36,6 +36,8 @@ export type RunnerOptions = {
   readonly clock: Clock
   /** Told once of each table of which nothing is left. */
   readonly finish: (table: TableRun, context: TableContext) => Promise<void>
+  /** What fails here is left to the program that has the copy. */
+  readonly leaves?: true
   /** Frees chunks of owners who are gone. */
   readonly reclaim: (context: TableContext) => Promise<void>
 }
@@ -234,6 +236,10 @@ class Worker {
 
   async #giveUp(table: Working, claim: Claim, kind: string, thrown: SluiceError): Promise<void> {
     const { emit, name, ledger, plan } = table.context
+    if (this.#options.leaves === true) {
+      table.error ??= thrown
+      return await this.#release(table, claim, 'left', thrown)
+    }
     const isBegun = thrown.code === 'TARGET_NOT_EMPTY' && (await ledger.has(BEGUN).catch(() => false))
     const error = isBegun ? notEmpty(plan.target.table.name, true) : thrown
     const compared = table.again !== undefined && (error.code === 'PROOF_FAILED' || error.code === 'TARGET_NOT_EMPTY')

@@ -84,3 +84,19 @@ export class Views implements AsyncDisposable {
     return view
   }
 }
+
+/**
+ * Every answer has a look of its own. One that lasted would keep its locks while another session asks for the same table, and whoever wants it for himself in
+ * between, as a TRUNCATE does, would have both wait for ever.
+ */
+export function askingOnce(views: Views): Pick<Views, 'ask'> {
+  return {
+    ask: async (body) => {
+      try {
+        return await views.ask(body)
+      } finally {
+        await views.release()
+      }
+    },
+  }
+}

@@ -46,7 +46,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 
 const operation = withOwnUrls(order.operation as Operation, order.stores)
 const secrets = order.stores.flatMap(({ url }) => secretsOfUrl(url))
-const { turnMs, book, sharedRun, comparesOnly } = order
+const { turnMs, book, sharedRun, onCall } = order
 const turn = turnMs === undefined ? null : new Turn(turnMs, () => interrupter.requestStop())
 const { tool, actor, host, commandLine, mark } = order
 const options = { tool, actor, host, commandLine, interrupt: interrupter, clock: systemClock, control }
@@ -62,7 +62,7 @@ const finished =
     ...(book === undefined ? {} : { book }),
     sharedRun,
     alertMemory: (say) => alerts.memory(order.operation as Operation, book, say),
-    ...(comparesOnly === undefined ? { callComparers: () => tell({ callComparers: true }) } : { comparesOnly }),
+    ...(onCall === undefined ? { callOthers: () => tell({ callOthers: true }) } : { onCall }),
   }))
 turn?.[Symbol.dispose]()
 const { exitCode, error: failure } = finished

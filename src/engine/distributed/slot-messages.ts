@@ -20,7 +20,7 @@ export type SlotOrder = {
   /** Ends well after so long a time of work, ms; whenever it is done when absent. */
   readonly turnMs?: number
   /** Compares with the slot that has the stream, and follows nothing by itself. */
-  readonly comparesOnly?: true
+  readonly onCall?: true
   /** Of the plan that was confirmed: it makes its own first, and does nothing where that is another one. */
   readonly mark?: string
   /** Folder of the book of this machine's runs. */
@@ -48,6 +48,6 @@ export type ToSlot =
 
 export type FromSlot =
   | { readonly event: Event }
-  | { readonly callComparers: true }
+  | { readonly callOthers: true }
   | { readonly alert: AlertQuestion }
   | { readonly done: { readonly exitCode: number; readonly error?: ErrorInfo } }

@@ -44,7 +44,7 @@ export class SlotProgram {
       .on('data', (text: string) => (complaint = (complaint + text).slice(-LONGEST)))
     this.#child.on('message', (message: FromSlot) => {
       if ('done' in message) said = message.done
-      else if ('callComparers' in message) this.called()
+      else if ('callOthers' in message) this.called()
       else if ('alert' in message) void this.#answer(message.alert)
       else this.#take(message.event)
     })

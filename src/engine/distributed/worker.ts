@@ -15,6 +15,8 @@ import { isFolderName } from './folder-identity.ts'
 import { Identities } from './identity.ts'
 import { ownUrl, type NamedUrl } from './own-url.ts'
 import { Scheduler } from '../schedules/scheduler.ts'
+import type { Operation } from '../operations/list.ts'
+import { sharingOf } from './sharing.ts'
 import { slotEnd } from './slot-end.ts'
 import type { AlertAnswer, AlertQuestion } from './slot-messages.ts'
 import { SlotProgram, type SlotDone } from './slot-program.ts'
@@ -168,12 +170,12 @@ export class Worker {
       host,
       ...(slot.takesTurns ? { turnMs: TURN_MS } : {}),
       ...(slot.mark === null ? {} : { mark: slot.mark }),
-      ...(slot.compares ? { comparesOnly: true } : {}),
+      ...(slot.compares ? { onCall: true } : {}),
       ...(book === undefined ? {} : { book }),
     })
     if (onSlotEvent !== undefined) program.heard = (event) => onSlotEvent(slot.runId, slot.no, event)
     // Where the queue is away nobody comes, and the slot compares alone.
-    program.called = () => void this.#queue.callComparers(slot).catch((error: unknown) => this.#note(error))
+    program.called = () => void this.#queue.callOthers(slot).catch((error: unknown) => this.#note(error))
     program.asked = async (question) => await this.#alert(question)
     this.#programs.add(program)
     if (this.#stop.aborted) program.stop()
@@ -348,7 +350,8 @@ export class Worker {
 const LOOK_MS = 100
 
 /** The rate that the command of a run asks for is that of all who share it, until somebody wishes for another one. */
-function askedRate({ takesTurns, operation }: ClaimedSlot): Pick<RunWishes, 'rate'> {
-  if (!takesTurns || typeof operation !== 'object' || operation === null || !('rate' in operation)) return {}
+function askedRate({ operation }: ClaimedSlot): Pick<RunWishes, 'rate'> {
+  if (typeof operation !== 'object' || operation === null || !('rate' in operation)) return {}
+  if (sharingOf(operation as Operation).by === 'parts') return {}
   return typeof operation.rate === 'number' ? { rate: operation.rate } : {}
 }

@@ -38,6 +38,8 @@ import { refuseOtherTarget } from './same-target.ts'
 import { resynced, tablesAnew } from './resync.ts'
 import { TableStates } from './table-states.ts'
 import { takeStream } from './take-stream.ts'
+import type { SharedProof } from './together/compare-together.ts'
+import { whileShared } from './together/while-shared.ts'
 
 const NOTHING: ReadonlySet<string> = new Set()
 
@@ -175,6 +177,24 @@ export class Following implements AsyncDisposable {
     return this.#parts.operation.follow?.changesOnly === true
   }
 
+  /** What others of its run have to know of it; null where it is alone. */
+  get #shared(): SharedProof | null {
+    const { run, database, owner } = this.#parts
+    const { sharedRun, callOthers: call } = run
+    return sharedRun === undefined || call === undefined
+      ? null
+      : { database, owner, stream: this.#stream, sharedRun, call }
+  }
+
+  /** @param body copies chunks, which others may take, too, while it does */
+  async copying(body: () => Promise<void>): Promise<void> {
+    const shared = this.#shared
+    if (shared === null) return await body()
+    const { owner, database, sharedRun, call } = shared
+    const copy = { stream: this.#stream, fence: this.#fence }
+    await whileShared(copy, { database, sharedRun, runId: owner.runId, call }, body)
+  }
+
   /** Names of tables of which not all is copied. */
   async #copying(): Promise<ReadonlySet<string>> {
     const states = await this.#ledger.tables(this.#stream, this.#sides.changes)
@@ -273,16 +293,7 @@ export class Following implements AsyncDisposable {
         runId: BigInt(run.runId),
         alerts,
         lanes: operation.follow?.lanes ?? null,
-        shared:
-          run.sharedRun === undefined || run.callComparers === undefined
-            ? null
-            : {
-                database,
-                owner: this.#parts.owner,
-                stream: this.#stream,
-                sharedRun: run.sharedRun,
-                call: run.callComparers,
-              },
+        shared: this.#shared,
         divide: (lanes) => divideLanes(this.#parts, this.#sides, this.#ledger, this.#stream, this.#tables, lanes),
         build: async (ready) => {
           const reached = ready.flatMap((at) => this.#tables[at] ?? [])

@@ -228,6 +228,7 @@ const RELEASED = {
   lease: 'nothing was heard of its owner for too long',
   ended: 'its program has ended',
   compare: 'rows stand there already, and are going to be compared',
+  left: 'it failed here, and is left to whoever has the stream',
 }
 
 function steeredText(event: Extract<Event, { type: 'table.steered' }>, alone: boolean): string {

@@ -41,6 +41,8 @@ const BODIES = {
   migration_stream_proofs: ({ integer, name }) =>
     `proof_id ${name} NOT NULL PRIMARY KEY, stream_id ${name} NOT NULL, run_id ${integer}, schema_name ${name} NOT NULL, table_name ${name} NOT NULL,
      log_position ${name}, source_rows ${integer}, target_rows ${integer}, differing ${integer}, unread ${integer}, pause_ms ${integer}, took_ms ${integer}, proved_ms ${integer}`,
+  migration_shared_copies: ({ integer, name }) =>
+    `stream_id ${name} NOT NULL PRIMARY KEY, shared_run ${name} NOT NULL, fence ${integer} NOT NULL, run_id ${integer}, begun_ms ${integer}`,
   migration_proof_rounds: ({ integer, name, text }) =>
     `stream_id ${name} NOT NULL PRIMARY KEY, round_id ${name} NOT NULL, shared_run ${name} NOT NULL, run_id ${integer}, source_snapshot ${text}, target_snapshot ${text},
      tables ${text}, begun_ms ${integer}`,

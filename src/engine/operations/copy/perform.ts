@@ -1,6 +1,5 @@
 /** `copy`: tables of one store into another, in chunks that are proved, so that the same command goes on wherever it was broken off. */
 import { tableText } from '../../../model/copy/column-type.ts'
-import { dec } from '../../../model/event.ts'
 import { exitOfStop } from '../../../shared/abort.ts'
 import { asSluiceError } from '../../../shared/errors.ts'
 import { redactUrl } from '../../../shared/redact.ts'
@@ -11,6 +10,7 @@ import { refusedForAgain } from '../../copy/again/delete-extra.ts'
 import { refuseFollowed } from '../../follow/refuse-followed.ts'
 import { endOf } from '../../copy/ending.ts'
 import { finishTable } from '../../copy/finish-table.ts'
+import { heedWishes } from '../../copy/heed-wishes.ts'
 import { beatOfCopy } from '../../copy/heartbeat.ts'
 import { AGAIN_OPERATION } from '../../copy/ledger/adopt-repairs.ts'
 import { refuseUnknownTables } from '../../copy/look/look-earlier.ts'
@@ -38,10 +38,10 @@ import { startTable } from '../../copy/start-table.ts'
 import type { Surroundings } from '../../copy/surroundings.ts'
 import type { TableRun } from '../../copy/table-run.ts'
 import { Steering } from '../../copy/steering.ts'
-import { Throttle } from '../../copy/throttle.ts'
+import { toldThrottle } from '../../copy/told-throttle.ts'
 import { CopyTrack } from '../../copy/track/copy-track.ts'
 import { ToldRuns } from '../../copy/track/told-runs.ts'
-import { Views } from '../../copy/views.ts'
+import { askingOnce, Views } from '../../copy/views.ts'
 import { whilePaused } from '../../lake/pause.ts'
 import type { CopyStore, Extent } from '../../../stores/copy-port.ts'
 import { onSide } from '../../copy/sides.ts'
@@ -78,23 +78,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
   if (asked.control?.onWish === undefined) await whilePaused(run)
   const steering = new Steering(operation.workers, operation.rate ?? null, run.control, run.interrupt.stop)
   steering.onWish = (wish) => run.emit(steeredEvent(wish))
-  const throttle = new Throttle({
-    clock: run.clock,
-    asked: () => steering.rateNow,
-    onChange: (pressure) =>
-      run.emit(
-        pressure === null
-          ? { type: 'throttle.off' }
-          : {
-              type: 'throttle.on',
-              reason: pressure.reason,
-              rate: dec(Math.round(pressure.rate)),
-              ...(pressure.latency === undefined
-                ? { cause: 'pressure' }
-                : { cause: 'latency', latency: pressure.latency }),
-            },
-      ),
-  })
+  const throttle = toldThrottle(run, steering)
   const pulse = new SlowTarget(run.clock, throttle, (latency) => run.emit({ type: 'target.latency', ...latency }))
   const weak = new WeakWrites()
   const again = <T>(body: () => Promise<T>): Promise<T> => patiently(body, { emit: run.emit }, steering.stop)
@@ -221,15 +205,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
     // A frozen owner's session may hold locks that every worker waits for.
     if (to.can.atomic === 'chunk') for (const { context, done } of tables) if (context && !done) await reclaim(context)
   })
-  // What a key wishes that cannot be heeded is told, and changes nothing.
-  run.control?.onWish?.((wish) => {
-    try {
-      steering.heed(wish)
-    } catch (thrown) {
-      const { message, hint } = asSluiceError(thrown)
-      run.emit({ type: 'log', level: 'warn', message, ...(hint === undefined ? {} : { hint }) })
-    }
-  })
+  heedWishes(run, steering)
   const ticks = setInterval(() => pulse.look(), 200).unref()
   const steerable = run.steerBy?.(steering)
   try {
@@ -267,19 +243,21 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
     await again(async () => track?.begin(planned, tables))
     told = new ToldRuns(operation, track)
     for (const event of told.begin(planned, tables)) run.emit(event)
-    await runWorkers({
-      tables: tables.filter(({ error }) => error === null),
-      workers: Math.min(MOST_WORKERS, to.can.writers),
-      steering,
-      part: operation.part ?? null,
-      abort: run.interrupt.abort,
-      clock: run.clock,
-      finish: async (table, context) => {
-        // What is compared comes when everything is copied, table by table.
-        if (operation.again !== true) await finishTable(table, context, around)
-      },
-      reclaim,
-    })
+    const copying = (): Promise<void> =>
+      runWorkers({
+        tables: tables.filter(({ error }) => error === null),
+        workers: Math.min(MOST_WORKERS, to.can.writers),
+        steering,
+        part: operation.part ?? null,
+        abort: run.interrupt.abort,
+        clock: run.clock,
+        finish: async (table, context) => {
+          // What is compared comes when everything is copied, table by table.
+          if (operation.again !== true) await finishTable(table, context, around)
+        },
+        reclaim,
+      })
+    await (following === null || tables.length === 0 ? copying() : following.copying(copying))
     for (const table of tables) await compareAgain(table, around)
     let ending = await endOf(tables, around)
     if (following !== null && ending.error === undefined && ending.stopped !== true)
@@ -377,22 +355,6 @@ async function notesOfAgain(
   if (operation.again !== true || planned.tables.every(({ plan }) => plan?.create !== false)) return []
   await using database = await to.ledger()
   return await againPlan(planned, operation, database)
-}
-
-/**
- * Every answer has a look of its own. One that lasted would keep its locks while another session asks for the same table, and whoever wants it for himself in
- * between, as a TRUNCATE does, would have both wait for ever.
- */
-function askingOnce(views: Views): Planner['views'] {
-  return {
-    ask: async (body) => {
-      try {
-        return await views.ask(body)
-      } finally {
-        await views.release()
-      }
-    },
-  }
 }
 
 /** Whether earlier runs have copied everything under the same plan. */

@@ -67,7 +67,7 @@ export async function endOfRun(client: PoolClient, runId: string): Promise<void>
 }
 
 /** Slots that compare with the one that has a stream wait for a worker, unless one has them. */
-export async function queueComparers(client: PoolClient, runId: string): Promise<void> {
+export async function queueOnCall(client: PoolClient, runId: string): Promise<void> {
   const where = `s.run_id = $1 AND s.compares AND s.state = 'ended'`
   const { rows } = await client.query<{ slot_no: number }>(
     `UPDATE ${QUEUE_SCHEMA}.sluice_run_slots s SET state = 'queued', rests = 0, ended_at = NULL, exit_code = NULL, error = NULL WHERE ${where} RETURNING s.slot_no`,
@@ -78,7 +78,7 @@ export async function queueComparers(client: PoolClient, runId: string): Promise
 }
 
 /** Nobody is left to compare with: those that still wait for a worker are done. */
-export async function dropComparers(client: PoolClient, runId: string): Promise<void> {
+export async function dropOnCall(client: PoolClient, runId: string): Promise<void> {
   const where = `s.run_id = $1 AND s.compares AND s.state = 'queued'
     AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots o WHERE o.run_id = $1 AND NOT o.compares AND o.state <> 'ended')`
   await unqueueSlots(client, { where, values: [runId] })

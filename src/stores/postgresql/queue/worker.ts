@@ -13,7 +13,7 @@ import type {
   Swept,
   WorkerAbout,
 } from '../../queue-port.ts'
-import { dropComparers, dropQueued, endOfRun, endOfStopped, isToStop, queueAgain, queueComparers } from './ends.ts'
+import { dropOnCall, dropQueued, endOfRun, endOfStopped, isToStop, queueAgain, queueOnCall } from './ends.ts'
 import { HAS_NO_JOB, unlockJobs } from './jobs.ts'
 import { jsonbText } from './json.ts'
 import { silent } from './look.ts'
@@ -155,15 +155,15 @@ export class PostgresQueueWorker implements QueueWorker {
       const isRefused = ([EXIT_OF_KIND.usage, EXIT_OF_KIND.unsupported] as number[]).includes(exitCode)
       if (row.shared && (exitCode === 0 || isRefused))
         await dropQueued(client, runId, exitCode, error === undefined ? null : jsonbText(error))
-      if (!row.compares) await dropComparers(client, runId)
+      if (!row.compares) await dropOnCall(client, runId)
       await endOfRun(client, runId)
       return true
     })
   }
 
-  async callComparers({ runId }: ClaimedSlot): Promise<void> {
+  async callOthers({ runId }: ClaimedSlot): Promise<void> {
     await this.#pool.transaction(async (client) => {
-      if (!(await isToStop(client, runId))) await queueComparers(client, runId)
+      if (!(await isToStop(client, runId))) await queueOnCall(client, runId)
     })
   }
 

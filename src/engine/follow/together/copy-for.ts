@@ -1,0 +1,203 @@
+/**
+ * Copies chunks of a stream's tables for the worker that has the stream, as long as that copies. Each chunk is read under a look of this program's own: the stream
+ * has begun, so whatever changes behind any look comes in it. Nothing of a table is ended here.
+ */
+import { tableText } from '../../../model/copy/column-type.ts'
+import { asSluiceError, errorLine, SluiceError } from '../../../shared/errors.ts'
+import { redactUrl } from '../../../shared/redact.ts'
+import { exitOfStop } from '../../../shared/abort.ts'
+import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
+import { derivedStore } from '../../../stores/derived/index.ts'
+import type { CopyRun } from '../../copy/copy-run.ts'
+import { heedWishes } from '../../copy/heed-wishes.ts'
+import { beatOfCopy } from '../../copy/heartbeat.ts'
+import { tableKeyOf, type Owner } from '../../copy/ledger/owner.ts'
+import { RunLedger } from '../../copy/ledger/runs.ts'
+import { SharedTables } from '../../copy/ledger/shared-tables.ts'
+import { openCopyStore, openSourceStore, tellingRetries } from '../../copy/open-stores.ts'
+import { patiently } from '../../copy/patience.ts'
+import { asBegun, planCopy, type PlannedCopy, type Planner } from '../../copy/plan/plan-copy.ts'
+import { hashOf } from '../../copy/plan/plan-hash.ts'
+import { reclaimExpired } from '../../copy/reclaim.ts'
+import { runWorkers } from '../../copy/runner.ts'
+import { SlowTarget } from '../../copy/slow-target.ts'
+import { startTable } from '../../copy/start-table.ts'
+import { Steering } from '../../copy/steering.ts'
+import type { Surroundings } from '../../copy/surroundings.ts'
+import type { TableRun } from '../../copy/table-run.ts'
+import { toldThrottle } from '../../copy/told-throttle.ts'
+import { askingOnce, Views } from '../../copy/views.ts'
+import type { CopyOperation } from '../../operation.ts'
+import { sidesOf } from '../exam.ts'
+import { cdcOf } from '../known-stream.ts'
+import { streamKnown } from '../named-stream.ts'
+import { StreamLedger, streamFence } from '../ledger/streams.ts'
+import { followedTables } from '../wished-stream.ts'
+import { SharedCopies, type SharedCopy } from './shared-copies.ts'
+
+/** More can be asked for while it runs, up to so many. */
+const MOST_WORKERS = 64
+
+/** Chunks and rows that this program has copied. */
+export type Copied = { readonly chunks: number; readonly rows: bigint }
+
+/**
+ * @param sharedRun the same for all who share the run
+ * @returns at once where nobody copies
+ * @throws SluiceError LEASE_LOST where another program has taken the stream: it may be copied for that one; CONNECT_FAILED, and what the ledger throws
+ */
+export async function copyFor(operation: CopyOperation, sharedRun: string, given: CopyRun): Promise<Copied> {
+  let [chunks, rows] = [0, 0n]
+  const run: CopyRun = {
+    ...given,
+    emit: (event) => {
+      if (event.type === 'chunk.done') {
+        chunks++
+        rows += BigInt(event.done)
+      }
+      given.emit(event)
+    },
+  }
+  const telling = tellingRetries(run.emit, run.clock)
+  await using to = await openCopyStore(operation.to, {
+    mode: 'write',
+    ...telling,
+    ...(operation.batchRows === undefined ? {} : { rowsPerInsert: operation.batchRows }),
+  })
+  await using database = await to.ledger()
+  const copy = await new SharedCopies(database).standing(sharedRun)
+  if (copy === null) return { chunks, rows }
+  await using from = derivedStore(
+    await openSourceStore(operation.from, operation.cassandra, { yields: true, moving: true, ...telling }),
+    operation,
+  )
+  await withChunks(copy, { operation, sharedRun, run, from, to, database })
+  return { chunks, rows }
+}
+
+type Parts = {
+  readonly operation: CopyOperation
+  readonly sharedRun: string
+  readonly run: CopyRun
+  readonly from: CopyStore
+  readonly to: CopyStore
+  readonly database: LedgerDatabase
+}
+
+async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
+  const { operation, run, from, to, database } = parts
+  const signal = run.interrupt.abort
+  const steering = new Steering(operation.workers, operation.rate ?? null, run.control, run.interrupt.stop)
+  const throttle = toldThrottle(run, steering)
+  const pulse = new SlowTarget(run.clock, throttle, (latency) => run.emit({ type: 'target.latency', ...latency }))
+  await using views = new Views(from, signal)
+  const owner: Owner = { ...run.owner, runId: BigInt(run.runId) }
+  const runs = new RunLedger(database, owner)
+  const planned = await planOf(copy, parts, views, runs, steering)
+  const { changes } = sidesOf(planned, cdcOf(await streamKnown(database, copy.stream, to.label), undefined))
+  // As for whoever has the stream: what a look shows is on the disk of the source.
+  views.settle = () => changes.fence(signal)
+  steering.tables = planned.tables.map(({ source }) => tableText(source.table))
+  await runs.start(
+    {
+      operation: 'copy',
+      source: redactUrl(operation.from),
+      target: redactUrl(operation.to),
+      planHash: hashOf(planned.tables.map(({ plan, error }) => plan?.hash ?? error?.code)),
+      command: run.commandLine,
+      tool: run.tool,
+      actor: run.actor,
+    },
+    true,
+  )
+  const heart = beatOfCopy(database, owner, async () => undefined)
+  const ticks = setInterval(() => pulse.look(), 200).unref()
+  heedWishes(run, steering)
+  const around: Surroundings = {
+    // What others have copied is counted by whoever has the stream.
+    operation: { ...operation, noLook: true },
+    run,
+    views,
+    from,
+    left: [],
+    database,
+    owner,
+    runs,
+    shared: new SharedTables(database, parts.sharedRun),
+    fence: streamFence(copy.stream, copy.fence),
+    steering,
+    throttle,
+    pulse,
+  }
+  try {
+    const tables = await started(copy, planned, around)
+    await runWorkers({
+      tables,
+      workers: Math.min(MOST_WORKERS, to.can.writers),
+      steering,
+      part: null,
+      abort: signal,
+      clock: run.clock,
+      leaves: true,
+      finish: async () => undefined,
+      reclaim: async ({ name, ledger }) => {
+        for (const { chunk, why } of await reclaimExpired(database, ledger))
+          run.emit({ type: 'chunk.released', table: name, chunk: String(chunk.no), reason: why })
+      },
+    })
+    for (const { name, error } of tables) {
+      if (error?.code === 'LEASE_LOST') throw error
+      if (error === null) continue
+      const message = `left to whoever has the stream: ${errorLine(error.info())}`
+      run.emit({ type: 'log', level: 'note', table: name, message })
+    }
+    const isStopped = run.interrupt.stop.aborted
+    await runs.finish(isStopped ? 'stopped' : 'completed', isStopped ? exitOfStop(run.interrupt) : 0, null)
+  } catch (thrown) {
+    const { exitCode, message } = asSluiceError(thrown)
+    await runs.finish('failed', exitCode, message).catch(() => undefined)
+    throw thrown
+  } finally {
+    clearInterval(heart)
+    clearInterval(ticks)
+  }
+}
+
+/** The plan under which whoever has the stream copies. */
+async function planOf(
+  { stream }: SharedCopy,
+  { operation, run, from, to, database }: Parts,
+  views: Views,
+  runs: RunLedger,
+  steering: Steering,
+): Promise<PlannedCopy> {
+  const planner: Planner = {
+    views: askingOnce(views),
+    again: (body) => patiently(body, { emit: run.emit }, steering.stop),
+    signal: run.interrupt.abort,
+    followed: await followedTables(stream, database),
+  }
+  return await asBegun(await planCopy(operation, from, to, planner), operation, planner, async (name) => {
+    return (await runs.plan(tableKeyOf(name)))?.hash ?? null
+  })
+}
+
+/** Tables of which chunks can be taken here: not those that are read in blocks, which mean something in the view of one program only. */
+async function started({ stream }: SharedCopy, planned: PlannedCopy, around: Surroundings): Promise<TableRun[]> {
+  const { database, owner, runs } = around
+  const copying = new Set((await new StreamLedger(database, owner).toCopy(stream)).map(({ source }) => source))
+  const tables: TableRun[] = []
+  for (const one of planned.tables) {
+    if (one.plan?.cut !== 'key' || !copying.has(tableText(one.source.table))) continue
+    if ((await runs.plan(tableKeyOf(one.targetName)))?.planned !== true) continue
+    const table = await startTable(one, planned, around)
+    if (table.error === null) tables.push(table)
+    else refuseChanged(table.error)
+  }
+  return tables
+}
+
+/** A plan that changes under a stream is a matter of whoever has it; that nobody can go on is one of this program, too. */
+function refuseChanged(error: SluiceError): void {
+  if (error.code === 'LEASE_LOST') throw error
+}
