@@ -50,8 +50,8 @@ export type Slot = SlotProgress & {
   /** What it works on, where the slots of a run differ. */
   readonly about: string
   readonly state: SlotState
-  /** It compares with the slot that has a stream, whenever that calls it. */
-  readonly compares: boolean
+  /** It copies and compares for the slot that has a stream, whenever that calls it. */
+  readonly onCall: boolean
   /** Turns that were begun. */
   readonly turns: number
   readonly workerId: string | null

@@ -29,8 +29,8 @@ export type ClaimedSlot = SlotKey & {
   readonly mark: string | null
   /** Turns in a row that have failed for a passing cause. */
   readonly rests: number
-  /** It compares with the slot that has the stream. */
-  readonly compares: boolean
+  /** It copies and compares for the slot that has the stream. */
+  readonly onCall: boolean
 }
 
 /** What a beat brings back: what people wish, and among how many slots numbers are shared. */
@@ -94,7 +94,7 @@ export interface QueueWorker {
   keep(slot: ClaimedSlot, events: readonly Event[]): Promise<void>
   /** Gives a slot back, and ends the run with its last one. @returns false where it was another worker's already */
   release(slot: ClaimedSlot, end: SlotEnd): Promise<boolean>
-  /** Queues the slots of its run that compare with the slot, those that do not work already. */
+  /** Queues the slots of its run that are on call for it, those that do not work already. */
   callOthers(slot: ClaimedSlot): Promise<void>
   /** Gives a slot back that this worker must not work on, and notes why. */
   refuse(slot: ClaimedSlot, error: ErrorInfo): Promise<void>

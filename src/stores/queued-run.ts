@@ -3,8 +3,8 @@
 /** @property identity of the database or the folder that the name means for whoever began the run */
 export type NamedStore = { readonly name: string; readonly identity: string; readonly label: string }
 
-/** @property operation its own; that of the run when absent @property compares waits until the one that has the stream calls it, and says nothing of the run's end */
-export type QueuedSlot = { readonly about: string; readonly operation?: unknown; readonly compares?: true }
+/** @property operation its own; that of the run when absent @property onCall waits until the one that has the stream calls it, and says nothing of the run's end */
+export type QueuedSlot = { readonly about: string; readonly operation?: unknown; readonly onCall?: true }
 
 /** A run to be queued. Nothing of it holds a URL: databases go by the names that the config file has for them. */
 export type QueuedRun = {

@@ -67,7 +67,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
       UPDATE sluice_queue.sluice_queue_version SET version = 2;
       UPDATE sluice_queue.sluice_runs SET status = 'running'; UPDATE sluice_queue.sluice_run_slots SET state = 'queued'`)
     await using looking = await openQueue(server.url('queue'), 'look')
-    expect(await looking.slots('7')).toMatchObject([{ rows: 100n, compares: false }])
+    expect(await looking.slots('7')).toMatchObject([{ rows: 100n, onCall: false }])
     expect(await looking.drain('here')).toBe(0)
     expect(await looking.steer('7', { stop: true })).toBe(true)
     expect(await looking.runs(1)).toMatchObject([{ status: 'stopped', rows: 100n }])

@@ -48,7 +48,7 @@ const slot = (no: number, more: Partial<Slot>): Slot => ({
   no,
   about: '',
   state: 'working',
-  compares: false,
+  onCall: false,
   turns: 1,
   workerId: `w${no}`,
   host: `host${no}`,

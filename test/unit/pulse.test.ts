@@ -3,8 +3,9 @@ import { expect, test } from 'vitest'
 import { Pulse } from '../../src/engine/live/pulse.ts'
 import type { Event, EventBody } from '../../src/model/event.ts'
 
-function after(...bodies: readonly EventBody[]): Pulse {
-  const pulse = new Pulse()
+const after = (...bodies: readonly EventBody[]): Pulse => fed(new Pulse(), bodies)
+
+function fed(pulse: Pulse, bodies: readonly EventBody[]): Pulse {
   for (const [at, body] of bodies.entries()) {
     const event: Event = { v: 1, seq: at + 1, ts: '2026-01-01T00:00:00.000Z', runId: '7', ...body }
     pulse.take(event)
@@ -60,4 +61,5 @@ test('rows of a chunk count while it is copied, and are told apart until it is e
 test('rows that are compared count, but not those of a stream, which has brought them already', () => {
   expect(after(compared).rows).toBe(90)
   expect(after(followed, copied, compared)).toMatchObject({ rows: 100, open: 0 })
+  expect(fed(new Pulse(true), [copied, compared])).toMatchObject({ rows: 100, done: 100, open: 0 })
 })

@@ -53,7 +53,7 @@ export async function distribute(options: DistributeOptions): Promise<Distribute
   const workers = (await queue.workers()).filter((one) => one.state === 'lives' && takesFrom(one, run))
   return {
     runId: run.runId,
-    slots: run.slots.filter(({ compares }) => compares !== true).length,
+    slots: run.slots.filter(({ onCall }) => onCall !== true).length,
     label: queue.label,
     workers: workers.length,
   }

@@ -50,7 +50,7 @@ function slotsOf(
     case 'stream':
       return [
         named('', operation),
-        ...Array.from({ length: most - 1 }, (): QueuedSlot => ({ about: 'comparing', compares: true })),
+        ...Array.from({ length: most - 1 }, (): QueuedSlot => ({ about: 'beside the stream', onCall: true })),
       ]
   }
 }

@@ -25,7 +25,7 @@ export class SlotProgram {
   /** Asked whether an alert stands. Does not reject. */
   asked: (question: AlertQuestion) => Promise<AlertAnswer['answer']> = async () => null
   readonly #child: ChildProcess
-  readonly #pulse = new Pulse()
+  readonly #pulse: Pulse
   readonly #told = new ToldEvents()
   #chunks = 0
   #heeded: RunWishes = {}
@@ -33,6 +33,7 @@ export class SlotProgram {
   #points: { readonly at: number; readonly done: number }[] = []
 
   constructor(order: SlotOrder) {
+    this.#pulse = new Pulse(order.onCall)
     this.#child = fork(compiledEntry('slot-main', import.meta.url), [], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       serialization: 'advanced',

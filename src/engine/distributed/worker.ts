@@ -15,8 +15,6 @@ import { isFolderName } from './folder-identity.ts'
 import { Identities } from './identity.ts'
 import { ownUrl, type NamedUrl } from './own-url.ts'
 import { Scheduler } from '../schedules/scheduler.ts'
-import type { Operation } from '../operations/list.ts'
-import { sharingOf } from './sharing.ts'
 import { slotEnd } from './slot-end.ts'
 import type { AlertAnswer, AlertQuestion } from './slot-messages.ts'
 import { SlotProgram, type SlotDone } from './slot-program.ts'
@@ -170,11 +168,11 @@ export class Worker {
       host,
       ...(slot.takesTurns ? { turnMs: TURN_MS } : {}),
       ...(slot.mark === null ? {} : { mark: slot.mark }),
-      ...(slot.compares ? { onCall: true } : {}),
+      ...(slot.onCall ? { onCall: true } : {}),
       ...(book === undefined ? {} : { book }),
     })
     if (onSlotEvent !== undefined) program.heard = (event) => onSlotEvent(slot.runId, slot.no, event)
-    // Where the queue is away nobody comes, and the slot compares alone.
+    // Where the queue is away nobody comes, and the slot works alone.
     program.called = () => void this.#queue.callOthers(slot).catch((error: unknown) => this.#note(error))
     program.asked = async (question) => await this.#alert(question)
     this.#programs.add(program)
@@ -350,8 +348,9 @@ export class Worker {
 const LOOK_MS = 100
 
 /** The rate that the command of a run asks for is that of all who share it, until somebody wishes for another one. */
-function askedRate({ operation }: ClaimedSlot): Pick<RunWishes, 'rate'> {
+function askedRate({ takesTurns, operation }: ClaimedSlot): Pick<RunWishes, 'rate'> {
   if (typeof operation !== 'object' || operation === null || !('rate' in operation)) return {}
-  if (sharingOf(operation as Operation).by === 'parts') return {}
+  // A copy that nobody follows and that takes no turns has a part of its own in each slot.
+  if (!takesTurns && !('follow' in operation)) return {}
   return typeof operation.rate === 'number' ? { rate: operation.rate } : {}
 }

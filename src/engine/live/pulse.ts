@@ -4,13 +4,18 @@ import type { Event } from '../../model/event.ts'
 export class Pulse {
   /** Bytes, or notes, that were not applied yet; null where nothing is followed. */
   lag: number | null = null
-  #follows = false
+  #follows: boolean
   #done = 0
   #bytes = 0
   /** What is worked on: rows and bytes by worker, table or partition. */
   readonly #open = new Map<string, { done: number; bytes: number }>()
   /** Rows of partitions that this run brings into an archive, by partition; null for other runs. */
   #archived: Map<string, { rows: number; isThere: boolean }> | null = null
+
+  /** @param follows from its first event on: it works for a stream that another program has */
+  constructor(follows = false) {
+    this.#follows = follows
+  }
 
   take(event: Event): void {
     switch (event.type) {

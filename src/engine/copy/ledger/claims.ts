@@ -155,14 +155,7 @@ export class ChunkClaims {
                 fence = COALESCE(fence, 0) + 1, attempt = COALESCE(attempt, 0) + 1, run_id = ?,
                 started_ms = ${this.#now}, error_message = NULL, error_code = NULL
               WHERE ${where}${fenced}`,
-        parameters: [
-          ...before,
-          ...taken.parameters,
-          token,
-          this.#owner.runId,
-          ...after,
-          ...(fence?.parameters ?? []),
-        ],
+        parameters: [...before, ...taken.parameters, token, this.#owner.runId, ...after, ...(fence?.parameters ?? [])],
       },
       {
         sql: `SELECT ${columns} FROM migration_checkpoints

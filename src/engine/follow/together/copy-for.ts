@@ -3,7 +3,7 @@
  * has begun, so whatever changes behind any look comes in it. Nothing of a table is ended here.
  */
 import { tableText } from '../../../model/copy/column-type.ts'
-import { asSluiceError, errorLine, SluiceError } from '../../../shared/errors.ts'
+import { asSluiceError, errorLine, type SluiceError } from '../../../shared/errors.ts'
 import { redactUrl } from '../../../shared/redact.ts'
 import { exitOfStop } from '../../../shared/abort.ts'
 import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'

@@ -2,7 +2,7 @@
 import type { PoolClient } from 'pg'
 import { EXIT_OF_KIND } from '../../../shared/errors.ts'
 import { queueSlots, unqueueSlots } from './jobs.ts'
-import { COMPARES, QUEUE_SCHEMA } from './schema.ts'
+import { ON_CALL, QUEUE_SCHEMA } from './schema.ts'
 
 /** Whether somebody wishes a run to stop. Its row is the caller's until the transaction ends. */
 export async function isToStop(client: PoolClient, runId: string): Promise<boolean> {
@@ -29,7 +29,7 @@ export async function dropQueued(
   exitCode: number,
   shared?: string | null,
 ): Promise<void> {
-  const where = `s.run_id = $1 AND s.state = 'queued'${shared === undefined ? '' : ` AND s.operation IS NULL AND NOT ${COMPARES}`}`
+  const where = `s.run_id = $1 AND s.state = 'queued'${shared === undefined ? '' : ` AND s.operation IS NULL AND NOT ${ON_CALL}`}`
   await unqueueSlots(client, { where, values: [runId] })
   await client.query(
     `UPDATE ${QUEUE_SCHEMA}.sluice_run_slots s SET state = 'ended', ended_at = clock_timestamp(), exit_code = $2,
@@ -52,8 +52,8 @@ export async function endOfRun(client: PoolClient, runId: string): Promise<void>
      FROM (
        SELECT s.exit_code, s.error FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = $1
        ORDER BY
-         -- Who only compares says nothing of the whole.
-         ${COMPARES},
+         -- Who is on call says nothing of the whole.
+         ${ON_CALL},
          -- Stopped is no verdict where another slot has one, unless work of its own was left.
          CASE WHEN s.operation IS NULL THEN s.exit_code = ${EXIT_OF_KIND.stopped} END,
          CASE WHEN s.operation IS NULL THEN s.ended_at END DESC,

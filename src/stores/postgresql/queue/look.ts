@@ -10,7 +10,7 @@ import {
 } from '../../../model/distributed.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
 import type { QueuePool } from './pool.ts'
-import { COMPARES, DRAIN_WANTED, OPEN_ROWS, QUEUE_SCHEMA } from './schema.ts'
+import { ON_CALL, DRAIN_WANTED, OPEN_ROWS, QUEUE_SCHEMA } from './schema.ts'
 
 /** SQL: ms since the epoch. */
 export const ms = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`
@@ -42,7 +42,7 @@ export async function readRuns(pool: QueuePool, limit: number, runId?: string): 
        (SELECT json_agg(json_build_object('host', f.host, 'error', f.error) ORDER BY f.refused_at)
         FROM ${QUEUE_SCHEMA}.sluice_run_refusals f WHERE f.run_id = r.run_id) AS refusals
      FROM ${QUEUE_SCHEMA}.sluice_runs r, LATERAL (
-       SELECT coalesce(sum(${ROWS}) FILTER (WHERE NOT ${COMPARES}), 0)::text AS rows, coalesce(sum(earlier_chunks + turn_chunks), 0)::int AS chunks,
+       SELECT coalesce(sum(${ROWS}), 0)::text AS rows, coalesce(sum(earlier_chunks + turn_chunks), 0)::int AS chunks,
          coalesce(sum(rate) FILTER (WHERE state = 'working' AND NOT ${silent('beat_at')}), 0)::float8 AS rate,
          count(*) FILTER (WHERE state = 'queued')::int AS queued, count(*) FILTER (WHERE state = 'working')::int AS working,
          count(*) FILTER (WHERE state = 'working' AND ${silent('beat_at')})::int AS lost,
@@ -83,12 +83,12 @@ type SlotRecord = Readonly<
     Record<'slot_no' | 'turns' | 'chunks' | 'rate', number> &
     Record<'worker_id' | 'host' | 'ledger_run', string | null> &
     Record<'beat_at' | 'exit_code', number | null>
-> & { readonly state: SlotState; readonly compares: boolean; readonly lost: boolean; readonly error: ErrorInfo | null }
+> & { readonly state: SlotState; readonly on_call: boolean; readonly lost: boolean; readonly error: ErrorInfo | null }
 
 /** In their order. */
 export async function readSlots(pool: QueuePool, runId: string): Promise<readonly Slot[]> {
   const { rows } = await pool.ask<SlotRecord>(
-    `SELECT s.run_id, s.slot_no, s.about, s.state, ${COMPARES} AS compares, s.turns, s.worker_id, w.host, s.ledger_run, ${ms('s.beat_at')} AS beat_at,
+    `SELECT s.run_id, s.slot_no, s.about, s.state, ${ON_CALL} AS on_call, s.turns, s.worker_id, w.host, s.ledger_run, ${ms('s.beat_at')} AS beat_at,
        (s.state = 'working' AND ${silent('s.beat_at')}) AS lost, (${ROWS})::text AS rows,
        s.earlier_chunks + s.turn_chunks AS chunks, s.rate, s.exit_code, s.error
      FROM ${QUEUE_SCHEMA}.sluice_run_slots s LEFT JOIN ${QUEUE_SCHEMA}.sluice_workers w USING (worker_id)
@@ -100,7 +100,7 @@ export async function readSlots(pool: QueuePool, runId: string): Promise<readonl
     no: row.slot_no,
     about: row.about,
     state: row.state,
-    compares: row.compares,
+    onCall: row.on_call,
     turns: row.turns,
     workerId: row.worker_id,
     host: row.host,

@@ -8,8 +8,8 @@ const VERSION = 3
 const WITH_SCHEDULES = 2
 const WITH_DRAINS = 3
 
-/** SQL over `s`, a slot: what version 3 added, also where who only looks finds an older queue. */
-export const COMPARES = "coalesce((to_jsonb(s) ->> 'compares')::boolean, false)"
+/** SQL over `s`, a slot that waits for a call: what version 3 added, also where who only looks finds an older queue. At first such slots compared, and nothing else. */
+export const ON_CALL = "coalesce((to_jsonb(s) ->> 'compares')::boolean, false)"
 /** The same over `w`, a worker. */
 export const DRAIN_WANTED = "coalesce((to_jsonb(w) ->> 'drain_wanted')::boolean, false)"
 export const OPEN_ROWS = "coalesce((to_jsonb(s) ->> 'open_rows')::bigint, 0)"

@@ -29,9 +29,9 @@ export async function submitRun(client: PoolClient, run: QueuedRun): Promise<voi
   )
   await client.query(
     `INSERT INTO ${QUEUE_SCHEMA}.sluice_run_slots (run_id, slot_no, about, operation, compares, state, exit_code)
-     SELECT $1, slot.no, slot.about, slot.operation, coalesce(slot.compares, false), CASE WHEN slot.compares THEN 'ended' ELSE 'queued' END,
-       CASE WHEN slot.compares THEN 0 END
-     FROM ROWS FROM (jsonb_to_recordset($2) AS (about text, operation jsonb, compares boolean)) WITH ORDINALITY AS slot (about, operation, compares, no)`,
+     SELECT $1, slot.no, slot.about, slot.operation, coalesce(slot."onCall", false), CASE WHEN slot."onCall" THEN 'ended' ELSE 'queued' END,
+       CASE WHEN slot."onCall" THEN 0 END
+     FROM ROWS FROM (jsonb_to_recordset($2) AS (about text, operation jsonb, "onCall" boolean)) WITH ORDINALITY AS slot (about, operation, "onCall", no)`,
     [runId, JSON.stringify(run.slots)],
   )
   await queueSlots(client, { where: "s.run_id = $2 AND s.state = 'queued'", values: [runId] })

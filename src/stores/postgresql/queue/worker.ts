@@ -45,7 +45,7 @@ type ClaimRecord = {
   readonly command_line: string
   readonly mark: string | null
   readonly resumed: string | null
-  readonly compares: boolean
+  readonly on_call: boolean
 }
 
 type KeyRecord = { readonly run_id: string; readonly slot_no: number }
@@ -77,13 +77,13 @@ export class PostgresQueueWorker implements QueueWorker {
        FROM ${RUNS} r
        WHERE s.run_id = $1 AND s.slot_no = $2 AND r.run_id = s.run_id AND r.status = 'running' AND r.wishes -> 'stop' IS DISTINCT FROM 'true'
          AND (s.state = 'queued' OR (s.state = 'working' AND ${silent('s.beat_at')}))
-       RETURNING s.fence, s.rests, s.about, s.compares, r.kind, r.takes_turns, coalesce(s.operation, r.operation) AS operation, r.stores, r.command_line, r.mark,
+       RETURNING s.fence, s.rests, s.about, s.compares AS on_call, r.kind, r.takes_turns, coalesce(s.operation, r.operation) AS operation, r.stores, r.command_line, r.mark,
          r.wishes ->> 'resumedAt' AS resumed`,
       [runId, no, this.#about.workerId],
     )
     const [row] = rows
     if (row === undefined) return null
-    const { fence, rests, about, kind, takes_turns, operation, stores, command_line, mark, resumed, compares } = row
+    const { fence, rests, about, kind, takes_turns, operation, stores, command_line, mark, resumed, on_call } = row
     return {
       runId,
       no,
@@ -97,7 +97,7 @@ export class PostgresQueueWorker implements QueueWorker {
       stores,
       commandLine: command_line,
       mark,
-      compares,
+      onCall: on_call,
     }
   }
 
@@ -132,10 +132,10 @@ export class PostgresQueueWorker implements QueueWorker {
     return await this.#pool.transaction(async (client) => {
       // Whoever ends a run has its row first: two last slots that end at once would each see the other at work.
       const goesOn = !(await isToStop(client, runId)) && left !== 'none'
-      const { rows } = await client.query<{ rests: number; shared: boolean; compares: boolean }>(
+      const { rows } = await client.query<{ rests: number; shared: boolean; on_call: boolean }>(
         `UPDATE ${SLOTS} s SET state = CASE WHEN $5 THEN 'queued' ELSE 'ended' END, rate = 0, exit_code = $6, error = $7,
            rests = CASE WHEN $8 THEN s.rests + 1 ELSE 0 END, ended_at = CASE WHEN $5 THEN NULL ELSE clock_timestamp() END
-         WHERE ${MINE} RETURNING s.rests, s.operation IS NULL AND NOT s.compares AS shared, s.compares`,
+         WHERE ${MINE} RETURNING s.rests, s.operation IS NULL AND NOT s.compares AS shared, s.compares AS on_call`,
         [
           ...this.#mine(slot),
           goesOn,
@@ -155,7 +155,7 @@ export class PostgresQueueWorker implements QueueWorker {
       const isRefused = ([EXIT_OF_KIND.usage, EXIT_OF_KIND.unsupported] as number[]).includes(exitCode)
       if (row.shared && (exitCode === 0 || isRefused))
         await dropQueued(client, runId, exitCode, error === undefined ? null : jsonbText(error))
-      if (!row.compares) await dropOnCall(client, runId)
+      if (!row.on_call) await dropOnCall(client, runId)
       await endOfRun(client, runId)
       return true
     })

@@ -81,8 +81,8 @@ export type SlotWord =
 
 export function slotWord(slot: Slot, run: SharedRun, queue: QueueShown): SlotWord {
   const { state, exitCode, error } = slot
-  // It is called again when there is something to compare.
-  if (state === 'ended' && slot.compares && exitCode === 0 && run.status === 'running') return 'on call'
+  // It is called again when there is something to copy or to compare.
+  if (state === 'ended' && slot.onCall && exitCode === 0 && run.status === 'running') return 'on call'
   if (state === 'ended') return exitCode === 0 ? 'ok' : exitCode === STOPPED ? 'stopped' : 'failed'
   if (queue.error !== null) return 'not known'
   if (state === 'queued') return error === null ? 'waits' : 'rests'
