@@ -77,25 +77,36 @@ export class WorkerStage implements AsyncDisposable {
   readonly data: PostgresServer
   readonly queue: PostgresServer
   readonly #workers: TestWorker[] = []
+  readonly #stores: Readonly<Record<string, string>>
   #hosts = 0
 
-  private constructor(folder: string, data: PostgresServer, queue: PostgresServer) {
+  private constructor(
+    folder: string,
+    data: PostgresServer,
+    queue: PostgresServer,
+    stores: Readonly<Record<string, string>>,
+  ) {
     this.folder = folder
     this.data = data
     this.queue = queue
+    this.#stores = stores
   }
 
   /**
    * Two servers: one with the databases `source`, `target` and `other`, one with the queue.
    * @param settings more of them for the first, such as `wal_level=logical`
+   * @param stores URLs in place of those of the servers, for everybody
    */
-  static async open(settings: readonly string[] = []): Promise<WorkerStage> {
+  static async open(
+    settings: readonly string[] = [],
+    stores: Readonly<Record<string, string>> = {},
+  ): Promise<WorkerStage> {
     const { path: folder } = temporaryFolder()
     const data = await startPostgres({ extraSettings: ['max_connections=200', ...settings] })
     const queue = await startPostgres({ extraSettings: ['max_connections=200'] })
     for (const name of ['source', 'target', 'other']) await data.createDatabase(name)
     await queue.createDatabase('queue')
-    const stage = new WorkerStage(folder, data, queue)
+    const stage = new WorkerStage(folder, data, queue, stores)
     stage.#config(folder, {})
     return stage
   }
@@ -228,6 +239,7 @@ export class WorkerStage implements AsyncDisposable {
       shop: this.urlOf(this.data, 'source'),
       cold: this.urlOf(this.data, 'target'),
       queue: this.urlOf(this.queue, 'queue'),
+      ...this.#stores,
       ...other,
     }
     const lines = Object.entries(stores).map(([name, url]) => `  ${name}: ${JSON.stringify(url)}`)
