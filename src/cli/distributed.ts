@@ -68,7 +68,7 @@ export async function runDistributed(
     return 0
   }
   const [look = '', steer = ''] = looks
-  const count = `${begun.slots} ${begun.slots === 1 ? 'slot' : 'slots'}`
+  const count = `${begun.slots} ${begun.slots === 1 ? 'slot' : 'slots'}${begun.onCall === 0 ? '' : `, ${begun.onCall} on call`}`
   session.output.data(`run ${runId} is queued: ${count} in ${label}\n     look     ${look}\n     steer    ${steer}\n`)
   if (workers === 0) {
     const from = queue === null ? '' : ` --queues ${queue}`

@@ -47,7 +47,13 @@ export type EnginePort = {
     readonly actor: string
     readonly host: string
     readonly clock: Clock
-  }): Promise<{ readonly runId: string; readonly slots: number; readonly label: string; readonly workers: number }>
+  }): Promise<{
+    readonly runId: string
+    readonly slots: number
+    readonly onCall: number
+    readonly label: string
+    readonly workers: number
+  }>
   /** Looks at a run of a queue, or says what is wished of it. */
   steerShared(connect: string, runId: string, wishes: RunWishes | null): Promise<DistributedRun>
   /** Emits run.started to run.finished, also when it fails. */

@@ -33,6 +33,8 @@ export type Distributed = {
   readonly runId: string
   /** That wait for a worker from the beginning. */
   readonly slots: number
+  /** That wait until the one with the stream calls them. */
+  readonly onCall: number
   /** Of the queue, without password. */
   readonly label: string
   /** Workers of the same program that live, and would take it. */
@@ -51,9 +53,11 @@ export async function distribute(options: DistributeOptions): Promise<Distribute
   await using queue = await openQueue(options.queue, 'work')
   await queue.submit(run)
   const workers = (await queue.workers()).filter((one) => one.state === 'lives' && takesFrom(one, run))
+  const onCall = run.slots.filter((slot) => slot.onCall === true).length
   return {
     runId: run.runId,
-    slots: run.slots.filter(({ onCall }) => onCall !== true).length,
+    slots: run.slots.length - onCall,
+    onCall,
     label: queue.label,
     workers: workers.length,
   }

@@ -169,7 +169,8 @@ export class Worker {
       ...(slot.takesTurns ? { turnMs: TURN_MS } : {}),
       ...(slot.mark === null ? {} : { mark: slot.mark }),
       ...(slot.onCall ? { onCall: true } : {}),
-      ...(book === undefined ? {} : { book }),
+      // Whoever is on call has one run after the other, none of which is about anything of its own.
+      ...(book === undefined || slot.onCall ? {} : { book }),
     })
     if (onSlotEvent !== undefined) program.heard = (event) => onSlotEvent(slot.runId, slot.no, event)
     // Where the queue is away nobody comes, and the slot works alone.
