@@ -126,7 +126,7 @@ const CI_EACH_DAY = [
   'test/real/archive-{default,inherited,leave,log*,old,own,periods,query*,referred,schema,told,values*,widen,workers}.test.ts',
   'test/real/{cassandra,cutover,decommission,in-place,s3,switch,trigger,workbench}*.test.ts',
   'test/real/*-trigger-stream.test.ts',
-  'test/real/{copy-indexes,copy-left-behind,export-hostile,follow-verify,run-report,schedules}.test.ts',
+  'test/real/{alerts-of-writers,copy-indexes,copy-left-behind,export-hostile,follow-verify,run-report,schedules}.test.ts',
   'test/real/partition-{beside,list,move,mysql*}.test.ts',
   'test/real/postgresql-apply.test.ts',
   'test/tui/sizes.test.ts',

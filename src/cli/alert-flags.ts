@@ -1,5 +1,7 @@
 /** `--alert 'lag>30s,failed'`, `--alert-command` and `--alert-exit`. */
 import { ALERT_CAUSES, CAUSE_FORMS, type AlertCause, type AlertCondition, type AlertWish } from '../model/alert.ts'
+import { commandNameOf, declarationOf } from '../engine/operations/facts.ts'
+import type { OperationKind } from '../engine/operations/list.ts'
 import { closest } from '../shared/closest.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { flag, given, optionalText, type Arguments } from './arguments.ts'
@@ -13,6 +15,17 @@ export type Alerting = {
   readonly causes: readonly AlertCause[]
   /** What it takes for other causes: `goes with --follow`. */
   readonly others?: (cause: AlertCause) => string | null
+}
+
+/** Of an operation, by what it declares. @throws SluiceError BAD_FLAG */
+export function alertOf(kind: OperationKind, args: Arguments): AlertWish | undefined {
+  const { alerts, actions } = declarationOf(kind)
+  const action = actions === undefined ? undefined : optionalText(args, 'action')
+  const command = commandNameOf(kind)
+  return readAlert(args, {
+    command: action === undefined ? command : `${command} ${action}`,
+    causes: alerts?.causes ?? [],
+  })
 }
 
 /** @throws SluiceError BAD_FLAG */

@@ -1,12 +1,11 @@
 /** The fields of an operation out of the words of a command line, as its declaration says. */
 import type { CommandDeclaration, Option } from '../engine/operations/option.ts'
-import { declarationOf } from '../engine/operations/facts.ts'
 import type { Operation, OperationKind } from '../engine/operations/list.ts'
 import type { Word, Words } from '../engine/operations/words.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { flag, list, optionalCount, optionalText, type Arguments } from './arguments.ts'
 import { ageIn, calendarWish } from './calendar-flags.ts'
-import { readAlert, type Alerting } from './alert-flags.ts'
+import { alertOf } from './alert-flags.ts'
 import { archivePlace } from './archive-flags.ts'
 import { asOf } from './as-of.ts'
 import { operate, type Request, type RequestContext } from './commands/command.ts'
@@ -69,7 +68,7 @@ function valueOf(word: Word, said: SpokenOf, add: string[]): unknown {
     case 'calendar':
       return calendarWish(args, context.defaults)
     case 'alert':
-      return readAlert(args, alertingOf(said))
+      return alertOf(said.kind, args)
     case 'slice unit':
     case 'slice numbers': {
       const text = optionalText(args, word.option)
@@ -87,12 +86,6 @@ function valueOf(word: Word, said: SpokenOf, add: string[]): unknown {
     default:
       return ofOption(word, optionOf(said.command, word.option), said)
   }
-}
-
-function alertingOf({ kind, command, args }: SpokenOf): Alerting {
-  const { alerts, actions } = declarationOf(kind)
-  const action = actions === undefined ? undefined : optionalText(args, 'action')
-  return { command: action === undefined ? command.name : `${command.name} ${action}`, causes: alerts?.causes ?? [] }
 }
 
 type Single = Extract<Word, { readonly as: 'text' | 'count' | 'choice' | 'duration' | 'run' }>

@@ -148,6 +148,8 @@ export const ERROR_CODES = {
   STOPPED: 'stopped',
   ABORTED: 'stopped',
   DEADLINE: 'stopped',
+  /** Others were in the way for as long as tries were made: nothing has changed. */
+  OUT_OF_TRIES: 'stopped',
   RUN_BROKE_OFF: 'stopped',
   // bugs
   INTERNAL: 'internal',

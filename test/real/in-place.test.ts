@@ -211,7 +211,7 @@ describe.skipIf(why !== '')(`a table that is partitioned in place${why}`, () => 
     const late = await perform(inPlace(place, { triesForMs: 1000, budgetMs: 200 }))
     expect(late.finished).toMatchObject({
       exitCode: 75,
-      error: { code: expect.stringMatching(/STOPPED|TARGET_BUSY/) as string },
+      error: { code: expect.stringMatching(/OUT_OF_TRIES|TARGET_BUSY/) as string },
     })
     await holder.end()
     expect((await perform(inPlace(place))).finished.error).toBeUndefined()

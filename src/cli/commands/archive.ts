@@ -1,7 +1,7 @@
 /** archive plan, archive run: their flags. */
 import { SluiceError } from '../../shared/errors.ts'
 import { readArchiving } from '../archive-flags.ts'
-import { readAlert } from '../alert-flags.ts'
+import { alertOf } from '../alert-flags.ts'
 import { flag, given, list, optionalText, text } from '../arguments.ts'
 import { chooseEnd } from '../copy-ends.ts'
 import { readHours } from '../hours.ts'
@@ -24,7 +24,7 @@ const archive: Command = {
         partitions: list(args, 'partition'),
         ...archiving,
         ...given('confirm', optionalText(args, 'confirm')),
-        ...given('alert', readAlert(args, { command: 'archive run', causes: ['failed'] })),
+        ...given('alert', alertOf('archive', args)),
         dryRun: isPlan || flag(args, 'dry-run'),
         from: from.url,
       },

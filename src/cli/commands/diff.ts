@@ -1,6 +1,6 @@
 /** diff: what comes after a copy. */
 import { SluiceError } from '../../shared/errors.ts'
-import { readAlert } from '../alert-flags.ts'
+import { alertOf } from '../alert-flags.ts'
 import { count, flag, given, list } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
 import { chooseEnd } from '../copy-ends.ts'
@@ -39,7 +39,7 @@ function mendingOf(
 
 const diff: Command = {
   request: (args, context) => {
-    const alert = readAlert(args, { command: 'diff', causes: ['failed'] })
+    const alert = alertOf('diff', args)
     const followed = followedRequest(args, context)
     const undo = runIdOf(args, 'undo', '--undo')
     if (alert !== undefined && (followed !== null || undo !== undefined)) {

@@ -1,6 +1,6 @@
 /** prune: give up old versions of tables in the catalog. */
 import { SluiceError } from '../../shared/errors.ts'
-import { readAlert } from '../alert-flags.ts'
+import { alertOf } from '../alert-flags.ts'
 import { flag, given, optionalCount, optionalText } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
 import { optionalDuration } from '../duration.ts'
@@ -32,7 +32,7 @@ const prune: Command = {
       catalog: context.catalog(),
       keep: keepOf(args),
       ...given('confirm', optionalText(args, 'confirm')),
-      ...given('alert', readAlert(args, { command: 'prune', causes: ['failed'] })),
+      ...given('alert', alertOf('prune', args)),
       dryRun: flag(args, 'dry-run'),
     }),
 }

@@ -1,4 +1,5 @@
 /** quarantine retry, and its older spelling retry-quarantine: rows that copies have set aside. */
+import { alertOf } from '../alert-flags.ts'
 import { given, optionalText } from '../arguments.ts'
 import type { Arguments } from '../arguments.ts'
 import { chooseEnd, optionalEnd } from '../copy-ends.ts'
@@ -19,6 +20,7 @@ function retry(args: Arguments, { env, defaults }: RequestContext): Request {
       ...given('from', source?.url),
       to: to.url,
       ...given('table', optionalText(args, 'table')),
+      ...given('alert', alertOf('retry-quarantine', args)),
     },
     { printed: { add: scripted.map(({ printed }) => printed) } },
   )

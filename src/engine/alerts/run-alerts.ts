@@ -83,7 +83,9 @@ export class RunAlerts {
     if (this.#wish.exit !== true) return null
     const causes = [...new Set([...(this.#stoppedBy === null ? [] : [this.#stoppedBy]), ...this.#holding()])]
     if (causes.length === 0) return null
-    const isItsEnd = finished.status === 'ok' || (finished.status === 'stopped' && this.#stoppedBy !== null)
+    // What it failed by is its own end, and was found after it.
+    const hasStopped = this.#stoppedBy !== null && this.#stoppedBy !== 'failed'
+    const isItsEnd = finished.status === 'ok' || (finished.status === 'stopped' && hasStopped)
     return isItsEnd ? alerted(causes) : null
   }
 

@@ -40,9 +40,8 @@ export function subjectPlace(operation: Operation, name: string): string {
 /** The run in words, for whoever does not know its folder: `fsck /data/lake/orders sqlite:///c.db`. */
 export function aboutInWords(operation: Operation): string {
   const subjects = subjectsOf(operation).map((name) => subjectPlace(operation, redactUrl(name)))
-  const { about, actions = {} } = declarationOf(operation.kind)
-  // Of `archive plan` and `archive run` the one that works.
-  const action = Object.keys(actions).at(-1)?.split(' ').slice(0, 2).join(' ')
+  const { about } = declarationOf(operation.kind)
+  const action = actionOf(operation)
   const others = storesOf(operation).filter(({ end, field }) => end !== undefined && ![about].flat().includes(field))
   const ends = [...new Set(others.map(({ name, family }) => placeOf(name, family)))]
   const words = [action ?? commandNameOf(operation.kind), subjects.join(', '), ends.join(' -> ')]
@@ -59,4 +58,18 @@ function placeOf(name: string, family: StoreFamily): string {
   // `sqlite:///c.db` counts from this folder, `sqlite:////data/c.db` from the root.
   const isRelative = systemOf(name)?.file !== undefined && !name.includes(':////')
   return `${redactUrl(name)}${isRelative ? ` in ${folder}` : ''}`
+}
+
+/** `archive run`; null of a command without actions. */
+function actionOf(operation: Operation): string | null {
+  const fields = new Map<string, unknown>(Object.entries(operation))
+  const saysSo = (words: object): boolean =>
+    Object.entries(words).every(([field, word]) => !isConstant(word) || word.value === fields.get(field))
+  const said = Object.entries(declarationOf(operation.kind).actions ?? {}).filter(([, words]) => saysSo(words))
+  // `archive release` says for itself what `archive hold` is told; of `archive plan` and `archive run` the last one works.
+  return said.at(-1)?.[0].split(' ').slice(0, 2).join(' ') ?? null
+}
+
+function isConstant(word: unknown): word is { readonly value: unknown } {
+  return typeof word === 'object' && word !== null && 'as' in word && word.as === 'constant' && 'value' in word
 }

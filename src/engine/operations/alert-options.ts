@@ -2,6 +2,9 @@
 import { ALERT_CAUSES, CAUSE_FORMS, type AlertCause } from '../../model/alert.ts'
 import { inGroup, type Option } from './option.ts'
 
+/** Of a command that can tell nothing but how it ends. */
+export const FAILED: readonly AlertCause[] = ['failed']
+
 /**
  * @param causes those that the command can raise; of several actions those of each
  * @param group heading in the help

@@ -19,8 +19,9 @@ export function failed(holds: (cause: RunCause) => boolean): CauseWatch {
   return {
     take: (event) => {
       if (event.type === 'table.finished' && event.error !== undefined) ofTables.add(event.error.code)
-      if (event.type !== 'run.finished' || event.status === 'stopped' || event.error?.code === 'ALERTED') return []
+      if (event.type !== 'run.finished' || event.error?.code === 'ALERTED') return []
       const { status, error, exitCode } = event
+      if (status === 'stopped' && error?.code !== 'OUT_OF_TRIES') return []
       if (status === 'ok') return [{ cause: 'failed', table: '', holds: false, value: 'the run ended well' }]
       if (error !== undefined && TOLD_BY[error.code]?.some(holds) === true) return []
       if (error !== undefined && ofTables.has(error.code) && holds('drift')) return []

@@ -1,4 +1,6 @@
+import type { AlertWish } from '../../../model/alert.ts'
 import type { CalendarSpec } from '../../calendar/calendar.ts'
+import { FAILED } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import * as words from '../words.ts'
 
@@ -20,6 +22,7 @@ export type ArchiveAdoptOperation = {
   readonly graceMs?: number
   /** Compare only. */
   readonly dryRun: boolean
+  readonly alert?: AlertWish
 }
 
 const EVENTS = ['archived', 'archive.finding', 'archive.progress', 'log'] as const
@@ -38,6 +41,7 @@ export const archiveAdopt: Declaration<ArchiveAdoptOperation, (typeof EVENTS)[nu
       by: words.optionalText('by'),
       graceMs: words.optionalDuration('grace'),
       dryRun: words.flag('dry-run'),
+      alert: words.alert,
     },
   },
   shape: 'lines',
@@ -55,5 +59,6 @@ export const archiveAdopt: Declaration<ArchiveAdoptOperation, (typeof EVENTS)[nu
     },
   ],
   plans: 'dryRun',
+  alerts: { causes: FAILED },
   events: EVENTS,
 }

@@ -1,3 +1,5 @@
+import type { AlertWish } from '../../../model/alert.ts'
+import { FAILED } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import * as words from '../words.ts'
 
@@ -14,6 +16,7 @@ export type ArchiveEraseOperation = {
   readonly confirm?: string
   /** Count only. */
   readonly dryRun: boolean
+  readonly alert?: AlertWish
 }
 
 const EVENTS = ['archive.erasure', 'archive.destroyed', 'archive.state', 'archive.progress', 'log'] as const
@@ -29,6 +32,7 @@ export const archiveErase: Declaration<ArchiveEraseOperation, (typeof EVENTS)[nu
       reason: words.text('reason'),
       confirm: words.optionalText('confirm'),
       dryRun: words.flag('dry-run'),
+      alert: words.alert,
     },
   },
   shape: 'lines',
@@ -44,5 +48,6 @@ export const archiveErase: Declaration<ArchiveEraseOperation, (typeof EVENTS)[nu
     },
   ],
   plans: 'dryRun',
+  alerts: { causes: FAILED, by: ['reason'] },
   events: EVENTS,
 }

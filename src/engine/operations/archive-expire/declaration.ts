@@ -1,4 +1,5 @@
 import type { AlertWish } from '../../../model/alert.ts'
+import { FAILED } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import * as words from '../words.ts'
 
@@ -49,7 +50,7 @@ export const archiveExpire: Declaration<ArchiveExpireOperation, (typeof EVENTS)[
     },
   ],
   plans: 'dryRun',
-  alerts: { causes: ['failed'], by: ['partitions'] },
+  alerts: { causes: FAILED, by: ['partitions'] },
   distributes: { by: 'parts' },
   comesAgain: true,
   events: EVENTS,

@@ -1,3 +1,5 @@
+import type { AlertWish } from '../../../model/alert.ts'
+import { FAILED } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import * as words from '../words.ts'
 
@@ -9,12 +11,14 @@ export type ArchiveHoldOperation = {
   readonly partitions: readonly string[]
   /** Why; null takes the hold away. */
   readonly reason: string | null
+  readonly alert?: AlertWish
 }
 
 const HELD = {
   from: words.end('from'),
   table: words.oneTable,
   partitions: words.someOf('partition', 'sluice archive plan shows them'),
+  alert: words.alert,
 }
 
 /** What was held is said by its number alone, at the end. */
@@ -30,5 +34,6 @@ export const archiveHold: Declaration<ArchiveHoldOperation, (typeof EVENTS)[numb
   shape: 'answer',
   stores: [{ field: 'from', family: 'database', access: 'write', end: 'source' }],
   about: 'table',
+  alerts: { causes: FAILED, by: ['partitions', 'reason'] },
   events: EVENTS,
 }

@@ -1,6 +1,6 @@
 import type { AlertWish } from '../../../model/alert.ts'
 import { CALENDAR_UNITS, type CalendarSpec } from '../../calendar/calendar.ts'
-import { alertOptions } from '../alert-options.ts'
+import { alertOptions, FAILED } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import { BETWEEN } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
@@ -369,7 +369,7 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
       },
       ...alertOptions(
         'failed (the run ends failed or refused), of verify also verify (a file of an archive is damaged or missing)',
-        'run, verify, sweep and expire:',
+        'all but plan and list:',
       ),
     ],
     epilogue:
@@ -406,7 +406,7 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
   ],
   plans: 'dryRun',
   distributes: { by: 'parts', field: 'tables' },
-  alerts: { causes: ['failed'] },
+  alerts: { causes: FAILED },
   comesAgain: true,
   marks: ['archive.columns'],
   events: EVENTS,

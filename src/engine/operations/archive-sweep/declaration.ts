@@ -1,4 +1,5 @@
 import type { AlertWish } from '../../../model/alert.ts'
+import { FAILED } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import * as words from '../words.ts'
 
@@ -45,6 +46,6 @@ export const archiveSweep: Declaration<ArchiveSweepOperation, (typeof EVENTS)[nu
     },
   ],
   plans: 'dryRun',
-  alerts: { causes: ['failed'] },
+  alerts: { causes: FAILED },
   events: EVENTS,
 }

@@ -1,3 +1,5 @@
+import type { AlertWish } from '../../../model/alert.ts'
+import { alertOptions, FAILED } from '../alert-options.ts'
 import { COPY_EVENTS } from '../copy/declaration.ts'
 import { ENDS, STREAM } from '../copy/options.ts'
 import type { Declaration } from '../declaration.ts'
@@ -34,6 +36,7 @@ export type CutoverOperation = {
   readonly dryRun: boolean
   /** The public name, said twice. */
   readonly confirm?: string
+  readonly alert?: AlertWish
 }
 
 export const CUTOVER_EVENTS = [
@@ -98,6 +101,7 @@ export const cutover: Declaration<CutoverOperation, (typeof CUTOVER_EVENTS)[numb
         default: false,
         describe: 'show gates and findings, and change nothing',
       },
+      ...alertOptions(FAILED),
     ],
     epilogue:
       'Every row is compared before the tables change places, and those that were changed since are compared within it. Both happens in one transaction, or not at all. The old table stays, ' +
@@ -117,6 +121,7 @@ export const cutover: Declaration<CutoverOperation, (typeof CUTOVER_EVENTS)[numb
     stay: words.flag('follow'),
     dryRun: words.flag('dry-run'),
     confirm: words.optionalText('confirm'),
+    alert: words.alert,
   },
   shape: 'long',
   doing: 'cutting over',
@@ -134,6 +139,7 @@ export const cutover: Declaration<CutoverOperation, (typeof CUTOVER_EVENTS)[numb
     },
   ],
   plans: 'dryRun',
+  alerts: { causes: FAILED, by: ['revert'] },
   events: CUTOVER_EVENTS,
 }
 

@@ -29,7 +29,7 @@ type Late = {
 /** No try was good enough in time. @param ending of the stream, which is as it was */
 export function late(ending: Ending, { said, hint, tries, triesForMs }: Late, { shut }: Gates): Ending {
   const why = shut === null ? `no try of ${tries} was good enough` : `gate ${shut.name}: ${shut.detail}`
-  const error = new SluiceError('STOPPED', `${said} within ${triesForMs} ms; ${why}`, { hint: shut?.hint ?? hint })
+  const error = new SluiceError('OUT_OF_TRIES', `${said} within ${triesForMs} ms; ${why}`, { hint: shut?.hint ?? hint })
   return { ...ending, stopped: true, error }
 }
 

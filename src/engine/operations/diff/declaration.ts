@@ -2,7 +2,7 @@ import type { AlertWish } from '../../../model/alert.ts'
 import type { CodecWish } from '../../../model/copy/codec.ts'
 import type { CopyOperation } from '../copy/declaration.ts'
 import type { CassandraWish, RingWish, TrackWish } from '../copy/wishes.ts'
-import { alertOptions } from '../alert-options.ts'
+import { alertOptions, FAILED } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import { CASSANDRA, ENDS, RING, SELECTION, STREAMS, TRACK, WRITING } from '../copy/options.ts'
 import type { Option } from '../option.ts'
@@ -41,8 +41,6 @@ export type DiffOperation = {
   readonly cassandra?: CassandraWish
   readonly alert?: AlertWish
 }
-
-const CAUSES = ['failed'] as const
 
 const EVENTS = [
   'plan.ready',
@@ -142,7 +140,7 @@ export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
         describe:
           'take back what the run of this id has fixed; only --to is needed, and --table leaves the rest as it is',
       },
-      ...alertOptions(CAUSES),
+      ...alertOptions(FAILED),
     ],
     epilogue:
       'Into a table that is followed nobody but its stream writes: diff --fix --run STREAM with --key, --range or --partition names rows to it, and ' +
@@ -156,7 +154,7 @@ export const diff: Declaration<DiffOperation, (typeof EVENTS)[number]> = {
   ],
   about: 'tables',
   distributes: { by: 'parts', field: 'tables' },
-  alerts: { causes: CAUSES },
+  alerts: { causes: FAILED },
   comesAgain: true,
   events: EVENTS,
 }

@@ -1,5 +1,5 @@
 import type { AlertWish } from '../../../model/alert.ts'
-import { alertOptions } from '../alert-options.ts'
+import { alertOptions, FAILED } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import { TABLE } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
@@ -23,8 +23,6 @@ export type ExportLogOperation = {
   readonly alert?: AlertWish
 }
 
-const CAUSES = ['failed'] as const
-
 const EVENTS = ['verify.check', 'verify.mismatch', 'log'] as const
 
 export const exportLog: Declaration<ExportLogOperation, (typeof EVENTS)[number]> = {
@@ -47,7 +45,7 @@ export const exportLog: Declaration<ExportLogOperation, (typeof EVENTS)[number]>
         describe:
           'checkpoints to write: none, base (of the version where the catalog begins, if that is not 0) or latest (base, and one of the latest version); base by default',
       },
-      ...alertOptions(CAUSES),
+      ...alertOptions(FAILED),
     ],
   },
   words: {
@@ -64,6 +62,6 @@ export const exportLog: Declaration<ExportLogOperation, (typeof EVENTS)[number]>
     { field: 'to', family: 'folder', access: 'write' },
   ],
   about: 'table',
-  alerts: { causes: CAUSES },
+  alerts: { causes: FAILED },
   events: EVENTS,
 }

@@ -1,5 +1,5 @@
-import type { AlertCause, AlertWish } from '../../../model/alert.ts'
-import { alertOptions } from '../alert-options.ts'
+import type { AlertWish } from '../../../model/alert.ts'
+import { alertOptions, FAILED } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import { TABLE } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
@@ -15,8 +15,6 @@ export type IndexOperation = {
   readonly drop: boolean
   readonly alert?: AlertWish
 }
-
-const CAUSES: readonly AlertCause[] = ['failed']
 
 const EVENTS = ['log'] as const
 
@@ -34,7 +32,7 @@ export const indexColumns: Declaration<IndexOperation, (typeof EVENTS)[number]> 
         describe: 'columns that conditions ask about; a.b for a field',
       },
       { name: 'drop', type: 'flag', default: false, describe: 'take the ranges of these columns away' },
-      ...alertOptions(CAUSES),
+      ...alertOptions(FAILED),
     ],
   },
   words: {
@@ -50,6 +48,6 @@ export const indexColumns: Declaration<IndexOperation, (typeof EVENTS)[number]> 
     { field: 'catalog', family: 'catalog', access: 'write', end: 'target' },
   ],
   about: 'table',
-  alerts: { causes: CAUSES, by: ['columns', 'drop'] },
+  alerts: { causes: FAILED, by: ['columns', 'drop'] },
   events: EVENTS,
 }

@@ -1,3 +1,5 @@
+import type { AlertWish } from '../../../model/alert.ts'
+import { FAILED } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import * as words from '../words.ts'
 
@@ -25,6 +27,7 @@ export type PartitionDecommissionDatabaseOperation = {
   /** Name of the database, said twice. */
   readonly confirm?: string | undefined
   readonly dryRun: boolean
+  readonly alert?: AlertWish | undefined
 }
 
 const EVENTS = ['decommission.finding', 'decommission.step', 'log'] as const
@@ -48,6 +51,7 @@ export const partitionDecommissionDatabase: Declaration<
       budgetMs: words.duration('budget'),
       confirm: words.optionalText('confirm'),
       dryRun: words.flag('dry-run'),
+      alert: words.alert,
     },
   },
   shape: 'lines',
@@ -65,5 +69,6 @@ export const partitionDecommissionDatabase: Declaration<
     },
   ],
   plans: 'dryRun',
+  alerts: { causes: FAILED, by: ['inactive', 'undo'] },
   events: EVENTS,
 }

@@ -1,3 +1,5 @@
+import type { AlertWish } from '../../../model/alert.ts'
+import { FAILED } from '../alert-options.ts'
 import { COPY_EVENTS } from '../copy/declaration.ts'
 import type { Declaration } from '../declaration.ts'
 import * as words from '../words.ts'
@@ -23,6 +25,7 @@ export type PartitionDecommissionOperation = {
   /** Name of the parked table, said twice. */
   readonly confirm?: string
   readonly dryRun: boolean
+  readonly alert?: AlertWish
 }
 
 const EVENTS = [...COPY_EVENTS, 'decommission.finding', 'decommission.step'] as const
@@ -42,6 +45,7 @@ export const partitionDecommission: Declaration<PartitionDecommissionOperation, 
       budgetMs: words.duration('budget'),
       confirm: words.optionalText('confirm'),
       dryRun: words.flag('dry-run'),
+      alert: words.alert,
     },
   },
   shape: 'lines',
@@ -60,5 +64,6 @@ export const partitionDecommission: Declaration<PartitionDecommissionOperation, 
     },
   ],
   plans: 'dryRun',
+  alerts: { causes: FAILED, by: ['inactive', 'undo'] },
   events: EVENTS,
 }

@@ -1,4 +1,6 @@
+import type { AlertWish } from '../../../model/alert.ts'
 import type { CalendarSpec } from '../../calendar/calendar.ts'
+import { FAILED } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import * as words from '../words.ts'
 
@@ -24,6 +26,7 @@ export type PartitionInPlaceOperation = {
   readonly dryRun: boolean
   /** Name of the table, said twice. */
   readonly confirm?: string
+  readonly alert?: AlertWish
 }
 
 const EVENTS = [
@@ -52,6 +55,7 @@ export const partitionInPlace: Declaration<PartitionInPlaceOperation, (typeof EV
       revert: words.flag('revert'),
       dryRun: words.flag('dry-run'),
       confirm: words.optionalText('confirm'),
+      alert: words.alert,
     },
   },
   shape: 'lines',
@@ -67,5 +71,6 @@ export const partitionInPlace: Declaration<PartitionInPlaceOperation, (typeof EV
     },
   ],
   plans: 'dryRun',
+  alerts: { causes: FAILED, by: ['slice', 'revert'] },
   events: EVENTS,
 }

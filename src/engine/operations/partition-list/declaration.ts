@@ -27,8 +27,8 @@ export type PartitionListOperation = {
 }
 
 const ALERTS = alertOptions(
-  `of list and ensure ${formsText(['none-ahead', 'default-rows', 'failed'])}; of run ${formsText(FOLLOW_CAUSES)}`,
-  'list, ensure and run:',
+  `of list and ensure ${formsText(['none-ahead', 'default-rows', 'failed'])}; of in-place and decommission failed; of run ${formsText(FOLLOW_CAUSES)}`,
+  'all but plan:',
 )
 
 const EVENTS = ['partition.table', 'partition', 'partition.alarm', 'partition.stands', 'log'] as const

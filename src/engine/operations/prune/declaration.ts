@@ -1,5 +1,5 @@
-import type { AlertCause, AlertWish } from '../../../model/alert.ts'
-import { alertOptions } from '../alert-options.ts'
+import type { AlertWish } from '../../../model/alert.ts'
+import { alertOptions, FAILED } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import { ALL_TABLES, TABLE, WOULD_GO } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
@@ -16,8 +16,6 @@ export type PruneOperation = {
   readonly dryRun: boolean
   readonly alert?: AlertWish
 }
-
-const CAUSES: readonly AlertCause[] = ['failed']
 
 const EVENTS = ['table.finished', 'log'] as const
 
@@ -36,7 +34,7 @@ export const prune: Declaration<PruneOperation, (typeof EVENTS)[number]> = {
         describe: 'give up what was replaced longer ago than 30d, 12h',
       },
       WOULD_GO,
-      ...alertOptions(CAUSES),
+      ...alertOptions(FAILED),
     ],
   },
   shape: 'lines',
@@ -51,6 +49,6 @@ export const prune: Declaration<PruneOperation, (typeof EVENTS)[number]> = {
     },
   ],
   plans: 'dryRun',
-  alerts: { causes: CAUSES },
+  alerts: { causes: FAILED },
   events: EVENTS,
 }

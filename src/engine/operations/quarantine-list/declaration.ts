@@ -1,3 +1,4 @@
+import { alertOptions, FAILED } from '../alert-options.ts'
 import { ENDS } from '../copy/options.ts'
 import type { Declaration } from '../declaration.ts'
 import { QUARANTINED } from '../retry-quarantine/options.ts'
@@ -32,6 +33,7 @@ export const quarantineList: Declaration<QuarantineListOperation, (typeof EVENTS
         config: 'default',
         describe: 'rows that list shows, the oldest first; all are counted',
       },
+      ...alertOptions(FAILED, 'retry:'),
     ],
     epilogue:
       'list shows rows that wait in migration_quarantine of the target, with their causes. Mend them at the source; then retry reads them again and writes them.\n',

@@ -1,5 +1,5 @@
 import type { AlertWish } from '../../../model/alert.ts'
-import { alertOptions } from '../alert-options.ts'
+import { alertOptions, FAILED } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import { PAGES } from '../pages.ts'
 import * as words from '../words.ts'
@@ -24,8 +24,6 @@ export type RestoreOperation = {
   readonly dryRun: boolean
   readonly alert?: AlertWish
 }
-
-const CAUSES = ['failed'] as const
 
 const EVENTS = [
   'plan.ready',
@@ -107,7 +105,7 @@ export const restore: Declaration<RestoreOperation, (typeof EVENTS)[number]> = {
         group: 'Into another table (the archive stays as it is):',
         describe: 'only rows of this condition, such as "customer_id = 42"',
       },
-      ...alertOptions(CAUSES),
+      ...alertOptions(FAILED),
     ],
   },
   words: {
@@ -133,6 +131,6 @@ export const restore: Declaration<RestoreOperation, (typeof EVENTS)[number]> = {
   destroys: [{ what: 'archived values of rows that have changed since', when: 'asChanged', confirm: 'confirm' }],
   plans: 'dryRun',
   distributes: { by: 'parts' },
-  alerts: { causes: CAUSES },
+  alerts: { causes: FAILED },
   events: EVENTS,
 }

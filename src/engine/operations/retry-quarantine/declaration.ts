@@ -1,7 +1,10 @@
+import type { AlertWish } from '../../../model/alert.ts'
+import { alertOptions, FAILED } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import { ENDS } from '../copy/options.ts'
 import { QUARANTINED } from './options.ts'
 import { PAGES } from '../pages.ts'
+import { ALERT_FLAGS } from '../words.ts'
 
 export type RetryQuarantineOperation = {
   readonly kind: 'retry-quarantine'
@@ -12,6 +15,7 @@ export type RetryQuarantineOperation = {
   readonly to: string
   /** Only rows of this table of the target. */
   readonly table?: string
+  readonly alert?: AlertWish
 }
 
 const EVENTS = ['row.aside', 'table.finished', 'log'] as const
@@ -20,9 +24,9 @@ export const retryQuarantine: Declaration<RetryQuarantineOperation, (typeof EVEN
   kind: 'retry-quarantine',
   command: {
     ...PAGES['retry-quarantine'],
-    takes: [QUARANTINED.run, ...ENDS, QUARANTINED.table],
+    takes: [QUARANTINED.run, ...ENDS, QUARANTINED.table, ...alertOptions(FAILED)],
   },
-  actions: { 'quarantine retry': { byHand: ['run', 'from', 'to', 'table'] } },
+  actions: { 'quarantine retry': { byHand: ['run', 'from', 'to', 'table', ...ALERT_FLAGS] } },
   shape: 'lines',
   doing: 'trying set aside rows',
   stores: [
@@ -30,5 +34,6 @@ export const retryQuarantine: Declaration<RetryQuarantineOperation, (typeof EVEN
     { field: 'to', family: 'database', access: 'write', end: 'target' },
   ],
   about: 'table',
+  alerts: { causes: FAILED, by: ['runId'] },
   events: EVENTS,
 }

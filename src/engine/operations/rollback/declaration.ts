@@ -1,3 +1,5 @@
+import type { AlertWish } from '../../../model/alert.ts'
+import { alertOptions, FAILED } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import { CHECK_FILES, CHECKED_FILES, TABLE, WOULD_GO } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
@@ -13,6 +15,7 @@ export type RollbackOperation = {
   readonly confirm?: string
   readonly checkFiles: CheckFiles
   readonly dryRun: boolean
+  readonly alert?: AlertWish
 }
 
 const EVENTS = ['verify.check', 'log'] as const
@@ -26,6 +29,7 @@ export const rollback: Declaration<RollbackOperation, (typeof EVENTS)[number]> =
       { name: 'confirm', type: 'text', describe: 'the name of the table, instead of being asked' },
       WOULD_GO,
       CHECK_FILES,
+      ...alertOptions(FAILED),
     ],
   },
   words: {
@@ -34,6 +38,7 @@ export const rollback: Declaration<RollbackOperation, (typeof EVENTS)[number]> =
     confirm: words.optionalText('confirm'),
     checkFiles: words.choice('check-files', CHECKED_FILES),
     dryRun: words.flag('dry-run'),
+    alert: words.alert,
   },
   shape: 'lines',
   doing: 'rolling back',
@@ -51,5 +56,6 @@ export const rollback: Declaration<RollbackOperation, (typeof EVENTS)[number]> =
     },
   ],
   plans: 'dryRun',
+  alerts: { causes: FAILED },
   events: EVENTS,
 }

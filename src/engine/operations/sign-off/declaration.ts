@@ -1,3 +1,5 @@
+import type { AlertWish } from '../../../model/alert.ts'
+import { alertOptions, FAILED } from '../alert-options.ts'
 import { COPY_EVENTS } from '../copy/declaration.ts'
 import { ENDS, STREAM } from '../copy/options.ts'
 import type { Declaration } from '../declaration.ts'
@@ -21,6 +23,7 @@ export type SignOffOperation = {
   readonly by?: string
   /** A file that gets the document: JSON where its name ends so, else Markdown. */
   readonly report?: string
+  readonly alert?: AlertWish
 }
 
 const EVENTS = [...COPY_EVENTS, 'check', 'follow.signed'] as const
@@ -52,6 +55,7 @@ export const signOff: Declaration<SignOffOperation, (typeof EVENTS)[number]> = {
         completes: 'file',
         describe: 'write the document to this file: JSON where its name ends in .json, else Markdown',
       },
+      ...alertOptions(FAILED),
     ],
     epilogue:
       'Every row of both sides is compared as of one moment, by the program that follows the stream, or by this one where none does; nothing is mended. Exit code 0 ' +
@@ -65,6 +69,7 @@ export const signOff: Declaration<SignOffOperation, (typeof EVENTS)[number]> = {
     partition: words.optionalText('partition'),
     by: words.optionalText('by'),
     report: words.optionalText('report'),
+    alert: words.alert,
   },
   shape: 'lines',
   doing: 'signing off',
@@ -74,5 +79,6 @@ export const signOff: Declaration<SignOffOperation, (typeof EVENTS)[number]> = {
   ],
   about: ['tables', 'stream'],
   look: STREAM_LOOK,
+  alerts: { causes: FAILED, by: ['partition'] },
   events: EVENTS,
 }

@@ -306,7 +306,7 @@ function patience(session: CopySession, { signal, triesForMs }: InPlaceLimits): 
 }
 
 function late(table: TableName, tries: number, why: string): SluiceError {
-  return new SluiceError('STOPPED', `${tableText(table)} was not to be had: ${tries} tries`, {
+  return new SluiceError('OUT_OF_TRIES', `${tableText(table)} was not to be had: ${tries} tries`, {
     where: tableText(table),
     reason: why,
     hint: 'what was prepared stays; the same command tries again; --pause-budget and --tries-for say how long',
