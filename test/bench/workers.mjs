@@ -1,7 +1,7 @@
 /**
  * `npm run bench -- workers [--rows N] [--quick]`: one copy, PostgreSQL to PostgreSQL, shared out over 1, 2 and 4 workers that are programs of their own.
  * Workers behind a narrow link each: they are the limit, so that N of them should carry N times as much. A narrow link before the target: it is the limit,
- * and more workers should cost nothing. No link: this machine is the limit. Measured is from the first claim of a chunk to the last close, as the ledger
+ * and more workers should cost nothing. No link: this machine is the limit. The first copy of a stream is one case more; it is caught up with at its end. Measured is from the first claim of a chunk to the last close, as the ledger
  * has it, and beside it the whole run as the queue has it. Floor: the bytes of the rows through links of the same width, by COPY, in as many streams.
  * Asserts nothing about time.
  */
@@ -22,7 +22,7 @@ const ROW_BYTES = 200
 
 /** @param {{rows: number}} options */
 export async function workers({ rows }) {
-  const settings = ['max_connections=300']
+  const settings = ['max_connections=300', 'wal_level=logical']
   const [source, target, queue] = [await postgresql(settings), await postgresql(settings), await postgresql(settings)]
   if (source === null || target === null || queue === null) {
     process.stderr.write('no postgresql server on this machine\n')
@@ -37,13 +37,19 @@ export async function workers({ rows }) {
     const table = []
     const cases = [
       { name: `each worker behind ${HOST_LINK / 1e6} MB/s`, each: HOST_LINK, shared: 0 },
+      {
+        name: `first copy of a stream, each worker behind ${HOST_LINK / 1e6} MB/s`,
+        each: HOST_LINK,
+        shared: 0,
+        follows: true,
+      },
       { name: `the target behind ${TARGET_LINK / 1e6} MB/s`, each: 0, shared: TARGET_LINK },
       { name: 'no link', each: 0, shared: 0 },
     ]
-    for (const { name, each, shared } of cases) {
+    for (const { name, each, shared, follows = false } of cases) {
       let alone = 0
       for (const count of WORKERS) {
-        const is = await share(stage, count, each, shared)
+        const is = await share(stage, count, { each, shared, follows })
         if (count === 1) alone = is.rate
         const floor = await pipes(stage, count, each, shared)
         table.push([`${name}: ${count} ${count === 1 ? 'worker' : 'workers'}`, Math.round(is.rate).toLocaleString('en'), `${(is.rate / alone).toFixed(2)} x`, Math.round(floor).toLocaleString('en'), (is.rate / floor).toFixed(2), time(is.wholeMs), String(is.chunks), String(is.connections)]) // prettier-ignore
@@ -97,8 +103,8 @@ function config(folder, stores) {
   return folder
 }
 
-/** @param {{folder: string, source: string, target: string, queue: string, rows: number}} stage @param {number} count @param {number} each @param {number} shared */
-async function share({ folder, source, target, queue, rows }, count, each, shared) {
+/** @param {{folder: string, source: string, target: string, queue: string, rows: number}} stage @param {number} count @param {{each: number, shared: number, follows: boolean}} how */
+async function share({ folder, source, target, queue, rows }, count, { each, shared, follows }) {
   await connected(target, (client) => client.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public'))
   const before = await link(target, shared)
   const links = await Promise.all(Array.from({ length: count }, () => link(source, each)))
@@ -109,7 +115,7 @@ async function share({ folder, source, target, queue, rows }, count, each, share
   const desk = config(path.join(folder, 'desk'), { shop: source, archive: target, queue })
   try {
     await until(async () => (await connected(queue, (client) => client.query('SELECT 1 FROM sluice_queue.sluice_workers WHERE ended_at IS NULL'))).rowCount >= count) // prettier-ignore
-    const words = ['copy', '--from', 'shop', '--to', 'archive', '--table', 'orders', '--distributed', '--slots', String(count), '--workers', '2', '--checkpoint-size', String(Math.ceil(rows / 48)), '--json'] // prettier-ignore
+    const words = ['copy', '--from', 'shop', '--to', 'archive', '--table', 'orders', '--distributed', '--slots', String(count), '--workers', '2', '--checkpoint-size', String(Math.ceil(rows / 48)), ...(follows ? ['--follow', '--until-caught-up'] : []), '--json'] // prettier-ignore
     const begun = performance.now()
     const done = spawnSync(process.execPath, [BIN, ...words], {
       cwd: desk,
@@ -133,6 +139,14 @@ async function share({ folder, source, target, queue, rows }, count, each, share
   } finally {
     for (const child of children) if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
     for (const one of [before, ...links]) one.stop()
+    await connected(source, async (client) => {
+      const { rows: publications } = await client.query('SELECT pubname FROM pg_publication')
+      for (const { pubname } of publications) await client.query(`DROP PUBLICATION "${pubname}"`)
+      for (let left = 1; left > 0; await sleep(100)) {
+        await client.query('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active')
+        left = (await client.query('SELECT 1 FROM pg_replication_slots')).rowCount ?? 0
+      }
+    })
     await connected(queue, (client) => client.query('DROP SCHEMA IF EXISTS sluice_queue CASCADE; DROP SCHEMA IF EXISTS graphile_worker CASCADE')) // prettier-ignore
   }
 }
