@@ -1,6 +1,6 @@
-/** An outside reader of Delta tables, kept alive over a suite: what `install` has installed, asked through `serve.py`. */
+/** Outside readers, kept alive over a suite: what `install` has installed, asked through `serve.py`. */
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -11,11 +11,18 @@ export type JudgeName = (typeof JUDGES)[number]
 const FOLDER =
   process.env['SLUICE_JUDGES'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'sluice-judges')
 
-/** Why there are no judges; empty where they are installed. `.ci/run` requires them: then a missing one fails. */
-export const JUDGES_MISSING: string =
-  process.env['SLUICE_REQUIRE_JUDGES'] || existsSync(join(FOLDER, 'requirements.txt'))
-    ? ''
-    : 'skipped: no judges, test/judges/install FOLDER installs them, and SLUICE_JUDGES names the folder'
+const INSTALLED = join(FOLDER, 'requirements.txt')
+const isInstalled = (requirement: string): boolean =>
+  Boolean(process.env['SLUICE_REQUIRE_JUDGES']) ||
+  (existsSync(INSTALLED) && readFileSync(INSTALLED, 'utf8').includes(requirement))
+const HOW = 'test/judges/install FOLDER installs them, and SLUICE_JUDGES names the folder'
+
+/** Why there are no judges of Delta tables; empty where they are installed. `.ci/run` requires all: then a missing one fails. */
+export const JUDGES_MISSING: string = isInstalled('deltalake==') ? '' : `skipped: no judges, ${HOW}`
+/** The same of the judge of metrics. */
+export const PROMETHEUS_MISSING: string = isInstalled('prometheus_client==')
+  ? ''
+  : `skipped: no judge of metrics, ${HOW}`
 
 export type JudgedField = { readonly name: string; readonly type: unknown; readonly nullable: boolean | null }
 
@@ -38,16 +45,16 @@ export type Question = {
 
 type Answer = Omit<Reading, 'rows'> | { readonly refused: string }
 
-export class Judge implements AsyncDisposable {
-  readonly name: JudgeName
+/** One program over a suite. */
+class JudgeProgram implements AsyncDisposable {
+  readonly name: string
   readonly folder: string
   readonly #child
   readonly #answers: AsyncIterator<string>
   readonly #ended: Promise<void>
   #said = ''
-  #outputs = 0
 
-  private constructor(name: JudgeName) {
+  private constructor(name: string) {
     this.name = name
     this.folder = mkdtempSync(join(tmpdir(), 'sluice-judge-'))
     const serve = resolve(import.meta.dirname, 'serve.py')
@@ -70,19 +77,15 @@ export class Judge implements AsyncDisposable {
   }
 
   /** @throws Error with what it said where it does not start */
-  static async start(name: JudgeName): Promise<Judge> {
-    const judge = new Judge(name)
-    await judge.#next()
-    return judge
+  static async start(name: string): Promise<JudgeProgram> {
+    const program = new JudgeProgram(name)
+    await program.#next()
+    return program
   }
 
-  /** @returns what the judge read, or the reason for which it refuses the table */
-  async ask({ root, version = null, query }: Question): Promise<Reading | { readonly refused: string }> {
-    const rows = join(this.folder, `rows-${this.#outputs++}`)
-    this.#child.stdin.write(`${JSON.stringify({ root, version, query: query ?? null, out: rows })}\n`)
-    const answer = (await this.#next()) as Answer
-    if ('refused' in answer) return answer
-    return { ...answer, rows: this.name === 'delta-spark' ? join(rows, '*.parquet') : rows }
+  async ask(question: object): Promise<unknown> {
+    this.#child.stdin.write(`${JSON.stringify(question)}\n`)
+    return await this.#next()
   }
 
   async #next(): Promise<unknown> {
@@ -96,5 +99,76 @@ export class Judge implements AsyncDisposable {
     this.#child.stdin.end()
     await this.#ended
     rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+export class Judge implements AsyncDisposable {
+  readonly #program: JudgeProgram
+  #outputs = 0
+
+  private constructor(program: JudgeProgram) {
+    this.#program = program
+  }
+
+  /** @throws Error with what it said where it does not start */
+  static async start(name: JudgeName): Promise<Judge> {
+    return new Judge(await JudgeProgram.start(name))
+  }
+
+  get name(): JudgeName {
+    return this.#program.name as JudgeName
+  }
+
+  get folder(): string {
+    return this.#program.folder
+  }
+
+  /** @returns what the judge read, or the reason for which it refuses the table */
+  async ask({ root, version = null, query }: Question): Promise<Reading | { readonly refused: string }> {
+    const rows = join(this.folder, `rows-${this.#outputs++}`)
+    const answer = (await this.#program.ask({ root, version, query: query ?? null, out: rows })) as Answer
+    if ('refused' in answer) return answer
+    return { ...answer, rows: this.name === 'delta-spark' ? join(rows, '*.parquet') : rows }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#program[Symbol.asyncDispose]()
+  }
+}
+
+export type JudgedSample = readonly [name: string, labels: Readonly<Record<string, string>>, value: string]
+export type JudgedFamily = {
+  /** Of a counter without its `_total`. */
+  readonly name: string
+  readonly type: string
+  readonly help: string
+  readonly samples: readonly JudgedSample[]
+}
+
+/** As Prometheus asks: what is answered says by its content type what it is. */
+const ACCEPTED = 'application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.1'
+
+export class MetricsJudge implements AsyncDisposable {
+  readonly #program: JudgeProgram
+
+  private constructor(program: JudgeProgram) {
+    this.#program = program
+  }
+
+  /** @throws Error with what it said where it does not start */
+  static async start(): Promise<MetricsJudge> {
+    return new MetricsJudge(await JudgeProgram.start('prometheus'))
+  }
+
+  /** Asks for the metrics as Prometheus does. @throws Error with what the judge refuses of the answer */
+  async scrape(url: string): Promise<readonly JudgedFamily[]> {
+    const answer = await fetch(url, { headers: { accept: ACCEPTED } })
+    const read = await this.#program.ask({ contentType: answer.headers.get('content-type'), body: await answer.text() })
+    if (typeof read === 'object' && read !== null && 'families' in read) return read.families as JudgedFamily[]
+    throw new Error(`the judge refuses it: ${JSON.stringify(read)}`)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#program[Symbol.asyncDispose]()
   }
 }

@@ -1,9 +1,10 @@
-"""Answers questions about Delta tables with one outside reader, one JSON line each, until its input ends.
+"""Answers questions with one outside reader, one JSON line each, until its input ends.
 
-Usage: serve.py deltalake|polars|delta-spark|duckdb
-Question: {"root": folder, "version": number or null, "query": SQL over `t` or null, "out": Parquet file or null}
+Usage: serve.py deltalake|polars|delta-spark|duckdb|prometheus
+Question of a Delta table: {"root": folder, "version": number or null, "query": SQL over `t` or null, "out": Parquet file or null}
 Answer: {"version", "schema": [{"name", "type", "nullable"}], "partitionColumns"} or {"refused": reason}. The rows are in `out`; its columns are
 c0, c1 ... in the order of the schema, because Parquet readers take names that differ only in case for one.
+Question of prometheus: {"contentType", "body"} of a scrape. Answer: {"families": [{"name", "type", "help", "samples": [[name, labels, value]]}]} or {"refused": reason}
 """
 
 import importlib
@@ -29,7 +30,7 @@ def main():
     for line in sys.stdin:
         question = json.loads(line)
         try:
-            say(judge.read(question["root"], question["version"], question.get("query"), question.get("out")))
+            say(judge.read(**question))
         # Panics of a reader's native code are no Exception.
         except (KeyboardInterrupt, SystemExit):
             raise
