@@ -64,6 +64,26 @@ describe('a command that is named', () => {
     expect(followed('sluice follow STREAM goes on')).toBe('sluice follow 12 --to sqlite:///l.db goes on')
   })
 
+  test.each([
+    ['a name of small letters', 'sluice prune orders --keep-versions 1 --database-url sqlite:///c.db'],
+    ['several names', 'sluice sync orders sales --database-url sqlite:///c.db'],
+    ['a name behind two dashes', 'sluice prune --database-url sqlite:///c.db --keep-versions 1 -- --orders'],
+    ['flags in front of the command', 'sluice --color never --database-url sqlite:///c.db -v history orders'],
+    ['short flags', 'sluice rollback -n orders -v --database-url=sqlite:///c.db'],
+    ['flags of a face', 'sluice history --quit --no-color orders --ascii=true --database-url sqlite:///c.db'],
+    ['a flag that says yes', 'sluice prune --all true --dry-run false --database-url sqlite:///c.db'],
+    ['a column that is called like a command', 'sluice index orders sync history --database-url sqlite:///c.db'],
+    ['a full stop behind a name', 'sluice validate ./or.der: --database-url sqlite:///c.db'],
+    ['what a shell quotes', `sluice sql 'select "a; b", '\\''x'\\'' from t' --limit 5 --database-url sqlite:///c.db`],
+    [
+      'a query with lines',
+      `sluice sql 'select 1;\n-- sluice prune x --database-url sqlite:///other.db\n' --database-url sqlite:///c.db`,
+    ],
+  ])('%s of the run belongs to its command line', (_what, line) => {
+    const said = wholeCommands(line)('an id that sluice migration-status prints')
+    expect(said).toBe('an id that sluice migration-status --database-url sqlite:///c.db prints')
+  })
+
   test('an archive is no database: --to of one is not that of the other', () => {
     const archived = wholeCommands('sluice archive run --from a --table public.v --to ./archive --older-than 8q')
     expect(archived('sluice archive verify --deep compares values')).toBe(

@@ -14,7 +14,7 @@ export type Callable = {
 }
 
 /** Options of every command that have a value. */
-const GLOBAL_VALUES = [
+export const GLOBAL_VALUES = [
   'database-url',
   'schema',
   'config',

@@ -6,6 +6,7 @@ import { redactUrl } from '../../shared/redact.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import { callsIn, type Call } from './call.ts'
 import { isSelection } from './options.ts'
+import { ownCall } from './own-line.ts'
 
 export type Whole = (text: string) => string
 
@@ -29,8 +30,8 @@ const HERE = 'here'
  * @param urls those of the run by the flags that name them, which may hold passwords: a text may show one without it, and the command line knows its variable or its store
  */
 export function wholeCommands(commandLine: string, urls: Readonly<Record<string, string>> = {}): Whole {
-  const [run] = callsIn(commandLine)
-  if (run === undefined) return (text) => text
+  const run = ownCall(commandLine)
+  if (run === null) return (text) => text
   const shown = new Map(Object.entries(urls).map(([flag, url]) => [shellQuote(redactUrl(url)), firstOf(run, flag)]))
   // A ledger notes the source of each run, without its password: where the line says no more, the short command does.
   const source = urls['from']

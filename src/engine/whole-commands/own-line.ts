@@ -1,0 +1,76 @@
+/** The command line of a run itself, as it is printed: all of its words belong to it, in whatever order they were typed. */
+import { actionsOf } from '../operations/facts.ts'
+import type { Call, Word } from './call.ts'
+import { callable, GLOBAL_VALUES, hasValue, narrowed, type Callable } from './options.ts'
+
+const WORD = /(?:'[^']*'|"(?:\\.|[^"\\])*"|\\[^]|[^\s'"\\])+/g
+const COLORS = /^(?:always|never|auto)$/
+const YES_OR_NO = /^(?:true|false)$/
+
+/**
+ * @param line begins with `sluice`, as `commandLine` of the command line prints it
+ * @returns null for what starts no operation
+ */
+export function ownCall(line: string): Call | null {
+  const [program, ...all] = [...line.matchAll(WORD)].map(([raw], at, found): Word => ({
+    raw,
+    start: found[at]?.index ?? 0,
+    end: (found[at]?.index ?? 0) + raw.length,
+  }))
+  const name = all.find((_, at) => isFirst(all, at))
+  if (program?.raw !== 'sluice' || name === undefined) return null
+  const rest = all.filter((word) => word !== name)
+  const known = callable(name.raw, undefined)
+  if (known === null) return null
+  const alone = split(rest, known)
+  const [action] = alone.operands
+  const isAction = actionsOf(name.raw).some((one) => one.name === action?.raw)
+  const called = (isAction ? callable(name.raw, action?.raw) : null) ?? known
+  // What an action does not take is refused by it before it is a run.
+  const { flags, operands } = alone
+  return {
+    callable: narrowed(called, flags),
+    words: all,
+    operands: isAction ? operands.slice(1) : operands,
+    flags,
+    end: line.length,
+  }
+}
+
+/** Whether it is the command: the first word that is neither a flag nor the value of one that every command takes. */
+function isFirst(words: readonly Word[], at: number): boolean {
+  const before = words[at - 1]?.raw ?? ''
+  const isValue =
+    GLOBAL_VALUES.some((name) => before === `--${name}`) || (before === '--color' && COLORS.test(words[at]?.raw ?? ''))
+  return !isValue && words[at]?.raw.startsWith('-') === false
+}
+
+/** What is a flag, with its value, and what is an operand. */
+function split(words: readonly Word[], { takes }: Callable): Pick<Call, 'flags' | 'operands'> {
+  const flags = new Map<string, (Word | null)[]>()
+  const operands: Word[] = []
+  const left = [...words]
+  for (let word = left.shift(); word !== undefined; word = left.shift()) {
+    if (word.raw === '--') return { flags, operands: [...operands, ...left] }
+    const [, dashes, name = '', equals] = /^(--?)([A-Za-z][\w-]*)(=?)/.exec(word.raw) ?? []
+    if (dashes === undefined) {
+      operands.push(word)
+      continue
+    }
+    const option = takes.get(name) ?? takes.get(name.replace(/^no-/, ''))
+    const next = left[0]?.raw ?? ''
+    const isNext =
+      option !== undefined && hasValue(option)
+        ? equals === ''
+        : YES_OR_NO.test(next) || (name === 'color' && COLORS.test(next))
+    const value = equals === '=' ? behind(word) : isNext ? (left.shift() ?? null) : null
+    const known = option?.name ?? name
+    flags.set(known, [...(flags.get(known) ?? []), option !== undefined && !hasValue(option) ? null : value])
+  }
+  return { flags, operands }
+}
+
+function behind({ raw, start, end }: Word): Word {
+  const at = raw.indexOf('=') + 1
+  return { raw: raw.slice(at), start: start + at, end }
+}
