@@ -33,7 +33,10 @@ export async function liveNotes(env: Env): Promise<readonly string[]> {
   const { runs } = await runsHere(env, RECENT)
   return runs
     .filter(({ canJoin }) => canJoin)
-    .map(({ run, kind, about }) => `live here: run ${run}, ${kind} ${about}; sluice attach ${run}`)
+    .map(
+      ({ run, kind, about }) =>
+        `live here: run ${run}, ${[kind, about].filter((word) => word !== '').join(' ')}; sluice attach ${run}`,
+    )
 }
 
 /** Lists them. @returns the exit code */

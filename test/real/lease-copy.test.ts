@@ -11,6 +11,7 @@ import { RunLedger } from '../../src/engine/copy/ledger/runs.ts'
 import { prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import { reclaimDead, reclaimExpired } from '../../src/engine/copy/reclaim.ts'
+import { SluiceError } from '../../src/shared/errors.ts'
 import { newOwner } from '../../src/shared/owner.ts'
 import type { LedgerDatabase } from '../../src/stores/copy-port.ts'
 import { makePlace, missing } from '../support/copy-systems.ts'
@@ -120,4 +121,19 @@ describe.each(['sqlite', 'postgresql'] as const)('leases of a copy in %s', (syst
       await expect(new Planning(ledger, KEY, other).change([])).rejects.toMatchObject({ code: 'LEASE_LOST' })
     })
   })
+})
+
+test.each([
+  [new SluiceError('STOPPED', 'aborted as asked'), 'stopped', 75],
+  [new SluiceError('CONNECTION_LOST', 'gone'), 'failed', 4],
+])('a run that ends by %s', async (error, status, exit) => {
+  const place = await makePlace('sqlite', folder)
+  await using store = await openCopyStore(place.url, { mode: 'write' })
+  await using ledger = await store.ledger()
+  await prepareLedger(ledger)
+  const book = new RunLedger(ledger, me())
+  await book.start(RUN)
+  await book.broken(error)
+  const [row = []] = await ledger.all('SELECT status, exit_code, detail FROM migration_runs')
+  expect([row[0], Number(row[1]), row[2]]).toEqual([status, exit, error.message])
 })

@@ -1,6 +1,5 @@
 /** A run in the ledger of its target, from its beginning to how it ended. */
 import { exitOfStop, type Interrupt } from '../../shared/abort.ts'
-import { asSluiceError } from '../../shared/errors.ts'
 import type { Ending } from '../run-context.ts'
 import type { RunLedger, RunRow } from './ledger/runs.ts'
 
@@ -20,8 +19,7 @@ export async function recorded(
     await runs.finish(status, exitCode, ending.error?.message ?? null)
     return ending
   } catch (thrown) {
-    const error = asSluiceError(thrown)
-    await runs.finish('failed', error.exitCode, error.message).catch(() => undefined)
+    await runs.broken(thrown)
     throw thrown
   }
 }

@@ -1,4 +1,5 @@
 /** Runs and their plans in the ledger: one row a run, and one row for each table of the target that a copy is filling. */
+import { asSluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
 import { ownerValues } from '../../../stores/lease/columns.ts'
 import { LEASE_MS, type Owner, type TableKey } from './owner.ts'
@@ -87,6 +88,12 @@ export class RunLedger {
       { sql: 'UPDATE migration_plans SET planner = NULL WHERE planner = ?', parameters: [this.#owner.id] },
       forgetBatches(this.#owner.id),
     ])
+  }
+
+  /** The end of a run by what it threw; one that was asked to stop has not failed. Does not reject: that says more than a ledger that is away, too. */
+  async broken(thrown: unknown): Promise<void> {
+    const { kind, exitCode, message } = asSluiceError(thrown)
+    await this.finish(kind === 'stopped' ? 'stopped' : 'failed', exitCode, message).catch(() => undefined)
   }
 
   /** The plan under which a table of the target is being filled, or was; null where it never was. */

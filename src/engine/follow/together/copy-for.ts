@@ -3,7 +3,7 @@
  * has begun, so whatever changes behind any look comes in it. Nothing of a table is ended here.
  */
 import { tableText } from '../../../model/copy/column-type.ts'
-import { asSluiceError, errorLine, type SluiceError } from '../../../shared/errors.ts'
+import { errorLine, type SluiceError } from '../../../shared/errors.ts'
 import { redactUrl } from '../../../shared/redact.ts'
 import { exitOfStop } from '../../../shared/abort.ts'
 import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
@@ -154,8 +154,7 @@ async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
     const isStopped = run.interrupt.stop.aborted
     await runs.finish(isStopped ? 'stopped' : 'completed', isStopped ? exitOfStop(run.interrupt) : 0, null)
   } catch (thrown) {
-    const { exitCode, message } = asSluiceError(thrown)
-    await runs.finish('failed', exitCode, message).catch(() => undefined)
+    await runs.broken(thrown)
     throw thrown
   } finally {
     clearInterval(heart)

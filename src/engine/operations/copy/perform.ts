@@ -1,7 +1,6 @@
 /** `copy`: tables of one store into another, in chunks that are proved, so that the same command goes on wherever it was broken off. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import { exitOfStop } from '../../../shared/abort.ts'
-import { asSluiceError } from '../../../shared/errors.ts'
 import { redactUrl } from '../../../shared/redact.ts'
 import type { TableContext } from '../../copy/context.ts'
 import { compareAgain } from '../../copy/again/compare-table.ts'
@@ -278,9 +277,8 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
     const all = [...left, ...refused]
     return { ...ending, ...(all.length === 0 ? {} : { leftBehind: all }) }
   } catch (thrown) {
-    const error = asSluiceError(thrown)
     await track?.end()
-    await runs.finish('failed', error.exitCode, error.message).catch(() => undefined)
+    await runs.broken(thrown)
     throw thrown
   } finally {
     clearInterval(heart)
@@ -340,8 +338,7 @@ async function openFollowing(parts: FollowingParts, runs: RunLedger): Promise<Fo
   try {
     return await (await import('../../follow/following.ts')).Following.open(parts)
   } catch (thrown) {
-    const { exitCode, message } = asSluiceError(thrown)
-    await runs.finish('failed', exitCode, message).catch(() => undefined)
+    await runs.broken(thrown)
     throw thrown
   }
 }

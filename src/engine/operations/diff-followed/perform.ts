@@ -98,8 +98,7 @@ async function look(operation: DiffFollowedOperation, run: DiffFollowedRun): Pro
         : null
       return { stream, name: table.name, compared, waited }
     } catch (thrown) {
-      const { exitCode, message } = asSluiceError(thrown)
-      if (!operation.dryRun) await runs.finish('failed', exitCode, message).catch(() => undefined)
+      if (!operation.dryRun) await runs.broken(thrown)
       throw thrown
     }
   })
