@@ -94,7 +94,12 @@ async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
   const owner: Owner = { ...run.owner, runId: BigInt(run.runId) }
   const runs = new RunLedger(database, owner)
   const planned = await planOf(copy, parts, views, runs, steering)
-  const { changes } = sidesOf(planned, cdcOf(await streamKnown(database, copy.stream, to.label), undefined))
+  const stream = await streamKnown(database, copy.stream, to.label)
+  const { changes } = sidesOf(planned, cdcOf(stream, undefined))
+  if (stream.birth === null) return
+  const { position } = await new StreamLedger(database, owner).progress(stream.id, changes)
+  // What is wrong with the stream is told by whoever has it; here it is only known from now on which one is meant.
+  await changes.verify(stream.birth, [], changes.position(position), signal)
   // As for whoever has the stream: what a look shows is on the disk of the source.
   views.settle = () => changes.fence(signal)
   steering.tables = planned.tables.map(({ source }) => tableText(source.table))
