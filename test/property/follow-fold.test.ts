@@ -3,9 +3,10 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { CopiedPart, type CopiedStretch } from '../../src/engine/follow/copied-part.ts'
 import { Fold } from '../../src/engine/follow/fold.ts'
-import type { ChangeBatch, ChangeRow, RowChange } from '../../src/model/copy/change.ts'
+import type { ChangeBatch, ChangeRow, FrameLayout, RowChange } from '../../src/model/copy/change.ts'
 import { identityName } from '../../src/model/copy/identity-name.ts'
 import { keyText } from '../../src/model/copy/key-text.ts'
+import { rowsOf, unpacked } from '../../src/model/copy/packed-rows.ts'
 import type { Row } from '../../src/model/copy/rows.ts'
 
 type Table = Map<string, Row>
@@ -43,17 +44,34 @@ function done(table: Table, one: Statement): RowChange | null {
   return { type: 'update', table: 0, key: moved ? [one.id] : null, row }
 }
 
-/** Whole rows that keep their identity, as bytes would carry them: a target that is not asked for cells must not be told any. */
-function framed(change: RowChange): RowChange {
-  if (change.type === 'delete' || change.row.includes(undefined)) return change
+/** Rows as JSON: of a row that is gone its identity. */
+const LAYOUT: FrameLayout = {
+  cells: (data, at) => JSON.parse(data.toString('utf8', at)) as Row,
+  identity: (data, at) => (JSON.parse(data.toString('utf8', at)) as Row).slice(0, 1),
+}
+
+/** How a source tells a change: by cells, as bytes, or as bytes among which its name does not stand. */
+type Form = 'cells' | 'bytes' | 'bytes without a name'
+const forms = fc.array(fc.constantFrom<Form>('cells', 'bytes', 'bytes without a name'), { minLength: 1, maxLength: 4 })
+
+/** Whole rows that keep their identity, and rows that are gone, as bytes. */
+function framed(change: RowChange, form: Form | undefined): RowChange {
+  if (form === 'cells') return change
+  if (change.type !== 'delete' && change.row.includes(undefined)) return change
   if (change.type === 'update' && change.key !== null) return change
-  const row = change.row as Row
-  const identity = row.slice(0, 1)
-  return { ...change, frame: { name: identityName(identity), identity, row } }
+  const row = change.type === 'delete' ? change.key : (change.row as Row)
+  const name = identityName(row.slice(0, 1))
+  // Neither row nor name begins where the bytes do.
+  const data = Buffer.from(`.${name}.${JSON.stringify(row)}`)
+  const [nameLength, bytes] = [Buffer.byteLength(name), data.length]
+  const frame = { name, nameAt: 1, nameLength: form === 'bytes' ? nameLength : -1, data, at: nameLength + 2, bytes, layout: LAYOUT } // prettier-ignore
+  return { ...change, frame }
 }
 
 /** As a target does it. @returns keys of puts whose base is not there */
-function applied(table: Table, { puts, gone }: ChangeBatch): readonly Row[] {
+function applied(table: Table, batch: ChangeBatch): readonly Row[] {
+  const { puts, gone } = unpacked(batch)
+  expect(puts.length + gone.length).toBe(rowsOf(batch))
   const lacking: Row[] = []
   const filled: Row[] = []
   for (const { row, base, key: own } of puts) {
@@ -72,23 +90,24 @@ test('a live table holds after each batch what the source held', () => {
     fc.property(
       fc.array(statement, { maxLength: 60 }),
       fc.array(fc.nat(10), { maxLength: 30 }),
-      fc.boolean(),
-      (all, sizes, isFramed) => {
+      forms,
+      (all, sizes, told) => {
         const [source, target]: [Table, Table] = [new Map(), new Map()]
         const fold = new Fold([0])
         let left = sizes[0] ?? 3
         const flush = (): void => {
           const { batch, lacking } = fold.take()
           expect(lacking).toEqual([])
-          expect(new Set([...batch.puts.map((put) => keyText(put.key)), ...batch.gone.map(keyText)]).size).toBe(
-            batch.puts.length + batch.gone.length,
+          const { puts, gone } = unpacked(batch)
+          expect(new Set([...puts.map((put) => keyText(put.key)), ...gone.map(keyText)]).size).toBe(
+            puts.length + gone.length,
           )
           expect(applied(target, batch)).toEqual([])
           expect(sorted(target)).toEqual(sorted(source))
         }
         for (const [i, one] of all.entries()) {
           const change = done(source, one)
-          if (change !== null) fold.add(isFramed ? framed(change) : change, true)
+          if (change !== null) fold.add(framed(change, told[i % told.length]), true)
           if (left-- > 0) continue
           flush()
           left = sizes[i % Math.max(1, sizes.length)] ?? 3
@@ -108,8 +127,8 @@ test('a copy of many moments is equal once it caught up and its lacking rows wer
       fc.array(statement, { maxLength: 60 }),
       fc.array(fc.nat(60), { minLength: 6, maxLength: 6 }),
       fc.integer({ min: 1, max: 20 }),
-      fc.boolean(),
-      (before, during, moments, size, isFramed) => {
+      forms,
+      (before, during, moments, size, told) => {
         const [source, target]: [Table, Table] = [new Map(), new Map()]
         for (const one of before) done(source, one)
         const changes: RowChange[] = []
@@ -129,7 +148,8 @@ test('a copy of many moments is equal once it caught up and its lacking rows wer
         const fold = new Fold([0])
         const again = new Map<string, Row>()
         for (let at = 0; at < changes.length; at += size) {
-          for (const change of changes.slice(at, at + size)) fold.add(isFramed ? framed(change) : change, false)
+          for (const [i, change] of changes.slice(at, at + size).entries())
+            fold.add(framed(change, told[i % told.length]), false)
           const { batch, lacking } = fold.take()
           for (const row of [...lacking, ...applied(target, batch)]) again.set(keyText(row), row)
         }
@@ -275,3 +295,32 @@ test('a row that was left lends no values to what comes of it in the same batch'
 function sorted(table: Table): readonly (readonly [string, Row])[] {
   return [...table].toSorted(([a], [b]) => (a < b ? -1 : 1))
 }
+
+test('of many rows in many forms the last state of each is left, batch after batch', () => {
+  const fold = new Fold([0])
+  const long = 'k'.repeat(40)
+  for (const seed of [1, 2]) {
+    const twin = new Map<string, string | null>()
+    for (let n = 0; n < 20_000; n++) {
+      // Names that are prefixes of one another, that count up, and that differ in their last byte.
+      const id = [`${n % 7000}`, `${long}${n % 900}`, `é${(n * 7919 * seed) % 500}`][n % 3] as string
+      const isGone = n % 11 === 0
+      const row = [id, String(n)]
+      twin.set(id, isGone ? null : String(n))
+      const change: RowChange = isGone
+        ? { type: 'delete', table: 0, key: [id] }
+        : { type: 'update', table: 0, key: null, row }
+      // From some change of the second batch on rows come as cells, too.
+      fold.add(framed(change, seed === 2 && n > 9000 && n % 5 === 0 ? 'cells' : 'bytes'), false)
+    }
+    expect(fold.size).toBe(twin.size)
+    const { puts, gone } = unpacked(fold.take().batch)
+    const left = new Map<string, string | null>([
+      ...puts.map(({ row: [id, value] }) => [String(id), String(value)] as const),
+      ...gone.map(([id]) => [String(id), null] as const),
+    ])
+    expect(puts.length + gone.length).toBe(twin.size)
+    expect(left).toEqual(twin)
+    expect(fold.size).toBe(0)
+  }
+})

@@ -306,7 +306,8 @@ export class Lane {
       else {
         this.#touch(
           change.table,
-          change.frame?.identity ?? this.#identity(change.table).map((at) => change.row[at] ?? null),
+          change.frame?.layout.identity(change.frame.data, change.frame.at) ??
+            this.#identity(change.table).map((at) => change.row[at] ?? null),
         )
         if (change.type === 'update' && change.key !== null) this.#touch(change.table, change.key)
       }

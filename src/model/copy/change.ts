@@ -1,4 +1,5 @@
 /** A stream of committed transactions, as every source of changes tells them: rows in canonical form, columns in the order that was asked for. */
+import type { PackedRows } from './packed-rows.ts'
 import type { Cell, Row } from './rows.ts'
 
 /**
@@ -10,18 +11,36 @@ export type LogPosition = bigint
 /** A row of a change. `undefined`: the value is unchanged and the source does not tell it (unchanged TOAST). */
 export type ChangeRow = readonly (Cell | undefined)[]
 
+/** How the bytes of a row are read: one layout for all rows of a table, until its columns change. */
+export interface FrameLayout {
+  /** All cells of a row. @param at offset of its first value @throws SluiceError VALUE_REFUSED */
+  cells(data: Buffer, at: number): Row
+  /** Cells of its identity. */
+  identity(data: Buffer, at: number): Row
+}
+
 /**
- * A whole row as the bytes that its source sent. A target of the same system writes those as they are (`FrameFormat`); for everything else they are decoded as soon as
- * somebody asks, which costs more than all else that is done with a row.
+ * A row as the bytes that its source sent. A target of the same system writes them as they are (`FrameFormat`). Other targets decode the cells on demand, which costs more
+ * than all other work on a row.
  */
 export interface RowFrame {
   /** `identityName` of its identity. */
   readonly name: string
-  readonly identity: Row
-  readonly row: Row
+  /** Offset and length of the bytes in `data` that are `name` in UTF-8; a length of -1 where no bytes are. */
+  readonly nameAt: number
+  readonly nameLength: number
+  /** Bytes of whole messages; the row begins at the offset `at`. */
+  readonly data: Buffer
+  readonly at: number
+  /** Length of its values, in bytes. */
+  readonly bytes: number
+  readonly layout: FrameLayout
 }
 
-/** Tables are numbers: their places in the list that the stream was opened with. `frame`: the same row, where it came as bytes; `row` is decoded when it is asked for. */
+/**
+ * Tables are numbers: their places in the list that the stream was opened with. `frame`: the same row as bytes, if the source sent it so; `row` and `key` are decoded on
+ * demand. The frame of a DELETE holds the identity only.
+ */
 export type RowChange =
   | { readonly type: 'insert'; readonly table: number; readonly row: ChangeRow; readonly frame?: RowFrame }
   /** `key`: identity of the row before the change, where it is another one; null where it is the same. */
@@ -32,7 +51,7 @@ export type RowChange =
       readonly row: ChangeRow
       readonly frame?: RowFrame
     }
-  | { readonly type: 'delete'; readonly table: number; readonly key: Row }
+  | { readonly type: 'delete'; readonly table: number; readonly key: Row; readonly frame?: RowFrame }
 
 export type Change =
   /**
@@ -56,7 +75,12 @@ export type ChangeBatch = {
   readonly puts: readonly Put[]
   /** Identities of rows that are gone. */
   readonly gone: readonly Row[]
+  /** Further rows that are put or gone, as bytes. A writer that cannot use bytes calls `unpacked` first. */
+  readonly packed?: PackedRows
 }
+
+/** A batch of which all rows are cells. */
+export type CellBatch = ChangeBatch & { readonly packed?: undefined }
 
 /** A row that is in the table afterwards, whether it was before or not. */
 export type Put = {
@@ -67,6 +91,4 @@ export type Put = {
   readonly base: Row | null
   /** The target should have no row of this identity before this batch: a hint which way is fast, and nothing to rely on. */
   readonly isNew?: boolean
-  /** The same row as bytes; `row` and `key` are decoded when they are asked for. */
-  readonly frame?: RowFrame
 }

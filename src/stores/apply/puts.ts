@@ -1,5 +1,5 @@
 /** The puts of a batch, told apart by what they need: whole rows, rows that keep values, and rows that take values from another row. */
-import type { ChangeBatch, ChangeRow, Put } from '../../model/copy/change.ts'
+import type { CellBatch, ChangeRow, Put } from '../../model/copy/change.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import type { Cell, Row } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -29,7 +29,7 @@ export function writtenColumns({ columns, identity }: ChangeTable): readonly Wri
 }
 
 /** @throws SluiceError ROW_REFUSED for an identity with a NULL, which finds no row */
-export function sorted(batch: ChangeBatch, request: ChangeTable, written: readonly WrittenColumn[]): SortedBatch {
+export function sorted(batch: CellBatch, request: ChangeTable, written: readonly WrittenColumn[]): SortedBatch {
   const whole: Row[] = []
   const partial: PartialPut[] = []
   const isAll = written.length === request.columns.length && written.every(({ at }, i) => at === i)

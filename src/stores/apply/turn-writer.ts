@@ -1,5 +1,6 @@
 /** The session that applies changes where a database has one writer: a transaction has the turn of that writer from its first call to its end. */
 import type { ChangeBatch } from '../../model/copy/change.ts'
+import { rowsOf, unpacked } from '../../model/copy/packed-rows.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import type { Closing, Statement } from '../copy-port.ts'
@@ -51,8 +52,8 @@ export class TurnWriter implements ChangeWriter {
   apply(table: number, batch: ChangeBatch): Promise<Applied> {
     const request = this.#table(table)
     return this.#do(tableText(request.table.table), async () => {
-      if (batch.puts.length + batch.gone.length === 0) return { lacking: [] }
-      const changes = sorted(batch, request, writtenColumns(request))
+      if (rowsOf(batch) === 0) return { lacking: [] }
+      const changes = sorted(unpacked(batch), request, writtenColumns(request))
       const lacking = await this.#steps.apply(table, changes, this.#request.signal)
       return { lacking: lacking.map(({ put }) => put.key) }
     })

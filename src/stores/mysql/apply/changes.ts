@@ -3,7 +3,7 @@
  * So keys and unique values can change places within a batch, though the server checks each row at once.
  */
 import { tableText } from '../../../model/copy/column-type.ts'
-import type { ChangeBatch } from '../../../model/copy/change.ts'
+import type { CellBatch } from '../../../model/copy/change.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import { cellOf, sorted, writtenColumns, type PartialPut, type WrittenColumn } from '../../apply/puts.ts'
 import type { WriteColumn } from '../../copy-port.ts'
@@ -66,7 +66,7 @@ export class TableChanges {
   }
 
   /** @returns identities of puts whose base is not there: nothing is written for them */
-  async apply(batch: ChangeBatch, shape: ApplyShape): Promise<readonly Row[]> {
+  async apply(batch: CellBatch, shape: ApplyShape): Promise<readonly Row[]> {
     const { gone, whole, partial } = sorted(batch, this.#request, this.#written)
     const stays = (put: PartialPut): boolean => shape.way === 'merge' && !put.isMoved
     const isFew = partial.length <= FEW && partial.every(stays)

@@ -1,6 +1,7 @@
 /** One session that applies changes, transaction by transaction. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { ChangeBatch } from '../../../model/copy/change.ts'
+import { rowsOf, unpacked } from '../../../model/copy/packed-rows.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Closing } from '../../copy-port.ts'
@@ -90,9 +91,9 @@ class MysqlChangeWriter implements ChangeWriter {
 
   apply(table: number, batch: ChangeBatch): Promise<Applied> {
     return this.#do(tableText(this.#table(table).table.table), async () => {
-      if (batch.puts.length + batch.gone.length === 0) return { lacking: [] }
+      if (rowsOf(batch) === 0) return { lacking: [] }
       const { changes, shape } = await this.#known(table)
-      return { lacking: await changes.apply(batch, shape) }
+      return { lacking: await changes.apply(unpacked(batch), shape) }
     })
   }
 

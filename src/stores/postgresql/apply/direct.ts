@@ -64,14 +64,15 @@ export class DirectChanges {
   }
 
   /** Removes what is gone, and writes rows that are whole. */
-  async write({ gone, whole, frames }: Omit<FramedBatch, 'partial'>): Promise<void> {
+  async write({ gone, goneFrames, whole, frames }: Omit<FramedBatch, 'partial'>): Promise<void> {
     const { way } = this.#shape
-    const puts: Values[] = frames.map((frame) => this.#frames.texts(frame))
+    const puts: Values[] = this.#frames.texts(frames)
     for (const cells of whole) puts.push(cells.map((cell, place) => this.#value(cell, place)))
     const keys = puts.map((values) => this.#key.map((place) => values[place] ?? null))
     const guard = this.#written.filter(({ isGuarded }) => isGuarded)
     const places = [...this.#key, ...guard.map((column) => this.#written.indexOf(column))]
-    const removed = gone.map((key) => this.#keyValues(key))
+    const removed: Values[] = this.#frames.keyTexts(goneFrames)
+    for (const key of gone) removed.push(this.#keyValues(key))
     if (way === 'replace') removed.push(...keys)
     const changed = way === 'merge' && guard.length > 0 ? puts : []
     const finds = removed.length + changed.length > 0

@@ -1,18 +1,24 @@
 /** Rows that came as the bytes of a stream, as COPY's text format and as parameters: what a server printed is what another one of the same settings reads. */
-import type { ChangeBatch, Put, RowFrame } from '../../../model/copy/change.ts'
+import type { ChangeBatch, FrameLayout, Put } from '../../../model/copy/change.ts'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
+import { IS_GONE, IS_NEW, type PackedRows } from '../../../model/copy/packed-rows.ts'
+import type { Row } from '../../../model/copy/rows.ts'
 import type { ReadColumn, WriteColumn } from '../../copy-port.ts'
 import type { ChangeTable } from '../../follow-port.ts'
 import { sorted, type SortedBatch } from '../../apply/puts.ts'
 import { travelsWhole } from '../copy/cells.ts'
-import { FramedChange, FrameFields, type FrameLayout } from '../replication/framed-change.ts'
+import { FrameFields } from '../replication/framed-change.ts'
+import { Framer } from '../replication/framer.ts'
 import { textOf } from '../replication/pgoutput.ts'
-import type { WrittenColumn } from './merge.ts'
+import { identityColumns, type WrittenColumn } from './merge.ts'
 
 /** Bytes of a piece: larger ones are no faster, smaller ones cost a system call each. */
 const PIECE = 128 * 1024
 /** From this length on a value is copied by the runtime, whose call takes as long as so many bytes. */
 const LONG = 48
+
+/** More layouts than tables have at a time. */
+const MOST_LAYOUTS = 1000
 
 const TAB = 9
 const NEWLINE = 10
@@ -21,105 +27,168 @@ const BACKSLASH = 92
 const LETTERS: Readonly<Record<number, number>> = { [TAB]: code('t'), [NEWLINE]: code('n'), [RETURN]: code('r') }
 const LETTER_N = code('N')
 
-/** A batch in which rows that came as bytes stay so. */
-export type FramedBatch = SortedBatch & { readonly frames: readonly FramedChange[] }
+/** Rows of a batch that are written from their bytes, by their slots. */
+export type Framed = { readonly packed: PackedRows; readonly slots: readonly number[] }
 
-/** Where the written columns of a table stand in its frames. */
-type Fit = { readonly layout: FrameLayout; readonly places: readonly number[] | null }
+/** A batch in which rows that came as bytes stay so. */
+export type FramedBatch = SortedBatch & {
+  /** Rows that are put. */
+  readonly frames: Framed | null
+  /** Rows that are gone. */
+  readonly goneFrames: Framed | null
+}
+
+/** Which rows of a batch: those that the target should not have yet, or the others with all that are gone. */
+export type Share = 'all' | 'new' | 'others'
+
+/** How the rows of one layout are written. */
+type Fit = {
+  readonly layout: FrameLayout
+  readonly fields: FrameFields
+  /** Where the written columns stand in a message. */
+  readonly whole: readonly number[]
+  /** Where those of the identity stand, in its order. */
+  readonly key: readonly number[]
+}
 
 export class Frames {
   readonly #request: ChangeTable
   readonly #written: readonly WrittenColumn[]
-  /** Whether nothing in a written column needs an escape. */
+  /** Of each written column, whether none of its values needs an escape. */
   readonly #isPlain: readonly boolean[]
-  #fit: Fit | null = null
-  #fields = new FrameFields(0)
+  readonly #key: readonly number[]
+  readonly #isKeyPlain: readonly boolean[]
+  /** Null for a layout whose rows have to be decoded. A table has one layout at a time, or one for each of its partitions. */
+  readonly #fits = new Map<FrameLayout, Fit | null>()
+  #last: Fit | null = null
 
   constructor(request: ChangeTable, written: readonly WrittenColumn[]) {
     this.#request = request
     this.#written = written
     this.#isPlain = written.map(({ at }) => isPlain((request.columns[at] as WriteColumn).column.type))
+    this.#key = identityColumns(request, written).map((column) => written.indexOf(column))
+    this.#isKeyPlain = this.#key.map((at) => this.#isPlain[at] === true)
   }
 
-  /** @throws SluiceError ROW_REFUSED for an identity with a NULL, which finds no row */
-  sorted({ puts, gone }: ChangeBatch): FramedBatch {
-    const frames: FramedChange[] = []
-    const others: Put[] = []
-    for (const put of puts) {
-      if (this.fits(put.frame)) frames.push(put.frame)
-      else others.push(put)
+  /** @throws SluiceError ROW_REFUSED for an identity with a NULL, which finds no row; VALUE_REFUSED */
+  sorted(batch: ChangeBatch, share: Share): FramedBatch {
+    const { packed } = batch
+    const [puts, slots, goneSlots]: [Put[], number[], number[]] = [[], [], []]
+    for (const put of batch.puts) if (isOf(share, put.isNew === true)) puts.push(put)
+    const gone: Row[] = share === 'new' ? [] : [...batch.gone]
+    const length = packed?.length ?? 0
+    for (let slot = 0; packed !== undefined && slot < length; slot++) {
+      if (!packed.isThere(slot)) continue
+      const flags = packed.flags(slot)
+      const isGone = (flags & IS_GONE) !== 0
+      if (!isOf(share, !isGone && (flags & IS_NEW) !== 0)) continue
+      const fits = this.#fitOf(packed.layout(slot)) !== null
+      if (isGone) {
+        if (fits) goneSlots.push(slot)
+        else gone.push(packed.key(slot))
+      } else if (fits) slots.push(slot)
+      else puts.push(packed.put(slot))
     }
-    return { ...sorted({ puts: others, gone }, this.#request, this.#written), frames }
-  }
-
-  /** Whether a row can be written as it came: its columns are those of the table, of the same types. */
-  fits(frame: RowFrame | undefined): frame is FramedChange {
-    if (!(frame instanceof FramedChange)) return false
-    const { layout } = frame
-    if (this.#fit?.layout !== layout) {
-      this.#fit = { layout, places: this.#placesIn(layout) }
-      this.#fields = new FrameFields(layout.width)
+    return {
+      ...sorted({ puts, gone }, this.#request, this.#written),
+      frames: packed === undefined || slots.length === 0 ? null : { packed, slots },
+      goneFrames: packed === undefined || goneSlots.length === 0 ? null : { packed, slots: goneSlots },
     }
-    return this.#fit.places !== null
   }
 
-  /** Values of the written columns. @param frame one that fits */
-  texts(frame: FramedChange): (string | null)[] {
-    const places = this.#places(frame)
-    this.#fields.find(frame)
-    const { starts, lengths } = this.#fields
-    return places.map((place) => {
-      const length = lengths[place] as number
-      const start = starts[place] as number
-      return length === -1 ? null : textOf(frame.data, start, start + length)
+  /** Values of the written columns of each row. */
+  texts(framed: Framed | null): (string | null)[][] {
+    return this.#textsOf(framed, 'whole')
+  }
+
+  /** Values of the identity of each row. */
+  keyTexts(framed: Framed | null): (string | null)[][] {
+    return this.#textsOf(framed, 'key')
+  }
+
+  /** Lines of the written columns for COPY, in pieces that suit a socket. */
+  lines(framed: Framed | null): Generator<Buffer> {
+    return this.#linesOf(framed, 'whole', this.#isPlain, '')
+  }
+
+  /** Lines of the identity, each behind a value that is the same in all of them. */
+  keyLines(framed: Framed | null, first: string): Generator<Buffer> {
+    return this.#linesOf(framed, 'key', this.#isKeyPlain, first)
+  }
+
+  #textsOf(framed: Framed | null, which: 'whole' | 'key'): (string | null)[][] {
+    if (framed === null) return []
+    const { packed, slots } = framed
+    return slots.map((slot) => {
+      const { fields, [which]: places } = this.#fit(packed.layout(slot))
+      const data = packed.data(slot)
+      fields.find(data, packed.at(slot))
+      return places.map((place) => {
+        const length = fields.lengths[place] as number
+        const start = fields.starts[place] as number
+        return length === -1 ? null : textOf(data, start, start + length)
+      })
     })
   }
 
-  /** Lines of the written columns for COPY, in pieces that suit a socket. @param frames that fit */
-  *lines(frames: readonly FramedChange[]): Generator<Buffer> {
+  *#linesOf(
+    framed: Framed | null,
+    which: 'whole' | 'key',
+    isPlainAt: readonly boolean[],
+    first: string,
+  ): Generator<Buffer> {
+    if (framed === null) return
+    const { packed, slots } = framed
+    const head = Buffer.from(first === '' ? '' : `${first}\t`)
     let piece = Buffer.allocUnsafe(0)
     let at = 0
-    for (const frame of frames) {
-      const places = this.#places(frame)
+    for (let i = 0; i < slots.length; i++) {
+      const slot = slots[i] as number
+      const { fields, [which]: places } = this.#fit(packed.layout(slot))
+      const data = packed.data(slot)
       // An escape is two bytes, and so are a NULL and what ends a value.
-      const most = this.#fields.find(frame) * 2 + places.length * 3 + 1
+      const most = fields.find(data, packed.at(slot)) * 2 + places.length * 3 + 1 + head.length
       if (at + most > piece.length) {
         if (at > 0) yield piece.subarray(0, at)
         piece = Buffer.allocUnsafe(Math.max(PIECE, most))
         at = 0
       }
-      at = this.#line(frame.data, places, piece, at)
+      for (let b = 0; b < head.length; b++) piece[at++] = head[b] as number
+      at = line(data, fields, places, isPlainAt, piece, at)
     }
     if (at > 0) yield piece.subarray(0, at)
   }
 
-  /** @returns where the line ends */
-  #line(data: Buffer, places: readonly number[], piece: Buffer, from: number): number {
-    const { starts, lengths } = this.#fields
-    let at = from
-    for (let i = 0; i < places.length; i++) {
-      if (i > 0) piece[at++] = TAB
-      const place = places[i] as number
-      const length = lengths[place] as number
-      const start = starts[place] as number
-      if (length === -1) {
-        piece[at++] = BACKSLASH
-        piece[at++] = LETTER_N
-      } else if (this.#isPlain[i] === true || (length >= LONG && !needsEscape(data, start, start + length))) {
-        at = copied(data, start, length, piece, at)
-      } else at = escaped(data, start, start + length, piece, at)
+  #fit(layout: FrameLayout): Fit {
+    const fit = this.#fitOf(layout)
+    if (fit === null) throw new Error('a row was written that does not fit its table')
+    return fit
+  }
+
+  #fitOf(layout: FrameLayout): Fit | null {
+    // Nearly all rows of a batch have one layout.
+    if (this.#last?.layout === layout) return this.#last
+    const known = this.#fits.get(layout)
+    if (known !== undefined) {
+      this.#last = known ?? this.#last
+      return known
     }
-    piece[at++] = NEWLINE
-    return at
+    // Layouts of Relation messages before are asked for no more.
+    if (this.#fits.size >= MOST_LAYOUTS) this.#fits.clear()
+    const fit = this.#fitted(layout)
+    this.#fits.set(layout, fit)
+    return fit
   }
 
-  /** Frames of one batch may be of several Relation messages. */
-  #places(frame: FramedChange): readonly number[] {
-    if (!this.fits(frame) || this.#fit?.places == null) throw new Error('a row was written that does not fit its table')
-    return this.#fit.places
+  #fitted(layout: FrameLayout): Fit | null {
+    if (!(layout instanceof Framer)) return null
+    const whole = this.#placesIn(layout)
+    if (whole === null) return null
+    return { layout, fields: new FrameFields(layout.width), whole, key: this.#key.map((at) => whole[at] as number) }
   }
 
-  #placesIn({ columns, places }: FrameLayout): readonly number[] | null {
+  /** Where the written columns stand in a message; null where what the source prints is not what the target would be given. */
+  #placesIn({ columns, places }: Framer): readonly number[] | null {
     const found: number[] = []
     for (const { at, inIdentity } of this.#written) {
       const [from, to, place] = [columns[at], this.#request.columns[at], places[at]]
@@ -130,6 +199,36 @@ export class Frames {
     }
     return found
   }
+}
+
+/** @returns where the line ends */
+function line(
+  data: Buffer,
+  { starts, lengths }: FrameFields,
+  places: readonly number[],
+  isPlainAt: readonly boolean[],
+  piece: Buffer,
+  from: number,
+): number {
+  let at = from
+  for (let i = 0; i < places.length; i++) {
+    if (i > 0) piece[at++] = TAB
+    const place = places[i] as number
+    const length = lengths[place] as number
+    const start = starts[place] as number
+    if (length === -1) {
+      piece[at++] = BACKSLASH
+      piece[at++] = LETTER_N
+    } else if (isPlainAt[i] === true || (length >= LONG && !needsEscape(data, start, start + length))) {
+      at = copied(data, start, length, piece, at)
+    } else at = escaped(data, start, start + length, piece, at)
+  }
+  piece[at++] = NEWLINE
+  return at
+}
+
+function isOf(share: Share, isNew: boolean): boolean {
+  return share === 'all' || isNew === (share === 'new')
 }
 
 /** Whether what the source prints is what the target would have to be given. */

@@ -3,11 +3,21 @@ import { tableText } from '../../../model/copy/column-type.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import type { WriteColumn } from '../../copy-port.ts'
 import type { ChangeTable } from '../../follow-port.ts'
-import { encoder } from '../copy/encode.ts'
+import { encoder, parameterTexts } from '../copy/encode.ts'
 import { columnList, tableSql } from '../copy/sql.ts'
 import { isConnectionLoss, sqlStateOf } from '../errors.ts'
 import type { CopySession } from '../copy/session.ts'
-import { identityColumns, OPERATION, stageSql, writtenColumns, type StageSql, type WrittenColumn } from './merge.ts'
+import type { PreparedStatement } from '../pipeline.ts'
+import {
+  identityColumns,
+  OPERATION,
+  removeAnySql,
+  stageSql,
+  writtenColumns,
+  type StageSql,
+  type WrittenColumn,
+} from './merge.ts'
+import { keyArrays } from './key-arrays.ts'
 import type { PartialPut } from '../../apply/puts.ts'
 import type { FramedBatch, Frames } from './frames.ts'
 import type { TableShape } from './shape.ts'
@@ -27,6 +37,9 @@ export class Stage {
   readonly #written: readonly WrittenColumn[]
   /** Where the columns of the identity stand among the written ones, in the order of the identity. */
   readonly #keyPlaces: readonly number[]
+  readonly #keyText: (cell: Exclude<Cell, null>, at: number) => string
+  readonly #removeAny: PreparedStatement | null
+  readonly #find: PreparedStatement
   readonly #encodeGone: (rows: readonly Row[]) => Generator<Buffer>
   readonly #encodePartial: (rows: readonly Row[]) => Generator<Buffer>
   readonly #encodeRows: (rows: readonly Row[]) => Generator<Buffer>
@@ -55,22 +68,27 @@ export class Stage {
     const columns = this.#written.map(({ at }) => request.columns[at] as WriteColumn)
     const bases = key.map(({ at }) => request.columns[at] as WriteColumn)
     this.#encodeGone = encoder(table, bases, OPERATION.gone)
+    this.#keyText = parameterTexts(table, bases)
+    const removeAny = removeAnySql(request, shape)
+    // The server takes the type of the parameter from the statement.
+    this.#removeAny = removeAny === null ? null : { text: removeAny, types: [0] }
+    this.#find = { text: this.#sql.find, types: [] }
     this.#encodeRows = encoder(table, columns)
     this.#copyRows = `COPY ${tableSql(request.table.table)} (${columnList(this.#written.map((one) => one.name))}) FROM STDIN`
     this.#encodePartial = encoder(table, [TEXT, TEXT, TEXT, ...bases, ...columns])
   }
 
   /** @returns which of the partial puts found no row to take values from */
-  async apply({ gone, whole, frames, partial }: FramedBatch): Promise<readonly PartialPut[]> {
+  async apply(batch: FramedBatch): Promise<readonly PartialPut[]> {
+    const { gone, goneFrames, whole, frames, partial } = batch
     const stays = ({ isMoved }: PartialPut): boolean => this.#way === 'merge' && !isMoved
     const kept = new Set(partial.filter(stays))
-    const before = await this.#prepared()
     if (partial.length === 0) {
-      await this.#merge({ gone, whole, frames, partial }, before)
+      await this.#merge(batch)
       return []
     }
-    await this.#session.askAll([...before, this.#sql.find])
-    await this.#load({ gone, whole, frames, partial }, kept)
+    await this.#session.askAll([...(await this.#prepared()), this.#sql.find])
+    await this.#load(batch, kept)
     const demoted = this.#isGuarded && kept.size > 0 ? await this.#session.run(this.#sql.demote) : 0
     const staying = kept.size - demoted
     const filled = partial.length - staying
@@ -79,8 +97,8 @@ export class Stage {
       for (const [n] of await this.#session.ask(sql)) if (n !== null && n !== undefined) lacking.add(n)
     }
     if (filled > 0 && (await this.#session.run(this.#sql.fill)) < filled) await note(this.#sql.unfilled)
-    const puts = whole.length + frames.length + filled > 0
-    if (this.#removes(gone, puts)) await this.#session.ask(this.#sql.remove)
+    const puts = whole.length + filled > 0 || frames !== null
+    if (this.#removes(gone.length > 0 || goneFrames !== null, puts)) await this.#session.ask(this.#sql.remove)
     if (staying > 0 && (await this.#keep(kept)) < staying) await note(this.#sql.absent)
     if (puts) await this.#session.ask(this.#sql.insert)
     return lacking.size === 0 ? [] : partial.filter((_, n) => lacking.has(String(n)))
@@ -106,7 +124,7 @@ export class Stage {
         this.#resting = RESTING
       }
     }
-    await this.apply({ gone: [], whole, frames, partial: [] })
+    await this.apply({ gone: [], goneFrames: null, whole, frames, partial: [] })
   }
 
   /** The transaction has ended. */
@@ -146,21 +164,37 @@ export class Stage {
   }
 
   /** Rows of which nobody has to know what they found, with the statements that bring them to the table: each message more is one that both sides wait for. */
-  async #merge({ gone, whole, frames }: FramedBatch, before: readonly string[]): Promise<void> {
-    const puts = whole.length + frames.length > 0
+  async #merge(batch: FramedBatch): Promise<void> {
+    const puts = batch.whole.length > 0 || batch.frames !== null
+    const isGone = batch.gone.length > 0 || batch.goneFrames !== null
+    // No row takes values from another one here, so that those which are gone may go first.
+    const gone = isGone && !(await this.#removedByKeys(batch))
+    if (!gone && !puts) return
+    const before = await this.#prepared()
     const removes = this.#removes(gone, puts) ? [this.#sql.find, this.#sql.remove] : []
     const after = [...removes, ...(puts ? [this.#sql.insert] : [])]
-    if (gone.length > 0) {
+    if (gone) {
       const statements = [...before, this.#sql.copy.gone, ...(puts ? [] : after)]
-      await this.#session.copyAmong(statements, this.#encodeGone(gone))
+      await this.#session.copyAmong(statements, this.#goneLines(batch))
     }
     if (!puts) return
-    const statements = [...(gone.length > 0 ? [] : before), this.#sql.copy.whole, ...after]
-    await this.#session.copyAmong(statements, this.#lines({ whole, frames }))
+    const statements = [...(gone ? [] : before), this.#sql.copy.whole, ...after]
+    await this.#session.copyAmong(statements, this.#lines(batch))
   }
 
-  #removes(gone: readonly Row[], puts: boolean): boolean {
-    return gone.length > 0 || (puts && (this.#way === 'replace' || this.#isGuarded))
+  /** @returns false where the identity has several columns: nothing was done */
+  async #removedByKeys({ gone, goneFrames }: FramedBatch): Promise<boolean> {
+    const remove = this.#removeAny
+    if (remove === null) return false
+    const keys = this.#frames.keyTexts(goneFrames).map(([key]) => key as string)
+    for (const [key] of gone) keys.push(this.#keyText(key as Exclude<Cell, null>, 0))
+    const find = { statement: this.#find, values: [] }
+    for (const array of keyArrays(keys)) await this.#session.pipeline([find, { statement: remove, values: [array] }])
+    return true
+  }
+
+  #removes(gone: boolean, puts: boolean): boolean {
+    return gone || (puts && (this.#way === 'replace' || this.#isGuarded))
   }
 
   *#lines({ whole, frames }: Pick<FramedBatch, 'whole' | 'frames'>): Generator<Buffer> {
@@ -168,10 +202,15 @@ export class Stage {
     yield* this.#encodeRows(whole)
   }
 
-  async #load({ gone, whole, frames, partial }: FramedBatch, kept: ReadonlySet<PartialPut>): Promise<void> {
-    if (gone.length > 0) await this.#session.copyIn(this.#sql.copy.gone, this.#encodeGone(gone))
-    if (whole.length + frames.length > 0)
-      await this.#session.copyIn(this.#sql.copy.whole, this.#lines({ whole, frames }))
+  *#goneLines({ gone, goneFrames }: Pick<FramedBatch, 'gone' | 'goneFrames'>): Generator<Buffer> {
+    yield* this.#frames.keyLines(goneFrames, OPERATION.gone)
+    yield* this.#encodeGone(gone)
+  }
+
+  async #load(batch: FramedBatch, kept: ReadonlySet<PartialPut>): Promise<void> {
+    const { gone, goneFrames, whole, frames, partial } = batch
+    if (gone.length > 0 || goneFrames !== null) await this.#session.copyIn(this.#sql.copy.gone, this.#goneLines(batch))
+    if (whole.length > 0 || frames !== null) await this.#session.copyIn(this.#sql.copy.whole, this.#lines(batch))
     if (partial.length === 0) return
     const rows = partial.map((one, n): Row => {
       const { put, base, mask } = one

@@ -1,6 +1,7 @@
 /** One session that applies changes, transaction by transaction. A table's small batches go by prepared statements, its large ones through a staging table. */
 import { tableText } from '../../../model/copy/column-type.ts'
-import type { ChangeBatch, Put } from '../../../model/copy/change.ts'
+import type { ChangeBatch } from '../../../model/copy/change.ts'
+import { IS_GONE, IS_NEW, rowsOf } from '../../../model/copy/packed-rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Closing } from '../../copy-port.ts'
 import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../follow-port.ts'
@@ -64,13 +65,13 @@ export class PostgresChangeWriter implements ChangeWriter {
   apply(table: number, batch: ChangeBatch): Promise<Applied> {
     const request = this.#table(table)
     return this.#do(tableText(request.table.table), async () => {
-      if (batch.puts.length + batch.gone.length === 0) return { lacking: [] }
+      if (rowsOf(batch) === 0) return { lacking: [] }
       const known = await this.#known(table)
       this.#written.add(table)
-      const { fresh, others } = known.shape.way === 'merge' ? parted(batch) : { fresh: [], others: batch }
-      const lacking = await this.#others(known, others)
+      const isParted = known.shape.way === 'merge' && newRows(batch) > DIRECT_ROWS
+      const lacking = await this.#others(known, known.frames.sorted(batch, isParted ? 'others' : 'all'))
       // Behind the others: a unique value may have come free.
-      if (fresh.length > 0) await known.stage.insert(known.frames.sorted({ puts: fresh, gone: [] }))
+      if (isParted) await known.stage.insert(known.frames.sorted(batch, 'new'))
       return { lacking: lacking.map(({ put }) => put.key) }
     })
   }
@@ -124,10 +125,11 @@ export class PostgresChangeWriter implements ChangeWriter {
     await this.#session.close()
   }
 
-  async #others(known: KnownTable, batch: ChangeBatch): Promise<readonly PartialPut[]> {
-    const rows = batch.puts.length + batch.gone.length
+  async #others(known: KnownTable, changes: FramedBatch): Promise<readonly PartialPut[]> {
+    const { gone, goneFrames, whole, frames, partial } = changes
+    const framed = (goneFrames?.slots.length ?? 0) + (frames?.slots.length ?? 0)
+    const rows = gone.length + whole.length + partial.length + framed
     if (rows === 0) return []
-    const changes = known.frames.sorted(batch)
     return rows <= DIRECT_ROWS && known.direct.takes(changes)
       ? await writtenDirectly(known, changes)
       : await known.stage.apply(changes)
@@ -231,11 +233,13 @@ export class PostgresChangeWriter implements ChangeWriter {
   }
 }
 
-/** New rows apart from all others, where there are enough of them. */
-function parted(batch: ChangeBatch): { readonly fresh: readonly Put[]; readonly others: ChangeBatch } {
-  const fresh = batch.puts.filter(({ isNew }) => isNew === true)
-  if (fresh.length <= DIRECT_ROWS) return { fresh: [], others: batch }
-  return { fresh, others: { ...batch, puts: batch.puts.filter(({ isNew }) => isNew !== true) } }
+/** Rows of a batch that the target should not have yet. */
+function newRows({ puts, packed }: ChangeBatch): number {
+  let rows = 0
+  for (const { isNew } of puts) if (isNew === true) rows++
+  for (let slot = 0; packed !== undefined && slot < packed.length; slot++)
+    if (packed.isThere(slot) && (packed.flags(slot) & (IS_NEW | IS_GONE)) === IS_NEW) rows++
+  return rows
 }
 
 /** @returns puts that found no row to take values from */

@@ -1,62 +1,79 @@
 /**
- * A row of the stream that nobody has looked into: the bytes of its message, and the text that tells it from other rows. Most rows are written as they came, and a batch of
- * them costs one object each, where cells cost six times as many.
+ * A row of the stream that is not decoded: the bytes of its message, and the text that tells it from other rows. Most rows are written as they came; cells would cost six
+ * times as many objects.
  */
-import type { RowFrame } from '../../../model/copy/change.ts'
+import type { FrameLayout, RowFrame } from '../../../model/copy/change.ts'
+import { identityName } from '../../../model/copy/identity-name.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import type { ReadColumn } from '../../read-column.ts'
+import { textOf } from './pgoutput.ts'
 
-/** What the frames of one table have in common, from one Relation message to the next. */
-export interface FrameLayout {
+/** What the messages of one table have in common, from one Relation message to the next. */
+export interface MessageLayout extends FrameLayout {
   /** In the order of the cells of a row. */
   readonly columns: readonly ReadColumn[]
   /** Where they stand in a message, by the same order. */
   readonly places: readonly number[]
   /** Columns of a message. */
   readonly width: number
-  /** Cells of a frame. */
-  cells(frame: FramedChange): Row
-  /** Identity of a frame. */
-  identity(frame: FramedChange): Row
 }
 
 const NULL = 'n'.charCodeAt(0)
 
-/** An INSERT, or an UPDATE that tells the whole row and keeps its identity. */
+/** An INSERT, an UPDATE that sends the whole row and keeps its identity, or a DELETE. */
 export class FramedChange implements RowFrame {
-  readonly type: 'insert' | 'update'
+  readonly type: 'insert' | 'update' | 'delete'
   readonly table: number
-  readonly key = null
-  readonly name: string
-  readonly layout: FrameLayout
+  readonly nameAt: number
+  readonly nameLength: number
+  readonly layout: MessageLayout
   readonly data: Buffer
   /** Where its first value begins, with the letter before it: all of them are texts or NULLs. */
   readonly at: number
-  #row: Row | null = null
+  readonly bytes: number
 
-  constructor(type: 'insert' | 'update', table: number, name: string, layout: FrameLayout, data: Buffer, at: number) {
+  constructor(
+    type: 'insert' | 'update' | 'delete',
+    table: number,
+    layout: MessageLayout,
+    data: Buffer,
+    at: number,
+    bytes: number,
+    nameAt: number,
+    nameLength: number,
+  ) {
     this.type = type
     this.table = table
-    this.name = name
+    this.nameAt = nameAt
+    this.nameLength = nameLength
     this.layout = layout
     this.data = data
     this.at = at
+    this.bytes = bytes
   }
 
   get frame(): RowFrame {
     return this
   }
 
-  get row(): Row {
-    return (this.#row ??= this.layout.cells(this))
+  get name(): string {
+    const { data, nameAt, nameLength } = this
+    if (nameLength !== -1) return textOf(data, nameAt, nameAt + nameLength)
+    return identityName(this.layout.identity(data, this.at))
   }
 
-  get identity(): Row {
-    return this.layout.identity(this)
+  /** @throws SluiceError VALUE_REFUSED */
+  get row(): Row {
+    return this.layout.cells(this.data, this.at)
+  }
+
+  /** Of a DELETE the identity of its row; null else, since the identity stays. */
+  get key(): Row | null {
+    return this.type === 'delete' ? this.layout.identity(this.data, this.at) : null
   }
 }
 
-/** Where the values of frames stand: filled for one frame after the other. */
+/** Where the values of a row stand: filled for one row after the other. */
 export class FrameFields {
   /** First byte of each value of the message. */
   readonly starts: Int32Array
@@ -68,19 +85,21 @@ export class FrameFields {
     this.lengths = new Int32Array(width)
   }
 
-  /** @returns bytes of all values */
-  find({ data, at: from, layout: { width } }: FramedChange): number {
+  /** @param from where the first value begins @returns bytes of all values */
+  find(data: Buffer, from: number): number {
+    const { starts, lengths } = this
+    const width = lengths.length
     let at = from
     let bytes = 0
     for (let i = 0; i < width; i++) {
       if (data[at] === NULL) {
-        this.lengths[i] = -1
+        lengths[i] = -1
         at++
         continue
       }
       const length = lengthAt(data, at + 1)
-      this.starts[i] = at + 5
-      this.lengths[i] = length
+      starts[i] = at + 5
+      lengths[i] = length
       bytes += length
       at += 5 + length
     }

@@ -1,10 +1,9 @@
 /** Messages of a table that become frames: whole rows which keep their identity. All others are read value by value. */
 import type { RowChange } from '../../../model/copy/change.ts'
-import { identityName } from '../../../model/copy/identity-name.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import type { FollowedTable } from '../../follow-port.ts'
 import type { Reader } from '../copy/cells.ts'
-import { FramedChange, FrameFields, lengthAt, type FrameLayout } from './framed-change.ts'
+import { FramedChange, FrameFields, lengthAt, type MessageLayout } from './framed-change.ts'
 import { textOf } from './pgoutput.ts'
 
 /** Larger messages are read value by value: frames of one batch hold the blocks that they came in. */
@@ -25,7 +24,7 @@ const HEAD = 1 + 4 + 1 + 2
 /** @param column its place among those that were asked for @throws SluiceError VALUE_REFUSED */
 type CellOf = (column: number, text: string) => Cell
 
-export class Framer implements FrameLayout {
+export class Framer implements MessageLayout {
   readonly columns: FollowedTable['columns']
   readonly places: readonly number[]
   readonly width: number
@@ -37,6 +36,9 @@ export class Framer implements FrameLayout {
   /** Place of the only column of the identity where its text is its name; -1 else. */
   readonly #nameAt: number
   readonly #fields: FrameFields
+  /** Where the bytes of the name begin in the message that was measured last, and how many they are: -1 where the identity is no single text. */
+  #named = 0
+  #nameLength = -1
 
   /** @param places of the columns in a message @param identity places of the identity among the columns @param width columns of a message */
   constructor(
@@ -60,60 +62,60 @@ export class Framer implements FrameLayout {
     this.#fields = new FrameFields(width)
   }
 
-  /** @returns null for a message that has to be read value by value, or is broken; of a DELETE nothing but its key is read */
+  /** @returns null for a message that has to be read value by value, or is broken */
   frame(data: Buffer, start: number, end: number): RowChange | null {
     const kind = data[start] as number
     if (end - start > MOST || start + HEAD > end || !isWhole(kind, data[start + 5] as number)) return null
     if (data.readUInt16BE(start + 6) !== this.width) return null
     const first = start + HEAD
-    const name = this.#named(data, first, end)
-    if (name === null) return null
-    const type = kind === INSERT ? 'insert' : 'update'
-    if (kind !== DELETE && name !== '') return new FramedChange(type, this.#place, name, this, data, first)
-    if (kind === DELETE && name !== '') return { type: 'delete', table: this.#place, key: [name] }
-    const key = this.identity(new FramedChange(type, this.#place, name, this, data, first))
-    if (kind === DELETE) return { type: 'delete', table: this.#place, key }
-    return new FramedChange(type, this.#place, identityName(key), this, data, first)
+    if (!this.#measure(data, first, end)) return null
+    const type = kind === DELETE ? 'delete' : kind === INSERT ? 'insert' : 'update'
+    const bytes = end - first
+    return new FramedChange(type, this.#place, this, data, first, bytes, this.#named, this.#nameLength) as RowChange
   }
 
-  /** @returns the text that is the whole name of the row; an empty one where its key has to be read; null where the values are not all told */
-  #named(data: Buffer, first: number, end: number): string | null {
+  /** Finds the bytes of the name. @returns whether all values and none else are told, those of the identity too */
+  #measure(data: Buffer, first: number, end: number): boolean {
     let at = first
-    let name = ''
+    this.#nameLength = -1
     for (let i = 0; i < this.width; i++) {
-      if (at >= end) return null
+      if (at >= end) return false
       const letter = data[at++]
       if (letter === NULL) {
-        if (this.#isKey[i] === true) return null
+        if (this.#isKey[i] === true) return false
         continue
       }
-      if (letter !== TEXT || at + 4 > end) return null
+      if (letter !== TEXT || at + 4 > end) return false
       const length = lengthAt(data, at)
-      if (length < 0 || length > end - at - 4) return null
-      if (i === this.#nameAt) name = textOf(data, at + 4, at + 4 + length)
-      at += 4 + length
+      if (length < 0 || length > end - at - 4) return false
+      at += 4
+      if (i === this.#nameAt) {
+        this.#named = at
+        this.#nameLength = length
+      }
+      at += length
     }
-    return at === end ? name : null
+    return at === end
   }
 
   /** @throws SluiceError VALUE_REFUSED */
-  cells(frame: FramedChange): Row {
-    return this.#cells(frame, this.columns.keys())
+  cells(data: Buffer, at: number): Row {
+    return this.#cells(data, at, this.columns.keys())
   }
 
-  identity(frame: FramedChange): Row {
-    return this.#cells(frame, this.#identity)
+  identity(data: Buffer, at: number): Row {
+    return this.#cells(data, at, this.#identity)
   }
 
-  #cells(frame: FramedChange, columns: Iterable<number>): Row {
-    this.#fields.find(frame)
+  #cells(data: Buffer, at: number, columns: Iterable<number>): Row {
+    this.#fields.find(data, at)
     const { starts, lengths } = this.#fields
     return Array.from(columns, (column) => {
       const place = this.places[column] as number
       const length = lengths[place] as number
       if (length === -1) return null
       const start = starts[place] as number
-      return this.#cell(column, textOf(frame.data, start, start + length))
+      return this.#cell(column, textOf(data, start, start + length))
     })
   }
 }

@@ -1,0 +1,67 @@
+/**
+ * Finds the slot of a row by the bytes of its name (`RowFrame.nameAt`): an open hash table of numbers, used again for each batch. A map of texts makes a text and an entry of
+ * every row, which the garbage collector copies twice.
+ */
+import type { RowFrame } from './change.ts'
+import type { PackedRows } from './packed-rows.ts'
+
+const FREE = -1
+const FEWEST = 1024
+const FNV_PRIME = 16_777_619
+/** Keys of users are hashed: nobody can choose them so that all fall into one place. */
+const SEED = Math.floor(Math.random() * 2 ** 31)
+
+export class NameIndex {
+  #slots = new Int32Array(FEWEST).fill(FREE)
+  #count = 0
+  /** Place that `find` has found free. */
+  #hole = 0
+
+  /** @param frame one with the bytes of its name @returns the slot of the row of the same name; -1 where there is none */
+  find(packed: PackedRows, frame: RowFrame): number {
+    const { data, nameAt, nameLength } = frame
+    const slots = this.#slots
+    const mask = slots.length - 1
+    for (let place = hash(data, nameAt, nameLength) & mask; ; place = (place + 1) & mask) {
+      const slot = slots[place] as number
+      if (slot === FREE) {
+        this.#hole = place
+        return FREE
+      }
+      if (packed.isNamed(slot, data, nameAt, nameLength)) return slot
+    }
+  }
+
+  /** Adds the row that `find` has not found, right behind it. @param packed has it in this slot */
+  add(packed: PackedRows, slot: number): void {
+    this.#slots[this.#hole] = slot
+    this.#count++
+    if (this.#count * 2 > this.#slots.length) this.#grow(packed)
+  }
+
+  clear(): void {
+    if (this.#count > 0) this.#slots.fill(FREE)
+    this.#count = 0
+  }
+
+  #grow(packed: PackedRows): void {
+    const before = this.#slots
+    const slots = new Int32Array(before.length * 4).fill(FREE)
+    const mask = slots.length - 1
+    for (const slot of before) {
+      if (slot === FREE) continue
+      let place = hash(packed.data(slot), packed.nameAt(slot), packed.nameLength(slot)) & mask
+      while (slots[place] !== FREE) place = (place + 1) & mask
+      slots[place] = slot
+    }
+    this.#slots = slots
+  }
+}
+
+/** FNV-1a, mixed once more: keys that count up differ in their last bytes only. */
+function hash(data: Buffer, at: number, length: number): number {
+  let sum = SEED
+  for (let i = at; i < at + length; i++) sum = Math.imul(sum ^ (data[i] as number), FNV_PRIME)
+  sum ^= sum >>> 15
+  return Math.imul(sum, 0x2c1b3c6d) >>> 8
+}

@@ -1,0 +1,178 @@
+/**
+ * Changed rows of one table as bytes, in columns of numbers: thousands of rows are a few objects, where one object a row kept the garbage collector busy for a quarter of the
+ * time (measured with transactions of one row).
+ */
+import type { CellBatch, ChangeBatch, FrameLayout, Put, RowFrame } from './change.ts'
+import type { Row } from './rows.ts'
+
+/** Flags of a slot. The target should have no row of this identity yet. */
+export const IS_NEW = 1
+/** The target may hold an older row of this identity, which has to go. */
+export const IS_LEFT = 2
+/** The row is deleted: its bytes hold the identity only. */
+export const IS_GONE = 4
+/** The slot is empty: the row is in the batch as cells by now. */
+const IS_DROPPED = 8
+const STAYS = IS_NEW | IS_LEFT
+
+const FEWEST = 64
+
+export class PackedRows {
+  readonly #blocks: Buffer[] = []
+  readonly #layouts: FrameLayout[] = []
+  #blockOf: Int32Array
+  #layoutOf: Int32Array
+  #at: Int32Array
+  #nameAt: Int32Array
+  #nameLength: Int32Array
+  #flags: Uint8Array
+  #length = 0
+  #dropped = 0
+
+  /** @param room slots to begin with; more are made as needed */
+  constructor(room = FEWEST) {
+    const slots = Math.max(room, FEWEST)
+    this.#blockOf = new Int32Array(slots)
+    this.#layoutOf = new Int32Array(slots)
+    this.#at = new Int32Array(slots)
+    this.#nameAt = new Int32Array(slots)
+    this.#nameLength = new Int32Array(slots)
+    this.#flags = new Uint8Array(slots)
+  }
+
+  /** Slots, empty ones too: they are numbered from 0. */
+  get length(): number {
+    return this.#length
+  }
+
+  /** Rows. */
+  get count(): number {
+    return this.#length - this.#dropped
+  }
+
+  /** @param flags of `IS_NEW`, `IS_LEFT`, `IS_GONE` @returns the number of its slot */
+  add(frame: RowFrame, flags: number): number {
+    const slot = this.#length++
+    if (slot === this.#flags.length) this.#grow()
+    this.#put(slot, frame, flags)
+    return slot
+  }
+
+  /** A later change of the same identity. What the target held before the batch stays as it was noted. */
+  replace(slot: number, frame: RowFrame, isGone: boolean): void {
+    this.#put(slot, frame, (this.flags(slot) & STAYS) | (isGone ? IS_GONE : 0))
+  }
+
+  /** The batch holds the row in another form from now on. */
+  drop(slot: number): void {
+    if (!this.isThere(slot)) return
+    this.#flags[slot] = IS_DROPPED
+    this.#dropped++
+  }
+
+  isThere(slot: number): boolean {
+    return (this.flags(slot) & IS_DROPPED) === 0
+  }
+
+  flags(slot: number): number {
+    return this.#flags[slot] as number
+  }
+
+  data(slot: number): Buffer {
+    return this.#blocks[this.#blockOf[slot] as number] as Buffer
+  }
+
+  /** Offset of the first value in `data`. */
+  at(slot: number): number {
+    return this.#at[slot] as number
+  }
+
+  /** The name of a row that has the bytes of it. */
+  name(slot: number): string {
+    const at = this.nameAt(slot)
+    return this.data(slot).toString('utf8', at, at + this.nameLength(slot))
+  }
+
+  /** As `RowFrame.nameAt`. */
+  nameAt(slot: number): number {
+    return this.#nameAt[slot] as number
+  }
+
+  /** As `RowFrame.nameLength`. */
+  nameLength(slot: number): number {
+    return this.#nameLength[slot] as number
+  }
+
+  /** Whether the bytes of the name of a row are these. */
+  isNamed(slot: number, data: Buffer, at: number, length: number): boolean {
+    if (this.#nameLength[slot] !== length) return false
+    const own = this.data(slot)
+    const from = this.#nameAt[slot] as number
+    for (let i = 0; i < length; i++) if (own[from + i] !== data[at + i]) return false
+    return true
+  }
+
+  layout(slot: number): FrameLayout {
+    return this.#layouts[this.#layoutOf[slot] as number] as FrameLayout
+  }
+
+  /** Decodes the identity of a row. */
+  key(slot: number): Row {
+    return this.layout(slot).identity(this.data(slot), this.at(slot))
+  }
+
+  /** Decodes a row that is not gone. @throws SluiceError VALUE_REFUSED */
+  row(slot: number): Row {
+    return this.layout(slot).cells(this.data(slot), this.at(slot))
+  }
+
+  /** As `row`, as a put. */
+  put(slot: number): Put {
+    const put = { row: this.row(slot), key: this.key(slot), base: null }
+    return (this.flags(slot) & IS_NEW) === 0 ? put : { ...put, isNew: true }
+  }
+
+  #put(slot: number, { data, at, layout, nameAt, nameLength }: RowFrame, flags: number): void {
+    // Rows come block by block, and nearly all of them in one layout.
+    if (this.#blocks[this.#blocks.length - 1] !== data) this.#blocks.push(data)
+    if (this.#layouts[this.#layouts.length - 1] !== layout) this.#layouts.push(layout)
+    this.#blockOf[slot] = this.#blocks.length - 1
+    this.#layoutOf[slot] = this.#layouts.length - 1
+    this.#at[slot] = at
+    this.#nameAt[slot] = nameAt
+    this.#nameLength[slot] = nameLength
+    this.#flags[slot] = flags
+  }
+
+  #grow(): void {
+    const slots = this.#flags.length * 2
+    this.#blockOf = grown(this.#blockOf, new Int32Array(slots))
+    this.#layoutOf = grown(this.#layoutOf, new Int32Array(slots))
+    this.#at = grown(this.#at, new Int32Array(slots))
+    this.#nameAt = grown(this.#nameAt, new Int32Array(slots))
+    this.#nameLength = grown(this.#nameLength, new Int32Array(slots))
+    this.#flags = grown(this.#flags, new Uint8Array(slots))
+  }
+}
+
+/** The same batch with all of its rows as cells. @throws SluiceError VALUE_REFUSED */
+export function unpacked({ puts, gone, packed }: ChangeBatch): CellBatch {
+  if (packed === undefined) return { puts, gone }
+  const all = { puts: [...puts], gone: [...gone] }
+  for (let slot = 0; slot < packed.length; slot++) {
+    if (!packed.isThere(slot)) continue
+    if ((packed.flags(slot) & IS_GONE) === 0) all.puts.push(packed.put(slot))
+    else all.gone.push(packed.key(slot))
+  }
+  return all
+}
+
+/** Rows of a batch, in whatever form. */
+export function rowsOf({ puts, gone, packed }: ChangeBatch): number {
+  return puts.length + gone.length + (packed?.count ?? 0)
+}
+
+function grown<T extends Int32Array | Uint8Array>(from: T, to: T): T {
+  to.set(from)
+  return to
+}
