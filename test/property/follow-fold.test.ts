@@ -316,7 +316,7 @@ test('of many rows in many forms the last state of each is left, batch after bat
     expect(fold.size).toBe(twin.size)
     const { puts, gone } = unpacked(fold.take().batch)
     const left = new Map<string, string | null>([
-      ...puts.map(({ row: [id, value] }) => [String(id), String(value)] as const),
+      ...puts.map(({ row: [id, last] }) => [String(id), String(last)] as const),
       ...gone.map(([id]) => [String(id), null] as const),
     ])
     expect(puts.length + gone.length).toBe(twin.size)

@@ -27,8 +27,6 @@ export class Fold {
   /** Else by `identityName` of the identity: the slot of a row that came as bytes, or a row as cells. */
   readonly #last = new Map<string, number | Last>()
   #isByName = false
-  /** Rough size of what is held, in bytes. */
-  #bytes = 0
 
   /** @param identity where in a row the identity columns stand */
   constructor(identity: readonly number[]) {
@@ -38,11 +36,6 @@ export class Fold {
   /** Rows that the batch will touch. */
   get size(): number {
     return this.#isByName ? this.#last.size : this.#packed.count
-  }
-
-  /** Bytes of the changes since the last `take`, roughly: what they keep in memory. */
-  get bytes(): number {
-    return this.#bytes
   }
 
   /**
@@ -97,7 +90,6 @@ export class Fold {
     this.#index.clear()
     this.#last.clear()
     this.#isByName = false
-    this.#bytes = 0
     // The next batch is likely to be about as large.
     if (packed.length > 0) this.#packed = new PackedRows(packed.length)
     return { batch: packed.count === 0 ? { puts, gone } : { puts, gone, packed }, lacking }
@@ -112,7 +104,6 @@ export class Fold {
 
   /** A row that keeps its identity and comes with all of its values, or is gone: what it was before does not matter. */
   #frame(frame: RowFrame, isNew: boolean, isGone: boolean): void {
-    this.#bytes += frame.bytes
     if (this.#isByName || frame.nameLength === -1) return this.#named(frame, isNew, isGone)
     const slot = this.#index.find(this.#packed, frame)
     if (slot !== -1) return this.#packed.replace(slot, frame, isGone)
@@ -181,7 +172,6 @@ export class Fold {
     const before = this.#last.get(name)
     if (typeof before === 'number') this.#packed.drop(before)
     this.#last.set(name, last)
-    this.#bytes += sizeOf(last.row ?? last.key)
   }
 
   /** From here to the end of the batch rows are found by texts. */
@@ -209,11 +199,4 @@ function filled(row: ChangeRow, before: ChangeRow | null): ChangeRow {
   return before !== null && row.includes(undefined)
     ? row.map((cell, i) => (cell === undefined ? before[i] : cell))
     : row
-}
-
-/** Bytes of the values of a row, roughly. */
-function sizeOf(row: ChangeRow): number {
-  let bytes = 0
-  for (const cell of row) bytes += typeof cell === 'string' || cell instanceof Uint8Array ? cell.length : 8
-  return bytes
 }

@@ -10,10 +10,12 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { Statement } from '../../stores/copy-port.ts'
 import { Apart } from './apart.ts'
 import { BatchRows } from './batch-rows.ts'
+import { bytesOf, MOST_BYTES } from './change-bytes.ts'
 import { Fold } from './fold.ts'
 import { identityPlaces, type FollowTable } from './followed-table.ts'
 import { positionClosing } from './ledger/position.ts'
-import type { ChangeCounts, LaneRow } from './ledger/stream-row.ts'
+import type { LaneRow } from './ledger/stream-row.ts'
+import { LaneCounts } from './lane-counts.ts'
 import type { LaneParts } from './lane-parts.ts'
 import { TakenTransactions, type Snapshot } from './visible.ts'
 
@@ -21,8 +23,6 @@ import { TakenTransactions, type Snapshot } from './visible.ts'
 const PIECE_ROWS = 20_000
 /** How soon to ask again while a batch is written. */
 const WRITING_MS = 5
-
-const COUNTED = { insert: 'inserts', update: 'updates', delete: 'deletes' } as const
 
 /** What the target writes now. */
 type Writing = {
@@ -37,7 +37,7 @@ export class Lane {
   readonly #folds: readonly Fold[]
   #row: LaneRow
   #applied: LogPosition
-  #counts: Record<string, ChangeCounts>
+  readonly #counts: LaneCounts
   /** The transaction whose changes arrive now. */
   #open: Extract<Change, { type: 'begin' }> | null = null
   /** It has changed nothing here so far; also where none is open. */
@@ -57,7 +57,9 @@ export class Lane {
   /** By the run's clock, when the changes came that are looked at. */
   #now = 0
   #rows = 0
+  /** Rows and bytes that were not handed to the target yet. */
   #folded = 0
+  #bytes = 0
   /** Statements of the ledger that belong to the transaction which is written next. */
   #also: Statement[] = []
   readonly #batch = new BatchRows()
@@ -69,7 +71,7 @@ export class Lane {
     this.#row = row
     this.#applied = positions.position(row.position)
     this.#end = this.#applied
-    this.#counts = structuredClone(row.counts)
+    this.#counts = new LaneCounts(tables, row.counts)
     this.#folds = tables.map((table) => new Fold(identityPlaces(table)))
   }
 
@@ -153,7 +155,7 @@ export class Lane {
         this.#joined()
         if (this.#waiting === 0) {
           this.#add(change)
-          return this.#folded >= PIECE_ROWS ? this.#piece() : null
+          return this.#folded >= PIECE_ROWS || this.#bytes >= MOST_BYTES ? this.#piece() : null
         }
         return this.#apart.add(change) ? this.#complete() : null
       case 'truncate':
@@ -187,7 +189,7 @@ export class Lane {
     }
     this.#join()
     this.#close(end)
-    if (this.#rows >= this.#batch.most) return this.#full()
+    if (this.#isBatch) return this.#full()
     if (this.#writing === null && this.#dueIn(this.#now) <= 0)
       this.#write(this.#closed(), this.#waiting, this.#oldestMs)
     return null
@@ -197,7 +199,7 @@ export class Lane {
   async #full(): Promise<void> {
     await this.written()
     const isDue = this.#dueIn(this.#parts.clock.ticks()) <= 0
-    if (isDue || this.#rows >= this.#batch.most) this.#write(this.#closed(), this.#waiting, this.#oldestMs)
+    if (isDue || this.#isBatch) this.#write(this.#closed(), this.#waiting, this.#oldestMs)
   }
 
   /** A part of a large transaction goes to the target. */
@@ -269,6 +271,11 @@ export class Lane {
     await this.#parts.writer.rollBack().catch(() => undefined)
   }
 
+  /** Whether what waits is enough for a transaction of the target. */
+  get #isBatch(): boolean {
+    return this.#rows >= this.#batch.most || this.#bytes >= MOST_BYTES
+  }
+
   /** Ms from `now` until complete transactions should be committed. */
   #dueIn(now: number): number {
     const withinMs = now - this.#since
@@ -316,9 +323,10 @@ export class Lane {
     if (where === 'copied' || change.type === 'delete')
       fold.add(change, isHeld || (change.type === 'insert' && states.isLive(change.table)))
     else this.#leave(fold, change, where)
-    this.#countsOf(change.table)[COUNTED[change.type]]++
+    this.#counts.add(change.table, change.type)
     this.#rows++
     this.#folded++
+    this.#bytes += bytesOf(change)
   }
 
   /** A row of which only its going away is applied: its chunk is still to be copied, or the source has to be asked. */
@@ -333,11 +341,6 @@ export class Lane {
 
   #touch(table: number, key: Row): void {
     this.#parts.touched?.note(table, key.map(keyPart))
-  }
-
-  #countsOf(table: number): ChangeCounts {
-    const { name } = this.#table(table)
-    return (this.#counts[name] ??= { inserts: 0, updates: 0, deletes: 0, truncates: 0 })
   }
 
   #close(end: LogPosition): void {
@@ -371,6 +374,7 @@ export class Lane {
   /** @returns what brings everything that was folded by now to the target, into its open transaction */
   #flush(): () => Promise<void> {
     this.#folded = 0
+    this.#bytes = 0
     const batches = [...this.#folds.entries()].flatMap(([at, fold]) => (fold.size === 0 ? [] : { at, ...fold.take() }))
     return async () => {
       for (const { at, batch, lacking } of batches) {
@@ -386,14 +390,14 @@ export class Lane {
   async #truncate(tables: readonly number[]): Promise<void> {
     this.#parts.touched?.noteAll()
     await this.#parts.writer.truncate(tables)
-    for (const table of tables) this.#countsOf(table).truncates++
+    for (const table of tables) this.#counts.add(table, 'truncate')
   }
 
   /** @returns what makes everything durable that is complete by now @param also statements of the same transaction */
   #closed(also: readonly Statement[] = []): () => Promise<void> {
     const flush = this.#flush()
     const [end, transactions] = [this.#end, this.#waiting]
-    const moved = { commitMs: this.#last?.at ?? this.#row.commitMs, counts: structuredClone(this.#counts) }
+    const moved = { commitMs: this.#last?.at ?? this.#row.commitMs, counts: this.#counts.sums() }
     this.#waiting = 0
     this.#rows = 0
     return async () => {

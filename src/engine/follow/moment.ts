@@ -7,11 +7,13 @@ import type { Clock } from '../../shared/clock.ts'
 import type { CopyStore, SourceView } from '../../stores/copy-port.ts'
 import type { ChangeSource, ChangeStream } from '../../stores/follow-port.ts'
 import { tellsMoments, type MomentStream } from '../../stores/moment-port.ts'
+import { bytesOf, isRow, MOST_BYTES } from './change-bytes.ts'
 import type { Lanes } from './lanes.ts'
 import { isVisible, snapshotOf, type Snapshot } from './visible.ts'
 
 /** Changes that wait in memory until the view of the target is open. */
 const MOST_HELD = 50_000
+const MOST_HELD_BYTES = 4 * MOST_BYTES
 /** How long the source may take to send what lies before the fence. */
 const ARRIVAL_MS = 30_000
 const WAIT_MS = 20
@@ -120,6 +122,7 @@ class Halt {
   readonly #lane: Lanes
   readonly #clock: Clock
   readonly #held: Change[] = []
+  #bytes = 0
   #since: number | null = null
   pauseMs = 0
 
@@ -144,9 +147,9 @@ class Halt {
           this.#since = this.#clock.ticks()
         if (this.#since === null) await this.#lane.take([change])
         else {
-          this.#held.push(change)
+          this.#hold(change)
           if (change.type === 'begin' && isVisible(change.xid, this.#snapshot)) {
-            this.#held.push(...changes.slice(i + 1))
+            changes.slice(i + 1).forEach((one) => this.#hold(one))
             return 'order'
           }
         }
@@ -154,17 +157,23 @@ class Halt {
           reached = true
         if (change.type === 'begin' && change.commit >= fence) reached = true
       }
-      if (this.#held.length > MOST_HELD) return 'many changes'
+      if (this.#held.length > MOST_HELD || this.#bytes > MOST_HELD_BYTES) return 'many changes'
       // A transaction that is half taken has to come to its end.
       if (reached && this.#since === null && !this.#lane.isBoundary) reached = false
     }
     return null
   }
 
+  #hold(change: Change): void {
+    this.#held.push(change)
+    if (isRow(change)) this.#bytes += bytesOf(change)
+  }
+
   /** What was held goes to the lane. */
   async release(): Promise<void> {
     if (this.#since !== null) this.pauseMs = Math.round(this.#clock.ticks() - this.#since)
     this.#since = null
+    this.#bytes = 0
     await this.#lane.take(this.#held.splice(0))
   }
 }

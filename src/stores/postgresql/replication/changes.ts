@@ -217,7 +217,8 @@ export class Changes {
   }
 
   #isTold({ table }: Relation): boolean {
-    if (this.#state === 'skipping' || this.#foreign || this.#reshaped.has(table)) return false
+    if (this.#state === 'skipping' || this.#foreign) return false
+    if (this.#reshaped.size > 0 && this.#reshaped.has(table)) return false
     return this.#commit >= (this.#since[table] ?? 0n)
   }
 
