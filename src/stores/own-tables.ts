@@ -62,6 +62,7 @@ export const OWN_TABLES: readonly OwnTable[] = [
   { name: 'migration_accepted_differences', owner: 'copy', since: 2, marks: ['acceptance_id'] },
   late('migration_surplus_changes', 2, ['table_name']),
   late('migration_shared_tables', 3, ['shared_run', 'schema_name', 'table_name']),
+  late('migration_shared_restarts', 4, ['shared_run', 'what', 'table_name']),
   late('migration_streams', 3, ['stream_id', 'source_identity']),
   late('migration_stream_lanes', 3, ['stream_id', 'log_position']),
   late('migration_stream_tables', 3, ['stream_id', 'source_table']),

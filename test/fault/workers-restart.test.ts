@@ -8,7 +8,7 @@ const COPY = ['copy', '--from', 'shop', '--to', 'cold', '--checkpoint-size', '10
 describe.skipIf(!POSTGRES_OWN)(`a copy that workers begin anew ${POSTGRES_MISSING}`, { timeout: 180_000 }, () => {
   let stage: WorkerStage
   beforeAll(async () => {
-    stage = await WorkerStage.open()
+    stage = await WorkerStage.open(['wal_level=logical', 'max_replication_slots=10', 'max_wal_senders=10'])
     await makeOrders(stage, 20_000)
     await stage.ask(
       stage.data,
@@ -40,5 +40,67 @@ describe.skipIf(!POSTGRES_OWN)(`a copy that workers begin anew ${POSTGRES_MISSIN
       `SELECT count(*) || ' ' || md5(string_agg(${columns}, ',' ORDER BY id)) AS sum FROM ${table}`
     for (const sql of [sumOf('orders', 'id || note || amount::float8'), sumOf('lines', 'id || note || amount::float8')])
       expect(await stage.ask(stage.data, 'target', sql)).toEqual(await stage.ask(stage.data, 'source', sql))
+    // Whoever takes a table over goes on with it.
+    expect(await retired()).toBe(400)
   })
+
+  test('and its stream is begun anew once, whoever has it next', async () => {
+    await stage.forgetRuns()
+    await stage.ask(stage.data, 'target', 'DROP SCHEMA public CASCADE; CREATE SCHEMA public')
+    const words = [...COPY, '--tables', 'orders,lines', '--follow']
+    expect((await stage.sluice(...words, '--until-caught-up')).code).toBe(0)
+    await stage.ask(stage.data, 'target', `UPDATE orders SET note = 'stale'; DELETE FROM lines WHERE id % 3 = 0`)
+    const run = await stage.distribute(...words, '--restart', '--slots', '3', '--rate', '2000')
+    const owner = stage.worker({ host: 'stream' })
+    await stage.until('the copy has begun', async () => (await completed()) > 3)
+    const others = [stage.worker({ host: 'other' }), stage.worker({ host: 'next' })]
+    await stage.until('others copy, too', async () => (await copiers()) > 1)
+    owner.signal('SIGKILL')
+    await stage.sluice('ctl', run, 'rate', 'off', '--distributed')
+    await stage.until('it is live', async () => (await live()) === 2)
+    expect([await retired(), await streams()]).toEqual([400, 2])
+    // A stream that is live, whose worker is lost.
+    for (const one of others) one.signal('SIGKILL')
+    await stage.ask(stage.data, 'source', `UPDATE orders SET note = 'late' WHERE id < 100`)
+    stage.worker({ host: 'last' })
+    await stage.until('what was late is there', async () => {
+      const [row] = await stage.ask(stage.data, 'target', `SELECT count(*)::int AS n FROM orders WHERE note = 'late'`)
+      return row?.['n'] === 99
+    })
+    expect([await retired(), await streams(), await live()]).toEqual([400, 2, 2])
+    await stage.sluice('ctl', run, 'stop', '--distributed')
+    await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
+    // Nor does whoever goes on with the run.
+    await stage.sluice('ctl', run, 'resume', '--distributed')
+    await stage.until('it goes on', async () => (await stage.run(run)).status === 'running')
+    await stage.ask(stage.data, 'source', `UPDATE orders SET note = 'later' WHERE id < 100`)
+    await stage.until('what was later is there', async () => {
+      const [row] = await stage.ask(stage.data, 'target', `SELECT count(*)::int AS n FROM orders WHERE note = 'later'`)
+      return row?.['n'] === 99
+    })
+    expect([await retired(), await streams(), await live()]).toEqual([400, 2, 2])
+    await stage.sluice('ctl', run, 'stop', '--distributed')
+    await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
+    const sum = (table: string): string =>
+      `SELECT count(*) || ' ' || md5(string_agg(id || note, ',' ORDER BY id)) AS sum FROM ${table}`
+    for (const sql of [sum('orders'), sum('lines')])
+      expect(await stage.ask(stage.data, 'target', sql)).toEqual(await stage.ask(stage.data, 'source', sql))
+  })
+
+  async function counted(sql: string): Promise<number> {
+    const [row] = await stage.ask<{ n: number }>(stage.data, 'target', `SELECT count(*)::int AS n FROM ${sql}`)
+    return row?.n ?? 0
+  }
+
+  const retired = (): Promise<number> => counted(`migration_chunk_history WHERE reason = 'restart'`)
+  const completed = (): Promise<number> => counted(`migration_checkpoints WHERE status = 'completed'`)
+  const streams = (): Promise<number> => counted('migration_streams')
+  const live = (): Promise<number> =>
+    counted(
+      `migration_stream_tables t JOIN migration_streams s USING (stream_id) WHERE t.state = 'live' AND s.status = 'active'`,
+    )
+  const copiers = (): Promise<number> =>
+    counted(
+      `(SELECT DISTINCT r.host FROM migration_checkpoints c JOIN migration_runs r ON r.run_id = c.run_id WHERE c.status = 'completed') h`,
+    )
 })

@@ -91,7 +91,10 @@ export async function startTable(one: PlannedTable, planned: PlannedCopy, around
     for (const { chunk, why } of await reclaimDead(database, ledger, owner)) {
       run.emit({ type: 'chunk.released', table: name, chunk: String(chunk.no), reason: why })
     }
-    await settlePlan(context, runs, planned.from.identity, operation, one.wishes)
+    const { restarts } = around
+    const restart = restarts === undefined ? operation.restart : !(await restarts.hasChunks(key))
+    await settlePlan(context, runs, planned.from.identity, { restart }, one.wishes)
+    if (restarts !== undefined && restart) await restarts.note('chunks', key)
     context = await divided(context, one, planned, around)
     const { ring, periods } = context
     if (ring !== null) await heedRing(context, ring)

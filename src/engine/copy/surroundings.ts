@@ -5,6 +5,7 @@ import type { CopyOperation } from '../operation.ts'
 import type { CopyRun } from './copy-run.ts'
 import type { Owner } from './ledger/owner.ts'
 import type { RunLedger } from './ledger/runs.ts'
+import type { SharedRestarts } from './ledger/shared-restarts.ts'
 import type { SharedTables } from './ledger/shared-tables.ts'
 import type { ObjectWork } from './objects/object-work.ts'
 import type { WeakWrites } from './script/weak-writes.ts'
@@ -23,6 +24,8 @@ export type Surroundings = {
   readonly runs: RunLedger
   /** Of a slot: what it shares with the others. */
   readonly shared?: SharedTables
+  /** Of a slot of a run with `--restart`: which tables were begun anew already. */
+  readonly restarts?: SharedRestarts
   /** Of a copy that is followed: chunks are taken as long as this gives a row. */
   readonly fence?: Statement
   readonly steering: Steering

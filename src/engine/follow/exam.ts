@@ -12,6 +12,7 @@ import { keyRefusals } from './key-refusals.ts'
 import { roomRefusal } from './log-room.ts'
 import { refuseCombinations } from './refusals.ts'
 import type { Within } from './watch.ts'
+import type { SharedRestarts } from '../copy/ledger/shared-restarts.ts'
 import type { WishedStream } from './wished-stream.ts'
 
 export type FollowingParts = {
@@ -24,6 +25,8 @@ export type FollowingParts = {
   readonly run: CopyRun
   /** The stream that it goes on with, and no other; whichever follows the tables, or a new one, when absent. */
   readonly within?: Within
+  /** Of a slot that begins anew: where that is noted, in the transaction that begins the stream. */
+  readonly restarts?: SharedRestarts
 }
 
 export type Sides = { readonly changes: ChangeSource; readonly target: ChangeTarget }

@@ -96,6 +96,10 @@ export class Following implements AsyncDisposable {
         begun,
         tables.map(({ key, name }) => ({ key, source: name })),
         run.tool,
+        parts.restarts?.notes(
+          'stream',
+          tables.map(({ key }) => key),
+        ),
       )
       await refuseSecond(stream, tables, ledger)
     }

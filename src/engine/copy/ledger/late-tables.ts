@@ -25,6 +25,9 @@ const BODIES = {
   migration_shared_tables: ({ integer, name }) =>
     `shared_run ${name} NOT NULL, schema_name ${name} NOT NULL, table_name ${name} NOT NULL, begun_ms ${integer} NOT NULL, looked_by ${integer}, looked_ms ${integer},
      PRIMARY KEY (shared_run, schema_name, table_name)`,
+  migration_shared_restarts: ({ name }) =>
+    `shared_run ${name} NOT NULL, what ${name} NOT NULL, schema_name ${name} NOT NULL, table_name ${name} NOT NULL,
+     PRIMARY KEY (shared_run, what, schema_name, table_name)`,
   migration_streams: ({ integer, name, text }) =>
     `stream_id ${name} NOT NULL PRIMARY KEY, status ${name} NOT NULL, run_id ${integer}, source ${text}, source_identity ${text}, wishes ${text},
      birth ${text}, fault ${text}, tool ${name}, created_ms ${integer}, ended_ms ${integer}, fence ${integer} NOT NULL, session ${text},

@@ -80,11 +80,12 @@ export class StreamLedger {
     for (const name of TABLES.toReversed()) await makeLateTable(this.database, name)
   }
 
-  /** Notes a stream of which nothing is made yet, held by this owner. */
+  /** Notes a stream of which nothing is made yet, held by this owner. @param also statements of the same transaction */
   async begin(
     stream: Pick<StreamRow, 'id' | 'source' | 'sourceIdentity' | 'wishes'>,
     tables: readonly Pick<StreamTable, 'key' | 'source'>[],
     tool: string,
+    also: readonly Statement[] = [],
   ): Promise<void> {
     const { id, source, sourceIdentity, wishes } = stream
     await this.database.batch([
@@ -101,6 +102,7 @@ export class StreamLedger {
                 VALUES (?, ?, ?, ?, 0, 'copying', ${this.#now})`,
         parameters: [id, key.schema, key.name, name],
       })),
+      ...also,
     ])
   }
 

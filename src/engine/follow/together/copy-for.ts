@@ -119,8 +119,8 @@ async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
   const ticks = setInterval(() => pulse.look(), 200).unref()
   heedWishes(run, steering)
   const around: Surroundings = {
-    // What others have copied is counted by whoever has the stream.
-    operation: { ...operation, noLook: true },
+    // Whoever has the stream counts what others have copied, and begins anew where that is asked for.
+    operation: { ...operation, noLook: true, restart: false },
     run,
     views,
     from,

@@ -18,6 +18,7 @@ import { CLOSED } from '../../copy/ledger/stored-chunk.ts'
 import { tableKeyOf, type Owner } from '../../copy/ledger/owner.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
 import { prepareLedger } from '../../copy/ledger/schema.ts'
+import { SharedRestarts } from '../../copy/ledger/shared-restarts.ts'
 import { SharedTables } from '../../copy/ledger/shared-tables.ts'
 import { objectWork } from '../../copy/objects/build-objects.ts'
 import { planObjects } from '../../copy/objects/plan-objects.ts'
@@ -117,6 +118,8 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
       onWeakWrite: (table, key) => weak.note(table, key),
     }),
   )
+  const isAnew = operation.restart && run.sharedRun !== undefined && !operation.dryRun
+  if (isAnew && operation.follow !== undefined) operation = { ...operation, restart: !(await hasBegunAnew(to, run)) }
   const wished = await wishedOf(operation, from, to)
   const planner: Planner = {
     ...planning,
@@ -149,6 +152,12 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
       database,
       planned.tables.map(({ targetName }) => tableKeyOf(targetName)),
     )
+  const restarts = isAnew && run.sharedRun !== undefined ? new SharedRestarts(database, run.sharedRun) : undefined
+  await restarts?.prepare()
+  if (restarts !== undefined && operation.restart) {
+    const keys = planned.tables.map(({ targetName }) => tableKeyOf(targetName))
+    operation = { ...operation, restart: !(await restarts.haveChunks(keys)) }
+  }
   if (!operation.restart) {
     planned = await asBegun(planned, operation, planner, async (name) => {
       return (await runs.plan(tableKeyOf(name)))?.hash ?? null
@@ -190,7 +199,16 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
     operation.follow === undefined
       ? null
       : await openFollowing(
-          { operation, planned, wished, database, owner, run, ...(within === undefined ? {} : { within }) },
+          {
+            operation,
+            planned,
+            wished,
+            database,
+            owner,
+            run,
+            ...(within === undefined ? {} : { within }),
+            ...(restarts === undefined ? {} : { restarts }),
+          },
           runs,
         )
   if (following !== null) views.settle = () => following.settle()
@@ -225,6 +243,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
       pulse,
       weak,
       ...(shared === null ? {} : { shared }),
+      ...(restarts === undefined ? {} : { restarts }),
       ...(following === null ? {} : { fence: following.fence }),
       ...now,
     }
@@ -331,6 +350,12 @@ function refuseUnknownNames({ acceptDifference = [] }: CopyOperation, tables: Pl
 async function wishedOf(operation: CopyOperation, from: CopyStore, to: CopyStore): Promise<FollowingParts['wished']> {
   if (operation.follow === undefined || operation.dryRun) return null
   return await (await import('../../follow/wished-stream.ts')).wishedStream(operation, from.identity, to)
+}
+
+/** Whether a turn before this one has begun the stream of the run anew. */
+async function hasBegunAnew(to: CopyStore, { sharedRun = '' }: CopyRun): Promise<boolean> {
+  await using database = await onSide('target', () => to.ledger())
+  return await new SharedRestarts(database, sharedRun).hasStream()
 }
 
 /** @throws as `Following.open`; the run ends with it */
