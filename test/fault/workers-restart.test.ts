@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { makeOrders, WorkerStage } from '../support/worker-stage.ts'
 
+const RESYNCED = `migration_chunk_history WHERE reason = 'resync'`
 const COPY = ['copy', '--from', 'shop', '--to', 'cold', '--checkpoint-size', '100', '--workers', '1'] as const
 
 describe.skipIf(!POSTGRES_OWN)(`a copy that workers begin anew ${POSTGRES_MISSING}`, { timeout: 180_000 }, () => {
@@ -85,6 +86,49 @@ describe.skipIf(!POSTGRES_OWN)(`a copy that workers begin anew ${POSTGRES_MISSIN
       `SELECT count(*) || ' ' || md5(string_agg(id || note, ',' ORDER BY id)) AS sum FROM ${table}`
     for (const sql of [sum('orders'), sum('lines')])
       expect(await stage.ask(stage.data, 'target', sql)).toEqual(await stage.ask(stage.data, 'source', sql))
+  })
+
+  test('and tables are copied anew within their stream once', async () => {
+    await stage.forgetRuns()
+    await stage.ask(stage.data, 'target', 'DROP SCHEMA public CASCADE; CREATE SCHEMA public')
+    expect((await stage.sluice(...COPY, '--tables', 'orders,lines', '--follow', '--until-caught-up')).code).toBe(0)
+    const [stream] = await stage.ask(stage.data, 'target', 'SELECT stream_id FROM migration_streams')
+    const run = await stage.distribute(
+      'follow',
+      String(stream?.['stream_id']),
+      '--from',
+      'shop',
+      '--to',
+      'cold',
+      '--resync',
+      'lines',
+    )
+    const first = stage.worker({ host: 'first' })
+    await stage.until('it was emptied', async () => (await counted(RESYNCED)) > 0)
+    await stage.until('both are live', async () => (await live()) === 2)
+    first.signal('SIGKILL')
+    await stage.ask(stage.data, 'source', `UPDATE lines SET note = 'now' WHERE id < 100`)
+    stage.worker({ host: 'second' })
+    await stage.until('what is newer is there', async () => (await counted(`lines WHERE note = 'now'`)) === 99)
+    expect([await counted(RESYNCED), await live()]).toEqual([200, 2])
+    await stage.sluice('ctl', run, 'stop', '--distributed')
+    await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
+  })
+
+  test('and rows without a key are appended once', async () => {
+    await stage.forgetRuns()
+    await stage.ask(stage.data, 'target', 'DROP SCHEMA public CASCADE; CREATE SCHEMA public')
+    await stage.ask(stage.data, 'source', 'DROP TABLE IF EXISTS loose; CREATE TABLE loose AS SELECT note FROM orders')
+    const append = ['--table', 'loose', '--restart', '--on-existing', 'append', '--rate', '4000']
+    const run = await stage.distribute('copy', '--from', 'shop', '--to', 'cold', '--checkpoint-size', '100', ...append)
+    const first = stage.worker({ host: 'first' })
+    await stage.until('some chunks of it', async () => (await stage.chunksDone()) > 2)
+    first.signal('SIGKILL')
+    await stage.sluice('ctl', run, 'rate', 'off', '--distributed')
+    stage.worker({ host: 'second' })
+    await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
+    expect(await stage.run(run)).toMatchObject({ status: 'ok', exitCode: 0 })
+    expect(await counted('loose')).toBe(20_000)
   })
 
   async function counted(sql: string): Promise<number> {

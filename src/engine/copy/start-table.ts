@@ -92,7 +92,7 @@ export async function startTable(one: PlannedTable, planned: PlannedCopy, around
       run.emit({ type: 'chunk.released', table: name, chunk: String(chunk.no), reason: why })
     }
     const { restarts } = around
-    const restart = restarts === undefined ? operation.restart : !(await restarts.hasChunks(key))
+    const restart = restarts === undefined ? operation.restart : !(await restarts.has('chunks', key))
     await settlePlan(context, runs, planned.from.identity, { restart }, one.wishes)
     if (restarts !== undefined && restart) await restarts.note('chunks', key)
     context = await divided(context, one, planned, around)

@@ -21,7 +21,7 @@ const NONE = { inserts: 0, updates: 0, deletes: 0, truncates: 0 }
  * @throws SluiceError BAD_FLAG for a table that is not among those of the stream, STREAM_HALTED for one that the source has not any more, NOT_FOLLOWABLE where the source cannot
  */
 export async function tablesAnew(
-  { operation, planned }: FollowingParts,
+  { operation, planned, restarts }: FollowingParts,
   { id }: StreamRow,
   { changes }: Sides,
   ledger: StreamLedger,
@@ -51,7 +51,11 @@ export async function tablesAnew(
       hint: 'copy all of them again: the command that began the stream, with --restart',
     })
   }
-  return new Set([...left, ...asked])
+  const due = new Set([...left, ...asked])
+  for (const { source, key } of stored)
+    if (asked.includes(source) && !left.includes(source) && (await restarts?.has('resync', key)) === true)
+      due.delete(source)
+  return due
 }
 
 /**
@@ -61,7 +65,7 @@ export async function tablesAnew(
  * @throws SluiceError SLOT_LOST, STREAM_HALTED where all tables of the stream have lost changes; TARGET_BUSY
  */
 export async function resynced(
-  { database, owner, run }: FollowingParts,
+  { database, owner, run, restarts }: FollowingParts,
   { changes, target }: Sides,
   ledger: StreamLedger,
   { id, birth }: { readonly id: string; readonly birth: StreamBirth },
@@ -96,7 +100,7 @@ export async function resynced(
       ]),
     ),
   }))
-  const noted = ledger.resyncStatements(id, renewed, keys, lanes)
+  const noted = [...ledger.resyncStatements(id, renewed, keys, lanes), ...(restarts?.notes('resync', keys) ?? [])]
   const there = found.filter(({ plan }) => !plan.create)
   if (there.length === 0) await database.batch(noted)
   else await emptyTables(there, target, noted, ledger.isBorn(id, renewed), run)

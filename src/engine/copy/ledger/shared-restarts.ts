@@ -1,5 +1,5 @@
 /**
- * What a run that workers share has begun anew already (`--restart`). Each turn of each slot has the operation as it was asked for: without these notes, each would begin
+ * What a run that workers share has begun anew already (`--restart`, `--resync`). Each turn of each slot has the operation as it was asked for: without these notes, each would begin
  * anew again, and empty what the turn before has copied.
  */
 import type { LedgerDatabase, Statement } from '../../../stores/copy-port.ts'
@@ -8,8 +8,11 @@ import { isMissingTable } from '../../../stores/late-table.ts'
 import { makeLateTable } from './late-tables.ts'
 import type { TableKey } from './owner.ts'
 
-/** `stream`: the stream of the table was ended, and another one begun. `chunks`: its chunks were retired, and its plan replaced. */
-export type Restarted = 'stream' | 'chunks'
+/**
+ * `stream`: the stream of the table was ended, and another one begun. `chunks`: its chunks were retired, and its plan replaced. `resync`: the table was emptied within its
+ * stream, to be copied anew.
+ */
+export type Restarted = 'stream' | 'chunks' | 'resync'
 
 const TABLE = 'migration_shared_restarts'
 
@@ -33,14 +36,13 @@ export class SharedRestarts {
     return await this.#has(`what = 'stream'`, [])
   }
 
-  /** Whether the chunks of a table are those that were cut since. */
-  async hasChunks({ schema, name }: TableKey): Promise<boolean> {
-    return await this.#has(`what = 'chunks' AND schema_name = ? AND table_name = ?`, [schema, name])
+  async has(what: Restarted, { schema, name }: TableKey): Promise<boolean> {
+    return await this.#has(`what = ? AND schema_name = ? AND table_name = ?`, [what, schema, name])
   }
 
-  /** The same of all these tables. */
+  /** Whether the chunks of all these tables are those that were cut since. */
   async haveChunks(keys: readonly TableKey[]): Promise<boolean> {
-    for (const key of keys) if (!(await this.hasChunks(key))) return false
+    for (const key of keys) if (!(await this.has('chunks', key))) return false
     return true
   }
 

@@ -152,7 +152,8 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
       database,
       planned.tables.map(({ targetName }) => tableKeyOf(targetName)),
     )
-  const restarts = isAnew && run.sharedRun !== undefined ? new SharedRestarts(database, run.sharedRun) : undefined
+  const beginsAnew = isAnew || (operation.follow?.resync ?? []).length > 0
+  const restarts = beginsAnew && run.sharedRun !== undefined ? new SharedRestarts(database, run.sharedRun) : undefined
   await restarts?.prepare()
   if (restarts !== undefined && operation.restart) {
     const keys = planned.tables.map(({ targetName }) => tableKeyOf(targetName))
@@ -243,7 +244,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
       pulse,
       weak,
       ...(shared === null ? {} : { shared }),
-      ...(restarts === undefined ? {} : { restarts }),
+      ...(restarts === undefined || !isAnew ? {} : { restarts }),
       ...(following === null ? {} : { fence: following.fence }),
       ...now,
     }
