@@ -25,6 +25,7 @@ export const READERS: Readonly<Record<string, () => Promise<CommandFileExports>>
   schedule: () => import('./commands/schedule.ts'),
   worker: () => import('./commands/worker.ts'),
   workers: () => import('./commands/worker.ts'),
+  grants: () => import('./commands/grants.ts'),
   ctl: () => import('./commands/ctl.ts'),
   attach: () => import('./commands/attach.ts'),
   demo: () => import('./commands/demo.ts'),

@@ -13,6 +13,7 @@ import type { Checks, ServerExam, Target } from './exam-port.ts'
 import type { OpenMode, SqlDatabase } from './port.ts'
 import type { DatabaseRetirement } from './retirement-port.ts'
 import type { RunQueue } from './queue-port.ts'
+import type { QueueRights } from './queue-rights-port.ts'
 import type { Route } from './route.ts'
 
 export type SystemDeclaration = {
@@ -35,6 +36,8 @@ export type SystemDeclaration = {
    * @throws SluiceError CONNECT_FAILED, LEDGER_NEWER, TARGET_DENIED
    */
   readonly queue?: (url: string, mode: 'look' | 'work', slots: number) => Promise<RunQueue>
+  /** Rights in a database that holds a queue, of the same systems. @throws SluiceError CONNECT_FAILED, TARGET_DENIED */
+  readonly queueRights?: (url: string) => Promise<QueueRights>
   /** Why no typed statement is sent to it, in one sentence: of systems without `catalog`. */
   readonly unasked?: string
   /** What doctor looks at in a database that holds no catalog: of systems without `catalog`. */

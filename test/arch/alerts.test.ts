@@ -15,6 +15,7 @@ const LEFT_OUT: Readonly<Partial<Record<OperationKind, string>>> = {
   'diff-followed': 'somebody names rows of a stream, and reads the answer',
   slots: 'it lists; with --drop somebody names one slot twice',
   grants: 'somebody gives a role its rights once, and sees the statements',
+  'queue-grants': 'somebody gives a role its rights once, and sees the statements',
   'schedule-add': 'somebody at a terminal confirms what is to run; the runs themselves tell',
   'schedule-change': 'somebody names a schedule, and reads what became of it',
   worker: 'it has no end of its own: the runs of its slots tell, each by its own options',

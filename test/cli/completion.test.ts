@@ -59,7 +59,7 @@ describe('what a word may become', () => {
     ['archive --from x li', ['list']],
     ['archive list --c', ['--count', '--config', '--ci', '--connect', '--confirm', '--color']],
     ['quarantine ', ['list', 'retry']],
-    ['grants --role ', ['reader', 'importer', 'admin']],
+    ['grants --role ', ['reader', 'importer', 'admin', 'worker', 'observer']],
     ['--color=a', ['--color=always', '--color=auto']],
     ['completion ', ['bash', 'zsh', 'fish']],
     ['nothing ', []],

@@ -100,6 +100,14 @@ describe('grants', () => {
     const twice = await refused(['grants', '--database-url', PG, '--role', 'reader', '--role', 'admin', '--to', 'x'])
     expect(twice.code).toBe('BAD_FLAG')
   })
+  it('asks for the queue where the role is one of a queue', async () => {
+    const { request } = await parseCommandLine(['grants', '--connect', PG, '--role', 'worker', '--to', 'host7'], {})
+    const operation = { kind: 'queue-grants', connect: PG, role: 'worker', to: 'host7', apply: false }
+    expect(request).toMatchObject({ kind: 'operation', operation })
+    expect((await refused(['grants', '--role', 'worker', '--to', 'host7'])).message).toBe('no queue is given')
+    const crossed = await refused(['grants', '--connect', PG, '--role', 'reader', '--to', 'x'])
+    expect(crossed).toMatchObject({ code: 'BAD_FLAG', message: '--role reader and --connect exclude each other' })
+  })
   it('prints statements on stdout and nothing else, so that a pipe can run them', async () => {
     const { engine } = playingEngine(() =>
       stamped([

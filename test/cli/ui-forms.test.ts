@@ -63,7 +63,7 @@ const MORE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'export-log': { to: './out' },
   restore: { to: '' },
   query: { to: '' },
-  grants: { role: 'reader' },
+  grants: { role: 'reader', connect: '' },
   'partition run': { by: 'at' },
   'partition plan': { by: 'at' },
   'partition in-place': { by: 'at' },

@@ -66,7 +66,8 @@ function printed(text: string): string {
       // What begins with its own blank, or is not there.
       if (/[a-z]$/.test(before)) return ''
       if (/--(?:to|from|database-url) $/.test(before) && !/--role \S+ --to $/.test(before)) return 'sqlite:///d.db'
-      return before.endsWith('--role ') ? 'reader' : '17'
+      if (!before.endsWith('--role ')) return '17'
+      return /--connect \S+ --role $/.test(before) ? 'worker' : 'reader'
     })
     .replaceAll(/ --config 17/g, '')
 }

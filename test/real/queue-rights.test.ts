@@ -1,19 +1,29 @@
-/** The rights that docs/WORKERS.md gives in a queue's database, given to real roles: who works can, and who looks can do no more than that. */
+/** The rights that `sluice grants` prints for a queue's database, given to real roles: a worker can work, and an observer can do no more than look. */
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Event } from '../../src/model/event.ts'
+import type { ErrorInfo } from '../../src/shared/errors.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { makeOrders, WorkerStage } from '../support/worker-stage.ts'
 
 const ROLES = ['queue_owner', 'queue_worker', 'queue_reader'] as const
-const SECRET = 'login'
+const SECRET = 'hunter2'
 
-/** The statements of the page, as it prints them. */
-function grantsOfPage(): string {
+/** A role that a careless statement would take for more. */
+const HOSTILE = 'o"ne\'; DROP SCHEMA sluice_queue; -- $(id)'
+
+/** The statements that docs/WORKERS.md shows. */
+function grantsOfPage(): readonly string[] {
   const page = readFileSync(path.join(import.meta.dirname, '../../docs/WORKERS.md'), 'utf8')
   const [, block = ''] = /## Rights in the queue's database[^]*?```sql\n([^]*?)```/.exec(page) ?? []
-  return block
+  return block.split('\n').flatMap((line) => (line === '' || line.startsWith('--') ? [] : [line.replace(/;$/, '')]))
 }
+
+const statementsOf = (events: readonly Event[]): readonly string[] =>
+  events.flatMap((event) => (event.type === 'statement' ? [event.sql] : []))
+const errorOf = (events: readonly Event[]): ErrorInfo | undefined =>
+  events.flatMap((event) => (event.type === 'run.finished' ? [event.error] : []))[0]
 
 describe.skipIf(!POSTGRES_OWN)(`rights in the database of a queue ${POSTGRES_MISSING}`, { timeout: 120_000 }, () => {
   let stage: WorkerStage
@@ -29,12 +39,43 @@ describe.skipIf(!POSTGRES_OWN)(`rights in the database of a queue ${POSTGRES_MIS
     await stage[Symbol.asyncDispose]()
   })
 
-  test('who works needs to be one with who made it, and who looks changes nothing', async () => {
+  const grants = async (connect: string, role: string, to: string, ...more: readonly string[]) =>
+    await stage.sluice('grants', '--connect', connect, '--role', role, '--to', to, ...more)
+
+  test('what cannot be given is refused by name, and before there is a queue nothing is', async () => {
+    const early = await grants(stage.urlOf(stage.queue, 'queue'), 'observer', 'queue_reader', '--apply')
+    expect([early.code, errorOf(early.events)]).toMatchObject([
+      2,
+      { code: 'NO_SUCH_PATH', message: 'the database queue holds no queue' },
+    ])
+    for (const words of [
+      ['--connect', stage.urlOf(stage.queue, 'queue'), '--role', 'reader'],
+      ['--database-url', stage.urlOf(stage.queue, 'queue'), '--role', 'worker'],
+    ]) {
+      const { code, err } = await stage.sluice('grants', '--to', 'queue_reader', ...words)
+      expect([code, err]).toEqual([2, expect.stringContaining('exclude each other')])
+    }
+    const file = await grants('sqlite:///queue.db', 'worker', 'queue_worker')
+    expect([file.code, file.err]).toEqual([6, expect.stringContaining('holds no queue')])
+  })
+
+  test('what is printed is enough to work, and to look without changing anything', async () => {
     const copy = ['copy', '--from', 'shop', '--to', 'cold', '--table', 'orders', '--slots', '1'] as const
     const run = await stage.distribute(...copy, '--connect', as('queue_owner'))
     const early = await stage.sluice('runs', '--distributed', '--connect', as('queue_reader'))
-    expect(early.code).toBe(4)
-    await stage.ask(stage.queue, 'queue', grantsOfPage())
+    expect([early.code, errorOf(early.events)?.hint]).toEqual([
+      4,
+      expect.stringMatching(/sluice grants --connect .* --role observer --to queue_reader --apply/),
+    ])
+    const superuser = stage.urlOf(stage.queue, 'queue')
+    // Printed first: nothing is given yet.
+    const printed = [
+      await grants(superuser, 'worker', 'queue_worker'),
+      await grants(as('queue_owner'), 'observer', 'queue_reader'),
+    ]
+    expect(printed.flatMap(({ events }) => statementsOf(events))).toEqual(grantsOfPage())
+    expect((await stage.sluice('workers', '--connect', as('queue_reader'))).code).toBe(4)
+    for (const { events } of printed) for (const sql of statementsOf(events)) await stage.ask(stage.queue, 'queue', sql)
     const looks = [
       ['runs', '--distributed'],
       ['runs', '--distributed', '--run', run],
@@ -62,5 +103,47 @@ describe.skipIf(!POSTGRES_OWN)(`rights in the database of a queue ${POSTGRES_MIS
     const next = await stage.distribute(...copy, '--connect', as('queue_worker'))
     expect((await stage.sluice('ctl', next, 'stop', '--distributed', '--connect', as('queue_worker'))).code).toBe(0)
     expect(await stage.run(next)).toMatchObject({ status: 'stopped' })
+  })
+
+  test('--apply gives what it prints to whatever name, and only where the login may', async () => {
+    const superuser = stage.urlOf(stage.queue, 'queue')
+    const asked = async (sql: string): Promise<unknown> => (await stage.ask(stage.queue, 'queue', sql))[0]
+    const named = `"${HOSTILE.replaceAll('"', '""')}"`
+    await stage.ask(stage.queue, 'queue', `CREATE ROLE ${named} LOGIN PASSWORD '${SECRET}'`)
+    // The reader holds the right itself without its grant option: the server would only warn, and give nothing.
+    for (const [login, role] of [
+      ['queue_reader', 'observer'],
+      ['queue_reader', 'worker'],
+    ] as const) {
+      const { code, events } = await grants(as(login), role, HOSTILE, '--apply')
+      expect([code, errorOf(events)?.code, statementsOf(events)]).toEqual([4, 'TARGET_DENIED', []])
+      expect(errorOf(events)?.hint).toContain('queue_owner')
+      const printed = await grants(as(login), role, HOSTILE)
+      expect(printed.code).toBe(0)
+      expect(printed.err).toContain('this login may not run these statements')
+    }
+    expect((await grants(as('queue_owner'), 'observer', HOSTILE, '--apply')).code).toBe(0)
+    const theirs = superuser.replace(/\/\/[^@]*@/, `//${encodeURIComponent(HOSTILE)}:${SECRET}@`)
+    expect((await stage.sluice('workers', '--connect', theirs)).code).toBe(0)
+    // A table that a later version adds is theirs to read, too.
+    await stage.ask(stage.queue, 'queue', 'SET ROLE queue_owner; CREATE TABLE sluice_queue.later (a int)')
+    expect(
+      await asked(`SELECT has_table_privilege('queue_reader', 'sluice_queue.later', 'SELECT') AS reads,
+        has_table_privilege('queue_reader', 'sluice_queue.later', 'INSERT') AS writes`),
+    ).toEqual({ reads: true, writes: false })
+    const again = await grants(superuser, 'worker', 'queue_worker', '--apply')
+    expect([again.code, statementsOf(again.events)]).toEqual([0, []])
+    expect(again.err).toContain('already')
+    const missing = await grants(superuser, 'worker', 'nobody')
+    expect([missing.code, errorOf(missing.events)]).toMatchObject([
+      2,
+      { code: 'BAD_FLAG', hint: `make it first: CREATE ROLE "nobody" LOGIN PASSWORD '…';` },
+    ])
+    await stage.ask(stage.queue, 'queue', `ALTER ROLE ${named} NOINHERIT`)
+    const idle = await grants(superuser, 'worker', HOSTILE, '--apply')
+    expect([idle.code, errorOf(idle.events)?.hint]).toEqual([2, expect.stringContaining('INHERIT')])
+    await stage.ask(stage.queue, 'queue', 'ALTER SCHEMA sluice_queue OWNER TO CURRENT_USER')
+    const owned = await grants(superuser, 'worker', HOSTILE, '--apply')
+    expect([owned.code, errorOf(owned.events)?.message]).toEqual([4, expect.stringContaining('a superuser')])
   })
 })

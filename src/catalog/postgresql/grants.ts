@@ -2,7 +2,7 @@
 import type { SqlReader } from '../../stores/port.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { GrantPlan, GrantWish } from '../grant-plan.ts'
-import { nameForSql } from '../name-for-sql.ts'
+import { nameForSql } from '../../shared/name-for-sql.ts'
 import type { RelationNames } from '../dialect-port.ts'
 import { MIGRATIONS_RELATION } from '../relation-names.ts'
 import { IMPORT_FUNCTIONS } from './rights.ts'

@@ -216,6 +216,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   grants: [
     'grants --database-url postgresql://admin@db/catalog --role reader --to analyst',
     'grants --database-url postgresql://admin@db/catalog --role importer --to nightly --apply',
+    'grants --connect postgresql://admin@db/queue --role worker --to host7',
   ],
   doctor: ['doctor', `doctor ./lake ${CATALOG}`, 'doctor --database-url postgresql://app@db/catalog --json'],
   demo: ['demo', 'demo ./lake --dir ./trial'],

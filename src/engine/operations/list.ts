@@ -66,6 +66,7 @@ import { sharedRuns } from './shared-runs/declaration.ts'
 import { worker } from './worker/declaration.ts'
 import { workers } from './workers/declaration.ts'
 import { grants } from './grants/declaration.ts'
+import { queueGrants } from './queue-grants/declaration.ts'
 import { doctor } from './doctor/declaration.ts'
 
 /** @throws whatever the operation throws; `runOperation` turns it into the last event */
@@ -180,6 +181,7 @@ export const OPERATIONS = {
   worker: operation(worker, async () => (await import('./worker/perform.ts')).worker),
   workers: operation(workers, async () => (await import('./workers/perform.ts')).workers),
   grants: operation(grants, async () => (await import('./grants/perform.ts')).grants),
+  'queue-grants': operation(queueGrants, async () => (await import('./queue-grants/perform.ts')).queueGrants),
   doctor: operation(doctor, async () => (await import('./doctor/perform.ts')).doctor),
 } as const
 

@@ -85,7 +85,9 @@ function operand(run: Call, name: string): string | undefined {
 function ends({ callable, flags }: Call, run: Call, without: readonly string[]): readonly string[] {
   if (flags.has(HERE)) return []
   const toWorkers = flags.has('distributed')
-  const ofQueue = OF_ITSELF.has(callable.name) || (toWorkers && callable.name === 'runs')
+  // Rights are those of a catalog, or of a queue where one is named.
+  const namesQueue = flags.has('connect') && !toWorkers
+  const ofQueue = OF_ITSELF.has(callable.name) || namesQueue || (toWorkers && callable.name === 'runs')
   return ENDS.flatMap((name) => {
     if (without.includes(name) || (ofQueue && !OF_QUEUE.includes(name))) return []
     if (name === 'connect' && !ofQueue && !toWorkers) return []

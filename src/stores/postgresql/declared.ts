@@ -13,6 +13,7 @@ export const postgresql: SystemDeclaration = {
     server: async (url) => (await import('./exam.ts')).postgresqlExam(url),
   },
   queue: async (url, mode, slots) => (await import('./queue/queue.ts')).openPostgresQueue(url, mode, slots),
+  queueRights: async (url) => (await import('./queue/rights.ts')).openPostgresQueueRights(url),
   copies: {
     atomic: 'chunk',
     tracks: ['PostgreSQL'],

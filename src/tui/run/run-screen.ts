@@ -67,6 +67,7 @@ const SCREENS = {
   workers: 'tables',
   'quarantine-list': 'tables',
   grants: 'tables',
+  'queue-grants': 'tables',
   doctor: 'tables',
 } as const satisfies Readonly<Record<OperationKind, RunScreen>>
 

@@ -1,7 +1,10 @@
 import { ACCESS_LEVELS, type AccessLevel } from '../../../catalog/access-level.ts'
+import { QUEUE_ROLES } from '../../../stores/queue-rights-port.ts'
 import type { Declaration } from '../declaration.ts'
 import { PAGES } from '../pages.ts'
-import * as words from '../words.ts'
+import { CONNECT } from '../shared-options.ts'
+
+export { ACCESS_LEVELS, QUEUE_ROLES }
 
 export type GrantsOperation = {
   readonly kind: 'grants'
@@ -22,19 +25,15 @@ export const grants: Declaration<GrantsOperation, (typeof EVENTS)[number]> = {
       {
         name: 'role',
         type: 'choice',
-        choices: ACCESS_LEVELS,
+        choices: [...ACCESS_LEVELS, ...QUEUE_ROLES],
         required: true,
-        describe: 'reader (asks), importer (writes rows) or admin (makes and upgrades the catalog)',
+        describe:
+          'of a catalog: reader (asks), importer (writes rows) or admin (makes and upgrades it); of a queue: worker (works, submits and steers runs) or observer (looks)',
       },
       { name: 'to', type: 'text', required: true, describe: 'role or user that gets the rights; name@host for MySQL' },
+      CONNECT,
       { name: 'apply', type: 'flag', default: false, describe: 'run the statements too, and not only print them' },
     ],
-  },
-  words: {
-    catalog: words.catalog,
-    role: words.choice('role', ACCESS_LEVELS),
-    to: words.text('to'),
-    apply: words.flag('apply'),
   },
   shape: 'answer',
   stores: [{ field: 'catalog', family: 'catalog', access: 'write', end: 'target' }],

@@ -4,6 +4,7 @@ import type { DistributedRun, RunWishes, Slot, WorkerRow } from '../../../model/
 import type { AlertBook, QueuedRun, QueueWorker, RunQueue, WorkerAbout } from '../../queue-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { permissionDenied } from '../../../shared/guide-errors.ts'
+import { shellQuote } from '../../../shared/shell.ts'
 import { postgresError, sqlStateOf } from '../errors.ts'
 import type { PostgresSettings } from '../settings.ts'
 import type { ScheduleBook } from '../../schedule-port.ts'
@@ -44,15 +45,16 @@ export async function openPostgresQueue(url: string, mode: 'look' | 'work', slot
     return new PostgresQueue(pool, mode === 'work' ? { runs: true, schedules: true, drains: true } : there)
   } catch (error) {
     await pool[Symbol.asyncDispose]()
-    throw refusedQueue(error, pool.settings)
+    throw refusedQueue(error, pool.settings, mode)
   }
 }
 
 /** Says which rights a queue wants, where the role has too few. */
-function refusedQueue(error: unknown, settings: PostgresSettings): unknown {
+function refusedQueue(error: unknown, settings: PostgresSettings, mode: 'look' | 'work'): unknown {
   if (sqlStateOf(error) !== '42501') return postgresError(error, settings)
   const raw = error instanceof Error ? error.message : String(error)
-  const hint = `connect as the role that owns the queue's schemas, graphile_worker and ${QUEUE_SCHEMA}; where there is none yet, as one that may make them (GRANT CREATE ON DATABASE)`
+  const role = mode === 'look' ? 'observer' : 'worker'
+  const hint = `as an administrator: sluice grants --connect ${shellQuote(settings.label)} --role ${role} --to ${shellQuote(settings.user)} --apply; where there is no queue yet, connect as a role that may make it (GRANT CREATE ON DATABASE)`
   return new SluiceError(
     ...permissionDenied('TARGET_DENIED', { where: settings.label, reason: raw, hint, cause: error }),
   )

@@ -1,6 +1,6 @@
 /** Names of other people's making in statements that are shown and run. */
-import { SluiceError } from '../shared/errors.ts'
-import { backquotedName, quotedName } from '../shared/sql-text.ts'
+import { SluiceError } from './errors.ts'
+import { backquotedName, quotedName } from './sql-text.ts'
 
 /**
  * The name between quotes.

@@ -1,0 +1,34 @@
+/** grants: rights in a catalog, or in the database of a queue, by the role that is asked for. */
+import { ACCESS_LEVELS, QUEUE_ROLES } from '../../engine/operations/grants/declaration.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { flag, optionalText, text } from '../arguments.ts'
+import { chooseQueue } from '../queue-choice.ts'
+import { operate } from './command.ts'
+import type { Command } from './command.ts'
+
+const grants: Command = {
+  request: (args, { catalog, defaults, env }) => {
+    const [wanted, to, apply] = [text(args, 'role'), text(args, 'to'), flag(args, 'apply')]
+    const ofQueue = QUEUE_ROLES.find((role) => role === wanted)
+    if (ofQueue !== undefined) {
+      refuseFlag(args, 'database-url', wanted, '--connect names the database of a queue')
+      const connect = chooseQueue(args, defaults, env)
+      return operate({ kind: 'queue-grants', connect, role: ofQueue, to, apply }, { printed: { env } })
+    }
+    const role = ACCESS_LEVELS.find((level) => level === wanted)
+    if (role === undefined) throw new SluiceError('BAD_FLAG', `--role ${wanted} is none of its choices`)
+    refuseFlag(args, 'connect', wanted, '--database-url names a catalog')
+    return operate({ kind: 'grants', catalog: catalog(), role, to, apply })
+  },
+}
+
+/** @throws SluiceError BAD_FLAG */
+function refuseFlag(args: Parameters<typeof flag>[0], name: string, role: string, hint: string): void {
+  if (optionalText(args, name) === undefined) return
+  const roles = (name === 'connect' ? QUEUE_ROLES : ACCESS_LEVELS).join(', ')
+  throw new SluiceError('BAD_FLAG', `--role ${role} and --${name} exclude each other`, {
+    hint: `${hint}; roles with --${name} are ${roles}`,
+  })
+}
+
+export const commands = { grants }
