@@ -3,10 +3,11 @@ import { hostname } from 'node:os'
 import { isoTime } from '../shared/clock.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { RunWishes } from '../model/distributed.ts'
+import { tableWish, type Held, type TableWish } from '../model/table-wish.ts'
 import type { Operation } from '../engine/operations/list.ts'
 import { answered } from './answered.ts'
 import type { Told } from './commands/command.ts'
-import type { ControlRequest } from './ctl.ts'
+import type { ControlRequest, Setting } from './ctl.ts'
 import type { Globals } from './globals.ts'
 import { commandLine } from './command-line.ts'
 import type { Surroundings } from './ports.ts'
@@ -108,14 +109,18 @@ export async function ctlDistributed(
       })
     }
     const engine = await loadEngine()
-    const one = await engine.steerShared(connect, run, 'set' in request ? wishesOf(request.set) : null)
+    const asked = 'set' in request ? ordersOf(request.set) : null
+    const one = await engine.steerShared(connect, run, asked?.wishes ?? null, asked?.tables)
     const { status, slots, rows, rate, wishes } = one
     const columns = [
       'run',
       'status',
       'paused',
       'workers',
+      'lanes',
       'rate',
+      'pausedTables',
+      'skippedTables',
       'queued',
       'working',
       'ended',
@@ -131,7 +136,10 @@ export async function ctlDistributed(
         wishes.stop === true && status === 'running' ? 'stopping' : status,
         String(wishes.held === true),
         wishes.workers ?? null,
+        wishes.lanes ?? null,
         wishes.rate ?? null,
+        heldText(wishes, 'paused'),
+        heldText(wishes, 'skipped'),
         slots.queued,
         slots.working,
         slots.ended,
@@ -144,19 +152,33 @@ export async function ctlDistributed(
   })
 }
 
+/** `orders, items/3`. */
+function heldText({ tables = [] }: RunWishes, why: Held): string {
+  return tables
+    .flatMap(({ table, chunk, held }) => (held === why ? [chunk === undefined ? table : `${table}/${chunk}`] : []))
+    .join(', ')
+}
+
 /** @throws SluiceError BAD_FLAG for what is told to a run of one program only */
-function wishesOf(set: Readonly<Record<string, unknown>>): RunWishes {
-  const wishes: { held?: boolean; rate?: number | null; workers?: number; stop?: boolean } = {}
+function ordersOf(set: Readonly<Record<string, Setting>>): {
+  readonly wishes: RunWishes
+  readonly tables: readonly TableWish[]
+} {
+  const wishes: { held?: boolean; rate?: number | null; workers?: number; lanes?: number; stop?: boolean } = {}
+  const tables: TableWish[] = []
   for (const [name, value] of Object.entries(set)) {
     if (name === 'paused' && typeof value === 'boolean') wishes.held = value
     else if (name === 'rate' && (typeof value === 'number' || value === null)) wishes.rate = value
     else if (name === 'workers' && typeof value === 'number') wishes.workers = value
+    else if (name === 'lanes' && typeof value === 'number') wishes.lanes = value
     else if (name === 'stop' && value === true) wishes.stop = true
+    else if (name === 'pause' || name === 'resume' || name === 'skip' || name === 'retry')
+      tables.push(...[value].flat().map((text) => tableWish(name, String(text))))
     else {
       throw new SluiceError('BAD_FLAG', `a run of a queue takes no ${name}`, {
-        hint: 'workers N, rate N, pause, resume and stop, each of all of the run',
+        hint: 'workers N, rate N, lanes N, pause, resume and stop of all of the run; and pause, resume, skip, retry with TABLE or TABLE/CHUNK',
       })
     }
   }
-  return wishes
+  return { wishes, tables }
 }

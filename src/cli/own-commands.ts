@@ -20,7 +20,7 @@ export const OWN_COMMANDS: readonly CommandDeclaration[] = [
         operand: true,
         type: 'list',
         describe:
-          'workers N, rate N, pause, resume, stop; pause, resume, skip, retry with TABLE or TABLE/CHUNK; without one the run says how it does',
+          'workers N, lanes N, rate N, pause, resume, stop; pause, resume, skip, retry with TABLE or TABLE/CHUNK; without one the run says how it does',
       },
     ],
   },

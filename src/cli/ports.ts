@@ -4,6 +4,7 @@ import type { CommandPort } from '../engine/command-port.ts'
 import type { RunFinished } from '../engine/operation.ts'
 import type { JoinedRun, Workbench } from '../engine/workbench.ts'
 import type { DistributedRun, RunWishes } from '../model/distributed.ts'
+import type { TableWish } from '../model/table-wish.ts'
 import type { Event } from '../model/event.ts'
 import type { ErrorInfo } from '../shared/errors.ts'
 import type { Interrupt } from '../shared/abort.ts'
@@ -55,7 +56,12 @@ export type EnginePort = {
     readonly workers: number
   }>
   /** Looks at a run of a queue, or says what is wished of it. */
-  steerShared(connect: string, runId: string, wishes: RunWishes | null): Promise<DistributedRun>
+  steerShared(
+    connect: string,
+    runId: string,
+    wishes: RunWishes | null,
+    tables?: readonly TableWish[],
+  ): Promise<DistributedRun>
   /** Emits run.started to run.finished, also when it fails. */
   runOperation(operation: Operation, options: RunOptions): Promise<RunFinished>
   openWorkbench(options: {

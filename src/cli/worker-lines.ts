@@ -1,6 +1,7 @@
 /** What a worker says of the slots that it works on, in lines. */
 import type { Event } from '../model/event.ts'
 import type { Block, Tell } from './block.ts'
+import { visible } from '../shared/visible.ts'
 import { durationText, grouped, plural } from './format.ts'
 
 const WORDS: Readonly<Record<Extract<Event, { type: 'worker.slot' }>['state'], string>> = {
@@ -12,8 +13,20 @@ const WORDS: Readonly<Record<Extract<Event, { type: 'worker.slot' }>['state'], s
   refused: 'is refused by this worker',
 }
 
+const HELD = {
+  paused: 'is paused: nothing of it begins until it is resumed',
+  skipped: 'is left out: this run does not go on with it',
+} as const
+
+function tableLine({ table, chunk, held, unheard }: Extract<Event, { type: 'shared.table' }>, block: Tell): Block {
+  const name = `${visible(table)}${chunk === undefined ? '' : `/${chunk}`}`
+  const late = unheard === '0' ? '' : `; ${plural(Number(unheard), 'slot')} at work not heard of it yet`
+  return block('note', `${name}  ${HELD[held]}${late}`)
+}
+
 /** None for other events. */
 export function workerLines(event: Event, block: Tell): readonly Block[] {
+  if (event.type === 'shared.table') return [tableLine(event, block)]
   if (event.type !== 'worker.slot') return []
   const { run, slot, about, state, command, rows, chunks, ms, exitCode, error } = event
   const what = [`run ${run} slot ${slot}`, command, about].filter((part) => part !== undefined).join('  ')

@@ -3,6 +3,7 @@ import type { Interrupt } from '../shared/abort.ts'
 import type { Clock } from '../shared/clock.ts'
 import type { ReadWords, WorkOf } from './schedules/work-port.ts'
 import type { Emit, EventBody, EventType } from '../model/event.ts'
+import type { TableWish } from '../model/table-wish.ts'
 
 export type { AsOf } from './as-of.ts'
 export type { RowFormat } from './row-format.ts'
@@ -12,18 +13,14 @@ export type { DiffOperation } from './operations/diff/declaration.ts'
 export type { CheckFiles } from './operations/rollback/declaration.ts'
 export type { ExportedCheckpoint } from './operations/export-log/declaration.ts'
 
-/** What is asked of one table of a copy, or of one of its chunks, while it runs. */
-export type TableWish = {
-  /** `pause`: nothing of it begins until `resume`. `skip`: this run leaves it out. `retry`: what failed of it is tried again. */
-  readonly act: 'pause' | 'resume' | 'skip' | 'retry'
-  readonly table: string
-  /** Number of the chunk; all of the table when absent. */
-  readonly chunk?: string
-}
+export type { TableWish } from '../model/table-wish.ts'
+
+/** @property shared of a run that several programs share: one that does not have the table leaves it to the others */
+export type SteeredWish = TableWish & { readonly shared?: true }
 
 /** What a person asks of a copy while it runs. */
 export type Wish =
-  | TableWish
+  | SteeredWish
   | { readonly act: 'hold'; readonly held: boolean }
   /** After the chunks that run. */
   | { readonly act: 'stop' }

@@ -1,5 +1,6 @@
 /** A run that several machines share: what its rows in the database of a queue say, as plain data. */
 import type { ErrorInfo } from '../shared/errors.ts'
+import type { TableHold, TableRetry } from './table-wish.ts'
 
 /**
  * How a shared run stands. `running`: slots of it are queued or worked on. `stopped`: as somebody asked; what is left can be gone on with. The others are
@@ -17,6 +18,12 @@ export type RunWishes = {
   readonly rate?: number | null
   /** Chunks that are copied at once. */
   readonly workers?: number
+  /** Of the slot that has a stream: sessions that apply its changes. */
+  readonly lanes?: number
+  /** Tables and chunks that are held back. */
+  readonly tables?: readonly TableHold[]
+  /** What failed of tables is to be tried again; a slot that begins later does that by itself. */
+  readonly retries?: readonly TableRetry[]
   /** No slot begins any more, and those that work end after their batch. */
   readonly stop?: boolean
   /** When the newest of them was said: ms since the epoch, by the clock of the queue's database. Absent from runs of older programs. */

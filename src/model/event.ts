@@ -93,7 +93,14 @@ import type {
   ScheduleTimeEvent,
   ScheduleUnitEvent,
 } from './schedule-events.ts'
-import type { SharedRunEvent, SharedSlotEvent, WorkerBeatEvent, WorkerEvent, WorkerSlotEvent } from './worker-events.ts'
+import type {
+  SharedRunEvent,
+  SharedSlotEvent,
+  SharedTableEvent,
+  WorkerBeatEvent,
+  WorkerEvent,
+  WorkerSlotEvent,
+} from './worker-events.ts'
 
 export { dec, type Dec } from './dec.ts'
 export type {
@@ -386,6 +393,7 @@ export type EventBody =
   | WorkerEvent
   | SharedRunEvent
   | SharedSlotEvent
+  | SharedTableEvent
   // ── what whoever joins late is told first
   | RunSummaryEvent
   | ChunksSummaryEvent

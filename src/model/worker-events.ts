@@ -1,4 +1,5 @@
 /** Events of workers, and of the runs that they share. */
+import type { Held } from './table-wish.ts'
 import type { ErrorInfo } from '../shared/errors.ts'
 import type { DistributedStatus, SlotState } from './distributed.ts'
 import type { Dec } from './dec.ts'
@@ -70,6 +71,17 @@ export type SharedRunEvent = {
   program: string
   /** Workers that refuse it, each with why. */
   refusedBy?: readonly string[]
+}
+
+/** A table of such a run that is held back, or one chunk of it, in a list. */
+export type SharedTableEvent = {
+  type: 'shared.table'
+  run: string
+  table: string
+  chunk?: string
+  held: Held
+  /** Slots that work and have not heard of it yet. */
+  unheard: Dec
 }
 
 /** A slot of such a run, in a list. */

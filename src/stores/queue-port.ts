@@ -5,6 +5,7 @@
 import type { AlertKey, AlertMemory } from '../model/alert-memory.ts'
 import type { DistributedRun, RunWishes, Slot, SlotEnd, TurnProgress, WorkerRow } from '../model/distributed.ts'
 import type { Event } from '../model/event.ts'
+import type { TableWish } from '../model/table-wish.ts'
 import type { ErrorInfo } from '../shared/errors.ts'
 import type { NamedStore, QueuedRun } from './queued-run.ts'
 import type { ScheduleBook } from './schedule-port.ts'
@@ -31,7 +32,15 @@ export type ClaimedSlot = SlotKey & {
   readonly rests: number
   /** It copies and compares for the slot that has the stream. */
   readonly onCall: boolean
+  /** What is wished of the run before this turn begins. */
+  readonly orders: SlotOrders
 }
+
+/**
+ * Tables of a run that take wishes now, by the plans of its slots.
+ * @property names whole names, each once @property isWhole every slot has planned: there are no others
+ */
+export type SteeredTables = { readonly names: readonly string[]; readonly isWhole: boolean }
 
 /** What a beat brings back: what people wish, and among how many slots numbers are shared. */
 export type SlotOrders = { readonly wishes: RunWishes; readonly working: number; readonly isOver: boolean }
@@ -71,8 +80,14 @@ export interface RunQueue extends AsyncDisposable {
   workers(): Promise<readonly WorkerRow[]>
   /** Asks living workers to end. @param name their host, or the id of one @returns how many were asked */
   drain(name: string): Promise<number>
-  /** Adds to what is wished of a run that goes on. @returns false where there is no such run, or it has ended */
-  steer(runId: string, wishes: RunWishes): Promise<boolean>
+  /** Null where the queue is of an older program, whose workers steer no single tables. */
+  tables(runId: string): Promise<SteeredTables | null>
+  /**
+   * Adds to what is wished of a run that goes on.
+   * @param tables wishes for single tables, in their order, by the names that the slots know
+   * @returns false where there is no such run, or it has ended
+   */
+  steer(runId: string, wishes: RunWishes, tables?: readonly TableWish[]): Promise<boolean>
   /** Queues what is left of a run that was stopped or has failed, once more. @returns how many slots; null where it goes on, or there is no such run */
   resume(runId: string): Promise<number | null>
   readonly schedules: ScheduleBook
@@ -88,8 +103,16 @@ export interface QueueWorker {
   beat(draining: boolean): Promise<boolean>
   /** @returns null where somebody else has the slot, or nothing of it is left */
   claim(key: SlotKey): Promise<ClaimedSlot | null>
-  /** @returns null where the slot is another worker's by now */
-  progress(slot: ClaimedSlot, progress: TurnProgress, ledgerRun: string | null): Promise<SlotOrders | null>
+  /**
+   * @param tables that it can be steered by, where that has changed
+   * @returns null where the slot is another worker's by now
+   */
+  progress(
+    slot: ClaimedSlot,
+    progress: TurnProgress,
+    ledgerRun: string | null,
+    tables?: readonly string[],
+  ): Promise<SlotOrders | null>
   /** Keeps what this turn of it has said, as long as the run is listed. */
   keep(slot: ClaimedSlot, events: readonly Event[]): Promise<void>
   /** Gives a slot back, and ends the run with its last one. @returns false where it was another worker's already */

@@ -1104,6 +1104,13 @@ const bodies = {
     program: z.string(),
     refusedBy: texts.optional(),
   },
+  'shared.table': {
+    run: dec,
+    table: z.string(),
+    chunk: dec.optional(),
+    held: z.enum(['paused', 'skipped']),
+    unheard: dec,
+  },
   'shared.slot': {
     run: dec,
     slot: dec,

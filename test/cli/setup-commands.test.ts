@@ -126,6 +126,26 @@ describe('grants', () => {
   })
 })
 
+describe('runs --distributed', () => {
+  it('says which tables are held back, and who has not heard of it', async () => {
+    const held = { type: 'shared.table', run: '7', table: 'public.a' } as const
+    const { engine } = playingEngine(() =>
+      stamped([
+        [0, { type: 'run.started', command: 'shared-runs', tool: '0.1.0' }],
+        [1, { ...held, held: 'paused', unheard: '2' }],
+        [1, { ...held, chunk: '3', held: 'skipped', unheard: '0' }],
+        [5, { type: 'run.finished', status: 'ok', exitCode: 0, totals: { slots: '2' }, ms: 5 }],
+      ]),
+    )
+    const around = fakeSurroundings({ engine })
+    expect(await main(['runs', '--ci', '--distributed', '--run', '7', '--connect', PG], around)).toBe(0)
+    expect(around.err()).toContain(
+      'public.a  is paused: nothing of it begins until it is resumed; 2 slots at work not heard of it yet',
+    )
+    expect(around.err()).toContain('public.a/3  is left out: this run does not go on with it')
+  })
+})
+
 describe('doctor', () => {
   it('needs neither a catalog nor a path', async () => {
     const operationOf = async (words: readonly string[]): Promise<unknown> => {

@@ -62,20 +62,22 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     const client = new pg.Client(server.url('queue'))
     client.on('error', () => undefined)
     await client.connect()
-    await client.query(`ALTER TABLE sluice_queue.sluice_run_slots DROP COLUMN compares, DROP COLUMN open_rows; DROP TABLE sluice_queue.sluice_alerts;
+    await client.query(`ALTER TABLE sluice_queue.sluice_run_slots DROP COLUMN compares, DROP COLUMN open_rows, DROP COLUMN tables; DROP TABLE sluice_queue.sluice_alerts;
       ALTER TABLE sluice_queue.sluice_workers DROP COLUMN drain_wanted;
       UPDATE sluice_queue.sluice_queue_version SET version = 2;
       UPDATE sluice_queue.sluice_runs SET status = 'running'; UPDATE sluice_queue.sluice_run_slots SET state = 'queued'`)
     await using looking = await openQueue(server.url('queue'), 'look')
     expect(await looking.slots('7')).toMatchObject([{ rows: 100n, onCall: false }])
     expect(await looking.drain('here')).toBe(0)
+    expect(await looking.tables('7')).toBeNull()
     expect(await looking.steer('7', { stop: true })).toBe(true)
     expect(await looking.runs(1)).toMatchObject([{ status: 'stopped', rows: 100n }])
     const version = async (): Promise<unknown> =>
       (await client.query('SELECT version FROM sluice_queue.sluice_queue_version')).rows
     expect(await version()).toEqual([{ version: 2 }])
     await (await openQueue(server.url('queue'), 'work'))[Symbol.asyncDispose]()
-    expect(await version()).toEqual([{ version: 3 }])
+    expect(await version()).toEqual([{ version: 4 }])
+    expect(await looking.tables('7')).toEqual({ names: [], isWhole: false })
     expect(await looking.runs(1)).toMatchObject([{ status: 'stopped', rows: 100n }])
     await client.end()
   })

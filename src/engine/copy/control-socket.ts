@@ -6,6 +6,7 @@ import { rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
+import { tableWish } from '../../model/table-wish.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { makeSocketFolder } from '../live/socket-folder.ts'
 import type { TableWish, Wish } from '../operation.ts'
@@ -141,7 +142,7 @@ function asked(name: string, value: unknown): readonly Wish[] {
     case 'resume':
     case 'skip':
     case 'retry':
-      return (Array.isArray(value) ? value : [value]).map((one) => tableWish(name, one))
+      return (Array.isArray(value) ? value : [value]).map((one) => askedOfTable(name, one))
     case 'stop':
       if (!flag()) throw wrong('stop takes true')
       return [{ act: 'stop' }]
@@ -150,11 +151,9 @@ function asked(name: string, value: unknown): readonly Wish[] {
   }
 }
 
-/** `TABLE`, or `TABLE#12` for one chunk of it. */
-function tableWish(act: TableWish['act'], value: unknown): Wish {
+function askedOfTable(act: TableWish['act'], value: unknown): Wish {
   if (typeof value !== 'string' || value === '') throw wrong(`${act} takes the name of a table`)
-  const [, table = value, chunk] = /^(.+)#(\d{1,15})$/s.exec(value) ?? []
-  return { act, table, ...(chunk === undefined ? {} : { chunk }) }
+  return tableWish(act, value)
 }
 
 function wrong(message: string): SluiceError {

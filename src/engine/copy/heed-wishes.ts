@@ -6,6 +6,7 @@ import type { Steering } from './steering.ts'
 /** What cannot be heeded is told, and changes nothing. */
 export function heedWishes({ control, emit }: Pick<CopyRun, 'control' | 'emit'>, steering: Steering): void {
   control?.onWish?.((wish) => {
+    if (steering.isForOthers(wish)) return
     try {
       steering.heed(wish)
     } catch (thrown) {

@@ -1,12 +1,18 @@
 /** What failed of a table is tried again while the run goes on. */
-import type { TableWish } from '../operation.ts'
+import type { SteeredWish } from '../operation.ts'
 import type { TableContext } from './context.ts'
 import type { TableRun } from './table-run.ts'
 
-export async function retryFailed(table: TableRun, context: TableContext, { chunk }: TableWish): Promise<void> {
+export async function retryFailed(
+  table: TableRun,
+  context: TableContext,
+  { chunk, shared }: SteeredWish,
+): Promise<void> {
   const { emit, ledger, name } = context
   const reopened = await ledger.reopenFailed(chunk ?? null)
-  if (reopened > 0 || (chunk === undefined && table.error !== null)) {
+  // Another program of the run may have reopened them already.
+  const isElsewhere = shared === true && table.ended !== undefined && table.ended.error !== null
+  if (reopened > 0 || isElsewhere || (chunk === undefined && table.error !== null)) {
     // Of a table that was given up, or told of as failed, nobody takes a chunk otherwise.
     table.done = false
     table.error = null

@@ -3,10 +3,10 @@
  * take a chunk, and while they have one.
  */
 import { SluiceError } from '../../shared/errors.ts'
-import type { RunControl, TableWish, Wish } from '../operation.ts'
+import type { Held } from '../../model/table-wish.ts'
+import type { RunControl, SteeredWish, Wish } from '../operation.ts'
 
-/** Why nothing of a table, or of a chunk, may begin: until it is resumed, or for the rest of this run. */
-export type Held = 'paused' | 'skipped'
+export type { Held } from '../../model/table-wish.ts'
 
 /** A chunk that a worker has. */
 export type Flight = {
@@ -36,7 +36,7 @@ export class Steering {
   readonly #chunks = new Map<string, Map<string, Held>>()
   readonly #last = new Map<string, bigint>()
   readonly #flights = new Map<string, Controls>()
-  #retries: TableWish[] = []
+  #retries: SteeredWish[] = []
   readonly #stop = new AbortController()
   /** Fires when no further chunk may begin. */
   readonly stop: AbortSignal
@@ -100,6 +100,12 @@ export class Steering {
     return { ...wish, table }
   }
 
+  /** Whether the wish is about a table that other programs of a shared run have, and this one does not. */
+  isForOthers(wish: Wish): boolean {
+    if (!('table' in wish) || wish.shared !== true || this.refusal(wish) !== null) return false
+    return !this.tables.some((table) => isNamed(table, wish.table))
+  }
+
   /** @throws SluiceError as `checked` */
   heed(wish: Wish): void {
     const known = this.checked(wish)
@@ -131,7 +137,7 @@ export class Steering {
   }
 
   /** What is to be tried again and has not been yet; each wish is given once. */
-  takeRetries(table: string): readonly TableWish[] {
+  takeRetries(table: string): readonly SteeredWish[] {
     const mine = this.#retries.filter((wish) => wish.table === table)
     if (mine.length > 0) this.#retries = this.#retries.filter((wish) => wish.table !== table)
     return mine
@@ -165,7 +171,7 @@ export class Steering {
     }
   }
 
-  #steer(wish: TableWish): void {
+  #steer(wish: SteeredWish): void {
     const { act, table, chunk } = wish
     if (act === 'pause' || act === 'skip') {
       const why = act === 'pause' ? 'paused' : 'skipped'
@@ -193,7 +199,7 @@ export class Steering {
   /** By its whole name, or by its last part where only one table has it. */
   #tableOf(name: string): string {
     if (this.tables.includes(name)) return name
-    const [one, ...more] = this.tables.filter((table) => table.endsWith(`.${name}`))
+    const [one, ...more] = this.tables.filter((table) => isNamed(table, name))
     if (one !== undefined && more.length === 0) return one
     const what = one === undefined ? `this run has no table ${name}` : `several tables of this run are called ${name}`
     const shown = this.tables.slice(0, 8).join(', ')
@@ -206,5 +212,7 @@ export class Steering {
   }
 }
 
+/** By its whole name, or by its last part. */
+const isNamed = (table: string, name: string): boolean => table === name || table.endsWith(`.${name}`)
 /** No name of a table holds this. */
 const flightKey = (table: string, chunk: string): string => `${table}\u0000${chunk}`

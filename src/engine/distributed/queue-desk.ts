@@ -2,10 +2,10 @@
 import type { DistributedRun, RunWishes, WorkerRow } from '../../model/distributed.ts'
 import type { RunQueue } from '../../stores/queue-port.ts'
 import { storesOf, subjectsOf } from '../operations/facts.ts'
-import { OPERATIONS, type Operation } from '../operations/list.ts'
 import { changeSchedule, type ScheduleChange } from '../schedules/change.ts'
 import { scheduleEvent } from '../schedules/telling.ts'
 import { drainWorkers } from './drain.ts'
+import { knownOperation } from './known-operation.ts'
 import { openQueue, programMark } from './queues.ts'
 import type { QueueSeen, QueueWanted, ScheduleChanged, SharedRun } from './queue-look.ts'
 import { steered } from './steer.ts'
@@ -84,11 +84,4 @@ function sharedRun({ operation, ...run }: DistributedRun): SharedRun {
     ledgerStore: ledger?.name ?? null,
     workersEach: known.kind === 'copy' || known.kind === 'partition-run' ? known.workers : null,
   }
-}
-
-/** Null for one that only a newer program knows. */
-function knownOperation(value: unknown): Operation | null {
-  if (typeof value !== 'object' || value === null || !('kind' in value)) return null
-  const { kind } = value
-  return typeof kind === 'string' && Object.hasOwn(OPERATIONS, kind) ? (value as Operation) : null
 }

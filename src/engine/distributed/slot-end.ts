@@ -24,9 +24,11 @@ const CRASHES = 5
  * @param rests turns before it that have failed, in a row
  * A chunk that failed never fails a slot: its program has done all else, and that is the end of it.
  */
-export function slotEnd({ exitCode, error, crashed }: SlotDone, rests: number): SlotEnd {
+export function slotEnd({ exitCode, error, crashed, leftOut }: SlotDone, rests: number): SlotEnd {
   const told = error === undefined ? {} : { error }
   if (crashed) return { left: rests < CRASHES ? 'rest' : 'none', exitCode, ...told }
+  // The next turn would leave it out, too.
+  if (leftOut === true) return { left: 'none', exitCode, ...told }
   if (exitCode === EXIT_OF_KIND.stopped || exitCode > 128) return { left: 'queue', exitCode: EXIT_OF_KIND.stopped }
   const code = error?.code
   if (code !== undefined && Object.hasOwn(ERROR_CODES, code) && PASSING.has(code))

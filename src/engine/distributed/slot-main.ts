@@ -3,7 +3,7 @@ import process from 'node:process'
 import type { Event } from '../../model/event.ts'
 import { Interrupter } from '../../shared/abort.ts'
 import { systemClock } from '../../shared/clock.ts'
-import { asSluiceError, SluiceError, type ErrorInfo } from '../../shared/errors.ts'
+import { asSluiceError, EXIT_OF_KIND, SluiceError, type ErrorInfo } from '../../shared/errors.ts'
 import { redactValue, secretsOfUrl } from '../../shared/redact.ts'
 import type { RunControl, Wish } from '../operation.ts'
 import type { Operation } from '../operations/list.ts'
@@ -44,6 +44,7 @@ process.on('disconnect', () => interrupter.requestStop(new SluiceError('STOPPED'
 // A terminal sends its signals to all of its programs; the worker says what is to be done.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
 
+for (const wish of order.wishes) heed(wish)
 const operation = withOwnUrls(order.operation as Operation, order.stores)
 const secrets = order.stores.flatMap(({ url }) => secretsOfUrl(url))
 const { turnMs, book, sharedRun, onCall } = order
@@ -66,9 +67,14 @@ const finished =
   }))
 turn?.[Symbol.dispose]()
 const { exitCode, error: failure } = finished
-tell({ done: { exitCode, ...(failure === undefined ? {} : { error: redactValue(failure, secrets) }) } }, () =>
-  process.exit(exitCode),
-)
+// Nobody has asked it to stop: there is nothing left but what was left out as asked.
+const isLeftOut = exitCode === EXIT_OF_KIND.stopped && !interrupter.stop.aborted && !interrupter.abort.aborted
+const done = {
+  exitCode,
+  ...(failure === undefined ? {} : { error: redactValue(failure, secrets) }),
+  ...(isLeftOut ? { leftOut: true as const } : {}),
+}
+tell({ done }, () => process.exit(exitCode))
 if (!process.connected) process.exit(exitCode)
 
 /** Why nothing of it may be done: its plan is another one, or cannot be made. */

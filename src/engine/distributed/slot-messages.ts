@@ -15,6 +15,8 @@ export type SlotOrder = {
   readonly tool: string
   readonly actor: string
   readonly host: string
+  /** Heeded before anything of it begins. */
+  readonly wishes: readonly Wish[]
   /** What its run notes in the ledger beside its own id. */
   readonly sharedRun: string
   /** Ends well after so long a time of work, ms; whenever it is done when absent. */
@@ -50,4 +52,4 @@ export type FromSlot =
   | { readonly event: Event }
   | { readonly callOthers: true }
   | { readonly alert: AlertQuestion }
-  | { readonly done: { readonly exitCode: number; readonly error?: ErrorInfo } }
+  | { readonly done: { readonly exitCode: number; readonly error?: ErrorInfo; readonly leftOut?: true } }

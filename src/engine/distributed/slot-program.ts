@@ -1,15 +1,22 @@
 /** The program of one slot, as its worker has it: started, told what people wish, and listened to. */
 import { fork, type ChildProcess } from 'node:child_process'
-import type { RunWishes, TurnProgress } from '../../model/distributed.ts'
+import type { TurnProgress } from '../../model/distributed.ts'
 import type { Event } from '../../model/event.ts'
 import { compiledEntry } from '../../shared/compiled-entry.ts'
 import { SluiceError, type ErrorInfo } from '../../shared/errors.ts'
 import { Pulse } from '../live/pulse.ts'
-import type { Wish } from '../operation.ts'
+import { NOTHING_TOLD, wishesSince, type Told } from './slot-wishes.ts'
+import { SteeredNames } from './steered-tables.ts'
 import { ToldEvents } from './told-events.ts'
 import type { AlertAnswer, AlertQuestion, FromSlot, SlotOrder, ToSlot } from './slot-messages.ts'
 
-export type SlotDone = { readonly exitCode: number; readonly error?: ErrorInfo; readonly crashed: boolean }
+/** @property leftOut it has stopped by itself: all that is left of it was left out as asked */
+export type SlotDone = {
+  readonly exitCode: number
+  readonly error?: ErrorInfo
+  readonly crashed: boolean
+  readonly leftOut?: true
+}
 
 /** A rate is that of so many ms. */
 const RATE_MS = 10_000
@@ -28,12 +35,17 @@ export class SlotProgram {
   readonly #pulse: Pulse
   readonly #told = new ToldEvents()
   #chunks = 0
-  #heeded: RunWishes = {}
-  #among = 0
+  readonly #onCall: boolean
+  #heeded: Told
+  /** Tables that it can be steered by. */
+  readonly steered = new SteeredNames()
   #points: { readonly at: number; readonly done: number }[] = []
 
-  constructor(order: SlotOrder) {
+  /** @param heeded what is wished before it begins */
+  constructor(order: Omit<SlotOrder, 'wishes'>, heeded: Told) {
     this.#pulse = new Pulse(order.onCall)
+    this.#onCall = order.onCall === true
+    this.#heeded = heeded
     this.#child = fork(compiledEntry('slot-main', import.meta.url), [], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       serialization: 'advanced',
@@ -56,7 +68,7 @@ export class SlotProgram {
         else resolve({ exitCode: 70, crashed: true, error: crash(signal ?? `exit ${code}`, complaint) })
       })
     })
-    this.#send({ order })
+    this.#send({ order: { ...order, wishes: wishesSince(NOTHING_TOLD, heeded, this.#onCall) } })
   }
 
   /** @param now ms of a clock that does not jump */
@@ -68,19 +80,11 @@ export class SlotProgram {
     return { rows: BigInt(rows), open: BigInt(open), chunks: this.#chunks, rate: Math.max(0, rate) }
   }
 
-  /** Passes on what is wished, where that is new. @param among slots that numbers are shared out to */
-  heed(wishes: RunWishes, among: number): void {
-    const share = (number: number): number => Math.max(1, Math.floor(number / Math.max(1, among)))
-    const isOther = among !== this.#among
-    const { held = false, rate, workers, stop } = wishes
-    if (held !== (this.#heeded.held ?? false)) this.#wish({ act: 'hold', held })
-    if (rate !== undefined && (rate !== this.#heeded.rate || isOther))
-      this.#wish({ act: 'rate', rate: rate === null ? null : share(rate) })
-    if (workers !== undefined && (workers !== this.#heeded.workers || isOther))
-      this.#wish({ act: 'workers', workers: share(workers) })
-    if (stop === true && this.#heeded.stop !== true) this.stop()
-    this.#heeded = wishes
-    this.#among = among
+  /** Passes on what is wished, where that is new. */
+  heed(told: Told): void {
+    for (const wish of wishesSince(this.#heeded, told, this.#onCall)) this.#send({ wish })
+    if (told.wishes.stop === true && this.#heeded.wishes.stop !== true) this.stop()
+    this.#heeded = told
   }
 
   /** What it has said, without what only tells how far it is. */
@@ -107,10 +111,6 @@ export class SlotProgram {
     this.#send({ alert: { id: question.id, answer: await this.asked(question) } })
   }
 
-  #wish(wish: Wish): void {
-    this.#send({ wish })
-  }
-
   #send(message: ToSlot): void {
     if (this.#child.connected) this.#child.send(message, () => undefined)
   }
@@ -119,6 +119,7 @@ export class SlotProgram {
     this.ledgerRun ??= event.runId
     this.#pulse.take(event)
     this.#told.take(event)
+    this.steered.take(event)
     if (event.type === 'chunk.done') this.#chunks += 1
     this.heard(event)
   }

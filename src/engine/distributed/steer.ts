@@ -1,38 +1,51 @@
 /** What people wish of a shared run, from anywhere: noted in its row, and heeded by whoever works on it. */
 import type { DistributedRun, RunWishes } from '../../model/distributed.ts'
+import type { TableWish } from '../../model/table-wish.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { RunQueue } from '../../stores/queue-port.ts'
 import { openQueue } from './queues.ts'
+import { unknownRun } from './unknown-run.ts'
+import { refuseForOperation, wholeWishes } from './table-orders.ts'
 
 /**
  * @param wishes nothing: it is only looked at. `resume` of a run that has ended queues what is left of it once more
+ * @param tables wishes for single tables, in their order
  * @returns the run as it is now
- * @throws SluiceError NO_SUCH_PATH for a run that the queue does not know, BAD_FLAG for one that has ended, CONNECT_FAILED
+ * @throws SluiceError NO_SUCH_PATH for a run that the queue does not know, BAD_FLAG for one that has ended, a table that it does not have, or what it does not take;
+ *   CONNECT_FAILED
  */
-export async function steerShared(connect: string, runId: string, wishes: RunWishes | null): Promise<DistributedRun> {
+export async function steerShared(
+  connect: string,
+  runId: string,
+  wishes: RunWishes | null,
+  tables: readonly TableWish[] = [],
+): Promise<DistributedRun> {
   await using queue = await openQueue(connect, 'look')
-  return await steered(queue, runId, wishes)
+  return await steered(queue, runId, wishes, tables)
 }
 
 /** The same over a queue that is open. @throws SluiceError as `steerShared` */
-export async function steered(queue: RunQueue, runId: string, wishes: RunWishes | null): Promise<DistributedRun> {
+export async function steered(
+  queue: RunQueue,
+  runId: string,
+  wishes: RunWishes | null,
+  tables: readonly TableWish[] = [],
+): Promise<DistributedRun> {
   const [before] = await queue.runs(1, runId)
   if (before === undefined) throw unknownRun(runId, queue.label)
   if (wishes === null) return before
-  const isOver = before.status !== 'running' && wishes.held === false
+  const isOver = before.status !== 'running' && wishes.held === false && tables.length === 0
   if (isOver) await queue.resume(runId)
-  else if (!(await queue.steer(runId, wishes))) throw ended(before)
+  else {
+    if (before.status !== 'running') throw ended(before)
+    refuseForOperation(before, wishes, tables)
+    const known = tables.length === 0 ? null : await queue.tables(runId)
+    if (!(await queue.steer(runId, wishes, wholeWishes(before, tables, known)))) throw ended(before)
+  }
   const [after] = await queue.runs(1, runId)
   // Of one that ended well nothing is left.
   if (isOver && after?.status === 'ok') throw ended(after)
   return after ?? before
-}
-
-export function unknownRun(runId: string, label: string): SluiceError {
-  return new SluiceError('NO_SUCH_PATH', `the queue has no run ${runId}`, {
-    where: label,
-    hint: 'sluice runs --distributed lists its runs',
-  })
 }
 
 function ended({ runId, status }: DistributedRun): SluiceError {

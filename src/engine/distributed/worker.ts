@@ -7,7 +7,15 @@ import { dec } from '../../model/event.ts'
 import { restUnder } from '../../shared/abort.ts'
 import { asSluiceError, errorLine } from '../../shared/errors.ts'
 import { redactValue, secretsOfUrl } from '../../shared/redact.ts'
-import type { ClaimedSlot, QueueRunner, QueueWorker, RunQueue, SlotKey, WorkerAbout } from '../../stores/queue-port.ts'
+import type {
+  ClaimedSlot,
+  QueueRunner,
+  QueueWorker,
+  RunQueue,
+  SlotKey,
+  SlotOrders,
+  WorkerAbout,
+} from '../../stores/queue-port.ts'
 import type { ScheduleBook } from '../../stores/schedule-port.ts'
 import type { worker as declared } from '../operations/worker/declaration.ts'
 import type { RunOf } from '../run-context.ts'
@@ -16,8 +24,9 @@ import { Identities } from './identity.ts'
 import { ownUrl, type NamedUrl } from './own-url.ts'
 import { Scheduler } from '../schedules/scheduler.ts'
 import { slotEnd } from './slot-end.ts'
-import type { AlertAnswer, AlertQuestion } from './slot-messages.ts'
+import type { AlertAnswer, AlertQuestion, SlotOrder } from './slot-messages.ts'
 import { SlotProgram, type SlotDone } from './slot-program.ts'
+import type { Told } from './slot-wishes.ts'
 
 type WorkerRun = RunOf<typeof declared>
 
@@ -158,7 +167,7 @@ export class Worker {
     this.#tell(slot, { state: 'begun', command: slot.kind })
     const began = this.#run.clock.ticks()
     const { tool, actor, host, book, onSlotEvent } = this.#run
-    const program = new SlotProgram({
+    const order: Omit<SlotOrder, 'wishes'> = {
       operation: slot.operation,
       stores,
       commandLine: slot.commandLine,
@@ -171,14 +180,15 @@ export class Worker {
       ...(slot.onCall ? { onCall: true } : {}),
       // Whoever is on call has one run after the other, none of which is about anything of its own.
       ...(book === undefined || slot.onCall ? {} : { book }),
-    })
+    }
+    const program = new SlotProgram(order, toldOf(slot, slot.orders))
     if (onSlotEvent !== undefined) program.heard = (event) => onSlotEvent(slot.runId, slot.no, event)
     // Where the queue is away nobody comes, and the slot works alone.
     program.called = () => void this.#queue.callOthers(slot).catch((error: unknown) => this.#note(error))
     program.asked = async (question) => await this.#alert(question)
     this.#programs.add(program)
     if (this.#stop.aborted) program.stop()
-    // What is wished of the run counts from its first row on: a run that is held begins nothing, and its rate is kept.
+    // What was wished since it was claimed.
     await this.#beatSlot(slot, program).catch((error: unknown) => this.#note(error))
     const over = new AbortController()
     const beats = this.#every(BEAT_MS, over.signal, async () => this.#beatSlot(slot, program))
@@ -205,10 +215,12 @@ export class Worker {
   }
 
   async #beatSlot(slot: ClaimedSlot, program: SlotProgram): Promise<void> {
-    const orders = await this.#queue.progress(slot, program.progress(this.#run.clock.ticks()), program.ledgerRun)
+    const { fresh } = program.steered
+    const orders = await this.#queue.progress(slot, program.progress(this.#run.clock.ticks()), program.ledgerRun, fresh)
+    program.steered.heard(fresh)
     // Somebody took this worker for lost, and has the slot: what both of them write, the ledger's fences tell apart.
     if (orders === null || orders.isOver) program.abort()
-    else program.heed({ ...askedRate(slot), ...orders.wishes }, orders.working)
+    else program.heed(toldOf(slot, orders))
   }
 
   async #end(slot: ClaimedSlot, done: SlotDone, ms: number, program: SlotProgram | null = null): Promise<void> {
@@ -347,6 +359,10 @@ export class Worker {
 }
 
 const LOOK_MS = 100
+
+function toldOf(slot: ClaimedSlot, { wishes, working }: SlotOrders): Told {
+  return { wishes: { ...askedRate(slot), ...wishes }, among: working }
+}
 
 /** The rate that the command of a run asks for is that of all who share it, until somebody wishes for another one. */
 function askedRate({ takesTurns, operation }: ClaimedSlot): Pick<RunWishes, 'rate'> {

@@ -2,21 +2,24 @@
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
-import type { CopyOperation, Wish } from '../operation.ts'
+import type { CopyOperation, TableWish, Wish } from '../operation.ts'
 
 /** What cannot be asked of a run once it follows. @param to the target */
 export function refusedWhileFollowing(wish: Wish, to: Pick<CopyStore, 'can' | 'system' | 'label'>): SluiceError | null {
   if (wish.act === 'lanes') return lanesRefusal(wish.lanes, to)
-  if ('table' in wish) {
-    return new SluiceError('BAD_FLAG', `${wish.act} of one table is not for a run that follows`, {
-      reason: 'a transaction may be about several tables, and is applied whole',
-      hint: 'pause, resume, stop and rate are about the whole stream',
-    })
-  }
+  if ('table' in wish) return refusedForStream(wish.act)
   if (wish.act !== 'workers') return null
   return new SluiceError('BAD_FLAG', 'a run that follows has no workers', {
     reason: 'its changes are applied in the order of their commits',
     hint: 'workers count while tables are copied; lanes N applies by several sessions, rate N holds the stream back',
+  })
+}
+
+/** Why no single table of a stream is held back. */
+export function refusedForStream(act: TableWish['act']): SluiceError {
+  return new SluiceError('BAD_FLAG', `${act} of one table is not for a run that follows`, {
+    reason: 'a transaction may be about several tables, and is applied whole',
+    hint: 'pause, resume, stop and rate are about the whole stream',
   })
 }
 

@@ -212,7 +212,12 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
           },
           runs,
         )
-  if (following !== null) views.settle = () => following.settle()
+  if (following !== null) {
+    views.settle = () => following.settle()
+    // Heeded once it follows: until then there are chunks, and no lanes.
+    const { lanesRefusal } = await import('../../follow/refusals.ts')
+    steering.refusal = (wish) => (wish.act === 'lanes' ? lanesRefusal(wish.lanes, to) : null)
+  }
   const tables: TableRun[] = []
   const reclaim = async ({ name, ledger }: TableContext): Promise<void> => {
     for (const { chunk, why } of await reclaimExpired(database, ledger)) {

@@ -8,7 +8,7 @@ export type SharedRunsOperation = {
   readonly runId?: string
 }
 
-const EVENTS = ['shared.run', 'shared.slot', 'log'] as const
+const EVENTS = ['shared.run', 'shared.slot', 'shared.table', 'log'] as const
 
 export const sharedRuns: Declaration<SharedRunsOperation, (typeof EVENTS)[number]> = {
   kind: 'shared-runs',

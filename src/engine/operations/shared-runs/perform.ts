@@ -3,7 +3,9 @@ import { dec } from '../../../model/event.ts'
 import type { DistributedRun, Slot } from '../../../model/distributed.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { errorLine } from '../../../shared/errors.ts'
-import { unknownRun } from '../../distributed/steer.ts'
+import { unknownRun } from '../../distributed/unknown-run.ts'
+import { isOfNobody } from '../../distributed/steered-tables.ts'
+import type { RunQueue } from '../../../stores/queue-port.ts'
 import { openQueue } from '../../distributed/queues.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import type { sharedRuns as declared, SharedRunsOperation } from './declaration.ts'
@@ -23,6 +25,7 @@ export async function sharedRuns(operation: SharedRunsOperation, run: SharedRuns
   if (found === undefined) throw unknownRun(runId, queue.label)
   const slots = await queue.slots(runId)
   for (const slot of slots) tellSlot(slot, run)
+  await tellTables(found, slots, queue, run)
   for (const { host, error } of found.refusals)
     run.emit({ type: 'log', level: 'warn', message: `a worker on ${host} refuses it: ${errorLine(error)}` })
   return { totals: { slots: dec(slots.length), rows: dec(found.rows) } }
@@ -56,6 +59,40 @@ function tellRun(one: DistributedRun, run: SharedRuns): void {
       ? {}
       : { refusedBy: one.refusals.map(({ host, error }) => `${host}: ${errorLine(error)}`) }),
   })
+}
+
+/** Of a run that goes on: what was left out of one that has ended, its error says. */
+async function tellTables(
+  one: DistributedRun,
+  slots: readonly Slot[],
+  queue: RunQueue,
+  run: SharedRuns,
+): Promise<void> {
+  const { runId, status, wishes } = one
+  const { tables = [], orderedAt = 0 } = wishes
+  if (status !== 'running' || tables.length === 0) return
+  const known = await queue.tables(runId)
+  const unheard = slots.filter(
+    ({ state, isLost, beatAt }) => state === 'working' && !isLost && (beatAt ?? 0) <= orderedAt,
+  )
+  for (const { table, chunk, held } of tables) {
+    run.emit({
+      type: 'shared.table',
+      run: runId,
+      table,
+      ...(chunk === undefined ? {} : { chunk }),
+      held,
+      unheard: dec(unheard.length),
+    })
+    if (known === null || !isOfNobody(table, known)) continue
+    // It was wished before the first slot had planned.
+    run.emit({
+      type: 'log',
+      level: 'warn',
+      table,
+      message: `no slot of the run has a table ${table}: nothing is held back`,
+    })
+  }
 }
 
 function tellSlot(slot: Slot, run: SharedRuns): void {

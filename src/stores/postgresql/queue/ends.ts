@@ -4,6 +4,15 @@ import { EXIT_OF_KIND } from '../../../shared/errors.ts'
 import { queueSlots, unqueueSlots } from './jobs.ts'
 import { ON_CALL, QUEUE_SCHEMA } from './schema.ts'
 
+/** Whether anything of a run is left out as asked. Its row is the caller's. */
+export async function leavesOut(client: PoolClient, runId: string): Promise<boolean> {
+  const { rows } = await client.query<{ leaves: boolean }>(
+    `SELECT coalesce(wishes -> 'tables', '[]') @> '[{"held": "skipped"}]' AS leaves FROM ${QUEUE_SCHEMA}.sluice_runs WHERE run_id = $1`,
+    [runId],
+  )
+  return rows[0]?.leaves === true
+}
+
 /** Whether somebody wishes a run to stop. Its row is the caller's until the transaction ends. */
 export async function isToStop(client: PoolClient, runId: string): Promise<boolean> {
   const { rows } = await client.query<{ stops: boolean }>(

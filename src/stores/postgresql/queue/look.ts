@@ -10,6 +10,7 @@ import {
 } from '../../../model/distributed.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
 import type { QueuePool } from './pool.ts'
+import type { SteeredTables } from '../../queue-port.ts'
 import { ON_CALL, DRAIN_WANTED, OPEN_ROWS, QUEUE_SCHEMA } from './schema.ts'
 
 /** SQL: ms since the epoch. */
@@ -113,6 +114,17 @@ export async function readSlots(pool: QueuePool, runId: string): Promise<readonl
     exitCode: row.exit_code,
     error: row.error,
   }))
+}
+
+/** By the newest plans of its slots. Those on call have the tables of the one with the stream. */
+export async function readTables(pool: QueuePool, runId: string): Promise<SteeredTables> {
+  const { rows } = await pool.ask<{ readonly names: readonly string[] | null; readonly whole: boolean | null }>(
+    `SELECT (SELECT array_agg(DISTINCT name ORDER BY name) FROM ${QUEUE_SCHEMA}.sluice_run_slots o, unnest(o.tables) name WHERE o.run_id = $1 AND NOT o.compares) AS names,
+       bool_and(s.tables IS NOT NULL) FILTER (WHERE NOT s.compares AND (s.operation IS NOT NULL OR s.tables IS NOT NULL)) AS whole
+     FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = $1`,
+    [runId],
+  )
+  return { names: rows[0]?.names ?? [], isWhole: rows[0]?.whole === true }
 }
 
 type WorkerRecord = Readonly<

@@ -1,7 +1,9 @@
 /** The queue of shared runs in a PostgreSQL database: graphile-worker hands out slots, and rows beside its own say how runs and workers stand. */
 import { makeWorkerUtils } from 'graphile-worker'
+import type { PoolClient } from 'pg'
 import type { DistributedRun, RunWishes, Slot, WorkerRow } from '../../../model/distributed.ts'
-import type { AlertBook, QueuedRun, QueueWorker, RunQueue, WorkerAbout } from '../../queue-port.ts'
+import { ordersAfter, type TableWish } from '../../../model/table-wish.ts'
+import type { AlertBook, QueuedRun, QueueWorker, RunQueue, SteeredTables, WorkerAbout } from '../../queue-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { permissionDenied } from '../../../shared/guide-errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
@@ -11,10 +13,10 @@ import type { ScheduleBook } from '../../schedule-port.ts'
 import { PostgresAlerts } from './alerts.ts'
 import { endOfStopped } from './ends.ts'
 import { queueSlots } from './jobs.ts'
-import { readClock, readRuns, readSlots, readWorkers, silent } from './look.ts'
+import { readClock, readRuns, readSlots, readTables, readWorkers, silent } from './look.ts'
 import { QueuePool } from './pool.ts'
 import { SILENT } from './runner.ts'
-import { lookForQueue, prepareQueue, QUEUE_SCHEMA, type QueueTables } from './schema.ts'
+import { lookForQueue, prepareQueue, QUEUE_SCHEMA, WHOLE, type QueueTables } from './schema.ts'
 import { PostgresSchedules } from './schedules.ts'
 import { submitRun } from './submit.ts'
 import { PostgresQueueWorker } from './worker.ts'
@@ -42,7 +44,7 @@ export async function openPostgresQueue(url: string, mode: 'look' | 'work', slot
       await utils.release()
       await prepareQueue(pool.pool, pool.settings.label)
     }
-    return new PostgresQueue(pool, mode === 'work' ? { runs: true, schedules: true, drains: true } : there)
+    return new PostgresQueue(pool, mode === 'work' ? WHOLE : there)
   } catch (error) {
     await pool[Symbol.asyncDispose]()
     throw refusedQueue(error, pool.settings, mode)
@@ -58,6 +60,23 @@ function refusedQueue(error: unknown, settings: PostgresSettings, mode: 'look' |
   return new SluiceError(
     ...permissionDenied('TARGET_DENIED', { where: settings.label, reason: raw, hint, cause: error }),
   )
+}
+
+/** Orders for tables after some more wishes; nothing where there are none. The row of the run is the caller's until the transaction ends. */
+async function tableOrders(
+  client: PoolClient,
+  runId: string,
+  tables: readonly TableWish[],
+): Promise<Pick<RunWishes, 'tables' | 'retries'>> {
+  if (tables.length === 0) return {}
+  const { rows } = await client.query<{ wishes: RunWishes; now: string }>(
+    `SELECT wishes, ${NOW_MS}::text AS now FROM ${QUEUE_SCHEMA}.sluice_runs WHERE run_id = $1 FOR UPDATE`,
+    [runId],
+  )
+  const { wishes = {}, now = '0' } = rows[0] ?? {}
+  const before = { holds: wishes.tables ?? [], retries: wishes.retries ?? [] }
+  const { holds, retries } = tables.reduce((orders, wish) => ordersAfter(orders, wish, Number(now)), before)
+  return { tables: holds, retries }
 }
 
 class PostgresQueue implements RunQueue {
@@ -107,9 +126,14 @@ class PostgresQueue implements RunQueue {
     return rowCount ?? 0
   }
 
-  async steer(runId: string, wishes: RunWishes): Promise<boolean> {
+  async tables(runId: string): Promise<SteeredTables | null> {
+    return (await this.#looked()).tables ? await readTables(this.#pool, runId) : null
+  }
+
+  async steer(runId: string, given: RunWishes, tables: readonly TableWish[] = []): Promise<boolean> {
     if (!(await this.#found())) return false
     return await this.#pool.transaction(async (client) => {
+      const wishes = { ...given, ...(await tableOrders(client, runId, tables)) }
       const { rowCount } = await client.query(
         `UPDATE ${QUEUE_SCHEMA}.sluice_runs SET wishes = wishes || $2 || ${ORDERED} WHERE run_id = $1 AND status = 'running'`,
         [runId, JSON.stringify(wishes)],
@@ -125,7 +149,7 @@ class PostgresQueue implements RunQueue {
     return await this.#pool.transaction(async (client) => {
       const { rowCount } = await client.query(
         `UPDATE ${QUEUE_SCHEMA}.sluice_runs
-         SET status = 'running', ended_at = NULL, exit_code = NULL, error = NULL, wishes = (wishes - 'stop' - 'held') || ${ORDERED} || jsonb_build_object('resumedAt', ${NOW_MS})
+         SET status = 'running', ended_at = NULL, exit_code = NULL, error = NULL, wishes = (wishes - '{stop,held,tables,retries}'::text[]) || ${ORDERED} || jsonb_build_object('resumedAt', ${NOW_MS})
          WHERE run_id = $1 AND status IN ('stopped', 'failed', 'refused')`,
         [runId],
       )
@@ -148,7 +172,7 @@ class PostgresQueue implements RunQueue {
   /** Whoever looks for long sees a queue that is made later. @throws SluiceError LEDGER_NEWER */
   async #looked(): Promise<QueueTables> {
     try {
-      if (!this.#there.drains) this.#there = await lookForQueue(this.#pool.pool, this.label)
+      if (!this.#there.tables) this.#there = await lookForQueue(this.#pool.pool, this.label)
     } catch (error) {
       throw postgresError(error, this.#pool.settings)
     }

@@ -4,9 +4,10 @@ import { SluiceError } from '../../../shared/errors.ts'
 
 /** Holds `sluice_runs` and the others. */
 export const QUEUE_SCHEMA = 'sluice_queue'
-const VERSION = 3
+const VERSION = 4
 const WITH_SCHEDULES = 2
 const WITH_DRAINS = 3
+const WITH_TABLES = 4
 
 /** SQL over `s`, a slot that waits for a call: what version 3 added, also where who only looks finds an older queue. At first such slots compared, and nothing else. */
 export const ON_CALL = "coalesce((to_jsonb(s) ->> 'compares')::boolean, false)"
@@ -14,8 +15,14 @@ export const ON_CALL = "coalesce((to_jsonb(s) ->> 'compares')::boolean, false)"
 export const DRAIN_WANTED = "coalesce((to_jsonb(w) ->> 'drain_wanted')::boolean, false)"
 export const OPEN_ROWS = "coalesce((to_jsonb(s) ->> 'open_rows')::bigint, 0)"
 
-/** Which tables of ours there are. */
-export type QueueTables = { readonly runs: boolean; readonly schedules: boolean; readonly drains: boolean }
+/** What of ours there is: it came one after the other. */
+export type QueueTables = {
+  readonly runs: boolean
+  readonly schedules: boolean
+  readonly drains: boolean
+  /** Slots tell which tables they can be steered by. */
+  readonly tables: boolean
+}
 /** Two programs that make the tables at once wait for each other; any number that is ours. */
 export const LOCK = 7_304_811_520_117
 
@@ -73,6 +80,12 @@ const COMPARERS_AND_ALERTS = `
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 3;
 `
 
+/** What version 4 adds: tables by which a slot can be steered, as its newest plan names them; NULL before it has planned. */
+const STEERED_TABLES = `
+  ALTER TABLE ${QUEUE_SCHEMA}.sluice_run_slots ADD COLUMN tables text[];
+  UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 4;
+`
+
 /**
  * Makes what is missing, in one transaction.
  * @throws SluiceError LEDGER_NEWER for tables of a newer program
@@ -88,7 +101,8 @@ export async function prepareQueue(pool: Pool, label: string): Promise<void> {
     } else await refuseNewer(client, label)
     const version = await versionOf(client)
     if (version < WITH_SCHEDULES) await client.query(SCHEDULES)
-    if (version < VERSION) await client.query(COMPARERS_AND_ALERTS)
+    if (version < WITH_DRAINS) await client.query(COMPARERS_AND_ALERTS)
+    if (version < VERSION) await client.query(STEERED_TABLES)
     await client.query('COMMIT')
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined)
@@ -100,11 +114,20 @@ export async function prepareQueue(pool: Pool, label: string): Promise<void> {
 
 /** What stands here: who only looks makes nothing. @throws SluiceError LEDGER_NEWER */
 export async function lookForQueue(pool: Pool, label: string): Promise<QueueTables> {
-  if (!(await isThere(pool))) return { runs: false, schedules: false, drains: false }
+  if (!(await isThere(pool))) return NOTHING
   await refuseNewer(pool, label)
   const version = await versionOf(pool)
-  return { runs: true, schedules: version >= WITH_SCHEDULES, drains: version >= WITH_DRAINS }
+  return {
+    runs: true,
+    schedules: version >= WITH_SCHEDULES,
+    drains: version >= WITH_DRAINS,
+    tables: version >= WITH_TABLES,
+  }
 }
+
+const NOTHING: QueueTables = { runs: false, schedules: false, drains: false, tables: false }
+/** Where it was just made, or made newer. */
+export const WHOLE: QueueTables = { runs: true, schedules: true, drains: true, tables: true }
 
 /** By a read of the catalog: a session that did not find a schema goes on not to find it by its name while it waits for a lock behind whoever makes it. */
 async function isThere(client: Pool | PoolClient): Promise<boolean> {

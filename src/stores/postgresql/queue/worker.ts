@@ -1,6 +1,6 @@
 /** One worker's side of the queue: its beat, the slots that it claims under a fence, and the sweep that finds what others have lost. */
 import type { PoolClient } from 'pg'
-import type { SlotEnd, TurnProgress } from '../../../model/distributed.ts'
+import type { RunWishes, SlotEnd, TurnProgress } from '../../../model/distributed.ts'
 import type { Event } from '../../../model/event.ts'
 import { EXIT_OF_KIND, type ErrorInfo } from '../../../shared/errors.ts'
 import type {
@@ -13,7 +13,7 @@ import type {
   Swept,
   WorkerAbout,
 } from '../../queue-port.ts'
-import { dropOnCall, dropQueued, endOfRun, endOfStopped, isToStop, queueAgain, queueOnCall } from './ends.ts'
+import { dropOnCall, dropQueued, endOfRun, endOfStopped, isToStop, leavesOut, queueAgain, queueOnCall } from './ends.ts'
 import { HAS_NO_JOB, unlockJobs } from './jobs.ts'
 import { jsonbText } from './json.ts'
 import { silent } from './look.ts'
@@ -46,6 +46,8 @@ type ClaimRecord = {
   readonly mark: string | null
   readonly resumed: string | null
   readonly on_call: boolean
+  readonly wishes: RunWishes
+  readonly working: number
 }
 
 type KeyRecord = { readonly run_id: string; readonly slot_no: number }
@@ -78,12 +80,27 @@ export class PostgresQueueWorker implements QueueWorker {
        WHERE s.run_id = $1 AND s.slot_no = $2 AND r.run_id = s.run_id AND r.status = 'running' AND r.wishes -> 'stop' IS DISTINCT FROM 'true'
          AND (s.state = 'queued' OR (s.state = 'working' AND ${silent('s.beat_at')}))
        RETURNING s.fence, s.rests, s.about, s.compares AS on_call, r.kind, r.takes_turns, coalesce(s.operation, r.operation) AS operation, r.stores, r.command_line, r.mark,
-         r.wishes ->> 'resumedAt' AS resumed`,
+         r.wishes ->> 'resumedAt' AS resumed, r.wishes,
+         (SELECT count(*)::int FROM ${SLOTS} o WHERE o.run_id = r.run_id AND (o.state = 'working' OR o.slot_no = s.slot_no)) AS working`,
       [runId, no, this.#about.workerId],
     )
     const [row] = rows
     if (row === undefined) return null
-    const { fence, rests, about, kind, takes_turns, operation, stores, command_line, mark, resumed, on_call } = row
+    const {
+      fence,
+      rests,
+      about,
+      kind,
+      takes_turns,
+      operation,
+      stores,
+      command_line,
+      mark,
+      resumed,
+      on_call,
+      wishes,
+      working,
+    } = row
     return {
       runId,
       no,
@@ -98,6 +115,7 @@ export class PostgresQueueWorker implements QueueWorker {
       commandLine: command_line,
       mark,
       onCall: on_call,
+      orders: { wishes, working, isOver: false },
     }
   }
 
@@ -105,15 +123,17 @@ export class PostgresQueueWorker implements QueueWorker {
     slot: ClaimedSlot,
     { rows, open, chunks, rate }: TurnProgress,
     ledgerRun: string | null,
+    tables?: readonly string[],
   ): Promise<SlotOrders | null> {
     const answer = await this.#pool.ask<SlotOrders>(
       `WITH mine AS (
-         UPDATE ${SLOTS} s SET beat_at = now(), turn_rows = $5, turn_chunks = $6, rate = $7, ledger_run = coalesce($8, s.ledger_run), open_rows = $9
+         UPDATE ${SLOTS} s SET beat_at = now(), turn_rows = $5, turn_chunks = $6, rate = $7, ledger_run = coalesce($8, s.ledger_run), open_rows = $9,
+           tables = coalesce($10, s.tables)
          WHERE ${MINE} RETURNING s.run_id)
        SELECT r.wishes, r.status <> 'running' AS "isOver",
          (SELECT count(*)::int FROM ${SLOTS} o WHERE o.run_id = r.run_id AND o.state = 'working') AS working
        FROM ${RUNS} r JOIN mine USING (run_id)`,
-      [...this.#mine(slot), rows.toString(), chunks, rate, ledgerRun, open.toString()],
+      [...this.#mine(slot), rows.toString(), chunks, rate, ledgerRun, open.toString(), tables ?? null],
     )
     return answer.rows[0] ?? null
   }
@@ -131,7 +151,11 @@ export class PostgresQueueWorker implements QueueWorker {
     const { runId, no } = slot
     return await this.#pool.transaction(async (client) => {
       // Whoever ends a run has its row first: two last slots that end at once would each see the other at work.
-      const goesOn = !(await isToStop(client, runId)) && left !== 'none'
+      const isStopped = await isToStop(client, runId)
+      const isLeftOut = left === 'none' && exitCode === EXIT_OF_KIND.stopped
+      // What was left out may go on since the slot has heard of it last.
+      const isWanted = isLeftOut && !(await leavesOut(client, runId))
+      const goesOn = !isStopped && (left !== 'none' || isWanted)
       const { rows } = await client.query<{ rests: number; shared: boolean; on_call: boolean }>(
         `UPDATE ${SLOTS} s SET state = CASE WHEN $5 THEN 'queued' ELSE 'ended' END, rate = 0, exit_code = $6, error = $7,
            rests = CASE WHEN $8 THEN s.rests + 1 ELSE 0 END, ended_at = CASE WHEN $5 THEN NULL ELSE clock_timestamp() END
@@ -140,7 +164,7 @@ export class PostgresQueueWorker implements QueueWorker {
           ...this.#mine(slot),
           goesOn,
           goesOn ? null : left === 'none' ? exitCode : EXIT_OF_KIND.stopped,
-          error === undefined ? null : jsonbText(error),
+          error === undefined || isWanted ? null : jsonbText(error),
           left === 'rest',
         ],
       )
@@ -153,7 +177,7 @@ export class PostgresQueueWorker implements QueueWorker {
       }
       // Where all share one operation, its end is that of the others, too: nothing is left, or it is refused to all.
       const isRefused = ([EXIT_OF_KIND.usage, EXIT_OF_KIND.unsupported] as number[]).includes(exitCode)
-      if (row.shared && (exitCode === 0 || isRefused))
+      if (row.shared && (exitCode === 0 || isLeftOut || isRefused))
         await dropQueued(client, runId, exitCode, error === undefined ? null : jsonbText(error))
       if (!row.on_call) await dropOnCall(client, runId)
       await endOfRun(client, runId)

@@ -1,6 +1,7 @@
 /** Words that the screens of a queue share: how old something is, how slots, workers and runs stand, and what was ordered. */
 import type { SharedRun } from '../../../engine/workbench.ts'
 import type { RunWishes, Slot } from '../../../model/distributed.ts'
+import type { TableHold } from '../../../model/table-wish.ts'
 import { errorLine, type ErrorInfo } from '../../../shared/errors.ts'
 import { age, count, plural, rate, timeOfDay } from '../../draw/format.ts'
 import type { Line, Span } from '../../draw/line.ts'
@@ -88,13 +89,26 @@ const SLOT_WORDS: readonly SlotWord[] = [
   'failed',
 ]
 
+/** Each by its name, or how many where that is too long for a line. */
+function heldTexts(tables: readonly TableHold[]): readonly string[] {
+  if (tables.length > NAMED_TABLES) return [`${plural(tables.length, 'table')} held back`]
+  return tables.map(
+    ({ table, chunk, held }) =>
+      `${clean(table)}${chunk === undefined ? '' : `/${chunk}`} ${held === 'paused' ? 'paused' : 'left out'}`,
+  )
+}
+
+const NAMED_TABLES = 3
+
 /** What is wished, in words; empty where nothing is. */
-export function wishesText({ held, rate: rows, workers, stop }: RunWishes): string {
+export function wishesText({ held, rate: rows, workers, lanes, tables = [], stop }: RunWishes): string {
   return [
     ...(stop === true ? ['stop'] : []),
     ...(held === true ? ['pause'] : []),
     ...(rows === undefined ? [] : [rows === null ? 'no limit of rate' : `${rate(rows)} at most`]),
     ...(workers === undefined ? [] : [`${plural(workers, 'chunk')} at once`]),
+    ...(lanes === undefined ? [] : [plural(lanes, 'lane')]),
+    ...heldTexts(tables),
   ].join(', ')
 }
 

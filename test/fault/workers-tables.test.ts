@@ -1,0 +1,222 @@
+/** Single tables of a run that workers share, steered from anywhere: held back, let go on, left out, tried again. What becomes of them is counted in the target. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Event } from '../../src/model/event.ts'
+import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
+import { WorkerStage, type TestWorker } from '../support/worker-stage.ts'
+
+const ROWS = 20_000
+const CHUNK = 100
+const COPY = ['copy', '--from', 'shop', '--to', 'cold', '--checkpoint-size', String(CHUNK), '--workers', '1']
+const BOTH = [...COPY, '--tables', 'a,b', '--slots', '2']
+
+describe.skipIf(!POSTGRES_OWN)(`single tables of a shared run ${POSTGRES_MISSING}`, { timeout: 240_000 }, () => {
+  let stage: WorkerStage
+  const workers: TestWorker[] = []
+  const worker = (): TestWorker => {
+    const one = stage.worker()
+    workers.push(one)
+    return one
+  }
+  beforeAll(async () => {
+    stage = await WorkerStage.open(['wal_level=logical', 'max_replication_slots=10', 'max_wal_senders=10'])
+  }, 120_000)
+  afterAll(async () => {
+    await stage?.[Symbol.asyncDispose]()
+  })
+  beforeEach(async () => {
+    await stage.forgetRuns()
+    const made = ['a', 'b'].map(
+      (name) =>
+        `DROP TABLE IF EXISTS ${name}; CREATE TABLE ${name} AS SELECT g AS id, md5(g::text) AS note FROM generate_series(1, ${ROWS}) g; ALTER TABLE ${name} ADD PRIMARY KEY (id); ANALYZE ${name}`,
+    )
+    await stage.ask(stage.data, 'source', made.join(';'))
+    await stage.ask(stage.data, 'target', 'DROP SCHEMA public CASCADE; CREATE SCHEMA public')
+  })
+  afterEach(async () => {
+    for (const one of workers.splice(0)) {
+      one.signal('SIGKILL')
+      await one.ended
+    }
+  })
+
+  const ctl = async (run: string, ...words: readonly string[]) =>
+    await stage.sluice('ctl', run, ...words, '--distributed')
+  async function steer(run: string, ...words: readonly string[]): Promise<void> {
+    const { code, err } = await ctl(run, ...words)
+    expect([words, code], err).toEqual([words, 0])
+  }
+  async function refused(run: string, ...words: readonly string[]): Promise<string> {
+    const { code, err } = await ctl(run, ...words)
+    expect([words, code], err).toEqual([words, 2])
+    return err
+  }
+
+  /** Chunks of a table in the ledger of the target. @param open those that somebody works on */
+  async function chunks(table: string, open = false): Promise<number> {
+    try {
+      const [row] = await stage.ask<{ n: number }>(
+        stage.data,
+        'target',
+        `SELECT count(*)::int AS n FROM migration_checkpoints WHERE table_name = '${table}' AND status = '${open ? 'running' : 'completed'}'`,
+      )
+      return row?.n ?? 0
+    } catch {
+      // The ledger is not there yet.
+      return 0
+    }
+  }
+
+  /** What is told of tables that are held back. */
+  async function held(run: string): Promise<readonly string[]> {
+    const { code, events } = await stage.sluice('runs', '--distributed', '--run', run)
+    expect(code).toBe(0)
+    return events.flatMap((event) =>
+      event.type === 'shared.table' ? [`${event.table} ${event.held}, ${event.unheard} have not heard`] : [],
+    )
+  }
+
+  async function sums(table: string): Promise<readonly unknown[]> {
+    const sql = `SELECT count(*) || ' ' || md5(string_agg(id || note, ',' ORDER BY id)) AS sum FROM ${table}`
+    const both = [await stage.ask(stage.data, 'source', sql), await stage.ask(stage.data, 'target', sql)]
+    return both.map(([row]) => row?.['sum'])
+  }
+  async function expectEqual(...tables: readonly string[]): Promise<void> {
+    for (const table of tables) {
+      const [source, target] = await sums(table)
+      expect(target, table).toBe(source)
+    }
+  }
+  const ended = async (run: string): Promise<void> =>
+    await stage.until('the end', async () => (await stage.run(run)).status !== 'running', 120_000)
+
+  test('one is paused and the other goes on; it is resumed, then left out, and the run ends as one on one machine does', async () => {
+    const run = await stage.distribute(...BOTH, '--rate', '1500')
+    const two = [worker(), worker()]
+    await stage.until('two at work', () => two.every(({ slots }) => slots.includes('begun')))
+    await stage.until('chunks of a', async () => (await chunks('a')) > 5)
+    expect(await refused(run, 'pause', 'nowhere')).toContain(`the run ${run} has no table nowhere`)
+    expect(await refused(run, 'lanes', '2')).toContain('does not follow, and has no lanes')
+    await steer(run, 'pause', 'a')
+    await stage.until('both have heard', async () => (await held(run)).includes('public.a paused, 0 have not heard'))
+    await stage.until('chunks that were begun are done', async () => (await chunks('a', true)) === 0)
+    const [before, other] = [await chunks('a'), await chunks('b')]
+    await stage.until('b goes on', async () => (await chunks('b')) > other + 15)
+    expect(await chunks('a')).toBe(before)
+    await steer(run, 'resume', 'a')
+    expect(await held(run)).toEqual([])
+    await stage.until('a goes on', async () => (await chunks('a')) > before + 5)
+    await steer(run, 'skip', 'a', 'rate', 'off')
+    await ended(run)
+    expect(await stage.run(run)).toMatchObject({
+      status: 'stopped',
+      exitCode: 75,
+      error: { code: 'STOPPED', message: 'not finished, because it was left out as asked: public.a' },
+      slots: { queued: 0, working: 0, ended: 2 },
+    })
+    await expectEqual('b')
+    expect(await chunks('a')).toBeLessThan(ROWS / CHUNK)
+    const listed = await stage.sluice('runs', '--distributed')
+    expect(listed.events.find((event) => event.type === 'shared.run')).toMatchObject({
+      status: 'stopped',
+      error: expect.stringContaining('left out as asked: public.a') as string,
+    })
+    expect(await refused(run, 'resume', 'a')).toContain(`the run ${run} has ended: stopped`)
+    // What is gone on with is all of it.
+    await steer(run, 'resume')
+    await ended(run)
+    expect(await stage.run(run)).toMatchObject({ status: 'ok', exitCode: 0 })
+    await expectEqual('a', 'b')
+  })
+
+  test('what is wished before a slot begins is heeded by every worker that has it, one after the other', async () => {
+    const run = await stage.distribute(...COPY, '--tables', 'a,b', '--slots', '1')
+    expect(await refused(run, 'pause', 'nowhere')).toContain('has no table nowhere')
+    await steer(run, 'pause', 'public.a')
+    const first = worker()
+    await stage.until('all of b', async () => (await chunks('b')) === ROWS / CHUNK)
+    expect(await chunks('a')).toBe(0)
+    first.signal('SIGTERM')
+    expect(await first.ended).toBe(0)
+    const second = worker()
+    await stage.until('the second has it', () => second.slots.includes('begun'))
+    await stage.until('its plan is known', async () => (await stage.run(run)).slotRuns.length > 0)
+    // A chunk of its own that it may hold would show in the ledger.
+    await stage.until('it has heard', async () => (await held(run)).some((line) => line.endsWith('0 have not heard')))
+    expect([await chunks('a'), await chunks('a', true)]).toEqual([0, 0])
+    await steer(run, 'resume', 'a')
+    await ended(run)
+    expect(await stage.run(run)).toMatchObject({ status: 'ok', exitCode: 0 })
+    await expectEqual('a', 'b')
+  })
+
+  test('what failed is tried again, and how it ends then counts', async () => {
+    await stage.ask(
+      stage.data,
+      'target',
+      `CREATE TABLE a (id int PRIMARY KEY, note text); INSERT INTO a VALUES (150, 'in the way')`,
+    )
+    const run = await stage.distribute(...BOTH)
+    await steer(run, 'pause', 'b')
+    const two = [worker(), worker()]
+    const failed = async (): Promise<number> => {
+      try {
+        const sql = `SELECT count(*)::int AS n FROM migration_checkpoints WHERE table_name = 'a' AND status = 'failed'`
+        return (await stage.ask<{ n: number }>(stage.data, 'target', sql))[0]?.n ?? 0
+      } catch {
+        return 0
+      }
+    }
+    await stage.until('a chunk has failed', async () => (await failed()) === 1)
+    await stage.until('the others are done', async () => (await chunks('a')) === ROWS / CHUNK - 1)
+    await stage.until('two at work', () => two.every(({ slots }) => slots.includes('begun')))
+    await stage.ask(stage.data, 'target', 'DELETE FROM a WHERE id = 150')
+    await steer(run, 'retry', 'a')
+    await stage.until('it is done', async () => (await chunks('a')) === ROWS / CHUNK)
+    await steer(run, 'resume', 'b')
+    await ended(run)
+    expect(await stage.run(run)).toMatchObject({ status: 'ok', exitCode: 0 })
+    await expectEqual('a', 'b')
+  })
+
+  test('lanes of a stream are steered from anywhere, before it follows and later; single tables of it are not', async () => {
+    const run = await stage.distribute(...COPY, '--follow', '--tables', 'a,b', '--slots', '2')
+    await steer(run, 'lanes', '2')
+    const first = worker()
+    const lanes = async (): Promise<number> => {
+      const sql = `SELECT count(*)::int AS n FROM migration_stream_lanes`
+      return (await stage.ask<{ n: number }>(stage.data, 'target', sql).catch(() => []))[0]?.n ?? 0
+    }
+    let no = 0
+    const change = async (): Promise<void> => {
+      no += 1
+      const pair = `INSERT INTO a VALUES (${ROWS + no}, 'new'); INSERT INTO b VALUES (${ROWS + no}, 'new')`
+      await stage.ask(stage.data, 'source', `BEGIN; ${pair}; COMMIT`)
+    }
+    const until = async (wanted: number): Promise<void> =>
+      await stage.until(`${wanted} lanes`, async () => {
+        await change()
+        return (await lanes()) === wanted
+      })
+    await until(2)
+    expect(await refused(run, 'pause', 'a')).toContain('pause of one table is not for a run that follows')
+    await steer(run, 'lanes', '1')
+    await until(1)
+    await steer(run, 'lanes', '2')
+    await until(2)
+    // Whoever has the stream next keeps them.
+    first.signal('SIGTERM')
+    expect(await first.ended).toBe(0)
+    worker()
+    await change()
+    await stage.until('the next one applies changes', async () => {
+      const [source, target] = await sums('a')
+      return source === target
+    })
+    expect(await lanes()).toBe(2)
+    const told: Event | undefined = (await ctl(run)).events.find((event) => event.type === 'columns')
+    expect(told).toMatchObject({ columns: expect.arrayContaining(['lanes', 'pausedTables']) as string[] })
+    await steer(run, 'stop')
+    await ended(run)
+    await expectEqual('a', 'b')
+  })
+})
