@@ -288,8 +288,8 @@ async function perform(
     begun?.(event)
     telemetry.listen(event)
   }
-  const { onSlotEvent } = telemetry
-  return (await session.run(operation, line, { ...more, hours, listen, onSlotEvent })).exitCode
+  const { slots } = telemetry
+  return (await session.run(operation, line, { ...more, hours, listen, slots })).exitCode
 }
 
 /** Commands that are watched rather than read; a plan is read. */

@@ -5,6 +5,7 @@ import type { RunFinished } from '../engine/operation.ts'
 import type { JoinedRun, Workbench } from '../engine/workbench.ts'
 import type { DistributedRun, RunWishes } from '../model/distributed.ts'
 import type { TableWish } from '../model/table-wish.ts'
+import type { SlotListener } from '../engine/run-context.ts'
 import type { Event } from '../model/event.ts'
 import type { ErrorInfo } from '../shared/errors.ts'
 import type { Interrupt } from '../shared/abort.ts'
@@ -24,8 +25,8 @@ export type RunOptions = {
   readonly commandLine: string
   readonly book?: string
   readonly onEvent: (event: Event) => void
-  /** Of a worker: told of the events of its slots, each with the shared run that it belongs to. */
-  readonly onSlotEvent?: (run: string, slot: number, event: Event) => void
+  /** Of a worker: told of its slots. */
+  readonly slots?: SlotListener
   readonly drained?: () => Promise<void>
 }
 

@@ -1,4 +1,5 @@
 /** One command from its first event to its exit code: the faces that show it, what can stop it, what must not be shown. */
+import type { SlotListener } from '../engine/run-context.ts'
 import { hostname, userInfo } from 'node:os'
 import type { RunFinished } from '../engine/operation.ts'
 import type { ReadWords } from '../engine/schedules/work-port.ts'
@@ -44,8 +45,8 @@ export type RunSettings = Beginning & {
   readonly hours?: Hours | undefined
   /** Sees the events too. */
   readonly listen?: (event: Event) => void
-  /** Of a worker: hears the events of its slots. */
-  readonly onSlotEvent?: ((run: string, slot: number, event: Event) => void) | undefined
+  /** Of a worker: hears its slots. */
+  readonly slots?: SlotListener | undefined
 }
 
 export type Session = {
@@ -155,7 +156,7 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
     show: (event) => show(event, false),
     redact: (text) => redactText(text, options.secrets),
     run: async (operation, commandLine, settings = {}) => {
-      const { part = false, listen, onSlotEvent, hours, notes = [], warnings = [], next } = settings
+      const { part = false, listen, slots, hours, notes = [], warnings = [], next } = settings
       listing = declarationOf(operation.kind).shape === 'listing'
       const began = clock.ticks()
       let started = false
@@ -193,7 +194,7 @@ export async function openSession(surroundings: Surroundings, options: SessionOp
           ...given('readCommand', options.readCommand),
           ...given('book', bookFolder(env)),
           ...given('next', next),
-          ...given('onSlotEvent', onSlotEvent),
+          ...given('slots', slots),
           ...(hours === undefined ? {} : { control: holdOutside(hours, clock, say) }),
           drained: () => output.flushed(),
         })

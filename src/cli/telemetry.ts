@@ -1,5 +1,7 @@
 /** What a program tells of its runs to other programs while they go on: metrics for Prometheus, spans for a collector of traces. No run ever fails by it. */
 import { isWatched } from '../engine/live/watched.ts'
+import type { SlotListener } from '../engine/run-context.ts'
+import type { EndedRun, HeardSlot } from '../model/distributed.ts'
 import type { Event } from '../model/event.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { redactText } from '../shared/redact.ts'
@@ -15,7 +17,7 @@ export type Telemetry = AsyncDisposable & {
   readonly notes: readonly string[]
   readonly listen: (event: Event) => void
   /** Of slots that a worker has. */
-  readonly onSlotEvent: ((run: string, slot: number, event: Event) => void) | undefined
+  readonly slots: SlotListener | undefined
 }
 
 /** @throws SluiceError BAD_FLAG where metrics are asked for of what is over before anybody could ask for them */
@@ -32,13 +34,14 @@ export function refuseMetrics({ metrics }: Globals, request: Request, mode: Mode
 export const NO_TELEMETRY: Telemetry = {
   notes: [],
   listen: () => undefined,
-  onSlotEvent: undefined,
+  slots: undefined,
   [Symbol.asyncDispose]: async () => undefined,
 }
 
 type Told = AsyncDisposable & {
   take(event: Event): void
-  takeOfSlot(run: string, slot: number, event: Event): void
+  takeOfSlot(slot: HeardSlot, event: Event): void
+  takeEnd?(run: EndedRun): void
 }
 
 /**
@@ -68,12 +71,13 @@ export async function openTelemetry(
   return {
     notes,
     listen: harmless((event: Event) => told.forEach((one) => one.take(event))),
-    onSlotEvent:
+    slots:
       told.length === 0
         ? undefined
-        : harmless((run: string, slot: number, event: Event) =>
-            told.forEach((one) => one.takeOfSlot(run, slot, event)),
-          ),
+        : {
+            event: harmless((slot: HeardSlot, event: Event) => told.forEach((one) => one.takeOfSlot(slot, event))),
+            ended: harmless((run: EndedRun) => told.forEach((one) => one.takeEnd?.(run))),
+          },
     [Symbol.asyncDispose]: async () => {
       await Promise.all(told.map((one) => one[Symbol.asyncDispose]()))
       for (const text of held) say(text)

@@ -1,4 +1,5 @@
 /** What an operation is given while it runs, and what it says when it ends. */
+import type { EndedRun, HeardSlot } from '../model/distributed.ts'
 import type { LeftBehind } from '../model/copy/left-behind.ts'
 import type { Dec, Event, EventType } from '../model/event.ts'
 import type { SluiceError } from '../shared/errors.ts'
@@ -37,11 +38,16 @@ export type Run<E extends EventType = never> = OperationContext<E> & {
   readonly callOthers?: () => void
   /** Steers the run over its socket from now on, until it is disposed; absent where nobody listens. */
   readonly steerBy?: (steered: Steered) => Disposable
-  /** Told of the events of slots that a worker has, each with the shared run that it belongs to: they are no events of the worker's own run. */
-  readonly onSlotEvent?: SlotListener
+  /** Told of the slots that a worker has: what they say are no events of the worker's own run. */
+  readonly slots?: SlotListener
 }
 
-export type SlotListener = (run: string, slot: number, event: Event) => void
+export type SlotListener = {
+  /** An event of a slot. */
+  readonly event: (slot: HeardSlot, event: Event) => void
+  /** A shared run whose end this worker has noted in the queue. */
+  readonly ended: (run: EndedRun) => void
+}
 
 /** The run of an operation: it says what is declared. */
 export type RunOf<D extends { readonly events: readonly EventType[] }> = Run<D['events'][number]>

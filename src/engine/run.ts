@@ -29,8 +29,8 @@ export type RunOptions = {
   /** The command that does the same again, without secrets. */
   readonly commandLine: string
   readonly onEvent: (event: Event) => void
-  /** Of a worker: told of the events of its slots. */
-  readonly onSlotEvent?: SlotListener
+  /** Of a worker: told of its slots. */
+  readonly slots?: SlotListener
   /** Folder of the book of this machine's runs; none is kept when absent. */
   readonly book?: string
   /** Of a slot: the same for all turns of all slots of one shared run. */

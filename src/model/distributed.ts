@@ -50,6 +50,21 @@ export type SlotEnd = {
   readonly error?: ErrorInfo
 }
 
+/** A slot that a worker has, for whoever listens to it. @property sharedRun as `EndedRun` has it */
+export type HeardSlot = { readonly runId: string; readonly no: number; readonly sharedRun: string }
+
+/** A run that has ended, as whoever noted its end knows it. Times are ms since the epoch, by the clock of the queue's database. */
+export type EndedRun = Pick<DistributedRun, 'runId' | 'kind' | 'source' | 'target' | 'program'> & {
+  /** The same for all slots, until somebody goes on with the run after its end. */
+  readonly sharedRun: string
+  /** When it was submitted, or somebody went on with it last. */
+  readonly from: number
+  readonly endedAt: number
+  readonly status: Exclude<DistributedStatus, 'running'>
+  readonly exitCode: number
+  readonly error: ErrorInfo | null
+}
+
 /** A slot as its row has it. Times are ms since the epoch, by the clock of the queue's database. */
 export type Slot = SlotProgress & {
   readonly runId: string

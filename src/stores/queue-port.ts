@@ -3,7 +3,15 @@
  * fences and proofs are those of ledger and catalog, so that a slot which two workers have at once does no harm.
  */
 import type { AlertKey, AlertMemory } from '../model/alert-memory.ts'
-import type { DistributedRun, RunWishes, Slot, SlotEnd, TurnProgress, WorkerRow } from '../model/distributed.ts'
+import type {
+  DistributedRun,
+  EndedRun,
+  RunWishes,
+  Slot,
+  SlotEnd,
+  TurnProgress,
+  WorkerRow,
+} from '../model/distributed.ts'
 import type { Event } from '../model/event.ts'
 import type { TableWish } from '../model/table-wish.ts'
 import type { ErrorInfo } from '../shared/errors.ts'
@@ -53,6 +61,8 @@ export type Swept = {
   readonly unqueued: readonly SlotKey[]
   /** Runs that it has ended, because every worker refuses them. */
   readonly refused: readonly string[]
+  /** Runs whose end it has noted. */
+  readonly ended: readonly EndedRun[]
   /** Runs that this worker has refused, and nobody has gone on with since. */
   readonly own: readonly string[]
 }
@@ -97,6 +107,12 @@ export interface RunQueue extends AsyncDisposable {
   worker(about: WorkerAbout): QueueWorker
 }
 
+/**
+ * @property isMine false where the slot was another worker's already
+ * @property ended the run, where this was its end: one worker is told so, unless the answer to it is lost
+ */
+export type Released = { readonly isMine: boolean; readonly ended: EndedRun | null }
+
 /** One worker's side of the queue. */
 export interface QueueWorker {
   /** Says that it lives. @param draining it takes nothing new @returns whether somebody has asked it to end */
@@ -115,8 +131,8 @@ export interface QueueWorker {
   ): Promise<SlotOrders | null>
   /** Keeps what this turn of it has said, as long as the run is listed. */
   keep(slot: ClaimedSlot, events: readonly Event[]): Promise<void>
-  /** Gives a slot back, and ends the run with its last one. @returns false where it was another worker's already */
-  release(slot: ClaimedSlot, end: SlotEnd): Promise<boolean>
+  /** Gives a slot back, and ends the run with its last one. */
+  release(slot: ClaimedSlot, end: SlotEnd): Promise<Released>
   /** Queues the slots of its run that are on call for it, those that do not work already. */
   callOthers(slot: ClaimedSlot): Promise<void>
   /** Gives a slot back that this worker must not work on, and notes why. */

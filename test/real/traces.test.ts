@@ -1,25 +1,13 @@
 /** Traces of real programs, as a collector gets them by OTLP over HTTP. */
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type IncomingHttpHeaders } from 'node:http'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { attributesOf, Collector } from '../support/collector.ts'
 import { headless, type Headless } from '../e2e/support/program.ts'
-
-type Value = { stringValue?: string; intValue?: number | string; boolValue?: boolean }
-type Span = {
-  traceId: string
-  spanId: string
-  parentSpanId?: string
-  name: string
-  startTimeUnixNano: string
-  endTimeUnixNano: string
-  attributes: { key: string; value: Value }[]
-  status: { code?: number; message?: string }
-}
-type Sent = { resourceSpans: { resource: { attributes: Span['attributes'] }; scopeSpans: { spans: Span[] }[] }[] }
 
 const ROWS = 10_000
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
@@ -46,46 +34,31 @@ function copy(target: string, variables: Readonly<Record<string, string>>): Head
   return headless(folder, ['copy', ...ends, '--table', 'orders', '--checkpoint-size', '2000', '--json'])
 }
 
-const of = ({ attributes }: Pick<Span, 'attributes'>): Record<string, unknown> =>
-  Object.fromEntries(attributes.map(({ key, value }) => [key, value.stringValue ?? Number(value.intValue ?? 0)]))
-
 test('a copy: the run below TRACEPARENT, its table below it, and each chunk with its rows', async () => {
-  const sent: { readonly body: Sent; readonly url: string; readonly headers: IncomingHttpHeaders }[] = []
-  const receiver = createServer((request, response) => {
-    let text = ''
-    request.setEncoding('utf8').on('data', (piece: string) => (text += piece))
-    request.on('end', () => {
-      sent.push({ body: JSON.parse(text) as Sent, url: request.url ?? '', headers: request.headers })
-      response.setHeader('content-type', 'application/json').end('{}')
-    })
-  })
-  await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve))
-  const { port } = receiver.address() as AddressInfo
+  using collector = await Collector.open()
   const program = copy('target.db', {
-    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
     OTEL_EXPORTER_OTLP_HEADERS: 'x-tenant=shop',
     OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment=test',
     TRACEPARENT: `00-${TRACE}-00f067aa0ba902b7-01`,
   })
   expect(await program.ended).toMatchObject({ code: 0 })
-  receiver.close()
   expect(program.err()).not.toContain('traces')
-  expect(sent.map(({ url, headers }) => [url, headers['x-tenant'], headers['content-type']])).toContainEqual([
+  expect(collector.sent.map(({ url, headers }) => [url, headers['x-tenant'], headers['content-type']])).toContainEqual([
     '/v1/traces',
     'shop',
     'application/json',
   ])
-  const resources = sent.flatMap(({ body }) => body.resourceSpans)
-  expect(of(resources[0]?.resource ?? { attributes: [] })).toMatchObject({
+  expect(attributesOf(collector.resources[0]?.resource ?? { attributes: [] })).toMatchObject({
     'service.name': 'sluice',
     'deployment.environment': 'test',
   })
-  const spans = resources.flatMap(({ scopeSpans }) => scopeSpans.flatMap((one) => one.spans))
+  const { spans } = collector
   expect(new Set(spans.map(({ traceId }) => traceId))).toEqual(new Set([TRACE]))
   const [root, ...others] = spans.filter(({ name }) => name === 'sluice copy')
   expect([root?.parentSpanId, others]).toEqual(['00f067aa0ba902b7', []])
   const end = program.events().at(-1)
-  expect(root === undefined ? {} : of(root)).toMatchObject({
+  expect(root === undefined ? {} : attributesOf(root)).toMatchObject({
     'sluice.run': end?.runId,
     'sluice.status': 'ok',
     'sluice.exit_code': 0,
@@ -93,14 +66,14 @@ test('a copy: the run below TRACEPARENT, its table below it, and each chunk with
   })
   const [table] = spans.filter(({ name }) => name === 'table')
   expect(table?.parentSpanId).toBe(root?.spanId)
-  expect(table === undefined ? {} : of(table)).toMatchObject({
+  expect(table === undefined ? {} : attributesOf(table)).toMatchObject({
     'sluice.table': 'orders',
     'sluice.status': 'ok',
     'sluice.written': ROWS,
   })
   const chunks = spans.filter(({ name }) => name === 'chunk')
   expect(chunks.map(({ parentSpanId }) => parentSpanId)).toEqual(chunks.map(() => table?.spanId))
-  expect(chunks.reduce((sum, span) => sum + Number(of(span)['sluice.written']), 0)).toBe(ROWS)
+  expect(chunks.reduce((sum, span) => sum + Number(attributesOf(span)['sluice.written']), 0)).toBe(ROWS)
   for (const span of spans) expect(BigInt(span.endTimeUnixNano)).toBeGreaterThanOrEqual(BigInt(span.startTimeUnixNano))
 }, 60_000)
 

@@ -29,6 +29,8 @@ export type WorkerOptions = {
   readonly preload?: string
   /** Reaches servers over TCP, which a network of its own does not let through. */
   readonly overTcp?: boolean
+  /** More variables of its surroundings. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export class TestWorker {
@@ -156,6 +158,7 @@ export class WorkerStage implements AsyncDisposable {
     hourAhead = false,
     preload,
     overTcp = false,
+    env = {},
   }: WorkerOptions = {}): TestWorker {
     const name = host ?? `host${(this.#hosts += 1)}`
     const folder = path.join(this.folder, name)
@@ -170,7 +173,7 @@ export class WorkerStage implements AsyncDisposable {
     const child = spawn(command[0] ?? '', command.slice(1), {
       cwd: folder,
       detached: true,
-      env: { ...this.#env(name), ...(isFirst ? { NODE_OPTIONS: `--import ${first}` } : {}) },
+      env: { ...this.#env(name), ...env, ...(isFirst ? { NODE_OPTIONS: `--import ${first}` } : {}) },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     const worker = new TestWorker(child)

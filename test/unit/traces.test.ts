@@ -82,6 +82,10 @@ test('what TRACEPARENT names is the parent, and what is none is not', () => {
       parentOf(`00-${id}-01`),
     ),
   ).toHaveLength(1)
-  expect(trace.getSpanContext(parentOfSlots('7'))).toEqual(trace.getSpanContext(parentOfSlots('7')))
-  expect(trace.getSpanContext(parentOfSlots('8'))?.traceId).not.toBe(trace.getSpanContext(parentOfSlots('7'))?.traceId)
+  expect(trace.getSpanContext(parentOfSlots({ runId: '7', sharedRun: '7' }))).toEqual(
+    trace.getSpanContext(parentOfSlots({ runId: '7', sharedRun: '7' })),
+  )
+  expect(trace.getSpanContext(parentOfSlots({ runId: '8', sharedRun: '8' }))?.traceId).not.toBe(
+    trace.getSpanContext(parentOfSlots({ runId: '7', sharedRun: '7' }))?.traceId,
+  )
 })

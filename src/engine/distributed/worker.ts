@@ -166,7 +166,7 @@ export class Worker {
     this.#slots += 1
     this.#tell(slot, { state: 'begun', command: slot.kind })
     const began = this.#run.clock.ticks()
-    const { tool, actor, host, book, onSlotEvent } = this.#run
+    const { tool, actor, host, book, slots } = this.#run
     const order: Omit<SlotOrder, 'wishes'> = {
       operation: slot.operation,
       stores,
@@ -182,7 +182,7 @@ export class Worker {
       ...(book === undefined || slot.onCall ? {} : { book }),
     }
     const program = new SlotProgram(order, toldOf(slot, slot.orders))
-    if (onSlotEvent !== undefined) program.heard = (event) => onSlotEvent(slot.runId, slot.no, event)
+    if (slots !== undefined) program.heard = (event) => slots.event(slot, event)
     // Where the queue is away nobody comes, and the slot works alone.
     program.called = () => void this.#queue.callOthers(slot).catch((error: unknown) => this.#note(error))
     program.asked = async (question) => await this.#alert(question)
@@ -230,7 +230,9 @@ export class Worker {
       if (program !== null) await this.#last(slot, program)
       // Before the run ends: nothing of the schedule may begin in between.
       if (end.error?.code === 'SCHEDULE_VOID') await this.#schedules.refuseRun(slot.runId, end.error)
-      isMine = await this.#queue.release(slot, end)
+      const released = await this.#queue.release(slot, end)
+      isMine = released.isMine
+      if (released.ended !== null) this.#run.slots?.ended(released.ended)
     })
     const state = !isMine ? 'lost' : end.left === 'none' ? 'ended' : end.left === 'rest' ? 'resting' : 'queued'
     const progress = program?.progress(this.#run.clock.ticks())
@@ -281,7 +283,8 @@ export class Worker {
   }
 
   async #sweep(): Promise<void> {
-    const { lost, unqueued, refused, own } = await this.#queue.sweep()
+    const { lost, unqueued, refused, ended, own } = await this.#queue.sweep()
+    for (const run of ended) this.#run.slots?.ended(run)
     // Somebody has gone on with a run after its end: what kept this worker from it may be mended.
     this.#refused.clear()
     for (const run of own) this.#refused.add(run)

@@ -1,4 +1,5 @@
 /** The metrics of a program, from the events that it hears to the address where they are asked for. */
+import type { HeardSlot } from '../../model/distributed.ts'
 import type { Event } from '../../model/event.ts'
 import { registryOf } from './exposition.ts'
 import { RunMetrics } from './run-metrics.ts'
@@ -7,7 +8,7 @@ import { MetricsServer, type MetricsAddress } from './server.ts'
 export type OpenMetrics = AsyncDisposable & {
   readonly url: string
   take(event: Event): void
-  takeOfSlot(run: string, slot: number, event: Event): void
+  takeOfSlot(slot: HeardSlot, event: Event): void
 }
 
 /**
@@ -22,7 +23,7 @@ export async function openMetrics(address: MetricsAddress, shown: (text: string)
   return {
     url: server.url,
     take: (event) => metrics.take(event),
-    takeOfSlot: (run, slot, event) => metrics.takeOfSlot(run, slot, event),
+    takeOfSlot: ({ runId, no }, event) => metrics.takeOfSlot(runId, no, event),
     [Symbol.asyncDispose]: async () => server[Symbol.asyncDispose](),
   }
 }

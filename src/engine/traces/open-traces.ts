@@ -3,7 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
 import { BatchSpanProcessor, TracerProvider, type SpanExporter } from '@opentelemetry/sdk-trace'
+import type { EndedRun, HeardSlot } from '../../model/distributed.ts'
 import type { Event } from '../../model/event.ts'
+import { ChosenIds, tellEnd } from './shared-run.ts'
 import { RunTraces } from './run-traces.ts'
 import { parentOf, parentOfSlots } from './trace-parent.ts'
 
@@ -12,7 +14,9 @@ const LAST_MS = 2_000
 
 export type OpenTraces = AsyncDisposable & {
   take(event: Event): void
-  takeOfSlot(run: string, slot: number, event: Event): void
+  takeOfSlot(slot: HeardSlot, event: Event): void
+  /** Sends the span of a shared run whose end this program has noted. */
+  takeEnd(run: EndedRun): void
 }
 
 export type TracesOptions = {
@@ -34,7 +38,9 @@ export function openTraces({ endpoint, traceparent, version, shown, say }: Trace
   const resource = defaultResource()
     .merge(resourceFromAttributes({ 'service.name': 'sluice', 'service.version': version }))
     .merge(detectResources({ detectors: [envDetector] }))
-  const provider = new TracerProvider({ resource, spanProcessors: [new BatchSpanProcessor({ exporter: sending })] })
+  const ids = new ChosenIds()
+  const spanProcessors = [new BatchSpanProcessor({ exporter: sending })]
+  const provider = new TracerProvider({ resource, spanProcessors, idGenerator: ids })
   const tracer = provider.getTracer('sluice', version)
   const parent = parentOf(traceparent)
   const runs = new Map<string, RunTraces>()
@@ -48,10 +54,12 @@ export function openTraces({ endpoint, traceparent, version, shown, say }: Trace
     take: (event) => {
       if (event.runId !== null) heard(event.runId, event, () => new RunTraces(tracer, parent, shown))
     },
-    takeOfSlot: (run, slot, event) => {
-      const more = { 'sluice.shared_run': run, 'sluice.slot': slot }
-      heard(`${run} ${slot} ${event.runId}`, event, () => new RunTraces(tracer, parentOfSlots(run), shown, more))
+    takeOfSlot: (slot, event) => {
+      const { runId, no } = slot
+      const more = { 'sluice.shared_run': runId, 'sluice.slot': no }
+      heard(`${runId} ${no} ${event.runId}`, event, () => new RunTraces(tracer, parentOfSlots(slot), shown, more))
     },
+    takeEnd: (run) => tellEnd(run, { tracer, ids, shown }),
     [Symbol.asyncDispose]: async () => {
       for (const traces of runs.values()) traces.end()
       const over = new AbortController()

@@ -193,7 +193,7 @@ export class RunTraces {
 }
 
 /** Its code alone: texts of errors may hold keys and values. */
-function fail(span: Span, error: ErrorInfo | undefined): void {
+export function fail(span: Span, error: ErrorInfo | undefined): void {
   if (error === undefined) return
   span.setStatus({ code: SpanStatusCode.ERROR, message: error.code }).setAttribute('error.type', error.code)
 }

@@ -1,7 +1,9 @@
 /** How a shared run ends: with its last slot, or because somebody wishes it. */
 import type { PoolClient } from 'pg'
-import { EXIT_OF_KIND } from '../../../shared/errors.ts'
+import type { EndedRun } from '../../../model/distributed.ts'
+import { EXIT_OF_KIND, type ErrorInfo } from '../../../shared/errors.ts'
 import { queueSlots, unqueueSlots } from './jobs.ts'
+import { ms } from './look.ts'
 import { ON_CALL, QUEUE_SCHEMA } from './schema.ts'
 
 /** Whether anything of a run is left out as asked. Its row is the caller's. */
@@ -23,9 +25,9 @@ export async function isToStop(client: PoolClient, runId: string): Promise<boole
 }
 
 /** Ends slots that wait, and the run where none works: it was asked to stop. */
-export async function endOfStopped(client: PoolClient, runId: string): Promise<void> {
+export async function endOfStopped(client: PoolClient, runId: string): Promise<EndedRun | null> {
   await dropQueued(client, runId, EXIT_OF_KIND.stopped)
-  await endOfRun(client, runId)
+  return await endOfRun(client, runId)
 }
 
 /**
@@ -51,9 +53,10 @@ export async function dropQueued(
 /**
  * Notes the end of a run of which nothing is queued or worked on. Slots that share one operation tell of all of it: the last one to say how it stands counts.
  * Of slots with work of their own the worst counts.
+ * @returns null where it has not ended, or had before
  */
-export async function endOfRun(client: PoolClient, runId: string): Promise<void> {
-  await client.query(
+export async function endOfRun(client: PoolClient, runId: string): Promise<EndedRun | null> {
+  const { rows } = await client.query<EndRecord>(
     `UPDATE ${QUEUE_SCHEMA}.sluice_runs r
      SET ended_at = clock_timestamp(), exit_code = verdict.exit_code, error = verdict.error,
        status = CASE verdict.exit_code WHEN 0 THEN 'ok' WHEN ${EXIT_OF_KIND.stopped} THEN 'stopped' WHEN ${EXIT_OF_KIND.usage} THEN 'refused'
@@ -70,9 +73,40 @@ export async function endOfRun(client: PoolClient, runId: string): Promise<void>
          s.slot_no
        LIMIT 1) verdict
      WHERE r.run_id = $1 AND r.status = 'running'
-       AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = $1 AND s.state <> 'ended')`,
+       AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = $1 AND s.state <> 'ended')
+     RETURNING r.run_id, r.kind, r.source, r.target, r.program, r.status, r.exit_code, r.error, ${ms('r.begun_at')} AS begun_at, ${ms('r.ended_at')} AS ended_at,
+       r.wishes ->> 'resumedAt' AS resumed`,
     [runId],
   )
+  const [row] = rows
+  if (row === undefined) return null
+  const { kind, source, target, program, status, exit_code, error, begun_at, ended_at, resumed } = row
+  return {
+    runId: row.run_id,
+    sharedRun: sharedRunOf(row.run_id, resumed),
+    kind,
+    source,
+    target,
+    program,
+    status,
+    exitCode: exit_code,
+    error,
+    from: resumed === null ? begun_at : Number(resumed),
+    endedAt: ended_at,
+  }
+}
+
+type EndRecord = Readonly<
+  Record<'run_id' | 'kind' | 'program', string> & Record<'source' | 'target' | 'resumed', string | null>
+> &
+  Readonly<Record<'exit_code' | 'begun_at' | 'ended_at', number>> & {
+    readonly status: EndedRun['status']
+    readonly error: ErrorInfo | null
+  }
+
+/** As `ClaimedSlot.sharedRun`. @param resumed ms since the epoch; null of a run that nobody has gone on with */
+export function sharedRunOf(runId: string, resumed: string | null): string {
+  return resumed === null ? runId : `${runId}/${resumed}`
 }
 
 /** Slots that compare with the one that has a stream wait for a worker, unless one has them. */

@@ -1,6 +1,6 @@
 /** Runs that every worker refuses: nobody would ever take them, and a schedule would wait for them for ever. */
 import type { PoolClient } from 'pg'
-import { REFUSED_FOR_MS } from '../../../model/distributed.ts'
+import { REFUSED_FOR_MS, type EndedRun } from '../../../model/distributed.ts'
 import { SluiceError, type ErrorInfo } from '../../../shared/errors.ts'
 import { dropQueued, endOfRun } from './ends.ts'
 import { silent } from './look.ts'
@@ -21,9 +21,9 @@ const LONG_AGO = `now() - ${REFUSED_FOR_MS} * interval '1 millisecond'`
 /**
  * Ends runs of which nothing is worked on, where at least one worker lives and refuses, and none that could take it was heard of for a while. Where no worker
  * lives a run waits: one may come.
- * @returns their ids
+ * @returns them
  */
-export async function endRefused(client: PoolClient): Promise<readonly string[]> {
+export async function endRefused(client: PoolClient): Promise<readonly EndedRun[]> {
   const { rows } = await client.query<{ run_id: string }>(
     `SELECT r.run_id FROM ${RUNS} r
      WHERE r.status = 'running' AND EXISTS (SELECT FROM ${SLOTS} s WHERE s.run_id = r.run_id AND s.state = 'queued')
@@ -33,11 +33,12 @@ export async function endRefused(client: PoolClient): Promise<readonly string[]>
        AND NOT EXISTS (SELECT FROM ${WORKERS} w WHERE w.beat_at > ${LONG_AGO} AND ${TAKES} AND NOT ${HAS_REFUSED})
      ORDER BY r.run_id FOR UPDATE OF r SKIP LOCKED`,
   )
-  for (const { run_id } of rows) await endOne(client, run_id)
-  return rows.map(({ run_id }) => run_id)
+  const ended: EndedRun[] = []
+  for (const { run_id } of rows) ended.push(...(await endOne(client, run_id)))
+  return ended
 }
 
-async function endOne(client: PoolClient, runId: string): Promise<void> {
+async function endOne(client: PoolClient, runId: string): Promise<readonly EndedRun[]> {
   const { rows } = await client.query<{ host: string; error: ErrorInfo }>(
     `SELECT DISTINCT ON (host, error ->> 'message') host, error FROM ${REFUSALS} WHERE run_id = $1 ORDER BY host, error ->> 'message'`,
     [runId],
@@ -48,7 +49,8 @@ async function endOne(client: PoolClient, runId: string): Promise<void> {
     JSON.stringify(error.info()),
   ])
   await dropQueued(client, runId, error.exitCode)
-  await endOfRun(client, runId)
+  const ended = await endOfRun(client, runId)
+  return ended === null ? [] : [ended]
 }
 
 function refusedByAll(

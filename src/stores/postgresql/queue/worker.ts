@@ -1,6 +1,6 @@
 /** One worker's side of the queue: its beat, the slots that it claims under a fence, and the sweep that finds what others have lost. */
 import type { PoolClient } from 'pg'
-import type { RunWishes, SlotEnd, TurnProgress } from '../../../model/distributed.ts'
+import type { EndedRun, RunWishes, SlotEnd, TurnProgress } from '../../../model/distributed.ts'
 import type { Event } from '../../../model/event.ts'
 import { EXIT_OF_KIND, type ErrorInfo } from '../../../shared/errors.ts'
 import type {
@@ -8,12 +8,23 @@ import type {
   NamedStore,
   QueueRunner,
   QueueWorker,
+  Released,
   SlotKey,
   SlotOrders,
   Swept,
   WorkerAbout,
 } from '../../queue-port.ts'
-import { dropOnCall, dropQueued, endOfRun, endOfStopped, isToStop, leavesOut, queueAgain, queueOnCall } from './ends.ts'
+import {
+  dropOnCall,
+  dropQueued,
+  endOfRun,
+  endOfStopped,
+  isToStop,
+  leavesOut,
+  queueAgain,
+  queueOnCall,
+  sharedRunOf,
+} from './ends.ts'
 import { HAS_NO_JOB, unlockJobs } from './jobs.ts'
 import { jsonbText } from './json.ts'
 import { silent } from './look.ts'
@@ -109,7 +120,7 @@ export class PostgresQueueWorker implements QueueWorker {
       about,
       kind,
       takesTurns: takes_turns,
-      sharedRun: resumed === null ? runId : `${runId}/${resumed}`,
+      sharedRun: sharedRunOf(runId, resumed),
       operation,
       stores,
       commandLine: command_line,
@@ -147,7 +158,7 @@ export class PostgresQueueWorker implements QueueWorker {
     )
   }
 
-  async release(slot: ClaimedSlot, { left, exitCode, error }: SlotEnd): Promise<boolean> {
+  async release(slot: ClaimedSlot, { left, exitCode, error }: SlotEnd): Promise<Released> {
     const { runId, no } = slot
     return await this.#pool.transaction(async (client) => {
       // Whoever ends a run has its row first: two last slots that end at once would each see the other at work.
@@ -169,19 +180,18 @@ export class PostgresQueueWorker implements QueueWorker {
         ],
       )
       const [row] = rows
-      if (row === undefined) return false
+      if (row === undefined) return { isMine: false, ended: null }
       if (goesOn) {
         const rest = left === 'rest' ? Math.min(LONGEST_REST_MS, FIRST_REST_MS * 2 ** Math.min(10, row.rests - 1)) : 0
         await queueAgain(client, runId, no, rest)
-        return true
+        return { isMine: true, ended: null }
       }
       // Where all share one operation, its end is that of the others, too: nothing is left, or it is refused to all.
       const isRefused = ([EXIT_OF_KIND.usage, EXIT_OF_KIND.unsupported] as number[]).includes(exitCode)
       if (row.shared && (exitCode === 0 || isLeftOut || isRefused))
         await dropQueued(client, runId, exitCode, error === undefined ? null : jsonbText(error))
       if (!row.on_call) await dropOnCall(client, runId)
-      await endOfRun(client, runId)
-      return true
+      return { isMine: true, ended: await endOfRun(client, runId) }
     })
   }
 
@@ -228,9 +238,16 @@ export class PostgresQueueWorker implements QueueWorker {
       )
       const unqueued = keysOf(rows)
       for (const { runId, no } of unqueued) await queueAgain(client, runId, no)
-      await this.#endStopped(lostKeys, client)
+      const stopped = await this.#endStopped(lostKeys, client)
       const refused = await endRefused(client)
-      return { lost: lostKeys, unqueued, refused, own: await this.#refusedRuns(client) }
+      const own = await this.#refusedRuns(client)
+      return {
+        lost: lostKeys,
+        unqueued,
+        refused: refused.map((run) => run.runId),
+        ended: [...stopped, ...refused],
+        own,
+      }
     })
   }
 
@@ -253,10 +270,13 @@ export class PostgresQueueWorker implements QueueWorker {
   }
 
   /** A run that was asked to stop while its last worker was lost ends here. */
-  async #endStopped(keys: readonly SlotKey[], client: PoolClient): Promise<void> {
+  async #endStopped(keys: readonly SlotKey[], client: PoolClient): Promise<readonly EndedRun[]> {
+    const ended: EndedRun[] = []
     for (const runId of new Set(keys.map((key) => key.runId))) {
-      if (await isToStop(client, runId)) await endOfStopped(client, runId)
+      const end = (await isToStop(client, runId)) ? await endOfStopped(client, runId) : null
+      if (end !== null) ended.push(end)
     }
+    return ended
   }
 
   #mine({ runId, no, fence }: ClaimedSlot): unknown[] {
