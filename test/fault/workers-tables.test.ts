@@ -198,6 +198,10 @@ describe.skipIf(!POSTGRES_OWN)(`single tables of a shared run ${POSTGRES_MISSING
         return (await lanes()) === wanted
       })
     await until(2)
+    await stage.until('the queue knows that it follows', async () => {
+      const sql = `SELECT tables = '{}' AS follows FROM sluice_queue.sluice_run_slots WHERE slot_no = 1`
+      return (await stage.ask<{ follows: boolean }>(stage.queue, 'queue', sql))[0]?.follows === true
+    })
     expect(await refused(run, 'pause', 'a')).toContain('pause of one table is not for a run that follows')
     await steer(run, 'lanes', '1')
     await until(1)

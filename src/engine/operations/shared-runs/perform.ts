@@ -85,12 +85,12 @@ async function tellTables(
       unheard: dec(unheard.length),
     })
     if (known === null || !isOfNobody(table, known)) continue
-    // It was wished before the first slot had planned.
+    // It was wished before the first slot had planned, or when a stream had just begun to follow.
     run.emit({
       type: 'log',
       level: 'warn',
       table,
-      message: `no slot of the run has a table ${table}: nothing is held back`,
+      message: `no slot of the run can be steered by a table ${table}: nothing is held back`,
     })
   }
 }
