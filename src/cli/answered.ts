@@ -1,15 +1,21 @@
 /** A command of the command line itself that answers, from its first event to its exit code. */
 import { statusOf } from '../model/run-status.ts'
 import type { Dec } from '../model/event.ts'
-import { asSluiceError } from '../shared/errors.ts'
+import { asSluiceError, type ErrorInfo } from '../shared/errors.ts'
 import type { Session } from './session.ts'
 
-type Answering = { readonly command: string; readonly tool: string; readonly ticks: () => number }
+type Answering = {
+  readonly command: string
+  readonly tool: string
+  readonly ticks: () => number
+  /** A printed command line whose databases and config file belong behind the commands that hints name; nothing is added when absent. */
+  readonly around?: string
+}
 
 /** @param body says the rows, and returns what they add up to @returns the exit code */
 export async function answered(
   session: Session,
-  { command, tool, ticks }: Answering,
+  { command, tool, ticks, around }: Answering,
   body: () => Promise<Readonly<Record<string, Dec>>>,
 ): Promise<number> {
   const began = ticks()
@@ -28,8 +34,14 @@ export async function answered(
       status: statusOf(error.kind),
       exitCode,
       totals: {},
-      error: error.info(),
+      error: around === undefined ? error.info() : await whole(error.info(), around),
     })
     return exitCode
   }
+}
+
+async function whole(error: ErrorInfo, around: string): Promise<ErrorInfo> {
+  if (error.hint === undefined) return error
+  const { wholeCommands } = await import('../engine/whole-commands/whole.ts')
+  return { ...error, hint: wholeCommands(around)(error.hint) }
 }

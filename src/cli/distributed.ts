@@ -93,7 +93,7 @@ export function queueWords(argv: readonly string[], secrets: readonly string[], 
   return commandLine([...head, ...words], null, secrets, { env }).slice(['sluice', ...head].join(' ').length)
 }
 
-/** Looks at a run of the queue, or steers it. @returns the exit code */
+/** Looks at a run of the queue, or steers it. @param behind as `queueWords` gives it @returns the exit code */
 export async function ctlDistributed(
   run: string | null,
   request: ControlRequest,
@@ -101,8 +101,10 @@ export async function ctlDistributed(
   tool: string,
   session: Session,
   { clock, loadEngine }: Surroundings,
+  behind: string,
 ): Promise<number> {
-  return await answered(session, { command: 'ctl', tool, ticks: () => clock.ticks() }, async () => {
+  const around = `sluice runs --distributed${behind}`
+  return await answered(session, { command: 'ctl', tool, ticks: () => clock.ticks(), around }, async () => {
     if (run === null) {
       throw new SluiceError('BAD_FLAG', 'no run is given', {
         hint: 'sluice runs --distributed lists the runs of a queue',

@@ -239,9 +239,10 @@ async function perform(
   }
   if (request.kind === 'ctl') {
     if (globals.distributed === null) return await control(request, session, surroundings)
-    const { ctlDistributed } = await import('./distributed.ts')
+    const { ctlDistributed, queueWords } = await import('./distributed.ts')
     const { connect } = globals.distributed
-    return await ctlDistributed(request.run, request.request, connect, toolVersion(), session, surroundings)
+    const behind = queueWords(argv, secrets, env)
+    return await ctlDistributed(request.run, request.request, connect, toolVersion(), session, surroundings, behind)
   }
   let { operation } = request
   const { told } = request

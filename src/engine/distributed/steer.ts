@@ -5,7 +5,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { RunQueue } from '../../stores/queue-port.ts'
 import { openQueue } from './queues.ts'
 import { unknownRun } from './unknown-run.ts'
-import { refuseForOperation, wholeWishes } from './table-orders.ts'
+import { refuseForOperation, refuseWorkers, wholeWishes } from './table-orders.ts'
 
 /**
  * @param wishes nothing: it is only looked at. `resume` of a run that has ended queues what is left of it once more
@@ -38,14 +38,24 @@ export async function steered(
   if (isOver) await queue.resume(runId)
   else {
     if (before.status !== 'running') throw ended(before)
+    if (before.wishes.stop === true && wishes.stop !== true) throw stopping(before)
     refuseForOperation(before, wishes, tables)
-    const known = tables.length === 0 ? null : await queue.tables(runId)
+    const isOfChunks = tables.length > 0 || wishes.workers !== undefined
+    const known = isOfChunks ? await queue.tables(runId) : null
+    if (wishes.workers !== undefined) refuseWorkers(before, known)
     if (!(await queue.steer(runId, wishes, wholeWishes(before, tables, known)))) throw ended(before)
   }
   const [after] = await queue.runs(1, runId)
   // Of one that ended well nothing is left.
   if (isOver && after?.status === 'ok') throw ended(after)
   return after ?? before
+}
+
+/** Slots may have heard of the stop already, so that nothing else can be wished before all of them have ended. */
+function stopping({ runId, slots }: DistributedRun): SluiceError {
+  return new SluiceError('BAD_FLAG', `the run ${runId} is stopping: ${slots.working} of its slots end their batches`, {
+    hint: `wait until sluice runs --distributed --run ${runId} shows that it has stopped, then run the same command again`,
+  })
 }
 
 function ended({ runId, status }: DistributedRun): SluiceError {

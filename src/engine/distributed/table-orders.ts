@@ -4,7 +4,7 @@ import { namePattern } from '../../shared/name-pattern.ts'
 import type { DistributedRun, RunWishes } from '../../model/distributed.ts'
 import type { TableHold, TableWish } from '../../model/table-wish.ts'
 import type { SteeredTables } from '../../stores/queue-port.ts'
-import { refusedForStream } from '../follow/refusals.ts'
+import { refusedForStream, refusedWorkers } from '../follow/refusals.ts'
 import { commandNameOf } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
 import { knownOperation } from './known-operation.ts'
@@ -37,6 +37,17 @@ export function refuseForOperation(run: DistributedRun, wishes: RunWishes, table
   throw new SluiceError('BAD_FLAG', `${commandNameOf(operation.kind)} takes no ${wish.act} of single tables`, {
     hint: 'pause, resume and stop are of all of the run',
   })
+}
+
+/**
+ * A stream has no workers: chunks are copied at once only until all tables are there.
+ * @param known null where the queue is of an older program
+ * @throws SluiceError BAD_FLAG for a run that follows by now
+ */
+export function refuseWorkers({ operation }: DistributedRun, known: SteeredTables | null): void {
+  const asked = knownOperation(operation)
+  if (asked === null || sharingOf(asked).by !== 'stream') return
+  if (asked.kind === 'follow' || (known !== null && known.isWhole && known.names.length === 0)) throw refusedWorkers()
 }
 
 /**

@@ -8,7 +8,11 @@ import type { CopyOperation, TableWish, Wish } from '../operation.ts'
 export function refusedWhileFollowing(wish: Wish, to: Pick<CopyStore, 'can' | 'system' | 'label'>): SluiceError | null {
   if (wish.act === 'lanes') return lanesRefusal(wish.lanes, to)
   if ('table' in wish) return refusedForStream(wish.act)
-  if (wish.act !== 'workers') return null
+  return wish.act === 'workers' ? refusedWorkers() : null
+}
+
+/** Why nobody can say how many chunks a stream copies at once. */
+export function refusedWorkers(): SluiceError {
   return new SluiceError('BAD_FLAG', 'a run that follows has no workers', {
     reason: 'its changes are applied in the order of their commits',
     hint: 'workers count while tables are copied; lanes N applies by several sessions, rate N holds the stream back',
