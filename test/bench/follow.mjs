@@ -93,7 +93,7 @@ async function pipes({ runs, isQuick, source, target }) {
       const stream = who === 'theirs' ? await subscription(from, to) : await followed(from, to)
       let step = 0
       // Neither is measured while its program is still being compiled, or its caches are empty.
-      for (const kind of ['put', 'change', 'remove']) await query(from, `CALL ${kind}(2000, 10)`)
+      for (const kind of ['put', 'change', 'remove']) await query(from, `CALL ${kind}(20000, 2)`)
       await query(from, `UPDATE done SET step = ${++step}`)
       await until(to, `SELECT step = ${step} FROM done`)
       for (const size of [1, 10, 1_000, total]) {

@@ -3,10 +3,11 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { CopiedPart, type CopiedStretch } from '../../src/engine/follow/copied-part.ts'
 import { Fold } from '../../src/engine/follow/fold.ts'
-import type { ChangeBatch, ChangeRow, FrameLayout, RowChange } from '../../src/model/copy/change.ts'
+import type { ChangeBatch, ChangeRow, RowChange } from '../../src/model/copy/change.ts'
+import type { FrameLayout } from '../../src/model/copy/frame.ts'
 import { identityName } from '../../src/model/copy/identity-name.ts'
 import { keyText } from '../../src/model/copy/key-text.ts'
-import { rowsOf, unpacked } from '../../src/model/copy/packed-rows.ts'
+import { rowsOf, unpacked } from '../../src/model/copy/unpacked.ts'
 import type { Row } from '../../src/model/copy/rows.ts'
 
 type Table = Map<string, Row>

@@ -2,7 +2,8 @@
  * Folds changes of one table, in commit order, into what they come to: each identity once, as a row that is there afterwards or as one that is gone. So a
  * target writes a row once, however often it was changed, and no order of writes within a batch can break a unique value that the source never broke.
  */
-import type { ChangeBatch, ChangeRow, Put, RowChange, RowFrame } from '../../model/copy/change.ts'
+import type { ChangeBatch, ChangeRow, Put, RowChange } from '../../model/copy/change.ts'
+import type { RowFrame } from '../../model/copy/frame.ts'
 import { identityName } from '../../model/copy/identity-name.ts'
 import { NameIndex } from '../../model/copy/name-index.ts'
 import { IS_GONE, IS_LEFT, IS_NEW, PackedRows } from '../../model/copy/packed-rows.ts'

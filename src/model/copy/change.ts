@@ -1,4 +1,5 @@
 /** A stream of committed transactions, as every source of changes tells them: rows in canonical form, columns in the order that was asked for. */
+import type { RowFrame } from './frame.ts'
 import type { PackedRows } from './packed-rows.ts'
 import type { Cell, Row } from './rows.ts'
 
@@ -10,32 +11,6 @@ export type LogPosition = bigint
 
 /** A row of a change. `undefined`: the value is unchanged and the source does not tell it (unchanged TOAST). */
 export type ChangeRow = readonly (Cell | undefined)[]
-
-/** How the bytes of a row are read: one layout for all rows of a table, until its columns change. */
-export interface FrameLayout {
-  /** All cells of a row. @param at offset of its first value @throws SluiceError VALUE_REFUSED */
-  cells(data: Buffer, at: number): Row
-  /** Cells of its identity. */
-  identity(data: Buffer, at: number): Row
-}
-
-/**
- * A row as the bytes that its source sent. A target of the same system writes them as they are (`FrameFormat`). Other targets decode the cells on demand, which costs more
- * than all other work on a row.
- */
-export interface RowFrame {
-  /** `identityName` of its identity. */
-  readonly name: string
-  /** Offset and length of the bytes in `data` that are `name` in UTF-8; a length of -1 where no bytes are. */
-  readonly nameAt: number
-  readonly nameLength: number
-  /** Bytes of whole messages; the row begins at the offset `at`. */
-  readonly data: Buffer
-  readonly at: number
-  /** Length of its values, in bytes. */
-  readonly bytes: number
-  readonly layout: FrameLayout
-}
 
 /**
  * Tables are numbers: their places in the list that the stream was opened with. `frame`: the same row as bytes, if the source sent it so; `row` and `key` are decoded on

@@ -2,7 +2,7 @@
  * Finds the slot of a row by the bytes of its name (`RowFrame.nameAt`): an open hash table of numbers, used again for each batch. A map of texts makes a text and an entry of
  * every row, which the garbage collector copies twice.
  */
-import type { RowFrame } from './change.ts'
+import type { RowFrame } from './frame.ts'
 import type { PackedRows } from './packed-rows.ts'
 
 const FREE = -1

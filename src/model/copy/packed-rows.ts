@@ -2,7 +2,7 @@
  * Changed rows of one table as bytes, in columns of numbers: thousands of rows are a few objects, where one object a row kept the garbage collector busy for a quarter of the
  * time (measured with transactions of one row).
  */
-import type { CellBatch, ChangeBatch, FrameLayout, Put, RowFrame } from './change.ts'
+import type { FrameLayout, RowFrame } from './frame.ts'
 import type { Row } from './rows.ts'
 
 /** Flags of a slot. The target should have no row of this identity yet. */
@@ -126,12 +126,6 @@ export class PackedRows {
     return this.layout(slot).cells(this.data(slot), this.at(slot))
   }
 
-  /** As `row`, as a put. */
-  put(slot: number): Put {
-    const put = { row: this.row(slot), key: this.key(slot), base: null }
-    return (this.flags(slot) & IS_NEW) === 0 ? put : { ...put, isNew: true }
-  }
-
   #put(slot: number, { data, at, layout, nameAt, nameLength }: RowFrame, flags: number): void {
     // Rows come block by block, and nearly all of them in one layout.
     if (this.#blocks[this.#blocks.length - 1] !== data) this.#blocks.push(data)
@@ -153,23 +147,6 @@ export class PackedRows {
     this.#nameLength = grown(this.#nameLength, new Int32Array(slots))
     this.#flags = grown(this.#flags, new Uint8Array(slots))
   }
-}
-
-/** The same batch with all of its rows as cells. @throws SluiceError VALUE_REFUSED */
-export function unpacked({ puts, gone, packed }: ChangeBatch): CellBatch {
-  if (packed === undefined) return { puts, gone }
-  const all = { puts: [...puts], gone: [...gone] }
-  for (let slot = 0; slot < packed.length; slot++) {
-    if (!packed.isThere(slot)) continue
-    if ((packed.flags(slot) & IS_GONE) === 0) all.puts.push(packed.put(slot))
-    else all.gone.push(packed.key(slot))
-  }
-  return all
-}
-
-/** Rows of a batch, in whatever form. */
-export function rowsOf({ puts, gone, packed }: ChangeBatch): number {
-  return puts.length + gone.length + (packed?.count ?? 0)
 }
 
 function grown<T extends Int32Array | Uint8Array>(from: T, to: T): T {

@@ -1,6 +1,6 @@
 /** The session that applies changes where a database has one writer: a transaction has the turn of that writer from its first call to its end. */
 import type { ChangeBatch } from '../../model/copy/change.ts'
-import { rowsOf, unpacked } from '../../model/copy/packed-rows.ts'
+import { rowsOf, unpacked } from '../../model/copy/unpacked.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import type { Closing, Statement } from '../copy-port.ts'

@@ -1,7 +1,7 @@
 /** One session that applies changes, transaction by transaction. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { ChangeBatch } from '../../../model/copy/change.ts'
-import { rowsOf, unpacked } from '../../../model/copy/packed-rows.ts'
+import { rowsOf, unpacked } from '../../../model/copy/unpacked.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Closing } from '../../copy-port.ts'

@@ -1,5 +1,7 @@
 /** Rows that came as the bytes of a stream, as COPY's text format and as parameters: what a server printed is what another one of the same settings reads. */
-import type { ChangeBatch, FrameLayout, Put } from '../../../model/copy/change.ts'
+import type { ChangeBatch, Put } from '../../../model/copy/change.ts'
+import type { FrameLayout } from '../../../model/copy/frame.ts'
+import { unpackedPut } from '../../../model/copy/unpacked.ts'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { IS_GONE, IS_NEW, type PackedRows } from '../../../model/copy/packed-rows.ts'
 import type { Row } from '../../../model/copy/rows.ts'
@@ -87,7 +89,7 @@ export class Frames {
         if (fits) goneSlots.push(slot)
         else gone.push(packed.key(slot))
       } else if (fits) slots.push(slot)
-      else puts.push(packed.put(slot))
+      else puts.push(unpackedPut(packed, slot))
     }
     return {
       ...sorted({ puts, gone }, this.#request, this.#written),

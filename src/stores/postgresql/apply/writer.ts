@@ -1,7 +1,8 @@
 /** One session that applies changes, transaction by transaction. A table's small batches go by prepared statements, its large ones through a staging table. */
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { ChangeBatch } from '../../../model/copy/change.ts'
-import { IS_GONE, IS_NEW, rowsOf } from '../../../model/copy/packed-rows.ts'
+import { IS_GONE, IS_NEW } from '../../../model/copy/packed-rows.ts'
+import { rowsOf } from '../../../model/copy/unpacked.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Closing } from '../../copy-port.ts'
 import type { Applied, ChangeRequest, ChangeTable, ChangeWriter } from '../../follow-port.ts'

@@ -2,7 +2,7 @@
  * A row of the stream that is not decoded: the bytes of its message, and the text that tells it from other rows. Most rows are written as they came; cells would cost six
  * times as many objects.
  */
-import type { FrameLayout, RowFrame } from '../../../model/copy/change.ts'
+import type { FrameLayout, RowFrame } from '../../../model/copy/frame.ts'
 import { identityName } from '../../../model/copy/identity-name.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import type { ReadColumn } from '../../read-column.ts'

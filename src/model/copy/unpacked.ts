@@ -1,0 +1,26 @@
+/** Rows of a batch that came as bytes, as cells: for targets that cannot use the bytes. */
+import type { CellBatch, ChangeBatch, Put } from './change.ts'
+import { IS_GONE, IS_NEW, type PackedRows } from './packed-rows.ts'
+
+/** The same batch with all of its rows as cells. @throws SluiceError VALUE_REFUSED */
+export function unpacked({ puts, gone, packed }: ChangeBatch): CellBatch {
+  if (packed === undefined) return { puts, gone }
+  const all = { puts: [...puts], gone: [...gone] }
+  for (let slot = 0; slot < packed.length; slot++) {
+    if (!packed.isThere(slot)) continue
+    if ((packed.flags(slot) & IS_GONE) === 0) all.puts.push(unpackedPut(packed, slot))
+    else all.gone.push(packed.key(slot))
+  }
+  return all
+}
+
+/** Rows of a batch, in whatever form. */
+export function rowsOf({ puts, gone, packed }: ChangeBatch): number {
+  return puts.length + gone.length + (packed?.count ?? 0)
+}
+
+/** Decodes a row that is not gone. @throws SluiceError VALUE_REFUSED */
+export function unpackedPut(packed: PackedRows, slot: number): Put {
+  const put = { row: packed.row(slot), key: packed.key(slot), base: null }
+  return (packed.flags(slot) & IS_NEW) === 0 ? put : { ...put, isNew: true }
+}
