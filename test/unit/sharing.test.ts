@@ -1,6 +1,7 @@
 /** How the work of an operation is divided among workers. */
 import { expect, test } from 'vitest'
 import { sharingOf } from '../../src/engine/distributed/sharing.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
 import { copyOf } from '../support/copy-systems.ts'
 
 const [from, to] = [{ url: 'postgresql://a/x' }, { url: 'postgresql://b/y' }]
@@ -17,4 +18,10 @@ test('tables that are compared again are for one worker each', () => {
 
 test('tables that are followed have one stream, whatever their number', () => {
   expect(sharingOf({ ...copy, follow: {} })).toEqual({ by: 'stream' })
+})
+
+test('who follows by the number of a stream names the source: the ledger has no password for workers', () => {
+  const follow: Operation = { kind: 'follow', stream: '1', to: 'postgresql://t/t', untilCaughtUp: false, untilEqual: false, end: false } // prettier-ignore
+  expect(() => sharingOf(follow)).toThrow('follow is left to workers with --from only')
+  expect(sharingOf({ ...follow, from: 'postgresql://s/s' })).toEqual({ by: 'stream' })
 })

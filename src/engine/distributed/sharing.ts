@@ -32,7 +32,14 @@ export function sharingOf(operation: Operation): Sharing {
   }
   const fields = new Map<string, unknown>(Object.entries(operation))
   const isOn = (field: string): boolean => ![undefined, false].includes(fields.get(field) as undefined)
-  const { by, unless = [], field, stream } = distributes
+  const { by, unless = [], field, stream, needs } = distributes
+  if (needs !== undefined && !isOn(needs)) {
+    throw new SluiceError('BAD_FLAG', `${command} is left to workers with --${needs} only`, {
+      reason:
+        'the ledger has the URL of the source without its password, and workers know databases by names of stores',
+      hint: `name it: --${needs} STORE, one of stores: in sluice.yaml`,
+    })
+  }
   if (stream === true || (stream !== undefined && isOn(stream))) return { by: 'stream' }
   if (by === 'chunks' && !unless.some(isOn)) return { by: 'chunks' }
   const names = field === undefined ? [] : [fields.get(field)].flat().filter((name) => typeof name === 'string')

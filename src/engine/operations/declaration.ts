@@ -101,6 +101,8 @@ export type Declaration<O extends { readonly kind: string }, E extends RunEventT
     readonly unless?: readonly FieldOf<O>[]
     readonly field?: FieldOf<O>
     readonly stream?: true | FieldOf<O>
+    /** An end that one machine would find in the ledger, without its password: workers need the name of a store. */
+    readonly needs?: 'from' & FieldOf<O>
   }
   /** Causes that an alert of it may have; it takes none where it is absent. `by`: fields that say how much is looked at, beside its stores. */
   readonly alerts?: { readonly causes: readonly AlertCause[]; readonly by?: readonly FieldOf<O>[] }

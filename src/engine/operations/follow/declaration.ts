@@ -98,7 +98,7 @@ export const follow: Declaration<FollowOperation, (typeof COPY_EVENTS)[number]> 
   ],
   about: 'stream',
   look: STREAM_LOOK,
-  distributes: { by: 'parts', stream: true },
+  distributes: { by: 'parts', stream: true, needs: 'from' },
   alerts: { causes: FOLLOW_CAUSES },
   events: COPY_EVENTS,
 }
