@@ -110,6 +110,8 @@ export type CopyOptions = {
   readonly moving?: true
   /** What is read is let go, and fails with SOURCE_BUSY, where another session of the server waits for one of its tables to itself; the caller reads it again. */
   readonly yields?: true
+  /** Sessions of a view are ended by the server where the program stands still for as long as a lease: another one has its work by then, and must not wait for its locks. */
+  readonly mortal?: true
   /** Rows of one INSERT, where a service takes them in statements. */
   readonly rowsPerInsert?: number
   /** Where the store says that it has to wait for a service. */

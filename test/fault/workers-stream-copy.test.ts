@@ -151,12 +151,17 @@ describe.skipIf(!POSTGRES_OWN)(`workers that copy for a stream ${POSTGRES_MISSIN
     worker('thawed')
     await stage.until('both copy', async () => Object.keys(await done()).length === 2)
     frozen.signal('SIGSTOP')
+    const [since] = await stage.ask<{ at: string }>(stage.data, 'source', 'SELECT clock_timestamp()::text AS at')
+    const silent = `SELECT pid FROM pg_stat_activity WHERE datname = 'source' AND state = 'idle in transaction' AND state_change < '${since?.at}'`
+    expect(await stage.ask(stage.data, 'source', silent)).not.toEqual([])
     await stage.until('another one has the stream', async () => {
       const rows = await target<{ host: string }>(`SELECT host FROM migration_streams WHERE host IS NOT NULL`)
       return rows.some(({ host }) => host === 'thawed')
     })
     await stage.sluice('ctl', run, 'rate', 'off', '--distributed')
     await stage.until('both tables are live', live)
+    // Whoever wants a table of the source to himself need not wait until it is thawed.
+    await stage.until('the source has let go of it', async () => (await stage.ask(stage.data, 'source', silent)).length === 0) // prettier-ignore
     frozen.signal('SIGCONT')
     await expectEqual()
     await ended(run)

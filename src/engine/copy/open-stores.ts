@@ -14,7 +14,7 @@ import { copyExamples, systemOf } from '../systems.ts'
 import { refuseFolder } from '../database-file.ts'
 import { onSide } from './sides.ts'
 
-export type SourceOptions = Pick<CopyOptions, 'lockWaitMs' | 'moving' | 'yields' | 'onRetry'>
+export type SourceOptions = Pick<CopyOptions, 'lockWaitMs' | 'moving' | 'yields' | 'mortal' | 'onRetry'>
 
 /** A store that does not answer is told of again after so long, ms. */
 const TOLD_AGAIN_MS = 5000

@@ -17,8 +17,8 @@ export const postgresql: SystemDeclaration = {
   copies: {
     atomic: 'chunk',
     tracks: ['PostgreSQL'],
-    open: async ({ url }, { lockWaitMs, moving, yields }) =>
-      (await import('./copy/index.ts')).openPostgresCopy(url, { lockWaitMs, moving, yields }),
+    open: async ({ url }, { lockWaitMs, moving, yields, mortal }) =>
+      (await import('./copy/index.ts')).openPostgresCopy(url, { lockWaitMs, moving, yields, mortal }),
     retire: async (url, options) => (await import('./retirement/index.ts')).openPostgresRetirement(url, options),
   },
 }

@@ -90,6 +90,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
         yields: true,
         ...telling,
         ...(operation.follow === undefined ? {} : { moving: true }),
+        ...(run.sharedRun === undefined ? {} : { mortal: true }),
       }),
     ),
     operation,

@@ -80,6 +80,8 @@ export type PostgresCopyOptions = {
   readonly moving?: true | undefined
   /** What is read is let go, and fails with SOURCE_BUSY, where another session waits for a table to itself. */
   readonly yields?: true | undefined
+  /** The server ends the sessions of a view whose program stands still for as long as a lease. */
+  readonly mortal?: true | undefined
 }
 
 const READERS = 64
@@ -189,8 +191,12 @@ class PostgresCopy implements CopyStore {
 
   async source(signal: AbortSignal): Promise<SourceView> {
     throwIfAborted(signal)
-    const { readers = READERS, moving, yields } = this.#options
-    return openSource(this.#settings, readers, moving === true, yields === true)
+    const { readers = READERS, moving, yields, mortal } = this.#options
+    return openSource(this.#settings, readers, {
+      isMoving: moving === true,
+      yields: yields === true,
+      isMortal: mortal === true,
+    })
   }
 
   async joined(exported: string, signal: AbortSignal): Promise<SourceView> {

@@ -25,20 +25,24 @@ export class Snapshot implements AsyncDisposable {
   readonly #readers: Pool<CopySession>
   readonly #open = new Set<CopySession>()
   #unwatched: () => void = () => undefined
-  /** Of a state that another program holds. */
+  /** Of a state whose sessions the server ends where this program stands still. */
   #heart: NodeJS.Timeout | undefined
   #lost: SluiceError | null = null
 
   /**
    * @param readers sessions at the same time; more wait for their turn
+   * @param isMortal whether the server lets go of it where this program stands still
    * @throws SluiceError as `connect` does; CONNECT_FAILED where a pooler would mix sessions up
    */
-  static async open(settings: PostgresSettings, readers: number): Promise<Snapshot> {
+  static async open(given: PostgresSettings, readers: number, isMortal = false): Promise<Snapshot> {
+    const settings = isMortal ? { ...given, frozenMs: FROZEN_MS } : given
     const holder = await CopySession.open(settings, 'read')
     try {
       await refusePooler(holder, settings)
       await holder.begin(KIND)
-      return await Snapshot.held(settings, holder, readers)
+      const snapshot = await Snapshot.held(settings, holder, readers)
+      if (isMortal) snapshot.#beat()
+      return snapshot
     } catch (error) {
       holder.destroy()
       throw error
@@ -57,7 +61,7 @@ export class Snapshot implements AsyncDisposable {
     try {
       await holder.begin(KIND, `SET TRANSACTION SNAPSHOT ${literal(exported)}`)
       const snapshot = await Snapshot.held(mortal, holder, readers)
-      snapshot.#heart = beat(FROZEN_MS / 3, () => holder.ask('SELECT 1'))
+      snapshot.#beat()
       return snapshot
     } catch (error) {
       holder.destroy()
@@ -88,6 +92,11 @@ export class Snapshot implements AsyncDisposable {
     this.#name = name
     this.point = point
     this.#readers = new Pool(() => this.#opened(), { most: readers, idle: readers }, settings.label)
+  }
+
+  /** The holder is never idle while this program lives. */
+  #beat(): void {
+    this.#heart = beat(FROZEN_MS / 3, () => this.#holder.ask('SELECT 1'))
   }
 
   /** By what other sessions take the state over, in this program or another, while the holder lives. */

@@ -23,19 +23,25 @@ import { streamUnderSignal, underSignal } from './under-signal.ts'
 
 const NEVER = new AbortController().signal
 
+export type ViewOptions = {
+  /** Another view may take the place of this one whenever that helps. */
+  readonly isMoving?: boolean
+  /** The view lets its tables go where another session waits for one to itself: readings fail with SOURCE_BUSY then. */
+  readonly yields?: boolean
+  /** The server ends its sessions where this program stands still for as long as a lease. */
+  readonly isMortal?: boolean
+}
+
 /**
- * @param isMoving whether another view may take the place of this one whenever that helps
- * @param yields whether the view lets its tables go where another session waits for one to itself: readings fail with SOURCE_BUSY then
  * @throws SluiceError CONNECT_FAILED, TLS_FAILED, SOURCE_DENIED … of the source's kind
  */
 export async function openSource(
   settings: PostgresSettings,
   readers: number,
-  isMoving = false,
-  yields = false,
+  { isMoving = false, yields = false, isMortal = false }: ViewOptions = {},
 ): Promise<SourceView> {
   try {
-    const snapshot = await Snapshot.open(settings, readers)
+    const snapshot = await Snapshot.open(settings, readers, isMortal)
     if (yields) snapshot.letGoWhereWanted(isMoving)
     return new PostgresView(settings, snapshot, isMoving)
   } catch (error) {
