@@ -131,6 +131,8 @@ export type CopyDeclaration = {
   readonly batchesByPartition?: true
   /** Systems that it can hold the tables of the Cassandra Data Migrator for, as people write them. */
   readonly tracks?: readonly string[]
+  /** What the parts of `CopyStore.identity` between its slashes are, in words; absent where it is told as a whole. */
+  readonly identity?: readonly string[]
   /**
    * @param place the URL, and the file that it names for systems that have one
    * @throws SluiceError UNSUPPORTED_URL, BAD_CONFIG, CONNECT_FAILED

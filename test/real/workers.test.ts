@@ -55,6 +55,12 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     await stage.ask(stage.data, 'target', 'DROP SCHEMA public CASCADE; CREATE SCHEMA public')
   })
 
+  /** The same name on the same server, and another database. */
+  async function renewTarget(): Promise<void> {
+    await stage.ask(stage.data, 'source', 'DROP DATABASE target WITH (FORCE)')
+    await stage.data.createDatabase('target')
+  }
+
   test('share the chunks of a copy, and whoever has begun it is gone', async () => {
     const run = await stage.distribute(...COPY, '--checkpoint-size', '1000', '--slots', '2')
     expect(await stage.run(run)).toMatchObject({ status: 'running', slots: { queued: 2, working: 0 }, kind: 'copy' })
@@ -126,6 +132,55 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     )
     expect(written?.n).toBe(0)
     await Promise.all([stranger.ended, friend.ended])
+  })
+
+  test('a database that was made anew is looked at anew: no worker refuses a run by what it has seen before', async () => {
+    const first = await stage.distribute(...COPY, '--slots', '1')
+    const worker = stage.worker()
+    await stage.until('the end', async () => (await stage.run(first)).status === 'ok')
+    await renewTarget()
+    const next = await stage.distribute(...COPY, '--slots', '1')
+    await stage.until('its end', async () => {
+      const { status, refusals } = await stage.run(next)
+      expect(refusals).toEqual([])
+      return status === 'ok'
+    })
+    expect(await compared(stage)).toMatchObject({ source: (await compared(stage)).target })
+    worker.signal('SIGTERM')
+    expect(await worker.ended).toBe(0)
+  })
+
+  test('a refusal says by what two databases of one URL differ, and a run goes on once the name means the same one again', async () => {
+    const run = await stage.distribute(...COPY, '--slots', '1')
+    await stage.ask(stage.data, 'source', 'ALTER DATABASE target RENAME TO parked')
+    const oid = async (name: string): Promise<string> => {
+      const sql = `SELECT oid::text FROM pg_database WHERE datname = '${name}'`
+      return (await stage.ask<{ oid: string }>(stage.data, 'source', sql))[0]?.oid ?? ''
+    }
+    await stage.data.createDatabase('target')
+    const worker = stage.worker()
+    await stage.until('a refusal', async () => (await stage.run(run)).refusals.length > 0)
+    const [refusal] = (await stage.run(run)).refusals
+    expect(refusal?.error.reason).toContain(
+      `oid of the database: ${await oid('target')} here, ${await oid('parked')} where the run was begun`,
+    )
+    expect(refusal?.error.hint).toContain('begin the run again')
+    // As if it had refused the run a while ago.
+    await stage.ask(
+      stage.queue,
+      'queue',
+      `UPDATE sluice_queue.sluice_run_refusals SET refused_at = now() - interval '2 min'; DELETE FROM sluice_queue.sluice_workers WHERE ended_at IS NOT NULL`,
+    )
+    await stage.until('its end', async () => (await stage.run(run)).status === 'failed')
+    expect(await stage.run(run)).toMatchObject({
+      error: { code: 'WORKERS_REFUSED', reason: expect.stringContaining('oid of the database') as string },
+    })
+    await stage.ask(stage.data, 'source', 'DROP DATABASE target WITH (FORCE)')
+    await stage.ask(stage.data, 'source', 'ALTER DATABASE parked RENAME TO target')
+    expect((await stage.sluice('ctl', run, 'resume', '--distributed')).code).toBe(0)
+    await stage.until('the end', async () => (await stage.run(run)).status === 'ok')
+    worker.signal('SIGTERM')
+    expect(await worker.ended).toBe(0)
   })
 
   test('a run of another version waits for a worker that fits', async () => {

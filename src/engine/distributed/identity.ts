@@ -3,6 +3,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { NamedStore } from '../../stores/queue-port.ts'
 import { openCopyStore } from '../copy/open-stores.ts'
+import { systemOf } from '../systems.ts'
 import { identifiedFolder, isFolderName } from './folder-identity.ts'
 import { ownUrl, type NamedUrl } from './own-url.ts'
 
@@ -15,42 +16,50 @@ export async function identified({ name, url }: NamedUrl): Promise<NamedStore> {
   return { name, identity: store.identity, label: redactUrl(url) }
 }
 
-/** Looks at each store once in a while: a name may come to mean another database. */
-export class Identities {
-  readonly #known: readonly NamedUrl[]
-  readonly #seen = new Map<string, { readonly identity: string; readonly at: number }>()
-  readonly #now: () => number
-
-  /** @param now ms of any clock that does not jump */
-  constructor(known: readonly NamedUrl[], now: () => number) {
-    this.#known = known
-    this.#now = now
+/**
+ * Asks each store what it is now. No answer is kept: a database may be dropped and created again under its name between two slots.
+ * @throws SluiceError BAD_CONFIG for a store that is another one here, and as `identified`
+ */
+export async function checkStores(stores: readonly NamedStore[], known: readonly NamedUrl[]): Promise<void> {
+  for (const store of stores) {
+    if (isFolderName(store.name)) checkFolder(store.name, store.identity)
+    else await checkDatabase(store, ownUrl(store.name, known))
   }
+}
 
-  /** @throws SluiceError BAD_CONFIG for a store that is another one here, and as `identified` */
-  async check(stores: readonly NamedStore[]): Promise<void> {
-    for (const { name, identity, label } of stores) {
-      if (isFolderName(name)) {
-        checkFolder(name, identity)
-        continue
-      }
-      const own = await this.#identityOf(name)
-      if (own === identity) continue
-      throw new SluiceError('BAD_CONFIG', `the store ${name} of this worker is another database than that of the run`, {
-        where: redactUrl(ownUrl(name, this.#known)),
-        reason: `the run was begun with ${label}`,
-        hint: 'correct stores: in the config file of this worker',
-      })
-    }
-  }
+async function checkDatabase(begun: NamedStore, url: string): Promise<void> {
+  const here = await identified({ name: begun.name, url })
+  if (here.identity === begun.identity) return
+  const difference = identityDifference(url, here.identity, begun.identity)
+  throw new SluiceError(
+    'BAD_CONFIG',
+    `the store ${begun.name} of this worker is another database than that of the run`,
+    here.label === begun.label
+      ? {
+          where: here.label,
+          reason: `${difference}; the URL is the same: the database was created anew or restored since, or the name of its host leads elsewhere here`,
+          hint: 'begin the run again where this database is the right one; where it is not, mend the way from this worker to the one that the run was begun with',
+        }
+      : {
+          where: here.label,
+          reason: `${difference}; the run was begun with ${begun.label}`,
+          hint: 'correct stores: in the config file of this worker',
+        },
+  )
+}
 
-  async #identityOf(name: string): Promise<string> {
-    const seen = this.#seen.get(name)
-    if (seen !== undefined && this.#now() - seen.at < KEPT_MS) return seen.identity
-    const { identity } = await identified({ name, url: ownUrl(name, this.#known) })
-    this.#seen.set(name, { identity, at: this.#now() })
-    return identity
-  }
+/**
+ * By what two databases differ, in words.
+ * @param url of the one that is here: its system names the parts
+ */
+export function identityDifference(url: string, here: string, begun: string): string {
+  const names = systemOf(url)?.copies?.identity ?? []
+  const [own, other] = [here.split('/'), begun.split('/')]
+  const isNamed = own.length === names.length && other.length === names.length
+  const parts = isNamed ? names.map((name, at) => [name, own[at], other[at]] as const) : []
+  const different = parts.filter(([, a, b]) => a !== b)
+  const told = different.length > 0 ? different : [['database', here, begun] as const]
+  return told.map(([name, a, b]) => `${name}: ${a} here, ${b} where the run was begun`).join('; ')
 }
 
 /** @throws SluiceError BAD_CONFIG, NO_SUCH_PATH */
@@ -60,5 +69,3 @@ function checkFolder(folder: string, identity: string): void {
     hint: 'workers on other machines share buckets and databases, and no folders; start one where the run was begun',
   })
 }
-
-const KEPT_MS = 60_000

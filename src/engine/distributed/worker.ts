@@ -20,7 +20,7 @@ import type { ScheduleBook } from '../../stores/schedule-port.ts'
 import type { worker as declared } from '../operations/worker/declaration.ts'
 import type { RunOf } from '../run-context.ts'
 import { isFolderName } from './folder-identity.ts'
-import { Identities } from './identity.ts'
+import { checkStores } from './identity.ts'
 import { ownUrl, type NamedUrl } from './own-url.ts'
 import { Scheduler } from '../schedules/scheduler.ts'
 import { slotEnd } from './slot-end.ts'
@@ -46,7 +46,6 @@ export class Worker {
   readonly #known: readonly NamedUrl[]
   readonly #run: WorkerRun
   readonly #concurrency: number
-  readonly #identities: Identities
   readonly #secrets: readonly string[]
   readonly #refused = new Set<string>()
   /** Somebody has asked for its end by the queue. */
@@ -70,7 +69,6 @@ export class Worker {
     this.#alerts = queue.alerts
     this.#known = known
     this.#run = run
-    this.#identities = new Identities(known, () => run.clock.ticks())
     this.#secrets = known.flatMap(({ url }) => secretsOfUrl(url))
     this.#busyAt = run.clock.ticks()
     this.#stop = AbortSignal.any([run.interrupt.stop, this.#drain.signal])
@@ -154,7 +152,7 @@ export class Worker {
     try {
       const urls = slot.stores.filter(({ name }) => !isFolderName(name))
       stores = urls.map(({ name }) => ({ name, url: ownUrl(name, this.#known) }))
-      await this.#identities.check(slot.stores)
+      await checkStores(slot.stores, this.#known)
     } catch (thrown) {
       const error = redactValue(asSluiceError(thrown).info(), this.#secrets)
       if (error.retryable)

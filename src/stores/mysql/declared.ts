@@ -14,6 +14,7 @@ export const mysql: SystemDeclaration = {
   },
   copies: {
     atomic: 'chunk',
+    identity: ['server', 'name of the database'],
     open: async ({ url }, { lockWaitMs }) => (await import('./copy/index.ts')).openMysqlCopy(url, lockWaitMs),
   },
 }

@@ -17,6 +17,7 @@ export const postgresql: SystemDeclaration = {
   copies: {
     atomic: 'chunk',
     tracks: ['PostgreSQL'],
+    identity: ['system', 'system identifier of the server', 'oid of the database'],
     open: async ({ url }, { lockWaitMs, moving, yields, mortal }) =>
       (await import('./copy/index.ts')).openPostgresCopy(url, { lockWaitMs, moving, yields, mortal }),
     retire: async (url, options) => (await import('./retirement/index.ts')).openPostgresRetirement(url, options),

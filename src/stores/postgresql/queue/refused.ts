@@ -57,7 +57,9 @@ function refusedByAll(
   runId: string,
   refusals: readonly { readonly host: string; readonly error: ErrorInfo }[],
 ): SluiceError {
-  const named = refusals.slice(0, NAMED).map(({ host, error }) => `${host}: ${error.message}`)
+  const named = refusals
+    .slice(0, NAMED)
+    .map(({ host, error }) => `${host}: ${error.message}${error.reason === undefined ? '' : ` (${error.reason})`}`)
   const more = refusals.length - named.length
   return new SluiceError('WORKERS_REFUSED', 'every worker that could take this run refuses it', {
     reason: `${named.join('; ')}${more > 0 ? `; and ${more} more` : ''}`,
