@@ -116,6 +116,38 @@ test('writes a file whole, and over none that it was not told to replace', async
   expect(existsSync(file)).toBe(false)
 })
 
+test('tells of a second comparison only what it has written, and how long it took itself', async () => {
+  const [source, target] = [await makePlace('sqlite', folder), await makePlace('sqlite', folder)]
+  await source.sql(
+    'CREATE TABLE plain (id INTEGER PRIMARY KEY, v INTEGER)',
+    'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900) INSERT INTO plain SELECT i, i FROM n',
+  )
+  const copy = copyOf(source, target, 'plain', { chunkRows: 100 })
+  const first = await perform(copy)
+  expect(first.finished.exitCode).toBe(0)
+  // As if the copy had been made an hour ago.
+  await target.sql(
+    'UPDATE migration_checkpoints SET started_ms = started_ms - 3600000, completed_ms = completed_ms - 3600000',
+    'UPDATE plain SET v = 0 WHERE id IN (7, 8)',
+    'DELETE FROM plain WHERE id = 450',
+    'INSERT INTO plain VALUES (1000, 1)',
+  )
+  // Two rows behind all chunks are copied.
+  await source.sql('INSERT INTO plain VALUES (901, 1), (902, 2)')
+  const again = await perform({ ...copy, again: true, deleteExtra: true })
+  expect(again.finished).toMatchObject({ exitCode: 0 })
+  const of = async ({ events }: Ran): Promise<RunReport['ledger']> =>
+    (JSON.parse(textOf(await perform(asked(events[0]?.runId ?? '', { to: target.url })))) as RunReport).ledger
+  const told = await of(again)
+  expect(told).toMatchObject({ rows: '5', tables: [{ written: '5', equal: '897', removed: '1' }] })
+  expect(Math.max(...(told?.slowest ?? []).map(({ ms }) => ms))).toBeLessThan(600_000)
+  expect(await of(first)).toMatchObject({ rows: '900' })
+  await target.sql('UPDATE plain SET v = 0 WHERE id IN (17, 18)')
+  const fixed = await perform({ ...copy, kind: 'diff', limit: 10, fix: true, deleteExtra: false })
+  expect(fixed.finished).toMatchObject({ exitCode: 0 })
+  expect(await of(fixed)).toMatchObject({ rows: '2', tables: [{ written: '2', equal: '0', removed: '0', chunks: {} }] })
+})
+
 test('says who was asked where nobody knows the run', async () => {
   const { finished } = await perform(asked('12345', { to: to.url }))
   expect(finished.error).toMatchObject({ code: 'BAD_FLAG', message: 'nobody who was asked knows run 12345' })

@@ -15,6 +15,7 @@ import type {
 } from '../../model/report/run-report.ts'
 import { OTHERS_AMONG } from '../../model/report/run-report.ts'
 import { recordedChunks, recordedRuns } from '../copy/ledger/read-runs.ts'
+import { COMPARED } from '../copy/ledger/stored-chunk.ts'
 
 const SHOWN_FAILURES = 50
 const SHOWN_SLOWEST = 10
@@ -66,11 +67,32 @@ export async function ledgerPart(
 const HELD =
   "CASE WHEN proof IN ('echo', 'canonical', 'table') AND COALESCE(target_checksum, '') = '' THEN NULL ELSE proof END"
 
+/** Rows that a run has mended and removed, of each table. */
+async function repairsOf(
+  ledger: LedgerDatabase,
+  runId: bigint,
+): Promise<ReadonlyMap<string, { readonly mended: bigint; readonly removed: bigint }>> {
+  const { castText: text } = ledgerDialect(ledger.dialect).types
+  const of = (condition: string): string => `CAST(SUM(CASE WHEN ${condition} THEN 1 ELSE 0 END) AS ${text})`
+  const rows = await ledger.all(
+    `SELECT schema_name, table_name, ${of("action <> 'delete'")}, ${of("action = 'delete'")} FROM migration_repairs
+     WHERE run_id = ? GROUP BY schema_name, table_name ORDER BY schema_name, table_name`,
+    [runId],
+  )
+  return new Map(
+    rows.map(([schema, table, mended, removed]) => [
+      nameOf(schema, table),
+      { mended: BigInt(String(mended)), removed: BigInt(String(removed)) },
+    ]),
+  )
+}
+
 async function tablesOf(ledger: LedgerDatabase, runId: bigint): Promise<readonly ReportedTable[]> {
   const { castText: text } = ledgerDialect(ledger.dialect).types
   const sum = (column: string): string => `CAST(COALESCE(SUM(${column}), 0) AS ${text})`
+  const compared = `CASE WHEN ${COMPARED} THEN rows_written ELSE 0 END`
   const rows = await ledger.all(
-    `SELECT schema_name, table_name, status, ${HELD}, CAST(COUNT(*) AS ${text}), ${sum('rows_read')}, ${sum('rows_written')}, ${sum('rows_skipped')}, ${sum('rows_quarantined')}
+    `SELECT schema_name, table_name, status, ${HELD}, CAST(COUNT(*) AS ${text}), ${sum('rows_read')}, ${sum('rows_written')}, ${sum(compared)}, ${sum('rows_skipped')}, ${sum('rows_quarantined')}
      FROM migration_checkpoints WHERE run_id = ? GROUP BY schema_name, table_name, status, ${HELD} ORDER BY schema_name, table_name, status, ${HELD}`,
     [runId],
   )
@@ -78,21 +100,44 @@ async function tablesOf(ledger: LedgerDatabase, runId: bigint): Promise<readonly
   for (const [schema, table, status, proof, chunks, ...figures] of rows) {
     const name = nameOf(schema, table)
     const old = tables.get(name)
-    const [read, written, skipped, aside] = figures.map((one) => String(one ?? 0))
+    const [read, held, equal, skipped, aside] = figures.map((one) => String(one ?? 0))
     const state = String(status)
     const kept = proof === null || proof === undefined ? 'none' : String(proof)
     tables.set(name, {
       table: name,
       chunks: { ...old?.chunks, [state]: plus(old?.chunks[state], String(chunks)) },
       read: plus(old?.read, read),
-      written: plus(old?.written, written),
+      written: plus(old?.written, String(BigInt(held ?? 0) - BigInt(equal ?? 0))),
+      equal: plus(old?.equal, equal),
+      removed: '0',
       skipped: plus(old?.skipped, skipped),
       aside: plus(old?.aside, aside),
-      proved:
-        state === 'completed' ? { ...old?.proved, [kept]: plus(old?.proved[kept], written) } : (old?.proved ?? {}),
+      proved: state === 'completed' ? { ...old?.proved, [kept]: plus(old?.proved[kept], held) } : (old?.proved ?? {}),
     })
   }
-  return [...tables.values()]
+  for (const [name, { mended, removed }] of await repairsOf(ledger, runId)) {
+    const old = tables.get(name) ?? untouched(name)
+    // A row of a compared chunk that was mended is not one that was equal.
+    const equal = BigInt(old.equal) > mended ? BigInt(old.equal) - mended : 0n
+    tables.set(name, { ...old, written: plus(old.written, dec(mended)), equal: dec(equal), removed: dec(removed) })
+  }
+  return [...tables.values()].toSorted((a, b) => (a.table < b.table ? -1 : 1))
+}
+
+/** A table no chunk of which is of the run. */
+function untouched(table: string): ReportedTable {
+  const none = dec(0)
+  return {
+    table,
+    chunks: {},
+    read: none,
+    written: none,
+    equal: none,
+    removed: none,
+    skipped: none,
+    aside: none,
+    proved: {},
+  }
 }
 
 async function refusalsOf(ledger: LedgerDatabase, runId: bigint): Promise<readonly ReportedRefusals[]> {

@@ -55,18 +55,20 @@ function ledgerBlocks(part: LedgerPart): readonly Block[] {
     ]),
     heading('Tables'),
     text(
-      'Chunks count for the run that worked on them last: those that a later run has taken over are told of there. Rows are proved where the ledger says so of their chunk, at the time when it was copied.',
+      'Chunks count for the run that worked on them last: those that a later run has taken over are told of there. Rows are proved where the ledger says so of their chunk, at the time when it was copied or compared. Rows that were there already and were compared are equal, and not written.',
     ),
     ...(part.tables.length === 0
       ? [text('No chunk in the ledger is of this run.')]
       : [
           table(
-            ['table', 'chunks', 'read', 'written', 'skipped', 'set aside', 'proof of the rows written'],
+            ['table', 'chunks', 'read', 'written', 'equal', 'removed', 'skipped', 'set aside', 'proof of the rows'],
             part.tables.map((one) => [
               one.table,
               counts(one.chunks),
               one.read,
               one.written,
+              one.equal,
+              one.removed,
               one.skipped,
               one.aside,
               Object.entries(one.proved)

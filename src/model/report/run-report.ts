@@ -22,10 +22,15 @@ export type ReportedTable = {
   /** Chunks by their state. */
   readonly chunks: Readonly<Record<string, Dec>>
   readonly read: Dec
+  /** Rows that this run has written: copied, or mended where they differed. */
   readonly written: Dec
+  /** Rows that were in the target already, and that this run has compared: nothing of them was written. */
+  readonly equal: Dec
+  /** Rows that this run has removed from the target. */
+  readonly removed: Dec
   readonly skipped: Dec
   readonly aside: Dec
-  /** Rows written of completed chunks by the proof that their ledger rows name. */
+  /** Rows of completed chunks by the proof that their ledger rows name. */
   readonly proved: Readonly<Record<string, Dec>>
 }
 

@@ -190,7 +190,7 @@ class TableComparison {
     throttle.moved(Number(comparison.piece.rows))
     if (throttle.limit !== null) await throttle.take(Number(comparison.piece.rows), signal)
     const { source, target } = sumsOf(comparison)
-    const tally = await this.#close(chunk, comparison, point)
+    const tally = await this.#close(chunk, comparison, point, begun)
     if (tally === null) return
     emit({
       type: 'chunk.done',
@@ -275,8 +275,8 @@ class TableComparison {
     await Promise.resolve(view[Symbol.asyncDispose]()).catch(() => undefined)
   }
 
-  /** Notes what a chunk came to, unless rows of it are open. @returns null where it is not proved */
-  async #close(chunk: StoredChunk, comparison: Comparison, point: ReadPoint): Promise<Tally | null> {
+  /** Notes what a chunk came to, unless rows of it are open. @param begun when it was, in ticks @returns null where it is not proved */
+  async #close(chunk: StoredChunk, comparison: Comparison, point: ReadPoint, begun: number): Promise<Tally | null> {
     const { database, owner, planning, plan, emit, name, maxAside } = this.#context
     const { piece, open, newer, extra, refused, removed } = comparison
     const { tally, proved, left } = this.#again
@@ -303,7 +303,8 @@ class TableComparison {
       return null
     }
     const stored = { read, written: read - quarantined, skipped: 0n, quarantined, bytes: 0n }
-    const proof = { scheme: piece.scheme, ...sumsOf(comparison), point, before: chunk.surplus, surplus }
+    const tookMs = this.#around.run.clock.ticks() - begun
+    const proof = { scheme: piece.scheme, ...sumsOf(comparison), point, before: chunk.surplus, surplus, tookMs }
     const also = asideStatements(this.#context, chunk, aside)
     const closed = await patiently(
       () => proveAgain(database, owner, chunk, stored, proof, planning.hold.guard, also),

@@ -4,19 +4,22 @@ import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import { fateOf, type ProcessIdentity, type StoredIdentity } from '../../../shared/owner.ts'
 import type { SqlValue } from '../../../stores/port.ts'
 import { LEASE_MS, type Owner } from './owner.ts'
+import { COMPARED } from './stored-chunk.ts'
 
 export const KILLED = 'killed'
 export const KILLED_DETAIL = 'its program ended before it could note how'
 export const SILENT_DETAIL = 'its process is there, and nothing is heard of it: it stands still'
 
 /**
- * SQL for the rows that a run has written, of chunks that it worked on last, those included that a restart has retired since. The run stands in it as a
- * number: of a column PostgreSQL takes most of a ledger for its chunks, and reads all of it.
+ * SQL for the rows that a run has written: of chunks that it copied last, those included that a restart has retired since, and rows that it has mended. Rows
+ * of chunks that it only compared are none of them. The run stands in it as a number: of a column PostgreSQL takes most of a ledger for its chunks, and reads
+ * all of it.
  */
 export function rowsOf(run: bigint): string {
   const sum = (table: string): string =>
-    `COALESCE((SELECT SUM(COALESCE(c.rows_written, 0)) FROM ${table} c WHERE c.run_id = ${run}), 0)`
-  return `(${sum('migration_checkpoints')} + ${sum('migration_chunk_history')})`
+    `COALESCE((SELECT SUM(COALESCE(c.rows_written, 0)) FROM ${table} c WHERE c.run_id = ${run} AND NOT (${COMPARED})), 0)`
+  const mended = `(SELECT COUNT(*) FROM migration_repairs r WHERE r.run_id = ${run} AND r.action <> 'delete')`
+  return `(${sum('migration_checkpoints')} + ${sum('migration_chunk_history')} + ${mended})`
 }
 
 export type Sign = StoredIdentity & {

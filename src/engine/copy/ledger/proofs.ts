@@ -70,6 +70,8 @@ export async function proveAgain(
     /** Rows of the target less those of the source, as the ledger has it and as it is; null where the range is none of the target, or nobody has noted it. */
     readonly before: bigint | null
     readonly surplus: bigint | null
+    /** How long the comparison took, ms. */
+    readonly tookMs: number
   },
   hold: Statement,
   also: readonly Statement[],
@@ -83,16 +85,19 @@ export async function proveAgain(
     await prepareSurplusChanges(database)
     noted.push(notedChange(database, owner.runId, 'chunk', surplus, held))
   }
+  const { now } = ledgerDialect(database.dialect)
   const answers = await database.batch([
     ...noted,
     {
-      sql: `UPDATE migration_checkpoints SET status = ?, run_id = ?, records_processed = ?, rows_read = ?, rows_written = ?,
+      // Without a claim it is known for a chunk that its run has compared, and not copied.
+      sql: `UPDATE migration_checkpoints SET status = ?, run_id = ?, claim = NULL, started_ms = ${now} - ?, records_processed = ?, rows_read = ?, rows_written = ?,
               rows_skipped = ?, rows_quarantined = ?, proof = ?, source_checksum = ?, target_checksum = ?, read_view = ?, read_position = ?,
-              read_at = ?, surplus = ?, completed_ms = ${ledgerDialect(database.dialect).now}, error_code = ?, error_message = ?
+              read_at = ?, surplus = ?, completed_ms = ${now}, error_code = ?, error_message = ?
             WHERE ${held.sql}`,
       parameters: [
         tally.quarantined > 0n ? 'failed' : 'completed',
         owner.runId,
+        Math.max(0, Math.round(proof.tookMs)),
         tally.written,
         tally.read,
         tally.written,

@@ -15,7 +15,7 @@ export type RecordedRun = {
   readonly startedMs: number | null
   readonly endedMs: number | null
   readonly exitCode: number | null
-  /** Written into the target by chunks that it worked on last. */
+  /** Written into the target: rows of chunks that it copied last, and rows that it has mended. */
   readonly rows: bigint
   readonly detail: string | null
   /** The machine that it is of, where that is another one. */

@@ -47,6 +47,8 @@ export const CLOSED = `(status = 'completed' OR (status = 'failed' AND COALESCE(
 export const OF_TABLE = 'table_name = ? AND schema_name = ?'
 /** Of `heldBy`: nobody else has taken the chunk since it was claimed. */
 export const HELD = "id = ? AND fence = ? AND owner = ? AND status = 'in_progress'"
+/** The run that has it compared the chunk and copied none of it: whoever copies a chunk leaves its claim there. */
+export const COMPARED = `claim IS NULL AND ${CLOSED}`
 /** Beside `status = 'failed'`: nothing of the chunk is there. */
 export const BROKEN = `COALESCE(error_code, '') <> '${ASIDE_CODE}'`
 
