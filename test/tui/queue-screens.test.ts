@@ -343,6 +343,31 @@ it('shows schedules: what runs when, how it came, and why one does not', async (
   await app.press(['esc'], /running +copy/)
 })
 
+it('says of each list when it was told itself, where the queue is away', async () => {
+  const from = queueOf({})
+  const app = start(from)
+  const [early, late] = [/shown is \d\d:06:00/, /shown is \d\d:16:00/]
+  await app.until('213')
+  await app.press(['2'], /running +copy/)
+  await app.press(['j', 'j', 'enter'], 'host2')
+  await app.press(['esc'], /running +copy/)
+  await app.press(['T'], 'old-orders')
+  app.clock.now += 600_000
+  // Answered once more, for this screen alone.
+  const { length } = from.asked
+  await expect.poll(() => from.asked.length, { timeout: 6_000 }).toBeGreaterThan(length + 1)
+  from.leave(new SluiceError('CONNECT_FAILED', 'the server refuses connections'))
+  await app.until('is away')
+  expect(app.screen()).toMatch(late)
+  await app.press(['esc'], /not known +copy/)
+  expect(app.screen()).toMatch(early)
+  await app.press(['enter'], 'host2')
+  expect(app.screen()).toMatch(early)
+  await app.press(['esc'], /not known +copy/)
+  await app.press(['w'], 'Runs › workers')
+  expect(app.screen()).toMatch(late)
+})
+
 it('drains a worker once that is asked; one that drains has no such key', async () => {
   const from = queueOf({})
   const app = start(from)

@@ -135,7 +135,7 @@ export class Session implements Acting {
     this.timelines = new Pictures(workbench, store, TIMELINES)
     this.#runs = new RunsWatch(workbench, store, clock)
     this.ledger = new LedgerLook(workbench, store)
-    this.shared = new SharedRuns(workbench, store, (text, tone) => this.flash(text, tone))
+    this.shared = new SharedRuns(workbench, store, clock, (text, tone) => this.flash(text, tone))
     this.#queueWatch = new QueueWatch(workbench, store, clock)
     this.commands = terminal.commands
     this.lifecycles = new Lifecycles(workbench, store, terminal.lifecycle)

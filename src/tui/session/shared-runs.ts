@@ -1,6 +1,7 @@
 /** Orders to runs that workers share. They go to the queue one after the other, and are shown as on their way until it has noted them. */
 import type { SharedRun, Workbench } from '../../engine/workbench.ts'
 import type { RunWishes, WorkerRow } from '../../model/distributed.ts'
+import type { Clock } from '../../shared/clock.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { Action } from '../state/action.ts'
 import type { Dialog, State } from '../state/state.ts'
@@ -13,13 +14,15 @@ const CHANGED = { pause: 'is paused', resume: 'goes on', 'run-now': 'runs now' }
 export class SharedRuns {
   readonly #queue: Workbench['queue']
   readonly #store: Store<State, Action>
+  readonly #clock: Pick<Clock, 'now'>
   readonly #flash: Flash
   #last: Promise<void> = Promise.resolve()
   #waiting = 0
 
-  constructor(workbench: Workbench, store: Store<State, Action>, flash: Flash) {
+  constructor(workbench: Workbench, store: Store<State, Action>, clock: Pick<Clock, 'now'>, flash: Flash) {
     this.#queue = workbench.queue
     this.#store = store
+    this.#clock = clock
     this.#flash = flash
   }
 
@@ -47,7 +50,8 @@ export class SharedRuns {
     if (queue === undefined) return
     this.#last = this.#last.then(async () => {
       try {
-        this.#store.dispatch({ type: 'queue-workers', workers: await queue.drain(workerId) })
+        const workers = await queue.drain(workerId)
+        this.#store.dispatch({ type: 'queue-workers', workers, now: this.#clock.now() })
         this.#flash(`process ${pid} on ${host} takes nothing new, and ends`, 'ok')
       } catch (thrown) {
         const { message, hint } = asSluiceError(thrown)
@@ -62,7 +66,7 @@ export class SharedRuns {
     this.#last = this.#last.then(async () => {
       try {
         const { notes, schedules } = await queue.changeSchedule(name, change)
-        this.#store.dispatch({ type: 'queue-schedules', schedules })
+        this.#store.dispatch({ type: 'queue-schedules', schedules, now: this.#clock.now() })
         this.#flash([`${name} ${CHANGED[change]}`, ...notes].join('; '), 'ok')
       } catch (thrown) {
         const { message, hint } = asSluiceError(thrown)

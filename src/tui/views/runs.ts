@@ -179,7 +179,7 @@ const nameAndQueue = (name: string, where: string): string => (where === 'queue'
 /** Below the list one line says how the queue does. */
 function withQueue(lines: readonly Line[], { queue }: State, cells: number, body: number): Line[] {
   if (queue === null) return block(lines, cells, body)
-  return [...block(lines, cells, body - 1), ...block([queueLine(queue, cells)], cells, 1)]
+  return [...block(lines, cells, body - 1), ...block([queueLine(queue, 'runs', cells)], cells, 1)]
 }
 
 /** In place of runs. */

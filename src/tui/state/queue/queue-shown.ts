@@ -14,14 +14,18 @@ export type QueueView =
   | { readonly kind: 'schedules'; readonly at: KeyedPosition }
   | { readonly kind: 'run'; readonly runId: string; readonly at: KeyedPosition }
 
+/** What is told of a queue by itself: each has the time of its own last answer. */
+export type QueueList = 'runs' | 'workers' | 'schedules' | 'run'
+
 export type QueueShown = {
   /** URL without password. */
   readonly label: string
   /** Why the last question was not answered; null where it was, or none was asked yet. */
   readonly error: ErrorInfo | null
-  /** Of the newest answer: by the clock of the queue's database, and by ours. Null before there is one. */
+  /** Of the newest answer, by the clock of the queue's database; null before there is one. */
   readonly now: number | null
-  readonly heardAt: number | null
+  /** When each was last told, by our clock; null before it was. */
+  readonly heardAt: Readonly<Record<QueueList, number | null>>
   /** Of workers that take what is begun by this program. */
   readonly program: string | null
   /** Newest first. */
@@ -43,15 +47,15 @@ export type QueueAction =
   | { readonly type: 'queue-ordered'; readonly runId: string; readonly wishes: RunWishes }
   /** @property run as the queue has it with what was ordered; null where it was not noted */
   | { readonly type: 'queue-noted'; readonly run: SharedRun | null }
-  | { readonly type: 'queue-workers'; readonly workers: readonly WorkerRow[] }
-  | { readonly type: 'queue-schedules'; readonly schedules: readonly ScheduleEvent[] }
+  | { readonly type: 'queue-workers'; readonly workers: readonly WorkerRow[]; readonly now: number }
+  | { readonly type: 'queue-schedules'; readonly schedules: readonly ScheduleEvent[]; readonly now: number }
 
 export function freshQueue(label: string): QueueShown {
   return {
     label,
     error: null,
     now: null,
-    heardAt: null,
+    heardAt: { runs: null, workers: null, schedules: null, run: null },
     program: null,
     runs: [],
     workers: [],

@@ -14,7 +14,12 @@ export function reduceQueue(state: State, action: QueueAction): State {
         ...queue,
         error: null,
         now: seen.now,
-        heardAt: now,
+        heardAt: {
+          runs: runs === null ? queue.heardAt.runs : now,
+          workers: workers === null ? queue.heardAt.workers : now,
+          schedules: schedules === null ? queue.heardAt.schedules : now,
+          run: run === null ? queue.heardAt.run : now,
+        },
         program: seen.program,
         ...(runs === null ? {} : { runs }),
         ...(workers === null ? {} : { workers }),
@@ -26,9 +31,15 @@ export function reduceQueue(state: State, action: QueueAction): State {
     case 'queue-away':
       return { ...state, queue: { ...queue, error: action.error } }
     case 'queue-workers':
-      return { ...state, queue: { ...queue, workers: action.workers } }
+      return {
+        ...state,
+        queue: { ...queue, workers: action.workers, heardAt: { ...queue.heardAt, workers: action.now } },
+      }
     case 'queue-schedules':
-      return { ...state, queue: { ...queue, schedules: action.schedules } }
+      return {
+        ...state,
+        queue: { ...queue, schedules: action.schedules, heardAt: { ...queue.heardAt, schedules: action.now } },
+      }
     case 'queue-ordered': {
       const { runId, wishes } = action
       const before = queue.sent?.runId === runId ? queue.sent.wishes : {}

@@ -15,6 +15,7 @@ import {
   sharedWord,
   slotWord,
   takers,
+  type QueueList,
   type QueueShown,
 } from '../../state/queue/queue-shown.ts'
 import type { State } from '../../state/state.ts'
@@ -65,7 +66,7 @@ function headOf(state: State, run: SharedRun, queue: QueueShown, cells: number, 
   const sums = `${cells < 60 ? '' : `rows ${count(Number(run.rows))}   `}${plural(run.chunks, 'chunk')}`
   return [
     spread([span(` ${command}`)], [stands, span(' ')], cells),
-    ...(queue.error === null ? [] : [queueLine(queue, cells)]),
+    ...(queue.error === null ? [] : [queueLine(queue, listOf(run.runId, queue), cells)]),
     ...(run.status === 'running' ? [] : endLines(run, cells, roomy)),
     line(` ${cells < 60 ? `${count(Number(run.rows))} rows` : sums}${pace}${cells < 60 ? '' : time}`),
     ...(order === null ? [] : [order]),
@@ -74,6 +75,9 @@ function headOf(state: State, run: SharedRun, queue: QueueShown, cells: number, 
     ...(roomy ? [line(` slots  ${slotCounts(words)}`), aboutLine(run, state, cells)] : []),
   ]
 }
+
+/** What tells of a run: before it was asked for by itself, the list of runs does. */
+const listOf = (runId: string, { run }: QueueShown): QueueList => (run?.runId === runId ? 'run' : 'runs')
 
 /** By whom and when it was begun, and where its slots wait. */
 function aboutLine(run: SharedRun, { now }: State, cells: number): Line {
@@ -100,7 +104,12 @@ function endLines(run: SharedRun, cells: number, roomy: boolean): Line[] {
 
 /** Said where slots wait and nobody would take them. */
 function untaken(run: SharedRun, queue: QueueShown): readonly string[] {
-  if (run.status !== 'running' || run.slots.working > run.slots.lost || queue.error !== null || queue.heardAt === null)
+  if (
+    run.status !== 'running' ||
+    run.slots.working > run.slots.lost ||
+    queue.error !== null ||
+    queue.heardAt.workers === null
+  )
     return []
   if (run.wishes.stop === true || takers(run, queue).length > 0) return []
   const of = run.queue === null ? '' : ` --queues ${clean(run.queue)}`
@@ -182,7 +191,11 @@ export function sharedRunScreen(state: State, cells: number): Line[] {
   if (run === null) {
     const isUnknown = queue.run?.runId === view.runId && queue.run.found === null
     const text = isUnknown ? `the queue does not know run ${view.runId} any more` : 'reading …'
-    return block([queueLine(queue, cells), [], line(`   ${text}`, isUnknown ? 'bad' : 'muted')], cells, body)
+    return block(
+      [queueLine(queue, listOf(view.runId, queue), cells), [], line(`   ${text}`, isUnknown ? 'bad' : 'muted')],
+      cells,
+      body,
+    )
   }
   const { head, list, below } = parts(state, run, queue, cells)
   const lines = slotLines(state)

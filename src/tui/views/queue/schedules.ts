@@ -94,7 +94,7 @@ export function schedulesScreen(state: State, cells: number): Line[] {
       : [line('   there is none; schedule add, in the palette, has a command come again', 'muted')]
   return block(
     [
-      queueLine(queue, cells),
+      queueLine(queue, 'schedules', cells),
       grid.head,
       ...block(lines.length === 0 ? empty : rows, cells, height),
       ...(below(state) === 0 ? [] : detail(state, cells)),

@@ -14,6 +14,7 @@ import {
   isHeld,
   sharedWord,
   workerWord,
+  type QueueList,
   type QueueShown,
   type SharedWord,
   type SlotWord,
@@ -140,17 +141,18 @@ function heardBy(all: number, deaf: number, word: SharedWord): string {
 /** A URL as a place: without system, who logs in and settings of the connection. */
 export const placeText = (url: string): string => clean(url.replace(/^\w+:\/\/(?:[^/@]*@)?/, '').replace(/\?.*$/, ''))
 
-/** How the queue does, in one line. @param more behind it, where there is room */
-export function queueLine(queue: QueueShown, cells: number, more = ''): Line {
+/** How the queue does, in one line. @param list that is shown beside it @param more behind it, where there is room */
+export function queueLine(queue: QueueShown, list: QueueList, cells: number, more = ''): Line {
   const label = (room: number): string => cutMiddle(placeText(queue.label), Math.max(8, room))
   if (queue.error !== null) {
     const { message, reason } = queue.error
-    const since = queue.heardAt === null ? '' : `, shown is ${timeOfDay(queue.heardAt)}`
+    const heardAt = queue.heardAt[list]
+    const since = heardAt === null ? '' : `, shown is ${timeOfDay(heardAt)}`
     const why = `${clean(message)}${reason === undefined ? '' : `: ${clean(reason)}`}`
     const text = `${since}; tries again · ${why}`
     return line(` queue ${label(Math.min(40, Math.floor(cells / 3)))} is away${text}`, 'bad')
   }
-  if (queue.heardAt === null) return line(` queue ${label(cells - 18)}: asking …`, 'muted')
+  if (queue.heardAt.workers === null) return line(` queue ${label(cells - 18)}: asking …`, 'muted')
   const counts = workerCounts(queue)
   const told = `${counts.text}${more}`
   const head = `queue ${placeText(queue.label)}: `

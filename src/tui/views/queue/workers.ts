@@ -91,12 +91,14 @@ export function workersScreen(state: State, cells: number): Line[] {
   const height = workersHeight(state)
   const rows = rowsInSight(grid, lines, view.at, height)
   const empty =
-    queue.heardAt === null ? [] : [line('   none was heard of in the last day; sluice worker starts one', 'muted')]
+    queue.heardAt.workers === null
+      ? []
+      : [line('   none was heard of in the last day; sluice worker starts one', 'muted')]
   const ended = queue.workers.filter(({ state: one }) => one === 'ended').length
   const more = ended === 0 ? '' : `, ${count(ended)} ended in the last day`
   return block(
     [
-      queueLine(queue, cells, more),
+      queueLine(queue, 'workers', cells, more),
       grid.head,
       ...block(lines.length === 0 ? empty : rows, cells, height),
       ...(below(state) === 0 ? [] : detail(state, queue, cells)),
