@@ -343,6 +343,35 @@ it('shows schedules: what runs when, how it came, and why one does not', async (
   await app.press(['esc'], /running +copy/)
 })
 
+it.each([
+  [80, 24],
+  [120, 40],
+])('leaves a space between columns, however long their words are, at %dx%d', async (columns, rows) => {
+  const run: SharedRun = { ...shared, kind: 'partition-ensure', about: 'arc.ev' }
+  const from = queueOf({ run })
+  const app = start(from, columns, rows)
+  /** Where a column begins, in the heading of the list and in the row that has a word in it. */
+  const placeOf = (title: string, word: RegExp): readonly (number | undefined)[] => {
+    const lines = app.screen().split('\n')
+    const head = lines.find((line) => line.includes(` ${title}`)) ?? ''
+    const found = lines.find((line) => word.test(line)) ?? ''
+    return [head.indexOf(title), word.exec(found)?.index]
+  }
+  const stands = (title: string, word: RegExp): void => {
+    const [head, row] = placeOf(title, word)
+    expect([title, row]).toEqual([title, head])
+  }
+  await app.until('213')
+  await app.press(['2'], 'arc.ev')
+  stands('COMMAND', /(?<= )partition-en/)
+  stands('TABLE', /(?<= )arc\.ev/)
+  await app.press(['T'], 'old-orders')
+  from.leave(new SluiceError('CONNECT_FAILED', 'the server refuses connections'))
+  await app.until('not known')
+  stands('STATE', /(?<= ). not known(?= )/)
+  stands('CAME', /(?<= ). ok(?= |$)/)
+})
+
 it('says of each list when it was told itself, where the queue is away', async () => {
   const from = queueOf({})
   const app = start(from)

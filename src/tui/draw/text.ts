@@ -69,6 +69,11 @@ export function padEnd(text: string, cells: number): string {
   return cut + ' '.repeat(Math.max(0, cells - width(cut)))
 }
 
+/** A cell before another one: exactly `cells` wide, and its last one is blank. */
+export function column(text: string, cells: number): string {
+  return `${padEnd(text, cells - 1)} `
+}
+
 /** Exactly `cells` wide, text at the right. */
 export function padStart(text: string, cells: number): string {
   const cut = cutEnd(text, cells)

@@ -2,7 +2,7 @@
 import { clockSpan, count, msOf, moment, percent, plural, rate, seconds } from '../draw/format.ts'
 import type { Line } from '../draw/line.ts'
 import { block, chosen, line, span } from '../draw/line.ts'
-import { clean, cutMiddle, padEnd, wrap } from '../draw/text.ts'
+import { clean, column, cutMiddle, padEnd, wrap } from '../draw/text.ts'
 import { marksOf } from '../draw/theme.ts'
 import { share } from '../run/run-view.ts'
 import { geometry } from '../state/geometry.ts'
@@ -151,6 +151,12 @@ function ledgerCells(run: CopyRunEvent, state: State): Cells {
 /** Cells of the column that says where a run runs. */
 const WHERE = 9
 
+/** Cells of the word for how a run stands, behind its mark. */
+const STATUS = 10
+
+/** Cells of the column that says what runs: on a wide screen the longest name that may be queued has room. */
+const COMMAND = { wide: 17, small: 14 } as const
+
 /** Where a row has room for what it is and what it is about, and for nothing else. */
 const NARROW = 60
 
@@ -195,11 +201,12 @@ export function runsScreen(state: State, cells: number): Line[] {
   const rows = runRows(state)
   const wide = cells >= 100
   const places = state.queue !== null
+  const command = wide ? COMMAND.wide : COMMAND.small
   // Where there is no column for it, what is said begins with where.
   const name = Math.max(14, Math.min(40, Math.floor(cells * 0.25)) - (places ? (wide ? WHERE : 6) : 0))
   if (cells < NARROW) return narrowList(state, rows, cells, body)
   const head = line(
-    `   ${padEnd('STARTED', 12)}${padEnd('STATUS', 12)}${padEnd('COMMAND', 14)}${padEnd('TABLE', name)}${'TIME'.padStart(9)}  ${wide ? padEnd('RUN', 21) : ''}${places && wide ? padEnd('WHERE', WHERE) : ''}SAID`,
+    `   ${padEnd('STARTED', 12)}${padEnd('STATUS', 12)}${padEnd('COMMAND', command)}${padEnd('TABLE', name)}${'TIME'.padStart(9)}  ${wide ? padEnd('RUN', 21) : ''}${places && wide ? padEnd('WHERE', WHERE) : ''}SAID`,
     'strong',
   )
   const lines: Line[] = []
@@ -209,10 +216,10 @@ export function runsScreen(state: State, cells: number): Line[] {
     const c = cellsOf(row, state)
     const here = i === state.runs.at.cursor
     const drawn: Line = [
-      span(` ${here ? marks.row : ' '} ${padEnd(c.started, 12)}`),
+      span(` ${here ? marks.row : ' '} ${column(c.started, 12)}`),
       runMark(c.status === 'live' ? 'running' : c.status, marks),
       span(
-        ` ${padEnd(clean(c.status), 10)}${padEnd(clean(c.command), 14)}${padEnd(cutMiddle(tableName(c.table, state.lake), name - 1), name)}${c.time.padStart(9)}  `,
+        ` ${column(clean(c.status), STATUS)}${column(clean(c.command), command)}${column(cutMiddle(tableName(c.table, state.lake), name - 1), name)}${c.time.padStart(9)}  `,
       ),
       ...(wide ? [span(padEnd(c.run, 21), 'muted')] : []),
       ...(places && wide ? [span(padEnd(clean(c.where), WHERE - 1) + ' ')] : []),

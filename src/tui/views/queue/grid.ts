@@ -1,7 +1,6 @@
 /** A list of a queue's screen as columns: which of them there is room for, the head and the rows. */
 import type { Line, Span } from '../../draw/line.ts'
-import { cell, chosen, lineText, span } from '../../draw/line.ts'
-import { cutEnd, width } from '../../draw/text.ts'
+import { cell, chosen, fit, span } from '../../draw/line.ts'
 import { marksOf } from '../../draw/theme.ts'
 import { cursorIn } from '../../state/queue/queue-rows.ts'
 import type { KeyedPosition } from '../../state/queue/queue-shown.ts'
@@ -38,8 +37,7 @@ export function gridOf<R>(
   const wide = Math.max(0, cells - fixed)
   const place = (text: string | readonly Span[], size: number): readonly Span[] => {
     if (typeof text === 'string') return [cell(text, size === 0 ? wide : size)]
-    const cut = cutEnd(lineText(text), Math.abs(size))
-    return [...text, span(' '.repeat(Math.max(0, Math.abs(size) - width(cut))))]
+    return fit(text, Math.abs(size))
   }
   const drawn = (texts: readonly (string | readonly Span[])[], lead: string): Line => [
     span(lead),

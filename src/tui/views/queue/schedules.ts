@@ -28,8 +28,8 @@ function columnsOf(queue: QueueShown, state: State): readonly Column<ScheduleLin
   const { now } = state
   const narrow = state.size.columns < 60
   return [
-    { title: 'SCHEDULE', cells: narrow ? 14 : 20, draw: ({ schedule }) => clean(schedule.schedule) },
-    { title: 'STATE', cells: 10, draw: ({ schedule }) => [standing(schedule, queue, marks)] },
+    { title: 'SCHEDULE', cells: narrow ? 13 : 20, draw: ({ schedule }) => clean(schedule.schedule) },
+    { title: 'STATE', cells: 11, draw: ({ schedule }) => [standing(schedule, queue, marks)] },
     {
       title: 'NEXT',
       cells: 11,
