@@ -323,7 +323,8 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
       [['--', 'sync', '--all', '--watch', '--database-url', 'cold'], 'sync --watch goes on until somebody stops it'],
       [['--every', '7m', ...ENSURE], 'a day does not hold 7m'],
       [['--every', 'month', '--day', '0', ...ENSURE], '--day 0'],
-      [['--every', '1h', '--at', '02:00', ...ENSURE], '--every 1h excludes --at'],
+      [['--every', '1h', '--at', '02:00', ...ENSURE], '--every 1h does not heed --at'],
+      [['--every', '1m', '--zone', 'Mars/X', ...ENSURE], '--zone Mars/X'],
       [['--every', 'day', '--zone', 'Mars/Base', ...ENSURE], '--zone Mars/Base'],
       [[], 'no command is given'],
     ] as const) {

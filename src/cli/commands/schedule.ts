@@ -1,25 +1,22 @@
 /** schedule: a command that comes again, with what it is read with. */
 import path from 'node:path'
 import process from 'node:process'
-import { DEFAULT_CALENDAR, CALENDAR_UNITS } from '../../engine/calendar/calendar.ts'
 import { foldersOf, withNames } from '../../engine/distributed/sharing.ts'
 import { queueable } from '../../engine/distributed/queued-run.ts'
 import { defaultNumber, destructionsOf } from '../../engine/operations/facts.ts'
 import type { Operation } from '../../engine/operations/list.ts'
-import { intervalOf, minuteOf, ruleText } from '../../engine/schedules/rule-text.ts'
+import { ruleText } from '../../engine/schedules/rule-text.ts'
 import { refuseUnlessItComesAgain } from '../../engine/schedules/work.ts'
-import type { ScheduleRule } from '../../engine/schedules/rule.ts'
 import { CATCH_UP } from '../../model/schedule.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl, secretsOfUrl } from '../../shared/redact.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import { shellWords } from '../../shared/shell-words.ts'
 import { flag, given, list, optionalCount, optionalText, text, type Arguments } from '../arguments.ts'
-import { calendarWish } from '../calendar-flags.ts'
 import { withConfig } from '../config-search.ts'
-import { parseDuration } from '../duration.ts'
 import { allStores } from '../named-stores.ts'
 import { chooseQueue } from '../queue-choice.ts'
+import { scheduleRule } from '../schedule-rule.ts'
 import { operate, type Command, type Request, type RequestContext } from './command.ts'
 
 const NAME = /^[A-Za-z0-9][\w.-]{0,62}$/
@@ -99,7 +96,7 @@ async function add(name: string, args: Arguments, context: RequestContext): Prom
       kind: 'schedule-add',
       ...queueOf(args, context),
       name,
-      rule: ruleText(ruleOf(args, context)),
+      rule: ruleText(scheduleRule(args, context.defaults)),
       catchUp: CATCH_UP.find((word) => word === optionalText(args, 'catch-up')) ?? 'last',
       words: kept,
       commandLine: ['sluice', ...kept.map(shellQuote)].join(' '),
@@ -124,7 +121,7 @@ async function print(name: string, args: Arguments, context: RequestContext): Pr
   return operate({
     kind: 'schedule-print',
     name,
-    rule: ruleText(ruleOf(args, context)),
+    rule: ruleText(scheduleRule(args, context.defaults)),
     words: withConfig([...words, '--ci'], optionalText(args, 'config') ?? null),
     destroys: refuseUnconfirmed(scheduled),
     folder: process.cwd(),
@@ -185,30 +182,6 @@ function refuseSecrets(words: readonly string[], urls: readonly string[]): void 
   throw new SluiceError('BAD_FLAG', `the command would hold the password of ${redactUrl(url)}`, {
     hint: 'write the URL below stores: in the config file, and name it by that',
   })
-}
-
-/** @throws SluiceError BAD_FLAG */
-function ruleOf(args: Arguments, { defaults }: RequestContext): ScheduleRule {
-  const every = optionalText(args, 'every') ?? 'day'
-  const unit = CALENDAR_UNITS.find((word) => word === every.toLowerCase())
-  const at = optionalText(args, 'at')
-  const day = optionalText(args, 'day')
-  if (unit === undefined) {
-    if (at !== undefined || (day !== undefined && day !== '1')) {
-      throw new SluiceError('BAD_FLAG', `--every ${every} excludes ${at === undefined ? '--day' : '--at'}`, {
-        hint: 'parts of a day are counted from midnight UTC; day, week, month, quarter and year have times',
-      })
-    }
-    return intervalOf(every.toLowerCase() === 'hour' ? 3_600_000 : parseDuration('--every', every), every)
-  }
-  const calendar = { ...DEFAULT_CALENDAR, ...calendarWish(args, defaults), unit }
-  return { every: 'period', calendar, day: dayOf(day ?? '1'), minute: minuteOf(at ?? '00:00') }
-}
-
-function dayOf(word: string): number {
-  const day = Number(word)
-  if (/^-?\d{1,3}$/.test(word) && day !== 0 && Math.abs(day) <= 366) return day
-  throw new SluiceError('BAD_FLAG', `--day ${word} is no day of a period`, { hint: '1 is its first day, -1 its last' })
 }
 
 function nameOf(args: Arguments): string {

@@ -1,0 +1,66 @@
+/** When a schedule runs, by the options of `schedule add` and `print`. */
+import { CALENDAR_UNITS, DEFAULT_CALENDAR, type CalendarUnit } from '../engine/calendar/calendar.ts'
+import type { RULE } from '../engine/operations/schedule-add/declaration.ts'
+import { intervalOf, minuteOf } from '../engine/schedules/rule-text.ts'
+import type { ScheduleRule } from '../engine/schedules/rule.ts'
+import { SluiceError } from '../shared/errors.ts'
+import { optionalText, type Arguments } from './arguments.ts'
+import { calendarWish } from './calendar-flags.ts'
+import { parseDuration } from './duration.ts'
+
+type RuleOption = Exclude<(typeof RULE)[number], 'every'>
+
+/** Which options change when a rule comes, or what its periods are called. A part of a day is counted from midnight UTC. */
+const HEEDED: Readonly<Record<CalendarUnit | 'part', readonly RuleOption[]>> = {
+  part: [],
+  day: ['at', 'zone'],
+  week: ['at', 'zone', 'day', 'first-weekday'],
+  month: ['at', 'zone', 'day'],
+  quarter: ['at', 'zone', 'day', 'first-month', 'year-offset'],
+  year: ['at', 'zone', 'day', 'first-month', 'year-offset'],
+}
+
+/**
+ * @param defaults of the config file, which holds for all calendars: what a rule does not heed of it is passed over
+ * @throws SluiceError BAD_FLAG also for an option that the rule does not heed
+ */
+export function scheduleRule(args: Arguments, defaults: Parameters<typeof calendarWish>[1]): ScheduleRule {
+  const every = optionalText(args, 'every') ?? 'day'
+  const unit = CALENDAR_UNITS.find((word) => word === every.toLowerCase())
+  const at = optionalText(args, 'at')
+  const day = dayOf(optionalText(args, 'day') ?? '1')
+  refuseUnheeded(args, every, unit ?? 'part', day)
+  if (unit === undefined)
+    return intervalOf(every.toLowerCase() === 'hour' ? 3_600_000 : parseDuration('--every', every), every)
+  const calendar = { ...DEFAULT_CALENDAR, ...calendarWish(args, defaults), unit }
+  return { every: 'period', calendar, day, minute: minuteOf(at ?? '00:00') }
+}
+
+/** An option that says what holds anyhow is no mistake. */
+function refuseUnheeded(args: Arguments, every: string, unit: CalendarUnit | 'part', day: number): void {
+  // As they are typed, without the config file; each is checked, whether it is heeded or not.
+  const { firstMonth, yearOffset, firstWeekday, zone } = { ...DEFAULT_CALENDAR, ...calendarWish(args, {}) }
+  const said: Readonly<Record<RuleOption, boolean>> = {
+    at: optionalText(args, 'at') !== undefined,
+    day: day !== 1,
+    'first-month': firstMonth !== DEFAULT_CALENDAR.firstMonth,
+    'year-offset': yearOffset !== DEFAULT_CALENDAR.yearOffset,
+    'first-weekday': firstWeekday !== DEFAULT_CALENDAR.firstWeekday,
+    zone: zone !== DEFAULT_CALENDAR.zone,
+  }
+  const options = Object.keys(said) as RuleOption[]
+  const unheeded = options.find((option) => said[option] && !HEEDED[unit].includes(option))
+  if (unheeded === undefined) return
+  const units = CALENDAR_UNITS.filter((one) => HEEDED[one].includes(unheeded))
+  throw new SluiceError('BAD_FLAG', `--every ${every} does not heed --${unheeded}`, {
+    ...(unit === 'part' ? { reason: 'parts of a day are counted from midnight UTC' } : {}),
+    hint: `leave it out, or take --every ${units.join(', ')}`,
+  })
+}
+
+/** @throws SluiceError BAD_FLAG */
+function dayOf(word: string): number {
+  const day = Number(word)
+  if (/^-?\d{1,3}$/.test(word) && day !== 0 && Math.abs(day) <= 366) return day
+  throw new SluiceError('BAD_FLAG', `--day ${word} is no day of a period`, { hint: '1 is its first day, -1 its last' })
+}

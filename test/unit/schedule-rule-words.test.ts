@@ -1,0 +1,51 @@
+/** Options of a schedule that its rule does not heed are refused by name, and not passed over. */
+import { describe, expect, test } from 'vitest'
+import { parseCommandLine } from '../../src/cli/parse.ts'
+import { asSluiceError } from '../../src/shared/errors.ts'
+
+/** The rule that the words make, or the error that they are refused with. */
+async function ruleOf(words: string): Promise<string> {
+  const argv = ['schedule', 'print', 'odd', ...words.split(' '), '--', 'fsck', '/tmp']
+  try {
+    const { request } = await parseCommandLine(argv, {})
+    if (request.kind !== 'operation' || request.operation.kind !== 'schedule-print') throw new Error(request.kind)
+    return request.operation.rule
+  } catch (thrown) {
+    const { code, message } = asSluiceError(thrown)
+    return `${code} ${message}`
+  }
+}
+
+describe('an option that changes nothing of a rule', () => {
+  test.each([
+    ['--every 1m --zone Mars/X', '--zone Mars/X is no time zone'],
+    ['--every 1m --zone Europe/Berlin', '--every 1m does not heed --zone'],
+    ['--every hour --at 02:00', '--every hour does not heed --at'],
+    ['--every 1h --day -1', '--every 1h does not heed --day'],
+    ['--every 1h --first-month april', '--every 1h does not heed --first-month'],
+    ['--every 1h --year-offset 1', '--every 1h does not heed --year-offset'],
+    ['--every 1h --first-weekday sunday', '--every 1h does not heed --first-weekday'],
+    ['--every day --day 3', '--every day does not heed --day'],
+    ['--every day --first-month april', '--every day does not heed --first-month'],
+    ['--every week --year-offset 1', '--every week does not heed --year-offset'],
+    ['--every month --first-month 4', '--every month does not heed --first-month'],
+    ['--every month --first-weekday 7', '--every month does not heed --first-weekday'],
+    ['--every quarter --first-weekday 7', '--every quarter does not heed --first-weekday'],
+    ['--every year --first-weekday 7', '--every year does not heed --first-weekday'],
+  ])('%s', async (words, told) => {
+    expect(await ruleOf(words)).toBe(`BAD_FLAG ${told}`)
+  })
+})
+
+describe('an option that a rule heeds, or that says what holds anyhow', () => {
+  test.each([
+    ['--every 1m --zone UTC --day 1', '1m'],
+    ['--every day --at 01:30 --zone Europe/Berlin', /^day\(.*zone=Europe\/Berlin.*\) 1 01:30$/],
+    ['--every week --day -1 --first-weekday sunday', /^week\(first-weekday=7.*\) -1 00:00$/],
+    ['--every month --day 15', /^month\(.*\) 15 00:00$/],
+    ['--every quarter --first-month april --year-offset 1', /^quarter\(first-month=4,year-offset=1.*\) 1 00:00$/],
+    ['--every year --first-month april', /^year\(first-month=4.*\) 1 00:00$/],
+  ])('%s', async (words, rule) => {
+    expect(await ruleOf(words)).toMatch(rule)
+  })
+})
