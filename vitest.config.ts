@@ -112,7 +112,7 @@ const CI_QUARTERS = [
   [
     'test/fault/{follow,follow-[l-z]*}.test.ts',
     'test/fault/partition-run.test.ts',
-    'test/fault/{schedule-kill,workers-lost,workers-restart,workers-stream,workers-stream-copy,workers-stream-mysql,workers-tables}.test.ts',
+    'test/fault/{schedule-kill,workers-cut-off,workers-lost,workers-restart,workers-stream,workers-stream-copy,workers-stream-mysql,workers-tables}.test.ts',
     'test/real/archive-{divided,elsewhere,erase,schema-types}.test.ts',
     'test/real/workers.test.ts',
   ],

@@ -327,11 +327,13 @@ export class Worker {
     for (const program of this.#programs) what(program)
   }
 
-  /** Once for each cause, and not again at every beat. */
+  /** Once until it is reached again, however its questions fail; another cause than a lost connection is told by itself. */
   #note(error: unknown): void {
-    const text = errorLine(redactValue(asSluiceError(error).info(), this.#secrets))
-    if (this.#silence === text) return
-    this.#silence = text
+    const info = redactValue(asSluiceError(error).info(), this.#secrets)
+    const text = errorLine(info)
+    const cause = LOST.has(info.code) ? 'lost' : text
+    if (this.#silence === cause) return
+    this.#silence = cause
     this.#log('warn', `the queue is not reached, and what goes on goes on: ${text}`)
   }
 
@@ -360,6 +362,8 @@ export class Worker {
 }
 
 const LOOK_MS = 100
+/** A connection that is gone, or cannot be made. */
+const LOST: ReadonlySet<string> = new Set(['CONNECTION_LOST', 'CONNECT_FAILED'])
 
 function toldOf(slot: ClaimedSlot, { wishes, working }: SlotOrders): Told {
   return { wishes: { ...askedRate(slot), ...wishes }, among: working }

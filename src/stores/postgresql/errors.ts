@@ -19,7 +19,8 @@ const WRAPPERS: ReadonlySet<ErrorCode> = new Set(['CONNECTION_LOST', 'CONNECT_FA
 /** ENOENT is a socket file that is not there: a server that is being started again. */
 const NETWORK =
   /^(?:ECONNRESET|EPIPE|ETIMEDOUT|ECONNREFUSED|ECONNABORTED|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|EAI_AGAIN|ENOENT)$/
-const BROKEN = /^(?:Connection terminated|Client has encountered a connection error|Client was closed|timeout expired)/
+const BROKEN =
+  /^(?:Connection terminated|Client has encountered a connection error|Client was closed|timeout expired|Query read timeout)/
 const STARTING = /^57P0[123]$/
 /** The server ended the session: a transaction stood idle for too long, or took too long, or the session did nothing. Nothing of it was committed. */
 const ENDED = /^(?:25P03|25P04|57P05)$/
