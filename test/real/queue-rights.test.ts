@@ -62,10 +62,15 @@ describe.skipIf(!POSTGRES_OWN)(`rights in the database of a queue ${POSTGRES_MIS
   test('what is printed is enough to work, and to look without changing anything', async () => {
     const copy = ['copy', '--from', 'shop', '--to', 'cold', '--table', 'orders', '--slots', '1'] as const
     const run = await stage.distribute(...copy, '--connect', as('queue_owner'))
+    const again = ['--every', '1h', '--', 'diff', '--from', 'shop', '--to', 'cold', '--table', 'orders'] as const
+    const added = await stage.sluice('schedule', 'add', 'nightly', '--connect', as('queue_owner'), ...again)
+    expect(added.code, added.err).toBe(0)
     const early = await stage.sluice('runs', '--distributed', '--connect', as('queue_reader'))
+    expect([early.code, early.err]).toEqual([4, expect.stringContaining('TARGET_DENIED')])
+    expect(early.err).toContain('GRANT SELECT ON ALL TABLES IN SCHEMA \\"sluice_queue\\" TO \\"queue_reader\\"')
     expect([early.code, errorOf(early.events)?.hint]).toEqual([
       4,
-      expect.stringMatching(/sluice grants --connect .* --role observer --to queue_reader --apply/),
+      expect.stringMatching(/sluice grants --connect .* --role observer --to queue_reader prints all of it/),
     ])
     const superuser = stage.urlOf(stage.queue, 'queue')
     // Printed first: nothing is given yet.
@@ -88,12 +93,21 @@ describe.skipIf(!POSTGRES_OWN)(`rights in the database of a queue ${POSTGRES_MIS
     }
     const changes = [
       ['ctl', run, 'stop', '--distributed'],
+      ['ctl', run, 'rate', '5', '--distributed'],
       [...copy, '--distributed'],
+      ['workers', '--drain', 'host1'],
+      ['schedule', 'pause', 'nightly'],
+      ['schedule', 'run-now', 'nightly'],
+      ['worker', '--idle', '1s'],
     ] as const
     for (const words of changes) {
       const { code, err } = await stage.sluice(...words, '--connect', as('queue_reader'))
       expect([words, code], err).toEqual([words, 4])
+      // The right that is missing, as the owner gives it.
+      expect([words, err]).toEqual([words, expect.stringContaining('GRANT \\"queue_owner\\" TO \\"queue_reader\\"')])
     }
+    const adds = await stage.sluice('schedule', 'add', 'more', '--connect', as('queue_reader'), ...again)
+    expect([adds.code, adds.err]).toEqual([4, expect.stringContaining('GRANT \\"queue_owner\\"')])
     expect(await stage.run(run)).toMatchObject({ status: 'running', wishes: {} })
     const worker = stage.worker({ args: ['--idle', '3s'], stores: { queue: as('queue_worker') } })
     await stage.until('the end', async () => (await stage.run(run)).status === 'ok')

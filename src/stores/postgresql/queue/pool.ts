@@ -2,8 +2,9 @@
 import { TLSSocket } from 'node:tls'
 import { Pool, type PoolClient, type QueryResult, type QueryResultRow } from 'pg'
 import { connect } from '../connect.ts'
-import { postgresError } from '../errors.ts'
+import { isConnectionLoss, postgresError, sqlStateOf } from '../errors.ts'
 import { postgresSettings, type PostgresSettings } from '../settings.ts'
+import { deniedInQueue, type QueueUse } from './denied.ts'
 
 export class QueuePool implements AsyncDisposable {
   readonly pool: Pool
@@ -46,7 +47,7 @@ export class QueuePool implements AsyncDisposable {
     try {
       return await this.pool.query<R>(text, [...values])
     } catch (error) {
-      throw postgresError(error, this.settings)
+      throw await this.said(error, /^\s*SELECT\b/i.test(text) ? 'look' : 'change')
     }
   }
 
@@ -63,11 +64,25 @@ export class QueuePool implements AsyncDisposable {
     } catch (error) {
       await client?.query('ROLLBACK').catch(() => undefined)
       client?.release(true)
-      throw postgresError(error, this.settings)
+      throw await this.said(error, 'change')
     }
+  }
+
+  /** What the server or the way to it says, as an error of ours. @param use what was asked for, to name the right that is missing */
+  async said(thrown: unknown, use: QueueUse): Promise<unknown> {
+    const error = firstLoss(thrown)
+    if (sqlStateOf(error) !== '42501') return postgresError(error, this.settings)
+    return await deniedInQueue(error, { pool: this.pool, settings: this.settings, use })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.pool.end().catch(() => undefined)
   }
+}
+
+/** graphile-worker ends with all that went wrong at once: where one of it is a lost connection, that is the cause. */
+function firstLoss(thrown: unknown): unknown {
+  if (!(thrown instanceof AggregateError)) return thrown
+  const errors: readonly unknown[] = thrown.errors
+  return errors.find(isConnectionLoss) ?? thrown
 }

@@ -4,11 +4,6 @@ import type { PoolClient } from 'pg'
 import type { DistributedRun, RunWishes, Slot, WorkerRow } from '../../../model/distributed.ts'
 import { ordersAfter, type TableWish } from '../../../model/table-wish.ts'
 import type { AlertBook, QueuedRun, QueueWorker, RunQueue, SteeredTables, WorkerAbout } from '../../queue-port.ts'
-import { SluiceError } from '../../../shared/errors.ts'
-import { permissionDenied } from '../../../shared/guide-errors.ts'
-import { shellQuote } from '../../../shared/shell.ts'
-import { postgresError, sqlStateOf } from '../errors.ts'
-import type { PostgresSettings } from '../settings.ts'
 import type { ScheduleBook } from '../../schedule-port.ts'
 import { PostgresAlerts } from './alerts.ts'
 import { endOfStopped } from './ends.ts'
@@ -46,20 +41,10 @@ export async function openPostgresQueue(url: string, mode: 'look' | 'work', slot
     }
     return new PostgresQueue(pool, mode === 'work' ? WHOLE : there)
   } catch (error) {
+    const said = await pool.said(error, mode === 'work' ? 'make' : 'look')
     await pool[Symbol.asyncDispose]()
-    throw refusedQueue(error, pool.settings, mode)
+    throw said
   }
-}
-
-/** Says which rights a queue wants, where the role has too few. */
-function refusedQueue(error: unknown, settings: PostgresSettings, mode: 'look' | 'work'): unknown {
-  if (sqlStateOf(error) !== '42501') return postgresError(error, settings)
-  const raw = error instanceof Error ? error.message : String(error)
-  const role = mode === 'look' ? 'observer' : 'worker'
-  const hint = `as an administrator: sluice grants --connect ${shellQuote(settings.label)} --role ${role} --to ${shellQuote(settings.user)} --apply; where there is no queue yet, connect as a role that may make it (GRANT CREATE ON DATABASE)`
-  return new SluiceError(
-    ...permissionDenied('TARGET_DENIED', { where: settings.label, reason: raw, hint, cause: error }),
-  )
 }
 
 /** Orders for tables after some more wishes; nothing where there are none. The row of the run is the caller's until the transaction ends. */
@@ -174,7 +159,7 @@ class PostgresQueue implements RunQueue {
     try {
       if (!this.#there.tables) this.#there = await lookForQueue(this.#pool.pool, this.label)
     } catch (error) {
-      throw postgresError(error, this.#pool.settings)
+      throw await this.#pool.said(error, 'look')
     }
     return this.#there
   }

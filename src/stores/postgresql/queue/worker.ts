@@ -252,7 +252,15 @@ export class PostgresQueueWorker implements QueueWorker {
   }
 
   async take(perform: (key: SlotKey) => Promise<void>, refused: () => readonly string[]): Promise<QueueRunner> {
-    return await takeSlots(this.#pool.pool, this.#about, perform, refused)
+    try {
+      const runner = await takeSlots(this.#pool.pool, this.#about, perform, refused)
+      const ended = runner.ended.catch(async (error: unknown) => {
+        throw await this.#pool.said(error, 'change')
+      })
+      return { stop: async () => runner.stop(), ended }
+    } catch (error) {
+      throw await this.#pool.said(error, 'change')
+    }
   }
 
   async leave(): Promise<void> {

@@ -1,0 +1,62 @@
+/** Which right in the database of a queue a role lacks, and the statement that gives it. */
+import type { Pool } from 'pg'
+import { SluiceError } from '../../../shared/errors.ts'
+import { permissionDenied } from '../../../shared/guide-errors.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+import { quoteName } from '../connect.ts'
+import type { PostgresSettings } from '../settings.ts'
+import { QUEUE_SCHEMA } from './schema.ts'
+
+/** `look`: reads rows of the queue. `change`: steers, begins runs, works, changes schedules. `make`: makes the queue where there is none. */
+export type QueueUse = 'look' | 'change' | 'make'
+
+/** A refusal of the server, with what was asked for and the GRANT for it. The owner of the queue is asked for; where that fails, too, the statement names its place. */
+export async function deniedInQueue(
+  thrown: unknown,
+  { pool, settings, use }: { readonly pool: Pool; readonly settings: PostgresSettings; readonly use: QueueUse },
+): Promise<SluiceError> {
+  const said = thrown instanceof Error ? thrown.message : String(thrown)
+  const owner = await ownerOf(pool)
+  const hint = hintFor(use, owner, settings)
+  return new SluiceError(
+    ...permissionDenied('TARGET_DENIED', {
+      where: settings.label,
+      reason: `${settings.user} may not ${USES[use]}: ${said}`,
+      hint,
+      cause: thrown,
+    }),
+  )
+}
+
+const USES: Readonly<Record<QueueUse, string>> = {
+  look: 'read the tables of this queue',
+  change: 'change the rows of this queue',
+  make: 'make the schemas of a queue here',
+}
+
+function hintFor(use: QueueUse, owner: string | null, { user, database, label }: PostgresSettings): string {
+  const role = quoteName(user)
+  const command = `sluice grants --connect ${shellQuote(label)} --role ${use === 'look' ? 'observer' : 'worker'} --to ${shellQuote(user)}`
+  if (owner === null) {
+    const by = use === 'make' ? '' : ', where there is no queue yet'
+    return `as the owner of the database: GRANT CREATE ON DATABASE ${quoteName(database)} TO ${role}${by}`
+  }
+  const member = `GRANT ${quoteName(owner)} TO ${role}`
+  if (use !== 'look')
+    return `as ${owner}, who owns the queue, or as a superuser: ${member}; ${command} prints all of it`
+  const schema = quoteName(QUEUE_SCHEMA)
+  return `as ${owner}, who owns the queue: GRANT USAGE ON SCHEMA ${schema} TO ${role}; GRANT SELECT ON ALL TABLES IN SCHEMA ${schema} TO ${role}; ${command} prints all of it; who also works or steers needs ${member}`
+}
+
+/** Null where there is no queue, or nobody answers. */
+async function ownerOf(pool: Pool): Promise<string | null> {
+  try {
+    const { rows } = await pool.query<{ owner: string }>(
+      'SELECT pg_catalog.pg_get_userbyid(nspowner) AS owner FROM pg_catalog.pg_namespace WHERE nspname = $1',
+      [QUEUE_SCHEMA],
+    )
+    return rows[0]?.owner ?? null
+  } catch {
+    return null
+  }
+}
