@@ -428,6 +428,47 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     expect([(await stage.run(slow)).status, (await stage.run(next)).status]).toEqual(['ok', 'ok'])
   })
 
+  test('the end of a run that is not whole names each table and its cause, as the same run does here', async () => {
+    await stage.ask(
+      stage.data,
+      'source',
+      `CREATE TABLE IF NOT EXISTS good (id int PRIMARY KEY); CREATE TABLE IF NOT EXISTS first_bad (id int PRIMARY KEY); CREATE TABLE IF NOT EXISTS second_bad (id int PRIMARY KEY)`,
+    )
+    for (const name of ['first_bad', 'second_bad'])
+      await stage.ask(stage.data, 'target', `CREATE TABLE ${name} (id int PRIMARY KEY); INSERT INTO ${name} VALUES (1)`)
+    const tables = ['good', 'first_bad', 'second_bad'].flatMap((name) => ['--table', name])
+    const copy = ['copy', '--from', 'shop', '--to', 'cold', ...tables] as const
+    await stage.ask(stage.data, 'source', 'INSERT INTO first_bad VALUES (1); INSERT INTO second_bad VALUES (1)')
+    const run = await stage.distribute(...copy, '--slots', '1')
+    const worker = stage.worker({ args: ['--idle', '3s'] })
+    await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
+    expect(await worker.ended).toBe(0)
+    const here = await stage.sluice(...copy)
+    const told = here.events.flatMap((event) =>
+      event.type === 'table.finished' && event.error !== undefined ? [event] : [],
+    )
+    expect(told.map(({ table }) => table)).toEqual(['public.first_bad', 'public.second_bad'])
+    const { error } = await stage.run(run)
+    expect(error?.hint).not.toContain('above')
+    for (const { table, error: cause } of told)
+      expect(error?.reason).toContain(`${table}: ${cause?.code ?? ''} ${cause?.message ?? ''}`)
+    const { events } = await stage.sluice('runs', '--distributed', '--run', run)
+    const lines = events.filter((event) => event.type === 'log')
+    for (const { table, error: cause } of told)
+      expect(lines).toContainEqual(
+        expect.objectContaining({
+          level: 'error',
+          table,
+          message: expect.stringContaining(cause?.message ?? '') as string,
+          hint: cause?.hint,
+        }),
+      )
+    expect(lines.at(-1)).toMatchObject({
+      level: 'error',
+      message: expect.stringContaining('the run ended: failed, exit 1') as string,
+    })
+  })
+
   test('what differs is found, and ends the run as it ends a run of one machine', async () => {
     expect((await stage.sluice(...COPY)).code).toBe(0)
     await stage.ask(stage.data, 'target', `UPDATE orders SET note = 'other' WHERE id = 77`)

@@ -1,6 +1,6 @@
 /** How the work of an operation is divided among workers. */
 import { expect, test } from 'vitest'
-import { sharingOf } from '../../src/engine/distributed/sharing.ts'
+import { refuseUnnamedEnd, sharingOf } from '../../src/engine/distributed/sharing.ts'
 import type { Operation } from '../../src/engine/operations/list.ts'
 import { copyOf } from '../support/copy-systems.ts'
 
@@ -22,6 +22,7 @@ test('tables that are followed have one stream, whatever their number', () => {
 
 test('who follows by the number of a stream names the source: the ledger has no password for workers', () => {
   const follow: Operation = { kind: 'follow', stream: '1', to: 'postgresql://t/t', untilCaughtUp: false, untilEqual: false, end: false } // prettier-ignore
-  expect(() => sharingOf(follow)).toThrow('follow is left to workers with --from only')
-  expect(sharingOf({ ...follow, from: 'postgresql://s/s' })).toEqual({ by: 'stream' })
+  expect(() => refuseUnnamedEnd(follow)).toThrow('follow is left to workers with --from only')
+  refuseUnnamedEnd({ ...follow, from: 'postgresql://s/s' })
+  refuseUnnamedEnd(copy)
 })

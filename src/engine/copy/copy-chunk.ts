@@ -448,6 +448,6 @@ export function notEmpty(table: string, begun = false): SluiceError {
 /** Where every row is refused, something is wrong with the table and not with its rows. */
 export function tooManyAside(table: string, most: number): SluiceError {
   return new SluiceError('ROWS_ASIDE', `more than ${most} rows of ${table} were refused: the table is given up`, {
-    hint: 'the lines above name some of their causes; --max-aside allows more',
+    hint: 'sluice quarantine list names their causes; --max-aside allows more',
   })
 }

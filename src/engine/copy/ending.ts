@@ -94,7 +94,7 @@ export async function endOf(tables: readonly TableRun[], around: Surroundings): 
           'TABLES_FAILED',
           `${errors.length} of ${tables.length} tables are not whole in the target${rowsAreThere}`,
           {
-            hint: 'mend what the lines above name, then run the same command again: it does only what is not done',
+            hint: 'mend the cause of each table that failed, then run the same command again: it does only what is not done',
           },
         )
   return { totals, proof, ...more, error, next: run.commandLine }

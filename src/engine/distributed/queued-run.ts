@@ -9,7 +9,7 @@ import { identified } from './identity.ts'
 import type { NamedUrl } from './own-url.ts'
 import type { QueuedOptions } from '../schedules/work-port.ts'
 import { programMark } from './queues.ts'
-import { foldersOf, namedStores, sharingOf, withNames, type Sharing } from './sharing.ts'
+import { foldersOf, namedStores, sharingOf, withNames, type Sharing, refuseUnnamedEnd } from './sharing.ts'
 
 /** An operation that can be queued: nothing of it is secret, and no path depends on where somebody stands. */
 export type Queueable = {
@@ -22,6 +22,7 @@ export type Queueable = {
 
 /** @throws SluiceError BAD_FLAG for a database without a name in the config file */
 export function queueable(operation: Operation, known: readonly NamedUrl[]): Queueable {
+  refuseUnnamedEnd(operation)
   const relative = new Set(foldersOf(operation))
   const placed = withPlaces(operation, (name) => (relative.has(name) ? path.resolve(name) : name))
   return { operation: placed, stores: namedStores(placed, known), folders: foldersOf(placed) }

@@ -32,19 +32,22 @@ export function sharingOf(operation: Operation): Sharing {
   }
   const fields = new Map<string, unknown>(Object.entries(operation))
   const isOn = (field: string): boolean => ![undefined, false].includes(fields.get(field) as undefined)
-  const { by, unless = [], field, stream, needs } = distributes
-  if (needs !== undefined && !isOn(needs)) {
-    throw new SluiceError('BAD_FLAG', `${command} is left to workers with --${needs} only`, {
-      reason:
-        'the ledger has the URL of the source without its password, and workers know databases by names of stores',
-      hint: `name it: --${needs} STORE, one of stores: in sluice.yaml`,
-    })
-  }
+  const { by, unless = [], field, stream } = distributes
   if (stream === true || (stream !== undefined && isOn(stream))) return { by: 'stream' }
   if (by === 'chunks' && !unless.some(isOn)) return { by: 'chunks' }
   const names = field === undefined ? [] : [fields.get(field)].flat().filter((name) => typeof name === 'string')
   if (field === undefined || names.length < 2) return { by: 'parts', parts: [{ about: names[0] ?? '', operation }] }
   return { by: 'parts', parts: names.map((name) => ({ about: name, operation: { ...operation, [field]: [name] } })) }
+}
+
+/** @throws SluiceError BAD_FLAG where an end is left to the ledger, which has its URL without the password */
+export function refuseUnnamedEnd(operation: Operation): void {
+  const needs = declarationOf(operation.kind).distributes?.needs
+  if (needs === undefined || new Map<string, unknown>(Object.entries(operation)).get(needs) !== undefined) return
+  throw new SluiceError('BAD_FLAG', `${commandNameOf(operation.kind)} is left to workers with --${needs} only`, {
+    reason: 'the ledger has the URL of the source without its password, and workers know databases by names of stores',
+    hint: `name it: --${needs} STORE, one of stores: in sluice.yaml`,
+  })
 }
 
 /** Folders of this machine that an operation works on: lakes, tables with a log, archives. */

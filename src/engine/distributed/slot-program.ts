@@ -7,6 +7,7 @@ import { SluiceError, type ErrorInfo } from '../../shared/errors.ts'
 import { Pulse } from '../live/pulse.ts'
 import { NOTHING_TOLD, wishesSince, type Told } from './slot-wishes.ts'
 import { SteeredNames } from './steered-tables.ts'
+import { Causes, withCauses } from './causes.ts'
 import { ToldEvents } from './told-events.ts'
 import type { AlertAnswer, AlertQuestion, FromSlot, SlotOrder, ToSlot } from './slot-messages.ts'
 
@@ -34,6 +35,7 @@ export class SlotProgram {
   readonly #child: ChildProcess
   readonly #pulse: Pulse
   readonly #told = new ToldEvents()
+  readonly #causes = new Causes()
   #chunks = 0
   readonly #onCall: boolean
   #heeded: Told
@@ -64,8 +66,14 @@ export class SlotProgram {
     this.done = new Promise((resolve) => {
       this.#child.once('error', (error) => resolve({ exitCode: 70, crashed: true, error: crash(error.message) }))
       this.#child.once('exit', (code, signal) => {
-        if (said !== null) resolve({ ...said, crashed: false })
-        else resolve({ exitCode: 70, crashed: true, error: crash(signal ?? `exit ${code}`, complaint) })
+        if (said !== null) {
+          const { error } = said
+          resolve({
+            ...said,
+            ...(error === undefined ? {} : { error: withCauses(error, this.#causes) }),
+            crashed: false,
+          })
+        } else resolve({ exitCode: 70, crashed: true, error: crash(signal ?? `exit ${code}`, complaint) })
       })
     })
     this.#send({ order: { ...order, wishes: wishesSince(NOTHING_TOLD, heeded, this.#onCall) } })
@@ -120,6 +128,7 @@ export class SlotProgram {
     this.#pulse.take(event)
     this.#told.take(event)
     this.steered.take(event)
+    this.#causes.take(event)
     if (event.type === 'chunk.done') this.#chunks += 1
     this.heard(event)
   }

@@ -223,7 +223,7 @@ export class Proving implements AsyncDisposable {
         unread > 0
           ? 'the source holds values that are none of their type: nobody can say whether they are equal'
           : 'they were mended, and differed again at the next comparison: something else writes into the target',
-      hint: 'the lines above name rows; mend the cause, then run the same command again',
+      hint: 'sluice diff names the rows; mend the cause, then run the same command again',
     })
   }
 }

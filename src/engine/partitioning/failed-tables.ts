@@ -6,6 +6,9 @@ export function failedTables(errors: readonly SluiceError[]): { readonly error?:
   if (first === undefined) return {}
   const count = errors.length === 1 ? '1 table failed' : `${String(errors.length)} tables failed`
   return {
-    error: new SluiceError('TABLES_FAILED', count, { hint: 'each says why above', cause: first }),
+    error: new SluiceError('TABLES_FAILED', count, {
+      hint: 'mend the cause of each table that failed, then run the same command again',
+      cause: first,
+    }),
   }
 }

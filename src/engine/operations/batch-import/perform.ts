@@ -92,6 +92,6 @@ function failed(failures: readonly SluiceError[], tables: number, refused: numbe
   }
   const more = refused > 0 ? `, ${refused} refused` : ''
   return new SluiceError('TABLES_FAILED', `${failures.length - refused} of ${tables} tables failed${more}`, {
-    hint: 'mend what the lines above name, then run the same command again: tables that are done are not read again',
+    hint: 'mend the cause of each table that failed, then run the same command again: tables that are done are not read again',
   })
 }

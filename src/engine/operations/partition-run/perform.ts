@@ -201,7 +201,7 @@ function refused({ findings, planned }: TwinPlan, run: Run): SluiceError {
     {
       where: table,
       reason: [...new Set(found.map(({ about }) => about))].join(', '),
-      hint: 'the lines above say what to do with each; sluice partition plan shows them all',
+      hint: 'sluice partition plan says what to do with each',
     },
   )
 }

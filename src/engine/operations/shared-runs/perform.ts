@@ -3,6 +3,7 @@ import { dec } from '../../../model/event.ts'
 import type { DistributedRun, Slot } from '../../../model/distributed.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { errorLine } from '../../../shared/errors.ts'
+import { causesOfSlots } from '../../distributed/causes.ts'
 import { unknownRun } from '../../distributed/unknown-run.ts'
 import { isOfNobody } from '../../distributed/steered-tables.ts'
 import type { RunQueue } from '../../../stores/queue-port.ts'
@@ -11,6 +12,9 @@ import type { Ending, RunOf } from '../../run-context.ts'
 import type { sharedRuns as declared, SharedRunsOperation } from './declaration.ts'
 
 type SharedRuns = RunOf<typeof declared>
+
+/** Causes of the end of a run that are told. */
+const MOST_CAUSES = 20
 
 /** @throws SluiceError NO_SUCH_PATH for a run that the queue does not know, CONNECT_FAILED, LEDGER_NEWER */
 export async function sharedRuns(operation: SharedRunsOperation, run: SharedRuns): Promise<Ending> {
@@ -28,7 +32,23 @@ export async function sharedRuns(operation: SharedRunsOperation, run: SharedRuns
   await tellTables(found, slots, queue, run)
   for (const { host, error } of found.refusals)
     run.emit({ type: 'log', level: 'warn', message: `a worker on ${host} refuses it: ${errorLine(error)}` })
+  await tellEnd(found, slots, queue, run)
   return { totals: { slots: dec(slots.length), rows: dec(found.rows) } }
+}
+
+/** Why a run that has ended is not whole: the causes of its slots first, then its own error with what to do. */
+async function tellEnd(found: DistributedRun, slots: readonly Slot[], queue: RunQueue, run: SharedRuns): Promise<void> {
+  const { error, status, exitCode } = found
+  if (error === null || status === 'running') return
+  const all = causesOfSlots(slots, await queue.schedules.output(found.runId), error)
+  for (const { table, message, hint } of all.slice(0, MOST_CAUSES)) {
+    const about = table === undefined ? {} : { table }
+    run.emit({ type: 'log', level: 'error', ...about, message, ...(hint === undefined ? {} : { hint }) })
+  }
+  if (all.length > MOST_CAUSES)
+    run.emit({ type: 'log', level: 'error', message: `and ${all.length - MOST_CAUSES} more causes` })
+  const message = `the run ended: ${status}, exit ${exitCode ?? '?'}: ${errorLine(error)}`
+  run.emit({ type: 'log', level: 'error', message, ...(error.hint === undefined ? {} : { hint: error.hint }) })
 }
 
 function tellRun(one: DistributedRun, run: SharedRuns): void {

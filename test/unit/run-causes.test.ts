@@ -1,0 +1,94 @@
+/** What slots have said of single tables, as the error of a run and its end name it: each table once, the last word counts, and bounded. */
+import { describe, expect, test } from 'vitest'
+import { Causes, causesOfSlots, withCauses } from '../../src/engine/distributed/causes.ts'
+import { ToldEvents } from '../../src/engine/distributed/told-events.ts'
+import type { Slot } from '../../src/model/distributed.ts'
+import type { Event } from '../../src/model/event.ts'
+import { SluiceError } from '../../src/shared/errors.ts'
+
+const stamp = { v: 1, seq: 1, ts: '2026-11-24T00:00:00.000Z', runId: '1' } as const
+const NOT_EMPTY = new SluiceError('TARGET_NOT_EMPTY', 'there are rows', { hint: 'empty it' }).info()
+const finished = (table: string, error?: typeof NOT_EMPTY): Event => ({
+  ...stamp,
+  type: 'table.finished',
+  table,
+  status: error === undefined ? 'ok' : 'failed',
+  ms: 1,
+  ...(error === undefined ? {} : { error }),
+})
+const refused = (table: string): Event => ({
+  ...stamp,
+  type: 'log',
+  level: 'error',
+  table,
+  message: `${table} has no key`,
+  hint: `ALTER TABLE ${table} REPLICA IDENTITY FULL`,
+})
+const folded = (events: readonly Event[]): Causes => {
+  const causes = new Causes()
+  for (const event of events) causes.take(event)
+  return causes
+}
+const failed = new SluiceError('TABLES_FAILED', '2 of 3 tables are not whole', { hint: 'mend them' }).info()
+const slot = (no: number, more: Partial<Slot> = {}): Slot => ({
+  runId: '1',
+  no,
+  about: '',
+  state: 'ended',
+  onCall: false,
+  turns: 1,
+  workerId: null,
+  host: null,
+  ledgerRun: null,
+  beatAt: null,
+  isLost: false,
+  rows: 0n,
+  chunks: 0,
+  rate: 0,
+  exitCode: 1,
+  error: failed,
+  ...more,
+})
+
+describe('the error of a run', () => {
+  test('names the tables that failed last, and none that a later try has brought', () => {
+    const causes = folded([finished('a', NOT_EMPTY), finished('b', NOT_EMPTY), finished('c', NOT_EMPTY), finished('b')])
+    expect(withCauses(failed, causes).reason).toBe(
+      'a: TARGET_NOT_EMPTY there are rows; c: TARGET_NOT_EMPTY there are rows',
+    )
+  })
+
+  test('that is one refusal of several names the others', () => {
+    const first = new SluiceError('NOT_FOLLOWABLE', 'a has no key', { hint: 'ALTER TABLE a …' }).info()
+    expect(withCauses(first, folded([refused('b')])).reason).toBe('also: b: b has no key')
+  })
+
+  test('names five, and counts the others; one with a reason, and one that is its only cause, stay as they are', () => {
+    const many = folded(Array.from({ length: 250 }, (_, no) => finished(`t${no}`, NOT_EMPTY)))
+    expect(withCauses(failed, many).reason).toMatch(/^t0: .*; t4: [^;]*; and 245 more$/)
+    const reasoned = { ...failed, reason: 'known' }
+    expect(withCauses(reasoned, many)).toBe(reasoned)
+    expect(withCauses(NOT_EMPTY, folded([finished('a', NOT_EMPTY)]))).toBe(NOT_EMPTY)
+  })
+})
+
+test('events of failed tables are kept among thousands of others', () => {
+  const told = new ToldEvents()
+  for (let no = 0; no < 2_000; no += 1) told.take(finished(`t${no}`, no === 500 ? NOT_EMPTY : undefined))
+  expect(told.kept.length).toBeLessThan(400)
+  expect(folded(told.kept).all).toEqual([
+    { table: 't500', message: 'TARGET_NOT_EMPTY there are rows', hint: 'empty it' },
+  ])
+})
+
+test('the causes of a run are those of slots that did not end well, each once', () => {
+  const output = [
+    { no: 1, events: [finished('a', NOT_EMPTY), refused('b')] },
+    { no: 2, events: [finished('a', NOT_EMPTY)] },
+    { no: 3, events: [finished('c', NOT_EMPTY)] },
+    { no: 4, events: [finished('d', NOT_EMPTY)] },
+  ]
+  const parts = slot(5, { about: 'e', error: NOT_EMPTY })
+  const slots = [slot(1), slot(2), slot(3, { exitCode: 0, error: null }), slot(4, { onCall: true }), parts]
+  expect(causesOfSlots(slots, output, failed).map(({ table }) => table)).toEqual(['a', 'b', 'e'])
+})
