@@ -70,7 +70,7 @@ describe.skipIf(!POSTGRES_OWN)(`rights in the database of a queue ${POSTGRES_MIS
     expect(early.err).toContain('GRANT SELECT ON ALL TABLES IN SCHEMA \\"sluice_queue\\" TO \\"queue_reader\\"')
     expect([early.code, errorOf(early.events)?.hint]).toEqual([
       4,
-      expect.stringMatching(/sluice grants --connect .* --role observer --to queue_reader prints all of it/),
+      expect.stringMatching(/sluice grants --connect .* --role observer --to queue_reader .*prints all of it/),
     ])
     const superuser = stage.urlOf(stage.queue, 'queue')
     // Printed first: nothing is given yet.
