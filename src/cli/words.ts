@@ -16,6 +16,7 @@ import { GLOBAL_NAMES } from './globals.ts'
 import { splitNames } from './name-list.ts'
 import { placeOr } from './named-stores.ts'
 import { configuredFor, shownOption } from './option-flags.ts'
+import { chooseQueue } from './queue-choice.ts'
 import { runIdOf } from './run-id.ts'
 import { slicesIn } from './slice-words.ts'
 import { namedTables, oneTable, someTables, tablesOrAll } from './table-words.ts'
@@ -57,6 +58,10 @@ function valueOf(word: Word, said: SpokenOf, add: string[]): unknown {
       if (end?.origin === 'script') add.push(end.printed)
       return end?.url
     }
+    case 'queue':
+      return (optionalText(args, 'connect') ?? context.defaults.connect) === undefined
+        ? undefined
+        : chooseQueue(args, context.defaults, context.env)
     case 'database':
       return namedDatabase(word.option, args, context.defaults, context.env)
     case 'archive place':
@@ -97,6 +102,7 @@ type OfOption = Exclude<
       | 'catalog'
       | 'end'
       | 'database'
+      | 'queue'
       | 'archive place'
       | 'as of'
       | 'constant'

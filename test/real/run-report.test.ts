@@ -152,6 +152,7 @@ test('says who was asked where nobody knows the run', async () => {
   const { finished } = await perform(asked('12345', { to: to.url }))
   expect(finished.error).toMatchObject({ code: 'BAD_FLAG', message: 'nobody who was asked knows run 12345' })
   expect(finished.error?.reason).toContain('the ledger of')
+  expect(finished.error?.hint).toContain('sluice runs --distributed')
   expect((await perform(asked('9'.repeat(19)))).finished.error).toMatchObject({ code: 'BAD_FLAG' })
 })
 

@@ -3,6 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Event } from '../../src/model/event.ts'
+import type { RunReport } from '../../src/model/report/run-report.ts'
 import { toolVersion } from '../../src/cli/help.ts'
 import { openQueue } from '../../src/engine/distributed/queues.ts'
 import { openWorkbench } from '../../src/engine/open-workbench.ts'
@@ -452,6 +453,19 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     expect(error?.hint).not.toContain('above')
     for (const { table, error: cause } of told)
       expect(error?.reason).toContain(`${table}: ${cause?.code ?? ''} ${cause?.message ?? ''}`)
+    // The report of it is asked by the same id.
+    const reported = await stage.sluice('report', run, '--to', 'cold', '--format', 'json')
+    const text = reported.events.find((event) => event.type === 'run.report')
+    const document = JSON.parse(text?.type === 'run.report' ? text.text : '{}') as RunReport
+    expect([reported.code, document.queue]).toMatchObject([
+      0,
+      { status: 'failed', exitCode: 1, slots: [{ slot: '1', state: 'ended', exitCode: 1 }] },
+    ])
+    expect(document.queue?.causes.map(({ table }) => table)).toEqual(['public.first_bad', 'public.second_bad'])
+    const ledgerRun = document.queue?.slots[0]?.ledgerRun ?? ''
+    expect((await stage.sluice('report', ledgerRun, '--to', 'cold')).code).toBe(0)
+    const unknown = await stage.sluice('report', '12345', '--to', 'cold')
+    expect([unknown.code, unknown.err]).toEqual([2, expect.stringContaining('the queue of')])
     const { events } = await stage.sluice('runs', '--distributed', '--run', run)
     const lines = events.filter((event) => event.type === 'log')
     for (const { table, error: cause } of told)

@@ -31,6 +31,8 @@ export type Word =
   /** The same of an option that no config file fills, and no variable. */
   | { readonly as: 'database'; readonly option: string }
   | { readonly as: 'catalog'; readonly required?: true }
+  /** `--connect`, else `connect:` of the config file; not there where neither is. */
+  | { readonly as: 'queue' }
   /** Folder or bucket of archives, or a store of the config file that is one. */
   | { readonly as: 'archive place'; readonly option: string }
   /** `--version` or `--timestamp`. */
@@ -100,6 +102,7 @@ export const end = (option: 'from' | 'to'): Source<string> => ({ as: 'end', opti
 export const optionalEnd = (option: 'from' | 'to'): Source<string | undefined> => ({ as: 'end', option })
 export const database = (option: string): Source<string | undefined> => ({ as: 'database', option })
 export const catalog: Source<string> = { as: 'catalog', required: true }
+export const optionalQueue: Source<string | undefined> = { as: 'queue' }
 export const optionalCatalog: Source<string | undefined> = { as: 'catalog' }
 export const archivePlace = (option: string): Source<string | undefined> => ({ as: 'archive place', option })
 export const asOf: Source<AsOf> = { as: 'as of' }
@@ -122,6 +125,8 @@ export function optionsOf(word: Word): readonly string[] {
     case 'catalog':
     case 'constant':
       return []
+    case 'queue':
+      return ['connect']
     case 'as of':
       return ['version', 'timestamp']
     case 'alert':

@@ -2,7 +2,14 @@
 import type { Bar } from './pictures.ts'
 import type { CurvePoint } from '../run-book.ts'
 import { isoTime } from '../../shared/clock.ts'
-import { OTHERS_AMONG, type BookPart, type CatalogPart, type LedgerPart, type RunReport } from './run-report.ts'
+import {
+  OTHERS_AMONG,
+  type BookPart,
+  type CatalogPart,
+  type LedgerPart,
+  type QueuePart,
+  type RunReport,
+} from './run-report.ts'
 
 export type Block =
   | { readonly is: 'heading'; readonly text: string }
@@ -12,10 +19,15 @@ export type Block =
   | { readonly is: 'bars'; readonly title: string; readonly bars: readonly Bar[] }
   | { readonly is: 'curve'; readonly title: string; readonly points: readonly CurvePoint[] }
 
-const NAMES = { ledger: 'ledger of the target', catalog: 'audit of the catalog', book: 'book of this machine' } as const
+const NAMES = {
+  ledger: 'ledger of the target',
+  catalog: 'audit of the catalog',
+  book: 'book of this machine',
+  queue: 'queue of workers',
+} as const
 
 export function reportBlocks(report: RunReport): readonly Block[] {
-  const { looked, notReached, notLookedAt, at, tool, ledger, catalog, book } = report
+  const { looked, notReached, notLookedAt, at, tool, ledger, catalog, book, queue = null } = report
   return [
     { is: 'text', text: `Written at ${at} by sluice ${tool}. It tells what stood there then, and compared nothing.` },
     {
@@ -32,6 +44,7 @@ export function reportBlocks(report: RunReport): readonly Block[] {
     ...(ledger === null ? [] : ledgerBlocks(ledger)),
     ...(catalog === null ? [] : catalogBlocks(catalog)),
     ...(book === null ? [] : bookBlocks(book)),
+    ...(queue === null ? [] : queueBlocks(queue)),
   ]
 }
 
@@ -183,6 +196,63 @@ function catalogBlocks(part: CatalogPart): readonly Block[] {
           table(
             ['table', 'version', 'checks', 'differences', 'at'],
             part.validations.map((one) => [one.table, String(one.version), one.checks, one.differences, one.at]),
+          ),
+        ]),
+  ]
+}
+
+function queueBlocks(part: QueuePart): readonly Block[] {
+  return [
+    heading('The run that workers share, by their queue'),
+    text(
+      'Rows are those that the slots told last, and prove nothing: a report of the run of a slot, with --to or --database-url, tells what ledger or catalog has of it.',
+    ),
+    facts([
+      ['operation', part.operation],
+      ['status', part.status],
+      ['exit code', part.exitCode === null ? null : String(part.exitCode)],
+      ['why', part.error],
+      ['began', part.startedAt],
+      ['ended', part.endedAt],
+      ['from', part.source],
+      ['to', part.target],
+      ['rows', part.rows],
+      ['chunks', part.chunks],
+      ['command', part.command],
+      ['by', `${part.actor} on ${part.host}`],
+    ]),
+    heading('Slots'),
+    table(
+      ['slot', 'about', 'state', 'host', 'rows', 'chunks', 'turns', 'run of its newest turn', 'exit', 'why'],
+      part.slots.map((one) => [
+        one.slot,
+        one.about,
+        one.state,
+        one.host ?? '',
+        one.rows,
+        one.chunks,
+        one.turns,
+        one.ledgerRun ?? '',
+        one.exitCode === null ? '' : String(one.exitCode),
+        one.error ?? '',
+      ]),
+    ),
+    ...(part.causes.length === 0
+      ? []
+      : [
+          heading('Tables that failed'),
+          table(
+            ['table', 'cause', 'do'],
+            part.causes.map((one) => [one.table, one.cause, one.hint]),
+          ),
+        ]),
+    ...(part.refusals.length === 0
+      ? []
+      : [
+          heading('Workers that refuse it'),
+          table(
+            ['host', 'why'],
+            part.refusals.map((one) => [one.host, one.error]),
           ),
         ]),
   ]

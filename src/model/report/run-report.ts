@@ -4,14 +4,14 @@ import type { CurvePoint } from '../run-book.ts'
 
 /** @property knows whether it has the run; what it says of the run stands in the part of its name */
 export type LookedAt = {
-  readonly what: 'ledger' | 'catalog' | 'book'
+  readonly what: 'ledger' | 'catalog' | 'book' | 'queue'
   readonly where: string
   readonly knows: boolean
 }
 
 /** Who was to be asked, and could not be: whether it knows the run is not told. */
 export type NotReached = {
-  readonly what: 'ledger' | 'catalog'
+  readonly what: 'ledger' | 'catalog' | 'queue'
   readonly where: string
   readonly code: string
   readonly message: string
@@ -146,6 +146,42 @@ export type BookPart = {
   readonly curve: readonly CurvePoint[]
 }
 
+/** A slot of a shared run. @property ledgerRun the run of ledger, catalog and book that its newest turn is: a report of that one tells of its tables */
+export type ReportedSlot = {
+  readonly slot: Dec
+  readonly about: string
+  readonly state: string
+  readonly turns: Dec
+  readonly host: string | null
+  readonly ledgerRun: string | null
+  readonly rows: Dec
+  readonly chunks: Dec
+  readonly exitCode: number | null
+  readonly error: string | null
+}
+
+/** What a queue of workers has of a run: rows are those that its slots told last, and prove nothing. */
+export type QueuePart = {
+  readonly operation: string
+  readonly command: string
+  readonly source: string | null
+  readonly target: string | null
+  readonly status: string
+  readonly startedAt: string
+  readonly endedAt: string | null
+  readonly exitCode: number | null
+  readonly error: string | null
+  readonly actor: string
+  readonly host: string
+  readonly rows: Dec
+  readonly chunks: Dec
+  readonly slots: readonly ReportedSlot[]
+  /** Tables that failed or were refused, as the slots have said. */
+  readonly causes: readonly { readonly table: string; readonly cause: string; readonly hint: string }[]
+  /** Workers that refuse it. */
+  readonly refusals: readonly { readonly host: string; readonly error: string }[]
+}
+
 export type RunReport = {
   readonly format: 'sluice-run-report'
   readonly version: 1
@@ -160,4 +196,6 @@ export type RunReport = {
   readonly ledger: LedgerPart | null
   readonly catalog: CatalogPart | null
   readonly book: BookPart | null
+  /** Of a run that workers share; absent where the queue was not asked. */
+  readonly queue?: QueuePart | null
 }

@@ -1,6 +1,7 @@
 import { REPORT_FORMATS, type ReportFormat } from '../../../model/report/formats.ts'
 import type { Declaration } from '../declaration.ts'
 import { PAGES } from '../pages.ts'
+import { CONNECT } from '../shared-options.ts'
 import * as words from '../words.ts'
 
 /** What is known of one run, by everybody who is asked: only read. */
@@ -10,6 +11,8 @@ export type ReportOperation = {
   /** Database that a copy went into: its ledger is asked. */
   readonly to?: string
   readonly catalog?: string
+  /** Database with the queue of workers: asked where nobody else knows the run. */
+  readonly connect?: string
   readonly format: ReportFormat
   /** A file; printed when absent, or `-`. */
   readonly write?: string
@@ -36,6 +39,7 @@ export const report: Declaration<ReportOperation, (typeof EVENTS)[number]> = {
         completes: 'database',
         describe: 'URL of the database that a copy went into: ask its ledger',
       },
+      CONNECT,
       {
         name: 'format',
         type: 'choice',
@@ -53,12 +57,14 @@ export const report: Declaration<ReportOperation, (typeof EVENTS)[number]> = {
     ],
     epilogue:
       'The ledger of --to and the audit of --database-url are asked where they are named, and the book of this machine always: its part of the report is for showing ' +
-      'only. One that is not reached is named, and the exit code is that of its error. Nothing is compared.\n',
+      'only. Where nobody of those knows the run, the queue of --connect is asked: it knows runs that workers share by the id of runs --distributed, with their slots, and the run in the ledger that each slot ' +
+      'is. One that is not reached is named, and the exit code is that of its error. Nothing is compared.\n',
   },
   words: {
     run: words.text('run'),
     to: words.optionalEnd('to'),
     catalog: words.optionalCatalog,
+    connect: words.optionalQueue,
     format: words.choice('format', REPORT_FORMATS),
     write: words.optionalText('write'),
     overwrite: words.flag('overwrite'),
@@ -67,6 +73,7 @@ export const report: Declaration<ReportOperation, (typeof EVENTS)[number]> = {
   stores: [
     { field: 'to', family: 'database', access: 'read', end: 'source' },
     { field: 'catalog', family: 'catalog', access: 'read', end: 'target' },
+    { field: 'connect', family: 'database', access: 'read' },
   ],
   about: 'run',
   events: EVENTS,

@@ -13,6 +13,7 @@ import type { Ending, RunOf } from '../../run-context.ts'
 import { bookPart } from '../../run-report/of-book.ts'
 import { catalogPart } from '../../run-report/of-catalog.ts'
 import { ledgerPart } from '../../run-report/of-ledger.ts'
+import { queuePart } from '../../run-report/of-queue.ts'
 import { checkNewFile, writeWhole } from '../../whole-file.ts'
 import type { report as declared, ReportOperation } from './declaration.ts'
 
@@ -50,7 +51,10 @@ type Gathered = {
   readonly failure: SluiceError | null
 }
 
-async function gathered({ run: id, to, catalog }: ReportOperation, run: RunOf<typeof declared>): Promise<Gathered> {
+async function gathered(
+  { run: id, to, catalog, connect }: ReportOperation,
+  run: RunOf<typeof declared>,
+): Promise<Gathered> {
   const runId = BigInt(id)
   const looked: LookedAt[] = []
   const notReached: NotReached[] = []
@@ -79,13 +83,18 @@ async function gathered({ run: id, to, catalog }: ReportOperation, run: RunOf<ty
   if (book === null) notLookedAt.push('the book of this machine: none is kept')
   else if (book.trouble !== null) notLookedAt.push(`the book of this machine: ${book.trouble}`)
   else looked.push({ what: 'book', where: run.host, knows: book.part !== null })
+  const isKnown = ledger !== null || audit !== null || (book !== null && book.part !== null)
+  // Only a run that workers share is not known elsewhere by its id: what is known here is told without a queue that may be away.
+  const queue =
+    isKnown || connect === undefined ? null : await ask('queue', connect, async () => await queuePart(connect, id))
+  if (connect === undefined) notLookedAt.push('the queue of workers (--connect URL)')
   const [failure = null] = failures
-  if (ledger === null && audit === null && (book === null || book.part === null)) {
+  if (!isKnown && queue === null) {
     // Who was not reached may know it.
     if (failure !== null) throw failure
     throw new SluiceError('BAD_FLAG', `nobody who was asked knows run ${id}`, {
       reason: `asked: ${looked.map(({ what, where }) => `the ${what} of ${where}`).join(', ') || 'nobody'}; not asked: ${notLookedAt.join('; ') || 'nobody else'}`,
-      hint: 'sluice runs --here lists the runs of this machine; with --to URL it lists those of a ledger, with --database-url URL those of a catalog',
+      hint: 'sluice runs --here lists the runs of this machine, sluice runs --distributed those that workers share; with --to URL it lists those of a ledger, with --database-url URL those of a catalog',
     })
   }
   notLookedAt.push('rows of either side', 'how long a run was throttled, which no ledger notes')
@@ -101,6 +110,7 @@ async function gathered({ run: id, to, catalog }: ReportOperation, run: RunOf<ty
     ledger,
     catalog: audit,
     book: book?.part ?? null,
+    ...(queue === null ? {} : { queue }),
   } as const
   return { document, failure }
 }
