@@ -81,7 +81,7 @@ async function query(url, sql) {
 
 /** @param {{runs: number, isQuick: boolean, source: string, target: string}} options */
 async function pipes({ runs, isQuick, source, target }) {
-  const total = isQuick ? 20_000 : 100_000
+  const total = isQuick ? 20_000 : 400_000
   /** @type {Map<string, {writing: number[], theirs: number[], ours: number[]}>} */
   const figures = new Map()
   for (let run = 0; run < runs; run++) {

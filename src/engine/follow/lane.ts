@@ -22,7 +22,9 @@ import { TakenTransactions, type Snapshot } from './visible.ts'
 /** Changed rows that are held in memory: a larger transaction reaches the target in pieces, and is committed at its end. */
 const PIECE_ROWS = 20_000
 /** How soon to ask again while a batch is written. */
-const WRITING_MS = 5
+const WRITING_MS = 10
+/** What waits for others to share a commit with is committed where nothing comes for so long: longer than the source rests between two readings. */
+const QUIET_MS = 10
 
 /** What the target writes now. */
 type Writing = {
@@ -125,7 +127,7 @@ export class Lane {
   get dueMs(): number | null {
     if (this.#writing !== null) return WRITING_MS
     if (this.#waiting === 0 || this.#open !== null) return null
-    return Math.max(0, this.#dueIn(this.#parts.clock.ticks()))
+    return Math.min(QUIET_MS, Math.max(0, this.#dueIn(this.#parts.clock.ticks())))
   }
 
   /**
