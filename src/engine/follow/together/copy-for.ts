@@ -68,7 +68,12 @@ export async function copyFor(operation: CopyOperation, sharedRun: string, given
   const copy = await new SharedCopies(database).standing(sharedRun)
   if (copy === null) return { chunks, rows }
   await using from = derivedStore(
-    await openSourceStore(operation.from, operation.cassandra, { yields: true, moving: true, mortal: true, ...telling }),
+    await openSourceStore(operation.from, operation.cassandra, {
+      yields: true,
+      moving: true,
+      mortal: true,
+      ...telling,
+    }),
     operation,
   )
   await withChunks(copy, { operation, sharedRun, run, from, to, database })
