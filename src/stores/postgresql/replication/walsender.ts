@@ -17,7 +17,7 @@ import { statusUpdate } from './status.ts'
 const FULL = 4 * 1024 * 1024
 const ROOM = 1024 * 1024
 /** Where fewer bytes than this come at a time, there is a rest before the connection is read again: else each small transaction of the source is a read of its own. */
-const FEW = 16 * 1024
+const FEW = 48 * 1024
 const REST_MS = 4
 const STATUS_MS = 5000
 const END_MS = 1000
