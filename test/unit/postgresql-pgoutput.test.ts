@@ -1,8 +1,10 @@
 /** Messages of pgoutput, as PostgreSQL 18.4 sent them: read whole, and refused as BAD_STREAM in every other form. */
+import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { arrayJson } from '../../src/stores/postgresql/replication/array-json.ts'
+import { Blocks } from '../../src/stores/postgresql/replication/blocks.ts'
 import { Frames } from '../../src/stores/postgresql/replication/frames.ts'
 import { OutputReader, type OutputMessage } from '../../src/stores/postgresql/replication/pgoutput.ts'
 import { statusUpdate } from '../../src/stores/postgresql/replication/status.ts'
@@ -139,12 +141,16 @@ test('whatever bytes come, it is a message or BAD_STREAM', () => {
   )
 })
 
+function message(body: Buffer): Buffer {
+  const header = Buffer.from('d\0\0\0\0', 'latin1')
+  header.writeUInt32BE(body.length + 4, 1)
+  return Buffer.concat([header, body])
+}
+
+const digest = (bytes: Buffer): string => createHash('sha1').update(bytes).digest('hex')
+
 test('messages are cut out of a connection wherever its pieces end', () => {
-  const framed = RECORDED.map((message) => {
-    const header = Buffer.from('d\0\0\0\0', 'latin1')
-    header.writeUInt32BE(message.length + 4, 1)
-    return Buffer.concat([header, message])
-  })
+  const framed = RECORDED.map(message)
   const all = Buffer.concat(framed)
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1, max: 90 }), { minLength: 1 }), (sizes) => {
@@ -163,6 +169,40 @@ test('messages are cut out of a connection wherever its pieces end', () => {
       expect(seen.map((message) => message.toString('hex'))).toEqual(framed.map((message) => message.toString('hex')))
     }),
     { numRuns: 300 },
+  )
+})
+
+test('bytes that are read in place come out as those that are given, with messages that are larger than a buffer among them', () => {
+  const large = [300_000, 5, 700_000, 40, 262_143].map((size, i) => message(Buffer.alloc(size, i + 1)))
+  const framed = [...RECORDED.map(message), ...large, ...large]
+  const all = Buffer.concat(framed)
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.integer({ min: 1, max: 90_000 }), fc.boolean()), { minLength: 1 }), (reads) => {
+      const [frames, blocks] = [new Frames(), new Blocks()]
+      const [seen, out]: [string[], Buffer[]] = [[], []]
+      const see = (data: Buffer, from: number, to: number): void => void seen.push(digest(data.subarray(from, to)))
+      for (let start = 0, i = 0; start < all.length; i++) {
+        const [size, isInPlace] = reads[i % reads.length] as [number, boolean]
+        const given = all.subarray(start, start + size)
+        let block: Buffer | null
+        if (isInPlace) {
+          const bytes = given.copy(frames.room())
+          start += bytes
+          block = frames.took(bytes, see)
+        } else {
+          start += given.length
+          block = frames.take(given, see)
+        }
+        if (block !== null) blocks.push(block)
+        if (size % 3 === 0) for (let next = blocks.shift(); next !== null; next = blocks.shift()) out.push(next)
+      }
+      for (let next = blocks.shift(); next !== null; next = blocks.shift()) out.push(next)
+      expect(blocks.bytes).toBe(0)
+      expect(frames.waiting).toBe(0)
+      expect(Buffer.concat(out).equals(all)).toBe(true)
+      expect(seen).toEqual(framed.map(digest))
+    }),
+    { numRuns: 60 },
   )
 })
 

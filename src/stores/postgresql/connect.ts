@@ -7,6 +7,7 @@ import { quotedName } from '../../shared/sql-text.ts'
 import type { OpenMode } from '../port.ts'
 import type { Route } from '../route.ts'
 import { tlsMissing } from '../tls.ts'
+import { DirectSocket } from './direct-socket.ts'
 import { connectFailed } from './errors.ts'
 import type { PostgresSettings } from './settings.ts'
 import { TYPES } from './values.ts'
@@ -87,7 +88,11 @@ async function start(
     keepAliveInitialDelayMillis: KEEPALIVE_MS,
     connectionTimeoutMillis: settings.connectTimeoutMs,
     ...(purpose === 'replication' ? { replication: 'database' } : {}),
-    ...(detour === null ? {} : { stream: () => detour }),
+    ...(detour !== null
+      ? { stream: () => detour }
+      : purpose === 'replication' && ssl === false
+        ? { stream: () => new DirectSocket() }
+        : {}),
   })
   // Without a listener, a connection that breaks between two statements would end the program.
   client.on('error', () => undefined)

@@ -23,7 +23,7 @@ const KEEPALIVE = code('k')
 /** Behind the letter of a message of the log: where it begins, where the log ends, and the clock. */
 const WAL_HEADER = 1 + 8 + 8 + 8
 
-/** Of a block whose rows may stay bytes. */
+/** Of a buffer whose rows may stay bytes. */
 const MOST_BLOCK = 256 * 1024
 
 type RowMessage = Extract<OutputMessage, { type: 'insert' | 'update' | 'delete' }>
@@ -143,8 +143,8 @@ export class Changes {
 
   /** @returns null for whatever is no row, or one that has to be looked into */
   #framed(block: Buffer, at: number, end: number): RowChange | null {
-    // Each frame keeps the whole block, and a batch may hold thousands.
-    if (block.length > MOST_BLOCK) return null
+    // Each frame keeps the whole buffer, and a batch may hold thousands.
+    if (block.buffer.byteLength > MOST_BLOCK) return null
     const kind = block[at]
     if ((kind !== INSERT && kind !== UPDATE && kind !== DELETE) || end - at < 1 + 4) return null
     const relation = this.#relations.of(block.readUInt32BE(at + 1))

@@ -7,18 +7,25 @@ import type { Duplex } from 'node:stream'
 import type { Client } from 'pg'
 import type { LogPosition } from '../../../model/copy/change.ts'
 import { connect } from '../connect.ts'
+import { DirectSocket, type Sink } from '../direct-socket.ts'
 import type { PostgresSettings } from '../settings.ts'
+import { Blocks } from './blocks.ts'
 import { ServerMessage } from './errors.ts'
-import { Frames, HEADER } from './frames.ts'
+import { Frames, HEADER, type Visit } from './frames.ts'
 import { agree, Begun, startSql, type WalRequest } from './start-replication.ts'
 import { statusUpdate } from './status.ts'
 
 /** Bytes that wait for a reader before the server is kept from sending more, and below which it may go on. */
 const FULL = 4 * 1024 * 1024
 const ROOM = 1024 * 1024
-/** Where fewer bytes than this come at a time, there is a rest before the connection is read again: else each small transaction of the source is a read of its own. */
+/** Where fewer bytes than this come at a time, there is a rest before anybody is told: else each small transaction of the source is a turn of its own for all that follows. */
 const FEW = 48 * 1024
 const REST_MS = 4
+/**
+ * So many bytes are read in a rest. A server whose connection is not read at all has each row on its way to a full buffer by itself, which costs it twice as much (measured
+ * on one machine).
+ */
+const RESTING = 16 * 1024
 const STATUS_MS = 5000
 const END_MS = 1000
 
@@ -38,12 +45,12 @@ export class WalSender implements AsyncDisposable {
   readonly #settings: PostgresSettings
   readonly #frames = new Frames()
   #timer: NodeJS.Timeout | null = null
-  #blocks: Buffer[] = []
-  #queued = 0
+  readonly #blocks = new Blocks()
   #paused = false
-  /** Bytes that have come in this turn of the event loop. */
-  #came = 0
-  /** Set while the connection is not read because little came. */
+  /** Bytes that have come in this turn of the event loop, and in the rest. */
+  #bytes = 0
+  #rested = 0
+  /** Set while nobody is told what comes because little came. */
   #rest: NodeJS.Timeout | null = null
   #failure: unknown = null
   #wake: (() => void) | null = null
@@ -53,8 +60,10 @@ export class WalSender implements AsyncDisposable {
   /** 0 is no position: until one is confirmed here, the server keeps what it has of the slot. */
   #confirmed: LogPosition = 0n
   #closed = false
-  /** Of the block under way: where its last message of the stream begins, and whether the server asks for an answer. */
+  /** Of the block under way: where its last message of the stream stands, and whether the server asks for an answer. */
+  #lastIn: Buffer | null = null
   #last = 0
+  #lastEnd = 0
   #asked = false
   /** Set while START_REPLICATION has no answer. */
   #onServerError: ((error: unknown) => void) | null = null
@@ -90,12 +99,11 @@ export class WalSender implements AsyncDisposable {
   /** Blocks of whole messages, the oldest first; null where nothing waits. @throws what ended the connection, behind the last block */
   shift(): Buffer | null {
     const block = this.#blocks.shift()
-    if (block === undefined) {
+    if (block === null) {
       if (this.#failure !== null) throw this.#failure
       return null
     }
-    this.#queued -= block.length
-    if (this.#paused && this.#queued <= ROOM) {
+    if (this.#paused && this.#blocks.bytes <= ROOM) {
       this.#paused = false
       this.#heard = performance.now()
       this.#socket.resume()
@@ -105,7 +113,7 @@ export class WalSender implements AsyncDisposable {
 
   /** Ends when something waits, when the connection has ended, after so long, or by `wake`. */
   async arrival(waitMs: number): Promise<void> {
-    if (this.#blocks.length > 0 || this.#failure !== null) return
+    if (this.#blocks.bytes > 0 || this.#failure !== null) return
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, waitMs)
       this.#wake = () => {
@@ -139,7 +147,7 @@ export class WalSender implements AsyncDisposable {
     this.#closed = true
     if (this.#timer !== null) clearInterval(this.#timer)
     if (this.#rest !== null) clearTimeout(this.#rest)
-    this.#blocks = []
+    this.#blocks.clear()
     await leave(this.#socket, Buffer.concat([COPY_DONE, TERMINATE]))
   }
 
@@ -147,14 +155,16 @@ export class WalSender implements AsyncDisposable {
     const [driver] = this.#socket.listeners('data') as ((data: Buffer) => void)[]
     if (driver === undefined) throw new Error('the driver does not listen to its socket')
     await new Promise<void>((resolve, reject) => {
+      const sink = this.#sink(resolve)
       const begun = new Begun(sql, this.#socket, driver, {
-        data: (data) => this.#take(data, resolve),
+        data: (data) => sink.take(data),
         failed: (error) => {
           this.#fail(error)
           reject(error)
         },
       })
       this.#client.query(begun)
+      if (this.#socket instanceof DirectSocket) this.#socket.give(sink)
       this.#client.once('end', () => begun.handleError(new Error('Connection terminated by the server')))
       this.#onServerError = (error) => begun.handleError(error)
     })
@@ -165,38 +175,51 @@ export class WalSender implements AsyncDisposable {
     this.#tell(false)
   }
 
-  #take(data: Buffer, begun: () => void): void {
+  /** @param begun is called when the server has answered that it streams */
+  #sink(begun: () => void): Sink {
+    const frames = this.#frames
+    const see: Visit = (data, at, end) => this.#see(data, at, end, begun)
+    return {
+      room: () => frames.room(),
+      took: (bytes) => this.#came(bytes, () => frames.took(bytes, see)),
+      take: (given) => this.#came(given.length, () => frames.take(given, see)),
+    }
+  }
+
+  #came(bytes: number, framed: () => Buffer | null): void {
     if (this.#closed) return
     this.#heard = performance.now()
-    if (this.#came === 0) setImmediate(() => this.#restBehindFew())
-    this.#came += data.length
+    if (this.#bytes === 0) setImmediate(() => this.#restBehindFew())
+    this.#bytes += bytes
     let block: Buffer | null
     try {
-      block = this.#frames.take(data, (buffer, at, end) => this.#see(buffer, at, end, begun))
+      block = framed()
     } catch (error) {
       this.#fail(error)
       this.#socket.destroy()
       return
     }
     if (block === null) return
-    this.#note(block)
+    this.#note()
     this.#blocks.push(block)
-    this.#queued += block.length
-    if (this.#queued >= FULL && !this.#paused) {
-      this.#paused = true
-      this.#socket.pause()
-    }
-    this.#wake?.()
+    if (this.#rest !== null) {
+      this.#rested += bytes
+      if (this.#rested >= RESTING) this.#socket.pause()
+    } else this.#wake?.()
+    if (this.#blocks.bytes < FULL || this.#paused) return
+    this.#paused = true
+    this.#socket.pause()
   }
 
   #restBehindFew(): void {
-    const isLittle = this.#came < FEW
-    this.#came = 0
+    const isLittle = this.#bytes < FEW
+    this.#bytes = 0
     if (!isLittle || this.#closed || this.#paused || this.#rest !== null) return
-    this.#socket.pause()
+    this.#rested = 0
     this.#rest = setTimeout(() => {
       this.#rest = null
       if (!this.#paused) this.#socket.resume()
+      if (this.#blocks.bytes > 0) this.#wake?.()
     }, REST_MS)
   }
 
@@ -205,6 +228,8 @@ export class WalSender implements AsyncDisposable {
     const kind = data[at]
     if (kind === COPY_DATA) {
       this.#last = at + HEADER
+      this.#lastEnd = end
+      this.#lastIn = data
       if (data[at + HEADER] === KEEPALIVE && end > at + HEADER + ASKS && data[at + HEADER + ASKS] === 1)
         this.#asked = true
     } else if (kind === COPY_BOTH) begun()
@@ -212,13 +237,14 @@ export class WalSender implements AsyncDisposable {
   }
 
   /** Where the log ended when the last message of a block was sent: one of a block will do. */
-  #note(block: Buffer): void {
-    const end = this.#last + (block[this.#last] === KEEPALIVE ? 1 : 1 + 8)
-    if (this.#last > 0 && end + 8 <= block.length) {
-      const position = block.readBigUInt64BE(end)
+  #note(): void {
+    const data = this.#lastIn
+    if (data !== null) {
+      const at = this.#last + (data[this.#last] === KEEPALIVE ? 1 : 1 + 8)
+      const position = at + 8 <= this.#lastEnd ? data.readBigUInt64BE(at) : 0n
       if (position > this.#received) this.#received = position
     }
-    this.#last = 0
+    this.#lastIn = null
     if (this.#asked) this.#tell(false)
     this.#asked = false
   }
