@@ -259,7 +259,7 @@ export type ChangeRequest = {
 }
 
 export interface ChangeTarget {
-  /** Rows of the stream that are written as they came; absent where each is looked into. */
+  /** Rows of the stream that are written as they came; absent where each is looked into. Who takes `pg-binary` takes `pg-text` too. */
   readonly frames?: FrameFormat
   /** Looks, and changes nothing. */
   examine(request: ChangeRequest): Promise<TargetExam>

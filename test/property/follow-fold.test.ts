@@ -47,6 +47,7 @@ function done(table: Table, one: Statement): RowChange | null {
 
 /** Rows as JSON: of a row that is gone its identity. */
 const LAYOUT: FrameLayout = {
+  name: (data, at, length) => data.toString('utf8', at, at + length),
   cells: (data, at) => JSON.parse(data.toString('utf8', at)) as Row,
   identity: (data, at) => (JSON.parse(data.toString('utf8', at)) as Row).slice(0, 1),
 }

@@ -46,11 +46,17 @@ const HARD: Readonly<Record<string, readonly [type: string, ...values: string[]]
   texts: ['text[]', `ARRAY['', 'NULL', NULL, '{', ',', '"', E'\\\\', E'a\\nb', 'é😀']`, `'[2:3]={a,b}'`, "'{}'"],
   nums: ['numeric(10,3)[]', "'{1.500,NULL,-0.001}'", "'{{1,2},{3,4}}'"],
   stamps: ['timestamptz[]', `'{"0044-03-15 BC",infinity,NULL}'`],
+  feeling: ['origin.feeling', `'a b'`, `'é\\'`],
 }
+/** Of those, columns whose types have a form that goes over as bytes of the server's binary formats. */
+const BINARY =
+  /^(?:bool|int\d|float\d|numeric(?:\(.*\))?|text|varchar.*|char.*|uuid|date|time|timestamp|timestamptz|bytea|jsonb?|origin\.feeling)$/
 /** Of those that are decoded, the spelling changes: of JSON, and bounds of arrays. */
 const SPELLED = ['j', 'jb', 'texts']
 
-const columns = Object.entries(HARD)
+type Column = (typeof COLUMNS)[number]
+const COLUMNS = Object.entries(HARD)
+const FORMS = { 'pg-text': COLUMNS, 'pg-binary': COLUMNS.filter(([, [type]]) => BINARY.test(type)) } as const
 const KEYS: Readonly<Record<string, { key: string; of: (n: number) => string; more?: string; identity?: string[] }>> = {
   whole: { key: 'id bigint PRIMARY KEY', of: (n) => `${n}` },
   text: {
@@ -60,7 +66,15 @@ const KEYS: Readonly<Record<string, { key: string; of: (n: number) => string; mo
   two: { key: 'id int, part timestamptz DEFAULT \'2024-02-29 12:00+02\', PRIMARY KEY (part, id)', of: (n) => `${n}`, identity: ['part', 'id'] }, // prettier-ignore
   full: { key: 'id int PRIMARY KEY', of: (n) => `${n}`, more: 'REPLICA IDENTITY FULL' },
   decimal: { key: 'id numeric PRIMARY KEY', of: (n) => `${n}.50` },
+  moment: {
+    key: 'id timestamptz PRIMARY KEY',
+    of: (n) => `'2024-02-29 12:00:00+00'::timestamptz - ${n} * interval '1 year 0.001 seconds'`,
+  },
+  unique: { key: 'id uuid PRIMARY KEY', of: (n) => `lpad('${n}', 32, 'a')::uuid` },
 }
+
+/** Text of the row that stands behind each history. */
+const MARK = 'the end of a history'
 
 type Step = { does: 'put' | 'set' | 'move' | 'remove' | 'crowd' | 'empty'; at: number; to: number; pick: number }
 const step: fc.Arbitrary<Step> = fc.record({
@@ -77,7 +91,8 @@ describe.skipIf(!POSTGRES_OWN)('frames of a stream (needs a server of its own)',
   beforeAll(async () => {
     live = await startLogical()
     store = await openPostgresCopy(live.url)
-    await live.sql.run(`${ZOO_TYPES}; CREATE SCHEMA framed; CREATE SCHEMA decoded; CREATE SCHEMA origin;
+    await live.sql
+      .run(`${ZOO_TYPES}; CREATE SCHEMA framed; CREATE SCHEMA decoded; CREATE SCHEMA origin; CREATE TYPE origin.feeling AS ENUM ('a b', E'é\\\\');
       CREATE TABLE fence (owner text PRIMARY KEY, n int); INSERT INTO fence VALUES ('me', 0)`)
   })
 
@@ -140,8 +155,13 @@ describe.skipIf(!POSTGRES_OWN)('frames of a stream (needs a server of its own)',
     return live.sql.rows(`SELECT ${names} FROM ${table} ORDER BY 1`)
   }
 
-  for (const [name, { key, of, more, identity = ['id'] }] of Object.entries(KEYS)) {
-    test(`all types, rows by their key: ${name}`, async () => {
+  const cases = Object.entries(KEYS).flatMap(([name, one]) =>
+    (['pg-text', 'pg-binary'] as const).map((form) => ({ ...one, form, key: one.key, kind: name })),
+  )
+  for (const { kind, form, key, of, more, identity = ['id'] } of cases) {
+    test(`all types as ${form}, rows by their key: ${kind}`, async () => {
+      const columns = FORMS[form]
+      const name = `${kind}_${form.replace('pg-', '')}`
       const declared = columns.map(([column, [type]]) => `${column} ${type}`).join(', ')
       for (const schema of ['origin', 'framed', 'decoded'])
         await live.sql.run(`CREATE TABLE ${schema}.${name} (${key}, ${declared}, big text STORAGE EXTERNAL)`)
@@ -150,7 +170,7 @@ describe.skipIf(!POSTGRES_OWN)('frames of a stream (needs a server of its own)',
       const at = await birth(live.sql, `origin.${name}`)
       await using framedWriter = await writing(await target('framed', name, from))
       await using decodedWriter = await writing(await target('decoded', name, from))
-      await using framed = await open(live.url, at, [from], at.start, { frames: 'pg-text' })
+      await using framed = await open(live.url, at, [from], at.start, { frames: form })
       const second = await birth(live.sql, `origin.${name}`)
       await using decoded = await open(live.url, second, [from])
       const both: readonly [ChangeStream, ChangeWriter, boolean][] = [
@@ -158,7 +178,7 @@ describe.skipIf(!POSTGRES_OWN)('frames of a stream (needs a server of its own)',
         [decoded, decodedWriter, false],
       ]
       const places = identity.map((one) => from.columns.findIndex((column) => column.name === one))
-      const id = name === 'decimal' ? 'trim_scale(id)::text' : 'id::text'
+      const id = kind === 'decimal' ? 'trim_scale(id)::text' : 'id::text'
       const told = columns.flatMap(([column]) => (SPELLED.includes(column) ? [] : [`${column}::text`]))
       const exact = `${id}, ${told.join(', ')}, big`
       let frames = 0
@@ -166,16 +186,20 @@ describe.skipIf(!POSTGRES_OWN)('frames of a stream (needs a server of its own)',
       await fc.assert(
         fc.asyncProperty(history, async (all) => {
           for (const steps of all)
-            await live.sql.run(`BEGIN; ${steps.map((one) => sqlOf(`origin.${name}`, one, of)).join('; ')}; COMMIT`)
+            await live.sql.run(
+              `BEGIN; ${steps.map((one) => sqlOf(`origin.${name}`, one, of, columns)).join('; ')}; COMMIT`,
+            )
           // Something for the end to be seen by, whatever the steps have changed.
-          await live.sql.run(`INSERT INTO origin.${name} (id, t) VALUES (${of(99)}, 'x'); DELETE FROM origin.${name} WHERE id = ${of(99)}`) // prettier-ignore
+          await live.sql.run(`INSERT INTO origin.${name} (id, t) VALUES (${of(99)}, '${MARK}'); DELETE FROM origin.${name} WHERE id = ${of(99)}`) // prettier-ignore
           const streams: unknown[][] = []
           for (const [stream, writer, isFramed] of both) {
-            const changes = await untilMark(stream, of(99))
+            const changes = await untilMark(stream)
             streams.push(changes.filter(({ type }) => type !== 'idle' && type !== 'begin').map(cellsOf))
             for (const change of changes)
-              if (change.type === 'insert' && change.frame !== undefined)
+              if (change.type === 'insert' && change.frame !== undefined) {
+                expect(change.frame.layout).toMatchObject({ isBinary: form === 'pg-binary' })
                 expect(change.frame.name).toBe(identityName(places.map((one) => change.row[one] ?? null)))
+              }
             const seen = await applied(changes, places, writer)
             if (isFramed) frames += seen
             else expect(seen).toBe(0)
@@ -192,13 +216,13 @@ describe.skipIf(!POSTGRES_OWN)('frames of a stream (needs a server of its own)',
   }
 
   /** Up to the mark that stands behind each history: a row that comes and goes. */
-  async function untilMark(stream: ChangeStream, mark: string): Promise<Change[]> {
-    const wanted = mark.startsWith('E') ? 'k\t\\99é' : mark.replace(/\.50$/, '.5')
+  async function untilMark(stream: ChangeStream): Promise<Change[]> {
     const all: Change[] = []
     for (;;) {
       all.push(...(await take(stream, 1)))
-      const last = all.findLast((change) => change.type === 'delete')
-      if (all.at(-1)?.type === 'commit' && last?.type === 'delete' && last.key.includes(wanted)) return all
+      const last = all.findLast((change) => change.type === 'insert')
+      const isMarked = last?.type === 'insert' && last.row.includes(MARK)
+      if (isMarked && all.at(-1)?.type === 'commit' && all.at(-2)?.type === 'delete') return all
     }
   }
 
@@ -219,7 +243,12 @@ describe.skipIf(!POSTGRES_OWN)('frames of a stream (needs a server of its own)',
   })
 })
 
-function sqlOf(table: string, { does, at, to, pick }: Step, of: (n: number) => string): string {
+function sqlOf(
+  table: string,
+  { does, at, to, pick }: Step,
+  of: (n: number) => string,
+  columns: readonly Column[],
+): string {
   const values = columns.map(([, [, ...literals]], i) => {
     const n = (pick + i * 7) % (literals.length + 1)
     return n === literals.length ? 'NULL' : (literals[n] ?? 'NULL')

@@ -141,7 +141,7 @@ test('whatever bytes come, it is a message or BAD_STREAM', () => {
   )
 })
 
-function message(body: Buffer): Buffer {
+function framing(body: Buffer): Buffer {
   const header = Buffer.from('d\0\0\0\0', 'latin1')
   header.writeUInt32BE(body.length + 4, 1)
   return Buffer.concat([header, body])
@@ -150,7 +150,7 @@ function message(body: Buffer): Buffer {
 const digest = (bytes: Buffer): string => createHash('sha1').update(bytes).digest('hex')
 
 test('messages are cut out of a connection wherever its pieces end', () => {
-  const framed = RECORDED.map(message)
+  const framed = RECORDED.map(framing)
   const all = Buffer.concat(framed)
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1, max: 90 }), { minLength: 1 }), (sizes) => {
@@ -173,8 +173,8 @@ test('messages are cut out of a connection wherever its pieces end', () => {
 })
 
 test('bytes that are read in place come out as those that are given, with messages that are larger than a buffer among them', () => {
-  const large = [300_000, 5, 700_000, 40, 262_143].map((size, i) => message(Buffer.alloc(size, i + 1)))
-  const framed = [...RECORDED.map(message), ...large, ...large]
+  const large = [300_000, 5, 700_000, 40, 262_143].map((size, i) => framing(Buffer.alloc(size, i + 1)))
+  const framed = [...RECORDED.map(framing), ...large, ...large]
   const all = Buffer.concat(framed)
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.integer({ min: 1, max: 90_000 }), fc.boolean()), { minLength: 1 }), (reads) => {

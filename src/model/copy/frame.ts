@@ -5,6 +5,8 @@ import type { Row } from './rows.ts'
 export interface FrameLayout {
   /** All cells of a row. @param at offset of its first value @throws SluiceError VALUE_REFUSED */
   cells(data: Buffer, at: number): Row
+  /** `identityName` of its identity. @param at offset of the bytes that are the name, so many of them */
+  name(data: Buffer, at: number, length: number): string
   /** Cells of its identity. */
   identity(data: Buffer, at: number): Row
 }
@@ -16,7 +18,7 @@ export interface FrameLayout {
 export interface RowFrame {
   /** `identityName` of its identity. */
   readonly name: string
-  /** Offset and length of the bytes in `data` that are `name` in UTF-8; a length of -1 where no bytes are. */
+  /** Offset and length of the bytes in `data` that tell `name` from others of its layout; a length of -1 where no bytes do. */
   readonly nameAt: number
   readonly nameLength: number
   /** Bytes of whole messages; the row begins at the offset `at`. */

@@ -89,8 +89,7 @@ export class PackedRows {
 
   /** The name of a row that has the bytes of it. */
   name(slot: number): string {
-    const at = this.nameAt(slot)
-    return this.data(slot).toString('utf8', at, at + this.nameLength(slot))
+    return this.layout(slot).name(this.data(slot), this.nameAt(slot), this.nameLength(slot))
   }
 
   /** As `RowFrame.nameAt`. */

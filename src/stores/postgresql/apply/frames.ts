@@ -1,4 +1,4 @@
-/** Rows that came as the bytes of a stream, as COPY's text format and as parameters: what a server printed is what another one of the same settings reads. */
+/** Rows that came as the bytes of a stream, for COPY and as parameters: what a server sent is what another one reads. */
 import type { ChangeBatch, Put } from '../../../model/copy/change.ts'
 import type { FrameLayout } from '../../../model/copy/frame.ts'
 import { unpackedPut } from '../../../model/copy/unpacked.ts'
@@ -11,7 +11,7 @@ import { sorted, type SortedBatch } from '../../apply/puts.ts'
 import { travelsWhole } from '../copy/cells.ts'
 import { FrameFields } from '../replication/framed-change.ts'
 import { Framer } from '../replication/framer.ts'
-import { textOf } from '../replication/pgoutput.ts'
+import { binaryRows } from './binary-rows.ts'
 import { identityColumns, type WrittenColumn } from './merge.ts'
 
 /** Bytes of a piece: larger ones are no faster, smaller ones cost a system call each. */
@@ -29,8 +29,8 @@ const BACKSLASH = 92
 const LETTERS: Readonly<Record<number, number>> = { [TAB]: code('t'), [NEWLINE]: code('n'), [RETURN]: code('r') }
 const LETTER_N = code('N')
 
-/** Rows of a batch that are written from their bytes, by their slots. */
-export type Framed = { readonly packed: PackedRows; readonly slots: readonly number[] }
+/** Rows of a batch that are written from their bytes, by their slots: all in the binary formats, or all as texts. */
+export type Framed = { readonly packed: PackedRows; readonly slots: readonly number[]; readonly isBinary: boolean }
 
 /** A batch in which rows that came as bytes stay so. */
 export type FramedBatch = SortedBatch & {
@@ -45,7 +45,7 @@ export type Share = 'all' | 'new' | 'others'
 
 /** How the rows of one layout are written. */
 type Fit = {
-  readonly layout: FrameLayout
+  readonly layout: Framer
   readonly fields: FrameFields
   /** Where the written columns stand in a message. */
   readonly whole: readonly number[]
@@ -78,13 +78,16 @@ export class Frames {
     const [puts, slots, goneSlots]: [Put[], number[], number[]] = [[], [], []]
     for (const put of batch.puts) if (isOf(share, put.isNew === true)) puts.push(put)
     const gone: Row[] = share === 'new' ? [] : [...batch.gone]
+    let isBinary: boolean | null = null
     const length = packed?.length ?? 0
     for (let slot = 0; packed !== undefined && slot < length; slot++) {
       if (!packed.isThere(slot)) continue
       const flags = packed.flags(slot)
       const isGone = (flags & IS_GONE) !== 0
       if (!isOf(share, !isGone && (flags & IS_NEW) !== 0)) continue
-      const fits = this.#fitOf(packed.layout(slot)) !== null
+      const fit = this.#fitOf(packed.layout(slot))
+      isBinary ??= fit?.layout.isBinary ?? null
+      const fits = fit !== null && fit.layout.isBinary === isBinary
       if (isGone) {
         if (fits) goneSlots.push(slot)
         else gone.push(packed.key(slot))
@@ -93,8 +96,11 @@ export class Frames {
     }
     return {
       ...sorted({ puts, gone }, this.#request, this.#written),
-      frames: packed === undefined || slots.length === 0 ? null : { packed, slots },
-      goneFrames: packed === undefined || goneSlots.length === 0 ? null : { packed, slots: goneSlots },
+      frames: packed === undefined || slots.length === 0 ? null : { packed, slots, isBinary: isBinary === true },
+      goneFrames:
+        packed === undefined || goneSlots.length === 0
+          ? null
+          : { packed, slots: goneSlots, isBinary: isBinary === true },
     }
   }
 
@@ -108,29 +114,39 @@ export class Frames {
     return this.#textsOf(framed, 'key')
   }
 
-  /** Lines of the written columns for COPY, in pieces that suit a socket. */
-  lines(framed: Framed | null): Generator<Buffer> {
-    return this.#linesOf(framed, 'whole', this.#isPlain, '')
+  /** The written columns for COPY, in pieces that suit a socket: in its binary format where the rows are binary. */
+  rows(framed: Framed | null): Generator<Buffer> {
+    return framed?.isBinary === true
+      ? this.#binaryOf(framed, 'whole', '')
+      : this.#linesOf(framed, 'whole', this.#isPlain, '')
   }
 
-  /** Lines of the identity, each behind a value that is the same in all of them. */
-  keyLines(framed: Framed | null, first: string): Generator<Buffer> {
-    return this.#linesOf(framed, 'key', this.#isKeyPlain, first)
+  /** The same of the identity, each behind a value that is the same in all rows: the text of a type that sends its text. */
+  keyRows(framed: Framed | null, first: string): Generator<Buffer> {
+    return framed?.isBinary === true
+      ? this.#binaryOf(framed, 'key', first)
+      : this.#linesOf(framed, 'key', this.#isKeyPlain, first)
   }
 
   #textsOf(framed: Framed | null, which: 'whole' | 'key'): (string | null)[][] {
     if (framed === null) return []
     const { packed, slots } = framed
     return slots.map((slot) => {
-      const { fields, [which]: places } = this.#fit(packed.layout(slot))
+      const { layout, fields, [which]: places } = this.#fit(packed.layout(slot))
       const data = packed.data(slot)
       fields.find(data, packed.at(slot))
       return places.map((place) => {
         const length = fields.lengths[place] as number
-        const start = fields.starts[place] as number
-        return length === -1 ? null : textOf(data, start, start + length)
+        return length === -1 ? null : layout.text(place, data, fields.starts[place] as number, length)
       })
     })
+  }
+
+  #binaryOf({ packed, slots }: Framed, which: 'whole' | 'key', first: string): Generator<Buffer> {
+    return binaryRows(packed, slots, (slot) => {
+      const { fields, [which]: places } = this.#fit(packed.layout(slot))
+      return { fields, places }
+    }, first) // prettier-ignore
   }
 
   *#linesOf(

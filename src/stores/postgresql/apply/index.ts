@@ -7,7 +7,7 @@ import { openApplySession } from './session.ts'
 import { PostgresChangeWriter } from './writer.ts'
 
 export class PostgresApply implements ChangeTarget {
-  readonly frames = 'pg-text'
+  readonly frames = 'pg-binary'
   readonly #settings: PostgresSettings
 
   constructor(settings: PostgresSettings) {

@@ -19,7 +19,7 @@ import {
 } from './merge.ts'
 import { keyArrays } from './key-arrays.ts'
 import type { PartialPut } from '../../apply/puts.ts'
-import type { FramedBatch, Frames } from './frames.ts'
+import type { Framed, FramedBatch, Frames } from './frames.ts'
 import type { TableShape } from './shape.ts'
 
 /** Sets of unchanged columns that get a statement of their own, which sets the others only. */
@@ -27,6 +27,9 @@ const MOST_MASKS = 8
 /** Batches after a refusal in which new rows are not tried to be copied straight into the table. */
 const RESTING = 8
 const CANCELED = '57014'
+
+/** A COPY … FROM STDIN, and what it reads. */
+type Copy = readonly [sql: string, rows: Iterable<Buffer>]
 
 export class Stage {
   readonly #session: CopySession
@@ -113,8 +116,8 @@ export class Stage {
     if (this.#resting > 0) this.#resting--
     else {
       try {
-        const statements = ['SAVEPOINT sluice_new', this.#copyRows, 'RELEASE SAVEPOINT sluice_new']
-        return void (await this.#session.copyAmong(statements, this.#lines({ whole, frames })))
+        const rows = this.#putCopies(this.#copyRows, { whole, frames })
+        return await this.#copyAmong(['SAVEPOINT sluice_new'], rows, ['RELEASE SAVEPOINT sluice_new'])
       } catch (error) {
         const state = sqlStateOf(error)
         if (!this.#session.alive || state === null || state === CANCELED || isConnectionLoss(error)) throw error
@@ -173,13 +176,16 @@ export class Stage {
     const before = await this.#prepared()
     const removes = this.#removes(gone, puts) ? [this.#sql.find, this.#sql.remove] : []
     const after = [...removes, ...(puts ? [this.#sql.insert] : [])]
-    if (gone) {
-      const statements = [...before, this.#sql.copy.gone, ...(puts ? [] : after)]
-      await this.#session.copyAmong(statements, this.#goneLines(batch))
+    const { copy } = this.#sql
+    const all = [...(gone ? this.#goneCopies(copy.gone, batch) : []), ...this.#putCopies(copy.whole, batch)]
+    await this.#copyAmong(before, all, after)
+  }
+
+  async #copyAmong(before: readonly string[], all: readonly Copy[], after: readonly string[]): Promise<void> {
+    for (const [at, [sql, rows]] of all.entries()) {
+      const isLast = at === all.length - 1
+      await this.#session.copyAmong([...(at === 0 ? before : []), sql, ...(isLast ? after : [])], rows)
     }
-    if (!puts) return
-    const statements = [...(gone ? [] : before), this.#sql.copy.whole, ...after]
-    await this.#session.copyAmong(statements, this.#lines(batch))
   }
 
   /** @returns false where the identity has several columns: nothing was done */
@@ -197,20 +203,19 @@ export class Stage {
     return gone || (puts && (this.#way === 'replace' || this.#isGuarded))
   }
 
-  *#lines({ whole, frames }: Pick<FramedBatch, 'whole' | 'frames'>): Generator<Buffer> {
-    yield* this.#frames.lines(frames)
-    yield* this.#encodeRows(whole)
+  #putCopies(sql: string, { whole, frames }: Pick<FramedBatch, 'whole' | 'frames'>): readonly Copy[] {
+    return copies(sql, this.#encodeRows, whole, frames, this.#frames.rows(frames))
   }
 
-  *#goneLines({ gone, goneFrames }: Pick<FramedBatch, 'gone' | 'goneFrames'>): Generator<Buffer> {
-    yield* this.#frames.keyLines(goneFrames, OPERATION.gone)
-    yield* this.#encodeGone(gone)
+  #goneCopies(sql: string, { gone, goneFrames }: Pick<FramedBatch, 'gone' | 'goneFrames'>): readonly Copy[] {
+    return copies(sql, this.#encodeGone, gone, goneFrames, this.#frames.keyRows(goneFrames, OPERATION.gone))
   }
 
   async #load(batch: FramedBatch, kept: ReadonlySet<PartialPut>): Promise<void> {
-    const { gone, goneFrames, whole, frames, partial } = batch
-    if (gone.length > 0 || goneFrames !== null) await this.#session.copyIn(this.#sql.copy.gone, this.#goneLines(batch))
-    if (whole.length > 0 || frames !== null) await this.#session.copyIn(this.#sql.copy.whole, this.#lines(batch))
+    const { copy } = this.#sql
+    const { partial } = batch
+    for (const [sql, rows] of [...this.#goneCopies(copy.gone, batch), ...this.#putCopies(copy.whole, batch)])
+      await this.#session.copyIn(sql, rows)
     if (partial.length === 0) return
     const rows = partial.map((one, n): Row => {
       const { put, base, mask } = one
@@ -222,6 +227,25 @@ export class Stage {
     })
     await this.#session.copyIn(this.#sql.copy.partial, this.#encodePartial(rows))
   }
+}
+
+/** @returns nothing where there are no rows; two where some of them are binary, which cannot stand among lines */
+function copies(
+  sql: string,
+  encode: (rows: readonly Row[]) => Generator<Buffer>,
+  rows: readonly Row[],
+  framed: Framed | null,
+  bytes: Iterable<Buffer>,
+): readonly Copy[] {
+  const lines: readonly Copy[] = rows.length === 0 ? [] : [[sql, encode(rows)]]
+  if (framed === null) return lines
+  if (framed.isBinary) return [...lines, [`${sql} (FORMAT binary)`, bytes]]
+  return [[sql, rows.length === 0 ? bytes : both(bytes, encode(rows))]]
+}
+
+function* both(first: Iterable<Buffer>, second: Iterable<Buffer>): Generator<Buffer> {
+  yield* first
+  yield* second
 }
 
 /** How the columns of a staging table that are not the target's are written. */

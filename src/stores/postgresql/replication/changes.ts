@@ -40,7 +40,7 @@ export class Changes {
   readonly #ownOnly: boolean
   readonly #since: readonly LogPosition[]
   readonly #isFramed: boolean
-  readonly #reader = new OutputReader()
+  readonly #reader: OutputReader
   /** Tables that are told to be another one now. */
   readonly #reshaped = new Set<number>()
   #block: Buffer = Buffer.alloc(0)
@@ -67,6 +67,7 @@ export class Changes {
     { ownOnly = false, since = [], isFramed = false }: ChangesOptions = {},
   ) {
     this.#relations = relations
+    this.#reader = new OutputReader(relations.wire.text)
     this.#from = from
     this.#ownOnly = ownOnly
     this.#since = since
@@ -132,6 +133,7 @@ export class Changes {
     const kind = block[at]
     if (kind === WAL) {
       const framed = this.#isFramed && this.#state === 'within' ? this.#framed(block, at + WAL_HEADER, end) : null
+      if (framed === null && this.#isUnread(block, at + WAL_HEADER, end)) return null
       if (framed === null) return this.#output(this.#reader.read(block, at + WAL_HEADER, end))
       this.#batch.push(framed)
       return null
@@ -150,6 +152,14 @@ export class Changes {
     const relation = this.#relations.of(block.readUInt32BE(at + 1))
     if (relation === null || !('rows' in relation) || !this.#isTold(relation)) return null
     return relation.rows.frame(block, at, end)
+  }
+
+  /** Whether it is a row of a table that is not followed, or not any more: what types its values have is not known. */
+  #isUnread(block: Buffer, at: number, end: number): boolean {
+    const kind = block[at]
+    if ((kind !== INSERT && kind !== UPDATE && kind !== DELETE) || end - at < 1 + 4) return false
+    const relation = this.#followed(block.readUInt32BE(at + 1))
+    return relation === null || !('rows' in relation)
   }
 
   #output(message: OutputMessage): Promise<void> | null {

@@ -6,7 +6,6 @@ import type { FrameLayout, RowFrame } from '../../../model/copy/frame.ts'
 import { identityName } from '../../../model/copy/identity-name.ts'
 import type { Row } from '../../../model/copy/rows.ts'
 import type { ReadColumn } from '../../read-column.ts'
-import { textOf } from './pgoutput.ts'
 
 /** What the messages of one table have in common, from one Relation message to the next. */
 export interface MessageLayout extends FrameLayout {
@@ -16,6 +15,8 @@ export interface MessageLayout extends FrameLayout {
   readonly places: readonly number[]
   /** Columns of a message. */
   readonly width: number
+  /** Whether values are in the binary formats of their types. */
+  readonly isBinary: boolean
 }
 
 const NULL = 'n'.charCodeAt(0)
@@ -58,7 +59,7 @@ export class FramedChange implements RowFrame {
 
   get name(): string {
     const { data, nameAt, nameLength } = this
-    if (nameLength !== -1) return textOf(data, nameAt, nameAt + nameLength)
+    if (nameLength !== -1) return this.layout.name(data, nameAt, nameLength)
     return identityName(this.layout.identity(data, this.at))
   }
 

@@ -3,8 +3,8 @@ import type { RowChange } from '../../../model/copy/change.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import type { FollowedTable } from '../../follow-port.ts'
 import type { Reader } from '../copy/cells.ts'
+import type { ValueText } from './binary-text.ts'
 import { FramedChange, FrameFields, lengthAt, type MessageLayout } from './framed-change.ts'
-import { textOf } from './pgoutput.ts'
 
 /** Larger messages are read value by value: frames of one batch hold the blocks that they came in. */
 const MOST = 8 * 1024 * 1024
@@ -18,16 +18,24 @@ const KEY = code('K')
 const OLD = code('O')
 const NULL = code('n')
 const TEXT = code('t')
+const BINARY = code('b')
 /** Letter, relation, letter of the row, number of columns. */
 const HEAD = 1 + 4 + 1 + 2
 
 /** @param column its place among those that were asked for @throws SluiceError VALUE_REFUSED */
 type CellOf = (column: number, text: string) => Cell
 
+/** How the values of a message are sent, and what makes texts of them. */
+export type MessageValues = { readonly isBinary: boolean; readonly texts: readonly ValueText[] }
+
 export class Framer implements MessageLayout {
   readonly columns: FollowedTable['columns']
   readonly places: readonly number[]
   readonly width: number
+  readonly isBinary: boolean
+  readonly #letter: number
+  /** Of each value of a message. */
+  readonly #texts: readonly ValueText[]
   readonly #place: number
   readonly #cell: CellOf
   /** Columns of the identity among `columns`. */
@@ -40,7 +48,7 @@ export class Framer implements MessageLayout {
   #named = 0
   #nameLength = -1
 
-  /** @param places of the columns in a message @param identity places of the identity among the columns @param width columns of a message */
+  /** @param places of the columns in a message @param identity places of the identity among the columns @param columns of a message, by the texts that are made of their values */
   constructor(
     place: number,
     { columns }: FollowedTable,
@@ -48,11 +56,15 @@ export class Framer implements MessageLayout {
     cell: CellOf,
     places: readonly number[],
     identity: readonly number[],
-    width: number,
+    { isBinary, texts }: MessageValues,
   ) {
     this.columns = columns
     this.places = places
+    const width = texts.length
     this.width = width
+    this.isBinary = isBinary
+    this.#letter = isBinary ? BINARY : TEXT
+    this.#texts = texts
     this.#place = place
     this.#cell = cell
     this.#identity = identity
@@ -85,7 +97,7 @@ export class Framer implements MessageLayout {
         if (this.#isKey[i] === true) return false
         continue
       }
-      if (letter !== TEXT || at + 4 > end) return false
+      if (letter !== this.#letter || at + 4 > end) return false
       const length = lengthAt(data, at)
       if (length < 0 || length > end - at - 4) return false
       at += 4
@@ -103,6 +115,15 @@ export class Framer implements MessageLayout {
     return this.#cells(data, at, this.columns.keys())
   }
 
+  name(data: Buffer, at: number, length: number): string {
+    return this.text(this.#nameAt, data, at, length)
+  }
+
+  /** What the server prints for a value. @param place of the value in the message @param at where its bytes begin */
+  text(place: number, data: Buffer, at: number, length: number): string {
+    return (this.#texts[place] as ValueText)(data, at, at + length)
+  }
+
   identity(data: Buffer, at: number): Row {
     return this.#cells(data, at, this.#identity)
   }
@@ -114,8 +135,7 @@ export class Framer implements MessageLayout {
       const place = this.places[column] as number
       const length = lengths[place] as number
       if (length === -1) return null
-      const start = starts[place] as number
-      return this.#cell(column, textOf(data, start, start + length))
+      return this.#cell(column, this.text(place, data, starts[place] as number, length))
     })
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Messages of the output plugin `pgoutput`, protocol version 1 without streaming: https://www.postgresql.org/docs/18/protocol-logicalrep-message-formats.html
- * Values are left as the server prints them.
+ * Values are what the server prints for them.
  */
 import type { LogPosition } from '../../../model/copy/change.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -50,7 +50,7 @@ const OTHER: OutputMessage = { type: 'other' }
 /** Milliseconds from 1970 to 2000, where PostgreSQL begins to count. */
 const EPOCH_MS = 946_684_800_000
 /** Bytes of a value beyond which no text can hold it. */
-const MOST_VALUE = 500 * 1024 * 1024
+export const MOST_VALUE = 500 * 1024 * 1024
 /** Up to this length reading bytes one by one is faster than calling into a decoder. */
 const SHORT = 12
 /** Up to this length it is worth looking whether a text is ASCII, whose decoder takes a third of the time of that of UTF-8. */
@@ -73,6 +73,10 @@ const OLD = code('O')
 const NULL = code('n')
 const UNCHANGED = code('u')
 const TEXT = code('t')
+const BINARY = code('b')
+
+/** Makes texts of what is sent in the binary format of a type, by its object id. */
+export type BinaryTexts = (type: number) => (data: Buffer, start: number, end: number) => string
 
 /** Reads one message between two places of a buffer. One reader is used for many, one after the other. */
 export class OutputReader {
@@ -81,6 +85,13 @@ export class OutputReader {
   #view = new DataView(this.#data.buffer)
   #at = 0
   #end = 0
+  readonly #binary: BinaryTexts
+  /** Types of the columns of each relation. */
+  readonly #types = new Map<number, readonly number[]>()
+
+  constructor(binary: BinaryTexts = neverBinary) {
+    this.#binary = binary
+  }
 
   /** @throws SluiceError BAD_STREAM for anything else than one whole message; VALUE_REFUSED for a value too large for a text */
   read(data: Buffer, start: number, end: number): OutputMessage {
@@ -99,13 +110,13 @@ export class OutputReader {
       case INSERT: {
         const relation = this.#uint32()
         this.#expect(NEW)
-        return { type: 'insert', relation, row: this.#tuple() }
+        return { type: 'insert', relation, row: this.#tuple(relation) }
       }
       case UPDATE:
         return this.#update()
       case DELETE: {
         const relation = this.#uint32()
-        return { type: 'delete', relation, old: this.#old(this.#byte()) }
+        return { type: 'delete', relation, old: this.#old(relation, this.#byte()) }
       }
       case BEGIN: {
         const commit = this.#uint64()
@@ -140,15 +151,15 @@ export class OutputReader {
   #update(): OutputMessage {
     const relation = this.#uint32()
     const next = this.#byte()
-    if (next === NEW) return { type: 'update', relation, old: null, row: this.#tuple() }
-    const old = this.#old(next)
+    if (next === NEW) return { type: 'update', relation, old: null, row: this.#tuple(relation) }
+    const old = this.#old(relation, next)
     this.#expect(NEW)
-    return { type: 'update', relation, old, row: this.#tuple() }
+    return { type: 'update', relation, old, row: this.#tuple(relation) }
   }
 
-  #old(kind: number): OldRow {
+  #old(relation: number, kind: number): OldRow {
     if (kind !== KEY && kind !== OLD) throw broken(`${shown(kind)} stands where the old row begins`)
-    return { whole: kind === OLD, row: this.#tuple() }
+    return { whole: kind === OLD, row: this.#tuple(relation) }
   }
 
   #relation(): RelationMessage {
@@ -161,36 +172,36 @@ export class OutputReader {
       const key = (this.#byte() & 1) === 1
       return { key, name: this.#name(), type: this.#uint32(), modifier: this.#int32() }
     })
+    this.#types.set(
+      id,
+      columns.map(({ type }) => type),
+    )
     return { type: 'relation', id, schema, name, identity, columns }
   }
 
-  #tuple(): Tuple {
+  #tuple(relation: number): Tuple {
     const count = this.#uint16()
     // Of its length from the beginning: one that grows keeps room for as much again.
     const cells = new Array<string | null | undefined>(count)
     for (let i = 0; i < count; i++) {
       const kind = this.#byte()
-      if (kind === TEXT) cells[i] = this.#text()
+      if (kind === TEXT) cells[i] = this.#value(textOf)
       else if (kind === NULL) cells[i] = null
       else if (kind === UNCHANGED) cells[i] = undefined
+      else if (kind === BINARY) cells[i] = this.#value(this.#binary(this.#types.get(relation)?.[i] ?? 0))
       else throw broken(`${shown(kind)} stands where a value begins`)
     }
     return cells
   }
 
-  #text(): string {
+  #value(text: typeof textOf): string {
     const length = this.#uint32()
     this.#need(length)
     const start = this.#at
     const end = start + length
     this.#at = end
-    if (length > MOST_VALUE) {
-      throw new SluiceError('VALUE_REFUSED', `a value of ${length} bytes is too large to be looked into`, {
-        kind: 'source',
-        hint: 'leave the column out with --columns',
-      })
-    }
-    return textOf(this.#data, start, end)
+    if (length > MOST_VALUE) throw tooLarge(length)
+    return text(this.#data, start, end)
   }
 
   #name(): string {
@@ -249,6 +260,18 @@ export class OutputReader {
     this.#need(bytes)
     this.#at += bytes
   }
+}
+
+function neverBinary(): never {
+  throw broken('a value came in a binary format that nobody asked for')
+}
+
+/** A value that no text can hold. */
+export function tooLarge(bytes: number): SluiceError {
+  return new SluiceError('VALUE_REFUSED', `a value of ${bytes} bytes is too large to be looked into`, {
+    kind: 'source',
+    hint: 'leave the column out with --columns',
+  })
 }
 
 /** The text of a value, between two places of a buffer. */

@@ -6,10 +6,14 @@ import { literal, tableSql } from '../copy/sql.ts'
 import { cellReaders, type CellReaders } from './cells.ts'
 import type { RelationMessage } from './pgoutput.ts'
 import { TableRows } from './table-rows.ts'
+import { TEXT_WIRE, wireOf, type Wire, type WireColumn } from './wire.ts'
 
 /** @property misfit why its rows cannot be read as they were asked for */
 export type Relation =
   { readonly table: number; readonly rows: TableRows } | { readonly table: number; readonly misfit: string }
+
+/** The first version whose output plugin sends values in binary formats. */
+const BINARY = 140_000
 
 type Ask = (sql: string) => Promise<readonly TextRow[]>
 
@@ -23,22 +27,33 @@ export class Relations {
   /** How the server writes a type with its length, by `typeKey`. */
   readonly #types: Map<string, string>
   readonly #known = new Map<number, Relation>()
+  /** How values are sent. */
+  readonly wire: Wire
 
   /**
    * @param ask for types that were not in use when the stream was opened
+   * @param mayBeBinary whether whoever asks for the rows takes them in the binary formats too
    * @throws SluiceError NOT_FOLLOWABLE
    */
-  static async open(session: CopySession, tables: readonly FollowedTable[], ask: Ask): Promise<Relations> {
+  static async open(
+    session: CopySession,
+    tables: readonly FollowedTable[],
+    ask: Ask,
+    mayBeBinary = false,
+  ): Promise<Relations> {
     const readers = await cellReaders(session, tables)
     const names = tables.map(({ table: { table } }, i) => `(${i}, ${literal(tableSql(table))})`)
     const columns = await session.ask(
-      `SELECT w.place, c.oid, a.atttypid, a.atttypmod, pg_catalog.format_type(a.atttypid, a.atttypmod)
+      `SELECT w.place, c.oid, a.atttypid, a.atttypmod, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attname, t.typtype
        FROM (VALUES ${names.join(', ')}) AS w (place, sql) JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(w.sql)
-         LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped`,
+         LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+         LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid`,
     )
     const ids = new Map(columns.map(([place, oid]) => [Number(oid), Number(place)]))
     const types = new Map(columns.map(([, , type, modifier, text]) => [`${type}/${modifier}`, text ?? '']))
-    return new Relations(tables, readers, ids, types, ask)
+    const isBinary = mayBeBinary && session.version >= BINARY
+    const wire = isBinary ? wireOf(tables.map((table, i) => ({ table, columns: wireColumns(columns, i) }))) : TEXT_WIRE
+    return new Relations(tables, readers, ids, types, ask, wire)
   }
 
   private constructor(
@@ -47,12 +62,14 @@ export class Relations {
     ids: ReadonlyMap<number, number>,
     types: Map<string, string>,
     ask: Ask,
+    wire: Wire,
   ) {
     this.#tables = tables
     this.#readers = readers
     this.#ids = ids
     this.#types = types
     this.#ask = ask
+    this.wire = wire
     this.#places = new Map(tables.map(({ table }, place) => [tableText(table.table), place]))
   }
 
@@ -87,7 +104,7 @@ export class Relations {
     const wanted = this.#tables[place] as FollowedTable
     const misfit = this.#misfit(place, wanted, message)
     if (misfit !== null) return { table: place, misfit }
-    return { table: place, rows: new TableRows(place, wanted, this.#readers[place] ?? [], message) }
+    return { table: place, rows: new TableRows(place, wanted, this.#readers[place] ?? [], message, this.wire) }
   }
 
   #misfit(place: number, { table, columns, identity }: FollowedTable, message: RelationMessage): string | null {
@@ -121,6 +138,12 @@ export class Relations {
     )
     for (const [type, modifier, text] of rows) this.#types.set(`${type}/${modifier}`, text ?? '')
   }
+}
+
+function wireColumns(rows: readonly TextRow[], place: number): readonly WireColumn[] {
+  return rows.flatMap(([at, , type, , , name, kind]) =>
+    Number(at) === place && type !== null ? [{ name: name ?? '', type: Number(type), kind: kind ?? '' }] : [],
+  )
 }
 
 function typeKey({ type, modifier }: { readonly type: number; readonly modifier: number }): string {

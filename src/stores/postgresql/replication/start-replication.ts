@@ -30,12 +30,15 @@ export type WalRequest = {
   readonly from: LogPosition
   /** Sends no changes that came by replication themselves, where the server can leave them out. */
   readonly origin?: 'none' | undefined
+  /** Sends values in the binary formats of their types; servers before version 14 cannot. */
+  readonly isBinary?: boolean
 }
 
-export function startSql({ slot, publication, from, origin }: WalRequest, version: number): string {
+export function startSql({ slot, publication, from, origin, isBinary = false }: WalRequest, version: number): string {
   const options = [
     "proto_version '1'",
     `publication_names ${literal(quoteName(publication))}`,
+    ...(isBinary ? ["binary 'true'"] : []),
     ...(origin === undefined || version < ORIGINS ? [] : [`origin ${literal(origin)}`]),
   ]
   return `START_REPLICATION SLOT ${quoteName(slot)} LOGICAL ${lsnText(from)} (${options.join(', ')})`

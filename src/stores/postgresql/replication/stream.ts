@@ -21,7 +21,7 @@ export type StreamOptions = {
   readonly signal: AbortSignal
   /** Leaves out rows that were applied under any replication origin. */
   readonly origin?: 'none'
-  /** Whole rows as bytes, for a target that takes them as they are. */
+  /** Whole rows as bytes, for a target that takes them as they are; `pg-binary`: in text where a column has no binary format that is known here. */
   readonly frames?: FrameFormat | undefined
   /** Ends the session that reads the slot now: the caller has the lease, so the program behind it is dead. */
   readonly takeOver?: boolean
@@ -50,15 +50,20 @@ export async function openStream(
   throwIfAborted(signal)
   try {
     const relations = await withSession(settings, (session) =>
-      Relations.open(session, tables, (sql) => withSession(settings, (other) => other.ask(sql))),
+      Relations.open(
+        session,
+        tables,
+        (sql) => withSession(settings, (other) => other.ask(sql)),
+        frames === 'pg-binary',
+      ),
     )
-    const request = { slot, publication, from, origin }
+    const request = { slot, publication, from, origin, isBinary: relations.wire.isBinary }
     const sender = await started(settings, request, signal, takeOver)
     return new SlotStream(
       settings,
       slot,
       sender,
-      new Changes(relations, from, { since, ownOnly: origin === 'none', isFramed: frames === 'pg-text' }),
+      new Changes(relations, from, { since, ownOnly: origin === 'none', isFramed: frames !== undefined }),
       signal,
     )
   } catch (error) {

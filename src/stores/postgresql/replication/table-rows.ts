@@ -5,6 +5,7 @@ import type { Cell, Row } from '../../../model/copy/rows.ts'
 import type { FollowedTable } from '../../follow-port.ts'
 import { inColumn, type Reader } from '../copy/cells.ts'
 import { Framer } from './framer.ts'
+import type { Wire } from './wire.ts'
 import { broken, type OldRow, type RelationMessage, type Tuple } from './pgoutput.ts'
 
 type Text = string | null | undefined
@@ -24,7 +25,13 @@ export class TableRows {
   readonly #framer: Framer
 
   /** @param message has every column of the table that was asked for */
-  constructor(place: number, table: FollowedTable, readers: readonly (Reader | null)[], message: RelationMessage) {
+  constructor(
+    place: number,
+    table: FollowedTable,
+    readers: readonly (Reader | null)[],
+    message: RelationMessage,
+    wire: Wire,
+  ) {
     this.#place = place
     this.#table = table
     this.#readers = readers
@@ -38,7 +45,7 @@ export class TableRows {
       (column, text) => this.#cell(column, text),
       this.#at,
       this.#identity,
-      this.#width,
+      { isBinary: wire.isBinary, texts: message.columns.map(({ type }) => wire.text(type)) },
     )
   }
 
