@@ -82,7 +82,7 @@ describe.skipIf(!POSTGRES_OWN || !ALL)('a followed copy, whatever is killed,', {
       await writer.stop().catch(() => undefined)
       if (child !== null && child.process.exitCode !== null) {
         const { finished } = await child.ended
-        expect(finished?.error?.code, deaths.join(', ')).toMatch(/^(?:CONNECTION_LOST|CONNECT_FAILED|CHUNKS_FAILED|SOURCE_IO|TARGET_IO|TARGET_BUSY|COMMIT_UNKNOWN)$/) // prettier-ignore
+        expect(finished?.error?.code, `${deaths.join(', ')}: ${JSON.stringify(finished?.error)}`).toMatch(/^(?:CONNECTION_LOST|CONNECT_FAILED|CHUNKS_FAILED|SOURCE_IO|TARGET_IO|TARGET_BUSY|COMMIT_UNKNOWN)$/) // prettier-ignore
         child = null
       }
     }

@@ -112,6 +112,16 @@ describe.skipIf(!POSTGRES_OWN)(`what is in the way of following PostgreSQL ${POS
     expect(await refusalsOf([{ ...table!, columns }])).toEqual(
       untold.map((what): unknown => expect.stringContaining(`public.made has the generated column ${what}`)),
     )
+    if (is18) {
+      await sql.run(`CREATE TABLE virtual (id int PRIMARY KEY, v int GENERATED ALWAYS AS (id + 1) VIRTUAL)`)
+      expect(await refusals('virtual')).toEqual([])
+      await sql.run('ALTER TABLE virtual REPLICA IDENTITY FULL')
+      expect(await refusals('virtual')).toEqual([
+        expect.stringContaining(
+          'public.virtual has REPLICA IDENTITY FULL, and the generated column v, which is not stored',
+        ),
+      ])
+    }
     const gone = await asked(store, 'good')
     expect(
       await refusalsOf(

@@ -46,6 +46,14 @@ export async function connect(
   }
 }
 
+/**
+ * Commits of the session, or of the transaction, are waited for until they are on the disk, also where role or database have `synchronous_commit = off`: a crash takes those back that
+ * others have seen.
+ */
+export function durableSql(scope: 'session' | 'transaction'): string {
+  return `SELECT pg_catalog.set_config('synchronous_commit', 'on', ${scope === 'transaction'}) WHERE pg_catalog.current_setting('synchronous_commit') = 'off'`
+}
+
 type Purpose = 'statements' | 'replication'
 
 export const quoteName = quotedName
@@ -130,6 +138,7 @@ async function prepare(
     'SET tcp_keepalives_count TO 3',
     ...(settings.statementTimeoutMs === null ? [] : [`SET statement_timeout TO ${settings.statementTimeoutMs}`]),
     ...(settings.schema === null ? [] : [`SET search_path TO ${quoteName(settings.schema)}`]),
+    ...(settings.isDurable === true ? [durableSql('session')] : []),
     ...(mode === 'read' ? ['SET default_transaction_read_only TO on'] : []),
   ]
   await client.query(statements.join(';'))

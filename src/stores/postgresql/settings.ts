@@ -32,6 +32,8 @@ export type PostgresSettings = {
   readonly lockWaitMs?: number | undefined
   /** A transaction in which nothing is said for so long is ended by the server; never where it is absent. */
   readonly frozenMs?: number | undefined
+  /** A commit that was answered is on the disk, whatever role and database have as `synchronous_commit`. */
+  readonly isDurable?: boolean | undefined
   readonly connectTimeoutMs: number
   /** How long work that failed for a passing cause is repeated. */
   readonly retryMs: number

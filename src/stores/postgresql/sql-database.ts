@@ -52,6 +52,8 @@ export type PostgresOptions = {
   readonly patienceMs?: number | undefined
   /** As `PostgresSettings` has it. */
   readonly frozenMs?: number
+  /** As in `PostgresSettings`. */
+  readonly isDurable?: boolean
   /** Hears of every repeat: why, how many attempts were made, and milliseconds until the next. */
   onRetry?(error: unknown, attempts: number, pauseMs: number): void
 }
@@ -63,7 +65,7 @@ export type PostgresOptions = {
 export async function openPostgres(url: string, mode: OpenMode, options: PostgresOptions = {}): Promise<SqlDatabase> {
   const read = postgresSettings(url, options.environment)
   const retryMs = Math.min(read.retryMs, options.patienceMs ?? read.retryMs)
-  const settings = { ...read, retryMs, route: options.route, frozenMs: options.frozenMs }
+  const settings = { ...read, retryMs, route: options.route, frozenMs: options.frozenMs, isDurable: options.isDurable }
   const database = new PostgresDatabase(settings, mode, options)
   try {
     await retrying(() => database.start(), { transient: isConnectionLoss, forMs: Math.min(STARTING_MS, retryMs) })

@@ -3,7 +3,7 @@ import Cursor from 'pg-cursor'
 import { SluiceError } from '../../shared/errors.ts'
 import { quotedName } from '../../shared/sql-text.ts'
 import type { OpenMode, SqlRow } from '../port.ts'
-import { connect, type Connected } from './connect.ts'
+import { connect, durableSql, type Connected } from './connect.ts'
 import { copyText, refuseNulCharacters } from './copy-text.ts'
 import { isStalePlan } from './errors.ts'
 import { Session, type Answer } from './session.ts'
@@ -15,6 +15,9 @@ import { toPostgres, TYPES } from './values.ts'
 const MOST_ROWS = 2 ** 31 - 1
 
 let cursors = 0
+
+/** For the transaction of a script: a program works for hours with the tables that it has made, and a crash must not take them back. */
+const DURABLE = durableSql('transaction')
 
 export class SqlSession extends Session {
   readonly #statements: Statements
@@ -54,7 +57,7 @@ export class SqlSession extends Session {
   }
 
   async script(sql: string): Promise<void> {
-    await this.command(this.#statements.of(sql, 0).text)
+    await this.command(`${DURABLE};\n${this.#statements.of(sql, 0).text}`)
   }
 
   /** Needs a transaction. The fast way to walk; until it ends, the driver keeps the session from every other statement. */

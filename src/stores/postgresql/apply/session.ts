@@ -3,6 +3,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { ChangeRequest } from '../../follow-port.ts'
 import { sqlStateOf } from '../errors.ts'
 import type { PostgresSettings } from '../settings.ts'
+import { durableSql } from '../connect.ts'
 import { CopySession } from '../copy/session.ts'
 import { literal } from '../copy/sql.ts'
 import { APPLY } from './pass.ts'
@@ -26,8 +27,7 @@ const MEMOIZE = 140_000
  * A commit is on the disk before the source is told to forget what is in it, whatever role and database have as `synchronous_commit`. A standby is one for a
  * while: whoever leads the way to it promotes it.
  */
-const READY = `SELECT pg_catalog.pg_is_in_recovery(), CASE WHEN pg_catalog.current_setting('synchronous_commit') = 'off'
-  THEN pg_catalog.set_config('synchronous_commit', 'on', false) END`
+const READY = `${durableSql('session')}; SELECT pg_catalog.pg_is_in_recovery()`
 
 /** @throws SluiceError as `CopySession.open` does; CONNECT_FAILED for a standby; TARGET_BUSY where another session holds the origin */
 export async function openApplySession(

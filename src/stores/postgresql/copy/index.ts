@@ -226,8 +226,9 @@ class PostgresCopy implements CopyStore {
 
   async ledger(): Promise<LedgerDatabase> {
     const { environment } = this.#options
-    const frozen = { frozenMs: FROZEN_LEDGER_MS }
-    const options = environment === undefined ? frozen : { ...frozen, environment }
+    // Leases and fences that a crash takes back would be given to two programs.
+    const own = { frozenMs: FROZEN_LEDGER_MS, isDurable: true }
+    const options = environment === undefined ? own : { ...own, environment }
     return new PostgresLedger(await openPostgres(this.#url, 'write', options))
   }
 

@@ -6,7 +6,7 @@ import { originOf } from '../copy/identity.ts'
 import { CopySession } from '../copy/session.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { findTables } from './exam-tables.ts'
-import { createPublication, dropPublication, findPublication, memberFact } from './publication.ts'
+import { createPublication, needsGenerated, dropPublication, findPublication, memberFact } from './publication.ts'
 import { BY_INDEX, readShapes, shapeText, type TableShape } from './shapes.ts'
 import { QUIET_MS, quiesced } from './quiesce.ts'
 import { createSlot, dropSlot, isOurs, PLUGIN, waitForOpen, waitForRoom } from './slot.ts'
@@ -27,12 +27,10 @@ export async function beginStream(
   const { session } = wait
   await endStream(session, name, 'refuse')
   try {
-    const asked = new Set(tables.flatMap(({ columns }) => columns))
-    await createPublication(session, {
-      name,
-      tables: tables.map(({ table }) => table.table),
-      generated: [...asked].some(({ column }) => column.generated === true),
-    })
+    const names = tables.map(({ table }) => table.table)
+    const isAsked = tables.some(({ columns }) => columns.some(({ column }) => column.generated === true))
+    const generated = isAsked || (await needsGenerated(session, names))
+    await createPublication(session, { name, tables: names, generated })
     const start = await slotMade(settings, name, tables, wait, quiet)
     return { slot: name, publication: name, start, ...(await notedNow(session, name, tables)) }
   } catch (error) {

@@ -55,7 +55,7 @@ async function examined(session: CopySession, tables: readonly FollowedTable[], 
     const identity = isSlot ? identityOf(table, shape, unique.flatMap(atOnce)) : keyOf(table, unique)
     const obstacles = [
       ...ofTable(table, one, inside, cdc),
-      ...(isSlot ? ofColumns(table, shape, session.version) : []),
+      ...(isSlot ? [...ofColumns(table, shape, session.version), ...ofWholeRows(shape, session.version)] : []),
       ...('message' in identity ? [identity] : ofIdentity(table, identity)),
       ...ofPartitions(shape, cdc),
     ]
@@ -213,6 +213,24 @@ function ofColumns({ columns }: FollowedTable, shape: TableShape, version: numbe
       ),
     ]
   })
+}
+
+/**
+ * From version 18 on a server refuses every UPDATE and DELETE where the replica identity has a generated column that is not published, and those that are not stored cannot be:
+ * CheckCmdReplicaIdentity in https://github.com/postgres/postgres/blob/REL_18_STABLE/src/backend/executor/execReplication.c
+ */
+function ofWholeRows({ columns, nodes: [root] }: TableShape, version: number): readonly Obstacle[] {
+  if (root?.identity[0] !== 'f' || version < GENERATED_SINCE) return []
+  return columns.flatMap(({ name, generated }) =>
+    generated === 'v'
+      ? [
+          obstacle(
+            `has REPLICA IDENTITY FULL, and the generated column ${name}, which is not stored: with a publication the server would refuse every UPDATE and DELETE`,
+            'ALTER TABLE … REPLICA IDENTITY DEFAULT, with a primary key; or USING INDEX',
+          ),
+        ]
+      : [],
+  )
 }
 
 /** By what columns the source names the row of an UPDATE or DELETE. */

@@ -34,6 +34,20 @@ export async function createPublication(
   )
 }
 
+/** The first version that publishes generated columns, and refuses changes of rows that are named by one which is not published. */
+const GENERATED = 180_000
+
+/** Whether the server would refuse changes of a table if its stored generated columns were not published: where all columns name its rows. */
+export async function needsGenerated(session: CopySession, tables: readonly TableName[]): Promise<boolean> {
+  if (session.version < GENERATED) return false
+  const list = tables.map((table) => `pg_catalog.to_regclass(${literal(tableSql(table))})::oid`).join(', ')
+  const rows = await session.ask(
+    `SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+     WHERE c.oid IN (${list}) AND c.relreplident = 'f' AND a.attgenerated = 's' AND NOT a.attisdropped LIMIT 1`,
+  )
+  return rows.length > 0
+}
+
 /** In a transaction that keeps writers away from the table: of one that had changed it before, the server may go on to leave out what comes after. */
 export async function publishAgain(
   session: CopySession,
