@@ -334,6 +334,8 @@ export type ChunkRequest = {
   readonly onExisting: 'refuse' | 'upsert' | 'replace-range' | 'append'
   /** Every call of `write` can fail alone, and the chunk goes on. Slower. */
   readonly careful: boolean
+  /** Rows are written past triggers and foreign keys where the role may: those of a table that is followed, whose source has fired its own. */
+  readonly pastTriggers?: boolean
   /** How far an attempt before this one came, where it could commit in batches; null for a chunk that is just begun. */
   readonly cursor?: string | null
   readonly signal: AbortSignal

@@ -63,6 +63,8 @@ export type TableContext = {
   readonly weak?: WeakWrites
   /** What earlier runs have copied is compared in this run, and mended. */
   readonly compares?: true
+  /** As in `ChunkRequest`. */
+  readonly pastTriggers?: true
   readonly emit: CopyRun['emit']
   readonly signal: AbortSignal
 }

@@ -98,7 +98,7 @@ class ChunkWork {
   }
 
   async run(): Promise<ChunkResult | null> {
-    const { plan, target, signal } = this.#context
+    const { plan, target, signal, pastTriggers = false } = this.#context
     const request: ChunkRequest = {
       table: targetTable(plan),
       columns: writeColumns(plan),
@@ -106,6 +106,7 @@ class ChunkWork {
       sortsAlike: plan.sortsAlike,
       onExisting: plan.onExisting,
       careful: this.#careful,
+      pastTriggers,
       cursor: this.#cursor,
       signal,
     }

@@ -84,6 +84,9 @@ export async function startTable(one: PlannedTable, planned: PlannedCopy, around
     maxAside: operation.maxAside,
     ...(around.weak === undefined ? {} : { weak: around.weak }),
     ...(operation.again === true ? { compares: true as const } : {}),
+    ...(operation.follow !== undefined && operation.follow.fireTriggers !== true
+      ? { pastTriggers: true as const }
+      : {}),
     emit: run.emit,
     signal: run.interrupt.abort,
   }

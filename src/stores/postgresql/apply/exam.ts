@@ -6,9 +6,10 @@ import { quoteName } from '../connect.ts'
 import { missingTable } from '../copy/relation.ts'
 import { CopySession } from '../copy/session.ts'
 import { literal } from '../copy/sql.ts'
+import { mayBeReplica } from '../copy/replica-role.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { isGuardSql } from '../switch/guard.ts'
-import { mayBeReplica, originRefusal } from './session.ts'
+import { originRefusal } from './session.ts'
 import { indexHint, readShape, unindexedText, type TableShape } from './shape.ts'
 
 /** What an exam finds out once, for all tables. */

@@ -4,6 +4,7 @@ import type { ChangeRequest } from '../../follow-port.ts'
 import { sqlStateOf } from '../errors.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { durableSql } from '../connect.ts'
+import { mayBeReplica } from '../copy/replica-role.ts'
 import { CopySession } from '../copy/session.ts'
 import { literal } from '../copy/sql.ts'
 import { APPLY } from './pass.ts'
@@ -59,11 +60,6 @@ function isStandby({ label }: PostgresSettings): SluiceError {
   })
 }
 
-/** Whether the role may keep triggers and foreign keys from firing. Nothing is changed. */
-export async function mayBeReplica(session: CopySession): Promise<boolean> {
-  return allowed(session, 'SET LOCAL session_replication_role TO replica')
-}
-
 /** Whether the role may mark its transactions; null if so, otherwise what the server says. */
 export async function originRefusal(session: CopySession, origin: string): Promise<string | null> {
   const [row] = await session.ask(
@@ -106,18 +102,5 @@ async function setOrigin(session: CopySession, origin: string, settings: Postgre
       retryable: true,
       cause: error,
     })
-  }
-}
-
-async function allowed(session: CopySession, sql: string): Promise<boolean> {
-  await session.ask('BEGIN')
-  try {
-    await session.ask(sql)
-    return true
-  } catch (error) {
-    if (sqlStateOf(error) !== '42501') throw error
-    return false
-  } finally {
-    await session.rollBack()
   }
 }

@@ -15,6 +15,7 @@ import { targetError } from './errors.ts'
 import { missingTable, Relations, type KnownRelation } from './relation.ts'
 import { createNamed, identitySql, moveSequences } from './positions.ts'
 import { setSequences } from './sequences.ts'
+import { AS_REPLICA, mayBeReplica } from './replica-role.ts'
 import { CopySession } from './session.ts'
 import { columnList, fromSql, literal, tableSql } from './sql.ts'
 import { underSignal } from './under-signal.ts'
@@ -33,6 +34,8 @@ const NUMBERED: ReadonlyMap<string, number> = new Map([
 export class PostgresTarget implements CopyTarget, AsyncDisposable {
   readonly #settings: PostgresSettings
   readonly #sessions: Pool<CopySession>
+  /** Whether the role of all sessions may write as a replica; null where nobody had to know. */
+  #mayBeReplica: Promise<boolean> | null = null
   readonly #relations = new Relations()
   readonly #steps: Steps
   readonly #database: string
@@ -104,7 +107,8 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
     try {
       return await underSignal(session, signal, async () => {
         // Roles and databases may be read-only unless a transaction says otherwise.
-        await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE')
+        const isReplica = request.pastTriggers === true && (await this.#mayWriteAsReplica(session))
+        await session.begin('ISOLATION LEVEL READ COMMITTED READ WRITE', isReplica ? AS_REPLICA : '')
         const relation = await this.#relation(table, session)
         refuseFollowed(request, relation)
         return new PostgresWriter(request, relation, session, this.#settings, () => this.#sessions.give(session))
@@ -114,6 +118,14 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
       await this.#sessions.give(session)
       throw targetError(error, this.#settings, tableText(table.table))
     }
+  }
+
+  #mayWriteAsReplica(session: CopySession): Promise<boolean> {
+    this.#mayBeReplica ??= mayBeReplica(session).catch((error: unknown) => {
+      this.#mayBeReplica = null
+      throw error
+    })
+    return this.#mayBeReplica
   }
 
   remove(request: RemoveRequest): Promise<StepEnd> {

@@ -1,6 +1,6 @@
 /**
  * The transaction of one chunk. Triggers and foreign keys of the table fire as they do for everybody: a copy that went past them could leave rows
- * that the target's owner has forbidden.
+ * that the target's owner has forbidden. Of a table that is followed they do not (`pastTriggers`): its source has fired its own, and tells what they did.
  */
 import { createHash } from 'node:crypto'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
