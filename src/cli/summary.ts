@@ -35,6 +35,8 @@ export class SummaryFold {
   #equal = 0
   #differences = 0
   #actions = 0n
+  /** Changes that were applied to each table of a stream before this run. */
+  readonly #before = new Map<string, bigint>()
   #questions = { all: 0, same: 0, sql: 0, files: 0, even: 0, runs: 0 }
 
   /** @param dryRun the plan is all that was asked for */
@@ -52,6 +54,13 @@ export class SummaryFold {
         // A table that was tried again counts by how it ended last.
         this.#tables.set(event.table, event.status)
         this.#actions += BigInt(event.actions ?? 0)
+        break
+      case 'follow.counted':
+        if (!this.#before.has(event.table))
+          this.#before.set(
+            event.table,
+            [event.inserts, event.updates, event.deletes, event.truncates].reduce((sum, one) => sum + BigInt(one), 0n),
+          )
         break
       case 'verify.check':
         this.#checks += 1
@@ -97,7 +106,7 @@ export class SummaryFold {
       return `${plural(finished.totals['runs'], 'run')} on this machine`
     const parts = [
       command === 'copy' && (finished.totals['tables'] ?? '1') === '1' ? '' : this.#tablesText(finished),
-      copiedText(finished, this.#pace.chunks) + this.#paceText(),
+      this.#copiedText(finished),
       command === 'diff' ? differenceText(finished) : '',
       this.#questionsText(),
       this.#checksText({ command, totals: finished.totals }),
@@ -169,6 +178,19 @@ export class SummaryFold {
     const log = `${plural(commits, 'commit')}, ${bytesText(bytes)}${kept}; ${plural(checkpoints, 'checkpoint')}`
     const outcome = status === 'ok' ? 'written' : 'not written'
     return `${log}; ${this.#checksText({ command: 'validate', totals: {} })}; ${outcome} in ${durationText(ms)}`
+  }
+
+  /** A run that only follows has copied nothing: what it has done is to apply changes. */
+  #copiedText(finished: RunFinished): string {
+    const { read, changes } = finished.totals
+    const copied =
+      read === '0' && changes !== undefined ? '' : copiedText(finished, this.#pace.chunks) + this.#paceText()
+    if (changes === undefined || this.#before.size === 0) return copied
+    let applied = BigInt(changes)
+    for (const before of this.#before.values()) applied -= before
+    // Counts of a table that was copied anew begin again.
+    if (applied < 0n) return copied
+    return [copied, `${plural(applied, 'change')} applied`].filter((part) => part !== '').join('; ')
   }
 
   #rowsText(): string {

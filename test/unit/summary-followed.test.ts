@@ -1,0 +1,30 @@
+/** The closing line of a run that follows: how many changes it has applied, and no sum of a copy that there was not. */
+import { expect, test } from 'vitest'
+import { SummaryFold } from '../../src/cli/summary.ts'
+import type { EventBody } from '../../src/model/event.ts'
+
+type RunFinished = Extract<EventBody, { type: 'run.finished' }>
+
+const counted = (table: string, inserts: string, deletes = '0'): EventBody => ({ type: 'follow.counted', table, state: 'live', inserts, updates: '0', deletes, truncates: '0' }) // prettier-ignore
+
+function line(bodies: readonly EventBody[], totals: RunFinished['totals']): string {
+  const summary = new SummaryFold()
+  for (const body of bodies) summary.event({ v: 1, seq: 1, ts: '2026-11-24T00:00:00.000Z', runId: '1', ...body })
+  return summary.text({ type: 'run.finished', status: 'ok', exitCode: 0, ms: 1, totals }, 'copy')
+}
+
+const nothing = { tables: '1', read: '0', written: '0', skipped: '0', quarantined: '0' }
+
+test('changes of this run, and none of those before', () => {
+  const told = [counted('a', '100', '5'), counted('b', '7'), counted('a', '900', '50')]
+  expect(line(told, { ...nothing, changes: '957' })).toBe('845 changes applied')
+})
+
+test('beside the sum of what it has copied', () => {
+  const copied = { ...nothing, read: '10', written: '10', chunks: '1', proved: '1', changes: '1' }
+  expect(line([counted('a', '0')], copied)).toMatch(/read 10 = written 10 .*; 1 change applied$/)
+})
+
+test('of no stream nothing is said', () => {
+  expect(line([], nothing)).toBe('read 0 = written 0 + skipped 0 + set aside 0')
+})
