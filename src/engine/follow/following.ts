@@ -246,7 +246,9 @@ export class Following implements AsyncDisposable {
     const copying = stored.filter(({ state }) => state === 'copying')
     const { from, to } = planned
     await refuseOtherTarget(
-      this.#tables.filter(({ name }) => copying.every(({ source }) => source !== name)),
+      this.#tables
+        .map((one) => ({ ...one, isCopied: copying.some(({ source }) => source === one.name) }))
+        .filter(({ isCopied }) => !isCopied || !this.#isInPart),
       await this.#ledger.progress(this.#stream, changes),
       { stream: this.#stream, from, to, database, owner: this.#parts.owner, signal },
     )

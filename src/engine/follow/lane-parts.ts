@@ -19,6 +19,8 @@ export type LaneParts = {
   readonly held: HeldLane
   readonly row: LaneRow
   readonly tables: readonly FollowTable[]
+  /** Numbers of the tables of which it is known what removes their rows: this lane, and no trigger. */
+  readonly known: readonly number[]
   readonly states: Pick<TableStates, 'isApplied' | 'isExact' | 'isLive' | 'part'>
   readonly positions: Positions
   readonly clock: Clock

@@ -2,16 +2,18 @@
  * Applies a stream to the target, in commit order: several transactions of the source become one of the target, which moves the position with its rows. A
  * transaction of the source is never cut: readers of the target see all of it or nothing. While one batch is written the next one is folded.
  */
-import type { Change, LogPosition, RowChange } from '../../model/copy/change.ts'
+import type { Change, ChangeBatch, LogPosition, RowChange } from '../../model/copy/change.ts'
 import { keyText } from '../../model/copy/key-text.ts'
 import { keyPart } from '../../model/copy/row-key.ts'
 import type { Row } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Statement } from '../../stores/copy-port.ts'
+import type { Applied } from '../../stores/follow-port.ts'
 import { Apart } from './apart.ts'
 import { BatchRows } from './batch-rows.ts'
 import { bytesOf, MOST_BYTES } from './change-bytes.ts'
 import { Fold } from './fold.ts'
+import { HeldRows } from './held-rows.ts'
 import { identityPlaces, type FollowTable } from './followed-table.ts'
 import { positionClosing } from './ledger/position.ts'
 import type { LaneRow } from './ledger/stream-row.ts'
@@ -40,6 +42,9 @@ export class Lane {
   #row: LaneRow
   #applied: LogPosition
   readonly #counts: LaneCounts
+  readonly #held: HeldRows
+  /** Rows are written that no commit has made durable yet. */
+  #isHalf = false
   /** The transaction whose changes arrive now. */
   #open: Extract<Change, { type: 'begin' }> | null = null
   /** It has changed nothing here so far; also where none is open. */
@@ -74,6 +79,11 @@ export class Lane {
     this.#applied = positions.position(row.position)
     this.#end = this.#applied
     this.#counts = new LaneCounts(tables, row.counts)
+    this.#held = new HeldRows(
+      tables.map(({ name }) => name),
+      row.counts,
+      parts.known,
+    )
     this.#folds = tables.map((table) => new Fold(identityPlaces(table)))
   }
 
@@ -115,6 +125,26 @@ export class Lane {
   /** Whether a snapshot that was taken since the last change shows all that was taken: else it is older than what the target holds, or is about to. */
   isShownBy(snapshot: Snapshot): boolean {
     return this.#taken.areVisible(snapshot)
+  }
+
+  /** Whether there are tables of which nobody knows whether they hold rows. */
+  get hasUnsure(): boolean {
+    return this.#held.unsure.length > 0
+  }
+
+  /** Those tables, where a look at the target tells it because all that was written is durable; none otherwise. */
+  get unsure(): readonly number[] {
+    return this.#writing !== null || this.#isHalf ? [] : this.#held.unsure
+  }
+
+  /** What a look at a table of `unsure` has found, before anything else was written. */
+  found(table: number, hasRows: boolean): void {
+    this.#held.found(table, hasRows)
+  }
+
+  /** Makes durable what looks have found, where no batch is about to. */
+  async noteFound(): Promise<void> {
+    if (this.#held.isFresh && this.isSettled) await this.#closed()()
   }
 
   /** When the oldest transaction was committed that is taken and not durable, ms since the epoch by the clock of the source; null where none is. */
@@ -246,7 +276,7 @@ export class Lane {
       )
     for (const key of gone) this.#touch(table, key)
     const keyed = puts.map((row) => ({ row, key: places.map((at) => row[at] ?? null), base: null }))
-    await this.#parts.writer.apply(table, { puts: keyed, gone })
+    await this.#apply(table, { puts: keyed, gone })
     await this.#closed(also)()
   }
 
@@ -380,7 +410,7 @@ export class Lane {
     const batches = [...this.#folds.entries()].flatMap(([at, fold]) => (fold.size === 0 ? [] : { at, ...fold.take() }))
     return async () => {
       for (const { at, batch, lacking } of batches) {
-        const applied = await this.#parts.writer.apply(at, batch)
+        const applied = await this.#apply(at, batch)
         const keys = [...lacking, ...applied.lacking].map((key) => key.map(keyPart))
         if (keys.length === 0) continue
         const { held, ledger } = this.#parts
@@ -389,9 +419,18 @@ export class Lane {
     }
   }
 
+  async #apply(table: number, batch: ChangeBatch): Promise<Applied> {
+    this.#isHalf = true
+    const applied = await this.#parts.writer.apply(table, batch)
+    this.#held.applied(table, batch, applied.lacking.length)
+    return applied
+  }
+
   async #truncate(tables: readonly number[]): Promise<void> {
     this.#parts.touched?.noteAll()
+    this.#isHalf = true
     await this.#parts.writer.truncate(tables)
+    this.#held.emptied(tables)
     for (const table of tables) this.#counts.add(table, 'truncate')
   }
 
@@ -407,6 +446,7 @@ export class Lane {
       const { database, held, positions, writer, confirm } = this.#parts
       const after = {
         ...moved,
+        counts: this.#held.noted(moved.counts),
         position: positions.text(end),
         transactions: this.#row.transactions + transactions,
       }
@@ -416,6 +456,7 @@ export class Lane {
           hint: 'nothing of this batch was written; end one of both programs',
         })
       }
+      this.#isHalf = false
       this.#row = { ...this.#row, ...after, batches: this.#row.batches + 1 }
       this.#applied = end
       confirm(end)

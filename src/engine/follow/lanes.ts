@@ -161,6 +161,26 @@ export class Lanes {
       })
   }
 
+  /** As `Lane.hasUnsure`, of any lane. */
+  get hasUnsure(): boolean {
+    return this.#lanes.some((lane) => lane.hasUnsure)
+  }
+
+  /** As `Lane.unsure`, of all lanes. */
+  get unsure(): readonly number[] {
+    return this.#lanes.flatMap((lane) => lane.unsure)
+  }
+
+  /** As `Lane.found`. */
+  found(table: number, hasRows: boolean): void {
+    this.#lane(table).found(table, hasRows)
+  }
+
+  /** As `Lane.noteFound`, of all lanes. */
+  async noteFound(): Promise<void> {
+    await this.#all((lane) => lane.noteFound())
+  }
+
   /** Waits for what the target writes now; nothing is begun. */
   async written(): Promise<void> {
     await this.#all((lane) => lane.written())

@@ -5,6 +5,7 @@ import { throwIfAborted } from '../../shared/abort.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { StreamBirth } from '../../stores/follow-port.ts'
 import { pauseAfter } from '../copy/failure.ts'
+import { HeldLook } from './held-look.ts'
 import type { Lanes } from './lanes.ts'
 import { SignOffLedger, type SignOffRequest } from './ledger/sign-offs.ts'
 import { looking } from './looking-stream.ts'
@@ -35,12 +36,15 @@ export class FollowLoop {
   readonly #parts: LoopParts
   readonly #telling: Telling
   readonly #wholeness: Wholeness
+  readonly #held: HeldLook
   readonly #goal: LoopGoal
   /** Lanes that the stream was divided into as asked for last; null where nobody has asked. */
   #lanesAsked: number | null = null
   #provedAt: string | null = null
   /** The round that the watch relies on; null while it needs another one. */
   #proof: Round | null = null
+  /** A round that has ended, and is answered as soon as the source tells whether rows were lost before. */
+  #unclear: Round | null = null
   /** Rows of live tables are known to wait. */
   #rowsWait = false
   /** Whether live tables were looked at for what they lack. */
@@ -54,6 +58,7 @@ export class FollowLoop {
     this.#goal = goal
     this.#telling = new Telling(parts)
     this.#wholeness = new Wholeness(parts, birth)
+    this.#held = new HeldLook(parts)
     this.#signOffs = new SignOffLedger(parts.database)
   }
 
@@ -119,9 +124,13 @@ export class FollowLoop {
     side.answerTo((position) => source.confirm(position))
     const lane = side.lanes
     this.#wholeness.lane = lane
+    await this.#held.lookNow(lane)
     const everyMs = this.#goal.equal || this.#goal.watch !== null ? null : this.#goal.proveEveryMs
     await using proving = new Proving(this.#parts, everyMs)
-    return await this.#follow(lane, source, proving)
+    const end = await this.#follow(lane, source, proving)
+    // Behind a switch the target is everybody's.
+    if (end !== null && this.#goal.watch === null) await this.#held.lookNow(lane)
+    return end
   }
 
   /** States of the tables as the ledger has them: what was committed and not answered is in it. @returns by table, the number of its lane */
@@ -179,6 +188,7 @@ export class FollowLoop {
           idleAt = clock.ticks()
         }
         if (wanted && !lane.isSettled) source.ask()
+        await this.#held.look(lane)
         if (lane.isSettled) await this.#buildLacking()
         if (lane.isSettled) await this.#advance(lane)
         const { position } = this.#goal
@@ -237,7 +247,7 @@ export class FollowLoop {
   async #prove(lane: Lanes, source: PacedStream, proving: Proving): Promise<Round | null> {
     const { proveEveryMs, watch } = this.#goal
     const equal = this.#goal.equal || (watch !== null && this.#proof === null)
-    if (proving.isFree && !this.#rowsWait) {
+    if (proving.isFree && !this.#rowsWait && this.#unclear === null) {
       const request = await this.#asked()
       // Before the moment: behind it a transaction may be half written, and a target with one writer lets nobody else in.
       if (request !== null) await this.#signOffs.begun(request.id)
@@ -251,12 +261,17 @@ export class FollowLoop {
         })
       }
     }
-    const round = lane.isSettled ? await proving.ended() : null
+    const round = lane.isSettled ? (this.#unclear ?? (await proving.ended())) : null
     if (round === null) return null
+    this.#unclear = null
     const { tables, run } = this.#parts
+    // Rows that no stream tells the loss of are gone from both sides once they are mended: before anybody is told that all is equal, the source is asked.
+    if ((round.request !== null || (this.#goal.equal && round.isEqual)) && !(await this.#wholeness.verify())) {
+      this.#unclear = round
+      source.ask()
+      return null
+    }
     if (round.request !== null) {
-      // What may have been lost before that moment is looked for before anybody is told that nothing is.
-      await this.#wholeness.verify()
       await this.#signOffs.answer(round.request.id, answerOf(round, tables, run.runId))
       return round
     }

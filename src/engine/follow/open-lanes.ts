@@ -76,7 +76,13 @@ export async function openLanes(request: LanesRequest): Promise<OpenLanes> {
     const each = rows.map((row, at) => {
       const writer = writers[at] as ChangeWriter
       const held = { stream, lane: row.lane, fence }
-      const parts = { confirm, writer, database, ledger, held, row, tables, states, positions, clock }
+      // Triggers of the target may remove rows of any table. What a copy writes beside the stream is not counted.
+      const known = fireTriggers
+        ? []
+        : [...tables.keys()].filter(
+            (table) => laneOf[table] === row.lane && states.isApplied(table) && states.part(table) === null,
+          )
+      const parts = { confirm, writer, database, ledger, held, row, tables, known, states, positions, clock }
       return new Lane(touched === undefined ? parts : { ...parts, touched })
     })
     const places = laneOf.map((lane) => rows.findIndex((row) => row.lane === lane))

@@ -1,13 +1,13 @@
 /** Whether the tables of the target are still those that the stream's position speaks of. */
 import { tableText } from '../../model/copy/column-type.ts'
-import { EVERY_KEY } from '../../model/copy/range.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { CopyStore, LedgerDatabase, SourceView } from '../../stores/copy-port.ts'
+import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
 import { ChunkLedger } from '../copy/ledger/chunks.ts'
 import type { Owner } from '../copy/ledger/owner.ts'
 import { RunLedger } from '../copy/ledger/runs.ts'
 import type { FollowTable } from './followed-table.ts'
-import type { LaneRow } from './ledger/stream-row.ts'
+import { isEmpty } from './held-look.ts'
+import { changesSince, sureRows, type ChangeCounts, type LaneRow } from './ledger/stream-row.ts'
 
 /**
  * A table that was made anew, or emptied by somebody else, lacks rows that no change brings again.
@@ -15,8 +15,11 @@ import type { LaneRow } from './ledger/stream-row.ts'
  * @throws SluiceError STREAM_HALTED
  */
 export async function refuseOtherTarget(
-  tables: readonly FollowTable[],
-  { counts }: LaneRow,
+  tables: readonly (Pick<FollowTable, 'name' | 'key' | 'plan' | 'target'> & {
+    /** This run has copied it, or made it: nothing was applied to it yet. */
+    readonly isCopied: boolean
+  })[],
+  { counts }: Pick<LaneRow, 'counts'>,
   around: {
     readonly stream: string
     readonly from: CopyStore
@@ -31,11 +34,11 @@ export async function refuseOtherTarget(
   const runs = new RunLedger(database, owner)
   await using there = await to.source(signal)
   const emptied: (readonly [target: string, source: string])[] = []
-  for (const { name, key, plan, target } of tables) {
-    const known = await runs.targetMark(key)
-    const mark = (await to.mark?.(plan.target.table, signal)) ?? null
+  for (const { name, key, plan, target, isCopied } of tables) {
+    const known = isCopied ? null : await runs.targetMark(key)
+    const mark = isCopied ? null : ((await to.mark?.(plan.target.table, signal)) ?? null)
     const table = tableText(plan.target.table)
-    if (plan.create || (known !== null && mark !== null && mark.lasting && mark.text !== known)) {
+    if ((plan.create && !isCopied) || (known !== null && mark !== null && mark.lasting && mark.text !== known)) {
       throw missing(
         `${table} is another table than the one that was filled`,
         'it was dropped or made anew since',
@@ -43,26 +46,28 @@ export async function refuseOtherTarget(
         [name],
       )
     }
-    if (!(await isEmpty(there, { ...target.table, key: target.identity }))) continue
-    const { inserts = 0, deletes = 0, truncates = 0 } = counts[name] ?? {}
-    const { written } = await new ChunkLedger(database, key, owner).sums()
-    if (truncates > 0 || written + BigInt(inserts - deletes) <= 0n) continue
+    if (!(await isEmpty(there, target, signal))) continue
+    if (!(await heldRows(counts[name], new ChunkLedger(database, key, owner)))) continue
     await using here = await from.source(signal)
-    if (await isEmpty(here, plan.source)) continue
+    if (await isEmpty(here, { table: plan.source, identity: plan.source.key }, signal)) continue
     emptied.push([table, name])
   }
   if (emptied.length === 0) return
   const [verb, them] = emptied.length === 1 ? ['holds', 'it'] : ['hold', 'them']
   throw missing(
     `${emptied.map(([table]) => table).join(', ')} ${verb} no rows`,
-    `rows were copied into ${them}, and the stream did not remove all of them`,
+    `the copy and the stream have left rows in ${them}, which somebody else removed`,
     stream,
     emptied.map(([, name]) => name),
   )
 }
 
-async function isEmpty(view: SourceView, table: FollowTable['target']['table']): Promise<boolean> {
-  return (await view.last(table, EVERY_KEY, null, new AbortController().signal)) === null
+/** Whether the target held a row for sure where the stream stands. What the copy has written is there as long as no change came; sums of both would count rows twice. */
+async function heldRows(counts: ChangeCounts | undefined, chunks: ChunkLedger): Promise<boolean> {
+  const sure = sureRows(counts)
+  if (sure !== null) return sure > 0
+  if (counts !== undefined && changesSince(counts) > 0) return false
+  return (await chunks.sums()).kept > 0n
 }
 
 function missing(message: string, reason: string, stream: string, names: readonly string[]): SluiceError {

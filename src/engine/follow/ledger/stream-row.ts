@@ -43,12 +43,19 @@ export type StreamTable = {
 /** Changes by kind. */
 export type Counted = { inserts: number; updates: number; deletes: number; truncates: number }
 
-/** Changes that were applied to a table since it was copied last. @property before those before that, where the table was copied anew within its stream */
-export type ChangeCounts = Counted & { before?: Counted }
+/** Rows that a table held for sure. @property changes that were counted of it by then: where others were since, whoever applied them knew nothing of `rows` */
+export type Held = { readonly rows: number; readonly changes: number }
+
+/**
+ * Changes that were applied to a table since it was copied last.
+ * @property before those before that, where the table was copied anew within its stream
+ * @property held as of the lane's position; absent where nobody knows
+ */
+export type ChangeCounts = Counted & { before?: Counted; held?: Held }
 
 /** Changes that were applied to a table since its stream began. @param counts absent where none were */
 export function countedInAll(counts: ChangeCounts | undefined): Counted {
-  const { before, ...since } = counts ?? { inserts: 0, updates: 0, deletes: 0, truncates: 0 }
+  const { before, held: _held, ...since } = counts ?? { inserts: 0, updates: 0, deletes: 0, truncates: 0 }
   if (before === undefined) return since
   return {
     inserts: before.inserts + since.inserts,
@@ -56,6 +63,17 @@ export function countedInAll(counts: ChangeCounts | undefined): Counted {
     deletes: before.deletes + since.deletes,
     truncates: before.truncates + since.truncates,
   }
+}
+
+/** Changes that were applied since the table was copied last. */
+export function changesSince({ inserts, updates, deletes, truncates }: Counted): number {
+  return inserts + updates + deletes + truncates
+}
+
+/** Rows that the target's table held for sure at the lane's position; null where the ledger does not say. */
+export function sureRows(counts: ChangeCounts | undefined): number | null {
+  const held = counts?.held
+  return held === undefined || held.changes !== changesSince(counts as Counted) ? null : held.rows
 }
 
 /** How far a lane has come. @property counts by name of the source's table */

@@ -1,0 +1,194 @@
+/** Tables of the target that somebody emptied are found at the next start, and those that the stream has emptied itself are not. */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ALL } from '../support/backend.ts'
+import { makePlace, perform, type Place, type RunWishes } from '../support/copy-systems.ts'
+import { caughtUp, stageOf, startFollowServer, type Stage } from '../support/follow-stage.ts'
+import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
+import { startCopy } from './copy-kit.ts'
+
+let server: PostgresServer
+const folder = mkdtempSync(join(tmpdir(), 'sluice-same-target-'))
+
+beforeAll(async () => {
+  if (POSTGRES_OWN) server = await startFollowServer()
+})
+
+afterAll(async () => {
+  await server?.[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const GOES_ON = { exitCode: 0 }
+const HALTS = {
+  exitCode: 5,
+  error: { code: 'STREAM_HALTED', message: expect.stringMatching(/queue holds no rows/) as string },
+}
+const SYSTEMS = ALL ? (['postgresql', 'sqlite', 'duckdb'] as const) : (['postgresql'] as const)
+
+async function targetOn(system: (typeof SYSTEMS)[number]): Promise<Place | undefined> {
+  return system === 'postgresql' ? undefined : await makePlace(system, folder)
+}
+
+/** A copy that was killed before it came to the queue: what changes from here on is in its chunk, and told by the stream, too. @param jobs rows of the queue */
+async function killedCopy(jobs: number, to?: Place): Promise<Stage> {
+  const one = await stageOf(
+    server,
+    [
+      'CREATE TABLE history (id int PRIMARY KEY, t text)',
+      "INSERT INTO history SELECT i, 'h' || i FROM generate_series(1, 2000) i",
+      'CREATE TABLE queue (id int PRIMARY KEY, payload text)',
+      `INSERT INTO queue SELECT i, 'job' FROM generate_series(1, ${jobs}) i`,
+    ],
+    ['history', 'queue'],
+    200,
+    to,
+  )
+  const copy = { ...one.copy, workers: 1 }
+  const child = startCopy(copy, { killedBy: { type: 'chunk.done', times: 3 } })
+  expect((await child.ended).signal).toBe('SIGKILL')
+  return { ...one, copy }
+}
+
+async function jobsIn({ target }: Stage): Promise<string | null | undefined> {
+  return (await target.rows('SELECT count(*) FROM queue'))[0]?.[0]
+}
+
+describe.skipIf(!POSTGRES_OWN).each(SYSTEMS)(`a target on %s ${POSTGRES_MISSING}`, { timeout: 60_000 }, (system) => {
+  test('that was emptied is found, however often its changes were counted', async () => {
+    const one = await killedCopy(200, await targetOn(system))
+    await one.source.sql('DELETE FROM queue WHERE id <= 100')
+    expect((await caughtUp(one)).finished).toMatchObject(GOES_ON)
+    expect(await jobsIn(one)).toBe('100')
+    await one.target.sql('DELETE FROM queue')
+    expect((await caughtUp(one)).finished).toMatchObject(HALTS)
+    // It stays so until somebody copies the table again.
+    expect((await caughtUp(one)).finished).toMatchObject(HALTS)
+    const resync = ['queue']
+    expect((await perform({ ...one.copy, follow: { until: 'caught-up', resync } })).finished).toMatchObject(GOES_ON)
+    expect(await jobsIn(one)).toBe('100')
+    await one.target.sql('DELETE FROM queue')
+    expect((await caughtUp(one)).finished).toMatchObject(HALTS)
+  })
+
+  test('that the stream has drained is no other one', async () => {
+    const one = await killedCopy(0, await targetOn(system))
+    await one.source.sql("INSERT INTO queue SELECT i, 'job' FROM generate_series(1, 100) i")
+    expect((await caughtUp(one)).finished).toMatchObject(GOES_ON)
+    await one.source.sql('DELETE FROM queue')
+    expect((await caughtUp(one)).finished).toMatchObject(GOES_ON)
+    expect(await jobsIn(one)).toBe('0')
+    await one.source.sql("INSERT INTO queue VALUES (1, 'job')")
+    expect((await caughtUp(one)).finished).toMatchObject(GOES_ON)
+    expect(await jobsIn(one)).toBe('1')
+    await one.source.sql('TRUNCATE queue')
+    expect((await caughtUp(one)).finished).toMatchObject(GOES_ON)
+    await one.source.sql("INSERT INTO queue SELECT i, 'job' FROM generate_series(1, 5) i")
+    expect((await caughtUp(one)).finished).toMatchObject(GOES_ON)
+    await one.target.sql('DELETE FROM queue')
+    expect((await caughtUp(one)).finished).toMatchObject(HALTS)
+  })
+})
+
+describe.skipIf(!POSTGRES_OWN)(`a target of a stream ${POSTGRES_MISSING}`, { timeout: 60_000 }, () => {
+  test('that was emptied is found where the run before was killed while it followed', async () => {
+    const one = await killedCopy(200)
+    const child = startCopy(one.copy)
+    await child.until('follow.progress')
+    await one.source.sql('DELETE FROM queue WHERE id <= 150', "INSERT INTO queue VALUES (1000, 'job')")
+    await expect.poll(() => jobsIn(one), { timeout: 20_000 }).toBe('51')
+    child.process.kill('SIGKILL')
+    await child.ended
+    await one.target.sql('DELETE FROM queue')
+    expect((await caughtUp(one)).finished).toMatchObject(HALTS)
+  })
+
+  test('that was emptied before anything was applied to it is found', async () => {
+    const one = await killedCopy(200)
+    const child = startCopy(one.copy, { killedBy: { type: 'follow.table', times: 1 } })
+    await child.ended
+    await one.target.sql('DELETE FROM queue')
+    expect((await caughtUp(one)).finished).toMatchObject(HALTS)
+  })
+
+  test('goes on with a ledger that says nothing of rows, or was written by somebody who does not know them', async () => {
+    const one = await killedCopy(0)
+    await one.source.sql("INSERT INTO queue SELECT i, 'job' FROM generate_series(1, 100) i")
+    expect((await caughtUp(one)).finished).toMatchObject(GOES_ON)
+    await one.source.sql('DELETE FROM queue')
+    expect((await caughtUp(one)).finished).toMatchObject(GOES_ON)
+    const [[counts = ''] = []] = await one.target.rows('SELECT counts FROM migration_stream_lanes')
+    const { 'public.queue': queue, ...others } = JSON.parse(counts ?? '') as Record<string, { deletes: number }>
+    for (const held of [undefined, { rows: 100, changes: 100 }]) {
+      const old = JSON.stringify({ ...others, 'public.queue': { ...queue, held } })
+      await one.target.sql(`UPDATE migration_stream_lanes SET counts = '${old}'`)
+      await one.source.sql("INSERT INTO queue VALUES (1, 'job')")
+      expect((await caughtUp(one)).finished).toMatchObject(GOES_ON)
+      await one.source.sql('DELETE FROM queue')
+      expect((await caughtUp(one)).finished).toMatchObject(GOES_ON)
+      expect(await jobsIn(one)).toBe('0')
+    }
+  })
+})
+
+const PARTS = [
+  'CREATE TABLE t (id int PRIMARY KEY, v int)',
+  'INSERT INTO t SELECT i, 0 FROM generate_series(1, 50) i',
+  'CREATE TABLE ev (id int, d date, PRIMARY KEY (id, d)) PARTITION BY RANGE (d)',
+  "CREATE TABLE ev_1 PARTITION OF ev FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')",
+  "CREATE TABLE ev_2 PARTITION OF ev FOR VALUES FROM ('2026-02-01') TO ('2026-03-01')",
+  "INSERT INTO ev SELECT i, date '2026-01-01' + i % 50 FROM generate_series(1, 100) i",
+]
+
+/** Runs a statement before it returns: nothing of this program goes on meanwhile. */
+function atOnce(url: string, statement: string): void {
+  const program = `
+    import pg from 'pg'
+    const client = new pg.Client({ connectionString: process.env.URL_OF_IT })
+    await client.connect()
+    await client.query(process.env.STATEMENT)
+    await client.end()`
+  execFileSync(process.execPath, ['--input-type=module', '-e', program], {
+    env: { ...process.env, URL_OF_IT: url, STATEMENT: statement },
+  })
+}
+
+describe.skipIf(!POSTGRES_OWN)(`a source that is compared ${POSTGRES_MISSING}`, { timeout: 60_000 }, () => {
+  const LOST = {
+    exitCode: 5,
+    error: { code: 'STREAM_HALTED', message: expect.stringMatching(/ev/) as string },
+  }
+
+  /** Does it while a table was just compared, and no transaction of the comparison is open any more. */
+  const truncating = (url: string): Required<Pick<RunWishes, 'onEvent'>> => {
+    let isTruncated = false
+    return {
+      onEvent: (event) => {
+        if (isTruncated || event.type !== 'follow.proved') return
+        isTruncated = true
+        atOnce(url, 'TRUNCATE ev_2')
+      },
+    }
+  }
+
+  test('and loses the rows of a partition meanwhile is not called equal', async () => {
+    const one = await stageOf(server, PARTS, ['t', 'ev'])
+    expect((await caughtUp(one)).finished).toMatchObject(GOES_ON)
+    // The first comparison finds something to mend, so that another one follows.
+    await one.target.sql('UPDATE t SET v = 7 WHERE id = 3')
+    const equal = { ...one.copy, follow: { until: 'equal' } } as const
+    expect((await perform(equal, truncating(one.source.url))).finished).toMatchObject(LOST)
+  })
+
+  test('and loses them behind the comparison is not signed off', async () => {
+    const one = await stageOf(server, PARTS, ['t', 'ev'])
+    expect((await caughtUp(one)).finished).toMatchObject(GOES_ON)
+    const [[stream] = []] = await one.target.rows('SELECT stream_id FROM migration_streams')
+    const { from, to } = one.copy
+    const signOff = { kind: 'sign-off', stream: stream ?? '', from, to, tables: [] } as const
+    expect((await perform(signOff, truncating(one.source.url))).finished).toMatchObject(LOST)
+  })
+})
