@@ -6,7 +6,8 @@ import { sizeText, timeText } from '../../model/verdict.ts'
 export type Sample = {
   readonly lagMs?: number
   readonly walBytes?: number
-  readonly rate?: number
+  /** Changes a second while it is behind. */
+  readonly rate?: number | 'kept up'
   /** Since when nothing was applied though something waits, in ms; 0 where nothing waits or something was applied. */
   readonly stalledMs?: number
 }
@@ -38,6 +39,10 @@ export class Alerts {
       const { cause, limit } = condition
       const value = valueOf(cause, sample)
       if (value === undefined) continue
+      if (value === 'kept up') {
+        this.#note(cause, false, 'caught up', wordsOf(cause, limit))
+        continue
+      }
       this.#note(cause, cause === 'rate' ? value < limit : value > limit, wordsOf(cause, value), wordsOf(cause, limit))
     }
   }
@@ -60,7 +65,7 @@ export class Alerts {
   }
 }
 
-function valueOf(cause: AlertCondition['cause'], { lagMs, walBytes, rate, stalledMs }: Sample): number | undefined {
+function valueOf(cause: AlertCondition['cause'], { lagMs, walBytes, rate, stalledMs }: Sample): Sample['rate'] {
   switch (cause) {
     case 'lag':
       return lagMs
