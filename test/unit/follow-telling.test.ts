@@ -53,7 +53,9 @@ function stream(...conditions: AlertCondition[]): {
     },
     tables: [{ name: 't' }],
     clock,
-    alerts: new Alerts({ conditions }, ({ cause, state }: AlertEvent) => alerted.push(`${cause} ${state}`)),
+    alerts: new Alerts({ conditions }, ({ cause, state, value }: AlertEvent) =>
+      alerted.push(cause === 'lag' ? `${cause} ${state} ${value}` : `${cause} ${state}`),
+    ),
   } as unknown as ConstructorParameters<typeof Telling>[0])
   return {
     alerts: alerted,
@@ -111,4 +113,14 @@ test('a run that begins far behind is given seconds before it is judged', async 
   expect(alerts).toEqual([])
   for (let second = 0; second < 3; second++) await tell({ changes: 0, waitsMs: 606_000 })
   expect(alerts).toEqual(['rate raised'])
+})
+
+test('notes that a pause holds back raise an alert of lag, of a bound that is said, and none of standing still', async () => {
+  const { tell, alerts } = stream({ cause: 'lag', limit: 2000 }, { cause: 'stalled', limit: 2000 })
+  await tell({ changes: 0, lag: { isNoted: false }, emptyMs: 10 })
+  for (let second = 0; second < 8; second++)
+    await tell({ changes: 0, lag: { isNoted: true, waiting: 5n }, isShut: true, emptyMs: second * 1000 })
+  expect(alerts).toEqual(['lag raised at most 3.0 s'])
+  await tell({ changes: 5, lag: { isNoted: false } })
+  expect(alerts).toEqual(['lag raised at most 3.0 s', 'lag cleared 0.0 ms'])
 })

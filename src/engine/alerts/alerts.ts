@@ -5,6 +5,8 @@ import { sizeText, timeText } from '../../model/verdict.ts'
 /** What is known of a run at one moment; absent where it is not known. */
 export type Sample = {
   readonly lagMs?: number
+  /** What `lagMs` is; absent where it is exact. */
+  readonly lagIs?: 'at most' | 'at least'
   readonly walBytes?: number
   /** Changes a second while it is behind. */
   readonly rate?: number | 'kept up'
@@ -43,7 +45,9 @@ export class Alerts {
         this.#note(cause, false, 'caught up', wordsOf(cause, limit))
         continue
       }
-      this.#note(cause, cause === 'rate' ? value < limit : value > limit, wordsOf(cause, value), wordsOf(cause, limit))
+      const holds = cause === 'rate' ? value < limit : value > limit
+      const about = cause === 'lag' && sample.lagIs !== undefined ? `${sample.lagIs} ` : ''
+      this.#note(cause, holds, `${about}${wordsOf(cause, value)}`, wordsOf(cause, limit))
     }
   }
 

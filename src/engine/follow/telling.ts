@@ -37,8 +37,9 @@ export class Telling {
       idleAt,
       // What waits is younger than what was applied last, by hours where nobody wrote meanwhile.
       commitMs: lane.oldestMs ?? source.heldMs ?? lane.row.commitMs,
+      durableMs: lane.row.commitMs,
       lag,
-      isShut: source.isShut,
+      emptyForMs: source.emptyForMs,
       clockMs: lag.clockMs ?? clock.now(),
     })
     // A source that has read its log answers at once.
@@ -56,14 +57,14 @@ export class Telling {
     const isBehind = event.lagMs > 0 && !behind.isEarly
     const rate = this.#backlog.look(behind, clock.ticks(), Number(event.changes))
     alerts.look({
-      ...(behind.isEarly ? {} : { lagMs: event.lagMs }),
+      ...(behind.isEarly ? {} : { lagMs: event.lagMs, ...(behind.lagIs === undefined ? {} : { lagIs: behind.lagIs }) }),
       walBytes: Number(event.heldBytes),
       ...(rate === undefined ? {} : { rate }),
     })
     if (this.#still?.position !== lane.applied)
       this.#still = { position: lane.applied, since: this.#parts.clock.ticks() }
     // Whoever holds it back knows that it stands still.
-    this.still(isBehind && !source.isHolding)
+    this.still(isBehind && !source.isHolding && !source.isShut)
   }
 
   /** @param isBehind whether something waits to be applied, as far as is known */
