@@ -94,6 +94,11 @@ export type SourceLag = {
    * waits. Absent where positions are bytes of a log.
    */
   readonly waiting?: bigint
+  /**
+   * Whether notes wait that are not told and forgotten yet. A note does not say when it was made: how old it is at most follows from when none was there. Absent where a
+   * log tells the changes, with the times of their commits.
+   */
+  readonly isNoted?: boolean
   /** Bytes that the slot holds back, or that notes take. */
   readonly heldBytes: bigint
   /** Bytes that it may still hold back before it is lost; null where there is no limit. */
@@ -223,6 +228,8 @@ export interface ChangeStream extends AsyncDisposable {
   ask(): void
   /** End of the server's log, as it told last. */
   readonly end: LogPosition
+  /** Ms since notes of triggers were looked at last and there were none; null where that was not so since it was opened. Absent where a log tells the changes. */
+  readonly emptyForMs?: number | null
 }
 
 /** A table of the target that changes go to. */

@@ -255,6 +255,25 @@ describe('the limit on rows a second', () => {
     expect(rateAfter(at(20_000, 1990), true, 10_000)).toEqual({ rate: Infinity })
     expect(rateAfter(at(1, 1), false, 10_000)).toEqual({ rate: 1 })
   })
+  it('halves what a stream applies, of which no chunk is done', () => {
+    const applies = (rate: string): RunView =>
+      fold(fresh(), 1000, {
+        type: 'follow.progress',
+        position: '0/1',
+        end: '0/1',
+        lagBytes: '0',
+        lagMs: 0,
+        transactions: '1',
+        changes: '1',
+        rate,
+        heldBytes: '0',
+        tables: { copying: '0', catchup: '0', live: '1' },
+      })
+    expect(rateAfter(applies('840'), false, 2000)).toEqual({ rate: 420 })
+    expect(rateAfter(applies('0'), false, 2000)).toMatchObject({
+      why: expect.stringMatching(/ctl RUN rate N/) as string,
+    })
+  })
 })
 
 it('is told in words where a switch or a follow copied nothing, and keeps the picture of a stream that was followed', () => {

@@ -47,7 +47,7 @@ test('each is told when it begins and when it is over', () => {
   alerts.happened('slot-lost', 'nobody asked')
   expect(alerts.ends).toBe(true)
   expect(alerts.raised).toEqual(['lag', 'rate', 'error'])
-  alerts.look({ lagMs: 0, rate: 100 })
+  alerts.look({ lagMs: 0, rate: 'kept up' })
   alerts.passed('error')
   expect(alerts.ends).toBe(false)
   expect(told.map(({ cause, state }) => `${cause} ${state}`)).toEqual([

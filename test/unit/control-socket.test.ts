@@ -71,6 +71,14 @@ test('workers, rate, pauses and a stop reach the run; nonsense does not', async 
   expect(told).toContainEqual({ act: 'rate', rate: 500 })
 })
 
+test('a run that was asked for lanes tells lanes', () => {
+  const steering = new Steering(4, null, undefined, new AbortController().signal)
+  steering.refusal = () => null
+  steering.heed({ act: 'lanes', lanes: 3 })
+  expect(steering.state()).toMatchObject({ lanes: 3 })
+  expect(steering.state()).not.toHaveProperty('workers')
+})
+
 /** A run as those see it who come by its socket. */
 async function watchedRun(id: string, told: (run: LiveRun) => void) {
   const emitted: EventBody[] = []

@@ -57,8 +57,40 @@ test('a source at rest has none, nor has one of which others write other tables'
     const told = BigInt(1000 * (second - (second % 5)))
     expect(busy(second, told, lagTo(BigInt(1000 * second), false))).toMatchObject({ lagMs: 0, isCaughtUp: true })
   }
-  // Others tell by notes: nothing reads a log.
-  expect(silence(3600)(99, 10n, lagTo(9000n))).toMatchObject({ lagMs: 0, isCaughtUp: true })
+})
+
+test('notes that wait are no older than the last moment at which none did', () => {
+  const one = new SourceSilence()
+  /** @param durable and empty when a round was begun that is applied, and when there were no notes, seconds after noon */
+  const look = (seconds: number, isNoted: boolean, durable: number | null, empty: number | null): Behind =>
+    one.look({
+      applied: 10n,
+      idleAt: null,
+      // A round that is told now holds notes that are older than it.
+      commitMs: NOON + seconds * 1000,
+      durableMs: durable === null ? null : NOON + durable * 1000,
+      lag: { ...lagTo(10n), isNoted },
+      emptyForMs: empty === null ? null : (seconds - empty) * 1000,
+      clockMs: NOON + seconds * 1000,
+    })
+  const behind = { lagIs: 'at most', isCaughtUp: false }
+  // An earlier run has applied a round nine minutes ago; whether the source was at rest since nobody knows yet.
+  expect(look(0, true, -540, null)).toEqual({ ...behind, lagMs: 540_000, isEarly: true })
+  expect(look(7, true, -540, null)).toEqual({ ...behind, lagMs: 547_000, isEarly: false })
+  expect(look(8, true, 1, null)).toEqual({ ...behind, lagMs: 7000, isEarly: false })
+  expect(look(9, false, 1, null)).toEqual({ lagMs: 0, isCaughtUp: true, isEarly: false })
+  expect(look(60, true, 1, 59)).toEqual({ ...behind, lagMs: 1000, isEarly: false })
+  // A pause looks at nothing.
+  expect(look(68, true, 1, 59)).toEqual({ ...behind, lagMs: 9000, isEarly: false })
+  const first = new SourceSilence()
+  const lag = { ...lagTo(10n), isNoted: true }
+  for (const [seconds, lagMs] of [
+    [0, 0],
+    [8, 8000],
+  ] as const)
+    expect(
+      first.look({ applied: 10n, idleAt: 10n, commitMs: null, lag, clockMs: NOON + seconds * 1000 }),
+    ).toMatchObject({ lagMs, lagIs: 'at least', isCaughtUp: false })
 })
 
 test('there is an estimate while the position moves, and none while a lock is held', () => {

@@ -5,8 +5,11 @@ import { sizeText, timeText } from '../../model/verdict.ts'
 /** What is known of a run at one moment; absent where it is not known. */
 export type Sample = {
   readonly lagMs?: number
+  /** What `lagMs` is; absent where it is exact. */
+  readonly lagIs?: 'at most' | 'at least'
   readonly walBytes?: number
-  readonly rate?: number
+  /** Changes a second while it is behind. */
+  readonly rate?: number | 'kept up'
   /** Since when nothing was applied though something waits, in ms; 0 where nothing waits or something was applied. */
   readonly stalledMs?: number
 }
@@ -38,7 +41,13 @@ export class Alerts {
       const { cause, limit } = condition
       const value = valueOf(cause, sample)
       if (value === undefined) continue
-      this.#note(cause, cause === 'rate' ? value < limit : value > limit, wordsOf(cause, value), wordsOf(cause, limit))
+      if (value === 'kept up') {
+        this.#note(cause, false, 'caught up', wordsOf(cause, limit))
+        continue
+      }
+      const holds = cause === 'rate' ? value < limit : value > limit
+      const about = cause === 'lag' && sample.lagIs !== undefined ? `${sample.lagIs} ` : ''
+      this.#note(cause, holds, `${about}${wordsOf(cause, value)}`, wordsOf(cause, limit))
     }
   }
 
@@ -60,7 +69,7 @@ export class Alerts {
   }
 }
 
-function valueOf(cause: AlertCondition['cause'], { lagMs, walBytes, rate, stalledMs }: Sample): number | undefined {
+function valueOf(cause: AlertCondition['cause'], { lagMs, walBytes, rate, stalledMs }: Sample): Sample['rate'] {
   switch (cause) {
     case 'lag':
       return lagMs

@@ -162,7 +162,8 @@ export class Steering {
       ...[...this.#chunks.keys()].flatMap((table) => this.chunks(table, why).map((no) => `${table}#${no}`)),
     ]
     return {
-      workers: this.workersNow,
+      // Lanes are asked of a run that follows only, which has no workers.
+      ...(this.#lanes === null ? { workers: this.workersNow } : { lanes: this.#lanes }),
       rate: this.rateNow,
       paused: this.isPaused,
       pausedTables: which('paused'),

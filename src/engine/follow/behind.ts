@@ -1,6 +1,7 @@
 /**
  * How far a stream is behind in time. A source that decodes a large transaction sends nothing for minutes, as a source at rest does: only a position that it
- * told, or a reader of its log that waits for more, tells one from the other.
+ * told, or a reader of its log that waits for more, tells one from the other. Notes of triggers do not say when they were made: those that wait are younger than the
+ * last moment at which none did.
  */
 import type { LogPosition } from '../../model/copy/change.ts'
 import type { SourceLag } from '../../stores/follow-port.ts'
@@ -13,7 +14,7 @@ const MOST_LOOKS = 4096
 export type Behind = {
   /** 0 where everything that the source has to tell is applied. */
   readonly lagMs: number
-  /** What `lagMs` is where the source has not told how far it is; absent where it is exact. */
+  /** What `lagMs` is where the source has not told how far it is, or notes wait; absent where it is exact. */
   readonly lagIs?: 'at most' | 'at least'
   readonly isCaughtUp: boolean
   /** Whether the source has been silent for no longer than one at rest may be, and `lagMs` may still be a guess: nobody is alarmed by it. */
@@ -27,12 +28,16 @@ export type Look = {
   readonly idleAt: LogPosition | null
   /** When what waits first was committed, or what was applied last, ms by the clock of the source; null where nothing was applied yet. */
   readonly commitMs: number | null
+  /** When the transaction was committed that was applied last, as the ledger has it: what was noted until then is applied. */
+  readonly durableMs?: number | null
   readonly lag: SourceLag
-  /** Whether the source is not read just now, by a pause or a rate: what waits, and since when, nobody knows then. */
-  readonly isShut?: boolean
+  /** Ms since the stream has found no notes, see `ChangeStream`. */
+  readonly emptyForMs?: number | null
   /** Now, ms by the clock of the source. */
   readonly clockMs: number
 }
+
+const CAUGHT_UP: Behind = { lagMs: 0, isCaughtUp: true, isEarly: false }
 
 export class SourceSilence {
   /** Ends of the log that were not reached when they were seen, the oldest first. */
@@ -41,28 +46,39 @@ export class SourceSilence {
   #heardMs: number | null = null
   /** When this run looked first. */
   #sinceMs: number | null = null
-  /** When it was looked last while the source was read: what was not told since is younger. */
-  #readMs: number | null = null
 
-  look({ applied, idleAt, commitMs, lag, isShut = false, clockMs }: Look): Behind {
-    const { now, waiting, readerWaits } = lag
+  look(look: Look): Behind {
+    const { applied, idleAt, commitMs, lag, clockMs } = look
+    const { now, readerWaits } = lag
     this.#sinceMs ??= clockMs
-    if (!isShut || this.#readMs === null) this.#readMs = clockMs
+    if (lag.isNoted !== undefined) return this.#noted(look, lag.isNoted, this.#sinceMs)
     this.#looks.push({ end: now, clockMs })
     this.#reach(idleAt ?? applied, idleAt !== null && readerWaits === true ? clockMs : null)
-    if ((waiting ?? (now > applied ? now - applied : 0n)) === 0n) return { lagMs: 0, isCaughtUp: true, isEarly: false }
+    if (now <= applied) return CAUGHT_UP
     const since = (ms: number): number => Math.max(0, Math.round(clockMs - ms))
-    // Nobody is alarmed by what may be nothing.
-    if (isShut && idleAt !== null && clockMs > this.#readMs)
-      return { lagMs: since(this.#readMs), lagIs: 'at most', isCaughtUp: false, isEarly: true }
     if (idleAt === null) return { lagMs: commitMs === null ? 0 : since(commitMs), isCaughtUp: false, isEarly: false }
     const silentMs = clockMs - (this.#heardMs ?? this.#sinceMs)
     const isEarly = silentMs <= SILENT_MS
-    if (readerWaits === undefined || (this.#heardMs !== null && isEarly))
-      return { lagMs: 0, isCaughtUp: true, isEarly: false }
+    if (this.#heardMs !== null && isEarly) return CAUGHT_UP
     const known = [commitMs, this.#heardMs].filter((ms) => ms !== null)
     if (known.length === 0) return { lagMs: since(this.#sinceMs), lagIs: 'at least', isCaughtUp: false, isEarly }
     return { lagMs: since(Math.max(...known)), lagIs: 'at most', isCaughtUp: false, isEarly }
+  }
+
+  /** Where nothing was applied yet, notes have waited since they were seen first: nobody has taken any of them out. */
+  #noted({ durableMs = null, emptyForMs = null, clockMs }: Look, isNoted: boolean, sinceMs: number): Behind {
+    const emptyMs = !isNoted ? clockMs : emptyForMs === null ? null : clockMs - emptyForMs
+    if (emptyMs !== null) this.#heardMs = Math.max(this.#heardMs ?? emptyMs, emptyMs)
+    if (!isNoted) return CAUGHT_UP
+    const known = [durableMs, this.#heardMs].filter((ms) => ms !== null)
+    const lastMs = known.length === 0 ? sinceMs : Math.max(...known)
+    return {
+      lagMs: Math.max(0, Math.round(clockMs - lastMs)),
+      lagIs: known.length === 0 ? 'at least' : 'at most',
+      isCaughtUp: false,
+      // What an earlier run has applied last says little of a source that was at rest since.
+      isEarly: lastMs < sinceMs && clockMs - sinceMs <= SILENT_MS,
+    }
   }
 
   /** @param restMs when the reader of the log was seen to wait for more; null where it was not */

@@ -51,6 +51,8 @@ export class Lane {
   #isEmpty = true
   /** Transactions that are complete, and that nobody writes yet. */
   #waiting = 0
+  /** Those of them that no other lane counts. */
+  #counted = 0
   readonly #apart = new Apart()
   readonly #addEach = (change: RowChange): void => this.#add(change)
   #writing: Writing | null = null
@@ -196,7 +198,7 @@ export class Lane {
       case 'reshaped':
         throw this.#reshaped(change)
       case 'commit':
-        return this.#ended(change.end)
+        return this.#ended(change.end, change.isCounted !== false)
       case 'idle':
         // Behind the transactions that wait: their commit covers it.
         if (change.position > this.#end) this.#end = change.position
@@ -212,7 +214,7 @@ export class Lane {
     if (this.#open.xid !== 0) this.#taken.add(this.#open.xid)
   }
 
-  #ended(end: LogPosition): Promise<void> | null {
+  #ended(end: LogPosition, isCounted: boolean): Promise<void> | null {
     if (this.#isEmpty) {
       // A position that no row has moved is not worth a transaction of its own at once.
       this.#open = null
@@ -220,6 +222,7 @@ export class Lane {
       return null
     }
     this.#join()
+    if (isCounted) this.#counted++
     this.#close(end)
     if (this.#isBatch) return this.#full()
     if (this.#writing === null && this.#dueIn(this.#now) <= 0)
@@ -437,9 +440,10 @@ export class Lane {
   /** @returns what makes everything durable that is complete by now @param also statements of the same transaction */
   #closed(also: readonly Statement[] = []): () => Promise<void> {
     const flush = this.#flush()
-    const [end, transactions] = [this.#end, this.#waiting]
+    const [end, transactions] = [this.#end, this.#counted]
     const moved = { commitMs: this.#last?.at ?? this.#row.commitMs, counts: this.#counts.sums() }
     this.#waiting = 0
+    this.#counted = 0
     this.#rows = 0
     return async () => {
       await flush()

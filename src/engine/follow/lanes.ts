@@ -22,6 +22,8 @@ export class Lanes {
   readonly #from: readonly LogPosition[]
   /** The transaction whose changes arrive now. */
   #open: Begin | null = null
+  /** Lane of the first table that it changes, which counts it: where it comes again for other lanes, it is the same one. */
+  #counting: number | null = null
 
   /** @param lanes at least one @param of by table, the place of its lane among them */
   constructor(lanes: readonly Lane[], of: readonly number[], positions: Positions, database: LedgerDatabase) {
@@ -102,6 +104,7 @@ export class Lanes {
       switch (change.type) {
         case 'begin':
           this.#open = change
+          this.#counting = null
           for (const [lane, part] of parts.entries()) if (change.commit >= (this.#from[lane] ?? 0n)) part.push(change)
           break
         case 'insert':
@@ -121,7 +124,8 @@ export class Lanes {
           }
           break
         case 'commit':
-          for (const part of parts) part.push(change)
+          for (const [lane, part] of parts.entries())
+            part.push(lane === this.#counting ? change : { ...change, isCounted: false })
           this.#open = null
           break
         case 'idle':
@@ -216,6 +220,7 @@ export class Lanes {
     const lane = this.#of[table] ?? -1
     const part = parts[lane]
     if (part === undefined || this.#open === null) throw new Error(`a change of table ${table} belongs to nobody`)
+    this.#counting ??= lane
     if (this.#open.commit < (this.#from[lane] ?? 0n)) return
     part.push(change)
   }

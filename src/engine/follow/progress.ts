@@ -31,7 +31,7 @@ export class Progress {
     applied: LogPosition,
     { transactions, counts }: Pick<LaneRow, 'transactions' | 'counts'>,
     { lagMs, lagIs, isCaughtUp }: Behind,
-    { now, waiting, heldBytes, safeBytes }: SourceLag,
+    { now, waiting, isNoted, heldBytes, safeBytes }: SourceLag,
     states: readonly TableState[],
     text: (position: LogPosition) => string,
   ): FollowProgressEvent {
@@ -51,7 +51,12 @@ export class Progress {
       transactions: dec(transactions),
       changes: dec(changes),
       rate: dec(rate),
-      ...(isCaughtUp || lagIs !== undefined || !isSteady || !Number.isFinite(remainingMs) || remainingMs < 0
+      // How much waits is known where notes do, whatever their age.
+      ...(isCaughtUp ||
+      (lagIs !== undefined && isNoted === undefined) ||
+      !isSteady ||
+      !Number.isFinite(remainingMs) ||
+      remainingMs < 0
         ? {}
         : { remainingMs: Math.round(remainingMs) }),
       heldBytes: dec(heldBytes),

@@ -13,6 +13,10 @@ export abstract class StreamBehind implements ChangeStream {
     return this.stream.end
   }
 
+  get emptyForMs(): number | null {
+    return this.stream.emptyForMs ?? null
+  }
+
   abstract next(waitMs: number): Promise<readonly Change[]>
 
   confirm(position: LogPosition): void {

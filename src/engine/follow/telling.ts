@@ -1,6 +1,7 @@
 /** Tells how far a stream is while it is followed: those who watch it, and whoever asked for alerts. */
 import type { LogPosition } from '../../model/copy/change.ts'
 import type { StreamBirth } from '../../stores/follow-port.ts'
+import { BacklogRate } from './backlog-rate.ts'
 import { SourceSilence } from './behind.ts'
 import type { Lanes } from './lanes.ts'
 import type { LoopParts } from './loop-parts.ts'
@@ -16,6 +17,7 @@ export class Telling {
   readonly #progress: Progress
   readonly #silence = new SourceSilence()
   readonly #counts = new TableCounts()
+  readonly #backlog = new BacklogRate()
   #countedAt = -Infinity
   /** Position that was applied last, and since when, by the run's clock. */
   #still: { readonly position: LogPosition; readonly since: number } | null = null
@@ -35,8 +37,9 @@ export class Telling {
       idleAt,
       // What waits is younger than what was applied last, by hours where nobody wrote meanwhile.
       commitMs: lane.oldestMs ?? source.heldMs ?? lane.row.commitMs,
+      durableMs: lane.row.commitMs,
       lag,
-      isShut: source.isShut,
+      emptyForMs: source.emptyForMs,
       clockMs: lag.clockMs ?? clock.now(),
     })
     // A source that has read its log answers at once.
@@ -52,15 +55,16 @@ export class Telling {
     if (alerts === null) return
     alerts.passed('error')
     const isBehind = event.lagMs > 0 && !behind.isEarly
+    const rate = this.#backlog.look(behind, clock.ticks(), Number(event.changes))
     alerts.look({
-      ...(behind.isEarly ? {} : { lagMs: event.lagMs }),
+      ...(behind.isEarly ? {} : { lagMs: event.lagMs, ...(behind.lagIs === undefined ? {} : { lagIs: behind.lagIs }) }),
       walBytes: Number(event.heldBytes),
-      ...(isBehind ? { rate: Number(event.rate) } : {}),
+      ...(rate === undefined ? {} : { rate }),
     })
     if (this.#still?.position !== lane.applied)
       this.#still = { position: lane.applied, since: this.#parts.clock.ticks() }
     // Whoever holds it back knows that it stands still.
-    this.still(isBehind && !source.isHolding)
+    this.still(isBehind && !source.isHolding && !source.isShut)
   }
 
   /** @param isBehind whether something waits to be applied, as far as is known */

@@ -68,6 +68,6 @@ export function makeSocketFolder(folder: string): void {
 export function noSuchRun(id: string, where: string): SluiceError {
   return new SluiceError('NO_SUCH_PATH', `no run ${id} goes on here`, {
     where,
-    hint: 'sluice ctl lists the runs of this user on this machine; one on another machine is steered there',
+    hint: 'the number of the run is meant, which is not that of its stream: sluice ctl lists the runs of this user on this machine; one on another machine is steered there',
   })
 }

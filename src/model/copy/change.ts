@@ -40,8 +40,11 @@ export type Change =
   | { readonly type: 'truncate'; readonly tables: readonly number[] }
   /** The columns of a table are no longer those that the stream was opened with. Nothing of it can be applied from here on. */
   | { readonly type: 'reshaped'; readonly table: number; readonly reason: string }
-  /** @property end where the next record of the log may begin: the applied position once this transaction is applied */
-  | { readonly type: 'commit'; readonly end: LogPosition }
+  /**
+   * @property end where the next record of the log may begin: the applied position once this transaction is applied
+   * @property isCounted false where another lane counts the transaction
+   */
+  | { readonly type: 'commit'; readonly end: LogPosition; readonly isCounted?: false }
   /** The source has nothing before this position that it has not sent. Never within a transaction. */
   | { readonly type: 'idle'; readonly position: LogPosition }
 

@@ -19,6 +19,8 @@ export class TriggerStream implements MomentStream {
   #last: LogPosition
   #end: LogPosition
   #restMs = FIRST_REST_MS
+  /** When a look began that has found no notes; null for none. */
+  #emptyAt: number | null = null
 
   /** @param rounds closed with the stream @param from durable position in the target */
   constructor(rounds: Rounds, from: LogPosition, signal: AbortSignal) {
@@ -30,6 +32,10 @@ export class TriggerStream implements MomentStream {
 
   get end(): LogPosition {
     return this.#end
+  }
+
+  get emptyForMs(): number | null {
+    return this.#emptyAt === null ? null : performance.now() - this.#emptyAt
   }
 
   async next(waitMs: number): Promise<readonly Change[]> {
@@ -123,8 +129,10 @@ export class TriggerStream implements MomentStream {
 
   /** Begins a round where something is noted. @returns where the source is, if nothing is and it has moved */
   async #look(): Promise<LogPosition | null> {
+    const at = performance.now()
     const { end, isNoted, idle } = await this.#rounds.look()
     this.#end = end
+    if (!isNoted) this.#emptyAt = at
     if (isNoted) {
       this.#telling = this.#rounds.tell(false)
       return null

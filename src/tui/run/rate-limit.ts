@@ -13,6 +13,14 @@ export function rateAfter(
   faster: boolean,
   now: number,
 ): { readonly rate: number } | { readonly why: string } {
+  const stream = run.copy?.follow
+  // What a stream applies is no chunk that is done.
+  if (stream?.isWhole === true) {
+    const speed = stream.rates.at(-1) ?? 0
+    if (!faster && speed < 2 && !Number.isFinite(limitOf(run)))
+      return { why: 'the stream applies nothing now, so there is nothing to halve: sluice ctl RUN rate N sets a rate' }
+    return turnedRate(limitOf(run), Math.max(0, ...stream.rates), speed, faster)
+  }
   return turnedRate(limitOf(run), Math.max(0, ...perSecond(run)), rateOf(run, now, 10_000), faster)
 }
 

@@ -84,6 +84,7 @@ export type LaneRow = {
   readonly batches: number
   /** When the last applied transaction was committed, ms since the epoch by the source's clock. */
   readonly commitMs: number | null
+  /** Of the source; one that has changed tables of several lanes is counted by the lane of the first of them. */
   readonly transactions: number
   readonly counts: Readonly<Record<string, ChangeCounts>>
 }
@@ -122,7 +123,7 @@ export function laneOf(row: SqlRow): LaneRow {
 /**
  * Lanes as one.
  * @param lanes at least one
- * @returns with the position of the lane that is furthest behind; a transaction that has changed tables of several lanes counts in each
+ * @returns with the position of the lane that is furthest behind; a transaction that has changed tables of several lanes is counted by one of them
  */
 export function joinedLanes(
   lanes: readonly LaneRow[],

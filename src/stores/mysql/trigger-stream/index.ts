@@ -25,7 +25,7 @@ import { PATIENCE_MS, type Wait } from './busy.ts'
 import { costOfNoting } from './cost.ts'
 import { examineTriggers } from './exam.ts'
 import { FIRST_NOTE, logsOf, progressTable, refuseForeignName, streamOfTrigger } from './log.ts'
-import { readProgress, takeNumber } from './position.ts'
+import { clockMs, readProgress, takeNumber } from './position.ts'
 import { MysqlRounds } from './rounds.ts'
 import { verifyTriggers } from './verify.ts'
 
@@ -107,8 +107,18 @@ export class MysqlTriggers implements ChangeSource {
   lag(birth: StreamBirth, signal: AbortSignal): Promise<SourceLag> {
     return this.#read(signal, async (session) => {
       const progress = await readProgress(session, this.#config.database, birth.slot)
+      // Read before the notes: where there are none, none was made until then.
+      const at = await clockMs(session)
       const { bytes, waiting } = await sizeOf(session, birth)
-      return { now: progress?.counter ?? 0n, waiting, heldBytes: bytes, safeBytes: null, status: 'reserved' }
+      return {
+        now: progress?.counter ?? 0n,
+        waiting,
+        isNoted: waiting > 0n,
+        heldBytes: bytes,
+        safeBytes: null,
+        status: 'reserved',
+        clockMs: at,
+      }
     })
   }
 

@@ -58,6 +58,12 @@ export async function takeNumber(session: Session, database: string, name: strin
   return BigInt(String(number))
 }
 
+/** Now, ms since the epoch, by the clock of the server. */
+export async function clockMs(session: Session): Promise<number> {
+  const [[now] = []] = await session.rows('SELECT CAST(FLOOR(UNIX_TIMESTAMP(NOW(3)) * 1000) AS CHAR)')
+  return Number(now)
+}
+
 /** What was shown before this call may be told under the number from now on. */
 export async function noteShown(session: Session, database: string, name: string, number: LogPosition): Promise<void> {
   await session.execute(`UPDATE ${ticked(progressTable(database, name))} SET shown = GREATEST(shown, ?)`, [number])

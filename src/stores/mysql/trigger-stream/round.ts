@@ -44,14 +44,14 @@ type Reshaped = Extract<Change, { type: 'reshaped' }>
 /**
  * Changes in pieces; none at all where no table has notes.
  * @param session in a transaction whose snapshot is taken, behind a savepoint `sluice`
- * @param position under which the round is told
+ * @param begun position under which the round is told, and when that was taken, before the snapshot: what was committed until then is in it
  * @returns null where a table was not to be had, or was altered behind the snapshot: nothing was told then
  * @throws SluiceError VALUE_REFUSED, SOURCE_IO where a log was emptied; what the server says
  */
 export async function* toldRound(
   session: Session,
   tables: readonly NotedTable[],
-  position: LogPosition,
+  { position, at }: { readonly position: LogPosition; readonly at: number },
 ): AsyncGenerator<readonly Change[], ToldRound | null> {
   const counts = await countNotes(session, tables)
   const other = await held(session, tables, [...counts.keys()])
@@ -62,8 +62,7 @@ export async function* toldRound(
   }
   const told = new Map<number, ToldNotes>()
   if (counts.size === 0) return told
-  const [[at] = []] = await session.rows('SELECT CAST(ROUND(UNIX_TIMESTAMP(NOW(3)) * 1000) AS CHAR)')
-  yield [{ type: 'begin', xid: 0, commit: position, at: Number(at) }]
+  yield [{ type: 'begin', xid: 0, commit: position, at }]
   const isLarge = [...counts.values()].reduce((sum, count) => sum + count, 0) > MANY
   for (const place of counts.keys()) {
     const one = tables[place]

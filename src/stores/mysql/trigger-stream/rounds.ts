@@ -13,7 +13,7 @@ import { mysqlErrorNumber } from '../error-numbers.ts'
 import { ticked } from '../maintenance/options.ts'
 import type { Session } from '../session.ts'
 import { FIRST_NOTE, logOf, progressTable } from './log.ts'
-import { logsGone, noteShown, readProgress, takeNumber } from './position.ts'
+import { clockMs, logsGone, noteShown, readProgress, takeNumber } from './position.ts'
 import { toldRound, type NotedTable, type ToldRound } from './round.ts'
 import { NO_TABLE, shapeOf } from './shape.ts'
 import { TOKEN } from './verify.ts'
@@ -89,8 +89,9 @@ export class MysqlRounds implements Rounds {
     const undo = forView ? stopOn(config, session, signal) : async (): Promise<void> => undefined
     let isKept = false
     try {
-      const position = await this.#begin(session)
-      const told = yield* toldRound(session, this.#noted, position)
+      const begun = await this.#begin(session)
+      const { position } = begun
+      const told = yield* toldRound(session, this.#noted, begun)
       if (told === null) return null
       isKept = forView
       return {
@@ -121,14 +122,15 @@ export class MysqlRounds implements Rounds {
     await this.#writer.close()
   }
 
-  /** A number, a snapshot, and the number once more: see `position.ts`. */
-  async #begin(session: Session): Promise<LogPosition> {
+  /** A number, a snapshot, and the number once more: see `position.ts`. @returns with when it was, by the clock of the server */
+  async #begin(session: Session): Promise<{ readonly position: LogPosition; readonly at: number }> {
     const { config, birth } = this.#wish
     const position = await takeNumber(this.#writer, config.database, birth.slot)
+    const at = await clockMs(session)
     await session.command('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY')
     await session.command('SAVEPOINT sluice')
     await noteShown(this.#writer, config.database, birth.slot, position)
-    return position
+    return { position, at }
   }
 
   /** Whether any log has notes. @throws SluiceError SOURCE_IO, retryable, where one was emptied */

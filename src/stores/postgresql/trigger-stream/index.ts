@@ -118,16 +118,20 @@ export class PostgresTriggers implements ChangeSource {
       name.startsWith('log of ') ? [(JSON.parse(text) as { readonly oid: string }).oid] : [],
     )
     return this.#read(signal, async (session) => {
-      const [row] = await session.ask(
-        `SELECT coalesce(sum(pg_catalog.pg_total_relation_size(c.oid)), 0) FROM pg_catalog.pg_class c WHERE c.oid = ANY (${literal(`{${logs.join(',')}}`)}::oid[])`,
+      // Read before the notes: where there are none, none was made until then.
+      const at = await clockMs(session)
+      const found = await session.ask(
+        `SELECT pg_catalog.pg_total_relation_size(c.oid), c.oid::regclass FROM pg_catalog.pg_class c WHERE c.oid = ANY (${literal(`{${logs.join(',')}}`)}::oid[])`,
       )
-      const heldBytes = BigInt(row?.[0] ?? 0)
+      const noted = found.map(([, log]) => `EXISTS (SELECT FROM ${log})`)
+      const [row] = noted.length === 0 ? [] : await session.ask(`SELECT ${noted.join(' OR ')}`)
       return {
         now: await insertPosition(session),
-        heldBytes,
+        isNoted: row?.[0] === 't',
+        heldBytes: found.reduce((sum, [size]) => sum + BigInt(size ?? 0), 0n),
         safeBytes: null,
         status: 'reserved',
-        clockMs: await clockMs(session),
+        clockMs: at,
       }
     })
   }

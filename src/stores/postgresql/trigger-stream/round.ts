@@ -130,8 +130,9 @@ async function opened({ session, tables }: RoundWish): Promise<Begun | Reshaped 
       `SELECT ${place}, count(*), array_agg(DISTINCT txid) FILTER (WHERE emptied) FROM ${tableSql(log.table)} HAVING count(*) > 0`,
   )
   const rows = await session.ask(counted.join(' UNION ALL '))
+  // The transaction began before its snapshot: what was committed until then is in it.
   const [now] = await session.ask(
-    `SELECT pg_catalog.pg_current_snapshot(), (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::bigint, ${WRITTEN}`,
+    `SELECT pg_catalog.pg_current_snapshot(), floor(extract(epoch FROM pg_catalog.now()) * 1000)::bigint, ${WRITTEN}`,
   )
   // Keys are looked up one by one: a plan that reads a table whole for some keys would take as long as the table is large.
   await session.ask('SET LOCAL enable_hashjoin TO off; SET LOCAL enable_mergejoin TO off')

@@ -104,6 +104,7 @@ export class SqliteTriggers implements ChangeSource {
   lag({ slot, facts }: StreamBirth, signal: AbortSignal): Promise<SourceLag> {
     const numbers = Object.entries(facts).flatMap(([name, text]) => (name.startsWith('log of ') ? [Number(text)] : []))
     return this.#read(signal, (one) => {
+      const at = Date.now()
       one.exec('BEGIN')
       const now = counterNow(one, slot)
       let [waiting, heldBytes] = [0n, 0n]
@@ -112,7 +113,8 @@ export class SqliteTriggers implements ChangeSource {
         waiting += notes
         heldBytes += bytes
       }
-      return { now: now?.counter ?? 0n, waiting, heldBytes, safeBytes: null, status: 'reserved' }
+      const isNoted = waiting > 0n
+      return { now: now?.counter ?? 0n, waiting, isNoted, heldBytes, safeBytes: null, status: 'reserved', clockMs: at }
     })
   }
 

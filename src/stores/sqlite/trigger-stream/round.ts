@@ -39,12 +39,11 @@ export function notesIn(reader: Database.Database, tables: readonly NotedTable[]
 export async function* toldRound(
   reader: Database.Database,
   tables: readonly NotedTable[],
-  noted: readonly Notes[],
-  position: LogPosition,
+  { noted, position, at }: { readonly noted: readonly Notes[]; readonly position: LogPosition; readonly at: number },
   signal: AbortSignal,
 ): AsyncGenerator<readonly Change[], boolean> {
   if (noted.length === 0) return true
-  yield [{ type: 'begin', xid: 0, commit: position, at: Date.now() }]
+  yield [{ type: 'begin', xid: 0, commit: position, at }]
   const isLarge = noted.reduce((sum, { count }) => sum + count, 0n) > MANY
   for (const notes of noted) {
     const one = tables[notes.place]

@@ -28,7 +28,8 @@ export type RoundsWish = {
 }
 
 /** @property noted of each table that has notes; none where nothing is noted */
-type Opened = { readonly position: LogPosition; readonly noted: readonly Notes[] }
+/** @property at when nobody could write: what was committed until then is in the snapshot, ms since the epoch */
+type Opened = { readonly position: LogPosition; readonly at: number; readonly noted: readonly Notes[] }
 type Reshaped = Extract<Change, { readonly type: 'reshaped' }>
 
 export class SqliteRounds implements Rounds {
@@ -80,7 +81,7 @@ export class SqliteRounds implements Rounds {
         return null
       }
       const { position, noted } = opened
-      if (!(yield* toldRound(reader, this.#tables, noted, position, signal))) return null
+      if (!(yield* toldRound(reader, this.#tables, opened, signal))) return null
       isKept = forView
       return {
         position,
@@ -112,16 +113,17 @@ export class SqliteRounds implements Rounds {
   async #opened(reader: Database.Database): Promise<Opened | Reshaped> {
     const { birth, signal } = this.#wish
     await beginWrite(this.#writer, signal)
+    const at = Date.now()
     try {
       reader.exec('BEGIN')
       const other = this.#firstOther(reader)
       if (other !== null) return other
       const noted = notesIn(reader, this.#tables)
-      if (noted.length === 0) return { position: 0n, noted }
+      if (noted.length === 0) return { position: 0n, at, noted }
       const position = counted(this.#writer, birth.slot)
       if (position === null) return reshaped(0, `${progressTable(birth.slot)} has lost its row`)
       this.#writer.exec('COMMIT')
-      return { position, noted }
+      return { position, at, noted }
     } finally {
       rollback(this.#writer)
     }

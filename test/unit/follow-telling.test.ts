@@ -1,0 +1,126 @@
+/** Who is alarmed by what a stream tells of itself: a rate is judged while the stream is behind, and what notes have waited for as a bound that is true. */
+import { expect, test } from 'vitest'
+import { Alerts } from '../../src/engine/alerts/alerts.ts'
+import type { LaneRow } from '../../src/engine/follow/ledger/stream-row.ts'
+import { Telling } from '../../src/engine/follow/telling.ts'
+import type { AlertCondition, AlertEvent } from '../../src/model/alert.ts'
+import type { FollowProgressEvent } from '../../src/model/follow-events.ts'
+import type { SourceLag, StreamBirth } from '../../src/stores/follow-port.ts'
+
+const NOON = Date.UTC(2026, 10, 22, 12)
+const NOBODY = 'nobody'
+
+type Moment = {
+  /** Changed rows so far. */
+  readonly changes: number
+  /** What waits first was committed so long ago; null where nothing waits. */
+  readonly waitsMs?: number | null
+  readonly applied?: bigint
+  readonly lag?: Partial<SourceLag>
+  /** When the last applied transaction was committed. */
+  readonly commitMs?: number | null
+  readonly isShut?: boolean
+  /** Since the notes were looked at last and there were none. */
+  readonly emptyMs?: number | null
+}
+
+/** A stream that is told every second. */
+function stream(...conditions: AlertCondition[]): {
+  tell: (moment: Moment) => Promise<FollowProgressEvent>
+  readonly alerts: readonly string[]
+} {
+  let ticks = 0
+  let moment: Moment = { changes: 0 }
+  const told: FollowProgressEvent[] = []
+  const alerted: string[] = []
+  const clock = { now: () => NOON + ticks, ticks: () => ticks }
+  const lag = (): SourceLag => ({
+    now: (moment.applied ?? 10n) + (moment.waitsMs == null ? 0n : 1000n),
+    heldBytes: 0n,
+    safeBytes: null,
+    status: 'reserved',
+    readerWaits: false,
+    ...moment.lag,
+  })
+  const telling = new Telling({
+    changes: { lag: () => Promise.resolve(lag()), text: String },
+    states: { list: ['live'] },
+    run: {
+      emit: (event: FollowProgressEvent) => {
+        if (event.type === 'follow.progress') told.push(event)
+      },
+      interrupt: { abort: new AbortController().signal },
+    },
+    tables: [{ name: 't' }],
+    clock,
+    alerts: new Alerts({ conditions }, ({ cause, state, value }: AlertEvent) =>
+      alerted.push(cause === 'lag' ? `${cause} ${state} ${value}` : `${cause} ${state}`),
+    ),
+  } as unknown as ConstructorParameters<typeof Telling>[0])
+  return {
+    alerts: alerted,
+    tell: async (next) => {
+      ticks += 1000
+      moment = next
+      const { changes, waitsMs = null, applied = 10n, commitMs = null, isShut = false, emptyMs = null } = next
+      const row: LaneRow = {
+        lane: 0,
+        position: '',
+        batches: 0,
+        commitMs,
+        transactions: 0,
+        counts: { t: { inserts: changes, updates: 0, deletes: 0, truncates: 0 } },
+      }
+      const lanes = {
+        applied,
+        taken: applied,
+        hasNothing: waitsMs === null,
+        oldestMs: waitsMs === null ? null : clock.now() - waitsMs,
+        row,
+      }
+      const source = { isHolding: false, isShut, heldMs: null, emptyForMs: emptyMs, ask: () => undefined }
+      await telling.tell(lanes as never, source as never, { slot: NOBODY } as StreamBirth)
+      return told.at(-1) as FollowProgressEvent
+    },
+  }
+}
+
+test('a rate is no matter while a stream keeps up, though something is always on its way', async () => {
+  const { tell, alerts } = stream({ cause: 'rate', limit: 1000 })
+  for (let second = 0; second < 60; second++)
+    await tell({ changes: second * 7, applied: BigInt(second), waitsMs: second % 3 === 0 ? null : 20 })
+  expect(alerts).toEqual([])
+})
+
+test('a rate is judged once a stream has been behind for seconds, over that time, and is over once it has caught up', async () => {
+  const { tell, alerts } = stream({ cause: 'rate', limit: 1000 })
+  let changes = 0
+  // A rest is no time in which it was slow.
+  for (let second = 0; second < 20; second++) await tell({ changes })
+  for (let second = 1; second <= 20; second++)
+    await tell({ changes: (changes += 2000), waitsMs: second * 1000, applied: BigInt(changes) })
+  expect(alerts).toEqual([])
+  for (let second = 0; second < 12; second++)
+    await tell({ changes: (changes += 10), waitsMs: 20_000 + second * 1000, applied: BigInt(changes) })
+  expect(alerts).toEqual(['rate raised'])
+  await tell({ changes: (changes += 10), waitsMs: 40, applied: BigInt(changes) })
+  expect(alerts).toEqual(['rate raised', 'rate cleared'])
+})
+
+test('a run that begins far behind is given seconds before it is judged', async () => {
+  const { tell, alerts } = stream({ cause: 'rate', limit: 1000 })
+  for (let second = 0; second < 5; second++) await tell({ changes: 0, waitsMs: 600_000 })
+  expect(alerts).toEqual([])
+  for (let second = 0; second < 3; second++) await tell({ changes: 0, waitsMs: 606_000 })
+  expect(alerts).toEqual(['rate raised'])
+})
+
+test('notes that a pause holds back raise an alert of lag, of a bound that is said, and none of standing still', async () => {
+  const { tell, alerts } = stream({ cause: 'lag', limit: 2000 }, { cause: 'stalled', limit: 2000 })
+  await tell({ changes: 0, lag: { isNoted: false }, emptyMs: 10 })
+  for (let second = 0; second < 8; second++)
+    await tell({ changes: 0, lag: { isNoted: true, waiting: 5n }, isShut: true, emptyMs: second * 1000 })
+  expect(alerts).toEqual(['lag raised at most 3.0 s'])
+  await tell({ changes: 5, lag: { isNoted: false } })
+  expect(alerts).toEqual(['lag raised at most 3.0 s', 'lag cleared 0.0 ms'])
+})
