@@ -30,6 +30,10 @@ export type Look = {
   readonly lag: SourceLag
   /** Whether the source is not read just now, by a pause or a rate: what waits, and since when, nobody knows then. */
   readonly isShut?: boolean
+  /** `lag` was looked at before: the source has not answered since. */
+  readonly isOld?: boolean
+  /** Nobody reads now what the source sends, because a write or a question is waited for. */
+  readonly isUnread?: boolean
   /** Now, ms by the clock of the source. */
   readonly clockMs: number
 }
@@ -44,13 +48,16 @@ export class SourceSilence {
   /** When it was looked last while the source was read: what was not told since is younger. */
   #readMs: number | null = null
 
-  look({ applied, idleAt, commitMs, lag, isShut = false, clockMs }: Look): Behind {
-    const { now, waiting, readerWaits } = lag
+  look({ applied, idleAt, commitMs, lag, isShut = false, isOld = false, isUnread = false, clockMs }: Look): Behind {
+    const { now, waiting } = lag
+    // A source that has sent everything says nothing of what lies unread on the way here, nor does one that said so long ago.
+    const readerWaits = isOld || isUnread ? false : lag.readerWaits
     this.#sinceMs ??= clockMs
-    if (!isShut || this.#readMs === null) this.#readMs = clockMs
-    this.#looks.push({ end: now, clockMs })
+    if ((!isShut && !isUnread) || this.#readMs === null) this.#readMs = clockMs
+    if (!isOld) this.#looks.push({ end: now, clockMs })
     this.#reach(idleAt ?? applied, idleAt !== null && readerWaits === true ? clockMs : null)
-    if ((waiting ?? (now > applied ? now - applied : 0n)) === 0n) return { lagMs: 0, isCaughtUp: true, isEarly: false }
+    if (!isOld && (waiting ?? (now > applied ? now - applied : 0n)) === 0n)
+      return { lagMs: 0, isCaughtUp: true, isEarly: false }
     const since = (ms: number): number => Math.max(0, Math.round(clockMs - ms))
     // Nobody is alarmed by what may be nothing.
     if (isShut && idleAt !== null && clockMs > this.#readMs)
