@@ -41,7 +41,7 @@ export type FollowProgressEvent = {
   /** Since the last applied transaction was committed at the source, or the first that is held back by a rate or a pause; 0 where everything is applied. */
   lagMs: number
   /**
-   * The source has more log than it has told of, and reads it still. `at most`: `lagMs` is since the last applied transaction was committed, or since the
+   * The source has more log than it has told of, and reads it still, or it does not answer. `at most`: `lagMs` is since the last applied transaction was committed, or since the
    * source last told its position, or since notes of triggers were read last where a rate or a pause holds them back; what waits is younger, or nothing.
    * `at least`: nothing was applied yet, and `lagMs` is since the run began to look. Absent where `lagMs` is exact.
    */
