@@ -59,7 +59,7 @@ export class FollowLoop {
 
   /** @throws SluiceError STREAM_HALTED, SLOT_LOST, LEASE_LOST, and what does not pass by itself */
   async run(): Promise<LoopEnd> {
-    await using telling = new Telling(this.#parts)
+    await using telling = new Telling(this.#parts, this.#wholeness.birth)
     return await this.#run(telling)
   }
 

@@ -46,7 +46,7 @@ export class Telling implements AsyncDisposable {
   #session: Session | null = null
   /** Where the stream stood when it was told last. */
   #standing: Standing | null = null
-  #birth: StreamBirth | null = null
+  #birth: StreamBirth
   #known: Known | null = null
   /** What the question to the source has failed with. */
   #failure: { readonly thrown: unknown } | null = null
@@ -54,8 +54,10 @@ export class Telling implements AsyncDisposable {
   /** Position that was applied last, and since when, by the run's clock. */
   #still: { readonly position: LogPosition; readonly since: number } | null = null
 
-  constructor(parts: LoopParts) {
+  /** @param birth as it was noted last */
+  constructor(parts: LoopParts, birth: StreamBirth) {
     this.#parts = parts
+    this.#birth = birth
     const { clock, run, from, to } = parts
     this.#progress = new Progress(clock)
     this.#roundAt = clock.ticks()
@@ -102,7 +104,6 @@ export class Telling implements AsyncDisposable {
   /** What the clock tells while the loop does not. */
   #look(): void {
     const isOverdue = this.#parts.clock.ticks() - this.#roundAt > OVERDUE_MS
-    if (this.#birth === null) return
     for (const side of [this.#source, this.#target]) side.tell()
     if (!isOverdue && this.#target.waitedMs === 0) return
     this.#ask()
@@ -115,7 +116,6 @@ export class Telling implements AsyncDisposable {
   #ask(): void {
     const { changes, run, clock } = this.#parts
     const birth = this.#birth
-    if (birth === null) return
     const askedAt = clock.ticks()
     this.#askedAt = askedAt
     this.#source.ask(
