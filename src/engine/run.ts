@@ -14,6 +14,7 @@ import type { RunAlerts } from './alerts/run-alerts.ts'
 import { alertWishOf } from './alerts/wish.ts'
 import type { LiveRun } from './live/live-run.ts'
 import { isWatched } from './live/watched.ts'
+import { unlessStuck } from './dropped.ts'
 import { newRunId } from './run-id.ts'
 import { declarationOf, endsOf, isPlanOnly, urlsByFlag } from './operations/facts.ts'
 import { OPERATIONS, type Operation } from './operations/list.ts'
@@ -116,7 +117,8 @@ export async function runOperation(operation: Operation, options: RunOptions): P
     ...(await resumed(operation)),
   })
   try {
-    const ending = await (options.onCall === true ? forStream(operation, run) : perform(operation, run))
+    const work = options.onCall === true ? forStream(operation, run) : perform(operation, run)
+    const ending = await unlessStuck(work, interrupt.abort)
     return await finish(ending, ending.error ?? null)
   } catch (error) {
     return await finish({}, asSluiceError(error))

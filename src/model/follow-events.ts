@@ -41,9 +41,10 @@ export type FollowProgressEvent = {
   /** Since the last applied transaction was committed at the source, or the first that is held back by a rate or a pause; 0 where everything is applied. */
   lagMs: number
   /**
-   * What `lagMs` is where nobody knows more; absent where it is exact. The source has more log than it has told of, and reads it still: `at most` is since the last
-   * applied transaction was committed, or since the source last told its position. Notes of triggers wait, which do not say when they were made: `at most` is since the
-   * round was begun that was applied last, or since there were no notes. What waits is younger, or nothing. `at least`: nothing was applied yet, and `lagMs` is since the run began to look.
+   * What `lagMs` is where nobody knows more; absent where it is exact. The source has more log than it has told of, and reads it still, or it does not answer: `at most` is
+   * since the last applied transaction was committed, or since the source last told its position. Notes of triggers wait, which do not say when they were made: `at most` is
+   * since the round was begun that was applied last, or since there were no notes. What waits is younger, or nothing. `at least`: nothing was applied yet, and `lagMs` is since
+   * the run began to look.
    */
   lagIs?: 'at most' | 'at least'
   /** Transactions and changed rows over all runs of the stream. */

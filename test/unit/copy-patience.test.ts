@@ -31,14 +31,32 @@ describe('a store that is opened', () => {
   it('is asked again while its server has too much to do, and that is told', async () => {
     const { end, calls, events } = await open('TARGET_BUSY', 2)
     expect([end, calls]).toEqual(['there', 3])
-    const again = { type: 'log', level: 'warn', message: 'no; trying again' }
-    expect(events).toEqual([again, again])
+    expect(events).toEqual([
+      { type: 'log', level: 'warn', message: 'no; trying again' },
+      { type: 'log', level: 'note', message: 'it goes on; over: no' },
+    ])
   })
 
   it('is not where it cannot be reached, or where waiting does not help', async () => {
     expect(await open('CONNECT_FAILED', 1)).toMatchObject({ end: 'CONNECT_FAILED', calls: 1, events: [] })
     expect(await open('TARGET_BUSY', 1, false)).toMatchObject({ end: 'TARGET_BUSY', calls: 1, events: [] })
   })
+})
+
+it('says where it failed and why, and again only where that is another cause', async () => {
+  const events: EventBody[] = []
+  const causes = ['refused', 'refused', 'late']
+  const body = async (): Promise<string> => {
+    const reason = causes.shift()
+    if (reason === undefined) return 'there'
+    throw new SluiceError('CONNECT_FAILED', 'no connection', { retryable: true, reason, where: 'postgresql://host/db' })
+  }
+  await patiently(body, { emit: (event) => void events.push(event) }, signal)
+  expect(events.map((event) => (event.type === 'log' ? event.message : ''))).toEqual([
+    'no connection (refused): postgresql://host/db; trying again',
+    'no connection (late): postgresql://host/db; trying again',
+    'it goes on; over: no connection (late): postgresql://host/db',
+  ])
 })
 
 it('patience has an end, and none after a stop', async () => {

@@ -112,3 +112,31 @@ test('there is an estimate while the position moves, and none while a lock is he
   const line = { v: 1, seq: 1, ts: '2026-11-22T12:00:00.000Z', runId: '1' } as const
   expect(progressText({ ...line, ...told(10_000_000n, 10), lagIs: 'at most' })).toMatch(/ lag at most 1:00, 9/)
 })
+
+test('a source that does not answer, or that nobody reads, is not taken for one at rest', () => {
+  const one = new SourceSilence()
+  const look = (seconds: number, more: { isOld?: boolean; isUnread?: boolean }, lag = lagTo(10n, true)): Behind =>
+    one.look({ applied: 10n, idleAt: 10n, commitMs: NOON, lag, clockMs: NOON + seconds * 1000, ...more })
+  expect(look(1, {})).toMatchObject({ lagMs: 0, isCaughtUp: true })
+  expect(look(3, { isOld: true, isUnread: true })).toMatchObject({ lagMs: 0 })
+  const mute = { lagMs: 11_000, lagIs: 'at most', isCaughtUp: false, isEarly: false }
+  expect(look(12, { isOld: true, isUnread: true })).toEqual(mute)
+  expect(look(13, {})).toMatchObject({ lagMs: 0, isCaughtUp: true })
+  // It has sent everything; that lies here, and nobody has looked at it.
+  expect(look(30, { isUnread: true }, lagTo(9000n, true))).toMatchObject({ lagMs: 17_000, isEarly: false })
+})
+
+test('the rate of a stream that is held back is none', () => {
+  let ticks = 0
+  const progress = new Progress({ now: () => NOON, ticks: () => ticks })
+  const rate = (changes: number, isHeld: boolean): string => {
+    ticks += 1000
+    const counts = { t: { inserts: changes, updates: 0, deletes: 0, truncates: 0 } }
+    const behind = { lagMs: 0, isCaughtUp: true, isEarly: false }
+    return progress.event(10n, { transactions: 1, counts }, behind, lagTo(10n, true), ['live'], String, isHeld).rate
+  }
+  expect([rate(0, false), rate(500, false), rate(1000, false)]).toEqual(['0', '500', '500'])
+  // What was open when the pause began still comes.
+  expect([rate(1500, true), rate(1500, true), rate(1500, true)]).toEqual(['500', '0', '0'])
+  expect([rate(1600, false), rate(1700, false)]).toEqual(['100', '100'])
+})

@@ -1,4 +1,5 @@
 /** Who is alarmed by what a stream tells of itself: a rate is judged while the stream is behind, and what notes have waited for as a bound that is true. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { Alerts } from '../../src/engine/alerts/alerts.ts'
 import type { LaneRow } from '../../src/engine/follow/ledger/stream-row.ts'
@@ -8,7 +9,7 @@ import type { FollowProgressEvent } from '../../src/model/follow-events.ts'
 import type { SourceLag, StreamBirth } from '../../src/stores/follow-port.ts'
 
 const NOON = Date.UTC(2026, 10, 22, 12)
-const NOBODY = 'nobody'
+const BIRTH = { slot: 'nobody' } as StreamBirth
 
 type Moment = {
   /** Changed rows so far. */
@@ -42,21 +43,27 @@ function stream(...conditions: AlertCondition[]): {
     readerWaits: false,
     ...moment.lag,
   })
-  const telling = new Telling({
-    changes: { lag: () => Promise.resolve(lag()), text: String },
-    states: { list: ['live'] },
-    run: {
-      emit: (event: FollowProgressEvent) => {
-        if (event.type === 'follow.progress') told.push(event)
+  const telling = new Telling(
+    {
+      changes: { lag: () => Promise.resolve(lag()), text: String },
+      states: { list: ['live'] },
+      run: {
+        emit: (event: FollowProgressEvent) => {
+          if (event.type === 'follow.progress') told.push(event)
+        },
+        interrupt: { abort: new AbortController().signal },
       },
-      interrupt: { abort: new AbortController().signal },
-    },
-    tables: [{ name: 't' }],
-    clock,
-    alerts: new Alerts({ conditions }, ({ cause, state, value }: AlertEvent) =>
-      alerted.push(cause === 'lag' ? `${cause} ${state} ${value}` : `${cause} ${state}`),
-    ),
-  } as unknown as ConstructorParameters<typeof Telling>[0])
+      tables: [{ name: 't' }],
+      clock,
+      from: { label: 'here' },
+      to: { label: 'there', can: { writers: 8 } },
+      steering: { isPaused: false, stop: new AbortController().signal },
+      alerts: new Alerts({ conditions }, ({ cause, state, value }: AlertEvent) =>
+        alerted.push(cause === 'lag' ? `${cause} ${state} ${value}` : `${cause} ${state}`),
+      ),
+    } as unknown as ConstructorParameters<typeof Telling>[0],
+    BIRTH,
+  )
   return {
     alerts: alerted,
     tell: async (next) => {
@@ -79,7 +86,10 @@ function stream(...conditions: AlertCondition[]): {
         row,
       }
       const source = { isHolding: false, isShut, heldMs: null, emptyForMs: emptyMs, ask: () => undefined }
-      await telling.tell(lanes as never, source as never, { slot: NOBODY } as StreamBirth)
+      // The source is asked in one round, and answers before the next.
+      await telling.round(lanes as never, source as never, BIRTH)
+      await nextTurn()
+      await telling.round(lanes as never, source as never, BIRTH)
       return told.at(-1) as FollowProgressEvent
     },
   }

@@ -4,6 +4,7 @@ import { throwIfAborted } from '../../shared/abort.ts'
 import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
 import type { Emit } from '../../model/event.ts'
 import { isPressure, MOST_ATTEMPTS, pauseAfter } from './failure.ts'
+import { ToldFailures } from './told-failures.ts'
 
 /** Whose work it is: told with what is tried again. */
 export type Told = { readonly name?: string; readonly emit: Emit<'log'> }
@@ -20,18 +21,16 @@ export async function patiently<T>(
   stop: AbortSignal,
   passes: (error: SluiceError) => boolean = ({ retryable }) => retryable,
 ): Promise<T> {
+  const failures = new ToldFailures(emit, name)
   for (let attempt = 1; ; attempt++) {
     try {
-      return await body()
+      const done = await body()
+      failures.passed('it goes on')
+      return done
     } catch (thrown) {
       const error = asSluiceError(thrown)
       if (!passes(error) || attempt >= MOST_ATTEMPTS) throw thrown
-      emit({
-        type: 'log',
-        level: 'warn',
-        ...(name === undefined ? {} : { table: name }),
-        message: `${error.message}; trying again`,
-      })
+      failures.failed(error, 'trying again')
       await sleep(pauseAfter(attempt), undefined, { signal: stop }).catch(() => undefined)
       throwIfAborted(stop)
     }

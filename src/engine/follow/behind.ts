@@ -33,6 +33,10 @@ export type Look = {
   readonly lag: SourceLag
   /** Ms since the stream has found no notes, see `ChangeStream`. */
   readonly emptyForMs?: number | null
+  /** `lag` was looked at before: the source has not answered since. */
+  readonly isOld?: boolean
+  /** Nobody reads now what the source sends, because a write or a question is waited for. */
+  readonly isUnread?: boolean
   /** Now, ms by the clock of the source. */
   readonly clockMs: number
 }
@@ -48,13 +52,15 @@ export class SourceSilence {
   #sinceMs: number | null = null
 
   look(look: Look): Behind {
-    const { applied, idleAt, commitMs, lag, clockMs } = look
-    const { now, readerWaits } = lag
+    const { applied, idleAt, commitMs, lag, isOld = false, isUnread = false, clockMs } = look
+    const { now } = lag
     this.#sinceMs ??= clockMs
     if (lag.isNoted !== undefined) return this.#noted(look, lag.isNoted, this.#sinceMs)
-    this.#looks.push({ end: now, clockMs })
+    // A source that has sent everything says nothing of what lies unread on the way here, nor does one that said so long ago.
+    const readerWaits = isOld || isUnread ? false : lag.readerWaits
+    if (!isOld) this.#looks.push({ end: now, clockMs })
     this.#reach(idleAt ?? applied, idleAt !== null && readerWaits === true ? clockMs : null)
-    if (now <= applied) return CAUGHT_UP
+    if (!isOld && now <= applied) return CAUGHT_UP
     const since = (ms: number): number => Math.max(0, Math.round(clockMs - ms))
     if (idleAt === null) return { lagMs: commitMs === null ? 0 : since(commitMs), isCaughtUp: false, isEarly: false }
     const silentMs = clockMs - (this.#heardMs ?? this.#sinceMs)
@@ -66,10 +72,16 @@ export class SourceSilence {
   }
 
   /** Where nothing was applied yet, notes have waited since they were seen first: nobody has taken any of them out. */
-  #noted({ durableMs = null, emptyForMs = null, clockMs }: Look, isNoted: boolean, sinceMs: number): Behind {
-    const emptyMs = !isNoted ? clockMs : emptyForMs === null ? null : clockMs - emptyForMs
+  #noted(
+    { durableMs = null, emptyForMs = null, isOld = false, clockMs }: Look,
+    isNoted: boolean,
+    sinceMs: number,
+  ): Behind {
+    const isEmpty = !isNoted && !isOld
+    const emptyMs = isEmpty ? clockMs : emptyForMs === null ? null : clockMs - emptyForMs
     if (emptyMs !== null) this.#heardMs = Math.max(this.#heardMs ?? emptyMs, emptyMs)
-    if (!isNoted) return CAUGHT_UP
+    // A source that does not answer may have nothing to tell, for as long as one at rest is silent.
+    if (isEmpty || (!isNoted && this.#heardMs !== null && clockMs - this.#heardMs <= SILENT_MS)) return CAUGHT_UP
     const known = [durableMs, this.#heardMs].filter((ms) => ms !== null)
     const lastMs = known.length === 0 ? sinceMs : Math.max(...known)
     return {

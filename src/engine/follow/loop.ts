@@ -2,9 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LogPosition } from '../../model/copy/change.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
-import { asSluiceError } from '../../shared/errors.ts'
+import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
 import type { StreamBirth } from '../../stores/follow-port.ts'
 import { pauseAfter } from '../copy/failure.ts'
+import { ToldFailures } from '../copy/told-failures.ts'
 import { HeldLook } from './held-look.ts'
 import type { Lanes } from './lanes.ts'
 import { SignOffLedger, type SignOffRequest } from './ledger/sign-offs.ts'
@@ -20,7 +21,6 @@ import { mendWaiting, waitingTables } from './waiting-rows.ts'
 import type { Watch } from './watch.ts'
 import { Wholeness } from './wholeness.ts'
 
-const PROGRESS_MS = 1000
 const VERIFY_MS = 5000
 /** How often the position of an idle source is written down. */
 const IDLE_MS = 1000
@@ -34,7 +34,6 @@ const WAIT_MS = 250
 
 export class FollowLoop {
   readonly #parts: LoopParts
-  readonly #telling: Telling
   readonly #wholeness: Wholeness
   readonly #held: HeldLook
   readonly #goal: LoopGoal
@@ -50,26 +49,32 @@ export class FollowLoop {
   /** Whether live tables were looked at for what they lack. */
   #isBuilt = false
   #ran = false
+  readonly #failures: ToldFailures
   readonly #signOffs: SignOffLedger
   #askedAt = -Infinity
 
   constructor(parts: LoopParts, birth: StreamBirth, goal: LoopGoal) {
     this.#parts = parts
     this.#goal = goal
-    this.#telling = new Telling(parts)
     this.#wholeness = new Wholeness(parts, birth)
     this.#held = new HeldLook(parts)
+    this.#failures = new ToldFailures(parts.run.emit, undefined, (error) => sideOf(error, parts))
     this.#signOffs = new SignOffLedger(parts.database)
   }
 
   /** @throws SluiceError STREAM_HALTED, SLOT_LOST, LEASE_LOST, and what does not pass by itself */
   async run(): Promise<LoopEnd> {
+    await using telling = new Telling(this.#parts, this.#wholeness.birth)
+    return await this.#run(telling)
+  }
+
+  async #run(telling: Telling): Promise<LoopEnd> {
     const { run, steering } = this.#parts
     for (let attempt = 1; ; attempt++) {
       const before = this.#ran
       this.#ran = false
       try {
-        const end = await this.#session()
+        const end = await this.#session(telling)
         if (end !== null) return end
         attempt = 0
         this.#wholeness.lane = null
@@ -82,9 +87,9 @@ export class FollowLoop {
         // A server that restarts refuses connections for a while.
         const passes = error.retryable || ((before || this.#ran || attempt > 1) && error.code === 'CONNECT_FAILED')
         if (!passes) throw error
-        run.emit({ type: 'log', level: 'warn', message: `${error.message}; the stream is opened again` })
+        this.#failures.failed(error, 'the stream is opened again')
         this.#parts.alerts?.happened('error', error.message)
-        this.#telling.still(true)
+        telling.broken()
         if (this.#parts.alerts?.ends === true) return await this.#ended('alerted')
         await sleep(pauseAfter(attempt), undefined, { signal: steering.stop }).catch(() => undefined)
         throwIfAborted(run.interrupt.abort)
@@ -94,7 +99,7 @@ export class FollowLoop {
   }
 
   /** From one opening of both sides to the next. @returns null where both are to be opened again */
-  async #session(): Promise<LoopEnd | null> {
+  async #session(telling: Telling): Promise<LoopEnd | null> {
     const { stream, fence, ledger, changes, tables, clock, run, steering } = this.#parts
     const signal = run.interrupt.abort
     await ledger.refuseLost(stream, fence)
@@ -127,7 +132,7 @@ export class FollowLoop {
     await this.#held.lookNow(lane)
     const everyMs = this.#goal.equal || this.#goal.watch !== null ? null : this.#goal.proveEveryMs
     await using proving = new Proving(this.#parts, everyMs)
-    const end = await this.#follow(lane, source, proving)
+    const end = await this.#follow(lane, source, proving, telling)
     // Behind a switch the target is everybody's.
     if (end !== null && this.#goal.watch === null) await this.#held.lookNow(lane)
     return end
@@ -145,9 +150,9 @@ export class FollowLoop {
     return this.#parts.steering.lanesNow ?? this.#parts.lanes
   }
 
-  async #follow(lane: Lanes, source: PacedStream, proving: Proving): Promise<LoopEnd | null> {
+  async #follow(lane: Lanes, source: PacedStream, proving: Proving, telling: Telling): Promise<LoopEnd | null> {
     const { steering, clock, states } = this.#parts
-    let [progressAt, waitingAt, verifyAt, idleAt] = [-Infinity, -Infinity, clock.ticks(), clock.ticks()]
+    let [waitingAt, verifyAt, idleAt] = [-Infinity, clock.ticks(), clock.ticks()]
     let moved: LogPosition | null = null
     for (;;) {
       throwIfAborted(this.#parts.run.interrupt.abort)
@@ -170,6 +175,7 @@ export class FollowLoop {
       } else {
         const changes = await source.next(Math.min(lane.dueMs ?? WAIT_MS, WAIT_MS))
         await lane.take(changes)
+        if (!this.#ran) this.#failures.passed('the stream goes on')
         this.#ran = true
         if (changes.length === 0 && lane.hasTransactions) await lane.commitTransactions()
         if (
@@ -218,13 +224,10 @@ export class FollowLoop {
         await this.#wholeness.verify()
         verifyAt = clock.ticks()
       }
-      if (clock.ticks() - progressAt >= PROGRESS_MS) {
-        await this.#telling.tell(lane, source, this.#wholeness.birth)
-        progressAt = clock.ticks()
-        if (this.#parts.alerts?.ends === true && lane.isBoundary) {
-          await lane.commit()
-          return this.#end('alerted', lane)
-        }
+      await telling.round(lane, source, this.#wholeness.birth)
+      if (this.#parts.alerts?.ends === true && lane.isBoundary) {
+        await lane.commit()
+        return this.#end('alerted', lane)
       }
     }
   }
@@ -353,4 +356,10 @@ export class FollowLoop {
     const row = await ledger.progress(stream, changes)
     return { why, row, applied: changes.position(row.position), provedAt: this.#provedAt }
   }
+}
+
+/** Stores do not know which side they are: where an error happened begins with the label of one of them. */
+function sideOf({ where = '' }: SluiceError, { from, to }: LoopParts): 'source' | 'target' | null {
+  const [isSource, isTarget] = [where.startsWith(from.label), where.startsWith(to.label)]
+  return isSource === isTarget ? null : isSource ? 'source' : 'target'
 }

@@ -26,6 +26,7 @@ export class Progress {
   /**
    * @param applied durable position
    * @param text how the source writes positions
+   * @param isHeld somebody holds the stream back: where nothing moves, what went before says nothing of how fast it goes
    */
   event(
     applied: LogPosition,
@@ -34,9 +35,11 @@ export class Progress {
     { now, waiting, isNoted, heldBytes, safeBytes }: SourceLag,
     states: readonly TableState[],
     text: (position: LogPosition) => string,
+    isHeld = false,
   ): FollowProgressEvent {
     const changes = changesOf(counts)
     const lagBytes = waiting === undefined && now > applied ? now - applied : 0n
+    if (isHeld && this.#samples.at(-1)?.changes === changes) this.#samples.length = 0
     const { rate, bytesPerMs, isSteady } = this.#pace({ at: this.#clock.ticks(), changes, applied })
     const count = (state: TableState): string => dec(states.filter((one) => one === state).length)
     const remainingMs = waiting === undefined ? Number(lagBytes) / bytesPerMs : (Number(waiting) * 1000) / rate

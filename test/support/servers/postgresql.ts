@@ -53,6 +53,10 @@ export type PostgresServer = AsyncDisposable & {
   stop(): Promise<void>
   /** Kills every process of the server at once, as a power cut would. */
   kill9(): Promise<void>
+  /** Every process of the server stands still, as on a machine that hangs: connections stay, and nothing answers. */
+  freeze(): void
+  /** Lets a frozen server go on; one that is not frozen stays as it is. */
+  thaw(): void
   /** Starts it again on the same port, after `stop`, `kill9`, or while it runs. */
   restart(): Promise<void>
 }
@@ -141,6 +145,17 @@ class OwnServer implements PostgresServer {
 
   async kill9(): Promise<void> {
     await this.#end('SIGKILL')
+  }
+
+  freeze(): void {
+    // Stopped first, it starts no more of them meanwhile.
+    this.#child?.kill('SIGSTOP')
+    for (const pid of childrenOf(this.#child?.pid ?? 0)) process.kill(pid, 'SIGSTOP')
+  }
+
+  thaw(): void {
+    for (const pid of childrenOf(this.#child?.pid ?? 0)) process.kill(pid, 'SIGCONT')
+    this.#child?.kill('SIGCONT')
   }
 
   async restart(): Promise<void> {
@@ -298,6 +313,10 @@ function externalServer(base: string): PostgresServer {
     stop: refuse,
     kill9: refuse,
     restart: refuse,
+    freeze: () => {
+      throw new Error('a server that was not started here is not frozen here')
+    },
+    thaw: () => undefined,
     [Symbol.asyncDispose]: async () => undefined,
   }
 }

@@ -20,6 +20,7 @@ import { RunLedger } from '../../copy/ledger/runs.ts'
 import { prepareLedger } from '../../copy/ledger/schema.ts'
 import { SharedRestarts } from '../../copy/ledger/shared-restarts.ts'
 import { SharedTables } from '../../copy/ledger/shared-tables.ts'
+import { ledgerUnderAbort } from '../../copy/ledger/under-abort.ts'
 import { objectWork } from '../../copy/objects/build-objects.ts'
 import { planObjects } from '../../copy/objects/plan-objects.ts'
 import { isMissingFile, openCopyStore, openSourceStore, tellingRetries } from '../../copy/open-stores.ts'
@@ -143,7 +144,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
     return { ...endOfPlan(planned), ...(left.length === 0 ? {} : { leftBehind: left }) }
   }
   refuseUnknownNames(operation, planned.tables)
-  await using database = await to.ledger()
+  await using database = ledgerUnderAbort(await to.ledger(), run.interrupt.abort)
   await prepareLedger(database)
   const owner: Owner = { ...run.owner, runId: BigInt(run.runId) }
   const runs = new RunLedger(database, owner)
