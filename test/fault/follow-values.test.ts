@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { DiffFollowedOperation } from '../../src/engine/operations/diff-followed/declaration.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
-import { makePlace, missing, perform, type Ran } from '../support/copy-systems.ts'
+import { makePlace, missing, perform, placeOn, type Place, type Ran, type System } from '../support/copy-systems.ts'
 import { caughtUp, stageOf, startFollowServer, type Stage } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
 
@@ -20,6 +20,11 @@ afterAll(async () => {
 })
 
 const SYSTEMS = mysqlMissing === '' ? (['sqlite', 'duckdb', 'mysql'] as const) : (['sqlite', 'duckdb'] as const)
+
+/** Where rows go; another database of the source's server where that is the system. */
+async function makePlaceOf(system: System): Promise<Place> {
+  return system === 'postgresql' ? await placeOn(system, server.url()) : await makePlace(system, folder.path)
+}
 
 async function streamOf({ target }: Stage): Promise<string> {
   const [[stream] = []] = await target.rows('SELECT stream_id FROM migration_streams')
@@ -64,3 +69,107 @@ describe.skipIf(!POSTGRES_OWN).each(SYSTEMS)(`into %s ${POSTGRES_MISSING}`, (sys
     expect(await one.target.rows('SELECT count(*) FROM ev WHERE v < 0')).toEqual([['0']])
   })
 })
+
+const VALUES = [
+  'CREATE TABLE clients (id int PRIMARY KEY, uid uuid, n numeric, d date)',
+  "INSERT INTO clients SELECT i, md5(i::text)::uuid, i / 8.0, date '2020-01-01' + i FROM generate_series(1, 200) i",
+]
+
+/** Values that the source's types cannot hold, where the target's can. */
+const BAD = {
+  sqlite: ["'nope'", "'abc'", "'0000-00-00'"],
+  duckdb: [null, "'abc'", null],
+  mysql: ["'nope'", "'abc'", "'0000-00-00'"],
+  postgresql: ["'nope'", "'abc'", "'no day'"],
+} as const
+
+describe.skipIf(!POSTGRES_OWN).each([...SYSTEMS, 'postgresql'] as const)(
+  `values of a target, %s, that its source cannot hold ${POSTGRES_MISSING}`,
+  (system) => {
+    const spoil = async ({ target }: Stage): Promise<void> => {
+      const [uid, n, d] = BAD[system]
+      await target.sql(
+        ...(system === 'mysql' ? ["SET SESSION sql_mode = ''"] : []),
+        `INSERT INTO clients VALUES (-5, ${uid ?? 'NULL'}, 1, NULL), (-6, NULL, ${n}, NULL)`,
+        ...(uid === null ? [] : [`UPDATE clients SET uid = ${uid} WHERE id IN (7, 8)`]),
+        ...(d === null ? [] : [`UPDATE clients SET d = ${d} WHERE id = 9`]),
+        `UPDATE clients SET n = ${n} WHERE id IN (10, 11)`,
+      )
+    }
+
+    test('are differences, and are mended', { timeout: 90_000 }, async () => {
+      const place = await makePlaceOf(system)
+      if (system === 'postgresql')
+        await place.sql('CREATE TABLE clients (id int PRIMARY KEY, uid text, n text, d text)')
+      const one = await stageOf(server, VALUES, ['clients'], 1000, place)
+      const first = await caughtUp(one)
+      expect(first.finished, JSON.stringify(first.finished.error)).toMatchObject({ exitCode: 0 })
+      await spoil(one)
+      const signed = await signedOff(one)
+      expect(signed.finished.error).toMatchObject({ code: 'DIFFERENCES' })
+      const keyed = await byHand(one, { by: 'key', keys: ['-5', '8', '9', '10'] }, 'clients')
+      expect(keyed.finished, JSON.stringify(keyed.finished.error)).toMatchObject({ exitCode: 0 })
+      const { finished } = await perform({ ...one.copy, follow: { until: 'equal' } })
+      expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
+      expect(await place.rows('SELECT count(*) FROM clients WHERE id < 0')).toEqual([['0']])
+      const [[noted] = []] = await place.rows('SELECT before_json FROM migration_repairs WHERE row_key = \'["10"]\'')
+      expect(noted).toContain('"abc"')
+    })
+
+    // A DuckDB file holds a UUID as one.
+    test.skipIf(system === 'duckdb')(
+      'are the error of the target where rows are found by them',
+      { timeout: 60_000 },
+      async () => {
+        const place = await makePlaceOf(system)
+        if (system === 'postgresql') await place.sql('CREATE TABLE k (k text PRIMARY KEY, v int)')
+        const one = await stageOf(
+          server,
+          [
+            'CREATE TABLE k (k uuid PRIMARY KEY, v int)',
+            'INSERT INTO k SELECT md5(i::text)::uuid, i FROM generate_series(1, 20) i',
+          ],
+          ['k'],
+          1000,
+          place,
+        )
+        expect((await caughtUp(one)).finished.exitCode).toBe(0)
+        await place.sql("INSERT INTO k VALUES ('nope', 1)")
+        const { finished } = await perform({ ...one.copy, follow: { until: 'equal' } })
+        expect(finished, JSON.stringify(finished.error)).toMatchObject({
+          exitCode: 4,
+          error: { code: 'VALUE_REFUSED', hint: expect.stringMatching(/row of the target by hand/) },
+        })
+        await place.sql("DELETE FROM k WHERE k = 'nope'")
+        expect((await perform({ ...one.copy, follow: { until: 'equal' } })).finished.exitCode).toBe(0)
+      },
+    )
+  },
+)
+
+const RATIOS = [
+  'CREATE TABLE clients (id int PRIMARY KEY, ratio float8)',
+  'INSERT INTO clients SELECT i, i / 8.0 FROM generate_series(1, 200) i',
+]
+
+describe.skipIf(!POSTGRES_OWN).each(mysqlMissing === '' ? (['sqlite', 'mysql'] as const) : (['sqlite'] as const))(
+  `a row that a target, %s, refuses ${POSTGRES_MISSING}`,
+  (system) => {
+    const NAN = "INSERT INTO clients VALUES (-77, 'NaN')"
+
+    test.each([
+      ['changed', 'UPDATE clients SET ratio = 1 WHERE id = -77'],
+      ['deleted', 'DELETE FROM clients WHERE id = -77'],
+    ])('is no more in the way once it is %s at the source', { timeout: 90_000 }, async (_, mend) => {
+      const one = await stageOf(server, RATIOS, ['clients'], 1000, await makePlace(system, folder.path))
+      expect((await caughtUp(one)).finished.exitCode).toBe(0)
+      await one.source.sql(NAN)
+      const refused = await caughtUp(one)
+      expect(refused.finished).toMatchObject({ exitCode: 4, error: { code: 'ROW_REFUSED' } })
+      expect((await caughtUp(one)).finished).toMatchObject({ exitCode: 4, error: { code: 'ROW_REFUSED' } })
+      await one.source.sql(mend)
+      const { finished } = await perform({ ...one.copy, follow: { until: 'equal' } })
+      expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
+    })
+  },
+)

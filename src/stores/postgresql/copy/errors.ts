@@ -1,4 +1,5 @@
 /** What goes wrong while rows are copied: told apart by side, and by whether a row, a table or the server is the cause. */
+import { StoredKeyError } from '../../as-stored.ts'
 import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
 import { postgresError, sqlStateOf } from '../errors.ts'
 import type { PostgresSettings } from '../settings.ts'
@@ -27,6 +28,7 @@ const OF_SOURCE: Partial<Record<ErrorCode, ErrorCode>> = {
  * @returns a SluiceError of the source's kind, unless the error is none of the database
  */
 export function sourceError(thrown: unknown, settings: PostgresSettings, where: string | null = null): unknown {
+  if (thrown instanceof StoredKeyError) return thrown
   const state = sqlStateOf(thrown)
   if (thrown instanceof SluiceError && state === null) return ofSource(thrown)
   const server = serverError(thrown)
