@@ -155,21 +155,49 @@ const RATIOS = [
 describe.skipIf(!POSTGRES_OWN).each(mysqlMissing === '' ? (['sqlite', 'mysql'] as const) : (['sqlite'] as const))(
   `a row that a target, %s, refuses ${POSTGRES_MISSING}`,
   (system) => {
-    const NAN = "INSERT INTO clients VALUES (-77, 'NaN')"
-
-    test.each([
-      ['changed', 'UPDATE clients SET ratio = 1 WHERE id = -77'],
-      ['deleted', 'DELETE FROM clients WHERE id = -77'],
-    ])('is no more in the way once it is %s at the source', { timeout: 90_000 }, async (_, mend) => {
+    const stage = async (): Promise<Stage> => {
       const one = await stageOf(server, RATIOS, ['clients'], 1000, await makePlace(system, folder.path))
       expect((await caughtUp(one)).finished.exitCode).toBe(0)
-      await one.source.sql(NAN)
-      const refused = await caughtUp(one)
-      expect(refused.finished).toMatchObject({ exitCode: 4, error: { code: 'ROW_REFUSED' } })
-      expect((await caughtUp(one)).finished).toMatchObject({ exitCode: 4, error: { code: 'ROW_REFUSED' } })
-      await one.source.sql(mend)
+      return one
+    }
+    /** More than what shares a transaction of the target with the row. */
+    const MANY = 'INSERT INTO clients SELECT i, 1 FROM generate_series(1000, 26000) i'
+
+    test('is read again from the source as it is now, and holds up no other', { timeout: 90_000 }, async () => {
+      const one = await stage()
+      await one.source.sql(
+        `BEGIN; INSERT INTO clients VALUES (-77, 'NaN'), (-76, 1), (-78, 'NaN'); UPDATE clients SET ratio = 'NaN' WHERE id = 5; COMMIT`,
+        MANY,
+      )
+      for (let i = 0; i < 2; i++)
+        expect((await caughtUp(one)).finished).toMatchObject({
+          exitCode: 4,
+          error: { code: 'ROW_REFUSED', hint: expect.stringMatching(/then run the same command again$/) },
+        })
+      expect(await one.target.rows('SELECT id FROM clients WHERE id < 0')).toEqual([['-76']])
+      await one.source.sql(
+        'UPDATE clients SET ratio = 1 WHERE id = -77',
+        'DELETE FROM clients WHERE id = -78',
+        'UPDATE clients SET ratio = 2 WHERE id = 5',
+      )
       const { finished } = await perform({ ...one.copy, follow: { until: 'equal' } })
       expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
+      expect(await one.target.rows('SELECT id FROM clients WHERE id < 0 ORDER BY id')).toEqual([['-77'], ['-76']])
+      expect(await one.target.rows('SELECT ratio FROM clients WHERE id = 5')).toEqual([['2']])
+      expect(await one.target.rows('SELECT count(*) FROM migration_stream_rereads')).toEqual([['0']])
+    })
+
+    test('behind a part of its transaction is told with what helps', { timeout: 90_000 }, async () => {
+      const one = await stage()
+      await one.source.sql(`BEGIN; ${MANY}; INSERT INTO clients VALUES (-77, 'NaN'); COMMIT`)
+      expect((await caughtUp(one)).finished).toMatchObject({ exitCode: 4, error: { code: 'ROW_REFUSED' } })
+      await one.source.sql('UPDATE clients SET ratio = 1 WHERE id = -77')
+      expect((await caughtUp(one)).finished).toMatchObject({
+        exitCode: 4,
+        error: { hint: expect.stringMatching(/then run the same command with --resync public\.clients$/) },
+      })
+      const again = await perform({ ...one.copy, follow: { until: 'equal', resync: ['public.clients'] } })
+      expect(again.finished, JSON.stringify(again.finished.error)).toMatchObject({ exitCode: 0 })
     })
   },
 )

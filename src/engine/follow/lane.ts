@@ -17,6 +17,7 @@ import { positionClosing } from './ledger/position.ts'
 import type { LaneRow } from './ledger/stream-row.ts'
 import { LaneCounts } from './lane-counts.ts'
 import type { LaneParts } from './lane-parts.ts'
+import { applyBatches, refusedNow } from './set-aside.ts'
 import { TakenTransactions, type Snapshot } from './visible.ts'
 
 /** Changed rows that are held in memory: a larger transaction reaches the target in pieces, and is committed at its end. */
@@ -44,6 +45,8 @@ export class Lane {
   #open: Extract<Change, { type: 'begin' }> | null = null
   /** It has changed nothing here so far; also where none is open. */
   #isEmpty = true
+  /** The open transaction of the target has something in it. */
+  #isBegun = false
   /** Transactions that are complete, and that nobody writes yet. */
   #waiting = 0
   readonly #apart = new Apart()
@@ -246,7 +249,12 @@ export class Lane {
       )
     for (const key of gone) this.#touch(table, key)
     const keyed = puts.map((row) => ({ row, key: places.map((at) => row[at] ?? null), base: null }))
-    await this.#parts.writer.apply(table, { puts: keyed, gone })
+    try {
+      await this.#parts.writer.apply(table, { puts: keyed, gone })
+    } catch (error) {
+      throw refusedNow(error)
+    }
+    this.#isBegun = true
     await this.#closed(also)()
   }
 
@@ -379,18 +387,25 @@ export class Lane {
     this.#bytes = 0
     const batches = [...this.#folds.entries()].flatMap(([at, fold]) => (fold.size === 0 ? [] : { at, ...fold.take() }))
     return async () => {
-      for (const { at, batch, lacking } of batches) {
-        const applied = await this.#parts.writer.apply(at, batch)
-        const keys = [...lacking, ...applied.lacking].map((key) => key.map(keyPart))
-        if (keys.length === 0) continue
-        const { held, ledger } = this.#parts
-        this.#also.push(...ledger.rereads.statements(held.stream, this.#table(at).key, keys, 'unchanged'))
+      const { held, ledger, writer } = this.#parts
+      const isAlone = !this.#isBegun
+      this.#isBegun ||= batches.length > 0
+      const name = (at: number): string => this.#table(at).name
+      for (const { at, lacking, refused } of await applyBatches(batches, { writer, name, isAlone })) {
+        for (const [keys, reason] of [
+          [lacking, 'unchanged'],
+          [refused, 'refused'],
+        ] as const) {
+          const named = keys.map((key) => key.map(keyPart))
+          this.#also.push(...ledger.rereads.statements(held.stream, this.#table(at).key, named, reason))
+        }
       }
     }
   }
 
   async #truncate(tables: readonly number[]): Promise<void> {
     this.#parts.touched?.noteAll()
+    this.#isBegun = true
     await this.#parts.writer.truncate(tables)
     for (const table of tables) this.#counts.add(table, 'truncate')
   }
@@ -416,6 +431,7 @@ export class Lane {
           hint: 'nothing of this batch was written; end one of both programs',
         })
       }
+      this.#isBegun = false
       this.#row = { ...this.#row, ...after, batches: this.#row.batches + 1 }
       this.#applied = end
       confirm(end)
