@@ -66,6 +66,7 @@ export function targetError(thrown: unknown, settings: PostgresSettings, table: 
     return new SluiceError('ROW_REFUSED', server.message, {
       where: [table, server.where].filter((part) => part !== undefined && part !== '').join(': '),
       ...reasonOf(server),
+      ...enumHint(server),
       cause: thrown,
     })
   }
@@ -154,6 +155,12 @@ export function hiddenHint({ hint = '' }: Pick<ServerError, 'hint'>): string {
 /** Whether the text of a statement is at fault, and not the state of a server. */
 function isMistake(state: string): boolean {
   return /^(?:0A|21|22|25006|2F|38|39|42|P0)/.test(state) && state !== '42501'
+}
+
+/** The server names the type and the value in its message only. */
+function enumHint({ message }: ServerError): { readonly hint?: string } {
+  const [, type = '', value = ''] = /^invalid input value for enum (.+?): "(.*)"$/s.exec(message) ?? []
+  return type === '' ? {} : { hint: `at the target: ALTER TYPE ${type} ADD VALUE '${value.replaceAll("'", "''")}'` }
 }
 
 function reasonOf({ detail, constraint, column }: ServerError): { readonly reason?: string } {
