@@ -2,7 +2,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { DiffFollowedOperation } from '../../src/engine/operations/diff-followed/declaration.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
-import { makePlace, missing, perform, placeOn, type Place, type Ran, type System } from '../support/copy-systems.ts'
+import {
+  copyOf,
+  makePlace,
+  missing,
+  perform,
+  placeOn,
+  type Place,
+  type Ran,
+  type System,
+} from '../support/copy-systems.ts'
 import { caughtUp, stageOf, startFollowServer, type Stage } from '../support/follow-stage.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
 
@@ -201,3 +210,59 @@ describe.skipIf(!POSTGRES_OWN).each(mysqlMissing === '' ? (['sqlite', 'mysql'] a
     })
   },
 )
+
+describe.skipIf(!POSTGRES_OWN)(`a target ${POSTGRES_MISSING}`, () => {
+  test.each([
+    ['binary', ''],
+    ['text', ', j json'],
+  ])('whose enum lacks a value is told how it gets it, where rows come as %s', { timeout: 60_000 }, async (_, more) => {
+    const type = "CREATE TYPE st AS ENUM ('a', 'b')"
+    const target = await makePlaceOf('postgresql')
+    await target.sql(type)
+    const rows = [type, `CREATE TABLE e (id int PRIMARY KEY, s st${more})`, "INSERT INTO e (id, s) VALUES (1, 'a')"]
+    const one = await stageOf(server, rows, ['e'], 1000, target)
+    expect((await caughtUp(one)).finished.exitCode).toBe(0)
+    await one.source.sql("ALTER TYPE st ADD VALUE 'it''s'")
+    await one.source.sql("INSERT INTO e (id, s) VALUES (2, 'it''s'), (3, 'b')")
+    const refused = await caughtUp(one)
+    expect(refused.finished, JSON.stringify(refused.finished.error)).toMatchObject({
+      exitCode: 4,
+      error: {
+        code: 'ROW_REFUSED',
+        hint: expect.stringMatching(
+          /^at the target: (ALTER TYPE (?:public\.)?st ADD VALUE 'it''s'); then run the same command again$/,
+        ),
+      },
+    })
+    const [, sql = ''] = /(ALTER TYPE .*?);/.exec(refused.finished.error?.hint ?? '') ?? []
+    await target.sql(sql)
+    const { finished } = await perform({ ...one.copy, follow: { until: 'equal' } })
+    expect(finished, JSON.stringify(finished.error)).toMatchObject({ exitCode: 0 })
+  })
+
+  test.each(['d1://account/db', 'cassandra://nowhere.invalid/ks'])(
+    'that cannot follow is refused before anything is opened: %s',
+    async (to) => {
+      const from = { url: 'postgresql://nobody@nowhere.invalid/db' }
+      const { finished } = await perform(copyOf(from, { url: to }, 't', { follow: {} }))
+      expect(finished).toMatchObject({ exitCode: 6, error: { code: 'NOT_FOLLOWABLE', where: to } })
+    },
+  )
+})
+
+test.skipIf(!POSTGRES_OWN)('all types that a new target lacks are told at once', { timeout: 60_000 }, async () => {
+  const one = await stageOf(
+    server,
+    [
+      "CREATE TYPE st AS ENUM ('a', 'b')",
+      'CREATE DOMAIN dom AS int CHECK (VALUE > 0)',
+      'CREATE TABLE t1 (id int PRIMARY KEY, d dom, s st)',
+      'CREATE TABLE t2 (id int PRIMARY KEY, s st)',
+    ],
+    ['t1', 't2'],
+  )
+  const { finished, events } = await caughtUp(one)
+  expect(finished.error).toMatchObject({ code: 'TABLE_REFUSED' })
+  expect(finished.error?.message).toMatch(/t1\.d needs the type .*; .*t1\.s needs the type /)
+  expect(JSON.stringify(events)).toMatch(/t2\.s needs the type/)
+})
