@@ -44,7 +44,7 @@ async function followedError(
     return new SluiceError('TABLE_FOLLOWED', `stream ${into.id} writes into ${name}`, {
       where: store.label,
       reason: 'it knows nothing of rows that leave or come back: its next comparison would undo that',
-      hint: `archive the table at its source, or end the stream first: sluice follow ${into.id} --end`,
+      hint: `archive the table at its source, or end the stream first: sluice follow ${into.id} --end --from URL --to ${store.label}, with the URL of its source`,
     })
   }
   for (const cdc of ['slot', 'trigger'] as const) {
@@ -62,6 +62,6 @@ function readFrom({ label }: Opened['store'], name: string, out: string, byHand?
     where: label,
     reason:
       'a partition that leaves or comes back halts it, and rows that are removed would be removed from its target too',
-    hint: `end the stream first: sluice follow ${id} --end; where its target is gone for good: ${drop}`,
+    hint: `end the stream first: sluice follow ${id} --end --to URL, with the URL of its target; where that is gone for good: ${drop}`,
   })
 }

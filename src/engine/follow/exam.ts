@@ -10,7 +10,7 @@ import type { CopyOperation } from '../operation.ts'
 import { followTable, sourceOf, type FollowTable } from './followed-table.ts'
 import { keyRefusals } from './key-refusals.ts'
 import { roomRefusal } from './log-room.ts'
-import { refuseCombinations } from './refusals.ts'
+import { cannotFollow, refuseCombinations } from './refusals.ts'
 import type { Within } from './watch.ts'
 import type { SharedRestarts } from '../copy/ledger/shared-restarts.ts'
 import type { WishedStream } from './wished-stream.ts'
@@ -53,11 +53,7 @@ export function sidesOf({ from, to }: PlannedCopy, cdc: Cdc): Sides {
     })
   }
   if (target === undefined) {
-    throw new SluiceError('NOT_FOLLOWABLE', `${to.system} cannot follow a source`, {
-      where: to.label,
-      reason: 'rows and the position of the stream have to change in one transaction',
-      hint: 'leave --follow out; --again compares the tables once more whenever it is run',
-    })
+    throw cannotFollow(to.system, to.label)
   }
   return { changes, target }
 }

@@ -71,7 +71,7 @@ export class Following implements AsyncDisposable {
     tellOthers(planned, before, run)
     const anew = before === null || operation.restart ? NOTHING : await tablesAnew(parts, before, sides, ledger)
     if (before !== null && !operation.restart) await refuseFaulty(before, parts, sides, ledger, anew)
-    for (const { error } of planned.tables) if (error !== null) throw error
+    refusePlans(planned, run)
     if (before !== null && !operation.restart && anew.size === 0)
       await refuseLostPartitions(before, planned, { database, owner, signal: run.interrupt.abort })
     const refused = lanesRefusal(operation.follow?.lanes ?? 1, planned.to)
@@ -439,4 +439,15 @@ async function born(
   )
   await ledger.born(stream, birth)
   return birth
+}
+
+/** @throws the error of the first table that cannot be planned; those of the others are told */
+function refusePlans({ tables }: PlannedCopy, run: CopyRun): void {
+  const [first, ...others] = tables.flatMap(({ error, source }) => (error === null ? [] : [{ error, source }]))
+  if (first === undefined) return
+  for (const { error, source } of others) {
+    const hint = error.hint === undefined ? {} : { hint: error.hint }
+    run.emit({ type: 'log', level: 'error', table: tableText(source.table), message: error.message, ...hint })
+  }
+  throw first.error
 }

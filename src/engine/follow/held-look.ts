@@ -6,10 +6,13 @@ import type { Lanes } from './lanes.ts'
 import type { LoopParts } from './loop-parts.ts'
 
 const LOOK_MS = 1000
+/** A look takes at most so small a share of the time: a schema may have a thousand tables that are empty. */
+const SHARE = 50
 
 export class HeldLook {
   readonly #parts: Pick<LoopParts, 'to' | 'tables' | 'clock' | 'run'>
-  #at = -Infinity
+  /** When the next one is due. */
+  #due = -Infinity
 
   constructor(parts: Pick<LoopParts, 'to' | 'tables' | 'clock' | 'run'>) {
     this.#parts = parts
@@ -17,13 +20,14 @@ export class HeldLook {
 
   /** Now and then. @throws what the target throws */
   async look(lanes: Lanes): Promise<void> {
-    if (this.#parts.clock.ticks() - this.#at >= LOOK_MS) await this.lookNow(lanes)
+    if (this.#parts.clock.ticks() >= this.#due) await this.lookNow(lanes)
   }
 
   /** At once: where a run begins or ends. @throws what the target throws */
   async lookNow(lanes: Lanes): Promise<void> {
     const { to, tables, clock, run } = this.#parts
-    this.#at = clock.ticks()
+    const from = clock.ticks()
+    this.#due = from + LOOK_MS
     if (!lanes.hasUnsure) return
     await lanes.written()
     const { unsure } = lanes
@@ -34,6 +38,8 @@ export class HeldLook {
       if (target !== undefined) lanes.found(at, !(await isEmpty(there, target, run.interrupt.abort)))
     }
     await lanes.noteFound()
+    const now = clock.ticks()
+    this.#due = now + Math.max(LOOK_MS, (now - from) * SHARE)
   }
 }
 

@@ -2,13 +2,12 @@
  * Applies a stream to the target, in commit order: several transactions of the source become one of the target, which moves the position with its rows. A
  * transaction of the source is never cut: readers of the target see all of it or nothing. While one batch is written the next one is folded.
  */
-import type { Change, ChangeBatch, LogPosition, RowChange } from '../../model/copy/change.ts'
+import type { Change, LogPosition, RowChange } from '../../model/copy/change.ts'
 import { keyText } from '../../model/copy/key-text.ts'
 import { keyPart } from '../../model/copy/row-key.ts'
 import type { Row } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Statement } from '../../stores/copy-port.ts'
-import type { Applied } from '../../stores/follow-port.ts'
 import { Apart } from './apart.ts'
 import { BatchRows } from './batch-rows.ts'
 import { bytesOf, MOST_BYTES } from './change-bytes.ts'
@@ -19,6 +18,7 @@ import { positionClosing } from './ledger/position.ts'
 import type { LaneRow } from './ledger/stream-row.ts'
 import { LaneCounts } from './lane-counts.ts'
 import type { LaneParts } from './lane-parts.ts'
+import { applyBatches, refusedNow } from './set-aside.ts'
 import { TakenTransactions, type Snapshot } from './visible.ts'
 
 /** Changed rows that are held in memory: a larger transaction reaches the target in pieces, and is committed at its end. */
@@ -43,12 +43,12 @@ export class Lane {
   #applied: LogPosition
   readonly #counts: LaneCounts
   readonly #held: HeldRows
-  /** Rows are written that no commit has made durable yet. */
-  #isHalf = false
   /** The transaction whose changes arrive now. */
   #open: Extract<Change, { type: 'begin' }> | null = null
   /** It has changed nothing here so far; also where none is open. */
   #isEmpty = true
+  /** The open transaction of the target has something in it. */
+  #isBegun = false
   /** Transactions that are complete, and that nobody writes yet. */
   #waiting = 0
   /** Those of them that no other lane counts. */
@@ -136,7 +136,7 @@ export class Lane {
 
   /** Those tables, where a look at the target tells it because all that was written is durable; none otherwise. */
   get unsure(): readonly number[] {
-    return this.#writing !== null || this.#isHalf ? [] : this.#held.unsure
+    return this.#writing !== null || this.#isBegun ? [] : this.#held.unsure
   }
 
   /** What a look at a table of `unsure` has found, before anything else was written. */
@@ -279,7 +279,14 @@ export class Lane {
       )
     for (const key of gone) this.#touch(table, key)
     const keyed = puts.map((row) => ({ row, key: places.map((at) => row[at] ?? null), base: null }))
-    await this.#apply(table, { puts: keyed, gone })
+    this.#isBegun = true
+    try {
+      const batch = { puts: keyed, gone }
+      const { lacking } = await this.#parts.writer.apply(table, batch)
+      this.#held.applied(table, batch, lacking.length)
+    } catch (error) {
+      throw refusedNow(error)
+    }
     await this.#closed(also)()
   }
 
@@ -412,26 +419,26 @@ export class Lane {
     this.#bytes = 0
     const batches = [...this.#folds.entries()].flatMap(([at, fold]) => (fold.size === 0 ? [] : { at, ...fold.take() }))
     return async () => {
-      for (const { at, batch, lacking } of batches) {
-        const applied = await this.#apply(at, batch)
-        const keys = [...lacking, ...applied.lacking].map((key) => key.map(keyPart))
-        if (keys.length === 0) continue
-        const { held, ledger } = this.#parts
-        this.#also.push(...ledger.rereads.statements(held.stream, this.#table(at).key, keys, 'unchanged'))
+      const { held, ledger, writer } = this.#parts
+      const isAlone = !this.#isBegun
+      this.#isBegun ||= batches.length > 0
+      const name = (at: number): string => this.#table(at).name
+      for (const { at, batch, unwritten, lacking, refused } of await applyBatches(batches, { writer, name, isAlone })) {
+        this.#held.applied(at, batch, unwritten)
+        for (const [keys, reason] of [
+          [lacking, 'unchanged'],
+          [refused, 'refused'],
+        ] as const) {
+          const named = keys.map((key) => key.map(keyPart))
+          this.#also.push(...ledger.rereads.statements(held.stream, this.#table(at).key, named, reason))
+        }
       }
     }
   }
 
-  async #apply(table: number, batch: ChangeBatch): Promise<Applied> {
-    this.#isHalf = true
-    const applied = await this.#parts.writer.apply(table, batch)
-    this.#held.applied(table, batch, applied.lacking.length)
-    return applied
-  }
-
   async #truncate(tables: readonly number[]): Promise<void> {
     this.#parts.touched?.noteAll()
-    this.#isHalf = true
+    this.#isBegun = true
     await this.#parts.writer.truncate(tables)
     this.#held.emptied(tables)
     for (const table of tables) this.#counts.add(table, 'truncate')
@@ -460,7 +467,7 @@ export class Lane {
           hint: 'nothing of this batch was written; end one of both programs',
         })
       }
-      this.#isHalf = false
+      this.#isBegun = false
       this.#row = { ...this.#row, ...after, batches: this.#row.batches + 1 }
       this.#applied = end
       confirm(end)

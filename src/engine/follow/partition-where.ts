@@ -36,7 +36,9 @@ export async function partitionWhere(
   const condition = (store: CopyStore, of: Column): string => {
     const between = ({ from: low, to: high }: Pick<NativePartition, 'from' | 'to'>): string => {
       const sql = store.timeCondition?.(of, low, high) ?? null
-      if (sql === null) throw notByPartition(table, `${listed.by} is neither a time nor a whole number`)
+      if (sql === null) {
+        throw notByPartition(table, `${of.name} is neither a time nor a whole number in ${store.label}`)
+      }
       return `(${sql})`
     }
     if (!wanted.isDefault) return between(wanted)

@@ -1,6 +1,8 @@
 /** What cannot be asked for together with `--follow`. */
 import { SluiceError } from '../../shared/errors.ts'
+import { redactUrl } from '../../shared/redact.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
+import { systemOf } from '../systems.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
 import type { CopyOperation, TableWish, Wish } from '../operation.ts'
 
@@ -9,6 +11,21 @@ export function refusedWhileFollowing(wish: Wish, to: Pick<CopyStore, 'can' | 's
   if (wish.act === 'lanes') return lanesRefusal(wish.lanes, to)
   if ('table' in wish) return refusedForStream(wish.act)
   return wish.act === 'workers' ? refusedWorkers() : null
+}
+
+/** A target that moves the position of a stream together with its rows. @throws SluiceError NOT_FOLLOWABLE for the URL of another, before anything is opened */
+export function refuseTargetUrl(url: string): void {
+  const system = systemOf(url)
+  if (system?.copies !== undefined && system.copies.atomic !== 'chunk') throw cannotFollow(system.name, redactUrl(url))
+}
+
+/** @param system of the target @param where the target, without password */
+export function cannotFollow(system: string, where: string): SluiceError {
+  return new SluiceError('NOT_FOLLOWABLE', `${system} cannot follow a source`, {
+    where,
+    reason: 'rows and the position of the stream have to change in one transaction',
+    hint: 'leave --follow out; --again compares the tables once more whenever it is run',
+  })
 }
 
 /** Why nobody can say how many chunks a stream copies at once. */

@@ -1,5 +1,5 @@
 /** Decimal numbers as text, exactly. */
-import { SluiceError } from '../../shared/errors.ts'
+import { refusedValue } from './refused.ts'
 
 const DECIMAL = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,6}))?$/
 /** A text of an exponent beyond this would be longer than any database takes. */
@@ -26,12 +26,12 @@ export function canonicalDecimal(text: string): string {
   if (found === null || (found[2] === '' && (found[3] ?? '') === '')) {
     const special = SPECIAL.get(text.toLowerCase())
     if (special !== undefined) return special
-    throw new SluiceError('VALUE_REFUSED', `this is no number: ${text.slice(0, 60)}`)
+    throw refusedValue('a number', text)
   }
   const [, sign = '', whole = '', fraction = '', exponentText = '0'] = found
   const exponent = Number(exponentText)
   if (Math.abs(exponent) > MOST_EXPONENT) {
-    throw new SluiceError('VALUE_REFUSED', `the exponent of a number is too large: ${text.slice(0, 60)}`)
+    throw refusedValue('a number with an exponent that any database takes', text)
   }
   let digits = whole + fraction
   let point = whole.length + exponent

@@ -6,10 +6,10 @@ import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
 import type { TableKey } from '../../copy/ledger/owner.ts'
 
 /**
- * Why a row is read again: the stream does not tell all of its values, a comparison found it to differ, or nobody can tell whether its chunk is copied, since it has the
- * very time of a bound: that one waits until all chunks are.
+ * Why a row is read again: the stream does not tell all of its values, a comparison found it to differ, the target refused it as the stream told it, or nobody can tell
+ * whether its chunk is copied, since it has the very time of a bound: that one waits until all chunks are.
  */
-export type RereadReason = 'unchanged' | 'difference' | 'bound'
+export type RereadReason = 'unchanged' | 'difference' | 'refused' | 'bound'
 
 export type Nominated = { readonly ids: readonly string[]; readonly sinceMs: number }
 

@@ -6,6 +6,7 @@ import type { TableContext } from '../../copy/context.ts'
 import { compareAgain } from '../../copy/again/compare-table.ts'
 import { againPlan } from '../../copy/again/plan-again.ts'
 import { refusedForAgain } from '../../copy/again/delete-extra.ts'
+import { refuseTargetUrl } from '../../follow/refusals.ts'
 import { refuseFollowed } from '../../follow/refuse-followed.ts'
 import { endOf } from '../../copy/ending.ts'
 import { finishTable } from '../../copy/finish-table.ts'
@@ -64,6 +65,7 @@ const MOST_WORKERS = 64
  * @throws SluiceError whatever keeps the copy from starting; what hinders single tables is told with them
  */
 export async function copy(given: CopyOperation, asked: CopyRun, within?: Within): Promise<Ending> {
+  if (given.follow !== undefined) refuseTargetUrl(given.to)
   let operation = given
   let track: CopyTrack | null = null
   let told: ToldRuns | null = null

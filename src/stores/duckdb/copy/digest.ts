@@ -1,7 +1,8 @@
 /** Rows and sum of a condition: by DuckDB itself where it knows the canonical form of every column, else by what it gives. */
 import { RowSum, sumText } from '../../../model/copy/row-hash.ts'
-import type { Digest } from '../../../model/copy/rows.ts'
+import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { addStored, type OddRows } from '../../as-stored.ts'
 import type { SqlRow } from '../../port.ts'
 import { isRowError } from '../errors.ts'
 import { fromTable } from './key-dialect.ts'
@@ -36,6 +37,7 @@ export async function digestOf(
 /** The same from the values, one row after the other. */
 export async function slowDigest(session: CopySession, query: Query, signal: AbortSignal): Promise<Digest> {
   const sum = new RowSum()
-  for await (const { rows } of rowsOf(session, query, signal)) for (const row of rows) sum.add(row)
+  const odd: OddRows = new WeakSet<Row>()
+  for await (const { rows } of rowsOf(session, query, signal, odd)) for (const row of rows) addStored(sum, row, odd)
   return sum.digest()
 }

@@ -1,7 +1,7 @@
 /** DuckDB files as sources and targets of copies. */
 import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
+import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type {
   CopyStore,
@@ -25,6 +25,7 @@ import { DuckdbObjects } from './objects.ts'
 import { CopySession } from './session.ts'
 import { DuckdbView } from './source.ts'
 import { DuckdbTarget } from './target.ts'
+import { timeCondition } from './time.ts'
 import { declareType } from './types.ts'
 
 export type DuckdbCopyOptions = { readonly mode: 'read' | 'write'; readonly label: string }
@@ -128,6 +129,10 @@ class DuckdbCopy implements CopyStore {
       session.close()
       throw error
     }
+  }
+
+  timeCondition(column: Column, from: string | null, to: string | null): string | null {
+    return timeCondition(column, from, to)
   }
 
   target(): CopyTarget {

@@ -12,6 +12,7 @@ import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { breathe } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { quotedName } from '../../../shared/sql-text.ts'
+import { isRefusedValue, storedCell, valueError, type OddRows } from '../../as-stored.ts'
 import type { RowBatch, RowRequest } from '../../copy-port.ts'
 import type { SqlRow } from '../../port.ts'
 import { isRowError } from '../errors.ts'
@@ -28,7 +29,7 @@ const HELD_ROWS = 250_000
 const PAGE_ROWS = 60_000n
 
 export type Query = {
-  readonly request: Pick<RowRequest, 'table' | 'columns' | 'aside'>
+  readonly request: Pick<RowRequest, 'table' | 'columns' | 'aside' | 'asStored'>
   /** What stands behind WHERE, and whose condition a part of it is. */
   readonly condition: string
   readonly parameters: SqlRow
@@ -37,8 +38,16 @@ export type Query = {
   readonly order: string
 }
 
-/** Everything that the query gives is there before the first row is handed out: DuckDB's streams can end early without an error. */
-export async function* rowsOf(session: CopySession, query: Query, signal: AbortSignal): AsyncGenerator<RowBatch> {
+/**
+ * Everything that the query gives is there before the first row is handed out: DuckDB's streams can end early without an error.
+ * @param odd of a request `asStored`, rows with a value that is none of its type are put in here
+ */
+export async function* rowsOf(
+  session: CopySession,
+  query: Query,
+  signal: AbortSignal,
+  odd: OddRows = new WeakSet<Row>(),
+): AsyncGenerator<RowBatch> {
   const { request, condition, parameters, where, order } = query
   const from = `FROM ${fromTable(request.table)} WHERE ${condition}`
   const asked = { where, signal }
@@ -47,7 +56,7 @@ export async function* rowsOf(session: CopySession, query: Query, signal: AbortS
   const columns = request.columns.map(({ column, as }, i) => `${selected(column, as)} AS c${i}`)
   const tail = `${from}${order === '' ? '' : ` ORDER BY ${order}`}`
   const select = `SELECT ${columns.length === 0 ? '1' : columns.join(', ')} ${tail}`
-  const reader = new RowReader(request)
+  const reader = new RowReader(request, request.asStored === true ? odd : null)
   const selecting = async (into: string): Promise<DuckDBMaterializedResult> => {
     try {
       return await session.result(`${into}${select}`, parameters, asked)
@@ -112,9 +121,15 @@ class RowReader {
   readonly #request: Query['request']
   /** Null where the value comes in its final form. */
   readonly #readers: readonly (CellReader | null)[]
+  /** Null where a value that is none of its type is refused. */
+  readonly #odd: OddRows | null
+  /** Rows are found by their values. */
+  readonly #inKey: readonly boolean[]
 
-  constructor(request: Query['request']) {
+  constructor(request: Query['request'], odd: OddRows | null) {
     this.#request = request
+    this.#odd = odd
+    this.#inKey = request.columns.map(({ name }) => request.table.key.includes(name))
     this.#readers = request.columns.map(({ column, as }) =>
       equalTypes(column.type, as) ? null : storedConverter(column.type, as),
     )
@@ -141,31 +156,28 @@ class RowReader {
   #row(values: readonly (readonly DuckDBValue[])[], r: number): Row | null {
     const width = this.#readers.length
     const row = new Array<Cell>(width)
-    let i = 0
-    try {
-      for (; i < width; i++) {
-        const value = plain(values[i]?.[r] ?? null)
-        const reader = this.#readers[i] ?? null
+    for (let i = 0; i < width; i++) {
+      const value = plain(values[i]?.[r] ?? null)
+      const reader = this.#readers[i] ?? null
+      try {
         row[i] = value === null || reader === null ? value : reader(value)
+      } catch (error) {
+        if (this.#odd === null || this.#inKey[i] === true || !isRefusedValue(error))
+          return this.#refuse(error, values, r, i)
+        this.#odd.add(row)
+        row[i] = storedCell(value)
       }
-      return row
-    } catch (error) {
-      return this.#refuse(error, values, r, i)
     }
+    return row
   }
 
   #refuse(error: unknown, values: readonly (readonly DuckDBValue[])[], r: number, i: number): null {
-    if (!(error instanceof SluiceError) || error.code !== 'VALUE_REFUSED') throw error
+    if (!isRefusedValue(error)) throw error
     const { table, columns, aside } = this.#request
     const shown = values.map((column) => shownValue(plain(column[r] ?? null)))
     const key = table.key.map((name) => shown[columns.findIndex((column) => column.name === name)] ?? '?')
     const where = `${table.table.name}.${columns[i]?.name ?? ''}, row ${key.join(', ')}`
-    const named = new SluiceError('VALUE_REFUSED', `${where}: ${error.message}`, {
-      where,
-      kind: 'source',
-      cause: error,
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
-    })
+    const named = valueError(this.#odd !== null, `${where}: ${error.message}`, { where, cause: error })
     if (aside === undefined) throw named
     aside(shown, named)
     return null

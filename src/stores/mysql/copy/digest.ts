@@ -6,6 +6,7 @@ import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
 import { keyTextOf } from '../../../model/copy/key-text.ts'
 import { RowSum, sumText } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
+import { addStored, type OddRows } from '../../as-stored.ts'
 import type { RowRequest } from '../../copy-port.ts'
 import type { Session } from '../session.ts'
 import { quoted, tableSql } from './names.ts'
@@ -47,8 +48,9 @@ export async function streamedDigest(
   const sum = new RowSum()
   const keyAt = request.table.key.map((name) => request.columns.findIndex((column) => column.name === name))
   const counts = (row: Row): boolean => only?.has(keyTextOf(row, keyAt)) ?? true
-  for await (const { rows } of readRows(session, { ...request, ordered: false }, BATCH, signal)) {
-    for (const row of rows) if (counts(row)) sum.add(row)
+  const odd: OddRows = new WeakSet<Row>()
+  for await (const { rows } of readRows(session, { ...request, ordered: false }, BATCH, signal, odd)) {
+    for (const row of rows) if (counts(row)) addStored(sum, row, odd)
   }
   return sum.digest()
 }

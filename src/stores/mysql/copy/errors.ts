@@ -1,4 +1,5 @@
 /** What goes wrong while rows are copied, told apart by side, and by whether a row, a table or the server is the cause. */
+import { StoredKeyError } from '../../as-stored.ts'
 import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
 import { failureOf, isConnectionGone, isLockLost } from '../error-numbers.ts'
 
@@ -44,7 +45,7 @@ function said(thrown: unknown): Said | null {
  * @returns a SluiceError of the source's kind, unless the error is none of the database
  */
 export function sourceError(thrown: unknown, where: string, condition: string | null = null): unknown {
-  if (isOwn(thrown)) return thrown
+  if (isOwn(thrown) || thrown instanceof StoredKeyError) return thrown
   const failure = failureOf(thrown instanceof SluiceError ? thrown.cause : thrown)
   const server = said(thrown)
   if (failure !== null && isConnectionGone(failure)) return sourceLost(where, thrown)

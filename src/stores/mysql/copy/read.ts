@@ -4,6 +4,7 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import type { Row } from '../../../model/copy/rows.ts'
+import { isRefusedValue, storedCell, valueError, type OddRows } from '../../as-stored.ts'
 import type { BatchSize, RowBatch, RowRequest } from '../../copy-port.ts'
 import type { SqlRow } from '../../port.ts'
 import { bytesOf } from '../row-stream.ts'
@@ -19,6 +20,7 @@ type Wanted = readonly { readonly name: string; readonly as: ColumnType; readonl
 
 /**
  * Rows over one session that is nobody else's meanwhile; at most a few batches wait in memory.
+ * @param odd of a request `asStored`, rows with a value that is none of its type are put in here
  * @throws SluiceError VALUE_REFUSED with column and key, and what the server says; the signal's reason
  */
 export async function* readRows(
@@ -26,12 +28,13 @@ export async function* readRows(
   request: RowRequest,
   size: BatchSize,
   signal: AbortSignal,
+  odd: OddRows = new WeakSet<Row>(),
 ): AsyncGenerator<RowBatch> {
   const { table, columns, range, where, ordered } = request
   const { sql, parameters } = conditionOf(table, range, where)
   const order = ordered && table.key.length > 0 ? ` ORDER BY ${orderOf(table)}` : ''
   const list = columns.map(({ name, column }) => selected(quoted(name), column)).join(', ')
-  const rowOf = rowReader(columns, table, request.aside ?? null)
+  const rowOf = rowReader(columns, table, request.aside ?? null, request.asStored === true ? odd : null)
   const stream = await session.stream(
     `SELECT ${list} FROM ${tableSql(table.table)} WHERE ${sql}${order}`,
     parameters,
@@ -56,9 +59,15 @@ export async function* readRows(
 
 /**
  * Rows of the driver in canonical form; null where one was set aside.
+ * @param odd rows with a value beside the key that is none of its type come as they are stored, and are put in here; null where such rows are refused
  * @throws (the function) SluiceError VALUE_REFUSED, with column and key, where nobody is told of such rows
  */
-export function rowReader(columns: Wanted, table: TableSpec, aside: Aside | null): (given: SqlRow) => Row | null {
+export function rowReader(
+  columns: Wanted,
+  table: TableSpec,
+  aside: Aside | null,
+  odd: OddRows | null = null,
+): (given: SqlRow) => Row | null {
   const readers = columns.map(({ as, column }): CellReader => cellReader(as, column))
   const keyAt = table.key.map((name) => columns.findIndex((column) => column.name === name))
   return (given) => {
@@ -67,7 +76,12 @@ export function rowReader(columns: Wanted, table: TableSpec, aside: Aside | null
       try {
         row[i] = readers[i]?.(given[i] ?? null) ?? null
       } catch (error) {
-        const found = placed(error, columns[i]?.name ?? '', table, shownKey(given, keyAt))
+        if (odd !== null && !keyAt.includes(i) && isRefusedValue(error)) {
+          odd.add(row)
+          row[i] = storedCell(given[i] ?? null)
+          continue
+        }
+        const found = placed(error, columns[i]?.name ?? '', table, shownKey(given, keyAt), odd !== null)
         if (aside === null || !(found instanceof SluiceError)) throw found
         aside(
           given.map((value) => shownValue(value)),
@@ -85,13 +99,9 @@ function shownKey(given: SqlRow, keyAt: readonly number[]): string | null {
   return keyAt.map((at) => shownValue(given[at] ?? null) ?? 'NULL').join(', ')
 }
 
-function placed(error: unknown, column: string, { table }: TableSpec, key: string | null): unknown {
-  if (!(error instanceof SluiceError) || error.code !== 'VALUE_REFUSED') return error
+function placed(error: unknown, column: string, { table }: TableSpec, key: string | null, isTarget: boolean): unknown {
+  if (!isRefusedValue(error)) return error
   const row = key === null ? '' : `, key ${key}`
-  return new SluiceError('VALUE_REFUSED', error.message, {
-    where: `${tableSql(table)}, column ${quoted(column)}${row}`,
-    kind: 'source',
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-    cause: error,
-  })
+  const where = `${tableSql(table)}, column ${quoted(column)}${row}`
+  return valueError(isTarget, error.message, { where, cause: error })
 }

@@ -1,4 +1,5 @@
 /** Whether a server, a login and tables can be followed by triggers: everything that is in the way, at once, before anything is made. */
+import { ticked } from '../maintenance/options.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import type { FollowedTable, FollowExam, FollowRefusal } from '../../follow-port.ts'
 import { grantedRights } from '../apply/rights.ts'
@@ -32,13 +33,13 @@ export async function examineTriggers(
 async function examineServer(session: Session, database: string): Promise<readonly FollowRefusal[]> {
   const refusals: FollowRefusal[] = []
   const [[user] = []] = await session.rows('SELECT CURRENT_USER()')
-  const login = `'${String(user).replace(/@([^@]*)$/, "'@'$1")}'`
+  const login = await loginOf(session)
   const rights = await grantedRights(session, database, null)
   const lacking = FOR_LOGS.filter((right) => !rights.has(right))
   if (lacking.length > 0)
     refusals.push({
       message: `${String(user)} has no ${lacking.join(', ')} on database ${database}, where the logs of the stream would be`,
-      hint: `GRANT ${lacking.join(', ')} ON ${database}.* TO ${login}; or name a database in the URL that is its own, and the tables as database.table`,
+      hint: `GRANT ${lacking.join(', ')} ON \`${database.replaceAll('`', '``')}\`.* TO ${login}; or name a database in the URL that is its own, and the tables as database.table`,
     })
   if (!rights.has('PROCESS'))
     refusals.push({
@@ -150,9 +151,16 @@ async function examineTable(
   if (lacking.length > 0)
     obstacles.push({
       message: `may not get triggers by this login: it has no ${lacking.join(', ')} on the table`,
-      hint: `GRANT ${lacking.join(', ')} ON ${tableText(table)} to the login`,
+      hint: `GRANT ${lacking.join(', ')} ON ${ticked(table)} TO ${await loginOf(session)}`,
     })
   return { identity: spec.key, obstacles }
+}
+
+/** The account that the server has found for the session, as GRANT takes it. */
+async function loginOf(session: Session): Promise<string> {
+  const [[user] = []] = await session.rows('SELECT CURRENT_USER()')
+  const [, name = '', host = '%'] = /^(.*)@([^@]*)$/s.exec(String(user)) ?? []
+  return `'${name.replaceAll("'", "''")}'@'${host}'`
 }
 
 /** The index that holds exactly these columns; null where there is none. */

@@ -3,7 +3,7 @@ import { bytesOfText } from '../../../model/copy/bytes-text.ts'
 import { normalizer } from '../../../model/copy/canonical.ts'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
-import { SluiceError } from '../../../shared/errors.ts'
+import { isRefusedValue, valueError } from '../../as-stored.ts'
 import type { ReadColumn, WriteColumn } from '../../copy-port.ts'
 import { quoteName } from '../connect.ts'
 
@@ -142,13 +142,8 @@ export function unescaped(field: string): string {
   return field.replaceAll(ESCAPED, (_, char: string) => LETTERS[char] ?? char)
 }
 
-/** The error with the name of its column; what is no verdict on a value comes back unchanged. */
-export function inColumn(error: unknown, { name }: AnyColumn, table: string): unknown {
-  if (!(error instanceof SluiceError) || error.code !== 'VALUE_REFUSED') return error
-  return new SluiceError('VALUE_REFUSED', error.message, {
-    where: `${table}.${name}`,
-    kind: 'source',
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-    cause: error,
-  })
+/** The error with the name of its column; what is no verdict on a value comes back unchanged. @param isTarget as `valueError` has it */
+export function inColumn(error: unknown, { name }: AnyColumn, table: string, isTarget: boolean): unknown {
+  if (!isRefusedValue(error)) return error
+  return valueError(isTarget, error.message, { where: `${table}.${name}`, cause: error })
 }

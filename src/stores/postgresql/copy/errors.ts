@@ -1,4 +1,5 @@
 /** What goes wrong while rows are copied: told apart by side, and by whether a row, a table or the server is the cause. */
+import { StoredKeyError } from '../../as-stored.ts'
 import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
 import { postgresError, sqlStateOf } from '../errors.ts'
 import type { PostgresSettings } from '../settings.ts'
@@ -27,6 +28,7 @@ const OF_SOURCE: Partial<Record<ErrorCode, ErrorCode>> = {
  * @returns a SluiceError of the source's kind, unless the error is none of the database
  */
 export function sourceError(thrown: unknown, settings: PostgresSettings, where: string | null = null): unknown {
+  if (thrown instanceof StoredKeyError) return thrown
   const state = sqlStateOf(thrown)
   if (thrown instanceof SluiceError && state === null) return ofSource(thrown)
   const server = serverError(thrown)
@@ -64,6 +66,7 @@ export function targetError(thrown: unknown, settings: PostgresSettings, table: 
     return new SluiceError('ROW_REFUSED', server.message, {
       where: [table, server.where].filter((part) => part !== undefined && part !== '').join(': '),
       ...reasonOf(server),
+      ...enumHint(server),
       cause: thrown,
     })
   }
@@ -152,6 +155,12 @@ export function hiddenHint({ hint = '' }: Pick<ServerError, 'hint'>): string {
 /** Whether the text of a statement is at fault, and not the state of a server. */
 function isMistake(state: string): boolean {
   return /^(?:0A|21|22|25006|2F|38|39|42|P0)/.test(state) && state !== '42501'
+}
+
+/** The server names the type and the value in its message only. */
+function enumHint({ message }: ServerError): { readonly hint?: string } {
+  const [, type = '', value = ''] = /^invalid input value for enum (.+?): "(.*)"$/s.exec(message) ?? []
+  return type === '' ? {} : { hint: `at the target: ALTER TYPE ${type} ADD VALUE '${value.replaceAll("'", "''")}'` }
 }
 
 function reasonOf({ detail, constraint, column }: ServerError): { readonly reason?: string } {

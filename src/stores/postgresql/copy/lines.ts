@@ -1,6 +1,7 @@
 /** COPY's text format as rows of cells, in batches. */
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { isRefusedValue, type OddRows } from '../../as-stored.ts'
 import type { BatchSize, ReadColumn, RowBatch, WriteColumn } from '../../copy-port.ts'
 import { fieldReader, inColumn, unescaped, type FieldReader } from './cells.ts'
 
@@ -14,7 +15,11 @@ type LineOptions = {
   readonly columns: readonly (ReadColumn | WriteColumn)[]
   readonly size: BatchSize
   readonly aside?: (row: readonly (string | null)[], error: SluiceError) => void
+  /** `RowRequest.asStored`: the columns that rows are found by, and what gets rows with a value that is none of its type. */
+  readonly stored?: StoredRows
 }
+
+export type StoredRows = { readonly key: readonly string[]; readonly odd: OddRows }
 
 /** @throws SluiceError VALUE_REFUSED where a value is none of its type and nobody wants it aside */
 export async function* batches(pieces: AsyncIterable<Buffer>, options: LineOptions): AsyncGenerator<RowBatch> {
@@ -75,7 +80,7 @@ class LineReader {
 
   /** Null for a row that was put aside. */
   row(line: string): Row | null {
-    const { table, columns, aside } = this.#options
+    const { table, columns, aside, stored } = this.#options
     const fields = line.split('\t')
     const readers = this.#readers
     if (fields.length !== readers.length) {
@@ -97,8 +102,9 @@ class LineReader {
       }
       return cells
     } catch (thrown) {
+      if (stored !== undefined && isRefusedValue(thrown)) return this.#asStored(line, stored)
       const column = columns[at]
-      const error = column === undefined ? thrown : inColumn(thrown, column, table)
+      const error = column === undefined ? thrown : inColumn(thrown, column, table, false)
       if (aside === undefined || !(error instanceof SluiceError) || error.code !== 'VALUE_REFUSED') throw error
       aside(
         line.split('\t').map((field) => (field === '\\N' ? null : unescaped(field))),
@@ -106,5 +112,22 @@ class LineReader {
       )
       return null
     }
+  }
+
+  /** A row of a target with a value that is none of its type. */
+  #asStored(line: string, { key, odd }: StoredRows): Row {
+    const { table, columns } = this.#options
+    const row = line.split('\t').map((field, at): Cell => {
+      if (field === '\\N') return null
+      try {
+        return (this.#readers[at] as FieldReader).escaped(field)
+      } catch (error) {
+        const column = columns[at] as ReadColumn
+        if (key.includes(column.name) || !isRefusedValue(error)) throw inColumn(error, column, table, true)
+        return unescaped(field)
+      }
+    })
+    odd.add(row)
+    return row
   }
 }

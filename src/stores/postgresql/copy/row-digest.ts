@@ -2,6 +2,7 @@
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import { RowSum, sumText } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
+import { addStored, type OddRows } from '../../as-stored.ts'
 import type { ReadColumn, WriteColumn } from '../../copy-port.ts'
 import { quoteName } from '../connect.ts'
 import { selected, travelsWhole } from './cells.ts'
@@ -20,6 +21,8 @@ export type DigestSource = {
   readonly whole?: boolean
   /** For messages. */
   readonly table: string
+  /** Of rows that are asked for `asStored`, the columns that they are found by. */
+  readonly storedKey?: readonly string[]
 }
 
 export async function countRows(session: CopySession, { from, condition }: DigestSource): Promise<Digest> {
@@ -49,13 +52,15 @@ export async function digestByReading(
 export async function digestOfQuery(
   session: CopySession,
   sql: string,
-  { columns, table }: Pick<DigestSource, 'columns' | 'table'>,
+  { columns, table, storedKey: key }: Pick<DigestSource, 'columns' | 'table' | 'storedKey'>,
   wanted: (row: Row) => boolean = () => true,
 ): Promise<Digest> {
   const sum = new RowSum()
   const size = { rows: 1000, bytes: 1024 * 1024 }
-  for await (const { rows } of batches(copyRows(session, sql, 'text').pieces, { table, columns, size })) {
-    for (const row of rows) if (wanted(row)) sum.add(row)
+  const odd: OddRows = new WeakSet<Row>()
+  const options = { table, columns, size, ...(key === undefined ? {} : { stored: { key, odd } }) }
+  for await (const { rows } of batches(copyRows(session, sql, 'text').pieces, options)) {
+    for (const row of rows) if (wanted(row)) addStored(sum, row, odd)
   }
   return sum.digest()
 }

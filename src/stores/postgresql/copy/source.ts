@@ -126,12 +126,13 @@ class PostgresView implements SourceView {
   }
 
   async *read(request: RowRequest, size: BatchSize, signal: AbortSignal): AsyncGenerator<RowBatch> {
-    const { columns, aside } = request
+    const { columns, aside, asStored } = request
     const table = tableText(request.table.table)
+    const stored = asStored === undefined ? {} : { stored: { key: request.table.key, odd: new WeakSet() } }
     yield* this.#stream(request, signal, (session, { from, condition, order }) => {
       const list = columns.map(selected).join(', ')
       const { pieces } = copyRows(session, `SELECT ${list} FROM ${from} WHERE ${condition}${order}`, 'text')
-      return batches(pieces, { table, columns, size, ...(aside === undefined ? {} : { aside }) })
+      return batches(pieces, { table, columns, size, ...(aside === undefined ? {} : { aside }), ...stored })
     })
   }
 
@@ -160,7 +161,7 @@ class PostgresView implements SourceView {
 
   digest(request: RowRequest, signal: AbortSignal): Promise<Digest> {
     return this.#use(request.where, signal, async (session) => {
-      const { table, columns } = request
+      const { table, columns, asStored } = request
       const { from, condition } = await this.#rows(request, session)
       return digestRows(session, {
         columns,
@@ -168,6 +169,7 @@ class PostgresView implements SourceView {
         condition,
         whole: isWhole(request.range),
         table: tableText(table.table),
+        ...(asStored === undefined ? {} : { storedKey: table.key }),
       })
     })
   }

@@ -60,7 +60,8 @@ export class PostgresTarget implements CopyTarget, AsyncDisposable {
       const bytewise = await isBytewise(session)
       const parts: string[] = []
       for (const column of table.columns) {
-        await refuseUnknownType(table, column, session)
+        const unknown = await unknownType(table, column, session)
+        if (unknown !== null) throw unknown
         const keepBytes = !bytewise && table.key.includes(column.name)
         parts.push(await columnSql(table.table, column, keepBytes, session))
       }
@@ -213,31 +214,46 @@ async function columnSql(table: TableName, column: Column, keepBytes: boolean, s
   return parts.join(' ')
 }
 
-/** Of a table that a plan is going to create: nothing is created or changed. @throws SluiceError TABLE_REFUSED as the creation would */
+/** Of a table that a plan is going to create: nothing is created or changed. All types that are missing are told at once. @throws SluiceError TABLE_REFUSED as the creation would */
 export async function refuseUnknownTypes(table: TableSpec, session: CopySession): Promise<void> {
+  const refused: SluiceError[] = []
   await session.ask('BEGIN READ ONLY')
   try {
-    for (const column of table.columns) await refuseUnknownType(table, column, session)
+    for (const column of table.columns) {
+      const error = await unknownType(table, column, session)
+      if (error !== null) refused.push(error)
+    }
   } finally {
     await session.ask('ROLLBACK')
   }
+  const [first] = refused
+  if (first === undefined) return
+  const { code, reason, hint } = first
+  throw new SluiceError(code, refused.map(({ message }) => message).join('; '), {
+    ...(reason === undefined ? {} : { reason }),
+    ...(hint === undefined ? {} : { hint }),
+  })
 }
 
 /**
  * The name of a type is part of a statement as it stands: what is more than one is refused with what is none.
- * @throws SluiceError TABLE_REFUSED
+ * @returns TABLE_REFUSED; null for a type that is there
  */
-async function refuseUnknownType(table: TableSpec, { name, native }: Column, session: CopySession): Promise<void> {
+async function unknownType(
+  table: TableSpec,
+  { name, native }: Column,
+  session: CopySession,
+): Promise<SluiceError | null> {
   await session.ask('SAVEPOINT type')
   let reason = 'there is no type of that name here'
   try {
     const [row] = await session.ask(`SELECT pg_catalog.to_regtype(${literal(native)})`)
-    if (row?.[0] != null) return
+    if (row?.[0] != null) return null
   } catch (error) {
     reason = (error as Error).message
     await session.ask('ROLLBACK TO SAVEPOINT type')
   }
-  throw new SluiceError('TABLE_REFUSED', `${tableText(table.table)}.${name} needs the type ${native}`, {
+  return new SluiceError('TABLE_REFUSED', `${tableText(table.table)}.${name} needs the type ${native}`, {
     reason,
     hint: 'create the type in the target first, or create the table there with a text column',
   })

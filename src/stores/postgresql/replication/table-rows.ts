@@ -118,7 +118,7 @@ export class TableRows {
     } catch (error) {
       const { table, columns } = this.#table
       const asked = columns[column]
-      throw asked === undefined ? error : inColumn(error, asked, tableText(table.table))
+      throw asked === undefined ? error : inColumn(error, asked, tableText(table.table), false)
     }
   }
 

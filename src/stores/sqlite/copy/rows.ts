@@ -4,6 +4,7 @@ import type Database from 'better-sqlite3'
 import type { Column, ColumnType, TableSpec } from '../../../model/copy/column-type.ts'
 import type { Cell, Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { isRefusedValue, storedCell, valueError, type OddRows } from '../../as-stored.ts'
 import type { Condition } from '../../key-ranges.ts'
 import type { StoredValue } from '../../sqlite-dialect/any.ts'
 import { quote } from '../../sqlite-dialect/ddl.ts'
@@ -24,7 +25,7 @@ export type Scan = {
   readonly order: string
   readonly aside?: (row: readonly (string | null)[], error: SluiceError) => void
   /** `RowRequest.asStored`: rows with such a value are put in here. */
-  readonly odd?: WeakSet<Row>
+  readonly odd?: OddRows
 }
 
 /** How much care the values of a table need; found out while they are read, and remembered for the next ranges of it. */
@@ -199,14 +200,9 @@ export class RowReader {
     const { table, columns, aside, odd } = this.#scan
     const column = columns[i]
     const where = `${table.table.name}.${column?.name ?? ''}, row ${this.#keyOf(stored, at)}`
-    const named = new SluiceError('VALUE_REFUSED', `${where}: ${error.message}`, {
+    const named = valueError(odd !== undefined, `${where}: ${error.message}`, {
       where,
-      kind: odd === undefined ? 'source' : 'target',
       reason: `the column is declared as ${column?.column.native === '' ? 'nothing, and its first rows hold another type' : (column?.column.native ?? '')}`,
-      hint:
-        odd === undefined
-          ? (error.hint ?? 'mend the value at its source')
-          : 'somebody else wrote it, and rows are found by it: change or delete this row of the target by hand',
       cause: error,
     })
     if (aside === undefined) throw named
@@ -232,14 +228,4 @@ export class RowReader {
 
 function holdsText({ type }: Column): boolean {
   return type.kind === 'text' || type.kind === 'json' || type.kind === 'native' || type.kind === 'list'
-}
-
-function isRefusedValue(error: unknown): error is SluiceError {
-  return error instanceof SluiceError && error.code === 'VALUE_REFUSED'
-}
-
-/** The storage class stays: numbers that are not whole are numbers, blobs are bytes. */
-function storedCell(value: Stored): Cell {
-  if (typeof value === 'bigint') return String(value)
-  return typeof value === 'number' && Number.isInteger(value) ? String(value) : value
 }

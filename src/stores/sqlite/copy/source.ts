@@ -9,10 +9,11 @@ import type Database from 'better-sqlite3'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { ReadPoint } from '../../../model/copy/plan.ts'
 import type { Range } from '../../../model/copy/range.ts'
-import { RowSum, rowText } from '../../../model/copy/row-hash.ts'
+import { RowSum } from '../../../model/copy/row-hash.ts'
 import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { breathe, throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { addStored, type OddRows } from '../../as-stored.ts'
 import type { BatchSize, CountRequest, Extent, RowBatch, RowRequest, SourceView } from '../../copy-port.ts'
 import { cutByKey, keyColumns, keyOrder, keySpan, lastKey, rangeCondition, type Condition } from '../../key-ranges.ts'
 import type { SqlRow } from '../../port.ts'
@@ -24,9 +25,6 @@ import { partsOf } from '../../key-parts.ts'
 import { regrouped } from '../../regrouped.ts'
 import { slices, type Care, type Open, type Scan, type Slice } from './rows.ts'
 import { shapeOf, type Shape } from './shape.ts'
-
-/** Ends no text of a canonical row. */
-const NOT_CANONICAL = '!'
 
 export class SqliteView implements SourceView {
   readonly point: ReadPoint
@@ -90,10 +88,7 @@ export class SqliteView implements SourceView {
     const sum = new RowSum()
     const odd = new WeakSet<Row>()
     for await (const { rows } of this.#slices(request, signal, odd)) {
-      for (const row of rows) {
-        if (odd.has(row)) sum.addText(`${rowText(row)}${NOT_CANONICAL}`)
-        else sum.add(row)
-      }
+      for (const row of rows) addStored(sum, row, odd)
     }
     // Its iteration ends like any other where the view is closed meanwhile; a sum of some of the rows is no sum.
     if (!this.#connection.open) throw new Error('the view was closed while it was summed up')
@@ -133,11 +128,7 @@ export class SqliteView implements SourceView {
     this.#connection.close()
   }
 
-  async *#slices(
-    request: RowRequest,
-    signal: AbortSignal,
-    odd: WeakSet<Row> = new WeakSet<Row>(),
-  ): AsyncGenerator<Slice> {
+  async *#slices(request: RowRequest, signal: AbortSignal, odd: OddRows = new WeakSet<Row>()): AsyncGenerator<Slice> {
     const { table, columns, where, aside, asStored } = request
     let care = this.#cares.get(table.table.name)
     if (care === undefined) this.#cares.set(table.table.name, (care = { wide: false, bytes: false }))
