@@ -1,11 +1,8 @@
 /** Rows that came in the binary formats of their types, as COPY's binary format: https://www.postgresql.org/docs/18/sql-copy.html */
 import type { PackedRows } from '../../../model/copy/packed-rows.ts'
 import type { FrameFields } from '../replication/framed-change.ts'
+import { copied, PIECE } from './pieces.ts'
 
-/** Bytes of a piece: larger ones are no faster, smaller ones cost a system call each. */
-const PIECE = 128 * 1024
-/** From this length on a value is copied by the runtime, whose call takes as long as so many bytes. */
-const LONG = 48
 /** Signature, flags, and the length of an extension that there is not. */
 const HEADER = Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), Buffer.alloc(8)])
 /** In place of the number of values, or of the length of one. */
@@ -69,11 +66,7 @@ function values(
       continue
     }
     // The message has the same four bytes of the length in front of the value.
-    const start = (starts[place] as number) - 4
-    const bytes = length + 4
-    if (bytes >= LONG) data.copy(piece, at, start, start + bytes)
-    else for (let b = 0; b < bytes; b++) piece[at + b] = data[start + b] as number
-    at += bytes
+    at = copied(data, (starts[place] as number) - 4, length + 4, piece, at)
   }
   return at
 }

@@ -13,11 +13,7 @@ import { FrameFields } from '../replication/framed-change.ts'
 import { Framer } from '../replication/framer.ts'
 import { binaryRows } from './binary-rows.ts'
 import { identityColumns, type WrittenColumn } from './merge.ts'
-
-/** Bytes of a piece: larger ones are no faster, smaller ones cost a system call each. */
-const PIECE = 128 * 1024
-/** From this length on a value is copied by the runtime, whose call takes as long as so many bytes. */
-const LONG = 48
+import { copied, LONG, PIECE } from './pieces.ts'
 
 /** More layouts than tables have at a time. */
 const MOST_LAYOUTS = 1000
@@ -268,12 +264,6 @@ function needsEscape(data: Buffer, start: number, end: number): boolean {
     if (byte === BACKSLASH || byte === TAB || byte === NEWLINE || byte === RETURN) return true
   }
   return false
-}
-
-function copied(data: Buffer, start: number, length: number, piece: Buffer, at: number): number {
-  if (length >= LONG) data.copy(piece, at, start, start + length)
-  else for (let i = 0; i < length; i++) piece[at + i] = data[start + i] as number
-  return at + length
 }
 
 function escaped(data: Buffer, start: number, end: number, piece: Buffer, from: number): number {
