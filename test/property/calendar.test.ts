@@ -5,7 +5,8 @@ import { cutOff, isOlder, parseAge } from '../../src/engine/calendar/age.ts'
 import { boundsFor, periodOfBounds } from '../../src/engine/calendar/bounds.ts'
 import { calendarText, parseCalendar } from '../../src/engine/calendar/calendar-text.ts'
 import type { CalendarSpec, CalendarUnit } from '../../src/engine/calendar/calendar.ts'
-import { civilDay, dayNumber, dayText, FIRST_DAY, LAST_DAY, parseDay } from '../../src/engine/calendar/civil.ts'
+import { civilDay } from '../../src/model/civil-day.ts'
+import { dayNumber, dayText, FIRST_DAY, LAST_DAY, parseDay } from '../../src/engine/calendar/civil.ts'
 import { duePeriods, periodOfValue } from '../../src/engine/calendar/due.ts'
 import {
   nextPeriod,

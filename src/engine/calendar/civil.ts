@@ -1,13 +1,10 @@
-/** Days as whole numbers, counted from 1970-01-01, in the Gregorian calendar without a beginning or an end. The year 0 is 1 BC. */
+/** Days of the calendar as numbers (`model/civil-day.ts`), and as they are written by people. */
+import { civilDay, DAYS_OF_400_YEARS, DAYS_TO_1970, type CivilDay } from '../../model/civil-day.ts'
 import { SluiceError } from '../../shared/errors.ts'
-
-export type CivilDay = { readonly year: number; readonly month: number; readonly day: number }
 
 /** 0001-01-01 and 9999-12-31: between them four digits name a year, and days sort as their texts do. */
 export const FIRST_DAY = -719_162
 export const LAST_DAY = 2_932_896
-
-const DAYS_OF_400_YEARS = 146_097
 
 /** Years are counted from March here, so that a leap day is the last of its year. */
 export function dayNumber({ year, month, day }: CivilDay): number {
@@ -16,24 +13,7 @@ export function dayNumber({ year, month, day }: CivilDay): number {
   const yearOfEra = shifted - era * 400
   const dayOfYear = Math.floor((153 * ((month + 9) % 12) + 2) / 5) + day - 1
   const dayOfEra = yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear
-  return era * DAYS_OF_400_YEARS + dayOfEra - 719_468
-}
-
-export function civilDay(number: number): CivilDay {
-  const shifted = number + 719_468
-  const era = Math.floor(shifted / DAYS_OF_400_YEARS)
-  const dayOfEra = shifted - era * DAYS_OF_400_YEARS
-  const leapDays =
-    Math.floor(dayOfEra / 1460) - Math.floor(dayOfEra / 36_524) + Math.floor(dayOfEra / (DAYS_OF_400_YEARS - 1))
-  const yearOfEra = Math.floor((dayOfEra - leapDays) / 365)
-  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100))
-  const fromMarch = Math.floor((5 * dayOfYear + 2) / 153)
-  const month = fromMarch < 10 ? fromMarch + 3 : fromMarch - 9
-  return {
-    year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0),
-    month,
-    day: dayOfYear - Math.floor((153 * fromMarch + 2) / 5) + 1,
-  }
+  return era * DAYS_OF_400_YEARS + dayOfEra - DAYS_TO_1970
 }
 
 /** The day as a number, or null where the calendar has no such day. */

@@ -9,7 +9,8 @@
  * do years of two digits beside those of four; sort periods by their first day.
  */
 import type { CalendarSpec } from './calendar.ts'
-import { civilDay, dayNumber, dayText, digits, realDay } from './civil.ts'
+import { civilDay } from '../../model/civil-day.ts'
+import { dayNumber, dayText, digits, realDay } from './civil.ts'
 import { ordinalOf, startOf } from './ordinal.ts'
 
 /** The name of a period whose days have names; null where its year would not be one of 1 to 9999. */

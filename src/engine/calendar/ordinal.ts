@@ -1,6 +1,7 @@
 /** Periods of a calendar, numbered without a gap: what follows a period has the next number. */
 import type { CalendarSpec } from './calendar.ts'
-import { civilDay, dayNumber } from './civil.ts'
+import { civilDay } from '../../model/civil-day.ts'
+import { dayNumber } from './civil.ts'
 
 /** Number of the period that a day lies in. Days are numbers of civil.ts. */
 export function ordinalOf(spec: CalendarSpec, day: number): number {

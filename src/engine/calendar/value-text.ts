@@ -1,5 +1,6 @@
 /** Values of columns that say when: as a database prints them, and as bounds that it takes. */
-import { civilDay, digits, realDay } from './civil.ts'
+import { civilDay } from '../../model/civil-day.ts'
+import { digits, realDay } from './civil.ts'
 import { MS_OF_DAY } from './zone.ts'
 
 /** What a column holds. `timestamp` is a clock on a wall; the last three are moments. */

@@ -1,24 +1,7 @@
 /** Days, times of day, moments and durations: numbers of Cassandra, and the texts they have everywhere else (docs/CANONICAL.md). */
+import { DAYS_OF_400_YEARS, DAYS_TO_1970, eraDayText } from '../../../model/civil-day.ts'
 
 const DAY = 86_400_000
-
-/** @param days since 1970-01-01; any number of them, beyond the years of `Date` too */
-export function dayText(days: number): string {
-  // Years that begin in March end with the day that is there or not.
-  const shifted = days + 719_468
-  const era = Math.floor(shifted / 146_097)
-  const ofEra = shifted - era * 146_097
-  const yearOfEra = Math.floor(
-    (ofEra - Math.floor(ofEra / 1460) + Math.floor(ofEra / 36_524) - Math.floor(ofEra / 146_096)) / 365,
-  )
-  const ofYear = ofEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100))
-  const moved = Math.floor((5 * ofYear + 2) / 153)
-  const day = ofYear - Math.floor((153 * moved + 2) / 5) + 1
-  const month = moved < 10 ? moved + 3 : moved - 9
-  const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-  const shown = year < 1 ? 1 - year : year
-  return `${String(shown).padStart(4, '0')}-${two(month)}-${two(day)}${year < 1 ? ' BC' : ''}`
-}
 
 const DAY_TEXT = /^(\d{4,7})-(\d\d)-(\d\d)( BC)?$/
 
@@ -32,8 +15,8 @@ export function daysOf(text: string): number | null {
   const yearOfEra = year - era * 400
   const ofYear = Math.floor((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5) + Number(found[3]) - 1
   const ofEra = yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + ofYear
-  const days = era * 146_097 + ofEra - 719_468
-  return dayText(days) === text ? days : null
+  const days = era * DAYS_OF_400_YEARS + ofEra - DAYS_TO_1970
+  return eraDayText(days) === text ? days : null
 }
 
 let lastDays = 0
@@ -44,7 +27,7 @@ export function momentText(ms: number): string {
   const days = Math.floor(ms / DAY)
   // Moments come in crowds of one day.
   if (days !== lastDays) {
-    lastText = dayText(days)
+    lastText = eraDayText(days)
     lastDays = days
   }
   const rest = ms - days * DAY

@@ -1,10 +1,11 @@
 /** Single values of Cassandra in canonical form, as its driver gives them. */
+import { eraDayText } from '../../../model/civil-day.ts'
 import cassandra from 'cassandra-driver'
 import { canonicalDecimal } from '../../../model/copy/decimal.ts'
 import { refusedValue } from '../../../model/copy/refused.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import { inetText } from './inet.ts'
-import { dayText, durationText, momentText, timeText } from './moments.ts'
+import { durationText, momentText, timeText } from './moments.ts'
 import { spelledDecimal, varintOf, type Decimal } from './numbers.ts'
 import type { SimpleName } from './types.ts'
 
@@ -51,7 +52,7 @@ export function scalarReader(name: SimpleName, spelled: boolean): (value: unknow
     case 'timestamp':
       return timestamp
     case 'date':
-      return (value) => dayText((value as cassandra.types.LocalDate).toBuffer().readUInt32BE(0) - MIDDLE_DAY)
+      return (value) => eraDayText((value as cassandra.types.LocalDate).toBuffer().readUInt32BE(0) - MIDDLE_DAY)
     case 'time':
       return (value) => timeText((value as cassandra.types.LocalTime).toBuffer().readBigInt64BE(0))
     case 'duration':

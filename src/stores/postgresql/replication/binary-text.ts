@@ -3,6 +3,7 @@
  * https://github.com/postgres/postgres/tree/REL_18_STABLE/src/backend/utils/adt. Types whose text takes more than their bytes to know are not among them.
  */
 import { bytesText } from '../../../model/copy/bytes-text.ts'
+import { eraDayText } from '../../../model/civil-day.ts'
 import { broken, MOST_VALUE, textOf, tooLarge } from './pgoutput.ts'
 
 /** The text of a value, between two places of a buffer. @throws SluiceError BAD_STREAM, VALUE_REFUSED */
@@ -120,29 +121,7 @@ function dateText(days: number): string {
 
 /** @param days since 2000-01-01 @param rest stands before BC */
 function dayText(days: number, rest: string): string {
-  const { year, month, day } = civil(days + EPOCH_DAYS)
-  const isBefore = year <= 0
-  const shown = String(isBefore ? 1 - year : year).padStart(4, '0')
-  return `${shown}-${two(month)}-${two(day)}${rest}${isBefore ? ' BC' : ''}`
-}
-
-/** Days since 1970-01-01 in the Gregorian calendar, which PostgreSQL takes for all times. http://howardhinnant.github.io/date_algorithms.html#civil_from_days */
-function civil(days: number): { readonly year: number; readonly month: number; readonly day: number } {
-  // The years of an era, 400 of them, begin on the first of March.
-  const shifted = days + 719_468
-  const era = Math.floor(shifted / 146_097)
-  const ofEra = shifted - era * 146_097
-  const yearOfEra = Math.floor(
-    (ofEra - Math.floor(ofEra / 1460) + Math.floor(ofEra / 36_524) - Math.floor(ofEra / 146_096)) / 365,
-  )
-  const ofYear = ofEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100))
-  const shiftedMonth = Math.floor((5 * ofYear + 2) / 153)
-  const month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-  return {
-    year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0),
-    month,
-    day: ofYear - Math.floor((153 * shiftedMonth + 2) / 5) + 1,
-  }
+  return eraDayText(days + EPOCH_DAYS, rest)
 }
 
 /** @param us since midnight */
