@@ -429,6 +429,7 @@ export class Lane {
           [lacking, 'unchanged'],
           [refused, 'refused'],
         ] as const) {
+          if (keys.length === 0) continue
           const named = keys.map((key) => key.map(keyPart))
           this.#also.push(...ledger.rereads.statements(held.stream, this.#table(at).key, named, reason))
         }
