@@ -252,8 +252,10 @@ test('SQLite: whoever adopts goes on, and the other one is refused; rows that di
   expect(await ended({ ...restore, asChanged: true, confirm: TABLE } as Operation)).toBe('ok')
   expect(await ended(of(made, prod).restore)).toBe('ARCHIVE_FOREIGN')
   expect(await ended(of(made, prod).sweep)).toBe('ARCHIVE_FOREIGN')
-  // And back.
-  expect(await ended(adopt(prod))).toBe('PROOF_FAILED')
+  // And back: its restore took the files out of the log, and they are there and what this ledger has proved.
+  expect(await ended(adopt(prod))).toBe('ok')
+  expect((await outside(archive)).sum).toBe(before.sum)
+  expect(await ended(of(made, moved).sweep)).toBe('ARCHIVE_FOREIGN')
   rmSync(folder, { recursive: true, force: true })
 })
 
@@ -281,6 +283,71 @@ test('SQLite: restored from a backup of before the last commit, in place', async
   expect(await ended(commands.run)).toBe('ok')
   expect((await outside(archive)).sum).toBe(before.sum)
   expect(await ended(commands.verify)).toBe('ok')
+  rmSync(folder, { recursive: true, force: true })
+})
+
+/** Ledger and rows are one file of SQLite: set back, it is what a server leaves that forgot its last commits, or that came back from a backup. */
+test('SQLite: the ledger is set back to before a restore: no file goes that it counts on, and an adoption names them again', async () => {
+  const folder = newFolder()
+  const made = await makeBookings(await makePlace('sqlite', folder), 'plain', join(folder, 'archive'), 60)
+  const { place: prod, archive } = made
+  const file = prod.url.slice('sqlite:///'.length)
+  const commands = of(made, prod)
+  const sweep = { ...commands.sweep, retentionMs: 0, confirm: 'all' } as Operation
+  const rows = (): Promise<unknown> => prod.rows(`SELECT id, at, note, amount FROM ${TABLE} ORDER BY id`)
+  const all = await rows()
+  expect(await ended(commands.run)).toBe('ok')
+  const parquet = (): number =>
+    readdirSync(archive, { recursive: true }).filter(
+      (one) => String(one).endsWith('.parquet') && !String(one).includes('_delta_log'),
+    ).length
+  const setBack = (name: string): void => {
+    const database = new Database(file)
+    database.pragma('wal_checkpoint(TRUNCATE)')
+    database.close()
+    copyFileSync(join(folder, `${name}.db`), file)
+    rmSync(`${file}-wal`, { force: true })
+    rmSync(`${file}-shm`, { force: true })
+  }
+  expect(await ended(commands.drop)).toBe('ok')
+  await cloneOf(prod, 'dropped', folder)
+  const before = (await outside(archive)).sum
+  expect(await ended(commands.restore)).toBe('ok')
+  expect((await outside(archive)).sum).toBe('none')
+  // What `intend` of the restore stored survives a crash, and the restore does not: the log is own, and names nothing.
+  const heads = await prod.rows('SELECT head, delta_version, state FROM migration_archive_heads')
+  setBack('dropped')
+  expect(await ended(sweep)).toBe('ARCHIVE_FOREIGN')
+  await prod.sql(
+    'DELETE FROM migration_archive_heads',
+    ...heads.map((row) => {
+      const [head, version, state] = Object.values(row as object).map(String)
+      return `INSERT INTO migration_archive_heads (schema_name, table_name, head, delta_version, state) VALUES ('', '${TABLE}', ${head}, ${version}, '${state}')`
+    }),
+  )
+  const kept = parquet()
+  const swept = await perform(sweep)
+  expect(swept.finished).toMatchObject({ exitCode: 0, totals: { findings: '0' } })
+  expect(swept.events).toContainEqual(
+    expect.objectContaining({ level: 'note', message: expect.stringMatching(/2020-Q1: 1 of its files stay/) }),
+  )
+  expect(parquet()).toBe(kept)
+  const refused = await perform(commands.restore)
+  expect(JSON.stringify(refused.events)).toContain('sluice archive adopt')
+  expect(await ended(adopt(prod, { dryRun: true }))).toBe('ok')
+  expect((await outside(archive)).sum).toBe('none')
+  expect(await ended(adopt(prod))).toBe('ok')
+  expect((await outside(archive)).sum).toBe(before)
+  expect(await ended(commands.verify)).toBe('ok')
+  expect(await ended(commands.restore)).toBe('ok')
+  expect(await rows()).toEqual(all)
+  // From a backup alone, and the same circle.
+  setBack('dropped')
+  expect(await ended(commands.restore)).toBe('ARCHIVE_FOREIGN')
+  expect(await ended(adopt(prod))).toBe('ok')
+  expect(await ended(sweep)).toBe('ok')
+  expect(await ended(commands.restore)).toBe('ok')
+  expect(await rows()).toEqual(all)
   rmSync(folder, { recursive: true, force: true })
 })
 

@@ -147,7 +147,7 @@ async function rewrite(
       txn: { appId: appIdOf(context, partition.label), version: held.fence },
       info: { table: name, partition: partition.label, run: runId, reason, rows: digest.rows.toString() },
       known: knownOf(partition),
-      claim: { ...held, logged: loggedWith(partition, files) },
+      claim: { ...held, state: partition.state, logged: loggedWith(partition, files) },
     },
     interrupt.abort,
   )

@@ -41,8 +41,8 @@ export class HeadLedger implements HeadBook {
   async intend({ head, version, claim }: HeadIntent): Promise<void> {
     const statements: Statement[] = [this.#insert(head, version)]
     if (claim !== null) {
-      const where = `${TABLE} AND partition_name = ? AND owner = ? AND fence = ?`
-      const mine = [...this.#key, claim.label, this.#owner.id, claim.fence]
+      const where = `${TABLE} AND partition_name = ? AND owner = ? AND fence = ? AND state = ?`
+      const mine = [...this.#key, claim.label, this.#owner.id, claim.fence, claim.state]
       if (claim.logged !== null) {
         statements.push({
           sql: `UPDATE migration_archive_partitions SET logged_files = ? WHERE ${where}`,
@@ -53,10 +53,16 @@ export class HeadLedger implements HeadBook {
     }
     const answers = await this.#database.batch(statements)
     if (claim === null || (answers.at(-1) ?? []).length > 0) return
-    throw new SluiceError('LEASE_LOST', `another program works on the partition ${claim.label} by now`, {
-      hint: 'let it finish, or end it and run the same command again',
-      retryable: true,
-    })
+    throw new SluiceError(
+      'LEASE_LOST',
+      `the partition ${claim.label} is no longer ${claim.state} in the hands of this program`,
+      {
+        reason:
+          'another program works on it, or the database has forgotten a commit: after a crash, a failover or a backup',
+        hint: 'nothing was written into the log; let the other program finish, and run the same command again',
+        retryable: true,
+      },
+    )
   }
 
   async settle(head: bigint, version: number): Promise<void> {

@@ -1,6 +1,6 @@
 /** What the ledger knows of the archive of a table. */
 import type { ArchivedFile } from '../../model/archiving/archived-file.ts'
-import { ARCHIVE_STATES, isArchived, type ArchiveState } from '../../model/archiving/state.ts'
+import { ARCHIVE_STATES, isArchived, isPublished, type ArchiveState } from '../../model/archiving/state.ts'
 import type { StoredColumn, StoredTable } from '../../model/archiving/stored-column.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { Digest } from '../../model/copy/rows.ts'
@@ -86,6 +86,15 @@ export function hasLeft({ state, away }: Pick<ArchivedPartition, 'state' | 'away
 /** What names of files of the newest attempt of each partition begin with. */
 export function filePrefixes(partitions: readonly Pick<ArchivedPartition, 'filePrefix'>[]): readonly string[] {
   return partitions.flatMap(({ filePrefix }) => (filePrefix === null ? [] : [`${filePrefix}-`]))
+}
+
+/**
+ * Paths that a sweep leaves alone whatever the log says of them, by label: rows of these partitions may be nowhere else. A log that names them no more is older
+ * or newer than the ledger.
+ */
+export function onlyCopies(partitions: readonly ArchivedPartition[]): ReadonlyMap<string, string> {
+  const kept = partitions.filter(({ state, retracted }) => isPublished(state) || (state === 'RESTORED' && !retracted))
+  return new Map(kept.flatMap(({ label, files }) => files.map(({ path }) => [path, label] as const)))
 }
 
 export type ArchiveRecord = ArchivedTable & { readonly partitions: readonly ArchivedPartition[] }

@@ -1,4 +1,5 @@
 /** An archived partition leaves the archive for good. The ledger says so first, one commit lets go of its files, and these stay until they are swept. */
+import type { ExaminedFile } from '../../model/archiving/archived-file.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { ArchiveContext, Work } from './context.ts'
 import { proveArchived, proveLogged } from './prove.ts'
@@ -27,6 +28,28 @@ export async function endExpiry(context: ArchiveContext, { partition, held }: Wo
   // Files are kept by the clock of the database, as everything here is.
   await retractFiles(context, { partition, held }, 'expire', await context.ledger.now())
   await context.ledger.move(held, 'EXPIRED', 'EXPIRED', { retracted: true, logged: [] })
+}
+
+/**
+ * Files that the ledger counts on, and that the log has let go, are named by it again. The state stays.
+ * @param examined the files as they were just read
+ * @throws SluiceError LEASE_LOST where another program works on it, or the ledger calls it something else by now; ARCHIVE_CONFLICT
+ */
+export async function nameAgain(
+  context: ArchiveContext,
+  { label, state }: Pick<ArchivedPartition, 'label' | 'state'>,
+  examined: readonly ExaminedFile[],
+  reload: () => Promise<ArchivedPartition>,
+): Promise<void> {
+  const { ledger, name } = context
+  const held = await ledger.claim(label, (await reload()).holder)
+  if (held === null) throw lost(name, { label })
+  try {
+    const { version } = await publishAgain(context, { partition: { ...(await reload()), state }, held }, examined)
+    await ledger.move(held, state, state, { version, logged: examined.map((file) => file.name), error: null })
+  } finally {
+    await ledger.release(held).catch(() => undefined)
+  }
 }
 
 /**

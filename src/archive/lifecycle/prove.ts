@@ -7,7 +7,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { progress, sumOf, type ArchiveContext } from './context.ts'
 import { localFiles } from './local-files.ts'
-import { otherArchive } from './refusals.ts'
+import { notLogged, otherArchive } from './refusals.ts'
 
 /**
  * Reads every byte and every column of files on this machine.
@@ -51,10 +51,18 @@ export async function proveArchived(
   context: ArchiveContext,
   partition: ArchivedPartition,
 ): Promise<readonly ExaminedFile[]> {
-  const { digest, files } = partition
-  if (digest === null) throw new Error(`${partition.label} has no proof`)
   // What has expired is named by older versions only.
   if (partition.state !== 'EXPIRED') await proveLogged(context, partition)
+  return proveInPlace(context, partition)
+}
+
+/** The same, whatever the log names. @throws SluiceError as `proveArchived`; PARTITION_CHANGED, SOURCE_GONE where a file is not there */
+export async function proveInPlace(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+): Promise<readonly ExaminedFile[]> {
+  const { digest, files } = partition
+  if (digest === null) throw new Error(`${partition.label} has no proof`)
   await using local = await localFiles(context, files)
   const examined = await proveFiles(context, partition, digest, local.paths, local.folder)
   for (const [i, file] of files.entries()) {
@@ -101,6 +109,7 @@ export async function proveLogged(context: ArchiveContext, partition: ArchivedPa
       return file !== undefined && file.bytes === size
     })
   if (same) return
+  if (logged.length === 0) throw notLogged(context.name, partition)
   throw otherArchive(context.name, partition, 'the Delta log names other files')
 }
 

@@ -44,6 +44,9 @@ export async function publishAgain(
   return log.publish({ ...publication(context, work, files), keepsShape: true }, context.interrupt.abort)
 }
 
+/** What the ledger says before the log lets go. */
+const AFTER = { restore: 'RESTORED', expire: 'EXPIRED' } as const
+
 /**
  * Takes the files of a partition out of the Delta table again; the files stay where they are until they are swept.
  * @param at when they ceased to be part of it, ms since the epoch; the time of the commit when absent
@@ -62,7 +65,7 @@ export async function retractFiles(
       txn: { appId: appIdOf(context, partition.label), version: held.fence },
       info: { ...infoOf(context, partition), step },
       known: knownOf(partition),
-      claim: { ...held, logged: null },
+      claim: { ...held, state: AFTER[step], logged: null },
       ...(at === undefined ? {} : { at }),
     },
     context.interrupt.abort,
@@ -106,7 +109,7 @@ function publication(context: ArchiveContext, { partition, held }: Work, files: 
     info: infoOf(context, partition),
     txn: { appId: appIdOf(context, partition.label), version: held.fence },
     known: knownOf(partition),
-    claim: { ...held, logged: loggedWith(partition, files) },
+    claim: { ...held, state: partition.state, logged: loggedWith(partition, files) },
   }
 }
 

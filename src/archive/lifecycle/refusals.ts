@@ -149,6 +149,24 @@ export function otherArchive(name: string, { label }: Named, how: string): Sluic
   )
 }
 
+/** The way out where the ledger counts on files that the log names no more. */
+export function adoptHint(name: string): string {
+  return `sluice archive adopt --table ${shellQuote(name)} --confirm=${shellQuote(name)} reads these files, and has the log name them again`
+}
+
+/** The ledger counts on files that the log has let go: the ledger came back from a backup, or the server forgot a commit. */
+export function notLogged(name: string, { label, state }: Pick<ArchivedPartition, 'label' | 'state'>): SluiceError {
+  return new SluiceError(
+    'ARCHIVE_CONFLICT',
+    `the ledger says ${state} of ${label} of ${name}, and the log names no file of it`,
+    {
+      where: `${name}, ${label}`,
+      reason: 'the database has forgotten a commit, after a crash or a backup; its files are kept by every sweep',
+      hint: adoptHint(name),
+    },
+  )
+}
+
 /** Somebody holds it where it is. */
 export function mustStay({ name }: { readonly name: string }, { label, held }: ArchivedPartition): SluiceError {
   return new SluiceError('PARTITION_HELD', `${label} of ${name} has to stay: ${held ?? ''}`, {

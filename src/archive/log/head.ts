@@ -4,6 +4,7 @@
  */
 import { randomInt } from 'node:crypto'
 import type { ProtocolAction } from '../../delta/actions.ts'
+import type { ArchiveState } from '../../model/archiving/state.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 
@@ -24,6 +25,8 @@ export type LedgerHead = { readonly head: bigint; readonly version: number; read
 export type Claim = {
   readonly label: string
   readonly fence: bigint
+  /** What the ledger has to call the partition: a server that forgot a commit, or came back from a backup, says another one. */
+  readonly state: ArchiveState
   /** Paths of the partition that the log may name from now on; null leaves what the ledger has. */
   readonly logged: readonly string[] | null
 }
@@ -36,7 +39,7 @@ export interface HeadBook {
   read(): Promise<readonly LedgerHead[]>
   /**
    * Stores a head before its commit is put.
-   * @throws SluiceError LEASE_LOST where another program holds the partition of the claim: then nothing may be put
+   * @throws SluiceError LEASE_LOST where another program holds the partition of the claim, or the ledger calls it something else: then nothing may be put
    */
   intend(intent: HeadIntent): Promise<void>
   /** The log carries this head at this version: no other head of that version or before can land any more. */

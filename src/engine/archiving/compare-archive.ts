@@ -8,7 +8,9 @@ import { difference } from '../../archive/lifecycle/take-out.ts'
 import type { NewPartition } from '../../archive/ledger/partition-ledger.ts'
 import { plannedPartition } from '../../archive/ledger/planned-partition.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../archive/ledger/record.ts'
-import type { ArchivedFile } from '../../model/archiving/archived-file.ts'
+import { proveInPlace } from '../../archive/lifecycle/prove.ts'
+import { asSluiceError } from '../../shared/errors.ts'
+import type { ArchivedFile, ExaminedFile } from '../../model/archiving/archived-file.ts'
 import type { StoredColumn } from '../../model/archiving/stored-column.ts'
 import { isArchived } from '../../model/archiving/state.ts'
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
@@ -23,7 +25,11 @@ export type Compared = {
   /** Of the last commit that published or retracted it; 0 without one. */
   readonly fence: bigint
   readonly finding: Finding | null
+  /** The log names no file, and those of the ledger are in their place and were read: the log has to name them again. */
+  readonly unnamed: Unnamed | null
 }
+
+export type Unnamed = { readonly partition: ArchivedPartition; readonly examined: readonly ExaminedFile[] }
 
 /** Of a label that the ledger does not know: the partition as the source has it; null where it has none. */
 export type FindCandidate = (label: string) => Promise<NewPartition | null>
@@ -41,8 +47,15 @@ export async function* compareArchive(
     const files = await provedFiles(context, state.files.get(label) ?? [], columns)
     const proof = files.length === 0 ? null : sumOf(files.map(({ rows, sum }) => ({ rows, sum })))
     const partition = known.get(label) ?? (await planned(label, candidate, context.archived.stored.columns))
+    const fence = state.txns.get(appIdOf(context, label)) ?? 0n
     const finding = await compared(context, label, partition, proof)
-    yield { label, proof, files, fence: state.txns.get(appIdOf(context, label)) ?? 0n, finding }
+    const lost = finding?.finding === 'not in the log' ? partition : null
+    const examined = lost === null ? null : await examinedThere(context, lost)
+    if (lost === null || examined === null) yield { label, proof, files, fence, finding, unnamed: null }
+    else {
+      const unnamed = { partition: lost, examined }
+      yield { label, proof: lost.digest, files: lost.files, fence, finding: null, unnamed }
+    }
   }
 }
 
@@ -84,6 +97,20 @@ async function compared(
       ? `${hot.rows} rows on both sides, but other values`
       : `${hot.rows} rows in the database, ${proof.rows} in the archive`
   return { finding: 'differs from the source', partition: label, detail }
+}
+
+/** The files of the ledger, read whole; null where one is not there, or is not the one that was proved. */
+async function examinedThere(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+): Promise<readonly ExaminedFile[] | null> {
+  try {
+    return await proveInPlace(context, partition)
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    if (error.kind === 'stopped' || error.retryable) throw error
+    return null
+  }
 }
 
 /** Nothing of it was taken out. */

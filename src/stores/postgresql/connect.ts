@@ -48,10 +48,10 @@ export async function connect(
 
 /**
  * Commits of the session, or of the transaction, are waited for until they are on the disk, also where role or database have `synchronous_commit = off`: a crash takes those back that
- * others have seen.
+ * others have seen. A standby is not waited for by that; a higher setting stays.
  */
 export function durableSql(scope: 'session' | 'transaction'): string {
-  return `SELECT pg_catalog.set_config('synchronous_commit', 'on', ${scope === 'transaction'}) WHERE pg_catalog.current_setting('synchronous_commit') = 'off'`
+  return `SELECT pg_catalog.set_config('synchronous_commit', 'local', ${scope === 'transaction'}) WHERE pg_catalog.current_setting('synchronous_commit') = 'off'`
 }
 
 type Purpose = 'statements' | 'replication'

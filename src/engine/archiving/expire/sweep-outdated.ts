@@ -4,7 +4,13 @@
  */
 import { ErasureLedger } from '../../../archive/ledger/erasure-ledger.ts'
 import { PartitionLedger } from '../../../archive/ledger/partition-ledger.ts'
-import { readPartition, type ArchivedPartition, type ArchiveRecord } from '../../../archive/ledger/record.ts'
+import {
+  onlyCopies,
+  readArchive,
+  readPartition,
+  type ArchivedPartition,
+  type ArchiveRecord,
+} from '../../../archive/ledger/record.ts'
 import { SweepLedger, type Sweep, type SweptFile } from '../../../archive/ledger/sweep-ledger.ts'
 import { sha256InPlace } from '../../../archive/lifecycle/local-files.ts'
 import { outdatedFiles, type OutdatedFile } from '../../../archive/log/find-outdated.ts'
@@ -17,6 +23,7 @@ import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { parquetRows } from '../../registry.ts'
 import type { Run } from '../../run-context.ts'
 import { beatOfArchive, ownerOf } from '../owner.ts'
+import { adoptHint } from '../../../archive/lifecycle/refusals.ts'
 import type { Owned } from '../require-origin.ts'
 
 export type Sweeping = {
@@ -98,15 +105,17 @@ export async function sweepOutdated(sweeping: Sweeping, retentionMs: number | nu
   }
 }
 
-async function destroy({ owned, run }: Sweeping, sweeps: SweepLedger, sweep: Sweep): Promise<Swept> {
+async function destroy({ owned, database, record, run }: Sweeping, sweeps: SweepLedger, sweep: Sweep): Promise<Swept> {
   const { abort } = run.interrupt
   return sweeps.during(sweep, async () => {
     const state = await (await owned.log()).own(abort)
     const named = new Set([...(state?.files.values() ?? [])].flat().map(({ path }) => path))
+    const kept = onlyCopies((await readArchive(database, record.table))?.partitions ?? [])
     for (const { path, bytes, sha256, partition } of sweep.files) {
       throwIfAborted(abort)
-      if (named.has(path)) {
-        throw new SluiceError('ARCHIVE_CONFLICT', `the newest version names ${path}, which was to be swept`, {
+      if (named.has(path) || kept.has(path)) {
+        const who = named.has(path) ? 'the newest version' : 'the ledger'
+        throw new SluiceError('ARCHIVE_CONFLICT', `${who} names ${path}, which was to be swept`, {
           where: owned.name,
           hint: 'nothing more was removed; sluice archive verify says what else is wrong',
         })
@@ -145,17 +154,28 @@ async function dueFiles(sweeping: Sweeping, retentionMs: number | null): Promise
   const over = nowMs - retentionMs
   const ofPath = new Map(record.partitions.flatMap((one) => one.files.map(({ path }) => [path, one.label] as const)))
   const byLabel = new Map(record.partitions.map((one) => [one.label, one]))
+  const kept = onlyCopies(record.partitions)
   const held = new Map<string, number>()
+  const copies = new Map<string, number>()
   const due: Due[] = []
   for (const file of outdated) {
     const label = file.partition ?? ofPath.get(file.path)
     const partition = (label === undefined ? undefined : byLabel.get(label)) ?? null
     if (file.removedMs > over || stays(partition, over)) continue
+    const only = kept.get(file.path)
+    if (only !== undefined) {
+      copies.set(only, (copies.get(only) ?? 0) + 1)
+      continue
+    }
     if (partition?.held != null) held.set(partition.label, (held.get(partition.label) ?? 0) + 1)
     else due.push({ file, partition })
   }
   for (const [label, files] of held) {
     note(sweeping, `${label} is held (${byLabel.get(label)?.held ?? ''}): ${files} of its files stay`)
+  }
+  for (const [label, files] of copies) {
+    const message = `${label}: ${files} of its files stay: the log names them no more, and the ledger says ${byLabel.get(label)?.state}: its rows may be nowhere else`
+    note(sweeping, message, adoptHint(owned.name))
   }
   return due
 }

@@ -1,7 +1,8 @@
 /** `archive adopt`: a database goes on with the archive of another one, or of itself before a failover; the other one is refused from then on. */
 import { PartitionLedger } from '../../../archive/ledger/partition-ledger.ts'
 import { isBeingRebuilt } from '../../../archive/ledger/rebuilt-ledger.ts'
-import { readArchive, type ArchiveRecord } from '../../../archive/ledger/record.ts'
+import { nameAgain } from '../../../archive/lifecycle/expire.ts'
+import { readArchive, readPartition, type ArchiveRecord } from '../../../archive/ledger/record.ts'
 import { tableProperties } from '../../../archive/ledger/table-properties.ts'
 import { readProperties, type ArchiveProperties } from '../../../archive/log/properties.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
@@ -116,6 +117,12 @@ async function takeOver(
     for await (const one of compareArchive(context, record, state, candidate)) all.push(one)
     compared = all
     const against = all.flatMap(({ finding }) => (finding === null ? [] : [finding]))
+    for (const { label, unnamed } of all) {
+      if (unnamed === null) continue
+      const { state: said, files } = unnamed.partition
+      const message = `${label}: the ledger says ${said} and the log names no file of it; its ${files.length} files are there and were read: the log ${dryRun ? 'would name' : 'names'} them again`
+      run.emit({ type: 'log', level: 'note', table: name, message })
+    }
     for (const finding of against) run.emit({ type: 'archive.finding', table: name, ...finding })
     const standing = against.filter(
       ({ finding, partition }) => finding !== 'differs from the source' || !accepted.includes(partition ?? ''),
@@ -159,9 +166,15 @@ async function takeOver(
     },
     run.interrupt.abort,
   )
-  for (const { label, files, fence } of compared) {
+  for (const { label, files, fence, unnamed } of compared) {
     await addUnknown(label)
     await context.heads.takeOver(label, files, fence)
+    if (unnamed === null) continue
+    await nameAgain(context, unnamed.partition, unnamed.examined, async () => {
+      const partition = await readPartition(opened.database, table.table, label)
+      if (partition === null) throw new Error(`the ledger has no ${label} any more`)
+      return partition
+    })
   }
   // Last: a program that is killed before it is refused, and adopts again.
   await context.heads.setOrigin(await originNow(context))

@@ -1,6 +1,6 @@
 /** `archive sweep`: files below an archive that no version of it names and that nobody is writing, and those that no version within the retention names. */
 import { PartitionLedger } from '../../../archive/ledger/partition-ledger.ts'
-import { filePrefixes, readArchive } from '../../../archive/ledger/record.ts'
+import { filePrefixes, onlyCopies, readArchive } from '../../../archive/ledger/record.ts'
 import { strays } from '../../../archive/log/find-stray.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
@@ -44,6 +44,7 @@ export async function archiveSweep(operation: ArchiveSweepOperation, run: Archiv
       now: run.clock.now(),
       olderThanMs,
       tableId: record.archiveId,
+      kept: new Set(onlyCopies(record.partitions).keys()),
       // Of partitions on their way to the log, files are named by the ledger only.
       awaited: async () => filePrefixes((await readArchive(opened.database, record.table))?.partitions ?? []),
     }

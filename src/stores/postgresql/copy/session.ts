@@ -39,9 +39,13 @@ export type TextRow = readonly (string | null)[]
 const TEXTS = { getTypeParser: () => (text: string) => text }
 
 export class CopySession extends Session {
-  /** @throws SluiceError as `connect` does */
+  /**
+   * A commit of a session that writes is on the disk when it is answered: what follows it (a log, a DROP, an emptied table) is not taken back by a crash.
+   * @throws SluiceError as `connect` does
+   */
   static async open(settings: PostgresSettings, mode: OpenMode): Promise<CopySession> {
-    const session = new CopySession(settings, await connect(settings, mode))
+    const isDurable = settings.isDurable ?? mode === 'write'
+    const session = new CopySession(settings, await connect({ ...settings, isDurable }, mode))
     try {
       await session.command(copySettings(settings))
       return session
