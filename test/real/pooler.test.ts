@@ -79,6 +79,7 @@ describe.skipIf(!PGBOUNCER_AVAILABLE || !POSTGRES_OWN)(NAME, { timeout: 120_000 
         [3, 'copy', '--from', url, '--to', target, '--table', 'orders'],
         [4, 'copy', '--from', target, '--to', url, '--table', 'orders'],
         [3, 'archive', 'list', '--from', url],
+        [4, 'worker', '--connect', url, '--idle', '1s'],
       ]
       const before = await left(pooler, database, size)
       let id = 0

@@ -94,7 +94,7 @@ async function start(
     user: settings.user,
     database: settings.database,
     // The driver asks for a text, and would read the password file by itself, with a warning, where there is none.
-    password: settings.password ?? '',
+    password: settings.password() ?? '',
     application_name: settings.applicationName,
     ssl,
     types: TYPES,

@@ -134,12 +134,12 @@ export function connectFailed(thrown: unknown, settings: PostgresSettings): Slui
 }
 
 function whyNotConnected(cause: unknown, settings: PostgresSettings): Cause | null {
-  const { host, port, user, password, connectTimeoutMs: waitedMs } = settings
+  const { host, port, user, connectTimeoutMs: waitedMs } = settings
   const place = host.startsWith('/') ? `${host}/.s.PGSQL.${port}` : `${host.includes(':') ? `[${host}]` : host}:${port}`
   const message = String(rawOf(cause)?.message)
   const state = sqlStateOf(cause)
   // The driver asks for a password before it knows that it has none.
-  if (password === null && (state === '28P01' || /^SASL: .*password/.test(message))) return noPassword(settings)
+  if (settings.password() === null && (state === '28P01' || /^SASL: .*password/.test(message))) return noPassword(settings)
   if (state === '28P01') {
     const hint = `the password may come from the URL, from PGPASSWORD or from the password file (.pgpass), the first of these that has one`
     return [`the server refuses the password of ${user}, or has no role of this name`, hint]

@@ -28,7 +28,7 @@ export class QueuePool implements AsyncDisposable {
       port: settings.port,
       user: settings.user,
       database: settings.database,
-      password: settings.password ?? '',
+      password: () => settings.password() ?? '',
       application_name: `${settings.applicationName} queue`,
       ssl: !isEncrypted || settings.tls.options === null ? false : { ...settings.tls.options, host: settings.host },
       max: most,
