@@ -139,7 +139,8 @@ function whyNotConnected(cause: unknown, settings: PostgresSettings): Cause | nu
   const message = String(rawOf(cause)?.message)
   const state = sqlStateOf(cause)
   // The driver asks for a password before it knows that it has none.
-  if (settings.password() === null && (state === '28P01' || /^SASL: .*password/.test(message))) return noPassword(settings)
+  if (settings.password() === null && (state === '28P01' || /^SASL: .*password/.test(message)))
+    return noPassword(settings)
   if (state === '28P01') {
     const hint = `the password may come from the URL, from PGPASSWORD or from the password file (.pgpass), the first of these that has one`
     return [`the server refuses the password of ${user}, or has no role of this name`, hint]
