@@ -50,6 +50,7 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
     await refuseHeirs(table, opened.store, run)
     plans.push(await planArchive(table, operation, around))
   }
+  tellTimeless(plans, run)
   if (operation.dryRun) {
     const looked = new Looked()
     for (const planned of plans) {
@@ -85,6 +86,7 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
   const refused: SluiceError[] = []
   for (const plan of plans) {
     if (run.interrupt.stop.aborted) break
+    if (plan.fresh && plan.timeless !== null) continue
     try {
       outcomes.push(...(await archiveTable(plan, operation, opened, run)))
     } catch (thrown) {
@@ -98,6 +100,27 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
   }
   if (refused[0] !== undefined) throw refused[0]
   return endOfArchive(outcomes, run.interrupt.stop.aborted)
+}
+
+/**
+ * Names tables that an age says nothing of: they are left alone.
+ * @throws SluiceError UNSUPPORTED_TYPE where that is all of them
+ */
+function tellTimeless(plans: readonly PlannedArchive[], { emit }: ArchiveRunRun): void {
+  const [first] = plans
+  const refused = plans.filter(({ timeless, partitions }) => timeless !== null && !partitions.some(isNoted))
+  if (first?.timeless != null && refused.length === plans.length) throw first.timeless
+  for (const { table, timeless } of plans) {
+    if (timeless === null) continue
+    const { message, reason, hint } = timeless
+    const text = `${tableText(table.table)} is left alone: ${message}${reason === undefined ? '' : `; ${reason}`}`
+    emit({ type: 'log', level: 'warn', table: tableText(table.table), message: text, ...(hint === undefined ? {} : { hint }) })
+  }
+}
+
+/** Whether a run does something with it, or says why it does not. */
+function isNoted({ status, known }: PlannedPartition): boolean {
+  return known !== null && status !== 'done' && status !== 'later'
 }
 
 /** Nobody would look for them in an archive otherwise. */
