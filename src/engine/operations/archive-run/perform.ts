@@ -23,6 +23,7 @@ import { whilePaused } from '../../lake/pause.ts'
 import { emitArchivePlan } from '../../archiving/plan-event.ts'
 import { refuseHeirs } from '../../archiving/heirs.ts'
 import { referrerText } from '../../archiving/referred.ts'
+import { refuseTriggers } from '../../archiving/row-triggers.ts'
 import { requireOrigin } from '../../archiving/require-origin.ts'
 import { standingOf, tellStanding } from '../../archiving/standing.ts'
 import { changeText } from '../../archiving/table-changes.ts'
@@ -48,7 +49,9 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
   const plans: PlannedArchive[] = []
   for (const table of tables) {
     await refuseHeirs(table, opened.store, run)
-    plans.push(await planArchive(table, operation, around))
+    const plan = await planArchive(table, operation, around)
+    if (plan.archived.timeColumn !== null) await refuseTriggers(table, opened.store, run)
+    plans.push(plan)
   }
   tellTimeless(plans, run)
   if (operation.dryRun) {
@@ -114,7 +117,13 @@ function tellTimeless(plans: readonly PlannedArchive[], { emit }: ArchiveRunRun)
     if (timeless === null) continue
     const { message, reason, hint } = timeless
     const text = `${tableText(table.table)} is left alone: ${message}${reason === undefined ? '' : `; ${reason}`}`
-    emit({ type: 'log', level: 'warn', table: tableText(table.table), message: text, ...(hint === undefined ? {} : { hint }) })
+    emit({
+      type: 'log',
+      level: 'warn',
+      table: tableText(table.table),
+      message: text,
+      ...(hint === undefined ? {} : { hint }),
+    })
   }
 }
 
