@@ -116,6 +116,8 @@ export type RowTriggers = {
   readonly firing: readonly string[]
   /** Whether none of them fires in transactions that take archived rows out or bring them back. */
   readonly quiet: boolean
+  /** What to do about those that may change a row, as a hint. */
+  readonly remedy: string
 }
 
 export type Inheritance = { readonly parents: readonly TableName[]; readonly heirs: readonly TableName[] }

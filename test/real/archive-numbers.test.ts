@@ -14,19 +14,18 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const messages = ({ events }: Ran): string =>
   events.flatMap((event) => (event.type === 'log' ? [event.message] : [])).join('\n')
-const runOf = (place: Pick<Place, 'url'>, table: string, more: object = {}): Operation =>
-  ({
-    kind: 'archive',
-    from: place.url,
-    to: join(folder, place.url.replaceAll(/\W+/g, '-')),
-    tables: [table],
-    partitions: [],
-    asText: [],
-    detach: true,
-    drop: false,
-    dryRun: false,
-    ...more,
-  }) as Operation
+const runOf = (place: Pick<Place, 'url'>, table: string, more: object = {}): Operation => ({
+  kind: 'archive',
+  from: place.url,
+  to: join(folder, place.url.replaceAll(/\W+/g, '-')),
+  tables: [table],
+  partitions: [],
+  asText: [],
+  detach: true,
+  drop: false,
+  dryRun: false,
+  ...more,
+})
 const OLD = { olderThan: '24m' }
 
 /** Two partitions of serial ids, and one table with partitions of times. */
@@ -58,7 +57,7 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     const alone = await perform(runOf(place, 'orders', OLD))
     expect(alone.finished.error).toMatchObject({ code: 'UNSUPPORTED_TYPE' })
     expect(alone.finished.error?.message).toContain('id, which says no time')
-    const listed = await perform({ kind: 'archive-list', from: place.url, tables: [], count: false } as Operation)
+    const listed = await perform({ kind: 'archive-list', from: place.url, tables: [], count: false })
     expect(listed.events.some((event) => event.type === 'archived' && event.table.includes('orders'))).toBe(false)
   })
 
@@ -68,7 +67,10 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     expect((await perform(runOf(place, 'orders', { ...named, graceMs: 0 }))).finished).toMatchObject({ exitCode: 0 })
     await place.sql(insert)
     const drop = { ...named, drop: true, confirm: 'orders' }
-    expect((await perform(runOf(place, 'orders', drop))).finished).toMatchObject({ exitCode: 0, totals: { dropped: '1' } })
+    expect((await perform(runOf(place, 'orders', drop))).finished).toMatchObject({
+      exitCode: 0,
+      totals: { dropped: '1' },
+    })
     const back = await perform({ kind: 'restore', from: place.url, table: 'orders', ...named } as unknown as Operation)
     expect(back.finished).toMatchObject({ exitCode: 0 })
     expect(await place.rows('SELECT count(*) FROM orders')).toEqual([['15001']])
@@ -91,7 +93,10 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     const ran = await perform(runOf(place, 'clicks', OLD))
     expect(ran.finished).toMatchObject({ exitCode: 0, totals: { detached: '2' } })
     expect(messages(ran)).toContain('clicks_03')
-    await place.sql(`INSERT INTO clicks VALUES (${at('2020-03-05')})`, 'CREATE TABLE clicks_rest PARTITION OF clicks DEFAULT')
+    await place.sql(
+      `INSERT INTO clicks VALUES (${at('2020-03-05')})`,
+      'CREATE TABLE clicks_rest PARTITION OF clicks DEFAULT',
+    )
     expect((await perform(runOf(place, 'clicks', OLD))).finished).toMatchObject({ totals: { detached: '1' } })
   })
 
@@ -112,8 +117,14 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     const said = await perform(runOf(place, 'days', { ...OLD, epoch: 's' }))
     expect(said.finished).toMatchObject({ exitCode: 0, totals: { detached: '1' } })
     // The ledger knows it from then on.
-    await place.sql(`CREATE TABLE days_3 PARTITION OF days FOR VALUES FROM (${c}) TO (${BigInt(c) * 2n})`, `INSERT INTO days VALUES (${c})`)
-    expect((await perform(runOf(place, 'days', OLD))).finished).toMatchObject({ exitCode: 0, totals: { detached: '1' } })
+    await place.sql(
+      `CREATE TABLE days_3 PARTITION OF days FOR VALUES FROM (${c}) TO (${BigInt(c) * 2n})`,
+      `INSERT INTO days VALUES (${c})`,
+    )
+    expect((await perform(runOf(place, 'days', OLD))).finished).toMatchObject({
+      exitCode: 0,
+      totals: { detached: '1' },
+    })
   })
 
   test('what an older program took out is named, never dropped, and comes back', async () => {
@@ -125,12 +136,26 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     const dropped = await perform(runOf(place, 'orders', { drop: true, confirm: 'orders' }))
     expect(dropped.finished.error).toMatchObject({ code: 'PARTITIONS_BLOCKED' })
     expect(dropped.finished.error?.reason).toContain('sluice restore --table public.orders --partition orders_p0')
-    const listed = await perform({ kind: 'archive-list', from: place.url, tables: [], count: false } as Operation)
+    const listed = await perform({ kind: 'archive-list', from: place.url, tables: [], count: false })
     expect(messages(listed)).toContain('orders_p0 and orders_p10000')
-    const back = await perform({ kind: 'restore', from: place.url, table: 'orders', partitions: ['orders_p0', 'orders_p10000'] } as unknown as Operation)
+    const doctor = await perform({ kind: 'doctor', catalog: place.url })
+    expect(doctor.events).toContainEqual(expect.objectContaining({ type: 'check', check: 'archives', status: 'warn' }))
+    const back = await perform({
+      kind: 'restore',
+      from: place.url,
+      table: 'orders',
+      partitions: ['orders_p0', 'orders_p10000'],
+    } as unknown as Operation)
     expect(back.finished).toMatchObject({ exitCode: 0 })
     await place.sql(insert)
     expect(await place.rows(standing)).toEqual([['2']])
+  })
+
+  test('a later --grace says that it is none of what is detached already', async () => {
+    const place = await orders()
+    const named = { partitions: ['orders_p0'] }
+    expect((await perform(runOf(place, 'orders', named))).finished).toMatchObject({ exitCode: 0 })
+    expect(messages(await perform(runOf(place, 'orders', { ...named, graceMs: 0 })))).toContain('not for these')
   })
 
   test('expiry asks the same judge', async () => {
@@ -138,17 +163,31 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     const run = { partitions: ['orders_p0'], graceMs: 0 }
     await perform(runOf(place, 'orders', run))
     await perform(runOf(place, 'orders', { ...run, drop: true, confirm: 'orders' }))
-    const expiry = { kind: 'archive-expire', from: place.url, table: 'orders', olderThan: '1m', partitions: [], retentionMs: 0, dryRun: false, confirm: 'orders' }
+    const expiry = {
+      kind: 'archive-expire',
+      from: place.url,
+      table: 'orders',
+      olderThan: '1m',
+      partitions: [],
+      retentionMs: 0,
+      dryRun: false,
+      confirm: 'orders',
+    }
     const ran = await perform(expiry as unknown as Operation)
     expect(ran.finished.error).toMatchObject({ code: 'UNSUPPORTED_TYPE' })
   })
 })
 
-const systems = await Promise.all((['postgresql', 'mysql', 'sqlite'] as const).map(async (system) => [system, await missing(system)] as const))
+const systems = await Promise.all(
+  (['postgresql', 'mysql', 'sqlite'] as const).map(async (system) => [system, await missing(system)] as const),
+)
 describe.each(systems.filter(([, absent]) => absent === ''))('plain tables of %s', { timeout: 60_000 }, (system) => {
   test('a column of numbers is a time where --epoch or the ledger says so', async () => {
     const place = await makePlace(system, folder)
-    await place.sql('CREATE TABLE plain (id bigint PRIMARY KEY, note varchar(20))', "INSERT INTO plain VALUES (1, 'a'), (15000, 'b')")
+    await place.sql(
+      'CREATE TABLE plain (id bigint PRIMARY KEY, note varchar(20))',
+      "INSERT INTO plain VALUES (1, 'a'), (15000, 'b')",
+    )
     const options = { ...OLD, by: 'id' }
     const ran = await perform(runOf(place, 'plain', options))
     expect(ran.finished.error).toMatchObject({ code: 'BAD_FLAG' })
@@ -156,6 +195,8 @@ describe.each(systems.filter(([, absent]) => absent === ''))('plain tables of %s
     expect(await place.rows('SELECT count(*) FROM plain')).toEqual([['2']])
     const said = await perform(runOf(place, 'plain', { ...options, epoch: 's', graceMs: 0 }))
     expect(said.finished).toMatchObject({ exitCode: 0, totals: { detached: '1' } })
-    expect((await perform(runOf(place, 'plain', { ...OLD, drop: true, confirm: 'plain' }))).finished).toMatchObject({ exitCode: 0 })
+    expect((await perform(runOf(place, 'plain', { ...OLD, drop: true, confirm: 'plain' }))).finished).toMatchObject({
+      exitCode: 0,
+    })
   })
 })

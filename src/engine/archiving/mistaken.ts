@@ -4,6 +4,7 @@ import type { ArchivedPartition, ArchiveRecord } from '../../archive/ledger/reco
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
+import { openSource, recordsOf, tableNow } from './each-table.ts'
 import { isMistaken, nativeKind } from './number-kind.ts'
 
 /** Those that are DETACHED: their rows are there, and new rows between their bounds are refused by the server. */
@@ -24,6 +25,21 @@ async function mistakenIn(
     if (asSluiceError(thrown).code !== 'UNSUPPORTED_TYPE') throw thrown
     return []
   }
+}
+
+/** What to say of them in a whole database; nothing of a database without archives. */
+export async function mistakenOf(
+  url: string,
+  signal: AbortSignal,
+): Promise<readonly { readonly message: string; readonly hint: string }[]> {
+  await using opened = await openSource(url, false)
+  if (opened.store.partitions === undefined) return []
+  const texts = []
+  for (const record of await recordsOf(opened, [], signal)) {
+    const text = await mistakenText(opened.store, await tableNow(opened, record, signal), record, signal)
+    if (text !== null) texts.push(text)
+  }
+  return texts
 }
 
 /** What to say of them; null where there are none. */

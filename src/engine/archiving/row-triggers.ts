@@ -15,7 +15,7 @@ export async function refuseTriggers(
 ): Promise<void> {
   const found = await store.rowTriggers?.(table, interrupt.abort)
   if (found === undefined) return
-  const { changing, firing, quiet } = found
+  const { changing, firing, quiet, remedy } = found
   const name = tableText(table)
   const all = [...changing, ...firing]
   if (all.length === 0) return
@@ -27,10 +27,7 @@ export async function refuseTriggers(
     throw new SluiceError('TABLE_REFUSED', `${changing.join(', ')} of ${name} may change rows, or keep them out`, {
       where: name,
       reason: 'rows would not come back as they were archived, and this session cannot keep it from firing',
-      hint:
-        store.system === 'postgresql'
-          ? 'use a role with GRANT SET ON PARAMETER session_replication_role, for a table without foreign keys; or partition the table, whose partitions leave and come back whole'
-          : 'drop it while nothing else writes into the table, and make it again after the run or restore',
+      hint: remedy,
     })
   }
   const message = `${firing.join(', ')}: fired for each row that is taken out or brought back`

@@ -84,7 +84,7 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
   const blocked = blockersOf(plans)
   if (blocked.length > 0 && plans.every(({ partitions }) => !partitions.some(moves))) throw allBlocked(blocked)
   for (const { table, text } of blocked) run.emit({ type: 'log', level: 'warn', table, message: `it stays: ${text}` })
-  if (operation.drop) tellGrace(plans, run)
+  tellGrace(plans, operation, run)
   const outcomes: Outcome[] = []
   const refused: SluiceError[] = []
   for (const plan of plans) {
@@ -231,16 +231,22 @@ function refuseAimless(plans: readonly PlannedArchive[], { olderThan, partitions
   })
 }
 
-/** Why what was asked to be dropped stays. */
-function tellGrace(plans: readonly PlannedArchive[], { emit }: ArchiveRunRun): void {
+/** Why what was asked to be dropped stays, and that another grace says nothing of what is detached already. */
+function tellGrace(
+  plans: readonly PlannedArchive[],
+  { drop, graceMs }: Pick<ArchiveOperation, 'drop' | 'graceMs'>,
+  { emit }: ArchiveRunRun,
+): void {
   for (const { table, partitions } of plans) {
     const waiting = partitions.flatMap(({ known }) =>
       known?.state === 'DETACHED' && !known.graceOver && known.dropAfterMs !== null ? [known.dropAfterMs] : [],
     )
     if (waiting.length === 0) continue
+    if (!drop && graceMs === undefined) continue
     const first = isoTime(Math.min(...waiting))
     const what = waiting.length === 1 ? '1 detached partition is' : `${waiting.length} detached partitions are`
-    const message = `${what} within the grace, and not dropped yet; the first may be from ${first} on`
+    const later = graceMs === undefined ? '' : '; --grace counts for what is detached from now on, and not for these'
+    const message = `${what} within the grace, and not dropped yet; the first may be from ${first} on${later}`
     emit({ type: 'log', level: 'note', table: tableText(table.table), message })
   }
 }

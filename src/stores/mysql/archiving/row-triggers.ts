@@ -3,6 +3,8 @@ import type { TableName } from '../../../model/copy/column-type.ts'
 import type { RowTriggers } from '../../archive-port.ts'
 import type { Session } from '../session.ts'
 
+const REMEDY = 'drop it while nothing else writes into the table, and make it again after the run or restore'
+
 /** Only a BEFORE INSERT trigger can change a row. No session can switch triggers off. */
 export async function rowTriggersOf(session: Session, { schema, name }: TableName): Promise<RowTriggers> {
   const rows = await session.rows(
@@ -12,5 +14,5 @@ export async function rowTriggersOf(session: Session, { schema, name }: TableNam
   )
   const named = (early: number): readonly string[] =>
     rows.filter((row) => Number(row[1]) === early).map(([trigger]) => `trigger ${String(trigger)}`)
-  return { changing: named(1), firing: named(0), quiet: false }
+  return { changing: named(1), firing: named(0), quiet: false, remedy: REMEDY }
 }

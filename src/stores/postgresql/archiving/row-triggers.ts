@@ -5,7 +5,9 @@ import type { CopySession } from '../copy/session.ts'
 import { literal } from '../copy/sql.ts'
 import { tableByName } from './known.ts'
 
-const NONE: RowTriggers = { changing: [], firing: [], quiet: false }
+const REMEDY =
+  'use a role with GRANT SET ON PARAMETER session_replication_role, for a table without foreign keys; or partition the table, whose partitions leave and come back whole'
+const NONE: RowTriggers = { changing: [], firing: [], quiet: false, remedy: REMEDY }
 
 /**
  * Triggers for INSERT and DELETE. One that runs before or instead of a row's statement may change the row or keep it out, and so may a rule.
@@ -34,5 +36,5 @@ export async function rowTriggersOf(session: CopySession, table: TableName): Pro
   const named = (early: 't' | 'f'): readonly string[] =>
     rows.filter((row) => row[2] === early).map(([kind, name]) => `${kind} ${name}`)
   const quiet = rows.length > 0 && rows.every(([, , , always, may]) => always === 'f' && may === 't')
-  return { changing: named('t'), firing: named('f'), quiet }
+  return { changing: named('t'), firing: named('f'), quiet, remedy: REMEDY }
 }

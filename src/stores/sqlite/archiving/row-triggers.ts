@@ -4,6 +4,8 @@ import type { RowTriggers } from '../../archive-port.ts'
 
 type Found = { readonly name: string; readonly sql: string }
 
+const REMEDY = 'drop it while nothing else writes into the table, and make it again after the run or restore'
+
 /** A trigger changes rows of its own table by statements that name it, and keeps rows out by RAISE(IGNORE). No connection can switch triggers off. */
 export function rowTriggersOf(connection: Database.Database, table: string): RowTriggers {
   const all = connection
@@ -21,6 +23,7 @@ export function rowTriggersOf(connection: Database.Database, table: string): Row
     changing: named(fires.filter(isChanging)),
     firing: named(fires.filter((one) => !isChanging(one))),
     quiet: false,
+    remedy: REMEDY,
   }
 }
 
