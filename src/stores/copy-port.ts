@@ -58,6 +58,8 @@ export type StoreAbilities = {
   readonly frames: readonly FrameFormat[]
   /** Most bytes of one value. */
   readonly maxValueBytes: number
+  /** How long what passes by itself is tried again, ms: `retry_seconds` of its URL. Absent where a URL has no such parameter. */
+  readonly retryMs?: number
   /** Requests, and the seconds they may be spread over, before the service blocks its caller. */
   readonly requests?: { readonly most: number; readonly seconds: number }
   /** What a service takes from those who use it by some plan of payment. */

@@ -215,3 +215,15 @@ function whereOf(thrown: unknown, settings: PostgresSettings): string {
   const text = `${settings.label}: ${parts.map(String).join('; ')}${typeof code === 'string' ? ` (${code})` : ''}`
   return redactText(text, settings.secrets)
 }
+
+/**
+ * A pooler lends the process of the server by the transaction, where one is needed that stays.
+ * @param reason what needs it, as a sentence
+ */
+export function pooled(settings: PostgresSettings, reason: string): SluiceError {
+  return new SluiceError('CONNECT_FAILED', 'a connection pooler hands out another session for each transaction', {
+    where: settings.label,
+    reason,
+    hint: 'connect to the server itself, or through a pool in session mode',
+  })
+}

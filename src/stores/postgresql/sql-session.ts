@@ -131,7 +131,11 @@ export class SqlSession extends Session {
   async #statement(sql: string, parameters: SqlRow): Promise<Answer<SqlRow>> {
     const { text, name } = this.#statements.of(sql, parameters.length)
     try {
-      return await this.answer({ text, values: toPostgres(parameters), ...(name === undefined ? {} : { name }) })
+      return await this.answer({
+        text,
+        values: toPostgres(parameters),
+        ...(name === undefined || this.isLent ? {} : { name }),
+      })
     } catch (error) {
       if (isStalePlan(error)) this.#statements.forget(sql)
       throw error

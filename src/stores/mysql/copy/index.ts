@@ -95,6 +95,7 @@ class Store implements CopyStore {
       folds: session.facts.foldsTables ? { tables: 'unicode', columns: true } : { columns: true },
       numbering: 'first of key',
       maxValueBytes: session.facts.maxPacket - PACKET_MARGIN,
+      retryMs: config.retryMs,
     }
     this.#pool = new Pool(() => openCopySession(config, 'read'), { most: config.poolSize, idle: 1 }, config.label)
     this.#pool.adopt(session)

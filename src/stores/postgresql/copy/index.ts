@@ -124,7 +124,7 @@ class PostgresCopy implements CopyStore {
   readonly system = 'postgresql'
   readonly label: string
   readonly identity: string
-  readonly can = ABILITIES
+  readonly can: StoreAbilities
   readonly schema: string
   readonly #url: string
   readonly #settings: PostgresSettings
@@ -141,6 +141,7 @@ class PostgresCopy implements CopyStore {
     session: CopySession,
     options: PostgresCopyOptions,
   ) {
+    this.can = { ...ABILITIES, retryMs: settings.retryMs }
     this.label = settings.label
     this.identity = identity
     this.schema = schema

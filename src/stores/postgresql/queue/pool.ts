@@ -2,7 +2,7 @@
 import { TLSSocket } from 'node:tls'
 import { Pool, type PoolClient, type QueryResult, type QueryResultRow } from 'pg'
 import { connect } from '../connect.ts'
-import { isConnectionLoss, postgresError, sqlStateOf } from '../errors.ts'
+import { isConnectionLoss, pooled, postgresError, sqlStateOf } from '../errors.ts'
 import { postgresSettings, type PostgresSettings } from '../settings.ts'
 import { deniedInQueue, type QueueUse } from './denied.ts'
 
@@ -15,13 +15,14 @@ export class QueuePool implements AsyncDisposable {
     this.settings = settings
   }
 
-  /** @param most connections at once @throws SluiceError CONNECT_FAILED, TLS_FAILED, TARGET_DENIED, BAD_CONFIG */
+  /** @param most connections at once @throws SluiceError CONNECT_FAILED (also behind a pooler that lends sessions), TLS_FAILED, TARGET_DENIED, BAD_CONFIG */
   static async open(url: string, most: number): Promise<QueuePool> {
     const settings = postgresSettings(url)
     // Says what is wrong with the server in our words, and whether it is spoken to in plain text.
-    const { client, socket } = await connect(settings, 'write')
+    const { client, socket, local } = await connect(settings, 'write')
     const isEncrypted = socket instanceof TLSSocket
     await client.end().catch(() => undefined)
+    if (local !== null) throw pooled(settings, 'a queue is waited for by LISTEN, which ends with the transaction there')
     const pool = new Pool({
       host: settings.host,
       port: settings.port,
