@@ -12,6 +12,8 @@ export type Wanted = {
   readonly calendar: CalendarSpec
   /** What whole numbers count since 1970, as it was asked for. */
   readonly epoch?: Epoch | undefined
+  /** The log of the archive is cut by this column: its whole numbers are times, of the unit that their size says. */
+  readonly isLogged?: true
 }
 
 export type Candidate = Omit<NewPartition, keyof PartName> &

@@ -55,7 +55,10 @@ export function standing(
     return { status: 'held', note: known.held }
   const mistake = `an older sluice took its numbers for times: ${restoreCommand} brings it back; where they are times, say --epoch s or ms`
   if (mistaken && ON_ITS_WAY.has(known.state) && !known.away && !known.leaving && !isAsked(asked, known))
-    return { status: 'blocked', note: 'an older sluice took its numbers for times, and had begun to archive it: it stays, unless --partition names it' }
+    return {
+      status: 'blocked',
+      note: 'an older sluice took its numbers for times, and had begun to archive it: it stays, unless --partition names it',
+    }
   const leaving = known.leaving ? 'its detach was begun: the next run ends it once nobody reads it any more' : null
   if (leaving !== null && known.error === null) return { status: 'resume', note: leaving }
   const note = known.error === null ? {} : { note: `${known.error.code}: ${known.error.message}` }

@@ -12,7 +12,7 @@ import { latePeriods, lateText, partFor } from './further-part.ts'
 import type { PeriodLook } from './period-rows.ts'
 import { nearestText } from './label-named.ts'
 import { timeKind } from './number-kind.ts'
-import { columnNamed } from './value-kind.ts'
+import { columnNamed, valueKind } from './value-kind.ts'
 
 /** @throws SluiceError BAD_FLAG where nobody said which column is the time */
 export async function rangeCandidates(
@@ -35,12 +35,19 @@ export async function rangeCandidates(
   const extent = await store.timeExtent?.(table, column, signal)
   const { low, high, nulls, unreal = 0n } = extent ?? { low: null, high: null, nulls: 0n }
   const { calendar, asked, until, epoch } = wanted
-  const kind = timeKind(table, column, { epoch, bounds: await ownBounds(store, table, column, signal), record })
+  const kind =
+    wanted.isLogged === true
+      ? valueKind(table, column, high)
+      : timeKind(table, column, { epoch, bounds: await ownBounds(store, table, column, signal), record })
   if (kind === null) {
-    throw new SluiceError('BAD_FLAG', `${tableText(table.table)}.${timeColumn} holds whole numbers, and nothing says that they are times`, {
-      where: tableText(table.table),
-      hint: 'say --epoch s or --epoch ms where they count seconds or milliseconds since 1970; otherwise name another column with --by, or make each value a partition with --by-value',
-    })
+    throw new SluiceError(
+      'BAD_FLAG',
+      `${tableText(table.table)}.${timeColumn} holds whole numbers, and nothing says that they are times`,
+      {
+        where: tableText(table.table),
+        hint: 'say --epoch s or --epoch ms where they count seconds or milliseconds since 1970; otherwise name another column with --by, or make each value a partition with --by-value',
+      },
+    )
   }
   const named = [...new Set(asked.map(({ period }) => period))].map((label) => periodNamed(calendar, label, record))
   const periods: readonly Period[] =

@@ -114,13 +114,18 @@ async function candidateOf(
     const values = natives === null ? await valueCandidates(table, present.timeColumn ?? '', asked, null, around) : []
     return values.find((one) => one.label === label) ?? null
   }
-  const wanted = { asked, until: null, calendar }
+  const wanted = { asked, until: null, calendar, isLogged: true } as const
   // A further part whose history is gone has the name of no period.
   if (natives === null && !isPeriod(calendar, label)) return null
   const candidates =
     natives === null
       ? (await rangeCandidates(table, present.timeColumn, wanted, null, around)).candidates
-      : await nativeCandidates({ ...natives, kind: nativeKind(table, natives, null) }, wanted, { known: [], key: table.key }, around)
+      : await nativeCandidates(
+          { ...natives, kind: nativeKind(table, natives, null) },
+          wanted,
+          { known: [], key: table.key },
+          around,
+        )
   return candidates.find((one) => one.label === label) ?? null
 }
 
