@@ -121,20 +121,21 @@ const TODAY = Math.floor(Date.now() / 86_400_000) % CI_QUARTERS.length
 const OTHER_DAYS = process.env['SLUICE_TEST_CI'] === 'all' ? [] : CI_QUARTERS.filter((_, day) => day !== TODAY).flat()
 /** Every run of CI has these, and `npm test` alone does not: a quarter of an hour is what somebody waits for it. */
 const CI_EACH_DAY = [
-  'test/fault/{archive,cassandra,cutover,decommission,follow,fuzz,in-place,lifecycle,partition,server,trigger}*.test.ts',
+  'test/fault/{archive,cassandra,cutover,decommission,follow,fuzz,half-done,in-place,lifecycle,partition,server,trigger}*.test.ts',
   'test/fault/copy-{drift,full,indexes,moving,wanted}.test.ts',
-  'test/real/archive-{default,inherited,leave,log*,old,own,periods,query*,referred,schema,told,values*,widen,workers}.test.ts',
+  'test/real/archive-{default,inherited,leave,log*,numbers,old,own,periods,query*,referred,schema,told,triggers,values*,widen,workers}.test.ts',
   'test/real/{cassandra,cutover,decommission,in-place,s3,switch,trigger,workbench}*.test.ts',
   'test/real/*-trigger-stream.test.ts',
   'test/real/{alerts-of-writers,copy-indexes,copy-left-behind,export-hostile,follow-verify,run-report,schedules}.test.ts',
   'test/real/partition-{beside,list,move,mysql*}.test.ts',
   'test/real/postgresql-apply.test.ts',
+  'test/real/{planted-tables,pooler}.test.ts',
   'test/tui/sizes.test.ts',
   'test/property/archive-values.test.ts',
   'test/cli/cdm-properties.test.ts',
 ]
 const LEFT_OUT = process.env['SLUICE_TEST_CI'] ? OTHER_DAYS : [...CI_QUARTERS.flat(), ...CI_EACH_DAY]
-/** Soaks, random histories beside those that CI runs, waits that are measured, and what older versions left: for SLUICE_TEST_ALL, which takes longer than CI may. */
+/** Soaks, random histories beside those that CI runs, waits that are measured: for SLUICE_TEST_ALL, which takes longer than CI may. */
 const ALL_ONLY = [
   'test/fault/archive-systems.test.ts',
   'test/fault/copy-random.test.ts',
@@ -142,7 +143,6 @@ const ALL_ONLY = [
   'test/fault/follow-full.test.ts',
   'test/fault/follow-versions.test.ts',
   'test/fault/fuzz-log.test.ts',
-  'test/fault/half-done.test.ts',
   'test/fault/lanes.test.ts',
   'test/real/cassandra-random.test.ts',
   'test/real/copy-slow-target.test.ts',

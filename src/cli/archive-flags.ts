@@ -1,5 +1,5 @@
 /** Flags of `archive` that say which partitions there are, when one is due, and how it is stored. */
-import { DEFAULT_CALENDAR, type CalendarSpec } from '../engine/calendar/calendar.ts'
+import { DEFAULT_CALENDAR, EPOCHS, type CalendarSpec, type Epoch } from '../engine/calendar/calendar.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { flag, given, list, optionalCount, optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
@@ -28,6 +28,7 @@ export type Archiving = {
   readonly by?: string
   readonly byValue?: string
   readonly calendar?: CalendarSpec
+  readonly epoch?: Epoch
   readonly olderThan?: string
   readonly asText: readonly string[]
   readonly exact?: true
@@ -56,6 +57,10 @@ export function readArchiving(args: Arguments, context: Pick<RequestContext, 'de
   return {
     ...given('to', archivePlace(args, context)),
     ...cutWish(args, defaults),
+    ...given(
+      'epoch',
+      EPOCHS.find((one) => one === optionalText(args, 'epoch')),
+    ),
     asText: asText.length > 0 ? asText : configNames('as-text', defaults['as-text']),
     ...(flag(args, 'exact') ? { exact: true as const } : {}),
     ...filled('renamed', list(args, 'renamed')),

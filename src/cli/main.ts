@@ -1,11 +1,12 @@
 /** What the program does, once the environment is settled: read the words, choose the face, run, end. */
 import { EventEmitter } from 'node:events'
+import { existsSync } from 'node:fs'
 import process from 'node:process'
 import { asSluiceError, SluiceError } from '../shared/errors.ts'
 import type { Request, Told } from './commands/command.ts'
 import { given } from './arguments.ts'
 import { commandLine } from './command-line.ts'
-import { searchConfig, withConfig, type FoundConfig } from './config-search.ts'
+import { hasFlag, searchConfig, withConfig, type FoundConfig } from './config-search.ts'
 import { confirmed } from './confirmed.ts'
 import type { Globals } from './globals.ts'
 import { configFlag, firstWord } from './globals.ts'
@@ -22,6 +23,7 @@ import type { Parsed } from './parse.ts'
 import type { Surroundings } from './ports.ts'
 import { holdsPassword, PASSWORD_NOTE } from './shown-words.ts'
 import { actorName, deadlineOf, openSession, secretsOf } from './session.ts'
+import { isTrusted, trustFile } from './trust.ts'
 import { NO_TELEMETRY, openTelemetry, refuseMetrics, tellBeforeScreen } from './telemetry.ts'
 import type { TranscriptOptions } from './transcript.ts'
 import type { Session } from './session.ts'
@@ -42,16 +44,11 @@ function modeOf(globals: Globals, { env, stdinTTY, stdoutTTY }: Surroundings): M
   })
 }
 
-/** Whether the words ask for JSON: needed to say in JSON that they cannot be read. */
-function asksForJson(argv: readonly string[]): boolean {
-  const end = argv.indexOf('--')
-  return (end === -1 ? argv : argv.slice(0, end)).includes('--json')
-}
-
 /** Shows an error that came before a session could be opened. */
 async function refuseEarly(argv: readonly string[], error: SluiceError, surroundings: Surroundings): Promise<number> {
   const session = await openSession(surroundings, {
-    json: asksForJson(argv),
+    // They cannot be read, and JSON is said in JSON all the same.
+    json: hasFlag(argv, '--json'),
     quiet: false,
     verbose: false,
     secrets: secretsOf(argv, surroundings.env),
@@ -64,12 +61,14 @@ async function refuseEarly(argv: readonly string[], error: SluiceError, surround
 
 /** Runs a command line to its end. Resolves with the exit code when all output has left the process; never rejects. */
 export async function main(typed: readonly string[], surroundings: Surroundings): Promise<number> {
-  const config = foundConfig(typed, surroundings)
-  const argv = withConfig(typed, config.file)
+  let config = foundConfig(typed, surroundings)
+  let argv = withConfig(typed, config.file)
   let parsed: Parsed
   let mode: Mode
   let session: Session
   try {
+    config = await settledTrust(typed, config, surroundings)
+    argv = withConfig(typed, config.file)
     parsed = await parseCommandLine(argv, surroundings.env)
     if (parsed.request.kind === 'help') return await printHelp(parsed.request.text, surroundings)
     const { globals } = parsed
@@ -108,8 +107,42 @@ async function signalsOf({ request, globals }: Parsed, { signals }: Surroundings
 }
 
 function foundConfig(argv: readonly string[], { env, searchFrom }: Surroundings): FoundConfig {
-  if (searchFrom === undefined) return { file: null, passedOver: [] }
+  if (searchFrom === undefined) return { file: null, passedOver: [], untrusted: null }
   return searchConfig(argv, searchFrom, env, process.getuid?.() ?? null)
+}
+
+/** Commands that go on without a file that is not trusted: they answer for what the words name, and say that it was not read. */
+const WITHOUT_TRUST: ReadonlySet<string> = new Set(['discover'])
+
+/**
+ * What was found, once it is settled whether a file that was never trusted is read: a terminal is asked.
+ * @throws SluiceError BAD_CONFIG where it is not, and the command may mean another thing without it
+ */
+async function settledTrust(
+  argv: readonly string[],
+  config: FoundConfig,
+  surroundings: Surroundings,
+): Promise<FoundConfig> {
+  const { untrusted, passedOver } = config
+  if (untrusted === null) return config
+  const { askTrust, notTrusted } = await import('./run-trust.ts')
+  const isHelp = ['--help', '-h', '--version'].some((flag) => hasFlag(argv, flag))
+  if (!isHelp && canAsk(argv, surroundings) && (await askTrust(untrusted, surroundings)))
+    return foundConfig(argv, surroundings)
+  const refusal = notTrusted(untrusted, surroundings.env)
+  if (!isHelp && !WITHOUT_TRUST.has(firstWord(argv) ?? '')) throw refusal
+  return {
+    ...config,
+    passedOver: [...passedOver, `${untrusted} is not read: it is not trusted; ${refusal.hint ?? ''}`],
+  }
+}
+
+/** Whether a question can be put, and is not to be spared: `--yes` is no answer to this one. */
+function canAsk(argv: readonly string[], { env, stdinTTY, stdoutTTY }: Surroundings): boolean {
+  const has = (flag: string): boolean => hasFlag(argv, flag)
+  const input = !has('--no-input') && !has('--yes') && !has('-y')
+  const options = { ci: has('--ci'), json: has('--json'), quiet: has('--quiet') || has('-q'), input, tui: false }
+  return chooseMode({ stdinTTY, stdoutTTY, env, ...options }) === 'tui'
 }
 
 /** Of a program in the background its parent has the words; and JSON is read by programs, whose words somebody has chosen. */
@@ -232,6 +265,10 @@ async function perform(
     }
     return await runInit(session, request, around, surroundings)
   }
+  if (request.kind === 'trust') {
+    const { runTrust } = await import('./run-trust.ts')
+    return runTrust(session, request, { cwd: process.cwd(), tool: toolVersion() }, surroundings)
+  }
   if (request.kind === 'attach') return await attach(request, mode, globals, session, surroundings)
   if (request.kind === 'runs-here') {
     const { listRunsHere } = await import('./runs-here.ts')
@@ -290,7 +327,12 @@ async function perform(
     telemetry.listen(event)
   }
   const { slots } = telemetry
-  return (await session.run(operation, line, { ...more, hours, listen, slots })).exitCode
+  const written = operation.kind === 'lifecycle-init' ? operation.write : null
+  // A file that is new or trusted stays trusted with what the user has had written into it.
+  const keepsTrust = written !== null && (!existsSync(written) || isTrusted(written, env))
+  const { exitCode } = await session.run(operation, line, { ...more, hours, listen, slots })
+  if (keepsTrust && exitCode === 0) trustFile(written, env)
+  return exitCode
 }
 
 /** Commands that are watched rather than read; a plan is read. */

@@ -76,6 +76,26 @@ export const OWN_COMMANDS: readonly CommandDeclaration[] = [
       'An URL with a password is written as the variable that holds it. Nothing is opened. In a terminal the text is shown first.\n',
   },
   {
+    name: 'trust',
+    operands: '[folder]',
+    group: 'Operate',
+    summary: 'let the sluice.yaml of a folder be read',
+    takes: [
+      {
+        name: 'folder',
+        operand: true,
+        type: 'text',
+        completes: 'folder',
+        describe: 'folder that holds the file; else the one that we are in',
+      },
+      { name: 'list', type: 'flag', default: false, describe: 'list the files that are trusted' },
+      { name: 'remove', type: 'flag', default: false, describe: 'trust the file of the folder no longer' },
+    ],
+    epilogue:
+      'The file can name databases, files that are written and commands that are run: read it first. It is trusted as it stands; a changed one is asked about again. ' +
+      '--config FILE reads a file without this.\n',
+  },
+  {
     name: 'demo',
     operands: '[path]',
     group: 'Operate',

@@ -30,6 +30,7 @@ export const READERS: Readonly<Record<string, () => Promise<CommandFileExports>>
   attach: () => import('./commands/attach.ts'),
   demo: () => import('./commands/demo.ts'),
   init: () => import('./commands/init.ts'),
+  trust: () => import('./commands/trust.ts'),
   man: () => import('./commands/man.ts'),
   completion: () => import('./commands/completion.ts'),
 }

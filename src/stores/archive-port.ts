@@ -108,6 +108,18 @@ export type BesideRequest = PartitionRequest & {
   readonly key: readonly string[]
 }
 
+/** Triggers and rules of a plain table that fire when rows are deleted or inserted, in words. */
+export type RowTriggers = {
+  /** Those that may change a row or keep it where it is. */
+  readonly changing: readonly string[]
+  /** Those that do something else. */
+  readonly firing: readonly string[]
+  /** Whether none of them fires in transactions that take archived rows out or bring them back. */
+  readonly quiet: boolean
+  /** What to do about those that may change a row, as a hint. */
+  readonly remedy: string
+}
+
 export type Inheritance = { readonly parents: readonly TableName[]; readonly heirs: readonly TableName[] }
 
 /** Partitions of one system that are tables. Every change and its closing are one transaction. */

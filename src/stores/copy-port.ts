@@ -12,7 +12,7 @@ import type { SchemaObject } from '../model/copy/schema-object.ts'
 import type { ColumnSequence } from '../model/copy/sequence.ts'
 import type { SluiceError } from '../shared/errors.ts'
 import type { LetterCase } from '../shared/name-pattern.ts'
-import type { PartitionStore, PeriodStore, ReferrerStore, RemoveRequest, StepEnd } from './archive-port.ts'
+import type { PartitionStore, PeriodStore, ReferrerStore, RemoveRequest, RowTriggers, StepEnd } from './archive-port.ts'
 import type { BesideStore } from './beside-port.ts'
 import type { DecommissionStore } from './decommission-port.ts'
 import type { Cdc, ChangeSource, ChangeTarget } from './follow-port.ts'
@@ -58,6 +58,8 @@ export type StoreAbilities = {
   readonly frames: readonly FrameFormat[]
   /** Most bytes of one value. */
   readonly maxValueBytes: number
+  /** How long what passes by itself is tried again, ms: `retry_seconds` of its URL. Absent where a URL has no such parameter. */
+  readonly retryMs?: number
   /** Requests, and the seconds they may be spread over, before the service blocks its caller. */
   readonly requests?: { readonly most: number; readonly seconds: number }
   /** What a service takes from those who use it by some plan of payment. */
@@ -144,6 +146,8 @@ export interface CopyStore extends AsyncDisposable {
   origin?(signal: AbortSignal): Promise<Origin>
   /** Partitions that are tables of their own, of stores that have such. */
   partitions?(): PartitionStore
+  /** Triggers and rules that fire when rows of a plain table are deleted or inserted, of stores whose rows can be archived. */
+  rowTriggers?(table: TableName, signal: AbortSignal): Promise<RowTriggers>
   /** What it takes to partition a table that is not, of stores that can tell. */
   partitionPlan?(): PartitionPlanStore
   /**

@@ -76,6 +76,8 @@ export type CatalogOptions = {
   readonly patienceMs?: number
   /** How many threads the database works with, of systems whose `catalog` has `threads`. */
   readonly threads?: number
+  /** It changes rights alone, and no row: tables of other roles run nothing for that. */
+  readonly rightsOnly?: true
 }
 
 export type CatalogDeclaration = {

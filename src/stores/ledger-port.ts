@@ -16,6 +16,11 @@ export interface LedgerDatabase extends AsyncDisposable {
    */
   batch(statements: readonly Statement[]): Promise<readonly (readonly SqlRow[])[]>
   /**
+   * Of a server where tables of other roles run code of theirs.
+   * @throws SluiceError TABLE_REFUSED where one of the tables is there and may not be written to
+   */
+  refuseStrangers?(names: readonly string[]): Promise<void>
+  /**
    * What brings tables of before, of those named that are there, to the character set and collation that tables get now, which hold every name
    * and tell names apart by their bytes; of databases that may have made them otherwise. Each statement may run twice.
    */

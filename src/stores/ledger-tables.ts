@@ -21,12 +21,13 @@ export function isOwnLedgerTable({ table, columns }: Pick<TableSpec, 'table' | '
 /**
  * Looks at every table of the database that has a name of the ledger's, before any of them is made or altered. One statement, which changes nothing.
  * @param names of the tables; all of the ledger's without it
- * @throws SluiceError TABLE_REFUSED where one of them is a user's own
+ * @throws SluiceError TABLE_REFUSED where one of them is a user's own, or belongs to a role that this login does not trust
  */
 export async function refuseForeignTables(
   database: LedgerDatabase,
   names: readonly string[] = [...NAMES],
 ): Promise<void> {
+  await database.refuseStrangers?.(names)
   const found = await columnsOf(database, names)
   for (const name of names) refuseForeign(name, found.get(name) ?? new Set())
 }

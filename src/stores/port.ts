@@ -84,6 +84,11 @@ export interface SqlDatabase extends SqlReader, AsyncDisposable {
   readonly explains: string
   /** What statements can name, for whoever types one. */
   relations(): Promise<readonly KnownRelation[]>
+  /**
+   * Of a server where tables of other roles run code of theirs; asked before the first write by itself.
+   * @throws SluiceError TABLE_REFUSED where one of the tables is there and may not be written to
+   */
+  refuseStrangers?(names: readonly string[]): Promise<void>
   /** Takes a lock at once or returns null when another session holds it. Absent where the store has no sessions that the server watches. */
   lock?(name: string): Promise<SessionLock | null>
   /** Milliseconds since the epoch by the database's own clock. */

@@ -60,7 +60,7 @@ describe('the list of operations', () => {
     const started = new Set(KINDS.map(commandNameOf))
     const own = OWN_COMMANDS.map(({ name }) => name)
     const names = COMMANDS.map(({ name }) => name)
-    expect(own).toEqual(['ctl', 'attach', 'init', 'demo', 'man', 'completion'])
+    expect(own).toEqual(['ctl', 'attach', 'init', 'trust', 'demo', 'man', 'completion'])
     expect([...started, ...own].toSorted()).toEqual(names.toSorted())
     expect(new Set(names).size).toBe(names.length)
   })

@@ -112,6 +112,23 @@ describe.skipIf(!POSTGRES_OWN)(`a server that dies${POSTGRES_OWN ? '' : ` (skipp
     await expectNextDoesTheRest(done)
   })
 
+  test.runIf(process.env['SLUICE_TEST_ALL'])(
+    'the target is away for 45 seconds: the run goes on by itself',
+    { timeout: 180_000 },
+    async () => {
+      const done = await room('target', 'connect_timeout=5')
+      const away = async (): Promise<void> => {
+        await server.kill9()
+        await sleep(45_000)
+        await server.restart()
+      }
+      const ran = await disturbed(done, 4, away)
+      expectHonest(ran)
+      expect(ran.finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS) } })
+      await expectDone(done)
+    },
+  )
+
   // The patience of a run is longer than that of a test.
   test.runIf(process.env['SLUICE_TEST_ALL'])(
     'the target stays away for longer than anybody waits: the run says so, and the next one does the rest',

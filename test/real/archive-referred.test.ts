@@ -37,6 +37,23 @@ describe.skipIf(noPostgres !== '')(`partitions of PostgreSQL${noPostgres}`, { ti
     )
     return { place, archived, commands: commandsOf(archived) }
   }
+  test('a restore names the row that its rows refer to and that is gone', async () => {
+    const { place, commands } = await withPhotos('NO ACTION')
+    await place.sql(
+      'CREATE TABLE owners (id bigint PRIMARY KEY)',
+      `INSERT INTO owners SELECT id FROM ${TABLE}`,
+      `ALTER TABLE ${TABLE} ADD FOREIGN KEY (id) REFERENCES owners`,
+    )
+    const { drop, restore, run } = commands
+    expect((await perform(only(run, '2020-Q1'))).finished).toMatchObject({ exitCode: 0 })
+    expect((await perform(only(drop, '2020-Q1'))).finished).toMatchObject({ exitCode: 0 })
+    await place.sql('DELETE FROM owners WHERE id = 3')
+    const refused = await perform(only(restore, '2020-Q1'))
+    expect(refused.finished.error?.hint).toContain('refer to a row that is gone')
+    await place.sql('INSERT INTO owners VALUES (3)')
+    expect((await perform(only(restore, '2020-Q1'))).finished).toMatchObject({ exitCode: 0 })
+  })
+
   const photos = (place: Place) => place.rows('SELECT id, b_id FROM photos ORDER BY id')
 
   test.each(['native', 'divided'] as const)(

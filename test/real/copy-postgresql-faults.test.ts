@@ -242,11 +242,8 @@ describe.skipIf(!POSTGRES_OWN)('copies from and to a PostgreSQL that fails (need
     test('is refused behind a pooler that lends sessions by the transaction', async () => {
       await using pooler = await startTransactionPooler(server.port)
       const url = server.url('faults').replace(`:${server.port}/`, `:${pooler.port}/`)
-      await using pooled = await openPostgresCopy(`${url}?sslmode=disable`)
       const refused = { code: 'CONNECT_FAILED', message: expect.stringMatching(/pooler/) }
-      await expect(pooled.source(SIGNAL)).rejects.toMatchObject({ ...refused, kind: 'source' })
-      await using told = await openPostgresCopy(`${server.url('faults')}?prepare=off`)
-      await expect(told.source(SIGNAL)).rejects.toMatchObject(refused)
+      await expect(openPostgresCopy(`${url}?sslmode=disable`)).rejects.toMatchObject(refused)
     })
   })
 

@@ -341,6 +341,20 @@ describe(`PostgreSQL${noPostgres}`, { skip: !POSTGRES_AVAILABLE, timeout: 120_00
     expect(denied.finished.error?.hint).toContain(owner)
     expect(denied.statements).toEqual([])
   })
+
+  test('a right that the server withholds with a warning alone is not called granted', async () => {
+    const { name, url } = await place()
+    const [admin, other] = [await login('admin'), await login('other')]
+    await sql(server.url(name), `CREATE SCHEMA lake; GRANT USAGE, CREATE ON SCHEMA lake TO ${quoted(admin)}; GRANT CONNECT ON DATABASE ${quoted(name)} TO ${quoted(admin)}`)
+    const denied = await perform(grantsOf(url(admin), 'admin', other))
+    expect(denied.finished.error).toMatchObject({
+      code: 'TARGET_DENIED',
+      message: 'this login may not give these rights',
+    })
+    expect(denied.statements).toEqual([])
+    const given = `SELECT pg_catalog.has_schema_privilege('${other}', 'lake', 'CREATE') AS given`
+    expect(await sql(server.url(name), given)).toEqual([{ given: false }])
+  })
 })
 
 describe(`MariaDB${noMariadb}`, { skip: !MARIADB_AVAILABLE, timeout: 120_000 }, () => {

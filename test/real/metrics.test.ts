@@ -2,10 +2,10 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer, request } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { openMetrics } from '../../src/engine/metrics/open-metrics.ts'
 import { runOperation } from '../../src/engine/run.ts'
 import type { Event } from '../../src/model/event.ts'
@@ -37,9 +37,10 @@ async function scrape(url: string): Promise<ReadonlyMap<string, Family>> {
   return readExposition(await answer.text())
 }
 
-function asked(url: string, method: string): Promise<number | undefined> {
+function asked(url: string, method: string, host?: string): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
-    const sent = request(url, { method, agent: false }, (answer) => {
+    const headers = host === undefined ? {} : { host }
+    const sent = request(url, { method, agent: false, headers }, (answer) => {
       answer.resume()
       resolve(answer.statusCode)
     })
@@ -54,6 +55,16 @@ test('of a copy agree with its totals, while it runs and at its end, and the nam
   expect(await asked(metrics.url.replace('/metrics', '/'), 'GET')).toBe(404)
   expect(await asked(`${metrics.url}/more`, 'GET')).toBe(404)
   expect(await asked(metrics.url, 'POST')).toBe(405)
+  const { port } = new URL(metrics.url)
+  for (const own of [`localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`, 'LOCALHOST', hostname()])
+    expect([own, await asked(metrics.url, 'GET', own)]).toEqual([own, 200])
+  // A page whose name was made to lead to this machine.
+  for (const other of [`rebound.example:${port}`, 'localhost.rebound.example', '127.0.0.1.rebound.example', 'x'])
+    expect([other, await asked(metrics.url, 'GET', other)]).toEqual([other, 421])
+  vi.stubEnv('SLUICE_METRICS_NAMES', 'metrics.example, X')
+  expect(await asked(metrics.url, 'GET', `metrics.example:${port}`)).toBe(200)
+  expect(await asked(metrics.url, 'GET', 'x')).toBe(200)
+  vi.unstubAllEnvs()
   const target = await makePlace('duckdb', folder)
   const operation = copyOf({ ...target, url: `sqlite:///${source}` }, target, HOSTILE, { workers: 1, chunkRows: 2000 })
   const scrapes: Promise<readonly [events: number, written: number, families: ReadonlyMap<string, Family>]>[] = []

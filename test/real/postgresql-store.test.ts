@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openPostgres } from '../../src/stores/postgresql/sql-database.ts'
@@ -389,6 +392,23 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
         reason: expect.stringContaining('none was given') as string,
         hint: expect.stringContaining('PGPASSWORD') as string,
       })
+    })
+
+    test('reads the password file at each connect: a password is changed while a program runs', async () => {
+      const folder = mkdtempSync(path.join(tmpdir(), 'sluice-pgpass-'))
+      const PGPASSFILE = path.join(folder, 'pgpass')
+      const change = async (password: string): Promise<void> => {
+        await database.write((t) => t.script(`ALTER ROLE rotated PASSWORD '${password}'`))
+        writeFileSync(PGPASSFILE, `*:*:*:rotated:${password}\n`, { mode: 0o600 })
+      }
+      await database.write((t) => t.script('CREATE ROLE rotated LOGIN'))
+      await change('first')
+      await using open = await openPostgres(server.url('store', 'rotated', ''), 'read', { environment: { PGPASSFILE } })
+      const [[pid]] = (await open.all('SELECT pg_backend_pid()')) as [[number]]
+      await change('second')
+      await database.all('SELECT pg_terminate_backend(?)', [pid])
+      expect(await open.all('SELECT 1')).toEqual([[1]])
+      rmSync(folder, { recursive: true })
     })
 
     test('with an unknown database or host fails at once', async () => {

@@ -542,6 +542,23 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     }
   })
 
+  test('a slot that works again has no error of its turn before', async () => {
+    await using queue = await openQueue(stage.urlOf(stage.queue, 'queue'), 'work', 2)
+    const words = { kind: 'copy', commandLine: 'sluice copy', program: 'none', actor: 'me', host: 'here' }
+    const none = { source: null, target: null, queue: null, mark: null }
+    const slots = [{ about: '' }]
+    await queue.submit({ runId: '90', takesTurns: true, operation: {}, stores: [], slots, ...words, ...none })
+    const worker = queue.worker({ workerId: 'a90', host: 'here', pid: 1, program: 'none', concurrency: 1, queues: [] })
+    const errors = async (): Promise<unknown> => (await queue.slots('90')).map(({ error }) => error?.code ?? null)
+    const first = await worker.claim({ runId: '90', no: 1 })
+    if (first === null) throw new Error('no slot')
+    const error = { code: 'CONNECT_FAILED', message: 'away', retryable: true } as const
+    await worker.release(first, { left: 'rest', exitCode: 4, error })
+    expect(await errors()).toEqual(['CONNECT_FAILED'])
+    await worker.claim({ runId: '90', no: 1 })
+    expect(await errors()).toEqual([null])
+  })
+
   test('a database without a queue stays without one where somebody steers, and a role without rights is told so', async () => {
     await stage.ask(stage.data, 'other', `DROP ROLE IF EXISTS poor; CREATE ROLE poor LOGIN PASSWORD 'poor-word'`)
     const url = new URL(stage.data.url('other'))

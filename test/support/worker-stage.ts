@@ -2,6 +2,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { trustFile } from '../../src/cli/trust.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { openQueue } from '../../src/engine/distributed/queues.ts'
@@ -109,7 +110,7 @@ export class WorkerStage implements AsyncDisposable {
     for (const name of ['source', 'target', 'other']) await data.createDatabase(name)
     await queue.createDatabase('queue')
     const stage = new WorkerStage(folder, data, queue, stores)
-    stage.#config(folder, {})
+    stage.#config(folder, {}, 'desk')
     return stage
   }
 
@@ -163,7 +164,7 @@ export class WorkerStage implements AsyncDisposable {
     const name = host ?? `host${(this.#hosts += 1)}`
     const folder = path.join(this.folder, name)
     mkdirSync(folder, { recursive: true })
-    this.#config(folder, stores)
+    this.#config(folder, stores, name)
     const first = path.join(folder, 'first.mjs')
     const isFirst = hourAhead || preload !== undefined
     if (isFirst) writeFileSync(first, preload ?? HOUR_AHEAD)
@@ -237,7 +238,8 @@ export class WorkerStage implements AsyncDisposable {
     return { ...cleanEnv(), XDG_STATE_HOME: own, XDG_RUNTIME_DIR: own, HOME: own }
   }
 
-  #config(folder: string, other: Readonly<Record<string, string>>): void {
+  /** A config file that the user of that host has trusted. */
+  #config(folder: string, other: Readonly<Record<string, string>>, host: string): void {
     const stores = {
       shop: this.urlOf(this.data, 'source'),
       cold: this.urlOf(this.data, 'target'),
@@ -246,7 +248,9 @@ export class WorkerStage implements AsyncDisposable {
       ...other,
     }
     const lines = Object.entries(stores).map(([name, url]) => `  ${name}: ${JSON.stringify(url)}`)
-    writeFileSync(path.join(folder, 'sluice.yaml'), ['stores:', ...lines, 'connect: queue', ''].join('\n'))
+    const file = path.join(folder, 'sluice.yaml')
+    writeFileSync(file, ['stores:', ...lines, 'connect: queue', ''].join('\n'))
+    trustFile(file, this.#env(host))
   }
 }
 

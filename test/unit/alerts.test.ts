@@ -89,6 +89,36 @@ function isAlive(pid: number): boolean {
   }
 }
 
+test('a webhook that sends on to another host fails, and that host gets nothing', async () => {
+  let reached = 0
+  const other = createServer((_, response) => {
+    reached++
+    response.writeHead(204).end()
+  })
+  await new Promise<void>((ready) => other.listen(0, '127.0.0.1', ready))
+  const { port: otherPort } = other.address() as AddressInfo
+  const server = createServer((request, response) => {
+    request.resume()
+    const status = Number(request.url?.slice(1))
+    response.writeHead(status, { location: `http://127.0.0.1:${otherPort}/` }).end()
+  })
+  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
+  const { port } = server.address() as AddressInfo
+  const event: AlertEvent = { type: 'alert', cause: 'wal', state: 'raised', value: '11 GB', limit: '10 GB' }
+  try {
+    for (const status of [301, 302, 303, 307, 308]) {
+      const failed = await send(event, { webhook: `http://127.0.0.1:${port}/${status}`, run: '7', about: 'a -> b' })
+      expect(failed).toEqual([
+        `the webhook of the alert answered ${status}: it sends on to another URL, and none is followed`,
+      ])
+    }
+    expect(reached).toBe(0)
+  } finally {
+    server.close()
+    other.close()
+  }
+})
+
 test('a command and a webhook get them, and what fails there is told without the URL', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-alert-'))
   const bodies: unknown[] = []

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { MOST_ATTEMPTS } from '../../src/engine/copy/failure.ts'
+import { Attempts, retryMsOf } from '../../src/engine/copy/failure.ts'
 import { openPatiently, patiently } from '../../src/engine/copy/patience.ts'
 import { Views } from '../../src/engine/copy/views.ts'
 import type { EventBody } from '../../src/model/event.ts'
@@ -61,10 +61,37 @@ it('says where it failed and why, and again only where that is another cause', a
 
 it('patience has an end, and none after a stop', async () => {
   const stop = new AbortController()
-  const { seen, body } = failing('CONNECTION_LOST', MOST_ATTEMPTS, {})
+  const { seen, body } = failing('CONNECTION_LOST', 100, {})
   const emit = (): void => stop.abort(new SluiceError('STOPPED', 'asked'))
   await expect(patiently(body, { emit }, stop.signal)).rejects.toMatchObject({ code: 'STOPPED' })
   expect(seen.calls).toBe(1)
+})
+
+describe('attempts at one piece of work', () => {
+  /** Seconds until it is given up, where each attempt fails at once. */
+  function secondsUntilGivenUp(retryMs: number): { readonly seconds: number; readonly failures: number } {
+    let now = 0
+    const attempts = new Attempts(retryMs, { ticks: () => now })
+    for (let failures = 1; ; failures++) {
+      const waitMs = attempts.failed()
+      if (waitMs === null) return { seconds: now / 1000, failures }
+      now += waitMs
+    }
+  }
+
+  it('go on for the time of retries, whatever the pauses', () => {
+    for (let run = 0; run < 200; run++) expect(secondsUntilGivenUp(60_000).seconds).toBeGreaterThanOrEqual(60)
+  })
+
+  it('are at least eight, however short that time is', () => {
+    expect(secondsUntilGivenUp(0).failures).toBe(8)
+  })
+
+  it('take the longer time of both stores, and a minute where a URL has none', () => {
+    const store = (can: object): CopyStore => ({ can }) as unknown as CopyStore
+    expect(retryMsOf(store({ retryMs: 2000 }), store({ retryMs: 5000 }))).toBe(5000)
+    expect(retryMsOf(store({ retryMs: 2000 }), store({}))).toBe(60_000)
+  })
 })
 
 describe('a look at the source that is asked while a copy is planned', () => {

@@ -12,11 +12,11 @@ describe('a PostgreSQL URL', () => {
   test('is read in all its parts, percent signs decoded', () => {
     const url =
       'postgresql://the%40user:p%2F%3A%25@db.example.com:6000/a%20b?schema=x%20y&pool_size=7&retry_seconds=0&prepare=off'
+    expect(postgresSettings(url, NOTHING).password()).toBe('p/:%')
     expect(postgresSettings(url, NOTHING)).toMatchObject({
       host: 'db.example.com',
       port: 6000,
       user: 'the@user',
-      password: 'p/:%',
       database: 'a b',
       schema: 'x y',
       poolSize: 7,
@@ -24,8 +24,8 @@ describe('a PostgreSQL URL', () => {
       prepare: false,
       applicationName: 'sluice',
     })
+    expect(postgresSettings('postgres://u:a/b@c@h/d', NOTHING).password()).toBe('a/b@c')
     expect(postgresSettings('postgres://u:a/b@c@h/d', NOTHING)).toMatchObject({
-      password: 'a/b@c',
       host: 'h',
       user: 'u',
     })
@@ -40,11 +40,12 @@ describe('a PostgreSQL URL', () => {
     writeFileSync(file, '# comment\nother:*:*:*:no\nh:5432:d:a\\:b:s\\\\ecret\n*:*:*:*:any\n')
     const environment = { PGPASSFILE: file, PGHOST: 'h', PGUSER: 'a:b', PGDATABASE: 'd' }
     chmodSync(file, 0o600)
-    expect(postgresSettings('postgres://', environment)).toMatchObject({ user: 'a:b', password: 's\\ecret' })
-    expect(postgresSettings('postgres://x@/', environment).password).toBe('any')
-    expect(postgresSettings('postgres://x:y@/', environment).password).toBe('y')
+    expect(postgresSettings('postgres://', environment)).toMatchObject({ user: 'a:b' })
+    expect(postgresSettings('postgres://', environment).password()).toBe('s\\ecret')
+    expect(postgresSettings('postgres://x@/', environment).password()).toBe('any')
+    expect(postgresSettings('postgres://x:y@/', environment).password()).toBe('y')
     chmodSync(file, 0o644)
-    expect(postgresSettings('postgres://', environment).password).toBeNull()
+    expect(postgresSettings('postgres://', environment).password()).toBeNull()
   })
 
   test.each([

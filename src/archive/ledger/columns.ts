@@ -91,6 +91,8 @@ const PARTITIONS: Columns = {
   // Of a further part of a period: the name of its first part, and its number from 2 on; NULL for the first part.
   period: 'name',
   part: 'integer',
+  // Of a table partitioned by whole numbers: the kind of time that they are, or `name` where they are none and the partition was named; NULL otherwise, and where an older program took it.
+  chosen_by: 'name',
 }
 
 const HISTORY: Columns = {

@@ -60,7 +60,7 @@ export type Noted = {
 
 /** `period` and `part` of a further part of a period; absent for the first. */
 export type NewPartition = Pick<ArchivedPartition, 'label' | 'from' | 'to' | 'native'> &
-  Partial<Pick<ArchivedPartition, 'period' | 'part'>>
+  Partial<Pick<ArchivedPartition, 'period' | 'part' | 'chosenBy'>>
 
 const PARTITION = 'schema_name = ? AND table_name = ? AND partition_name = ?'
 
@@ -125,7 +125,7 @@ export class PartitionLedger {
    * @param before its owner as it was just read: nobody waits for one that has ended
    */
   async addPartition(
-    { label, from, to, native, period = label, part = 1 }: NewPartition,
+    { label, from, to, native, period = label, part = 1, chosenBy = null }: NewPartition,
     before: Holder | null = null,
   ): Promise<void> {
     const isNew = part > 1 && (await this.#heldFor(label)) === undefined
@@ -135,6 +135,7 @@ export class PartitionLedger {
       native_schema: native?.table.schema ?? null,
       native_table: native?.table.name ?? null,
       native_identity: native?.identity ?? null,
+      chosen_by: chosenBy,
     }
     await this.#add(
       'migration_archive_partitions',

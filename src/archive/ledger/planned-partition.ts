@@ -4,7 +4,7 @@ import type { ArchivedPartition } from './record.ts'
 
 /** A partition of which nothing was done yet. @param columns of its files, once there are any */
 export function plannedPartition(
-  { label, period = label, part = 1, from, to, native }: NewPartition,
+  { label, period = label, part = 1, from, to, native, chosenBy = null }: NewPartition,
   columns: readonly StoredColumn[],
 ): ArchivedPartition {
   return {
@@ -38,5 +38,6 @@ export function plannedPartition(
     expired: null,
     sweptMs: null,
     leaving: false,
+    chosenBy,
   }
 }

@@ -76,6 +76,8 @@ export type ArchivedPartition = {
   readonly sweptMs: number | null
   /** A detach that runs outside of any transaction was begun, or is about to be: whether its rows are in the table itself is said by the system alone. */
   readonly leaving: boolean
+  /** What whole numbers of a column were archived as: a kind of time, or `name`. Null for other columns, and where an older program archived them. */
+  readonly chosenBy: string | null
 }
 
 /** Whether its rows are no longer in the table itself: they are in the archive, in a table that has left it, or nowhere any more. */
@@ -269,6 +271,7 @@ const PARTITION = [
   'period',
   'part',
   'leaving',
+  'chosen_by',
 ]
 
 /** All as texts: no number of a ledger passes through one that rounds. */
@@ -347,6 +350,7 @@ function partitionOf(row: SqlRow, archive: StoredTable): ArchivedPartition {
     expired: expired === null ? null : { ms: expired, by: text('expired_by') ?? '' },
     sweptMs: number('swept_ms'),
     leaving: number('leaving') === 1,
+    chosenBy: text('chosen_by'),
   }
 }
 

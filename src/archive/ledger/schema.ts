@@ -12,8 +12,8 @@ import { ledgerDialect, type LedgerDialect } from '../../stores/ledger-dialect.t
 import { refuseForeignTables } from '../../stores/ledger-tables.ts'
 import { INDEXES, TABLES, type Columns } from './columns.ts'
 
-/** 1 is what programs made that wrote no version. From 8 on a table may be cut by values, whose bounds an older program would take for times. */
-export const ARCHIVE_LEDGER_VERSION = 8
+/** 1 is what programs made that wrote no version. From 8 on a table may be cut by values, whose bounds an older program would take for times; from 9 on by numbers that are no times. */
+export const ARCHIVE_LEDGER_VERSION = 9
 
 /**
  * Creates missing tables, and brings an older ledger to this version. A program that is killed meanwhile leaves the old version behind, and the next

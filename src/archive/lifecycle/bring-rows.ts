@@ -30,6 +30,7 @@ export async function bringRows(
   const into: Into = { table, shared: sharedAt(context, partition, place) }
   requireKey(context, into)
   const { store, interrupt } = context
+  const pastTriggers = (await store.rowTriggers?.(table.table, interrupt.abort))?.quiet === true
   const tell = progress(context, partition, 'restoring', proofOf(partition).rows)
   const target = store.target()
   const columns = sharedColumns(into.shared)
@@ -50,7 +51,7 @@ export async function bringRows(
       wanted = standing.flatMap(({ row, how }) => (how === 'changed' ? [] : [row]))
     }
     if (wanted.length > 0)
-      await bringSome(context, { partition, held }, { target, table, columns: kept }, wanted.map(written))
+      await bringSome(context, { partition, held }, { target, table, columns: kept, pastTriggers }, wanted.map(written))
     seen += BigInt(rows.length)
     tell(seen, 0n)
   }
@@ -72,12 +73,14 @@ type Written = {
   readonly target: CopyTarget
   readonly table: TableSpec
   readonly columns: readonly WriteColumn[]
+  /** Triggers of the table do not fire. */
+  readonly pastTriggers: boolean
 }
 
 async function bringSome(
   { ledger, interrupt, name }: ArchiveContext,
   { partition, held }: Work,
-  { target, table, columns }: Written,
+  { target, table, columns, pastTriggers }: Written,
   rows: readonly Row[],
 ): Promise<void> {
   const key = table.key.map((column) => columns.findIndex((one) => one.name === column))
@@ -92,6 +95,7 @@ async function bringSome(
       range: { by: 'keys', keys },
       onExisting: 'append',
       careful: false,
+      pastTriggers,
       cursor: null,
       signal: interrupt.abort,
     },

@@ -6,6 +6,7 @@ import type { ConfigDefaults } from '../config.ts'
 import type { ControlRequest } from '../ctl.ts'
 import type { Hours } from '../hours.ts'
 import type { InitRequest } from '../init/run-init.ts'
+import type { TrustRequest } from '../trust.ts'
 import type { ConfiguredStore } from '../named-stores.ts'
 import type { LifecycleStatusOperation } from '../../engine/operations/lifecycle-status/declaration.ts'
 import type { Operation } from '../../engine/operations/list.ts'
@@ -36,6 +37,7 @@ export type Request =
   /** A run of this machine is watched; the only one where none is named. */
   | { readonly kind: 'attach'; readonly run: string | null }
   | ({ readonly kind: 'init' } & InitRequest)
+  | ({ readonly kind: 'trust' } & TrustRequest)
   /** Runs of this machine are listed. */
   | { readonly kind: 'runs-here'; readonly limit: number }
   | { readonly kind: 'demo'; readonly lake: string | null; readonly folder: string }

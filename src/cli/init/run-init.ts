@@ -5,6 +5,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { ask } from '../confirm.ts'
 import type { Surroundings } from '../ports.ts'
 import type { Session } from '../session.ts'
+import { trustFile } from '../trust.ts'
 import { findPlaces, type Asked } from './found.ts'
 import { configText, lookAt } from './text.ts'
 
@@ -40,7 +41,10 @@ export async function runInit(
   }
   const isWanted =
     !dryRun && (!asks || /^y(?:es)?$/i.test((await ask(`Write ${file}? [y/N] `, session, surroundings)).trim()))
-  if (isWanted) writeNew(file, text)
+  if (isWanted) {
+    writeNew(file, text)
+    trustFile(file, surroundings.env)
+  }
   const [first] = found.places
   const next = first === undefined ? undefined : lookAt(first)
   session.emit({

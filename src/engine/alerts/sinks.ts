@@ -54,9 +54,13 @@ async function post(event: AlertEvent, { webhook, run, about }: AlertSinks): Pro
       method: 'POST',
       headers: { 'content-type': 'application/json', ...(authorization === null ? {} : { authorization }) },
       body: JSON.stringify({ ...told, run, about }),
+      // Another host would get what was meant for the one that the user named.
+      redirect: 'manual',
       signal: AbortSignal.timeout(WEBHOOK_MS),
     })
     await answer.body?.cancel()
+    if (answer.status >= 300 && answer.status < 400)
+      return `the webhook of the alert answered ${answer.status}: it sends on to another URL, and none is followed`
     return answer.ok ? null : `the webhook of the alert answered ${answer.status}`
   } catch (error) {
     // The message of fetch may name the URL, which may hold a secret.

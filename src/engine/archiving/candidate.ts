@@ -2,7 +2,7 @@
 import type { NewPartition } from '../../archive/ledger/partition-ledger.ts'
 import type { Asked } from './asked.ts'
 import type { PartName } from './further-part.ts'
-import type { CalendarSpec } from '../calendar/calendar.ts'
+import type { CalendarSpec, Epoch } from '../calendar/calendar.ts'
 
 export type Wanted = {
   /** Only these; all when empty. */
@@ -10,6 +10,10 @@ export type Wanted = {
   /** The first day that is kept; null where nobody said how old a partition has to be. */
   readonly until: string | null
   readonly calendar: CalendarSpec
+  /** What whole numbers count since 1970, as it was asked for. */
+  readonly epoch?: Epoch | undefined
+  /** The log of the archive is cut by this column: its whole numbers are times, of the unit that their size says. */
+  readonly isLogged?: true
 }
 
 export type Candidate = Omit<NewPartition, keyof PartName> &

@@ -6,14 +6,15 @@ import type { CalendarSpec } from '../calendar/calendar.ts'
 import { boundsFor, periodOfBounds } from '../calendar/bounds.ts'
 import { periodOf } from '../calendar/period.ts'
 import { readValue, type ValueKind } from '../calendar/value-text.ts'
-import { columnNamed, valueKind } from './value-kind.ts'
+import { BY_NAME } from './number-kind.ts'
 import { isAsked } from './asked.ts'
 import type { Candidate, Wanted } from './candidate.ts'
 import type { PartName } from './further-part.ts'
 import { edgesWithin, NativeParts, type NativeName } from './native-parts.ts'
 
+/** @param kind of the values that bounds are; null where they are no times: then only what is named is due */
 export async function nativeCandidates(
-  { by, partitions }: NativePartitions,
+  { partitions, kind: time }: Pick<NativePartitions, 'partitions'> & { readonly kind: ValueKind | null },
   wanted: Wanted,
   { known, key }: { readonly known: readonly ArchivedPartition[]; readonly key: readonly string[] },
   { store, signal }: { readonly store: CopyStore; readonly signal: AbortSignal },
@@ -21,15 +22,15 @@ export async function nativeCandidates(
   const candidates: Candidate[] = []
   const names = new NativeParts(known, partitions)
   const labels = new Set<string>()
+  // Whole numbers stand in the same order as seconds.
+  const kind = time ?? 'epoch-seconds'
   for (const partition of partitions) {
-    const column = columnNamed(partition.table, by)
-    const kind = valueKind(partition.table, column, partition.to)
-    const label = labelOf(partition, wanted.calendar, kind, labels)
+    const label = labelOf(partition, wanted.calendar, time, labels)
     labels.add(label)
     const { name, ...others } = names.nameOf(partition, label, kind)
     const edges = others.across === null ? [] : edgesWithin(others.across, partition, kind)
     const named = isAsked(wanted.asked, name)
-    const standing = furtherOf(standingOf(partition, wanted, kind, named), name, { ...others, key, edges })
+    const standing = furtherOf(standingOf(partition, wanted, time, named), name, { ...others, key, edges })
     const counted = standing.status === 'due' ? await rowsOf(partition, store, signal) : null
     const rows = counted ?? partition.rows
     const empty = standing.status === 'due' && rows === 0n
@@ -41,11 +42,26 @@ export async function nativeCandidates(
       rows,
       estimated: counted === null,
       bytes: partition.bytes,
+      chosenBy: time === null ? BY_NAME : isEpoch(time) ? time : null,
       ...(partition.isDivided ? { isDivided: true } : {}),
       ...(empty ? { status: 'blocked', note: 'it holds no rows: detach and drop it by hand' } : standing),
     })
   }
-  return candidates
+  return wanted.asked.length > 0 || partitions.some(({ isDefault }) => isDefault) ? candidates : keepNewest(candidates)
+}
+
+/** The partition with the newest keys is where rows are written: without it and without a default partition the next INSERT fails. */
+function keepNewest(candidates: readonly Candidate[]): readonly Candidate[] {
+  const at = candidates.findLastIndex(({ rows, status }) => status !== 'blocked' || rows > 0n)
+  const newest = candidates[at]
+  if (newest?.status !== 'due') return candidates
+  const note =
+    'it holds the newest keys, and no default partition would take new rows: name it with --partition if nothing is written any more'
+  return candidates.with(at, { ...newest, status: 'blocked', note })
+}
+
+function isEpoch(kind: ValueKind): boolean {
+  return kind === 'epoch-seconds' || kind === 'epoch-milliseconds'
 }
 
 type Place = Pick<Candidate, 'status' | 'note'>
@@ -89,17 +105,17 @@ function furtherOf(
 function labelOf(
   { from, to, table }: NativePartition,
   calendar: CalendarSpec,
-  kind: ValueKind,
+  kind: ValueKind | null,
   taken: ReadonlySet<string>,
 ): string {
-  const period = periodOfBounds(calendar, from, to, kind)
+  const period = kind === null ? null : periodOfBounds(calendar, from, to, kind)
   return period === null || taken.has(period.label) ? table.table.name : period.label
 }
 
 function standingOf(
   partition: NativePartition,
   { asked, until, calendar }: Wanted,
-  kind: ValueKind,
+  kind: ValueKind | null,
   named: boolean,
 ): Pick<Candidate, 'status' | 'note'> {
   if (asked.length > 0 && !named) return { status: 'later' }
@@ -114,9 +130,9 @@ export function isOld(
   { to }: Pick<NativePartition, 'to'>,
   until: string | null,
   calendar: CalendarSpec,
-  kind: ValueKind,
+  kind: ValueKind | null,
 ): boolean {
-  if (until === null || to === null) return false
+  if (until === null || to === null || kind === null) return false
   const end = readValue(to, kind)
   const edge = readValue(
     boundsFor({ ...calendar, unit: 'day' }, periodOf({ ...calendar, unit: 'day' }, until), kind).from,

@@ -8,6 +8,7 @@ import {
 } from '../../archive/ledger/record.ts'
 import { BY_VALUE, isByValue } from '../../archive/ledger/by-value.ts'
 import { byPeriod, otherParts } from '../../archive/ledger/parts.ts'
+import { restoreCommand } from '../../archive/lifecycle/refusals.ts'
 import { partitionFolder } from '../../archive/log/data-path.ts'
 import { isAsText, storedTable, withNumbers, type ColumnChange } from '../../archive/types/index.ts'
 import type { StoredTable } from '../../model/archiving/stored-column.ts'
@@ -21,12 +22,14 @@ import { cutOff, parseAge } from '../calendar/age.ts'
 import { calendarText } from '../calendar/calendar-text.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec } from '../calendar/calendar.ts'
 import { resolve } from 'node:path'
+import type { ValueKind } from '../calendar/value-text.ts'
 import type { Candidate, Wanted } from './candidate.ts'
 import { askedFor, isAsked, isWanted, type Asked } from './asked.ts'
 import { nearestText } from './label-named.ts'
 import type { PartName } from './further-part.ts'
 import { defaultText } from './default-text.ts'
 import { nativeCandidates } from './native-candidates.ts'
+import { isMistaken, nativeKind, timelessError } from './number-kind.ts'
 import { standing, type PlannedPartition } from './planned-standing.ts'
 import { rangeCandidates } from './range-candidates.ts'
 import { heldBack, Referred } from './referred.ts'
@@ -53,6 +56,8 @@ export type PlannedArchive = {
   readonly unplaced: string | null
   /** Foreign keys that lead to the table. */
   readonly referred: Referred
+  /** Why an age says nothing of it, where one was given; null otherwise. */
+  readonly timeless: SluiceError | null
 }
 
 const DAY_MS = 86_400_000
@@ -89,12 +94,20 @@ export async function planArchive(
   const known = record?.partitions ?? []
   const asked = operation.partitions.map((text) => askedFor(calendar, text, known))
   const referred = await Referred.of(store, table.table, signal)
-  const { candidates, unplaced } = await candidatesOf(table, natives, timeColumn, { asked, until, calendar }, record, {
-    store,
-    referred,
-    signal,
+  const kind = natives === null ? null : nativeKind(table, natives, record, operation.epoch)
+  const { candidates, unplaced } = await candidatesOf(
+    table,
+    natives === null ? null : { ...natives, kind },
+    timeColumn,
+    { asked, until, calendar, epoch: operation.epoch },
+    record,
+    { store, referred, signal },
+  )
+  const partitions = merged(tableText(table.table), candidates, known, {
+    asked,
+    drop: operation.drop,
+    mistaken: (one) => isMistaken(one, natives, kind),
   })
-  const partitions = merged(candidates, known, asked, operation.drop)
   refuseUnknown(table, asked, partitions, [...known, ...candidates])
   return {
     table,
@@ -107,6 +120,10 @@ export async function planArchive(
     partitions,
     unplaced,
     referred,
+    timeless:
+      natives !== null && kind === null && until !== null && asked.length === 0
+        ? timelessError(table, natives.by)
+        : null,
   }
 }
 
@@ -295,15 +312,15 @@ function untilOf(
 
 async function candidatesOf(
   table: TableSpec,
-  natives: NativePartitions | null,
+  natives: (NativePartitions & { readonly kind: ValueKind | null }) | null,
   timeColumn: string | null,
-  { asked, until, calendar }: Omit<Wanted, 'calendar'> & { readonly calendar: CalendarSpec | null },
+  { asked, until, calendar, epoch }: Omit<Wanted, 'calendar'> & { readonly calendar: CalendarSpec | null },
   record: ArchiveRecord | null,
   around: { readonly store: CopyStore; readonly referred: Referred; readonly signal: AbortSignal },
 ): Promise<{ readonly candidates: readonly Candidate[]; readonly unplaced: string | null }> {
   if (calendar === null)
     return { candidates: await valueCandidates(table, timeColumn ?? '', asked, record, around), unplaced: null }
-  const wanted = { asked, until, calendar }
+  const wanted = { asked, until, calendar, epoch }
   if (natives === null) return await rangeCandidates(table, timeColumn, wanted, record, around)
   const known = record?.partitions ?? []
   return {
@@ -332,10 +349,18 @@ type Pair = Pick<PlannedPartition, 'candidate' | 'known'> & { readonly named: Pa
 
 /** Known ones by their bounds, a further part behind the others of its period, and last what is new. */
 function merged(
+  name: string,
   candidates: readonly Candidate[],
   known: readonly ArchivedPartition[],
-  asked: readonly Asked[],
-  drop: boolean,
+  {
+    asked,
+    drop,
+    mistaken,
+  }: {
+    readonly asked: readonly Asked[]
+    readonly drop: boolean
+    readonly mistaken: (one: ArchivedPartition) => boolean
+  },
 ): readonly PlannedPartition[] {
   const byLabel = new Map(candidates.map((candidate) => [candidate.label, candidate]))
   const labels = new Set(known.map(({ label }) => label))
@@ -358,7 +383,13 @@ function merged(
     .filter(({ named }) => isWanted(asked, named))
     .map(({ named, known: one, candidate }) => {
       const others = otherParts(named, parts.get(named.period) ?? [])
-      const status = standing(one, candidate, { others, asked, drop })
+      const status = standing(one, candidate, {
+        others,
+        asked,
+        drop,
+        mistaken: one !== null && mistaken(one),
+        restoreCommand: restoreCommand(name, named),
+      })
       return { label: named.label, candidate, known: one, ...status }
     })
 }

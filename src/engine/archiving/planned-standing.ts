@@ -22,13 +22,27 @@ type Around = {
   readonly others: readonly ArchivedPartition[]
   readonly asked: readonly Asked[]
   readonly drop: boolean
+  /** An older program took its numbers for times. */
+  readonly mistaken: boolean
+  /** `sluice restore` with the options that bring it back. */
+  readonly restoreCommand: string
 }
+
+const ON_ITS_WAY: ReadonlySet<ArchivedPartition['state']> = new Set([
+  'PLANNED',
+  'EXPORTING',
+  'EXPORTED',
+  'VERIFIED',
+  'PUBLISHED',
+  'DETACHING',
+  'FAILED',
+])
 
 /** What a run does with a partition, by what the ledger and the source have of it. */
 export function standing(
   known: ArchivedPartition | null,
   candidate: Candidate | null,
-  { others, asked, drop }: Around,
+  { others, asked, drop, mistaken, restoreCommand }: Around,
 ): Pick<PlannedPartition, 'status' | 'note'> {
   if (known === null) {
     // Somebody wanted the period to stay when this part was not there yet.
@@ -39,6 +53,12 @@ export function standing(
   // What has left its table goes on as far as the archive answers for it.
   if (known.held !== null && known.state !== 'DROPPED' && known.state !== 'EXPIRED' && !known.away && !known.leaving)
     return { status: 'held', note: known.held }
+  const mistake = `an older sluice took its numbers for times: ${restoreCommand} brings it back; where they are times, say --epoch s or ms`
+  if (mistaken && ON_ITS_WAY.has(known.state) && !known.away && !known.leaving && !isAsked(asked, known))
+    return {
+      status: 'blocked',
+      note: 'an older sluice took its numbers for times, and had begun to archive it: it stays, unless --partition names it',
+    }
   const leaving = known.leaving ? 'its detach was begun: the next run ends it once nobody reads it any more' : null
   if (leaving !== null && known.error === null) return { status: 'resume', note: leaving }
   const note = known.error === null ? {} : { note: `${known.error.code}: ${known.error.message}` }
@@ -54,6 +74,7 @@ export function standing(
     case 'DETACHED':
       if (known.restoring)
         return { status: 'blocked', note: `rows are being brought back: the same restore goes on with it` }
+      if (mistaken) return { status: drop ? 'blocked' : 'done', note: mistake }
       if (drop && known.graceOver) return { status: 'drop', ...note }
       return { status: 'done', ...graceLeft(known, drop), ...note }
     case 'RESTORED':

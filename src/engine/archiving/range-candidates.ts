@@ -1,7 +1,7 @@
 /** Ranges of time of a plain table, as candidates for the archive. */
 import type { ArchiveRecord } from '../../archive/ledger/record.ts'
-import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
-import { SluiceError } from '../../shared/errors.ts'
+import { tableText, type Column, type TableSpec } from '../../model/copy/column-type.ts'
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
 import { boundsFor } from '../calendar/bounds.ts'
 import type { CalendarSpec } from '../calendar/calendar.ts'
@@ -11,6 +11,7 @@ import type { Candidate, Wanted } from './candidate.ts'
 import { latePeriods, lateText, partFor } from './further-part.ts'
 import type { PeriodLook } from './period-rows.ts'
 import { nearestText } from './label-named.ts'
+import { timeKind } from './number-kind.ts'
 import { columnNamed, valueKind } from './value-kind.ts'
 
 /** @throws SluiceError BAD_FLAG where nobody said which column is the time */
@@ -33,8 +34,21 @@ export async function rangeCandidates(
   const column = columnNamed(table, timeColumn)
   const extent = await store.timeExtent?.(table, column, signal)
   const { low, high, nulls, unreal = 0n } = extent ?? { low: null, high: null, nulls: 0n }
-  const kind = valueKind(table, column, high)
-  const { calendar, asked, until } = wanted
+  const { calendar, asked, until, epoch } = wanted
+  const kind =
+    wanted.isLogged === true
+      ? valueKind(table, column, high)
+      : timeKind(table, column, { epoch, bounds: await ownBounds(store, table, column, signal), record })
+  if (kind === null) {
+    throw new SluiceError(
+      'BAD_FLAG',
+      `${tableText(table.table)}.${timeColumn} holds whole numbers, and nothing says that they are times`,
+      {
+        where: tableText(table.table),
+        hint: 'say --epoch s or --epoch ms where they count seconds or milliseconds since 1970; otherwise name another column with --by, or make each value a partition with --by-value',
+      },
+    )
+  }
   const named = [...new Set(asked.map(({ period }) => period))].map((label) => periodNamed(calendar, label, record))
   const periods: readonly Period[] =
     named.length > 0 ? named : until === null ? [] : [...duePeriods(calendar, low, kind, until)]
@@ -69,6 +83,7 @@ export async function rangeCandidates(
     candidates.push({
       ...part,
       ...boundsFor(calendar, period, kind),
+      chosenBy: column.type.kind === 'int' ? kind : null,
       native: null,
       rows,
       estimated: false,
@@ -81,6 +96,23 @@ export async function rangeCandidates(
     (text) => text !== null,
   )
   return { candidates, unplaced: unplaced.length === 0 ? null : unplaced.join('; ') }
+}
+
+/** Bounds of partitions that the system keeps inside of one table, where they are ranges of whole numbers of this column. */
+async function ownBounds(
+  store: CopyStore,
+  { table }: TableSpec,
+  { name, type }: Column,
+  signal: AbortSignal,
+): Promise<readonly (string | null)[]> {
+  if (type.kind !== 'int') return []
+  try {
+    const ranged = await store.maintenance?.().look(table, false, signal)
+    return ranged?.column.name === name ? ranged.partitions.flatMap(({ from, to }) => [from, to]) : []
+  } catch (thrown) {
+    if (asSluiceError(thrown).code !== 'UNSUPPORTED_TYPE') throw thrown
+    return []
+  }
 }
 
 /** Periods whose late rows nobody has counted; null where all were. */

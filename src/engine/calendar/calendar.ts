@@ -3,6 +3,10 @@
 export const CALENDAR_UNITS = ['quarter', 'month', 'week', 'day', 'year'] as const
 export type CalendarUnit = (typeof CALENDAR_UNITS)[number]
 
+/** As `--epoch` takes it: whole numbers are seconds or milliseconds since 1970. */
+export const EPOCHS = ['s', 'ms'] as const
+export type Epoch = (typeof EPOCHS)[number]
+
 export type CalendarSpec = {
   readonly unit: CalendarUnit
   /** 1 to 12: the first month of a year, and so of its first quarter. */

@@ -66,6 +66,8 @@ export type TableContext = {
   /** As in `ChunkRequest`. */
   readonly pastTriggers?: true
   readonly emit: CopyRun['emit']
+  /** As of `Attempts`. */
+  readonly retryMs: number
   readonly signal: AbortSignal
 }
 

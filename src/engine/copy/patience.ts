@@ -3,11 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
 import type { Emit } from '../../model/event.ts'
-import { isPressure, MOST_ATTEMPTS, pauseAfter } from './failure.ts'
+import { Attempts, isPressure } from './failure.ts'
 import { ToldFailures } from './told-failures.ts'
 
-/** Whose work it is: told with what is tried again. */
-export type Told = { readonly name?: string; readonly emit: Emit<'log'> }
+/**
+ * Whose work it is, for the events of its retries.
+ * @property retryMs as of `Attempts`
+ */
+export type Told = { readonly name?: string; readonly emit: Emit<'log'>; readonly retryMs?: number }
 
 /**
  * @param body may be run again whatever became of it
@@ -17,21 +20,23 @@ export type Told = { readonly name?: string; readonly emit: Emit<'log'> }
  */
 export async function patiently<T>(
   body: () => Promise<T>,
-  { name, emit }: Told,
+  { name, emit, retryMs }: Told,
   stop: AbortSignal,
   passes: (error: SluiceError) => boolean = ({ retryable }) => retryable,
 ): Promise<T> {
   const failures = new ToldFailures(emit, name)
-  for (let attempt = 1; ; attempt++) {
+  const attempts = new Attempts(retryMs)
+  for (;;) {
     try {
       const done = await body()
       failures.passed('it goes on')
       return done
     } catch (thrown) {
       const error = asSluiceError(thrown)
-      if (!passes(error) || attempt >= MOST_ATTEMPTS) throw thrown
+      const waitMs = passes(error) ? attempts.failed() : null
+      if (waitMs === null) throw thrown
       failures.failed(error, 'trying again')
-      await sleep(pauseAfter(attempt), undefined, { signal: stop }).catch(() => undefined)
+      await sleep(waitMs, undefined, { signal: stop }).catch(() => undefined)
       throwIfAborted(stop)
     }
   }

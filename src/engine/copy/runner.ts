@@ -9,7 +9,7 @@ import type { SourceView } from '../../stores/copy-port.ts'
 import { spanOf, tallyOf } from './chunk-events.ts'
 import type { TableContext } from './context.ts'
 import { copyChunk, notEmpty, tooManyAside, type ChunkProgress, type ChunkResult } from './copy-chunk.ts'
-import { failureKind, isPressure, MOST_ATTEMPTS, pauseAfter, yieldedText } from './failure.ts'
+import { Attempts, failureKind, isPressure, pauseAfter, yieldedText } from './failure.ts'
 import type { Part } from './ledger/claim-search.ts'
 import { linked } from './linked.ts'
 import { retryFailed } from './retry-failed.ts'
@@ -155,8 +155,7 @@ class Worker {
     })
     context.periods?.progress.began(claim.range)
     let careful = false
-    // Attempts that failed by a fault. That others wanted a table says nothing of the next attempt.
-    let faults = 0
+    const attempts = new Attempts(context.retryMs, clock)
     for (let attempt = 1; ; attempt++) {
       let view: SourceView | null = null
       try {
@@ -181,15 +180,14 @@ class Worker {
           continue
         }
         const yielded = view === null ? null : yieldedText(error)
-        if (yielded === null) faults++
-        if (kind === 'table' || kind === 'row' || faults >= MOST_ATTEMPTS)
-          return await this.#giveUp(table, claim, kind, error)
+        // A table that another session wanted is no fault: it says nothing of the next attempt.
+        const waitMs = yielded === null ? attempts.failed() : pauseAfter(1)
+        if (kind === 'table' || kind === 'row' || waitMs === null) return await this.#giveUp(table, claim, kind, error)
         if (error.kind === 'source' && view !== null) {
           if (context.only !== null) return await this.#giveUp(table, claim, 'table', blocksLost(context, error))
           // All chunks of a view that was let go end with it: one of them says so.
           if ((await context.views.renew(view)) && yielded !== null) this.#note(table, yielded)
         }
-        const waitMs = pauseAfter(Math.max(1, faults))
         if (isPressure(error)) context.throttle.pressed(error.message)
         emit({
           type: 'chunk.retried',

@@ -18,6 +18,7 @@ import type { RunLedger } from './ledger/runs.ts'
 import { CLOSED } from './ledger/stored-chunk.ts'
 import { AT_ONCE } from './look/look.ts'
 import { isRanged } from './look/ranged.ts'
+import { retryMsOf } from './failure.ts'
 import { patiently } from './patience.ts'
 import { PeriodProgress } from './period-progress.ts'
 import { tableAt, type PlannedCopy, type PlannedTable } from './plan/plan-copy.ts'
@@ -88,6 +89,7 @@ export async function startTable(one: PlannedTable, planned: PlannedCopy, around
       ? { pastTriggers: true as const }
       : {}),
     emit: run.emit,
+    retryMs: retryMsOf(around.from, planned.to),
     signal: run.interrupt.abort,
   }
   try {

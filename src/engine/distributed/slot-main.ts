@@ -32,8 +32,11 @@ const control: RunControl = {
 const alerts = new SlotAlerts((alert) => tell({ alert }))
 const order = await new Promise<SlotOrder>((resolve) => {
   process.on('message', (message: ToSlot) => {
-    if ('order' in message) resolve(message.order)
-    else if ('wish' in message) heed(message.wish)
+    if ('order' in message) {
+      // Before the promise goes on: a request of the first beat may arrive together with the order, and is newer than the order's.
+      for (const wish of message.order.wishes) heed(wish)
+      resolve(message.order)
+    } else if ('wish' in message) heed(message.wish)
     else if ('alert' in message) alerts.hear(message.alert)
     else if ('stop' in message) interrupter.requestStop()
     else interrupter.requestAbort()
@@ -44,7 +47,6 @@ process.on('disconnect', () => interrupter.requestStop(new SluiceError('STOPPED'
 // A terminal sends its signals to all of its programs; the worker says what is to be done.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
 
-for (const wish of order.wishes) heed(wish)
 const operation = withOwnUrls(order.operation as Operation, order.stores)
 const secrets = order.stores.flatMap(({ url }) => secretsOfUrl(url))
 const { turnMs, book, sharedRun, onCall } = order

@@ -6,7 +6,7 @@ import { parseCatalogUrl, type CatalogUrl } from '../catalog-url.ts'
 import { openCatalogDatabase } from '../registry.ts'
 import { systemOf } from '../systems.ts'
 import { examineCatalog } from './catalog.ts'
-import { ok, type Verdict } from '../../model/verdict.ts'
+import { ok, warn, type Verdict } from '../../model/verdict.ts'
 import type { Examination } from './examination.ts'
 import { examineFile } from './local-file.ts'
 import { examineNetwork } from './network.ts'
@@ -37,6 +37,7 @@ export async function examineDatabase(examination: Examination, url: string, run
   try {
     if (server !== undefined && !(await examineServer(examination, database, server, run))) return
     await examineCatalog(examination, database)
+    if (server !== undefined) await examination.check(AREA, 'archives', (signal) => archivesVerdict(url, signal))
   } finally {
     await closed(database)
   }
@@ -78,6 +79,15 @@ async function examineServer(
   ]
   for (const [name, look] of looks) if ((await examination.check(AREA, name, look)).late) return false
   return true
+}
+
+/** Partitions that an older version took out of tables of serial ids; null where there are none. */
+async function archivesVerdict(url: string, signal: AbortSignal): Promise<Verdict | null> {
+  const { mistakenOf } = await import('../archiving/mistaken.ts')
+  const [first, ...others] = await mistakenOf(url, signal)
+  if (first === undefined) return null
+  const more = others.length === 0 ? '' : `; and of ${others.length} more tables`
+  return warn(`${first.message}${more}`, { hint: first.hint })
 }
 
 /** Connects and gives up within the time of a check. Every server that holds catalogs reads these parameters. */

@@ -1,6 +1,7 @@
 /** Answers `GET /metrics`, and nothing else. It never keeps the program alive, and no scrape holds up a run. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { isIP, type AddressInfo } from 'node:net'
+import { hostname } from 'node:os'
 import { SluiceError } from '../../shared/errors.ts'
 
 /** @property host null: this machine alone @property port 0: a free one */
@@ -57,7 +58,7 @@ async function listening(host: string, port: number, exposition: Exposition): Pr
       keepAliveTimeout: IDLE_MS,
       connectionsCheckingInterval: 1_000,
     },
-    (request, response) => void answer(request, response, exposition),
+    (request, response) => void answer(request, response, host, exposition),
   )
   server.maxConnections = MOST_CONNECTIONS
   // A scrape that is under way, or never ends, is nothing to wait for.
@@ -75,9 +76,16 @@ async function listening(host: string, port: number, exposition: Exposition): Pr
   return server
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, exposition: Exposition): Promise<void> {
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  named: string,
+  exposition: Exposition,
+): Promise<void> {
   response.on('error', () => undefined)
   request.resume()
+  if (!isOwnName(request, named))
+    return plain(response, 421, 'ask by an address of this machine or its name; SLUICE_METRICS_NAMES names more\n')
   const [path] = (request.url ?? '').split('?')
   if (path !== '/metrics') return plain(response, 404, 'only /metrics is here\n')
   if (request.method !== 'GET') return plain(response.setHeader('allow', 'GET'), 405, 'only GET is answered\n')
@@ -88,6 +96,23 @@ async function answer(request: IncomingMessage, response: ServerResponse, exposi
     plain(response, 500, 'the metrics cannot be told\n')
   }
 }
+
+/**
+ * Whether the Host header is an address, `localhost`, or a name that the system, the option or $SLUICE_METRICS_NAMES has for this machine. A page of a browser whose name was made to lead here
+ * (DNS rebinding) asks by a name of its own; it cannot ask by an address that is not that of its page.
+ */
+function isOwnName({ headers }: IncomingMessage, named: string): boolean {
+  const host = hostOf(headers.host ?? '')
+  const known = [named, 'localhost', hostname(), ...(process.env['SLUICE_METRICS_NAMES'] ?? '').split(',')]
+  return isIP(host) !== 0 || (host !== '' && known.some((own) => own.trim().toLowerCase() === host))
+}
+
+/** The host of `HOST:PORT`, in small letters and without the brackets of an IPv6 address. */
+const hostOf = (header: string): string =>
+  header
+    .toLowerCase()
+    .replace(/:\d*$/, '')
+    .replace(/^\[(.*)\]$/, '$1')
 
 function plain(response: ServerResponse, status: number, text: string): void {
   response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(text)

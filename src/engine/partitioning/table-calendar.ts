@@ -95,13 +95,20 @@ function longest(
 
 /** Whether days of a zone begin at all of their bounds: soon told, and most zones are none that could fit. */
 function beginDays(partitions: readonly RangePartition[], kind: ValueKind, zone: string): boolean {
-  return partitions.every(({ from, to }) =>
-    [from, to].every((bound) => {
-      const at = bound === null ? undefined : readValue(bound, kind)?.at
-      if (at === undefined || Math.abs(at) > LAST_DAY * MS_OF_DAY) return false
-      return wallClock(zone, at) % MS_OF_DAY === 0 || firstMoment(zone, dayAt(zone, at)) === at
-    }),
+  return allBeginDays(
+    partitions.flatMap(({ from, to }) => [from, to]),
+    kind,
+    zone,
   )
+}
+
+/** Whether each bound is one at which a day of the zone begins; an open one is none. */
+export function allBeginDays(bounds: readonly (string | null)[], kind: ValueKind, zone: string): boolean {
+  return bounds.every((bound) => {
+    const at = bound === null ? undefined : readValue(bound, kind)?.at
+    if (at === undefined || Math.abs(at) > LAST_DAY * MS_OF_DAY) return false
+    return wallClock(zone, at) % MS_OF_DAY === 0 || firstMoment(zone, dayAt(zone, at)) === at
+  })
 }
 
 /** The periods that all of them are; null where one is none. */

@@ -60,6 +60,7 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
       rowCondition: null,
       periods: null,
       referrers: null,
+      rowTriggers: null,
       maintenance: null,
       inPlace: null,
       decommission: null,

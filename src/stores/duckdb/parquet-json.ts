@@ -38,8 +38,8 @@ function valueSql(expression: string, column: ParquetColumn, binary: BinaryAs): 
   }
   if (type === 'FLOAT' || type === 'DOUBLE') {
     // Spark writes what JSON has no number for as text.
-    const odd = `CASE WHEN isnan(${expression}) THEN '"NaN"' WHEN ${expression} > 0 THEN '"Infinity"' ELSE '"-Infinity"' END`
-    return `CASE WHEN isfinite(${expression}) THEN CAST(${expression} AS VARCHAR) ELSE ${odd} END`
+    const odd = `WHEN isnan(${expression}) THEN '"NaN"' WHEN ${expression} > 0 THEN '"Infinity"' WHEN ${expression} < 0 THEN '"-Infinity"'`
+    return `CASE WHEN isfinite(${expression}) THEN CAST(${expression} AS VARCHAR) ${odd} END`
   }
   if (type === 'BLOB') {
     const text = binary === 'text' ? `decode(${expression})` : `base64(${expression})`

@@ -25,9 +25,15 @@ export type Connected = {
   readonly backend: Backend
   /** As `server_version_num`. */
   readonly version: number
+  /**
+   * Statements that put the settings on a transaction, where a pooler lends the server's process by the transaction: a SET of the session would reach the other
+   * clients of the pool. Null where the session has the settings.
+   */
+  readonly local: string | null
 }
 
 /**
+ * A connection with its settings. Nothing is set before it is known whether a pooler lends the server's process to others.
  * @param purpose `replication`: the server answers with a walsender, which takes statements in the simple protocol only
  * @throws SluiceError CONNECT_FAILED (retryable where the server may come up by itself), TLS_FAILED, TARGET_DENIED
  */
@@ -38,7 +44,7 @@ export async function connect(
 ): Promise<Connected> {
   const client = await connected(settings, purpose)
   try {
-    const server = await prepare(client, settings, mode)
+    const server = await prepare(client, settings, mode, purpose)
     return { client, socket: client.connection.stream, ...server }
   } catch (error) {
     void client.end().catch(() => undefined)
@@ -88,7 +94,7 @@ async function start(
     user: settings.user,
     database: settings.database,
     // The driver asks for a text, and would read the password file by itself, with a warning, where there is none.
-    password: settings.password ?? '',
+    password: settings.password() ?? '',
     application_name: settings.applicationName,
     ssl,
     types: TYPES,
@@ -121,27 +127,39 @@ async function prepare(
   client: Client,
   settings: PostgresSettings,
   mode: OpenMode,
-): Promise<Pick<Connected, 'backend' | 'version'>> {
+  purpose: Purpose,
+): Promise<Pick<Connected, 'backend' | 'version' | 'local'>> {
+  const { backend, version } = await serverOf(client, settings)
+  const isLent = await lends(client, settings, purpose, backend.pid)
+  const scope = isLent ? 'SET LOCAL' : 'SET'
   const statements = [
-    "SET client_encoding TO 'UTF8'",
-    "SET TimeZone TO 'UTC'",
-    'SET DateStyle TO ISO',
-    "SET bytea_output TO 'hex'",
-    'SET standard_conforming_strings TO on',
+    `${scope} client_encoding TO 'UTF8'`,
+    `${scope} TimeZone TO 'UTC'`,
+    `${scope} DateStyle TO ISO`,
+    `${scope} bytea_output TO 'hex'`,
+    `${scope} standard_conforming_strings TO on`,
     // Without a fraction the planner takes a cursor for a question whose first rows matter most.
-    'SET cursor_tuple_fraction TO 1',
-    `SET lock_timeout TO ${LOCK_TIMEOUT_MS}`,
-    `SET idle_in_transaction_session_timeout TO ${settings.frozenMs ?? 0}`,
+    `${scope} cursor_tuple_fraction TO 1`,
+    `${scope} lock_timeout TO ${LOCK_TIMEOUT_MS}`,
+    `${scope} idle_in_transaction_session_timeout TO ${settings.frozenMs ?? 0}`,
     // So that the locks of a client whose machine vanished do not outlive it for hours.
-    'SET tcp_keepalives_idle TO 30',
-    'SET tcp_keepalives_interval TO 10',
-    'SET tcp_keepalives_count TO 3',
-    ...(settings.statementTimeoutMs === null ? [] : [`SET statement_timeout TO ${settings.statementTimeoutMs}`]),
-    ...(settings.schema === null ? [] : [`SET search_path TO ${quoteName(settings.schema)}`]),
-    ...(settings.isDurable === true ? [durableSql('session')] : []),
-    ...(mode === 'read' ? ['SET default_transaction_read_only TO on'] : []),
+    `${scope} tcp_keepalives_idle TO 30`,
+    `${scope} tcp_keepalives_interval TO 10`,
+    `${scope} tcp_keepalives_count TO 3`,
+    ...(settings.statementTimeoutMs === null ? [] : [`${scope} statement_timeout TO ${settings.statementTimeoutMs}`]),
+    ...(settings.schema === null ? [] : [`${scope} search_path TO ${quoteName(settings.schema)}`]),
+    ...(settings.isDurable === true ? [durableSql(isLent ? 'transaction' : 'session')] : []),
+    ...(mode === 'read'
+      ? [isLent ? 'SET LOCAL transaction_read_only TO on' : 'SET default_transaction_read_only TO on']
+      : []),
   ]
-  await client.query(statements.join(';'))
+  const sql = statements.join(';')
+  if (!isLent) await client.query(sql)
+  return { backend, version, local: isLent ? sql : null }
+}
+
+/** What the server says of itself. @throws SluiceError CONNECT_FAILED where it is too old, or its database cannot hold every text */
+async function serverOf(client: Client, settings: PostgresSettings): Promise<Pick<Connected, 'backend' | 'version'>> {
   const { rows } = await client.query<[version: number, encoding: string, pid: number, startedAt: string]>({
     text: `SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), pg_backend_pid(),
              (SELECT backend_start::text FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid())`,
@@ -165,4 +183,45 @@ async function prepare(
     })
   }
   return { backend: { pid, startedAt }, version }
+}
+
+/** Whether the pooler in front of a database lends processes by the transaction, as this program has found out. */
+const lenders = new Map<string, boolean>()
+/** A pool in use may give two clients different processes, so it is asked more than once. */
+const TRIES = 3
+
+/**
+ * Whether a pooler may give the process of the server to another client between two transactions. Only asks.
+ * A pooler makes up the number of a process that a client is told when it connects; the server tells its own.
+ * @param pid by which the server knows the process
+ */
+async function lends(client: Client, settings: PostgresSettings, purpose: Purpose, pid: number): Promise<boolean> {
+  const { processID } = client as Client & { readonly processID?: number | null }
+  if (processID === pid) return false
+  // `prepare=off` is documented for such poolers alone.
+  if (!settings.prepare) return true
+  const { host, port, database, user } = settings
+  const pool = JSON.stringify([host, port, database, user])
+  const known = lenders.get(pool)
+  if (known !== undefined) return known
+  const other = await connected(settings, purpose)
+  try {
+    let isLent = false
+    for (let tries = 0; tries < TRIES && !isLent; tries++) {
+      // A pool lends either what came back last, which the other one gets then, or what came back first, which this one gets.
+      isLent = (await processOf(client)) !== pid
+      await other.query('BEGIN')
+      isLent ||= (await processOf(other)) === pid || (await processOf(client)) !== pid
+      await other.query('ROLLBACK')
+    }
+    lenders.set(pool, isLent)
+    return isLent
+  } finally {
+    void other.end().catch(() => undefined)
+  }
+}
+
+async function processOf(client: Client): Promise<number | undefined> {
+  const { rows } = await client.query<[pid: number]>({ text: 'SELECT pg_catalog.pg_backend_pid()', rowMode: 'array' })
+  return rows[0]?.[0]
 }

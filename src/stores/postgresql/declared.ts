@@ -8,8 +8,8 @@ export const postgresql: SystemDeclaration = {
   family: 'postgresql',
   catalog: {
     schema: true,
-    open: async (place, mode, { route, patienceMs }) =>
-      (await import('./sql-database.ts')).openPostgres(urlOf(place), mode, { route, patienceMs }),
+    open: async (place, mode, { route, patienceMs, rightsOnly }) =>
+      (await import('./sql-database.ts')).openPostgres(urlOf(place), mode, { route, patienceMs, rightsOnly }),
     server: async (url) => (await import('./exam.ts')).postgresqlExam(url),
   },
   queue: async (url, mode, slots) => (await import('./queue/queue.ts')).openPostgresQueue(url, mode, slots),

@@ -134,12 +134,13 @@ export function connectFailed(thrown: unknown, settings: PostgresSettings): Slui
 }
 
 function whyNotConnected(cause: unknown, settings: PostgresSettings): Cause | null {
-  const { host, port, user, password, connectTimeoutMs: waitedMs } = settings
+  const { host, port, user, connectTimeoutMs: waitedMs } = settings
   const place = host.startsWith('/') ? `${host}/.s.PGSQL.${port}` : `${host.includes(':') ? `[${host}]` : host}:${port}`
   const message = String(rawOf(cause)?.message)
   const state = sqlStateOf(cause)
   // The driver asks for a password before it knows that it has none.
-  if (password === null && (state === '28P01' || /^SASL: .*password/.test(message))) return noPassword(settings)
+  if (settings.password() === null && (state === '28P01' || /^SASL: .*password/.test(message)))
+    return noPassword(settings)
   if (state === '28P01') {
     const hint = `the password may come from the URL, from PGPASSWORD or from the password file (.pgpass), the first of these that has one`
     return [`the server refuses the password of ${user}, or has no role of this name`, hint]
@@ -214,4 +215,16 @@ function whereOf(thrown: unknown, settings: PostgresSettings): string {
     thrown instanceof AggregateError ? (thrown.errors as readonly Raw[]).map((one) => one.message) : [message]
   const text = `${settings.label}: ${parts.map(String).join('; ')}${typeof code === 'string' ? ` (${code})` : ''}`
   return redactText(text, settings.secrets)
+}
+
+/**
+ * A pooler lends the process of the server by the transaction, where one is needed that stays.
+ * @param reason what needs it, as a sentence
+ */
+export function pooled(settings: PostgresSettings, reason: string): SluiceError {
+  return new SluiceError('CONNECT_FAILED', 'a connection pooler hands out another session for each transaction', {
+    where: settings.label,
+    reason,
+    hint: 'connect to the server itself, or through a pool in session mode',
+  })
 }

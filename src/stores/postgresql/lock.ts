@@ -3,17 +3,14 @@ import type { SessionLock } from '../port.ts'
 import type { SqlSession } from './sql-session.ts'
 
 /**
- * Takes a lock at once, on a session that it then owns; null when another session holds it. A pooler that hands out another session for
- * each transaction (pgbouncer with pool_mode=transaction) breaks these locks: the session that took one is soon somebody else's.
+ * Takes a lock at once, on a session that it then owns; null when another session holds it.
+ * Behind a pooler that lends the session by the transaction (pgbouncer with pool_mode=transaction) it takes none and refuses none: the lock would stay with a
+ * session that other clients use, and the lease alone keeps two owners apart.
  */
 export async function takeLock(session: SqlSession, name: string): Promise<SessionLock | null> {
-  let taken = false
+  let taken = session.isLent
   try {
-    const rows = await session.all(
-      "SELECT pg_try_advisory_lock(hashtextextended('sluice:' || coalesce(current_schema(), '') || ':' || CAST(? AS text), 0))",
-      [name],
-    )
-    taken = rows[0]?.[0] === 1
+    if (!taken) taken = await isTaken(session, name)
   } finally {
     if (!taken) await session.close()
   }
@@ -27,8 +24,17 @@ export async function takeLock(session: SqlSession, name: string): Promise<Sessi
       if (released) return
       released = true
       // Closing alone would leave the lock until the server has noticed, and the next one who asks would be refused.
-      if (session.alive) await session.command('SELECT pg_advisory_unlock_all()').catch(() => undefined)
+      if (session.alive && !session.isLent)
+        await session.command('SELECT pg_advisory_unlock_all()').catch(() => undefined)
       await session.close()
     },
   }
+}
+
+async function isTaken(session: SqlSession, name: string): Promise<boolean> {
+  const rows = await session.all(
+    "SELECT pg_try_advisory_lock(hashtextextended('sluice:' || coalesce(current_schema(), '') || ':' || CAST(? AS text), 0))",
+    [name],
+  )
+  return rows[0]?.[0] === 1
 }

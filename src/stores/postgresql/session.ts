@@ -49,6 +49,7 @@ export class Session implements Pooled {
   readonly settings: PostgresSettings
   readonly #socket: Duplex
   readonly #driver: (data: Buffer) => void
+  readonly #local: string | null
   readonly #watch: SilenceWatch
   readonly #flow: Flow
   #alive = true
@@ -58,12 +59,13 @@ export class Session implements Pooled {
   readonly #prepared: PreparedNames = new Map()
   #last: Promise<unknown> = Promise.resolve()
 
-  protected constructor(settings: PostgresSettings, { client, socket, backend, version }: Connected) {
+  protected constructor(settings: PostgresSettings, { client, socket, backend, version, local }: Connected) {
     this.settings = settings
     this.client = client
     this.#socket = socket
     this.backend = backend
     this.version = version
+    this.#local = local
     const [driver] = socket.listeners('data') as ((data: Buffer) => void)[]
     if (driver === undefined) throw new Error('the driver does not listen to its socket')
     this.#driver = driver
@@ -79,9 +81,14 @@ export class Session implements Pooled {
     return this.#alive
   }
 
+  /** Whether a pooler gives the process of the server to other clients between two transactions: nothing may outlive one. */
+  get isLent(): boolean {
+    return this.#local !== null
+  }
+
   /** Begins a transaction. @param kind what stands behind BEGIN */
   async begin(kind: string): Promise<void> {
-    await this.command(`BEGIN ${kind}`)
+    await this.command(`BEGIN ${kind}${this.#local === null ? '' : `;${this.#local}`}`)
   }
 
   /**
@@ -180,11 +187,30 @@ export class Session implements Pooled {
   /** The answer to the last of the statements in a text. */
   protected async answer<R>(query: Query): Promise<Answer<R>> {
     refuseNul(query.text)
-    return this.watched(async () => {
-      const result: unknown = await this.client.query({ ...query, rowMode: 'array' })
-      // Several statements in one text have several results.
-      return (Array.isArray(result) ? result.at(-1) : result) as Answer<R>
-    })
+    return this.watched(() => (this.#needsTransaction(query) ? this.#inTransaction(query) : this.#send(query)))
+  }
+
+  async #send<R>(query: Query): Promise<Answer<R>> {
+    const result: unknown = await this.client.query({ ...query, rowMode: 'array' })
+    // Several statements in one text have several results.
+    return (Array.isArray(result) ? result.at(-1) : result) as Answer<R>
+  }
+
+  /** A statement by itself has settings only in a transaction of its own, where the session has none. */
+  #needsTransaction({ text }: Query): boolean {
+    return this.#local !== null && this.client.getTransactionStatus() === 'I' && !text.startsWith('BEGIN ')
+  }
+
+  async #inTransaction<R>(query: Query): Promise<Answer<R>> {
+    await this.client.query(`BEGIN;${this.#local}`)
+    try {
+      const answer = await this.#send<R>(query)
+      await this.client.query('COMMIT')
+      return answer
+    } catch (error) {
+      await this.client.query('ROLLBACK').catch(() => undefined)
+      throw error
+    }
   }
 
   /** Something that waits for the server all the time, in turn. */

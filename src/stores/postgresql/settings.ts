@@ -11,14 +11,15 @@ export type { Environment } from './pgpass.ts'
 export type PostgresSettings = {
   /** URL without password, for messages. */
   readonly label: string
-  /** What must not stand in any message. */
+  /** What must not stand in any message; grows by each password that `password` reads. */
   readonly secrets: readonly string[]
   /** Name, address, or folder of the server's socket file. */
   readonly host: string
   readonly port: number
   readonly user: string
   readonly database: string
-  readonly password: string | null
+  /** Of the URL, the environment or the password file, read anew at each call: a password is changed while a program runs for days. Null without one. */
+  password(): string | null
   /** Path of a password file that is not read, because others may read it. */
   readonly ignoredPasswordFile: string | null
   readonly tls: TlsPlan
@@ -71,11 +72,14 @@ export function postgresSettings(url: string, environment: Environment = process
   }
   const user = parameter('user') ?? (parts.user || environment['PGUSER'] || userInfo().username)
   const database = parameter('dbname') ?? (parts.database || environment['PGDATABASE'] || user)
-  const password =
-    parameter('password') ||
-    parts.password ||
-    environment['PGPASSWORD'] ||
-    passwordFromFile({ host, port, user, database }, environment)
+  const given = parameter('password') || parts.password || environment['PGPASSWORD'] || null
+  const secrets = [...secretsOfUrl(url)]
+  const password = (): string | null => {
+    const found = given ?? (passwordFromFile({ host, port, user, database }, environment) || null)
+    if (found !== null && !secrets.includes(found)) secrets.push(found)
+    return found
+  }
+  const hasPassword = password() !== null
   const prepare = parameter('prepare') ?? 'on'
   if (prepare !== 'on' && prepare !== 'off') {
     throw new SluiceError('BAD_CONFIG', `prepare=${prepare} is not known`, { where: label, hint: 'on or off' })
@@ -83,13 +87,13 @@ export function postgresSettings(url: string, environment: Environment = process
   const statementTimeout = number('statement_timeout', 0, 0)
   return {
     label,
-    secrets: [...secretsOfUrl(url), ...(password ? [password] : [])],
+    secrets,
     host,
     port,
     user,
     database,
-    password: password || null,
-    ignoredPasswordFile: password ? null : ignoredPasswordFile(environment),
+    password,
+    ignoredPasswordFile: hasPassword ? null : ignoredPasswordFile(environment),
     tls: tlsOf(host, parameter),
     applicationName: parameter('application_name', 'PGAPPNAME') ?? 'sluice',
     schema: parameter('schema') || null,

@@ -27,6 +27,7 @@ import { SqlSession } from './sql-session.ts'
 import { backendIsGone, hasLanded } from './settle.ts'
 import { postgresSettings, type Environment, type PostgresSettings } from './settings.ts'
 import { Statements } from './statements.ts'
+import { refuseStrangers } from './trusted-tables.ts'
 
 /** How long opening waits for a server that is just starting. */
 const STARTING_MS = 5000
@@ -50,6 +51,8 @@ export type PostgresOptions = {
   readonly route?: Route | undefined
   /** As `CatalogOptions` has it. */
   readonly patienceMs?: number | undefined
+  /** As `CatalogOptions` has it. */
+  readonly rightsOnly?: true | undefined
   /** As `PostgresSettings` has it. */
   readonly frozenMs?: number
   /** As in `PostgresSettings`. */
@@ -94,6 +97,8 @@ class PostgresDatabase implements SqlDatabase {
   readonly #held: Pool<SqlSession>
   readonly #writers: Pool<SqlSession>
   #closed = false
+  /** Tables of ours that are there may be written to, as they were before the first write. */
+  #trusted: Promise<void> | null = null
 
   constructor(settings: PostgresSettings, mode: OpenMode, options: PostgresOptions) {
     this.label = settings.label
@@ -116,6 +121,7 @@ class PostgresDatabase implements SqlDatabase {
       session.all('SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = ?', [schema])
     // IF NOT EXISTS asks for the right to create first, which a user of an existing schema need not have.
     const found = await this.#single.use(async (session) => schema === null || (await exists(session)).length > 0)
+    await this.#refuseStrangers('read')
     if (this.#mode === 'read' || found || schema === null) return
     await this.#writers.use(async (session) => {
       try {
@@ -170,6 +176,11 @@ class PostgresDatabase implements SqlDatabase {
 
   async write<T>(body: (transaction: SqlTransaction) => Promise<T>, landed?: Landed): Promise<T> {
     if (this.#mode === 'read') throw new Error('the database was opened for reading')
+    if (this.#options.rightsOnly !== true)
+      await (this.#trusted ??= this.#refuseStrangers('write').catch((error: unknown) => {
+        this.#trusted = null
+        throw error
+      }))
     let orphan: Backend | null = null
     let lockTimeouts = 0
     const ask = <A>(question: (reader: SqlReader) => Promise<A>): Promise<A> =>
@@ -208,6 +219,10 @@ class PostgresDatabase implements SqlDatabase {
     )
   }
 
+  refuseStrangers(names: readonly string[]): Promise<void> {
+    return this.#refuseStrangers('write', names)
+  }
+
   async lock(name: string): Promise<SessionLock | null> {
     return this.#retrying(async () => takeLock(await SqlSession.open(this.#settings, 'read', this.#statements), name))
   }
@@ -232,6 +247,10 @@ class PostgresDatabase implements SqlDatabase {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  #refuseStrangers(use: 'read' | 'write', names?: readonly string[]): Promise<void> {
+    return refuseStrangers((sql) => this.all(sql), use, this.label, names)
   }
 
   async #end(session: SqlSession): Promise<void> {

@@ -14,6 +14,9 @@ import { toPostgres, TYPES } from './values.ts'
 /** Of one page: what the protocol has room for. */
 const MOST_ROWS = 2 ** 31 - 1
 
+/** A GRANT of a right that the login may not give, or not all of it. */
+const NOT_GRANTED = '01007'
+
 let cursors = 0
 
 /** For the transaction of a script: a program works for hours with the tables that it has made, and a crash must not take them back. */
@@ -56,8 +59,29 @@ export class SqlSession extends Session {
     return (await this.#statement(sql, parameters)).rowCount ?? 0
   }
 
+  /** @throws SluiceError TARGET_DENIED also where the server only warns that a right was not given */
   async script(sql: string): Promise<void> {
-    await this.command(`${DURABLE};\n${this.#statements.of(sql, 0).text}`)
+    const withheld: string[] = []
+    const heard = ({
+      code,
+      message,
+    }: {
+      readonly code?: string | undefined
+      readonly message?: string | undefined
+    }): void => {
+      if (code === NOT_GRANTED) withheld.push(message ?? code)
+    }
+    this.client.on('notice', heard)
+    try {
+      await this.command(`${DURABLE};\n${this.#statements.of(sql, 0).text}`)
+    } finally {
+      this.client.off('notice', heard)
+    }
+    if (withheld.length === 0) return
+    throw (this.#failure ??= new SluiceError('TARGET_DENIED', 'a right was not given', {
+      where: this.settings.label,
+      reason: withheld.join('; '),
+    }))
   }
 
   /** Needs a transaction. The fast way to walk; until it ends, the driver keeps the session from every other statement. */
@@ -131,7 +155,11 @@ export class SqlSession extends Session {
   async #statement(sql: string, parameters: SqlRow): Promise<Answer<SqlRow>> {
     const { text, name } = this.#statements.of(sql, parameters.length)
     try {
-      return await this.answer({ text, values: toPostgres(parameters), ...(name === undefined ? {} : { name }) })
+      return await this.answer({
+        text,
+        values: toPostgres(parameters),
+        ...(name === undefined || this.isLent ? {} : { name }),
+      })
     } catch (error) {
       if (isStalePlan(error)) this.#statements.forget(sql)
       throw error

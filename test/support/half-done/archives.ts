@@ -29,7 +29,7 @@ export const LEFT: Readonly<Record<string, Left>> = {
   verified: { did: ['run'], at: 'COMMIT state VERIFIED', when: 'after', state: ['VERIFIED'] },
   landed: { did: ['run'], at: 'COMMIT state PUBLISHED', when: 'before', state: ['VERIFIED'] },
   published: { did: ['run'], at: 'COMMIT state PUBLISHED', when: 'after', state: ['PUBLISHED'] },
-  detaching: { did: ['run'], at: 'COMMIT state DETACHED', when: 'before', state: ['PUBLISHED'] },
+  detaching: { did: ['run'], at: 'COMMIT state DETACHED', when: 'before', state: ['DETACHING', 'PUBLISHED'] },
   detached: { did: ['run'], at: 'COMMIT state DETACHED', when: 'after', state: ['DETACHED'] },
   dropping: { did: ['run', 'drop'], at: 'COMMIT state DROPPED', when: 'before', state: ['DETACHED'] },
   dropped: { did: ['run', 'drop'], state: ['DROPPED'] },

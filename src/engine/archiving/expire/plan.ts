@@ -1,13 +1,12 @@
 /** Which archived partitions are old enough to leave the archive for good, and what keeps those that are from it. */
 import type { ArchivedPartition, ArchiveRecord } from '../../../archive/ledger/record.ts'
-import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { cutOff, parseAge } from '../../calendar/age.ts'
 import { parseCalendar } from '../../calendar/calendar-text.ts'
 import { askedFor, isAsked } from '../asked.ts'
 import { isOld } from '../native-candidates.ts'
-import { columnNamed, valueKind } from '../value-kind.ts'
+import type { ValueKind } from '../../calendar/value-text.ts'
 
 export type PlannedExpiry = {
   readonly partition: ArchivedPartition
@@ -26,19 +25,17 @@ export type ExpiryWish = {
   readonly named: readonly string[]
   /** By the clock of the database, ms since the epoch. */
   readonly nowMs: number
-  /** Column of time of the table now, of plain tables and of partitioned ones. */
-  readonly timeColumn: string
+  /** What bounds are values of. */
+  readonly kind: ValueKind
 }
 
 /** @throws SluiceError BAD_FLAG for an age or a label that is none; PARTITION_STATE for a label that is not archived */
-export function planExpiry(table: TableSpec, record: ArchiveRecord, wish: ExpiryWish): readonly PlannedExpiry[] {
-  const { olderThan, named, nowMs, timeColumn } = wish
+export function planExpiry(record: ArchiveRecord, wish: ExpiryWish): readonly PlannedExpiry[] {
+  const { olderThan, named, nowMs, kind } = wish
   const calendar = parseCalendar(record.calendar)
   const until = cutOff(calendar, parseAge(olderThan), new Date(nowMs))
-  const column = columnNamed(table, timeColumn)
   const chosen = named.length === 0 ? record.partitions : [...new Set(named.flatMap((text) => labelled(record, text)))]
   return chosen.map((partition): PlannedExpiry => {
-    const kind = valueKind(table, column, partition.to)
     if (!isOld(partition, until, calendar, kind)) {
       return {
         partition,

@@ -12,6 +12,7 @@ import { recordCalendar } from '../record-calendar.ts'
 import { valueCandidates } from '../value-candidates.ts'
 import type { CalendarSpec } from '../../calendar/calendar.ts'
 import { periodAt } from '../../calendar/period.ts'
+import { nativeKind } from '../number-kind.ts'
 import { nativeCandidates } from '../native-candidates.ts'
 import { rangeCandidates } from '../range-candidates.ts'
 import { digestNow } from '../still-there.ts'
@@ -113,13 +114,18 @@ async function candidateOf(
     const values = natives === null ? await valueCandidates(table, present.timeColumn ?? '', asked, null, around) : []
     return values.find((one) => one.label === label) ?? null
   }
-  const wanted = { asked, until: null, calendar }
+  const wanted = { asked, until: null, calendar, isLogged: true } as const
   // A further part whose history is gone has the name of no period.
   if (natives === null && !isPeriod(calendar, label)) return null
   const candidates =
     natives === null
       ? (await rangeCandidates(table, present.timeColumn, wanted, null, around)).candidates
-      : await nativeCandidates(natives, wanted, { known: [], key: table.key }, around)
+      : await nativeCandidates(
+          { ...natives, kind: nativeKind(table, natives, null) },
+          wanted,
+          { known: [], key: table.key },
+          around,
+        )
   return candidates.find((one) => one.label === label) ?? null
 }
 

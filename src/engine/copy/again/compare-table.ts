@@ -18,7 +18,7 @@ import { unproved } from '../diff/explained.ts'
 import { noneSettled, Settler, type Compared } from '../diff/settle.ts'
 import { areStamped } from '../diff/sides.ts'
 import { findExtra } from '../diff/tokens.ts'
-import { failureKind, MOST_ATTEMPTS, pauseAfter, yieldedText } from '../failure.ts'
+import { Attempts, failureKind, yieldedText } from '../failure.ts'
 import { adoptRepairs } from '../ledger/adopt-repairs.ts'
 import type { ChunkLedger } from '../ledger/chunks.ts'
 import { proveAgain } from '../ledger/proofs.ts'
@@ -240,6 +240,7 @@ class TableComparison {
   ): Promise<{ readonly comparison: Comparison; readonly point: ReadPoint } | null> {
     const { views } = this.#around
     const { emit, name } = this.#context
+    const attempts = new Attempts(this.#context.retryMs)
     for (let attempt = 1; ; attempt++) {
       const target = this.#target
       const view = await patiently(() => views.current(), this.#context, this.#stop)
@@ -249,7 +250,8 @@ class TableComparison {
       } catch (thrown) {
         const { kind, error } = failureKind(thrown)
         if (kind === 'stop' || this.#stop.aborted) return null
-        if (kind !== 'retry' || attempt >= MOST_ATTEMPTS) {
+        const waitMs = kind === 'retry' ? attempts.failed() : null
+        if (waitMs === null) {
           if (error.code === 'INTERNAL') throw thrown
           if (chunk !== null) emit({ type: 'chunk.failed', table: name, chunk: String(chunk.no), error: error.info() })
           this.#table.error ??= error
@@ -259,7 +261,6 @@ class TableComparison {
           const yielded = (await views.renew(view)) ? yieldedText(error) : null
           if (yielded !== null) emit({ type: 'log', level: 'note', table: name, message: yielded })
         } else if (target !== null && this.#target === target) await this.#dropTarget(target)
-        const waitMs = pauseAfter(attempt)
         if (chunk !== null) {
           const again = { chunk: String(chunk.no), attempt: attempt + 1, waitMs, error: error.info() }
           emit({ type: 'chunk.retried', table: name, ...again })

@@ -5,6 +5,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../stores/copy-port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import type { Difference } from '../../copy/diff/compare.ts'
+import { retryMsOf } from '../../copy/failure.ts'
 import { patiently } from '../../copy/patience.ts'
 import { planCopy } from '../../copy/plan/plan-copy.ts'
 import { Views } from '../../copy/views.ts'
@@ -89,7 +90,8 @@ export async function tableByHand({ from, to, stream, ledger, run }: ByHand, wis
   const changes = from.changeSource?.(cdcOf(stream, undefined))
   if (changes === undefined) throw new SluiceError('NOT_FOLLOWABLE', `changes of ${from.system} cannot be followed`)
   const stored = await ledger.tables(stream.id, changes)
-  const again = <T>(body: () => Promise<T>): Promise<T> => patiently(body, { emit: run.emit }, stop)
+  const again = <T>(body: () => Promise<T>): Promise<T> =>
+    patiently(body, { emit: run.emit, retryMs: retryMsOf(from, to) }, stop)
   await using views = new Views(from, abort)
   await again(() => views.current())
   // As the stream was planned: what --rename means depends on how many tables there are.

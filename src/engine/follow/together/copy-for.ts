@@ -15,6 +15,7 @@ import { tableKeyOf, type Owner } from '../../copy/ledger/owner.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
 import { SharedTables } from '../../copy/ledger/shared-tables.ts'
 import { openCopyStore, openSourceStore, tellingRetries } from '../../copy/open-stores.ts'
+import { retryMsOf } from '../../copy/failure.ts'
 import { patiently } from '../../copy/patience.ts'
 import { asBegun, planCopy, type PlannedCopy, type Planner } from '../../copy/plan/plan-copy.ts'
 import { hashOf } from '../../copy/plan/plan-hash.ts'
@@ -182,7 +183,7 @@ async function planOf(
 ): Promise<PlannedCopy> {
   const planner: Planner = {
     views: askingOnce(views),
-    again: (body) => patiently(body, { emit: run.emit }, steering.stop),
+    again: (body) => patiently(body, { emit: run.emit, retryMs: retryMsOf(from, to) }, steering.stop),
     signal: run.interrupt.abort,
     followed: await followedTables(stream, database),
   }

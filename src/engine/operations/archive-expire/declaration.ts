@@ -1,4 +1,5 @@
 import type { AlertWish } from '../../../model/alert.ts'
+import { EPOCHS, type Epoch } from '../../calendar/calendar.ts'
 import { FAILED } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import * as words from '../words.ts'
@@ -10,6 +11,7 @@ export type ArchiveExpireOperation = {
   readonly table: string
   /** `10y`: what is older than so many whole periods before the one of today. */
   readonly olderThan: string
+  readonly epoch?: Epoch
   /** Only these, by label; all that are old enough when empty. */
   readonly partitions: readonly string[]
   /** How long files stay that the archive does not name any more, ms; what the ledger has when absent. */
@@ -30,6 +32,7 @@ export const archiveExpire: Declaration<ArchiveExpireOperation, (typeof EVENTS)[
       from: words.end('from'),
       table: words.oneTable,
       olderThan: words.text('older-than'),
+      epoch: words.optionalChoice('epoch', EPOCHS),
       partitions: words.list('partition'),
       retentionMs: words.optionalDuration('retention'),
       confirm: words.optionalText('confirm'),

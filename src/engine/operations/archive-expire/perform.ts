@@ -13,6 +13,9 @@ import { shellQuote } from '../../../shared/shell.ts'
 import { eachPartition, type Work } from '../../archiving/advance-all.ts'
 import { archivedTable, openSource, type Opened } from '../../archiving/each-table.ts'
 import { endOfArchive } from '../../archiving/ending.ts'
+import { nativeKind, timeKind, timelessError } from '../../archiving/number-kind.ts'
+import { columnNamed } from '../../archiving/value-kind.ts'
+import type { ValueKind } from '../../calendar/value-text.ts'
 import { planExpiry, standing, type PlannedExpiry } from '../../archiving/expire/plan.ts'
 import { keepRetention, wantedRetention } from '../../archiving/expire/retention.ts'
 import { refuseFollowedTables, tellFollowedTables } from '../../archiving/followed-table.ts'
@@ -49,8 +52,8 @@ export async function archiveExpire(operation: ArchiveExpireOperation, run: Arch
     if (refusal !== null) throw refusal
   }
   const nowMs = await context.ledger.now()
-  const timeColumn = await timeColumnOf(opened, table, record, abort)
-  const plan = planExpiry(table, record, { ...operation, named: operation.partitions, nowMs, timeColumn })
+  const kind = await kindOf(opened, table, record, operation, abort)
+  const plan = planExpiry(record, { ...operation, named: operation.partitions, nowMs, kind })
   tell(context, plan, nowMs + retentionMs, run)
   refuseNamed(operation, context.name, plan)
   const due = plan.filter(({ status }) => status === 'due' || status === 'resume')
@@ -101,15 +104,25 @@ function refuseAgeless(record: ArchiveRecord): void {
   })
 }
 
-/** The column by which partitions are cut, as the table has it now. */
-async function timeColumnOf(
+/** What bounds of partitions are values of, by the table as it is now. */
+async function kindOf(
   { store }: Opened,
   table: TableSpec,
-  { timeColumn, partitions }: ArchiveRecord,
+  record: ArchiveRecord,
+  { epoch }: ArchiveExpireOperation,
   signal: AbortSignal,
-): Promise<string> {
-  const by = timeColumn ?? (await store.partitions?.().list(table, signal))?.by
-  if (by !== undefined) return by
+): Promise<ValueKind> {
+  const { timeColumn, partitions } = record
+  const natives = timeColumn === null ? await store.partitions?.().list(table, signal) : null
+  const by = timeColumn ?? natives?.by
+  if (by !== undefined) {
+    const kind =
+      natives == null
+        ? timeKind(table, columnNamed(table, by), { epoch, bounds: [], record })
+        : nativeKind(table, natives, record, epoch)
+    if (kind === null) throw timelessError(table, by)
+    return kind
+  }
   throw new SluiceError('PARTITION_STATE', `${tableText(table.table)} is cut by no column any more`, {
     reason: `its ${partitions.length} archived partitions were partitions of the table, and it has none now`,
     hint: 'partition it by the same column again',

@@ -10,6 +10,7 @@ import { openSource, recordsOf, tableNow } from '../../archiving/each-table.ts'
 import { boundFields } from '../../archiving/bound-fields.ts'
 import { standingFields, standingOf, tellStanding } from '../../archiving/standing.ts'
 import { seenArchive } from '../../archiving/table-changes.ts'
+import { mistakenText } from '../../archiving/mistaken.ts'
 import { Looked } from '../../archiving/looked.ts'
 import { periodRows, type PeriodLook } from '../../archiving/period-rows.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
@@ -30,6 +31,8 @@ export async function archiveList({ from, tables, count }: ArchiveListOperation,
     const record = await seenArchive(opened.store, table, noted, signal)
     const standing = await standingOf(record, opened, run)
     tellStanding(record, standing, run)
+    const mistaken = await mistakenText(opened.store, table, record, signal)
+    if (mistaken !== null) run.emit({ type: 'log', level: 'warn', table: tableText(record.table), ...mistaken })
     const looks = await periodRows({ store: opened.store, table, signal }, record, count ? 'any' : 'cheap')
     for (const one of record.partitions) {
       const bytes = one.files.reduce((sum, file) => sum + file.bytes, 0n)

@@ -1,5 +1,5 @@
 import type { AlertWish } from '../../../model/alert.ts'
-import { CALENDAR_UNITS, type CalendarSpec } from '../../calendar/calendar.ts'
+import { CALENDAR_UNITS, EPOCHS, type CalendarSpec, type Epoch } from '../../calendar/calendar.ts'
 import { alertOptions, FAILED } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import { BETWEEN } from '../shared-options.ts'
@@ -19,6 +19,8 @@ export type ArchiveOperation = {
   readonly by?: string
   /** Column of a plain table each of whose values is a partition, in place of periods of time. */
   readonly byValue?: string
+  /** What whole numbers count since 1970, where bounds and ledger do not say it. */
+  readonly epoch?: Epoch
   /** What the ledger has when absent, and calendar quarters in a table that it does not know. */
   readonly calendar?: CalendarSpec
   /** `8q`: what is older than so many whole periods before the one of today. */
@@ -67,6 +69,7 @@ const PLANNED = [
   'to',
   'by',
   'by-value',
+  'epoch',
   'older-than',
   'calendar',
   'first-month',
@@ -156,6 +159,14 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
         group: 'plan and run:',
         completes: 'column',
         describe: 'a column each of whose values is a partition, instead of periods of time; --partition says which',
+      },
+      {
+        name: 'epoch',
+        type: 'choice',
+        choices: EPOCHS,
+        shown: 'what bounds and ledger say',
+        group: 'plan, run and expire:',
+        describe: 'whole numbers of a column are times: seconds (s) or milliseconds (ms) since 1970',
       },
       {
         name: 'calendar',

@@ -23,6 +23,7 @@ import { whilePaused } from '../../lake/pause.ts'
 import { emitArchivePlan } from '../../archiving/plan-event.ts'
 import { refuseHeirs } from '../../archiving/heirs.ts'
 import { referrerText } from '../../archiving/referred.ts'
+import { refuseTriggers } from '../../archiving/row-triggers.ts'
 import { requireOrigin } from '../../archiving/require-origin.ts'
 import { standingOf, tellStanding } from '../../archiving/standing.ts'
 import { changeText } from '../../archiving/table-changes.ts'
@@ -48,8 +49,11 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
   const plans: PlannedArchive[] = []
   for (const table of tables) {
     await refuseHeirs(table, opened.store, run)
-    plans.push(await planArchive(table, operation, around))
+    const plan = await planArchive(table, operation, around)
+    if (plan.archived.timeColumn !== null) await refuseTriggers(table, opened.store, run)
+    plans.push(plan)
   }
+  tellTimeless(plans, run)
   if (operation.dryRun) {
     const looked = new Looked()
     for (const planned of plans) {
@@ -80,11 +84,12 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
   const blocked = blockersOf(plans)
   if (blocked.length > 0 && plans.every(({ partitions }) => !partitions.some(moves))) throw allBlocked(blocked)
   for (const { table, text } of blocked) run.emit({ type: 'log', level: 'warn', table, message: `it stays: ${text}` })
-  if (operation.drop) tellGrace(plans, run)
+  tellGrace(plans, operation, run)
   const outcomes: Outcome[] = []
   const refused: SluiceError[] = []
   for (const plan of plans) {
     if (run.interrupt.stop.aborted) break
+    if (plan.fresh && plan.timeless !== null) continue
     try {
       outcomes.push(...(await archiveTable(plan, operation, opened, run)))
     } catch (thrown) {
@@ -98,6 +103,33 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
   }
   if (refused[0] !== undefined) throw refused[0]
   return endOfArchive(outcomes, run.interrupt.stop.aborted)
+}
+
+/**
+ * Names tables that an age says nothing of: they are left alone.
+ * @throws SluiceError UNSUPPORTED_TYPE where that is all of them
+ */
+function tellTimeless(plans: readonly PlannedArchive[], { emit }: ArchiveRunRun): void {
+  const [first] = plans
+  const refused = plans.filter(({ timeless, partitions }) => timeless !== null && !partitions.some(isNoted))
+  if (first?.timeless != null && refused.length === plans.length) throw first.timeless
+  for (const { table, timeless } of plans) {
+    if (timeless === null) continue
+    const { message, reason, hint } = timeless
+    const text = `${tableText(table.table)} is left alone: ${message}${reason === undefined ? '' : `; ${reason}`}`
+    emit({
+      type: 'log',
+      level: 'warn',
+      table: tableText(table.table),
+      message: text,
+      ...(hint === undefined ? {} : { hint }),
+    })
+  }
+}
+
+/** Whether a run does something with it, or says why it does not. */
+function isNoted({ status, known }: PlannedPartition): boolean {
+  return known !== null && status !== 'done' && status !== 'later'
 }
 
 /** Nobody would look for them in an archive otherwise. */
@@ -199,16 +231,22 @@ function refuseAimless(plans: readonly PlannedArchive[], { olderThan, partitions
   })
 }
 
-/** Why what was asked to be dropped stays. */
-function tellGrace(plans: readonly PlannedArchive[], { emit }: ArchiveRunRun): void {
+/** Why what was asked to be dropped stays, and that another grace says nothing of what is detached already. */
+function tellGrace(
+  plans: readonly PlannedArchive[],
+  { drop, graceMs }: Pick<ArchiveOperation, 'drop' | 'graceMs'>,
+  { emit }: ArchiveRunRun,
+): void {
   for (const { table, partitions } of plans) {
     const waiting = partitions.flatMap(({ known }) =>
       known?.state === 'DETACHED' && !known.graceOver && known.dropAfterMs !== null ? [known.dropAfterMs] : [],
     )
     if (waiting.length === 0) continue
+    if (!drop && graceMs === undefined) continue
     const first = isoTime(Math.min(...waiting))
     const what = waiting.length === 1 ? '1 detached partition is' : `${waiting.length} detached partitions are`
-    const message = `${what} within the grace, and not dropped yet; the first may be from ${first} on`
+    const later = graceMs === undefined ? '' : '; --grace counts for what is detached from now on, and not for these'
+    const message = `${what} within the grace, and not dropped yet; the first may be from ${first} on${later}`
     emit({ type: 'log', level: 'note', table: tableText(table.table), message })
   }
 }

@@ -25,6 +25,7 @@ import { ledgerUnderAbort } from '../../copy/ledger/under-abort.ts'
 import { objectWork } from '../../copy/objects/build-objects.ts'
 import { planObjects } from '../../copy/objects/plan-objects.ts'
 import { isMissingFile, openCopyStore, openSourceStore, tellingRetries } from '../../copy/open-stores.ts'
+import { retryMsOf } from '../../copy/failure.ts'
 import { openPatiently, patiently } from '../../copy/patience.ts'
 import { planLeftBehind } from '../../copy/plan/left-behind.ts'
 import { settingsRefused } from '../../copy/plan/rows-left.ts'
@@ -84,7 +85,6 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
   const throttle = toldThrottle(run, steering)
   const pulse = new SlowTarget(run.clock, throttle, (latency) => run.emit({ type: 'target.latency', ...latency }))
   const weak = new WeakWrites()
-  const again = <T>(body: () => Promise<T>): Promise<T> => patiently(body, { emit: run.emit }, steering.stop)
   const telling = tellingRetries(run.emit, run.clock)
   const opened = <T>(body: () => Promise<T>): Promise<T> => openPatiently(body, { emit: run.emit }, steering.stop)
   await using from = derivedStore(
@@ -98,6 +98,8 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
     ),
     operation,
   )
+  const again = <T>(body: () => Promise<T>): Promise<T> =>
+    patiently(body, { emit: run.emit, retryMs: retryMsOf(from) }, steering.stop)
   await using views = new Views(from, run.interrupt.abort)
   if (operation.follow === undefined) await again(() => views.current())
   const extents = new Map<string, Extent>()

@@ -20,6 +20,7 @@ import { tableKeyOf, type Owner } from '../../copy/ledger/owner.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
 import { prepareLedger } from '../../copy/ledger/schema.ts'
 import { openCopyStore, openExisting, openSourceStore, tellingRetries } from '../../copy/open-stores.ts'
+import { retryMsOf } from '../../copy/failure.ts'
 import { openPatiently, patiently } from '../../copy/patience.ts'
 import { onSide } from '../../copy/sides.ts'
 import { planCopy, type PlannedTable } from '../../copy/plan/plan-copy.ts'
@@ -71,7 +72,8 @@ export async function diff(operation: DiffOperation, run: DiffRun): Promise<Endi
 async function diffAll(operation: DiffOperation, stores: Stores, run: DiffRun): Promise<Ending> {
   const { from, to } = stores
   const { abort, stop } = run.interrupt
-  const again = <T>(body: () => Promise<T>): Promise<T> => patiently(body, { emit: run.emit }, stop)
+  const again = <T>(body: () => Promise<T>): Promise<T> =>
+    patiently(body, { emit: run.emit, retryMs: retryMsOf(from, to) }, stop)
   await using views = new Views(from, abort)
   await again(() => views.current())
   const planned = await planCopy(wishes(operation), from, to, {

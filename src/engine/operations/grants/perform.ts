@@ -25,7 +25,7 @@ export async function grants(operation: GrantsOperation, run: GrantsRun): Promis
     })
   }
   if (apply) {
-    await using database = await openCatalogDatabase(catalog, 'write')
+    await using database = await openCatalogDatabase(catalog, 'write', { rightsOnly: true })
     await grant(database, plan, tell)
   } else {
     for (const sql of plan.statements) tell(sql)

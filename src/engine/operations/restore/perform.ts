@@ -18,6 +18,7 @@ import { openArchive, type OpenArchive } from '../../archiving/open.ts'
 import { emitArchivePlan } from '../../archiving/plan-event.ts'
 import { periodRows, type PeriodLook } from '../../archiving/period-rows.ts'
 import type { PlannedPartition } from '../../archiving/planned-standing.ts'
+import { refuseTriggers } from '../../archiving/row-triggers.ts'
 import { requireOrigin } from '../../archiving/require-origin.ts'
 import { seenArchive } from '../../archiving/table-changes.ts'
 import { standingOf, tellStanding } from '../../archiving/standing.ts'
@@ -35,6 +36,7 @@ export async function restore(operation: RestoreOperation, run: RestoreRun): Pro
   const record = await seenArchive(opened.store, table, noted, run.interrupt.abort)
   refuseUnconfirmed(operation, table)
   if (!dryRun) await refuseFollowedTables(opened, [table.table], run.interrupt.abort)
+  if (record.timeColumn !== null) await refuseTriggers(table, opened.store, run)
   const chosen = chosenOf(operation, table, record)
   await using open = await openArchive(table, record, opened, run, dryRun ? { reads: true } : {})
   const wishes = {

@@ -103,7 +103,7 @@ class CassandraStore implements CopyStore {
     this.#isReadOnly = isReadOnly
     const short = isBelowQuorum(link.readLevel)
     const shortReads = `rows are read at ${levelName(link.readLevel)}, and a replica may miss some; QUORUM or LOCAL_QUORUM is needed`
-    this.can = short ? { ...CAN, shortReads } : CAN
+    this.can = { ...CAN, retryMs: link.settings.retryMs, ...(short ? { shortReads } : {}) }
     this.#wish = wish
     this.#clock = clock
     const { keyspace, label } = link.settings

@@ -19,9 +19,10 @@ import { MysqlApply } from '../apply/index.ts'
 import { commentsOf } from '../archiving/comments.ts'
 import { rowCondition } from '../archiving/row-condition.ts'
 import { timeCondition } from '../archiving/time.ts'
-import type { PeriodStore, ReferrerStore } from '../../archive-port.ts'
+import type { PeriodStore, ReferrerStore, RowTriggers } from '../../archive-port.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
 import { referrersOf, referringRow } from '../archiving/referrers.ts'
+import { rowTriggersOf } from '../archiving/row-triggers.ts'
 import { columnValues } from '../archiving/column-values.ts'
 import { timeExtent } from '../archiving/time-extent.ts'
 import type { Cdc, ChangeSource, ChangeTarget } from '../../follow-port.ts'
@@ -94,6 +95,7 @@ class Store implements CopyStore {
       folds: session.facts.foldsTables ? { tables: 'unicode', columns: true } : { columns: true },
       numbering: 'first of key',
       maxValueBytes: session.facts.maxPacket - PACKET_MARGIN,
+      retryMs: config.retryMs,
     }
     this.#pool = new Pool(() => openCopySession(config, 'read'), { most: config.poolSize, idle: 1 }, config.label)
     this.#pool.adopt(session)
@@ -184,6 +186,10 @@ class Store implements CopyStore {
       counts: (table, conditions, by, signal) =>
         this.#ask(signal, (session) => periodCounts(session, table, conditions, by)),
     }
+  }
+
+  rowTriggers(table: TableName, signal: AbortSignal): Promise<RowTriggers> {
+    return this.#ask(signal, (session) => rowTriggersOf(session, table))
   }
 
   referrers(): ReferrerStore {

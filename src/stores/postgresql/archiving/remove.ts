@@ -5,11 +5,13 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { sumText } from '../../../model/copy/row-hash.ts'
 import type { RemoveRequest, StepEnd } from '../../archive-port.ts'
 import { selected } from '../copy/cells.ts'
+import { AS_REPLICA } from '../copy/replica-role.ts'
 import { Relations, type KnownRelation } from '../copy/relation.ts'
 import { canonicalTexts, digestOfQuery, hashSql } from '../copy/row-digest.ts'
 import type { CopySession } from '../copy/session.ts'
 import { fromSql, rangeSql } from '../copy/sql.ts'
 import { hasColumns } from './known.ts'
+import { rowTriggersOf } from './row-triggers.ts'
 import type { Ended, Steps, Within } from './steps.ts'
 
 /**
@@ -32,6 +34,7 @@ async function remove({ session, locks }: Within, request: RemoveRequest, databa
   if (again === null || again.oid !== relation.oid || !isOf(table.identity, database, again.oid)) return 'gone'
   refuseFollowed(again)
   if (!(await hasColumns(session, { oid: again.oid, name }, columns))) return 'differs'
+  if ((await rowTriggersOf(session, name)).quiet) await session.ask(AS_REPLICA)
   // Constraints that wait for the end of the transaction would keep it from its end.
   await session.ask('SET CONSTRAINTS ALL IMMEDIATE')
   const statement = `DELETE FROM ${fromSql(again)} WHERE ${rangeSql(table, again, range, where)}`

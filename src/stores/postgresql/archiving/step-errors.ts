@@ -53,7 +53,7 @@ export function stepError(thrown: unknown, { settings, table, holders = [], righ
     case '2BP01':
       return refused('drop what depends on it, or let it read from the parent table, then run the same command again')
     case '23503':
-      return refused('rows of another table refer to these: archive or delete those first')
+      return refused(foreignKeyHint(message))
     case '23514':
       // A broken bound of a partition has no name.
       if (constraint === undefined) {
@@ -74,6 +74,15 @@ export function stepError(thrown: unknown, { settings, table, holders = [], righ
     default:
       return targetError(thrown, settings, table)
   }
+}
+
+/** Rows that come back lack a row that they refer to; rows that leave are referred to. Servers that speak another language than English leave open which. */
+function foreignKeyHint(message: string): string {
+  const lacking =
+    'rows that come back refer to a row that is gone: bring that row back, or drop the foreign key, then run the same command again'
+  const referred = 'rows of another table refer to these: archive or delete those first'
+  if (message.startsWith('insert or update')) return lacking
+  return message.startsWith('update or delete') ? referred : `${lacking}; or ${referred}`
 }
 
 function busy(thrown: unknown, table: string, holders: readonly string[]): SluiceError {

@@ -111,15 +111,6 @@ export function tableWanted(settings: PostgresSettings, table: string): SluiceEr
   })
 }
 
-/** A pooler that gives each transaction to another process of the server: settings and snapshots do not stay with a session there. */
-export function pooled(settings: PostgresSettings): SluiceError {
-  return new SluiceError('CONNECT_FAILED', 'a connection pooler hands out another session for each transaction', {
-    where: settings.label,
-    reason: 'a copy needs sessions that keep their settings, snapshots and temporary tables',
-    hint: 'connect to the server itself, or through a pool in session mode',
-  })
-}
-
 function ofSource(error: SluiceError, server: ServerError | null = null): SluiceError {
   if (error.kind !== 'target') return error
   return new SluiceError(OF_SOURCE[error.code] ?? error.code, server?.message ?? error.message, {

@@ -5,7 +5,7 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { RowTest } from '../../../model/archiving/row-test.ts'
 import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
-import type { PartitionStore, PeriodStore, ReferrerStore } from '../../archive-port.ts'
+import type { PartitionStore, PeriodStore, ReferrerStore, RowTriggers } from '../../archive-port.ts'
 import type {
   CopyStore,
   CopyTarget,
@@ -25,6 +25,7 @@ import { rowCondition } from '../archiving/row-condition.ts'
 import { timeCondition } from '../archiving/time.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
 import { referrersOf, referringRow } from '../archiving/referrers.ts'
+import { rowTriggersOf } from '../archiving/row-triggers.ts'
 import { columnValues } from '../archiving/column-values.ts'
 import { timeExtent } from '../archiving/time-extent.ts'
 import type { ChangeTarget } from '../../follow-port.ts'
@@ -123,7 +124,7 @@ class PostgresCopy implements CopyStore {
   readonly system = 'postgresql'
   readonly label: string
   readonly identity: string
-  readonly can = ABILITIES
+  readonly can: StoreAbilities
   readonly schema: string
   readonly #url: string
   readonly #settings: PostgresSettings
@@ -140,6 +141,7 @@ class PostgresCopy implements CopyStore {
     session: CopySession,
     options: PostgresCopyOptions,
   ) {
+    this.can = { ...ABILITIES, retryMs: settings.retryMs }
     this.label = settings.label
     this.identity = identity
     this.schema = schema
@@ -277,6 +279,10 @@ class PostgresCopy implements CopyStore {
       counts: (table, conditions, by, signal) =>
         this.#ask(signal, (session) => periodCounts(session, table, conditions, by)),
     }
+  }
+
+  rowTriggers(table: TableName, signal: AbortSignal): Promise<RowTriggers> {
+    return this.#ask(signal, (session) => rowTriggersOf(session, table))
   }
 
   referrers(): ReferrerStore {

@@ -18,6 +18,10 @@ export class PostgresLedger implements LedgerDatabase {
     return this.#database.all(sql, parameters)
   }
 
+  async refuseStrangers(names: readonly string[]): Promise<void> {
+    await this.#database.refuseStrangers?.(names)
+  }
+
   batch(statements: readonly Statement[]): Promise<readonly (readonly SqlRow[])[]> {
     return this.#database.write(async (transaction) => {
       const answers = []

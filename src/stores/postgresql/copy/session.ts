@@ -1,12 +1,11 @@
 /** A session of a copy: answers as texts, and settings under which these texts mean the same everywhere. */
-import type { Client } from 'pg'
 import type { OpenMode, SqlRow } from '../../port.ts'
 import { connect } from '../connect.ts'
+import { pooled } from '../errors.ts'
 import { numbered } from '../placeholders.ts'
 import { Session, type Answer, type Query } from '../session.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { toPostgres } from '../values.ts'
-import { pooled } from './errors.ts'
 import { literal } from './sql.ts'
 
 /** Where a server knows them. Roles and databases may have others, under which rows would be printed, hidden or cut off in another way. */
@@ -33,6 +32,8 @@ export function copySettings({ statementTimeoutMs, lockWaitMs }: PostgresSetting
     AS known (name, value) WHERE current_setting(name, true) IS NOT NULL`
 }
 
+const NEEDS_SESSION = 'a copy needs sessions that keep their settings, snapshots and temporary tables'
+
 export type TextRow = readonly (string | null)[]
 
 /** Everything as the server prints it. */
@@ -41,12 +42,13 @@ const TEXTS = { getTypeParser: () => (text: string) => text }
 export class CopySession extends Session {
   /**
    * A commit of a session that writes is on the disk when it is answered: what follows it (a log, a DROP, an emptied table) is not taken back by a crash.
-   * @throws SluiceError as `connect` does
+   * @throws SluiceError as `connect` does; CONNECT_FAILED where a pooler lends the session by the transaction: nothing of it was set then
    */
   static async open(settings: PostgresSettings, mode: OpenMode): Promise<CopySession> {
     const isDurable = settings.isDurable ?? mode === 'write'
     const session = new CopySession(settings, await connect({ ...settings, isDurable }, mode))
     try {
+      if (session.isLent) throw pooled(settings, NEEDS_SESSION)
       await session.command(copySettings(settings))
       return session
     } catch (error) {
@@ -58,12 +60,6 @@ export class CopySession extends Session {
   /** What the ledger keeps, so that this process of the server and no other is ended where its owner vanished. */
   get name(): string {
     return `${this.backend.pid} ${this.backend.startedAt}`
-  }
-
-  /** Whether what we talk to gives other numbers to processes than the server behind it. */
-  get isPooled(): boolean {
-    const { processID } = this.client as Client & { readonly processID?: number | null }
-    return processID !== this.backend.pid
   }
 
   /** Statements of our own, separated by semicolons; the rows of the last one. */
@@ -100,7 +96,7 @@ export class CopySession extends Session {
     const [row] = await this.ask(`BEGIN ${kind};${first};SELECT pg_catalog.pg_backend_pid()`)
     if (row?.[0] === String(this.backend.pid)) return
     this.destroy()
-    throw pooled(this.settings)
+    throw pooled(this.settings, NEEDS_SESSION)
   }
 
   /** As the driver throws it: what it means depends on the side and the table that were copied, see `errors.ts`. */

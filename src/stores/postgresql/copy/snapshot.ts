@@ -8,7 +8,7 @@ import { beat } from '../../lease/heartbeat.ts'
 import { Pool } from '../../pool.ts'
 import { isConnectionLoss } from '../errors.ts'
 import type { PostgresSettings } from '../settings.ts'
-import { pooled, tableWanted, viewLost } from './errors.ts'
+import { tableWanted, viewLost } from './errors.ts'
 import { CopySession } from './session.ts'
 import { literal } from './sql.ts'
 import { watchWanted } from './wanted.ts'
@@ -38,7 +38,6 @@ export class Snapshot implements AsyncDisposable {
     const settings = isMortal ? { ...given, frozenMs: FROZEN_MS } : given
     const holder = await CopySession.open(settings, 'read')
     try {
-      await refusePooler(holder, settings)
       await holder.begin(KIND)
       const snapshot = await Snapshot.held(settings, holder, readers)
       if (isMortal) snapshot.#beat()
@@ -193,21 +192,5 @@ async function logPosition(session: CopySession): Promise<string | null> {
   } catch {
     await session.ask('ROLLBACK TO position')
     return null
-  }
-}
-
-/** Behind a pooler, two open connections with one process of the server between them show that it lends processes by the transaction. */
-async function refusePooler(session: CopySession, settings: PostgresSettings): Promise<void> {
-  // Whoever turned prepared statements off has such a pooler in front of him.
-  if (!settings.prepare) throw pooled(settings)
-  if (!session.isPooled) return
-  const other = await CopySession.open(settings, 'read')
-  try {
-    if (other.backend.pid === session.backend.pid) throw pooled(settings)
-    await other.begin(KIND)
-    const [row] = await session.ask('SELECT pg_catalog.pg_backend_pid()')
-    if (row?.[0] !== String(session.backend.pid)) throw pooled(settings)
-  } finally {
-    await other.close()
   }
 }

@@ -2,7 +2,9 @@
 import { TLSSocket } from 'node:tls'
 import { Pool, type PoolClient, type QueryResult, type QueryResultRow } from 'pg'
 import { connect } from '../connect.ts'
-import { isConnectionLoss, postgresError, sqlStateOf } from '../errors.ts'
+import { isConnectionLoss, pooled, postgresError, sqlStateOf } from '../errors.ts'
+import { refuseStrangersInQueue } from '../trusted-tables.ts'
+import type { SqlValue } from '../../port.ts'
 import { postgresSettings, type PostgresSettings } from '../settings.ts'
 import { deniedInQueue, type QueueUse } from './denied.ts'
 
@@ -15,19 +17,27 @@ export class QueuePool implements AsyncDisposable {
     this.settings = settings
   }
 
-  /** @param most connections at once @throws SluiceError CONNECT_FAILED, TLS_FAILED, TARGET_DENIED, BAD_CONFIG */
+  /** @param most connections at once @throws SluiceError CONNECT_FAILED (also behind a pooler that lends sessions), TABLE_REFUSED, TLS_FAILED, TARGET_DENIED, BAD_CONFIG */
   static async open(url: string, most: number): Promise<QueuePool> {
     const settings = postgresSettings(url)
     // Says what is wrong with the server in our words, and whether it is spoken to in plain text.
-    const { client, socket } = await connect(settings, 'write')
+    const { client, socket, local } = await connect(settings, 'write')
     const isEncrypted = socket instanceof TLSSocket
-    await client.end().catch(() => undefined)
+    try {
+      await refuseStrangersInQueue(
+        async (sql) => (await client.query<SqlValue[]>({ text: sql, rowMode: 'array' })).rows,
+        settings.label,
+      )
+    } finally {
+      await client.end().catch(() => undefined)
+    }
+    if (local !== null) throw pooled(settings, 'a queue is waited for by LISTEN, which ends with the transaction there')
     const pool = new Pool({
       host: settings.host,
       port: settings.port,
       user: settings.user,
       database: settings.database,
-      password: settings.password ?? '',
+      password: () => settings.password() ?? '',
       application_name: `${settings.applicationName} queue`,
       ssl: !isEncrypted || settings.tls.options === null ? false : { ...settings.tls.options, host: settings.host },
       max: most,

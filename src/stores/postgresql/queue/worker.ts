@@ -86,7 +86,7 @@ export class PostgresQueueWorker implements QueueWorker {
     const { rows } = await this.#pool.ask<ClaimRecord>(
       `UPDATE ${SLOTS} s SET state = 'working', fence = s.fence + 1, turns = s.turns + 1, worker_id = $3, beat_at = now(),
          begun_at = coalesce(s.begun_at, now()), earlier_rows = s.earlier_rows + s.turn_rows - s.open_rows, earlier_chunks = s.earlier_chunks + s.turn_chunks,
-         turn_rows = 0, open_rows = 0, turn_chunks = 0, rate = 0, ledger_run = NULL
+         turn_rows = 0, open_rows = 0, turn_chunks = 0, rate = 0, ledger_run = NULL, error = NULL
        FROM ${RUNS} r
        WHERE s.run_id = $1 AND s.slot_no = $2 AND r.run_id = s.run_id AND r.status = 'running' AND r.wishes -> 'stop' IS DISTINCT FROM 'true'
          AND (s.state = 'queued' OR (s.state = 'working' AND ${silent('s.beat_at')}))

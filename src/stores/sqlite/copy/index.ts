@@ -24,11 +24,12 @@ import type {
 } from '../../copy-port.ts'
 import { rowCondition } from '../archiving/row-condition.ts'
 import { timeCondition } from '../archiving/time.ts'
-import type { PeriodStore, ReferrerStore } from '../../archive-port.ts'
+import type { PeriodStore, ReferrerStore, RowTriggers } from '../../archive-port.ts'
 import type { Cdc, ChangeSource, ChangeTarget } from '../../follow-port.ts'
 import { SqliteApply } from '../apply/index.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
 import { referrersOf, referringRow } from '../archiving/referrers.ts'
+import { rowTriggersOf } from '../archiving/row-triggers.ts'
 import { columnValues } from '../archiving/column-values.ts'
 import { timeExtent } from '../archiving/time-extent.ts'
 import { openReader } from '../reader.ts'
@@ -244,6 +245,10 @@ class SqliteCopy implements CopyStore {
       counts: (table, conditions, by, signal) =>
         this.#within(signal, (one) => periodCounts(one, table, conditions, by, signal)),
     }
+  }
+
+  rowTriggers({ name }: TableName, signal: AbortSignal): Promise<RowTriggers> {
+    return this.#within(signal, (one) => rowTriggersOf(one, name))
   }
 
   referrers(): ReferrerStore {

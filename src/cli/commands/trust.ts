@@ -1,0 +1,18 @@
+/** trust: which file may be read, or no longer; what it does is in ../run-trust.ts. */
+import { SluiceError } from '../../shared/errors.ts'
+import { flag, optionalText } from '../arguments.ts'
+import type { Command } from './command.ts'
+
+const trust: Command = {
+  request: (args) => {
+    const [folder, list, remove] = [optionalText(args, 'folder') ?? null, flag(args, 'list'), flag(args, 'remove')]
+    if (list && (remove || folder !== null)) {
+      throw new SluiceError('BAD_FLAG', '--list lists all files, and takes neither a folder nor --remove', {
+        hint: 'leave one of them out',
+      })
+    }
+    return { kind: 'trust', folder: folder ?? '.', action: list ? 'list' : remove ? 'remove' : 'trust' }
+  },
+}
+
+export const commands = { trust }

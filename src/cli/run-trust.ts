@@ -1,0 +1,73 @@
+/** `sluice trust`, and the question that a found config file is asked about before it is read for the first time. */
+import { createInterface } from 'node:readline/promises'
+import { realpathSync } from 'node:fs'
+import path from 'node:path'
+import { SluiceError } from '../shared/errors.ts'
+import { shellQuote } from '../shared/shell.ts'
+import { visible } from '../shared/visible.ts'
+import { whyNot } from './config-search.ts'
+import { DEFAULT_CONFIG } from './lifecycle-defaults.ts'
+import type { Surroundings } from './ports.ts'
+import type { Session } from './session.ts'
+import { contentHash, hasChanged, trustedFiles, trustFile, withdrawTrust, type TrustRequest } from './trust.ts'
+
+/** @returns the exit code @throws SluiceError BAD_CONFIG where no file of this user is there, TARGET_DENIED where nothing can be written down */
+export function runTrust(
+  session: Session,
+  { folder, action }: TrustRequest,
+  { cwd, tool }: { readonly cwd: string; readonly tool: string },
+  { env }: Surroundings,
+): number {
+  const file = path.resolve(cwd, folder, DEFAULT_CONFIG)
+  session.emit({ type: 'run.started', command: 'trust', tool, ...(action === 'list' ? {} : { target: file }) })
+  const files = action === 'list' ? trustedFiles(env) : changed(file, action, env)
+  const note = (message: string): void => session.emit({ type: 'log', level: 'note', message })
+  for (const one of files) note(`${one} is trusted${action === 'remove' ? ' no longer' : ''}`)
+  if (files.length === 0) note(action === 'list' ? 'no file is trusted' : `${file} was not trusted`)
+  const totals = { files: String(files.length) }
+  session.emit({ type: 'run.finished', status: 'ok', exitCode: 0, totals, ms: 0 })
+  return 0
+}
+
+function changed(file: string, action: 'trust' | 'remove', env: Surroundings['env']): readonly string[] {
+  if (action === 'remove') return withdrawTrust(file, env) ? [file] : []
+  const why = whyNot(file, process.getuid?.() ?? null)
+  if (why !== null) {
+    const reason = why === 'missing' ? 'there is no such file' : why
+    const hint = why === 'missing' ? 'name the folder that holds it' : `name it with --config ${shellQuote(file)}`
+    throw new SluiceError('BAD_CONFIG', 'the config file cannot be trusted', { where: file, reason, hint })
+  }
+  trustFile(file, env)
+  return [realpathSync(file)]
+}
+
+/** Asks in a terminal whether the file may be read from now on. @returns whether it may; then that is written down */
+export async function askTrust(file: string, { env, stdin, stderr }: Surroundings): Promise<boolean> {
+  const hash = contentHash(file)
+  const since = hasChanged(file, env) ? ' It has changed since it was trusted.' : ''
+  const terminal = createInterface({ input: stdin, output: stderr, terminal: true })
+  try {
+    const question = `${visible(file)} can name databases, files that are written and commands that are run.${since} Trust it as it stands? [y/N] `
+    const answer = await new Promise<string>((resolve, reject) => {
+      // ctrl-c and ctrl-d trust nothing.
+      terminal.once('SIGINT', () => resolve(''))
+      terminal.once('close', () => resolve(''))
+      terminal.question(question).then(resolve, reject)
+    })
+    if (!/^y(?:es)?$/i.test(answer.trim())) return false
+  } finally {
+    terminal.close()
+  }
+  trustFile(file, env, hash)
+  return true
+}
+
+/** What a command ends with that a found file has to be read for. */
+export function notTrusted(file: string, env: Surroundings['env']): SluiceError {
+  const folder = shellQuote(path.dirname(file))
+  return new SluiceError('BAD_CONFIG', 'the config file that lies here is not trusted, and was not read', {
+    where: file,
+    ...(hasChanged(file, env) ? { reason: 'it has changed since it was trusted' } : {}),
+    hint: `read it, then: sluice trust ${folder}; or leave it out with --no-config`,
+  })
+}

@@ -1,0 +1,101 @@
+/**
+ * Config files found by search that this user has trusted, each with the sha256 of its content: a lake that comes by a clone or an archive
+ * belongs to the user as his own files do, so its owner says nothing of who wrote it.
+ */
+import { createHash, randomUUID } from 'node:crypto'
+import { mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { SluiceError } from '../shared/errors.ts'
+import { stateFolder } from '../shared/state-folder.ts'
+
+export type TrustRequest = { readonly folder: string; readonly action: 'trust' | 'list' | 'remove' }
+
+type Env = Readonly<Record<string, string | undefined>>
+/** sha256 in hex, by the real path of the file. */
+type Trusted = ReadonlyMap<string, string>
+
+const LINE = /^([0-9a-f]{64}) (.+)$/s
+
+/** sha256 of what the file holds, in hex. @throws the error of the file system where it cannot be read */
+export function contentHash(file: string): string {
+  return createHash('sha256').update(readFileSync(file)).digest('hex')
+}
+
+/** Whether this user has trusted the file with the content that it has now; false where it cannot be read. */
+export function isTrusted(file: string, env: Env): boolean {
+  try {
+    return trusted(env).get(realpathSync(file)) === contentHash(file)
+  } catch {
+    return false
+  }
+}
+
+/** Whether the file was trusted with another content. */
+export function hasChanged(file: string, env: Env): boolean {
+  return trusted(env).has(realpathSync(file)) && !isTrusted(file, env)
+}
+
+/**
+ * Trusts the file with that content, and nothing that is written into it later.
+ * @throws SluiceError TARGET_DENIED where the state folder cannot be written
+ */
+export function trustFile(file: string, env: Env, hash = contentHash(file)): void {
+  store(new Map([...trusted(env), [realpathSync(file), hash]]), env)
+}
+
+/** @returns whether the file was trusted @throws SluiceError TARGET_DENIED where the state folder cannot be written */
+export function withdrawTrust(file: string, env: Env): boolean {
+  const left = new Map(trusted(env))
+  // A file that is gone keeps the path that it was trusted by.
+  const wasTrusted = [path.resolve(file), realOf(file)].map((name) => left.delete(name)).includes(true)
+  if (wasTrusted) store(left, env)
+  return wasTrusted
+}
+
+/** Real paths of all trusted files, in the order of their names. */
+export function trustedFiles(env: Env): readonly string[] {
+  return [...trusted(env).keys()].toSorted()
+}
+
+function realOf(file: string): string {
+  try {
+    return path.join(realpathSync(path.dirname(file)), path.basename(file))
+  } catch {
+    return file
+  }
+}
+
+const storeFile = (env: Env): string => path.join(stateFolder(env), 'trusted-configs')
+
+function trusted(env: Env): Trusted {
+  let text: string
+  try {
+    text = readFileSync(storeFile(env), 'utf8')
+  } catch {
+    return new Map()
+  }
+  return new Map(text.split('\0').flatMap((line) => lineOf(line)))
+}
+
+function lineOf(line: string): readonly (readonly [string, string])[] {
+  const [, hash, file] = LINE.exec(line) ?? []
+  return hash === undefined || file === undefined ? [] : [[file, hash]]
+}
+
+function store(files: Trusted, env: Env): void {
+  const file = storeFile(env)
+  const part = `${file}.${randomUUID()}.part`
+  try {
+    mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
+    writeFileSync(part, [...files].map(([name, hash]) => `${hash} ${name}\0`).join(''), { flag: 'wx', mode: 0o600 })
+    renameSync(part, file)
+  } catch (cause) {
+    rmSync(part, { force: true })
+    throw new SluiceError('TARGET_DENIED', 'what is trusted cannot be written down', {
+      where: file,
+      reason: cause instanceof Error ? cause.message : String(cause),
+      hint: 'make the state folder writable, or name the file with --config',
+      cause,
+    })
+  }
+}

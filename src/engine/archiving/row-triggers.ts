@@ -1,0 +1,35 @@
+/** What triggers and rules of a plain table do to rows that leave it and come back, said before anything leaves. */
+import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { CopyStore } from '../../stores/copy-port.ts'
+import type { Run } from '../run-context.ts'
+
+/**
+ * Names triggers and rules that fire, and those that do not fire in the session of a run.
+ * @throws SluiceError TABLE_REFUSED where one may change a row or keep it out: then what a restore brings back is not what was archived
+ */
+export async function refuseTriggers(
+  { table }: TableSpec,
+  store: CopyStore,
+  { emit, interrupt }: Pick<Run<'log'>, 'emit' | 'interrupt'>,
+): Promise<void> {
+  const found = await store.rowTriggers?.(table, interrupt.abort)
+  if (found === undefined) return
+  const { changing, firing, quiet, remedy } = found
+  const name = tableText(table)
+  const all = [...changing, ...firing]
+  if (all.length === 0) return
+  if (quiet) {
+    const message = `${all.join(', ')}: not fired for rows that are taken out or brought back (session_replication_role in these transactions alone)`
+    return emit({ type: 'log', level: 'note', table: name, message })
+  }
+  if (changing.length > 0) {
+    throw new SluiceError('TABLE_REFUSED', `${changing.join(', ')} of ${name} may change rows, or keep them out`, {
+      where: name,
+      reason: 'rows would not come back as they were archived, and this session cannot keep it from firing',
+      hint: remedy,
+    })
+  }
+  const message = `${firing.join(', ')}: fired for each row that is taken out or brought back`
+  emit({ type: 'log', level: 'warn', table: name, message })
+}

@@ -1,0 +1,91 @@
+/**
+ * Tables of ours that another role could have planted: what it owns, or has put a trigger on, runs its code as the login that writes there (CVE-2018-1058 is of this
+ * kind). One rule for ledgers, catalogs, archives, streams and queues.
+ *
+ * The statements name every function and operator by its schema, since they run before anything in the database is trusted.
+ */
+import { SluiceError } from '../../shared/errors.ts'
+import { OWN_TABLES } from '../own-tables.ts'
+import type { SqlRow } from '../port.ts'
+import { literal } from './copy/sql.ts'
+
+/** `read`: rows are read alone, and nothing of the table runs. `write`: triggers, rules, defaults, checks and indexes of the table run, too. */
+type Use = 'read' | 'write'
+
+const NAMES = OWN_TABLES.filter(({ numbered, owner }) => numbered !== true && owner !== 'queue').map(({ name }) => name)
+
+/** The login, roles that it is a member of, the database's owner, and superusers: these can do to the login what they like already. */
+const TRUSTED = `WITH RECURSIVE mine (role) AS (
+    SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user
+    UNION SELECT m.roleid FROM pg_catalog.pg_auth_members m JOIN mine ON m.member OPERATOR(pg_catalog.=) mine.role),
+  trusted (role) AS (
+    SELECT role FROM mine
+    UNION SELECT d.datdba FROM pg_catalog.pg_database d WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
+    UNION SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolsuper)`
+
+const isStranger = (owner: string): string =>
+  `NOT EXISTS (SELECT FROM trusted t WHERE t.role OPERATOR(pg_catalog.=) ${owner})`
+
+const OWNED = 'it belongs to the role '
+
+/** Gives a row for each table that may not be used: schema, name, and why. */
+function tablesSql(use: Use, names: readonly string[]): string {
+  const written = `WHEN ${isStranger('c.relowner')} THEN pg_catalog.concat('${OWNED}', pg_catalog.pg_get_userbyid(c.relowner))
+      WHEN EXISTS (
+        SELECT FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) g.tgfoid
+        WHERE g.tgrelid OPERATOR(pg_catalog.=) c.oid AND NOT g.tgisinternal AND ${isStranger('p.proowner')})
+        THEN 'it has a trigger whose function belongs to another role'`
+  return `${TRUSTED}
+  SELECT s.schema, s.name, s.why FROM (
+    SELECT n.nspname AS schema, c.relname AS name, CASE
+      WHEN NOT (c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog."char"[])) THEN 'it is a view or a foreign table'
+      WHEN c.relrowsecurity THEN 'it has row level security, which hides rows'
+      ${use === 'write' ? written : ''} END AS why
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+    WHERE c.relname OPERATOR(pg_catalog.=) ANY (ARRAY[${names.map(literal).join(', ')}]::pg_catalog.name[])
+      AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v', 'm', 'f']::pg_catalog."char"[])
+      AND pg_catalog.pg_table_is_visible(c.oid)) s
+  WHERE s.why IS NOT NULL LIMIT 1`
+}
+
+/** Gives a row where a schema of the queue, a table or a function in one belongs to another role. */
+const SCHEMAS_SQL = `${TRUSTED},
+  found (schema, name, owner) AS (
+    SELECT n.nspname, ''::pg_catalog.name, n.nspowner FROM pg_catalog.pg_namespace n
+    UNION ALL SELECT n.nspname, c.relname, c.relowner
+      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+    UNION ALL SELECT n.nspname, p.proname, p.proowner
+      FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace)
+  SELECT f.schema, f.name, pg_catalog.concat('${OWNED}', pg_catalog.pg_get_userbyid(f.owner)) FROM found f
+  WHERE f.schema OPERATOR(pg_catalog.=) ANY (ARRAY['sluice_queue', 'graphile_worker']::pg_catalog.name[]) AND ${isStranger('f.owner')} LIMIT 1`
+
+type Ask = (sql: string) => Promise<readonly SqlRow[]>
+
+/**
+ * @param names the tables that are asked about; all of ledgers and catalogs without it
+ * @throws SluiceError TABLE_REFUSED where one that is found by its name alone must not be used so
+ */
+export async function refuseStrangers(
+  ask: Ask,
+  use: Use,
+  label: string,
+  names: readonly string[] = NAMES,
+): Promise<void> {
+  const [row] = await ask(tablesSql(use, names))
+  if (row !== undefined) throw refused(row, label)
+}
+
+/** @throws SluiceError TABLE_REFUSED where anything in the schemas of the queue belongs to a role that is not trusted */
+export async function refuseStrangersInQueue(ask: Ask, label: string): Promise<void> {
+  const [row] = await ask(SCHEMAS_SQL)
+  if (row !== undefined) throw refused(row, label)
+}
+
+function refused([schema, name, why]: SqlRow, where: string): SluiceError {
+  const what = name === '' ? `schema ${String(schema)}` : `${String(schema)}.${String(name)}`
+  return new SluiceError('TABLE_REFUSED', `${what} has a name of sluice's own, and is not used`, {
+    where,
+    reason: `${String(why)}; what it runs would run as this login`,
+    hint: 'connect as its owner or a member of that role; or drop, rename or ALTER … OWNER TO it; or use another schema',
+  })
+}

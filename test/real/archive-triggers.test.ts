@@ -1,0 +1,111 @@
+/** Triggers and rules of plain tables: the plan names them, and none changes a row that leaves or comes back. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { commandsOf, makeBookings, TABLE } from '../support/archive-places.ts'
+import { makePlace, missing, perform, type Place, type Ran, type System } from '../support/copy-systems.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
+
+let folder = ''
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-triggers-'))))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const messages = ({ events }: Ran): string =>
+  events.flatMap((event) => (event.type === 'log' ? [event.message] : [])).join('\n')
+const dry = (operation: Operation): Operation => ({ ...operation, dryRun: true }) as Operation
+
+async function bookings(system: System, ...more: readonly string[]) {
+  const place = await makePlace(system, folder)
+  const archived = await makeBookings(place, 'plain', mkdtempSync(join(folder, 'to-')), 20)
+  await place.sql('CREATE TABLE audit (id bigint)', ...more)
+  return { place, commands: commandsOf(archived) }
+}
+const all = (place: Place) => place.rows(`SELECT id, at, note, amount FROM ${TABLE} ORDER BY id`)
+const audited = (place: Place) => place.rows('SELECT count(*) FROM audit')
+
+const why = await missing('postgresql')
+describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
+  const FUNCTIONS = [
+    `CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.note = 'touched'; RETURN NEW; END $$`,
+    `CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO audit VALUES (coalesce(OLD.id, NEW.id)); RETURN NULL; END $$`,
+  ]
+  const TOUCH = `CREATE TRIGGER touch BEFORE INSERT OR UPDATE ON ${TABLE} FOR EACH ROW EXECUTE FUNCTION touch()`
+  const NOTED = `CREATE TRIGGER noted AFTER INSERT OR DELETE ON ${TABLE} FOR EACH ROW EXECUTE FUNCTION noted()`
+
+  test('no trigger and no rule fires where the role may keep them from it', async () => {
+    const { place, commands } = await bookings(
+      'postgresql',
+      ...FUNCTIONS,
+      TOUCH,
+      NOTED,
+      `CREATE RULE kept AS ON DELETE TO ${TABLE} DO INSTEAD NOTHING`,
+    )
+    const before = await all(place)
+    const plan = await perform(dry(commands.run))
+    expect(messages(plan)).toContain('rule kept, trigger touch, trigger noted: not fired')
+    expect((await perform(commands.run)).finished).toMatchObject({ exitCode: 0 })
+    expect((await perform(commands.drop)).finished).toMatchObject({ exitCode: 0, totals: { dropped: '2' } })
+    expect(await all(place)).toHaveLength(20)
+    expect((await perform(commands.restore)).finished).toMatchObject({ exitCode: 0 })
+    expect(await all(place)).toEqual(before)
+    expect(await audited(place)).toEqual([['0']])
+    // In no other session was any switched off.
+    await place.sql(`INSERT INTO ${TABLE} VALUES (1000000, '2090-02-01', 'mine', 1)`)
+    expect((await all(place)).at(-1)?.[2]).toBe('touched')
+  })
+
+  test('with foreign keys, or where it fires always, what changes rows is refused in the plan', async () => {
+    const { place, commands } = await bookings('postgresql', ...FUNCTIONS, TOUCH)
+    await place.sql(`CREATE TABLE photos (of_id bigint REFERENCES ${TABLE})`)
+    const before = await all(place)
+    for (const operation of [dry(commands.run), commands.run]) {
+      const { error } = (await perform(operation)).finished
+      expect(error).toMatchObject({ code: 'TABLE_REFUSED' })
+      expect(error?.message).toContain('trigger touch')
+    }
+    await place.sql('DROP TABLE photos', `ALTER TABLE ${TABLE} ENABLE ALWAYS TRIGGER touch`)
+    expect((await perform(commands.run)).finished.error).toMatchObject({ code: 'TABLE_REFUSED' })
+    expect(await all(place)).toEqual(before)
+  })
+
+  test('beside foreign keys a trigger that only notes rows is named, and fires', async () => {
+    const { place, commands } = await bookings('postgresql', ...FUNCTIONS, NOTED)
+    await place.sql(`CREATE TABLE photos (of_id bigint REFERENCES ${TABLE})`)
+    expect(messages(await perform(dry(commands.run)))).toContain('trigger noted: fired for each row')
+    await perform(commands.run)
+    expect((await perform(commands.drop)).finished).toMatchObject({ exitCode: 0 })
+    expect(await audited(place)).toEqual([['40']])
+  })
+})
+
+const TOUCHES: Readonly<Record<'mysql' | 'sqlite', string>> = {
+  mysql: `CREATE TRIGGER touch BEFORE INSERT ON ${TABLE} FOR EACH ROW SET NEW.note = 'touched'`,
+  sqlite: `CREATE TRIGGER touch AFTER INSERT ON ${TABLE} BEGIN UPDATE ${TABLE} SET note = 'touched' WHERE id = NEW.id; END`,
+}
+const NOTES: Readonly<Record<'mysql' | 'sqlite', string>> = {
+  mysql: `CREATE TRIGGER noted AFTER DELETE ON ${TABLE} FOR EACH ROW INSERT INTO audit VALUES (OLD.id)`,
+  sqlite: `CREATE TRIGGER noted AFTER DELETE ON ${TABLE} BEGIN INSERT INTO audit VALUES (OLD.id); END`,
+}
+for (const system of ['mysql', 'sqlite'] as const) {
+  const absent = await missing(system)
+  describe.skipIf(absent !== '')(`${system}${absent}`, { timeout: 60_000 }, () => {
+    test('what changes rows is refused in the plan, and what only notes them is named', async () => {
+      const { place, commands } = await bookings(system, TOUCHES[system], NOTES[system])
+      const before = await all(place)
+      for (const operation of [dry(commands.run), commands.run])
+        expect((await perform(operation)).finished.error).toMatchObject({ code: 'TABLE_REFUSED' })
+      await place.sql('DROP TRIGGER touch')
+      expect(messages(await perform(dry(commands.run)))).toContain('trigger noted: fired for each row')
+      await perform(commands.run)
+      expect((await perform(commands.drop)).finished).toMatchObject({ exitCode: 0 })
+      await place.sql(TOUCHES[system])
+      const refused = await perform(commands.restore)
+      expect(refused.finished.error).toMatchObject({ code: 'TABLE_REFUSED' })
+      expect(refused.finished.error?.hint).toContain('drop it')
+      await place.sql('DROP TRIGGER touch')
+      expect((await perform(commands.restore)).finished).toMatchObject({ exitCode: 0 })
+      expect(await all(place)).toEqual(before)
+    })
+  })
+}

@@ -1,0 +1,46 @@
+/** The program of one slot, as its worker starts and steers it. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import Database from 'better-sqlite3'
+import { copyOf } from '../support/half-done/copies.ts'
+import { afterAll, expect, test } from 'vitest'
+import { SlotProgram } from '../../src/engine/distributed/slot-program.ts'
+import type { Event } from '../../src/model/event.ts'
+
+const folder = mkdtempSync(path.join(tmpdir(), 'sluice-slot-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+test('a rate that is shared out before a slot begins replaces the one that came with its order', async () => {
+  const [from, to] = ['from', 'to'].map((name) => path.join(folder, `${name}.db`))
+  const db = new Database(from)
+  db.exec('CREATE TABLE done (id INTEGER PRIMARY KEY, v TEXT)')
+  db.close()
+  new Database(to).close()
+  const program = new SlotProgram(
+    {
+      operation: { ...copyOf('FROM', 'TO', 'done'), rate: 4000 },
+      stores: [
+        { name: 'FROM', url: `sqlite:///${from}` },
+        { name: 'TO', url: `sqlite:///${to}` },
+      ],
+      commandLine: 'sluice copy',
+      sharedRun: '1',
+      tool: 'test',
+      actor: 'test',
+      host: 'test',
+    },
+    { wishes: { rate: 4000 }, among: 1 },
+  )
+  const events: Event[] = []
+  program.heard = (event) => void events.push(event)
+  // Both stand in the pipe before the program reads from it.
+  program.heed({ wishes: { rate: 4000 }, among: 4 })
+
+  const { exitCode, error } = await program.done
+
+  expect(error).toBeUndefined()
+  expect(exitCode).toBe(0)
+  const rates = events.flatMap((event) => (event.type === 'run.steered' ? [event.rate] : []))
+  expect(rates).toEqual(['4000', '1000'])
+})
