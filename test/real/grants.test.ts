@@ -345,7 +345,10 @@ describe(`PostgreSQL${noPostgres}`, { skip: !POSTGRES_AVAILABLE, timeout: 120_00
   test('a right that the server withholds with a warning alone is not called granted', async () => {
     const { name, url } = await place()
     const [admin, other] = [await login('admin'), await login('other')]
-    await sql(server.url(name), `CREATE SCHEMA lake; GRANT USAGE, CREATE ON SCHEMA lake TO ${quoted(admin)}; GRANT CONNECT ON DATABASE ${quoted(name)} TO ${quoted(admin)}`)
+    await sql(
+      server.url(name),
+      `CREATE SCHEMA lake; GRANT USAGE, CREATE ON SCHEMA lake TO ${quoted(admin)}; GRANT CONNECT ON DATABASE ${quoted(name)} TO ${quoted(admin)}`,
+    )
     const denied = await perform(grantsOf(url(admin), 'admin', other))
     expect(denied.finished.error).toMatchObject({
       code: 'TARGET_DENIED',
