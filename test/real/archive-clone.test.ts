@@ -99,6 +99,7 @@ const FORMS: readonly (readonly ['sqlite' | 'postgresql', Form])[] = [
 
 test.for(FORMS)(
   '%s, %s: a copy of the database is refused, and the original does not notice',
+  { timeout: 90_000 },
   async ([system, form], { skip }) => {
     const why = await missing(system)
     if (why !== '') skip(why)

@@ -71,47 +71,51 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     return { ...commands, place, erase, search, bookings }
   }
 
-  test.skipIf(why !== '').each(['published', 'detached', 'dropped'] as const)(`%s${why}`, async (stage) => {
-    const { place, erase, search, query, verify, run, drop, restore } = await archived(stage)
-    const before = await search()
-    // Both files, and the commits, whose statistics hold it or not.
-    expect(before.filter((name) => name.endsWith('.parquet')).length).toBeGreaterThanOrEqual(2)
-    const foretold = await perform({ ...unconfirmed(erase), dryRun: true })
-    const inSource = stage === 'dropped' ? '1' : '3'
-    expect(foretold.finished).toMatchObject({
-      exitCode: 0,
-      totals: { rows: '2', sourceRows: inSource, partitions: '2' },
-    })
-    expect(await search()).toEqual(before)
-    expect((await countedBy(query)).counted).toMatch(/^900 /)
+  test.skipIf(why !== '').each(['published', 'detached', 'dropped'] as const)(
+    `%s${why}`,
+    { timeout: 90_000 },
+    async (stage) => {
+      const { place, erase, search, query, verify, run, drop, restore } = await archived(stage)
+      const before = await search()
+      // Both files, and the commits, whose statistics hold it or not.
+      expect(before.filter((name) => name.endsWith('.parquet')).length).toBeGreaterThanOrEqual(2)
+      const foretold = await perform({ ...unconfirmed(erase), dryRun: true })
+      const inSource = stage === 'dropped' ? '1' : '3'
+      expect(foretold.finished).toMatchObject({
+        exitCode: 0,
+        totals: { rows: '2', sourceRows: inSource, partitions: '2' },
+      })
+      expect(await search()).toEqual(before)
+      expect((await countedBy(query)).counted).toMatch(/^900 /)
 
-    const erased = await perform(erase)
-    expect(erased.finished).toMatchObject({
-      exitCode: 0,
-      proof: 'canonical',
-      totals: { rows: '2', sourceRows: inSource, partitions: '2' },
-    })
-    expect(JSON.stringify(erased.events)).not.toContain(SECRET)
-    expect(await search()).toEqual([])
-    const left = await place.rows(`SELECT count(*) FROM ${TABLE} WHERE note = '${SECRET}'`)
-    expect(String(left[0]?.[0])).toBe('0')
-    expect((await countedBy(query)).counted).toMatch(/^897 /)
-    expect((await perform({ ...verify, deep: true } as Operation)).finished).toMatchObject({ exitCode: 0 })
-    expect(
-      (await place.rows('SELECT reason, state FROM migration_archive_erasures')).map((row) => row.map(String)),
-    ).toEqual([['TICKET-4711', 'done']])
-    // It goes on as any archive does.
-    if (stage !== 'dropped') {
-      expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
-      expect((await perform(drop)).finished).toMatchObject({ exitCode: 0 })
+      const erased = await perform(erase)
+      expect(erased.finished).toMatchObject({
+        exitCode: 0,
+        proof: 'canonical',
+        totals: { rows: '2', sourceRows: inSource, partitions: '2' },
+      })
+      expect(JSON.stringify(erased.events)).not.toContain(SECRET)
+      expect(await search()).toEqual([])
+      const left = await place.rows(`SELECT count(*) FROM ${TABLE} WHERE note = '${SECRET}'`)
+      expect(String(left[0]?.[0])).toBe('0')
       expect((await countedBy(query)).counted).toMatch(/^897 /)
-    }
-    expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
-    expect((await countedBy(query)).counted).toMatch(/^897 /)
-    expect(String((await place.rows(`SELECT count(*) FROM ${TABLE}`))[0]?.[0])).toBe('897')
-    const again = await perform(erase)
-    expect(again.finished).toMatchObject({ exitCode: 0, totals: { rows: '0', sourceRows: '0' } })
-  })
+      expect((await perform({ ...verify, deep: true } as Operation)).finished).toMatchObject({ exitCode: 0 })
+      expect(
+        (await place.rows('SELECT reason, state FROM migration_archive_erasures')).map((row) => row.map(String)),
+      ).toEqual([['TICKET-4711', 'done']])
+      // It goes on as any archive does.
+      if (stage !== 'dropped') {
+        expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
+        expect((await perform(drop)).finished).toMatchObject({ exitCode: 0 })
+        expect((await countedBy(query)).counted).toMatch(/^897 /)
+      }
+      expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
+      expect((await countedBy(query)).counted).toMatch(/^897 /)
+      expect(String((await place.rows(`SELECT count(*) FROM ${TABLE}`))[0]?.[0])).toBe('897')
+      const again = await perform(erase)
+      expect(again.finished).toMatchObject({ exitCode: 0, totals: { rows: '0', sourceRows: '0' } })
+    },
+  )
 
   test.skipIf(why !== '')(`a hold wins, and nothing is changed${why}`, async () => {
     const { place, erase, search, query } = await archived('detached')
