@@ -6,6 +6,7 @@ import { parseCatalogUrl, type CatalogUrl } from '../catalog-url.ts'
 import { openCatalogDatabase } from '../registry.ts'
 import { systemOf } from '../systems.ts'
 import { examineCatalog } from './catalog.ts'
+import { asSluiceError } from '../../shared/errors.ts'
 import { ok, warn, type Verdict } from '../../model/verdict.ts'
 import type { Examination } from './examination.ts'
 import { examineFile } from './local-file.ts'
@@ -81,10 +82,21 @@ async function examineServer(
   return true
 }
 
-/** Partitions that an older version took out of tables of serial ids; null where there are none. */
+/**
+ * Partitions that an older version took out of tables of serial ids; null where there are none. Archives need a session of their own, which a database that serves
+ * as a catalog need not give: then they are named as not inspected.
+ */
 async function archivesVerdict(url: string, signal: AbortSignal): Promise<Verdict | null> {
   const { mistakenOf } = await import('../archiving/mistaken.ts')
-  const [first, ...others] = await mistakenOf(url, signal)
+  let found: Awaited<ReturnType<typeof mistakenOf>>
+  try {
+    found = await mistakenOf(url, signal)
+  } catch (thrown) {
+    const { code, message, hint } = asSluiceError(thrown)
+    if (code !== 'CONNECT_FAILED') throw thrown
+    return warn('not inspected', { cause: message, hint: hint ?? 'archive list says more' })
+  }
+  const [first, ...others] = found
   if (first === undefined) return null
   const more = others.length === 0 ? '' : `; and of ${others.length} more tables`
   return warn(`${first.message}${more}`, { hint: first.hint })
