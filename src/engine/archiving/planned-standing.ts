@@ -1,6 +1,7 @@
 /** Where a partition of a plan stands: whether it is due, goes on, is done, or what keeps it. */
 import { isAbsorbed, isBack, isOpen } from '../../archive/ledger/parts.ts'
 import type { ArchivedPartition } from '../../archive/ledger/record.ts'
+import { isArchived } from '../../model/archiving/state.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { isAsked, type Asked } from './asked.ts'
 import type { Candidate } from './candidate.ts'
@@ -28,15 +29,9 @@ type Around = {
   readonly restoreCommand: string
 }
 
-const ON_ITS_WAY: ReadonlySet<ArchivedPartition['state']> = new Set([
-  'PLANNED',
-  'EXPORTING',
-  'EXPORTED',
-  'VERIFIED',
-  'PUBLISHED',
-  'DETACHING',
-  'FAILED',
-])
+/** Whether the archive is still to get it: it was not there yet, and has not left it again. */
+const isOnItsWay = ({ state }: ArchivedPartition): boolean =>
+  !isArchived(state) && state !== 'RESTORED' && state !== 'EXPIRED'
 
 /** What a run does with a partition, by what the ledger and the source have of it. */
 export function standing(
@@ -54,7 +49,7 @@ export function standing(
   if (known.held !== null && known.state !== 'DROPPED' && known.state !== 'EXPIRED' && !known.away && !known.leaving)
     return { status: 'held', note: known.held }
   const mistake = `an older sluice took its numbers for times: ${restoreCommand} brings it back; where they are times, say --epoch s or ms`
-  if (mistaken && ON_ITS_WAY.has(known.state) && !known.away && !known.leaving && !isAsked(asked, known))
+  if (mistaken && isOnItsWay(known) && !known.away && !known.leaving && !isAsked(asked, known))
     return {
       status: 'blocked',
       note: 'an older sluice took its numbers for times, and had begun to archive it: it stays, unless --partition names it',

@@ -131,28 +131,26 @@ async function prepare(
 ): Promise<Pick<Connected, 'backend' | 'version' | 'local'>> {
   const { backend, version } = await serverOf(client, settings)
   const isLent = await lends(client, settings, purpose, backend.pid)
-  const scope = isLent ? 'SET LOCAL' : 'SET'
-  const statements = [
-    `${scope} client_encoding TO 'UTF8'`,
-    `${scope} TimeZone TO 'UTC'`,
-    `${scope} DateStyle TO ISO`,
-    `${scope} bytea_output TO 'hex'`,
-    `${scope} standard_conforming_strings TO on`,
+  const settled = [
+    "client_encoding TO 'UTF8'",
+    "TimeZone TO 'UTC'",
+    'DateStyle TO ISO',
+    "bytea_output TO 'hex'",
+    'standard_conforming_strings TO on',
     // Without a fraction the planner takes a cursor for a question whose first rows matter most.
-    `${scope} cursor_tuple_fraction TO 1`,
-    `${scope} lock_timeout TO ${LOCK_TIMEOUT_MS}`,
-    `${scope} idle_in_transaction_session_timeout TO ${settings.frozenMs ?? 0}`,
+    'cursor_tuple_fraction TO 1',
+    `lock_timeout TO ${LOCK_TIMEOUT_MS}`,
+    `idle_in_transaction_session_timeout TO ${settings.frozenMs ?? 0}`,
     // So that the locks of a client whose machine vanished do not outlive it for hours.
-    `${scope} tcp_keepalives_idle TO 30`,
-    `${scope} tcp_keepalives_interval TO 10`,
-    `${scope} tcp_keepalives_count TO 3`,
-    ...(settings.statementTimeoutMs === null ? [] : [`${scope} statement_timeout TO ${settings.statementTimeoutMs}`]),
-    ...(settings.schema === null ? [] : [`${scope} search_path TO ${quoteName(settings.schema)}`]),
-    ...(settings.isDurable === true ? [durableSql(isLent ? 'transaction' : 'session')] : []),
-    ...(mode === 'read'
-      ? [isLent ? 'SET LOCAL transaction_read_only TO on' : 'SET default_transaction_read_only TO on']
-      : []),
+    'tcp_keepalives_idle TO 30',
+    'tcp_keepalives_interval TO 10',
+    'tcp_keepalives_count TO 3',
+    ...(settings.statementTimeoutMs === null ? [] : [`statement_timeout TO ${settings.statementTimeoutMs}`]),
+    ...(settings.schema === null ? [] : [`search_path TO ${quoteName(settings.schema)}`]),
+    ...(mode === 'read' ? [`${isLent ? '' : 'default_'}transaction_read_only TO on`] : []),
   ]
+  const statements = settled.map((one) => `${isLent ? 'SET LOCAL' : 'SET'} ${one}`)
+  if (settings.isDurable === true) statements.push(durableSql(isLent ? 'transaction' : 'session'))
   const sql = statements.join(';')
   if (!isLent) await client.query(sql)
   return { backend, version, local: isLent ? sql : null }
