@@ -1,6 +1,6 @@
 /** Examples of the help do what they say on a copy of the demo lake: those that need no server, and no run that goes on. */
 import { execFile } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
@@ -47,6 +47,7 @@ describe('an example on the demo lake', () => {
   beforeAll(async () => {
     folder = mkdtempSync(path.join(tmpdir(), 'sluice-examples-'))
     cpSync(path.join(root, 'fixtures', 'lake'), path.join(folder, 'lake'), { recursive: true })
+    writeFileSync(path.join(folder, 'lake', 'sluice.yaml'), 'theme: light\n')
     await call('batch-import ./lake --recursive --database-url sqlite:///lake.db')
   }, 60_000)
   afterAll(() => rmSync(folder, { recursive: true }))

@@ -221,7 +221,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   doctor: ['doctor', `doctor ./lake ${CATALOG}`, 'doctor --database-url postgresql://app@db/catalog --json'],
   demo: ['demo', 'demo ./lake --dir ./trial'],
   init: ['init --dry-run', "init --lake ./lake --database-url 'sqlite:///lake.db'"],
-  trust: ['trust', 'trust ./lake', 'trust --list', 'trust ./lake --remove'],
+  trust: ['trust ./lake', 'trust --list', 'trust ./lake --remove'],
   man: ['man', 'man archive', 'man copy | man -l -'],
   completion: ['completion bash >> ~/.bashrc', 'completion fish | source'],
 }

@@ -7,6 +7,7 @@
 import { SluiceError } from '../../shared/errors.ts'
 import { OWN_TABLES } from '../own-tables.ts'
 import type { SqlRow } from '../port.ts'
+import { quoteName } from './connect.ts'
 import { literal } from './copy/sql.ts'
 
 /** `read`: rows are read alone, and nothing of the table runs. `write`: triggers, rules, defaults, checks and indexes of the table run, too. */
@@ -48,15 +49,21 @@ function tablesSql(use: Use, names: readonly string[]): string {
   WHERE s.why IS NOT NULL LIMIT 1`
 }
 
+/** Gives a row where our schema of the queue holds what is no plain table; jobs are graphile-worker's, and what only reads never asks for them. */
+const QUEUE_READ_SQL = `SELECT n.nspname, c.relname, 'it is a view or a foreign table'
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+  WHERE n.nspname OPERATOR(pg_catalog.=) 'sluice_queue' AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['v', 'm', 'f']::pg_catalog."char"[]) LIMIT 1`
+
 /** Gives a row where a schema of the queue, a table or a function in one belongs to another role. */
-const SCHEMAS_SQL = `${TRUSTED},
+const QUEUE_WRITE_SQL = `${TRUSTED},
   found (schema, name, owner) AS (
     SELECT n.nspname, ''::pg_catalog.name, n.nspowner FROM pg_catalog.pg_namespace n
     UNION ALL SELECT n.nspname, c.relname, c.relowner
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
     UNION ALL SELECT n.nspname, p.proname, p.proowner
       FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace)
-  SELECT f.schema, f.name, pg_catalog.concat('${OWNED}', pg_catalog.pg_get_userbyid(f.owner)) FROM found f
+  SELECT f.schema, f.name, pg_catalog.concat('${OWNED}', pg_catalog.pg_get_userbyid(f.owner)),
+    pg_catalog.pg_get_userbyid(f.owner), current_user FROM found f
   WHERE f.schema OPERATOR(pg_catalog.=) ANY (ARRAY['sluice_queue', 'graphile_worker']::pg_catalog.name[]) AND ${isStranger('f.owner')} LIMIT 1`
 
 type Ask = (sql: string) => Promise<readonly SqlRow[]>
@@ -75,17 +82,18 @@ export async function refuseStrangers(
   if (row !== undefined) throw refused(row, label)
 }
 
-/** @throws SluiceError TABLE_REFUSED where anything in the schemas of the queue belongs to a role that is not trusted */
-export async function refuseStrangersInQueue(ask: Ask, label: string): Promise<void> {
-  const [row] = await ask(SCHEMAS_SQL)
+/** @throws SluiceError TABLE_REFUSED where the schemas of the queue hold what must not be used so: read where it is no table, written to where it belongs to a role that is not trusted */
+export async function refuseStrangersInQueue(ask: Ask, use: Use, label: string): Promise<void> {
+  const [row] = await ask(use === 'read' ? QUEUE_READ_SQL : QUEUE_WRITE_SQL)
   if (row !== undefined) throw refused(row, label)
 }
 
-function refused([schema, name, why]: SqlRow, where: string): SluiceError {
+function refused([schema, name, why, owner = null, user = null]: SqlRow, where: string): SluiceError {
   const what = name === '' ? `schema ${String(schema)}` : `${String(schema)}.${String(name)}`
+  const member = owner === null ? '' : `: GRANT ${quoteName(String(owner))} TO ${quoteName(String(user))}`
   return new SluiceError('TABLE_REFUSED', `${what} has a name of sluice's own, and is not used`, {
     where,
     reason: `${String(why)}; what it runs would run as this login`,
-    hint: 'connect as its owner or a member of that role; or drop, rename or ALTER … OWNER TO it; or use another schema',
+    hint: `connect as its owner or a member of that role${member}; or drop, rename or ALTER … OWNER TO it; or use another schema`,
   })
 }

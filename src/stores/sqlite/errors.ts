@@ -1,5 +1,5 @@
 /** SQLite's result codes as errors of ours, with the guide's words where it has them. */
-import { accessSync, constants, existsSync } from 'node:fs'
+import { accessSync, constants, existsSync, statfsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { SluiceError } from '../../shared/errors.ts'
 import { looksLikeFolder } from '../../shared/folder.ts'
@@ -47,6 +47,20 @@ function accessOf(label: string): Access {
   }
 }
 
+/** The shared memory beside a file in WAL mode, bytes: SQLite calls a disk without room for it an I/O error. */
+const SHM_BYTES = 32_768
+
+/** Whether the disk of a database file has no room left for what SQLite keeps beside it. */
+function isDiskFull(label: string): boolean {
+  if (!label.startsWith('sqlite:///')) return false
+  try {
+    const { bavail, bsize } = statfsSync(dirname(resolve(label.slice('sqlite:///'.length))))
+    return bavail * bsize < SHM_BYTES
+  } catch {
+    return false
+  }
+}
+
 /** @returns a SluiceError of the target's kind; what is no SQLite error comes back unchanged. */
 export function sqliteError(thrown: unknown, label: string): unknown {
   if (thrown instanceof SluiceError) return thrown
@@ -56,7 +70,13 @@ export function sqliteError(thrown: unknown, label: string): unknown {
   if (thrown instanceof TypeError && thrown.message.startsWith('Cannot open database')) code = 'SQLITE_CANTOPEN'
   if (typeof code !== 'string' || !(code.startsWith('SQLITE_') || code.startsWith('E'))) return thrown
   const where = `${label}: ${String(message)} (${code})`
-  if (code === 'SQLITE_FULL' || code === 'ENOSPC' || /disk is full|no space/i.test(String(message))) {
+  const isIo = code.startsWith('SQLITE_IOERR')
+  if (
+    code === 'SQLITE_FULL' ||
+    code === 'ENOSPC' ||
+    /disk is full|no space/i.test(String(message)) ||
+    (isIo && isDiskFull(label))
+  ) {
     const more = ', then run the same command again: it goes on where it stopped'
     return new SluiceError(...spaceExhausted({ where, cause: thrown }, more))
   }
@@ -88,7 +108,7 @@ export function sqliteError(thrown: unknown, label: string): unknown {
       ...(missing === undefined ? connectionFailed(details) : databaseMissing(...missing, details)),
     )
   }
-  if (code.startsWith('SQLITE_IOERR')) {
+  if (isIo) {
     return new SluiceError('TARGET_IO', 'reading or writing the catalog file failed', {
       where,
       hint: 'check the disk, then run the same command again: it goes on where it stopped',

@@ -11,6 +11,7 @@ import { deniedInQueue, type QueueUse } from './denied.ts'
 export class QueuePool implements AsyncDisposable {
   readonly pool: Pool
   readonly settings: PostgresSettings
+  #isTrusted = false
 
   private constructor(pool: Pool, settings: PostgresSettings) {
     this.pool = pool
@@ -23,14 +24,7 @@ export class QueuePool implements AsyncDisposable {
     // Says what is wrong with the server in our words, and whether it is spoken to in plain text.
     const { client, socket, local } = await connect(settings, 'write')
     const isEncrypted = socket instanceof TLSSocket
-    try {
-      await refuseStrangersInQueue(
-        async (sql) => (await client.query<SqlValue[]>({ text: sql, rowMode: 'array' })).rows,
-        settings.label,
-      )
-    } finally {
-      await client.end().catch(() => undefined)
-    }
+    await client.end().catch(() => undefined)
     if (local !== null) throw pooled(settings, 'a queue is waited for by LISTEN, which ends with the transaction there')
     const pool = new Pool({
       host: settings.host,
@@ -49,20 +43,51 @@ export class QueuePool implements AsyncDisposable {
     // A connection that breaks between two statements is opened again by the next one.
     pool.on('error', () => undefined)
     pool.on('connect', (connected) => connected.on('error', () => undefined))
-    return new QueuePool(pool, settings)
+    const queue = new QueuePool(pool, settings)
+    try {
+      await queue.#refuseStrangers('read')
+    } catch (error) {
+      await queue[Symbol.asyncDispose]()
+      throw error
+    }
+    return queue
   }
 
   /** @throws SluiceError CONNECTION_LOST, TARGET_DENIED … */
   async ask<R extends QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<QueryResult<R>> {
+    const isRead = !/\b(?:INSERT|UPDATE|DELETE)\b/i.test(text)
+    if (!isRead) await this.writable()
     try {
       return await this.pool.query<R>(text, [...values])
     } catch (error) {
-      throw await this.said(error, /^\s*SELECT\b/i.test(text) ? 'look' : 'change')
+      throw await this.said(error, isRead ? 'look' : 'change')
     }
   }
 
-  /** @throws as `ask`; nothing is committed then, or nobody knows */
+  /** Before anything of the queue is written to. @throws SluiceError TABLE_REFUSED where a part of it belongs to a role that is not trusted */
+  async writable(): Promise<void> {
+    if (!this.#isTrusted) await this.#refuseStrangers('write')
+    this.#isTrusted = true
+  }
+
+  async #refuseStrangers(use: 'read' | 'write'): Promise<void> {
+    await refuseStrangersInQueue(
+      async (sql) => (await this.pool.query<SqlValue[]>({ text: sql, rowMode: 'array' })).rows,
+      use,
+      this.settings.label,
+    ).catch((error: unknown) => {
+      throw postgresError(error, this.settings)
+    })
+  }
+
+  /** @throws as `ask`; nothing is committed then, or the outcome is unknown */
   async transaction<T>(body: (client: PoolClient) => Promise<T>): Promise<T> {
+    await this.writable()
+    return await this.administer(body)
+  }
+
+  /** A transaction that writes to no table of the queue, such as one of GRANT. @throws as `transaction` */
+  async administer<T>(body: (client: PoolClient) => Promise<T>): Promise<T> {
     let client: PoolClient | null = null
     try {
       client = await this.pool.connect()

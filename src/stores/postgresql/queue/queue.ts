@@ -34,6 +34,7 @@ export async function openPostgresQueue(url: string, mode: 'look' | 'work', slot
   try {
     const there = await lookForQueue(pool.pool, pool.settings.label)
     if (mode === 'work') {
+      await pool.writable()
       const utils = await makeWorkerUtils({ pgPool: pool.pool, logger: SILENT })
       await utils.migrate()
       await utils.release()

@@ -53,7 +53,7 @@ class PostgresQueueRights implements QueueRights {
   }
 
   async run(statements: readonly string[]): Promise<void> {
-    await this.#pool.transaction(async (client) => {
+    await this.#pool.administer(async (client) => {
       for (const sql of statements) await client.query(sql)
     })
   }
