@@ -16,7 +16,7 @@ type Use = 'read' | 'write'
 const NAMES = OWN_TABLES.filter(({ numbered, owner }) => numbered !== true && owner !== 'queue').map(({ name }) => name)
 
 /** The login, roles that it is a member of, the database's owner, and superusers: these can do to the login what they like already. */
-const TRUSTED = `WITH RECURSIVE mine (role) AS (
+export const TRUSTED = `WITH RECURSIVE mine (role) AS (
     SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user
     UNION SELECT m.roleid FROM pg_catalog.pg_auth_members m JOIN mine ON m.member OPERATOR(pg_catalog.=) mine.role),
   trusted (role) AS (
@@ -24,7 +24,8 @@ const TRUSTED = `WITH RECURSIVE mine (role) AS (
     UNION SELECT d.datdba FROM pg_catalog.pg_database d WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
     UNION SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolsuper)`
 
-const isStranger = (owner: string): string =>
+/** For statements that begin with `TRUSTED`: whether the role of this number is not trusted. */
+export const isStranger = (owner: string): string =>
   `NOT EXISTS (SELECT FROM trusted t WHERE t.role OPERATOR(pg_catalog.=) ${owner})`
 
 const OWNED = 'it belongs to the role '
