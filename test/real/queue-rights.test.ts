@@ -1,6 +1,7 @@
 /** The rights that `sluice grants` prints for a queue's database, given to real roles: a worker can work, and an observer can do no more than look. */
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Event } from '../../src/model/event.ts'
 import type { ErrorInfo } from '../../src/shared/errors.ts'
@@ -41,6 +42,33 @@ describe.skipIf(!POSTGRES_OWN)(`rights in the database of a queue ${POSTGRES_MIS
 
   const grants = async (connect: string, role: string, to: string, ...more: readonly string[]) =>
     await stage.sluice('grants', '--connect', connect, '--role', role, '--to', to, ...more)
+
+  test('a login that may only connect cannot stop a worker', async () => {
+    await stage.ask(stage.queue, 'queue', `CREATE ROLE stranger LOGIN PASSWORD '${SECRET}'`)
+    const worker = stage.worker({ host: 'told' })
+    const listening =
+      'SELECT pid, query_start::text AS since FROM pg_stat_activity WHERE query LIKE \'LISTEN "jobs:insert"%\''
+    await stage.until('it listens', async () => (await stage.ask(stage.queue, 'queue', listening)).length > 0)
+    const before = await stage.ask(stage.queue, 'queue', listening)
+    const stranger = new pg.Client({
+      connectionString: stage.urlOf(stage.queue, 'queue').replace(/\/\/[^@]*@/, `//stranger:${SECRET}@`),
+    })
+    await stranger.connect()
+    for (const said of ['{"breaking":true,"migrationNumber":999}', 'null', '', '[', '{"count":1e9}'])
+      for (const channel of ['worker:migrate', 'jobs:insert'])
+        await stranger.query('SELECT pg_notify($1, $2)', [channel, said])
+    await stranger.end()
+    // The next runner listens anew.
+    const copy = ['copy', '--from', 'shop', '--to', 'cold', '--table', 'orders', '--slots', '1'] as const
+    const run = await stage.distribute(...copy)
+    await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
+    expect(await stage.ask(stage.queue, 'queue', listening)).toEqual(before)
+    worker.signal('SIGTERM')
+    expect(await worker.ended).toBe(0)
+    // Other tests begin with a database without a queue, and an empty target.
+    await stage.ask(stage.queue, 'queue', 'DROP SCHEMA sluice_queue CASCADE; DROP SCHEMA graphile_worker CASCADE')
+    await stage.ask(stage.data, 'target', 'DROP SCHEMA public CASCADE; CREATE SCHEMA public')
+  })
 
   test('what cannot be given is refused by name, and before there is a queue nothing is', async () => {
     const early = await grants(stage.urlOf(stage.queue, 'queue'), 'observer', 'queue_reader', '--apply')
