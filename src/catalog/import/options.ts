@@ -20,6 +20,8 @@ export type ImportOptions = {
   readonly log: LogStore
   readonly parquet: () => Promise<ParquetRows>
   readonly tableId: string
+  /** The catalog may have the table at another place: it is followed to that of `log`. */
+  readonly moved?: boolean
   /** A transaction ends on a version boundary at or above this many rows. */
   readonly batchSize: number
   readonly allowRefused: boolean

@@ -6,6 +6,7 @@ import type { LogStore } from '../../model/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { SqlDatabase, SqlReader } from '../../stores/port.ts'
+import { forgetCommand } from '../ways-out.ts'
 import type { Head } from './head.ts'
 
 /** Older commits with another file time that are read to compare their bytes, at most. */
@@ -175,7 +176,7 @@ export function rewritten(
   detail: string,
   cut = false,
 ): SluiceError {
-  const again = `if the log is right, take the table out and import it again: sluice rollback ${shellQuote(head.tableId)} --database-url ${shellQuote(url)} --confirm=${shellQuote(head.tableId)}`
+  const again = `if the log is right, take the table out of the catalog and import it again: ${forgetCommand(head.tableId)} --database-url ${shellQuote(url)}`
   return new SluiceError('LOG_REWRITTEN', `the log is no longer the one that was imported: ${detail}`, {
     where: `${log.label}/_delta_log`,
     reason: cut

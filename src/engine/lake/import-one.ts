@@ -28,6 +28,8 @@ export type ImportSettings = {
   readonly batchSize: number
   readonly allowRefused: boolean
   readonly waitMs: number
+  /** The catalog may have the table of that id at another place, and follows it. */
+  readonly moved?: boolean
   /** False: a failure before anything was written leaves no row in `migration_status`. */
   readonly noteFailure?: boolean
   /** Versions that the log had and the catalog had not when somebody looked; told where they cannot be brought. */
@@ -66,6 +68,7 @@ export async function importAndTell(
       log,
       parquet: parquetRows,
       tableId,
+      moved: settings.moved ?? false,
       batchSize: settings.batchSize,
       allowRefused: settings.allowRefused,
       interrupt,

@@ -100,7 +100,8 @@ async function look(log: LogStore, table: KnownTable, signal: AbortSignal): Prom
   try {
     return await listLog(log, { signal, attributes: true, from: table.version ?? 0 })
   } catch (error) {
-    if (error instanceof SluiceError && error.code === 'NO_LOG') return null
+    // The import says what can be done of a log that is not there.
+    if (error instanceof SluiceError && (error.code === 'NO_LOG' || error.code === 'NO_SUCH_PATH')) return null
     throw error
   }
 }
