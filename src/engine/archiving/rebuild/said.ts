@@ -106,10 +106,8 @@ function cutBy(
   if (asked !== null && asked !== calendar)
     refuse(`the archive of ${name} has another calendar: ${calendar}`, 'leave the flags of the calendar out')
   const own = said.calendar === undefined ? null : (said.timeColumn ?? null)
-  if (natives !== null) {
-    if (own !== null) refuse(`${name} is partitioned now, and was archived by ${own}`, ANOTHER)
-    return { calendar, timeColumn: null }
-  }
+  // A table that was partitioned later has an archive of rows, and of partitions since.
+  if (natives !== null && own === null) return { calendar, timeColumn: null }
   if (said.calendar !== undefined && own === null)
     refuse(`${name} has no partitions now, and was archived by them`, ANOTHER)
   if (own !== null && by !== undefined && by !== own)

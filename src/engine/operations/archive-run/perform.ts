@@ -50,7 +50,7 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
   for (const table of tables) {
     await refuseHeirs(table, opened.store, run)
     const plan = await planArchive(table, operation, around)
-    if (plan.archived.timeColumn !== null) await refuseTriggers(table, opened.store, run)
+    if (takesRows(plan)) await refuseTriggers(table, opened.store, run)
     plans.push(plan)
   }
   tellTimeless(plans, run)
@@ -145,13 +145,13 @@ function tellValues({ table, archived, partitions }: PlannedArchive, { emit }: A
 }
 
 /** Rows of other tables keep rows from leaving. */
-function tellReferrers({ table, archived, referred }: PlannedArchive, { emit }: ArchiveRunRun): void {
+function tellReferrers({ table, isNative, referred }: PlannedArchive, { emit }: ArchiveRunRun): void {
   for (const referrer of referred.referrers) {
     emit({
       type: 'log',
       level: 'note',
       table: tableText(table.table),
-      message: referrerText(referrer, archived.timeColumn === null),
+      message: referrerText(referrer, isNative),
     })
   }
 }
@@ -179,6 +179,11 @@ function tellWorkers(plan: PlannedArchive, operation: ArchiveOperation, { emit }
   const message =
     'one worker does it all: while a partition that is partitioned itself is read, no other one can leave the table'
   emit({ type: 'log', level: 'note', table: tableText(plan.table.table), message })
+}
+
+/** Whether rows leave one by one: those of a table without partitions, or what had begun before it was partitioned. */
+function takesRows({ isNative, partitions }: PlannedArchive): boolean {
+  return !isNative || partitions.some((one) => moves(one) && one.known !== null && one.known.native === null)
 }
 
 /** Whether a run does something with it. */
