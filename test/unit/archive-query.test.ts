@@ -109,6 +109,19 @@ describe('what a statement needs', () => {
     expect(needsOf(plan(String.raw`"x\"value\":1234567890123456789}"`), 'stand_in', columns)?.intervals).toEqual([])
   })
 
+  test.each(['NaN', 'Infinity', '-Infinity'])('%s as a constant', async (value) => {
+    using db = await openDuckDb({ threads: 1, memoryLimit: '256MB' })
+    const rows = async (text: string): Promise<unknown[][]> => (await db.connection.run(text)).getRows()
+    await rows('CREATE TABLE stand_in (c0 DOUBLE)')
+    const sql = `SELECT 1 FROM stand_in WHERE c0 >= '${value}' OR c0 IN (1, '${value}')`
+    const [[plan] = []] = await rows(`SELECT json_serialize_plan(${literal(sql)}, optimize := true)`)
+    expect(String(plan)).toContain(value)
+    expect(needsOf(String(plan), 'stand_in', [column('d', 'double')])).toEqual({
+      columns: new Set(['d']),
+      intervals: [],
+    })
+  })
+
   test.each<[string, readonly string[], readonly Interval[]]>([
     ['SELECT count(*) FROM t', [], []],
     [
