@@ -112,3 +112,89 @@ describe('postgresql, a type that holds other values', () => {
     },
   )
 })
+
+const ZEROS: Readonly<Partial<Record<System, { readonly columns: string; readonly one: (i: number) => string }>>> = {
+  postgresql: {
+    columns: 'd double precision, r real, w real, t text',
+    one: (i) =>
+      i === 0
+        ? `'-0', '-0', '-0', U&'\\FEFFx'`
+        : i === 1
+          ? `'NaN', 'Infinity', 'NaN', 'x'`
+          : `${i}, ${i}.1, ${i}.1, 'y'`,
+  },
+  mysql: {
+    columns: 'd double, r float, w float, t varchar(9)',
+    one: (i) => (i < 2 ? `-0e0, -0e0, -0e0, CONVERT(0xEFBBBF78 USING utf8mb4)` : `${i}, ${i}.1, ${i}.1, 'y'`),
+  },
+  sqlite: {
+    columns: 'd REAL, r REAL, w REAL, t TEXT',
+    one: (i) => (i < 2 ? `-0.0, -0.0, -0.0, char(65279) || 'x'` : `${i}, ${i}.5, ${i}.5, 'y'`),
+  },
+}
+
+describe.each(SYSTEMS)('%s, values that are equal and not alike', (system) => {
+  const why = WITHOUT.get(system) ?? ''
+  const { columns = '', one = () => '' } = ZEROS[system] ?? {}
+
+  test.skipIf(why !== '')(`are found in archived rows and in others${why}`, { timeout: 60_000 }, async () => {
+    const s = await queryPlace(system, folder, columns, both(one(0), one(1), one(2), one(3)))
+    const more = Array.from({ length: 2000 }, (_, i) => `(${100 + i}, '${COLD} 00:00:00', ${one(2 + (i % 5))})`)
+    await s.place.sql(`INSERT INTO s VALUES ${more.join(', ')}`, 'CREATE TABLE twin AS SELECT * FROM s')
+    await s.archive()
+    if (system === 'postgresql') {
+      for (const table of ['s', 'twin']) await s.place.sql(`ALTER TABLE ${table} ALTER COLUMN w TYPE double precision`)
+    }
+    const isNumber = system === 'postgresql'
+    const conditions = ['d', 'r', 'w'].flatMap((name) => [
+      `${name} = 0`,
+      `${name} = -0.0`,
+      `${name} IN (0, 77)`,
+      `${name} IN (0)`,
+      `${name} <> 0`,
+      `${name} >= 0 AND ${name} <= 0`,
+      `${name} < 1`,
+      `${name} NOT IN (0, 2)`,
+      `${name} BETWEEN 0 AND 2`,
+      `EXISTS (SELECT 1 FROM (SELECT 0.0 AS z) AS y WHERE y.z = ${name})`,
+      ...(isNumber ? [`${name} = 'NaN'`, `${name} >= 'Infinity'`, `${name} > 1000`, `${name} = 'Infinity'`] : []),
+    ])
+    const asked = (table: string): string =>
+      conditions
+        .map((condition, i) => `SELECT ${i} AS i, count(*) AS n FROM ${table} WHERE ${condition}`)
+        .join(' UNION ALL ')
+    const { rows } = await s.ask(`SELECT n FROM (${asked('s')}) AS x ORDER BY i`)
+    const expected = await s.place.rows(`SELECT n FROM (${asked('twin')}) AS x ORDER BY i`)
+    expect(rows.map(([n], i) => `${conditions[i]}: ${n}`)).toEqual(expected.map(([n], i) => `${conditions[i]}: ${n}`))
+
+    const minus = await s.ask('SELECT d, r, w FROM s WHERE d = 0 ORDER BY id')
+    const text = { postgresql: 'd::text', mysql: 'CAST(d AS CHAR)', sqlite: "printf('%!g', d)" } as const
+    const printed = await s.place.rows(`SELECT ${text[system as keyof typeof text]} FROM twin WHERE d = 0 ORDER BY id`)
+    expect(minus.rows.map((row) => row.map(String))).toEqual(
+      printed.map(([zero = '']) => Array<string>(3).fill(zero === '-0.0' ? '-0' : String(zero).replace(/\.0$/, ''))),
+    )
+    const marked = await s.ask('SELECT t, length(t) FROM s WHERE d = 0 ORDER BY id')
+    expect(new Set(marked.rows.map((row) => JSON.stringify(row)))).toEqual(new Set([JSON.stringify(['\uFEFFx', 2])]))
+    const joined = await s.ask('SELECT count(*) FROM s x JOIN s y ON x.d = y.d AND x.d = 0')
+    expect(joined.rows).toEqual([[marked.rows.length ** 2]])
+    if (isNumber) expect((await s.ask('SELECT r FROM s WHERE id IN (6, 7)')).rows).toEqual([[3.1], [3.1]])
+  })
+})
+
+describe('postgresql, columns that differ by case alone', () => {
+  const why = WITHOUT.get('postgresql') ?? ''
+  test.skipIf(why !== '')(`are refused by the name that two of them have${why}`, { timeout: 60_000 }, async () => {
+    const s = await queryPlace('postgresql', folder, 'upper int, "UPPER" int, "Alone" int', both('1, 2, 3'))
+    await s.archive()
+    for (const name of ['upper', '"upper"', '"UPPER"', 's."Upper"']) {
+      const { finished } = await s.ask(`SELECT ${name} FROM s`)
+      expect(finished, name).toMatchObject({ exitCode: 2, error: { code: 'BAD_QUERY' } })
+      expect(finished.error?.hint).toContain('"upper" is upper_1, "UPPER" is UPPER_2')
+    }
+    const { rows } = await s.ask('SELECT upper_1, "UPPER_2", "Alone" FROM s ORDER BY id')
+    expect(rows).toEqual([
+      [1, 2, 3],
+      [1, 2, 3],
+    ])
+  })
+})

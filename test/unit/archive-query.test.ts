@@ -74,7 +74,8 @@ describe('partitions that may hold rows of an interval', () => {
 })
 
 test('names that differ in nothing but case get a number', () => {
-  expect(distinctNames(['a', 'A', 'b', 'a_1', 'Ä'])).toEqual(['a', 'A_1', 'b', 'a_1_1', 'Ä'])
+  expect(distinctNames(['a', 'A', 'b', 'a_1', 'Ä'])).toEqual(['a_2', 'A_3', 'b', 'a_1', 'Ä'])
+  expect(distinctNames(['upper', 'UPPER'])).toEqual(['upper_1', 'UPPER_2'])
 })
 
 describe('what a statement needs', () => {

@@ -28,7 +28,7 @@ import { readCsv } from './read-csv.ts'
 import { QuerySession } from './session.ts'
 import { queryFailure, readStatement, type Statement } from './statement.ts'
 import { valueIn } from './value-in.ts'
-import { distinctNames } from './names.ts'
+import { distinctNames, casesText } from './names.ts'
 
 const STAND_IN = 'sluice_stand_in'
 const HOT = 'sluice_rows'
@@ -40,8 +40,9 @@ const SHOWN_KEYS = 3
 export const openArchiveQuery: OpenArchiveQuery = async (request) => {
   const session = await QuerySession.open(request.files, request.signal)
   try {
-    const names = distinctNames(request.columns.map(({ name }) => name))
-    const hint = `the table is ${tableText(request.table)} (${names.map(quotedIfNeeded).join(', ')}); the SQL is that of DuckDB`
+    const own = request.columns.map(({ name }) => name)
+    const names = distinctNames(own)
+    const hint = `the table is ${tableText(request.table)} (${names.map(quotedIfNeeded).join(', ')})${casesText(own, names)}; the SQL is that of DuckDB`
     try {
       await makeStandIn(session, request, names)
       const statement = await readStatement(session, request.sql, request.limit)

@@ -3,11 +3,17 @@ import { columnIn, type FileColumn, type QueryColumn } from '../../../model/arch
 import { quotedName } from '../../../shared/sql-text.ts'
 import { isDecimal, nativeOf } from '../archiving/columns.ts'
 
-/** The values of a column in files that have these columns, in the type that the column has now, as SQL. NULL where they have none. */
+/**
+ * The values of a column in files that have these columns, in the type that the column has now, as SQL. NULL where they have none. A condition on a floating point
+ * number is not handed to the Parquet reader: its Bloom filters keep 0 and -0 apart, which are equal, and so are all NaN.
+ */
 export function valueIn(files: readonly FileColumn[], column: QueryColumn): string {
+  const { stored } = column
   const found = columnIn(files, column)
-  const native = nativeOf(column.stored)
-  return found === undefined ? `CAST(NULL AS ${native})` : castOf(found, column.stored, native)
+  const native = nativeOf(stored)
+  if (found === undefined) return `CAST(NULL AS ${native})`
+  const value = castOf(found, stored, native)
+  return stored === 'float' || stored === 'double' ? `-(-${value})` : value
 }
 
 function castOf({ physical, stored }: FileColumn, now: QueryColumn['stored'], native: string): string {
