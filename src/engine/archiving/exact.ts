@@ -4,6 +4,7 @@ import { readColumns, wholeOf } from '../../archive/lifecycle/context.ts'
 import { doubtful } from '../../archive/types/index.ts'
 import type { Doubt } from '../../archive/types/doubt.ts'
 import { cellText } from '../../model/copy/canonical.ts'
+import { membersOf, zeroText } from '../../model/copy/members.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import type { Cell } from '../../model/copy/rows.ts'
 import type { Emit } from '../../model/event.ts'
@@ -14,7 +15,7 @@ import { nativeNow, type PlannedArchive } from './plan.ts'
 
 const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
 
-/** Reads all rows of what is due, and warns of each column with values that a run would refuse. */
+/** Reads all rows of what is due, warns of each column with values that a run would refuse, and names those with error values of an enum. */
 export async function tellDoubtful(
   { table, archived, partitions }: PlannedArchive,
   { store, emit, signal }: { readonly store: CopyStore; readonly emit: Emit<'log'>; readonly signal: AbortSignal },
@@ -43,6 +44,11 @@ export async function tellDoubtful(
     for (const [i, { column, why }] of doubts.entries()) {
       if (counts[i] === 0) continue
       const values = counts[i] === 1 ? 'value' : 'values'
+      if (why === null) {
+        const message = `${label} has ${counts[i]} ${values} in ${column.name} with number 0, the error value of the enum: the archive keeps it, and it comes back with number 0`
+        emit({ type: 'log', level: 'note', table: tableText(table.table), message })
+        continue
+      }
       const message = `a run would be refused: ${label} has ${counts[i]} ${values} in ${column.name} that ${column.stored} does not hold (${why})`
       const hint = `--as-text ${shellQuote(column.name)} stores the text that the source prints`
       emit({ type: 'log', level: 'warn', table: tableText(table.table), message, hint })
@@ -54,6 +60,7 @@ export async function tellDoubtful(
 function isOdd(text: string | null, doubt: Doubt, { where = '' }: SluiceError): boolean {
   if (text === null) return false
   const { name, as } = doubt.column
+  if (as.kind === 'native') return false
   if (as.kind !== 'decimal' && /^\d{4,}-\d\d-\d\d/.test(text)) return !isHeld(text, doubt)
   return ['`', '"'].some((quote) => where.includes(`column ${quote}${name}${quote}`))
 }
@@ -62,6 +69,7 @@ function isOdd(text: string | null, doubt: Doubt, { where = '' }: SluiceError): 
 function isHeld(cell: Cell, { column: { as } }: Doubt): boolean {
   if (cell === null) return true
   const text = cellText(cell)
+  if (as.kind === 'native') return text !== zeroText(membersOf(as.name))
   if (as.kind !== 'decimal')
     return /^\d{4}-(?!00)\d\d-(?!00)/.test(text) && !text.startsWith('0000') && !text.endsWith('BC')
   const [, whole = '', rest = ''] = /^-?0*(\d*)(?:\.(\d*?)0*)?$/.exec(text) ?? []
