@@ -40,19 +40,22 @@ type At = {
   readonly tableId: string
   /** The table may lie elsewhere by the catalog; then it must be proved that this is its log. */
   readonly moved?: boolean
+  /** The caller has compared the commits below the known version with the log's: then what is new is enough. */
+  readonly olderCompared?: boolean
   readonly signal: AbortSignal
   readonly onNote: (message: string) => void
 }
 
 /**
- * A table that the catalog knows is listed from its version on: where that holds the known commit and all above it, nothing else is needed.
+ * A table whose older commits the caller has compared is listed from its version on: where that holds the known commit and all above it, nothing else
+ * is needed. Else older commits are compared by size and time.
  * @throws SluiceError TABLE_ID_TAKEN, NO_SUCH_TABLE, NO_LOG, LOG_GAP, LOG_REWRITTEN; BAD_CHECKPOINT when no other checkpoint can stand in
  */
 export async function soundStart(listLog: ListFrom, at: At): Promise<SoundStart> {
   const head = await ownHead(at)
   const list: ListFrom = (from) => listLog(from).catch((error: unknown) => Promise.reject(withWaysOut(error, head)))
   const state = head === null ? null : await wholeness(at.database, head)
-  if (head !== null && state === 'whole' && head.currentVersion !== null) {
+  if (at.olderCompared === true && head !== null && state === 'whole' && head.currentVersion !== null) {
     const recent = await shortStart(list, head, head.currentVersion, at)
     if (recent !== null) return recent
   }
