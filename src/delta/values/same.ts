@@ -10,7 +10,7 @@ import { bare } from './domains.ts'
 import { parseDouble, parsePartitionValue, type PartitionValue } from './partition-values.ts'
 import { hasBeenFloat, kindOf } from './typed.ts'
 
-/** Texts of two sides that mean different values; `what` names the place: `minValues of id`, `partition value p`. */
+/** Texts of two sides that mean different values; `what` names the place: `minValues.id`, `partition value p`. */
 export type Apart = { readonly column: string; readonly what: string; readonly one: string; readonly other: string }
 
 /** Significant digits that tell any double from any other. */
@@ -40,9 +40,9 @@ export function statsComparer(columns: readonly LeafColumn[], missing: 'same' | 
     for (const [i, { field, physicalPath }] of columns.entries()) {
       const name = physicalPath.join('.')
       const same: Same = (a, b) => isSamePiece(a, b, field)
-      compare(name, `minValues of ${name}`, one.min[i], other.min[i], same)
-      compare(name, `maxValues of ${name}`, one.max[i], other.max[i], same)
-      compare(name, `nullCount of ${name}`, one.nulls[i], other.nulls[i], isSameCount)
+      compare(name, `minValues.${name}`, one.min[i], other.min[i], same)
+      compare(name, `maxValues.${name}`, one.max[i], other.max[i], same)
+      compare(name, `nullCount.${name}`, one.nulls[i], other.nulls[i], isSameCount)
     }
     return apart
   }

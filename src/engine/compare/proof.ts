@@ -125,7 +125,7 @@ function differenceOfRows(schema: StructType | undefined): RowDifference {
         : partitionsApart(schema.fields, JSON.parse(mine) as PartitionMap, JSON.parse(theirs) as PartitionMap)
     const [first] = apart ?? []
     if (apart === null) return undefined
-    return first === undefined ? null : { at: ` (${first.what})`, files: first.one, sql: first.other }
+    return first === undefined ? null : { at: `.${first.what}`, files: first.one, sql: first.other }
   }
   return (files, sql) => {
     for (const [name, value] of Object.entries(files.fields)) {
