@@ -89,9 +89,14 @@ const STEERED_TABLES = `
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 4;
 `
 
-/** What version 5 adds: rows and chunks of a copy by the ledger of its target, and when that was read, ms since the epoch by its clock. */
-const LEDGER_TOTALS = `
+/**
+ * What version 5 adds: rows and chunks of a copy by the ledger of its target, and when that was read, ms since the epoch by its clock; the chunks that a slot works
+ * on, and from whom it was taken; of which run an alert is, and of which chunks.
+ */
+const TOTALS_AND_LOSSES = `
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_runs ADD COLUMN ledger_rows bigint, ADD COLUMN ledger_chunks int, ADD COLUMN ledger_ms bigint;
+  ALTER TABLE ${QUEUE_SCHEMA}.sluice_run_slots ADD COLUMN open_chunks jsonb NOT NULL DEFAULT '[]', ADD COLUMN lost jsonb;
+  ALTER TABLE ${QUEUE_SCHEMA}.sluice_alerts ADD COLUMN run_id text, ADD COLUMN chunks jsonb NOT NULL DEFAULT '[]';
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 5;
 `
 
@@ -112,7 +117,7 @@ export async function prepareQueue(pool: Pool, label: string): Promise<void> {
     if (version < WITH_SCHEDULES) await client.query(SCHEDULES)
     if (version < WITH_DRAINS) await client.query(COMPARERS_AND_ALERTS)
     if (version < WITH_TABLES) await client.query(STEERED_TABLES)
-    if (version < VERSION) await client.query(LEDGER_TOTALS)
+    if (version < VERSION) await client.query(TOTALS_AND_LOSSES)
     await client.query('COMMIT')
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined)

@@ -1,6 +1,13 @@
 /** What is shown of a queue of workers. Its times are those of its database; ages count from `now`, which comes with each answer. */
 import type { QueueSeen, SharedRun } from '../../../engine/workbench.ts'
-import { LOST_AFTER_MS, takesFrom, type RunWishes, type Slot, type WorkerRow } from '../../../model/distributed.ts'
+import {
+  LOST_AFTER_MS,
+  SILENT_AFTER_MS,
+  takesFrom,
+  type RunWishes,
+  type Slot,
+  type WorkerRow,
+} from '../../../model/distributed.ts'
 import type { ScheduleEvent } from '../../../model/schedule-events.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
 
@@ -65,9 +72,6 @@ export function freshQueue(label: string): QueueShown {
     trail: [],
   }
 }
-
-/** A worker beats every two seconds: one that is late by this says nothing of now, ms. */
-const SILENT_AFTER_MS = 7_000
 
 /** A run with what was ordered here and is on its way. */
 export function withSent(run: SharedRun, { sent }: Pick<QueueShown, 'sent'>): SharedRun {
