@@ -62,6 +62,9 @@ export type PlannedArchive = {
   readonly timeless: SluiceError | null
 }
 
+/** What to do where the calendar of an archive is not the one that was asked for. */
+export const CALENDAR_FLAGS = 'leave --calendar, --first-month, --year-offset, --first-weekday and --zone out'
+
 const DAY_MS = 86_400_000
 /** How long a detached partition is kept before it may be dropped, ms. */
 export const GRACE_MS = 7 * DAY_MS
@@ -261,9 +264,9 @@ function sameArchive(
   if (operation.by !== undefined && isByValue(record))
     refuse('cut', `values of ${record.timeColumn ?? ''}`, 'leave --by out, or say --by-value')
   if (calendar !== null && isByValue(record))
-    refuse('cut', `values of ${record.timeColumn ?? ''}`, 'leave --calendar and its options out, or say --by-value')
+    refuse('cut', `values of ${record.timeColumn ?? ''}`, `${CALENDAR_FLAGS}, or say --by-value`)
   if (calendar !== null && calendarText(calendar) !== record.calendar)
-    refuse('calendar', record.calendar, 'leave the flags of the calendar out')
+    refuse('calendar', record.calendar, CALENDAR_FLAGS)
   if (timeColumn !== record.timeColumn)
     refuse(
       isByValue(record) ? 'column of values' : 'column of time',
