@@ -230,7 +230,10 @@ export async function laidOut(
 ): Promise<StoredTable> {
   const comments = (await store.comments?.(table, signal)) ?? {}
   const numbers = (await store.columnNumbers?.(table, signal)) ?? null
-  return withNumbers(storedTable(table, { asText, comments, sortBy: sortOf(table, timeColumn) }), numbers)
+  return withNumbers(
+    storedTable(table, { asText, isLoose: store.can.looseTypes === true, comments, sortBy: sortOf(table, timeColumn) }),
+    numbers,
+  )
 }
 
 function sortOf({ key, columns }: TableSpec, timeColumn: string | null): readonly string[] {

@@ -26,7 +26,12 @@ export function zeroName(members: readonly string[]): string {
   return name
 }
 
-/** Whether a type of MySQL is an enum, by its name. */
+/** Whether a type of MySQL is an enum or a set, by its name with all members. */
+export function isMembered(native: string): boolean {
+  return /^(?:enum|set)\(/i.test(native)
+}
+
+/** Whether a type of MySQL is an enum, by its name with all members. */
 export function isEnum(native: string): boolean {
   return /^enum\(/i.test(native)
 }

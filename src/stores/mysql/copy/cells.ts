@@ -1,7 +1,7 @@
 /** Columns in a SELECT, and what the driver gives of them in canonical form. */
 import { isPlain, normalizer } from '../../../model/copy/canonical.ts'
 import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
-import { isEnum, membersOf, zeroText } from '../../../model/copy/members.ts'
+import { isEnum, isMembered, membersOf, zeroText } from '../../../model/copy/members.ts'
 import { refusedValue } from '../../../model/copy/refused.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import type { SqlValue } from '../../port.ts'
@@ -25,7 +25,7 @@ export function selected(name: string, column: Column, as: ColumnType = column.t
  * @param as the enum or set that the text is read as; other types leave the name as it is
  */
 export function memberText(name: string, as: ColumnType): string {
-  if (as.kind !== 'native' || !/^(?:enum|set)\(/i.test(as.name)) return name
+  if (as.kind !== 'native' || !isMembered(as.name)) return name
   const members = membersOf(as.name)
   const zero = zeroText(members)
   if (zero === '') return name

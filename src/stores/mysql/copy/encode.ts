@@ -5,7 +5,7 @@
 import { bytesOfHex } from '../../../model/copy/bytes-text.ts'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
-import { membersOf, zeroName, zeroText } from '../../../model/copy/members.ts'
+import { isMembered, membersOf, zeroName, zeroText } from '../../../model/copy/members.ts'
 import { cellText } from '../../../model/copy/canonical.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { WriteColumn } from '../../copy-port.ts'
@@ -201,7 +201,7 @@ function memberEncoder(as: ColumnType, native: string): Encoder | null {
   if (base !== 'enum' && base !== 'set') return null
   const known = membersOf(native)
   // Only an enum or a set spells number 0: of any other type a text is a member, or nothing.
-  const zero = as.kind === 'native' ? zeroText(membersOf(as.name)) : null
+  const zero = as.kind === 'native' && isMembered(as.name) ? zeroText(membersOf(as.name)) : null
   return base === 'enum' ? member(known, zero) : members(known, zero ?? '')
 }
 
