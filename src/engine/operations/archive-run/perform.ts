@@ -3,7 +3,7 @@ import { isByValue } from '../../../archive/ledger/by-value.ts'
 import { PartitionLedger } from '../../../archive/ledger/partition-ledger.ts'
 import { readArchive, type ArchivedTable } from '../../../archive/ledger/record.ts'
 import type { Wish } from '../../../archive/lifecycle/advance.ts'
-import { tableText } from '../../../model/copy/column-type.ts'
+import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { isoTime } from '../../../shared/clock.ts'
@@ -39,24 +39,29 @@ type ArchiveRunRun = RunOf<typeof declared>
 export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): Promise<Ending> {
   refuseUnasked(operation)
   await whilePaused(run)
-  await using opened = await openSource(operation.from, !operation.dryRun)
-  const tables = await tablesOf(opened, operation.tables, run.interrupt.abort)
-  const around = { ...opened, nowMs: run.clock.now(), signal: run.interrupt.abort }
+  await using source = await openSource(operation.from, !operation.dryRun)
+  const tables = await tablesOf(source, operation.tables, run.interrupt.abort)
   const names = tables.map(({ table }) => table)
-  if (operation.dryRun) await tellFollowedTables(opened, names, { emit: run.emit, signal: run.interrupt.abort })
-  else await refuseFollowedTables(opened, names, run.interrupt.abort)
+  if (operation.dryRun) await tellFollowedTables(source, names, { emit: run.emit, signal: run.interrupt.abort })
+  else await refuseFollowedTables(source, names, run.interrupt.abort)
   // Every table is planned before the first partition is touched.
   const plans: PlannedArchive[] = []
+  const ledgers = new Map<TableSpec, Opened>()
+  const openedOf = ({ table }: PlannedArchive): Opened => ledgers.get(table) ?? source
   for (const table of tables) {
-    await refuseHeirs(table, opened.store, run)
-    const plan = await planArchive(table, operation, around)
-    if (plan.archived.timeColumn !== null) await refuseTriggers(table, opened.store, run)
+    await refuseHeirs(table, source.store, run)
+    const opened = await source.of(table.table, run.interrupt.abort)
+    ledgers.set(table, opened)
+    const plan = await planArchive(table, operation, aroundOf(opened, run))
+    if (plan.archived.timeColumn !== null) await refuseTriggers(table, source.store, run)
     plans.push(plan)
   }
   tellTimeless(plans, run)
   if (operation.dryRun) {
     const looked = new Looked()
     for (const planned of plans) {
+      const opened = openedOf(planned)
+      const around = aroundOf(opened, run)
       const plan = await lookedThrough(planned, around)
       const standing = await standingOf(plan.archived, opened, run)
       emitArchivePlan(plan, run.emit, standing)
@@ -75,7 +80,7 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
   for (const { unsure } of plans) if (unsure !== null) throw unsure
   for (const plan of plans) {
     emitArchivePlan(plan, run.emit)
-    await emitForecast(plan, { database: opened.database, workers: workersOf(plan, operation) }, run.emit)
+    await emitForecast(plan, { database: openedOf(plan).database, workers: workersOf(plan, operation) }, run.emit)
     tellUnplaced(plan, run)
     tellChanges(plan, run)
     tellWorkers(plan, operation, run)
@@ -91,7 +96,7 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
     if (run.interrupt.stop.aborted) break
     if (plan.fresh && plan.timeless !== null) continue
     try {
-      outcomes.push(...(await archiveTable(plan, operation, opened, run)))
+      outcomes.push(...(await archiveTable(plan, operation, openedOf(plan), run)))
     } catch (thrown) {
       const error = asSluiceError(thrown)
       if (error.code !== 'ARCHIVE_FOREIGN') throw error
@@ -103,6 +108,12 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
   }
   if (refused[0] !== undefined) throw refused[0]
   return endOfArchive(outcomes, run.interrupt.stop.aborted)
+}
+
+type Around = Opened & { readonly nowMs: number; readonly signal: AbortSignal }
+
+function aroundOf(opened: Opened, { clock, interrupt }: ArchiveRunRun): Around {
+  return { ...opened, nowMs: clock.now(), signal: interrupt.abort }
 }
 
 /**
@@ -263,8 +274,7 @@ async function archiveTable(
     await ledger.addTable(archived, run.tool)
     // Another run may have been first: then this is its archive, with its place and its types.
     if ((await readArchive(opened.database, table.table))?.archiveId !== archived.archiveId) {
-      const around = { ...opened, nowMs: run.clock.now(), signal: run.interrupt.abort }
-      return archiveTable(await planArchive(table, operation, around), operation, opened, run)
+      return archiveTable(await planArchive(table, operation, aroundOf(opened, run)), operation, opened, run)
     }
   }
   const chosen = plan.partitions.filter(moves)
