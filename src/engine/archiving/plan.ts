@@ -1,6 +1,7 @@
 /** Which partitions of a table are to be archived, what they hold, and how far they have come. */
 import { randomUUID } from 'node:crypto'
 import {
+  isUnpublished,
   readArchive,
   type ArchivedPartition,
   type ArchivedTable,
@@ -278,11 +279,6 @@ function sameArchive(
     )
   const graceMs = operation.graceMs ?? record.graceMs
   return { ...record, graceMs }
-}
-
-/** Nothing of it was published, nor was about to be. */
-export function isUnpublished({ partitions }: ArchiveRecord): boolean {
-  return partitions.every(({ version, logged }) => version === null && logged !== null && logged.length === 0)
 }
 
 /** Bounds of its periods are values of this column. */

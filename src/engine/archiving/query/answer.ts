@@ -7,7 +7,6 @@ import { isByValue } from '../../../archive/ledger/by-value.ts'
 import { readArchive, type ArchivedPartition, type ArchiveRecord } from '../../../archive/ledger/record.ts'
 import { fitOf, isSameShape } from '../../../archive/types/fit.ts'
 import { isShownAs } from '../../../archive/types/index.ts'
-import { refuseNewer } from '../../../archive/ledger/schema.ts'
 import type { AnswerRow, OpenArchiveQuery, QueryColumn } from '../../../model/archiving/query-port.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
@@ -28,7 +27,7 @@ import {
   openFiles,
   placedFiles,
 } from './archived-part.ts'
-import { readingLedger } from '../reading-ledger.ts'
+import { Ledgers } from '../ledgers.ts'
 import { seenArchive } from '../table-changes.ts'
 import { hotPart, hotRows, type AwayTable } from './hot-part.ts'
 import { filesOf, sharedPartitions, sharesRows } from './shared-partitions.ts'
@@ -65,9 +64,8 @@ export type Answer = {
  */
 export async function answer(question: Question, told: (answer: Answer) => Promise<void>): Promise<void> {
   const { store, table, signal } = question
-  await using database = await store.ledger()
-  const ledger = readingLedger(database)
-  await refuseNewer(ledger)
+  await using ledgers = await Ledgers.open(store, false)
+  const { database: ledger } = await ledgers.of(table.table, signal)
   let given = false
   const telling = ({ pages, ...rest }: Answer): Promise<void> => {
     const watched = async function* (): AsyncGenerator<readonly AnswerRow[]> {

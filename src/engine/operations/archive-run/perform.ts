@@ -39,23 +39,26 @@ type ArchiveRunRun = RunOf<typeof declared>
 export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): Promise<Ending> {
   refuseUnasked(operation)
   await whilePaused(run)
-  await using opened = await openSource(operation.from, !operation.dryRun)
-  const tables = await tablesOf(opened, operation.tables, run.interrupt.abort)
-  const around = { ...opened, nowMs: run.clock.now(), signal: run.interrupt.abort }
+  await using source = await openSource(operation.from, !operation.dryRun)
+  const tables = await tablesOf(source, operation.tables, run.interrupt.abort)
   const names = tables.map(({ table }) => table)
-  if (operation.dryRun) await tellFollowedTables(opened, names, { emit: run.emit, signal: run.interrupt.abort })
+  if (operation.dryRun) await tellFollowedTables(source, names, { emit: run.emit, signal: run.interrupt.abort })
   // Every table is planned before the first partition is touched.
   const all: PlannedArchive[] = []
+  const ledgers = new Map<TableSpec, Opened>()
+  const openedOf = ({ table }: PlannedArchive): Opened => ledgers.get(table) ?? source
   const refused: SluiceError[] = []
   const keepApart = ({ table }: Pick<TableSpec, 'table'>, thrown: unknown): void => {
     refused.push(ofOneTable(table, thrown, tables.length, run))
   }
   for (const table of tables) {
     try {
-      if (!operation.dryRun) await refuseFollowedTables(opened, [table.table], run.interrupt.abort)
-      await refuseHeirs(table, opened.store, run)
-      const plan = await planArchive(table, operation, around)
-      if (takesRows(plan)) await refuseTriggers(table, opened.store, run)
+      if (!operation.dryRun) await refuseFollowedTables(source, [table.table], run.interrupt.abort)
+      await refuseHeirs(table, source.store, run)
+      const opened = await source.of(table.table, run.interrupt.abort)
+      ledgers.set(table, opened)
+      const plan = await planArchive(table, operation, aroundOf(opened, run))
+      if (takesRows(plan)) await refuseTriggers(table, source.store, run)
       if (plan.unsure !== null && !operation.dryRun) throw plan.unsure
       all.push(plan)
     } catch (thrown) {
@@ -69,6 +72,8 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
   if (operation.dryRun) {
     const looked = new Looked()
     for (const planned of plans) {
+      const opened = openedOf(planned)
+      const around = aroundOf(opened, run)
       const plan = await lookedThrough(planned, around)
       const standing = await standingOf(plan.archived, opened, run)
       emitArchivePlan(plan, run.emit, standing)
@@ -87,7 +92,7 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
   }
   for (const plan of plans) {
     emitArchivePlan(plan, run.emit)
-    await emitForecast(plan, { database: opened.database, workers: workersOf(plan, operation) }, run.emit)
+    await emitForecast(plan, { database: openedOf(plan).database, workers: workersOf(plan, operation) }, run.emit)
     tellUnplaced(plan, run)
     tellChanges(plan, run)
     tellWorkers(plan, operation, run)
@@ -102,7 +107,7 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
     if (run.interrupt.stop.aborted) break
     if (plan.fresh && plan.timeless !== null) continue
     try {
-      outcomes.push(...(await archiveTable(plan, operation, opened, run)))
+      outcomes.push(...(await archiveTable(plan, operation, openedOf(plan), run)))
     } catch (thrown) {
       keepApart(plan.table, thrown)
     }
@@ -138,6 +143,12 @@ function ofOneTable(table: TableName, thrown: unknown, tables: number, { emit }:
   const about = hint === undefined ? {} : { hint }
   emit({ type: 'log', level: 'error', table: tableText(table), message: `it is left out: ${message}`, ...about })
   return error
+}
+
+type Around = Opened & { readonly nowMs: number; readonly signal: AbortSignal }
+
+function aroundOf(opened: Opened, { clock, interrupt }: ArchiveRunRun): Around {
+  return { ...opened, nowMs: clock.now(), signal: interrupt.abort }
 }
 
 /**
@@ -303,8 +314,7 @@ async function archiveTable(
     await ledger.addTable(archived, run.tool)
     // Another run may have been first: then this is its archive, with its place and its types.
     if ((await readArchive(opened.database, table.table))?.archiveId !== archived.archiveId) {
-      const around = { ...opened, nowMs: run.clock.now(), signal: run.interrupt.abort }
-      return archiveTable(await planArchive(table, operation, around), operation, opened, run)
+      return archiveTable(await planArchive(table, operation, aroundOf(opened, run)), operation, opened, run)
     }
   }
   const chosen = plan.partitions.filter(moves)
