@@ -5,7 +5,7 @@ export type Level = 'finding' | 'note'
 
 export const FINDINGS = {
   'log-rewritten':
-    'bring back the commits that were imported; if the log is right, take the table out of the catalog and import it again with `sluice rollback TABLE --confirm=TABLE` and `sluice import TABLE`',
+    'bring back the commits that were imported; if the log is right, take the table out of the catalog and import it again with `sluice rollback TABLE --forget --confirm=TABLE` and `sluice import TABLE`',
   'file-missing':
     'restore the file from a backup or an older version of the object; FSCK REPAIR TABLE in Spark takes it out of the log, and its rows with it',
   'file-size': 'another program wrote over the file, or its copy was cut short: restore it from a backup',
