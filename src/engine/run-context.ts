@@ -1,5 +1,5 @@
 /** What an operation is given while it runs, and what it says when it ends. */
-import type { EndedRun, HeardSlot } from '../model/distributed.ts'
+import type { EndedRun, HeardSlot, LedgerTotals } from '../model/distributed.ts'
 import type { LeftBehind } from '../model/copy/left-behind.ts'
 import type { Dec, Event, EventType } from '../model/event.ts'
 import type { SluiceError } from '../shared/errors.ts'
@@ -36,6 +36,8 @@ export type Run<E extends EventType = never> = OperationContext<E> & {
   readonly sharedRun?: string
   /** Of a slot that has a stream: asks other workers to copy, or compare, with it. */
   readonly callOthers?: () => void
+  /** Of a slot that copies: given what the ledger has of the shared run. */
+  readonly ledgerTotals?: (totals: LedgerTotals) => void
   /** Steers the run over its socket from now on, until it is disposed; absent where nobody listens. */
   readonly steerBy?: (steered: Steered) => Disposable
   /** Told of the slots that a worker has: what they say are no events of the worker's own run. */

@@ -10,6 +10,7 @@ import type { RunControl, RunFinished } from './operation.ts'
 import type { ReadWords } from './schedules/work-port.ts'
 import type { Ending, Run, SlotListener } from './run-context.ts'
 import type { AlertMemory } from '../model/alert-memory.ts'
+import type { LedgerTotals } from '../model/distributed.ts'
 import type { RunAlerts } from './alerts/run-alerts.ts'
 import { alertWishOf } from './alerts/wish.ts'
 import type { LiveRun } from './live/live-run.ts'
@@ -38,6 +39,8 @@ export type RunOptions = {
   readonly sharedRun?: string
   /** Of a slot that has a stream: asks other workers to copy, or compare, with it. */
   readonly callOthers?: () => void
+  /** Of a slot that copies: given what the ledger has of the shared run. */
+  readonly ledgerTotals?: (totals: LedgerTotals) => void
   /** Does not follow the stream that the operation is about: it copies and compares for whoever does, as long as there is something to do. */
   readonly onCall?: true
   /** Which alerts earlier runs have told; that of this machine when absent. @param say tells in words what is wrong with it */

@@ -43,6 +43,9 @@ export type SlotProgress = {
 /** @property open of `rows`, those of work that is not ended: where the turn ends there, the next one does it again */
 export type TurnProgress = SlotProgress & { readonly open: bigint }
 
+/** What the ledger of the target has of a shared run: rows and chunks that are closed, each once. @property at when it was read, ms since the epoch by the clock of the ledger's database */
+export type LedgerTotals = { readonly rows: bigint; readonly chunks: number; readonly at: number }
+
 /** How a turn of a slot ended: what is left of it is queued again, after a rest where it failed for a passing cause, or it is over. */
 export type SlotEnd = {
   readonly left: 'queue' | 'rest' | 'none'
@@ -83,11 +86,12 @@ export type Slot = SlotProgress & {
   readonly beatAt: number | null
   /** Whether its worker was heard of within `LOST_AFTER_MS`. */
   readonly isLost: boolean
+  /** Null until it has ended, and of one that ended while it waited, because another slot did the rest. */
   readonly exitCode: number | null
   readonly error: ErrorInfo | null
 }
 
-/** A run as its row has it, with its slots counted. */
+/** A run as its row has it, with its slots counted. Rows and chunks of a copy are those of the target's ledger; of other commands the sums of what the slots reported last. */
 export type DistributedRun = SlotProgress & {
   readonly runId: string
   readonly kind: string

@@ -6,6 +6,7 @@ import type { AlertKey, AlertMemory } from '../model/alert-memory.ts'
 import type {
   DistributedRun,
   EndedRun,
+  LedgerTotals,
   RunWishes,
   Slot,
   SlotEnd,
@@ -129,6 +130,8 @@ export interface QueueWorker {
     ledgerRun: string | null,
     tables?: readonly string[],
   ): Promise<SlotOrders | null>
+  /** Notes what the ledger of the target has of its run, unless a newer reading is noted. */
+  count(slot: ClaimedSlot, totals: LedgerTotals): Promise<void>
   /** Keeps what this turn of it has said, as long as the run is listed. */
   keep(slot: ClaimedSlot, events: readonly Event[]): Promise<void>
   /** Gives a slot back, and ends the run with its last one. */

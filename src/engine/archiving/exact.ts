@@ -5,6 +5,7 @@ import { doubtful } from '../../archive/types/index.ts'
 import type { Doubt } from '../../archive/types/doubt.ts'
 import type { StoredColumn } from '../../model/archiving/stored-column.ts'
 import { cellText } from '../../model/copy/canonical.ts'
+import { membersOf, zeroText } from '../../model/copy/members.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import type { Cell } from '../../model/copy/rows.ts'
 import type { Emit } from '../../model/event.ts'
@@ -15,7 +16,10 @@ import { nativeNow, type PlannedArchive } from './plan.ts'
 
 const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
 
-/** Reads all rows of what is due, and warns of each column with values that a run would refuse: those that the archive does not hold, and those that are none of the column's type. */
+/**
+ * Reads all rows of what is due, warns of each column with values that a run would refuse (those that the archive does not hold, and those that are none of the column's
+ * type), and names columns with error values of an enum.
+ */
 export async function tellDoubtful(
   { table, archived, partitions }: PlannedArchive,
   { store, emit, signal }: { readonly store: CopyStore; readonly emit: Emit<'log'>; readonly signal: AbortSignal },
@@ -53,7 +57,10 @@ export async function tellDoubtful(
     }
     for (const [i, { column, why }] of doubts.entries()) {
       const count = counts[i] ?? 0
-      if (count > 0) warn(column, count, `${column.stored} does not hold (${why})`)
+      if (count > 0 && why === null) {
+        const message = `${label} has ${count} ${count === 1 ? 'value' : 'values'} in ${column.name} with number 0, the error value of the enum: the archive keeps it, and it comes back with number 0`
+        emit({ type: 'log', level: 'note', table: tableText(table.table), message })
+      } else if (count > 0) warn(column, count, `${column.stored} does not hold (${why})`)
     }
     for (const [column, count] of untyped)
       warn(column, count, `${count === 1 ? 'is' : 'are'} none of its type (${column.column.native})`)
@@ -64,6 +71,7 @@ export async function tellDoubtful(
 function isOdd(text: string | null, doubt: Doubt, error: SluiceError): boolean {
   if (text === null) return false
   const { name, as } = doubt.column
+  if (as.kind === 'native') return false
   if (as.kind !== 'decimal' && /^\d{4,}-\d\d-\d\d/.test(text)) return !isHeld(text, doubt)
   return namesColumn(error, name)
 }
@@ -77,6 +85,7 @@ function namesColumn({ where = '' }: SluiceError, name: string): boolean {
 function isHeld(cell: Cell, { column: { as } }: Doubt): boolean {
   if (cell === null) return true
   const text = cellText(cell)
+  if (as.kind === 'native') return text !== zeroText(membersOf(as.name))
   if (as.kind !== 'decimal')
     return /^\d{4}-(?!00)\d\d-(?!00)/.test(text) && !text.startsWith('0000') && !text.endsWith('BC')
   const [, whole = '', rest = ''] = /^-?0*(\d*)(?:\.(\d*?)0*)?$/.exec(text) ?? []

@@ -64,6 +64,7 @@ const finished =
     },
     ...(book === undefined ? {} : { book }),
     sharedRun,
+    ledgerTotals: (totals) => tell({ totals }),
     alertMemory: (say) => alerts.memory(order.operation as Operation, book, say),
     ...(onCall === undefined ? { callOthers: () => tell({ callOthers: true }) } : { onCall }),
   }))

@@ -1,6 +1,6 @@
 /** The program of one slot, as its worker has it: started, told what people wish, and listened to. */
 import { fork, type ChildProcess } from 'node:child_process'
-import type { TurnProgress } from '../../model/distributed.ts'
+import type { LedgerTotals, TurnProgress } from '../../model/distributed.ts'
 import type { Event } from '../../model/event.ts'
 import { compiledEntry } from '../../shared/compiled-entry.ts'
 import { SluiceError, type ErrorInfo } from '../../shared/errors.ts'
@@ -26,6 +26,8 @@ export class SlotProgram {
   readonly done: Promise<SlotDone>
   /** Id of its run in ledger, catalog and book, once it has said so. */
   ledgerRun: string | null = null
+  /** What the ledger has of the shared run, as the program read it last; null before that. */
+  totals: LedgerTotals | null = null
   /** Told of each event of its run. */
   heard: (event: Event) => void = () => undefined
   /** Told when it has a stream, and wants others to compare with it. */
@@ -60,6 +62,7 @@ export class SlotProgram {
     this.#child.on('message', (message: FromSlot) => {
       if ('done' in message) said = message.done
       else if ('callOthers' in message) this.called()
+      else if ('totals' in message) this.totals = message.totals
       else if ('alert' in message) void this.#answer(message.alert)
       else this.#take(message.event)
     })

@@ -216,9 +216,18 @@ export class Worker {
     const { fresh } = program.steered
     const orders = await this.#queue.progress(slot, program.progress(this.#run.clock.ticks()), program.ledgerRun, fresh)
     program.steered.heard(fresh)
+    await this.#count(slot, program)
     // Somebody took this worker for lost, and has the slot: what both of them write, the ledger's fences tell apart.
     if (orders === null || orders.isOver) program.abort()
     else program.heed(toldOf(slot, orders))
+  }
+
+  /** What the ledger has of the run, where the program has read it since. @throws SluiceError where the queue is away */
+  async #count(slot: ClaimedSlot, program: SlotProgram): Promise<void> {
+    const { totals } = program
+    if (totals === null) return
+    await this.#queue.count(slot, totals)
+    if (program.totals === totals) program.totals = null
   }
 
   async #end(slot: ClaimedSlot, done: SlotDone, ms: number, program: SlotProgram | null = null): Promise<void> {
@@ -246,6 +255,7 @@ export class Worker {
   /** How far a slot came, and what it has said: told before it is given back, for then it is somebody else's. @throws SluiceError where the queue is away */
   async #last(slot: ClaimedSlot, program: SlotProgram): Promise<void> {
     await this.#queue.progress(slot, program.progress(this.#run.clock.ticks()), program.ledgerRun)
+    await this.#count(slot, program)
     try {
       await this.#queue.keep(slot, redactValue(program.said, this.#secrets))
     } catch (error) {

@@ -11,7 +11,7 @@ import {
 import type { ErrorInfo } from '../../../shared/errors.ts'
 import type { QueuePool } from './pool.ts'
 import type { SteeredTables } from '../../queue-port.ts'
-import { ON_CALL, DRAIN_WANTED, OPEN_ROWS, QUEUE_SCHEMA } from './schema.ts'
+import { DRAIN_WANTED, LEDGER_CHUNKS, LEDGER_ROWS, ON_CALL, OPEN_ROWS, QUEUE_SCHEMA } from './schema.ts'
 
 /** SQL: ms since the epoch. */
 export const ms = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`
@@ -43,7 +43,7 @@ export async function readRuns(pool: QueuePool, limit: number, runId?: string): 
        (SELECT json_agg(json_build_object('host', f.host, 'error', f.error) ORDER BY f.refused_at)
         FROM ${QUEUE_SCHEMA}.sluice_run_refusals f WHERE f.run_id = r.run_id) AS refusals
      FROM ${QUEUE_SCHEMA}.sluice_runs r, LATERAL (
-       SELECT coalesce(sum(${ROWS}), 0)::text AS rows, coalesce(sum(earlier_chunks + turn_chunks), 0)::int AS chunks,
+       SELECT coalesce(${LEDGER_ROWS}, sum(${ROWS}), 0)::text AS rows, coalesce(${LEDGER_CHUNKS}, sum(earlier_chunks + turn_chunks), 0)::int AS chunks,
          coalesce(sum(rate) FILTER (WHERE state = 'working' AND NOT ${silent('beat_at')}), 0)::float8 AS rate,
          count(*) FILTER (WHERE state = 'queued')::int AS queued, count(*) FILTER (WHERE state = 'working')::int AS working,
          count(*) FILTER (WHERE state = 'working' AND ${silent('beat_at')})::int AS lost,

@@ -1,6 +1,6 @@
 /** One worker's side of the queue: its beat, the slots that it claims under a fence, and the sweep that finds what others have lost. */
 import type { PoolClient } from 'pg'
-import type { EndedRun, RunWishes, SlotEnd, TurnProgress } from '../../../model/distributed.ts'
+import type { EndedRun, LedgerTotals, RunWishes, SlotEnd, TurnProgress } from '../../../model/distributed.ts'
 import type { Event } from '../../../model/event.ts'
 import { EXIT_OF_KIND, type ErrorInfo } from '../../../shared/errors.ts'
 import type {
@@ -149,6 +149,14 @@ export class PostgresQueueWorker implements QueueWorker {
     return answer.rows[0] ?? null
   }
 
+  async count(slot: ClaimedSlot, { rows, chunks, at }: LedgerTotals): Promise<void> {
+    await this.#pool.ask(
+      `UPDATE ${RUNS} r SET ledger_rows = $5, ledger_chunks = $6, ledger_ms = $7
+       WHERE r.run_id = $1 AND coalesce(r.ledger_ms, 0) <= $7 AND EXISTS (SELECT FROM ${SLOTS} s WHERE ${MINE})`,
+      [...this.#mine(slot), rows.toString(), chunks, at],
+    )
+  }
+
   async keep(slot: ClaimedSlot, events: readonly Event[]): Promise<void> {
     // Text, and no jsonb: that refuses what a value of somebody may hold.
     await this.#pool.ask(
@@ -189,7 +197,7 @@ export class PostgresQueueWorker implements QueueWorker {
       // Where all share one operation, its end is that of the others, too: nothing is left, or it is refused to all.
       const isRefused = ([EXIT_OF_KIND.usage, EXIT_OF_KIND.unsupported] as number[]).includes(exitCode)
       if (row.shared && (exitCode === 0 || isLeftOut || isRefused))
-        await dropQueued(client, runId, exitCode, error === undefined ? null : jsonbText(error))
+        await dropQueued(client, runId, { shared: error === undefined ? null : jsonbText(error) })
       if (!row.on_call) await dropOnCall(client, runId)
       return { isMine: true, ended: await endOfRun(client, runId) }
     })

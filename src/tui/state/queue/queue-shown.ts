@@ -81,12 +81,25 @@ export function ageOf(at: number | null, { now }: Pick<QueueShown, 'now'>): numb
 
 /** How a slot stands: nothing that was not heard of lately is told as at work. */
 export type SlotWord =
-  'working' | 'paused' | 'waits' | 'on call' | 'rests' | 'silent' | 'lost' | 'not known' | 'ok' | 'stopped' | 'failed'
+  | 'working'
+  | 'paused'
+  | 'waits'
+  | 'on call'
+  | 'rests'
+  | 'silent'
+  | 'lost'
+  | 'not known'
+  | 'ended'
+  | 'ok'
+  | 'stopped'
+  | 'failed'
 
 export function slotWord(slot: Slot, run: SharedRun, queue: QueueShown): SlotWord {
   const { state, exitCode, error } = slot
   // It is called again when there is something to copy or to compare.
   if (state === 'ended' && slot.onCall && exitCode === 0 && run.status === 'running') return 'on call'
+  // Another slot did the rest.
+  if (state === 'ended' && exitCode === null && error === null) return 'ended'
   if (state === 'ended') return exitCode === 0 ? 'ok' : exitCode === STOPPED ? 'stopped' : 'failed'
   if (queue.error !== null) return 'not known'
   if (state === 'queued') return error === null ? 'waits' : 'rests'
