@@ -26,7 +26,7 @@ import { referrerText } from '../../archiving/referred.ts'
 import { refuseTriggers } from '../../archiving/row-triggers.ts'
 import { requireOrigin } from '../../archiving/require-origin.ts'
 import { standingOf, tellStanding } from '../../archiving/standing.ts'
-import { changeText } from '../../archiving/table-changes.ts'
+import { changeTexts } from '../../archiving/table-changes.ts'
 import { tellArchive } from '../../archiving/tell-archive.ts'
 import { lookedThrough } from '../../archiving/looked-through.ts'
 import { planArchive, type PlannedArchive } from '../../archiving/plan.ts'
@@ -204,8 +204,8 @@ function tellReferrers({ table, isNative, referred }: PlannedArchive, { emit }: 
 
 /** What the next publication changes in the columns of the archive. */
 function tellChanges({ table, changes }: PlannedArchive, { emit }: ArchiveRunRun): void {
-  for (const change of changes) {
-    emit({ type: 'log', level: 'note', table: tableText(table.table), message: changeText(change) })
+  for (const message of changeTexts(changes)) {
+    emit({ type: 'log', level: 'note', table: tableText(table.table), message })
   }
 }
 
