@@ -136,7 +136,7 @@ export async function holds(
     const record = await readArchive((await ledgers.of(table, signal)).database, table)
     for (const { label, held, native } of record?.partitions ?? []) {
       if (held === null) continue
-      const isHere = table === parked || native?.identity === identity || record?.timeColumn !== null
+      const isHere = table === parked || native === null || native.identity === identity
       found.push({
         verdict: isHere ? 'refused' : 'fine',
         about: 'hold',

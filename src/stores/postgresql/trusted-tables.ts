@@ -5,12 +5,13 @@
  * The statements name every function and operator by its schema, since they run before anything in the database is trusted.
  */
 import { SluiceError } from '../../shared/errors.ts'
+import { literal, quotedName } from '../../shared/sql-text.ts'
 import { OWN_TABLES } from '../own-tables.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { ArchiveLedgerPlace } from '../copy-port.ts'
 import type { SqlRow } from '../port.ts'
-import { quoteName } from './connect.ts'
-import { literal, tableSql } from './copy/sql.ts'
+import { tableSql } from './copy/sql.ts'
+import { isStranger, TRUSTED } from './trusted-roles.ts'
 
 /** `read`: rows are read alone, and nothing of the table runs. `write`: triggers, rules, defaults, checks and indexes of the table run, too. */
 type Use = 'read' | 'write'
@@ -21,19 +22,12 @@ const ARCHIVES = OWN_TABLES.filter(({ owner, only }) => owner === 'archive' && o
   ({ name }) => name,
 )
 
-/** The login, roles that it is a member of, the database's owner, and superusers: these can do to the login what they like already. */
-const TRUSTED = `WITH RECURSIVE mine (role) AS (
-    SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user
-    UNION SELECT m.roleid FROM pg_catalog.pg_auth_members m JOIN mine ON m.member OPERATOR(pg_catalog.=) mine.role),
-  trusted (role) AS (
-    SELECT role FROM mine
-    UNION SELECT d.datdba FROM pg_catalog.pg_database d WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
-    UNION SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolsuper)`
-
-const isStranger = (owner: string): string =>
-  `NOT EXISTS (SELECT FROM trusted t WHERE t.role OPERATOR(pg_catalog.=) ${owner})`
-
 const OWNED = 'it belongs to the role '
+
+/** Functions that catalogs call by name. */
+const OWN_FUNCTIONS = `UNION ALL SELECT n.nspname, p.proname, pg_catalog.concat('${OWNED}', pg_catalog.pg_get_userbyid(p.proowner))
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
+    WHERE pg_catalog.starts_with(p.proname::pg_catalog.text, 'catalog_') AND pg_catalog.pg_function_is_visible(p.oid) AND ${isStranger('p.proowner')}`
 
 /** Gives a row for each table that may not be used: schema, name, and why. */
 function tablesSql(use: Use, names: readonly string[]): string {
@@ -51,7 +45,8 @@ function tablesSql(use: Use, names: readonly string[]): string {
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
     WHERE c.relname OPERATOR(pg_catalog.=) ANY (ARRAY[${names.map(literal).join(', ')}]::pg_catalog.name[])
       AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v', 'm', 'f']::pg_catalog."char"[])
-      AND pg_catalog.pg_table_is_visible(c.oid)) s
+      AND pg_catalog.pg_table_is_visible(c.oid)
+    ${use === 'write' ? OWN_FUNCTIONS : ''}) s
   WHERE s.why IS NOT NULL LIMIT 1`
 }
 
@@ -119,7 +114,7 @@ export async function refuseStrangersInQueue(ask: Ask, use: Use, label: string):
 
 function refused([schema, name, why, owner = null, user = null]: SqlRow, where: string): SluiceError {
   const what = name === '' ? `schema ${String(schema)}` : `${String(schema)}.${String(name)}`
-  const member = owner === null ? '' : `: GRANT ${quoteName(String(owner))} TO ${quoteName(String(user))}`
+  const member = owner === null ? '' : `: GRANT ${quotedName(String(owner))} TO ${quotedName(String(user))}`
   return new SluiceError('TABLE_REFUSED', `${what} has a name of sluice's own, and is not used`, {
     where,
     reason: `${String(why)}; what it runs would run as this login`,

@@ -36,8 +36,8 @@ export async function restore(operation: RestoreOperation, run: RestoreRun): Pro
   const record = await seenArchive(opened.store, table, noted, run.interrupt.abort)
   refuseUnconfirmed(operation, table)
   if (!dryRun) await refuseFollowedTables(source, [table.table], run.interrupt.abort)
-  if (record.timeColumn !== null) await refuseTriggers(table, opened.store, run)
   const chosen = chosenOf(operation, table, record)
+  if (chosen.some(({ native }) => native === null)) await refuseTriggers(table, opened.store, run)
   await using open = await openArchive(table, record, opened, run, dryRun ? { reads: true } : {})
   const wishes = {
     asChanged: operation.asChanged === true,
