@@ -63,6 +63,7 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
       periods: null,
       referrers: null,
       rowTriggers: null,
+      losable: null,
       maintenance: null,
       inPlace: null,
       decommission: null,

@@ -23,7 +23,7 @@ import { whilePaused } from '../../lake/pause.ts'
 import { emitArchivePlan } from '../../archiving/plan-event.ts'
 import { refuseHeirs } from '../../archiving/heirs.ts'
 import { referrerText } from '../../archiving/referred.ts'
-import { refuseTriggers } from '../../archiving/row-triggers.ts'
+import { refuseTriggers, tellLosable } from '../../archiving/row-triggers.ts'
 import { requireOrigin } from '../../archiving/require-origin.ts'
 import { standingOf, tellStanding } from '../../archiving/standing.ts'
 import { changeTexts } from '../../archiving/table-changes.ts'
@@ -55,6 +55,7 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
     try {
       if (!operation.dryRun) await refuseFollowedTables(source, [table.table], run.interrupt.abort)
       await refuseHeirs(table, source.store, run)
+      await tellLosable(table, source.store, run)
       const opened = await source.of(table.table, run.interrupt.abort)
       ledgers.set(table, opened)
       const plan = await planArchive(table, operation, aroundOf(opened, run))
