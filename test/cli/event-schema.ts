@@ -1044,6 +1044,8 @@ const bodies = {
     partitions: z.strictObject({ read: dec, of: dec }),
     files: z.strictObject({ read: dec, of: dec }),
     verified: dec.optional(),
+    unchecked: dec.optional(),
+    zone: z.literal('UTC'),
     hotRows: dec,
     hotColumns: texts,
     leftOut: dec.optional(),

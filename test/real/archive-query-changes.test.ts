@@ -1,5 +1,5 @@
 /** `query` of tables that have changed since a part of them was archived. Answers are compared with those of the server about a table that was never archived. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -197,4 +197,125 @@ describe('postgresql, columns that differ by case alone', () => {
       [1, 2, 3],
     ])
   })
+})
+
+describe.each(SYSTEMS)('%s, a table that has another name since', (system) => {
+  const why = WITHOUT.get(system) ?? ''
+  test.skipIf(why !== '')(`never answers from the rows of the database alone${why}`, { timeout: 60_000 }, async () => {
+    const s = await queryPlace(system, folder, 'a int', both('1'))
+    await s.archive()
+    await s.place.sql('ALTER TABLE s RENAME TO t', 'CREATE TABLE other (id int NOT NULL, b int, PRIMARY KEY (id))')
+    const { finished, rows, notes } = await s.ask('SELECT count(*) FROM t', { table: 't' })
+    if (system === 'postgresql') {
+      expect(rows).toEqual([[2]])
+      expect(notes).toContain('the table was called public.s when it was archived')
+      await s.place.sql('CREATE SCHEMA far', 'ALTER TABLE t SET SCHEMA far')
+      expect((await s.ask('SELECT count(*) FROM t', { table: 'far.t' })).rows).toEqual([[2]])
+    } else {
+      expect(finished).toMatchObject({ error: { code: 'PARTITION_STATE' } })
+      expect(finished.error?.message).toMatch(/t may be \S*s under another name/)
+      expect(finished.error?.hint).toMatch(/rename the table back to \S*s,/)
+      // Another table, which is told by its columns, or by an empty table of the old name.
+      expect((await s.ask('SELECT count(*) FROM other', { table: 'other' })).rows).toEqual([[0]])
+      await s.place.sql('CREATE TABLE s (id int NOT NULL, PRIMARY KEY (id))')
+      expect((await s.ask('SELECT count(*) FROM t', { table: 't' })).rows).toEqual([[1]])
+      await s.place.sql('DROP TABLE s', 'ALTER TABLE t RENAME TO s')
+      expect((await s.ask('SELECT count(*) FROM s')).rows).toEqual([[2]])
+    }
+  })
+})
+
+describe.each(['postgresql', 'mysql', 'sqlite'] as const)('%s, a generated column that came later', (system) => {
+  const why = WITHOUT.get(system) ?? ''
+  test.skipIf(why !== '')(
+    `is known, and refused for rows that were archived before it${why}`,
+    { timeout: 60_000 },
+    async () => {
+      const s = await queryPlace(system, folder, 'a int', both('1'))
+      await s.archive()
+      const stored = system === 'sqlite' ? 'VIRTUAL' : 'STORED'
+      await s.place.sql(`ALTER TABLE s ADD COLUMN g int GENERATED ALWAYS AS (a * 2) ${stored}`)
+      expect((await s.ask(`SELECT g FROM s WHERE ts >= '${HOT}'`)).rows).toEqual([[2]])
+      const { finished } = await s.ask('SELECT sum(g) FROM s')
+      expect(finished).toMatchObject({
+        exitCode: 2,
+        error: { code: 'BAD_QUERY', message: 'g has no values in 2023-Q1' },
+      })
+      expect((await s.ask('SELECT * EXCLUDE (g) FROM s')).rows).toHaveLength(2)
+      expect((await s.ask('SELECT count(*), sum(a) FROM s')).rows).toEqual([[2, 2]])
+    },
+  )
+})
+
+describe('values of the database that no archive holds', () => {
+  const why = WITHOUT.get('postgresql') ?? ''
+  test.skipIf(why !== '')(`refuse only what reads them${why}`, { timeout: 60_000 }, async () => {
+    const columns = 'till timestamptz, day date, wall timestamp, n numeric(8,2)'
+    const s = await queryPlace('postgresql', folder, columns, [
+      { ts: COLD, values: "'2024-01-01', '2024-01-01', '2024-01-01', 1" },
+      { ts: HOT, values: "'infinity', '-infinity', 'infinity', 2" },
+      { ts: HOT, values: "'2027-01-01', '2027-01-01', '2027-01-01', 'NaN'" },
+      { ts: HOT, values: "'2028-01-01', '0044-03-15 BC', '2028-01-01', 3" },
+    ])
+    await s.archive()
+    const conditions = [
+      "till < '2026-01-01'",
+      "till = 'infinity'",
+      "till > '2026-01-01'",
+      "day < '0001-01-01' AND id < 3",
+      "wall >= '2026-01-01'",
+      'till IS NOT NULL',
+    ]
+    await s.place.sql('CREATE TABLE twin AS SELECT * FROM s')
+    await s.place.sql("INSERT INTO twin VALUES (0, '2023-02-01', '2024-01-01', '2024-01-01', '2024-01-01', 1)")
+    for (const condition of conditions) {
+      const { rows } = await s.ask(`SELECT count(*) FROM s WHERE ${condition}`)
+      const [[expected] = []] = await s.place.rows(`SELECT count(*) FROM twin WHERE ${condition}`)
+      expect(rows, condition).toEqual([[Number(expected)]])
+    }
+    const infinite = await s.ask("SELECT till, day, wall FROM s WHERE till = 'infinity' AND id < 3")
+    expect(infinite.rows).toEqual([['infinity', '-infinity', 'infinity']])
+    const all = await s.ask('SELECT sum(n) FROM s')
+    expect(all.finished).toMatchObject({ error: { code: 'VALUE_REFUSED' } })
+    expect(all.finished.error?.message).toContain('public.s.n: a query cannot read this value as decimal(8,2): NaN')
+    expect((await s.ask('SELECT day FROM s')).finished).toMatchObject({ error: { code: 'VALUE_REFUSED' } })
+    expect((await s.ask('SELECT count(*) FROM s WHERE id <> 3')).events).toContainEqual(
+      expect.objectContaining({ type: 'query.sources', zone: 'UTC' }),
+    )
+  })
+})
+
+describe('one bit of a file on a local disk', () => {
+  test(
+    'flipped at 29 places is refused each time, and the file that comes back is read',
+    { timeout: 120_000 },
+    async () => {
+      const s = await queryPlace('sqlite', folder, 'a int', both('1'))
+      const more = Array.from({ length: 500 }, (_, i) => `(${100 + i}, '${COLD} 00:00:00', ${i})`)
+      await s.place.sql(`INSERT INTO s VALUES ${more.join(', ')}`)
+      await s.archive()
+      const asked = 'SELECT count(*), sum(a), sum(id), min(ts), max(ts) FROM s'
+      const { rows: right, events } = await s.ask(asked)
+      expect(events.find(({ type }) => type === 'query.sources')).not.toHaveProperty('unchecked')
+      const [name = ''] = readdirSync(s.to, { recursive: true, encoding: 'utf8' }).filter((one) =>
+        one.endsWith('.parquet'),
+      )
+      const file = join(s.to, name)
+      const bytes = readFileSync(file)
+      const { atime, mtime } = statSync(file)
+      for (let i = 0; i < 29; i++) {
+        const flipped = Buffer.from(bytes)
+        const at = Math.floor(((bytes.length - 1) * i) / 28)
+        flipped[at] = (flipped[at] ?? 0) ^ (1 << (i % 8))
+        writeFileSync(file, flipped)
+        // The time of modification can be set back; the time of change cannot.
+        utimesSync(file, atime, mtime)
+        const { finished } = await s.ask(asked)
+        expect(finished, `byte ${at}`).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_CHANGED' } })
+      }
+      writeFileSync(file, bytes)
+      expect((await s.ask(asked)).rows).toEqual(right)
+      expect((await s.ask(asked)).rows).toEqual(right)
+    },
+  )
 })

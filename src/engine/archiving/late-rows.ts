@@ -75,7 +75,15 @@ export async function keyDifferences(
   if (table.key.length === 0 || !table.key.every((name) => both.some((one) => one.name === name))) return null
   const physical = both.flatMap((one) => [one.physical, ...(one.earlier ?? [])])
   await using local = await openFiles(reader, partitions.flatMap(placedFiles), physical, signal)
-  await using query = await open({ table: table.table, columns, sql: 'SELECT 1', limit: 1, files: [], signal })
+  await using query = await open({
+    table: table.table,
+    columns,
+    sql: 'SELECT 1',
+    limit: 1,
+    files: [],
+    strict: true,
+    signal,
+  })
   await using view = await store.source(signal)
   const request = {
     table,

@@ -40,6 +40,8 @@ export type QueryRequest = {
   readonly limit: number
   /** Files of the archive that lie on a local disk for good, whether they will be needed or not: nothing else there can be read. */
   readonly files: readonly string[]
+  /** A value of the source that the type of its column does not hold ends it at once; else only where the statement reads that value. */
+  readonly strict?: true
   readonly signal: AbortSignal
 }
 

@@ -26,14 +26,13 @@ export function queryColumns(
     (column.was ?? []).filter((name) =>
       kept.some((one) => one.physical === name && isFiled(one) && isShownAs(one, column)),
     )
-  const present = columns.flatMap((column): QueryColumn[] => {
+  const present = columns.map((column): QueryColumn => {
     const known = archived.get(column.name)
     const before = known === undefined ? [] : earlierOf(known)
     if (known !== undefined && (isFiled(known) || before.length > 0)) {
-      return [{ ...known, archived: true, hot: true, ...(before.length === 0 ? {} : { earlier: before }) }]
+      return { ...known, archived: true, hot: true, ...(before.length === 0 ? {} : { earlier: before }) }
     }
-    // What the source computes has values for archived rows too, and nobody here knows them.
-    return column.generated === true ? [] : [{ ...(known ?? ofColumn(column)), archived: false, hot: true }]
+    return { ...(known ?? ofColumn(column)), archived: false, hot: true }
   })
   const shownAgain = new Set(present.flatMap((column) => column.earlier ?? []))
   const earlier = kept.filter((one) => isFiled(one) && !shownAgain.has(one.physical))

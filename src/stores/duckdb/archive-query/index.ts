@@ -20,9 +20,9 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { literal, quotedName } from '../../../shared/sql-text.ts'
 import { nativeOf } from '../archiving/columns.ts'
 import { fed } from '../archiving/feed.ts'
-import { castColumn } from '../archiving/wire-cast.ts'
+import { castColumn, readableColumn, refusing, wireName } from '../archiving/wire-cast.ts'
 import { queryPages } from '../query.ts'
-import { answerFailure, bringFailure, changed, NOT_BROUGHT } from './failures.ts'
+import { answerFailure, bringFailure, changed, NOT_BROUGHT, unreadValue } from './failures.ts'
 import { needsOf, WITHOUT } from './needs.ts'
 import { readCsv } from './read-csv.ts'
 import { QuerySession } from './session.ts'
@@ -66,6 +66,8 @@ class DuckdbArchiveQuery implements ArchiveQuery {
   readonly #hint: string
   #brought: readonly QueryColumn[] = []
   #links = 0
+  /** Places of columns that have a value in the source which their type does not hold. */
+  #unreadable: ReadonlySet<number> = new Set()
 
   constructor(
     session: QuerySession,
@@ -96,10 +98,18 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     const session = this.#session
     this.#brought = columns
     const place = (name: string): string => `c${columns.findIndex((column) => column.name === name)}`
-    await session.run(
-      `CREATE TABLE main.${HOT} (${columns.map(({ stored }, i) => `c${i} ${nativeOf(stored)}`).join(', ')})`,
-    )
-    const values = columns.map((column, i) => castColumn(column, i)).join(', ')
+    const isStrict = this.#request.strict === true
+    const doubted = isStrict
+      ? []
+      : columns.flatMap(({ stored }, i) => (stored === 'string' || stored === 'binary' ? [] : [i]))
+    const declared = [
+      ...columns.map(({ stored }, i) => `c${i} ${nativeOf(stored)}`),
+      ...doubted.map((i) => `${unreadable(i)} VARCHAR`),
+    ]
+    await session.run(`CREATE TABLE main.${HOT} (${declared.join(', ')})`)
+    const cast = columns.map((column, i) => (isStrict ? castColumn(column, i) : readableColumn(column, i)))
+    const kept = doubted.map((i) => `CASE WHEN ${cast[i]} IS NULL THEN wire.${wireName(i)} END`)
+    const values = [...cast, ...kept].join(', ')
     let lines = 0n
     let keyed = 0n
     let moved = 0n
@@ -119,6 +129,11 @@ class DuckdbArchiveQuery implements ArchiveQuery {
         const sql = `INSERT INTO main.${HOT} SELECT ${values} FROM ${readCsv(path, columns.length)}`
         lines = BigInt(await session.run(sql))
       })
+      if (doubted.length > 0) {
+        const counts = doubted.map((i) => `count(${unreadable(i)})`).join(', ')
+        const [found = []] = await session.rows(`SELECT ${counts} FROM main.${HOT}`)
+        this.#unreadable = new Set(doubted.filter((_, i) => found[i] !== 0n))
+      }
       for (const { column, from, to } of except) await session.run(deleteOf(place(column), from, to))
       for (const { within, key, files } of shared) {
         if (files.length === 0) continue
@@ -223,6 +238,8 @@ class DuckdbArchiveQuery implements ArchiveQuery {
       for await (const { rows } of queryPages(session.connection, `FROM ${ANSWER}`, options, label)) yield rows
     } catch (error) {
       throwIfAborted(signal)
+      const unread = unreadValue(error, label, this.#brought)
+      if (unread !== null) throw unread
       throw answerFailure(error, session.files, this.#hint)
     }
   }
@@ -250,7 +267,12 @@ class DuckdbArchiveQuery implements ArchiveQuery {
       columns.map((column, i) => `${expression(column)} AS ${quotedName(this.#names[i] ?? '')}`).join(', ')
     const hot = list((column) => {
       const place = this.#brought.findIndex(({ name }) => name === column.name)
-      if (column.hot && place !== -1) return `c${place}`
+      if (column.hot && place !== -1) {
+        const text = unreadable(place)
+        return this.#unreadable.has(place)
+          ? `CASE WHEN ${text} IS NULL THEN c${place} ELSE ${refusing(text, place)} END`
+          : `c${place}`
+      }
       const value = column.hot ? `error(${literal(`${NOT_BROUGHT} ${column.name}`)})` : 'NULL'
       return `CAST(${value} AS ${nativeOf(column.stored)})`
     })
@@ -300,6 +322,11 @@ function byShape(
     groups.set(key, group)
   }
   return [...groups.values()]
+}
+
+/** Column of the texts that the column of this place does not hold. */
+function unreadable(place: number): string {
+  return `u${place}`
 }
 
 function readParquet(files: readonly string[]): string {
