@@ -36,6 +36,47 @@ describe.skipIf(!POSTGRES_OWN)(`a server that dies${POSTGRES_OWN ? '' : ` (skipp
     return archived
   }
 
+  /** A crash empties tables that are UNLOGGED: rows in one are no copy. */
+  test.for(['native', 'plain'] as const)(
+    '%s, UNLOGGED: no file goes for rows that a crash takes',
+    { timeout: 240_000 },
+    async (form) => {
+      const place = await placeOn('postgresql', server.url())
+      const archived = await makeBookings(place, form, mkdtempSync(join(folder, 'to-')), 60)
+      const { run, drop, restore, query, verify } = commandsOf(archived)
+      const first = form === 'plain' ? 'bookings' : 'bookings_0'
+      const ended = async (operation: Operation): Promise<string> => {
+        const { finished, events } = await perform(operation)
+        return `${finished.error?.code ?? 'ok'} ${JSON.stringify(events)}`
+      }
+      const crash = async (): Promise<void> => {
+        await server.kill9()
+        await server.restart()
+      }
+      await place.sql(`ALTER TABLE ${first} SET UNLOGGED`)
+      const all = (await countedBy(query)).counted
+      expect(await ended(run)).toMatch(/^ok .*is UNLOGGED/)
+      const one = { ...restore, partitions: ['2020-Q1'] } as Operation
+      const refused = /^TABLE_REFUSED .*is UNLOGGED.*SET LOGGED/
+      // Detached, its table is UNLOGGED still: it does not become the only copy.
+      expect(await ended(one)).toMatch(refused)
+      expect(await ended(drop)).toMatch(/^ok/)
+      if (form === 'plain') {
+        expect(await ended(one)).toMatch(refused)
+        expect(await ended({ ...one, dryRun: true } as Operation)).toMatch(/is UNLOGGED/)
+        await crash()
+        expect(await ended(verify)).toMatch(/^ok/)
+        await place.sql(`ALTER TABLE ${first} SET LOGGED`)
+      }
+      // A partition that is made anew is one whose rows stay.
+      expect(await ended(one)).toMatch(form === 'plain' ? /^ok/ : /^ok .*not given back: UNLOGGED/)
+      await crash()
+      const kept = (await countedBy(query)).counted
+      expect(kept).toBe(form === 'plain' ? '120 6003540' : all)
+      expect(await place.rows(`SELECT count(*) FROM bookings WHERE at < '2020-04-01'`)).toEqual([['60']])
+    },
+  )
+
   const POINTS: readonly (readonly [Stage, string])[] = [
     ['run', 'COMMIT state DETACHED'],
     ...(ALL

@@ -7,7 +7,7 @@ import { ruled } from './ruled.ts'
 import { partitionColumnBeside, physicalNames } from './names.ts'
 
 export { doubtful } from './doubt.ts'
-export { isCarried, isWidening } from './same-type.ts'
+export { isCarried, isShownAs, isWidening } from './same-type.ts'
 export { travelsAs } from './rule.ts'
 export { evolved, isAsText, withNumbers, type ColumnChange, type Evolved } from './evolve.ts'
 
