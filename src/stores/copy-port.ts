@@ -143,6 +143,11 @@ export interface CopyStore extends AsyncDisposable {
   objects(): ObjectStore
   /** Those of these tables, and of the partitions below them, whose rows a crash of the server may take away; of stores that have such tables. */
   losable?(tables: readonly TableName[], signal: AbortSignal): Promise<readonly Losable[]>
+  /**
+   * Returns once every commit that was answered is on the server's disk; of stores where a commit by itself may not wait for that.
+   * @throws SluiceError TARGET_DENIED where the server does not say so
+   */
+  flushed?(signal: AbortSignal): Promise<void>
   /** In the schema of the URL, or the first of the login. */
   ledger(): Promise<LedgerDatabase>
   /**

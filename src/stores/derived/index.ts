@@ -64,6 +64,7 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
       referrers: null,
       rowTriggers: null,
       losable: null,
+      flushed: null,
       maintenance: null,
       inPlace: null,
       decommission: null,

@@ -21,12 +21,13 @@ export async function untilFlushed(session: Session, label: string): Promise<voi
   const [row] = await session.rows('SELECT @@GLOBAL.innodb_flush_log_at_trx_commit')
   const setting = String(row?.[0] ?? '1')
   if (setting !== '0' && setting !== '2') return
+  const wanted = (await positions(session))?.current ?? null
   const asked = await session.command('FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS').then(
     () => true,
     () => false,
   )
-  if (asked) return
-  const wanted = (await positions(session))?.current ?? null
+  // MariaDB writes nothing then where the setting is 0, and does not sync where it is 2; MySQL does both.
+  if (wanted === null && asked) return
   for (let waited = 0; wanted !== null && waited < LONGEST_MS; waited += POLL_MS) {
     const now = await positions(session)
     if (now !== null && now.flushed >= wanted) return
@@ -35,7 +36,7 @@ export async function untilFlushed(session: Session, label: string): Promise<voi
   throw new SluiceError('TARGET_DENIED', 'the server does not say that its commits are on its disk', {
     where: label,
     reason: `innodb_flush_log_at_trx_commit is ${setting}: a crash may take back what it has answered, and the next step cannot be taken back`,
-    hint: 'SET GLOBAL innodb_flush_log_at_trx_commit = 1, or GRANT RELOAD ON *.* to the user; then run the same command again',
+    hint: 'SET GLOBAL innodb_flush_log_at_trx_commit = 1, and innodb_flush_log_at_timeout to 1; then run the same command again',
   })
 }
 
