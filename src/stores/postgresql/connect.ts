@@ -172,15 +172,15 @@ async function serverOf(client: Client, settings: PostgresSettings): Promise<Pic
   if (version < OLDEST) {
     throw new SluiceError('CONNECT_FAILED', 'this PostgreSQL server is too old', {
       where: settings.label,
-      reason: `it is version ${Math.floor(version / 10_000)}; a catalog needs 13 or newer`,
+      reason: `it is version ${Math.floor(version / 10_000)}; 13 is the oldest that is read or written`,
       hint: 'name a newer server',
     })
   }
   if (encoding !== 'UTF8') {
     throw new SluiceError('CONNECT_FAILED', 'this database cannot hold every text', {
       where: settings.label,
-      reason: `database encoding is ${encoding}; a catalog needs UTF8`,
-      hint: "CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0",
+      reason: `database encoding is ${encoding}, and only UTF8 is read or written`,
+      hint: "bring its tables into a database made with CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0: pg_dump and psql convert them",
     })
   }
   return { backend: { pid, startedAt }, version }

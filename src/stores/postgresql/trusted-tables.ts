@@ -7,13 +7,20 @@
 import { SluiceError } from '../../shared/errors.ts'
 import { literal, quotedName } from '../../shared/sql-text.ts'
 import { OWN_TABLES } from '../own-tables.ts'
+import type { TableName } from '../../model/copy/column-type.ts'
+import type { ArchiveLedgerPlace } from '../copy-port.ts'
 import type { SqlRow } from '../port.ts'
+import { tableSql } from './copy/sql.ts'
 import { isStranger, TRUSTED } from './trusted-roles.ts'
 
 /** `read`: rows are read alone, and nothing of the table runs. `write`: triggers, rules, defaults, checks and indexes of the table run, too. */
 type Use = 'read' | 'write'
 
 const NAMES = OWN_TABLES.filter(({ numbered, owner }) => numbered !== true && owner !== 'queue').map(({ name }) => name)
+
+const ARCHIVES = OWN_TABLES.filter(({ owner, only }) => owner === 'archive' && only === undefined).map(
+  ({ name }) => name,
+)
 
 const OWNED = 'it belongs to the role '
 
@@ -59,6 +66,29 @@ const QUEUE_WRITE_SQL = `${TRUSTED},
   SELECT f.schema, f.name, pg_catalog.concat('${OWNED}', pg_catalog.pg_get_userbyid(f.owner)),
     pg_catalog.pg_get_userbyid(f.owner), current_user FROM found f
   WHERE f.schema OPERATOR(pg_catalog.=) ANY (ARRAY['sluice_queue', 'graphile_worker']::pg_catalog.name[]) AND ${isStranger('f.owner')} LIMIT 1`
+
+/**
+ * Ledgers of archives that no session of this login finds by its search_path. Any role may plant a table of that name: one counts for a table only where its owner
+ * is trusted, or may archive the table itself.
+ * @param table all ledgers without it, and where it is gone
+ */
+export async function otherArchiveLedgers(ask: Ask, table: TableName | null): Promise<readonly ArchiveLedgerPlace[]> {
+  const of = table === null ? 'NULL' : `pg_catalog.to_regclass(${literal(tableSql(table))})`
+  const rows = await ask(`${TRUSTED},
+  ledgers (schema, space, owner) AS (
+    SELECT n.nspname, n.oid, c.relowner
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+    WHERE c.relname OPERATOR(pg_catalog.=) 'migration_archives' AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog."char"[])
+      AND c.relpersistence OPERATOR(pg_catalog.<>) 't' AND NOT pg_catalog.pg_table_is_visible(c.oid))
+  SELECT l.schema, pg_catalog.has_schema_privilege(l.space, 'USAGE') AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_class c
+    WHERE c.relnamespace OPERATOR(pg_catalog.=) l.space AND c.relname OPERATOR(pg_catalog.=) ANY (ARRAY[${ARCHIVES.map(literal).join(', ')}]::pg_catalog.name[])
+      AND (c.relrowsecurity OR NOT pg_catalog.has_table_privilege(c.oid, 'SELECT')))
+  FROM ledgers l LEFT JOIN pg_catalog.pg_class t ON t.oid OPERATOR(pg_catalog.=) ${of}
+  WHERE t.oid IS NULL OR NOT ${isStranger('l.owner')} OR pg_catalog.pg_has_role(l.owner, t.relowner, 'MEMBER')
+  ORDER BY 1`)
+  return rows.map(([schema, isReadable]) => ({ schema: String(schema), isReadable: isReadable === 't' }))
+}
 
 type Ask = (sql: string) => Promise<readonly SqlRow[]>
 

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isByValue } from '../../../archive/ledger/by-value.ts'
 import { readArchive, type ArchivedPartition, type ArchiveRecord } from '../../../archive/ledger/record.ts'
 import { fitOf, isSameShape } from '../../../archive/types/fit.ts'
-import { refuseNewer } from '../../../archive/ledger/schema.ts'
+import { isShownAs } from '../../../archive/types/index.ts'
 import type { AnswerRow, OpenArchiveQuery, QueryColumn } from '../../../model/archiving/query-port.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
@@ -27,7 +27,7 @@ import {
   openFiles,
   placedFiles,
 } from './archived-part.ts'
-import { readingLedger } from '../reading-ledger.ts'
+import { Ledgers } from '../ledgers.ts'
 import { seenArchive } from '../table-changes.ts'
 import { hotPart, hotRows, type AwayTable } from './hot-part.ts'
 import { filesOf, sharedPartitions, sharesRows } from './shared-partitions.ts'
@@ -64,9 +64,8 @@ export type Answer = {
  */
 export async function answer(question: Question, told: (answer: Answer) => Promise<void>): Promise<void> {
   const { store, table, signal } = question
-  await using database = await store.ledger()
-  const ledger = readingLedger(database)
-  await refuseNewer(ledger)
+  await using ledgers = await Ledgers.open(store, false)
+  const { database: ledger } = await ledgers.of(table.table, signal)
   let given = false
   const telling = ({ pages, ...rest }: Answer): Promise<void> => {
     const watched = async function* (): AsyncGenerator<readonly AnswerRow[]> {
@@ -145,7 +144,7 @@ async function answerOnce(
     .filter(
       ({ name, archived: has }) => has && (needs.columns.has(name) || (shared.length > 0 && table.key.includes(name))),
     )
-    .map((column) => column.physical)
+    .flatMap((column) => [column.physical, ...(column.earlier ?? [])])
   await using local = root === null ? null : await openFiles(root, wanted, verify ? null : physical, signal)
 
   const hot = hotPart(store, table, seen, columns, needs, shared)
@@ -181,6 +180,7 @@ async function answerOnce(
   const untold = read
     .filter((partition) => sharesRows(partition) && !shared.some(({ label }) => label === partition.label))
     .map(({ label }) => label)
+  const notLooked = [...untold.map((label) => `${ALL_LEFT_OUT} ${label}`), ...otherTypes(seen, read, needs.columns)]
   await told({
     columns: query.columns,
     hasArchive: record !== null,
@@ -193,7 +193,7 @@ async function answerOnce(
       hotRows: dec(came.rows),
       ...(shared.length === 0 ? {} : { leftOut: dec(came.keyed) }),
       ...(came.moved === 0n ? {} : { moved: dec(came.moved) }),
-      ...(untold.length === 0 ? {} : { notLooked: untold.map((label) => `${ALL_LEFT_OUT} ${label}`) }),
+      ...(notLooked.length === 0 ? {} : { notLooked }),
       hotColumns: hot.columns.map(({ name }) => name),
     },
     pages: query.pages(local?.files ?? []),
@@ -201,6 +201,23 @@ async function answerOnce(
 }
 
 const ALL_LEFT_OUT = 'late rows, because rows of the table cannot be told from archived ones by key:'
+
+/** Columns that the statement reads, and that older files have under another name, because their values are none of the type by now. */
+function otherTypes(
+  record: ArchiveRecord | null,
+  read: readonly ArchivedPartition[],
+  asked: ReadonlySet<string>,
+): readonly string[] {
+  const { columns = [], kept = [] } = record?.stored ?? {}
+  return kept.flatMap((earlier) => {
+    const now = columns.find(({ was }) => was?.includes(earlier.physical) === true)
+    if (now === undefined || !asked.has(now.name) || asked.has(earlier.name) || isShownAs(earlier, now)) return []
+    const labels = read.filter((one) => one.columns.some(({ physical }) => physical === earlier.physical))
+    if (labels.length === 0) return []
+    const where = labels.map(({ label }) => label).join(', ')
+    return [`values of ${now.name} in ${where}, which are ${earlier.column.native} and called ${earlier.name}`]
+  })
+}
 
 /** @throws SluiceError PARTITION_STATE where one of them is not there */
 async function awayTables(

@@ -89,14 +89,13 @@ export async function localPaths(
   return found
 }
 
-/** A file, and the names that its columns have in it. */
-export type PlacedFile = ArchivedFile & Pick<QueryFile, 'has' | 'shape'>
+/** A file and its columns. */
+export type PlacedFile = ArchivedFile & Pick<QueryFile, 'has'>
 
 /** The files of a partition. */
 export function placedFiles({ files, columns }: Pick<ArchivedPartition, 'files' | 'columns'>): readonly PlacedFile[] {
-  const has = columns.map(({ physical }) => physical)
-  const shape = columns.map(({ stored }) => stored).join()
-  return files.map((file) => ({ ...file, has, shape }))
+  const has = columns.map(({ physical, stored }) => ({ physical, stored }))
+  return files.map((file) => ({ ...file, has }))
 }
 
 /**
@@ -127,7 +126,7 @@ export async function openFiles(
 
 async function openFile(
   lake: LogStore,
-  { path, bytes, rows, sha256, etag, has, shape }: PlacedFile,
+  { path, bytes, rows, sha256, etag, has }: PlacedFile,
   columns: readonly string[] | null,
   signal: AbortSignal,
 ): Promise<Local> {
@@ -138,7 +137,8 @@ async function openFile(
   if (etag !== undefined && found.etag != null && found.etag !== etag) {
     throw changed(label, `its ETag is ${found.etag}, and was ${etag} when it was published`)
   }
-  const only = columns === null ? {} : { columns: columns.filter((name) => has.includes(name)) }
+  const only =
+    columns === null ? {} : { columns: columns.filter((name) => has.some(({ physical }) => physical === name)) }
   const local = await lake.localFile(path, signal, { ...only, known: found }).catch((error: unknown) => {
     if (error instanceof SluiceError && error.code === 'LOG_CHANGED') throw changed(label, 'it was replaced just now')
     throw error
@@ -147,7 +147,7 @@ async function openFile(
     await local[Symbol.asyncDispose]()
     throw changed(label, 'its sha256 is another one, in its place or on the way here')
   }
-  return { file: { file: local.file, label, rows, has, shape }, release: async () => local[Symbol.asyncDispose]() }
+  return { file: { file: local.file, label, rows, has }, release: async () => local[Symbol.asyncDispose]() }
 }
 
 async function sha256Of(file: string, signal: AbortSignal): Promise<string> {

@@ -18,7 +18,8 @@ import type { validate as declared, ValidateOperation } from './declaration.ts'
 type ValidateRun = RunOf<typeof declared>
 
 /** What lies behind the log. */
-const NOT_OPENED = 'data files and deletion vectors were not opened: sluice fsck TABLE opens them'
+const NOT_OPENED =
+  'data files and deletion vectors were not opened, nor structs of checkpoints compared with their texts: sluice fsck TABLE does both'
 
 export async function validate(operation: ValidateOperation, run: ValidateRun): Promise<Ending> {
   const { emit, interrupt, clock } = run
