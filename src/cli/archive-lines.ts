@@ -226,18 +226,36 @@ function stateFacts(event: Of<'archive.state'>): readonly string[] {
 }
 
 function sourcesText(event: Of<'query.sources'>): string {
-  const { table, partitions, files, verified, hotRows, hotColumns, leftOut = '0', moved = '0', notLooked = [] } = event
+  const {
+    table,
+    partitions,
+    files,
+    verified,
+    unchecked = '0',
+    zone,
+    hotRows,
+    hotColumns,
+    leftOut = '0',
+    moved = '0',
+    notLooked = [],
+  } = event
   const hot =
     hotRows === '0'
       ? 'no rows of the database'
       : `${plural(hotRows, 'row')} of the database (${plural(hotColumns.length, 'column')})`
   const out = `${grouped(leftOut)} of them left out because the archive has their key, their values not looked at`
   const hashed = verified === undefined ? '' : ` (${verified === '1' ? 'its' : 'their'} sha256 as proved)`
+  const bytes =
+    unchecked === '0'
+      ? ''
+      : unchecked === files.read
+        ? ' (bytes not checked)'
+        : ` (bytes of ${grouped(unchecked)} not checked)`
   const away = `${grouped(moved)} of them left out because the archive has their key in a detached period that they were moved out of`
   const more = [
     ...(leftOut === '0' ? [] : [out]),
     ...(moved === '0' ? [] : [away]),
     ...notLooked.map((what) => `not looked at: ${visible(what)}`),
   ]
-  return `${visible(table)}: ${grouped(partitions.read)} of ${plural(partitions.of, 'archived partition')}, ${grouped(files.read)} of ${plural(files.of, 'file')}${hashed}, ${hot}${more.map((one) => `; ${one}`).join('')}`
+  return `${visible(table)}: ${grouped(partitions.read)} of ${plural(partitions.of, 'archived partition')}, ${grouped(files.read)} of ${plural(files.of, 'file')}${hashed}${bytes}, ${hot}${more.map((one) => `; ${one}`).join('')}; times in ${zone}`
 }

@@ -212,6 +212,10 @@ export type QuerySourcesEvent = {
   files: { read: Dec; of: Dec }
   /** Files whose sha256 was compared before anything was read from them; absent where nobody asked for it. */
   verified?: Dec
+  /** Files whose bytes were compared with nothing: their size was, and in a bucket their ETag. */
+  unchecked?: Dec
+  /** Zone in which dates and times of the answer are computed and shown. */
+  zone: 'UTC'
   /** Rows of the source that were brought over. */
   hotRows: Dec
   /** Columns that were. */

@@ -35,7 +35,7 @@ export type WorkerEvent = {
   host: string
   pid: Dec
   program: string
-  state: 'lives' | 'draining' | 'lost' | 'ended'
+  state: 'lives' | 'draining' | 'silent' | 'lost' | 'ended'
   concurrency: Dec
   queues: readonly string[]
   /** Slots that it works on, each as `RUN/NO`. */
@@ -69,6 +69,8 @@ export type SharedRunEvent = {
   actor: string
   host: string
   program: string
+  /** Version of the workers that it waits for, where none of them lives. */
+  waitsFor?: string
   /** Workers that refuse it, each with why. */
   refusedBy?: readonly string[]
 }

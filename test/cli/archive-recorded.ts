@@ -274,6 +274,8 @@ export const query = stamped([
       table: 'public.bookings',
       partitions: { read: '2', of: '14' },
       files: { read: '5', of: '80' },
+      unchecked: '5',
+      zone: 'UTC',
       hotRows: '120000',
       hotColumns: ['id', 'price', 'booked_at'],
     },

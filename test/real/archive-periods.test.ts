@@ -175,3 +175,98 @@ describe.each(['sqlite', 'postgresql'] as const)('%s: a late row beside a delete
     expect(deep.finished.notChecked).toBeUndefined()
   })
 })
+
+test('SQLite: plan --exact names columns that hold values of another type', async () => {
+  const place = await makePlace('sqlite', folder.path)
+  const made = await makeBookings(place, 'plain', join(folder.path, 'exact'), 20)
+  await place.sql(
+    `UPDATE ${TABLE} SET amount = x'00' WHERE id IN (3, 4)`,
+    `UPDATE ${TABLE} SET note = x'ff' WHERE id = 5`,
+  )
+  const { events } = await perform({ ...commandsOf(made).run, dryRun: true, exact: true } as Operation)
+  const warned = events.flatMap((event) => (event.type === 'log' && event.level === 'warn' ? [event.message] : []))
+  expect(warned).toEqual([
+    expect.stringContaining('a run would be refused: 2020-Q1 has 2 values in amount that are none of its type (TEXT)'),
+    expect.stringContaining('2020-Q1 has 1 value in note that is none of its type (TEXT)'),
+  ])
+})
+
+test('SQLite: a table of a pattern that is refused is named, and the others go on', async () => {
+  const place = await makePlace('sqlite', folder.path)
+  const made = await makeBookings(place, 'plain', join(folder.path, 'pattern'), 20)
+  await place.sql(
+    'CREATE TABLE bookings_a (id INTEGER, at DATETIME)',
+    "INSERT INTO bookings_a VALUES (1, '2020-02-02 00:00:00')",
+  )
+  const { run } = commandsOf(made)
+  const several = { ...run, tables: ['bookings*'] } as Operation & { kind: 'archive' }
+  for (const dryRun of [true, false]) {
+    const { finished, events } = await perform({ ...several, dryRun })
+    expect(finished).toMatchObject({ exitCode: 6, error: { code: 'UNSUPPORTED_KEY', where: 'bookings_a' } })
+    const named = events.flatMap((event) =>
+      event.type === 'log' && event.level === 'error' ? [[event.table, event.message]] : [],
+    )
+    expect(named).toEqual([
+      ['bookings_a', expect.stringContaining('it is left out: rows of bookings_a cannot be told apart')],
+    ])
+    if (!dryRun) expect(finished.totals).toMatchObject({ detached: '2', failed: '0' })
+  }
+  expect((await perform({ ...several, tables: ['bookings_a'] })).finished.error).toMatchObject({
+    code: 'UNSUPPORTED_KEY',
+  })
+})
+
+test.for(['postgresql', 'mysql'] as const)(
+  '%s: a restore that lacks a row of another table says which way round',
+  { timeout: 60_000 },
+  async (system, { skip }) => {
+    const why = await missing(system)
+    skip(why !== '', why)
+    const place = await makePlace(system, folder.path)
+    const made = await makeBookings(place, 'plain', join(folder.path, `parent-${system}`), 5)
+    const { run, drop, restore } = commandsOf(made)
+    await place.sql(
+      'CREATE TABLE parents (id bigint PRIMARY KEY)',
+      `INSERT INTO parents SELECT id FROM ${TABLE}`,
+      `ALTER TABLE ${TABLE} ADD CONSTRAINT fk FOREIGN KEY (id) REFERENCES parents (id)`,
+    )
+    const only = { partitions: ['2020-Q1'] }
+    for (const one of [run, drop])
+      expect((await perform({ ...one, ...only } as Operation)).finished).toMatchObject({ exitCode: 0 })
+    await place.sql('DELETE FROM parents WHERE id = 2')
+    const { finished } = await perform({ ...restore, ...only } as Operation)
+    expect(finished.error).toMatchObject({
+      code: 'ROW_REFUSED',
+      hint: expect.stringMatching(/bring that row back, or drop the foreign key/),
+    })
+    expect(finished.error?.hint).not.toContain('archive or delete those first')
+    await place.sql('INSERT INTO parents VALUES (2)')
+    expect((await perform({ ...restore, ...only } as Operation)).finished).toMatchObject({ exitCode: 0 })
+  },
+)
+
+test(
+  'PostgreSQL: a column that was dropped and added again is another one, and that is said',
+  { timeout: 60_000 },
+  async ({ skip }) => {
+    const why = await missing('postgresql')
+    skip(why !== '', why)
+    const place = await makePlace('postgresql', folder.path)
+    const made = await makeBookings(place, 'plain', join(folder.path, 'again'), 5)
+    const { run, drop, restore } = commandsOf(made)
+    const only = { partitions: ['2020-Q1'] }
+    for (const one of [run, drop])
+      expect((await perform({ ...one, ...only } as Operation)).finished).toMatchObject({ exitCode: 0 })
+    await place.sql(`ALTER TABLE ${TABLE} DROP COLUMN note`, `ALTER TABLE ${TABLE} ADD COLUMN note varchar(400)`)
+    const plan = await perform({ ...run, dryRun: true } as Operation)
+    const notes = plan.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
+    expect(notes).toEqual([expect.stringContaining('note was dropped and added again, which is another column')])
+    const { finished } = await perform({ ...restore, ...only } as Operation)
+    expect(finished.error?.message).toContain(
+      'its column note was dropped, and the column note of the table is another one that was added since',
+    )
+    expect((await perform({ ...restore, ...only, without: ['note'] } as Operation)).finished).toMatchObject({
+      exitCode: 0,
+    })
+  },
+)

@@ -70,7 +70,9 @@ describe.skipIf(!S3_AVAILABLE)(`a query of a bucket ${S3_MISSING}`, () => {
     expect(files).toHaveLength(LABELS.length)
     const log = openS3Log(await root(), { client: proxy.client })
     for (const { path, etag } of files) expect(etag).toBe((await log.head(path, NEVER))?.etag)
-    expect((await countedBy(query())).counted).toBe(wanted)
+    const { counted, ran } = await countedBy(query())
+    expect(counted).toBe(wanted)
+    expect(ran.events).toContainEqual(expect.objectContaining({ type: 'query.sources', unchecked: '2' }))
     await archived.place.sql(`UPDATE migration_archive_partitions SET files = replace(files, '"etag"', '"older"')`)
     expect((await countedBy(query())).counted).toBe(wanted)
   })
@@ -98,6 +100,7 @@ describe.skipIf(!S3_AVAILABLE)(`a query of a bucket ${S3_MISSING}`, () => {
     const { finished, events } = await perform(asked)
     expect(finished).toMatchObject({ exitCode: 0, totals: { verified: '2' } })
     expect(events).toContainEqual(expect.objectContaining({ type: 'query.sources', verified: '2' }))
+    expect(events.find(({ type }) => type === 'query.sources')).not.toHaveProperty('unchecked')
     for (const at of [0.1, 0.5, 0.9]) {
       proxy.alter = ({ method, key }, body) => {
         if (method !== 'GET' || !key.endsWith('.parquet') || key.includes('_delta_log')) return body

@@ -13,7 +13,8 @@ import { newOwner } from '../../src/shared/owner.ts'
 import type { CopyStore, LedgerDatabase } from '../../src/stores/copy-port.ts'
 import { castColumn } from '../../src/stores/duckdb/archiving/wire-cast.ts'
 import { openDuckDb, type DuckDb } from '../../src/stores/duckdb/instance.ts'
-import { fromDuckdb } from '../../src/stores/duckdb/sql-values.ts'
+import { queryPages } from '../../src/stores/duckdb/query.ts'
+import type { SqlRow } from '../../src/stores/port.ts'
 import type { QuerySourcesEvent } from '../../src/model/archive-events.ts'
 import type { RowValue } from '../../src/model/event.ts'
 import { perform, type Performed } from './operation-kit.ts'
@@ -52,10 +53,12 @@ export async function untouched(rows: readonly string[]): Promise<DuckDb> {
 }
 
 export async function twinRows(db: DuckDb, sql: string): Promise<RowValue[][]> {
-  const rows = await (await db.connection.run(sql)).getRows()
+  // The driver itself drops U+FEFF where a text begins with it.
+  const rows: SqlRow[] = []
+  for await (const page of queryPages(db.connection, sql, { pageRows: 10_000, signal: SIGNAL }, 'twin'))
+    rows.push(...page.rows)
   return rows.map((row) =>
-    row.map((value) => {
-      const plain = fromDuckdb(value)
+    row.map((plain) => {
       if (typeof plain === 'bigint') return plain.toString()
       return plain instanceof Uint8Array ? `\\x${Buffer.from(plain).toString('hex')}` : plain
     }),

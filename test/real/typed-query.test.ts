@@ -96,7 +96,7 @@ const NO_QUERY = [
 
 /** What another role has made: a planter who may create in `public` and nothing else. */
 const PLANTED = [
-  `SELECT 'a'::name || 'b'::name`,
+  `SELECT 'a'::name <<|>> 'b'::name`,
   `SELECT planted(1)`,
   `SELECT v.planted_of FROM plain v`,
   `SELECT planted_sum(n) FROM plain`,
@@ -145,7 +145,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`typed queries on PostgreSQL${POSTGRES_MISS
        CREATE AGGREGATE public.planted_sum(int) (SFUNC = public.planted, STYPE = int, INITCOND = '0');
        CREATE FUNCTION public.planted_of(public.plain) RETURNS int LANGUAGE sql AS $f$ SELECT public.planted(1) $f$;
        CREATE FUNCTION public.planted_cat(name, name) RETURNS text LANGUAGE sql AS $f$ SELECT ${LEAVE} $f$;
-       CREATE OPERATOR public.|| (LEFTARG = name, RIGHTARG = name, FUNCTION = public.planted_cat);
+       CREATE OPERATOR public.<<|>> (LEFTARG = name, RIGHTARG = name, FUNCTION = public.planted_cat);
        CREATE FUNCTION public.indexed(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $f$ BEGIN RETURN $1; END $f$;
        CREATE TABLE public.planted_table (n int); CREATE INDEX ON public.planted_table ((n + public.indexed(1)));
        CREATE OR REPLACE FUNCTION public.indexed(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $f$ BEGIN PERFORM ${LEAVE}; RETURN $1; END $f$;

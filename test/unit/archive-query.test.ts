@@ -74,7 +74,8 @@ describe('partitions that may hold rows of an interval', () => {
 })
 
 test('names that differ in nothing but case get a number', () => {
-  expect(distinctNames(['a', 'A', 'b', 'a_1', 'Ä'])).toEqual(['a', 'A_1', 'b', 'a_1_1', 'Ä'])
+  expect(distinctNames(['a', 'A', 'b', 'a_1', 'Ä'])).toEqual(['a_2', 'A_3', 'b', 'a_1', 'Ä'])
+  expect(distinctNames(['upper', 'UPPER'])).toEqual(['upper_1', 'UPPER_2'])
 })
 
 describe('what a statement needs', () => {
@@ -107,6 +108,19 @@ describe('what a statement needs', () => {
     expect(large?.intervals).toEqual([{ column: 'id', least: 1234567890123456789n, most: 1234567890123456789n }])
     expect(needsOf(plan('9223372036854775807'), 'stand_in', columns)?.intervals).toEqual([])
     expect(needsOf(plan(String.raw`"x\"value\":1234567890123456789}"`), 'stand_in', columns)?.intervals).toEqual([])
+  })
+
+  test.each(['NaN', 'Infinity', '-Infinity'])('%s as a constant', async (value) => {
+    using db = await openDuckDb({ threads: 1, memoryLimit: '256MB' })
+    const rows = async (text: string): Promise<unknown[][]> => (await db.connection.run(text)).getRows()
+    await rows('CREATE TABLE stand_in (c0 DOUBLE)')
+    const sql = `SELECT 1 FROM stand_in WHERE c0 >= '${value}' OR c0 IN (1, '${value}')`
+    const [[plan] = []] = await rows(`SELECT json_serialize_plan(${literal(sql)}, optimize := true)`)
+    expect(String(plan)).toContain(value)
+    expect(needsOf(String(plan), 'stand_in', [column('d', 'double')])).toEqual({
+      columns: new Set(['d']),
+      intervals: [],
+    })
   })
 
   test.each<[string, readonly string[], readonly Interval[]]>([

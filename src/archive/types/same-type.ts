@@ -25,6 +25,36 @@ export function isWidening(from: Typed, to: Typed): boolean {
   return from.stored.startsWith('decimal') && to.stored.startsWith('decimal')
 }
 
+/** Text that a system writes anew when the column gets another type: what was archived is not what it prints by then. */
+const SPELLED_ANEW = /^money/i
+
+/**
+ * Whether a query shows archived values of the first type in a column of the second: each is the value that the system itself makes of it when the column gets
+ * that type, though its text may be another one.
+ */
+export function isShownAs(from: Typed, to: Typed): boolean {
+  if (isCarried(from.as, to.as)) return true
+  const [a, b] = [from.as, to.as]
+  if (b.kind === 'float') {
+    if (a.kind === 'float') return b.bits >= a.bits
+    return b.bits === 64 && (a.kind === 'decimal' || a.kind === 'int') && from.stored !== 'string'
+  }
+  if (b.kind === 'decimal' && to.stored !== 'string' && a.kind === 'int') {
+    return (b.precision ?? 0) - (b.scale ?? 0) >= wholeDigits(a)
+  }
+  if (b.kind === 'int' && a.kind === 'bool') return true
+  if (b.kind === 'timestamp' && a.kind === 'date') return !b.zone
+  if (to.stored !== 'string' || !(b.kind === 'text' || b.kind === 'native')) return false
+  if (from.stored !== 'string') return a.kind === 'int' || a.kind === 'decimal' || a.kind === 'date'
+  if (b.kind === 'text') return b.padded !== true || (a.kind === 'text' && a.padded === true)
+  return a.kind === 'native' && !SPELLED_ANEW.test(a.name) && !SPELLED_ANEW.test(b.name)
+}
+
+/** Digits that the largest whole number of so many bits has. */
+function wholeDigits({ bits, unsigned }: ColumnType & { readonly kind: 'int' }): number {
+  return (2n ** BigInt(unsigned === true ? bits : bits - 1)).toString().length
+}
+
 /** Every value of the first type is one of the second, under the same canonical text. */
 export function isCarried(from: ColumnType, to: ColumnType): boolean {
   if (from.kind === 'int' && to.kind === 'int') {

@@ -8,7 +8,12 @@ import type { FindLate } from '../../archive/lifecycle/rows-now.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { openArchiveQuery } from '../../stores/parquet.ts'
-import type { KeyDifferences, OpenArchiveQuery } from '../../model/archiving/query-port.ts'
+import {
+  columnIn,
+  type KeyDifferences,
+  type OpenArchiveQuery,
+  type QueryColumn,
+} from '../../model/archiving/query-port.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import type { Source } from './period-rows.ts'
 import { openFiles, placedFiles } from './query/archived-part.ts'
@@ -60,13 +65,25 @@ export async function keyDifferences(
 ): Promise<KeyDifferences | null> {
   const columns = queryColumns(table, record.stored)
   const wanted = (name: string): boolean => values || table.key.includes(name) || name === record.timeColumn
-  const has = (physical: string): boolean =>
-    partitions.every((partition) => partition.columns.some((one) => one.physical === physical))
-  const both = columns.filter(({ hot, archived, name, physical }) => hot && archived && has(physical) && wanted(name))
+  // Values under an earlier type may have another text, which would be no difference: only keys are compared then.
+  const has = (column: QueryColumn): boolean =>
+    partitions.every((partition) => {
+      const found = columnIn(partition.columns, column)
+      return found !== undefined && (found.physical === column.physical || table.key.includes(column.name))
+    })
+  const both = columns.filter((column) => column.hot && column.archived && has(column) && wanted(column.name))
   if (table.key.length === 0 || !table.key.every((name) => both.some((one) => one.name === name))) return null
-  const physical = both.map((one) => one.physical)
+  const physical = both.flatMap((one) => [one.physical, ...(one.earlier ?? [])])
   await using local = await openFiles(reader, partitions.flatMap(placedFiles), physical, signal)
-  await using query = await open({ table: table.table, columns, sql: 'SELECT 1', limit: 1, files: [], signal })
+  await using query = await open({
+    table: table.table,
+    columns,
+    sql: 'SELECT 1',
+    limit: 1,
+    files: [],
+    strict: true,
+    signal,
+  })
   await using view = await store.source(signal)
   const request = {
     table,

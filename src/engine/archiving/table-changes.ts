@@ -40,6 +40,7 @@ export async function presentArchive(
     numbers: (await store.columnNumbers?.(table, signal)) ?? null,
     ...saidOf(words, table, record),
     asText: words.asText ?? [],
+    isLoose: store.can.looseTypes === true,
     widen: words.widen === true,
     comments: (await store.comments?.(table, signal)) ?? {},
   })
@@ -89,6 +90,20 @@ function saidOf(
     if (has(name)) throw new SluiceError('BAD_FLAG', `--dropped ${name}: the table still has the column`)
   }
   return { renamed: names, dropped: new Set(dropped) }
+}
+
+/** Each change in words. A column that was dropped and added again under its name is one of them. */
+export function changeTexts(changes: readonly ColumnChange[]): readonly string[] {
+  const has = (kind: ColumnChange['kind'], name: string): boolean =>
+    changes.some((one) => one.kind === kind && one.column.name === name)
+  return changes.flatMap((change) => {
+    const { name } = change.column
+    if (change.kind === 'dropped' && has('added', name)) return []
+    if (change.kind !== 'added' || !has('dropped', name)) return [changeText(change)]
+    return [
+      `${name} was dropped and added again, which is another column: archived rows have NULL there, and values of the first one stay in older versions of the archive`,
+    ]
+  })
 }
 
 /** What the next publication does with a column, and what becomes of older rows. */

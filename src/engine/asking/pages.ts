@@ -102,6 +102,7 @@ async function askArchive(
   })
 }
 
-function sourcesText({ partitions, files, hotRows }: QuerySourcesEvent): string {
-  return `partitions ${partitions.read} of ${partitions.of} · files ${files.read} of ${files.of} · rows still in the table ${hotRows}`
+function sourcesText({ partitions, files, unchecked, hotRows, zone }: QuerySourcesEvent): string {
+  const bytes = unchecked === undefined ? '' : ' (bytes not checked)'
+  return `partitions ${partitions.read} of ${partitions.of} · files ${files.read} of ${files.of}${bytes} · rows still in the table ${hotRows} · times in ${zone}`
 }

@@ -3,7 +3,7 @@
  * what it needs; whoever asks brings just that, and gets the answer.
  */
 import type { TableName } from '../copy/column-type.ts'
-import type { StoredColumn } from './stored-column.ts'
+import type { StoredColumn, StoredType } from './stored-column.ts'
 
 /** A column as the statement sees it. */
 export type QueryColumn = StoredColumn & {
@@ -11,6 +11,23 @@ export type QueryColumn = StoredColumn & {
   readonly archived: boolean
   /** False for one that the source has lost, or has in another type by now. */
   readonly hot: boolean
+  /** Physical names of the same column under earlier types whose values are values of this one, the newest first. */
+  readonly earlier?: readonly string[]
+}
+
+/** A column of a file. */
+export type FileColumn = { readonly physical: string; readonly stored: StoredType }
+
+/** The column of a file that holds the values of a column of the statement; undefined where the file has none. */
+export function columnIn(
+  files: readonly FileColumn[],
+  { physical, earlier = [] }: Pick<QueryColumn, 'physical' | 'earlier'>,
+): FileColumn | undefined {
+  for (const name of [physical, ...earlier]) {
+    const found = files.find((one) => one.physical === name)
+    if (found !== undefined) return found
+  }
+  return undefined
 }
 
 export type QueryRequest = {
@@ -23,6 +40,8 @@ export type QueryRequest = {
   readonly limit: number
   /** Files of the archive that lie on a local disk for good, whether they will be needed or not: nothing else there can be read. */
   readonly files: readonly string[]
+  /** A value of the source that the type of its column does not hold ends it at once; else only where the statement reads that value. */
+  readonly strict?: true
   readonly signal: AbortSignal
 }
 
@@ -39,14 +58,12 @@ export type QueryNeeds = {
   readonly intervals: readonly Interval[]
 }
 
-/** Parquet files on a local disk, how many rows each has to hold, and the physical names of the columns that it has. */
+/** Parquet files on a local disk, how many rows each has to hold, and the columns that it has. */
 export type QueryFile = {
   readonly file: string
   readonly label: string
   readonly rows: bigint
-  readonly has: readonly string[]
-  /** Equal for files that have these columns in the same types. */
-  readonly shape: string
+  readonly has: readonly FileColumn[]
 }
 
 /** A row of the answer; whole numbers that a number would round are bigints. */

@@ -2,7 +2,7 @@
  * Typed queries. A result is finished before its first row is handed out, because DuckDB's streams can end early without an error; a
  * temporary table holds it, which goes to the disk where it is large, and pages are read from that.
  */
-import { StatementType, type DuckDBConnection, type DuckDBValue } from '@duckdb/node-api'
+import { DuckDBTypeId, StatementType, type DuckDBConnection, type DuckDBValue } from '@duckdb/node-api'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { literal } from '../../shared/sql-text.ts'
@@ -10,6 +10,7 @@ import type { QueryOptions, QueryPage, SqlRow } from '../port.ts'
 import { badQuery, givesNoRows, severalStatements } from '../query-errors.ts'
 import { QueryWatch } from '../query-watch.ts'
 import { duckdbError } from './errors.ts'
+import { kept } from './copy/select.ts'
 import { declaredIn } from './declared-type.ts'
 import { fromDuckdb } from './sql-values.ts'
 
@@ -50,6 +51,8 @@ async function* pagesOf(
   const { statementType, columnCount } = statement
   const columns = Array.from({ length: columnCount }, (_, i) => statement.columnName(i))
   const types = columns.map((_, i) => declaredIn(statement.columnType(i)))
+  const places = columns.map((_, i) => `c${i}`)
+  const read = places.map((place, i) => (statement.columnTypeId(i) === DuckDBTypeId.VARCHAR ? kept(place) : place))
   statement.destroySync()
   if (statementType !== StatementType.SELECT) {
     if (statementType !== StatementType.EXPLAIN) throw givesNoRows(label)
@@ -63,7 +66,7 @@ async function* pagesOf(
     const total = Number(count?.[0])
     for (let from = 0; from === 0 || from < total; from += pageRows) {
       const page = await connection.run(
-        `SELECT * FROM ${RESULT} WHERE rowid >= ${from} AND rowid < ${from + pageRows} ORDER BY rowid`,
+        `SELECT ${read.join(', ')} FROM ${RESULT} AS result(${places.join(', ')}) WHERE rowid >= ${from} AND rowid < ${from + pageRows} ORDER BY rowid`,
       )
       const rows = (await page.getRows()).map(rowOf)
       if (rows.length !== Math.min(pageRows, total - from)) {

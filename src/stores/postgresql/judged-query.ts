@@ -7,7 +7,7 @@
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlRow } from '../port.ts'
 import { literal } from './copy/sql.ts'
-import { isStranger, TRUSTED } from './trusted-tables.ts'
+import { isStranger, TRUSTED } from './trusted-roles.ts'
 
 /** Title of the tree in the server's message, in every language. */
 export const TREE = 'rewritten parse tree'

@@ -6,8 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isByValue } from '../../../archive/ledger/by-value.ts'
 import { readArchive, type ArchivedPartition, type ArchiveRecord } from '../../../archive/ledger/record.ts'
 import { fitOf, isSameShape } from '../../../archive/types/fit.ts'
-import { refuseNewer } from '../../../archive/ledger/schema.ts'
-import type { AnswerRow, OpenArchiveQuery, QueryColumn } from '../../../model/archiving/query-port.ts'
+import { isShownAs } from '../../../archive/types/index.ts'
+import {
+  columnIn,
+  type AnswerRow,
+  type OpenArchiveQuery,
+  type QueryColumn,
+  type QueryNeeds,
+} from '../../../model/archiving/query-port.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
 import type { QuerySourcesEvent } from '../../../model/archive-events.ts'
@@ -15,6 +21,7 @@ import type { LogStore } from '../../../model/log-store.ts'
 import { pathOfLocation } from '../../../model/lake-url.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import { quotedName } from '../../../shared/sql-text.ts'
 import type { LeaveStanding } from '../../../stores/archive-port.ts'
 import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
 import {
@@ -27,11 +34,13 @@ import {
   openFiles,
   placedFiles,
 } from './archived-part.ts'
-import { readingLedger } from '../reading-ledger.ts'
+import { Ledgers } from '../ledgers.ts'
 import { seenArchive } from '../table-changes.ts'
 import { hotPart, hotRows, type AwayTable } from './hot-part.ts'
 import { filesOf, sharedPartitions, sharesRows } from './shared-partitions.ts'
 import { queryColumns } from './query-columns.ts'
+import { archiveOf } from './archive-of.ts'
+import { CheckedFiles } from './checked-files.ts'
 
 /** How often a query begins anew, and the longest pause before it does. */
 const TRIES = 30
@@ -55,6 +64,8 @@ export type Answer = {
   readonly sources: QuerySourcesEvent
   /** False where the database knows of no archive of the table: then the answer has rows of the database only. */
   readonly hasArchive: boolean
+  /** The name that the table had when it was archived; null where it has that one. */
+  readonly formerName: string | null
   readonly pages: AsyncIterable<readonly AnswerRow[]>
 }
 
@@ -64,9 +75,8 @@ export type Answer = {
  */
 export async function answer(question: Question, told: (answer: Answer) => Promise<void>): Promise<void> {
   const { store, table, signal } = question
-  await using database = await store.ledger()
-  const ledger = readingLedger(database)
-  await refuseNewer(ledger)
+  await using ledgers = await Ledgers.open(store, false)
+  const { database: ledger } = await ledgers.of(table.table, signal)
   let given = false
   const telling = ({ pages, ...rest }: Answer): Promise<void> => {
     const watched = async function* (): AsyncGenerator<readonly AnswerRow[]> {
@@ -78,8 +88,8 @@ export async function answer(question: Question, told: (answer: Answer) => Promi
     return told({ ...rest, pages: watched() })
   }
   for (let tried = 1; tried <= TRIES; tried++) {
-    const record = await readArchive(ledger, table.table)
-    const leaving = await standingsOf(store, record, signal)
+    const record = await archiveOf(store, ledger, table, signal)
+    const leaving = await standingsOf(store, table, record, signal)
     try {
       await answerOnce(question, ledger, { record, leaving }, telling)
       return
@@ -90,8 +100,8 @@ export async function answer(question: Question, told: (answer: Answer) => Promi
       // again has failed it too, and counts as before.
       const moved =
         error instanceof Moved ||
-        standingsText(await standingsOf(store, record, signal)) !== standingsText(leaving) ||
-        (await readArchive(ledger, table.table))?.revision !== record?.revision
+        standingsText(await standingsOf(store, table, record, signal)) !== standingsText(leaving) ||
+        (await readArchive(ledger, record?.table ?? table.table))?.revision !== record?.revision
       if (!moved) throw error
     }
     await sleep(Math.min(PAUSE_MS.most, PAUSE_MS.first * 2 ** tried), undefined, { signal }).catch(() =>
@@ -139,14 +149,16 @@ async function answerOnce(
       ? null
       : await rangeColumn(store, table, seen, columns, signal)
   const read = archived.filter((partition) => mayMatch(partition, by, needs.intervals))
+  refuseUncomputed(columns, needs, read)
   const wanted = read.flatMap(placedFiles)
   const shared = sharedPartitions(table, seen, columns, read)
   const physical = columns
     .filter(
       ({ name, archived: has }) => has && (needs.columns.has(name) || (shared.length > 0 && table.key.includes(name))),
     )
-    .map((column) => column.physical)
-  await using local = root === null ? null : await openFiles(root, wanted, verify ? null : physical, signal)
+    .flatMap((column) => [column.physical, ...(column.earlier ?? [])])
+  await using local =
+    root === null ? null : await openFiles(root, wanted, verify ? null : physical, signal, new CheckedFiles())
 
   const hot = hotPart(store, table, seen, columns, needs, shared)
   const late = shared.map(({ label, within }) => ({
@@ -155,9 +167,9 @@ async function answerOnce(
     files: filesOf(label, read, local?.files ?? []),
   }))
   const unmoved = async (): Promise<void> => {
-    const now = await readArchive(ledger, table.table)
+    const now = await readArchive(ledger, record?.table ?? table.table)
     if (countedOf(now) !== countedOf(record)) throw new Moved()
-    if (standingsText(await standingsOf(store, now, signal)) !== standingsText(leaving)) throw new Moved()
+    if (standingsText(await standingsOf(store, table, now, signal)) !== standingsText(leaving)) throw new Moved()
   }
   // Where all readers of a view see one moment, the first row settles what belongs to it; elsewhere only the last one does.
   const settled = store.can.snapshot === 'shared'
@@ -181,19 +193,23 @@ async function answerOnce(
   const untold = read
     .filter((partition) => sharesRows(partition) && !shared.some(({ label }) => label === partition.label))
     .map(({ label }) => label)
+  const notLooked = [...untold.map((label) => `${ALL_LEFT_OUT} ${label}`), ...otherTypes(seen, read, needs.columns)]
   await told({
     columns: query.columns,
     hasArchive: record !== null,
+    formerName: record === null || tableText(record.table) === tableText(table.table) ? null : tableText(record.table),
     sources: {
       type: 'query.sources',
       table: tableText(table.table),
       partitions: { read: dec(read.length), of: dec(archived.length) },
       files: { read: dec(wanted.length), of: dec(files.length) },
       ...(verify ? { verified: dec(wanted.length) } : {}),
+      ...(local === null || local.unchecked === 0 ? {} : { unchecked: dec(local.unchecked) }),
+      zone: 'UTC',
       hotRows: dec(came.rows),
       ...(shared.length === 0 ? {} : { leftOut: dec(came.keyed) }),
       ...(came.moved === 0n ? {} : { moved: dec(came.moved) }),
-      ...(untold.length === 0 ? {} : { notLooked: untold.map((label) => `${ALL_LEFT_OUT} ${label}`) }),
+      ...(notLooked.length === 0 ? {} : { notLooked }),
       hotColumns: hot.columns.map(({ name }) => name),
     },
     pages: query.pages(local?.files ?? []),
@@ -201,6 +217,41 @@ async function answerOnce(
 }
 
 const ALL_LEFT_OUT = 'late rows, because rows of the table cannot be told from archived ones by key:'
+
+/** @throws SluiceError BAD_QUERY for a column that the source computes, of rows that were archived before it had that column */
+function refuseUncomputed(
+  columns: readonly QueryColumn[],
+  needs: QueryNeeds,
+  read: readonly ArchivedPartition[],
+): void {
+  for (const column of columns) {
+    if (column.column.generated !== true || !column.hot || !needs.columns.has(column.name)) continue
+    const lacking = read.filter((partition) => columnIn(partition.columns, column) === undefined)
+    if (lacking.length === 0) continue
+    const labels = lacking.map(({ label }) => label).join(', ')
+    throw new SluiceError('BAD_QUERY', `${column.name} has no values in ${labels}`, {
+      reason: 'the database computes the column, and these rows were archived before it was added',
+      hint: `leave it out (SELECT * EXCLUDE (${quotedName(column.name)})), keep the condition to other periods, or restore ${labels}`,
+    })
+  }
+}
+
+/** Columns that the statement reads, and that older files have under another name, because their values are none of the type by now. */
+function otherTypes(
+  record: ArchiveRecord | null,
+  read: readonly ArchivedPartition[],
+  asked: ReadonlySet<string>,
+): readonly string[] {
+  const { columns = [], kept = [] } = record?.stored ?? {}
+  return kept.flatMap((earlier) => {
+    const now = columns.find(({ was }) => was?.includes(earlier.physical) === true)
+    if (now === undefined || !asked.has(now.name) || asked.has(earlier.name) || isShownAs(earlier, now)) return []
+    const labels = read.filter((one) => one.columns.some(({ physical }) => physical === earlier.physical))
+    if (labels.length === 0) return []
+    const where = labels.map(({ label }) => label).join(', ')
+    return [`values of ${now.name} in ${where}, which are ${earlier.column.native} and called ${earlier.name}`]
+  })
+}
 
 /** @throws SluiceError PARTITION_STATE where one of them is not there */
 async function awayTables(
@@ -228,6 +279,7 @@ type Leaving = {
 /** How far the detach of each partition is that runs outside of any transaction. */
 async function standingsOf(
   store: CopyStore,
+  { table: parent }: TableSpec,
   record: ArchiveRecord | null,
   signal: AbortSignal,
 ): Promise<readonly Leaving[]> {
@@ -235,7 +287,7 @@ async function standingsOf(
   for (const partition of leavingPartitions(record)) {
     const { native } = partition
     if (record === null || native === null) continue
-    const request = { parent: record.table, partition: native.table, identity: native.identity }
+    const request = { parent, partition: native.table, identity: native.identity }
     const stands = await store.partitions?.().leaving(request, signal)
     if (stands !== undefined) found.push({ partition, ...stands })
   }

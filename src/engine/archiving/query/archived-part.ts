@@ -7,6 +7,7 @@ import type { Interval, QueryColumn, QueryFile } from '../../../model/archiving/
 import { isArchived } from '../../../model/archiving/state.ts'
 import type { LogStore } from '../../../model/log-store.ts'
 import { SluiceError } from '../../../shared/errors.ts'
+import type { CheckedFiles } from './checked-files.ts'
 import { unitsOf } from './units.ts'
 
 /** Files of a bucket that are looked at, or fetched, at the same time. */
@@ -56,16 +57,19 @@ export function mayMatch(
   return high === null || interval.least === null || interval.least < high
 }
 
-type Local = { readonly file: QueryFile; readonly release: () => Promise<void> }
+type Local = { readonly file: QueryFile; readonly isChecked: boolean; readonly release: () => Promise<void> }
 
 /** Files on a local disk, as long as it is not disposed. */
 export class LocalFiles implements AsyncDisposable {
   readonly files: readonly QueryFile[]
+  /** Files whose bytes were not compared with the ledger. */
+  readonly unchecked: number
   readonly #all: readonly Local[]
 
   constructor(all: readonly Local[]) {
     this.#all = all
     this.files = all.map(({ file }) => file)
+    this.unchecked = all.filter(({ isChecked }) => !isChecked).length
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -89,19 +93,19 @@ export async function localPaths(
   return found
 }
 
-/** A file, and the names that its columns have in it. */
-export type PlacedFile = ArchivedFile & Pick<QueryFile, 'has' | 'shape'>
+/** A file and its columns. */
+export type PlacedFile = ArchivedFile & Pick<QueryFile, 'has'>
 
 /** The files of a partition. */
 export function placedFiles({ files, columns }: Pick<ArchivedPartition, 'files' | 'columns'>): readonly PlacedFile[] {
-  const has = columns.map(({ physical }) => physical)
-  const shape = columns.map(({ stored }) => stored).join()
-  return files.map((file) => ({ ...file, has, shape }))
+  const has = columns.map(({ physical, stored }) => ({ physical, stored }))
+  return files.map((file) => ({ ...file, has }))
 }
 
 /**
  * Size and, where a bucket said one at the publication, ETag of each file are those of the ledger.
  * @param columns names in Parquet of those that are read; null for all of each file, whose sha256 is compared then, before anything is read from it
+ * @param checked compares the sha256 of files on a local disk, once for each
  * @throws SluiceError PARTITION_CHANGED for a file that is not there, of another size, another object of its name, or with other bytes
  */
 export async function openFiles(
@@ -109,12 +113,13 @@ export async function openFiles(
   wanted: readonly PlacedFile[],
   columns: readonly string[] | null,
   signal: AbortSignal,
+  checked: CheckedFiles | null = null,
 ): Promise<LocalFiles> {
   const all: Local[] = []
   try {
     for (let from = 0; from < wanted.length; from += AT_ONCE) {
       const some = wanted.slice(from, from + AT_ONCE)
-      const opened = await Promise.allSettled(some.map((file) => openFile(lake, file, columns, signal)))
+      const opened = await Promise.allSettled(some.map((file) => openFile(lake, file, columns, signal, checked)))
       for (const one of opened) if (one.status === 'fulfilled') all.push(one.value)
       for (const one of opened) if (one.status === 'rejected') throw one.reason
     }
@@ -127,9 +132,10 @@ export async function openFiles(
 
 async function openFile(
   lake: LogStore,
-  { path, bytes, rows, sha256, etag, has, shape }: PlacedFile,
+  { path, bytes, rows, sha256, etag, has }: PlacedFile,
   columns: readonly string[] | null,
   signal: AbortSignal,
+  checked: CheckedFiles | null,
 ): Promise<Local> {
   const label = `${lake.label}/${path}`
   const found = await lake.head(path, signal)
@@ -138,16 +144,25 @@ async function openFile(
   if (etag !== undefined && found.etag != null && found.etag !== etag) {
     throw changed(label, `its ETag is ${found.etag}, and was ${etag} when it was published`)
   }
-  const only = columns === null ? {} : { columns: columns.filter((name) => has.includes(name)) }
+  const only =
+    columns === null ? {} : { columns: columns.filter((name) => has.some(({ physical }) => physical === name)) }
   const local = await lake.localFile(path, signal, { ...only, known: found }).catch((error: unknown) => {
     if (error instanceof SluiceError && error.code === 'LOG_CHANGED') throw changed(label, 'it was replaced just now')
     throw error
   })
-  if (columns === null && (await sha256Of(local.file, signal)) !== sha256) {
+  const compute = (): Promise<string> => sha256Of(local.file, signal)
+  const isOnDisk = lake.requests === undefined
+  const isChecked = columns === null || (checked !== null && isOnDisk && sha256 !== '')
+  try {
+    const isSame =
+      columns !== null ? !isChecked || (await checked?.has(local.file, sha256, compute)) : (await compute()) === sha256
+    if (isSame === false) throw changed(label, 'its sha256 is another one, in its place or on the way here')
+  } catch (error) {
     await local[Symbol.asyncDispose]()
-    throw changed(label, 'its sha256 is another one, in its place or on the way here')
+    throw error
   }
-  return { file: { file: local.file, label, rows, has, shape }, release: async () => local[Symbol.asyncDispose]() }
+  const release = async (): Promise<void> => local[Symbol.asyncDispose]()
+  return { file: { file: local.file, label, rows, has }, isChecked, release }
 }
 
 async function sha256Of(file: string, signal: AbortSignal): Promise<string> {

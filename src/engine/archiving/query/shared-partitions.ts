@@ -1,7 +1,7 @@
 /** Archived periods of a plain table whose rows are partly in the table too: on their way out, on their way back, or late. They are told by key. */
 import { isByValue } from '../../../archive/ledger/by-value.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../../archive/ledger/record.ts'
-import type { Excepted, QueryColumn, QueryFile } from '../../../model/archiving/query-port.ts'
+import { columnIn, type Excepted, type QueryColumn, type QueryFile } from '../../../model/archiving/query-port.ts'
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import { unitsOf, unitsOfDay } from './units.ts'
 
@@ -37,9 +37,7 @@ export function sharedPartition(
   { label, from, to, native, columns: has }: ArchivedPartition,
 ): SharedPartition | null {
   const isThere = (name: string): boolean =>
-    columns.some(
-      (one) => one.name === name && one.hot && one.archived && has.some(({ physical }) => physical === one.physical),
-    )
+    columns.some((one) => one.name === name && one.hot && one.archived && columnIn(has, one) !== undefined)
   const time = columns.find(({ name }) => name === record?.timeColumn)
   if (native !== null || time === undefined || !time.hot || table.key.length === 0 || !table.key.every(isThere))
     return null

@@ -34,17 +34,19 @@ export async function query(operation: QueryOperation, run: QueryRun): Promise<E
     open: openArchiveQuery,
     lake: openLake,
   }
-  await answer(question, async ({ columns, sources, hasArchive, pages }) => {
+  await answer(question, async ({ columns, sources, hasArchive, formerName, pages }) => {
     let named = false
     for await (const page of pages) {
       throwIfAborted(signal)
       if (!named) {
         if (!hasArchive) run.emit({ type: 'log', level: 'warn', table: sources.table, message: WITHOUT_ARCHIVE })
+        if (formerName !== null)
+          run.emit({ type: 'log', level: 'note', table: sources.table, message: renamed(formerName) })
         run.emit(sources)
         ;({ verified } = sources)
         run.emit({ type: 'columns', columns })
-        const renamed = operation.format === 'json' ? renamedText(columns) : null
-        if (renamed !== null) run.emit({ type: 'log', level: 'warn', message: renamed })
+        const doubled = operation.format === 'json' ? renamedText(columns) : null
+        if (doubled !== null) run.emit({ type: 'log', level: 'warn', message: doubled })
       }
       named = true
       for (const row of page) {
@@ -64,6 +66,9 @@ export async function query(operation: QueryOperation, run: QueryRun): Promise<E
 
 const WITHOUT_ARCHIVE =
   'this database has no ledger of an archive of the table: the answer has the rows of the database only'
+
+const renamed = (former: string): string =>
+  `the table was called ${former} when it was archived: its archive was found by the table's number`
 
 /** Fires when a query is no longer wanted, and when its time is over. */
 class Deadline implements Disposable {

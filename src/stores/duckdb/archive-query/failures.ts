@@ -1,7 +1,7 @@
 /** What goes wrong with rows of the source, with files, and with the statement itself, told apart. */
 import type { QueryColumn } from '../../../model/archiving/query-port.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { refusal } from '../archiving/wire-cast.ts'
+import { refusal, refused } from '../archiving/wire-cast.ts'
 import { duckdbError, firstLine, messageOf } from '../errors.ts'
 import { LINE_BYTES } from './read-csv.ts'
 import { queryFailure } from './statement.ts'
@@ -33,6 +33,23 @@ export function bringFailure(error: unknown, table: string, columns: readonly Qu
     kind: 'source',
     cause: error,
   })
+}
+
+/** Of a value of the source that the statement reads and its type does not hold; null for every other error. */
+export function unreadValue(error: unknown, table: string, columns: readonly QueryColumn[]): SluiceError | null {
+  const found = refused(messageOf(error), columns)
+  if (found === null) return null
+  const { column, shown } = found
+  return new SluiceError(
+    'VALUE_REFUSED',
+    `${table}.${column.name}: a query cannot read this value as ${column.stored}: ${shown}`,
+    {
+      where: `${table}.${column.name}`,
+      reason: 'a row of the database has it, and the query reads that row',
+      hint: 'leave the row out with a condition on another column, or read other columns',
+      kind: 'source',
+    },
+  )
 }
 
 /** @param label of a file; empty where it is not known which */

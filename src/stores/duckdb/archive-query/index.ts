@@ -6,6 +6,7 @@ import type {
   AnswerRow,
   ArchiveQuery,
   Excepted,
+  FileColumn,
   OpenArchiveQuery,
   QueryColumn,
   QueryFile,
@@ -19,14 +20,15 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { literal, quotedName } from '../../../shared/sql-text.ts'
 import { nativeOf } from '../archiving/columns.ts'
 import { fed } from '../archiving/feed.ts'
-import { castColumn } from '../archiving/wire-cast.ts'
+import { castColumn, readableColumn, refusing, wireName } from '../archiving/wire-cast.ts'
 import { queryPages } from '../query.ts'
-import { answerFailure, bringFailure, changed, NOT_BROUGHT } from './failures.ts'
+import { answerFailure, bringFailure, changed, NOT_BROUGHT, unreadValue } from './failures.ts'
 import { needsOf, WITHOUT } from './needs.ts'
 import { readCsv } from './read-csv.ts'
 import { QuerySession } from './session.ts'
 import { queryFailure, readStatement, type Statement } from './statement.ts'
-import { distinctNames } from './names.ts'
+import { valueIn } from './value-in.ts'
+import { distinctNames, casesText } from './names.ts'
 
 const STAND_IN = 'sluice_stand_in'
 const HOT = 'sluice_rows'
@@ -38,8 +40,9 @@ const SHOWN_KEYS = 3
 export const openArchiveQuery: OpenArchiveQuery = async (request) => {
   const session = await QuerySession.open(request.files, request.signal)
   try {
-    const names = distinctNames(request.columns.map(({ name }) => name))
-    const hint = `the table is ${tableText(request.table)} (${names.map(quotedIfNeeded).join(', ')}); the SQL is that of DuckDB`
+    const own = request.columns.map(({ name }) => name)
+    const names = distinctNames(own)
+    const hint = `the table is ${tableText(request.table)} (${names.map(quotedIfNeeded).join(', ')})${casesText(own, names)}; the SQL is that of DuckDB`
     try {
       await makeStandIn(session, request, names)
       const statement = await readStatement(session, request.sql, request.limit)
@@ -63,6 +66,8 @@ class DuckdbArchiveQuery implements ArchiveQuery {
   readonly #hint: string
   #brought: readonly QueryColumn[] = []
   #links = 0
+  /** Places of columns that have a value in the source which their type does not hold. */
+  #unreadable: ReadonlySet<number> = new Set()
 
   constructor(
     session: QuerySession,
@@ -93,10 +98,18 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     const session = this.#session
     this.#brought = columns
     const place = (name: string): string => `c${columns.findIndex((column) => column.name === name)}`
-    await session.run(
-      `CREATE TABLE main.${HOT} (${columns.map(({ stored }, i) => `c${i} ${nativeOf(stored)}`).join(', ')})`,
-    )
-    const values = columns.map((column, i) => castColumn(column, i)).join(', ')
+    const isStrict = this.#request.strict === true
+    const doubted = isStrict
+      ? []
+      : columns.flatMap(({ stored }, i) => (stored === 'string' || stored === 'binary' ? [] : [i]))
+    const declared = [
+      ...columns.map(({ stored }, i) => `c${i} ${nativeOf(stored)}`),
+      ...doubted.map((i) => `${unreadable(i)} VARCHAR`),
+    ]
+    await session.run(`CREATE TABLE main.${HOT} (${declared.join(', ')})`)
+    const cast = columns.map((column, i) => (isStrict ? castColumn(column, i) : readableColumn(column, i)))
+    const kept = doubted.map((i) => `CASE WHEN ${cast[i]} IS NULL THEN wire.${wireName(i)} END`)
+    const values = [...cast, ...kept].join(', ')
     let lines = 0n
     let keyed = 0n
     let moved = 0n
@@ -116,11 +129,15 @@ class DuckdbArchiveQuery implements ArchiveQuery {
         const sql = `INSERT INTO main.${HOT} SELECT ${values} FROM ${readCsv(path, columns.length)}`
         lines = BigInt(await session.run(sql))
       })
+      if (doubted.length > 0) {
+        const counts = doubted.map((i) => `count(${unreadable(i)})`).join(', ')
+        const [found = []] = await session.rows(`SELECT ${counts} FROM main.${HOT}`)
+        this.#unreadable = new Set(doubted.filter((_, i) => found[i] !== 0n))
+      }
       for (const { column, from, to } of except) await session.run(deleteOf(place(column), from, to))
       for (const { within, key, files } of shared) {
         if (files.length === 0) continue
-        const places = key.map((name) => [place(name), this.#physical(name)] as const)
-        const isIn = await this.#isIn(files, places)
+        const isIn = await this.#isIn(files, this.#named(key), place)
         if (within !== null) {
           keyed += BigInt(await session.run(`${deleteOf(place(within.column), within.from, within.to)} AND ${isIn}`))
         }
@@ -140,10 +157,7 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     const archived =
       files.length === 0
         ? `(SELECT ${this.#brought.map((one) => `CAST(NULL AS ${nativeOf(one.stored)}) AS ${quotedName(one.physical)}`).join(', ')} WHERE false)`
-        : await this.#placed(
-            files,
-            this.#brought.map((one) => one.physical),
-          )
+        : await this.#placed(files, this.#brought)
     const pairs = this.#brought.map(({ name, physical }, i) => ({
       name,
       hot: `hot.c${i}`,
@@ -178,32 +192,30 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     }
   }
 
-  #physical(name: string): string {
-    return this.#request.columns.find((column) => column.name === name)?.physical ?? name
+  #named(names: readonly string[]): readonly QueryColumn[] {
+    return names.flatMap((name) => this.#request.columns.find((column) => column.name === name) ?? [])
   }
 
-  /** Files of which only keys or values are compared, as something to select from. */
-  async #placed(files: readonly QueryFile[], columns: readonly string[]): Promise<string> {
+  /** Files of which only keys or values are compared, as something to select from: under the physical names that the columns have now. */
+  async #placed(files: readonly QueryFile[], columns: readonly QueryColumn[]): Promise<string> {
     const links: string[] = []
     for (const { file } of files) links.push(await this.#session.place(file, `key-${this.#links++}.parquet`))
-    const names = columns.map(quotedName).join(', ')
-    // Files of several parts may have a column in several types: the widest of them holds all values.
-    const read = (some: readonly string[]): string => readParquet(some, ', union_by_name = true')
-    const parts = byShape(files, links).map(({ links: some }) => `SELECT ${names} FROM ${read(some)}`)
+    const parts = byShape(files, links).map(({ has, links: some }) => {
+      const values = columns.map((column) => `${valueIn(has, column)} AS ${quotedName(column.physical)}`)
+      return `SELECT ${values.join(', ')} FROM ${readParquet(some)}`
+    })
     return `(${parts.join(' UNION ALL ')})`
   }
 
   /** Whether a row brought over has the key of a row in the files. */
   async #isIn(
     files: readonly QueryFile[],
-    key: readonly (readonly [hot: string, archived: string])[],
+    key: readonly QueryColumn[],
+    place: (name: string) => string,
   ): Promise<string> {
-    const from = await this.#placed(
-      files,
-      key.map(([, archived]) => archived),
-    )
+    const from = await this.#placed(files, key)
     const same = key.map(
-      ([hot, archived]) => `main.${HOT}.${hot} IS NOT DISTINCT FROM archived.${quotedName(archived)}`,
+      ({ name, physical }) => `main.${HOT}.${place(name)} IS NOT DISTINCT FROM archived.${quotedName(physical)}`,
     )
     return `EXISTS (SELECT 1 FROM ${from} AS archived WHERE ${same.join(' AND ')})`
   }
@@ -226,6 +238,8 @@ class DuckdbArchiveQuery implements ArchiveQuery {
       for await (const { rows } of queryPages(session.connection, `FROM ${ANSWER}`, options, label)) yield rows
     } catch (error) {
       throwIfAborted(signal)
+      const unread = unreadValue(error, label, this.#brought)
+      if (unread !== null) throw unread
       throw answerFailure(error, session.files, this.#hint)
     }
   }
@@ -250,23 +264,24 @@ class DuckdbArchiveQuery implements ArchiveQuery {
   #union(files: readonly QueryFile[], links: readonly string[]): string {
     const { columns } = this.#request
     const list = (expression: (column: QueryColumn) => string): string =>
-      columns
-        .map(
-          (column, i) =>
-            `CAST(${expression(column)} AS ${nativeOf(column.stored)}) AS ${quotedName(this.#names[i] ?? '')}`,
-        )
-        .join(', ')
+      columns.map((column, i) => `${expression(column)} AS ${quotedName(this.#names[i] ?? '')}`).join(', ')
     const hot = list((column) => {
-      if (!column.hot) return 'NULL'
       const place = this.#brought.findIndex(({ name }) => name === column.name)
-      return place === -1 ? `error(${literal(`${NOT_BROUGHT} ${column.name}`)})` : `c${place}`
+      if (column.hot && place !== -1) {
+        const text = unreadable(place)
+        return this.#unreadable.has(place)
+          ? `CASE WHEN ${text} IS NULL THEN c${place} ELSE ${refusing(text, place)} END`
+          : `c${place}`
+      }
+      const value = column.hot ? `error(${literal(`${NOT_BROUGHT} ${column.name}`)})` : 'NULL'
+      return `CAST(${value} AS ${nativeOf(column.stored)})`
     })
     const named = this.#names.map((name) => quotedName(name)).join(', ')
     // A query that only counts takes the first column of a union: it is there for that, and costs nothing.
     const rows = `SELECT 0 AS ${COUNTED}, ${hot} FROM main.${HOT}`
     if (links.length === 0) return `SELECT ${named} FROM (${rows})`
     const parts = byShape(files, links).map(({ has, links: some }) => {
-      const archived = list((column) => (has.has(column.physical) ? quotedName(column.physical) : 'NULL'))
+      const archived = list((column) => valueIn(has, column))
       return `SELECT 0 AS ${COUNTED}, ${archived} FROM ${readParquet(some)}`
     })
     return `SELECT ${named} FROM (${[...parts, rows].join(' UNION ALL ')})`
@@ -294,24 +309,28 @@ async function plan(session: QuerySession, { columns, sql }: QueryRequest): Prom
   return needs ?? { columns: new Set(columns.map(({ name }) => name)), intervals: [] }
 }
 
-/** Files that have the same columns, each group with the names of these. */
+/** Files that have the same columns in the same types. */
 function byShape(
   files: readonly QueryFile[],
   links: readonly string[],
-): readonly { readonly has: ReadonlySet<string>; readonly links: readonly string[] }[] {
-  const groups = new Map<string, { readonly has: ReadonlySet<string>; readonly links: string[] }>()
-  for (const [i, { has, shape }] of files.entries()) {
-    const key = JSON.stringify([has, shape])
-    const group = groups.get(key) ?? { has: new Set(has), links: [] }
+): readonly { readonly has: readonly FileColumn[]; readonly links: readonly string[] }[] {
+  const groups = new Map<string, { readonly has: readonly FileColumn[]; readonly links: string[] }>()
+  for (const [i, { has }] of files.entries()) {
+    const key = JSON.stringify(has)
+    const group = groups.get(key) ?? { has, links: [] }
     group.links.push(links[i] ?? '')
     groups.set(key, group)
   }
   return [...groups.values()]
 }
 
-/** @param more options of DuckDB */
-function readParquet(files: readonly string[], more = ''): string {
-  return `read_parquet([${files.map(literal).join(', ')}], hive_partitioning = false${more})`
+/** Column of the texts that the column of this place does not hold. */
+function unreadable(place: number): string {
+  return `u${place}`
+}
+
+function readParquet(files: readonly string[]): string {
+  return `read_parquet([${files.map(literal).join(', ')}], hive_partitioning = false)`
 }
 
 function nameOf({ table: { schema, name } }: QueryRequest): string {

@@ -30,6 +30,9 @@ const COUNTED: Readonly<Record<string, string>> = {
   timestamp_ntz: 'TIMESTAMP',
 }
 
+/** Whole numbers of many digits, and the numbers that DuckDB writes into JSON all the same. */
+const UNSAFE = /"value":(-?(?:\d{15,}|NaN|Infinity))(?=[,}])/g
+
 /** Values that stand for infinity, and what no calendar shows. */
 const LARGEST = 9_000_000_000_000_000_000n
 
@@ -39,8 +42,8 @@ const LARGEST = 9_000_000_000_000_000_000n
  * @returns null where the plan cannot be read
  */
 export function needsOf(plan: string, standIn: string, columns: readonly QueryColumn[]): QueryNeeds | null {
-  // Whole numbers that JSON would round are kept as texts. Within a text of the statement the quotes would be escaped.
-  const parsed = JSON.parse(plan.replaceAll(/"value":(-?\d{15,})(?=[,}])/g, '"value":"$1"')) as Json
+  // What JSON would round, or does not have, is kept as texts. Within a text of the statement the quotes would be escaped.
+  const parsed = JSON.parse(plan.replaceAll(UNSAFE, '"value":"$1"')) as Json
   if (at(parsed, 'error') !== false) return null
   const scans = scansOf(at(parsed, 'plans'), standIn)
   const indexes = new Set<number>()

@@ -25,9 +25,7 @@ export async function readStatement(session: QuerySession, sql: string, limit: n
     if (prepared.parameterCount > 0)
       throw new SluiceError('BAD_QUERY', 'the query has parameters, and no values for them')
     const indexes = Array.from({ length: prepared.columnCount }, (_, i) => i)
-    const selected = indexes.map((i) =>
-      isMoment(prepared.columnTypeId(i)) ? `CAST(c${i} AS VARCHAR) AS c${i}` : `c${i}`,
-    )
+    const selected = indexes.map((i) => `${shown(`c${i}`, prepared.columnTypeId(i))} AS c${i}`)
     const names = indexes.map((i) => `c${i}`).join(', ')
     return {
       columns: indexes.map((i) => prepared.columnName(i)),
@@ -38,8 +36,16 @@ export async function readStatement(session: QuerySession, sql: string, limit: n
   }
 }
 
-function isMoment(type: DuckDBTypeId): boolean {
-  return type === DuckDBTypeId.TIMESTAMP_TZ
+function shown(value: string, type: DuckDBTypeId): string {
+  switch (type) {
+    case DuckDBTypeId.TIMESTAMP_TZ:
+      return `CAST(${value} AS VARCHAR)`
+    // The shortest digits that name the value: of more bits they would be others.
+    case DuckDBTypeId.FLOAT:
+      return `CAST(CAST(${value} AS VARCHAR) AS DOUBLE)`
+    default:
+      return value
+  }
 }
 
 /** What DuckDB says of a query, as an error of ours. What it says of files and spaces is none of the query's. */

@@ -20,7 +20,23 @@ export function castColumn(column: StoredColumn, at: number): string {
   return `${valueOf(column, at)} AS ${quotedName(column.physical)}`
 }
 
-function valueOf({ stored }: StoredColumn, at: number): string {
+/** The same for a reader alone: infinite dates and moments are values, and NULL stands for what the type does not hold. */
+export function readableColumn(column: StoredColumn, at: number): string {
+  const { stored } = column
+  const value = valueOf(column, at, () => 'NULL')
+  if (stored !== 'date' && stored !== 'timestamp' && stored !== 'timestamp_ntz') return value
+  const text = `wire.${wireName(at)}`
+  return `CASE WHEN ${text} IN ('infinity', '-infinity') THEN CAST(${text} AS ${nativeOf(stored)}) ELSE ${value} END`
+}
+
+/** What ends a statement that reads a value which its type does not hold. @param text SQL of the value's text */
+export function refusing(text: string, at: number): string {
+  return `error(${literal(`${MARK}${at}:`)} || left(${text}, ${SHOWN}))`
+}
+
+type Otherwise = (text: string, at: number) => string
+
+function valueOf({ stored }: StoredColumn, at: number, otherwise: Otherwise = refusing): string {
   const text = `wire.${wireName(at)}`
   switch (stored) {
     case 'string':
@@ -33,24 +49,26 @@ function valueOf({ stored }: StoredColumn, at: number): string {
         at,
         'DATE',
         (date) => `${date} BETWEEN DATE '0001-01-01' AND DATE '9999-12-31' AND ${christian(text)}`,
+        otherwise,
       )
     case 'timestamp':
-      return `make_timestamptz(epoch_us(${checkedMoment(text, at)}))`
+      return `make_timestamptz(epoch_us(${checkedMoment(text, at, otherwise)}))`
     case 'timestamp_ntz':
-      return checkedMoment(text, at)
+      return checkedMoment(text, at, otherwise)
     default:
-      if (!isDecimal(stored)) return checked(text, at, nativeOf(stored), (value) => `${value} IS NOT NULL`)
-      return checkedDecimal(text, at, nativeOf(stored))
+      if (!isDecimal(stored)) return checked(text, at, nativeOf(stored), (value) => `${value} IS NOT NULL`, otherwise)
+      return checkedDecimal(text, at, nativeOf(stored), otherwise)
   }
 }
 
-function checkedMoment(text: string, at: number): string {
+function checkedMoment(text: string, at: number, otherwise: Otherwise): string {
   return checked(
     text,
     at,
     'TIMESTAMP',
     (moment) =>
       `${moment} BETWEEN TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31 23:59:59.999999' AND strlen(${text}) <= ${LONGEST_MOMENT} AND ${christian(text)}`,
+    otherwise,
   )
 }
 
@@ -60,25 +78,29 @@ function christian(text: string): string {
 }
 
 /** DuckDB rounds what has too many digits behind the point. Zeros at the end are no such digits. */
-function checkedDecimal(text: string, at: number, native: string): string {
+function checkedDecimal(text: string, at: number, native: string, otherwise: Otherwise): string {
   const scale = Number(/,(\d+)\)$/.exec(native)?.[1] ?? 0)
   const point = `strpos(${text}, '.')`
   const fits = `(${point} = 0 OR strlen(${text}) - ${point} <= ${scale} OR strlen(rtrim(${text}, '0')) - ${point} <= ${scale})`
-  return checked(text, at, native, (value) => `${value} IS NOT NULL AND ${fits}`)
+  return checked(text, at, native, (value) => `${value} IS NOT NULL AND ${fits}`, otherwise)
 }
 
-function checked(text: string, at: number, native: string, holds: (value: string) => string): string {
+function checked(
+  text: string,
+  at: number,
+  native: string,
+  holds: (value: string) => string,
+  otherwise: Otherwise,
+): string {
   const value = `TRY_CAST(${text} AS ${native})`
-  const refuse = `error(${literal(`${MARK}${at}:`)} || left(${text}, ${SHOWN}))`
-  return `CASE WHEN ${text} IS NULL THEN NULL WHEN ${holds(value)} THEN ${value} ELSE ${refuse} END`
+  return `CASE WHEN ${text} IS NULL THEN NULL WHEN ${holds(value)} THEN ${value} ELSE ${otherwise(text, at)} END`
 }
 
 /** What is said of a refused value, by the message that DuckDB ended with; null where it ended for something else. */
 export function refusal(message: string, columns: readonly StoredColumn[]): SluiceError | null {
-  const found = new RegExp(`${MARK}(\\d+):(.*)`, 's').exec(message)
-  const column = columns[Number(found?.[1])]
-  if (found === null || column === undefined) return null
-  const shown = (found[2] ?? '').slice(0, SHOWN)
+  const found = refused(message, columns)
+  if (found === null) return null
+  const { column, shown } = found
   return new SluiceError(
     'VALUE_REFUSED',
     `${column.name}: an archive cannot hold this value as ${column.stored}: ${shown}`,
@@ -89,4 +111,14 @@ export function refusal(message: string, columns: readonly StoredColumn[]): Slui
       kind: 'source',
     },
   )
+}
+
+/** The column of a refused value, and the beginning of that value. */
+export function refused<Of extends StoredColumn>(
+  message: string,
+  columns: readonly Of[],
+): { readonly column: Of; readonly shown: string } | null {
+  const found = new RegExp(`${MARK}(\\d+):(.*)`, 's').exec(message)
+  const column = columns[Number(found?.[1])]
+  return found === null || column === undefined ? null : { column, shown: (found[2] ?? '').slice(0, SHOWN) }
 }

@@ -7,11 +7,13 @@ import type { RowTest } from '../../../model/archiving/row-test.ts'
 import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import type { PartitionStore, PeriodStore, ReferrerStore, RowTriggers } from '../../archive-port.ts'
 import type {
+  ArchiveLedgerPlace,
   CopyStore,
   CopyTarget,
   DeclaredColumn,
   DeclareWishes,
   LedgerDatabase,
+  Losable,
   ObjectStore,
   Origin,
   SourceView,
@@ -25,6 +27,7 @@ import { rowCondition } from '../archiving/row-condition.ts'
 import { timeCondition } from '../archiving/time.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
 import { referrersOf, referringRow } from '../archiving/referrers.ts'
+import { losableTables } from '../archiving/losable.ts'
 import { rowTriggersOf } from '../archiving/row-triggers.ts'
 import { columnValues } from '../archiving/column-values.ts'
 import { timeExtent } from '../archiving/time-extent.ts'
@@ -69,6 +72,7 @@ import { PostgresTrack } from './track.ts'
 import type { TrackStore } from '../../track-port.ts'
 import { declareType } from './types.ts'
 import { underSignal } from './under-signal.ts'
+import { otherArchiveLedgers } from '../trusted-tables.ts'
 
 export type PostgresCopyOptions = {
   /** libpq's variables (PGHOST, PGPASSWORD …); the program's own unless given. */
@@ -224,6 +228,20 @@ class PostgresCopy implements CopyStore {
 
   beside(): BesideStore {
     return new PostgresBeside(this.#settings, this.#sessions, this.schema)
+  }
+
+  losable(tables: readonly TableName[], signal: AbortSignal): Promise<readonly Losable[]> {
+    return this.#ask(signal, (session) => losableTables(session, tables))
+  }
+
+  archiveLedgers(table: TableName | null, signal: AbortSignal): Promise<readonly ArchiveLedgerPlace[]> {
+    return this.#ask(signal, (session) => otherArchiveLedgers((sql) => session.ask(sql), table))
+  }
+
+  withSchema(schema: string): Promise<CopyStore> {
+    const url = new URL(this.#url)
+    url.searchParams.set('schema', schema)
+    return openPostgresCopy(url.href, this.#options)
   }
 
   async ledger(): Promise<LedgerDatabase> {

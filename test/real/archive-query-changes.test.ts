@@ -1,0 +1,321 @@
+/** `query` of tables that have changed since a part of them was archived. Answers are compared with those of the server about a table that was never archived. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { RowValue } from '../../src/model/event.ts'
+import { missing, type System } from '../support/copy-systems.ts'
+import { COLD, HOT, queryPlace } from '../support/query-place.ts'
+
+let folder = ''
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-query-changes-'))))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const SYSTEMS: readonly System[] = ['postgresql', 'mysql', 'sqlite']
+const WITHOUT = new Map(await Promise.all(SYSTEMS.map(async (system) => [system, await missing(system)] as const)))
+
+const both = (...values: readonly string[]): readonly { ts: string; values: string }[] =>
+  values.flatMap((one) => [
+    { ts: COLD, values: one },
+    { ts: HOT, values: one },
+  ])
+
+/** A column, the types that it has one after the other, and its values as SQL. */
+type Retyped = { readonly name: string; readonly from: string; readonly to: string; readonly values: readonly string[] }
+
+const RETYPED: Readonly<Partial<Record<System, readonly Retyped[]>>> = {
+  postgresql: [
+    { name: 'a', from: 'int', to: 'bigint', values: ['1', '-7', 'NULL'] },
+    { name: 'b', from: 'numeric(8,2)', to: 'numeric(12,4)', values: ['1.25', '-0.5', 'NULL'] },
+    { name: 'c', from: 'real', to: 'double precision', values: ['0.1', '-0.0', "'NaN'"] },
+    { name: 'd', from: 'numeric(4,4)', to: 'numeric', values: ['0.5', '-0.0625', '0'] },
+    { name: 'e', from: 'smallint', to: 'numeric(20,3)', values: ['12', '-3', '0'] },
+    { name: 'f', from: 'int', to: 'text', values: ['12', '-3', '0'] },
+    { name: 'g', from: 'char(5)', to: 'text', values: ["'ab'", "'x'", "''"] },
+    { name: 'h', from: 'numeric(30,10)', to: 'double precision', values: ['0.1', '12345678901234567.1', '2.3'] },
+    { name: 'i', from: 'date', to: 'timestamp', values: ["'2023-02-03'", "'0001-01-01'", 'NULL'] },
+    { name: 'j', from: 'uuid', to: 'text', values: ["'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'", 'NULL', 'NULL'] },
+    { name: 'k', from: 'varchar(9)', to: 'text', values: ["'ä'", "''", 'NULL'] },
+    { name: 'l', from: 'date', to: 'text', values: ["'2023-02-03'", "'0001-01-01'", 'NULL'] },
+    { name: 'm', from: 'int[]', to: 'bigint[]', values: ["'{1,2}'", "'{}'", 'NULL'] },
+  ],
+  mysql: [
+    { name: 'a', from: 'int', to: 'bigint', values: ['1', '-7', 'NULL'] },
+    { name: 'b', from: 'decimal(8,2)', to: 'decimal(12,4)', values: ['1.25', '-0.5', 'NULL'] },
+    { name: 'c', from: 'int unsigned', to: 'bigint unsigned', values: ['4000000000', '0', 'NULL'] },
+    { name: 'd', from: "enum('p','q')", to: "enum('p','q','r')", values: ["'p'", "'q'", 'NULL'] },
+    { name: 'e', from: "set('p','q')", to: "set('p','q','r')", values: ["'p,q'", "''", 'NULL'] },
+    { name: 'f', from: "enum('p','q')", to: 'varchar(20)', values: ["'p'", "'q'", 'NULL'] },
+    { name: 'g', from: 'tinyint(1)', to: 'int', values: ['1', '0', 'NULL'] },
+  ],
+}
+
+describe.each(['postgresql', 'mysql'] as const)('%s, columns with a wider type', (system) => {
+  const why = WITHOUT.get(system) ?? ''
+  const retyped = RETYPED[system] ?? []
+
+  test.skipIf(why !== '')(`older rows have their values in the column${why}`, { timeout: 60_000 }, async () => {
+    const rows = [0, 1, 2].map((i) => retyped.map(({ values }) => values[i]).join(', '))
+    const columns = retyped.map(({ name, from }) => `${name} ${from}`).join(', ')
+    const s = await queryPlace(system, folder, columns, both(...rows))
+    await s.place.sql('CREATE TABLE twin AS SELECT * FROM s')
+    await s.archive()
+    const altered = (table: string): string[] =>
+      retyped.map(({ name, to }) =>
+        system === 'mysql'
+          ? `ALTER TABLE ${table} MODIFY COLUMN ${name} ${to}`
+          : `ALTER TABLE ${table} ALTER COLUMN ${name} TYPE ${to} USING ${name}::${to}`,
+      )
+    await s.place.sql(...altered('s'), ...altered('twin'))
+    const list = (text: (name: string) => string): string => retyped.map(({ name }) => text(name)).join(', ')
+    const text = (name: string): string => (system === 'mysql' ? `CAST(${name} AS CHAR)` : `${name}::text`)
+    const expected = await s.place.rows(`SELECT id, ${list(text)} FROM twin ORDER BY id`)
+    const answer = await s.ask(`SELECT id, ${list((name) => `${name}::VARCHAR AS ${name}`)} FROM s ORDER BY id`)
+    // DuckDB spells floats in its own way.
+    const plain = (value: RowValue, i: number): string | null =>
+      value === null ? null : /double/.test(retyped[i - 1]?.to ?? '') ? String(Number(value)) : String(value)
+    expect(answer.rows.map((row) => row.map(plain))).toEqual(expected.map((row) => row.map(plain)))
+    const values = retyped.flatMap(({ name }, i) =>
+      expected.flatMap((row) => {
+        const value = row[i + 1] ?? null
+        return value === null || /[{]/.test(value) ? [] : [{ name, value }]
+      }),
+    )
+    const found = await s.ask(
+      values.map(({ name, value }) => `SELECT count(*) FROM s WHERE ${name} = '${value}'`).join(' UNION ALL '),
+    )
+    expect(found.finished).toMatchObject({ exitCode: 0 })
+    expect(found.rows.map(([count]) => Number(count))).toEqual(
+      values.map(({ name, value }) => values.filter((one) => one.name === name && one.value === value).length),
+    )
+    expect((await s.ask('SELECT * FROM s LIMIT 0')).columns).toEqual(['id', 'ts', ...retyped.map(({ name }) => name)])
+  })
+})
+
+describe('postgresql, a type that holds other values', () => {
+  const why = WITHOUT.get('postgresql') ?? ''
+  test.skipIf(why !== '')(
+    `older values keep a column of their own, and the answer says so${why}`,
+    { timeout: 60_000 },
+    async () => {
+      const s = await queryPlace('postgresql', folder, 'a text', both("'1'"))
+      await s.archive()
+      await s.place.sql('ALTER TABLE s ALTER COLUMN a TYPE int USING a::int')
+      const { rows, notes } = await s.ask('SELECT id, a FROM s ORDER BY id')
+      expect(rows).toEqual([
+        [0, null],
+        [1, 1],
+      ])
+      expect(notes).toMatch(/values of a in 2023-Q1.*a__text/)
+      expect((await s.ask('SELECT id FROM s')).notes).not.toContain('a__text')
+      expect((await s.ask('SELECT coalesce(a, a__text::int) FROM s')).notes).not.toContain('a__text')
+    },
+  )
+})
+
+const ZEROS: Readonly<Partial<Record<System, { readonly columns: string; readonly one: (i: number) => string }>>> = {
+  postgresql: {
+    columns: 'd double precision, r real, w real, t text',
+    one: (i) =>
+      i === 0
+        ? `'-0', '-0', '-0', U&'\\FEFFx'`
+        : i === 1
+          ? `'NaN', 'Infinity', 'NaN', 'x'`
+          : `${i}, ${i}.1, ${i}.1, 'y'`,
+  },
+  mysql: {
+    columns: 'd double, r float, w float, t varchar(9)',
+    one: (i) => (i < 2 ? `-0e0, -0e0, -0e0, CONVERT(0xEFBBBF78 USING utf8mb4)` : `${i}, ${i}.1, ${i}.1, 'y'`),
+  },
+  sqlite: {
+    columns: 'd REAL, r REAL, w REAL, t TEXT',
+    one: (i) => (i < 2 ? `-0.0, -0.0, -0.0, char(65279) || 'x'` : `${i}, ${i}.5, ${i}.5, 'y'`),
+  },
+}
+
+describe.each(SYSTEMS)('%s, values that are equal and not alike', (system) => {
+  const why = WITHOUT.get(system) ?? ''
+  const { columns = '', one = () => '' } = ZEROS[system] ?? {}
+
+  test.skipIf(why !== '')(`are found in archived rows and in others${why}`, { timeout: 60_000 }, async () => {
+    const s = await queryPlace(system, folder, columns, both(one(0), one(1), one(2), one(3)))
+    const more = Array.from({ length: 2000 }, (_, i) => `(${100 + i}, '${COLD} 00:00:00', ${one(2 + (i % 5))})`)
+    await s.place.sql(`INSERT INTO s VALUES ${more.join(', ')}`, 'CREATE TABLE twin AS SELECT * FROM s')
+    await s.archive()
+    if (system === 'postgresql') {
+      for (const table of ['s', 'twin']) await s.place.sql(`ALTER TABLE ${table} ALTER COLUMN w TYPE double precision`)
+    }
+    const isNumber = system === 'postgresql'
+    const conditions = ['d', 'r', 'w'].flatMap((name) => [
+      `${name} = 0`,
+      `${name} = -0.0`,
+      `${name} IN (0, 77)`,
+      `${name} IN (0)`,
+      `${name} <> 0`,
+      `${name} >= 0 AND ${name} <= 0`,
+      `${name} < 1`,
+      `${name} NOT IN (0, 2)`,
+      `${name} BETWEEN 0 AND 2`,
+      `EXISTS (SELECT 1 FROM (SELECT 0.0 AS z) AS y WHERE y.z = ${name})`,
+      ...(isNumber ? [`${name} = 'NaN'`, `${name} >= 'Infinity'`, `${name} > 1000`, `${name} = 'Infinity'`] : []),
+    ])
+    const asked = (table: string): string =>
+      conditions
+        .map((condition, i) => `SELECT ${i} AS i, count(*) AS n FROM ${table} WHERE ${condition}`)
+        .join(' UNION ALL ')
+    const { rows } = await s.ask(`SELECT n FROM (${asked('s')}) AS x ORDER BY i`)
+    const expected = await s.place.rows(`SELECT n FROM (${asked('twin')}) AS x ORDER BY i`)
+    expect(rows.map(([n], i) => `${conditions[i]}: ${n}`)).toEqual(expected.map(([n], i) => `${conditions[i]}: ${n}`))
+
+    const minus = await s.ask('SELECT d, r, w FROM s WHERE d = 0 ORDER BY id')
+    const text = { postgresql: 'd::text', mysql: 'CAST(d AS CHAR)', sqlite: "printf('%!g', d)" } as const
+    const printed = await s.place.rows(`SELECT ${text[system as keyof typeof text]} FROM twin WHERE d = 0 ORDER BY id`)
+    expect(minus.rows.map((row) => row.map(String))).toEqual(
+      printed.map(([zero = '']) => Array<string>(3).fill(zero === '-0.0' ? '-0' : String(zero).replace(/\.0$/, ''))),
+    )
+    const marked = await s.ask('SELECT t, length(t) FROM s WHERE d = 0 ORDER BY id')
+    expect(new Set(marked.rows.map((row) => JSON.stringify(row)))).toEqual(new Set([JSON.stringify(['\uFEFFx', 2])]))
+    const joined = await s.ask('SELECT count(*) FROM s x JOIN s y ON x.d = y.d AND x.d = 0')
+    expect(joined.rows).toEqual([[marked.rows.length ** 2]])
+    if (isNumber) expect((await s.ask('SELECT r FROM s WHERE id IN (6, 7)')).rows).toEqual([[3.1], [3.1]])
+  })
+})
+
+describe('postgresql, columns that differ by case alone', () => {
+  const why = WITHOUT.get('postgresql') ?? ''
+  test.skipIf(why !== '')(`are refused by the name that two of them have${why}`, { timeout: 60_000 }, async () => {
+    const s = await queryPlace('postgresql', folder, 'upper int, "UPPER" int, "Alone" int', both('1, 2, 3'))
+    await s.archive()
+    for (const name of ['upper', '"upper"', '"UPPER"', 's."Upper"']) {
+      const { finished } = await s.ask(`SELECT ${name} FROM s`)
+      expect(finished, name).toMatchObject({ exitCode: 2, error: { code: 'BAD_QUERY' } })
+      expect(finished.error?.hint).toContain('"upper" is upper_1, "UPPER" is UPPER_2')
+    }
+    const { rows } = await s.ask('SELECT upper_1, "UPPER_2", "Alone" FROM s ORDER BY id')
+    expect(rows).toEqual([
+      [1, 2, 3],
+      [1, 2, 3],
+    ])
+  })
+})
+
+describe.each(SYSTEMS)('%s, a table that has another name since', (system) => {
+  const why = WITHOUT.get(system) ?? ''
+  test.skipIf(why !== '')(`never answers from the rows of the database alone${why}`, { timeout: 60_000 }, async () => {
+    const s = await queryPlace(system, folder, 'a int', both('1'))
+    await s.archive()
+    await s.place.sql('ALTER TABLE s RENAME TO t', 'CREATE TABLE other (id int NOT NULL, b int, PRIMARY KEY (id))')
+    const { finished, rows, notes } = await s.ask('SELECT count(*) FROM t', { table: 't' })
+    if (system === 'postgresql') {
+      expect(rows).toEqual([[2]])
+      expect(notes).toContain('the table was called public.s when it was archived')
+      await s.place.sql('CREATE SCHEMA far', 'ALTER TABLE t SET SCHEMA far')
+      expect((await s.ask('SELECT count(*) FROM t', { table: 'far.t' })).rows).toEqual([[2]])
+    } else {
+      expect(finished).toMatchObject({ error: { code: 'PARTITION_STATE' } })
+      expect(finished.error?.message).toMatch(/t may be \S*s under another name/)
+      expect(finished.error?.hint).toMatch(/rename the table back to \S*s,/)
+      // Another table, which is told by its columns, or by an empty table of the old name.
+      expect((await s.ask('SELECT count(*) FROM other', { table: 'other' })).rows).toEqual([[0]])
+      await s.place.sql('CREATE TABLE s (id int NOT NULL, PRIMARY KEY (id))')
+      expect((await s.ask('SELECT count(*) FROM t', { table: 't' })).rows).toEqual([[1]])
+      await s.place.sql('DROP TABLE s', 'ALTER TABLE t RENAME TO s')
+      expect((await s.ask('SELECT count(*) FROM s')).rows).toEqual([[2]])
+    }
+  })
+})
+
+describe.each(['postgresql', 'mysql', 'sqlite'] as const)('%s, a generated column that came later', (system) => {
+  const why = WITHOUT.get(system) ?? ''
+  test.skipIf(why !== '')(
+    `is known, and refused for rows that were archived before it${why}`,
+    { timeout: 60_000 },
+    async () => {
+      const s = await queryPlace(system, folder, 'a int', both('1'))
+      await s.archive()
+      const stored = system === 'sqlite' ? 'VIRTUAL' : 'STORED'
+      await s.place.sql(`ALTER TABLE s ADD COLUMN g int GENERATED ALWAYS AS (a * 2) ${stored}`)
+      expect((await s.ask(`SELECT g FROM s WHERE ts >= '${HOT}'`)).rows).toEqual([[2]])
+      const { finished } = await s.ask('SELECT sum(g) FROM s')
+      expect(finished).toMatchObject({
+        exitCode: 2,
+        error: { code: 'BAD_QUERY', message: 'g has no values in 2023-Q1' },
+      })
+      expect((await s.ask('SELECT * EXCLUDE (g) FROM s')).rows).toHaveLength(2)
+      expect((await s.ask('SELECT count(*), sum(a) FROM s')).rows).toEqual([[2, 2]])
+    },
+  )
+})
+
+describe('values of the database that no archive holds', () => {
+  const why = WITHOUT.get('postgresql') ?? ''
+  test.skipIf(why !== '')(`refuse only what reads them${why}`, { timeout: 60_000 }, async () => {
+    const columns = 'till timestamptz, day date, wall timestamp, n numeric(8,2)'
+    const s = await queryPlace('postgresql', folder, columns, [
+      { ts: COLD, values: "'2024-01-01', '2024-01-01', '2024-01-01', 1" },
+      { ts: HOT, values: "'infinity', '-infinity', 'infinity', 2" },
+      { ts: HOT, values: "'2027-01-01', '2027-01-01', '2027-01-01', 'NaN'" },
+      { ts: HOT, values: "'2028-01-01', '0044-03-15 BC', '2028-01-01', 3" },
+    ])
+    await s.archive()
+    const conditions = [
+      "till < '2026-01-01'",
+      "till = 'infinity'",
+      "till > '2026-01-01'",
+      "day < '0001-01-01' AND id < 3",
+      "wall >= '2026-01-01'",
+      'till IS NOT NULL',
+    ]
+    await s.place.sql('CREATE TABLE twin AS SELECT * FROM s')
+    await s.place.sql("INSERT INTO twin VALUES (0, '2023-02-01', '2024-01-01', '2024-01-01', '2024-01-01', 1)")
+    for (const condition of conditions) {
+      const { rows } = await s.ask(`SELECT count(*) FROM s WHERE ${condition}`)
+      const [[expected] = []] = await s.place.rows(`SELECT count(*) FROM twin WHERE ${condition}`)
+      expect(rows, condition).toEqual([[Number(expected)]])
+    }
+    const infinite = await s.ask("SELECT till, day, wall FROM s WHERE till = 'infinity' AND id < 3")
+    expect(infinite.rows).toEqual([['infinity', '-infinity', 'infinity']])
+    const all = await s.ask('SELECT sum(n) FROM s')
+    expect(all.finished).toMatchObject({ error: { code: 'VALUE_REFUSED' } })
+    expect(all.finished.error?.message).toContain('public.s.n: a query cannot read this value as decimal(8,2): NaN')
+    expect((await s.ask('SELECT day FROM s')).finished).toMatchObject({ error: { code: 'VALUE_REFUSED' } })
+    expect((await s.ask('SELECT count(*) FROM s WHERE id <> 3')).events).toContainEqual(
+      expect.objectContaining({ type: 'query.sources', zone: 'UTC' }),
+    )
+  })
+})
+
+describe('one bit of a file on a local disk', () => {
+  test(
+    'flipped at 29 places is refused each time, and the file that comes back is read',
+    { timeout: 120_000 },
+    async () => {
+      const s = await queryPlace('sqlite', folder, 'a int', both('1'))
+      const more = Array.from({ length: 500 }, (_, i) => `(${100 + i}, '${COLD} 00:00:00', ${i})`)
+      await s.place.sql(`INSERT INTO s VALUES ${more.join(', ')}`)
+      await s.archive()
+      const asked = 'SELECT count(*), sum(a), sum(id), min(ts), max(ts) FROM s'
+      const { rows: right, events } = await s.ask(asked)
+      expect(events.find(({ type }) => type === 'query.sources')).not.toHaveProperty('unchecked')
+      const [name = ''] = readdirSync(s.to, { recursive: true, encoding: 'utf8' }).filter((one) =>
+        one.endsWith('.parquet'),
+      )
+      const file = join(s.to, name)
+      const bytes = readFileSync(file)
+      const { atime, mtime } = statSync(file)
+      for (let i = 0; i < 29; i++) {
+        const flipped = Buffer.from(bytes)
+        const at = Math.floor(((bytes.length - 1) * i) / 28)
+        flipped[at] = (flipped[at] ?? 0) ^ (1 << (i % 8))
+        writeFileSync(file, flipped)
+        // The time of modification can be set back; the time of change cannot.
+        utimesSync(file, atime, mtime)
+        const { finished } = await s.ask(asked)
+        expect(finished, `byte ${at}`).toMatchObject({ exitCode: 5, error: { code: 'PARTITION_CHANGED' } })
+      }
+      writeFileSync(file, bytes)
+      expect((await s.ask(asked)).rows).toEqual(right)
+      expect((await s.ask(asked)).rows).toEqual(right)
+    },
+  )
+})
