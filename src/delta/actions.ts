@@ -24,6 +24,9 @@ export type AddAction = {
   readonly baseRowId?: number | null
   readonly defaultRowCommitVersion?: number | null
   readonly clusteringProvider?: string | null
+  /** JSON texts of structs that only checkpoints have, where they were asked for. Null fields are left out. */
+  readonly stats_parsed?: unknown
+  readonly partitionValues_parsed?: unknown
 }
 
 export type RemoveAction = {

@@ -4,26 +4,29 @@ import type { ActionKind } from './actions.ts'
 
 /**
  * Which fields of file actions to bring from Parquet: all; `identity` = path, deletion vector and size; `counts` = those, and of the
- * statistics only `numRecords`. What was not asked for is absent or 0. JSON checkpoints always bring everything.
+ * statistics only `numRecords`; `structs` = all, with what a checkpoint repeats in columns of the table's types. What was not asked for is absent or 0. JSON checkpoints always bring everything.
  */
-export type FileFields = 'all' | 'identity' | 'counts'
+export type FileFields = 'all' | 'identity' | 'counts' | 'structs'
 
 const words = (text: string): readonly string[] => text.split(' ')
 
+type Wanted = { readonly add: readonly string[]; readonly remove: readonly string[] }
+
+const ALL: Wanted = {
+  add: words(
+    'path partitionValues size modificationTime dataChange stats tags deletionVector baseRowId defaultRowCommitVersion ' +
+      'clusteringProvider',
+  ),
+  remove: words(
+    'path deletionTimestamp dataChange extendedFileMetadata partitionValues size stats tags deletionVector baseRowId ' +
+      'defaultRowCommitVersion',
+  ),
+}
+
 /** Fields in the order in which a rendered row has them. */
-const FILE_FIELDS: Readonly<
-  Record<FileFields, { readonly add: readonly string[]; readonly remove: readonly string[] }>
-> = {
-  all: {
-    add: words(
-      'path partitionValues size modificationTime dataChange stats tags deletionVector baseRowId defaultRowCommitVersion ' +
-        'clusteringProvider',
-    ),
-    remove: words(
-      'path deletionTimestamp dataChange extendedFileMetadata partitionValues size stats tags deletionVector baseRowId ' +
-        'defaultRowCommitVersion',
-    ),
-  },
+const FILE_FIELDS: Readonly<Record<FileFields, Wanted>> = {
+  all: ALL,
+  structs: { add: [...ALL.add, 'stats_parsed', 'partitionValues_parsed'], remove: ALL.remove },
   identity: { add: words('path size deletionVector'), remove: words('path deletionVector') },
   counts: { add: words('path size stats.numRecords deletionVector'), remove: words('path deletionVector') },
 }

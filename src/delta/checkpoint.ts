@@ -78,7 +78,7 @@ async function* parquetLines(
   const rows = await parquet()
   const local = await store.localFile(path, signal, { columns: selection.map(({ column }) => column) })
   try {
-    const mode = fields === 'all' ? 'whole' : 'partial'
+    const mode = fields === 'all' || fields === 'structs' ? 'whole' : 'partial'
     yield* actionLines(rows.lines(local.file, selection, signal), path, { signal, mode })
   } finally {
     await local[Symbol.asyncDispose]()

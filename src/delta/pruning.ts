@@ -8,14 +8,14 @@
 import { NEGATED, predicateError, renderColumn } from '../model/predicate.ts'
 import type { ColumnRef, Comparison, Condition, Literal, Predicate } from '../model/predicate.ts'
 import { resolveColumn } from './columns.ts'
-import { parsePartitionValue } from './partition-values.ts'
-import type { PartitionValue } from './partition-values.ts'
+import { parsePartitionValue } from './values/partition-values.ts'
+import type { PartitionValue } from './values/partition-values.ts'
 import { typeText } from './schema.ts'
 import type { LeafColumn, StructType } from './schema.ts'
 import { statsReader } from './stats.ts'
 import type { StatsPieces } from './stats.ts'
-import { checksOf, likeCheck } from './value-checks.ts'
-import type { Check, ColumnChecks } from './value-checks.ts'
+import { checksOf, likeCheck } from './values/checks.ts'
+import type { Check, ColumnChecks } from './values/checks.ts'
 
 /** `partitionValues` of an add, keyed by physical names. */
 export type PartitionValues = Readonly<Record<string, string | null>>

@@ -2,7 +2,7 @@
 import { tableText } from '../model/copy/column-type.ts'
 import { isLedgerTable } from '../stores/ledger-tables.ts'
 import { EVERY_TABLE } from './operations/discover-database/declaration.ts'
-import { openSource, recordsOf, type Opened } from './archiving/each-table.ts'
+import { openSource, recordsOf, type OpenSource } from './archiving/each-table.ts'
 import { openSourceStore } from './copy/open-stores.ts'
 
 /** @property meaning a word or two about it; empty where there is nothing to say */
@@ -37,7 +37,7 @@ export async function knownNames(
 }
 
 async function partitionNames(
-  opened: Opened,
+  opened: OpenSource,
   tables: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly KnownName[]> {
@@ -57,7 +57,9 @@ async function partitionNames(
       }
     }
   }
-  for (const { table, partitions } of archived) {
+  for (const {
+    record: { table, partitions },
+  } of archived) {
     if (tables.length > 0 && !isMeant.has(tableText(table)) && !tables.includes(table.name)) continue
     for (const { label, native, state } of partitions) {
       if (native !== null) found.delete(native.table.name)

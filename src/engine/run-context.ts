@@ -1,9 +1,10 @@
 /** What an operation is given while it runs, and what it says when it ends. */
-import type { EndedRun, HeardSlot } from '../model/distributed.ts'
+import type { EndedRun, HeardSlot, LedgerTotals } from '../model/distributed.ts'
 import type { LeftBehind } from '../model/copy/left-behind.ts'
 import type { Dec, Event, EventType } from '../model/event.ts'
 import type { SluiceError } from '../shared/errors.ts'
 import type { Owner } from '../shared/owner.ts'
+import type { QueueWatch, WatchParts } from './distributed/watch-port.ts'
 import type { Steered } from './live/steered.ts'
 import type { OperationContext } from './operation.ts'
 
@@ -36,6 +37,10 @@ export type Run<E extends EventType = never> = OperationContext<E> & {
   readonly sharedRun?: string
   /** Of a slot that has a stream: asks other workers to copy, or compare, with it. */
   readonly callOthers?: () => void
+  /** Of a slot that copies: given what the ledger has of the shared run. */
+  readonly ledgerTotals?: (totals: LedgerTotals) => void
+  /** Of a worker: watches all runs of its queue for alerts. */
+  readonly watchRuns?: (parts: WatchParts) => Promise<QueueWatch>
   /** Steers the run over its socket from now on, until it is disposed; absent where nobody listens. */
   readonly steerBy?: (steered: Steered) => Disposable
   /** Told of the slots that a worker has: what they say are no events of the worker's own run. */

@@ -15,3 +15,8 @@ export function newRunId(clock: Clock): string {
   last = fresh > last ? fresh : last + THREADS
   return last.toString()
 }
+
+/** The run that an operator has begun and can ask for: of a slot the shared one. @param sharedRun as `ClaimedSlot.sharedRun` */
+export function operatorRun(runId: string, sharedRun: string | undefined): string {
+  return sharedRun?.split('/')[0] ?? runId
+}

@@ -10,12 +10,13 @@ import type { RunControl, RunFinished } from './operation.ts'
 import type { ReadWords } from './schedules/work-port.ts'
 import type { Ending, Run, SlotListener } from './run-context.ts'
 import type { AlertMemory } from '../model/alert-memory.ts'
+import type { LedgerTotals } from '../model/distributed.ts'
 import type { RunAlerts } from './alerts/run-alerts.ts'
 import { alertWishOf } from './alerts/wish.ts'
 import type { LiveRun } from './live/live-run.ts'
 import { isWatched } from './live/watched.ts'
 import { unlessStuck } from './dropped.ts'
-import { newRunId } from './run-id.ts'
+import { newRunId, operatorRun } from './run-id.ts'
 import { declarationOf, endsOf, isPlanOnly, urlsByFlag } from './operations/facts.ts'
 import { OPERATIONS, type Operation } from './operations/list.ts'
 import { told } from './whole-commands/told.ts'
@@ -38,10 +39,14 @@ export type RunOptions = {
   readonly sharedRun?: string
   /** Of a slot that has a stream: asks other workers to copy, or compare, with it. */
   readonly callOthers?: () => void
+  /** Of a slot that copies: given what the ledger has of the shared run. */
+  readonly ledgerTotals?: (totals: LedgerTotals) => void
   /** Does not follow the stream that the operation is about: it copies and compares for whoever does, as long as there is something to do. */
   readonly onCall?: true
   /** Which alerts earlier runs have told; that of this machine when absent. @param say tells in words what is wrong with it */
   readonly alertMemory?: (say: (what: string) => void) => AlertMemory
+  /** Of a slot: whether one that ends so is tried again by itself. */
+  readonly goesOn?: (finished: RunFinished) => boolean
   readonly control?: RunControl
   readonly readCommand?: ReadWords
   /** What to run next, where that is another command than the operation names. */
@@ -75,6 +80,7 @@ export async function runOperation(operation: Operation, options: RunOptions): P
     emit,
     runId,
     owner,
+    watchRuns: async (parts) => new (await import('./distributed/run-watch.ts')).RunWatch(parts),
     workOf: async (scheduled, known) => {
       const { workOf } = await import('./schedules/work.ts')
       return workOf(
@@ -143,7 +149,7 @@ function endedBy(error: SluiceError, ended: RunFinished): RunFinished {
 /** Null where nobody asked for an alert. */
 async function runAlerts(
   operation: Operation,
-  { clock, book, alertMemory, onCall }: RunOptions,
+  { clock, book, alertMemory, onCall, sharedRun, host, goesOn }: RunOptions,
   {
     runId,
     emit,
@@ -162,7 +168,7 @@ async function runAlerts(
   const stop = (reason: SluiceError, now: boolean): void => {
     live?.interrupt[now ? 'requestAbort' : 'requestStop'](reason)
   }
-  return new Alerts(operation, wish, { runId, clock, emit, memory, stop })
+  return new Alerts(operation, wish, { runId: operatorRun(runId, sharedRun), host, goesOn, clock, emit, memory, stop })
 }
 
 /** A dry run within a run: it is nobody's to watch, steer or alert of. */

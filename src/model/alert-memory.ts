@@ -1,10 +1,10 @@
 /** Which alerts stand beyond one run: so a run that comes again, by cron or by a schedule, tells each of them once. */
-import type { AlertCause } from './alert.ts'
+import type { AlertCause, QueueCause } from './alert.ts'
 
 export type AlertKey = {
   /** What is looked at, and how (`alertScope`); it holds no password. */
   readonly scope: string
-  readonly cause: AlertCause
+  readonly cause: AlertCause | QueueCause
   /** The table that it is about; empty where it is about the whole run. */
   readonly table: string
 }

@@ -35,6 +35,8 @@ const RUN_FORMS = {
 export type StreamCause = keyof typeof STREAM_FORMS
 export type RunCause = keyof typeof RUN_FORMS
 export type AlertCause = StreamCause | RunCause
+/** Told of every run with `--alert` that workers share: its conditions do not name it. */
+export type QueueCause = 'worker-lost'
 
 export const CAUSE_FORMS: Readonly<Record<AlertCause, CauseForm>> = { ...STREAM_FORMS, ...RUN_FORMS }
 export const ALERT_CAUSES = Object.keys(CAUSE_FORMS) as readonly AlertCause[]
@@ -57,10 +59,14 @@ export type AlertWish = {
 /** An alert begins (`raised`) or is over (`cleared`). @property value and limit in words; of causes without a limit what happened */
 export type AlertEvent = {
   type: 'alert'
-  cause: AlertCause
+  cause: AlertCause | QueueCause
   state: 'raised' | 'cleared'
   /** That it is about; absent where it is about the whole run. */
   table?: string
   value: string
   limit?: string
+  /** Of a worker: the shared run that it is about. */
+  run?: string
+  /** Of a worker: the machine that it is about. */
+  host?: string
 }

@@ -1,5 +1,6 @@
 /** A run that several machines share: what its rows in the database of a queue say, as plain data. */
 import type { ErrorInfo } from '../shared/errors.ts'
+import type { AlertKey } from './alert-memory.ts'
 import type { TableHold, TableRetry } from './table-wish.ts'
 
 /**
@@ -40,8 +41,20 @@ export type SlotProgress = {
   readonly rate: number
 }
 
-/** @property open of `rows`, those of work that is not ended: where the turn ends there, the next one does it again */
-export type TurnProgress = SlotProgress & { readonly open: bigint }
+/** A chunk that a slot works on. @property stoodMs for how long it has come no further, when that was reported */
+export type StoodChunk = { readonly table: string; readonly chunk: string; readonly stoodMs: number }
+
+/**
+ * @property open of `rows`, those of work that is not ended: where the turn ends there, the next one does it again
+ * @property standing chunks that it works on; at most `MOST_STANDING`
+ */
+export type TurnProgress = SlotProgress & { readonly open: bigint; readonly standing?: readonly StoodChunk[] }
+
+/** Chunks of one slot that its queue knows. */
+export const MOST_STANDING = 64
+
+/** What the ledger of the target has of a shared run: rows and chunks that are closed, each once. @property at when it was read, ms since the epoch by the clock of the ledger's database */
+export type LedgerTotals = { readonly rows: bigint; readonly chunks: number; readonly at: number }
 
 /** How a turn of a slot ended: what is left of it is queued again, after a rest where it failed for a passing cause, or it is over. */
 export type SlotEnd = {
@@ -83,11 +96,12 @@ export type Slot = SlotProgress & {
   readonly beatAt: number | null
   /** Whether its worker was heard of within `LOST_AFTER_MS`. */
   readonly isLost: boolean
+  /** Null until it has ended, and of one that ended while it waited, because another slot did the rest. */
   readonly exitCode: number | null
   readonly error: ErrorInfo | null
 }
 
-/** A run as its row has it, with its slots counted. */
+/** A run as its row has it, with its slots counted. Rows and chunks of a copy are those of the target's ledger; of other commands the sums of what the slots reported last. */
 export type DistributedRun = SlotProgress & {
   readonly runId: string
   readonly kind: string
@@ -131,8 +145,8 @@ export type WorkerRow = {
   readonly queues: readonly string[]
   readonly begunAt: number
   readonly beatAt: number
-  /** `lives`: heard of lately. `draining`: it takes nothing new. `lost`: not heard of. `ended`: it has said so. */
-  readonly state: 'lives' | 'draining' | 'lost' | 'ended'
+  /** `lives`: heard of lately. `draining`: it takes nothing new. `silent`: not heard of for `SILENT_AFTER_MS`. `lost`: for `LOST_AFTER_MS`. `ended`: it reported its end. */
+  readonly state: 'lives' | 'draining' | 'silent' | 'lost' | 'ended'
   readonly slots: readonly { readonly runId: string; readonly no: number; readonly rate: number }[]
 }
 
@@ -145,12 +159,40 @@ export function takesFrom(
   return worker.program === program && (queue === null ? queues.length === 0 : queues.includes(queue))
 }
 
+/** A run with `--alert`, as the workers that watch it see it. Times are ms since the epoch by the clock of the queue's database. */
+export type WatchedRun = {
+  readonly runId: string
+  readonly operation: unknown
+  readonly status: DistributedStatus
+  /** When it was read. */
+  readonly now: number
+  /** Slots that work, and were not heard of for `SILENT_AFTER_MS`. */
+  readonly silent: readonly SilentSlot[]
+  /** Slots that were taken from a worker which was lost, until that is told and over. */
+  readonly lost: readonly (SilentSlot & { readonly at: number; readonly state: SlotState })[]
+  readonly alerts: readonly StandingAlert[]
+}
+
+/** @property beatAt when it was heard of last @property chunks that it worked on then */
+export type SilentSlot = {
+  readonly no: number
+  readonly host: string | null
+  readonly beatAt: number
+  readonly chunks: readonly StoodChunk[]
+}
+
+/** An alert of a run that stands. @property chunks that it is about, and that have not moved since */
+export type StandingAlert = AlertKey & { readonly since: number; readonly chunks: readonly string[] }
+
 /** A worker beats so often. */
 export const BEAT_MS = 2_000
+/** Who was not heard of for so long is called silent, and counts in no rate. */
+export const SILENT_AFTER_MS = 7_000
 /** Who was not heard of for so long is taken for gone: what it had is queued again. As long as a lease of a chunk. */
 export const LOST_AFTER_MS = 30_000
-/** Each worker looks so often for slots that nobody has. */
-export const SWEEP_MS = 10_000
+/** Each worker looks so often for slots that nobody has: what a lost one had is taken within `TAKEN_OVER_MS` of its last beat. */
+export const SWEEP_MS = 2_000
+export const TAKEN_OVER_MS = 35_000
 /** A slot that can go on where it was is given back after so long, so that runs and workers take turns. */
 export const TURN_MS = 5 * 60_000
 /** A run that every worker refuses ends when none that could take it was heard of for so long. */

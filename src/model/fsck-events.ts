@@ -23,7 +23,17 @@ export type FsckFindingEvent = {
 export type FsckCheckedEvent = {
   type: 'fsck.checked'
   table: string
-  check: 'listing' | 'vectors' | 'footers' | 'statistics' | 'rows' | 'checkpoints' | 'sidecars' | 'history'
+  check:
+    | 'actions'
+    | 'listing'
+    | 'vectors'
+    | 'footers'
+    | 'statistics'
+    | 'rows'
+    | 'checkpoints'
+    | 'sidecars'
+    | 'compacted'
+    | 'history'
   looked: Dec
   of: Dec
   findings: Dec

@@ -5,7 +5,7 @@ export type Instant = { readonly micros: bigint; readonly zoned: boolean }
 
 const DATE = /^(\d{4})-(\d{1,2})-(\d{1,2})$/
 const TIMESTAMP =
-  /^(\d{4}-\d{1,2}-\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?)?\s?(Z|UTC|[+-]\d{2}(?::?\d{2})?)?$/i
+  /^(\d{4}-\d{1,2}-\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?)?\s?(Z|UTC|[+-]\d{2}(?::?\d{2}(?::?\d{2})?)?)?$/i
 const DAY_MS = 86_400_000
 
 /** Days since 1970-01-01 (proleptic Gregorian) of `yyyy-MM-dd`, or null when it is no day. */
@@ -20,16 +20,17 @@ export function parseDate(text: string): number | null {
   return date.getTime() / DAY_MS
 }
 
-function zoneMinutes(zone: string): number | null {
+/** Offsets before standard time have seconds: Amsterdam, +00:19:32 until 1937. */
+function zoneSeconds(zone: string): number | null {
   if (zone === '' || /^(?:Z|UTC)$/i.test(zone)) return 0
-  const hours = Number(zone.slice(1, 3))
-  const minutes = Number(zone.slice(3).replace(':', '') || 0)
-  if (hours > 18 || minutes > 59) return null
-  return (zone.startsWith('-') ? -1 : 1) * (hours * 60 + minutes)
+  const digits = zone.slice(1).replaceAll(':', '').padEnd(6, '0')
+  const [hours, minutes, seconds] = [0, 2, 4].map((at) => Number(digits.slice(at, at + 2))) as [number, number, number]
+  if (hours > 18 || minutes > 59 || seconds > 59) return null
+  return (zone.startsWith('-') ? -1 : 1) * (hours * 3600 + minutes * 60 + seconds)
 }
 
 /**
- * `yyyy-MM-dd[ HH:mm[:ss[.SSSSSSSSS]]]`, with a space or a T between, and a zone (`Z`, `UTC`, `+02:00`) or none. Digits below the
+ * `yyyy-MM-dd[ HH:mm[:ss[.SSSSSSSSS]]]`, with a space or a T between, and a zone (`Z`, `UTC`, `+02:00`, `+00:19:32`) or none. Digits below the
  * microsecond are cut. Null when it is none.
  */
 export function parseTimestamp(text: string): Instant | null {
@@ -37,11 +38,10 @@ export function parseTimestamp(text: string): Instant | null {
   if (!match) return null
   const [, dateText = '', hour = '0', minute = '0', second = '0', fraction = '', zone = ''] = match
   const days = parseDate(dateText)
-  const offset = zoneMinutes(zone)
+  const offset = zoneSeconds(zone)
   if (days === null || offset === null) return null
   if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return null
-  const minutes = days * 1440 + Number(hour) * 60 + Number(minute) - offset
-  const micros =
-    BigInt(minutes) * 60_000_000n + BigInt(second) * 1_000_000n + BigInt(fraction.slice(0, 6).padEnd(6, '0'))
+  const seconds = days * 86_400 + Number(hour) * 3600 + Number(minute) * 60 + Number(second) - offset
+  const micros = BigInt(seconds) * 1_000_000n + BigInt(fraction.slice(0, 6).padEnd(6, '0'))
   return { micros, zoned: zone !== '' }
 }

@@ -35,7 +35,7 @@ export type WorkerEvent = {
   host: string
   pid: Dec
   program: string
-  state: 'lives' | 'draining' | 'lost' | 'ended'
+  state: 'lives' | 'draining' | 'silent' | 'lost' | 'ended'
   concurrency: Dec
   queues: readonly string[]
   /** Slots that it works on, each as `RUN/NO`. */

@@ -72,6 +72,8 @@ export type StoreAbilities = {
   readonly keepsSchemas?: true
   /** Decimals without a bound keep the zeros behind their last digit: 6 and 6.000 are spelled as they were written. */
   readonly keepsZeros?: true
+  /** A column may hold values of any type, whatever it is declared as. */
+  readonly looseTypes?: true
   /** Has no decimals of its own: `declare` chooses what they become, and heeds a wish. */
   readonly decimals?: 'declared'
   /**
@@ -95,6 +97,9 @@ export type TableMark = {
  * Facts that tell a database from a copy of it, by names such as `system` and `timeline`. A fact that the server does not tell is absent.
  */
 export type Origin = Readonly<Record<string, string>>
+
+/** @property isReadable whether this login may read its tables, and no policy hides rows */
+export type ArchiveLedgerPlace = { readonly schema: string; readonly isReadable: boolean }
 
 export interface CopyStore extends AsyncDisposable {
   /** The name of its declaration. */
@@ -133,7 +138,15 @@ export interface CopyStore extends AsyncDisposable {
   /** Refuses what `CopyTarget.create` would refuse, and creates nothing; of stores that can tell. @throws SluiceError TABLE_REFUSED */
   refuseUncreatable?(table: TableSpec, signal: AbortSignal): Promise<void>
   objects(): ObjectStore
+  /** In the schema of the URL, or the first of the login. */
   ledger(): Promise<LedgerDatabase>
+  /**
+   * Schemas with ledgers of archives that `ledger` without a schema does not find; of stores whose logins have schemas of their own.
+   * @param table only ledgers whose owner may archive this table, or is trusted by this login; all ledgers where it is null or gone
+   */
+  archiveLedgers?(table: TableName | null, signal: AbortSignal): Promise<readonly ArchiveLedgerPlace[]>
+  /** The same database, opened anew with the ledger of another schema; of stores with `archiveLedgers`. */
+  withSchema?(schema: string): Promise<CopyStore>
   /** Sequences, expressions of generated columns, and whatever no copy brings along; of stores that know of any. */
   beside?(): BesideStore
   /** The tables of the Cassandra Data Migrator in one of its schemas, of stores that can hold them. */

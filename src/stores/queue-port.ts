@@ -6,10 +6,12 @@ import type { AlertKey, AlertMemory } from '../model/alert-memory.ts'
 import type {
   DistributedRun,
   EndedRun,
+  LedgerTotals,
   RunWishes,
   Slot,
   SlotEnd,
   TurnProgress,
+  WatchedRun,
   WorkerRow,
 } from '../model/distributed.ts'
 import type { Event } from '../model/event.ts'
@@ -67,9 +69,15 @@ export type Swept = {
   readonly own: readonly string[]
 }
 
+/** What is noted beside an alert. @property at when it began to stand, ms since the epoch by the clock of the queue @property run that it is of @property chunks that it is about */
+export type AlertNote = { readonly at?: number; readonly run?: string; readonly chunks?: readonly string[] }
+
 /** As `AlertMemory`, by the clock of the queue. @throws SluiceError CONNECTION_LOST … */
 export type AlertBook = {
-  begin(key: AlertKey): ReturnType<AlertMemory['begin']>
+  /** Of one that stands the chunks are added to those that are noted. */
+  begin(key: AlertKey, note?: AlertNote): ReturnType<AlertMemory['begin']>
+  /** Takes chunks that have moved from an alert. @returns whether it stands, and none of its chunks is left */
+  moved(key: AlertKey, chunks: readonly string[]): Promise<boolean>
   end(key: AlertKey): ReturnType<AlertMemory['end']>
 }
 
@@ -129,6 +137,8 @@ export interface QueueWorker {
     ledgerRun: string | null,
     tables?: readonly string[],
   ): Promise<SlotOrders | null>
+  /** Notes what the ledger of the target has of its run, unless a newer reading is noted. */
+  count(slot: ClaimedSlot, totals: LedgerTotals): Promise<void>
   /** Keeps what this turn of it has said, as long as the run is listed. */
   keep(slot: ClaimedSlot, events: readonly Event[]): Promise<void>
   /** Gives a slot back, and ends the run with its last one. */
@@ -138,6 +148,10 @@ export interface QueueWorker {
   /** Gives a slot back that this worker must not work on, and notes why. */
   refuse(slot: ClaimedSlot, error: ErrorInfo): Promise<void>
   sweep(): Promise<Swept>
+  /** Runs with `--alert` that go on, or of which an alert stands. */
+  watch(): Promise<readonly WatchedRun[]>
+  /** Notes that the loss of a slot was told, and is over. @param at of the loss */
+  forgetLoss(key: SlotKey, at: number): Promise<void>
   /**
    * Takes slots until it is stopped, as many at once as the worker's concurrency.
    * @param perform does not throw @param refused ids of runs that it must not be given

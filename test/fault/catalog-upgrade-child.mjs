@@ -11,7 +11,7 @@ export async function work(url, at = '0') {
   database.write = (body, landed) =>
     write(async (transaction) => {
       const script = async (sql) => {
-        if (!/migration_status|catalog_leases/.test(sql)) return transaction.script(sql)
+        if (sql.startsWith('DO ') || !/migration_status|catalog_leases/.test(sql)) return transaction.script(sql)
         for (const statement of sql.split(/(?<=;)\n/).filter((one) => one !== '')) {
           await transaction.script(statement)
           if (++count === Number(at)) process.kill(process.pid, 'SIGKILL')

@@ -2,7 +2,10 @@
  * Workers that are lost: killed, frozen past their leases and thawed, cut off, with a clock that is an hour ahead, and a queue whose database goes away. Each in
  * namespaces of its own where the machine allows, so that no look at process numbers takes the place of a lease. What they did is counted from outside.
  */
+import { existsSync, readFileSync } from 'node:fs'
+import path from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { TAKEN_OVER_MS } from '../../src/model/distributed.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { startProxy } from '../support/servers/proxy.ts'
 import { compared, makeOrders, NAMESPACES, noteRows, WorkerStage } from '../support/worker-stage.ts'
@@ -116,12 +119,67 @@ describe.skipIf(!POSTGRES_OWN)(`workers that are lost, ${named} ${POSTGRES_MISSI
     expect(performance.now() - from).toBeLessThan(60_000)
     await stage.sluice('ctl', run, 'rate', 'off', '--distributed')
     await stage.until('the end', async () => (await stage.run(run)).status !== 'running', 150_000)
-    const { status, rows } = await stage.run(run)
-    expect(status).toBe('ok')
-    // Chunks that the killed ones had open are no rows of theirs.
-    expect(Number(rows)).toBeLessThanOrEqual(ROWS)
+    // By the ledger of the target: what a killed program has told last is no total.
+    expect(await stage.run(run)).toMatchObject({ status: 'ok', rows: BigInt(ROWS), chunks: ROWS / 100 })
+    const { events } = await stage.sluice('runs', '--distributed', '--run', run)
+    expect(events.at(-1)).toMatchObject({ totals: { rows: String(ROWS) } })
     await expectOnce()
     last.signal('SIGTERM')
     expect(await last.ended).toBe(0)
+  })
+
+  test('a killed worker is alerted by the one that lives: its chunk stands, its slot is taken over in time, and each is over when that chunk is done', async () => {
+    const file = path.join(stage.folder, 'told')
+    const line =
+      '$SLUICE_ALERT_CAUSE $SLUICE_ALERT_STATE run=$SLUICE_ALERT_RUN host=$SLUICE_ALERT_HOST table=$SLUICE_ALERT_TABLE: $SLUICE_ALERT_VALUE'
+    const alert = ['--alert', 'stuck>9s,failed', '--alert-command', `echo "$(date +%s%3N) ${line}" >> ${file}`]
+    const run = await stage.distribute(
+      ...COPY,
+      '--checkpoint-size',
+      '1000',
+      '--workers',
+      '1',
+      '--rate',
+      '400',
+      '--slots',
+      '2',
+      ...alert,
+    )
+    const dead = stage.worker({ host: 'dead' })
+    const other = stage.worker({ host: 'other' })
+    await stage.until('both at work', () => [dead, other].every(({ slots }) => slots.includes('begun')))
+    const open = `SELECT count(*)::int AS n FROM sluice_queue.sluice_run_slots WHERE open_chunks <> '[]'`
+    await stage.until(
+      'open chunks',
+      async () => (await stage.ask<{ n: number }>(stage.queue, 'queue', open))[0]?.n === 2,
+    )
+    const from = Date.now()
+    dead.signal('SIGKILL')
+    const told = (): readonly string[] => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [])
+    const one = (what: string): string | undefined => told().find((text) => text.includes(what))
+    const msOf = (text = ''): number => Number(text.split(' ')[0]) - from
+    await stage.until('a chunk that stands', () => one('stuck raised') !== undefined)
+    expect(one('stuck raised')).toMatch(
+      new RegExp(`run=${run} host=dead table=public.orders: chunk \\d+ gets no further for \\d+\\.\\d s`),
+    )
+    expect(msOf(one('stuck raised'))).toBeLessThan(24_000)
+    const spare = stage.worker({ host: 'spare' })
+    await stage.until('the slot is worked on again', () => spare.slots.includes('begun'))
+    expect(Date.now() - from).toBeLessThan(TAKEN_OVER_MS)
+    await stage.until('the loss is over', () => one('worker-lost cleared') !== undefined)
+    expect(one('worker-lost raised')).toMatch(
+      new RegExp(
+        `run=${run} host=dead table=: dead was not heard of for 3\\d\\.\\d s, and slot \\d waits for another worker; it worked on chunk \\d+ of public\\.orders`,
+      ),
+    )
+    await stage.sluice('ctl', run, 'rate', 'off', '--distributed')
+    await stage.until('the end', async () => (await stage.run(run)).status !== 'running', 150_000)
+    await stage.until('nothing stands', () => one('stuck cleared') !== undefined)
+    expect(
+      told()
+        .map((text) => text.split(' ').slice(1, 3).join(' '))
+        .toSorted(),
+    ).toEqual(['stuck cleared', 'stuck raised', 'worker-lost cleared', 'worker-lost raised'])
+    expect(await stage.ask(stage.queue, 'queue', 'SELECT * FROM sluice_queue.sluice_alerts')).toEqual([])
   })
 })

@@ -420,3 +420,96 @@ test('two ledgers that are alike to the byte: the log decides, and the loser tak
   cpSync(archive, join(folder, 'kept'), { recursive: true })
   rmSync(folder, { recursive: true, force: true })
 })
+
+/** The first schema of a login's search_path is where a new ledger is made: another login has another first schema. */
+test(
+  'PostgreSQL: a ledger is found by the table that it names, in whichever schema it lies',
+  { timeout: 240_000 },
+  async ({ skip }) => {
+    const why = await missing('postgresql')
+    if (why !== '') skip(why)
+    const folder = newFolder()
+    const made = await makeBookings(await makePlace('postgresql', folder), 'native', join(folder, 'archive'), 60)
+    const { place } = made
+    const id = new URL(place.url).pathname.slice(1)
+    const login = async (name: string, ...more: readonly string[]): Promise<Place> => {
+      const role = `${id}_${name}`
+      await place.sql(
+        `CREATE ROLE ${role} LOGIN PASSWORD 'pw'`,
+        `CREATE SCHEMA ${name} AUTHORIZATION ${role}`,
+        `ALTER ROLE ${role} SET search_path TO ${name}, public`,
+        `GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${role}`,
+        ...more.map((sql) => sql.replaceAll('ROLE', role)),
+      )
+      const url = new URL(place.url)
+      url.username = role
+      url.password = 'pw'
+      return { ...place, url: url.href }
+    }
+    const owns = [...Array(3).keys()].map((i) => `ALTER TABLE ${TABLE}_${i} OWNER TO ROLE`)
+    const anna = await login(
+      'anna',
+      `ALTER TABLE ${TABLE} OWNER TO ROLE`,
+      ...owns,
+      'GRANT CREATE ON SCHEMA public TO ROLE',
+      `GRANT CREATE ON DATABASE ${id} TO ROLE`,
+    )
+    const commands = of(made, anna)
+    expect(await ended(commands.run)).toBe('ok')
+    expect(await ended(commands.drop)).toBe('ok')
+    const bert = await login('bert')
+    const byBert = of(made, bert)
+    const counted = async (operation: Operation): Promise<string> => {
+      const { finished, events } = await perform(operation)
+      const rows = events.flatMap((event) => (event.type === 'row' ? [event.values.map(String).join(' ')] : []))
+      return finished.error === undefined ? rows.join() : `${finished.error.code}: ${finished.error.message}`
+    }
+    // Of a ledger that this login cannot read it is not known which tables it names.
+    expect(await counted(byBert.query)).toMatch(/^TABLE_REFUSED: the ledger of archives in schema anna cannot be read/)
+    await place.sql(
+      `GRANT USAGE ON SCHEMA anna TO ${id}_bert`,
+      `GRANT SELECT ON ALL TABLES IN SCHEMA anna TO ${id}_bert`,
+    )
+    const all = await counted(commands.query)
+    expect(all).toMatch(/^180 /)
+    expect(await counted(byBert.query)).toBe(all)
+    const list = await perform({ kind: 'archive-list', from: bert.url, tables: [], count: false })
+    expect(list.finished.totals).toMatchObject({ tables: '1', partitions: '2' })
+    expect(await perform(byBert.verify).then(({ finished }) => finished.totals)).toMatchObject({ checked: '2' })
+    // Who may not write there is refused, and makes no ledger of his own.
+    for (const operation of [byBert.run, byBert.restore, byBert.sweep])
+      expect(`${operation.kind} ${await ended(operation)}`).toBe(`${operation.kind} TABLE_REFUSED`)
+    const ledgers = `SELECT relnamespace::regnamespace::text FROM pg_class WHERE relname = 'migration_archives' ORDER BY 1`
+    expect(await place.rows(ledgers)).toEqual([['anna']])
+    // A member of that role goes on with it; for a superuser who is none, what the table runs is code of a stranger.
+    await place.sql(`GRANT ${id}_anna TO ${id}_bert`)
+    expect(await ended({ ...byBert.restore, partitions: ['2020-Q1'] } as Operation)).toBe('ok')
+    expect(await ended(of(made, place).run)).toBe('TABLE_REFUSED')
+    expect(await ended(byBert.run)).toBe('ok')
+    expect(await place.rows(ledgers)).toEqual([['anna']])
+    expect(await counted(byBert.query)).toBe(all)
+    // Another one of the database that names another table is no matter; one that names the same is refused by name.
+    await place.sql(
+      `CREATE SCHEMA carl`,
+      ...['archives', 'archive_partitions', 'archive_ledger', 'archive_heads'].map(
+        (name) => `CREATE TABLE carl.migration_${name} AS TABLE anna.migration_${name}`,
+      ),
+      `UPDATE carl.migration_archives SET table_name = 'other'`,
+    )
+    expect(await counted(of(made, place).query)).toBe(all)
+    await place.sql(`UPDATE carl.migration_archives SET table_name = '${TABLE}'`)
+    expect(await counted(of(made, place).query)).toMatch(
+      /^ARCHIVE_CONFLICT: two ledgers of archives name public.bookings: .*anna.* and .*carl/,
+    )
+    // What a role planted that may not archive the table is not asked.
+    await login(
+      'dora',
+      `ALTER SCHEMA carl OWNER TO ROLE`,
+      ...['archives', 'archive_partitions'].map((name) => `ALTER TABLE carl.migration_${name} OWNER TO ROLE`),
+      'GRANT SELECT ON ALL TABLES IN SCHEMA carl TO PUBLIC',
+      'GRANT USAGE ON SCHEMA carl TO PUBLIC',
+    )
+    expect(await counted(of(made, place).query)).toBe(all)
+    rmSync(folder, { recursive: true, force: true })
+  },
+)

@@ -66,6 +66,25 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     const named = { partitions: ['orders_p0'] }
     expect((await perform(runOf(place, 'orders', { ...named, graceMs: 0 }))).finished).toMatchObject({ exitCode: 0 })
     await place.sql(insert)
+    // A ledger that is made anew knows that it was named, so that it may be dropped.
+    const chosen = 'SELECT partition_name, state, chosen_by FROM migration_archive_partitions'
+    const before = await place.rows(chosen)
+    expect(before).toEqual([['orders_p0', 'DETACHED', 'name']])
+    for (const one of ['s', '_partitions', '_history', '_heads', '_ledger'])
+      await place.sql(`DROP TABLE migration_archive${one}`)
+    const { to } = runOf(place, 'orders') as unknown as { readonly to: string }
+    const adopt = {
+      kind: 'archive-adopt',
+      from: place.url,
+      table: 'orders',
+      confirm: 'orders',
+      accept: [],
+      to: join(to, 'public.orders'),
+      dryRun: false,
+    } as const
+    expect((await perform(adopt)).finished).toMatchObject({ exitCode: 0 })
+    expect(await place.rows(chosen)).toEqual(before)
+    await place.sql('UPDATE migration_archive_partitions SET drop_after_ms = 0')
     const drop = { ...named, drop: true, confirm: 'orders' }
     expect((await perform(runOf(place, 'orders', drop))).finished).toMatchObject({
       exitCode: 0,

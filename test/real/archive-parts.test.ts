@@ -566,3 +566,114 @@ describe('partitions of PostgreSQL', () => {
     await done({ ...verify, deep: true } as Operation)
   })
 })
+
+/** The table as `sluice cutover` leaves it: partitioned by ranges of its time, with all rows that it had, under the same name. */
+async function partitioned(
+  { place }: Bookings,
+  ranges: readonly (readonly [name: string, from: string, to: string])[],
+): Promise<void> {
+  await place.sql(
+    `ALTER TABLE ${TABLE} RENAME TO ${TABLE}_old`,
+    `CREATE TABLE ${TABLE} (LIKE ${TABLE}_old, PRIMARY KEY (id, at)) PARTITION BY RANGE (at)`,
+    ...ranges.map(
+      ([name, from, to]) =>
+        `CREATE TABLE ${TABLE}_${name} PARTITION OF ${TABLE} FOR VALUES FROM ('${from}') TO ('${to}')`,
+    ),
+    `INSERT INTO ${TABLE} SELECT * FROM ${TABLE}_old`,
+  )
+}
+
+describe.skipIf(WITHOUT.get('postgresql') !== '')('a plain table that is partitioned later', () => {
+  const q1 = ['q1', '2020-01-01', '2020-04-01'] as const
+  const q2 = ['q2', '2020-04-01', '2020-07-01'] as const
+  const now = ['now', '2090-01-01', '2091-01-01'] as const
+
+  it(
+    'goes on in the same archive: what left as rows and what leaves as partitions is one table',
+    { timeout: 120_000 },
+    async () => {
+      const made = await bookings('postgresql')
+      const { run, drop, restore, verify } = commandsOf(made)
+      await done(named(run, '2020-Q1'))
+      await done(named(drop, '2020-Q1'))
+      await late(made, 50_001)
+      await partitioned(made, [q1, q2, now])
+      await whole(made)
+      const plan = planned(await done(planOf(run)))
+      expect(plan.map(({ partition, status, note }) => [partition, status, note])).toEqual([
+        ['2020-Q1', 'done', '1 row more in the table than expected, by count'],
+        ['2020-Q1.part2', 'due', 'it holds rows that came when 2020-Q1 was archived already'],
+        ['2020-Q2', 'due', undefined],
+        [`${TABLE}_now`, 'later', undefined],
+      ])
+      // A job says --by as it did before.
+      await done(run)
+      await whole(made)
+      await done(drop)
+      await whole(made)
+      expect(await listed(made.place)).toEqual(['2020-Q1 DROPPED 20', '2020-Q1.part2 DROPPED 1', '2020-Q2 DROPPED 20'])
+      await done({ ...verify, deep: true } as Operation)
+      expect(await made.place.rows(`SELECT count(*) FROM ${TABLE}`)).toEqual([['20']])
+      await done(named(restore, '2020-Q2'))
+      await whole(made)
+      await done(named(restore, '2020-Q1.part2'))
+      await whole(made)
+      await done(named(restore, '2020-Q1'))
+      await whole(made)
+      expect(await made.place.rows(`SELECT count(*) FROM ${TABLE}`)).toEqual([['61']])
+    },
+  )
+
+  it('rows that are on their way out go on as rows, and their partition waits', { timeout: 120_000 }, async () => {
+    const made = await bookings('postgresql')
+    const { run, drop } = commandsOf(made)
+    await done(named(run, '2020-Q1', '2020-Q2'))
+    await partitioned(made, [['jan', '2020-01-01', '2020-02-01'], ['rest', '2020-02-01', '2020-04-01'], q2, now])
+    await whole(made)
+    const plan = planned(await done(planOf(run)))
+    expect(plan.map(({ partition, status, note }) => [partition, status, note])).toEqual([
+      ['2020-Q1', 'done', undefined],
+      ['2020-Q2', 'done', undefined],
+      [`${TABLE}_jan`, 'blocked', '2020-Q1 is on its way: it has to be dropped, or restored, before'],
+      [`${TABLE}_rest`, 'blocked', expect.stringContaining('2020-Q1 is on its way')],
+      [`${TABLE}_now`, 'later', undefined],
+    ])
+    await done(drop)
+    await whole(made)
+    expect(await made.place.rows(`SELECT count(*) FROM ${TABLE}`)).toEqual([['20']])
+    // A ledger that is lost is made anew.
+    const before = await listed(made.place)
+    await made.place.sql(
+      'DROP TABLE migration_archives, migration_archive_partitions, migration_archive_heads, migration_archive_history, migration_archive_ledger',
+    )
+    const adopt = {
+      kind: 'archive-adopt',
+      from: made.place.url,
+      table: TABLE,
+      confirm: TABLE,
+      accept: [],
+      to: made.archive,
+      dryRun: false,
+    } as const
+    await done(adopt)
+    expect(await listed(made.place)).toEqual(before)
+    await whole(made)
+  })
+
+  it('by another column: rows leave by time as before', { timeout: 120_000 }, async () => {
+    const made = await bookings('postgresql')
+    const { run, drop } = commandsOf(made)
+    await done(named(run, '2020-Q1'))
+    await made.place.sql(
+      `ALTER TABLE ${TABLE} RENAME TO ${TABLE}_old`,
+      `CREATE TABLE ${TABLE} (LIKE ${TABLE}_old, PRIMARY KEY (id)) PARTITION BY RANGE (id)`,
+      `CREATE TABLE ${TABLE}_all PARTITION OF ${TABLE} FOR VALUES FROM (0) TO (1000000)`,
+      `INSERT INTO ${TABLE} SELECT * FROM ${TABLE}_old`,
+    )
+    await done(run)
+    await done(drop)
+    await whole(made)
+    expect(await listed(made.place)).toEqual(['2020-Q1 DROPPED 20', '2020-Q2 DROPPED 20'])
+    expect(await made.place.rows(`SELECT count(*) FROM ${TABLE}`)).toEqual([['20']])
+  })
+})

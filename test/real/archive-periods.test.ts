@@ -175,3 +175,43 @@ describe.each(['sqlite', 'postgresql'] as const)('%s: a late row beside a delete
     expect(deep.finished.notChecked).toBeUndefined()
   })
 })
+
+test('SQLite: plan --exact names columns that hold values of another type', async () => {
+  const place = await makePlace('sqlite', folder.path)
+  const made = await makeBookings(place, 'plain', join(folder.path, 'exact'), 20)
+  await place.sql(
+    `UPDATE ${TABLE} SET amount = x'00' WHERE id IN (3, 4)`,
+    `UPDATE ${TABLE} SET note = x'ff' WHERE id = 5`,
+  )
+  const { events } = await perform({ ...commandsOf(made).run, dryRun: true, exact: true } as Operation)
+  const warned = events.flatMap((event) => (event.type === 'log' && event.level === 'warn' ? [event.message] : []))
+  expect(warned).toEqual([
+    expect.stringContaining('a run would be refused: 2020-Q1 has 2 values in amount that are none of its type (TEXT)'),
+    expect.stringContaining('2020-Q1 has 1 value in note that is none of its type (TEXT)'),
+  ])
+})
+
+test('SQLite: a table of a pattern that is refused is named, and the others go on', async () => {
+  const place = await makePlace('sqlite', folder.path)
+  const made = await makeBookings(place, 'plain', join(folder.path, 'pattern'), 20)
+  await place.sql(
+    'CREATE TABLE bookings_a (id INTEGER, at DATETIME)',
+    "INSERT INTO bookings_a VALUES (1, '2020-02-02 00:00:00')",
+  )
+  const { run } = commandsOf(made)
+  const several = { ...run, tables: ['bookings*'] } as Operation & { kind: 'archive' }
+  for (const dryRun of [true, false]) {
+    const { finished, events } = await perform({ ...several, dryRun })
+    expect(finished).toMatchObject({ exitCode: 6, error: { code: 'UNSUPPORTED_KEY', where: 'bookings_a' } })
+    const named = events.flatMap((event) =>
+      event.type === 'log' && event.level === 'error' ? [[event.table, event.message]] : [],
+    )
+    expect(named).toEqual([
+      ['bookings_a', expect.stringContaining('it is left out: rows of bookings_a cannot be told apart')],
+    ])
+    if (!dryRun) expect(finished.totals).toMatchObject({ detached: '2', failed: '0' })
+  }
+  expect((await perform({ ...several, tables: ['bookings_a'] })).finished.error).toMatchObject({
+    code: 'UNSUPPORTED_KEY',
+  })
+})

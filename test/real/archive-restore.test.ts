@@ -1,5 +1,5 @@
 /** What a restore says of rows, it has looked at: rows that went, changed or came meanwhile are told apart by key, and nothing of them is lost. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -50,6 +50,10 @@ describe.each(PLACES)('%s, %s', (system, form) => {
       ...commands,
       place,
       restore,
+      files: () =>
+        readdirSync(bookings.archive, { recursive: true, encoding: 'utf8' })
+          .filter((name) => name.includes(`${LABEL}/part`))
+          .map((name) => join(bookings.archive, name)),
       verify: { ...commands.verify, deep: true } as Operation,
       detached,
       state: async () =>
@@ -73,6 +77,48 @@ describe.each(PLACES)('%s, %s', (system, form) => {
     expect(again.finished).toMatchObject({ exitCode: 0, totals: { restored: '0' } })
     expect(said(again)).toContain('it was restored before: nothing was left to do, and nothing was compared')
     expect(rowsTold(again)).toEqual([])
+  })
+
+  test.skipIf(why !== '').each(['changed', 'missing'])(
+    `dropped, a %s file is named before anything comes back${why}`,
+    async (how) => {
+      const { place, restore, files, inTable, state, counted } = await archived('dropped')
+      const [file = ''] = files()
+      const bytes = readFileSync(file)
+      if (how === 'changed') writeFileSync(file, Buffer.from(bytes).fill(0xff, 40, 60))
+      else rmSync(file)
+      const name = file.slice(file.indexOf('sluice_partition='))
+      for (const one of [{ ...restore, dryRun: true }, restore, { ...restore, into: 'elsewhere' }]) {
+        const { finished } = await perform(one)
+        expect(finished.error).toMatchObject({ code: 'ARCHIVE_CONFLICT', message: expect.stringContaining(name) })
+        expect(finished.error?.message).toContain(how === 'changed' ? 'other bytes' : 'not there')
+        expect(finished.error?.hint).toContain('from a copy of the archive')
+      }
+      expect([await inTable(), await state()]).toEqual(['0', 'DROPPED'])
+      await expect(place.rows('SELECT count(*) FROM elsewhere')).rejects.toThrow(/elsewhere/)
+      writeFileSync(file, bytes)
+      expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
+      expect(await counted()).toMatch(/^900 /)
+    },
+  )
+
+  test.skipIf(why !== '')(`detached, the advice for a damaged file ends with a whole archive${why}`, async () => {
+    const { restore, run, drop, verify, files, state, counted } = await archived('detached')
+    const [file = ''] = files()
+    writeFileSync(file, readFileSync(file).fill(0xff, 40, 60))
+    const { finished } = await perform({ ...drop, partitions: [LABEL] } as Operation)
+    expect(finished.error).toMatchObject({ code: 'ARCHIVE_CONFLICT', message: expect.stringContaining('other bytes') })
+    expect(finished.error?.message).toContain(file.slice(file.indexOf('sluice_partition=')))
+    expect(finished.error?.hint).toMatch(
+      /sluice restore --table \S+ --partition 2020-Q1 .*sluice archive run --table \S+ --partition 2020-Q1/,
+    )
+    expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
+    const again = { ...run, partitions: [LABEL] } as Operation
+    expect((await perform(again)).finished).toMatchObject({ exitCode: 0 })
+    expect((await perform(drop)).finished).toMatchObject({ exitCode: 0 })
+    expect(await state()).toBe('DROPPED')
+    expect((await perform(verify)).finished).toMatchObject({ exitCode: 0 })
+    expect(await counted()).toMatch(/^900 /)
   })
 
   test.skipIf(why !== '')(`detached rows that are missing come back, late ones stay${why}`, async () => {

@@ -1,11 +1,14 @@
 /** The commands themselves, one after the other over one lake, with the same figures and words on every database. */
-import { existsSync } from 'node:fs'
+import { cpSync, existsSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commitName } from '../../src/delta/log-path.ts'
 import { makeRoom, ON_SERVER, shareOf } from '../support/backend.ts'
 import { appendCommits, historyOf, openStage, syncOf, validateOf, type Stage } from './commands-stage.ts'
+import { add, METADATA, PROTOCOL, remove, writeLog } from '../support/catalog-kit.ts'
+import { checkpointOf, dropCommits, writeCheckpoint } from '../support/cleaned-log.ts'
 import { batchOf, importOf } from './operation-kit.ts'
+import type { RollbackOperation } from '../../src/engine/operations/rollback/declaration.ts'
 import type { Operation } from '../../src/engine/operations/list.ts'
 
 let stage: Stage
@@ -155,17 +158,17 @@ describe('the commands, one after the other', { timeout: 300_000 }, () => {
   test('verify-rollback, rollback, and the import after it', async () => {
     const table = { ...read('sales/orders'), checkFiles: 'all' } as const
     expect(await lines({ kind: 'verify-rollback', ...table })).toMatchInlineSnapshot(
-      `"END ok 0 catalog_leases=1 checks=5 delta_actions=14 delta_commits=41 delta_files=37 delta_metadata=2 delta_partitions=12 delta_protocols=1 delta_tables=1 delta_txns=4 migration_status=2 problems=0"`,
+      `"END ok 0 catalog_leases=1 checks=6 delta_actions=14 delta_commits=41 delta_files=37 delta_metadata=2 delta_partitions=12 delta_protocols=1 delta_tables=1 delta_txns=4 migration_status=2 problems=0"`,
     )
     const unasked = await say({ kind: 'rollback', ...table, dryRun: false })
     expect(unasked.finished.error?.code).toBe('MISSING_CONFIRM')
     const id = unasked.finished.error?.hint?.match(/--confirm=(\S+)/)?.[1] ?? ''
     const before = await sorted(stage.files('sales/orders'))
     expect(await lines({ kind: 'rollback', ...table, dryRun: true })).toMatchInlineSnapshot(
-      `"END ok 0 catalog_leases=1 checks=5 delta_actions=14 delta_commits=41 delta_files=37 delta_metadata=2 delta_partitions=12 delta_protocols=1 delta_tables=1 delta_txns=4 migration_status=2 problems=0"`,
+      `"END ok 0 catalog_leases=1 checks=6 delta_actions=14 delta_commits=41 delta_files=37 delta_metadata=2 delta_partitions=12 delta_protocols=1 delta_tables=1 delta_txns=4 migration_status=2 problems=0"`,
     )
     expect(await lines({ kind: 'rollback', ...table, dryRun: false, confirm: id })).toMatchInlineSnapshot(
-      `"END ok 0 catalog_leases=1 checks=5 delta_actions=14 delta_commits=41 delta_files=37 delta_metadata=2 delta_partitions=12 delta_protocols=1 delta_tables=1 delta_txns=4 migration_status=2 problems=0"`,
+      `"END ok 0 catalog_leases=1 checks=6 delta_actions=14 delta_commits=41 delta_files=37 delta_metadata=2 delta_partitions=12 delta_protocols=1 delta_tables=1 delta_txns=4 migration_status=2 problems=0"`,
     )
     expect(existsSync(join(at('sales/orders'), '_delta_log', commitName(40)))).toBe(true)
     const gone = await say({ kind: 'files', table: id, catalog, asOf: {} })
@@ -213,5 +216,145 @@ describe('the commands, one after the other', { timeout: 300_000 }, () => {
     const past = (text: string): string => text.replaceAll(' checkpoint', '')
     expect(past(await lines(historyOf(to, 4, other)))).toBe(past(await lines(historyOf(at(table), 4, catalog))))
     expect((await say(validateOf(to, other))).finished).toMatchObject({ exitCode: 0, totals: { differences: '0' } })
+  })
+})
+
+describe('a table that its log does not give any more', { timeout: 120_000 }, () => {
+  const commits = [[PROTOCOL, METADATA, add('a')], [add('b')], [add('c'), remove('a')], [add('d')]]
+  let url: string
+  const place = (name: string): string => join(stage.folder, 'lost', name)
+  const rollbackOf = (table: string, more: Partial<RollbackOperation> = {}): RollbackOperation => ({
+    kind: 'rollback',
+    table,
+    catalog: url,
+    checkFiles: 'none',
+    dryRun: false,
+    ...more,
+  })
+  const imported = async (name: string): Promise<string> => {
+    writeLog(place(name), commits)
+    expect((await say({ ...importOf(place(name), url), tableId: name } as Operation)).finished.exitCode).toBe(0)
+    return place(name)
+  }
+  const synced = async (name: string) => (await say({ ...syncOf(url), tables: [name] } as Operation)).finished
+  const forgotten = async (name: string): Promise<string> => {
+    const { lines: told, finished } = await say(rollbackOf(name, { confirm: name, forget: true }))
+    expect(finished).toMatchObject({ status: 'ok', exitCode: 0 })
+    return told.join('\n')
+  }
+
+  beforeAll(async () => {
+    url = await makeRoom(join(stage.folder, 'lost.db'))
+  })
+
+  test('is let go of by name, and imported again from a log that was set back', async () => {
+    const table = await imported('back')
+    dropCommits(table, 2, 3)
+    const refused = (await synced('back')).error
+    expect(refused).toMatchObject({
+      code: 'LOG_REWRITTEN',
+      hint: expect.stringContaining('sluice rollback back --forget --confirm=back') as string,
+    })
+    const unsafe = (await say(rollbackOf('back', { confirm: 'back' }))).finished.error
+    expect(unsafe).toMatchObject({
+      code: 'NOT_SAFE',
+      hint: expect.stringContaining('sluice rollback back --forget --confirm=back') as string,
+    })
+    expect((await say(rollbackOf('back', { forget: true }))).finished.error?.code).toBe('MISSING_CONFIRM')
+    expect(await lines(rollbackOf('back', { forget: true, dryRun: true }))).toMatchInlineSnapshot(`
+      "warn lost with back: versions 2 to 3 are in the catalog alone; the log cannot be read: version 3 does not exist; the newest is 1
+      END ok 0 catalog_leases=1 checks=4 delta_actions=3 delta_commits=4 delta_files=4 delta_metadata=1 delta_partitions=1 delta_protocols=1 delta_tables=1 migration_status=1 problems=2"
+    `)
+    expect(await forgotten('back')).toMatchInlineSnapshot(`
+      "warn lost with back: versions 2 to 3 are in the catalog alone; the log cannot be read: version 3 does not exist; the newest is 1
+      END ok 0 catalog_leases=1 checks=4 delta_actions=3 delta_commits=4 delta_files=4 delta_metadata=1 delta_partitions=1 delta_protocols=1 delta_tables=1 migration_status=1 problems=2"
+    `)
+    expect((await say({ ...importOf(table, url), tableId: 'back' } as Operation)).finished).toMatchObject({
+      exitCode: 0,
+      totals: { files: '2' },
+    })
+  })
+
+  test('does not keep sync --all from ending well once its folder is gone', async () => {
+    const table = await imported('gone')
+    rmSync(table, { recursive: true })
+    const { lines: told, events } = await say(syncOf(url))
+    expect(told.at(-1)).toContain('TABLES_FAILED')
+    const error = events.find((event) => event.type === 'table.finished' && event.table === 'gone')
+    expect(error).toMatchObject({
+      status: 'failed',
+      error: {
+        code: 'NO_LOG',
+        hint: expect.stringMatching(
+          /sluice import PATH --table-id gone --moved.*sluice rollback gone --forget --confirm=gone/,
+        ) as string,
+      },
+    })
+    expect(await forgotten('gone')).toMatchInlineSnapshot(`
+      "warn lost with gone: the log cannot be read: No checkpoint or JSON files found; versions 0 to 3 are in the catalog alone
+      END ok 0 catalog_leases=1 checks=3 delta_actions=3 delta_commits=4 delta_files=4 delta_metadata=1 delta_partitions=1 delta_protocols=1 delta_tables=1 migration_status=1 problems=2"
+    `)
+    expect((await say(syncOf(url))).finished.exitCode).toBe(0)
+  })
+
+  test('is followed to where its folder was renamed to, and to no other table', async () => {
+    const table = await imported('first')
+    const other = await imported('other')
+    writeLog(other, [[add('o')]], 4)
+    const [copy, moved] = [place('copy'), place('moved')]
+    cpSync(table, copy, { recursive: true, preserveTimestamps: true })
+    const follow = async (to: string) =>
+      (await say({ ...importOf(to, url), tableId: 'first', moved: true } as Operation)).finished
+    const before = await sorted({ kind: 'files', table: 'first', catalog: url, asOf: { version: 1 } })
+    // As long as the old place has a log, the other one is a copy.
+    expect((await follow(copy)).error).toMatchObject({ code: 'TABLE_ID_TAKEN' })
+    renameSync(table, moved)
+    writeLog(moved, [[add('e')]], 4)
+    rmSync(copy, { recursive: true })
+    expect((await follow(other)).error).toMatchObject({ code: 'TABLE_ID_TAKEN' })
+    writeLog(copy, [[...(commits[0] ?? []), add('z')], ...commits.slice(1, 3), [add('y')]])
+    expect((await follow(copy)).error).toMatchObject({ code: 'LOG_REWRITTEN' })
+    expect((await say({ ...importOf(moved, url), tableId: 'first' } as Operation)).finished.error).toMatchObject({
+      code: 'TABLE_ID_TAKEN',
+      hint: expect.stringContaining('--moved') as string,
+    })
+    const plan = await lines({ ...importOf(moved, url), tableId: 'first', moved: true, dryRun: true } as Operation)
+    expect(plan).toContain('plan 1 tables | …/lost/moved import v4')
+    expect(await follow(moved)).toMatchObject({ exitCode: 0, totals: { actions: '1' } })
+    expect(await sorted({ kind: 'files', table: 'first', catalog: url, asOf: { version: 1 } })).toBe(before)
+    expect(await synced('first')).toMatchObject({ exitCode: 0, totals: { current: '1' } })
+    expect((await say(validateOf(moved, url))).finished).toMatchObject({ exitCode: 0, totals: { differences: '0' } })
+  })
+
+  test('is not rolled back in silence where only the catalog has its first versions', async () => {
+    const table = await imported('cleaned')
+    writeCheckpoint(table, 2, checkpointOf(commits, 2))
+    dropCommits(table, 0, 2)
+    const unsafe = (await say({ kind: 'verify-rollback', table, catalog: url, checkFiles: 'none' })).finished.error
+    expect(unsafe).toMatchObject({
+      code: 'NOT_SAFE',
+      message: expect.stringContaining('versions 0 to 1 ') as string,
+      hint: expect.stringContaining('sluice rollback cleaned --forget --confirm=cleaned') as string,
+    })
+    expect((await say(rollbackOf('cleaned', { confirm: 'cleaned' }))).finished.error?.code).toBe('NOT_SAFE')
+    expect(await forgotten('cleaned')).toMatchInlineSnapshot(`
+      "warn lost with cleaned: versions 0 to 1 are in the catalog alone
+      END ok 0 catalog_leases=1 checks=5 delta_actions=3 delta_commits=4 delta_files=4 delta_metadata=1 delta_partitions=1 delta_protocols=1 delta_tables=1 migration_status=1 problems=1"
+    `)
+  })
+
+  test('of an unfinished import is not said to be written out by export-log', async () => {
+    const table = join(stage.folder, 'lost', 'half')
+    cpSync(at('big/m'), table, { recursive: true })
+    const cut = { ...importOf(table, url), tableId: 'half', batchSize: 300 } as Operation
+    expect((await say(cut, ({ type }) => type === 'chunk.progress')).finished.status).toBe('stopped')
+    rmSync(table, { recursive: true })
+    const unsafe = (await say(rollbackOf('half', { confirm: 'half' }))).finished.error
+    expect(unsafe).toMatchObject({
+      code: 'NOT_SAFE',
+      hint: expect.stringContaining('sluice rollback half --forget --confirm=half') as string,
+    })
+    expect(unsafe?.hint).not.toContain('export-log')
+    await forgotten('half')
   })
 })

@@ -1,28 +1,45 @@
-/** Small tables that readers have judged wrongly: `../shared/cases/lake`, each with what its conditions have to leave at least. */
+/**
+ * Small tables that readers have judged wrongly: `../shared/cases/lake`. Each folder has a `check.json` with what fsck and validate have to say of its
+ * table, and what conditions have to leave; a new folder is run as soon as it is there.
+ */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Event } from '../../src/model/event.ts'
 import { BIN, cleanEnv } from '../e2e/support/program.ts'
+import { fsckOf, importOf, perform, validateOf, type Performed } from './operation-kit.ts'
 
 const CASES = path.join(process.env['SLUICE_SHARED'] ?? path.resolve('../shared'), 'cases/lake')
 
-type Run = { readonly do: readonly string[]; readonly files?: readonly string[] }
+type Run = {
+  /** `judge`: fsck --deep and validate; else the words of a command, `T` for the table. */
+  readonly do: 'judge' | readonly string[]
+  /** Of a judge: null is satisfied with a note. */
+  readonly exit?: number | null
+  readonly says?: readonly string[]
+  /** What a condition has to leave at least. */
+  readonly files?: readonly string[]
+}
 type Case = { readonly name: string; readonly runs: readonly Run[] }
 
-/** Cases with conditions; what fsck and validate have to say of the others is not asked here. */
 const cases: readonly Case[] = (existsSync(CASES) ? readdirSync(CASES, { withFileTypes: true }) : [])
   .filter((one) => one.isDirectory())
   .map(({ name }) => ({
     name,
-    runs: (JSON.parse(readFileSync(path.join(CASES, name, 'check.json'), 'utf8')) as { runs: Run[] }).runs.filter(
-      ({ files }) => files !== undefined,
-    ),
+    runs: (JSON.parse(readFileSync(path.join(CASES, name, 'check.json'), 'utf8')) as { runs: Run[] }).runs,
   }))
-  .filter(({ runs }) => runs.length > 0)
 
-describe.skipIf(cases.length === 0)('conditions on', { timeout: 60_000 }, () => {
+/** What an event says of a table, without the table's own name. */
+function saidOf(events: readonly Event[]): string {
+  return events
+    .filter(({ type }) => ['fsck.finding', 'verify.mismatch', 'log'].includes(type))
+    .map((event) => JSON.stringify({ ...event, table: undefined }).replaceAll(/[\w/.-]+\/table\b/g, 'T'))
+    .join('\n')
+}
+
+describe.skipIf(cases.length === 0)('the case', { timeout: 60_000 }, () => {
   let folder = ''
   beforeAll(() => {
     folder = mkdtempSync(path.join(tmpdir(), 'sluice-cases-'))
@@ -45,16 +62,40 @@ describe.skipIf(cases.length === 0)('conditions on', { timeout: 60_000 }, () => 
       .filter((line) => line.includes('"type":"file"'))
       .map((line) => (JSON.parse(line) as { path: string }).path)
 
-  test.each(cases)('$name leave the files in which rows are, of the log and of the catalog', ({ name, runs }) => {
+  async function judge(table: string, catalog: string, { exit, says = [] }: Run): Promise<void> {
+    const ran: readonly Performed[] = [
+      await perform(validateOf(table, catalog)),
+      await perform(fsckOf(table, { deep: true })),
+    ]
+    const said = ran.map(({ events }) => saidOf(events)).join('\n')
+    const codes = ran.map(({ finished }) => (finished.error?.code ?? 'OK').replace('DIFFERENCES', 'wrong'))
+    if (exit === 1) expect(codes, said).toContain('wrong')
+    if (exit === 0) expect(codes, said).toEqual(['OK', 'OK'])
+    for (const word of says) expect(said).toContain(word)
+  }
+
+  test.each(cases)('$name is judged as its check.json says', async ({ name, runs }) => {
     const table = path.join(CASES, name, 'table')
     const catalog = `sqlite:///${folder}/${name}.db`
-    expect(sluice('import', table, '--database-url', catalog).code).toBe(0)
-    for (const { do: words, files = [] } of runs) {
-      const args = words.map((word) => (word === 'T' ? table : word))
-      for (const more of [[], ['--database-url', catalog]]) {
-        const ran = sluice(...args, ...more)
-        expect(ran.code, ran.said).toBe(0)
-        expect([args, ...more, ...pathsOf(ran.said)]).toEqual(expect.arrayContaining([...files]))
+    expect((await perform(importOf(table, catalog))).finished.status).toBe('ok')
+    for (const run of runs) {
+      if (run.do === 'judge') {
+        await judge(table, catalog, run)
+        continue
+      }
+      const args = run.do.map((word) => (word === 'T' ? table : word))
+      // A condition is asked of the catalog and of the log, a comparison of both at once.
+      const sides =
+        run.do[0] === 'files'
+          ? [[], ['--database-url', catalog]]
+          : run.do[0] === 'fsck'
+            ? [[]]
+            : [['--database-url', catalog]]
+      for (const more of sides) {
+        const { code, said } = sluice(...args, ...more)
+        expect(code, said).toBe(run.exit ?? 0)
+        for (const word of run.says ?? []) expect(said).toContain(word)
+        if (run.files !== undefined) expect(pathsOf(said)).toEqual(expect.arrayContaining([...run.files]))
       }
     }
   })

@@ -58,6 +58,10 @@ export function fsckOf(table: string, more: Partial<FsckOperation> = {}): Operat
   return { kind: 'fsck', table, asOf: {}, deep: false, seed: '0', outside: false, ...more }
 }
 
+export function validateOf(table: string, catalog: string): Operation {
+  return { kind: 'validate', table, catalog, verbose: false, samples: 4 }
+}
+
 export function batchOf(path: string, catalog: string): Operation {
   return {
     kind: 'batch-import',

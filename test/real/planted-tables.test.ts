@@ -16,6 +16,7 @@ import {
 
 const SHARED = process.env['SLUICE_SHARED'] ?? path.resolve('../shared')
 const PLANTED = path.join(SHARED, 'cases/security/planted-ledger.sql')
+const OPERATOR = path.join(SHARED, 'cases/security/planted-operator.sql')
 const LAKE = path.resolve('fixtures/lake')
 
 describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { timeout: 120_000 }, () => {
@@ -118,6 +119,70 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     expect(await calls('planted_trigger')).toEqual([])
     expect(ran.said).toContain('a trigger whose function belongs to another role')
     expect(ran.code).not.toBe(0)
+  })
+
+  /** Operators and functions with names of the server's own, for all pairs of these types; each that is run counts itself. */
+  const PLANTS = `CREATE TABLE public.calls (who text, what text); GRANT INSERT ON public.calls TO PUBLIC;
+    DO $do$ DECLARE a text; b text; o text; f text; made text; n int := 0;
+      types CONSTANT text[] := ARRAY['name', 'text', 'varchar', 'oid', 'int2', 'int4', 'int8', 'bool', '"char"', 'regclass'];
+      operators CONSTANT text[] := ARRAY['=', '<>', '<', '>', '<=', '>=', '||', '~', '!~', '~~'];
+      -- Read before anything stands in the way of these statements themselves.
+      functions CONSTANT text[] := ARRAY(SELECT DISTINCT p.proname FROM pg_proc p WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.pronargs = 1 AND p.prokind = 'f');
+    BEGIN
+      FOREACH a IN ARRAY types LOOP
+        FOREACH f IN ARRAY functions LOOP
+          EXECUTE format($q$CREATE OR REPLACE FUNCTION public.%I(%s) RETURNS text LANGUAGE plpgsql AS $b$ BEGIN INSERT INTO public.calls VALUES (current_user::text, 'function'); RETURN NULL; END $b$$q$, f, a);
+        END LOOP;
+        FOREACH b IN ARRAY types LOOP
+          FOREACH o IN ARRAY operators LOOP
+            n := n OPERATOR(pg_catalog.+) 1;
+            made := format('planted_%s', n);
+            EXECUTE format($q$CREATE FUNCTION public.%I(%s, %s) RETURNS text LANGUAGE plpgsql AS $b$ BEGIN INSERT INTO public.calls VALUES (current_user::text, 'operator'); RETURN NULL; END $b$$q$, made, a, b);
+            EXECUTE format('CREATE OPERATOR public.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = public.%I)', o, a, b, made);
+          END LOOP;
+        END LOOP;
+      END LOOP;
+    END $do$`
+
+  test('operators and functions with names of the server: no command runs one', async () => {
+    const url = await planted('planted_operators', PLANTS)
+    const other = await planted('planted_operator', readFileSync(OPERATOR, 'utf8'))
+    const commands = [
+      ['discover', url],
+      ['doctor', '--database-url', url],
+      ['copy', '--from', source, '--to', url, '--table', 't'],
+      ['copy', '--from', url, '--to', source, '--table', 'public.calls'],
+      ['diff', '--from', url, '--to', source, '--table', 'public.calls'],
+      ['copy', '--follow', '--from', url, '--to', source, '--table', 'public.calls'],
+      ['partition', 'list', '--from', url, '--table', 'public.*'],
+      ['archive', 'list', '--from', url],
+      ['import', path.join(LAKE, 'crm/customers'), '--database-url', url],
+      ['sql', 'SELECT 1', '--database-url', url],
+      ['grants', '--database-url', url, '--role', 'reader', '--to', 'planter'],
+      ['worker', '--connect', url, '--idle', '1s'],
+    ]
+    const answers = await Promise.all(
+      commands.map(async (words) => {
+        const { code, said } = sluice(...words)
+        return [words[0], code === 0, said.includes('has put') ? 'named' : said, await calls('planted_operators')]
+      }),
+    )
+    expect(answers).toEqual(commands.map(([name]) => [name, false, 'named', []]))
+    expect(sluice('archive', 'list', '--from', other).said).toMatch(/DROP (?:OPERATOR|ROUTINE) public\./)
+    expect(await calls('planted_operator')).toEqual([])
+  })
+
+  test('a function of the catalog runs nothing of a role that may call it and create beside it', async () => {
+    const url = await planted('planted_beside', COUNTED)
+    expect(sluice('import', path.join(LAKE, 'crm/customers'), '--database-url', url).code).toBe(0)
+    await ask('planted_beside', 'GRANT EXECUTE ON FUNCTION public.catalog_analyze() TO planter')
+    await ask(
+      'planted_beside',
+      `CREATE FUNCTION public.found(name, name) RETURNS boolean LANGUAGE plpgsql AS $f$ BEGIN INSERT INTO public.calls VALUES (current_user::text, 'operator'); RETURN true; END $f$;
+       CREATE OPERATOR public.~ (LEFTARG = name, RIGHTARG = name, FUNCTION = public.found); SELECT public.catalog_analyze()`,
+      'planter',
+    )
+    expect(await calls('planted_beside')).toEqual([])
   })
 
   test('schemas of a queue', async () => {

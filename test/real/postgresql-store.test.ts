@@ -432,7 +432,7 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
       await server.createDatabase('latin', "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
       await expect(openPostgres(server.url('latin'), 'read')).rejects.toMatchObject({
         code: 'CONNECT_FAILED',
-        reason: 'database encoding is LATIN1; a catalog needs UTF8',
+        reason: 'database encoding is LATIN1, and only UTF8 is read or written',
       })
     })
 

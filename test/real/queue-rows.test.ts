@@ -58,11 +58,35 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     await worker.release(second, { left: 'none', exitCode: 0 })
     expect(await rows()).toEqual([100n, 100n])
   })
+
+  test('of a run are those of the ledger, by its newest reading, and a slot that did nothing at the end has no exit code', async () => {
+    await using queue = await openQueue(server.url('queue'), 'work')
+    await queue.submit({ ...RUN, runId: '8', slots: [{ about: '' }, { about: '' }] })
+    const worker = queue.worker(ABOUT)
+    const dead = await worker.claim({ runId: '8', no: 1 })
+    if (dead === null) throw new Error('the slot is not free')
+    await worker.progress(dead, { rows: 52n, open: 0n, chunks: 1, rate: 1 }, null)
+    await worker.release(dead, { left: 'rest', exitCode: 4 })
+    const last = await worker.claim({ runId: '8', no: 2 })
+    if (last === null) throw new Error('the slot is not free')
+    await worker.progress(last, { rows: 100n, open: 0n, chunks: 2, rate: 1 }, null)
+    await worker.count(last, { rows: 100n, chunks: 2, at: 20 })
+    // Read before, and noted later; and by a worker that has the slot no longer.
+    await worker.count(last, { rows: 50n, chunks: 1, at: 10 })
+    await worker.count(dead, { rows: 7n, chunks: 7, at: 30 })
+    await worker.release(last, { left: 'none', exitCode: 0 })
+    expect(await queue.runs(1, '8')).toMatchObject([{ status: 'ok', exitCode: 0, rows: 100n, chunks: 2 }])
+    expect(await queue.slots('8')).toMatchObject([
+      { state: 'ended', exitCode: null, rows: 52n },
+      { state: 'ended', exitCode: 0, rows: 100n },
+    ])
+  })
   test('are told, and the run is steered, where the queue is of a program before', async () => {
     const client = new pg.Client(server.url('queue'))
     client.on('error', () => undefined)
     await client.connect()
-    await client.query(`ALTER TABLE sluice_queue.sluice_run_slots DROP COLUMN compares, DROP COLUMN open_rows, DROP COLUMN tables; DROP TABLE sluice_queue.sluice_alerts;
+    await client.query(`ALTER TABLE sluice_queue.sluice_run_slots DROP COLUMN compares, DROP COLUMN open_rows, DROP COLUMN tables;
+      ALTER TABLE sluice_queue.sluice_runs DROP COLUMN ledger_rows, DROP COLUMN ledger_chunks, DROP COLUMN ledger_ms; DROP TABLE sluice_queue.sluice_alerts;
       ALTER TABLE sluice_queue.sluice_workers DROP COLUMN drain_wanted;
       UPDATE sluice_queue.sluice_queue_version SET version = 2;
       UPDATE sluice_queue.sluice_runs SET status = 'running'; UPDATE sluice_queue.sluice_run_slots SET state = 'queued'`)
@@ -71,14 +95,14 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     expect(await looking.drain('here')).toBe(0)
     expect(await looking.tables('7')).toBeNull()
     expect(await looking.steer('7', { stop: true })).toBe(true)
-    expect(await looking.runs(1)).toMatchObject([{ status: 'stopped', rows: 100n }])
+    expect(await looking.runs(1, '7')).toMatchObject([{ status: 'stopped', rows: 100n }])
     const version = async (): Promise<unknown> =>
       (await client.query('SELECT version FROM sluice_queue.sluice_queue_version')).rows
     expect(await version()).toEqual([{ version: 2 }])
     await (await openQueue(server.url('queue'), 'work'))[Symbol.asyncDispose]()
-    expect(await version()).toEqual([{ version: 4 }])
+    expect(await version()).toEqual([{ version: 5 }])
     expect(await looking.tables('7')).toEqual({ names: [], isWhole: false })
-    expect(await looking.runs(1)).toMatchObject([{ status: 'stopped', rows: 100n }])
+    expect(await looking.runs(1, '7')).toMatchObject([{ status: 'stopped', rows: 100n }])
     await client.end()
   })
 })

@@ -1,7 +1,7 @@
 /** What reading a log in a bucket costs, and what it survives. */
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
+import { connect, createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
@@ -36,6 +36,46 @@ async function closedPort(): Promise<string> {
   const { port } = server.address() as AddressInfo
   await new Promise((done) => server.close(done))
   return `http://127.0.0.1:${port}`
+}
+
+/** A TCP proxy in front of a store. The next connections are reset once they have given on so many bytes of answers. */
+async function startCutter(port: number): Promise<
+  AsyncDisposable & {
+    readonly port: number
+    cutNext(count: number, after: number): void
+    /** Cuts that are still to come. */
+    left(): number
+  }
+> {
+  let cuts = { left: 0, after: 0 }
+  const server = createServer((client) => {
+    const store = connect(port, '127.0.0.1')
+    const end = (): void => void [client, store].map((socket) => socket.destroy())
+    let passed = 0
+    client.on('data', (data) => store.write(data))
+    store.on('data', (data) => {
+      const room = cuts.after - passed
+      if (cuts.left === 0 || data.length <= room) {
+        passed += data.length
+        client.write(data)
+        return
+      }
+      cuts.left--
+      store.destroy()
+      client.write(data.subarray(0, room), () => client.resetAndDestroy())
+    })
+    client.on('error', end).on('close', end)
+    store.on('error', () => store.destroy()).on('end', end)
+  })
+  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
+  return {
+    port: (server.address() as AddressInfo).port,
+    cutNext: (left, after) => void (cuts = { left, after }),
+    left: () => cuts.left,
+    [Symbol.asyncDispose]: async () => {
+      await new Promise((done) => server.close(done))
+    },
+  }
 }
 
 async function errorOf(work: Promise<unknown>): Promise<SluiceError> {
@@ -173,6 +213,39 @@ describe.skipIf(!S3_AVAILABLE)(`a log in a bucket${S3_AVAILABLE ? '' : ` (skippe
     expect(log.slice(1).every(({ range }) => /^bytes=[1-9]\d*-/.test(range ?? ''))).toBe(true)
   })
 
+  test('goes on from a store that names no ETag, as long as size and time stay', async () => {
+    server.hide('etag')
+    try {
+      server.cutNext(3, 1_000_000)
+      const got = await bytesOf(open('big'), '_delta_log/object')
+      expect(createHash('sha256').update(got).digest('hex')).toBe(createHash('sha256').update(BIG).digest('hex'))
+      expect(server.requests().log).toHaveLength(4)
+      server.put('replaced/_delta_log/object', BIG)
+      const other = randomBytes(BIG.length + 1)
+      server.cutNext(1, 1_000_000, () => server.put('replaced/_delta_log/object', other))
+      expect((await errorOf(bytesOf(open('replaced'), '_delta_log/object'))).code).toBe('LOG_CHANGED')
+    } finally {
+      server.hide(null)
+    }
+  })
+
+  test('a connection that a proxy cuts anywhere in an answer is made again', async () => {
+    await using proxy = await startCutter(Number(new URL(server.endpoint).port))
+    const env = { AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${proxy.port}` }
+    for (const [prefix, after] of [
+      ['hundred', 0],
+      ['hundred', 300],
+      ['hundred', 2_000],
+      ['big', 1_000_000],
+    ] as const) {
+      proxy.cutNext(2, after)
+      const log = open(prefix, env)
+      if (prefix === 'hundred') expect(await filesOf(log)).toBe(COMMITS - 1)
+      else expect((await bytesOf(log, '_delta_log/object')).equals(BIG)).toBe(true)
+      expect(proxy.left()).toBe(0)
+    }
+  })
+
   test('an object that is replaced while it is read is not mixed with its successor', async () => {
     server.put('replaced/_delta_log/object', BIG)
     server.cutNext(1, 1_000_000, () => server.put('replaced/_delta_log/object', randomBytes(BIG.length)))
@@ -217,6 +290,23 @@ describe.skipIf(!S3_AVAILABLE)(`a log in a bucket${S3_AVAILABLE ? '' : ` (skippe
   test('a bucket of another region is followed there', async () => {
     server.failNext(1, 301, 'PermanentRedirect', { 'x-amz-bucket-region': 'us-east-1' })
     expect((await listLog(open('hundred', { AWS_REGION: 'eu-west-1' }), { signal: NEVER })).latest).toBe(COMMITS - 1)
+  })
+
+  test('a bucket whose region the endpoint does not serve is named with its region and what to set', async () => {
+    for (const [status, code] of [
+      [301, 'PermanentRedirect'],
+      [400, 'AuthorizationHeaderMalformed'],
+    ] as const) {
+      server.failNext(3, status, code, { 'x-amz-bucket-region': 'eu-north-1' })
+      const error = await errorOf(listLog(open('hundred', { AWS_REGION: 'eu-west-1' }), { signal: NEVER }))
+      expect(error).toMatchObject({
+        code: 'SOURCE_IO',
+        message: expect.stringContaining('eu-north-1') as string,
+        hint: expect.stringContaining('AWS_REGION=eu-north-1') as string,
+      })
+      expect(server.requests().log).toHaveLength(2)
+      server.reset()
+    }
   })
 
   test('prefetching an object that is gone fails who reads it, and nobody else', async () => {

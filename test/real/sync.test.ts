@@ -21,6 +21,7 @@ import { systemClock } from '../../src/shared/clock.ts'
 import { openSqlite } from '../../src/stores/sqlite/sql-database.ts'
 import { checkpointOf, dropCommits, writeCheckpoint } from '../support/cleaned-log.ts'
 import { add, METADATA, PROTOCOL, remove, temporaryFolder, writeLog, type Line } from '../support/catalog-kit.ts'
+import { importOf } from './operation-kit.ts'
 import type { SyncOperation } from '../../src/engine/operations/sync/declaration.ts'
 import type { Operation } from '../../src/engine/operations/list.ts'
 
@@ -186,6 +187,30 @@ describe('sync', () => {
     writeFileSync(log, text)
     expect(await listed()).toContainEqual(['edited', null])
   })
+
+  test.each(['of another size', 'of its size, at another time'])(
+    'names an older commit that was written over by one %s',
+    async (what) => {
+      using at = await lakeOf(['edited', 'well'])
+      for (const name of ['edited', 'well']) writeLog(join(at.lake, name), [MORE, [add('c')]], 1)
+      expect(statuses(await run(syncOf(at.url)))).toEqual({ edited: 'ok', well: 'ok' })
+      const log = join(at.lake, 'edited', '_delta_log', '00000000000000000001.json')
+      const text = readFileSync(log, 'utf8')
+      writeFileSync(log, text.replace('"path":"b"', what === 'of another size' ? '"path":"other"' : '"path":"z"'))
+      for (const more of [[], [[add('d')]]]) {
+        writeLog(join(at.lake, 'edited'), more, 3)
+        const ran = await run(syncOf(at.url))
+        expect(statuses(ran)).toEqual({ edited: 'failed', well: 'current' })
+        const [error] = ran.events.flatMap((event) => (event.type === 'table.finished' ? (event.error ?? []) : []))
+        expect(error).toMatchObject({
+          code: 'LOG_REWRITTEN',
+          message: expect.stringContaining('commit 1 has ') as string,
+        })
+        const imported = await run({ ...importOf(join(at.lake, 'edited'), at.url) })
+        expect(imported.finished.error).toMatchObject({ code: 'LOG_REWRITTEN' })
+      }
+    },
+  )
 
   test('says what is missing of a log that lost its newest commits', async () => {
     using at = await lakeOf(['shorter'])

@@ -274,6 +274,37 @@ describe('a chunk that is stuck', () => {
     expect(found(limit, [...two, done('1'), done('2')])).toEqual(['stuck t: raised', 'stuck t: over'])
     expect(found(limit, [...two, ended('STOPPED')])).toEqual(['stuck t: raised', 'stuck t: over'])
   })
+  test('what fails or is given back has not moved: a chunk clears it, and a run that ends failed does not', () => {
+    const failedChunk = {
+      type: 'chunk.failed',
+      table: 't',
+      chunk: '1',
+      worker: 0,
+      error: new SluiceError('CHUNKS_FAILED', 'no').info(),
+    }
+    const standing = [started('1'), started('2'), 11 * MINUTE, failedChunk as EventBody] as const
+    expect(found(limit, [...standing, done('2')])).toEqual(['stuck t: raised'])
+    expect(found(limit, [...standing, done('2'), ended('CHUNKS_FAILED')])).toEqual(['stuck t: raised'])
+    expect(found(limit, [...standing, done('2'), started('1'), done('1')])).toEqual([
+      'stuck t: raised',
+      'stuck t: over',
+    ])
+  })
+  test('it names every chunk, and says for how long they stood', () => {
+    const causes = new Causes(limit)
+    causes.take(started('1'), 0)
+    causes.take(started('2'), MINUTE)
+    expect(causes.look(12 * MINUTE)).toEqual([
+      {
+        cause: 'stuck',
+        table: 't',
+        holds: true,
+        value: 'chunks 1, 2 get no further for 12 min',
+        limit: '10 min',
+        stoodMs: 12 * MINUTE,
+      },
+    ])
+  })
   test('nothing is expected of a run that is held', () => {
     const held = (paused: boolean): EventBody => ({ type: 'run.steered', paused })
     expect(found(limit, [started(), held(true), 30 * MINUTE, held(false), 9 * MINUTE])).toEqual([])

@@ -65,7 +65,7 @@ test('what no environment holds reaches a command all the same, and a shell that
   const folder = mkdtempSync(join(tmpdir(), 'sluice-alert-'))
   const file = join(folder, 'said')
   const event: AlertEvent = { type: 'alert', cause: 'quarantine', state: 'raised', value: 'the row with the key a\0b' }
-  const sinks = { command: `printf '%s' "$SLUICE_ALERT_VALUE" > '${file}'`, run: '7', about: 'a -> b' }
+  const sinks = { command: `printf '%s' "$SLUICE_ALERT_VALUE" > '${file}'`, run: '7', about: 'a -> b', host: 'here' }
   try {
     expect(await send(event, sinks)).toEqual([])
     expect(readFileSync(file, 'utf8')).toBe('the row with the key a\u{fffd}b')
@@ -107,7 +107,12 @@ test('a webhook that sends on to another host fails, and that host gets nothing'
   const event: AlertEvent = { type: 'alert', cause: 'wal', state: 'raised', value: '11 GB', limit: '10 GB' }
   try {
     for (const status of [301, 302, 303, 307, 308]) {
-      const failed = await send(event, { webhook: `http://127.0.0.1:${port}/${status}`, run: '7', about: 'a -> b' })
+      const failed = await send(event, {
+        webhook: `http://127.0.0.1:${port}/${status}`,
+        run: '7',
+        about: 'a -> b',
+        host: 'here',
+      })
       expect(failed).toEqual([
         `the webhook of the alert answered ${status}: it sends on to another URL, and none is followed`,
       ])
@@ -133,7 +138,7 @@ test('a command and a webhook get them, and what fails there is told without the
   await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
   const { port } = server.address() as AddressInfo
   const event: AlertEvent = { type: 'alert', cause: 'wal', state: 'raised', value: '11 GB', limit: '10 GB' }
-  const about = { run: '7', about: 'a -> b' }
+  const about = { run: '7', about: 'a -> b', host: 'here' }
   const file = join(folder, 'said')
   const command = `printf '%s %s %s %s %s' "$SLUICE_ALERT_CAUSE" "$SLUICE_ALERT_STATE" "$SLUICE_ALERT_VALUE" "$SLUICE_ALERT_LIMIT" "$SLUICE_ALERT_RUN" > '${file}'`
   try {

@@ -62,15 +62,15 @@ describe('types', () => {
     expect(table.sortBy).toEqual(['x'])
   })
 
-  it('that may hold what an archive does not are named with the bounds of what it does', () => {
+  it('that may hold what an archive does not are named', () => {
     const types = RULES.map(([type], i) => column(`c${i}`, type))
-    const found = doubtful(stored(types)).map((doubt) => [doubt.column.stored, doubt.low, doubt.high])
+    const found = doubtful(stored(types)).map((doubt) => [doubt.column.stored, doubt.why])
     expect(found).toEqual([
-      ['decimal(38,38)', `-0.${'9'.repeat(38)}`, `0.${'9'.repeat(38)}`],
-      ['decimal(5,0)', '-99999', '99999'],
-      ['date', '0001-01-01', '9999-12-31'],
-      ['timestamp', '0001-01-01 00:00:00', '9999-12-31 23:59:59.999999'],
-      ['timestamp_ntz', '0001-01-01 00:00:00', '9999-12-31 23:59:59.999999'],
+      ['decimal(38,38)', expect.stringContaining('more digits than 38, 38 of them')],
+      ['decimal(5,0)', expect.stringContaining('more digits than 5, 0 of them')],
+      ['date', expect.stringContaining('0000-00-00')],
+      ['timestamp', expect.stringContaining('0000-00-00')],
+      ['timestamp_ntz', expect.stringContaining('0000-00-00')],
     ])
   })
 })

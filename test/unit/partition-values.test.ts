@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parsePartitionValue } from '../../src/delta/partition-values.ts'
+import { parsePartitionValue } from '../../src/delta/values/partition-values.ts'
 import { parseSchema } from '../../src/delta/schema.ts'
 import { compareExact, parseExactNumber } from '../../src/model/exact-number.ts'
 import { parseDate, parseTimestamp } from '../../src/model/instant.ts'

@@ -69,6 +69,7 @@ describe('the window', () => {
     incomplete: [],
     crcs: new Map(),
     hasLastCheckpoint: false,
+    compacted: 0,
     latest: Math.max(...commits, ...checkpoints),
   })
   const found = (commits: readonly number[], checkpoints: readonly number[], version: number): unknown => {

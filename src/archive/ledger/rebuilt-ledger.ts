@@ -120,5 +120,6 @@ function valuesOf(one: ArchivedPartition): Readonly<Record<string, SqlValue>> {
     expired_ms: one.expired?.ms ?? null,
     expired_by: one.expired?.by ?? null,
     swept_ms: one.sweptMs,
+    chosen_by: one.chosenBy,
   }
 }

@@ -101,6 +101,11 @@ export function onlyCopies(partitions: readonly ArchivedPartition[]): ReadonlyMa
 
 export type ArchiveRecord = ArchivedTable & { readonly partitions: readonly ArchivedPartition[] }
 
+/** Nothing of it was published, nor was about to be. */
+export function isUnpublished({ partitions }: ArchiveRecord): boolean {
+  return partitions.every(({ version, logged }) => version === null && logged !== null && logged.length === 0)
+}
+
 /** All tables that were ever archived out of a database, by name. */
 export async function archivedTables(database: LedgerDatabase): Promise<readonly ArchivedTable[]> {
   const there = await ledgerColumns(database, 'migration_archives')

@@ -37,7 +37,6 @@ export async function refuseOpenBeside(
   partition: ArchivedPartition,
   { parts }: Beside,
 ): Promise<void> {
-  if (partition.native !== null) return
   const open = otherParts(partition, await parts(partition)).find((one) => one.native === null && isOpen(one))
   if (open === undefined) return
   throw new SluiceError('PARTITION_STATE', `${partition.label} of ${name} cannot go on beside ${open.label}`, {
@@ -146,10 +145,9 @@ async function mayHaveThem(
  */
 async function mayBeMovedFrom(
   { table }: ArchiveContext,
-  { native, part }: ArchivedPartition,
+  { part }: ArchivedPartition,
   { detached, shrunken }: Beside,
 ): Promise<readonly ArchivedPartition[]> {
-  if (native !== null) return []
   if (part > 1) return await detached()
   return table.key.length === 0 ? [] : await shrunken()
 }

@@ -16,6 +16,7 @@ import type { HeadLedger } from '../ledger/head-ledger.ts'
 import type { Held, PartitionLedger } from '../ledger/partition-ledger.ts'
 import type { ArchivedPartition, ArchivedTable } from '../ledger/record.ts'
 import { cutCondition } from './cut-condition.ts'
+import { travelsAs } from '../types/index.ts'
 import { fitOf, type Fit, type SharedColumn } from '../types/fit.ts'
 
 /** What looking at an archive may tell. */
@@ -83,11 +84,11 @@ export function fitNow(
 
 /** Columns of the table as it is now, whose values travel and are summed as those of the files. */
 export function sharedColumns(shared: readonly SharedColumn[]): readonly ReadColumn[] {
-  return shared.map(({ file, now }) => ({ name: now.name, as: file.as, column: now.column }))
+  return shared.map(({ file, now }) => ({ name: now.name, as: travelsAs(file), column: now.column, exact: true }))
 }
 
 export function readColumns(columns: readonly StoredColumn[]): readonly ReadColumn[] {
-  return columns.map(({ name, as, column }) => ({ name, as, column }))
+  return columns.map((one) => ({ name: one.name, as: travelsAs(one), column: one.column, exact: true }))
 }
 
 /** The condition of a partition of a plain table, in the words of the source. */

@@ -6,6 +6,7 @@ import { requireKey } from './bring-rows.ts'
 import { conditionOf, fitNow, type ArchiveContext } from './context.ts'
 import { columnRefusal, restoredColumns } from './other-columns.ts'
 import { destroyed, droppedByHand, gone, moved, otherColumns, otherValues } from './refusals.ts'
+import { requireWhole } from './prove.ts'
 import { rowsNow, rowsText, sharedAt, type FindLate, type Place, type RowsNow } from './rows-now.ts'
 import { besideRefusal, besideText, standingThere } from './restore-beside.ts'
 import { partitionsOf, proofOf } from './take-out.ts'
@@ -57,11 +58,14 @@ export async function foresee(
   }
   const tables = hasLeft(partition) ? await standingThere(context, partition) : []
   if (tables.length > 0) return besideOthers(context, partition, tables)
-  const made = (text: string, refusal: SluiceError | null = null): Foreseen => ({
-    ...plain(text, refusal),
-    columns: restoredColumns(fitNow(context, partition)),
-    isMade: true,
-  })
+  const made = async (text: string, refusal: SluiceError | null = null): Promise<Foreseen> => {
+    const damage = refusal ?? (await damageOf(context, partition))
+    return {
+      ...plain(damage === null ? text : damage.message, damage),
+      columns: restoredColumns(fitNow(context, partition)),
+      isMade: true,
+    }
+  }
   if (await isDroppedByHand(context, partition)) {
     // Once the archive answers, the table held nothing that the files have not. Before that, it may have.
     return made(MADE_ANEW, partition.away && !wishes.asChanged ? droppedByHand(context.name, partition) : null)
@@ -102,7 +106,8 @@ async function besideOthers(
 ): Promise<Foreseen> {
   const { state, label } = partition
   const isMade = state === 'DROPPED' || state === 'EXPIRED' || (await isDroppedByHand(context, partition))
-  const refusal = (await besideRefusal(context, partition, tables)) ?? (isMade ? null : await changedThere())
+  const damage = isMade ? await damageOf(context, partition) : null
+  const refusal = damage ?? (await besideRefusal(context, partition, tables)) ?? (isMade ? null : await changedThere())
   const columns = restoredColumns(fitNow(context, partition))
   const text = refusal?.message ?? besideText(tables)
   return { place: null, found: null, text, columns, isBeside: true, ...(isMade ? { isMade } : {}), refusal }
@@ -124,6 +129,17 @@ async function besideOthers(
         hint: `detach ${names}, then run the same command again: the table is attached again, and --dry-run says what of it counts`,
       },
     )
+  }
+}
+
+/** What keeps the files of a partition from coming back; null where all of them are as they were proved. */
+async function damageOf(context: ArchiveContext, partition: ArchivedPartition): Promise<SluiceError | null> {
+  try {
+    await requireWhole(context, partition)
+    return null
+  } catch (thrown) {
+    if (thrown instanceof SluiceError && thrown.code === 'ARCHIVE_CONFLICT') return thrown
+    throw thrown
   }
 }
 

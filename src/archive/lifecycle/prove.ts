@@ -3,11 +3,12 @@ import { join } from 'node:path'
 import type { ArchivedFile, ExaminedFile } from '../../model/archiving/archived-file.ts'
 import type { StoredColumn } from '../../model/archiving/stored-column.ts'
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
-import { SluiceError } from '../../shared/errors.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { progress, sumOf, type ArchiveContext } from './context.ts'
-import { localFiles } from './local-files.ts'
-import { notLogged, otherArchive } from './refusals.ts'
+import { localFiles, sha256InPlace } from './local-files.ts'
+import { damagedFile, notLogged, otherArchive } from './refusals.ts'
 
 /**
  * Reads every byte and every column of files on this machine.
@@ -56,21 +57,51 @@ export async function proveArchived(
   return proveInPlace(context, partition)
 }
 
-/** The same, whatever the log names. @throws SluiceError as `proveArchived`; PARTITION_CHANGED, SOURCE_GONE where a file is not there */
+/** The same, whatever the log names. @throws SluiceError as `proveArchived` */
 export async function proveInPlace(
   context: ArchiveContext,
   partition: ArchivedPartition,
 ): Promise<readonly ExaminedFile[]> {
   const { digest, files } = partition
   if (digest === null) throw new Error(`${partition.label} has no proof`)
-  await using local = await localFiles(context, files)
-  const examined = await proveFiles(context, partition, digest, local.paths, local.folder)
-  for (const [i, file] of files.entries()) {
-    const found = examined[i]
-    if (found !== undefined && found.sha256 === file.sha256) continue
-    throw otherArchive(context.name, partition, `${file.path} has other bytes than when it was proved`)
+  return whole(context, partition, async () => {
+    await using local = await localFiles(context, files)
+    const examined = await proveFiles(context, partition, digest, local.paths, local.folder)
+    if (examined.some(({ sha256 }, i) => sha256 !== files[i]?.sha256)) await requireWhole(context, partition)
+    return examined.map((file, i) => ({ ...file, name: files[i]?.path ?? file.name }))
+  })
+}
+
+/** Reads files of a partition by `work`. What fails because one of them is damaged ends with the name of that file. */
+async function whole<T>(context: ArchiveContext, partition: ArchivedPartition, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (thrown) {
+    throwIfAborted(context.interrupt.abort)
+    await requireWhole(context, partition).catch((found: unknown) => {
+      // A store that does not answer says nothing of its files.
+      if (asSluiceError(found).code === 'ARCHIVE_CONFLICT') throw found
+    })
+    throw thrown
   }
-  return examined.map((file, i) => ({ ...file, name: files[i]?.path ?? file.name }))
+}
+
+/**
+ * Every file of the partition has the bytes that were proved.
+ * @throws SluiceError ARCHIVE_CONFLICT, which names the first one that has not
+ */
+export async function requireWhole(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  files: readonly ArchivedFile[] = partition.files,
+): Promise<void> {
+  const { reader, interrupt, name } = context
+  for (const { path, bytes, sha256 } of files) {
+    const head = await reader.head(path, interrupt.abort)
+    if (head === null) throw damagedFile(name, partition, path, 'is not there')
+    const isSame = BigInt(head.size) === bytes && (await sha256InPlace(context, path)) === sha256
+    if (!isSame) throw damagedFile(name, partition, path, 'has other bytes than when it was proved')
+  }
 }
 
 /**
@@ -85,16 +116,18 @@ export async function proofOver(
   const { digest: proof } = partition
   if (proof === null) throw new Error(`${partition.label} has no proof`)
   if (columns.length === partition.columns.length) return proof
-  await using local = await localFiles(context, partition.files)
-  await proveFiles(context, partition, proof, local.paths, local.folder)
-  const parquet = await context.parquet()
-  const files = await parquet.examine({
-    columns,
-    all: partition.columns,
-    files: local.paths.map((path) => join(local.folder, path)),
-    signal: context.interrupt.abort,
+  return whole(context, partition, async () => {
+    await using local = await localFiles(context, partition.files)
+    await proveFiles(context, partition, proof, local.paths, local.folder)
+    const parquet = await context.parquet()
+    const files = await parquet.examine({
+      columns,
+      all: partition.columns,
+      files: local.paths.map((path) => join(local.folder, path)),
+      signal: context.interrupt.abort,
+    })
+    return sumOf(files.map(({ digest }) => digest))
   })
-  return sumOf(files.map(({ digest }) => digest))
 }
 
 /** The newest version of the Delta table names exactly the files of the partition. */

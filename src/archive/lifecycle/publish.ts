@@ -116,7 +116,7 @@ function publication(context: ArchiveContext, { partition, held }: Work, files: 
 /** The proof of a file that stays in the log for ever. */
 export function tagsOf(
   { store, name, tool, runId }: ArchiveContext,
-  { label, period, part, from, to, native, columns }: ArchivedPartition,
+  { label, period, part, from, to, native, columns, chosenBy }: ArchivedPartition,
 ): Publication['tags'] {
   return ({ digest, sha256 }) => ({
     'sluice.source': redactUrl(store.label),
@@ -131,6 +131,7 @@ export function tagsOf(
     // What a lost ledger is made anew from: columns of the file, by their name among the table's properties, and the table that the partition was.
     'sluice.columns': columnsName(columns),
     ...(native === null ? {} : { 'sluice.native': nativeText(native) }),
+    ...(chosenBy === null ? {} : { 'sluice.chosenBy': chosenBy }),
     'sluice.tool': tool,
     'sluice.run': runId,
   })

@@ -15,6 +15,11 @@ export function restoreCommand(name: string, { label }: Named, ...more: readonly
     .join(' ')
 }
 
+/** `sluice archive run --table public.visits --partition 2020-Q1`. */
+function runCommand(name: string, { label }: Named): string {
+  return ['sluice', 'archive', 'run', ...flag('--table', name), ...flag('--partition', label)].map(shellQuote).join(' ')
+}
+
 /** A value that begins like a flag is taken for one, unless it stands in the same word. */
 function flag(name: string, value: string): readonly string[] {
   return value.startsWith('-') ? [`${name}=${value}`] : [name, value]
@@ -147,6 +152,25 @@ export function otherArchive(name: string, { label }: Named, how: string): Sluic
       hint: 'sluice archive verify says what is wrong; nothing is taken out of the source before that is mended',
     },
   )
+}
+
+/** A file is not as it was proved. @param how in words, and `path` says which file it is */
+export function damagedFile(
+  name: string,
+  { label, state, removed, restoring }: Pick<ArchivedPartition, 'label' | 'state' | 'removed' | 'restoring'>,
+  path: string,
+  how: string,
+): SluiceError {
+  const isOnlyCopy = state === 'DROPPED' || state === 'EXPIRED' || restoring || removed.rows > 0n
+  return new SluiceError('ARCHIVE_CONFLICT', `${path}, a file of ${label} of ${name}, ${how}`, {
+    where: `${name}, ${label}`,
+    reason: isOnlyCopy
+      ? 'the file is the only copy of its rows; nothing was changed'
+      : 'its rows are still in the database; nothing was taken out of it',
+    hint: isOnlyCopy
+      ? 'bring the file back from a copy of the archive or an older version of the object, then run the same command again; sluice archive verify names every damaged file'
+      : `${restoreCommand(name, { label })} has its rows count there again, and ${runCommand(name, { label })} writes new files`,
+  })
 }
 
 /** The way out where the ledger counts on files that the log names no more. */

@@ -1,4 +1,5 @@
 /** A value that its source holds and no archive does: said with its column, and the flag that stores it all the same. */
+import type { ColumnType } from '../../model/copy/column-type.ts'
 import type { StoredColumn } from '../../model/archiving/stored-column.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
@@ -8,11 +9,8 @@ export function refusedValueOf(thrown: unknown, columns: readonly StoredColumn[]
   if (!(thrown instanceof SluiceError) || thrown.code !== 'VALUE_REFUSED') return thrown
   const { where = '', message, hint = '', reason, kind } = thrown
   if (hint.includes('--as-text')) return thrown
-  // Stores quote names in their own way.
-  const column = columns.find(({ name }) =>
-    ['`', '"'].some((quote) => where.includes(`column ${quote}${name}${quote}`)),
-  )
-  if (column === undefined || column.as.kind === 'native') return thrown
+  const column = columns.find(({ name, as }) => isNamed(where, name, as))
+  if (column === undefined) return thrown
   return new SluiceError('VALUE_REFUSED', `${column.name}: ${message}`, {
     where,
     kind,
@@ -20,4 +18,10 @@ export function refusedValueOf(thrown: unknown, columns: readonly StoredColumn[]
     hint: `mend the value at its source, or store the text of the column with --as-text ${shellQuote(column.name)}`,
     cause: thrown,
   })
+}
+
+/** Stores name a column in their own way. A text that the source prints has no other text; only of SQLite, which holds columns to no type, has it. */
+function isNamed(where: string, name: string, as: ColumnType): boolean {
+  if (where.includes(`.${name}, row `)) return as.kind !== 'native' || as.name !== 'any'
+  return as.kind !== 'native' && ['`', '"'].some((quote) => where.includes(`column ${quote}${name}${quote}`))
 }

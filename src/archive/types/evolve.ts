@@ -7,7 +7,7 @@ import { tableText } from '../../model/copy/column-type.ts'
 import type { StoredColumn, StoredTable } from '../../model/archiving/stored-column.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { folded, isFreeName } from './names.ts'
-import { ruleFor } from './rule.ts'
+import { ruleFor, travelsAs } from './rule.ts'
 import { ruled } from './ruled.ts'
 import { isSameType, isWidening } from './same-type.ts'
 
@@ -30,6 +30,8 @@ export type EvolveWishes = {
   readonly dropped: ReadonlySet<string>
   /** Columns that are stored as text from now on. */
   readonly asText: readonly string[]
+  /** `StoreAbilities.looseTypes` of the source. */
+  readonly isLoose: boolean
   /** A column with a wider type stays the field that it is, which readers without type widening refuse. */
   readonly widen: boolean
   readonly comments: Readonly<Record<string, string>>
@@ -51,7 +53,10 @@ export function evolved(table: TableSpec, before: StoredTable, wishes: EvolveWis
   const stored = before.mapped ? numbered(before) : before
   const { matches, gone, unsure } = matched(table, stored, wishes)
   refusePartitionName(table, stored)
-  const { asText } = wishes
+  const { asText, isLoose } = wishes
+  // What a source without types is taken to hold depends on its rows: the type in which the archive has the column stays.
+  const stays = (old: StoredColumn | null, { name, native }: Column): old is StoredColumn =>
+    isLoose && old !== null && old.column.native === native && !asText.includes(name)
   const changes: ColumnChange[] = []
   const names = new Names(stored, table.columns)
   const number = (name: string): Pick<StoredColumn, 'number'> => {
@@ -61,7 +66,9 @@ export function evolved(table: TableSpec, before: StoredTable, wishes: EvolveWis
   const kept: StoredColumn[] = (stored.kept ?? []).map((one) => ({ ...one, name: names.logical(one.name) }))
   const columns = matches.map(({ column, old }): StoredColumn => {
     const { name } = column
-    const rule = ruled(column, asText.includes(name) || (old !== null && isAsText(old)), tableText(table.table))
+    const rule = stays(old, column)
+      ? { as: travelsAs(old), stored: old.stored }
+      : ruled(column, asText.includes(name) || (old !== null && isAsText(old)), tableText(table.table), isLoose)
     if (old === null) {
       const comment = Object.hasOwn(wishes.comments, name) ? wishes.comments[name] : undefined
       const about = comment === undefined || comment === '' ? {} : { comment }
@@ -69,7 +76,7 @@ export function evolved(table: TableSpec, before: StoredTable, wishes: EvolveWis
       changes.push({ kind: 'added', column: added })
       return added
     }
-    if (isSameType(old, rule)) {
+    if (isSameType({ as: travelsAs(old), stored: old.stored }, rule)) {
       const same = { ...old, name, column, ...rule, ...number(name) }
       if (old.name !== name) changes.push({ kind: 'renamed', from: old.name, column: same })
       return same

@@ -27,9 +27,9 @@ export function fitOf(files: readonly StoredColumn[], table: readonly StoredColu
   }
 }
 
-/** A column under an earlier type, whose values are values of the type that it has now. */
-function isEarlier(file: StoredColumn, { was, as }: StoredColumn): boolean {
-  return was?.includes(file.physical) === true && isCarried(file.as, as)
+/** A column under an earlier type, whose values are values of the type that it has now; or that only the archive stores in another way. */
+function isEarlier(file: StoredColumn, { was, as, column }: StoredColumn): boolean {
+  return was?.includes(file.physical) === true && (file.column.native === column.native || isCarried(file.as, as))
 }
 
 /** Whether files of these columns are what an export of the table would write now. */

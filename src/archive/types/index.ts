@@ -8,11 +8,14 @@ import { partitionColumnBeside, physicalNames } from './names.ts'
 
 export { doubtful } from './doubt.ts'
 export { isCarried, isShownAs, isWidening } from './same-type.ts'
+export { travelsAs } from './rule.ts'
 export { evolved, isAsText, withNumbers, type ColumnChange, type Evolved } from './evolve.ts'
 
 export type StoringOptions = {
   /** Columns that are stored as the text that their source prints. */
   readonly asText: readonly string[]
+  /** `StoreAbilities.looseTypes` of the source. */
+  readonly isLoose?: boolean
   /** What people have written about columns, by name. */
   readonly comments: Readonly<Record<string, string>>
   /** Names of columns that rows of a file are sorted by. */
@@ -42,7 +45,7 @@ export function storedTable(table: TableSpec, options: StoringOptions): StoredTa
         name: column.name,
         physical: physical[i] ?? column.name,
         column,
-        ...ruled(column, asText.has(column.name), where),
+        ...ruled(column, asText.has(column.name), where, options.isLoose),
         ...(comment === undefined || comment === '' ? {} : { comment }),
       }
     }),

@@ -9,9 +9,12 @@ const MOST_PRECISION = 38
 /** Digits of a second that timestamps of Delta have. */
 const MOST_DIGITS = 6
 
-/** @returns null for a type without a rule */
-export function ruleFor({ type, native }: Column, asText: boolean): Rule | null {
-  if (asText) return textOf(native)
+/**
+ * @param isLoose the source holds its columns to no type: then a text says of which type a value is, as SQL spells it
+ * @returns null for a type without a rule
+ */
+export function ruleFor({ type, native }: Column, asText: boolean, isLoose = false): Rule | null {
+  if (asText) return isLoose || isAny(type) ? textOf(native, ANY) : textOf(native)
   switch (type.kind) {
     case 'bool':
       return { as: type, stored: 'boolean' }
@@ -43,8 +46,20 @@ export function ruleFor({ type, native }: Column, asText: boolean): Rule | null 
       return textOf(native)
     case 'native':
       // Of values that each have a type of their own a text would not say which.
-      return type.name === 'any' ? null : textOf(native, type)
+      return isAny(type) ? null : textOf(native, type)
   }
+}
+
+/** Of a value of any type its literal in SQL. */
+const ANY: ColumnType = { kind: 'native', name: 'any' }
+
+function isAny(type: ColumnType): boolean {
+  return type.kind === 'native' && type.name === 'any'
+}
+
+/** As which type values of a column travel. Older ledgers call literals of a column without a type by the empty name of that type. */
+export function travelsAs({ as, column }: Pick<StoredColumn, 'as' | 'column'>): ColumnType {
+  return as.kind === 'native' && isAny(column.type) ? ANY : as
 }
 
 /** The text that the source prints and takes again. */

@@ -5,8 +5,13 @@ import { SluiceError } from '../../shared/errors.ts'
 import { ruleFor } from './rule.ts'
 
 /** @throws SluiceError UNSUPPORTED_TYPE */
-export function ruled(column: Column, asText: boolean, where: string): Pick<StoredColumn, 'as' | 'stored'> {
-  const rule = ruleFor(column, asText)
+export function ruled(
+  column: Column,
+  asText: boolean,
+  where: string,
+  isLoose = false,
+): Pick<StoredColumn, 'as' | 'stored'> {
+  const rule = ruleFor(column, asText, isLoose)
   if (rule !== null) return rule
   throw new SluiceError(
     'UNSUPPORTED_TYPE',
@@ -14,7 +19,7 @@ export function ruled(column: Column, asText: boolean, where: string): Pick<Stor
     {
       where: `${where}.${column.name}`,
       reason: 'what its values are is known only by looking at each of them, and a text would not say it',
-      hint: `--as-text ${column.name} stores the text that the source prints`,
+      hint: `--as-text ${column.name} stores each of them as SQL spells it`,
     },
   )
 }

@@ -12,6 +12,7 @@ import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import { beatOfLease, releaseLease, type Lease } from '../lease.ts'
 import { LookupMismatch } from './close-index.ts'
 import { waitForLease } from './lease-wait.ts'
+import { followLog } from './moved.ts'
 import type { ImportOptions, ImportResult } from './options.ts'
 import { refusalOf } from './readable.ts'
 import { ImportRecord, StopHere } from './record.ts'
@@ -48,9 +49,11 @@ class ImportRun {
   readonly record: ImportRecord
   replay: Replay | null = null
   readonly #o: ImportOptions
+  readonly #lease: Lease
 
   constructor(options: ImportOptions, lease: Lease) {
     this.#o = options
+    this.#lease = lease
     this.record = new ImportRecord(options, lease)
   }
 
@@ -62,6 +65,7 @@ class ImportRun {
       (from) => listLog(log, { signal, attributes: true, ...(from === undefined ? {} : { from }) }),
       { ...this.#o, signal },
     )
+    if (this.#o.moved === true) await followLog(this.#o, this.#lease)
     if (start.kind === 'current') {
       record.version = start.head.currentVersion
       record.historyFrom = start.head.historyFrom ?? 0

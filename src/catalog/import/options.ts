@@ -20,6 +20,10 @@ export type ImportOptions = {
   readonly log: LogStore
   readonly parquet: () => Promise<ParquetRows>
   readonly tableId: string
+  /** The catalog may have the table at another place: it is followed to that of `log`. */
+  readonly moved?: boolean
+  /** The caller has compared the commits below the known version with the log's. */
+  readonly olderCompared?: boolean
   /** A transaction ends on a version boundary at or above this many rows. */
   readonly batchSize: number
   readonly allowRefused: boolean

@@ -6,13 +6,14 @@ import type { LogStore } from '../../model/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { SqlDatabase, SqlReader } from '../../stores/port.ts'
+import { forgetCommand } from '../ways-out.ts'
 import type { Head } from './head.ts'
 
-/** Older commits with another file time that are read to compare their bytes, at most. */
+/** Older commits with another file time that an import reads to compare their bytes, at most. */
 const MAX_READ = 100
 
 type At = {
-  readonly head: Head
+  readonly head: Pick<Head, 'tableId'>
   readonly current: number
   readonly listing: LogListing
   readonly log: LogStore
@@ -88,9 +89,13 @@ export async function checkNewest({ head, current, listing, log, database, signa
 /**
  * Compares older commits that both sides hold by what the listing says of them. Those with another time, as after a copy of the lake, are
  * read, up to a number that keeps this cheap.
+ * @param most of them that are read
  * @throws SluiceError LOG_REWRITTEN
  */
-export async function checkOlder({ head, current, listing, log, database, signal, onNote }: At): Promise<void> {
+export async function checkOlder(
+  { head, current, listing, log, database, signal, onNote }: At,
+  most = MAX_READ,
+): Promise<void> {
   const rows = await database.all(
     'SELECT version, log_bytes, file_mtime, log_digest FROM delta_commits WHERE table_id = ? AND version < ? AND log_bytes IS NOT NULL',
     [head.tableId, current],
@@ -116,7 +121,7 @@ export async function checkOlder({ head, current, listing, log, database, signal
     if (held.modified !== Math.floor(commit.modified)) moved.push(commit)
   }
   if (moved.length === 0) return
-  const step = Math.max(1, moved.length / MAX_READ)
+  const step = Math.max(1, moved.length / most)
   let read = 0
   for (let at = 0; at < moved.length; at += step) {
     const commit = moved[Math.floor(at)] as CommitFile
@@ -175,7 +180,7 @@ export function rewritten(
   detail: string,
   cut = false,
 ): SluiceError {
-  const again = `if the log is right, take the table out and import it again: sluice rollback ${shellQuote(head.tableId)} --database-url ${shellQuote(url)} --confirm=${shellQuote(head.tableId)}`
+  const again = `if the log is right, take the table out of the catalog and import it again: ${forgetCommand(head.tableId)} --database-url ${shellQuote(url)}`
   return new SluiceError('LOG_REWRITTEN', `the log is no longer the one that was imported: ${detail}`, {
     where: `${log.label}/_delta_log`,
     reason: cut

@@ -7,8 +7,9 @@ import type { LogStore } from '../../model/log-store.ts'
 import type { ParquetRows } from '../../model/parquet-rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
+import { forgetCommand, movedCommand } from '../ways-out.ts'
 import { readHead, wholeness, type Head, type Wholeness } from './head.ts'
-import { changedSince, checkNewest, checkOlder, checkSameTable } from './same-log.ts'
+import { changedSince, checkNewest, checkOlder, checkSameTable, rewritten } from './same-log.ts'
 import { baseOf, commitsAbove, startOf, type Start } from './start.ts'
 
 /** What a base checkpoint says of the table, and how many rows it has. */
@@ -26,6 +27,9 @@ export type SoundStart = {
   readonly latest: number
 }
 
+/** No log, and no bucket. */
+const LOG_GONE: ReadonlySet<string> = new Set(['NO_LOG', 'NO_SUCH_PATH'])
+
 /** Lists the log, from a version on when one is given. */
 export type ListFrom = (from?: number) => Promise<LogListing>
 
@@ -34,18 +38,24 @@ type At = {
   readonly parquet: () => Promise<ParquetRows>
   readonly database: SqlDatabase
   readonly tableId: string
+  /** The table may lie elsewhere by the catalog; then it must be proved that this is its log. */
+  readonly moved?: boolean
+  /** The caller has compared the commits below the known version with the log's: then what is new is enough. */
+  readonly olderCompared?: boolean
   readonly signal: AbortSignal
   readonly onNote: (message: string) => void
 }
 
 /**
- * A table that the catalog knows is listed from its version on: where that holds the known commit and all above it, nothing else is needed.
- * @throws SluiceError TABLE_ID_TAKEN, LOG_GAP, LOG_REWRITTEN; BAD_CHECKPOINT when no other checkpoint can stand in
+ * A table whose older commits the caller has compared is listed from its version on: where that holds the known commit and all above it, nothing else
+ * is needed. Else older commits are compared by size and time.
+ * @throws SluiceError TABLE_ID_TAKEN, NO_SUCH_TABLE, NO_LOG, LOG_GAP, LOG_REWRITTEN; BAD_CHECKPOINT when no other checkpoint can stand in
  */
-export async function soundStart(list: ListFrom, at: At): Promise<SoundStart> {
+export async function soundStart(listLog: ListFrom, at: At): Promise<SoundStart> {
   const head = await ownHead(at)
+  const list: ListFrom = (from) => listLog(from).catch((error: unknown) => Promise.reject(withWaysOut(error, head)))
   const state = head === null ? null : await wholeness(at.database, head)
-  if (head !== null && state === 'whole' && head.currentVersion !== null) {
+  if (at.olderCompared === true && head !== null && state === 'whole' && head.currentVersion !== null) {
     const recent = await shortStart(list, head, head.currentVersion, at)
     if (recent !== null) return recent
   }
@@ -127,26 +137,50 @@ async function sameLog(
 /** Asks the first checkpoint at or above the known version which table this is. One that cannot be read says nothing. */
 async function checkWitness(listing: LogListing, head: Head, at: At): Promise<void> {
   const witness = listing.checkpoints.find(({ version }) => version >= (head.currentVersion ?? 0))
-  if (witness === undefined) return
+  if (witness === undefined) return refuseUnproved(head, at)
   let said: Declarations
   try {
     said = await declarations(witness, at)
   } catch (error) {
     if (!(error instanceof SluiceError) || error.code !== 'BAD_CHECKPOINT') throw error
     at.onNote(`checkpoint ${witness.version} is unreadable and cannot say whether this still is the same table`)
-    return
+    return refuseUnproved(head, at)
   }
   checkSameTable(head, at, witness.version, said.metadata)
 }
 
+/** Where nothing says which table this is, no table of another place becomes it. @throws SluiceError LOG_REWRITTEN */
+function refuseUnproved(head: Head, { log, database, moved }: At): void {
+  if (moved !== true || head.location === log.root) return
+  const detail = `commit ${String(head.currentVersion)} is gone, and no checkpoint says which table it is`
+  throw rewritten(head, log, database.label, detail)
+}
+
+/** What to do with a table whose log is not where the catalog has it. */
+function withWaysOut(error: unknown, head: Head | null): unknown {
+  if (head === null || !(error instanceof SluiceError) || !LOG_GONE.has(error.code)) return error
+  const { where, reason } = error.info()
+  return new SluiceError(error.code, error.message, {
+    ...(where === undefined ? {} : { where }),
+    ...(reason === undefined ? {} : { reason }),
+    hint: `bring the log back; if the table lies elsewhere now: ${movedCommand(head.tableId)}; if it is gone, take it out of the catalog: ${forgetCommand(head.tableId)}`,
+    cause: error,
+  })
+}
+
 /** The head row of this very table; an id or a location that belongs to another is refused. */
-async function ownHead({ database, tableId, log }: At): Promise<Head | null> {
+async function ownHead({ database, tableId, log, moved }: At): Promise<Head | null> {
   const byId = await readHead(database, { tableId })
   const byLocation = await readHead(database, { location: log.root })
-  if (byId !== null && byId.location !== log.root) {
+  if (byId === null && moved === true) {
+    throw new SluiceError('NO_SUCH_TABLE', `${tableId} is not in the catalog`, {
+      hint: 'name the id that the table has in the catalog with --table-id; `sluice migration-status` prints it',
+    })
+  }
+  if (byId !== null && byId.location !== log.root && moved !== true) {
     throw new SluiceError('TABLE_ID_TAKEN', `the id ${tableId} belongs to another table`, {
       where: byId.location,
-      hint: 'give this table another --table-id',
+      hint: 'give this table another --table-id; if it is that table and its folder was moved here, add --moved',
     })
   }
   if (byLocation !== null && byLocation.tableId !== tableId) {

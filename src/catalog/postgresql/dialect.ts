@@ -7,6 +7,7 @@ import { sql as rangesAndViews } from './002-ranges-views.ts'
 import { sql as fsck } from './003-fsck.ts'
 import { blockers, sql as statusTimes } from './004-status-times.ts'
 import { owners } from './005-lease-owners.ts'
+import { functions } from './006-functions.ts'
 import { postgresqlGrants } from './grants.ts'
 import { postgresqlRights } from './rights.ts'
 
@@ -39,6 +40,7 @@ export const postgresqlDialect: CatalogDialect = {
     { version: 3, name: 'fsck', sql: fsck, breaking: false },
     { version: 4, name: 'times of imports', sql: statusTimes, breaking: true, blockers },
     owners,
+    functions,
   ],
   transactionalDdl: true,
   numbering: 'table',

@@ -1,7 +1,14 @@
 /** Which columns can have ranges, and the keys of their bounds. What a class says of a bound is what src/delta/pruning.ts would believe. */
 import { parseExactNumber, type ExactNumber } from '../../model/exact-number.ts'
 import type { Field } from '../../delta/schema.ts'
-import { bare, booleanDomain, dateDomain, stringDomain, timestampDomain, type Span } from '../../delta/value-domains.ts'
+import {
+  bare,
+  booleanDomain,
+  dateDomain,
+  stringDomain,
+  timestampDomain,
+  type Span,
+} from '../../delta/values/domains.ts'
 import { booleanKey, integerKey, numberKey, textKey, textKeyBeyond, timeKey, type Direction } from './keys.ts'
 
 /** How the values of a column become keys. All numeric types share one, so that a widened column keeps its ranges. */

@@ -4,9 +4,9 @@
  */
 import { parseExactNumber, type ExactNumber } from '../../model/exact-number.ts'
 import type { Comparison, LiteralValue } from '../../model/predicate.ts'
-import { parseDouble } from '../../delta/partition-values.ts'
+import { parseDouble } from '../../delta/values/partition-values.ts'
 import type { Field } from '../../delta/schema.ts'
-import { booleanDomain, dateDomain, textOf, timestampDomain } from '../../delta/value-domains.ts'
+import { booleanDomain, dateDomain, textOf, timestampDomain } from '../../delta/values/domains.ts'
 import { DAY_MICROS } from './classes.ts'
 import { booleanKey, numberKey, textKey, textKeyBeyond, timeKey } from './keys.ts'
 

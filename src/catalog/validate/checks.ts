@@ -72,7 +72,10 @@ export function compareLives({ from, sameStart }: Range): readonly Comparison[] 
     log: `SELECT * FROM (${LOG_LIVES}) WHERE version <= ${from} AND (removed_version IS NULL OR removed_version > ${from})`,
     catalog: `SELECT *, 1 AS present FROM cat_life WHERE added <= ${from} AND (removed_version IS NULL OR removed > ${from})`,
     fields: [
-      ...STATE_FIELDS,
+      // One side has what a checkpoint's writer spelled, the other what a commit did.
+      ...STATE_FIELDS.map((field): Field =>
+        field.name === 'partition_values' ? { ...field, mode: 'spelled' } : field,
+      ),
       { name: 'stats', log: 'coalesce(l.stats, l.stats_parsed)', catalog: 'c.stats', mode: 'shared' },
     ],
   }

@@ -6,9 +6,10 @@ import { literal } from '../../shared/sql-text.ts'
 
 /**
  * How two texts are the same: `text` byte for byte, `values` as JSON objects whose nulls count, `json` as JSON without nulls,
- * `stats` as JSON whose numbers and times are equal, `shared` like `stats` where both sides have the field.
+ * `stats` as JSON whose numbers and times are equal, `shared` like `stats` where both sides have the field, `spelled` like `values` for partition
+ * values that two writers wrote. What is left of the last three is judged by the types of the columns (`settle-by-type`).
  */
-export type Mode = 'text' | 'values' | 'json' | 'stats' | 'shared'
+export type Mode = 'text' | 'values' | 'json' | 'stats' | 'shared' | 'spelled'
 
 export type Field = { readonly name: string; readonly log: string; readonly catalog: string; readonly mode?: Mode }
 
@@ -50,7 +51,7 @@ SELECT nextval('difference_ids'), ${literal(check)}, version, path, d.field, d.m
 WHERE d IS NOT NULL`
 }
 
-const JSON_MODES = "'values', 'json', 'stats', 'shared'"
+const JSON_MODES = "'values', 'json', 'stats', 'shared', 'spelled'"
 
 /** Numbers by value, times by instant, everything else as it stands. HUGEINT would round a fraction, so only whole numbers pass it. */
 const SAME_ATOM = `CASE
@@ -67,10 +68,10 @@ SELECT id, fullkey, ${SAME_ATOM} AS atom FROM (
   SELECT d.id, t.fullkey, CAST(t.atom AS VARCHAR) AS atom
   FROM (SELECT id, mode, ${side} AS text FROM difference
     WHERE mode IN (${JSON_MODES}) AND json_valid(log) AND json_valid(catalog)) d, json_tree(d.text) t
-  WHERE t.atom IS NOT NULL OR (d.mode = 'values' AND t.type = 'NULL'))`
+  WHERE t.atom IS NOT NULL OR (d.mode IN ('values', 'spelled') AND t.type = 'NULL'))`
 
 /** The catalog writes JSON without white space; a text with some was not written by an import, whatever it means. */
-const COMPACT = `NOT regexp_matches(regexp_replace(catalog, '"(\\\\.|[^"\\\\])*"', '', 'g'), '[ \\t\\r\\n]')`
+export const COMPACT = `NOT regexp_matches(regexp_replace(catalog, '"(\\\\.|[^"\\\\])*"', '', 'g'), '[ \\t\\r\\n]')`
 
 /** Statements that take out of \`difference\` what only reads differently. */
 export const SETTLE: readonly string[] = [
@@ -81,8 +82,10 @@ export const SETTLE: readonly string[] = [
    LEFT JOIN difference d ON d.id = coalesce(l.id, c.id)
    WHERE (l.atom IS DISTINCT FROM c.atom) AND (d.mode <> 'shared' OR (l.id IS NOT NULL AND c.id IS NOT NULL))`,
   `DELETE FROM difference WHERE mode IN (${JSON_MODES}) AND coalesce(json_valid(log) AND json_valid(catalog), false)
-     AND id NOT IN (SELECT id FROM unequal) AND (mode = 'shared' OR ${COMPACT})`,
+     AND id NOT IN (SELECT id FROM unequal) AND (mode IN ('shared', 'spelled') OR ${COMPACT})`,
   // A side without any stats contradicts nothing.
   `DELETE FROM difference WHERE mode = 'shared' AND (log IS NULL OR catalog IS NULL)`,
-  `UPDATE difference SET mode = 'text' WHERE mode <> 'text'`,
 ]
+
+/** What is a difference by now stays one. */
+export const SETTLED = `UPDATE difference SET mode = 'text' WHERE mode <> 'text'`

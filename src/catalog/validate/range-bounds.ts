@@ -1,6 +1,6 @@
 /**
  * Bounds of a column: what statistics allow, and what a stored key stands for. Keys are read back to values here and never made, so that nothing is
- * shared with src/catalog/ranges, which makes them. What statistics are worth is said in src/delta/value-domains.ts and written again below.
+ * shared with src/catalog/ranges, which makes them. What statistics are worth is said in src/delta/values/domains.ts and written again below.
  */
 import type { ColumnFacts } from './range-stats.ts'
 
@@ -103,7 +103,7 @@ const numbers: BoundsRule = { allowed: (facts) => each(facts, numberOf), decoded
 // Times.
 
 const TIME =
-  /^(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?\s?(?:(Z|UTC)|([+-])(\d\d)(?::?(\d\d))?)?$/i
+  /^(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?\s?(?:(Z|UTC)|([+-])(\d\d)(?::?(\d\d)(?::?(\d\d))?)?)?$/i
 
 type Moment = { readonly micros: bigint; readonly zoned: boolean; readonly isDay: boolean }
 
@@ -113,9 +113,9 @@ function momentOf(text: string): Moment | null {
   const number = (i: number): number => Number(match[i] ?? 0)
   const days = dayNumber(number(1), number(2), number(3))
   if (days === null || number(4) > 23 || number(5) > 59 || number(6) > 59) return null
-  if (number(10) > 18 || number(11) > 59) return null
-  const away = (match[9] === '-' ? -1 : 1) * (number(10) * 60 + number(11))
-  const seconds = BigInt(days * 86_400 + number(4) * 3_600 + (number(5) - away) * 60 + number(6))
+  if (number(10) > 18 || number(11) > 59 || number(12) > 59) return null
+  const away = (match[9] === '-' ? -1 : 1) * (number(10) * 3_600 + number(11) * 60 + number(12))
+  const seconds = BigInt(days * 86_400 + number(4) * 3_600 + number(5) * 60 + number(6) - away)
   const zoned = match[8] !== undefined || match[9] !== undefined
   const micros = seconds * 1_000_000n + BigInt((match[7] ?? '').slice(0, 6).padEnd(6, '0'))
   return { micros, zoned, isDay: match[4] === undefined && !zoned }

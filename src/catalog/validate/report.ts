@@ -1,7 +1,8 @@
 /** What the checks found, as events: each check with both counts, each difference with both values, up to a bound. */
 import { dec, type Emit } from '../../model/event.ts'
 import type { SqlDatabase, SqlValue } from '../../stores/port.ts'
-import { compareSql, SETTLE, type Comparison } from './compare.ts'
+import { compareSql, SETTLE, SETTLED, type Comparison } from './compare.ts'
+import { settleByType } from './settle-by-type.ts'
 import { loadCounted, runAll } from './scratch.ts'
 
 /** Differences shown at most; all of them are counted. */
@@ -45,7 +46,11 @@ export class Report {
     sides?: Sides,
   ): Promise<void> {
     const found = await runAll(this.#scratch, comparisons.map(compareSql))
-    if (found > 0) await runAll(this.#scratch, SETTLE)
+    if (found > 0) {
+      await runAll(this.#scratch, SETTLE)
+      await settleByType(this.#scratch, this.#seen)
+      await runAll(this.#scratch, [SETTLED])
+    }
     const shownOf = comparisons.filter((one) => one.uncounted !== true)
     const sum = (side: 'log' | 'catalog'): string =>
       shownOf.map((one) => `(SELECT count(*) FROM (${one[side]}))`).join(' + ')

@@ -24,6 +24,8 @@ export type LogFolder = {
   readonly incomplete: readonly { readonly version: number; readonly parts: number; readonly found: number }[]
   readonly crcs: ReadonlyMap<number, LogFile>
   readonly hasLastCheckpoint: boolean
+  /** Log compaction files, which nothing of a validation reads. */
+  readonly compacted: number
   readonly latest: number
 }
 
@@ -36,10 +38,12 @@ export async function listFolder(log: LogStore, signal: AbortSignal): Promise<Lo
   const whole: Checkpoint[] = []
   const parted = new Map<string, { version: number; parts: number; files: Map<number, LogFile> }>()
   let hasLastCheckpoint = false
+  let compacted = 0
   for await (const entry of log.list(LOG_FOLDER, { attributes: true, signal })) {
     const path = parseLogName(entry.name)
     if (path === null) continue
     if (path.kind === 'lastCheckpoint') hasLastCheckpoint = true
+    if (path.kind === 'compacted') compacted++
     if (!('version' in path)) continue
     const { version } = path
     const file = { version, name: entry.name, size: entry.size ?? 0, modified: Math.floor(entry.modified ?? 0) }
@@ -72,7 +76,7 @@ export async function listFolder(log: LogStore, signal: AbortSignal): Promise<Lo
       hint: 'Verify table path and _delta_log contents',
     })
   }
-  return { commits, checkpoints: whole, incomplete, crcs, hasLastCheckpoint, latest }
+  return { commits, checkpoints: whole, incomplete, crcs, hasLastCheckpoint, compacted, latest }
 }
 
 export type Window = {

@@ -1,14 +1,15 @@
 /**
  * Values of a file beside the statistics of the log. A value is out of bounds where a condition on it would skip the file, so it is judged by
- * the code that skips files: whatever that forgives (times cut to milliseconds, NaN) is forgiven here, but for a text above its max, which
- * readers do skip.
+ * the code that skips files: whatever that forgives (times cut to milliseconds, NaN) is forgiven here. Not forgiven is what other readers skip
+ * a file for: a text above its max, and a decimal beyond a bound that went through a double.
  */
-import { parseDate, parseTimestamp } from '../../model/instant.ts'
+import { parseTimestamp } from '../../model/instant.ts'
 import type { LiteralValue } from '../../model/predicate.ts'
-import { checksOf } from '../value-checks.ts'
+import { checksOf } from '../values/checks.ts'
 import { typeText, type LeafColumn } from '../schema.ts'
 import { jsonText, statsReader } from '../stats.ts'
-import { compareCodePoints } from '../value-domains.ts'
+import { compareCodePoints } from '../values/domains.ts'
+import { isStatsPiece } from '../values/typed.ts'
 
 export type Misstated = {
   readonly column: string
@@ -51,10 +52,7 @@ export function statsOfFiles(columns: readonly LeafColumn[]): (stats: string) =>
   }
 }
 
-const NUMBER = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/
-const WHOLE_NUMBER = /^-?\d+(\.0*)?$/
 const COUNT = /^\d+$/
-const NO_NUMBER = /^"[+-]?(nan|inf|infinity)"$/i
 
 /**
  * Bounds and counts that are no values of the column's type in JSON: readers that parse them fail, or go without.
@@ -68,7 +66,7 @@ export function illTyped({ column, min, max, nulls }: StatsOfFile['columns'][num
     ['minValues', min],
     ['maxValues', max],
   ] as const) {
-    if (piece === undefined || isOfType(column, piece)) continue
+    if (piece === undefined || isStatsPiece(piece, column.field.type)) continue
     const detail = `${what} of ${name} is ${shown(piece)}, which is no ${type}`
     wrong.push({ column: name, log: shown(piece), found: type, detail })
   }
@@ -77,36 +75,6 @@ export function illTyped({ column, min, max, nulls }: StatsOfFile['columns'][num
     wrong.push({ column: name, log: shown(nulls), found: 'count', detail })
   }
   return wrong
-}
-
-function isOfType({ field }: LeafColumn, piece: string): boolean {
-  const { type } = field
-  const text = jsonText(piece)
-  switch (type.kind === 'primitive' ? type.name : type.kind) {
-    case 'byte':
-    case 'short':
-    case 'integer':
-    case 'long':
-      return WHOLE_NUMBER.test(piece)
-    case 'float':
-    case 'double':
-      return NUMBER.test(piece) || NO_NUMBER.test(piece) || /^-?(nan|infinity)$/i.test(piece)
-    case 'decimal':
-      // Some writers quote decimals, so that no reader rounds them.
-      return NUMBER.test(text ?? piece)
-    case 'string':
-    case 'binary':
-      return text !== null
-    case 'date':
-      return text !== null && parseDate(text) !== null
-    case 'timestamp':
-    case 'timestamp_ntz':
-      return text !== null && parseTimestamp(text) !== null
-    case 'boolean':
-      return piece === 'true' || piece === 'false'
-    default:
-      return true
-  }
 }
 
 /** Whether bounds of this type are compared at all. */
@@ -154,7 +122,7 @@ function shown(text: string): string {
 
 /** Whether `column = value` would read the file; true where that cannot be told. */
 function mayHold(column: LeafColumn, value: string, min: string | undefined, max: string | undefined): boolean {
-  const checks = checksOf(column.field)
+  const checks = checksOf(column.field, 'exact')
   if (typeof checks === 'string') return true
   if (isPlainText(column) && max !== undefined && !isBelow(value, max)) return false
   const literal = literalOf(column, value)

@@ -5,7 +5,7 @@ export type Level = 'finding' | 'note'
 
 export const FINDINGS = {
   'log-rewritten':
-    'bring back the commits that were imported; if the log is right, take the table out of the catalog and import it again with `sluice rollback TABLE --confirm=TABLE` and `sluice import TABLE`',
+    'bring back the commits that were imported; if the log is right, take the table out of the catalog and import it again with `sluice rollback TABLE --forget --confirm=TABLE` and `sluice import TABLE`',
   'file-missing':
     'restore the file from a backup or an older version of the object; FSCK REPAIR TABLE in Spark takes it out of the log, and its rows with it',
   'file-size': 'another program wrote over the file, or its copy was cut short: restore it from a backup',
@@ -24,13 +24,27 @@ export const FINDINGS = {
     'conditions skip rows that are there: write the statistics anew (ANALYZE TABLE … COMPUTE DELTA STATISTICS) or rewrite the file',
   'statistics-unreadable':
     'readers that parse them fail, or read every file: write the statistics anew (ANALYZE TABLE … COMPUTE DELTA STATISTICS) or rewrite the file',
+  'partition-values':
+    'readers refuse the file, or take the value for another one: rewrite the file with partition values of the types of the table',
+  'file-twice':
+    'readers have its rows twice: RESTORE TABLE to a version before, or let a writer remove it with the vector that it was added with',
+  'actions-doubled':
+    'a commit may name a file once (PROTOCOL.md, "Action Reconciliation"), so readers disagree: rewrite the file, or RESTORE TABLE to the version before',
+  'row-ids':
+    'rows cannot be told apart by their ids: copy the table into a new one, or rewrite the files with a writer that gives fresh ids',
   'page-checksum': 'bytes of the file have changed since it was written: restore it from a backup',
   'checkpoint-unreadable':
     'readers that start from it cannot open the table: restore the file, or write a new checkpoint while the commits are there',
+  'checkpoint-structs':
+    'readers that skip files by the struct lose rows, those that use the text do not: write a new checkpoint',
+  'checkpoint-twice': 'readers that start from it have the rows of the file twice: write a new checkpoint',
+  'compacted-log':
+    'readers that take it for the commits get other files or none: it only repeats them and may be deleted while they are there',
   'last-checkpoint':
     'readers that follow it cannot open the table: it is only a hint and may be deleted, and a new checkpoint writes it anew',
   'sidecar-missing': 'the checkpoint cannot be read: restore the file, or write a new checkpoint',
   'sidecar-size': 'the checkpoint cannot be read: restore the file, or write a new checkpoint',
+  'not-read': 'look at it where it can be reached, or with credentials that may read it',
   'older-missing': 'older versions that need these files can no longer be read; a VACUUM does that',
   'change-data-missing': 'the change data feed of these versions can no longer be read; a VACUUM does that',
   'file-time': 'files were copied or restored after they were written; nothing is wrong with that alone',

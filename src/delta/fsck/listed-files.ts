@@ -50,6 +50,10 @@ export class ListedFiles {
     this.#marks[no] = (this.#marks[no] as number) | mark
   }
 
+  isMarked(no: number, mark: number): boolean {
+    return ((this.#marks[no] as number) & mark) !== 0
+  }
+
   /** In the order of the listing, folder by folder. */
   *all(): Generator<Listed> {
     for (const [folder, names] of this.#folders) {

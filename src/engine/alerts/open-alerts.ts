@@ -3,13 +3,19 @@ import type { AlertEvent } from '../../model/alert.ts'
 import type { Emit } from '../../model/event.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { CopyOperation } from '../operation.ts'
+import { operatorRun } from '../run-id.ts'
 import { Alerts } from './alerts.ts'
 import { send, sinksOf } from './sinks.ts'
 
 /** @property sent waits until every alert that was told has reached its sinks */
 export function openAlerts(
   operation: CopyOperation,
-  run: { readonly runId: string; readonly emit: Emit<'alert' | 'log'> },
+  run: {
+    readonly runId: string
+    readonly sharedRun?: string
+    readonly host: string
+    readonly emit: Emit<'alert' | 'log'>
+  },
 ): {
   readonly alerts: Alerts | null
   readonly sent: () => Promise<void>
@@ -19,7 +25,7 @@ export function openAlerts(
   const sent = async (): Promise<void> => void (await Promise.all(under))
   if (alert === undefined) return { alerts: null, sent }
   const about = `${redactUrl(operation.from)} -> ${redactUrl(operation.to)}`
-  const sinks = sinksOf(alert, { run: run.runId, about })
+  const sinks = sinksOf(alert, { run: operatorRun(run.runId, run.sharedRun), about, host: run.host })
   const tell = (event: AlertEvent): void => {
     run.emit(event)
     const sending = send(event, sinks).then((failures) => {

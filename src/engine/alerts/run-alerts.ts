@@ -9,10 +9,10 @@ import { urlsOf } from '../operations/facts.ts'
 import type { Operation } from '../operations/list.ts'
 import type { RunFinished } from '../operation.ts'
 import type { Verdict } from './causes/cause.ts'
-import { Causes, OF_RUN } from './causes/watches.ts'
+import { Causes } from './causes/watches.ts'
 import { memoryOfProgram } from './memory.ts'
 import { aboutInWords, alertScope, subjectPlace } from './scope.ts'
-import { send, sinksOf, type AlertSinks } from './sinks.ts'
+import { isReached, send, sinksOf, type AlertSinks } from './sinks.ts'
 
 /** How often time alone is looked at, ms. */
 const LOOK_MS = 1000
@@ -20,7 +20,11 @@ const LOOK_MS = 1000
 const LAST_MS = 60_000
 
 type Parts = {
+  /** That the operator has begun: of a slot the shared one. */
   readonly runId: string
+  readonly host: string
+  /** Whether a run that ends so is tried again by itself: then it has not failed. */
+  readonly goesOn: ((finished: RunFinished) => boolean) | undefined
   readonly clock: Clock
   readonly emit: (body: EventBody) => void
   /** What earlier runs have told; of this program alone when absent. */
@@ -35,7 +39,6 @@ export class RunAlerts {
   readonly #wish: AlertWish
   readonly #causes: Causes
   readonly #memory: AlertMemory
-  readonly #own = memoryOfProgram()
   readonly #sinks: AlertSinks
   readonly #secrets: readonly string[]
   /** What was found last of each. */
@@ -54,8 +57,9 @@ export class RunAlerts {
     this.#parts = parts
     this.#wish = wish
     this.#causes = new Causes(wish.conditions)
-    this.#memory = parts.memory?.((what) => this.#log('warn', what)) ?? this.#own
-    this.#sinks = sinksOf(wish, { run: parts.runId, about: aboutInWords(operation) })
+    this.#memory = parts.memory?.((what) => this.#log('warn', what)) ?? memoryOfProgram()
+    const { runId, host } = parts
+    this.#sinks = sinksOf(wish, { run: runId, about: aboutInWords(operation), host })
     this.#secrets = urlsOf(operation).flatMap(secretsOfUrl)
     this.#timer = this.#causes.looks
       ? setInterval(() => this.#look(() => this.#causes.look(this.#now())), LOOK_MS).unref()
@@ -74,7 +78,7 @@ export class RunAlerts {
    */
   async ended(finished: RunFinished): Promise<SluiceError | null> {
     if (this.#timer !== null) clearInterval(this.#timer)
-    this.#look(() => this.#causes.take(finished, this.#now()))
+    if (this.#parts.goesOn?.(finished) !== true) this.#look(() => this.#causes.take(finished, this.#now()))
     const limit = setTimeout(() => void (this.#isOver = true), LAST_MS)
     await this.#queue
     clearTimeout(limit)
@@ -126,17 +130,20 @@ export class RunAlerts {
   }
 
   /** One after the other, so that no end is told before its beginning. */
-  async #settle({ cause, table, holds, value, limit }: Verdict): Promise<void> {
+  async #settle({ cause, table, holds, value, limit, stoodMs = 0 }: Verdict): Promise<void> {
     if (this.#isOver) return
     this.#waiting--
-    const memory = OF_RUN.has(cause) ? this.#own : this.#memory
+    const memory = this.#memory
     const about = subjectPlace(this.#operation, table)
     const key: AlertKey = { scope: alertScope(this.#operation, table === ''), cause, table: about }
     const now = this.#parts.clock.now()
     const event = { type: 'alert', cause, ...(table === '' ? {} : { table }) } as const
     const words = redactText(value, this.#secrets)
     if (holds) {
-      const { is, since } = await this.#remembered(memory.begin(key, now), { is: 'new', since: now })
+      const { is, since } = await this.#remembered(memory.begin(key, now - stoodMs), {
+        is: 'new',
+        since: now - stoodMs,
+      })
       if (is === 'stands')
         return this.#log('note', `alert ${cause} stands since ${isoTime(since)}, and was told then`, table)
       const told = { ...event, state: 'raised', value: words, ...(limit === undefined ? {} : { limit }) } as const
@@ -169,9 +176,8 @@ export class RunAlerts {
     this.#parts.emit(event)
     // Who reads it elsewhere knows no folder of ours.
     const failures = await send({ ...event, ...(about === '' ? {} : { table: about }) }, this.#sinks)
-    const { command, webhook } = this.#sinks
-    const isTold = failures.length === 0 || (failures.length === 1 && command !== undefined && webhook !== undefined)
-    const again = isTold || OF_RUN.has(event.cause) ? '' : '; the next run tells it again'
+    const isTold = isReached(failures, this.#sinks)
+    const again = isTold ? '' : '; the next run tells it again'
     for (const message of failures) this.#log('warn', `${message}${again}`)
     return isTold
   }

@@ -10,12 +10,14 @@ export type AlertSinks = {
   /** http or https; it may hold a secret, and is never shown. */
   readonly webhook?: string
   readonly run: string
+  /** The machine that tells it. */
+  readonly host: string
   /** What the run is about: `copy postgresql://…`, without passwords. */
   readonly about: string
 }
 
 /** Those that a wish and the environment name. */
-export function sinksOf({ command }: AlertWish, run: Pick<AlertSinks, 'run' | 'about'>): AlertSinks {
+export function sinksOf({ command }: AlertWish, run: Pick<AlertSinks, 'run' | 'about' | 'host'>): AlertSinks {
   const webhook = process.env['SLUICE_ALERT_WEBHOOK']
   return {
     ...(command === undefined ? {} : { command }),
@@ -30,7 +32,12 @@ export async function send(event: AlertEvent, sinks: AlertSinks): Promise<readon
   return failures.filter((one) => one !== null)
 }
 
-async function runCommand(event: AlertEvent, { command, run, about }: AlertSinks): Promise<string | null> {
+/** Whether at least one sink has taken it, or there is none. @param failures what `send` returned */
+export function isReached(failures: readonly string[], { command, webhook }: AlertSinks): boolean {
+  return failures.length === 0 || (failures.length === 1 && command !== undefined && webhook !== undefined)
+}
+
+async function runCommand(event: AlertEvent, { command, run, about, host }: AlertSinks): Promise<string | null> {
   if (command === undefined) return null
   const variables = {
     SLUICE_ALERT_CAUSE: event.cause,
@@ -40,12 +47,13 @@ async function runCommand(event: AlertEvent, { command, run, about }: AlertSinks
     SLUICE_ALERT_LIMIT: event.limit ?? '',
     SLUICE_ALERT_RUN: run,
     SLUICE_ALERT_ABOUT: about,
+    SLUICE_ALERT_HOST: event.host ?? host,
   }
   const why = await runShell(command, variables, COMMAND_MS)
   return why === null ? null : `the command of the alert ${why}`
 }
 
-async function post(event: AlertEvent, { webhook, run, about }: AlertSinks): Promise<string | null> {
+async function post(event: AlertEvent, { webhook, run, about, host }: AlertSinks): Promise<string | null> {
   if (webhook === undefined) return null
   try {
     const { type: _type, ...told } = event
@@ -53,7 +61,7 @@ async function post(event: AlertEvent, { webhook, run, about }: AlertSinks): Pro
     const answer = await fetch(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...(authorization === null ? {} : { authorization }) },
-      body: JSON.stringify({ ...told, run, about }),
+      body: JSON.stringify({ host, ...told, run, about }),
       // Another host would get what was meant for the one that the user named.
       redirect: 'manual',
       signal: AbortSignal.timeout(WEBHOOK_MS),

@@ -1,34 +1,41 @@
 /** The tables that an operation on archives is about. */
-import { prepareArchiveLedger, refuseNewer } from '../../archive/ledger/schema.ts'
-import { archivedTables, readArchive, type ArchiveRecord } from '../../archive/ledger/record.ts'
-import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { readArchive, type ArchiveRecord } from '../../archive/ledger/record.ts'
+import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import { namePattern } from '../../shared/name-pattern.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
+import type { CopyStore } from '../../stores/copy-port.ts'
 import { isLedgerTable } from '../../stores/ledger-tables.ts'
 import { noSuchTable } from '../copy/no-such-table.ts'
 import { openExisting, openSourceStore } from '../copy/open-stores.ts'
-import { readingLedger } from './reading-ledger.ts'
+import { GRANT_HINT, Ledgers, type Opened } from './ledgers.ts'
+import type { Run } from '../run-context.ts'
 
-export type Opened = AsyncDisposable & { readonly store: CopyStore; readonly database: LedgerDatabase }
+export type { Opened } from './ledgers.ts'
+
+/** A database with its ledgers of archives. `database` is the one that streams and new archives are noted in. */
+export type OpenSource = AsyncDisposable &
+  Opened & {
+    readonly ledgers: Ledgers
+    /** @throws SluiceError as `Ledgers.of` */
+    of(table: TableName, signal: AbortSignal): Promise<Opened>
+  }
 
 /**
- * A source with its ledger.
- * @param changes whether anything is going to be changed: then the ledger is created, or brought to this version
+ * A source with its ledgers.
+ * @param changes whether anything is going to be changed: then the ledger of a table is created, or brought to this version, once it is asked for
  * @throws SluiceError LEDGER_NEWER, CONNECT_FAILED
  */
-export async function openSource(url: string, changes: boolean): Promise<Opened> {
+export async function openSource(url: string, changes: boolean): Promise<OpenSource> {
   const store = changes ? await openExisting(url) : await openSourceStore(url)
   try {
-    const ledger = await store.ledger()
-    if (changes) await prepareArchiveLedger(ledger)
-    else await refuseNewer(ledger)
-    const database = changes ? ledger : readingLedger(ledger)
+    const ledgers = await Ledgers.open(store, changes)
     return {
       store,
-      database,
+      database: ledgers.own,
+      ledgers,
+      of: (table, signal) => ledgers.of(table, signal),
       async [Symbol.asyncDispose]() {
-        await database[Symbol.asyncDispose]()
+        await ledgers[Symbol.asyncDispose]()
         await store[Symbol.asyncDispose]()
       },
     }
@@ -59,19 +66,20 @@ export async function tablesOf(
  * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, PARTITION_STATE
  */
 export async function archivedTable(
-  opened: Opened,
+  source: OpenSource,
   name: string,
   signal: AbortSignal,
   hint?: string,
-): Promise<{ readonly table: TableSpec; readonly record: ArchiveRecord }> {
-  const table = await tableNamed(opened, name, signal)
+): Promise<{ readonly table: TableSpec; readonly record: ArchiveRecord; readonly opened: Opened }> {
+  const table = await tableNamed(source, name, signal)
+  const opened = await source.of(table.table, signal)
   const record = await readArchive(opened.database, table.table)
-  if (record !== null) return { table, record }
+  if (record !== null) return { table, record, opened }
   throw notArchived(table, opened.store, hint)
 }
 
 /** One table of the source. @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE */
-export async function tableNamed(opened: Opened, name: string, signal: AbortSignal): Promise<TableSpec> {
+export async function tableNamed(opened: Pick<Opened, 'store'>, name: string, signal: AbortSignal): Promise<TableSpec> {
   const [table, ...others] = await tablesOf(opened, [name], signal)
   if (table === undefined) throw await noSuchTable(opened.store, name, `no table fits ${name}`)
   if (others.length === 0) return table
@@ -79,19 +87,26 @@ export async function tableNamed(opened: Opened, name: string, signal: AbortSign
 }
 
 /** The table of an archive; one without columns where it is gone from the source, for which its archive is none the worse. */
-export async function tableNow({ store }: Opened, { table }: ArchiveRecord, signal: AbortSignal): Promise<TableSpec> {
+export async function tableNow(
+  { store }: Pick<Opened, 'store'>,
+  { table }: ArchiveRecord,
+  signal: AbortSignal,
+): Promise<TableSpec> {
   const [found] = await store.tables(tableText(table), signal)
   return found ?? { table, identity: '', columns: [], key: [], primary: false, rows: 0n, bytes: 0n }
 }
 
+export type RecordOf = { readonly record: ArchiveRecord; readonly opened: Opened }
+
 /** Archives by names or patterns of their tables, also of tables that are gone; all where no pattern is given. */
 export async function recordsOf(
-  { database, store }: Opened,
+  source: OpenSource,
   patterns: readonly string[],
   signal: AbortSignal,
-): Promise<readonly ArchiveRecord[]> {
-  const all = await archivedTables(database)
-  const chosen = new Set<ArchiveRecord>()
+): Promise<readonly RecordOf[]> {
+  const { store } = source
+  const all = await source.ledgers.tables(signal)
+  const chosen = new Map<string, RecordOf>()
   for (const pattern of patterns.length === 0 ? ['*'] : patterns) {
     const fits = namePattern(pattern, store.can.folds?.tables ?? 'exact')
     const some = all.filter(({ table }) => fits(tableText(table)) || fits(table.name))
@@ -102,11 +117,20 @@ export async function recordsOf(
         : notArchived(table, store)
     }
     for (const { table } of some) {
-      const record = await readArchive(database, table)
-      if (record !== null) chosen.add(record)
+      const opened = await source.of(table, signal)
+      const record = await readArchive(opened.database, table)
+      if (record !== null) chosen.set(tableText(table), { record, opened })
     }
   }
-  return [...chosen]
+  return [...chosen.values()]
+}
+
+/** Says that a listing of all archives may lack some. */
+export async function tellUnread({ ledgers }: OpenSource, { emit, interrupt }: Run<'log'>): Promise<void> {
+  for (const schema of await ledgers.unread(interrupt.abort)) {
+    const message = `schema ${schema} has a ledger of archives that this login cannot read: what it names is not shown here`
+    emit({ type: 'log', level: 'warn', message, hint: GRANT_HINT })
+  }
 }
 
 export function notArchived(

@@ -22,8 +22,14 @@ export async function emitForecast(
     return own ?? foretold(rowsOf(one), exported)
   })
   const taken = due.length === 0 ? new Map<string, number>() : await takenMs(database, table.table)
-  const pace = msOfRow(earlier, taken)
   const rows = all.reduce((sum, one) => sum + one.rows, 0n)
+  const ms =
+    due.length === 0
+      ? null
+      : foretoldMs(
+          samplesOf(earlier, taken),
+          all.map((one) => one.rows),
+        )
   emit({
     type: 'archive.forecast',
     table: tableText(table.table),
@@ -37,7 +43,7 @@ export async function emitForecast(
           sourceBytes: dec(all.reduce((sum, one) => sum + one.sourceBytes, 0n)),
           bytes: dec(all.reduce((sum, one) => sum + one.bytes, 0n)),
         }),
-    ...(pace === null || due.length === 0 ? {} : { ms: Math.round(pace * Number(rows)) }),
+    ...(ms === null ? {} : { ms: Math.round(ms) }),
     workers: Math.max(1, Math.min(workers, due.length + drops.length)),
     from: dec(exported.length),
   })
@@ -67,13 +73,32 @@ function foretold(rows: bigint, exported: readonly Size[]): Size {
   }
 }
 
-/** The median: one that had to wait for others says nothing of the next one. */
-function msOfRow(earlier: readonly ArchivedPartition[], taken: ReadonlyMap<string, number>): number | null {
-  const paces = earlier
-    .flatMap(({ label, digest }) => {
-      const ms = taken.get(label)
-      return ms === undefined || digest === null || digest.rows === 0n ? [] : [ms / Number(digest.rows)]
-    })
-    .toSorted((a, b) => a - b)
-  return paces[Math.floor(paces.length / 2)] ?? null
+/** Rows below which the time of a partition is that of its steps, and says nothing of a row. */
+const FEW = 100
+/** A partition of so many times the rows of the largest that was archived is too far from what is known. */
+const FAR = 10
+
+export type Sample = { readonly rows: bigint; readonly ms: number }
+
+/**
+ * @param samples what partitions took
+ * @param due rows of each partition that is before a run
+ * @returns ms; null where what was archived says too little. A partition takes what the quickest took, and its rows the median of a row: one that had to wait for
+ * others says nothing of the next one
+ */
+export function foretoldMs(samples: readonly Sample[], due: readonly bigint[]): number | null {
+  const telling = samples.filter(({ rows }) => rows >= FEW)
+  const largest = telling.reduce((most, { rows }) => (rows > most ? rows : most), 0n)
+  if (telling.length === 0 || due.some((rows) => rows > largest * BigInt(FAR))) return null
+  const base = samples.length > 1 ? Math.min(...samples.map(({ ms }) => ms)) : 0
+  const paces = telling.map(({ rows, ms }) => (ms - base) / Number(rows)).toSorted((a, b) => a - b)
+  const pace = paces[Math.floor(paces.length / 2)] ?? 0
+  return due.reduce((sum, rows) => sum + base + pace * Number(rows), 0)
+}
+
+function samplesOf(earlier: readonly ArchivedPartition[], taken: ReadonlyMap<string, number>): readonly Sample[] {
+  return earlier.flatMap(({ label, digest }) => {
+    const ms = taken.get(label)
+    return ms === undefined || digest === null || digest.rows === 0n ? [] : [{ rows: digest.rows, ms }]
+  })
 }

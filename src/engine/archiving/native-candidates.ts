@@ -72,12 +72,15 @@ function furtherOf(
   { part, period }: PartName,
   {
     across,
+    open,
     expired,
     key,
     edges,
   }: Omit<NativeName, 'name'> & { readonly key: readonly string[]; readonly edges: readonly string[] },
 ): Place {
   if (standing.status !== 'due') return standing
+  if (open !== undefined)
+    return { status: 'blocked', note: `${open.label} is on its way: it has to be dropped, or restored, before` }
   if (across !== null) {
     return {
       status: 'blocked',

@@ -1,5 +1,5 @@
 /** Which part of which period a partition of the system is that stands in the table now. */
-import { partLabel } from '../../archive/ledger/parts.ts'
+import { isOpen, partLabel } from '../../archive/ledger/parts.ts'
 import { hasLeft, type ArchivedPartition } from '../../archive/ledger/record.ts'
 import type { NativePartition } from '../../stores/archive-port.ts'
 import { readValue, type ValueKind } from '../calendar/value-text.ts'
@@ -11,6 +11,8 @@ type Bounds = Pick<NativePartition, 'from' | 'to'>
 export type NativeName = {
   readonly name: PartName
   readonly across: ArchivedPartition | null
+  /** Rows between its bounds are on their way out one by one, since before the table was partitioned. */
+  readonly open?: ArchivedPartition
   readonly expired?: ArchivedPartition
 }
 
@@ -38,7 +40,9 @@ export class NativeParts {
       const { label: known, period, part } = same
       return { name: { label: known, period, part }, across: null }
     }
-    const left = partition.isDefault ? [] : this.#known.filter((one) => one.native !== null && hasLeft(one))
+    const open = this.#known.find((one) => one.native === null && isOpen(one) && overlaps(one, partition, kind))
+    if (open !== undefined) return { name: { label, period: label, part: 1 }, across: null, open }
+    const left = partition.isDefault ? [] : this.#known.filter(hasLeft)
     const around = left.filter((one) => holds(one, partition, kind))
     const [first] = around.toSorted((a, b) => a.part - b.part)
     const expired = around.find(({ state }) => state === 'EXPIRED')
@@ -48,13 +52,13 @@ export class NativeParts {
     return { name: { label, period: label, part: 1 }, across }
   }
 
-  /** What is known between the same bounds, has not left for the archive, and whose table is not there any more. */
+  /** What is known between the same bounds, has not left for the archive, and whose table is not there any more; or rows of a table that had no partitions yet. */
   #replaced(partition: NativePartition, kind: ValueKind): ArchivedPartition | undefined {
     return this.#known.find(
       (one) =>
-        one.native !== null &&
-        !hasLeft(one) &&
-        !this.#standing.has(one.native.identity) &&
+        (one.native === null
+          ? isOpen(one) || !hasLeft(one)
+          : !hasLeft(one) && !this.#standing.has(one.native.identity)) &&
         holds(one, partition, kind) &&
         holds(partition, one, kind),
     )

@@ -1,6 +1,7 @@
 /** Which partitions of a table are to be archived, what they hold, and how far they have come. */
 import { randomUUID } from 'node:crypto'
 import {
+  isUnpublished,
   readArchive,
   type ArchivedPartition,
   type ArchivedTable,
@@ -52,6 +53,8 @@ export type PlannedArchive = {
   /** Labels that somebody named. */
   readonly asked: ReadonlySet<string>
   readonly partitions: readonly PlannedPartition[]
+  /** What is due next leaves as partitions of the system, and not row by row. */
+  readonly isNative: boolean
   /** Rows that belong to no period, in words; null where none are known. */
   readonly unplaced: string | null
   /** Foreign keys that lead to the table. */
@@ -59,6 +62,9 @@ export type PlannedArchive = {
   /** Why an age says nothing of it, where one was given; null otherwise. */
   readonly timeless: SluiceError | null
 }
+
+/** What to do where the calendar of an archive is not the one that was asked for. */
+export const CALENDAR_FLAGS = 'leave --calendar, --first-month, --year-offset, --first-weekday and --zone out'
 
 const DAY_MS = 86_400_000
 /** How long a detached partition is kept before it may be dropped, ms. */
@@ -77,12 +83,13 @@ export async function planArchive(
 ): Promise<PlannedArchive> {
   const { store, database, nowMs, signal } = around
   const record = await readArchive(database, table.table)
-  const natives = (await store.partitions?.().list(table, signal)) ?? null
   const calendar = operation.calendar ?? ownCalendar(record, operation)
   const present = record === null ? null : await presentOf(table, record, operation, { store, signal })
-  if (natives !== null) refuseByValue(table, operation)
+  const natives = await nativesFor(store, table, present?.record ?? null, signal)
+  if (natives !== null && record === null) refuseByValue(table, operation)
   const by = operation.byValue ?? operation.by ?? present?.record.timeColumn ?? null
-  const timeColumn = natives === null ? by : null
+  // The archive of a table that was partitioned later keeps the column that it was cut by.
+  const timeColumn = natives === null || (present !== null && present.record.timeColumn !== null) ? by : null
   if (present === null && timeColumn !== null) columnNamed(table, timeColumn)
   const archived =
     present === null
@@ -118,6 +125,7 @@ export async function planArchive(
     unsure: present?.unsure == null ? null : unsureError(table, present.unsure),
     asked: new Set(partitions.flatMap((one) => (isAsked(asked, nameOf(one)) ? [one.label] : []))),
     partitions,
+    isNative: natives !== null,
     unplaced,
     referred,
     timeless:
@@ -125,6 +133,21 @@ export async function planArchive(
         ? timelessError(table, natives.by)
         : null,
   }
+}
+
+/**
+ * The partitions of a table as units of its archive. Null for a table without any, and for one that was archived by another column, or by values, before it was
+ * partitioned: its archive goes on row by row.
+ */
+export async function nativesFor(
+  store: CopyStore,
+  table: TableSpec,
+  record: Pick<ArchivedTable, 'timeColumn' | 'calendar'> | null,
+  signal: AbortSignal,
+): Promise<NativePartitions | null> {
+  const natives = (await store.partitions?.().list(table, signal)) ?? null
+  if (natives === null || record === null || record.timeColumn === null) return natives
+  return !isByValue(record) && record.timeColumn === natives.by ? natives : null
 }
 
 /** The table of a partition, as it stands in the source now: in its parent, or where it has gone. */
@@ -208,7 +231,10 @@ export async function laidOut(
 ): Promise<StoredTable> {
   const comments = (await store.comments?.(table, signal)) ?? {}
   const numbers = (await store.columnNumbers?.(table, signal)) ?? null
-  return withNumbers(storedTable(table, { asText, comments, sortBy: sortOf(table, timeColumn) }), numbers)
+  return withNumbers(
+    storedTable(table, { asText, isLoose: store.can.looseTypes === true, comments, sortBy: sortOf(table, timeColumn) }),
+    numbers,
+  )
 }
 
 function sortOf({ key, columns }: TableSpec, timeColumn: string | null): readonly string[] {
@@ -242,9 +268,9 @@ function sameArchive(
   if (operation.by !== undefined && isByValue(record))
     refuse('cut', `values of ${record.timeColumn ?? ''}`, 'leave --by out, or say --by-value')
   if (calendar !== null && isByValue(record))
-    refuse('cut', `values of ${record.timeColumn ?? ''}`, 'leave --calendar and its options out, or say --by-value')
+    refuse('cut', `values of ${record.timeColumn ?? ''}`, `${CALENDAR_FLAGS}, or say --by-value`)
   if (calendar !== null && calendarText(calendar) !== record.calendar)
-    refuse('calendar', record.calendar, 'leave the flags of the calendar out')
+    refuse('calendar', record.calendar, CALENDAR_FLAGS)
   if (timeColumn !== record.timeColumn)
     refuse(
       isByValue(record) ? 'column of values' : 'column of time',
@@ -253,11 +279,6 @@ function sameArchive(
     )
   const graceMs = operation.graceMs ?? record.graceMs
   return { ...record, graceMs }
-}
-
-/** Nothing of it was published, nor was about to be. */
-export function isUnpublished({ partitions }: ArchiveRecord): boolean {
-  return partitions.every(({ version, logged }) => version === null && logged !== null && logged.length === 0)
 }
 
 /** Bounds of its periods are values of this column. */

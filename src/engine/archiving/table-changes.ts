@@ -40,6 +40,7 @@ export async function presentArchive(
     numbers: (await store.columnNumbers?.(table, signal)) ?? null,
     ...saidOf(words, table, record),
     asText: words.asText ?? [],
+    isLoose: store.can.looseTypes === true,
     widen: words.widen === true,
     comments: (await store.comments?.(table, signal)) ?? {},
   })

@@ -81,6 +81,7 @@ export async function measure(id: QuestionId, options: MeasureOptions): Promise<
       return found
     },
     (body) => catalog.read((reader) => body(sql(reader))),
+    plan.schema,
   )
   let { difference } = proof
   const by = PROVED_BY[id]
@@ -88,6 +89,7 @@ export async function measure(id: QuestionId, options: MeasureOptions): Promise<
     const rows = await prove(
       (body) => body(files(log, by)),
       (body) => catalog.read((reader) => body(sql(reader, by))),
+      plan.schema,
     )
     if (rows.difference !== null)
       difference = `the totals are equal, and the files behind them are not: ${rows.difference}`

@@ -1,4 +1,5 @@
 /** What exactly is asked of one table. Plain data: it goes to the cold child as JSON, so that both sides ask the very same. */
+import type { StructType } from '../../delta/schema.ts'
 import { QUESTIONS, type Question, type QuestionId } from './questions.ts'
 import type { PartitionValues } from './rows.ts'
 
@@ -22,6 +23,8 @@ export type ComparePlan = {
   readonly commits: number
   /** `changes` asks for the commits above this version. */
   readonly changesFrom: number | null
+  /** Of the version; without it values are compared as they are written. */
+  readonly schema?: StructType
 }
 
 export type PlannedQuestion = Question & {

@@ -90,7 +90,7 @@ type Picking = {
 async function pick(
   picking: Picking,
   reasons: Map<QuestionId, string>,
-): Promise<Pick<ComparePlan, 'partition' | 'predicate' | 'origin'>> {
+): Promise<Pick<ComparePlan, 'partition' | 'predicate' | 'origin' | 'schema'>> {
   const { reader, tableId, version, firstCommit, wanted, signal } = picking
   const { protocol, metadata } = await stateAt(reader, tableId, version)
   if (protocol === null || metadata === null) {
@@ -103,14 +103,15 @@ async function pick(
     )
   }
   const partitionColumns = metadata.partitionColumns ?? []
+  const schema = schemaOf(protocol, metadata)
   const isPartitioned = partitionColumns.length > 0
   const partition =
     isPartitioned && wanted.has('files-of-partition') ? await pickPartition(reader, tableId, version) : null
   if (partition === null) reasons.set('files-of-partition', isPartitioned ? NO_FILES : 'the table is not partitioned')
-  if (!wanted.has('min-max') && !wanted.has('file-origin')) return { partition, predicate: null, origin: null }
+  if (!wanted.has('min-max') && !wanted.has('file-origin')) return { partition, predicate: null, origin: null, schema }
   const sample = await sampleFiles(reader, tableId, version, signal)
   const stats = sample.flatMap((file) => (file.stats === null ? [] : [file.stats]))
-  const predicate = chooseCondition(stats, { schema: schemaOf(protocol, metadata), partitionColumns })
+  const predicate = chooseCondition(stats, { schema, partitionColumns })
   const isEmpty = sample.length === 0
   if (predicate === null) reasons.set('min-max', isEmpty ? NO_FILES : 'no data column has min/max statistics')
   const origin = pickOrigin(sample, firstCommit)
@@ -120,7 +121,7 @@ async function pick(
       isEmpty ? NO_FILES : `every file is older than v${firstCommit}, where the history begins`,
     )
   }
-  return { partition, predicate, origin }
+  return { partition, predicate, origin, schema }
 }
 
 /** The largest partition of up to a thousand files, or the one in the middle where all are larger. */

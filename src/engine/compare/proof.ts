@@ -4,7 +4,9 @@
  */
 import { rowsOf, digestOf, type Answer, type AnswerRow } from './answer.ts'
 import { shareOf, type AnswerDigest } from './digest.ts'
-import { contradiction } from './leaves.ts'
+import { leafColumns, type StructType } from '../../delta/schema.ts'
+import { partitionsApart, statsComparer, type PartitionMap } from '../../delta/values/same.ts'
+import { contradiction, type Contradiction } from './leaves.ts'
 
 /** Asks one side anew: the answer holds while `body` runs. */
 export type Asking = <T>(body: (answer: Answer) => Promise<T>) => Promise<T>
@@ -23,9 +25,11 @@ const NAMED = 3
 /** Characters of a value that are shown. */
 const SHOWN = 60
 
-export async function prove(files: Asking, sql: Asking): Promise<Proof> {
+/** @param schema of the table: with it statistics and partition values are compared by the types of their columns */
+export async function prove(files: Asking, sql: Asking, schema?: StructType): Promise<Proof> {
+  const rowDifference = differenceOfRows(schema)
   const [mine, theirs] = [await files(digestOf), await sql(digestOf)]
-  const difference = mine.hex() === theirs.hex() ? null : await differenceOf(mine, theirs, files, sql)
+  const difference = mine.hex() === theirs.hex() ? null : await differenceOf(mine, theirs, files, sql, rowDifference)
   return { files: mine, sql: theirs, difference }
 }
 
@@ -34,12 +38,13 @@ async function differenceOf(
   theirs: AnswerDigest,
   files: Asking,
   sql: Asking,
+  rowDifference: RowDifference,
 ): Promise<string | null> {
   const unequal = mine.unequal(theirs)
   if (unequal.size === 0) return `${mine.rows} rows on both sides, but not the same`
   for (const shares of slicesOf(unequal)) {
     const held = await sql((answer) => hold(answer, shares))
-    const found = await files((answer) => compare(answer, shares, held))
+    const found = await files((answer) => compare(answer, shares, held, rowDifference))
     if (found.total > 0) return named(mine.rows, theirs.rows, found)
   }
   // Written in another way, and nothing more; or another answer now than a moment ago.
@@ -77,7 +82,12 @@ async function hold(answer: Answer, shares: ReadonlySet<number>): Promise<Held> 
 type Found = { readonly lines: string[]; total: number }
 
 /** Takes every row of SQL out of `held` that a row of the files answers to; what is left, only SQL has. */
-async function compare(answer: Answer, shares: ReadonlySet<number>, held: Held): Promise<Found> {
+async function compare(
+  answer: Answer,
+  shares: ReadonlySet<number>,
+  held: Held,
+  rowDifference: RowDifference,
+): Promise<Found> {
   const found: Found = { lines: [], total: 0 }
   const tell = (line: string): void => {
     found.total++
@@ -100,17 +110,39 @@ async function compare(answer: Answer, shares: ReadonlySet<number>, held: Held):
   return found
 }
 
-function rowDifference(files: AnswerRow, sql: AnswerRow): string | null {
-  for (const [name, value] of Object.entries(files.fields)) {
-    const [mine, theirs] = [JSON.stringify(value), JSON.stringify(sql.fields[name])]
-    if (mine !== theirs) return contrast(`${files.about}: ${name}`, mine, theirs)
+/** What one row of both sides does not agree in, in words. */
+type RowDifference = (files: AnswerRow, sql: AnswerRow) => string | null
+
+function differenceOfRows(schema: StructType | undefined): RowDifference {
+  const stats = statsComparer(schema === undefined ? [] : leafColumns(schema))
+  /** Null where both mean the same; undefined where the types do not tell. */
+  const byType = (name: string, mine: unknown, theirs: unknown): Contradiction | null | undefined => {
+    if (schema === undefined || typeof mine !== 'string' || typeof theirs !== 'string') return undefined
+    if (name !== 'stats' && name !== 'partitionValues') return undefined
+    const apart =
+      name === 'stats'
+        ? stats(mine, theirs)
+        : partitionsApart(schema.fields, JSON.parse(mine) as PartitionMap, JSON.parse(theirs) as PartitionMap)
+    const [first] = apart ?? []
+    if (apart === null) return undefined
+    return first === undefined ? null : { at: `.${first.what}`, files: first.one, sql: first.other }
   }
-  for (const [name, text] of Object.entries(files.loose ?? {})) {
-    const other = sql.loose?.[name] ?? null
-    const apart = text === null || other === null ? null : contradiction(text, other)
-    if (apart !== null) return contrast(`${files.about}: ${name}${apart.at}`, apart.files, apart.sql)
+  return (files, sql) => {
+    for (const [name, value] of Object.entries(files.fields)) {
+      const [mine, theirs] = [JSON.stringify(value), JSON.stringify(sql.fields[name])]
+      if (mine === theirs) continue
+      const apart = byType(name, value, sql.fields[name])
+      if (apart !== null) return contrast(`${files.about}: ${name}`, mine, theirs)
+    }
+    for (const [name, text] of Object.entries(files.loose ?? {})) {
+      const other = sql.loose?.[name] ?? null
+      if (text === null || other === null) continue
+      const typed = byType(name, text, other)
+      const apart = typed === undefined ? contradiction(text, other) : typed
+      if (apart !== null) return contrast(`${files.about}: ${name}${apart.at}`, apart.files, apart.sql)
+    }
+    return null
   }
-  return null
 }
 
 /** Two texts from shortly before the place where they part. */

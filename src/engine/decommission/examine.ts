@@ -46,7 +46,7 @@ export async function examine(wish: ExamineWish, signal: AbortSignal): Promise<E
       graceFinding(row, graceMs, look.nowMs),
       ...back.findings,
       ...(await otherStreams(wish, signal)),
-      ...(await holds(database, parked, look.identity, heir)),
+      ...(await holds(wish, look.identity, signal)),
       since.finding,
       ...look.findings,
     ],

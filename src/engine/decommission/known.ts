@@ -3,8 +3,9 @@ import { readArchive } from '../../archive/ledger/record.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { shellQuote } from '../../shared/shell.ts'
-import type { LedgerDatabase } from '../../stores/copy-port.ts'
+import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
 import type { DecommissionFinding } from '../../stores/decommission-port.ts'
+import { Ledgers } from '../archiving/ledgers.ts'
 import type { SwitchRow } from '../cutover/switch-row.ts'
 import { hasStreams } from '../follow/ledger/streams.ts'
 
@@ -125,17 +126,17 @@ async function equality(database: LedgerDatabase, stream: string): Promise<Decom
 
 /** A hold of an archive of this very table: by its parked name, or of the time when it was the plain public one. */
 export async function holds(
-  database: LedgerDatabase,
-  parked: TableName,
+  { copies, parked, heir }: { readonly copies: CopyStore; readonly parked: TableName; readonly heir: TableName },
   identity: string,
-  heir: TableName,
+  signal: AbortSignal,
 ): Promise<readonly DecommissionFinding[]> {
   const found: DecommissionFinding[] = []
+  await using ledgers = await Ledgers.open(copies, false)
   for (const table of [parked, heir]) {
-    const record = await readArchive(database, table)
+    const record = await readArchive((await ledgers.of(table, signal)).database, table)
     for (const { label, held, native } of record?.partitions ?? []) {
       if (held === null) continue
-      const isHere = table === parked || native?.identity === identity || record?.timeColumn !== null
+      const isHere = table === parked || native === null || native.identity === identity
       found.push({
         verdict: isHere ? 'refused' : 'fine',
         about: 'hold',

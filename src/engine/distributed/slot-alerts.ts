@@ -2,6 +2,7 @@
  * Which alerts stand, as the slots of a queue know it: the worker of a slot asks the queue, so that a run which comes again on another host tells each of them once.
  * While the queue is away the memory of this machine counts.
  */
+import type { AlertWish } from '../../model/alert.ts'
 import type { AlertKey, AlertMemory } from '../../model/alert-memory.ts'
 import { memoryOfMachine, memoryOfProgram } from '../alerts/memory.ts'
 import { alertScope } from '../alerts/scope.ts'
@@ -71,4 +72,18 @@ export class SlotAlerts {
       this.#ask(question)
     })
   }
+}
+
+/** The operation without `stuck`, unless that ends the run: `RunWatch` finds it in all slots of a run, also of a worker that is gone. */
+export function leftToWorkers(operation: Operation): Operation {
+  const without = (wish: AlertWish | undefined): AlertWish | undefined =>
+    wish === undefined || wish.exit === true
+      ? wish
+      : { ...wish, conditions: wish.conditions.filter(({ cause }) => cause !== 'stuck') }
+  if (operation.kind === 'copy' && operation.follow?.alert !== undefined) {
+    const alert = without(operation.follow.alert)
+    return { ...operation, follow: { ...operation.follow, ...(alert === undefined ? {} : { alert }) } }
+  }
+  if (!('alert' in operation)) return operation
+  return { ...operation, alert: without(operation.alert) } as Operation
 }

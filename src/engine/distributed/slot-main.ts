@@ -9,7 +9,8 @@ import type { RunControl, Wish } from '../operation.ts'
 import type { Operation } from '../operations/list.ts'
 import { runOperation } from '../run.ts'
 import { withOwnUrls } from './sharing.ts'
-import { SlotAlerts } from './slot-alerts.ts'
+import { slotEnd } from './slot-end.ts'
+import { leftToWorkers, SlotAlerts } from './slot-alerts.ts'
 import { Turn } from './turn.ts'
 import type { FromSlot, SlotOrder, ToSlot } from './slot-messages.ts'
 
@@ -48,6 +49,8 @@ process.on('disconnect', () => interrupter.requestStop(new SluiceError('STOPPED'
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
 
 const operation = withOwnUrls(order.operation as Operation, order.stores)
+// Of a shared run the workers find it, for all slots at once; where it ends the run, the slot has to.
+const watched = leftToWorkers(operation)
 const secrets = order.stores.flatMap(({ url }) => secretsOfUrl(url))
 const { turnMs, book, sharedRun, onCall } = order
 const turn = turnMs === undefined ? null : new Turn(turnMs, () => interrupter.requestStop())
@@ -56,7 +59,7 @@ const options = { tool, actor, host, commandLine, interrupt: interrupter, clock:
 const refusal = mark === undefined ? null : await refusalOf(mark)
 const finished =
   refusal ??
-  (await runOperation(operation, {
+  (await runOperation(watched, {
     ...options,
     onEvent: (event: Event) => {
       turn?.take(event)
@@ -64,6 +67,9 @@ const finished =
     },
     ...(book === undefined ? {} : { book }),
     sharedRun,
+    goesOn: ({ exitCode: code, error }) =>
+      slotEnd({ exitCode: code, crashed: false, ...(error === undefined ? {} : { error }) }, 0).left !== 'none',
+    ledgerTotals: (totals) => tell({ totals }),
     alertMemory: (say) => alerts.memory(order.operation as Operation, book, say),
     ...(onCall === undefined ? { callOthers: () => tell({ callOthers: true }) } : { onCall }),
   }))

@@ -1,6 +1,7 @@
 /** What a worker and the program of one slot tell each other. */
 import type { AlertKey, AlertMemory } from '../../model/alert-memory.ts'
 import type { Event } from '../../model/event.ts'
+import type { LedgerTotals } from '../../model/distributed.ts'
 import type { ErrorInfo } from '../../shared/errors.ts'
 import type { Wish } from '../operation.ts'
 import type { NamedUrl } from './own-url.ts'
@@ -51,5 +52,6 @@ export type ToSlot =
 export type FromSlot =
   | { readonly event: Event }
   | { readonly callOthers: true }
+  | { readonly totals: LedgerTotals }
   | { readonly alert: AlertQuestion }
   | { readonly done: { readonly exitCode: number; readonly error?: ErrorInfo; readonly leftOut?: true } }

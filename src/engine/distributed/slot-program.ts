@@ -1,9 +1,11 @@
 /** The program of one slot, as its worker has it: started, told what people wish, and listened to. */
 import { fork, type ChildProcess } from 'node:child_process'
-import type { TurnProgress } from '../../model/distributed.ts'
+import { MOST_STANDING, type LedgerTotals, type StoodChunk, type TurnProgress } from '../../model/distributed.ts'
 import type { Event } from '../../model/event.ts'
+import { systemClock } from '../../shared/clock.ts'
 import { compiledEntry } from '../../shared/compiled-entry.ts'
 import { SluiceError, type ErrorInfo } from '../../shared/errors.ts'
+import { keyOf, StandingChunks } from '../alerts/causes/standing-chunks.ts'
 import { Pulse } from '../live/pulse.ts'
 import { NOTHING_TOLD, wishesSince, type Told } from './slot-wishes.ts'
 import { SteeredNames } from './steered-tables.ts'
@@ -26,6 +28,8 @@ export class SlotProgram {
   readonly done: Promise<SlotDone>
   /** Id of its run in ledger, catalog and book, once it has said so. */
   ledgerRun: string | null = null
+  /** What the ledger has of the shared run, as the program read it last; null before that. */
+  totals: LedgerTotals | null = null
   /** Told of each event of its run. */
   heard: (event: Event) => void = () => undefined
   /** Told when it has a stream, and wants others to compare with it. */
@@ -37,6 +41,9 @@ export class SlotProgram {
   readonly #told = new ToldEvents()
   readonly #causes = new Causes()
   #chunks = 0
+  readonly #standing = new StandingChunks()
+  /** When each chunk came further last, ms of a clock that does not jump. */
+  readonly #moved = new Map<string, number>()
   readonly #onCall: boolean
   #heeded: Told
   /** Tables that it can be steered by. */
@@ -60,6 +67,7 @@ export class SlotProgram {
     this.#child.on('message', (message: FromSlot) => {
       if ('done' in message) said = message.done
       else if ('callOthers' in message) this.called()
+      else if ('totals' in message) this.totals = message.totals
       else if ('alert' in message) void this.#answer(message.alert)
       else this.#take(message.event)
     })
@@ -85,7 +93,27 @@ export class SlotProgram {
     this.#points = [...this.#points.filter(({ at }) => now - at <= RATE_MS), { at: now, done }]
     const [first] = this.#points
     const rate = first === undefined || now - first.at < 1 ? 0 : ((done - first.done) * 1000) / (now - first.at)
-    return { rows: BigInt(rows), open: BigInt(open), chunks: this.#chunks, rate: Math.max(0, rate) }
+    return {
+      rows: BigInt(rows),
+      open: BigInt(open),
+      chunks: this.#chunks,
+      rate: Math.max(0, rate),
+      standing: this.standing(now),
+    }
+  }
+
+  /** Chunks that it works on. @param now as `progress` */
+  standing(now: number): readonly StoodChunk[] {
+    return this.#standing
+      .standing(now, 0)
+      .slice(0, MOST_STANDING)
+      .map(({ table, chunk, since }) => ({ table, chunk, stoodMs: Math.round(now - since) }))
+  }
+
+  /** Whether a chunk has come further within the last `ms`. @param now as `progress` */
+  hasMoved(chunk: { readonly table: string; readonly chunk: string }, ms: number, now: number): boolean {
+    const at = this.#moved.get(keyOf(chunk))
+    return at !== undefined && now - at < ms
   }
 
   /** Passes on what is wished, where that is new. */
@@ -129,12 +157,27 @@ export class SlotProgram {
     this.#told.take(event)
     this.steered.take(event)
     this.#causes.take(event)
+    this.#noteMove(event)
     if (event.type === 'chunk.done') this.#chunks += 1
     this.heard(event)
+  }
+
+  #noteMove(event: Event): void {
+    const at = systemClock.ticks()
+    const move = this.#standing.take(event, at)
+    if (move === null || move.is === 'let go') return
+    const key = keyOf(move)
+    // The newest stand at the end.
+    this.#moved.delete(key)
+    this.#moved.set(key, at)
+    const [oldest] = this.#moved.keys()
+    if (this.#moved.size > MOVES && oldest !== undefined) this.#moved.delete(oldest)
   }
 }
 
 const LONGEST = 2_000
+/** Chunks of which it is known when they came further. */
+const MOVES = 5_000
 
 function crash(how: string, complaint = ''): ErrorInfo {
   return new SluiceError('INTERNAL', `the program of a slot ended without a word: ${how}`, {

@@ -2,7 +2,7 @@
  * A worker: takes slots from the queue, gives each to a program of its own, and says every two seconds that both live. What it does not get told (a queue that is
  * away, a wish that is late) never stops the work: leases and proofs are the ledger's.
  */
-import { BEAT_MS, SWEEP_MS, TURN_MS, type RunWishes } from '../../model/distributed.ts'
+import { BEAT_MS, SILENT_AFTER_MS, SWEEP_MS, TURN_MS, type RunWishes } from '../../model/distributed.ts'
 import { dec } from '../../model/event.ts'
 import { restUnder } from '../../shared/abort.ts'
 import { asSluiceError, errorLine } from '../../shared/errors.ts'
@@ -22,6 +22,7 @@ import type { RunOf } from '../run-context.ts'
 import { isFolderName } from './folder-identity.ts'
 import { checkStores } from './identity.ts'
 import { ownUrl, type NamedUrl } from './own-url.ts'
+import type { OwnSlot } from './watch-port.ts'
 import { Scheduler } from '../schedules/scheduler.ts'
 import { slotEnd } from './slot-end.ts'
 import type { AlertAnswer, AlertQuestion, SlotOrder } from './slot-messages.ts'
@@ -52,7 +53,7 @@ export class Worker {
   readonly #drain = new AbortController()
   /** Nothing new is taken. */
   readonly #stop: AbortSignal
-  readonly #programs = new Set<SlotProgram>()
+  readonly #programs = new Map<SlotProgram, { readonly runId: string; heardAt: number }>()
   #slots = 0
   #rows = 0n
   /** Slots that it claims, works on or gives back now. */
@@ -104,6 +105,9 @@ export class Worker {
       await this.#sweep()
       await this.#scheduler?.look()
     })
+    const { watchRuns, host, emit } = this.#run
+    const watch = await watchRuns?.({ queue: this.#queue, alerts: this.#alerts, host, emit })
+    const watches = this.#every(BEAT_MS, over.signal, async () => watch?.look(this.#ownSlots()))
     stop.addEventListener('abort', () => this.#each((program) => program.stop()), { once: true })
     abort.addEventListener('abort', () => this.#each((program) => this.#drop(program)), { once: true })
     // What came due while nobody was there does not wait for the first sweep.
@@ -126,7 +130,8 @@ export class Worker {
       if (!stop.aborted) await restUnder(stop, AGAIN_MS)
     }
     over.abort()
-    await Promise.all([beats, sweeps])
+    await Promise.all([beats, sweeps, watches])
+    await watch?.sent()
     await this.#queue.leave().catch(() => undefined)
     return { slots: this.#slots, rows: this.#rows }
   }
@@ -184,7 +189,7 @@ export class Worker {
     // Where the queue is away nobody comes, and the slot works alone.
     program.called = () => void this.#queue.callOthers(slot).catch((error: unknown) => this.#note(error))
     program.asked = async (question) => await this.#alert(question)
-    this.#programs.add(program)
+    this.#programs.set(program, { runId: slot.runId, heardAt: this.#run.clock.ticks() })
     if (this.#stop.aborted) program.stop()
     // What was wished since it was claimed.
     await this.#beatSlot(slot, program).catch((error: unknown) => this.#note(error))
@@ -216,9 +221,29 @@ export class Worker {
     const { fresh } = program.steered
     const orders = await this.#queue.progress(slot, program.progress(this.#run.clock.ticks()), program.ledgerRun, fresh)
     program.steered.heard(fresh)
+    await this.#count(slot, program)
     // Somebody took this worker for lost, and has the slot: what both of them write, the ledger's fences tell apart.
-    if (orders === null || orders.isOver) program.abort()
-    else program.heed(toldOf(slot, orders))
+    if (orders === null || orders.isOver) return program.abort()
+    const known = this.#programs.get(program)
+    if (known !== undefined) known.heardAt = this.#run.clock.ticks()
+    program.heed(toldOf(slot, orders))
+  }
+
+  #ownSlots(): readonly OwnSlot[] {
+    const now = this.#run.clock.ticks()
+    return [...this.#programs].map(([program, { runId, heardAt }]) => ({
+      runId,
+      standing: now - heardAt < SILENT_AFTER_MS ? program.standing(now) : [],
+      hasMoved: (chunk, ms) => program.hasMoved(chunk, ms, now),
+    }))
+  }
+
+  /** What the ledger has of the run, where the program has read it since. @throws SluiceError where the queue is away */
+  async #count(slot: ClaimedSlot, program: SlotProgram): Promise<void> {
+    const { totals } = program
+    if (totals === null) return
+    await this.#queue.count(slot, totals)
+    if (program.totals === totals) program.totals = null
   }
 
   async #end(slot: ClaimedSlot, done: SlotDone, ms: number, program: SlotProgram | null = null): Promise<void> {
@@ -246,6 +271,7 @@ export class Worker {
   /** How far a slot came, and what it has said: told before it is given back, for then it is somebody else's. @throws SluiceError where the queue is away */
   async #last(slot: ClaimedSlot, program: SlotProgram): Promise<void> {
     await this.#queue.progress(slot, program.progress(this.#run.clock.ticks()), program.ledgerRun)
+    await this.#count(slot, program)
     try {
       await this.#queue.keep(slot, redactValue(program.said, this.#secrets))
     } catch (error) {
@@ -324,7 +350,7 @@ export class Worker {
   }
 
   #each(what: (program: SlotProgram) => void): void {
-    for (const program of this.#programs) what(program)
+    for (const program of this.#programs.keys()) what(program)
   }
 
   /** Once until it is reached again, however its questions fail; another cause than a lost connection is told by itself. */

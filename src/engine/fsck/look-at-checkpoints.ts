@@ -1,9 +1,10 @@
 /**
  * What readers start from: the newest complete checkpoint, that of the version which is looked at, and what `_last_checkpoint` names. They are
- * read whole, as a reader would; whether they say what the commits say is `validate`'s to tell.
+ * read whole, as a reader would, and their rows are compared with each other; whether they say what the commits say, `validate` tells.
  */
 import type { SidecarAction } from '../../delta/actions.ts'
 import { readCheckpoint, sidecarPath } from '../../delta/checkpoint.ts'
+import { CheckpointRows } from '../../delta/fsck/checkpoint-rows.ts'
 import type { Finding } from '../../delta/fsck/finding.ts'
 import { hintFault } from '../../delta/fsck/hint.ts'
 import { lookAtHint } from '../../delta/last-checkpoint.ts'
@@ -75,7 +76,7 @@ function asFinding(error: unknown, checkpoint: CheckpointFiles): Finding {
 }
 
 async function lookAt(
-  { store }: Subject,
+  { store, schema }: Subject,
   checkpoint: CheckpointFiles,
   parquet: () => Promise<ParquetFooters>,
   found: (finding: Finding) => void,
@@ -84,13 +85,18 @@ async function lookAt(
   const name = logPathOf(checkpoint.files[0]?.name ?? '')
   const files = checkpoint.files.map((file) => logPathOf(file.name)).filter((path) => path.endsWith('.parquet'))
   const rows = { protocol: 0, metaData: 0 }
+  const wrong: Finding[] = []
+  const named = new CheckpointRows(checkpoint.version, store.root, schema)
   try {
-    for await (const block of readCheckpoint(store, parquetRows, checkpoint, { signal })) {
+    for await (const block of readCheckpoint(store, parquetRows, checkpoint, { signal, fields: 'structs' })) {
       for (const { action } of block) {
         if (action.kind === 'protocol' || action.kind === 'metaData') rows[action.kind]++
         else if (action.kind === 'sidecar') files.push(sidecarPath(store, action.sidecar))
+        else if (action.kind === 'remove') wrong.push(...named.row(action.remove))
+        else if (action.kind === 'add') wrong.push(...named.row(action.add), ...named.structsOf(action.add))
       }
     }
+    for (const finding of wrong) found(finding)
     for (const [kind, count] of Object.entries(rows)) {
       if (count !== 1) found(unreadable(checkpoint, name, `it has ${count} ${kind} rows instead of one`))
     }

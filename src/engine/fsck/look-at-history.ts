@@ -1,8 +1,11 @@
 /** What older versions refer to: files that VACUUM keeps or may delete, and change data. */
 import { readLog } from '../../delta/commit-lines.ts'
 import type { ActionKind } from '../../delta/actions.ts'
+import { DoubledActions } from '../../delta/fsck/doubled-actions.ts'
+import type { Finding } from '../../delta/fsck/finding.ts'
 import { MARKS, type ListedFiles } from '../../delta/fsck/listed-files.ts'
-import { canonicalPath } from '../../delta/paths.ts'
+import { canonicalPath, dvId } from '../../delta/paths.ts'
+import { fileKey } from '../../delta/replay.ts'
 import { breathe, throwIfAborted } from '../../shared/abort.ts'
 import type { Places } from './places.ts'
 import type { FsckProgress } from './progress.ts'
@@ -19,6 +22,8 @@ export type HistoryCounts = {
   readonly unreadableBelow: number | null
   readonly changeFiles: number
   readonly changeGone: number
+  /** Files that one commit names more than once. */
+  readonly doubled: readonly Finding[]
 }
 
 /**
@@ -27,7 +32,7 @@ export type HistoryCounts = {
  * @param needed files of the version that were not found
  */
 export async function lookAtHistory(
-  { store, table }: Subject,
+  { store, table, version: wanted }: Subject,
   listed: ListedFiles,
   places: Places,
   keepFrom: number,
@@ -39,7 +44,7 @@ export async function lookAtHistory(
   const older = new Set<number>()
   let unreadableBelow: number | null = null
   const refer = async (file: FsckFile, mark: number, removedAt: number | null): Promise<void> => {
-    const place = await places.file(file.path)
+    const place = await places.file(file.path).catch(() => null)
     if (place?.inside === true) {
       const no = listed.find(place.path)
       if (no !== null) {
@@ -67,16 +72,24 @@ export async function lookAtHistory(
       await refer(fileOf(remove), isKept ? MARKS.kept : MARKS.expired, removedVersion)
     }
   }
-  const { commits } = await table.listing(signal)
+  const { commits, checkpoints } = await table.listing(signal)
+  // Whoever wrote a checkpoint has decided for those who start from it.
+  const base = checkpoints.findLast((one) => one.version <= wanted)?.version ?? -1
+  const doubled = new DoubledActions((version) => version > base && version <= wanted)
+  const name = (kind: 'add' | 'remove', file: FileAction, raw: string): void => {
+    doubled.take(kind, fileKey(canonicalPath(file.path, store.root), dvId(file.deletionVector)), file.path, raw)
+  }
   let changeFiles = 0
   let changeGone = 0
   progress.begin('history', commits.length)
-  for (const { name, version } of commits) {
+  for (const { name: commit, version } of commits) {
     await breathe()
     progress.add(1)
     throwIfAborted(signal)
-    for await (const block of readLog(store, name, { signal, kinds: FILE_KINDS })) {
-      for (const { action } of block) {
+    for await (const block of readLog(store, commit, { signal, kinds: FILE_KINDS })) {
+      for (const { action, raw } of block) {
+        if (action.kind === 'add') name('add', action.add, raw)
+        else if (action.kind === 'remove') name('remove', action.remove, raw)
         if (action.kind === 'add') await refer(fileOf(action.add), MARKS.expired, null)
         else if (action.kind === 'remove') await refer(fileOf(action.remove), MARKS.expired, version)
         else if (action.kind === 'cdc') {
@@ -87,15 +100,26 @@ export async function lookAtHistory(
         }
       }
     }
+    doubled.endCommit(version)
   }
-  return { commits: commits.length, older: older.size, gone: gone.size, unreadableBelow, changeFiles, changeGone }
+  return {
+    commits: commits.length,
+    older: older.size,
+    gone: gone.size,
+    unreadableBelow,
+    changeFiles,
+    changeGone,
+    doubled: doubled.findings(),
+  }
 }
 
-function fileOf(action: {
+type FileAction = {
   readonly path: string
   readonly size?: number | null
   readonly deletionVector?: FsckFile['vector'] | undefined
-}): FsckFile {
-  const vector = action.deletionVector ?? null
-  return { path: action.path, size: action.size ?? 0, modificationTime: 0, stats: null, vector }
+}
+
+function fileOf({ path, size, deletionVector }: FileAction): FsckFile {
+  const vector = deletionVector ?? null
+  return { path, size: size ?? 0, modificationTime: 0, stats: null, vector, partitionValues: {}, baseRowId: null }
 }

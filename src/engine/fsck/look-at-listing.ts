@@ -4,7 +4,8 @@ import { ListedFiles, MARKS } from '../../delta/fsck/listed-files.ts'
 import { LOG_FOLDER } from '../../delta/log-path.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { Place, Places } from './places.ts'
+import type { LogStore } from '../../model/log-store.ts'
+import { PlaceUnread, type Place, type Places } from './places.ts'
 import type { FsckProgress } from './progress.ts'
 import type { FsckFile, Subject } from './subject.ts'
 
@@ -26,6 +27,8 @@ export async function listTable({ store }: Subject, progress: FsckProgress, sign
 export type ListingCounts = {
   /** Not looked at, for they lie outside the table root. */
   outside: number
+  /** Not looked at, for they cannot be read. */
+  unread: number
   /** With another time than the log says. */
   times: number
 }
@@ -34,7 +37,9 @@ export class ListingCheck {
   readonly #listed: ListedFiles
   readonly #places: Places
   readonly #signal: AbortSignal
-  readonly counts: ListingCounts = { outside: 0, times: 0 }
+  /** Active files that the listing does not have. */
+  readonly #unlisted = new Set<string>()
+  readonly counts: ListingCounts = { outside: 0, unread: 0, times: 0 }
 
   constructor(listed: ListedFiles, places: Places, signal: AbortSignal) {
     this.#listed = listed
@@ -42,16 +47,20 @@ export class ListingCheck {
     this.#signal = signal
   }
 
-  /** Marks a file and its vector as needed. */
-  async needed(file: FsckFile): Promise<void> {
-    const place = await this.#places.file(file.path)
-    if (place?.inside === true) this.#mark(place.path)
-    const vector = await this.#vectorPlace(file)
+  /** Marks a file and its vector as needed. @returns whether the file had been needed before: it is active twice */
+  async needed(file: FsckFile): Promise<boolean> {
+    const place = await this.#places.file(file.path).catch(unreadIsNull)
+    const vector = await this.#vectorPlace(file).catch(unreadIsNull)
     if (vector !== null && vector !== 'inline' && vector.inside) this.#mark(vector.path)
+    if (place?.inside === true && this.#listed.find(place.path) !== null) return this.#mark(place.path)
+    const name = place?.inside === true ? place.path : file.path
+    const isKnown = this.#unlisted.has(name)
+    this.#unlisted.add(name)
+    return isKnown
   }
 
   /**
-   * Compares size and time. Null where the file cannot be opened: it lies outside, is missing or has another size.
+   * Compares size and time. Null where the file cannot be opened: it lies outside, cannot be reached, is missing or has another size.
    * @returns where it is, and where its vector is
    */
   async check(
@@ -59,14 +68,37 @@ export class ListingCheck {
     found: (finding: Finding) => void,
   ): Promise<{ readonly place: Place | null; readonly vector: Place | 'inline' | null }> {
     throwIfAborted(this.#signal)
-    const vector = await this.#vectorPlace(file, found)
-    const place = await this.#places.file(file.path)
+    const { path } = file
+    const vector = await this.#vectorPlace(file, found).catch((error: unknown) => {
+      if (!(error instanceof PlaceUnread)) throw error
+      found(notRead(path, `its deletion vector: ${error.message}`))
+      return null
+    })
+    const unread = (why: string): { readonly place: null; readonly vector: typeof vector } => {
+      this.counts.unread++
+      found(notRead(path, why))
+      return { place: null, vector }
+    }
+    let place: Place | null
+    try {
+      place = await this.#places.file(path)
+    } catch (error) {
+      if (error instanceof PlaceUnread) return unread(error.message)
+      throw error
+    }
     if (place === null) {
       this.counts.outside++
       return { place, vector }
     }
-    const there = await this.#factsOf(place)
-    const { path } = file
+    let there: Awaited<ReturnType<LogStore['head']>>
+    try {
+      there = await this.#factsOf(place)
+    } catch (error) {
+      throwIfAborted(this.#signal)
+      const why = this.#places.passOver(place, error)
+      if (why === null) throw error
+      return unread(why)
+    }
     if (there === null) {
       found({ level: 'finding', kind: 'file-missing', path, detail: 'the file is not there', absent: place.path })
       return { place: null, vector }
@@ -97,8 +129,22 @@ export class ListingCheck {
     }
   }
 
-  #mark(path: string): void {
+  /** @returns whether it was marked before */
+  #mark(path: string): boolean {
     const no = this.#listed.find(path)
-    if (no !== null) this.#listed.mark(no, MARKS.active)
+    if (no === null) return false
+    const wasMarked = this.#listed.isMarked(no, MARKS.active)
+    this.#listed.mark(no, MARKS.active)
+    return wasMarked
   }
+}
+
+/** A file, or something that belongs to it, of which nothing is known. */
+export function notRead(path: string, why: string): Finding {
+  return { level: 'note', kind: 'not-read', path, detail: `it was not read: ${why}` }
+}
+
+function unreadIsNull(error: unknown): null {
+  if (error instanceof PlaceUnread) return null
+  throw error
 }

@@ -8,7 +8,8 @@ import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { inOrder } from '../lake/in-order.ts'
 import { FileExaminer, vectorFindings } from './look-at-file.ts'
-import type { Place } from './places.ts'
+import { notRead } from './look-at-listing.ts'
+import type { Place, Places } from './places.ts'
 import type { FsckProgress } from './progress.ts'
 import type { FsckFile, Subject } from './subject.ts'
 
@@ -46,18 +47,19 @@ export async function lookInside(
   subject: Subject,
   parquet: () => Promise<ParquetFooters>,
   options: {
+    readonly places: Places
     readonly deep: boolean
     readonly signal: AbortSignal
     readonly found: (finding: Finding) => void
     readonly progress: FsckProgress
   },
 ): Promise<InsideCounts> {
-  const { deep, signal, found, progress } = options
+  const { places, deep, signal, found, progress } = options
   const examiner = new FileExaminer(subject)
   const total: InsideCounts = { vectors: 0, footers: 0, bounds: 0, rows: 0, pages: 0, summedPages: 0 }
   const lanes = subject.store.requests === undefined ? LANES.near : LANES.far
   const work = (batch: readonly Job[]): Promise<Outcome> =>
-    lookAtBatch(batch, { examiner, parquet, deep, signal, progress })
+    lookAtBatch(batch, { examiner, parquet, places, deep, signal, progress })
   for await (const { findings, counts } of inOrder(batches(jobs), lanes, work)) {
     throwIfAborted(signal)
     for (const finding of findings) found(finding)
@@ -82,17 +84,18 @@ type Opened = AsyncDisposable & { readonly file: string }
 type Means = {
   readonly examiner: FileExaminer
   readonly parquet: () => Promise<ParquetFooters>
+  readonly places: Places
   readonly deep: boolean
   readonly signal: AbortSignal
   readonly progress: FsckProgress
 }
 
 async function lookAtBatch(batch: readonly Job[], means: Means): Promise<Outcome> {
-  const { parquet, deep, signal, progress } = means
+  const { parquet, places, deep, signal, progress } = means
   const findings: Finding[] = []
   const counts: InsideCounts = { vectors: 0, footers: 0, bounds: 0, rows: 0, pages: 0, summedPages: 0 }
-  const vectors = await Promise.all(batch.map((job) => vectorOf(job, findings, signal)))
-  const opened = await Promise.all(batch.map(({ file, place }) => open(file, place, deep, findings, signal)))
+  const vectors = await Promise.all(batch.map((job) => vectorOf(job, places, findings, signal)))
+  const opened = await Promise.all(batch.map((job) => open(job, places, deep, findings, signal)))
   try {
     const files = opened.flatMap((one) => (one === null ? [] : [one.file]))
     const footers = files.length === 0 ? [] : await (await parquet()).footers(files, signal)
@@ -144,6 +147,7 @@ async function lookAtJob(
 
 async function vectorOf(
   { file, vector }: Job,
+  places: Places,
   findings: Finding[],
   signal: AbortSignal,
 ): Promise<DeletionVector | null> {
@@ -165,7 +169,12 @@ async function vectorOf(
       })
       return null
     }
-    if (error.code !== 'BAD_DELETION_VECTOR') throw error
+    if (error.code !== 'BAD_DELETION_VECTOR') {
+      const why = vector === 'inline' ? null : places.passOver(vector, error)
+      if (why === null) throw error
+      findings.push(notRead(path, `its deletion vector ${at}: ${why}`))
+      return null
+    }
     const detail = `its deletion vector ${at}: ${error.reason ?? error.message}`
     findings.push({ level: 'finding', kind: 'vector-damaged', path, detail })
     return null
@@ -173,8 +182,8 @@ async function vectorOf(
 }
 
 async function open(
-  file: FsckFile,
-  place: Place | null,
+  { file, place }: Job,
+  places: Places,
   deep: boolean,
   findings: Finding[],
   signal: AbortSignal,
@@ -184,8 +193,14 @@ async function open(
     return await place.store.localFile(place.path, signal, deep ? {} : { columns: [] })
   } catch (error) {
     throwIfAborted(signal)
-    if (!(error instanceof SluiceError) || error.code !== 'SOURCE_GONE') throw error
-    findings.push({ level: 'finding', kind: 'file-missing', path: file.path, detail: 'it is gone since it was listed' })
+    const { path } = file
+    if (error instanceof SluiceError && error.code === 'SOURCE_GONE') {
+      findings.push({ level: 'finding', kind: 'file-missing', path, detail: 'it is gone since it was listed' })
+      return null
+    }
+    const why = places.passOver(place, error)
+    if (why === null) throw error
+    findings.push(notRead(path, why))
     return null
   }
 }

@@ -2,8 +2,8 @@
 import { readHead } from '../../catalog/import/head.ts'
 import { newestKnown, type NewestKnown } from '../../catalog/import/same-log.ts'
 import { countsAt } from '../../catalog/query/counts.ts'
-import { activeFiles } from '../../catalog/query/files.ts'
-import { stateAt } from '../../catalog/query/state.ts'
+import { activeFiles, type FileRecord } from '../../catalog/query/files.ts'
+import { domainsAt, stateAt } from '../../catalog/query/state.ts'
 import type { DeletionVectorDescriptor, MetadataAction } from '../../delta/actions.ts'
 import { readerRefusal } from '../../delta/features.ts'
 import { dvId } from '../../delta/paths.ts'
@@ -25,6 +25,9 @@ export type FsckFile = {
   readonly modificationTime: number
   readonly stats: string | null
   readonly vector: DeletionVectorDescriptor | null
+  /** By physical names. */
+  readonly partitionValues: Readonly<Record<string, string | null>>
+  readonly baseRowId: number | null
 }
 
 export type Subject = {
@@ -40,6 +43,8 @@ export type Subject = {
   readonly files: () => AsyncIterable<readonly { readonly file: FsckFile; readonly isWanted: boolean }[]>
   /** How many active files there are, those that `--since` leaves out too. */
   readonly count: () => Promise<number>
+  /** Configuration of a metadata domain; null where it is not in force. */
+  readonly domain: (name: string) => Promise<string | null>
   /** Catalog that the active files come from; null where they come from the log. */
   readonly catalog: { readonly tableId: string; readonly newest: NewestKnown } | null
 }
@@ -80,13 +85,15 @@ export async function withSubject<T>(
           version,
           files: async function* () {
             for await (const page of activeFiles(database, tableId, version)) {
-              yield page.map(({ path, size, modificationTime, stats, deletionVector, addedVersion }) => ({
-                file: { path, size, modificationTime, stats, vector: vectorOf(deletionVector) },
-                isWanted: operation.since === undefined || addedVersion > since,
+              yield page.map((record) => ({
+                file: fileOfRecord(record),
+                isWanted: operation.since === undefined || record.addedVersion > since,
               }))
             }
           },
           count: async () => (await countsAt(database, tableId, version)).files,
+          domain: async (name) =>
+            (await domainsAt(database, tableId, version)).find(({ domain }) => domain === name)?.configuration ?? null,
           catalog: { tableId, newest: await newestKnown(database, tableId, currentVersion) },
         })
       }
@@ -112,12 +119,15 @@ export async function withSubject<T>(
                 modificationTime: add.modificationTime,
                 stats: add.stats ?? null,
                 vector: add.deletionVector ?? null,
+                partitionValues: add.partitionValues ?? {},
+                baseRowId: add.baseRowId ?? null,
               },
               isWanted: added === null || added.has(keyOf(path, id)),
             }))
           }
         },
         count: async () => (await snapshot.counts(abort)).files,
+        domain: async (name) => (await snapshot.state(abort)).domains.get(name)?.configuration ?? null,
         catalog: null,
       })
     },
@@ -127,6 +137,27 @@ export async function withSubject<T>(
 
 function headOf(metadata: MetadataAction, mode: ColumnMappingMode, schema: StructType) {
   return { metadata, mode, schema, partitionColumns: metadata.partitionColumns ?? [] }
+}
+
+function fileOfRecord({
+  path,
+  size,
+  modificationTime,
+  stats,
+  deletionVector,
+  partitionValues,
+  baseRowId,
+}: FileRecord): FsckFile {
+  const values = JSON.parse(partitionValues) as FsckFile['partitionValues'] | null
+  return {
+    path,
+    size,
+    modificationTime,
+    stats,
+    vector: vectorOf(deletionVector),
+    partitionValues: values ?? {},
+    baseRowId,
+  }
 }
 
 function vectorOf(text: string | null): DeletionVectorDescriptor | null {

@@ -28,6 +28,10 @@ export type ImportSettings = {
   readonly batchSize: number
   readonly allowRefused: boolean
   readonly waitMs: number
+  /** The catalog may have the table of that id at another place, and follows it. */
+  readonly moved?: boolean
+  /** The commits below the known version were compared with the log's already. */
+  readonly olderCompared?: boolean
   /** False: a failure before anything was written leaves no row in `migration_status`. */
   readonly noteFailure?: boolean
   /** Versions that the log had and the catalog had not when somebody looked; told where they cannot be brought. */
@@ -66,6 +70,8 @@ export async function importAndTell(
       log,
       parquet: parquetRows,
       tableId,
+      moved: settings.moved ?? false,
+      olderCompared: settings.olderCompared ?? false,
       batchSize: settings.batchSize,
       allowRefused: settings.allowRefused,
       interrupt,

@@ -1,6 +1,6 @@
 /** What an import would do, from listings and cheap reads alone. Writes nothing, and creates no catalog. */
 import { createHash } from 'node:crypto'
-import { readHead, wholeness } from '../../catalog/import/head.ts'
+import { readHead, wholeness, type TableKey } from '../../catalog/import/head.ts'
 import { catalogPresence } from '../../catalog/migrate.ts'
 import { listLog, type CommitFile } from '../../delta/listing.ts'
 import type { LogStore } from '../../model/log-store.ts'
@@ -15,7 +15,12 @@ import type { Run } from '../run-context.ts'
 import { inOrder, lanesAt } from './in-order.ts'
 import { listedOnce } from './planned-log.ts'
 
-export type PlanTarget = { readonly name: string; readonly path: string }
+export type PlanTarget = {
+  readonly name: string
+  readonly path: string
+  /** Id of a table that the catalog may have at another place. */
+  readonly movedId?: string | undefined
+}
 
 export type Plan = {
   readonly lines: readonly PlanLine[]
@@ -132,7 +137,7 @@ async function planLine(
   const { interrupt } = run
   const history = historyOf(await listLog(log, { signal: interrupt.abort, attributes: true }))
   const latest = history.commits.at(-1)?.version ?? history.from
-  const head = database === null ? null : await readHead(database, { location: log.root })
+  const head = database === null ? null : await readHead(database, keyOf(target, log))
   const state = head === null || database === null ? 'broken' : await wholeness(database, head)
   const current = state === 'broken' ? null : (head?.currentVersion ?? null)
   const commits = history.commits.filter((commit) => current === null || commit.version > current)
@@ -161,6 +166,10 @@ async function planLine(
   const perLine = log.requests === undefined ? await bytesALine(log, commits, interrupt.abort) : LINE_BYTES
   const actions = Math.round(commitBytes / perLine + checkpointBytes / CHECKPOINT_ROW_BYTES)
   return { line, log, actions, baseline: state === 'unfinished' ? (head?.cursor?.done ?? 0) : 0 }
+}
+
+function keyOf({ movedId }: PlanTarget, { root }: LogStore): TableKey {
+  return movedId === undefined ? { location: root } : { tableId: movedId }
 }
 
 /** Bytes of a line, by the beginnings of a few commits; only for estimates. */

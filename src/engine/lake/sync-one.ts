@@ -1,6 +1,7 @@
 /** Brings one table of the catalog up to its log: a look at what is new, and an import only where there is something. */
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { newestOf } from '../../catalog/import/same-log.ts'
+import { checkOlder, newestOf } from '../../catalog/import/same-log.ts'
 import { listLog, type LogListing } from '../../delta/listing.ts'
 import { dec } from '../../model/event.ts'
 import type { LogStore } from '../../model/log-store.ts'
@@ -22,10 +23,21 @@ export type Synced = {
   readonly told: boolean
 }
 
+/** Older commits with another file time that a look reads, at most: a copy of a lake has no other ones. */
+const OLDER_READ = 10
+
 export type SyncSettings = { readonly batchSize: number; readonly worker: number; readonly waitMs: number }
 
-/** Version, size, time and stamp of the newest commit whose bytes were compared in this run, by table: it is not read again while these stay. */
-export type Proved = Map<string, string>
+/** What was compared in this run, by table; it is not compared again while the listing says the same. */
+export type Proved = Map<
+  string,
+  {
+    /** Version, size, time and stamp of the newest commit, whose bytes were compared. */
+    readonly newest?: string
+    /** Digest of what the listing says of the older ones. */
+    readonly older?: string
+  }
+>
 
 /**
  * Never rejects. Tells nothing of a table that is current: that is for the caller.
@@ -43,8 +55,12 @@ export async function syncTable(
   const location = pathOfLocation(table.location)
   try {
     const log = await openLake(location)
-    const known = table.settled ? await look(log, table, run.interrupt.abort) : null
-    if (known !== null && (await isCurrent(log, table, known, proved, run.interrupt.abort))) return done('current', 0)
+    // A listing of a bucket costs a request for 1,000 commits: its older ones are compared once a run.
+    const isWhole = log.pagedListing !== true || proved.get(table.tableId)?.older === undefined
+    const known = table.settled ? await look(log, isWhole ? 0 : (table.version ?? 0), run.interrupt.abort) : null
+    const current = known !== null && (await isCurrent(log, table, known, proved, run.interrupt.abort))
+    if (known !== null && isWhole) await compareOlder(catalog, { table, log, listing: known }, proved, run)
+    if (current) return done('current', 0)
     const now = await standing(catalog.database, table.tableId)
     if (now === null || now === 'broken') return skipped()
     const target = { name: table.name, path: location, tableId: table.tableId, log, worker: settings.worker }
@@ -54,6 +70,7 @@ export async function syncTable(
       ...settings,
       allowRefused: table.refused,
       noteFailure: false,
+      olderCompared: known !== null,
       ...(versions === null ? {} : { behind: versions }),
     }
     const outcome = await importAndTell(catalog, target, how, run)
@@ -95,12 +112,13 @@ export function logFolder({ location }: Pick<KnownTable, 'location'>): string | 
   return location.startsWith('file://') ? join(pathOfLocation(location), '_delta_log') : null
 }
 
-/** The log from the known version on, or null when nothing of that is left. */
-async function look(log: LogStore, table: KnownTable, signal: AbortSignal): Promise<LogListing | null> {
+/** The log from a version on, or null when nothing of that is left. */
+async function look(log: LogStore, from: number, signal: AbortSignal): Promise<LogListing | null> {
   try {
-    return await listLog(log, { signal, attributes: true, from: table.version ?? 0 })
+    return await listLog(log, { signal, attributes: true, from })
   } catch (error) {
-    if (error instanceof SluiceError && error.code === 'NO_LOG') return null
+    // The import says what can be done of a log that is not there.
+    if (error instanceof SluiceError && (error.code === 'NO_LOG' || error.code === 'NO_SUCH_PATH')) return null
     throw error
   }
 }
@@ -119,14 +137,36 @@ async function isCurrent(
   const { version, newest } = table
   if (version === null || newest === null || listing.latest !== version) return false
   const facts = factsOf(table, listing)
-  if (proved.get(table.tableId) === facts) return true
+  if (proved.get(table.tableId)?.newest === facts) return true
   const { is } = await newestOf({ version, ...newest }, listing, log, signal)
-  if (is === 'same') proved.set(table.tableId, facts)
+  if (is === 'same') proved.set(table.tableId, { ...proved.get(table.tableId), newest: facts })
   return is === 'same'
 }
 
 function remember(proved: Proved, table: KnownTable, listing: LogListing): void {
-  if (listing.latest === table.version) proved.set(table.tableId, factsOf(table, listing))
+  if (listing.latest !== table.version) return
+  proved.set(table.tableId, { ...proved.get(table.tableId), newest: factsOf(table, listing) })
+}
+
+/** Commits below the known version, by what the listing says of them. @throws SluiceError LOG_REWRITTEN */
+async function compareOlder(
+  { database }: WritableCatalog,
+  { table, log, listing }: { readonly table: KnownTable; readonly log: LogStore; readonly listing: LogListing },
+  proved: Proved,
+  { emit, interrupt }: LakeRun,
+): Promise<void> {
+  const { tableId, version } = table
+  if (version === null) return
+  const digest = createHash('sha256')
+  for (const commit of listing.commits) {
+    if (commit.version < version) digest.update(`${commit.version}:${commit.size}:${commit.modified}\n`)
+  }
+  const older = digest.digest('hex')
+  if (proved.get(tableId)?.older === older) return
+  const onNote = (message: string): void => emit({ type: 'log', level: 'note', table: tableId, message })
+  const at = { head: { tableId }, current: version, listing, log, database, signal: interrupt.abort, onNote }
+  await checkOlder(at, OLDER_READ)
+  proved.set(tableId, { ...proved.get(tableId), older })
 }
 
 function factsOf({ version }: KnownTable, { commits }: LogListing): string {

@@ -1,6 +1,5 @@
 /** Looks at a table of the config file: what it is now, and what ledgers say of its way there. Nothing is changed. */
 import { readArchive } from '../../archive/ledger/record.ts'
-import { refuseNewer } from '../../archive/ledger/schema.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
@@ -29,9 +28,8 @@ export async function lookAt(
   const name = tableText(found.table)
   const switches = await switchesOf(name, source, target)
   // Where the other database has the name, that one is looked at.
-  const { store, database } = isSwitched({ switches }) ? target : source
+  const { store, database, ledgers } = isSwitched({ switches }) ? target : source
   const table = store === source.store ? found : await oneTable(store, entry.table, signal)
-  await refuseNewer(database)
   const last = lastTurn({ switches })
   const owner = { ...run.owner, runId: BigInt(run.runId) }
   const streamOf = (id: string | undefined): Promise<StreamStanding | null> =>
@@ -51,7 +49,7 @@ export async function lookAt(
     database,
     table,
     ...(await partitionsOf(store, table, entry.calendar, signal)),
-    archive: await readArchive(database, table.table),
+    archive: await readArchive((await ledgers.of(table.table, signal)).database, table.table),
     stream: await streamOf(last === null ? undefined : isForward ? last.stream : last.reverse),
     wayBack: isForward && hasSwitched(last.status) ? await wayBackOf(last) : null,
     retired: last === null ? [] : await new DecommissionLedger(target.database, last, run).steps(),

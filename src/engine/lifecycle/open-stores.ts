@@ -1,12 +1,12 @@
 /** Databases that a table of a config file is about, each opened once and for reading. */
 import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
-import { readingLedger } from '../archiving/reading-ledger.ts'
+import { Ledgers } from '../archiving/ledgers.ts'
 import { openSourceStore } from '../copy/open-stores.ts'
 
 /** Longest that a look waits for a table that others keep to themselves. */
 const LOOK_WAIT_MS = 10_000
 
-export type OpenStore = { readonly store: CopyStore; readonly database: LedgerDatabase }
+export type OpenStore = { readonly store: CopyStore; readonly database: LedgerDatabase; readonly ledgers: Ledgers }
 
 export class OpenStores implements AsyncDisposable {
   readonly #urls: readonly string[]
@@ -23,7 +23,8 @@ export class OpenStores implements AsyncDisposable {
     if (known !== undefined) return known
     const store = await openSourceStore(url, undefined, { lockWaitMs: LOOK_WAIT_MS })
     try {
-      const opened = { store, database: readingLedger(await store.ledger()) }
+      const ledgers = await Ledgers.open(store, false)
+      const opened = { store, database: ledgers.own, ledgers }
       this.#open.set(url, opened)
       return opened
     } catch (error) {
@@ -36,8 +37,8 @@ export class OpenStores implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const all = [...this.#open.values()]
     this.#open.clear()
-    for (const { store, database } of all) {
-      await database[Symbol.asyncDispose]().then(undefined, () => undefined)
+    for (const { store, ledgers } of all) {
+      await ledgers[Symbol.asyncDispose]().then(undefined, () => undefined)
       await store[Symbol.asyncDispose]().then(undefined, () => undefined)
     }
   }

@@ -127,9 +127,9 @@ export class RunMetrics {
       case 'table.finished':
         return this.#tableFinished(run, event)
       case 'alert': {
-        const { cause, table = '', state } = event
-        series.set('sluice_alert_firing', { run, table, cause }, state === 'raised' ? 1 : 0)
-        if (state === 'raised') series.add('sluice_alerts_total', { run, table, cause }, 1)
+        const { cause, table = '', state, run: shared = run } = event
+        series.set('sluice_alert_firing', { run: shared, table, cause }, state === 'raised' ? 1 : 0)
+        if (state === 'raised') series.add('sluice_alerts_total', { run: shared, table, cause }, 1)
         return
       }
       case 'diff.progress':

@@ -3,10 +3,9 @@ import type { ArchiveRecord } from '../../archive/ledger/record.ts'
 import { readArchive } from '../../archive/ledger/record.ts'
 import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
-import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
-import { refuseNewer } from '../../archive/ledger/schema.ts'
+import type { CopyStore } from '../../stores/copy-port.ts'
 import { tablesOf } from '../archiving/each-table.ts'
-import { readingLedger } from '../archiving/reading-ledger.ts'
+import { Ledgers } from '../archiving/ledgers.ts'
 import type { Run } from '../run-context.ts'
 import { maintenanceOf, standingOf, type CalendarWish, type Standing } from './standing.ts'
 
@@ -101,29 +100,26 @@ async function wantedTables(
 /** The ledger of a store, opened once it is asked for, and anew behind an error: between two tables hours may lie. */
 class Archives implements AsyncDisposable {
   readonly #store: CopyStore
-  #open: LedgerDatabase | null = null
+  #open: Ledgers | null = null
 
   constructor(store: CopyStore) {
     this.#store = store
   }
 
-  async read(table: TableName): Promise<ArchiveRecord | null> {
+  async read(table: TableName, signal: AbortSignal): Promise<ArchiveRecord | null> {
     const known = this.#open
     try {
-      return await this.#read(table)
+      return await this.#read(table, signal)
     } catch (error) {
       await this[Symbol.asyncDispose]()
       if (known === null) throw error
-      return await this.#read(table)
+      return await this.#read(table, signal)
     }
   }
 
-  async #read(table: TableName): Promise<ArchiveRecord | null> {
-    if (this.#open === null) {
-      this.#open = readingLedger(await this.#store.ledger())
-      await refuseNewer(this.#open)
-    }
-    return await readArchive(this.#open, table)
+  async #read(table: TableName, signal: AbortSignal): Promise<ArchiveRecord | null> {
+    this.#open ??= await Ledgers.open(this.#store, false)
+    return await readArchive((await this.#open.of(table, signal)).database, table)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -137,7 +133,7 @@ class Archives implements AsyncDisposable {
 /** Without the archive the states of partitions are told without it, and that is said. */
 async function archiveOf(archives: Archives, { table }: TableSpec, run: Run<'log'>): Promise<ArchiveRecord | null> {
   try {
-    return await archives.read(table)
+    return await archives.read(table, run.interrupt.abort)
   } catch (error) {
     const { code, message } = asSluiceError(error)
     if (code === 'INTERNAL') throw error

@@ -160,7 +160,7 @@ export type ReportedSlot = {
   readonly error: string | null
 }
 
-/** What a queue of workers has of a run: rows are those that its slots told last, and prove nothing. */
+/** What a queue of workers has of a run: rows and chunks of a copy are those of the target's ledger, those of a slot what it reported last. */
 export type QueuePart = {
   readonly operation: string
   readonly command: string

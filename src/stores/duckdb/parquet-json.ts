@@ -9,6 +9,9 @@ import { LOCAL_TIMESTAMP } from './parquet-types.ts'
 /** A field of a selection that stands for `stats` cut down to its number of records. */
 export const STATS_NUM_RECORDS = 'stats.numRecords'
 
+/** Structs of the table's types, which are written as JSON in a text: readers of the lines would round their numbers. */
+const STRUCTS: ReadonlySet<string> = new Set(['stats_parsed', 'partitionValues_parsed'])
+
 /** How binary leaves are written: as the text they hold (old writers do not mark text), or in base64. */
 type BinaryAs = 'text' | 'base64'
 
@@ -99,6 +102,11 @@ function fieldSql(column: ParquetColumn, name: string): Rendered | null {
   if (name === 'stats' || name === STATS_NUM_RECORDS) return statsSql(column, parent, name !== 'stats')
   const field = column.fields.find((one) => one.name === name)
   if (field === undefined) return null
+  if (STRUCTS.has(name)) {
+    if (field.fields.length === 0) return null
+    const struct = `${parent}.${identifier(name)}`
+    return { sql: `${key(name)} || CAST(to_json(${valueSql(struct, field, 'base64')}) AS VARCHAR)`, leaves: [struct] }
+  }
   return { sql: memberSql(parent, field, 'text'), leaves: [`${parent}.${identifier(name)}`] }
 }
 

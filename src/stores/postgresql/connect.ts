@@ -9,6 +9,7 @@ import type { Route } from '../route.ts'
 import { tlsMissing } from '../tls.ts'
 import { DirectSocket } from './direct-socket.ts'
 import { connectFailed } from './errors.ts'
+import { plantedError, plantedSql, type Planted } from './planted.ts'
 import type { PostgresSettings } from './settings.ts'
 import { TYPES } from './values.ts'
 
@@ -33,7 +34,8 @@ export type Connected = {
 }
 
 /**
- * A connection with its settings. Nothing is set before it is known whether a pooler lends the server's process to others.
+ * A connection with its settings. Nothing is set before it is known whether a pooler lends the server's process to others, and whether another role has put
+ * something where our statements would run it.
  * @param purpose `replication`: the server answers with a walsender, which takes statements in the simple protocol only
  * @throws SluiceError CONNECT_FAILED (retryable where the server may come up by itself), TLS_FAILED, TARGET_DENIED
  */
@@ -130,6 +132,7 @@ async function prepare(
   purpose: Purpose,
 ): Promise<Pick<Connected, 'backend' | 'version' | 'local'>> {
   const { backend, version } = await serverOf(client, settings)
+  await refusePlanted(client, settings)
   const isLent = await lends(client, settings, purpose, backend.pid)
   const settled = [
     "client_encoding TO 'UTF8'",
@@ -159,8 +162,8 @@ async function prepare(
 /** What the server says of itself. @throws SluiceError CONNECT_FAILED where it is too old, or its database cannot hold every text */
 async function serverOf(client: Client, settings: PostgresSettings): Promise<Pick<Connected, 'backend' | 'version'>> {
   const { rows } = await client.query<[version: number, encoding: string, pid: number, startedAt: string]>({
-    text: `SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), pg_backend_pid(),
-             (SELECT backend_start::text FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid())`,
+    text: `SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4, pg_catalog.current_setting('server_encoding'), pg_catalog.pg_backend_pid(),
+             (SELECT a.backend_start::pg_catalog.text FROM pg_catalog.pg_stat_activity a WHERE a.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid())`,
     rowMode: 'array',
   })
   const [row] = rows
@@ -169,18 +172,25 @@ async function serverOf(client: Client, settings: PostgresSettings): Promise<Pic
   if (version < OLDEST) {
     throw new SluiceError('CONNECT_FAILED', 'this PostgreSQL server is too old', {
       where: settings.label,
-      reason: `it is version ${Math.floor(version / 10_000)}; a catalog needs 13 or newer`,
+      reason: `it is version ${Math.floor(version / 10_000)}; 13 is the oldest that is read or written`,
       hint: 'name a newer server',
     })
   }
   if (encoding !== 'UTF8') {
     throw new SluiceError('CONNECT_FAILED', 'this database cannot hold every text', {
       where: settings.label,
-      reason: `database encoding is ${encoding}; a catalog needs UTF8`,
-      hint: "CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0",
+      reason: `database encoding is ${encoding}, and only UTF8 is read or written`,
+      hint: "bring its tables into a database made with CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0: pg_dump and psql convert them",
     })
   }
   return { backend: { pid, startedAt }, version }
+}
+
+/** @throws SluiceError TARGET_DENIED */
+async function refusePlanted(client: Client, settings: PostgresSettings): Promise<void> {
+  const { rows } = await client.query<[...Planted]>({ text: plantedSql(settings.schema), rowMode: 'array' })
+  const [planted] = rows
+  if (planted !== undefined) throw plantedError(planted, settings.user, settings.label)
 }
 
 /** Whether the pooler in front of a database lends processes by the transaction, as this program has found out. */

@@ -5,29 +5,29 @@
  * The statements name every function and operator by its schema, since they run before anything in the database is trusted.
  */
 import { SluiceError } from '../../shared/errors.ts'
+import { literal, quotedName } from '../../shared/sql-text.ts'
 import { OWN_TABLES } from '../own-tables.ts'
+import type { TableName } from '../../model/copy/column-type.ts'
+import type { ArchiveLedgerPlace } from '../copy-port.ts'
 import type { SqlRow } from '../port.ts'
-import { quoteName } from './connect.ts'
-import { literal } from './copy/sql.ts'
+import { tableSql } from './copy/sql.ts'
+import { isStranger, TRUSTED } from './trusted-roles.ts'
 
 /** `read`: rows are read alone, and nothing of the table runs. `write`: triggers, rules, defaults, checks and indexes of the table run, too. */
 type Use = 'read' | 'write'
 
 const NAMES = OWN_TABLES.filter(({ numbered, owner }) => numbered !== true && owner !== 'queue').map(({ name }) => name)
 
-/** The login, roles that it is a member of, the database's owner, and superusers: these can do to the login what they like already. */
-const TRUSTED = `WITH RECURSIVE mine (role) AS (
-    SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) current_user
-    UNION SELECT m.roleid FROM pg_catalog.pg_auth_members m JOIN mine ON m.member OPERATOR(pg_catalog.=) mine.role),
-  trusted (role) AS (
-    SELECT role FROM mine
-    UNION SELECT d.datdba FROM pg_catalog.pg_database d WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
-    UNION SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolsuper)`
-
-const isStranger = (owner: string): string =>
-  `NOT EXISTS (SELECT FROM trusted t WHERE t.role OPERATOR(pg_catalog.=) ${owner})`
+const ARCHIVES = OWN_TABLES.filter(({ owner, only }) => owner === 'archive' && only === undefined).map(
+  ({ name }) => name,
+)
 
 const OWNED = 'it belongs to the role '
+
+/** Functions that catalogs call by name. */
+const OWN_FUNCTIONS = `UNION ALL SELECT n.nspname, p.proname, pg_catalog.concat('${OWNED}', pg_catalog.pg_get_userbyid(p.proowner))
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
+    WHERE pg_catalog.starts_with(p.proname::pg_catalog.text, 'catalog_') AND pg_catalog.pg_function_is_visible(p.oid) AND ${isStranger('p.proowner')}`
 
 /** Gives a row for each table that may not be used: schema, name, and why. */
 function tablesSql(use: Use, names: readonly string[]): string {
@@ -45,7 +45,8 @@ function tablesSql(use: Use, names: readonly string[]): string {
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
     WHERE c.relname OPERATOR(pg_catalog.=) ANY (ARRAY[${names.map(literal).join(', ')}]::pg_catalog.name[])
       AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p', 'v', 'm', 'f']::pg_catalog."char"[])
-      AND pg_catalog.pg_table_is_visible(c.oid)) s
+      AND pg_catalog.pg_table_is_visible(c.oid)
+    ${use === 'write' ? OWN_FUNCTIONS : ''}) s
   WHERE s.why IS NOT NULL LIMIT 1`
 }
 
@@ -65,6 +66,29 @@ const QUEUE_WRITE_SQL = `${TRUSTED},
   SELECT f.schema, f.name, pg_catalog.concat('${OWNED}', pg_catalog.pg_get_userbyid(f.owner)),
     pg_catalog.pg_get_userbyid(f.owner), current_user FROM found f
   WHERE f.schema OPERATOR(pg_catalog.=) ANY (ARRAY['sluice_queue', 'graphile_worker']::pg_catalog.name[]) AND ${isStranger('f.owner')} LIMIT 1`
+
+/**
+ * Ledgers of archives that no session of this login finds by its search_path. Any role may plant a table of that name: one counts for a table only where its owner
+ * is trusted, or may archive the table itself.
+ * @param table all ledgers without it, and where it is gone
+ */
+export async function otherArchiveLedgers(ask: Ask, table: TableName | null): Promise<readonly ArchiveLedgerPlace[]> {
+  const of = table === null ? 'NULL' : `pg_catalog.to_regclass(${literal(tableSql(table))})`
+  const rows = await ask(`${TRUSTED},
+  ledgers (schema, space, owner) AS (
+    SELECT n.nspname, n.oid, c.relowner
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+    WHERE c.relname OPERATOR(pg_catalog.=) 'migration_archives' AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog."char"[])
+      AND c.relpersistence OPERATOR(pg_catalog.<>) 't' AND NOT pg_catalog.pg_table_is_visible(c.oid))
+  SELECT l.schema, pg_catalog.has_schema_privilege(l.space, 'USAGE') AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_class c
+    WHERE c.relnamespace OPERATOR(pg_catalog.=) l.space AND c.relname OPERATOR(pg_catalog.=) ANY (ARRAY[${ARCHIVES.map(literal).join(', ')}]::pg_catalog.name[])
+      AND (c.relrowsecurity OR NOT pg_catalog.has_table_privilege(c.oid, 'SELECT')))
+  FROM ledgers l LEFT JOIN pg_catalog.pg_class t ON t.oid OPERATOR(pg_catalog.=) ${of}
+  WHERE t.oid IS NULL OR NOT ${isStranger('l.owner')} OR pg_catalog.pg_has_role(l.owner, t.relowner, 'MEMBER')
+  ORDER BY 1`)
+  return rows.map(([schema, isReadable]) => ({ schema: String(schema), isReadable: isReadable === 't' }))
+}
 
 type Ask = (sql: string) => Promise<readonly SqlRow[]>
 
@@ -90,7 +114,7 @@ export async function refuseStrangersInQueue(ask: Ask, use: Use, label: string):
 
 function refused([schema, name, why, owner = null, user = null]: SqlRow, where: string): SluiceError {
   const what = name === '' ? `schema ${String(schema)}` : `${String(schema)}.${String(name)}`
-  const member = owner === null ? '' : `: GRANT ${quoteName(String(owner))} TO ${quoteName(String(user))}`
+  const member = owner === null ? '' : `: GRANT ${quotedName(String(owner))} TO ${quotedName(String(user))}`
   return new SluiceError('TABLE_REFUSED', `${what} has a name of sluice's own, and is not used`, {
     where,
     reason: `${String(why)}; what it runs would run as this login`,

@@ -34,6 +34,7 @@ export async function* readPieces(client: S3Client, request: BodyRequest): Async
   let at = request.start ?? 0
   let { end } = request
   let etag = request.etag ?? null
+  let begun: ObjectFacts | null = null
   let failures = 0
   for (let first = true; ; first = false) {
     const headers: Record<string, string> = {}
@@ -51,11 +52,13 @@ export async function* readPieces(client: S3Client, request: BodyRequest): Async
     }
     const { facts, from } = factsOf(answer, at, where)
     const own = facts.etag
-    if (etag !== null && own !== null && own !== etag) {
+    const isOther = etag !== null && own !== null ? own !== etag : begun !== null && !isLike(begun, facts)
+    if (isOther) {
       answer.cancel()
       throw changed(where)
     }
     etag ??= own
+    begun ??= facts
     if (first) request.onFacts?.(facts)
     if (at < 0) {
       at = Math.max(0, facts.size + at)
@@ -90,7 +93,8 @@ export async function* readPieces(client: S3Client, request: BodyRequest): Async
       throwIfAborted(signal)
       const failure = connectionError(error, where, failures + 1)
       if (error instanceof SluiceError || !failure.retryable || ++failures >= client.rule.tries) throw failure
-      if (etag === null) throw failure
+      // Nothing says whether what comes next is of the same object.
+      if (etag === null && !hasIdentity(begun)) throw failure
       await client.pause(failures, null, signal)
     } finally {
       answer.cancel()
@@ -155,6 +159,16 @@ function factsOf(
     throw new SluiceError('SOURCE_IO', 'the store answered with another range than was asked for', { where })
   }
   return { facts: { size, etag, modified }, from }
+}
+
+/** Whether an object without an ETag can be known again. */
+function hasIdentity({ size, modified }: ObjectFacts): boolean {
+  return size !== Infinity && !Number.isNaN(modified)
+}
+
+/** Whether two answers without an ETag are of one object, as far as its size and time say. */
+function isLike(one: ObjectFacts, other: ObjectFacts): boolean {
+  return one.size === other.size && Object.is(one.modified, other.modified)
 }
 
 function noSize(where: string): SluiceError {

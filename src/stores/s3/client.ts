@@ -10,7 +10,15 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { Route } from '../route.ts'
 import { CredentialSource, findCredentials, type Credentials } from './credentials.ts'
 import { endpointOf, objectUrl, queryText, type Endpoint } from './endpoint.ts'
-import { connectionError, passes, refusalError, refusalOf, wantsNewKeys, type Refusal } from './errors.ts'
+import {
+  connectionError,
+  passes,
+  pointsElsewhere,
+  refusalError,
+  refusalOf,
+  wantsNewKeys,
+  type Refusal,
+} from './errors.ts'
 import { readProfile, type Env } from './profile.ts'
 import { routedFetch, type Fetch, type FetchAnswer } from './routed-fetch.ts'
 
@@ -147,9 +155,8 @@ export class S3Client {
   }
 
   /** @returns whether the region is news */
-  #follow(bucket: string, { status, code }: Refusal, region: string): boolean {
-    const points = status === 301 || status === 307 || status === 400 || code === 'AuthorizationHeaderMalformed'
-    if (!points || this.#regions.get(bucket) === region) return false
+  #follow(bucket: string, refusal: Refusal, region: string): boolean {
+    if (!pointsElsewhere(refusal) || this.#regions.get(bucket) === region) return false
     this.#regions.set(bucket, region)
     return true
   }

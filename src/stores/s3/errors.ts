@@ -73,6 +73,11 @@ export function passes({ status, code }: Refusal): boolean {
   return code === 'RequestTimeout' || code === 'SlowDown' || code === 'InternalError'
 }
 
+/** Whether a refusal says that the request belongs to another region. */
+export function pointsElsewhere({ status, code }: Refusal): boolean {
+  return status === 301 || status === 307 || status === 400 || code === 'AuthorizationHeaderMalformed'
+}
+
 const KEYS_ENDED: ReadonlySet<string> = new Set(['ExpiredToken', 'ExpiredTokenException', 'TokenRefreshRequired'])
 
 /** Whether newer credentials may help. */
@@ -117,6 +122,16 @@ export function refusalError(refusal: Refusal, where: string, tries: number): Sl
   if (status === 401 || status === 403 || DENIED_HINTS[code] !== undefined) {
     const hint = DENIED_HINTS[code] ?? DENIED_HINTS['AccessDenied'] ?? ''
     return new SluiceError('SOURCE_DENIED', `S3 refuses access: ${code}`, { where, reason, hint })
+  }
+  const { region } = refusal
+  // Other refusals of AWS name the region of the bucket, too.
+  const isOfRegion = status !== 400 || code === 'AuthorizationHeaderMalformed' || code === 'HTTP 400'
+  if (isOfRegion && pointsElsewhere(refusal) && region !== null) {
+    return new SluiceError('SOURCE_IO', `the bucket is in the region ${region}, which this endpoint does not serve`, {
+      where,
+      reason,
+      hint: `set AWS_REGION=${region}; where AWS_ENDPOINT_URL_S3 or the profile names an endpoint of another region, set that to the one of ${region}, too`,
+    })
   }
   const retryable = passes(refusal)
   return new SluiceError('SOURCE_IO', `S3 cannot answer: ${code}${tries > 1 ? `, after ${tries} tries` : ''}`, {

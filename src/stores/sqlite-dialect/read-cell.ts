@@ -7,7 +7,11 @@ import type { Column, ColumnType } from '../../model/copy/column-type.ts'
 import { storedConverter } from '../../model/copy/convert.ts'
 import { refusedValue } from '../../model/copy/refused.ts'
 import type { Cell } from '../../model/copy/rows.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { SqlValue } from '../port.ts'
 import { literalOf, type StoredValue } from './any.ts'
+import { binderOf, type Binder } from './bind.ts'
+import { affinityOf, type Affinity } from './types.ts'
 
 export type CellReader = (stored: StoredValue) => Exclude<Cell, null>
 
@@ -18,6 +22,7 @@ const LARGEST = 2 ** 63
  * @throws (the function) SluiceError VALUE_REFUSED for a value that is none of the column's type
  */
 export function cellReader({ type }: Pick<Column, 'type'>, as: ColumnType): CellReader {
+  if (as.kind === 'native' && as.name === 'any') return literalOf
   const convert = storedConverter(type, as)
   switch (type.kind) {
     case 'bytes':
@@ -36,6 +41,44 @@ export function cellReader({ type }: Pick<Column, 'type'>, as: ColumnType): Cell
     default:
       return (stored) => convert(withoutBytes(type.kind, stored))
   }
+}
+
+/**
+ * As `cellReader`, for values that have to come back: those that a write of the canonical value would make anew with another class or spelling are refused. Moments may
+ * be spelled in another way.
+ * @throws (the function) SluiceError VALUE_REFUSED
+ */
+export function exactReader({ native }: Pick<Column, 'native'>, as: ColumnType): CellReader {
+  const read = cellReader({ type: as }, as)
+  if (read === literalOf) return read
+  const affinity = affinityOf(native, true)
+  const bind = binderOf(as, affinity)
+  const isMoment = as.kind === 'date' || as.kind === 'time' || as.kind === 'timestamp'
+  return (stored) => {
+    const cell = read(stored)
+    if (comesBack(stored, bound(bind, cell), affinity, isMoment)) return cell
+    throw refusedValue(`${as.kind === 'native' ? 'text' : as.kind} as the column would store it again`, stored)
+  }
+}
+
+/** Null where the value cannot be written. */
+function bound(bind: Binder, cell: Exclude<Cell, null>): SqlValue {
+  try {
+    return bind(cell)
+  } catch (error) {
+    if (error instanceof SluiceError && error.code === 'ROW_REFUSED') return null
+    throw error
+  }
+}
+
+/** Whether a column makes the stored value of a bound one. What stands there stays what it is under the column's affinity. */
+function comesBack(stored: StoredValue, value: SqlValue, affinity: Affinity, isMoment: boolean): boolean {
+  if (typeof stored === 'object')
+    return typeof value === 'object' && value !== null && Buffer.compare(stored, value) === 0
+  if (value === null || typeof value === 'object') return false
+  if (typeof stored === 'string') return isMoment ? typeof value === 'string' : value === stored
+  if (affinity === 'any') return Object.is(value, stored)
+  return typeof value === 'string' ? value === String(stored) : Number(value) === Number(stored)
 }
 
 function textReader(convert: Normalizer): CellReader {

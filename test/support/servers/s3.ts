@@ -43,6 +43,8 @@ export type S3Server = AsyncDisposable & {
   delay(ms: number): void
   /** The server is not told this parameter of a request, as if it did not know it. */
   forget(parameter: string): void
+  /** Answers come without this header, as from a store that does not know it; null for all of them. */
+  hide(header: string | null): void
 }
 
 const BUCKET = 'lake'
@@ -115,6 +117,7 @@ class Front {
   most = 0
   delayMs = 0
   forgotten: string | null = null
+  hidden: string | null = null
   failures: { count: number; status: number; code: string; headers: Readonly<Record<string, string>> } | null = null
   cuts: { count: number; bytes: number; between: () => void } | null = null
 
@@ -172,7 +175,8 @@ class Front {
       },
       (answer) => {
         passed(answer.statusCode ?? 0)
-        response.writeHead(answer.statusCode ?? 500, answer.headers)
+        const headers = Object.entries(answer.headers).filter(([name]) => name !== this.hidden)
+        response.writeHead(answer.statusCode ?? 500, Object.fromEntries(headers))
         response.flushHeaders()
         if (kind !== 'get' || cuts === null || cuts.count-- <= 0 || (answer.statusCode ?? 500) >= 300) {
           answer.pipe(response)
@@ -300,6 +304,10 @@ class RunningServer implements S3Server {
 
   delay(ms: number): void {
     this.#front.delayMs = ms
+  }
+
+  hide(header: string | null): void {
+    this.#front.hidden = header
   }
 
   forget(parameter: string): void {

@@ -7,7 +7,7 @@ import { equalDigests, type Digest, type Row } from '../../../model/copy/rows.ts
 import type { ArchivedPartition } from '../../ledger/record.ts'
 import { sumOf, type ArchiveContext } from '../context.ts'
 import { localFiles } from '../local-files.ts'
-import { proveLogged } from '../prove.ts'
+import { proveLogged, requireWhole } from '../prove.ts'
 import { otherArchive } from '../refusals.ts'
 import { proofOf } from '../step-end.ts'
 import { storedRows } from '../stored-rows.ts'
@@ -37,6 +37,7 @@ export async function partOf(
 ): Promise<Part> {
   await proveLogged(context, partition)
   const files = test === null ? partition.files : partition.files.filter(({ path }) => !without.has(path))
+  await requireWhole(context, partition, files)
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0n)
   const expect = test === null ? proofOf(partition) : await meantRows(context, partition, test, files)
   return { partition, test, files, expect, bytes }

@@ -10,6 +10,8 @@ export type Verdict = {
   readonly holds: boolean
   readonly value: string
   readonly limit?: string
+  /** For how long it has stood already, ms; absent where it began just now. */
+  readonly stoodMs?: number
 }
 
 /** @property look is asked now and then, for what no event tells */

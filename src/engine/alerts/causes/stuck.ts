@@ -1,120 +1,80 @@
-/** `stuck`: a chunk that somebody works on gets no further, however often it is tried. It ends with the chunk, and with the run. */
+/** `stuck`: a chunk that is worked on gets no further, however often it is tried. It ends when that chunk moves, with its table, and with a run that was not broken off. */
 import { timeText } from '../../../model/verdict.ts'
-import type { EventBody } from '../../../model/event.ts'
 import type { CauseWatch, Verdict } from './cause.ts'
+import { StandingChunks, type OpenChunk } from './standing-chunks.ts'
 
 const MINUTE_MS = 60_000
-
-const ENDS = { 'chunk.done': 'is done', 'chunk.failed': 'has failed', 'chunk.released': 'was given back' } as const
-
-type Chunk = {
-  readonly table: string
-  readonly chunk: string
-  /** How far it came in each step at best: what a retry does once more is no progress. */
-  readonly most: Map<string, bigint>
-  /** Since when it stands still. */
-  since: number
-  step: string
-  attempts: number
-  why: string
-}
+/** Chunks that an alert names; the others are counted. */
+const NAMED = 20
 
 /** @param limit ms */
 export function stuck(limit: number): CauseWatch {
-  const open = new Map<string, Chunk>()
-  let held: number | null = null
-  const raised = new Set<string>()
-  const over = (table: string, value: string): readonly Verdict[] =>
-    raised.delete(table) ? [verdict(table, false, value, limit)] : []
-  /** Unless another chunk of the table is stuck still. */
-  const moved = (table: string, at: number, how: string): readonly Verdict[] =>
-    [...open.values()].some((one) => one.table === table && at - one.since > limit) ? [] : over(table, how)
+  const chunks = new StandingChunks()
+  /** By table, chunks that stood when it was raised or since, and have not moved. */
+  const raised = new Map<string, Set<string>>()
+  const over = (table: string, value: string): Verdict => {
+    raised.delete(table)
+    return { cause: 'stuck', table, holds: false, value, limit: spanText(limit) }
+  }
   return {
     take: (event, at) => {
-      switch (event.type) {
-        case 'chunk.started': {
-          const key = keyOf(event)
-          // Of a chunk that is begun anew within the run the time counts on.
-          if (!open.has(key)) open.set(key, begun(event, at))
-          return []
-        }
-        case 'chunk.progress': {
-          const known = open.get(keyOf(event)) ?? begun(event, at)
-          open.set(keyOf(event), known)
-          if (!advanced(known, event)) return []
-          known.since = at
-          return moved(event.table, at, `chunk ${event.chunk} goes on`)
-        }
-        case 'chunk.retried': {
-          const known = open.get(keyOf(event)) ?? begun(event, at)
-          open.set(keyOf(event), known)
-          known.attempts = event.attempt
-          known.why = `: ${event.error.code}: ${event.error.message}`
-          return []
-        }
-        case 'chunk.done':
-        case 'chunk.failed':
-        case 'chunk.released':
-          open.delete(keyOf(event))
-          return moved(event.table, at, `chunk ${event.chunk} ${ENDS[event.type]}`)
-        case 'table.finished':
-          for (const [key, { table }] of open) if (table === event.table) open.delete(key)
-          return over(event.table, 'the table is finished')
-        case 'run.steered':
-          if (event.paused === undefined) return []
-          if (event.paused) held ??= at
-          else if (held !== null) {
-            // While it is held nothing is expected of it.
-            for (const chunk of open.values()) chunk.since = at
-            held = null
-          }
-          return []
-        case 'run.finished':
-          return [...raised].flatMap((table) => over(table, 'the run has ended'))
-        default:
-          return []
+      const move = chunks.take(event, at)
+      if (move !== null && move.is !== 'let go') {
+        const standing = raised.get(move.table)
+        if (standing?.delete(move.chunk) !== true || standing.size > 0) return []
+        return [over(move.table, `chunk ${move.chunk} ${move.is === 'done' ? 'is done' : 'goes on'}`)]
       }
+      // What fails has not moved: it stands until a later run, or another host, does it.
+      if (event.type === 'table.finished' && event.error === undefined && event.status !== 'stopped')
+        return [over(event.table, 'the table is finished')]
+      if (event.type === 'run.finished' && (event.status === 'ok' || event.status === 'stopped'))
+        return [...raised.keys()].map((table) => over(table, 'the run has ended'))
+      return []
     },
     look: (at) => {
-      if (held !== null) return []
-      return [...open.values()].flatMap((one) => {
-        if (at - one.since <= limit || raised.has(one.table)) return []
-        raised.add(one.table)
-        return [verdict(one.table, true, stuckText(one, at), limit)]
+      return [...byTable(chunks.standing(at, limit))].flatMap(([table, all]) => {
+        const known = raised.get(table)
+        for (const { chunk } of all) known?.add(chunk)
+        if (known !== undefined) return []
+        raised.set(table, new Set(all.map(({ chunk }) => chunk)))
+        const stoodMs = at - Math.min(...all.map(({ since }) => since))
+        return [{ cause: 'stuck', table, holds: true, value: stuckText(all, at), limit: spanText(limit), stoodMs }]
       })
     },
   }
 }
 
-function keyOf({ table, chunk }: { readonly table: string; readonly chunk: string }): string {
-  return `${table}\0${chunk}`
+/** In the order in which their first one comes. */
+export function byTable<C extends { readonly table: string }>(chunks: readonly C[]): ReadonlyMap<string, readonly C[]> {
+  const found = new Map<string, C[]>()
+  for (const chunk of chunks) {
+    const known = found.get(chunk.table)
+    if (known === undefined) found.set(chunk.table, [chunk])
+    else known.push(chunk)
+  }
+  return found
 }
 
-function begun({ table, chunk }: { readonly table: string; readonly chunk: string }, at: number): Chunk {
-  return { table, chunk, most: new Map(), since: at, step: '', attempts: 0, why: '' }
+/** `chunk 5`, `chunks 5, 6`. */
+export function chunksText(chunks: readonly { readonly chunk: string }[]): string {
+  const named = chunks.slice(0, NAMED).map(({ chunk }) => chunk)
+  const more = chunks.length - named.length
+  return `${chunks.length === 1 ? 'chunk' : 'chunks'} ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
-/** @returns whether it has come further than ever before */
-function advanced(chunk: Chunk, event: Extract<EventBody, { type: 'chunk.progress' }>): boolean {
-  const step: string = event.step ?? ''
-  const now = BigInt(event.done)
-  chunk.step = step
-  if (now <= (chunk.most.get(step) ?? -1n)) return false
-  chunk.most.set(step, now)
-  return true
-}
-
-function stuckText({ chunk, since, step, attempts, why }: Chunk, at: number): string {
-  const what = step === '' ? '' : ` while ${step}`
-  const tries = attempts === 0 ? '' : `, tried ${attempts + 1} times`
-  return `chunk ${chunk} gets no further for ${spanText(at - since)}${what}${tries}${why}`
-}
-
-function verdict(table: string, holds: boolean, value: string, limit: number): Verdict {
-  return { cause: 'stuck', table, holds, value, limit: spanText(limit) }
+/** @param chunks of one table, at least one */
+export function stuckText(
+  chunks: readonly Pick<OpenChunk, 'chunk' | 'since' | 'step' | 'attempts' | 'why'>[],
+  at: number,
+): string {
+  const first = chunks.reduce((one, other) => (other.since < one.since ? other : one))
+  const what = first.step === '' ? '' : ` while ${first.step}`
+  const tries = first.attempts === 0 ? '' : `, tried ${first.attempts + 1} times`
+  const verb = chunks.length === 1 ? 'gets' : 'get'
+  return `${chunksText(chunks)} ${verb} no further for ${spanText(at - first.since)}${what}${tries}${first.why}`
 }
 
 /** `45.0 s`, `12 min`: people wait in minutes. */
-function spanText(ms: number): string {
+export function spanText(ms: number): string {
   return ms < 2 * MINUTE_MS ? timeText(ms) : `${Math.floor(ms / MINUTE_MS)} min`
 }

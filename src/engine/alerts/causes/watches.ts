@@ -1,5 +1,5 @@
 /** The one listener that finds causes of alerts: all that is known comes out of events, so that a recorded run says the same. */
-import type { AlertCause, AlertCondition, RunCause } from '../../../model/alert.ts'
+import type { AlertCondition, RunCause } from '../../../model/alert.ts'
 import type { EventBody } from '../../../model/event.ts'
 import type { CauseWatch, Verdict } from './cause.ts'
 import { drift } from './drift.ts'
@@ -9,9 +9,6 @@ import { defaultRows, noneAhead } from './partitions.ts'
 import { quarantine } from './quarantine.ts'
 import { stuck } from './stuck.ts'
 import { verify } from './verify.ts'
-
-/** Causes that end with the run in which they are found: nothing of them is remembered. */
-export const OF_RUN: ReadonlySet<AlertCause> = new Set(['stuck'])
 
 /** @param conditions those of streams are left to whoever follows */
 export class Causes {

@@ -11,7 +11,7 @@ import { refuseOwnTarget } from '../../copy/plan/own-target.ts'
 import { tableAt } from '../../copy/plan/plan-copy.ts'
 import { titlesOf } from '../../systems.ts'
 import { refuseFollowedTables } from '../followed-table.ts'
-import { readingLedger } from '../reading-ledger.ts'
+import { Ledgers } from '../ledgers.ts'
 
 export type Asked = { readonly into?: string; readonly intoUrl?: string; readonly dryRun: boolean }
 
@@ -74,9 +74,9 @@ export async function targetTable(
   refuseOwnTarget(called, found, store, { onExisting: 'append' }, 'write', hint)
   if (found === null) await refuseOther(store, called, abort)
   else {
-    await using ledger = readingLedger(await store.ledger())
-    await refuseFollowedTables({ store, database: ledger }, [found.table], abort)
-    const other = await readArchive(ledger, found.table)
+    await using ledgers = await Ledgers.open(store, false)
+    await refuseFollowedTables({ store, database: ledgers.own }, [found.table], abort)
+    const other = await readArchive((await ledgers.of(found.table, abort)).database, found.table)
     if (other?.archiveId === record.archiveId) throw sameArchive(found.table, store)
   }
   return found

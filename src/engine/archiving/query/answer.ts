@@ -7,7 +7,6 @@ import { isByValue } from '../../../archive/ledger/by-value.ts'
 import { readArchive, type ArchivedPartition, type ArchiveRecord } from '../../../archive/ledger/record.ts'
 import { fitOf, isSameShape } from '../../../archive/types/fit.ts'
 import { isShownAs } from '../../../archive/types/index.ts'
-import { refuseNewer } from '../../../archive/ledger/schema.ts'
 import {
   columnIn,
   type AnswerRow,
@@ -35,12 +34,12 @@ import {
   openFiles,
   placedFiles,
 } from './archived-part.ts'
-import { readingLedger } from '../reading-ledger.ts'
+import { Ledgers } from '../ledgers.ts'
 import { seenArchive } from '../table-changes.ts'
 import { hotPart, hotRows, type AwayTable } from './hot-part.ts'
 import { filesOf, sharedPartitions, sharesRows } from './shared-partitions.ts'
 import { queryColumns } from './query-columns.ts'
-import { archiveOf } from './archive-of.ts'
+import { ledgerName } from './ledger-name.ts'
 import { CheckedFiles } from './checked-files.ts'
 
 /** How often a query begins anew, and the longest pause before it does. */
@@ -76,9 +75,9 @@ export type Answer = {
  */
 export async function answer(question: Question, told: (answer: Answer) => Promise<void>): Promise<void> {
   const { store, table, signal } = question
-  await using database = await store.ledger()
-  const ledger = readingLedger(database)
-  await refuseNewer(ledger)
+  await using ledgers = await Ledgers.open(store, false)
+  const name = await ledgerName(store, ledgers, table, signal)
+  const { database: ledger } = await ledgers.of(name, signal)
   let given = false
   const telling = ({ pages, ...rest }: Answer): Promise<void> => {
     const watched = async function* (): AsyncGenerator<readonly AnswerRow[]> {
@@ -90,7 +89,7 @@ export async function answer(question: Question, told: (answer: Answer) => Promi
     return told({ ...rest, pages: watched() })
   }
   for (let tried = 1; tried <= TRIES; tried++) {
-    const record = await archiveOf(store, ledger, table, signal)
+    const record = await readArchive(ledger, name)
     const leaving = await standingsOf(store, table, record, signal)
     try {
       await answerOnce(question, ledger, { record, leaving }, telling)
@@ -103,7 +102,7 @@ export async function answer(question: Question, told: (answer: Answer) => Promi
       const moved =
         error instanceof Moved ||
         standingsText(await standingsOf(store, table, record, signal)) !== standingsText(leaving) ||
-        (await readArchive(ledger, record?.table ?? table.table))?.revision !== record?.revision
+        (await readArchive(ledger, name))?.revision !== record?.revision
       if (!moved) throw error
     }
     await sleep(Math.min(PAUSE_MS.most, PAUSE_MS.first * 2 ** tried), undefined, { signal }).catch(() =>

@@ -39,12 +39,13 @@ export function loggedPartition(
     'sluice.to': to = null,
     'sluice.columns': set,
     'sluice.native': native,
+    'sluice.chosenBy': chosenBy = null,
   } = first.tags
   const { 'sluice.period': period = label, 'sluice.part': part = '1' } = first.tags
   const columns = set === undefined ? noted.stored.columns : (said.columns.get(set) ?? null)
   if (columns === null) return untold(`the archive does not say which columns its files have (${set ?? ''})`)
   const versions = files.flatMap(({ addedVersion }) => addedVersion ?? [])
-  const named = { label, period, part: Number(part), from, to, native: nativeOf(native) }
+  const named = { label, period, part: Number(part), from, to, native: nativeOf(native), chosenBy }
   return {
     ...plannedPartition(named, columns),
     state: 'PUBLISHED',

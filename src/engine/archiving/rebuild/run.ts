@@ -21,6 +21,7 @@ import type { Opened } from '../each-table.ts'
 import { labelNamed } from '../label-named.ts'
 import { boundFields } from '../bound-fields.ts'
 import { lateRows } from '../late-rows.ts'
+import { nativesFor } from '../plan.ts'
 import { openArchive } from '../open.ts'
 import { ownerOf } from '../owner.ts'
 import { originNow } from '../require-origin.ts'
@@ -60,6 +61,7 @@ export async function rebuildLedger(
   const look = (state: LogState): Promise<SaidArchive> =>
     saidArchive(table, { ...found, state }, wishes, natives, { store, signal: abort })
   const first = await look(found.state)
+  const units = await nativesFor(store, table, first.present, abort)
   // Whatever head the log has that is looked at: this ledger has none yet.
   let head = found.state.head
   const heads = {
@@ -75,7 +77,7 @@ export async function rebuildLedger(
     const said = await look(state)
     const seen = { ...found, state }
     const looked = await comparedWith({ ...context, archived: said.present }, seen, said, {
-      natives,
+      natives: units,
       before,
       wishes,
       run,

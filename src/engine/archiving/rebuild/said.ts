@@ -13,7 +13,7 @@ import { calendarText } from '../../calendar/calendar-text.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec } from '../../calendar/calendar.ts'
 import type { NativePartitions } from '../../../stores/archive-port.ts'
 import type { Opened } from '../each-table.ts'
-import { GRACE_MS, laidOut } from '../plan.ts'
+import { CALENDAR_FLAGS, GRACE_MS, laidOut } from '../plan.ts'
 import { changeText, presentArchive, unsureError } from '../table-changes.ts'
 import type { FoundArchive } from './archive-at.ts'
 
@@ -102,14 +102,12 @@ function cutBy(
   }
   const calendar = said.calendar ?? asked ?? ''
   if (asked !== null && calendar === BY_VALUE)
-    refuse(`the archive of ${name} is cut by values, and has no calendar`, 'leave the flags of the calendar out')
+    refuse(`the archive of ${name} is cut by values, and has no calendar`, CALENDAR_FLAGS)
   if (asked !== null && asked !== calendar)
-    refuse(`the archive of ${name} has another calendar: ${calendar}`, 'leave the flags of the calendar out')
+    refuse(`the archive of ${name} has another calendar: ${calendar}`, CALENDAR_FLAGS)
   const own = said.calendar === undefined ? null : (said.timeColumn ?? null)
-  if (natives !== null) {
-    if (own !== null) refuse(`${name} is partitioned now, and was archived by ${own}`, ANOTHER)
-    return { calendar, timeColumn: null }
-  }
+  // A table that was partitioned later has an archive of rows, and of partitions since.
+  if (natives !== null && own === null) return { calendar, timeColumn: null }
   if (said.calendar !== undefined && own === null)
     refuse(`${name} has no partitions now, and was archived by them`, ANOTHER)
   if (own !== null && by !== undefined && by !== own)

@@ -31,6 +31,19 @@ export async function whereabouts(
   { natives, late }: Surroundings,
 ): Promise<ReadonlyMap<string, Whereabouts>> {
   if (natives === null) return ofPlain(context, parts, late)
+  if (context.archived.timeColumn !== null) {
+    const rows = parts.filter(({ native }) => native === null)
+    const tables = parts.filter(({ native }) => native !== null)
+    return new Map([...(await ofPlain(context, rows, late)), ...(await ofNative(context, tables, natives))])
+  }
+  return ofNative(context, parts, natives)
+}
+
+async function ofNative(
+  context: ArchiveContext,
+  parts: readonly ArchivedPartition[],
+  natives: NativePartitions,
+): Promise<ReadonlyMap<string, Whereabouts>> {
   const found = new Map<string, Whereabouts>()
   const left: ArchivedPartition[] = []
   let standing = 0n

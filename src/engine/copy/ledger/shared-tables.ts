@@ -1,8 +1,10 @@
 /** What the slots of a run that workers share know of each other's work on a table: since when it goes on, and whether one of them has counted what was there before. */
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import type { LedgerTotals } from '../../../model/distributed.ts'
 import { makeLateTable } from './late-tables.ts'
 import type { TableKey } from './owner.ts'
+import { CLOSED } from './stored-chunk.ts'
 
 const TABLE = 'shared_run = ? AND schema_name = ? AND table_name = ?'
 
@@ -51,6 +53,23 @@ export class SharedTables {
         parameters: [runId, ...this.#parameters(key)],
       },
     ])
+  }
+
+  /** Rows and chunks that all turns of the run have closed so far, also before somebody has gone on with it after its end. */
+  async totals(): Promise<LedgerTotals> {
+    const { now, types } = ledgerDialect(this.#database.dialect)
+    const [run] = this.#sharedRun.split('/')
+    const [row = []] = await this.#database.all(
+      `SELECT CAST(COALESCE(SUM(rows_read), 0) AS ${types.castText}), COUNT(*), CAST(${now} AS ${types.castText})
+       FROM migration_checkpoints c JOIN (
+         SELECT schema_name AS begun_schema, table_name AS begun_table, MIN(begun_ms) AS begun_ms FROM migration_shared_tables
+         WHERE shared_run = ? OR shared_run LIKE ? GROUP BY schema_name, table_name) b
+         ON b.begun_schema = c.schema_name AND b.begun_table = c.table_name
+       WHERE ${CLOSED} AND completed_ms >= begun_ms`,
+      [run ?? '', `${run}/%`],
+    )
+    const [rows, chunks, at] = row
+    return { rows: BigInt(String(rows ?? 0)), chunks: Number(chunks ?? 0), at: Number(at ?? 0) }
   }
 
   #parameters({ schema, name }: TableKey): readonly string[] {

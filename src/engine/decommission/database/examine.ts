@@ -4,6 +4,7 @@ import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
 import type { DecommissionFinding } from '../../../stores/decommission-port.ts'
 import type { Contents, DatabaseInside, DatabaseRetirement, DatabaseUse } from '../../../stores/retirement-port.ts'
 import { hasLedger } from '../../copy/ledger/schema.ts'
+import type { Ledgers } from '../../archiving/ledgers.ts'
 import { keptFinding } from './both-sides.ts'
 import { movedFrom } from './moved.ts'
 import type { DatabaseStep } from './steps.ts'
@@ -30,18 +31,18 @@ export type Seen = { readonly contents: Contents; readonly inside: DatabaseInsid
 /**
  * Of a database that takes connections.
  * @param outside what its server knows, as of a moment at which no session of ours but that of `seen` was in it
- * @param inside the ledger that is in it
+ * @param inside the ledgers that are in it
  */
 export async function examineOpen(
   wish: ExamineDatabase,
   seen: Seen,
   outside: Findings,
-  inside: LedgerDatabase,
+  inside: Ledgers,
 ): Promise<Findings> {
   return [
     ...(await wantedByTarget(wish.database, wish.identity)),
-    ...((await hasLedger(inside)) ? await wantedInside(inside, wish.database) : []),
-    ...(wish.leave.some((name) => name.endsWith(ARCHIVES)) ? [] : await archivesInside(inside)),
+    ...((await hasLedger(inside.own)) ? await wantedInside(inside.own, wish.database) : []),
+    ...(wish.leave.some((name) => name.endsWith(ARCHIVES)) ? [] : await archivesInside(inside, wish.signal)),
     ...(await contentFindings(wish, seen)).findings,
     ...outside,
   ]

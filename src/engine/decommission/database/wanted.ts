@@ -1,7 +1,8 @@
 /** Streams, switches and archives that still want a database, as the ledgers on both sides know. */
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import type { DecommissionFinding } from '../../../stores/decommission-port.ts'
-import { ledgerDialect } from '../../../stores/ledger-dialect.ts'
+import { tableText } from '../../../model/copy/column-type.ts'
+import type { Ledgers } from '../../archiving/ledgers.ts'
 import { hasSwitched, isUnderWay, readSwitches } from '../../cutover/switch-row.ts'
 import { hasStreams } from '../../follow/ledger/streams.ts'
 
@@ -105,15 +106,22 @@ function refused(about: string, object: string, detail: string, hint: string): D
 }
 
 /** Archives whose ledger is in the database: without it nobody knows what is in them and what holds them. */
-export async function archivesInside(database: LedgerDatabase): Promise<readonly DecommissionFinding[]> {
-  const { columns } = ledgerDialect(database.dialect)
-  if ((await database.all(columns, ['migration_archives'])).length === 0) return []
-  const rows = await database.all('SELECT schema_name, table_name, archive FROM migration_archives ORDER BY 1, 2')
-  return rows.map(([schema, name, archive]) => ({
-    verdict: 'refused',
-    about: 'archive',
-    object: `${String(schema)}.${String(name)}`,
-    detail: `the ledger of its archive ${String(archive)} is in this database`,
-    hint: 'sluice archive adopt gives the archive to the ledger of another database; or say --leave migration_archives',
-  }))
+export async function archivesInside(ledgers: Ledgers, signal: AbortSignal): Promise<readonly DecommissionFinding[]> {
+  const unread = (await ledgers.unread(signal)).map((schema) =>
+    refused(
+      'archive',
+      schema,
+      'this schema has a ledger of archives that this login cannot read',
+      'connect as its owner or as a superuser; or say --leave migration_archives',
+    ),
+  )
+  const archives = (await ledgers.tables(signal)).map(({ table, archive }) =>
+    refused(
+      'archive',
+      tableText(table),
+      `the ledger of its archive ${archive} is in this database`,
+      'sluice archive adopt gives the archive to the ledger of another database; or say --leave migration_archives',
+    ),
+  )
+  return [...unread, ...archives]
 }

@@ -21,6 +21,7 @@ import { asBegun, planCopy, type PlannedCopy, type Planner } from '../../copy/pl
 import { hashOf } from '../../copy/plan/plan-hash.ts'
 import { reclaimExpired } from '../../copy/reclaim.ts'
 import { runWorkers } from '../../copy/runner.ts'
+import { SharedCount } from '../../copy/shared-count.ts'
 import { SlowTarget } from '../../copy/slow-target.ts'
 import { startTable } from '../../copy/start-table.ts'
 import { Steering } from '../../copy/steering.ts'
@@ -124,6 +125,8 @@ async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
   const heart = beatOfCopy(database, owner, async () => undefined)
   const ticks = setInterval(() => pulse.look(), 200).unref()
   heedWishes(run, steering)
+  const shared = new SharedTables(database, parts.sharedRun)
+  const count = run.ledgerTotals === undefined ? null : new SharedCount(shared, run.ledgerTotals, run.clock)
   const around: Surroundings = {
     // Whoever has the stream counts what others have copied, and begins anew where that is asked for.
     operation: { ...operation, noLook: true, restart: false },
@@ -134,7 +137,7 @@ async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
     database,
     owner,
     runs,
-    shared: new SharedTables(database, parts.sharedRun),
+    shared,
     fence: streamFence(copy.stream, copy.fence),
     steering,
     throttle,
@@ -170,6 +173,7 @@ async function withChunks(copy: SharedCopy, parts: Parts): Promise<void> {
   } finally {
     clearInterval(heart)
     clearInterval(ticks)
+    await count?.end()
   }
 }
 

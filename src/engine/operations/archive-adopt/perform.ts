@@ -2,7 +2,7 @@
 import { PartitionLedger } from '../../../archive/ledger/partition-ledger.ts'
 import { isBeingRebuilt } from '../../../archive/ledger/rebuilt-ledger.ts'
 import { nameAgain } from '../../../archive/lifecycle/expire.ts'
-import { readArchive, readPartition, type ArchiveRecord } from '../../../archive/ledger/record.ts'
+import { isUnpublished, readArchive, readPartition, type ArchiveRecord } from '../../../archive/ledger/record.ts'
 import { tableProperties } from '../../../archive/ledger/table-properties.ts'
 import { readProperties, type ArchiveProperties } from '../../../archive/log/properties.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
@@ -21,7 +21,7 @@ import { openArchive, openOwned } from '../../archiving/open.ts'
 import { labelNamed } from '../../archiving/label-named.ts'
 import { ownerOf } from '../../archiving/owner.ts'
 import { seenArchive } from '../../archiving/table-changes.ts'
-import { isUnpublished, planArchive } from '../../archiving/plan.ts'
+import { planArchive } from '../../archiving/plan.ts'
 import { originNow } from '../../archiving/require-origin.ts'
 import { recordCalendar } from '../../archiving/record-calendar.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
@@ -39,8 +39,9 @@ export async function archiveAdopt(operation: ArchiveAdoptOperation, run: Archiv
       hint: `say it twice: --table ${shellQuote(named)} --confirm=${shellQuote(named)}`,
     })
   }
-  await using opened = await openSource(from, !dryRun)
-  const table = await tableNamed(opened, named, run.interrupt.abort)
+  await using source = await openSource(from, !dryRun)
+  const table = await tableNamed(source, named, run.interrupt.abort)
+  const opened = await source.of(table.table, run.interrupt.abort)
   const record = await readArchive(opened.database, table.table)
   const isLost = record === null || isBeingRebuilt(record) || (await isOfAnother(record, table, opened, run))
   if (!isLost) {

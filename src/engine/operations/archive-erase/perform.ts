@@ -37,19 +37,20 @@ export async function archiveErase(operation: ArchiveEraseOperation, run: EraseR
   const { from, table: named, where, dryRun } = operation
   refuseUnconfirmed(operation)
   const predicate = readPredicate(where)
-  await using opened = await openSource(from, !dryRun)
-  const found = await archivedTable(opened, named, run.interrupt.abort)
+  await using source = await openSource(from, !dryRun)
+  const found = await archivedTable(source, named, run.interrupt.abort)
   const test = rowTest(predicate, { columns: archivedColumns(found.record) })
   const withhold = withholding(test)
   const quiet: EraseRun = { ...run, emit: (event) => run.emit(withheldEvent(event, withhold)) }
   try {
-    return await erase(operation, { ...found, opened, predicate, test }, quiet)
+    return await erase(operation, { ...found, source, predicate, test }, quiet)
   } catch (thrown) {
     throw withheldError(thrown, withhold)
   }
 }
 
 type Asked = {
+  readonly source: Opened
   readonly opened: Opened
   readonly table: TableSpec
   readonly record: ArchiveRecord
@@ -59,12 +60,12 @@ type Asked = {
 
 async function erase(
   operation: ArchiveEraseOperation,
-  { opened, table, record, predicate, test }: Asked,
+  { source, opened, table, record, predicate, test }: Asked,
   run: EraseRun,
 ): Promise<Ending> {
   const { reason, dryRun } = operation
-  if (dryRun) await tellFollowedTables(opened, [table.table], { emit: run.emit, signal: run.interrupt.abort })
-  else await refuseFollowedTables(opened, [table.table], run.interrupt.abort)
+  if (dryRun) await tellFollowedTables(source, [table.table], { emit: run.emit, signal: run.interrupt.abort })
+  else await refuseFollowedTables(source, [table.table], run.interrupt.abort)
   await using open = await openArchive(table, record, opened, run, dryRun ? { reads: true } : {})
   const { context } = open
   if (!dryRun) await requireOrigin(context)

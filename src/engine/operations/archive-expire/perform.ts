@@ -31,13 +31,13 @@ type ArchiveExpireRun = RunOf<typeof declared>
 export async function archiveExpire(operation: ArchiveExpireOperation, run: ArchiveExpireRun): Promise<Ending> {
   const { from, table: named, dryRun } = operation
   refuseUnconfirmed(operation)
-  await using opened = await openSource(from, !dryRun)
+  await using source = await openSource(from, !dryRun)
   const { abort } = run.interrupt
-  const { table, record } = await archivedTable(opened, named, abort)
+  const { table, record, opened } = await archivedTable(source, named, abort)
   refuseAgeless(record)
   const retentionMs = wantedRetention(record, operation.retentionMs)
-  if (dryRun) await tellFollowedTables(opened, [table.table], { emit: run.emit, signal: abort })
-  else await refuseFollowedTables(opened, [table.table], abort)
+  if (dryRun) await tellFollowedTables(source, [table.table], { emit: run.emit, signal: abort })
+  else await refuseFollowedTables(source, [table.table], abort)
   await using open = await openArchive(table, record, opened, run, dryRun ? { reads: true } : {})
   const { context } = open
   const erasures = new ErasureLedger(opened.database, table.table, run.owner)

@@ -31,8 +31,8 @@ const FIRST =
  */
 export async function archiveHold(operation: ArchiveHoldOperation, run: ArchiveHoldRun): Promise<Ending> {
   const { from, table: name, partitions, reason } = operation
-  await using opened = await openSource(from, true)
-  const { table, record } = await archivedTable(opened, name, run.interrupt.abort, FIRST)
+  await using source = await openSource(from, true)
+  const { table, record, opened } = await archivedTable(source, name, run.interrupt.abort, FIRST)
   const ledger = new PartitionLedger(opened.database, table.table, ownerOf(run))
   // All are found before the first is touched.
   const found: Found[] = []

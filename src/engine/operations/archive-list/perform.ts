@@ -6,7 +6,7 @@ import { tableText } from '../../../model/copy/column-type.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { redactUrl } from '../../../shared/redact.ts'
 import type { archiveList as declared, ArchiveListOperation } from './declaration.ts'
-import { openSource, recordsOf, tableNow } from '../../archiving/each-table.ts'
+import { openSource, recordsOf, tableNow, tellUnread } from '../../archiving/each-table.ts'
 import { boundFields } from '../../archiving/bound-fields.ts'
 import { standingFields, standingOf, tellStanding } from '../../archiving/standing.ts'
 import { seenArchive } from '../../archiving/table-changes.ts'
@@ -19,13 +19,14 @@ type ArchiveListRun = RunOf<typeof declared>
 
 /** @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */
 export async function archiveList({ from, tables, count }: ArchiveListOperation, run: ArchiveListRun): Promise<Ending> {
-  await using opened = await openSource(from, false)
-  const records = await recordsOf(opened, tables, run.interrupt.abort)
+  await using source = await openSource(from, false)
+  if (tables.length === 0) await tellUnread(source, run)
+  const records = await recordsOf(source, tables, run.interrupt.abort)
   const looked = new Looked()
   let partitions = 0
   let rows = 0n
   let stored = 0n
-  for (const noted of records) {
+  for (const { record: noted, opened } of records) {
     const { abort: signal } = run.interrupt
     const table = await tableNow(opened, noted, signal)
     const record = await seenArchive(opened.store, table, noted, signal)

@@ -3,7 +3,7 @@ import { isByValue } from '../../../archive/ledger/by-value.ts'
 import { PartitionLedger } from '../../../archive/ledger/partition-ledger.ts'
 import { readArchive, type ArchivedTable } from '../../../archive/ledger/record.ts'
 import type { Wish } from '../../../archive/lifecycle/advance.ts'
-import { tableText } from '../../../model/copy/column-type.ts'
+import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { isoTime } from '../../../shared/clock.ts'
@@ -39,24 +39,41 @@ type ArchiveRunRun = RunOf<typeof declared>
 export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): Promise<Ending> {
   refuseUnasked(operation)
   await whilePaused(run)
-  await using opened = await openSource(operation.from, !operation.dryRun)
-  const tables = await tablesOf(opened, operation.tables, run.interrupt.abort)
-  const around = { ...opened, nowMs: run.clock.now(), signal: run.interrupt.abort }
+  await using source = await openSource(operation.from, !operation.dryRun)
+  const tables = await tablesOf(source, operation.tables, run.interrupt.abort)
   const names = tables.map(({ table }) => table)
-  if (operation.dryRun) await tellFollowedTables(opened, names, { emit: run.emit, signal: run.interrupt.abort })
-  else await refuseFollowedTables(opened, names, run.interrupt.abort)
+  if (operation.dryRun) await tellFollowedTables(source, names, { emit: run.emit, signal: run.interrupt.abort })
   // Every table is planned before the first partition is touched.
-  const plans: PlannedArchive[] = []
-  for (const table of tables) {
-    await refuseHeirs(table, opened.store, run)
-    const plan = await planArchive(table, operation, around)
-    if (plan.archived.timeColumn !== null) await refuseTriggers(table, opened.store, run)
-    plans.push(plan)
+  const all: PlannedArchive[] = []
+  const ledgers = new Map<TableSpec, Opened>()
+  const openedOf = ({ table }: PlannedArchive): Opened => ledgers.get(table) ?? source
+  const refused: SluiceError[] = []
+  const keepApart = ({ table }: Pick<TableSpec, 'table'>, thrown: unknown): void => {
+    refused.push(ofOneTable(table, thrown, tables.length, run))
   }
+  for (const table of tables) {
+    try {
+      if (!operation.dryRun) await refuseFollowedTables(source, [table.table], run.interrupt.abort)
+      await refuseHeirs(table, source.store, run)
+      const opened = await source.of(table.table, run.interrupt.abort)
+      ledgers.set(table, opened)
+      const plan = await planArchive(table, operation, aroundOf(opened, run))
+      if (takesRows(plan)) await refuseTriggers(table, source.store, run)
+      if (plan.unsure !== null && !operation.dryRun) throw plan.unsure
+      all.push(plan)
+    } catch (thrown) {
+      keepApart(table, thrown)
+    }
+  }
+  const [refusal] = refused
+  if (all.length === 0 && refusal !== undefined) throw refusal
+  const plans: readonly PlannedArchive[] = all
   tellTimeless(plans, run)
   if (operation.dryRun) {
     const looked = new Looked()
     for (const planned of plans) {
+      const opened = openedOf(planned)
+      const around = aroundOf(opened, run)
       const plan = await lookedThrough(planned, around)
       const standing = await standingOf(plan.archived, opened, run)
       emitArchivePlan(plan, run.emit, standing)
@@ -70,12 +87,12 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
       tellStanding(plan.archived, standing, run)
       for (const { look } of plan.partitions) if (look !== undefined) looked.look(look)
     }
-    return { totals: plannedTotals(plans), ...looked.notChecked('sluice archive verify looks closer') }
+    const error = refusal === undefined ? {} : { error: refusal }
+    return { totals: plannedTotals(plans), ...looked.notChecked('sluice archive verify looks closer'), ...error }
   }
-  for (const { unsure } of plans) if (unsure !== null) throw unsure
   for (const plan of plans) {
     emitArchivePlan(plan, run.emit)
-    await emitForecast(plan, { database: opened.database, workers: workersOf(plan, operation) }, run.emit)
+    await emitForecast(plan, { database: openedOf(plan).database, workers: workersOf(plan, operation) }, run.emit)
     tellUnplaced(plan, run)
     tellChanges(plan, run)
     tellWorkers(plan, operation, run)
@@ -86,23 +103,52 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
   for (const { table, text } of blocked) run.emit({ type: 'log', level: 'warn', table, message: `it stays: ${text}` })
   tellGrace(plans, operation, run)
   const outcomes: Outcome[] = []
-  const refused: SluiceError[] = []
   for (const plan of plans) {
     if (run.interrupt.stop.aborted) break
     if (plan.fresh && plan.timeless !== null) continue
     try {
-      outcomes.push(...(await archiveTable(plan, operation, opened, run)))
+      outcomes.push(...(await archiveTable(plan, operation, openedOf(plan), run)))
     } catch (thrown) {
-      const error = asSluiceError(thrown)
-      if (error.code !== 'ARCHIVE_FOREIGN') throw error
-      // Archives of other tables are none the worse for it.
-      refused.push(error)
-      if (plans.length > 1)
-        run.emit({ type: 'log', level: 'error', table: tableText(plan.table.table), message: error.message })
+      keepApart(plan.table, thrown)
     }
   }
-  if (refused[0] !== undefined) throw refused[0]
-  return endOfArchive(outcomes, run.interrupt.stop.aborted)
+  const { proof, ...ending } = endOfArchive(outcomes, run.interrupt.stop.aborted)
+  const error = ending.error ?? refused[0]
+  if (error !== undefined) return { ...ending, error }
+  return { ...ending, ...(proof === undefined ? {} : { proof }) }
+}
+
+/** What is wrong with one table, and says nothing of the others. */
+const OF_ONE_TABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'ARCHIVE_CONFLICT',
+  'ARCHIVE_FOREIGN',
+  'BAD_FLAG',
+  'PARTITION_STATE',
+  'PLAN_CHANGED',
+  'TABLE_FOLLOWED',
+  'TABLE_REFUSED',
+  'UNSUPPORTED_KEY',
+  'UNSUPPORTED_TYPE',
+])
+
+/**
+ * Names a table of several that is refused, so that the others go on.
+ * @returns why it is refused
+ * @throws SluiceError what keeps all of them, or the only one
+ */
+function ofOneTable(table: TableName, thrown: unknown, tables: number, { emit }: ArchiveRunRun): SluiceError {
+  const error = asSluiceError(thrown)
+  if (tables === 1 || !OF_ONE_TABLE.has(error.code)) throw error
+  const { message, hint } = error
+  const about = hint === undefined ? {} : { hint }
+  emit({ type: 'log', level: 'error', table: tableText(table), message: `it is left out: ${message}`, ...about })
+  return error
+}
+
+type Around = Opened & { readonly nowMs: number; readonly signal: AbortSignal }
+
+function aroundOf(opened: Opened, { clock, interrupt }: ArchiveRunRun): Around {
+  return { ...opened, nowMs: clock.now(), signal: interrupt.abort }
 }
 
 /**
@@ -145,13 +191,13 @@ function tellValues({ table, archived, partitions }: PlannedArchive, { emit }: A
 }
 
 /** Rows of other tables keep rows from leaving. */
-function tellReferrers({ table, archived, referred }: PlannedArchive, { emit }: ArchiveRunRun): void {
+function tellReferrers({ table, isNative, referred }: PlannedArchive, { emit }: ArchiveRunRun): void {
   for (const referrer of referred.referrers) {
     emit({
       type: 'log',
       level: 'note',
       table: tableText(table.table),
-      message: referrerText(referrer, archived.timeColumn === null),
+      message: referrerText(referrer, isNative),
     })
   }
 }
@@ -179,6 +225,11 @@ function tellWorkers(plan: PlannedArchive, operation: ArchiveOperation, { emit }
   const message =
     'one worker does it all: while a partition that is partitioned itself is read, no other one can leave the table'
   emit({ type: 'log', level: 'note', table: tableText(plan.table.table), message })
+}
+
+/** Whether rows leave one by one: those of a table without partitions, or what had begun before it was partitioned. */
+function takesRows({ isNative, partitions }: PlannedArchive): boolean {
+  return !isNative || partitions.some((one) => moves(one) && one.known !== null && one.known.native === null)
 }
 
 /** Whether a run does something with it. */
@@ -263,8 +314,7 @@ async function archiveTable(
     await ledger.addTable(archived, run.tool)
     // Another run may have been first: then this is its archive, with its place and its types.
     if ((await readArchive(opened.database, table.table))?.archiveId !== archived.archiveId) {
-      const around = { ...opened, nowMs: run.clock.now(), signal: run.interrupt.abort }
-      return archiveTable(await planArchive(table, operation, around), operation, opened, run)
+      return archiveTable(await planArchive(table, operation, aroundOf(opened, run)), operation, opened, run)
     }
   }
   const chosen = plan.partitions.filter(moves)

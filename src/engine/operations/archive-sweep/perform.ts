@@ -19,10 +19,10 @@ type ArchiveSweepRun = RunOf<typeof declared>
 /** @throws SluiceError NO_SUCH_TABLE, PLAN_CHANGED, LEDGER_BUSY, SOURCE_IO, TARGET_DENIED */
 export async function archiveSweep(operation: ArchiveSweepOperation, run: ArchiveSweepRun): Promise<Ending> {
   const { from, tables, olderThanMs, retentionMs: asked, dryRun } = operation
-  await using opened = await openSource(from, !dryRun)
+  await using source = await openSource(from, !dryRun)
   let files = 0
   let bytes = 0n
-  for (const record of await recordsOf(opened, tables, run.interrupt.abort)) {
+  for (const { record, opened } of await recordsOf(source, tables, run.interrupt.abort)) {
     const name = tableText(record.table)
     const owned = await openOwned(record, opened, run)
     const { reader, writer } = owned

@@ -6,7 +6,7 @@ import { dec } from '../../../model/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { archiveVerify as declared, ArchiveVerifyOperation } from './declaration.ts'
-import { openSource, recordsOf, tableNow } from '../../archiving/each-table.ts'
+import { openSource, recordsOf, tableNow, tellUnread } from '../../archiving/each-table.ts'
 import { originNow, otherDatabase } from '../../archiving/require-origin.ts'
 import { seenArchive } from '../../archiving/table-changes.ts'
 import { periodSums } from '../../archiving/period-sum.ts'
@@ -23,13 +23,17 @@ type ArchiveVerifyRun = RunOf<typeof declared>
 
 /** @throws SluiceError NO_SUCH_TABLE, CONNECT_FAILED */
 export async function archiveVerify(operation: ArchiveVerifyOperation, run: ArchiveVerifyRun): Promise<Ending> {
-  await using opened = await openSource(operation.from, false)
-  const records = await recordsOf(opened, operation.tables, run.interrupt.abort)
+  await using source = await openSource(operation.from, false)
+  if (operation.tables.length === 0) await tellUnread(source, run)
+  const records = await recordsOf(source, operation.tables, run.interrupt.abort)
   const counts = { checked: 0, files: 0, rows: 0n, findings: 0, late: 0 }
   const foreign: string[] = []
   const looked = new Looked()
-  refuseUnknown(records, operation.partitions)
-  for (const noted of records) {
+  refuseUnknown(
+    records.map(({ record }) => record),
+    operation.partitions,
+  )
+  for (const { record: noted, opened } of records) {
     if (run.interrupt.stop.aborted) break
     const name = tableText(noted.table)
     const table = await tableNow(opened, noted, run.interrupt.abort)

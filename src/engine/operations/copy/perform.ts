@@ -36,6 +36,7 @@ import { hashOf, isHashOf } from '../../copy/plan/plan-hash.ts'
 import { reclaimExpired } from '../../copy/reclaim.ts'
 import { runWorkers } from '../../copy/runner.ts'
 import { WeakWrites } from '../../copy/script/weak-writes.ts'
+import { SharedCount } from '../../copy/shared-count.ts'
 import { SlowTarget } from '../../copy/slow-target.ts'
 import { startTable } from '../../copy/start-table.ts'
 import type { Surroundings } from '../../copy/surroundings.ts'
@@ -237,6 +238,8 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
   heedWishes(run, steering)
   const ticks = setInterval(() => pulse.look(), 200).unref()
   const steerable = run.steerBy?.(steering)
+  const isCounted = shared !== null && operation.again !== true && run.ledgerTotals !== undefined
+  const count = isCounted ? new SharedCount(shared, run.ledgerTotals, run.clock) : null
   try {
     const work = objectWork(objects, planned, database, owner, operation.workers)
     // A followed table gets its unique values and its foreign keys when it has caught up.
@@ -315,6 +318,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
     clearInterval(heart)
     clearInterval(ticks)
     steerable?.[Symbol.dispose]()
+    await count?.end()
   }
 }
 

@@ -2,6 +2,9 @@
 import { newestOf } from '../../../catalog/import/same-log.ts'
 import { recordFsck, type FsckRecord } from '../../../catalog/fsck-findings.ts'
 import type { Finding } from '../../../delta/fsck/finding.ts'
+import { partitionCheck } from '../../../delta/fsck/partitions.ts'
+import { ROW_TRACKING_DOMAIN, RowIds } from '../../../delta/fsck/row-ids.ts'
+import { dvId } from '../../../delta/paths.ts'
 import type { ListedFiles } from '../../../delta/fsck/listed-files.ts'
 import { Sample } from '../../../delta/fsck/sample.ts'
 import { leftovers } from '../../../delta/fsck/vacuum.ts'
@@ -12,12 +15,13 @@ import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import { withWritableCatalog } from '../../catalog-session.ts'
 import { listTable, ListingCheck } from '../../fsck/look-at-listing.ts'
 import { lookAtCheckpoints, type CheckpointCounts } from '../../fsck/look-at-checkpoints.ts'
+import { lookAtCompacted, type CompactedCounts } from '../../fsck/look-at-compacted.ts'
 import { lookAtHistory } from '../../fsck/look-at-history.ts'
 import { lookInside, type InsideCounts, type Job } from '../../fsck/look-inside.ts'
 import { Places } from '../../fsck/places.ts'
 import { FsckProgress } from '../../fsck/progress.ts'
 import { FsckReport } from '../../fsck/report.ts'
-import { withSubject, type Subject } from '../../fsck/subject.ts'
+import { withSubject, type FsckFile, type Subject } from '../../fsck/subject.ts'
 import { parquetFooters } from '../../registry.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import type { fsck as declared, FsckOperation } from './declaration.ts'
@@ -61,6 +65,11 @@ function versionsText(versions: readonly number[]): string {
   return `${versions.slice(0, MOST_VERSIONS).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
+function activeTwice({ path, vector }: FsckFile): Finding {
+  const how = vector === null ? 'without a deletion vector' : `with the deletion vector ${dvId(vector)}`
+  return { level: 'finding', kind: 'file-twice', path, detail: `it is active twice, the second time ${how}` }
+}
+
 class Check {
   readonly #operation: FsckOperation
   readonly #subject: Subject
@@ -71,6 +80,7 @@ class Check {
   readonly #counts: Counts = { all: 0, wanted: 0, vectors: 0, there: 0 }
   readonly #totals: Record<string, string> = {}
   readonly #absent: Finding[] = []
+  readonly #rowIds = new RowIds()
   #looked = ''
 
   constructor(operation: FsckOperation, subject: Subject, run: FsckRun) {
@@ -94,11 +104,13 @@ class Check {
     await this.#lookAtNewest(abort)
     const inside = await this.#lookInside(listing, found)
     await this.#tellAbsent()
+    await this.#tellActions()
     this.#tellListing(listing, listed)
     this.#tellInside(inside)
     const before = this.#report.of('page-checksum')
     const checkpoints = await lookAtCheckpoints(this.#subject, parquetFooters, found, this.#progress, abort)
     this.#tellCheckpoints(checkpoints, this.#report.of('page-checksum') - before)
+    this.#tellCompacted(await lookAtCompacted(this.#subject, found, abort))
     await this.#tellRest(listed)
     return this.#ending(inside, checkpoints, listed.count)
   }
@@ -125,18 +137,23 @@ class Check {
     const sample = this.#operation.sample === undefined ? null : new Sample<Job>(this.#operation.sample, seed)
     const files = this.#subject.files()
     const progress = this.#progress
+    const { schema, partitionColumns } = this.#subject
+    const partitions = partitionCheck(schema, partitionColumns)
+    const rowIds = this.#rowIds
     progress.begin('files', await this.#subject.count())
     const jobs = async function* (): AsyncGenerator<Job> {
       for await (const block of files) {
         for (const { file, isWanted } of block) {
           // A listing is answered from memory: without this no timer and no signal would ever have its turn.
           if (++counts.all % BREATHE_EVERY === 0) await breathe()
-          await listing.needed(file)
+          if (await listing.needed(file)) found(activeTwice(file))
+          rowIds.add(file.path, file.baseRowId, file.stats)
           if (!isWanted) {
             progress.add(1)
             continue
           }
           counts.wanted++
+          for (const finding of partitions(file.path, file.partitionValues)) found(finding)
           const { place, vector } = await listing.check(file, found)
           if (place !== null) counts.there++
           if (vector !== null) counts.vectors++
@@ -147,7 +164,7 @@ class Check {
         }
       }
     }
-    const options = { deep, signal: this.#run.interrupt.stop, found, progress }
+    const options = { places: this.#places, deep, signal: this.#run.interrupt.stop, found, progress }
     const inside = await lookInside(jobs(), this.#subject, parquetFooters, options)
     progress.end()
     if (sample === null) return inside
@@ -184,10 +201,28 @@ class Check {
     }
   }
 
+  /** What the actions of the active files say by themselves. */
+  async #tellActions(): Promise<void> {
+    const { all } = this.#counts
+    const report = this.#report
+    if (this.#rowIds.count > 0) {
+      const domain = await this.#subject.domain(ROW_TRACKING_DOMAIN)
+      for (const finding of this.#rowIds.findings(domain)) report.add(finding)
+    }
+    const wrong = report.of('partition-values') + report.of('file-twice') + report.of('row-ids')
+    report.checked('actions', this.#counts.wanted, all, wrong, 'partition values, paths and row ids compared')
+  }
+
   #tellListing({ counts }: ListingCheck, listed: ListedFiles): void {
     const { all, wanted } = this.#counts
     const wrong = this.#report.of('file-missing') + this.#report.of('file-size')
-    this.#report.checked('listing', wanted - counts.outside, all, wrong, `${listed.count} objects listed`)
+    this.#report.checked(
+      'listing',
+      wanted - counts.outside - counts.unread,
+      all,
+      wrong,
+      `${listed.count} objects listed`,
+    )
     if (counts.outside > 0) {
       const detail = `${counts.outside} files lie outside the table and were not looked at`
       this.#report.add({ level: 'note', kind: 'file-outside', detail })
@@ -234,6 +269,13 @@ class Check {
     if (sidecars > 0) report.checked('sidecars', sidecars, sidecars, report.of('sidecar-'), 'of checkpoints')
   }
 
+  #tellCompacted({ all, read, notRead }: CompactedCounts): void {
+    if (all === 0) return
+    const rest = notRead.length === 0 ? '' : `; the commits of ${notRead.length} are gone: nothing judges those`
+    const detail = `log compaction files compared with their commits${rest}`
+    this.#report.checked('compacted', read, all, this.#report.of('compacted-'), detail)
+  }
+
   async #tellRest(listed: ListedFiles): Promise<void> {
     const { metadata, schema, partitionColumns } = this.#subject
     const { interrupt, clock } = this.#run
@@ -249,7 +291,8 @@ class Check {
       interrupt.stop,
     )
     const report = this.#report
-    const { commits, gone, unreadableBelow, changeFiles, changeGone } = history
+    const { commits, gone, unreadableBelow, changeFiles, changeGone, doubled } = history
+    for (const finding of doubled) report.add(finding)
     if (gone > 0) {
       const below = unreadableBelow === null ? 'older versions' : `versions below ${unreadableBelow}`
       const detail = `${gone} files that only older versions need are not there; ${below} may not be readable`
@@ -286,7 +329,8 @@ class Check {
       const detail = `VACUUM would delete ${free.files} files${breaks}`
       report.add({ level: 'note', kind: 'vacuum', found: `${free.files}`, bytes: free.bytes, detail })
     }
-    report.checked('history', commits, commits, 0, 'commits read for files of older versions')
+    const disagreed = doubled.filter(({ level }) => level === 'finding').length
+    report.checked('history', commits, commits, disagreed, 'commits read for files of older versions')
     Object.assign(this.#totals, {
       olderMissing: dec(gone),
       changeMissing: dec(changeGone),

@@ -10,6 +10,8 @@ export type ImportOperation = {
   readonly table: string
   readonly catalog: string
   readonly tableId?: string
+  /** The catalog has the table of `tableId` at another place, where it is no more. */
+  readonly moved?: true | undefined
   readonly dryRun: boolean
   readonly resume: boolean
   readonly batchSize: number
@@ -53,6 +55,12 @@ export const importOne: Declaration<ImportOperation, (typeof EVENTS)[number]> = 
         completes: 'catalog table',
         describe: 'name in the catalog; else the folder name and 8 hex digits',
       },
+      {
+        name: 'moved',
+        type: 'flag',
+        default: false,
+        describe: 'the folder of the table with that --table-id was renamed or moved here',
+      },
       BATCH_SIZE,
       PLAN_ONLY,
       RESUME,
@@ -76,6 +84,7 @@ export const importOne: Declaration<ImportOperation, (typeof EVENTS)[number]> = 
     table: words.text('table'),
     catalog: words.catalog,
     tableId: words.optionalText('table-id'),
+    moved: words.set('moved'),
     dryRun: words.flag('dry-run'),
     resume: words.flag('resume'),
     batchSize: words.count('batch-size'),

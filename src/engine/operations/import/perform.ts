@@ -1,8 +1,13 @@
 /** `import`: one table into the catalog; with `--dry-run` only its plan. */
+import { readHead } from '../../../catalog/import/head.ts'
+import { listLog } from '../../../delta/listing.ts'
 import { dec } from '../../../model/event.ts'
-import { withWritableCatalog } from '../../catalog-session.ts'
+import { pathOfLocation } from '../../../model/lake-url.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { withCatalog, withWritableCatalog } from '../../catalog-session.ts'
 import { importAndTell } from '../../lake/import-one.ts'
 import { planTables, tellPlan } from '../../lake/plan.ts'
+import { openLake } from '../../registry.ts'
 import { resolveForWriting } from '../../resolve.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import type { importOne as declared, ImportOperation } from './declaration.ts'
@@ -12,13 +17,20 @@ type ImportOneRun = RunOf<typeof declared>
 export async function importOne(operation: ImportOperation, run: ImportOneRun): Promise<Ending> {
   const { catalog: url, batchSize, allowRefused, waitMs } = operation
   const path = await resolveForWriting(operation.table, url)
+  const moved = operation.moved === true
+  if (moved) await refuseCopy(operation, path, run)
   const target = {
     name: operation.table,
     path,
     worker: 1,
     ...(operation.tableId === undefined ? {} : { tableId: operation.tableId }),
   }
-  const plan = await planTables([target], url, run, operation.dryRun)
+  const plan = await planTables(
+    [{ ...target, movedId: moved ? operation.tableId : undefined }],
+    url,
+    run,
+    operation.dryRun,
+  )
   tellPlan(plan, [], run, operation.dryRun)
   if (operation.dryRun) {
     const failed = plan.lines.find((line) => line.error !== undefined)
@@ -31,7 +43,7 @@ export async function importOne(operation: ImportOperation, run: ImportOneRun): 
     const { result, error } = await importAndTell(
       catalog,
       { ...target, log: plan.logs.get(path) },
-      { batchSize, allowRefused, waitMs },
+      { batchSize, allowRefused, waitMs, moved },
       run,
     )
     await catalog.indexes.finish()
@@ -45,5 +57,30 @@ export async function importOne(operation: ImportOperation, run: ImportOneRun): 
       },
       stopped: result?.status === 'stopped',
     }
+  })
+}
+
+/**
+ * A table of the catalog is followed to another place only once there is no log any more where the catalog has it.
+ * @throws SluiceError BAD_FLAG, TABLE_ID_TAKEN; of the old place where it cannot be listed
+ */
+async function refuseCopy({ tableId, catalog }: ImportOperation, path: string, run: ImportOneRun): Promise<void> {
+  if (tableId === undefined) {
+    throw new SluiceError('BAD_FLAG', '--moved needs the id of the table that was moved', {
+      hint: 'add --table-id ID; `sluice migration-status` prints the ids',
+    })
+  }
+  const head = await withCatalog(catalog, (database) => readHead(database, { tableId }))
+  if (head === null || head.location === (await openLake(path)).root) return
+  const old = pathOfLocation(head.location)
+  try {
+    await listLog(await openLake(old), { signal: run.interrupt.abort })
+  } catch (error) {
+    if (error instanceof SluiceError && (error.code === 'NO_LOG' || error.code === 'NO_SUCH_PATH')) return
+    throw error
+  }
+  throw new SluiceError('TABLE_ID_TAKEN', `${tableId} was not moved: its log is where the catalog has it`, {
+    where: old,
+    hint: 'import a copy under another --table-id; to follow the table, take the log at the old place away first',
   })
 }

@@ -6,6 +6,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
 import type { DecommissionFinding } from '../../../stores/decommission-port.ts'
 import type { DatabaseRetirement } from '../../../stores/retirement-port.ts'
+import { Ledgers } from '../../archiving/ledgers.ts'
 import { hasLedger, prepareLedger } from '../../copy/ledger/schema.ts'
 import { openCopyStore, openExisting, openSourceStore } from '../../copy/open-stores.ts'
 import { onSide } from '../../copy/sides.ts'
@@ -110,7 +111,7 @@ async function ofOpen(retired: Retired): Promise<Ending> {
   const contents = await onSide('source', () => inside.look(signal))
   refuseUnknownLeft(contents, operation.leave)
   const { findings: outside } = await retirement.look(signal)
-  const findings = await withLedger(operation.from, (own) => examineOpen(wish, { contents, inside }, outside, own))
+  const findings = await withLedgers(operation.from, (own) => examineOpen(wish, { contents, inside }, outside, own))
   tellFindings(retired, findings)
   const refused = refusedOf(findings)
   const totals = { findings: dec(findings.length), refused: dec(refused.length), steps: '0' }
@@ -228,10 +229,10 @@ async function gone(
   return ONE
 }
 
-async function withLedger<T>(from: string, body: (database: LedgerDatabase) => Promise<T>): Promise<T> {
+async function withLedgers<T>(from: string, body: (ledgers: Ledgers) => Promise<T>): Promise<T> {
   await using store = await openSourceStore(from)
-  await using database = await store.ledger()
-  return await body(database)
+  await using ledgers = await Ledgers.open(store, false)
+  return await body(ledgers)
 }
 
 async function note({ steps, identity, retirement }: Retired, step: DatabaseStepName, detail: DatabaseDetail) {

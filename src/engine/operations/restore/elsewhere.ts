@@ -15,7 +15,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import { destinationOf, planElsewhere, type Planned } from '../../archiving/elsewhere/plan.ts'
 import { openTarget, refuseUnfit, targetName, targetTable, type Target } from '../../archiving/elsewhere/place.ts'
-import { openSource, recordsOf, tableNow, type Opened } from '../../archiving/each-table.ts'
+import { openSource, recordsOf, tableNow, type Opened, type OpenSource } from '../../archiving/each-table.ts'
 import { readPredicate } from '../../archiving/erase/read-predicate.ts'
 import { rowTest } from '../../archiving/erase/row-test.ts'
 import { withheldError, withheldEvent, withholding } from '../../archiving/erase/withheld.ts'
@@ -48,8 +48,8 @@ export function goesElsewhere({ into, intoUrl, where, asChanged, without }: Rest
 /** @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, BAD_FLAG, BAD_PREDICATE, TARGET_NOT_EMPTY, TABLE_FOLLOWED, PROOF_FAILED … */
 export async function restoreElsewhere(operation: RestoreOperation, run: RestoreRun): Promise<Ending> {
   const predicate = operation.where === undefined ? null : readPredicate(operation.where)
-  await using opened = await openSource(operation.from, !operation.dryRun)
-  const { table, record } = await archiveOf(opened, operation.table, run)
+  await using source = await openSource(operation.from, !operation.dryRun)
+  const { table, record, opened } = await archiveOf(source, operation.table, run)
   if (predicate === null) return await bring(operation, { opened, table, record, predicate: null, test: null }, run)
   const columns = record.stored.columns.map(({ column, as, name }) => ({ ...column, name, type: as }))
   const test = rowTest(predicate, { columns })
@@ -64,17 +64,18 @@ export async function restoreElsewhere(operation: RestoreOperation, run: Restore
 
 /** Also of a table that is gone. */
 async function archiveOf(
-  opened: Opened,
+  source: OpenSource,
   name: string,
   { interrupt }: RestoreRun,
-): Promise<{ readonly table: TableSpec; readonly record: ArchiveRecord }> {
-  const [noted, ...others] = await recordsOf(opened, [name], interrupt.abort)
+): Promise<{ readonly table: TableSpec; readonly record: ArchiveRecord; readonly opened: Opened }> {
+  const [found, ...others] = await recordsOf(source, [name], interrupt.abort)
   if (others.length > 0) {
     throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, { hint: 'name it with its schema' })
   }
-  if (noted === undefined) throw new SluiceError('NO_SUCH_TABLE', `no archive is called ${name}`)
+  if (found === undefined) throw new SluiceError('NO_SUCH_TABLE', `no archive is called ${name}`)
+  const { record: noted, opened } = found
   const table = await tableNow(opened, noted, interrupt.abort)
-  return { table, record: await seenArchive(opened.store, table, noted, interrupt.abort) }
+  return { table, opened, record: await seenArchive(opened.store, table, noted, interrupt.abort) }
 }
 
 type Asked = {

@@ -31,13 +31,13 @@ type RestoreRun = RunOf<typeof declared>
 export async function restore(operation: RestoreOperation, run: RestoreRun): Promise<Ending> {
   const { from, table: name, dryRun } = operation
   if (goesElsewhere(operation)) return await restoreElsewhere(operation, run)
-  await using opened = await openSource(from, !dryRun)
-  const { table, record: noted } = await archivedTable(opened, name, run.interrupt.abort)
+  await using source = await openSource(from, !dryRun)
+  const { table, record: noted, opened } = await archivedTable(source, name, run.interrupt.abort)
   const record = await seenArchive(opened.store, table, noted, run.interrupt.abort)
   refuseUnconfirmed(operation, table)
-  if (!dryRun) await refuseFollowedTables(opened, [table.table], run.interrupt.abort)
-  if (record.timeColumn !== null) await refuseTriggers(table, opened.store, run)
+  if (!dryRun) await refuseFollowedTables(source, [table.table], run.interrupt.abort)
   const chosen = chosenOf(operation, table, record)
+  if (chosen.some(({ native }) => native === null)) await refuseTriggers(table, opened.store, run)
   await using open = await openArchive(table, record, opened, run, dryRun ? { reads: true } : {})
   const wishes = {
     asChanged: operation.asChanged === true,

@@ -15,6 +15,8 @@ export type RollbackOperation = {
   readonly confirm?: string
   readonly checkFiles: CheckFiles
   readonly dryRun: boolean
+  /** The table goes even where its log does not give what the catalog holds. */
+  readonly forget?: true | undefined
   readonly alert?: AlertWish
 }
 
@@ -28,6 +30,12 @@ export const rollback: Declaration<RollbackOperation, (typeof EVENTS)[number]> =
       TABLE,
       { name: 'confirm', type: 'text', describe: 'the name of the table, instead of being asked' },
       WOULD_GO,
+      {
+        name: 'forget',
+        type: 'flag',
+        default: false,
+        describe: 'take it out even where its log is gone or another one, and say what is lost',
+      },
       CHECK_FILES,
       ...alertOptions(FAILED),
     ],
@@ -38,6 +46,7 @@ export const rollback: Declaration<RollbackOperation, (typeof EVENTS)[number]> =
     confirm: words.optionalText('confirm'),
     checkFiles: words.choice('check-files', CHECKED_FILES),
     dryRun: words.flag('dry-run'),
+    forget: words.set('forget'),
     alert: words.alert,
   },
   shape: 'lines',

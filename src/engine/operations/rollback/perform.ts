@@ -2,17 +2,17 @@
  * `verify-rollback` proves that the log alone still gives the table and says what would go; `rollback` proves the same and then removes the
  * table's rows in one transaction. Neither ever writes to the log.
  */
-import { readHead, wholeness, type Head } from '../../../catalog/import/head.ts'
+import { readHead, wholeness, type Head, type Wholeness } from '../../../catalog/import/head.ts'
 import { acquireLease, beatOfLease, leaseHolder, releaseLease, renewLease } from '../../../catalog/lease.ts'
 import { countsAt } from '../../../catalog/query/counts.ts'
 import { deleteTable, dependents, rowsOfTable, type RowCounts } from '../../../catalog/rollback.ts'
 import { dialectOf } from '../../../catalog/dialect.ts'
+import { forgetCommand } from '../../../catalog/ways-out.ts'
 import { DeltaTable } from '../../../delta/table.ts'
 import type { LogStore } from '../../../model/log-store.ts'
 import { dec } from '../../../model/event.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
-import { literal } from '../../../shared/sql-text.ts'
 import type { SqlDatabase } from '../../../stores/port.ts'
 import { withCatalog, withWritableCatalog } from '../../catalog-session.ts'
 import { holderOf } from '../../holder.ts'
@@ -28,7 +28,7 @@ import type { rollback as declared, RollbackOperation } from './declaration.ts'
 /** Both look alike, and say the same. */
 type RollbackRun = RunOf<typeof declared>
 
-type Subject = { readonly head: Head; readonly log: LogStore; readonly broken: boolean }
+type Subject = { readonly head: Head; readonly log: LogStore; readonly state: Wholeness }
 /** The log was read in full, and only the counts differ: nothing would be lost if the catalog is what is wrong. */
 const DISAGREES = 'the log gives another table than the catalog holds'
 
@@ -40,18 +40,46 @@ const NOT_OPENED: Readonly<Record<CheckFiles, string>> = {
   all: `names of data files were looked for; ${FSCK}`,
 }
 
-type Verdict = { readonly problems: readonly string[]; readonly checks: number; readonly rows: RowCounts }
+type Verdict = {
+  /** What the catalog holds and the log does not give: `--forget` lets it go. */
+  readonly lost: readonly string[]
+  /** What stands against the removal itself. */
+  readonly inUse: readonly string[]
+  readonly checks: number
+  readonly rows: RowCounts
+}
+
+/** Whether a removal has to be refused. */
+const isRefused = ({ lost, inUse }: Verdict, forget: boolean): boolean =>
+  inUse.length > 0 || (lost.length > 0 && !forget)
 
 export async function verifyRollback(operation: VerifyRollbackOperation, run: RollbackRun): Promise<Ending> {
-  return withCatalog(operation.catalog, async (database) => {
-    const subject = await subjectOf(operation.table, database)
-    const verdict = await verify(subject, database, operation.checkFiles, run)
+  return wouldRemove(operation, run, false)
+}
+
+/** @param forget whether what the log does not give is allowed to go */
+async function wouldRemove(
+  { catalog, table, checkFiles }: VerifyRollbackOperation | RollbackOperation,
+  run: RollbackRun,
+  forget: boolean,
+): Promise<Ending> {
+  return withCatalog(catalog, async (database) => {
+    const subject = await subjectOf(table, database)
+    const verdict = await verify(subject, database, checkFiles, run)
     const { tableId } = subject.head
-    const notChecked = NOT_OPENED[operation.checkFiles]
-    if (verdict.problems.length > 0) return { totals: totalsOf(verdict), notChecked, error: notSafe(tableId, verdict) }
-    const next = removalOf(run.commandLine, tableId)
-    return { totals: totalsOf(verdict), proof: 'log re-read', notChecked, next }
+    const about = { totals: totalsOf(verdict), notChecked: NOT_OPENED[checkFiles] }
+    if (isRefused(verdict, forget)) return { ...about, error: notSafe(subject, verdict) }
+    sayLost(subject, verdict, run)
+    return { ...about, proof: proofOf(verdict), next: removalOf(run.commandLine, tableId) }
   })
+}
+
+const proofOf = ({ lost }: Verdict): string => (lost.length === 0 ? 'log re-read' : 'none')
+
+function sayLost({ head: { tableId } }: Subject, { lost }: Verdict, { emit }: RollbackRun): void {
+  if (lost.length === 0) return
+  const message = `lost with ${tableId}: ${lost.join('; ')}`
+  emit({ type: 'log', level: 'warn', table: tableId, message })
 }
 
 /** The same command as one that removes: another verb, no dry run. It names the same catalog without its password. */
@@ -65,9 +93,8 @@ function removalOf(commandLine: string, tableId: string): string {
 export async function rollback(operation: RollbackOperation, run: RollbackRun): Promise<Ending> {
   const { head, log } = await withCatalog(operation.catalog, (database) => subjectOf(operation.table, database))
   const { tableId } = head
-  if (operation.dryRun) {
-    return verifyRollback({ ...operation, kind: 'verify-rollback' }, run)
-  }
+  const forget = operation.forget === true
+  if (operation.dryRun) return wouldRemove(operation, run, forget)
   if (operation.confirm !== operation.table && operation.confirm !== tableId) {
     throw new SluiceError('MISSING_CONFIRM', `rolling back ${tableId} needs its name typed`, {
       reason: operation.confirm === undefined ? 'no name was given' : `"${operation.confirm}" is not its name`,
@@ -81,7 +108,8 @@ export async function rollback(operation: RollbackOperation, run: RollbackRun): 
     try {
       const subject = await subjectOf(operation.table, database)
       const verdict = await verify(subject, database, operation.checkFiles, run, lease.id)
-      if (verdict.problems.length > 0) return { totals: totalsOf(verdict), error: notSafe(tableId, verdict) }
+      if (isRefused(verdict, forget)) return { totals: totalsOf(verdict), error: notSafe(subject, verdict) }
+      sayLost(subject, verdict, run)
       const now = await database.now()
       const removed = await database.write(
         async (transaction) => {
@@ -96,7 +124,7 @@ export async function rollback(operation: RollbackOperation, run: RollbackRun): 
         table: tableId,
         message: `removed from the catalog: ${listOf(removed)}`,
       })
-      return { totals: totalsOf({ ...verdict, rows: removed }), proof: 'log re-read' }
+      return { totals: totalsOf({ ...verdict, rows: removed }), proof: proofOf(verdict) }
     } finally {
       clearInterval(renewal)
       await releaseLease(database, lease)
@@ -114,11 +142,11 @@ async function subjectOf(table: string, database: SqlDatabase): Promise<Subject>
       hint: 'there is nothing to roll back',
     })
   }
-  return { head, log, broken: (await wholeness(database, head)) !== 'whole' }
+  return { head, log, state: await wholeness(database, head) }
 }
 
 async function verify(
-  { head, log, broken }: Subject,
+  { head, log, state }: Subject,
   database: SqlDatabase,
   checkFiles: CheckFiles,
   run: RollbackRun,
@@ -127,9 +155,17 @@ async function verify(
   const { emit, interrupt } = run
   const { tableId } = head
   const version = head.currentVersion
-  const problems: string[] = []
+  const lost: string[] = []
+  const inUse: string[] = []
   let checks = 0
-  const check = (name: string, equal: boolean, logSays: string, catalogSays: string, problem: string): void => {
+  const check = (
+    name: string,
+    equal: boolean,
+    logSays: string,
+    catalogSays: string,
+    problem: string,
+    problems = lost,
+  ): void => {
     checks++
     emit({
       type: 'verify.check',
@@ -143,13 +179,25 @@ async function verify(
     })
     if (!equal) problems.push(problem)
   }
+  // What an import has not brought to its end, and what was removed by hand, answers nothing that could be lost.
+  const held = state === 'whole' ? versionsOf(head) : null
 
   try {
     const table = await DeltaTable.open(log, parquetRows, interrupt.abort)
+    const { from } = await table.run(interrupt.abort)
+    const alone = onlyIn(held, { from, to: table.latest })
+    check(
+      'every version',
+      alone === '',
+      `v${from} to v${table.latest}`,
+      held === null ? 'nothing whole' : `v${held.from} to v${held.to}`,
+      alone,
+    )
     const snapshot = await table.snapshot(version === null ? {} : { version }, { allowRefused: true })
     const counts = await snapshot.counts(interrupt.abort)
     const said = version === null ? null : await countsAt(database, tableId, version)
-    const same = broken || said === null || (counts.files === said.files && counts.bytes === BigInt(said.bytes))
+    const same =
+      state !== 'whole' || said === null || (counts.files === said.files && counts.bytes === BigInt(said.bytes))
     check(
       'log re-read',
       same,
@@ -186,6 +234,7 @@ async function verify(
       version === null ? '' : `v${version}`,
       `the log cannot be read: ${error.message}`,
     )
+    if (lost.length === 1 && held !== null) lost.push(aloneText(held))
   }
 
   const others = await dependents(database, dialectOf(database).dependents)
@@ -195,6 +244,7 @@ async function verify(
     '',
     others.join(', ') || 'none',
     `these refer to the catalog's rows: ${others.join(', ')}`,
+    inUse,
   )
   const holder = await leaseHolder(database, tableId, await database.now())
   const busy = holder !== null && holder.id !== ownLease && !hasEnded(holder, run.owner)
@@ -204,6 +254,7 @@ async function verify(
     '',
     busy ? `${holder.command} (process ${holder.pid} on ${holder.host})` : 'none',
     'an import of this table is running',
+    inUse,
   )
 
   const rows = await rowsOfTable(database, tableId)
@@ -213,38 +264,64 @@ async function verify(
     table: tableId,
     message: `a rollback removes: ${listOf(rows)}; ${log.label}/_delta_log stays as it is`,
   })
-  return { problems, checks, rows }
+  return { lost, inUse, checks, rows }
+}
+
+type Versions = { readonly from: number; readonly to: number }
+
+function versionsOf({ historyFrom, currentVersion }: Head): Versions | null {
+  return historyFrom === null || currentVersion === null ? null : { from: historyFrom, to: currentVersion }
+}
+
+/** Which versions of the catalog a log has not, in words; '' for none. */
+function onlyIn(held: Versions | null, log: Versions): string {
+  if (held === null) return ''
+  const below = { from: held.from, to: Math.min(held.to, log.from - 1) }
+  const above = { from: Math.max(held.from, log.to + 1), to: held.to }
+  return [below, above]
+    .filter(({ from, to }) => from <= to)
+    .map(aloneText)
+    .join('; ')
+}
+
+function aloneText({ from, to }: Versions): string {
+  return from === to ? `version ${from} is in the catalog alone` : `versions ${from} to ${to} are in the catalog alone`
 }
 
 function listOf(rows: RowCounts): string {
   return rows.map(({ relation, rows: count }) => `${relation} ${count}`).join(', ') || 'nothing'
 }
 
-function totalsOf({ checks, problems, rows }: Verdict): Record<string, string> {
-  const totals: Record<string, string> = { checks: dec(checks), problems: dec(problems.length) }
+function totalsOf({ checks, lost, inUse, rows }: Verdict): Record<string, string> {
+  const totals: Record<string, string> = { checks: dec(checks), problems: dec(lost.length + inUse.length) }
   for (const { relation, rows: count } of rows) totals[relation] = dec(count)
   return totals
 }
 
-const LOG_IS_WRONG = {
-  reason: 'without the catalog the log alone would not give the table',
-  hint: 'mend the log first; the catalog still holds every action, and `sluice export-log TABLE --to FOLDER` writes them out',
-}
-
-/** `validate` sends people here with a damaged catalog: they need a way out that does not lead through an equal count. */
-function eitherIsWrong(tableId: string): { readonly reason: string; readonly hint: string } {
-  const id = literal(tableId)
-  const deletes = ['delta_files', 'migration_status'].map(
-    (relation) => `DELETE FROM ${relation} WHERE table_id = ${id};`,
-  )
-  return {
-    reason: 'one of the two is wrong: the log was changed, or the catalog is damaged',
-    hint: `if the log is the right one, run ${deletes.join(' ')} in the catalog, then import again; if not, mend the log first`,
+/** What to do where a table may not go; `validate` sends people here with a damaged catalog, too. */
+function notSafe({ head: { tableId }, state }: Subject, { lost, inUse }: Verdict): SluiceError {
+  const message = `rolling back ${tableId} is not safe: ${[...lost, ...inUse].join('; ')}`
+  if (inUse.length > 0) {
+    return new SluiceError('NOT_SAFE', message, {
+      reason: 'the rows of the table are in use',
+      hint: 'take away what refers to them, or wait until the import has ended',
+    })
   }
-}
-
-function notSafe(tableId: string, { problems }: Verdict): SluiceError {
-  return new SluiceError('NOT_SAFE', `rolling back ${tableId} is not safe: ${problems.join('; ')}`, {
-    ...(problems.every((problem) => problem === DISAGREES) ? eitherIsWrong(tableId) : LOG_IS_WRONG),
+  const anyway = forgetCommand(tableId)
+  if (state !== 'whole') {
+    return new SluiceError('NOT_SAFE', message, {
+      reason: 'the catalog holds no whole table, and the log does not give one',
+      hint: `bring the log back and import again; if it is gone, take out what was imported: ${anyway}`,
+    })
+  }
+  if (lost.every((problem) => problem === DISAGREES)) {
+    return new SluiceError('NOT_SAFE', message, {
+      reason: 'one of the two is wrong: the log was changed, or the catalog is damaged',
+      hint: `if the log is the right one: ${anyway}, then import again; if not, mend the log first`,
+    })
+  }
+  return new SluiceError('NOT_SAFE', message, {
+    reason: 'without the catalog the log alone would not give all of it',
+    hint: `to keep it, sluice export-log ${shellQuote(tableId)} --to FOLDER writes it out of the catalog; to let it go: ${anyway}`,
   })
 }

@@ -20,7 +20,7 @@ export type WorkerOperation = {
 
 const MOST = 64
 
-const EVENTS = ['worker.slot', 'worker.beat', 'log'] as const
+const EVENTS = ['worker.slot', 'worker.beat', 'alert', 'log'] as const
 
 export const worker: Declaration<WorkerOperation, (typeof EVENTS)[number]> = {
   kind: 'worker',
@@ -51,7 +51,7 @@ export const worker: Declaration<WorkerOperation, (typeof EVENTS)[number]> = {
     ],
     epilogue:
       'The queue hands out slots of runs that were begun with --distributed. Leases, fences and proofs are those of the ledger, so a worker may be killed at any moment: what it had ' +
-      'goes on elsewhere within 30 seconds. Databases go by the names below stores: of the config file, and have to be the same ones here as where the run was begun. ' +
+      'goes on elsewhere within 35 seconds where a worker is free. Databases go by the names below stores: of the config file, and have to be the same ones here as where the run was begun. ' +
       'ctrl-c gives back what it works on after its batch; a second one drops the batch.\n',
   },
   shape: 'lines',

@@ -1,7 +1,9 @@
 /** Distinct values of a column of a table. */
+import { isEnum } from '../../../model/copy/members.ts'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import type { ColumnValues } from '../../copy-port.ts'
 import type { Session } from '../session.ts'
+import { memberText } from '../copy/cells.ts'
 import { quoted, tableSql } from '../copy/names.ts'
 
 /**
@@ -27,7 +29,7 @@ export async function columnValues(
 }
 
 /** The bytes in hexadecimal digits, which no collation calls equal to others. */
-function textOf(name: string, { type, native }: Column): string | null {
+function textOf(name: string, { type }: Column): string | null {
   switch (type.kind) {
     case 'bool':
     case 'int':
@@ -40,7 +42,7 @@ function textOf(name: string, { type, native }: Column): string | null {
     case 'text':
       return `HEX(CONVERT(${name} USING utf8mb4))`
     case 'native':
-      return /^enum\b/i.test(native) ? `HEX(CONVERT(${name} USING utf8mb4))` : null
+      return isEnum(type.name) ? `HEX(CONVERT(${memberText(name, type)} USING utf8mb4))` : null
     default:
       return null
   }

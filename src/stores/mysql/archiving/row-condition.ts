@@ -1,9 +1,11 @@
 /** Tests of rows in the SQL of MySQL. */
 import type { RowTest } from '../../../model/archiving/row-test.ts'
 import type { Comparison } from '../../../model/condition.ts'
+import { isEnum } from '../../../model/copy/members.ts'
 import type { Column } from '../../../model/copy/column-type.ts'
 import { conditionSql, sameBytes } from '../../row-condition.ts'
 import { dayBound, momentBound } from '../../time-bounds.ts'
+import { memberText } from '../copy/cells.ts'
 import { quoted } from '../copy/names.ts'
 
 /** As `CopyStore.rowCondition`. */
@@ -11,7 +13,7 @@ export function rowCondition(columns: readonly Column[], test: RowTest): string 
   return conditionSql(columns, test, { quote: quoted, compare })
 }
 
-function compare(name: string, { type, native }: Column, op: Comparison, value: string): string | null {
+function compare(name: string, { type }: Column, op: Comparison, value: string): string | null {
   switch (type.kind) {
     case 'bool':
     case 'int':
@@ -26,13 +28,14 @@ function compare(name: string, { type, native }: Column, op: Comparison, value: 
     case 'native':
     case 'uuid':
     case 'text': {
-      if (type.kind === 'native' && !/^enum\b/i.test(native)) return null
+      if (type.kind === 'native' && !isEnum(type.name)) return null
       if (op !== '=' && op !== '<>') return null
       const bytes = `X'${Buffer.from(value).toString('hex')}'`
+      const text = memberText(name, type)
       return sameBytes(
         op,
-        `${name} = CONVERT(${bytes} USING utf8mb4)`,
-        `CAST(CONVERT(${name} USING utf8mb4) AS BINARY) = ${bytes}`,
+        `${text} = CONVERT(${bytes} USING utf8mb4)`,
+        `CAST(CONVERT(${text} USING utf8mb4) AS BINARY) = ${bytes}`,
       )
     }
     default:

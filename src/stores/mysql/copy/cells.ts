@@ -1,6 +1,7 @@
 /** Columns in a SELECT, and what the driver gives of them in canonical form. */
 import { isPlain, normalizer } from '../../../model/copy/canonical.ts'
 import type { Column, ColumnType } from '../../../model/copy/column-type.ts'
+import { isEnum, isMembered, membersOf, zeroText } from '../../../model/copy/members.ts'
 import { refusedValue } from '../../../model/copy/refused.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
 import type { SqlValue } from '../../port.ts'
@@ -11,11 +12,26 @@ const PRINTED = new Set(['date', 'time', 'datetime', 'timestamp', 'decimal', 'bi
 const DATED = new Set(['date', 'datetime', 'timestamp'])
 
 /** @param name the quoted name of the column */
-export function selected(name: string, column: Column): string {
+export function selected(name: string, column: Column, as: ColumnType = column.type): string {
   const base = baseOf(column.native)
   if (PRINTED.has(base)) return `CAST(${name} AS CHAR)`
   if (base === 'bit') return `CAST(${name} + 0 AS CHAR)`
-  return isOpaque(base) ? `HEX(${name})` : name
+  if (isOpaque(base)) return `HEX(${name})`
+  return memberText(name, as)
+}
+
+/**
+ * The text of a member in SQL; of number 0 its own, where the server would print that of the empty member.
+ * @param as the enum or set that the text is read as; other types leave the name as it is
+ */
+export function memberText(name: string, as: ColumnType): string {
+  if (as.kind !== 'native' || !isMembered(as.name)) return name
+  const members = membersOf(as.name)
+  const zero = zeroText(members)
+  if (zero === '') return name
+  // The server prints a set without its empty member.
+  const list = members.map((member) => `'${member.replaceAll("'", "''")}'`).join(', ')
+  return `IF(${name} + 0 = 0, '${zero}', ${isEnum(as.name) ? name : `MAKE_SET(${name} + 0, ${list})`})`
 }
 
 export type CellReader = (value: SqlValue) => Cell

@@ -1,11 +1,12 @@
 /** The statement that makes a table for a copy. */
+import { membersOf } from '../../../model/copy/members.ts'
 import { tableText, type Column, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { tableEnd } from '../charset.ts'
 import type { ServerFacts } from '../session.ts'
 import { indexable, isType, KEY_BYTES } from './declare.ts'
 import { quoted, tableSql } from './names.ts'
-import { baseOf, isBytes, isText, membersOf } from './types.ts'
+import { baseOf, isBytes, isText } from './types.ts'
 
 /** @throws SluiceError TABLE_REFUSED for a column that MySQL cannot make, or cannot have in a key */
 export function createTable(table: TableSpec, { binaryCollation }: Pick<ServerFacts, 'binaryCollation'>): string {

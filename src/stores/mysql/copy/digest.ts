@@ -9,6 +9,7 @@ import type { Digest, Row } from '../../../model/copy/rows.ts'
 import { addStored, type OddRows } from '../../as-stored.ts'
 import type { RowRequest } from '../../copy-port.ts'
 import type { Session } from '../session.ts'
+import { memberText } from './cells.ts'
 import { quoted, tableSql } from './names.ts'
 import { conditionOf } from './ranges.ts'
 import { readRows } from './read.ts'
@@ -90,7 +91,8 @@ function spelling(name: string, as: ColumnType, { native, collation }: Column): 
   const base = baseOf(native)
   const isUtf8 = collation === undefined || collation.startsWith('utf8mb4_')
   // Texts of different collations are not put together unless somebody says as what.
-  const utf8 = `${isUtf8 ? name : `CONVERT(${name} USING utf8mb4)`} COLLATE utf8mb4_bin`
+  const given = memberText(name, as)
+  const utf8 = `${isUtf8 ? given : `CONVERT(${given} USING utf8mb4)`} COLLATE utf8mb4_bin`
   const printed = `CAST(${name} AS CHAR)`
   switch (as.kind) {
     case 'bool':

@@ -3,7 +3,9 @@
  * refuses by itself is left to it.
  */
 import { bytesOfHex } from '../../../model/copy/bytes-text.ts'
+import type { ColumnType } from '../../../model/copy/column-type.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
+import { isMembered, membersOf, zeroName, zeroText } from '../../../model/copy/members.ts'
 import { cellText } from '../../../model/copy/canonical.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { WriteColumn } from '../../copy-port.ts'
@@ -11,7 +13,7 @@ import type { SqlValue } from '../../port.ts'
 import { internalOf } from '../../../model/copy/ewkb.ts'
 import { rowRefused } from './errors.ts'
 import { isDoubleExact } from './json-numbers.ts'
-import { baseOf, isBytes, isOpaque, isText, isWhole, isShape, membersOf } from './types.ts'
+import { baseOf, isBytes, isOpaque, isText, isWhole, isShape } from './types.ts'
 
 type Present = Exclude<Cell, null>
 type Encoder = (cell: Present) => SqlValue
@@ -30,7 +32,7 @@ export function encoderOf(
 ): (cell: Cell) => SqlValue {
   // What the server has printed is for the server to judge: it has days that no calendar has.
   const isPrinted = as.kind === 'native' && /^(?:date|datetime|timestamp)$/.test(baseOf(column.native))
-  const encode = isPrinted ? text : encoderFor(column.native, flavour)
+  const encode = isPrinted ? text : (memberEncoder(as, column.native) ?? encoderFor(column.native, flavour))
   // The server would put a number or the present moment in the place of such a NULL.
   const mayBeNull = column.nullable && column.identity !== true
   return (cell) => {
@@ -72,10 +74,6 @@ function encoderFor(native: string, flavour: 'mysql' | 'mariadb'): Encoder {
       return moment(length ?? 0)
     case 'time':
       return time(length ?? 0)
-    case 'enum':
-      return member(new Set(membersOf(native)))
-    case 'set':
-      return members(new Set(membersOf(native)))
     case 'json':
       return flavour === 'mysql' ? jsonOfMysql : text
     default:
@@ -197,20 +195,36 @@ function timed(given: string, pattern: RegExp, digits: number): string {
   return given
 }
 
-/** A number that is no member would be taken for the place of one. */
-function member(known: ReadonlySet<string>): Encoder {
+/** @returns null for a column that is neither an enum nor a set */
+function memberEncoder(as: ColumnType, native: string): Encoder | null {
+  const base = baseOf(native)
+  if (base !== 'enum' && base !== 'set') return null
+  const known = membersOf(native)
+  // Only an enum or a set spells number 0: of any other type a text is a member, or nothing.
+  const zero = as.kind === 'native' && isMembered(as.name) ? zeroText(membersOf(as.name)) : null
+  return base === 'enum' ? member(known, zero) : members(known, zero ?? '')
+}
+
+/** A number that is no member would be taken for the place of one: so the server gets number 0, and no other. */
+function member(known: readonly string[], zero: string | null): Encoder {
+  const all = new Set(known)
   return (cell) => {
     const given = text(cell)
-    if (known.has(given)) return given
+    if (given === zero) return zeroName(known)
+    if (all.has(given)) return given
     throw new Unfit(`no member of the enum: ${shown(cell)}`)
   }
 }
 
-function members(known: ReadonlySet<string>): Encoder {
+/** By their number where a member is the empty text, which the server never reads as that member. */
+function members(known: readonly string[], zero: string): Encoder {
+  const isNumbered = known.includes('')
   return (cell) => {
     const given = text(cell)
-    if (given === '' || given.split(',').every((one) => known.has(one))) return given
-    throw new Unfit(`no members of the set: ${shown(cell)}`)
+    if (given === zero) return isNumbered ? 0n : ''
+    const places = given.split(',').map((one) => known.indexOf(one))
+    if (places.includes(-1)) throw new Unfit(`no members of the set: ${shown(cell)}`)
+    return isNumbered ? places.reduce((bits, place) => bits | (1n << BigInt(place)), 0n) : given
   }
 }
 

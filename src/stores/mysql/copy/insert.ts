@@ -2,6 +2,7 @@
  * Rows into a table, by LOAD DATA where the server allows it and by INSERTs otherwise. Both count as done only if the server wrote every row and
  * has nothing to say about any: it cuts blanks and rounds numbers with a mere note, and LOAD DATA LOCAL leaves rows out with a warning.
  */
+import { isEnum, membersOf, zeroName } from '../../../model/copy/members.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { WriteColumn } from '../../copy-port.ts'
 import type { SqlRow, SqlValue } from '../../port.ts'
@@ -22,6 +23,7 @@ const INSERT_BYTES = 4 * 2 ** 20
 /** Below, the two round trips of a LOAD DATA cost more than they save, and an INSERT says better what is wrong. */
 const FEW_ROWS = 16
 const DUPLICATE = 1062
+const TRUNCATED = 1265
 /** What newer servers say about words that older ones need. */
 const DEPRECATED = new Set([1287, 1681, 3719])
 
@@ -44,10 +46,17 @@ export async function addRows(session: Session, into: Into, rows: readonly SqlRo
 
 /** Overwrites rows of equal key. @returns rows written, which are all of them @throws as `addRows` */
 export async function upsertRows(session: Session, into: Into, rows: readonly SqlRow[]): Promise<number> {
-  return await inBatches(session, into, rows, insertHead(into), upsertTail(into), async ({ warnings }, batch) => {
-    if (warnings > 0) await refuseWarnings(session, into, batch.length)
-    return batch.length
-  })
+  return await inBatches(
+    session,
+    into,
+    rows,
+    insertHead(into),
+    upsertTail(into),
+    async ({ warnings, zeros }, batch) => {
+      if (warnings > 0) await refuseWarnings(session, into, batch.length, batch.length, zeros)
+      return batch.length
+    },
+  )
 }
 
 /**
@@ -62,9 +71,9 @@ export async function appendRows(
   index: string,
 ): Promise<number> {
   const head = insertHead(into).replace('INSERT', 'INSERT IGNORE')
-  return await inBatches(session, into, rows, head, '', async ({ changed, warnings }, batch) => {
+  return await inBatches(session, into, rows, head, '', async ({ changed, warnings, zeros }, batch) => {
     if (warnings === 0 && changed === batch.length) return changed
-    const found = await warningsOf(session)
+    const found = await warningsOf(session, zeros)
     const other = found.find(({ number, text }) => number !== DUPLICATE || !isOfIndex(text, into.name, index))
     if (other === undefined && found.length === batch.length - changed) return changed
     throw refusedBy(other, into, changed, batch.length)
@@ -73,8 +82,8 @@ export async function appendRows(
 
 /** As `addRows`, by INSERTs of many rows. */
 export async function insertRows(session: Session, into: Into, rows: readonly SqlRow[]): Promise<number> {
-  return await inBatches(session, into, rows, insertHead(into), '', async ({ changed, warnings }, batch) => {
-    if (changed !== batch.length || warnings > 0) await refuseWarnings(session, into, batch.length, changed)
+  return await inBatches(session, into, rows, insertHead(into), '', async ({ changed, warnings, zeros }, batch) => {
+    if (changed !== batch.length || warnings > 0) await refuseWarnings(session, into, batch.length, changed, zeros)
     return changed
   })
 }
@@ -119,7 +128,8 @@ function upsertTail({ columns, key }: Into): string {
   return ` ON DUPLICATE KEY UPDATE ${[guard, ...assignments].join(', ')}`
 }
 
-type Done = { readonly changed: number; readonly warnings: number }
+/** @property zeros error values of enums among the rows: the server warns of each */
+type Done = { readonly changed: number; readonly warnings: number; readonly zeros: number }
 
 async function inBatches(
   session: Session,
@@ -138,10 +148,32 @@ async function inBatches(
     const batch = rows.slice(start, end)
     const keep = batch.length === most || KEPT_ROWS.includes(batch.length)
     const sql = head + Array(batch.length).fill(tuple).join(',') + tail
-    written += await check(await session.execute(sql, batch.flatMap(asWritten), keep), batch)
+    const zeros = countZeros(columns, batch)
+    const insert = async (): Promise<number> =>
+      check({ ...(await session.execute(sql, batch.flatMap(asWritten), keep)), zeros }, batch)
+    written += zeros === 0 ? await insert() : await withoutStrict(session, insert)
     start = end
   }
   return written
+}
+
+function countZeros(columns: readonly WriteColumn[], rows: readonly SqlRow[]): number {
+  const names = columns.flatMap(({ column: { native } }, at) =>
+    isEnum(native) ? [{ at, name: zeroName(membersOf(native)) }] : [],
+  )
+  return names.reduce((sum, { at, name }) => sum + rows.filter((row) => row[at] === name).length, 0)
+}
+
+/** Only without its strict modes the server writes the error value of an enum. What it says of any other value is refused all the same. */
+async function withoutStrict<T>(session: Session, write: () => Promise<T>): Promise<T> {
+  await session.command(
+    "SET @sluice_strict = @@SESSION.sql_mode, SESSION sql_mode = REPLACE(REPLACE(@@SESSION.sql_mode, 'STRICT_TRANS_TABLES', ''), 'STRICT_ALL_TABLES', '')",
+  )
+  try {
+    return await write()
+  } finally {
+    if (session.broken === null) await session.command('SET SESSION sql_mode = @sluice_strict')
+  }
 }
 
 /** Numbers as text, as LOAD DATA has them: the column's type decides, and the driver takes a quarter of the time over them. */
@@ -151,15 +183,17 @@ function asWritten(row: SqlRow): SqlValue[] {
 
 type Warning = { readonly number: number; readonly text: string }
 
-async function warningsOf(session: Session): Promise<readonly Warning[]> {
+/** @param zeros error values of enums that were written: so many warnings say only that */
+async function warningsOf(session: Session, zeros: number): Promise<readonly Warning[]> {
   const rows = await session.command('SHOW WARNINGS')
+  let expected = zeros
   return rows
     .map(([, number, text]) => ({ number: Number(number), text: String(text) }))
-    .filter(({ number }) => !DEPRECATED.has(number))
+    .filter(({ number }) => !DEPRECATED.has(number) && !(number === TRUNCATED && expected-- > 0))
 }
 
-async function refuseWarnings(session: Session, into: Into, rows: number, changed = rows): Promise<void> {
-  const [first] = await warningsOf(session)
+async function refuseWarnings(session: Session, into: Into, rows: number, changed = rows, zeros = 0): Promise<void> {
+  const [first] = await warningsOf(session, zeros)
   if (first !== undefined || changed !== rows) throw refusedBy(first, into, changed, rows)
 }
 

@@ -1,4 +1,5 @@
 /** Ranges of keys in the SQL of MySQL, which finds them by the index of the key however far back they begin. */
+import { membersOf } from '../../../model/copy/members.ts'
 import { bytesOfText } from '../../../model/copy/bytes-text.ts'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { moment, time } from '../../../model/copy/canonical-time.ts'
@@ -15,7 +16,7 @@ import {
 } from '../../key-ranges.ts'
 import type { SqlRow, SqlValue } from '../../port.ts'
 import { quoted, tableSql } from './names.ts'
-import { baseOf, isOpaque, isWhole, membersOf } from './types.ts'
+import { baseOf, isOpaque, isWhole } from './types.ts'
 
 export const KEYS: KeyDialect = {
   quote: quoted,

@@ -33,7 +33,7 @@ export async function* readRows(
   const { table, columns, range, where, ordered } = request
   const { sql, parameters } = conditionOf(table, range, where)
   const order = ordered && table.key.length > 0 ? ` ORDER BY ${orderOf(table)}` : ''
-  const list = columns.map(({ name, column }) => selected(quoted(name), column)).join(', ')
+  const list = columns.map(({ name, as, column }) => selected(quoted(name), column, as)).join(', ')
   const rowOf = rowReader(columns, table, request.aside ?? null, request.asStored === true ? odd : null)
   const stream = await session.stream(
     `SELECT ${list} FROM ${tableSql(table.table)} WHERE ${sql}${order}`,

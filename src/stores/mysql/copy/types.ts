@@ -122,14 +122,3 @@ export function isWhole(base: string): boolean {
 export function isByBytes(collation: string): boolean {
   return collation === 'binary' || collation === 'utf8mb4_nopad_bin' || collation === 'utf8mb4_0900_bin'
 }
-
-/** Members of an `enum('a','b')` or a `set`. The dictionary doubles quotes, and spells a few characters with a backslash. */
-export function membersOf(native: string): readonly string[] {
-  const members: string[] = []
-  for (const [, text = ''] of native.matchAll(/'((?:[^']|'')*)'/g)) {
-    members.push(text.replaceAll("''", "'").replaceAll(/\\([\\0nrZ])/g, (_, sign: string) => SPELLED[sign] ?? sign))
-  }
-  return members
-}
-
-const SPELLED: Readonly<Record<string, string>> = { '\\': '\\', '0': '\0', n: '\n', r: '\r', Z: '\u001a' }

@@ -7,6 +7,7 @@ import type { RowTest } from '../../../model/archiving/row-test.ts'
 import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import type { PartitionStore, PeriodStore, ReferrerStore, RowTriggers } from '../../archive-port.ts'
 import type {
+  ArchiveLedgerPlace,
   CopyStore,
   CopyTarget,
   DeclaredColumn,
@@ -69,6 +70,7 @@ import { PostgresTrack } from './track.ts'
 import type { TrackStore } from '../../track-port.ts'
 import { declareType } from './types.ts'
 import { underSignal } from './under-signal.ts'
+import { otherArchiveLedgers } from '../trusted-tables.ts'
 
 export type PostgresCopyOptions = {
   /** libpq's variables (PGHOST, PGPASSWORD …); the program's own unless given. */
@@ -224,6 +226,16 @@ class PostgresCopy implements CopyStore {
 
   beside(): BesideStore {
     return new PostgresBeside(this.#settings, this.#sessions, this.schema)
+  }
+
+  archiveLedgers(table: TableName | null, signal: AbortSignal): Promise<readonly ArchiveLedgerPlace[]> {
+    return this.#ask(signal, (session) => otherArchiveLedgers((sql) => session.ask(sql), table))
+  }
+
+  withSchema(schema: string): Promise<CopyStore> {
+    const url = new URL(this.#url)
+    url.searchParams.set('schema', schema)
+    return openPostgresCopy(url.href, this.#options)
   }
 
   async ledger(): Promise<LedgerDatabase> {

@@ -1,7 +1,8 @@
 /** Which alerts of shared and scheduled runs stand, for every host that works on them. Times are those of the database. */
 import { createHash } from 'node:crypto'
 import type { AlertKey } from '../../../model/alert-memory.ts'
-import type { AlertBook } from '../../queue-port.ts'
+import type { AlertBook, AlertNote } from '../../queue-port.ts'
+import { jsonbText } from './json.ts'
 import { ms } from './look.ts'
 import type { QueuePool } from './pool.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
@@ -15,21 +16,26 @@ export class PostgresAlerts implements AlertBook {
     this.#pool = pool
   }
 
-  async begin(key: AlertKey): ReturnType<AlertBook['begin']> {
-    // Nothing is returned for a row that another host has put there: then it is read.
-    const { rows } = await this.#pool.ask<{ since: number }>(
-      `INSERT INTO ${ALERTS} (key_digest, about, cause, table_name) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING ${ms('since')} AS since`,
-      [digestOf(key), key.scope, key.cause, key.table],
+  async begin(key: AlertKey, { at, run, chunks = [] }: AlertNote = {}): ReturnType<AlertBook['begin']> {
+    // `xmax` is 0 in a row that this statement has put there.
+    const { rows } = await this.#pool.ask<{ fresh: boolean; since: number }>(
+      `INSERT INTO ${ALERTS} AS a (key_digest, about, cause, table_name, since, run_id, chunks)
+       VALUES ($1, $2, $3, $4, coalesce(pg_catalog.to_timestamp($5::float8 / 1000), clock_timestamp()), $6, $7)
+       ON CONFLICT (key_digest) DO UPDATE SET run_id = coalesce(excluded.run_id, a.run_id),
+         chunks = CASE WHEN a.chunks @> excluded.chunks THEN a.chunks ELSE a.chunks || excluded.chunks END
+       RETURNING a.xmax = 0 AS fresh, ${ms('a.since')} AS since`,
+      [digestOf(key), key.scope, key.cause, key.table, at ?? null, run ?? null, jsonbText(chunks)],
     )
-    const [fresh] = rows
-    if (fresh !== undefined) return { is: 'new', since: fresh.since }
-    const standing = await this.#pool.ask<{ since: number }>(
-      `SELECT ${ms('since')} AS since FROM ${ALERTS} WHERE key_digest = $1`,
-      [digestOf(key)],
+    const [row] = rows
+    return { is: row?.fresh === false ? 'stands' : 'new', since: row?.since ?? at ?? 0 }
+  }
+
+  async moved(key: AlertKey, chunks: readonly string[]): Promise<boolean> {
+    const { rows } = await this.#pool.ask<{ none: boolean }>(
+      `UPDATE ${ALERTS} SET chunks = chunks - $2::text[] WHERE key_digest = $1 RETURNING chunks = '[]' AS none`,
+      [digestOf(key), chunks],
     )
-    const [found] = standing.rows
-    // Cleared in between: it is anew.
-    return found === undefined ? await this.begin(key) : { is: 'stands', since: found.since }
+    return rows[0]?.none === true
   }
 
   async end(key: AlertKey): ReturnType<AlertBook['end']> {

@@ -26,27 +26,28 @@ export async function isToStop(client: PoolClient, runId: string): Promise<boole
 
 /** Ends slots that wait, and the run where none works: it was asked to stop. */
 export async function endOfStopped(client: PoolClient, runId: string): Promise<EndedRun | null> {
-  await dropQueued(client, runId, EXIT_OF_KIND.stopped)
+  await dropQueued(client, runId, { exitCode: EXIT_OF_KIND.stopped })
   return await endOfRun(client, runId)
 }
 
 /**
- * Slots that wait are not needed any more: their jobs go, and they end with a code. Those of a run that is stopped keep what they rested for.
- * @param shared the error, as jsonb, of the slot that has told the end of all that share its operation; null where that is well, undefined for slots of a stopped run
+ * Slots that wait are not needed any more: their jobs go, and they end.
+ * @param end `exitCode`: of all slots of the run, which keep the error that they rested for. `shared`: the error, as jsonb, of the slot that has done the rest of
+ * an operation that they share, null where it ended well; they have done nothing at its end, and get no exit code
  */
 export async function dropQueued(
   client: PoolClient,
   runId: string,
-  exitCode: number,
-  shared?: string | null,
+  end: { readonly exitCode: number } | { readonly shared: string | null },
 ): Promise<void> {
-  const where = `s.run_id = $1 AND s.state = 'queued'${shared === undefined ? '' : ` AND s.operation IS NULL AND NOT ${ON_CALL}`}`
+  const isShared = 'shared' in end
+  const where = `s.run_id = $1 AND s.state = 'queued'${isShared ? ` AND s.operation IS NULL AND NOT ${ON_CALL}` : ''}`
   await unqueueSlots(client, { where, values: [runId] })
   await client.query(
     `UPDATE ${QUEUE_SCHEMA}.sluice_run_slots s SET state = 'ended', ended_at = clock_timestamp(), exit_code = $2,
-       error = CASE WHEN $3 THEN s.error ELSE $4::jsonb END
+       error = CASE WHEN $3 THEN $4::jsonb ELSE s.error END
      WHERE ${where}`,
-    [runId, exitCode, shared === undefined, shared ?? null],
+    [runId, isShared ? null : end.exitCode, isShared, isShared ? end.shared : null],
   )
 }
 

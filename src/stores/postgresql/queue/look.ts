@@ -1,22 +1,25 @@
 /** How runs, slots and workers stand, read from their rows. All times are those of the database. */
 import {
   LOST_AFTER_MS,
+  SILENT_AFTER_MS,
   type DistributedRun,
   type DistributedStatus,
   type RunWishes,
   type Slot,
   type SlotState,
+  type WatchedRun,
   type WorkerRow,
 } from '../../../model/distributed.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
 import type { QueuePool } from './pool.ts'
 import type { SteeredTables } from '../../queue-port.ts'
-import { ON_CALL, DRAIN_WANTED, OPEN_ROWS, QUEUE_SCHEMA } from './schema.ts'
+import { DRAIN_WANTED, LEDGER_CHUNKS, LEDGER_ROWS, ON_CALL, OPEN_ROWS, QUEUE_SCHEMA } from './schema.ts'
 
 /** SQL: ms since the epoch. */
 export const ms = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`
-/** SQL: nothing was heard for so long that somebody else may have it. */
-export const silent = (column: string): string => `${column} < now() - ${LOST_AFTER_MS} * interval '1 millisecond'`
+/** SQL: nothing was heard for so long; of a slot that is lost another worker may have it. */
+export const silent = (column: string, forMs = LOST_AFTER_MS): string =>
+  `${column} < now() - ${forMs} * interval '1 millisecond'`
 
 /** SQL: rows of a slot. What a turn has begun and not ended belongs to whoever has the slot next. */
 const ROWS = `earlier_rows + turn_rows - CASE WHEN state = 'queued' THEN ${OPEN_ROWS} ELSE 0 END`
@@ -43,8 +46,8 @@ export async function readRuns(pool: QueuePool, limit: number, runId?: string): 
        (SELECT json_agg(json_build_object('host', f.host, 'error', f.error) ORDER BY f.refused_at)
         FROM ${QUEUE_SCHEMA}.sluice_run_refusals f WHERE f.run_id = r.run_id) AS refusals
      FROM ${QUEUE_SCHEMA}.sluice_runs r, LATERAL (
-       SELECT coalesce(sum(${ROWS}), 0)::text AS rows, coalesce(sum(earlier_chunks + turn_chunks), 0)::int AS chunks,
-         coalesce(sum(rate) FILTER (WHERE state = 'working' AND NOT ${silent('beat_at')}), 0)::float8 AS rate,
+       SELECT coalesce(${LEDGER_ROWS}, sum(${ROWS}), 0)::text AS rows, coalesce(${LEDGER_CHUNKS}, sum(earlier_chunks + turn_chunks), 0)::int AS chunks,
+         coalesce(sum(rate) FILTER (WHERE state = 'working' AND NOT ${silent('beat_at', SILENT_AFTER_MS)}), 0)::float8 AS rate,
          count(*) FILTER (WHERE state = 'queued')::int AS queued, count(*) FILTER (WHERE state = 'working')::int AS working,
          count(*) FILTER (WHERE state = 'working' AND ${silent('beat_at')})::int AS lost,
          count(*) FILTER (WHERE state = 'ended')::int AS ended,
@@ -91,7 +94,8 @@ export async function readSlots(pool: QueuePool, runId: string): Promise<readonl
   const { rows } = await pool.ask<SlotRecord>(
     `SELECT s.run_id, s.slot_no, s.about, s.state, ${ON_CALL} AS on_call, s.turns, s.worker_id, w.host, s.ledger_run, ${ms('s.beat_at')} AS beat_at,
        (s.state = 'working' AND ${silent('s.beat_at')}) AS lost, (${ROWS})::text AS rows,
-       s.earlier_chunks + s.turn_chunks AS chunks, s.rate, s.exit_code, s.error
+       s.earlier_chunks + s.turn_chunks AS chunks,
+       CASE WHEN s.state = 'working' AND NOT ${silent('s.beat_at', SILENT_AFTER_MS)} THEN s.rate ELSE 0 END AS rate, s.exit_code, s.error
      FROM ${QUEUE_SCHEMA}.sluice_run_slots s LEFT JOIN ${QUEUE_SCHEMA}.sluice_workers w USING (worker_id)
      WHERE s.run_id = $1 ORDER BY s.slot_no`,
     [runId],
@@ -110,9 +114,42 @@ export async function readSlots(pool: QueuePool, runId: string): Promise<readonl
     isLost: row.lost,
     rows: BigInt(row.rows),
     chunks: row.chunks,
-    rate: row.state === 'working' && !row.lost ? row.rate : 0,
+    rate: row.rate,
     exitCode: row.exit_code,
     error: row.error,
+  }))
+}
+
+type WatchRecord = Omit<WatchedRun, 'runId' | 'silent' | 'lost' | 'alerts'> & {
+  readonly run_id: string
+  readonly silent: WatchedRun['silent'] | null
+  readonly lost: WatchedRun['lost'] | null
+  readonly alerts: WatchedRun['alerts'] | null
+}
+
+/** Runs with alerts that go on, or of which one stands. */
+export async function readWatched(pool: QueuePool): Promise<readonly WatchedRun[]> {
+  const { rows } = await pool.ask<WatchRecord>(
+    `SELECT r.run_id, r.operation, r.status, ${ms('clock_timestamp()')} AS now,
+       (SELECT json_agg(json_build_object('no', s.slot_no, 'host', w.host, 'beatAt', ${ms('s.beat_at')}, 'chunks', s.open_chunks) ORDER BY s.slot_no)
+        FROM ${QUEUE_SCHEMA}.sluice_run_slots s LEFT JOIN ${QUEUE_SCHEMA}.sluice_workers w USING (worker_id)
+        WHERE s.run_id = r.run_id AND s.state = 'working' AND ${silent('s.beat_at', SILENT_AFTER_MS)}) AS silent,
+       (SELECT json_agg(s.lost || jsonb_build_object('state', s.state) ORDER BY s.slot_no)
+        FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = r.run_id AND s.lost IS NOT NULL) AS lost,
+       (SELECT json_agg(json_build_object('scope', a.about, 'cause', a.cause, 'table', a.table_name, 'since', ${ms('a.since')}, 'chunks', a.chunks))
+        FROM ${QUEUE_SCHEMA}.sluice_alerts a WHERE a.run_id = r.run_id) AS alerts
+     FROM ${QUEUE_SCHEMA}.sluice_runs r
+     WHERE (r.operation ? 'alert' OR r.operation -> 'follow' ? 'alert')
+       AND (r.status = 'running' OR EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_alerts a WHERE a.run_id = r.run_id)
+         OR EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.run_id = r.run_id AND s.lost IS NOT NULL))
+     ORDER BY r.run_id`,
+  )
+  return rows.map(({ run_id, silent: unheard, lost, alerts, ...run }) => ({
+    ...run,
+    runId: run_id,
+    silent: unheard ?? [],
+    lost: lost ?? [],
+    alerts: alerts ?? [],
   }))
 }
 
@@ -139,7 +176,7 @@ type WorkerRecord = Readonly<
 export async function readWorkers(pool: QueuePool): Promise<readonly WorkerRow[]> {
   const { rows } = await pool.ask<WorkerRecord>(
     `SELECT w.worker_id, w.host, w.pid, w.program, w.concurrency, w.queues, ${ms('w.begun_at')} AS begun_at, ${ms('w.beat_at')} AS beat_at,
-       CASE WHEN w.ended_at IS NOT NULL THEN 'ended' WHEN ${silent('w.beat_at')} THEN 'lost' WHEN w.draining OR ${DRAIN_WANTED} THEN 'draining' ELSE 'lives' END AS state,
+       CASE WHEN w.ended_at IS NOT NULL THEN 'ended' WHEN ${silent('w.beat_at')} THEN 'lost' WHEN ${silent('w.beat_at', SILENT_AFTER_MS)} THEN 'silent' WHEN w.draining OR ${DRAIN_WANTED} THEN 'draining' ELSE 'lives' END AS state,
        (SELECT json_agg(json_build_object('runId', s.run_id, 'no', s.slot_no, 'rate', s.rate) ORDER BY s.run_id, s.slot_no)
         FROM ${QUEUE_SCHEMA}.sluice_run_slots s WHERE s.worker_id = w.worker_id AND s.state = 'working') AS slots
      FROM ${QUEUE_SCHEMA}.sluice_workers w

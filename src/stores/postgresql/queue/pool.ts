@@ -33,6 +33,8 @@ export class QueuePool implements AsyncDisposable {
       database: settings.database,
       password: () => settings.password() ?? '',
       application_name: `${settings.applicationName} queue`,
+      // Tables of the queue have their schema in each statement, so nothing that another role makes meanwhile is found.
+      options: '-c search_path=pg_catalog,pg_temp',
       ssl: !isEncrypted || settings.tls.options === null ? false : { ...settings.tls.options, host: settings.host },
       max: most,
       keepAlive: true,

@@ -48,7 +48,7 @@ async function endOne(client: PoolClient, runId: string): Promise<readonly Ended
     runId,
     JSON.stringify(error.info()),
   ])
-  await dropQueued(client, runId, error.exitCode)
+  await dropQueued(client, runId, { exitCode: error.exitCode })
   const ended = await endOfRun(client, runId)
   return ended === null ? [] : [ended]
 }

@@ -4,7 +4,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 
 /** Holds `sluice_runs` and the others. */
 export const QUEUE_SCHEMA = 'sluice_queue'
-const VERSION = 4
+const VERSION = 5
 const WITH_SCHEDULES = 2
 const WITH_DRAINS = 3
 const WITH_TABLES = 4
@@ -13,6 +13,9 @@ const WITH_TABLES = 4
 export const ON_CALL = "coalesce((to_jsonb(s) ->> 'compares')::boolean, false)"
 /** The same over `w`, a worker. */
 export const DRAIN_WANTED = "coalesce((to_jsonb(w) ->> 'drain_wanted')::boolean, false)"
+/** The same over `r`, a run: null where no slot has read the ledger. */
+export const LEDGER_ROWS = "(to_jsonb(r) ->> 'ledger_rows')::bigint"
+export const LEDGER_CHUNKS = "(to_jsonb(r) ->> 'ledger_chunks')::int"
 export const OPEN_ROWS = "coalesce((to_jsonb(s) ->> 'open_rows')::bigint, 0)"
 
 /** What of ours there is: it came one after the other. */
@@ -87,6 +90,17 @@ const STEERED_TABLES = `
 `
 
 /**
+ * What version 5 adds: rows and chunks of a copy by the ledger of its target, and when that was read, ms since the epoch by its clock; the chunks that a slot works
+ * on, and from whom it was taken; of which run an alert is, and of which chunks.
+ */
+const TOTALS_AND_LOSSES = `
+  ALTER TABLE ${QUEUE_SCHEMA}.sluice_runs ADD COLUMN ledger_rows bigint, ADD COLUMN ledger_chunks int, ADD COLUMN ledger_ms bigint;
+  ALTER TABLE ${QUEUE_SCHEMA}.sluice_run_slots ADD COLUMN open_chunks jsonb NOT NULL DEFAULT '[]', ADD COLUMN lost jsonb;
+  ALTER TABLE ${QUEUE_SCHEMA}.sluice_alerts ADD COLUMN run_id text, ADD COLUMN chunks jsonb NOT NULL DEFAULT '[]';
+  UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 5;
+`
+
+/**
  * Makes what is missing, in one transaction.
  * @throws SluiceError LEDGER_NEWER for tables of a newer program
  */
@@ -102,7 +116,8 @@ export async function prepareQueue(pool: Pool, label: string): Promise<void> {
     const version = await versionOf(client)
     if (version < WITH_SCHEDULES) await client.query(SCHEDULES)
     if (version < WITH_DRAINS) await client.query(COMPARERS_AND_ALERTS)
-    if (version < VERSION) await client.query(STEERED_TABLES)
+    if (version < WITH_TABLES) await client.query(STEERED_TABLES)
+    if (version < VERSION) await client.query(TOTALS_AND_LOSSES)
     await client.query('COMMIT')
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined)

@@ -1,6 +1,13 @@
 /** One worker's side of the queue: its beat, the slots that it claims under a fence, and the sweep that finds what others have lost. */
 import type { PoolClient } from 'pg'
-import type { EndedRun, RunWishes, SlotEnd, TurnProgress } from '../../../model/distributed.ts'
+import type {
+  EndedRun,
+  LedgerTotals,
+  RunWishes,
+  SlotEnd,
+  TurnProgress,
+  WatchedRun,
+} from '../../../model/distributed.ts'
 import type { Event } from '../../../model/event.ts'
 import { EXIT_OF_KIND, type ErrorInfo } from '../../../shared/errors.ts'
 import type {
@@ -27,7 +34,7 @@ import {
 } from './ends.ts'
 import { HAS_NO_JOB, unlockJobs } from './jobs.ts'
 import { jsonbText } from './json.ts'
-import { silent } from './look.ts'
+import { ms, readWatched, silent } from './look.ts'
 import type { QueuePool } from './pool.ts'
 import { endRefused } from './refused.ts'
 import { takeSlots } from './runner.ts'
@@ -44,6 +51,10 @@ const OFFERED_AFTER_MS = 1_000
 
 /** SQL: the slot is this worker's, under this fence. */
 const MINE = `s.run_id = $1 AND s.slot_no = $2 AND s.fence = $3 AND s.worker_id = $4 AND s.state = 'working'`
+
+/** SQL over `s`, a slot whose worker is lost: what is told of it, as `SilentSlot` and when it was found. */
+const LOSS = `jsonb_build_object('no', s.slot_no, 'host', (SELECT w.host FROM ${WORKERS} w WHERE w.worker_id = s.worker_id), 'beatAt', ${ms('s.beat_at')},
+  'chunks', s.open_chunks, 'at', ${ms('clock_timestamp()')})`
 
 type ClaimRecord = {
   readonly fence: number
@@ -86,7 +97,8 @@ export class PostgresQueueWorker implements QueueWorker {
     const { rows } = await this.#pool.ask<ClaimRecord>(
       `UPDATE ${SLOTS} s SET state = 'working', fence = s.fence + 1, turns = s.turns + 1, worker_id = $3, beat_at = now(),
          begun_at = coalesce(s.begun_at, now()), earlier_rows = s.earlier_rows + s.turn_rows - s.open_rows, earlier_chunks = s.earlier_chunks + s.turn_chunks,
-         turn_rows = 0, open_rows = 0, turn_chunks = 0, rate = 0, ledger_run = NULL, error = NULL
+         turn_rows = 0, open_rows = 0, turn_chunks = 0, rate = 0, ledger_run = NULL, error = NULL,
+         lost = CASE WHEN s.state = 'working' THEN ${LOSS} ELSE s.lost END, open_chunks = '[]'
        FROM ${RUNS} r
        WHERE s.run_id = $1 AND s.slot_no = $2 AND r.run_id = s.run_id AND r.status = 'running' AND r.wishes -> 'stop' IS DISTINCT FROM 'true'
          AND (s.state = 'queued' OR (s.state = 'working' AND ${silent('s.beat_at')}))
@@ -132,21 +144,38 @@ export class PostgresQueueWorker implements QueueWorker {
 
   async progress(
     slot: ClaimedSlot,
-    { rows, open, chunks, rate }: TurnProgress,
+    { rows, open, chunks, rate, standing = [] }: TurnProgress,
     ledgerRun: string | null,
     tables?: readonly string[],
   ): Promise<SlotOrders | null> {
     const answer = await this.#pool.ask<SlotOrders>(
       `WITH mine AS (
          UPDATE ${SLOTS} s SET beat_at = now(), turn_rows = $5, turn_chunks = $6, rate = $7, ledger_run = coalesce($8, s.ledger_run), open_rows = $9,
-           tables = coalesce($10, s.tables)
+           tables = coalesce($10, s.tables), open_chunks = $11
          WHERE ${MINE} RETURNING s.run_id)
        SELECT r.wishes, r.status <> 'running' AS "isOver",
          (SELECT count(*)::int FROM ${SLOTS} o WHERE o.run_id = r.run_id AND o.state = 'working') AS working
        FROM ${RUNS} r JOIN mine USING (run_id)`,
-      [...this.#mine(slot), rows.toString(), chunks, rate, ledgerRun, open.toString(), tables ?? null],
+      [
+        ...this.#mine(slot),
+        rows.toString(),
+        chunks,
+        rate,
+        ledgerRun,
+        open.toString(),
+        tables ?? null,
+        jsonbText(standing),
+      ],
     )
     return answer.rows[0] ?? null
+  }
+
+  async count(slot: ClaimedSlot, { rows, chunks, at }: LedgerTotals): Promise<void> {
+    await this.#pool.ask(
+      `UPDATE ${RUNS} r SET ledger_rows = $5, ledger_chunks = $6, ledger_ms = $7
+       WHERE r.run_id = $1 AND coalesce(r.ledger_ms, 0) <= $7 AND EXISTS (SELECT FROM ${SLOTS} s WHERE ${MINE})`,
+      [...this.#mine(slot), rows.toString(), chunks, at],
+    )
   }
 
   async keep(slot: ClaimedSlot, events: readonly Event[]): Promise<void> {
@@ -189,7 +218,7 @@ export class PostgresQueueWorker implements QueueWorker {
       // Where all share one operation, its end is that of the others, too: nothing is left, or it is refused to all.
       const isRefused = ([EXIT_OF_KIND.usage, EXIT_OF_KIND.unsupported] as number[]).includes(exitCode)
       if (row.shared && (exitCode === 0 || isLeftOut || isRefused))
-        await dropQueued(client, runId, exitCode, error === undefined ? null : jsonbText(error))
+        await dropQueued(client, runId, { shared: error === undefined ? null : jsonbText(error) })
       if (!row.on_call) await dropOnCall(client, runId)
       return { isMine: true, ended: await endOfRun(client, runId) }
     })
@@ -221,7 +250,7 @@ export class PostgresQueueWorker implements QueueWorker {
   async sweep(): Promise<Swept> {
     return await this.#pool.transaction(async (client) => {
       const lost = await client.query<KeyRecord>(
-        `UPDATE ${SLOTS} s SET state = 'queued', fence = s.fence + 1, rate = 0
+        `UPDATE ${SLOTS} s SET state = 'queued', fence = s.fence + 1, rate = 0, lost = ${LOSS}
          FROM ${RUNS} r
          WHERE r.run_id = s.run_id AND r.status = 'running' AND s.state = 'working' AND ${silent('s.beat_at')}
            AND (s.run_id, s.slot_no) IN (
@@ -249,6 +278,17 @@ export class PostgresQueueWorker implements QueueWorker {
         own,
       }
     })
+  }
+
+  async watch(): Promise<readonly WatchedRun[]> {
+    return await readWatched(this.#pool)
+  }
+
+  async forgetLoss({ runId, no }: SlotKey, at: number): Promise<void> {
+    await this.#pool.ask(
+      `UPDATE ${SLOTS} SET lost = NULL WHERE run_id = $1 AND slot_no = $2 AND (lost ->> 'at')::float8 = $3`,
+      [runId, no, at],
+    )
   }
 
   async take(perform: (key: SlotKey) => Promise<void>, refused: () => readonly string[]): Promise<QueueRunner> {

@@ -55,6 +55,7 @@ const ABILITIES: StoreAbilities = {
   frames: [],
   folds: { tables: 'ascii', columns: true },
   decimals: 'declared',
+  looseTypes: true,
   numbering: 'whole key',
   // Texts of half a gigabyte are the largest that JavaScript holds.
   maxValueBytes: 500_000_000,

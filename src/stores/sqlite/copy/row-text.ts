@@ -7,8 +7,8 @@ import { cellText } from '../../../model/copy/canonical.ts'
 import { rowText } from '../../../model/copy/row-hash.ts'
 import type { Condition } from '../../key-ranges.ts'
 import { quote } from '../../sqlite-dialect/ddl.ts'
-import { cellReader, type CellReader } from '../../sqlite-dialect/read-cell.ts'
-import type { Scan, ScanColumn } from './rows.ts'
+import type { CellReader } from '../../sqlite-dialect/read-cell.ts'
+import { readerOf, type Scan, type ScanColumn } from './rows.ts'
 import { affinityOf } from '../../sqlite-dialect/types.ts'
 import type { StoredValue } from '../../sqlite-dialect/any.ts'
 
@@ -55,7 +55,7 @@ export class RowTexts {
         continue
       }
       endWhole()
-      const read = cellReader(column.column, column.as)
+      const read = readerOf(column)
       select.push(quote(column.name))
       pieces.push(
         column.as.kind === 'float' ? floatPiece(read) : (value) => rowText([value === null ? null : read(value)]),

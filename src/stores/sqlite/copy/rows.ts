@@ -9,11 +9,21 @@ import type { Condition } from '../../key-ranges.ts'
 import type { StoredValue } from '../../sqlite-dialect/any.ts'
 import { quote } from '../../sqlite-dialect/ddl.ts'
 import { shownKey } from './key-dialect.ts'
-import { cellReader, type CellReader } from '../../sqlite-dialect/read-cell.ts'
+import { cellReader, exactReader, type CellReader } from '../../sqlite-dialect/read-cell.ts'
 import { affinityOf } from '../../sqlite-dialect/types.ts'
 import { decoderOf, type Decode } from './text-bytes.ts'
 
-export type ScanColumn = { readonly name: string; readonly as: ColumnType; readonly column: Column }
+export type ScanColumn = {
+  readonly name: string
+  readonly as: ColumnType
+  readonly column: Column
+  /** As `ReadColumn.exact`. */
+  readonly exact?: true
+}
+
+export function readerOf({ column, as, exact }: ScanColumn): CellReader {
+  return exact === true ? exactReader(column, as) : cellReader(column, as)
+}
 
 export type Scan = {
   readonly table: TableSpec
@@ -54,7 +64,7 @@ const SLICE_BYTES = 1024 * 1024
 export function* slices(connection: Database.Database, scan: Scan, care: Care, open: Open): Generator<Slice> {
   let done = 0
   // Values that hold anything are told apart by their classes, and 7.0 is not 7 there.
-  if (scan.columns.some(({ column }) => column.type.kind === 'native')) care.wide = true
+  if (scan.columns.some(needsClasses)) care.wide = true
   for (;;) {
     const reader = new RowReader(connection, scan, care)
     const rows = reader.statement(done).iterate(...scan.condition.parameters) as IterableIterator<Stored[]>
@@ -101,14 +111,16 @@ export class RowReader {
     this.#connection = connection
     this.#scan = scan
     this.#care = care
-    this.#readers = scan.columns.map(({ column, as }) => cellReader(column, as))
+    this.#readers = scan.columns.map(readerOf)
     this.#floats = scan.columns.map(
       ({ column: { type, native } }) =>
         (type.kind === 'float' || type.kind === 'decimal') && affinityOf(native) === 'real',
     )
     this.#inKey = scan.columns.map(({ name }) => scan.table.key.includes(name))
     let next = scan.columns.length
-    this.#bytesAt = scan.columns.map(({ column }) => (care.bytes && holdsText(column) ? next++ : 0))
+    this.#bytesAt = scan.columns.map(({ column, as }) =>
+      care.bytes && (holdsText(column.type) || holdsText(as)) ? next++ : 0,
+    )
     this.#decode = care.bytes ? decoderOf(connection) : () => null
   }
 
@@ -226,6 +238,10 @@ export class RowReader {
   }
 }
 
-function holdsText({ type }: Column): boolean {
-  return type.kind === 'text' || type.kind === 'json' || type.kind === 'native' || type.kind === 'list'
+function needsClasses({ column: { type, native }, as, exact }: ScanColumn): boolean {
+  return type.kind === 'native' || as.kind === 'native' || (exact === true && affinityOf(native, true) === 'any')
+}
+
+function holdsText({ kind }: ColumnType): boolean {
+  return kind === 'text' || kind === 'json' || kind === 'native' || kind === 'list'
 }

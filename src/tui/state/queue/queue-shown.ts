@@ -1,6 +1,13 @@
 /** What is shown of a queue of workers. Its times are those of its database; ages count from `now`, which comes with each answer. */
 import type { QueueSeen, SharedRun } from '../../../engine/workbench.ts'
-import { LOST_AFTER_MS, takesFrom, type RunWishes, type Slot, type WorkerRow } from '../../../model/distributed.ts'
+import {
+  LOST_AFTER_MS,
+  SILENT_AFTER_MS,
+  takesFrom,
+  type RunWishes,
+  type Slot,
+  type WorkerRow,
+} from '../../../model/distributed.ts'
 import type { ScheduleEvent } from '../../../model/schedule-events.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
 
@@ -66,9 +73,6 @@ export function freshQueue(label: string): QueueShown {
   }
 }
 
-/** A worker beats every two seconds: one that is late by this says nothing of now, ms. */
-const SILENT_AFTER_MS = 7_000
-
 /** A run with what was ordered here and is on its way. */
 export function withSent(run: SharedRun, { sent }: Pick<QueueShown, 'sent'>): SharedRun {
   return sent?.runId === run.runId ? { ...run, wishes: { ...run.wishes, ...sent.wishes } } : run
@@ -81,12 +85,25 @@ export function ageOf(at: number | null, { now }: Pick<QueueShown, 'now'>): numb
 
 /** How a slot stands: nothing that was not heard of lately is told as at work. */
 export type SlotWord =
-  'working' | 'paused' | 'waits' | 'on call' | 'rests' | 'silent' | 'lost' | 'not known' | 'ok' | 'stopped' | 'failed'
+  | 'working'
+  | 'paused'
+  | 'waits'
+  | 'on call'
+  | 'rests'
+  | 'silent'
+  | 'lost'
+  | 'not known'
+  | 'ended'
+  | 'ok'
+  | 'stopped'
+  | 'failed'
 
 export function slotWord(slot: Slot, run: SharedRun, queue: QueueShown): SlotWord {
   const { state, exitCode, error } = slot
   // It is called again when there is something to copy or to compare.
   if (state === 'ended' && slot.onCall && exitCode === 0 && run.status === 'running') return 'on call'
+  // Another slot did the rest.
+  if (state === 'ended' && exitCode === null && error === null) return 'ended'
   if (state === 'ended') return exitCode === 0 ? 'ok' : exitCode === STOPPED ? 'stopped' : 'failed'
   if (queue.error !== null) return 'not known'
   if (state === 'queued') return error === null ? 'waits' : 'rests'

@@ -85,6 +85,7 @@ const SLOT_WORDS: readonly SlotWord[] = [
   'waits',
   'on call',
   'not known',
+  'ended',
   'ok',
   'stopped',
   'failed',

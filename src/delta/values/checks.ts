@@ -1,17 +1,11 @@
 /** Whether a file's bounds leave room for a value that meets a condition: false only where none can. */
-import type { Comparison, LiteralValue } from '../model/predicate.ts'
-import { floatDomain, numericDomain } from './number-domains.ts'
+import type { Comparison, LiteralValue } from '../../model/predicate.ts'
+import { floatDomain, numericDomain } from './numbers.ts'
 import type { PartitionValue } from './partition-values.ts'
-import type { Field } from './schema.ts'
-import {
-  binaryDomain,
-  booleanDomain,
-  collatedDomain,
-  dateDomain,
-  stringDomain,
-  timestampDomain,
-} from './value-domains.ts'
-import type { Domain, Point, Span } from './value-domains.ts'
+import type { Field } from '../schema.ts'
+import { binaryDomain, booleanDomain, collatedDomain, dateDomain, stringDomain, timestampDomain } from './domains.ts'
+import type { Domain, Point, Span } from './domains.ts'
+import { hasBeenFloat } from './typed.ts'
 
 /** One condition on the values of one column. Values that are null are the caller's business. */
 export type Check = {
@@ -91,13 +85,17 @@ function checksOver<V>(domain: Domain<V>): ColumnChecks {
 const SAFE_DIGITS = 15
 
 /**
- * Conditions for a column. `'never'` for types without an order (structs, arrays, maps, variants), `'any'` for those that nothing is
+ * Conditions for a column.
+ * @param decimals `exact` believes decimal bounds to the last digit, as other readers do, whatever a writer's double may have rounded
+ * @returns `'never'` for types without an order (structs, arrays, maps, variants), `'any'` for those that nothing is
  * known about.
  */
-export function checksOf(field: Field): ColumnChecks | 'never' | 'any' {
+export function checksOf(field: Field, decimals: 'rounded' | 'exact' = 'rounded'): ColumnChecks | 'never' | 'any' {
   const { type } = field
   if (type.kind === 'unknown') return 'any'
-  if (type.kind === 'decimal') return checksOver(numericDomain(type.precision > SAFE_DIGITS))
+  if (type.kind === 'decimal') {
+    return checksOver(numericDomain(decimals === 'rounded' && type.precision > SAFE_DIGITS))
+  }
   if (type.kind !== 'primitive') return 'never'
   switch (type.name) {
     case 'byte':
@@ -106,11 +104,8 @@ export function checksOf(field: Field): ColumnChecks | 'never' | 'any' {
     case 'long':
       return checksOver(numericDomain(false))
     case 'float':
-      return checksOver(floatDomain(true))
-    case 'double': {
-      const wasFloat = field.typeChanges.some(({ from }) => from.kind === 'primitive' && from.name === 'float')
-      return checksOver(floatDomain(wasFloat))
-    }
+    case 'double':
+      return checksOver(floatDomain(hasBeenFloat(field)))
     case 'string':
       return checksOver('__COLLATIONS' in field.metadata ? collatedDomain : stringDomain)
     case 'boolean':

@@ -1,9 +1,9 @@
 /** Order and bounds of the numeric types. */
-import { compareExact, parseExactNumber } from '../model/exact-number.ts'
-import type { ExactNumber } from '../model/exact-number.ts'
+import { compareExact, parseExactNumber } from '../../model/exact-number.ts'
+import type { ExactNumber } from '../../model/exact-number.ts'
 import { parseDouble } from './partition-values.ts'
-import { bare, compareOrdered, point, textOf } from './value-domains.ts'
-import type { Domain, Point } from './value-domains.ts'
+import { bare, compareOrdered, point, textOf } from './domains.ts'
+import type { Domain, Point } from './domains.ts'
 
 /** A safe integer, which most values are, or anything else exactly. */
 type Numeric = number | ExactNumber

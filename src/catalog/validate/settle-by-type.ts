@@ -1,0 +1,69 @@
+/**
+ * Takes out of `difference` what means the same by the types of the columns: a float that a struct holds as 0.10000000149, `"Infinity"`, `1E+20`, `1.50`
+ * and `1.5`, NULL and the empty text as a partition value. Texts of two writers come here alone; the catalog's own text is compared word for word.
+ */
+import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
+import { leafColumns, schemaOf, type StructType } from '../../delta/schema.ts'
+import { partitionsApart, statsComparer, type PartitionMap } from '../../delta/values/same.ts'
+import type { SqlDatabase } from '../../stores/port.ts'
+import { COMPACT } from './compare.ts'
+import { logMetadataAt, logProtocolAt } from './replay-sql.ts'
+import { runAll } from './scratch.ts'
+
+const PAGE_ROWS = 2000
+const OPEN = `
+SELECT id, version, field, mode, log, catalog FROM difference
+WHERE id > ? AND mode IN ('stats', 'shared', 'spelled') AND field IN ('stats', 'partition_values') AND log IS NOT NULL AND catalog IS NOT NULL
+  AND (mode <> 'stats' OR ${COMPACT}) ORDER BY id`
+
+type Judge = (field: string, mode: string, log: string, catalog: string) => boolean
+
+/** @param after differences up to this id are settled */
+export async function settleByType(scratch: SqlDatabase, after: number): Promise<void> {
+  const judges = new Map<number, Judge>()
+  for await (const page of scratch.pages(OPEN, [after], PAGE_ROWS)) {
+    const same: number[] = []
+    for (const [id, version, field, mode, log, catalog] of page) {
+      const at = Number(version)
+      let judge = judges.get(at)
+      if (judge === undefined) judges.set(at, (judge = await judgeAt(scratch, at)))
+      if (judge(String(field), String(mode), String(log), String(catalog))) same.push(Number(id))
+    }
+    if (same.length > 0) await runAll(scratch, [`DELETE FROM difference WHERE id IN (${same.join(', ')})`])
+  }
+}
+
+async function judgeAt(scratch: SqlDatabase, version: number): Promise<Judge> {
+  const schema = await schemaAt(scratch, version)
+  if (schema === null) return () => false
+  const columns = leafColumns(schema)
+  const comparers = { stats: statsComparer(columns, 'apart'), shared: statsComparer(columns) }
+  return (field, mode, log, catalog) => {
+    if (field === 'stats') return comparers[mode === 'stats' ? 'stats' : 'shared'](log, catalog)?.length === 0
+    const [one, other] = [mapOf(log), mapOf(catalog)]
+    if (one === null || other === null) return false
+    const known = (name: string): boolean => Object.hasOwn(one, name) && Object.hasOwn(other, name)
+    return partitionsApart(schema.fields, one, other).every(({ column }) => mode === 'shared' && !known(column))
+  }
+}
+
+/** Schema in force at a version; null where the log has none that can be read. */
+async function schemaAt(scratch: SqlDatabase, version: number): Promise<StructType | null> {
+  const [metadata] = await scratch.all(logMetadataAt(version))
+  const [protocol] = await scratch.all(logProtocolAt(version))
+  try {
+    const { metaData } = JSON.parse(String(metadata?.[0])) as { metaData: MetadataAction }
+    const { protocol: rules } = JSON.parse(String(protocol?.[0])) as { protocol: ProtocolAction }
+    return schemaOf(rules, metaData)
+  } catch {
+    return null
+  }
+}
+
+function mapOf(text: string): PartitionMap | null {
+  try {
+    return JSON.parse(text) as PartitionMap | null
+  } catch {
+    return null
+  }
+}

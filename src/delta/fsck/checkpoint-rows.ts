@@ -1,0 +1,74 @@
+/** Rows of a checkpoint beside each other: files that stand in it twice, and structs that contradict the texts they repeat. */
+import { eachScalar } from '../../model/json-tokens.ts'
+import type { AddAction, RemoveAction } from '../actions.ts'
+import { canonicalPath, dvId } from '../paths.ts'
+import { fileKey } from '../replay.ts'
+import type { StructType } from '../schema.ts'
+import { leafColumns } from '../schema.ts'
+import { jsonText } from '../stats.ts'
+import { partitionsApart, statsComparer, type Apart, type StatsComparer } from '../values/same.ts'
+import { kindOf } from '../values/typed.ts'
+import type { Finding } from './finding.ts'
+
+export class CheckpointRows {
+  readonly #version: number
+  readonly #root: string
+  readonly #schema: StructType
+  readonly #stats: StatsComparer
+  readonly #seen = new Set<string>()
+
+  /** @param root URI of the table */
+  constructor(version: number, root: string, schema: StructType) {
+    this.#version = version
+    this.#root = root
+    this.#schema = schema
+    this.#stats = statsComparer(leafColumns(schema))
+  }
+
+  /** Tombstones and files share their keys: a file is in a checkpoint once, as one of both. */
+  row(file: AddAction | RemoveAction): readonly Finding[] {
+    const key = fileKey(canonicalPath(file.path, this.#root), dvId(file.deletionVector))
+    if (!this.#seen.has(key)) {
+      this.#seen.add(key)
+      return []
+    }
+    const detail = `checkpoint ${this.#version} has two rows of it`
+    return [{ level: 'finding', kind: 'checkpoint-twice', path: file.path, detail }]
+  }
+
+  /** @param add with its structs as JSON texts */
+  structsOf({ path, stats, partitionValues, stats_parsed, partitionValues_parsed }: AddAction): readonly Finding[] {
+    const apart: Apart[] = []
+    if (typeof stats_parsed === 'string' && stats != null) apart.push(...(this.#stats(stats, stats_parsed) ?? []))
+    if (typeof partitionValues_parsed === 'string') {
+      const parsed = valuesOf(partitionValues_parsed)
+      // How the struct holds bytes is the writer's affair.
+      const judged = this.#schema.fields.filter(
+        ({ physicalName, type }) => Object.hasOwn(partitionValues ?? {}, physicalName) && kindOf(type) !== 'binary',
+      )
+      const mapOf = (value: (name: string) => string | null) =>
+        Object.fromEntries(judged.map(({ physicalName: name }) => [name, value(name)]))
+      const [texts, values] = [
+        (name: string) => partitionValues?.[name] ?? null,
+        (name: string) => parsed.get(name) ?? null,
+      ]
+      apart.push(...partitionsApart(judged, mapOf(texts), mapOf(values)))
+    }
+    const [first] = apart
+    if (first === undefined) return []
+    const { column, what, one, other } = first
+    const more = apart.length === 1 ? '' : `, and ${apart.length - 1} more`
+    const detail = `checkpoint ${this.#version} says twice what ${what} is: ${one} in the text, ${other} in the struct${more}`
+    const where = column === '' ? {} : { column }
+    return [{ level: 'finding', kind: 'checkpoint-structs', path, ...where, log: one, found: other, detail }]
+  }
+}
+
+/** Scalars of a flat JSON object as plain text. */
+function valuesOf(text: string): ReadonlyMap<string, string> {
+  const values = new Map<string, string>()
+  eachScalar(text, ([name], token) => {
+    if (typeof name === 'string' && token !== 'null') values.set(name, jsonText(token) ?? token)
+  })
+  return values
+}

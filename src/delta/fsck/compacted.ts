@@ -1,0 +1,145 @@
+/**
+ * What a log compaction file has to say, beside what it says: the newest word of its commits on each file, protocol, metadata, transaction and domain
+ * (PROTOCOL.md, "Log Compaction Files"). Readers may take it for the commits.
+ */
+import type { ActionLine, AddAction, MetadataAction, ProtocolAction } from '../actions.ts'
+import { canonicalPath, dvId } from '../paths.ts'
+import { fileKey } from '../replay.ts'
+import type { LeafColumn, StructType } from '../schema.ts'
+import { leafColumns } from '../schema.ts'
+import { partitionsApart, statsComparer, type Apart } from '../values/same.ts'
+
+type FileWord = { readonly path: string; readonly add: AddAction | null; readonly wasAdded: boolean }
+
+/** The newest word on everything that commits name. */
+export class Words {
+  readonly #root: string
+  readonly files = new Map<string, FileWord>()
+  /** Protocol, metadata, transactions and domains as comparable texts, by what they are of. */
+  readonly state = new Map<string, string>()
+  /** Keys of files that were named more than once. */
+  readonly doubled = new Set<string>()
+
+  /** @param root URI of the table */
+  constructor(root: string) {
+    this.#root = root
+  }
+
+  /** Later lines win. */
+  take({ action }: ActionLine): void {
+    switch (action.kind) {
+      case 'add':
+      case 'remove': {
+        const file = action.kind === 'add' ? action.add : action.remove
+        const path = canonicalPath(file.path, this.#root)
+        const key = fileKey(path, dvId(file.deletionVector))
+        const before = this.files.get(key)
+        if (before !== undefined) this.doubled.add(key)
+        const add = action.kind === 'add' ? action.add : null
+        this.files.set(key, { path, add, wasAdded: add !== null || before?.wasAdded === true })
+        return
+      }
+      case 'protocol':
+        this.state.set('the protocol', protocolText(action.protocol))
+        return
+      case 'metaData':
+        this.state.set('the metadata', metadataText(action.metaData))
+        return
+      case 'txn':
+        this.state.set(`transaction ${action.txn.appId}`, action.txn.version)
+        return
+      case 'domainMetadata': {
+        const { domain, configuration, removed } = action.domainMetadata
+        this.state.set(`domain ${domain}`, removed ? REMOVED : configuration)
+        return
+      }
+      default:
+    }
+  }
+}
+
+const REMOVED = 'removed'
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (typeof value !== 'object' || value === null) return value
+  const entries = Object.entries(value).filter(([, one]) => one !== null && one !== undefined)
+  return Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([name, one]) => [name, sorted(one)]))
+}
+
+function protocolText({ minReaderVersion, minWriterVersion, readerFeatures, writerFeatures }: ProtocolAction): string {
+  const features = [readerFeatures, writerFeatures].map((names) => (names ?? []).toSorted())
+  return JSON.stringify([minReaderVersion, minWriterVersion, ...features])
+}
+
+function metadataText({ id, schemaString, partitionColumns, configuration }: MetadataAction): string {
+  let schema: unknown = schemaString
+  try {
+    schema = sorted(JSON.parse(schemaString))
+  } catch {
+    // Compared as it stands.
+  }
+  return JSON.stringify([id, schema, partitionColumns ?? [], sorted(configuration ?? {})])
+}
+
+/** A difference of a compaction file from its commits. */
+export type Departure = { readonly path?: string; readonly detail: string }
+
+/**
+ * @param commits what the commits come to
+ * @param compacted what the file says
+ * @param schema of the version that is looked at
+ */
+export function departures(commits: Words, compacted: Words, schema: StructType): readonly Departure[] {
+  const found: Departure[] = []
+  const compare = fileComparer(leafColumns(schema), schema)
+  for (const [key, word] of commits.files) {
+    const { path } = word
+    const said = compacted.files.get(key)
+    if (said === undefined) {
+      // A file that came and went within the commits may be left out.
+      if (word.add !== null) found.push({ path, detail: 'it lacks a file that its commits add' })
+      else if (!word.wasAdded) found.push({ path, detail: 'it lacks a file that its commits remove' })
+    } else if ((word.add === null) !== (said.add === null)) {
+      const [ours, theirs] = [word, said].map(({ add }) => (add === null ? 'removed' : 'active'))
+      found.push({ path, detail: `a file is ${theirs} by it, ${ours} by its commits` })
+    } else if (word.add !== null && said.add !== null) {
+      for (const { what, one, other } of compare(word.add, said.add)) {
+        found.push({ path, detail: `${what} is ${other} in it, ${one} in its commits` })
+      }
+    }
+  }
+  for (const [key, { path, add }] of compacted.files) {
+    const what = add === null ? 'removes' : 'adds'
+    if (!commits.files.has(key)) found.push({ path, detail: `it ${what} a file that its commits do not name` })
+  }
+  for (const what of new Set([...commits.state.keys(), ...compacted.state.keys()])) {
+    const [ours, theirs] = [commits.state.get(what), compacted.state.get(what)]
+    if (ours === theirs || (ours === REMOVED && theirs === undefined)) continue
+    if (theirs === undefined) found.push({ detail: `it lacks ${what}` })
+    else
+      found.push({
+        detail: ours === undefined ? `it has ${what}, its commits have not` : `${what} is another one in it`,
+      })
+  }
+  return found
+}
+
+type Compared = (one: AddAction, other: AddAction) => readonly Apart[]
+
+function fileComparer(columns: readonly LeafColumn[], schema: StructType): Compared {
+  const stats = statsComparer(columns)
+  const facts = ['size', 'modificationTime', 'baseRowId', 'defaultRowCommitVersion'] as const
+  return (one, other) => {
+    const apart = facts.flatMap((name) => {
+      const [a, b] = [one[name] ?? null, other[name] ?? null]
+      return a === b ? [] : [{ column: '', what: name, one: String(a), other: String(b) }]
+    })
+    const texts = one.stats == null || other.stats == null ? [] : (stats(one.stats, other.stats) ?? [])
+    return [
+      ...apart,
+      ...texts,
+      ...partitionsApart(schema.fields, one.partitionValues ?? {}, other.partitionValues ?? {}),
+    ]
+  }
+}

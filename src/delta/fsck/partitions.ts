@@ -1,0 +1,43 @@
+/** Partition values of a file beside the partition columns of its table. */
+import type { Field, StructType } from '../schema.ts'
+import { typeText } from '../schema.ts'
+import { isPartitionText } from '../values/typed.ts'
+import type { Finding } from './finding.ts'
+
+type Values = Readonly<Record<string, string | null>>
+
+/**
+ * A check of partition values: of their keys, and whether readers can make values of the columns' types out of them.
+ * @param partitionColumns logical names
+ */
+export function partitionCheck(
+  schema: StructType,
+  partitionColumns: readonly string[],
+): (path: string, values: Values) => readonly Finding[] {
+  const columns = schema.fields.filter(({ name }) => partitionColumns.includes(name))
+  const known = new Set(columns.map(({ physicalName }) => physicalName))
+  return (path, values) => {
+    const findings = columns.flatMap((column) => valueFindings(path, column, values))
+    for (const column of Object.keys(values)) {
+      if (known.has(column)) continue
+      const detail = `it has a partition value of ${column}, which is no partition column`
+      findings.push({ level: 'finding', kind: 'partition-values', path, column, detail })
+    }
+    return findings
+  }
+}
+
+function valueFindings(path: string, { physicalName: column, type, nullable }: Field, values: Values): Finding[] {
+  const wrong = { kind: 'partition-values', path, column } as const
+  const text = Object.hasOwn(values, column) ? values[column] : undefined
+  if (text === undefined) return [{ ...wrong, level: 'finding', detail: `it has no partition value of ${column}` }]
+  const log = JSON.stringify(text)
+  if (text === null || text === '') {
+    if (nullable) return []
+    const detail = `its partition value of ${column} is ${log}, which readers take for NULL, and ${column} is NOT NULL`
+    return [{ ...wrong, level: 'note', log, detail }]
+  }
+  if (isPartitionText(text, type)) return []
+  const found = typeText(type)
+  return [{ ...wrong, level: 'finding', log, found, detail: `its partition value of ${column} is ${log}, no ${found}` }]
+}

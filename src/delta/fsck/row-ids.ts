@@ -1,0 +1,57 @@
+/** Row ids of active files (PROTOCOL.md, "Row Tracking"): no two rows have the same, and none is above the high water mark. */
+import { numRecordsOf } from '../stats.ts'
+import type { Finding } from './finding.ts'
+
+/** Domain whose configuration holds the high water mark. */
+export const ROW_TRACKING_DOMAIN = 'delta.rowTracking'
+
+type Ids = { readonly path: string; readonly first: number; readonly last: number }
+
+export class RowIds {
+  readonly #files: Ids[] = []
+
+  /** A file without a base id, or of an unknown number of rows, is passed over. */
+  add(path: string, baseRowId: number | null, stats: string | null): void {
+    const rows = numRecordsOf(stats)
+    if (baseRowId !== null && rows !== null && rows > 0) {
+      this.#files.push({ path, first: baseRowId, last: baseRowId + rows - 1 })
+    }
+  }
+
+  get count(): number {
+    return this.#files.length
+  }
+
+  /** @param configuration of the domain of row tracking; null where it is not in force */
+  findings(configuration: string | null): readonly Finding[] {
+    const wrong = { level: 'finding', kind: 'row-ids' } as const
+    const mark = highWaterMark(configuration)
+    const findings: Finding[] = []
+    let before: Ids | null = null
+    for (const ids of this.#files.toSorted((a, b) => a.first - b.first || a.last - b.last)) {
+      const { path, first, last } = ids
+      const range = `${first} to ${last}`
+      // A file that is active twice is a finding of its own.
+      if (before !== null && first <= before.last && path !== before.path) {
+        const detail = `its rows have the ids ${range}, those of ${before.path} ${before.first} to ${before.last}`
+        findings.push({ ...wrong, path, log: range, found: before.path, detail })
+      }
+      if (mark !== null && last > mark) {
+        const detail = `its rows have the ids ${range}, and the high water mark is ${mark}`
+        findings.push({ ...wrong, path, log: `${mark}`, found: range, detail })
+      }
+      if (before === null || last > before.last) before = ids
+    }
+    return findings
+  }
+}
+
+function highWaterMark(configuration: string | null): number | null {
+  if (configuration === null) return null
+  try {
+    const mark = (JSON.parse(configuration) as { rowIdHighWaterMark?: unknown } | null)?.rowIdHighWaterMark
+    return typeof mark === 'number' ? mark : null
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,84 @@
+/** Whether a text of the log is a value of its column's type: partition values, and bounds in the statistics. */
+import type { ExactNumber } from '../../model/exact-number.ts'
+import { parseDate, parseTimestamp } from '../../model/instant.ts'
+import type { DeltaType, Field } from '../schema.ts'
+import { jsonText } from '../stats.ts'
+import { parsePartitionValue } from './partition-values.ts'
+
+const INTEGER_BITS: Readonly<Record<string, bigint>> = { byte: 7n, short: 15n, integer: 31n, long: 63n }
+/** Types whose text explains itself, so that one which cannot be read is no value. Binary text depends on the writer. */
+const EXPLAINED: ReadonlySet<string> = new Set([
+  'byte',
+  'short',
+  'integer',
+  'long',
+  'decimal',
+  'float',
+  'double',
+  'boolean',
+  'date',
+  'timestamp',
+  'timestamp_ntz',
+])
+
+const NUMBER = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/
+const WHOLE_NUMBER = /^-?\d+(\.0*)?$/
+const NO_NUMBER = /^"[+-]?(nan|inf|infinity)"$/i
+
+/** Name of a type without its parameters: `long`, `decimal`, `struct`. */
+export function kindOf(type: DeltaType): string {
+  return type.kind === 'primitive' ? type.name : type.kind
+}
+
+/** Whether a value of the column may have been a float of 4 bytes: its type is, or was before it was widened. */
+export function hasBeenFloat({ type, typeChanges }: Field): boolean {
+  return kindOf(type) === 'float' || typeChanges.some(({ from }) => kindOf(from) === 'float')
+}
+
+/** Whether readers can make a value of the column out of a partition value; null and the empty text are null. */
+export function isPartitionText(text: string | null, type: DeltaType): boolean {
+  const value = parsePartitionValue(text, type)
+  if (value.kind === 'any') return !EXPLAINED.has(kindOf(type))
+  return value.kind !== 'exact' || fits(value.value, type)
+}
+
+/** Whether a number lies within the range of its type. Digits behind a decimal's scale are rounded by readers. */
+function fits({ unscaled, scale }: ExactNumber, type: DeltaType): boolean {
+  const unit = 10n ** BigInt(scale)
+  const magnitude = unscaled < 0n ? -unscaled : unscaled
+  if (type.kind === 'decimal') return magnitude < unit * 10n ** BigInt(type.precision - type.scale)
+  const bits = INTEGER_BITS[kindOf(type)]
+  if (bits === undefined) return true
+  const isWhole = unscaled % unit === 0n
+  return isWhole && magnitude / unit <= (unscaled < 0n ? 1n << bits : (1n << bits) - 1n)
+}
+
+/** Whether a bound is written as statistics in JSON write the type. @param piece JSON text of a scalar */
+export function isStatsPiece(piece: string, type: DeltaType): boolean {
+  const text = jsonText(piece)
+  switch (kindOf(type)) {
+    case 'byte':
+    case 'short':
+    case 'integer':
+    case 'long':
+      return WHOLE_NUMBER.test(piece)
+    case 'float':
+    case 'double':
+      return NUMBER.test(piece) || NO_NUMBER.test(piece) || /^-?(nan|infinity)$/i.test(piece)
+    case 'decimal':
+      // Some writers quote decimals, so that no reader rounds them.
+      return NUMBER.test(text ?? piece)
+    case 'string':
+    case 'binary':
+      return text !== null
+    case 'date':
+      return text !== null && parseDate(text) !== null
+    case 'timestamp':
+    case 'timestamp_ntz':
+      return text !== null && parseTimestamp(text) !== null
+    case 'boolean':
+      return piece === 'true' || piece === 'false'
+    default:
+      return true
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * Alerts of shared runs that no slot of them can raise: a worker that is killed, frozen or cut off tells nothing, so every live worker reads the queue for all of
+ * them. The queue notes which alerts stand, so each is told by one host. Times are those of the queue's database.
+ */
+import type { AlertEvent, AlertWish } from '../../model/alert.ts'
+import type { AlertKey } from '../../model/alert-memory.ts'
+import type { SilentSlot, StandingAlert, StoodChunk, WatchedRun } from '../../model/distributed.ts'
+import { timeText } from '../../model/verdict.ts'
+import { isoTime } from '../../shared/clock.ts'
+import type { AlertNote } from '../../stores/queue-port.ts'
+import { byTable, chunksText, spanText, stuckText } from '../alerts/causes/stuck.ts'
+import { aboutInWords, alertScope, subjectPlace } from '../alerts/scope.ts'
+import { isReached, send, sinksOf, type AlertSinks } from '../alerts/sinks.ts'
+import { alertWishOf } from '../alerts/wish.ts'
+import type { Operation } from '../operations/list.ts'
+import { knownOperation } from './known-operation.ts'
+import type { OwnSlot, QueueWatch, WatchParts } from './watch-port.ts'
+
+/** A run whose alerts are known here. */
+type Known = {
+  readonly run: WatchedRun
+  readonly operation: Operation
+  readonly wish: AlertWish
+  readonly sinks: AlertSinks
+}
+/** A chunk that stands. @property host null where nobody knows the host */
+type Stood = StoodChunk & { readonly host: string | null }
+type Words = Omit<AlertEvent, 'type' | 'run' | 'state'>
+
+export class RunWatch implements QueueWatch {
+  readonly #parts: WatchParts
+  /** Alerts are sent one after the other, so that no end comes before its beginning. */
+  #sending: Promise<void> = Promise.resolve()
+
+  constructor(parts: WatchParts) {
+    this.#parts = parts
+  }
+
+  async look(own: readonly OwnSlot[]): Promise<void> {
+    for (const run of await this.#parts.queue.watch()) {
+      const operation = knownOperation(run.operation)
+      const wish = operation === null ? undefined : alertWishOf(operation)
+      if (operation === null || wish === undefined) continue
+      const sinks = sinksOf(wish, { run: run.runId, about: aboutInWords(operation), host: this.#parts.host })
+      const known = { run, operation, wish, sinks }
+      await this.#losses(known)
+      await this.#stuck(
+        known,
+        own.filter(({ runId }) => runId === run.runId),
+      )
+    }
+  }
+
+  async sent(): Promise<void> {
+    await this.#sending
+  }
+
+  /** Slots that were taken from a lost worker: told once each, and over when another worker has the slot, or the run has ended. */
+  async #losses(known: Known): Promise<void> {
+    const { run } = known
+    for (const lost of run.lost) {
+      const { no, host, at, state } = lost
+      const key: AlertKey = { scope: `run ${run.runId}`, cause: 'worker-lost', table: `slot ${no} ${at}` }
+      const told = { cause: 'worker-lost', ...hostOf(host) } as const
+      await this.#begin(known, key, { ...told, value: lossText(lost) }, { at: lost.beatAt, run: run.runId })
+      if (state === 'queued' && run.status === 'running') continue
+      const how = state === 'working' ? `another worker has slot ${no}` : 'the run goes on without it, or has ended'
+      await this.#end(known, key, { ...told, value: how })
+      await this.#parts.queue.forgetLoss({ runId: run.runId, no }, at)
+    }
+  }
+
+  async #stuck(known: Known, own: readonly OwnSlot[]): Promise<void> {
+    const { run, operation, wish } = known
+    const condition = wish.conditions.find(({ cause }) => cause === 'stuck')
+    if (condition === undefined || !('limit' in condition)) return
+    const limit = spanText(condition.limit)
+    const isHeld = run.status !== 'running'
+    const all = isHeld ? [] : stoodOf(run, own, this.#parts.host).filter(({ stoodMs }) => stoodMs > condition.limit)
+    for (const [table, chunks] of byTable(all)) {
+      const key = stuckKey(operation, table)
+      const at = run.now - Math.max(...chunks.map(({ stoodMs }) => stoodMs))
+      const hosts = [...new Set(chunks.flatMap(({ host }) => host ?? []))].join(', ')
+      const words: Words = {
+        cause: 'stuck',
+        table,
+        ...hostOf(hosts === '' ? null : hosts),
+        value: stoodText(chunks),
+        limit,
+      }
+      const note = { at, run: run.runId, chunks: chunks.map(({ chunk }) => chunk) }
+      await this.#begin(known, key, words, note)
+    }
+    for (const alert of run.alerts) if (alert.cause === 'stuck') await this.#unstuck(known, alert, own, limit)
+  }
+
+  /** Over when each of its chunks has moved, or the run ended well, or was stopped. A run that failed has moved none. */
+  async #unstuck(known: Known, alert: StandingAlert, own: readonly OwnSlot[], limit: string): Promise<void> {
+    const { run } = known
+    const { table, since, chunks } = alert
+    const over = async (value: string): Promise<void> =>
+      await this.#end(known, alert, { cause: 'stuck', table, value, limit })
+    if (run.status === 'ok' || run.status === 'stopped') return await over('the run has ended')
+    const moved = chunks.filter((chunk) => own.some((slot) => slot.hasMoved({ table, chunk }, run.now - since)))
+    if (moved.length === 0 || !(await this.#parts.alerts.moved(alert, moved))) return
+    const verb = moved.length === 1 ? 'goes on' : 'go on'
+    await over(`${chunksText(moved.map((chunk) => ({ chunk })))} ${verb} on ${this.#parts.host}`)
+  }
+
+  async #begin(known: Known, key: AlertKey, words: Words, note: AlertNote): Promise<void> {
+    const { alerts } = this.#parts
+    if ((await alerts.begin(key, note)).is === 'stands') return
+    this.#send(
+      known,
+      { type: 'alert', state: 'raised', run: known.run.runId, ...words },
+      async () => void (await alerts.end(key)),
+    )
+  }
+
+  async #end(known: Known, key: AlertKey, { value, ...words }: Words): Promise<void> {
+    const { alerts } = this.#parts
+    const end = await alerts.end(key)
+    if (end.is === 'none') return
+    const event: AlertEvent = {
+      type: 'alert',
+      state: 'cleared',
+      run: known.run.runId,
+      ...words,
+      value: `${value}; it stood since ${isoTime(end.since)}`,
+    }
+    this.#send(known, event, async () => void (await alerts.begin(key, { at: end.since, run: known.run.runId })))
+  }
+
+  /** @param undo of what the queue has noted, where nobody was reached: the next look tells it again */
+  #send({ sinks }: Known, event: AlertEvent, undo: () => Promise<void>): void {
+    const { emit } = this.#parts
+    this.#sending = this.#sending.then(async () => {
+      emit(event)
+      const failures = await send(event, sinks)
+      for (const message of failures) emit({ type: 'log', level: 'warn', message })
+      if (!isReached(failures, sinks)) await undo().catch(() => undefined)
+    })
+  }
+}
+
+/** As the slots of the run key it: of a command that comes again it is the same. */
+function stuckKey(operation: Operation, table: string): AlertKey {
+  return { scope: alertScope(operation, false), cause: 'stuck', table: subjectPlace(operation, table) }
+}
+
+/** Chunks of own slots, and of slots that nobody hears of, each with how long it stands now. */
+function stoodOf({ now, silent }: WatchedRun, own: readonly OwnSlot[], host: string): readonly Stood[] {
+  return [
+    ...own.flatMap(({ standing }) => standing.map((chunk) => ({ ...chunk, host }))),
+    ...silent.flatMap(({ chunks, beatAt, host: other }) =>
+      chunks.map((chunk) => ({ ...chunk, stoodMs: now - beatAt + chunk.stoodMs, host: other })),
+    ),
+  ]
+}
+
+function stoodText(chunks: readonly Stood[]): string {
+  const open = chunks.map(({ chunk, stoodMs }) => ({ chunk, since: -stoodMs, step: '', attempts: 0, why: '' }))
+  return stuckText(open, 0)
+}
+
+function lossText({ no, host, beatAt, at, chunks }: SilentSlot & { readonly at: number }): string {
+  const had = [...byTable(chunks)].map(([table, some]) => `${chunksText(some)} of ${table}`).join(', ')
+  const what = had === '' ? '' : `; it worked on ${had}`
+  return `${host ?? 'a worker'} was not heard of for ${timeText(at - beatAt)}, and slot ${no} waits for another worker${what}`
+}
+
+function hostOf(host: string | null): { readonly host?: string } {
+  return host === null ? {} : { host }
+}

@@ -1,0 +1,27 @@
+/** What a worker gives to whoever watches the shared runs of its queue for alerts. */
+import type { StoodChunk } from '../../model/distributed.ts'
+import type { Emit } from '../../model/event.ts'
+import type { AlertBook, QueueWorker } from '../../stores/queue-port.ts'
+
+/** A slot of this worker. */
+export type OwnSlot = {
+  readonly runId: string
+  /** Chunks that it works on; none where the queue has not heard of it lately, for then another worker may have them. */
+  readonly standing: readonly StoodChunk[]
+  /** Whether a chunk has come further within the last `ms`. */
+  readonly hasMoved: (chunk: { readonly table: string; readonly chunk: string }, ms: number) => boolean
+}
+
+export type WatchParts = {
+  readonly queue: Pick<QueueWorker, 'watch' | 'forgetLoss'>
+  readonly alerts: AlertBook
+  readonly host: string
+  readonly emit: Emit<'alert' | 'log'>
+}
+
+export interface QueueWatch {
+  /** @param own slots of this worker @throws SluiceError where the queue is away */
+  look(own: readonly OwnSlot[]): Promise<void>
+  /** Resolves when every alert so far was sent. Never rejects. */
+  sent(): Promise<void>
+}

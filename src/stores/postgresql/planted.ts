@@ -1,0 +1,47 @@
+/**
+ * Functions, operators and types that another role has put where names without a schema are looked up. One that fits the arguments better than the server's own of that name is
+ * taken instead of it, and runs as the login that asks (CVE-2018-1058). The statement names each function and operator by its schema, since it runs first.
+ */
+import { SluiceError } from '../../shared/errors.ts'
+import { literal } from '../../shared/sql-text.ts'
+import { isStranger, TRUSTED } from './trusted-roles.ts'
+
+/** What a server can give the name of, the schema of its own, and what a row of the answer says of one: how DROP names it, its schema, and its owner. */
+export type Planted = readonly [what: string, schema: string, owner: string]
+
+/** The schema pg_catalog. */
+const OWN_SCHEMA = '11::pg_catalog.oid'
+
+/**
+ * A query of one row at most, for a session whose search_path is the server's or, where it is given, `schema` alone.
+ * @returns rows as `Planted`
+ */
+export function plantedSql(schema: string | null): string {
+  const path = schema === null ? 'pg_catalog.current_schemas(false)' : `ARRAY[${literal(schema)}]::pg_catalog.name[]`
+  return `${TRUSTED},
+  path (oid, name) AS (SELECT n.oid, n.nspname FROM pg_catalog.pg_namespace n WHERE n.nspname OPERATOR(pg_catalog.=) ANY (${path}))
+  SELECT found.what, found.schema, pg_catalog.pg_get_userbyid(found.owner) FROM (
+    SELECT pg_catalog.format('OPERATOR %I.%s (%s, %s)', s.name, o.oprname, CASE WHEN o.oprleft OPERATOR(pg_catalog.<>) 0::pg_catalog.oid THEN pg_catalog.format_type(o.oprleft, NULL) ELSE 'NONE' END, pg_catalog.format_type(o.oprright, NULL)) AS what,
+      s.name AS schema, o.oprowner AS owner
+    FROM path s JOIN pg_catalog.pg_operator o ON o.oprnamespace OPERATOR(pg_catalog.=) s.oid
+    WHERE ${isStranger('o.oprowner')} AND EXISTS (
+      SELECT FROM pg_catalog.pg_operator b WHERE b.oprname OPERATOR(pg_catalog.=) o.oprname AND b.oprnamespace OPERATOR(pg_catalog.=) ${OWN_SCHEMA})
+    UNION ALL SELECT pg_catalog.format('ROUTINE %I.%I(%s)', s.name, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)), s.name, p.proowner
+    FROM path s JOIN pg_catalog.pg_proc p ON p.pronamespace OPERATOR(pg_catalog.=) s.oid
+    WHERE ${isStranger('p.proowner')} AND EXISTS (
+      SELECT FROM pg_catalog.pg_proc b WHERE b.proname OPERATOR(pg_catalog.=) p.proname AND b.pronamespace OPERATOR(pg_catalog.=) ${OWN_SCHEMA})
+    UNION ALL SELECT pg_catalog.format('TYPE %I.%I', s.name, y.typname), s.name, y.typowner
+    FROM path s JOIN pg_catalog.pg_type y ON y.typnamespace OPERATOR(pg_catalog.=) s.oid
+    WHERE ${isStranger('y.typowner')} AND EXISTS (
+      SELECT FROM pg_catalog.pg_type b WHERE b.typname OPERATOR(pg_catalog.=) y.typname AND b.typnamespace OPERATOR(pg_catalog.=) ${OWN_SCHEMA})) found
+  LIMIT 1`
+}
+
+/** @returns a SluiceError TARGET_DENIED that names what is there, and what takes it away */
+export function plantedError([what, schema, owner]: Planted, user: string, label: string): SluiceError {
+  return new SluiceError('TARGET_DENIED', `the role ${owner} has put ${what} where statements of ${user} find it`, {
+    where: label,
+    reason: `it has a name of the server's own, the search_path has its schema, and it would run with the rights of ${user}`,
+    hint: `DROP ${what}, where it is not yours, and keep others from the schema: REVOKE CREATE ON SCHEMA ${schema} FROM PUBLIC; else let ${user}, the database's owner or a superuser own it`,
+  })
+}

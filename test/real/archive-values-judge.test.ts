@@ -1,0 +1,249 @@
+/** Values that leave with a partition and come back, judged by the server's own functions: hexadecimal bytes, storage class, number of a member. */
+import { mkdtempSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Operation } from '../../src/engine/operations/list.ts'
+import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
+import { copyOf, makePlace, missing, perform, type Place, type Ran } from '../support/copy-systems.ts'
+
+const SYSTEMS = ['sqlite', 'postgresql', 'mysql'] as const
+const WITHOUT = new Map(await Promise.all(SYSTEMS.map(async (system) => [system, await missing(system)] as const)))
+const without = (system: (typeof SYSTEMS)[number]): string => WITHOUT.get(system) ?? ''
+
+let folder: Folder
+beforeAll(() => {
+  folder = temporaryFolder()
+})
+afterAll(() => folder[Symbol.dispose]())
+
+type Run = Operation & { readonly kind: 'archive' }
+
+/** A table `s` whose column `d` says when: its rows of the first quarter of 2023 leave. */
+const PERIOD = '2023-Q1'
+/** Every storage class, and texts that look like another one. */
+const STORED = [
+  '1',
+  `'one'`,
+  '1.5',
+  `x'6f6e65'`,
+  'NULL',
+  `'it''s'`,
+  `''`,
+  `x''`,
+  '7.0',
+  `'7'`,
+  `'7.0'`,
+  '-0.0',
+  '9e999',
+  `'9007199254740993'`,
+  '9007199254740993',
+  '1e300',
+  `x'ff00'`,
+  `char(0) || 'z'`,
+]
+
+async function commands(place: Place, more: Partial<Run> = {}) {
+  const to = mkdtempSync(join(folder.path, 'to-'))
+  const run = {
+    kind: 'archive',
+    from: place.url,
+    to,
+    tables: ['s'],
+    asText: [],
+    detach: true,
+    dryRun: false,
+    drop: false,
+    partitions: [PERIOD],
+    graceMs: 0,
+    by: 'd',
+    ...more,
+  } as Run
+  const drop = { ...run, drop: true, confirm: 's' } as Run
+  const restore = { kind: 'restore', from: place.url, table: 's', partitions: [PERIOD], dryRun: false } as Operation
+  const verify = { kind: 'archive-verify', from: place.url, tables: [], partitions: [], deep: true } as Operation
+  return { run, drop, restore, verify }
+}
+
+/** The first error of a run, wherever it is reported; null where there is none. */
+function errorOf({ finished, events }: Ran): { readonly code: string; readonly text: string } | null {
+  const ofPartition = events.flatMap((event) => (event.type === 'archive.state' && event.error ? [event.error] : []))
+  const error = ofPartition[0] ?? finished.error
+  if (error === undefined) return null
+  return { code: error.code, text: `${error.message} | ${error.where ?? ''} | ${error.hint ?? ''}` }
+}
+
+async function done(operation: Operation): Promise<Ran> {
+  const ran = await perform(operation)
+  expect(errorOf(ran)).toBeNull()
+  expect(ran.finished).toMatchObject({ exitCode: 0 })
+  return ran
+}
+
+/** Rows leave, and come back: the judge has to say the same of them. @param judge a query of the server's own words */
+async function leaveAndReturn(
+  place: Place,
+  judge: string,
+  more: Partial<Run> = {},
+  between: () => Promise<void> = async () => undefined,
+): Promise<void> {
+  const before = await place.rows(judge)
+  const { run, drop, restore, verify } = await commands(place, more)
+  await done(run)
+  await done(drop)
+  expect((await place.rows(judge)).length).toBeLessThan(before.length)
+  await done(verify)
+  await between()
+  await done(restore)
+  expect((await place.rows(judge)).slice(0, before.length)).toEqual(before)
+}
+
+describe('members of MySQL', () => {
+  const judge = `SELECT id, en + 0, HEX(en), em + 0, HEX(em), st + 0, HEX(st), sm + 0, HEX(sm), HEX(b1), HEX(b9), HEX(b64) FROM s ORDER BY id`
+  const make = async (): Promise<Place> => {
+    const place = await makePlace('mysql', folder.path)
+    await place.sql(
+      `CREATE TABLE s (id int PRIMARY KEY, d date NOT NULL, en enum('a','b','it''s','1'), em enum('','a','0'), st set('a','b','c'), sm set('','a','0'), b1 bit(1), b9 bit(9), b64 bit(64))`,
+      "SET SESSION sql_mode = ''",
+      `INSERT INTO s VALUES (1, '2023-02-01', 'a', 'a', 'a,c', 3, 1, 256, 18446744073709551615),
+        (2, '2023-02-01', 'nonsense', 'nonsense', '', 0, 0, 0, 0), (3, '2023-02-01', NULL, '', NULL, 1, NULL, NULL, NULL),
+        (4, '2023-02-02', 'it''s', '0', 'c', 4, b'1', 511, 1), (5, '2023-02-02', 4, 0, 7, 7, 0, 1, 2), (6, '2026-11-01', 'b', 'a', 'b', 'a', 1, 1, 1)`,
+    )
+    return place
+  }
+
+  it.skipIf(without('mysql') !== '')(
+    `come back with number and text${without('mysql')}`,
+    { timeout: 60_000 },
+    async () => {
+      await leaveAndReturn(await make(), judge)
+    },
+  )
+
+  it.skipIf(without('mysql') !== '')(
+    `are copied with number and text${without('mysql')}`,
+    { timeout: 60_000 },
+    async () => {
+      const place = await make()
+      const to = await makePlace('mysql', folder.path)
+      const { finished } = await perform(copyOf(place, to, 's'))
+      expect(finished.error ?? null).toBeNull()
+      expect(await to.rows(judge)).toEqual(await place.rows(judge))
+    },
+  )
+
+  it.skipIf(without('mysql') !== '')(`are named by a plan${without('mysql')}`, { timeout: 60_000 }, async () => {
+    const { run } = await commands(await make())
+    const { events } = await done({ ...run, dryRun: true, exact: true })
+    const notes = events.flatMap((event) => (event.type === 'log' ? [event.message] : [])).join('\n')
+    expect(notes).toMatch(/2023-Q1 has 1 value in en .*number 0/)
+    expect(notes).toMatch(/2023-Q1 has 2 values in em .*number 0/)
+  })
+})
+
+describe('values of SQLite', () => {
+  const judge = (...columns: readonly string[]): string =>
+    `SELECT id, ${columns.map((name) => `typeof(${name}), quote(${name}), hex(${name})`).join(', ')} FROM s ORDER BY id`
+  const make = async (columns: string, values: readonly string[], hot: string): Promise<Place> => {
+    const place = await makePlace('sqlite', folder.path)
+    await place.sql(`CREATE TABLE s (id INTEGER PRIMARY KEY, d TEXT NOT NULL, ${columns})`)
+    const inserts = values.map((value, i) => `INSERT INTO s VALUES (${i + 1}, '2023-02-01', ${value});`)
+    await place.sql(`BEGIN; ${inserts.join(' ')} INSERT INTO s VALUES (100000, '2026-11-01', ${hot}); COMMIT`)
+    return place
+  }
+  const TYPES = [
+    '',
+    'ANY',
+    'INTEGER',
+    'REAL',
+    'TEXT',
+    'BLOB',
+    'NUMERIC',
+    'BOOLEAN',
+    'DATETIME',
+    'DECIMAL(10,2)',
+    'JSON',
+    'UUID',
+  ]
+
+  it('of any class come back from a column that is stored as text', { timeout: 60_000 }, async () => {
+    const names = TYPES.map((_, i) => `v${i}`)
+    const columns = TYPES.map((type, i) => `v${i} ${type}`).join(', ')
+    const place = await make(
+      columns,
+      STORED.map((value) => TYPES.map(() => value).join(', ')),
+      names.map(() => `'hot'`).join(', '),
+    )
+    await leaveAndReturn(place, judge(...names), { asText: names })
+  })
+
+  it('come back from an archive of an older sluice, whose ledger calls literals by another name', async () => {
+    const place = await make('v', STORED, `'hot'`)
+    const older = ['migration_archives', 'migration_archive_partitions'].map(
+      (table) =>
+        `UPDATE ${table} SET stored = replace(stored, '"as":{"kind":"native","name":"any"}', '"as":{"kind":"native","name":""}')`,
+    )
+    await leaveAndReturn(place, judge('v'), { asText: ['v'] }, async () => {
+      await place.sql(...older)
+      expect(await place.rows(`SELECT count(*) FROM migration_archives WHERE stored LIKE '%"name":""}%'`)).toEqual([
+        ['1'],
+      ])
+    })
+  })
+
+  it(
+    'of one class come back from a column without a type, whatever its other rows hold',
+    { timeout: 60_000 },
+    async () => {
+      for (const [hot, later, ...values] of [
+        ['1', `'hot'`, '2', '9007199254740993'],
+        ['1.5', '1', '2.0'],
+        [`'a'`, '1', `'1'`],
+        [`x'00ff'`, `'a'`, `x''`],
+      ]) {
+        const place = await make('v', values, hot ?? '')
+        await leaveAndReturn(place, judge('v'), {}, () =>
+          place.sql(
+            `UPDATE s SET v = ${later}`,
+            `INSERT INTO s VALUES (100001, '2026-11-01', ${later})`,
+            `UPDATE s SET v = ${hot} WHERE id = 100000`,
+          ),
+        )
+      }
+    },
+  )
+
+  it(
+    'that would come back as others are refused by name, with an option that stores them',
+    { timeout: 60_000 },
+    async () => {
+      for (const [type, held, odd] of [
+        ['', '1', `'2'`],
+        ['', `'a'`, '2'],
+        ['', '1.5', '2'],
+        ['INTEGER', '1', `'one'`],
+        ['INTEGER', '1', '1.5'],
+        ['INTEGER', '1', `x'31'`],
+        ['INTEGER', '1', `''`],
+        ['REAL', '1', `'NaN'`],
+        ['REAL', '1', `x''`],
+        ['TEXT', `'a'`, `x'61'`],
+        ['BLOB', `x'61'`, `'a'`],
+        ['BOOLEAN', '1', `'true'`],
+        ['DECIMAL_TEXT(10,2)', `'1.5'`, `'1.50'`],
+        ['UUID', `'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'`, `'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'`],
+        ['JSON', `'{}'`, `x'7b7d'`],
+      ] as const) {
+        const place = await make(`v ${type}`, [...Array<string>(1001).fill(held), odd], held)
+        const before = await place.rows(judge('v'))
+        const { run } = await commands(place)
+        const error = errorOf(await perform(run))
+        expect(error, `${type} ${odd}`).toMatchObject({
+          code: 'VALUE_REFUSED',
+          text: expect.stringMatching(/s\.v, row 1002.*--as-text v/s) as string,
+        })
+        expect(await place.rows(judge('v'))).toEqual(before)
+        await leaveAndReturn(place, judge('v'), { asText: ['v'], to: run.to ?? '' })
+      }
+    },
+  )
+})
