@@ -9,6 +9,7 @@ import type { CatalogOptions } from '../stores/declaration.ts'
 import type { SqlDatabase } from '../stores/port.ts'
 import type { Ending, Run } from './run-context.ts'
 import { explainDenied } from './denied.ts'
+import type { Patient } from './lake/while-held.ts'
 import { openCatalogDatabase } from './registry.ts'
 
 /** Opens an existing catalog for reading. Nothing is created or written. */
@@ -31,14 +32,16 @@ export type WritableCatalog = { readonly database: SqlDatabase; readonly indexes
 /**
  * Opens a catalog for writing, makes or upgrades it, and records the command with its result in the audit.
  * @param subject table or folder that the command is about
+ * @param patient opens it, maybe more than once
  */
 export async function withWritableCatalog(
   url: string,
   run: Run,
   subject: string,
   body: (catalog: WritableCatalog) => Promise<Ending>,
+  patient: Patient = (open) => open(),
 ): Promise<Ending> {
-  await using database = await openCatalogDatabase(url, 'write')
+  await using database = await patient(() => openCatalogDatabase(url, 'write'))
   const { runId, actor, host, tool, clock } = run
   let prepared = false
   try {

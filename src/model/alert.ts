@@ -35,8 +35,8 @@ const RUN_FORMS = {
 export type StreamCause = keyof typeof STREAM_FORMS
 export type RunCause = keyof typeof RUN_FORMS
 export type AlertCause = StreamCause | RunCause
-/** Told of every run with `--alert` that workers share: its conditions do not name it. */
-export type QueueCause = 'worker-lost'
+/** Told of every run with `--alert` that workers share: its conditions do not name them. */
+export type QueueCause = 'worker-lost' | 'no-worker'
 
 export const CAUSE_FORMS: Readonly<Record<AlertCause, CauseForm>> = { ...STREAM_FORMS, ...RUN_FORMS }
 export const ALERT_CAUSES = Object.keys(CAUSE_FORMS) as readonly AlertCause[]

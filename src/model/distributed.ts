@@ -132,6 +132,8 @@ export type DistributedRun = SlotProgress & {
   readonly refusals: readonly { readonly host: string; readonly error: ErrorInfo }[]
   /** Runs of ledger, catalog and book that the newest turns of its slots are. */
   readonly slotRuns: readonly string[]
+  /** Slots of it are queued, and no worker lives that takes them. */
+  readonly isWaiting: boolean
 }
 
 /** A worker as its row has it. */
@@ -171,6 +173,8 @@ export type WatchedRun = {
   /** Slots that were taken from a worker which was lost, until that is told and over. */
   readonly lost: readonly (SilentSlot & { readonly at: number; readonly state: SlotState })[]
   readonly alerts: readonly StandingAlert[]
+  /** Version of the workers that it waits for, where none was heard of for `LOST_AFTER_MS`; null while one was. */
+  readonly waitsFor: string | null
 }
 
 /** @property beatAt when it was heard of last @property chunks that it worked on then */

@@ -69,6 +69,8 @@ export type SharedRunEvent = {
   actor: string
   host: string
   program: string
+  /** Version of the workers that it waits for, where none of them lives. */
+  waitsFor?: string
   /** Workers that refuse it, each with why. */
   refusedBy?: readonly string[]
 }

@@ -98,6 +98,9 @@ export type TableMark = {
  */
 export type Origin = Readonly<Record<string, string>>
 
+/** A table whose rows a crash of the server may take away: which and why, and the statement that ends it. */
+export type Losable = { readonly what: string; readonly remedy: string }
+
 /** @property isReadable whether this login may read its tables, and no policy hides rows */
 export type ArchiveLedgerPlace = { readonly schema: string; readonly isReadable: boolean }
 
@@ -138,6 +141,13 @@ export interface CopyStore extends AsyncDisposable {
   /** Refuses what `CopyTarget.create` would refuse, and creates nothing; of stores that can tell. @throws SluiceError TABLE_REFUSED */
   refuseUncreatable?(table: TableSpec, signal: AbortSignal): Promise<void>
   objects(): ObjectStore
+  /** Those of these tables, and of the partitions below them, whose rows a crash of the server may take away; of stores that have such tables. */
+  losable?(tables: readonly TableName[], signal: AbortSignal): Promise<readonly Losable[]>
+  /**
+   * Returns once every commit that was answered is on the server's disk; of stores where a commit by itself may not wait for that.
+   * @throws SluiceError TARGET_DENIED where the server does not say so
+   */
+  flushed?(signal: AbortSignal): Promise<void>
   /** In the schema of the URL, or the first of the login. */
   ledger(): Promise<LedgerDatabase>
   /**

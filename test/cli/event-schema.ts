@@ -890,6 +890,7 @@ const bodies = {
       'none-ahead',
       'default-rows',
       'worker-lost',
+      'no-worker',
     ]),
     state: z.enum(['raised', 'cleared']),
     table: z.string().optional(),
@@ -1118,6 +1119,7 @@ const bodies = {
     actor: z.string(),
     host: z.string(),
     program: z.string(),
+    waitsFor: z.string().optional(),
     refusedBy: texts.optional(),
   },
   'shared.table': {

@@ -4,9 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { commandsOf, countedBy, countOf, makeBookings, observe, type Archived } from '../support/archive-places.ts'
+import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
+import { NEVER } from '../../src/shared/abort.ts'
 import { ALL, someOf } from '../support/backend.ts'
 import { perform, placeOn } from '../support/copy-systems.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
+import { MARIADB_MISSING, startMariadb } from '../support/servers/mariadb.ts'
 import { startProxy } from '../support/servers/proxy.ts'
 import { startArchiver, untilStill } from './archive-kit.ts'
 import type { Operation } from '../../src/engine/operations/list.ts'
@@ -35,6 +38,47 @@ describe.skipIf(!POSTGRES_OWN)(`a server that dies${POSTGRES_OWN ? '' : ` (skipp
     for (const one of before) expect((await perform(one)).finished).toMatchObject({ exitCode: 0 })
     return archived
   }
+
+  /** A crash empties tables that are UNLOGGED: rows in one are no copy. */
+  test.for(['native', 'plain'] as const)(
+    '%s, UNLOGGED: no file goes for rows that a crash takes',
+    { timeout: 240_000 },
+    async (form) => {
+      const place = await placeOn('postgresql', server.url())
+      const archived = await makeBookings(place, form, mkdtempSync(join(folder, 'to-')), 60)
+      const { run, drop, restore, query, verify } = commandsOf(archived)
+      const first = form === 'plain' ? 'bookings' : 'bookings_0'
+      const ended = async (operation: Operation): Promise<string> => {
+        const { finished, events } = await perform(operation)
+        return `${finished.error?.code ?? 'ok'} ${JSON.stringify(events)}`
+      }
+      const crash = async (): Promise<void> => {
+        await server.kill9()
+        await server.restart()
+      }
+      await place.sql(`ALTER TABLE ${first} SET UNLOGGED`)
+      const all = (await countedBy(query)).counted
+      expect(await ended(run)).toMatch(/^ok .*is UNLOGGED/)
+      const one = { ...restore, partitions: ['2020-Q1'] } as Operation
+      const refused = /^TABLE_REFUSED .*is UNLOGGED.*SET LOGGED/
+      // Detached, its table is UNLOGGED still: it does not become the only copy.
+      expect(await ended(one)).toMatch(refused)
+      expect(await ended(drop)).toMatch(/^ok/)
+      if (form === 'plain') {
+        expect(await ended(one)).toMatch(refused)
+        expect(await ended({ ...one, dryRun: true } as Operation)).toMatch(/is UNLOGGED/)
+        await crash()
+        expect(await ended(verify)).toMatch(/^ok/)
+        await place.sql(`ALTER TABLE ${first} SET LOGGED`)
+      }
+      // A partition that is made anew is one whose rows stay.
+      expect(await ended(one)).toMatch(form === 'plain' ? /^ok/ : /^ok .*not given back: UNLOGGED/)
+      await crash()
+      const kept = (await countedBy(query)).counted
+      expect(kept).toBe(form === 'plain' ? '120 6003540' : all)
+      expect(await place.rows(`SELECT count(*) FROM bookings WHERE at < '2020-04-01'`)).toEqual([['60']])
+    },
+  )
 
   const POINTS: readonly (readonly [Stage, string])[] = [
     ['run', 'COMMIT state DETACHED'],
@@ -112,3 +156,52 @@ describe.skipIf(!POSTGRES_OWN)(`a server that dies${POSTGRES_OWN ? '' : ` (skipp
     expect(await observer.live()).toEqual(observer.expected)
   })
 })
+
+describe.skipIf(MARIADB_MISSING !== '')(
+  `a MariaDB server that crashes${MARIADB_MISSING === '' ? '' : ` (skipped: ${MARIADB_MISSING})`}`,
+  () => {
+    test(
+      'commits that were answered are on the disk once the store says so; rows in MyISAM are no copy',
+      { timeout: 240_000 },
+      async () => {
+        const folder = mkdtempSync(join(tmpdir(), 'sluice-archive-mariadb-'))
+        await using server = await startMariadb({ more: ['--innodb-flush-log-at-trx-commit=0'] })
+        const place = await placeOn('mysql', server.url())
+        const archived = await makeBookings(place, 'plain', join(folder, 'to'), 60)
+        const { run, drop, restore } = commandsOf(archived)
+        expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
+        expect((await perform(drop)).finished).toMatchObject({ exitCode: 0 })
+        const one = { ...restore, partitions: ['2020-Q1'] } as Operation
+        await place.sql('ALTER TABLE bookings ENGINE = MyISAM')
+        expect((await perform(one)).finished.error).toMatchObject({
+          code: 'TABLE_REFUSED',
+          message: expect.stringContaining('is a table of MyISAM'),
+        })
+        await place.sql('ALTER TABLE bookings ENGINE = InnoDB')
+        expect((await perform(one)).finished).toMatchObject({ exitCode: 0 })
+        const lsn = async (which: string): Promise<bigint> =>
+          BigInt((await place.rows(`SHOW GLOBAL STATUS LIKE 'Innodb_lsn_${which}'`))[0]?.[1] ?? '')
+        // With RELOAD the server is asked to write its log, and without it is waited for.
+        const mere = new URL(place.url)
+        mere.username = 'mere'
+        mere.password = 'mere'
+        await place.sql(
+          `CREATE USER mere@'%' IDENTIFIED BY 'mere'`,
+          `GRANT ALL ON ${mere.pathname.slice(1)}.* TO mere@'%'`,
+        )
+        for (const [i, url] of [place.url, mere.href].entries()) {
+          await using store = await openCopyStore(url, { mode: 'write' })
+          await place.sql(`INSERT INTO bookings VALUES (${900_000 + i}, '2090-05-05 00:00:00', 'x', 1)`)
+          const committed = await lsn('current')
+          await store.flushed?.(NEVER.abort)
+          expect(await lsn('flushed')).toBeGreaterThanOrEqual(committed)
+        }
+        await server.kill9()
+        await server.restart()
+        expect(await place.rows('SELECT count(*) FROM bookings WHERE id >= 900000')).toEqual([['2']])
+        expect(await place.rows("SELECT count(*) FROM bookings WHERE at < '2020-04-01'")).toEqual([['60']])
+        rmSync(folder, { recursive: true, force: true })
+      },
+    )
+  },
+)

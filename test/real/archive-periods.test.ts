@@ -215,3 +215,58 @@ test('SQLite: a table of a pattern that is refused is named, and the others go o
     code: 'UNSUPPORTED_KEY',
   })
 })
+
+test.for(['postgresql', 'mysql'] as const)(
+  '%s: a restore that lacks a row of another table says which way round',
+  { timeout: 60_000 },
+  async (system, { skip }) => {
+    const why = await missing(system)
+    skip(why !== '', why)
+    const place = await makePlace(system, folder.path)
+    const made = await makeBookings(place, 'plain', join(folder.path, `parent-${system}`), 5)
+    const { run, drop, restore } = commandsOf(made)
+    await place.sql(
+      'CREATE TABLE parents (id bigint PRIMARY KEY)',
+      `INSERT INTO parents SELECT id FROM ${TABLE}`,
+      `ALTER TABLE ${TABLE} ADD CONSTRAINT fk FOREIGN KEY (id) REFERENCES parents (id)`,
+    )
+    const only = { partitions: ['2020-Q1'] }
+    for (const one of [run, drop])
+      expect((await perform({ ...one, ...only } as Operation)).finished).toMatchObject({ exitCode: 0 })
+    await place.sql('DELETE FROM parents WHERE id = 2')
+    const { finished } = await perform({ ...restore, ...only } as Operation)
+    expect(finished.error).toMatchObject({
+      code: 'ROW_REFUSED',
+      hint: expect.stringMatching(/bring that row back, or drop the foreign key/),
+    })
+    expect(finished.error?.hint).not.toContain('archive or delete those first')
+    await place.sql('INSERT INTO parents VALUES (2)')
+    expect((await perform({ ...restore, ...only } as Operation)).finished).toMatchObject({ exitCode: 0 })
+  },
+)
+
+test(
+  'PostgreSQL: a column that was dropped and added again is another one, and that is said',
+  { timeout: 60_000 },
+  async ({ skip }) => {
+    const why = await missing('postgresql')
+    skip(why !== '', why)
+    const place = await makePlace('postgresql', folder.path)
+    const made = await makeBookings(place, 'plain', join(folder.path, 'again'), 5)
+    const { run, drop, restore } = commandsOf(made)
+    const only = { partitions: ['2020-Q1'] }
+    for (const one of [run, drop])
+      expect((await perform({ ...one, ...only } as Operation)).finished).toMatchObject({ exitCode: 0 })
+    await place.sql(`ALTER TABLE ${TABLE} DROP COLUMN note`, `ALTER TABLE ${TABLE} ADD COLUMN note varchar(400)`)
+    const plan = await perform({ ...run, dryRun: true } as Operation)
+    const notes = plan.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
+    expect(notes).toEqual([expect.stringContaining('note was dropped and added again, which is another column')])
+    const { finished } = await perform({ ...restore, ...only } as Operation)
+    expect(finished.error?.message).toContain(
+      'its column note was dropped, and the column note of the table is another one that was added since',
+    )
+    expect((await perform({ ...restore, ...only, without: ['note'] } as Operation)).finished).toMatchObject({
+      exitCode: 0,
+    })
+  },
+)

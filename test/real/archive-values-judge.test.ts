@@ -247,3 +247,59 @@ describe('values of SQLite', () => {
     },
   )
 })
+
+describe('a column that is stored as text later', () => {
+  const judge = `SELECT id, ts::text, till::text, encode(timestamptz_send(till), 'hex') FROM s ORDER BY id`
+  const make = async (): Promise<Place> => {
+    const place = await makePlace('postgresql', folder.path)
+    await place.sql(
+      'CREATE TABLE s (id int, ts timestamptz NOT NULL, till timestamptz, PRIMARY KEY (id, ts)) PARTITION BY RANGE (ts)',
+      `CREATE TABLE s_2023q1 PARTITION OF s FOR VALUES FROM ('2023-01-01') TO ('2023-04-01')`,
+      `CREATE TABLE s_2023q2 PARTITION OF s FOR VALUES FROM ('2023-04-01') TO ('2023-07-01')`,
+      `CREATE TABLE s_2026q4 PARTITION OF s FOR VALUES FROM ('2026-10-01') TO ('2027-01-01')`,
+      `INSERT INTO s VALUES (1, '2023-02-01', '2023-03-01'), (2, '2023-05-01', 'infinity'), (3, '2026-11-01', '2026-12-01')`,
+    )
+    return place
+  }
+
+  it.skipIf(without('postgresql') !== '')(
+    `leaves earlier partitions their values${without('postgresql')}`,
+    { timeout: 60_000 },
+    async () => {
+      const place = await make()
+      const before = await place.rows(judge)
+      const { by: _, ...run } = (await commands(place)).run
+      await done(run)
+      await done({ ...run, drop: true, confirm: 's' })
+      const later = { ...run, partitions: ['2023-Q2'] }
+      expect(errorOf(await perform(later))).toMatchObject({
+        code: 'VALUE_REFUSED',
+        text: expect.stringContaining('--as-text till') as string,
+      })
+      await done({ ...later, asText: ['till'] })
+      await done({ ...later, drop: true, confirm: 's' })
+      await done({ kind: 'restore', from: place.url, table: 's', partitions: ['2023-Q1', '2023-Q2'], dryRun: false })
+      expect(await place.rows(judge)).toEqual(before)
+    },
+  )
+
+  it.skipIf(without('postgresql') !== '')(
+    `is not the column of time${without('postgresql')}`,
+    { timeout: 60_000 },
+    async () => {
+      const place = await make()
+      const { by: _, ...run } = (await commands(place)).run
+      const refused = { code: 'BAD_FLAG', text: expect.stringMatching(/ts .*--as-text/s) as string }
+      expect(errorOf(await perform({ ...run, asText: ['ts'] }))).toMatchObject(refused)
+      await done(run)
+      expect(errorOf(await perform({ ...run, partitions: ['2023-Q2'], asText: ['ts'] }))).toMatchObject(refused)
+      const sqlite = await makePlace('sqlite', folder.path)
+      await sqlite.sql('CREATE TABLE s (id INTEGER PRIMARY KEY, d DATETIME)', `INSERT INTO s VALUES (1, '2023-02-01')`)
+      const plain = await commands(sqlite, { asText: ['d'] })
+      expect(errorOf(await perform(plain.run))).toMatchObject({
+        code: 'BAD_FLAG',
+        text: expect.stringMatching(/d .*--as-text/s) as string,
+      })
+    },
+  )
+})

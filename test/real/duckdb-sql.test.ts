@@ -1,11 +1,18 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Operation } from '../../src/engine/operations/list.ts'
+import { runOperation } from '../../src/engine/run.ts'
+import { NEVER } from '../../src/shared/abort.ts'
+import { systemClock } from '../../src/shared/clock.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { openDuckdb } from '../../src/stores/duckdb/sql-database.ts'
 import type { SqlRow } from '../../src/stores/port.ts'
+import { add, METADATA, PROTOCOL, writeLog } from '../support/catalog-kit.ts'
+import { importOf, perform } from './operation-kit.ts'
 
 let folder: string
 beforeAll(() => {
@@ -105,6 +112,42 @@ describe('DuckDB as a SQL database', () => {
       'the DuckDB file is open in another program',
       `a DuckDB file belongs to one program at a time, now to the one with PID ${process.pid}`,
     ])
+  })
+
+  it('an import waits for a catalog that another program has open as long as --wait says', async () => {
+    const file = join(folder, 'waited.duckdb')
+    const table = join(folder, 'waited')
+    writeLog(table, [[PROTOCOL, METADATA, add('a')]])
+    const opened = join(import.meta.dirname, '../../dist/stores/duckdb/sql-database.js')
+    const source = join(folder, 'holder.mjs')
+    writeFileSync(
+      source,
+      `import { openDuckdb } from ${JSON.stringify(opened)}
+      const held = await openDuckdb(${JSON.stringify(file)}, 'write')
+      console.log('opened')
+      for await (const _ of process.stdin);
+      await held.close()`,
+    )
+    const holder = spawn(process.execPath, [source], { stdio: ['pipe', 'pipe', 'inherit'] })
+    await once(holder.stdout, 'data')
+    const operation = importOf(table, `duckdb:///${file}`)
+    expect((await perform(operation)).finished.error?.code).toBe('TARGET_BUSY')
+    const notes: string[] = []
+    const finished = await runOperation({ ...operation, waitMs: 60_000 } as Operation, {
+      interrupt: NEVER,
+      clock: systemClock,
+      tool: 'test',
+      actor: 'test',
+      host: 'here',
+      commandLine: 'sluice import',
+      onEvent: (event) => {
+        if (event.type !== 'log') return
+        notes.push(event.message)
+        holder.stdin.end()
+      },
+    })
+    expect(finished).toMatchObject({ status: 'ok', totals: { files: '1' } })
+    expect(notes).toEqual([expect.stringContaining('waits: the DuckDB file is open in another program')])
   })
 
   it('keeps a file between openings and refuses writes when opened for reading', async () => {

@@ -72,6 +72,18 @@ async function wideTable(options: {
   return { server, names: ['t', ...inner.map((name) => `t/${name}`)] }
 }
 
+test('a lake whose tables lie deeper is not said to be empty without the option that looks there', async () => {
+  using folder = temporaryFolder()
+  writeLog(join(folder.path, 'sales/2024/orders'), [[PROTOCOL, METADATA]])
+  const flat = { kind: 'discover', path: folder.path, recursive: false, exclude: [] } as const
+  const said = await perform(flat)
+  expect(said.finished.totals).toMatchObject({ tables: '0' })
+  expect(said.notes).toEqual([expect.stringContaining('--recursive')])
+  expect((await perform({ ...flat, recursive: true })).notes).toEqual([])
+  writeLog(join(folder.path, 'flat'), [[PROTOCOL, METADATA]])
+  expect((await perform(flat)).notes).toEqual([])
+})
+
 describe.skipIf(!S3_AVAILABLE)(`tables inside of a table with many files in a bucket${SKIPPED}`, () => {
   const before = process.env
   afterEach(() => {

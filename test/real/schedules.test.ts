@@ -11,6 +11,7 @@ import type { EventType, Event } from '../../src/model/event.ts'
 import { systemClock } from '../../src/shared/clock.ts'
 import type { RunQueue } from '../../src/stores/queue-port.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
+import { add as addFile, METADATA, PROTOCOL, writeLog } from '../support/catalog-kit.ts'
 import { WorkerStage } from '../support/worker-stage.ts'
 
 const DAY = 86_400_000
@@ -301,6 +302,25 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     const [end] = of(events, 'run.finished')
     expect(end).toMatchObject({ status: 'ok', totals: { rows: '400' } })
     expect((await stage.run(run)).rows).toBe(400n)
+  })
+
+  test('imports of a table and of a lake come again', async () => {
+    const lake = path.join(stage.folder, 'lake-again')
+    writeLog(path.join(lake, 'orders'), [[PROTOCOL, METADATA, addFile('a')]])
+    for (const words of [
+      ['import', path.join(lake, 'orders')],
+      ['batch-import', lake, '--recursive'],
+    ]) {
+      const { code } = await add('again', '--every', 'day', '--', ...words, '--database-url', 'cold')
+      expect(code).toBe(0)
+      await stage.ask(stage.queue, 'queue', 'DELETE FROM sluice_queue.sluice_schedules')
+    }
+    await add('again', '--every', 'day', '--', 'import', path.join(lake, 'orders'), '--database-url', 'cold')
+    expect((await stage.sluice('schedule', 'run-now', 'again')).code).toBe(0)
+    const worker = stage.worker({ args: ['--idle', '3s'] })
+    expect(await worker.ended).toBe(0)
+    const [run] = await history('again')
+    expect(run).toMatchObject({ status: 'ok' })
   })
 
   test('nothing secret is kept, and what is not for a schedule is refused by name', async () => {

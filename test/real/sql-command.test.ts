@@ -195,6 +195,8 @@ const OUTSIDE: Readonly<Record<string, readonly string[]>> = {
     'LOCK TABLE delta_files',
     'SELECT * FROM delta_files FOR UPDATE',
     'SELECT pg_terminate_backend(pg_backend_pid()) FROM pg_authid',
+    "SELECT set_config('role', 'none', false)",
+    'SELECT pg_advisory_lock(1)',
   ],
   mysql: [
     "SELECT path FROM delta_files INTO OUTFILE 'FILE'",
@@ -206,6 +208,14 @@ const OUTSIDE: Readonly<Record<string, readonly string[]>> = {
     'TRUNCATE TABLE delta_files',
     "LOAD DATA INFILE '/etc/passwd' INTO TABLE delta_files",
     'LOCK TABLES delta_files WRITE',
+    "SELECT LOAD_FILE('/etc/passwd')",
+    "SELECT `load_file` /* a */ ('/etc/passwd')",
+    "SELECT /*!load_file*/('/etc/passwd')",
+    "SELECT /*M!50000 LOAD_FILE('/etc/passwd')*/",
+    "SELECT GET_LOCK('a', 1)",
+    'SELECT RELEASE_ALL_LOCKS()',
+    'KILL 1',
+    "SELECT 1 FROM (SELECT GET_LOCK('a', 1) AS a) b WHERE a = 1",
   ],
 }
 

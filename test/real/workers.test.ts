@@ -198,6 +198,19 @@ describe.skipIf(!POSTGRES_OWN)(`workers of a queue ${POSTGRES_MISSING}`, { timeo
     })
     expect(await stage.run(run)).toMatchObject({ status: 'running', slots: { queued: 1 } })
     expect(worker.slots).toEqual([])
+    for (const words of [
+      ['runs', '--distributed'],
+      ['runs', '--distributed', '--run', run],
+    ]) {
+      const { events } = await stage.sluice(...words)
+      expect(events.filter(({ type }) => type === 'log')).toMatchObject([
+        {
+          message: `the run ${run} waits: no worker of version 9.9.9, ledgers 99 and 99 lives`,
+          hint: expect.stringContaining(`sluice ctl ${run} stop --distributed`) as string,
+        },
+      ])
+    }
+    expect((await stage.sluice('workers')).err).toContain('waits: no worker of version 9.9.9')
     await stage.sluice('ctl', run, 'stop', '--distributed')
     expect(await stage.run(run)).toMatchObject({ status: 'stopped', exitCode: 75 })
     worker.signal('SIGTERM')

@@ -39,6 +39,7 @@ const shared: SharedRun = {
   slots: { queued: 1, working: 2, ended: 0, lost: 0 },
   refusals: [],
   slotRuns: ['1795461044074052928'],
+  isWaiting: false,
   about: 'orders',
   ledgerStore: 'cold',
   workersEach: 4,

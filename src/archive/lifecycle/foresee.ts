@@ -4,6 +4,7 @@ import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { hasLeft, type ArchivedPartition } from '../ledger/record.ts'
 import { requireKey } from './bring-rows.ts'
 import { conditionOf, fitNow, type ArchiveContext } from './context.ts'
+import { losableRefusal } from './losable.ts'
 import { columnRefusal, restoredColumns } from './other-columns.ts'
 import { destroyed, droppedByHand, gone, moved, otherColumns, otherValues } from './refusals.ts'
 import { requireWhole } from './prove.ts'
@@ -38,6 +39,17 @@ export type Foreseen = {
 
 /** @throws SluiceError as `rowsNow` */
 export async function foresee(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  wishes: RestoreWishes,
+): Promise<Foreseen> {
+  const seen = await foreseeRows(context, partition, wishes)
+  if (seen.refusal !== null || (partition.state === 'RESTORED' && partition.retracted)) return seen
+  const refusal = await losableRefusal(context, partition)
+  return refusal === null ? seen : { ...seen, text: refusal.message, refusal }
+}
+
+async function foreseeRows(
   context: ArchiveContext,
   partition: ArchivedPartition,
   wishes: RestoreWishes,

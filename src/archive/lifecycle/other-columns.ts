@@ -63,7 +63,10 @@ export function columnRefusal(
 
 function lostText(now: readonly StoredColumn[], { name, physical, column }: StoredColumn): string {
   const other = now.find(({ was }) => was?.includes(physical) === true)
-  if (other === undefined) return `it has no column ${name} any more`
+  if (other === undefined)
+    return now.some((one) => one.name === name)
+      ? `its column ${name} was dropped, and the column ${name} of the table is another one that was added since`
+      : `it has no column ${name} any more`
   return `${other.name} was ${column.native} and is ${other.column.native}`
 }
 

@@ -58,6 +58,8 @@ export async function retractFiles(
   at?: number,
 ): Promise<void> {
   const log = await context.log()
+  // A crash must not take back what the ledger and the source say once the log names the files no more.
+  await context.store.flushed?.(context.interrupt.abort)
   await log.retract(
     {
       partition: partition.label,

@@ -8,6 +8,7 @@ import { unexpire } from './expire.ts'
 import { fitNow, progress, sharedColumns, type ArchiveContext, type Work } from './context.ts'
 import { foresee, isSettled, type Foreseen, type RestoreWishes } from './foresee.ts'
 import { endLeaving } from './leave.ts'
+import { losableRefusal } from './losable.ts'
 import { localFiles } from './local-files.ts'
 import { proofOver, proveLogged } from './prove.ts'
 import { retractFiles } from './publish.ts'
@@ -64,9 +65,14 @@ export async function restorePartition(
   return { rows: isLooked ? proofOf(partition).rows : null }
 }
 
-/** Ends what a restore has left to do in the Delta table. */
+/**
+ * Ends what a restore has left to do in the Delta table.
+ * @throws SluiceError TABLE_REFUSED where a crash of the server may take the rows away: the log goes on naming the files
+ */
 export async function retract(context: ArchiveContext, work: Work): Promise<void> {
   if (work.partition.retracted) return
+  const refusal = await losableRefusal(context, work.partition)
+  if (refusal !== null) throw refusal
   await retractFiles(context, work, 'restore')
   await context.ledger.move(work.held, 'RESTORED', 'RESTORED', { retracted: true, logged: [] })
 }

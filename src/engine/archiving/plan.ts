@@ -16,6 +16,7 @@ import type { StoredTable } from '../../model/archiving/stored-column.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { parseLakeUrl, pathOfLocation } from '../../model/lake-url.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
 import type { NativePartitions, PartitionTable } from '../../stores/archive-port.ts'
 import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
 import type { ArchiveOperation } from '../operations/archive-run/declaration.ts'
@@ -91,6 +92,7 @@ export async function planArchive(
   // The archive of a table that was partitioned later keeps the column that it was cut by.
   const timeColumn = natives === null || (present !== null && present.record.timeColumn !== null) ? by : null
   if (present === null && timeColumn !== null) columnNamed(table, timeColumn)
+  refuseCutAsText(table, natives?.by ?? timeColumn, operation, record)
   const archived =
     present === null
       ? await newArchive(table, operation, { store, calendar, timeColumn, signal })
@@ -240,6 +242,27 @@ export async function laidOut(
 function sortOf({ key, columns }: TableSpec, timeColumn: string | null): readonly string[] {
   const sortBy = key.filter((name) => columns.some((column) => column.name === name))
   return timeColumn === null ? sortBy : [...new Set([timeColumn, ...sortBy])]
+}
+
+/** Bounds and conditions compare the values of that column, and texts compare in another way. An archive that an older sluice made so goes on. */
+function refuseCutAsText(
+  { table }: TableSpec,
+  column: string | null,
+  { asText }: ArchiveOperation,
+  record: ArchiveRecord | null,
+): void {
+  if (column === null || !asText.includes(column)) return
+  const old = record?.stored.columns.find(({ name }) => name === column)
+  if (old !== undefined && isAsText(old)) return
+  throw new SluiceError(
+    'BAD_FLAG',
+    `${column} says to which partition a row of ${tableText(table)} belongs: it is not stored as text`,
+    {
+      where: `${tableText(table)}.${column}`,
+      reason: 'conditions of time would compare texts then',
+      hint: `leave --as-text ${shellQuote(column)} out; change a value that an archive cannot hold at its source`,
+    },
+  )
 }
 
 function refuseUnknownColumns({ table, columns }: TableSpec, names: readonly string[]): void {

@@ -4,6 +4,18 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
 import type { Run } from '../run-context.ts'
 
+/** Says which tables are archived as others are, and take no archived rows back as they are. */
+export async function tellLosable(
+  { table }: TableSpec,
+  store: CopyStore,
+  { emit, interrupt }: Pick<Run<'log'>, 'emit' | 'interrupt'>,
+): Promise<void> {
+  for (const { what, remedy } of (await store.losable?.([table], interrupt.abort)) ?? []) {
+    const message = `${what}: a crash of the server may take its rows away before they are archived, and a restore into it is refused`
+    emit({ type: 'log', level: 'warn', table: tableText(table), message, hint: `${remedy} ends that` })
+  }
+}
+
 /**
  * Names triggers and rules that fire, and those that do not fire in the session of a run.
  * @throws SluiceError TABLE_REFUSED where one may change a row or keep it out: then what a restore brings back is not what was archived

@@ -92,6 +92,20 @@ function saidOf(
   return { renamed: names, dropped: new Set(dropped) }
 }
 
+/** Each change in words. A column that was dropped and added again under its name is one of them. */
+export function changeTexts(changes: readonly ColumnChange[]): readonly string[] {
+  const has = (kind: ColumnChange['kind'], name: string): boolean =>
+    changes.some((one) => one.kind === kind && one.column.name === name)
+  return changes.flatMap((change) => {
+    const { name } = change.column
+    if (change.kind === 'dropped' && has('added', name)) return []
+    if (change.kind !== 'added' || !has('dropped', name)) return [changeText(change)]
+    return [
+      `${name} was dropped and added again, which is another column: archived rows have NULL there, and values of the first one stay in older versions of the archive`,
+    ]
+  })
+}
+
 /** What the next publication does with a column, and what becomes of older rows. */
 export function changeText(change: ColumnChange): string {
   const { name, column } = change.column

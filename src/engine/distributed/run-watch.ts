@@ -44,6 +44,7 @@ export class RunWatch implements QueueWatch {
       const sinks = sinksOf(wish, { run: run.runId, about: aboutInWords(operation), host: this.#parts.host })
       const known = { run, operation, wish, sinks }
       await this.#losses(known)
+      await this.#waits(known)
       await this.#stuck(
         known,
         own.filter(({ runId }) => runId === run.runId),
@@ -68,6 +69,17 @@ export class RunWatch implements QueueWatch {
       await this.#end(known, key, { ...told, value: how })
       await this.#parts.queue.forgetLoss({ runId: run.runId, no }, at)
     }
+  }
+
+  /** No worker of its version lives: raised by those of others, and over when one lives, or the run has ended. */
+  async #waits(known: Known): Promise<void> {
+    const { runId, waitsFor, alerts } = known.run
+    const key: AlertKey = { scope: `run ${runId}`, cause: 'no-worker', table: '' }
+    if (waitsFor !== null) {
+      const value = `no worker of version ${waitsFor} lives; sluice runs --distributed --run ${runId} says how to go on`
+      await this.#begin(known, key, { cause: 'no-worker', value }, { run: runId })
+    } else if (alerts.some(({ cause }) => cause === 'no-worker'))
+      await this.#end(known, key, { cause: 'no-worker', value: 'a worker lives that takes the run, or it has ended' })
   }
 
   async #stuck(known: Known, own: readonly OwnSlot[]): Promise<void> {

@@ -25,7 +25,13 @@ export type Found =
   | ({ readonly kind: 'unseen'; readonly name: string; readonly path: string } & Unseen)
   | { readonly kind: 'unreadable'; readonly name: string; readonly path: string; readonly error: SluiceError }
 
-type WalkOptions = { readonly recursive: boolean; readonly exclude: readonly string[]; readonly signal: AbortSignal }
+type WalkOptions = {
+  readonly recursive: boolean
+  readonly exclude: readonly string[]
+  readonly signal: AbortSignal
+  /** Called for each folder that is no table and whose folders only a recursive walk lists. */
+  readonly onShallow?: (name: string) => void
+}
 
 /**
  * @param recursive false looks at the folder itself and at the folders directly in it
@@ -97,7 +103,10 @@ async function* walk(
     }
     if (!enters) continue
     announce(lake, look.items, i, name, options)
-    if (!options.recursive && !(await lake.isTable(item.path, options.signal))) continue
+    if (!options.recursive && !(await lake.isTable(item.path, options.signal))) {
+      options.onShallow?.(childName)
+      continue
+    }
     yield* walk(lake, item.path, childName, depth + 1, seen, options)
   }
 }

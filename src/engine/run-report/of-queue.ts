@@ -5,6 +5,7 @@ import type { Slot } from '../../model/distributed.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { errorLine } from '../../shared/errors.ts'
 import { causesOfSlots } from '../distributed/causes.ts'
+import { waitingText } from '../distributed/waiting.ts'
 import { openQueue } from '../distributed/queues.ts'
 
 /** Causes that a report lists. */
@@ -27,7 +28,7 @@ export async function queuePart(connect: string, runId: string): Promise<QueuePa
     startedAt: isoTime(begunAt),
     endedAt: endedAt === null ? null : isoTime(endedAt),
     exitCode,
-    error: error === null ? null : errorLine(error),
+    error: error === null ? (waitingText(found)?.message ?? null) : errorLine(error),
     actor,
     host,
     rows: dec(found.rows),

@@ -48,7 +48,7 @@ function notForSchedules({ kind }: Operation): SluiceError {
     'BAD_FLAG',
     `${command} is not for a schedule${command === 'copy' ? ' without --again' : ''}`,
     {
-      hint: 'take partition ensure, archive run, verify or expire, sync, validate, fsck, diff, copy --again, or lifecycle status',
+      hint: 'take partition ensure, archive run, verify or expire, import, batch-import, sync, validate, fsck, diff, copy --again, or lifecycle status',
     },
   )
 }

@@ -63,6 +63,8 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
       periods: null,
       referrers: null,
       rowTriggers: null,
+      losable: null,
+      flushed: null,
       maintenance: null,
       inPlace: null,
       decommission: null,

@@ -1,6 +1,7 @@
 /**
  * Typed queries: a session of their own whose every transaction is read-only. The server prepares the statement first, which takes one and no
- * more, and says how many columns it gives: INSERT, DDL and SELECT … INTO OUTFILE give none and are never run.
+ * more, and says how many columns it gives: INSERT, DDL and SELECT … INTO OUTFILE give none and are never run. Functions that read files, take locks or wait for other
+ * servers are refused by their names.
  */
 import { throwIfAborted } from '../../shared/abort.ts'
 import { isoOfText } from '../../shared/clock.ts'
@@ -8,6 +9,7 @@ import { SluiceError, type ErrorCode } from '../../shared/errors.ts'
 import type { QueryOptions, QueryPage, SqlRow } from '../port.ts'
 import { badQuery, givesNoRows } from '../query-errors.ts'
 import { QueryWatch } from '../query-watch.ts'
+import { segmentsOf } from './lex.ts'
 import type { Session } from './session.ts'
 
 /** What befell the server or the way to it, and is no fault of the query. */
@@ -24,6 +26,31 @@ const OUT_OF_TIME = new Set([1969, 3024])
 const TYPE_TIMESTAMP = 7
 const TYPE_DATETIME = 12
 
+const DOES_MORE =
+  /\b(load_file|get_lock|release_lock|release_all_locks|service_(?:get_read|get_write|release)_locks|(?:master|source)_(?:pos|gtid)_wait|wait_for_executed_gtid_set|sys_(?:exec|eval|set))[`"]?\s*\(/i
+/** What the server runs though it stands in a comment. */
+const EXECUTED_COMMENT = /^\/\*M?!/
+
+/** @throws SluiceError BAD_QUERY for a function that does more than to read rows, by its name; views and functions of others are not opened */
+function refuseFunctions(sql: string, where: string): void {
+  const parts = [...segmentsOf(sql)].map(({ isCode, text }) =>
+    isCode || /^[`"]/.test(text)
+      ? text
+      : EXECUTED_COMMENT.test(text)
+        ? text.replace(/^\/\*M?!\d*|\*\/$/g, ' ')
+        : text.startsWith("'")
+          ? "''"
+          : ' ',
+  )
+  const name = DOES_MORE.exec(parts.join(''))?.[1]
+  if (name === undefined) return
+  throw new SluiceError('BAD_QUERY', `the query calls ${name}`, {
+    where,
+    reason: 'the function does more than to read rows',
+    hint: 'ask without it',
+  })
+}
+
 /** @param open makes a session that may only read */
 export async function* queryServer(
   open: () => Promise<Session>,
@@ -37,6 +64,7 @@ export async function* queryServer(
   using watch = new QueryWatch(options, () => void cancel(open, session).catch(() => session.destroy()))
   try {
     watch.throwIfOver(label)
+    refuseFunctions(sql, label)
     if (timeoutMs !== undefined) await session.command(deadline(session, timeoutMs))
     if ((await session.columnCount(sql)) === 0) throw givesNoRows(label)
     const stream = await session.stream(sql, [])

@@ -209,6 +209,7 @@ export async function endHistory({ context, database, erasures, erasure, run }: 
   // Who goes on after a kill has not listed them himself.
   const state = await log.own(abort)
   const named = new Set([...(state?.files.values() ?? [])].flat().map(({ path }) => path))
+  await context.store.flushed?.(abort)
   for (const { path, bytes, sha256 } of destroyed) {
     throwIfAborted(abort)
     if (named.has(path))

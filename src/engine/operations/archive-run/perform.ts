@@ -23,10 +23,10 @@ import { whilePaused } from '../../lake/pause.ts'
 import { emitArchivePlan } from '../../archiving/plan-event.ts'
 import { refuseHeirs } from '../../archiving/heirs.ts'
 import { referrerText } from '../../archiving/referred.ts'
-import { refuseTriggers } from '../../archiving/row-triggers.ts'
+import { refuseTriggers, tellLosable } from '../../archiving/row-triggers.ts'
 import { requireOrigin } from '../../archiving/require-origin.ts'
 import { standingOf, tellStanding } from '../../archiving/standing.ts'
-import { changeText } from '../../archiving/table-changes.ts'
+import { changeTexts } from '../../archiving/table-changes.ts'
 import { tellArchive } from '../../archiving/tell-archive.ts'
 import { lookedThrough } from '../../archiving/looked-through.ts'
 import { planArchive, type PlannedArchive } from '../../archiving/plan.ts'
@@ -55,6 +55,7 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
     try {
       if (!operation.dryRun) await refuseFollowedTables(source, [table.table], run.interrupt.abort)
       await refuseHeirs(table, source.store, run)
+      await tellLosable(table, source.store, run)
       const opened = await source.of(table.table, run.interrupt.abort)
       ledgers.set(table, opened)
       const plan = await planArchive(table, operation, aroundOf(opened, run))
@@ -204,8 +205,8 @@ function tellReferrers({ table, isNative, referred }: PlannedArchive, { emit }: 
 
 /** What the next publication changes in the columns of the archive. */
 function tellChanges({ table, changes }: PlannedArchive, { emit }: ArchiveRunRun): void {
-  for (const change of changes) {
-    emit({ type: 'log', level: 'note', table: tableText(table.table), message: changeText(change) })
+  for (const message of changeTexts(changes)) {
+    emit({ type: 'log', level: 'note', table: tableText(table.table), message })
   }
 }
 

@@ -33,6 +33,8 @@ export async function archiveSweep(operation: ArchiveSweepOperation, run: Archiv
       const ledger = new PartitionLedger(opened.database, record.table, ownerOf(run))
       await keepRetention({ ...owned, ledger, runId: run.runId }, record, retentionMs)
     }
+    // What the ledger says of files must not be taken back once they are gone.
+    if (!dryRun) await owned.store.flushed?.(run.interrupt.abort)
     const sweeping = { owned, database: opened.database, record, run }
     const outdated = await (dryRun ? tellOutdated(sweeping, retentionMs) : sweepOutdated(sweeping, retentionMs))
     files += outdated.files

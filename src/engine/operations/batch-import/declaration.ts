@@ -85,5 +85,6 @@ export const batchImport: Declaration<BatchImportOperation, (typeof EVENTS)[numb
   plans: 'dryRun',
   distributes: { by: 'parts' },
   alerts: { causes: CAUSES },
+  comesAgain: true,
   events: EVENTS,
 }

@@ -19,7 +19,9 @@ export async function discover(operation: DiscoverOperation, run: DiscoverRun): 
   let excluded = 0
   let bytes = 0n
   const lanes = lanesAt([operation.path])
-  const probed = inOrder(walkLake(operation.path, { ...operation, signal: interrupt.stop }), lanes, async (found) => ({
+  const shallow: string[] = []
+  const walked = { ...operation, signal: interrupt.stop, onShallow: (name: string) => void shallow.push(name) }
+  const probed = inOrder(walkLake(operation.path, walked), lanes, async (found) => ({
     found,
     event: found.kind === 'table' ? await tableEvent(found.name, found.path, interrupt.abort) : null,
   }))
@@ -49,6 +51,10 @@ export async function discover(operation: DiscoverOperation, run: DiscoverRun): 
     if (!event.readable) unreadable++
     bytes += BigInt(event.bytes ?? 0)
     emit(event)
+  }
+  if (tables === 0 && shallow.length > 0) {
+    const message = `no table is directly in it; folders below ${shallow.slice(0, 3).join(', ')}${shallow.length > 3 ? ' and others' : ''} were not listed: --recursive (-r) lists them, too`
+    emit({ type: 'log', level: 'note', message })
   }
   return {
     totals: {

@@ -105,5 +105,6 @@ export const importOne: Declaration<ImportOperation, (typeof EVENTS)[number]> = 
   plans: 'dryRun',
   distributes: { by: 'parts' },
   alerts: { causes: CAUSES },
+  comesAgain: true,
   events: EVENTS,
 }

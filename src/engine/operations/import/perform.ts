@@ -6,6 +6,7 @@ import { pathOfLocation } from '../../../model/lake-url.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { withCatalog, withWritableCatalog } from '../../catalog-session.ts'
 import { importAndTell } from '../../lake/import-one.ts'
+import { patientFor } from '../../lake/while-held.ts'
 import { planTables, tellPlan } from '../../lake/plan.ts'
 import { openLake } from '../../registry.ts'
 import { resolveForWriting } from '../../resolve.ts'
@@ -16,21 +17,18 @@ type ImportOneRun = RunOf<typeof declared>
 
 export async function importOne(operation: ImportOperation, run: ImportOneRun): Promise<Ending> {
   const { catalog: url, batchSize, allowRefused, waitMs } = operation
-  const path = await resolveForWriting(operation.table, url)
+  const patient = patientFor(waitMs, run)
+  const path = await patient(() => resolveForWriting(operation.table, url))
   const moved = operation.moved === true
-  if (moved) await refuseCopy(operation, path, run)
+  if (moved) await patient(() => refuseCopy(operation, path, run))
   const target = {
     name: operation.table,
     path,
     worker: 1,
     ...(operation.tableId === undefined ? {} : { tableId: operation.tableId }),
   }
-  const plan = await planTables(
-    [{ ...target, movedId: moved ? operation.tableId : undefined }],
-    url,
-    run,
-    operation.dryRun,
-  )
+  const planned = [{ ...target, movedId: moved ? operation.tableId : undefined }]
+  const plan = await patient(() => planTables(planned, url, run, operation.dryRun))
   tellPlan(plan, [], run, operation.dryRun)
   if (operation.dryRun) {
     const failed = plan.lines.find((line) => line.error !== undefined)
@@ -39,25 +37,31 @@ export async function importOne(operation: ImportOperation, run: ImportOneRun): 
       ...(failed === undefined ? {} : { error: plan.errors.get(failed.table) as never }),
     }
   }
-  return withWritableCatalog(url, run, path, async (catalog) => {
-    const { result, error } = await importAndTell(
-      catalog,
-      { ...target, log: plan.logs.get(path) },
-      { batchSize, allowRefused, waitMs, moved },
-      run,
-    )
-    await catalog.indexes.finish()
-    if (error !== null) throw error
-    return {
-      totals: {
-        tables: '1',
-        actions: dec(result?.actions ?? 0),
-        files: dec(result?.files ?? 0),
-        bytes: dec(result?.bytes ?? 0),
-      },
-      stopped: result?.status === 'stopped',
-    }
-  })
+  return withWritableCatalog(
+    url,
+    run,
+    path,
+    async (catalog) => {
+      const { result, error } = await importAndTell(
+        catalog,
+        { ...target, log: plan.logs.get(path) },
+        { batchSize, allowRefused, waitMs, moved },
+        run,
+      )
+      await catalog.indexes.finish()
+      if (error !== null) throw error
+      return {
+        totals: {
+          tables: '1',
+          actions: dec(result?.actions ?? 0),
+          files: dec(result?.files ?? 0),
+          bytes: dec(result?.bytes ?? 0),
+        },
+        stopped: result?.status === 'stopped',
+      }
+    },
+    patient,
+  )
 }
 
 /**

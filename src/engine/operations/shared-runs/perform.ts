@@ -4,6 +4,7 @@ import type { DistributedRun, Slot } from '../../../model/distributed.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { errorLine } from '../../../shared/errors.ts'
 import { causesOfSlots } from '../../distributed/causes.ts'
+import { waitingText } from '../../distributed/waiting.ts'
 import { unknownRun } from '../../distributed/unknown-run.ts'
 import { isOfNobody } from '../../distributed/steered-tables.ts'
 import type { RunQueue } from '../../../stores/queue-port.ts'
@@ -23,6 +24,7 @@ export async function sharedRuns(operation: SharedRunsOperation, run: SharedRuns
   const runs = await queue.runs(runId === undefined ? limit : 1, runId)
   if (runId === undefined) {
     for (const one of runs) tellRun(one, run)
+    for (const one of runs) tellWaiting(one, run)
     return { totals: { runs: dec(runs.length) } }
   }
   const [found] = runs
@@ -32,6 +34,7 @@ export async function sharedRuns(operation: SharedRunsOperation, run: SharedRuns
   await tellTables(found, slots, queue, run)
   for (const { host, error } of found.refusals)
     run.emit({ type: 'log', level: 'warn', message: `a worker on ${host} refuses it: ${errorLine(error)}` })
+  tellWaiting(found, run)
   await tellEnd(found, slots, queue, run)
   return { totals: { slots: dec(slots.length), rows: dec(found.rows) } }
 }
@@ -75,10 +78,16 @@ function tellRun(one: DistributedRun, run: SharedRuns): void {
     actor: one.actor,
     host: one.host,
     program: one.program,
+    ...(one.isWaiting ? { waitsFor: one.program } : {}),
     ...(one.refusals.length === 0
       ? {}
       : { refusedBy: one.refusals.map(({ host, error }) => `${host}: ${errorLine(error)}`) }),
   })
+}
+
+function tellWaiting(one: DistributedRun, run: SharedRuns): void {
+  const waiting = waitingText(one)
+  if (waiting !== null) run.emit({ type: 'log', level: 'warn', ...waiting })
 }
 
 /** Of a run that goes on: what was left out of one that has ended, its error says. */

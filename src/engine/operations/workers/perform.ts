@@ -2,9 +2,13 @@
 import { dec } from '../../../model/event.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { drainWorkers } from '../../distributed/drain.ts'
+import { waitingText } from '../../distributed/waiting.ts'
 import { openQueue, programMark } from '../../distributed/queues.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import type { workers as declared, WorkersOperation } from './declaration.ts'
+
+/** Newest runs of which it is said that they wait. */
+const MOST_RUNS = 100
 
 /** @throws SluiceError NO_SUCH_PATH where nobody is to be drained; UNSUPPORTED_URL, CONNECT_FAILED, LEDGER_NEWER */
 export async function workers({ connect, drain }: WorkersOperation, run: RunOf<typeof declared>): Promise<Ending> {
@@ -28,6 +32,10 @@ export async function workers({ connect, drain }: WorkersOperation, run: RunOf<t
       begunAt: isoTime(begunAt),
       beatAt: isoTime(beatAt),
     })
+  }
+  for (const one of await queue.runs(MOST_RUNS)) {
+    const waiting = waitingText(one)
+    if (waiting !== null) run.emit({ type: 'log', level: 'warn', ...waiting })
   }
   const others = all.filter(({ program, state }) => state === 'lives' && program !== programMark(run.tool))
   if (others.length > 0) {

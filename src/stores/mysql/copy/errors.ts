@@ -101,13 +101,21 @@ export function targetError(thrown: unknown, where: string): unknown {
     return new SluiceError('ROW_REFUSED', message, {
       where,
       reason: `error ${errno} of the server`,
-      hint: 'compare the value with the type, the keys and the constraints of the table',
+      hint: rowHint(errno),
       cause: thrown,
     })
   }
   if (thrown instanceof SluiceError && thrown.code !== 'TARGET_CORRUPT') return thrown
   const code = state.startsWith('42') || state === 'HY000' ? 'TABLE_REFUSED' : 'TARGET_IO'
   return new SluiceError(code, message, { where, reason: `error ${errno} of the server`, cause: thrown })
+}
+
+/** What to do with a row that the server refused. @param errno of the error or the warning */
+export function rowHint(errno: number | undefined): string {
+  if (errno === 1452)
+    return 'the row refers to one that is not there: bring that row back, or drop the foreign key, then run the same command again'
+  if (errno === 1451) return 'rows of another table refer to it: archive or delete those first'
+  return 'compare the value with the type, the keys and the constraints of the table'
 }
 
 /** The snapshot that a connection held is gone with it: another view of the source has to be opened. */

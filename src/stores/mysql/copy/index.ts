@@ -7,6 +7,7 @@ import type {
   CopyTarget,
   DeclaredColumn,
   LedgerDatabase,
+  Losable,
   ObjectStore,
   Origin,
   SourceView,
@@ -22,6 +23,8 @@ import { timeCondition } from '../archiving/time.ts'
 import type { PeriodStore, ReferrerStore, RowTriggers } from '../../archive-port.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
 import { referrersOf, referringRow } from '../archiving/referrers.ts'
+import { untilFlushed } from '../archiving/flushed.ts'
+import { losableTables } from '../archiving/losable.ts'
 import { rowTriggersOf } from '../archiving/row-triggers.ts'
 import { columnValues } from '../archiving/column-values.ts'
 import { timeExtent } from '../archiving/time-extent.ts'
@@ -186,6 +189,14 @@ class Store implements CopyStore {
       counts: (table, conditions, by, signal) =>
         this.#ask(signal, (session) => periodCounts(session, table, conditions, by)),
     }
+  }
+
+  flushed(signal: AbortSignal): Promise<void> {
+    return this.#ask(signal, (session) => untilFlushed(session, this.label))
+  }
+
+  losable(tables: readonly TableName[], signal: AbortSignal): Promise<readonly Losable[]> {
+    return this.#ask(signal, (session) => losableTables(session, tables))
   }
 
   rowTriggers(table: TableName, signal: AbortSignal): Promise<RowTriggers> {

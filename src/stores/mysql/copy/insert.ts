@@ -10,7 +10,7 @@ import { fileOf, FILE_FORMAT } from '../load-file.ts'
 import { endOfBatch } from '../load.ts'
 import type { Session } from '../session.ts'
 import { numberText } from '../values.ts'
-import { rowRefused } from './errors.ts'
+import { rowHint, rowRefused } from './errors.ts'
 import { quoted } from './names.ts'
 import { baseOf, isBytes, isOpaque, isText } from './types.ts'
 
@@ -199,7 +199,7 @@ async function refuseWarnings(session: Session, into: Into, rows: number, change
 
 function refusedBy(warning: Warning | undefined, { where }: Into, changed: number, rows: number): SluiceError {
   const message = warning === undefined ? `${changed} of ${rows} rows were written` : warning.text
-  return rowRefused(message, where, 'compare the value with the type, the keys and the constraints of the table')
+  return rowRefused(message, where, rowHint(warning?.number))
 }
 
 /** `Duplicate entry 'x' for key 'PRIMARY'`, in MySQL with the table before the index. */

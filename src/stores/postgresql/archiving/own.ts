@@ -12,6 +12,9 @@ import { indexNamesSql, ownStatementsSql } from './own-sql.ts'
 /** `empty`: before rows come in. `filled`: before it is attached. `attached`: behind that. `cloned`: of triggers that every attachment makes anew. */
 export type Stage = 'empty' | 'filled' | 'attached' | 'cloned'
 
+/** As `own-sql` names it. */
+const UNLOGGED = 'UNLOGGED'
+
 type OwnStatement = { readonly stage: Stage; readonly what: string; readonly sql: string }
 type OwnIndex = {
   readonly name: string
@@ -84,7 +87,13 @@ export class GivenBack {
         await revokeDefaults(this.#session, table)
         await this.#nameIndexes(table)
       }
-      for (const statement of this.#own.statements) if (statement.stage === stage) await this.#give(statement)
+      for (const statement of this.#own.statements) {
+        if (statement.stage !== stage) continue
+        // The archive lets go of the files: these rows are the only copy, and a crash would empty such a table.
+        if (statement.what === UNLOGGED)
+          this.missing.push({ what: UNLOGGED, why: `its rows are the only copy; ${statement.sql} makes it so again` })
+        else await this.#give(statement)
+      }
     })
   }
 

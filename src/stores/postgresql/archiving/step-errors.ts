@@ -1,6 +1,6 @@
 /** What keeps a partition from being taken out, put back or dropped, in words that say what to do. */
 import { SluiceError } from '../../../shared/errors.ts'
-import { hiddenHint, targetError } from '../copy/errors.ts'
+import { foreignKeyHint, hiddenHint, targetError } from '../copy/errors.ts'
 import { sqlStateOf } from '../errors.ts'
 import type { PostgresSettings } from '../settings.ts'
 import { isBusy } from './locks.ts'
@@ -74,15 +74,6 @@ export function stepError(thrown: unknown, { settings, table, holders = [], righ
     default:
       return targetError(thrown, settings, table)
   }
-}
-
-/** Rows that come back lack a row that they refer to; rows that leave are referred to. Servers that speak another language than English leave open which. */
-function foreignKeyHint(message: string): string {
-  const lacking =
-    'rows that come back refer to a row that is gone: bring that row back, or drop the foreign key, then run the same command again'
-  const referred = 'rows of another table refer to these: archive or delete those first'
-  if (message.startsWith('insert or update')) return lacking
-  return message.startsWith('update or delete') ? referred : `${lacking}; or ${referred}`
 }
 
 function busy(thrown: unknown, table: string, holders: readonly string[]): SluiceError {

@@ -66,7 +66,7 @@ export function targetError(thrown: unknown, settings: PostgresSettings, table: 
     return new SluiceError('ROW_REFUSED', server.message, {
       where: [table, server.where].filter((part) => part !== undefined && part !== '').join(': '),
       ...reasonOf(server),
-      ...enumHint(server),
+      ...(state === '23503' ? { hint: foreignKeyHint(server.message) } : enumHint(server)),
       cause: thrown,
     })
   }
@@ -165,4 +165,13 @@ function reasonOf({ detail, constraint, column }: ServerError): { readonly reaso
 
 function serverError(thrown: unknown): ServerError | null {
   return sqlStateOf(thrown) !== null && !(thrown instanceof SluiceError) ? (thrown as ServerError) : null
+}
+
+/** Rows that come back lack a row that they refer to; rows that leave are referred to. Servers that speak another language than English leave open which. */
+export function foreignKeyHint(message: string): string {
+  const lacking =
+    'rows that come back refer to a row that is gone: bring that row back, or drop the foreign key, then run the same command again'
+  const referred = 'rows of another table refer to these: archive or delete those first'
+  if (message.startsWith('insert or update')) return lacking
+  return message.startsWith('update or delete') ? referred : `${lacking}; or ${referred}`
 }

@@ -13,6 +13,7 @@ import type {
   DeclaredColumn,
   DeclareWishes,
   LedgerDatabase,
+  Losable,
   ObjectStore,
   Origin,
   SourceView,
@@ -26,6 +27,7 @@ import { rowCondition } from '../archiving/row-condition.ts'
 import { timeCondition } from '../archiving/time.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
 import { referrersOf, referringRow } from '../archiving/referrers.ts'
+import { losableTables } from '../archiving/losable.ts'
 import { rowTriggersOf } from '../archiving/row-triggers.ts'
 import { columnValues } from '../archiving/column-values.ts'
 import { timeExtent } from '../archiving/time-extent.ts'
@@ -226,6 +228,10 @@ class PostgresCopy implements CopyStore {
 
   beside(): BesideStore {
     return new PostgresBeside(this.#settings, this.#sessions, this.schema)
+  }
+
+  losable(tables: readonly TableName[], signal: AbortSignal): Promise<readonly Losable[]> {
+    return this.#ask(signal, (session) => losableTables(session, tables))
   }
 
   archiveLedgers(table: TableName | null, signal: AbortSignal): Promise<readonly ArchiveLedgerPlace[]> {

@@ -21,6 +21,12 @@ export const ms = (column: string): string => `(extract(epoch FROM ${column}) * 
 export const silent = (column: string, forMs = LOST_AFTER_MS): string =>
   `${column} < now() - ${forMs} * interval '1 millisecond'`
 
+/** SQL: the worker `w` takes slots of the run `r`, as `takesFrom` has it. */
+export const TAKES = `w.program = r.program AND CASE WHEN r.queue IS NULL THEN cardinality(w.queues) = 0 ELSE r.queue = ANY (w.queues) END`
+/** SQL: slots of the run `r` are queued, and no worker takes them that was heard of within `LOST_AFTER_MS`. */
+const WAITS = `(r.status = 'running' AND EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots q WHERE q.run_id = r.run_id AND q.state = 'queued')
+  AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_workers w WHERE w.ended_at IS NULL AND NOT ${silent('w.beat_at')} AND ${TAKES}))`
+
 /** SQL: rows of a slot. What a turn has begun and not ended belongs to whoever has the slot next. */
 const ROWS = `earlier_rows + turn_rows - CASE WHEN state = 'queued' THEN ${OPEN_ROWS} ELSE 0 END`
 
@@ -33,6 +39,7 @@ type RunRecord = Readonly<
   readonly status: DistributedStatus
   readonly operation: unknown
   readonly slot_runs: readonly string[] | null
+  readonly waits: boolean
   readonly error: ErrorInfo | null
   readonly wishes: RunWishes
   readonly refusals: readonly { readonly host: string; readonly error: ErrorInfo }[] | null
@@ -42,7 +49,7 @@ type RunRecord = Readonly<
 export async function readRuns(pool: QueuePool, limit: number, runId?: string): Promise<readonly DistributedRun[]> {
   const { rows } = await pool.ask<RunRecord>(
     `SELECT r.run_id, r.kind, r.command_line, r.operation, r.queue, r.source, r.target, r.program, r.actor, r.host, ${ms('r.begun_at')} AS begun_at,
-       ${ms('r.ended_at')} AS ended_at, r.status, r.exit_code, r.error, r.wishes, s.*,
+       ${ms('r.ended_at')} AS ended_at, r.status, r.exit_code, r.error, r.wishes, ${WAITS} AS waits, s.*,
        (SELECT json_agg(json_build_object('host', f.host, 'error', f.error) ORDER BY f.refused_at)
         FROM ${QUEUE_SCHEMA}.sluice_run_refusals f WHERE f.run_id = r.run_id) AS refusals
      FROM ${QUEUE_SCHEMA}.sluice_runs r, LATERAL (
@@ -79,6 +86,7 @@ export async function readRuns(pool: QueuePool, limit: number, runId?: string): 
     slots: { queued: row.queued, working: row.working, ended: row.ended, lost: row.lost },
     refusals: row.refusals ?? [],
     slotRuns: row.slot_runs ?? [],
+    isWaiting: row.waits,
   }))
 }
 
@@ -131,6 +139,7 @@ type WatchRecord = Omit<WatchedRun, 'runId' | 'silent' | 'lost' | 'alerts'> & {
 export async function readWatched(pool: QueuePool): Promise<readonly WatchedRun[]> {
   const { rows } = await pool.ask<WatchRecord>(
     `SELECT r.run_id, r.operation, r.status, ${ms('clock_timestamp()')} AS now,
+       CASE WHEN ${WAITS} AND ${silent('r.begun_at')} THEN r.program END AS "waitsFor",
        (SELECT json_agg(json_build_object('no', s.slot_no, 'host', w.host, 'beatAt', ${ms('s.beat_at')}, 'chunks', s.open_chunks) ORDER BY s.slot_no)
         FROM ${QUEUE_SCHEMA}.sluice_run_slots s LEFT JOIN ${QUEUE_SCHEMA}.sluice_workers w USING (worker_id)
         WHERE s.run_id = r.run_id AND s.state = 'working' AND ${silent('s.beat_at', SILENT_AFTER_MS)}) AS silent,

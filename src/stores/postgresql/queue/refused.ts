@@ -3,7 +3,7 @@ import type { PoolClient } from 'pg'
 import { REFUSED_FOR_MS, type EndedRun } from '../../../model/distributed.ts'
 import { SluiceError, type ErrorInfo } from '../../../shared/errors.ts'
 import { dropQueued, endOfRun } from './ends.ts'
-import { silent } from './look.ts'
+import { silent, TAKES } from './look.ts'
 import { QUEUE_SCHEMA } from './schema.ts'
 
 const SLOTS = `${QUEUE_SCHEMA}.sluice_run_slots`
@@ -13,8 +13,6 @@ const REFUSALS = `${QUEUE_SCHEMA}.sluice_run_refusals`
 /** Refusals that a message names. */
 const NAMED = 5
 
-/** SQL: the worker `w` takes slots of the run `r`, as `takesFrom` has it. */
-const TAKES = `w.program = r.program AND CASE WHEN r.queue IS NULL THEN cardinality(w.queues) = 0 ELSE r.queue = ANY (w.queues) END`
 const HAS_REFUSED = `EXISTS (SELECT FROM ${REFUSALS} f WHERE f.run_id = r.run_id AND f.worker_id = w.worker_id)`
 const LONG_AGO = `now() - ${REFUSED_FOR_MS} * interval '1 millisecond'`
 

@@ -1,5 +1,5 @@
 /** SQLite files as sources and targets of copies. */
-import { existsSync, statSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, openSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type Database from 'better-sqlite3'
 import type { RowTest } from '../../../model/archiving/row-test.ts'
@@ -125,6 +125,19 @@ class SqliteCopy implements CopyStore {
     const { ino, birthtimeNs, ctimeNs } = statSync(this.#file, { bigint: true })
     const isKnown = birthtimeNs > 0n && birthtimeNs !== ctimeNs
     return { file: ino.toString(), ...(isKnown ? { made: birthtimeNs.toString() } : {}) }
+  }
+
+  /** Connections with `synchronous = NORMAL` write commits into the log of the database (WAL) without a sync. One in another journal mode has synced them. */
+  async flushed(): Promise<void> {
+    const log = `${this.#file}-wal`
+    if (!existsSync(log)) return
+    // Locks of SQLite are on the database and its index of the log, none is lost when this is closed.
+    const open = openSync(log, 'r+')
+    try {
+      fsyncSync(open)
+    } finally {
+      closeSync(open)
+    }
   }
 
   async mark(_table: TableName, signal: AbortSignal): Promise<TableMark | null> {

@@ -1,0 +1,37 @@
+/** Tables whose rows a crash of the server may take away: as the only copy of archived rows they would be lost, so the archive keeps its files. */
+import type { TableName } from '../../model/copy/column-type.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
+import type { ArchiveContext } from './context.ts'
+import { partitionsOf } from './take-out.ts'
+
+/** Why the rows of a partition must not be in the source alone; null where a crash leaves them there. */
+export async function losableRefusal(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+): Promise<SluiceError | null> {
+  const { name, store, interrupt } = context
+  if (store.losable === undefined) return null
+  const [found] = await store.losable(await placesOf(context, partition), interrupt.abort)
+  if (found === undefined) return null
+  const { label } = partition
+  return new SluiceError('TABLE_REFUSED', `${found.what}: a crash of the server may take the rows of ${label} away`, {
+    where: `${name}, ${label}`,
+    reason: 'the archive has the only copy that lasts, and keeps its files',
+    hint: `${found.remedy}; then run the same command again; or sluice restore --table ${shellQuote(name)} --partition ${shellQuote(label)} --into another table`,
+  })
+}
+
+/** Tables in the source that hold its rows, or are going to. One that is made anew is made so that its rows last. */
+async function placesOf(
+  context: ArchiveContext,
+  { native, from, to }: ArchivedPartition,
+): Promise<readonly TableName[]> {
+  const { table, interrupt } = context
+  if (native === null) return [table.table]
+  const partitions = partitionsOf(context)
+  const standing = await partitions.standing(table.table, { from, to }, interrupt.abort)
+  const detached = await partitions.detached(native.table, native.identity, interrupt.abort)
+  return detached === null ? standing : [...standing, detached.table]
+}

@@ -1,0 +1,52 @@
+/** Commits that the server has answered and not yet written to its disk. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { Session } from '../session.ts'
+
+const POLL_MS = 200
+/** The server writes its log once a second unless innodb_flush_log_at_timeout says otherwise. */
+const LONGEST_MS = 30_000
+
+/** How far the log has come, and how far of it is on the disk; in MariaDB, and in MySQL from 8.0.30 on. */
+const POSITIONS = [
+  ['innodb_lsn_current', 'innodb_lsn_flushed'],
+  ['innodb_redo_log_current_lsn', 'innodb_redo_log_flushed_to_disk_lsn'],
+] as const
+
+/**
+ * Returns once all that is committed is on the disk. A commit by itself waits for that where `innodb_flush_log_at_trx_commit` is 1 (or 3), which no session can choose.
+ * @throws SluiceError TARGET_DENIED where the server neither writes its log when it is asked to nor says how far it has
+ */
+export async function untilFlushed(session: Session, label: string): Promise<void> {
+  const [row] = await session.rows('SELECT @@GLOBAL.innodb_flush_log_at_trx_commit')
+  const setting = String(row?.[0] ?? '1')
+  if (setting !== '0' && setting !== '2') return
+  const wanted = (await positions(session))?.current ?? null
+  const asked = await session.command('FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS').then(
+    () => true,
+    () => false,
+  )
+  // MariaDB writes nothing then where the setting is 0, and does not sync where it is 2; MySQL does both.
+  if (wanted === null && asked) return
+  for (let waited = 0; wanted !== null && waited < LONGEST_MS; waited += POLL_MS) {
+    const now = await positions(session)
+    if (now !== null && now.flushed >= wanted) return
+    await sleep(POLL_MS)
+  }
+  throw new SluiceError('TARGET_DENIED', 'the server does not say that its commits are on its disk', {
+    where: label,
+    reason: `innodb_flush_log_at_trx_commit is ${setting}: a crash may take back what it has answered, and the next step cannot be taken back`,
+    hint: 'SET GLOBAL innodb_flush_log_at_trx_commit = 1, and innodb_flush_log_at_timeout to 1; then run the same command again',
+  })
+}
+
+async function positions(session: Session): Promise<{ readonly current: bigint; readonly flushed: bigint } | null> {
+  const names = POSITIONS.flat().map((name) => `'${name}'`)
+  const rows = await session.rows(`SHOW GLOBAL STATUS WHERE Variable_name IN (${names.join(', ')})`)
+  const found = new Map(rows.map(([name, value]) => [String(name).toLowerCase(), String(value)]))
+  for (const [current, flushed] of POSITIONS) {
+    const [at, to] = [found.get(current), found.get(flushed)]
+    if (at !== undefined && to !== undefined) return { current: BigInt(at), flushed: BigInt(to) }
+  }
+  return null
+}
