@@ -39,7 +39,7 @@ import { seenArchive } from '../table-changes.ts'
 import { hotPart, hotRows, type AwayTable } from './hot-part.ts'
 import { filesOf, sharedPartitions, sharesRows } from './shared-partitions.ts'
 import { queryColumns } from './query-columns.ts'
-import { archiveOf } from './archive-of.ts'
+import { ledgerName } from './ledger-name.ts'
 import { CheckedFiles } from './checked-files.ts'
 
 /** How often a query begins anew, and the longest pause before it does. */
@@ -76,7 +76,8 @@ export type Answer = {
 export async function answer(question: Question, told: (answer: Answer) => Promise<void>): Promise<void> {
   const { store, table, signal } = question
   await using ledgers = await Ledgers.open(store, false)
-  const { database: ledger } = await ledgers.of(table.table, signal)
+  const name = await ledgerName(store, ledgers, table, signal)
+  const { database: ledger } = await ledgers.of(name, signal)
   let given = false
   const telling = ({ pages, ...rest }: Answer): Promise<void> => {
     const watched = async function* (): AsyncGenerator<readonly AnswerRow[]> {
@@ -88,7 +89,7 @@ export async function answer(question: Question, told: (answer: Answer) => Promi
     return told({ ...rest, pages: watched() })
   }
   for (let tried = 1; tried <= TRIES; tried++) {
-    const record = await archiveOf(store, ledger, table, signal)
+    const record = await readArchive(ledger, name)
     const leaving = await standingsOf(store, table, record, signal)
     try {
       await answerOnce(question, ledger, { record, leaving }, telling)
@@ -101,7 +102,7 @@ export async function answer(question: Question, told: (answer: Answer) => Promi
       const moved =
         error instanceof Moved ||
         standingsText(await standingsOf(store, table, record, signal)) !== standingsText(leaving) ||
-        (await readArchive(ledger, record?.table ?? table.table))?.revision !== record?.revision
+        (await readArchive(ledger, name))?.revision !== record?.revision
       if (!moved) throw error
     }
     await sleep(Math.min(PAUSE_MS.most, PAUSE_MS.first * 2 ** tried), undefined, { signal }).catch(() =>

@@ -1,36 +1,37 @@
-/** The archive of a table, also of one that has another name since it was archived. */
-import { archivedTables, readArchive, type ArchivedTable, type ArchiveRecord } from '../../../archive/ledger/record.ts'
+/** Which archive is that of a table, also of one that has another name since it was archived. */
+import { readArchive, type ArchivedTable, type ArchiveRecord } from '../../../archive/ledger/record.ts'
 import type { ColumnNumbers } from '../../../archive/types/evolve.ts'
 import { isArchived } from '../../../model/archiving/state.ts'
-import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
+import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
+import type { CopyStore } from '../../../stores/copy-port.ts'
+import type { Ledgers } from '../ledgers.ts'
 
 /**
- * By the name of the table, else by the number that the system gives a table for as long as it exists.
- * @returns null where nothing of the table was archived; `table` of the record is the name that the ledger has
- * @throws SluiceError PARTITION_STATE where the table may be an archived one under another name and the system cannot tell
+ * The name under which a ledger has a table: its own, else one that it had before. The system says so by a number that a table has for as long as it exists.
+ * @throws SluiceError PARTITION_STATE where the table may be an archived one under another name and the system cannot tell; as `Ledgers.of`
  */
-export async function archiveOf(
+export async function ledgerName(
   store: CopyStore,
-  ledger: LedgerDatabase,
+  ledgers: Ledgers,
   table: TableSpec,
   signal: AbortSignal,
-): Promise<ArchiveRecord | null> {
-  const record = await readArchive(ledger, table.table)
-  if (record !== null) return record
-  const others = await archivedTables(ledger)
-  if (others.length === 0) return null
+): Promise<TableName> {
+  const recorded = async (name: TableName): Promise<ArchiveRecord | null> =>
+    await readArchive((await ledgers.of(name, signal)).database, name)
+  if ((await recorded(table.table)) !== null) return table.table
+  const others = await ledgers.tables(signal)
+  if (others.length === 0) return table.table
   const numbers = (await store.columnNumbers?.(table, signal)) ?? null
   const same = others.find((one) => isNumbered(one, numbers))
-  if (same !== undefined) return await readArchive(ledger, same.table)
+  if (same !== undefined) return same.table
   for (const one of others) {
     const isTold = numbers !== null && one.stored.numbersOf !== undefined
     if (isTold || !isAlike(one, table) || (await store.tables(tableText(one.table), signal)).length > 0) continue
-    const other = await readArchive(ledger, one.table)
+    const other = await recorded(one.table)
     if (other?.partitions.some(({ state }) => isArchived(state)) === true) throw perhapsRenamed(store, one, table)
   }
-  return null
+  return table.table
 }
 
 /** Numbers of a database that was copied may be those of another table: a column has to agree, too. */
