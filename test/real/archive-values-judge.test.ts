@@ -113,7 +113,7 @@ describe('members of MySQL', () => {
 
   it.skipIf(without('mysql') !== '')(
     `come back with number and text${without('mysql')}`,
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async () => {
       await leaveAndReturn(await make(), judge)
     },
@@ -121,7 +121,7 @@ describe('members of MySQL', () => {
 
   it.skipIf(without('mysql') !== '')(
     `are copied with number and text${without('mysql')}`,
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async () => {
       const place = await make()
       const to = await makePlace('mysql', folder.path)
@@ -131,7 +131,7 @@ describe('members of MySQL', () => {
     },
   )
 
-  it.skipIf(without('mysql') !== '')(`are named by a plan${without('mysql')}`, { timeout: 60_000 }, async () => {
+  it.skipIf(without('mysql') !== '')(`are named by a plan${without('mysql')}`, { timeout: 180_000 }, async () => {
     const { run } = await commands(await make())
     const { events } = await done({ ...run, dryRun: true, exact: true })
     const notes = events.flatMap((event) => (event.type === 'log' ? [event.message] : [])).join('\n')
@@ -165,7 +165,7 @@ describe('values of SQLite', () => {
     'UUID',
   ]
 
-  it('of any class come back from a column that is stored as text', { timeout: 60_000 }, async () => {
+  it('of any class come back from a column that is stored as text', { timeout: 180_000 }, async () => {
     const names = TYPES.map((_, i) => `v${i}`)
     const columns = TYPES.map((type, i) => `v${i} ${type}`).join(', ')
     const place = await make(
@@ -192,7 +192,7 @@ describe('values of SQLite', () => {
 
   it(
     'of one class come back from a column without a type, whatever its other rows hold',
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async () => {
       for (const [hot, later, ...values] of [
         ['1', `'hot'`, '2', '9007199254740993'],
@@ -214,7 +214,7 @@ describe('values of SQLite', () => {
 
   it(
     'that would come back as others are refused by name, with an option that stores them',
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async () => {
       for (const [type, held, odd] of [
         ['', '1', `'2'`],
@@ -264,7 +264,7 @@ describe('a column that is stored as text later', () => {
 
   it.skipIf(without('postgresql') !== '')(
     `leaves earlier partitions their values${without('postgresql')}`,
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async () => {
       const place = await make()
       const before = await place.rows(judge)
@@ -285,7 +285,7 @@ describe('a column that is stored as text later', () => {
 
   it.skipIf(without('postgresql') !== '')(
     `is not the column of time${without('postgresql')}`,
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async () => {
       const place = await make()
       const { by: _, ...run } = (await commands(place)).run
