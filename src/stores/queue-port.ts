@@ -150,8 +150,12 @@ export interface QueueWorker {
   sweep(): Promise<Swept>
   /** Runs with `--alert` that go on, or of which an alert stands. */
   watch(): Promise<readonly WatchedRun[]>
-  /** Notes that the loss of a slot was told, and is over. @param at of the loss */
-  forgetLoss(key: SlotKey, at: number): Promise<void>
+  /**
+   * Notes that the loss of a slot is reported, not reported after all, or over. Atomic: of workers that read the same one gets true.
+   * @param at of the loss
+   * @returns whether this call has changed it
+   */
+  noteLoss(key: SlotKey, at: number, is: 'reported' | 'unreported' | 'over'): Promise<boolean>
   /**
    * Takes slots until it is stopped, as many at once as the worker's concurrency.
    * @param perform does not throw @param refused ids of runs that it must not be given

@@ -85,7 +85,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     const client = new pg.Client(server.url('queue'))
     client.on('error', () => undefined)
     await client.connect()
-    await client.query(`ALTER TABLE sluice_queue.sluice_run_slots DROP COLUMN compares, DROP COLUMN open_rows, DROP COLUMN tables;
+    await client.query(`ALTER TABLE sluice_queue.sluice_run_slots DROP COLUMN compares, DROP COLUMN open_rows, DROP COLUMN tables, DROP COLUMN open_chunks, DROP COLUMN lost;
       ALTER TABLE sluice_queue.sluice_runs DROP COLUMN ledger_rows, DROP COLUMN ledger_chunks, DROP COLUMN ledger_ms; DROP TABLE sluice_queue.sluice_alerts;
       ALTER TABLE sluice_queue.sluice_workers DROP COLUMN drain_wanted;
       UPDATE sluice_queue.sluice_queue_version SET version = 2;

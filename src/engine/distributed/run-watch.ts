@@ -58,16 +58,22 @@ export class RunWatch implements QueueWatch {
 
   /** Slots that were taken from a lost worker: told once each, and over when another worker has the slot, or the run has ended. */
   async #losses(known: Known): Promise<void> {
-    const { run } = known
-    for (const lost of run.lost) {
-      const { no, host, at, state } = lost
-      const key: AlertKey = { scope: `run ${run.runId}`, cause: 'worker-lost', table: `slot ${no} ${at}` }
-      const told = { cause: 'worker-lost', ...hostOf(host) } as const
-      await this.#begin(known, key, { ...told, value: lossText(lost) }, { at: lost.beatAt, run: run.runId })
-      if (state === 'queued' && run.status === 'running') continue
+    const { runId, status, lost } = known.run
+    const { queue } = this.#parts
+    for (const loss of lost) {
+      const { no, host, at, state, beatAt } = loss
+      const key = { runId, no }
+      const told = { type: 'alert', cause: 'worker-lost', run: runId, ...hostOf(host) } as const
+      // Workers read the same at once: the row of the slot says which of them reports it.
+      if (await queue.noteLoss(key, at, 'reported'))
+        this.#send(known, { ...told, state: 'raised', value: lossText(loss) }, async () => {
+          await queue.noteLoss(key, at, 'unreported')
+        })
+      if (state === 'queued' && status === 'running') continue
+      if (!(await queue.noteLoss(key, at, 'over'))) continue
       const how = state === 'working' ? `another worker has slot ${no}` : 'the run goes on without it, or has ended'
-      await this.#end(known, key, { ...told, value: how })
-      await this.#parts.queue.forgetLoss({ runId: run.runId, no }, at)
+      const value = `${how}; nothing was heard since ${isoTime(beatAt)}`
+      this.#send(known, { ...told, state: 'cleared', value }, async () => undefined)
     }
   }
 

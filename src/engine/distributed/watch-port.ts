@@ -13,7 +13,7 @@ export type OwnSlot = {
 }
 
 export type WatchParts = {
-  readonly queue: Pick<QueueWorker, 'watch' | 'forgetLoss'>
+  readonly queue: Pick<QueueWorker, 'watch' | 'noteLoss'>
   readonly alerts: AlertBook
   readonly host: string
   readonly emit: Emit<'alert' | 'log'>

@@ -284,11 +284,13 @@ export class PostgresQueueWorker implements QueueWorker {
     return await readWatched(this.#pool)
   }
 
-  async forgetLoss({ runId, no }: SlotKey, at: number): Promise<void> {
-    await this.#pool.ask(
-      `UPDATE ${SLOTS} SET lost = NULL WHERE run_id = $1 AND slot_no = $2 AND (lost ->> 'at')::float8 = $3`,
-      [runId, no, at],
+  async noteLoss({ runId, no }: SlotKey, at: number, is: Parameters<QueueWorker['noteLoss']>[2]): Promise<boolean> {
+    const { rowCount } = await this.#pool.ask(
+      `UPDATE ${SLOTS} SET lost = CASE $4 WHEN 'reported' THEN lost || '{"isReported": true}' WHEN 'unreported' THEN lost - 'isReported' END
+       WHERE run_id = $1 AND slot_no = $2 AND (lost ->> 'at')::float8 = $3 AND (lost -> 'isReported' IS NULL) = ($4 = 'reported')`,
+      [runId, no, at, is],
     )
+    return rowCount === 1
   }
 
   async take(perform: (key: SlotKey) => Promise<void>, refused: () => readonly string[]): Promise<QueueRunner> {
