@@ -231,17 +231,16 @@ test.for(['postgresql', 'mysql'] as const)(
       `ALTER TABLE ${TABLE} ADD CONSTRAINT fk FOREIGN KEY (id) REFERENCES parents (id)`,
     )
     const only = { partitions: ['2020-Q1'] }
-    for (const one of [run, drop])
-      expect((await perform({ ...one, ...only } as Operation)).finished).toMatchObject({ exitCode: 0 })
+    for (const one of [run, drop]) expect((await perform({ ...one, ...only })).finished).toMatchObject({ exitCode: 0 })
     await place.sql('DELETE FROM parents WHERE id = 2')
-    const { finished } = await perform({ ...restore, ...only } as Operation)
+    const { finished } = await perform({ ...restore, ...only })
     expect(finished.error).toMatchObject({
       code: 'ROW_REFUSED',
       hint: expect.stringMatching(/bring that row back, or drop the foreign key/),
     })
     expect(finished.error?.hint).not.toContain('archive or delete those first')
     await place.sql('INSERT INTO parents VALUES (2)')
-    expect((await perform({ ...restore, ...only } as Operation)).finished).toMatchObject({ exitCode: 0 })
+    expect((await perform({ ...restore, ...only })).finished).toMatchObject({ exitCode: 0 })
   },
 )
 
@@ -255,13 +254,12 @@ test(
     const made = await makeBookings(place, 'plain', join(folder.path, 'again'), 5)
     const { run, drop, restore } = commandsOf(made)
     const only = { partitions: ['2020-Q1'] }
-    for (const one of [run, drop])
-      expect((await perform({ ...one, ...only } as Operation)).finished).toMatchObject({ exitCode: 0 })
+    for (const one of [run, drop]) expect((await perform({ ...one, ...only })).finished).toMatchObject({ exitCode: 0 })
     await place.sql(`ALTER TABLE ${TABLE} DROP COLUMN note`, `ALTER TABLE ${TABLE} ADD COLUMN note varchar(400)`)
     const plan = await perform({ ...run, dryRun: true } as Operation)
     const notes = plan.events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
     expect(notes).toEqual([expect.stringContaining('note was dropped and added again, which is another column')])
-    const { finished } = await perform({ ...restore, ...only } as Operation)
+    const { finished } = await perform({ ...restore, ...only })
     expect(finished.error?.message).toContain(
       'its column note was dropped, and the column note of the table is another one that was added since',
     )

@@ -175,8 +175,8 @@ class Front {
       },
       (answer) => {
         passed(answer.statusCode ?? 0)
-        const headers = Object.entries(answer.headers).filter(([name]) => name !== this.hidden)
-        response.writeHead(answer.statusCode ?? 500, Object.fromEntries(headers))
+        const seen = Object.entries(answer.headers).filter(([name]) => name !== this.hidden)
+        response.writeHead(answer.statusCode ?? 500, Object.fromEntries(seen))
         response.flushHeaders()
         if (kind !== 'get' || cuts === null || cuts.count-- <= 0 || (answer.statusCode ?? 500) >= 300) {
           answer.pipe(response)
