@@ -119,7 +119,7 @@ describe(`leases in ${BACKEND}`, () => {
       await old.write(async (transaction) => {
         for (const name of ['machine', 'process_started'])
           await transaction.script(`ALTER TABLE catalog_leases DROP COLUMN ${name}`)
-        await transaction.run('DELETE FROM catalog_migrations WHERE version = ?', [OWNERS_VERSION])
+        await transaction.run('DELETE FROM catalog_migrations WHERE version >= ?', [OWNERS_VERSION])
         const now = await old.now()
         await transaction.run(
           "INSERT INTO catalog_leases (table_id, fence, owner, host, pid, command, acquired_at, expires_at) VALUES ('old', 4, '17/old', 'here', ?, 'c', 1, ?)",
