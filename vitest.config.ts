@@ -81,6 +81,7 @@ const CI_QUARTERS = [
     'test/real/cassandra-{again,diff,script}.test.ts',
     'test/real/{decommission-between,partition-plan}.test.ts',
     'test/real/archive-parts.test.ts',
+    'test/real/{schedules,copy-indexes}.test.ts',
   ],
   [
     'test/fault/in-place-kill.test.ts',
@@ -94,6 +95,7 @@ const CI_QUARTERS = [
     'test/real/cassandra-{connect,lives,target-ring}.test.ts',
     'test/real/{copy-mysql-kept,cutover-two}.test.ts',
     'test/real/archive-rebuild.test.ts',
+    'test/real/{postgresql-apply,workbench,copy-left-behind}.test.ts',
   ],
   [
     'test/fault/archive-parts.test.ts',
@@ -115,6 +117,7 @@ const CI_QUARTERS = [
     'test/fault/{schedule-kill,workers-cut-off,workers-lost,workers-restart,workers-stream,workers-stream-copy,workers-stream-mysql,workers-tables}.test.ts',
     'test/real/archive-{divided,elsewhere,erase,schema-types}.test.ts',
     'test/real/workers.test.ts',
+    'test/real/{archive-leave,archive-query-changes,run-report,follow-verify}.test.ts',
   ],
 ] as const
 const TODAY = Math.floor(Date.now() / 86_400_000) % CI_QUARTERS.length
