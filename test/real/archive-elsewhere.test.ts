@@ -318,7 +318,7 @@ describe.skipIf(whyNot('postgresql') !== '')(`postgresql${whyNot('postgresql')}`
       `INSERT INTO ${TABLE} (at, tags, doc, mood, price, raw) VALUES ('2020-02-01 00:00Z', '{a,"b c"}', '{"x": 1.50}', 'high', 1.500, '\\x00ff')`,
     )
     const { run } = commandsOf({ place, form: 'native', to: mkdtempSync(join(folder, 'to-')) })
-    expect((await perform({ ...run, partitions: ['2020-Q1'] })).finished.error ?? null).toBeNull()
+    expect((await perform({ ...run, partitions: ['2020-Q1'] } as Operation)).finished.error ?? null).toBeNull()
     const restore = { kind: 'restore', from: place.url, table: TABLE, partitions: ['2020-Q1'], dryRun: false } as const
     expect((await perform({ ...restore, into: 'same' })).finished).toMatchObject({ exitCode: 0 })
     expect(
