@@ -1,7 +1,6 @@
 /** What somebody has asked, in a file that only he can read: a line for each statement, oldest first. */
-import { randomBytes } from 'node:crypto'
-import { appendFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
+import { OwnLines } from '../../shared/own-lines.ts'
 import { redactText } from '../../shared/redact.ts'
 import { stateFolder } from '../../shared/state-folder.ts'
 import type { Asked, AskPlace } from './port.ts'
@@ -11,24 +10,21 @@ const KEPT = 1000
 const LONGEST = 100_000
 /** Beyond these bytes the file is made shorter. */
 const LARGE_BYTES = 4 << 20
-const OWN_FILE = 0o600
-const OWN_FOLDER = 0o700
 /** What gives a password in a statement: `PASSWORD '…'`, `IDENTIFIED BY '…'`, `password=…`. */
 const SECRET = /\b(?:password|passwd|pwd|identified\s+by|secret|token)\b\s*[=:]?\s*'/i
 
 export class AskHistory {
-  readonly #file: string
+  readonly #lines: OwnLines
   #last: Promise<unknown> = Promise.resolve()
 
   constructor(file: string = join(stateFolder(process.env), 'asked.jsonl')) {
-    this.#file = file
+    this.#lines = new OwnLines(file)
   }
 
   /** Oldest first. A line that cannot be read is left out, and a file that cannot be read is an empty one. */
   async read(): Promise<readonly Asked[]> {
     await this.#last
-    const text = await readFile(this.#file, 'utf8').catch(() => '')
-    return text.split('\n').flatMap(askedOf).slice(-KEPT)
+    return (await this.#lines.read()).flatMap(askedOf).slice(-KEPT)
   }
 
   /** @returns false where it is not kept: a password stands in it, it is too long, or there is no place to write. */
@@ -46,21 +42,11 @@ export class AskHistory {
   }
 
   async #append(asked: Asked): Promise<void> {
-    await mkdir(dirname(this.#file), { recursive: true, mode: OWN_FOLDER })
-    const text = await readFile(this.#file, 'utf8').catch(() => '')
-    const lines = text.split('\n').filter((line) => line !== '')
+    const lines = await this.#lines.read()
     const line = JSON.stringify(asked)
-    if (lines.length < KEPT * 2 && text.length < LARGE_BYTES) {
-      await appendFile(this.#file, `${line}\n`, { mode: OWN_FILE })
-      return
-    }
-    const beside = `${this.#file}.${randomBytes(4).toString('hex')}`
-    try {
-      await writeFile(beside, [...fitting(lines), line, ''].join('\n'), { mode: OWN_FILE, flag: 'wx' })
-      await rename(beside, this.#file)
-    } finally {
-      await rm(beside, { force: true })
-    }
+    const size = lines.reduce((sum, one) => sum + one.length + 1, 0)
+    if (lines.length < KEPT * 2 && size < LARGE_BYTES) await this.#lines.append(line)
+    else await this.#lines.replace([...fitting(lines), line])
   }
 }
 

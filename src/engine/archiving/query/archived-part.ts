@@ -153,10 +153,11 @@ async function openFile(
   const compute = (): Promise<string> => sha256Of(local.file, signal)
   const isOnDisk = lake.requests === undefined
   const isChecked = columns === null || (checked !== null && isOnDisk && sha256 !== '')
+  const isSame = async (): Promise<boolean> =>
+    columns === null || checked === null ? (await compute()) === sha256 : await checked.has(local.file, sha256, compute)
   try {
-    const isSame =
-      columns !== null ? !isChecked || (await checked?.has(local.file, sha256, compute)) : (await compute()) === sha256
-    if (isSame === false) throw changed(label, 'its sha256 is another one, in its place or on the way here')
+    if (isChecked && !(await isSame()))
+      throw changed(label, 'its sha256 is another one, in its place or on the way here')
   } catch (error) {
     await local[Symbol.asyncDispose]()
     throw error

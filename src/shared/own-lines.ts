@@ -1,0 +1,43 @@
+/** A file of lines, the oldest first, that its user alone can read. */
+import { randomBytes } from 'node:crypto'
+import { appendFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+const OWN_FILE = 0o600
+const OWN_FOLDER = 0o700
+
+export class OwnLines {
+  readonly #file: string
+
+  constructor(file: string) {
+    this.#file = file
+  }
+
+  /** Lines that are not empty; none where the file cannot be read. */
+  async read(): Promise<readonly string[]> {
+    const text = await readFile(this.#file, 'utf8').catch(() => '')
+    return text.split('\n').filter((line) => line !== '')
+  }
+
+  /** @throws where the file cannot be written */
+  async append(line: string): Promise<void> {
+    await this.#makeFolder()
+    await appendFile(this.#file, `${line}\n`, { mode: OWN_FILE })
+  }
+
+  /** Puts these lines in place of all others at once. @throws where the file cannot be written */
+  async replace(lines: readonly string[]): Promise<void> {
+    await this.#makeFolder()
+    const part = `${this.#file}.${randomBytes(4).toString('hex')}`
+    try {
+      await writeFile(part, lines.map((line) => `${line}\n`).join(''), { mode: OWN_FILE, flag: 'wx' })
+      await rename(part, this.#file)
+    } finally {
+      await rm(part, { force: true })
+    }
+  }
+
+  async #makeFolder(): Promise<void> {
+    await mkdir(dirname(this.#file), { recursive: true, mode: OWN_FOLDER })
+  }
+}
