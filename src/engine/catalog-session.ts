@@ -9,7 +9,7 @@ import type { CatalogOptions } from '../stores/declaration.ts'
 import type { SqlDatabase } from '../stores/port.ts'
 import type { Ending, Run } from './run-context.ts'
 import { explainDenied } from './denied.ts'
-import type { Patient } from './lake/while-held.ts'
+import type { Patient } from '../shared/patient.ts'
 import { openCatalogDatabase } from './registry.ts'
 
 /** Opens an existing catalog for reading. Nothing is created or written. */

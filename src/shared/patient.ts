@@ -1,0 +1,46 @@
+/** Trying again while another program has what is needed. */
+import { restUnder, throwIfAborted, type Interrupt } from './abort.ts'
+import type { Clock } from './clock.ts'
+import { SluiceError, type ErrorCode } from './errors.ts'
+
+const TRY_EVERY_MS = 200
+
+/** Tries again until it succeeds, or the time is over. */
+export type Patient = <T>(act: () => Promise<T>) => Promise<T>
+
+/**
+ * @param code of the error that another program is the cause of
+ * @property waitMs for all that is tried with it together, ms
+ * @property onNote is called once, before the first pause
+ * @returns a function that throws that error once the time is over, any other error at once, and the reason of a stop
+ */
+export function patientFor(
+  code: ErrorCode,
+  {
+    clock,
+    waitMs,
+    interrupt,
+    onNote,
+  }: {
+    readonly clock: Clock
+    readonly waitMs: number
+    readonly interrupt: Interrupt
+    readonly onNote: (message: string) => void
+  },
+): Patient {
+  const deadline = clock.ticks() + waitMs
+  let isNoted = false
+  return async (act) => {
+    for (;;) {
+      try {
+        return await act()
+      } catch (error) {
+        if (!(error instanceof SluiceError) || error.code !== code || clock.ticks() >= deadline) throw error
+        if (!isNoted) onNote(`waits: ${error.message} (${error.where ?? ''})`)
+        isNoted = true
+        await restUnder(interrupt.stop, TRY_EVERY_MS)
+        throwIfAborted(interrupt.stop)
+      }
+    }
+  }
+}
