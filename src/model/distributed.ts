@@ -170,7 +170,7 @@ export type WatchedRun = {
   readonly now: number
   /** Slots that work, and were not heard of for `SILENT_AFTER_MS`. */
   readonly silent: readonly SilentSlot[]
-  /** Slots that were taken from a worker which was lost, until that is told and over. */
+  /** Slots that were taken from a lost worker, until that is reported and over. */
   readonly lost: readonly (SilentSlot & { readonly at: number; readonly state: SlotState })[]
   readonly alerts: readonly StandingAlert[]
   /** Version of the workers that it waits for, where none was heard of for `LOST_AFTER_MS`; null while one was. */

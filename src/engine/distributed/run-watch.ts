@@ -1,6 +1,6 @@
 /**
- * Alerts of shared runs that no slot of them can raise: a worker that is killed, frozen or cut off tells nothing, so every live worker reads the queue for all of
- * them. The queue notes which alerts stand, so each is told by one host. Times are those of the queue's database.
+ * Alerts of shared runs that no slot of them can raise: a worker that is killed, frozen or cut off reports nothing, so every live worker reads the queue for all of
+ * them. The queue notes which alerts stand, so one host reports each. Times are those of the queue's database.
  */
 import type { AlertEvent, AlertWish } from '../../model/alert.ts'
 import type { AlertKey } from '../../model/alert-memory.ts'
@@ -23,7 +23,7 @@ type Known = {
   readonly wish: AlertWish
   readonly sinks: AlertSinks
 }
-/** A chunk that stands. @property host null where nobody knows the host */
+/** A chunk that stands. @property host null where it is not known */
 type Stood = StoodChunk & { readonly host: string | null }
 type Words = Omit<AlertEvent, 'type' | 'run' | 'state'>
 
@@ -56,7 +56,7 @@ export class RunWatch implements QueueWatch {
     await this.#sending
   }
 
-  /** Slots that were taken from a lost worker: told once each, and over when another worker has the slot, or the run has ended. */
+  /** Slots that were taken from a lost worker: each is reported once, and is over when another worker has the slot, or the run has ended. */
   async #losses(known: Known): Promise<void> {
     const { runId, status, lost } = known.run
     const { queue } = this.#parts
@@ -103,7 +103,7 @@ export class RunWatch implements QueueWatch {
         cause: 'stuck',
         table,
         ...hostOf(hosts === '' ? null : hosts),
-        value: stoodText(chunks),
+        value: stuckText(chunks),
         limit,
       }
       const note = { at, run: run.runId, chunks: chunks.map(({ chunk }) => chunk) }
@@ -149,7 +149,7 @@ export class RunWatch implements QueueWatch {
     this.#send(known, event, async () => void (await alerts.begin(key, { at: end.since, run: known.run.runId })))
   }
 
-  /** @param undo of what the queue has noted, where nobody was reached: the next look tells it again */
+  /** @param undo of what the queue has noted, where no sink took it: the next look reports it again */
   #send({ sinks }: Known, event: AlertEvent, undo: () => Promise<void>): void {
     const { emit } = this.#parts
     this.#sending = this.#sending.then(async () => {
@@ -166,7 +166,7 @@ function stuckKey(operation: Operation, table: string): AlertKey {
   return { scope: alertScope(operation, false), cause: 'stuck', table: subjectPlace(operation, table) }
 }
 
-/** Chunks of own slots, and of slots that nobody hears of, each with how long it stands now. */
+/** Chunks of own slots, and of slots that are silent, each with how long it stands now. */
 function stoodOf({ now, silent }: WatchedRun, own: readonly OwnSlot[], host: string): readonly Stood[] {
   return [
     ...own.flatMap(({ standing }) => standing.map((chunk) => ({ ...chunk, host }))),
@@ -174,11 +174,6 @@ function stoodOf({ now, silent }: WatchedRun, own: readonly OwnSlot[], host: str
       chunks.map((chunk) => ({ ...chunk, stoodMs: now - beatAt + chunk.stoodMs, host: other })),
     ),
   ]
-}
-
-function stoodText(chunks: readonly Stood[]): string {
-  const open = chunks.map(({ chunk, stoodMs }) => ({ chunk, since: -stoodMs, step: '', attempts: 0, why: '' }))
-  return stuckText(open, 0)
 }
 
 function lossText({ no, host, beatAt, at, chunks }: SilentSlot & { readonly at: number }): string {

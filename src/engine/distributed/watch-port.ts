@@ -1,4 +1,4 @@
-/** What a worker gives to whoever watches the shared runs of its queue for alerts. */
+/** What a worker gives to the watch over alerts of the shared runs in its queue. */
 import type { StoodChunk } from '../../model/distributed.ts'
 import type { Emit } from '../../model/event.ts'
 import type { AlertBook, QueueWorker } from '../../stores/queue-port.ts'

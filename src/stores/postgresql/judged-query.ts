@@ -7,7 +7,7 @@
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlRow } from '../port.ts'
 import { literal } from './copy/sql.ts'
-import { isStranger, TRUSTED } from './trusted-roles.ts'
+import { belongs, isStranger, TRUSTED } from './trusted-roles.ts'
 
 /** Title of the tree in the server's message, in every language. */
 export const TREE = 'rewritten parse tree'
@@ -40,8 +40,6 @@ const REACHES = `EXISTS (
     AND pg_catalog.pg_has_role(session_user, r.oid, 'MEMBER'))`
 
 const named = (schema: string, name: string): string => `pg_catalog.concat(${schema}, '.', ${name})`
-const belongs = (owner: string): string =>
-  `pg_catalog.concat('it belongs to the role ', pg_catalog.pg_get_userbyid(${owner}))`
 
 /**
  * Gives a row where another role has made a domain with a CHECK, and the login has rights that reach beyond the rows: a literal of such a type runs the CHECK while

@@ -6,11 +6,35 @@ import { SluiceError } from '../../shared/errors.ts'
 import { literal } from '../../shared/sql-text.ts'
 import { isStranger, TRUSTED } from './trusted-roles.ts'
 
-/** What a server can give the name of, the schema of its own, and what a row of the answer says of one: how DROP names it, its schema, and its owner. */
+/** One that was found: as DROP names it, its schema, and its owner. */
 export type Planted = readonly [what: string, schema: string, owner: string]
 
 /** The schema pg_catalog. */
 const OWN_SCHEMA = '11::pg_catalog.oid'
+
+type Catalog = {
+  readonly relation: string
+  /** Its columns begin so: `oprname`, `oprnamespace`, `oprowner`. */
+  readonly prefix: string
+  /** SQL over `s`, the schema, and `o`, the object. */
+  readonly dropped: string
+}
+
+const CATALOGS: readonly Catalog[] = [
+  {
+    relation: 'pg_operator',
+    prefix: 'opr',
+    dropped: `pg_catalog.format('OPERATOR %I.%s (%s, %s)', s.name, o.oprname,
+      CASE WHEN o.oprleft OPERATOR(pg_catalog.<>) 0::pg_catalog.oid THEN pg_catalog.format_type(o.oprleft, NULL) ELSE 'NONE' END,
+      pg_catalog.format_type(o.oprright, NULL))`,
+  },
+  {
+    relation: 'pg_proc',
+    prefix: 'pro',
+    dropped: `pg_catalog.format('ROUTINE %I.%I(%s)', s.name, o.proname, pg_catalog.pg_get_function_identity_arguments(o.oid))`,
+  },
+  { relation: 'pg_type', prefix: 'typ', dropped: `pg_catalog.format('TYPE %I.%I', s.name, o.typname)` },
+]
 
 /**
  * A query of one row at most, for a session whose search_path is the server's or, where it is given, `schema` alone.
@@ -20,21 +44,15 @@ export function plantedSql(schema: string | null): string {
   const path = schema === null ? 'pg_catalog.current_schemas(false)' : `ARRAY[${literal(schema)}]::pg_catalog.name[]`
   return `${TRUSTED},
   path (oid, name) AS (SELECT n.oid, n.nspname FROM pg_catalog.pg_namespace n WHERE n.nspname OPERATOR(pg_catalog.=) ANY (${path}))
-  SELECT found.what, found.schema, pg_catalog.pg_get_userbyid(found.owner) FROM (
-    SELECT pg_catalog.format('OPERATOR %I.%s (%s, %s)', s.name, o.oprname, CASE WHEN o.oprleft OPERATOR(pg_catalog.<>) 0::pg_catalog.oid THEN pg_catalog.format_type(o.oprleft, NULL) ELSE 'NONE' END, pg_catalog.format_type(o.oprright, NULL)) AS what,
-      s.name AS schema, o.oprowner AS owner
-    FROM path s JOIN pg_catalog.pg_operator o ON o.oprnamespace OPERATOR(pg_catalog.=) s.oid
-    WHERE ${isStranger('o.oprowner')} AND EXISTS (
-      SELECT FROM pg_catalog.pg_operator b WHERE b.oprname OPERATOR(pg_catalog.=) o.oprname AND b.oprnamespace OPERATOR(pg_catalog.=) ${OWN_SCHEMA})
-    UNION ALL SELECT pg_catalog.format('ROUTINE %I.%I(%s)', s.name, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)), s.name, p.proowner
-    FROM path s JOIN pg_catalog.pg_proc p ON p.pronamespace OPERATOR(pg_catalog.=) s.oid
-    WHERE ${isStranger('p.proowner')} AND EXISTS (
-      SELECT FROM pg_catalog.pg_proc b WHERE b.proname OPERATOR(pg_catalog.=) p.proname AND b.pronamespace OPERATOR(pg_catalog.=) ${OWN_SCHEMA})
-    UNION ALL SELECT pg_catalog.format('TYPE %I.%I', s.name, y.typname), s.name, y.typowner
-    FROM path s JOIN pg_catalog.pg_type y ON y.typnamespace OPERATOR(pg_catalog.=) s.oid
-    WHERE ${isStranger('y.typowner')} AND EXISTS (
-      SELECT FROM pg_catalog.pg_type b WHERE b.typname OPERATOR(pg_catalog.=) y.typname AND b.typnamespace OPERATOR(pg_catalog.=) ${OWN_SCHEMA})) found
-  LIMIT 1`
+  SELECT found.what, found.schema, pg_catalog.pg_get_userbyid(found.owner) FROM (${CATALOGS.map(foundSql).join(' UNION ALL ')}) found LIMIT 1`
+}
+
+function foundSql({ relation, prefix, dropped }: Catalog): string {
+  return `SELECT ${dropped} AS what, s.name AS schema, o.${prefix}owner AS owner
+    FROM path s JOIN pg_catalog.${relation} o ON o.${prefix}namespace OPERATOR(pg_catalog.=) s.oid
+    WHERE ${isStranger(`o.${prefix}owner`)} AND EXISTS (
+      SELECT FROM pg_catalog.${relation} b
+      WHERE b.${prefix}name OPERATOR(pg_catalog.=) o.${prefix}name AND b.${prefix}namespace OPERATOR(pg_catalog.=) ${OWN_SCHEMA})`
 }
 
 /** @returns a SluiceError TARGET_DENIED that names what is there, and what takes it away */

@@ -14,3 +14,7 @@ export const TRUSTED = `WITH RECURSIVE mine (role) AS (
 /** SQL behind `TRUSTED`: whether a role is none of these. @param owner the expression of its OID */
 export const isStranger = (owner: string): string =>
   `NOT EXISTS (SELECT FROM trusted t WHERE t.role OPERATOR(pg_catalog.=) ${owner})`
+
+/** SQL: the reason why what a role owns is not used. @param owner the expression of its OID */
+export const belongs = (owner: string): string =>
+  `pg_catalog.concat('it belongs to the role ', pg_catalog.pg_get_userbyid(${owner}))`

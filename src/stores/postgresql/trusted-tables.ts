@@ -11,7 +11,7 @@ import type { TableName } from '../../model/copy/column-type.ts'
 import type { ArchiveLedgerPlace } from '../copy-port.ts'
 import type { SqlRow } from '../port.ts'
 import { tableSql } from './copy/sql.ts'
-import { isStranger, TRUSTED } from './trusted-roles.ts'
+import { belongs, isStranger, TRUSTED } from './trusted-roles.ts'
 
 /** `read`: rows are read alone, and nothing of the table runs. `write`: triggers, rules, defaults, checks and indexes of the table run, too. */
 type Use = 'read' | 'write'
@@ -22,16 +22,14 @@ const ARCHIVES = OWN_TABLES.filter(({ owner, only }) => owner === 'archive' && o
   ({ name }) => name,
 )
 
-const OWNED = 'it belongs to the role '
-
 /** Functions that catalogs call by name. */
-const OWN_FUNCTIONS = `UNION ALL SELECT n.nspname, p.proname, pg_catalog.concat('${OWNED}', pg_catalog.pg_get_userbyid(p.proowner))
+const OWN_FUNCTIONS = `UNION ALL SELECT n.nspname, p.proname, ${belongs('p.proowner')}
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
     WHERE pg_catalog.starts_with(p.proname::pg_catalog.text, 'catalog_') AND pg_catalog.pg_function_is_visible(p.oid) AND ${isStranger('p.proowner')}`
 
 /** Gives a row for each table that may not be used: schema, name, and why. */
 function tablesSql(use: Use, names: readonly string[]): string {
-  const written = `WHEN ${isStranger('c.relowner')} THEN pg_catalog.concat('${OWNED}', pg_catalog.pg_get_userbyid(c.relowner))
+  const written = `WHEN ${isStranger('c.relowner')} THEN ${belongs('c.relowner')}
       WHEN EXISTS (
         SELECT FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) g.tgfoid
         WHERE g.tgrelid OPERATOR(pg_catalog.=) c.oid AND NOT g.tgisinternal AND ${isStranger('p.proowner')})
@@ -63,7 +61,7 @@ const QUEUE_WRITE_SQL = `${TRUSTED},
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
     UNION ALL SELECT n.nspname, p.proname, p.proowner
       FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace)
-  SELECT f.schema, f.name, pg_catalog.concat('${OWNED}', pg_catalog.pg_get_userbyid(f.owner)),
+  SELECT f.schema, f.name, ${belongs('f.owner')},
     pg_catalog.pg_get_userbyid(f.owner), current_user FROM found f
   WHERE f.schema OPERATOR(pg_catalog.=) ANY (ARRAY['sluice_queue', 'graphile_worker']::pg_catalog.name[]) AND ${isStranger('f.owner')} LIMIT 1`
 

@@ -31,10 +31,15 @@ export function missingFolder(label: string): string | null {
   return looksLikeFolder(folder) ? null : folder
 }
 
+/** The file of a catalog or a copy, from the root; null for a database that is none. @param label URL of the database */
+function fileOf(label: string): string | null {
+  return label.startsWith('sqlite:///') ? resolve(label.slice('sqlite:///'.length)) : null
+}
+
 /** Why a database file may not open, which SQLite itself does not tell. Reading one needs a writable folder too (WAL). */
 function accessOf(label: string): Access {
-  if (!label.startsWith('sqlite:///')) return 'there'
-  const file = resolve(label.slice('sqlite:///'.length))
+  const file = fileOf(label)
+  if (file === null) return 'there'
   const folder = dirname(file)
   if (!looksLikeFolder(folder)) return 'no folder'
   try {
@@ -52,9 +57,10 @@ const SHM_BYTES = 32_768
 
 /** Whether the disk of a database file has no room left for what SQLite keeps beside it. */
 function isDiskFull(label: string): boolean {
-  if (!label.startsWith('sqlite:///')) return false
+  const file = fileOf(label)
+  if (file === null) return false
   try {
-    const { bavail, bsize } = statfsSync(dirname(resolve(label.slice('sqlite:///'.length))))
+    const { bavail, bsize } = statfsSync(dirname(file))
     return bavail * bsize < SHM_BYTES
   } catch {
     return false

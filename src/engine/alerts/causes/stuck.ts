@@ -37,8 +37,9 @@ export function stuck(limit: number): CauseWatch {
         for (const { chunk } of all) known?.add(chunk)
         if (known !== undefined) return []
         raised.set(table, new Set(all.map(({ chunk }) => chunk)))
-        const stoodMs = at - Math.min(...all.map(({ since }) => since))
-        return [{ cause: 'stuck', table, holds: true, value: stuckText(all, at), limit: spanText(limit), stoodMs }]
+        const stood = all.map((one) => ({ ...one, stoodMs: at - one.since }))
+        const stoodMs = Math.max(...stood.map((one) => one.stoodMs))
+        return [{ cause: 'stuck', table, holds: true, value: stuckText(stood), limit: spanText(limit), stoodMs }]
       })
     },
   }
@@ -62,16 +63,17 @@ export function chunksText(chunks: readonly { readonly chunk: string }[]): strin
   return `${chunks.length === 1 ? 'chunk' : 'chunks'} ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
-/** @param chunks of one table, at least one */
+/** @param chunks of one table, at least one, each with how long it stands */
 export function stuckText(
-  chunks: readonly Pick<OpenChunk, 'chunk' | 'since' | 'step' | 'attempts' | 'why'>[],
-  at: number,
+  chunks: readonly (Pick<OpenChunk, 'chunk'> &
+    Partial<Pick<OpenChunk, 'step' | 'attempts' | 'why'>> & { readonly stoodMs: number })[],
 ): string {
-  const first = chunks.reduce((one, other) => (other.since < one.since ? other : one))
-  const what = first.step === '' ? '' : ` while ${first.step}`
-  const tries = first.attempts === 0 ? '' : `, tried ${first.attempts + 1} times`
+  const first = chunks.reduce((one, other) => (other.stoodMs > one.stoodMs ? other : one))
+  const { step = '', attempts = 0, why = '', stoodMs } = first
+  const what = step === '' ? '' : ` while ${step}`
+  const tries = attempts === 0 ? '' : `, tried ${attempts + 1} times`
   const verb = chunks.length === 1 ? 'gets' : 'get'
-  return `${chunksText(chunks)} ${verb} no further for ${spanText(at - first.since)}${what}${tries}${first.why}`
+  return `${chunksText(chunks)} ${verb} no further for ${spanText(stoodMs)}${what}${tries}${why}`
 }
 
 /** `45.0 s`, `12 min`: people wait in minutes. */

@@ -55,7 +55,7 @@ export class SharedTables {
     ])
   }
 
-  /** Rows and chunks that all turns of the run have closed so far, also before somebody has gone on with it after its end. */
+  /** Rows and chunks that all turns of the run have closed so far, also those before its end where it was resumed. */
   async totals(): Promise<LedgerTotals> {
     const { now, types } = ledgerDialect(this.#database.dialect)
     const [run] = this.#sharedRun.split('/')

@@ -52,7 +52,7 @@ const OFFERED_AFTER_MS = 1_000
 /** SQL: the slot is this worker's, under this fence. */
 const MINE = `s.run_id = $1 AND s.slot_no = $2 AND s.fence = $3 AND s.worker_id = $4 AND s.state = 'working'`
 
-/** SQL over `s`, a slot whose worker is lost: what is told of it, as `SilentSlot` and when it was found. */
+/** SQL over `s`, a slot whose worker is lost: what is reported of it, as `SilentSlot` and when it was found. */
 const LOSS = `jsonb_build_object('no', s.slot_no, 'host', (SELECT w.host FROM ${WORKERS} w WHERE w.worker_id = s.worker_id), 'beatAt', ${ms('s.beat_at')},
   'chunks', s.open_chunks, 'at', ${ms('clock_timestamp()')})`
 
