@@ -233,7 +233,9 @@ describe('restore and query', () => {
     const around = fakeSurroundings({ engine })
     expect(await main(['query', 'bookings', 'select 1', ...from, '--format', 'csv'], around)).toBe(0)
     expect(around.out()).toBe('year,n\r\n2020,120345\r\n')
-    expect(around.err()).toContain('2 of 14 archived partitions, 5 of 80 files (bytes not checked), 120,000 rows of the database')
+    expect(around.err()).toContain(
+      '2 of 14 archived partitions, 5 of 80 files (bytes not checked), 120,000 rows of the database',
+    )
   })
 })
 

@@ -4,7 +4,9 @@ import process from 'node:process'
 
 const require = createRequire(import.meta.url)
 /** Reading may be repeated by anybody, and is no step. */
-const counts = (sql) => !/^\s*(?:SELECT|SET|SHOW|PRAGMA|EXPLAIN|COPY \(|DECLARE|FETCH|CLOSE)\b/i.test(sql)
+const READS =
+  /^\s*(?:(?:SELECT|SET|SHOW|PRAGMA|EXPLAIN|COPY \(|DECLARE|FETCH|CLOSE)\b|WITH\b(?![^]*\b(?:INSERT|UPDATE|DELETE)\b))/i
+const counts = (sql) => !READS.test(sql)
 const kindOf = (sql) =>
   sql.includes("status = 'completed', records") ? 'close' : /^COMMIT\b/.test(sql) ? 'commit' : 'other'
 /** How long a statement is under way when its program ends `during` it, in milliseconds. */

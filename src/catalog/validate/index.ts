@@ -110,7 +110,7 @@ export async function validateTable(options: ValidationOptions): Promise<Validat
   const { compacted } = loaded.folder
   if (compacted > 0) {
     const files = compacted === 1 ? 'one log compaction file was' : `${compacted} log compaction files were`
-    report.notes.push(`${files} not compared: sluice fsck compares them with their commits`)
+    report.notes.push(`${files} not compared: sluice fsck TABLE compares them with their commits`)
   }
 
   await checkRelations(report, range)

@@ -167,7 +167,7 @@ async function withClient(client: Client, statements: readonly string[]): Promis
 }
 
 async function until(what: string, attempt: () => Promise<void>): Promise<void> {
-  const deadline = performance.now() + 30_000
+  const deadline = performance.now() + 90_000
   for (;;) {
     try {
       return await attempt()
