@@ -163,7 +163,7 @@ async function prepare(
 async function serverOf(client: Client, settings: PostgresSettings): Promise<Pick<Connected, 'backend' | 'version'>> {
   const { rows } = await client.query<[version: number, encoding: string, pid: number, startedAt: string]>({
     text: `SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4, pg_catalog.current_setting('server_encoding'), pg_catalog.pg_backend_pid(),
-             (SELECT a.backend_start::pg_catalog.text FROM pg_catalog.pg_stat_activity a WHERE a.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid())`,
+             (SELECT a.backend_start::pg_catalog.text FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) a)`,
     rowMode: 'array',
   })
   const [row] = rows
