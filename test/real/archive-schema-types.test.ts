@@ -76,8 +76,9 @@ describe.each([
     expect(await ended(only(NEW))).toBe('ok')
     const kept = system === 'mysql' ? 'amount__decimal_12_2' : 'amount__numeric_12_2'
     expect(fields()).toEqual(expect.arrayContaining([`${kept} decimal(12,2)`, 'amount string']))
-    expect(await asked(`SELECT count(*), count(amount), count(${kept}), sum(${kept}) FROM ${TABLE}`)).toEqual([
-      ['180', '96', '48', '1452.00'],
+    // The system itself makes texts of decimals: they are older values of the column that it has now.
+    expect(await asked(`SELECT count(*), count(amount), sum(CAST(amount AS decimal(12, 2))) FROM ${TABLE}`)).toEqual([
+      ['180', '144', '4356.00'],
     ])
     expect(await ended(verify)).toBe('ok')
     expect(await ended(restore)).toMatch(/cannot come back: amount was (?:numeric|decimal)\(12,2\) and is/)
@@ -169,7 +170,10 @@ describe('values that a column of the archive cannot hold', () => {
     expect(await ended(only(NEW))).toMatch(/until/)
     expect(await ended(only(NEW, { asText: ['until'] }))).toBe('ok')
     expect(fields()).toEqual(expect.arrayContaining(['until__date date', 'until string']))
-    expect(await asked(`SELECT count(until), count(until__date) FROM ${TABLE}`)).toEqual([['120', '60']])
+    expect(await asked(`SELECT until, count(*) FROM ${TABLE} GROUP BY ALL ORDER BY ALL`)).toEqual([
+      ['2020-05-05', '60'],
+      ['infinity', '120'],
+    ])
     expect(await ended(only(NEW))).toBe('ok')
     expect(await ended(verify)).toBe('ok')
   })
