@@ -1,4 +1,5 @@
 /** Where a log lives: three calls that a local folder and an object store can both answer. */
+import type { SluiceError } from '../shared/errors.ts'
 
 /** One object below a folder. `size` in bytes and `modified` in ms since the epoch, absent when not asked for. */
 export type LogEntry = {
@@ -64,9 +65,14 @@ export interface LogStore {
   /**
    * All objects below the table root at any depth, with size and time, as paths relative to it. A local folder that is a link is not entered.
    * Folders of the root that `enter` refuses are left out where that saves requests, so a caller may get some of their objects.
-   * @throws SluiceError SOURCE_DENIED, SOURCE_IO
+   * @param denied hears of each folder below the root that may not be listed, and the listing goes on without it
+   * @throws SluiceError SOURCE_DENIED, without `denied` or of the root itself; SOURCE_IO
    */
-  listFiles?(enter: (folder: string) => boolean, signal: AbortSignal): AsyncIterable<FileEntry>
+  listFiles?(
+    enter: (folder: string) => boolean,
+    signal: AbortSignal,
+    denied?: (folder: string, error: SluiceError) => void,
+  ): AsyncIterable<FileEntry>
   /**
    * Bytes of one object from `start` (0) up to `end` (exclusive), in chunks of at most a few MB. Small objects come whole.
    * @throws SluiceError SOURCE_GONE, SOURCE_DENIED, SOURCE_IO; LOG_CHANGED when the object was replaced while it was read

@@ -8,6 +8,8 @@ export const FINDINGS = {
     'bring back the commits that were imported; if the log is right, take the table out of the catalog and import it again with `sluice rollback TABLE --forget --confirm=TABLE` and `sluice import TABLE`',
   'file-missing':
     'restore the file from a backup or an older version of the object; FSCK REPAIR TABLE in Spark takes it out of the log, and its rows with it',
+  'path-unusable':
+    'no reader finds such a file: FSCK REPAIR TABLE in Spark takes it out of the log; ask who may write to this log',
   'file-size': 'another program wrote over the file, or its copy was cut short: restore it from a backup',
   'file-outside': 'a shallow clone reads files of another table: --outside looks at them too',
   'vector-missing': 'without the vector deleted rows come back or readers fail: restore the file from a backup',

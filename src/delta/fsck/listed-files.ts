@@ -9,6 +9,7 @@ const FIRST_ROOM = 1024
 
 export class ListedFiles {
   readonly #folders = new Map<string, Map<string, number>>()
+  readonly #closed: string[] = []
   #sizes = new Float64Array(FIRST_ROOM)
   #times = new Float64Array(FIRST_ROOM)
   #marks = new Uint8Array(FIRST_ROOM)
@@ -28,6 +29,16 @@ export class ListedFiles {
     this.#sizes[this.#count] = size
     this.#times[this.#count] = modified
     this.#count++
+  }
+
+  /** Notes a folder that was not listed, so that nothing is known of what lies in it. */
+  close(folder: string): void {
+    this.#closed.push(`${folder}/`)
+  }
+
+  /** Whether a path lies in a folder that was not listed. */
+  isUnknown(path: string): boolean {
+    return this.#closed.some((folder) => path.startsWith(folder))
   }
 
   /** Number of an object, or null when it was not listed. */

@@ -154,7 +154,7 @@ async function lookAtSidecars(
       const size = there.get(name)
       const of = `the sidecar of checkpoint ${checkpoint.version}`
       if (size === undefined) {
-        wrong({ level: 'finding', kind: 'sidecar-missing', path: name, detail: `${of} is not there` })
+        wrong({ level: 'finding', kind: 'sidecar-missing', path, detail: `${of} is not there` })
       } else if (size !== sizeInBytes) {
         const detail = `${of} has ${size} bytes, the checkpoint says ${sizeInBytes}`
         wrong({ level: 'finding', kind: 'sidecar-size', path: name, log: `${sizeInBytes}`, found: `${size}`, detail })

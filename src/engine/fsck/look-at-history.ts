@@ -15,8 +15,7 @@ const FILE_KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['add', 'remove'
 
 export type HistoryCounts = {
   readonly commits: number
-  /** Files that only older versions refer to, and how many of them are gone. */
-  readonly older: number
+  /** Files that only older versions refer to, and that are not there. */
   readonly gone: number
   /** Versions below this one need files that are gone; null when none is. */
   readonly unreadableBelow: number | null
@@ -41,29 +40,20 @@ export async function lookAtHistory(
   signal: AbortSignal,
 ): Promise<HistoryCounts> {
   const gone = new Set<string>()
-  const older = new Set<number>()
   let unreadableBelow: number | null = null
-  const refer = async (file: FsckFile, mark: number, removedAt: number | null): Promise<void> => {
-    const place = await places.file(file.path).catch(() => null)
-    if (place?.inside === true) {
-      const no = listed.find(place.path)
-      if (no !== null) {
-        listed.mark(no, mark)
-        older.add(no)
-      } else if (!needed.has(place.path)) {
-        gone.add(place.path)
-        if (removedAt !== null) unreadableBelow = Math.max(unreadableBelow ?? 0, removedAt)
-      }
-    }
-    if (file.vector === null) return
-    const vector = await places.vector(file.vector).catch(() => null)
-    if (vector === null || vector === 'inline' || !vector.inside) return
-    const no = listed.find(vector.path)
+  const seek = (path: string, mark: number, removedAt: number | null): void => {
+    const no = listed.find(path)
     if (no !== null) listed.mark(no, mark)
-    else if (!needed.has(vector.path)) {
-      gone.add(vector.path)
+    else if (!needed.has(path) && !listed.isUnknown(path)) {
+      gone.add(path)
       if (removedAt !== null) unreadableBelow = Math.max(unreadableBelow ?? 0, removedAt)
     }
+  }
+  const refer = async (file: FsckFile, mark: number, removedAt: number | null): Promise<void> => {
+    const place = await places.file(file.path).catch(() => null)
+    if (place?.inside === true) seek(place.path, mark, removedAt)
+    const vector = file.vector === null ? null : await places.vector(file.vector).catch(() => null)
+    if (vector !== null && vector !== 'inline' && vector.inside) seek(vector.path, mark, removedAt)
   }
   const snapshot = await table.snapshot({}, { signal })
   for await (const block of snapshot.tombstones(signal)) {
@@ -94,9 +84,10 @@ export async function lookAtHistory(
         else if (action.kind === 'remove') await refer(fileOf(action.remove), MARKS.expired, version)
         else if (action.kind === 'cdc') {
           changeFiles++
-          const no = listed.find(canonicalPath(action.cdc.path, store.root))
-          if (no === null) changeGone++
-          else listed.mark(no, MARKS.expired)
+          const path = canonicalPath(action.cdc.path, store.root)
+          const no = listed.find(path)
+          if (no !== null) listed.mark(no, MARKS.expired)
+          else if (!listed.isUnknown(path)) changeGone++
         }
       }
     }
@@ -104,7 +95,6 @@ export async function lookAtHistory(
   }
   return {
     commits: commits.length,
-    older: older.size,
     gone: gone.size,
     unreadableBelow,
     changeFiles,

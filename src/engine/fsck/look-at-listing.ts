@@ -1,6 +1,7 @@
 /** The listing of a table's folder beside the files that its log refers to. Nothing is opened here. */
 import type { Finding } from '../../delta/fsck/finding.ts'
 import { ListedFiles, MARKS } from '../../delta/fsck/listed-files.ts'
+import { pathFault } from '../../delta/fsck/path-fault.ts'
 import { LOG_FOLDER } from '../../delta/log-path.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -9,14 +10,27 @@ import { PlaceUnread, type Place, type Places } from './places.ts'
 import type { FsckProgress } from './progress.ts'
 import type { FsckFile, Subject } from './subject.ts'
 
-/** All objects of the table but its log. @throws SluiceError SOURCE_DENIED, SOURCE_IO */
-export async function listTable({ store }: Subject, progress: FsckProgress, signal: AbortSignal): Promise<ListedFiles> {
+/**
+ * All objects of the table but its log. Folders that may not be listed are named, and what lies in them is asked for file by file.
+ * @throws SluiceError SOURCE_DENIED of the table's own folder, SOURCE_IO
+ */
+export async function listTable(
+  { store }: Subject,
+  progress: FsckProgress,
+  found: (finding: Finding) => void,
+  signal: AbortSignal,
+): Promise<ListedFiles> {
   const listed = new ListedFiles()
   progress.begin('listing', null)
   if (store.listFiles === undefined) {
     throw new SluiceError('UNSUPPORTED_URL', `${store.label} cannot be listed with its folders`)
   }
-  for await (const { name, size, modified } of store.listFiles((folder) => folder !== LOG_FOLDER, signal)) {
+  const denied = (folder: string, error: SluiceError): void => {
+    listed.close(folder)
+    const detail = `the folder cannot be listed: ${error.message}`
+    found({ level: 'note', kind: 'not-read', path: folder, detail })
+  }
+  for await (const { name, size, modified } of store.listFiles((folder) => folder !== LOG_FOLDER, signal, denied)) {
     if (name.startsWith(`${LOG_FOLDER}/`)) continue
     listed.add(name, size, modified)
     progress.add(1, size)
@@ -77,6 +91,11 @@ export class ListingCheck {
     const unread = (why: string): { readonly place: null; readonly vector: typeof vector } => {
       this.counts.unread++
       found(notRead(path, why))
+      return { place: null, vector }
+    }
+    const fault = pathFault(path)
+    if (fault !== null) {
+      found({ level: 'finding', kind: 'path-unusable', path, detail: fault })
       return { place: null, vector }
     }
     let place: Place | null

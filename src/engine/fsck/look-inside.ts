@@ -159,7 +159,7 @@ async function vectorOf(
     if (!(error instanceof SluiceError)) throw error
     const at = vector === 'inline' ? 'in the log' : vector.path
     const { path } = file
-    if (error.code === 'SOURCE_GONE') {
+    if (error.code === 'SOURCE_GONE' || (vector !== 'inline' && (await isFolder(vector, error, signal)))) {
       findings.push({
         level: 'finding',
         kind: 'vector-missing',
@@ -179,6 +179,11 @@ async function vectorOf(
     findings.push({ level: 'finding', kind: 'vector-damaged', path, detail })
     return null
   }
+}
+
+/** Whether a place could not be read because no file is there, but a folder. */
+async function isFolder({ store, path }: Place, error: SluiceError, signal: AbortSignal): Promise<boolean> {
+  return error.code === 'SOURCE_IO' && !error.retryable && (await store.head(path, signal)) === null
 }
 
 async function open(

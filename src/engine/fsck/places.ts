@@ -1,6 +1,7 @@
 /** Where the files of a table lie: below its root, or outside of it where a shallow clone refers to another table. */
 import type { DeletionVectorDescriptor } from '../../delta/actions.ts'
 import { deletionVectorPath } from '../../delta/deletion-vector.ts'
+import { pathFault } from '../../delta/fsck/path-fault.ts'
 import { resolveDataPath } from '../../delta/paths.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import { pathOfLocation } from '../../model/lake-url.ts'
@@ -27,7 +28,7 @@ export class Places {
   }
 
   /**
-   * Place of a data file by its path in the log; null where it lies outside and that was not asked for.
+   * Place of a data file by its path in the log, which has no `pathFault`; null where it lies outside and that was not asked for.
    * @throws PlaceUnread where it lies outside, in a folder that cannot be reached
    */
   async file(path: string): Promise<Place | null> {
@@ -41,7 +42,11 @@ export class Places {
    */
   async vector(dv: DeletionVectorDescriptor): Promise<Place | 'inline' | null> {
     if (dv.storageType === 'i') return 'inline'
-    if (dv.storageType === 'p') return this.file(dv.pathOrInlineDv)
+    if (dv.storageType === 'p') {
+      const fault = pathFault(dv.pathOrInlineDv)
+      if (fault !== null) throw new SluiceError('BAD_DELETION_VECTOR', fault, { where: dv.pathOrInlineDv })
+      return this.file(dv.pathOrInlineDv)
+    }
     return { store: this.#store, path: deletionVectorPath(dv, this.#store.root) ?? '', inside: true }
   }
 
@@ -58,6 +63,8 @@ export class Places {
 
   async #at(uri: string): Promise<Place | null> {
     if (!this.#outside) return null
+    const host = /^file:\/\/([^/]+)/.exec(uri)?.[1]
+    if (host !== undefined) throw new PlaceUnread(`it lies on the machine ${host}`)
     const cut = uri.lastIndexOf('/')
     const folder = uri.slice(0, cut)
     let store = this.#folders.get(folder)

@@ -18,11 +18,14 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 }
 
+/** No file of the name is there: none was made, or none can be, for the name holds NUL or is too long. */
+const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'])
+
 /** A file system error as a SluiceError: SOURCE_GONE, SOURCE_DENIED or SOURCE_IO. */
 export function sourceError(error: unknown, where: string): SluiceError {
   if (error instanceof SluiceError) return error
   const code = codeOf(error)
-  if (code === 'ENOENT' || code === 'ENOTDIR') {
+  if (ABSENT.has(code)) {
     return new SluiceError('SOURCE_GONE', 'the file is gone', { where, cause: error })
   }
   if (code === 'EACCES' || code === 'EPERM') {
@@ -48,7 +51,7 @@ function statOrNull(file: string): Stats | null {
     return statSync(file, { throwIfNoEntry: false }) ?? null
   } catch (error) {
     const code = codeOf(error)
-    if (code === 'ENOTDIR' || code === 'ELOOP') return null
+    if (ABSENT.has(code) || code === 'ELOOP') return null
     throw sourceError(error, file)
   }
 }
@@ -98,7 +101,7 @@ class LocalLog implements LogStore {
     try {
       entries = await readdir(path, { withFileTypes: true })
     } catch (error) {
-      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return
+      if (ABSENT.has(codeOf(error))) return
       throw sourceError(error, path)
     }
     for (const entry of sortByBytes(entries)) {
@@ -122,7 +125,11 @@ class LocalLog implements LogStore {
     }
   }
 
-  async *listFiles(enter: (folder: string) => boolean, signal: AbortSignal): AsyncIterable<FileEntry> {
+  async *listFiles(
+    enter: (folder: string) => boolean,
+    signal: AbortSignal,
+    denied?: (folder: string, error: SluiceError) => void,
+  ): AsyncIterable<FileEntry> {
     const folders = ['']
     for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
       throwIfAborted(signal)
@@ -131,8 +138,11 @@ class LocalLog implements LogStore {
       try {
         entries = await readdir(path, { withFileTypes: true })
       } catch (error) {
-        if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') continue
-        throw sourceError(error, path)
+        if (ABSENT.has(codeOf(error))) continue
+        const failure = sourceError(error, path)
+        if (folder === '' || failure.code !== 'SOURCE_DENIED' || denied === undefined) throw failure
+        denied(folder, failure)
+        continue
       }
       for (const entry of entries) {
         const name = folder === '' ? entry.name : `${folder}/${entry.name}`

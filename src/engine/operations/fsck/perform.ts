@@ -99,7 +99,7 @@ class Check {
       if (isOld && finding.absent !== undefined) this.#absent.push(finding)
       else this.#report.add(finding)
     }
-    const listed = await listTable(this.#subject, this.#progress, abort)
+    const listed = await listTable(this.#subject, this.#progress, found, abort)
     const listing = new ListingCheck(listed, this.#places, abort)
     await this.#lookAtNewest(abort)
     const inside = await this.#lookInside(listing, found)
@@ -215,7 +215,7 @@ class Check {
 
   #tellListing({ counts }: ListingCheck, listed: ListedFiles): void {
     const { all, wanted } = this.#counts
-    const wrong = this.#report.of('file-missing') + this.#report.of('file-size')
+    const wrong = this.#report.of('file-missing') + this.#report.of('file-size') + this.#report.of('path-unusable')
     this.#report.checked(
       'listing',
       wanted - counts.outside - counts.unread,
