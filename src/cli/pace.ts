@@ -10,7 +10,7 @@ type Running = { readonly done: number; readonly bytes: number; readonly total: 
 
 export type Pace = {
   readonly done: number
-  /** Null when the plan counts in another unit than the chunks do. Never below what is done: a plan may be an estimate. */
+  /** Null when the plan counts in another unit than the chunks do, or was too low: what is left is not known then. */
   readonly total: number | null
   readonly unit: string
   readonly estimated: boolean
@@ -125,7 +125,7 @@ export class PaceFold {
     const known = this.#planned > 0 && share <= 1
     return {
       done: this.#baseline + this.#inThisRun(),
-      total: this.#sameUnit() ? Math.max(this.#planned, this.#baseline + this.#inThisRun()) : null,
+      total: this.#sameUnit() && share <= 1 ? Math.max(this.#planned, this.#baseline + this.#inThisRun()) : null,
       unit: this.#unit,
       estimated: this.#estimated,
       percent: known ? Math.min(99, Math.floor(share * 100)) : null,

@@ -1,16 +1,21 @@
 /** What a worker says of the slots that it works on, in lines. */
 import type { Event } from '../model/event.ts'
 import type { Block, Tell } from './block.ts'
+import { EXIT_OF_KIND } from '../shared/errors.ts'
 import { visible } from '../shared/visible.ts'
 import { durationText, grouped, plural } from './format.ts'
 
-const WORDS: Readonly<Record<Extract<Event, { type: 'worker.slot' }>['state'], string>> = {
+const WORDS: Readonly<Record<Exclude<Extract<Event, { type: 'worker.slot' }>['state'], 'ended'>, string>> = {
   begun: 'begins',
-  ended: 'is done',
   queued: 'gives it back, and it waits for whoever is free',
   resting: 'failed, and is tried again after a rest',
   lost: "is another worker's by now: what was done of it stays, by the ledger",
   refused: 'is refused by this worker',
+}
+
+function endOf(exitCode: number | undefined): string {
+  if (exitCode === undefined || exitCode === 0) return 'is done'
+  return exitCode === EXIT_OF_KIND.stopped ? 'has stopped' : 'has failed'
 }
 
 const HELD = {
@@ -46,5 +51,10 @@ export function workerLines(event: Event, block: Tell): readonly Block[] {
           ['why', `${error.code} ${error.message}${error.reason === undefined ? '' : `: ${error.reason}`}`],
           ...(error.hint === undefined ? [] : [['do', error.hint] as const]),
         ]
-  return [block('note', `${what}  ${WORDS[state]}${came}`, { details, problem: state === 'refused' })]
+  return [
+    block('note', `${what}  ${state === 'ended' ? endOf(exitCode) : WORDS[state]}${came}`, {
+      details,
+      problem: state === 'refused',
+    }),
+  ]
 }

@@ -9,19 +9,25 @@ export type TlsMode = (typeof TLS_MODES)[number]
 export type TlsWish = {
   /** What the user wrote; without it a remote server has to prove who it is, and one on this machine need not. */
   readonly mode?: TlsMode | undefined
-  /** PEM text of the authorities to trust instead of those that come with Node. */
-  readonly ca?: string | undefined
-  /** PEM text of the client's own certificate and key, for servers that ask for one. */
-  readonly cert?: string | undefined
-  readonly key?: string | undefined
+  /** PEM file of the authorities to trust instead of those that come with Node. */
+  readonly ca?: PemFile | undefined
+  /** PEM files of the client's own certificate and key, for servers that ask for one. */
+  readonly cert?: PemFile | undefined
+  readonly key?: PemFile | undefined
   /** Name or address the user gave; the certificate has to be for it. */
   readonly host: string
   readonly isLocal: boolean
 }
 
+/** @property parameter that names it */
+export type PemFile = { readonly path: string; readonly parameter: string }
+
 export type TlsPlan = {
   readonly mode: TlsMode
-  /** For `tls.connect`; null means plain text. */
+  /**
+   * For `tls.connect`; null means plain text. Files are read anew each time that it is asked for: certificates are replaced while a program runs for days.
+   * @throws SluiceError BAD_CONFIG when a file cannot be read
+   */
   readonly options: ConnectionOptions | null
   /** Whether a server without TLS is refused; otherwise the connection goes on in plain text. */
   readonly required: boolean
@@ -29,21 +35,27 @@ export type TlsPlan = {
   readonly verifyHost: boolean
 }
 
+/** @throws SluiceError BAD_CONFIG when a file cannot be read */
 export function tlsPlan(wish: TlsWish): TlsPlan {
   const mode = wish.mode ?? (wish.isLocal ? 'prefer' : 'verify-full')
-  if (mode === 'disable') return { mode, options: null, required: false, verifyHost: false }
   const verifyHost = mode === 'verify-full'
   // As in libpq: an authority that was named is there to be heard, whatever the mode.
   const verifyChain = verifyHost || mode === 'verify-ca' || wish.ca !== undefined
+  const options = (): ConnectionOptions => ({
+    minVersion: 'TLSv1.2',
+    rejectUnauthorized: verifyChain,
+    ...(wish.ca === undefined ? {} : { ca: readPem(wish.ca) }),
+    ...(wish.cert === undefined ? {} : { cert: readPem(wish.cert) }),
+    ...(wish.key === undefined ? {} : { key: readPem(wish.key) }),
+    ...(verifyHost ? {} : { checkServerIdentity: () => undefined }),
+  })
+  // What cannot be read is refused before anything connects.
+  options()
+  if (mode === 'disable') return { mode, options: null, required: false, verifyHost: false }
   return {
     mode,
-    options: {
-      minVersion: 'TLSv1.2',
-      rejectUnauthorized: verifyChain,
-      ...(wish.ca === undefined ? {} : { ca: wish.ca }),
-      ...(wish.cert === undefined ? {} : { cert: wish.cert }),
-      ...(wish.key === undefined ? {} : { key: wish.key }),
-      ...(verifyHost ? {} : { checkServerIdentity: () => undefined }),
+    get options() {
+      return options()
     },
     required: mode !== 'prefer' && mode !== 'allow',
     verifyHost,
@@ -58,13 +70,13 @@ export function tlsModeOf(word: string, parameter = 'sslmode'): TlsMode {
 }
 
 /** Text of a PEM file that the user named. @throws SluiceError BAD_CONFIG when it cannot be read */
-export function readPem(file: string, parameter: string): string {
+function readPem({ path, parameter }: PemFile): string {
   try {
-    return readFileSync(file, 'utf8')
+    return readFileSync(path, 'utf8')
   } catch (error) {
     const { code } = error as { readonly code?: unknown }
     throw new SluiceError('BAD_CONFIG', `the file of ${parameter} cannot be read`, {
-      where: `${file} (${String(code)})`,
+      where: `${path} (${String(code)})`,
       hint: 'name an existing PEM file that this user may read',
       cause: error,
     })

@@ -190,8 +190,23 @@ describe('text', () => {
       ]),
     )
     expect(err).toMatch(/at {7}99 %/)
-    expect(err).toMatch(/at {7}estimating/)
+    // A total that is what is done would say that nothing is missing.
+    expect(err).toMatch(/at {7}estimating {2}12 actions/)
     expect(err).not.toContain('100 %')
+  })
+  it('says of a slot that has ended how it did', async () => {
+    const slot = { type: 'worker.slot', run: '7', state: 'ended', rows: '5', chunks: '1', ms: 10 } as const
+    const { out, err } = await asText(
+      stamped([
+        [0, { ...slot, slot: '0', exitCode: 0 }],
+        [1, { ...slot, slot: '1', exitCode: 4 }],
+        [2, { ...slot, slot: '2', exitCode: 75 }],
+      ]),
+    )
+    const text = `${out}${err}`
+    expect(text).toMatch(/slot 0 {2}is done: 5 rows/)
+    expect(text).toMatch(/slot 1 {2}has failed: 5 rows.*exit 4/)
+    expect(text).toMatch(/slot 2 {2}has stopped: 5 rows.*exit 75/)
   })
   it('counts the share in commits when the plan does', async () => {
     const chunk = { table: 'a', chunk: 'v0..v9', worker: 1, unit: 'action' } as const

@@ -123,6 +123,30 @@ describe.skipIf(!POSTGRES_OWN)(`a server that dies${POSTGRES_OWN ? '' : ` (skipp
     expect((await countedBy(commands.query)).counted).toBe(countOf(hot))
   })
 
+  test(
+    'a standby for a while, as in a failover: its steps are tried again until it is promoted',
+    { timeout: 120_000 },
+    async () => {
+      const archived = await fresh('run')
+      const { run, query } = commandsOf(archived)
+      const all = (await countedBy(query)).counted
+      let refusals = 0
+      let turned: Promise<void> | null = null
+      const { finished } = await perform(run, {
+        onEvent: (event) => {
+          if (event.type === 'archive.state' && event.state === 'PUBLISHED') turned ??= server.demote()
+          if (event.type !== 'log' || !event.message.includes('Permission denied; trying again')) return
+          // More often than a busy table is waited for.
+          if (++refusals === 6) turned = turned?.then(async () => server.promote()) ?? null
+        },
+      })
+      await turned
+      expect(refusals).toBeGreaterThanOrEqual(6)
+      expect(finished.error).toBeUndefined()
+      expect((await countedBy(query)).counted).toBe(all)
+    },
+  )
+
   const CUTS = [
     ['run', 'COPY (SELECT'],
     ['run', 'DETACH PARTITION'],

@@ -102,6 +102,47 @@ describe.skipIf(!POSTGRES_OWN)(`a server that dies${POSTGRES_OWN ? '' : ` (skipp
     },
   )
 
+  test(
+    'the target is a standby for a while, as in a failover: refusals to write are tried again until it is promoted',
+    { timeout: 60_000 },
+    async () => {
+      const done = await room('target', 'retry_seconds=30&connect_timeout=5')
+      let refusals = 0
+      let begun = 0
+      const ran = await perform(
+        { ...done.copy, rate: ROWS },
+        {
+          onEvent: (event) => {
+            if (event.type === 'chunk.started' && ++begun === 3) back = server.demote()
+            const isRefusal = event.type === 'chunk.retried' && event.error.code === 'TARGET_DENIED'
+            if (isRefusal && ++refusals === 1) back = back.then(async () => server.promote())
+          },
+        },
+      )
+      await back
+      expect(refusals).toBeGreaterThan(0)
+      expectHonest(ran)
+      expect(ran.finished).toMatchObject({ exitCode: 0, totals: { written: String(ROWS), quarantined: '0' } })
+      expect(of(ran.events, 'chunk.failed')).toEqual([])
+      await expectDone(done)
+    },
+  )
+
+  test('a target that is a standby from the beginning is refused at once', { timeout: 20_000 }, async () => {
+    const { copy } = await room('target', 'connect_timeout=5')
+    await server.demote()
+    const { finished } = await perform(copy)
+    await server.promote()
+    expect(finished).toMatchObject({
+      exitCode: 4,
+      error: {
+        code: 'TARGET_DENIED',
+        reason: expect.stringContaining('read-only'),
+        hint: expect.stringContaining('primary'),
+      },
+    })
+  })
+
   test('the server and the program are killed together: the next run does the rest', { timeout: 60_000 }, async () => {
     const done = await room('both', 'retry_seconds=0.5&connect_timeout=1')
     const child = startCopy({ ...done.copy, rate: ROWS })

@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openPostgres } from '../../src/stores/postgresql/sql-database.ts'
@@ -100,6 +101,28 @@ describe.skipIf(!POSTGRES_OWN)('encrypted connections to PostgreSQL (needs a ser
     }
     for (const mode of ['allow', 'prefer', 'disable']) expect(await encrypted(`sslmode=${mode}`, plain)).toBe(false)
     expect(await encrypted('', plain)).toBe(false)
+  })
+
+  test('files of certificates are read at each connect', async () => {
+    await useCertificate('server')
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-test-tls-'))
+    const root = join(folder, 'root.pem')
+    writeFileSync(root, readFileSync(pem('ca')))
+    const url = `${server.url()}?pool_size=1&retry_seconds=0&sslmode=verify-full&sslrootcert=${encodeURIComponent(root)}`
+    await using database = await openPostgres(url, 'read')
+    const cut = async (): Promise<unknown> => {
+      await using other = await openPostgres(server.url(), 'write')
+      await other.all(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'",
+      )
+      await database.all(ENCRYPTED).catch(() => undefined)
+      return await database.all(ENCRYPTED).catch((error: unknown) => error)
+    }
+    writeFileSync(root, readFileSync(pem('other-ca')))
+    expect(await cut()).toMatchObject(UNKNOWN)
+    writeFileSync(root, readFileSync(pem('ca')))
+    expect(await database.all(ENCRYPTED)).toEqual([[1]])
+    rmSync(folder, { recursive: true })
   })
 
   test('PGSSLMODE and PGSSLROOTCERT count where the URL is silent', async () => {

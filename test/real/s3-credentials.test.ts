@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { SluiceError } from '../../src/shared/errors.ts'
+import { noCounts, S3Client } from '../../src/stores/s3/client.ts'
 import { CredentialSource, findCredentials, type Credentials } from '../../src/stores/s3/credentials.ts'
 import { endpointOf, objectUrl } from '../../src/stores/s3/endpoint.ts'
 import { readProfile, type Env } from '../../src/stores/s3/profile.ts'
@@ -101,6 +102,38 @@ describe('credentials', () => {
       expect(error.hint).toContain('export-credentials')
     }
   })
+
+  test.for(['ExpiredToken', 'InvalidAccessKeyId'])(
+    'of a profile that is rewritten are read again at %s',
+    async (code) => {
+      const rotate = (key: string): void =>
+        write(
+          'credentials',
+          `[default]\naws_access_key_id=${key}\naws_secret_access_key=${SECRET}\naws_session_token=t\n`,
+        )
+      rotate('OLD')
+      let good = 'OLD'
+      const endpoint = await serve((request) =>
+        request.headers.authorization?.includes(`Credential=${good}/`) === true
+          ? [200, 'there']
+          : [403, `<Error><Code>${code}</Code><Message>no</Message></Error>`],
+      )
+      const client = new S3Client({ HOME: home, ...NOWHERE, AWS_ENDPOINT_URL: endpoint, AWS_REGION: 'us-east-1' })
+      const { signal } = new AbortController()
+      const get = async (): Promise<string> =>
+        await client.request({ kind: 'gets', bucket: 'b', key: 'k', signal, counts: noCounts() }, async ({ body }) => {
+          let text = ''
+          for await (const part of body) text += part.toString()
+          return text
+        })
+      expect(await get()).toBe('there')
+      good = 'NEW'
+      rotate('NEW')
+      expect(await get()).toBe('there')
+      good = 'OTHER'
+      await expect(get()).rejects.toMatchObject({ code: 'SOURCE_DENIED' })
+    },
+  )
 
   test('of a web identity', async () => {
     const asked: URLSearchParams[] = []

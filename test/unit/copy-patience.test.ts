@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { Attempts, retryMsOf } from '../../src/engine/copy/failure.ts'
+import { retryMsOf } from '../../src/engine/copy/failure.ts'
 import { openPatiently, patiently } from '../../src/engine/copy/patience.ts'
 import { Views } from '../../src/engine/copy/views.ts'
 import type { EventBody } from '../../src/model/event.ts'
+import { Attempts } from '../../src/shared/attempts.ts'
 import { SluiceError, type ErrorCode } from '../../src/shared/errors.ts'
 import type { CopyStore } from '../../src/stores/copy-port.ts'
 

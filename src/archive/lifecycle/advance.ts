@@ -5,6 +5,7 @@ import type { ArchiveState } from '../../model/archiving/state.ts'
 import { dec } from '../../model/event.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { isoTime } from '../../shared/clock.ts'
+import { Attempts } from '../../shared/attempts.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { PartitionTable } from '../../stores/archive-port.ts'
 import { partitionFolder } from '../log/data-path.ts'
@@ -41,9 +42,6 @@ export type Surroundings = {
 /** Exports that are tried before somebody has to look who writes into the partition. */
 const MOST_EXPORTS = 3
 
-/** How long to wait before a step that failed is tried again. */
-const PAUSES_MS = [500, 1000, 2000, 4000]
-
 /** @returns the state that it has come to. @throws SluiceError; the ledger has it too then */
 export async function advance(
   context: ArchiveContext<Advancing>,
@@ -54,7 +52,7 @@ export async function advance(
   const { reload } = surroundings
   let held = first
   let exports = 0
-  let failures = 0
+  let attempts = attemptsOf(context)
   let examined: readonly ExaminedFile[] | null = null
   let since = context.clock.ticks()
   for (;;) {
@@ -87,10 +85,11 @@ export async function advance(
         }
         continue
       }
-      if (passes(error, next) && ++failures <= PAUSES_MS.length) {
+      const waitMs = passes(error, next) ? attempts.failed() : null
+      if (waitMs !== null) {
         warn(context, `${partition.label}: ${error.message}; trying again`)
         if (next === 'export') exports--
-        await sleep(PAUSES_MS[failures - 1], undefined, { signal: context.interrupt.stop }).catch(() => undefined)
+        await sleep(waitMs, undefined, { signal: context.interrupt.stop }).catch(() => undefined)
         continue
       }
       await note(context, work, error)
@@ -99,10 +98,14 @@ export async function advance(
     // The log has its word for this fence: what is archived again is published under a newer one.
     if (next === 'retract') held = await heldAnew(context, held)
     const after = await reload()
-    failures = 0
+    attempts = attemptsOf(context)
     if (after.state !== partition.state) tell(context, after, context.clock.ticks() - since)
     since = context.clock.ticks()
   }
+}
+
+function attemptsOf({ store, clock }: ArchiveContext): Attempts {
+  return new Attempts(store.can.retryMs, clock)
 }
 
 /** Somebody holds a lock, a line broke, a server starts again. Whoever leaves has waited for locks as long as he may. */

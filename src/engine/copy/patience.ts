@@ -1,9 +1,10 @@
 /** Work outside of chunks, which a broken line or a busy server must not end either. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { throwIfAborted } from '../../shared/abort.ts'
+import { Attempts } from '../../shared/attempts.ts'
 import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
 import type { Emit } from '../../model/event.ts'
-import { Attempts, isPressure } from './failure.ts'
+import { isPressure } from './failure.ts'
 import { ToldFailures } from './told-failures.ts'
 
 /**

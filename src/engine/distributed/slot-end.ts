@@ -1,11 +1,10 @@
 /** What becomes of a slot when its program has ended. */
 import type { SlotEnd } from '../../model/distributed.ts'
-import { ERROR_CODES, EXIT_OF_KIND, type ErrorCode } from '../../shared/errors.ts'
+import { ERROR_CODES, EXIT_OF_KIND, type ErrorCode, type ErrorInfo } from '../../shared/errors.ts'
 import type { SlotDone } from './slot-program.ts'
 
 /** What passes by itself, or when somebody has mended it: the slot rests, and is tried again. */
 const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'CONNECT_FAILED',
   'CONNECTION_LOST',
   'COMMIT_UNKNOWN',
   'TARGET_BUSY',
@@ -19,9 +18,12 @@ const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ])
 /** A program that crashes is tried again so often. */
 const CRASHES = 5
+/** So often a slot rests for a server that refuses the login, or a pooler that lends sessions: two minutes, in which a password may be changed here, too. */
+const REFUSED_LOGINS = 6
 
 /**
  * @param rests turns before it that have failed, in a row
+ * @returns `rest` where it is tried again after a while, `none` where it has ended
  * A chunk that failed never fails a slot: its program has done all else, and that is the end of it.
  */
 export function slotEnd({ exitCode, error, crashed, leftOut }: SlotDone, rests: number): SlotEnd {
@@ -30,8 +32,12 @@ export function slotEnd({ exitCode, error, crashed, leftOut }: SlotDone, rests: 
   // The next turn would leave it out, too.
   if (leftOut === true) return { left: 'none', exitCode, ...told }
   if (exitCode === EXIT_OF_KIND.stopped || exitCode > 128) return { left: 'queue', exitCode: EXIT_OF_KIND.stopped }
-  const code = error?.code
-  if (code !== undefined && Object.hasOwn(ERROR_CODES, code) && PASSING.has(code))
-    return { left: 'rest', exitCode, ...told }
-  return { left: 'none', exitCode, ...told }
+  return { left: error !== undefined && passes(error, rests) ? 'rest' : 'none', exitCode, ...told }
+}
+
+function passes({ code, retryable }: ErrorInfo, rests: number): boolean {
+  // A server that is read-only may be promoted; a right that is missing stays so.
+  if (code === 'TARGET_DENIED') return retryable
+  if (code === 'CONNECT_FAILED') return retryable || rests < REFUSED_LOGINS
+  return Object.hasOwn(ERROR_CODES, code) && PASSING.has(code)
 }

@@ -1,7 +1,7 @@
 /** What a `cassandra://` or `ycql://` URL says about a cluster, checked word by word; user and password may come from the environment. */
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl, secretsOfUrl } from '../../shared/redact.ts'
-import { isLocalHost, readPem, tlsModeOf, tlsPlan, type TlsMode, type TlsPlan } from '../tls.ts'
+import { isLocalHost, tlsModeOf, tlsPlan, type PemFile, type TlsMode, type TlsPlan } from '../tls.ts'
 import { consistencyOf } from './consistency.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -110,9 +110,9 @@ function tlsOf(parameters: ReadonlyMap<string, string>, hosts: readonly string[]
   const word = parameters.get('sslmode')
   if (short !== undefined && word !== undefined)
     throw bad('the URL has both tls and sslmode', label, 'write one of them')
-  const pem = (name: 'sslrootcert' | 'sslcert' | 'sslkey'): string | undefined => {
-    const file = parameters.get(name)
-    return file === undefined ? undefined : readPem(file, name)
+  const pem = (parameter: 'sslrootcert' | 'sslcert' | 'sslkey'): PemFile | undefined => {
+    const path = parameters.get(parameter)
+    return path === undefined ? undefined : { path, parameter }
   }
   const mode = short === undefined ? word : (TLS_WORDS[short.toLowerCase()] ?? short)
   return tlsPlan({

@@ -2,7 +2,7 @@
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { Route } from '../route.ts'
-import { isLocalHost, readPem, TLS_MODES, tlsPlan, type TlsMode, type TlsPlan } from '../tls.ts'
+import { isLocalHost, TLS_MODES, tlsPlan, type PemFile, type TlsMode, type TlsPlan } from '../tls.ts'
 
 export type MysqlConfig = {
   /** URL without password. */
@@ -89,9 +89,9 @@ function parse(url: string, label: string): URL {
 }
 
 function tlsOf(texts: URLSearchParams, host: string, isSocket: boolean, label: string): TlsPlan {
-  const pem = (name: 'ssl-ca' | 'ssl-cert' | 'ssl-key'): string | undefined => {
-    const file = texts.get(name)
-    return file === null ? undefined : readPem(file, name)
+  const pem = (parameter: 'ssl-ca' | 'ssl-cert' | 'ssl-key'): PemFile | undefined => {
+    const path = texts.get(parameter)
+    return path === null ? undefined : { path, parameter }
   }
   const word = texts.get('ssl-mode') ?? texts.get('sslmode')
   return tlsPlan({

@@ -76,6 +76,11 @@ export function isConnectionGone({ code, errno }: Failure): boolean {
   return errno === null ? NETWORK.has(code) : CONNECTION_GONE.has(errno)
 }
 
+/** Whether the server takes no writes for now: a replica, which may be promoted. Number 1290 is that of any option that forbids a statement. */
+export function isReadOnly({ errno, message }: Failure): boolean {
+  return errno === 1836 || (errno === 1290 && /--(?:\w+-)?read-only/.test(message))
+}
+
 /** Whether a connection that could not be made may be made later. */
 export function passesWhileConnecting({ code, errno }: Failure): boolean {
   if (errno !== null) return CONNECTION_GONE.has(errno) || FULL_HOUSE.has(errno)

@@ -1,9 +1,10 @@
 /** Failures of MySQL and MariaDB as errors of ours, with the guide's words where it has them. */
 import { SluiceError, type ErrorCode, type ErrorDetails } from '../../shared/errors.ts'
 import { connectionFailed, databaseMissing, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
+import { backquotedName } from '../../shared/sql-text.ts'
 import { networkCause } from '../not-connected.ts'
 import type { MysqlConfig } from './config.ts'
-import { failureOf, isConnectionGone, isLockLost, passesWhileConnecting } from './error-numbers.ts'
+import { failureOf, isConnectionGone, isLockLost, isReadOnly, passesWhileConnecting } from './error-numbers.ts'
 
 export { mysqlErrorNumber } from './error-numbers.ts'
 
@@ -95,7 +96,8 @@ function whyNotConnected(
     }
   }
   if (errno === 1044) {
-    return { reason: 'this user has no rights on the database', hint: 'GRANT them, or name another user or database' }
+    const hint = `GRANT SELECT ON ${backquotedName(config.database)}.* TO ${backquotedName(user)}, and more of a target; or name another user or database`
+    return { reason: 'this user has no rights on the database', hint }
   }
   if (errno === 1040 || errno === 1203) {
     return { reason: 'the server has too many connections', hint: 'wait, or raise its max_connections' }
@@ -125,8 +127,17 @@ function ofStatement(failure: Failure): Verdict | null {
     ]
   }
   if (DENIED.has(errno)) {
-    const readOnly = errno === 1290 || errno === 1792 || errno === 1836
-    return permissionDenied('TARGET_DENIED', readOnly ? { reason: 'the server or the transaction is read-only' } : {})
+    if (isReadOnly(failure)) {
+      const hint = 'name the primary server, or a user that may write'
+      return permissionDenied('TARGET_DENIED', {
+        reason: 'the server is read-only, as replicas are',
+        hint,
+        retryable: true,
+      })
+    }
+    if (errno === 1792) return permissionDenied('TARGET_DENIED', { reason: 'the transaction is read-only' })
+    const grant = missingGrant(message)
+    return permissionDenied('TARGET_DENIED', { reason: message, ...(grant === null ? {} : { hint: grant }) })
   }
   if (VALUE.has(errno)) {
     return [
@@ -160,6 +171,15 @@ function ofStatement(failure: Failure): Verdict | null {
     ]
   }
   return null
+}
+
+/** The statement that gives the right which a refusal is about; null where it names none. */
+function missingGrant(message: string): string | null {
+  const [, right, user, table] =
+    /^([A-Z ,]+?) command denied to user (\S+) for (?:column \S+ in )?table (.+)$/.exec(message) ?? []
+  if (table !== undefined) return `as an administrator: GRANT ${right} ON ${table.replaceAll("'", '`')} TO ${user}`
+  const [, global] = /you need \(at least one of\) the (.+?) privilege/.exec(message) ?? []
+  return global === undefined ? null : `as an administrator: GRANT ${global} ON *.* to this user`
 }
 
 const AUTHORITY =

@@ -1,7 +1,7 @@
 /** One attempt at a write transaction: it knows whether it may still commit, and whether a repeat may help. */
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlRow, SqlTransaction } from '../port.ts'
-import { failureOf, isConnectionGone, isLockLost } from './error-numbers.ts'
+import { failureOf, isConnectionGone, isLockLost, isReadOnly } from './error-numbers.ts'
 import { statementsOf } from './lex.ts'
 import { loadRows, type ColumnTypes } from './load.ts'
 import type { Session } from './session.ts'
@@ -87,6 +87,12 @@ export class Transaction implements SqlTransaction {
 export function isPassing(error: unknown): boolean {
   const failure = failureOf(error instanceof SluiceError ? error.cause : error)
   return failure !== null && (isLockLost(failure) || isConnectionGone(failure))
+}
+
+/** Whether the server was read-only when the statement came; nothing of its transaction is committed. */
+export function isRefusedForNow(error: unknown): boolean {
+  const failure = failureOf(error instanceof SluiceError ? error.cause : error)
+  return failure !== null && isReadOnly(failure)
 }
 
 /** Whether a connection that could not be made may be made later. */

@@ -9,7 +9,7 @@ import { readerOf } from './pages.ts'
 import type { Session } from './session.ts'
 import { asking, connectTo } from './sessions.ts'
 import { settled } from './settle.ts'
-import { isPassing, passesBeforeLogin, Transaction } from './transaction.ts'
+import { isPassing, isRefusedForNow, passesBeforeLogin, Transaction } from './transaction.ts'
 
 /** Connections that stay open between transactions: what we keep, others on a small server cannot have, nor can our own reads. */
 const IDLE_WRITERS = 4
@@ -32,6 +32,7 @@ export class Writer {
   readonly #config: MysqlConfig
   readonly #types: ColumnTypes
   readonly #pool: Pool<Session>
+  #hasWritten = false
 
   constructor(config: MysqlConfig, types: ColumnTypes) {
     this.#config = config
@@ -67,9 +68,12 @@ export class Writer {
       } catch (error) {
         await this.#rollBack(session)
         const { doom } = transaction
-        throw doom !== null && isPassing(doom) ? new Repeatable(doom) : error
+        if (doom !== null && isPassing(doom)) throw new Repeatable(doom)
+        // A server that took writes of this program and refuses them now may be promoted; one that never took any is the wrong one.
+        throw this.#hasWritten && isRefusedForNow(error) ? new Repeatable(error) : error
       }
       await this.#commit(session, landed)
+      this.#hasWritten = true
       return result
     } finally {
       await this.#pool.give(session)

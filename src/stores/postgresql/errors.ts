@@ -2,6 +2,8 @@
 import { SluiceError, type ErrorCode, type ErrorDetails } from '../../shared/errors.ts'
 import { connectionFailed, databaseMissing, permissionDenied, spaceExhausted } from '../../shared/guide-errors.ts'
 import { redactText } from '../../shared/redact.ts'
+import { quotedName } from '../../shared/sql-text.ts'
+import { missingRight } from './missing-right.ts'
 import { networkCause, networkCodeOf, type Cause } from '../not-connected.ts'
 import { tlsError } from '../tls.ts'
 import type { PostgresSettings } from './settings.ts'
@@ -10,6 +12,7 @@ type Raw = {
   readonly code?: unknown
   readonly message?: unknown
   readonly severity?: unknown
+  readonly routine?: unknown
   readonly cause?: unknown
 }
 
@@ -55,6 +58,14 @@ export function isTransient(error: unknown): boolean {
   return state === '40P01' || state === '40001' || state === '55P03' || isConnectionLoss(error) || isStalePlan(error)
 }
 
+/** Whether nothing can be written for now: a standby, which may be promoted, or a server, database or role that is read-only by default. */
+export function isReadOnly(error: unknown): boolean {
+  const raw = error instanceof SluiceError && error.code === 'TARGET_DENIED' ? error.cause : error
+  const state = sqlStateOf(raw)
+  // A standby refuses BEGIN … READ WRITE as a value of the setting transaction_read_only.
+  return state === '25006' || (state === '0A000' && rawOf(raw)?.routine === 'call_bool_check_hook')
+}
+
 /** @returns a SluiceError of the target's kind; mistakes in SQL (class 42) and what is no error of the database come back unchanged. */
 export function postgresError(thrown: unknown, settings: PostgresSettings): unknown {
   if (thrown instanceof SluiceError) return thrown
@@ -67,11 +78,21 @@ export function postgresError(thrown: unknown, settings: PostgresSettings): unkn
   }
   if (isConnectionLoss(thrown)) return connectionLost(thrown, settings)
   if (state.startsWith('28') || state === '3D000') return connectFailed(thrown, settings)
-  if (state === '42501') return make(...permissionDenied('TARGET_DENIED'))
-  if (state === '25006') {
+  if (state === '42501') {
+    const { message } = thrown as { readonly message: string }
+    const hint = missingRight(message, settings.user, 'write')
+    return make(...permissionDenied('TARGET_DENIED', { reason: message, ...(hint === null ? {} : { hint }) }))
+  }
+  // Without USAGE on the first schema of search_path, as without that schema.
+  if (state === '3F000') {
+    const { message } = thrown as { readonly message: string }
+    const hint = `as its owner: GRANT USAGE, CREATE ON SCHEMA ${quotedName(settings.schema ?? 'public')} TO ${quotedName(settings.user)}`
+    return make(...permissionDenied('TARGET_DENIED', { reason: message, hint }))
+  }
+  if (isReadOnly(thrown)) {
     const reason = 'the server or the session is read-only: a standby, or default_transaction_read_only'
     const hint = 'name the primary server, or a database and user that may write'
-    return make(...permissionDenied('TARGET_DENIED', { reason, hint }))
+    return make(...permissionDenied('TARGET_DENIED', { reason, hint, retryable: true }))
   }
   if (state === '53100' || state === '53200' || /no space left/i.test(String((thrown as Raw).message))) {
     if (state === '53200') {

@@ -3,7 +3,7 @@ import { userInfo } from 'node:os'
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl, secretsOfUrl } from '../../shared/redact.ts'
 import type { Route } from '../route.ts'
-import { isLocalHost, readPem, tlsModeOf, tlsPlan, type TlsPlan } from '../tls.ts'
+import { isLocalHost, tlsModeOf, tlsPlan, type TlsPlan } from '../tls.ts'
 import { ignoredPasswordFile, passwordFromFile, type Environment } from './pgpass.ts'
 
 export type { Environment } from './pgpass.ts'
@@ -117,9 +117,9 @@ function tlsOf(host: string, parameter: (name: string, variable: string) => stri
   const mode = word === undefined ? (root === 'system' ? 'verify-full' : undefined) : tlsModeOf(word)
   return tlsPlan({
     mode,
-    ca: root === undefined || root === 'system' ? undefined : readPem(root, 'sslrootcert'),
-    cert: cert === undefined ? undefined : readPem(cert, 'sslcert'),
-    key: key === undefined ? undefined : readPem(key, 'sslkey'),
+    ca: root === undefined || root === 'system' ? undefined : { path: root, parameter: 'sslrootcert' },
+    cert: cert === undefined ? undefined : { path: cert, parameter: 'sslcert' },
+    key: key === undefined ? undefined : { path: key, parameter: 'sslkey' },
     host,
     isLocal: isLocalHost(host),
   })

@@ -20,7 +20,15 @@ import type {
 } from '../port.ts'
 import { readOnly, transact } from './commit.ts'
 import type { Backend } from './connect.ts'
-import { connectFailed, connectionLost, isConnectionLoss, isTransient, postgresError, sqlStateOf } from './errors.ts'
+import {
+  connectFailed,
+  connectionLost,
+  isConnectionLoss,
+  isReadOnly,
+  isTransient,
+  postgresError,
+  sqlStateOf,
+} from './errors.ts'
 import { takeLock } from './lock.ts'
 import { queryServer } from './query.ts'
 import { SqlSession } from './sql-session.ts'
@@ -97,6 +105,7 @@ class PostgresDatabase implements SqlDatabase {
   readonly #held: Pool<SqlSession>
   readonly #writers: Pool<SqlSession>
   #closed = false
+  #hasWritten = false
   /** Tables of ours that are there may be written to, as they were before the first write. */
   #trusted: Promise<void> | null = null
 
@@ -186,6 +195,8 @@ class PostgresDatabase implements SqlDatabase {
     const ask = <A>(question: (reader: SqlReader) => Promise<A>): Promise<A> =>
       this.#retrying(() => this.#held.use((session) => question(readerOf(session))))
     let foreign = false
+    // A server that took writes of this program and refuses them now may be promoted; one that never took any is the wrong one.
+    let isTurned = false
     return this.#retrying(
       async () => {
         if (orphan !== null) {
@@ -197,6 +208,7 @@ class PostgresDatabase implements SqlDatabase {
         const session = await this.#writers.take()
         try {
           const outcome = await transact(session, body)
+          this.#hasWritten ||= outcome.committed
           if (outcome.committed) return outcome.result
           const { lost } = outcome
           const { backend } = session
@@ -210,12 +222,14 @@ class PostgresDatabase implements SqlDatabase {
           // A body may lose its way to some other database, which is not ours to repeat.
           foreign = !causedBy(cause, session.failure)
           if (sqlStateOf(cause) === '55P03') lockTimeouts++
+          isTurned = this.#hasWritten && isReadOnly(cause)
           throw cause
         } finally {
           await this.#writers.give(session)
         }
       },
       () => !foreign && lockTimeouts <= MOST_LOCK_TIMEOUTS,
+      () => isTurned,
     )
   }
 
@@ -258,11 +272,15 @@ class PostgresDatabase implements SqlDatabase {
     await this.#held.give(session)
   }
 
-  async #retrying<T>(body: () => Promise<T>, may: () => boolean = () => true): Promise<T> {
+  async #retrying<T>(
+    body: () => Promise<T>,
+    may: () => boolean = () => true,
+    passesToo: () => boolean = () => false,
+  ): Promise<T> {
     try {
       return await retrying(body, {
         forMs: this.#settings.retryMs,
-        transient: (error) => !this.#closed && may() && isTransient(error),
+        transient: (error) => !this.#closed && may() && (isTransient(error) || passesToo()),
         onRetry: (error, attempts, pauseMs) => this.#options.onRetry?.(error, attempts, pauseMs),
       })
     } catch (error) {

@@ -146,7 +146,9 @@ export class S3Client {
   async #prepare(): Promise<Setup> {
     const profile = await readProfile(this.#env)
     const endpoint = endpointOf(this.#env, profile)
-    const load = (): Promise<Credentials | null> => findCredentials(this.#env, profile, endpoint.region)
+    // A profile's keys are replaced in its file while a program runs for days.
+    const load = async (): Promise<Credentials | null> =>
+      await findCredentials(this.#env, await readProfile(this.#env), endpoint.region)
     return { endpoint, credentials: new CredentialSource(load) }
   }
 

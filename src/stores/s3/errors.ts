@@ -78,7 +78,14 @@ export function pointsElsewhere({ status, code }: Refusal): boolean {
   return status === 301 || status === 307 || status === 400 || code === 'AuthorizationHeaderMalformed'
 }
 
-const KEYS_ENDED: ReadonlySet<string> = new Set(['ExpiredToken', 'ExpiredTokenException', 'TokenRefreshRequired'])
+/** Keys that are rotated end by a time, or are deleted once others are there. */
+const KEYS_ENDED: ReadonlySet<string> = new Set([
+  'ExpiredToken',
+  'ExpiredTokenException',
+  'TokenRefreshRequired',
+  'InvalidToken',
+  'InvalidAccessKeyId',
+])
 
 /** Whether newer credentials may help. */
 export function wantsNewKeys({ code }: Refusal): boolean {

@@ -59,6 +59,10 @@ export type PostgresServer = AsyncDisposable & {
   thaw(): void
   /** Starts it again on the same port, after `stop`, `kill9`, or while it runs. */
   restart(): Promise<void>
+  /** Stops it and starts it again as a hot standby without a primary: it answers, and nothing can be written. */
+  demote(): Promise<void>
+  /** Makes a primary of a standby. */
+  promote(): Promise<void>
 }
 
 type Binaries = { readonly postgres: string; readonly initdb: string }
@@ -197,6 +201,16 @@ class OwnServer implements PostgresServer {
     })
   }
 
+  async demote(): Promise<void> {
+    await this.stop()
+    fs.writeFileSync(path.join(this.dataFolder, 'standby.signal'), '')
+    await this.restart()
+  }
+
+  async promote(): Promise<void> {
+    await run(this.url(), 'SELECT pg_promote()')
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill9()
     fs.rmSync(this.socketFolder, { recursive: true, force: true, maxRetries: 5 })
@@ -313,6 +327,8 @@ function externalServer(base: string): PostgresServer {
     stop: refuse,
     kill9: refuse,
     restart: refuse,
+    demote: refuse,
+    promote: refuse,
     freeze: () => {
       throw new Error('a server that was not started here is not frozen here')
     },

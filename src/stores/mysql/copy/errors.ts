@@ -161,7 +161,8 @@ function ofSource(thrown: unknown, where: string): unknown {
   return new SluiceError(OF_SOURCE[thrown.code] ?? thrown.code, said(thrown)?.message ?? thrown.message, {
     where,
     kind: 'source',
-    retryable: thrown.retryable,
+    // A session that reads is read-only for good.
+    retryable: thrown.retryable && thrown.code !== 'TARGET_DENIED',
     ...(thrown.reason === undefined ? {} : { reason: thrown.reason }),
     cause: thrown,
   })

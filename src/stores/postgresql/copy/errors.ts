@@ -1,7 +1,8 @@
 /** What goes wrong while rows are copied: told apart by side, and by whether a row, a table or the server is the cause. */
 import { StoredKeyError } from '../../as-stored.ts'
 import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
-import { postgresError, sqlStateOf } from '../errors.ts'
+import { isReadOnly, postgresError, sqlStateOf } from '../errors.ts'
+import { missingRight } from '../missing-right.ts'
 import type { PostgresSettings } from '../settings.ts'
 
 /** What the server says beside its message. */
@@ -61,7 +62,8 @@ export function sourceError(thrown: unknown, settings: PostgresSettings, where: 
 export function targetError(thrown: unknown, settings: PostgresSettings, table: string): unknown {
   const state = sqlStateOf(thrown)
   const server = serverError(thrown)
-  if (state === null || server === null || thrown instanceof SluiceError) return postgresError(thrown, settings)
+  if (state === null || server === null || thrown instanceof SluiceError || isReadOnly(thrown))
+    return postgresError(thrown, settings)
   if (/^2[23]|^P0|^(?:21000|44000|54000)$/.test(state)) {
     return new SluiceError('ROW_REFUSED', server.message, {
       where: [table, server.where].filter((part) => part !== undefined && part !== '').join(': '),
@@ -115,7 +117,8 @@ function ofSource(error: SluiceError, server: ServerError | null = null): Sluice
   if (error.kind !== 'target') return error
   return new SluiceError(OF_SOURCE[error.code] ?? error.code, server?.message ?? error.message, {
     kind: 'source',
-    retryable: error.retryable,
+    // A session that reads is read-only for good.
+    retryable: error.retryable && error.code !== 'TARGET_DENIED',
     ...(error.where === undefined ? {} : { where: error.where }),
     ...(error.reason === undefined ? {} : { reason: error.reason }),
     // What to do about a damaged target is no advice for a source.
@@ -126,11 +129,13 @@ function ofSource(error: SluiceError, server: ServerError | null = null): Sluice
 
 function denied(code: ErrorCode, server: ServerError, settings: PostgresSettings, cause: unknown): SluiceError {
   const hidden = server.message.includes('row-level security')
+  const use = code === 'SOURCE_DENIED' ? 'read' : 'write'
   return new SluiceError(code, server.message, {
     where: settings.label,
     hint: hidden
       ? hiddenHint(server)
-      : `GRANT ${code === 'SOURCE_DENIED' ? 'SELECT' : 'SELECT, INSERT, UPDATE, DELETE'} on the table, and USAGE on its schema`,
+      : (missingRight(server.message, settings.user, use) ??
+        `GRANT ${use === 'read' ? 'SELECT' : 'SELECT, INSERT, UPDATE, DELETE'} on the table, and USAGE on its schema`),
     cause,
   })
 }

@@ -39,7 +39,8 @@ function hintFor(use: QueueUse, owner: string | null, { user, database, label }:
   const command = `sluice grants --connect ${shellQuote(label)} --role ${use === 'look' ? 'observer' : 'worker'} --to ${shellQuote(user)}`
   if (owner === null) {
     const by = use === 'make' ? '' : ', where there is no queue yet'
-    return `as the owner of the database: GRANT CREATE ON DATABASE ${quoteName(database)} TO ${role}${by}`
+    const make = `GRANT CREATE ON DATABASE ${quoteName(database)}`
+    return `who makes the queue owns it: let a role that does nothing else begin the first worker (as the owner of the database: ${make} TO that role), then ${command} prints what ${role} needs${by}`
   }
   const member = `GRANT ${quoteName(owner)} TO ${role}`
   if (use !== 'look')

@@ -1,6 +1,6 @@
 /** Connections of a queue: what graphile-worker and the rows about runs and workers share. */
 import { TLSSocket } from 'node:tls'
-import { Pool, type PoolClient, type QueryResult, type QueryResultRow } from 'pg'
+import { Client, Pool, type ClientConfig, type PoolClient, type QueryResult, type QueryResultRow } from 'pg'
 import { connect } from '../connect.ts'
 import { isConnectionLoss, pooled, postgresError, sqlStateOf } from '../errors.ts'
 import { refuseStrangersInQueue } from '../trusted-tables.ts'
@@ -35,7 +35,7 @@ export class QueuePool implements AsyncDisposable {
       application_name: `${settings.applicationName} queue`,
       // Tables of the queue have their schema in each statement, so nothing that another role makes meanwhile is found.
       options: '-c search_path=pg_catalog,pg_temp',
-      ssl: !isEncrypted || settings.tls.options === null ? false : { ...settings.tls.options, host: settings.host },
+      Client: isEncrypted ? encryptedClient(settings) : Client,
       max: most,
       keepAlive: true,
       connectionTimeoutMillis: settings.connectTimeoutMs,
@@ -114,6 +114,15 @@ export class QueuePool implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.pool.end().catch(() => undefined)
+  }
+}
+
+/** Reads the files of certificates for each connection. */
+function encryptedClient({ tls, host }: PostgresSettings): typeof Client {
+  return class extends Client {
+    constructor(config: ClientConfig) {
+      super({ ...config, ssl: { ...tls.options, host } })
+    }
   }
 }
 
