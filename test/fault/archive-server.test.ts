@@ -1,9 +1,18 @@
 /** The server of the source dies, or the line to it is cut, while partitions are archived, dropped and restored. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { commandsOf, countedBy, countOf, makeBookings, observe, type Archived } from '../support/archive-places.ts'
+import {
+  commandsOf,
+  countedBy,
+  countOf,
+  makeBookings,
+  observe,
+  TABLE,
+  type Archived,
+} from '../support/archive-places.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import { NEVER } from '../../src/shared/abort.ts'
 import { ALL, someOf } from '../support/backend.ts'
@@ -77,6 +86,63 @@ describe.skipIf(!POSTGRES_OWN)(`a server that dies${POSTGRES_OWN ? '' : ` (skipp
       const kept = (await countedBy(query)).counted
       expect(kept).toBe(form === 'plain' ? '120 6003540' : all)
       expect(await place.rows(`SELECT count(*) FROM bookings WHERE at < '2020-04-01'`)).toEqual([['60']])
+    },
+  )
+
+  const parquetOf = (archive: string): readonly string[] =>
+    readdirSync(archive, { recursive: true })
+      .map(String)
+      .filter((name) => name.endsWith('.parquet') && !name.startsWith('_delta_log'))
+
+  /** A backup is brought back behind a program that has read the ledger of later: what it was about to destroy has become the only copy again. */
+  test.for(['sweep', 'erase'] as const)(
+    'brought back from a backup in the middle of %s: no further file goes',
+    { timeout: 240_000 },
+    async (what) => {
+      const archived = await fresh('restore')
+      const { place, archive } = archived
+      const { restore, sweep, query, verify } = commandsOf(archived)
+      const all = (await countedBy(query)).counted
+      const backup = join(folder, `backup-${what}`)
+      await server.stop()
+      execFileSync('cp', ['-a', server.dataFolder, backup])
+      await server.restart()
+      expect((await perform(restore)).finished).toMatchObject({ exitCode: 0 })
+      await place.sql('UPDATE migration_archives SET retention_ms = 0')
+      const erase: Operation = {
+        kind: 'archive-erase',
+        from: place.url,
+        table: TABLE,
+        where: 'id = 200001',
+        reason: 'T-1',
+        confirm: TABLE,
+        dryRun: false,
+      }
+      expect(parquetOf(archive)).toHaveLength(2)
+      const archiver = startArchiver({ sweep, erase }[what], { at: 'unlink ', when: 'frozen' })
+      await untilStill(archiver)
+      await server.kill9()
+      rmSync(server.dataFolder, { recursive: true })
+      execFileSync('cp', ['-a', backup, server.dataFolder])
+      await server.restart()
+      archiver.process.kill('SIGCONT')
+      const { finished } = await archiver.ended
+      expect(finished?.error?.code).toMatch(/^(?:ARCHIVE_FOREIGN|CONNECTION_LOST)$/)
+      // Of an erasure the first file is a commit of the log; of a sweep it was on its way before anything could be known.
+      expect(parquetOf(archive)).toHaveLength(what === 'erase' ? 2 : 1)
+      if (what === 'sweep') return
+      const adopt: Operation = {
+        kind: 'archive-adopt',
+        from: place.url,
+        table: TABLE,
+        confirm: TABLE,
+        accept: [],
+        dryRun: false,
+      }
+      expect((await perform(adopt)).finished.error).toBeUndefined()
+      expect((await perform(verify)).finished.error).toBeUndefined()
+      expect((await perform(restore)).finished.error).toBeUndefined()
+      expect((await countedBy(query)).counted).toBe(all)
     },
   )
 

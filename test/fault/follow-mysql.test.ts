@@ -1,10 +1,11 @@
 /** A copy that follows its source into MySQL: killed at any step, cut off and run again while the source is written to, it ends equal. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ALL } from '../support/backend.ts'
-import { makePlace, missing, perform } from '../support/copy-systems.ts'
+import { makePlace, missing, perform, placeOn } from '../support/copy-systems.ts'
 import { expectSameRows } from '../support/follow-projection.ts'
 import { leftAtSource, stageOf, startFollowServer, writerStage, type Stage } from '../support/follow-stage.ts'
 import { startWriter } from '../support/follow-writer.ts'
+import { MARIADB_MISSING, startMariadb } from '../support/servers/mariadb.ts'
 import { POSTGRES_OWN, type PostgresServer } from '../support/servers/postgresql.ts'
 import { startCopy } from './copy-kit.ts'
 
@@ -42,6 +43,48 @@ describe.skipIf(absent !== '')(`a copy followed into MySQL ${absent}`, () => {
     await expectSameRows(one)
     expect(await leftAtSource(one)).toHaveLength(2)
   })
+
+  test.skipIf(MARIADB_MISSING !== '')(
+    'the source forgets nothing that a crash of the target takes back',
+    { timeout: 180_000 },
+    async () => {
+      await using mariadb = await startMariadb()
+      const one = await stageOf(
+        server,
+        ['CREATE TABLE late (id int PRIMARY KEY, name text)', 'INSERT INTO late VALUES (1, $$first$$)'],
+        ['late'],
+        200,
+        await placeOn('mysql', mariadb.url()),
+      )
+      const child = startCopy(one.copy)
+      await child.until('follow.progress')
+      await expect.poll(() => one.target.rows('SELECT id FROM late'), { timeout: 60_000 }).toEqual([['1']])
+      await expect
+        .poll(() => one.target.rows('SELECT state FROM migration_stream_tables'), { timeout: 60_000 })
+        .toEqual([['live']])
+      // From here on what is committed is in the memory of the server alone.
+      await mariadb.sql(
+        'SET GLOBAL innodb_flush_log_at_timeout = 2700',
+        'SET GLOBAL innodb_flush_log_at_trx_commit = 0',
+      )
+      const [[before = ''] = []] = await one.source.rows('SELECT pg_current_wal_insert_lsn()')
+      for (let id = 2; id <= 6; id++) {
+        await one.source.sql(`INSERT INTO late VALUES (${id}, 'later')`)
+        await expect
+          .poll(() => one.target.rows('SELECT max(id) FROM late'), { timeout: 60_000 })
+          .toEqual([[String(id)]])
+      }
+      await mariadb.kill9()
+      const [[ahead] = []] = await one.source.rows(
+        `SELECT bool_or(confirmed_flush_lsn > '${before}') FROM pg_replication_slots WHERE database = current_database()`,
+      )
+      await mariadb.restart()
+      expect(ahead).toBe('f')
+      await expect.poll(() => one.target.rows('SELECT count(*) FROM late'), { timeout: 60_000 }).toEqual([['6']])
+      child.process.kill('SIGTERM')
+      expect((await child.ended).finished?.error).toBeUndefined()
+    },
+  )
 
   test(
     'goes on where the server ends its sessions, and says so where its tables were emptied',

@@ -1,6 +1,7 @@
 /** `partition decommission`: what it looks at, what it refuses for, the step that can be undone, and the drop. */
 import { randomBytes } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
 import type { Operation } from '../../src/engine/operations/list.ts'
 import type { PartitionDecommissionOperation } from '../../src/engine/operations/partition-decommission/declaration.ts'
 import type { Event } from '../../src/model/event.ts'
@@ -8,6 +9,7 @@ import type { DecommissionFindingEvent } from '../../src/model/partition-events.
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { copyOf, makePlace, missing, perform, postgresAt, type Place } from '../support/copy-systems.ts'
 import { psql } from './copy-postgresql-kit.ts'
+import type { CopyStore } from '../../src/stores/copy-port.ts'
 import { openPostgresCopy } from '../../src/stores/postgresql/copy/index.ts'
 import { makeTwin, ours, request, turn } from './switch-kit.ts'
 import {
@@ -224,8 +226,12 @@ describe.skipIf(why !== '')(`a parked table of PostgreSQL${why}`, () => {
     const asOwner = async (sql: string): Promise<void> => place.sql(`SET session_replication_role TO replica; ${sql}`)
     await asOwner(`UPDATE ${PARKED_SQL} SET "no te" = 'late' WHERE "Id" = 7`)
     await perform(retire(place))
+    await using target = await openCopyStore(old.url, { mode: 'read' })
+    const flushed = vi.spyOn(Object.getPrototypeOf(target) as Required<CopyStore>, 'flushed')
     const early = await perform(retire(place, { archive: old.url, graceMs: 9 * DAY }))
     expect(early.finished.error).toBeUndefined()
+    expect(flushed).toHaveBeenCalledOnce()
+    flushed.mockRestore()
     expect(steps(early.events)).toEqual(['inactive found', 'archived done'])
     const late = `SELECT count(*), count(*) FILTER (WHERE "no te" = 'late') FROM "${PARKED.replaceAll('"', '""')}"`
     expect(await old.rows(late)).toEqual([['500', '1']])

@@ -7,6 +7,7 @@ import type { CopyStore } from '../../stores/copy-port.ts'
 import type { KnownRows } from '../../stores/decommission-port.ts'
 import type { CopyRun } from '../copy/copy-run.ts'
 import type { DecommissionDetail } from './decommission-ledger.ts'
+import { openCopyStore } from '../copy/open-stores.ts'
 import { startCopy } from '../operations/copy/start.ts'
 
 type Archived = NonNullable<DecommissionDetail['archive']>
@@ -36,7 +37,7 @@ const COPY = {
 /**
  * The sum is taken before the copy: where rows change while it is made, the drop finds another sum.
  * @returns where it is and what its rows come to
- * @throws SluiceError whatever ends the copy, and BAD_FLAG where the name of the table is that of several
+ * @throws SluiceError whatever ends the copy; TARGET_DENIED where the target does not say that its commits are on its disk; BAD_FLAG where the name of the table is that of several
  */
 export async function lastArchive({ from, to, parked, copies }: ArchiveWish, run: CopyRun): Promise<Archived> {
   const { abort: signal, stop } = run.interrupt
@@ -49,6 +50,9 @@ export async function lastArchive({ from, to, parked, copies }: ArchiveWish, run
       hint: 'the same command goes on with the copy',
     })
   }
+  // A crash of the target must not take back what the drop relies on.
+  await using target = await openCopyStore(to, { mode: 'read' })
+  await target.flushed?.(signal)
   return { to: redactUrl(to), rows: String(rows), sum }
 }
 

@@ -6,6 +6,7 @@ import { pauseAfter } from '../../shared/attempts.ts'
 import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
 import type { StreamBirth } from '../../stores/follow-port.ts'
 import { ToldFailures } from '../copy/told-failures.ts'
+import { durably } from './durable-stream.ts'
 import { HeldLook } from './held-look.ts'
 import type { Lanes } from './lanes.ts'
 import { SignOffLedger, type SignOffRequest } from './ledger/sign-offs.ts'
@@ -114,13 +115,14 @@ export class FollowLoop {
       touched: this.#goal.watch?.touched,
       signal,
     })
-    await using opened = await changes.open(
+    const told = await changes.open(
       this.#wholeness.birth,
       tables.map((one) => one.source),
       side.lanes.applied,
       signal,
       this.#parts.target.frames,
     )
+    await using opened = durably(told, this.#parts.to, signal)
     // What a TRUNCATE has replaced is noted before it is applied: a program that is killed in between does not know any more that the stream told it.
     const source = new PacedStream(
       looking(opened, async () => void (await this.#wholeness.verify())),

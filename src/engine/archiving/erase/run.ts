@@ -4,6 +4,7 @@ import { foundRows } from '../../../archive/erase/found.ts'
 import type { DestroyedFile, Erasure, ErasureLedger } from '../../../archive/ledger/erasure-ledger.ts'
 import { filePrefixes, readArchive, type ArchiveRecord } from '../../../archive/ledger/record.ts'
 import type { ArchiveContext } from '../../../archive/lifecycle/context.ts'
+import { Destroyer } from '../../../archive/lifecycle/destroy-files.ts'
 import { endExpiry } from '../../../archive/lifecycle/expire.ts'
 import { removeLeftovers } from '../../../archive/lifecycle/export.ts'
 import { lost } from '../../../archive/lifecycle/refusals.ts'
@@ -206,17 +207,9 @@ export async function endHistory({ context, database, erasures, erasure, run }: 
     }
     await erasures.destroying(erasure.id, version, files, labels)
   }
-  // Who goes on after a kill has not listed them himself.
-  const state = await log.own(abort)
-  const named = new Set([...(state?.files.values() ?? [])].flat().map(({ path }) => path))
-  await context.store.flushed?.(abort)
+  const destroyer = new Destroyer(context, database)
   for (const { path, bytes, sha256 } of destroyed) {
-    throwIfAborted(abort)
-    if (named.has(path))
-      throw new SluiceError('ARCHIVE_CONFLICT', `the newest version names ${path}, which was to be destroyed`, {
-        where: context.name,
-      })
-    await context.writer.remove(path, abort)
+    await destroyer.remove(path)
     run.emit({ type: 'archive.destroyed', table: context.name, path, bytes, sha256 })
   }
   await erasures.forgetSums()

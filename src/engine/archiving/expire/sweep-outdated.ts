@@ -6,19 +6,19 @@ import { ErasureLedger } from '../../../archive/ledger/erasure-ledger.ts'
 import { PartitionLedger } from '../../../archive/ledger/partition-ledger.ts'
 import {
   onlyCopies,
-  readArchive,
   readPartition,
   type ArchivedPartition,
   type ArchiveRecord,
 } from '../../../archive/ledger/record.ts'
 import { SweepLedger, type Sweep, type SweptFile } from '../../../archive/ledger/sweep-ledger.ts'
+import { Destroyer } from '../../../archive/lifecycle/destroy-files.ts'
 import { sha256InPlace } from '../../../archive/lifecycle/local-files.ts'
 import { outdatedFiles, type OutdatedFile } from '../../../archive/log/find-outdated.ts'
 import type { LogStore } from '../../../model/log-store.ts'
 import type { LogWriter } from '../../../model/log-writer.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { isoTime } from '../../../shared/clock.ts'
-import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
+import { asSluiceError } from '../../../shared/errors.ts'
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { parquetRows } from '../../registry.ts'
 import type { Run } from '../../run-context.ts'
@@ -105,22 +105,11 @@ export async function sweepOutdated(sweeping: Sweeping, retentionMs: number | nu
   }
 }
 
-async function destroy({ owned, database, record, run }: Sweeping, sweeps: SweepLedger, sweep: Sweep): Promise<Swept> {
-  const { abort } = run.interrupt
+async function destroy({ owned, database, run }: Sweeping, sweeps: SweepLedger, sweep: Sweep): Promise<Swept> {
   return sweeps.during(sweep, async () => {
-    const state = await (await owned.log()).own(abort)
-    const named = new Set([...(state?.files.values() ?? [])].flat().map(({ path }) => path))
-    const kept = onlyCopies((await readArchive(database, record.table))?.partitions ?? [])
+    const destroyer = new Destroyer(owned, database)
     for (const { path, bytes, sha256, partition } of sweep.files) {
-      throwIfAborted(abort)
-      if (named.has(path) || kept.has(path)) {
-        const who = named.has(path) ? 'the newest version' : 'the ledger'
-        throw new SluiceError('ARCHIVE_CONFLICT', `${who} names ${path}, which was to be swept`, {
-          where: owned.name,
-          hint: 'nothing more was removed; sluice archive verify says what else is wrong',
-        })
-      }
-      await owned.writer.remove(path, abort)
+      await destroyer.remove(path)
       run.emit({
         type: 'archive.finding',
         table: owned.name,

@@ -108,10 +108,11 @@ export class DatabaseSteps {
   }
 }
 
-function quicker(name: string): SluiceError {
+/** The ledger does not say of a database what this program has read or noted. */
+export function quicker(name: string): SluiceError {
   return new SluiceError('PLAN_CHANGED', `${name} stands otherwise by now`, {
     where: name,
-    reason: 'another program was quicker',
+    reason: 'another program was quicker, or the ledger came back from a backup',
     hint: 'run the same command again: it looks anew',
   })
 }

@@ -1,6 +1,7 @@
 /** `archive sweep`: files below an archive that no version of it names and that nobody is writing, and those that no version within the retention names. */
 import { PartitionLedger } from '../../../archive/ledger/partition-ledger.ts'
 import { filePrefixes, onlyCopies, readArchive } from '../../../archive/ledger/record.ts'
+import { Destroyer } from '../../../archive/lifecycle/destroy-files.ts'
 import { strays } from '../../../archive/log/find-stray.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
@@ -33,8 +34,6 @@ export async function archiveSweep(operation: ArchiveSweepOperation, run: Archiv
       const ledger = new PartitionLedger(opened.database, record.table, ownerOf(run))
       await keepRetention({ ...owned, ledger, runId: run.runId }, record, retentionMs)
     }
-    // What the ledger says of files must not be taken back once they are gone.
-    if (!dryRun) await owned.store.flushed?.(run.interrupt.abort)
     const sweeping = { owned, database: opened.database, record, run }
     const outdated = await (dryRun ? tellOutdated(sweeping, retentionMs) : sweepOutdated(sweeping, retentionMs))
     files += outdated.files
@@ -50,9 +49,10 @@ export async function archiveSweep(operation: ArchiveSweepOperation, run: Archiv
       // Of partitions on their way to the log, files are named by the ledger only.
       awaited: async () => filePrefixes((await readArchive(opened.database, record.table))?.partitions ?? []),
     }
+    const destroyer = new Destroyer(owned, opened.database)
     for await (const { path, size } of strays(request, run.interrupt.abort)) {
       if (run.interrupt.stop.aborted) break
-      if (!dryRun) await writer.remove(path, run.interrupt.abort)
+      if (!dryRun) await destroyer.remove(path)
       files++
       bytes += size
       run.emit({

@@ -11,6 +11,7 @@ import { hasLedger, prepareLedger } from '../../copy/ledger/schema.ts'
 import { openCopyStore, openExisting, openSourceStore } from '../../copy/open-stores.ts'
 import { onSide } from '../../copy/sides.ts'
 import { contentFindings, examineInactive, examineOpen } from '../../decommission/database/examine.ts'
+import { requireDropping } from '../../decommission/database/last-look.ts'
 import {
   alreadyClosed,
   nothingThere,
@@ -168,6 +169,7 @@ async function ofInactive(retired: Retired): Promise<Ending> {
   }
   refuseUnconfirmedDatabase(retirement.name, operation.confirm)
   if (all.at(-1)?.step === 'inactive') await note(retired, 'dropping', {})
+  await requireDropping({ ...retired, name: retirement.name }, signal)
   await retirement.drop(identity, signal)
   await note(retired, 'dropped', {})
   tell(retired, 'dropped', 'done')

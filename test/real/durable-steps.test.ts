@@ -1,0 +1,114 @@
+/** Steps that cannot be taken back come behind the moment at which everything they rest on is on the disk of the server. */
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
+import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
+import { requireDropping } from '../../src/engine/decommission/database/last-look.ts'
+import { DatabaseSteps } from '../../src/engine/decommission/database/steps.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
+import { NEVER } from '../../src/shared/abort.ts'
+import type { CopyStore } from '../../src/stores/copy-port.ts'
+import { commandsOf, makeBookings, TABLE, type Archived } from '../support/archive-places.ts'
+import { makePlace, perform } from '../support/copy-systems.ts'
+
+let folder = ''
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-durable-'))))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** What the real store is asked while `body` runs, with what could be seen from outside at each time. */
+async function flushes(url: string, seen: () => number, body: () => Promise<void>): Promise<readonly number[]> {
+  await using store = await openCopyStore(url, { mode: 'read' })
+  const prototype = Object.getPrototypeOf(store) as Required<Pick<CopyStore, 'flushed'>>
+  const flushed = prototype.flushed
+  const at: number[] = []
+  const spy = vi.spyOn(prototype, 'flushed').mockImplementation(async function (this: CopyStore, signal) {
+    await flushed.call(this, signal)
+    at.push(seen())
+  })
+  try {
+    await body()
+    return at
+  } finally {
+    spy.mockRestore()
+  }
+}
+
+describe('what cannot be taken back waits for the disk', () => {
+  test('restore, expire, sweep and erase', { timeout: 120_000 }, async () => {
+    const made: Archived = await makeBookings(await makePlace('sqlite', folder), 'plain', join(folder, 'to'), 20)
+    const { run, drop, restore, sweep } = commandsOf(made)
+    const { url } = made.place
+    const done = async (operation: Operation): Promise<void> =>
+      expect((await perform(operation)).finished.error).toBeUndefined()
+    const names = (): readonly string[] => readdirSync(made.archive, { recursive: true }).map(String)
+    const commits = (): number => names().filter((name) => /^_delta_log.*\d{20}\.json$/.test(name)).length
+    const files = (): number => names().filter((name) => name.endsWith('.parquet') && !name.startsWith('_')).length
+    for (const one of [run, drop]) await done(one)
+
+    const before = commits()
+    const restored = await flushes(url, commits, () => done({ ...restore, partitions: ['2020-Q1'] } as Operation))
+    expect(restored[0]).toBe(before)
+    expect(commits()).toBe(before + 1)
+
+    const expire: Operation = {
+      kind: 'archive-expire',
+      from: url,
+      table: TABLE,
+      olderThan: '2y',
+      partitions: ['2020-Q2'],
+      retentionMs: 0,
+      confirm: TABLE,
+      dryRun: false,
+    }
+    const expired = await flushes(url, commits, () => done(expire))
+    expect(expired.at(-1)).toBe(commits() - 1)
+
+    expect(files()).toBe(2)
+    const swept = await flushes(url, files, () => done(sweep))
+    expect(swept).toEqual([2])
+    expect(files()).toBe(0)
+
+    for (const one of [run, drop]) await done({ ...one, partitions: ['2020-Q1'], graceMs: 0 } as Operation)
+    const erase = { kind: 'archive-erase', from: url, table: TABLE, where: 'id = 5', reason: 'T-1' } as const
+    const had = files()
+    const erased = await flushes(url, files, () => done({ ...erase, confirm: TABLE, dryRun: false }))
+    expect(erased).toEqual([had + 1])
+    expect(files()).toBe(had)
+  })
+
+  test('a database whose tables have moved is dropped only while the ledger says so', async () => {
+    const place = await makePlace('sqlite', folder)
+    await place.sql('CREATE TABLE t (id INTEGER PRIMARY KEY)')
+    await using to = await openCopyStore(place.url, { mode: 'write' })
+    await using database = await to.ledger()
+    await prepareLedger(database)
+    const steps = new DatabaseSteps(database, { runId: '1', actor: 'tester', tool: 'test' })
+    await steps.prepare()
+    const [identity, name] = ['postgresql/1/2', 'old']
+    const going = { to, steps, identity, name }
+    const noted = ['closing', 'inactive', 'dropping'] as const
+    const flushed = await flushes(
+      place.url,
+      () => 0,
+      async () => {
+        for (const [no, step] of noted.entries()) {
+          await expect(requireDropping(going, NEVER.abort)).rejects.toMatchObject({ code: 'PLAN_CHANGED' })
+          await steps.note(no, { identity, name, step, detail: {} })
+        }
+      },
+    )
+    expect(flushed).toEqual([])
+    expect(
+      await flushes(
+        place.url,
+        () => 0,
+        () => requireDropping(going, NEVER.abort),
+      ),
+    ).toHaveLength(1)
+    // As a backup of before brings it back.
+    await place.sql("DELETE FROM migration_database_decommissions WHERE step = 'dropping'")
+    await expect(requireDropping(going, NEVER.abort)).rejects.toMatchObject({ code: 'PLAN_CHANGED' })
+  })
+})
