@@ -1,11 +1,11 @@
 /** Flags of `archive` that say which partitions there are, when one is due, and how it is stored. */
-import { DEFAULT_CALENDAR, EPOCHS, type CalendarSpec, type Epoch } from '../engine/calendar/calendar.ts'
+import { DEFAULT_CALENDAR, type CalendarSpec, type Epoch } from '../engine/calendar/calendar.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { flag, given, list, optionalCount, optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
 import { parseByteSize } from './byte-size.ts'
 import { CALENDAR_FLAGS } from '../engine/operations/words.ts'
-import { ageIn, calendarWish } from './calendar-flags.ts'
+import { ageIn, calendarWish, epochIn } from './calendar-flags.ts'
 import type { RequestContext } from './commands/command.ts'
 import type { ConfigDefaults } from './config.ts'
 import { isCopyUrl } from '../engine/systems.ts'
@@ -57,10 +57,7 @@ export function readArchiving(args: Arguments, context: Pick<RequestContext, 'de
   return {
     ...given('to', archivePlace(args, context)),
     ...cutWish(args, defaults),
-    ...given(
-      'epoch',
-      EPOCHS.find((one) => one === optionalText(args, 'epoch')),
-    ),
+    ...given('epoch', epochIn(args)),
     asText: asText.length > 0 ? asText : configNames('as-text', defaults['as-text']),
     ...(flag(args, 'exact') ? { exact: true as const } : {}),
     ...filled('renamed', list(args, 'renamed')),

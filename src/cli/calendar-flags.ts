@@ -1,5 +1,11 @@
 /** Flags that say which periods there are, and how old they have to be. */
-import { CALENDAR_UNITS, type CalendarSpec, type CalendarUnit } from '../engine/calendar/calendar.ts'
+import {
+  CALENDAR_UNITS,
+  EPOCHS,
+  type CalendarSpec,
+  type CalendarUnit,
+  type Epoch,
+} from '../engine/calendar/calendar.ts'
 import { SluiceError } from '../shared/errors.ts'
 import { given, optionalCount, optionalText, type Arguments } from './arguments.ts'
 
@@ -35,6 +41,12 @@ export function calendarWish(args: Arguments, defaults: CalendarDefaults): Parti
     ...given('firstWeekday', weekday === undefined ? undefined : ordinal('--first-weekday', weekday, WEEKDAYS)),
     ...given('zone', zone === undefined ? undefined : zoneOf(zone)),
   }
+}
+
+/** What `--epoch` says; its choices were held by the parser. */
+export function epochIn(args: Arguments): Epoch | undefined {
+  const said = optionalText(args, 'epoch')
+  return EPOCHS.find((one) => one === said)
 }
 
 /**

@@ -1,6 +1,6 @@
 /** `lifecycle:` of the config file: what is wanted of a table, under the names of the options that say it on a command line. */
 import { z } from 'zod'
-import { CALENDAR_UNITS, type CalendarUnit } from '../engine/calendar/calendar.ts'
+import { CALENDAR_UNITS, EPOCHS, type CalendarUnit, type Epoch } from '../engine/calendar/calendar.ts'
 import { MOST_AHEAD } from '../engine/partitioning/coverage.ts'
 import { ALERT_CAUSES } from '../model/alert.ts'
 import { SluiceError } from '../shared/errors.ts'
@@ -15,6 +15,7 @@ export type LifecycleConfig = {
   readonly from?: string | undefined
   readonly to?: string | undefined
   readonly by?: string | undefined
+  readonly epoch?: Epoch | undefined
   readonly calendar?: CalendarUnit | undefined
   readonly 'first-month'?: string | undefined
   readonly 'year-offset'?: number | undefined
@@ -56,6 +57,7 @@ const ENTRY = z.strictObject({
   from: word.optional(),
   to: word.optional(),
   by: word.optional(),
+  epoch: z.enum(EPOCHS).optional(),
   calendar: z.enum(CALENDAR_UNITS).optional(),
   'first-month': ordinal('first-month').optional(),
   'year-offset': z.int().min(-100).max(100).optional(),

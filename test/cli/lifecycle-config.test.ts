@@ -70,6 +70,7 @@ describe('what is wrong with an entry', () => {
     ['no month', 'first-month: 13', '--first-month takes 1 to 12 or a name, and not 13'],
     ['no zone', 'zone: Berlin', '--zone Berlin is no time zone'],
     ['no condition', "alert: 'lag<3'", '--alert lag<3 is no condition'],
+    ['no epoch', 'epoch: min', 'lifecycle.t.epoch: '],
     ['no calendar', 'calendar: fortnight', 'lifecycle.t.calendar: '],
     ['too many lanes', 'lanes: 65', '(line 3, column 12)'],
   ])('%s', async (_what, line, told) => {
@@ -122,6 +123,22 @@ describe('commands about a table of the file', () => {
       calendar: { ...CALENDAR, firstWeekday: 1, zone: 'UTC' },
     })
     expect(await parsed(FILE, 'archive', 'plan', '--table', TABLE, '--to', '/there')).toMatchObject({ to: '/there' })
+  })
+
+  it('take what whole numbers count', async () => {
+    const at = ['--from', 'postgresql://h/d', '--table', 't', '--config', file]
+    const entry = 'lifecycle: { t: { by: id, epoch: ms, archive: /a } }'
+    const actions = [
+      'partition list',
+      'partition ensure',
+      'partition plan',
+      'partition run',
+      'partition in-place',
+      'archive plan',
+    ]
+    for (const action of actions)
+      expect(await parsed(entry, ...action.split(' '), ...at)).toMatchObject({ epoch: 'ms' })
+    expect(await parsed(`from: $SHOP\n${entry}`, 'lifecycle', 'status')).toMatchObject({ entries: [{ epoch: 'ms' }] })
   })
 
   it('take of its alerts those that they can tell', async () => {

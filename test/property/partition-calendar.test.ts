@@ -6,7 +6,8 @@ import { DEFAULT_CALENDAR, type CalendarSpec, type CalendarUnit } from '../../sr
 import { nextPeriod } from '../../src/engine/calendar/period.ts'
 import { VALUE_KINDS, type ValueKind } from '../../src/engine/calendar/value-text.ts'
 import { calendarOf, learnCalendar } from '../../src/engine/partitioning/table-calendar.ts'
-import { knownZones, zonesText } from '../../src/engine/partitioning/zones.ts'
+import { knownZones } from '../../src/engine/calendar/zone.ts'
+import { zonesText } from '../../src/engine/partitioning/zones.ts'
 import { partitionsOf, periodsFrom, rangePartition } from '../support/range-partitions.ts'
 
 const UNITS: readonly CalendarUnit[] = ['day', 'week', 'month', 'quarter', 'year']

@@ -539,6 +539,7 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
         'CREATE TABLE c6 (at bigint); INSERT INTO c6 SELECT 1711929600000 + i FROM generate_series(1, 9) i',
         'c6',
         'rows without a time',
+        'ms',
       ],
       [
         'an invalid index',
@@ -576,9 +577,9 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
         'e4',
         'foreign key from it',
       ],
-    ])('%s is taken, and its statements run', async (_, sql, table, about) => {
+    ])('%s is taken, and its statements run', async (_, sql, table, about, epoch?: 'ms') => {
       await plain.run(sql)
-      const ran = await on(table)
+      const ran = await on(table, { epoch })
       expect(besideKeys(ran)).toEqual([])
       expect(findingsOf(ran).map((one) => one.about)).toContain(about)
       for (const statement of sqlOf(ran)) await plain.run(statement)

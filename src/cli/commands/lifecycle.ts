@@ -8,7 +8,7 @@ import { LIFECYCLE_CAUSES } from '../../engine/operations/lifecycle-status/optio
 import { defaultNumber, defaultText } from '../../engine/operations/facts.ts'
 import { readAlert } from '../alert-flags.ts'
 import { flag, given, list, optionalText, text, type Arguments } from '../arguments.ts'
-import { ageIn, calendarWish } from '../calendar-flags.ts'
+import { ageIn, calendarWish, epochIn } from '../calendar-flags.ts'
 import { closest } from '../../shared/closest.ts'
 import type { ConfigDefaults } from '../config.ts'
 import { chooseEnd, optionalEnd, shownUrl } from '../copy-ends.ts'
@@ -76,6 +76,7 @@ function entryOf(
     from: place(from.url),
     ...(to === null || to.url === from.url ? {} : { to: place(to.url) }),
     ...given('by', entry.by),
+    ...given('epoch', entry.epoch),
     calendar: calendarWish(argumentsOf(entry), context.defaults),
     ahead: entry.ahead ?? defaultNumber('partition-ensure', 'ahead'),
     parkedGraceMs: parseDuration('--grace', defaultText('partition-decommission', 'grace')),
@@ -117,6 +118,7 @@ function init(args: Arguments, context: Words): Request {
       from: from.url,
       table: oneTable(args, defaults),
       ...given('by', optionalText(args, 'by') ?? defaults.by),
+      ...given('epoch', epochIn(args)),
       calendar: calendarWish(args, defaults),
       ...given('archive', archive),
       ...given('olderThan', ageIn(args, 'older-than', defaults)),

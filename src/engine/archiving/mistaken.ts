@@ -5,7 +5,7 @@ import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
 import { openSource, recordsOf, tableNow } from './each-table.ts'
-import { isMistaken, nativeKind } from './number-kind.ts'
+import { isMistaken, nativeKind } from '../calendar/time-kind.ts'
 
 /** Those that are DETACHED: their rows are there, and new rows between their bounds are refused by the server. */
 async function mistakenIn(

@@ -11,8 +11,11 @@ import type { Candidate, Wanted } from './candidate.ts'
 import { latePeriods, lateText, partFor } from './further-part.ts'
 import type { PeriodLook } from './period-rows.ts'
 import { nearestText } from './label-named.ts'
-import { timeKind } from './number-kind.ts'
-import { columnNamed, valueKind } from './value-kind.ts'
+import { kindBySize, knownTimeKind } from '../calendar/time-kind.ts'
+import { columnNamed } from '../copy/column-named.ts'
+
+/** What numbers may do that are no times. */
+const OTHER_CUT = 'name another column with --by, or make each value a partition with --by-value'
 
 /** @throws SluiceError BAD_FLAG where nobody said which column is the time */
 export async function rangeCandidates(
@@ -35,20 +38,11 @@ export async function rangeCandidates(
   const extent = await store.timeExtent?.(table, column, signal)
   const { low, high, nulls, unreal = 0n } = extent ?? { low: null, high: null, nulls: 0n }
   const { calendar, asked, until, epoch } = wanted
+  const bounds = await ownBounds(store, table, column, signal)
   const kind =
-    wanted.isLogged === true
-      ? valueKind(table, column, high)
-      : timeKind(table, column, { epoch, bounds: await ownBounds(store, table, column, signal), record })
-  if (kind === null) {
-    throw new SluiceError(
-      'BAD_FLAG',
-      `${tableText(table.table)}.${timeColumn} holds whole numbers, and nothing says that they are times`,
-      {
-        where: tableText(table.table),
-        hint: 'say --epoch s or --epoch ms where they count seconds or milliseconds since 1970; otherwise name another column with --by, or make each value a partition with --by-value',
-      },
-    )
-  }
+    wanted.isLogged === true && column.type.kind === 'int'
+      ? kindBySize(high === null ? [] : [high])
+      : knownTimeKind(table, column, { epoch, bounds, record }, OTHER_CUT)
   const named = [...new Set(asked.map(({ period }) => period))].map((label) => periodNamed(calendar, label, record))
   const periods: readonly Period[] =
     named.length > 0 ? named : until === null ? [] : [...duePeriods(calendar, low, kind, until)]

@@ -9,7 +9,7 @@ import { isAsked, type Asked } from './asked.ts'
 import type { Candidate } from './candidate.ts'
 import { lateText, partFor } from './further-part.ts'
 import { LONGEST_LABEL, valueLabel } from './value-label.ts'
-import { columnNamed } from './value-kind.ts'
+import { columnNamed } from '../copy/column-named.ts'
 
 /** Values of one column: with more it is no column to make partitions of. */
 export const MOST_VALUES = 1000

@@ -1,9 +1,9 @@
 /** Periods as conditions for a column: the texts of the bounds that cut them out, and the period that bounds cut out. */
 import type { CalendarSpec } from './calendar.ts'
-import { parseDay } from './civil.ts'
+import { LAST_DAY, parseDay } from './civil.ts'
 import { periodOfNumber, type Period } from './period.ts'
 import { isMoment, readValue, valueText, type ValueKind } from './value-text.ts'
-import { firstMoment, MS_OF_DAY, wallClock } from './zone.ts'
+import { dayAt, firstMoment, MS_OF_DAY, wallClock } from './zone.ts'
 
 /** Of a JavaScript date, in milliseconds. */
 const LAST_MOMENT = 8.64e15
@@ -35,6 +35,15 @@ export function periodOfBounds(
   const day = Math.floor((isMoment(kind) ? wallClock(spec.zone, low) : low) / MS_OF_DAY)
   const period = periodOfNumber(spec, day)
   return period !== null && begins(spec, period.from, low, kind) && begins(spec, period.to, high, kind) ? period : null
+}
+
+/** Whether each bound is one at which a day of the zone begins; an open one is none. */
+export function allBeginDays(bounds: readonly (string | null)[], kind: ValueKind, zone: string): boolean {
+  return bounds.every((bound) => {
+    const at = bound === null ? undefined : readValue(bound, kind)?.at
+    if (at === undefined || Math.abs(at) > LAST_DAY * MS_OF_DAY) return false
+    return wallClock(zone, at) % MS_OF_DAY === 0 || firstMoment(zone, dayAt(zone, at)) === at
+  })
 }
 
 function boundOf(spec: CalendarSpec, day: string, kind: ValueKind): string {

@@ -13,6 +13,11 @@ const MS_OF_HOUR = 3_600_000
 /** More than any zone was ever ahead of UTC or behind it. */
 const WIDEST = 16 * MS_OF_HOUR
 
+/** All zones that this program knows, each by one name. */
+export function knownZones(): readonly string[] {
+  return Intl.supportedValuesOf('timeZone')
+}
+
 /** The first moment of a day. A day that a zone has left out begins with the next. @throws SluiceError BAD_FLAG for an unknown zone */
 export function firstMoment(zone: string, day: number): number {
   const shown = day * MS_OF_DAY

@@ -1,7 +1,7 @@
 /** The entry of a table as a config file has it, with what each line means. */
 import { isMap, isNode, isScalar, parseDocument, stringify, type Pair, type YAMLMap } from 'yaml'
 import { SluiceError } from '../../shared/errors.ts'
-import type { CalendarSpec } from '../calendar/calendar.ts'
+import type { CalendarSpec, Epoch } from '../calendar/calendar.ts'
 
 export type WrittenEntry = {
   readonly table: string
@@ -9,6 +9,7 @@ export type WrittenEntry = {
   readonly found: readonly string[]
   readonly from?: string | undefined
   readonly by: string
+  readonly epoch?: Epoch | undefined
   readonly calendar: CalendarSpec
   readonly ahead: number
   readonly olderThan?: string | undefined
@@ -17,7 +18,7 @@ export type WrittenEntry = {
 
 /** A file with nothing but this entry. */
 export function entryText(entry: WrittenEntry): string {
-  const { table, found, from, by, calendar, ahead, olderThan, archive } = entry
+  const { table, found, from, by, epoch, calendar, ahead, olderThan, archive } = entry
   const { unit, firstMonth, yearOffset, firstWeekday, zone } = calendar
   const inner = [
     ...found.map((line) => `# ${line}`),
@@ -30,6 +31,7 @@ export function entryText(entry: WrittenEntry): string {
     '# The database that the partitioned table goes into, where it is another one: to',
     '# The column that says when a row belongs, and the periods that the table is cut by.',
     keyLine('by', by),
+    ...(epoch === undefined ? [] : [keyLine('epoch', epoch)]),
     keyLine('calendar', unit),
     ...(unit === 'quarter' || unit === 'year'
       ? [keyLine('first-month', firstMonth), keyLine('year-offset', yearOffset)]

@@ -1,4 +1,5 @@
 /** What is wanted of a table, as the config file says it. */
+import type { Epoch } from '../calendar/calendar.ts'
 import type { CalendarWish } from '../partitioning/standing.ts'
 
 /** Words of a shell, so that a command runs as it is printed and holds no password. */
@@ -21,6 +22,8 @@ export type LifecycleEntry = {
   /** Column that says when a row belongs; nothing is to be partitioned where it is absent. */
   readonly by?: string
   readonly calendar: CalendarWish
+  /** What whole numbers of `by` count since 1970, where bounds and ledger do not say it. */
+  readonly epoch?: Epoch
   /** Whole periods after the current one that have to be there. */
   readonly ahead: number
   /** `8q`: what is older is due for the archive. */

@@ -1,5 +1,5 @@
 /** Looks at a table of the config file: what it is now, and what ledgers say of its way there. Nothing is changed. */
-import { readArchive } from '../../archive/ledger/record.ts'
+import { readArchive, type ArchiveRecord } from '../../archive/ledger/record.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
@@ -7,7 +7,7 @@ import { tablesOf } from '../archiving/each-table.ts'
 import { noSuchTable } from '../copy/no-such-table.ts'
 import { hasSwitched, readSwitches, type SwitchRow } from '../cutover/switch-row.ts'
 import { DecommissionLedger } from '../decommission/decommission-ledger.ts'
-import { standingOf, type CalendarWish, type Standing } from '../partitioning/standing.ts'
+import { standingOf, type Standing } from '../partitioning/standing.ts'
 import type { Run } from '../run-context.ts'
 import type { LifecycleEntry } from './entry.ts'
 import { isSwitched, lastTurn, type LookedTable } from './looked.ts'
@@ -42,14 +42,15 @@ export async function lookAt(
       id: reverse,
       owner,
     })
+  const archive = await readArchive((await ledgers.of(table.table, signal)).database, table.table)
   return {
     entry,
     name,
     store,
     database,
     table,
-    ...(await partitionsOf(store, table, entry.calendar, signal)),
-    archive: await readArchive((await ledgers.of(table.table, signal)).database, table.table),
+    ...(await partitionsOf(store, table, { entry, archive }, signal)),
+    archive,
     stream: await streamOf(last === null ? undefined : isForward ? last.stream : last.reverse),
     wayBack: isForward && hasSwitched(last.status) ? await wayBackOf(last) : null,
     retired: last === null ? [] : await new DecommissionLedger(target.database, last, run).steps(),
@@ -86,13 +87,16 @@ export async function oneTable(store: CopyStore, name: string, signal: AbortSign
 async function partitionsOf(
   store: CopyStore,
   table: TableSpec,
-  calendar: CalendarWish,
+  { entry, archive }: { readonly entry: LifecycleEntry; readonly archive: ArchiveRecord | null },
   signal: AbortSignal,
 ): Promise<{ readonly standing: Standing | null; readonly odd: SluiceError | null }> {
   const maintenance = store.maintenance?.()
   if (maintenance === undefined) return { standing: null, odd: null }
   try {
-    return { standing: await standingOf(maintenance, table, calendar, { sizes: true, signal }), odd: null }
+    const { calendar, epoch } = entry
+    const archived = (): Promise<ArchiveRecord | null> => Promise.resolve(archive)
+    const options = { epoch, archived, sizes: true, signal }
+    return { standing: await standingOf(maintenance, table, calendar, options), odd: null }
   } catch (error) {
     const known = asSluiceError(error)
     if (known.kind !== 'unsupported' && known.code !== 'BAD_FLAG') throw known

@@ -7,6 +7,7 @@ import type { CopyStore } from '../../stores/copy-port.ts'
 import { tablesOf } from '../archiving/each-table.ts'
 import { Ledgers } from '../archiving/ledgers.ts'
 import type { Run } from '../run-context.ts'
+import type { Epoch } from '../calendar/calendar.ts'
 import { maintenanceOf, standingOf, type CalendarWish, type Standing } from './standing.ts'
 
 export type FoundTable = { readonly name: string; readonly standing: Standing; readonly archive: ArchiveRecord | null }
@@ -14,6 +15,8 @@ export type FoundTable = { readonly name: string; readonly standing: Standing; r
 export type TablesWish = {
   readonly tables: readonly string[]
   readonly calendar: CalendarWish
+  /** What whole numbers count since 1970. */
+  readonly epoch?: Epoch | undefined
   /** Whether the bytes of partitions are wanted. */
   readonly sizes: boolean
 }
@@ -49,13 +52,16 @@ export async function eachTable(
     if (stop.aborted) return { errors, passedOver, stopped: true }
     const name = tableText(table.table)
     try {
-      const standing = await standingOf(maintenance, table, wish.calendar, { sizes: wish.sizes, signal })
+      const { calendar, epoch, sizes } = wish
+      let read: Promise<ArchiveRecord | null> | undefined
+      const archived = (): Promise<ArchiveRecord | null> => (read ??= archiveOf(archives, table, run))
+      const standing = await standingOf(maintenance, table, calendar, { epoch, archived, sizes, signal })
       if (standing === null) {
         if (named) throw notPartitioned(name, store)
         continue
       }
       looked++
-      await each({ name, standing, archive: await archiveOf(archives, table, run) })
+      await each({ name, standing, archive: await archived() })
     } catch (error) {
       const known = asSluiceError(error)
       if (signal.aborted || known.code === 'INTERNAL') throw known

@@ -2,23 +2,22 @@
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { InPlaceRequest, SliceRequest } from '../../stores/in-place-port.ts'
-import type { PartitionPlanStore } from '../../stores/partition-plan-port.ts'
-import { columnNamed, valueKind } from '../archiving/value-kind.ts'
-import { DEFAULT_CALENDAR, type CalendarSpec } from '../calendar/calendar.ts'
+import { columnNamed } from '../copy/column-named.ts'
+import { DEFAULT_CALENDAR, type CalendarSpec, type Epoch } from '../calendar/calendar.ts'
+import { knownTimeKind } from '../calendar/time-kind.ts'
 import { nextPeriod, periodAt, type Period } from '../calendar/period.ts'
 import { currentPeriod, placedPeriod } from './coverage.ts'
 import { filledPeriods } from './filled-periods.ts'
 import { partitionName, rowYears } from './planned-periods.ts'
-import { plannedTable, type PlanStore } from './planned-table.ts'
+import { OTHER_COLUMN, plannedTable, type PlanSource } from './planned-table.ts'
 
 /** Two periods at least, so that the calendar can be learned from them again. */
 const AHEAD = 2
-/** End of the year 9999. */
-const LATEST_SECONDS = 253_402_300_800
 
 export type InPlaceWish = {
   readonly by: string
   readonly calendar: Partial<CalendarSpec>
+  readonly epoch?: Epoch | undefined
   readonly past?: string | undefined
   readonly last?: string | undefined
 }
@@ -34,13 +33,16 @@ export type InPlaceWishes = {
  * @throws SluiceError BAD_FLAG for a column that is no time, and for a last period that is over
  */
 export async function inPlaceRequest(
-  source: { readonly store: PlanStore; readonly plan: PartitionPlanStore; readonly signal: AbortSignal },
+  source: PlanSource,
   table: TableSpec,
   wish: InPlaceWish,
   now: Date,
 ): Promise<InPlaceWishes> {
   const spec = { ...DEFAULT_CALENDAR, ...wish.calendar }
-  const { planned, years } = await plannedTable(source, table, columnNamed(table, wish.by), false)
+  const { planned, years } = await plannedTable(source, table, columnNamed(table, wish.by), {
+    epoch: wish.epoch,
+    exact: false,
+  })
   const current = currentPeriod(spec, now)
   let last: Period
   if (wish.last === undefined) {
@@ -90,19 +92,18 @@ export function refuseSameNames({ planned, past, beside, partitions }: InPlaceRe
   })
 }
 
-/** @param label of the period. @param bound end of the past: numbers are seconds or milliseconds as it is. @throws SluiceError BAD_FLAG */
+/** @param label of the period @param bound end of the past: where it begins a day, numbers are times @throws SluiceError BAD_FLAG */
 export function sliceRequest(
   table: TableSpec,
-  { by, calendar }: Pick<InPlaceWish, 'by' | 'calendar'>,
+  { by, calendar, epoch }: Pick<InPlaceWish, 'by' | 'calendar' | 'epoch'>,
   label: string,
   bound: string,
 ): { readonly request: SliceRequest; readonly label: string } {
   const spec = { ...DEFAULT_CALENDAR, ...calendar }
   const column = columnNamed(table, by)
   const period = periodAt(spec, label)
-  const kind = valueKind(table, column, null)
-  const isFiner = kind === 'epoch-seconds' && Number(bound) > LATEST_SECONDS
-  const { from, to } = placedPeriod(spec, period, isFiner ? 'epoch-milliseconds' : kind)
+  const evidence = { epoch, bounds: [bound], zone: spec.zone, record: null }
+  const { from, to } = placedPeriod(spec, period, knownTimeKind(table, column, evidence, OTHER_COLUMN))
   const partition = { name: partitionName(table.table.name, period.label), from, to }
   return { request: { table: table.table, column, partition }, label: period.label }
 }

@@ -3,36 +3,38 @@ import { tableText, type Column, type TableSpec } from '../../model/copy/column-
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
 import type { PartitionPlanStore, PlannedTable, Years } from '../../stores/partition-plan-port.ts'
-import { valueKind } from '../archiving/value-kind.ts'
+import { archivedAs } from '../archiving/archived-as.ts'
+import type { Epoch } from '../calendar/calendar.ts'
+import { knownTimeKind } from '../calendar/time-kind.ts'
 
-export type PlanStore = Pick<CopyStore, 'tables' | 'label' | 'timeCondition'>
+export type PlanSource = {
+  readonly store: CopyStore
+  readonly plan: PartitionPlanStore
+  readonly signal: AbortSignal
+}
 
-/**
- * Whole numbers are seconds where most of them lie in the years 1 to 9999 as such, and milliseconds otherwise.
- * @throws SluiceError BAD_FLAG for a column that is no time
- */
+type PlanWish = {
+  /** What whole numbers count since 1970, where the ledger does not say it. */
+  readonly epoch?: Epoch | undefined
+  readonly exact: boolean
+}
+
+/** What else numbers may do that are no times. */
+export const OTHER_COLUMN = 'name a column of dates or times with --by'
+
+/** @throws SluiceError BAD_FLAG for a column that is no time, and for numbers that nothing says are times */
 export async function plannedTable(
-  {
-    store,
-    plan,
-    signal,
-  }: { readonly store: PlanStore; readonly plan: PartitionPlanStore; readonly signal: AbortSignal },
+  { store, plan, signal }: PlanSource,
   table: TableSpec,
   column: Column,
-  exact: boolean,
+  { epoch, exact }: PlanWish,
 ): Promise<{ readonly planned: PlannedTable; readonly years: Years }> {
   if ((store.timeCondition?.(column, null, null) ?? null) === null) {
     throw new SluiceError('BAD_FLAG', `${tableText(table.table)}.${column.name} says no time: it is ${column.native}`, {
       hint: 'name a column of dates, times or epoch numbers with --by',
     })
   }
-  const planned: PlannedTable = { table, column, kind: valueKind(table, column, null) }
-  const years = await plan.years(planned, exact, signal)
-  if (planned.kind !== 'epoch-seconds' || years.outside.rows <= rowsOf(years)) return { planned, years }
-  const finer: PlannedTable = { ...planned, kind: 'epoch-milliseconds' }
-  return { planned: finer, years: await plan.years(finer, exact, signal) }
-}
-
-function rowsOf({ years }: Years): bigint {
-  return [...years.values()].reduce((sum, { rows }) => sum + rows, 0n)
+  const record = epoch === undefined ? await archivedAs(store, table, column, signal) : null
+  const planned = { table, column, kind: knownTimeKind(table, column, { epoch, bounds: [], record }, OTHER_COLUMN) }
+  return { planned, years: await plan.years(planned, exact, signal) }
 }

@@ -1,16 +1,18 @@
 /** How a partitioned table stands: its partitions as times, the calendar that they keep to, how they are called, and what its archive says. */
+import type { ArchiveRecord } from '../../archive/ledger/record.ts'
 import { tableText, type Column, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
 import type { MaintenanceStore, RangedTable } from '../../stores/maintenance-port.ts'
-import { valueKind } from '../archiving/value-kind.ts'
+import { ofColumn } from '../archiving/archived-as.ts'
 import { calendarText } from '../calendar/calendar-text.ts'
-import type { CalendarSpec } from '../calendar/calendar.ts'
+import type { CalendarSpec, Epoch } from '../calendar/calendar.ts'
+import { timeKind } from '../calendar/time-kind.ts'
 import type { ValueKind } from '../calendar/value-text.ts'
+import { knownZones } from '../calendar/zone.ts'
 import { comingPeriods, gapsOf, placed, type Coming, type Gap, type Placed, type Wanted } from './coverage.ts'
 import { plainStyle, styleOf, type NameStyle } from './name-style.ts'
 import { learnCalendar, periodsOf, type FoundCalendar } from './table-calendar.ts'
-import { knownZones } from './zones.ts'
 
 /** What somebody said of the calendar; what is absent the table says itself. */
 export type CalendarWish = Partial<CalendarSpec>
@@ -54,8 +56,17 @@ export function maintenanceOf(store: CopyStore): MaintenanceStore {
   })
 }
 
+type StandingOptions = {
+  /** What whole numbers count since 1970, where bounds and ledger do not say it. */
+  readonly epoch?: Epoch | undefined
+  /** What the ledger has of the table: asked where only that can say that numbers are times. */
+  readonly archived?: () => Promise<ArchiveRecord | null>
+  /** Whether the bytes of partitions are wanted. */
+  readonly sizes: boolean
+  readonly signal: AbortSignal
+}
+
 /**
- * @param sizes whether the bytes of partitions are wanted
  * @returns null for a table without partitions
  * @throws SluiceError UNSUPPORTED_TYPE for partitions that are no ranges of one column of times; BAD_FLAG where the named calendar is not that of the table
  */
@@ -63,12 +74,14 @@ export async function standingOf(
   maintenance: MaintenanceStore,
   { table: name }: Pick<TableSpec, 'table'>,
   wish: CalendarWish,
-  { sizes, signal }: { readonly sizes: boolean; readonly signal: AbortSignal },
+  options: StandingOptions,
 ): Promise<Standing | null> {
+  const { sizes, signal } = options
   const table = await maintenance.look(name, sizes, signal)
   if (table === null) return null
   if (!isKind(table.column, ['date', 'timestamp', 'int'])) throw otherRanges(table)
-  const kind = valueKind(table, table.column, largestBound(table))
+  const kind = await kindOf(table, wish, options)
+  if (kind === null) throw otherRanges(table)
   const zones = wish.zone === undefined ? [await maintenance.zone(signal), 'UTC'] : [wish.zone]
   const all = placed(table.partitions, kind)
   // Under any of its names it is one zone.
@@ -77,8 +90,6 @@ export async function standingOf(
   )
   const learned = learnCalendar(table.partitions, kind, known, wish.zone === undefined ? knownZones() : [])
   const calendar = calendarFor(table, kind, { wish, zones: known, found: learned.found })
-  // Ranges of numbers that merely number rows are no periods.
-  if (isKind(table.column, ['int']) && calendar === null && learned.zones.length === 0) throw otherRanges(table)
   return {
     table,
     kind,
@@ -90,9 +101,21 @@ export async function standingOf(
   }
 }
 
+async function kindOf(
+  table: RangedTable,
+  { zone }: CalendarWish,
+  { epoch, archived }: StandingOptions,
+): Promise<ValueKind | null> {
+  const { column } = table
+  const bounds = table.partitions.flatMap(({ from, to }) => [from, to])
+  const said = timeKind(table, column, { epoch, bounds, zone, record: null })
+  if (said !== null || archived === undefined) return said
+  return timeKind(table, column, { bounds, zone, record: ofColumn(await archived(), column) })
+}
+
 /** What somebody says counts; what he leaves out the bounds say, and then the names. */
 function calendarFor(
-  ranged: RangedTable,
+  { table }: RangedTable,
   kind: ValueKind,
   {
     wish,
@@ -100,7 +123,6 @@ function calendarFor(
     found,
   }: { readonly wish: CalendarWish; readonly zones: readonly string[]; readonly found: FoundCalendar | null },
 ): TableCalendar | null {
-  const { table, column, partitions } = ranged
   if (wish.unit === undefined) {
     if (found === null) return null
     const learned = styleOf(found)
@@ -136,16 +158,8 @@ function calendarFor(
           spec,
           kind,
         )
-  // As times such numbers lie anywhere, and periods up to now would be made in hundreds.
-  if (!isKind(column, ['date', 'timestamp']) && !anyOf(partitions, spec, kind)) throw otherRanges(ranged)
   const style = named === null ? null : styleOf({ spec, of: named })
   return { spec, style: style ?? plainStyle(table.name, spec), from: 'the options' }
-}
-
-/** Whether one of them is a period, or there is none that could be one. */
-function anyOf(partitions: RangedTable['partitions'], spec: CalendarSpec, kind: ValueKind): boolean {
-  const bounded = partitions.filter(({ from, to, isDefault }) => !isDefault && from !== null && to !== null)
-  return bounded.length === 0 || bounded.some((one) => periodsOf([one], spec, kind) !== null)
 }
 
 function isKind({ type }: Column, kinds: readonly Column['type']['kind'][]): boolean {
@@ -165,21 +179,15 @@ function otherRanges({ table, column, partitions }: RangedTable): SluiceError {
       where: tableText(table),
       reason: !isKind(column, ['int'])
         ? `it is ${column.native}`
-        : days
-          ? 'its bounds are days that are written as numbers (YYYYMMDD), and no seconds or milliseconds since 1970'
-          : 'as seconds or milliseconds since 1970 its bounds are those of no calendar',
-      hint: 'partitions by dates, times and epoch numbers are kept; keep those of other numbers by hand',
+        : bounds.length === 0
+          ? 'it holds whole numbers, and no bound says that they are times'
+          : days
+            ? 'its bounds are days that are written as numbers (YYYYMMDD), and no seconds or milliseconds since 1970'
+            : 'as seconds or milliseconds since 1970 its bounds are those of no calendar',
+      hint: isKind(column, ['int'])
+        ? 'where the numbers are times, say --epoch s or --epoch ms; keep partitions of other numbers by hand'
+        : 'partitions by dates, times and epoch numbers are kept; keep others by hand',
     },
-  )
-}
-
-function largestBound({ partitions }: RangedTable): string | null {
-  const bounds = partitions.flatMap(({ from, to }) => [from, to]).filter((bound) => bound !== null)
-  return (
-    bounds
-      .filter((bound) => /^-?\d+$/.test(bound))
-      .toSorted((a, b) => Number(BigInt(a) - BigInt(b)))
-      .at(-1) ?? null
   )
 }
 

@@ -1,10 +1,8 @@
 /** The calendar that the partitions of a table keep to, by their bounds alone. */
-import { periodOfBounds } from '../calendar/bounds.ts'
+import { allBeginDays, periodOfBounds } from '../calendar/bounds.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec } from '../calendar/calendar.ts'
-import { LAST_DAY } from '../calendar/civil.ts'
 import type { Period } from '../calendar/period.ts'
-import { isMoment, readValue, type ValueKind } from '../calendar/value-text.ts'
-import { dayAt, firstMoment, MS_OF_DAY, wallClock } from '../calendar/zone.ts'
+import { isMoment, type ValueKind } from '../calendar/value-text.ts'
 import type { RangePartition } from '../../stores/maintenance-port.ts'
 
 /** So many of the newest are looked at: what was cut in another way years ago says nothing about the next. */
@@ -100,15 +98,6 @@ function beginDays(partitions: readonly RangePartition[], kind: ValueKind, zone:
     kind,
     zone,
   )
-}
-
-/** Whether each bound is one at which a day of the zone begins; an open one is none. */
-export function allBeginDays(bounds: readonly (string | null)[], kind: ValueKind, zone: string): boolean {
-  return bounds.every((bound) => {
-    const at = bound === null ? undefined : readValue(bound, kind)?.at
-    if (at === undefined || Math.abs(at) > LAST_DAY * MS_OF_DAY) return false
-    return wallClock(zone, at) % MS_OF_DAY === 0 || firstMoment(zone, dayAt(zone, at)) === at
-  })
 }
 
 /** The periods that all of them are; null where one is none. */

@@ -2,21 +2,16 @@
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { quotedName } from '../../shared/sql-text.ts'
-import type {
-  PartitionPlanStore,
-  PlanFinding,
-  PlannedTable,
-  TwinPartition,
-  Years,
-} from '../../stores/partition-plan-port.ts'
+import type { CopyStore } from '../../stores/copy-port.ts'
+import type { PlanFinding, PlannedTable, TwinPartition, Years } from '../../stores/partition-plan-port.ts'
 import { noSuchTable } from '../copy/no-such-table.ts'
-import { columnNamed } from '../archiving/value-kind.ts'
-import { DEFAULT_CALENDAR, type CalendarSpec } from '../calendar/calendar.ts'
+import { columnNamed } from '../copy/column-named.ts'
+import { DEFAULT_CALENDAR, type CalendarSpec, type Epoch } from '../calendar/calendar.ts'
 import { placedPeriod } from './coverage.ts'
 import { filledPeriods, type Filled } from './filled-periods.ts'
 import { periodFindings } from './period-findings.ts'
 import { partitionName, plannedPeriods, rowYears } from './planned-periods.ts'
-import { plannedTable, type PlanStore } from './planned-table.ts'
+import { plannedTable, type PlanSource } from './planned-table.ts'
 import type { SliceUnit } from './slices.ts'
 
 /** Coming periods that a new table gets partitions for. */
@@ -29,6 +24,7 @@ export type TwinWish = {
   readonly table: string
   readonly by: string
   readonly calendar: Partial<CalendarSpec>
+  readonly epoch?: Epoch | undefined
   readonly slices?: SliceUnit | undefined
   readonly exact: boolean
   /** Name of the new table; that of the old one with `_partitioned` when absent. */
@@ -48,17 +44,15 @@ export type TwinPlan = {
   } | null
 }
 
-export type TwinSource = { readonly store: PlanStore; readonly plan: PartitionPlanStore; readonly signal: AbortSignal }
-
 /**
  * @param now by whose day the coming periods are told
  * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, BAD_FLAG
  */
-export async function planTwin(source: TwinSource, wish: TwinWish, now: Date): Promise<TwinPlan> {
+export async function planTwin(source: PlanSource, wish: TwinWish, now: Date): Promise<TwinPlan> {
   const { store, plan, signal } = source
   const spec = { ...DEFAULT_CALENDAR, ...wish.calendar }
   const table = await oneTable(store, wish.table, signal)
-  const { planned, years } = await plannedTable(source, table, columnNamed(table, wish.by), wish.exact)
+  const { planned, years } = await plannedTable(source, table, columnNamed(table, wish.by), wish)
   const found = await plan.findings(planned, years.nulls.rows > 0n, signal)
   if (found.some(({ about, verdict }) => verdict === 'refused' && WHOLLY.has(about)))
     return { planned, years, spec, findings: found, twin: null }
@@ -82,7 +76,7 @@ export async function planTwin(source: TwinSource, wish: TwinWish, now: Date): P
 
 /** Names of the new tables that something else has. */
 export async function takenFindings(
-  { plan, signal }: TwinSource,
+  { plan, signal }: PlanSource,
   { planned, twin }: TwinPlan,
 ): Promise<readonly PlanFinding[]> {
   if (twin === null) return []
@@ -102,7 +96,7 @@ export async function takenFindings(
 
 /** What a copy by periods wants of the table, beside what the new one has to be. */
 export async function copyFindings(
-  { plan, signal }: TwinSource,
+  { plan, signal }: PlanSource,
   { planned }: TwinPlan,
 ): Promise<readonly PlanFinding[]> {
   if (await plan.isIndexed(planned, signal)) return []
@@ -124,7 +118,7 @@ export function indexStatement({ table: { table }, column }: PlannedTable): stri
 }
 
 /** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE */
-export async function oneTable(store: PlanStore, name: string, signal: AbortSignal): Promise<TableSpec> {
+export async function oneTable(store: CopyStore, name: string, signal: AbortSignal): Promise<TableSpec> {
   const [table, ...others] = await store.tables(name, signal)
   const isPattern = /[*?]/.test(name)
   if (table === undefined) throw await noSuchTable(store, name, `no table fits ${name}`)

@@ -19,11 +19,6 @@ const WELL_KNOWN = [
 ]
 const MOST_NAMED = 3
 
-/** All that this program knows, each by one name. */
-export function knownZones(): readonly string[] {
-  return Intl.supportedValuesOf('timeZone')
-}
-
 /** `Europe/Berlin, Europe/Paris or Africa/Ceuta`: no more than three, that of this computer first. */
 export function zonesText(zones: readonly string[]): string {
   const own = new Intl.DateTimeFormat().resolvedOptions().timeZone

@@ -8,7 +8,7 @@ import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { NativePartition, NativePartitions } from '../../../stores/archive-port.ts'
 import { digestNow, expectedNow } from '../still-there.ts'
-import { columnNamed } from '../value-kind.ts'
+import { columnNamed } from '../../copy/column-named.ts'
 
 /** `accepted`: what it is where somebody says that it may differ; absent where nobody can say that. */
 export type Whereabouts =

@@ -23,7 +23,7 @@ import { ownerOf } from '../../archiving/owner.ts'
 import { seenArchive } from '../../archiving/table-changes.ts'
 import { planArchive } from '../../archiving/plan.ts'
 import { originNow } from '../../archiving/require-origin.ts'
-import { recordCalendar } from '../../archiving/record-calendar.ts'
+import { recordCalendar } from '../../calendar/record-calendar.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 
 type ArchiveAdoptRun = RunOf<typeof declared>

@@ -15,7 +15,7 @@ import { ownerOf } from '../../archiving/owner.ts'
 import { planArchive } from '../../archiving/plan.ts'
 import type { PlannedPartition } from '../../archiving/planned-standing.ts'
 import { tellArchive } from '../../archiving/tell-archive.ts'
-import { recordCalendar } from '../../archiving/record-calendar.ts'
+import { recordCalendar } from '../../calendar/record-calendar.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 
 type ArchiveHoldRun = RunOf<typeof declared>

@@ -16,7 +16,7 @@ import { nearestText } from '../../archiving/label-named.ts'
 import { openArchive } from '../../archiving/open.ts'
 import { Looked } from '../../archiving/looked.ts'
 import { sourceFindings } from '../../archiving/source-findings.ts'
-import { recordCalendar } from '../../archiving/record-calendar.ts'
+import { recordCalendar } from '../../calendar/record-calendar.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 
 type ArchiveVerifyRun = RunOf<typeof declared>

@@ -1,3 +1,4 @@
+import type { Epoch } from '../../calendar/calendar.ts'
 import type { CalendarWish } from '../../partitioning/standing.ts'
 import type { Declaration } from '../declaration.ts'
 
@@ -9,6 +10,8 @@ export type LifecycleInitOperation = {
   /** The column that says when a row belongs; a partitioned table says it itself. */
   readonly by?: string
   readonly calendar: CalendarWish
+  /** What whole numbers count since 1970, where bounds and ledger do not say it. */
+  readonly epoch?: Epoch | undefined
   readonly archive?: string
   readonly olderThan?: string
   /** The database as the file is to name it; absent where the file names it for all tables. */
@@ -30,6 +33,7 @@ export const lifecycleInit: Declaration<LifecycleInitOperation, (typeof EVENTS)[
         'from',
         'table',
         'by',
+        'epoch',
         'calendar',
         'first-month',
         'year-offset',

@@ -4,14 +4,16 @@ import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore } from '../../../stores/copy-port.ts'
-import { columnNamed } from '../../archiving/value-kind.ts'
+import { archivedAs, recordOf } from '../../archiving/archived-as.ts'
+import { columnNamed } from '../../copy/column-named.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec } from '../../calendar/calendar.ts'
+import { knownTimeKind } from '../../calendar/time-kind.ts'
 import { openSourceStore } from '../../copy/open-stores.ts'
 import { entryText, withEntry, type WrittenEntry } from '../../lifecycle/config-text.ts'
 import { oneTable } from '../../lifecycle/look.ts'
 import { filledPeriods } from '../../partitioning/filled-periods.ts'
 import { rowYears } from '../../partitioning/planned-periods.ts'
-import { plannedTable } from '../../partitioning/planned-table.ts'
+import { OTHER_COLUMN, plannedTable } from '../../partitioning/planned-table.ts'
 import { standingOf, type Standing } from '../../partitioning/standing.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import type { lifecycleInit as declared, LifecycleInitOperation } from './declaration.ts'
@@ -43,6 +45,7 @@ export async function lifecycleInit(operation: LifecycleInitOperation, run: Run)
   const entry: WrittenEntry = {
     ...(await look()),
     table: name,
+    epoch: operation.epoch,
     from: fromText,
     ahead: AHEAD,
     archive,
@@ -61,11 +64,14 @@ export async function lifecycleInit(operation: LifecycleInitOperation, run: Run)
 async function partitions(
   store: CopyStore,
   spec: TableSpec,
-  { calendar }: LifecycleInitOperation,
+  { calendar, epoch }: LifecycleInitOperation,
   signal: AbortSignal,
 ): Promise<Standing | null> {
   const maintenance = store.maintenance?.()
-  return maintenance === undefined ? null : await standingOf(maintenance, spec, calendar, { sizes: true, signal })
+  const archived = async () => await recordOf(store, spec, signal)
+  return maintenance === undefined
+    ? null
+    : await standingOf(maintenance, spec, calendar, { epoch, archived, sizes: true, signal })
 }
 
 /** A partitioned table says by itself what it is cut by. */
@@ -92,7 +98,7 @@ function partitioned({ table, calendar, zone }: Standing, { by, calendar: wish }
 async function plain(
   store: CopyStore,
   table: TableSpec,
-  { by, calendar }: LifecycleInitOperation,
+  { by, calendar, epoch }: LifecycleInitOperation,
   signal: AbortSignal,
 ): Promise<Found> {
   if (by === undefined) {
@@ -105,8 +111,15 @@ async function plain(
   const spec: CalendarSpec = { ...DEFAULT_CALENDAR, ...calendar }
   const plan = store.partitionPlan?.()
   const size = `about ${table.rows} rows, ${table.bytes} bytes`
-  if (plan === undefined) return { by: column.name, calendar: spec, found: [`No partitions: ${size}.`] }
-  const { planned, years } = await plannedTable({ store, plan, signal }, table, column, false)
+  if (plan === undefined) {
+    const record = epoch === undefined ? await archivedAs(store, table, column, signal) : null
+    knownTimeKind(table, column, { epoch, bounds: [], record }, OTHER_COLUMN)
+    return { by: column.name, calendar: spec, found: [`No partitions: ${size}.`] }
+  }
+  const { planned, years } = await plannedTable({ store, plan, signal }, table, column, {
+    epoch,
+    exact: false,
+  })
   const filled = await filledPeriods({ plan, signal }, planned, spec, rowYears(years).main, { exact: false })
   const [first, last] = [filled.periods[0], filled.periods.at(-1)]
   const rows = filled.periods.reduce((sum, one) => sum + one.rows, 0n)

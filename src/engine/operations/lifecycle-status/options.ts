@@ -1,5 +1,5 @@
 /** What `sluice lifecycle` takes. */
-import { CALENDAR_UNITS } from '../../calendar/calendar.ts'
+import { CALENDAR_UNITS, EPOCHS } from '../../calendar/calendar.ts'
 import { alertOptions } from '../alert-options.ts'
 import type { Option } from '../option.ts'
 
@@ -30,6 +30,14 @@ export const LIFECYCLE_OPTIONS: readonly Option[] = [
     group: INIT,
     completes: 'column',
     describe: 'the column that says when a row belongs; a partitioned table says it itself',
+  },
+  {
+    name: 'epoch',
+    type: 'choice',
+    choices: EPOCHS,
+    shown: 'what bounds and ledger say',
+    group: INIT,
+    describe: 'whole numbers of the column are times: seconds (s) or milliseconds (ms) since 1970',
   },
   {
     name: 'calendar',

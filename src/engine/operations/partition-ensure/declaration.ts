@@ -1,4 +1,5 @@
 import type { AlertWish } from '../../../model/alert.ts'
+import { EPOCHS, type Epoch } from '../../calendar/calendar.ts'
 import type { CalendarWish } from '../../partitioning/standing.ts'
 import type { Declaration } from '../declaration.ts'
 import * as words from '../words.ts'
@@ -11,6 +12,8 @@ export type PartitionEnsureOperation = {
   readonly tables: readonly string[]
   /** What the table does not say itself. */
   readonly calendar: CalendarWish
+  /** What whole numbers count since 1970, where bounds and ledger do not say it. */
+  readonly epoch?: Epoch | undefined
   /** Whole periods after that of today. */
   readonly ahead: number
   /** Most that others wait for a lock because of us, ms. */
@@ -39,6 +42,7 @@ export const partitionEnsure: Declaration<PartitionEnsureOperation, (typeof EVEN
       from: words.end('from'),
       tables: words.someTables,
       calendar: words.calendar,
+      epoch: words.optionalChoice('epoch', EPOCHS),
       ahead: words.count('ahead'),
       patienceMs: words.duration('patience'),
       budgetMs: words.duration('budget'),

@@ -36,7 +36,7 @@ type Period = PlacedPeriod & { readonly name: ComingPartition['name'] }
 
 /** @throws SluiceError NO_SUCH_TABLE, UNSUPPORTED_URL, UNSUPPORTED_TYPE, BAD_FLAG, CONNECT_FAILED, TARGET_BUSY, TABLE_REFUSED */
 export async function partitionEnsure(operation: PartitionEnsureOperation, run: PartitionEnsureRun): Promise<Ending> {
-  const { tables, calendar, dryRun } = operation
+  const { tables, calendar, epoch, dryRun } = operation
   // Nor does it wait for longer before it has looked.
   const waits = { lockWaitMs: operation.budgetMs }
   await using store = await (dryRun
@@ -45,7 +45,7 @@ export async function partitionEnsure(operation: PartitionEnsureOperation, run: 
   const maintenance = maintenanceOf(store)
   const totals = { tables: 0, made: 0, found: 0, planned: 0, moved: 0n, alarms: 0 }
   const alarms = new Set<PartitionAlarm>()
-  const wish = { tables, calendar, sizes: false }
+  const wish = { tables, calendar, epoch, sizes: false }
   let isCut = false
   const { errors, passedOver, stopped } = await eachTable(store, wish, run, async (found) => {
     const { name } = found
@@ -239,13 +239,15 @@ function tellWaits(table: string, { longestMs, tries, proved }: Made, run: Parti
 }
 
 async function again(
-  { standing }: FoundTable,
-  { calendar }: PartitionEnsureOperation,
+  { standing, archive }: FoundTable,
+  { calendar, epoch }: PartitionEnsureOperation,
   maintenance: MaintenanceStore,
   run: PartitionEnsureRun,
 ): Promise<Standing> {
   const { abort: signal } = run.interrupt
-  return (await standingOf(maintenance, standing.table, calendar, { sizes: false, signal })) ?? standing
+  const archived = (): Promise<FoundTable['archive']> => Promise.resolve(archive)
+  const options = { epoch, archived, sizes: false, signal }
+  return (await standingOf(maintenance, standing.table, calendar, options)) ?? standing
 }
 
 function notGiven(made: Made | null): readonly Alarm[] {

@@ -1,5 +1,5 @@
 import type { AlertWish } from '../../../model/alert.ts'
-import type { CalendarSpec } from '../../calendar/calendar.ts'
+import { EPOCHS, type CalendarSpec, type Epoch } from '../../calendar/calendar.ts'
 import { FAILED } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
 import * as words from '../words.ts'
@@ -12,6 +12,8 @@ export type PartitionInPlaceOperation = {
   /** The column that says when a row belongs. */
   readonly by: string
   readonly calendar: Partial<CalendarSpec>
+  /** What whole numbers count since 1970, where bounds and ledger do not say it. */
+  readonly epoch?: Epoch | undefined
   /** Name of the first partition; that of the table with `_past` when absent. */
   readonly past?: string | undefined
   /** Label of the last period of the past; the current one, or the latest with rows, when absent. */
@@ -47,6 +49,7 @@ export const partitionInPlace: Declaration<PartitionInPlaceOperation, (typeof EV
       table: words.oneTable,
       by: words.text('by'),
       calendar: words.calendar,
+      epoch: words.optionalChoice('epoch', EPOCHS),
       past: words.optionalText('past'),
       last: words.optionalText('last'),
       slice: words.optionalText('slice'),

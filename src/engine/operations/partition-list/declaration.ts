@@ -1,4 +1,5 @@
 import type { AlertWish } from '../../../model/alert.ts'
+import { EPOCHS, type Epoch } from '../../calendar/calendar.ts'
 import type { CalendarWish } from '../../partitioning/standing.ts'
 import { alertOptions, formsText } from '../alert-options.ts'
 import { FOLLOW_CAUSES } from '../copy/options.ts'
@@ -17,6 +18,8 @@ export type PartitionListOperation = {
   /** Names or patterns; of a pattern the tables that are partitioned by time. */
   readonly tables: readonly string[]
   readonly calendar: CalendarWish
+  /** What whole numbers count since 1970, where bounds and ledger do not say it. */
+  readonly epoch?: Epoch | undefined
   /** `8q`: what is older is due; nothing is where it is absent. */
   readonly olderThan?: string
   /** Whole periods after that of today that have to be there. */
@@ -60,6 +63,7 @@ export const partitionList: Declaration<PartitionListOperation, (typeof EVENTS)[
       from: words.end('from'),
       tables: words.someTables,
       calendar: words.calendar,
+      epoch: words.optionalChoice('epoch', EPOCHS),
       olderThan: words.optionalAge('older-than'),
       ahead: words.count('ahead'),
       count: words.flag('count'),

@@ -1,5 +1,5 @@
 /** What `sluice partition` takes, whatever its action. */
-import { CALENDAR_UNITS } from '../../calendar/calendar.ts'
+import { CALENDAR_UNITS, EPOCHS } from '../../calendar/calendar.ts'
 import { MOST_AHEAD } from '../../partitioning/coverage.ts'
 import type { Option } from '../option.ts'
 
@@ -21,6 +21,14 @@ export const PARTITION_OPTIONS: readonly Option[] = [
     group: ALL,
     completes: 'table',
     describe: 'a table or a pattern; repeatable',
+  },
+  {
+    name: 'epoch',
+    type: 'choice',
+    choices: EPOCHS,
+    shown: 'what bounds and ledger say',
+    group: 'list, ensure, plan, run and in-place:',
+    describe: 'whole numbers of the column are times: seconds (s) or milliseconds (ms) since 1970',
   },
   {
     name: 'calendar',

@@ -1,4 +1,4 @@
-import type { CalendarSpec } from '../../calendar/calendar.ts'
+import { EPOCHS, type CalendarSpec, type Epoch } from '../../calendar/calendar.ts'
 import type { Declaration } from '../declaration.ts'
 import * as words from '../words.ts'
 
@@ -10,6 +10,8 @@ export type PartitionPlanOperation = {
   /** The column that says when a row belongs. */
   readonly by: string
   readonly calendar: Partial<CalendarSpec>
+  /** What whole numbers count since 1970, where bounds and ledger do not say it. */
+  readonly epoch?: Epoch | undefined
   /** Parts of a period that are copied beside each other. */
   readonly slices?: 'week' | 'month' | undefined
   /** Time that there is for one period, ms. */
@@ -31,6 +33,7 @@ export const partitionPlan: Declaration<PartitionPlanOperation, (typeof EVENTS)[
       table: words.oneTable,
       by: words.text('by'),
       calendar: words.calendar,
+      epoch: words.optionalChoice('epoch', EPOCHS),
       slices: words.sliceUnit('slices'),
       windowMs: words.optionalDuration('window'),
       lanes: words.count('lanes'),

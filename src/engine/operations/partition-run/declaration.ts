@@ -1,5 +1,5 @@
 import type { AlertWish } from '../../../model/alert.ts'
-import type { CalendarSpec } from '../../calendar/calendar.ts'
+import { EPOCHS, type CalendarSpec, type Epoch } from '../../calendar/calendar.ts'
 import { COPY_EVENTS } from '../copy/declaration.ts'
 import { FOLLOW_CAUSES } from '../copy/options.ts'
 import type { SliceNumbers } from '../../partitioning/slices.ts'
@@ -17,6 +17,8 @@ export type PartitionRunOperation = {
   /** The column that says when a row belongs. */
   readonly by: string
   readonly calendar: Partial<CalendarSpec>
+  /** What whole numbers count since 1970, where bounds and ledger do not say it. */
+  readonly epoch?: Epoch | undefined
   /** Name of the new table; that of the old one with `_partitioned` when absent. */
   readonly into?: string | undefined
   /** Parts of a period that are told by themselves as they land. */
@@ -55,6 +57,7 @@ export const partitionRun: Declaration<PartitionRunOperation, (typeof EVENTS)[nu
       table: words.oneTable,
       by: words.text('by'),
       calendar: words.calendar,
+      epoch: words.optionalChoice('epoch', EPOCHS),
       into: words.optionalText('into'),
       slices: words.sliceUnit('slices'),
       numbers: words.sliceNumbers('slices'),
@@ -85,6 +88,7 @@ export const partitionRun: Declaration<PartitionRunOperation, (typeof EVENTS)[nu
       'from',
       'table',
       'by',
+      'epoch',
       'calendar',
       'first-month',
       'year-offset',

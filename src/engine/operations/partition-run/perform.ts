@@ -10,14 +10,9 @@ import { openCopyStore, openSourceStore } from '../../copy/open-stores.ts'
 import { onSide } from '../../copy/sides.ts'
 import type { CopyOperation } from '../../operation.ts'
 import { chosenSlices, periodMarks, refuseUnknownFirst, type ChosenSlices } from '../../partitioning/period-marks.ts'
+import type { PlanSource } from '../../partitioning/planned-table.ts'
 import { Pace } from '../../partitioning/pace.ts'
-import {
-  indexStatement,
-  planTwin,
-  takenFindings,
-  type TwinPlan,
-  type TwinSource,
-} from '../../partitioning/twin-plan.ts'
+import { indexStatement, planTwin, takenFindings, type TwinPlan } from '../../partitioning/twin-plan.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import { copy } from '../copy/perform.ts'
 import type { partitionRun as declared, PartitionRunOperation } from './declaration.ts'
@@ -90,7 +85,7 @@ async function prepared(operation: PartitionRunOperation, to: string, run: Run):
       },
     )
   }
-  const source: TwinSource = { store: from, plan, signal }
+  const source: PlanSource = { store: from, plan, signal }
   const about = await planTwin(source, { ...operation, exact: false }, new Date(run.clock.now()))
   const { planned, twin, spec } = about
   if (twin === null) throw refused(about, run)
@@ -168,7 +163,7 @@ function notPartitioned(name: TableName, store: CopyStore): SluiceError {
 }
 
 /** @throws SluiceError PARTITION_REFUSED */
-async function refuseUnindexed({ plan, signal }: TwinSource, { planned }: TwinPlan): Promise<void> {
+async function refuseUnindexed({ plan, signal }: PlanSource, { planned }: TwinPlan): Promise<void> {
   if (await plan.isIndexed(planned, signal)) return
   const { table } = planned.table
   throw new SluiceError('PARTITION_REFUSED', `no index of ${tableText(table)} begins with ${planned.column.name}`, {

@@ -6,7 +6,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import { askedFor, isAsked } from '../../archiving/asked.ts'
 import { nearestText } from '../../archiving/label-named.ts'
-import { recordCalendar } from '../../archiving/record-calendar.ts'
+import { recordCalendar } from '../../calendar/record-calendar.ts'
 import type { RestoreOperation } from './declaration.ts'
 
 /** @throws SluiceError PARTITION_STATE for one that is not archived */

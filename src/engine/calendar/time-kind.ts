@@ -1,15 +1,13 @@
-/** Whether whole numbers of a column are times: something has to say so, since serial ids and days written as numbers are whole numbers too. */
+/** The one judge of what is time: whether whole numbers of a column are times something has to say, since serial ids and days written as numbers are whole numbers too. */
 import type { ArchivedPartition, ArchiveRecord } from '../../archive/ledger/record.ts'
 import { tableText, type Column, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { NativePartitions } from '../../stores/archive-port.ts'
-import type { Epoch } from '../calendar/calendar.ts'
-import { periodOfBounds } from '../calendar/bounds.ts'
-import type { ValueKind } from '../calendar/value-text.ts'
-import { allBeginDays } from '../partitioning/table-calendar.ts'
-import { knownZones } from '../partitioning/zones.ts'
+import { allBeginDays, periodOfBounds } from './bounds.ts'
+import type { Epoch } from './calendar.ts'
 import { recordCalendar } from './record-calendar.ts'
-import { valueKind } from './value-kind.ts'
+import type { ValueKind } from './value-text.ts'
+import { knownZones } from './zone.ts'
 
 type NumberKind = Extract<ValueKind, `epoch-${string}`>
 const KINDS: Readonly<Record<Epoch, NumberKind>> = { s: 'epoch-seconds', ms: 'epoch-milliseconds' }
@@ -18,24 +16,66 @@ const KINDS: Readonly<Record<Epoch, NumberKind>> = { s: 'epoch-seconds', ms: 'ep
 export const BY_NAME = 'name'
 
 export type Evidence = {
+  /** As `--epoch` says it. */
   readonly epoch?: Epoch | undefined
   /** Bounds of partitions that are ranges of the column; null is open. */
   readonly bounds: readonly (string | null)[]
+  /** Where days begin, where something says it. */
+  readonly zone?: string | undefined
+  /** Of the archive of this column. */
   readonly record: Pick<ArchiveRecord, 'partitions' | 'calendar'> | null
 }
 
 /**
+ * What the values of a column are.
  * @returns null for numbers that nothing says are times
  * @throws SluiceError BAD_FLAG for a column that is no time by its type
  */
 export function timeKind(
+  { table }: Pick<TableSpec, 'table'>,
+  { name, type }: Column,
+  { epoch, bounds, zone, record }: Evidence,
+): ValueKind | null {
+  switch (type.kind) {
+    case 'date':
+      return 'date'
+    case 'timestamp':
+      return type.zone ? 'timestamptz' : 'timestamp'
+    case 'text':
+    case 'native':
+      // Systems without types of time hold them as texts: days alone sort right among days, among times behind a blank and behind a T.
+      return 'date'
+    case 'int':
+      return epoch === undefined ? (recordedKind(record) ?? kindOfBounds(bounds, zone, record)) : KINDS[epoch]
+    default:
+      throw new SluiceError('BAD_FLAG', `${tableText(table)}.${name} says no time: it is ${type.kind}`, {
+        hint: 'name a column of dates, times or epoch numbers with --by, or make each value a partition with --by-value',
+      })
+  }
+}
+
+/**
+ * As timeKind, for a column that has to be a time.
+ * @param otherwise what the user may do where the numbers are no times
+ * @throws SluiceError BAD_FLAG for numbers that nothing says are times, too
+ */
+export function knownTimeKind(
   table: Pick<TableSpec, 'table'>,
   column: Column,
-  { epoch, bounds, record }: Evidence,
-): ValueKind | null {
-  if (column.type.kind !== 'int') return valueKind(table, column, null)
-  if (epoch !== undefined) return KINDS[epoch]
-  return recordedKind(record) ?? kindOfBounds(bounds, record)
+  evidence: Evidence,
+  otherwise: string,
+): ValueKind {
+  const kind = timeKind(table, column, evidence)
+  if (kind !== null) return kind
+  const name = tableText(table.table)
+  throw new SluiceError(
+    'BAD_FLAG',
+    `${name}.${column.name} holds whole numbers, and nothing says that they are times`,
+    {
+      where: name,
+      hint: `say --epoch s or --epoch ms where they count seconds or milliseconds since 1970; otherwise ${otherwise}`,
+    },
+  )
 }
 
 /** As timeKind, for a table that has partitions of its own or had them: bounds of archived partitions count too. Null for columns of other types as well. */
@@ -72,14 +112,23 @@ const ENDS: ReadonlySet<string> = new Set(['0', '32767', '2147483647', '42949672
 /** Whole numbers above this are milliseconds: as seconds they would be later than the year 5138. */
 const MOST_SECONDS = 100_000_000_000n
 
+/** What whole numbers are that are known to be times: seconds, or milliseconds where one of them is too large. */
+export function kindBySize(numbers: readonly string[]): NumberKind {
+  return numbers.some((text) => BigInt(text) > MOST_SECONDS) ? KINDS.ms : KINDS.s
+}
+
 /** Every bound begins a day of one zone. One bound alone does so too easily in one of hundreds of zones. */
-function kindOfBounds(bounds: Evidence['bounds'], record: Evidence['record']): NumberKind | null {
+function kindOfBounds(
+  bounds: Evidence['bounds'],
+  zone: Evidence['zone'],
+  record: Evidence['record'],
+): NumberKind | null {
   const numbers = [...new Set(bounds)].filter((bound) => bound !== null && !ENDS.has(bound)).map(String)
   if (numbers.length === 0 || !numbers.every((text) => /^-?\d{1,18}$/.test(text))) return null
-  const kind = numbers.some((text) => BigInt(text) > MOST_SECONDS) ? KINDS.ms : KINDS.s
+  const kind = kindBySize(numbers)
   const own = record === null ? null : recordCalendar(record)
-  const zones = ['UTC', ...(own === null ? [] : [own.zone])]
-  const days = (zone: string): boolean => allBeginDays(numbers, kind, zone)
+  const zones = ['UTC', ...(own === null ? [] : [own.zone]), ...(zone === undefined ? [] : [zone])]
+  const days = (one: string): boolean => allBeginDays(numbers, kind, one)
   return zones.some(days) || (numbers.length > 1 && knownZones().some(days)) ? kind : null
 }
 
