@@ -237,6 +237,7 @@ function sourcesText(event: Of<'query.sources'>): string {
     hotColumns,
     leftOut = '0',
     moved = '0',
+    asTexts = [],
     notLooked = [],
   } = event
   const hot =
@@ -255,6 +256,9 @@ function sourcesText(event: Of<'query.sources'>): string {
   const more = [
     ...(leftOut === '0' ? [] : [out]),
     ...(moved === '0' ? [] : [away]),
+    ...(asTexts.length === 0
+      ? []
+      : [`compared and ordered as texts, unlike in the database: ${visible(asTexts.join(', '))}; CAST says as what`]),
     ...notLooked.map((what) => `not looked at: ${visible(what)}`),
   ]
   return `${visible(table)}: ${grouped(partitions.read)} of ${plural(partitions.of, 'archived partition')}, ${grouped(files.read)} of ${plural(files.of, 'file')}${hashed}${bytes}, ${hot}${more.map((one) => `; ${one}`).join('')}; times in ${zone}`

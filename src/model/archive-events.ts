@@ -224,6 +224,8 @@ export type QuerySourcesEvent = {
   leftOut?: Dec
   /** Of these rows, those that are not part of the answer because a detached period has their key in the archive, though they stand in another period now. */
   moved?: Dec
+  /** Columns that the statement compares or orders as texts, though the database does otherwise, with their types: `price (numeric)`. */
+  asTexts?: readonly string[]
   /** What nobody looked at, and why, in words. */
   notLooked?: readonly string[]
 }

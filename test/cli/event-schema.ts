@@ -1050,6 +1050,7 @@ const bodies = {
     hotColumns: texts,
     leftOut: dec.optional(),
     moved: dec.optional(),
+    asTexts: texts.optional(),
     notLooked: texts.optional(),
   },
   'chunks.summary': {

@@ -113,6 +113,83 @@ describe('postgresql, a type that holds other values', () => {
   )
 })
 
+const SPELLED_ANEW: Readonly<Partial<Record<System, readonly Retyped[]>>> = {
+  postgresql: [
+    { name: 'a', from: 'json', to: 'jsonb', values: [`'{"b":1, "a":1}'`] },
+    { name: 'b', from: 'inet', to: 'text', values: ["'10.0.0.1'"] },
+    { name: 'c', from: 'interval', to: 'text', values: ["'36:00'"] },
+    { name: 'd', from: 'timestamp[]', to: 'timestamptz[]', values: ["'{2024-07-01 12:00}'"] },
+    { name: 'e', from: 'numeric[]', to: 'int[]', values: ["'{1.5}'"] },
+    { name: 'f', from: 'inet', to: 'cidr', values: ["'10.0.0.1/8'"] },
+    { name: 'g', from: 'tsrange', to: 'text', values: ["'[2024-07-01,2024-07-02)'"] },
+  ],
+  mysql: [
+    { name: 'a', from: 'int(5) zerofill', to: 'varchar(10)', values: ['1'] },
+    { name: 'b', from: 'year', to: 'varchar(10)', values: ['0'] },
+    { name: 'c', from: 'bit(4)', to: 'varchar(10)', values: ["b'1010'"] },
+  ],
+}
+
+describe.each(['postgresql', 'mysql'] as const)('%s, values that the system spells anew', (system) => {
+  const why = WITHOUT.get(system) ?? ''
+  const retyped = SPELLED_ANEW[system] ?? []
+  test.skipIf(why !== '')(
+    `are not shown as values of the type that the column has now${why}`,
+    { timeout: 60_000 },
+    async () => {
+      const columns = retyped.map(({ name, from }) => `${name} ${from}`).join(', ')
+      const s = await queryPlace(system, folder, columns, both(retyped.map(({ values }) => values[0]).join(', ')))
+      await s.archive()
+      await s.place.sql(
+        ...retyped.map(({ name, from, to }) =>
+          system === 'mysql'
+            ? `ALTER TABLE s MODIFY COLUMN ${name} ${to}`
+            : `ALTER TABLE s ALTER COLUMN ${name} TYPE ${to} USING ${from === 'inet' && to === 'cidr' ? `network(${name})` : `${name}::${to}`}`,
+        ),
+      )
+      const names = retyped.map(({ name }) => name)
+      const { rows, notes } = await s.ask(`SELECT ${names.map((name) => `count(${name})`).join(', ')} FROM s`)
+      expect(rows.map((row) => row.map(Number))).toEqual([names.map(() => 1)])
+      for (const name of names) expect(notes).toContain(`values of ${name} in 2023-Q1`)
+    },
+  )
+})
+
+const KEPT_AS_TEXT: Readonly<Partial<Record<System, { readonly type: string; readonly values: readonly string[] }>>> = {
+  postgresql: { type: 'numeric', values: ['9.4', '50.4'] },
+  mysql: { type: 'decimal(65,30)', values: ['9.4', '50.4'] },
+}
+
+describe.each(['postgresql', 'mysql'] as const)('%s, numbers that an archive keeps as texts', (system) => {
+  const why = WITHOUT.get(system) ?? ''
+  const { type = '', values = [] } = KEPT_AS_TEXT[system] ?? {}
+  test.skipIf(why !== '')(`are said to be compared as such where they are${why}`, { timeout: 60_000 }, async () => {
+    const s = await queryPlace(system, folder, `n ${type}, t text`, both(...values.map((value) => `${value}, 'x'`)))
+    await s.archive()
+    const said = async (sql: string): Promise<boolean> => {
+      const { finished, notes } = await s.ask(sql)
+      expect(finished.exitCode, sql).toBe(0)
+      expect(notes).not.toContain('as text: t ')
+      return notes.includes(`as text: n (${type})`)
+    }
+    for (const sql of [
+      'SELECT max(n) FROM s',
+      'SELECT id FROM s ORDER BY n, t',
+      'SELECT row_number() OVER (ORDER BY n) FROM s',
+      "SELECT count(*) FROM s WHERE n > '5'",
+      "SELECT count(*) FROM s WHERE n = '9.40'",
+      "SELECT count(*) FROM s WHERE n IN ('9.40', '1')",
+      'SELECT count(*) FROM s x JOIN s y ON x.n < y.n',
+      'SELECT m FROM (SELECT n AS m FROM s) ORDER BY m',
+    ])
+      expect(await said(sql), sql).toBe(true)
+    for (const sql of ['SELECT id, n FROM s', 'SELECT max(t) FROM s', 'SELECT sum(CAST(n AS DECIMAL(20, 2))) FROM s'])
+      expect(await said(sql), sql).toBe(false)
+    const asNumber = await s.ask('SELECT max(CAST(n AS DECIMAL(20, 2)))::VARCHAR FROM s')
+    expect(asNumber.rows).toEqual([['50.40']])
+  })
+})
+
 const ZEROS: Readonly<Partial<Record<System, { readonly columns: string; readonly one: (i: number) => string }>>> = {
   postgresql: {
     columns: 'd double precision, r real, w real, t text',

@@ -14,7 +14,7 @@ export type Asked = {
   readonly rows: readonly (readonly RowValue[])[]
   readonly columns: readonly string[]
   readonly finished: RunFinished
-  /** Messages of the log, and what `query.sources` says was not looked at. */
+  /** Messages of the log, what `query.sources` says was not looked at, and what it says is compared as text. */
   readonly notes: string
   readonly events: Ran['events']
 }
@@ -88,7 +88,11 @@ export async function queryPlace(
         columns: events.flatMap((event) => (event.type === 'columns' ? event.columns : [])),
         notes: events
           .flatMap((event) =>
-            event.type === 'log' ? [event.message] : event.type === 'query.sources' ? (event.notLooked ?? []) : [],
+            event.type === 'log'
+              ? [event.message]
+              : event.type === 'query.sources'
+                ? [...(event.notLooked ?? []), ...(event.asTexts ?? []).map((column) => `as text: ${column}`)]
+                : [],
           )
           .join('\n'),
       }

@@ -1,8 +1,9 @@
 /** Whether values of two types of a column can stand in one column of an archive, and whether those of one go back into the other as they are. */
-import type { ColumnType } from '../../model/copy/column-type.ts'
+import type { Column, ColumnType } from '../../model/copy/column-type.ts'
 import type { StoredColumn, StoredType } from '../../model/archiving/stored-column.ts'
 
 type Typed = Pick<StoredColumn, 'as' | 'stored'>
+type Native = Typed & { readonly column: Pick<Column, 'native'> }
 
 /** One column of the Delta table holds both, and their values have the same canonical texts. */
 export function isSameType(from: Typed, to: Typed): boolean {
@@ -25,14 +26,16 @@ export function isWidening(from: Typed, to: Typed): boolean {
   return from.stored.startsWith('decimal') && to.stored.startsWith('decimal')
 }
 
-/** Text that a system writes anew when the column gets another type: what was archived is not what it prints by then. */
-const SPELLED_ANEW = /^money/i
+/** Numbers that MySQL prints in another way than as digits. */
+const PRINTED_OTHERWISE = /zerofill|^(?:year|bit)/i
+/** Native types of PostgreSQL and MySQL whose values keep their text in a type of the same pattern with more room. */
+const ROOMIER: readonly RegExp[] = [/^(?:smallint|integer|bigint)\[\]$/, /^enum\(/i, /^set\(/i]
 
 /**
  * Whether a query shows archived values of the first type in a column of the second: each is the value that the system itself makes of it when the column gets
- * that type, though its text may be another one.
+ * that type, though its text may be another one. What a system spells anew (an interval as text, json as jsonb) is not shown: a comparison would miss it.
  */
-export function isShownAs(from: Typed, to: Typed): boolean {
+export function isShownAs(from: Native, to: Native): boolean {
   if (isCarried(from.as, to.as)) return true
   const [a, b] = [from.as, to.as]
   if (b.kind === 'float') {
@@ -44,10 +47,18 @@ export function isShownAs(from: Typed, to: Typed): boolean {
   }
   if (b.kind === 'int' && a.kind === 'bool') return true
   if (b.kind === 'timestamp' && a.kind === 'date') return !b.zone
-  if (to.stored !== 'string' || !(b.kind === 'text' || b.kind === 'native')) return false
-  if (from.stored !== 'string') return a.kind === 'int' || a.kind === 'decimal' || a.kind === 'date'
-  if (b.kind === 'text') return b.padded !== true || (a.kind === 'text' && a.padded === true)
-  return a.kind === 'native' && !SPELLED_ANEW.test(a.name) && !SPELLED_ANEW.test(b.name)
+  // A numeric without digits prints those that a value had.
+  if (to.column.native === 'numeric') return a.kind === 'decimal' || a.kind === 'int'
+  if (a.kind === 'native' && b.kind === 'native') return ROOMIER.some((one) => one.test(a.name) && one.test(b.name))
+  return b.kind === 'text' && isTextOf(from, b)
+}
+
+/** Whether the system makes of each value of the first type the text that the archive has of it. */
+function isTextOf({ as, column }: Native, { padded }: ColumnType & { readonly kind: 'text' }): boolean {
+  if (padded === true) return as.kind === 'text' && as.padded === true
+  if (as.kind === 'int' || as.kind === 'decimal') return !PRINTED_OTHERWISE.test(column.native)
+  if (as.kind === 'native') return /^(?:enum|set)\(|^numeric/i.test(as.name)
+  return as.kind === 'text' || as.kind === 'date' || as.kind === 'uuid'
 }
 
 /** Digits that the largest whole number of so many bits has. */

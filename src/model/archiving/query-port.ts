@@ -56,6 +56,8 @@ export type QueryNeeds = {
   readonly columns: ReadonlySet<string>
   /** Rows outside of any of these change nothing in the answer; one a column at most. */
   readonly intervals: readonly Interval[]
+  /** Whether it compares or orders values. True where that is not known. */
+  readonly compares: boolean
 }
 
 /** Parquet files on a local disk, how many rows each has to hold, and the columns that it has. */

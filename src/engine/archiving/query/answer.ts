@@ -195,6 +195,7 @@ async function answerOnce(
     .filter((partition) => sharesRows(partition) && !shared.some(({ label }) => label === partition.label))
     .map(({ label }) => label)
   const notLooked = [...untold.map((label) => `${ALL_LEFT_OUT} ${label}`), ...otherTypes(seen, read, needs.columns)]
+  const asTexts = textsOf(columns, needs)
   await told({
     columns: query.columns,
     hasArchive: record !== null,
@@ -210,6 +211,7 @@ async function answerOnce(
       hotRows: dec(came.rows),
       ...(shared.length === 0 ? {} : { leftOut: dec(came.keyed) }),
       ...(came.moved === 0n ? {} : { moved: dec(came.moved) }),
+      ...(asTexts.length === 0 ? {} : { asTexts }),
       ...(notLooked.length === 0 ? {} : { notLooked }),
       hotColumns: hot.columns.map(({ name }) => name),
     },
@@ -235,6 +237,15 @@ function refuseUncomputed(
       hint: `leave it out (SELECT * EXCLUDE (${quotedName(column.name)})), keep the condition to other periods, or restore ${labels}`,
     })
   }
+}
+
+/** Columns that the statement reads and may compare, whose values it has as texts, though they are none in the database. */
+function textsOf(columns: readonly QueryColumn[], { columns: read, compares }: QueryNeeds): readonly string[] {
+  const isText = ({ stored, as: { kind } }: QueryColumn): boolean =>
+    stored !== 'string' || kind === 'text' || kind === 'uuid' || kind === 'time'
+  return columns
+    .filter((column) => compares && read.has(column.name) && !isText(column))
+    .map(({ name, column }) => `${name} (${column.native})`)
 }
 
 /** Columns that the statement reads, and that older files have under another name, because their values are none of the type by now. */

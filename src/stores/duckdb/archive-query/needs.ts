@@ -33,6 +33,9 @@ const COUNTED: Readonly<Record<string, string>> = {
 /** Whole numbers of many digits, and the numbers that DuckDB writes into JSON all the same. */
 const UNSAFE = /"value":(-?(?:\d{15,}|NaN|Infinity))(?=[,}])/g
 
+/** Comparisons, also of joins and filters; orders, also of windows and aggregates; aggregates that pick a value by its place in the order. */
+const COMPARES = /"COMPARE_|"orders":\[\{|"name":"(?:arg_|list_)?(?:min|max|median|quantile)/
+
 /** Values that stand for infinity, and what no calendar shows. */
 const LARGEST = 9_000_000_000_000_000_000n
 
@@ -59,7 +62,8 @@ export function needsOf(plan: string, standIn: string, columns: readonly QueryCo
   }
   const [scan] = scans
   const names = new Set(columns.filter((_, i) => indexes.has(i)).map(({ name }) => name))
-  return { columns: names, intervals: scan === undefined || scans.length > 1 ? [] : intervalsOf(scan, columns) }
+  const intervals = scan === undefined || scans.length > 1 ? [] : intervalsOf(scan, columns)
+  return { columns: names, intervals, compares: COMPARES.test(plan) }
 }
 
 /** Every scan of the table in its place, wherever it stands in the plan. */
