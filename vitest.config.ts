@@ -118,6 +118,7 @@ const CI_QUARTERS = [
     'test/real/archive-{divided,elsewhere,erase,schema-types}.test.ts',
     'test/real/workers.test.ts',
     'test/real/{archive-leave,archive-query-changes,run-report,follow-verify}.test.ts',
+    'test/real/archive-{large-values,schema-lossless}.test.ts',
   ],
 ] as const
 const TODAY = Math.floor(Date.now() / 86_400_000) % CI_QUARTERS.length

@@ -59,12 +59,15 @@ export async function runOperation(operation: Operation, options: RunOptions): P
   const { clock, onEvent } = options
   const runId = newRunId(clock)
   const begun = clock.ticks()
+  const begunAt = clock.now()
   let seq = 0
   let live: LiveRun | null = null
   let alerts: RunAlerts | null = null
   const whole = wholeCommands(options.commandLine, urlsByFlag(operation))
   const emit = (body: EventBody): void => {
-    const event: Event = { v: 1, seq: ++seq, ts: isoTime(clock.now()), runId, ...told(body, whole) }
+    // What is loaded before the first event belongs to the run: the times of its events count from where `ms` does.
+    const at = body.type === 'run.started' ? begunAt : clock.now()
+    const event: Event = { v: 1, seq: ++seq, ts: isoTime(at), runId, ...told(body, whole) }
     live?.take(event)
     onEvent(event)
     alerts?.take(body)

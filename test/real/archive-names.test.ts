@@ -1,10 +1,10 @@
 /** Partitions are named as people write them, wherever one is named; a name that fits none says what is near. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { commandsOf, makeBookings, TABLE } from '../support/archive-places.ts'
-import { makePlace, perform, type Ran } from '../support/copy-systems.ts'
+import { makePlace, missing, perform, type Ran } from '../support/copy-systems.ts'
 import type { Operation } from '../../src/engine/operations/list.ts'
 
 let folder = ''
@@ -73,4 +73,24 @@ test('a name that may be two quarters changes nothing', async () => {
   })
   const meant = { ...run, olderThan: undefined, calendar, partitions: ['q2 fy2021'] } as unknown as Operation
   expect(labelsOf(await perform(meant))).toEqual(['Q2-FY21'])
+})
+
+test.each(['sqlite', 'postgresql'] as const)('%s: a renamed table gets no second archive', async (system) => {
+  if ((await missing(system)) !== '') return
+  const place = await makePlace(system, folder)
+  const to = mkdtempSync(join(folder, 'to-'))
+  const { run, query } = commandsOf(await makeBookings(place, 'plain', to, 50))
+  expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
+  await place.sql(`ALTER TABLE ${TABLE} RENAME TO visits`)
+  const archives = readdirSync(to)
+  for (const dryRun of [true, false]) {
+    const { finished } = await perform({ ...run, tables: ['visits'], dryRun } as Operation)
+    expect(finished.error).toMatchObject({ code: 'PARTITION_STATE' })
+    expect(finished.error?.message).toContain(TABLE)
+    expect(finished.error?.hint).toContain('rename the table back')
+  }
+  expect(readdirSync(to)).toEqual(archives)
+  await place.sql(`ALTER TABLE visits RENAME TO ${TABLE}`)
+  expect((await perform(run)).finished).toMatchObject({ exitCode: 0 })
+  expect((await perform(query)).finished).toMatchObject({ exitCode: 0 })
 })

@@ -79,6 +79,36 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
   })
 })
 
+describe.skipIf(why !== '')(`PostgreSQL, native${why}`, { timeout: 60_000 }, () => {
+  test('rows that come back beside others, or go elsewhere, pass triggers that the plan names', async () => {
+    const place = await makePlace('postgresql', folder)
+    const archived = await makeBookings(place, 'native', mkdtempSync(join(folder, 'to-')), 20)
+    const commands = commandsOf(archived)
+    await place.sql('CREATE TABLE audit (id bigint)')
+    const before = await all(place)
+    expect((await perform(commands.run)).finished).toMatchObject({ exitCode: 0 })
+    expect((await perform(commands.drop)).finished).toMatchObject({ exitCode: 0 })
+    await place.sql(
+      `CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.note = 'touched'; RETURN NEW; END $$`,
+      `CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO audit VALUES (NEW.id); RETURN NULL; END $$`,
+      `CREATE TABLE ${TABLE}_again PARTITION OF ${TABLE} FOR VALUES FROM ('2020-01-01') TO ('2020-04-01')`,
+      `CREATE TRIGGER touch BEFORE INSERT ON ${TABLE} FOR EACH ROW EXECUTE FUNCTION touch()`,
+      `CREATE TABLE elsewhere (LIKE ${TABLE} INCLUDING ALL)`,
+      `CREATE TRIGGER noted AFTER INSERT ON elsewhere FOR EACH ROW EXECUTE FUNCTION noted()`,
+    )
+    const into = { ...commands.restore, into: 'elsewhere' } as Operation
+    for (const operation of [dry(into), into]) {
+      const ran = await perform(operation)
+      expect(messages(ran)).toContain('trigger noted: fired for each row')
+      expect(ran.finished).toMatchObject({ exitCode: 0 })
+    }
+    expect(await audited(place)).toEqual([['40']])
+    expect(messages(await perform(dry(commands.restore)))).toContain('trigger touch: not fired')
+    expect((await perform(commands.restore)).finished).toMatchObject({ exitCode: 0 })
+    expect(await all(place)).toEqual(before)
+  })
+})
+
 const TOUCHES: Readonly<Record<'mysql' | 'sqlite', string>> = {
   mysql: `CREATE TRIGGER touch BEFORE INSERT ON ${TABLE} FOR EACH ROW SET NEW.note = 'touched'`,
   sqlite: `CREATE TRIGGER touch AFTER INSERT ON ${TABLE} BEGIN UPDATE ${TABLE} SET note = 'touched' WHERE id = NEW.id; END`,

@@ -4,10 +4,11 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ExaminedFile } from '../../src/model/archiving/archived-file.ts'
-import type { ParquetFiles } from '../../src/model/archiving/parquet-port.ts'
+import type { ParquetFiles, ReadFiles } from '../../src/model/archiving/parquet-port.ts'
 import type { StoredTable } from '../../src/model/archiving/stored-column.ts'
 import type { ColumnType } from '../../src/model/copy/column-type.ts'
 import { equalDigests, type Cell, type Digest, type Row } from '../../src/model/copy/rows.ts'
+import { sumOf as sumDigests } from '../../src/archive/lifecycle/context.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { openParquetFiles } from '../../src/stores/duckdb/archiving/index.ts'
 import { column, csvOf, drained, gathered, NEVER, newFolder, stored, sumOf } from '../support/archive-kit.ts'
@@ -36,14 +37,24 @@ async function written(table: StoredTable, csv: AsyncIterable<Buffer>, fileBytes
 async function goesThrough(table: StoredTable, rows: readonly Row[]): Promise<void> {
   const { columns } = table
   const request = { columns, files: await written(table, csvOf(rows, columns)), signal: NEVER }
-  const [examined] = await files.examine(request)
-  expect(examined?.digest).toEqual(sumOf(rows))
+  expect(await examinedSum(request)).toEqual(sumOf(rows))
   const back = (await gathered(files.rows(request, 7))).map((row) => row.map(plain))
   expect(back.toSorted(byFirst)).toEqual(rows.map((row) => row.map(plain)).toSorted(byFirst))
   const { text, rows: counted } = await drained(files.csv(request))
   expect(counted).toBe(BigInt(rows.length))
   const again = { ...request, files: await written(table, once(text)) }
-  expect((await files.examine(again))[0]?.digest).toEqual(sumOf(rows))
+  expect(await examinedSum(again)).toEqual(sumOf(rows))
+}
+
+/** Rows of a quarter of a megabyte and more are in files of their own. */
+async function examinedSum(request: ReadFiles): Promise<Digest> {
+  return sumDigests((await files.examine(request)).map(({ digest }) => digest))
+}
+
+async function gatheredBytes(csv: AsyncIterable<Buffer>): Promise<Buffer[]> {
+  const all: Buffer[] = []
+  for await (const piece of csv) all.push(piece)
+  return all
 }
 
 async function* once(text: string): AsyncGenerator<Buffer> {
@@ -166,6 +177,34 @@ describe('values', () => {
     }
   })
 
+  it('of any size, however the CSV is cut', async () => {
+    const bytes = (length: number): Buffer => Buffer.from(Array.from({ length }, (_, i) => (i * 7919) % 256))
+    const table = stored([ID, column('note', TEXT), column('raw', { kind: 'bytes' }), column('end', TEXT)])
+    const rows: Row[] = [
+      ['1', '"",\n\r\n'.repeat(60_000), bytes(300_000), 'x'],
+      ['2', '', bytes(0), '"'],
+      ['3', null, bytes(150_001), ''],
+      ['4', 'é\u{1F600}'.repeat(70_000), null, null],
+      ['5', ',\n"'.repeat(60_000), bytes(7), 'a,b\n'.repeat(60_000)],
+      ['6', 'small', bytes(3), null],
+      ['7', null, null, null],
+    ]
+    const whole = Buffer.concat(await gatheredBytes(csvOf(rows, table.columns)))
+    for (const size of [whole.length, 65_536, 100_003, 262_144]) {
+      const cut = async function* (): AsyncGenerator<Buffer> {
+        for (let at = 0; at < whole.length; at += size) yield whole.subarray(at, at + size)
+      }
+      const request = { columns: table.columns, files: await written(table, cut()), signal: NEVER }
+      expect(await examinedSum(request), String(size)).toEqual(sumOf(rows))
+      expect(request.files.length).toBeGreaterThan(1)
+    }
+    await expect(
+      written(table, once(whole.subarray(0, whole.indexOf('"",') + 300_000).toString())),
+    ).rejects.toMatchObject({
+      code: 'SOURCE_IO',
+    })
+  })
+
   it('of 20 MB', async () => {
     const rows: Row[] = [
       ['1', 'é"\n'.repeat(4 * MB)],
@@ -176,8 +215,9 @@ describe('values', () => {
       files: await written(simple, csvOf(rows, simple.columns)),
       signal: NEVER,
     }
-    const [found] = await files.examine(request)
-    expect(found?.digest).toEqual(sumOf(rows))
+    expect(await examinedSum(request)).toEqual(sumOf(rows))
+    const [small, found] = await files.examine(request)
+    expect([small?.rows, found?.rows]).toEqual([1n, 1n])
     expect(JSON.parse(found?.stats.max['note'] ?? '')).toBe(`${'é"\n'.repeat(11).slice(0, 32)}\u007f`)
   })
 

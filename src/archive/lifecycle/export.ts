@@ -4,8 +4,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { WrittenFile } from '../../model/archiving/archived-file.ts'
 import type { StoredColumn } from '../../model/archiving/stored-column.ts'
-import { RowTooLarge } from '../../model/archiving/row-too-large.ts'
-import { wireLine } from '../../model/archiving/wire.ts'
+import { wirePieces } from '../../model/archiving/wire.ts'
 import type { ReadPoint } from '../../model/copy/plan.ts'
 import type { Digest } from '../../model/copy/rows.ts'
 import { sizeText } from '../../model/verdict.ts'
@@ -39,8 +38,6 @@ export function exportColumns(
   return away || leaving ? columns : archived.stored.columns
 }
 
-/** Few rows are larger. */
-const ROW_BYTES = 8 * 1024 * 1024
 /** Rows of one batch, where a source prints none itself. */
 const BATCH = { rows: 5000, bytes: 4 * 1024 * 1024 }
 
@@ -70,10 +67,9 @@ export async function exportPartition(
   await using view = await store.source(context.interrupt.abort)
   const columns = readColumns(exportColumns(context, partition))
   const request = { ...requestOf(context, partition, native?.table ?? context.table), columns }
-  const { files, digest, bytes, rows, ms } = await bothWays(context, work, view, request, prefix, ROW_BYTES).catch(
+  const { files, digest, bytes, rows, ms } = await bothWays(context, work, view, request, prefix).catch(
     (error: unknown) => {
-      if (!(error instanceof RowTooLarge)) throw refusedValueOf(error, exportColumns(context, partition))
-      return bothWays(context, work, view, request, prefix)
+      throw refusedValueOf(error, exportColumns(context, partition))
     },
   )
   const written = files.reduce((sum, file) => sum + file.rows, 0n)
@@ -102,7 +98,6 @@ async function bothWays(
   view: SourceView,
   request: RowRequest,
   prefix: string,
-  rowBytes?: number,
 ): Promise<BothWays> {
   const columns = exportColumns(context, partition)
   const { stored: noted } = context.archived
@@ -118,17 +113,7 @@ async function bothWays(
   const folder = await dataFolder(context, partition.label)
   const begun = context.clock.ticks()
   const parquet = await context.parquet()
-  const write = parquet.write(
-    {
-      table: stored,
-      folder,
-      prefix,
-      fileBytes: context.fileBytes,
-      signal,
-      ...(rowBytes === undefined ? {} : { rowBytes }),
-    },
-    csv,
-  )
+  const write = parquet.write({ table: stored, folder, prefix, fileBytes: context.fileBytes, signal }, csv)
   let ms = 0
   const written = write.then((files) => {
     ms = context.clock.ticks() - begun
@@ -200,12 +185,13 @@ async function* counted(
   if (view.csv === undefined) {
     let rows = 0n
     for await (const batch of view.read(request, BATCH, signal)) {
-      const text = Buffer.from(batch.rows.map((row) => wireLine(row, columns)).join(''))
       rows += BigInt(batch.rows.length)
-      seen.bytes += BigInt(text.length)
-      tell(rows, seen.bytes)
-      await pace?.(text.length, signal)
-      if (text.length > 0) yield text
+      for (const text of wirePieces(batch.rows, columns)) {
+        seen.bytes += BigInt(text.length)
+        tell(rows, seen.bytes)
+        await pace?.(text.length, signal)
+        yield text
+      }
     }
     seen.rows = rows
     return

@@ -105,7 +105,7 @@ export async function requireWhole(
 }
 
 /**
- * The sum of some columns of a partition: its proof where these are all that the files have, else what its files say, which are proved first.
+ * The sum of some columns of a partition, as the types that they travel as: its proof where these are all that the files have, else what its files say, which are proved first.
  * @throws SluiceError PROOF_FAILED where the rows of the files are not those of the proof
  */
 export async function proofOver(
@@ -115,7 +115,8 @@ export async function proofOver(
 ): Promise<Digest> {
   const { digest: proof } = partition
   if (proof === null) throw new Error(`${partition.label} has no proof`)
-  if (columns.length === partition.columns.length) return proof
+  if (columns.length === partition.columns.length && columns.every((column) => isProved(column, partition)))
+    return proof
   return whole(context, partition, async () => {
     await using local = await localFiles(context, partition.files)
     await proveFiles(context, partition, proof, local.paths, local.folder)
@@ -128,6 +129,12 @@ export async function proofOver(
     })
     return sumOf(files.map(({ digest }) => digest))
   })
+}
+
+/** The proof was made of its values as the same type. */
+function isProved({ physical, as }: StoredColumn, { columns }: Pick<ArchivedPartition, 'columns'>): boolean {
+  const proved = columns.find((column) => column.physical === physical)
+  return proved !== undefined && JSON.stringify(proved.as) === JSON.stringify(as)
 }
 
 /** The newest version of the Delta table names exactly the files of the partition. */

@@ -1,8 +1,8 @@
 /** How the columns of archived files stand beside those of the table as it is now. A column keeps its physical name whatever it is called. */
 import type { StoredColumn } from '../../model/archiving/stored-column.ts'
-import { isCarried } from './same-type.ts'
+import { returnsAs } from './same-type.ts'
 
-/** `file`: as the files and the proof have it; `now`: as the table has it. */
+/** `file`: as the files have it, and as which its values travel into the table; `now`: as the table has it. */
 export type SharedColumn = { readonly file: StoredColumn; readonly now: StoredColumn }
 
 export type Fit = {
@@ -16,20 +16,24 @@ export type Fit = {
 /** @param files columns of the files @param table columns of the table now */
 export function fitOf(files: readonly StoredColumn[], table: readonly StoredColumn[]): Fit {
   const now = new Map(table.map((column) => [column.physical, column]))
-  const shared = files.flatMap((file): SharedColumn[] => {
-    const found = now.get(file.physical) ?? table.find((column) => isEarlier(file, column))
-    return found === undefined ? [] : [{ file, now: found }]
-  })
-  return {
-    shared,
-    lost: files.filter((column) => !shared.some(({ file }) => file === column)),
-    fresh: table.filter((column) => !shared.some((one) => one.now === column)),
+  const shared: SharedColumn[] = []
+  const lost: StoredColumn[] = []
+  for (const file of files) {
+    const same = now.get(file.physical)
+    const found = same === undefined ? retyped(file, table) : { file, now: same }
+    if (found === null) lost.push(file)
+    else shared.push(found)
   }
+  return { shared, lost, fresh: table.filter((column) => !shared.some((one) => one.now === column)) }
 }
 
 /** A column under an earlier type, whose values are values of the type that it has now; or that only the archive stores in another way. */
-function isEarlier(file: StoredColumn, { was, as, column }: StoredColumn): boolean {
-  return was?.includes(file.physical) === true && (file.column.native === column.native || isCarried(file.as, as))
+function retyped(file: StoredColumn, table: readonly StoredColumn[]): SharedColumn | null {
+  const now = table.find(({ was }) => was?.includes(file.physical) === true)
+  if (now === undefined) return null
+  if (file.column.native === now.column.native) return { file, now }
+  const as = returnsAs(file, now)
+  return as === null ? null : { file: as === file.as ? file : { ...file, as }, now }
 }
 
 /** Whether files of these columns are what an export of the table would write now. */

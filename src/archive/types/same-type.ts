@@ -1,6 +1,8 @@
 /** Whether values of two types of a column can stand in one column of an archive, and whether those of one go back into the other as they are. */
 import type { Column, ColumnType } from '../../model/copy/column-type.ts'
 import type { StoredColumn, StoredType } from '../../model/archiving/stored-column.ts'
+import { isEnum, isMembered, membersOf, zeroText } from '../../model/copy/members.ts'
+import { travelsAs } from './rule.ts'
 
 type Typed = Pick<StoredColumn, 'as' | 'stored'>
 type Native = Typed & { readonly column: Pick<Column, 'native'> }
@@ -64,6 +66,32 @@ function isTextOf({ as, column }: Native, { padded }: ColumnType & { readonly ki
 /** Digits that the largest whole number of so many bits has. */
 function wholeDigits({ bits, unsigned }: ColumnType & { readonly kind: 'int' }): number {
   return (2n ** BigInt(unsigned === true ? bits : bits - 1)).toString().length
+}
+
+/**
+ * As which type archived values of a column go into that column once it has another type; null where they do not.
+ * Each becomes the value that ALTER TABLE makes of it, and both have the same canonical text as that type: the proof of the files holds for the table.
+ */
+export function returnsAs(from: StoredColumn, to: StoredColumn): ColumnType | null {
+  const [a, b] = [travelsAs(from), travelsAs(to)]
+  if (isCarried(a, b)) return a
+  if (a.kind === 'float' && b.kind === 'float') return b.bits >= a.bits ? b : null
+  if (a.kind === 'text' && b.kind === 'text') return b.padded === true && a.padded !== true ? null : b
+  // The zeros behind the point belong to a number without a scale: it travels as its system prints it.
+  if (a.kind === 'decimal' && b.kind === 'native') return isAnyDecimal(to.column.type) ? b : null
+  if (a.kind === 'native' && b.kind === 'native') return isGrown(a.name, b.name) ? b : null
+  return null
+}
+
+function isAnyDecimal(type: ColumnType): boolean {
+  return type.kind === 'decimal' && type.precision === undefined
+}
+
+/** An enum or a set of MySQL with further members behind those that it had: texts and numbers of these stay. */
+function isGrown(from: string, to: string): boolean {
+  if (!isMembered(from) || !isMembered(to) || isEnum(from) !== isEnum(to)) return false
+  const [before, after] = [membersOf(from), membersOf(to)]
+  return before.every((name, i) => name === after[i]) && zeroText(before) === zeroText(after)
 }
 
 /** Every value of the first type is one of the second, under the same canonical text. */

@@ -45,3 +45,17 @@ export async function refuseTriggers(
   const message = `${firing.join(', ')}: fired for each row that is taken out or brought back`
   emit({ type: 'log', level: 'warn', table: name, message })
 }
+
+/** Names triggers and rules of a table that other rows come into: they fire, and rows that are not those of the archive afterwards are refused. */
+export async function tellTriggers(
+  { table }: Pick<TableSpec, 'table'>,
+  store: CopyStore,
+  { emit, interrupt }: Pick<Run<'log'>, 'emit' | 'interrupt'>,
+): Promise<void> {
+  const { changing = [], firing = [] } = (await store.rowTriggers?.(table, interrupt.abort)) ?? {}
+  if (changing.length + firing.length === 0) return
+  const change =
+    changing.length === 0 ? '' : '; a row that one of them changes or keeps out ends the restore, and nothing stays'
+  const message = `${[...changing, ...firing].join(', ')}: fired for each row that comes into the table${change}`
+  emit({ type: 'log', level: 'warn', table: tableText(table), message })
+}

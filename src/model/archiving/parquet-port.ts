@@ -17,8 +17,6 @@ export type WriteRequest = {
   readonly prefix: string
   /** About how large a file becomes before the next one is begun. */
   readonly fileBytes: number
-  /** Most bytes of the text of one row. Rows are read in pieces of that size, and the smaller those are, the sooner the first one is there. */
-  readonly rowBytes?: number
   readonly signal: AbortSignal
 }
 
@@ -39,7 +37,7 @@ export type Tested = ReadFiles & { readonly test: RowTest }
 export type Wanted = ReadFiles & { readonly test?: RowTest }
 
 /** A file that is written once more without the rows that a test means, by the names of the table's columns. */
-export type Rewritten = Omit<WriteRequest, 'rowBytes'> & { readonly file: string; readonly test: RowTest }
+export type Rewritten = WriteRequest & { readonly file: string; readonly test: RowTest }
 
 /** Files on a local disk, and the columns of theirs that are the key, in its order. */
 export type KeyedFiles = { readonly files: readonly string[]; readonly key: readonly StoredColumn[] }
@@ -49,11 +47,11 @@ export type SameKeys = { readonly rows: bigint; readonly keys: readonly string[]
 
 export interface ParquetFiles extends AsyncDisposable {
   /**
-   * Writes every row of the CSV, sorted by `table.sortBy`, and syncs each file and the folder to the disk. Files appear under their final names;
+   * Writes every row of the CSV, sorted by `table.sortBy` but for rows of 256 KB and more, which stand in files behind the others, and syncs each file and the folder to the disk. Files appear under their final names;
    * what a failure leaves behind is the caller's to remove.
    * @returns files that hold rows, in order; none for no rows
-   * @throws SluiceError VALUE_REFUSED for a value that the stored type does not hold, with column and value; RowTooLarge; SOURCE_IO for a line that is
-   * cut off; NO_SPACE, TARGET_IO; the signal's reason; whatever `csv` throws
+   * @throws SluiceError VALUE_REFUSED for a value that the stored type does not hold, with column and value; SOURCE_IO for a line that is
+   * cut off; NO_SPACE (with key and column of a row that memory does not hold), TARGET_IO; the signal's reason; whatever `csv` throws
    */
   write(request: WriteRequest, csv: AsyncIterable<Buffer>): Promise<readonly WrittenFile[]>
   /**

@@ -7,7 +7,7 @@
  * Bytes are hexadecimal digits without a prefix, true and false `1` and `0`, moments are in UTC without a mark of that.
  */
 import { hexDigits } from '../copy/bytes-text.ts'
-import type { Row } from '../copy/rows.ts'
+import type { Cell, Row } from '../copy/rows.ts'
 import type { StoredColumn } from './stored-column.ts'
 
 /** PostgreSQL takes a line of nothing but `\.` for the end of all rows. */
@@ -19,11 +19,63 @@ export function wireLine(row: Row, columns: readonly StoredColumn[]): string {
   for (let i = 0; i < columns.length; i++) {
     if (i > 0) line += ','
     const cell = row[i] ?? null
-    if (cell === null) continue
-    if (typeof cell === 'string') line += cell === '' || NEEDS_QUOTES.test(cell) ? quoted(cell) : cell
-    else line += typeof cell === 'number' ? floatText(cell) : hex(cell)
+    if (cell !== null) line += field(cell)
   }
   return `${line}\n`
+}
+
+function field(cell: NonNullable<Cell>): string {
+  if (typeof cell === 'string') return cell === '' || NEEDS_QUOTES.test(cell) ? quoted(cell) : cell
+  return typeof cell === 'number' ? floatText(cell) : hex(cell)
+}
+
+/** Longest text that is made at once, in characters: a string of JavaScript ends at half a gigabyte, which the digits of 256 MB are. */
+const PIECE = 1 << 20
+
+/** Rows in canonical form as bytes of their lines, in pieces of about a megabyte whatever a row holds. */
+export function* wirePieces(rows: readonly Row[], columns: readonly StoredColumn[]): Generator<Buffer> {
+  let text = ''
+  for (const row of rows) {
+    if (!row.some(isLong)) {
+      text += wireLine(row, columns)
+    } else {
+      for (const [i, cell] of row.entries()) {
+        if (i > 0) text += ','
+        if (cell === null) continue
+        if (!isLong(cell)) {
+          text += field(cell)
+          continue
+        }
+        yield Buffer.from(text)
+        text = ''
+        yield* longField(cell)
+      }
+      text += '\n'
+    }
+    if (text.length < PIECE) continue
+    yield Buffer.from(text)
+    text = ''
+  }
+  if (text !== '') yield Buffer.from(text)
+}
+
+function isLong(cell: Cell): cell is string | Uint8Array {
+  return (typeof cell === 'string' || (typeof cell === 'object' && cell !== null)) && cell.length > PIECE
+}
+
+function* longField(cell: string | Uint8Array): Generator<Buffer> {
+  if (typeof cell !== 'string') {
+    for (let at = 0; at < cell.length; at += PIECE) yield Buffer.from(hexDigits(cell.subarray(at, at + PIECE)))
+    return
+  }
+  yield Buffer.from('"')
+  for (let at = 0; at < cell.length;) {
+    // A letter of two halves stays whole.
+    const end = at + PIECE + ((cell.charCodeAt(at + PIECE - 1) & 0xfc00) === 0xd800 ? 1 : 0)
+    yield Buffer.from(cell.slice(at, end).replaceAll('"', '""'))
+    at = end
+  }
+  yield Buffer.from('"')
 }
 
 function quoted(text: string): string {

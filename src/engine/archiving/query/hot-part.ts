@@ -4,7 +4,7 @@ import { cutCondition } from '../../../archive/lifecycle/cut-condition.ts'
 import type { SharedColumn } from '../../../archive/types/fit.ts'
 import type { ArchivedPartition, ArchiveRecord } from '../../../archive/ledger/record.ts'
 import type { Excepted, Interval, QueryColumn, QueryNeeds } from '../../../model/archiving/query-port.ts'
-import { wireLine } from '../../../model/archiving/wire.ts'
+import { wireLine, wirePieces } from '../../../model/archiving/wire.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, RowRequest, SourceView } from '../../../stores/copy-port.ts'
@@ -88,7 +88,7 @@ export function hotRows(
     }
     for await (const batch of view.read(one, BATCH, signal)) {
       rows += BigInt(batch.rows.length)
-      yield Buffer.from(batch.rows.map((row) => wireLine(row, columns)).join(''))
+      yield* wirePieces(batch.rows, columns)
     }
   }
   /** All of its rows: the condition of the request names columns as they are called now. */

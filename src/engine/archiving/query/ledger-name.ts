@@ -34,6 +34,26 @@ export async function ledgerName(
   return table.table
 }
 
+/**
+ * Before a table gets an archive: none of its earlier names has one.
+ * @throws SluiceError PARTITION_STATE
+ */
+export async function refuseSecondArchive(
+  store: CopyStore,
+  ledgers: Ledgers,
+  table: TableSpec,
+  signal: AbortSignal,
+): Promise<void> {
+  const name = await ledgerName(store, ledgers, table, signal)
+  const [old, now] = [tableText(name), tableText(table.table)]
+  if (old === now) return
+  throw new SluiceError('PARTITION_STATE', `${now} has an archive already, under the name ${old}`, {
+    where: store.label,
+    reason: 'a second archive of one table would know nothing of the rows of the first',
+    hint: `rename the table back to ${old}, which finds its archive again, then run the same command for ${old}`,
+  })
+}
+
 /** Numbers of a database that was copied may be those of another table: a column has to agree, too. */
 function isNumbered({ stored }: ArchivedTable, numbers: ColumnNumbers): boolean {
   if (numbers === null || stored.numbersOf !== numbers.of) return false
@@ -51,7 +71,7 @@ function perhapsRenamed({ label }: CopyStore, archived: ArchivedTable, { table }
   const [old, now] = [tableText(archived.table), tableText(table)]
   return new SluiceError(
     'PARTITION_STATE',
-    `${now} may be ${old} under another name, and the archive of ${old} is not asked`,
+    `${now} may be ${old} under another name, whose archive this command would leave out`,
     {
       where: label,
       reason: `the ledger has archived rows of ${old}, the database has no such table any more, and ${now} has all of its columns`,

@@ -23,6 +23,7 @@ import { whilePaused } from '../../lake/pause.ts'
 import { emitArchivePlan } from '../../archiving/plan-event.ts'
 import { refuseHeirs } from '../../archiving/heirs.ts'
 import { referrerText } from '../../archiving/referred.ts'
+import { refuseSecondArchive } from '../../archiving/query/ledger-name.ts'
 import { refuseTriggers, tellLosable } from '../../archiving/row-triggers.ts'
 import { requireOrigin } from '../../archiving/require-origin.ts'
 import { standingOf, tellStanding } from '../../archiving/standing.ts'
@@ -58,6 +59,7 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
       await tellLosable(table, source.store, run)
       const opened = await source.of(table.table, run.interrupt.abort)
       ledgers.set(table, opened)
+      await refuseSecondArchive(source.store, source.ledgers, table, run.interrupt.abort)
       const plan = await planArchive(table, operation, aroundOf(opened, run))
       if (takesRows(plan)) await refuseTriggers(table, source.store, run)
       if (plan.unsure !== null && !operation.dryRun) throw plan.unsure

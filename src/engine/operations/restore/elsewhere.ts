@@ -21,6 +21,7 @@ import { rowTest } from '../../archiving/erase/row-test.ts'
 import { withheldError, withheldEvent, withholding } from '../../archiving/erase/withheld.ts'
 import { openArchive } from '../../archiving/open.ts'
 import { beatOfArchive } from '../../archiving/owner.ts'
+import { tellTriggers } from '../../archiving/row-triggers.ts'
 import { emitArchivePlan } from '../../archiving/plan-event.ts'
 import { seenArchive } from '../../archiving/table-changes.ts'
 import { tableAt } from '../../copy/plan/plan-copy.ts'
@@ -113,7 +114,8 @@ async function brought(
   run: RestoreRun,
 ): Promise<Ending> {
   const { store } = where.to
-  const { planned, name } = await plannedOf(context, partitions, asked, where)
+  const { planned, name, found } = await plannedOf(context, partitions, asked, where)
+  if (found !== null) await tellTriggers(found, store, run)
   const parts = await partsOf(context, partitions, asked)
   if (planned.create) await store.target().create(planned.table, run.interrupt.abort)
   const table = await tableAt(name, store, run.interrupt.abort)
@@ -209,6 +211,7 @@ async function foretold(
   run: RestoreRun,
 ): Promise<Ending> {
   const { planned, name, found } = await plannedOf(context, chosen, asked, where)
+  if (found !== null) await tellTriggers(found, where.to.store, run)
   const parts = await partsOf(context, chosen, asked)
   let refusal: SluiceError | null = null
   let isThere = false

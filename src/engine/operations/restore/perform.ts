@@ -1,6 +1,8 @@
 /** `restore`: archived partitions back into the live table, compared with what was proved of them. */
 import { foresee, type Foreseen, type RestoreWishes } from '../../../archive/lifecycle/foresee.ts'
+import type { ArchiveContext } from '../../../archive/lifecycle/context.ts'
 import { restorePartition } from '../../../archive/lifecycle/restore.ts'
+import { standingThere } from '../../../archive/lifecycle/restore-beside.ts'
 import { readParts, type ArchivedPartition, type ArchiveRecord } from '../../../archive/ledger/record.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
 import { dec } from '../../../model/event.ts'
@@ -37,8 +39,8 @@ export async function restore(operation: RestoreOperation, run: RestoreRun): Pro
   refuseUnconfirmed(operation, table)
   if (!dryRun) await refuseFollowedTables(source, [table.table], run.interrupt.abort)
   const chosen = chosenOf(operation, table, record)
-  if (chosen.some(({ native }) => native === null)) await refuseTriggers(table, opened.store, run)
   await using open = await openArchive(table, record, opened, run, dryRun ? { reads: true } : {})
+  if (await comesByRow(open.context, chosen)) await refuseTriggers(table, opened.store, run)
   const wishes = {
     asChanged: operation.asChanged === true,
     without: new Set(operation.without),
@@ -67,6 +69,13 @@ export async function restore(operation: RestoreOperation, run: RestoreRun): Pro
   const isThere = ({ state, retracted }: ArchivedPartition): boolean => state === 'RESTORED' && retracted
   const outcomes = await eachPartition(open.lanes, opened.database, labels, run, { work, isThere })
   return endOfArchive(outcomes, run.interrupt.stop.aborted)
+}
+
+/** Whether rows come back one by one: into a plain table, or where another partition stands between their bounds. */
+async function comesByRow(context: ArchiveContext, chosen: readonly ArchivedPartition[]): Promise<boolean> {
+  for (const partition of chosen)
+    if (partition.native === null || (await standingThere(context, partition)).length > 0) return true
+  return false
 }
 
 /** Parts that have left the archive, of a period whose other parts come back. */

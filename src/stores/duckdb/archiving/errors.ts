@@ -1,5 +1,4 @@
 /** What DuckDB says of an archive's files, in words of ours. */
-import { RowTooLarge } from '../../../model/archiving/row-too-large.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { permissionDenied, spaceExhausted } from '../../../shared/guide-errors.ts'
@@ -8,7 +7,7 @@ import { firstLine, isDenied, isDiskFull, messageOf } from '../errors.ts'
 import { refusal } from './wire-cast.ts'
 
 /** The machine's part, whichever way the rows go. */
-function machineError(error: unknown, where: string, side: 'source' | 'target'): SluiceError | null {
+export function machineError(error: unknown, where: string, side: 'source' | 'target'): SluiceError | null {
   const message = messageOf(error)
   if (isDiskFull(error)) {
     return new SluiceError(...spaceExhausted({ where, cause: error }))
@@ -43,9 +42,6 @@ export function writeError(
   const message = messageOf(error)
   const refused = refusal(message, columns)
   if (refused !== null) return refused
-  if (/Maximum line size|buffer.?size/i.test(message)) {
-    return new RowTooLarge(folder, error)
-  }
   if (/CSV Error|Invalid unicode|unhex/i.test(message)) {
     const line = /CSV Error on Line: (\d+)/.exec(message)?.[1]
     return new SluiceError(

@@ -153,7 +153,8 @@ async function pump(rows: AsyncIterator<Buffer>, opening: Buffer, pipe: Pipe): P
   }
 }
 
-function cutOff(): SluiceError {
+/** The last bytes of the rows are no whole line. */
+export function cutOff(): SluiceError {
   return new SluiceError('SOURCE_IO', 'the rows of the source end in the middle of a line', {
     hint: 'the source broke off; run the same command again',
     retryable: true,

@@ -45,8 +45,12 @@ function wireText(column: StoredColumn): string {
     case 'binary':
       return `lower(hex(${name}))`
     case 'float':
-    case 'double':
-      return `CASE WHEN isnan(${name}) THEN 'NaN' WHEN isinf(${name}) THEN CASE WHEN ${name} > 0 THEN 'Infinity' ELSE '-Infinity' END ELSE CAST(${name} AS VARCHAR) END`
+    case 'double': {
+      // In a wider type the shortest digits of a narrow one would name another value.
+      const isWider = column.stored === 'float' && column.as.kind === 'float' && column.as.bits === 64
+      const text = `CAST(${isWider ? `CAST(${name} AS DOUBLE)` : name} AS VARCHAR)`
+      return `CASE WHEN isnan(${name}) THEN 'NaN' WHEN isinf(${name}) THEN CASE WHEN ${name} > 0 THEN 'Infinity' ELSE '-Infinity' END ELSE ${text} END`
+    }
     default:
       return canonicalText(duckColumn(column), column.as)
   }

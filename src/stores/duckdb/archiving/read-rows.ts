@@ -12,6 +12,9 @@ import { unsound } from './errors.ts'
 import { checkSchema, parquetSql } from './examine.ts'
 import { meant } from './matching.ts'
 
+/** Of the values of one batch, beside the row that exceeds it. */
+const BATCH_BYTES = 16 << 20
+
 /**
  * Rows as they come from the disk. DuckDB's streams may end early without an error: as many as are counted have to have come.
  * @throws SluiceError PROOF_FAILED, DuckDB's error, the signal's reason
@@ -32,6 +35,7 @@ export async function* rowsOf(
   signal.addEventListener('abort', stop)
   let seen = 0
   let batch: Row[] = []
+  let bytes = 0
   try {
     const result = await connection.stream(
       `SELECT ${cells.join(', ')} FROM (SELECT ${columns.map(readColumn).join(', ')} FROM ${from})`,
@@ -44,10 +48,12 @@ export async function* rowsOf(
       throwIfAborted(signal)
       const values = columns.map((_, i) => chunk?.getColumnValues(i) ?? [])
       for (let r = 0; r < chunk.rowCount; r++) {
-        batch.push(values.map((column) => cellOf(column[r] ?? null)))
-        if (batch.length < batchRows) continue
+        const row = values.map((column) => cellOf(column[r] ?? null))
+        batch.push(row)
+        bytes += sizeOf(row)
+        if (batch.length < batchRows && bytes < BATCH_BYTES) continue
         yield batch
-        batch = []
+        ;[batch, bytes] = [[], 0]
       }
       seen += chunk.rowCount
       await breathe()
@@ -58,6 +64,13 @@ export async function* rowsOf(
   throwIfAborted(signal)
   if (String(seen) !== counted?.[0]) throw unsound(`${seen} of ${counted?.[0] ?? 0} rows can be read`, file)
   if (batch.length > 0) yield batch
+}
+
+/** Of values that have a length of their own. */
+function sizeOf(row: Row): number {
+  let bytes = 0
+  for (const cell of row) if (typeof cell === 'object' || typeof cell === 'string') bytes += cell?.length ?? 0
+  return bytes
 }
 
 function cellOf(value: DuckDBValue): Cell {

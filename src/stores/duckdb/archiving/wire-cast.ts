@@ -20,6 +20,11 @@ export function castColumn(column: StoredColumn, at: number): string {
   return `${valueOf(column, at)} AS ${quotedName(column.physical)}`
 }
 
+/** As `castColumn`, where the text may stand as bytes already: `binary` columns are taken as they are. */
+export function castField(column: StoredColumn, at: number): string {
+  return column.stored === 'binary' ? `wire.${wireName(at)} AS ${quotedName(column.physical)}` : castColumn(column, at)
+}
+
 /** The same for a reader alone: infinite dates and moments are values, and NULL stands for what the type does not hold. */
 export function readableColumn(column: StoredColumn, at: number): string {
   const { stored } = column

@@ -31,7 +31,7 @@ export function kept(text: string): string {
 export function canonicalText({ name, type, native }: Column, as: ColumnType): string {
   const value = quotedName(name)
   const printed = `CAST(${value} AS VARCHAR)`
-  if (as.kind === 'native') return printed
+  if (as.kind === 'native') return type.kind === 'decimal' ? withWhole(printed, type) : printed
   switch (type.kind) {
     case 'bool':
       return `CASE ${value} WHEN true THEN '1' WHEN false THEN '0' END`
@@ -102,10 +102,12 @@ export function proofText(column: Column, as: ColumnType, ours: boolean): string
   }
 }
 
+/** Types whose text is the one that their system prints. */
+const OWN_TEXTS: ReadonlySet<ColumnType['kind']> = new Set(['native', 'json', 'list', 'text', 'decimal'])
+
 /** Whether the canonical text of the column's type is that of the type it travels as, whatever the value. */
 function sameForm({ type, native }: Column, as: ColumnType, ours: boolean): boolean {
-  if (as.kind === 'native')
-    return type.kind === 'native' || type.kind === 'json' || type.kind === 'list' || type.kind === 'text'
+  if (as.kind === 'native') return OWN_TEXTS.has(type.kind)
   switch (type.kind) {
     case 'int':
     case 'decimal':

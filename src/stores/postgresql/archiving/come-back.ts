@@ -1,5 +1,6 @@
 /** A partition comes back: as the table that it became, as one that is made anew, or as rows among those that came meanwhile. */
 import type { BesideRequest, Giving, PartitionRequest, Reshape } from '../../archive-port.ts'
+import { AS_REPLICA } from '../copy/replica-role.ts'
 import { tableSql } from '../copy/sql.ts'
 import { detachedTable, hasRows, holds, parentOf } from './as-found.ts'
 import { attachTable, createLike, defaultOf } from './attach.ts'
@@ -10,6 +11,7 @@ import { tableByName } from './known.ts'
 import { moveTable } from './move.ts'
 import { GivenBack, type NotGiven } from './own.ts'
 import { reshapeTable } from './reshape.ts'
+import { rowTriggersOf } from './row-triggers.ts'
 import type { Ended, Within } from './steps.ts'
 import { moveBelowBack } from './tree.ts'
 
@@ -70,6 +72,7 @@ export async function bringBeside(
   const parent = await parentOf(session, request.parent)
   locks.involve(parent.oid)
   const rest = await defaultOf(session, parent)
+  if ((await rowTriggersOf(session, request.parent)).quiet) await session.ask(AS_REPLICA)
   if (csv !== null) {
     await createBack(session, request.parent)
     await loadCsv(session, BACK, request.columns, csv)

@@ -1,5 +1,5 @@
 /** Rows as the CSV of `model/archiving/wire.ts`: what stands behind SELECT, so that COPY prints each field in that form. */
-import { wireLine } from '../../../model/archiving/wire.ts'
+import { wirePieces } from '../../../model/archiving/wire.ts'
 import type { BatchSize, ReadColumn, RowBatch } from '../../copy-port.ts'
 import { quoteName } from '../connect.ts'
 import { selected, travelsWhole } from '../copy/cells.ts'
@@ -26,7 +26,7 @@ export async function* csvByReading(
   let count = 0n
   for await (const { rows } of batches) {
     count += BigInt(rows.length)
-    yield Buffer.from(rows.map((row) => wireLine(row, stored)).join(''))
+    yield* wirePieces(rows, stored)
   }
   return count
 }

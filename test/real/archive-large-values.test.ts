@@ -1,0 +1,125 @@
+/** Rows of megabytes leave with a partition and come back: the server's own md5 and lengths judge them. */
+import { mkdtempSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import Sqlite from 'better-sqlite3'
+import { createHash } from 'node:crypto'
+import type { Operation } from '../../src/engine/operations/list.ts'
+import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
+import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
+
+let folder: Folder
+beforeAll(() => {
+  folder = temporaryFolder()
+})
+afterAll(() => folder[Symbol.dispose]())
+
+const MB = 1 << 20
+type Judged = readonly (readonly unknown[])[]
+
+/** Archives the first quarter of 2023 of `s`, drops it, restores it. @param judge says the same of the rows before and after */
+async function leaveAndReturn(place: Place, judge: () => Promise<Judged>): Promise<void> {
+  const before = await judge()
+  const run = {
+    kind: 'archive',
+    from: place.url,
+    to: mkdtempSync(join(folder.path, 'to-')),
+    tables: ['s'],
+    asText: [],
+    detach: true,
+    dryRun: false,
+    drop: false,
+    partitions: ['2023-Q1'],
+    graceMs: 0,
+    by: 'd',
+  } as Operation
+  const drop = { ...run, drop: true, confirm: 's' } as Operation
+  const restore = { kind: 'restore', from: place.url, table: 's', partitions: ['2023-Q1'], dryRun: false } as Operation
+  const verify = { kind: 'archive-verify', from: place.url, tables: [], partitions: [], deep: true } as Operation
+  for (const operation of [run, drop]) await done(operation)
+  expect(await judge()).toHaveLength(1)
+  for (const operation of [verify, restore]) await done(operation)
+  expect(await judge()).toEqual(before)
+}
+
+async function done(operation: Operation): Promise<void> {
+  const { finished, events } = await perform(operation)
+  const failed = events.flatMap((event) => (event.type === 'archive.state' && event.error ? [event.error] : []))
+  expect([...failed, finished.error ?? null]).toEqual([null])
+  expect(finished.exitCode).toBe(0)
+}
+
+/** Text with quotes, commas, line feeds and letters of two bytes. */
+const TEXT = 'ab"c,\n\\é\r'
+
+describe('values of megabytes', { timeout: 300_000 }, () => {
+  const noPostgres = missing('postgresql')
+  const noMysql = missing('mysql')
+
+  test('PostgreSQL', async (context) => {
+    if ((await noPostgres) !== '') context.skip()
+    const place = await makePlace('postgresql', folder.path)
+    await place.sql(
+      'CREATE TABLE s (id int PRIMARY KEY, d date NOT NULL, t text, b bytea)',
+      `INSERT INTO s VALUES (1, '2023-01-01', repeat(E'ab"c,\\n\\\\é\\r', ${Math.floor((16 * MB) / 9)}), NULL),
+        (2, '2023-01-02', '', decode(repeat('00ff0a2c', ${(8 * MB) / 4}), 'hex')),
+        (3, '2023-01-03', NULL, decode(repeat('22ff0a2c', ${(40 * MB) / 4}), 'hex')),
+        (4, '2023-01-04', 'small', '\\x'), (5, '2026-11-01', 'stays', NULL)`,
+    )
+    await place.sql(
+      `INSERT INTO s SELECT 10 + i, '2023-02-01', repeat(chr(97 + i) || '"', ${300_000 / 2}), decode(repeat(to_hex(16 + i), 1000), 'hex') FROM generate_series(0, 20) i`,
+    )
+    await leaveAndReturn(place, () =>
+      place.rows('SELECT id, d, octet_length(t), md5(t), octet_length(b), md5(b) FROM s ORDER BY id'),
+    )
+  })
+
+  test('MySQL', async (context) => {
+    if ((await noMysql) !== '') context.skip()
+    const place = await makePlace('mysql', folder.path)
+    await place.sql(
+      'CREATE TABLE s (id int PRIMARY KEY, d date NOT NULL, t longtext, b longblob)',
+      'SET GLOBAL max_allowed_packet = 268435456',
+    )
+    await place.sql(
+      `INSERT INTO s VALUES (1, '2023-01-01', '', NULL), (2, '2023-01-02', '', ''), (3, '2023-01-03', NULL, ''), (4, '2023-01-04', 'small', ''), (5, '2026-11-01', 'stays', NULL)`,
+      `UPDATE s SET t = repeat('ab"c,\\n\\\\é\\r', ${Math.floor((14 * MB) / 9)}) WHERE id = 1`,
+      `UPDATE s SET b = repeat(x'00ff0a2c', ${(8 * MB) / 4}) WHERE id = 2`,
+      `UPDATE s SET b = repeat(x'22ff0a2c', ${(40 * MB) / 4}) WHERE id = 3`,
+    )
+    await leaveAndReturn(place, () =>
+      place.rows('SELECT id, d, length(t), md5(t), length(b), md5(b) FROM s ORDER BY id'),
+    )
+  })
+
+  test('SQLite', async () => {
+    const place = await makePlace('sqlite', folder.path)
+    const file = new URL(place.url).pathname.replace(/^\/\//, '/')
+    {
+      using db = disposable(new Sqlite(file))
+      db.sql.exec('CREATE TABLE s (id INTEGER PRIMARY KEY, d date NOT NULL, t TEXT, b BLOB)')
+      const insert = db.sql.prepare('INSERT INTO s VALUES (?, ?, ?, ?)')
+      insert.run(1, '2023-01-01', TEXT.repeat((16 * MB) / 9), null)
+      insert.run(2, '2023-01-02', '', Buffer.alloc(8 * MB, '00ff0a2c', 'hex'))
+      insert.run(3, '2023-01-03', null, Buffer.alloc(40 * MB, '22ff0a2c', 'hex'))
+      insert.run(4, '2023-01-04', 'small', Buffer.alloc(0))
+      insert.run(5, '2026-11-01', 'stays', null)
+    }
+    await leaveAndReturn(place, async () => {
+      using db = disposable(new Sqlite(file, { readonly: true }))
+      const rows = db.sql.prepare('SELECT id, d, t, b FROM s ORDER BY id').raw().all() as [
+        number,
+        string,
+        string | null,
+        Buffer | null,
+      ][]
+      const md5 = (value: string | Buffer | null): unknown =>
+        value === null ? null : [value.length, createHash('md5').update(value).digest('hex')]
+      return rows.map(([id, d, t, b]) => [id, d, md5(t), md5(b)])
+    })
+  })
+})
+
+function disposable(sql: Sqlite.Database): Disposable & { readonly sql: Sqlite.Database } {
+  return { sql, [Symbol.dispose]: () => void sql.close() }
+}

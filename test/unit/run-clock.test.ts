@@ -1,0 +1,31 @@
+/** The clock in front of each line and the time that a run says it took begin together. */
+import { expect, test } from 'vitest'
+import { Narrator } from '../../src/cli/narrator.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
+import { runOperation, type RunOptions } from '../../src/engine/run.ts'
+import type { Event } from '../../src/model/event.ts'
+import { NEVER } from '../../src/shared/abort.ts'
+
+test('what passes before the first event of a refused connection is on its clock', async () => {
+  let at = 0
+  const events: Event[] = []
+  const options: RunOptions = {
+    interrupt: NEVER,
+    clock: { now: () => Date.UTC(2026, 0, 1) + at, ticks: () => at },
+    tool: '0.0.0',
+    actor: 'test',
+    // The run asks for it behind its beginning, and before its first event.
+    get host() {
+      at = 7000
+      return 'here'
+    },
+    commandLine: 'sluice migration-status',
+    onEvent: (event) => events.push(event),
+  }
+  const operation = { kind: 'migration-status', catalog: 'postgresql://nobody@127.0.0.1:1/none' } as Operation
+  const finished = await runOperation(operation, options)
+  expect(finished).toMatchObject({ error: { code: 'CONNECT_FAILED' }, ms: 7000 })
+  const narrator = new Narrator(false)
+  const last = events.flatMap((event) => narrator.event(event)).at(-1)
+  expect(last?.elapsed).toBe('0:07')
+})
