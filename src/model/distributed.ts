@@ -152,6 +152,18 @@ export type WorkerRow = {
   readonly slots: readonly { readonly runId: string; readonly no: number; readonly rate: number }[]
 }
 
+/** How a queue stands by the clock of its database, the same whichever worker asks. */
+export type QueueStand = {
+  /** Workers that have not ended, by when they were heard of: `lives` lately, `silent`, `lost` as in `WorkerRow`. */
+  readonly workers: Readonly<Record<'lives' | 'silent' | 'lost', number>>
+  /** Slots of runs that go on; `lost` are those of `working` whose worker is. */
+  readonly slots: Readonly<Record<'queued' | 'working' | 'lost', number>>
+  /** Runs of which slots are queued, and no worker lives that takes them. */
+  readonly waiting: number
+  /** Age of the oldest last heartbeat among slots that are worked on, ms; 0 without any. */
+  readonly oldestBeatMs: number
+}
+
 /** Whether a worker takes slots of a run: it is of the same program, and takes from the queue that they wait in. */
 export function takesFrom(
   worker: Pick<WorkerRow, 'program' | 'queues'>,

@@ -26,7 +26,18 @@ export type WorkerSlotEvent = {
 }
 
 /** The queue has heard of a worker; at most once in ten seconds. */
-export type WorkerBeatEvent = { type: 'worker.beat'; concurrency: Dec; working: Dec }
+export type WorkerBeatEvent = {
+  type: 'worker.beat'
+  concurrency: Dec
+  working: Dec
+  /** The queue as a whole, as `QueueStand`. */
+  queue: {
+    workers: Record<'lives' | 'silent' | 'lost', Dec>
+    slots: Record<'queued' | 'working' | 'lost', Dec>
+    waiting: Dec
+    oldestBeatMs: Dec
+  }
+}
 
 /** A worker of a queue, in a list. */
 export type WorkerEvent = {

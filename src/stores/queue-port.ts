@@ -7,6 +7,7 @@ import type {
   DistributedRun,
   EndedRun,
   LedgerTotals,
+  QueueStand,
   RunWishes,
   Slot,
   SlotEnd,
@@ -148,6 +149,7 @@ export interface QueueWorker {
   /** Gives a slot back that this worker must not work on, and notes why. */
   refuse(slot: ClaimedSlot, error: ErrorInfo): Promise<void>
   sweep(): Promise<Swept>
+  stand(): Promise<QueueStand>
   /** Runs with `--alert` that go on, or of which an alert stands. */
   watch(): Promise<readonly WatchedRun[]>
   /**

@@ -1073,7 +1073,16 @@ const bodies = {
       }),
     ),
   },
-  'worker.beat': { concurrency: dec, working: dec },
+  'worker.beat': {
+    concurrency: dec,
+    working: dec,
+    queue: z.strictObject({
+      workers: z.strictObject({ lives: dec, silent: dec, lost: dec }),
+      slots: z.strictObject({ queued: dec, working: dec, lost: dec }),
+      waiting: dec,
+      oldestBeatMs: dec,
+    }),
+  },
   'worker.slot': {
     run: dec,
     slot: dec,

@@ -1,9 +1,15 @@
-/** A worker that cannot reach its queue says so once, whatever each of its questions failed with, and that the connection is lost. */
+/** Workers whose servers go away: the queue is said to be away once, whatever each question failed with; a target that takes no writes for a while is waited for. */
+import { writeFileSync } from 'node:fs'
 import net from 'node:net'
+import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { runOperation } from '../../src/engine/run.ts'
+import type { Event } from '../../src/model/event.ts'
+import { NEVER } from '../../src/shared/abort.ts'
+import { systemClock } from '../../src/shared/clock.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { startProxy } from '../support/servers/proxy.ts'
-import { WorkerStage } from '../support/worker-stage.ts'
+import { compared, makeOrders, noteRows, WorkerStage } from '../support/worker-stage.ts'
 
 /** Takes connections and ends each at once, as a machine does whose server is gone. */
 async function deadEnd(): Promise<AsyncDisposable & { readonly port: number; readonly taken: () => number }> {
@@ -58,6 +64,109 @@ describe.skipIf(!POSTGRES_OWN)(
       expect(more).toEqual(['the queue is reached again'])
       worker.signal('SIGTERM')
       expect(await worker.ended).toBe(0)
+    })
+
+    test('a target that is a standby for a while: the slots of a run rest, and the run ends whole', async () => {
+      await makeOrders(stage, 3000)
+      await noteRows(stage)
+      const cold = `${stage.urlOf(stage.data, 'target')}&retry_seconds=0.5`
+      const one = stage.worker({ stores: { cold }, args: ['--concurrency', '2'] })
+      const words = ['--from', 'shop', '--to', 'cold', '--table', 'orders', '--checkpoint-size', '100']
+      const run = await stage.distribute('copy', ...words, '--rate', '500', '--slots', '2')
+      await stage.until('two chunks', async () => (await stage.chunksDone()) >= 2)
+      await stage.data.demote()
+      const rests = (): boolean =>
+        one.events.some((event) => {
+          if (event.type !== 'worker.slot' || event.state !== 'resting') return false
+          return event.error?.reason?.includes('read-only') === true
+        })
+      await stage.until('a slot that rests', rests)
+      await stage.data.promote()
+      await stage.until('the end', async () => (await stage.run(run)).status !== 'running', 150_000)
+      expect(await stage.run(run)).toMatchObject({ status: 'ok', exitCode: 0 })
+      const { source, target } = await compared(stage)
+      expect(target).toBe(source)
+      one.signal('SIGTERM')
+      expect(await one.ended).toBe(0)
+    })
+
+    test('a password that is changed: it is read anew, and a worker without the new one ends soon when asked', async () => {
+      const file = path.join(stage.folder, 'pgpass')
+      const keep = (password: string): void => writeFileSync(file, `*:*:*:keeper:${password}\n`, { mode: 0o600 })
+      const change = async (password: string): Promise<void> => {
+        await stage.ask(stage.queue, 'queue', `ALTER ROLE keeper PASSWORD '${password}'`)
+        const ours = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'keeper'`
+        await stage.ask(stage.queue, 'queue', ours)
+      }
+      await stage.ask(stage.queue, 'queue', `CREATE ROLE keeper SUPERUSER LOGIN PASSWORD 'one'`)
+      keep('one')
+      await stage.forgetRuns()
+      await makeOrders(stage, 3000)
+      await stage.ask(stage.data, 'target', 'DROP SCHEMA public CASCADE; CREATE SCHEMA public')
+      await noteRows(stage)
+      const queue = stage.urlOf(stage.queue, 'queue').replace(/\/\/[^@]*@/, '//keeper@')
+      const worker = stage.worker({ stores: { queue }, env: { PGPASSFILE: file } })
+      const words = ['--from', 'shop', '--to', 'cold', '--table', 'orders', '--checkpoint-size', '100']
+      const run = await stage.distribute('copy', ...words, '--rate', '200', '--slots', '1')
+      await stage.until('a chunk', async () => (await stage.chunksDone()) >= 1)
+      const said = (text: string): number =>
+        worker.events.filter((event) => event.type === 'log' && event.message.includes(text)).length
+      await change('two')
+      await stage.until('that it is refused', () => said('refuses the password of keeper') === 1)
+      keep('two')
+      await stage.until('that it is reached', () => said('reached again') === 1)
+      await change('three')
+      await stage.until('that it is refused again', () => said('refuses the password of keeper') === 2)
+      const asked = performance.now()
+      worker.signal('SIGTERM')
+      expect(await worker.ended, worker.said.slice(-3000)).toBe(0)
+      expect(performance.now() - asked).toBeLessThan(15_000)
+      // What it had is another one's when it is lost.
+      const other = stage.worker()
+      await stage.until('the end', async () => (await stage.run(run)).status !== 'running', 120_000)
+      expect(await stage.run(run)).toMatchObject({ status: 'ok', exitCode: 0 })
+      const { source, target } = await compared(stage)
+      expect(target).toBe(source)
+      other.signal('SIGTERM')
+      expect(await other.ended).toBe(0)
+    })
+
+    test('a login that stays refused for two minutes ends a worker with the code of the cause', async () => {
+      const login = `DROP ROLE IF EXISTS leaver; CREATE ROLE leaver SUPERUSER LOGIN PASSWORD 'one'`
+      await stage.ask(stage.queue, 'queue', login)
+      const connect = stage.queue.url('queue', 'leaver', 'one')
+      let ahead = 0
+      const clock = { ...systemClock, ticks: () => performance.now() + ahead }
+      const events: Event[] = []
+      const done = runOperation(
+        { kind: 'worker', connect, concurrency: 1, queues: [], names: [], stores: [] },
+        {
+          interrupt: NEVER,
+          clock,
+          tool: 'test',
+          actor: 'tester',
+          host: 'here',
+          commandLine: 'sluice worker',
+          onEvent: (event) => events.push(event),
+        },
+      )
+      await stage.until('a beat', () => events.some(({ type }) => type === 'worker.beat'))
+      const said = (text: string): number =>
+        events.filter((event) => event.type === 'log' && event.message.includes(text)).length
+      // Away for longer: that does not end it.
+      await stage.queue.stop()
+      await stage.until('that it is not reached', () => said('not reached') === 1)
+      ahead += 600_000
+      await stage.queue.restart()
+      await stage.until('that it is reached', () => said('reached again') === 1)
+      const refuse = `ALTER ROLE leaver PASSWORD 'two'; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'leaver'`
+      await stage.ask(stage.queue, 'queue', refuse)
+      await stage.until('that it is refused', () => said('refuses the password of leaver') === 1)
+      ahead += 120_000
+      const { exitCode, error } = await done
+      expect([exitCode, error?.code]).toEqual([4, 'CONNECT_FAILED'])
+      expect(error?.reason).toContain('refuses the password of leaver')
+      expect(JSON.stringify(events)).not.toContain(':one@')
     })
   },
 )

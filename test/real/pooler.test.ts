@@ -80,6 +80,8 @@ describe.skipIf(!PGBOUNCER_AVAILABLE || !POSTGRES_OWN)(NAME, { timeout: 120_000 
         [4, 'copy', '--from', target, '--to', url, '--table', 'orders'],
         [3, 'archive', 'list', '--from', url],
         [4, 'worker', '--connect', url, '--idle', '1s'],
+        [4, 'worker', '--connect', `${url}&prepare=off`, '--idle', '1s'],
+        [4, 'workers', '--connect', `${url}&prepare=off`],
       ]
       const before = await left(pooler, database, size)
       let id = 0

@@ -147,7 +147,17 @@ test('a worker: its slots, and what they do, by the run that they are of', async
   const metrics = new RunMetrics()
   const all = bodies(
     { type: 'run.started', command: 'worker', tool: '0.1.0' },
-    { type: 'worker.beat', concurrency: '2', working: '0' },
+    {
+      type: 'worker.beat',
+      concurrency: '2',
+      working: '0',
+      queue: {
+        workers: { lives: '2', silent: '0', lost: '1' },
+        slots: { queued: '3', working: '2', lost: '1' },
+        waiting: '1',
+        oldestBeatMs: '31500',
+      },
+    },
     { type: 'worker.slot', run: '77', slot: '1', state: 'begun', command: 'copy' },
     { type: 'worker.slot', run: '77', slot: '2', state: 'begun', command: 'copy' },
   )
@@ -166,6 +176,11 @@ test('a worker: its slots, and what they do, by the run that they are of', async
   }
   expect(valuesOf(await scraped(metrics), 'sluice_chunks_open', 'run')).toEqual({ 77: 2 })
   expect(valuesOf(await scraped(metrics), 'sluice_worker_slots_working', '')).toEqual({ '': 2 })
+  const queue = await scraped(metrics)
+  expect(valuesOf(queue, 'sluice_queue_workers', 'state')).toEqual({ lives: 2, silent: 0, lost: 1 })
+  expect(valuesOf(queue, 'sluice_queue_slots', 'state')).toEqual({ queued: 3, working: 2, lost: 1 })
+  expect(valuesOf(queue, 'sluice_queue_runs_waiting', '')).toEqual({ '': 1 })
+  expect(valuesOf(queue, 'sluice_queue_oldest_beat_seconds', '')).toEqual({ '': 31.5 })
   const end: EventBody = { type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 1 }
   for (const event of stamped(
     [

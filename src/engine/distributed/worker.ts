@@ -2,10 +2,18 @@
  * A worker: takes slots from the queue, gives each to a program of its own, and says every two seconds that both live. What it does not get told (a queue that is
  * away, a wish that is late) never stops the work: leases and proofs are the ledger's.
  */
-import { BEAT_MS, SILENT_AFTER_MS, SWEEP_MS, TURN_MS, type RunWishes } from '../../model/distributed.ts'
+import {
+  BEAT_MS,
+  SILENT_AFTER_MS,
+  SWEEP_MS,
+  TURN_MS,
+  type QueueStand,
+  type RunWishes,
+} from '../../model/distributed.ts'
 import { dec } from '../../model/event.ts'
+import type { WorkerBeatEvent } from '../../model/worker-events.ts'
 import { restUnder } from '../../shared/abort.ts'
-import { asSluiceError, errorLine } from '../../shared/errors.ts'
+import { asSluiceError, errorLine, type SluiceError } from '../../shared/errors.ts'
 import { redactValue, secretsOfUrl } from '../../shared/redact.ts'
 import type {
   ClaimedSlot,
@@ -37,6 +45,10 @@ const GRACE_MS = 20_000
 const TOLD_MS = 10_000
 /** Between two tries of what the queue has to be told. */
 const AGAIN_MS = 2_000
+/** A login that the queue refuses for so long ends the worker: until then a password may be changed here, too. */
+const REFUSED_MS = 120_000
+/** A worker that ends tries for so long to reach its queue; then a sweep of another one finds its slots. */
+const LEAVING_MS = 5_000
 
 export class Worker {
   readonly #queue: QueueWorker
@@ -62,6 +74,10 @@ export class Worker {
   #toldAt = Number.NEGATIVE_INFINITY
   /** Why the queue was not reached the last time; null while it is. */
   #silence: string | null = null
+  /** Since when the queue answers only that it refuses the login. */
+  #refusedAt: number | null = null
+  /** Why the worker ends by itself. */
+  #ending: SluiceError | null = null
 
   constructor(queue: RunQueue, about: WorkerAbout, known: readonly NamedUrl[], run: WorkerRun) {
     this.#queue = queue.worker(about)
@@ -91,9 +107,10 @@ export class Worker {
   }
 
   /**
-   * Works until it is asked to stop.
+   * Works until it is asked to stop. A queue that is not reached does not end it.
    * @param idleMs ends when it had nothing to do for so long; null: never
    * @returns slots that were worked on, and rows of them
+   * @throws SluiceError CONNECT_FAILED where the queue has refused its login for two minutes, once its slots have ended
    */
   async work(idleMs: number | null): Promise<{ readonly slots: number; readonly rows: bigint }> {
     const { abort } = this.#run.interrupt
@@ -133,6 +150,7 @@ export class Worker {
     await Promise.all([beats, sweeps, watches])
     await watch?.sent()
     await this.#queue.leave().catch(() => undefined)
+    if (this.#ending !== null) throw this.#ending
     return { slots: this.#slots, rows: this.#rows }
   }
 
@@ -214,7 +232,7 @@ export class Worker {
     if (now - this.#toldAt < TOLD_MS) return
     this.#toldAt = now
     const [concurrency, working] = [dec(this.#concurrency), dec(this.#programs.size)]
-    this.#run.emit({ type: 'worker.beat', concurrency, working })
+    this.#run.emit({ type: 'worker.beat', concurrency, working, queue: standOf(await this.#queue.stand()) })
   }
 
   async #beatSlot(slot: ClaimedSlot, program: SlotProgram): Promise<void> {
@@ -292,15 +310,19 @@ export class Worker {
     }
   }
 
-  /** Says it until the queue has heard it, or this worker is dropped: then a sweep of another one finds the slot. */
+  /** Says it until the queue has heard it, or this worker is dropped or ends: then a sweep of another one finds the slot. */
   async #toQueue(say: () => Promise<void>): Promise<void> {
-    const { abort } = this.#run.interrupt
+    const { interrupt, clock } = this.#run
+    const { abort } = interrupt
+    let since: number | null = null
     while (!abort.aborted) {
       try {
         await say()
         return
       } catch (error) {
         this.#note(error)
+        since ??= clock.ticks()
+        if (this.#stop.aborted && clock.ticks() - since >= LEAVING_MS) return
         await restUnder(abort, AGAIN_MS)
       }
     }
@@ -355,6 +377,7 @@ export class Worker {
 
   /** Once until it is reached again, however its questions fail; another cause than a lost connection is told by itself. */
   #note(error: unknown): void {
+    this.#noteRefusal(asSluiceError(error))
     const info = redactValue(asSluiceError(error).info(), this.#secrets)
     const text = errorLine(info)
     const cause = LOST.has(info.code) ? 'lost' : text
@@ -363,7 +386,21 @@ export class Worker {
     this.#log('warn', `the queue is not reached, and what goes on goes on: ${text}`)
   }
 
+  #noteRefusal(error: SluiceError): void {
+    if (error.code !== 'CONNECT_FAILED' || error.retryable) {
+      this.#refusedAt = null
+      return
+    }
+    const now = this.#run.clock.ticks()
+    this.#refusedAt ??= now
+    if (this.#ending !== null || now - this.#refusedAt < REFUSED_MS) return
+    this.#ending = error
+    this.#log('warn', 'the queue refuses the login of this worker: it ends, and gives its work back after the batch')
+    this.#drain.abort()
+  }
+
   #heard(): void {
+    this.#refusedAt = null
     if (this.#silence === null) return
     this.#silence = null
     this.#log('note', 'the queue is reached again')
@@ -384,6 +421,16 @@ export class Worker {
       ...(slot.about === '' ? {} : { about: slot.about }),
       ...more,
     })
+  }
+}
+
+function standOf({ workers, slots, waiting, oldestBeatMs }: QueueStand): WorkerBeatEvent['queue'] {
+  const { lives, silent, lost } = workers
+  return {
+    workers: { lives: dec(lives), silent: dec(silent), lost: dec(lost) },
+    slots: { queued: dec(slots.queued), working: dec(slots.working), lost: dec(slots.lost) },
+    waiting: dec(waiting),
+    oldestBeatMs: dec(oldestBeatMs),
   }
 }
 

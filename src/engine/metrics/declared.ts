@@ -166,6 +166,14 @@ export const METRICS = {
     'error',
   ),
   sluice_worker_last_beat_timestamp_seconds: gauge('When the queue last heard of it, in seconds since 1970'),
+  // ── the queue as a whole, the same on every worker of it
+  sluice_queue_workers: gauge(
+    'Workers of the queue by when its database heard of them: lives, silent or lost',
+    'state',
+  ),
+  sluice_queue_slots: gauge('Slots of runs that go on: queued, working, and of those lost ones', 'state'),
+  sluice_queue_runs_waiting: gauge('Runs that wait, because no worker lives that takes them'),
+  sluice_queue_oldest_beat_seconds: gauge('Age of the oldest last heartbeat of a slot that is worked on'),
 } as const satisfies Readonly<Record<string, Declared<string>>>
 
 export type MetricName = keyof typeof METRICS

@@ -97,7 +97,13 @@ export class RunMetrics {
     this.#series.ended(run)
   }
 
-  #beat({ ts, concurrency, working }: Of<'worker.beat'>): void {
+  #beat({ ts, concurrency, working, queue }: Of<'worker.beat'>): void {
+    for (const [state, count] of Object.entries(queue.workers))
+      this.#series.set('sluice_queue_workers', { state }, Number(count))
+    for (const [state, count] of Object.entries(queue.slots))
+      this.#series.set('sluice_queue_slots', { state }, Number(count))
+    this.#series.set('sluice_queue_runs_waiting', {}, Number(queue.waiting))
+    this.#series.set('sluice_queue_oldest_beat_seconds', {}, Number(queue.oldestBeatMs) / 1000)
     this.#series.set('sluice_worker_last_beat_timestamp_seconds', {}, seconds(ts))
     this.#series.set('sluice_worker_concurrency', {}, Number(concurrency))
     this.#series.set('sluice_worker_slots_working', {}, Number(working))

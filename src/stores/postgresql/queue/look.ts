@@ -4,6 +4,7 @@ import {
   SILENT_AFTER_MS,
   type DistributedRun,
   type DistributedStatus,
+  type QueueStand,
   type RunWishes,
   type Slot,
   type SlotState,
@@ -43,6 +44,34 @@ type RunRecord = Readonly<
   readonly error: ErrorInfo | null
   readonly wishes: RunWishes
   readonly refusals: readonly { readonly host: string; readonly error: ErrorInfo }[] | null
+}
+
+export async function readStand(pool: QueuePool): Promise<QueueStand> {
+  const { rows } = await pool.ask<
+    QueueStand['workers'] & QueueStand['slots'] & Record<'gone' | 'waiting' | 'oldest', number>
+  >(
+    `SELECT w.*, s.*, (SELECT count(*)::int FROM ${QUEUE_SCHEMA}.sluice_runs r WHERE ${WAITS}) AS waiting
+     FROM (
+       SELECT count(*) FILTER (WHERE NOT ${silent('beat_at', SILENT_AFTER_MS)})::int AS lives,
+         count(*) FILTER (WHERE ${silent('beat_at', SILENT_AFTER_MS)} AND NOT ${silent('beat_at')})::int AS silent,
+         count(*) FILTER (WHERE ${silent('beat_at')})::int AS gone
+       FROM ${QUEUE_SCHEMA}.sluice_workers WHERE ended_at IS NULL
+     ) w, (
+       SELECT count(*) FILTER (WHERE state = 'queued')::int AS queued, count(*) FILTER (WHERE state = 'working')::int AS working,
+         count(*) FILTER (WHERE state = 'working' AND ${silent('beat_at')})::int AS lost,
+         coalesce(max(extract(epoch FROM now() - beat_at)) FILTER (WHERE state = 'working'), 0)::float8 * 1000 AS oldest
+       FROM ${QUEUE_SCHEMA}.sluice_run_slots JOIN ${QUEUE_SCHEMA}.sluice_runs r USING (run_id) WHERE r.status = 'running'
+     ) s`,
+  )
+  const [row] = rows
+  if (row === undefined) throw new Error('a count has no row')
+  const { lives, silent: quiet, gone, queued, working, lost, waiting, oldest } = row
+  return {
+    workers: { lives, silent: quiet, lost: gone },
+    slots: { queued, working, lost },
+    waiting,
+    oldestBeatMs: Math.max(0, Math.round(oldest)),
+  }
 }
 
 /** Newest first. */

@@ -41,6 +41,8 @@ export async function takeSlots(
     noHandleSignals: true,
     logger: SILENT,
     forbiddenFlags: () => refused().map(flagOf),
+    // Without a delay nobody waits for the answer of these questions, and one that fails would end the program.
+    preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
     taskList: Object.fromEntries(names.map((queue) => [taskName(program, queue), task])),
   })
   let isStopping = false
