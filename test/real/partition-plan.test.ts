@@ -577,7 +577,7 @@ describe.skipIf(!POSTGRES_OWN)('partition plan (needs a server of its own)', () 
         'e4',
         'foreign key from it',
       ],
-    ])('%s is taken, and its statements run', async (_, sql, table, about, epoch?: 'ms') => {
+    ])('%s is taken, and its statements run', async (_, sql, table, about, epoch?: string) => {
       await plain.run(sql)
       const ran = await on(table, { epoch })
       expect(besideKeys(ran)).toEqual([])

@@ -104,8 +104,14 @@ export class HeadLedger implements HeadBook {
   /**
    * The files that the log names for a partition, as it stands: where the ledger calls it published, they are the ones it published.
    * @param fence of the log: claims from now on are above it
+   * @param outdated paths that the log names besides, and may let go
    */
-  async takeOver(label: string, files: readonly ArchivedFile[], fence: bigint): Promise<void> {
+  async takeOver(
+    label: string,
+    files: readonly ArchivedFile[],
+    fence: bigint,
+    outdated: readonly string[] = [],
+  ): Promise<void> {
     const where = `${TABLE} AND partition_name = ?`
     await this.#database.batch([
       {
@@ -114,7 +120,7 @@ export class HeadLedger implements HeadBook {
       },
       {
         sql: `UPDATE migration_archive_partitions SET logged_files = ? WHERE ${where}`,
-        parameters: [JSON.stringify(files.map(({ path }) => path)), ...this.#key, label],
+        parameters: [JSON.stringify([...files.map(({ path }) => path), ...outdated]), ...this.#key, label],
       },
       {
         sql: `UPDATE migration_archive_partitions SET files = ? WHERE ${where} AND state IN ('PUBLISHED', 'DETACHING', 'DETACHED', 'DROPPED')`,

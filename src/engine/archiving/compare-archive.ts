@@ -12,7 +12,7 @@ import { proveInPlace } from '../../archive/lifecycle/prove.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { ArchivedFile, ExaminedFile } from '../../model/archiving/archived-file.ts'
 import type { StoredColumn } from '../../model/archiving/stored-column.ts'
-import { isArchived } from '../../model/archiving/state.ts'
+import { isPublished } from '../../model/archiving/state.ts'
 import { equalDigests, type Digest } from '../../model/copy/rows.ts'
 import { digestNow, expectedNow } from './still-there.ts'
 
@@ -25,11 +25,16 @@ export type Compared = {
   /** Of the last commit that published or retracted it; 0 without one. */
   readonly fence: bigint
   readonly finding: Finding | null
-  /** The log names no file, and those of the ledger are in their place and were read: the log has to name them again. */
+  /** The log names no file that is there, and those of the ledger are in their place and were read: the log has to name them again. */
   readonly unnamed: Unnamed | null
 }
 
-export type Unnamed = { readonly partition: ArchivedPartition; readonly examined: readonly ExaminedFile[] }
+/** @property outdated paths that the log names, and that are gone */
+export type Unnamed = {
+  readonly partition: ArchivedPartition
+  readonly examined: readonly ExaminedFile[]
+  readonly outdated: readonly string[]
+}
 
 /** Of a label that the ledger does not know: the partition as the source has it; null where it has none. */
 export type FindCandidate = (label: string) => Promise<NewPartition | null>
@@ -44,19 +49,40 @@ export async function* compareArchive(
   const known = new Map(partitions.map((partition) => [partition.label, partition]))
   for (const label of new Set([...known.keys(), ...state.files.keys()])) {
     const columns = known.get(label)?.columns ?? context.archived.stored.columns
-    const files = await provedFiles(context, state.files.get(label) ?? [], columns)
+    const fence = state.txns.get(appIdOf(context, label)) ?? 0n
+    const logged = state.files.get(label) ?? []
+    const own = await ownInstead(context, known.get(label), logged)
+    if (own !== null) {
+      yield { label, proof: own.partition.digest, files: own.partition.files, fence, finding: null, unnamed: own }
+      continue
+    }
+    const files = await provedFiles(context, logged, columns)
     const proof = files.length === 0 ? null : sumOf(files.map(({ rows, sum }) => ({ rows, sum })))
     const partition = known.get(label) ?? (await planned(label, candidate, context.archived.stored.columns))
-    const fence = state.txns.get(appIdOf(context, label)) ?? 0n
     const finding = await compared(context, label, partition, proof)
     const lost = finding?.finding === 'not in the log' ? partition : null
     const examined = lost === null ? null : await examinedThere(context, lost)
     if (lost === null || examined === null) yield { label, proof, files, fence, finding, unnamed: null }
     else {
-      const unnamed = { partition: lost, examined }
+      const unnamed = { partition: lost, examined, outdated: [] }
       yield { label, proof: lost.digest, files: lost.files, fence, finding: null, unnamed }
     }
   }
+}
+
+/** Files of the ledger, where the log is so old that it names others, which were swept since; null where it names one that is there. */
+async function ownInstead(
+  context: ArchiveContext,
+  partition: ArchivedPartition | undefined,
+  logged: readonly LoggedFile[],
+): Promise<Unnamed | null> {
+  if (partition === undefined || logged.length === 0 || !isPublished(partition.state)) return null
+  const own = new Set(partition.files.map(({ path }) => path))
+  for (const { path } of logged) {
+    if (own.has(path) || (await context.reader.head(path, context.interrupt.abort)) !== null) return null
+  }
+  const examined = await examinedThere(context, partition)
+  return examined === null ? null : { partition, examined, outdated: logged.map(({ path }) => path) }
 }
 
 async function compared(
@@ -66,9 +92,9 @@ async function compared(
   proof: Digest | null,
 ): Promise<Finding | null> {
   const state = partition?.state ?? 'PLANNED'
-  const isPublished = state === 'PUBLISHED' || state === 'DETACHING' || isArchived(state)
+  const wasPublished = isPublished(state)
   if (proof === null) {
-    if (!isPublished || partition === null || partition.digest?.rows === 0n) return null
+    if (!wasPublished || partition === null || partition.digest?.rows === 0n) return null
     return {
       finding: 'not in the log',
       partition: label,
@@ -76,21 +102,21 @@ async function compared(
     }
   }
   const isProved = partition?.digest != null && equalDigests(proof, partition.digest)
-  if (isPublished && !isProved) {
+  if (wasPublished && !isProved) {
     const detail = partition?.digest == null ? 'the ledger has no proof of it' : difference(proof, partition.digest)
     return { finding: 'other rows', partition: label, detail: `the archive is not what the ledger proved: ${detail}` }
   }
-  if (state === 'DROPPED' || (isProved && !isPublished)) return null
-  const hot = partition === null ? null : await digestNow(context, isPublished ? partition : inPlace(partition))
+  if (state === 'DROPPED' || (isProved && !wasPublished)) return null
+  const hot = partition === null ? null : await digestNow(context, wasPublished ? partition : inPlace(partition))
   if (hot === null) {
-    if (isPublished) return null
+    if (wasPublished) return null
     return {
       finding: 'not in the ledger',
       partition: label,
       detail: `the archive has ${proof.rows} rows of it, the database none`,
     }
   }
-  const expected = isPublished && partition !== null ? await expectedNow(context, partition) : proof
+  const expected = wasPublished && partition !== null ? await expectedNow(context, partition) : proof
   if (equalDigests(hot, expected)) return null
   const detail =
     hot.rows === proof.rows

@@ -121,7 +121,7 @@ async function takeOver(
     for (const { label, unnamed } of all) {
       if (unnamed === null) continue
       const { state: said, files } = unnamed.partition
-      const message = `${label}: the ledger says ${said} and the log names no file of it; its ${files.length} files are there and were read: the log ${dryRun ? 'would name' : 'names'} them again`
+      const message = `${label}: the ledger says ${said} and the log names no file of it${unnamed.outdated.length === 0 ? '' : ' that is there'}; its ${files.length} files are there and were read: the log ${dryRun ? 'would name' : 'names'} them again`
       run.emit({ type: 'log', level: 'note', table: name, message })
     }
     for (const finding of against) run.emit({ type: 'archive.finding', table: name, ...finding })
@@ -169,7 +169,7 @@ async function takeOver(
   )
   for (const { label, files, fence, unnamed } of compared) {
     await addUnknown(label)
-    await context.heads.takeOver(label, files, fence)
+    await context.heads.takeOver(label, files, fence, unnamed?.outdated)
     if (unnamed === null) continue
     await nameAgain(context, unnamed.partition, unnamed.examined, async () => {
       const partition = await readPartition(opened.database, table.table, label)
