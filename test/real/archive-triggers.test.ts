@@ -137,5 +137,49 @@ for (const system of ['mysql', 'sqlite'] as const) {
       expect((await perform(commands.restore)).finished).toMatchObject({ exitCode: 0 })
       expect(await all(place)).toEqual(before)
     })
+
+    test('an erasure names what fires for its rows, and does not say that it reached what that wrote', async () => {
+      const { place, commands } = await bookings(system, NOTES[system])
+      expect((await perform(commands.run)).finished).toMatchObject({ exitCode: 0 })
+      const [[note] = []] = await place.rows(`SELECT note FROM ${TABLE} WHERE id = 19`)
+      const erase: Operation = {
+        kind: 'archive-erase',
+        from: place.url,
+        table: TABLE,
+        where: `note = '${String(note)}'`,
+        reason: 'T-1',
+        confirm: TABLE,
+        dryRun: false,
+      }
+      for (const operation of [{ ...erase, dryRun: true }, erase]) {
+        const ran = await perform(operation)
+        expect(ran.finished).toMatchObject({ exitCode: 0 })
+        expect(messages(ran)).toContain('trigger noted: may fire for each row that is erased')
+      }
+      const again = await perform({ ...erase, reason: 'T-2' })
+      expect(again.finished.notChecked).toContain('what trigger noted of')
+    })
   })
 }
+
+const noMaria = await missing('mysql')
+describe.skipIf(noMaria !== '')(`MariaDB${noMaria}`, { timeout: 60_000 }, () => {
+  test('a table that keeps deleted rows is refused by an erasure, and the plan of an archive says so', async () => {
+    const { place, commands } = await bookings('mysql')
+    await place.sql(`ALTER TABLE ${TABLE} ADD SYSTEM VERSIONING`)
+    expect(messages(await perform(dry(commands.run)))).toContain('stay in the database as history')
+    expect((await perform(commands.run)).finished).toMatchObject({ exitCode: 0 })
+    const erased = await perform({
+      kind: 'archive-erase',
+      from: place.url,
+      table: TABLE,
+      where: 'id = 19',
+      reason: 'T-1',
+      confirm: TABLE,
+      dryRun: false,
+    })
+    expect(erased.finished.error).toMatchObject({ code: 'TABLE_REFUSED' })
+    expect(erased.finished.error?.hint).toContain('DELETE HISTORY FROM')
+    expect(await place.rows(`SELECT count(*) FROM ${TABLE} WHERE id = 19`)).toEqual([['1']])
+  })
+})

@@ -27,8 +27,12 @@ export async function refuseTriggers(
 ): Promise<void> {
   const found = await store.rowTriggers?.(table, interrupt.abort)
   if (found === undefined) return
-  const { changing, firing, quiet, remedy } = found
+  const { changing, firing, quiet, remedy, history } = found
   const name = tableText(table)
+  if (history !== undefined) {
+    const message = `rows that leave the table stay in the database as history (${history.by})`
+    emit({ type: 'log', level: 'warn', table: name, message, hint: `${history.remedy} removes them` })
+  }
   const all = [...changing, ...firing]
   if (all.length === 0) return
   if (quiet) {
@@ -44,6 +48,37 @@ export async function refuseTriggers(
   }
   const message = `${firing.join(', ')}: fired for each row that is taken out or brought back`
   emit({ type: 'log', level: 'warn', table: name, message })
+}
+
+/**
+ * Names triggers and rules that fire for rows which are erased: what they write elsewhere stays.
+ * @returns what an erasure does not reach by them, in words; null where none fires
+ * @throws SluiceError TABLE_REFUSED where the system keeps deleted rows itself
+ */
+export async function tellErased(
+  { table }: Pick<TableSpec, 'table'>,
+  store: CopyStore,
+  { emit, interrupt }: Pick<Run<'log'>, 'emit' | 'interrupt'>,
+): Promise<string | null> {
+  const {
+    changing = [],
+    firing = [],
+    quiet = false,
+    history,
+  } = (await store.rowTriggers?.(table, interrupt.abort)) ?? {}
+  const name = tableText(table)
+  if (history !== undefined) {
+    throw new SluiceError('TABLE_REFUSED', `${name} keeps rows that are deleted, which an erasure does not reach`, {
+      where: name,
+      reason: history.by,
+      hint: `delete the rows, then ${history.remedy}, and take the versioning off for the erasure of the archive`,
+    })
+  }
+  const all = [...changing, ...firing]
+  if (quiet || all.length === 0) return null
+  const message = `${all.join(', ')}: may fire for each row that is erased, and what it writes elsewhere is not erased`
+  emit({ type: 'log', level: 'warn', table: name, message })
+  return `what ${all.join(', ')} of ${name} wrote elsewhere`
 }
 
 /** Names triggers and rules of a table that other rows come into: they fire, and rows that are not those of the archive afterwards are refused. */

@@ -25,14 +25,15 @@ import {
 } from '../../archiving/erase/run.ts'
 import { refuseFollowedTables, tellFollowedTables } from '../../archiving/followed-table.ts'
 import { openArchive } from '../../archiving/open.ts'
+import { tellErased } from '../../archiving/row-triggers.ts'
 import { requireOrigin } from '../../archiving/require-origin.ts'
 import type { Ending } from '../../run-context.ts'
 import type { ArchiveEraseOperation } from './declaration.ts'
 
-const NOT_CHECKED =
+const NOT_LOOKED =
   'not looked at: backups, replicas and logs of the database, versions that a bucket keeps of its objects, catalogs and copies of this archive, quarantines and before-images of copies'
 
-/** @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, PARTITION_HELD, MISSING_CONFIRM, BAD_PREDICATE, TABLE_FOLLOWED, ARCHIVE_FOREIGN, PROOF_FAILED */
+/** @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE, PARTITION_HELD, MISSING_CONFIRM, BAD_PREDICATE, TABLE_FOLLOWED, TABLE_REFUSED, ARCHIVE_FOREIGN, PROOF_FAILED */
 export async function archiveErase(operation: ArchiveEraseOperation, run: EraseRun): Promise<Ending> {
   const { from, table: named, where, dryRun } = operation
   refuseUnconfirmed(operation)
@@ -66,6 +67,8 @@ async function erase(
   const { reason, dryRun } = operation
   if (dryRun) await tellFollowedTables(source, [table.table], { emit: run.emit, signal: run.interrupt.abort })
   else await refuseFollowedTables(source, [table.table], run.interrupt.abort)
+  const fired = await tellErased(table, source.store, run)
+  const notChecked = fired === null ? NOT_LOOKED : `${NOT_LOOKED}, ${fired}`
   await using open = await openArchive(table, record, opened, run, dryRun ? { reads: true } : {})
   const { context } = open
   if (!dryRun) await requireOrigin(context)
@@ -77,7 +80,7 @@ async function erase(
   if (before?.state === 'destroying' && !dryRun) {
     return await erasures.during(before, async () => {
       const erasing: Erasing = { context, database: opened.database, erasures, erasure: before, wanted, run }
-      return await ended(erasing, await endHistory(erasing))
+      return await ended(erasing, await endHistory(erasing), notChecked)
     })
   }
   const look = await lookAround(context, record, wanted)
@@ -89,13 +92,13 @@ async function erase(
   if (look.refusal !== null) throw look.refusal
   // Older versions may have what the newest one and the table have not any more.
   if (before === null && isNothing(look) && (await countHistory(context, opened)) === 0) {
-    return { totals: { rows: '0', sourceRows: '0' }, notChecked: NOT_CHECKED }
+    return { totals: { rows: '0', sourceRows: '0' }, notChecked }
   }
   const erasure = before ?? (await begin(erasures, operation, wanted, run))
   return await erasures.during(erasure, async () => {
     const erasing: Erasing = { context, database: opened.database, erasures, erasure, wanted, run }
     if (!(await eraseAll(erasing, opened, record, look))) return { totals: {}, stopped: true }
-    return await ended(erasing, await endHistory(erasing))
+    return await ended(erasing, await endHistory(erasing), notChecked)
   })
 }
 
@@ -151,7 +154,7 @@ function begin(
   )
 }
 
-async function ended({ erasures }: Erasing, { id, version, destroyed }: Erasure): Promise<Ending> {
+async function ended({ erasures }: Erasing, { id, version, destroyed }: Erasure, notChecked: string): Promise<Ending> {
   const erased = await erasures.erased(id)
   const sum = (values: readonly bigint[]): string => dec(values.reduce((all, one) => all + one, 0n))
   return {
@@ -165,7 +168,7 @@ async function ended({ erasures }: Erasing, { id, version, destroyed }: Erasure)
       ...(version === null ? {} : { version: dec(version) }),
     },
     proof: 'canonical',
-    notChecked: NOT_CHECKED,
+    notChecked,
   }
 }
 
