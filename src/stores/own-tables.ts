@@ -166,3 +166,8 @@ export const LEDGER_TABLES: readonly OwnTable[] = OWN_TABLES.filter((one) => isO
 export const LEDGER_MARKS: readonly (readonly [name: string, column: string])[] = LEDGER_TABLES.flatMap(
   ({ name, marks: [mark] }) => (mark === undefined ? [] : [[name, mark] as const]),
 )
+
+/** Names that no session of sluice may find anything by but a plain table of its own; the schemas of a queue are asked about by themselves. */
+export const PLAIN_NAMES: readonly string[] = OWN_TABLES.filter(
+  ({ numbered, owner }) => numbered !== true && owner !== 'queue',
+).map(({ name }) => name)

@@ -50,11 +50,10 @@ async function whole(made: Bookings): Promise<void> {
 }
 
 /** A trigger that moves a row into the first quarter as soon as the ledger says that a partition is exported. */
-function atExport(system: System, label: string, id: number): readonly string[] {
+function atExport(system: Exclude<System, 'sqlite'>, label: string, id: number): readonly string[] {
   const move = `UPDATE ${TABLE} SET at = '2020-02-02 03:04:05' WHERE id = ${id}`
   const when = `NEW.state = 'EXPORTING' AND NEW.partition_name = '${label}'`
   const on = 'CREATE TRIGGER moving AFTER UPDATE ON migration_archive_partitions FOR EACH ROW'
-  if (system === 'sqlite') return [`${on} WHEN ${when} BEGIN ${move}; END`]
   if (system === 'mysql') return [`${on} IF ${when} THEN ${move}; END IF`]
   return [
     `CREATE FUNCTION moving() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${move}; RETURN NULL; END $$`,
@@ -179,10 +178,12 @@ describe.each(SYSTEMS)('a plain table of %s', (system) => {
     },
   )
 
-  it.skipIf(why !== '')(
+  // A file of SQLite with a trigger on the ledger is refused.
+  it.skipIf(why !== '' || system === 'sqlite')(
     `takes no row that is moved out of a detached period while it is exported${why}`,
     { timeout: 120_000 },
     async () => {
+      if (system === 'sqlite') return
       const made = await bookings(system)
       const { run, drop } = commandsOf(made)
       await done(named(run, '2020-Q1'))

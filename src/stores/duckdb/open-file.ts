@@ -6,6 +6,7 @@ import { isEmptyFile, removeEmptyFile } from './empty-file.ts'
 import { claimFile } from './file-claim.ts'
 import { MEMORY, openInstance } from './instance.ts'
 import { hasLeftLog, KEEP_LEFT_LOG } from './left-log.ts'
+import { refusePlanted } from './planted.ts'
 import { spillFolder } from './spill-folder.ts'
 
 export type FileOptions = {
@@ -33,7 +34,7 @@ export class OpenFile {
 
   /**
    * @param file `:memory:` for an empty database in memory. In `write` mode a file is made where it is missing
-   * @throws SluiceError TARGET_BUSY where another thread of this program has the file; DuckDB's own errors
+   * @throws SluiceError TARGET_BUSY where another thread of this program has the file; TARGET_DENIED and TABLE_REFUSED as `refusePlanted`; DuckDB's own errors
    */
   static async open(file: string, { mode, label, memoryLimit, threads, spill }: FileOptions): Promise<OpenFile> {
     const claim = file === MEMORY ? null : await claimFile(file, label)
@@ -51,7 +52,8 @@ export class OpenFile {
         readOnly: mode === 'read' && path !== MEMORY,
       })
       const found = new OpenFile(instance, claim, folder)
-      if (isLeft) await found.#keepLeftLog()
+      if (isLeft) await found.#run((connection) => connection.run(KEEP_LEFT_LOG))
+      if (path !== MEMORY) await found.#run((connection) => refusePlanted(connection, label))
       return found
     } catch (error) {
       instance?.closeSync()
@@ -71,10 +73,10 @@ export class OpenFile {
     await rm(this.#spill, { recursive: true, force: true })
   }
 
-  async #keepLeftLog(): Promise<void> {
+  async #run(body: (connection: DuckDBConnection) => Promise<unknown>): Promise<void> {
     const connection = await this.connect()
     try {
-      await connection.run(KEEP_LEFT_LOG)
+      await body(connection)
     } finally {
       connection.closeSync()
     }

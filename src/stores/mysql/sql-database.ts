@@ -22,6 +22,7 @@ import { mysqlConfig, type MysqlConfig } from './config.ts'
 import { ColumnTypes } from './load.ts'
 import { lockName, takeLock } from './lock.ts'
 import { readerOf } from './pages.ts'
+import { refuseTriggers, refuseViews } from './planted.ts'
 import { queryServer } from './query.ts'
 import type { Session } from './session.ts'
 import { connectTo } from './sessions.ts'
@@ -47,7 +48,7 @@ const IDLE_READERS = 2
  * @param url `mysql://user:password@host:port/database`, see `mysqlConfig` for parameters
  * @param options.env for MYSQL_PWD, which fills in a missing password
  * @param options.route the way to the server, where it is not the straight one
- * @throws SluiceError BAD_CONFIG, CONNECT_FAILED (also for a server that is too old), TLS_FAILED
+ * @throws SluiceError BAD_CONFIG, CONNECT_FAILED (also for a server that is too old), TLS_FAILED, TABLE_REFUSED as `refuseViews`
  */
 export async function openMysql(
   url: string,
@@ -64,7 +65,14 @@ export async function openMysql(
   const read = mysqlConfig(url, options.env)
   const retryMs = Math.min(read.retryMs, options.patienceMs ?? read.retryMs)
   const config = { ...read, retryMs, route: options.route, frozenMs: options.frozenMs }
-  return new Store(config, mode, await connectTo(config, 'read'))
+  const store = new Store(config, mode, await connectTo(config, 'read'))
+  try {
+    await refuseViews((sql) => store.all(sql), config.label)
+    return store
+  } catch (error) {
+    await store.close()
+    throw error
+  }
 }
 
 class Store implements MysqlDatabase {
@@ -80,6 +88,8 @@ class Store implements MysqlDatabase {
   readonly #long: Pool<Session>
   readonly #writer: Writer | null
   readonly #locks = new Set<Session>()
+  /** Whether tables of ours were found to be without triggers, once. */
+  #trusted: Promise<void> | null = null
 
   constructor(config: MysqlConfig, mode: OpenMode, first: Session) {
     this.#config = config
@@ -142,6 +152,10 @@ class Store implements MysqlDatabase {
 
   async write<T>(body: (transaction: SqlTransaction) => Promise<T>, landed?: Landed): Promise<T> {
     if (this.#writer === null) throw new Error('the database was opened for reading')
+    await (this.#trusted ??= refuseTriggers((sql) => this.all(sql), this.label).catch((error: unknown) => {
+      this.#trusted = null
+      throw error
+    }))
     return await this.#writer.write(body, landed)
   }
 

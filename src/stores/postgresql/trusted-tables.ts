@@ -6,7 +6,7 @@
  */
 import { SluiceError } from '../../shared/errors.ts'
 import { literal, quotedName } from '../../shared/sql-text.ts'
-import { OWN_TABLES } from '../own-tables.ts'
+import { OWN_TABLES, PLAIN_NAMES } from '../own-tables.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { ArchiveLedgerPlace } from '../copy-port.ts'
 import type { SqlRow } from '../port.ts'
@@ -15,8 +15,6 @@ import { belongs, isStranger, TRUSTED } from './trusted-roles.ts'
 
 /** `read`: rows are read alone, and nothing of the table runs. `write`: triggers, rules, defaults, checks and indexes of the table run, too. */
 type Use = 'read' | 'write'
-
-const NAMES = OWN_TABLES.filter(({ numbered, owner }) => numbered !== true && owner !== 'queue').map(({ name }) => name)
 
 const ARCHIVES = OWN_TABLES.filter(({ owner, only }) => owner === 'archive' && only === undefined).map(
   ({ name }) => name,
@@ -98,7 +96,7 @@ export async function refuseStrangers(
   ask: Ask,
   use: Use,
   label: string,
-  names: readonly string[] = NAMES,
+  names: readonly string[] = PLAIN_NAMES,
 ): Promise<void> {
   const [row] = await ask(tablesSql(use, names))
   if (row !== undefined) throw refused(row, label)

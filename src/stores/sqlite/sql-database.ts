@@ -16,6 +16,7 @@ import type {
   SqlTransaction,
 } from '../port.ts'
 import { sqliteError } from './errors.ts'
+import { refusePlanted } from './planted.ts'
 import { queryFile } from './query.ts'
 import { BUSY_TIMEOUT_MS, openReader } from './reader.ts'
 
@@ -58,6 +59,17 @@ class SqliteDatabase implements SqlDatabase {
     this.label = label
     this.#writer = mode === 'write' ? this.#guard(() => openWriter(file)) : null
     if (mode === 'read') this.#reader = this.#open()
+    this.#refusePlanted()
+  }
+
+  #refusePlanted(): void {
+    const connection = this.#writer ?? this.#readConnection()
+    try {
+      this.#guard(() => refusePlanted(connection, this.#writer !== null, this.label))
+    } catch (error) {
+      connection.close()
+      throw error
+    }
   }
 
   async all(sql: string, parameters: SqlRow = []): Promise<readonly SqlRow[]> {

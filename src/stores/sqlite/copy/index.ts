@@ -36,6 +36,7 @@ import { openReader } from '../reader.ts'
 import { openWriter, type Writer } from './connection.ts'
 import { copyError, type Side } from './errors.ts'
 import { tablesOf } from './introspect.ts'
+import { refusePlanted } from '../planted.ts'
 import { SqliteLedger } from './ledger.ts'
 import { SqliteObjects } from './objects.ts'
 import { lockBeside } from './side-lock.ts'
@@ -215,6 +216,7 @@ class SqliteCopy implements CopyStore {
   async ledger(): Promise<LedgerDatabase> {
     if (this.#ledger !== null) return this.#ledger
     try {
+      refusePlanted(this.#open(), this.#writer !== null, this.label)
       const lock = this.#writer === null ? null : lockBeside(this.#file, this.label)
       this.#ledger = new SqliteLedger({
         reader: () => this.#open(),
