@@ -2,7 +2,7 @@
  * What an older program has left half-done, killed or finished, is finished by this one: fixtures/half-done, a folder for each version that left something.
  * Each run of CI holds this program to the newest of them, SLUICE_TEST_ALL to all. SLUICE_MAKE_HALF_DONE=NAME makes such a folder with the program as it is built now.
  */
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -21,13 +21,12 @@ import {
 import { activeFiles, importOf, leaveImport, writeTable } from '../support/half-done/imports.ts'
 import { copyOf, leaveCopies } from '../support/half-done/copies.ts'
 import { openKeyspace } from '../support/half-done/keyspace.ts'
-import { FIXTURES, readBack, writeDown } from '../support/half-done/room.ts'
+import { FIXTURES, neutralFolder, NEWEST, readBack, writeDown } from '../support/half-done/room.ts'
 import { d1Answer, openSource, REFUSED, TABLES, type Source, type Table } from '../support/half-done/source.ts'
 import { CASSANDRA_AVAILABLE, CASSANDRA_MISSING } from '../support/servers/cassandra.ts'
 import { D1_AVAILABLE, D1_MISSING } from '../support/servers/d1.ts'
 
 const NEW = process.env['SLUICE_MAKE_HALF_DONE'] ?? ''
-const NEWEST = '0c1cced4'
 const VERSIONS = ALL ? [...new Set([...readdirSync(FIXTURES), ...(NEW === '' ? [] : [NEW])])] : [NEWEST]
 const TARGETS: readonly System[] = ['sqlite', 'postgresql', 'mysql', 'duckdb', 'd1']
 const ORDER: readonly Table[] = ['ours', 'broken', 'divided', 'done']
@@ -37,14 +36,6 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'sluice-half-done-'))
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-/** A folder whose name may stand in a fixture. */
-function neutralFolder(): string {
-  const neutral = join('/tmp', 'sluice-half-done')
-  rmSync(neutral, { recursive: true, force: true })
-  mkdirSync(neutral)
-  return neutral
-}
 
 describe.skipIf(!D1_AVAILABLE)(`copies${D1_MISSING === '' ? '' : ` (skipped: ${D1_MISSING})`}`, () => {
   let source: Source

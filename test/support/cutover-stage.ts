@@ -30,16 +30,21 @@ export type CutoverStage = {
   readonly stream: string
 }
 
-export async function cutoverStage(server: PostgresServer, rows: number): Promise<CutoverStage> {
-  const place = await placeOn('postgresql', server.url())
+/** Makes both tables. @returns the copy that fills the twin */
+export async function makeTwins(place: Place, rows: number): Promise<CopyOperation> {
   await place.sql(
     ...TABLES,
     `INSERT INTO "${PUBLIC}" (created_at, "who's", qty, big) SELECT timestamptz '2025-01-01 00:00+00' + i * interval '3 hours', 'n' || i, i % 50, CASE WHEN i % 9 = 0 THEN repeat(md5(i::text), 90) END FROM generate_series(1, ${rows}) i`,
   )
-  const copy: CopyOperation = {
+  return {
     ...copyOf(place, place, `public.${PUBLIC}`, { chunkRows: Math.ceil(rows / 4), toTable: TWIN }),
     follow: {},
   }
+}
+
+export async function cutoverStage(server: PostgresServer, rows: number): Promise<CutoverStage> {
+  const place = await placeOn('postgresql', server.url())
+  const copy = await makeTwins(place, rows)
   const { finished, events } = await perform({ ...copy, follow: { until: 'caught-up' } })
   if (finished.exitCode !== 0) throw new Error(JSON.stringify(finished.error))
   const started = events.find((event) => event.type === 'follow.started')

@@ -1,11 +1,13 @@
 /** An empty database of each system that holds half-done work, as its files or statements put it there, and how it is written down. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { makePlace, type Place, type System } from '../copy-systems.ts'
 import { postgresDump } from './postgresql-dump.ts'
 
 export const FIXTURES = resolve(import.meta.dirname, '../../../fixtures/half-done')
+/** What each run of CI holds this program to. */
+export const NEWEST = '0c1cced4'
 /** Where programs worked whose traces are kept: no folder of anybody's machine. */
 export const THEIRS = '/sluice/half-done'
 
@@ -14,6 +16,14 @@ const DATABASE = 'half_done_database'
 
 /** Ends of the names of files that SQLite and DuckDB keep beside a database. */
 const BESIDE = ['', '-wal', '-journal', '.wal'] as const
+
+/** A folder whose name may stand in a fixture. */
+export function neutralFolder(): string {
+  const neutral = join('/tmp', 'sluice-half-done')
+  rmSync(neutral, { recursive: true, force: true })
+  mkdirSync(neutral)
+  return neutral
+}
 
 /** Writes a database down as it is. @param folder of the programs that worked with it; texts name it `THEIRS` in the fixture */
 export async function writeDown(
@@ -40,12 +50,17 @@ export async function writeDown(
   writeFileSync(`${fixture}.sql.gz`, gzipSync(neutral, { level: 9 }))
 }
 
-/** A database of its own that holds what was written down. @param folder what `THEIRS` is here */
+/**
+ * A database of its own that holds what was written down.
+ * @param folder what `THEIRS` is here
+ * @param here what else is called otherwise here, in its statements
+ */
 export async function readBack(
   system: System,
   fixture: string,
   folder: string,
   form: 'files' | 'text' = 'files',
+  here: (text: string) => string = (text) => text,
 ): Promise<Place> {
   const place = await makePlace(system, folder)
   if (isFile(system, form)) {
@@ -55,9 +70,11 @@ export async function readBack(
     }
     return place
   }
-  const text = gunzipSync(readFileSync(`${fixture}.sql.gz`))
-    .toString('utf8')
-    .replaceAll(THEIRS, folder)
+  const text = here(
+    gunzipSync(readFileSync(`${fixture}.sql.gz`))
+      .toString('utf8')
+      .replaceAll(THEIRS, folder),
+  )
   if (system === 'postgresql') await place.sql(text)
   else
     await place.sql(
