@@ -197,13 +197,17 @@ describe.skipIf(!POSTGRES_OWN)(`a server that dies${POSTGRES_OWN ? '' : ` (skipp
       const { run, query } = commandsOf(archived)
       const all = (await countedBy(query)).counted
       let refusals = 0
-      let turned: Promise<void> | null = null
+      let turned = Promise.resolve()
+      let isDemoted = false
       const { finished } = await perform(run, {
         onEvent: (event) => {
-          if (event.type === 'archive.state' && event.state === 'PUBLISHED') turned ??= server.demote()
+          if (!isDemoted && event.type === 'archive.state' && event.state === 'PUBLISHED') {
+            isDemoted = true
+            turned = server.demote()
+          }
           if (event.type !== 'log' || !event.message.includes('Permission denied; trying again')) return
           // More often than a busy table is waited for.
-          if (++refusals === 6) turned = turned?.then(async () => server.promote()) ?? null
+          if (++refusals === 6) turned = turned.then(async () => server.promote())
         },
       })
       await turned
