@@ -9,7 +9,7 @@ import type { CatalogOptions } from '../stores/declaration.ts'
 import type { SqlDatabase } from '../stores/port.ts'
 import type { Ending, Run } from './run-context.ts'
 import { explainDenied } from './denied.ts'
-import type { Patient } from '../shared/patient.ts'
+import { patientFor, type Patient } from '../shared/patient.ts'
 import { openCatalogDatabase } from './registry.ts'
 
 /** Opens an existing catalog for reading. Nothing is created or written. */
@@ -25,6 +25,15 @@ export async function withCatalog<T>(
     throw await explainDenied(database, error, 'reader')
   }
   return await body(database)
+}
+
+/** How long a run waits for another program where its operation does not say, ms. */
+export const WAIT_MS = 10_000
+
+/** Waits for a program that has the file of a catalog: one at a time may. @param waitMs for all that is tried with it together */
+export function whileHeld({ clock, interrupt, emit }: Run<'log'>, waitMs: number): Patient {
+  const onNote = (message: string): void => emit({ type: 'log', level: 'note', message })
+  return patientFor('TARGET_BUSY', { clock, waitMs, interrupt, onNote })
 }
 
 export type WritableCatalog = { readonly database: SqlDatabase; readonly indexes: FileIndexes }

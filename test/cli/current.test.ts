@@ -16,7 +16,15 @@ async function asked(line: string): Promise<unknown> {
 }
 
 describe('sync', () => {
-  const base = { kind: 'sync', catalog: DB, watch: false, intervalMs: 30_000, batchSize: 10_000, parallel: 2 }
+  const base = {
+    kind: 'sync',
+    catalog: DB,
+    watch: false,
+    intervalMs: 30_000,
+    batchSize: 10_000,
+    parallel: 2,
+    waitMs: 10_000,
+  }
   it.each([
     ['sync /a b', { ...base, tables: ['/a', 'b'] }],
     ['sync --all', { ...base, tables: [] }],
@@ -40,7 +48,7 @@ describe('partition ensure', () => {
 })
 
 describe('prune', () => {
-  const base = { kind: 'prune', catalog: DB, dryRun: false }
+  const base = { kind: 'prune', catalog: DB, dryRun: false, waitMs: 10_000 }
   it.each([
     ['prune t --keep-versions 3', { ...base, tables: ['t'], keep: { versions: 3 } }],
     ['prune --all --older-than 30d -n', { ...base, tables: [], keep: { forMs: 2_592_000_000 }, dryRun: true }],

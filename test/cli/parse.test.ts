@@ -43,6 +43,7 @@ const batchDefaults = {
   exclude: [],
   parallel: 2,
   batchSize: 10_000,
+  waitMs: 10_000,
   dryRun: false,
   resume: false,
   verbose: false,
@@ -114,11 +115,11 @@ describe('the other commands', () => {
     ],
     [
       `rollback t --confirm=t --database-url ${DB}`,
-      { kind: 'rollback', table: 't', catalog: DB, confirm: 't', checkFiles: 'sample', dryRun: false },
+      { kind: 'rollback', table: 't', catalog: DB, confirm: 't', checkFiles: 'sample', dryRun: false, waitMs: 0 },
     ],
     [
       `rollback t -n --check-files all --database-url ${DB}`,
-      { kind: 'rollback', table: 't', catalog: DB, checkFiles: 'all', dryRun: true },
+      { kind: 'rollback', table: 't', catalog: DB, checkFiles: 'all', dryRun: true, waitMs: 0 },
     ],
     ['history t', { kind: 'history', table: 't', limit: 20 }],
     [`history t --limit 3 --database-url ${DB}`, { kind: 'history', table: 't', catalog: DB, limit: 3 }],

@@ -117,10 +117,11 @@ describe.each([
     const part = restoreTo({ partitions: ['2020-Q1', '2020-Q2'], into: 'a_part', where: 'id IN (7, 8, 100003)' })
     expect((await perform({ ...part, dryRun: true })).finished).toMatchObject({ exitCode: 0, totals: { rows: '3' } })
     expect((await perform(part)).finished).toMatchObject({ exitCode: 0, totals: { brought: '3' } })
-    const more = restoreTo({ into: 'a_part', where: 'id > 290' })
-    const ran = await perform(more)
+    // Times and numbers of a run may hold any few digits, and not these.
+    const secret = '987654321012345'
+    const ran = await perform(restoreTo({ into: 'a_part', where: `id > 290 AND id <> ${secret}` }))
     expect(ran.finished).toMatchObject({ exitCode: 0, totals: { brought: '9' } })
-    expect(JSON.stringify(ran.events)).not.toContain('290')
+    expect(JSON.stringify(ran.events)).not.toContain(secret)
     expect((await contentOf(place, 'a_part')).map(([id]) => id)).toEqual(
       [7, 8, 291, 292, 293, 294, 295, 296, 297, 298, 299, 100003].map(String),
     )

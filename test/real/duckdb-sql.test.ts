@@ -114,9 +114,10 @@ describe('DuckDB as a SQL database', () => {
     ])
   })
 
-  it('an import waits for a catalog that another program has open as long as --wait says', async () => {
+  it('what writes a catalog waits for another program that has it open as long as --wait says', async () => {
     const file = join(folder, 'waited.duckdb')
     const table = join(folder, 'waited')
+    const catalog = `duckdb:///${file}`
     writeLog(table, [[PROTOCOL, METADATA, add('a')]])
     const opened = join(import.meta.dirname, '../../dist/stores/duckdb/sql-database.js')
     const source = join(folder, 'holder.mjs')
@@ -128,26 +129,42 @@ describe('DuckDB as a SQL database', () => {
       for await (const _ of process.stdin);
       await held.close()`,
     )
-    const holder = spawn(process.execPath, [source], { stdio: ['pipe', 'pipe', 'inherit'] })
-    await once(holder.stdout, 'data')
-    const operation = importOf(table, `duckdb:///${file}`)
-    expect((await perform(operation)).finished.error?.code).toBe('TARGET_BUSY')
-    const notes: string[] = []
-    const finished = await runOperation({ ...operation, waitMs: 60_000 } as Operation, {
-      interrupt: NEVER,
-      clock: systemClock,
-      tool: 'test',
-      actor: 'test',
-      host: 'here',
-      commandLine: 'sluice import',
-      onEvent: (event) => {
-        if (event.type !== 'log') return
-        notes.push(event.message)
-        holder.stdin.end()
-      },
-    })
-    expect(finished).toMatchObject({ status: 'ok', totals: { files: '1' } })
-    expect(notes).toEqual([expect.stringContaining('waits: the DuckDB file is open in another program')])
+    const tables = [table]
+    const keep = { versions: 1 }
+    const rollback = { kind: 'rollback', table, catalog, confirm: table, checkFiles: 'none' }
+    const operations = [
+      importOf(table, catalog),
+      { kind: 'sync', tables, catalog, watch: false, intervalMs: 1000, batchSize: 100, parallel: 1 },
+      { kind: 'prune', tables, catalog, keep, dryRun: true },
+      { kind: 'prune', tables, catalog, keep, confirm: table, dryRun: false },
+      { kind: 'index', table, columns: ['id'], catalog, drop: true },
+      { ...rollback, dryRun: true },
+      { ...rollback, dryRun: false },
+      { ...importOf(table, catalog), kind: 'batch-import', path: table, recursive: false, exclude: [], parallel: 1 },
+    ] as readonly Operation[]
+    for (const operation of operations) {
+      const holder = spawn(process.execPath, [source], { stdio: ['pipe', 'pipe', 'inherit'] })
+      await once(holder.stdout, 'data')
+      const named = `${operation.kind} ${'dryRun' in operation && operation.dryRun}`
+      const busy = await perform({ ...operation, waitMs: 0 } as Operation)
+      expect(busy.finished.error?.code, named).toBe('TARGET_BUSY')
+      const notes: string[] = []
+      const finished = await runOperation({ ...operation, waitMs: 60_000 } as Operation, {
+        interrupt: NEVER,
+        clock: systemClock,
+        tool: 'test',
+        actor: 'test',
+        host: 'here',
+        commandLine: `sluice ${operation.kind}`,
+        onEvent: (event) => {
+          if (event.type !== 'log' || !event.message.startsWith('waits: ')) return
+          notes.push(event.message)
+          holder.stdin.end()
+        },
+      })
+      expect(finished.error?.code, named).not.toBe('TARGET_BUSY')
+      expect(notes, named).toEqual([expect.stringContaining('the DuckDB file is open in another program')])
+    }
   })
 
   it('keeps a file between openings and refuses writes when opened for reading', async () => {

@@ -2,7 +2,13 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { temporaryFolder } from '../support/catalog-kit.ts'
+import { schemaOf } from '../../src/delta/schema.ts'
+import { DeltaTable } from '../../src/delta/table.ts'
+import { lookAtCompacted } from '../../src/engine/fsck/look-at-compacted.ts'
+import type { Subject } from '../../src/engine/fsck/subject.ts'
+import { openLake, parquetRows } from '../../src/engine/registry.ts'
+import { NEVER } from '../../src/shared/abort.ts'
+import { add, METADATA, PROTOCOL, temporaryFolder, writeLog, type Line } from '../support/catalog-kit.ts'
 import { folderOf, HAVE_TABLES } from '../tables/shared-tables.ts'
 import { fsckOf, perform, type Performed } from './operation-kit.ts'
 
@@ -133,3 +139,78 @@ function rename(bytes: Buffer, from: string, to: string): void {
   expect(at).toBeGreaterThan(footer)
   bytes.write(to, at + 1)
 }
+
+describe('structs of a V2 checkpoint in JSON', () => {
+  const ID = '3a0d65cd-4056-49b8-937b-95f9e3ee90e5'
+  const large = '9007199254740993'
+  const table = (maxOfStruct: string): string => {
+    const folder = join(work.path, `structs-${places++}`)
+    const protocol = {
+      protocol: {
+        minReaderVersion: 3,
+        minWriterVersion: 7,
+        readerFeatures: ['v2Checkpoint'],
+        writerFeatures: ['v2Checkpoint'],
+      },
+    }
+    writeLog(folder, [[protocol, METADATA]])
+    const stats = JSON.stringify(`{"numRecords":1,"minValues":{"id":1},"maxValues":{"id":${large}}}`)
+    const parsed = `{"numRecords":1,"minValues":{"id":1},"maxValues":{"id":${maxOfStruct}}}`
+    const lines = [
+      '{"checkpointMetadata":{"version":0}}',
+      JSON.stringify(protocol),
+      JSON.stringify(METADATA),
+      `{"add":{"path":"a","partitionValues":{"day":"2024-01-01"},"size":1,"modificationTime":1,"dataChange":true,"stats":${stats},"stats_parsed": ${parsed}}}`,
+    ]
+    writeFileSync(join(folder, `_delta_log/${'0'.repeat(20)}.checkpoint.${ID}.json`), `${lines.join('\n')}\n`)
+    return folder
+  }
+
+  test.each([
+    [large, false],
+    ['9007199254740992', true],
+  ])('%s', async (max, differs) => {
+    const found = kinds(await perform(fsckOf(table(max))))
+    expect(found.includes('checkpoint-structs')).toBe(differs)
+    expect(found).not.toContain('checkpoint-unreadable')
+  })
+})
+
+test('commits are read once, whatever number of compacted files stands for them', async () => {
+  const folder = join(work.path, `compacted-${places++}`)
+  const commits = Array.from({ length: 6 }, (_, i) => [...(i === 0 ? [PROTOCOL, METADATA] : []), add(`f${i}`)])
+  writeLog(folder, commits)
+  const digits = (version: number): string => String(version).padStart(20, '0')
+  const write = (from: number, to: number, some: readonly (readonly Line[])[]): void => {
+    const text = some.flat().map((one) => `${JSON.stringify(one)}\n`)
+    writeFileSync(join(folder, '_delta_log', `${digits(from)}.${digits(to)}.compacted.json`), text.join(''))
+  }
+  write(0, 3, commits.slice(0, 4))
+  write(0, 5, commits)
+  write(2, 4, commits.slice(2, 4))
+  const local = await openLake(folder)
+  const reads = new Map<string, number>()
+  const store = new Proxy(local, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name, target)
+      if (typeof value !== 'function') return value
+      return (...given: readonly unknown[]) => {
+        const [first] = given
+        if (typeof first === 'string') reads.set(first, (reads.get(first) ?? 0) + 1)
+        return value.apply(target, given) as unknown
+      }
+    },
+  })
+  const opened = await DeltaTable.open(store, parquetRows, NEVER.abort)
+  const { protocol, metadata } = await (await opened.snapshot({})).head(NEVER.abort)
+  const schema = schemaOf(protocol, metadata)
+  reads.clear()
+  const found: string[] = []
+  const subject = { store, table: opened, schema } as unknown as Subject
+  const counts = await lookAtCompacted(subject, ({ detail }) => found.push(detail), NEVER.abort)
+  expect(counts).toEqual({ all: 3, read: 3, notRead: [] })
+  expect(found).toEqual([expect.stringContaining('f4: it lacks a file that its commits add')])
+  const ofCommits = [...reads].filter(([name]) => /\d{20}\.json$/.test(name))
+  expect(ofCommits).toHaveLength(6)
+  expect(ofCommits.filter(([, times]) => times > 1)).toEqual([])
+})

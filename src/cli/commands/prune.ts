@@ -31,6 +31,7 @@ const prune: Command = {
       tables: tablesOrAll(args, 'table', 'prune'),
       catalog: context.catalog(),
       keep: keepOf(args),
+      ...given('waitMs', optionalDuration(args, 'wait')),
       ...given('confirm', optionalText(args, 'confirm')),
       ...given('alert', alertOf('prune', args)),
       dryRun: flag(args, 'dry-run'),

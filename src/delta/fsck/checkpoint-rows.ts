@@ -1,5 +1,5 @@
 /** Rows of a checkpoint beside each other: files that stand in it twice, and structs that contradict the texts they repeat. */
-import { eachScalar } from '../../model/json-tokens.ts'
+import { eachScalar, memberText } from '../../model/json-tokens.ts'
 import type { AddAction, RemoveAction } from '../actions.ts'
 import { canonicalPath, dvId } from '../paths.ts'
 import { fileKey } from '../replay.ts'
@@ -36,12 +36,18 @@ export class CheckpointRows {
     return [{ level: 'finding', kind: 'checkpoint-twice', path: file.path, detail }]
   }
 
-  /** @param add with its structs as JSON texts */
-  structsOf({ path, stats, partitionValues, stats_parsed, partitionValues_parsed }: AddAction): readonly Finding[] {
+  /**
+   * @param add with its structs as JSON texts, or as objects of its own line
+   * @param raw text of the line, which has their numbers digit by digit
+   */
+  structsOf(add: AddAction, raw: string): readonly Finding[] {
+    const { path, stats, partitionValues } = add
     const apart: Apart[] = []
-    if (typeof stats_parsed === 'string' && stats != null) apart.push(...(this.#stats(stats, stats_parsed) ?? []))
-    if (typeof partitionValues_parsed === 'string') {
-      const parsed = valuesOf(partitionValues_parsed)
+    const parsedStats = structText(add, 'stats_parsed', raw)
+    const parsedValues = structText(add, 'partitionValues_parsed', raw)
+    if (parsedStats !== null && stats != null) apart.push(...(this.#stats(stats, parsedStats) ?? []))
+    if (parsedValues !== null) {
+      const parsed = valuesOf(parsedValues)
       // How the struct holds bytes is the writer's affair.
       const judged = this.#schema.fields.filter(
         ({ physicalName, type }) => Object.hasOwn(partitionValues ?? {}, physicalName) && kindOf(type) !== 'binary',
@@ -62,6 +68,13 @@ export class CheckpointRows {
     const where = column === '' ? {} : { column }
     return [{ level: 'finding', kind: 'checkpoint-structs', path, ...where, log: one, found: other, detail }]
   }
+}
+
+/** A struct as JSON text; null where the row has none. */
+function structText(add: AddAction, name: 'stats_parsed' | 'partitionValues_parsed', raw: string): string | null {
+  const struct = add[name]
+  if (typeof struct === 'string') return struct
+  return typeof struct === 'object' && struct !== null ? memberText(raw, ['add', name]) : null
 }
 
 /** Scalars of a flat JSON object as plain text. */

@@ -89,11 +89,11 @@ async function lookAt(
   const named = new CheckpointRows(checkpoint.version, store.root, schema)
   try {
     for await (const block of readCheckpoint(store, parquetRows, checkpoint, { signal, fields: 'structs' })) {
-      for (const { action } of block) {
+      for (const { action, raw } of block) {
         if (action.kind === 'protocol' || action.kind === 'metaData') rows[action.kind]++
         else if (action.kind === 'sidecar') files.push(sidecarPath(store, action.sidecar))
         else if (action.kind === 'remove') wrong.push(...named.row(action.remove))
-        else if (action.kind === 'add') wrong.push(...named.row(action.add), ...named.structsOf(action.add))
+        else if (action.kind === 'add') wrong.push(...named.row(action.add), ...named.structsOf(action.add, raw))
       }
     }
     for (const finding of wrong) found(finding)

@@ -3,6 +3,7 @@ import type { ActionKind } from '../../delta/actions.ts'
 import { readLog } from '../../delta/commit-lines.ts'
 import { departures, Words } from '../../delta/fsck/compacted.ts'
 import type { Finding } from '../../delta/fsck/finding.ts'
+import type { LogListing } from '../../delta/listing.ts'
 import { logPathOf } from '../../delta/log-path.ts'
 import { breathe, throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -16,6 +17,8 @@ const KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>([
   'txn',
   'domainMetadata',
 ])
+type CompactedFile = LogListing['compacted'][number]
+
 /** Differences of one file that are named; the rest is counted. */
 const NAMED = 20
 
@@ -35,42 +38,53 @@ export async function lookAtCompacted(
 ): Promise<CompactedCounts> {
   const { commits, compacted } = await subject.table.listing(signal)
   const names = new Map(commits.map(({ version, name }) => [version, name]))
-  const notRead: string[] = []
-  let read = 0
-  for (const { name, from, to } of compacted) {
+  const whole = (from: number, to: number): boolean => {
+    for (let version = from; version <= to; version++) if (!names.has(version)) return false
+    return true
+  }
+  const judged = compacted.filter(({ from, to }) => whole(from, to))
+  const notRead = compacted.filter((one) => !judged.includes(one)).map(({ name }) => name)
+  // Each commit is read once, whatever number of files stands for it.
+  const open = new Map<CompactedFile, Words>()
+  for (const version of versionsOf(judged)) {
     await breathe()
     throwIfAborted(signal)
-    const range = Array.from({ length: to - from + 1 }, (_, i) => names.get(from + i))
-    if (range.includes(undefined)) notRead.push(name)
-    else {
-      await compare(subject, name, range as readonly string[], found, signal)
-      read++
+    for (const one of judged) if (one.from === version) open.set(one, new Words(subject.store.root))
+    await readInto([...open.values()], subject, names.get(version) ?? '', signal)
+    for (const [one, commitWords] of open) {
+      if (one.to !== version) continue
+      open.delete(one)
+      await compare(subject, one.name, commitWords, found, signal)
     }
   }
-  return { all: compacted.length, read, notRead }
+  return { all: compacted.length, read: judged.length, notRead }
+}
+
+/** Versions that any of the files stands for, ascending. */
+function versionsOf(files: readonly CompactedFile[]): readonly number[] {
+  const versions = new Set<number>()
+  for (const { from, to } of files) for (let version = from; version <= to; version++) versions.add(version)
+  return [...versions].toSorted((a, b) => a - b)
+}
+
+async function readInto(all: readonly Words[], { store }: Subject, file: string, signal: AbortSignal): Promise<void> {
+  for await (const block of readLog(store, file, { signal, kinds: KINDS })) {
+    for (const line of block) for (const words of all) words.take(line)
+  }
 }
 
 async function compare(
-  { store, schema }: Subject,
+  subject: Subject,
   name: string,
-  commits: readonly string[],
+  ours: Words,
   found: (finding: Finding) => void,
   signal: AbortSignal,
 ): Promise<void> {
+  const { store, schema } = subject
   const wrong = { level: 'finding', kind: 'compacted-log', path: logPathOf(name) } as const
-  const wordsOf = async (files: readonly string[]): Promise<Words> => {
-    const words = new Words(store.root)
-    for (const file of files) {
-      for await (const block of readLog(store, file, { signal, kinds: KINDS })) {
-        for (const line of block) words.take(line)
-      }
-    }
-    return words
-  }
-  const ours = await wordsOf(commits)
-  let theirs: Words
+  const theirs = new Words(store.root)
   try {
-    theirs = await wordsOf([name])
+    await readInto([theirs], subject, name, signal)
   } catch (error) {
     throwIfAborted(signal)
     if (!(error instanceof SluiceError) || error.code !== 'BAD_ACTION') throw error

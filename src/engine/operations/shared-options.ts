@@ -75,6 +75,17 @@ export const RESUME: Option = {
   describe: 'go on where an import stopped; happens without it too',
 }
 
+/** Of what writes into a catalog. @param standard how long it waits where nothing is said */
+export function waitOption(standard: '0s' | '10s'): Option {
+  return {
+    name: 'wait',
+    type: 'text',
+    unit: 'duration',
+    default: standard,
+    describe: 'how long to wait for a program that writes the table, or has the file of the catalog open',
+  }
+}
+
 /** Instead of naming tables. */
 export const ALL_TABLES: Option = { name: 'all', type: 'flag', default: false, describe: 'every table of the catalog' }
 

@@ -1,7 +1,7 @@
 import type { AlertWish } from '../../../model/alert.ts'
 import { alertOptions } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
-import { BATCH_SIZE, EXCLUDE, PLAN_ONLY, RECURSIVE, RESUME } from '../shared-options.ts'
+import { BATCH_SIZE, EXCLUDE, PLAN_ONLY, RECURSIVE, RESUME, waitOption } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
 import * as words from '../words.ts'
 
@@ -13,6 +13,8 @@ export type BatchImportOperation = {
   readonly exclude: readonly string[]
   readonly parallel: number
   readonly batchSize: number
+  /** For another program, ms; absent in runs that an older program has queued. */
+  readonly waitMs?: number
   readonly dryRun: boolean
   readonly resume: boolean
   readonly verbose: boolean
@@ -54,6 +56,7 @@ export const batchImport: Declaration<BatchImportOperation, (typeof EVENTS)[numb
       },
       EXCLUDE,
       BATCH_SIZE,
+      waitOption('10s'),
       PLAN_ONLY,
       RESUME,
       ...alertOptions(CAUSES),
@@ -66,6 +69,7 @@ export const batchImport: Declaration<BatchImportOperation, (typeof EVENTS)[numb
     exclude: words.list('exclude'),
     parallel: words.count('parallel'),
     batchSize: words.count('batch-size'),
+    waitMs: words.duration('wait'),
     dryRun: words.flag('dry-run'),
     resume: words.flag('resume'),
     verbose: words.flag('verbose'),

@@ -1,7 +1,7 @@
 /** `batch-import`: every table below a folder, several at a time; one bad table never stops the others. */
 import { dec } from '../../../model/event.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { withWritableCatalog } from '../../catalog-session.ts'
+import { WAIT_MS, whileHeld, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
 import type { TableOutcome } from '../../lake/import-one.ts'
 import { importInLanes } from '../../lake/lanes.ts'
 import { planTables, tellPlan, type PlanTarget } from '../../lake/plan.ts'
@@ -10,8 +10,6 @@ import type { Ending, RunOf } from '../../run-context.ts'
 import type { batchImport as declared, BatchImportOperation } from './declaration.ts'
 
 type BatchImportRun = RunOf<typeof declared>
-
-const BATCH_WAIT_MS = 10_000
 
 export async function batchImport(operation: BatchImportOperation, run: BatchImportRun): Promise<Ending> {
   const { catalog: url, only, dryRun } = operation
@@ -34,12 +32,14 @@ export async function batchImport(operation: BatchImportOperation, run: BatchImp
         : 'Verify table path and _delta_log contents; --recursive looks into sub-folders',
     })
   }
-  const plan = await planTables(targets, url, run, dryRun)
+  const { waitMs = WAIT_MS } = operation
+  const patient = whileHeld(run, waitMs)
+  const plan = await patient(() => planTables(targets, url, run, dryRun))
   tellPlan(plan, excluded, run, dryRun)
   if (dryRun) return endOfPlan(targets.length, plan.errors)
-  return withWritableCatalog(url, run, operation.path, async (catalog) => {
+  const body = async (catalog: WritableCatalog): Promise<Ending> => {
     const size = new Map(plan.lines.map((line) => [line.table, Number(line.logBytes ?? 0)]))
-    const settings = { batchSize: operation.batchSize, allowRefused: false, waitMs: BATCH_WAIT_MS }
+    const settings = { batchSize: operation.batchSize, allowRefused: false, waitMs }
     const lined = targets.map((target) => ({
       ...target,
       log: plan.logs.get(target.path),
@@ -48,7 +48,8 @@ export async function batchImport(operation: BatchImportOperation, run: BatchImp
     const outcomes = await importInLanes(catalog, url, lined, operation.parallel, settings, run)
     await catalog.indexes.finish()
     return endOfRun(targets.length, outcomes, targets.length - outcomes.length)
-  })
+  }
+  return withWritableCatalog(url, run, operation.path, body, patient)
 }
 
 function endOfRun(tables: number, outcomes: readonly TableOutcome[], left: number): Ending {

@@ -1,7 +1,7 @@
 import type { AlertWish } from '../../../model/alert.ts'
 import { alertOptions } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
-import { BATCH_SIZE, PLAN_ONLY, RESUME } from '../shared-options.ts'
+import { BATCH_SIZE, PLAN_ONLY, RESUME, waitOption } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
 import * as words from '../words.ts'
 
@@ -70,13 +70,7 @@ export const importOne: Declaration<ImportOperation, (typeof EVENTS)[number]> = 
         default: false,
         describe: 'import a table with features we cannot read, marked as refused',
       },
-      {
-        name: 'wait',
-        type: 'text',
-        unit: 'duration',
-        default: '0s',
-        describe: 'how long to wait for another import of this table',
-      },
+      waitOption('0s'),
       ...alertOptions(CAUSES),
     ],
   },

@@ -4,8 +4,7 @@ import { listLog } from '../../../delta/listing.ts'
 import { dec } from '../../../model/event.ts'
 import { pathOfLocation } from '../../../model/lake-url.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { patientFor } from '../../../shared/patient.ts'
-import { withCatalog, withWritableCatalog } from '../../catalog-session.ts'
+import { whileHeld, withCatalog, withWritableCatalog } from '../../catalog-session.ts'
 import { importAndTell } from '../../lake/import-one.ts'
 import { planTables, tellPlan } from '../../lake/plan.ts'
 import { openLake } from '../../registry.ts'
@@ -17,10 +16,7 @@ type ImportOneRun = RunOf<typeof declared>
 
 export async function importOne(operation: ImportOperation, run: ImportOneRun): Promise<Ending> {
   const { catalog: url, batchSize, allowRefused, waitMs } = operation
-  const { clock, interrupt, emit } = run
-  const onNote = (message: string): void => emit({ type: 'log', level: 'note', message })
-  // A catalog in a file has one program at a time.
-  const patient = patientFor('TARGET_BUSY', { clock, waitMs, interrupt, onNote })
+  const patient = whileHeld(run, waitMs)
   const path = await patient(() => resolveForWriting(operation.table, url))
   const moved = operation.moved === true
   if (moved) await patient(() => refuseCopy(operation, path, run))

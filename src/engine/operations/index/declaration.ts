@@ -1,7 +1,7 @@
 import type { AlertWish } from '../../../model/alert.ts'
 import { alertOptions, FAILED } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
-import { TABLE } from '../shared-options.ts'
+import { TABLE, waitOption } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
 import * as words from '../words.ts'
 
@@ -13,6 +13,8 @@ export type IndexOperation = {
   readonly catalog: string
   /** Take their ranges away. */
   readonly drop: boolean
+  /** For another program, ms; 0 when absent. */
+  readonly waitMs?: number
   readonly alert?: AlertWish
 }
 
@@ -32,6 +34,7 @@ export const indexColumns: Declaration<IndexOperation, (typeof EVENTS)[number]> 
         describe: 'columns that conditions ask about; a.b for a field',
       },
       { name: 'drop', type: 'flag', default: false, describe: 'take the ranges of these columns away' },
+      waitOption('0s'),
       ...alertOptions(FAILED),
     ],
   },
@@ -40,6 +43,7 @@ export const indexColumns: Declaration<IndexOperation, (typeof EVENTS)[number]> 
     columns: words.list('column'),
     catalog: words.catalog,
     drop: words.flag('drop'),
+    waitMs: words.duration('wait'),
     alert: words.alert,
   },
   shape: 'lines',

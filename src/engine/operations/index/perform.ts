@@ -14,7 +14,7 @@ import { dec } from '../../../model/event.ts'
 import { columnsOf, parsePredicate } from '../../../model/predicate.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { SqlDatabase, SqlReader, SqlTransaction } from '../../../stores/port.ts'
-import { withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
+import { whileHeld, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
 import { holderOf } from '../../holder.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
@@ -23,7 +23,8 @@ import type { indexColumns as declared, IndexOperation } from './declaration.ts'
 type IndexColumnsRun = RunOf<typeof declared>
 
 export async function indexColumns(operation: IndexOperation, run: IndexColumnsRun): Promise<Ending> {
-  return withWritableCatalog(operation.catalog, run, operation.table, async (catalog) => {
+  const { waitMs = 0 } = operation
+  const body = async (catalog: WritableCatalog): Promise<Ending> => {
     const { database } = catalog
     const table = await readableTable(database, await tableKey(await resolveTable(operation.table, database)))
     const { tableId } = table
@@ -32,7 +33,7 @@ export async function indexColumns(operation: IndexOperation, run: IndexColumnsR
       database,
       tableId,
       holder: holderOf(run),
-      waitMs: 0,
+      waitMs,
       onNote: (message) => run.emit({ type: 'log', level: 'note', table: operation.table, message }),
     })
     const guard = async (transaction: SqlTransaction): Promise<void> =>
@@ -44,7 +45,8 @@ export async function indexColumns(operation: IndexOperation, run: IndexColumnsR
     } finally {
       await releaseLease(database, lease).catch(() => undefined)
     }
-  })
+  }
+  return withWritableCatalog(operation.catalog, run, operation.table, body, whileHeld(run, waitMs))
 }
 
 type Guard = (transaction: SqlTransaction) => Promise<void>

@@ -1,7 +1,7 @@
 import type { AlertWish } from '../../../model/alert.ts'
 import { alertOptions, FAILED } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
-import { ALL_TABLES, TABLE, WOULD_GO } from '../shared-options.ts'
+import { ALL_TABLES, TABLE, waitOption, WOULD_GO } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
 
 export type PruneOperation = {
@@ -14,6 +14,8 @@ export type PruneOperation = {
   /** Name of the table, or `all` where it is not one: said twice. */
   readonly confirm?: string
   readonly dryRun: boolean
+  /** For another program, ms; absent in runs that an older program has queued. */
+  readonly waitMs?: number
   readonly alert?: AlertWish
 }
 
@@ -34,6 +36,7 @@ export const prune: Declaration<PruneOperation, (typeof EVENTS)[number]> = {
         describe: 'give up what was replaced longer ago than 30d, 12h',
       },
       WOULD_GO,
+      waitOption('10s'),
       ...alertOptions(FAILED),
     ],
   },

@@ -1,7 +1,7 @@
 import type { AlertWish } from '../../../model/alert.ts'
 import { alertOptions, FAILED } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
-import { CHECK_FILES, CHECKED_FILES, TABLE, WOULD_GO } from '../shared-options.ts'
+import { CHECK_FILES, CHECKED_FILES, TABLE, waitOption, WOULD_GO } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
 import * as words from '../words.ts'
 
@@ -15,6 +15,8 @@ export type RollbackOperation = {
   readonly confirm?: string
   readonly checkFiles: CheckFiles
   readonly dryRun: boolean
+  /** For another program, ms; 0 when absent. */
+  readonly waitMs?: number
   /** The table goes even where its log does not give what the catalog holds. */
   readonly forget?: true | undefined
   readonly alert?: AlertWish
@@ -37,6 +39,7 @@ export const rollback: Declaration<RollbackOperation, (typeof EVENTS)[number]> =
         describe: 'take it out even where its log is gone or another one, and say what is lost',
       },
       CHECK_FILES,
+      waitOption('0s'),
       ...alertOptions(FAILED),
     ],
   },
@@ -46,6 +49,7 @@ export const rollback: Declaration<RollbackOperation, (typeof EVENTS)[number]> =
     confirm: words.optionalText('confirm'),
     checkFiles: words.choice('check-files', CHECKED_FILES),
     dryRun: words.flag('dry-run'),
+    waitMs: words.duration('wait'),
     forget: words.set('forget'),
     alert: words.alert,
   },

@@ -14,7 +14,7 @@ import { dec } from '../../../model/event.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { SqlDatabase } from '../../../stores/port.ts'
-import { withCatalog, withWritableCatalog } from '../../catalog-session.ts'
+import { whileHeld, withCatalog, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
 import { holderOf } from '../../holder.ts'
 import { hasEnded } from '../../../shared/owner.ts'
 import { dataFilesPresent } from '../../lake/data-files.ts'
@@ -91,17 +91,20 @@ function removalOf(commandLine: string, tableId: string): string {
 }
 
 export async function rollback(operation: RollbackOperation, run: RollbackRun): Promise<Ending> {
-  const { head, log } = await withCatalog(operation.catalog, (database) => subjectOf(operation.table, database))
+  const patient = whileHeld(run, operation.waitMs ?? 0)
+  const { head, log } = await patient(() =>
+    withCatalog(operation.catalog, (database) => subjectOf(operation.table, database)),
+  )
   const { tableId } = head
   const forget = operation.forget === true
-  if (operation.dryRun) return wouldRemove(operation, run, forget)
+  if (operation.dryRun) return patient(() => wouldRemove(operation, run, forget))
   if (operation.confirm !== operation.table && operation.confirm !== tableId) {
     throw new SluiceError('MISSING_CONFIRM', `rolling back ${tableId} needs its name typed`, {
       reason: operation.confirm === undefined ? 'no name was given' : `"${operation.confirm}" is not its name`,
       hint: `say --confirm=${shellQuote(tableId)}`,
     })
   }
-  return withWritableCatalog(operation.catalog, run, log.label, async ({ database }) => {
+  const body = async ({ database }: WritableCatalog): Promise<Ending> => {
     const lease = await acquireLease(database, tableId, holderOf(run))
     // Reading a long log again takes longer than a lease lasts.
     const renewal = beatOfLease(database, lease)
@@ -129,7 +132,8 @@ export async function rollback(operation: RollbackOperation, run: RollbackRun): 
       clearInterval(renewal)
       await releaseLease(database, lease)
     }
-  })
+  }
+  return withWritableCatalog(operation.catalog, run, log.label, body, patient)
 }
 
 async function subjectOf(table: string, database: SqlDatabase): Promise<Subject> {

@@ -1,7 +1,7 @@
 import type { AlertWish } from '../../../model/alert.ts'
 import { alertOptions } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
-import { ALL_TABLES, BATCH_SIZE } from '../shared-options.ts'
+import { ALL_TABLES, BATCH_SIZE, waitOption } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
 import * as words from '../words.ts'
 
@@ -16,6 +16,8 @@ export type SyncOperation = {
   readonly intervalMs: number
   readonly batchSize: number
   readonly parallel: number
+  /** For another program, ms; absent in runs that an older program has queued. */
+  readonly waitMs?: number
   readonly alert?: AlertWish
 }
 
@@ -66,6 +68,7 @@ export const sync: Declaration<SyncOperation, (typeof EVENTS)[number]> = {
         describe: 'tables brought at the same time',
       },
       BATCH_SIZE,
+      waitOption('10s'),
       ...alertOptions(CAUSES),
     ],
   },
@@ -76,6 +79,7 @@ export const sync: Declaration<SyncOperation, (typeof EVENTS)[number]> = {
     intervalMs: words.duration('interval'),
     batchSize: words.count('batch-size'),
     parallel: words.count('parallel'),
+    waitMs: words.duration('wait'),
     alert: words.alert,
   },
   shape: 'lines',

@@ -3,7 +3,7 @@ import { checkCatalog } from '../../../catalog/catalog.ts'
 import { dec } from '../../../model/event.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { SqlDatabase } from '../../../stores/port.ts'
-import { withCatalog, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
+import { WAIT_MS, whileHeld, withCatalog, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
 import { inLanes } from '../../lake/in-lanes.ts'
 import { knownTables, namedTables, type KnownTable } from '../../lake/known-tables.ts'
 import { logFolder, syncTable, tellCurrent, type Proved, type Synced } from '../../lake/sync-one.ts'
@@ -16,15 +16,16 @@ type SyncRun = RunOf<typeof declared>
 type Named = KnownTable & { readonly name: string }
 type Outcomes = Map<string, Synced>
 
-const WAIT_MS = 10_000
 /** Statistics are made anew after so many actions. */
 const ACTIONS_A_FINISH = 10_000
 
 export async function sync(operation: SyncOperation, run: SyncRun): Promise<Ending> {
   const { catalog: url, tables, watch } = operation
   // A mistyped URL must not make a catalog, and a mistyped table must not start a run.
-  await withNamed(url, tables)
-  return withWritableCatalog(url, run, tables.length === 0 ? 'all tables' : tables.join(', '), async (catalog) => {
+  const patient = whileHeld(run, operation.waitMs ?? WAIT_MS)
+  await patient(() => withNamed(url, tables))
+  const subject = tables.length === 0 ? 'all tables' : tables.join(', ')
+  const body = async (catalog: WritableCatalog): Promise<Ending> => {
     const proved: Proved = new Map()
     const outcomes: Outcomes = new Map()
     const listed = await tablesOf(catalog.database, tables)
@@ -34,7 +35,8 @@ export async function sync(operation: SyncOperation, run: SyncRun): Promise<Endi
     // An import that goes on may have found indexes missing; a few commits do not make statistics old.
     if (actions >= ACTIONS_A_FINISH || listed.some(({ settled }) => !settled)) await catalog.indexes.finish()
     return endOf(listed.length, outcomes, tables.length === 1, run)
-  })
+  }
+  return withWritableCatalog(url, run, subject, body, patient)
 }
 
 /** @throws SluiceError NOT_A_CATALOG, NO_SUCH_TABLE */
@@ -72,12 +74,12 @@ async function round(
   tables: readonly Named[],
   proved: Proved,
   outcomes: Outcomes,
-  { batchSize, parallel, watch }: SyncOperation,
+  { batchSize, parallel, watch, waitMs = WAIT_MS }: SyncOperation,
   run: SyncRun,
 ): Promise<void> {
   await inLanes(tables, parallel, run, async (table, worker) => {
     const begun = run.clock.ticks()
-    const result = await syncTable(catalog, table, proved, { batchSize, worker, waitMs: WAIT_MS }, run)
+    const result = await syncTable(catalog, table, proved, { batchSize, worker, waitMs }, run)
     // An import that found nothing new has said so itself; a look has not.
     if (!result.told && !watch) tellCurrent(table, run.clock.ticks() - begun, run)
     outcomes.set(table.tableId, result)
