@@ -30,3 +30,25 @@ export function refusalOf(
   }
   return readerRefusal(protocol, metadata)
 }
+
+/** Characters of a metaData action that `validate` can hold as often as it needs them, in the memory that it is given. */
+const MOST_METADATA = 8 << 20
+
+/**
+ * Refuses a metaData action that could be imported, and never be validated.
+ * @param raw the line of the action
+ * @throws SluiceError BAD_ACTION
+ */
+export function refuseLongMetadata(raw: string, version: number, label: string): void {
+  if (raw.length <= MOST_METADATA) return
+  throw new SluiceError(
+    'BAD_ACTION',
+    `the metaData of version ${version} has ${raw.length} characters, of which a catalog takes ${MOST_METADATA}`,
+    {
+      where: `${label}/_delta_log`,
+      reason:
+        'name, description, configuration and schema of a table stand in one action, and a longer one could not be validated',
+      hint: 'shorten the description or the properties of the table with the engine that owns it, and write a checkpoint behind that',
+    },
+  )
+}

@@ -21,6 +21,7 @@ import type { Batch } from './batch.ts'
 import { CloseIndex, type OpenLife } from './close-index.ts'
 import { commitTime } from './commit-clock.ts'
 import type { Totals } from './head.ts'
+import { refuseLongMetadata } from './readable.ts'
 import { actionRow, domainRow, fileRow, metadataRow, protocolRow, txnRow } from './rows.ts'
 
 const HASHES_A_QUESTION = 500
@@ -269,6 +270,7 @@ export class Replay {
     this.#batch.actions.push(actionRow(this.#tableId, version, source, line, name, raw))
     const at = { tableId: this.#tableId, version, source, line }
     if (kind === 'metaData') {
+      refuseLongMetadata(raw, version, this.#log.label)
       this.metadata = action.metaData
       this.#batch.metadata.push(metadataRow(at, action.metaData))
     } else if (kind === 'protocol') {

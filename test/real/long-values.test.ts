@@ -1,0 +1,71 @@
+/** Long texts in the metadata of a table: what is imported can be validated, and what could not be is refused before anything is written. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { add, METADATA, PROTOCOL, temporaryFolder, writeLog, type Line } from '../support/catalog-kit.ts'
+import { importOf, perform, validateOf } from './operation-kit.ts'
+
+const MOST = 8 << 20
+const metaData = METADATA['metaData'] as Line
+const schemaOf = (comment: string): string => {
+  const field = (name: string, type: string, more: Line): Line => ({ name, type, nullable: true, metadata: more })
+  return JSON.stringify({ type: 'struct', fields: [field('id', 'long', { comment }), field('day', 'date', {})] })
+}
+/** Where a long text may stand. */
+const FIELDS: Readonly<Record<string, (text: string) => Line>> = {
+  name: (text) => ({ name: text }),
+  description: (text) => ({ description: text }),
+  configuration: (text) => ({ configuration: { 'a.b': text } }),
+  schemaString: (text) => ({ schemaString: schemaOf(text) }),
+}
+const lineOf = (field: string, text: string): Line => ({ metaData: { ...metaData, ...FIELDS[field]?.(text) } })
+
+/** The longest line that is imported, or one of a character more. */
+function lineAt(field: string, length: number): Line {
+  const rest = JSON.stringify(lineOf(field, '')).length
+  return lineOf(field, 'long '.repeat(length).slice(0, length - rest))
+}
+
+test.each(Object.keys(FIELDS))('the longest %s that is imported is validated', { timeout: 60_000 }, async (field) => {
+  using folder = temporaryFolder()
+  const table = join(folder.path, 't')
+  const catalog = `sqlite:///${folder.path}/c.db`
+  writeLog(table, [[PROTOCOL, lineAt(field, MOST), add('a')]])
+  for (const operation of [importOf(table, catalog), validateOf(table, catalog)]) {
+    const { finished } = await perform(operation)
+    expect([operation.kind, finished.status, finished.error]).toEqual([operation.kind, 'ok', undefined])
+  }
+})
+
+test.each(Object.keys(FIELDS))('a longer %s is refused with the limit', { timeout: 60_000 }, async (field) => {
+  using folder = temporaryFolder()
+  const table = join(folder.path, 't')
+  const catalog = `sqlite:///${folder.path}/c.db`
+  writeLog(table, [[PROTOCOL, lineAt(field, MOST + 1), add('a')]])
+  const { finished } = await perform(importOf(table, catalog))
+  expect(finished.error).toMatchObject({ code: 'BAD_ACTION', message: expect.stringContaining(`takes ${MOST}`) })
+})
+
+test('nor does a checkpoint bring one in', { timeout: 60_000 }, async () => {
+  using folder = temporaryFolder()
+  const table = join(folder.path, 't')
+  writeLog(table, [[add('a')]], 2)
+  const lines = [
+    { checkpointMetadata: { version: 1 } },
+    {
+      protocol: {
+        minReaderVersion: 3,
+        minWriterVersion: 7,
+        readerFeatures: ['v2Checkpoint'],
+        writerFeatures: ['v2Checkpoint'],
+      },
+    },
+    lineAt('description', MOST + 1),
+  ]
+  writeFileSync(
+    join(table, '_delta_log', `${'1'.padStart(20, '0')}.checkpoint.80a083e8-7026-4e79-81be-64bd76c43a11.json`),
+    lines.map((line) => `${JSON.stringify(line)}\n`).join(''),
+  )
+  const { finished } = await perform(importOf(table, `sqlite:///${folder.path}/c.db`))
+  expect(finished.error).toMatchObject({ code: 'BAD_ACTION', message: expect.stringContaining(`takes ${MOST}`) })
+})
