@@ -9,7 +9,7 @@ import { versionAtTime } from './query/counts.ts'
 import type { ReadableTable } from './catalog.ts'
 import type { RowCounts } from './rollback.ts'
 import { sweepStep, type Sweep } from './sweep-step.ts'
-import { rowsBelow, sweepBelow } from './sweep.ts'
+import { hasFewRows, rowsBelow, sweepBelow } from './sweep.ts'
 
 /** What to keep: so many versions, or everything that was the latest version at some time since then (ms since the epoch). */
 export type Keep = { readonly versions: number } | { readonly sinceMs: number }
@@ -42,10 +42,12 @@ export async function prunePlan(reader: SqlReader, tableId: string, historyFrom:
 }
 
 /**
- * Makes `historyFrom` the oldest version of a table. Run again after a kill it finishes what was begun.
+ * Makes `historyFrom` the oldest version of a table, in one transaction where the table is small. Run again after a kill it finishes what was begun.
  * @throws SluiceError LEASE_LOST, or the reason of the abort
  */
 export async function pruneTable(at: Sweep, historyFrom: number, nowMs: number): Promise<Pruned> {
+  if (at.within === undefined && (await hasFewRows(at.database, at.tableId, at.stepRows)))
+    return sweepStep(at, (within) => pruneTable({ ...at, within }, historyFrom, nowMs))
   const { tableId } = at
   const commits = await sweepStep(at, async (transaction) => {
     const raised = await transaction.run(

@@ -5,7 +5,7 @@
 import { STATE_RELATIONS, type StateRelation } from './state-relations.ts'
 import type { RowCounts } from './rollback.ts'
 import type { SqlReader } from '../stores/port.ts'
-import { sweepStep, type Sweep } from './sweep-step.ts'
+import { readerOf, sweepStep, type Sweep } from './sweep-step.ts'
 
 type Place = { readonly version: number; readonly source: number; readonly line: number }
 
@@ -28,10 +28,11 @@ export async function supersededRows(reader: SqlReader, tableId: string, below: 
 
 /** Removes them. @returns how many went, by relation */
 export async function dropSuperseded(at: Sweep, below: number): Promise<RowCounts> {
-  const { database, tableId } = at
+  const { tableId } = at
+  const reader = readerOf(at)
   const counts: { relation: string; rows: number }[] = []
   for (const relation of STATE_RELATIONS) {
-    const kept = await inForce(database, tableId, relation, below)
+    const kept = await inForce(reader, tableId, relation, below)
     const versions = [...new Set(kept.map(({ version }) => version))]
     let rows = 0
     for (const [i, version] of [...versions, below].entries()) {
@@ -39,7 +40,7 @@ export async function dropSuperseded(at: Sweep, below: number): Promise<RowCount
     }
     for (const version of versions) {
       const stay = new Set(kept.filter((row) => row.version === version).map(({ source, line }) => `${source}:${line}`))
-      const all = await database.all(`SELECT source, line FROM ${relation.name} WHERE table_id = ? AND version = ?`, [
+      const all = await reader.all(`SELECT source, line FROM ${relation.name} WHERE table_id = ? AND version = ?`, [
         tableId,
         version,
       ])

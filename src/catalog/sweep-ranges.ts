@@ -4,17 +4,18 @@
  */
 import type { SqlReader } from '../stores/port.ts'
 import { rangeColumns, ZONE_FILES } from './ranges/columns.ts'
-import { sweepStep, type Sweep } from './sweep-step.ts'
+import { readerOf, sweepStep, type Sweep } from './sweep-step.ts'
 
 const OF_COLUMN = 'table_id = ? AND column_no = ?'
 
 /** Removes the ranges of files that are no longer in the catalog. @returns how many */
 export async function sweepRanges(at: Sweep, stepRows: number): Promise<number> {
-  const { database, tableId } = at
+  const { tableId } = at
+  const reader = readerOf(at)
   const zones = Math.max(1, Math.floor(stepRows / ZONE_FILES))
   let gone = 0
-  for (const { columnNo } of await rangeColumns(database, tableId)) {
-    const [bounds] = await database.all(`SELECT min(zone_no), max(zone_no) FROM delta_file_ranges WHERE ${OF_COLUMN}`, [
+  for (const { columnNo } of await rangeColumns(reader, tableId)) {
+    const [bounds] = await reader.all(`SELECT min(zone_no), max(zone_no) FROM delta_file_ranges WHERE ${OF_COLUMN}`, [
       tableId,
       columnNo,
     ])

@@ -6,7 +6,22 @@ import type { SqlReader } from '../stores/port.ts'
 import type { RowCounts } from './rollback.ts'
 import { dropSuperseded, supersededRows } from './superseded.ts'
 import { rangesBelow, sweepRanges } from './sweep-ranges.ts'
-import { sweepStep, type Sweep } from './sweep-step.ts'
+import { readerOf, sweepStep, type Sweep } from './sweep-step.ts'
+
+/** Rows of a table that is swept in one transaction. */
+const FEW_ROWS = 5000
+
+/** Whether a table has so few rows that one transaction sweeps them all. */
+export async function hasFewRows(reader: SqlReader, tableId: string, most: number = FEW_ROWS): Promise<boolean> {
+  const past = (relation: string): string =>
+    `EXISTS (SELECT 1 FROM (SELECT 1 AS one FROM ${relation} WHERE table_id = ? LIMIT 1 OFFSET ${most}) AS past)`
+  const relations = ['delta_files', 'delta_actions', 'delta_file_ranges', 'delta_commits']
+  const [row] = await reader.all(
+    `SELECT CASE WHEN ${relations.map(past).join(' OR ')} THEN 1 ELSE 0 END`,
+    relations.map(() => tableId),
+  )
+  return row?.[0] === 0
+}
 
 /** Rows looked at in one transaction. */
 const STEP_ROWS = 50_000
@@ -43,9 +58,9 @@ export async function* fileSteps(
  * @returns rows that went, by relation
  */
 export async function sweepBelow(at: Sweep, below: number): Promise<RowCounts> {
-  const { database, tableId } = at
+  const { tableId } = at
   let files = 0
-  for await (const { after, upTo } of fileSteps(database, tableId, at.stepRows)) {
+  for await (const { after, upTo } of fileSteps(readerOf(at), tableId, at.stepRows)) {
     files += await sweepStep(at, (transaction) =>
       transaction.run(`DELETE FROM delta_files WHERE table_id = ? AND file_no > ? AND file_no <= ? AND ${ENDED}`, [
         tableId,
@@ -104,11 +119,11 @@ export async function rowsBelow(reader: SqlReader, tableId: string, below: numbe
 
 /** Removes the raw lines of versions above `above` and below `below`. @returns how many */
 export async function dropActions(at: Sweep, above: number, below: number): Promise<number> {
-  const { database, tableId } = at
+  const { tableId } = at
   const range = 'table_id = ? AND version > ? AND version < ?'
   let gone = 0
   for (;;) {
-    const [next] = await database.all(
+    const [next] = await readerOf(at).all(
       `SELECT version, line FROM delta_actions WHERE ${range} ORDER BY version, line LIMIT 1 OFFSET ?`,
       [tableId, above, below, (at.stepRows ?? STEP_ROWS) - 1],
     )

@@ -7,6 +7,7 @@ import { prunedFiles, pruningAt } from '../../src/catalog/query/pruned.ts'
 import { extendRanges } from '../../src/catalog/ranges/build.ts'
 import { candidateFiles } from '../../src/catalog/ranges/candidates.ts'
 import { addRangeColumns } from '../../src/catalog/ranges/manage.ts'
+import { idleTables } from '../../src/catalog/prune-idle.ts'
 import { oldestKept, prunePlan, pruneTable, type Keep, type Pruned } from '../../src/catalog/prune.ts'
 import { Interrupter, NEVER } from '../../src/shared/abort.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
@@ -141,9 +142,14 @@ describe('prune', () => {
     },
   )
 
-  test('takes what nothing needs any more, and no row that is in force', async () => {
+  // Two rows a step, and all of a small table in one transaction.
+  test.for([2, 5000])('takes what nothing needs any more, and no row that is in force: %s', async (stepRows) => {
     await using at = await opened()
-    const { rows } = await prune(at.database, { versions: 2 })
+    const idle = (versions: number) => idleTables(at.database, ['t', 'none'], { versions })
+    expect([...(await idle(2)).keys(), ...(await idle(6)).keys()]).toEqual(['t'])
+    const { rows } = await prune(at.database, { versions: 2 }, stepRows)
+    expect([...(await idle(2))]).toEqual([['t', { latest: 5, historyFrom: 4 }]])
+    expect([...(await idle(1))]).toEqual([])
     expect(Object.fromEntries(rows.map((row) => [row.relation, row.rows]))).toEqual({
       delta_files: 4,
       delta_partitions: 1,
@@ -157,6 +163,13 @@ describe('prune', () => {
       ['x', 3],
       ['y', 1],
     ])
+    // What a killed prune has left is found by any of its rows.
+    await at.database.write((transaction) =>
+      transaction.run(
+        `INSERT INTO delta_txns (table_id, version, source, line, app_id, txn_version, last_updated) SELECT table_id, 2, source, line, app_id, txn_version, last_updated FROM delta_txns WHERE app_id = 'x'`,
+      ),
+    )
+    expect([...(await idle(2))]).toEqual([])
   })
 
   test('takes the ranges of files that are gone, and conditions find what they found', async () => {

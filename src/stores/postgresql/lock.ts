@@ -2,12 +2,15 @@
 import type { SessionLock } from '../port.ts'
 import type { SqlSession } from './sql-session.ts'
 
+/** Keeps a session that holds no lock any more for the next one: opening one takes longer than all that a small table needs. */
+type KeepSession = (session: SqlSession) => Promise<void>
+
 /**
  * Takes a lock at once, on a session that it then owns; null when another session holds it.
  * Behind a pooler that lends the session by the transaction (pgbouncer with pool_mode=transaction) it takes none and refuses none: the lock would stay with a
  * session that other clients use, and the lease alone keeps two owners apart.
  */
-export async function takeLock(session: SqlSession, name: string): Promise<SessionLock | null> {
+export async function takeLock(session: SqlSession, name: string, keep: KeepSession): Promise<SessionLock | null> {
   let taken = session.isLent
   try {
     if (!taken) taken = await isTaken(session, name)
@@ -24,9 +27,15 @@ export async function takeLock(session: SqlSession, name: string): Promise<Sessi
       if (released) return
       released = true
       // Closing alone would leave the lock until the server has noticed, and the next one who asks would be refused.
-      if (session.alive && !session.isLent)
-        await session.command('SELECT pg_advisory_unlock_all()').catch(() => undefined)
-      await session.close()
+      const unlocked =
+        session.alive &&
+        !session.isLent &&
+        (await session.command('SELECT pg_advisory_unlock_all()').then(
+          () => true,
+          () => false,
+        ))
+      if (unlocked && session.alive) await keep(session)
+      else await session.close()
     },
   }
 }

@@ -106,6 +106,8 @@ class PostgresDatabase implements SqlDatabase {
   readonly #writers: Pool<SqlSession>
   #closed = false
   #hasWritten = false
+  /** A session of a lock that was given back. */
+  #spare: SqlSession | null = null
   /** Tables of ours that are there may be written to, as they were before the first write. */
   #trusted: Promise<void> | null = null
 
@@ -238,7 +240,17 @@ class PostgresDatabase implements SqlDatabase {
   }
 
   async lock(name: string): Promise<SessionLock | null> {
-    return this.#retrying(async () => takeLock(await SqlSession.open(this.#settings, 'read', this.#statements), name))
+    return this.#retrying(async () => {
+      const spare = this.#spare
+      this.#spare = null
+      const session = spare?.alive === true ? spare : await SqlSession.open(this.#settings, 'read', this.#statements)
+      return takeLock(session, name, (free) => this.#keepSpare(free))
+    })
+  }
+
+  async #keepSpare(session: SqlSession): Promise<void> {
+    if (this.#closed || this.#spare?.alive === true) return session.close()
+    this.#spare = session
   }
 
   query(sql: string, options: QueryOptions): AsyncIterable<QueryPage> {
@@ -256,7 +268,9 @@ class PostgresDatabase implements SqlDatabase {
 
   async close(): Promise<void> {
     this.#closed = true
-    await Promise.all([this.#single.close(), this.#held.close(), this.#writers.close()])
+    const spare = this.#spare
+    this.#spare = null
+    await Promise.all([this.#single.close(), this.#held.close(), this.#writers.close(), spare?.close()])
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

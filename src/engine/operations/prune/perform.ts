@@ -2,12 +2,13 @@
 import { readableTable } from '../../../catalog/catalog.ts'
 import { waitForLease } from '../../../catalog/import/lease-wait.ts'
 import { releaseLease } from '../../../catalog/lease.ts'
+import { idleTables, type IdleTable } from '../../../catalog/prune-idle.ts'
 import { oldestKept, prunePlan, pruneTable, type Keep, type Pruned } from '../../../catalog/prune.ts'
 import type { RowCounts } from '../../../catalog/rollback.ts'
 import { dec } from '../../../model/event.ts'
 import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { SqlDatabase } from '../../../stores/port.ts'
-import { withCatalog, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
+import { WAIT_MS, whileHeld, withCatalog, withWritableCatalog, type WritableCatalog } from '../../catalog-session.ts'
 import { holderOf } from '../../holder.ts'
 import { knownTables, namedTables, type KnownTable } from '../../lake/known-tables.ts'
 import { pathOfLocation } from '../../../model/lake-url.ts'
@@ -18,25 +19,32 @@ type PruneRun = RunOf<typeof declared>
 
 type Named = KnownTable & { readonly name: string }
 
-const WAIT_MS = 10_000
-
 export async function prune(operation: PruneOperation, run: PruneRun): Promise<Ending> {
   const { catalog: url, tables: names, dryRun } = operation
   const keep: Keep = 'versions' in operation.keep ? operation.keep : { sinceMs: run.clock.now() - operation.keep.forMs }
   const rows = new Map<string, number>()
-  const tables = await withCatalog(url, async (database) => {
-    const named = await tablesOf(database, names)
-    if (!dryRun) return named
-    for (const table of named) addRows(rows, await tellPlan(database, table, keep, run))
-    return named
-  })
+  const patient = whileHeld(run, operation.waitMs ?? WAIT_MS)
+  const named = async (database: SqlDatabase): Promise<readonly Named[]> => {
+    const found = await tablesOf(database, names)
+    if (!dryRun) return found
+    for (const table of found) addRows(rows, await tellPlan(database, table, keep, run))
+    return found
+  }
+  const tables = await patient(() => withCatalog(url, named))
   const totals = { tables: dec(tables.length) }
   if (dryRun) return { totals: { ...totals, ...totalsOf(rows) } }
-  return withWritableCatalog(url, run, names.length === 0 ? 'all tables' : names.join(', '), async (catalog) => {
+  const body = async (catalog: WritableCatalog): Promise<Ending> => {
     const errors: SluiceError[] = []
+    const whole = tables.flatMap(({ tableId, settled }) => (settled ? [tableId] : []))
+    const idle = await idleTables(catalog.database, whole, keep)
     for (const table of tables) {
       if (run.interrupt.stop.aborted) break
-      const result = await pruneOne(catalog, table, keep, run)
+      const kept = idle.get(table.tableId)
+      if (kept !== undefined) {
+        tellPruned(table, kept, { rows: [], ms: 0 }, run)
+        continue
+      }
+      const result = await pruneOne(catalog, table, { keep, waitMs: operation.waitMs ?? WAIT_MS }, run)
       if (result instanceof SluiceError) errors.push(result)
       else addRows(rows, result.rows)
     }
@@ -50,7 +58,8 @@ export async function prune(operation: PruneOperation, run: PruneRun): Promise<E
       hint: 'mend the cause of each table that failed, then run the same command again',
     })
     return { totals: all, error }
-  })
+  }
+  return withWritableCatalog(url, run, names.length === 0 ? 'all tables' : names.join(', '), body, patient)
 }
 
 async function tablesOf(database: SqlDatabase, names: readonly string[]): Promise<readonly Named[]> {
@@ -64,7 +73,7 @@ async function tablesOf(database: SqlDatabase, names: readonly string[]): Promis
 async function pruneOne(
   { database, indexes }: WritableCatalog,
   { tableId, name, location }: Named,
-  keep: Keep,
+  { keep, waitMs }: { readonly keep: Keep; readonly waitMs: number },
   run: PruneRun,
 ): Promise<Pruned | SluiceError> {
   const { clock, interrupt, emit } = run
@@ -74,19 +83,14 @@ async function pruneOne(
   const ms = (): number => Math.round(clock.ticks() - begun)
   try {
     const holder = holderOf(run)
-    const waiting = { database, tableId, holder, clock, waitMs: WAIT_MS, interrupt, onNote: note }
+    const waiting = { database, tableId, holder, clock, waitMs, interrupt, onNote: note }
     const lease = await waitForLease(waiting)
     try {
       const table = await readableTable(database, { tableId })
       const historyFrom = await oldestKept(database, table, keep)
       await indexes.ensure(tableId)
       const pruned = await pruneTable({ database, tableId, lease, abort: interrupt.abort }, historyFrom, clock.now())
-      const { rows } = pruned
-      const said =
-        rows.length === 0
-          ? `nothing to prune: it answers from v${historyFrom} already`
-          : `it answers from v${historyFrom} now; removed ${listOf(rows)}`
-      emit({ ...at, status: 'ok', version: dec(table.latest), historyFrom: dec(historyFrom), ms: ms(), notes: [said] })
+      tellPruned({ name, location }, { latest: table.latest, historyFrom }, { rows: pruned.rows, ms: ms() }, run)
       return pruned
     } finally {
       await releaseLease(database, lease).catch(() => undefined)
@@ -96,6 +100,20 @@ async function pruneOne(
     emit({ ...at, status: error.kind === 'stopped' ? 'stopped' : 'failed', ms: ms(), error: error.info() })
     return error
   }
+}
+
+function tellPruned(
+  { name, location }: Pick<Named, 'name' | 'location'>,
+  { latest, historyFrom }: IdleTable,
+  { rows, ms }: { readonly rows: RowCounts; readonly ms: number },
+  { emit }: PruneRun,
+): void {
+  const said =
+    rows.length === 0
+      ? `nothing to prune: it answers from v${historyFrom} already`
+      : `it answers from v${historyFrom} now; removed ${listOf(rows)}`
+  const at = { type: 'table.finished', table: name, location: pathOfLocation(location) } as const
+  emit({ ...at, status: 'ok', version: dec(latest), historyFrom: dec(historyFrom), ms, notes: [said] })
 }
 
 async function tellPlan(database: SqlDatabase, table: Named, keep: Keep, run: PruneRun): Promise<RowCounts> {

@@ -14,7 +14,7 @@ const GROUP_BYTES = { most: 256 * MB, least: 4 * MB }
 /** Files by their names in DuckDB, which end in their number. */
 export type Copied = readonly { readonly name: string; readonly rows: bigint; readonly at: number }[]
 
-export type Form = { readonly memoryBytes: number; readonly compression?: 'uncompressed' | 'zstd' }
+type Form = { readonly memoryBytes: number; readonly compression?: 'uncompressed' | 'zstd' }
 
 /** @param at the folder, as `Desk.named` gives it. @throws DuckDB's error */
 export async function copied(
