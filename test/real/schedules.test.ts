@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { parseCommandLine } from '../../src/cli/parse.ts'
 import { openQueue } from '../../src/engine/distributed/queues.ts'
 import type { Operation } from '../../src/engine/operations/list.ts'
+import { changeSchedule } from '../../src/engine/schedules/change.ts'
 import { Scheduler } from '../../src/engine/schedules/scheduler.ts'
 import { workOf } from '../../src/engine/schedules/work.ts'
 import type { EventType, Event } from '../../src/model/event.ts'
@@ -100,6 +101,28 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     const [stands] = await queue.schedules.list('coming')
     expect(stands?.error).toBeNull()
     expect(stands?.next?.at).toBeGreaterThan(await queue.now())
+  })
+
+  test('in a copy of the queue nothing is begun before it is confirmed there', async () => {
+    await add('coming', '--every', 'day', ...ENSURE)
+    await back('coming', DAY)
+    expect(await queue.schedules.due()).toHaveLength(1)
+    const server = async (sql: string): Promise<unknown> => await stage.ask(stage.queue, 'postgres', sql)
+    await server("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = 'queue'")
+    await server('CREATE DATABASE staging TEMPLATE queue')
+    await using copy = await openQueue(stage.urlOf(stage.queue, 'staging'), 'work', 2)
+    expect(await copy.schedules.due()).toEqual([])
+    expect(await copy.schedules.want('coming')).toBe(false)
+    const listed = await stage.sluice('schedule', 'list', '--connect', stage.urlOf(stage.queue, 'staging'))
+    expect(of(listed.events, 'schedule')).toMatchObject([
+      { state: 'paused', error: expect.stringMatching(/MISSING_CONFIRM.*another database.*schedule resume coming/s) },
+    ])
+    await expect(changeSchedule(copy, 'coming', 'run-now')).rejects.toMatchObject({ code: 'MISSING_CONFIRM' })
+    await changeSchedule(copy, 'coming', 'resume')
+    await stage.ask(stage.queue, 'staging', 'UPDATE sluice_queue.sluice_schedules SET next_ms = 0')
+    expect(await copy.schedules.due()).toMatchObject([{ name: 'coming', state: 'on', error: null }])
+    // The original does not notice.
+    expect(await queue.schedules.due()).toMatchObject([{ name: 'coming', state: 'on', error: null }])
   })
 
   test('an error that quotes what no jsonb holds is kept all the same', async () => {

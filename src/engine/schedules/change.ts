@@ -68,7 +68,11 @@ async function resumed(schedules: ScheduleBook, { name, rule, since }: Schedule)
     : [`${passedText({ first: missed.first, last: missed.newest, count: missed.count })} while it was paused`]
 }
 
-function refused({ name, state }: Schedule, change: ScheduleChange): SluiceError {
+function refused({ name, state, error }: Schedule, change: ScheduleChange): SluiceError {
+  if (error?.code === 'MISSING_CONFIRM') {
+    const { hint } = error
+    return new SluiceError('MISSING_CONFIRM', error.message, hint === undefined ? {} : { hint })
+  }
   if (state === 'void') {
     return new SluiceError('SCHEDULE_VOID', `schedule ${name} is void: what it would do is not what was confirmed`, {
       hint: `sluice schedule list ${name} says why; add it once more with --replace to confirm it anew`,

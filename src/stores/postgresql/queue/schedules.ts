@@ -3,9 +3,11 @@ import type { PoolClient } from 'pg'
 import type { DistributedStatus } from '../../../model/distributed.ts'
 import type { Event } from '../../../model/event.ts'
 import type { CatchUp, ScheduleState } from '../../../model/schedule.ts'
-import type { ErrorInfo } from '../../../shared/errors.ts'
+import { SluiceError, type ErrorInfo } from '../../../shared/errors.ts'
+import { shellQuote } from '../../../shared/shell.ts'
 import type { NamedStore } from '../../queue-port.ts'
 import type { Begun, Clockwork, Schedule, ScheduleBook, ScheduledRun, ScheduleSpec } from '../../schedule-port.ts'
+import { elsewhere, queueIdentity } from './identity.ts'
 import { jsonbText } from './json.ts'
 import { ms, readClock } from './look.ts'
 import type { QueuePool } from './pool.ts'
@@ -31,6 +33,7 @@ type Row = Readonly<Record<'name' | 'command_line' | 'rule' | 'actor' | 'host' |
     readonly added: number
     readonly state: ScheduleState
     readonly wanted: boolean
+    readonly elsewhere: boolean
     readonly error: ErrorInfo | null
   }
 
@@ -74,24 +77,25 @@ export class PostgresSchedules implements ScheduleBook {
       since,
       next?.at ?? null,
       next?.period ?? null,
+      await this.#identity(),
     ]
     const { rowCount } = replace
       ? await this.#pool.ask(
           `UPDATE ${SCHEDULES} SET words = $2, command_line = $3, rule = $4, catch_up = $5, stores = $6, confirmed = $7, mark = $8, slots = $9,
-             queue = $10, actor = $11, host = $12, since_ms = $13, next_ms = $14, next_period = $15, state = 'on', error = NULL, wanted = false, added_at = now()
+             queue = $10, actor = $11, host = $12, since_ms = $13, next_ms = $14, next_period = $15, confirmed_in = $16, state = 'on', error = NULL, wanted = false, added_at = now()
            WHERE name = $1`,
           values,
         )
       : await this.#pool.ask(
-          `INSERT INTO ${SCHEDULES} (name, words, command_line, rule, catch_up, stores, confirmed, mark, slots, queue, actor, host, since_ms, next_ms, next_period)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING`,
+          `INSERT INTO ${SCHEDULES} (name, words, command_line, rule, catch_up, stores, confirmed, mark, slots, queue, actor, host, since_ms, next_ms, next_period, confirmed_in)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT DO NOTHING`,
           values,
         )
     return rowCount === 1
   }
 
   async list(name?: string): Promise<readonly Schedule[]> {
-    return (await this.#isThere()) ? await this.#read('$1::text IS NULL OR s.name = $1', [name ?? null]) : []
+    return (await this.#isThere()) ? await this.#read('$2::text IS NULL OR s.name = $2', [name ?? null]) : []
   }
 
   async history(name: string, limit: number): Promise<readonly ScheduledRun[]> {
@@ -104,8 +108,9 @@ export class PostgresSchedules implements ScheduleBook {
 
   async resume(name: string, { since, next }: Clockwork): Promise<boolean> {
     return await this.#changed(
-      `UPDATE ${SCHEDULES} SET state = 'on', error = NULL, since_ms = $2, next_ms = $3, next_period = $4 WHERE name = $1 AND state = 'paused'`,
-      [name, since, next?.at ?? null, next?.period ?? null],
+      `UPDATE ${SCHEDULES} s SET state = 'on', error = NULL, since_ms = $2, next_ms = $3, next_period = $4, confirmed_in = $5
+       WHERE name = $1 AND (state = 'paused' OR (state = 'on' AND ${elsewhere('$5')}))`,
+      [name, since, next?.at ?? null, next?.period ?? null, await this.#identity()],
     )
   }
 
@@ -114,12 +119,15 @@ export class PostgresSchedules implements ScheduleBook {
   }
 
   async want(name: string): Promise<boolean> {
-    return await this.#changed(`UPDATE ${SCHEDULES} SET wanted = true WHERE name = $1 AND state <> 'void'`, [name])
+    return await this.#changed(
+      `UPDATE ${SCHEDULES} s SET wanted = true WHERE name = $1 AND state <> 'void' AND NOT ${elsewhere('$2')}`,
+      [name, await this.#identity()],
+    )
   }
 
   async due(): Promise<readonly Schedule[]> {
     const isDue = `(s.state = 'on' AND s.next_ms <= ${ms('clock_timestamp()')}) OR (s.wanted AND s.state <> 'void')`
-    return await this.#read(`(${isDue}) AND ${RUNNING} IS NULL`, [])
+    return await this.#read(`(${isDue}) AND ${RUNNING} IS NULL AND NOT ${elsewhere('$1')}`, [])
   }
 
   async begin(name: string, begun: Begun): Promise<'begun' | 'runs' | 'moved'> {
@@ -197,10 +205,15 @@ export class PostgresSchedules implements ScheduleBook {
     return rowCount === 1
   }
 
+  #identity(): Promise<string> {
+    return queueIdentity((text) => this.#pool.ask(text))
+  }
+
+  /** @param where with values from `$2` on; `$1` is the identity of this database */
   async #read(where: string, values: readonly unknown[]): Promise<readonly Schedule[]> {
     const { rows } = await this.#pool.ask<Row>(
-      `SELECT s.*, ${ms('s.added_at')} AS added, ${RUNNING} AS running FROM ${SCHEDULES} s WHERE ${where} ORDER BY s.name`,
-      values,
+      `SELECT s.*, ${ms('s.added_at')} AS added, ${RUNNING} AS running, ${elsewhere('$1')} AS elsewhere FROM ${SCHEDULES} s WHERE ${where} ORDER BY s.name`,
+      [await this.#identity(), ...values],
     )
     const lines = await this.#lines(
       rows.map(({ name }) => name),
@@ -231,7 +244,9 @@ async function forget(client: PoolClient, name: string): Promise<void> {
 }
 
 function scheduleOf(row: Row, last: ScheduledRun | null): Schedule {
-  const { name, words, rule, stores, confirmed, mark, slots, queue, actor, host, state, error, running } = row
+  const { name, words, rule, stores, confirmed, mark, slots, queue, actor, host, running } = row
+  const isUnconfirmed = row.elsewhere && row.state !== 'void'
+  const [state, error] = isUnconfirmed ? (['paused', unconfirmed(name).info()] as const) : [row.state, row.error]
   const next = row.next_ms === null ? null : { period: row.next_period ?? '', at: Number(row.next_ms) }
   return {
     name,
@@ -255,6 +270,15 @@ function scheduleOf(row: Row, last: ScheduledRun | null): Schedule {
     running,
     last,
   }
+}
+
+/** It came here with a copy of its queue: what it does in one environment need not be wanted in another. */
+function unconfirmed(name: string): SluiceError {
+  const command = `sluice schedule resume ${shellQuote(name)}`
+  return new SluiceError('MISSING_CONFIRM', `schedule ${name} was confirmed in another database than this one`, {
+    reason: `this queue is a copy, or was moved; it begins nothing here before ${command}`,
+    hint: `${command} confirms it; sluice schedule remove ${shellQuote(name)} takes it out of this queue`,
+  })
 }
 
 function lineOf(row: HistoryRow): ScheduledRun {

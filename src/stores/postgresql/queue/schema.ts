@@ -1,13 +1,15 @@
 /** The tables of a queue, in a schema of their own beside that of graphile-worker, and how they come to be. */
 import type { Pool, PoolClient } from 'pg'
 import { SluiceError } from '../../../shared/errors.ts'
+import { queueIdentity } from './identity.ts'
 
 /** Holds `sluice_runs` and the others. */
 export const QUEUE_SCHEMA = 'sluice_queue'
-const VERSION = 5
+const VERSION = 6
 const WITH_SCHEDULES = 2
 const WITH_DRAINS = 3
 const WITH_TABLES = 4
+const WITH_TOTALS = 5
 
 /** SQL over `s`, a slot that waits for a call: what version 3 added, also where who only looks finds an older queue. At first such slots compared, and nothing else. */
 export const ON_CALL = "coalesce((to_jsonb(s) ->> 'compares')::boolean, false)"
@@ -100,6 +102,12 @@ const TOTALS_AND_LOSSES = `
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 5;
 `
 
+/** What version 6 adds: in which database a schedule was confirmed. Those that are there were in this one. */
+const CONFIRMED_IN = `
+  ALTER TABLE ${QUEUE_SCHEMA}.sluice_schedules ADD COLUMN confirmed_in jsonb;
+  UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 6;
+`
+
 /**
  * Makes what is missing, in one transaction.
  * @throws SluiceError LEDGER_NEWER for tables of a newer program
@@ -117,7 +125,12 @@ export async function prepareQueue(pool: Pool, label: string): Promise<void> {
     if (version < WITH_SCHEDULES) await client.query(SCHEDULES)
     if (version < WITH_DRAINS) await client.query(COMPARERS_AND_ALERTS)
     if (version < WITH_TABLES) await client.query(STEERED_TABLES)
-    if (version < VERSION) await client.query(TOTALS_AND_LOSSES)
+    if (version < WITH_TOTALS) await client.query(TOTALS_AND_LOSSES)
+    if (version < VERSION) {
+      await client.query(CONFIRMED_IN)
+      const identity = await queueIdentity((text) => client.query(text))
+      await client.query(`UPDATE ${QUEUE_SCHEMA}.sluice_schedules SET confirmed_in = $1`, [identity])
+    }
     await client.query('COMMIT')
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined)
