@@ -19,7 +19,7 @@ export const LISTED = [
 const HISTORY = join('sluice', 'runs.db')
 
 /** A command in a folder, whose state is kept there. @param kills whether it is killed at an event */
-export async function command(
+async function command(
   folder: string,
   args: readonly string[],
   kills: (event: Event) => boolean = () => false,
