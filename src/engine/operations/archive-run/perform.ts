@@ -12,6 +12,7 @@ import { shellQuote } from '../../../shared/shell.ts'
 import type { archiveRun as declared, ArchiveOperation } from './declaration.ts'
 import { advanceAll, type Outcome } from '../../archiving/advance-all.ts'
 import { endOfArchive } from '../../archiving/ending.ts'
+import { archiveOf } from '../../archiving/archive-of.ts'
 import { openSource, tablesOf, type Opened } from '../../archiving/each-table.ts'
 import { refuseFollowedTables, tellFollowedTables } from '../../archiving/followed-table.ts'
 import { tellDoubtful } from '../../archiving/exact.ts'
@@ -56,9 +57,9 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
       if (!operation.dryRun) await refuseFollowedTables(source, [table.table], run.interrupt.abort)
       await refuseHeirs(table, source.store, run)
       await tellLosable(table, source.store, run)
-      const opened = await source.of(table.table, run.interrupt.abort)
+      const { opened, name } = await archiveOf(source, table, run.interrupt.abort)
       ledgers.set(table, opened)
-      const plan = await planArchive(table, operation, aroundOf(opened, run))
+      const plan = await planArchive(table, operation, { ...aroundOf(opened, run), name })
       if (takesRows(plan)) await refuseTriggers(table, source.store, run)
       if (plan.unsure !== null && !operation.dryRun) throw plan.unsure
       all.push(plan)
@@ -310,12 +311,13 @@ async function archiveTable(
   run: ArchiveRunRun,
 ): Promise<readonly Outcome[]> {
   const { table, archived } = plan
-  const ledger = new PartitionLedger(opened.database, table.table, ownerOf(run))
+  const ledger = new PartitionLedger(opened.database, archived.table, ownerOf(run))
   if (plan.fresh) {
     await ledger.addTable(archived, run.tool)
     // Another run may have been first: then this is its archive, with its place and its types.
-    if ((await readArchive(opened.database, table.table))?.archiveId !== archived.archiveId) {
-      return archiveTable(await planArchive(table, operation, aroundOf(opened, run)), operation, opened, run)
+    if ((await readArchive(opened.database, archived.table))?.archiveId !== archived.archiveId) {
+      const around = { ...aroundOf(opened, run), name: archived.table }
+      return archiveTable(await planArchive(table, operation, around), operation, opened, run)
     }
   }
   const chosen = plan.partitions.filter(moves)
