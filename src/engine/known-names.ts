@@ -58,7 +58,8 @@ async function partitionNames(
     }
   }
   for (const {
-    record: { table, partitions },
+    name: table,
+    record: { partitions },
   } of archived) {
     if (tables.length > 0 && !isMeant.has(tableText(table)) && !tables.includes(table.name)) continue
     for (const { label, native, state } of partitions) {

@@ -93,6 +93,9 @@ export type TableMark = {
   readonly lasting: boolean
 }
 
+/** A table with the numbers of its columns by name. */
+export type NumberedTable = { readonly table: TableName; readonly numbers: ReadonlyMap<string, number> }
+
 /**
  * Facts that tell a database from a copy of it, by names such as `system` and `timeline`. A fact that the server does not tell is absent.
  */
@@ -181,6 +184,11 @@ export interface CopyStore extends AsyncDisposable {
     table: TableSpec,
     signal: AbortSignal,
   ): Promise<{ readonly of: string; readonly numbers: ReadonlyMap<string, number> } | null>
+  /**
+   * The table that `columnNumbers` gave an identity of, as it is called now; null where it is gone, or a partition of another table. Of stores that have
+   * `columnNumbers`.
+   */
+  tableNumbered?(of: string, signal: AbortSignal): Promise<NumberedTable | null>
   /** What people have written about the columns of a table, by name; of stores that keep that. */
   comments?(table: TableSpec, signal: AbortSignal): Promise<Readonly<Record<string, string>>>
   /**

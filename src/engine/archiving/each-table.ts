@@ -1,11 +1,12 @@
 /** The tables that an operation on archives is about. */
-import { readArchive, type ArchiveRecord } from '../../archive/ledger/record.ts'
+import { readArchive, type ArchivedTable, type ArchiveRecord } from '../../archive/ledger/record.ts'
 import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
-import { namePattern } from '../../shared/name-pattern.ts'
+import { tablePattern } from './table-pattern.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
 import { isLedgerTable } from '../../stores/ledger-tables.ts'
 import { noSuchTable } from '../copy/no-such-table.ts'
+import { archiveOf, nameNow, otherTable, refusePerhapsRenamed } from './archive-of.ts'
 import { openExisting, openSourceStore } from '../copy/open-stores.ts'
 import { GRANT_HINT, Ledgers, type Opened } from './ledgers.ts'
 import type { Run } from '../run-context.ts'
@@ -63,7 +64,7 @@ export async function tablesOf(
 /**
  * One table that is archived.
  * @param hint what to do where nothing of it ever was
- * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, PARTITION_STATE
+ * @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, PARTITION_STATE; as `archiveOf`
  */
 export async function archivedTable(
   source: OpenSource,
@@ -72,9 +73,9 @@ export async function archivedTable(
   hint?: string,
 ): Promise<{ readonly table: TableSpec; readonly record: ArchiveRecord; readonly opened: Opened }> {
   const table = await tableNamed(source, name, signal)
-  const opened = await source.of(table.table, signal)
-  const record = await readArchive(opened.database, table.table)
+  const { record, opened } = await archiveOf(source, table, signal)
   if (record !== null) return { table, record, opened }
+  await refusePerhapsRenamed(source, table, signal)
   throw notArchived(table, opened.store, hint)
 }
 
@@ -89,40 +90,63 @@ export async function tableNamed(opened: Pick<Opened, 'store'>, name: string, si
 /** The table of an archive; one without columns where it is gone from the source, for which its archive is none the worse. */
 export async function tableNow(
   { store }: Pick<Opened, 'store'>,
-  { table }: ArchiveRecord,
+  table: TableName,
   signal: AbortSignal,
 ): Promise<TableSpec> {
   const [found] = await store.tables(tableText(table), signal)
   return found ?? { table, identity: '', columns: [], key: [], primary: false, rows: 0n, bytes: 0n }
 }
 
-export type RecordOf = { readonly record: ArchiveRecord; readonly opened: Opened }
+/** `name`: what the table is called now, also one that is gone. */
+export type RecordOf = { readonly name: TableName; readonly record: ArchiveRecord; readonly opened: Opened }
 
-/** Archives by names or patterns of their tables, also of tables that are gone; all where no pattern is given. */
+/**
+ * Archives by names or patterns of their tables, also of tables that are gone; all where no pattern is given.
+ * @throws SluiceError NO_SUCH_TABLE, PARTITION_STATE; PLAN_CHANGED for a name that another table has by now; as `Ledgers.of`
+ */
 export async function recordsOf(
   source: OpenSource,
   patterns: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly RecordOf[]> {
   const { store } = source
-  const all = await source.ledgers.tables(signal)
+  const all = await calledNow(source, signal)
   const chosen = new Map<string, RecordOf>()
   for (const pattern of patterns.length === 0 ? ['*'] : patterns) {
-    const fits = namePattern(pattern, store.can.folds?.tables ?? 'exact')
-    const some = all.filter(({ table }) => fits(tableText(table)) || fits(table.name))
+    const fits = tablePattern(pattern, store.can.folds?.tables ?? 'exact')
+    const some = all.filter(({ name }) => fits(name))
+    const other =
+      some.length > 0 || pattern.includes('*') ? undefined : all.find(({ archived }) => fits(archived.table))
+    if (other !== undefined) await refuseOther(source, other, signal)
+    some.push(...(other === undefined ? [] : [other]))
     if (some.length === 0 && patterns.length > 0) {
       const [table] = (await store.tables(pattern, signal)).filter((one) => !isLedgerTable(one.table))
       throw table === undefined
         ? await noSuchTable(store, pattern, `no table fits ${pattern}`)
         : notArchived(table, store)
     }
-    for (const { table } of some) {
-      const opened = await source.of(table, signal)
-      const record = await readArchive(opened.database, table)
-      if (record !== null) chosen.set(tableText(table), { record, opened })
+    for (const { name, archived } of some) {
+      const opened = await source.of(archived.table, signal)
+      const record = await readArchive(opened.database, archived.table)
+      if (record !== null) chosen.set(tableText(archived.table), { name, record, opened })
     }
   }
   return [...chosen.values()]
+}
+
+type Called = { readonly name: TableName; readonly archived: ArchivedTable }
+
+async function calledNow(source: OpenSource, signal: AbortSignal): Promise<readonly Called[]> {
+  const found: Called[] = []
+  for (const archived of await source.ledgers.tables(signal))
+    found.push({ archived, name: await nameNow(source, archived, signal) })
+  return found
+}
+
+/** An archive is found by the name that its table had, too, as long as no other table has that. */
+async function refuseOther(source: OpenSource, { name, archived }: Called, signal: AbortSignal): Promise<void> {
+  const there = await source.store.tables(tableText(archived.table), signal)
+  if (there.length > 0) throw otherTable(source.store, archived, name)
 }
 
 /** Says that a listing of all archives may lack some. */

@@ -8,7 +8,7 @@ import type { PlannedPartition } from './planned-standing.ts'
 
 /** Says nothing where nothing is due. */
 export async function emitForecast(
-  { table, partitions, before }: Pick<PlannedArchive, 'table' | 'partitions' | 'before'>,
+  { table, archived, partitions, before }: Pick<PlannedArchive, 'table' | 'archived' | 'partitions' | 'before'>,
   { database, workers = 1 }: { readonly database: LedgerDatabase; readonly workers?: number | undefined },
   emit: Emit<'archive.forecast'>,
 ): Promise<void> {
@@ -21,7 +21,7 @@ export async function emitForecast(
     const own = one.known === null ? null : sizeOf(one.known)
     return own ?? foretold(rowsOf(one), exported)
   })
-  const taken = due.length === 0 ? new Map<string, number>() : await takenMs(database, table.table)
+  const taken = due.length === 0 ? new Map<string, number>() : await takenMs(database, archived.table)
   const rows = all.reduce((sum, one) => sum + one.rows, 0n)
   const ms =
     due.length === 0

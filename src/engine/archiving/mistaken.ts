@@ -35,8 +35,8 @@ export async function mistakenOf(
   await using opened = await openSource(url, false)
   if (opened.store.partitions === undefined) return []
   const texts = []
-  for (const { record } of await recordsOf(opened, [], signal)) {
-    const text = await mistakenText(opened.store, await tableNow(opened, record, signal), record, signal)
+  for (const { name, record } of await recordsOf(opened, [], signal)) {
+    const text = await mistakenText(opened.store, await tableNow(opened, name, signal), record, signal)
     if (text !== null) texts.push(text)
   }
   return texts

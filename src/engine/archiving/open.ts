@@ -74,13 +74,13 @@ export async function openArchive<E extends EventType>(
   const { workers = 1, memoryBytes = MEMORY_BYTES } = sizes
   const desks: Desk[] = []
   for (let lane = 0; lane < workers; lane++) desks.push(await openDesk(Math.floor(memoryBytes / workers)))
-  const heads = new HeadLedger(database, table.table, ownerOf(run))
+  const heads = new HeadLedger(database, archived.table, ownerOf(run))
   const book: HeadBook = {
     read: () => (sizes.heads ?? heads).read(),
     intend: (intent) => heads.intend(intent),
     settle: (head, version) => heads.settle(head, version),
   }
-  const log = once(() => openLog({ reader, writer, heads: book, database, table: table.table }, run))
+  const log = once(() => openLog({ reader, writer, heads: book, database, table: archived.table }, run))
   const leaving = new Turn()
   const shared = {
     name: tableText(table.table),
@@ -88,7 +88,7 @@ export async function openArchive<E extends EventType>(
     archived,
     published: archived.partitions?.some(({ version }) => version !== null) ?? false,
     store,
-    ledger: new PartitionLedger(database, table.table, ownerOf(run)),
+    ledger: new PartitionLedger(database, archived.table, ownerOf(run)),
     heads,
     log: log.get,
     reader,

@@ -13,7 +13,7 @@ import { restoreCommand } from '../../archive/lifecycle/refusals.ts'
 import { partitionFolder } from '../../archive/log/data-path.ts'
 import { isAsText, storedTable, withNumbers, type ColumnChange } from '../../archive/types/index.ts'
 import type { StoredTable } from '../../model/archiving/stored-column.ts'
-import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import { parseLakeUrl, pathOfLocation } from '../../model/lake-url.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
@@ -78,12 +78,14 @@ export async function planArchive(
   around: {
     readonly store: CopyStore
     readonly database: LedgerDatabase
+    /** Under which the ledger has the table. */
+    readonly name: TableName
     readonly nowMs: number
     readonly signal: AbortSignal
   },
 ): Promise<PlannedArchive> {
-  const { store, database, nowMs, signal } = around
-  const record = await readArchive(database, table.table)
+  const { store, database, name, nowMs, signal } = around
+  const record = await readArchive(database, name)
   const calendar = operation.calendar ?? ownCalendar(record, operation)
   const present = record === null ? null : await presentOf(table, record, operation, { store, signal })
   const natives = await nativesFor(store, table, present?.record ?? null, signal)
@@ -199,8 +201,7 @@ async function newArchive(
 }
 
 /** A table has a folder of its own below the one that was given. */
-export function placeOf(to: string, table: TableSpec): string {
-  const { schema, name } = table.table
+export function placeOf(to: string, { table: { schema, name } }: Pick<TableSpec, 'table'>): string {
   // Names of tables may hold anything.
   const folder = partitionFolder('t', schema === undefined ? name : `${schema}.${name}`).slice('t='.length)
   const place = parseLakeUrl(to)
@@ -283,7 +284,7 @@ function sameArchive(
   const refuse = (what: string, was: string, hint: string): never => {
     throw new SluiceError('PLAN_CHANGED', `the archive of ${name} has another ${what}: ${was}`, { where: name, hint })
   }
-  if (operation.to !== undefined && pathOfLocation(placeOf(operation.to, table)) !== pathOfLocation(record.archive)) {
+  if (operation.to !== undefined && pathOfLocation(placeOf(operation.to, record)) !== pathOfLocation(record.archive)) {
     refuse('place', record.archive, 'leave --to out, or move the folder and change archive in migration_archives')
   }
   if (operation.byValue !== undefined && !isByValue(record))

@@ -1,5 +1,5 @@
 /** Looks at a table of the config file: what it is now, and what ledgers say of its way there. Nothing is changed. */
-import { readArchive, type ArchiveRecord } from '../../archive/ledger/record.ts'
+import type { ArchiveRecord } from '../../archive/ledger/record.ts'
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
@@ -12,6 +12,7 @@ import type { Run } from '../run-context.ts'
 import type { LifecycleEntry } from './entry.ts'
 import { isSwitched, lastTurn, type LookedTable } from './looked.ts'
 import type { OpenStore, OpenStores } from './open-stores.ts'
+import { archiveOf } from '../archiving/archive-of.ts'
 import { streamStanding, type StreamStanding } from './stream-standing.ts'
 
 /** @throws SluiceError NO_SUCH_TABLE, AMBIGUOUS_TABLE, CONNECT_FAILED, LEDGER_NEWER */
@@ -42,7 +43,7 @@ export async function lookAt(
       id: reverse,
       owner,
     })
-  const archive = await readArchive((await ledgers.of(table.table, signal)).database, table.table)
+  const { record: archive } = await archiveOf({ store, ledgers }, table, signal)
   return {
     entry,
     name,

@@ -1,9 +1,9 @@
 /** Partitioned tables of a database, one after the other, so that one that cannot be looked at keeps no other from it. */
 import type { ArchiveRecord } from '../../archive/ledger/record.ts'
-import { readArchive } from '../../archive/ledger/record.ts'
 import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
+import { archiveOf } from '../archiving/archive-of.ts'
 import { tablesOf } from '../archiving/each-table.ts'
 import { Ledgers } from '../archiving/ledgers.ts'
 import type { Run } from '../run-context.ts'
@@ -54,7 +54,7 @@ export async function eachTable(
     try {
       const { calendar, epoch, sizes } = wish
       let read: Promise<ArchiveRecord | null> | undefined
-      const archived = (): Promise<ArchiveRecord | null> => (read ??= archiveOf(archives, table, run))
+      const archived = (): Promise<ArchiveRecord | null> => (read ??= archiveIn(archives, table, run))
       const standing = await standingOf(maintenance, table, calendar, { epoch, archived, sizes, signal })
       if (standing === null) {
         if (named) throw notPartitioned(name, store)
@@ -125,7 +125,7 @@ class Archives implements AsyncDisposable {
 
   async #read(table: TableName, signal: AbortSignal): Promise<ArchiveRecord | null> {
     this.#open ??= await Ledgers.open(this.#store, false)
-    return await readArchive((await this.#open.of(table, signal)).database, table)
+    return (await archiveOf({ store: this.#store, ledgers: this.#open }, { table }, signal)).record
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -137,7 +137,7 @@ class Archives implements AsyncDisposable {
 }
 
 /** Without the archive the states of partitions are told without it, and that is said. */
-async function archiveOf(archives: Archives, { table }: TableSpec, run: Run<'log'>): Promise<ArchiveRecord | null> {
+async function archiveIn(archives: Archives, { table }: TableSpec, run: Run<'log'>): Promise<ArchiveRecord | null> {
   try {
     return await archives.read(table, run.interrupt.abort)
   } catch (error) {

@@ -44,8 +44,8 @@ export function refuseUnfit({ can, label }: CopyStore): void {
 }
 
 /** `name` or `schema.name`, in a system that has schemas; a table without a name has that of its source. */
-export function targetName(own: CopyStore, to: CopyStore, record: ArchiveRecord, into?: string): TableName {
-  const { schema, name } = record.table
+export function targetName(own: CopyStore, to: CopyStore, source: TableName, into?: string): TableName {
+  const { schema, name } = source
   if (into === undefined) {
     if (to.schema === null) return { name }
     const keeps = own.can.keepsSchemas === true && to.can.keepsSchemas === true && schema !== own.schema
@@ -109,12 +109,12 @@ function sameArchive(table: TableName, { label }: CopyStore): SluiceError {
 
 async function refuseSource(
   { store, table, name, interrupt }: Pick<ArchiveContext, 'store' | 'table' | 'name' | 'interrupt'>,
-  { table: source, partitions }: ArchiveRecord,
+  { partitions }: ArchiveRecord,
   into: TableName,
 ): Promise<void> {
   const asked = tableText(into)
   const restore = `sluice restore --table ${shellQuote(name)} --partition LABEL`
-  if (asked === tableText(source)) {
+  if (asked === tableText(table.table)) {
     throw new SluiceError('BAD_FLAG', `${name} is the table that these rows were archived from`, {
       hint: `without --into they come back into it, and count there: ${restore}`,
     })

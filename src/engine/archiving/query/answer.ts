@@ -34,12 +34,12 @@ import {
   openFiles,
   placedFiles,
 } from './archived-part.ts'
+import { archiveOf, refusePerhapsRenamed } from '../archive-of.ts'
 import { Ledgers } from '../ledgers.ts'
 import { seenArchive } from '../table-changes.ts'
 import { hotPart, hotRows, type AwayTable } from './hot-part.ts'
 import { filesOf, sharedPartitions, sharesRows } from './shared-partitions.ts'
 import { queryColumns } from './query-columns.ts'
-import { ledgerName } from './ledger-name.ts'
 import { CheckedFiles } from './checked-files.ts'
 
 /** How often a query begins anew, and the longest pause before it does. */
@@ -76,8 +76,10 @@ export type Answer = {
 export async function answer(question: Question, told: (answer: Answer) => Promise<void>): Promise<void> {
   const { store, table, signal } = question
   await using ledgers = await Ledgers.open(store, false)
-  const name = await ledgerName(store, ledgers, table, signal)
-  const { database: ledger } = await ledgers.of(name, signal)
+  const found = await archiveOf({ store, ledgers }, table, signal)
+  if (found.record === null) await refusePerhapsRenamed({ store, ledgers }, table, signal)
+  const { name } = found
+  const ledger = found.opened.database
   let given = false
   const telling = ({ pages, ...rest }: Answer): Promise<void> => {
     const watched = async function* (): AsyncGenerator<readonly AnswerRow[]> {

@@ -2,7 +2,7 @@
 import { PartitionLedger } from '../../../archive/ledger/partition-ledger.ts'
 import { isBeingRebuilt } from '../../../archive/ledger/rebuilt-ledger.ts'
 import { nameAgain } from '../../../archive/lifecycle/expire.ts'
-import { isUnpublished, readArchive, readPartition, type ArchiveRecord } from '../../../archive/ledger/record.ts'
+import { isUnpublished, readPartition, type ArchiveRecord } from '../../../archive/ledger/record.ts'
 import { tableProperties } from '../../../archive/ledger/table-properties.ts'
 import { readProperties, type ArchiveProperties } from '../../../archive/log/properties.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
@@ -14,6 +14,7 @@ import { shellQuote } from '../../../shared/shell.ts'
 import type { LogState } from '../../../archive/lifecycle/log.ts'
 import type { archiveAdopt as declared, ArchiveAdoptOperation } from './declaration.ts'
 import { compareArchive, type Compared, type FindCandidate } from '../../archiving/compare-archive.ts'
+import { archiveOf } from '../../archiving/archive-of.ts'
 import { notArchived, openSource, tableNamed, type Opened } from '../../archiving/each-table.ts'
 import { isAt } from '../../archiving/rebuild/archive-at.ts'
 import { rebuildLedger } from '../../archiving/rebuild/run.ts'
@@ -41,9 +42,8 @@ export async function archiveAdopt(operation: ArchiveAdoptOperation, run: Archiv
   }
   await using source = await openSource(from, !dryRun)
   const table = await tableNamed(source, named, run.interrupt.abort)
-  const opened = await source.of(table.table, run.interrupt.abort)
-  const record = await readArchive(opened.database, table.table)
-  const isLost = record === null || isBeingRebuilt(record) || (await isOfAnother(record, table, opened, run))
+  const { opened, record } = await archiveOf(source, table, run.interrupt.abort)
+  const isLost = record === null || isBeingRebuilt(record) || (await isOfAnother(record, opened, run))
   if (!isLost) {
     if (to !== undefined) refuseElsewhere(record, to, table)
     return await takeOver(operation, table, record, opened, run)
@@ -54,14 +54,9 @@ export async function archiveAdopt(operation: ArchiveAdoptOperation, run: Archiv
 }
 
 /** A run without a ledger begins a new archive, finds one in its place, and is refused: it has noted nothing that is worth keeping. */
-async function isOfAnother(
-  record: ArchiveRecord,
-  table: TableSpec,
-  opened: Opened,
-  run: ArchiveAdoptRun,
-): Promise<boolean> {
+async function isOfAnother(record: ArchiveRecord, opened: Opened, run: ArchiveAdoptRun): Promise<boolean> {
   if (!isUnpublished(record)) return false
-  const owned = await openOwned({ ...record, table: table.table }, opened, run)
+  const owned = await openOwned(record, opened, run)
   const state = await (await owned.log()).state(run.interrupt.abort)
   return state !== null && state.tableId !== record.archiveId
 }
@@ -92,7 +87,7 @@ async function takeOver(
   const { context } = open
   const labels = record.partitions.map(({ label }) => label)
   const accepted = accept.map((text) => labelNamed(recordCalendar(record), text, labels))
-  const around = { ...opened, nowMs: run.clock.now(), signal: run.interrupt.abort }
+  const around = { ...opened, name: record.table, nowMs: run.clock.now(), signal: run.interrupt.abort }
   const candidate: FindCandidate = async (label) => {
     const asked = {
       kind: 'archive',
@@ -129,14 +124,14 @@ async function takeOver(
       ({ finding, partition }) => finding !== 'differs from the source' || !accepted.includes(partition ?? ''),
     )
     if (standing.length > 0) throw differs(name, standing.length, against.length)
-    const own = await tableProperties(opened.database, table.table)
+    const own = await tableProperties(opened.database, record.table)
     if (own === null) return null
     // Holds that were set after this ledger was saved.
     const { holds } = readProperties(state.metadata.configuration ?? {})
     back = new Map([...holds].filter(([label]) => !own.holds.has(label)))
     return { ...own, holds: new Map([...back, ...own.holds]) }
   }
-  const ledger = new PartitionLedger(opened.database, table.table, ownerOf(run))
+  const ledger = new PartitionLedger(opened.database, record.table, ownerOf(run))
   const addUnknown = async (label: string): Promise<void> => {
     if (record.partitions.some((one) => one.label === label)) return
     await ledger.addPartition((await candidate(label)) ?? { label, from: null, to: null, native: null })
@@ -172,7 +167,7 @@ async function takeOver(
     await context.heads.takeOver(label, files, fence, unnamed?.outdated)
     if (unnamed === null) continue
     await nameAgain(context, unnamed.partition, unnamed.examined, async () => {
-      const partition = await readPartition(opened.database, table.table, label)
+      const partition = await readPartition(opened.database, record.table, label)
       if (partition === null) throw new Error(`the ledger has no ${label} any more`)
       return partition
     })

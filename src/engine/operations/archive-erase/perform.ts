@@ -72,7 +72,7 @@ async function erase(
   await using open = await openArchive(table, record, opened, run, dryRun ? { reads: true } : {})
   const { context } = open
   if (!dryRun) await requireOrigin(context)
-  const erasures = new ErasureLedger(opened.database, table.table, run.owner)
+  const erasures = new ErasureLedger(opened.database, record.table, run.owner)
   const before = await erasures.unfinished()
   if (before !== null) refuseOther(before, reason, test, context.name)
   const wanted: Wanted = { predicate, test, thorough: before !== null }

@@ -40,7 +40,7 @@ export async function archiveExpire(operation: ArchiveExpireOperation, run: Arch
   else await refuseFollowedTables(source, [table.table], abort)
   await using open = await openArchive(table, record, opened, run, dryRun ? { reads: true } : {})
   const { context } = open
-  const erasures = new ErasureLedger(opened.database, table.table, run.owner)
+  const erasures = new ErasureLedger(opened.database, record.table, run.owner)
   if (dryRun) {
     tellStanding(record, await standingOf(record, opened, run), run)
     const refusal = await erasureError(erasures, context.name)

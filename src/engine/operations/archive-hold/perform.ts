@@ -33,7 +33,7 @@ export async function archiveHold(operation: ArchiveHoldOperation, run: ArchiveH
   const { from, table: name, partitions, reason } = operation
   await using source = await openSource(from, true)
   const { table, record, opened } = await archivedTable(source, name, run.interrupt.abort, FIRST)
-  const ledger = new PartitionLedger(opened.database, table.table, ownerOf(run))
+  const ledger = new PartitionLedger(opened.database, record.table, ownerOf(run))
   // All are found before the first is touched.
   const found: Found[] = []
   for (const text of partitions) {
@@ -156,7 +156,7 @@ async function unknownYet(
     drop: false,
     dryRun: true,
   }
-  const around = { store, database, nowMs: run.clock.now(), signal: run.interrupt.abort }
+  const around = { store, database, name: record.table, nowMs: run.clock.now(), signal: run.interrupt.abort }
   const [planned] = (await planArchive(table, asked, around)).partitions
   if (planned === undefined) throw new Error(`${text} was planned as nothing`)
   return { label: planned.label, isPeriod: false, parts: [], planned }

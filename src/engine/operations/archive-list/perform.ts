@@ -26,14 +26,15 @@ export async function archiveList({ from, tables, count }: ArchiveListOperation,
   let partitions = 0
   let rows = 0n
   let stored = 0n
-  for (const { record: noted, opened } of records) {
+  for (const { name: called, record: noted, opened } of records) {
     const { abort: signal } = run.interrupt
-    const table = await tableNow(opened, noted, signal)
+    const table = await tableNow(opened, called, signal)
     const record = await seenArchive(opened.store, table, noted, signal)
     const standing = await standingOf(record, opened, run)
     tellStanding(record, standing, run)
+    const name = tableText(called)
     const mistaken = await mistakenText(opened.store, table, record, signal)
-    if (mistaken !== null) run.emit({ type: 'log', level: 'warn', table: tableText(record.table), ...mistaken })
+    if (mistaken !== null) run.emit({ type: 'log', level: 'warn', table: name, ...mistaken })
     const looks = await periodRows({ store: opened.store, table, signal }, record, count ? 'any' : 'cheap')
     for (const one of record.partitions) {
       const bytes = one.files.reduce((sum, file) => sum + file.bytes, 0n)
@@ -45,7 +46,7 @@ export async function archiveList({ from, tables, count }: ArchiveListOperation,
       if (inArchive) stored += bytes
       run.emit({
         type: 'archived',
-        table: tableText(record.table),
+        table: name,
         partition: one.label,
         state: one.state,
         archive: redactUrl(record.archive),

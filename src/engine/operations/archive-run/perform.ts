@@ -12,6 +12,7 @@ import { shellQuote } from '../../../shared/shell.ts'
 import type { archiveRun as declared, ArchiveOperation } from './declaration.ts'
 import { advanceAll, type Outcome } from '../../archiving/advance-all.ts'
 import { endOfArchive } from '../../archiving/ending.ts'
+import { archiveOf, refusePerhapsRenamed } from '../../archiving/archive-of.ts'
 import { openSource, tablesOf, type Opened } from '../../archiving/each-table.ts'
 import { refuseFollowedTables, tellFollowedTables } from '../../archiving/followed-table.ts'
 import { tellDoubtful } from '../../archiving/exact.ts'
@@ -23,7 +24,6 @@ import { whilePaused } from '../../lake/pause.ts'
 import { emitArchivePlan } from '../../archiving/plan-event.ts'
 import { refuseHeirs } from '../../archiving/heirs.ts'
 import { referrerText } from '../../archiving/referred.ts'
-import { refuseSecondArchive } from '../../archiving/query/ledger-name.ts'
 import { refuseTriggers, tellLosable } from '../../archiving/row-triggers.ts'
 import { requireOrigin } from '../../archiving/require-origin.ts'
 import { standingOf, tellStanding } from '../../archiving/standing.ts'
@@ -57,10 +57,10 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
       if (!operation.dryRun) await refuseFollowedTables(source, [table.table], run.interrupt.abort)
       await refuseHeirs(table, source.store, run)
       await tellLosable(table, source.store, run)
-      const opened = await source.of(table.table, run.interrupt.abort)
+      const { opened, name, record } = await archiveOf(source, table, run.interrupt.abort)
       ledgers.set(table, opened)
-      await refuseSecondArchive(source.store, source.ledgers, table, run.interrupt.abort)
-      const plan = await planArchive(table, operation, aroundOf(opened, run))
+      if (record === null) await refusePerhapsRenamed(source, table, run.interrupt.abort)
+      const plan = await planArchive(table, operation, { ...aroundOf(opened, run), name })
       if (takesRows(plan)) await refuseTriggers(table, source.store, run)
       if (plan.unsure !== null && !operation.dryRun) throw plan.unsure
       all.push(plan)
@@ -312,12 +312,13 @@ async function archiveTable(
   run: ArchiveRunRun,
 ): Promise<readonly Outcome[]> {
   const { table, archived } = plan
-  const ledger = new PartitionLedger(opened.database, table.table, ownerOf(run))
+  const ledger = new PartitionLedger(opened.database, archived.table, ownerOf(run))
   if (plan.fresh) {
     await ledger.addTable(archived, run.tool)
     // Another run may have been first: then this is its archive, with its place and its types.
-    if ((await readArchive(opened.database, table.table))?.archiveId !== archived.archiveId) {
-      return archiveTable(await planArchive(table, operation, aroundOf(opened, run)), operation, opened, run)
+    if ((await readArchive(opened.database, archived.table))?.archiveId !== archived.archiveId) {
+      const around = { ...aroundOf(opened, run), name: archived.table }
+      return archiveTable(await planArchive(table, operation, around), operation, opened, run)
     }
   }
   const chosen = plan.partitions.filter(moves)

@@ -23,8 +23,8 @@ export async function archiveSweep(operation: ArchiveSweepOperation, run: Archiv
   await using source = await openSource(from, !dryRun)
   let files = 0
   let bytes = 0n
-  for (const { record, opened } of await recordsOf(source, tables, run.interrupt.abort)) {
-    const name = tableText(record.table)
+  for (const { name: called, record, opened } of await recordsOf(source, tables, run.interrupt.abort)) {
+    const name = tableText(called)
     const owned = await openOwned(record, opened, run)
     const { reader, writer } = owned
     // Files on their way to the log belong to the database whose ledger names them.

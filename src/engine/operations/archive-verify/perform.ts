@@ -33,10 +33,10 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
     records.map(({ record }) => record),
     operation.partitions,
   )
-  for (const { record: noted, opened } of records) {
+  for (const { name: called, record: noted, opened } of records) {
     if (run.interrupt.stop.aborted) break
-    const name = tableText(noted.table)
-    const table = await tableNow(opened, noted, run.interrupt.abort)
+    const name = tableText(called)
+    const table = await tableNow(opened, called, run.interrupt.abort)
     const record = await seenArchive(opened.store, table, noted, run.interrupt.abort)
     await using open = await openArchive(table, record, opened, run, { reads: true })
     const other = otherDatabase(open.context, await originNow(open.context))

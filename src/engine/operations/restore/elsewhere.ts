@@ -74,8 +74,8 @@ async function archiveOf(
     throw new SluiceError('AMBIGUOUS_TABLE', `${name} is more than one table`, { hint: 'name it with its schema' })
   }
   if (found === undefined) throw new SluiceError('NO_SUCH_TABLE', `no archive is called ${name}`)
-  const { record: noted, opened } = found
-  const table = await tableNow(opened, noted, interrupt.abort)
+  const { name: called, record: noted, opened } = found
+  const table = await tableNow(opened, called, interrupt.abort)
   return { table, opened, record: await seenArchive(opened.store, table, noted, interrupt.abort) }
 }
 
@@ -159,7 +159,7 @@ async function plannedOf(
   { operation, to }: Where,
 ) {
   for (const partition of partitions) refuseUnpublished(context, partition)
-  const name = targetName(context.store, to.store, record, operation.into)
+  const name = targetName(context.store, to.store, context.table.table, operation.into)
   const found = await targetTable(context, record, to, name)
   const planned = await planElsewhere(context, record, partitions, to.store, name, found)
   return { planned, name: found?.table ?? name, found }

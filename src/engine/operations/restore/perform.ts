@@ -44,7 +44,7 @@ export async function restore(operation: RestoreOperation, run: RestoreRun): Pro
   const wishes = {
     asChanged: operation.asChanged === true,
     without: new Set(operation.without),
-    late: lateRows(open.context, record, ({ period }) => readParts(opened.database, table.table, period)),
+    late: lateRows(open.context, record, ({ period }) => readParts(opened.database, record.table, period)),
   }
   if (dryRun) return await foretold({ table, record, chosen, wishes }, { opened, open }, run)
   await requireOrigin(open.context)

@@ -21,6 +21,7 @@ import type {
   TableMark,
   ColumnValues,
   TimeExtent,
+  NumberedTable,
 } from '../../copy-port.ts'
 import { FROZEN_LEDGER_MS } from '../../ledger-port.ts'
 import { rowCondition } from '../archiving/row-condition.ts'
@@ -37,7 +38,7 @@ import { PostgresOperational } from '../operational/index.ts'
 import type { InPlaceStore } from '../../in-place-port.ts'
 import type { MaintenanceStore } from '../../maintenance-port.ts'
 import { Pool } from '../../pool.ts'
-import { columnNumbers } from '../archiving/column-numbers.ts'
+import { columnNumbers, tableNumbered } from '../archiving/column-numbers.ts'
 import { columnComments } from '../archiving/comments.ts'
 import type { PartitionPlanStore } from '../../partition-plan-port.ts'
 import { PostgresApply } from '../apply/index.ts'
@@ -362,6 +363,15 @@ class PostgresCopy implements CopyStore {
     throwIfAborted(signal)
     try {
       return await this.#sessions.use((session) => underSignal(session, signal, () => columnNumbers(session, table)))
+    } catch (error) {
+      throw sourceError(error, this.#settings)
+    }
+  }
+
+  async tableNumbered(of: string, signal: AbortSignal): Promise<NumberedTable | null> {
+    throwIfAborted(signal)
+    try {
+      return await this.#sessions.use((session) => underSignal(session, signal, () => tableNumbered(session, of)))
     } catch (error) {
       throw sourceError(error, this.#settings)
     }

@@ -1,0 +1,150 @@
+/** An archive stays with the table whose rows it has, whatever that table is called, and whatever table gets its old name. */
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Operation } from '../../src/engine/operations/list.ts'
+import { commandsOf, countedBy, makeBookings, TABLE, type Archived, type Form } from '../support/archive-places.ts'
+import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
+import { makePlace, missing, perform, type Ran, type System } from '../support/copy-systems.ts'
+
+let folder: Folder
+beforeAll(() => void (folder = temporaryFolder()))
+afterAll(() => folder[Symbol.dispose]())
+
+const ROWS = 5
+const OLD = `${TABLE}_old`
+
+async function archived(system: System, form: Form): Promise<Archived> {
+  const place = await makePlace(system, folder.path)
+  const made = await makeBookings(place, form, join(folder.path, `to-${randomBytes(4).toString('hex')}`), ROWS)
+  const { run, drop } = commandsOf(made)
+  await done(run)
+  await done(drop)
+  return made
+}
+
+async function done(operation: Operation): Promise<Ran> {
+  const ran = await perform(operation)
+  expect(ran.finished, `${operation.kind} ${JSON.stringify(ran.finished.error)}`).toMatchObject({ exitCode: 0 })
+  return ran
+}
+
+/** Every command that names one table, in words for a message. */
+function commandsOn(made: Archived, name: string): readonly (readonly [string, Operation])[] {
+  const { run, query, restore, verify, sweep } = commandsOf(made)
+  const of = { from: made.place.url, table: name, confirm: name }
+  const [partitions, tables] = [['2020-Q1'], [name]]
+  return [
+    ['query', { ...query, table: name, query: `SELECT count(*) AS n, sum(id) AS s FROM ${name}` } as Operation],
+    ['restore --into', { ...restore, ...of, partitions, into: 'elsewhere' } as Operation],
+    ['restore', { ...restore, ...of, partitions } as Operation],
+    ['run', { ...run, tables } as Operation],
+    ['plan', { ...run, tables, dryRun: true } as Operation],
+    ['adopt', { kind: 'archive-adopt', ...of, accept: [], dryRun: false }],
+    ['erase', { kind: 'archive-erase', ...of, where: 'id = 1', reason: 'r', dryRun: true }],
+    ['list', { kind: 'archive-list', from: made.place.url, tables, count: false }],
+    ['verify', { ...verify, tables } as Operation],
+    ['sweep', { ...sweep, tables, confirm: name } as Operation],
+    ['hold', { kind: 'archive-hold', ...of, partitions, reason: 'a case' }],
+  ]
+}
+
+const answers = async (made: Archived, name: string): Promise<string> =>
+  (
+    await countedBy({
+      ...commandsOf(made).query,
+      table: name,
+      query: `SELECT count(*), sum(id) FROM ${name}`,
+    } as Operation)
+  ).counted
+
+const WITHOUT = await missing('postgresql')
+const ALL = `${ROWS * 3} ${[0, 1, 2].flatMap((i) => Array.from({ length: ROWS }, (_, n) => i * 100_000 + n)).reduce((a, b) => a + b, 0)}`
+
+describe.each(['plain', 'native'] as const)('postgresql, %s', (form) => {
+  test.skipIf(WITHOUT !== '')(
+    `all commands find the archive of a table that was renamed, and none of them by a name that another table has${WITHOUT}`,
+    { timeout: 120_000 },
+    async () => {
+      const made = await archived('postgresql', form)
+      const { place } = made
+      const rows = async (table: string): Promise<string> =>
+        String((await place.rows(`SELECT count(*) FROM ${table}`))[0])
+      await place.sql(`ALTER TABLE ${TABLE} RENAME TO ${OLD}`)
+      for (const [words, operation] of commandsOn(made, OLD)) {
+        const { finished } = await perform(operation)
+        expect(finished.error?.message ?? '', words).not.toMatch(/was ever archived|no table fits/)
+        expect(finished.exitCode, `${words}: ${JSON.stringify(finished.error)}`).toBe(0)
+      }
+      await place.sql('DROP TABLE elsewhere')
+      await done({ kind: 'archive-hold', from: place.url, table: OLD, partitions: ['2020-Q1'], reason: null })
+      const { events } = await done({ kind: 'archive-list', from: place.url, tables: [], count: false })
+      const listed = events.flatMap((event) => (event.type === 'archived' ? [`${event.table} ${event.state}`] : []))
+      expect(listed).toContain(`public.${OLD} DROPPED`)
+      expect(await answers(made, OLD)).toBe(ALL)
+      // By its old name, too, as long as that says which.
+      await done({ kind: 'archive-list', from: place.url, tables: [TABLE], count: false })
+
+      await place.sql(`CREATE TABLE ${TABLE} (LIKE ${OLD} INCLUDING ALL)`)
+      await place.sql(`INSERT INTO ${TABLE} VALUES (7, '2020-02-02', 'new', 1)`)
+      const before = await rows(OLD)
+      for (const [words, operation] of commandsOn(made, TABLE)) {
+        const { finished } = await perform(operation)
+        expect(finished.error, words).toMatchObject({
+          code: 'PLAN_CHANGED',
+          message: `the archive of public.${TABLE} is that of the table which is called public.${OLD} now`,
+        })
+        expect(finished.error?.hint, words).toContain(`--table public.${OLD}`)
+      }
+      expect([await rows(TABLE), await rows(OLD)]).toEqual(['1', before])
+      // A pattern means the archive by the name of now, and all others go on.
+      const all = await done({ ...commandsOf(made).verify, tables: [`${TABLE}*`] } as Operation)
+      expect(all.events.filter(({ type }) => type === 'archive.finding')).toEqual([])
+      await done({ ...commandsOf(made).restore, table: OLD, partitions: ['2020-Q1', '2020-Q2'] } as Operation)
+      expect([await rows(TABLE), await rows(OLD), await answers(made, OLD)]).toEqual(['1', String(ROWS * 3), ALL])
+      // The numbers of a table that is gone say nothing any more.
+      await place.sql(`DROP TABLE ${OLD} CASCADE`)
+      expect(await answers(made, TABLE)).toBe('1 7')
+    },
+  )
+})
+
+describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', (system) => {
+  test(
+    `every command says that a table may be an archived one under another name`,
+    { timeout: 60_000 },
+    async (context) => {
+      if ((await missing(system)) !== '') context.skip()
+      const made = await archived(system, 'plain')
+      await made.place.sql(`ALTER TABLE ${TABLE} RENAME TO ${OLD}`)
+      for (const [words, operation] of commandsOn(made, OLD)) {
+        if (!['query', 'restore', 'hold', 'erase'].includes(words)) continue
+        const { finished } = await perform(operation)
+        expect(finished.error, words).toMatchObject({ code: 'PARTITION_STATE' })
+        expect(finished.error?.message, words).toMatch(/may be \S*bookings under another name/)
+      }
+    },
+  )
+})
+
+test.skipIf(WITHOUT !== '')(`names in quotes are those of the ledger, too${WITHOUT}`, { timeout: 60_000 }, async () => {
+  const place = await makePlace('postgresql', folder.path)
+  const to = join(folder.path, `to-${randomBytes(4).toString('hex')}`)
+  await place.sql('CREATE SCHEMA "S"')
+  for (const [i, name] of ['"S"."Mix.ed"', 'public."We""ird t"'].entries()) {
+    await place.sql(
+      `CREATE TABLE ${name} (id int PRIMARY KEY, at timestamp NOT NULL)`,
+      `INSERT INTO ${name} VALUES (1, '2020-02-02'), (2, '2090-01-01')`,
+    )
+    const run = { ...commandsOf({ place, form: 'plain', to }).run, tables: [name] }
+    await done(run)
+    await done({ ...run, drop: true, confirm: name } as Operation)
+    const of = { kind: 'restore', from: place.url, table: name, partitions: ['2020-Q1'], dryRun: false } as const
+    await done({ ...of, into: `x${i}` })
+    expect(await place.rows(`SELECT id::text FROM x${i}`)).toEqual([['1']])
+    await done({ kind: 'archive-list', from: place.url, tables: [name], count: false })
+    // A table that is gone has its archive under the same name.
+    await place.sql(`DROP TABLE ${name}`)
+    await done({ ...of, into: `y${i}` })
+  }
+})
