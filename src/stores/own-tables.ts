@@ -86,6 +86,7 @@ export const OWN_TABLES: readonly OwnTable[] = [
   { name: 'migration_archive_history', owner: 'archive', since: 1, marks: ['table_name', 'partition_name'] },
   { name: 'migration_archive_ledger', owner: 'archive', since: 2, marks: ['version'], oneColumn: true },
   { name: 'migration_archive_heads', owner: 'archive', since: 3, marks: ['table_name'] },
+  { name: 'migration_archive_commits', owner: 'archive', since: 10, marks: ['delta_version', 'table_name'] },
   { name: 'migration_archive_erasures', owner: 'archive', since: 5, marks: ['erasure_id', 'table_name'] },
   { name: 'migration_archive_erased', owner: 'archive', since: 5, marks: ['erasure_id', 'place'] },
   { name: 'migration_archive_sweeps', owner: 'archive', since: 6, marks: ['sweep_id', 'table_name'] },

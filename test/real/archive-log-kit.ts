@@ -51,6 +51,8 @@ export function headsOf(name: string): HeadBook {
     read: async () => (await opened()).read(),
     intend: async (intent) => (await opened()).intend(intent),
     settle: async (head, version) => (await opened()).settle(head, version),
+    sums: async () => (await opened()).sums(),
+    forget: async (versions) => (await opened()).forget(versions),
   }
 }
 

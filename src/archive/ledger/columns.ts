@@ -113,6 +113,13 @@ const HEADS: Columns = {
   at_ms: 'integer',
 }
 
+const COMMITS: Columns = {
+  // Of the bytes of the commit.
+  sha256: 'name',
+  // `intended` before the commit is put, `landed` once the log is known to have it.
+  state: 'name',
+}
+
 /** Of a row that one program works on at a time, see `leased-row`. */
 const LEASED: Columns = {
   owner: 'name',
@@ -188,6 +195,12 @@ export const TABLES: Readonly<Record<string, LedgerTable>> = {
   },
   migration_archive_sweeps: { key: { ...OF_TABLE, sweep_id: 'integer' }, unique: true, columns: SWEEPS },
   migration_archive_heads: { key: { ...OF_TABLE, head: 'integer' }, unique: true, columns: HEADS },
+  // Since version 10. Two programs may intend one version: its head tells which of them landed.
+  migration_archive_commits: {
+    key: { ...OF_TABLE, delta_version: 'integer', head: 'integer' },
+    unique: true,
+    columns: COMMITS,
+  },
 }
 
 /** Parts of a period, and partitions in a state, are asked for with each partition that advances. Since version 7. */

@@ -4,7 +4,7 @@ import type { TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase, Origin, Statement } from '../../stores/copy-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
-import type { HeadBook, HeadIntent, LedgerHead } from '../log/head.ts'
+import type { CommitSums, HeadBook, HeadIntent, LedgerHead } from '../log/head.ts'
 import { filesText } from './record.ts'
 import { ledgerColumns } from './schema.ts'
 
@@ -38,8 +38,8 @@ export class HeadLedger implements HeadBook {
     }))
   }
 
-  async intend({ head, version, claim }: HeadIntent): Promise<void> {
-    const statements: Statement[] = [this.#insert(head, version)]
+  async intend({ head, version, sha256, claim }: HeadIntent): Promise<void> {
+    const statements: Statement[] = [this.#insert(head, version), this.#sum(head, version, sha256)]
     if (claim !== null) {
       const where = `${TABLE} AND partition_name = ? AND owner = ? AND fence = ? AND state = ?`
       const mine = [...this.#key, claim.label, this.#owner.id, claim.fence, claim.state]
@@ -75,18 +75,54 @@ export class HeadLedger implements HeadBook {
         sql: `DELETE FROM migration_archive_heads WHERE ${TABLE} AND head <> ? AND delta_version <= ?`,
         parameters: [...this.#key, head, version],
       },
+      {
+        sql: `UPDATE migration_archive_commits SET state = 'landed' WHERE ${TABLE} AND head = ?`,
+        parameters: [...this.#key, head],
+      },
+      {
+        sql: `DELETE FROM migration_archive_commits WHERE ${TABLE} AND state = 'intended' AND delta_version <= ?`,
+        parameters: [...this.#key, version],
+      },
     ])
   }
 
+  async sums(): Promise<ReadonlyMap<number, CommitSums>> {
+    if ((await ledgerColumns(this.#database, 'migration_archive_commits')).size === 0) return new Map()
+    const { castText } = ledgerDialect(this.#database.dialect).types
+    const rows = await this.#database.all(
+      `SELECT CAST(delta_version AS ${castText}), sha256, state FROM migration_archive_commits WHERE ${TABLE}`,
+      this.#key,
+    )
+    const sums = new Map<number, { readonly sha256: Set<string>; landed: boolean }>()
+    for (const [version, sha256, state] of rows) {
+      const known = sums.get(Number(version)) ?? { sha256: new Set(), landed: false }
+      known.sha256.add(String(sha256))
+      known.landed ||= String(state) === 'landed'
+      sums.set(Number(version), known)
+    }
+    return sums
+  }
+
+  async forget(versions: readonly number[]): Promise<void> {
+    if (versions.length === 0) return
+    await this.#database.batch(
+      versions.map((version) => ({
+        sql: `DELETE FROM migration_archive_commits WHERE ${TABLE} AND delta_version = ?`,
+        parameters: [...this.#key, version],
+      })),
+    )
+  }
+
   /** The only head that may be the log's from now on: what others of this ledger intend is no longer taken for its own. */
-  async begin(head: bigint, version: number): Promise<void> {
-    await this.#database.batch(this.beginning(head, version))
+  async begin(head: bigint, version: number, sha256: string): Promise<void> {
+    await this.#database.batch(this.beginning(head, version, sha256))
   }
 
   /** The same, as statements of a transaction that does more. */
-  beginning(head: bigint, version: number): Statement[] {
+  beginning(head: bigint, version: number, sha256: string): Statement[] {
     return [
       this.#insert(head, version),
+      this.#sum(head, version, sha256),
       { sql: `DELETE FROM migration_archive_heads WHERE ${TABLE} AND head <> ?`, parameters: [...this.#key, head] },
     ]
   }
@@ -127,6 +163,15 @@ export class HeadLedger implements HeadBook {
         parameters: [filesText(files), ...this.#key, label],
       },
     ])
+  }
+
+  #sum(head: bigint, version: number, sha256: string): Statement {
+    const { unlessThere } = ledgerDialect(this.#database.dialect)
+    return {
+      sql: `INSERT INTO migration_archive_commits (schema_name, table_name, delta_version, head, sha256, state)
+            VALUES (?, ?, ?, ?, ?, 'intended') ${unlessThere}`,
+      parameters: [...this.#key, version, head, sha256],
+    }
   }
 
   #insert(head: bigint, version: number): Statement {

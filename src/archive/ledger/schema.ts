@@ -1,7 +1,7 @@
 /**
  * The tables of archives in the ledger, which lies in the source database: `migration_archives`, one row a table; `migration_archive_partitions`, one row
  * a partition with the state that counts; `migration_archive_history`, what happened to partitions, for people; `migration_archive_heads`, the heads of
- * the Delta log that this ledger has left or intends; `migration_archive_erasures` and `migration_archive_erased`, what was erased and why;
+ * the Delta log that this ledger has left or intends; `migration_archive_commits`, the sha256 of each commit that this ledger wrote into it; `migration_archive_erasures` and `migration_archive_erased`, what was erased and why;
  * `migration_archive_sweeps`, which files of older versions were destroyed.
  * `migration_archive_ledger` holds their version.
  */
@@ -12,8 +12,8 @@ import { ledgerDialect, type LedgerDialect } from '../../stores/ledger-dialect.t
 import { refuseForeignTables } from '../../stores/ledger-tables.ts'
 import { INDEXES, TABLES, type Columns } from './columns.ts'
 
-/** 1 is what programs made that wrote no version. From 8 on a table may be cut by values, whose bounds an older program would take for times; from 9 on by numbers that are no times. */
-export const ARCHIVE_LEDGER_VERSION = 9
+/** 1 is what programs made that wrote no version. From 8 on a table may be cut by values, whose bounds an older program would take for times; from 9 on by numbers that are no times. From 10 on the sha256 of commits is kept. */
+export const ARCHIVE_LEDGER_VERSION = 10
 
 /**
  * Creates missing tables, and brings an older ledger to this version. A program that is killed meanwhile leaves the old version behind, and the next

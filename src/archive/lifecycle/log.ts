@@ -101,7 +101,7 @@ export interface ArchiveLog {
   adopt(
     what: Pick<Publication, 'tableId' | 'info'>,
     judge: (state: LogState) => Promise<ArchiveProperties | null>,
-    begin: (head: bigint, version: number) => Promise<void>,
+    begin: (head: bigint, version: number, sha256: string) => Promise<void>,
     signal: AbortSignal,
   ): Promise<{ readonly version: number }>
 }

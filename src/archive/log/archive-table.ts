@@ -2,6 +2,7 @@
  * The Delta table of an archive. Each partition is one commit: everything that it says is known before, and the file of the commit appears whole
  * under its name or not at all. Who comes second reads on and tries the next version, as long as nothing newer has been said about its partition.
  */
+import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { commitName, logPathOf } from '../../delta/log-path.ts'
 import { readCommit } from '../../delta/commit-lines.ts'
@@ -18,6 +19,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { isWellFormed } from '../../shared/well-formed.ts'
 import { Turn } from '../../stores/turn.ts'
 import type { ArchiveLog, Departed, Publication, Telling } from '../lifecycle/log.ts'
+import { compareCommits } from './compare-commits.ts'
 import { isCheckpointDue, writeCheckpoint } from './checkpoint.ts'
 import { commitBytes } from './commit-text.ts'
 import { findDeparted } from './find-departed.ts'
@@ -213,6 +215,8 @@ export class ArchiveTable implements ArchiveLog {
       return { lines: (author) => headLines(info, state, author, 'ERASE') }
     })
     await writeCheckpoint(this.#parts, version, signal)
+    const { heads } = this.#parts
+    await heads.forget([...(await heads.sums()).keys()].filter((one) => one < version))
     return { version }
   }
 
@@ -254,7 +258,7 @@ export class ArchiveTable implements ArchiveLog {
       const version = (state?.version ?? -1) + 1
       const head = nextHead(state?.head ?? null)
       const bytes = commitBytes(planned.lines(this.#author(head, properties)))
-      await heads.intend({ head, version, claim })
+      await heads.intend({ head, version, sha256: sha256Of(bytes), claim })
       if ((await writer.putIfAbsent(logPathOf(commitName(version)), bytes, signal)) === 'written') {
         await heads.settle(head, version)
         await this.#checkpoint(version, state?.checkpoint ?? null, signal)
@@ -270,13 +274,13 @@ export class ArchiveTable implements ArchiveLog {
    * Gives the log another head, so that every other ledger is refused from then on.
    * @param judge looks at the version that is going to be taken over; it throws where it must not be
    * @returns what the table has to say of itself from then on; null leaves that as it is
-   * @param begin stores the head before its commit is put
+   * @param begin stores the head, and the sum of its commit, before that is put
    * @throws SluiceError ARCHIVE_CONFLICT where there is no table, or other programs commit all the time; of `judge`
    */
   async adopt(
     what: { readonly tableId: string; readonly info: Readonly<Record<string, string>> },
     judge: (state: ArchiveTableState) => Promise<ArchiveProperties | null>,
-    begin: (head: bigint, version: number) => Promise<void>,
+    begin: (head: bigint, version: number, sha256: string) => Promise<void>,
     signal: AbortSignal,
   ): Promise<{ readonly version: number }> {
     const { store, writer, heads } = this.#parts
@@ -286,13 +290,25 @@ export class ArchiveTable implements ArchiveLog {
       const properties = await judge(state)
       const [head, version] = [nextHead(state.head), state.version + 1]
       const bytes = commitBytes(headLines(what.info, state, this.#author(head, properties), 'ADOPT'))
-      await begin(head, version)
+      await this.#forgetOthers(state, signal)
+      await begin(head, version, sha256Of(bytes))
       if ((await writer.putIfAbsent(logPathOf(commitName(version)), bytes, signal)) !== 'written') continue
       await heads.settle(head, version)
       await this.#checkpoint(version, state.checkpoint, signal)
       return { version }
     }
     throw this.#taken()
+  }
+
+  /** Where another ledger has gone on with the log, versions that this one wrote once may be commits of the other by now. */
+  async #forgetOthers({ head, version }: ArchiveTableState, signal: AbortSignal): Promise<void> {
+    const { heads, store } = this.#parts
+    const known = await heads.read()
+    if (known.length > 0 && isOwnHead(head, known)) return
+    const sums = await heads.sums()
+    const { differing } = await compareCommits(store, sums, signal)
+    // Of a log that was set back, versions behind its end are written by others from now on.
+    await heads.forget([...differing, ...[...sums.keys()].filter((one) => one > version)])
   }
 
   /** The head of the log is the one that was left: whatever was intended before it has not landed. */
@@ -375,6 +391,10 @@ export class ArchiveTable implements ArchiveLog {
       this.#parts.note?.(`no checkpoint of version ${version} was written: ${why}`)
     }
   }
+}
+
+function sha256Of(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex')
 }
 
 function isSaid({ txns }: ArchiveTableState, { appId, version }: Publication['txn']): boolean {

@@ -31,19 +31,32 @@ export type Claim = {
   readonly logged: readonly string[] | null
 }
 
-export type HeadIntent = { readonly head: bigint; readonly version: number; readonly claim: Claim | null }
+export type HeadIntent = {
+  readonly head: bigint
+  readonly version: number
+  /** Of the bytes of the commit. */
+  readonly sha256: string
+  readonly claim: Claim | null
+}
+
+/** What the ledger has of the commits of one version. @property landed whether one of them is known to be the log's */
+export type CommitSums = { readonly sha256: ReadonlySet<string>; readonly landed: boolean }
 
 /** The heads of one archive in its ledger. */
 export interface HeadBook {
   /** The head that was left, and all whose commits may still land. */
   read(): Promise<readonly LedgerHead[]>
   /**
-   * Stores a head before its commit is put.
+   * Stores a head, and the sum of its commit, before that is put.
    * @throws SluiceError LEASE_LOST where another program holds the partition of the claim, or the ledger calls it something else: then nothing may be put
    */
   intend(intent: HeadIntent): Promise<void>
   /** The log carries this head at this version: no other head of that version or before can land any more. */
   settle(head: bigint, version: number): Promise<void>
+  /** What this ledger wrote, by version; nothing of commits of older programs and of other ledgers. */
+  sums(): Promise<ReadonlyMap<number, CommitSums>>
+  /** These commits are compared no more: they are another ledger's, or are about to be destroyed. */
+  forget(versions: readonly number[]): Promise<void>
 }
 
 /** Above the last one, unless 2^53 is near: heads are compared for equality only. */

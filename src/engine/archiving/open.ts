@@ -79,6 +79,8 @@ export async function openArchive<E extends EventType>(
     read: () => (sizes.heads ?? heads).read(),
     intend: (intent) => heads.intend(intent),
     settle: (head, version) => heads.settle(head, version),
+    sums: () => heads.sums(),
+    forget: (versions) => heads.forget(versions),
   }
   const log = once(() => openLog({ reader, writer, heads: book, database, table: archived.table }, run))
   const leaving = new Turn()

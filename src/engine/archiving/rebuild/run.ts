@@ -99,11 +99,13 @@ export async function rebuildLedger(
   const { version } = await log.adopt(
     { tableId: found.state.tableId, info: { table: context.name, run: run.runId } },
     judge,
-    async (next, at) => {
+    async (next, at, sha256) => {
       if (last === null) throw new Error('nothing was compared')
       const record = { ...last.said.noted, partitions: last.partitions }
       const work = { tool: run.tool, runId: owner.runId, replaces: before?.archiveId ?? null }
-      await writeRebuilt(database, record, work, context.heads.beginning(next, at))
+      // A ledger that is made anew knows of no commit that it wrote one.
+      await context.heads.forget([...(await context.heads.sums()).keys()])
+      await writeRebuilt(database, record, work, context.heads.beginning(next, at, sha256))
     },
     abort,
   )

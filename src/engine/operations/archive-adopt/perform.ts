@@ -156,9 +156,9 @@ async function takeOver(
   const { version } = await log.adopt(
     { tableId: record.archiveId, info },
     judge,
-    async (head, next) => {
+    async (head, next, sha256) => {
       for (const [label, reason] of back) await holdAgain(label, reason)
-      await context.heads.begin(head, next)
+      await context.heads.begin(head, next, sha256)
     },
     run.interrupt.abort,
   )

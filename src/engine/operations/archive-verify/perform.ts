@@ -1,4 +1,5 @@
 /** `archive verify`: all of an archive is read again and compared with what was proved, and with rows that are still in the source. */
+import { changedCommits } from '../../../archive/lifecycle/find-changed-commits.ts'
 import { findings, type Finding } from '../../../archive/lifecycle/find-damage.ts'
 import type { ArchiveRecord } from '../../../archive/ledger/record.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
@@ -28,6 +29,7 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
   const records = await recordsOf(source, operation.tables, run.interrupt.abort)
   const counts = { checked: 0, files: 0, rows: 0n, findings: 0, late: 0 }
   const foreign: string[] = []
+  const notCompared: string[] = []
   const looked = new Looked()
   refuseUnknown(
     records.map(({ record }) => record),
@@ -61,6 +63,9 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
         counts.rows += step.rows
       }
     }
+    const commits = await changedCommits(open.context, other !== null || foreign.includes(name))
+    commits.findings.forEach(told)
+    if (commits.notCompared !== null) notCompared.push(commits.notCompared)
     for await (const found of periodSums(open.context, record, ({ label }) => wanted(label), damaged)) {
       if ('finding' in found) told(found)
       else run.emit({ type: 'log', level: found.isChecked ? 'note' : 'warn', table: name, message: found.text })
@@ -81,7 +86,8 @@ export async function archiveVerify(operation: ArchiveVerifyOperation, run: Arch
     rows: dec(counts.rows),
     findings: dec(counts.findings),
   }
-  const notChecked = looked.notChecked(operation.deep ? '' : DEEP)
+  const sentences = [...notCompared, ...Object.values(looked.notChecked(operation.deep ? '' : DEEP))]
+  const notChecked = sentences.length === 0 ? {} : { notChecked: sentences.join('; ') }
   // Where nothing was read, nothing is proved.
   const proof = stopped || counts.checked === 0 ? {} : { proof: 'canonical' }
   if (counts.findings === 0) return { totals, ...notChecked, ...(stopped ? { stopped } : {}), ...proof }

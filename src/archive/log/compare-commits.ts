@@ -1,0 +1,41 @@
+/** Commits of an archive's log, compared byte for byte with what a ledger wrote into it. */
+import { createHash } from 'node:crypto'
+import { commitName, LOG_FOLDER, logPathOf, parseLogName } from '../../delta/log-path.ts'
+import type { LogStore } from '../../model/log-store.ts'
+import type { CommitSums } from './head.ts'
+
+/** By version, in order. */
+export type ComparedCommits = {
+  readonly equal: readonly number[]
+  /** The ledger wrote this version, and these are other bytes. */
+  readonly differing: readonly number[]
+  /** The ledger has no sum of them: an older program wrote them, or another ledger did. */
+  readonly unknown: readonly number[]
+}
+
+/** Commits that are no longer there are in no list. @throws SluiceError of reading a log */
+export async function compareCommits(
+  store: LogStore,
+  sums: ReadonlyMap<number, CommitSums>,
+  signal: AbortSignal,
+): Promise<ComparedCommits> {
+  const [equal, differing, unknown]: [number[], number[], number[]] = [[], [], []]
+  for await (const { name } of store.list(LOG_FOLDER, { attributes: false, signal })) {
+    const found = parseLogName(name)
+    if (found?.kind !== 'commit') continue
+    const { version } = found
+    const known = sums.get(version)
+    if (known === undefined) unknown.push(version)
+    else if (known.sha256.has(await sha256Of(store, version, signal))) equal.push(version)
+    else if (known.landed) differing.push(version)
+    // Whose commit it is that came first the log has not said yet.
+    else unknown.push(version)
+  }
+  return { equal, differing, unknown }
+}
+
+async function sha256Of(store: LogStore, version: number, signal: AbortSignal): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of store.read(logPathOf(commitName(version)), { signal })) hash.update(chunk)
+  return hash.digest('hex')
+}

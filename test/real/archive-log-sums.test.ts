@@ -1,0 +1,191 @@
+/** Each commit of an archive's log is what the ledger wrote, byte for byte; what another program wrote is said to be not compared. */
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { commandsOf, makeBookings, TABLE, type Archived } from '../support/archive-places.ts'
+import { makePlace, missing, perform, type Place, type Ran } from '../support/copy-systems.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
+
+let folder = ''
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-log-sums-'))))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const SYSTEMS = [
+  ['sqlite', 'plain'],
+  ['postgresql', 'native'],
+  ['mysql', 'plain'],
+] as const
+
+const commitsOf = ({ archive }: Archived): readonly string[] =>
+  readdirSync(join(archive, '_delta_log'))
+    .filter((name) => /^\d{20}\.json$/.test(name))
+    .toSorted()
+    .map((name) => join(archive, '_delta_log', name))
+
+const findingsOf = ({ events }: Ran): readonly string[] =>
+  events.flatMap((event) => (event.type === 'archive.finding' ? [event.finding] : []))
+const uncompared = ({ finished }: Ran): string | undefined =>
+  /(\d+ of \d+) commits of the log of/.exec(finished.notChecked ?? '')?.[1]
+
+async function ok(operation: Operation): Promise<void> {
+  expect((await perform(operation)).finished).toMatchObject({ exitCode: 0 })
+}
+
+/** Two partitions in the log, and one of them brought back: commits that make, append and take out. */
+async function archived(system: Place['system'], form: Archived['form']): Promise<Archived> {
+  const made = await makeBookings(await makePlace(system, folder), form, mkdtempSync(join(folder, 'to-')), 20)
+  await ok(commandsOf(made).run)
+  await ok({ ...commandsOf(made).restore, partitions: ['2020-Q2'] } as Operation)
+  // In MySQL the folder has the name of the database, too.
+  return { ...made, archive: join(made.to, readdirSync(made.to)[0] ?? '') }
+}
+
+/** Where a bit is turned: the commit, and what stands before the letter. Half of them leave JSON that says the same to most readers. */
+const PLACES: readonly (readonly [commit: number, before: RegExp])[] = [
+  [0, /"tags":\{"sluice\.so/],
+  [0, /"sluice\.table":"/],
+  [0, /"sluice\.partition":"20/],
+  [0, /"sluice\.from":"202/],
+  [0, /"sluice\.checksum":"../],
+  [0, /"sluice\.sha256":"../],
+  [0, /"sluice\.columns":"/],
+  [0, /"sluice\.tool":"/],
+  [0, /"sluice\.run":"1/],
+  [0, /\\"nullable\\":/],
+  [0, /\\"name\\":\\"/],
+  [0, /"createdTime":17/],
+  [0, /"operationParameters":\{"mode":"Ap/],
+  [0, /"partitionBy":"\[\\"/],
+  [0, /"operationMetrics":\{"numFiles":"/],
+  [0, /"engineInfo":"slu/],
+  [0, /"txnId":"/],
+  [0, /"timestamp":17/],
+  [0, /"modificationTime":17/],
+  [1, /"lastUpdated":17/],
+  [1, /\\"minValues\\":\{\\"/],
+  [2, /"predicate":"\[\\"\(/],
+  [2, /"operation":"DEL/],
+  [2, /"deletionTimestamp":17/],
+]
+
+describe.each(SYSTEMS)('%s', { timeout: 120_000 }, async (system, form) => {
+  const why = await missing(system)
+
+  test.skipIf(why !== '')('each of 24 turned bits is seen', async () => {
+    const made = await archived(system, form)
+    const { verify } = commandsOf(made)
+    const clean = await perform(verify)
+    expect(clean.finished).toMatchObject({ exitCode: 0 })
+    expect(uncompared(clean)).toBeUndefined()
+    const unseen: string[] = []
+    for (const [number, before] of PLACES) {
+      const file = commitsOf(made)[number] ?? ''
+      const bytes = readFileSync(file)
+      const found = before.exec(bytes.toString('latin1'))
+      if (found === null) throw new Error(`${String(before)} is not in commit ${number}`)
+      const turned = Buffer.from(bytes)
+      const at = found.index + found[0].length
+      turned[at] = (turned[at] ?? 0) ^ 1
+      writeFileSync(file, turned)
+      const ran = await perform(verify)
+      if (ran.finished.exitCode !== 1 || !findingsOf(ran).includes('broken log')) unseen.push(String(before))
+      writeFileSync(file, bytes)
+    }
+    expect(unseen).toEqual([])
+    await ok(verify)
+  })
+})
+
+const adopt = (url: string, more: object = {}): Operation => ({
+  kind: 'archive-adopt',
+  from: url,
+  table: TABLE,
+  confirm: TABLE,
+  accept: [],
+  dryRun: false,
+  ...more,
+})
+
+describe('not ours to judge', { timeout: 120_000 }, () => {
+  test('commits of an older program; those that follow are compared', async () => {
+    const made = await archived('sqlite', 'plain')
+    const { verify, restore } = commandsOf(made)
+    await made.place.sql(
+      'DROP TABLE migration_archive_commits',
+      'DELETE FROM migration_archive_ledger',
+      'INSERT INTO migration_archive_ledger (version) VALUES (9)',
+    )
+    const old = await perform(verify)
+    expect(old.finished).toMatchObject({ exitCode: 0 })
+    expect(uncompared(old)).toBe('3 of 3')
+    await ok({ ...restore, partitions: ['2020-Q1'] } as Operation)
+    const count = commitsOf(made).length
+    expect(count).toBeGreaterThan(3)
+    expect(uncompared(await perform(verify))).toBe(`3 of ${count}`)
+  })
+
+  test('a commit whose program was killed before it was settled is ours; one that came before ours is not', async () => {
+    const made = await archived('sqlite', 'plain')
+    const { verify } = commandsOf(made)
+    await made.place.sql(
+      "UPDATE migration_archive_commits SET state = 'intended' WHERE delta_version = 2",
+      "UPDATE migration_archive_heads SET state = 'intended'",
+    )
+    const killed = await perform(verify)
+    expect([killed.finished.exitCode, uncompared(killed)]).toEqual([0, undefined])
+    await made.place.sql("UPDATE migration_archive_commits SET sha256 = 'of ours' WHERE delta_version = 2")
+    const lost = await perform(verify)
+    expect([lost.finished.exitCode, uncompared(lost)]).toEqual([0, '1 of 3'])
+  })
+
+  test('commits of a second ledger, before and behind an adoption', async () => {
+    const made = await archived('sqlite', 'plain')
+    const file = made.place.url.slice('sqlite:///'.length)
+    const url = `sqlite:///${file}-second.db`
+    copyFileSync(file, `${file}-second.db`)
+    await ok(adopt(url))
+    const second = { ...commandsOf({ ...made, place: { url } }) }
+    await ok(second.run)
+    const before = commitsOf(made).length
+    const own = await perform(second.verify)
+    expect([own.finished.exitCode, uncompared(own)]).toEqual([0, undefined])
+    // The first ledger has gone on with a commit of its own that the log does not hold.
+    await made.place.sql(
+      `INSERT INTO migration_archive_commits SELECT schema_name, table_name, 3, 77, 'of ours', 'landed' FROM migration_archives`,
+    )
+    const other = await perform(commandsOf(made).verify)
+    expect(findingsOf(other)).toContain('foreign archive')
+    expect(findingsOf(other)).not.toContain('broken log')
+    expect(uncompared(other)).toBe(`${before - 3} of ${before}`)
+    await ok(adopt(made.place.url))
+    const again = await perform(commandsOf(made).verify)
+    expect([again.finished.exitCode, uncompared(again)]).toEqual([0, `${before - 3} of ${before + 1}`])
+  })
+
+  test('a ledger that is made anew knows its own commits alone, and an erasure leaves no sum of what it destroyed', async () => {
+    const made = await archived('sqlite', 'plain')
+    for (const one of [
+      's',
+      '_partitions',
+      '_history',
+      '_heads',
+      '_ledger',
+      '_commits',
+      '_erasures',
+      '_erased',
+      '_sweeps',
+    ])
+      await made.place.sql(`DROP TABLE migration_archive${one}`)
+    await ok(adopt(made.place.url, { to: made.archive }))
+    const { verify } = commandsOf(made)
+    expect(uncompared(await perform(verify))).toBe('3 of 4')
+    const erase = { kind: 'archive-erase', from: made.place.url, table: TABLE, where: 'id = 3', reason: 'T1' }
+    await ok({ ...erase, confirm: TABLE, dryRun: false } as Operation)
+    const left = await made.place.rows('SELECT min(delta_version) FROM migration_archive_commits')
+    const first = /(\d{20})\.json$/.exec(commitsOf(made)[0] ?? '')?.[1]
+    expect(left).toEqual([[String(Number(first))]])
+    const ran = await perform(verify)
+    expect([ran.finished.exitCode, uncompared(ran)]).toEqual([0, undefined])
+  })
+})
