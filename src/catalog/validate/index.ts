@@ -22,7 +22,7 @@ import { beganAtBase, checkHead, checkImport, headOf, hideAhead } from './head.t
 import { loadCatalog } from './load-catalog.ts'
 import { loadLog, type LoadedLog } from './load-window.ts'
 import { checkRanges } from './ranges.ts'
-import { logDomainsAt, logMetadataAt, logProtocolAt, logTxnsAt, REPLAY } from './replay-sql.ts'
+import { logDomainsAt, logMetadataAt, logProtocolAt, logTxnsAt, REPLAY, spelledApartAt } from './replay-sql.ts'
 import { Report } from './report.ts'
 import { prepareScratch, runAll } from './scratch.ts'
 import { compareParsed, compareState, PARSED_KINDS } from './state-checks.ts'
@@ -123,6 +123,7 @@ export async function validateTable(options: ValidationOptions): Promise<Validat
     await checkVersion(report, version, range)
   }
 
+  await noteSpellings(scratch, report, head.version)
   const ofCatalog = report.differences
   const at = { log, scratch, report, signal }
   for (const version of versions) if (loaded.folder.crcs.has(version)) await checkCrc(at, version)
@@ -161,6 +162,17 @@ async function startsAlike(scratch: SqlDatabase, { window, folder }: LoadedLog):
   const { start, base } = window
   if (base === null && !folder.checkpoints.some(({ version }) => version === start)) return true
   return (await beganAtBase(scratch, start)) === (base !== null)
+}
+
+/** The catalog says what the log says to readers that decode paths; others may have other files. */
+async function noteSpellings(scratch: SqlDatabase, report: Report, version: number): Promise<void> {
+  const [row] = await scratch.all(spelledApartAt(version))
+  const count = Number(row?.[0] ?? 0)
+  if (count === 0) return
+  const files = count === 1 ? 'one file is' : `${count} files are`
+  report.notes.push(
+    `${files} spelled in several ways in the commits: readers that compare paths as they are written have other files at version ${version}, unless a checkpoint has settled it; sluice fsck TABLE names both readings`,
+  )
 }
 
 /** Every row of every relation. */

@@ -139,3 +139,14 @@ JOIN log_add a USING (version, source, line) WHERE e.is_add`
 /** Active files of the catalog at a version, by the predicate that docs/CATALOG.md gives to everybody. */
 export const catalogActiveAt = (version: number): string =>
   `SELECT * FROM cat_life WHERE added <= ${version} AND (removed_version IS NULL OR removed > ${version})`
+
+/** Files that readers have otherwise at a version who compare paths as they are written: once more than the replay, or at all where it has none. */
+export const spelledApartAt = (version: number): string => `
+SELECT count(*) FROM (
+  SELECT key, dv, count(*) FILTER (is_add) AS written, arg_max(is_add, newest) AS here FROM (
+    SELECT e.key, e.dv, coalesce(a.path, r.path) AS path, arg_max(e.is_add, (e.version, e.line)) AS is_add, max((e.version, e.line)) AS newest
+    FROM log_event e LEFT JOIN log_add a ON e.is_add AND (a.version, a.source, a.line) = (e.version, e.source, e.line)
+    LEFT JOIN log_remove r ON NOT e.is_add AND (r.version, r.source, r.line) = (e.version, e.source, e.line)
+    WHERE e.version <= ${version} AND e.key IN (SELECT key FROM path_key WHERE key <> path) GROUP BY ALL)
+  GROUP BY key, dv)
+WHERE written <> CAST(here AS INT)`

@@ -32,6 +32,8 @@ export const FINDINGS = {
     'readers have its rows twice: RESTORE TABLE to a version before, or let a writer remove it with the vector that it was added with',
   'actions-doubled':
     'a commit may name a file once (PROTOCOL.md, "Action Reconciliation"), so readers disagree: rewrite the file, or RESTORE TABLE to the version before',
+  'path-spellings':
+    'readers that compare paths as they are written have other rows: RESTORE TABLE to the version before, or let the writer that added the file remove it in its own spelling; a new checkpoint by a reader that decodes paths would settle it unseen',
   'row-ids':
     'rows cannot be told apart by their ids: copy the table into a new one, or rewrite the files with a writer that gives fresh ids',
   'page-checksum': 'bytes of the file have changed since it was written: restore it from a backup',

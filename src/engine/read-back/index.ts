@@ -2,20 +2,20 @@
  * Reads an exported log with the program's own reader while it still lies beside its place, and compares everything that it says of the table with what the catalog says:
  * what this reader refuses, or reads otherwise, is never published.
  */
-import { basename, dirname } from 'node:path'
 import type { ReadableTable } from '../../catalog/catalog.ts'
 import { countsAt } from '../../catalog/query/counts.ts'
 import { stateAt } from '../../catalog/query/state.ts'
 import { SOURCE } from '../../catalog/relations.ts'
-import { LAST_CHECKPOINT, LOG_FOLDER, parseLogName } from '../../delta/log-path.ts'
+import { LAST_CHECKPOINT, parseLogName } from '../../delta/log-path.ts'
 import { retentionOf } from '../../delta/retention.ts'
 import { DeltaTable } from '../../delta/table.ts'
 import { dec, type Emit } from '../../model/event.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlReader } from '../../stores/port.ts'
-import { openLake, parquetRows } from '../registry.ts'
+import { parquetRows } from '../registry.ts'
 import { catalogFacts } from './catalog-facts.ts'
+import { underItsName } from './under-its-name.ts'
 import { compareFacts, type Compared, type FactDifference } from './fact-sums.ts'
 import { logFacts } from './log-facts.ts'
 import { FIELDS, type What } from './version-facts.ts'
@@ -213,22 +213,6 @@ function shown(
   const path = key === '' ? {} : { path: key }
   if (field === null) return { ...path, field: '', log: left ?? 'absent', catalog: right ?? 'absent' }
   return { ...path, field: fields[field] ?? '', log: cut(left), catalog: cut(right) }
-}
-
-/** The files as if they lay in `_delta_log` already, below the table's own location: absolute paths in the log mean files of that table. */
-async function underItsName(folder: string, root: string): Promise<LogStore> {
-  const log = await openLake(dirname(folder))
-  const name = basename(folder)
-  const real = (path: string): string =>
-    path === LOG_FOLDER || path.startsWith(`${LOG_FOLDER}/`) ? name + path.slice(LOG_FOLDER.length) : path
-  return {
-    root,
-    label: log.label,
-    list: (path, options) => log.list(real(path), options),
-    read: (path, options) => log.read(real(path), options),
-    head: (path, signal) => log.head(real(path), signal),
-    localFile: (path, signal) => log.localFile(real(path), signal),
-  }
 }
 
 /** The log as it would be had nobody written a checkpoint of that version. */

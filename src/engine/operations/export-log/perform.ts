@@ -14,6 +14,7 @@ import type { SqlReader } from '../../../stores/port.ts'
 import { withCatalog } from '../../catalog-session.ts'
 import { NewLog, unwritable } from '../../lake/new-log.ts'
 import { readBack } from '../../read-back/index.ts'
+import { refuseSettling } from '../../read-back/settled-spellings.ts'
 import { resolveTable, tableKey } from '../../resolve.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import { checkpointWriter } from '../../../stores/parquet.ts'
@@ -36,7 +37,12 @@ export async function exportLog(operation: ExportLogOperation, run: ExportLogRun
         const versions = checkpointsOf(operation, table, based)
         const commits = await writeCommits(log, reader, table, based, run)
         let rows = 0
-        for (const version of versions) rows += await writeCheckpoint(log, reader, table, version, run)
+        for (const version of versions) {
+          // Nothing in the catalog contradicts the checkpoint that it began with.
+          const isFirst = based && version === table.historyFrom
+          if (!isFirst) await refuseSettling(log.folder, table.location, version, run.interrupt.stop)
+          rows += await writeCheckpoint(log, reader, table, version, run)
+        }
         throwIfAborted(run.interrupt.stop)
         const exported = {
           folder: log.folder,

@@ -17,6 +17,7 @@ import { listTable, ListingCheck } from '../../fsck/look-at-listing.ts'
 import { lookAtCheckpoints, type CheckpointCounts } from '../../fsck/look-at-checkpoints.ts'
 import { lookAtCompacted, type CompactedCounts } from '../../fsck/look-at-compacted.ts'
 import { lookAtHistory } from '../../fsck/look-at-history.ts'
+import { lookAtSpellings } from '../../fsck/look-at-spellings.ts'
 import { lookInside, type InsideCounts, type Job } from '../../fsck/look-inside.ts'
 import { Places } from '../../fsck/places.ts'
 import { FsckProgress } from '../../fsck/progress.ts'
@@ -292,7 +293,7 @@ class Check {
     )
     const report = this.#report
     const { commits, gone, unreadableBelow, changeFiles, changeGone, doubled } = history
-    for (const finding of doubled) report.add(finding)
+    for (const finding of [...doubled, ...(await lookAtSpellings(this.#subject, interrupt.stop))]) report.add(finding)
     if (gone > 0) {
       const below = unreadableBelow === null ? 'older versions' : `versions below ${unreadableBelow}`
       const detail = `${gone} files that only older versions need are not there; ${below} may not be readable`
