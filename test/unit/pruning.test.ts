@@ -181,6 +181,10 @@ describe('decimals', () => {
     // 1.000000000000000001 leaves a double as 1.0.
     expect(byStats('wide = 1.000000000000000001', 'wide', '0.5', '1.0')).toBe(true)
     expect(byStats('wide = 1.0000001', 'wide', '0.5', '1.0')).toBe(false)
+    // As deltalake 1.6.6 writes the bound of that value.
+    const low = '-9.999999999999997e+27'
+    expect(byStats('wide = -9999999999999999999999999999.9999999999', 'wide', low, '1')).toBe(true)
+    expect(byStats('wide = -10000000000000100000000000000', 'wide', low, '1')).toBe(false)
     const exact = '12345678901234567890.123456789012345678'
     expect(byStats('wide > 12345678901234567890.123456789012345678', 'wide', '1', exact)).toBe(false)
   })
