@@ -81,7 +81,7 @@ const CI_QUARTERS = [
     'test/real/cassandra-{again,diff,script}.test.ts',
     'test/real/{decommission-between,partition-plan}.test.ts',
     'test/real/archive-parts.test.ts',
-    'test/real/{schedules,copy-indexes}.test.ts',
+    'test/real/{schedules,copy-indexes,time-judge}.test.ts',
   ],
   [
     'test/fault/in-place-kill.test.ts',
@@ -94,8 +94,8 @@ const CI_QUARTERS = [
     'test/real/{lifecycle-status,switch-bound}.test.ts',
     'test/real/cassandra-{connect,lives,target-ring}.test.ts',
     'test/real/{copy-mysql-kept,cutover-two}.test.ts',
-    'test/real/archive-rebuild.test.ts',
-    'test/real/{postgresql-apply,workbench,copy-left-behind}.test.ts',
+    'test/real/archive-{log-sums,rebuild}.test.ts',
+    'test/real/{postgresql-apply,workbench,copy-left-behind,set-back}.test.ts',
   ],
   [
     'test/fault/archive-parts.test.ts',
@@ -108,7 +108,7 @@ const CI_QUARTERS = [
     'test/tui/lifecycle-start.test.ts',
     'test/real/cassandra-{source,track}.test.ts',
     'test/real/{decommission-cutover,prune,switch-live}.test.ts',
-    'test/real/archive-expire.test.ts',
+    'test/real/archive-{expire,rename}.test.ts',
     'test/real/decommission-database.test.ts',
   ],
   [
@@ -133,7 +133,7 @@ const CI_EACH_DAY = [
   'test/real/{alerts-of-writers,copy-indexes,copy-left-behind,export-hostile,follow-verify,run-report,schedules}.test.ts',
   'test/real/partition-{beside,list,move,mysql*}.test.ts',
   'test/real/postgresql-apply.test.ts',
-  'test/real/{copy-rights,lake-cases,long-values,planted-objects,planted-tables,pooler,set-back,time-judge,typed-query}.test.ts',
+  'test/real/{copy-rights,durable-steps,lake-cases,long-values,planted-objects,planted-tables,pooler,set-back,time-judge,typed-query}.test.ts',
   'test/tui/sizes.test.ts',
   'test/property/archive-values.test.ts',
   'test/cli/cdm-properties.test.ts',
