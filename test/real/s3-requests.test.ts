@@ -229,6 +229,21 @@ describe.skipIf(!S3_AVAILABLE)(`a log in a bucket${S3_AVAILABLE ? '' : ` (skippe
     }
   })
 
+  test('goes on from a store with weak ETags, and still sees another object', async () => {
+    server.weaken(true)
+    try {
+      server.cutNext(3, 1_000_000)
+      const got = await bytesOf(open('big'), '_delta_log/object')
+      expect(createHash('sha256').update(got).digest('hex')).toBe(createHash('sha256').update(BIG).digest('hex'))
+      server.put('weak/_delta_log/object', BIG)
+      const other = randomBytes(BIG.length)
+      server.cutNext(1, 1_000_000, () => server.put('weak/_delta_log/object', other))
+      expect((await errorOf(bytesOf(open('weak'), '_delta_log/object'))).code).toBe('LOG_CHANGED')
+    } finally {
+      server.weaken(false)
+    }
+  })
+
   test('a connection that a proxy cuts anywhere in an answer is made again', async () => {
     await using proxy = await startCutter(Number(new URL(server.endpoint).port))
     const env = { AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${proxy.port}` }

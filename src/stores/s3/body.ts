@@ -40,7 +40,8 @@ export async function* readPieces(client: S3Client, request: BodyRequest): Async
     const headers: Record<string, string> = {}
     if (at < 0) headers['range'] = `bytes=${at}`
     else if (at > 0 || end !== undefined) headers['range'] = `bytes=${at}-${end === undefined ? '' : end - 1}`
-    if (etag !== null) headers['if-match'] = etag
+    // If-Match compares strongly, and a weak ETag never fits (RFC 9110, 13.1.1): it is compared with that of the answer below.
+    if (etag !== null && !etag.startsWith('W/')) headers['if-match'] = etag
     if (end !== undefined && at >= end) return
     const sent = { kind: 'gets', bucket, key, headers, signal, counts } as const
     const answer = await client.request(sent, async (given) => given, [416])

@@ -45,6 +45,8 @@ export type S3Server = AsyncDisposable & {
   forget(parameter: string): void
   /** Answers come without this header, as from a store that does not know it; null for all of them. */
   hide(header: string | null): void
+  /** Whether ETags of answers are weak ones, as behind a proxy that compresses. */
+  weaken(isWeak: boolean): void
 }
 
 const BUCKET = 'lake'
@@ -118,6 +120,7 @@ class Front {
   delayMs = 0
   forgotten: string | null = null
   hidden: string | null = null
+  isWeak = false
   failures: { count: number; status: number; code: string; headers: Readonly<Record<string, string>> } | null = null
   cuts: { count: number; bytes: number; between: () => void } | null = null
 
@@ -154,6 +157,9 @@ class Front {
     }
     if (!signatureFits(request, url))
       this.failures ??= { count: 1, status: 403, code: 'SignatureDoesNotMatch', headers: {} }
+    // Strong comparison, by which a weak ETag never fits; s3rver compares texts.
+    if (request.headers['if-match']?.startsWith('W/') === true)
+      this.failures ??= { count: 1, status: 412, code: 'PreconditionFailed', headers: {} }
     const { failures, cuts } = this
     if (failures !== null && failures.count-- > 0) {
       passed(failures.status)
@@ -175,7 +181,9 @@ class Front {
       },
       (answer) => {
         passed(answer.statusCode ?? 0)
-        const seen = Object.entries(answer.headers).filter(([name]) => name !== this.hidden)
+        const seen = Object.entries(answer.headers)
+          .filter(([name]) => name !== this.hidden)
+          .map(([name, value]) => [name, this.isWeak && name === 'etag' ? `W/${String(value)}` : value] as const)
         response.writeHead(answer.statusCode ?? 500, Object.fromEntries(seen))
         response.flushHeaders()
         if (kind !== 'get' || cuts === null || cuts.count-- <= 0 || (answer.statusCode ?? 500) >= 300) {
@@ -304,6 +312,10 @@ class RunningServer implements S3Server {
 
   delay(ms: number): void {
     this.#front.delayMs = ms
+  }
+
+  weaken(isWeak: boolean): void {
+    this.#front.isWeak = isWeak
   }
 
   hide(header: string | null): void {
