@@ -1,5 +1,5 @@
 /** Every checkpoint of a table against the commits that it stands for: action by action, whatever the catalog says. */
-import { mkdir, readdir, rm, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { CHECKPOINT_KINDS, type CheckpointRow } from '../../src/model/checkpoint-writer.ts'
@@ -51,6 +51,10 @@ const digits = (version: number): string => String(version).padStart(20, '0')
 async function writeCheckpoint(folder: string, version: number, lines: readonly string[]): Promise<void> {
   const file = join(folder, '_delta_log', `${digits(version)}.checkpoint.parquet`)
   await rm(file, { force: true })
+  await writeRows(file, lines)
+}
+
+async function writeRows(file: string, lines: readonly string[]): Promise<void> {
   const rows = lines.map((json): CheckpointRow => {
     const kind = CHECKPOINT_KINDS.find((one) => json.startsWith(`{"${one}"`))
     if (kind === undefined) throw new Error(`no kind: ${json}`)
@@ -173,6 +177,33 @@ describe('a checkpoint', () => {
     const result = await validated(subject)
     expect(differencesOf(result.events).join()).toMatch(/^checkpoint: readable v2 .*file: log .*catalog readable$/)
     expect(result.checkpoints).toEqual({ looked: 0, unreadable: 1, all: 1, notJudged: 0 })
+  })
+
+  it.each([
+    ['that is of another version by its own word', 1, 0, 'it says it is of version 1'],
+    ['whose sidecar has another size than it says', 2, 1, 'bytes, the checkpoint says'],
+    ['of V2 that says so of itself and its sidecar', 2, 0, null],
+  ])('%s', async (_, version, more, reason) => {
+    await using lake = await makeLake(COMMITS)
+    await using subject = await imported(lake.folder)
+    const sidecars = join(lake.folder, '_delta_log', '_sidecars')
+    await mkdir(sidecars)
+    const isFile = (line: string): boolean => line.startsWith('{"add"') || line.startsWith('{"remove"')
+    await writeRows(join(sidecars, 's.parquet'), AT_2.filter(isFile))
+    const { size } = await stat(join(sidecars, 's.parquet'))
+    const sidecar = { path: 's.parquet', sizeInBytes: size + more, modificationTime: LATELY }
+    await writeFile(
+      join(lake.folder, '_delta_log', `${digits(2)}.checkpoint.80a083e8-7026-4e79-81be-64bd76c43a11.json`),
+      [
+        JSON.stringify({ checkpointMetadata: { version } }),
+        JSON.stringify({ sidecar }),
+        ...AT_2.filter((line) => !isFile(line)),
+      ].join('\n'),
+    )
+    const result = await validated(subject)
+    if (reason === null) expect(differencesOf(result.events)).toEqual([])
+    else expect(differencesOf(result.events).join()).toContain(reason)
+    expect(result.checkpoints).toMatchObject({ unreadable: reason === null ? 0 : 1 })
   })
 
   it('that lacks parts is named, and is none', async () => {

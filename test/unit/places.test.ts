@@ -25,6 +25,7 @@ const NO_PLACES = new Set([
   'table',
   'table-id',
   'timestamp',
+  'wait',
 ])
 
 /** Options of a command whose value is a text; those of every command stand with `import`. */

@@ -5,7 +5,7 @@ import { throwIfAborted, type Interrupt } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
 import { checkpointComparisons, type Expiry } from './checkpoint-checks.ts'
-import { forgetCheckpoint, loadCheckpoint } from './load-checkpoint.ts'
+import { forgetCheckpoint, loadCheckpoint, refuseContradicted } from './load-checkpoint.ts'
 import { LogLoader } from './load-log.ts'
 import { nameOddPaths, type LoadedLog } from './load-window.ts'
 import { logMetadataAt } from './replay-sql.ts'
@@ -86,11 +86,9 @@ async function checkOne(at: At, checkpoint: Checkpoint, broken: string | undefin
   if (broken !== undefined) return unreadable(broken)
   try {
     try {
-      await loadCheckpoint(
-        { log, scratch, loader: new LogLoader(log, scratch, signal), signal },
-        checkpoint,
-        LINE_SOURCE.witness,
-      )
+      const loading = { log, scratch, loader: new LogLoader(log, scratch, signal), signal }
+      await loadCheckpoint(loading, checkpoint, LINE_SOURCE.witness)
+      await refuseContradicted(loading, checkpoint, LINE_SOURCE.witness)
       await nameOddPaths(scratch, log.root)
     } catch (error) {
       if (!(error instanceof SluiceError) || error.kind !== 'source' || error.retryable) throw error

@@ -42,7 +42,7 @@ export async function loadCheckpoint(
     } else rows += await loadParquet(at, `${LOG_FOLDER}/${file.name}`, checkpoint.version, source, rows)
   }
   const own = rows
-  for (const path of await sidecarsOf(at, checkpoint.version, source)) {
+  for (const { path } of await sidecarsOf(at, checkpoint.version, source)) {
     rows += await loadParquet(at, path, checkpoint.version, source, rows)
   }
   return { own, sidecars: rows - own }
@@ -80,16 +80,45 @@ async function linesOf({ scratch }: At, version: number, source: number): Promis
   return Number(row?.[0] ?? 0)
 }
 
-async function sidecarsOf({ scratch, log }: At, version: number, source: number): Promise<readonly string[]> {
+type Sidecar = { readonly path: string; readonly bytes: number }
+
+async function sidecarsOf(
+  { scratch, log }: Pick<At, 'scratch' | 'log'>,
+  version: number,
+  source: number,
+): Promise<readonly Sidecar[]> {
   const rows = await scratch.all(
-    `SELECT raw->>'$.sidecar.path' FROM log_other WHERE version = ? AND source = ? AND kind = 'sidecar' ORDER BY line`,
+    `SELECT raw->>'$.sidecar.path', raw->>'$.sidecar.sizeInBytes' FROM log_other WHERE version = ? AND source = ? AND kind = 'sidecar' ORDER BY line`,
     [version, source],
   )
-  return rows.map(([path]) => {
+  return rows.map(([path, bytes]) => {
     const text = String(path)
     // Usually a bare name; otherwise a path to where the log lives.
-    return text.includes('/') ? canonicalPath(text, log.root) : `${SIDECAR_FOLDER}/${decodeOnce(text)}`
+    const place = text.includes('/') ? canonicalPath(text, log.root) : `${SIDECAR_FOLDER}/${decodeOnce(text)}`
+    return { path: place, bytes: Number(bytes) }
   })
+}
+
+/**
+ * What a loaded V2 checkpoint says of itself: its version, and how large its sidecars are. Readers that check either of them refuse it.
+ * @throws SluiceError BAD_CHECKPOINT
+ */
+export async function refuseContradicted(
+  { log, scratch, signal }: Omit<At, 'loader'>,
+  { version, files }: Checkpoint,
+  source: number,
+): Promise<void> {
+  const name = `${LOG_FOLDER}/${files[0]?.name ?? ''}`
+  const said = await scratch.all(
+    `SELECT raw->>'$.checkpointMetadata.version' FROM log_other WHERE version = ? AND source = ? AND kind = 'checkpointMetadata'`,
+    [version, source],
+  )
+  for (const [own] of said)
+    if (Number(own) !== version) throw badCheckpoint(`it says it is of version ${String(own)}`, name)
+  for (const { path, bytes } of await sidecarsOf({ log, scratch }, version, source)) {
+    const size = (await log.head(path, signal))?.size
+    if (size !== bytes) throw badCheckpoint(`it has ${size ?? 'no'} bytes, the checkpoint says ${bytes}`, path)
+  }
 }
 
 async function loadParquet(at: At, path: string, version: number, source: number, before: number): Promise<number> {
