@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parsePartitionValue } from '../../src/delta/values/partition-values.ts'
+import { isPartitionText } from '../../src/delta/values/typed.ts'
 import { parseSchema } from '../../src/delta/schema.ts'
 import { compareExact, parseExactNumber } from '../../src/model/exact-number.ts'
 import { parseDate, parseTimestamp } from '../../src/model/instant.ts'
@@ -96,4 +97,17 @@ describe('instants', () => {
       expect(parseTimestamp(text)).toBeNull()
     }
   })
+})
+
+describe('a decimal of two digits behind the point', () => {
+  const TYPE = { kind: 'decimal', precision: 10, scale: 2 } as const
+  it.each([
+    ['1.5', true],
+    ['1.50', true],
+    ['1.500', true],
+    ['1e0', true],
+    ['-12345678.99', true],
+    ['1.505', false],
+    ['123456789', false],
+  ])('%s: %s', (text, isValue) => expect(isPartitionText(text, TYPE)).toBe(isValue))
 })

@@ -42,11 +42,14 @@ export function isPartitionText(text: string | null, type: DeltaType): boolean {
   return value.kind !== 'exact' || fits(value.value, type)
 }
 
-/** Whether a number lies within the range of its type. Digits behind a decimal's scale are rounded by readers. */
+/** Whether a number is one of its type. Of digits behind a decimal's scale some readers make another value, and others refuse the table. */
 function fits({ unscaled, scale }: ExactNumber, type: DeltaType): boolean {
   const unit = 10n ** BigInt(scale)
   const magnitude = unscaled < 0n ? -unscaled : unscaled
-  if (type.kind === 'decimal') return magnitude < unit * 10n ** BigInt(type.precision - type.scale)
+  if (type.kind === 'decimal') {
+    const isExact = (unscaled * 10n ** BigInt(type.scale)) % unit === 0n
+    return isExact && magnitude < unit * 10n ** BigInt(type.precision - type.scale)
+  }
   const bits = INTEGER_BITS[kindOf(type)]
   if (bits === undefined) return true
   const isWhole = unscaled % unit === 0n
