@@ -410,3 +410,11 @@ test('what was accepted to be lost is cut, and the rest is proved', async () => 
     [null, null],
   ])
 })
+
+test('a table without a key, which other programs of a shared run wait for, is copied first', async () => {
+  await source.sql('CREATE TABLE loose (name TEXT)', "INSERT INTO loose VALUES ('a'), ('b')")
+  const operation = { ...copyOf(source, target, 't', { chunkRows: 100, workers: 1 }), tables: ['t', 'loose'] }
+  const { finished, events } = await perform(operation)
+  expect(finished.exitCode).toBe(0)
+  expect(of(events, 'chunk.started').map(({ table }) => table)).toEqual(['loose', 't', 't', 't'])
+})

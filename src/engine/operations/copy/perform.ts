@@ -278,7 +278,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
     for (const event of told.begin(planned, tables)) run.emit(event)
     const copying = (): Promise<void> =>
       runWorkers({
-        tables: tables.filter(({ error }) => error === null),
+        tables: aloneFirst(tables.filter(({ error }) => error === null)),
         workers: Math.min(MOST_WORKERS, to.can.writers),
         steering,
         part: operation.part ?? null,
@@ -320,6 +320,12 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
     steerable?.[Symbol.dispose]()
     await count?.end()
   }
+}
+
+/** Tables without a key, which one program copies alone, before all others: until they are copied, the other programs of a shared run wait and copy nothing. */
+function aloneFirst(tables: readonly TableRun[]): readonly TableRun[] {
+  const isAlone = ({ context }: TableRun): boolean => context !== null && context.plan.cut !== 'key'
+  return [...tables.filter(isAlone), ...tables.filter((table) => !isAlone(table))]
 }
 
 /**
