@@ -81,7 +81,8 @@ const CI_QUARTERS = [
     'test/real/cassandra-{again,diff,script}.test.ts',
     'test/real/{decommission-between,partition-plan}.test.ts',
     'test/real/archive-parts.test.ts',
-    'test/real/{schedules,copy-indexes,time-judge}.test.ts',
+    'test/real/{schedules,copy-indexes,time-judge,archive-values-commands}.test.ts',
+    'test/fault/archive-{kill,away}.test.ts',
   ],
   [
     'test/fault/in-place-kill.test.ts',
@@ -96,6 +97,9 @@ const CI_QUARTERS = [
     'test/real/{copy-mysql-kept,cutover-two}.test.ts',
     'test/real/archive-{log-sums,rebuild}.test.ts',
     'test/real/{postgresql-apply,workbench,copy-left-behind,set-back}.test.ts',
+    'test/fault/archive-{restore-kill,slow-leave}.test.ts',
+    'test/tui/sizes.test.ts',
+    'test/real/archive-widen.test.ts',
   ],
   [
     'test/fault/archive-parts.test.ts',
@@ -108,7 +112,7 @@ const CI_QUARTERS = [
     'test/tui/lifecycle-start.test.ts',
     'test/real/cassandra-{source,track}.test.ts',
     'test/real/{decommission-cutover,prune,switch-live}.test.ts',
-    'test/real/archive-{expire,rename}.test.ts',
+    'test/real/archive-{expire,rename,schema}.test.ts',
     'test/real/decommission-database.test.ts',
   ],
   [
@@ -118,7 +122,8 @@ const CI_QUARTERS = [
     'test/real/archive-{divided,elsewhere,erase,schema-types}.test.ts',
     'test/real/workers.test.ts',
     'test/real/{archive-leave,archive-query-changes,run-report,follow-verify}.test.ts',
-    'test/real/archive-{large-values,schema-lossless}.test.ts',
+    'test/real/archive-{large-values,schema-lossless,values}.test.ts',
+    'test/fault/archive-{elsewhere-kill,erase-kill}.test.ts',
   ],
 ] as const
 const TODAY = Math.floor(Date.now() / 86_400_000) % CI_QUARTERS.length
