@@ -581,6 +581,7 @@ async function partitioned(
         `CREATE TABLE ${TABLE}_${name} PARTITION OF ${TABLE} FOR VALUES FROM ('${from}') TO ('${to}')`,
     ),
     `INSERT INTO ${TABLE} SELECT * FROM ${TABLE}_old`,
+    `DROP TABLE ${TABLE}_old`,
   )
 }
 
@@ -670,6 +671,7 @@ describe.skipIf(WITHOUT.get('postgresql') !== '')('a plain table that is partiti
       `CREATE TABLE ${TABLE} (LIKE ${TABLE}_old, PRIMARY KEY (id)) PARTITION BY RANGE (id)`,
       `CREATE TABLE ${TABLE}_all PARTITION OF ${TABLE} FOR VALUES FROM (0) TO (1000000)`,
       `INSERT INTO ${TABLE} SELECT * FROM ${TABLE}_old`,
+      `DROP TABLE ${TABLE}_old`,
     )
     await done(run)
     await done(drop)

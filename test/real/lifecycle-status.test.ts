@@ -99,9 +99,11 @@ describe.skipIf(!POSTGRES_OWN)('lifecycle (needs a server of its own)', { timeou
 
     // What somebody has written beside it stays, and an entry is not run over.
     writeFileSync(join(folder, 'sluice.yaml'), `# mine\nworkers: 3 # three\n${text}`)
+    await shell('sluice trust .', place.url)
     const again = events(await shell(line, place.url)).at(-1)
     expect(again).toMatchObject({ exitCode: 2, error: { code: 'BAD_CONFIG' } })
-    expect(events(await shell(`${line} --replace --zone Europe/Berlin`, place.url)).at(-1)).toMatchObject({
+    const zoned = events(await shell(`${line} --replace --zone Europe/Berlin`, place.url)).at(-1)
+    expect(zoned, JSON.stringify(zoned)).toMatchObject({
       exitCode: 0,
     })
     const replaced = readFileSync(join(folder, 'sluice.yaml'), 'utf8')

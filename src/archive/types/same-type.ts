@@ -51,6 +51,9 @@ export function isShownAs(from: Native, to: Native): boolean {
   if (b.kind === 'timestamp' && a.kind === 'date') return !b.zone
   // A numeric without digits prints those that a value had.
   if (to.column.native === 'numeric') return a.kind === 'decimal' || a.kind === 'int'
+  // The column is the same, and --as-text stores its values in another way.
+  if (b.kind === 'native' && from.column.native === to.column.native && a.kind !== 'native')
+    return a.kind === 'int' || a.kind === 'decimal' || a.kind === 'date'
   if (a.kind === 'native' && b.kind === 'native') return ROOMIER.some((one) => one.test(a.name) && one.test(b.name))
   return b.kind === 'text' && isTextOf(from, b)
 }

@@ -82,7 +82,7 @@ export function otherTable({ label }: CopyStore, { table, archive }: ArchivedTab
   return new SluiceError('PLAN_CHANGED', `the archive of ${old} is that of the table which is called ${name} now`, {
     where: label,
     reason: `that table was renamed, and the one that is called ${old} now is another one: ${archive} has no rows of it`,
-    hint: `--table ${shellQuote(name)} finds the archive; the other table is archived once it has a name of its own`,
+    hint: `--table ${shellQuote(name)} finds the archive; the other table is archived once it has a name of its own, or, where it took the place of ${name} with all of its rows, once ${name} is dropped`,
   })
 }
 
