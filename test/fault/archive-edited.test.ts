@@ -44,7 +44,7 @@ const EDITS: Readonly<Record<string, Edit>> = {
   'a file is longer': { does: ({ file }) => appendFileSync(file, 'more'), finding: /^changed file$/ },
   'a commit says another size': {
     does: ({ commit }) => writeFileSync(commit, readFileSync(commit, 'utf8').replace(/"size":(\d)/, '"size":1$1')),
-    finding: /^not in the log$/,
+    finding: /^not in the log$|^broken log$/,
   },
   'a commit is removed': { does: ({ commit }) => rmSync(commit), finding: /^broken log$|^not in the log$/ },
   'a commit is cut': {

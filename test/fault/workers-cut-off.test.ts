@@ -98,7 +98,8 @@ describe.skipIf(!POSTGRES_OWN)(
         const ours = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'keeper'`
         await stage.ask(stage.queue, 'queue', ours)
       }
-      await stage.ask(stage.queue, 'queue', `CREATE ROLE keeper SUPERUSER LOGIN PASSWORD 'one'`)
+      const made = `CREATE ROLE keeper SUPERUSER LOGIN; EXCEPTION WHEN duplicate_object THEN NULL`
+      await stage.ask(stage.queue, 'queue', `DO $$ BEGIN ${made}; END $$; ALTER ROLE keeper PASSWORD 'one'`)
       keep('one')
       await stage.forgetRuns()
       await makeOrders(stage, 3000)

@@ -380,7 +380,8 @@ export class Worker {
     this.#noteRefusal(asSluiceError(error))
     const info = redactValue(asSluiceError(error).info(), this.#secrets)
     const text = errorLine(info)
-    const cause = LOST.has(info.code) ? 'lost' : text
+    // A login that is refused is another cause than a server that is away.
+    const cause = LOST.has(info.code) && info.retryable ? 'lost' : text
     if (this.#silence === cause) return
     this.#silence = cause
     this.#log('warn', `the queue is not reached, and what goes on goes on: ${text}`)
