@@ -46,60 +46,49 @@ function tokenEnd(text: string, at: number): number {
 /** Names of members, and places in lists, from the outside in. */
 export type JsonPath = readonly (string | number)[]
 
-/** The text of a member of nested objects, an object itself, without its blanks; null where there is none. @param text valid JSON */
-export function memberText(text: string, wanted: readonly string[]): string | null {
+/**
+ * Calls for every token with its place until it returns true. A bracket stands where its object or list does; `path` is the same array each time.
+ * @param text valid JSON
+ */
+function walk(text: string, visit: (token: string, path: JsonPath, isScalar: boolean) => boolean): void {
   const path: (string | number)[] = []
   let isName = false
-  let found: string[] | null = null
-  let depth = 0
   for (const token of jsonTokens(text)) {
-    if (found !== null) {
-      found.push(token)
-      if (token === '{' || token === '[') depth++
-      else if ((token === '}' || token === ']') && --depth === 0) return found.join('')
-      continue
-    }
+    const isEnd = token === '}' || token === ']'
+    if (isEnd) path.pop()
+    if (visit(token, path, !isName && !SIGNS.includes(token))) return
     const last = path.length - 1
     const place = path[last]
-    if (token === '{' && path.length === wanted.length && wanted.every((name, i) => path[i] === name)) {
-      found = [token]
-      depth = 1
-    } else if (token === '{' || token === '[') {
+    if (isEnd) isName = false
+    else if (token === '{' || token === '[') {
       path.push(token === '{' ? '' : 0)
       isName = token === '{'
-    } else if (token === '}' || token === ']') {
-      path.pop()
-      isName = false
     } else if (token === ',') {
       if (typeof place === 'number') path[last] = place + 1
       isName = typeof place === 'string'
     } else if (token === ':') isName = false
     else if (isName) path[last] = JSON.parse(token) as string
   }
-  return null
+}
+
+/** The text of a member of nested objects, an object itself, without its blanks; null where there is none. @param text valid JSON */
+export function memberText(text: string, wanted: readonly string[]): string | null {
+  const found: string[] = []
+  let member: string | null = null
+  walk(text, (token, path) => {
+    const isHere = path.length === wanted.length && wanted.every((name, i) => path[i] === name)
+    if (found.length === 0 && !(isHere && token === '{')) return false
+    found.push(token)
+    if (isHere && token === '}') member = found.join('')
+    return member !== null
+  })
+  return member
 }
 
 /** Calls for every scalar, with its text. @param text valid JSON */
 export function eachScalar(text: string, take: (path: JsonPath, token: string) => void): void {
-  const path: (string | number)[] = []
-  let isName = false
-  for (const token of jsonTokens(text)) {
-    const last = path.length - 1
-    const place = path[last]
-    if (token === '{') {
-      path.push('')
-      isName = true
-    } else if (token === '[') {
-      path.push(0)
-      isName = false
-    } else if (token === '}' || token === ']') {
-      path.pop()
-      isName = false
-    } else if (token === ',') {
-      if (typeof place === 'number') path[last] = place + 1
-      isName = typeof place === 'string'
-    } else if (token === ':') isName = false
-    else if (isName) path[last] = JSON.parse(token) as string
-    else take(path, token)
-  }
+  walk(text, (token, path, isScalar) => {
+    if (isScalar) take(path, token)
+    return false
+  })
 }

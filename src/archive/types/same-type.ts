@@ -30,8 +30,8 @@ export function isWidening(from: Typed, to: Typed): boolean {
 
 /** Numbers that MySQL prints in another way than as digits. */
 const PRINTED_OTHERWISE = /zerofill|^(?:year|bit)/i
-/** Native types of PostgreSQL and MySQL whose values keep their text in a type of the same pattern with more room. */
-const ROOMIER: readonly RegExp[] = [/^(?:smallint|integer|bigint)\[\]$/, /^enum\(/i, /^set\(/i]
+/** Of PostgreSQL; values keep their text in a type with more room. */
+const WHOLE_ARRAY = /^(?:smallint|integer|bigint)\[\]$/
 
 /**
  * Whether a query shows archived values of the first type in a column of the second: each is the value that the system itself makes of it when the column gets
@@ -54,7 +54,9 @@ export function isShownAs(from: Native, to: Native): boolean {
   // The column is the same, and --as-text stores its values in another way.
   if (b.kind === 'native' && from.column.native === to.column.native && a.kind !== 'native')
     return a.kind === 'int' || a.kind === 'decimal' || a.kind === 'date'
-  if (a.kind === 'native' && b.kind === 'native') return ROOMIER.some((one) => one.test(a.name) && one.test(b.name))
+  if (a.kind === 'native' && b.kind === 'native') {
+    return (WHOLE_ARRAY.test(a.name) && WHOLE_ARRAY.test(b.name)) || areMembered(a.name, b.name)
+  }
   return b.kind === 'text' && isTextOf(from, b)
 }
 
@@ -62,7 +64,7 @@ export function isShownAs(from: Native, to: Native): boolean {
 function isTextOf({ as, column }: Native, { padded }: ColumnType & { readonly kind: 'text' }): boolean {
   if (padded === true) return as.kind === 'text' && as.padded === true
   if (as.kind === 'int' || as.kind === 'decimal') return !PRINTED_OTHERWISE.test(column.native)
-  if (as.kind === 'native') return /^(?:enum|set)\(|^numeric/i.test(as.name)
+  if (as.kind === 'native') return isMembered(as.name) || /^numeric/i.test(as.name)
   return as.kind === 'text' || as.kind === 'date' || as.kind === 'uuid'
 }
 
@@ -90,9 +92,14 @@ function isAnyDecimal(type: ColumnType): boolean {
   return type.kind === 'decimal' && type.precision === undefined
 }
 
+/** Two enums of MySQL, or two sets. */
+function areMembered(a: string, b: string): boolean {
+  return isMembered(a) && isMembered(b) && isEnum(a) === isEnum(b)
+}
+
 /** An enum or a set of MySQL with further members behind those that it had: texts and numbers of these stay. */
 function isGrown(from: string, to: string): boolean {
-  if (!isMembered(from) || !isMembered(to) || isEnum(from) !== isEnum(to)) return false
+  if (!areMembered(from, to)) return false
   const [before, after] = [membersOf(from), membersOf(to)]
   return before.every((name, i) => name === after[i]) && zeroText(before) === zeroText(after)
 }
