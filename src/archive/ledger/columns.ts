@@ -195,7 +195,7 @@ export const TABLES: Readonly<Record<string, LedgerTable>> = {
   },
   migration_archive_sweeps: { key: { ...OF_TABLE, sweep_id: 'integer' }, unique: true, columns: SWEEPS },
   migration_archive_heads: { key: { ...OF_TABLE, head: 'integer' }, unique: true, columns: HEADS },
-  // Since version 10. Two programs may intend one version: its head tells which of them landed.
+  // Since version 10. Two programs may intend one version: its head says which of them landed.
   migration_archive_commits: {
     key: { ...OF_TABLE, delta_version: 'integer', head: 'integer' },
     unique: true,

@@ -35,7 +35,7 @@ const WHOLE_ARRAY = /^(?:smallint|integer|bigint)\[\]$/
 
 /**
  * Whether a query shows archived values of the first type in a column of the second: each is the value that the system itself makes of it when the column gets
- * that type, though its text may be another one. What a system spells anew (an interval as text, json as jsonb) is not shown: a comparison would miss it.
+ * that type, though its text may be another one. What a system spells in another way (an interval as text, json as jsonb) is not shown: a comparison would miss it.
  */
 export function isShownAs(from: Native, to: Native): boolean {
   if (isCarried(from.as, to.as)) return true
