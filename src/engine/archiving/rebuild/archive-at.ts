@@ -9,7 +9,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { Run } from '../../run-context.ts'
 import type { Opened } from '../each-table.ts'
 import { openOwned } from '../open.ts'
-import { placeOf } from '../plan.ts'
+import { placeOf } from '../new-archive.ts'
 
 export type FoundArchive = {
   /** Folder or URI of the Delta table. */

@@ -13,7 +13,8 @@ import { calendarText } from '../../calendar/calendar-text.ts'
 import { DEFAULT_CALENDAR, type CalendarSpec } from '../../calendar/calendar.ts'
 import type { NativePartitions } from '../../../stores/archive-port.ts'
 import type { Opened } from '../each-table.ts'
-import { CALENDAR_FLAGS, GRACE_MS, laidOut } from '../plan.ts'
+import { GRACE_MS, laidOut } from '../new-archive.ts'
+import { CALENDAR_HINT } from '../plan-refusals.ts'
 import { changeText, presentArchive, unsureError } from '../table-changes.ts'
 import type { FoundArchive } from './archive-at.ts'
 
@@ -102,9 +103,9 @@ function cutBy(
   }
   const calendar = said.calendar ?? asked ?? ''
   if (asked !== null && calendar === BY_VALUE)
-    refuse(`the archive of ${name} is cut by values, and has no calendar`, CALENDAR_FLAGS)
+    refuse(`the archive of ${name} is cut by values, and has no calendar`, CALENDAR_HINT)
   if (asked !== null && asked !== calendar)
-    refuse(`the archive of ${name} has another calendar: ${calendar}`, CALENDAR_FLAGS)
+    refuse(`the archive of ${name} has another calendar: ${calendar}`, CALENDAR_HINT)
   const own = said.calendar === undefined ? null : (said.timeColumn ?? null)
   // A table that was partitioned later has an archive of rows, and of partitions since.
   if (natives !== null && own === null) return { calendar, timeColumn: null }

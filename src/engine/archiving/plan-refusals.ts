@@ -1,0 +1,140 @@
+/** What a plan of an archive refuses, before anything is changed. */
+import type { ArchiveRecord } from '../../archive/ledger/record.ts'
+import { isByValue } from '../../archive/ledger/by-value.ts'
+import { isAsText, type ColumnChange } from '../../archive/types/index.ts'
+import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { pathOfLocation } from '../../model/lake-url.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import type { CopyStore } from '../../stores/copy-port.ts'
+import type { ArchiveOperation } from '../operations/archive-run/declaration.ts'
+import { calendarText } from '../calendar/calendar-text.ts'
+import type { CalendarSpec } from '../calendar/calendar.ts'
+import { isAsked, type Asked } from './asked.ts'
+import { nearestText } from './label-named.ts'
+import { nameOf } from './merge-parts.ts'
+import { placeOf } from './new-archive.ts'
+import type { PlannedPartition } from './planned-standing.ts'
+
+/** What to do where the calendar of an archive is not the one that was asked for. */
+export const CALENDAR_HINT = 'leave --calendar, --first-month, --year-offset, --first-weekday and --zone out'
+
+/** Bounds and conditions compare the values of that column, and texts compare in another way. An archive that an older sluice made so goes on. */
+export function refuseCutAsText(
+  { table }: TableSpec,
+  column: string | null,
+  { asText }: ArchiveOperation,
+  record: ArchiveRecord | null,
+): void {
+  if (column === null || !asText.includes(column)) return
+  const old = record?.stored.columns.find(({ name }) => name === column)
+  if (old !== undefined && isAsText(old)) return
+  throw new SluiceError(
+    'BAD_FLAG',
+    `${column} says to which partition a row of ${tableText(table)} belongs: it is not stored as text`,
+    {
+      where: `${tableText(table)}.${column}`,
+      reason: 'conditions of time would compare texts then',
+      hint: `leave --as-text ${shellQuote(column)} out; change a value that an archive cannot hold at its source`,
+    },
+  )
+}
+
+/** @throws SluiceError BAD_FLAG where --as-text names a column that the table lacks */
+export function refuseUnknownColumns({ table, columns }: TableSpec, names: readonly string[]): void {
+  const missing = names.find((name) => !columns.some((column) => column.name === name))
+  if (missing === undefined) return
+  throw new SluiceError('BAD_FLAG', `${tableText(table)} has no column ${missing}, which --as-text names`, {
+    hint: `its columns are ${columns.map(({ name }) => name).join(', ')}`,
+  })
+}
+
+/** The archive as the ledger has it, with the grace of this command. @throws SluiceError PLAN_CHANGED where the command asks for another place, cut or calendar */
+export function sameArchive(
+  table: TableSpec,
+  record: ArchiveRecord,
+  operation: ArchiveOperation,
+  { calendar, timeColumn }: { readonly calendar: CalendarSpec | null; readonly timeColumn: string | null },
+): ArchiveRecord {
+  const name = tableText(table.table)
+  const refuse = (what: string, was: string, hint: string): never => {
+    throw new SluiceError('PLAN_CHANGED', `the archive of ${name} has another ${what}: ${was}`, { where: name, hint })
+  }
+  if (operation.to !== undefined && pathOfLocation(placeOf(operation.to, record)) !== pathOfLocation(record.archive)) {
+    refuse('place', record.archive, 'leave --to out, or move the folder and change archive in migration_archives')
+  }
+  if (operation.byValue !== undefined && !isByValue(record))
+    refuse('cut', `periods of ${record.timeColumn ?? 'the partitions'}`, 'leave --by-value out')
+  if (operation.by !== undefined && isByValue(record))
+    refuse('cut', `values of ${record.timeColumn ?? ''}`, 'leave --by out, or say --by-value')
+  if (calendar !== null && isByValue(record))
+    refuse('cut', `values of ${record.timeColumn ?? ''}`, `${CALENDAR_HINT}, or say --by-value`)
+  if (calendar !== null && calendarText(calendar) !== record.calendar)
+    refuse('calendar', record.calendar, CALENDAR_HINT)
+  if (timeColumn !== record.timeColumn)
+    refuse(
+      isByValue(record) ? 'column of values' : 'column of time',
+      record.timeColumn ?? 'the partitions',
+      `leave ${isByValue(record) ? '--by-value' : '--by'} out`,
+    )
+  const graceMs = operation.graceMs ?? record.graceMs
+  return { ...record, graceMs }
+}
+
+/** Bounds of its periods are values of this column. */
+export function refuseOtherTime(
+  { table }: TableSpec,
+  { timeColumn }: ArchiveRecord,
+  changes: readonly ColumnChange[],
+): void {
+  const name = tableText(table)
+  const change = changes.find(
+    (one) =>
+      (one.kind === 'dropped' && one.column.name === timeColumn) ||
+      (one.kind === 'retyped' && one.column.name === timeColumn),
+  )
+  if (change === undefined) return
+  const what = change.kind === 'dropped' ? 'gone' : `${change.column.column.native} now`
+  throw new SluiceError('PLAN_CHANGED', `the archive of ${name} is cut by ${timeColumn}, which is ${what}`, {
+    where: name,
+    hint: 'archive the table into another folder from now on',
+  })
+}
+
+/** @throws SluiceError BAD_FLAG */
+export function refuseByValue({ table }: TableSpec, { byValue }: ArchiveOperation): void {
+  if (byValue === undefined) return
+  throw new SluiceError('BAD_FLAG', `${tableText(table)} has partitions of its own: its archive has those`, {
+    where: tableText(table),
+    hint: 'leave --by-value out; it is for tables without partitions',
+  })
+}
+
+/** @throws SluiceError UNSUPPORTED_URL, UNSUPPORTED_KEY where rows cannot be removed one by one */
+export function refuseUnremovable(table: TableSpec, store: CopyStore): void {
+  const name = tableText(table.table)
+  if (store.target().remove === undefined || store.timeCondition === undefined) {
+    throw new SluiceError('UNSUPPORTED_URL', `rows cannot be archived out of ${store.system}`, { where: store.label })
+  }
+  if (table.key.length > 0) return
+  throw new SluiceError('UNSUPPORTED_KEY', `rows of ${name} cannot be told apart: it has no key`, {
+    where: name,
+    hint: 'give the table a primary key, so that archived rows can be removed and brought back one by one',
+  })
+}
+
+/** @throws SluiceError BAD_FLAG where the command names a partition that neither table nor ledger has */
+export function refuseUnknown(
+  table: TableSpec,
+  asked: readonly Asked[],
+  found: readonly PlannedPartition[],
+  all: readonly { readonly label: string }[],
+): void {
+  const unknown = asked.filter((one) => !found.some((partition) => isAsked([one], nameOf(partition))))
+  if (unknown.length === 0) return
+  const there = all.map(({ label }) => label)
+  const labels = unknown.map(({ label }) => label + nearestText(label, there)).join(', ')
+  throw new SluiceError('BAD_FLAG', `${tableText(table.table)} has no partition ${labels}`, {
+    hint: 'sluice archive plan without --partition lists them',
+  })
+}
