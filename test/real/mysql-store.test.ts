@@ -1,4 +1,5 @@
 /** The MySQL and MariaDB store against a real server: values, loads, transactions, and what breaks between. */
+import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -8,6 +9,7 @@ import { statementsOf } from '../../src/stores/mysql/lex.ts'
 import { openMysql, type MysqlDatabase } from '../../src/stores/mysql/sql-database.ts'
 import { translate } from '../../src/stores/mysql/translate.ts'
 import type { SqlReader, SqlRow, SqlTransaction, SqlValue } from '../../src/stores/port.ts'
+import { temporaryFolder } from '../support/catalog-kit.ts'
 import { MARIADB_AVAILABLE, MARIADB_MISSING, startMariadb, type MariadbServer } from '../support/servers/mariadb.ts'
 import { startProxy } from '../support/servers/proxy.ts'
 
@@ -752,6 +754,25 @@ describe.skipIf(skipped)(`connecting to MySQL${why}`, () => {
     url.password = ''
     await (await openMysql(url.href, 'read', { env })).close()
     await expect(openMysql(url.href, 'read', { env: {} })).rejects.toMatchObject({ code: 'CONNECT_FAILED' })
+  })
+
+  test('the option file is read at each connect: a password is changed while a program runs', async () => {
+    using home = temporaryFolder()
+    const change = async (password: string): Promise<void> => {
+      await database.write((t) => t.run(`ALTER USER rotated IDENTIFIED BY '${password}'`))
+      writeFileSync(path.join(home.path, '.my.cnf'), `[client]\nuser=rotated\npassword="${password}"\n`, {
+        mode: 0o600,
+      })
+    }
+    await database.write((t) => t.run('CREATE USER rotated'))
+    await change('the # first')
+    const url = new URL(server.url('information_schema'))
+    url.username = url.password = ''
+    await using open = await openMysql(url.href, 'read', { env: { HOME: home.path } })
+    const [[id]] = (await open.all('SELECT connection_id()')) as [[number]]
+    await change('second')
+    await database.write((t) => t.run(`KILL ${id}`))
+    expect(await open.all('SELECT user()')).toEqual([[expect.stringMatching(/^rotated@/)]])
   })
 })
 

@@ -394,16 +394,20 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`the PostgreSQL store ${POSTGRES_MISSING}`,
       })
     })
 
-    test('reads the password file at each connect: a password is changed while a program runs', async () => {
+    test.each([
+      ['password file', 'PGPASSFILE', (password: string) => `*:*:*:rotated:${password}\n`],
+      ['service file', 'PGSERVICEFILE', (password: string) => `[mine]\nuser=rotated\npassword=${password}\n`],
+    ])('reads the %s at each connect: a password is changed while a program runs', async (_, variable, text) => {
       const folder = mkdtempSync(path.join(tmpdir(), 'sluice-pgpass-'))
-      const PGPASSFILE = path.join(folder, 'pgpass')
+      const file = path.join(folder, 'file')
       const change = async (password: string): Promise<void> => {
         await database.write((t) => t.script(`ALTER ROLE rotated PASSWORD '${password}'`))
-        writeFileSync(PGPASSFILE, `*:*:*:rotated:${password}\n`, { mode: 0o600 })
+        writeFileSync(file, text(password), { mode: 0o600 })
       }
-      await database.write((t) => t.script('CREATE ROLE rotated LOGIN'))
+      await database.write((t) => t.script('DROP ROLE IF EXISTS rotated; CREATE ROLE rotated LOGIN'))
       await change('first')
-      await using open = await openPostgres(server.url('store', 'rotated', ''), 'read', { environment: { PGPASSFILE } })
+      const environment = { [variable]: file, ...(variable === 'PGSERVICEFILE' ? { PGSERVICE: 'mine' } : {}) }
+      await using open = await openPostgres(server.url('store', 'rotated', ''), 'read', { environment })
       const [[pid]] = (await open.all('SELECT pg_backend_pid()')) as [[number]]
       await change('second')
       await database.all('SELECT pg_terminate_backend(?)', [pid])

@@ -48,6 +48,29 @@ describe('a PostgreSQL URL', () => {
     expect(postgresSettings('postgres://', environment).password()).toBeNull()
   })
 
+  test('is filled from a service, whose values go before the environment and behind the URL', () => {
+    using folder = temporaryFolder()
+    const [own, system] = [join(folder.path, 'own'), join(folder.path, 'pg_service.conf')]
+    writeFileSync(own, '# comment\n[a]\nhost=db\nport=6000\nuser=u\npassword= s#e=c\n[b]\noptions=-csearch_path=x\n')
+    writeFileSync(system, '[a]\nhost=not read\n[c]\ndbname=d\nsslmode=disable\n')
+    const environment = { PGSERVICEFILE: own, PGSYSCONFDIR: folder.path, PGHOST: 'h', PGPASSWORD: 'p' }
+    const a = { host: 'db', port: 6000, user: 'u', database: 'u' }
+    expect(postgresSettings('postgres:///?service=a', environment)).toMatchObject(a)
+    expect(postgresSettings('postgres://', { ...environment, PGSERVICE: 'a' })).toMatchObject(a)
+    expect(postgresSettings('postgres:///?service=a', environment).password()).toBe('s#e=c')
+    expect(postgresSettings('postgres://x:y@z:1/w?service=a', environment)).toMatchObject({
+      host: 'z',
+      port: 1,
+      user: 'x',
+      database: 'w',
+    })
+    expect(postgresSettings('postgres://x:y@z/?service=a', environment).password()).toBe('y')
+    expect(postgresSettings('postgres:///?service=c', environment)).toMatchObject({ host: 'h', database: 'd' })
+    expect(postgresSettings('postgres://far/?service=c', environment).tls.mode).toBe('disable')
+    expect(sluiceErrorOf(() => postgresSettings('postgres:///?service=b', environment)).message).toContain('options')
+    expect(sluiceErrorOf(() => postgresSettings('postgres:///?service=no', environment)).message).toContain(own)
+  })
+
   test.each([
     ['postgres://h/d?shema=x', 'unknown parameter: shema'],
     ['postgres://h/d?sslmode=on', 'sslmode=on'],

@@ -2,6 +2,7 @@
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import type { Route } from '../route.ts'
+import { clientLogin } from './option-file.ts'
 import { isLocalHost, TLS_MODES, tlsPlan, type PemFile, type TlsMode, type TlsPlan } from '../tls.ts'
 
 export type MysqlConfig = {
@@ -12,7 +13,8 @@ export type MysqlConfig = {
   /** Path of a socket file; then host and port are not used. */
   readonly socket: string | null
   readonly user: string
-  readonly password: string
+  /** Of the URL, MYSQL_PWD or the option file, read anew at each call: a password is changed while a program runs for days. */
+  password(): string
   readonly database: string
   readonly tls: TlsPlan
   readonly connectMs: number
@@ -43,7 +45,7 @@ const MODES: Readonly<Record<string, TlsMode>> = {
 
 /**
  * @param url `mysql://user:password@host:port/database?ssl-mode=…`, or `mariadb://`
- * @param env MYSQL_PWD fills in a missing password
+ * @param env MYSQL_PWD fills in a missing password, then `~/.my.cnf`, which fills in a missing user, too
  * @throws SluiceError BAD_CONFIG that names the parameter
  */
 export function mysqlConfig(url: string, env: NodeJS.ProcessEnv = process.env): MysqlConfig {
@@ -61,13 +63,16 @@ export function mysqlConfig(url: string, env: NodeJS.ProcessEnv = process.env): 
   }
   const socket = texts.get('socket')
   const host = parsed.hostname === '' ? 'localhost' : decode(parsed.hostname.replace(/^\[(.*)\]$/, '$1'), label)
+  const user =
+    parsed.username === '' ? (clientLogin(env, host).user ?? env['USER'] ?? 'root') : decode(parsed.username, label)
+  const given = parsed.password === '' ? env['MYSQL_PWD'] : decode(parsed.password, label)
   return {
     label,
     host,
     port: parsed.port === '' ? 3306 : Number(parsed.port),
     socket,
-    user: parsed.username === '' ? (env['USER'] ?? 'root') : decode(parsed.username, label),
-    password: parsed.password === '' ? (env['MYSQL_PWD'] ?? '') : decode(parsed.password, label),
+    user,
+    password: () => given ?? clientLogin(env, host, user).password ?? '',
     database,
     tls: tlsOf(texts, host, socket !== null, label),
     connectMs: seconds(texts, 'connect_timeout', label, 1),

@@ -87,7 +87,7 @@ function optionsOf(config: MysqlConfig, socket: Socket, encrypted: boolean): Con
     host: config.host,
     port: config.port,
     user: config.user,
-    password: config.password,
+    password: config.password(),
     database: config.database,
     stream: () => socket,
     connectTimeout: 0,

@@ -82,17 +82,17 @@ function whyNotConnected(
   { code, errno, message }: Failure,
   config: MysqlConfig,
 ): Pick<ErrorDetails, 'reason' | 'hint'> {
-  const { host, port, socket, user, password, connectMs: waitedMs } = config
-  if ((errno === 1045 || errno === 1698) && password === '') {
+  const { host, port, socket, user, connectMs: waitedMs } = config
+  if ((errno === 1045 || errno === 1698) && config.password() === '') {
     return {
       reason: `the server asks for the password of ${user}, and none was given`,
-      hint: 'set MYSQL_PWD, or write a password into the URL',
+      hint: 'set MYSQL_PWD, or write it into [client] of ~/.my.cnf (mode 600), or into the URL',
     }
   }
   if (errno === 1045 || errno === 1698) {
     return {
       reason: 'the server refuses this user or password',
-      hint: `the user is ${user}; the password may come from the URL, or else from MYSQL_PWD`,
+      hint: `the user is ${user}; the password may come from the URL, from MYSQL_PWD or from [client] of ~/.my.cnf, the first of these that has one`,
     }
   }
   if (errno === 1044) {

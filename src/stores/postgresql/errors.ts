@@ -163,7 +163,7 @@ function whyNotConnected(cause: unknown, settings: PostgresSettings): Cause | nu
   if (settings.password() === null && (state === '28P01' || /^SASL: .*password/.test(message)))
     return noPassword(settings)
   if (state === '28P01') {
-    const hint = `the password may come from the URL, from PGPASSWORD or from the password file (.pgpass), the first of these that has one`
+    const hint = `the password may come from the URL, a service (PGSERVICE), PGPASSWORD or the password file (.pgpass), the first of these that has one`
     return [`the server refuses the password of ${user}, or has no role of this name`, hint]
   }
   if (state === '28000' && message.startsWith('no pg_hba.conf entry')) {

@@ -1,7 +1,8 @@
 /** libpq's password file, read here because the driver's own reading of it prints a warning on every start. */
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { fileText, isOpen } from '../option-file.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -20,24 +21,16 @@ function fileOf(environment: Environment): string {
 export function ignoredPasswordFile(environment: Environment): string | null {
   const file = fileOf(environment)
   try {
-    return isOpen(statSync(file).mode) ? file : null
+    return isOpen(statSync(file)) ? file : null
   } catch {
     return null
   }
 }
 
-const isOpen = (mode: number): boolean => process.platform !== 'win32' && (mode & 0o077) !== 0
-
 /** The password of the first line that fits; undefined without one, or where others may read the file, as in libpq. */
 export function passwordFromFile(server: Server, environment: Environment): string | undefined {
-  const file = fileOf(environment)
-  let text: string
-  try {
-    if (isOpen(statSync(file).mode)) return undefined
-    text = readFileSync(file, 'utf8')
-  } catch {
-    return undefined
-  }
+  const text = fileText(fileOf(environment), isOpen)
+  if (text === null) return undefined
   // Servers on this machine are written as localhost there, also those behind a socket file.
   const hosts = server.host.startsWith('/') ? [server.host, 'localhost'] : [server.host]
   const wanted = [hosts, [String(server.port)], [server.database], [server.user]]

@@ -1,10 +1,11 @@
-/** What a PostgreSQL URL says, filled up from libpq's environment variables and password file. */
+/** What a PostgreSQL URL says, filled up from libpq's service file, environment variables and password file, in this order. */
 import { userInfo } from 'node:os'
 import { SluiceError } from '../../shared/errors.ts'
 import { redactUrl, secretsOfUrl } from '../../shared/redact.ts'
 import type { Route } from '../route.ts'
 import { isLocalHost, tlsModeOf, tlsPlan, type TlsPlan } from '../tls.ts'
 import { ignoredPasswordFile, passwordFromFile, type Environment } from './pgpass.ts'
+import { serviceSettings } from './service.ts'
 
 export type { Environment } from './pgpass.ts'
 
@@ -18,7 +19,7 @@ export type PostgresSettings = {
   readonly port: number
   readonly user: string
   readonly database: string
-  /** Of the URL, the environment or the password file, read anew at each call: a password is changed while a program runs for days. Null without one. */
+  /** Of the URL, the service file, the environment or the password file, read anew at each call: a password is changed while a program runs for days. Null without one. */
   password(): string | null
   /** Path of a password file that is not read, because others may read it. */
   readonly ignoredPasswordFile: string | null
@@ -46,36 +47,47 @@ export type PostgresSettings = {
   readonly route?: Route | undefined
 }
 
-const PARAMETERS = 'host port user password dbname sslmode sslrootcert sslcert sslkey connect_timeout application_name'
-  .split(' ')
-  .concat('schema pool_size statement_timeout retry_seconds response_timeout prepare'.split(' '))
+/** Parameters of libpq, which a service may have, too. */
+const OF_LIBPQ =
+  'host port user password dbname sslmode sslrootcert sslcert sslkey connect_timeout application_name'.split(' ')
+const PARAMETERS = [
+  ...OF_LIBPQ,
+  ...'service schema pool_size statement_timeout retry_seconds response_timeout prepare'.split(' '),
+]
 
 /** @throws SluiceError BAD_CONFIG for a parameter that is not known, or a value that makes no sense */
 export function postgresSettings(url: string, environment: Environment = process.env): PostgresSettings {
   const label = redactUrl(url)
   const parts = splitUrl(url, label)
+  const service = serviceOf(parts, environment, label)
+  const first = service()
   const parameter = (name: string, variable?: string): string | undefined =>
-    parts.parameters.get(name) ?? (variable === undefined ? undefined : environment[variable] || undefined)
+    parts.parameters.get(name) ??
+    first.get(name) ??
+    (variable === undefined ? undefined : environment[variable] || undefined)
   const number = (name: string, least: number, fallback: number, variable?: string): number => {
     const text = parameter(name, variable)
     if (text === undefined) return fallback
     if (/^\d{1,9}(?:\.\d{1,3})?$/.test(text) && Number(text) >= least) return Number(text)
     throw new SluiceError('BAD_CONFIG', `${name}=${text} must be a number from ${least} on`, { where: label })
   }
-  const host = parameter('host') ?? (parts.host || environment['PGHOST'] || 'localhost')
+  const end = (name: 'host' | 'port' | 'user' | 'dbname', inUrl: string, variable: string): string =>
+    parts.parameters.get(name) ?? (inUrl || first.get(name) || environment[variable] || '')
+  const host = end('host', parts.host, 'PGHOST') || 'localhost'
   if (host.includes(',')) {
     throw new SluiceError('BAD_CONFIG', 'one host a URL, please', { where: label, hint: 'name the primary server' })
   }
-  const port = Number(parameter('port') ?? (parts.port || environment['PGPORT'] || '5432'))
+  const port = Number(end('port', parts.port, 'PGPORT') || '5432')
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
     throw new SluiceError('BAD_CONFIG', 'the port must be a number from 1 to 65535', { where: label })
   }
-  const user = parameter('user') ?? (parts.user || environment['PGUSER'] || userInfo().username)
-  const database = parameter('dbname') ?? (parts.database || environment['PGDATABASE'] || user)
-  const given = parameter('password') || parts.password || environment['PGPASSWORD'] || null
+  const user = end('user', parts.user, 'PGUSER') || userInfo().username
+  const database = end('dbname', parts.database, 'PGDATABASE') || user
+  const inUrl = parts.parameters.get('password') || parts.password
   const secrets = [...secretsOfUrl(url)]
   const password = (): string | null => {
-    const found = given ?? (passwordFromFile({ host, port, user, database }, environment) || null)
+    const given = inUrl || service().get('password') || environment['PGPASSWORD']
+    const found = given || passwordFromFile({ host, port, user, database }, environment) || null
     if (found !== null && !secrets.includes(found)) secrets.push(found)
     return found
   }
@@ -103,6 +115,29 @@ export function postgresSettings(url: string, environment: Environment = process
     retryMs: number('retry_seconds', 0, 60) * 1000,
     responseTimeoutMs: number('response_timeout', 0.1, 300) * 1000,
     prepare: prepare === 'on',
+  }
+}
+
+/**
+ * Reads the service that the URL or PGSERVICE names; gives nothing where neither names one. What a service says and this program cannot do is refused: without it, it would be
+ * another connection.
+ * @throws SluiceError BAD_CONFIG
+ */
+function serviceOf(
+  { parameters }: UrlParts,
+  environment: Environment,
+  label: string,
+): () => ReadonlyMap<string, string> {
+  const name = parameters.get('service') ?? environment['PGSERVICE']
+  if (name === undefined || name === '') return () => new Map()
+  return () => {
+    const found = serviceSettings(name, environment, label)
+    const unknown = [...found.keys()].find((one) => !OF_LIBPQ.includes(one))
+    if (unknown === undefined) return found
+    throw new SluiceError('BAD_CONFIG', `the service ${name} has ${unknown}, which sluice does not know`, {
+      where: label,
+      hint: `known are ${OF_LIBPQ.join(', ')}`,
+    })
   }
 }
 

@@ -1,0 +1,40 @@
+/** Settings of logins in files of other programs: sections in brackets, a line for each name and value. */
+import { readFileSync, statSync, type Stats } from 'node:fs'
+
+/** Whether others than the owner can read or change a file. Windows has no such bits. */
+export const isOpen = ({ mode }: Stats): boolean => process.platform !== 'win32' && (mode & 0o077) !== 0
+
+/** The text of a file; null where it is not there or cannot be read, or where `isRefused` says so of it. */
+export function fileText(file: string, isRefused: (stats: Stats) => boolean = () => false): string | null {
+  try {
+    return isRefused(statSync(file)) ? null : readFileSync(file, 'utf8')
+  } catch {
+    return null
+  }
+}
+
+/**
+ * Names and values of all sections with that name; null without one. A name without a value has ''. Lines that begin with `#` or `;` say nothing. Values are as they are
+ * written, without the blanks around them.
+ */
+export function sectionOf(text: string, section: string): ReadonlyMap<string, string> | null {
+  let found: Map<string, string> | null = null
+  let isIn = false
+  for (const line of text.split(/\r?\n/).map((one) => one.trim())) {
+    if (line === '' || line.startsWith('#') || line.startsWith(';')) continue
+    const head = /^\[(.*)\]$/.exec(line)
+    if (head !== null) {
+      isIn = head[1] === section
+      if (isIn) found ??= new Map()
+      continue
+    }
+    if (!isIn) continue
+    found?.set(...splitOnce(line))
+  }
+  return found
+}
+
+function splitOnce(line: string): readonly [string, string] {
+  const at = line.indexOf('=')
+  return at === -1 ? [line, ''] : [line.slice(0, at).trimEnd(), line.slice(at + 1).trimStart()]
+}
