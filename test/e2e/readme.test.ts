@@ -7,8 +7,8 @@ import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '../..')
-/** Servers and buckets that a reader has, and what runs until it is stopped. */
-const ELSEWHERE = /postgresql:|s3:|cassandra:|--properties|SLUICE_DATABASE_URL|--watch/
+/** Servers, buckets and runs under way that a reader has, and what runs until it is stopped. */
+const ELSEWHERE = /postgresql:|s3:|cassandra:|--properties|SLUICE_DATABASE_URL|--watch|\$QUEUE|\$URL|\. attach/
 
 test('the lines of the README', { timeout: 600_000 }, async (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-readme-'))

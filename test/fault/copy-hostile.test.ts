@@ -147,7 +147,7 @@ const OF_MYSQL: readonly (readonly [key: string, column: string, value: string])
 const MYSQL_ASIDE: Readonly<Record<string, readonly string[]>> = {
   postgresql: ['1', '2', '4', '6', '7'],
   sqlite: ['1', '2', '4'],
-  mysql: ['1', '2', '4', '11'],
+  mysql: ['1', '2', '4'],
   d1: ['1', '2', '4'],
 }
 
@@ -217,6 +217,7 @@ describe.each(SYSTEMS)('values, into %s', (system) => {
       ['2155', null],
       [null, system === 'd1' ? expect.any(String) : '18446744073709551615'],
     ])
+    if (system === 'mysql') expect(await target.rows('SELECT e, e + 0 FROM v WHERE id = 11')).toEqual([['', '0']])
   })
 
   // How a row is found among others is one way everywhere, and how a batch is undone another on each system: those have tests of their own.
