@@ -2,7 +2,8 @@
 import { SluiceError } from '../shared/errors.ts'
 import { redactUrl, secretsOfUrl } from '../shared/redact.ts'
 import { shellQuote } from '../shared/shell.ts'
-import { optionalText } from './arguments.ts'
+import { GONE } from '../engine/operations/words.ts'
+import { list, optionalText } from './arguments.ts'
 import type { Arguments } from './arguments.ts'
 import type { ConfigDefaults } from './config.ts'
 import { noSuchStore, storeNamed, storeOr, urlBehind } from './named-stores.ts'
@@ -82,6 +83,20 @@ export function namedDatabase(option: string, args: Arguments, defaults: ConfigD
   const word = optionalText(args, option)
   if (word === undefined) return undefined
   return checked('to', storeOr(word, defaults, env), `--${option}`, defaults)
+}
+
+/** The same of a flag that is repeated; `gone:ID` stays as it is. Undefined where none is given. */
+export function namedDatabases(
+  option: string,
+  args: Arguments,
+  defaults: ConfigDefaults,
+  env: Env,
+): readonly string[] | undefined {
+  const words = list(args, option)
+  if (words.length === 0) return undefined
+  return words.map((word) =>
+    word.startsWith(GONE) ? word : checked('to', storeOr(word, defaults, env), `--${option}`, defaults),
+  )
 }
 
 /** A URL as a word of a shell: one that holds a secret as the variable that holds it too, else without the secret. */

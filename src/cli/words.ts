@@ -9,7 +9,7 @@ import { alertOf } from './alert-flags.ts'
 import { archivePlace } from './archive-flags.ts'
 import { asOf } from './as-of.ts'
 import { operate, type Request, type RequestContext } from './commands/command.ts'
-import { chooseEnd, namedDatabase, optionalEnd } from './copy-ends.ts'
+import { chooseEnd, namedDatabase, namedDatabases, optionalEnd } from './copy-ends.ts'
 import { parseDuration } from './duration.ts'
 import { durationText, measureText } from './format.ts'
 import { GLOBAL_NAMES } from './globals.ts'
@@ -64,6 +64,8 @@ function valueOf(word: Word, said: SpokenOf, add: string[]): unknown {
         : chooseQueue(args, context.defaults, context.env)
     case 'database':
       return namedDatabase(word.option, args, context.defaults, context.env)
+    case 'databases':
+      return namedDatabases(word.option, args, context.defaults, context.env)
     case 'archive place':
       return archivePlace(args, context)
     case 'as of':
@@ -102,6 +104,7 @@ type OfOption = Exclude<
       | 'catalog'
       | 'end'
       | 'database'
+      | 'databases'
       | 'queue'
       | 'archive place'
       | 'as of'

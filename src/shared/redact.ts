@@ -59,6 +59,12 @@ export function redactUrl(url: string): string {
   return `${parts.scheme}://${user}${base}${shown.length === 0 ? '' : `?${shown.join('&')}`}`
 }
 
+/** The URL without user, password and parameters: system, host and database. Anything that is no URL comes back unchanged. */
+export function placeOfUrl(url: string): string {
+  const parts = splitUrl(url)
+  return parts === null ? url : `${parts.scheme}://${parts.rest.replace(/[?#].*$/s, '')}`
+}
+
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text)

@@ -513,3 +513,81 @@ test(
     rmSync(folder, { recursive: true, force: true })
   },
 )
+
+const dataFiles = (archive: string): string[] =>
+  readdirSync(archive, { recursive: true, withFileTypes: true })
+    .filter(({ name, parentPath }) => name.endsWith('.parquet') && !parentPath.includes('_delta_log'))
+    .map(({ name, parentPath }) => join(parentPath, name))
+
+test.for(['sqlite', 'postgresql'] as const)(
+  '%s: files of a database that the archive was moved from stay until its ledger was asked, or is said to be gone',
+  { timeout: 90_000 },
+  async (system, { skip }) => {
+    const why = await missing(system)
+    if (why !== '') skip(why)
+    const folder = newFolder()
+    const made = await makeBookings(await makePlace(system, folder), 'plain', join(folder, 'archive'), 12)
+    const { place: prod, archive } = made
+    const first = of(made, prod)
+    for (const operation of [first.run, first.drop]) expect(await ended(operation)).toBe('ok')
+    const moved = await cloneOf(prod, 'moved', folder)
+    const { restore, sweep, run } = of(made, moved)
+    expect(await ended(adopt(moved))).toBe('ok')
+    expect(await ended(restore)).toBe('ok')
+    // Another database has them by now; the rows of the first one are in the files alone.
+    expect((await outside(archive)).sum).toBe('none')
+    expect(dataFiles(archive)).toHaveLength(2)
+    const stray = join(archive, 'part-1-1-x.parquet')
+    copyFileSync(dataFiles(archive)[0] ?? '', stray)
+    const swept = async (more: object): Promise<{ readonly said: string; readonly left: number }> => {
+      const { finished, events } = await perform({ ...sweep, retentionMs: 0, ...more } as Operation)
+      const said = events.flatMap((event) => (event.type === 'log' ? [`${event.message} (${event.hint ?? ''})`] : []))
+      return { said: [finished.error?.code ?? '', ...said].join('\n'), left: dataFiles(archive).length }
+    }
+    const [ledger = ''] = (await prod.rows('SELECT ledger FROM migration_archives'))[0] ?? []
+    const { id } = JSON.parse(String(ledger)) as { readonly id: string }
+    for (const more of [{ dryRun: true }, {}, { ledgers: [moved.url] }]) {
+      const { said, left } = await swept(more)
+      expect(left).toBe(3)
+      expect(said).toContain(`3 files`)
+      expect(said).toMatch(new RegExp(`the ledger ${id} \\(${system}://[^@ ]+\\)`))
+      expect(said).toContain(`--ledger URL`)
+      expect(said).toContain(`--ledger=gone:${id}`)
+    }
+    const asked = await swept({ ledgers: [prod.url] })
+    // What it does not call the only copy is nobody's.
+    expect(asked.left).toBe(2)
+    expect(asked.said).toContain('DROPPED')
+    expect(existsSync(stray)).toBe(false)
+    // A copy of it has its ledger, and is another database.
+    const copy = await cloneOf(prod, 'copy', folder)
+    expect(await swept({ ledgers: [copy.url] })).toMatchObject({
+      left: 2,
+      said: expect.stringContaining('is another database'),
+    })
+    // Its own files go as before: what this ledger wrote, it wrote.
+    for (const operation of [{ ...run, partitions: ['2020-Q1', '2020-Q2'] } as Operation, restore])
+      expect(await ended(operation)).toBe('ok')
+    expect(dataFiles(archive)).toHaveLength(4)
+    expect((await swept({})).left).toBe(2)
+    const gone = { ledgers: [`gone:${id}`] }
+    expect((await perform({ ...sweep, ...gone, dryRun: true } as Operation)).finished.totals['findings']).toBe('2')
+    // An erasure ends no history before all were asked, and none that another ledger counts on.
+    const erase: Operation = {
+      kind: 'archive-erase',
+      from: moved.url,
+      table: TABLE,
+      where: 'id = 1',
+      reason: 'T-1',
+      confirm: TABLE,
+      dryRun: false,
+    }
+    for (const more of [{}, { dryRun: true }, { ledgers: [prod.url] }]) {
+      expect(await ended({ ...erase, ...more } as Operation)).toBe('ARCHIVE_CONFLICT')
+      expect(dataFiles(archive)).toHaveLength(2)
+    }
+    expect(await ended({ ...erase, ...gone } as Operation)).toBe('ok')
+    expect(dataFiles(archive)).toEqual([])
+    rmSync(folder, { recursive: true, force: true })
+  },
+)

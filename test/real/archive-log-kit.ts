@@ -48,6 +48,7 @@ export const STORED: StoredTable = {
 export function headsOf(name: string): HeadBook {
   const opened = ledgerOf(name)
   return {
+    name: async () => (await opened()).name(),
     read: async () => (await opened()).read(),
     intend: async (intent) => (await opened()).intend(intent),
     settle: async (head, version) => (await opened()).settle(head, version),

@@ -125,6 +125,37 @@ describe('a form', () => {
     expect(app.raw()).not.toContain(PASSWORD)
   })
 
+  it('lets go of what the log does not give: the check that finds it leads there, and the name is typed below the plan', async () => {
+    const app = await start()
+    await app.press(['r'], 'reading the log again')
+    app.fake.runsStarted[0]?.finish(1, {
+      error: { code: 'NOT_SAFE', message: 'versions 0 to 3 are in the catalog alone' },
+    })
+    await app.until('Forget …')
+    await app.press(['tab', 'enter'], /● forget +yes/)
+    expect(app.screen()).toMatch(/TABLE +\.\/lake\/crm\/accounts/)
+    await app.press(['enter'], 'asking what it would do')
+    const plan = app.fake.runsStarted[1]
+    expect(plan?.operation).toMatchObject({ kind: 'rollback', forget: true, dryRun: true })
+    plan?.emit({
+      type: 'verify.check',
+      table: 'accounts-1',
+      version: '3',
+      check: 'every version',
+      equal: false,
+      log: '',
+      catalog: 'v0 to v3',
+      witness: '',
+    })
+    plan?.finish(0)
+    await app.until('Type accounts-1 to go on')
+    await app.press(['accounts-1'], 'tab goes there')
+    await app.press(['tab'], 'enter starts it')
+    await app.press(['enter'], '[2 Runs]')
+    expect(app.fake.runsStarted[2]?.operation).toMatchObject({ forget: true, dryRun: false, confirm: 'accounts-1' })
+    app.fake.runsStarted[2]?.finish(0)
+  })
+
   it('names the words that are missing, and no others', async () => {
     const app = await start()
     await formOf(app, 'query', 'query ·')

@@ -30,6 +30,8 @@ const ARCHIVES: Columns = {
   origin: 'text',
   // How long files that the newest version does not name are kept; NULL as long as nobody has said so.
   retention_ms: 'integer',
+  // What this ledger is called in the archive's log, and the database that it was named for, as JSON; NULL until a program of version 11 or later changes the archive.
+  ledger: 'text',
 }
 
 const PARTITIONS: Columns = {

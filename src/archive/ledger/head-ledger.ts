@@ -5,7 +5,8 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase, Origin, Statement } from '../../stores/copy-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import type { CommitSums, HeadBook, HeadIntent, LedgerHead } from '../log/head.ts'
-import { filesText } from './record.ts'
+import type { LedgerName } from '../log/ledger-name.ts'
+import { filesText, textOf } from './record.ts'
 import { ledgerColumns } from './schema.ts'
 
 const TABLE = 'schema_name = ? AND table_name = ?'
@@ -36,6 +37,23 @@ export class HeadLedger implements HeadBook {
       version: Number(version),
       state: String(state) === 'left' ? 'left' : 'intended',
     }))
+  }
+
+  async name(): Promise<LedgerName | null> {
+    if (!(await ledgerColumns(this.#database, 'migration_archives')).has('ledger')) return null
+    const [row] = await this.#database.all(`SELECT ledger FROM migration_archives WHERE ${TABLE}`, this.#key)
+    const text = textOf(row?.[0] ?? null)
+    return text === null ? null : (JSON.parse(text) as LedgerName)
+  }
+
+  /** Of two programs that name one ledger the first one does. */
+  async setName(name: LedgerName): Promise<void> {
+    await this.#database.batch([
+      {
+        sql: `UPDATE migration_archives SET ledger = ? WHERE ${TABLE} AND ledger IS NULL`,
+        parameters: [JSON.stringify(name), ...this.#key],
+      },
+    ])
   }
 
   async intend({ head, version, sha256, claim }: HeadIntent): Promise<void> {
@@ -114,13 +132,17 @@ export class HeadLedger implements HeadBook {
   }
 
   /** The only head that may be the log's from now on: what others of this ledger intend is no longer taken for its own. */
-  async begin(head: bigint, version: number, sha256: string): Promise<void> {
-    await this.#database.batch(this.beginning(head, version, sha256))
+  async begin(head: bigint, version: number, sha256: string, name: LedgerName): Promise<void> {
+    await this.#database.batch(this.beginning(head, version, sha256, name))
   }
 
   /** The same, as statements of a transaction that does more. */
-  beginning(head: bigint, version: number, sha256: string): Statement[] {
+  beginning(head: bigint, version: number, sha256: string, name: LedgerName): Statement[] {
     return [
+      {
+        sql: `UPDATE migration_archives SET ledger = ? WHERE ${TABLE}`,
+        parameters: [JSON.stringify(name), ...this.#key],
+      },
       this.#insert(head, version),
       this.#sum(head, version, sha256),
       { sql: `DELETE FROM migration_archive_heads WHERE ${TABLE} AND head <> ?`, parameters: [...this.#key, head] },

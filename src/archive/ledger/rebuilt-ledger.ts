@@ -19,7 +19,7 @@ export function isBeingRebuilt({ origin }: Pick<ArchiveRecord, 'origin'>): boole
  */
 export async function writeRebuilt(
   database: LedgerDatabase,
-  record: Omit<ArchiveRecord, 'revision' | 'origin'>,
+  record: Omit<ArchiveRecord, 'revision' | 'origin' | 'ledger'>,
   { tool, runId, replaces }: { readonly tool: string; readonly runId: bigint; readonly replaces: string | null },
   more: readonly Statement[],
 ): Promise<void> {

@@ -9,6 +9,7 @@ import type { LedgerDatabase, Origin } from '../../stores/copy-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { holderOf, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/lease/columns.ts'
 import type { SqlRow, SqlValue } from '../../stores/port.ts'
+import type { LedgerName } from '../log/ledger-name.ts'
 import { ledgerColumns } from './schema.ts'
 
 export type ArchivedTable = {
@@ -28,6 +29,8 @@ export type ArchivedTable = {
   readonly origin: Origin | null
   /** How long files stay that the newest version of the archive does not name; null as long as nobody has said so. */
   readonly retentionMs: number | null
+  /** What this ledger is called in the archive's log; null until a program that names ledgers has changed the archive. */
+  readonly ledger: LedgerName | null
 }
 
 export type ArchivedPartition = {
@@ -239,6 +242,7 @@ const TABLE = [
   'revision',
   'origin',
   'retention_ms',
+  'ledger',
 ]
 const PARTITION = [
   'partition_name',
@@ -292,7 +296,7 @@ const partitionColumns = (database: LedgerDatabase, there: ReadonlySet<string>):
 }
 
 function tableOf(row: SqlRow): ArchivedTable {
-  const [schema, name, archive, archiveId, timeColumn, calendar, stored, grace, revision, origin, retention] =
+  const [schema, name, archive, archiveId, timeColumn, calendar, stored, grace, revision, origin, retention, ledger] =
     row.map(textOf)
   if (name == null || archive == null || archiveId == null || stored == null) throw damaged('migration_archives')
   return {
@@ -306,6 +310,7 @@ function tableOf(row: SqlRow): ArchivedTable {
     revision: revision ?? '0',
     origin: origin == null ? null : (readJson(origin) as Origin),
     retentionMs: retention == null ? null : Number(retention),
+    ledger: ledger == null ? null : (readJson(ledger) as LedgerName),
   }
 }
 

@@ -4,6 +4,7 @@ import type { Predicate } from '../../model/condition.ts'
 import type { StoredTable } from '../../model/archiving/stored-column.ts'
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import type { Claim } from '../log/head.ts'
+import type { NamedLedger } from '../log/ledger-name.ts'
 import type { ArchiveProperties } from '../log/properties.ts'
 
 /** A file that the newest version of the archive names. */
@@ -68,6 +69,9 @@ export type Publication = {
   readonly keepsShape?: true
 }
 
+/** @property ledger what the adopting one is called in the log */
+export type Adoption = Pick<Publication, 'tableId' | 'info'> & { readonly ledger: NamedLedger }
+
 export interface ArchiveLog {
   /** Null where there is no log yet. */
   state(signal: AbortSignal): Promise<LogState | null>
@@ -99,7 +103,7 @@ export interface ArchiveLog {
   tell(what: Telling, signal: AbortSignal): Promise<{ readonly told: boolean }>
   /** Gives the log another head, so that every other ledger is refused from then on. */
   adopt(
-    what: Pick<Publication, 'tableId' | 'info'>,
+    what: Adoption,
     judge: (state: LogState) => Promise<ArchiveProperties | null>,
     begin: (head: bigint, version: number, sha256: string) => Promise<void>,
     signal: AbortSignal,

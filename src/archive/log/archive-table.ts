@@ -18,12 +18,13 @@ import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { isWellFormed } from '../../shared/well-formed.ts'
 import { Turn } from '../../stores/turn.ts'
-import type { ArchiveLog, Departed, Publication, Telling } from '../lifecycle/log.ts'
+import type { Adoption, ArchiveLog, Departed, Publication, Telling } from '../lifecycle/log.ts'
 import { compareCommits } from './compare-commits.ts'
 import { isCheckpointDue, writeCheckpoint } from './checkpoint.ts'
 import { commitBytes } from './commit-text.ts'
 import { findDeparted } from './find-departed.ts'
 import { foreignHead, isOwnHead, nextHead, type HeadBook } from './head.ts'
+import type { NamedLedger } from './ledger-name.ts'
 import { withProperties, type ArchiveProperties } from './properties.ts'
 import { replacementLines, type Replacement } from './replace-files.ts'
 import { headLines, publicationLines, retractionLines, type Author, type Retraction } from './plan-commit.ts'
@@ -257,7 +258,7 @@ export class ArchiveTable implements ArchiveLog {
       if ('already' in planned) return { version: planned.already, outcome: 'already' }
       const version = (state?.version ?? -1) + 1
       const head = nextHead(state?.head ?? null)
-      const bytes = commitBytes(planned.lines(this.#author(head, properties)))
+      const bytes = commitBytes(planned.lines(this.#author(head, await heads.name(), properties)))
       await heads.intend({ head, version, sha256: sha256Of(bytes), claim })
       if ((await writer.putIfAbsent(logPathOf(commitName(version)), bytes, signal)) === 'written') {
         await heads.settle(head, version)
@@ -278,7 +279,7 @@ export class ArchiveTable implements ArchiveLog {
    * @throws SluiceError ARCHIVE_CONFLICT where there is no table, or other programs commit all the time; of `judge`
    */
   async adopt(
-    what: { readonly tableId: string; readonly info: Readonly<Record<string, string>> },
+    what: Adoption,
     judge: (state: ArchiveTableState) => Promise<ArchiveProperties | null>,
     begin: (head: bigint, version: number, sha256: string) => Promise<void>,
     signal: AbortSignal,
@@ -289,7 +290,7 @@ export class ArchiveTable implements ArchiveLog {
       if (state === null) throw conflict(store, 'it has no log', 'bring the archive back to where it was')
       const properties = await judge(state)
       const [head, version] = [nextHead(state.head), state.version + 1]
-      const bytes = commitBytes(headLines(what.info, state, this.#author(head, properties), 'ADOPT'))
+      const bytes = commitBytes(headLines(what.info, state, this.#author(head, what.ledger, properties), 'ADOPT'))
       await this.#forgetOthers(state, signal)
       await begin(head, version, sha256Of(bytes))
       if ((await writer.putIfAbsent(logPathOf(commitName(version)), bytes, signal)) !== 'written') continue
@@ -321,9 +322,9 @@ export class ArchiveTable implements ArchiveLog {
     await heads.settle(head, version)
   }
 
-  #author(head: bigint, properties: ArchiveProperties | null): Author {
+  #author(head: bigint, ledger: NamedLedger | null, properties: ArchiveProperties | null): Author {
     const { store, tool, now } = this.#parts
-    return { label: store.label, engine: `sluice/${tool}`, now: now(), head, properties }
+    return { label: store.label, engine: `sluice/${tool}`, now: now(), head, ledger, properties }
   }
 
   #taken(): SluiceError {

@@ -4,6 +4,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { Publication } from '../lifecycle/log.ts'
 import { addLine, commitInfoLine, metadataLine, protocolLine, removeLine, txnLine } from './commit-text.ts'
 import { foreignFiles, HEAD_APP, withHeadFeature } from './head.ts'
+import { ledgerApp, type NamedLedger } from './ledger-name.ts'
 import { withProperties, type ArchiveProperties } from './properties.ts'
 import type { ArchiveTableState } from './read-state.ts'
 import { grownShape, newShape, type TableShape } from './table-schema.ts'
@@ -22,6 +23,8 @@ export type Author = {
   readonly now: number
   /** That the commit leaves. */
   readonly head: bigint
+  /** Whose commit it is; null for a ledger that has no name yet. */
+  readonly ledger: NamedLedger | null
   /** What the table has to say of itself; null leaves that as it is. */
   readonly properties: ArchiveProperties | null
 }
@@ -37,7 +40,7 @@ const CONFIGURATION = { 'delta.checkpointInterval': '10', 'delta.enableExpiredLo
 export function publicationLines(
   what: Publication,
   state: ArchiveTableState | null,
-  { label, engine, now, head, properties }: Author,
+  { label, engine, now, head, ledger, properties }: Author,
 ): readonly string[] {
   const { partition, files, txn, stored, info, tags, known } = what
   const active = state?.files.get(partition) ?? []
@@ -73,7 +76,7 @@ export function publicationLines(
     ...protocolLines(shape?.protocol ?? null, state),
     ...(shape === null ? propertyLines(state, properties) : [shapeLine(what, shape, state, { now, properties })]),
     txnLine(txn, now),
-    headLine(head, now),
+    ...ownLines({ head, ledger, now }),
     ...gone.map(({ add }) => removeLine(add, now)),
     ...files.map((file) => addLine(file, values, tags(file), now)),
   ]
@@ -86,7 +89,7 @@ export function publicationLines(
 export function retractionLines(
   { partition, txn, info, known, at }: Retraction,
   state: ArchiveTableState,
-  { label, engine, now, head, properties }: Author,
+  { label, engine, now, head, ledger, properties }: Author,
 ): readonly string[] {
   const active = state.files.get(partition) ?? []
   refuseUnknown(label, partition, active, known)
@@ -109,7 +112,7 @@ export function retractionLines(
     ...protocolLines(null, state),
     ...propertyLines(state, properties),
     txnLine(txn, now),
-    headLine(head, now),
+    ...ownLines({ head, ledger, now }),
     ...active.map(({ add }) => removeLine(add, at ?? now)),
   ]
 }
@@ -121,7 +124,7 @@ export function retractionLines(
 export function headLines(
   info: Readonly<Record<string, string>>,
   state: ArchiveTableState,
-  { engine, now, head, properties }: Author,
+  { engine, now, head, ledger, properties }: Author,
   operation: 'ADOPT' | 'ERASE' | 'SET TBLPROPERTIES',
 ): readonly string[] {
   return [
@@ -137,7 +140,7 @@ export function headLines(
     }),
     ...protocolLines(null, state),
     ...propertyLines(state, properties),
-    headLine(head, now),
+    ...ownLines({ head, ledger, now }),
   ]
 }
 
@@ -151,8 +154,10 @@ export function propertyLines(
   return configuration === null ? [] : [metadataLine({ ...state.metadata, configuration })]
 }
 
-export function headLine(head: bigint, now: number): string {
-  return txnLine({ appId: HEAD_APP, version: head }, now)
+/** The head that a commit leaves, and the ledger whose it is. */
+export function ownLines({ head, ledger, now }: Pick<Author, 'head' | 'ledger' | 'now'>): readonly string[] {
+  const apps = [HEAD_APP, ...(ledger === null ? [] : [ledgerApp(ledger)])]
+  return apps.map((appId) => txnLine({ appId, version: head }, now))
 }
 
 /** @param shaped what the columns need; null where they need nothing new */

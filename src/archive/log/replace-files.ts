@@ -3,7 +3,7 @@ import type { ExaminedFile } from '../../model/archiving/archived-file.ts'
 import type { Publication } from '../lifecycle/log.ts'
 import { addLine, commitInfoLine, removeLine, txnLine } from './commit-text.ts'
 import { conflict, type ArchiveTableState } from './read-state.ts'
-import { headLine, propertyLines, protocolLines, refuseAppendOnly, refuseUnknown, type Author } from './plan-commit.ts'
+import { ownLines, propertyLines, protocolLines, refuseAppendOnly, refuseUnknown, type Author } from './plan-commit.ts'
 import type { LogStore } from '../../model/log-store.ts'
 
 export type Replacement = Pick<Publication, 'tableId' | 'partition' | 'txn' | 'info' | 'known' | 'claim' | 'tags'> & {
@@ -17,7 +17,7 @@ export function replacementLines(
   { partition, files, kept, tags, txn, info, known }: Replacement,
   state: ArchiveTableState,
   store: LogStore,
-  { label, engine, now, head, properties }: Author,
+  { label, engine, now, head, ledger, properties }: Author,
 ): readonly string[] {
   const active = state.files.get(partition) ?? []
   const named = new Set(active.map(({ path }) => path))
@@ -48,7 +48,7 @@ export function replacementLines(
     ...protocolLines(null, state),
     ...propertyLines(state, properties),
     txnLine(txn, now),
-    headLine(head, now),
+    ...ownLines({ head, ledger, now }),
     ...gone.map(({ add }) => removeLine(add, now)),
     ...files.map((file) => addLine(file, { [state.partitionKey]: partition }, tags(file), now)),
   ]

@@ -47,6 +47,7 @@ export async function newArchive(
     revision: '0',
     origin: (await store.origin?.(signal)) ?? null,
     retentionMs: null,
+    ledger: null,
   }
 }
 

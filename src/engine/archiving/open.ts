@@ -76,6 +76,7 @@ export async function openArchive<E extends EventType>(
   for (let lane = 0; lane < workers; lane++) desks.push(await openDesk(Math.floor(memoryBytes / workers)))
   const heads = new HeadLedger(database, archived.table, ownerOf(run))
   const book: HeadBook = {
+    name: () => heads.name(),
     read: () => (sizes.heads ?? heads).read(),
     intend: (intent) => heads.intend(intent),
     settle: (head, version) => heads.settle(head, version),
@@ -139,12 +140,15 @@ function paceOf(rate: number | undefined, { clock }: Run): Pace | null {
   return (bytes, signal) => throttle.take(bytes, signal)
 }
 
+/** A context of an archive has it, too. */
+export type OwnedFolder = Owned & { readonly reader: LogStore; readonly writer: LogWriter }
+
 /** What the log of an archive is asked through, without files: whose it is, and which of its files nobody names. @throws SluiceError as `openArchive` */
 export async function openOwned(
   archived: Known,
   { store, database }: { readonly store: CopyStore; readonly database: LedgerDatabase },
   run: Run,
-): Promise<Owned & { readonly reader: LogStore; readonly writer: LogWriter }> {
+): Promise<OwnedFolder> {
   refuseAbsentFolder(archived)
   const { reader, writer } = await openFolder(archived.archive, 'read')
   const heads = new HeadLedger(database, archived.table, ownerOf(run))

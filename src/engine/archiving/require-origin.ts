@@ -1,10 +1,12 @@
 /** An archive belongs to one database: a copy of it, and the same one after a failover, are refused until somebody says that they go on with it. */
+import { randomUUID } from 'node:crypto'
 import { isBeingRebuilt } from '../../archive/ledger/rebuilt-ledger.ts'
 import type { ArchiveContext } from '../../archive/lifecycle/context.ts'
-import { redactUrl } from '../../shared/redact.ts'
+import type { LedgerName } from '../../archive/log/ledger-name.ts'
+import { placeOfUrl, redactUrl } from '../../shared/redact.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
-import type { Origin } from '../../stores/copy-port.ts'
+import type { CopyStore, Origin } from '../../stores/copy-port.ts'
 
 /** In words, for messages. */
 const FACTS: Readonly<Record<string, string>> = {
@@ -29,18 +31,33 @@ export type Owned = Pick<ArchiveContext, 'name' | 'archived' | 'store' | 'interr
 export async function requireOrigin(context: Owned): Promise<void> {
   const now = await originNow(context)
   if ((await lookedAt(context, now)) === 'new') await context.heads.setOrigin(now)
+  await nameLedger(context, now)
+}
+
+/** From now on the log names this ledger with each commit. */
+async function nameLedger({ archived, store, heads }: Owned, now: Origin): Promise<void> {
+  if (archived.ledger === null) await heads.setName(ledgerName(null, store, now))
+}
+
+/**
+ * What this ledger is called in the archive's log from an adoption on: as before, unless it is that of a copy of the database that it was named for. After a failover or a
+ * restore nothing tells it from a copy, and it gets a name of its own, too.
+ */
+export function ledgerName(before: LedgerName | null, { label }: Pick<CopyStore, 'label'>, now: Origin): LedgerName {
+  if (before !== null && changedFacts(before.of, now).length === 0) return before
+  return { id: randomUUID(), at: placeOfUrl(label), of: now }
 }
 
 /**
  * The same, and nothing is changed.
  * @throws SluiceError as `requireOrigin`
  */
-export async function lookAtOrigin(context: Owned): Promise<void> {
+export async function lookAtOrigin(context: Omit<Owned, 'heads'>): Promise<void> {
   await lookedAt(context, await originNow(context))
 }
 
 /** @returns `new` where nothing was published yet, so that the archive is this database's as soon as it says so */
-async function lookedAt(context: Owned, now: Origin): Promise<'own' | 'new'> {
+async function lookedAt(context: Omit<Owned, 'heads'>, now: Origin): Promise<'own' | 'new'> {
   const { archived, interrupt } = context
   if (archived.origin === null) {
     if ((await (await context.log()).state(interrupt.abort)) === null) return 'new'

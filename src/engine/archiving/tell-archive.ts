@@ -5,7 +5,7 @@ import { tableText } from '../../model/copy/column-type.ts'
 import type { Run } from '../run-context.ts'
 import type { Opened } from './each-table.ts'
 import { openOwned } from './open.ts'
-import { lookAtOrigin } from './require-origin.ts'
+import { requireOrigin } from './require-origin.ts'
 
 /**
  * No commit where the archive says it already; nothing at all where none was published.
@@ -19,7 +19,7 @@ export async function tellArchive(
   change: Pick<Telling, 'change'> = {},
 ): Promise<void> {
   const owned = await openOwned(archived, opened, run)
-  await lookAtOrigin(owned)
+  await requireOrigin(owned)
   const info = { table: tableText(archived.table), run: run.runId }
   const log = await owned.log()
   await log.tell({ tableId: archived.archiveId, info, ...change }, run.interrupt.abort)

@@ -30,6 +30,8 @@ export type Word =
   | { readonly as: 'end'; readonly option: 'from' | 'to'; readonly required?: true }
   /** The same of an option that no config file fills, and no variable. */
   | { readonly as: 'database'; readonly option: string }
+  /** Any number of the same. `gone:ID` in the place of one is no database. */
+  | { readonly as: 'databases'; readonly option: string }
   | { readonly as: 'catalog'; readonly required?: true }
   /** `--connect`, else `connect:` of the config file; not there where neither is. */
   | { readonly as: 'queue' }
@@ -101,6 +103,8 @@ export const oneTable: Source<string> = { as: 'one table' }
 export const end = (option: 'from' | 'to'): Source<string> => ({ as: 'end', option, required: true })
 export const optionalEnd = (option: 'from' | 'to'): Source<string | undefined> => ({ as: 'end', option })
 export const database = (option: string): Source<string | undefined> => ({ as: 'database', option })
+/** Not there where none is named. */
+export const databases = (option: string): Source<readonly string[] | undefined> => ({ as: 'databases', option })
 export const catalog: Source<string> = { as: 'catalog', required: true }
 export const optionalQueue: Source<string | undefined> = { as: 'queue' }
 export const optionalCatalog: Source<string | undefined> = { as: 'catalog' }
@@ -112,6 +116,9 @@ export const optionalAge = (option: string): Source<string | undefined> => ({ as
 export const sliceUnit = (option: string): Source<SliceUnit | undefined> => ({ as: 'slice unit', option })
 export const sliceNumbers = (option: string): Source<SliceNumbers | undefined> => ({ as: 'slice numbers', option })
 export const constant = <const T>(value: T): Source<T> => ({ as: 'constant', value })
+
+/** A word of `--ledger` that begins so has the id of a ledger that is gone for good. */
+export const GONE = 'gone:'
 
 /** Options of `--calendar` and what goes with it. */
 export const CALENDAR_FLAGS = ['calendar', 'first-month', 'year-offset', 'first-weekday', 'zone'] as const

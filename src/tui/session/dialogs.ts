@@ -5,6 +5,7 @@ import type { Command } from '../keymap/bindings.ts'
 import { foldRollbackCheck } from '../run/rollback-check.ts'
 import type { Dialog, State } from '../state/state.ts'
 import { redactUrl } from '../../shared/redact.ts'
+import { subjectsOf } from '../../engine/operations/facts.ts'
 import { field } from '../state/text-field.ts'
 import { canCopy } from '../views/copy-plan-dialog.ts'
 import { canStart } from '../views/plan-dialog.ts'
@@ -206,6 +207,13 @@ function acceptRollback(s: Acting, dialog: Of<'rollback'>): void {
   if (dialog.focus === 'cancel') {
     set(s, null)
     s.flash(`cancelled: ${dialog.row.name} stays in the catalog`)
+    return
+  }
+  // What the log does not give goes by the form alone: its plan says what is lost, and the name is typed below that.
+  const form = s.state.forms.find(({ words }) => words.join(' ') === 'rollback')
+  const [table] = subjectsOf(dialog.operation)
+  if (dialog.state === 'unsafe' && form !== undefined && table !== undefined) {
+    s.forms.open(form, [table, '--forget'])
     return
   }
   // The name must be exact, and nothing goes before the log was seen to hold everything.

@@ -38,31 +38,34 @@ export function rollbackBox(d: Of<'rollback'>, state: State): Box {
   if (d.error?.hint !== undefined) body.push(...fact('do', d.error.hint))
   const [before, after] = around(d.field)
   const exact = d.field.text === d.row.name && d.state === 'safe'
+  const isUnsafe = d.state === 'unsafe'
+  const button = isUnsafe ? 'Forget …' : 'Roll back'
+  if (!isUnsafe) {
+    body.push(
+      [],
+      [
+        span('Type the table name to go on:  '),
+        span(clean(before), 'strong'),
+        span(marks.caret, 'info'),
+        span(clean(after), 'strong'),
+      ],
+    )
+  }
   body.push(
-    [],
-    [
-      span('Type the table name to go on:  '),
-      span(clean(before), 'strong'),
-      span(marks.caret, 'info'),
-      span(clean(after), 'strong'),
-    ],
     [],
     d.focus === 'cancel'
       ? [
           span('            '),
           span('[ Cancel ]', 'chosen'),
           span(
-            `        Roll back${exact ? ' (tab goes there)' : d.state === 'safe' || d.state === 'checking' ? ' (needs the name)' : ' (not safe)'}`,
+            `        ${button}${exact || isUnsafe ? ' (tab goes there)' : d.state === 'failed' ? ' (not safe)' : ' (needs the name)'}`,
             'muted',
           ),
         ]
       : [
           span('              Cancel          '),
-          span('[ Roll back ]', 'chosen'),
-          span(
-            exact ? '' : d.state === 'safe' || d.state === 'checking' ? '  needs the name' : '  it is not safe',
-            'bad',
-          ),
+          span(`[ ${button} ]`, 'chosen'),
+          span(exact || isUnsafe ? '' : d.state === 'failed' ? '  it is not safe' : '  needs the name', 'bad'),
         ],
   )
   const foot = `esc cancels · same as: ${d.commandLine.replace(/ --database-url \S+/, '')}`

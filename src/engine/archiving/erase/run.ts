@@ -20,6 +20,7 @@ import type { RunOf } from '../../run-context.ts'
 import type { archiveErase } from '../../operations/archive-erase/declaration.ts'
 import { eachPartition, type Work } from '../advance-all.ts'
 import { endOfArchive } from '../ending.ts'
+import { keptError, type OtherLedgers } from '../other-ledgers.ts'
 import {
   besideAll,
   between,
@@ -40,6 +41,7 @@ const WRITING: ReadonlySet<string> = new Set(['EXPORTING', 'EXPORTED', 'VERIFIED
 export type Erasing = {
   readonly context: ArchiveContext<'archive.state' | 'archive.progress' | 'log'>
   readonly database: LedgerDatabase
+  readonly others: OtherLedgers
   readonly erasures: ErasureLedger
   readonly erasure: Erasure
   readonly wanted: Wanted
@@ -179,7 +181,7 @@ function notLooked(name: string, path: string): SluiceError {
  * The log gets a version that it may begin with, and what only older versions need is noted and destroyed.
  * @returns the erasure as it ended
  */
-export async function endHistory({ context, database, erasures, erasure, run }: Erasing): Promise<Erasure> {
+export async function endHistory({ context, database, others, erasures, erasure, run }: Erasing): Promise<Erasure> {
   const log = await context.log()
   const { abort } = context.interrupt
   let { version, destroyed } = erasure
@@ -187,7 +189,11 @@ export async function endHistory({ context, database, erasures, erasure, run }: 
     const { archiveId } = context.archived
     const info = { table: context.name, run: run.runId, reason: erasure.reason }
     version = (await log.milestone({ tableId: archiveId, info }, abort)).version
-    const listed = await historyOf(context, database, version, erasure.begunMs)
+    const listed = await historyOf(context, { database, others }, version, erasure.begunMs)
+    for (const { path } of listed) {
+      const kept = others.reason(path)
+      if (kept !== null) throw keptError(context.name, path, kept)
+    }
     const files: DestroyedFile[] = []
     for (const { path, bytes } of listed) {
       files.push({ path, bytes: bytes.toString(), sha256: await sha256InPlace(context, path) })
@@ -207,7 +213,7 @@ export async function endHistory({ context, database, erasures, erasure, run }: 
     }
     await erasures.destroying(erasure.id, version, files, labels)
   }
-  const destroyer = new Destroyer(context, database)
+  const destroyer = new Destroyer(context, database, others)
   for (const { path, bytes, sha256 } of destroyed) {
     await destroyer.remove(path)
     run.emit({ type: 'archive.destroyed', table: context.name, path, bytes, sha256 })
@@ -220,7 +226,7 @@ export async function endHistory({ context, database, erasures, erasure, run }: 
 /** What no reader of a version needs. @param olderThanMs temporary files that are older are nobody's, ms since the epoch */
 export async function historyOf(
   context: ArchiveContext,
-  database: LedgerDatabase,
+  { database, others }: Pick<Erasing, 'database' | 'others'>,
   version: number,
   olderThanMs: number,
 ): Promise<readonly OutlivedFile[]> {
@@ -232,7 +238,8 @@ export async function historyOf(
       version,
       olderThanMs,
       awaited: async () => {
-        const partitions = (await readArchive(database, context.archived.table))?.partitions ?? []
+        const own = (await readArchive(database, context.archived.table))?.partitions ?? []
+        const partitions = [...own, ...(await others.partitions())]
         return filePrefixes(partitions.filter(({ state }) => WRITING.has(state)))
       },
     },

@@ -14,8 +14,6 @@ import { SweepLedger, type Sweep, type SweptFile } from '../../../archive/ledger
 import { Destroyer } from '../../../archive/lifecycle/destroy-files.ts'
 import { sha256InPlace } from '../../../archive/lifecycle/local-files.ts'
 import { outdatedFiles, type OutdatedFile } from '../../../archive/log/find-outdated.ts'
-import type { LogStore } from '../../../model/log-store.ts'
-import type { LogWriter } from '../../../model/log-writer.ts'
 import { throwIfAborted } from '../../../shared/abort.ts'
 import { isoTime } from '../../../shared/clock.ts'
 import { asSluiceError } from '../../../shared/errors.ts'
@@ -24,10 +22,12 @@ import { parquetRows } from '../../registry.ts'
 import type { Run } from '../../run-context.ts'
 import { beatOfArchive, ownerOf } from '../owner.ts'
 import { adoptHint } from '../../../archive/lifecycle/refusals.ts'
-import type { Owned } from '../require-origin.ts'
+import type { OwnedFolder } from '../open.ts'
+import type { OtherLedgers } from '../other-ledgers.ts'
 
 export type Sweeping = {
-  readonly owned: Owned & { readonly reader: LogStore; readonly writer: LogWriter }
+  readonly owned: OwnedFolder
+  readonly others: OtherLedgers
   readonly database: LedgerDatabase
   readonly record: ArchiveRecord
   readonly run: Run<'archive.finding' | 'log'>
@@ -68,7 +68,7 @@ export async function tellOutdated(sweeping: Sweeping, retentionMs: number | nul
  * @throws SluiceError LEDGER_BUSY where another program is at it; ARCHIVE_CONFLICT, SOURCE_IO, TARGET_DENIED
  */
 export async function sweepOutdated(sweeping: Sweeping, retentionMs: number | null): Promise<Swept> {
-  const { owned, database, record, run } = sweeping
+  const { owned, others, database, record, run } = sweeping
   const sweeps = new SweepLedger(database, record.table, run.owner)
   const erasure = await new ErasureLedger(database, record.table, run.owner).unfinished()
   if (erasure !== null) {
@@ -76,7 +76,11 @@ export async function sweepOutdated(sweeping: Sweeping, retentionMs: number | nu
     return NOTHING
   }
   let all = NOTHING
-  for (const sweep of await sweeps.unfinished()) all = added(all, await destroy(sweeping, sweeps, sweep))
+  for (const sweep of await sweeps.unfinished()) {
+    const kept = sweep.files.filter(({ path, bytes }) => others.keeps(path, BigInt(bytes)))
+    if (kept.length === 0) all = added(all, await destroy(sweeping, sweeps, sweep))
+    else note(sweeping, `the sweep of run ${sweep.id} was broken off, and waits for ledgers that were not asked`)
+  }
   if (run.interrupt.stop.aborted) return all
   const due = await dueFiles(sweeping, retentionMs)
   if (due.length === 0 || retentionMs === null) return all
@@ -105,9 +109,9 @@ export async function sweepOutdated(sweeping: Sweeping, retentionMs: number | nu
   }
 }
 
-async function destroy({ owned, database, run }: Sweeping, sweeps: SweepLedger, sweep: Sweep): Promise<Swept> {
+async function destroy({ owned, others, database, run }: Sweeping, sweeps: SweepLedger, sweep: Sweep): Promise<Swept> {
   return sweeps.during(sweep, async () => {
-    const destroyer = new Destroyer(owned, database)
+    const destroyer = new Destroyer(owned, database, others)
     for (const { path, bytes, sha256, partition } of sweep.files) {
       await destroyer.remove(path)
       run.emit({
@@ -127,7 +131,7 @@ async function destroy({ owned, database, run }: Sweeping, sweeps: SweepLedger, 
 
 /** What no version within the retention names, and nobody holds; where nobody has said a retention, nothing is, and a note tells how much stays. */
 async function dueFiles(sweeping: Sweeping, retentionMs: number | null): Promise<readonly Due[]> {
-  const { owned, database, record, run } = sweeping
+  const { owned, others, database, record, run } = sweeping
   const { reader: store, writer, archived } = owned
   const request = { store, writer, parquet: parquetRows, tableId: archived.archiveId }
   const outdated = await outdatedFiles(request, run.interrupt.abort)
@@ -157,7 +161,7 @@ async function dueFiles(sweeping: Sweeping, retentionMs: number | null): Promise
       continue
     }
     if (partition?.held != null) held.set(partition.label, (held.get(partition.label) ?? 0) + 1)
-    else due.push({ file, partition })
+    else if (!others.keeps(file.path, file.bytes)) due.push({ file, partition })
   }
   for (const [label, files] of held) {
     note(sweeping, `${label} is held (${byLabel.get(label)?.held ?? ''}): ${files} of its files stay`)

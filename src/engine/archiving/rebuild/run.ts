@@ -24,7 +24,7 @@ import { lateRows } from '../late-rows.ts'
 import { nativesFor } from '../plan.ts'
 import { openArchive } from '../open.ts'
 import { ownerOf } from '../owner.ts'
-import { originNow } from '../require-origin.ts'
+import { ledgerName, originNow } from '../require-origin.ts'
 import { archiveAt, type FoundArchive } from './archive-at.ts'
 import { labelsOf, loggedPartition } from './logged.ts'
 import { saidArchive, type SaidArchive, type Wishes } from './said.ts'
@@ -96,8 +96,10 @@ export async function rebuildLedger(
     return { totals: totals() }
   }
   const owner = ownerOf(run)
+  const origin = await originNow(context)
+  const name = ledgerName(before?.ledger ?? null, store, origin)
   const { version } = await log.adopt(
-    { tableId: found.state.tableId, info: { table: context.name, run: run.runId } },
+    { tableId: found.state.tableId, info: { table: context.name, run: run.runId }, ledger: name },
     judge,
     async (next, at, sha256) => {
       if (last === null) throw new Error('nothing was compared')
@@ -105,12 +107,12 @@ export async function rebuildLedger(
       const work = { tool: run.tool, runId: owner.runId, replaces: before?.archiveId ?? null }
       // A ledger that is made anew knows of no commit that it wrote one.
       await context.heads.forget([...(await context.heads.sums()).keys()])
-      await writeRebuilt(database, record, work, context.heads.beginning(next, at, sha256))
+      await writeRebuilt(database, record, work, context.heads.beginning(next, at, sha256, name))
     },
     abort,
   )
   // Last: a program that is killed before it begins anew.
-  await context.heads.setOrigin(await originNow(context))
+  await context.heads.setOrigin(origin)
   tellLost(last, run, context.name)
   const rebuilt = totals()['partitions'] ?? '0'
   return { totals: { ...totals(), rebuilt, version: dec(version) }, proof: 'canonical' }

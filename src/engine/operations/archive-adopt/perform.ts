@@ -23,7 +23,7 @@ import { labelNamed } from '../../archiving/label-named.ts'
 import { ownerOf } from '../../archiving/owner.ts'
 import { seenArchive } from '../../archiving/table-changes.ts'
 import { planArchive } from '../../archiving/plan.ts'
-import { originNow } from '../../archiving/require-origin.ts'
+import { ledgerName, originNow } from '../../archiving/require-origin.ts'
 import { recordCalendar } from '../../calendar/record-calendar.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 
@@ -153,12 +153,14 @@ async function takeOver(
     return { totals: totalsOf(compared) }
   }
   const info = { table: name, run: run.runId }
+  const origin = await originNow(context)
+  const ledgerNow = ledgerName(record.ledger, opened.store, origin)
   const { version } = await log.adopt(
-    { tableId: record.archiveId, info },
+    { tableId: record.archiveId, info, ledger: ledgerNow },
     judge,
     async (head, next, sha256) => {
       for (const [label, reason] of back) await holdAgain(label, reason)
-      await context.heads.begin(head, next, sha256)
+      await context.heads.begin(head, next, sha256, ledgerNow)
     },
     run.interrupt.abort,
   )
@@ -173,7 +175,7 @@ async function takeOver(
     })
   }
   // Last: a program that is killed before it is refused, and adopts again.
-  await context.heads.setOrigin(await originNow(context))
+  await context.heads.setOrigin(origin)
   return { totals: { ...totalsOf(compared), version: dec(version) }, proof: 'canonical' }
 }
 

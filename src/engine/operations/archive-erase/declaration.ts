@@ -12,6 +12,8 @@ export type ArchiveEraseOperation = {
   readonly where: string
   /** A ticket: it stands in the certificate, and names an erasure that was broken off. */
   readonly reason: string
+  /** Databases whose ledgers are asked too, or `gone:` and the id of one: of those that the log names besides that of `from`. */
+  readonly ledgers?: readonly string[] | undefined
   /** Name of the table, once more. */
   readonly confirm?: string
   /** Count only. */
@@ -30,6 +32,7 @@ export const archiveErase: Declaration<ArchiveEraseOperation, (typeof EVENTS)[nu
       table: words.oneTable,
       where: words.text('where'),
       reason: words.text('reason'),
+      ledgers: words.databases('ledger'),
       confirm: words.optionalText('confirm'),
       dryRun: words.flag('dry-run'),
       alert: words.alert,
@@ -37,7 +40,10 @@ export const archiveErase: Declaration<ArchiveEraseOperation, (typeof EVENTS)[nu
   },
   shape: 'lines',
   doing: 'erasing',
-  stores: [{ field: 'from', family: 'database', access: 'write', end: 'source' }],
+  stores: [
+    { field: 'from', family: 'database', access: 'write', end: 'source' },
+    { field: 'ledgers', family: 'database', access: 'read' },
+  ],
   about: 'table',
   destroys: [
     {

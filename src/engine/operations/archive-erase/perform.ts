@@ -25,6 +25,7 @@ import {
 } from '../../archiving/erase/run.ts'
 import { refuseFollowedTables, tellFollowedTables } from '../../archiving/followed-table.ts'
 import { openArchive } from '../../archiving/open.ts'
+import { OtherLedgers, unaskedError } from '../../archiving/other-ledgers.ts'
 import { tellErased } from '../../archiving/row-triggers.ts'
 import { requireOrigin } from '../../archiving/require-origin.ts'
 import type { Ending } from '../../run-context.ts'
@@ -75,28 +76,33 @@ async function erase(
   const erasures = new ErasureLedger(opened.database, record.table, run.owner)
   const before = await erasures.unfinished()
   if (before !== null) refuseOther(before, reason, test, context.name)
+  await using others = await OtherLedgers.ask(context, operation.ledgers ?? [], run)
+  const unasked = unaskedError(context.name, others.unasked)
+  if (unasked !== null && !dryRun) throw unasked
+  const counting = { database: opened.database, others }
   const wanted: Wanted = { predicate, test, thorough: before !== null }
   tellTexts(record, wanted, run)
   if (before?.state === 'destroying' && !dryRun) {
     return await erasures.during(before, async () => {
-      const erasing: Erasing = { context, database: opened.database, erasures, erasure: before, wanted, run }
+      const erasing: Erasing = { context, ...counting, erasures, erasure: before, wanted, run }
       return await ended(erasing, await endHistory(erasing), notChecked)
     })
   }
   const look = await lookAround(context, record, wanted)
   if (dryRun || look.refusal !== null) tell(tableText(table.table), look, run)
   if (dryRun) {
-    const totals = { ...foundTotals(look), files: dec(await countHistory(context, opened)) }
-    return { totals, ...(look.refusal === null ? {} : { error: look.refusal }) }
+    const totals = { ...foundTotals(look), files: dec(await countHistory(context, counting)) }
+    const error = look.refusal ?? unasked
+    return { totals, ...(error === null ? {} : { error }) }
   }
   if (look.refusal !== null) throw look.refusal
   // Older versions may have what the newest one and the table have not any more.
-  if (before === null && isNothing(look) && (await countHistory(context, opened)) === 0) {
+  if (before === null && isNothing(look) && (await countHistory(context, counting)) === 0) {
     return { totals: { rows: '0', sourceRows: '0' }, notChecked }
   }
   const erasure = before ?? (await begin(erasures, operation, wanted, run))
   return await erasures.during(erasure, async () => {
-    const erasing: Erasing = { context, database: opened.database, erasures, erasure, wanted, run }
+    const erasing: Erasing = { context, ...counting, erasures, erasure, wanted, run }
     if (!(await eraseAll(erasing, opened, record, look))) return { totals: {}, stopped: true }
     return await ended(erasing, await endHistory(erasing), notChecked)
   })
@@ -136,9 +142,9 @@ function refuseOther({ reason, condition, state }: Erasure, asked: string, test:
   })
 }
 
-async function countHistory(context: ArchiveContext, { database }: Opened): Promise<number> {
+async function countHistory(context: ArchiveContext, counting: Pick<Erasing, 'database' | 'others'>): Promise<number> {
   const state = await (await context.log()).state(context.interrupt.abort)
-  return state === null ? 0 : (await historyOf(context, database, state.version, Date.now())).length
+  return state === null ? 0 : (await historyOf(context, counting, state.version, Date.now())).length
 }
 
 function begin(

@@ -357,6 +357,14 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
           'how long files stay that have left the archive: 30d; said once, and kept. Until then restore brings back what has expired, and older versions can be read',
       },
       {
+        name: 'ledger',
+        type: 'list',
+        shown: 'none',
+        group: 'sweep and erase:',
+        describe:
+          "database whose ledger is asked before files go, of one that the archive's log names besides that of --from; or gone:ID of a ledger that no longer is; repeatable",
+      },
+      {
         name: 'where',
         type: 'text',
         withheld: true,

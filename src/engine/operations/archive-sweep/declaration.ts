@@ -12,6 +12,8 @@ export type ArchiveSweepOperation = {
   readonly olderThanMs: number
   /** How long files of older versions stay, ms; what the ledger has when absent, and for ever where it has nothing. */
   readonly retentionMs?: number
+  /** Databases whose ledgers are asked too, or `gone:` and the id of one: of those that the log names besides that of `from`. */
+  readonly ledgers?: readonly string[] | undefined
   /** Name of the table, or `all` where it is not one: said twice. */
   readonly confirm?: string
   readonly alert?: AlertWish
@@ -29,13 +31,17 @@ export const archiveSweep: Declaration<ArchiveSweepOperation, (typeof EVENTS)[nu
       tables: words.anyTables,
       olderThanMs: words.duration('age'),
       retentionMs: words.optionalDuration('retention'),
+      ledgers: words.databases('ledger'),
       confirm: words.optionalText('confirm'),
       alert: words.alert,
       dryRun: words.flag('dry-run'),
     },
   },
   shape: 'lines',
-  stores: [{ field: 'from', family: 'database', access: 'write', end: 'source' }],
+  stores: [
+    { field: 'from', family: 'database', access: 'write', end: 'source' },
+    { field: 'ledgers', family: 'database', access: 'read' },
+  ],
   about: 'tables',
   destroys: [
     {

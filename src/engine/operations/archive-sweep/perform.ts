@@ -11,6 +11,7 @@ import { openSource, recordsOf } from '../../archiving/each-table.ts'
 import { keepRetention, wantedRetention } from '../../archiving/expire/retention.ts'
 import { sweepOutdated, tellOutdated } from '../../archiving/expire/sweep-outdated.ts'
 import { openOwned } from '../../archiving/open.ts'
+import { OtherLedgers } from '../../archiving/other-ledgers.ts'
 import { ownerOf } from '../../archiving/owner.ts'
 import { requireOrigin } from '../../archiving/require-origin.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
@@ -19,7 +20,7 @@ type ArchiveSweepRun = RunOf<typeof declared>
 
 /** @throws SluiceError NO_SUCH_TABLE, PLAN_CHANGED, LEDGER_BUSY, SOURCE_IO, TARGET_DENIED */
 export async function archiveSweep(operation: ArchiveSweepOperation, run: ArchiveSweepRun): Promise<Ending> {
-  const { from, tables, olderThanMs, retentionMs: asked, dryRun } = operation
+  const { from, tables, olderThanMs, retentionMs: asked, ledgers = [], dryRun } = operation
   await using source = await openSource(from, !dryRun)
   let files = 0
   let bytes = 0n
@@ -34,7 +35,9 @@ export async function archiveSweep(operation: ArchiveSweepOperation, run: Archiv
       const ledger = new PartitionLedger(opened.database, record.table, ownerOf(run))
       await keepRetention({ ...owned, ledger, runId: run.runId }, record, retentionMs)
     }
-    const sweeping = { owned, database: opened.database, record, run }
+    await using others = await OtherLedgers.ask(owned, ledgers, run)
+    const sweeping = { owned, others, database: opened.database, record, run }
+    const before = files
     const outdated = await (dryRun ? tellOutdated(sweeping, retentionMs) : sweepOutdated(sweeping, retentionMs))
     files += outdated.files
     bytes += outdated.bytes
@@ -47,11 +50,15 @@ export async function archiveSweep(operation: ArchiveSweepOperation, run: Archiv
       tableId: record.archiveId,
       kept: new Set(onlyCopies(record.partitions).keys()),
       // Of partitions on their way to the log, files are named by the ledger only.
-      awaited: async () => filePrefixes((await readArchive(opened.database, record.table))?.partitions ?? []),
+      awaited: async () => {
+        const own = (await readArchive(opened.database, record.table))?.partitions ?? []
+        return filePrefixes([...own, ...(await others.partitions())])
+      },
     }
-    const destroyer = new Destroyer(owned, opened.database)
+    const destroyer = new Destroyer(owned, opened.database, others)
     for await (const { path, size } of strays(request, run.interrupt.abort)) {
       if (run.interrupt.stop.aborted) break
+      if (others.keeps(path, size)) continue
       if (!dryRun) await destroyer.remove(path)
       files++
       bytes += size
@@ -64,6 +71,7 @@ export async function archiveSweep(operation: ArchiveSweepOperation, run: Archiv
         bytes: dec(size),
       })
     }
+    others.tell(files - before, run)
   }
   const stopped = run.interrupt.stop.aborted
   return { totals: { findings: dec(files), bytes: dec(bytes) }, ...(stopped ? { stopped } : {}) }

@@ -1,0 +1,66 @@
+/** Whose the files of an archive may be, of the ledgers that its log names besides one. */
+import type { ActionKind } from '../../delta/actions.ts'
+import { readLog } from '../../delta/commit-lines.ts'
+import { canonicalPath } from '../../delta/paths.ts'
+import { ledgerOfApp, type NamedLedger } from './ledger-name.ts'
+import { openTable, type LogSource } from './read-state.ts'
+
+export type Writers = {
+  /** False where no commit names any ledger: programs before version 11 of the ledger wrote it. */
+  readonly isNamed: boolean
+  readonly others: readonly NamedLedger[]
+  /** Those of `others` whose a file may be. A file of which no commit says who added it may be of each. */
+  mayBeOf(path: string): readonly NamedLedger[]
+}
+
+const KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['add', 'txn'])
+
+/**
+ * Commits are read only where the log names another ledger.
+ * @param own id of the ledger that asks; null where it has none yet
+ * @throws SluiceError of reading a log
+ */
+export async function findWriters(source: LogSource, own: string | null, signal: AbortSignal): Promise<Writers> {
+  const { store } = source
+  const table = await openTable(source, signal)
+  const snapshot = await table?.snapshot()
+  const { txns = new Map<string, unknown>() } = (await snapshot?.state(signal)) ?? {}
+  const named = new Map([...txns.keys()].flatMap((appId) => idAndName(appId)))
+  const others = [...named.values()].filter(({ id }) => id !== own)
+  if (table === null || others.length === 0) return { isNamed: named.size > 0, others, mayBeOf: () => [] }
+  /** By path: ids of the ledgers that added it; null where a commit that did so names none, or is gone. */
+  const writers = new Map<string, Set<string | null>>()
+  const note = (path: string, id: string | null): void =>
+    void writers.set(path, (writers.get(path) ?? new Set()).add(id))
+  const listing = await table.listing(signal)
+  const first = Math.min(...listing.checkpoints.map(({ version }) => version))
+  if ((await table.run(signal)).from !== 0 && Number.isFinite(first)) {
+    const begun = await table.snapshot({ version: first })
+    for await (const block of begun.files({ signal })) for (const { path } of block) note(path, null)
+    for await (const block of begun.tombstones(signal)) for (const { path } of block) note(path, null)
+  }
+  for (const { name } of listing.commits) {
+    const added: string[] = []
+    let by: string | null = null
+    for await (const block of readLog(store, name, { signal, kinds: KINDS })) {
+      for (const { action } of block) {
+        if (action.kind === 'txn') by = ledgerOfApp(action.txn.appId)?.id ?? by
+        else if (action.kind === 'add') added.push(canonicalPath(action.add.path, store.root))
+      }
+    }
+    for (const path of added) note(path, by)
+  }
+  return {
+    isNamed: true,
+    others,
+    mayBeOf(path) {
+      const ids = writers.get(path)
+      return ids === undefined || ids.has(null) ? others : others.filter(({ id }) => ids.has(id))
+    },
+  }
+}
+
+function idAndName(appId: string): readonly (readonly [string, NamedLedger])[] {
+  const named = ledgerOfApp(appId)
+  return named === null ? [] : [[named.id, named]]
+}

@@ -1,0 +1,181 @@
+/**
+ * Ledgers that the log of an archive names besides its own: databases that it was moved from, or copied. Those whose database the user names are asked; of all others
+ * files stay, since a log is not trusted to name a host that credentials go to.
+ */
+import { onlyCopies, readArchive, type ArchivedPartition, type ArchiveRecord } from '../../archive/ledger/record.ts'
+import type { CountingLedger } from '../../archive/lifecycle/destroy-files.ts'
+import { findWriters, type Writers } from '../../archive/log/find-writers.ts'
+import type { NamedLedger } from '../../archive/log/ledger-name.ts'
+import { tableText } from '../../model/copy/column-type.ts'
+import { redactUrl } from '../../shared/redact.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import { shellQuote } from '../../shared/shell.ts'
+import { GONE } from '../operations/words.ts'
+import { parquetRows } from '../registry.ts'
+import type { Run } from '../run-context.ts'
+import { openSource, type OpenSource } from './each-table.ts'
+import type { OwnedFolder } from './open.ts'
+import { originNow, otherDatabase } from './require-origin.ts'
+
+/** A ledger that was asked, and its record of the archive. */
+type Asked = CountingLedger & { readonly record: ArchiveRecord; readonly named: NamedLedger }
+
+/** Why a file stays, and what to do. */
+type Reason = { readonly why: string; readonly hint?: string }
+
+export class OtherLedgers implements AsyncDisposable {
+  readonly #owned: OwnedFolder
+  readonly #writers: Writers
+  readonly #opened: OpenSource[] = []
+  readonly asked: Asked[] = []
+  /** Ids of those that were asked, or are gone. */
+  readonly #known = new Set<string>()
+  readonly #kept = new Map<string, Reason & { readonly bytes: bigint }>()
+
+  private constructor(owned: OwnedFolder, writers: Writers) {
+    this.#owned = owned
+    this.#writers = writers
+  }
+
+  /**
+   * Reads the log, and asks the ledgers that are named.
+   * @param wanted URLs of databases, or ids behind `gone:`; one of neither kind that the log names is said as a warning
+   * @throws SluiceError CONNECT_FAILED … of a database that is named; of reading the log
+   */
+  static async ask(owned: OwnedFolder, wanted: readonly string[], run: Run<'log'>): Promise<OtherLedgers> {
+    const { reader: store, archived, heads } = owned
+    const { abort } = run.interrupt
+    const writers = await findWriters({ store, parquet: parquetRows }, (await heads.name())?.id ?? null, abort)
+    const asked = new OtherLedgers(owned, writers)
+    try {
+      for (const word of wanted) {
+        const ids = word.startsWith(GONE)
+          ? [word.slice(GONE.length)]
+          : await asked.#askAt(word, archived.archiveId, run)
+        const found = ids.filter((id) => writers.others.some((one) => one.id === id))
+        for (const id of found) asked.#known.add(id)
+        if (found.length > 0) continue
+        const message = `${redactUrl(word)}: no ledger was asked there, the log of ${owned.name} names none of it besides its own`
+        run.emit({ type: 'log', level: 'warn', table: owned.name, message })
+      }
+      return asked
+    } catch (error) {
+      await asked[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  /** Named by the log, and not asked. */
+  get unasked(): readonly NamedLedger[] {
+    return this.#writers.others.filter(({ id }) => !this.#known.has(id))
+  }
+
+  /** The first ledger that a file may be of and that was not asked; null where it is free of them. */
+  keeper(path: string): NamedLedger | null {
+    return this.#writers.mayBeOf(path).find(({ id }) => !this.#known.has(id)) ?? null
+  }
+
+  /** Whether a file stays for another ledger, asked or not; `tell` says so. */
+  keeps(path: string, bytes: bigint): boolean {
+    const why = this.reason(path)
+    if (why !== null) this.#kept.set(path, { ...why, bytes })
+    return why !== null
+  }
+
+  /** Why a file has to stay for another ledger; null where it has not. */
+  reason(path: string): Reason | null {
+    for (const { record, named } of this.asked) {
+      const label = onlyCopies(record.partitions).get(path)
+      const state = record.partitions.find((one) => one.label === label)?.state
+      if (label !== undefined)
+        return { why: `${ledgerText(named)} says ${state} of ${label}: its rows may be nowhere else` }
+    }
+    const keeper = this.keeper(path)
+    if (keeper === null) return null
+    const why = `they may be of ${ledgerText(keeper)}, which the log names and which was not asked`
+    return { why, hint: askHint(`sluice archive sweep --table ${shellQuote(this.#owned.name)}`, keeper) }
+  }
+
+  /** Partitions of asked ledgers, as they are now. */
+  async partitions(): Promise<readonly ArchivedPartition[]> {
+    const records = await Promise.all(this.asked.map(({ database, table }) => readArchive(database, table)))
+    return records.flatMap((record) => record?.partitions ?? [])
+  }
+
+  /** Says which files stay for ledgers that were not asked, and the next command; of a log without names, which ledger was asked. @param files that go, or would */
+  tell(files: number, run: Run<'log'>): void {
+    const { name } = this.#owned
+    const all = [...this.#kept.values()]
+    for (const why of new Set(all.map((one) => one.why))) {
+      const kept = all.filter((one) => one.why === why)
+      const bytes = kept.reduce((sum, one) => sum + one.bytes, 0n)
+      const message = `${kept.length} files, ${bytes} bytes, stay: ${why}`
+      const hint = kept[0]?.hint
+      run.emit({ type: 'log', level: 'warn', table: name, message, ...(hint === undefined ? {} : { hint }) })
+    }
+    if (this.#writers.isNamed || files === 0) return
+    const message = 'the log names no ledger, an older sluice wrote it: only the ledger of this database was asked'
+    run.emit({ type: 'log', level: 'note', table: name, message })
+  }
+
+  async #askAt(url: string, archiveId: string, run: Run<'log'>): Promise<readonly string[]> {
+    const { others } = this.#writers
+    if (others.length === 0) return []
+    const source = await openSource(url, false)
+    this.#opened.push(source)
+    const ids: string[] = []
+    for (const archived of await source.ledgers.tables(run.interrupt.abort)) {
+      if (archived.archiveId !== archiveId) continue
+      const { store, database } = await source.of(archived.table, run.interrupt.abort)
+      const record = await readArchive(database, archived.table)
+      const named = others.find(({ id }) => id === record?.ledger?.id)
+      if (record === null || named === undefined) continue
+      const owned = { name: tableText(archived.table), archived: record, store }
+      const other = otherDatabase(owned, await originNow({ store, interrupt: run.interrupt }))
+      if (other === null) {
+        this.asked.push({ store, database, table: record.table, record, named })
+        ids.push(named.id)
+        continue
+      }
+      const message = `${redactUrl(url)} has a copy of ${ledgerText(named)}, which was not asked: ${other.message}`
+      run.emit({ type: 'log', level: 'warn', table: this.#owned.name, message })
+    }
+    return ids
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const source of this.#opened) await source[Symbol.asyncDispose]()
+  }
+}
+
+/** @returns a SluiceError ARCHIVE_CONFLICT that names the ledgers which have to be asked before a history may end */
+export function unaskedError(name: string, [first, ...more]: readonly NamedLedger[]): SluiceError | null {
+  if (first === undefined) return null
+  const others = more.length === 0 ? '' : `, and ${more.length} more`
+  return new SluiceError(
+    'ARCHIVE_CONFLICT',
+    `the log of ${name} names ${ledgerText(first)}${others}, which was not asked`,
+    {
+      where: name,
+      reason: 'an erasure destroys all older files, and that ledger may call some of them the only copy of rows',
+      hint: askHint('the same command', first),
+    },
+  )
+}
+
+/** @returns a SluiceError ARCHIVE_CONFLICT for a file that was to be destroyed */
+export function keptError(name: string, path: string, { why, hint }: Reason): SluiceError {
+  return new SluiceError('ARCHIVE_CONFLICT', `${path} stays: ${why}`, {
+    where: name,
+    hint:
+      hint ?? 'no older file was destroyed; bring the rows back there (sluice restore), and run the same command again',
+  })
+}
+
+function ledgerText({ id, at }: NamedLedger): string {
+  return `the ledger ${id} (${at})`
+}
+
+function askHint(command: string, { id }: NamedLedger): string {
+  return `${command} --ledger URL, with the URL of that database, asks it; --ledger=${GONE}${id} says that it is gone for good, and its files may go`
+}
