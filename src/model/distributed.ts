@@ -177,6 +177,8 @@ export function takesFrom(
 export type WatchedRun = {
   readonly runId: string
   readonly operation: unknown
+  /** What the names of its stores mean. */
+  readonly stores: readonly { readonly name: string; readonly identity: string }[]
   readonly status: DistributedStatus
   /** When it was read. */
   readonly now: number

@@ -2,7 +2,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { identified } from '../../src/engine/distributed/identity.ts'
 import { openQueue } from '../../src/engine/distributed/queues.ts'
+import { RunWatch } from '../../src/engine/distributed/run-watch.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { makeOrders, WorkerStage } from '../support/worker-stage.ts'
 
@@ -63,5 +65,60 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     const ended = await Promise.all(Array.from({ length: 8 }, () => queue.alerts.end(key)))
     expect(ended.filter(({ is }) => is === 'cleared')).toHaveLength(1)
     expect(await queue.alerts.end(key)).toEqual({ is: 'none' })
+  })
+
+  test('a chunk that a silent host has finished since it was heard of is not named, and one that it has not until it is done', async () => {
+    await stage.ask(stage.data, 'source', 'CREATE TABLE items AS SELECT g AS id FROM generate_series(1, 40) g')
+    await stage.ask(stage.data, 'source', 'ALTER TABLE items ADD PRIMARY KEY (id)')
+    const copy = ['copy', '--from', 'shop', '--to', 'cold', '--table', 'items', '--checkpoint-size', '10']
+    expect((await stage.sluice(...copy)).code).toBe(0)
+    const open = async (isOpen: boolean): Promise<unknown> =>
+      await stage.ask(
+        stage.data,
+        'target',
+        `UPDATE migration_checkpoints SET status = '${isOpen ? 'in_progress' : 'completed'}' WHERE table_name = 'items' AND chunk_no = 2`,
+      )
+    const known = [{ name: 'cold', url: stage.urlOf(stage.data, 'target') }]
+    const stores = await Promise.all(known.map(async (store) => await identified(store)))
+    await using queue = await openQueue(stage.urlOf(stage.queue, 'queue'), 'work')
+    const program = 'sluice 1, ledger 1'
+    const wish = { conditions: [{ cause: 'stuck', limit: 1000 }] }
+    const run = {
+      ...{ kind: 'copy', takesTurns: true, commandLine: 'sluice copy', source: null, target: null, program },
+      ...{ actor: 'me', host: 'here', queue: null, slots: [{ about: '' }] },
+    }
+    const operation = { kind: 'copy', from: 'shop', to: 'cold', tables: ['items'], alert: wish }
+    await queue.submit({ ...run, runId: '17', operation, stores })
+    const about = { workerId: 'gone', host: 'dead', pid: 7, program, concurrency: 1, queues: [] }
+    const gone = queue.worker(about)
+    await gone.beat(false)
+    const slot = await gone.claim({ runId: '17', no: 1 })
+    if (slot === null) throw new Error('the slot is not free')
+    const standing = ['1', '2', '3'].map((chunk) => ({ table: 'public.items', chunk, stoodMs: 0 }))
+    await gone.progress(slot, { rows: 0n, open: 0n, chunks: 0, rate: 0, standing }, null)
+    const silent = "UPDATE sluice_queue.sluice_run_slots SET beat_at = now() - interval '10 s' WHERE run_id = '17'"
+    await stage.ask(stage.queue, 'queue', silent)
+    const told: string[] = []
+    const watch = new RunWatch({
+      queue: queue.worker({ ...about, workerId: 'here', host: 'here' }),
+      alerts: queue.alerts,
+      known,
+      host: 'here',
+      emit: (event) => void (event.type === 'alert' && told.push(`${event.state}: ${event.value}`)),
+    })
+    const look = async (): Promise<readonly string[]> => {
+      await watch.look([])
+      await watch.sent()
+      return told.splice(0)
+    }
+    expect(await look()).toEqual([])
+    await open(true)
+    expect(await look()).toEqual([expect.stringMatching(/^raised: chunk 2 gets no further for /)])
+    expect(await look()).toEqual([])
+    await open(false)
+    await expect
+      .poll(look, { timeout: 15_000, interval: 1000 })
+      .toEqual([expect.stringMatching(/^cleared: chunk 2 is done; it stood since /)])
+    expect(await look()).toEqual([])
   })
 })

@@ -8,11 +8,13 @@ import type { SilentSlot, StandingAlert, StoodChunk, WatchedRun } from '../../mo
 import { timeText } from '../../model/verdict.ts'
 import { isoTime } from '../../shared/clock.ts'
 import type { AlertNote } from '../../stores/queue-port.ts'
+import { keyOf } from '../alerts/causes/standing-chunks.ts'
 import { byTable, chunksText, spanText, stuckText } from '../alerts/causes/stuck.ts'
 import { aboutInWords, alertScope, subjectPlace } from '../alerts/scope.ts'
 import { isReached, send, sinksOf, type AlertSinks } from '../alerts/sinks.ts'
 import { alertWishOf } from '../alerts/wish.ts'
 import type { Operation } from '../operations/list.ts'
+import { FinishedChunks } from './finished-chunks.ts'
 import { knownOperation } from './known-operation.ts'
 import type { OwnSlot, QueueWatch, WatchParts } from './watch-port.ts'
 
@@ -23,17 +25,19 @@ type Known = {
   readonly wish: AlertWish
   readonly sinks: AlertSinks
 }
-/** A chunk that stands. @property host null where it is not known */
-type Stood = StoodChunk & { readonly host: string | null }
+/** A chunk that stands. @property host null where it is not known @property isSilent its host was not heard of lately */
+type Stood = StoodChunk & { readonly host: string | null; readonly isSilent: boolean }
 type Words = Omit<AlertEvent, 'type' | 'run' | 'state'>
 
 export class RunWatch implements QueueWatch {
   readonly #parts: WatchParts
+  readonly #finished: FinishedChunks
   /** Alerts are sent one after the other, so that no end comes before its beginning. */
   #sending: Promise<void> = Promise.resolve()
 
   constructor(parts: WatchParts) {
     this.#parts = parts
+    this.#finished = new FinishedChunks(parts.known)
   }
 
   async look(own: readonly OwnSlot[]): Promise<void> {
@@ -95,7 +99,9 @@ export class RunWatch implements QueueWatch {
     const limit = spanText(condition.limit)
     const isHeld = run.status !== 'running'
     const all = isHeld ? [] : stoodOf(run, own, this.#parts.host).filter(({ stoodMs }) => stoodMs > condition.limit)
-    for (const [table, chunks] of byTable(all)) {
+    const standing = run.alerts.filter(({ cause }) => cause === 'stuck')
+    const finished = await this.#finishedOf(known, all, standing)
+    for (const [table, chunks] of byTable(all.filter((chunk) => !finished.has(keyOf(chunk))))) {
       const key = stuckKey(operation, table)
       const at = run.now - Math.max(...chunks.map(({ stoodMs }) => stoodMs))
       const hosts = [...new Set(chunks.flatMap(({ host }) => host ?? []))].join(', ')
@@ -109,20 +115,41 @@ export class RunWatch implements QueueWatch {
       const note = { at, run: run.runId, chunks: chunks.map(({ chunk }) => chunk) }
       await this.#begin(known, key, words, note)
     }
-    for (const alert of run.alerts) if (alert.cause === 'stuck') await this.#unstuck(known, alert, own, limit)
+    for (const alert of standing) await this.#unstuck(known, alert, { own, finished, limit })
+  }
+
+  /** What of these is finished, though no slot here has done it: a silent host may have, after it was heard of last. Chunks that are worked on here are open. */
+  async #finishedOf(
+    { run, operation }: Known,
+    stood: readonly Stood[],
+    standing: readonly StandingAlert[],
+  ): Promise<ReadonlySet<string>> {
+    const named = standing.flatMap(({ table, chunks }) => chunks.map((chunk) => ({ table, chunk })))
+    const keys = new Set(named.map(keyOf))
+    const fresh = stood.filter((chunk) => chunk.isSilent && !keys.has(keyOf(chunk)))
+    return await this.#finished.among(run, operation, fresh, named)
   }
 
   /** Over when each of its chunks has moved, or the run ended well, or was stopped. A run that failed has moved none. */
-  async #unstuck(known: Known, alert: StandingAlert, own: readonly OwnSlot[], limit: string): Promise<void> {
-    const { run } = known
+  async #unstuck(
+    known: Known,
+    alert: StandingAlert,
+    { own, finished, limit }: { own: readonly OwnSlot[]; finished: ReadonlySet<string>; limit: string },
+  ): Promise<void> {
+    const { run, operation } = known
     const { table, since, chunks } = alert
     const over = async (value: string): Promise<void> =>
       await this.#end(known, alert, { cause: 'stuck', table, value, limit })
     if (run.status === 'ok' || run.status === 'stopped') return await over('the run has ended')
-    const moved = chunks.filter((chunk) => own.some((slot) => slot.hasMoved({ table, chunk }, run.now - since)))
+    const here = own
+      .flatMap((slot) => slot.moved(run.now - since))
+      .filter((move) => subjectPlace(operation, move.table) === table)
+    const goesOn = (chunk: string): boolean => here.some((move) => move.chunk === null || move.chunk === chunk)
+    const moved = chunks.filter((chunk) => goesOn(chunk) || finished.has(keyOf({ table, chunk })))
     if (moved.length === 0 || !(await this.#parts.alerts.moved(alert, moved))) return
-    const verb = moved.length === 1 ? 'goes on' : 'go on'
-    await over(`${chunksText(moved.map((chunk) => ({ chunk })))} ${verb} on ${this.#parts.host}`)
+    const [isOne, isDone] = [moved.length === 1, !moved.some(goesOn)]
+    const how = isDone ? (isOne ? 'is done' : 'are done') : `${isOne ? 'goes' : 'go'} on on ${this.#parts.host}`
+    await over(`${chunksText(moved.map((chunk) => ({ chunk })))} ${how}`)
   }
 
   async #begin(known: Known, key: AlertKey, words: Words, note: AlertNote): Promise<void> {
@@ -169,9 +196,9 @@ function stuckKey(operation: Operation, table: string): AlertKey {
 /** Chunks of own slots, and of slots that are silent, each with how long it stands now. */
 function stoodOf({ now, silent }: WatchedRun, own: readonly OwnSlot[], host: string): readonly Stood[] {
   return [
-    ...own.flatMap(({ standing }) => standing.map((chunk) => ({ ...chunk, host }))),
+    ...own.flatMap(({ standing }) => standing.map((chunk) => ({ ...chunk, host, isSilent: false }))),
     ...silent.flatMap(({ chunks, beatAt, host: other }) =>
-      chunks.map((chunk) => ({ ...chunk, stoodMs: now - beatAt + chunk.stoodMs, host: other })),
+      chunks.map((chunk) => ({ ...chunk, stoodMs: now - beatAt + chunk.stoodMs, host: other, isSilent: true })),
     ),
   ]
 }

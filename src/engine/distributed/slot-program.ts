@@ -11,6 +11,7 @@ import { NOTHING_TOLD, wishesSince, type Told } from './slot-wishes.ts'
 import { SteeredNames } from './steered-tables.ts'
 import { Causes, withCauses } from './causes.ts'
 import { ToldEvents } from './told-events.ts'
+import type { MovedChunk } from './watch-port.ts'
 import type { AlertAnswer, AlertQuestion, FromSlot, SlotOrder, ToSlot } from './slot-messages.ts'
 
 /** @property leftOut it has stopped by itself: all that is left of it was left out as asked */
@@ -42,8 +43,8 @@ export class SlotProgram {
   readonly #causes = new Causes()
   #chunks = 0
   readonly #standing = new StandingChunks()
-  /** When each chunk came further last, ms of a clock that does not jump. */
-  readonly #moved = new Map<string, number>()
+  /** When chunks came further last, ms of a clock that does not jump. */
+  readonly #moved = new Map<string, MovedChunk & { readonly at: number }>()
   readonly #onCall: boolean
   #heeded: Told
   /** Tables that it can be steered by. */
@@ -110,10 +111,9 @@ export class SlotProgram {
       .map(({ table, chunk, since }) => ({ table, chunk, stoodMs: Math.round(now - since) }))
   }
 
-  /** Whether a chunk has come further within the last `ms`. @param now as `progress` */
-  hasMoved(chunk: { readonly table: string; readonly chunk: string }, ms: number, now: number): boolean {
-    const at = this.#moved.get(keyOf(chunk))
-    return at !== undefined && now - at < ms
+  /** Chunks that have come further within the last `ms`, and tables that were finished. @param now as `progress` */
+  moved(ms: number, now: number): readonly MovedChunk[] {
+    return [...this.#moved.values()].filter(({ at }) => now - at < ms)
   }
 
   /** Passes on what is wished, where that is new. */
@@ -165,11 +165,16 @@ export class SlotProgram {
   #noteMove(event: Event): void {
     const at = systemClock.ticks()
     const move = this.#standing.take(event, at)
-    if (move === null || move.is === 'let go') return
-    const key = keyOf(move)
+    if (event.type === 'table.finished' && event.error === undefined && event.status !== 'stopped')
+      this.#keepMove({ table: event.table, chunk: null }, at)
+    else if (move !== null && move.is !== 'let go') this.#keepMove({ table: move.table, chunk: move.chunk }, at)
+  }
+
+  #keepMove(move: MovedChunk, at: number): void {
+    const key = keyOf({ ...move, chunk: move.chunk ?? '' })
     // The newest stand at the end.
     this.#moved.delete(key)
-    this.#moved.set(key, at)
+    this.#moved.set(key, { ...move, at })
     const [oldest] = this.#moved.keys()
     if (this.#moved.size > MOVES && oldest !== undefined) this.#moved.delete(oldest)
   }

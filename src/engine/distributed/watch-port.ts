@@ -1,6 +1,7 @@
 /** What a worker gives to the watch over alerts of the shared runs in its queue. */
 import type { StoodChunk } from '../../model/distributed.ts'
 import type { Emit } from '../../model/event.ts'
+import type { NamedUrl } from './own-url.ts'
 import type { AlertBook, QueueWorker } from '../../stores/queue-port.ts'
 
 /** A slot of this worker. */
@@ -8,13 +9,18 @@ export type OwnSlot = {
   readonly runId: string
   /** Chunks that it works on; none where the queue has not heard of it lately, for then another worker may have them. */
   readonly standing: readonly StoodChunk[]
-  /** Whether a chunk has come further within the last `ms`. */
-  readonly hasMoved: (chunk: { readonly table: string; readonly chunk: string }, ms: number) => boolean
+  /** What has come further within the last `ms`. */
+  readonly moved: (ms: number) => readonly MovedChunk[]
 }
+
+/** @property chunk null for a table that was finished, with all of its chunks */
+export type MovedChunk = { readonly table: string; readonly chunk: string | null }
 
 export type WatchParts = {
   readonly queue: Pick<QueueWorker, 'watch' | 'noteLoss'>
   readonly alerts: AlertBook
+  /** Stores of this machine, by the names that runs have for them. */
+  readonly known: readonly NamedUrl[]
   readonly host: string
   readonly emit: Emit<'alert' | 'log'>
 }

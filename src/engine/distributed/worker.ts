@@ -123,7 +123,7 @@ export class Worker {
       await this.#scheduler?.look()
     })
     const { watchRuns, host, emit } = this.#run
-    const watch = await watchRuns?.({ queue: this.#queue, alerts: this.#alerts, host, emit })
+    const watch = await watchRuns?.({ queue: this.#queue, alerts: this.#alerts, known: this.#known, host, emit })
     const watches = this.#every(BEAT_MS, over.signal, async () => watch?.look(this.#ownSlots()))
     stop.addEventListener('abort', () => this.#each((program) => program.stop()), { once: true })
     abort.addEventListener('abort', () => this.#each((program) => this.#drop(program)), { once: true })
@@ -252,7 +252,7 @@ export class Worker {
     return [...this.#programs].map(([program, { runId, heardAt }]) => ({
       runId,
       standing: now - heardAt < SILENT_AFTER_MS ? program.standing(now) : [],
-      hasMoved: (chunk, ms) => program.hasMoved(chunk, ms, now),
+      moved: (ms) => program.moved(ms, now),
     }))
   }
 

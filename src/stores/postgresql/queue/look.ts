@@ -167,7 +167,7 @@ type WatchRecord = Omit<WatchedRun, 'runId' | 'silent' | 'lost' | 'alerts'> & {
 /** Runs with alerts that go on, or of which one stands. */
 export async function readWatched(pool: QueuePool): Promise<readonly WatchedRun[]> {
   const { rows } = await pool.ask<WatchRecord>(
-    `SELECT r.run_id, r.operation, r.status, ${ms('clock_timestamp()')} AS now,
+    `SELECT r.run_id, r.operation, r.stores, r.status, ${ms('clock_timestamp()')} AS now,
        CASE WHEN ${WAITS} AND ${silent('r.begun_at')} THEN r.program END AS "waitsFor",
        (SELECT json_agg(json_build_object('no', s.slot_no, 'host', w.host, 'beatAt', ${ms('s.beat_at')}, 'chunks', s.open_chunks) ORDER BY s.slot_no)
         FROM ${QUEUE_SCHEMA}.sluice_run_slots s LEFT JOIN ${QUEUE_SCHEMA}.sluice_workers w USING (worker_id)
