@@ -81,7 +81,7 @@ const CI_QUARTERS = [
     'test/real/cassandra-{again,diff,script}.test.ts',
     'test/real/{decommission-between,partition-plan}.test.ts',
     'test/real/archive-parts.test.ts',
-    'test/real/{schedules,copy-indexes,time-judge,archive-values-commands}.test.ts',
+    'test/real/{schedules,copy-indexes,time-judge,archive-types-judge,archive-values-commands}.test.ts',
     'test/fault/archive-{kill,away}.test.ts',
   ],
   [

@@ -172,3 +172,30 @@ export class MetricsJudge implements AsyncDisposable {
     await this.#program[Symbol.asyncDispose]()
   }
 }
+
+/** Rows of the newest version of an archive as `judge_values` prints them: names of columns of the files, and exact texts of values. */
+export class ValuesJudge implements AsyncDisposable {
+  readonly #program: JudgeProgram
+
+  private constructor(program: JudgeProgram) {
+    this.#program = program
+  }
+
+  /** @throws Error with what it said where it does not start */
+  static async start(): Promise<ValuesJudge> {
+    return new ValuesJudge(await JudgeProgram.start('values'))
+  }
+
+  /** @throws Error with what the reader refuses of the archive */
+  async read(root: string): Promise<readonly Readonly<Record<string, string | null>>[]> {
+    const read = await this.#program.ask({ root })
+    if (typeof read === 'object' && read !== null && 'rows' in read) {
+      return read.rows as readonly Readonly<Record<string, string | null>>[]
+    }
+    throw new Error(`the judge refuses it: ${JSON.stringify(read)}`)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#program[Symbol.asyncDispose]()
+  }
+}

@@ -1,10 +1,9 @@
 /** Values that leave with a partition and come back, judged by the server's own functions: hexadecimal bytes, storage class, number of a member. */
-import { mkdtempSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Operation } from '../../src/engine/operations/list.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
-import { copyOf, makePlace, missing, perform, type Place, type Ran } from '../support/copy-systems.ts'
+import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
+import { done, errorOf, leaveCommands } from '../support/leave-and-return.ts'
 
 const SYSTEMS = ['sqlite', 'postgresql', 'mysql'] as const
 const WITHOUT = new Map(await Promise.all(SYSTEMS.map(async (system) => [system, await missing(system)] as const)))
@@ -16,10 +15,6 @@ beforeAll(() => {
 })
 afterAll(() => folder[Symbol.dispose]())
 
-type Run = Operation & { readonly kind: 'archive' }
-
-/** A table `s` whose column `d` says when: its rows of the first quarter of 2023 leave. */
-const PERIOD = '2023-Q1'
 /** Every storage class, and texts that look like another one. */
 const STORED = [
   '1',
@@ -42,42 +37,8 @@ const STORED = [
   `char(0) || 'z'`,
 ]
 
-async function commands(place: Place, more: Partial<Run> = {}) {
-  const to = mkdtempSync(join(folder.path, 'to-'))
-  const run = {
-    kind: 'archive',
-    from: place.url,
-    to,
-    tables: ['s'],
-    asText: [],
-    detach: true,
-    dryRun: false,
-    drop: false,
-    partitions: [PERIOD],
-    graceMs: 0,
-    by: 'd',
-    ...more,
-  } as Run
-  const drop = { ...run, drop: true, confirm: 's' } as Run
-  const restore = { kind: 'restore', from: place.url, table: 's', partitions: [PERIOD], dryRun: false } as Operation
-  const verify = { kind: 'archive-verify', from: place.url, tables: [], partitions: [], deep: true } as Operation
-  return { run, drop, restore, verify }
-}
-
-/** The first error of a run, wherever it is reported; null where there is none. */
-function errorOf({ finished, events }: Ran): { readonly code: string; readonly text: string } | null {
-  const ofPartition = events.flatMap((event) => (event.type === 'archive.state' && event.error ? [event.error] : []))
-  const error = ofPartition[0] ?? finished.error
-  if (error === undefined) return null
-  return { code: error.code, text: `${error.message} | ${error.where ?? ''} | ${error.hint ?? ''}` }
-}
-
-async function done(operation: Operation): Promise<Ran> {
-  const ran = await perform(operation)
-  expect(errorOf(ran)).toBeNull()
-  expect(ran.finished).toMatchObject({ exitCode: 0 })
-  return ran
-}
+const commands = (place: Place, more: Partial<Run> = {}) => leaveCommands(place, folder.path, more)
+type Run = Operation & { readonly kind: 'archive' }
 
 /** Rows leave, and come back: the judge has to say the same of them. @param judge a query of the server's own words */
 async function leaveAndReturn(
@@ -87,7 +48,7 @@ async function leaveAndReturn(
   between: () => Promise<void> = async () => undefined,
 ): Promise<void> {
   const before = await place.rows(judge)
-  const { run, drop, restore, verify } = await commands(place, more)
+  const { run, drop, restore, verify } = commands(place, more)
   await done(run)
   await done(drop)
   expect((await place.rows(judge)).length).toBeLessThan(before.length)
@@ -132,7 +93,7 @@ describe('members of MySQL', () => {
   )
 
   it.skipIf(without('mysql') !== '')(`are named by a plan${without('mysql')}`, { timeout: 180_000 }, async () => {
-    const { run } = await commands(await make())
+    const { run } = commands(await make())
     const { events } = await done({ ...run, dryRun: true, exact: true })
     const notes = events.flatMap((event) => (event.type === 'log' ? [event.message] : [])).join('\n')
     expect(notes).toMatch(/2023-Q1 has 1 value in en .*number 0/)
@@ -235,7 +196,7 @@ describe('values of SQLite', () => {
       ] as const) {
         const place = await make(`v ${type}`, [...Array<string>(1001).fill(held), odd], held)
         const before = await place.rows(judge('v'))
-        const { run } = await commands(place)
+        const { run } = commands(place)
         const error = errorOf(await perform(run))
         expect(error, `${type} ${odd}`).toMatchObject({
           code: 'VALUE_REFUSED',
@@ -268,7 +229,7 @@ describe('a column that is stored as text later', () => {
     async () => {
       const place = await make()
       const before = await place.rows(judge)
-      const { by: _, ...run } = (await commands(place)).run
+      const { by: _, ...run } = commands(place).run
       await done(run)
       await done({ ...run, drop: true, confirm: 's' })
       const later = { ...run, partitions: ['2023-Q2'] }
@@ -288,14 +249,14 @@ describe('a column that is stored as text later', () => {
     { timeout: 180_000 },
     async () => {
       const place = await make()
-      const { by: _, ...run } = (await commands(place)).run
+      const { by: _, ...run } = commands(place).run
       const refused = { code: 'BAD_FLAG', text: expect.stringMatching(/ts .*--as-text/s) as string }
       expect(errorOf(await perform({ ...run, asText: ['ts'] }))).toMatchObject(refused)
       await done(run)
       expect(errorOf(await perform({ ...run, partitions: ['2023-Q2'], asText: ['ts'] }))).toMatchObject(refused)
       const sqlite = await makePlace('sqlite', folder.path)
       await sqlite.sql('CREATE TABLE s (id INTEGER PRIMARY KEY, d DATETIME)', `INSERT INTO s VALUES (1, '2023-02-01')`)
-      const plain = await commands(sqlite, { asText: ['d'] })
+      const plain = commands(sqlite, { asText: ['d'] })
       expect(errorOf(await perform(plain.run))).toMatchObject({
         code: 'BAD_FLAG',
         text: expect.stringMatching(/d .*--as-text/s) as string,

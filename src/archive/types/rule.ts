@@ -31,6 +31,8 @@ export function ruleFor({ type, native }: Column, asText: boolean, isLoose = fal
     case 'float':
       return { as: type, stored: type.bits === 32 ? 'float' : 'double' }
     case 'text':
+      // Without a length the server fills nothing up: blanks at the end are those that were written.
+      return type.padded === true && type.most === undefined ? textOf(native) : { as: type, stored: 'string' }
     case 'uuid':
     case 'time':
       return { as: type, stored: 'string' }

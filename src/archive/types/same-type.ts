@@ -51,9 +51,9 @@ export function isShownAs(from: Native, to: Native): boolean {
   if (b.kind === 'timestamp' && a.kind === 'date') return !b.zone
   // A numeric without digits prints those that a value had.
   if (to.column.native === 'numeric') return a.kind === 'decimal' || a.kind === 'int'
-  // The column is the same, and --as-text stores its values in another way.
+  // The column is the same, and its values are stored as the text of the source now.
   if (b.kind === 'native' && from.column.native === to.column.native && a.kind !== 'native')
-    return a.kind === 'int' || a.kind === 'decimal' || a.kind === 'date'
+    return a.kind === 'int' || a.kind === 'decimal' || a.kind === 'date' || a.kind === 'text'
   if (a.kind === 'native' && b.kind === 'native') {
     return (WHOLE_ARRAY.test(a.name) && WHOLE_ARRAY.test(b.name)) || areMembered(a.name, b.name)
   }
