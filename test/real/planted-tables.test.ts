@@ -172,6 +172,26 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     expect(await calls('planted_operator')).toEqual([])
   })
 
+  test('tables and functions of an application that no statement of ours can take are no hindrance', async () => {
+    const url = await planted(
+      'planted_ordinary',
+      `CREATE TABLE public.point (id int PRIMARY KEY); CREATE TABLE public.date (id int PRIMARY KEY);
+       CREATE TABLE public.users (id int PRIMARY KEY, born date); INSERT INTO public.users VALUES (1, '2000-01-01');
+       CREATE FUNCTION public.age(public.users) RETURNS int LANGUAGE sql AS 'SELECT 1';
+       CREATE FUNCTION public.round(double precision, int) RETURNS numeric LANGUAGE sql AS 'SELECT 1::numeric';
+       CREATE FUNCTION public.max(text) RETURNS text LANGUAGE sql AS 'SELECT $1';
+       CREATE FUNCTION public.gen_random_uuid() RETURNS uuid LANGUAGE sql AS 'SELECT pg_catalog.gen_random_uuid()'`,
+    )
+    expect(sluice('discover', url).said).toContain('public.users')
+    expect(
+      sluice('copy', '--from', url, '--to', source, '--table', 'public.users', '--table', 'public.point').code,
+    ).toBe(0)
+    const looked = sluice('doctor', '--database-url', url)
+    expect(looked.said).toContain('planter may create in "public"')
+    await ask('planted_ordinary', 'ALTER DATABASE planted_ordinary SET search_path = public, pg_catalog')
+    expect(sluice('discover', url).said).toMatch(/has put (?:ROUTINE|TYPE) public\./)
+  })
+
   test('a function of the catalog runs nothing of a role that may call it and create beside it', async () => {
     const url = await planted('planted_beside', COUNTED)
     expect(sluice('import', path.join(LAKE, 'crm/customers'), '--database-url', url).code).toBe(0)

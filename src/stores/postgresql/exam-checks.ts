@@ -2,7 +2,9 @@
 import type { SqlReader } from '../port.ts'
 import { fail, ok, sizeText, warn, type Verdict } from '../../model/verdict.ts'
 import type { ServerCheck } from '../exam-port.ts'
+import { quotedName } from '../../shared/sql-text.ts'
 import { connectionsVerdict, tlsVerdict } from '../server-verdicts.ts'
+import { isStranger, TRUSTED } from './trusted-roles.ts'
 
 export const postgresqlChecks: readonly ServerCheck[] = [
   { name: 'server', look: serverVerdict },
@@ -21,8 +23,8 @@ export const postgresqlChecks: readonly ServerCheck[] = [
     name: 'connections',
     look: async (reader, wishes) => {
       const [[most, reserved, used, ofRole, byRole, ofDatabase, byDatabase] = []] = await reader.all(
-        `SELECT current_setting('max_connections')::int, current_setting('superuser_reserved_connections')::int,
-           (SELECT sum(numbackends)::int FROM pg_catalog.pg_stat_database),
+        `SELECT pg_catalog.current_setting('max_connections')::int, pg_catalog.current_setting('superuser_reserved_connections')::int,
+           (SELECT pg_catalog.sum(numbackends)::int FROM pg_catalog.pg_stat_database),
            r.rolconnlimit, (SELECT count(*)::int FROM pg_catalog.pg_stat_activity a WHERE a.usesysid = r.oid),
            d.datconnlimit, (SELECT numbackends FROM pg_catalog.pg_stat_database b WHERE b.datid = d.oid)
          FROM pg_catalog.pg_roles r, pg_catalog.pg_database d WHERE r.rolname = current_user AND d.datname = current_database()`,
@@ -40,6 +42,7 @@ export const postgresqlChecks: readonly ServerCheck[] = [
     },
   },
   { name: 'durability', look: durabilityVerdict },
+  { name: 'search_path', look: searchPathVerdict },
   { name: 'timeouts', look: (reader, { hasStatementTimeout }) => timeoutsVerdict(reader, hasStatementTimeout) },
   {
     name: 'size',
@@ -54,7 +57,7 @@ export const postgresqlChecks: readonly ServerCheck[] = [
 
 async function serverVerdict(reader: SqlReader): Promise<Verdict> {
   const [[version, encoding, collation] = []] = await reader.all(
-    `SELECT current_setting('server_version'), pg_catalog.pg_encoding_to_char(encoding), datcollate
+    `SELECT pg_catalog.current_setting('server_version'), pg_catalog.pg_encoding_to_char(encoding), datcollate
      FROM pg_catalog.pg_database WHERE datname = current_database()`,
   )
   // Texts of the catalog are compared by their bytes, whatever the collation of the database.
@@ -93,6 +96,28 @@ async function durabilityVerdict(reader: SqlReader): Promise<Verdict> {
   return warn(`${off.join(', ')} ${off.length === 1 ? 'is' : 'are'} off`, {
     cause: DURABILITY[worst],
     hint: `switch ${off.length === 1 ? 'it' : 'them'} on, unless the data may be lost`,
+  })
+}
+
+/** Null where none may. Each session looks for what is there when it begins (`planted`), and for nothing that comes later. */
+async function searchPathVerdict(reader: SqlReader): Promise<Verdict | null> {
+  const rows = await reader.all(
+    `${TRUSTED}
+     SELECT DISTINCT n.nspname, CASE x.grantee WHEN 0::pg_catalog.oid THEN 'PUBLIC' ELSE pg_catalog.quote_ident(r.rolname) END
+     FROM pg_catalog.pg_namespace n, pg_catalog.aclexplode(coalesce(n.nspacl, pg_catalog.acldefault('n', n.nspowner))) x
+       LEFT JOIN pg_catalog.pg_roles r ON r.oid = x.grantee
+     WHERE n.nspname = ANY (pg_catalog.current_schemas(false)) AND x.privilege_type = 'CREATE' AND r.rolname IS DISTINCT FROM 'pg_database_owner'
+       AND CASE x.grantee WHEN 0::pg_catalog.oid THEN EXISTS (SELECT FROM pg_catalog.pg_roles o WHERE o.rolcanlogin AND ${isStranger('o.oid')})
+             ELSE ${isStranger('x.grantee')} END
+     ORDER BY 1, 2`,
+  )
+  const [first] = rows
+  if (first === undefined) return null
+  const [schema, role] = [quotedName(String(first[0])), String(first[1])]
+  const others = rows.length === 1 ? '' : `, and ${rows.length - 1} more`
+  return warn(`${role} may create in ${schema}${others}, where this login looks names up`, {
+    cause: 'an operator that such a role makes there while a command runs may run with the rights of this login',
+    hint: `REVOKE CREATE ON SCHEMA ${schema} FROM ${role}; or give sluice a login that has no other rights than it needs`,
   })
 }
 

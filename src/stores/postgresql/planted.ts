@@ -1,6 +1,7 @@
 /**
  * Functions, operators and types that another role has put where names without a schema are looked up. One that fits the arguments better than the server's own of that name is
- * taken instead of it, and runs as the login that asks (CVE-2018-1058). The statement names each function and operator by its schema, since it runs first.
+ * taken instead of it, and runs as the login that asks (CVE-2018-1058). Those with the very arguments of the server's own, and types, are taken only where their schema stands
+ * before pg_catalog, which is the first one unless the search_path names it. The statement names each function and operator by its schema, since it runs first.
  */
 import { SluiceError } from '../../shared/errors.ts'
 import { literal } from '../../shared/sql-text.ts'
@@ -12,12 +13,24 @@ export type Planted = readonly [what: string, schema: string, owner: string]
 /** The schema pg_catalog. */
 const OWN_SCHEMA = '11::pg_catalog.oid'
 
+/**
+ * Functions that statements for all systems call without a schema, and with arguments of any type: those for PostgreSQL alone name pg_catalog. Test: `test/arch/functions-by-schema`.
+ */
+export const UNQUALIFIED =
+  'array_agg count floor lag length lower max md5 min replace row_number string_agg substr sum to_char unnest upper'.split(
+    ' ',
+  )
+
 type Catalog = {
   readonly relation: string
   /** Its columns begin so: `oprname`, `oprnamespace`, `oprowner`. */
   readonly prefix: string
   /** SQL over `s`, the schema, and `o`, the object. */
   readonly dropped: string
+  /** SQL over `o` and `b`, one of the server's own of that name: the server's own is taken wherever it is found first. */
+  readonly same: string
+  /** SQL over `o`: whether a statement of ours can call it. */
+  readonly called: string
 }
 
 const CATALOGS: readonly Catalog[] = [
@@ -27,13 +40,23 @@ const CATALOGS: readonly Catalog[] = [
     dropped: `pg_catalog.format('OPERATOR %I.%s (%s, %s)', s.name, o.oprname,
       CASE WHEN o.oprleft OPERATOR(pg_catalog.<>) 0::pg_catalog.oid THEN pg_catalog.format_type(o.oprleft, NULL) ELSE 'NONE' END,
       pg_catalog.format_type(o.oprright, NULL))`,
+    same: 'b.oprleft OPERATOR(pg_catalog.=) o.oprleft AND b.oprright OPERATOR(pg_catalog.=) o.oprright',
+    called: 'true',
   },
   {
     relation: 'pg_proc',
     prefix: 'pro',
     dropped: `pg_catalog.format('ROUTINE %I.%I(%s)', s.name, o.proname, pg_catalog.pg_get_function_identity_arguments(o.oid))`,
+    same: 'b.proargtypes OPERATOR(pg_catalog.=) o.proargtypes',
+    called: `o.proname OPERATOR(pg_catalog.=) ANY (ARRAY[${UNQUALIFIED.map(literal).join(', ')}]::pg_catalog.name[])`,
   },
-  { relation: 'pg_type', prefix: 'typ', dropped: `pg_catalog.format('TYPE %I.%I', s.name, o.typname)` },
+  {
+    relation: 'pg_type',
+    prefix: 'typ',
+    dropped: `pg_catalog.format('TYPE %I.%I', s.name, o.typname)`,
+    same: 'true',
+    called: 'true',
+  },
 ]
 
 /**
@@ -41,18 +64,24 @@ const CATALOGS: readonly Catalog[] = [
  * @returns rows as `Planted`
  */
 export function plantedSql(schema: string | null): string {
-  const path = schema === null ? 'pg_catalog.current_schemas(false)' : `ARRAY[${literal(schema)}]::pg_catalog.name[]`
+  const path =
+    schema === null ? 'pg_catalog.current_schemas(true)' : `ARRAY['pg_catalog', ${literal(schema)}]::pg_catalog.name[]`
+  const place = (name: string): string => `pg_catalog.array_position(${path}, ${name})`
   return `${TRUSTED},
-  path (oid, name) AS (SELECT n.oid, n.nspname FROM pg_catalog.pg_namespace n WHERE n.nspname OPERATOR(pg_catalog.=) ANY (${path}))
+  path (oid, name, is_first) AS (
+    SELECT n.oid, n.nspname, ${place('n.nspname')} OPERATOR(pg_catalog.<) ${place("'pg_catalog'::pg_catalog.name")}
+    FROM pg_catalog.pg_namespace n
+    WHERE n.nspname OPERATOR(pg_catalog.=) ANY (${path}) AND n.oid OPERATOR(pg_catalog.<>) ${OWN_SCHEMA})
   SELECT found.what, found.schema, pg_catalog.pg_get_userbyid(found.owner) FROM (${CATALOGS.map(foundSql).join(' UNION ALL ')}) found LIMIT 1`
 }
 
-function foundSql({ relation, prefix, dropped }: Catalog): string {
+function foundSql({ relation, prefix, dropped, same, called }: Catalog): string {
+  const own = `FROM pg_catalog.${relation} b
+      WHERE b.${prefix}name OPERATOR(pg_catalog.=) o.${prefix}name AND b.${prefix}namespace OPERATOR(pg_catalog.=) ${OWN_SCHEMA}`
   return `SELECT ${dropped} AS what, s.name AS schema, o.${prefix}owner AS owner
     FROM path s JOIN pg_catalog.${relation} o ON o.${prefix}namespace OPERATOR(pg_catalog.=) s.oid
-    WHERE ${isStranger(`o.${prefix}owner`)} AND EXISTS (
-      SELECT FROM pg_catalog.${relation} b
-      WHERE b.${prefix}name OPERATOR(pg_catalog.=) o.${prefix}name AND b.${prefix}namespace OPERATOR(pg_catalog.=) ${OWN_SCHEMA})`
+    WHERE ${isStranger(`o.${prefix}owner`)} AND EXISTS (SELECT ${own})
+      AND (s.is_first OR ${called} AND NOT EXISTS (SELECT ${own} AND ${same}))`
 }
 
 /** @returns a SluiceError TARGET_DENIED that names what is there, and what takes it away */

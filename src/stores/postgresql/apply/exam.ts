@@ -255,7 +255,7 @@ async function examineSecondary(
     // Those of partitions go with those of their root.
     const dropped = await session.ask(
       `SELECT CASE WHEN k.oid IS NULL THEN 'DROP INDEX ' || i.name ELSE pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT %I', k.conrelid::pg_catalog.regclass, k.conname) END
-       FROM unnest(${literal(arrayText(secondary.map((index) => index.name)))}::text[]) AS i (name) LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = pg_catalog.to_regclass(i.name) AND k.contype IN ('u', 'p', 'x')
+       FROM pg_catalog.unnest(${literal(arrayText(secondary.map((index) => index.name)))}::text[]) AS i (name) LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = pg_catalog.to_regclass(i.name) AND k.contype IN ('u', 'p', 'x')
        WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhrelid = pg_catalog.to_regclass(i.name)) ORDER BY 1`,
     )
     refuse(

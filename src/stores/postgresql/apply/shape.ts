@@ -194,7 +194,7 @@ async function readIndexes(members: readonly MemberFacts[], ask: Ask): Promise<r
         LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum AND k.attnum > 0
         LEFT JOIN pg_catalog.pg_opclass o ON o.oid = k.opclass
         WHERE k.place <= i.indnkeyatts),
-       CASE WHEN concat(i.indexprs, i.indpred) !~ ':varattno 0 ' THEN
+       CASE WHEN pg_catalog.concat(i.indexprs, i.indpred) !~ ':varattno 0 ' THEN
          (SELECT coalesce(pg_catalog.json_agg(a.attname), '[]') FROM pg_catalog.pg_attribute a
           WHERE a.attrelid = i.indrelid AND a.attnum > 0 AND (a.attnum = ANY (i.indkey::int2[]) OR EXISTS (
             SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = i.indexrelid

@@ -39,9 +39,9 @@ function csvField(column: ReadColumn): string | null {
     case 'bool':
       return `${value}::int`
     case 'text':
-      return as.padded === true ? `rtrim(${value}::text, ' ')` : value
+      return as.padded === true ? `pg_catalog.rtrim(${value}::text, ' ')` : value
     case 'bytes':
-      return `encode(${value}, 'hex')`
+      return `pg_catalog.encode(${value}, 'hex')`
     case 'timestamp':
       return as.zone ? `${value} AT TIME ZONE 'UTC'` : value
     case 'float':

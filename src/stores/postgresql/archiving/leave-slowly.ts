@@ -28,7 +28,7 @@ export async function keepsFromSlowLeave(session: CopySession, { parent }: Where
   if (above === null) return null
   const [row] = await session.ask(
     `SELECT (SELECT partdefid <> 0 FROM pg_catalog.pg_partitioned_table WHERE partrelid = ${above.oid}),
-       (SELECT string_agg(pg_catalog.quote_ident(k.conname) || ' of ' || k.conrelid::pg_catalog.regclass::text, ', ' ORDER BY k.conname)
+       (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(k.conname) || ' of ' || k.conrelid::pg_catalog.regclass::text, ', ' ORDER BY k.conname)
         FROM pg_catalog.pg_constraint k WHERE k.confrelid = ${above.oid} AND k.contype = 'f' AND k.conparentid = 0)`,
   )
   if (row?.[0] === 't') return `${tableText(parent)} has a default partition, with which the server detaches none so`

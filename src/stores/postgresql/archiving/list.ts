@@ -55,9 +55,9 @@ function partitionsSql(parent: string): string {
   return `
     SELECT c.oid, pg_catalog.pg_get_expr(c.relpartbound, c.oid), c.relkind, tree.foreign_tables, tree.leaving,
       -- Those that lead to the whole table have one of these for each partition, with a parent.
-      (SELECT string_agg(pg_catalog.quote_ident(k.conname) || ' of ' || k.conrelid::pg_catalog.regclass::text, ', ' ORDER BY k.conname)
+      (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(k.conname) || ' of ' || k.conrelid::pg_catalog.regclass::text, ', ' ORDER BY k.conname)
        FROM pg_catalog.pg_constraint k WHERE k.confrelid = ANY (tree.oids) AND k.contype = 'f' AND k.conparentid = 0),
-      (SELECT string_agg(DISTINCT p.pubname, ', ' ORDER BY p.pubname) FROM pg_catalog.pg_publication_rel r
+      (SELECT pg_catalog.string_agg(DISTINCT p.pubname, ', ' ORDER BY p.pubname) FROM pg_catalog.pg_publication_rel r
        JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = ANY (tree.oids)),
       CASE WHEN c.relkind = 'p' THEN pg_catalog.pg_get_partkeydef(c.oid) END, pg_catalog.cardinality(tree.oids) - 1, ${ownCountsSql('c')}
     FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
@@ -67,8 +67,8 @@ function partitionsSql(parent: string): string {
           SELECT i.inhparent AS above, c.oid, coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending')::boolean, false) AS leaving
           UNION ALL SELECT h.inhparent, h.inhrelid, coalesce((pg_catalog.to_jsonb(h) ->> 'inhdetachpending')::boolean, false)
           FROM tree t JOIN pg_catalog.pg_inherits h ON h.inhparent = t.oid)
-        SELECT array_agg(t.oid) AS oids, string_agg(t.oid::pg_catalog.regclass::text, ', ') FILTER (WHERE l.relkind = 'f') AS foreign_tables,
-          (array_agg(pg_catalog.json_build_array(t.oid = c.oid, an.nspname, a.relname, ln.nspname, l.relname)) FILTER (WHERE t.leaving))[1] AS leaving
+        SELECT pg_catalog.array_agg(t.oid) AS oids, pg_catalog.string_agg(t.oid::pg_catalog.regclass::text, ', ') FILTER (WHERE l.relkind = 'f') AS foreign_tables,
+          (pg_catalog.array_agg(pg_catalog.json_build_array(t.oid = c.oid, an.nspname, a.relname, ln.nspname, l.relname)) FILTER (WHERE t.leaving))[1] AS leaving
         FROM tree t JOIN pg_catalog.pg_class l ON l.oid = t.oid JOIN pg_catalog.pg_namespace ln ON ln.oid = l.relnamespace
           JOIN pg_catalog.pg_class a ON a.oid = t.above JOIN pg_catalog.pg_namespace an ON an.oid = a.relnamespace) AS tree
     WHERE i.inhparent = ${literal(parent)}::oid AND c.relispartition`

@@ -50,7 +50,7 @@ export class Locks {
     const session = this.#session
     this.involve(parent.oid, partition.oid)
     const [row] = await session.ask(
-      `SELECT current_setting('lock_timeout'), setting::int * 9 / 10 FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout'`,
+      `SELECT pg_catalog.current_setting('lock_timeout'), setting::int * 9 / 10 FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout'`,
     )
     const patience = Math.max(1, Math.min(MOST_PATIENCE_MS, Number(row?.[1] ?? MOST_PATIENCE_MS)))
     await session.ask('SAVEPOINT whole')

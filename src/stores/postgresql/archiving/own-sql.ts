@@ -74,7 +74,7 @@ WITH named (oid, name) AS (
   UNION ALL SELECT 'empty', 3, 'UNLOGGED', pg_catalog.format('ALTER TABLE %s SET UNLOGGED', t.name) FROM t WHERE t.relpersistence = 'u'
   UNION ALL SELECT 'empty', 4, 'storage parameters', pg_catalog.format('ALTER TABLE %s SET (%s)', t.name, o.options)
   FROM t, LATERAL (
-    SELECT string_agg(pg_catalog.format('%s%I = %L', prefix, option_name, option_value), ', ') AS options FROM (
+    SELECT pg_catalog.string_agg(pg_catalog.format('%s%I = %L', prefix, option_name, option_value), ', ') AS options FROM (
       SELECT '' AS prefix, * FROM pg_catalog.pg_options_to_table(t.reloptions)
       UNION ALL SELECT 'toast.', o.* FROM pg_catalog.pg_class l, pg_catalog.pg_options_to_table(l.reloptions) o WHERE l.oid = t.reltoastrelid) all_options
   ) o WHERE o.options IS NOT NULL
@@ -87,7 +87,7 @@ WITH named (oid, name) AS (
   UNION ALL SELECT 'empty', 7, 'statistics of ' || a.attname, pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I SET STATISTICS %s', t.name, a.attname, a.attstattarget)
   FROM t, a WHERE a.attstattarget >= 0
   UNION ALL SELECT 'empty', 8, 'options of ' || a.attname, pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I SET (%s)', t.name, a.attname,
-    (SELECT string_agg(pg_catalog.format('%I = %L', option_name, option_value), ', ') FROM pg_catalog.pg_options_to_table(a.attoptions)))
+    (SELECT pg_catalog.string_agg(pg_catalog.format('%I = %L', option_name, option_value), ', ') FROM pg_catalog.pg_options_to_table(a.attoptions)))
   FROM t, a WHERE a.attoptions IS NOT NULL
   UNION ALL SELECT 'empty', 9, 'the default of ' || a.attname, pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I %s', t.name, a.attname,
     coalesce('SET DEFAULT ' || a.own_default, 'DROP DEFAULT'))
@@ -105,7 +105,7 @@ WITH named (oid, name) AS (
   UNION ALL SELECT 'attached', 30, 'the owner ' || r.rolname, pg_catalog.format('ALTER TABLE %s OWNER TO %I', t.name, r.rolname)
   FROM t JOIN pg_catalog.pg_roles r ON r.oid = t.relowner WHERE t.relowner IS DISTINCT FROM t.parent_owner
   UNION ALL SELECT 'attached', 31, 'storage parameters of the index ' || x.relname, pg_catalog.format('ALTER INDEX %s SET (%s)', x.name,
-    (SELECT string_agg(pg_catalog.format('%I = %L', option_name, option_value), ', ') FROM pg_catalog.pg_options_to_table(x.reloptions)))
+    (SELECT pg_catalog.string_agg(pg_catalog.format('%I = %L', option_name, option_value), ', ') FROM pg_catalog.pg_options_to_table(x.reloptions)))
   FROM x WHERE x.reloptions IS NOT NULL AND CASE WHEN ${all} THEN x.constrains ELSE x.reloptions IS DISTINCT FROM x.parent_options AND (x.constrains OR x.parent IS NOT NULL) END
   UNION ALL SELECT 'attached', 32, 'the tablespace of the index ' || x.relname, pg_catalog.format('ALTER INDEX %s SET TABLESPACE %I', x.name, s.spcname)
   FROM x JOIN pg_catalog.pg_tablespace s ON s.oid = x.reltablespace WHERE x.reltablespace IS DISTINCT FROM x.parent_space OR ${all}
@@ -128,7 +128,7 @@ WITH named (oid, name) AS (
   UNION ALL SELECT 'attached', 40, 'the policy ' || o.polname, pg_catalog.format('CREATE POLICY %I ON %s AS %s FOR %s TO %s%s%s', o.polname, t.name,
     CASE WHEN o.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
     CASE o.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
-    (SELECT string_agg(CASE role WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(role)) END, ', ') FROM unnest(o.polroles) role),
+    (SELECT pg_catalog.string_agg(CASE role WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(role)) END, ', ') FROM pg_catalog.unnest(o.polroles) role),
     ' USING (' || pg_catalog.pg_get_expr(o.polqual, o.polrelid) || ')', ' WITH CHECK (' || pg_catalog.pg_get_expr(o.polwithcheck, o.polrelid) || ')')
   FROM t JOIN pg_catalog.pg_policy o ON o.polrelid = t.oid
   UNION ALL SELECT 'attached', 41, 'row security', pg_catalog.format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', t.name) FROM t WHERE t.relrowsecurity
@@ -144,8 +144,8 @@ WITH named (oid, name) AS (
     CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
   FROM t, (
     SELECT attname, is_grantable, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(grantee)) END AS role,
-      string_agg(DISTINCT privilege_type || coalesce(' (' || pg_catalog.quote_ident(attname) || ')', ''), ', ') AS privileges,
-      string_agg(DISTINCT privilege_type || coalesce(' of ' || attname, ''), ', ') AS words
+      pg_catalog.string_agg(DISTINCT privilege_type || coalesce(' (' || pg_catalog.quote_ident(attname) || ')', ''), ', ') AS privileges,
+      pg_catalog.string_agg(DISTINCT privilege_type || coalesce(' of ' || attname, ''), ', ') AS words
     FROM granted GROUP BY attname, grantee, is_grantable
   ) g
 
@@ -171,16 +171,16 @@ SELECT stage, what, sql, place FROM made ORDER BY place, what, sql`
 
 /** What the server prints, with the twin's names: they stand in its head, whose length is known. */
 const INDEX_OF_TWIN = `pg_catalog.format('CREATE %sINDEX %I ON %s ', CASE WHEN x.indisunique THEN 'UNIQUE ' ELSE '' END, x.relname, t.name)
-    || substr(pg_catalog.pg_get_indexdef(x.indexrelid), length(CASE WHEN x.indisunique THEN 'CREATE UNIQUE ' ELSE 'CREATE ' END || x.head) + 1)`
+    || pg_catalog.substr(pg_catalog.pg_get_indexdef(x.indexrelid), pg_catalog.length(CASE WHEN x.indisunique THEN 'CREATE UNIQUE ' ELSE 'CREATE ' END || x.head) + 1)`
 
 /** The same; the table stands at the end. */
 const STATISTICS_OF_TWIN = `pg_catalog.format('CREATE STATISTICS %I.%I', s.schema, s.name)
-    || left(substr(pg_catalog.pg_get_statisticsobjdef(s.oid), length(pg_catalog.format('CREATE STATISTICS %I.%I', s.own_schema, s.stxname)) + 1), -length(t.own)) || t.name`
+    || pg_catalog.left(pg_catalog.substr(pg_catalog.pg_get_statisticsobjdef(s.oid), pg_catalog.length(pg_catalog.format('CREATE STATISTICS %I.%I', s.own_schema, s.stxname)) + 1), -length(t.own)) || t.name`
 
 /** A definition that names its table once behind a word, before whatever people wrote. */
 function ofTwin(definition: string, word: string): string {
   const at = `pg_catalog.strpos(${definition}, ' ${word} ' || t.own)`
-  return `left(${definition}, ${at}) || '${word} ' || t.name || substr(${definition}, ${at} + length(' ${word} ' || t.own))`
+  return `pg_catalog.left(${definition}, ${at}) || '${word} ' || t.name || pg_catalog.substr(${definition}, ${at} + pg_catalog.length(' ${word} ' || t.own))`
 }
 
 /** Rows of the name of an index, and of the parent's that it is a part of; null for the partition's own. */

@@ -171,10 +171,10 @@ export function isRefusal(error: unknown): boolean {
 
 /** Names are written in full where none is found without its schema. */
 async function withFullNames<T>(session: CopySession, body: () => Promise<T>): Promise<T> {
-  const [row] = await session.ask(`SELECT current_setting('search_path')`)
-  await session.ask(`SELECT set_config('search_path', '', true)`)
+  const [row] = await session.ask(`SELECT pg_catalog.current_setting('search_path')`)
+  await session.ask(`SELECT pg_catalog.set_config('search_path', '', true)`)
   const result = await body()
-  await session.ask(`SELECT set_config('search_path', ${literal(row?.[0] ?? '')}, true)`)
+  await session.ask(`SELECT pg_catalog.set_config('search_path', ${literal(row?.[0] ?? '')}, true)`)
   return result
 }
 

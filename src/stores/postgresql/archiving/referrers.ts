@@ -24,7 +24,7 @@ export async function referrersOf(session: CopySession, table: TableName): Promi
   const found = await tableByName(session, table)
   if (found === null) return []
   const names = (numbers: string, relation: string): string =>
-    `(SELECT pg_catalog.json_agg(a.attname ORDER BY u.n) FROM unnest(${numbers}) WITH ORDINALITY AS u (number, n)
+    `(SELECT pg_catalog.json_agg(a.attname ORDER BY u.n) FROM pg_catalog.unnest(${numbers}) WITH ORDINALITY AS u (number, n)
       JOIN pg_catalog.pg_attribute a ON a.attrelid = ${relation} AND a.attnum = u.number)`
   const rows = await session.ask(
     `WITH RECURSIVE made AS (

@@ -55,7 +55,7 @@ async function digestOfRemoved(
   // Made into a number at once, so that the server keeps no texts.
   const hash = `(SELECT ${hashSql(columns)} FROM (SELECT ${texts.join(', ')} OFFSET 0) AS texts)`
   const [row] = await session.askOne(
-    `WITH gone AS (${statement} RETURNING ${hash} AS hash) SELECT count(*), coalesce(sum(hash), 0) FROM gone`,
+    `WITH gone AS (${statement} RETURNING ${hash} AS hash) SELECT count(*), coalesce(pg_catalog.sum(hash), 0) FROM gone`,
   )
   return { rows: BigInt(row?.[0] ?? 0), sum: sumText(BigInt(row?.[1] ?? 0)) }
 }

@@ -20,7 +20,7 @@ export async function timeExtent(session: CopySession, table: TableSpec, column:
   const zone = column.type.kind === 'timestamp' && column.type.zone
   const text = (end: string): string => (zone ? `(${end} AT TIME ZONE 'UTC')::text` : `${end}::text`)
   const [[low = null, high = null] = []] = await ask(
-    `SELECT ${text(`min(${name})`)}, ${text(`max(${name})`)} FROM ${from}`,
+    `SELECT ${text(`pg_catalog.min(${name})`)}, ${text(`pg_catalog.max(${name})`)} FROM ${from}`,
   )
   const [[nulls] = []] = column.nullable ? await ask(`SELECT count(*) FROM ${from} WHERE ${name} IS NULL`) : []
   return { low, high, nulls: BigInt(nulls ?? 0) }

@@ -26,7 +26,7 @@ export function selected({ name, as, column: { type } }: AnyColumn): string {
   if (isWidened(as, type)) return `${column}::float8`
   if (asJson(as, type)) {
     // As texts, or records and the like would become objects, which no literal can be made of again.
-    return `to_jsonb(${column}${type.of.kind === 'native' ? '::text[]' : ''})::text`
+    return `pg_catalog.to_jsonb(${column}${type.of.kind === 'native' ? '::text[]' : ''})::text`
   }
   return column
 }

@@ -11,12 +11,12 @@ export function collationSql(oid: string, version: number): string {
   const ofDatabase = version >= 150_000 ? 'pg_catalog.pg_database_collation_actual_version(d.oid)' : 'NULL'
   return `(SELECT CASE WHEN co.collname = 'default' THEN (
         SELECT CASE WHEN coalesce(pg_catalog.to_jsonb(d) ->> 'datlocprovider', 'c') = 'b' THEN NULL
-          WHEN coalesce(pg_catalog.to_jsonb(d) ->> 'datlocprovider', 'c') = 'i' THEN concat_ws(' ',
+          WHEN coalesce(pg_catalog.to_jsonb(d) ->> 'datlocprovider', 'c') = 'i' THEN pg_catalog.concat_ws(' ',
             coalesce(pg_catalog.to_jsonb(d) ->> 'daticulocale', pg_catalog.to_jsonb(d) ->> 'datlocale'), 'ICU', ${ofDatabase})
-          WHEN d.datcollate IN ('C', 'POSIX') THEN NULL ELSE concat_ws(' ', d.datcollate, ${ofDatabase}) END
+          WHEN d.datcollate IN ('C', 'POSIX') THEN NULL ELSE pg_catalog.concat_ws(' ', d.datcollate, ${ofDatabase}) END
         FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
       WHEN co.collprovider = 'b' OR co.collprovider = 'c' AND co.collcollate IN ('C', 'POSIX') THEN NULL
-      ELSE concat_ws(' ', co.collname, pg_catalog.pg_collation_actual_version(co.oid)) END
+      ELSE pg_catalog.concat_ws(' ', co.collname, pg_catalog.pg_collation_actual_version(co.oid)) END
     FROM pg_catalog.pg_collation co WHERE co.oid = ${oid})`
 }
 
@@ -33,7 +33,7 @@ export async function namedCollation(
      FROM pg_catalog.pg_collation co JOIN pg_catalog.pg_namespace n ON n.oid = co.collnamespace
      WHERE (co.collname = ${literal(collation)} OR pg_catalog.starts_with(${literal(collation)}, co.collname || ' '))
        AND co.collprovider <> 'd' AND co.collencoding IN (-1, 6)
-     ORDER BY length(co.collname) DESC, pg_catalog.pg_collation_is_visible(co.oid) DESC LIMIT 1`,
+     ORDER BY pg_catalog.length(co.collname) DESC, pg_catalog.pg_collation_is_visible(co.oid) DESC LIMIT 1`,
   )
   return row?.[0] ?? null
 }

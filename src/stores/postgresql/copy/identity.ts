@@ -33,7 +33,7 @@ export async function originOf(session: CopySession): Promise<Origin> {
     system: 'SELECT system_identifier FROM pg_catalog.pg_control_system()',
     database: 'SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()',
     timeline: `SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN NULL
-      ELSE substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8) END`,
+      ELSE pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8) END`,
   }
   const known: Record<string, string> = {}
   for (const [name, sql] of Object.entries(facts)) {

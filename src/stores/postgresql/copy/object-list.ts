@@ -132,14 +132,14 @@ function indexesSql(one: string): string {
   return `
     SELECT pg_catalog.json_build_object('name', x.relname, 'unique', i.indisunique, 'primary', i.indisprimary,
       'sound', i.indisvalid AND i.indisready, 'method', m.amname,
-      'tail', regexp_replace(substr(pg_catalog.pg_get_indexdef(x.oid), length('CREATE ' || CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END
-        || 'INDEX ' || quote_ident(x.relname) || ' ON ') + 1), '^(ONLY )?', ''),
-      'relation', quote_ident(n.nspname) || '.' || quote_ident(c.relname),
+      'tail', pg_catalog.regexp_replace(pg_catalog.substr(pg_catalog.pg_get_indexdef(x.oid), pg_catalog.length('CREATE ' || CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END
+        || 'INDEX ' || pg_catalog.quote_ident(x.relname) || ' ON ') + 1), '^(ONLY )?', ''),
+      'relation', pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
       'where', pg_catalog.pg_get_expr(i.indpred, i.indrelid),
       'nullsEqual', coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false),
       'parts', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('column', a.attname, 'descending', i.indoption[k.n] & 1 = 1,
           'first', i.indoption[k.n] & 2 = 2, 'ordered', m.amname = 'btree',
-          'special', nullif(concat_ws(' ', CASE WHEN NOT o.opcdefault THEN o.opcname END,
+          'special', nullif(pg_catalog.concat_ws(' ', CASE WHEN NOT o.opcdefault THEN o.opcname END,
             CASE WHEN a.attnum IS NOT NULL AND i.indcollation[k.n] <> a.attcollation THEN (SELECT 'COLLATE ' || l.collname
               FROM pg_catalog.pg_collation l WHERE l.oid = i.indcollation[k.n]) END, y.attoptions::text), '')) ORDER BY k.n)
         FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) AS k (n) JOIN pg_catalog.pg_opclass o ON o.oid = i.indclass[k.n]
@@ -165,13 +165,13 @@ function constraintsSql(one: string): string {
     relation: string,
     numbers: string,
   ): string => `(SELECT coalesce(pg_catalog.json_agg(a.attname ORDER BY u.place), '[]')
-      FROM unnest(${numbers}) WITH ORDINALITY AS u (attnum, place)
+      FROM pg_catalog.unnest(${numbers}) WITH ORDINALITY AS u (attnum, place)
         JOIN pg_catalog.pg_attribute a ON a.attrelid = ${relation} AND a.attnum = u.attnum)`
   return `
     SELECT pg_catalog.json_build_object('name', k.conname, 'kind', k.contype, 'definition', pg_catalog.pg_get_constraintdef(k.oid),
       'columns', ${names('k.conrelid', 'k.conkey')}, 'valid', k.convalidated, 'schema', fn.nspname, 'table', f.relname,
       'to', ${names('k.confrelid', 'k.confkey')}, 'onDelete', k.confdeltype, 'onUpdate', k.confupdtype,
-      'setColumns', (SELECT ' (' || string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) || ')'
+      'setColumns', (SELECT ' (' || pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum) || ')'
         FROM pg_catalog.jsonb_array_elements_text(nullif(pg_catalog.to_jsonb(k) -> 'confdelsetcols', 'null'::jsonb)) AS s (attnum)
           JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = s.attnum::int),
       'full', k.confmatchtype = 'f', 'deferrable', k.condeferrable, 'deferred', k.condeferred,

@@ -70,17 +70,18 @@ function digestSql({ columns, from, condition, whole }: DigestSource): string | 
   const texts = canonicalTexts(columns)
   if (texts === null) return null
   const repeated = whole === true ? repeatedSql(columns) : null
-  if (repeated !== null) return `SELECT count(*), coalesce(sum(${repeated}), 0) FROM ${from} WHERE ${condition}`
+  if (repeated !== null)
+    return `SELECT count(*), coalesce(pg_catalog.sum(${repeated}), 0) FROM ${from} WHERE ${condition}`
   // Computed below, so that each text is made once; OFFSET keeps the planner from making it twice after all.
-  return `SELECT count(*), coalesce(sum(${hashSql(columns)}), 0) FROM (SELECT ${texts.join(', ')} FROM ${from} WHERE ${condition} OFFSET 0) AS texts`
+  return `SELECT count(*), coalesce(pg_catalog.sum(${hashSql(columns)}), 0) FROM (SELECT ${texts.join(', ')} FROM ${from} WHERE ${condition} OFFSET 0) AS texts`
 }
 
 /** The number that a row adds to the sum, of the texts that `canonicalTexts` names. */
 export function hashSql(columns: readonly AnyColumn[]): string {
   const row = columns
-    .map(({ as }, i) => `coalesce(${lengthOf(as) ?? `octet_length(c${i}) || ':'`} || c${i}, 'N')`)
+    .map(({ as }, i) => `coalesce(${lengthOf(as) ?? `pg_catalog.octet_length(c${i})::text || ':'`} || c${i}, 'N')`)
     .join(' || ')
-  return `('x' || substr(md5(${row}), 21))::bit(48)::bigint`
+  return `('x' || pg_catalog.substr(pg_catalog.md5(${row}), 21))::bit(48)::bigint`
 }
 
 /** Of types whose texts are all equally long: counting them anew for every value would cost a tenth of the whole sum. */
@@ -107,10 +108,13 @@ function repeatedSql(columns: readonly AnyColumn[]): string | null {
     const text = canonicalText(column)
     const value = quoteName(column.name)
     if (text === null || column.as.kind === 'native') return null
-    const length = column.as.kind === 'bytes' ? `octet_length(${value}) * 2` : `octet_length(${text})`
-    parts.push(`coalesce(${lengthOf(column.as) ?? `(${length}) || ':'`} || ${text}, 'N')`)
+    const length =
+      column.as.kind === 'bytes' ? `pg_catalog.octet_length(${value}) * 2` : `pg_catalog.octet_length(${text})`
+    parts.push(`coalesce(${lengthOf(column.as) ?? `(${length})::text || ':'`} || ${text}, 'N')`)
   }
-  return parts.length === 0 ? null : `('x' || substr(md5(${parts.join(' || ')}), 21))::bit(48)::bigint`
+  return parts.length === 0
+    ? null
+    : `('x' || pg_catalog.substr(pg_catalog.md5(${parts.join(' || ')}), 21))::bit(48)::bigint`
 }
 
 /** What a row is made of, with names; null where a column's canonical text cannot be written in SQL. */
@@ -139,15 +143,15 @@ function canonicalText(column: AnyColumn): string | null {
     case 'time':
       return `${value}::text`
     case 'decimal':
-      return type.kind === 'int' ? `${value}::text` : `trim_scale(${value})::text`
+      return type.kind === 'int' ? `${value}::text` : `pg_catalog.trim_scale(${value})::text`
     case 'float':
-      return `CASE WHEN ${value} = 'NaN' THEN '7ff8000000000000' ELSE encode(float8send(${value}::float8), 'hex') END`
+      return `CASE WHEN ${value} = 'NaN' THEN '7ff8000000000000' ELSE pg_catalog.encode(pg_catalog.float8send(${value}::float8), 'hex') END`
     case 'text':
-      if (as.padded === true) return `rtrim(${value}::text, ' ')`
+      if (as.padded === true) return `pg_catalog.rtrim(${value}::text, ' ')`
       // A cast would take the blanks away that COPY prints.
       return type.kind === 'text' && type.padded === true ? printed(value) : `${value}::text`
     case 'bytes':
-      return `encode(${value}, 'hex')`
+      return `pg_catalog.encode(${value}, 'hex')`
     case 'timestamp':
       return as.zone ? `(${value} AT TIME ZONE 'UTC')::text` : `${value}::text`
     case 'native':
@@ -160,5 +164,5 @@ function canonicalText(column: AnyColumn): string | null {
 
 /** As COPY prints it, which casts to text do not always: of addresses, for one. A record of nothing but NULLs is no NULL there. */
 function printed(value: string): string {
-  return `CASE WHEN ${value} IS DISTINCT FROM NULL THEN format('%s', ${value}) END`
+  return `CASE WHEN ${value} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', ${value}) END`
 }

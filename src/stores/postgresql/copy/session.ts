@@ -28,8 +28,8 @@ export function copySettings({ statementTimeoutMs, lockWaitMs }: PostgresSetting
     ...(statementTimeoutMs === null ? { statement_timeout: '0' } : {}),
     ...(lockWaitMs === undefined ? {} : { lock_timeout: `${lockWaitMs}ms` }),
   }).map(([name, value]) => `(${literal(name)}, ${literal(value)})`)
-  return `SELECT count(set_config(name, value, false)) FROM (VALUES ${known.join(', ')})
-    AS known (name, value) WHERE current_setting(name, true) IS NOT NULL`
+  return `SELECT pg_catalog.count(pg_catalog.set_config(name, value, false)) FROM (VALUES ${known.join(', ')})
+    AS known (name, value) WHERE pg_catalog.current_setting(name, true) IS NOT NULL`
 }
 
 const NEEDS_SESSION = 'a copy needs sessions that keep their settings, snapshots and temporary tables'

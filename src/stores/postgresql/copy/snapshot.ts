@@ -72,7 +72,7 @@ export class Snapshot implements AsyncDisposable {
   static async held(settings: PostgresSettings, holder: CopySession, readers: number): Promise<Snapshot> {
     const [row] = await holder.ask(
       `SELECT pg_catalog.pg_export_snapshot(), pg_catalog.pg_current_snapshot(),
-         to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`,
+         pg_catalog.to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`,
     )
     const [name = '', view = '', at = ''] = row?.map((text) => text ?? '') ?? []
     const position = await logPosition(holder)

@@ -118,7 +118,7 @@ class PostgresView implements SourceView {
       this.#snapshot.keep()
       const blocks = await this.#use(null, signal, async (session) => {
         const { oid } = await this.#relation(table, session)
-        const size = `SELECT pg_catalog.pg_relation_size(${literal(oid)}::oid) / current_setting('block_size')::bigint`
+        const size = `SELECT pg_catalog.pg_relation_size(${literal(oid)}::oid) / pg_catalog.current_setting('block_size')::bigint`
         return BigInt((await session.ask(size))[0]?.[0] ?? 0)
       })
       yield* cutByBlock(within, blocks, table.rows, rows)

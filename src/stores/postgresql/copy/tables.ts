@@ -86,22 +86,22 @@ function relationsSql({ condition, exact, kinds }: Relations): string {
         JOIN pg_catalog.pg_inherits i ON i.inhparent = p.oid),
     sizes AS (
       SELECT p.root, count(*) FILTER (WHERE c.oid <> p.root AND c.relkind <> 'p') AS parts,
-        sum(pg_catalog.pg_table_size(c.oid)) AS bytes,
+        pg_catalog.sum(pg_catalog.pg_table_size(c.oid)) AS bytes,
         -- As the planner does it: so many rows a block, and the blocks that there are now.
-        sum(pg_catalog.pg_relation_size(c.oid) / b.size
+        pg_catalog.sum(pg_catalog.pg_relation_size(c.oid) / b.size
           * CASE WHEN c.reltuples >= 0 AND c.relpages > 0 THEN c.reltuples::numeric / c.relpages
             -- Nobody has counted yet: so many rows as would fit if their texts were short.
-            ELSE floor((b.size - 24) / (28 + (
-              SELECT coalesce(sum(CASE WHEN a.attlen > 0 THEN a.attlen ELSE 32 END), 0)::numeric FROM pg_catalog.pg_attribute a
+            ELSE pg_catalog.floor((b.size - 24) / (28 + (
+              SELECT coalesce(pg_catalog.sum(CASE WHEN a.attlen > 0 THEN a.attlen ELSE 32 END), 0)::numeric FROM pg_catalog.pg_attribute a
               WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped))) END) AS rows
       FROM parts p JOIN pg_catalog.pg_class c ON c.oid = p.oid
         CROSS JOIN (SELECT pg_catalog.current_setting('block_size')::bigint AS size) b WHERE c.relkind <> 'p' GROUP BY p.root)
     SELECT f.oid, f.nspname, f.relname, pg_catalog.pg_relation_filenode(f.oid),
-      coalesce(round(s.rows), 0), coalesce(s.bytes, 0),
+      coalesce(pg_catalog.round(s.rows), 0), coalesce(s.bytes, 0),
       CASE WHEN f.relkind = 'r' AND NOT f.has_parts AND m.amname = 'heap'
         THEN pg_catalog.pg_relation_size(f.oid) / pg_catalog.current_setting('block_size')::bigint END,
-      CASE WHEN f.relkind = 'p' THEN regexp_replace(pg_catalog.pg_get_partkeydef(f.oid), '^\\w+',
-          lower((regexp_match(pg_catalog.pg_get_partkeydef(f.oid), '^\\w+'))[1])) || ', ' || coalesce(s.parts, 0) || ' partitions'
+      CASE WHEN f.relkind = 'p' THEN pg_catalog.regexp_replace(pg_catalog.pg_get_partkeydef(f.oid), '^\\w+',
+          pg_catalog.lower((pg_catalog.regexp_match(pg_catalog.pg_get_partkeydef(f.oid), '^\\w+'))[1])) || ', ' || coalesce(s.parts, 0) || ' partitions'
         WHEN f.has_parts THEN 'inheritance, ' || s.parts + 1 || ' tables' END,
       (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('schema', hn.nspname, 'name', hc.relname) ORDER BY hn.nspname, hc.relname)
        FROM heads h JOIN pg_catalog.pg_inherits i ON i.inhparent = h.oid JOIN pg_catalog.pg_class hc ON hc.oid = i.inhrelid
@@ -132,8 +132,8 @@ function indexesSql(oids: string): string {
       JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k.n]
     WHERE i.indrelid = ANY (${oids}) AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
     GROUP BY i.indrelid, i.indexrelid, i.indisprimary, x.relname
-    ORDER BY i.indrelid, i.indisprimary DESC, bool_or(NOT a.attnotnull),
-      bool_or(a.attcollation <> 0 AND a.attcollation <> i.indcollation[k.n]), count(*), x.relname`
+    ORDER BY i.indrelid, i.indisprimary DESC, pg_catalog.bool_or(NOT a.attnotnull),
+      pg_catalog.bool_or(a.attcollation <> 0 AND a.attcollation <> i.indcollation[k.n]), count(*), x.relname`
 }
 
 function bestKey(indexes: readonly TextRow[]): { readonly columns: readonly string[]; readonly primary: boolean } {

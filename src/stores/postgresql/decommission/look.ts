@@ -19,7 +19,9 @@ export async function lookAtParked(
   if (found === null) return null
   const { oid } = found
   const above = await tableByName(session, heir)
-  const [now] = await session.ask('SELECT floor(extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::text')
+  const [now] = await session.ask(
+    'SELECT pg_catalog.floor(extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::text',
+  )
   const findings = [
     ...(await size(session, oid)),
     ...(above === null ? [heirGone(heir)] : []),

@@ -135,7 +135,7 @@ export async function outsideOf(session: CopySession, sql: string, request: InPl
   const beyond = `${by} >= CAST(${literal(request.bound)} AS ${column.native})`
   const finite = kind === 'epoch-seconds' || kind === 'epoch-milliseconds' ? 'true' : `pg_catalog.isfinite(${by})`
   const [row] = await session.ask(
-    `SELECT count(*) FILTER (WHERE ${by} IS NULL), count(*) FILTER (WHERE ${beyond}), max(${by}) FILTER (WHERE ${beyond} AND ${finite})
+    `SELECT count(*) FILTER (WHERE ${by} IS NULL), count(*) FILTER (WHERE ${beyond}), pg_catalog.max(${by}) FILTER (WHERE ${beyond} AND ${finite})
      FROM ONLY ${sql} WHERE ${by} IS NULL OR ${beyond}`,
   )
   return { nulls: BigInt(row?.[0] ?? 0), beyond: BigInt(row?.[1] ?? 0), latest: row?.[2] ?? null }

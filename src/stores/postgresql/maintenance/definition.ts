@@ -13,7 +13,7 @@ export async function definitionMark(session: CopySession, oids: readonly string
     `SELECT ${literal(catalog)} || ' ' || ctid || ' ' || xmin FROM pg_catalog.${catalog} WHERE ${column} = ANY (${tables}) AND ${more}`
   const ofTables = `'pg_catalog.pg_class'::pg_catalog.regclass`
   const [row] = await session.ask(
-    `SELECT pg_catalog.md5(string_agg(one, ',' ORDER BY one)) FROM (
+    `SELECT pg_catalog.md5(pg_catalog.string_agg(one, ',' ORDER BY one)) FROM (
        SELECT 'table ' || oid || ' ' || xmin FROM pg_catalog.pg_class WHERE oid = ANY (${tables})
        UNION ALL SELECT 'index ' || c.oid || ' ' || c.xmin || ' ' || i.xmin FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
          WHERE i.indrelid = ANY (${tables})

@@ -106,9 +106,9 @@ async function notingOf(
     `SELECT t.tgrelid::text, t.tgname, n.nspname, p.proname FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
        JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
      WHERE t.tgname IN (${triggers}) AND (t.tgrelid IN (${partitions}) OR pg_catalog.encode(t.tgargs, 'escape') = ${literal(String.raw`${parent}\000`)})
-     UNION ALL SELECT substr(p.proname::text, ${NOTE.length + 1}), NULL, n.nspname, p.proname FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+     UNION ALL SELECT pg_catalog.substr(p.proname::text, ${NOTE.length + 1}), NULL, n.nspname, p.proname FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
        WHERE p.proname LIKE ${literal(`${NOTE.replaceAll('_', String.raw`\_`)}%`)} AND p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype AND p.pronargs = 0
-         AND substr(p.proname::text, ${NOTE.length + 1}) IN (SELECT inhrelid::text FROM (${partitions}) i UNION ALL SELECT unnest(${literal(`{${numbers.join(',')}}`)}::text[]))
+         AND pg_catalog.substr(p.proname::text, ${NOTE.length + 1}) IN (SELECT inhrelid::text FROM (${partitions}) i UNION ALL SELECT pg_catalog.unnest(${literal(`{${numbers.join(',')}}`)}::text[]))
      ORDER BY 1`,
   )
   const found = new Map<string, { triggers: Set<string>; functions: Map<string, TableName> }>()

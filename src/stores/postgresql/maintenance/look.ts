@@ -68,7 +68,7 @@ async function columnOf(session: CopySession, { oid, name }: FoundTable, key: Pa
 
 function partitionsSql(parent: string, sizes: boolean): string {
   // Of what is partitioned itself, all of its parts.
-  const bytes = `CASE c.relkind WHEN 'p' THEN (SELECT sum(pg_catalog.pg_total_relation_size(s.relid)) FROM pg_catalog.pg_partition_tree(c.oid) s)
+  const bytes = `CASE c.relkind WHEN 'p' THEN (SELECT pg_catalog.sum(pg_catalog.pg_total_relation_size(s.relid)) FROM pg_catalog.pg_partition_tree(c.oid) s)
     WHEN 'f' THEN NULL ELSE pg_catalog.pg_total_relation_size(c.oid) END`
   // What has begun to leave is marked since version 14.
   return `SELECT c.oid, n.nspname, c.relname, c.relkind, pg_catalog.pg_get_expr(c.relpartbound, c.oid), c.reltuples::numeric,

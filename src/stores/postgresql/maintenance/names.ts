@@ -38,6 +38,6 @@ export function markedTablesSql(parent: string): string {
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE k.conname LIKE ${literal(`${MARK.replaceAll('_', String.raw`\_`)}%`)} AND k.contype = 'c' AND c.relkind = 'r' AND NOT c.relispartition
       AND (k.conname = ${literal(markOf(parent))} OR c.relnamespace IN (${beside})
-        AND NOT EXISTS (SELECT FROM pg_catalog.pg_partitioned_table p WHERE p.partrelid::text = substr(k.conname, ${MARK.length + 1})))
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_partitioned_table p WHERE p.partrelid::text = pg_catalog.substr(k.conname, ${MARK.length + 1})))
     ORDER BY c.relname`
 }

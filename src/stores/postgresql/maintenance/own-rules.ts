@@ -136,7 +136,7 @@ async function mayPass(session: CopySession, condition: string, { column, from, 
   const { at, last } = steps(column, low, high)
   try {
     const [row] = await session.ask(
-      `SELECT bool_or(coalesce((${condition}), true)) FROM (
+      `SELECT pg_catalog.bool_or(coalesce((${condition}), true)) FROM (
          SELECT CAST(${at} AS ${column.native}) FROM pg_catalog.generate_series(0, ${MOMENTS - 1}) AS n UNION ALL SELECT CAST(${last} AS ${column.native})) AS moments (${name})`,
     )
     return row?.[0] !== 'f'
@@ -154,7 +154,7 @@ function steps({ type }: Column, low: string, high: string): { readonly at: stri
       return { at: `${low} + (${high} - ${low}) * (n / ${MOMENTS}.0)`, last: `${high} - interval '1 microsecond'` }
     default:
       return {
-        at: `${low}::numeric + trunc((${high}::numeric - ${low}::numeric) * n / ${MOMENTS})`,
+        at: `${low}::numeric + pg_catalog.trunc((${high}::numeric - ${low}::numeric) * n / ${MOMENTS})`,
         last: `${high}::numeric - 1`,
       }
   }

@@ -58,7 +58,7 @@ async function ofDependents(session: CopySession, { identity, name }: RangeParti
      WHERE d.deptype = 'n' AND (d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = ${oid}
            AND d.classid IN ('pg_catalog.pg_rewrite'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_policy'::pg_catalog.regclass)
          OR d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass
-           AND d.refobjid IN (SELECT unnest(ARRAY[t.oid, t.typarray]) FROM pg_catalog.pg_type t WHERE t.typrelid = ${oid}))
+           AND d.refobjid IN (SELECT pg_catalog.unnest(ARRAY[t.oid, t.typarray]) FROM pg_catalog.pg_type t WHERE t.typrelid = ${oid}))
        AND r.ev_class IS DISTINCT FROM ${oid} AND o.polrelid IS DISTINCT FROM ${oid}
      UNION SELECT pg_catalog.format('the foreign key %I of %s', k.conname, k.conrelid::pg_catalog.regclass) FROM pg_catalog.pg_constraint k
        WHERE k.contype = 'f' AND k.confrelid = ${oid} AND k.conparentid = 0
@@ -117,7 +117,7 @@ async function ofReferences(
 ): Promise<Why | null> {
   const keys = await session.ask(
     `SELECT k.conname, n.nspname, c.relname,
-       (SELECT string_agg(pg_catalog.format('f.%I = d.%I', a.attname, b.attname), ' AND ') FROM unnest(k.conkey, k.confkey) AS u (own, other)
+       (SELECT pg_catalog.string_agg(pg_catalog.format('f.%I = d.%I', a.attname, b.attname), ' AND ') FROM unnest(k.conkey, k.confkey) AS u (own, other)
         JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.own JOIN pg_catalog.pg_attribute b ON b.attrelid = k.confrelid AND b.attnum = u.other)
      FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid IN (SELECT relid FROM pg_catalog.pg_partition_ancestors(${literal(parent)}::oid) relid)`,

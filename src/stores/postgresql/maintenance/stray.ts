@@ -23,7 +23,7 @@ export async function strayRows(
   // What is partitioned itself has its rows in its parts.
   const from = fromSql({ name: rest.name, only: rest.note === undefined })
   const [row] = await session.ask(
-    `SELECT count(*)${outside}, min(${column})${outside}, max(${column})${outside}${within.map((one) => `, count(*) FILTER (WHERE ${one})`).join('')} FROM ${from}`,
+    `SELECT count(*)${outside}, pg_catalog.min(${column})${outside}, pg_catalog.max(${column})${outside}${within.map((one) => `, count(*) FILTER (WHERE ${one})`).join('')} FROM ${from}`,
   )
   if (row === undefined) throw new SluiceError('SOURCE_GONE', 'the default partition is no more')
   const [rows, low, high, ...counts] = row

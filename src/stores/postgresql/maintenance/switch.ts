@@ -97,7 +97,7 @@ async function refuseChanged(
 ): Promise<void> {
   const seen = literal(`{${partitions.map((one) => one.identity).join(',')}}`)
   const [row] = await session.ask(
-    `SELECT partdefid, (SELECT count(*) FROM pg_catalog.pg_inherits i LEFT JOIN unnest(${seen}::oid[]) AS seen (oid) ON seen.oid = i.inhrelid
+    `SELECT partdefid, (SELECT count(*) FROM pg_catalog.pg_inherits i LEFT JOIN pg_catalog.unnest(${seen}::oid[]) AS seen (oid) ON seen.oid = i.inhrelid
        WHERE i.inhparent = p.partrelid AND seen.oid IS NULL)
      FROM pg_catalog.pg_partitioned_table p WHERE partrelid = ${literal(identity)}::oid`,
   )

@@ -123,7 +123,7 @@ function uniquesSql({ oid }: About): string {
       'period', coalesce((pg_catalog.to_jsonb(k) ->> 'conperiod')::boolean, false),
       'columns', (SELECT pg_catalog.json_agg(a.attname ORDER BY g.at) FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) AS g (at)
         LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[g.at] AND a.attnum > 0),
-      'made', (SELECT coalesce(bool_or(NOT coalesce(q.seqcycle, false) AND (a.attidentity <> ''
+      'made', (SELECT coalesce(pg_catalog.bool_or(NOT coalesce(q.seqcycle, false) AND (a.attidentity <> ''
           OR q.seqrelid IS NOT NULL AND pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '^nextval\\('
           OR pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '^(public\\.)?(gen_random_uuid|uuidv4|uuidv7|uuid_generate_v[14])\\(')), false)
         FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) AS g (at)

@@ -49,7 +49,7 @@ export async function measureLanes(request: MeasureRequest, open: () => Promise<
   for (const [at, { from, to }] of pieces.entries()) {
     const [[size] = []] =
       (await lanes[at]?.reader.ask(
-        `SELECT sum(${rowBytes(request)}) FROM ONLY ${table.sql} WHERE ${blocksSql(from, to)}`,
+        `SELECT pg_catalog.sum(${rowBytes(request)}) FROM ONLY ${table.sql} WHERE ${blocksSql(from, to)}`,
       )) ?? []
     bytes += BigInt(size ?? 0)
   }

@@ -60,7 +60,7 @@ function referencesSql({ oid }: About): string {
   return `
     SELECT pg_catalog.json_build_object('name', k.conname, 'definition', pg_catalog.pg_get_constraintdef(k.oid),
       'from', k.conrelid::pg_catalog.regclass::text, 'to', k.confrelid::pg_catalog.regclass::text,
-      'toColumns', (SELECT pg_catalog.json_agg(a.attname ORDER BY u.place) FROM unnest(k.confkey) WITH ORDINALITY AS u (attnum, place)
+      'toColumns', (SELECT pg_catalog.json_agg(a.attname ORDER BY u.place) FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY AS u (attnum, place)
         JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum),
       'outgoing', k.conrelid = ${oid}, 'incoming', k.confrelid = ${oid}, 'valid', k.convalidated,
       'enforced', coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced')::boolean, true))

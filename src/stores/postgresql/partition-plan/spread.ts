@@ -34,7 +34,7 @@ export async function yearsOf(session: CopySession, planned: PlannedTable, exact
   const reading = await readingOf(session, planned, exact)
   const block = blockOf(reading)
   const rows = await session.ask(
-    `SELECT year, sum(n), sum(n * n) FROM (SELECT ${yearOf(planned)} AS year, ${block} AS block, count(*)::numeric AS n FROM ${reading.from} GROUP BY 1, 2) AS counted GROUP BY year`,
+    `SELECT year, pg_catalog.sum(n), pg_catalog.sum(n * n) FROM (SELECT ${yearOf(planned)} AS year, ${block} AS block, count(*)::numeric AS n FROM ${reading.from} GROUP BY 1, 2) AS counted GROUP BY year`,
   )
   const years = new Map<number, Counted>()
   let nulls = unseen(reading)
@@ -92,8 +92,8 @@ export async function spreadOf(
   const array = `${literal(`{${bounds.map((bound) => `"${bound}"`).join(',')}}`)}::${ARRAYS[planned.kind]}`
   const cast = planned.kind.startsWith('epoch') ? '::bigint' : ''
   const rows = await session.ask(
-    `SELECT place, sum(n), sum(n * n), sum(bytes) FROM (
-       SELECT width_bucket(${by}${cast}, ${array}) AS place, ${blockOf(reading)} AS block, count(*)::numeric AS n, sum(${rowBytes(planned)}) AS bytes
+    `SELECT place, pg_catalog.sum(n), pg_catalog.sum(n * n), pg_catalog.sum(bytes) FROM (
+       SELECT pg_catalog.width_bucket(${by}${cast}, ${array}) AS place, ${blockOf(reading)} AS block, count(*)::numeric AS n, pg_catalog.sum(${rowBytes(planned)}) AS bytes
        FROM ${reading.from} GROUP BY 1, 2) AS counted WHERE place BETWEEN 1 AND ${bounds.length - 1} GROUP BY place`,
   )
   const found = new Map(rows.map((row) => [Number(row[0]), row]))
@@ -171,7 +171,7 @@ async function readingOf(session: CopySession, { table }: PlannedTable, exact: b
 }
 
 function blockOf({ sampled }: Reading): string {
-  return sampled === null ? "''" : "split_part(ctid::text, ',', 1)"
+  return sampled === null ? "''" : "pg_catalog.split_part(ctid::text, ',', 1)"
 }
 
 /** Blocks are taken with the same chance, each by itself (Horvitz and Thompson). */

@@ -76,7 +76,7 @@ export type TwinIndex = {
 }
 
 /** From `USING` on, of the index `x` on the table `c` in `n`: names hold any words. */
-export const indexTailSql = `ltrim(substr(pg_catalog.pg_get_indexdef(x.oid), 1 + length('CREATE ' || CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END || 'INDEX '
+export const indexTailSql = `pg_catalog.ltrim(pg_catalog.substr(pg_catalog.pg_get_indexdef(x.oid), 1 + pg_catalog.length('CREATE ' || CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END || 'INDEX '
         || pg_catalog.quote_ident(x.relname) || ' ON ' || CASE c.relkind WHEN 'p' THEN 'ONLY ' ELSE '' END || pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname))))`
 
 export function indexesSql({ oid, attnum }: About): string {
@@ -88,7 +88,7 @@ export function indexesSql({ oid, attnum }: About): string {
       'period', coalesce((pg_catalog.to_jsonb(k) ->> 'conperiod')::boolean, false),
       'comment', pg_catalog.obj_description(x.oid, 'pg_class'), 'constraintComment', pg_catalog.obj_description(k.oid, 'pg_constraint'),
       'space', (SELECT s.spcname FROM pg_catalog.pg_tablespace s WHERE s.oid = x.reltablespace),
-      'options', CASE WHEN k.contype IN ('p', 'u') THEN (SELECT string_agg(pg_catalog.format('%I = %L', option_name, option_value), ', ') FROM pg_catalog.pg_options_to_table(x.reloptions)) END)
+      'options', CASE WHEN k.contype IN ('p', 'u') THEN (SELECT pg_catalog.string_agg(pg_catalog.format('%I = %L', option_name, option_value), ', ') FROM pg_catalog.pg_options_to_table(x.reloptions)) END)
     FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
       JOIN pg_catalog.pg_class c ON c.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = x.oid AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u', 'x')
@@ -113,7 +113,7 @@ export function tableSqlOf({ oid }: About): string {
     SELECT pg_catalog.json_build_object('owner', pg_catalog.pg_get_userbyid(c.relowner), 'isMine', pg_catalog.pg_get_userbyid(c.relowner) = current_user,
       'space', (SELECT s.spcname FROM pg_catalog.pg_tablespace s WHERE s.oid = c.reltablespace),
       'method', (SELECT m.amname FROM pg_catalog.pg_am m WHERE m.oid = c.relam AND m.amname <> 'heap'), 'unlogged', c.relpersistence = 'u',
-      'options', (SELECT string_agg(pg_catalog.format('%s%I = %L', prefix, option_name, option_value), ', ') FROM (
+      'options', (SELECT pg_catalog.string_agg(pg_catalog.format('%s%I = %L', prefix, option_name, option_value), ', ') FROM (
         SELECT '' AS prefix, * FROM pg_catalog.pg_options_to_table(c.reloptions)
         UNION ALL SELECT 'toast.', o.* FROM pg_catalog.pg_class l, pg_catalog.pg_options_to_table(l.reloptions) o WHERE l.oid = c.reltoastrelid) AS given),
       'identity', c.relreplident, 'security', c.relrowsecurity, 'forced', c.relforcerowsecurity, 'comment', pg_catalog.obj_description(c.oid, 'pg_class'))
@@ -124,7 +124,7 @@ export function tableSqlOf({ oid }: About): string {
 export function constraintsSql({ oid }: About): string {
   return `
     SELECT pg_catalog.json_build_object('kind', k.contype, 'name', k.conname, 'comment', pg_catalog.obj_description(k.oid, 'pg_constraint'),
-      'definition', regexp_replace(pg_catalog.pg_get_constraintdef(k.oid), '( NO INHERIT| NOT VALID)+$', ''))
+      'definition', pg_catalog.regexp_replace(pg_catalog.pg_get_constraintdef(k.oid), '( NO INHERIT| NOT VALID)+$', ''))
     FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid} AND k.contype IN ('c', 'f') AND k.conparentid = 0 AND k.confrelid <> k.conrelid AND ${notOwnSql('k.conname')} ORDER BY k.contype, k.conname`
 }
 
@@ -141,7 +141,7 @@ export function statisticsSql({ oid }: About): string {
   return `
     SELECT pg_catalog.json_build_object('schema', w.nspname, 'name', s.stxname, 'target', CASE WHEN s.stxstattarget >= 0 THEN s.stxstattarget END,
       'comment', pg_catalog.obj_description(s.oid, 'pg_statistic_ext'),
-      'body', substr(left(w.text, -length(w.from_table)), 1 + length(pg_catalog.format('CREATE STATISTICS %I.%I', w.nspname, s.stxname))))
+      'body', pg_catalog.substr(pg_catalog.left(w.text, -length(w.from_table)), 1 + pg_catalog.length(pg_catalog.format('CREATE STATISTICS %I.%I', w.nspname, s.stxname))))
     FROM pg_catalog.pg_class t JOIN pg_catalog.pg_namespace y ON y.oid = t.relnamespace JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = t.oid
       CROSS JOIN LATERAL (SELECT pg_catalog.pg_get_statisticsobjdef(s.oid) AS text, n.nspname, pg_catalog.format(' FROM %I.%I', y.nspname, t.relname) AS from_table
         FROM pg_catalog.pg_namespace n WHERE n.oid = s.stxnamespace) w
@@ -158,7 +158,7 @@ export function restSql({ oid }: About, target: string): string {
       SELECT 2, pg_catalog.format('CREATE POLICY %I ON %s AS %s FOR %s TO %s%s%s', o.polname, ${table},
         CASE WHEN o.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
         CASE o.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
-        (SELECT string_agg(CASE role WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(role)) END, ', ') FROM unnest(o.polroles) role),
+        (SELECT pg_catalog.string_agg(CASE role WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(role)) END, ', ') FROM pg_catalog.unnest(o.polroles) role),
         ' USING (' || pg_catalog.pg_get_expr(o.polqual, o.polrelid) || ')', ' WITH CHECK (' || pg_catalog.pg_get_expr(o.polwithcheck, o.polrelid) || ')')
       FROM t JOIN pg_catalog.pg_policy o ON o.polrelid = t.oid
       UNION ALL SELECT 2, pg_catalog.format('COMMENT ON POLICY %I ON %s IS %L', o.polname, ${table}, pg_catalog.obj_description(o.oid, 'pg_policy'))
@@ -167,7 +167,7 @@ export function restSql({ oid }: About, target: string): string {
       UNION ALL SELECT 4, pg_catalog.format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', ${table}) FROM t WHERE t.relforcerowsecurity
       UNION ALL SELECT 5, pg_catalog.format('COMMENT ON COLUMN %s.%I IS %L', ${table}, a.attname, pg_catalog.col_description(t.oid, a.attnum))
       FROM t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped WHERE pg_catalog.col_description(t.oid, a.attnum) IS NOT NULL
-      UNION ALL SELECT 6, pg_catalog.format('GRANT %s ON TABLE %s TO %s%s', string_agg(DISTINCT e.privilege_type || coalesce(' (' || pg_catalog.quote_ident(g.attname) || ')', ''), ', '), ${table}, ${role},
+      UNION ALL SELECT 6, pg_catalog.format('GRANT %s ON TABLE %s TO %s%s', pg_catalog.string_agg(DISTINCT e.privilege_type || coalesce(' (' || pg_catalog.quote_ident(g.attname) || ')', ''), ', '), ${table}, ${role},
           CASE WHEN e.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
       FROM t, LATERAL (SELECT NULL::name AS attname, t.relacl AS acl UNION ALL SELECT b.attname, b.attacl FROM pg_catalog.pg_attribute b WHERE b.attrelid = t.oid AND NOT b.attisdropped) g,
         LATERAL pg_catalog.aclexplode(g.acl) e WHERE e.grantee <> t.relowner GROUP BY e.grantee, e.is_grantable, g.attname

@@ -133,12 +133,12 @@ function grouped(rows: readonly TextRow[]): ReadonlyMap<string, TextRow[]> {
 function nodesSql(oids: string): string {
   return `
     WITH RECURSIVE tree AS (
-      SELECT r.oid AS root, r.oid, NULL::oid AS parent, NULL::xid AS attached FROM unnest(${oids}) AS r (oid)
+      SELECT r.oid AS root, r.oid, NULL::oid AS parent, NULL::xid AS attached FROM pg_catalog.unnest(${oids}) AS r (oid)
       UNION ALL
       SELECT t.root, i.inhrelid, i.inhparent, i.xmin FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid
         JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
       WHERE c.relispartition AND NOT coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending')::boolean, false))
-    SELECT t.root, t.oid, t.parent, n.nspname || '.' || c.relname, c.relkind, c.relpersistence, c.relfilenode,
+    SELECT t.root, t.oid, t.parent, pg_catalog.concat(n.nspname, '.', c.relname), c.relkind, c.relpersistence, c.relfilenode,
       CASE WHEN t.parent IS NULL THEN '' ELSE pg_catalog.md5(c.relpartbound::text) END,
       (SELECT pg_catalog.json_build_array(c.relreplident)::jsonb || coalesce(pg_catalog.jsonb_agg(k.attname ORDER BY x.n), '[]')
        FROM pg_catalog.pg_index i CROSS JOIN LATERAL pg_catalog.generate_series(0, i.indnkeyatts - 1) AS x (n)

@@ -149,7 +149,7 @@ function boundSql({ from }: Sides): string {
       SELECT 1, CASE WHEN c.relkind = 'm' THEN 'materialized view' WHEN r.rulename = '_RETURN' THEN 'view' ELSE 'rule' END,
         CASE WHEN r.rulename = '_RETURN' THEN '' ELSE r.rulename || ' on ' END || c.oid::pg_catalog.regclass::text, pg_catalog.format('%I.%I', n.nspname, c.relname), r.rulename::text,
         CASE WHEN r.rulename = '_RETURN' THEN pg_catalog.pg_get_viewdef(c.oid) ELSE pg_catalog.pg_get_ruledef(r.oid) END,
-        (SELECT string_agg(pg_catalog.format('%I = %L', o.option_name, o.option_value), ', ') FROM pg_catalog.pg_options_to_table(c.reloptions) o),
+        (SELECT pg_catalog.string_agg(pg_catalog.format('%I = %L', o.option_name, o.option_value), ', ') FROM pg_catalog.pg_options_to_table(c.reloptions) o),
         ${owned('c.relowner')}, c.relpersistence = 't', ${byKey('pg_catalog.pg_rewrite', 'r.oid')}, NULL, NULL, NULL::text[]
       FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid = r.ev_class JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       WHERE r.oid IN (${dependsOn('pg_catalog.pg_rewrite')}) AND r.ev_class <> ${from.oid}
@@ -161,14 +161,14 @@ function boundSql({ from }: Sides): string {
       UNION ALL SELECT 3, CASE WHEN f.is_row THEN 'row function' ELSE 'function' END, p.oid::pg_catalog.regprocedure::text,
         pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)), p.proname,
         CASE WHEN p.prokind IN ('f', 'p', 'w') THEN pg_catalog.pg_get_functiondef(p.oid) END, NULL, ${owned('p.proowner')}, false, ${byKey('pg_catalog.pg_proc', 'p.oid')},
-        CASE WHEN f.is_row THEN (SELECT min(pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)) FROM pg_catalog.pg_depend d
+        CASE WHEN f.is_row THEN (SELECT pg_catalog.min(pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)) FROM pg_catalog.pg_depend d
           WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.refobjid = p.oid) END,
         pg_catalog.obj_description(p.oid, 'pg_proc'),
-        CASE WHEN p.proacl IS NOT NULL THEN (SELECT coalesce(array_agg(pg_catalog.format('GRANT %s ON ROUTINE %I.%I(%s) TO %s%s', e.privilege_type, n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid),
+        CASE WHEN p.proacl IS NOT NULL THEN (SELECT coalesce(pg_catalog.array_agg(pg_catalog.format('GRANT %s ON ROUTINE %I.%I(%s) TO %s%s', e.privilege_type, n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid),
           CASE e.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END, CASE WHEN e.is_grantable AND e.grantee <> 0 THEN ' WITH GRANT OPTION' ELSE '' END)), '{}')
           FROM pg_catalog.aclexplode(p.proacl) e WHERE e.grantee <> p.proowner) END
       FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace CROSS JOIN t
-        CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM unnest(p.proargtypes::oid[] || coalesce(p.proallargtypes, '{}') || p.prorettype) y WHERE y IN (t.reltype, t.typarray)) AS is_row) f
+        CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM pg_catalog.unnest(p.proargtypes::oid[] || coalesce(p.proallargtypes, '{}') || p.prorettype) y WHERE y IN (t.reltype, t.typarray)) AS is_row) f
       WHERE p.oid IN (${dependsOn('pg_catalog.pg_proc')})
     )
     SELECT pg_catalog.json_build_object('kind', kind, 'name', name, 'sql', sql, 'own', own, 'definition', definition, 'options', options, 'owned', owned, 'owner', owner,

@@ -78,7 +78,8 @@ async function digest(
   row: string,
   condition: string,
 ): Promise<{ readonly rows: bigint; readonly sums: string }> {
-  const hash = (seed: number): string => `coalesce(sum(pg_catalog.hashtextextended(r.t COLLATE "C", ${seed})), 0)`
+  const hash = (seed: number): string =>
+    `coalesce(pg_catalog.sum(pg_catalog.hashtextextended(r.t COLLATE "C", ${seed})), 0)`
   const [found] = await session.ask(
     `SELECT count(*), ${hash(0)}, ${hash(1_000_003)} FROM (SELECT ROW(${row})::text AS t FROM ${isPartitioned ? '' : 'ONLY '}${sql} WHERE ${condition} OFFSET 0) r`,
   )
@@ -117,7 +118,7 @@ function among(identity: readonly string[], types: ReadonlyMap<string, string>, 
   const lists = values.map(({ at }) => `${literal(arrayText(keys.map((key) => key[at] ?? '')))}::text[]`)
   const casts = values.map(({ name }, at) => `CAST(k.c${at} AS ${types.get(name)})`).join(', ')
   const names = values.map((_, at) => `c${at}`).join(', ')
-  const list = `(${values.map(({ name }) => quoteName(name)).join(', ')}) IN (SELECT ${casts} FROM unnest(${lists.join(', ')}) AS k (${names}))`
+  const list = `(${values.map(({ name }) => quoteName(name)).join(', ')}) IN (SELECT ${casts} FROM pg_catalog.unnest(${lists.join(', ')}) AS k (${names}))`
   return [list, ...nulls].join(' AND ')
 }
 

@@ -114,9 +114,9 @@ function lagging({ name }: Constraint, { parked }: Sides): Step {
 }
 
 function incomingSql({ from, to }: Sides): string {
-  const columns = `SELECT a.attname FROM unnest(k.confkey) u (attnum) JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum`
+  const columns = `SELECT a.attname FROM pg_catalog.unnest(k.confkey) u (attnum) JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum`
   const unique = `EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = ${to.oid} AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
-    AND i.indnkeyatts = cardinality(k.confkey) AND NOT EXISTS (SELECT FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) AS s (at)
+    AND i.indnkeyatts = pg_catalog.cardinality(k.confkey) AND NOT EXISTS (SELECT FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) AS s (at)
       JOIN pg_catalog.pg_attribute b ON b.attrelid = i.indrelid AND b.attnum = i.indkey[s.at] WHERE b.attname NOT IN (${columns})))`
   const self = `EXISTS (SELECT FROM pg_catalog.pg_constraint o WHERE o.conrelid = ${to.oid} AND o.confrelid = ${to.oid} AND o.conname = k.conname AND o.contype = 'f')`
   return `
@@ -132,6 +132,6 @@ function incomingSql({ from, to }: Sides): string {
 /** Whether one was ever checked, and whether tables inherit it, is not compared: it says nothing of a partitioned table. */
 function constraintsSql({ oid }: Side): string {
   return `
-    SELECT pg_catalog.json_build_object('kind', k.contype, 'name', k.conname, 'definition', regexp_replace(pg_catalog.pg_get_constraintdef(k.oid), '( NO INHERIT| NOT VALID)+$', ''))
+    SELECT pg_catalog.json_build_object('kind', k.contype, 'name', k.conname, 'definition', pg_catalog.regexp_replace(pg_catalog.pg_get_constraintdef(k.oid), '( NO INHERIT| NOT VALID)+$', ''))
     FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid} AND k.contype IN ('c', 'f') AND k.conparentid = 0 AND k.confrelid <> k.conrelid AND ${notOwnSql('k.conname')} ORDER BY k.conname`
 }

@@ -128,7 +128,7 @@ function roleSql({ session, from, to, parkedName }: Sides): string {
   return `
     SELECT pg_catalog.json_build_object('me', current_user, 'create', pg_catalog.has_schema_privilege(${literal(from.schema)}, 'CREATE'),
       'replica', r.rolsuper${parameter}, 'seesAll', r.rolsuper OR r.rolbypassrls,
-      'taken', (SELECT min(x.what) FROM (
+      'taken', (SELECT pg_catalog.min(x.what) FROM (
         SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, c.oid, 0) AS what FROM pg_catalog.pg_class c
           WHERE c.relnamespace = ${place} AND c.relname = ${literal(parkedName)} AND c.oid NOT IN (${from.oid}, ${to.oid})
         UNION ALL SELECT pg_catalog.pg_describe_object('pg_catalog.pg_type'::pg_catalog.regclass, t.oid, 0) FROM pg_catalog.pg_type t

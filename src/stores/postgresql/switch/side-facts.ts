@@ -81,7 +81,7 @@ function factsSql({ oid }: Side): string {
       'indexes', ${list(`SELECT pg_catalog.json_build_object('name', x.relname, 'what', ${indexTailSql}, 'unique', i.indisunique, 'columns', (SELECT coalesce(pg_catalog.json_agg(a.attname ORDER BY a.attname), '[]')
           FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey))) FROM pg_catalog.pg_index i
         JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE i.indrelid = c.oid AND i.indisvalid`)},
-      'checks', ${named('k.conname', `regexp_replace(pg_catalog.pg_get_constraintdef(k.oid), '( NO INHERIT| NOT VALID)+$', '')`, `pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c'`)},
+      'checks', ${named('k.conname', `pg_catalog.regexp_replace(pg_catalog.pg_get_constraintdef(k.oid), '( NO INHERIT| NOT VALID)+$', '')`, `pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c'`)},
       'references', ${list(`SELECT pg_catalog.json_build_object('name', k.conname, 'definition', pg_catalog.pg_get_constraintdef(k.oid), 'to', k.confrelid::pg_catalog.regclass::text)
         FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.conparentid = 0`)},
       'referencedBy', ${named(`k.conname || ' of ' || k.conrelid::pg_catalog.regclass::text`, 'pg_catalog.pg_get_constraintdef(k.oid)', `pg_catalog.pg_constraint k WHERE k.confrelid = c.oid AND k.conrelid <> c.oid AND k.contype = 'f' AND k.conparentid = 0`)},

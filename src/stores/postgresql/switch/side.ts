@@ -70,13 +70,13 @@ export class PostgresSwitchSide implements SwitchSide {
       const roles = [...new Set([from.owner, ...from.grants.map(({ role }) => role)])]
       const list = (names: readonly string[]): string => `ARRAY[${names.map(literal).join(', ')}]::text[]`
       const rights = await session.ask(
-        `SELECT r.rolname, p.what FROM pg_catalog.pg_roles r, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) p (what)
+        `SELECT r.rolname, p.what FROM pg_catalog.pg_roles r, pg_catalog.unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) p (what)
          WHERE r.rolname = ANY (${list(roles)}) AND pg_catalog.has_table_privilege(r.oid, ${side.oid}::oid, p.what)
          UNION ALL SELECT 'PUBLIC', e.privilege_type FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) e WHERE c.oid = ${side.oid} AND e.grantee = 0`,
       )
       const there = await session.ask(`SELECT rolname FROM pg_catalog.pg_roles WHERE rolname = ANY (${list(roles)})`)
       const tables = await session.ask(
-        `SELECT t FROM unnest(${list(from.references.map(({ to }) => to))}) t WHERE pg_catalog.to_regclass(t) IS NOT NULL`,
+        `SELECT t FROM pg_catalog.unnest(${list(from.references.map(({ to }) => to))}) t WHERE pg_catalog.to_regclass(t) IS NOT NULL`,
       )
       const has = new Set(rights.map(([role, right]) => `${right} ${role}`))
       return sideFindings(from, await factsOf(session, side), side.sql, {

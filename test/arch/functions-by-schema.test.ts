@@ -1,0 +1,40 @@
+/** Statements for PostgreSQL alone call functions by their schema: one that another role makes while a session is open is not taken instead. */
+import { expect, test } from 'vitest'
+import { UNQUALIFIED } from '../../src/stores/postgresql/planted.ts'
+import { readSources } from './source-files.ts'
+
+/** Sessions of the queue, and functions made for triggers, have a search_path of pg_catalog alone. What migrations of a catalog call is called once, when they run. */
+const OWN_PATH =
+  /^stores\/postgresql\/(?:queue\/|switch\/(?:barrier|guard)|trigger-stream\/(?:log|round)|maintenance\/key-log)/
+
+/** Names that no function of the program has. */
+const OF_SQL =
+  `array_agg bool_and bool_or cardinality concat_ws current_setting floor hashtextextended json_agg json_build_object jsonb_agg md5 octet_length
+  quote_ident regexp_match regexp_replace rtrim set_config split_part string_agg substr to_char to_jsonb to_regclass trim_scale width_bucket`.split(
+    /\s+/,
+  )
+
+test('functions of PostgreSQL are called by their schema', () => {
+  const bare = new RegExp(`(?<![\\w.$#])(?:${OF_SQL.join('|')})\\(`, 'g')
+  const found = readSources()
+    .filter(({ name }) => name.startsWith('stores/postgresql/') && !OWN_PATH.test(name))
+    .flatMap(({ name, code }) => [...code.matchAll(bare)].map(([call]) => `${name}: ${call}`))
+  expect(found).toEqual([])
+})
+
+test('those that statements for all systems call are looked for', () => {
+  const call = /(?<![\w.$#])([a-z_]+)\(/g
+  const names = readSources()
+    .filter(({ name }) =>
+      /^(?:catalog\/(?:import|query|ranges)|engine\/copy\/ledger|archive\/ledger|stores\/lease)/.test(name),
+    )
+    .flatMap(({ code }) =>
+      [...code.matchAll(/`[^`]*`/g)].flatMap(([text]) => [...text.matchAll(call)].map(([, name]) => name ?? '')),
+    )
+  expect(names.filter((name) => AGGREGATES.has(name) && !UNQUALIFIED.includes(name))).toEqual([])
+  expect(names.some((name) => AGGREGATES.has(name))).toBe(true)
+})
+
+const AGGREGATES: ReadonlySet<string> = new Set(
+  'array_agg count lag lead length lower max min row_number string_agg substr sum upper'.split(' '),
+)
