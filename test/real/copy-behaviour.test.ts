@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Event, EventBody } from '../../src/model/event.ts'
-import type { Wish } from '../../src/engine/operation.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { ledgerProblems } from '../support/copy-ledger.ts'
 import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
@@ -427,14 +426,16 @@ test('a table without a key is copied by one program of a shared run alone, and 
   skip(why !== '', why)
   const shared = await makePlace('postgresql', folder)
   await source.sql('CREATE TABLE loose (name TEXT)', "INSERT INTO loose VALUES ('a'), ('b')")
-  let told: (wish: Wish) => void = () => undefined
-  const control = { onWish: (heed: typeof told) => void (told = heed), paused: true, lanes: null }
+  const control = { paused: false, lanes: null }
   let has = (): void => undefined
   const taken = new Promise<void>((resolve) => (has = resolve))
   const first = perform(copyOf(source, shared, 'loose', { workers: 1 }), {
     sharedRun: '7',
     control,
-    onEvent: ({ type }) => void (type === 'copy.started' && has()),
+    onEvent: ({ type }) => {
+      if (type === 'plan.ready') control.paused = true
+      if (type === 'copy.started') has()
+    },
   })
   await taken
   const done: string[] = []
@@ -443,7 +444,7 @@ test('a table without a key is copied by one program of a shared run alone, and 
     sharedRun: '7',
     onEvent: (event) => {
       if (event.type === 'chunk.done') done.push(event.table)
-      if (done.length === 3) told({ act: 'hold', held: false })
+      if (done.length === 3) control.paused = false
     },
   })
   const { finished, events } = await first
