@@ -8,6 +8,17 @@ import type { TableStatus } from './run-status.ts'
 /** Edges of a chunk of a copy: the first one is not part of it, unless the key is a whole number, where both are. Null is open. */
 export type KeySpan = { from?: readonly string[] | null; to?: readonly string[] | null }
 
+export type ChunkStartedEvent = {
+  type: 'chunk.started'
+  table: string
+  chunk: string
+  worker: number
+  total: Dec
+  unit: string
+  /** Of an import: what slots of the same shared run have brought in before, beside `total`. */
+  earlier?: Dec
+} & KeySpan
+
 export type ChunkTally = {
   read: Dec
   written: Dec

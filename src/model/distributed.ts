@@ -101,7 +101,7 @@ export type Slot = SlotProgress & {
   readonly error: ErrorInfo | null
 }
 
-/** A run as its row has it, with its slots counted. Rows and chunks of a copy are those of the target's ledger; of other commands the sums of what the slots reported last. */
+/** A run as its row has it, with its slots counted. Rows and chunks of a copy are those of the target's ledger; of other commands the sums of what the slots reported last, where a slot that goes on with an import counts from the beginning of the run. */
 export type DistributedRun = SlotProgress & {
   readonly runId: string
   readonly kind: string

@@ -57,6 +57,7 @@ import type {
   TableEvent,
 } from './answer-events.ts'
 import type {
+  ChunkStartedEvent,
   ChunkTally,
   CopyPlanLine,
   CopyStartedEvent,
@@ -195,7 +196,7 @@ export type EventBody =
     }
   /** A table of a copy, or one chunk of it, was told what to do while it runs. After `retry` it finishes once more, and that is what counts. */
   | { type: 'table.steered'; table: string; chunk?: string; act: 'pause' | 'resume' | 'skip' | 'retry' }
-  | ({ type: 'chunk.started'; table: string; chunk: string; worker: number; total: Dec; unit: string } & KeySpan)
+  | ChunkStartedEvent
   | {
       type: 'chunk.progress'
       table: string

@@ -237,6 +237,7 @@ const bodies = {
     worker: z.int(),
     total: dec,
     unit: z.string(),
+    earlier: dec.optional(),
     ...keySpan,
   },
   'chunk.progress': {

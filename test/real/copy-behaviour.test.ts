@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Event, EventBody } from '../../src/model/event.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import { ledgerProblems } from '../support/copy-ledger.ts'
-import { copyOf, makePlace, perform, type Place } from '../support/copy-systems.ts'
+import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
 
 let folder = ''
 let source: Place
@@ -411,10 +411,45 @@ test('what was accepted to be lost is cut, and the rest is proved', async () => 
   ])
 })
 
-test('a table without a key, which other programs of a shared run wait for, is copied first', async () => {
+test('a table without a key is copied first', async () => {
   await source.sql('CREATE TABLE loose (name TEXT)', "INSERT INTO loose VALUES ('a'), ('b')")
   const operation = { ...copyOf(source, target, 't', { chunkRows: 100, workers: 1 }), tables: ['t', 'loose'] }
   const { finished, events } = await perform(operation)
   expect(finished.exitCode).toBe(0)
   expect(of(events, 'chunk.started').map(({ table }) => table)).toEqual(['loose', 't', 't', 't'])
+})
+
+test('a table without a key is copied by one program of a shared run alone, and another one copies the other tables meanwhile', async ({
+  skip,
+}) => {
+  const why = await missing('postgresql')
+  skip(why !== '', why)
+  const shared = await makePlace('postgresql', folder)
+  await source.sql('CREATE TABLE loose (name TEXT)', "INSERT INTO loose VALUES ('a'), ('b')")
+  const control = { paused: false, lanes: null }
+  let has = (): void => undefined
+  const taken = new Promise<void>((resolve) => (has = resolve))
+  const first = perform(copyOf(source, shared, 'loose', { workers: 1 }), {
+    sharedRun: '7',
+    control,
+    onEvent: ({ type }) => {
+      if (type === 'plan.ready') control.paused = true
+      if (type === 'copy.started') has()
+    },
+  })
+  await taken
+  const done: string[] = []
+  const both = { ...copyOf(source, shared, 't', { chunkRows: 100, workers: 1 }), tables: ['loose', 't'] }
+  const second = await perform(both, {
+    sharedRun: '7',
+    onEvent: (event) => {
+      if (event.type === 'chunk.done') done.push(event.table)
+      if (done.length === 3) control.paused = false
+    },
+  })
+  const { finished, events } = await first
+  expect([finished.error, second.finished.error]).toEqual([undefined, undefined])
+  expect(of(events, 'chunk.done').map(({ table }) => table)).toEqual(['loose'])
+  expect(done).toEqual(['t', 't', 't'])
+  expect(await shared.rows('SELECT name FROM loose ORDER BY name')).toEqual([['a'], ['b']])
 })

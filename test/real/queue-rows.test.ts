@@ -1,8 +1,13 @@
 /** Rows of a slot whose worker is gone: what it had begun and not ended is done again, and counted once. */
+import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openQueue } from '../../src/engine/distributed/queues.ts'
+import { Pulse } from '../../src/engine/live/pulse.ts'
+import { Interrupter } from '../../src/shared/abort.ts'
 import type { QueuedRun, WorkerAbout } from '../../src/stores/queue-port.ts'
+import { add, METADATA, PROTOCOL, temporaryFolder, writeLog } from '../support/catalog-kit.ts'
+import { perform } from '../support/copy-systems.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
 
 const PROGRAM = 'sluice 1, ledger 1'
@@ -22,6 +27,38 @@ const RUN: QueuedRun = {
   queue: null,
   slots: [{ about: '' }],
 }
+
+test('of an import that another worker goes on with are all that the run has brought in', async () => {
+  using folder = temporaryFolder()
+  const lines = Array.from({ length: 40 }, (_, i) => [...(i === 0 ? [PROTOCOL, METADATA] : []), add(`f${i}`)])
+  writeLog(join(folder.path, 'table'), lines)
+  const catalog = `sqlite:///${join(folder.path, 'catalog.db')}`
+  const table = join(folder.path, 'table')
+  const operation = { kind: 'import', table, catalog, dryRun: false, resume: true, batchSize: 1, verbose: false, allowRefused: false, waitMs: 0 } as const // prettier-ignore
+  /** What a slot has told of its turn. */
+  const turn = async (sharedRun: string, stopsAt = Number.POSITIVE_INFINITY): Promise<Pulse> => {
+    const [pulse, interrupt] = [new Pulse(), new Interrupter()]
+    await perform(operation, {
+      interrupt,
+      sharedRun,
+      onEvent: (event) => {
+        pulse.take(event)
+        if (event.type === 'chunk.progress' && Number(event.done) >= stopsAt) interrupt.requestStop()
+      },
+    })
+    return pulse
+  }
+  const before = await turn('6', 1)
+  expect(before.rows).toBeGreaterThan(0)
+  const first = await turn('7', 1)
+  expect(first.rows - first.open).toBe(0)
+  expect(first.rows).toBeLessThan(42)
+  const last = await turn('7/1000')
+  // Not what the run before has brought in.
+  expect(last.rows).toBe(42 - before.rows)
+  expect(last.done).toBe(42 - before.rows - first.rows)
+  expect(last.open).toBe(0)
+})
 
 describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
   let server: PostgresServer

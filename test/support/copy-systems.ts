@@ -62,6 +62,8 @@ export type Ran = { readonly finished: RunFinished; readonly events: readonly Ev
 export type RunWishes = {
   readonly interrupt?: Interrupt
   readonly control?: RunControl
+  /** It is a slot of this run. */
+  readonly sharedRun?: string
   readonly onEvent?: (event: Event) => void
 }
 
@@ -92,6 +94,7 @@ export async function perform(operation: Operation, wishes: RunWishes = {}): Pro
       wishes.onEvent?.(event)
     },
     ...(wishes.control === undefined ? {} : { control: wishes.control }),
+    ...(wishes.sharedRun === undefined ? {} : { sharedRun: wishes.sharedRun }),
   })
   return { finished, events }
 }

@@ -19,6 +19,8 @@ export type Cursor = {
   readonly wholeFiles?: number
   /** Identity of that checkpoint: rows are only skipped when it is still the same. */
   readonly checkpoint?: string
+  /** The run that workers share and that works on it, and how many actions were done when that began. */
+  readonly shared?: { readonly run: string; readonly from: number }
   /** Version of the checkpoint that becomes the table's new base; what lies below it goes before this import is complete. */
   readonly rebase?: number
 }

@@ -33,6 +33,8 @@ export type ImportOptions = {
   readonly waitMs: number
   /** Id for the row in `migration_status`, unless an unfinished import goes on under its own. */
   readonly importId: string
+  /** Of a slot: the run that workers share. */
+  readonly sharedRun?: string
   /** False leaves no row in `migration_status` for a failure before anything was written; absent means true. */
   readonly noteFailure?: boolean
   readonly onStart: (start: {
@@ -41,6 +43,8 @@ export type ImportOptions = {
     resumed: boolean
     total: number
     done: number
+    /** Of `done`, what slots of the same shared run have brought in before. */
+    shared: number
   }) => void
   readonly onProgress: (progress: ImportProgress) => void
   readonly onNote: (message: string) => void

@@ -46,6 +46,8 @@ export class ImportRecord {
   baseline = 0
   /** Why the table's data cannot be read, where it is imported all the same. */
   refused: string | null = null
+  /** Since when the shared run that this is a slot of has worked on the import. */
+  #shared: Cursor['shared']
   readonly #o: ImportOptions
   readonly #lease: Lease
   readonly #numbers: Numbers
@@ -76,7 +78,7 @@ export class ImportRecord {
 
   /** Writes the rows that say an import is under way. Nothing was written before this. */
   async open(start: Exclude<Start, { kind: 'current' }>, latest: number, actions: number): Promise<void> {
-    const { database, tableId, log, clock, indexes, onStart, onNote } = this.#o
+    const { database, tableId, log, clock, indexes, onStart, onNote, sharedRun } = this.#o
     if (start.importId !== null) this.#importId = start.importId
     this.version = start.head?.currentVersion ?? null
     this.#aim = this.version
@@ -87,6 +89,10 @@ export class ImportRecord {
     this.#rebase = start.sweep
     // Without rows to skip, what lies above the current version is discarded and counted again.
     const before = start.purge ? null : start.head?.cursor
+    if (sharedRun !== undefined) {
+      const known = before?.shared?.run === sharedRun ? before.shared.from : start.done
+      this.#shared = { run: sharedRun, from: Math.min(known, start.done) }
+    }
     this.#filesBefore = (start.skipRows > 0 ? before?.files : before?.wholeFiles) ?? 0
     this.#files = this.#filesBefore
     this.#wholeFiles = start.purge ? 0 : (before?.wholeFiles ?? 0)
@@ -121,6 +127,7 @@ export class ImportRecord {
       resumed: start.importId !== null,
       total: this.#total,
       done: this.done,
+      shared: this.done - (this.#shared?.from ?? this.done),
     })
   }
 
@@ -323,6 +330,7 @@ export class ImportRecord {
       total: Math.max(this.#total, this.done),
       files: this.#files,
       wholeFiles: this.#wholeFiles,
+      ...(this.#shared === undefined ? {} : { shared: this.#shared }),
       ...(this.#rebase === null ? {} : { rebase: this.#rebase }),
       ...(checkpointRows === undefined ? {} : { checkpointRows }),
       ...(checkpoint === undefined ? {} : { checkpoint }),

@@ -39,8 +39,23 @@ const REQUEST_ROWS = 25_000
 const BATCH_BYTES = 4 * 1024 * 1024
 const PLANNING_LOOK_MS = 300
 
-/** Brings one table to the point where workers can take chunks of it. What hinders it hinders no other table. */
-export async function startTable(one: PlannedTable, planned: PlannedCopy, around: Surroundings): Promise<TableRun> {
+/**
+ * Brings one table to the point where workers can take chunks of it. What hinders it hinders no other table.
+ * @returns null where another program copies it alone, because no key divides it, and `elsewhere` says that this one does not wait
+ */
+export async function startTable(one: PlannedTable, planned: PlannedCopy, around: Surroundings): Promise<TableRun>
+export async function startTable(
+  one: PlannedTable,
+  planned: PlannedCopy,
+  around: Surroundings,
+  elsewhere: 'wait' | 'leave',
+): Promise<TableRun | null>
+export async function startTable(
+  one: PlannedTable,
+  planned: PlannedCopy,
+  around: Surroundings,
+  elsewhere: 'wait' | 'leave' = 'wait',
+): Promise<TableRun | null> {
   const { operation, run, views, steering, database, owner, runs, throttle, pulse } = around
   const name = tableText(one.source.table)
   const key = tableKeyOf(one.targetName)
@@ -100,7 +115,9 @@ export async function startTable(one: PlannedTable, planned: PlannedCopy, around
     const restart = restarts === undefined ? operation.restart : !(await restarts.has('chunks', key))
     await settlePlan(context, runs, planned.from.identity, { restart }, one.wishes)
     if (restarts !== undefined && restart) await restarts.note('chunks', key)
-    context = await divided(context, one, planned, around)
+    const whole = await divided(context, one, planned, { around, elsewhere })
+    if (whole === null) return null
+    context = whole
     const { ring, periods } = context
     if (ring !== null) await heedRing(context, ring)
     await periods?.progress.load(ledger.each())
@@ -224,14 +241,14 @@ function tellCost(
 
 /**
  * Makes the table in the target and divides it, unless another program does so or has done so.
- * @returns with the plan for the table that is there now
+ * @returns with the plan for the table that is there now; null as `startTable`
  */
 async function divided(
   context: TableContext,
   one: PlannedTable,
   planned: PlannedCopy,
-  around: Surroundings,
-): Promise<TableContext> {
+  { around, elsewhere }: { readonly around: Surroundings; readonly elsewhere: 'wait' | 'leave' },
+): Promise<TableContext | null> {
   const { runs, views, steering } = around
   const divide = async (): Promise<TableContext | null> => {
     let view: SourceView | null = null
@@ -251,19 +268,25 @@ async function divided(
       return null
     }
   }
-  while (await mayCut(context, around)) {
+  for (;;) {
+    const is = await mayCut(context, around, elsewhere)
+    if (is === 'copied elsewhere') return null
+    if (is === 'cut') return patiently(() => planAgain(context, one, planned), context, steering.stop)
     const ready = await patiently(divide, context, steering.stop)
     if (ready !== null) return ready
   }
-  return patiently(() => planAgain(context, one, planned), context, steering.stop)
 }
 
-/** Waits for another program that is cutting the table. @returns true where this one is to cut it, false where it is cut */
-async function mayCut({ key, name, plan, planning }: TableContext, around: Surroundings): Promise<boolean> {
-  const { run, runs, steering } = around
+/** Waits for another program that is cutting the table. @returns whether this one is to cut it, it is cut, or it is as `startTable` has it */
+async function mayCut(
+  { key, name, plan, planning }: TableContext,
+  { run, runs, steering }: Surroundings,
+  elsewhere: 'wait' | 'leave',
+): Promise<'to be cut' | 'cut' | 'copied elsewhere'> {
   for (let told = false; ; told = true) {
-    if (await planning.take()) return true
-    if (plan.cut === 'key' && (await runs.plan(key))?.planned === true) return false
+    if (await planning.take()) return 'to be cut'
+    if (plan.cut === 'key' && (await runs.plan(key))?.planned === true) return 'cut'
+    if (plan.cut !== 'key' && elsewhere === 'leave') return 'copied elsewhere'
     throwIfAborted(steering.stop)
     const doing = plan.cut === 'key' ? 'cutting it into chunks' : 'copying it, and it has no key to share it by'
     if (!told) run.emit({ type: 'log', level: 'note', table: name, message: `another run is ${doing}; waiting` })

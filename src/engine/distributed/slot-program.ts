@@ -33,6 +33,8 @@ export class SlotProgram {
   totals: LedgerTotals | null = null
   /** Told of each event of its run. */
   heard: (event: Event) => void = () => undefined
+  /** Told when a table is done with: where this host is lost, the queue has to have heard of it. */
+  settled: () => void = () => undefined
   /** Told when it has a stream, and wants others to compare with it. */
   called: () => void = () => undefined
   /** Asked whether an alert stands. Does not reject. */
@@ -159,6 +161,7 @@ export class SlotProgram {
     this.#causes.take(event)
     this.#noteMove(event)
     if (event.type === 'chunk.done') this.#chunks += 1
+    if (event.type === 'table.finished') this.settled()
     this.heard(event)
   }
 

@@ -13,7 +13,8 @@ import {
 import { dec } from '../../model/event.ts'
 import type { WorkerBeatEvent } from '../../model/worker-events.ts'
 import { restUnder } from '../../shared/abort.ts'
-import { asSluiceError, errorLine, type SluiceError } from '../../shared/errors.ts'
+import { asSluiceError, errorLine } from '../../shared/errors.ts'
+import { oneAtATime } from '../../shared/one-at-a-time.ts'
 import { redactValue, secretsOfUrl } from '../../shared/redact.ts'
 import type {
   ClaimedSlot,
@@ -31,6 +32,7 @@ import { isFolderName } from './folder-identity.ts'
 import { checkStores } from './identity.ts'
 import { ownUrl, type NamedUrl } from './own-url.ts'
 import type { OwnSlot } from './watch-port.ts'
+import { RefusedLogin } from './refused-login.ts'
 import { Scheduler } from '../schedules/scheduler.ts'
 import { slotEnd } from './slot-end.ts'
 import type { AlertAnswer, AlertQuestion, SlotOrder } from './slot-messages.ts'
@@ -45,8 +47,6 @@ const GRACE_MS = 20_000
 const TOLD_MS = 10_000
 /** Between two tries of what the queue has to be told. */
 const AGAIN_MS = 2_000
-/** A login that the queue refuses for so long ends the worker: until then a password may be changed here, too. */
-const REFUSED_MS = 120_000
 /** A worker that ends tries for so long to reach its queue; then a sweep of another one finds its slots. */
 const LEAVING_MS = 5_000
 
@@ -74,10 +74,7 @@ export class Worker {
   #toldAt = Number.NEGATIVE_INFINITY
   /** Why the queue was not reached the last time; null while it is. */
   #silence: string | null = null
-  /** Since when the queue answers only that it refuses the login. */
-  #refusedAt: number | null = null
-  /** Why the worker ends by itself. */
-  #ending: SluiceError | null = null
+  readonly #login: RefusedLogin
 
   constructor(queue: RunQueue, about: WorkerAbout, known: readonly NamedUrl[], run: WorkerRun) {
     this.#queue = queue.worker(about)
@@ -88,6 +85,10 @@ export class Worker {
     this.#run = run
     this.#secrets = known.flatMap(({ url }) => secretsOfUrl(url))
     this.#busyAt = run.clock.ticks()
+    this.#login = new RefusedLogin(run.clock, () => {
+      this.#log('warn', 'the queue refuses the login of this worker: it ends, and gives its work back after the batch')
+      this.#drain.abort()
+    })
     this.#stop = AbortSignal.any([run.interrupt.stop, this.#drain.signal])
     const { readCommand, workOf, tool, host, clock } = run
     this.#scheduler =
@@ -150,7 +151,7 @@ export class Worker {
     await Promise.all([beats, sweeps, watches])
     await watch?.sent()
     await this.#queue.leave().catch(() => undefined)
-    if (this.#ending !== null) throw this.#ending
+    if (this.#login.error !== null) throw this.#login.error
     return { slots: this.#slots, rows: this.#rows }
   }
 
@@ -206,13 +207,15 @@ export class Worker {
     if (slots !== undefined) program.heard = (event) => slots.event(slot, event)
     // Where the queue is away nobody comes, and the slot works alone.
     program.called = () => void this.#queue.callOthers(slot).catch((error: unknown) => this.#note(error))
+    const beat = async (): Promise<void> => await this.#beatSlot(slot, program)
+    program.settled = oneAtATime(async () => await beat().catch((error: unknown) => this.#note(error)))
     program.asked = async (question) => await this.#alert(question)
     this.#programs.set(program, { runId: slot.runId, heardAt: this.#run.clock.ticks() })
     if (this.#stop.aborted) program.stop()
     // What was wished since it was claimed.
-    await this.#beatSlot(slot, program).catch((error: unknown) => this.#note(error))
+    await beat().catch((error: unknown) => this.#note(error))
     const over = new AbortController()
-    const beats = this.#every(BEAT_MS, over.signal, async () => this.#beatSlot(slot, program))
+    const beats = this.#every(BEAT_MS, over.signal, beat)
     // A program that crashed says on its stderr whatever it likes.
     const done = redactValue(await program.done, this.#secrets)
     over.abort()
@@ -377,7 +380,7 @@ export class Worker {
 
   /** Once until it is reached again, however its questions fail; another cause than a lost connection is told by itself. */
   #note(error: unknown): void {
-    this.#noteRefusal(asSluiceError(error))
+    this.#login.failed(asSluiceError(error))
     const info = redactValue(asSluiceError(error).info(), this.#secrets)
     const text = errorLine(info)
     // A login that is refused is another cause than a server that is away.
@@ -387,21 +390,8 @@ export class Worker {
     this.#log('warn', `the queue is not reached, and what goes on goes on: ${text}`)
   }
 
-  #noteRefusal(error: SluiceError): void {
-    if (error.code !== 'CONNECT_FAILED' || error.retryable) {
-      this.#refusedAt = null
-      return
-    }
-    const now = this.#run.clock.ticks()
-    this.#refusedAt ??= now
-    if (this.#ending !== null || now - this.#refusedAt < REFUSED_MS) return
-    this.#ending = error
-    this.#log('warn', 'the queue refuses the login of this worker: it ends, and gives its work back after the batch')
-    this.#drain.abort()
-  }
-
   #heard(): void {
-    this.#refusedAt = null
+    this.#login.answered()
     if (this.#silence === null) return
     this.#silence = null
     this.#log('note', 'the queue is reached again')

@@ -7,7 +7,7 @@ import type { LogStore } from '../../model/log-store.ts'
 import type { SqlReader } from '../../stores/port.ts'
 import type { WritableCatalog } from '../catalog-session.ts'
 import { holderOf } from '../holder.ts'
-import { newRunId } from '../run-id.ts'
+import { newRunId, operatorRun } from '../run-id.ts'
 import { openLake, parquetRows } from '../registry.ts'
 import { whilePaused } from './pause.ts'
 import type { LakeRun } from './lake-run.ts'
@@ -80,6 +80,7 @@ export async function importAndTell(
       waitMs: settings.waitMs,
       noteFailure: settings.noteFailure ?? true,
       importId: newRunId(clock),
+      ...(run.sharedRun === undefined ? {} : { sharedRun: operatorRun(run.runId, run.sharedRun) }),
       onStart: (start) => {
         before = start.done
         chunk = `v${start.fromVersion}..v${start.toVersion}`
@@ -104,6 +105,7 @@ export async function importAndTell(
           chunk,
           worker: target.worker,
           total: dec(start.total - start.done),
+          ...(start.shared === 0 ? {} : { earlier: dec(start.shared) }),
           unit: 'action',
         })
       },

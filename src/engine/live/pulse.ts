@@ -7,6 +7,9 @@ export class Pulse {
   #follows: boolean
   #done = 0
   #bytes = 0
+  /** What earlier slots of the same run have brought in of what is worked on, by table and chunk, and of what is done. */
+  readonly #earlier = new Map<string, number>()
+  #earlierDone = 0
   /** What is worked on: rows and bytes by worker, table or partition. */
   readonly #open = new Map<string, { done: number; bytes: number }>()
   /** Rows of partitions that this run brings into an archive, by partition; null for other runs. */
@@ -22,11 +25,16 @@ export class Pulse {
       case 'run.started':
         if (event.command === 'archive') this.#archived = new Map()
         break
+      case 'chunk.started':
+        if (event.earlier !== undefined) this.#earlier.set(`${event.table} ${event.chunk}`, Number(event.earlier))
+        break
       case 'chunk.progress':
         this.#open.set(`${event.table} ${event.chunk}`, { done: Number(event.done), bytes: Number(event.bytes ?? 0) })
         break
       case 'chunk.done':
         this.#open.delete(`${event.table} ${event.chunk}`)
+        this.#earlierDone += this.#earlier.get(`${event.table} ${event.chunk}`) ?? 0
+        this.#earlier.delete(`${event.table} ${event.chunk}`)
         this.#done += Number(event.read ?? event.done)
         this.#bytes += Number(event.bytes ?? 0)
         break
@@ -79,7 +87,7 @@ export class Pulse {
 
   /** Rows that the run has brought so far, each once, however often it passes over them. */
   get rows(): number {
-    if (this.#archived === null) return this.done
+    if (this.#archived === null) return this.done + this.#earlierDone + this.#earlierOpen
     let sum = 0
     for (const { rows } of this.#archived.values()) sum += rows
     return sum
@@ -87,10 +95,14 @@ export class Pulse {
 
   /** Of `rows`, those of work that is not ended: whoever goes on after this program was killed passes over them again. */
   get open(): number {
-    if (this.#archived === null) return this.#sum(0, 'done')
+    if (this.#archived === null) return this.#sum(0, 'done') + this.#earlierOpen
     let sum = 0
     for (const { rows, isThere } of this.#archived.values()) if (!isThere) sum += rows
     return sum
+  }
+
+  get #earlierOpen(): number {
+    return [...this.#earlier.values()].reduce((sum, one) => sum + one, 0)
   }
 
   get bytes(): number {

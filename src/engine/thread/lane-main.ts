@@ -68,6 +68,7 @@ async function perform({ target, settings }: LaneTask): Promise<TableOutcome> {
       runId: start.runId,
       owner: start.owner,
       commandLine: start.commandLine,
+      ...(start.sharedRun === undefined ? {} : { sharedRun: start.sharedRun }),
       interrupt: interrupter,
       clock: systemClock,
       emit: (body) => post({ type: 'event', body }),

@@ -36,8 +36,9 @@ export class LaneThread {
     this.#run = run
     this.#secrets = secretsOfUrl(catalog)
     this.opened = new Promise((resolve) => (this.#tellOpened = resolve))
-    const { runId, owner, commandLine, tool, actor, host, interrupt } = run
-    const workerData: LaneStart = { catalog, runId, owner, commandLine, identity: { tool, actor, host } }
+    const { runId, owner, commandLine, tool, actor, host, interrupt, sharedRun } = run
+    const shared = sharedRun === undefined ? {} : { sharedRun }
+    const workerData: LaneStart = { catalog, runId, owner, commandLine, ...shared, identity: { tool, actor, host } }
     this.#worker = startThread(entry, workerData)
     this.#worker.on('message', (message: LaneMessage) => this.#hear(message))
     this.#worker.on('error', (error) => this.#died(error))

@@ -26,6 +26,7 @@ export type LaneStart = {
   /** One for all threads of a run. */
   readonly owner: Owner
   readonly commandLine: string
+  readonly sharedRun?: string
   readonly identity: Identity
 }
 export type LaneTask = { readonly target: Omit<ImportTarget, 'log'>; readonly settings: ImportSettings }

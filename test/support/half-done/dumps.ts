@@ -69,7 +69,7 @@ export async function loadDatabases(
 }
 
 /** The same in databases that are there, and empty. @param sides the source first */
-async function fillDatabases(
+export async function fillDatabases(
   sides: readonly (readonly [fixture: string, place: Place])[],
   told: readonly string[] = [],
 ): Promise<void> {

@@ -3,6 +3,7 @@ import { tableText } from '../../../model/copy/column-type.ts'
 import { exitOfStop } from '../../../shared/abort.ts'
 import { redactUrl } from '../../../shared/redact.ts'
 import type { TableContext } from '../../copy/context.ts'
+import { copyTables, startTables } from '../../copy/copy-tables.ts'
 import { compareAgain } from '../../copy/again/compare-table.ts'
 import { againPlan } from '../../copy/again/plan-again.ts'
 import { refusedForAgain } from '../../copy/again/delete-extra.ts'
@@ -38,7 +39,6 @@ import { runWorkers } from '../../copy/runner.ts'
 import { WeakWrites } from '../../copy/script/weak-writes.ts'
 import { SharedCount } from '../../copy/shared-count.ts'
 import { SlowTarget } from '../../copy/slow-target.ts'
-import { startTable } from '../../copy/start-table.ts'
 import type { Surroundings } from '../../copy/surroundings.ts'
 import type { TableRun } from '../../copy/table-run.ts'
 import { Steering } from '../../copy/steering.ts'
@@ -272,13 +272,13 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
       await againPlan(planned, operation, database),
     )
     const copied = following === null ? planned.tables : await following.toCopy()
-    for (const one of copied) tables.push(await startTable(one, planned, around))
+    const elsewhere = await startTables(copied, tables, planned, around)
     await again(async () => track?.begin(planned, tables))
     told = new ToldRuns(operation, track)
     for (const event of told.begin(planned, tables)) run.emit(event)
-    const copying = (): Promise<void> =>
+    const worked = (some: readonly TableRun[]): Promise<void> =>
       runWorkers({
-        tables: aloneFirst(tables.filter(({ error }) => error === null)),
+        tables: some,
         workers: Math.min(MOST_WORKERS, to.can.writers),
         steering,
         part: operation.part ?? null,
@@ -290,6 +290,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
         },
         reclaim,
       })
+    const copying = (): Promise<void> => copyTables(tables, elsewhere, planned, around, worked)
     await (following === null || tables.length === 0 ? copying() : following.copying(copying))
     for (const table of tables) await compareAgain(table, around)
     let ending = await endOf(tables, around)
@@ -320,12 +321,6 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
     steerable?.[Symbol.dispose]()
     await count?.end()
   }
-}
-
-/** Tables without a key, which one program copies alone, before all others: until they are copied, the other programs of a shared run wait and copy nothing. */
-function aloneFirst(tables: readonly TableRun[]): readonly TableRun[] {
-  const isAlone = ({ context }: TableRun): boolean => context !== null && context.plan.cut !== 'key'
-  return [...tables.filter(isAlone), ...tables.filter((table) => !isAlone(table))]
 }
 
 /**

@@ -1,0 +1,36 @@
+/**
+ * What an older program has left half-done in a queue is gone on with by this one: runs that were begun or wait, and a schedule that is due. SLUICE_MAKE_HALF_DONE=NAME
+ * makes the fixtures with the program as it is built now, on a server of the version of `pg_dump`.
+ */
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { identified } from '../../src/engine/distributed/identity.ts'
+import { dumpDatabase, fillDatabases } from '../support/half-done/dumps.ts'
+import { finishQueue, leaveQueue, meantHere, placeOf, SIDES } from '../support/half-done/queue.ts'
+import { FIXTURES, NEWEST } from '../support/half-done/room.ts'
+import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
+import { WorkerStage } from '../support/worker-stage.ts'
+
+const NEW = process.env['SLUICE_MAKE_HALF_DONE'] ?? ''
+const fixture = (version: string, side: string): string => join(FIXTURES, version, `queue-${side}`)
+
+describe.skipIf(!POSTGRES_OWN)(`left half-done in a queue ${POSTGRES_MISSING}`, { timeout: 180_000 }, () => {
+  test.runIf(NEW !== '')('a fixture is made', async () => {
+    await using stage = await WorkerStage.open()
+    await leaveQueue(stage)
+    for (const side of SIDES) await dumpDatabase(placeOf(stage, side), fixture(NEW, side))
+  })
+
+  test('runs and schedules of an older program are gone on with', async () => {
+    await using stage = await WorkerStage.open()
+    // Another server has the queue: numbers that mean something in one mean something else in the other.
+    for (const sides of [['source', 'target'], ['queue']] as const)
+      await fillDatabases(sides.map((side) => [fixture(NEWEST, side), placeOf(stage, side)]))
+    const names = { shop: 'source', cold: 'target' } as const
+    const known = Object.entries(names).map(([name, side]) => ({ name, url: stage.urlOf(stage.data, side) }))
+    const here = await Promise.all(known.map(async (store) => await identified(store)))
+    await meantHere(stage, new Map(here.map(({ name, identity }) => [name, identity])))
+    await finishQueue(stage)
+    expect(await stage.chunksDone()).toBe(24)
+  })
+})
