@@ -238,6 +238,7 @@ function sourcesText(event: Of<'query.sources'>): string {
     leftOut = '0',
     moved = '0',
     asTexts = [],
+    byBytes = [],
     notLooked = [],
   } = event
   const hot =
@@ -259,6 +260,9 @@ function sourcesText(event: Of<'query.sources'>): string {
     ...(asTexts.length === 0
       ? []
       : [`compared and ordered as texts, unlike in the database: ${visible(asTexts.join(', '))}; CAST says as what`]),
+    ...(byBytes.length === 0
+      ? []
+      : [`compared by bytes, where the database goes by a collation: ${visible(byBytes.join(', '))}`]),
     ...notLooked.map((what) => `not looked at: ${visible(what)}`),
   ]
   return `${visible(table)}: ${grouped(partitions.read)} of ${plural(partitions.of, 'archived partition')}, ${grouped(files.read)} of ${plural(files.of, 'file')}${hashed}${bytes}, ${hot}${more.map((one) => `; ${one}`).join('')}; times in ${zone}`

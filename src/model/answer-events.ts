@@ -204,7 +204,7 @@ export type SlotEvent = {
 export type ColumnsEvent = { type: 'columns'; columns: readonly string[] }
 
 /** Numbers that JSON would round are text; bytes are hexadecimal behind `\\x`. */
-export type RowValue = string | number | null
+export type RowValue = string | number | boolean | null
 
 /** One row of a query, in the order of the columns. */
 export type RowEvent = { type: 'row'; values: readonly RowValue[] }

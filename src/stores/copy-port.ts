@@ -72,6 +72,8 @@ export type StoreAbilities = {
   readonly keepsSchemas?: true
   /** Decimals without a bound keep the zeros behind their last digit: 6 and 6.000 are spelled as they were written. */
   readonly keepsZeros?: true
+  /** Shows booleans as true and false; absent where they are 1 and 0. */
+  readonly booleans?: true
   /** A column may hold values of any type, whatever it is declared as. */
   readonly looseTypes?: true
   /** Has no decimals of its own: `declare` chooses what they become, and heeds a wish. */

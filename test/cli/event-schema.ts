@@ -543,7 +543,7 @@ const bodies = {
     error: error.optional(),
   },
   columns: { columns: texts },
-  row: { values: z.array(z.union([z.string(), z.number(), z.null()])) },
+  row: { values: z.array(z.union([z.string(), z.number(), z.boolean(), z.null()])) },
   commit: {
     version: dec,
     time,
@@ -1052,6 +1052,7 @@ const bodies = {
     leftOut: dec.optional(),
     moved: dec.optional(),
     asTexts: texts.optional(),
+    byBytes: texts.optional(),
     notLooked: texts.optional(),
   },
   'chunks.summary': {

@@ -348,6 +348,35 @@ describe.skipIf(whyNot('postgresql') !== '')(`postgresql${whyNot('postgresql')}`
   })
 })
 
+test.for(SYSTEMS)('quotes in names and values go into %s as they are', { timeout: 60_000 }, async (other, { skip }) => {
+  const why = whyNot('sqlite', other)
+  if (why !== '') skip(why)
+  const [place, target] = [await makePlace('sqlite', folder), await makePlace(other, folder)]
+  const quoted = (name: string): string =>
+    other === 'mysql' ? `\`${name.replaceAll('`', '``')}\`` : `"${name.replaceAll('"', '""')}"`
+  const odd = String.raw`it's "odd" \`q\` \x $1 ?`
+  const values = ["it's", '"q"', '`', "a' OR 1=1 --", '$1 ? :a @b', String.raw`\' \n`, '']
+  await place.sql(
+    `CREATE TABLE ${TABLE} (id INTEGER PRIMARY KEY, at DATETIME NOT NULL, "${odd.replaceAll('"', '""')}" TEXT)`,
+    ...values.map((value, i) => `INSERT INTO ${TABLE} VALUES (${i}, '2020-01-01', '${value.replaceAll("'", "''")}')`),
+  )
+  const { run, drop } = commandsOf({ place, form: 'plain', to: mkdtempSync(join(folder, 'to-')) })
+  for (const one of [run, drop]) expect((await perform(one)).finished.error ?? null).toBeNull()
+  const restore = { kind: 'restore', from: place.url, table: TABLE, partitions: ['2020-Q1'], dryRun: false } as const
+  const into = String.raw`in'to "t" \`b\` \x`
+  const all = { ...restore, intoUrl: target.url, into }
+  expect((await perform(all)).finished).toMatchObject({ exitCode: 0, totals: { brought: `${values.length}` } })
+  const found = async (table: string): Promise<unknown> =>
+    (await target.rows(`SELECT ${quoted(odd)} FROM ${quoted(table)} ORDER BY id`)).flat()
+  expect(await found(into)).toEqual(values)
+  for (const [i, value] of values.entries()) {
+    const where = `"${odd.replaceAll('"', '""')}" = '${value.replaceAll("'", "''")}'`
+    const ran = await perform({ ...all, into: `${i}'"`, where })
+    expect(ran.finished, where).toMatchObject({ exitCode: 0, totals: { brought: '1' } })
+    expect(await found(`${i}'"`)).toEqual([value])
+  }
+})
+
 const noD1 = await missing('d1')
 
 test.skipIf(noD1 !== '')(`a system that cannot take all rows or none is refused by name${noD1}`, async () => {

@@ -37,7 +37,7 @@ async function ended(operation: Operation): Promise<string | null> {
   const { finished, events } = await perform(operation)
   const failed = events.flatMap((event) => (event.type === 'archive.state' && event.error ? [event.error] : []))
   const error = failed[0] ?? finished.error
-  return error === undefined ? null : `${error.code}: ${error.message}`
+  return error === undefined ? null : `${error.code}: ${error.message} | ${error.hint ?? ''}`
 }
 
 /**
@@ -117,7 +117,7 @@ describe.each(['plain', 'native'] as const)('PostgreSQL, %s', { timeout: 120_000
         judge: (table) => `SELECT t::text, float8send(r)::text, octet_length(c), scale(n) FROM ${table} t ORDER BY id`,
         refused: {
           there: ['ALTER TABLE s ALTER x TYPE text'],
-          words: /cannot come back: x was integer and is text/,
+          words: /cannot come back: x was integer and is text \| make it x integer again, run the same command, and/,
           back: ['ALTER TABLE s ALTER x TYPE int USING x::int'],
         },
       },

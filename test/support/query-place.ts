@@ -31,12 +31,14 @@ export type QueryPlace = {
  * A table `s` with `id`, `ts` and more columns: partitions by range of PostgreSQL, elsewhere a plain one.
  * @param columns definitions behind `id` and `ts`
  * @param rows values of both kinds of rows, as SQL
+ * @param first statements before the table is made
  */
 export async function queryPlace(
   system: System,
   folder: string,
   columns: string,
   rows: readonly { readonly ts: string; readonly values: string }[],
+  first: readonly string[] = [],
 ): Promise<QueryPlace> {
   const place = await makePlace(system, folder)
   const to = mkdtempSync(join(folder, 'to-'))
@@ -44,6 +46,7 @@ export async function queryPlace(
   const day = system === 'mysql' ? 'datetime' : system === 'sqlite' ? 'DATETIME' : 'timestamp(0)'
   const key = isNative ? 'PRIMARY KEY (id, ts)' : 'PRIMARY KEY (id)'
   await place.sql(
+    ...first,
     `CREATE TABLE s (id int NOT NULL, ts ${day} NOT NULL, ${columns}, ${key})${isNative ? ' PARTITION BY RANGE (ts)' : ''}`,
     ...(isNative
       ? [
@@ -91,7 +94,11 @@ export async function queryPlace(
             event.type === 'log'
               ? [event.message]
               : event.type === 'query.sources'
-                ? [...(event.notLooked ?? []), ...(event.asTexts ?? []).map((column) => `as text: ${column}`)]
+                ? [
+                    ...(event.notLooked ?? []),
+                    ...(event.asTexts ?? []).map((column) => `as text: ${column}`),
+                    ...(event.byBytes ?? []).map((column) => `by bytes: ${column}`),
+                  ]
                 : [],
           )
           .join('\n'),

@@ -120,7 +120,7 @@ describe('what a statement needs', () => {
     expect(needsOf(String(plan), 'stand_in', [column('d', 'double')])).toEqual({
       columns: new Set(['d']),
       intervals: [],
-      compares: true,
+      texts: 'none',
     })
   })
 

@@ -44,8 +44,15 @@ export function columnRefusal(
     })
   if (kept.length > 0) {
     const flags = lost.flatMap((column) => ['--without', column.name])
+    const retyped = kept.filter((column) => typedNow(archived.stored.columns, column) !== undefined)
+    const types = retyped.map((column) => `${typedNow(archived.stored.columns, column)?.name} ${column.column.native}`)
     // A column that is added again is another one where the source numbers its columns.
-    const again = archived.stored.numbersOf === undefined ? 'add the column again, then run the same command; or ' : ''
+    const again =
+      retyped.length === kept.length
+        ? `make it ${types.join(', ')} again, run the same command, and change the type then; or `
+        : archived.stored.numbersOf === undefined
+          ? 'add the column again, then run the same command; or '
+          : ''
     return refuse(
       kept.map((column) => lostText(archived.stored.columns, column)).join(', '),
       `${again}leave its values in the archive, where older versions show them: ${restoreCommand(name, partition, ...flags)}`,
@@ -61,8 +68,16 @@ export function columnRefusal(
   )
 }
 
+/** The column that has these values in another type by now. */
+function typedNow(
+  now: readonly StoredColumn[],
+  { physical }: Pick<StoredColumn, 'physical'>,
+): StoredColumn | undefined {
+  return now.find(({ was }) => was?.includes(physical) === true)
+}
+
 function lostText(now: readonly StoredColumn[], { name, physical, column }: StoredColumn): string {
-  const other = now.find(({ was }) => was?.includes(physical) === true)
+  const other = typedNow(now, { physical })
   if (other === undefined)
     return now.some((one) => one.name === name)
       ? `its column ${name} was dropped, and the column ${name} of the table is another one that was added since`

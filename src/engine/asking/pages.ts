@@ -91,12 +91,14 @@ async function askArchive(
     open: openArchiveQuery,
     lake: openLake,
   }
-  await answer(question, async ({ columns, sources, hasArchive, pages }) => {
+  await answer(question, async ({ columns, booleans, sources, hasArchive, pages }) => {
     sink.columns(columns)
     sink.note(hasArchive ? sourcesText(sources) : 'no archive of this table is known: these are rows of the database')
     for await (const page of pages) {
       throwIfAborted(signal)
-      await sink.rows(page)
+      await sink.rows(
+        page.map((row) => row.map((value, i) => (booleans.has(i) && value !== null ? String(value === 1) : value))),
+      )
       throwIfAborted(signal)
     }
   })

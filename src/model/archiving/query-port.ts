@@ -56,8 +56,8 @@ export type QueryNeeds = {
   readonly columns: ReadonlySet<string>
   /** Rows outside of any of these change nothing in the answer; one a column at most. */
   readonly intervals: readonly Interval[]
-  /** Whether it compares or orders values. True where that is not known. */
-  readonly compares: boolean
+  /** Whether it compares texts: for equality, or also for their order. `order` where that is not known. */
+  readonly texts: 'none' | 'equal' | 'order'
 }
 
 /** Parquet files on a local disk, how many rows each has to hold, and the columns that it has. */
@@ -74,6 +74,8 @@ export type AnswerRow = readonly (null | string | number | bigint | Uint8Array)[
 export interface ArchiveQuery extends AsyncDisposable {
   /** Names of the answer's columns. */
   readonly columns: readonly string[]
+  /** Places of those that are true or false; rows have 1 and 0 for that. */
+  readonly booleans: ReadonlySet<number>
   readonly needs: QueryNeeds
   /**
    * Takes rows of the source: CSV as in `wire.ts`, of these columns in this order.

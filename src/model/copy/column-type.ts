@@ -67,6 +67,8 @@ export type Column = {
   readonly hexed?: true
   /** Collation that orders and compares it, where that is not by bytes. */
   readonly collation?: string
+  /** The collation only sorts: texts are equal where their bytes are. */
+  readonly sortsOnly?: true
   /** All rows of one partition of a ring share its value. */
   readonly static?: true
   /** No column of the table: the same value in every row, or key or value of an entry of a map that becomes rows. */

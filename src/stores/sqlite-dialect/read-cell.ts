@@ -2,6 +2,7 @@
  * What SQLite gives, as canonical values. Columns there hold whatever was put into them: each value is held to the type of its column first. No
  * driver is needed here.
  */
+import { moment } from '../../model/copy/canonical-time.ts'
 import { normalizer, type Normalizer } from '../../model/copy/canonical.ts'
 import type { Column, ColumnType } from '../../model/copy/column-type.ts'
 import { storedConverter } from '../../model/copy/convert.ts'
@@ -38,6 +39,10 @@ export function cellReader({ type }: Pick<Column, 'type'>, as: ColumnType): Cell
       return (stored) => convert(exactly(withoutBytes('a number', stored)))
     case 'decimal':
       return decimalReader(type, convert)
+    case 'timestamp':
+      return type.zone && as.kind === 'timestamp' && !as.zone
+        ? inUtc(convert)
+        : (stored) => convert(withoutBytes(type.kind, stored))
     default:
       return (stored) => convert(withoutBytes(type.kind, stored))
   }
@@ -48,8 +53,8 @@ export function cellReader({ type }: Pick<Column, 'type'>, as: ColumnType): Cell
  * be spelled in another way.
  * @throws (the function) SluiceError VALUE_REFUSED
  */
-export function exactReader({ native }: Pick<Column, 'native'>, as: ColumnType): CellReader {
-  const read = cellReader({ type: as }, as)
+export function exactReader({ native, type }: Pick<Column, 'native' | 'type'>, as: ColumnType): CellReader {
+  const read = cellReader({ type: type.kind === 'timestamp' && as.kind === 'timestamp' ? type : as }, as)
   if (read === literalOf) return read
   const affinity = affinityOf(native, true)
   const bind = binderOf(as, affinity)
@@ -79,6 +84,11 @@ function comesBack(stored: StoredValue, value: SqlValue, affinity: Affinity, isM
   if (typeof stored === 'string') return isMoment ? typeof value === 'string' : value === stored
   if (affinity === 'any') return Object.is(value, stored)
   return typeof value === 'string' ? value === String(stored) : Number(value) === Number(stored)
+}
+
+/** An archive that was begun with times without a zone goes on without one: those that have one are in UTC there, as functions of SQLite take them. */
+function inUtc(convert: Normalizer): CellReader {
+  return (stored) => convert(typeof stored === 'string' ? moment(stored, true) : withoutBytes('timestamp', stored))
 }
 
 function textReader(convert: Normalizer): CellReader {

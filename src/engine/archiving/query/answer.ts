@@ -61,6 +61,8 @@ export type Question = {
 
 export type Answer = {
   readonly columns: readonly string[]
+  /** Places of columns that the source shows as true and false; rows have 1 and 0 for that. */
+  readonly booleans: ReadonlySet<number>
   readonly sources: QuerySourcesEvent
   /** False where the database knows of no archive of the table: then the answer has rows of the database only. */
   readonly hasArchive: boolean
@@ -198,8 +200,10 @@ async function answerOnce(
     .map(({ label }) => label)
   const notLooked = [...untold.map((label) => `${ALL_LEFT_OUT} ${label}`), ...otherTypes(seen, read, needs.columns)]
   const asTexts = textsOf(columns, needs)
+  const byBytes = collatedOf(columns, needs)
   await told({
     columns: query.columns,
+    booleans: store.can.booleans === true ? query.booleans : new Set(),
     hasArchive: record !== null,
     formerName: record === null || tableText(record.table) === tableText(table.table) ? null : tableText(record.table),
     sources: {
@@ -214,6 +218,7 @@ async function answerOnce(
       ...(shared.length === 0 ? {} : { leftOut: dec(came.keyed) }),
       ...(came.moved === 0n ? {} : { moved: dec(came.moved) }),
       ...(asTexts.length === 0 ? {} : { asTexts }),
+      ...(byBytes.length === 0 ? {} : { byBytes }),
       ...(notLooked.length === 0 ? {} : { notLooked }),
       hotColumns: hot.columns.map(({ name }) => name),
     },
@@ -242,12 +247,21 @@ function refuseUncomputed(
 }
 
 /** Columns that the statement reads and may compare, whose values it has as texts, though they are none in the database. */
-function textsOf(columns: readonly QueryColumn[], { columns: read, compares }: QueryNeeds): readonly string[] {
+function textsOf(columns: readonly QueryColumn[], { columns: read, texts }: QueryNeeds): readonly string[] {
   const isText = ({ stored, as: { kind } }: QueryColumn): boolean =>
     stored !== 'string' || kind === 'text' || kind === 'uuid' || kind === 'time'
   return columns
-    .filter((column) => compares && read.has(column.name) && !isText(column))
+    .filter((column) => texts !== 'none' && read.has(column.name) && !isText(column))
     .map(({ name, column }) => `${name} (${column.native})`)
+}
+
+/** Columns of texts that the statement reads and may compare, which it does by their bytes and the source by a collation. */
+function collatedOf(columns: readonly QueryColumn[], { columns: read, texts }: QueryNeeds): readonly string[] {
+  if (texts === 'none') return []
+  return columns.flatMap(({ name, as, column: { native, collation, sortsOnly } }) => {
+    const isOther = collation !== undefined && as.kind === 'text' && (texts === 'order' || sortsOnly !== true)
+    return isOther && read.has(name) ? [`${name} (${native}, collation ${collation})`] : []
+  })
 }
 
 /** Columns that the statement reads, and that older files have under another name, because their values are none of the type by now. */

@@ -34,7 +34,7 @@ export async function query(operation: QueryOperation, run: QueryRun): Promise<E
     open: openArchiveQuery,
     lake: openLake,
   }
-  await answer(question, async ({ columns, sources, hasArchive, formerName, pages }) => {
+  await answer(question, async ({ columns, booleans, sources, hasArchive, formerName, pages }) => {
     let named = false
     for await (const page of pages) {
       throwIfAborted(signal)
@@ -55,7 +55,10 @@ export async function query(operation: QueryOperation, run: QueryRun): Promise<E
           return
         }
         rows++
-        run.emit({ type: 'row', values: row.map(rowValue) })
+        run.emit({
+          type: 'row',
+          values: row.map((value, i) => (booleans.has(i) && value !== null ? value === 1 : rowValue(value))),
+        })
       }
       await run.drained?.()
       throwIfAborted(signal)

@@ -89,6 +89,10 @@ class DuckdbArchiveQuery implements ArchiveQuery {
     return this.#statement.columns
   }
 
+  get booleans(): ReadonlySet<number> {
+    return this.#statement.booleans
+  }
+
   async bring(
     columns: readonly QueryColumn[],
     csv: AsyncIterable<Buffer>,
@@ -306,7 +310,7 @@ async function plan(session: QuerySession, { columns, sql }: QueryRequest): Prom
   const [[json] = []] = await session.rows(`SELECT json_serialize_plan(${literal(sql)}, optimize := true)`)
   await session.run('RESET disabled_optimizers')
   const needs = typeof json === 'string' ? needsOf(json, STAND_IN, columns) : null
-  return needs ?? { columns: new Set(columns.map(({ name }) => name)), intervals: [], compares: true }
+  return needs ?? { columns: new Set(columns.map(({ name }) => name)), intervals: [], texts: 'order' }
 }
 
 /** Files that have the same columns in the same types. */

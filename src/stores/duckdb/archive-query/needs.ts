@@ -33,8 +33,17 @@ const COUNTED: Readonly<Record<string, string>> = {
 /** Whole numbers of many digits, and the numbers that DuckDB writes into JSON all the same. */
 const UNSAFE = /"value":(-?(?:\d{15,}|NaN|Infinity))(?=[,}])/g
 
-/** Comparisons, also of joins and filters; orders, also of windows and aggregates; aggregates that pick a value by its place in the order. */
-const COMPARES = /"COMPARE_|"orders":\[\{|"name":"(?:arg_|list_)?(?:min|max|median|quantile)/
+/** Comparisons for which texts of a collation are equal or not; all others ask for their order. */
+const EQUAL = /^COMPARE_(?:EQUAL|NOTEQUAL|DISTINCT_FROM|NOT_DISTINCT_FROM|IN|NOT_IN)$/
+/** Functions that look for one text in another. */
+const FINDS =
+  /^(?:!?~~\*?|!?~~~|like_|i?like|not_i?like|contains|prefix|suffix|starts_with|ends_with|regexp_|instr|strpos|position|list_contains|list_has|mode)/
+/** Aggregates that pick a value by its place in the order. */
+const ORDERS = /^(?:arg_|list_)?(?:min|max|median|quantile)/
+/** Where a part of the plan has what it compares. */
+const OPERANDS = ['left', 'right', 'children', 'input', 'constant', 'values', 'child_expr']
+/** Where the plan lists expressions that are grouped, or told apart, by value. */
+const GROUPED = ['groups', 'distinct_targets', 'partitions', 'duplicate_eliminated_columns']
 
 /** Values that stand for infinity, and what no calendar shows. */
 const LARGEST = 9_000_000_000_000_000_000n
@@ -63,7 +72,7 @@ export function needsOf(plan: string, standIn: string, columns: readonly QueryCo
   const [scan] = scans
   const names = new Set(columns.filter((_, i) => indexes.has(i)).map(({ name }) => name))
   const intervals = scan === undefined || scans.length > 1 ? [] : intervalsOf(scan, columns)
-  return { columns: names, intervals, compares: COMPARES.test(plan) }
+  return { columns: names, intervals, texts: textsIn(at(parsed, 'plans')) }
 }
 
 /** Every scan of the table in its place, wherever it stands in the plan. */
@@ -73,6 +82,44 @@ function scansOf(plan: Json | undefined, standIn: string): readonly Json[] {
   const inner = Object.values(plan).flatMap((item) => scansOf(item, standIn))
   const isScan = at(plan, 'type') === 'LOGICAL_GET' && at(at(plan, 'function_data'), 'table') === standIn
   return isScan ? [plan, ...inner] : inner
+}
+
+/** What the plan does with texts, wherever it does. */
+function textsIn(plan: Json | undefined): QueryNeeds['texts'] {
+  if (plan === null || typeof plan !== 'object') return 'none'
+  if (Array.isArray(plan)) return strongest(plan.map((item: Json) => textsIn(item)))
+  const node = plan as { readonly [key: string]: Json }
+  return strongest([ownTexts(node), ...Object.values(node).map(textsIn)])
+}
+
+function ownTexts(node: { readonly [key: string]: Json }): QueryNeeds['texts'] {
+  const { name, expression_class: kind } = node
+  if (OPERANDS.some((key) => isText(node[key]))) {
+    if (kind === 'BOUND_BETWEEN') return 'order'
+    if (kind === 'BOUND_AGGREGATE' && node['aggregate_type'] === 'DISTINCT') return 'equal'
+    if (typeof name === 'string' && typeof kind === 'string' && ORDERS.test(name)) return 'order'
+    if (typeof name === 'string' && typeof kind === 'string' && FINDS.test(name)) return 'equal'
+    const compared = [node['comparison'], node['comparison_type'], node['type']].find(isComparison)
+    if (compared !== undefined) return EQUAL.test(compared) ? 'equal' : 'order'
+    if (node['filter_type'] === 'IN_FILTER') return 'equal'
+  }
+  if ((listOf(node['orders']) ?? []).some((one) => isText(at(one, 'expression')))) return 'order'
+  return GROUPED.some((key) => isText(node[key])) ? 'equal' : 'none'
+}
+
+function isComparison(word: Json | undefined): word is string {
+  return typeof word === 'string' && word.startsWith('COMPARE_')
+}
+
+function strongest(found: readonly QueryNeeds['texts'][]): QueryNeeds['texts'] {
+  return found.includes('order') ? 'order' : found.includes('equal') ? 'equal' : 'none'
+}
+
+/** Whether an expression gives a text, or one of a list of them does; a text within lists and structures counts. */
+function isText(part: Json | undefined): boolean {
+  if (Array.isArray(part)) return part.some((one: Json) => isText(one))
+  const type = at(part, 'return_type') ?? at(at(part, 'value'), 'type') ?? at(part, 'type')
+  return JSON.stringify(type ?? null).includes('"VARCHAR"')
 }
 
 function intervalsOf(scan: Json, columns: readonly QueryColumn[]): readonly Interval[] {

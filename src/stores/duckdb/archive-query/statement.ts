@@ -9,6 +9,8 @@ import type { QuerySession } from './session.ts'
 export type Statement = {
   /** Names of what it gives. */
   readonly columns: readonly string[]
+  /** Places of those that are true or false. */
+  readonly booleans: ReadonlySet<number>
   /** The same statement, no longer than what is wanted of it, and with moments as texts in UTC. */
   readonly limited: string
 }
@@ -29,6 +31,7 @@ export async function readStatement(session: QuerySession, sql: string, limit: n
     const names = indexes.map((i) => `c${i}`).join(', ')
     return {
       columns: indexes.map((i) => prepared.columnName(i)),
+      booleans: new Set(indexes.filter((i) => prepared.columnTypeId(i) === DuckDBTypeId.BOOLEAN)),
       limited: `SELECT ${selected.join(', ')} FROM query(${literal(sql)}) AS answer(${names}) LIMIT ${limit}`,
     }
   } finally {

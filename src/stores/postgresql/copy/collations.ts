@@ -20,6 +20,12 @@ export function collationSql(oid: string, version: number): string {
     FROM pg_catalog.pg_collation co WHERE co.oid = ${oid})`
 }
 
+/** Expression for whether texts of the collation with the given oid are equal only where their bytes are. Before version 12 all of them were so. */
+export function sortsOnlySql(oid: string): string {
+  return `(SELECT coalesce((pg_catalog.to_jsonb(co) ->> 'collisdeterministic')::boolean, true)
+    FROM pg_catalog.pg_collation co WHERE co.oid = ${oid})`
+}
+
 /**
  * The quoted name of the collation that a column of another table has, if there is one of that name here; null where a column has what the
  * database gives it.

@@ -102,6 +102,7 @@ const ABILITIES: StoreAbilities = {
   frames: ['pg-binary', 'pg-text'],
   keepsSchemas: true,
   keepsZeros: true,
+  booleans: true,
   // A gigabyte, less the header of a value.
   maxValueBytes: 2 ** 30 - 5,
 }

@@ -1,6 +1,6 @@
 /** Tables as the system catalogs describe them. */
 import type { Column, TableName, TableSpec } from '../../../model/copy/column-type.ts'
-import { collationSql } from './collations.ts'
+import { collationSql, sortsOnlySql } from './collations.ts'
 import { tablePattern } from './pattern.ts'
 import { HAS_RICHER_HEIRS } from './relation.ts'
 import type { CopySession, TextRow } from './session.ts'
@@ -39,17 +39,32 @@ export async function describeTables(
   return relations.map(([oid, schema, name, file, rows, bytes, blocks, partitioning, heirs]) => {
     const columns = attributes
       .filter(([owner]) => owner === oid)
-      .map(([, column, type, modifier, native, nullable, generated, identity, hasDefault, collation]): Column => ({
-        name: column ?? '',
-        type: columnType(type ?? '', Number(modifier), types),
-        native: native ?? '',
-        ...(native === 'json' ? { spelled: true } : {}),
-        nullable: nullable === 't',
-        ...(generated === 't' ? { generated: true } : {}),
-        ...(identity === 't' ? { identity: true } : {}),
-        ...(hasDefault === 't' ? { hasDefault: true } : {}),
-        ...(collation == null ? {} : { collation }),
-      }))
+      .map(
+        ([
+          ,
+          column,
+          type,
+          modifier,
+          native,
+          nullable,
+          generated,
+          identity,
+          hasDefault,
+          collation,
+          sortsOnly,
+        ]): Column => ({
+          name: column ?? '',
+          type: columnType(type ?? '', Number(modifier), types),
+          native: native ?? '',
+          ...(native === 'json' ? { spelled: true } : {}),
+          nullable: nullable === 't',
+          ...(generated === 't' ? { generated: true } : {}),
+          ...(identity === 't' ? { identity: true } : {}),
+          ...(hasDefault === 't' ? { hasDefault: true } : {}),
+          ...(collation == null ? {} : { collation }),
+          ...(collation != null && sortsOnly === 't' ? { sortsOnly: true as const } : {}),
+        }),
+      )
     const key = bestKey(indexes.filter(([owner]) => owner === oid))
     // Blocks of a file mean nothing in another one; keys do, whatever becomes of the file.
     const place = key.columns.length === 0 && blocks != null ? `/${file}` : ''
@@ -118,7 +133,8 @@ function columnsSql(oids: string, version: number): string {
         SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND NOT k.convalidated
           AND a.attnum = ANY (k.conkey)),
       a.attgenerated <> '', a.attidentity <> '', (a.atthasdef AND a.attgenerated = '') OR t.typdefault IS NOT NULL,
-      ${collationSql('a.attcollation', version)}
+      ${collationSql('a.attcollation', version)},
+      ${sortsOnlySql('a.attcollation')}
     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
     WHERE a.attrelid = ANY (${oids}) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum`
 }

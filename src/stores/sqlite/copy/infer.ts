@@ -11,7 +11,7 @@ import { ANY, typeOf } from '../../sqlite-dialect/types.ts'
 const LOOK_AT_ROWS = 1000
 
 /** What the first rows hold, apart from NULL. */
-type Seen = { readonly classes: ReadonlySet<string>; readonly zones: 'all' | 'some' | 'none' }
+type Seen = { readonly classes: ReadonlySet<string>; readonly hasZones: boolean }
 
 export function inferredTypes(
   connection: Database.Database,
@@ -42,20 +42,20 @@ function look(connection: Database.Database, table: string, name: string): Seen 
     )
     .raw(true)
     .all() as (readonly [string, number, number])[]
-  const zoned = rows.filter(([, zone]) => zone === 1).length
   return {
     classes: new Set(rows.map(([storage]) => storage)),
-    zones: zoned === 0 ? 'none' : zoned === rows.length ? 'all' : 'some',
+    hasZones: rows.some(([, zone]) => zone === 1),
   }
 }
 
-function correct(declared: ColumnType | null, { classes, zones }: Seen): ColumnType | null {
+function correct(declared: ColumnType | null, { classes, hasZones }: Seen): ColumnType | null {
   const only = (...names: readonly string[]): boolean => [...classes].every((one) => names.includes(one))
   if (declared !== null) {
     if (classes.size === 0) return null
     if (only('integer')) return { kind: 'int', bits: 64 }
     if (only('real', 'integer')) return { kind: 'float', bits: 64 }
-    return declared.kind === 'timestamp' && zones === 'all' ? { ...declared, zone: true } : null
+    // Beside times with a zone those without one are in UTC: functions of SQLite take them so, and rows that come back from an archive are written so.
+    return declared.kind === 'timestamp' && hasZones ? { ...declared, zone: true } : null
   }
   if (classes.size === 0) return ANY
   if (only('integer')) return { kind: 'int', bits: 64 }
