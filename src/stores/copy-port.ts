@@ -107,7 +107,7 @@ export type Origin = Readonly<Record<string, string>>
 export type Losable = { readonly what: string; readonly remedy: string }
 
 /** @property isReadable whether this login may read its tables, and no policy hides rows */
-export type ArchiveLedgerPlace = { readonly schema: string; readonly isReadable: boolean }
+export type LedgerPlace = { readonly schema: string; readonly isReadable: boolean }
 
 export interface CopyStore extends AsyncDisposable {
   /** The name of its declaration. */
@@ -156,11 +156,11 @@ export interface CopyStore extends AsyncDisposable {
   /** In the schema of the URL, or the first of the login. */
   ledger(): Promise<LedgerDatabase>
   /**
-   * Schemas with ledgers of archives that `ledger` without a schema does not find; of stores whose logins have schemas of their own.
-   * @param table only ledgers whose owner may archive this table, or is trusted by this login; all ledgers where it is null or gone
+   * Schemas with ledgers of archives, or of copies and streams, that `ledger` without a schema does not find; of stores whose logins have schemas of their own.
+   * @param table only ledgers whose owner may archive or fill this table, or is trusted by this login; all ledgers where it is null or gone
    */
-  archiveLedgers?(table: TableName | null, signal: AbortSignal): Promise<readonly ArchiveLedgerPlace[]>
-  /** The same database, opened anew with the ledger of another schema; of stores with `archiveLedgers`. */
+  otherLedgers?(of: 'archive' | 'copy', table: TableName | null, signal: AbortSignal): Promise<readonly LedgerPlace[]>
+  /** The same database, opened anew with the ledger of another schema; of stores with `otherLedgers`. */
   withSchema?(schema: string): Promise<CopyStore>
   /** Sequences, expressions of generated columns, and whatever no copy brings along; of stores that know of any. */
   beside?(): BesideStore

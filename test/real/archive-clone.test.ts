@@ -7,7 +7,7 @@ import pg from 'pg'
 import { expect, test } from 'vitest'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { commandsOf, makeBookings, TABLE, type Archived, type Form } from '../support/archive-places.ts'
-import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
+import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
 import { startArchiver } from '../fault/archive-kit.ts'
 import type { Operation } from '../../src/engine/operations/list.ts'
 
@@ -513,6 +513,70 @@ test(
     rmSync(folder, { recursive: true, force: true })
   },
 )
+
+test('PostgreSQL: a ledger of copies is found by the table that it names, in whichever schema it lies', async ({
+  skip,
+}) => {
+  const why = await missing('postgresql')
+  if (why !== '') skip(why)
+  const folder = newFolder()
+  const [source, place] = [await makePlace('sqlite', folder), await makePlace('postgresql', folder)]
+  await source.sql('CREATE TABLE goods (id INTEGER PRIMARY KEY, v TEXT)', "INSERT INTO goods VALUES (1, 'a'), (2, 'b')")
+  const id = new URL(place.url).pathname.slice(1)
+  const login = async (name: string, ...more: readonly string[]): Promise<Place> => {
+    const role = `${id}_${name}`
+    await place.sql(
+      `CREATE ROLE ${role} LOGIN PASSWORD 'pw'`,
+      `CREATE SCHEMA ${name} AUTHORIZATION ${role}`,
+      `ALTER ROLE ${role} SET search_path TO ${name}, public`,
+      ...more.map((sql) => sql.replaceAll('ROLE', role)),
+    )
+    const url = new URL(place.url)
+    url.username = role
+    url.password = 'pw'
+    return { ...place, url: url.href }
+  }
+  const anna = await login('anna', 'GRANT CREATE ON SCHEMA public TO ROLE')
+  const bert = await login('bert', 'GRANT USAGE, CREATE ON SCHEMA public TO ROLE')
+  const copy = (to: Place, more: object = {}): Operation => copyOf(source, to, 'goods', { toSchema: 'public', ...more })
+  const runs = async (to: Place): Promise<readonly string[]> => {
+    const { events } = await perform({ kind: 'copy-runs', to: to.url, limit: 10 })
+    return events.flatMap((event) =>
+      event.type === 'copy.run' ? [event.run] : event.type === 'log' ? [event.message] : [],
+    )
+  }
+  const ledgers = `SELECT relnamespace::regnamespace::text FROM pg_class WHERE relname = 'migration_runs' ORDER BY 1`
+  expect(await ended(copy(anna))).toBe('ok')
+  const [run = ''] = await runs(anna)
+  expect(await runs(bert)).toContainEqual(
+    expect.stringMatching(/^schema anna has a ledger of copies that this login cannot read/),
+  )
+  // A member of that role reads it, begins no second one, and goes on with it by its name.
+  await place.sql(`GRANT ${id}_anna TO ${id}_bert`)
+  expect(await runs(bert)).toEqual([run])
+  expect((await perform({ kind: 'copy-runs', to: bert.url, limit: 10, runId: run })).finished.error).toBeUndefined()
+  const { finished } = await perform(copy(bert))
+  expect(finished.error).toMatchObject({
+    code: 'TABLE_REFUSED',
+    message: 'public.goods was copied under another ledger, that of schema anna',
+    hint: expect.stringContaining('?schema=anna behind the URL of the target and --to-schema public'),
+  })
+  expect(await place.rows(ledgers)).toEqual([['anna']])
+  const named = new URL(bert.url)
+  named.searchParams.set('schema', 'anna')
+  expect(await ended(copy({ ...bert, url: named.href }, { again: true }))).toBe('ok')
+  expect(await runs(anna)).toHaveLength(2)
+  // Another table is no matter of it, and each ledger is said that is not shown.
+  expect(await ended(copyOf(source, bert, 'goods', { toSchema: 'bert' }))).toBe('ok')
+  expect(await place.rows(ledgers)).toEqual([['anna'], ['bert']])
+  expect(await runs(bert)).toContainEqual('another ledger of copies is not shown here, that of schema anna')
+  expect(await runs(place)).toContainEqual('another ledger of copies is not shown here, that of schema bert')
+  // A superuser fills the table that anna's ledger names; what a role planted that may not fill it is not asked.
+  expect(await ended(copy(place))).toBe('TABLE_REFUSED')
+  await place.sql(`ALTER TABLE public.goods OWNER TO ${id}_bert`, `REVOKE ${id}_anna FROM ${id}_bert`)
+  expect(await ended(copy(place, { again: true }))).toBe('ok')
+  rmSync(folder, { recursive: true, force: true })
+})
 
 const dataFiles = (archive: string): string[] =>
   readdirSync(archive, { recursive: true, withFileTypes: true })

@@ -1,5 +1,5 @@
 /** Stores that must agree are tried with one of them set back to each earlier step: what comes of it is the table of docs/dev/set-back.md, and no row is lost in silence. */
-import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -24,6 +24,8 @@ function fileSide(name: string, { url, system }: Place): Side {
   return {
     name,
     keep: (step) => {
+      rmSync(kept(step), { force: true })
+      if (!existsSync(file)) return
       const database = new Database(file)
       database.pragma('wal_checkpoint(TRUNCATE)')
       database.close()
@@ -31,7 +33,9 @@ function fileSide(name: string, { url, system }: Place): Side {
     },
     setBack: (step) => {
       for (const tail of ['-wal', '-shm']) rmSync(`${file}${tail}`, { force: true })
-      copyFileSync(kept(step), file)
+      // Emptied, it is the same file.
+      if (existsSync(kept(step))) copyFileSync(kept(step), file)
+      else if (existsSync(file)) truncateSync(file)
     },
   }
 }
@@ -165,6 +169,65 @@ test('archive: ledger with its source, log, files', { timeout: 600_000 }, async 
   })
   expect(lines).toEqual(written('archive'))
 })
+
+test(
+  'archive that another database went on with: both ledgers with their sources, log, files',
+  { timeout: 600_000 },
+  async () => {
+    const made = await makeBookings(await makePlace('sqlite', folder), 'plain', join(folder, 'moved'), 12)
+    const { place: first, archive } = made
+    const second: Place = { ...first, url: `sqlite:///${join(folder, 'second.db')}` }
+    const [ofFirst, ofSecond] = [commandsOf(made), commandsOf({ ...made, place: second })]
+    const adopt = ({ url }: Place): Operation => ({
+      kind: 'archive-adopt',
+      from: url,
+      table: TABLE,
+      confirm: TABLE,
+      accept: [],
+      dryRun: false,
+    })
+    const all = await first.rows(`SELECT * FROM ${TABLE} ORDER BY id`)
+    const isLog = (path: string): boolean => path.startsWith('_delta_log')
+    const fileOf = ({ url }: Place): string => url.slice('sqlite:///'.length)
+    const lines = await tried({
+      about: 'moved',
+      sides: [
+        fileSide('first ledger and source', first),
+        fileSide('second ledger and source', second),
+        folderSide('log', archive, isLog),
+        folderSide('files', archive, (path) => !isLog(path)),
+      ],
+      steps: [
+        { name: 'drop', operation: ofFirst.drop },
+        {
+          name: 'move',
+          before: async () => {
+            const database = new Database(fileOf(first))
+            database.pragma('wal_checkpoint(TRUNCATE)')
+            database.close()
+            copyFileSync(fileOf(first), fileOf(second))
+          },
+          operation: adopt(second),
+        },
+        { name: 'restore there', operation: ofSecond.restore },
+      ],
+      settle: async () => {
+        const refused: string[] = []
+        const sweeps = [ofFirst, ofSecond].map(({ sweep }) => ({ ...sweep, retentionMs: 0 }) as Operation)
+        // Whatever may be destroyed goes first.
+        for (const one of [...sweeps, ofFirst.restore, adopt(first), ...sweeps, ofFirst.restore]) {
+          if (one.kind === 'archive-adopt' && refused.length === 0) continue
+          if ('from' in one && one.from === second.url && !existsSync(fileOf(second))) continue
+          for (const code of await codeOf(one)) if (!refused.includes(code)) refused.push(code)
+        }
+        return refused
+      },
+      isWhole: async () =>
+        JSON.stringify(await first.rows(`SELECT * FROM ${TABLE} ORDER BY id`)) === JSON.stringify(all),
+    })
+    expect(lines).toEqual(written('moved'))
+  },
+)
 
 /** Numbered rows in the source, forty more each time; the target is to have all of them, also those that the source has lost. */
 function growing(

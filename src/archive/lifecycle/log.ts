@@ -4,7 +4,7 @@ import type { Predicate } from '../../model/condition.ts'
 import type { StoredTable } from '../../model/archiving/stored-column.ts'
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import type { Claim } from '../log/head.ts'
-import type { NamedLedger } from '../log/ledger-name.ts'
+import type { LedgerName } from '../log/ledger-name.ts'
 import type { ArchiveProperties } from '../log/properties.ts'
 
 /** A file that the newest version of the archive names. */
@@ -70,7 +70,7 @@ export type Publication = {
 }
 
 /** @property ledger what the adopting one is called in the log */
-export type Adoption = Pick<Publication, 'tableId' | 'info'> & { readonly ledger: NamedLedger }
+export type Adoption = Pick<Publication, 'tableId' | 'info'> & { readonly ledger: LedgerName }
 
 export interface ArchiveLog {
   /** Null where there is no log yet. */

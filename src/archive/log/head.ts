@@ -7,7 +7,7 @@ import type { ProtocolAction } from '../../delta/actions.ts'
 import type { ArchiveState } from '../../model/archiving/state.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
-import type { NamedLedger } from './ledger-name.ts'
+import type { LedgerName } from './ledger-name.ts'
 
 /** Application id of the transaction that carries the head. */
 export const HEAD_APP = 'sluice/head'
@@ -46,7 +46,7 @@ export type CommitSums = { readonly sha256: ReadonlySet<string>; readonly landed
 /** The heads of one archive in its ledger. */
 export interface HeadBook {
   /** What this ledger is called in the log; null where it has no name yet. */
-  name(): Promise<NamedLedger | null>
+  name(): Promise<LedgerName | null>
   /** The head that was left, and all whose commits may still land. */
   read(): Promise<readonly LedgerHead[]>
   /**

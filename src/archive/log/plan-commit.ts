@@ -4,7 +4,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { Publication } from '../lifecycle/log.ts'
 import { addLine, commitInfoLine, metadataLine, protocolLine, removeLine, txnLine } from './commit-text.ts'
 import { foreignFiles, HEAD_APP, withHeadFeature } from './head.ts'
-import { ledgerApp, type NamedLedger } from './ledger-name.ts'
+import { ledgerApp, type LedgerName } from './ledger-name.ts'
 import { withProperties, type ArchiveProperties } from './properties.ts'
 import type { ArchiveTableState } from './read-state.ts'
 import { grownShape, newShape, type TableShape } from './table-schema.ts'
@@ -24,7 +24,7 @@ export type Author = {
   /** That the commit leaves. */
   readonly head: bigint
   /** Whose commit it is; null for a ledger that has no name yet. */
-  readonly ledger: NamedLedger | null
+  readonly ledger: LedgerName | null
   /** What the table has to say of itself; null leaves that as it is. */
   readonly properties: ArchiveProperties | null
 }

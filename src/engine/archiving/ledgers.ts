@@ -3,8 +3,9 @@ import { archivedTables, isUnpublished, readArchive, type ArchivedTable } from '
 import { prepareArchiveLedger, refuseNewer } from '../../archive/ledger/schema.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { ArchiveLedgerPlace, CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
+import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
 import { refuseForeignTables } from '../../stores/ledger-tables.ts'
+import { LedgerPlaces, type Place } from '../ledger-places.ts'
 import { readingLedger } from './reading-ledger.ts'
 
 export const GRANT_HINT =
@@ -13,22 +14,19 @@ export const GRANT_HINT =
 /** A database and the ledger that names the archive of one table. */
 export type Opened = { readonly store: CopyStore; readonly database: LedgerDatabase }
 
-type Place = Opened & { readonly where: string }
-
 export class Ledgers implements AsyncDisposable {
   /** The one of the URL or of the login, in which a new archive is noted. */
   readonly own: LedgerDatabase
   readonly #store: CopyStore
   readonly #changes: boolean
-  readonly #place: Place
-  readonly #others = new Map<string, Place>()
+  readonly #places: LedgerPlaces
   readonly #prepared = new Map<LedgerDatabase, Promise<void>>()
 
   private constructor(store: CopyStore, changes: boolean, own: LedgerDatabase) {
     this.#store = store
     this.#changes = changes
     this.own = own
-    this.#place = { where: "this login's own", store, database: own }
+    this.#places = new LedgerPlaces(store, own, (ledger) => (changes ? ledger : readingLedger(ledger)))
   }
 
   /** @param changes whether ledgers may be written to @throws SluiceError CONNECT_FAILED; LEDGER_NEWER */
@@ -57,23 +55,23 @@ export class Ledgers implements AsyncDisposable {
   /** Tables that any ledger names which this login can read, by name. */
   async tables(signal: AbortSignal): Promise<readonly ArchivedTable[]> {
     const found = new Map<string, ArchivedTable>()
-    const others = (await this.#store.archiveLedgers?.(null, signal)) ?? []
-    for (const { database } of await this.#readable(others))
+    const others = (await this.#store.otherLedgers?.('archive', null, signal)) ?? []
+    for (const { database } of await this.#places.readable(others))
       for (const one of await archivedTables(database)) found.set(tableText(one.table), one)
     return [...found].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one)
   }
 
   /** Schemas with a ledger that this login cannot read. */
   async unread(signal: AbortSignal): Promise<readonly string[]> {
-    const others = (await this.#store.archiveLedgers?.(null, signal)) ?? []
+    const others = (await this.#store.otherLedgers?.('archive', null, signal)) ?? []
     return others.flatMap(({ schema, isReadable }) => (isReadable ? [] : [schema]))
   }
 
   async #naming(table: TableName, signal: AbortSignal): Promise<Opened> {
-    const others = (await this.#store.archiveLedgers?.(table, signal)) ?? []
-    if (others.length === 0) return this.#place
+    const others = (await this.#store.otherLedgers?.('archive', table, signal)) ?? []
+    if (others.length === 0) return this.#places.own
     const named: (Place & { readonly isUnpublished: boolean })[] = []
-    for (const place of await this.#readable(others)) {
+    for (const place of await this.#places.readable(others)) {
       const record = await readArchive(place.database, table)
       if (record !== null) named.push({ ...place, isUnpublished: isUnpublished(record) })
     }
@@ -83,30 +81,7 @@ export class Ledgers implements AsyncDisposable {
     if (first !== undefined && second !== undefined) throw this.#twice(table, first, second)
     const unread = others.find(({ isReadable }) => !isReadable)
     if (first === undefined && unread !== undefined) throw this.#unread(table, unread.schema)
-    return first ?? this.#place
-  }
-
-  async #readable(places: readonly ArchiveLedgerPlace[]): Promise<readonly Place[]> {
-    const all = [this.#place]
-    for (const { schema, isReadable } of places) if (isReadable) all.push(await this.#at(schema))
-    return all
-  }
-
-  async #at(schema: string): Promise<Place> {
-    const known = this.#others.get(schema)
-    if (known !== undefined) return known
-    const store = await this.#store.withSchema?.(schema)
-    if (store === undefined) throw new Error('a store with ledgers in schemas opens none of them')
-    try {
-      const ledger = await store.ledger()
-      const database = this.#changes ? ledger : readingLedger(ledger)
-      const place = { where: `that of schema ${schema}`, store, database }
-      this.#others.set(schema, place)
-      return place
-    } catch (error) {
-      await store[Symbol.asyncDispose]()
-      throw error
-    }
+    return first ?? this.#places.own
   }
 
   /** Refused before anything is planned: a run that cannot note what it does must not begin. */
@@ -143,9 +118,6 @@ export class Ledgers implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.own[Symbol.asyncDispose]()
-    for (const { store, database } of this.#others.values()) {
-      await database[Symbol.asyncDispose]()
-      await store[Symbol.asyncDispose]()
-    }
+    await this.#places[Symbol.asyncDispose]()
   }
 }

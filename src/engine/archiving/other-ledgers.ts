@@ -5,7 +5,7 @@
 import { onlyCopies, readArchive, type ArchivedPartition, type ArchiveRecord } from '../../archive/ledger/record.ts'
 import type { CountingLedger } from '../../archive/lifecycle/destroy-files.ts'
 import { findWriters, type Writers } from '../../archive/log/find-writers.ts'
-import type { NamedLedger } from '../../archive/log/ledger-name.ts'
+import { databaseDigest, type NamedLedger } from '../../archive/log/ledger-name.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import { redactUrl } from '../../shared/redact.ts'
 import { SluiceError } from '../../shared/errors.ts'
@@ -42,16 +42,20 @@ export class OtherLedgers implements AsyncDisposable {
    * @param wanted URLs of databases, or ids behind `gone:`; one of neither kind that the log names is said as a warning
    * @throws SluiceError CONNECT_FAILED … of a database that is named; of reading the log
    */
-  static async ask(owned: OwnedFolder, wanted: readonly string[], run: Run<'log'>): Promise<OtherLedgers> {
-    const { reader: store, archived, heads } = owned
+  static async ask(
+    owned: OwnedFolder,
+    source: OpenSource,
+    wanted: readonly string[],
+    run: Run<'log'>,
+  ): Promise<OtherLedgers> {
+    const { reader: store, heads } = owned
     const { abort } = run.interrupt
     const writers = await findWriters({ store, parquet: parquetRows }, (await heads.name())?.id ?? null, abort)
     const asked = new OtherLedgers(owned, writers)
     try {
+      await asked.#askHere(source, run)
       for (const word of wanted) {
-        const ids = word.startsWith(GONE)
-          ? [word.slice(GONE.length)]
-          : await asked.#askAt(word, archived.archiveId, run)
+        const ids = word.startsWith(GONE) ? [word.slice(GONE.length)] : await asked.#askAt(word, run)
         const found = ids.filter((id) => writers.others.some((one) => one.id === id))
         for (const id of found) asked.#known.add(id)
         if (found.length > 0) continue
@@ -118,11 +122,29 @@ export class OtherLedgers implements AsyncDisposable {
     run.emit({ type: 'log', level: 'note', table: name, message })
   }
 
-  async #askAt(url: string, archiveId: string, run: Run<'log'>): Promise<readonly string[]> {
-    const { others } = this.#writers
-    if (others.length === 0) return []
+  async #askAt(url: string, run: Run<'log'>): Promise<readonly string[]> {
+    if (this.#writers.others.length === 0) return []
     const source = await openSource(url, false)
     this.#opened.push(source)
+    return this.#askIn(source, url, run)
+  }
+
+  /** Of ledgers that lay in this very database nothing has to be named: they are asked, or are gone where none of its ledgers is one of them. */
+  async #askHere(source: OpenSource, run: Run<'log'>): Promise<void> {
+    const { store } = this.#owned
+    if (this.#writers.others.length === 0) return
+    const database = databaseDigest(await originNow({ store, interrupt: run.interrupt }))
+    const here = this.#writers.others.filter((one) => one.database === database)
+    if (here.length === 0) return
+    await this.#askIn(source, store.label, run)
+    if ((await source.ledgers.unread(run.interrupt.abort)).length > 0) return
+    for (const { id } of here) this.#known.add(id)
+  }
+
+  /** @returns ids of the ledgers that were asked */
+  async #askIn(source: OpenSource, url: string, run: Run<'log'>): Promise<readonly string[]> {
+    const { others } = this.#writers
+    const { archiveId } = this.#owned.archived
     const ids: string[] = []
     for (const archived of await source.ledgers.tables(run.interrupt.abort)) {
       if (archived.archiveId !== archiveId) continue

@@ -5,6 +5,11 @@ import type { CopyOperation } from '../operation.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
 import { streamNamed } from './ledger/streams.ts'
 
+/** Whether a ledger has a stream of that id, or of that run. */
+export function knowsStream(id: string): (database: LedgerDatabase) => Promise<boolean> {
+  return async (database) => (await streamNamed(database, id)) !== null
+}
+
 /**
  * @param id of the stream, or of the run that worked on it last @param label of the target
  * @throws SluiceError NO_SUCH_TABLE

@@ -53,7 +53,7 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
       // An archive holds the rows of a table as they are: there is none of a table whose rows are made on the way.
       columnNumbers: null,
       tableNumbered: null,
-      archiveLedgers: null,
+      otherLedgers: null,
       withSchema: null,
       partitions: null,
       partitionPlan: null,

@@ -8,7 +8,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import { literal, quotedName } from '../../shared/sql-text.ts'
 import { OWN_TABLES, PLAIN_NAMES } from '../own-tables.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
-import type { ArchiveLedgerPlace } from '../copy-port.ts'
+import type { LedgerPlace } from '../copy-port.ts'
 import type { SqlRow } from '../port.ts'
 import { tableSql } from './copy/sql.ts'
 import { belongs, isStranger, TRUSTED } from './trusted-roles.ts'
@@ -16,9 +16,8 @@ import { belongs, isStranger, TRUSTED } from './trusted-roles.ts'
 /** `read`: rows are read alone, and nothing of the table runs. `write`: triggers, rules, defaults, checks and indexes of the table run, too. */
 type Use = 'read' | 'write'
 
-const ARCHIVES = OWN_TABLES.filter(({ owner, only }) => owner === 'archive' && only === undefined).map(
-  ({ name }) => name,
-)
+/** A table that each ledger of a kind has, by which one is found. */
+const MARKS = { archive: 'migration_archives', copy: 'migration_ledger' } as const
 
 /** Functions that catalogs call by name. */
 const OWN_FUNCTIONS = `UNION ALL SELECT n.nspname, p.proname, ${belongs('p.proowner')}
@@ -64,21 +63,26 @@ const QUEUE_WRITE_SQL = `${TRUSTED},
   WHERE f.schema OPERATOR(pg_catalog.=) ANY (ARRAY['sluice_queue', 'graphile_worker']::pg_catalog.name[]) AND ${isStranger('f.owner')} LIMIT 1`
 
 /**
- * Ledgers of archives that no session of this login finds by its search_path. Any role may plant a table of that name: one counts for a table only where its owner
- * is trusted, or may archive the table itself.
+ * Ledgers of a kind that no session of this login finds by its search_path. Any role may plant a table of that name: one counts for a table only where its owner
+ * is trusted, or may archive or fill the table itself.
  * @param table all ledgers without it, and where it is gone
  */
-export async function otherArchiveLedgers(ask: Ask, table: TableName | null): Promise<readonly ArchiveLedgerPlace[]> {
+export async function otherLedgers(
+  ask: Ask,
+  kind: keyof typeof MARKS,
+  table: TableName | null,
+): Promise<readonly LedgerPlace[]> {
+  const names = OWN_TABLES.filter(({ owner, only }) => owner === kind && only === undefined).map(({ name }) => name)
   const of = table === null ? 'NULL' : `pg_catalog.to_regclass(${literal(tableSql(table))})`
   const rows = await ask(`${TRUSTED},
   ledgers (schema, space, owner) AS (
     SELECT n.nspname, n.oid, c.relowner
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-    WHERE c.relname OPERATOR(pg_catalog.=) 'migration_archives' AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog."char"[])
+    WHERE c.relname OPERATOR(pg_catalog.=) ${literal(MARKS[kind])} AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::pg_catalog."char"[])
       AND c.relpersistence OPERATOR(pg_catalog.<>) 't' AND NOT pg_catalog.pg_table_is_visible(c.oid))
   SELECT l.schema, pg_catalog.has_schema_privilege(l.space, 'USAGE') AND NOT EXISTS (
     SELECT FROM pg_catalog.pg_class c
-    WHERE c.relnamespace OPERATOR(pg_catalog.=) l.space AND c.relname OPERATOR(pg_catalog.=) ANY (ARRAY[${ARCHIVES.map(literal).join(', ')}]::pg_catalog.name[])
+    WHERE c.relnamespace OPERATOR(pg_catalog.=) l.space AND c.relname OPERATOR(pg_catalog.=) ANY (ARRAY[${names.map(literal).join(', ')}]::pg_catalog.name[])
       AND (c.relrowsecurity OR NOT pg_catalog.has_table_privilege(c.oid, 'SELECT')))
   FROM ledgers l LEFT JOIN pg_catalog.pg_class t ON t.oid OPERATOR(pg_catalog.=) ${of}
   WHERE t.oid IS NULL OR NOT ${isStranger('l.owner')} OR pg_catalog.pg_has_role(l.owner, t.relowner, 'MEMBER')

@@ -8,7 +8,7 @@ import { dec } from '../../../model/event.ts'
 import type { Predicate } from '../../../model/predicate.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
-import { archivedTable, openSource, type Opened } from '../../archiving/each-table.ts'
+import { archivedTable, openSource, type Opened, type OpenSource } from '../../archiving/each-table.ts'
 import { lookAround, type EraseLook, type Wanted } from '../../archiving/erase/look.ts'
 import { conditionHash, isCondition } from '../../archiving/erase/condition-hash.ts'
 import { readPredicate } from '../../archiving/erase/read-predicate.ts'
@@ -52,7 +52,7 @@ export async function archiveErase(operation: ArchiveEraseOperation, run: EraseR
 }
 
 type Asked = {
-  readonly source: Opened
+  readonly source: OpenSource
   readonly opened: Opened
   readonly table: TableSpec
   readonly record: ArchiveRecord
@@ -76,7 +76,7 @@ async function erase(
   const erasures = new ErasureLedger(opened.database, record.table, run.owner)
   const before = await erasures.unfinished()
   if (before !== null) refuseOther(before, reason, test, context.name)
-  await using others = await OtherLedgers.ask(context, operation.ledgers ?? [], run)
+  await using others = await OtherLedgers.ask(context, source, operation.ledgers ?? [], run)
   const unasked = unaskedError(context.name, others.unasked)
   if (unasked !== null && !dryRun) throw unasked
   const counting = { database: opened.database, others }

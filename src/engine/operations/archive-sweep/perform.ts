@@ -35,7 +35,7 @@ export async function archiveSweep(operation: ArchiveSweepOperation, run: Archiv
       const ledger = new PartitionLedger(opened.database, record.table, ownerOf(run))
       await keepRetention({ ...owned, ledger, runId: run.runId }, record, retentionMs)
     }
-    await using others = await OtherLedgers.ask(owned, ledgers, run)
+    await using others = await OtherLedgers.ask(owned, source, ledgers, run)
     const sweeping = { owned, others, database: opened.database, record, run }
     const before = files
     const outdated = await (dryRun ? tellOutdated(sweeping, retentionMs) : sweepOutdated(sweeping, retentionMs))

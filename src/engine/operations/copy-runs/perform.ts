@@ -3,6 +3,7 @@ import { dec } from '../../../model/event.ts'
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import { noSuchRun } from '../../copy/ledger/known.ts'
 import { chunkCounts, recordedChunks, recordedRuns, type RecordedRun } from '../../copy/ledger/read-runs.ts'
+import { knowsRun, readLedger } from '../../copy/ledger/elsewhere.ts'
 import { hasLedger } from '../../copy/ledger/schema.ts'
 import { openCopyStore } from '../../copy/open-stores.ts'
 import { onSide } from '../../copy/sides.ts'
@@ -13,7 +14,8 @@ type CopyRunsRun = RunOf<typeof declared>
 
 export async function copyRuns({ to, limit, runId }: CopyRunsOperation, run: CopyRunsRun): Promise<Ending> {
   await using store = await onSide('target', () => openCopyStore(to, { mode: 'read' }))
-  await using ledger = await store.ledger()
+  await using read = await readLedger(store, knowsRun(runId === undefined ? null : BigInt(runId)), run)
+  const ledger = read.database
   if (!(await hasLedger(ledger))) {
     if (runId !== undefined) throw noSuchRun(runId)
     run.emit({ type: 'log', level: 'note', message: `no copy has gone into ${store.label} yet` })

@@ -19,7 +19,7 @@ import { ChunkLedger } from '../../copy/ledger/chunks.ts'
 import { CLOSED } from '../../copy/ledger/stored-chunk.ts'
 import { tableKeyOf, type Owner } from '../../copy/ledger/owner.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
-import { prepareLedger } from '../../copy/ledger/schema.ts'
+import { beginLedger } from '../../copy/ledger/elsewhere.ts'
 import { SharedRestarts } from '../../copy/ledger/shared-restarts.ts'
 import { SharedTables } from '../../copy/ledger/shared-tables.ts'
 import { ledgerUnderAbort } from '../../copy/ledger/under-abort.ts'
@@ -150,7 +150,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
   }
   refuseUnknownNames(operation, planned.tables)
   await using database = ledgerUnderAbort(await to.ledger(), run.interrupt.abort)
-  await prepareLedger(database)
+  await beginLedger(planned, database, run.interrupt.abort)
   const owner: Owner = { ...run.owner, runId: BigInt(run.runId) }
   const runs = new RunLedger(database, owner)
   if (operation.follow === undefined)

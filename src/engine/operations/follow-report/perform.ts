@@ -1,9 +1,10 @@
 /** `follow RUN --report`: what was compared, found and mended since a stream began. */
 import { dec } from '../../../model/event.ts'
 import { historyText } from '../../../model/sign-off-text.ts'
+import { readLedger } from '../../copy/ledger/elsewhere.ts'
 import { openCopyStore } from '../../copy/open-stores.ts'
 import { onSide } from '../../copy/sides.ts'
-import { streamKnown } from '../../follow/named-stream.ts'
+import { knowsStream, streamKnown } from '../../follow/named-stream.ts'
 import { checkReport, isJson, writeReport } from '../../report-file.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import { streamHistory } from '../../sign-off/history.ts'
@@ -16,7 +17,8 @@ export async function followReport(
 ): Promise<Ending> {
   if (report !== undefined) await checkReport(report)
   await using to = await onSide('target', () => openCopyStore(url, { mode: 'read' }))
-  await using database = await to.ledger()
+  await using read = await readLedger(to, knowsStream(id), run)
+  const { database } = read
   const history = await streamHistory(database, await streamKnown(database, id, to.label))
   if (report === undefined) run.emit({ type: 'follow.history', history })
   else await writeReport(report, isJson(report) ? `${JSON.stringify(history, null, 2)}\n` : historyText(history))

@@ -1,5 +1,6 @@
 /** `follow RUN`: the stream of an earlier copy goes on, or ends. */
 import { SluiceError } from '../../../shared/errors.ts'
+import { refuseKnownElsewhere } from '../../copy/ledger/elsewhere.ts'
 import { openExisting, openSourceStore } from '../../copy/open-stores.ts'
 import { onSide } from '../../copy/sides.ts'
 import { finishSwitch } from '../../cutover/standing.ts'
@@ -7,7 +8,7 @@ import { streamEnded } from '../../cutover/successor.ts'
 import { StreamLedger } from '../../follow/ledger/streams.ts'
 import type { StreamRow } from '../../follow/ledger/stream-row.ts'
 import { endStream } from '../../follow/end-stream.ts'
-import { copyOfStream, sourceUrl, streamKnown } from '../../follow/named-stream.ts'
+import { copyOfStream, knowsStream, sourceUrl, streamKnown } from '../../follow/named-stream.ts'
 import type { Ending } from '../../run-context.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
 import type { FollowOperation } from './declaration.ts'
@@ -48,6 +49,7 @@ async function streamOf(
 ): Promise<{ readonly stream: StreamRow; readonly from: string; readonly refusal: SluiceError | null }> {
   await using to = await onSide('target', () => openExisting(url))
   await using database = await to.ledger()
+  await refuseKnownElsewhere(to, database, `stream ${id}`, knowsStream(id), run.interrupt.abort)
   const stream = await streamKnown(database, id, to.label)
   await finishSwitch({ store: to, database }, stream.id, run)
   const anew = 'its tables are followed again by sluice copy --follow --restart, which copies them anew'

@@ -1,5 +1,6 @@
 /** `quarantine list`: rows that copies into a database have set aside, and that wait. */
 import { dec } from '../../../model/event.ts'
+import { knowsRun, readLedger } from '../../copy/ledger/elsewhere.ts'
 import { hasLedger } from '../../copy/ledger/schema.ts'
 import { refuseUnknown } from '../../copy/ledger/known.ts'
 import { waiting } from '../../copy/ledger/quarantine.ts'
@@ -15,7 +16,8 @@ export async function quarantineList(
   run: QuarantineListRun,
 ): Promise<Ending> {
   await using store = await onSide('target', () => openCopyStore(to, { mode: 'read' }))
-  await using ledger = await store.ledger()
+  await using read = await readLedger(store, knowsRun(runId === undefined ? null : BigInt(runId)), run)
+  const ledger = read.database
   if (!(await hasLedger(ledger))) {
     run.emit({ type: 'log', level: 'note', message: `no copy has gone into ${store.label} yet` })
     return { totals: { rows: dec(0) } }

@@ -6,6 +6,7 @@ import { isoTime } from '../../../shared/clock.ts'
 import { asSluiceError, SluiceError, type ErrorKind } from '../../../shared/errors.ts'
 import { redactUrl, redactValue } from '../../../shared/redact.ts'
 import { withCatalog } from '../../catalog-session.ts'
+import { knowsRun, readLedger } from '../../copy/ledger/elsewhere.ts'
 import { hasLedger } from '../../copy/ledger/schema.ts'
 import { openCopyStore } from '../../copy/open-stores.ts'
 import { onSide } from '../../copy/sides.ts'
@@ -124,6 +125,7 @@ async function ofCatalog(url: string, runId: bigint, run: RunOf<typeof declared>
 
 async function ofLedger(url: string, runId: bigint, run: RunOf<typeof declared>) {
   await using store = await onSide('target', () => openCopyStore(url, { mode: 'read' }))
-  await using ledger = await store.ledger()
+  await using read = await readLedger(store, knowsRun(runId), run)
+  const ledger = read.database
   return (await hasLedger(ledger)) ? await ledgerPart(ledger, runId, run.owner) : null
 }

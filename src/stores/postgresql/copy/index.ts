@@ -7,7 +7,7 @@ import type { RowTest } from '../../../model/archiving/row-test.ts'
 import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
 import type { PartitionStore, PeriodStore, ReferrerStore, RowTriggers } from '../../archive-port.ts'
 import type {
-  ArchiveLedgerPlace,
+  LedgerPlace,
   CopyStore,
   CopyTarget,
   DeclaredColumn,
@@ -73,7 +73,7 @@ import { PostgresTrack } from './track.ts'
 import type { TrackStore } from '../../track-port.ts'
 import { declareType } from './types.ts'
 import { underSignal } from './under-signal.ts'
-import { otherArchiveLedgers } from '../trusted-tables.ts'
+import { otherLedgers } from '../trusted-tables.ts'
 
 export type PostgresCopyOptions = {
   /** libpq's variables (PGHOST, PGPASSWORD …); the program's own unless given. */
@@ -236,8 +236,8 @@ class PostgresCopy implements CopyStore {
     return this.#ask(signal, (session) => losableTables(session, tables))
   }
 
-  archiveLedgers(table: TableName | null, signal: AbortSignal): Promise<readonly ArchiveLedgerPlace[]> {
-    return this.#ask(signal, (session) => otherArchiveLedgers((sql) => session.ask(sql), table))
+  otherLedgers(of: 'archive' | 'copy', table: TableName | null, signal: AbortSignal): Promise<readonly LedgerPlace[]> {
+    return this.#ask(signal, (session) => otherLedgers((sql) => session.ask(sql), of, table))
   }
 
   withSchema(schema: string): Promise<CopyStore> {

@@ -1,0 +1,126 @@
+/**
+ * Ledgers of copies and streams that this login does not find by its search_path: another login made them in the first schema of its own. They are asked before a second
+ * ledger begins, and before a run is said to be unknown.
+ */
+import { tableText, type TableName } from '../../../model/copy/column-type.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import { shellQuote } from '../../../shared/shell.ts'
+import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
+import { LedgerPlaces, type Place } from '../../ledger-places.ts'
+import type { Run } from '../../run-context.ts'
+import type { PlannedCopy } from '../plan/plan-copy.ts'
+import { tableKeyOf } from './owner.ts'
+import { hasLedger, prepareLedger } from './schema.ts'
+
+/** Whether a ledger has what is asked for. */
+type Knows = (database: LedgerDatabase) => Promise<boolean>
+
+/**
+ * Creates the ledger, or brings it to this version, unless another one names a target table: a second one would know of copies into it, and of none of the first one's.
+ * @throws SluiceError TABLE_REFUSED where a ledger that counts for a table names it, and this one does not; as `prepareLedger`
+ */
+export async function beginLedger(
+  { to, tables }: Pick<PlannedCopy, 'to' | 'tables'>,
+  database: LedgerDatabase,
+  signal: AbortSignal,
+): Promise<void> {
+  const areOthers = ((await to.otherLedgers?.('copy', null, signal)) ?? []).length > 0
+  await using places = new LedgerPlaces(to, database, (ledger) => ledger)
+  for (const { plan, targetName: name } of areOthers ? tables : []) {
+    const knows = knowsTable(name)
+    if (plan?.create === true || ((await hasLedger(database)) && (await knows(database)))) continue
+    const [place] = (await knowing(places, name, knows, signal)).others
+    if (place === undefined) continue
+    throw new SluiceError('TABLE_REFUSED', `${tableText(name)} was copied under another ledger, ${place.where}`, {
+      where: to.label,
+      reason: 'a second one would know nothing of its runs, streams and proofs',
+      hint: `${byName(place)}${name.schema === undefined ? '' : ` and --to-schema ${shellQuote(name.schema)}`} goes on with that one, or connect as its owner`,
+    })
+  }
+  await prepareLedger(database)
+}
+
+/** @throws SluiceError TABLE_REFUSED where another ledger has a run or a stream that this one has not, for who would write there */
+export async function refuseKnownElsewhere(
+  to: CopyStore,
+  database: LedgerDatabase,
+  what: string,
+  knows: Knows,
+  signal: AbortSignal,
+): Promise<void> {
+  if ((await hasLedger(database)) && (await knows(database))) return
+  await using places = new LedgerPlaces(to, database, (ledger) => ledger)
+  const [place] = (await knowing(places, null, knows, signal)).others
+  if (place === undefined) return
+  throw new SluiceError('TABLE_REFUSED', `${what} is in another ledger, ${place.where}`, {
+    where: to.label,
+    hint: `${byName(place)} goes on with it, or connect as its owner`,
+  })
+}
+
+/**
+ * A ledger to read: the own one where it knows what is asked for, else the first other that does, else the own. Other ledgers that know it, too, are said.
+ * @returns what has to be disposed of when it was read
+ */
+export async function readLedger(
+  store: CopyStore,
+  knows: Knows,
+  { emit, interrupt }: Run<'log'>,
+): Promise<AsyncDisposable & { readonly database: LedgerDatabase }> {
+  const own = await store.ledger()
+  const places = new LedgerPlaces(store, own, (ledger) => ledger)
+  const close = async (): Promise<void> => {
+    await places[Symbol.asyncDispose]()
+    await own[Symbol.asyncDispose]()
+  }
+  try {
+    const isOwn = (await hasLedger(own)) && (await knows(own))
+    const { others, unread } = await knowing(places, null, knows, interrupt.abort)
+    const [first = places.own, ...more] = isOwn ? [places.own, ...others] : others
+    for (const place of more) {
+      const message = `another ledger of copies is not shown here, ${place.where}`
+      emit({ type: 'log', level: 'note', message, hint: `${byName(place)} shows it` })
+    }
+    for (const schema of unread) {
+      const message = `schema ${schema} has a ledger of copies that this login cannot read: what it names is not shown here`
+      emit({ type: 'log', level: 'note', message })
+    }
+    return { database: first.database, [Symbol.asyncDispose]: close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/**
+ * @param table only ledgers that count for it; all where it is null
+ * @returns those besides the own one that know what is asked for, and schemas with a ledger that this login cannot read
+ */
+async function knowing(
+  places: LedgerPlaces,
+  table: TableName | null,
+  knows: Knows,
+  signal: AbortSignal,
+): Promise<{ readonly others: readonly Place[]; readonly unread: readonly string[] }> {
+  const all = (await places.own.store.otherLedgers?.('copy', table, signal)) ?? []
+  const others: Place[] = []
+  for (const place of (await places.readable(all)).slice(1))
+    if ((await hasLedger(place.database)) && (await knows(place.database))) others.push(place)
+  return { others, unread: all.flatMap(({ schema, isReadable }) => (isReadable ? [] : [schema])) }
+}
+
+function byName({ schema }: Pick<Place, 'schema'>): string {
+  return `the same command with ?schema=${encodeURIComponent(schema)} behind the URL of the target`
+}
+
+function knowsTable(name: TableName): Knows {
+  const { schema, name: table } = tableKeyOf(name)
+  const sql = 'SELECT 1 FROM migration_plans WHERE schema_name = ? AND table_name = ? LIMIT 1'
+  return async (database) => (await database.all(sql, [schema, table])).length > 0
+}
+
+/** Of a run of `runs`, `report` and `quarantine list`; any where it is null. */
+export function knowsRun(runId: bigint | null): Knows {
+  if (runId === null) return async () => true
+  return async (database) => (await database.all('SELECT 1 FROM migration_runs WHERE run_id = ?', [runId])).length > 0
+}
