@@ -30,6 +30,8 @@ const ARCHIVES: Columns = {
   origin: 'text',
   // How long files that the newest version does not name are kept; NULL as long as nobody has said so.
   retention_ms: 'integer',
+  // What the table is known by under another name, as JSON (`Witness`); NULL where it has a number, or no key, and where an older program archived it. Since version 11.
+  witness: 'text',
 }
 
 const PARTITIONS: Columns = {

@@ -80,7 +80,10 @@ export class PartitionLedger {
   }
 
   /** Notes a table that is archived for the first time; one that is there already stays as it is. */
-  async addTable(table: Omit<ArchivedTable, 'table' | 'revision' | 'retentionMs'>, tool: string): Promise<void> {
+  async addTable(
+    table: Omit<ArchivedTable, 'table' | 'revision' | 'retentionMs' | 'witness'>,
+    tool: string,
+  ): Promise<void> {
     const { archive, archiveId, timeColumn, calendar, stored, graceMs, origin } = table
     await this.#add(
       'migration_archives',

@@ -3,6 +3,7 @@ import type { ArchivedFile } from '../../model/archiving/archived-file.ts'
 import { ARCHIVE_STATES, isArchived, isPublished, type ArchiveState } from '../../model/archiving/state.ts'
 import type { StoredColumn, StoredTable } from '../../model/archiving/stored-column.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
+import type { RowKey } from '../../model/copy/row-key.ts'
 import type { Digest } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase, Origin } from '../../stores/copy-port.ts'
@@ -28,6 +29,18 @@ export type ArchivedTable = {
   readonly origin: Origin | null
   /** How long files stay that the newest version of the archive does not name; null as long as nobody has said so. */
   readonly retentionMs: number | null
+  /** Null where the table has a number, or none could be noted. */
+  readonly witness: Witness | null
+}
+
+/** What tells a table that has no number from another one that has its name, as of the end of the last run. */
+export type Witness = {
+  /** What it was called, and its mark. */
+  readonly table: TableName
+  readonly mark: string
+  readonly key: readonly string[]
+  /** Some rows that stayed in it: values of the key, and of the column by which the archive is cut where that is not in the key. */
+  readonly rows: readonly RowKey[]
 }
 
 export type ArchivedPartition = {
@@ -198,35 +211,6 @@ async function readSome(
   return found.flat().map((row) => partitionOf(row, archive))
 }
 
-/**
- * How long partitions took from their export to where the archive answers for them, ms by label: of those that went there at one go, the last time that they did.
- * Without the last step where they were left in the table.
- */
-export async function takenMs(
-  database: LedgerDatabase,
-  { schema, name }: TableName,
-): Promise<ReadonlyMap<string, number>> {
-  if ((await ledgerColumns(database, 'migration_archive_history')).size === 0) return new Map()
-  const { castText } = ledgerDialect(database.dialect).types
-  const rows = await database.all(
-    `SELECT partition_name, CAST(fence AS ${castText}), state, CAST(at_ms AS ${castText}) FROM migration_archive_history WHERE schema_name = ? AND table_name = ?`,
-    [schema ?? '', name],
-  )
-  const times = new Map<string, Map<string, number>>()
-  for (const [label, fence, state, at] of rows.map((row) => row.map(textOf))) {
-    const key = JSON.stringify([label, fence])
-    times.set(key, (times.get(key) ?? new Map<string, number>()).set(state ?? '', Number(at)))
-  }
-  const taken = new Map<string, { readonly since: number; readonly ms: number }>()
-  for (const [key, states] of times) {
-    const [since, end] = [states.get('EXPORTING'), states.get('DETACHED') ?? states.get('PUBLISHED')]
-    const [label = ''] = JSON.parse(key) as readonly string[]
-    if (since === undefined || end === undefined || end < since || (taken.get(label)?.since ?? 0) > since) continue
-    taken.set(label, { since, ms: end - since })
-  }
-  return new Map([...taken].map(([label, { ms }]) => [label, ms]))
-}
-
 const TABLE = [
   'schema_name',
   'table_name',
@@ -239,6 +223,7 @@ const TABLE = [
   'revision',
   'origin',
   'retention_ms',
+  'witness',
 ]
 const PARTITION = [
   'partition_name',
@@ -292,7 +277,7 @@ const partitionColumns = (database: LedgerDatabase, there: ReadonlySet<string>):
 }
 
 function tableOf(row: SqlRow): ArchivedTable {
-  const [schema, name, archive, archiveId, timeColumn, calendar, stored, grace, revision, origin, retention] =
+  const [schema, name, archive, archiveId, timeColumn, calendar, stored, grace, revision, origin, retention, witness] =
     row.map(textOf)
   if (name == null || archive == null || archiveId == null || stored == null) throw damaged('migration_archives')
   return {
@@ -306,6 +291,7 @@ function tableOf(row: SqlRow): ArchivedTable {
     revision: revision ?? '0',
     origin: origin == null ? null : (readJson(origin) as Origin),
     retentionMs: retention == null ? null : Number(retention),
+    witness: witness == null ? null : (readJson(witness) as Witness),
   }
 }
 

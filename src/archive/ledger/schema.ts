@@ -12,8 +12,8 @@ import { ledgerDialect, type LedgerDialect } from '../../stores/ledger-dialect.t
 import { refuseForeignTables } from '../../stores/ledger-tables.ts'
 import { INDEXES, TABLES, type Columns } from './columns.ts'
 
-/** 1 is what programs made that wrote no version. From 8 on a table may be cut by values, whose bounds an older program would take for times; from 9 on by numbers that are no times. From 10 on the sha256 of commits is kept. */
-export const ARCHIVE_LEDGER_VERSION = 10
+/** 1 is what programs made that wrote no version. From 8 on a table may be cut by values, whose bounds an older program would take for times; from 9 on by numbers that are no times. From 10 on the sha256 of commits is kept, from 11 on witnesses of tables that have no number. */
+export const ARCHIVE_LEDGER_VERSION = 11
 
 /**
  * Creates missing tables, and brings an older ledger to this version. A program that is killed meanwhile leaves the old version behind, and the next

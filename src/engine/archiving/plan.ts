@@ -197,6 +197,7 @@ async function newArchive(
     revision: '0',
     origin: (await store.origin?.(signal)) ?? null,
     retentionMs: null,
+    witness: null,
   }
 }
 

@@ -49,6 +49,7 @@ const NOTHING: Omit<ArchivedTable, 'table' | 'archive'> = {
   revision: '0',
   origin: null,
   retentionMs: null,
+  witness: null,
 }
 
 function placesAt(to: string, table: TableSpec): readonly string[] {
