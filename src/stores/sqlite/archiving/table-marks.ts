@@ -7,12 +7,14 @@ import { tableText, type TableName } from '../../../model/copy/column-type.ts'
  * part of the mark: behind a VACUUM no table has a mark of before.
  */
 export function tableMarks(connection: Database.Database, tables: readonly TableName[]): ReadonlyMap<string, string> {
-  const page = connection.prepare("SELECT rootpage FROM main.sqlite_schema WHERE type = 'table' AND name = ?").pluck()
-  const ledger = String(page.get('migration_archives') ?? '')
+  const page = connection
+    .prepare<[string], number>("SELECT rootpage FROM main.sqlite_schema WHERE type = 'table' AND name = ?")
+    .pluck()
+  const ledger = page.get('migration_archives') ?? ''
   const found = new Map<string, string>()
   for (const table of tables) {
     const own = page.get(table.name)
-    if (own !== undefined) found.set(tableText(table), `${String(own)} ${ledger}`)
+    if (own !== undefined) found.set(tableText(table), `${own} ${ledger}`)
   }
   return found
 }
