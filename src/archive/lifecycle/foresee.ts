@@ -207,7 +207,7 @@ function refusalOf(
   const what = rowsText(found, proofOf(partition).rows)
   if (found.kind === 'equal') return null
   if (found.kind === 'told') {
-    if (found.changed.rows > 0n && !asChanged) return otherValues(name, partition, what)
+    if (found.changed.rows > 0n && !asChanged) return otherValues(name, partition, what, found.changed.spelled)
     return found.missing.rows > 0n ? keyRefusal(context, partition, place) : null
   }
   if (partition.state === 'DETACHED' && !partition.restoring && partition.removed.rows === 0n) {
