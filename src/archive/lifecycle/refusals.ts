@@ -16,7 +16,7 @@ export function restoreCommand(name: string, { label }: Named, ...more: readonly
 }
 
 /** `sluice archive run --table public.visits --partition 2020-Q1`. */
-function runCommand(name: string, { label }: Named): string {
+export function runCommand(name: string, { label }: Named): string {
   return ['sluice', 'archive', 'run', ...flag('--table', name), ...flag('--partition', label)].map(shellQuote).join(' ')
 }
 
