@@ -112,7 +112,7 @@ const CI_QUARTERS = [
     'test/tui/lifecycle-start.test.ts',
     'test/real/cassandra-{source,track}.test.ts',
     'test/real/{decommission-cutover,prune,switch-live}.test.ts',
-    'test/real/archive-{expire,rename,schema}.test.ts',
+    'test/real/archive-{alike-keys,expire,rename,retyped-kept,schema}.test.ts',
     'test/real/decommission-database.test.ts',
   ],
   [
@@ -132,7 +132,7 @@ const OTHER_DAYS = process.env['SLUICE_TEST_CI'] === 'all' ? [] : CI_QUARTERS.fi
 const CI_EACH_DAY = [
   'test/fault/{archive,cassandra,cutover,decommission,follow,fuzz,half-done,in-place,lifecycle,partition,server,trigger}*.test.ts',
   'test/fault/copy-{drift,full,indexes,moving,wanted}.test.ts',
-  'test/real/archive-{default,inherited,leave,log*,numbers,old,own,periods,query*,referred,rename,schema,told,triggers,values*,widen,workers}.test.ts',
+  'test/real/archive-{alike-keys,default,inherited,leave,log*,numbers,old,own,periods,query*,referred,rename,retyped-kept,schema,told,triggers,values*,widen,workers}.test.ts',
   'test/real/{cassandra,cutover,decommission,in-place,s3,switch,trigger,workbench}*.test.ts',
   'test/real/*-trigger-stream.test.ts',
   'test/real/{alerts-of-writers,copy-indexes,copy-left-behind,export-hostile,follow-verify,run-report,schedules}.test.ts',

@@ -265,3 +265,21 @@ export interface ReferrerStore {
     signal: AbortSignal,
   ): Promise<ReferringRow>
 }
+
+/** A table with the numbers of its columns by name. */
+export type NumberedTable = { readonly table: TableName; readonly numbers: ReadonlyMap<string, number> }
+
+/** By what a table is known under another name. */
+export type TableIdentities =
+  | {
+      readonly by: 'number'
+      /** Tables by the identities that `CopyStore.columnNumbers` gave of them, as they are called now; without those that are gone, or partitions of others. */
+      tables(identities: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, NumberedTable>>
+    }
+  | {
+      readonly by: 'mark'
+      /** Whether a table keeps its mark when it is renamed. */
+      readonly lasting: boolean
+      /** By `tableText`: a text that changes when a table is dropped and created, and may when it is altered. Without tables that are gone. */
+      marks(tables: readonly TableName[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>
+    }

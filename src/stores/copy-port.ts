@@ -12,7 +12,15 @@ import type { SchemaObject } from '../model/copy/schema-object.ts'
 import type { ColumnSequence } from '../model/copy/sequence.ts'
 import type { SluiceError } from '../shared/errors.ts'
 import type { LetterCase } from '../shared/name-pattern.ts'
-import type { PartitionStore, PeriodStore, ReferrerStore, RemoveRequest, RowTriggers, StepEnd } from './archive-port.ts'
+import type {
+  PartitionStore,
+  PeriodStore,
+  ReferrerStore,
+  RemoveRequest,
+  RowTriggers,
+  StepEnd,
+  TableIdentities,
+} from './archive-port.ts'
 import type { BesideStore } from './beside-port.ts'
 import type { DecommissionStore } from './decommission-port.ts'
 import type { Cdc, ChangeSource, ChangeTarget } from './follow-port.ts'
@@ -94,9 +102,6 @@ export type TableMark = {
   /** Whether it stays as long as the table does; else it changes when tables are altered, too. */
   readonly lasting: boolean
 }
-
-/** A table with the numbers of its columns by name. */
-export type NumberedTable = { readonly table: TableName; readonly numbers: ReadonlyMap<string, number> }
 
 /**
  * Facts that tell a database from a copy of it, by names such as `system` and `timeline`. A fact that the server does not tell is absent.
@@ -186,11 +191,8 @@ export interface CopyStore extends AsyncDisposable {
     table: TableSpec,
     signal: AbortSignal,
   ): Promise<{ readonly of: string; readonly numbers: ReadonlyMap<string, number> } | null>
-  /**
-   * The table that `columnNumbers` gave an identity of, as it is called now; null where it is gone, or a partition of another table. Of stores that have
-   * `columnNumbers`.
-   */
-  tableNumbered?(of: string, signal: AbortSignal): Promise<NumberedTable | null>
+  /** By what a table is known under another name, of stores whose tables can be archived and renamed. */
+  identities?(): TableIdentities
   /** What people have written about the columns of a table, by name; of stores that keep that. */
   comments?(table: TableSpec, signal: AbortSignal): Promise<Readonly<Record<string, string>>>
   /**

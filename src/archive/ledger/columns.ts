@@ -32,6 +32,8 @@ const ARCHIVES: Columns = {
   retention_ms: 'integer',
   // What this ledger is called in the archive's log, and the database that it was named for, as JSON; NULL until a program of version 11 or later changes the archive.
   ledger: 'text',
+  // What the table is known by under another name, as JSON (`Witness`); NULL where it has a number, or no key, and where an older program archived it. Since version 11.
+  witness: 'text',
 }
 
 const PARTITIONS: Columns = {

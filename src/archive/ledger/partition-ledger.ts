@@ -81,7 +81,7 @@ export class PartitionLedger {
 
   /** Notes a table that is archived for the first time; one that is there already stays as it is. */
   async addTable(
-    table: Omit<ArchivedTable, 'table' | 'revision' | 'retentionMs' | 'ledger'>,
+    table: Omit<ArchivedTable, 'table' | 'revision' | 'retentionMs' | 'ledger' | 'witness'>,
     tool: string,
   ): Promise<void> {
     const { archive, archiveId, timeColumn, calendar, stored, graceMs, origin } = table

@@ -3,6 +3,7 @@ import type { ArchivedFile } from '../../model/archiving/archived-file.ts'
 import { ARCHIVE_STATES, isArchived, isPublished, type ArchiveState } from '../../model/archiving/state.ts'
 import type { StoredColumn, StoredTable } from '../../model/archiving/stored-column.ts'
 import type { TableName } from '../../model/copy/column-type.ts'
+import type { RowKey } from '../../model/copy/row-key.ts'
 import type { Digest } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase, Origin } from '../../stores/copy-port.ts'
@@ -31,6 +32,18 @@ export type ArchivedTable = {
   readonly retentionMs: number | null
   /** What this ledger is called in the archive's log; null until a program that names ledgers has changed the archive. */
   readonly ledger: LedgerName | null
+  /** Null where the table has a number, or none could be noted. */
+  readonly witness: Witness | null
+}
+
+/** What tells a table that has no number from another one that has its name, as of the end of the last run. */
+export type Witness = {
+  /** What it was called, and its mark. */
+  readonly table: TableName
+  readonly mark: string
+  readonly key: readonly string[]
+  /** Some rows that stayed in it: values of the key, and of the column by which the archive is cut where that is not in the key. */
+  readonly rows: readonly RowKey[]
 }
 
 export type ArchivedPartition = {
@@ -201,35 +214,6 @@ async function readSome(
   return found.flat().map((row) => partitionOf(row, archive))
 }
 
-/**
- * How long partitions took from their export to where the archive answers for them, ms by label: of those that went there at one go, the last time that they did.
- * Without the last step where they were left in the table.
- */
-export async function takenMs(
-  database: LedgerDatabase,
-  { schema, name }: TableName,
-): Promise<ReadonlyMap<string, number>> {
-  if ((await ledgerColumns(database, 'migration_archive_history')).size === 0) return new Map()
-  const { castText } = ledgerDialect(database.dialect).types
-  const rows = await database.all(
-    `SELECT partition_name, CAST(fence AS ${castText}), state, CAST(at_ms AS ${castText}) FROM migration_archive_history WHERE schema_name = ? AND table_name = ?`,
-    [schema ?? '', name],
-  )
-  const times = new Map<string, Map<string, number>>()
-  for (const [label, fence, state, at] of rows.map((row) => row.map(textOf))) {
-    const key = JSON.stringify([label, fence])
-    times.set(key, (times.get(key) ?? new Map<string, number>()).set(state ?? '', Number(at)))
-  }
-  const taken = new Map<string, { readonly since: number; readonly ms: number }>()
-  for (const [key, states] of times) {
-    const [since, end] = [states.get('EXPORTING'), states.get('DETACHED') ?? states.get('PUBLISHED')]
-    const [label = ''] = JSON.parse(key) as readonly string[]
-    if (since === undefined || end === undefined || end < since || (taken.get(label)?.since ?? 0) > since) continue
-    taken.set(label, { since, ms: end - since })
-  }
-  return new Map([...taken].map(([label, { ms }]) => [label, ms]))
-}
-
 const TABLE = [
   'schema_name',
   'table_name',
@@ -243,6 +227,7 @@ const TABLE = [
   'origin',
   'retention_ms',
   'ledger',
+  'witness',
 ]
 const PARTITION = [
   'partition_name',
@@ -296,8 +281,21 @@ const partitionColumns = (database: LedgerDatabase, there: ReadonlySet<string>):
 }
 
 function tableOf(row: SqlRow): ArchivedTable {
-  const [schema, name, archive, archiveId, timeColumn, calendar, stored, grace, revision, origin, retention, ledger] =
-    row.map(textOf)
+  const [
+    schema,
+    name,
+    archive,
+    archiveId,
+    timeColumn,
+    calendar,
+    stored,
+    grace,
+    revision,
+    origin,
+    retention,
+    ledger,
+    witness,
+  ] = row.map(textOf)
   if (name == null || archive == null || archiveId == null || stored == null) throw damaged('migration_archives')
   return {
     table: schema == null || schema === '' ? { name } : { schema, name },
@@ -311,6 +309,7 @@ function tableOf(row: SqlRow): ArchivedTable {
     origin: origin == null ? null : (readJson(origin) as Origin),
     retentionMs: retention == null ? null : Number(retention),
     ledger: ledger == null ? null : (readJson(ledger) as LedgerName),
+    witness: witness == null ? null : (readJson(witness) as Witness),
   }
 }
 

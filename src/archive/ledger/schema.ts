@@ -12,7 +12,7 @@ import { ledgerDialect, type LedgerDialect } from '../../stores/ledger-dialect.t
 import { refuseForeignTables } from '../../stores/ledger-tables.ts'
 import { INDEXES, TABLES, type Columns } from './columns.ts'
 
-/** 1 is what programs made that wrote no version. From 8 on a table may be cut by values, whose bounds an older program would take for times; from 9 on by numbers that are no times. From 10 on the sha256 of commits is kept. From 11 on the log names ledgers, and an older program would sweep files of others. */
+/** 1 is what programs made that wrote no version. From 8 on a table may be cut by values, whose bounds an older program would take for times; from 9 on by numbers that are no times. From 10 on the sha256 of commits is kept. From 11 on the log names ledgers, and an older program would sweep files of others; tables without a number have witnesses. */
 export const ARCHIVE_LEDGER_VERSION = 11
 
 /**

@@ -5,7 +5,7 @@ import { hasLeft, type ArchivedPartition } from '../ledger/record.ts'
 import { requireKey } from './bring-rows.ts'
 import { conditionOf, fitNow, type ArchiveContext } from './context.ts'
 import { losableRefusal } from './losable.ts'
-import { columnRefusal, restoredColumns } from './other-columns.ts'
+import { columnRefusal, restoredColumns, valuelessRefusal } from './other-columns.ts'
 import { destroyed, droppedByHand, gone, moved, otherColumns, otherValues } from './refusals.ts'
 import { requireWhole } from './prove.ts'
 import { rowsNow, rowsText, sharedAt, type FindLate, type Place, type RowsNow } from './rows-now.ts'
@@ -207,8 +207,9 @@ function refusalOf(
   const what = rowsText(found, proofOf(partition).rows)
   if (found.kind === 'equal') return null
   if (found.kind === 'told') {
-    if (found.changed.rows > 0n && !asChanged) return otherValues(name, partition, what)
-    return found.missing.rows > 0n ? keyRefusal(context, partition, place) : null
+    if (found.changed.rows > 0n && !asChanged) return otherValues(name, partition, what, found.changed.spelled)
+    if (found.missing.rows === 0n) return null
+    return valuelessRefusal(context, partition) ?? keyRefusal(context, partition, place)
   }
   if (partition.state === 'DETACHED' && !partition.restoring && partition.removed.rows === 0n) {
     return asChanged ? null : otherValues(name, partition, what)

@@ -6,7 +6,7 @@ import type { SourceView } from '../../stores/copy-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import type { Fit } from '../types/fit.ts'
 import { fitNow, readColumns, requestOf, type ArchiveContext } from './context.ts'
-import { restoreCommand } from './refusals.ts'
+import { restoreCommand, runCommand } from './refusals.ts'
 
 /** What becomes of each column in a restore, in words; empty where the columns are the same. */
 export function restoredColumns({ shared, lost, fresh }: Fit): string {
@@ -35,49 +35,67 @@ export function columnRefusal(
   without: ReadonlySet<string>,
 ): SluiceError | null {
   const { name, archived } = context
-  const { lost, fresh } = fitNow(context, partition)
+  const { lost } = fitNow(context, partition)
   const kept = lost.filter((column) => !without.has(column.name))
-  const refuse = (what: string, hint: string): SluiceError =>
-    new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} cannot come back: ${what}`, {
-      where: `${name}, ${partition.label}`,
-      hint,
-    })
-  if (kept.length > 0) {
-    const flags = lost.flatMap((column) => ['--without', column.name])
-    const retyped = kept.filter((column) => typedNow(archived.stored.columns, column) !== undefined)
-    const types = retyped.map((column) => `${typedNow(archived.stored.columns, column)?.name} ${column.column.native}`)
-    // A column that is added again is another one where the source numbers its columns.
-    const again =
-      retyped.length === kept.length
-        ? `make it ${types.join(', ')} again, run the same command, and change the type then; or `
-        : archived.stored.numbersOf === undefined
-          ? 'add the column again, then run the same command; or '
-          : ''
-    return refuse(
-      kept.map((column) => lostText(archived.stored.columns, column)).join(', '),
-      `${again}leave its values in the archive, where older versions show them: ${restoreCommand(name, partition, ...flags)}`,
-    )
-  }
-  const needed = fresh.find(
+  if (kept.length === 0) return isWholeInTable(partition) ? null : valuelessRefusal(context, partition)
+  const now = archived.stored.columns
+  const what = kept.map((column) => lostText(now, column)).join(', ')
+  const isKey = lost.some((column) => context.table.key.includes(retypedNow(now, column)?.name ?? ''))
+  if (isKey && !isWholeInTable(partition)) return refusal(context, partition, what, elsewhereHint(context, partition))
+  const retyped = kept.flatMap((column) => retypedNow(now, column) ?? [])
+  // A column that is added again is another one where the source numbers its columns.
+  const again =
+    retyped.length === kept.length
+      ? `make it ${kept.map((column, i) => `${retyped[i]?.name} ${column.column.native}`).join(', ')} again, run the same command, and change the type then; or `
+      : retyped.length === 0 && archived.stored.numbersOf === undefined
+        ? 'add the column again, then run the same command; or '
+        : ''
+  const command = restoreCommand(name, partition, ...withoutFlags(lost))
+  const hint = `${again}leave its values in the archive, where older versions show them: ${command}`
+  return refusal(context, partition, what, hint)
+}
+
+/** Rows that are brought back have no value in a column that has to have one; null where each has. */
+export function valuelessRefusal(context: ArchiveContext, partition: ArchivedPartition): SluiceError | null {
+  const needed = fitNow(context, partition).fresh.find(
     ({ column }) => !column.nullable && column.hasDefault !== true && column.generated !== true && !column.identity,
   )
   if (needed === undefined) return null
-  return refuse(
-    `${needed.name} has to have a value, and has no default`,
-    `give the column a default, or let it be NULL, then run the same command`,
-  )
+  const hint = context.table.key.includes(needed.name)
+    ? elsewhereHint(context, partition)
+    : 'give the column a default, or let it be NULL, then run the same command'
+  return refusal(context, partition, `${needed.name} has to have a value, and has no default`, hint)
 }
 
-/** The column that has these values in another type by now. */
-function typedNow(
-  now: readonly StoredColumn[],
-  { physical }: Pick<StoredColumn, 'physical'>,
-): StoredColumn | undefined {
+/** A key that others have now leaves archived rows no place in the table. */
+function elsewhereHint({ name }: ArchiveContext, partition: ArchivedPartition): string {
+  return `give the key its earlier type, then run the same command; or bring the rows into another table: ${restoreCommand(name, partition, '--into', 'NEW_TABLE')}`
+}
+
+function refusal({ name }: ArchiveContext, partition: ArchivedPartition, what: string, hint: string): SluiceError {
+  return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} cannot come back: ${what}`, {
+    where: `${name}, ${partition.label}`,
+    hint,
+  })
+}
+
+/** Whether no row of a plain table has left it since the archive answers for them: as long as none is missing, a restore brings none. */
+function isWholeInTable({ state, native, removed, restoring }: ArchivedPartition): boolean {
+  return state === 'DETACHED' && native === null && removed.rows === 0n && !restoring
+}
+
+function withoutFlags(lost: readonly StoredColumn[]): readonly string[] {
+  return lost.flatMap((column) => ['--without', column.name])
+}
+
+/** The column of the table that has another type since. */
+function retypedNow(now: readonly StoredColumn[], { physical }: StoredColumn): StoredColumn | undefined {
   return now.find(({ was }) => was?.includes(physical) === true)
 }
 
-function lostText(now: readonly StoredColumn[], { name, physical, column }: StoredColumn): string {
-  const other = typedNow(now, { physical })
+function lostText(now: readonly StoredColumn[], lost: StoredColumn): string {
+  const { name, column } = lost
+  const other = retypedNow(now, lost)
   if (other === undefined)
     return now.some((one) => one.name === name)
       ? `its column ${name} was dropped, and the column ${name} of the table is another one that was added since`
@@ -95,7 +113,8 @@ export async function refuseFreshValues(
   view: SourceView,
 ): Promise<void> {
   const { name, table, interrupt } = context
-  const fresh = fitNow(context, partition).fresh.filter(({ column }) => column.generated !== true)
+  const { lost, fresh: all } = fitNow(context, partition)
+  const fresh = all.filter(({ column }) => column.generated !== true)
   if (fresh.length === 0) return
   const request = { ...requestOf(context, partition, table), columns: readColumns(fresh) }
   const one = new RowSum()
@@ -114,7 +133,7 @@ export async function refuseFreshValues(
     {
       where: `${name}, ${partition.label}`,
       reason: 'the column came when the rows were archived already, and its values would go with them',
-      hint: `nothing was removed; ${restoreCommand(name, partition)}, then archive the partition again`,
+      hint: `nothing was removed; ${restoreCommand(name, partition, ...withoutFlags(lost))}, then ${runCommand(name, partition)}`,
     },
   )
 }

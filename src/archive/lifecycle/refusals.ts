@@ -16,7 +16,7 @@ export function restoreCommand(name: string, { label }: Named, ...more: readonly
 }
 
 /** `sluice archive run --table public.visits --partition 2020-Q1`. */
-function runCommand(name: string, { label }: Named): string {
+export function runCommand(name: string, { label }: Named): string {
   return ['sluice', 'archive', 'run', ...flag('--table', name), ...flag('--partition', label)].map(shellQuote).join(' ')
 }
 
@@ -97,13 +97,29 @@ export function changedAfter(name: string, partition: Named, how: string): Sluic
   })
 }
 
-/** Rows with keys of archived ones have other values, and nobody has said which of them count. */
-export function otherValues(name: string, partition: Named, what: string): SluiceError {
+/**
+ * Rows with keys of archived ones have other values, and nobody has said which of them count.
+ * @param spelled a key that the collation of the table takes for that of another row: both rows are kept by `--into`
+ */
+export function otherValues(
+  name: string,
+  partition: Named,
+  what: string,
+  spelled?: { readonly archived: string; readonly there: string },
+): SluiceError {
   const command = restoreCommand(name, partition, '--as-changed', `--confirm=${name}`)
+  const ours = `where the rows of the database are the right ones: ${command}`
+  const both =
+    spelled === undefined
+      ? ''
+      : `to keep both rows, give the row ${spelled.there} another key, then run the same command again, or bring the archived rows into another table: ${restoreCommand(name, partition, '--into', 'NEW_TABLE')}; `
   return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} changed after it was archived: ${what}`, {
     where: `${name}, ${partition.label}`,
-    reason: 'the archived values of these rows would cease to count, so nothing was changed',
-    hint: `where the rows of the database are the right ones: ${command}`,
+    reason:
+      spelled === undefined
+        ? 'the archived values of these rows would cease to count, so nothing was changed'
+        : `the key of the table takes ${spelled.archived} and ${spelled.there} for one: the archived row cannot stand beside the other one, and nothing was changed`,
+    hint: `${both}${ours}`,
   })
 }
 

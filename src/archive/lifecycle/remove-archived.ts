@@ -95,9 +95,10 @@ async function standing(context: ArchiveContext, partition: Work['partition'], i
   for await (const rows of archivedRows(context, partition, into)) {
     await using view = await context.store.source(context.interrupt.abort)
     const some: Row[] = []
-    for (const { row, key, how } of await standingOf(context, into, view, rows)) {
+    for (const { row, key, how, there } of await standingOf(context, into, view, rows)) {
       if (how === 'same') some.push(row)
-      else (how === 'missing' ? missing : changed).add(key)
+      // A row under another spelling of the key may have come once the archived one had gone.
+      else (how === 'missing' || there !== undefined ? missing : changed).add(key)
     }
     same = added(same, sumOfRows(some))
   }

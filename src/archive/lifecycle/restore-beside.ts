@@ -58,7 +58,8 @@ export async function besideRefusal(
   await using view = await store.source(interrupt.abort)
   const columns = into.shared.map(({ file }) => file)
   for await (const rows of storedRows(context, partition, columns, AT_ONCE)) {
-    for (const { how, key } of await standingOf(context, into, view, rows)) if (how !== 'missing') taken.add(key)
+    for (const { how, key, there } of await standingOf(context, into, view, rows))
+      if (how !== 'missing') taken.add(key, there)
   }
   if (taken.rows === 0n) return null
   const { rows, keys } = taken.named()

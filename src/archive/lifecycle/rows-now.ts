@@ -13,7 +13,12 @@ import { storedRows } from './stored-rows.ts'
 import { proofOf } from './step-end.ts'
 
 /** Rows of one kind, and the keys of some of them. */
-export type NamedRows = { readonly rows: bigint; readonly keys: readonly string[] }
+export type NamedRows = {
+  readonly rows: bigint
+  readonly keys: readonly string[]
+  /** The first of them whose key the table spells in another way: as it was archived, and as it stands there. */
+  readonly spelled?: { readonly archived: string; readonly there: string }
+}
 
 /** Where rows of a partition stand: in the table itself, or in one of their own, which keeps the columns that it had when it left. */
 export type Place = { readonly table: TableSpec; readonly where: string | null; readonly isOwn?: true }
@@ -143,16 +148,22 @@ async function lookedUp(
     AT_ONCE,
   )) {
     const standing = await standingOf(context, into, view, rows)
-    for (const { how, key } of standing) {
+    for (const { how, key, there } of standing) {
       if (how === 'same') same++
-      else (how === 'missing' ? missing : changed).add(key)
+      else (how === 'missing' ? missing : changed).add(key, there)
     }
     tell(same + missing.rows + changed.rows, 0n)
   }
   return { same, missing: missing.named(), changed: changed.named() }
 }
 
-type Standing = { readonly row: Row; readonly key: readonly string[]; readonly how: 'same' | 'missing' | 'changed' }
+type Standing = {
+  readonly row: Row
+  readonly key: readonly string[]
+  readonly how: 'same' | 'missing' | 'changed'
+  /** Of a changed row: its key in the table, where a collation takes the two for one. */
+  readonly there?: readonly string[]
+}
 
 /** A table, and the columns in which it and archived rows are compared. */
 export type Into = { readonly table: TableSpec; readonly shared: readonly SharedColumn[] }
@@ -166,9 +177,11 @@ export async function standingOf(
 ): Promise<readonly Standing[]> {
   const places = keyPlaces(shared, table) ?? []
   const keyOf = (row: Row): readonly string[] => places.map((at) => cellText(row[at] ?? ''))
+  const asked = new Set(rows.map((row) => JSON.stringify(keyOf(row))))
   const found = new Map<string, string>()
   let refused = 0
-  const look = async (keys: readonly (readonly string[])[]): Promise<void> => {
+  /** @returns keys of rows that stand there for those that were asked for, and are spelled in another way */
+  const look = async (keys: readonly (readonly string[])[]): Promise<readonly (readonly string[])[]> => {
     const request = {
       table,
       columns: sharedColumns(shared),
@@ -177,19 +190,30 @@ export async function standingOf(
       ordered: false,
       aside: () => void refused++,
     }
+    const others: (readonly string[])[] = []
     for await (const batch of view.read(request, SIZE, context.interrupt.abort)) {
-      for (const row of batch.rows) found.set(JSON.stringify(keyOf(row)), rowText(row))
+      for (const row of batch.rows) {
+        const name = JSON.stringify(keyOf(row))
+        if (asked.has(name)) found.set(name, rowText(row))
+        else others.push(keyOf(row))
+      }
     }
+    return others
   }
-  await look(rows.map(keyOf))
+  let others = (await look(rows.map(keyOf))).length
   const standing: Standing[] = []
   for (const row of rows) {
     const key = keyOf(row)
     const name = JSON.stringify(key)
-    if (!found.has(name) && refused > 0) {
-      // A row that could not be read does not say which one it is: each is asked for alone.
+    if (!found.has(name) && (refused > 0 || others > 0)) {
+      // Neither a row that could not be read nor one with another spelling says for which key it came: each is asked for alone.
       const before = refused
-      await look([key])
+      const [there] = await look([key])
+      if (there !== undefined) {
+        others--
+        standing.push({ row, key, how: 'changed', there })
+        continue
+      }
       if (refused > before) found.set(name, '')
     }
     const there = found.get(name)
@@ -202,14 +226,19 @@ export async function standingOf(
 export class Naming {
   rows = 0n
   readonly #keys: string[] = []
+  #spelled: NamedRows['spelled']
 
-  add(key: readonly string[]): void {
+  /** @param there its key in the table, where that is spelled in another way */
+  add(key: readonly string[], there?: readonly string[]): void {
     this.rows++
-    if (this.#keys.length < NAMED) this.#keys.push(key.join(', '))
+    const text = key.join(', ')
+    if (there !== undefined) this.#spelled ??= { archived: text, there: there.join(', ') }
+    if (this.#keys.length < NAMED)
+      this.#keys.push(there === undefined ? text : `${text}, in the table ${there.join(', ')}`)
   }
 
   named(): NamedRows {
-    return { rows: this.rows, keys: this.#keys }
+    return { rows: this.rows, keys: this.#keys, ...(this.#spelled === undefined ? {} : { spelled: this.#spelled }) }
   }
 }
 

@@ -4,9 +4,11 @@ import { isArchived } from '../../model/archiving/state.ts'
 import { tableText, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { shellQuote } from '../../shared/shell.ts'
-import type { CopyStore, NumberedTable, Origin } from '../../stores/copy-port.ts'
-import { hasSwitched, readSwitches } from '../cutover/switch-row.ts'
+import type { NumberedTable, TableIdentities } from '../../stores/archive-port.ts'
+import type { CopyStore, Origin } from '../../stores/copy-port.ts'
+import { hasSwitched, readSwitches, type SwitchRow } from '../cutover/switch-row.ts'
 import type { Ledgers, Opened } from './ledgers.ts'
+import { witnessed } from './witness.ts'
 
 /** A database with its ledgers, as `OpenSource` is one. */
 export type Sought = { readonly store: CopyStore; readonly ledgers: Ledgers }
@@ -19,10 +21,26 @@ export type ArchiveOf = { readonly opened: Opened; readonly name: TableName; rea
  * @throws SluiceError PLAN_CHANGED where the ledger has its name for a table that is called otherwise by now; as `Ledgers.of`
  */
 export async function archiveOf(
-  { store, ledgers }: Sought,
+  sought: Sought,
   { table }: Pick<TableSpec, 'table'>,
   signal: AbortSignal,
 ): Promise<ArchiveOf> {
+  const { other, ...found } = await findArchive(sought, table, signal)
+  if (other !== null) throw otherTable(sought.store, other.archived, other.now)
+  return found
+}
+
+/**
+ * As `archiveOf`, for those to whom a table under the old name of an archived one is a table without an archive.
+ * @returns `other`: the archive that has the name of the table, and what its own table is called by now; null where there is none
+ * @throws as `Ledgers.of`
+ */
+export async function findArchive(
+  sought: Sought,
+  table: TableName,
+  signal: AbortSignal,
+): Promise<ArchiveOf & { readonly other: { readonly archived: ArchivedTable; readonly now: TableName } | null }> {
+  const { store, ledgers } = sought
   const at = async (name: TableName): Promise<ArchiveOf> => {
     const opened = await ledgers.of(name, signal)
     return { opened, name, record: await readArchive(opened.database, name) }
@@ -30,36 +48,61 @@ export async function archiveOf(
   const called = tableText(table)
   const own = await at(table)
   if (own.record !== null) {
-    const now = await nameNow({ store, ledgers }, own.record, signal)
-    if (tableText(now) !== called) throw otherTable(store, own.record, now)
-    return own
+    const now = (await namesNow(sought, [own.record], signal)).get(called) ?? table
+    if (tableText(now) === called) return { ...own, other: null }
+    return { ...own, record: null, other: { archived: own.record, now } }
   }
-  if (store.tableNumbered === undefined) return own
-  for (const one of await ledgers.tables(signal)) {
-    const now = await nameNow({ store, ledgers }, one, signal)
-    if (tableText(now) === called) return await at(one.table)
-  }
-  return own
+  if (store.identities === undefined) return { ...own, other: null }
+  const all = await ledgers.tables(signal)
+  const names = await namesNow(sought, all, signal)
+  const renamed = all.find((one) => tableText(names.get(tableText(one.table)) ?? one.table) === called)
+  return { ...(renamed === undefined ? own : await at(renamed.table)), other: null }
 }
 
 /**
- * What the table of an archive is called by now: the name that the ledger has, unless the system knows it under another one by the number that a table
- * has for as long as it exists. A table that `cutover` has parked gave its archive to the one that took its name.
+ * What the tables of archives are called by now, by `tableText` of what the ledger calls them: the same, unless the system knows them under another name, by
+ * their number or their witness. A table that `cutover` has parked gave its archive to the one that took its name.
  */
-export async function nameNow(
+export async function namesNow(
   { store, ledgers }: Sought,
-  archived: ArchivedTable,
+  archives: readonly ArchivedTable[],
   signal: AbortSignal,
-): Promise<TableName> {
-  const { numbersOf } = archived.stored
-  const found = numbersOf === undefined ? null : ((await store.tableNumbered?.(numbersOf, signal)) ?? null)
-  if (found === null) return archived.table
-  const [before, now] = [tableText(archived.table), tableText(found.table)]
-  if (before === now || !hasNumbers(archived, found) || (await isElsewhere(store, archived.origin, signal)))
-    return archived.table
-  const switches = await readSwitches(ledgers.own)
-  const isParked = switches.some((one) => one.parkedTable === now && hasSwitched(one.status))
-  return isParked ? archived.table : found.table
+): Promise<ReadonlyMap<string, TableName>> {
+  const names = new Map(archives.map(({ table }) => [tableText(table), table]))
+  const identities = store.identities?.()
+  if (identities === undefined) return names
+  const known =
+    identities.by === 'number'
+      ? await numbered(store, identities, archives, signal)
+      : await witnessed(store, identities, archives, signal)
+  const renamed = [...known].filter(([before, now]) => tableText(now) !== before)
+  if (renamed.length === 0) return names
+  const parked = new Set((await readSwitches(ledgers.own)).filter(isParked).map(({ parkedTable }) => parkedTable))
+  for (const [before, now] of renamed) if (!parked.has(tableText(now))) names.set(before, now)
+  return names
+}
+
+function isParked({ status }: SwitchRow): boolean {
+  return hasSwitched(status)
+}
+
+/** Names by the numbers that tables have for as long as they exist. */
+async function numbered(
+  store: CopyStore,
+  numbers: TableIdentities & { readonly by: 'number' },
+  archives: readonly ArchivedTable[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, TableName>> {
+  const asked = archives.flatMap(({ stored }) => stored.numbersOf ?? [])
+  const there = asked.length === 0 ? new Map<string, NumberedTable>() : await numbers.tables(asked, signal)
+  const here = there.size === 0 ? {} : ((await store.origin?.(signal)) ?? {})
+  const found = new Map<string, TableName>()
+  for (const one of archives) {
+    const table = there.get(one.stored.numbersOf ?? '')
+    if (table !== undefined && hasNumbers(one, table) && !isElsewhere(one.origin, here))
+      found.set(tableText(one.table), table.table)
+  }
+  return found
 }
 
 /** Numbers of a database that was copied may be those of another table: its columns have to agree, too. */
@@ -68,8 +111,7 @@ function hasNumbers({ stored }: ArchivedTable, { numbers }: NumberedTable): bool
 }
 
 /** A number says nothing in another database than the one that gave it. */
-async function isElsewhere(store: CopyStore, then: Origin | null, signal: AbortSignal): Promise<boolean> {
-  const now = (await store.origin?.(signal)) ?? {}
+function isElsewhere(then: Origin | null, now: Origin): boolean {
   return ['system', 'database'].some((fact) => {
     const [was, is] = [then?.[fact], now[fact]]
     return was !== undefined && is !== undefined && was !== is
@@ -87,7 +129,7 @@ export function otherTable({ label }: CopyStore, { table, archive }: ArchivedTab
 }
 
 /**
- * For systems whose tables have no numbers.
+ * For tables without a number and a witness, and those that are known by neither any more.
  * @throws SluiceError PARTITION_STATE where a table without an archive may be an archived one under another name
  */
 export async function refusePerhapsRenamed(
@@ -95,8 +137,11 @@ export async function refusePerhapsRenamed(
   table: TableSpec,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const one of await ledgers.tables(signal)) {
-    const isTold = store.tableNumbered !== undefined && one.stored.numbersOf !== undefined
+  const all = await ledgers.tables(signal)
+  const names = await namesNow({ store, ledgers }, all, signal)
+  for (const one of all) {
+    const isNumbered = store.identities?.().by === 'number' && one.stored.numbersOf !== undefined
+    const isTold = isNumbered || names.get(tableText(one.table)) !== one.table
     if (isTold || !isAlike(one, table) || (await store.tables(tableText(one.table), signal)).length > 0) continue
     const { database } = await ledgers.of(one.table, signal)
     const other = await readArchive(database, one.table)

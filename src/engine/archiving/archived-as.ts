@@ -1,7 +1,8 @@
 /** The ledger as evidence of what numbers of a column are. */
-import { readArchive, type ArchiveRecord } from '../../archive/ledger/record.ts'
+import type { ArchiveRecord } from '../../archive/ledger/record.ts'
 import type { Column, TableSpec } from '../../model/copy/column-type.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
+import { findArchive } from './archive-of.ts'
 import { Ledgers } from './ledgers.ts'
 
 /** Null where the archive is cut by another column. A table that was archived by its own partitions has no column in the ledger: they say it. */
@@ -16,8 +17,7 @@ export async function recordOf(
   signal: AbortSignal,
 ): Promise<ArchiveRecord | null> {
   await using ledgers = await Ledgers.open(store, false)
-  const { database } = await ledgers.of(table, signal)
-  return await readArchive(database, table)
+  return (await findArchive({ store, ledgers }, table, signal)).record
 }
 
 /**

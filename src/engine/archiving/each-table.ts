@@ -6,7 +6,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore } from '../../stores/copy-port.ts'
 import { isLedgerTable } from '../../stores/ledger-tables.ts'
 import { noSuchTable } from '../copy/no-such-table.ts'
-import { archiveOf, nameNow, otherTable, refusePerhapsRenamed } from './archive-of.ts'
+import { archiveOf, namesNow, otherTable, refusePerhapsRenamed } from './archive-of.ts'
 import { openExisting, openSourceStore } from '../copy/open-stores.ts'
 import { GRANT_HINT, Ledgers, type Opened } from './ledgers.ts'
 import type { Run } from '../run-context.ts'
@@ -137,10 +137,9 @@ export async function recordsOf(
 type Called = { readonly name: TableName; readonly archived: ArchivedTable }
 
 async function calledNow(source: OpenSource, signal: AbortSignal): Promise<readonly Called[]> {
-  const found: Called[] = []
-  for (const archived of await source.ledgers.tables(signal))
-    found.push({ archived, name: await nameNow(source, archived, signal) })
-  return found
+  const all = await source.ledgers.tables(signal)
+  const names = await namesNow(source, all, signal)
+  return all.map((archived) => ({ archived, name: names.get(tableText(archived.table)) ?? archived.table }))
 }
 
 /** An archive is found by the name that its table had, too, as long as no other table has that. */

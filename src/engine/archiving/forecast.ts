@@ -1,5 +1,6 @@
 /** What a run has before it, foretold from what was exported of the same table before. */
-import { takenMs, type ArchivedPartition } from '../../archive/ledger/record.ts'
+import type { ArchivedPartition } from '../../archive/ledger/record.ts'
+import { takenMs } from '../../archive/ledger/taken-ms.ts'
 import { tableText } from '../../model/copy/column-type.ts'
 import { dec, type Emit } from '../../model/event.ts'
 import type { LedgerDatabase } from '../../stores/copy-port.ts'

@@ -48,6 +48,7 @@ export async function newArchive(
     origin: (await store.origin?.(signal)) ?? null,
     retentionMs: null,
     ledger: null,
+    witness: null,
   }
 }
 

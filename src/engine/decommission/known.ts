@@ -1,10 +1,10 @@
 /** What the ledgers know of a parked table: its switch, the way back, whether its rows were compared, and whether somebody has said that they have to stay. */
-import { readArchive } from '../../archive/ledger/record.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { shellQuote } from '../../shared/shell.ts'
 import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
 import type { DecommissionFinding } from '../../stores/decommission-port.ts'
+import { findArchive } from '../archiving/archive-of.ts'
 import { Ledgers } from '../archiving/ledgers.ts'
 import type { SwitchRow } from '../cutover/switch-row.ts'
 import { hasStreams } from '../follow/ledger/streams.ts'
@@ -133,7 +133,7 @@ export async function holds(
   const found: DecommissionFinding[] = []
   await using ledgers = await Ledgers.open(copies, false)
   for (const table of [parked, heir]) {
-    const record = await readArchive((await ledgers.of(table, signal)).database, table)
+    const { record } = await findArchive({ store: copies, ledgers }, table, signal)
     for (const { label, held, native } of record?.partitions ?? []) {
       if (held === null) continue
       const isHere = table === parked || native === null || native.identity === identity

@@ -52,7 +52,7 @@ export function derivedStore(store: CopyStore, wish: Derivation): CopyStore {
       comments: comments === undefined ? null : (table, signal) => comments(below(table), signal),
       // An archive holds the rows of a table as they are: there is none of a table whose rows are made on the way.
       columnNumbers: null,
-      tableNumbered: null,
+      identities: null,
       otherLedgers: null,
       withSchema: null,
       partitions: null,

@@ -123,6 +123,11 @@ async function byKey(
       const rows = some.map(row)
       const asked = rows.map((one) => rowKeyOf(one, places))
       const found = await standing(context, view, into, asked, places)
+      const names = new Set(asked.map((key) => JSON.stringify(key)))
+      // The collation of the table takes their keys for those of these rows.
+      const others = [...found.keys()].filter((name) => !names.has(name))
+      changed += BigInt(others.length)
+      for (const name of others.slice(0, NAMED - taken.length)) taken.push(rowKeyText(JSON.parse(name) as RowKey))
       keys = keys === null || keys.length + asked.length > ROWS ? null : [...keys, ...asked]
       for (const [i, one] of rows.entries()) {
         sum.add(one)

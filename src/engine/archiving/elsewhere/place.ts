@@ -1,6 +1,6 @@
 /** The table that archived rows are to go into: another one of their own database, or one of another database. */
 import type { ArchiveContext } from '../../../archive/lifecycle/context.ts'
-import { readArchive, type ArchiveRecord } from '../../../archive/ledger/record.ts'
+import type { ArchiveRecord } from '../../../archive/ledger/record.ts'
 import { tableText, type TableName, type TableSpec } from '../../../model/copy/column-type.ts'
 import type { LeftKind } from '../../../model/copy/left-behind.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -11,6 +11,7 @@ import { refuseOwnTarget } from '../../copy/plan/own-target.ts'
 import { tableAt } from '../../copy/plan/plan-copy.ts'
 import { titlesOf } from '../../systems.ts'
 import { refuseFollowedTables } from '../followed-table.ts'
+import { findArchive } from '../archive-of.ts'
 import { Ledgers } from '../ledgers.ts'
 
 export type Asked = { readonly into?: string; readonly intoUrl?: string; readonly dryRun: boolean }
@@ -76,8 +77,8 @@ export async function targetTable(
   else {
     await using ledgers = await Ledgers.open(store, false)
     await refuseFollowedTables({ store, database: ledgers.own }, [found.table], abort)
-    const other = await readArchive((await ledgers.of(found.table, abort)).database, found.table)
-    if (other?.archiveId === record.archiveId) throw sameArchive(found.table, store)
+    const other = await findArchive({ store, ledgers }, found.table, abort)
+    if (other.record?.archiveId === record.archiveId) throw sameArchive(found.table, store)
   }
   return found
 }

@@ -50,6 +50,7 @@ const NOTHING: Omit<ArchivedTable, 'table' | 'archive'> = {
   origin: null,
   retentionMs: null,
   ledger: null,
+  witness: null,
 }
 
 function placesAt(to: string, table: TableSpec): readonly string[] {

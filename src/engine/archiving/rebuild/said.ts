@@ -60,6 +60,7 @@ export async function saidArchive(
     origin: null,
     retentionMs: said.retentionMs ?? null,
     ledger: null,
+    witness: null,
   }
   const { record, changes, unsure } = await presentArchive(store, table, { ...archived, partitions: [] }, signal)
   if (unsure !== null) throw unsureError(table, unsure)

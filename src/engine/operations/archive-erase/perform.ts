@@ -28,6 +28,7 @@ import { openArchive } from '../../archiving/open.ts'
 import { OtherLedgers, unaskedError } from '../../archiving/other-ledgers.ts'
 import { tellErased } from '../../archiving/row-triggers.ts'
 import { requireOrigin } from '../../archiving/require-origin.ts'
+import { renewWitness } from '../../archiving/witness.ts'
 import type { Ending } from '../../run-context.ts'
 import type { ArchiveEraseOperation } from './declaration.ts'
 
@@ -45,7 +46,10 @@ export async function archiveErase(operation: ArchiveEraseOperation, run: EraseR
   const withhold = withholding(test)
   const quiet: EraseRun = { ...run, emit: (event) => run.emit(withheldEvent(event, withhold)) }
   try {
-    return await erase(operation, { ...found, source, predicate, test }, quiet)
+    const ending = await erase(operation, { ...found, source, predicate, test }, quiet)
+    // Its witness may be rows that are gone.
+    if (!dryRun) await renewWitness(found.opened, found.table, found.record, quiet)
+    return ending
   } catch (thrown) {
     throw withheldError(thrown, withhold)
   }

@@ -32,6 +32,7 @@ import { tellArchive } from '../../archiving/tell-archive.ts'
 import { lookedThrough } from '../../archiving/looked-through.ts'
 import { planArchive, type PlannedArchive } from '../../archiving/plan.ts'
 import type { PlannedPartition } from '../../archiving/planned-standing.ts'
+import { renewWitness } from '../../archiving/witness.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 
 type ArchiveRunRun = RunOf<typeof declared>
@@ -111,6 +112,7 @@ export async function archive(operation: ArchiveOperation, run: ArchiveRunRun): 
     if (plan.fresh && plan.timeless !== null) continue
     try {
       outcomes.push(...(await archiveTable(plan, operation, openedOf(plan), run)))
+      await renewWitness(openedOf(plan), plan.table, plan.archived, run)
     } catch (thrown) {
       keepApart(plan.table, thrown)
     }

@@ -19,8 +19,9 @@ import type {
 import { MysqlApply } from '../apply/index.ts'
 import { commentsOf } from '../archiving/comments.ts'
 import { rowCondition } from '../archiving/row-condition.ts'
+import { tableMarks } from '../archiving/table-marks.ts'
 import { timeCondition } from '../archiving/time.ts'
-import type { PeriodStore, ReferrerStore, RowTriggers } from '../../archive-port.ts'
+import type { PeriodStore, ReferrerStore, RowTriggers, TableIdentities } from '../../archive-port.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
 import { referrersOf, referringRow } from '../archiving/referrers.ts'
 import { untilFlushed } from '../archiving/flushed.ts'
@@ -128,6 +129,13 @@ class Store implements CopyStore {
     const [[created] = []] = await this.#ask(signal, (session) => session.rows(sql, [schema ?? null, name]))
     // It is the time of the last ALTER, too.
     return created == null ? null : { text: String(created), lasting: false }
+  }
+
+  /** MariaDB calls the time of a RENAME the one at which a table was created. */
+  identities(): TableIdentities {
+    const marks = (tables: readonly TableName[], signal: AbortSignal) =>
+      this.#ask(signal, (session) => tableMarks(session, tables))
+    return { by: 'mark', lasting: this.#flavour === 'mysql', marks }
   }
 
   /** @param inKey for a column of a key, which an index has to hold as a whole */

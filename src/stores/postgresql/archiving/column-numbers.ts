@@ -1,9 +1,9 @@
-/** Numbers of columns, which stay what they are when a column gets another name. */
+/** Numbers of tables and columns, which stay what they are under another name. */
 import type { TableName } from '../../../model/copy/column-type.ts'
 import type { CopySession } from '../copy/session.ts'
 import { literal } from '../copy/sql.ts'
-import type { NumberedTable } from '../../copy-port.ts'
-import { tableByIdentity, tableByName } from './known.ts'
+import type { NumberedTable } from '../../archive-port.ts'
+import { tableByName } from './known.ts'
 
 /** `attnum` by name, and the oid of the table; null where there is no such table. */
 export async function columnNumbers(
@@ -15,11 +15,26 @@ export async function columnNumbers(
   return { of: found.oid, numbers: await numbersOf(session, found.oid) }
 }
 
-/** The table of an oid; null where there is none any more, and for a partition. */
-export async function tableNumbered(session: CopySession, of: string): Promise<NumberedTable | null> {
-  const found = await tableByIdentity(session, of)
-  if (found === null || found.parent !== null || !['r', 'p'].includes(found.kind)) return null
-  return { table: found.name, numbers: await numbersOf(session, of) }
+/** Tables of these oids, by them; without those that are gone, and partitions. */
+export async function tablesNumbered(
+  session: CopySession,
+  oids: readonly string[],
+): Promise<ReadonlyMap<string, NumberedTable>> {
+  const wanted = oids.filter((oid) => /^\d{1,10}$/.test(oid))
+  if (wanted.length === 0) return new Map()
+  const rows = await session.ask(
+    `SELECT c.oid, n.nspname, c.relname, a.attname, a.attnum
+     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+       LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+     WHERE c.oid IN (${wanted.join(', ')}) AND c.relkind IN ('r', 'p') AND NOT c.relispartition`,
+  )
+  const found = new Map<string, { readonly table: TableName; readonly numbers: Map<string, number> }>()
+  for (const [oid, schema, name, column, number] of rows) {
+    const known = found.get(oid ?? '') ?? { table: { schema: schema ?? '', name: name ?? '' }, numbers: new Map() }
+    if (column != null) known.numbers.set(column, Number(number))
+    found.set(oid ?? '', known)
+  }
+  return found
 }
 
 async function numbersOf(session: CopySession, oid: string): Promise<ReadonlyMap<string, number>> {

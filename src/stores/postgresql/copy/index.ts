@@ -5,7 +5,7 @@ import { throwIfAborted } from '../../../shared/abort.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { RowTest } from '../../../model/archiving/row-test.ts'
 import type { Column, ColumnType, TableName, TableSpec } from '../../../model/copy/column-type.ts'
-import type { PartitionStore, PeriodStore, ReferrerStore, RowTriggers } from '../../archive-port.ts'
+import type { PartitionStore, PeriodStore, ReferrerStore, RowTriggers, TableIdentities } from '../../archive-port.ts'
 import type {
   LedgerPlace,
   CopyStore,
@@ -21,7 +21,6 @@ import type {
   TableMark,
   ColumnValues,
   TimeExtent,
-  NumberedTable,
 } from '../../copy-port.ts'
 import { FROZEN_LEDGER_MS } from '../../ledger-port.ts'
 import { rowCondition } from '../archiving/row-condition.ts'
@@ -38,7 +37,7 @@ import { PostgresOperational } from '../operational/index.ts'
 import type { InPlaceStore } from '../../in-place-port.ts'
 import type { MaintenanceStore } from '../../maintenance-port.ts'
 import { Pool } from '../../pool.ts'
-import { columnNumbers, tableNumbered } from '../archiving/column-numbers.ts'
+import { columnNumbers, tablesNumbered } from '../archiving/column-numbers.ts'
 import { columnComments } from '../archiving/comments.ts'
 import type { PartitionPlanStore } from '../../partition-plan-port.ts'
 import { PostgresApply } from '../apply/index.ts'
@@ -369,12 +368,10 @@ class PostgresCopy implements CopyStore {
     }
   }
 
-  async tableNumbered(of: string, signal: AbortSignal): Promise<NumberedTable | null> {
-    throwIfAborted(signal)
-    try {
-      return await this.#sessions.use((session) => underSignal(session, signal, () => tableNumbered(session, of)))
-    } catch (error) {
-      throw sourceError(error, this.#settings)
+  identities(): TableIdentities {
+    return {
+      by: 'number',
+      tables: (oids, signal) => this.#ask(signal, (session) => tablesNumbered(session, oids)),
     }
   }
 

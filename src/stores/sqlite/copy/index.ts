@@ -23,8 +23,9 @@ import type {
   TimeExtent,
 } from '../../copy-port.ts'
 import { rowCondition } from '../archiving/row-condition.ts'
+import { tableMarks } from '../archiving/table-marks.ts'
 import { timeCondition } from '../archiving/time.ts'
-import type { PeriodStore, ReferrerStore, RowTriggers } from '../../archive-port.ts'
+import type { PeriodStore, ReferrerStore, RowTriggers, TableIdentities } from '../../archive-port.ts'
 import type { Cdc, ChangeSource, ChangeTarget } from '../../follow-port.ts'
 import { SqliteApply } from '../apply/index.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
@@ -149,6 +150,12 @@ class SqliteCopy implements CopyStore {
     } catch (error) {
       throw copyError(error, this.label, this.#side)
     }
+  }
+
+  identities(): TableIdentities {
+    const marks = (tables: readonly TableName[], signal: AbortSignal) =>
+      this.#within(signal, (one) => tableMarks(one, tables))
+    return { by: 'mark', lasting: true, marks }
   }
 
   declare(type: ColumnType, _inKey?: boolean, wishes?: DeclareWishes): DeclaredColumn {

@@ -1,0 +1,167 @@
+/** Tables that have no number, known by what the ledger noted of them when their last run ended: their mark, and the keys of some rows that stayed. */
+import { noteWitness } from '../../archive/ledger/note-witness.ts'
+import type { ArchivedTable, Witness } from '../../archive/ledger/record.ts'
+import { tableText, type Column, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
+import { EVERY_KEY, type Range } from '../../model/copy/range.ts'
+import { isOneRow, rowKeyOf, type RowKey } from '../../model/copy/row-key.ts'
+import { throwIfAborted } from '../../shared/abort.ts'
+import { asSluiceError } from '../../shared/errors.ts'
+import type { TableIdentities } from '../../stores/archive-port.ts'
+import type { CopyStore, SourceView } from '../../stores/copy-port.ts'
+import { isLedgerTable } from '../../stores/ledger-tables.ts'
+import type { Run } from '../run-context.ts'
+import type { Opened } from './ledgers.ts'
+
+export type Marks = TableIdentities & { readonly by: 'mark' }
+
+type Noted = ArchivedTable & { readonly witness: Witness }
+
+/** Rows with the lowest keys, beside the last one: several, so that one that is deleted says nothing. */
+const FIRST = 3
+const SIZE = { rows: FIRST, bytes: 1024 * 1024 }
+
+/**
+ * What the tables of these archives are called by now, by `tableText` of what the ledger calls them.
+ * Another name is answered only where one table alone can be the noted one: every doubt is decided for the name.
+ */
+export async function witnessed(
+  store: CopyStore,
+  marks: Marks,
+  archives: readonly ArchivedTable[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, TableName>> {
+  const noted = archives.filter((one): one is Noted => one.witness !== null)
+  const found = new Map<string, TableName>()
+  if (noted.length === 0) return found
+  const now = await marks.marks(
+    noted.map(({ witness }) => witness.table),
+    signal,
+  )
+  for (const one of noted) {
+    const { table, mark } = one.witness
+    const isSame = now.get(tableText(table)) === mark
+    found.set(tableText(one.table), isSame ? table : await searched(store, marks, one, signal))
+  }
+  return found
+}
+
+async function searched(store: CopyStore, marks: Marks, archived: Noted, signal: AbortSignal): Promise<TableName> {
+  const all = (await store.tables('*', signal)).filter(({ table }) => !isLedgerTable(table))
+  const names = new Set([archived.witness.table, archived.table].map(tableText))
+  const named = [...names].flatMap((name) => all.find(({ table }) => tableText(table) === name) ?? [])
+  await using view = await store.source(signal)
+  for (const table of named) if ((await heldRows(view, table, archived, signal)) !== 0) return table.table
+  const others = all.filter((one) => !named.includes(one) && isAlike(one, archived))
+  const theirs = marks.lasting
+    ? await marks.marks(
+        others.map(({ table }) => table),
+        signal,
+      )
+    : null
+  const holders: TableName[] = []
+  for (const one of others) {
+    if (theirs !== null && theirs.get(tableText(one.table)) !== archived.witness.mark) continue
+    if ((await heldRows(view, one, archived, signal)) === archived.witness.rows.length) holders.push(one.table)
+  }
+  const [holder, another] = holders
+  if (holder !== undefined && another === undefined) return holder
+  return named[0]?.table ?? archived.table
+}
+
+/** Whether it has the columns that the table had, and its key. */
+function isAlike(table: TableSpec, { stored, witness }: Noted): boolean {
+  return (
+    JSON.stringify(table.key) === JSON.stringify(witness.key) &&
+    stored.columns.every(({ name, column: { native } }) =>
+      table.columns.some((column) => column.name === name && column.native === native),
+    )
+  )
+}
+
+/** How many of the noted rows a table has; null where it cannot say, since it lacks their columns. */
+async function heldRows(
+  view: SourceView,
+  table: TableSpec,
+  { witness: { key, rows }, timeColumn, stored }: Noted,
+  signal: AbortSignal,
+): Promise<number | null> {
+  const columns = columnsOf(table, key, timeColumn)
+  if (columns === null || JSON.stringify(table.key) !== JSON.stringify(key)) return null
+  // The values of a column that got another type since are spelled in another way.
+  const isRetyped = stored.columns.some(
+    ({ name, column }) =>
+      name === timeColumn && columns.some((now) => now.name === name && now.native !== column.native),
+  )
+  const told = (row: RowKey): string => JSON.stringify(isRetyped ? row.slice(0, key.length) : row)
+  const wanted = new Set(rows.map(told))
+  const keys = rows.map((row) => row.slice(0, key.length))
+  const there = await readRows(view, table, columns, { by: 'keys', keys }, signal)
+  return new Set(there.map(told).filter((row) => wanted.has(row))).size
+}
+
+/** The columns of a witness; null where the table lacks one. */
+function columnsOf(table: TableSpec, key: readonly string[], timeColumn: string | null): readonly Column[] | null {
+  const names = timeColumn === null || key.includes(timeColumn) ? key : [...key, timeColumn]
+  const found = names.flatMap((name) => table.columns.find((column) => column.name === name) ?? [])
+  return key.length === 0 || found.length < names.length ? null : found
+}
+
+/** Rows of a range, or the first few of all in the order of their keys. */
+async function readRows(
+  view: SourceView,
+  table: TableSpec,
+  columns: readonly Column[],
+  range: Range,
+  signal: AbortSignal,
+): Promise<readonly RowKey[]> {
+  const read = columns.map((column) => ({ name: column.name, as: column.type, column }))
+  const places = columns.map((_, i) => i)
+  const ordered = range === EVERY_KEY
+  const request = { table, columns: read, range, where: null, ordered, aside: () => undefined }
+  const found: RowKey[] = []
+  for await (const { rows } of view.read(request, SIZE, signal)) {
+    found.push(...rows.map((row) => rowKeyOf(row, places)))
+    if (ordered && found.length >= FIRST) return found.slice(0, FIRST)
+  }
+  return found
+}
+
+/** Notes the witness of a table whose run has ended, in place of the one before. A failure is a line of the log: the name tells the table then. */
+export async function renewWitness(
+  { store, database }: Opened,
+  table: TableSpec,
+  archived: ArchivedTable,
+  { emit, interrupt }: Run<'log'>,
+): Promise<void> {
+  const identities = store.identities?.()
+  if (identities?.by !== 'mark') return
+  try {
+    await noteWitness(database, archived.table, await witnessOf(store, identities, table, archived, interrupt.abort))
+  } catch (thrown) {
+    throwIfAborted(interrupt.abort)
+    const { code, message } = asSluiceError(thrown)
+    if (code === 'INTERNAL') throw thrown
+    const text = `how the table would be known under another name was not noted: ${message}`
+    emit({ type: 'log', level: 'warn', table: tableText(table.table), message: text })
+  }
+}
+
+async function witnessOf(
+  store: CopyStore,
+  identities: Marks,
+  table: TableSpec,
+  { timeColumn }: ArchivedTable,
+  signal: AbortSignal,
+): Promise<Witness | null> {
+  const columns = columnsOf(table, table.key, timeColumn)
+  const mark = (await identities.marks([table.table], signal)).get(tableText(table.table))
+  if (columns === null || mark === undefined) return null
+  await using view = await store.source(signal)
+  const last = await view.last(table, EVERY_KEY, null, signal)
+  const rows = [
+    ...(await readRows(view, table, columns, EVERY_KEY, signal)),
+    ...(last === null ? [] : await readRows(view, table, columns, { by: 'keys', keys: [last] }, signal)),
+  ].filter(isOneRow)
+  const different = [...new Map(rows.map((row) => [JSON.stringify(row), row])).values()]
+  return different.length === 0 ? null : { table: table.table, mark, key: table.key, rows: different }
+}

@@ -1,0 +1,115 @@
+/** A detached period of a plain table, whose rows still stand in it: a column that gets another type there meanwhile. */
+import { mkdtempSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Operation } from '../../src/engine/operations/list.ts'
+import { commandsOf, countedBy } from '../support/archive-places.ts'
+import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
+import { makePlace, missing, perform, type Place, type System } from '../support/copy-systems.ts'
+
+let folder: Folder
+beforeAll(() => void (folder = temporaryFolder()))
+afterAll(() => folder[Symbol.dispose]())
+
+const KINDS: Readonly<Record<string, { readonly number: string; readonly time: string; readonly text: string }>> = {
+  postgresql: { number: 'integer', time: 'timestamp', text: 'varchar(20)' },
+  mysql: { number: 'int', time: 'datetime', text: 'varchar(20)' },
+  sqlite: { number: 'INTEGER', time: 'DATETIME', text: 'TEXT' },
+}
+
+async function retype({ system, sql }: Place, table: string, column: string): Promise<void> {
+  const { text = '', number = '', time = '' } = KINDS[system] ?? {}
+  if (system === 'postgresql') return await sql(`ALTER TABLE ${table} ALTER COLUMN ${column} TYPE ${text}`)
+  if (system === 'mysql') return await sql(`ALTER TABLE ${table} MODIFY ${column} ${text} NOT NULL`)
+  const of = (name: string): string => (name === column ? text : number)
+  await sql(
+    `CREATE TABLE again (id ${of('id')} NOT NULL PRIMARY KEY, at ${time} NOT NULL, n ${of('n')} NOT NULL)`,
+    `INSERT INTO again SELECT id, at, n FROM ${table}`,
+    `DROP TABLE ${table}`,
+    `ALTER TABLE again RENAME TO ${table}`,
+  )
+}
+
+async function visits(system: System) {
+  const place = await makePlace(system, folder.path)
+  const table = 'visits'
+  const { number, time } = KINDS[system] ?? {}
+  await place.sql(
+    `CREATE TABLE ${table} (id ${number} NOT NULL PRIMARY KEY, at ${time} NOT NULL, n ${number} NOT NULL)`,
+    `INSERT INTO ${table} VALUES (1, '2020-02-02 00:00:00', 10), (2, '2020-02-03 00:00:00', 20), (3, '2090-01-01 00:00:00', 30)`,
+  )
+  const { run } = commandsOf({ place, form: 'plain', to: mkdtempSync(join(folder.path, 'to-')) })
+  const archive = { ...run, tables: [table] } as Operation
+  const drop = { ...run, tables: [table], drop: true, confirm: table } as Operation
+  const restore = { kind: 'restore', from: place.url, table, partitions: ['2020-Q1'], dryRun: false } as const
+  return { place, table, archive, drop, restore }
+}
+
+describe.each(['sqlite', 'mysql', 'postgresql'] as const)('%s', (system) => {
+  test.for(['id', 'n'])(
+    'column %s: restored with the words of the refusal, and archived again',
+    { timeout: 60_000 },
+    async (column, context) => {
+      if ((await missing(system)) !== '') context.skip()
+      const { place, table, archive, drop, restore } = await visits(system)
+      const done = async (operation: Operation): Promise<void> =>
+        expect((await perform(operation)).finished).toMatchObject({ exitCode: 0 })
+      const refused = async (operation: Operation, hint: RegExp): Promise<void> => {
+        const { error } = (await perform(operation)).finished
+        expect(error).toMatchObject({ code: 'PARTITION_CHANGED', hint: expect.stringMatching(hint) })
+      }
+      const asked = { kind: 'query', from: place.url, table, limit: 10, format: 'table' } as const
+      const sums = `SELECT count(*), sum(CAST(id AS integer)), sum(CAST(n AS integer)) FROM ${table}`
+      await done(archive)
+      await retype(place, table, column)
+      // Each hint names the command that ends it.
+      const way = new RegExp(`sluice restore --table \\S+ --partition 2020-Q1 --without ${column}`)
+      await refused(drop, new RegExp(`${way.source}, then sluice archive run --table \\S+ --partition 2020-Q1$`))
+      await refused(restore, way)
+      await done({ ...restore, without: [column] } as Operation)
+      for (const operation of [archive, drop]) await done({ ...operation, partitions: ['2020-Q1'] } as Operation)
+      expect((await countedBy({ ...asked, query: sums })).counted).toBe('3 6 60')
+      expect(await place.rows(`SELECT count(*) FROM ${table}`)).toEqual([['1']])
+      await done(restore)
+      expect(await place.rows(`SELECT count(*) FROM ${table}`)).toEqual([['3']])
+    },
+  )
+
+  test(
+    'a row that is missing in it comes back only with its key and its values',
+    { timeout: 60_000 },
+    async (context) => {
+      if ((await missing(system)) !== '') context.skip()
+      const { place, table, archive, restore } = await visits(system)
+      const without = (column: string): Operation => ({ ...restore, without: [column] })
+      const told = async (operation: Operation): Promise<string> => {
+        const { error } = (await perform(operation)).finished
+        return `${error?.message}; ${error?.hint}`
+      }
+      expect((await perform(archive)).finished).toMatchObject({ exitCode: 0 })
+      await retype(place, table, 'n')
+      await place.sql(`DELETE FROM ${table} WHERE id = 2`)
+      expect(await told(without('n'))).toMatch(/n has to have a value, and has no default; give the column a default/)
+      expect(await place.rows('SELECT state FROM migration_archive_partitions')).toEqual([['DETACHED']])
+    },
+  )
+
+  test(
+    'of a dropped one the key keeps its type, or its rows go into another table',
+    { timeout: 60_000 },
+    async (context) => {
+      if ((await missing(system)) !== '') context.skip()
+      const { place, table, archive, drop, restore } = await visits(system)
+      for (const operation of [archive, drop])
+        expect((await perform(operation)).finished).toMatchObject({ exitCode: 0 })
+      await retype(place, table, 'id')
+      for (const operation of [restore, { ...restore, without: ['id'] }] as const)
+        expect((await perform(operation)).finished.error).toMatchObject({
+          code: 'PARTITION_CHANGED',
+          hint: expect.stringMatching(/^give the key its earlier type, .* --partition 2020-Q1 --into NEW_TABLE$/),
+        })
+      expect((await perform({ ...restore, into: 'elsewhere' })).finished).toMatchObject({ exitCode: 0 })
+      expect(await place.rows('SELECT count(*) FROM elsewhere')).toEqual([['2']])
+    },
+  )
+})
