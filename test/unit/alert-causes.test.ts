@@ -5,7 +5,7 @@ import { Causes } from '../../src/engine/alerts/causes/watches.ts'
 import type { AlertCondition } from '../../src/model/alert.ts'
 import { ALERT_CAUSES, CAUSE_FORMS } from '../../src/model/alert.ts'
 import type { EventBody } from '../../src/model/event.ts'
-import { SluiceError, type ErrorCode } from '../../src/shared/errors.ts'
+import { SluiceError, type ErrorCode, type ErrorInfo } from '../../src/shared/errors.ts'
 import { statusOf } from '../../src/model/run-status.ts'
 
 const MINUTE = 60_000
@@ -57,6 +57,23 @@ const checked: EventBody = {
   findings: '0',
   detail: '',
 }
+
+test('what failed is named, whatever it is a part of', () => {
+  const value = (...events: readonly EventBody[]): string | undefined => {
+    const causes = new Causes(all('failed'))
+    return [...events, ended('TABLES_FAILED')].flatMap((event) => causes.take(event, 0)).at(-1)?.value
+  }
+  const { error } = ended('VALUE_REFUSED') as { readonly error: ErrorInfo }
+  const partition = { type: 'archive.state', table: 'a', partition: 'Q1', state: 'EXPORTED', ms: 0 } as const
+  expect(value({ ...partition, error })).toMatch(/: a Q1: VALUE_REFUSED /)
+  expect(value({ ...partition, error }, partition)).not.toContain('Q1')
+  expect(value({ type: 'log', level: 'error', table: 'b', message: 'no calendar' })).toMatch(/: b: no calendar$/)
+  expect(value({ type: 'log', level: 'note', table: 'b', message: 'no calendar' })).not.toContain('no calendar')
+  expect(value({ type: 'table.finished', table: 'c', status: 'failed', ms: 1, notes: ['2 different'] })).toMatch(
+    /: c: 2 different$/,
+  )
+  expect(value({ type: 'table.finished', table: 'c', status: 'ok', ms: 1, notes: ['2 different'] })).not.toContain('c:')
+})
 
 test('a run that fails is told, unless another cause has told its end; who stops a run knows', () => {
   expect(found(all('failed'), [ended('CONNECT_FAILED')])).toEqual(['failed: raised'])

@@ -1,5 +1,6 @@
 /** `failed`: the run ends failed or refused. Whoever stops a run knows. */
 import type { RunCause } from '../../../model/alert.ts'
+import type { EventBody } from '../../../model/event.ts'
 import { errorLine, type ErrorCode, type ErrorInfo } from '../../../shared/errors.ts'
 import type { CauseWatch } from './cause.ts'
 
@@ -14,14 +15,13 @@ const TOLD_BY: Readonly<Partial<Record<ErrorCode, readonly RunCause[]>>> = {
 
 /** @param holds whether another cause holds by now */
 export function failed(holds: (cause: RunCause) => boolean): CauseWatch {
-  /** What tables failed by: a run of one of them ends with the same. */
-  const ofTables = new Map<string, ErrorInfo>()
+  /** What tables, and partitions of archives, failed by: a run of one of them ends with the same. */
+  const ofTables = new Map<string, Failure>()
   return {
     take: (event) => {
-      if (event.type === 'table.finished') {
-        if (event.error === undefined) ofTables.delete(event.table)
-        else ofTables.set(event.table, event.error)
-      }
+      const outcome = outcomeOf(event)
+      if (outcome?.failure === null) ofTables.delete(outcome.of)
+      else if (outcome !== null) ofTables.set(outcome.of, outcome.failure)
       if (event.type !== 'run.finished' || event.error?.code === 'ALERTED') return []
       const { status, error, exitCode } = event
       if (status === 'stopped' && error?.code !== 'OUT_OF_TRIES') return []
@@ -37,11 +37,36 @@ export function failed(holds: (cause: RunCause) => boolean): CauseWatch {
   }
 }
 
+type Failure = { readonly code: ErrorCode | null; readonly text: string }
+
+/** What an event says of one table or partition; null for other events. */
+function outcomeOf(event: EventBody): { readonly of: string; readonly failure: Failure | null } | null {
+  switch (event.type) {
+    case 'table.finished': {
+      const { table, status, error, notes } = event
+      if (error !== undefined) return { of: table, failure: failureOf(error) }
+      return { of: table, failure: status === 'failed' ? { code: null, text: notes?.[0] ?? 'failed' } : null }
+    }
+    case 'archive.state': {
+      const { table, partition, error } = event
+      return { of: `${table} ${partition}`, failure: error === undefined ? null : failureOf(error) }
+    }
+    case 'log': {
+      const { table, level, message } = event
+      return table === undefined || level !== 'error' ? null : { of: table, failure: { code: null, text: message } }
+    }
+    default:
+      return null
+  }
+}
+
+const failureOf = (error: ErrorInfo): Failure => ({ code: error.code, text: errorLine(error) })
+
 /** Tables that an alert names. */
 const NAMED = 5
 
 /** `orders: CODE message; items: …`: who is called has to know which table it is about. */
-function tablesText(tables: readonly (readonly [string, ErrorInfo])[]): string {
-  const named = tables.slice(0, NAMED).map(([table, error]) => `${table}: ${errorLine(error)}`)
+function tablesText(tables: readonly (readonly [string, Failure])[]): string {
+  const named = tables.slice(0, NAMED).map(([table, { text }]) => `${table}: ${text}`)
   return [...named, ...(tables.length > NAMED ? [`and ${tables.length - NAMED} more`] : [])].join('; ')
 }
