@@ -11,7 +11,8 @@ import type { Operation } from '../../src/engine/operations/list.ts'
 import { NEVER } from '../../src/shared/abort.ts'
 import type { CopyStore } from '../../src/stores/copy-port.ts'
 import { commandsOf, makeBookings, TABLE, type Archived } from '../support/archive-places.ts'
-import { makePlace, perform } from '../support/copy-systems.ts'
+import { makePlace, perform, placeOn } from '../support/copy-systems.ts'
+import { POSTGRES_OWN, startPostgres } from '../support/servers/postgresql.ts'
 
 let folder = ''
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-durable-'))))
@@ -77,6 +78,23 @@ describe('what cannot be taken back waits for the disk', () => {
     expect(erased).toEqual([had + 1])
     expect(files()).toBe(had)
   })
+
+  test.skipIf(!POSTGRES_OWN)(
+    'a server that never writes to its disk is refused before files are let go of',
+    { timeout: 120_000 },
+    async () => {
+      await using server = await startPostgres({ fsync: false })
+      const made = await makeBookings(await placeOn('postgresql', server.url()), 'native', join(folder, 'unsynced'), 20)
+      const { run, drop, restore } = commandsOf(made)
+      for (const one of [run, drop]) expect((await perform(one)).finished.error).toBeUndefined()
+      const { error } = (await perform({ ...restore, partitions: ['2020-Q1'] } as Operation)).finished
+      expect(error).toMatchObject({ code: 'SOURCE_DENIED', reason: expect.stringContaining('fsync') as string })
+      const files = readdirSync(made.archive, { recursive: true })
+        .map(String)
+        .filter((name) => /^[^_].*\.parquet$/.test(name))
+      expect(files.length).toBeGreaterThan(0)
+    },
+  )
 
   test('a database whose tables have moved is dropped only while the ledger says so', async () => {
     const place = await makePlace('sqlite', folder)

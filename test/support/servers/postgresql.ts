@@ -26,7 +26,7 @@ export type PostgresOptions = {
   readonly extraSettings?: readonly string[]
   /** Folder for the data instead of the temporary one: a small file system, for instance. */
   readonly dataParent?: string
-  /** Whether commits reach the disk; off unless a test is about that. */
+  /** Whether commits reach the disk; off only where a test is about that. */
   readonly fsync?: boolean
   /** Folder with `postgres` and `initdb` of another version. */
   readonly binFolder?: string
@@ -164,7 +164,7 @@ class OwnServer implements PostgresServer {
 
   async restart(): Promise<void> {
     await this.stop()
-    const { ssl, extraSettings = [], fsync = false } = this.#options
+    const { ssl, extraSettings = [], fsync = true } = this.#options
     const settings = [
       'listen_addresses=127.0.0.1',
       `fsync=${fsync ? 'on' : 'off'}`,

@@ -28,6 +28,7 @@ import { timeCondition } from '../archiving/time.ts'
 import { periodCounts, periodEffort } from '../archiving/periods.ts'
 import { referrersOf, referringRow } from '../archiving/referrers.ts'
 import { losableTables } from '../archiving/losable.ts'
+import { refuseUnsynced } from '../archiving/synced.ts'
 import { rowTriggersOf } from '../archiving/row-triggers.ts'
 import { columnValues } from '../archiving/column-values.ts'
 import { timeExtent } from '../archiving/time-extent.ts'
@@ -137,6 +138,7 @@ class PostgresCopy implements CopyStore {
   readonly #sessions: Pool<CopySession>
   readonly #steps: Steps
   readonly #target: PostgresTarget
+  #synced: Promise<void> | null = null
 
   constructor(
     url: string,
@@ -229,6 +231,15 @@ class PostgresCopy implements CopyStore {
 
   beside(): BesideStore {
     return new PostgresBeside(this.#settings, this.#sessions, this.schema)
+  }
+
+  /** What the server says of itself is asked once: streams come here for every position. */
+  flushed(signal: AbortSignal): Promise<void> {
+    this.#synced ??= this.#ask(signal, (session) => refuseUnsynced(session, this.label)).catch((error: unknown) => {
+      this.#synced = null
+      throw error
+    })
+    return this.#synced
   }
 
   losable(tables: readonly TableName[], signal: AbortSignal): Promise<readonly Losable[]> {
