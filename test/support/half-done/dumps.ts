@@ -79,20 +79,26 @@ export async function fillDatabases(
   if (source === undefined) throw new Error('no fixture')
   const positionOf = async (): Promise<string> =>
     (await source.place.rows('SELECT pg_current_wal_flush_lsn()'))[0]?.[0] ?? ''
-  for (const slot of source.slots)
-    await source.place.sql(`SELECT pg_create_logical_replication_slot('${slot}', 'pgoutput')`)
+  for (const { place, slots } of loaded)
+    for (const slot of slots) await place.sql(`SELECT pg_create_logical_replication_slot('${slot}', 'pgoutput')`)
   const begun = await positionOf()
   await source.place.sql(...told)
   const applied = await positionOf()
   const here = new Map<string, string>()
   for (const { place, called } of loaded)
     for (const [old, now] of await settleIn(place, new Map(called))) here.set(old, now)
-  const changed = await changesOf(source.place)
+  const changed = await Promise.all(loaded.map(async ({ place }) => await changesOf(place)))
   for (const { place, rows } of loaded) {
     const start = /"start":"([^"]+)"/.exec(rows)?.[1] ?? ''
     const restamped = renumbered(rows, here)
       .replace(POSITION, (old) => (isBehind(old, start) ? applied : begun))
       .replace(BIRTH, (_, text: string) => literal(JSON.stringify(reborn(JSON.parse(meant(text)) as Birth, changed))))
+      .replace(SWITCH, (_, text: string) => {
+        const document = JSON.parse(meant(text)) as { readonly reverse?: { readonly birth: Birth } }
+        if (document.reverse === undefined) return literal(JSON.stringify(document))
+        const { birth } = document.reverse
+        return literal(JSON.stringify({ ...document, reverse: { ...document.reverse, birth: reborn(birth, changed) } }))
+      })
     await place.sql(rehashed(restamped))
   }
 }
@@ -107,6 +113,8 @@ async function loadObjects(place: Place, fixture: string): Promise<Head & { plac
 }
 
 const POSITION = /(?<![\w/-])[0-9A-F]{1,3}\/[0-9A-F]{5,8}(?![\w-])/g
+/** What a switch between two databases has noted, with the birth of the stream back. */
+const SWITCH = /'(\{"format":"sluice-cutover-between"(?:[^']|'')*\})'/g
 const BIRTH = /'(\{"slot":(?:[^']|'')*\})'/g
 
 function isBehind(one: string, other: string): boolean {
@@ -128,8 +136,10 @@ type Shape = {
   readonly nodes: readonly { readonly name: string; readonly parent: string | null }[]
 }
 
-function reborn(birth: Birth, changed: Numbers): Birth {
+/** @param sides what each database says now: a stream is of the one that has its publication */
+function reborn(birth: Birth, sides: readonly Numbers[]): Birth {
   const { publication, facts } = birth
+  const changed = sides.find((one) => one.has(`publication ${publication}`)) ?? sides[0] ?? new Map<string, string>()
   const now = changed.get(`publication ${publication}`)
   const sends = facts['publication.sends']?.replace(
     /via root; .*/,
