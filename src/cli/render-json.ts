@@ -1,15 +1,16 @@
 /** JSON lines: one object an event on stdout, numbered without gaps in what was written. */
 import type { Event } from '../model/event.ts'
+import { jsonText } from '../shared/visible.ts'
 import type { Face } from './face.ts'
 import type { Output } from './output.ts'
 
 /** Least time between two progress lines of one chunk, partition or step. */
 const PROGRESS_EVERY_MS = 250
 
-/** One line; `##[` is what GitHub's runner takes for a command anywhere in a line, so it never stands there as such. */
+/** One line. */
 export function jsonLine(event: Event, seq: number): string {
   const { v, seq: _engineSeq, ts, runId, type, ...rest } = event
-  return `${JSON.stringify({ v, seq, ts, runId, type, ...rest }).replaceAll('##[', String.raw`\u0023#[`)}\n`
+  return `${jsonText({ v, seq, ts, runId, type, ...rest })}\n`
 }
 
 /** What an event that may be dropped tells the progress of; null for any other. */

@@ -2,7 +2,7 @@
 import type { RowFormat } from '../engine/operation.ts'
 import type { RowValue } from '../model/event.ts'
 import { uniqueNames } from '../shared/unique-names.ts'
-import { visible } from '../shared/visible.ts'
+import { jsonText, visible } from '../shared/visible.ts'
 import type { Column } from './column.ts'
 import { tableWriter, type TableWriter } from './text-table.ts'
 
@@ -80,7 +80,7 @@ function jsonWriter(write: (text: string) => void): RowWriter {
     columns: (names) => (keys = uniqueNames(names)),
     row: (values) => {
       // Texts of their own: an object would move keys that look like numbers to its front.
-      const members = values.map((value, i) => `${JSON.stringify(keys[i] ?? '')}:${JSON.stringify(value)}`)
+      const members = values.map((value, i) => `${jsonText(keys[i] ?? '')}:${jsonText(value)}`)
       write(`{${members.join(',')}}\n`)
     },
     end: () => undefined,

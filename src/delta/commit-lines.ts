@@ -31,6 +31,8 @@ export type LineOptions = {
   /** Sees every line that is not blank before it is parsed; true means that the line is dealt with and left out. */
   readonly skip?: (raw: string, line: number) => boolean
   readonly onEnd?: (bytes: CommitBytes) => void
+  /** Called where the file begins with a byte order mark. delta-spark reads on behind one, as is done here; readers on delta-kernel refuse the table. */
+  readonly onMark?: () => void
 }
 
 /** Lines a block at most: small enough to stop quickly, large enough that waiting between blocks costs nothing. */
@@ -56,6 +58,7 @@ class LineReader {
   readonly #kinds: ReadonlySet<ActionKind> | undefined
   readonly #mode: ParseMode
   readonly #skip: LineOptions['skip']
+  readonly #onMark: LineOptions['onMark']
   #line = 0
   #spread: Spread | null = null
 
@@ -64,6 +67,7 @@ class LineReader {
     this.#kinds = options.kinds
     this.#mode = options.mode ?? 'whole'
     this.#skip = options.skip
+    this.#onMark = options.onMark
   }
 
   readonly #where = (): string => `${this.#file}:${this.#spread?.line ?? this.#line}`
@@ -90,7 +94,9 @@ class LineReader {
     }
     const encoding = isAscii(bytes) ? 'latin1' : 'utf8'
     let block: ActionLine[] = []
-    let start = this.#line === 0 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
+    const isMarked = this.#line === 0 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf
+    if (isMarked) this.#onMark?.()
+    let start = isMarked ? 3 : 0
     while (start < bytes.length) {
       let end = bytes.indexOf(LF, start)
       if (end === -1) end = bytes.length

@@ -8,3 +8,13 @@ export function visible(text: string): string {
     return NAMED[char] ?? (code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`)
   })
 }
+
+/** What JSON leaves as it is, and a terminal that shows it acts on: C1 controls and those that turn the direction of a text. */
+const ACTED_ON = /[\u007f-\u009f\u2028\u2029]|\p{Bidi_Control}/gu
+
+/** A value as one line of JSON that no terminal acts on, nor GitHub's runner, which takes `##[` for a command anywhere in a line. It parses to the same value. */
+export function jsonText(value: unknown): string {
+  return JSON.stringify(value)
+    .replaceAll(ACTED_ON, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .replaceAll('##[', String.raw`\u0023#[`)
+}

@@ -70,13 +70,13 @@ describe('a line', () => {
       'nested more than 1000 deep',
     ],
     [
-      'a size of fifty million digits',
-      repeated(`{"add":{${entry},"size":`, nines(MB), 50, '}}'),
+      'a size of thirty million digits',
+      repeated(`{"add":{${entry},"size":`, nines(MB), 30, '}}'),
       'add.size should be a whole number',
     ],
     [
-      'a version of fifty million digits',
-      repeated('{"txn":{"appId":"a","version":', nines(MB), 50, '}}'),
+      'a version of thirty million digits',
+      repeated('{"txn":{"appId":"a","version":', nines(MB), 30, '}}'),
       'txn.version should be a 64-bit whole number',
     ],
     ['an exponent beyond all numbers', [`{"add":{${entry},"size":1e999999999}}`], 'add.size should be a whole number'],

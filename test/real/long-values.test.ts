@@ -1,9 +1,9 @@
-/** Long texts in the metadata of a table: what is imported can be validated, and what could not be is refused before anything is written. */
-import { writeFileSync } from 'node:fs'
+/** Logs with long lines, or with bytes before their first one: what is imported can be validated, and what could not be is refused before anything is written. */
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { add, METADATA, PROTOCOL, temporaryFolder, writeLog, type Line } from '../support/catalog-kit.ts'
-import { importOf, perform, validateOf } from './operation-kit.ts'
+import { fsckOf, importOf, perform, validateOf } from './operation-kit.ts'
 
 const MOST = 8 << 20
 const metaData = METADATA['metaData'] as Line
@@ -68,4 +68,66 @@ test('nor does a checkpoint bring one in', { timeout: 60_000 }, async () => {
   )
   const { finished } = await perform(importOf(table, `sqlite:///${folder.path}/c.db`))
   expect(finished.error).toMatchObject({ code: 'BAD_ACTION', message: expect.stringContaining(`takes ${MOST}`) })
+})
+
+const MOST_OTHER = 32 << 20
+const added = add('b')['add'] as Line
+const OTHERS: Readonly<Record<string, (text: string) => Line>> = {
+  add: (text) => ({ add: { ...added, tags: { text } } }),
+  commitInfo: (notes) => ({ commitInfo: { timestamp: 1, operation: 'WRITE', notes } }),
+  domainMetadata: (configuration) => ({ domainMetadata: { domain: 'd', configuration, removed: false } }),
+}
+
+test.each(Object.entries(OTHERS))(
+  'any longer %s is refused before anything is written',
+  { timeout: 60_000 },
+  async (_, line) => {
+    using folder = temporaryFolder()
+    const [table, catalog] = [join(folder.path, 't'), `sqlite:///${folder.path}/c.db`]
+    writeLog(table, [[PROTOCOL, METADATA, add('a')], [line('x'.repeat(MOST_OTHER))]])
+    const { finished } = await perform(importOf(table, catalog))
+    expect(finished.error).toMatchObject({
+      code: 'BAD_ACTION',
+      message: expect.stringContaining(`takes ${MOST_OTHER}`),
+    })
+    expect((await perform(validateOf(table, catalog))).finished.error?.code).toBe('NO_SUCH_TABLE')
+  },
+)
+
+test('the longest line that is imported is validated', { timeout: 60_000 }, async () => {
+  using folder = temporaryFolder()
+  const [table, catalog] = [join(folder.path, 't'), `sqlite:///${folder.path}/c.db`]
+  const rest = JSON.stringify(OTHERS['domainMetadata']?.('')).length
+  writeLog(table, [[PROTOCOL, METADATA, add('a')], [OTHERS['domainMetadata']?.('x'.repeat(MOST_OTHER - rest)) as Line]])
+  for (const operation of [importOf(table, catalog), validateOf(table, catalog)]) {
+    const { finished } = await perform(operation)
+    expect([operation.kind, finished.status, finished.error]).toEqual([operation.kind, 'ok', undefined])
+  }
+})
+
+const BOM = '\ufeff'
+const LOG = (table: string, version: number): string =>
+  join(table, '_delta_log', `${String(version).padStart(20, '0')}.json`)
+
+test('a byte order mark at the beginning of a commit is read behind, and named', { timeout: 60_000 }, async () => {
+  for (const version of [0, 1]) {
+    using folder = temporaryFolder()
+    const [table, catalog] = [join(folder.path, 't'), `sqlite:///${folder.path}/c.db`]
+    writeLog(table, [[PROTOCOL, METADATA, add('a')], [add('b')]])
+    writeFileSync(LOG(table, version), BOM + readFileSync(LOG(table, version), 'utf8'))
+    expect((await perform(importOf(table, catalog))).finished).toMatchObject({ status: 'ok', totals: { files: '2' } })
+    const validated = await perform(validateOf(table, catalog))
+    expect(validated.finished.status).toBe('ok')
+    const notes = validated.events.flatMap((event) => (event.type === 'log' ? [event.message] : [])).join('\n')
+    expect(notes).toMatch(new RegExp(`0${version}.json begins with a byte order mark: delta-spark reads`))
+    const { finished, events } = await perform(fsckOf(table))
+    expect(finished.exitCode).toBe(1)
+    expect(events.filter((event) => event.type === 'fsck.finding')).toContainEqual(
+      expect.objectContaining({
+        level: 'finding',
+        finding: 'byte-order-mark',
+        path: `_delta_log/${String(version).padStart(20, '0')}.json`,
+      }),
+    )
+  }
 })

@@ -1,6 +1,7 @@
 /** Whether a log's own declarations allow it to be read at all; asked before anything is written. */
 import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { readerRefusal } from '../../delta/features.ts'
+import type { ActionKind } from '../../delta/actions.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
 /**
@@ -31,24 +32,33 @@ export function refusalOf(
   return readerRefusal(protocol, metadata)
 }
 
-/** Characters of a metaData action that `validate` can hold as often as it needs them, in the memory that it is given. */
-const MOST_METADATA = 8 << 20
+/** Characters of a metaData action, and of any other, that `validate` can hold as often as it needs them, in the memory that it is given. */
+const MOST = { metaData: 8 << 20, other: 32 << 20 } as const
+const LONG = {
+  metaData: {
+    reason:
+      'name, description, configuration and schema of a table stand in one action, and a longer one could not be validated',
+    hint: 'shorten the description or the properties of the table with the engine that owns it, and write a checkpoint behind that',
+  },
+  other: {
+    reason: 'a longer line could not be validated',
+    hint: 'write a checkpoint with the engine that owns the table, once what made the line long is gone from it',
+  },
+} as const
 
 /**
- * Refuses a metaData action that could be imported, and never be validated.
+ * Refuses an action that could be imported, and never be validated.
  * @param raw the line of the action
+ * @param place where it stands: a version, or a file with the number of a line
  * @throws SluiceError BAD_ACTION
  */
-export function refuseLongMetadata(raw: string, version: number, label: string): void {
-  if (raw.length <= MOST_METADATA) return
+export function refuseLong(raw: string, kind: ActionKind | null, place: string, label: string): void {
+  const which = kind === 'metaData' ? 'metaData' : 'other'
+  if (raw.length <= MOST[which]) return
+  const what = kind === null || kind === 'unknown' ? 'the line' : `the ${kind}`
   throw new SluiceError(
     'BAD_ACTION',
-    `the metaData of version ${version} has ${raw.length} characters, of which a catalog takes ${MOST_METADATA}`,
-    {
-      where: `${label}/_delta_log`,
-      reason:
-        'name, description, configuration and schema of a table stand in one action, and a longer one could not be validated',
-      hint: 'shorten the description or the properties of the table with the engine that owns it, and write a checkpoint behind that',
-    },
+    `${place}: ${what} has ${raw.length} characters, of which a catalog takes ${MOST[which]}`,
+    { where: `${label}/_delta_log`, ...LONG[which] },
   )
 }

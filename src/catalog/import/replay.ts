@@ -21,7 +21,7 @@ import type { Batch } from './batch.ts'
 import { CloseIndex, type OpenLife } from './close-index.ts'
 import { commitTime } from './commit-clock.ts'
 import type { Totals } from './head.ts'
-import { refuseLongMetadata } from './readable.ts'
+import { refuseLong } from './readable.ts'
 import { actionRow, domainRow, fileRow, metadataRow, protocolRow, txnRow } from './rows.ts'
 
 const HASHES_A_QUESTION = 500
@@ -244,6 +244,7 @@ export class Replay {
     records: number | null,
     fromCheckpoint: boolean,
   ): void {
+    refuseLong(raw, 'add', `version ${version}`, this.#log.label)
     const partitionValues = JSON.stringify(add.partitionValues ?? {})
     if (this.#tally.firstFileNo === null) this.#tally.firstFile ??= this.#batch.files.length
     this.files++
@@ -269,8 +270,8 @@ export class Replay {
     const name = kind === 'unknown' ? `unknown:${action.name}` : kind
     this.#batch.actions.push(actionRow(this.#tableId, version, source, line, name, raw))
     const at = { tableId: this.#tableId, version, source, line }
+    refuseLong(raw, kind, `version ${version}`, this.#log.label)
     if (kind === 'metaData') {
-      refuseLongMetadata(raw, version, this.#log.label)
       this.metadata = action.metaData
       this.#batch.metadata.push(metadataRow(at, action.metaData))
     } else if (kind === 'protocol') {

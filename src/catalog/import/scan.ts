@@ -9,7 +9,7 @@ import { logPathOf } from '../../delta/log-path.ts'
 import { canonicalPath, dvId } from '../../delta/paths.ts'
 import { breathe, type Interrupt } from '../../shared/abort.ts'
 import { CloseIndex } from './close-index.ts'
-import { refuseLongMetadata } from './readable.ts'
+import { refuseLong } from './readable.ts'
 
 /** Events kept in memory at most (about 50 bytes each); a longer log is imported in several stretches. */
 export const MAX_EVENTS = 4_000_000
@@ -30,7 +30,7 @@ export type Stretch = {
 
 /**
  * Reads commits until they end or the index is full.
- * @throws SluiceError what reading a commit throws; BAD_ACTION as `refuseLongMetadata`; the stop or abort reason of the interrupt
+ * @throws SluiceError what reading a commit throws; BAD_ACTION as `refuseLong`; the stop or abort reason of the interrupt
  */
 export async function scanStretch(
   log: LogStore,
@@ -55,12 +55,16 @@ export async function scanStretch(
     }
     if (interrupt.stop.aborted) throw interrupt.stop.reason
     notes.begin(commit.version)
-    for await (const block of readLog(log, commit.name, { signal: interrupt.abort, skip: notes.takeText })) {
+    const skip = (raw: string, line: number): boolean => {
+      refuseLong(raw, null, `${logPathOf(commit.name)}:${line}`, log.label)
+      return notes.takeText(raw, line)
+    }
+    for await (const block of readLog(log, commit.name, { signal: interrupt.abort, skip })) {
       notes.takeBlock(block)
       for (const { action, raw } of block) {
         if (action.kind === 'protocol') protocol = action.protocol
         else if (action.kind === 'metaData') {
-          refuseLongMetadata(raw, commit.version, log.label)
+          refuseLong(raw, action.kind, `version ${commit.version}`, log.label)
           metadata = action.metaData
         }
       }

@@ -113,6 +113,14 @@ export async function validateTable(options: ValidationOptions): Promise<Validat
     report.notes.push(`${files} not compared: sluice fsck TABLE compares them with their commits`)
   }
 
+  const [marked, ...others] = loaded.marked
+  if (marked !== undefined) {
+    const more = others.length === 0 ? 'begins' : `and ${others.length} more begin`
+    report.notes.push(
+      `${marked} ${more} with a byte order mark: delta-spark reads behind it, deltalake, DuckDB and others on delta-kernel refuse the table unless a checkpoint stands at or above it`,
+    )
+  }
+
   await checkRelations(report, range)
   await checkHead(report, head, log.root, range.sameStart)
   await checkImport(report, catalog, head, tableId)

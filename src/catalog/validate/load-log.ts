@@ -80,12 +80,18 @@ export class LogLoader {
   readonly #names = new Map<string, string>()
   #pieces: SqlValue[][] = []
   #facts: SqlValue[][] = []
+  readonly #marked: string[] = []
   #bytes = 0
 
   constructor(log: LogStore, scratch: SqlDatabase, signal: AbortSignal) {
     this.#log = log
     this.#scratch = scratch
     this.#signal = signal
+  }
+
+  /** Names of files that begin with a byte order mark. */
+  get marked(): readonly string[] {
+    return this.#marked
   }
 
   /** Adds a file of JSON lines: a commit, or the JSON form of a checkpoint. */
@@ -96,6 +102,7 @@ export class LogLoader {
     const pieces = piecesOf(this.#log, path, this.#signal)
     for (let next = await pieces.next(); ; next = await pieces.next()) {
       if (next.done === true) {
+        if (next.value.isMarked) this.#marked.push(file.name)
         this.#facts.push([file.version, source, next.value.bytes, next.value.digest, file.modified])
         break
       }

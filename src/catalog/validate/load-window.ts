@@ -17,6 +17,8 @@ export type LoadedLog = {
   readonly window: Window
   /** Checkpoints that the replay could not start from, with what was wrong. */
   readonly broken: ReadonlyMap<Checkpoint, string>
+  /** Names of JSON files that begin with a byte order mark. */
+  readonly marked: readonly string[]
 }
 
 /**
@@ -43,7 +45,7 @@ export async function loadLog(
   await runAll(scratch, RENUMBER)
   await nameOddPaths(scratch, log.root)
   await nameVersions(scratch, window)
-  return { folder, window, broken }
+  return { folder, window, broken, marked: loader.marked }
 
   /** A checkpoint that cannot be read is passed over for the next one, as an import does it. */
   async function loadBase(): Promise<Window> {

@@ -5,7 +5,8 @@ import type { LogStore } from '../../model/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
 
 export type Piece = { readonly firstLine: number; readonly body: Buffer }
-export type FileFacts = { readonly bytes: number; readonly digest: string }
+/** @property isMarked it begins with a byte order mark, which is no part of the pieces */
+export type FileFacts = { readonly bytes: number; readonly digest: string; readonly isMarked: boolean }
 
 const LF = 10
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
@@ -20,9 +21,11 @@ export async function* piecesOf(
   let bytes = 0
   let line = 1
   let held: Buffer[] = []
+  let isMarked = false
   const piece = (body: Buffer): Piece => {
-    const marked = line === 1 && body.subarray(0, 3).equals(BYTE_ORDER_MARK)
-    const made = { firstLine: line, body: checkText(marked ? body.subarray(3) : body, path) }
+    const begins = line === 1 && body.subarray(0, 3).equals(BYTE_ORDER_MARK)
+    isMarked ||= begins
+    const made = { firstLine: line, body: checkText(begins ? body.subarray(3) : body, path) }
     for (let at = body.indexOf(LF); at !== -1; at = body.indexOf(LF, at + 1)) line++
     return made
   }
@@ -39,7 +42,7 @@ export async function* piecesOf(
     yield piece(body)
   }
   if (held.length > 0) yield piece(Buffer.concat(held))
-  return { bytes, digest: hash.digest('hex') }
+  return { bytes, digest: hash.digest('hex'), isMarked }
 }
 
 function checkText(body: Buffer, path: string): Buffer {

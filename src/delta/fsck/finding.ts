@@ -32,6 +32,8 @@ export const FINDINGS = {
     'readers have its rows twice: RESTORE TABLE to a version before, or let a writer remove it with the vector that it was added with',
   'actions-doubled':
     'a commit may name a file once (PROTOCOL.md, "Action Reconciliation"), so readers disagree: rewrite the file, or RESTORE TABLE to the version before',
+  'byte-order-mark':
+    'delta-spark reads behind it, as sluice does; deltalake, DuckDB and others on delta-kernel refuse the table: a new checkpoint at or above the commit ends that, or write the file without its first three bytes',
   'path-spellings':
     'readers that compare paths as they are written have other rows: RESTORE TABLE to the version before, or let the writer that added the file remove it in its own spelling; a new checkpoint by a reader that decodes paths would settle it unseen',
   'row-ids':

@@ -4,6 +4,7 @@ import type { ActionKind } from '../../delta/actions.ts'
 import { DoubledActions } from '../../delta/fsck/doubled-actions.ts'
 import type { Finding } from '../../delta/fsck/finding.ts'
 import { MARKS, type ListedFiles } from '../../delta/fsck/listed-files.ts'
+import { logPathOf } from '../../delta/log-path.ts'
 import { canonicalPath, dvId } from '../../delta/paths.ts'
 import { fileKey } from '../../delta/replay.ts'
 import { breathe, throwIfAborted } from '../../shared/abort.ts'
@@ -23,6 +24,8 @@ export type HistoryCounts = {
   readonly changeGone: number
   /** Files that one commit names more than once. */
   readonly doubled: readonly Finding[]
+  /** Commits that begin with a byte order mark. */
+  readonly marked: readonly Finding[]
 }
 
 /**
@@ -65,7 +68,9 @@ export async function lookAtHistory(
   const { commits, checkpoints } = await table.listing(signal)
   // Whoever wrote a checkpoint has decided for those who start from it.
   const base = checkpoints.findLast((one) => one.version <= wanted)?.version ?? -1
-  const doubled = new DoubledActions((version) => version > base && version <= wanted)
+  const decides = (version: number): boolean => version > base && version <= wanted
+  const doubled = new DoubledActions(decides)
+  const marked: Finding[] = []
   const name = (kind: 'add' | 'remove', file: FileAction, raw: string): void => {
     doubled.take(kind, fileKey(canonicalPath(file.path, store.root), dvId(file.deletionVector)), file.path, raw)
   }
@@ -76,7 +81,12 @@ export async function lookAtHistory(
     await breathe()
     progress.add(1)
     throwIfAborted(signal)
-    for await (const block of readLog(store, commit, { signal, kinds: FILE_KINDS })) {
+    const onMark = (): void => {
+      const level = decides(version) ? 'finding' : 'note'
+      const detail = 'the commit begins with a byte order mark (U+FEFF): some readers refuse it, others read behind it'
+      marked.push({ level, kind: 'byte-order-mark', path: logPathOf(commit), detail })
+    }
+    for await (const block of readLog(store, commit, { signal, kinds: FILE_KINDS, onMark })) {
       for (const { action, raw } of block) {
         if (action.kind === 'add') name('add', action.add, raw)
         else if (action.kind === 'remove') name('remove', action.remove, raw)
@@ -100,6 +110,7 @@ export async function lookAtHistory(
     changeFiles,
     changeGone,
     doubled: doubled.findings(),
+    marked,
   }
 }
 
