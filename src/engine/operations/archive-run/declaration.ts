@@ -362,7 +362,7 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
         shown: 'none',
         group: 'sweep and erase:',
         describe:
-          "database whose ledger is asked before files go, of one that the archive's log names besides that of --from; or gone:ID of a ledger that no longer is; repeatable",
+          "database whose ledger is asked too before anything is destroyed, of those that the archive's log names; or gone:ID of a ledger that is gone for good; repeatable",
       },
       {
         name: 'where',
