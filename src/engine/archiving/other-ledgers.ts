@@ -134,9 +134,11 @@ export class OtherLedgers implements AsyncDisposable {
   async #askHere(source: OpenSource, run: Run<'log'>): Promise<void> {
     const { store } = this.#owned
     if (this.#writers.others.length === 0) return
-    const database = databaseDigest(await originNow({ store, interrupt: run.interrupt }))
+    const origin = await originNow({ store, interrupt: run.interrupt })
+    const database = databaseDigest(origin)
     const here = this.#writers.others.filter((one) => one.database === database)
-    if (here.length === 0) return
+    // Without a fact all databases are alike.
+    if (here.length === 0 || Object.keys(origin).length === 0) return
     await this.#askIn(source, store.label, run)
     if ((await source.ledgers.unread(run.interrupt.abort)).length > 0) return
     for (const { id } of here) this.#known.add(id)
