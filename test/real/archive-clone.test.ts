@@ -704,3 +704,28 @@ test('SQLite: a log of a sluice that named no ledgers is swept as before, and it
   expect(said).toContainEqual(expect.stringContaining('commits of an older sluice name no ledger'))
   rmSync(folder, { recursive: true, force: true })
 })
+
+test('SQLite: a copy that archives a partition anew leaves files that the original calls the only copy', async () => {
+  const folder = newFolder()
+  const made = await makeBookings(await makePlace('sqlite', folder), 'plain', join(folder, 'archive'), 12)
+  const { place: prod, archive } = made
+  const { run, drop } = of(made, prod)
+  expect(await ended(run)).toBe('ok')
+  const moved = await cloneOf(prod, 'moved', folder)
+  expect(await ended(drop)).toBe('ok')
+  // The log comes back from a backup that lacks its last commit; to the copy that partition is under way.
+  const last = readdirSync(join(archive, '_delta_log')).toSorted().at(-1) ?? ''
+  const text = readFileSync(join(archive, '_delta_log', last), 'utf8')
+  const [, label = ''] = /"partition":"([^"]+)"/.exec(text) ?? []
+  rmSync(join(archive, '_delta_log', last))
+  const before = dataFiles(archive).filter((path) => path.includes(label))
+  expect(before).toHaveLength(1)
+  await moved.sql(
+    `UPDATE migration_archive_partitions SET state = 'EXPORTING', delta_version = NULL WHERE partition_name = '${label}'`,
+  )
+  expect(await ended(adopt(moved))).toBe('ok')
+  expect(await ended(of(made, moved).run)).toBe('ok')
+  expect(dataFiles(archive)).toEqual(expect.arrayContaining(before))
+  expect(dataFiles(archive)).toHaveLength(3)
+  rmSync(folder, { recursive: true, force: true })
+})

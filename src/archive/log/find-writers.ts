@@ -30,8 +30,8 @@ export async function findWriters(source: LogSource, own: string | null, signal:
   const others = [...named.values()].filter(({ id }) => id !== own)
   if (table === null) return { isNamed: true, others, mayBeOf: () => [] }
   const listing = await table.listing(signal)
-  const [begun] = listing.commits
-  const isNamed = begun === undefined || (await readOf(store, begun.name, signal)).by !== null
+  const [earliest] = listing.commits
+  const isNamed = earliest === undefined || (await readOf(store, earliest.name, signal)).by !== null
   if (others.length === 0) return { isNamed, others, mayBeOf: () => [] }
   /** By path: ids of the ledgers that added it; null where a commit that did so names none, or is gone. */
   const writers = new Map<string, Set<string | null>>()
