@@ -197,7 +197,6 @@ async function newArchive(
     revision: '0',
     origin: (await store.origin?.(signal)) ?? null,
     retentionMs: null,
-    ledger: null,
   }
 }
 

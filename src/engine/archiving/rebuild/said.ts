@@ -58,7 +58,6 @@ export async function saidArchive(
     revision: '0',
     origin: null,
     retentionMs: said.retentionMs ?? null,
-    ledger: null,
   }
   const { record, changes, unsure } = await presentArchive(store, table, { ...archived, partitions: [] }, signal)
   if (unsure !== null) throw unsureError(table, unsure)
