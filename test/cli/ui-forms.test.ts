@@ -27,7 +27,7 @@ const FREE = new Set(
   (
     'exclude where timestamp to-table to-schema columns rename key part class conf rename explode-map set zone between alert ' +
     'alert-command until-equal prove-every slices codec constants tokens partition-min partition-max run-id writetime parked on-switch range drop into first past last slice leave maintenance-db first-month year-offset first-weekday older-than renamed ' +
-    'name reason command every at day queue by-value default by interval query seed compare retention to queues drain'
+    'name reason command every at day queue by-value default by interval query seed compare retention to queues drain ledger'
   ).split(' '),
 )
 

@@ -1,5 +1,15 @@
 /** An archive belongs to one database: its copies, and itself after a failover or a restore, are refused until somebody adopts the archive. */
-import { copyFileSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -571,6 +581,26 @@ test('PostgreSQL: a ledger of copies is found by the table that it names, in whi
   expect(await place.rows(ledgers)).toEqual([['anna'], ['bert']])
   expect(await runs(bert)).toContainEqual('another ledger of copies is not shown here, that of schema anna')
   expect(await runs(place)).toContainEqual('another ledger of copies is not shown here, that of schema bert')
+  // A stream of hers is one for whoever else takes rows out of its table, or changes them.
+  await source.sql('CREATE TABLE kept (id INTEGER PRIMARY KEY, v TEXT)', 'PRAGMA journal_mode = WAL')
+  const followed = copyOf(source, anna, 'kept', { toSchema: 'public', follow: { cdc: 'trigger', until: 'caught-up' } })
+  expect(await ended(followed)).toBe('ok')
+  const archive = {
+    kind: 'archive',
+    from: place.url,
+    tables: ['public.kept'],
+    to: folder,
+    partitions: ['7'],
+    byValue: 'id',
+    asText: [],
+  }
+  expect(await ended({ ...archive, detach: true, drop: false, dryRun: false } as unknown as Operation)).toBe(
+    'TABLE_FOLLOWED',
+  )
+  const [[stream] = []] = await place.rows('SELECT stream_id FROM anna.migration_streams')
+  const follow = { kind: 'follow', to: place.url, stream: String(stream), end: false, untilCaughtUp: true }
+  expect(await ended(follow as unknown as Operation)).toBe('TABLE_REFUSED')
+  expect(await ended({ kind: 'follow-report', to: place.url, stream: String(stream) })).toBe('ok')
   // A superuser fills the table that anna's ledger names; what a role planted that may not fill it is not asked.
   expect(await ended(copy(place))).toBe('TABLE_REFUSED')
   await place.sql(`ALTER TABLE public.goods OWNER TO ${id}_bert`, `REVOKE ${id}_anna FROM ${id}_bert`)
@@ -647,11 +677,55 @@ test.for(['sqlite', 'postgresql'] as const)(
       dryRun: false,
     }
     for (const more of [{}, { dryRun: true }, { ledgers: [prod.url] }]) {
-      expect(await ended({ ...erase, ...more } as Operation)).toBe('ARCHIVE_CONFLICT')
+      expect(await ended({ ...erase, ...more })).toBe('ARCHIVE_CONFLICT')
       expect(dataFiles(archive)).toHaveLength(2)
     }
-    expect(await ended({ ...erase, ...gone } as Operation)).toBe('ok')
+    expect(await ended({ ...erase, ...gone })).toBe('ok')
     expect(dataFiles(archive)).toEqual([])
     rmSync(folder, { recursive: true, force: true })
   },
 )
+
+test('SQLite: a log of a sluice that named no ledgers is swept as before, and it is said which ledgers were asked', async () => {
+  const folder = newFolder()
+  const made = await makeBookings(await makePlace('sqlite', folder), 'plain', join(folder, 'archive'), 12)
+  const { run, drop, restore, sweep } = of(made, made.place)
+  for (const operation of [run, drop, restore]) expect(await ended(operation)).toBe('ok')
+  const log = join(made.archive, '_delta_log')
+  for (const name of readdirSync(log).filter((one) => one.endsWith('.json'))) {
+    const lines = readFileSync(join(log, name), 'utf8').split('\n')
+    expect(lines.filter((line) => line.includes('"appId":"sluice-ledger/'))).toHaveLength(1)
+    writeFileSync(join(log, name), lines.filter((line) => !line.includes('sluice-ledger/')).join('\n'))
+  }
+  await made.place.sql('UPDATE migration_archives SET ledger = NULL')
+  const { events } = await perform({ ...sweep, retentionMs: 0 } as Operation)
+  expect(dataFiles(made.archive)).toEqual([])
+  const said = events.flatMap((event) => (event.type === 'log' ? [event.message] : []))
+  expect(said).toContainEqual(expect.stringContaining('commits of an older sluice name no ledger'))
+  rmSync(folder, { recursive: true, force: true })
+})
+
+test('SQLite: a copy that archives a partition anew leaves files that the original calls the only copy', async () => {
+  const folder = newFolder()
+  const made = await makeBookings(await makePlace('sqlite', folder), 'plain', join(folder, 'archive'), 12)
+  const { place: prod, archive } = made
+  const { run, drop } = of(made, prod)
+  expect(await ended(run)).toBe('ok')
+  const moved = await cloneOf(prod, 'moved', folder)
+  expect(await ended(drop)).toBe('ok')
+  // The log comes back from a backup that lacks its last commit; to the copy that partition is under way.
+  const last = readdirSync(join(archive, '_delta_log')).toSorted().at(-1) ?? ''
+  const text = readFileSync(join(archive, '_delta_log', last), 'utf8')
+  const [, label = ''] = /"partition":"([^"]+)"/.exec(text) ?? []
+  rmSync(join(archive, '_delta_log', last))
+  const before = dataFiles(archive).filter((path) => path.includes(label))
+  expect(before).toHaveLength(1)
+  await moved.sql(
+    `UPDATE migration_archive_partitions SET state = 'EXPORTING', delta_version = NULL WHERE partition_name = '${label}'`,
+  )
+  expect(await ended(adopt(moved))).toBe('ok')
+  expect(await ended(of(made, moved).run)).toBe('ok')
+  expect(dataFiles(archive)).toEqual(expect.arrayContaining(before))
+  expect(dataFiles(archive)).toHaveLength(3)
+  rmSync(folder, { recursive: true, force: true })
+})

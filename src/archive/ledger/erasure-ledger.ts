@@ -11,7 +11,7 @@ import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { holderOf, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/lease/columns.ts'
 import type { SqlValue } from '../../stores/port.ts'
 import { RowLeases } from './leased-row.ts'
-import { textOf } from './record.ts'
+import { textOf } from './cells.ts'
 import { ledgerColumns } from './schema.ts'
 
 export type DestroyedFile = { readonly path: string; readonly bytes: string; readonly sha256: string }

@@ -6,7 +6,7 @@ import type { LedgerDatabase, Origin, Statement } from '../../stores/copy-port.t
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import type { CommitSums, HeadBook, HeadIntent, LedgerHead } from '../log/head.ts'
 import type { LedgerName } from '../log/ledger-name.ts'
-import { filesText, textOf } from './record.ts'
+import { filesText, textOf } from './cells.ts'
 import { ledgerColumns } from './schema.ts'
 
 const TABLE = 'schema_name = ? AND table_name = ?'

@@ -15,7 +15,8 @@ import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { endedHolder, LEASE_COLUMNS, type Holder } from '../../stores/lease/columns.ts'
 import { databaseTimes, LeaseSql } from '../../stores/lease/sql.ts'
 import type { SqlValue } from '../../stores/port.ts'
-import { filesText, textOf, type ArchivedPartition, type ArchivedTable } from './record.ts'
+import { filesText, textOf } from './cells.ts'
+import type { ArchivedPartition, ArchivedTable } from './record.ts'
 
 /** How long a partition belongs to an owner of whom nothing is heard, ms. As that of a copy: whoever lost one changes nothing, whatever he does next. */
 export const LEASE_MS = 30_000
@@ -81,7 +82,7 @@ export class PartitionLedger {
 
   /** Notes a table that is archived for the first time; one that is there already stays as it is. */
   async addTable(
-    table: Omit<ArchivedTable, 'table' | 'revision' | 'retentionMs' | 'ledger' | 'witness'>,
+    table: Omit<ArchivedTable, 'table' | 'revision' | 'retentionMs' | 'witness'>,
     tool: string,
   ): Promise<void> {
     const { archive, archiveId, timeColumn, calendar, stored, graceMs, origin } = table
@@ -362,9 +363,7 @@ export class PartitionLedger {
     const values: [string, SqlValue][] = []
     if (digest !== undefined) values.push(['num_rows', digest.rows], ['checksum', digest.sum])
     if (sourceBytes !== undefined) values.push(['source_bytes', sourceBytes])
-    if (files !== undefined) {
-      values.push(['files', filesText(files)], ['file_bytes', files.reduce((sum, { bytes }) => sum + bytes, 0n)])
-    }
+    if (files !== undefined) values.push(['files', filesText(files)], ['file_bytes', bytesOf(files)])
     if (filePrefix !== undefined) values.push(['file_prefix', filePrefix])
     if (version !== undefined) values.push(['delta_version', version])
     if (removed !== undefined) values.push(['removed_rows', removed.rows], ['removed_sum', removed.sum])
@@ -387,11 +386,10 @@ export class PartitionLedger {
 
   async #add(table: string, values: Readonly<Record<string, SqlValue>>, time: string): Promise<void> {
     const columns = ['schema_name', 'table_name', ...Object.keys(values), time]
-    const places = [...this.#key, ...Object.values(values)].map(() => '?')
     const { unlessThere } = ledgerDialect(this.#database.dialect)
     await this.#database.batch([
       {
-        sql: `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${places.join(', ')}, ${this.#now}) ${unlessThere}`,
+        sql: `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${'?, '.repeat(columns.length - 1)}${this.#now}) ${unlessThere}`,
         parameters: [...this.#key, ...Object.values(values)],
       },
     ])
@@ -408,6 +406,8 @@ function takesOut(from: ArchiveState, to: ArchiveState, { removed, restoring, aw
   if (from === 'PUBLISHED' && to === 'DETACHING') return away === true && leaving === undefined
   return from === 'DETACHED' && to === 'DETACHED' && removed !== undefined && restoring === undefined
 }
+
+const bytesOf = (files: readonly ArchivedFile[]): bigint => files.reduce((sum, { bytes }) => sum + bytes, 0n)
 
 function lost(label: string): SluiceError {
   return new SluiceError('LEASE_LOST', `another program works on the partition ${label} by now`, {

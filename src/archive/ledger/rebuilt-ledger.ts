@@ -2,7 +2,8 @@
 import type { SqlValue } from '../../stores/port.ts'
 import type { LedgerDatabase, Origin, Statement } from '../../stores/copy-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
-import { filesText, type ArchivedPartition, type ArchiveRecord } from './record.ts'
+import { filesText } from './cells.ts'
+import type { ArchivedPartition, ArchiveRecord } from './record.ts'
 
 /** Stands for the origin until the archive is this ledger's: a run is refused, and who rebuilds begins anew. */
 const BEGUN: Origin = { rebuilt: 'begun' }
@@ -19,7 +20,7 @@ export function isBeingRebuilt({ origin }: Pick<ArchiveRecord, 'origin'>): boole
  */
 export async function writeRebuilt(
   database: LedgerDatabase,
-  record: Omit<ArchiveRecord, 'revision' | 'origin' | 'ledger'>,
+  record: Omit<ArchiveRecord, 'revision' | 'origin'>,
   { tool, runId, replaces }: { readonly tool: string; readonly runId: bigint; readonly replaces: string | null },
   more: readonly Statement[],
 ): Promise<void> {

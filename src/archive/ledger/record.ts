@@ -5,12 +5,12 @@ import type { StoredColumn, StoredTable } from '../../model/archiving/stored-col
 import type { TableName } from '../../model/copy/column-type.ts'
 import type { RowKey } from '../../model/copy/row-key.ts'
 import type { Digest } from '../../model/copy/rows.ts'
-import { SluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase, Origin } from '../../stores/copy-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { holderOf, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/lease/columns.ts'
 import type { SqlRow, SqlValue } from '../../stores/port.ts'
 import type { LedgerName } from '../log/ledger-name.ts'
+import { damaged, readFiles, readJson, textOf } from './cells.ts'
 import { ledgerColumns } from './schema.ts'
 
 export type ArchivedTable = {
@@ -30,8 +30,8 @@ export type ArchivedTable = {
   readonly origin: Origin | null
   /** How long files stay that the newest version of the archive does not name; null as long as nobody has said so. */
   readonly retentionMs: number | null
-  /** What this ledger is called in the archive's log; null until a program that names ledgers has changed the archive. */
-  readonly ledger: LedgerName | null
+  /** What this ledger is called in the archive's log; absent until a program that names ledgers has changed the archive. */
+  readonly ledger?: LedgerName
   /** Null where the table has a number, or none could be noted. */
   readonly witness: Witness | null
 }
@@ -308,8 +308,8 @@ function tableOf(row: SqlRow): ArchivedTable {
     revision: revision ?? '0',
     origin: origin == null ? null : (readJson(origin) as Origin),
     retentionMs: retention == null ? null : Number(retention),
-    ledger: ledger == null ? null : (readJson(ledger) as LedgerName),
     witness: witness == null ? null : (readJson(witness) as Witness),
+    ...(ledger == null ? {} : { ledger: readJson(ledger) as LedgerName }),
   }
 }
 
@@ -361,50 +361,4 @@ function partitionOf(row: SqlRow, archive: StoredTable): ArchivedPartition {
     leaving: number('leaving') === 1,
     chosenBy: text('chosen_by'),
   }
-}
-
-type WrittenForm = { path: string; bytes: string; rows: string; sha256: string; sum: string; etag?: string }
-
-/** Files as the ledger keeps them. */
-export function filesText(files: readonly ArchivedFile[]): string {
-  return JSON.stringify(
-    files.map(({ path, bytes, rows, sha256, sum, etag }): WrittenForm => ({
-      path,
-      bytes: `${bytes}`,
-      rows: `${rows}`,
-      sha256,
-      sum,
-      ...(etag === undefined ? {} : { etag }),
-    })),
-  )
-}
-
-function readFiles(text: string | null): readonly ArchivedFile[] {
-  if (text === null) return []
-  return (readJson(text) as readonly WrittenForm[]).map(({ bytes, rows, ...rest }) => ({
-    ...rest,
-    bytes: BigInt(bytes),
-    rows: BigInt(rows),
-  }))
-}
-
-function readJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw damaged('JSON', error)
-  }
-}
-
-/** A value of the ledger as a text. */
-export function textOf(value: SqlValue): string | null {
-  if (value === null) return null
-  return typeof value === 'object' ? Buffer.from(value).toString('utf8') : String(value)
-}
-
-function damaged(what: string, cause?: unknown): SluiceError {
-  return new SluiceError('LEDGER_DAMAGED', `the ledger of archives holds what sluice has not written (${what})`, {
-    ...(cause === undefined ? {} : { cause }),
-    hint: 'somebody changed it by hand: bring it back from a backup of the source',
-  })
 }

@@ -6,7 +6,7 @@ import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { holderOf, LEASE_COLUMNS, ownerColumns, type Holder } from '../../stores/lease/columns.ts'
 import type { DestroyedFile } from './erasure-ledger.ts'
 import { RowLeases } from './leased-row.ts'
-import { textOf } from './record.ts'
+import { textOf } from './cells.ts'
 import { ledgerColumns } from './schema.ts'
 
 /** `partition`: its label; null where the log does not say it. */

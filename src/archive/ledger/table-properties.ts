@@ -4,7 +4,7 @@ import type { TableName } from '../../model/copy/column-type.ts'
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import { columnsName, type ArchiveProperties } from '../log/properties.ts'
-import { textOf } from './record.ts'
+import { textOf } from './cells.ts'
 import { ledgerColumns } from './schema.ts'
 
 /** Null where the ledger does not know the table. */

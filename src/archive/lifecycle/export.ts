@@ -14,6 +14,7 @@ import type { RowRequest, SourceView } from '../../stores/copy-port.ts'
 import type { PartitionTable } from '../../stores/archive-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
 import { partitionFolder } from '../log/data-path.ts'
+import { ledgerOfApp } from '../log/ledger-name.ts'
 import { progress, readColumns, requestOf, type ArchiveContext, type Pace, type Work } from './context.ts'
 import { pacedDigest } from './paced-digest.ts'
 import { refusedValueOf } from './refused-value.ts'
@@ -219,13 +220,17 @@ function linesOf(text: Buffer): number {
   return lines
 }
 
-/** Files of an attempt that was broken off; never one that the log names. */
+/** Files of an attempt that was broken off; never one that the log names, and none where another ledger may count on it: those are left to a sweep, which asks. */
 export async function removeLeftovers(context: ArchiveContext, { partition }: Work): Promise<void> {
   const { filePrefix, label, state } = partition
   // Files of a restored partition belong to older versions of the archive.
   if (filePrefix === null || state === 'RESTORED') return
   const { writer, interrupt, archived } = context
   const logged = await (await context.log()).own(interrupt.abort)
+  // The ledger of a copy has the names of files that the original has written.
+  const own = (await context.heads.name())?.id
+  const ledgers = [...(logged?.txns.keys() ?? [])].flatMap((appId) => ledgerOfApp(appId) ?? [])
+  if (ledgers.some(({ id }) => id !== own)) return
   const named = new Set((logged?.files.get(label) ?? []).map(({ path }) => path))
   const folder = partitionFolder(archived.stored.partitionColumn, label)
   for await (const { path } of writer.listAll(folder, interrupt.abort)) {

@@ -24,7 +24,6 @@ import { isCheckpointDue, writeCheckpoint } from './checkpoint.ts'
 import { commitBytes } from './commit-text.ts'
 import { findDeparted } from './find-departed.ts'
 import { foreignHead, isOwnHead, nextHead, type HeadBook } from './head.ts'
-import type { LedgerName } from './ledger-name.ts'
 import { withProperties, type ArchiveProperties } from './properties.ts'
 import { replacementLines, type Replacement } from './replace-files.ts'
 import { headLines, publicationLines, retractionLines, type Author, type Retraction } from './plan-commit.ts'
@@ -322,7 +321,7 @@ export class ArchiveTable implements ArchiveLog {
     await heads.settle(head, version)
   }
 
-  #author(head: bigint, ledger: LedgerName | null, properties: ArchiveProperties | null): Author {
+  #author(head: bigint, ledger: Author['ledger'], properties: ArchiveProperties | null): Author {
     const { store, tool, now } = this.#parts
     return { label: store.label, engine: `sluice/${tool}`, now: now(), head, ledger, properties }
   }

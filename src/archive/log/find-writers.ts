@@ -2,11 +2,12 @@
 import type { ActionKind } from '../../delta/actions.ts'
 import { readLog } from '../../delta/commit-lines.ts'
 import { canonicalPath } from '../../delta/paths.ts'
+import type { LogStore } from '../../model/log-store.ts'
 import { ledgerOfApp, type NamedLedger } from './ledger-name.ts'
 import { openTable, type LogSource } from './read-state.ts'
 
 export type Writers = {
-  /** False where no commit names any ledger: programs before version 11 of the ledger wrote it. */
+  /** Whether the first commit that is there names its ledger: programs before version 11 of the ledger named none. */
   readonly isNamed: boolean
   readonly others: readonly NamedLedger[]
   /** Those of `others` whose a file may be. A file of which no commit says who added it may be of each. */
@@ -27,12 +28,15 @@ export async function findWriters(source: LogSource, own: string | null, signal:
   const { txns = new Map<string, unknown>() } = (await snapshot?.state(signal)) ?? {}
   const named = new Map([...txns.keys()].flatMap((appId) => idAndName(appId)))
   const others = [...named.values()].filter(({ id }) => id !== own)
-  if (table === null || others.length === 0) return { isNamed: named.size > 0, others, mayBeOf: () => [] }
+  if (table === null) return { isNamed: true, others, mayBeOf: () => [] }
+  const listing = await table.listing(signal)
+  const [earliest] = listing.commits
+  const isNamed = earliest === undefined || (await readOf(store, earliest.name, signal)).by !== null
+  if (others.length === 0) return { isNamed, others, mayBeOf: () => [] }
   /** By path: ids of the ledgers that added it; null where a commit that did so names none, or is gone. */
   const writers = new Map<string, Set<string | null>>()
   const note = (path: string, id: string | null): void =>
     void writers.set(path, (writers.get(path) ?? new Set()).add(id))
-  const listing = await table.listing(signal)
   const first = Math.min(...listing.checkpoints.map(({ version }) => version))
   if ((await table.run(signal)).from !== 0 && Number.isFinite(first)) {
     const begun = await table.snapshot({ version: first })
@@ -40,24 +44,34 @@ export async function findWriters(source: LogSource, own: string | null, signal:
     for await (const block of begun.tombstones(signal)) for (const { path } of block) note(path, null)
   }
   for (const { name } of listing.commits) {
-    const added: string[] = []
-    let by: string | null = null
-    for await (const block of readLog(store, name, { signal, kinds: KINDS })) {
-      for (const { action } of block) {
-        if (action.kind === 'txn') by = ledgerOfApp(action.txn.appId)?.id ?? by
-        else if (action.kind === 'add') added.push(canonicalPath(action.add.path, store.root))
-      }
-    }
+    const { by, added } = await readOf(store, name, signal)
     for (const path of added) note(path, by)
   }
   return {
-    isNamed: true,
+    isNamed,
     others,
     mayBeOf(path) {
       const ids = writers.get(path)
       return ids === undefined || ids.has(null) ? others : others.filter(({ id }) => ids.has(id))
     },
   }
+}
+
+/** Which ledger wrote a commit, null where it does not say, and the paths that it added. */
+async function readOf(
+  store: LogStore,
+  name: string,
+  signal: AbortSignal,
+): Promise<{ readonly by: string | null; readonly added: readonly string[] }> {
+  const added: string[] = []
+  let by: string | null = null
+  for await (const block of readLog(store, name, { signal, kinds: KINDS })) {
+    for (const { action } of block) {
+      if (action.kind === 'txn') by = ledgerOfApp(action.txn.appId)?.id ?? by
+      else if (action.kind === 'add') added.push(canonicalPath(action.add.path, store.root))
+    }
+  }
+  return { by, added }
 }
 
 function idAndName(appId: string): readonly (readonly [string, NamedLedger])[] {

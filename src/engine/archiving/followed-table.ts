@@ -3,7 +3,7 @@ import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { Emit } from '../../model/event.ts'
 import { tableKeyOf } from '../copy/ledger/owner.ts'
-import { streamsOf } from '../follow/ledger/streams.ts'
+import { streamsInto } from '../follow/streams-into.ts'
 import type { Opened } from './each-table.ts'
 
 /** @throws SluiceError TABLE_FOLLOWED with the first of these tables that is followed */
@@ -39,7 +39,8 @@ async function followedError(
   signal: AbortSignal,
 ): Promise<SluiceError | null> {
   const name = tableText(table)
-  const [into] = store.changeTarget === undefined ? [] : await streamsOf(database, [tableKeyOf(table)])
+  const isTarget = store.changeTarget !== undefined
+  const [into] = isTarget ? await streamsInto(store, { database, signal }, [tableKeyOf(table)]) : []
   if (into !== undefined) {
     return new SluiceError('TABLE_FOLLOWED', `stream ${into.id} writes into ${name}`, {
       where: store.label,

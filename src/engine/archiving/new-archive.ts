@@ -47,7 +47,6 @@ export async function newArchive(
     revision: '0',
     origin: (await store.origin?.(signal)) ?? null,
     retentionMs: null,
-    ledger: null,
     witness: null,
   }
 }

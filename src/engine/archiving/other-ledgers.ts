@@ -106,7 +106,7 @@ export class OtherLedgers implements AsyncDisposable {
     return records.flatMap((record) => record?.partitions ?? [])
   }
 
-  /** Says which files stay for ledgers that were not asked, and the next command; of a log without names, which ledger was asked. @param files that go, or would */
+  /** Says which files stay for ledgers that were not asked, and the next command; of a log that began without names, which ledgers were asked. @param files that go, or would */
   tell(files: number, run: Run<'log'>): void {
     const { name } = this.#owned
     const all = [...this.#kept.values()]
@@ -118,7 +118,8 @@ export class OtherLedgers implements AsyncDisposable {
       run.emit({ type: 'log', level: 'warn', table: name, message, ...(hint === undefined ? {} : { hint }) })
     }
     if (this.#writers.isNamed || files === 0) return
-    const message = 'the log names no ledger, an older sluice wrote it: only the ledger of this database was asked'
+    const message =
+      'commits of an older sluice name no ledger: the one of this database was asked, and those that the log names'
     run.emit({ type: 'log', level: 'note', table: name, message })
   }
 
@@ -133,9 +134,11 @@ export class OtherLedgers implements AsyncDisposable {
   async #askHere(source: OpenSource, run: Run<'log'>): Promise<void> {
     const { store } = this.#owned
     if (this.#writers.others.length === 0) return
-    const database = databaseDigest(await originNow({ store, interrupt: run.interrupt }))
+    const origin = await originNow({ store, interrupt: run.interrupt })
+    const database = databaseDigest(origin)
     const here = this.#writers.others.filter((one) => one.database === database)
-    if (here.length === 0) return
+    // Without a fact all databases are alike.
+    if (here.length === 0 || Object.keys(origin).length === 0) return
     await this.#askIn(source, store.label, run)
     if ((await source.ledgers.unread(run.interrupt.abort)).length > 0) return
     for (const { id } of here) this.#known.add(id)
@@ -190,7 +193,7 @@ export function keptError(name: string, path: string, { why, hint }: Reason): Sl
   return new SluiceError('ARCHIVE_CONFLICT', `${path} stays: ${why}`, {
     where: name,
     hint:
-      hint ?? 'no older file was destroyed; bring the rows back there (sluice restore), and run the same command again',
+      hint ?? 'no older file was destroyed; bring those rows back into that database, and run the same command again',
   })
 }
 

@@ -36,7 +36,7 @@ export async function requireOrigin(context: Owned): Promise<void> {
 
 /** From now on the log names this ledger with each commit. */
 async function nameLedger({ archived, store, heads }: Owned, now: Origin): Promise<void> {
-  if (archived.ledger === null) await heads.setName(ledgerName(null, store, now))
+  if (archived.ledger === undefined) await heads.setName(ledgerName(null, store, now))
 }
 
 /**

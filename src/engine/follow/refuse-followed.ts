@@ -3,7 +3,7 @@ import { tableText } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
 import type { TableKey } from '../copy/ledger/owner.ts'
-import { streamsOf } from './ledger/streams.ts'
+import { streamsInto } from './streams-into.ts'
 
 /** What somebody wants in a followed table, and what helps instead. @param stream its id */
 type Instead = { readonly reason: string; readonly hint: (stream: string) => string }
@@ -32,14 +32,14 @@ export const RETRY: Instead = {
  * @throws SluiceError TABLE_FOLLOWED where a stream that has not ended writes into one of these tables of the target
  */
 export async function refuseFollowed(
-  { changeTarget }: Pick<CopyStore, 'changeTarget'>,
-  database: LedgerDatabase,
+  to: CopyStore,
+  ledger: { readonly database: LedgerDatabase; readonly signal: AbortSignal },
   keys: readonly TableKey[],
   { reason, hint }: Instead = WRITE,
 ): Promise<void> {
-  if (changeTarget === undefined) return
+  if (to.changeTarget === undefined) return
   const each = new Map(keys.map((key) => [JSON.stringify([key.schema, key.name]), key]))
-  const [stream] = await streamsOf(database, [...each.values()])
+  const [stream] = await streamsInto(to, ledger, [...each.values()])
   if (stream === undefined) return
   const names = [...each.values()].map((key) => (key.schema === '' ? key.name : tableText(key)))
   throw new SluiceError(

@@ -49,7 +49,6 @@ const NOTHING: Omit<ArchivedTable, 'table' | 'archive'> = {
   revision: '0',
   origin: null,
   retentionMs: null,
-  ledger: null,
   witness: null,
 }
 

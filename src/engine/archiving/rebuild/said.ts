@@ -59,7 +59,6 @@ export async function saidArchive(
     revision: '0',
     origin: null,
     retentionMs: said.retentionMs ?? null,
-    ledger: null,
     witness: null,
   }
   const { record, changes, unsure } = await presentArchive(store, table, { ...archived, partitions: [] }, signal)

@@ -109,6 +109,24 @@ async function knowing(
   return { others, unread: all.flatMap(({ schema, isReadable }) => (isReadable ? [] : [schema])) }
 }
 
+/** Ledgers besides `own` that count for a table, to be read and closed. */
+export async function knowingLedgers(
+  store: CopyStore,
+  own: LedgerDatabase,
+  table: TableName,
+  signal: AbortSignal,
+): Promise<AsyncDisposable & { readonly places: readonly Place[] }> {
+  const places = new LedgerPlaces(store, own, (ledger) => ledger)
+  const close = (): Promise<void> => places[Symbol.asyncDispose]()
+  try {
+    const { others } = await knowing(places, table, async () => true, signal)
+    return { places: others, [Symbol.asyncDispose]: close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
 function byName({ schema }: Pick<Place, 'schema'>): string {
   return `the same command with ?schema=${encodeURIComponent(schema)} behind the URL of the target`
 }

@@ -154,7 +154,7 @@ async function takeOver(
   }
   const info = { table: name, run: run.runId }
   const origin = await originNow(context)
-  const ledgerNow = ledgerName(record.ledger, opened.store, origin)
+  const ledgerNow = ledgerName(record.ledger ?? null, opened.store, origin)
   const { version } = await log.adopt(
     { tableId: record.archiveId, info, ledger: ledgerNow },
     judge,

@@ -1,6 +1,7 @@
 import type { AlertWish } from '../../../model/alert.ts'
 import { CALENDAR_UNITS, EPOCHS, type CalendarSpec, type Epoch } from '../../calendar/calendar.ts'
 import { alertOptions, FAILED } from '../alert-options.ts'
+import { SWEEP_OPTIONS } from '../archive-sweep/declaration.ts'
 import type { Declaration } from '../declaration.ts'
 import { BETWEEN } from '../shared-options.ts'
 import { PAGES } from '../pages.ts'
@@ -339,31 +340,7 @@ export const archiveRun: Declaration<ArchiveOperation, (typeof EVENTS)[number]> 
         group: 'list:',
         describe: 'count the rows that tables still hold of archived periods, also where that reads a whole table',
       },
-      {
-        name: 'age',
-        type: 'text',
-        unit: 'duration',
-        fallback: '24h',
-        group: 'sweep:',
-        describe: 'only files that are older than this',
-      },
-      {
-        name: 'retention',
-        type: 'text',
-        unit: 'duration',
-        shown: 'that of the ledger',
-        group: 'sweep and expire:',
-        describe:
-          'how long files stay that have left the archive: 30d; said once, and kept. Until then restore brings back what has expired, and older versions can be read',
-      },
-      {
-        name: 'ledger',
-        type: 'list',
-        shown: 'none',
-        group: 'sweep and erase:',
-        describe:
-          "database whose ledger is asked before files go, of one that the archive's log names besides that of --from; or gone:ID of a ledger that no longer is; repeatable",
-      },
+      ...SWEEP_OPTIONS,
       {
         name: 'where',
         type: 'text',

@@ -1,6 +1,7 @@
 import type { AlertWish } from '../../../model/alert.ts'
 import { FAILED } from '../alert-options.ts'
 import type { Declaration } from '../declaration.ts'
+import type { Option } from '../option.ts'
 import * as words from '../words.ts'
 
 /** Removes files that no version of the archive names and that nobody is writing, and those that no version within the retention names. */
@@ -19,6 +20,35 @@ export type ArchiveSweepOperation = {
   readonly alert?: AlertWish
   readonly dryRun: boolean
 }
+
+/** What `archive sweep` takes, of which other actions of `archive` take some. */
+export const SWEEP_OPTIONS: readonly Option[] = [
+  {
+    name: 'age',
+    type: 'text',
+    unit: 'duration',
+    fallback: '24h',
+    group: 'sweep:',
+    describe: 'only files that are older than this',
+  },
+  {
+    name: 'retention',
+    type: 'text',
+    unit: 'duration',
+    shown: 'that of the ledger',
+    group: 'sweep and expire:',
+    describe:
+      'how long files stay that have left the archive: 30d; said once, and kept. Until then restore brings back what has expired, and older versions can be read',
+  },
+  {
+    name: 'ledger',
+    type: 'list',
+    shown: 'none',
+    group: 'sweep and erase:',
+    describe:
+      "database whose ledger is asked too before anything is destroyed, of those that the archive's log names; or gone:ID of a ledger that is gone for good; repeatable",
+  },
+]
 
 const EVENTS = ['archive.finding', 'log'] as const
 

@@ -156,7 +156,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
   if (operation.follow === undefined)
     await refuseFollowed(
       to,
-      database,
+      { database, signal: run.interrupt.abort },
       planned.tables.map(({ targetName }) => tableKeyOf(targetName)),
     )
   const beginsAnew = isAnew || (operation.follow?.resync ?? []).length > 0

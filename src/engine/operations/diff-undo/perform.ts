@@ -46,7 +46,7 @@ export async function diffUndo(operation: DiffUndoOperation, run: DiffUndoRun): 
   }
   await refuseFollowed(
     to,
-    database,
+    { database, signal: run.interrupt.abort },
     repairs.map(({ table }) => table),
     UNDO,
   )

@@ -84,7 +84,7 @@ async function diffAll(operation: DiffOperation, stores: Stores, run: DiffRun): 
   })
   if (operation.fix && stores.database !== null) {
     const keys = planned.tables.map(({ targetName }) => tableKeyOf(targetName))
-    await refuseFollowed(to, stores.database, keys)
+    await refuseFollowed(to, { database: stores.database, signal: abort }, keys)
   }
   const source = await again(() => views.current())
   run.emit({

@@ -45,7 +45,7 @@ export async function retryQuarantine(operation: RetryQuarantineOperation, run: 
   }
   await refuseFollowed(
     to,
-    database,
+    { database, signal: run.interrupt.abort },
     [...rows, ...weak].map(({ table }) => table),
     RETRY,
   )

@@ -1,0 +1,53 @@
+/** Values as the ledger of archives keeps them. */
+import type { ArchivedFile } from '../../model/archiving/archived-file.ts'
+import { SluiceError } from '../../shared/errors.ts'
+import type { SqlValue } from '../../stores/port.ts'
+
+type WrittenForm = { path: string; bytes: string; rows: string; sha256: string; sum: string; etag?: string }
+
+/** Files as the ledger keeps them. */
+export function filesText(files: readonly ArchivedFile[]): string {
+  return JSON.stringify(
+    files.map(({ path, bytes, rows, sha256, sum, etag }): WrittenForm => ({
+      path,
+      bytes: `${bytes}`,
+      rows: `${rows}`,
+      sha256,
+      sum,
+      ...(etag === undefined ? {} : { etag }),
+    })),
+  )
+}
+
+/** @throws SluiceError LEDGER_DAMAGED */
+export function readFiles(text: string | null): readonly ArchivedFile[] {
+  if (text === null) return []
+  return (readJson(text) as readonly WrittenForm[]).map(({ bytes, rows, ...rest }) => ({
+    ...rest,
+    bytes: BigInt(bytes),
+    rows: BigInt(rows),
+  }))
+}
+
+/** @throws SluiceError LEDGER_DAMAGED */
+export function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw damaged('JSON', error)
+  }
+}
+
+/** A value of the ledger as a text. */
+export function textOf(value: SqlValue): string | null {
+  if (value === null) return null
+  return typeof value === 'object' ? Buffer.from(value).toString('utf8') : String(value)
+}
+
+/** @returns a SluiceError LEDGER_DAMAGED @param what of the ledger cannot be read */
+export function damaged(what: string, cause?: unknown): SluiceError {
+  return new SluiceError('LEDGER_DAMAGED', `the ledger of archives holds what sluice has not written (${what})`, {
+    ...(cause === undefined ? {} : { cause }),
+    hint: 'somebody changed it by hand: bring it back from a backup of the source',
+  })
+}
