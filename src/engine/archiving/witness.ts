@@ -46,12 +46,18 @@ export async function witnessed(
 }
 
 async function searched(store: CopyStore, marks: Marks, archived: Noted, signal: AbortSignal): Promise<TableName> {
-  const all = (await store.tables('*', signal)).filter(({ table }) => !isLedgerTable(table))
-  const names = new Set([archived.witness.table, archived.table].map(tableText))
-  const named = [...names].flatMap((name) => all.find(({ table }) => tableText(table) === name) ?? [])
   await using view = await store.source(signal)
-  for (const table of named) if ((await heldRows(view, table, archived, signal)) !== 0) return table.table
-  const others = all.filter((one) => !named.includes(one) && isAlike(one, archived))
+  const names = new Set([archived.witness.table, archived.table].map(tableText))
+  const named: TableSpec[] = []
+  for (const name of names) {
+    const table = (await store.tables(name, signal)).find((one) => tableText(one.table) === name)
+    if (table === undefined) continue
+    if ((await heldRows(view, table, archived, signal)) !== 0) return table.table
+    named.push(table)
+  }
+  const others = (await store.tables('*', signal)).filter(
+    (one) => !names.has(tableText(one.table)) && !isLedgerTable(one.table) && isAlike(one, archived),
+  )
   const theirs = marks.lasting
     ? await marks.marks(
         others.map(({ table }) => table),
@@ -78,7 +84,7 @@ function isAlike(table: TableSpec, { stored, witness }: Noted): boolean {
   )
 }
 
-/** How many of the noted rows a table has; null where it cannot say, since it lacks their columns. */
+/** How many of the noted rows a table has; null where that is not known: it lacks their columns, or this login may not read it. */
 async function heldRows(
   view: SourceView,
   table: TableSpec,
@@ -95,7 +101,11 @@ async function heldRows(
   const told = (row: RowKey): string => JSON.stringify(isRetyped ? row.slice(0, key.length) : row)
   const wanted = new Set(rows.map(told))
   const keys = rows.map((row) => row.slice(0, key.length))
-  const there = await readRows(view, table, columns, { by: 'keys', keys }, signal)
+  const there = await readRows(view, table, columns, { by: 'keys', keys }, signal).catch((thrown: unknown) => {
+    if (asSluiceError(thrown).code === 'SOURCE_DENIED') return null
+    throw thrown
+  })
+  if (there === null) return null
   return new Set(there.map(told).filter((row) => wanted.has(row))).size
 }
 
