@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import {
   isUnpublished,
   readArchive,
+  UNNOTED,
   type ArchivedPartition,
   type ArchivedTable,
   type ArchiveRecord,
@@ -194,10 +195,8 @@ async function newArchive(
     calendar: calendar === null ? BY_VALUE : calendarText(calendar),
     stored: await laidOut(store, table, asText, timeColumn, signal),
     graceMs: graceMs ?? GRACE_MS,
-    revision: '0',
     origin: (await store.origin?.(signal)) ?? null,
-    retentionMs: null,
-    witness: null,
+    ...UNNOTED,
   }
 }
 
