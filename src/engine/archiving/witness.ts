@@ -84,21 +84,22 @@ function isAlike(table: TableSpec, { stored, witness }: Noted): boolean {
   )
 }
 
-/** How many of the noted rows a table has; null where that is not known: it lacks their columns, or this login may not read it. */
+/** How many of the noted rows a table has; null where that is not known: it has another key, or this login may not read it. */
 async function heldRows(
   view: SourceView,
   table: TableSpec,
   { witness: { key, rows }, timeColumn, stored }: Noted,
   signal: AbortSignal,
 ): Promise<number | null> {
-  const columns = columnsOf(table, key, timeColumn)
-  if (columns === null || JSON.stringify(table.key) !== JSON.stringify(key)) return null
   // The values of a column that got another type since are spelled in another way.
-  const isRetyped = stored.columns.some(
-    ({ name, column }) =>
-      name === timeColumn && columns.some((now) => now.name === name && now.native !== column.native),
-  )
-  const told = (row: RowKey): string => JSON.stringify(isRetyped ? row.slice(0, key.length) : row)
+  const stays = (name: string | null): boolean =>
+    stored.columns.some(
+      (then) =>
+        then.name === name && table.columns.some((now) => now.name === name && now.native === then.column.native),
+    )
+  const columns = columnsOf(table, key, stays(timeColumn) ? timeColumn : null)
+  if (columns === null || JSON.stringify(table.key) !== JSON.stringify(key) || !key.every(stays)) return null
+  const told = (row: RowKey): string => JSON.stringify(row.slice(0, columns.length))
   const wanted = new Set(rows.map(told))
   const keys = rows.map((row) => row.slice(0, key.length))
   const there = await readRows(view, table, columns, { by: 'keys', keys }, signal).catch((thrown: unknown) => {
