@@ -282,13 +282,18 @@ describe.each(SYSTEMS)('%s, a table that has another name since', (system) => {
     const s = await queryPlace(system, folder, 'a int', both('1'))
     await s.archive()
     await s.place.sql('ALTER TABLE s RENAME TO t', 'CREATE TABLE other (id int NOT NULL, b int, PRIMARY KEY (id))')
-    const { finished, rows, notes } = await s.ask('SELECT count(*) FROM t', { table: 't' })
+    const { rows, notes } = await s.ask('SELECT count(*) FROM t', { table: 't' })
+    expect(rows).toEqual([[2]])
+    expect(notes).toMatch(/the table was called \S*s when it was archived/)
     if (system === 'postgresql') {
-      expect(rows).toEqual([[2]])
-      expect(notes).toContain('the table was called public.s when it was archived')
       await s.place.sql('CREATE SCHEMA far', 'ALTER TABLE t SET SCHEMA far')
       expect((await s.ask('SELECT count(*) FROM t', { table: 'far.t' })).rows).toEqual([[2]])
     } else {
+      await s.place.sql('CREATE TABLE s (id int NOT NULL, PRIMARY KEY (id))')
+      expect((await s.ask('SELECT count(*) FROM t', { table: 't' })).rows).toEqual([[2]])
+      // As a ledger of an older program has it.
+      await s.place.sql('DROP TABLE s', 'UPDATE migration_archives SET witness = NULL')
+      const { finished } = await s.ask('SELECT count(*) FROM t', { table: 't' })
       expect(finished).toMatchObject({ error: { code: 'PARTITION_STATE' } })
       expect(finished.error?.message).toMatch(/t may be \S*s under another name/)
       expect(finished.error?.hint).toMatch(/rename the table back to \S*s,/)

@@ -155,6 +155,15 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
       expect((await answers(made, TABLE)).split(' ')[0], 'emptied').toBe(String(ROWS * 2))
       await done({ ...commandsOf(made).restore, partitions: ['2020-Q1'] } as Operation)
       expect(await place.rows(`SELECT count(*) FROM ${TABLE}`)).toEqual([[String(ROWS)]])
+      // What is erased is no witness any more.
+      const witness = async (): Promise<string> =>
+        String((await place.rows('SELECT witness FROM migration_archives'))[0]?.[0])
+      await place.sql(`INSERT INTO ${TABLE} VALUES (300000, '2090-03-03 00:00:00', 'new', 1)`)
+      await done(commandsOf(made).run)
+      expect(await witness()).toContain('300000')
+      const erase = { kind: 'archive-erase', from: place.url, table: TABLE, confirm: TABLE, reason: 'r' } as const
+      await done({ ...erase, where: 'id = 300000', dryRun: false })
+      expect(await witness()).not.toContain('300000')
     },
   )
 
@@ -174,6 +183,25 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
       }
     },
   )
+})
+
+test('what numbers of a table are is found in its archive under its new name', { timeout: 60_000 }, async () => {
+  const place = await makePlace('sqlite', folder.path)
+  const to = join(folder.path, `to-${randomBytes(4).toString('hex')}`)
+  await place.sql(
+    'CREATE TABLE ticks (id INTEGER PRIMARY KEY, at INTEGER NOT NULL)',
+    'INSERT INTO ticks VALUES (1, 1580600000), (2, 3900000000)',
+  )
+  const run = { ...commandsOf({ place, form: 'plain', to }).run, tables: ['ticks'] }
+  await done({ ...run, epoch: 's' } as Operation)
+  await place.sql(
+    'ALTER TABLE ticks RENAME TO tocks',
+    'CREATE TABLE ticks (id INTEGER PRIMARY KEY, at INTEGER NOT NULL)',
+  )
+  const init = { kind: 'lifecycle-init', from: place.url, by: 'at', calendar: {}, write: null, replace: false } as const
+  await done({ ...init, table: 'tocks' })
+  const { finished } = await perform({ ...init, table: 'ticks' })
+  expect(finished.error).toMatchObject({ code: 'BAD_FLAG', hint: expect.stringContaining('--epoch') })
 })
 
 test.skipIf(WITHOUT !== '')(`names in quotes are those of the ledger, too${WITHOUT}`, { timeout: 60_000 }, async () => {

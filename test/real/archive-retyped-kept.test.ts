@@ -66,7 +66,7 @@ describe.each(['sqlite', 'mysql', 'postgresql'] as const)('%s', (system) => {
       const way = new RegExp(`sluice restore --table \\S+ --partition 2020-Q1 --without ${column}`)
       await refused(drop, new RegExp(`${way.source}, then sluice archive run --table \\S+ --partition 2020-Q1$`))
       await refused(restore, way)
-      await done({ ...restore, without: [column] } as Operation)
+      await done({ ...restore, without: [column] })
       for (const operation of [archive, drop]) await done({ ...operation, partitions: ['2020-Q1'] } as Operation)
       expect((await countedBy({ ...asked, query: sums })).counted).toBe('3 6 60')
       expect(await place.rows(`SELECT count(*) FROM ${table}`)).toEqual([['1']])

@@ -16,7 +16,7 @@ import { endedHolder, LEASE_COLUMNS, type Holder } from '../../stores/lease/colu
 import { databaseTimes, LeaseSql } from '../../stores/lease/sql.ts'
 import type { SqlValue } from '../../stores/port.ts'
 import { filesText, textOf } from './cells.ts'
-import type { ArchivedPartition, ArchivedTable } from './record.ts'
+import type { ArchivedPartition, ArchivedTable, NewArchive } from './record.ts'
 
 /** How long a partition belongs to an owner of whom nothing is heard, ms. As that of a copy: whoever lost one changes nothing, whatever he does next. */
 export const LEASE_MS = 30_000
@@ -81,10 +81,7 @@ export class PartitionLedger {
   }
 
   /** Notes a table that is archived for the first time; one that is there already stays as it is. */
-  async addTable(
-    table: Omit<ArchivedTable, 'table' | 'revision' | 'retentionMs' | 'witness'>,
-    tool: string,
-  ): Promise<void> {
+  async addTable(table: NewArchive, tool: string): Promise<void> {
     const { archive, archiveId, timeColumn, calendar, stored, graceMs, origin } = table
     await this.#add(
       'migration_archives',

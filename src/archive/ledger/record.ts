@@ -36,6 +36,10 @@ export type ArchivedTable = {
   readonly witness: Witness | null
 }
 
+/** Of a table that is archived for the first time. */
+export type NewArchive = Omit<ArchivedTable, 'table' | keyof typeof UNNOTED>
+export const UNNOTED = { revision: '0', retentionMs: null, witness: null } as const
+
 /** What tells a table that has no number from another one that has its name, as of the end of the last run. */
 export type Witness = {
   /** What it was called, and its mark. */

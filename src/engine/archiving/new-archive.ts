@@ -1,7 +1,7 @@
 /** The archive that a table gets: its place, its columns, and how long detached partitions are kept. */
 import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
-import type { ArchivedTable } from '../../archive/ledger/record.ts'
+import { UNNOTED, type ArchivedTable } from '../../archive/ledger/record.ts'
 import { BY_VALUE } from '../../archive/ledger/by-value.ts'
 import { partitionFolder } from '../../archive/log/data-path.ts'
 import { storedTable, withNumbers } from '../../archive/types/index.ts'
@@ -44,10 +44,8 @@ export async function newArchive(
     calendar: calendar === null ? BY_VALUE : calendarText(calendar),
     stored: await laidOut(store, table, asText, timeColumn, signal),
     graceMs: graceMs ?? GRACE_MS,
-    revision: '0',
     origin: (await store.origin?.(signal)) ?? null,
-    retentionMs: null,
-    witness: null,
+    ...UNNOTED,
   }
 }
 

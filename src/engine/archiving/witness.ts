@@ -46,12 +46,18 @@ export async function witnessed(
 }
 
 async function searched(store: CopyStore, marks: Marks, archived: Noted, signal: AbortSignal): Promise<TableName> {
-  const all = (await store.tables('*', signal)).filter(({ table }) => !isLedgerTable(table))
-  const names = new Set([archived.witness.table, archived.table].map(tableText))
-  const named = [...names].flatMap((name) => all.find(({ table }) => tableText(table) === name) ?? [])
   await using view = await store.source(signal)
-  for (const table of named) if ((await heldRows(view, table, archived, signal)) !== 0) return table.table
-  const others = all.filter((one) => !named.includes(one) && isAlike(one, archived))
+  const names = new Set([archived.witness.table, archived.table].map(tableText))
+  const named: TableSpec[] = []
+  for (const name of names) {
+    const table = (await store.tables(name, signal)).find((one) => tableText(one.table) === name)
+    if (table === undefined) continue
+    if ((await heldRows(view, table, archived, signal)) !== 0) return table.table
+    named.push(table)
+  }
+  const others = (await store.tables('*', signal)).filter(
+    (one) => !names.has(tableText(one.table)) && !isLedgerTable(one.table) && isAlike(one, archived),
+  )
   const theirs = marks.lasting
     ? await marks.marks(
         others.map(({ table }) => table),
@@ -78,24 +84,29 @@ function isAlike(table: TableSpec, { stored, witness }: Noted): boolean {
   )
 }
 
-/** How many of the noted rows a table has; null where it cannot say, since it lacks their columns. */
+/** How many of the noted rows a table has; null where that is not known: it has another key, or this login may not read it. */
 async function heldRows(
   view: SourceView,
   table: TableSpec,
   { witness: { key, rows }, timeColumn, stored }: Noted,
   signal: AbortSignal,
 ): Promise<number | null> {
-  const columns = columnsOf(table, key, timeColumn)
-  if (columns === null || JSON.stringify(table.key) !== JSON.stringify(key)) return null
   // The values of a column that got another type since are spelled in another way.
-  const isRetyped = stored.columns.some(
-    ({ name, column }) =>
-      name === timeColumn && columns.some((now) => now.name === name && now.native !== column.native),
-  )
-  const told = (row: RowKey): string => JSON.stringify(isRetyped ? row.slice(0, key.length) : row)
+  const stays = (name: string | null): boolean =>
+    stored.columns.some(
+      (then) =>
+        then.name === name && table.columns.some((now) => now.name === name && now.native === then.column.native),
+    )
+  const columns = columnsOf(table, key, stays(timeColumn) ? timeColumn : null)
+  if (columns === null || JSON.stringify(table.key) !== JSON.stringify(key) || !key.every(stays)) return null
+  const told = (row: RowKey): string => JSON.stringify(row.slice(0, columns.length))
   const wanted = new Set(rows.map(told))
   const keys = rows.map((row) => row.slice(0, key.length))
-  const there = await readRows(view, table, columns, { by: 'keys', keys }, signal)
+  const there = await readRows(view, table, columns, { by: 'keys', keys }, signal).catch((thrown: unknown) => {
+    if (asSluiceError(thrown).code === 'SOURCE_DENIED') return null
+    throw thrown
+  })
+  if (there === null) return null
   return new Set(there.map(told).filter((row) => wanted.has(row))).size
 }
 

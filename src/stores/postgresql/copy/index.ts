@@ -371,12 +371,7 @@ class PostgresCopy implements CopyStore {
     { table }: TableSpec,
     signal: AbortSignal,
   ): Promise<{ readonly of: string; readonly numbers: ReadonlyMap<string, number> } | null> {
-    throwIfAborted(signal)
-    try {
-      return await this.#sessions.use((session) => underSignal(session, signal, () => columnNumbers(session, table)))
-    } catch (error) {
-      throw sourceError(error, this.#settings)
-    }
+    return await this.#ask(signal, (session) => columnNumbers(session, table))
   }
 
   identities(): TableIdentities {
