@@ -146,6 +146,22 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
     })
   })
 
+  test('ranges of ULIDs, which are texts, are no times', async () => {
+    const place = await makePlace('postgresql', folder)
+    const [a, b, c] = ['01DXF6DT000000000000000000', '01E000000000000000000000ZZ', '01E2F0000000000000000000ZZ']
+    await place.sql(
+      'CREATE TABLE ulids (n text COLLATE "C" PRIMARY KEY) PARTITION BY RANGE (n)',
+      `CREATE TABLE ulids_1 PARTITION OF ulids FOR VALUES FROM ('${a}') TO ('${b}')`,
+      `CREATE TABLE ulids_2 PARTITION OF ulids FOR VALUES FROM ('${b}') TO ('${c}')`,
+      `INSERT INTO ulids VALUES ('${a}'), ('${b}')`,
+    )
+    for (const more of [OLD, { ...OLD, epoch: 's' }]) {
+      const ran = await perform(runOf(place, 'ulids', more))
+      console.log(JSON.stringify(ran.finished), JSON.stringify(ran.events.slice(0,12)))
+    }
+    expect(await place.rows("SELECT count(*) FROM pg_inherits WHERE inhparent = 'ulids'::regclass")).toEqual([['2']])
+  })
+
   test('what an older program took out is named, never dropped, and comes back', async () => {
     const place = await orders()
     const named = { partitions: ['orders_p0', 'orders_p10000'], graceMs: 0 }
@@ -217,5 +233,17 @@ describe.each(systems.filter(([, absent]) => absent === ''))('plain tables of %s
     expect((await perform(runOf(place, 'plain', { ...OLD, drop: true, confirm: 'plain' }))).finished).toMatchObject({
       exitCode: 0,
     })
+  })
+  test('a column of ULIDs is no time, whatever --epoch says', async () => {
+    const place = await makePlace(system, folder)
+    await place.sql(
+      'CREATE TABLE made (id varchar(26) PRIMARY KEY, note varchar(20))',
+      "INSERT INTO made VALUES ('01DXF6DT000000000000000000', 'a'), ('01E2F0000000000000000000ZZ', 'b')",
+    )
+    for (const more of [{}, { epoch: 's' }]) {
+      const ran = await perform(runOf(place, 'made', { ...OLD, by: 'id', ...more }))
+      console.log(JSON.stringify(ran.finished))
+    }
+    expect(await place.rows('SELECT count(*) FROM made')).toEqual([['2']])
   })
 })

@@ -11,7 +11,9 @@ import type { Operation } from '../../src/engine/operations/list.ts'
 import { NEVER } from '../../src/shared/abort.ts'
 import type { CopyStore } from '../../src/stores/copy-port.ts'
 import { commandsOf, makeBookings, TABLE, type Archived } from '../support/archive-places.ts'
-import { makePlace, perform, placeOn } from '../support/copy-systems.ts'
+import { CopySession } from '../../src/stores/postgresql/copy/session.ts'
+import { postgresSettings } from '../../src/stores/postgresql/settings.ts'
+import { makePlace, missing, perform, placeOn } from '../support/copy-systems.ts'
 import { POSTGRES_OWN, startPostgres } from '../support/servers/postgresql.ts'
 
 let folder = ''
@@ -128,5 +130,28 @@ describe('what cannot be taken back waits for the disk', () => {
     // As a backup of before brings it back.
     await place.sql("DELETE FROM migration_database_decommissions WHERE step = 'dropping'")
     await expect(requireDropping(going, NEVER.abort)).rejects.toMatchObject({ code: 'PLAN_CHANGED' })
+  })
+})
+
+const absent = await missing('postgresql')
+describe.skipIf(absent !== '')(`synchronous_commit ${absent}`, () => {
+  test.each([
+    ['off', 'local'],
+    ['local', 'local'],
+    ['remote_write', 'remote_write'],
+    ['on', 'on'],
+    ['remote_apply', 'remote_apply'],
+  ])('%s of a database is %s where a copy, an archive or a ledger writes', async (theirs, ours) => {
+    const place = await makePlace('postgresql', folder)
+    await place.sql(
+      `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = ${theirs}', current_database()); END $$`,
+    )
+    const setting = "SELECT current_setting('synchronous_commit')"
+    const session = await CopySession.open(postgresSettings(place.url), 'write')
+    expect(await session.ask(setting)).toEqual([[ours]])
+    session.destroy()
+    await using store = await openCopyStore(place.url, { mode: 'write' })
+    await using ledger = await store.ledger()
+    expect(await ledger.all(setting)).toEqual([[ours]])
   })
 })

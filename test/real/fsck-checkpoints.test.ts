@@ -10,7 +10,7 @@ import { openLake, parquetRows } from '../../src/engine/registry.ts'
 import { NEVER } from '../../src/shared/abort.ts'
 import { add, METADATA, PROTOCOL, temporaryFolder, writeLog, type Line } from '../support/catalog-kit.ts'
 import { folderOf, HAVE_TABLES } from '../tables/shared-tables.ts'
-import { fsckOf, perform, type Performed } from './operation-kit.ts'
+import { fsckOf, importOf, perform, validateOf, type Performed } from './operation-kit.ts'
 
 const SIMPLE = 'delta-rs/simple_table_with_checkpoint'
 
@@ -143,7 +143,7 @@ function rename(bytes: Buffer, from: string, to: string): void {
 describe('structs of a V2 checkpoint in JSON', () => {
   const ID = '3a0d65cd-4056-49b8-937b-95f9e3ee90e5'
   const large = '9007199254740993'
-  const table = (maxOfStruct: string): string => {
+  const table = (maxOfStruct: string, more = '', copies = 1): string => {
     const folder = join(work.path, `structs-${places++}`)
     const protocol = {
       protocol: {
@@ -160,7 +160,11 @@ describe('structs of a V2 checkpoint in JSON', () => {
       '{"checkpointMetadata":{"version":0}}',
       JSON.stringify(protocol),
       JSON.stringify(METADATA),
-      `{"add":{"path":"a","partitionValues":{"day":"2024-01-01"},"size":1,"modificationTime":1,"dataChange":true,"stats":${stats},"stats_parsed": ${parsed}}}`,
+      ...Array.from(
+        { length: copies },
+        () =>
+          `{"add":{"path":"a","partitionValues":{"day":"2024-01-01"},"size":1,"modificationTime":1,"dataChange":true,"stats":${stats},"stats_parsed": ${parsed}${more}}}`,
+      ),
     ]
     writeFileSync(join(folder, `_delta_log/${'0'.repeat(20)}.checkpoint.${ID}.json`), `${lines.join('\n')}\n`)
     return folder
@@ -174,6 +178,41 @@ describe('structs of a V2 checkpoint in JSON', () => {
     expect(found.includes('checkpoint-structs')).toBe(differs)
     expect(found).not.toContain('checkpoint-unreadable')
   })
+
+  test.each([
+    ['2024-01-01', false],
+    ['2024-01-02', true],
+  ])('partition value %s', async (day, differs) => {
+    const found = kinds(await perform(fsckOf(table(large, `,"partitionValues_parsed":{"day":"${day}"}`))))
+    expect(found.includes('checkpoint-structs')).toBe(differs)
+  })
+
+  test('a file twice', async () => {
+    expect(kinds(await perform(fsckOf(table(large, '', 1))))).not.toContain('checkpoint-twice')
+    expect(kinds(await perform(fsckOf(table(large, '', 2))))).toContain('checkpoint-twice')
+  })
+})
+
+const TXN: Line = { txn: { appId: 'app', version: 1 } }
+const lines = (...some: readonly Line[]): string => some.map((one) => `${JSON.stringify(one)}\n`).join('')
+const WHOLE = lines(PROTOCOL, METADATA, TXN)
+test.each([
+  ['whole', WHOLE, 0],
+  ['empty', '', 1],
+  ['cut within a line', WHOLE.slice(0, -10), 1],
+  ['cut behind a line', lines(PROTOCOL, METADATA), 1],
+])('a compacted log file that is %s; validate says that it compared none', async (_, text, exitCode) => {
+  const folder = join(work.path, `compacted-${places++}`)
+  writeLog(folder, [[PROTOCOL, METADATA], [TXN]])
+  writeFileSync(join(folder, '_delta_log', `${'0'.repeat(20)}.${'1'.padStart(20, '0')}.compacted.json`), text)
+  const performed = await perform(fsckOf(folder))
+  expect(kinds(performed)).toEqual(exitCode === 0 ? [] : ['compacted-log'])
+  expect(performed.finished.exitCode).toBe(exitCode)
+  if (exitCode === 0) return
+  const catalog = `sqlite:///${folder}.db`
+  await perform(importOf(folder, catalog))
+  const validated = await perform(validateOf(folder, catalog))
+  expect(validated.notes).toContainEqual(expect.stringContaining('one log compaction file was not compared'))
 })
 
 test('commits are read once, whatever number of compacted files stands for them', async () => {

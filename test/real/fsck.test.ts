@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { FsckFindingEvent } from '../../src/model/event.ts'
 import { systemClock } from '../../src/shared/clock.ts'
-import { temporaryFolder } from '../support/catalog-kit.ts'
+import { openDuckDb } from '../../src/stores/duckdb/instance.ts'
+import { add, METADATA, PROTOCOL, temporaryFolder, writeLog } from '../support/catalog-kit.ts'
 import {
   falsify,
   logOf,
@@ -253,6 +254,66 @@ describe('damage', () => {
     const deep = await perform(fsckOf(table.folder, { deep: true }))
     expect(kinds(deep)).toEqual(expect.arrayContaining([...expected]))
   })
+})
+
+test('a bound of a decimal of up to 17 digits is too tight by its last digit', async () => {
+  const folder = place()
+  mkdirSync(join(folder, '_delta_log'), { recursive: true })
+  const columns = {
+    a: 'decimal(10,2)',
+    b: 'decimal(15,0)',
+    c: 'decimal(17,0)',
+    d: 'decimal(17,5)',
+    e: 'decimal(17,17)',
+  }
+  const values = {
+    a: '12345678.91',
+    b: '999999999999998',
+    c: '99999999999999991',
+    d: '123456789012.34567',
+    e: '0.12345678901234561',
+  }
+  const [low, high] = [
+    {
+      a: '12345678.92',
+      b: '999999999999999',
+      c: '99999999999999992',
+      d: '123456789012.34568',
+      e: '0.12345678901234562',
+    },
+    {
+      a: '12345678.90',
+      b: '999999999999997',
+      c: '99999999999999990',
+      d: '123456789012.34566',
+      e: '0.12345678901234560',
+    },
+  ]
+  using duck = await openDuckDb({ threads: 1, memoryLimit: '256MB' })
+  const select = Object.entries(columns).map(([name, type]) => `'${values[name as 'a']}'::${type} AS ${name}`)
+  await duck.connection.run(`COPY (SELECT ${select.join(', ')}) TO '${join(folder, 'f.parquet')}' (FORMAT parquet)`)
+  const fields = Object.entries(columns).map(([name, type]) => ({ name, type, nullable: true, metadata: {} }))
+  const metaData = {
+    ...METADATA['metaData']!,
+    schemaString: JSON.stringify({ type: 'struct', fields }),
+    partitionColumns: [],
+  }
+  const object = (some: Readonly<Record<string, string>>): string =>
+    `{${Object.entries(some)
+      .map(([name, digits]) => `"${name}":${digits}`)
+      .join(',')}}`
+  const judged = async (min: typeof values, max: typeof values, deep: boolean): Promise<readonly string[]> => {
+    const stats = `{"numRecords":1,"minValues":${object(min)},"maxValues":${object(max)}}`
+    const file = { path: 'f.parquet', size: statSync(join(folder, 'f.parquet')).size, partitionValues: {}, stats }
+    writeLog(folder, [[PROTOCOL, { metaData }, add('f.parquet', file)]])
+    return findings(await perform(fsckOf(folder, { deep }))).map(({ finding, column }) => `${finding} ${column}`)
+  }
+  for (const deep of [false, true]) {
+    expect(await judged(values, values, deep)).toEqual([])
+    const named = Object.keys(columns).map((name) => `statistics ${name}`)
+    expect((await judged(low, values, deep)).toSorted()).toEqual(named)
+    expect((await judged(values, high, deep)).toSorted()).toEqual(named)
+  }
 })
 
 describe('what no version needs', () => {

@@ -1,7 +1,7 @@
 /** Logs that name files in ways that no store can have: each is named, what stands beside it is judged all the same, and no command breaks. */
 import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { FsckFindingEvent } from '../../src/model/event.ts'
 import type { Operation } from '../../src/engine/operations/list.ts'
 import { add, METADATA, PROTOCOL, temporaryFolder, writeLog, type Folder, type Line } from '../support/catalog-kit.ts'
@@ -80,6 +80,27 @@ describe.each([false, true])('fsck, outside %s', (outside) => {
     expect(named(performed, 'not-read')).toEqual(outside ? ELSEWHERE.map(nameOf) : [])
     expect(named(performed, 'file-missing')).toEqual([...ALL.map(nameOf), 'gone.parquet'])
   })
+})
+
+test('files in places that are not reached are named, and nothing is wrong by that', async () => {
+  vi.stubEnv('AWS_ENDPOINT_URL', 'http://127.0.0.1:1')
+  for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']) vi.stubEnv(name, 'nobody')
+  const away = [
+    'abfss://c@a.dfs.core.windows.net/x',
+    'gs://b/x',
+    'hdfs://name:8020/x',
+    's3://away/x/one',
+    's3://away/x/two',
+  ]
+  const table = join(folder.path, 'away')
+  writeLog(table, [[PROTOCOL, METADATA, ...away.map((path) => add(path))]])
+  try {
+    const performed = await perform(fsckOf(table, { outside: true }))
+    expect(named(performed, 'not-read')).toEqual(away)
+    expect(performed.finished).toMatchObject({ exitCode: 0, totals: { findings: '0' } })
+  } finally {
+    vi.unstubAllEnvs()
+  }
 })
 
 test('a vector whose path is a folder of the table is damaged, and ends nothing', async () => {

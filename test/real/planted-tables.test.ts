@@ -121,6 +121,23 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     expect(ran.code).not.toBe(0)
   })
 
+  test('a ledger whose rows a policy hides is neither read nor written to', async () => {
+    const url = await planted('planted_policy', COUNTED)
+    expect(sluice('copy', '--from', source, '--to', url, '--table', 't').code).toBe(0)
+    const hidden = `ALTER TABLE public.migration_runs ENABLE ROW LEVEL SECURITY;
+      CREATE POLICY p ON public.migration_runs USING (public.count_default() IS NULL)`
+    await ask('planted_policy', hidden)
+    for (const words of [
+      ['copy', '--from', source, '--to', url, '--table', 't'],
+      ['runs', '--to', url],
+    ]) {
+      const ran = sluice(...words)
+      expect(ran.said).toMatch(/public\.migration_runs[^]*row level security[^]*TABLE_REFUSED/)
+      expect(ran.code).not.toBe(0)
+    }
+    expect(await calls('planted_policy')).toEqual([])
+  })
+
   /** Operators and functions with names of the server's own, for all pairs of these types; each that is run counts itself. */
   const PLANTS = `CREATE TABLE public.calls (who text, what text); GRANT INSERT ON public.calls TO PUBLIC;
     DO $do$ DECLARE a text; b text; o text; f text; made text; n int := 0;

@@ -121,4 +121,58 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
       .toEqual([expect.stringMatching(/^cleared: chunk 2 is done; it stood since /)])
     expect(await look()).toEqual([])
   })
+  test('that no worker of a version lives is told once, and is over when one comes', async () => {
+    await using queue = await openQueue(stage.urlOf(stage.queue, 'queue'), 'work')
+    const program = 'sluice 2, ledger 1'
+    const about = { pid: 7, concurrency: 1, queues: [] }
+    const operation = {
+      kind: 'copy',
+      from: 'shop',
+      to: 'cold',
+      tables: ['none'],
+      alert: { conditions: [{ cause: 'failed' }] },
+    }
+    const run = {
+      kind: 'copy',
+      takesTurns: true,
+      commandLine: 'sluice copy',
+      source: null,
+      target: null,
+      program,
+      actor: 'me',
+    }
+    await queue.submit({
+      ...run,
+      host: 'here',
+      queue: null,
+      slots: [{ about: '' }],
+      runId: '18',
+      operation,
+      stores: [],
+    })
+    const told: string[] = []
+    const here = queue.worker({ ...about, workerId: 'of-1', host: 'here', program: 'sluice 1, ledger 1' })
+    await here.beat(false)
+    const watch = new RunWatch({
+      queue: here,
+      alerts: queue.alerts,
+      known: [],
+      host: 'here',
+      emit: (event) =>
+        void (event.type === 'alert' && event.run === '18' && told.push(`${event.state}: ${event.value}`)),
+    })
+    const look = async (): Promise<readonly string[]> => {
+      await watch.look([])
+      await watch.sent()
+      return told.splice(0)
+    }
+    expect(await look()).toEqual([])
+    const old = "UPDATE sluice_queue.sluice_runs SET begun_at = now() - interval '1 min' WHERE run_id = '18'"
+    await stage.ask(stage.queue, 'queue', old)
+    expect(await look()).toEqual([expect.stringContaining('raised: no worker of version sluice 2, ledger 1 lives')])
+    expect(await look()).toEqual([])
+    await queue.worker({ ...about, workerId: 'of-2', host: 'there', program }).beat(false)
+    expect(await look()).toEqual([expect.stringMatching(/^cleared: a worker lives that takes the run/)])
+    expect(await look()).toEqual([])
+  })
 })

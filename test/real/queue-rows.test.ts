@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openQueue } from '../../src/engine/distributed/queues.ts'
+import { queuePart } from '../../src/engine/run-report/of-queue.ts'
 import { Pulse } from '../../src/engine/live/pulse.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
 import type { QueuedRun, WorkerAbout } from '../../src/stores/queue-port.ts'
@@ -77,7 +78,13 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     await other.beat(false)
     await queue.submit({ ...RUN, runId: '5', slots: [{ about: 'a' }, { about: 'b' }] })
     await queue.submit({ ...RUN, runId: '6', program: 'sluice 2, ledger 1' })
-    await other.claim({ runId: '5', no: 1 })
+    const slot = await other.claim({ runId: '5', no: 1 })
+    if (slot === null) throw new Error('the slot is not free')
+    await other.progress(slot, { rows: 9n, open: 0n, chunks: 1, rate: 5 }, null)
+    const rates = async (): Promise<unknown> => [(await queue.runs(1, '5'))[0]?.rate, (await queue.slots('5'))[0]?.rate]
+    expect(await rates()).toEqual([5, 5])
+    // Only a worker of its version takes the other run, and its report says so.
+    expect((await queuePart(server.url('queue'), '6'))?.error).toMatch(/no worker of version sluice 2, ledger 1 lives/)
     const calm = await one.stand()
     expect(calm).toMatchObject({
       workers: { lives: 2, silent: 0, lost: 0 },
@@ -92,6 +99,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
        UPDATE sluice_queue.sluice_run_slots SET beat_at = now() - interval '${seconds} s' WHERE worker_id = 'w2'`
     await client.query(ago(10))
     expect(await one.stand()).toMatchObject({ workers: { lives: 1, silent: 1, lost: 0 }, slots: { lost: 0 } })
+    expect(await rates()).toEqual([0, 0])
     await client.query(ago(31))
     const lost = await one.stand()
     expect(lost).toMatchObject({ workers: { lives: 1, silent: 0, lost: 1 }, slots: { queued: 2, working: 1, lost: 1 } })

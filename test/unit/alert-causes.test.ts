@@ -75,6 +75,18 @@ test('what failed is named, whatever it is a part of', () => {
   expect(value({ type: 'table.finished', table: 'c', status: 'ok', ms: 1, notes: ['2 different'] })).not.toContain('c:')
 })
 
+test.each([
+  ['batch-import', { type: 'table.finished', table: 'crm/c', status: 'refused', ms: 1 }, 'TABLE_FEATURE'],
+  ['sync', { type: 'table.finished', table: 'crm/c', status: 'failed', behind: '2', ms: 1 }, 'LOG_REWRITTEN'],
+  ['copy', { type: 'table.finished', table: 'crm/c', status: 'failed', ms: 1 }, 'VALUE_REFUSED'],
+] as const)('a table that failed in %s is named, and those beside it are not', (_, event, code) => {
+  const causes = new Causes(all('failed'))
+  const beside = { type: 'table.finished', table: 'crm/d', status: 'ok', ms: 1 } as const
+  const error = new SluiceError(code, 'it says why').info()
+  const [verdict] = [{ ...event, error }, beside, ended('TABLES_FAILED')].flatMap((one) => causes.take(one, 0))
+  expect(verdict?.value).toMatch(new RegExp(`: crm/c: ${code} it says why$`))
+})
+
 test('a run that fails is told, unless another cause has told its end; who stops a run knows', () => {
   expect(found(all('failed'), [ended('CONNECT_FAILED')])).toEqual(['failed: raised'])
   expect(found(all('failed'), [ended('PLAN_CHANGED')])).toEqual(['failed: raised'])

@@ -7,8 +7,13 @@ import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { readAlert as read } from '../../src/cli/alert-flags.ts'
 import { Alerts } from '../../src/engine/alerts/alerts.ts'
+import { RunAlerts } from '../../src/engine/alerts/run-alerts.ts'
 import { runShell } from '../../src/engine/alerts/shell.ts'
 import { send } from '../../src/engine/alerts/sinks.ts'
+import { slotEnd } from '../../src/engine/distributed/slot-end.ts'
+import type { Operation } from '../../src/engine/operations/list.ts'
+import { systemClock } from '../../src/shared/clock.ts'
+import { SluiceError } from '../../src/shared/errors.ts'
 import { STREAM_CAUSES, type AlertEvent } from '../../src/model/alert.ts'
 
 const readAlert = (args: Parameters<typeof read>[0]): ReturnType<typeof read> =>
@@ -154,4 +159,29 @@ test('a command and a webhook get them, and what fails there is told without the
     server.close()
     rmSync(folder, { recursive: true, force: true })
   }
+})
+
+test.each([
+  ['CONNECTION_LOST', []],
+  ['TABLES_FAILED', ['failed raised']],
+] as const)('a turn that ends with %s is told as failed only where it is not tried again', async (code, expected) => {
+  const told: string[] = []
+  const alerts = new RunAlerts(
+    { kind: 'copy', from: 'sqlite:///a', to: 'sqlite:///b', tables: ['t'] } as unknown as Operation,
+    { conditions: [{ cause: 'failed' }] },
+    {
+      runId: '7',
+      host: 'here',
+      goesOn: ({ exitCode, error }) =>
+        slotEnd({ exitCode, crashed: false, ...(error === undefined ? {} : { error }) }, 0).left !== 'none',
+      clock: systemClock,
+      emit: (event) => void (event.type === 'alert' && told.push(`${event.cause} ${event.state}`)),
+      memory: undefined,
+      stop: () => undefined,
+    },
+  )
+  const error = new SluiceError(code, 'the server is away')
+  const end = { type: 'run.finished', status: 'failed', exitCode: error.exitCode, totals: {}, ms: 1 } as const
+  expect(await alerts.ended({ ...end, error: error.info() })).toBe(null)
+  expect(told).toEqual(expected)
 })

@@ -71,3 +71,13 @@ test('words of the rules name labels of what they are about', () => {
     expect([alert, labels.filter((label) => !known.includes(label))]).toEqual([alert, []])
   }
 })
+
+test('a worker that is gone is told by what does not rest on its own metrics', () => {
+  const expressions = rules.map(({ expr }) => expr)
+  for (const wanted of [
+    /^absent\(sluice_worker_info\)/,
+    /^up\{[^}]*\} == 0/,
+    /sluice_queue_workers\{state="lost"\}\) > 0/,
+  ])
+    expect(expressions).toContainEqual(expect.stringMatching(wanted))
+})
