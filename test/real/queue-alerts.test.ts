@@ -85,8 +85,16 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     const program = 'sluice 1, ledger 1'
     const wish = { conditions: [{ cause: 'stuck', limit: 1000 }] }
     const run = {
-      ...{ kind: 'copy', takesTurns: true, commandLine: 'sluice copy', source: null, target: null, program },
-      ...{ actor: 'me', host: 'here', queue: null, slots: [{ about: '' }] },
+      kind: 'copy',
+      takesTurns: true,
+      commandLine: 'sluice copy',
+      source: null,
+      target: null,
+      program,
+      actor: 'me',
+      host: 'here',
+      queue: null,
+      slots: [{ about: '' }],
     }
     const operation = { kind: 'copy', from: 'shop', to: 'cold', tables: ['items'], alert: wish }
     await queue.submit({ ...run, runId: '17', operation, stores })
