@@ -95,10 +95,10 @@ import type {
   ScheduleUnitEvent,
 } from './schedule-events.ts'
 import type {
+  QueueBeatEvent,
   SharedRunEvent,
   SharedSlotEvent,
   SharedTableEvent,
-  WorkerBeatEvent,
   WorkerEvent,
   WorkerSlotEvent,
 } from './worker-events.ts'
@@ -390,7 +390,7 @@ export type EventBody =
   | ScheduleChangedEvent
   | ScheduleUnitEvent
   | WorkerSlotEvent
-  | WorkerBeatEvent
+  | QueueBeatEvent
   | WorkerEvent
   | SharedRunEvent
   | SharedSlotEvent

@@ -25,12 +25,9 @@ export type WorkerSlotEvent = {
   error?: ErrorInfo
 }
 
-/** The queue has heard of a worker; at most once in ten seconds. */
-export type WorkerBeatEvent = {
-  type: 'worker.beat'
-  concurrency: Dec
-  working: Dec
-  /** The queue as a whole, as `QueueStand`. */
+/** How a queue stands, as `QueueStand`. */
+export type QueueStandEvent = {
+  type: 'queue.stand'
   queue: {
     workers: Record<'lives' | 'silent' | 'lost', Dec>
     slots: Record<'queued' | 'working' | 'lost', Dec>
@@ -38,6 +35,18 @@ export type WorkerBeatEvent = {
     oldestBeatMs: Dec
   }
 }
+
+/** The queue has heard of a worker; at most once in ten seconds. */
+export type WorkerBeatEvent = {
+  type: 'worker.beat'
+  concurrency: Dec
+  working: Dec
+  /** The queue as a whole. */
+  queue: QueueStandEvent['queue']
+}
+
+/** How a queue and a worker of it do, as they go. */
+export type QueueBeatEvent = WorkerBeatEvent | QueueStandEvent
 
 /** A worker of a queue, in a list. */
 export type WorkerEvent = {

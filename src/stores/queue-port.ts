@@ -97,6 +97,8 @@ export interface RunQueue extends AsyncDisposable {
   slots(runId: string): Promise<readonly Slot[]>
   /** Those that live first; ended ones of the last day. */
   workers(): Promise<readonly WorkerRow[]>
+  /** All zeros where there is no queue yet. */
+  stand(): Promise<QueueStand>
   /** Asks living workers to end. @param name their host, or the id of one @returns how many were asked */
   drain(name: string): Promise<number>
   /** Null where the queue is of an older program, whose workers steer no single tables. */
@@ -149,7 +151,6 @@ export interface QueueWorker {
   /** Gives a slot back that this worker must not work on, and notes why. */
   refuse(slot: ClaimedSlot, error: ErrorInfo): Promise<void>
   sweep(): Promise<Swept>
-  stand(): Promise<QueueStand>
   /** Runs with `--alert` that go on, or of which an alert stands. */
   watch(): Promise<readonly WatchedRun[]>
   /**

@@ -124,6 +124,12 @@ const copySummaryLine = z.strictObject({
 /** Edges of a chunk of a copy. */
 /** null where a column of the key is NULL. */
 const rowKey = z.array(z.string().nullable())
+const queue = z.strictObject({
+  workers: z.strictObject({ lives: dec, silent: dec, lost: dec }),
+  slots: z.strictObject({ queued: dec, working: dec, lost: dec }),
+  waiting: dec,
+  oldestBeatMs: dec,
+})
 const keySpan = { from: texts.nullable().optional(), to: texts.nullable().optional() }
 
 const chunkTally = {
@@ -1075,16 +1081,8 @@ const bodies = {
       }),
     ),
   },
-  'worker.beat': {
-    concurrency: dec,
-    working: dec,
-    queue: z.strictObject({
-      workers: z.strictObject({ lives: dec, silent: dec, lost: dec }),
-      slots: z.strictObject({ queued: dec, working: dec, lost: dec }),
-      waiting: dec,
-      oldestBeatMs: dec,
-    }),
-  },
+  'queue.stand': { queue },
+  'worker.beat': { concurrency: dec, working: dec, queue },
   'worker.slot': {
     run: dec,
     slot: dec,

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { identified } from '../../src/engine/distributed/identity.ts'
 import { openQueue } from '../../src/engine/distributed/queues.ts'
 import { RunWatch } from '../../src/engine/distributed/run-watch.ts'
+import { readExposition, valuesOf } from '../support/exposition.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { makeOrders, WorkerStage } from '../support/worker-stage.ts'
 
@@ -84,8 +85,16 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     const program = 'sluice 1, ledger 1'
     const wish = { conditions: [{ cause: 'stuck', limit: 1000 }] }
     const run = {
-      ...{ kind: 'copy', takesTurns: true, commandLine: 'sluice copy', source: null, target: null, program },
-      ...{ actor: 'me', host: 'here', queue: null, slots: [{ about: '' }] },
+      kind: 'copy',
+      takesTurns: true,
+      commandLine: 'sluice copy',
+      source: null,
+      target: null,
+      program,
+      actor: 'me',
+      host: 'here',
+      queue: null,
+      slots: [{ about: '' }],
     }
     const operation = { kind: 'copy', from: 'shop', to: 'cold', tables: ['items'], alert: wish }
     await queue.submit({ ...run, runId: '17', operation, stores })
@@ -174,5 +183,22 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     await queue.worker({ ...about, workerId: 'of-2', host: 'there', program }).beat(false)
     expect(await look()).toEqual([expect.stringMatching(/^cleared: a worker lives that takes the run/)])
     expect(await look()).toEqual([])
+  })
+
+  test('workers --metrics tells how the queue stands, also where no worker lives, until it is stopped', async () => {
+    await stage.forgetRuns()
+    await stage.distribute('diff', '--from', 'shop', '--to', 'cold', '--table', 'orders')
+    const watch = stage.desk('workers', '--metrics', '0')
+    await stage.until('a look', () => watch.events.some(({ type }) => type === 'queue.stand'))
+    const [url = ''] = watch.events.flatMap((event) =>
+      event.type === 'log' ? (/^metrics (http\S+)$/.exec(event.message)?.[1] ?? []) : [],
+    )
+    const families = readExposition(await (await fetch(url)).text())
+    expect(valuesOf(families, 'sluice_queue_slots', 'state')).toEqual({ queued: 1, working: 0, lost: 0 })
+    expect(valuesOf(families, 'sluice_queue_workers', 'state')).toEqual({ lives: 0, silent: 0, lost: 0 })
+    expect(valuesOf(families, 'sluice_queue_runs_waiting', '')).toEqual({ '': 1 })
+    expect(valuesOf(families, 'sluice_run_running', '')).toEqual({ '': 1 })
+    watch.signal('SIGINT')
+    expect(await watch.ended).toBe(130)
   })
 })

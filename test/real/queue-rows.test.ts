@@ -85,7 +85,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     expect(await rates()).toEqual([5, 5])
     // Only a worker of its version takes the other run, and its report says so.
     expect((await queuePart(server.url('queue'), '6'))?.error).toMatch(/no worker of version sluice 2, ledger 1 lives/)
-    const calm = await one.stand()
+    const calm = await queue.stand()
     expect(calm).toMatchObject({
       workers: { lives: 2, silent: 0, lost: 0 },
       slots: { queued: 2, working: 1, lost: 0 },
@@ -98,10 +98,10 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
       `UPDATE sluice_queue.sluice_workers SET beat_at = now() - interval '${seconds} s' WHERE worker_id = 'w2';
        UPDATE sluice_queue.sluice_run_slots SET beat_at = now() - interval '${seconds} s' WHERE worker_id = 'w2'`
     await client.query(ago(10))
-    expect(await one.stand()).toMatchObject({ workers: { lives: 1, silent: 1, lost: 0 }, slots: { lost: 0 } })
+    expect(await queue.stand()).toMatchObject({ workers: { lives: 1, silent: 1, lost: 0 }, slots: { lost: 0 } })
     expect(await rates()).toEqual([0, 0])
     await client.query(ago(31))
-    const lost = await one.stand()
+    const lost = await queue.stand()
     expect(lost).toMatchObject({ workers: { lives: 1, silent: 0, lost: 1 }, slots: { queued: 2, working: 1, lost: 1 } })
     expect(lost.oldestBeatMs).toBeGreaterThanOrEqual(31_000)
     await client.query('DELETE FROM sluice_queue.sluice_runs; DELETE FROM sluice_queue.sluice_workers')

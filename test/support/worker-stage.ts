@@ -132,14 +132,20 @@ export class WorkerStage implements AsyncDisposable {
     }
   }
 
-  /** A command of whoever begins or looks at runs, to its end. */
-  async sluice(...args: readonly string[]): Promise<{ code: number | null; events: readonly Event[]; err: string }> {
+  /** A command of whoever begins or looks at runs, as it goes. */
+  desk(...args: readonly string[]): TestWorker {
     const child = spawn(process.execPath, [BIN, '--json', ...args], {
       cwd: this.folder,
+      detached: true,
       env: this.#env('desk'),
       stdio: ['ignore', 'pipe', 'pipe'],
     })
-    const program = new TestWorker(child)
+    return new TestWorker(child)
+  }
+
+  /** The same, to its end. */
+  async sluice(...args: readonly string[]): Promise<{ code: number | null; events: readonly Event[]; err: string }> {
+    const program = this.desk(...args)
     const code = await program.ended
     return { code, events: program.events, err: program.said }
   }

@@ -31,11 +31,16 @@ const worker: Command = {
 }
 
 const workers: Command = {
-  request: (args, { defaults, env }) =>
-    operate(
-      { kind: 'workers', connect: chooseQueue(args, defaults, env), ...given('drain', optionalText(args, 'drain')) },
-      { printed: { env } },
-    ),
+  request: (args, { defaults, env }) => {
+    const connect = chooseQueue(args, defaults, env)
+    const drain = optionalText(args, 'drain')
+    // Prometheus asks again and again: whoever wants metrics of the queue wants it watched.
+    const isWatched = drain === undefined && optionalText(args, 'metrics') !== undefined
+    const operation = isWatched
+      ? ({ kind: 'workers-watch', connect } as const)
+      : ({ kind: 'workers', connect, ...given('drain', drain) } as const)
+    return operate(operation, { printed: { env } })
+  },
 }
 
 export const commands = { worker, workers }

@@ -2,16 +2,8 @@
  * A worker: takes slots from the queue, gives each to a program of its own, and says every two seconds that both live. What it does not get told (a queue that is
  * away, a wish that is late) never stops the work: leases and proofs are the ledger's.
  */
-import {
-  BEAT_MS,
-  SILENT_AFTER_MS,
-  SWEEP_MS,
-  TURN_MS,
-  type QueueStand,
-  type RunWishes,
-} from '../../model/distributed.ts'
+import { BEAT_MS, SILENT_AFTER_MS, SWEEP_MS, TURN_MS, type RunWishes } from '../../model/distributed.ts'
 import { dec } from '../../model/event.ts'
-import type { WorkerBeatEvent } from '../../model/worker-events.ts'
 import { restUnder } from '../../shared/abort.ts'
 import { asSluiceError, errorLine } from '../../shared/errors.ts'
 import { oneAtATime } from '../../shared/one-at-a-time.ts'
@@ -38,6 +30,7 @@ import { slotEnd } from './slot-end.ts'
 import type { AlertAnswer, AlertQuestion, SlotOrder } from './slot-messages.ts'
 import { SlotProgram, type SlotDone } from './slot-program.ts'
 import type { Told } from './slot-wishes.ts'
+import { standTold } from './stand-told.ts'
 
 type WorkerRun = RunOf<typeof declared>
 
@@ -54,6 +47,7 @@ export class Worker {
   readonly #queue: QueueWorker
   readonly #schedules: ScheduleBook
   readonly #alerts: RunQueue['alerts']
+  readonly #stand: RunQueue['stand']
   /** Null where the program cannot read commands: then other workers begin what is due. */
   readonly #scheduler: Scheduler | null
   readonly #known: readonly NamedUrl[]
@@ -81,6 +75,7 @@ export class Worker {
     this.#concurrency = about.concurrency
     this.#schedules = queue.schedules
     this.#alerts = queue.alerts
+    this.#stand = () => queue.stand()
     this.#known = known
     this.#run = run
     this.#secrets = known.flatMap(({ url }) => secretsOfUrl(url))
@@ -235,7 +230,7 @@ export class Worker {
     if (now - this.#toldAt < TOLD_MS) return
     this.#toldAt = now
     const [concurrency, working] = [dec(this.#concurrency), dec(this.#programs.size)]
-    this.#run.emit({ type: 'worker.beat', concurrency, working, queue: standOf(await this.#queue.stand()) })
+    this.#run.emit({ type: 'worker.beat', concurrency, working, queue: standTold(await this.#stand()) })
   }
 
   async #beatSlot(slot: ClaimedSlot, program: SlotProgram): Promise<void> {
@@ -412,16 +407,6 @@ export class Worker {
       ...(slot.about === '' ? {} : { about: slot.about }),
       ...more,
     })
-  }
-}
-
-function standOf({ workers, slots, waiting, oldestBeatMs }: QueueStand): WorkerBeatEvent['queue'] {
-  const { lives, silent, lost } = workers
-  return {
-    workers: { lives: dec(lives), silent: dec(silent), lost: dec(lost) },
-    slots: { queued: dec(slots.queued), working: dec(slots.working), lost: dec(slots.lost) },
-    waiting: dec(waiting),
-    oldestBeatMs: dec(oldestBeatMs),
   }
 }
 

@@ -31,6 +31,7 @@ export class RunMetrics {
     else if (event.type === 'run.finished') this.#finished(run, event)
     else if (event.type === 'worker.slot') this.#slot(event)
     else if (event.type === 'worker.beat') this.#beat(event)
+    else if (event.type === 'queue.stand') this.#queue(event)
     else this.#during({ run, slot: '' }, event)
   }
 
@@ -54,8 +55,9 @@ export class RunMetrics {
     this.#series.begun(run)
     this.#series.set('sluice_run_info', { run, command, version: tool }, 1)
     this.#series.set('sluice_run_start_time_seconds', { run }, seconds(ts))
-    // A worker waits, which is no standing still.
-    if (command !== 'worker') this.#series.set('sluice_run_last_progress_timestamp_seconds', { run }, seconds(ts))
+    // A worker waits, and a queue is watched, which is no standing still.
+    if (command !== 'worker' && command !== 'workers')
+      this.#series.set('sluice_run_last_progress_timestamp_seconds', { run }, seconds(ts))
     this.#series.set('sluice_run_running', { run }, 1)
     this.#series.set('sluice_run_paused', { run }, 0)
     if (command === 'worker') this.#series.set('sluice_worker_info', { version: tool }, 1)
@@ -98,15 +100,19 @@ export class RunMetrics {
   }
 
   #beat({ ts, concurrency, working, queue }: Of<'worker.beat'>): void {
+    this.#queue({ queue })
+    this.#series.set('sluice_worker_last_beat_timestamp_seconds', {}, seconds(ts))
+    this.#series.set('sluice_worker_concurrency', {}, Number(concurrency))
+    this.#series.set('sluice_worker_slots_working', {}, Number(working))
+  }
+
+  #queue({ queue }: Pick<Of<'queue.stand'>, 'queue'>): void {
     for (const [state, count] of Object.entries(queue.workers))
       this.#series.set('sluice_queue_workers', { state }, Number(count))
     for (const [state, count] of Object.entries(queue.slots))
       this.#series.set('sluice_queue_slots', { state }, Number(count))
     this.#series.set('sluice_queue_runs_waiting', {}, Number(queue.waiting))
     this.#series.set('sluice_queue_oldest_beat_seconds', {}, Number(queue.oldestBeatMs) / 1000)
-    this.#series.set('sluice_worker_last_beat_timestamp_seconds', {}, seconds(ts))
-    this.#series.set('sluice_worker_concurrency', {}, Number(concurrency))
-    this.#series.set('sluice_worker_slots_working', {}, Number(working))
   }
 
   #during({ run, slot }: Told, event: Event): void {

@@ -65,6 +65,7 @@ import { schedulePrint } from './schedule-print/declaration.ts'
 import { sharedRuns } from './shared-runs/declaration.ts'
 import { worker } from './worker/declaration.ts'
 import { workers } from './workers/declaration.ts'
+import { workersWatch } from './workers-watch/declaration.ts'
 import { grants } from './grants/declaration.ts'
 import { queueGrants } from './queue-grants/declaration.ts'
 import { doctor } from './doctor/declaration.ts'
@@ -180,6 +181,7 @@ export const OPERATIONS = {
   'schedule-print': operation(schedulePrint, async () => (await import('./schedule-print/perform.ts')).schedulePrint),
   worker: operation(worker, async () => (await import('./worker/perform.ts')).worker),
   workers: operation(workers, async () => (await import('./workers/perform.ts')).workers),
+  'workers-watch': operation(workersWatch, async () => (await import('./workers-watch/perform.ts')).workersWatch),
   grants: operation(grants, async () => (await import('./grants/perform.ts')).grants),
   'queue-grants': operation(queueGrants, async () => (await import('./queue-grants/perform.ts')).queueGrants),
   doctor: operation(doctor, async () => (await import('./doctor/perform.ts')).doctor),

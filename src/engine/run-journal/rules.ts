@@ -44,6 +44,7 @@ const RULES: { readonly [T in EventType]?: Rule<T> } = {
   'follow.counted': { by: ({ table }) => table },
   'partition.progress': single,
   'worker.beat': single,
+  'queue.stand': single,
   'run.finished': single,
 }
 

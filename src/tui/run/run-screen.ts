@@ -65,6 +65,7 @@ const SCREENS = {
   'schedule-print': 'tables',
   worker: 'tables',
   workers: 'tables',
+  'workers-watch': 'tables',
   'quarantine-list': 'tables',
   grants: 'tables',
   'queue-grants': 'tables',

@@ -29,8 +29,8 @@ export function placeOf(stage: WorkerStage, side: (typeof SIDES)[number]): Place
       for (const one of statements) await stage.ask(server, side, one)
     },
     rows: async (query) =>
-      (await stage.ask<Record<string, unknown>>(server, side, query)).map((row) =>
-        Object.values(row).map((value) => (value == null ? null : String(value))),
+      (await stage.ask<Record<string, string | number | boolean | null>>(server, side, query)).map((row) =>
+        Object.values(row).map((value) => (value === null ? null : String(value))),
       ),
   }
 }

@@ -1,14 +1,14 @@
 /** The queue of shared runs in a PostgreSQL database: graphile-worker hands out slots, and rows beside its own say how runs and workers stand. */
 import { makeWorkerUtils } from 'graphile-worker'
 import type { PoolClient } from 'pg'
-import type { DistributedRun, RunWishes, Slot, WorkerRow } from '../../../model/distributed.ts'
+import type { DistributedRun, QueueStand, RunWishes, Slot, WorkerRow } from '../../../model/distributed.ts'
 import { ordersAfter, type TableWish } from '../../../model/table-wish.ts'
 import type { AlertBook, QueuedRun, QueueWorker, RunQueue, SteeredTables, WorkerAbout } from '../../queue-port.ts'
 import type { ScheduleBook } from '../../schedule-port.ts'
 import { PostgresAlerts } from './alerts.ts'
 import { endOfStopped } from './ends.ts'
 import { queueSlots } from './jobs.ts'
-import { readClock, readRuns, readSlots, readTables, readWorkers, silent } from './look.ts'
+import { readClock, readRuns, readSlots, readStand, readTables, readWorkers, silent } from './look.ts'
 import { QueuePool } from './pool.ts'
 import { SILENT } from './runner.ts'
 import { lookForQueue, prepareQueue, QUEUE_SCHEMA, WHOLE, type QueueTables } from './schema.ts'
@@ -18,6 +18,14 @@ import { PostgresQueueWorker } from './worker.ts'
 
 /** For whoever looks or submits. */
 const FEW = 3
+
+/** Of a database without a queue. */
+const NOTHING: QueueStand = {
+  workers: { lives: 0, silent: 0, lost: 0 },
+  slots: { queued: 0, working: 0, lost: 0 },
+  waiting: 0,
+  oldestBeatMs: 0,
+}
 
 /** SQL: ms since the epoch, as what people wish is dated. */
 const NOW_MS = 'floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint'
@@ -100,6 +108,10 @@ class PostgresQueue implements RunQueue {
 
   async workers(): Promise<readonly WorkerRow[]> {
     return (await this.#found()) ? await readWorkers(this.#pool) : []
+  }
+
+  async stand(): Promise<QueueStand> {
+    return (await this.#found()) ? await readStand(this.#pool) : NOTHING
   }
 
   async drain(name: string): Promise<number> {

@@ -3,7 +3,6 @@ import type { PoolClient } from 'pg'
 import type {
   EndedRun,
   LedgerTotals,
-  QueueStand,
   RunWishes,
   SlotEnd,
   TurnProgress,
@@ -35,7 +34,7 @@ import {
 } from './ends.ts'
 import { HAS_NO_JOB, unlockJobs } from './jobs.ts'
 import { jsonbText } from './json.ts'
-import { ms, readStand, readWatched, silent } from './look.ts'
+import { ms, readWatched, silent } from './look.ts'
 import type { QueuePool } from './pool.ts'
 import { endRefused } from './refused.ts'
 import { takeSlots } from './runner.ts'
@@ -279,10 +278,6 @@ export class PostgresQueueWorker implements QueueWorker {
         own,
       }
     })
-  }
-
-  async stand(): Promise<QueueStand> {
-    return await readStand(this.#pool)
   }
 
   async watch(): Promise<readonly WatchedRun[]> {

@@ -1,0 +1,14 @@
+/** How a queue stands, as events have it. */
+import type { QueueStand } from '../../model/distributed.ts'
+import { dec } from '../../model/event.ts'
+import type { QueueStandEvent } from '../../model/worker-events.ts'
+
+export function standTold({ workers, slots, waiting, oldestBeatMs }: QueueStand): QueueStandEvent['queue'] {
+  const { lives, silent, lost } = workers
+  return {
+    workers: { lives: dec(lives), silent: dec(silent), lost: dec(lost) },
+    slots: { queued: dec(slots.queued), working: dec(slots.working), lost: dec(slots.lost) },
+    waiting: dec(waiting),
+    oldestBeatMs: dec(oldestBeatMs),
+  }
+}
