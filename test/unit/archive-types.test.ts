@@ -26,7 +26,7 @@ const RULES: readonly (readonly [ColumnType, string, string])[] = [
   [{ kind: 'decimal', spelled: true }, 'string', 'native'],
   [{ kind: 'float', bits: 32 }, 'float', 'float'],
   [{ kind: 'float', bits: 64 }, 'double', 'float'],
-  [{ kind: 'text', padded: true }, 'string', 'text'],
+  [{ kind: 'text', most: 5, padded: true }, 'string', 'text'],
   [{ kind: 'bytes' }, 'binary', 'bytes'],
   [{ kind: 'uuid' }, 'string', 'uuid'],
   [{ kind: 'date' }, 'date', 'date'],
