@@ -27,6 +27,7 @@ const RULES: readonly (readonly [ColumnType, string, string])[] = [
   [{ kind: 'float', bits: 32 }, 'float', 'float'],
   [{ kind: 'float', bits: 64 }, 'double', 'float'],
   [{ kind: 'text', most: 5, padded: true }, 'string', 'text'],
+  [{ kind: 'text', padded: true }, 'string', 'native'],
   [{ kind: 'bytes' }, 'binary', 'bytes'],
   [{ kind: 'uuid' }, 'string', 'uuid'],
   [{ kind: 'date' }, 'date', 'date'],
