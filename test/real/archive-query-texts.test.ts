@@ -159,7 +159,7 @@ test.each(ZONES)('sqlite, times of which %s', { timeout: 60_000 }, async (_, fir
   if (isTwice) {
     const second = { ...run, partitions: ['2023-Q2'] }
     await done(second)
-    await done({ ...second, drop: true, confirm: 's' } as Operation)
+    await done({ ...second, drop: true, confirm: 's' })
     await asks()
   }
   await done(verify)

@@ -293,7 +293,8 @@ class Check {
     )
     const report = this.#report
     const { commits, gone, unreadableBelow, changeFiles, changeGone, doubled, marked } = history
-    for (const finding of [...doubled, ...marked, ...(await lookAtSpellings(this.#subject, interrupt.stop))]) report.add(finding)
+    for (const finding of [...doubled, ...marked, ...(await lookAtSpellings(this.#subject, interrupt.stop))])
+      report.add(finding)
     if (gone > 0) {
       const below = unreadableBelow === null ? 'older versions' : `versions below ${unreadableBelow}`
       const detail = `${gone} files that only older versions need are not there; ${below} may not be readable`

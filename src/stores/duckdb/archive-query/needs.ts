@@ -99,8 +99,8 @@ function ownTexts(node: { readonly [key: string]: Json }): QueryNeeds['texts'] {
     if (kind === 'BOUND_AGGREGATE' && node['aggregate_type'] === 'DISTINCT') return 'equal'
     if (typeof name === 'string' && typeof kind === 'string' && ORDERS.test(name)) return 'order'
     if (typeof name === 'string' && typeof kind === 'string' && FINDS.test(name)) return 'equal'
-    const compared = [node['comparison'], node['comparison_type'], node['type']].find(isComparison)
-    if (compared !== undefined) return EQUAL.test(compared) ? 'equal' : 'order'
+    const how = [node['comparison'], node['comparison_type'], node['type']].find(isComparison)
+    if (how !== undefined) return EQUAL.test(how) ? 'equal' : 'order'
     if (node['filter_type'] === 'IN_FILTER') return 'equal'
   }
   if ((listOf(node['orders']) ?? []).some((one) => isText(at(one, 'expression')))) return 'order'
