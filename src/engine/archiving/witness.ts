@@ -1,4 +1,5 @@
 /** Tables that have no number, known by what the ledger noted of them when their last run ended: their mark, and some rows that stayed. */
+import { createHash } from 'node:crypto'
 import { noteWitness } from '../../archive/ledger/note-witness.ts'
 import type { ArchivedTable, Witness, WitnessRow } from '../../archive/ledger/record.ts'
 import { tableText, type Column, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
@@ -75,12 +76,10 @@ async function searched(store: CopyStore, marks: Marks, archived: Noted, signal:
   return named[0]?.table ?? archived.table
 }
 
-/** Whether it has the columns that the table had, of whichever types, and its key. */
+/** Whether it has the key that the table had, and most of its columns, of whichever types: only the rows of such tables are read. */
 function isAlike(table: TableSpec, { stored, witness }: Noted): boolean {
-  return (
-    JSON.stringify(table.key) === JSON.stringify(witness.key) &&
-    stored.columns.every(({ name }) => table.columns.some((column) => column.name === name))
-  )
+  const same = stored.columns.filter(({ name }) => table.columns.some((column) => column.name === name))
+  return JSON.stringify(table.key) === JSON.stringify(witness.key) && same.length * 2 >= stored.columns.length
 }
 
 /**
@@ -111,7 +110,10 @@ async function heldRows(
   const now = new Map(there.map((row) => [JSON.stringify(row.key), row.values]))
   return rows.filter(({ key: one, values }) => {
     const found = now.get(JSON.stringify(one))
-    return found !== undefined && Object.entries(values).every(([name, sum]) => (found[name] ?? sum) === sum)
+    if (found === undefined) return false
+    const sums = Object.entries(values)
+    const compared = sums.filter(([name]) => found[name] !== undefined)
+    return (compared.length > 0 || sums.length === 0) && compared.every(([name, sum]) => found[name] === sum)
   }).length
 }
 
@@ -127,6 +129,13 @@ function columnsOf({ columns, key }: TableSpec): readonly Column[] {
   const others = columns.filter(({ name, type }) => !key.includes(name) && !LARGE.has(type.kind))
   return [...columns.filter(({ name }) => key.includes(name)), ...others.slice(0, MOST_COLUMNS)]
 }
+
+/** A text cannot be told from it, and NULL has one of its own. */
+const sumOf = (text: string | null): string =>
+  createHash('sha256')
+    .update(text === null ? 'NULL' : `=${text}`)
+    .digest('hex')
+    .slice(0, 16)
 
 /** Rows of a range, or the first few of all in the order of their keys. @param columns the key among them */
 async function readRows(
@@ -151,9 +160,7 @@ async function readRows(
 /** What tells the values of a row beside its key from others, without the values. */
 function sumsOf(row: Row, columns: readonly Column[], key: readonly number[]): Readonly<Record<string, string>> {
   return Object.fromEntries(
-    columns.flatMap(({ name }, at) =>
-      key.includes(at) ? [] : [[name, sha256(keyPart(row[at] ?? null) ?? 'NULL').slice(0, 16)]],
-    ),
+    columns.flatMap(({ name }, at) => (key.includes(at) ? [] : [[name, sumOf(keyPart(row[at] ?? null))]])),
   )
 }
 
