@@ -185,14 +185,20 @@ describe.each(['sqlite', 'mysql'] as const)('%s, where tables have no numbers', 
         const { finished } = await perform(operation)
         expect(finished.error, words).toMatchObject({ code: 'PLAN_CHANGED' })
       }
-      // Those two change names: the archive goes with its rows.
-      await place.sql(
-        `ALTER TABLE ${TABLE} RENAME TO passing`,
-        `ALTER TABLE ${OLD} RENAME TO ${TABLE}`,
-        `ALTER TABLE passing RENAME TO ${OLD}`,
-      )
+      // Those two change names, and change them back once both have an archive: each goes with its rows.
+      const swap = (): Promise<void> =>
+        place.sql(
+          `ALTER TABLE ${TABLE} RENAME TO passing`,
+          `ALTER TABLE ${OLD} RENAME TO ${TABLE}`,
+          `ALTER TABLE passing RENAME TO ${OLD}`,
+        )
+      await place.sql(`INSERT INTO ${TABLE} VALUES (1, '2020-02-02 00:00:00', 'of another', '1')`)
+      await swap()
       expect(await answers(made, TABLE)).toBe(ALL)
-      expect((await answers(made, OLD)).split(' ')[0]).toBe(String(ROWS))
+      const { run, drop } = commandsOf(made)
+      for (const one of [run, drop]) await done({ ...one, tables: [OLD], confirm: OLD } as Operation)
+      await swap()
+      expect([await answers(made, OLD), (await answers(made, TABLE)).split(' ')[0]]).toEqual([ALL, String(ROWS + 1)])
     },
   )
 
