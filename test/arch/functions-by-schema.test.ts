@@ -7,7 +7,7 @@ import { readSources } from './source-files.ts'
 const OWN_PATH =
   /^stores\/postgresql\/(?:queue\/|switch\/(?:barrier|guard)|trigger-stream\/(?:log|round)|maintenance\/key-log)/
 
-/** Names that no function of the program has. */
+/** Names that no function of the program has. `unnest` of several arrays is grammar, which names pg_catalog by itself and does not know the other spelling. */
 const OF_SQL =
   `array_agg bool_and bool_or cardinality concat_ws current_setting floor hashtextextended json_agg json_build_object jsonb_agg md5 octet_length
   quote_ident regexp_match regexp_replace rtrim set_config split_part string_agg substr to_char to_jsonb to_regclass trim_scale width_bucket`.split(

@@ -73,7 +73,7 @@ export function amongSql(table: TableSpec, keys: readonly RowKey[]): string {
   const lists = columns.map((_, at) => `${literal(arrayText(keys.map((key) => key[at] ?? '')))}::text[]`)
   const values = columns.map((column, at) => `CAST(k.c${at} AS ${castOf(column)})`).join(', ')
   const names = columns.map((_, at) => `c${at}`).join(', ')
-  return `(${columnList(table.key)}) IN (SELECT ${values} FROM pg_catalog.unnest(${lists.join(', ')}) AS k(${names}))`
+  return `(${columnList(table.key)}) IN (SELECT ${values} FROM unnest(${lists.join(', ')}) AS k(${names}))`
 }
 
 /** `ORDER BY` the key, where there is one; with the table's name, since what is selected may have the column's. */
