@@ -141,7 +141,11 @@ describe.skipIf(!POSTGRES_OWN)(
       keep('one')
       await stage.forgetRuns()
       await makeOrders(stage, 3000)
-      await stage.ask(stage.data, 'source', 'CREATE TABLE items AS TABLE orders; ALTER TABLE items ADD PRIMARY KEY (id)')
+      await stage.ask(
+        stage.data,
+        'source',
+        'CREATE TABLE items AS TABLE orders; ALTER TABLE items ADD PRIMARY KEY (id)',
+      )
       const cold = stage.urlOf(stage.data, 'target').replace(/\/\/[^/]*@/, '//taker@')
       const worker = stage.worker({ stores: { cold }, env: { PGPASSFILE: file }, args: ['--concurrency', '2'] })
       const words = ['--from', 'shop', '--to', 'cold', '--table', 'orders', '--table', 'items']

@@ -174,7 +174,8 @@ export class SlotProgram {
     const move = this.#standing.take(event, at)
     if (event.type === 'table.finished' && event.error === undefined && event.status !== 'stopped')
       this.#keepMove({ table: event.table, chunk: null }, at)
-    else if (move !== null && move.is !== 'let go') this.#keepMove({ table: move.table, chunk: move.chunk }, at)
+    else if (move?.is === 'let go') this.#moved.delete(keyOf(move))
+    else if (move !== null) this.#keepMove({ table: move.table, chunk: move.chunk }, at)
   }
 
   #keepMove(move: MovedChunk, at: number): void {
