@@ -132,6 +132,39 @@ describe.skipIf(!POSTGRES_OWN)(
       expect(await other.ended).toBe(0)
     })
 
+    test('a target that refuses the login in the middle of two tables: their slots rest, and go on when the password file has it', async () => {
+      const file = path.join(stage.folder, 'pgpass-target')
+      const keep = (password: string): void => writeFileSync(file, `*:*:*:taker:${password}\n`, { mode: 0o600 })
+      const change = `ALTER ROLE taker PASSWORD 'two'; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'taker'`
+      await stage.ask(stage.data, 'target', `CREATE ROLE taker SUPERUSER LOGIN PASSWORD 'one'`)
+      await stage.ask(stage.data, 'target', 'DROP SCHEMA public CASCADE; CREATE SCHEMA public')
+      keep('one')
+      await stage.forgetRuns()
+      await makeOrders(stage, 3000)
+      await stage.ask(
+        stage.data,
+        'source',
+        'CREATE TABLE items AS TABLE orders; ALTER TABLE items ADD PRIMARY KEY (id)',
+      )
+      const cold = stage.urlOf(stage.data, 'target').replace(/\/\/[^/]*@/, '//taker@')
+      const worker = stage.worker({ stores: { cold }, env: { PGPASSFILE: file }, args: ['--concurrency', '2'] })
+      const words = ['--from', 'shop', '--to', 'cold', '--table', 'orders', '--table', 'items']
+      const alarm = ['--alert', 'failed', '--alert-command', 'true']
+      const copy = ['copy', ...words, '--checkpoint-size', '100', '--rate', '500', '--slots', '2', ...alarm]
+      const run = await stage.distribute(...copy)
+      await stage.until('two chunks', async () => (await stage.chunksDone()) >= 2)
+      await stage.ask(stage.data, 'target', change)
+      await stage.until('slots that rest', () => worker.slots.filter((state) => state === 'resting').length >= 2)
+      keep('two')
+      await stage.until('the end', async () => (await stage.run(run)).status !== 'running', 120_000)
+      expect(await stage.run(run)).toMatchObject({ status: 'ok', exitCode: 0 })
+      const { source, target } = await compared(stage)
+      expect(target).toBe(source)
+      expect(worker.events.filter(({ type }) => type === 'alert')).toEqual([])
+      worker.signal('SIGTERM')
+      expect(await worker.ended).toBe(0)
+    })
+
     test('a login that stays refused for two minutes ends a worker with the code of the cause', async () => {
       const login = `DROP ROLE IF EXISTS leaver; CREATE ROLE leaver SUPERUSER LOGIN PASSWORD 'one'`
       await stage.ask(stage.queue, 'queue', login)

@@ -232,5 +232,15 @@ describe.skipIf(!POSTGRES_AVAILABLE)(`planted tables${POSTGRES_MISSING}`, { time
     const ran = sluice('worker', '--connect', server.url('planted_queue'), '--idle', '1s')
     expect(ran.said).toContain('schema graphile_worker')
     expect(ran.code).not.toBe(0)
+    // A superuser has no use for the rights of that role.
+    expect(ran.said).not.toContain('GRANT')
+    await ask(
+      'planted_queue',
+      'CREATE SCHEMA sluice_queue; CREATE TABLE sluice_queue.sluice_queue_version AS SELECT 6 AS version',
+      'schemer',
+    )
+    const looked = sluice('workers', '--connect', server.url('planted_queue'))
+    expect([looked.code, looked.said]).toEqual([4, expect.stringMatching(/belongs to the role schemer/)])
+    expect(looked.said).toContain('TABLE_REFUSED')
   })
 })

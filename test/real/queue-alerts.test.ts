@@ -130,6 +130,67 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
       .toEqual([expect.stringMatching(/^cleared: chunk 2 is done; it stood since /)])
     expect(await look()).toEqual([])
   })
+
+  test('chunks of one alert each have a moment of their own: what moved before it stood is no move, and each is named once', async () => {
+    await stage.forgetRuns()
+    await using queue = await openQueue(stage.urlOf(stage.queue, 'queue'), 'work')
+    const program = 'sluice 1, ledger 1'
+    const operation = { kind: 'copy', from: 'shop', to: 'cold', tables: ['notes'] }
+    const alert = { conditions: [{ cause: 'stuck', limit: 1000 }] }
+    const about = {
+      kind: 'copy',
+      takesTurns: true,
+      commandLine: 'sluice copy',
+      source: null,
+      target: null,
+      queue: null,
+    }
+    const who = { program, actor: 'me', host: 'here', slots: [{ about: '' }], stores: [] }
+    await queue.submit({ ...about, ...who, runId: '18', operation: { ...operation, alert } })
+    const told: string[] = []
+    const watch = new RunWatch({
+      queue: queue.worker({ workerId: 'w', host: 'here', pid: 7, program, concurrency: 1, queues: [] }),
+      alerts: queue.alerts,
+      known: [],
+      host: 'here',
+      emit: (event) => void (event.type === 'alert' && told.push(`${event.state}: ${event.value}`)),
+    })
+    /** When each chunk moved last. */
+    const movedAt = new Map<string, number>()
+    const table = 'public.notes'
+    const ago = (chunk: string): number => performance.now() - (movedAt.get(chunk) ?? 0)
+    const look = async (...open: readonly string[]): Promise<readonly string[]> => {
+      const standing = open.map((chunk) => ({ table, chunk, stoodMs: ago(chunk) }))
+      const moved = (ms: number) =>
+        [...movedAt.keys()].filter((chunk) => ago(chunk) < ms).map((chunk) => ({ table, chunk }))
+      await watch.look([{ runId: '18', standing, moved }])
+      await watch.sent()
+      return told.splice(0)
+    }
+    const named = async (): Promise<unknown> => {
+      const sql = `SELECT chunks FROM sluice_queue.sluice_alerts WHERE run_id = '18'`
+      return (await stage.ask<{ chunks: unknown }>(stage.queue, 'queue', sql))[0]?.chunks
+    }
+    for (const [chunk, ms] of [
+      ['1', 9000],
+      ['2', 3000],
+      ['3', 2500],
+    ] as const)
+      movedAt.set(chunk, performance.now() - ms)
+    expect(await look('1', '2')).toEqual([expect.stringMatching(/^raised: chunks 1, 2 get no further for /)])
+    expect(await look('2', '3')).toEqual([])
+    expect(await look('1', '2', '3')).toEqual([])
+    expect(await named()).toEqual(['1', '2', '3'])
+    movedAt.set('2', performance.now())
+    expect(await look('1', '2', '3')).toEqual([])
+    expect(await named()).toEqual(['1', '3'])
+    for (const chunk of ['1', '3']) movedAt.set(chunk, performance.now())
+    expect(await look('1', '3')).toEqual([
+      expect.stringMatching(/^cleared: chunks 1, 3 go on on here; it stood since /),
+    ])
+    await stage.forgetRuns()
+  })
+
   test('that no worker of a version lives is told once, and is over when one comes', async () => {
     await using queue = await openQueue(stage.urlOf(stage.queue, 'queue'), 'work')
     const program = 'sluice 2, ledger 1'

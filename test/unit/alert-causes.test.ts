@@ -297,6 +297,11 @@ describe('a chunk that is stuck', () => {
     const round = [retried, started(), progress('1'), progress('5'), 4 * MINUTE] as const
     expect(found(limit, [started(), progress('5'), ...round, ...round, ...round])).toEqual(['stuck t: raised'])
   })
+  test('another program that begins to read it again has not moved it', () => {
+    const again = [started(), 11 * MINUTE, progress('3', 'reading')] as const
+    expect(found(limit, again)).toEqual(['stuck t: raised'])
+    expect(found(limit, [...again, progress('4', 'reading')])).toEqual(['stuck t: raised', 'stuck t: over'])
+  })
   test('it is over when no chunk of the table is stuck, and with the run', () => {
     const two = [started('1'), started('2'), 11 * MINUTE] as const
     expect(found(limit, [...two, done('1')])).toEqual(['stuck t: raised'])

@@ -4,7 +4,16 @@ import { SluiceError, type ErrorCode } from '../../src/shared/errors.ts'
 
 const leftOf = (code: ErrorCode, retryable: boolean, rests: number): string => {
   const error = new SluiceError(code, 'no', { retryable })
-  return slotEnd({ exitCode: error.exitCode, error: error.info(), crashed: false }, rests).left
+  const { left } = slotEnd({ exitCode: error.exitCode, error: error.info(), crashed: false }, rests)
+  // Of a copy of several tables it is the cause of each.
+  expect(endOf(rests, error, error).left).toBe(left)
+  return left
+}
+
+const endOf = (rests: number, ...failures: readonly SluiceError[]): ReturnType<typeof slotEnd> => {
+  const sum = new SluiceError('TABLES_FAILED', '2 of 2 tables')
+  const how = { exitCode: sum.exitCode, error: sum.info(), crashed: false, failures: failures.map((one) => one.info()) }
+  return slotEnd(how, rests)
 }
 
 test('what passes by itself rests however often it has failed', () => {
@@ -19,4 +28,14 @@ test('a missing right ends the slot at once, and a server that lets nobody in wi
   // Rests of 2, 4, 8, 16, 32 and 60 seconds.
   expect(last).toBe(6)
   expect(new Set(rests.slice(last))).toEqual(new Set(['none']))
+})
+
+test('of several tables one whose cause passes is enough, and a cause that all share is that of the slot', () => {
+  const lost = new SluiceError('CONNECTION_LOST', 'gone', { retryable: true })
+  const refused = new SluiceError('CONNECT_FAILED', 'refuses the password')
+  const wrong = new SluiceError('PROOF_FAILED', 'differs')
+  expect(endOf(500, wrong, lost).left).toBe('rest')
+  expect(endOf(0, wrong, wrong)).toMatchObject({ left: 'none', exitCode: 1, error: { code: 'TABLES_FAILED' } })
+  expect(endOf(6, wrong, refused)).toMatchObject({ left: 'none', exitCode: 1, error: { code: 'TABLES_FAILED' } })
+  expect(endOf(6, refused, refused)).toMatchObject({ left: 'none', exitCode: 4, error: { code: 'CONNECT_FAILED' } })
 })

@@ -2,13 +2,14 @@
 import { expect, test } from 'vitest'
 import { Throttle, type Pressure } from '../../src/engine/copy/throttle.ts'
 
-function throttleOf(asked: number | null) {
+function throttleOf(asked: number | null, stop?: AbortSignal) {
   let now = 0
   const changes: (Pressure | null)[] = []
   const throttle = new Throttle({
     clock: { now: () => now, ticks: () => now },
     asked: () => asked,
     onChange: (change) => changes.push(change),
+    ...(stop === undefined ? {} : { stop }),
     sleep: async (ms) => void (now += ms),
   })
   return { throttle, changes, pass: (ms: number) => (now += ms), now: () => now }
@@ -74,4 +75,17 @@ test('an abort ends the wait', async () => {
   const aborted = AbortSignal.abort()
   await throttle.take(1, NEVER)
   await throttle.take(1_000_000, aborted)
+})
+
+test('a slow batch goes in parts of a second, and ends within seconds of a stop', async () => {
+  const stop = new AbortController()
+  const { throttle, now } = throttleOf(100, stop.signal)
+  const left: (readonly [number, number])[] = []
+  await throttle.paced(500, NEVER, (rows) => left.push([rows, Math.round(now() / 1000)]))
+  expect(left.map(([rows]) => rows)).toEqual([400, 300, 200, 100, 0])
+  expect(left.at(-1)?.[1]).toBe(5)
+  stop.abort()
+  const from = now()
+  await expect(throttle.paced(10_000, NEVER, () => undefined)).rejects.toMatchObject({ code: 'STOPPED' })
+  expect(now() - from).toBeLessThan(5000)
 })

@@ -165,13 +165,13 @@ class ChunkWork {
           }
           const piece = next.value
           hash?.update(piece)
-          const bytes = count(piece.length)
-          own += piece.length
+          own = count(piece.length)
           const rows = frameRows.of(piece.length)
           guessed += rows
           throttle.moved(rows)
-          if (throttle.limit !== null) await throttle.take(rows, signal)
-          report('writing', BigInt(Math.floor(frameRows.of(bytes))), bytes)
+          await throttle.paced(rows, signal, (left) =>
+            report('writing', BigInt(Math.floor(frameRows.of(own) - left)), own),
+          )
           const given = performance.now()
           yield piece
           pulse.streamed(performance.now() - given, piece.length)
@@ -197,8 +197,11 @@ class ChunkWork {
       const rows = this.#exact.taken(read, (some) => this.#computed.taken(some))
       this.#expiring.note(stamps)
       throttle.moved(rows.length)
-      if (throttle.limit !== null) await throttle.take(rows.length, signal)
       this.#read += BigInt(rows.length)
+      await throttle.paced(rows.length, signal, (left) => {
+        const went = this.#claim.written + this.#read - BigInt(Math.ceil(left))
+        if (left > 0) this.#progress('writing', went, this.#bytes)
+      })
       if (sums) for (const row of rows) this.#sum.add(row)
       if (this.#careful) await this.#writeCarefully(writer, rows, bytes, stamps)
       else await this.#write(writer, rows, bytes, stamps)
@@ -264,9 +267,7 @@ class ChunkWork {
       throw new SluiceError(
         'PROOF_FAILED',
         `${tally.read} rows were read, but ${tally.written} written, ${tally.skipped} skipped and ${quarantined} set aside`,
-        {
-          hint: 'this is a bug in sluice: please report it with the command and this message',
-        },
+        { hint: 'this is a bug in sluice: please report it with the command and this message' },
       )
     }
     const end = await proof.end()

@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Latency } from '../../model/event.ts'
 import type { Clock } from '../../shared/clock.ts'
+import { SluiceError } from '../../shared/errors.ts'
 
 /** How long nothing changes after a halving, and after how many quiet seconds the rate grows by a twentieth of what it was. */
 const COOL_DOWN_MS = 10_000
@@ -14,6 +15,9 @@ const SLOWEST = 50
 const OUTGROWN = 1.5
 /** Rows that may go at once after a pause: a second's worth. */
 const BURST_SECONDS = 1
+
+/** So long a batch may go on at its rate when the run is asked to stop, ms: what it has not written by then is given back. */
+const STOP_MS = 3_000
 
 /** How far a target that only answers slowly can push the rate down, of what it was. */
 const LEAST_SHARE = 1 / 8
@@ -26,6 +30,8 @@ export type ThrottleOptions = {
   /** What a person has set; null for no limit. */
   readonly asked: () => number | null
   readonly onChange: (pressure: Pressure | null) => void
+  /** Fires when no further chunk may begin. */
+  readonly stop?: AbortSignal
   readonly sleep?: (ms: number) => Promise<unknown>
 }
 
@@ -43,6 +49,7 @@ export class Throttle {
   mayGrow = true
   /** Rows a second before any of the slowness that now is. */
   #unhurried: number | null = null
+  #stoppedAt: number | null = null
 
   constructor(options: ThrottleOptions) {
     this.#options = options
@@ -77,7 +84,26 @@ export class Throttle {
     if (this.limit !== null) this.#allowance -= rows
   }
 
-  /** Waits until so many rows may go; whoever came first goes first. */
+  /**
+   * As `take`, in parts of a second each, so that it is seen that a batch goes on, however slow the rate. Without a limit nothing waits.
+   * @param left told after each part, and in the end, how many rows still wait
+   * @throws SluiceError as `take`
+   */
+  async paced(rows: number, signal: AbortSignal, left: (rows: number) => void): Promise<void> {
+    let rest = rows
+    for (let limit = this.limit; limit !== null && rest > 0 && !signal.aborted; limit = this.limit) {
+      const part = Math.min(rest, Math.max(1, limit * BURST_SECONDS))
+      await this.take(part, signal)
+      rest -= part
+      if (rest > 0) left(rest)
+    }
+    left(0)
+  }
+
+  /**
+   * Waits until so many rows may go; whoever came first goes first.
+   * @throws SluiceError STOPPED where they may not go within three seconds after the run was asked to stop
+   */
   async take(rows: number, signal: AbortSignal): Promise<void> {
     const before = this.#last
     let go: () => void = () => undefined
@@ -109,9 +135,19 @@ export class Throttle {
         return
       }
       if (signal.aborted) return
+      this.#heedStop(now)
       const missing = Math.min(rows, limit * BURST_SECONDS) - this.#allowance
       await (this.#options.sleep ?? sleep)(Math.min(250, Math.max(5, (missing / limit) * 1000)))
     }
+  }
+
+  #heedStop(now: number): void {
+    if (this.#options.stop?.aborted !== true) return
+    this.#stoppedAt ??= now
+    if (now - this.#stoppedAt < STOP_MS) return
+    throw new SluiceError('STOPPED', 'at this rate the batch would have gone on for too long after the stop', {
+      hint: 'the same command goes on with it',
+    })
   }
 
   /**

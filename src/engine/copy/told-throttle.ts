@@ -9,6 +9,7 @@ export function toldThrottle({ clock, emit }: Pick<CopyRun, 'clock' | 'emit'>, s
   return new Throttle({
     clock,
     asked: () => steering.rateNow,
+    stop: steering.stop,
     onChange: (pressure) =>
       emit(
         pressure === null

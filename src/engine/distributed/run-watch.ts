@@ -6,7 +6,7 @@ import type { AlertEvent, AlertWish } from '../../model/alert.ts'
 import type { AlertKey } from '../../model/alert-memory.ts'
 import type { SilentSlot, StandingAlert, StoodChunk, WatchedRun } from '../../model/distributed.ts'
 import { timeText } from '../../model/verdict.ts'
-import { isoTime } from '../../shared/clock.ts'
+import { isoTime, systemClock } from '../../shared/clock.ts'
 import type { AlertNote } from '../../stores/queue-port.ts'
 import { keyOf } from '../alerts/causes/standing-chunks.ts'
 import { byTable, chunksText, spanText, stuckText } from '../alerts/causes/stuck.ts'
@@ -16,7 +16,7 @@ import { alertWishOf } from '../alerts/wish.ts'
 import type { Operation } from '../operations/list.ts'
 import { FinishedChunks } from './finished-chunks.ts'
 import { knownOperation } from './known-operation.ts'
-import type { OwnSlot, QueueWatch, WatchParts } from './watch-port.ts'
+import type { MovedChunk, OwnSlot, QueueWatch, WatchParts } from './watch-port.ts'
 
 /** A run whose alerts are known here. */
 type Known = {
@@ -27,11 +27,19 @@ type Known = {
 }
 /** A chunk that stands. @property host null where it is not known @property isSilent its host was not heard of lately */
 type Stood = StoodChunk & { readonly host: string | null; readonly isSilent: boolean }
+/** @property moves what has come further here since a chunk is named, by its key @property finished keys of chunks */
+type Unstuck = {
+  readonly moves: (key: string) => readonly MovedChunk[]
+  readonly finished: ReadonlySet<string>
+  readonly limit: string
+}
 type Words = Omit<AlertEvent, 'type' | 'run' | 'state'>
 
 export class RunWatch implements QueueWatch {
   readonly #parts: WatchParts
   readonly #finished: FinishedChunks
+  /** By run: each chunk of an alert that stands, and since when it is known here to be named, ms of a steady clock. */
+  readonly #named = new Map<string, ReadonlyMap<string, number>>()
   /** Alerts are sent one after the other, so that no end comes before its beginning. */
   #sending: Promise<void> = Promise.resolve()
 
@@ -115,7 +123,12 @@ export class RunWatch implements QueueWatch {
       const note = { at, run: run.runId, chunks: chunks.map(({ chunk }) => chunk) }
       await this.#begin(known, key, words, note)
     }
-    for (const alert of standing) await this.#unstuck(known, alert, { own, finished, limit })
+    const now = systemClock.ticks()
+    const named = this.#namedSince(run.runId, standing, now)
+    // A chunk that is named had stood for as long as the limit: what moved it then, or later, came after that.
+    const moves = (key: string): readonly MovedChunk[] =>
+      own.flatMap((slot) => slot.moved(now - (named.get(key) ?? now) + condition.limit))
+    for (const alert of standing) await this.#unstuck(known, alert, { moves, finished, limit })
   }
 
   /** What of these is finished, though no slot here has done it: a silent host may have, after it was heard of last. Chunks that are worked on here are open. */
@@ -131,25 +144,31 @@ export class RunWatch implements QueueWatch {
   }
 
   /** Over when each of its chunks has moved, or the run ended well, or was stopped. A run that failed has moved none. */
-  async #unstuck(
-    known: Known,
-    alert: StandingAlert,
-    { own, finished, limit }: { own: readonly OwnSlot[]; finished: ReadonlySet<string>; limit: string },
-  ): Promise<void> {
+  async #unstuck(known: Known, alert: StandingAlert, { moves, finished, limit }: Unstuck): Promise<void> {
     const { run, operation } = known
-    const { table, since, chunks } = alert
+    const { table, chunks } = alert
     const over = async (value: string): Promise<void> =>
       await this.#end(known, alert, { cause: 'stuck', table, value, limit })
     if (run.status === 'ok' || run.status === 'stopped') return await over('the run has ended')
-    const here = own
-      .flatMap((slot) => slot.moved(run.now - since))
-      .filter((move) => subjectPlace(operation, move.table) === table)
-    const goesOn = (chunk: string): boolean => here.some((move) => move.chunk === null || move.chunk === chunk)
-    const moved = chunks.filter((chunk) => goesOn(chunk) || finished.has(keyOf({ table, chunk })))
+    const goesOn = (chunk: string): boolean =>
+      moves(keyOf({ table, chunk })).some(
+        (move) => subjectPlace(operation, move.table) === table && (move.chunk === null || move.chunk === chunk),
+      )
+    const moved = [...new Set(chunks)].filter((chunk) => goesOn(chunk) || finished.has(keyOf({ table, chunk })))
     if (moved.length === 0 || !(await this.#parts.alerts.moved(alert, moved))) return
     const [isOne, isDone] = [moved.length === 1, !moved.some(goesOn)]
     const how = isDone ? (isOne ? 'is done' : 'are done') : `${isOne ? 'goes' : 'go'} on on ${this.#parts.host}`
     await over(`${chunksText(moved.map((chunk) => ({ chunk })))} ${how}`)
+  }
+
+  /** Chunks that are named no longer are forgotten: where they stand again, they are named anew. */
+  #namedSince(runId: string, standing: readonly StandingAlert[], now: number): ReadonlyMap<string, number> {
+    const before = this.#named.get(runId)
+    const keys = standing.flatMap(({ table, chunks }) => chunks.map((chunk) => keyOf({ table, chunk })))
+    const named = new Map(keys.map((key) => [key, before?.get(key) ?? now]))
+    if (named.size === 0) this.#named.delete(runId)
+    else this.#named.set(runId, named)
+    return named
   }
 
   async #begin(known: Known, key: AlertKey, words: Words, note: AlertNote): Promise<void> {
@@ -193,14 +212,15 @@ function stuckKey(operation: Operation, table: string): AlertKey {
   return { scope: alertScope(operation, false), cause: 'stuck', table: subjectPlace(operation, table) }
 }
 
-/** Chunks of own slots, and of slots that are silent, each with how long it stands now. */
+/** Chunks of own slots, and of slots that are silent, each once with how long it stands now. What is worked on here no silent host has any more. */
 function stoodOf({ now, silent }: WatchedRun, own: readonly OwnSlot[], host: string): readonly Stood[] {
-  return [
-    ...own.flatMap(({ standing }) => standing.map((chunk) => ({ ...chunk, host, isSilent: false }))),
+  const all = [
     ...silent.flatMap(({ chunks, beatAt, host: other }) =>
       chunks.map((chunk) => ({ ...chunk, stoodMs: now - beatAt + chunk.stoodMs, host: other, isSilent: true })),
     ),
+    ...own.flatMap(({ standing }) => standing.map((chunk) => ({ ...chunk, host, isSilent: false }))),
   ]
+  return [...new Map(all.map((chunk) => [keyOf(chunk), chunk])).values()]
 }
 
 function lossText({ no, host, beatAt, at, chunks }: SilentSlot & { readonly at: number }): string {

@@ -1,9 +1,9 @@
 /** What becomes of a slot when its program has ended. */
 import type { SlotEnd } from '../../model/distributed.ts'
-import { ERROR_CODES, EXIT_OF_KIND, type ErrorCode, type ErrorInfo } from '../../shared/errors.ts'
+import { ERROR_CODES, errorFromInfo, EXIT_OF_KIND, type ErrorCode, type ErrorInfo } from '../../shared/errors.ts'
 import type { SlotDone } from './slot-program.ts'
 
-/** What passes by itself, or when somebody has mended it: the slot rests, and is tried again. */
+/** What passes by itself, or once it is mended: the slot rests, and is tried again. */
 const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'CONNECTION_LOST',
   'COMMIT_UNKNOWN',
@@ -21,18 +21,29 @@ const CRASHES = 5
 /** So often a slot rests for a server that refuses the login, or a pooler that lends sessions: two minutes, in which a password may be changed here, too. */
 const REFUSED_LOGINS = 6
 
+/** Errors that say only that others came first: those of the tables decide. */
+const SUMS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['TABLES_FAILED'])
+
 /**
  * @param rests turns before it that have failed, in a row
- * @returns `rest` where it is tried again after a while, `none` where it has ended
+ * @returns `rest` where it is tried again after a while, `none` where it has ended. Where one cause ended all tables that failed, the error is that cause
  * A chunk that failed never fails a slot: its program has done all else, and that is the end of it.
  */
-export function slotEnd({ exitCode, error, crashed, leftOut }: SlotDone, rests: number): SlotEnd {
+export function slotEnd({ exitCode, error, crashed, leftOut, failures = [] }: SlotDone, rests: number): SlotEnd {
   const told = error === undefined ? {} : { error }
   if (crashed) return { left: rests < CRASHES ? 'rest' : 'none', exitCode, ...told }
   // The next turn would leave it out, too.
   if (leftOut === true) return { left: 'none', exitCode, ...told }
   if (exitCode === EXIT_OF_KIND.stopped || exitCode > 128) return { left: 'queue', exitCode: EXIT_OF_KIND.stopped }
-  return { left: error !== undefined && passes(error, rests) ? 'rest' : 'none', exitCode, ...told }
+  if (error === undefined) return { left: 'none', exitCode }
+  const causes = SUMS.has(error.code) && failures.length > 0 ? failures : [error]
+  const [cause = error] = causes
+  // What passes is worth another turn, whatever else has failed beside it.
+  if (causes.some((one) => passes(one, rests))) return { left: 'rest', exitCode, error }
+  const isOne = cause.code === 'CONNECT_FAILED' && causes.every(({ code }) => code === cause.code)
+  return isOne
+    ? { left: 'none', exitCode: errorFromInfo(cause).exitCode, error: cause }
+    : { left: 'none', exitCode, error }
 }
 
 function passes({ code, retryable }: ErrorInfo, rests: number): boolean {

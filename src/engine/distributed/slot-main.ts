@@ -56,6 +56,8 @@ const { turnMs, book, sharedRun, onCall } = order
 const turn = turnMs === undefined ? null : new Turn(turnMs, () => interrupter.requestStop())
 const { tool, actor, host, commandLine, mark } = order
 const options = { tool, actor, host, commandLine, interrupt: interrupter, clock: systemClock, control }
+/** By table: how it failed, where it is not whole. */
+const failed = new Map<string, ErrorInfo>()
 const refusal = mark === undefined ? null : await refusalOf(mark)
 const finished =
   refusal ??
@@ -63,12 +65,16 @@ const finished =
     ...options,
     onEvent: (event: Event) => {
       turn?.take(event)
+      if (event.type === 'table.finished') noteEnd(event)
       tell({ event: redactValue(event, secrets) })
     },
     ...(book === undefined ? {} : { book }),
     sharedRun,
     goesOn: ({ exitCode: code, error }) =>
-      slotEnd({ exitCode: code, crashed: false, ...(error === undefined ? {} : { error }) }, 0).left !== 'none',
+      slotEnd(
+        { exitCode: code, crashed: false, failures: [...failed.values()], ...(error === undefined ? {} : { error }) },
+        order.rests,
+      ).left !== 'none',
     ledgerTotals: (totals) => tell({ totals }),
     alertMemory: (say) => alerts.memory(order.operation as Operation, book, say),
     ...(onCall === undefined ? { callOthers: () => tell({ callOthers: true }) } : { onCall }),
@@ -81,6 +87,7 @@ const done = {
   exitCode,
   ...(failure === undefined ? {} : { error: redactValue(failure, secrets) }),
   ...(isLeftOut ? { leftOut: true as const } : {}),
+  failures: [...failed.values()].map((error) => redactValue(error, secrets)),
 }
 tell({ done }, () => process.exit(exitCode))
 if (!process.connected) process.exit(exitCode)
@@ -101,6 +108,11 @@ async function refusalOf(confirmed: string): Promise<{ readonly exitCode: number
     const error = asSluiceError(thrown)
     return { exitCode: error.exitCode, error: error.info() }
   }
+}
+
+function noteEnd({ table, error }: Extract<Event, { type: 'table.finished' }>): void {
+  if (error === undefined) failed.delete(table)
+  else failed.set(table, error)
 }
 
 function heed(wish: Wish): void {

@@ -2,9 +2,9 @@
 import type { AlertKey, AlertMemory } from '../../model/alert-memory.ts'
 import type { Event } from '../../model/event.ts'
 import type { LedgerTotals } from '../../model/distributed.ts'
-import type { ErrorInfo } from '../../shared/errors.ts'
 import type { Wish } from '../operation.ts'
 import type { NamedUrl } from './own-url.ts'
+import type { SlotDone } from './slot-program.ts'
 
 /** What the slot is to do; it stands in no list of processes. */
 export type SlotOrder = {
@@ -20,6 +20,8 @@ export type SlotOrder = {
   readonly wishes: readonly Wish[]
   /** What its run notes in the ledger beside its own id. */
   readonly sharedRun: string
+  /** Turns before it that have failed, in a row. */
+  readonly rests: number
   /** Ends well after so long a time of work, ms; whenever it is done when absent. */
   readonly turnMs?: number
   /** Compares with the slot that has the stream, and follows nothing by itself. */
@@ -54,4 +56,4 @@ export type FromSlot =
   | { readonly callOthers: true }
   | { readonly totals: LedgerTotals }
   | { readonly alert: AlertQuestion }
-  | { readonly done: { readonly exitCode: number; readonly error?: ErrorInfo; readonly leftOut?: true } }
+  | { readonly done: Omit<SlotDone, 'crashed'> }

@@ -14,12 +14,16 @@ import { ToldEvents } from './told-events.ts'
 import type { MovedChunk } from './watch-port.ts'
 import type { AlertAnswer, AlertQuestion, FromSlot, SlotOrder, ToSlot } from './slot-messages.ts'
 
-/** @property leftOut it has stopped by itself: all that is left of it was left out as asked */
+/**
+ * @property leftOut it has stopped by itself: all that is left of it was left out as asked
+ * @property failures errors of its tables that are not whole
+ */
 export type SlotDone = {
   readonly exitCode: number
   readonly error?: ErrorInfo
   readonly crashed: boolean
   readonly leftOut?: true
+  readonly failures?: readonly ErrorInfo[]
 }
 
 /** A rate is that of so many ms. */
@@ -62,7 +66,7 @@ export class SlotProgram {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       serialization: 'advanced',
     })
-    let said: Extract<FromSlot, { done: unknown }>['done'] | null = null
+    let said: Omit<SlotDone, 'crashed'> | null = null
     let complaint = ''
     this.#child.stderr
       ?.setEncoding('utf8')
@@ -170,7 +174,8 @@ export class SlotProgram {
     const move = this.#standing.take(event, at)
     if (event.type === 'table.finished' && event.error === undefined && event.status !== 'stopped')
       this.#keepMove({ table: event.table, chunk: null }, at)
-    else if (move !== null && move.is !== 'let go') this.#keepMove({ table: move.table, chunk: move.chunk }, at)
+    else if (move?.is === 'let go') this.#moved.delete(keyOf(move))
+    else if (move !== null) this.#keepMove({ table: move.table, chunk: move.chunk }, at)
   }
 
   #keepMove(move: MovedChunk, at: number): void {

@@ -189,6 +189,7 @@ export class Worker {
       stores,
       commandLine: slot.commandLine,
       sharedRun: slot.sharedRun,
+      rests: slot.rests,
       tool,
       actor,
       host,
@@ -207,7 +208,6 @@ export class Worker {
     program.asked = async (question) => await this.#alert(question)
     this.#programs.set(program, { runId: slot.runId, heardAt: this.#run.clock.ticks() })
     if (this.#stop.aborted) program.stop()
-    // What was wished since it was claimed.
     await beat().catch((error: unknown) => this.#note(error))
     const over = new AbortController()
     const beats = this.#every(BEAT_MS, over.signal, beat)

@@ -50,7 +50,10 @@ const QUEUE_READ_SQL = `SELECT n.nspname, c.relname, 'it is a view or a foreign 
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
   WHERE n.nspname OPERATOR(pg_catalog.=) 'sluice_queue' AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['v', 'm', 'f']::pg_catalog."char"[]) LIMIT 1`
 
-/** Gives a row where a schema of the queue, a table or a function in one belongs to another role. */
+/**
+ * Gives a row where a schema of the queue, a table or a function in one belongs to another role. Its owner is named last only to a login that could not have made a
+ * queue here: one that could has no use for the rights of that role.
+ */
 const QUEUE_WRITE_SQL = `${TRUSTED},
   found (schema, name, owner) AS (
     SELECT n.nspname, ''::pg_catalog.name, n.nspowner FROM pg_catalog.pg_namespace n
@@ -59,7 +62,8 @@ const QUEUE_WRITE_SQL = `${TRUSTED},
     UNION ALL SELECT n.nspname, p.proname, p.proowner
       FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace)
   SELECT f.schema, f.name, ${belongs('f.owner')},
-    pg_catalog.pg_get_userbyid(f.owner), current_user FROM found f
+    CASE WHEN pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE') THEN NULL ELSE pg_catalog.pg_get_userbyid(f.owner) END,
+    current_user FROM found f
   WHERE f.schema OPERATOR(pg_catalog.=) ANY (ARRAY['sluice_queue', 'graphile_worker']::pg_catalog.name[]) AND ${isStranger('f.owner')} LIMIT 1`
 
 /**
@@ -114,10 +118,13 @@ export async function refuseStrangersInQueue(ask: Ask, use: Use, label: string):
 
 function refused([schema, name, why, owner = null, user = null]: SqlRow, where: string): SluiceError {
   const what = name === '' ? `schema ${String(schema)}` : `${String(schema)}.${String(name)}`
-  const member = owner === null ? '' : `: GRANT ${quotedName(String(owner))} TO ${quotedName(String(user))}`
+  const joins =
+    owner === null
+      ? 'connect as its owner, where you trust that role'
+      : `where ${String(owner)} is the role that was made for this queue: GRANT ${quotedName(String(owner))} TO ${quotedName(String(user))}`
   return new SluiceError('TABLE_REFUSED', `${what} has a name of sluice's own, and is not used`, {
     where,
     reason: `${String(why)}; what it runs would run as this login`,
-    hint: `connect as its owner or a member of that role${member}; or drop, rename or ALTER … OWNER TO it; or use another schema`,
+    hint: `${joins}; else drop, rename or ALTER … OWNER TO it; or use another schema`,
   })
 }

@@ -82,13 +82,15 @@ function moveOf(event: { readonly table: string; readonly chunk: string }, is: C
   return { table: event.table, chunk: event.chunk, is }
 }
 
-/** @returns whether it has come further than ever before */
+/** @returns whether it has come further than ever before: the first reading is where it was, and no progress */
 function advanced(chunk: OpenChunk, event: Extract<EventBody, { type: 'chunk.progress' }>, at: number): boolean {
   const step: string = event.step ?? ''
   const now = BigInt(event.done)
+  const isWhereItWas = step === 'reading' && chunk.most.size === 0
   chunk.step = step
   if (now <= (chunk.most.get(step) ?? -1n)) return false
   chunk.most.set(step, now)
+  if (isWhereItWas) return false
   chunk.since = at
   return true
 }

@@ -22,7 +22,7 @@ export class PostgresAlerts implements AlertBook {
       `INSERT INTO ${ALERTS} AS a (key_digest, about, cause, table_name, since, run_id, chunks)
        VALUES ($1, $2, $3, $4, coalesce(pg_catalog.to_timestamp($5::float8 / 1000), clock_timestamp()), $6, $7)
        ON CONFLICT (key_digest) DO UPDATE SET run_id = coalesce(excluded.run_id, a.run_id),
-         chunks = CASE WHEN a.chunks @> excluded.chunks THEN a.chunks ELSE a.chunks || excluded.chunks END
+         chunks = a.chunks || (SELECT coalesce(jsonb_agg(c), '[]') FROM jsonb_array_elements(excluded.chunks) c WHERE NOT a.chunks @> c)
        RETURNING a.xmax = 0 AS fresh, ${ms('a.since')} AS since`,
       [digestOf(key), key.scope, key.cause, key.table, at ?? null, run ?? null, jsonbText(chunks)],
     )

@@ -42,11 +42,11 @@ function hintFor(use: QueueUse, owner: string | null, { user, database, label }:
     const make = `GRANT CREATE ON DATABASE ${quoteName(database)}`
     return `who makes the queue owns it: let a role that does nothing else begin the first worker (as the owner of the database: ${make} TO that role), then ${command} prints what ${role} needs${by}`
   }
-  const member = `GRANT ${quoteName(owner)} TO ${role}`
+  // Nothing is written to before its owner was found to be a role that the login trusts.
   if (use !== 'look')
-    return `as ${owner}, who owns the queue, or as a superuser: ${member}; ${command} prints all of it`
+    return `as ${owner}, who owns the queue, or as a superuser: GRANT ${quoteName(owner)} TO ${role}; ${command} prints all of it`
   const schema = quoteName(QUEUE_SCHEMA)
-  return `as ${owner}, who owns the queue: GRANT USAGE ON SCHEMA ${schema} TO ${role}; GRANT SELECT ON ALL TABLES IN SCHEMA ${schema} TO ${role}; ${command} prints all of it; who also works or steers needs ${member}`
+  return `as ${owner}, who owns the queue: GRANT USAGE ON SCHEMA ${schema} TO ${role}; GRANT SELECT ON ALL TABLES IN SCHEMA ${schema} TO ${role}; ${command} prints all of it`
 }
 
 /** Null where there is no queue, or nobody answers. */

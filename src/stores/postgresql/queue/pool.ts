@@ -3,6 +3,7 @@ import { TLSSocket } from 'node:tls'
 import { Client, Pool, type ClientConfig, type PoolClient, type QueryResult, type QueryResultRow } from 'pg'
 import { connect } from '../connect.ts'
 import { isConnectionLoss, pooled, postgresError, sqlStateOf } from '../errors.ts'
+import { SluiceError } from '../../../shared/errors.ts'
 import { refuseStrangersInQueue } from '../trusted-tables.ts'
 import type { SqlValue } from '../../port.ts'
 import { postgresSettings, type PostgresSettings } from '../settings.ts'
@@ -108,14 +109,33 @@ export class QueuePool implements AsyncDisposable {
   /** What the server or the way to it says, as an error of ours. @param use what was asked for, to name the right that is missing */
   async said(thrown: unknown, use: QueueUse): Promise<unknown> {
     const error = firstLoss(thrown)
+    if (MISSING.has(sqlStateOf(error) ?? '')) return await this.#notWhole(error)
     if (sqlStateOf(error) !== '42501') return postgresError(error, this.settings)
     return await deniedInQueue(error, { pool: this.pool, settings: this.settings, use })
+  }
+
+  /** A schema of this name without the tables of a queue: of another role it is refused as that. */
+  async #notWhole(cause: unknown): Promise<unknown> {
+    try {
+      await this.#refuseStrangers('write')
+    } catch (refused) {
+      return refused
+    }
+    return new SluiceError('TABLE_REFUSED', 'the schema sluice_queue is no whole queue', {
+      where: this.settings.label,
+      reason: cause instanceof Error ? cause.message : String(cause),
+      hint: 'restore it from a backup; or drop it, and the next sluice worker makes it anew',
+      cause,
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.pool.end().catch(() => undefined)
   }
 }
+
+/** A table, a column or a schema is not there. */
+const MISSING: ReadonlySet<string> = new Set(['42P01', '42703', '3F000'])
 
 /** Reads the files of certificates for each connection. */
 function encryptedClient({ tls, host }: PostgresSettings): typeof Client {
