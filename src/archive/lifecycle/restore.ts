@@ -10,6 +10,7 @@ import { foresee, isSettled, type Foreseen, type RestoreWishes } from './foresee
 import { endLeaving } from './leave.ts'
 import { losableRefusal } from './losable.ts'
 import { localFiles } from './local-files.ts'
+import { withMembers } from './members.ts'
 import { proofOver, proveLogged } from './prove.ts'
 import { retractFiles } from './publish.ts'
 import { changedAfter, changedMeanwhile } from './refusals.ts'
@@ -49,9 +50,9 @@ export async function restorePartition(
     context.emit({ type: 'log', level: 'note', table: context.name, message: `${partition.label}: ${text}` })
   }
   if (seen.isBeside === true) {
-    await restoreBeside(context, { partition, held }, isMade)
+    await withMembers(context, partition, restoreBeside(context, { partition, held }, isMade))
   } else if (isMade) {
-    await recreate(context, { partition, held })
+    await withMembers(context, partition, recreate(context, { partition, held }))
   } else if (partition.away) {
     await attachAgain(context, { partition, held })
   } else if (partition.state === 'PUBLISHED') {
@@ -146,7 +147,7 @@ async function fill(
   const work = { held, partition: await reload() }
   let found: RowsNow
   try {
-    await bringRows(context, work, place, wishes.asChanged ? 'changed' : 'none')
+    await withMembers(context, partition, bringRows(context, work, place, wishes.asChanged ? 'changed' : 'none'))
     found = await rowsNow(context, work.partition, place, wishes.late)
     if (!isSettled(found, wishes)) throw changedMeanwhile(name, partition, rowsText(found, proofOf(partition).rows))
   } catch (thrown) {

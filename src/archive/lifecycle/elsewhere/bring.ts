@@ -7,6 +7,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkWriter, Closing, WriteColumn } from '../../../stores/copy-port.ts'
 import { withWriter } from '../../../stores/with-writer.ts'
 import { added, NO_ROWS, progress, type ArchiveContext } from '../context.ts'
+import { withMembersElsewhere } from '../members.ts'
 import { ROWS, standingIn, type Destination, type Standing } from './destination.ts'
 import { rowsOf, type Part } from './part.ts'
 
@@ -33,7 +34,7 @@ export async function bringElsewhere(
   const before = await standingIn(context, parts, into)
   if (before.kind === 'there') return { digest: before.digest, there: true }
   try {
-    return { digest: await written(context, parts, into, before), there: false }
+    return { digest: await withMembersElsewhere(written(context, parts, into, before)), there: false }
   } catch (thrown) {
     if (!(thrown instanceof SluiceError) || !LOST.has(thrown.code)) throw thrown
     const now = await standingIn(context, parts, into)
