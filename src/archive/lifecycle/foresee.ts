@@ -7,6 +7,7 @@ import { conditionOf, fitNow, type ArchiveContext } from './context.ts'
 import { losableRefusal } from './losable.ts'
 import { columnRefusal, restoredColumns, valuelessRefusal } from './other-columns.ts'
 import { destroyed, droppedByHand, gone, moved, otherColumns, otherValues } from './refusals.ts'
+import { comparedOtherwise } from './one-key.ts'
 import { requireWhole } from './prove.ts'
 import { rowsNow, rowsText, sharedAt, type FindLate, type Place, type RowsNow } from './rows-now.ts'
 import { besideRefusal, besideText, standingThere } from './restore-beside.ts'
@@ -191,7 +192,11 @@ async function compared(
     return { place, found: null, text: refusal.message, columns: '', refusal }
   }
   const found = await rowsNow(context, partition, place, wishes.late)
-  const text = foretold(found, partition, wishes)
+  const otherwise =
+    found.kind === 'told' && found.missing.rows > 0n
+      ? comparedOtherwise(place.table.key, sharedAt(context, partition, place))
+      : ''
+  const text = [foretold(found, partition, wishes), ...(otherwise === '' ? [] : [otherwise])].join('; ')
   const columns = restoredColumns(fitNow(context, partition))
   return { place, found, text, columns, refusal: refusalOf(context, partition, place, found, wishes) }
 }

@@ -3,7 +3,7 @@ import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { Giving, PartitionRequest, Reshape } from '../../stores/archive-port.ts'
 import type { Closing } from '../../stores/copy-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
-import { bringRows } from './bring-rows.ts'
+import { bringRows, oneKeyRefusal } from './bring-rows.ts'
 import { unexpire } from './expire.ts'
 import { fitNow, progress, sharedColumns, type ArchiveContext, type Work } from './context.ts'
 import { foresee, isSettled, type Foreseen, type RestoreWishes } from './foresee.ts'
@@ -151,7 +151,9 @@ async function fill(
     found = await rowsNow(context, work.partition, place, wishes.late)
     if (!isSettled(found, wishes)) throw changedMeanwhile(name, partition, rowsText(found, proofOf(partition).rows))
   } catch (thrown) {
-    throw await backedOut(context, work, asSluiceError(thrown), reload)
+    const error = await backedOut(context, work, asSluiceError(thrown), reload)
+    const isOut = error.code === 'PARTITION_CHANGED' && !(await reload()).restoring
+    throw (isOut ? await oneKeyRefusal(context, partition, place) : null) ?? error
   }
   await countAgain(context, work, { place, found, text: '', columns: '', refusal: null })
 }
