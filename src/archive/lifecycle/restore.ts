@@ -10,7 +10,7 @@ import { foresee, isSettled, type Foreseen, type RestoreWishes } from './foresee
 import { endLeaving } from './leave.ts'
 import { losableRefusal } from './losable.ts'
 import { localFiles } from './local-files.ts'
-import { withMembers } from './members.ts'
+import { inOwnTable } from './refused-row.ts'
 import { proofOver, proveLogged } from './prove.ts'
 import { retractFiles } from './publish.ts'
 import { changedAfter, changedMeanwhile } from './refusals.ts'
@@ -50,9 +50,9 @@ export async function restorePartition(
     context.emit({ type: 'log', level: 'note', table: context.name, message: `${partition.label}: ${text}` })
   }
   if (seen.isBeside === true) {
-    await withMembers(context, partition, restoreBeside(context, { partition, held }, isMade))
+    await inOwnTable(context, partition, restoreBeside(context, { partition, held }, isMade))
   } else if (isMade) {
-    await withMembers(context, partition, recreate(context, { partition, held }))
+    await inOwnTable(context, partition, recreate(context, { partition, held }))
   } else if (partition.away) {
     await attachAgain(context, { partition, held })
   } else if (partition.state === 'PUBLISHED') {
@@ -63,7 +63,9 @@ export async function restorePartition(
   }
   await retract(context, { held, partition: await reload() })
   const isLooked = isMade || seen.isBeside === true || (seen.found !== null && seen.found.kind !== 'untold')
-  return { rows: isLooked ? proofOf(partition).rows : null }
+  // Rows that stayed with other values are none of those.
+  const changed = seen.found?.kind === 'told' ? seen.found.changed.rows : 0n
+  return { rows: isLooked ? proofOf(partition).rows - changed : null }
 }
 
 /**
@@ -147,7 +149,7 @@ async function fill(
   const work = { held, partition: await reload() }
   let found: RowsNow
   try {
-    await withMembers(context, partition, bringRows(context, work, place, wishes.asChanged ? 'changed' : 'none'))
+    await inOwnTable(context, partition, bringRows(context, work, place, wishes.asChanged ? 'changed' : 'none'))
     found = await rowsNow(context, work.partition, place, wishes.late)
     if (!isSettled(found, wishes)) throw changedMeanwhile(name, partition, rowsText(found, proofOf(partition).rows))
   } catch (thrown) {

@@ -7,7 +7,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkWriter, Closing, WriteColumn } from '../../../stores/copy-port.ts'
 import { withWriter } from '../../../stores/with-writer.ts'
 import { added, NO_ROWS, progress, type ArchiveContext } from '../context.ts'
-import { withMembersElsewhere } from '../members.ts'
+import { inOtherTable } from '../refused-row.ts'
 import { findOneKey, oneKeyText } from '../one-key.ts'
 import { ROWS, standingIn, type Destination, type Standing } from './destination.ts'
 import { rowsOf, type Part } from './part.ts'
@@ -35,7 +35,7 @@ export async function bringElsewhere(
   const before = await standingIn(context, parts, into)
   if (before.kind === 'there') return { digest: before.digest, there: true }
   try {
-    return { digest: await withMembersElsewhere(written(context, parts, into, before)), there: false }
+    return { digest: await inOtherTable(written(context, parts, into, before)), there: false }
   } catch (thrown) {
     if (!(thrown instanceof SluiceError)) throw thrown
     if (!LOST.has(thrown.code)) throw (await keysAlike(context, parts, into, thrown)) ?? thrown
