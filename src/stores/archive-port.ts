@@ -118,6 +118,8 @@ export type RowTriggers = {
   readonly quiet: boolean
   /** What to do about those that may change a row, as a hint. */
   readonly remedy: string
+  /** Whether their bodies are functions that sluice does not read: then those of `firing` may change other rows of the table. */
+  readonly unread?: true
   /** How the system keeps rows of the table that were deleted, and the statement that removes them; absent where it keeps none. */
   readonly history?: { readonly by: string; readonly remedy: string }
 }

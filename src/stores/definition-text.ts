@@ -52,6 +52,27 @@ export function nameAt(
   return { name, rest: trimmed.slice(quoted) }
 }
 
+/** `quoted`: a name or a text, without its quotes. `sign`: any other character. */
+export type Token = { readonly is: 'word' | 'quoted' | 'sign'; readonly text: string }
+
+/** Words, what is quoted, and signs of a statement in their order; blanks and comments are left out. */
+export function tokensOf(sql: string, quoting: Quoting = 'standard'): readonly Token[] {
+  const tokens: Token[] = []
+  for (let at = 0; at < sql.length;) {
+    const quoted = lengthAt(QUOTED[quoting], sql, at)
+    const bare = quoted > 0 ? 0 : lengthAt(BARE_NAME, sql, at)
+    const length = Math.max(1, quoted, bare)
+    const text = sql.slice(at, at + length)
+    at += length
+    if (bare > 0) tokens.push({ is: 'word', text })
+    else if (quoted > 0 && !text.startsWith('--') && !text.startsWith('/*')) {
+      const mark = text.startsWith('[') ? ']' : text.charAt(0)
+      tokens.push({ is: 'quoted', text: text.slice(1, -1).replaceAll(mark + mark, mark) })
+    } else if (quoted === 0 && text.trim() !== '') tokens.push({ is: 'sign', text })
+  }
+  return tokens
+}
+
 /** The text without what is quoted or a comment in it. */
 export function codeOf(sql: string): string {
   let code = ''

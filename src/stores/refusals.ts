@@ -25,6 +25,27 @@ export function rowRefused({ system, label, table, message, cause }: Refused, co
   })
 }
 
+/** A value that is no member of the enum of its column. */
+export class MemberRefused extends SluiceError {
+  /** `'sad' is no member of mood`. */
+  readonly what: string
+  /** Statement that gives a member this name, with `NEW_NAME` for its name now. */
+  readonly rename: string
+  /** Statement that makes a further member of this name. */
+  readonly add: string
+
+  constructor(
+    { what, rename, add }: Pick<MemberRefused, 'what' | 'rename' | 'add'>,
+    message: string,
+    details: ConstructorParameters<typeof SluiceError>[2],
+  ) {
+    super('ROW_REFUSED', message, details)
+    this.what = what
+    this.rename = rename
+    this.add = add
+  }
+}
+
 /** A statement that the system does not understand: the table is not as the plan has it. */
 export function tableRefused({ system, label, table, message, cause }: Refused): SluiceError {
   return new SluiceError('TABLE_REFUSED', `${system} does not write into the table: ${message}`, {

@@ -21,6 +21,7 @@ const MEANS: Readonly<Record<string, string>> = {
   STREAM: '17',
   ID: '17',
   URL: 'sqlite:///a.db',
+  LEDGER_URL: 'sqlite:///a.db',
   N: '4',
   LABEL: '2024q1',
   NAME: 'orders',

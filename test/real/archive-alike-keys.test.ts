@@ -89,3 +89,66 @@ describe.each(KEYS)('%s, %s', (system, _name, columns, before) => {
     expect([await rows(), await counted()]).toEqual(['a1 old; b1 old; c1 new; z kept', '4 4'])
   })
 })
+
+const AFTERWARDS: readonly (readonly [System, string, string, readonly string[], RegExp])[] = [
+  [
+    'sqlite',
+    'code TEXT PRIMARY KEY, at DATETIME NOT NULL, v TEXT',
+    'code TEXT COLLATE NOCASE PRIMARY KEY, at DATETIME NOT NULL, v TEXT',
+    [],
+    /NOCASE/,
+  ],
+  [
+    'mysql',
+    'code varchar(20) COLLATE utf8mb4_bin PRIMARY KEY, at datetime NOT NULL, v text',
+    'code varchar(20) COLLATE utf8mb4_general_ci PRIMARY KEY, at datetime NOT NULL, v text',
+    [],
+    /utf8mb4_general_ci/,
+  ],
+  [
+    'postgresql',
+    'code text PRIMARY KEY, at timestamp NOT NULL, v text',
+    'code text COLLATE ci PRIMARY KEY, at timestamp NOT NULL, v text',
+    ["CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"],
+    /ci/,
+  ],
+]
+
+describe.each(AFTERWARDS)('%s', (system, before, after, setUp, collation) => {
+  test('two archived keys are one by the collation that the key has now', { timeout: 60_000 }, async (context) => {
+    if ((await missing(system)) !== '') context.skip()
+    const place = await makePlace(system, folder.path)
+    const table = 'codes'
+    await place.sql(
+      ...setUp,
+      `CREATE TABLE ${table} (${before})`,
+      `INSERT INTO ${table} VALUES ('a', '2020-02-02 00:00:00', '1'), ('A', '2020-02-03 00:00:00', '2'), ('b', '2020-02-03 00:00:00', '3'), ('z', '2090-01-01 00:00:00', '4')`,
+    )
+    const { run } = commandsOf({ place, form: 'plain', to: join(folder.path, `to-${place.url.slice(-16, -3)}`) })
+    const archive = { ...run, tables: [table] } as Operation
+    expect((await perform(archive)).finished.error).toBeUndefined()
+    expect((await perform({ ...archive, drop: true, confirm: table } as Operation)).finished.error).toBeUndefined()
+    await place.sql(`CREATE TABLE again (${after})`, `INSERT INTO again SELECT * FROM ${table}`, `DROP TABLE ${table}`)
+    await place.sql(`ALTER TABLE again RENAME TO ${table}`)
+    const restore = { kind: 'restore', from: place.url, table, partitions: ['2020-Q1'], dryRun: false } as const
+    expect(JSON.stringify((await perform({ ...restore, dryRun: true })).events)).toMatch(
+      /code of the key is compared by .+ now, and was by (?:its bytes|utf8mb4_bin)/,
+    )
+    const alike = /the key takes (?:a and A|A and a) for one \(code by (.*)\)$/
+    for (const more of [{}, { asChanged: true, confirm: table }]) {
+      const { error } = (await perform({ ...restore, ...more })).finished
+      expect(error).toMatchObject({ code: 'PARTITION_CHANGED' })
+      expect(alike.exec(error?.message ?? '')?.[1]).toMatch(collation)
+      expect(error?.hint).toContain('--into NEW_TABLE')
+    }
+    expect(await place.rows(`SELECT code FROM ${table}`)).toEqual([['z']])
+    await place.sql(`CREATE TABLE same_key (${after})`, `CREATE TABLE by_bytes (${before})`)
+    const refused = (await perform({ ...restore, into: 'same_key' })).finished.error
+    expect(refused).toMatchObject({ code: 'ROW_REFUSED' })
+    expect(alike.exec(refused?.message ?? '')?.[1]).toMatch(collation)
+    expect(refused?.hint).toContain('by another collation')
+    expect(await place.rows('SELECT count(*) FROM same_key')).toEqual([['0']])
+    expect((await perform({ ...restore, into: 'by_bytes' })).finished.error).toBeUndefined()
+    expect(await place.rows('SELECT count(*) FROM by_bytes')).toEqual([['3']])
+  })
+})

@@ -20,6 +20,8 @@ import { commandsOf, makeBookings, TABLE, type Archived, type Form } from '../su
 import { copyOf, makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
 import { startArchiver } from '../fault/archive-kit.ts'
 import type { Operation } from '../../src/engine/operations/list.ts'
+import { wholeCommands } from '../../src/engine/whole-commands/whole.ts'
+import { redactUrl } from '../../src/shared/redact.ts'
 
 const newFolder = (): string => mkdtempSync(join(tmpdir(), 'sluice-clone-'))
 
@@ -340,7 +342,7 @@ test('SQLite: the ledger is set back to before a restore: no file goes that it c
   const swept = await perform(sweep)
   expect(swept.finished).toMatchObject({ exitCode: 0, totals: { findings: '0' } })
   expect(swept.events).toContainEqual(
-    expect.objectContaining({ level: 'note', message: expect.stringMatching(/2020-Q1: 1 of its files stay/) }),
+    expect.objectContaining({ level: 'note', message: expect.stringMatching(/2020-Q1: 1 file of it stays/) }),
   )
   expect(parquet()).toBe(kept)
   const refused = await perform(commands.restore)
@@ -640,12 +642,15 @@ test.for(['sqlite', 'postgresql'] as const)(
     }
     const [ledger = ''] = (await prod.rows('SELECT ledger FROM migration_archives'))[0] ?? []
     const { id } = JSON.parse(String(ledger)) as { readonly id: string }
+    // A ledger that was asked in vain is not the one that the command names.
+    const whole = wholeCommands(`sluice archive sweep --from ${moved.url} --confirm=all --ledger ${moved.url}`)
     for (const more of [{ dryRun: true }, {}, { ledgers: [moved.url] }]) {
       const { said, left } = await swept(more)
       expect(left).toBe(3)
       expect(said).toContain(`3 files`)
       expect(said).toMatch(new RegExp(`the ledger ${id} \\(${system}://[^@ ]+\\)`))
-      expect(said).toContain(`--ledger URL`)
+      expect(said).toContain(`--ledger LEDGER_URL, with the URL of that database`)
+      expect(whole(said)).toMatch(/ --ledger LEDGER_URL --from \S+.*, with the URL of that database/)
       expect(said).toContain(`--ledger=gone:${id}`)
     }
     const asked = await swept({ ledgers: [prod.url] })
@@ -676,10 +681,22 @@ test.for(['sqlite', 'postgresql'] as const)(
       confirm: TABLE,
       dryRun: false,
     }
+    const foretold = [await outside(archive), await moved.rows(`SELECT count(*) FROM ${TABLE}`)]
     for (const more of [{}, { dryRun: true }, { ledgers: [prod.url] }]) {
       expect(await ended({ ...erase, ...more })).toBe('ARCHIVE_CONFLICT')
       expect(dataFiles(archive)).toHaveLength(2)
     }
+    // What the ledger of another database needs is known before anything is erased.
+    const asks = { ...erase, ledgers: [prod.url] }
+    for (const operation of [asks, { ...asks, dryRun: true }]) {
+      const { error } = (await perform(operation)).finished
+      expect(error?.message).toMatch(/ stays: the ledger .* says DROPPED of 2020-Q[12]: /)
+      expect(error?.hint).toMatch(
+        /^sluice restore --from \S+ --table \S+ --partition 2020-Q[12], then run the same command again$/,
+      )
+      expect(error?.hint).toContain(redactUrl(prod.url))
+    }
+    expect([await outside(archive), await moved.rows(`SELECT count(*) FROM ${TABLE}`)]).toEqual(foretold)
     expect(await ended({ ...erase, ...gone })).toBe('ok')
     expect(dataFiles(archive)).toEqual([])
     rmSync(folder, { recursive: true, force: true })

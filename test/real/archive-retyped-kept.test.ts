@@ -54,9 +54,10 @@ describe.each(['sqlite', 'mysql', 'postgresql'] as const)('%s', (system) => {
       const { place, table, archive, drop, restore } = await visits(system)
       const done = async (operation: Operation): Promise<void> =>
         expect((await perform(operation)).finished).toMatchObject({ exitCode: 0 })
-      const refused = async (operation: Operation, hint: RegExp): Promise<void> => {
+      const refused = async (operation: Operation, hint: RegExp): Promise<string | undefined> => {
         const { error } = (await perform(operation)).finished
         expect(error).toMatchObject({ code: 'PARTITION_CHANGED', hint: expect.stringMatching(hint) })
+        return error?.reason
       }
       const asked = { kind: 'query', from: place.url, table, limit: 10, format: 'table' } as const
       const sums = `SELECT count(*), sum(CAST(id AS integer)), sum(CAST(n AS integer)) FROM ${table}`
@@ -64,8 +65,15 @@ describe.each(['sqlite', 'mysql', 'postgresql'] as const)('%s', (system) => {
       await retype(place, table, column)
       // Each hint names the command that ends it.
       const way = new RegExp(`sluice restore --table \\S+ --partition 2020-Q1 --without ${column}`)
-      await refused(drop, new RegExp(`${way.source}, then sluice archive run --table \\S+ --partition 2020-Q1$`))
+      const why = await refused(
+        drop,
+        new RegExp(`${way.source}, then sluice archive run --table \\S+ --partition 2020-Q1$`),
+      )
+      expect(why).toMatch(/^the column got another type when the rows were archived already/)
       await refused(restore, way)
+      expect(JSON.stringify((await perform({ ...restore, without: [column], dryRun: true })).events)).toContain(
+        `${column} is not in the files: rows in the table keep its values`,
+      )
       await done({ ...restore, without: [column] })
       for (const operation of [archive, drop]) await done({ ...operation, partitions: ['2020-Q1'] } as Operation)
       expect((await countedBy({ ...asked, query: sums })).counted).toBe('3 6 60')

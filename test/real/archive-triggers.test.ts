@@ -72,7 +72,9 @@ describe.skipIf(why !== '')(`PostgreSQL${why}`, { timeout: 60_000 }, () => {
   test('beside foreign keys a trigger that only notes rows is named, and fires', async () => {
     const { place, commands } = await bookings('postgresql', ...FUNCTIONS, NOTED)
     await place.sql(`CREATE TABLE photos (of_id bigint REFERENCES ${TABLE})`)
-    expect(messages(await perform(dry(commands.run)))).toContain('trigger noted: fired for each row')
+    expect(messages(await perform(dry(commands.run)))).toMatch(
+      /trigger noted: fired for each row .*; its function was not read, and may change rows that stay/,
+    )
     await perform(commands.run)
     expect((await perform(commands.drop)).finished).toMatchObject({ exitCode: 0 })
     expect(await audited(place)).toEqual([['40']])
@@ -162,8 +164,81 @@ for (const system of ['mysql', 'sqlite'] as const) {
   })
 }
 
+describe('sqlite, in several steps', { timeout: 60_000 }, () => {
+  const refusal = async (...more: readonly string[]): Promise<string> => {
+    const { place, commands } = await bookings('sqlite', 'CREATE TABLE aud (a)', 'CREATE TABLE more (a)', ...more)
+    const ran = await perform(dry(commands.run))
+    expect((await all(place)).length).toBe(60)
+    return ran.finished.error?.message ?? messages(ran)
+  }
+  const OWN = `UPDATE ${TABLE} SET note = 'touched' WHERE id = NEW.a`
+
+  test.each<readonly [string, readonly string[], RegExp]>([
+    [
+      'a trigger of the table that it writes into',
+      [
+        `CREATE TRIGGER noted AFTER DELETE ON ${TABLE} BEGIN INSERT INTO "AUD" VALUES (OLD.id + 1); END`,
+        `CREATE TRIGGER back AFTER INSERT ON aud BEGIN ${OWN}; END`,
+      ],
+      /^trigger noted \(through aud\) of .* may change rows/,
+    ],
+    [
+      'two tables, and an upsert',
+      [
+        `CREATE TRIGGER noted AFTER INSERT ON ${TABLE} BEGIN INSERT INTO aud VALUES (NEW.id) ON CONFLICT DO UPDATE SET a = 1; END`,
+        `CREATE TRIGGER on_1 AFTER UPDATE OF a ON aud BEGIN REPLACE INTO [more] VALUES (NEW.a); END`,
+        `CREATE TRIGGER on_2 BEFORE DELETE ON more BEGIN UPDATE OR IGNORE \`Bookings\` SET note = 'x'; END`,
+      ],
+      /^trigger noted \(through aud, more\) of/,
+    ],
+    [
+      'a foreign key that takes rows along',
+      [
+        `CREATE TABLE parent (id INTEGER PRIMARY KEY)`,
+        `CREATE TABLE child (id REFERENCES parent ON DELETE CASCADE)`,
+        `CREATE TRIGGER noted AFTER DELETE ON ${TABLE} BEGIN DELETE FROM parent WHERE id = OLD.id; END`,
+        `CREATE TRIGGER back AFTER DELETE ON child BEGIN DELETE FROM ${TABLE} WHERE id = OLD.id; END`,
+      ],
+      /^trigger noted \(through parent, child\) of/,
+    ],
+    [
+      'a trigger that fires for another statement',
+      [
+        `CREATE TRIGGER noted AFTER DELETE ON ${TABLE} BEGIN INSERT INTO aud VALUES (OLD.id); END`,
+        `CREATE TRIGGER back AFTER DELETE ON aud BEGIN DELETE FROM ${TABLE} WHERE id = OLD.a; END`,
+      ],
+      /trigger noted: fired for each row/,
+    ],
+    [
+      'names that hold the name of the table, texts and comments',
+      [
+        `CREATE TABLE ${TABLE}_log (${TABLE}, n)`,
+        `CREATE TRIGGER noted AFTER DELETE ON ${TABLE} WHEN OLD.note <> 'update ${TABLE}' BEGIN
+           -- UPDATE ${TABLE} SET note = NULL
+           INSERT INTO ${TABLE}_log (${TABLE}, n) SELECT 'delete from ${TABLE}', count(*) FROM ${TABLE}; END`,
+      ],
+      /trigger noted: fired for each row/,
+    ],
+  ])('%s', async (_name, statements, text) => {
+    expect(await refusal(...statements)).toMatch(text)
+  })
+})
+
 const noMaria = await missing('mysql')
 describe.skipIf(noMaria !== '')(`MariaDB${noMaria}`, { timeout: 60_000 }, () => {
+  test('a trigger that would change its table through another one is refused by the server, and no row goes', async () => {
+    const { place, commands } = await bookings(
+      'mysql',
+      `CREATE TRIGGER noted AFTER DELETE ON ${TABLE} FOR EACH ROW INSERT INTO audit VALUES (OLD.id + 1)`,
+      `CREATE TRIGGER back AFTER INSERT ON audit FOR EACH ROW UPDATE ${TABLE} SET note = 'touched' WHERE id = NEW.id`,
+    )
+    const before = await all(place)
+    expect((await perform(commands.run)).finished).toMatchObject({ exitCode: 0 })
+    const refused = await perform(commands.drop)
+    expect(JSON.stringify(refused.events)).toContain(`Can't update table '${TABLE}'`)
+    expect(await all(place)).toEqual(before)
+  })
+
   test('a table that keeps deleted rows is refused by an erasure, and the plan of an archive says so', async () => {
     const { place, commands } = await bookings('mysql')
     await place.sql(`ALTER TABLE ${TABLE} ADD SYSTEM VERSIONING`)

@@ -2,11 +2,12 @@
 import { cellText } from '../../model/copy/canonical.ts'
 import { RowSum } from '../../model/copy/row-hash.ts'
 import { equalDigests, type Row } from '../../model/copy/rows.ts'
-import type { TableSpec } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import type { CopyTarget, WriteColumn } from '../../stores/copy-port.ts'
+import type { WriteColumn } from '../../stores/copy-port.ts'
+import type { ArchivedPartition } from '../ledger/record.ts'
 import { progress, sharedColumns, type ArchiveContext, type Work } from './context.ts'
-import { changedMeanwhile, lost, queryCommand } from './refusals.ts'
+import { findOneKey, oneKeyText, type KeyedTable } from './one-key.ts'
+import { changedMeanwhile, keysAlike, lost, queryCommand } from './refusals.ts'
 import { keyPlaces, sharedAt, standingOf, type Into, type Place } from './rows-now.ts'
 import { storedRows } from './stored-rows.ts'
 import { proofOf } from './take-out.ts'
@@ -30,13 +31,8 @@ export async function bringRows(
   const into: Into = { table, shared: sharedAt(context, partition, place) }
   requireKey(context, into)
   const { store, interrupt } = context
-  const pastTriggers = (await store.rowTriggers?.(table.table, interrupt.abort))?.quiet === true
   const tell = progress(context, partition, 'restoring', proofOf(partition).rows)
-  const target = store.target()
-  const columns = sharedColumns(into.shared)
-  const kept: readonly WriteColumn[] = columns.filter(({ column }) => column.generated !== true)
-  const places = kept.map((one) => columns.findIndex((other) => other.name === one.name))
-  const written = (row: Row): Row => (places.length === columns.length ? row : places.map((at) => row[at] ?? null))
+  const { written, ...writing } = await writingOf(context, into)
   let seen = 0n
   for await (const rows of storedRows(
     context,
@@ -50,8 +46,7 @@ export async function bringRows(
       const standing = await standingOf(context, into, view, rows)
       wanted = standing.flatMap(({ row, how }) => (how === 'changed' ? [] : [row]))
     }
-    if (wanted.length > 0)
-      await bringSome(context, { partition, held }, { target, table, columns: kept, pastTriggers }, wanted.map(written))
+    if (wanted.length > 0) await bringSome(context, { partition, held }, writing, wanted.map(written))
     seen += BigInt(rows.length)
     tell(seen, 0n)
   }
@@ -69,18 +64,49 @@ export function requireKey(context: ArchiveContext, { table, shared }: Into): vo
   )
 }
 
-type Written = {
-  readonly target: CopyTarget
-  readonly table: TableSpec
-  readonly columns: readonly WriteColumn[]
-  /** Triggers of the table do not fire. */
-  readonly pastTriggers: boolean
+type Writing = KeyedTable & {
+  /** A row of the files as a row of `columns`. */
+  readonly written: (row: Row) => Row
+}
+
+/** Without columns that the database computes. */
+async function writingOf({ store, interrupt }: ArchiveContext, { table, shared }: Into): Promise<Writing> {
+  const columns = sharedColumns(shared)
+  const kept: readonly WriteColumn[] = columns.filter(({ column }) => column.generated !== true)
+  const places = kept.map((one) => columns.findIndex((other) => other.name === one.name))
+  return {
+    target: store.target(),
+    table,
+    columns: kept,
+    pastTriggers: (await store.rowTriggers?.(table.table, interrupt.abort))?.quiet === true,
+    signal: interrupt.abort,
+    written: (row) => (places.length === columns.length ? row : places.map((at) => row[at] ?? null)),
+  }
+}
+
+/**
+ * Why rows of a partition could not come back: two of them have one key in the table. Asked while none of them stands in it.
+ * @returns null where that was not the cause, or is not known
+ */
+export async function oneKeyRefusal(
+  context: ArchiveContext,
+  partition: ArchivedPartition,
+  place: Place,
+): Promise<SluiceError | null> {
+  const into: Into = { table: place.table, shared: sharedAt(context, partition, place) }
+  const { written, ...writing } = await writingOf(context, into)
+  const files = into.shared.map(({ file }) => file)
+  async function* rows(): AsyncGenerator<readonly Row[]> {
+    for await (const some of storedRows(context, partition, files, ROWS)) yield some.map(written)
+  }
+  const found = await findOneKey(rows(), writing)
+  return found === null ? null : keysAlike(context.name, partition, oneKeyText(found))
 }
 
 async function bringSome(
-  { ledger, interrupt, name }: ArchiveContext,
+  { ledger, name }: ArchiveContext,
   { partition, held }: Work,
-  { target, table, columns, pastTriggers }: Written,
+  { target, table, columns, pastTriggers = false, signal }: KeyedTable,
   rows: readonly Row[],
 ): Promise<void> {
   const key = table.key.map((column) => columns.findIndex((one) => one.name === column))
@@ -97,7 +123,7 @@ async function bringSome(
       careful: false,
       pastTriggers,
       cursor: null,
-      signal: interrupt.abort,
+      signal,
     },
     async (writer) => {
       await writer.write(rows)

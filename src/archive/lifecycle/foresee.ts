@@ -3,10 +3,11 @@ import { SluiceError } from '../../shared/errors.ts'
 import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { hasLeft, type ArchivedPartition } from '../ledger/record.ts'
 import { requireKey } from './bring-rows.ts'
-import { conditionOf, fitNow, type ArchiveContext } from './context.ts'
+import { conditionOf, type ArchiveContext } from './context.ts'
 import { losableRefusal } from './losable.ts'
 import { columnRefusal, restoredColumns, valuelessRefusal } from './other-columns.ts'
 import { destroyed, droppedByHand, gone, moved, otherColumns, otherValues } from './refusals.ts'
+import { comparedOtherwise } from './one-key.ts'
 import { requireWhole } from './prove.ts'
 import { rowsNow, rowsText, sharedAt, type FindLate, type Place, type RowsNow } from './rows-now.ts'
 import { besideRefusal, besideText, standingThere } from './restore-beside.ts'
@@ -74,7 +75,7 @@ async function foreseeRows(
     const damage = refusal ?? (await damageOf(context, partition))
     return {
       ...plain(damage === null ? text : damage.message, damage),
-      columns: restoredColumns(fitNow(context, partition)),
+      columns: restoredColumns(context, partition),
       isMade: true,
     }
   }
@@ -86,7 +87,7 @@ async function foreseeRows(
     const isThere = (await placeOf(context, partition)) !== null
     const text =
       'its table has left the partitioned one, and its rows count from there; it is attached again as it is, and was not compared'
-    const columns = restoredColumns(fitNow(context, partition))
+    const columns = restoredColumns(context, partition)
     return { ...plain(text, isThere ? null : movedByHand(context, partition)), columns }
   }
   switch (state) {
@@ -120,7 +121,7 @@ async function besideOthers(
   const isMade = state === 'DROPPED' || state === 'EXPIRED' || (await isDroppedByHand(context, partition))
   const damage = isMade ? await damageOf(context, partition) : null
   const refusal = damage ?? (await besideRefusal(context, partition, tables)) ?? (isMade ? null : await changedThere())
-  const columns = restoredColumns(fitNow(context, partition))
+  const columns = restoredColumns(context, partition)
   const text = refusal?.message ?? besideText(tables)
   return { place: null, found: null, text, columns, isBeside: true, ...(isMade ? { isMade } : {}), refusal }
 
@@ -191,8 +192,12 @@ async function compared(
     return { place, found: null, text: refusal.message, columns: '', refusal }
   }
   const found = await rowsNow(context, partition, place, wishes.late)
-  const text = foretold(found, partition, wishes)
-  const columns = restoredColumns(fitNow(context, partition))
+  const otherwise =
+    found.kind === 'told' && found.missing.rows > 0n
+      ? comparedOtherwise(place.table.key, sharedAt(context, partition, place))
+      : ''
+  const text = [foretold(found, partition, wishes), ...(otherwise === '' ? [] : [otherwise])].join('; ')
+  const columns = restoredColumns(context, partition)
   return { place, found, text, columns, refusal: refusalOf(context, partition, place, found, wishes) }
 }
 
@@ -246,6 +251,7 @@ function foretold(found: RowsNow, partition: ArchivedPartition, { asChanged }: R
     found.changed.rows === 0n &&
     (partition.state === 'DROPPED' || partition.state === 'EXPIRED' || partition.restoring)
   if (isPlainReturn) {
+    if (archived === 1n) return 'compared now: its row is not in the table; it comes back from the files'
     return `compared now: none of its ${archived} rows is in the table; they come back from the files`
   }
   const then = [

@@ -4,12 +4,13 @@ import type { StoredColumn } from '../../model/archiving/stored-column.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SourceView } from '../../stores/copy-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
-import type { Fit } from '../types/fit.ts'
 import { fitNow, readColumns, requestOf, type ArchiveContext } from './context.ts'
 import { restoreCommand, runCommand } from './refusals.ts'
 
 /** What becomes of each column in a restore, in words; empty where the columns are the same. */
-export function restoredColumns({ shared, lost, fresh }: Fit): string {
+export function restoredColumns(context: ArchiveContext, partition: ArchivedPartition): string {
+  const { shared, lost, fresh } = fitNow(context, partition)
+  const isWhole = isWholeInTable(partition)
   return [
     ...lost.map(({ name }) => `${name} is left out, and its values stay in older versions of the archive only`),
     ...shared.flatMap(({ file, now }) => (file.name === now.name ? [] : [`${file.name} comes back as ${now.name}`])),
@@ -20,7 +21,10 @@ export function restoredColumns({ shared, lost, fresh }: Fit): string {
     ),
     ...fresh.map(({ name, column }) => {
       if (column.generated === true) return `${name} is computed by the database`
-      return `${name} is not in the files, and gets ${column.hasDefault === true ? 'its default' : 'NULL'}`
+      const value = column.hasDefault === true ? 'its default' : 'NULL'
+      return isWhole
+        ? `${name} is not in the files: rows in the table keep its values, and a row that comes back gets ${value}`
+        : `${name} is not in the files, and gets ${value}`
     }),
   ].join('; ')
 }
@@ -127,12 +131,13 @@ export async function refuseFreshValues(
   const { rows, sum } = await view.digest(request, interrupt.abort)
   if (BigInt(`0x${sum}`) === rows * BigInt(`0x${one.digest().sum}`)) return
   const names = fresh.map((column) => column.name).join(', ')
+  const isRetyped = fresh.some(({ was }) => lost.some(({ physical }) => was?.includes(physical) === true))
   throw new SluiceError(
     'PARTITION_CHANGED',
     `${partition.label} of ${name} has values in ${names} that were not archived`,
     {
       where: `${name}, ${partition.label}`,
-      reason: 'the column came when the rows were archived already, and its values would go with them',
+      reason: `${isRetyped ? 'the column got another type' : 'the column came'} when the rows were archived already, and its values would go with them`,
       hint: `nothing was removed; ${restoreCommand(name, partition, ...withoutFlags(lost))}, then ${runCommand(name, partition)}`,
     },
   )

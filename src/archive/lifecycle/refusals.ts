@@ -123,6 +123,15 @@ export function otherValues(
   })
 }
 
+/** Two archived rows have one key in the table as it is now. @param what in words, with both keys */
+export function keysAlike(name: string, partition: Named, what: string): SluiceError {
+  return new SluiceError('PARTITION_CHANGED', `${partition.label} of ${name} cannot come back: ${what}`, {
+    where: `${name}, ${partition.label}`,
+    reason: 'both rows were archived under keys of their own; nothing was changed',
+    hint: `give the key the collation that it had, and run the same command again; or make a table whose key tells these texts apart, and bring the rows there: ${restoreCommand(name, partition, '--into', 'NEW_TABLE')}`,
+  })
+}
+
 /** Reads what a table and its archive hold, without a change of either. */
 export function queryCommand(name: string): string {
   return `sluice query ${shellQuote(name)} ${shellQuote(`SELECT * FROM ${name} LIMIT 10`)}`

@@ -3,13 +3,14 @@ import { asSluiceError, SluiceError } from '../../shared/errors.ts'
 import type { Giving, PartitionRequest, Reshape } from '../../stores/archive-port.ts'
 import type { Closing } from '../../stores/copy-port.ts'
 import type { ArchivedPartition } from '../ledger/record.ts'
-import { bringRows } from './bring-rows.ts'
+import { bringRows, oneKeyRefusal } from './bring-rows.ts'
 import { unexpire } from './expire.ts'
 import { fitNow, progress, sharedColumns, type ArchiveContext, type Work } from './context.ts'
 import { foresee, isSettled, type Foreseen, type RestoreWishes } from './foresee.ts'
 import { endLeaving } from './leave.ts'
 import { losableRefusal } from './losable.ts'
 import { localFiles } from './local-files.ts'
+import { inOwnTable } from './refused-row.ts'
 import { proofOver, proveLogged } from './prove.ts'
 import { retractFiles } from './publish.ts'
 import { changedAfter, changedMeanwhile } from './refusals.ts'
@@ -49,9 +50,9 @@ export async function restorePartition(
     context.emit({ type: 'log', level: 'note', table: context.name, message: `${partition.label}: ${text}` })
   }
   if (seen.isBeside === true) {
-    await restoreBeside(context, { partition, held }, isMade)
+    await inOwnTable(context, partition, restoreBeside(context, { partition, held }, isMade))
   } else if (isMade) {
-    await recreate(context, { partition, held })
+    await inOwnTable(context, partition, recreate(context, { partition, held }))
   } else if (partition.away) {
     await attachAgain(context, { partition, held })
   } else if (partition.state === 'PUBLISHED') {
@@ -62,7 +63,9 @@ export async function restorePartition(
   }
   await retract(context, { held, partition: await reload() })
   const isLooked = isMade || seen.isBeside === true || (seen.found !== null && seen.found.kind !== 'untold')
-  return { rows: isLooked ? proofOf(partition).rows : null }
+  // Rows that stayed with other values are none of those.
+  const changed = seen.found?.kind === 'told' ? seen.found.changed.rows : 0n
+  return { rows: isLooked ? proofOf(partition).rows - changed : null }
 }
 
 /**
@@ -146,11 +149,13 @@ async function fill(
   const work = { held, partition: await reload() }
   let found: RowsNow
   try {
-    await bringRows(context, work, place, wishes.asChanged ? 'changed' : 'none')
+    await inOwnTable(context, partition, bringRows(context, work, place, wishes.asChanged ? 'changed' : 'none'))
     found = await rowsNow(context, work.partition, place, wishes.late)
     if (!isSettled(found, wishes)) throw changedMeanwhile(name, partition, rowsText(found, proofOf(partition).rows))
   } catch (thrown) {
-    throw await backedOut(context, work, asSluiceError(thrown), reload)
+    const error = await backedOut(context, work, asSluiceError(thrown), reload)
+    const isOut = error.code === 'PARTITION_CHANGED' && !(await reload()).restoring
+    throw (isOut ? await oneKeyRefusal(context, partition, place) : null) ?? error
   }
   await countAgain(context, work, { place, found, text: '', columns: '', refusal: null })
 }

@@ -18,10 +18,10 @@ import type { OwnedFolder } from './open.ts'
 import { originNow, otherDatabase } from './require-origin.ts'
 
 /** A ledger that was asked, and its record of the archive. */
-type Asked = CountingLedger & { readonly record: ArchiveRecord; readonly named: NamedLedger }
+type Asked = CountingLedger & { readonly record: ArchiveRecord; readonly named: NamedLedger; readonly url: string }
 
-/** Why a file stays, and what to do. */
-type Reason = { readonly why: string; readonly hint?: string }
+/** Why a file stays, and what to do. @property back the command that brings rows back where an asked ledger calls the file their only copy */
+type Reason = { readonly why: string; readonly hint?: string; readonly back?: string }
 
 export class OtherLedgers implements AsyncDisposable {
   readonly #owned: OwnedFolder
@@ -88,11 +88,15 @@ export class OtherLedgers implements AsyncDisposable {
 
   /** Why a file has to stay for another ledger; null where it has not. */
   reason(path: string): Reason | null {
-    for (const { record, named } of this.asked) {
+    for (const { record, named, url } of this.asked) {
       const label = onlyCopies(record.partitions).get(path)
       const state = record.partitions.find((one) => one.label === label)?.state
-      if (label !== undefined)
-        return { why: `${ledgerText(named)} says ${state} of ${label}: its rows may be nowhere else` }
+      if (label === undefined) continue
+      const words = ['--from', redactUrl(url), '--table', tableText(record.table), '--partition', label]
+      return {
+        why: `${ledgerText(named)} says ${state} of ${label}: its rows may be nowhere else`,
+        back: `sluice restore ${words.map(shellQuote).join(' ')}`,
+      }
     }
     const keeper = this.keeper(path)
     if (keeper === null) return null
@@ -113,7 +117,7 @@ export class OtherLedgers implements AsyncDisposable {
     for (const why of new Set(all.map((one) => one.why))) {
       const kept = all.filter((one) => one.why === why)
       const bytes = kept.reduce((sum, one) => sum + one.bytes, 0n)
-      const message = `${kept.length} files, ${bytes} bytes, stay: ${why}`
+      const message = `${kept.length === 1 ? '1 file' : `${kept.length} files`}, ${bytes} bytes, ${kept.length === 1 ? 'stays' : 'stay'}: ${why}`
       const hint = kept[0]?.hint
       run.emit({ type: 'log', level: 'warn', table: name, message, ...(hint === undefined ? {} : { hint }) })
     }
@@ -158,7 +162,7 @@ export class OtherLedgers implements AsyncDisposable {
       const owned = { name: tableText(archived.table), archived: record, store }
       const other = otherDatabase(owned, await originNow({ store, interrupt: run.interrupt }))
       if (other === null) {
-        this.asked.push({ store, database, table: record.table, record, named })
+        this.asked.push({ store, database, table: record.table, record, named, url })
         ids.push(named.id)
         continue
       }
@@ -188,12 +192,13 @@ export function unaskedError(name: string, [first, ...more]: readonly NamedLedge
   )
 }
 
-/** @returns a SluiceError ARCHIVE_CONFLICT for a file that was to be destroyed */
-export function keptError(name: string, path: string, { why, hint }: Reason): SluiceError {
+/** @returns a SluiceError ARCHIVE_CONFLICT for a file that an erasure would destroy, or was to destroy */
+export function keptError(name: string, path: string, { why, hint, back }: Reason): SluiceError {
+  const way = back ?? 'bring its rows back into their database'
   return new SluiceError('ARCHIVE_CONFLICT', `${path} stays: ${why}`, {
     where: name,
-    hint:
-      hint ?? 'no older file was destroyed; bring those rows back into that database, and run the same command again',
+    reason: 'an erasure destroys all older files; none was destroyed',
+    hint: hint ?? `${way}, then run the same command again`,
   })
 }
 
@@ -202,5 +207,5 @@ function ledgerText({ id, at }: NamedLedger): string {
 }
 
 function askHint(command: string, { id }: NamedLedger): string {
-  return `${command} --ledger URL, with the URL of that database, asks it; --ledger=${GONE}${id} says that it is gone for good, and its files may go`
+  return `${command} --ledger LEDGER_URL, with the URL of that database, asks it; --ledger=${GONE}${id} says that it is gone for good, and its files may go`
 }

@@ -27,7 +27,7 @@ export async function refuseTriggers(
 ): Promise<void> {
   const found = await store.rowTriggers?.(table, interrupt.abort)
   if (found === undefined) return
-  const { changing, firing, quiet, remedy, history } = found
+  const { changing, firing, quiet, remedy, history, unread } = found
   const name = tableText(table)
   if (history !== undefined) {
     const message = `rows that leave the table stay in the database as history (${history.by})`
@@ -46,7 +46,8 @@ export async function refuseTriggers(
       hint: remedy,
     })
   }
-  const message = `${firing.join(', ')}: fired for each row that is taken out or brought back`
+  const other = unread === true ? '; its function was not read, and may change rows that stay' : ''
+  const message = `${firing.join(', ')}: fired for each row that is taken out or brought back${other}`
   emit({ type: 'log', level: 'warn', table: name, message })
 }
 

@@ -2,11 +2,13 @@
 import { tableText } from '../../../model/copy/column-type.ts'
 import { RowSum } from '../../../model/copy/row-hash.ts'
 import type { Range } from '../../../model/copy/range.ts'
-import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
+import { equalDigests, type Digest, type Row } from '../../../model/copy/rows.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { ChunkWriter, Closing, WriteColumn } from '../../../stores/copy-port.ts'
 import { withWriter } from '../../../stores/with-writer.ts'
 import { added, NO_ROWS, progress, type ArchiveContext } from '../context.ts'
+import { inOtherTable } from '../refused-row.ts'
+import { findOneKey, oneKeyText } from '../one-key.ts'
 import { ROWS, standingIn, type Destination, type Standing } from './destination.ts'
 import { rowsOf, type Part } from './part.ts'
 
@@ -33,13 +35,42 @@ export async function bringElsewhere(
   const before = await standingIn(context, parts, into)
   if (before.kind === 'there') return { digest: before.digest, there: true }
   try {
-    return { digest: await written(context, parts, into, before), there: false }
+    return { digest: await inOtherTable(written(context, parts, into, before)), there: false }
   } catch (thrown) {
-    if (!(thrown instanceof SluiceError) || !LOST.has(thrown.code)) throw thrown
+    if (!(thrown instanceof SluiceError)) throw thrown
+    if (!LOST.has(thrown.code)) throw (await keysAlike(context, parts, into, thrown)) ?? thrown
     const now = await standingIn(context, parts, into)
     if (now.kind !== 'there') throw thrown
     return { digest: now.digest, there: false }
   }
+}
+
+/** Why the table did not take all rows: its key takes those of two of them for one. Null where that was not the cause, or is not known. */
+async function keysAlike(
+  context: ArchiveContext,
+  parts: readonly Part[],
+  { store, table, columns, rowOf }: Destination,
+  cause: SluiceError,
+): Promise<SluiceError | null> {
+  if (cause.code !== 'ROW_REFUSED' && cause.code !== 'TARGET_NOT_EMPTY') return null
+  async function* rows(): AsyncGenerator<readonly Row[]> {
+    for (const part of parts) {
+      const row = rowOf(part.partition)
+      for await (const some of rowsOf(context, part, ROWS)) yield some.map(row)
+    }
+  }
+  const found = await findOneKey(rows(), { target: store.target(), table, columns, signal: context.interrupt.abort })
+  if (found === null) return null
+  return new SluiceError(
+    'ROW_REFUSED',
+    `${tableText(table.table)} cannot hold all of these rows: ${oneKeyText(found)}`,
+    {
+      where: store.label,
+      reason: 'both rows were archived under keys of their own; nothing was changed',
+      hint: 'make a table whose key tells these texts apart, by another collation, and name it with --into',
+      cause,
+    },
+  )
 }
 
 /** Nobody knows whether the transaction has ended. */

@@ -29,7 +29,8 @@ export type PartitionLook = {
   readonly partition: ArchivedPartition
   readonly archivedRows: bigint
   readonly sourceRows: bigint
-  readonly files: number
+  /** Paths of its files that hold such rows: they are written anew without them. */
+  readonly files: readonly string[]
   /** Its files belong to no version yet, or the newest one may have to let go of them still. */
   readonly underWay: boolean
 }
@@ -61,7 +62,13 @@ export async function lookAround(context: ArchiveContext, record: ArchiveRecord,
     const archivedRows = (found?.files ?? []).reduce((sum, { digest }) => sum + digest.rows, 0n)
     const sourceRows = found?.source.rows ?? 0n
     if (archivedRows === 0n && sourceRows === 0n && !underWay) continue
-    partitions.push({ partition, archivedRows, sourceRows, files: found?.files.length ?? 0, underWay })
+    partitions.push({
+      partition,
+      archivedRows,
+      sourceRows,
+      files: (found?.files ?? []).map(({ file }) => file.path),
+      underWay,
+    })
   }
   const beside = await besideAll(context, record, wanted.test)
   const refusal = heldError(context, partitions) ?? heldExpiredError(context, record)

@@ -129,6 +129,10 @@ async function destroy({ owned, others, database, run }: Sweeping, sweeps: Sweep
   })
 }
 
+function filesText(files: number): string {
+  return files === 1 ? '1 file' : `${files} files`
+}
+
 /** What no version within the retention names, and nobody holds; where nobody has said a retention, nothing is, and a note tells how much stays. */
 async function dueFiles(sweeping: Sweeping, retentionMs: number | null): Promise<readonly Due[]> {
   const { owned, others, database, record, run } = sweeping
@@ -140,7 +144,11 @@ async function dueFiles(sweeping: Sweeping, retentionMs: number | null): Promise
     const { files, bytes } = countOf(outdated)
     const hint =
       'sluice archive sweep --retention 30d says it once: older versions lose what was taken out of the archive before that'
-    note(sweeping, `${files} files, ${bytes} bytes, of older versions stay: nobody has said for how long`, hint)
+    note(
+      sweeping,
+      `${filesText(files)}, ${bytes} bytes, of older versions ${files === 1 ? 'stays' : 'stay'}: nobody has said for how long`,
+      hint,
+    )
     return []
   }
   const nowMs = await new PartitionLedger(database, record.table, ownerOf(run)).now()
@@ -164,10 +172,13 @@ async function dueFiles(sweeping: Sweeping, retentionMs: number | null): Promise
     else if (!others.keeps(file.path, file.bytes)) due.push({ file, partition })
   }
   for (const [label, files] of held) {
-    note(sweeping, `${label} is held (${byLabel.get(label)?.held ?? ''}): ${files} of its files stay`)
+    note(
+      sweeping,
+      `${label} is held (${byLabel.get(label)?.held ?? ''}): ${filesText(files)} of it ${files === 1 ? 'stays' : 'stay'}`,
+    )
   }
   for (const [label, files] of copies) {
-    const message = `${label}: ${files} of its files stay: the log names them no more, and the ledger says ${byLabel.get(label)?.state}: its rows may be nowhere else`
+    const message = `${label}: ${filesText(files)} of it ${files === 1 ? 'stays' : 'stay'}: the log names ${files === 1 ? 'it' : 'them'} no more, and the ledger says ${byLabel.get(label)?.state}: its rows may be nowhere else`
     note(sweeping, message, adoptHint(owned.name))
   }
   return due

@@ -25,7 +25,7 @@ import {
 } from '../../archiving/erase/run.ts'
 import { refuseFollowedTables, tellFollowedTables } from '../../archiving/followed-table.ts'
 import { openArchive } from '../../archiving/open.ts'
-import { OtherLedgers, unaskedError } from '../../archiving/other-ledgers.ts'
+import { keptError, OtherLedgers, unaskedError } from '../../archiving/other-ledgers.ts'
 import { tellErased } from '../../archiving/row-triggers.ts'
 import { requireOrigin } from '../../archiving/require-origin.ts'
 import { renewWitness } from '../../archiving/witness.ts'
@@ -94,14 +94,16 @@ async function erase(
   }
   const look = await lookAround(context, record, wanted)
   if (dryRun || look.refusal !== null) tell(tableText(table.table), look, run)
+  const history = await historyNow(context, counting)
+  // Files of which another ledger says so would stop the erasure at its end, behind rows that are erased.
+  const refusal = look.refusal ?? unasked ?? keptBy(others, context.name, [...history, ...rewritten(look)])
   if (dryRun) {
-    const totals = { ...foundTotals(look), files: dec(await countHistory(context, counting)) }
-    const error = look.refusal ?? unasked
-    return { totals, ...(error === null ? {} : { error }) }
+    const totals = { ...foundTotals(look), files: dec(history.length) }
+    return { totals, ...(refusal === null ? {} : { error: refusal }) }
   }
-  if (look.refusal !== null) throw look.refusal
+  if (refusal !== null) throw refusal
   // Older versions may have what the newest one and the table have not any more.
-  if (before === null && isNothing(look) && (await countHistory(context, counting)) === 0) {
+  if (before === null && isNothing(look) && history.length === 0) {
     return { totals: { rows: '0', sourceRows: '0' }, notChecked }
   }
   const erasure = before ?? (await begin(erasures, operation, wanted, run))
@@ -146,9 +148,27 @@ function refuseOther({ reason, condition, state }: Erasure, asked: string, test:
   })
 }
 
-async function countHistory(context: ArchiveContext, counting: Pick<Erasing, 'database' | 'others'>): Promise<number> {
+/** Paths of files that only older versions need. */
+async function historyNow(
+  context: ArchiveContext,
+  counting: Pick<Erasing, 'database' | 'others'>,
+): Promise<readonly string[]> {
   const state = await (await context.log()).state(context.interrupt.abort)
-  return state === null ? 0 : (await historyOf(context, counting, state.version, Date.now())).length
+  if (state === null) return []
+  return (await historyOf(context, counting, state.version, Date.now())).map(({ path }) => path)
+}
+
+function rewritten({ partitions }: EraseLook): readonly string[] {
+  return partitions.flatMap(({ files }) => files)
+}
+
+/** Null where no other ledger needs one of these files. */
+function keptBy(others: OtherLedgers, name: string, paths: readonly string[]): SluiceError | null {
+  for (const path of paths) {
+    const kept = others.reason(path)
+    if (kept !== null) return keptError(name, path, kept)
+  }
+  return null
 }
 
 function begin(
@@ -222,7 +242,7 @@ function tell(table: string, { partitions, beside }: EraseLook, { emit }: EraseR
       step: 'found',
       archived: dec(archivedRows),
       source: dec(sourceRows),
-      files: dec(files),
+      files: dec(files.length),
       ...(partition.held === null ? {} : { held: partition.held }),
     })
   }

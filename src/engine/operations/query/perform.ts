@@ -10,6 +10,7 @@ import { openSourceStore } from '../../copy/open-stores.ts'
 import { openLake } from '../../registry.ts'
 import { rowValue } from '../../row-value.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
+import type { TableIdentities } from '../../../stores/archive-port.ts'
 import { openArchiveQuery } from '../../../stores/parquet.ts'
 
 type QueryRun = RunOf<typeof declared>
@@ -41,7 +42,12 @@ export async function query(operation: QueryOperation, run: QueryRun): Promise<E
       if (!named) {
         if (!hasArchive) run.emit({ type: 'log', level: 'warn', table: sources.table, message: WITHOUT_ARCHIVE })
         if (formerName !== null)
-          run.emit({ type: 'log', level: 'note', table: sources.table, message: renamed(formerName) })
+          run.emit({
+            type: 'log',
+            level: 'note',
+            table: sources.table,
+            message: renamed(formerName, store.identities?.().by),
+          })
         run.emit(sources)
         ;({ verified } = sources)
         run.emit({ type: 'columns', columns })
@@ -70,8 +76,12 @@ export async function query(operation: QueryOperation, run: QueryRun): Promise<E
 const WITHOUT_ARCHIVE =
   'this database has no ledger of an archive of the table: the answer has the rows of the database only'
 
-const renamed = (former: string): string =>
-  `the table was called ${former} when it was archived: its archive was found by the table's number`
+/** @param by how the system knows a table under another name */
+function renamed(former: string, by: TableIdentities['by'] | undefined): string {
+  const how =
+    by === 'number' ? "the table's number" : 'what its ledger noted of the table: its mark, or keys of rows that stay'
+  return `the table was called ${former} when it was archived: its archive was found by ${how}`
+}
 
 /** Fires when a query is no longer wanted, and when its time is over. */
 class Deadline implements Disposable {

@@ -125,7 +125,7 @@ async function brought(
   for (const part of parts) {
     const { rows } = part.expect
     const what = `${rows} ${rows === 1n ? 'row' : 'rows'}`
-    const message = `${part.partition.label}: ${what} ${there ? 'stood' : 'stand'} in ${tableText(table.table)}${there ? ' before' : ''}, equal by count and sum to those of the archive${besides(planned)}`
+    const message = `${part.partition.label}: ${what} ${there ? 'stood' : rows === 1n ? 'stands' : 'stand'} in ${tableText(table.table)}${there ? ' before' : ''}, equal by count and sum to those of the archive${besides(planned)}`
     run.emit({ type: 'log', level: 'note', table: context.name, message })
   }
   return {

@@ -36,5 +36,5 @@ export async function rowTriggersOf(session: CopySession, table: TableName): Pro
   const named = (early: 't' | 'f'): readonly string[] =>
     rows.filter((row) => row[2] === early).map(([kind, name]) => `${kind} ${name}`)
   const quiet = rows.length > 0 && rows.every(([, , , always, allowed]) => always === 'f' && allowed === 't')
-  return { changing: named('t'), firing: named('f'), quiet, remedy: REMEDY }
+  return { changing: named('t'), firing: named('f'), quiet, remedy: REMEDY, unread: true }
 }

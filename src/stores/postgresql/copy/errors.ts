@@ -1,9 +1,11 @@
 /** What goes wrong while rows are copied: told apart by side, and by whether a row, a table or the server is the cause. */
 import { StoredKeyError } from '../../as-stored.ts'
+import { MemberRefused } from '../../refusals.ts'
 import { SluiceError, type ErrorCode } from '../../../shared/errors.ts'
 import { isReadOnly, postgresError, sqlStateOf } from '../errors.ts'
 import { missingRight } from '../missing-right.ts'
 import type { PostgresSettings } from '../settings.ts'
+import { literal } from './sql.ts'
 
 /** What the server says beside its message. */
 type ServerError = {
@@ -65,12 +67,16 @@ export function targetError(thrown: unknown, settings: PostgresSettings, table: 
   if (state === null || server === null || thrown instanceof SluiceError || isReadOnly(thrown))
     return postgresError(thrown, settings)
   if (/^2[23]|^P0|^(?:21000|44000|54000)$/.test(state)) {
-    return new SluiceError('ROW_REFUSED', server.message, {
+    const details = {
       where: [table, server.where].filter((part) => part !== undefined && part !== '').join(': '),
       ...reasonOf(server),
-      ...(state === '23503' ? { hint: foreignKeyHint(server.message) } : enumHint(server)),
       cause: thrown,
-    })
+    }
+    if (state === '23503')
+      return new SluiceError('ROW_REFUSED', server.message, { ...details, hint: foreignKeyHint(server.message) })
+    const member = memberOf(server)
+    if (member === null) return new SluiceError('ROW_REFUSED', server.message, details)
+    return new MemberRefused(member, server.message, { ...details, hint: `at the target: ${member.add}` })
   }
   if (state === '42501') return denied('TARGET_DENIED', server, settings, thrown)
   if (state.startsWith('42') || state === '0A000' || state === '55000' || state === '3F000') {
@@ -154,9 +160,15 @@ function isMistake(state: string): boolean {
 }
 
 /** The server names the type and the value in its message only. */
-function enumHint({ message }: ServerError): { readonly hint?: string } {
+function memberOf({ message }: ServerError): Pick<MemberRefused, 'what' | 'rename' | 'add'> | null {
   const [, type = '', value = ''] = /^invalid input value for enum (.+?): "(.*)"$/s.exec(message) ?? []
-  return type === '' ? {} : { hint: `at the target: ALTER TYPE ${type} ADD VALUE '${value.replaceAll("'", "''")}'` }
+  if (type === '') return null
+  const text = literal(value)
+  return {
+    what: `${text} is no member of ${type}`,
+    rename: `ALTER TYPE ${type} RENAME VALUE 'NEW_NAME' TO ${text}`,
+    add: `ALTER TYPE ${type} ADD VALUE ${text}`,
+  }
 }
 
 function reasonOf({ detail, constraint, column }: ServerError): { readonly reason?: string } {
