@@ -155,3 +155,20 @@ describe.skipIf(absent !== '')(`synchronous_commit ${absent}`, () => {
     expect(await ledger.all(setting)).toEqual([[ours]])
   })
 })
+
+const mysqlMissing = await missing('mysql')
+test.skipIf(mysqlMissing !== '')(`engines of MySQL whose rows are no copy ${mysqlMissing}`, async () => {
+  const place = await makePlace('mysql', folder)
+  const engines = ['InnoDB', 'MyISAM', 'MEMORY', 'CSV']
+  await place.sql(
+    ...engines.map((engine) => `CREATE TABLE ${engine.toLowerCase()} (id int NOT NULL) ENGINE = ${engine}`),
+  )
+  await using store = await openCopyStore(place.url, { mode: 'read' })
+  const found = await store.losable?.(
+    engines.map((engine) => ({ name: engine.toLowerCase() })),
+    NEVER.abort,
+  )
+  expect(found?.map(({ what }) => what)).toEqual(
+    engines.slice(1).map((engine) => `${engine.toLowerCase()} is a table of ${engine}`),
+  )
+})

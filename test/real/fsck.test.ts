@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { FsckFindingEvent } from '../../src/model/event.ts'
 import { systemClock } from '../../src/shared/clock.ts'
 import { openDuckDb } from '../../src/stores/duckdb/instance.ts'
-import { add, METADATA, PROTOCOL, temporaryFolder, writeLog } from '../support/catalog-kit.ts'
+import { add as addLine, METADATA, PROTOCOL, temporaryFolder, writeLog } from '../support/catalog-kit.ts'
 import {
   falsify,
   logOf,
@@ -305,7 +305,7 @@ test('a bound of a decimal of up to 17 digits is too tight by its last digit', a
   const judged = async (min: typeof values, max: typeof values, deep: boolean): Promise<readonly string[]> => {
     const stats = `{"numRecords":1,"minValues":${object(min)},"maxValues":${object(max)}}`
     const file = { path: 'f.parquet', size: statSync(join(folder, 'f.parquet')).size, partitionValues: {}, stats }
-    writeLog(folder, [[PROTOCOL, { metaData }, add('f.parquet', file)]])
+    writeLog(folder, [[PROTOCOL, { metaData }, addLine('f.parquet', file)]])
     return findings(await perform(fsckOf(folder, { deep }))).map(({ finding, column }) => `${finding} ${column}`)
   }
   for (const deep of [false, true]) {

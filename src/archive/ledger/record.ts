@@ -40,14 +40,17 @@ export type ArchivedTable = {
 export type NewArchive = Omit<ArchivedTable, 'table' | keyof typeof UNNOTED>
 export const UNNOTED = { revision: '0', retentionMs: null, witness: null } as const
 
+/** @property values beginnings of the sha256 of values beside the key, by column: the ledger holds no value of them */
+export type WitnessRow = { readonly key: RowKey; readonly values: Readonly<Record<string, string>> }
+
 /** What tells a table that has no number from another one that has its name, as of the end of the last run. */
 export type Witness = {
   /** What it was called, and its mark. */
   readonly table: TableName
   readonly mark: string
   readonly key: readonly string[]
-  /** Some rows that stayed in it: values of the key, and of the column by which the archive is cut where that is not in the key. */
-  readonly rows: readonly RowKey[]
+  /** Some rows that stayed in it. */
+  readonly rows: readonly WitnessRow[]
 }
 
 export type ArchivedPartition = {

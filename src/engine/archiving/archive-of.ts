@@ -47,16 +47,14 @@ export async function findArchive(
   }
   const called = tableText(table)
   const own = await at(table)
-  if (own.record !== null) {
-    const now = (await namesNow(sought, [own.record], signal)).get(called) ?? table
-    if (tableText(now) === called) return { ...own, other: null }
-    return { ...own, record: null, other: { archived: own.record, now } }
-  }
-  if (store.identities === undefined) return { ...own, other: null }
+  const now = own.record === null ? null : ((await namesNow(sought, [own.record], signal)).get(called) ?? table)
+  if (own.record !== null && now !== null && tableText(now) === called) return { ...own, other: null }
+  const other = own.record === null || now === null ? null : { archived: own.record, now }
+  if (store.identities === undefined) return { ...own, other }
   const all = await ledgers.tables(signal)
   const names = await namesNow(sought, all, signal)
   const renamed = all.find((one) => tableText(names.get(tableText(one.table)) ?? one.table) === called)
-  return { ...(renamed === undefined ? own : await at(renamed.table)), other: null }
+  return renamed === undefined ? { ...own, record: null, other } : { ...(await at(renamed.table)), other: null }
 }
 
 /**

@@ -19,7 +19,8 @@ async function mistakenIn(
   try {
     const natives = (await store.partitions?.().list(table, signal)) ?? null
     const kind = natives === null ? null : nativeKind(table, natives, record)
-    return detached.filter((one) => isMistaken(one, natives, kind))
+    const by = table.columns.find(({ name }) => name === natives?.by)
+    return detached.filter((one) => isMistaken(one, by, kind))
   } catch (thrown) {
     // Partitioned in another way by now: then none of them has a place in it.
     if (asSluiceError(thrown).code !== 'UNSUPPORTED_TYPE') throw thrown

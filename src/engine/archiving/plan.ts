@@ -99,6 +99,7 @@ export async function planArchive(
   const asked = operation.partitions.map((text) => askedFor(calendar, text, known))
   const referred = await Referred.of(store, table.table, signal)
   const kind = natives === null ? null : nativeKind(table, natives, record, operation.epoch)
+  const ranged = table.columns.find((column) => column.name === natives?.by)
   const { candidates, unplaced } = await candidatesOf(
     table,
     natives === null ? null : { ...natives, kind },
@@ -110,7 +111,7 @@ export async function planArchive(
   const partitions = merged(tableText(table.table), candidates, known, {
     asked,
     drop: operation.drop,
-    mistaken: (one) => isMistaken(one, natives, kind),
+    mistaken: (one) => isMistaken(one, ranged, kind),
   })
   refuseUnknown(table, asked, partitions, [...known, ...candidates])
   return {

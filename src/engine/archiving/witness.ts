@@ -1,9 +1,11 @@
-/** Tables that have no number, known by what the ledger noted of them when their last run ended: their mark, and the keys of some rows that stayed. */
+/** Tables that have no number, known by what the ledger noted of them when their last run ended: their mark, and some rows that stayed. */
+import { createHash } from 'node:crypto'
 import { noteWitness } from '../../archive/ledger/note-witness.ts'
-import type { ArchivedTable, Witness } from '../../archive/ledger/record.ts'
+import type { ArchivedTable, Witness, WitnessRow } from '../../archive/ledger/record.ts'
 import { tableText, type Column, type TableName, type TableSpec } from '../../model/copy/column-type.ts'
 import { EVERY_KEY, type Range } from '../../model/copy/range.ts'
-import { isOneRow, rowKeyOf, type RowKey } from '../../model/copy/row-key.ts'
+import { isOneRow, keyPart, rowKeyOf } from '../../model/copy/row-key.ts'
+import type { Row } from '../../model/copy/rows.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { asSluiceError } from '../../shared/errors.ts'
 import type { TableIdentities } from '../../stores/archive-port.ts'
@@ -74,67 +76,92 @@ async function searched(store: CopyStore, marks: Marks, archived: Noted, signal:
   return named[0]?.table ?? archived.table
 }
 
-/** Whether it has the columns that the table had, and its key. */
+/** Whether it has the key that the table had, and most of its columns, of whichever types: only the rows of such tables are read. */
 function isAlike(table: TableSpec, { stored, witness }: Noted): boolean {
-  return (
-    JSON.stringify(table.key) === JSON.stringify(witness.key) &&
-    stored.columns.every(({ name, column: { native } }) =>
-      table.columns.some((column) => column.name === name && column.native === native),
-    )
-  )
+  const same = stored.columns.filter(({ name }) => table.columns.some((column) => column.name === name))
+  return JSON.stringify(table.key) === JSON.stringify(witness.key) && same.length * 2 >= stored.columns.length
 }
 
-/** How many of the noted rows a table has; null where that is not known: it has another key, or this login may not read it. */
+/**
+ * How many of the noted rows a table has: those with their key and their other values, as far as these are spelled alike by now. A key alone says nothing, since ids begin
+ * with 1 in any table. Null where that is not known: it has another key, or this login may not read it.
+ */
 async function heldRows(
   view: SourceView,
   table: TableSpec,
-  { witness: { key, rows }, timeColumn, stored }: Noted,
+  { witness: { key, rows }, stored }: Noted,
   signal: AbortSignal,
 ): Promise<number | null> {
-  // The values of a column that got another type since are spelled in another way.
-  const stays = (name: string | null): boolean =>
+  const isSpelledAlike = ({ name, type, native }: Column): boolean =>
     stored.columns.some(
-      (then) =>
-        then.name === name && table.columns.some((now) => now.name === name && now.native === then.column.native),
+      ({ name: then, column }) =>
+        then === name && (column.native === native || (column.type.kind === type.kind && WHOLE.has(type.kind))),
     )
-  const columns = columnsOf(table, key, stays(timeColumn) ? timeColumn : null)
-  if (columns === null || JSON.stringify(table.key) !== JSON.stringify(key) || !key.every(stays)) return null
-  const told = (row: RowKey): string => JSON.stringify(row.slice(0, columns.length))
-  const wanted = new Set(rows.map(told))
-  const keys = rows.map((row) => row.slice(0, key.length))
-  const there = await readRows(view, table, columns, { by: 'keys', keys }, signal).catch((thrown: unknown) => {
-    if (asSluiceError(thrown).code === 'SOURCE_DENIED') return null
-    throw thrown
-  })
+  const columns = table.columns.filter((column) => key.includes(column.name) || isSpelledAlike(column))
+  const isKeyed = key.every((name) => columns.some((column) => column.name === name && isSpelledAlike(column)))
+  if (!isKeyed || JSON.stringify(table.key) !== JSON.stringify(key)) return null
+  const there = await readRows(view, table, columns, { by: 'keys', keys: rows.map((row) => row.key) }, signal).catch(
+    (thrown: unknown) => {
+      if (asSluiceError(thrown).code === 'SOURCE_DENIED') return null
+      throw thrown
+    },
+  )
   if (there === null) return null
-  return new Set(there.map(told).filter((row) => wanted.has(row))).size
+  const now = new Map(there.map((row) => [JSON.stringify(row.key), row.values]))
+  return rows.filter(({ key: one, values }) => {
+    const found = now.get(JSON.stringify(one))
+    if (found === undefined) return false
+    const sums = Object.entries(values)
+    const compared = sums.filter(([name]) => found[name] !== undefined)
+    return (compared.length > 0 || sums.length === 0) && compared.every(([name, sum]) => found[name] === sum)
+  }).length
 }
 
-/** The columns of a witness; null where the table lacks one. */
-function columnsOf(table: TableSpec, key: readonly string[], timeColumn: string | null): readonly Column[] | null {
-  const names = timeColumn === null || key.includes(timeColumn) ? key : [...key, timeColumn]
-  const found = names.flatMap((name) => table.columns.find((column) => column.name === name) ?? [])
-  return key.length === 0 || found.length < names.length ? null : found
+/** Kinds of values that are spelled alike whatever their width. */
+const WHOLE: ReadonlySet<string> = new Set(['bool', 'int', 'text', 'uuid', 'date'])
+
+/** Of these no sum is kept: they may be large. */
+const LARGE: ReadonlySet<string> = new Set(['bytes', 'json', 'list', 'native'])
+const MOST_COLUMNS = 32
+
+/** The columns of a witness: its key, and others beside it. */
+function columnsOf({ columns, key }: TableSpec): readonly Column[] {
+  const others = columns.filter(({ name, type }) => !key.includes(name) && !LARGE.has(type.kind))
+  return [...columns.filter(({ name }) => key.includes(name)), ...others.slice(0, MOST_COLUMNS)]
 }
 
-/** Rows of a range, or the first few of all in the order of their keys. */
+/** A text cannot be told from it, and NULL has one of its own. */
+const sumOf = (text: string | null): string =>
+  createHash('sha256')
+    .update(text === null ? 'NULL' : `=${text}`)
+    .digest('hex')
+    .slice(0, 16)
+
+/** Rows of a range, or the first few of all in the order of their keys. @param columns the key among them */
 async function readRows(
   view: SourceView,
   table: TableSpec,
   columns: readonly Column[],
   range: Range,
   signal: AbortSignal,
-): Promise<readonly RowKey[]> {
+): Promise<readonly WitnessRow[]> {
   const read = columns.map((column) => ({ name: column.name, as: column.type, column }))
-  const places = columns.map((_, i) => i)
+  const places = table.key.map((name) => columns.findIndex((column) => column.name === name))
   const ordered = range === EVERY_KEY
   const request = { table, columns: read, range, where: null, ordered, aside: () => undefined }
-  const found: RowKey[] = []
+  const found: WitnessRow[] = []
   for await (const { rows } of view.read(request, SIZE, signal)) {
-    found.push(...rows.map((row) => rowKeyOf(row, places)))
+    found.push(...rows.map((row) => ({ key: rowKeyOf(row, places), values: sumsOf(row, columns, places) })))
     if (ordered && found.length >= FIRST) return found.slice(0, FIRST)
   }
   return found
+}
+
+/** What tells the values of a row beside its key from others, without the values. */
+function sumsOf(row: Row, columns: readonly Column[], key: readonly number[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    columns.flatMap(({ name }, at) => (key.includes(at) ? [] : [[name, sumOf(keyPart(row[at] ?? null))]])),
+  )
 }
 
 /** Notes the witness of a table whose run has ended, in place of the one before. A failure is a line of the log: the name tells the table then. */
@@ -147,7 +174,7 @@ export async function renewWitness(
   const identities = store.identities?.()
   if (identities?.by !== 'mark') return
   try {
-    await noteWitness(database, archived.table, await witnessOf(store, identities, table, archived, interrupt.abort))
+    await noteWitness(database, archived.table, await witnessOf(store, identities, table, interrupt.abort))
   } catch (thrown) {
     throwIfAborted(interrupt.abort)
     const { code, message } = asSluiceError(thrown)
@@ -161,18 +188,17 @@ async function witnessOf(
   store: CopyStore,
   identities: Marks,
   table: TableSpec,
-  { timeColumn }: ArchivedTable,
   signal: AbortSignal,
 ): Promise<Witness | null> {
-  const columns = columnsOf(table, table.key, timeColumn)
+  const columns = columnsOf(table)
   const mark = (await identities.marks([table.table], signal)).get(tableText(table.table))
-  if (columns === null || mark === undefined) return null
+  if (table.key.length === 0 || mark === undefined) return null
   await using view = await store.source(signal)
   const last = await view.last(table, EVERY_KEY, null, signal)
   const rows = [
     ...(await readRows(view, table, columns, EVERY_KEY, signal)),
     ...(last === null ? [] : await readRows(view, table, columns, { by: 'keys', keys: [last] }, signal)),
-  ].filter(isOneRow)
-  const different = [...new Map(rows.map((row) => [JSON.stringify(row), row])).values()]
+  ].filter(({ key }) => isOneRow(key))
+  const different = [...new Map(rows.map((row) => [JSON.stringify(row.key), row])).values()]
   return different.length === 0 ? null : { table: table.table, mark, key: table.key, rows: different }
 }

@@ -6,7 +6,7 @@ import type { NativePartitions } from '../../stores/archive-port.ts'
 import { allBeginDays, periodOfBounds } from './bounds.ts'
 import type { Epoch } from './calendar.ts'
 import { recordCalendar } from './record-calendar.ts'
-import type { ValueKind } from './value-text.ts'
+import { readValue, type ValueKind } from './value-text.ts'
 import { knownZones } from './zone.ts'
 
 type NumberKind = Extract<ValueKind, `epoch-${string}`>
@@ -78,7 +78,10 @@ export function knownTimeKind(
   )
 }
 
-/** As timeKind, for a table that has partitions of its own or had them: bounds of archived partitions count too. Null for columns of other types as well. */
+/**
+ * As timeKind, for a table that has partitions of its own or had them: bounds of archived partitions count too. Null for columns of other types as well, and for
+ * texts of which no bound is written as a time, such as ULIDs.
+ */
 export function nativeKind(
   table: Pick<TableSpec, 'table' | 'columns'>,
   { by, partitions }: NativePartitions,
@@ -89,7 +92,10 @@ export function nativeKind(
   if (column === undefined || !TIMES.has(column.type.kind)) return null
   const archived = (record?.partitions ?? []).filter(({ native }) => native !== null)
   const bounds = [...partitions, ...archived].flatMap(({ from, to }) => [from, to])
-  return timeKind(table, column, { epoch, bounds, record })
+  const kind = timeKind(table, column, { epoch, bounds, record })
+  if (kind === null || (column.type.kind !== 'text' && column.type.kind !== 'native')) return kind
+  const written = bounds.filter((bound) => bound !== null)
+  return written.length === 0 || written.some((bound) => readValue(bound, kind) !== null) ? kind : null
 }
 
 const TIMES: ReadonlySet<Column['type']['kind']> = new Set(['date', 'timestamp', 'text', 'native', 'int'])
@@ -144,13 +150,14 @@ export function timelessError({ table }: Pick<TableSpec, 'table'>, by: string): 
 
 /**
  * Partitions that an older program took out of the table because it took any number for a time. Their rows are safe; new rows between their bounds have no place.
+ * @param by of the partitions that the table has now; undefined where it has none
  * @param kind what the numbers are, by `nativeKind`
  */
 export function isMistaken(
   { native, chosenBy, from, to }: ArchivedPartition,
-  natives: NativePartitions | null,
+  by: Column | undefined,
   kind: ValueKind | null,
 ): boolean {
   const areNumbers = [from, to].every((bound) => bound === null || /^-?\d+$/.test(bound))
-  return natives !== null && kind === null && native !== null && chosenBy === null && areNumbers
+  return by?.type.kind === 'int' && kind === null && native !== null && chosenBy === null && areNumbers
 }

@@ -1,5 +1,5 @@
 /** What a scrape is answered: the metrics of sluice and those of this program, in the text format of Prometheus. */
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
+import { collectDefaultMetrics, Counter, Gauge, Registry, type GaugeConfiguration } from 'prom-client'
 import { METRICS, type MetricName } from './declared.ts'
 import type { Sample } from './series.ts'
 
@@ -19,15 +19,31 @@ export function registryOf(of: (metric: MetricName) => Iterable<Sample>): Regist
               for (const sample of samples()) this.inc({ ...sample.labels }, sample.value)
             },
           })
-        : new Gauge({
-            ...about,
-            collect() {
-              this.reset()
-              for (const sample of samples()) this.set({ ...sample.labels }, sample.value)
-            },
-          })
+        : gauge(about, samples)
     register.registerMetric(metric)
   }
   collectDefaultMetrics({ register })
   return register
+}
+
+/** A gauge that nothing is known of has no sample: prom-client would give one without labels as 0, and a rule would take that for a time or a count. */
+function gauge(about: GaugeConfiguration<string>, samples: () => Iterable<Sample>): Gauge {
+  let isKnown = false
+  const made = new Gauge({
+    ...about,
+    collect() {
+      this.reset()
+      isKnown = false
+      for (const sample of samples()) {
+        this.set({ ...sample.labels }, sample.value)
+        isKnown = true
+      }
+    },
+  })
+  const get = made.get.bind(made)
+  made.get = async () => {
+    const told = await get()
+    return isKnown ? told : { ...told, values: [] }
+  }
+  return made
 }

@@ -11,7 +11,8 @@ export async function refuseUnsynced(session: CopySession, label: string): Promi
   if (row?.[0] !== 'off') return
   throw new SluiceError('TARGET_DENIED', 'the server does not write its commits to its disk', {
     where: label,
-    reason: 'fsync is off: a crash of its machine may take back what it has answered, and the next step cannot be taken back',
+    reason:
+      'fsync is off: a crash of its machine may take back what it has answered, and the next step cannot be taken back',
     hint: 'ALTER SYSTEM SET fsync = on; SELECT pg_reload_conf(); then run the same command again',
   })
 }
