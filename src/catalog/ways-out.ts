@@ -7,6 +7,14 @@ export function forgetCommand(tableId: string): string {
   return `sluice rollback ${id} --forget --confirm=${id}`
 }
 
+/**
+ * Imports the table anew, under the condition that makes it safe: the catalog may hold the only copy of commits that the log lost.
+ * @param url of the catalog, as it may be shown
+ */
+export function againIfRight(tableId: string, url: string): string {
+  return `if the log is right, take the table out of the catalog and import it again: ${forgetCommand(tableId)} --database-url ${shellQuote(url)}`
+}
+
 /** Follows the table to the folder that it was moved to. */
 export function movedCommand(tableId: string): string {
   return `sluice import PATH --table-id ${shellQuote(tableId)} --moved`

@@ -1,7 +1,8 @@
 /** One entry of the story of a run: a line with its word, and the indented lines below it. */
 import type { ErrorInfo } from '../shared/errors.ts'
 import { pointedIn, pointerLines } from '../shared/pointed.ts'
-import { oneLine, wrapped } from './format.ts'
+import { wrapped } from './format.ts'
+import { oneLine, visible } from '../shared/visible.ts'
 import { cells, pad } from './cells.ts'
 
 /** Room for a text that has a place in it, and for a list of names: with the labels in front of it a line is as wide as many terminals. */
@@ -68,6 +69,6 @@ export class SubjectColumn {
 
   pad(name: string, least = 16): string {
     this.#width = Math.max(this.#width, least, Math.min(40, name.length))
-    return `${pad(oneLine(name), this.#width)}  `
+    return `${pad(visible(name), this.#width)}  `
   }
 }

@@ -1,6 +1,6 @@
 /** Findings of `doctor` as lines: an area once, below it what was looked at, and below trouble its cause and what to do. */
 import type { CheckEvent } from '../model/event.ts'
-import { oneLine } from './format.ts'
+import { oneLine } from '../shared/visible.ts'
 import { pad } from './cells.ts'
 
 const WORDS = { ok: 'ok', warn: 'warn', fail: 'FAIL' } as const

@@ -49,13 +49,6 @@ export function timeText(iso: string): string {
   return iso.replace('T', ' ').replace(/(?:\.\d+)?Z$/, '')
 }
 
-const NAMED_CONTROLS: Readonly<Record<string, string>> = { '\n': ' ', '\t': ' ', '\r': '' }
-
-/** One line of text without control characters: a name from a lake must not move the cursor or start a new line. */
-export function oneLine(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, (control) => NAMED_CONTROLS[control] ?? '')
-}
-
 /** `1 table`, `14 tables`. */
 export function plural(count: string | number | bigint, one: string, many: string = `${one}s`): string {
   return `${grouped(count)} ${count.toString() === '1' ? one : many}`

@@ -1,7 +1,6 @@
 /** Phases of tables as lines: a table once, below it its four phases, and below each what is in the way and the command that goes on. */
 import type { LifecyclePhaseEvent } from '../model/lifecycle-events.ts'
-import { oneLine } from './format.ts'
-import { visible } from '../shared/visible.ts'
+import { oneLine, visible } from '../shared/visible.ts'
 
 const NUMBERS = ['', 'I', 'II', 'III', 'IV']
 const STATE_WIDTH = 13

@@ -2,6 +2,7 @@
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import type { Event } from '../model/event.ts'
+import { inertJson } from '../shared/visible.ts'
 import { SluiceError } from '../shared/errors.ts'
 import type { Face } from './face.ts'
 
@@ -65,7 +66,7 @@ export async function logFileFace(
     write: (line: string): void => {
       if (broken) return
       try {
-        const bytes = Buffer.from(line)
+        const bytes = Buffer.from(inertJson(line))
         for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
       } catch (error) {
         broken = true

@@ -10,7 +10,8 @@ import type { ErrorInfo } from '../shared/errors.ts'
 import { ERROR_CODES } from '../shared/errors.ts'
 import type { Face } from './face.ts'
 import { annotationOf, ARCHIVE_SUMMARY_COLUMNS, ArchiveRows } from './archive-github.ts'
-import { bytesText, durationText, grouped, oneLine } from './format.ts'
+import { bytesText, durationText, grouped } from './format.ts'
+import { oneLine, visible } from '../shared/visible.ts'
 import { defuse } from './render-text.ts'
 import type { Output } from './output.ts'
 
@@ -34,9 +35,9 @@ const COPY_COLUMNS = [
   'notes',
 ]
 
-/** Text of several lines, without what a terminal or a viewer of the log would act on. */
+/** Text of several lines; what a terminal or a viewer of the log would act on is visible. */
 function plain(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Bidi_Control}]/gu, (char) => ('\n\r\t'.includes(char) ? char : ''))
+  return text.replaceAll(/[^\n\r\t]+/g, visible)
 }
 
 /** Message part of a workflow command. */

@@ -5,7 +5,7 @@
 import { cells, cut, pad } from './cells.ts'
 import type { Column } from './column.ts'
 import { fitted } from './fitted-columns.ts'
-import { oneLine } from './format.ts'
+import { oneLine } from '../shared/visible.ts'
 
 /** No column is made wider for the others' sake; a longer cell keeps all its text and pushes the rest of its own row. */
 const MOST = 64

@@ -1,4 +1,5 @@
 /** A sign-off, and the history of a stream, as Markdown. */
+import { oneLine } from '../shared/visible.ts'
 import { leftLines } from './copy/left-behind.ts'
 import type { SignedTable, SignOff, StreamHistory } from './sign-off.ts'
 
@@ -169,8 +170,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): r
 /** Names and messages hold anything. */
 function cell(text: string): string {
   return (
-    text
-      .replaceAll(/[\p{Cc}\p{Bidi_Control}]+/gu, ' ')
+    oneLine(text)
       // A bracket opens links and pictures.
       .replaceAll(/[\\[]/g, String.raw`\$&`)
       .replaceAll('|', '\\|')

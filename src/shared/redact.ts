@@ -1,5 +1,7 @@
 /** Keeps passwords out of everything that is printed, logged or stored: URLs lose theirs, known secrets become `***`. */
 
+import { visible } from './visible.ts'
+
 const SECRET_PARAMETER = /^(?:.*(?:password|passwd|pwd|token|secret).*|.*api[-_]?key|access[-_]?key|sslkey)$/i
 /** Their authorities end at the first slash, whatever `:` and `@` follow; of anything else a database is assumed. */
 const WEB_SCHEME = /^(?:https?|wss?|ftps?|hdfs|git(?:\+\w+)?|ssh)$/i
@@ -87,7 +89,8 @@ export function secretsOfUrl(url: string): readonly string[] {
 export function redactText(text: string, secrets: readonly string[] = []): string {
   let clean = text
   // Longest first, or a secret that begins with another would leave its tail behind.
-  for (const secret of secrets.toSorted((a, b) => b.length - a.length)) {
+  const forms = [...new Set(secrets.flatMap((secret) => [secret, visible(secret)]))]
+  for (const secret of forms.toSorted((a, b) => b.length - a.length)) {
     if (secret.length >= MIN_SECRET && clean.includes(secret)) clean = clean.replaceAll(secret, '***')
   }
   if (!clean.includes('://')) return clean

@@ -1,20 +1,33 @@
 /** Text of somebody else's as it may stand on a screen. */
 const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
-/** One line of text in which whatever does not show, or moves the cursor, can be seen. */
+/** Controls, marks of direction, fillers, joiners, tags: what moves the cursor, or makes two names look alike. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2028\u2029]/gu
+
+/** One line of text in which whatever does not show, or moves the cursor, can be seen. What it made once it leaves as it is. */
 export function visible(text: string): string {
-  return text.replaceAll(/\p{Cc}|\p{Cf}|\p{Cs}|[\u2028\u2029]/gu, (char) => {
+  return text.replaceAll(UNSEEN, (char) => {
     const code = char.codePointAt(0) ?? 0
     return NAMED[char] ?? (code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`)
   })
 }
 
+/** A message as one line: ends of lines and tabs become blanks, all else is `visible`. */
+export function oneLine(text: string): string {
+  return visible(text.replaceAll(/\r?\n|\t/g, ' '))
+}
+
 /** What JSON leaves as it is, and a terminal that shows it acts on: C1 controls and those that turn the direction of a text. */
 const ACTED_ON = /[\u007f-\u009f\u2028\u2029]|\p{Bidi_Control}/gu
 
-/** A value as one line of JSON that no terminal acts on, nor GitHub's runner, which takes `##[` for a command anywhere in a line. It parses to the same value. */
+/** A value as one line of JSON that no terminal acts on, nor GitHub's runner. It parses to the same value. */
 export function jsonText(value: unknown): string {
-  return JSON.stringify(value)
+  return inertJson(JSON.stringify(value))
+}
+
+/** JSON in which nothing is left that a terminal acts on, or GitHub's runner, which takes `##[` for a command anywhere in a line. It parses to the same value. */
+export function inertJson(json: string): string {
+  return json
     .replaceAll(ACTED_ON, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
     .replaceAll('##[', String.raw`\u0023#[`)
 }

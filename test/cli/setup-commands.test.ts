@@ -187,7 +187,7 @@ describe('doctor', () => {
         'database',
         '  ok    address             postgresql://me@db/x',
         '  warn  tls                 not encrypted',
-        '        do     encrypt[31m it',
+        String.raw`        do     encrypt\x1b[31m it`,
         '  FAIL  login               refused',
         '        cause  wrong password',
         '        do     correct it',

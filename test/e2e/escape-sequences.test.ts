@@ -6,14 +6,16 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { add, METADATA, PROTOCOL, temporaryFolder, writeLog, type Folder } from '../support/catalog-kit.ts'
 import { BIN, cleanEnv } from './support/program.ts'
 
-/** Colour, title, clipboard, clear, C1's own introducer, back and over, right to left; then orders to GitHub's and Azure's runners. */
+/** Colour, title, clipboard, clear, C1's own introducer, back and over, right to left, what is not seen; then orders to GitHub's and Azure's runners. */
 const ORDERS =
-  '\u001b[31m\u001b]0;t\u0007\u001b]52;c;eA==\u0007\u001b[2J\u009b31m\r\b\u202e\n::set-output name=x::y\n::add-mask::z\n##[error]w'
+  '\u001b[31m\u001b]0;t\u0007\u001b]52;c;eA==\u0007\u001b[2J\u009b31m\r\b\u202e\u200b\u00ad\u034f\u{e0041}\n::set-output name=x::y\n::add-mask::z\n##[error]w'
 // Folders take no slash, and a terminal's line none of the rest.
 const NAME = `t${ORDERS}`
 /** What a terminal acts on. */
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]|\p{Bidi_Control}/u
+/** What is not seen, so that two names look alike. */
+const UNSEEN = /\p{Default_Ignorable_Code_Point}/u
 /** What a runner acts on: at the beginning of a line, or anywhere. */
 const ORDER = /^\s*::(?:set-output|add-mask)|##\[error\]w/m
 
@@ -75,22 +77,24 @@ test.each(['a terminal that is none', "GitHub's runner"])('nothing is obeyed by 
   writeFileSync(summary, '')
   const isRunner = face.startsWith('GitHub')
   const env = isRunner ? { ...cleanEnv(), GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: summary } : cleanEnv()
+  const log = join(folder.path, `${isRunner ? 'runner' : 'terminal'}.log`)
   const obeyed: unknown[] = []
   for (const words of COMMANDS) {
-    const { stdout, stderr } = spawnSync(process.execPath, [BIN, ...words, '--ci'], {
+    const { stdout, stderr } = spawnSync(process.execPath, [BIN, ...words, '--ci', '--log-file', log], {
       cwd: folder.path,
       env,
       encoding: 'utf8',
     })
     expect((stdout + stderr).length).toBeGreaterThan(0)
     for (const text of [stdout, stderr]) {
-      for (const pattern of isRunner ? [CONTROL, ORDER] : [CONTROL]) {
+      for (const pattern of isRunner ? [CONTROL, ORDER] : [CONTROL, UNSEEN]) {
         const at = text.search(pattern)
         if (at !== -1) obeyed.push([words[0], JSON.stringify(text.slice(Math.max(0, at - 80), at + 80))])
       }
     }
   }
   expect(obeyed).toEqual([])
+  expect(readFileSync(log, 'utf8')).not.toMatch(CONTROL)
   expect(readFileSync(summary, 'utf8')).not.toMatch(CONTROL)
   if (isRunner) expect(readFileSync(summary, 'utf8')).toContain('sluice')
 })

@@ -6,6 +6,7 @@ import type { Saved } from '../../src/engine/asking/port.ts'
 import { scratchDatabase } from '../../src/stores/parquet.ts'
 import type { SqlRow } from '../../src/stores/port.ts'
 import { temporaryFolder } from '../support/catalog-kit.ts'
+import { perform } from './operation-kit.ts'
 import { makePlace, missing, type Place } from '../support/copy-systems.ts'
 
 async function saved(place: Place, sql: string, path: string): Promise<Saved> {
@@ -92,6 +93,14 @@ describe.each(['postgresql', 'duckdb'] as const)('%s', (system) => {
     const path = join(folder.path, 'a.parquet')
     expect(await saved(place, 'SELECT * FROM t', path)).toMatchObject({ rows: 3, asText: [] })
     expect(await readBack(path)).toEqual({ types: TYPED, rows: ROWS })
+    // `sql` has booleans as the server and `archive query` have them.
+    const query = 'SELECT yes, id FROM t ORDER BY id'
+    const { events } = await perform({ kind: 'sql', catalog: place.url, query, limit: 10, format: 'table' })
+    expect(events.flatMap((event) => (event.type === 'row' ? [event.values] : []))).toEqual([
+      [true, 1],
+      [false, 2],
+      [null, 3],
+    ])
     // Without rows, too.
     expect(await saved(place, 'SELECT * FROM t WHERE id > 9', path)).toMatchObject({ rows: 0, asText: [] })
     expect((await readBack(path)).types).toEqual(TYPED)

@@ -26,6 +26,9 @@ function lineAt(field: string, length: number): Line {
   return lineOf(field, 'long '.repeat(length).slice(0, length - rest))
 }
 
+const LOG = (table: string, version: number): string =>
+  join(table, '_delta_log', `${String(version).padStart(20, '0')}.json`)
+
 test.each(Object.keys(FIELDS))('the longest %s that is imported is validated', { timeout: 60_000 }, async (field) => {
   using folder = temporaryFolder()
   const table = join(folder.path, 't')
@@ -105,9 +108,28 @@ test('the longest line that is imported is validated', { timeout: 60_000 }, asyn
   }
 })
 
+test(
+  'a line above the limit, which older programs imported, is named where the validator has no room for it',
+  { timeout: 60_000 },
+  async () => {
+    using folder = temporaryFolder()
+    const [table, catalog] = [join(folder.path, 't'), `sqlite:///${folder.path}/c.db`]
+    writeLog(table, [[PROTOCOL, METADATA, add('a')], [OTHERS['domainMetadata']?.('SHORT') as Line]])
+    expect((await perform(importOf(table, catalog))).finished.status).toBe('ok')
+    const long = 'x'.repeat(63e6)
+    const log = LOG(table, 1)
+    const refused = {
+      code: 'BAD_ACTION',
+      message: expect.stringMatching(
+        new RegExp(`0001\\.json:1: the line has 630\\d{5} characters, of which .* ${MOST_OTHER}`),
+      ) as string,
+    }
+    writeFileSync(log, readFileSync(log, 'utf8').replace('SHORT', long))
+    expect((await perform(validateOf(table, catalog))).finished.error).toMatchObject(refused)
+  },
+)
+
 const BOM = '\ufeff'
-const LOG = (table: string, version: number): string =>
-  join(table, '_delta_log', `${String(version).padStart(20, '0')}.json`)
 
 test('a byte order mark at the beginning of a commit is read behind, and named', { timeout: 60_000 }, async () => {
   for (const version of [0, 1]) {

@@ -21,7 +21,7 @@ import { systemClock } from '../../src/shared/clock.ts'
 import { openSqlite } from '../../src/stores/sqlite/sql-database.ts'
 import { checkpointOf, dropCommits, writeCheckpoint } from '../support/cleaned-log.ts'
 import { add, METADATA, PROTOCOL, remove, temporaryFolder, writeLog, type Line } from '../support/catalog-kit.ts'
-import { importOf } from './operation-kit.ts'
+import { importOf, validateOf } from './operation-kit.ts'
 import type { SyncOperation } from '../../src/engine/operations/sync/declaration.ts'
 import type { Operation } from '../../src/engine/operations/list.ts'
 
@@ -209,6 +209,14 @@ describe('sync', () => {
         const imported = await run({ ...importOf(join(at.lake, 'edited'), at.url) })
         expect(imported.finished.error).toMatchObject({ code: 'LOG_REWRITTEN' })
       }
+      // The catalog may hold the only copy of what was written over: both say so.
+      const { error } = (await run(validateOf(join(at.lake, 'edited'), at.url))).finished
+      expect(error).toMatchObject({
+        code: 'DIFFERENCES',
+        hint: expect.stringMatching(
+          /^if the log is right, take the table out of the catalog .* --forget --confirm=/,
+        ) as string,
+      })
     },
   )
 

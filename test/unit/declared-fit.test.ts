@@ -38,7 +38,7 @@ const CASES: readonly (readonly [DeclaredType, readonly SqlValue[], readonly Sql
     ['-infinity', '2024-02-29T23:59:59', '2024-02-29T23:59:59+15:00'],
   ],
   ['uuid', ['a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'], ['A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11', 'a0eebc99']],
-  ['boolean', [0, 1], [2, 'true', -1]],
+  ['boolean', ['true', 'false'], [2, 'TRUE', 1]],
 ]
 
 describe.each(CASES)('%s', (type, good, bad) => {

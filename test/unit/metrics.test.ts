@@ -49,6 +49,15 @@ const progress = (position: string, lagMs: number, more: object = {}): EventBody
   ...more,
 })
 
+test('a gauge of which nothing is known has no sample', async () => {
+  const text = await registryOf(() => []).metrics()
+  expect(text).toContain('# TYPE sluice_worker_last_beat_timestamp_seconds gauge\n')
+  expect(text).not.toMatch(/^sluice_worker_last_beat_timestamp_seconds /m)
+  const gauges = Object.entries(METRICS).flatMap(([name, { kind }]) => (kind === 'gauge' ? [name] : []))
+  const families = readExposition(text)
+  expect(gauges.filter((name) => families.get(name)?.samples.length !== 0)).toEqual([])
+})
+
 describe('of recorded runs', () => {
   test('a copy: what its last event says is what the counters come to', async () => {
     const families = await told(copy)

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { parsePartitionValue } from '../../src/delta/values/partition-values.ts'
-import { isPartitionText } from '../../src/delta/values/typed.ts'
+import { partitionCheck } from '../../src/delta/fsck/partitions.ts'
+import type { StructType } from '../../src/delta/schema.ts'
+import { isKernelText, isPartitionText } from '../../src/delta/values/typed.ts'
 import { parseSchema } from '../../src/delta/schema.ts'
 import { compareExact, parseExactNumber } from '../../src/model/exact-number.ts'
 import { parseDate, parseTimestamp } from '../../src/model/instant.ts'
@@ -110,4 +112,56 @@ describe('a decimal of two digits behind the point', () => {
     ['1.505', false],
     ['123456789', false],
   ])('%s: %s', (text, isValue) => expect(isPartitionText(text, TYPE)).toBe(isValue))
+})
+
+describe('texts that some readers refuse', () => {
+  // What deltalake 1.6.6 and polars 2.1.0 did with each, which both stand on delta-kernel.
+  const TYPES = {
+    integer: { kind: 'primitive', name: 'integer' },
+    decimal: { kind: 'decimal', precision: 5, scale: 2 },
+    double: { kind: 'primitive', name: 'double' },
+    boolean: { kind: 'primitive', name: 'boolean' },
+    date: { kind: 'primitive', name: 'date' },
+    timestamp: { kind: 'primitive', name: 'timestamp' },
+    timestamp_ntz: { kind: 'primitive', name: 'timestamp_ntz' },
+  } as const
+  const READ: readonly (readonly [keyof typeof TYPES, readonly string[], readonly string[]])[] = [
+    ['integer', ['1', '+1', '01', '-0'], ['1.0', '1.', '1e2', '1E+2', '10E-1']],
+    ['decimal', ['1.50', '0E-2', '100E-2'], ['1', '1.5', '1.500', '1E+2', '1e2', '+1.5', '.5', '1.', '0E+2']],
+    ['double', ['1', '1E+20', '1e20', 'Infinity', '-Infinity', 'NaN', '.5', '1.'], []],
+    ['boolean', ['true', 'TRUE'], []],
+    ['date', ['2024-01-02', '2024-1-2'], []],
+    [
+      'timestamp',
+      ['2024-01-01 01:00:00', '2024-1-1 1:00:00.1234567', '2024-01-01T01:00:00.000000Z', '2024-01-01 01:00:00+01:00'],
+      [
+        '2024-01-01T01:00:00',
+        '2024-01-01',
+        '2024-01-01 01:00',
+        '2024-01-01T01:00:00+01',
+        '2024-01-01T01:00:00+00:00:28',
+      ],
+    ],
+    ['timestamp_ntz', ['2024-01-01 01:00:00', '2024-1-1 1:00:00.1'], ['2024-01-01T01:00:00', '2024-01-01T01:00:00Z']],
+  ]
+  it.each(READ)('%s', (kind, read, refused) => {
+    const type = TYPES[kind]
+    for (const text of [...read, ...refused]) expect([text, isPartitionText(text, type)]).toEqual([text, true])
+    for (const text of read) expect([text, isKernelText(text, type)]).toEqual([text, true])
+    for (const text of refused) expect([text, isKernelText(text, type)]).toEqual([text, false])
+  })
+
+  it('are a note of fsck that names both readings', () => {
+    const field = { name: 'p', physicalName: 'p', type: TYPES.integer, nullable: true, metadata: {}, typeChanges: [] }
+    const check = partitionCheck({ fields: [field] } as unknown as StructType, ['p'])
+    expect(check('f', { p: '1.0' })).toMatchObject([
+      {
+        level: 'note',
+        kind: 'partition-spelling',
+        detail: expect.stringMatching(/sluice reads it .*delta-kernel cannot/),
+      },
+    ])
+    expect(check('f', { p: 'abc' })).toMatchObject([{ level: 'finding', kind: 'partition-values' }])
+    expect(check('f', { p: '1' })).toEqual([])
+  })
 })

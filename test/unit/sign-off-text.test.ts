@@ -49,7 +49,7 @@ test('names keep to their cells', () => {
 
 test('names open no link, no picture and no direction of writing', () => {
   const text = signOffText({ ...DOCUMENT, others: ['![x](http://elsewhere/x)', 'a\u202eb', 'c\\[d]'] })
-  expect(text).toContain(String.raw`of the stream: !\[x](http://elsewhere/x), a b, c\\\[d].`)
+  expect(text).toContain(String.raw`of the stream: !\[x](http://elsewhere/x), a\\u{202e}b, c\\\[d].`)
 })
 
 test('the history of a stream says what was not compared, and why it stands still', () => {

@@ -33,7 +33,7 @@ export function refusalOf(
 }
 
 /** Characters of a metaData action, and of any other, that `validate` can hold as often as it needs them, in the memory that it is given. */
-const MOST = { metaData: 8 << 20, other: 32 << 20 } as const
+export const MOST_CHARACTERS = { metaData: 8 << 20, other: 32 << 20 } as const
 const LONG = {
   metaData: {
     reason:
@@ -54,11 +54,11 @@ const LONG = {
  */
 export function refuseLong(raw: string, kind: ActionKind | null, place: string, label: string): void {
   const which = kind === 'metaData' ? 'metaData' : 'other'
-  if (raw.length <= MOST[which]) return
+  if (raw.length <= MOST_CHARACTERS[which]) return
   const what = kind === null || kind === 'unknown' ? 'the line' : `the ${kind}`
   throw new SluiceError(
     'BAD_ACTION',
-    `${place}: ${what} has ${raw.length} characters, of which a catalog takes ${MOST[which]}`,
+    `${place}: ${what} has ${raw.length} characters, of which a catalog takes ${MOST_CHARACTERS[which]}`,
     { where: `${label}/_delta_log`, ...LONG[which] },
   )
 }

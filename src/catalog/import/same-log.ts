@@ -4,9 +4,8 @@ import type { MetadataAction } from '../../delta/actions.ts'
 import type { CommitFile, LogListing } from '../../delta/listing.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { shellQuote } from '../../shared/shell.ts'
 import type { SqlDatabase, SqlReader } from '../../stores/port.ts'
-import { forgetCommand } from '../ways-out.ts'
+import { againIfRight } from '../ways-out.ts'
 import type { Head } from './head.ts'
 
 /** Older commits with another file time that an import reads to compare their bytes, at most. */
@@ -180,7 +179,7 @@ export function rewritten(
   detail: string,
   cut = false,
 ): SluiceError {
-  const again = `if the log is right, take the table out of the catalog and import it again: ${forgetCommand(head.tableId)} --database-url ${shellQuote(url)}`
+  const again = againIfRight(head.tableId, url)
   return new SluiceError('LOG_REWRITTEN', `the log is no longer the one that was imported: ${detail}`, {
     where: `${log.label}/_delta_log`,
     reason: cut

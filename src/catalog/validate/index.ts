@@ -21,6 +21,7 @@ import {
 import { beganAtBase, checkHead, checkImport, headOf, hideAhead } from './head.ts'
 import { loadCatalog } from './load-catalog.ts'
 import { loadLog, type LoadedLog } from './load-window.ts'
+import { LongLines } from './long-lines.ts'
 import { checkRanges } from './ranges.ts'
 import { logDomainsAt, logMetadataAt, logProtocolAt, logTxnsAt, REPLAY, spelledApartAt } from './replay-sql.ts'
 import { Report } from './report.ts'
@@ -78,17 +79,26 @@ const STATE_AT = {
  * what the stores throw; the interrupt's reason
  */
 export async function validateTable(options: ValidationOptions): Promise<ValidationResult> {
+  const long = new LongLines(options.tableId, options.log.label)
+  try {
+    return await compareTable(options, long)
+  } catch (thrown) {
+    throw long.explain(thrown)
+  }
+}
+
+async function compareTable(options: ValidationOptions, long: LongLines): Promise<ValidationResult> {
   const { catalog, tableId, log, interrupt, emit, table } = options
   const signal = interrupt.abort
   await using scratch = await options.scratch()
   await prepareScratch(scratch)
-  await loadCatalog(catalog, scratch, tableId, log.root, signal)
+  await loadCatalog(catalog, scratch, tableId, log.root, long, signal)
   const head = await headOf(scratch, tableId)
   if (head.cursor !== null) await runAll(scratch, hideAhead(head.version))
   const report = new Report(scratch, table, emit)
   throwIfAborted(interrupt.stop)
 
-  const loaded = await loadLog(log, scratch, head.version, signal)
+  const loaded = await loadLog(log, scratch, head.version, long, signal)
   throwIfAborted(interrupt.stop)
   await runAll(scratch, REPLAY)
   const { start } = loaded.window

@@ -17,6 +17,7 @@ import {
   PROTOCOL_COLUMNS,
   TXN_COLUMNS,
 } from '../relations.ts'
+import type { LongLines } from './long-lines.ts'
 import { countOf, loadPacked } from './scratch.ts'
 
 const PAGE_ROWS = 5000
@@ -79,6 +80,7 @@ export async function loadCatalog(
   scratch: SqlDatabase,
   tableId: string,
   root: string,
+  long: LongLines,
   signal: AbortSignal,
 ): Promise<void> {
   await scratch.write(async (transaction) => {
@@ -89,7 +91,7 @@ export async function loadCatalog(
     }
   })
   await catalog.read(async (reader) => {
-    for (const relation of RELATIONS) await copy(reader, scratch, relation, tableId, root, signal)
+    for (const relation of RELATIONS) await copy(reader, scratch, relation, tableId, root, long, signal)
   })
 }
 
@@ -99,6 +101,7 @@ async function copy(
   relation: Relation,
   tableId: string,
   root: string,
+  long: LongLines,
   signal: AbortSignal,
 ): Promise<void> {
   const list = relation.columns.map((c) => (BINARY.has(c) ? c : `CAST("${c}" AS TEXT)`)).join(', ')
@@ -109,7 +112,11 @@ async function copy(
   for await (const page of reader.pages(`SELECT ${list} ${where}`, [tableId], PAGE_ROWS)) {
     throwIfAborted(signal)
     const rows = page.map((row) => [
-      ...row.map((value, i) => asText(value, relation.columns[i] === 'log_digest')),
+      ...row.map((value, i) => {
+        const text = asText(value, relation.columns[i] === 'log_digest')
+        if (text !== null) long.text(`${relation.name}.${relation.columns[i] ?? ''} of the catalog`, text)
+        return text
+      }),
       ...relation.extra(row, root),
     ])
     await loadPacked(scratch, target, columns, rows)

@@ -4,6 +4,7 @@ import { LOG_FOLDER } from '../../delta/log-path.ts'
 import type { LogStore } from '../../model/log-store.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import type { SqlDatabase, SqlValue } from '../../stores/port.ts'
+import type { LongLines } from './long-lines.ts'
 import { badFile, objectsOf, piecesOf } from './read-lines.ts'
 import { loadCounted } from './scratch.ts'
 import type { LogFile } from './window.ts'
@@ -77,15 +78,17 @@ export class LogLoader {
   readonly #log: LogStore
   readonly #scratch: SqlDatabase
   readonly #signal: AbortSignal
+  readonly #long: LongLines | null
   readonly #names = new Map<string, string>()
   #pieces: SqlValue[][] = []
   #facts: SqlValue[][] = []
   readonly #marked: string[] = []
   #bytes = 0
 
-  constructor(log: LogStore, scratch: SqlDatabase, signal: AbortSignal) {
+  constructor(log: LogStore, scratch: SqlDatabase, signal: AbortSignal, long: LongLines | null = null) {
     this.#log = log
     this.#scratch = scratch
+    this.#long = long
     this.#signal = signal
   }
 
@@ -106,6 +109,7 @@ export class LogLoader {
         this.#facts.push([file.version, source, next.value.bytes, next.value.digest, file.modified])
         break
       }
+      this.#long?.piece(path, next.value)
       this.#pieces.push([file.version, source, next.value.firstLine, next.value.body])
       this.#bytes += next.value.body.length
       if (this.#bytes >= BATCH_BYTES || this.#pieces.length >= BATCH_PIECES) await this.flush()

@@ -6,6 +6,7 @@ import { SluiceError } from '../../shared/errors.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
 import { forgetCheckpoint, loadCheckpoint, RENUMBER } from './load-checkpoint.ts'
 import { LogLoader } from './load-log.ts'
+import type { LongLines } from './long-lines.ts'
 import { ODD_PATHS } from './replay-sql.ts'
 import { LINE_SOURCE, loadCounted, runAll } from './scratch.ts'
 import { listFolder, windowOf, type Checkpoint, type LogFolder, type Window } from './window.ts'
@@ -28,10 +29,11 @@ export async function loadLog(
   log: LogStore,
   scratch: SqlDatabase,
   version: number,
+  long: LongLines,
   signal: AbortSignal,
 ): Promise<LoadedLog> {
   const folder = await listFolder(log, signal)
-  const loader = new LogLoader(log, scratch, signal)
+  const loader = new LogLoader(log, scratch, signal, long)
   const at = { log, scratch, loader, signal }
   const broken = new Map<Checkpoint, string>()
   const window = await loadBase()

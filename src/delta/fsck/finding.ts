@@ -28,6 +28,8 @@ export const FINDINGS = {
     'readers that parse them fail, or read every file: write the statistics anew (ANALYZE TABLE … COMPUTE DELTA STATISTICS) or rewrite the file',
   'partition-values':
     'readers refuse the file, or take the value for another one: rewrite the file with partition values of the types of the table',
+  'partition-spelling':
+    'readers on delta-kernel refuse the table: rewrite the file with a writer that spells the value as PROTOCOL.md, "Partition Value Serialization", does',
   'file-twice':
     'readers have its rows twice: RESTORE TABLE to a version before, or let a writer remove it with the vector that it was added with',
   'actions-doubled':

@@ -1,7 +1,7 @@
 /** Partition values of a file beside the partition columns of its table. */
 import type { Field, StructType } from '../schema.ts'
 import { typeText } from '../schema.ts'
-import { isPartitionText } from '../values/typed.ts'
+import { isKernelText, isPartitionText } from '../values/typed.ts'
 import type { Finding } from './finding.ts'
 
 type Values = Readonly<Record<string, string | null>>
@@ -37,7 +37,11 @@ function valueFindings(path: string, { physicalName: column, type, nullable }: F
     const detail = `its partition value of ${column} is ${log}, which readers take for NULL, and ${column} is NOT NULL`
     return [{ ...wrong, level: 'note', log, detail }]
   }
-  if (isPartitionText(text, type)) return []
   const found = typeText(type)
+  if (isPartitionText(text, type)) {
+    if (isKernelText(text, type)) return []
+    const detail = `its partition value of ${column} is ${log}: sluice reads it as ${found}; deltalake, polars and others on delta-kernel cannot, and refuse the table`
+    return [{ path, column, level: 'note', kind: 'partition-spelling', log, found, detail }]
+  }
   return [{ ...wrong, level: 'finding', log, found, detail: `its partition value of ${column} is ${log}, no ${found}` }]
 }

@@ -42,6 +42,41 @@ export function isPartitionText(text: string | null, type: DeltaType): boolean {
   return value.kind !== 'exact' || fits(value.value, type)
 }
 
+const KERNEL_INTEGER = /^[+-]?\d+$/
+const KERNEL_TIME = /^\d{4}-\d{1,2}-\d{1,2} \d{1,2}:\d{2}:\d{2}(?:\.\d+)?$/
+const RFC_3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})$/
+
+/**
+ * Whether readers on delta-kernel (deltalake, polars, DuckDB) read a partition value too; they refuse the whole table where they do not.
+ * They are stricter than `isPartitionText`, which has to hold: no point or exponent in a whole number, exactly the digits of a decimal's scale, a
+ * time with seconds.
+ */
+export function isKernelText(text: string | null, type: DeltaType): boolean {
+  if (text === null || text === '') return true
+  switch (kindOf(type)) {
+    case 'byte':
+    case 'short':
+    case 'integer':
+    case 'long':
+      return KERNEL_INTEGER.test(text)
+    case 'decimal':
+      return type.kind === 'decimal' && writtenScale(text) === type.scale
+    case 'timestamp':
+      return KERNEL_TIME.test(text) || RFC_3339.test(text)
+    case 'timestamp_ntz':
+      return KERNEL_TIME.test(text)
+    default:
+      return true
+  }
+}
+
+/** Digits behind the point that a number is written with; below zero where its exponent adds zeros. */
+function writtenScale(text: string): number {
+  const [digits = '', exponent = '0'] = text.split(/e/i)
+  const point = digits.indexOf('.')
+  return (point === -1 ? 0 : digits.length - point - 1) - Number(exponent)
+}
+
 /** Whether a number is one of its type. Of digits behind a decimal's scale some readers make another value, and others refuse the table. */
 function fits({ unscaled, scale }: ExactNumber, type: DeltaType): boolean {
   const unit = 10n ** BigInt(scale)

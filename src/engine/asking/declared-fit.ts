@@ -20,7 +20,7 @@ type Fits = (value: Exclude<SqlValue, null>) => boolean
 /** Infinity, NaN, days before 0001 or after 9999, days that no calendar has, 24:00 and a 60th second are none. */
 const RULES: Readonly<Record<Exclude<DeclaredType, `decimal(${number},${number})`>, Fits>> = {
   text: (value) => typeof value === 'string',
-  boolean: (value) => value === 0 || value === 1,
+  boolean: (value) => value === 'true' || value === 'false',
   int16: (value) => isWhole(value, BITS.int16),
   int32: (value) => isWhole(value, BITS.int32),
   int64: (value) => isWhole(value, BITS.int64),

@@ -8,6 +8,7 @@ import { answer } from '../archiving/query/answer.ts'
 import { openSourceStore } from '../copy/open-stores.ts'
 import { tableNamed } from '../archiving/query/table-named.ts'
 import { openCatalogDatabase, openLake } from '../registry.ts'
+import { booleansOf, shownRow } from '../row-value.ts'
 import { systemOf, titlesOf } from '../systems.ts'
 import { holdsCatalog, ofPlainDatabase } from './plain-database.ts'
 import type { AskQuestion } from './port.ts'
@@ -39,7 +40,8 @@ export async function askInto({ place, sql, explain }: AskQuestion, sink: Sink, 
       throwIfAborted(signal)
       if (!named) sink.columns(columns, types)
       named = true
-      await sink.rows(rows)
+      const booleans = booleansOf(types)
+      await sink.rows(booleans.size === 0 ? rows : rows.map((row) => shownRow(row, booleans)))
       throwIfAborted(signal)
     }
   }
@@ -96,9 +98,7 @@ async function askArchive(
     sink.note(hasArchive ? sourcesText(sources) : 'no archive of this table is known: these are rows of the database')
     for await (const page of pages) {
       throwIfAborted(signal)
-      await sink.rows(
-        page.map((row) => row.map((value, i) => (booleans.has(i) && value !== null ? String(value === 1) : value))),
-      )
+      await sink.rows(page.map((row) => shownRow(row, booleans)))
       throwIfAborted(signal)
     }
   })

@@ -1,6 +1,7 @@
 /** The comparison as a Markdown file: figures, machine, and how they were come by, in words that promise nothing more. */
 import { arch, cpus, platform, release, totalmem } from 'node:os'
 import type { Side } from '../../model/event.ts'
+import { oneLine } from '../../shared/visible.ts'
 import { latencyText, threadsText } from './distance.ts'
 import { requestsText, type CompareResult, type CompareSummary } from './index.ts'
 import { COLD_MEANING } from './questions.ts'
@@ -180,12 +181,11 @@ function markdownTable(head: readonly string[], rows: readonly (readonly string[
 
 /** Names from a lake must not become Markdown, HTML or a new column. */
 function inline(text: string): string {
-  return text.replaceAll(/\p{Cc}+/gu, ' ').replaceAll(/[\\`*_[\]<>|]/g, String.raw`\$&`)
+  return oneLine(text).replaceAll(/[\\`*_[\]<>|]/g, String.raw`\$&`)
 }
 
 function code(text: string): string {
-  return `\`${text
-    .replaceAll(/\p{Cc}+/gu, ' ')
+  return `\`${oneLine(text)
     .replaceAll('`', "'")
     .replaceAll('|', String.raw`\|`)}\``
 }

@@ -1,6 +1,7 @@
 /** A report of a run in the format that is asked for: one value, three ways to write it. */
 import { reportBlocks, type Block } from './blocks.ts'
-import { escaped, visible } from './escaped.ts'
+import { visible } from '../../shared/visible.ts'
+import { escaped } from './escaped.ts'
 import type { ReportFormat } from './formats.ts'
 import { barsSvg, curveSvg } from './pictures.ts'
 import type { RunReport } from './run-report.ts'

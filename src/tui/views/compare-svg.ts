@@ -1,5 +1,6 @@
 /** A comparison as a picture for a slide: plain SVG, light, 1280 by 720, with every figure written out. */
 import type { QuestionEvent } from '../../model/event.ts'
+import { oneLine } from '../../shared/visible.ts'
 import { cutEnd } from '../draw/text.ts'
 import { figureOf, meaningOf } from '../state/compare-figures.ts'
 import type { CompareState } from '../state/state.ts'
@@ -103,8 +104,7 @@ const round = (value: number): string => value.toFixed(1)
 
 /** Names from a lake must not become markup. */
 function escaped(text: string): string {
-  return text
-    .replaceAll(/\p{Cc}+/gu, ' ')
+  return oneLine(text)
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')

@@ -8,7 +8,7 @@ import { answer } from '../../archiving/query/answer.ts'
 import { tableNamed } from '../../archiving/query/table-named.ts'
 import { openSourceStore } from '../../copy/open-stores.ts'
 import { openLake } from '../../registry.ts'
-import { rowValue } from '../../row-value.ts'
+import { rowValues } from '../../row-value.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import type { TableIdentities } from '../../../stores/archive-port.ts'
 import { openArchiveQuery } from '../../../stores/parquet.ts'
@@ -61,10 +61,7 @@ export async function query(operation: QueryOperation, run: QueryRun): Promise<E
           return
         }
         rows++
-        run.emit({
-          type: 'row',
-          values: row.map((value, i) => (booleans.has(i) && value !== null ? value === 1 : rowValue(value))),
-        })
+        run.emit({ type: 'row', values: rowValues(row, booleans) })
       }
       await run.drained?.()
       throwIfAborted(signal)

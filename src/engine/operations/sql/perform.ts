@@ -6,7 +6,7 @@ import { withCatalog } from '../../catalog-session.ts'
 import { openCatalogDatabase } from '../../registry.ts'
 import { systemOf } from '../../systems.ts'
 import { openAsked } from '../../asking/pages.ts'
-import { rowValue } from '../../row-value.ts'
+import { booleansOf, rowValues } from '../../row-value.ts'
 import { renamedText } from '../../../shared/unique-names.ts'
 import type { SqlDatabase } from '../../../stores/port.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
@@ -23,6 +23,7 @@ export async function sql(operation: SqlOperation, run: SqlRun): Promise<Ending>
   let rows = 0
   await withAsked(operation.catalog, async (database) => {
     let named = false
+    let booleans: ReadonlySet<number> = new Set()
     const options = {
       pageRows: Math.min(PAGE_ROWS, limit + 1),
       signal,
@@ -32,6 +33,7 @@ export async function sql(operation: SqlOperation, run: SqlRun): Promise<Ending>
       throwIfAborted(signal)
       if (!named) {
         run.emit({ type: 'columns', columns: page.columns })
+        booleans = booleansOf(page.types)
         const renamed = operation.format === 'json' ? renamedText(page.columns) : null
         if (renamed !== null) run.emit({ type: 'log', level: 'warn', message: renamed })
       }
@@ -42,7 +44,7 @@ export async function sql(operation: SqlOperation, run: SqlRun): Promise<Ending>
           return
         }
         rows++
-        run.emit({ type: 'row', values: row.map(rowValue) })
+        run.emit({ type: 'row', values: rowValues(row, booleans) })
       }
       await run.drained?.()
       throwIfAborted(signal)

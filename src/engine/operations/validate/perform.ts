@@ -3,7 +3,7 @@ import { readHead } from '../../../catalog/import/head.ts'
 import type { CheckpointsLooked } from '../../../catalog/validate/checkpoints.ts'
 import { validateTable } from '../../../catalog/validate/index.ts'
 import { recordValidation } from '../../../catalog/validations.ts'
-import { forgetCommand } from '../../../catalog/ways-out.ts'
+import { againIfRight } from '../../../catalog/ways-out.ts'
 import { dec } from '../../../model/event.ts'
 import { readableTable } from '../../../catalog/catalog.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -94,7 +94,7 @@ export async function validate(operation: ValidateOperation, run: ValidateRun): 
               ? 'the catalog agrees with the commits; other files of the log do not, and a reader that starts from them sees another table: have the table write a new checkpoint, and keep its commits until then'
               : besideRanges === 0
                 ? `only ranges are wrong, which could hide files from a condition: build them anew with sluice index ${shellQuote(tableId)} COLUMN --drop --database-url ${shellQuote(redactUrl(operation.catalog))}, then without --drop`
-                : `take the table out, then import it again: ${forgetCommand(tableId)} --database-url ${shellQuote(redactUrl(operation.catalog))}`,
+                : againIfRight(tableId, redactUrl(operation.catalog)),
         },
       ),
     }

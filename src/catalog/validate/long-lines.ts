@@ -1,0 +1,58 @@
+/** Lines above the limit of an import: catalogs of older programs have them, and the validator may have no room for them. */
+import { SluiceError } from '../../shared/errors.ts'
+import { MOST_CHARACTERS } from '../import/readable.ts'
+import { forgetCommand } from '../ways-out.ts'
+import type { Piece } from './read-lines.ts'
+
+const LF = 10
+
+type LongLine = { readonly place: string; readonly characters: number; readonly most: number }
+
+export class LongLines {
+  readonly #tableId: string
+  readonly #label: string
+  #longest: LongLine | null = null
+
+  constructor(tableId: string, label: string) {
+    this.#tableId = tableId
+    this.#label = label
+  }
+
+  /** Takes note of lines of a file of the log. */
+  piece(path: string, { firstLine, body }: Piece): void {
+    if (body.length <= MOST_CHARACTERS.metaData) return
+    for (let [start, line] = [0, firstLine]; start < body.length; line++) {
+      const found = body.indexOf(LF, start)
+      const end = found === -1 ? body.length : found
+      // A line has no more characters than bytes.
+      if (end - start > MOST_CHARACTERS.metaData) {
+        const text = body.toString('utf8', start, end)
+        const isMetadata = /^\s*\{\s*"metaData"/.test(text)
+        this.text(`${path}:${line}`, text, MOST_CHARACTERS[isMetadata ? 'metaData' : 'other'])
+      }
+      start = end + 1
+    }
+  }
+
+  /** Takes note of a line, or of a value of the catalog. Of two of one length the later one is named: the log's, which is loaded last. */
+  text(place: string, { length: characters }: string, most: number = MOST_CHARACTERS.other): void {
+    if (characters <= most || characters < (this.#longest?.characters ?? 0)) return
+    this.#longest = { place, characters, most }
+  }
+
+  /** @returns what to throw for an error of the validation: lack of room is put down to the longest line, where one is above the limit */
+  explain(thrown: unknown): unknown {
+    const long = this.#longest
+    if (long === null || !(thrown instanceof SluiceError) || thrown.code !== 'NO_SPACE') return thrown
+    return new SluiceError(
+      'BAD_ACTION',
+      `${long.place}: the line has ${long.characters} characters, of which a catalog takes ${long.most}`,
+      {
+        where: `${this.#label}/_delta_log`,
+        reason: `it was imported before there was a limit, and a longer line may not fit into the memory of the validator: ${thrown.message}`,
+        hint: `write a checkpoint with the engine that owns the table, once what made the line long is gone from it; then take the table out of the catalog and import it again: ${forgetCommand(this.#tableId)}`,
+        cause: thrown,
+      },
+    )
+  }
+}
