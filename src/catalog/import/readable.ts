@@ -3,6 +3,7 @@ import type { MetadataAction, ProtocolAction } from '../../delta/actions.ts'
 import { readerRefusal } from '../../delta/features.ts'
 import type { ActionKind } from '../../delta/actions.ts'
 import { SluiceError } from '../../shared/errors.ts'
+import { MOST_CHARACTERS } from '../most-characters.ts'
 
 /**
  * @returns the refusal of a table that needs more than this reader has, or null
@@ -32,8 +33,6 @@ export function refusalOf(
   return readerRefusal(protocol, metadata)
 }
 
-/** Characters of a metaData action, and of any other, that `validate` can hold as often as it needs them, in the memory that it is given. */
-export const MOST_CHARACTERS = { metaData: 8 << 20, other: 32 << 20 } as const
 const LONG = {
   metaData: {
     reason:

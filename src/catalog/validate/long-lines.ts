@@ -1,6 +1,6 @@
 /** Lines above the limit of an import: catalogs of older programs have them, and the validator may have no room for them. */
 import { SluiceError } from '../../shared/errors.ts'
-import { MOST_CHARACTERS } from '../import/readable.ts'
+import { MOST_CHARACTERS } from '../most-characters.ts'
 import { forgetCommand } from '../ways-out.ts'
 import type { Piece } from './read-lines.ts'
 
