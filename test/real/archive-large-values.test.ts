@@ -92,6 +92,34 @@ describe('values of megabytes', { timeout: 300_000 }, () => {
     )
   })
 
+  test('SQLite: a value of more than 256 MB is refused by its key and column', async () => {
+    const place = await makePlace('sqlite', folder.path)
+    await place.sql(
+      'CREATE TABLE s (id INTEGER PRIMARY KEY, d date NOT NULL, b BLOB)',
+      `INSERT INTO s VALUES (1, '2023-01-01', x'00'), (2, '2023-01-02', zeroblob(300000000)), (3, '2026-11-01', NULL)`,
+    )
+    const { events } = await perform({
+      kind: 'archive',
+      from: place.url,
+      to: mkdtempSync(join(folder.path, 'to-')),
+      tables: ['s'],
+      asText: [],
+      detach: true,
+      dryRun: false,
+      drop: false,
+      partitions: ['2023-Q1'],
+      graceMs: 0,
+      by: 'd',
+    })
+    const [error] = events.flatMap((event) => (event.type === 'archive.state' && event.error ? [event.error] : []))
+    expect(error).toMatchObject({
+      code: 'VALUE_REFUSED',
+      message: expect.stringMatching(/^b holds 300 MB: an archive takes values of up to 256 MB$/),
+      where: 's, id = 2',
+      hint: expect.stringMatching(/^make the value smaller/),
+    })
+  })
+
   test('SQLite', async () => {
     const place = await makePlace('sqlite', folder.path)
     const file = new URL(place.url).pathname.replace(/^\/\//, '/')

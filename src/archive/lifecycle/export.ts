@@ -16,6 +16,7 @@ import type { ArchivedPartition } from '../ledger/record.ts'
 import { partitionFolder } from '../log/data-path.ts'
 import { ledgerOfApp } from '../log/ledger-name.ts'
 import { progress, readColumns, requestOf, type ArchiveContext, type Pace, type Work } from './context.ts'
+import { longValueError, refuseLongBytes } from './long-value.ts'
 import { pacedDigest } from './paced-digest.ts'
 import { refusedValueOf } from './refused-value.ts'
 import { changed, gone } from './refusals.ts'
@@ -110,7 +111,14 @@ async function bothWays(
   const rows = partition.native === null ? 0n : request.table.rows
   const tell = progress(context, partition, 'exporting', rows)
   const seen = { rows: -1n, bytes: 0n }
-  const csv = counted(view, request, { columns: stored.columns, signal, seen, tell, pace: context.pace })
+  const csv = counted(view, request, {
+    name: context.name,
+    columns: stored.columns,
+    signal,
+    seen,
+    tell,
+    pace: context.pace,
+  })
   const folder = await dataFolder(context, partition.label)
   const begun = context.clock.ticks()
   const parquet = await context.parquet()
@@ -131,7 +139,9 @@ async function bothWays(
   const [files, digest] = await Promise.allSettled([written.catch(stop), sum.catch(stop)])
   if (failed.signal.aborted) {
     await removeParts(folder, prefix)
-    throw await withRoomNeeded(failed.signal.reason, partition.label, folder, seen)
+    const { reason } = failed.signal as { readonly reason: unknown }
+    const long = await longValueError(reason, context, request)
+    throw long ?? (await withRoomNeeded(reason, partition.label, folder, seen))
   }
   if (files.status === 'rejected') throw files.reason
   if (digest.status === 'rejected') throw digest.reason
@@ -171,6 +181,7 @@ async function withRoomNeeded(thrown: unknown, label: string, folder: string, se
 type Seen = { rows: bigint; bytes: bigint }
 
 type Counting = {
+  readonly name: string
   readonly columns: readonly StoredColumn[]
   readonly signal: AbortSignal
   readonly seen: Seen
@@ -181,12 +192,13 @@ type Counting = {
 async function* counted(
   view: SourceView,
   request: RowRequest,
-  { columns, signal, seen, tell, pace }: Counting,
+  { name, columns, signal, seen, tell, pace }: Counting,
 ): AsyncGenerator<Buffer> {
   if (view.csv === undefined) {
     let rows = 0n
     for await (const batch of view.read(request, BATCH, signal)) {
       rows += BigInt(batch.rows.length)
+      refuseLongBytes(batch.rows, request, { name })
       for (const text of wirePieces(batch.rows, columns)) {
         seen.bytes += BigInt(text.length)
         tell(rows, seen.bytes)

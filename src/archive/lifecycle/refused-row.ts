@@ -49,12 +49,13 @@ export async function inOtherTable<T>(rows: Promise<T>): Promise<T> {
   }
 }
 
-/** What a store says of a row that a copy brings; anything else stays as it is. */
+/** A hint for a row that a store refuses, where it has none or speaks of copies; anything else stays as it is. */
 function reworded(thrown: unknown, hint: string): unknown {
   if (!(thrown instanceof SluiceError)) return thrown
   const { code, kind, message, where, reason } = thrown
-  const isOfCopies = thrown instanceof MemberRefused || / at its source|--on-existing/.test(thrown.hint ?? '')
-  if (!isOfCopies || (code !== 'ROW_REFUSED' && code !== 'VALUE_REFUSED')) return thrown
+  const isForCopies = thrown.hint === undefined || / at its source|--on-existing/.test(thrown.hint)
+  if ((!isForCopies && !(thrown instanceof MemberRefused)) || (code !== 'ROW_REFUSED' && code !== 'VALUE_REFUSED'))
+    return thrown
   return new SluiceError(code, thrown instanceof MemberRefused ? `${thrown.what} now` : message, {
     kind,
     ...(where === undefined ? {} : { where }),
