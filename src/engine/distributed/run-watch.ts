@@ -83,7 +83,8 @@ export class RunWatch implements QueueWatch {
         })
       if (state === 'queued' && status === 'running') continue
       if (!(await queue.noteLoss(key, at, 'over'))) continue
-      const how = state === 'working' ? `another worker has slot ${no}` : 'the run goes on without it, or has ended'
+      const isOver = status === 'running' ? `slot ${no} has ended, and the run goes on without it` : 'the run has ended'
+      const how = state === 'working' ? `another worker has slot ${no}` : isOver
       const value = `${how}; nothing was heard since ${isoTime(beatAt)}`
       this.#send(known, { ...told, state: 'cleared', value }, async () => undefined)
     }
@@ -91,13 +92,15 @@ export class RunWatch implements QueueWatch {
 
   /** No worker of its version lives: raised by those of others, and over when one lives, or the run has ended. */
   async #waits(known: Known): Promise<void> {
-    const { runId, waitsFor, alerts } = known.run
+    const { runId, waitsFor, alerts, status } = known.run
     const key: AlertKey = { scope: `run ${runId}`, cause: 'no-worker', table: '' }
     if (waitsFor !== null) {
       const value = `no worker of version ${waitsFor} lives; sluice runs --distributed --run ${runId} says how to go on`
       await this.#begin(known, key, { cause: 'no-worker', value }, { run: runId })
-    } else if (alerts.some(({ cause }) => cause === 'no-worker'))
-      await this.#end(known, key, { cause: 'no-worker', value: 'a worker lives that takes the run, or it has ended' })
+    } else if (alerts.some(({ cause }) => cause === 'no-worker')) {
+      const value = status === 'running' ? 'a worker lives that takes the run' : 'the run has ended'
+      await this.#end(known, key, { cause: 'no-worker', value })
+    }
   }
 
   async #stuck(known: Known, own: readonly OwnSlot[]): Promise<void> {

@@ -16,6 +16,6 @@ export function waitingText({
   const from = queue === null ? '' : ` that takes from the queue ${queue}`
   return {
     message: `the run ${runId} waits: no worker of version ${program}${from} lives`,
-    hint: `start one; or sluice ctl ${runId} stop --distributed, and then the same command with this version, which goes on from ledger and catalog: ${commandLine}`,
+    hint: `start one; or sluice ctl ${runId} stop --distributed, and then the same command with this version, which goes on from ledger and catalog by workers of it: ${commandLine} --distributed (without --distributed this machine does the work)`,
   }
 }
