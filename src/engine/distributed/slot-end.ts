@@ -1,7 +1,7 @@
 /** What becomes of a slot when its program has ended. */
 import type { SlotEnd } from '../../model/distributed.ts'
 import { ERROR_CODES, errorFromInfo, EXIT_OF_KIND, type ErrorCode, type ErrorInfo } from '../../shared/errors.ts'
-import type { SlotDone } from './slot-program.ts'
+import type { SlotDone } from './slot-messages.ts'
 
 /** What passes by itself, or once it is mended: the slot rests, and is tried again. */
 const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([

@@ -2,9 +2,21 @@
 import type { AlertKey, AlertMemory } from '../../model/alert-memory.ts'
 import type { Event } from '../../model/event.ts'
 import type { LedgerTotals } from '../../model/distributed.ts'
+import type { ErrorInfo } from '../../shared/errors.ts'
 import type { Wish } from '../operation.ts'
 import type { NamedUrl } from './own-url.ts'
-import type { SlotDone } from './slot-program.ts'
+
+/**
+ * @property leftOut it has stopped by itself: all that is left of it was left out as asked
+ * @property failures errors of its tables that are not whole
+ */
+export type SlotDone = {
+  readonly exitCode: number
+  readonly error?: ErrorInfo
+  readonly crashed: boolean
+  readonly leftOut?: true
+  readonly failures?: readonly ErrorInfo[]
+}
 
 /** What the slot is to do; it stands in no list of processes. */
 export type SlotOrder = {

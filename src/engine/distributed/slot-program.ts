@@ -12,19 +12,7 @@ import { SteeredNames } from './steered-tables.ts'
 import { Causes, withCauses } from './causes.ts'
 import { ToldEvents } from './told-events.ts'
 import type { MovedChunk } from './watch-port.ts'
-import type { AlertAnswer, AlertQuestion, FromSlot, SlotOrder, ToSlot } from './slot-messages.ts'
-
-/**
- * @property leftOut it has stopped by itself: all that is left of it was left out as asked
- * @property failures errors of its tables that are not whole
- */
-export type SlotDone = {
-  readonly exitCode: number
-  readonly error?: ErrorInfo
-  readonly crashed: boolean
-  readonly leftOut?: true
-  readonly failures?: readonly ErrorInfo[]
-}
+import type { AlertAnswer, AlertQuestion, FromSlot, SlotDone, SlotOrder, ToSlot } from './slot-messages.ts'
 
 /** A rate is that of so many ms. */
 const RATE_MS = 10_000
