@@ -82,7 +82,7 @@ export async function sequencesAhead(session: CopySession, { oid, sql }: Examine
     else
       behind.push({
         text: `${at}, ${column} ends at ${value}`,
-        hint: `SELECT pg_catalog.setval(${literal(sequence)}, ${value})`,
+        hint: `SELECT setval(${literal(sequence)}, ${value})`,
       })
   }
   if (behind.length === 0) return { outcome: 'ok', found: shown(ahead, '; ') }

@@ -21,7 +21,7 @@ export async function holdersOf(sides: Sides): Promise<readonly Step[]> {
       const hint = `COMMIT PREPARED ${literal(gid)} or ROLLBACK PREPARED ${literal(gid)}`
       return { ...step, object: `prepared transaction ${gid}`, detail, hint }
     }
-    const hint = `SELECT pg_catalog.pg_terminate_backend(${pid}), or wait until its transaction ends`
+    const hint = `SELECT pg_terminate_backend(${pid}), or wait until its transaction ends`
     return { ...step, object: `${name} (process ${pid}, ${state})`, detail, hint }
   })
 }
