@@ -116,9 +116,10 @@ describe.skipIf(!POSTGRES_OWN)(`workers that copy for a stream ${POSTGRES_MISSIN
   async function ended(run: string): Promise<void> {
     // Rows that a chunk brought count once, whoever has begun it before; one that was lost at its end may not have said so.
     const [copied] = await target<{ n: number }>('SELECT sum(rows_written)::int AS n FROM migration_checkpoints')
-    const rows = Number((await stage.run(run)).rows)
-    expect(rows).toBeLessThanOrEqual(copied?.n ?? 0)
-    expect(rows).toBeGreaterThan((copied?.n ?? 0) - 8000)
+    const rows = async (): Promise<number> => Number((await stage.run(run)).rows)
+    // The ledger is read every five seconds.
+    await stage.until('the rows of the ledger', async () => (await rows()) > (copied?.n ?? 0) - 8000)
+    expect(await rows()).toBeLessThanOrEqual(copied?.n ?? 0)
     await stage.sluice('ctl', run, 'stop', '--distributed')
     await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
     expect(await stage.run(run)).toMatchObject({ status: 'stopped', slots: { queued: 0, working: 0 } })
