@@ -92,10 +92,10 @@ export class OtherLedgers implements AsyncDisposable {
       const label = onlyCopies(record.partitions).get(path)
       const state = record.partitions.find((one) => one.label === label)?.state
       if (label === undefined) continue
-      const words = ['--from', redactUrl(url), '--table', tableText(record.table), '--partition', label]
+      const [from, table, partition] = [redactUrl(url), tableText(record.table), label].map(shellQuote)
       return {
         why: `${ledgerText(named)} says ${state} of ${label}: its rows may be nowhere else`,
-        back: `sluice restore ${words.map(shellQuote).join(' ')}`,
+        back: `sluice restore --from ${from} --table ${table} --partition ${partition}`,
       }
     }
     const keeper = this.keeper(path)
