@@ -1,12 +1,10 @@
 /** Rows of megabytes leave with a partition and come back: the server's own md5 and lengths judge them. */
-import { mkdtempSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import Sqlite from 'better-sqlite3'
 import { createHash } from 'node:crypto'
-import type { Operation } from '../../src/engine/operations/list.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
+import { done, leaveCommands } from '../support/leave-and-return.ts'
 
 let folder: Folder
 beforeAll(() => {
@@ -20,33 +18,11 @@ type Judged = readonly (readonly unknown[])[]
 /** Archives the first quarter of 2023 of `s`, drops it, restores it. @param judge says the same of the rows before and after */
 async function leaveAndReturn(place: Place, judge: () => Promise<Judged>): Promise<void> {
   const before = await judge()
-  const run = {
-    kind: 'archive',
-    from: place.url,
-    to: mkdtempSync(join(folder.path, 'to-')),
-    tables: ['s'],
-    asText: [],
-    detach: true,
-    dryRun: false,
-    drop: false,
-    partitions: ['2023-Q1'],
-    graceMs: 0,
-    by: 'd',
-  } as Operation
-  const drop = { ...run, drop: true, confirm: 's' } as Operation
-  const restore = { kind: 'restore', from: place.url, table: 's', partitions: ['2023-Q1'], dryRun: false } as Operation
-  const verify = { kind: 'archive-verify', from: place.url, tables: [], partitions: [], deep: true } as Operation
+  const { run, drop, restore, verify } = leaveCommands(place, folder.path)
   for (const operation of [run, drop]) await done(operation)
   expect(await judge()).toHaveLength(1)
   for (const operation of [verify, restore]) await done(operation)
   expect(await judge()).toEqual(before)
-}
-
-async function done(operation: Operation): Promise<void> {
-  const { finished, events } = await perform(operation)
-  const failed = events.flatMap((event) => (event.type === 'archive.state' && event.error ? [event.error] : []))
-  expect([...failed, finished.error ?? null]).toEqual([null])
-  expect(finished.exitCode).toBe(0)
 }
 
 /** Text with quotes, commas, line feeds and letters of two bytes. */
@@ -98,19 +74,7 @@ describe('values of megabytes', { timeout: 300_000 }, () => {
       'CREATE TABLE s (id INTEGER PRIMARY KEY, d date NOT NULL, b BLOB)',
       `INSERT INTO s VALUES (1, '2023-01-01', x'00'), (2, '2023-01-02', zeroblob(300000000)), (3, '2026-11-01', NULL)`,
     )
-    const { events } = await perform({
-      kind: 'archive',
-      from: place.url,
-      to: mkdtempSync(join(folder.path, 'to-')),
-      tables: ['s'],
-      asText: [],
-      detach: true,
-      dryRun: false,
-      drop: false,
-      partitions: ['2023-Q1'],
-      graceMs: 0,
-      by: 'd',
-    })
+    const { events } = await perform(leaveCommands(place, folder.path).run)
     const [error] = events.flatMap((event) => (event.type === 'archive.state' && event.error ? [event.error] : []))
     expect(error).toMatchObject({
       code: 'VALUE_REFUSED',

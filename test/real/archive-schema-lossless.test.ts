@@ -1,36 +1,15 @@
 /** A column gets a type that keeps every value while rows are away: they come back as ALTER TABLE would have changed them, judged by a table that was altered with them. */
-import { mkdtempSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Operation } from '../../src/engine/operations/list.ts'
 import { temporaryFolder, type Folder } from '../support/catalog-kit.ts'
 import { makePlace, missing, perform, type Place } from '../support/copy-systems.ts'
+import { leaveCommands } from '../support/leave-and-return.ts'
 
 let folder: Folder
 beforeAll(() => {
   folder = temporaryFolder()
 })
 afterAll(() => folder[Symbol.dispose]())
-
-function commands(place: Place, more: object) {
-  const run = {
-    kind: 'archive',
-    from: place.url,
-    to: mkdtempSync(join(folder.path, 'to-')),
-    tables: ['s'],
-    asText: [],
-    detach: true,
-    dryRun: false,
-    drop: false,
-    partitions: ['2023-Q1'],
-    graceMs: 0,
-    ...more,
-  } as Operation
-  const drop = { ...run, drop: true, confirm: 's' } as Operation
-  const restore = { kind: 'restore', from: place.url, table: 's', partitions: ['2023-Q1'], dryRun: false } as Operation
-  const verify = { kind: 'archive-verify', from: place.url, tables: [], partitions: [], deep: true } as Operation
-  return { run, drop, restore, verify }
-}
 
 /** Null, or what the run and its partitions ended with. */
 async function ended(operation: Operation): Promise<string | null> {
@@ -48,10 +27,10 @@ async function ended(operation: Operation): Promise<string | null> {
 async function comesBack(
   place: Place,
   { make, change, judge, refused, state }: Lossless,
-  more: object = { by: 'd' },
+  more: object = {},
 ): Promise<void> {
   for (const table of ['s', 'twin']) await place.sql(...make(table))
-  const { run, drop, restore, verify } = commands(place, more)
+  const { run, drop, restore, verify } = leaveCommands(place, folder.path, more)
   expect(await ended(run)).toBeNull()
   if (state === 'DROPPED') {
     expect(await ended(drop)).toBeNull()
@@ -121,7 +100,7 @@ describe.each(['plain', 'native'] as const)('PostgreSQL, %s', { timeout: 120_000
           back: ['ALTER TABLE s ALTER x TYPE int USING x::int'],
         },
       },
-      form === 'native' ? {} : { by: 'd' },
+      form === 'native' ? { by: undefined } : {},
     )
   })
 })

@@ -9,6 +9,19 @@ import { readExposition, valuesOf } from '../support/exposition.ts'
 import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
 import { makeOrders, WorkerStage } from '../support/worker-stage.ts'
 
+/** A shared copy of one slot. */
+const RUN = {
+  kind: 'copy',
+  takesTurns: true,
+  commandLine: 'sluice copy',
+  source: null,
+  target: null,
+  actor: 'me',
+  host: 'here',
+  queue: null,
+  slots: [{ about: '' }],
+}
+
 describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MISSING}`, { timeout: 120_000 }, () => {
   let stage: WorkerStage
   beforeAll(async () => {
@@ -84,18 +97,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
     await using queue = await openQueue(stage.urlOf(stage.queue, 'queue'), 'work')
     const program = 'sluice 1, ledger 1'
     const wish = { conditions: [{ cause: 'stuck', limit: 1000 }] }
-    const run = {
-      kind: 'copy',
-      takesTurns: true,
-      commandLine: 'sluice copy',
-      source: null,
-      target: null,
-      program,
-      actor: 'me',
-      host: 'here',
-      queue: null,
-      slots: [{ about: '' }],
-    }
+    const run = { ...RUN, program }
     const operation = { kind: 'copy', from: 'shop', to: 'cold', tables: ['items'], alert: wish }
     await queue.submit({ ...run, runId: '17', operation, stores })
     const about = { workerId: 'gone', host: 'dead', pid: 7, program, concurrency: 1, queues: [] }
@@ -202,24 +204,7 @@ describe.skipIf(!POSTGRES_OWN)(`alerts of runs that workers share ${POSTGRES_MIS
       tables: ['none'],
       alert: { conditions: [{ cause: 'failed' }] },
     }
-    const run = {
-      kind: 'copy',
-      takesTurns: true,
-      commandLine: 'sluice copy',
-      source: null,
-      target: null,
-      program,
-      actor: 'me',
-    }
-    await queue.submit({
-      ...run,
-      host: 'here',
-      queue: null,
-      slots: [{ about: '' }],
-      runId: '18',
-      operation,
-      stores: [],
-    })
+    await queue.submit({ ...RUN, program, runId: '18', operation, stores: [] })
     const told: string[] = []
     const here = queue.worker({ ...about, workerId: 'of-1', host: 'here', program: 'sluice 1, ledger 1' })
     await here.beat(false)

@@ -6,7 +6,7 @@ import type { LedgerDatabase, Origin, Statement } from '../../stores/copy-port.t
 import { ledgerDialect } from '../../stores/ledger-dialect.ts'
 import type { CommitSums, HeadBook, HeadIntent, LedgerHead } from '../log/head.ts'
 import type { LedgerName } from '../log/ledger-name.ts'
-import { filesText, textOf } from './cells.ts'
+import { filesText, readJson, textOf } from './cells.ts'
 import { ledgerColumns } from './schema.ts'
 
 const TABLE = 'schema_name = ? AND table_name = ?'
@@ -43,7 +43,7 @@ export class HeadLedger implements HeadBook {
     if (!(await ledgerColumns(this.#database, 'migration_archives')).has('ledger')) return null
     const [row] = await this.#database.all(`SELECT ledger FROM migration_archives WHERE ${TABLE}`, this.#key)
     const text = textOf(row?.[0] ?? null)
-    return text === null ? null : (JSON.parse(text) as LedgerName)
+    return text === null ? null : (readJson(text) as LedgerName)
   }
 
   /** Of two programs that name one ledger the first one does. */

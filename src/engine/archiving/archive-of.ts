@@ -47,9 +47,12 @@ export async function findArchive(
   }
   const called = tableText(table)
   const own = await at(table)
-  const now = own.record === null ? null : ((await namesNow(sought, [own.record], signal)).get(called) ?? table)
-  if (own.record !== null && now !== null && tableText(now) === called) return { ...own, other: null }
-  const other = own.record === null || now === null ? null : { archived: own.record, now }
+  let other: { readonly archived: ArchivedTable; readonly now: TableName } | null = null
+  if (own.record !== null) {
+    const now = (await namesNow(sought, [own.record], signal)).get(called) ?? table
+    if (tableText(now) === called) return { ...own, other }
+    other = { archived: own.record, now }
+  }
   if (store.identities === undefined) return { ...own, other }
   const all = await ledgers.tables(signal)
   const names = await namesNow(sought, all, signal)

@@ -18,7 +18,13 @@ import type { OwnedFolder } from './open.ts'
 import { originNow, otherDatabase } from './require-origin.ts'
 
 /** A ledger that was asked, and its record of the archive. */
-type Asked = CountingLedger & { readonly record: ArchiveRecord; readonly named: NamedLedger; readonly url: string }
+type Asked = CountingLedger & {
+  readonly record: ArchiveRecord
+  readonly named: NamedLedger
+  readonly url: string
+  /** By path: the label of the partition whose rows may be in that file alone. */
+  readonly only: ReadonlyMap<string, string>
+}
 
 /** Why a file stays, and what to do. @property back the command that brings rows back where an asked ledger calls the file their only copy */
 type Reason = { readonly why: string; readonly hint?: string; readonly back?: string }
@@ -88,10 +94,10 @@ export class OtherLedgers implements AsyncDisposable {
 
   /** Why a file has to stay for another ledger; null where it has not. */
   reason(path: string): Reason | null {
-    for (const { record, named, url } of this.asked) {
-      const label = onlyCopies(record.partitions).get(path)
-      const state = record.partitions.find((one) => one.label === label)?.state
+    for (const { record, named, url, only } of this.asked) {
+      const label = only.get(path)
       if (label === undefined) continue
+      const state = record.partitions.find((one) => one.label === label)?.state
       const [from, table, partition] = [redactUrl(url), tableText(record.table), label].map(shellQuote)
       return {
         why: `${ledgerText(named)} says ${state} of ${label}: its rows may be nowhere else`,
@@ -162,7 +168,15 @@ export class OtherLedgers implements AsyncDisposable {
       const owned = { name: tableText(archived.table), archived: record, store }
       const other = otherDatabase(owned, await originNow({ store, interrupt: run.interrupt }))
       if (other === null) {
-        this.asked.push({ store, database, table: record.table, record, named, url })
+        this.asked.push({
+          store,
+          database,
+          table: record.table,
+          record,
+          named,
+          url,
+          only: onlyCopies(record.partitions),
+        })
         ids.push(named.id)
         continue
       }

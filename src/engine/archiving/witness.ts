@@ -39,15 +39,24 @@ export async function witnessed(
     noted.map(({ witness }) => witness.table),
     signal,
   )
+  /** Listed once, and only where an archive is searched for. */
+  let all: Promise<readonly TableSpec[]> | null = null
+  const everyTable = (): Promise<readonly TableSpec[]> => (all ??= store.tables('*', signal))
   for (const one of noted) {
     const { table, mark } = one.witness
     const isSame = now.get(tableText(table)) === mark
-    found.set(tableText(one.table), isSame ? table : await searched(store, marks, one, signal))
+    found.set(tableText(one.table), isSame ? table : await searched(store, marks, one, everyTable, signal))
   }
   return found
 }
 
-async function searched(store: CopyStore, marks: Marks, archived: Noted, signal: AbortSignal): Promise<TableName> {
+async function searched(
+  store: CopyStore,
+  marks: Marks,
+  archived: Noted,
+  everyTable: () => Promise<readonly TableSpec[]>,
+  signal: AbortSignal,
+): Promise<TableName> {
   await using view = await store.source(signal)
   const names = new Set([archived.witness.table, archived.table].map(tableText))
   const named: TableSpec[] = []
@@ -57,7 +66,7 @@ async function searched(store: CopyStore, marks: Marks, archived: Noted, signal:
     if ((await heldRows(view, table, archived, signal)) !== 0) return table.table
     named.push(table)
   }
-  const others = (await store.tables('*', signal)).filter(
+  const others = (await everyTable()).filter(
     (one) => !names.has(tableText(one.table)) && !isLedgerTable(one.table) && isAlike(one, archived),
   )
   const theirs = marks.lasting

@@ -1,5 +1,5 @@
 /** The archive of a table, found by the folder that somebody names: no ledger knows it. */
-import type { ArchivedTable } from '../../../archive/ledger/record.ts'
+import { UNNOTED, type ArchivedTable } from '../../../archive/ledger/record.ts'
 import type { LogState } from '../../../archive/lifecycle/log.ts'
 import { resolve } from 'node:path'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
@@ -46,10 +46,8 @@ const NOTHING: Omit<ArchivedTable, 'table' | 'archive'> = {
   calendar: '',
   stored: { columns: [], partitionColumn: '', mapped: false, sortBy: [] },
   graceMs: 0,
-  revision: '0',
   origin: null,
-  retentionMs: null,
-  witness: null,
+  ...UNNOTED,
 }
 
 function placesAt(to: string, table: TableSpec): readonly string[] {

@@ -1,6 +1,6 @@
 /** A table as its archive says of itself, beside the table of the source as it is now; what an archive of an older program lacks is said by hand. */
 import { BY_VALUE } from '../../../archive/ledger/by-value.ts'
-import type { ArchivedTable, ArchiveRecord } from '../../../archive/ledger/record.ts'
+import { UNNOTED, type ArchivedTable, type ArchiveRecord } from '../../../archive/ledger/record.ts'
 import type { LogState } from '../../../archive/lifecycle/log.ts'
 import { readProperties, type ArchiveProperties } from '../../../archive/log/properties.ts'
 import { grownShape } from '../../../archive/log/table-schema.ts'
@@ -56,10 +56,9 @@ export async function saidArchive(
     calendar,
     stored,
     graceMs: wishes.graceMs ?? said.graceMs ?? GRACE_MS,
-    revision: '0',
     origin: null,
+    ...UNNOTED,
     retentionMs: said.retentionMs ?? null,
-    witness: null,
   }
   const { record, changes, unsure } = await presentArchive(store, table, { ...archived, partitions: [] }, signal)
   if (unsure !== null) throw unsureError(table, unsure)
