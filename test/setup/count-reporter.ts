@@ -5,6 +5,10 @@
 import { writeFileSync } from 'node:fs'
 import type { Reporter, TestModule, TestRunEndReason } from 'vitest/node'
 
+/** More files than someone names to run them again. */
+const MANY = 50
+const SHOWN = 60
+
 export type Counts = { passed: number; failed: number; skipped: number }
 
 /** Counts tests, and beside them: modules that did not load or held no test, hooks that failed, unhandled errors. */
@@ -45,6 +49,15 @@ export function failedFiles(modules: readonly TestModule[]): readonly string[] {
   return [...new Set(modules.filter((module) => countModules([module], 0).failed > 0).map((module) => module.moduleId))]
 }
 
+/** The files that took longest, in seconds of their tests and hooks, longest first: where minutes of a run can be saved. */
+export function slowest(modules: readonly TestModule[], count: number): readonly string[] {
+  return modules
+    .map((module) => ({ module, seconds: Math.round(module.diagnostic().duration / 1000) }))
+    .toSorted((a, b) => b.seconds - a.seconds)
+    .slice(0, count)
+    .map(({ module, seconds }) => `${seconds} s: ${module.relativeModuleId} (${module.project.name})`)
+}
+
 /** The line that `.ci/run` must end with. */
 export function countLine({ passed, failed, skipped }: Counts): string {
   return `${passed} passed, ${failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`
@@ -61,6 +74,8 @@ export default class CountReporter implements Reporter {
       process.stdout.write(
         'three quarters of the longest suites are left to other days; SLUICE_TEST_CI=all runs them all\n',
       )
+    if (process.env['SLUICE_TEST_CI'] && modules.length > MANY)
+      process.stdout.write(`the files that took longest:\n${slowest(modules, SHOWN).join('\n')}\n`)
     for (const name of unsteady(modules)) process.stdout.write(`passed only at the second try: ${name}\n`)
     // For `.ci/run`, which runs them once more by themselves.
     const names = process.env['SLUICE_FAILED_FILES']
