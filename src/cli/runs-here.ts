@@ -1,4 +1,5 @@
 /** `sluice runs --here`: the runs of this user on this machine, by their book and their sockets. */
+import { goesOnBy } from '../engine/live/goes-on.ts'
 import { LocalRuns } from '../engine/live/machine-runs.ts'
 import type { MachineRun } from '../engine/workbench.ts'
 import { isoTime } from '../shared/clock.ts'
@@ -63,26 +64,10 @@ export async function listRunsHere(session: Session, limit: number, env: Env, to
   return exitCode
 }
 
-function rowOf({
-  run,
-  kind,
-  about,
-  begunAt,
-  state,
-  end,
-  host,
-  commandLine,
-  doneBy,
-}: MachineRun): (string | number | null)[] {
+function rowOf(one: MachineRun): (string | number | null)[] {
+  const { run, kind, about, begunAt, state, end, host } = one
   const status = state === 'ended' ? (end?.status ?? '') : state === 'elsewhere' ? `on ${host ?? '?'}` : state
-  const next =
-    state === 'live'
-      ? `sluice attach ${run}`
-      : doneBy !== null
-        ? ''
-        : state === 'broken off'
-          ? commandLine
-          : (end?.resumeCommand ?? '')
+  const next = state === 'live' ? `sluice attach ${run}` : (goesOnBy(one) ?? '')
   return [
     run,
     status,

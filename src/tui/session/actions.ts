@@ -21,7 +21,8 @@ import { partitionText } from '../views/archiving/texts.ts'
 import { chunkSpan, chunkText, tableText } from '../views/copy/texts.ts'
 import { differingRows } from '../views/differences.ts'
 import { relationText } from '../views/relations.ts'
-import { goesOnBy, machineRunText } from '../views/run-texts.ts'
+import { goesOnBy, unconfirmed } from '../../engine/live/goes-on.ts'
+import { machineRunText } from '../views/run-texts.ts'
 import type { Job } from './operations.ts'
 import { batchImport, compare, fsck, importRows, validate } from './operations.ts'
 import { actOnShared } from './shared-actions.ts'
@@ -95,7 +96,7 @@ async function openMachineRun(s: Acting, run: MachineRun): Promise<void> {
   const curve = (await s.workbench.machine?.curve(run.run)) ?? []
   const cells = Math.min(s.state.size.columns, 140) - 4
   const lines = machineRunText(run, curve, cells, s.state.ascii)
-  const copy = goesOnBy(run) ?? run.commandLine
+  const copy = goesOnBy(run) ?? unconfirmed(run.commandLine)
   s.store.dispatch({
     type: 'dialog',
     dialog: { kind: 'text', title: `run ${run.run}`, lines, top: 0, copy, isCommand: true },

@@ -1,6 +1,6 @@
 /** What `y` copies: the thing under the cursor, as one would paste it into a shell or a query. */
 import { textOf } from '../state/ask-editor.ts'
-import { goesOnBy } from '../views/run-texts.ts'
+import { goesOnBy, unconfirmed } from '../../engine/live/goes-on.ts'
 import type { RunView } from '../run/run-view.ts'
 import { literal } from '../../shared/sql-text.ts'
 import { fromFolder } from '../../shared/working-folder.ts'
@@ -73,7 +73,7 @@ export function copied(state: State): Copied | null {
       if (row === undefined) return null
       if (row.kind === 'here') return { command: commandOf(row.run) }
       if (row.kind === 'machine' && row.run.commandLine !== '')
-        return { command: goesOnBy(row.run) ?? row.run.commandLine }
+        return { command: goesOnBy(row.run) ?? unconfirmed(row.run.commandLine) }
       return { text: runIdOf(row) ?? '', what: 'run id' }
     }
     case 'queue':

@@ -1,4 +1,5 @@
 /** What is known of a run that is not joined: of the book of this machine, or of the ledger of its target. */
+import { goesOnBy } from '../../engine/live/goes-on.ts'
 import type { CurvePoint, MachineRun } from '../../engine/workbench.ts'
 import type { CopyChunkEvent, CopyRunEvent, Dec } from '../../model/event.ts'
 import { countDec, fullTime, msOf, seconds } from '../draw/format.ts'
@@ -41,13 +42,6 @@ export function machineStatus({ state, end }: Pick<MachineRun, 'state' | 'end'>)
   if (state === 'ended') return end?.status ?? 'ended'
   if (state === 'broken off') return 'broke off'
   return state === 'live' ? 'live' : 'running'
-}
-
-/** The command that goes on with it; null where nothing is left, or it still runs. */
-export function goesOnBy({ state, end, commandLine, doneBy }: MachineRun): string | null {
-  if (doneBy !== null) return null
-  if (state === 'broken off') return commandLine
-  return end?.resumeCommand ?? null
 }
 
 /** A copy by the ledger of its target. @param totals of its chunks, by their state @param chunks some of them, failed ones first */

@@ -1,0 +1,45 @@
+/** Lists of runs print no destructive command that is confirmed already. */
+import { expect, test } from 'vitest'
+import { goesOnBy } from '../../src/engine/live/goes-on.ts'
+import type { MachineRun } from '../../src/engine/workbench.ts'
+import { shellQuote } from '../../src/shared/shell.ts'
+
+const run = (given: Partial<MachineRun>): MachineRun => ({
+  run: '1',
+  kind: 'rollback',
+  commandLine: 'sluice rollback',
+  folder: null,
+  source: null,
+  target: null,
+  about: '',
+  begunAt: 0,
+  host: null,
+  state: 'ended',
+  canJoin: false,
+  end: null,
+  doneBy: null,
+  ...given,
+})
+const ended = (resumeCommand: string | null): MachineRun =>
+  run({ end: { endedAt: 1, status: 'ok', exitCode: 0, totals: {}, resumeCommand, error: null } })
+
+test('a verify-rollback that went well offers the rollback without the name', () => {
+  const offered = 'cd /data && sluice rollback orders --database-url sqlite:///c.db --confirm=orders -- orders'
+  expect(goesOnBy(ended(offered))).toBe('cd /data && sluice rollback orders --database-url sqlite:///c.db -- orders')
+})
+
+test.each(['orders', 'a b', "it's", 'say --confirm=x', '-- ', "'"])('a name in any quotes goes: %s', (name) => {
+  for (const flag of [
+    `--confirm=${shellQuote(name)}`,
+    `--confirm ${shellQuote(name)}`,
+    shellQuote(`--confirm=${name}`),
+  ])
+    expect(goesOnBy(run({ state: 'broken off', commandLine: `sluice archive run ${flag} --drop` }))).toBe(
+      'sluice archive run --drop',
+    )
+})
+
+test('what is done, or ended without a rest, offers nothing', () => {
+  expect(goesOnBy(ended(null))).toBeNull()
+  expect(goesOnBy({ ...ended('sluice rollback'), doneBy: '2' })).toBeNull()
+})
