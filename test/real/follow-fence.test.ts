@@ -11,7 +11,9 @@ import { RunLedger } from '../../src/engine/copy/ledger/runs.ts'
 import { prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
 import type { CopyRun } from '../../src/engine/copy/copy-run.ts'
 import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
-import { StreamLedger, streamFence } from '../../src/engine/follow/ledger/streams.ts'
+import { StreamLedger, streamFence, streamNamed } from '../../src/engine/follow/ledger/streams.ts'
+import type { FollowOperation } from '../../src/engine/operations/follow/declaration.ts'
+import { follow } from '../../src/engine/operations/follow/perform.ts'
 import { takeStream } from '../../src/engine/follow/take-stream.ts'
 import type { EventBody } from '../../src/model/event.ts'
 import { Interrupter } from '../../src/shared/abort.ts'
@@ -119,4 +121,26 @@ describe.each(['postgresql', 'mysql', 'sqlite', 'duckdb'] as const)('a stream th
       expect(held.map((row) => row.map(Number))).toEqual([[0]])
     })
   })
+})
+
+test('the number of a run that works on another stream does not name it before a stream of that number, and ends none', async () => {
+  const place = await makePlace('sqlite', folder)
+  const later = ownerAt('later')
+  const within = async <T>(body: (ledger: LedgerDatabase) => Promise<T>): Promise<T> => {
+    await using store = await openCopyStore(place.url, { mode: 'write' })
+    await using ledger = await store.ledger()
+    return await body(ledger)
+  }
+  await within(async (ledger) => {
+    await begun(ledger, ownerAt('one'))
+    const other = { id: '6', source: 'b', sourceIdentity: 'b', wishes: '{}' }
+    await new StreamLedger(ledger, { ...later, runId: BigInt(STREAM) }).begin(other, [], 't')
+    expect((await streamNamed(ledger, STREAM))?.id).toBe(STREAM)
+    await new StreamLedger(ledger, { ...later, runId: 77n }).begin(other, [], 't')
+    expect((await streamNamed(ledger, '77'))?.id).toBe('6')
+  })
+  const run = { owner: later, runId: String(later.runId), interrupt: new Interrupter(), emit: () => undefined }
+  const end = { operation: 'follow', stream: '77', to: place.url, end: true } as unknown as FollowOperation
+  await expect(follow(end, run as unknown as CopyRun)).rejects.toThrow(/77 is a run of stream 6/)
+  expect((await within((ledger) => streamNamed(ledger, '6')))?.status).toBe('begun')
 })

@@ -429,8 +429,8 @@ export function streamFence(id: string, fence: number): Statement {
 export async function streamNamed(database: LedgerDatabase, id: string): Promise<StreamRow | null> {
   if (!/^\d{1,19}$/.test(id) || !(await hasStreams(database))) return null
   const sql = `SELECT ${STREAM_COLUMNS} FROM migration_streams WHERE stream_id = ? OR run_id = ? ORDER BY created_ms DESC`
-  const [row] = await database.all(sql, [id, BigInt(id)])
-  return row === undefined ? null : streamOf(row)
+  const rows = (await database.all(sql, [id, BigInt(id)])).map(streamOf)
+  return rows.find((row) => row.id === id) ?? rows[0] ?? null
 }
 
 /** Whether anything was ever followed into this database. */

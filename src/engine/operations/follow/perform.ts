@@ -34,7 +34,23 @@ export async function follow(operation: FollowOperation, run: CopyRun): Promise<
   return await goOn(copyOfStream(stream, { from, to: operation.to }, now), run)
 }
 
-async function ended({ to: url }: FollowOperation, stream: StreamRow, from: string, run: CopyRun): Promise<Ending> {
+/** @throws SluiceError BAD_FLAG where the number is not the stream's own, but that of a run which worked on it */
+async function ended(
+  { to: url, stream: named }: FollowOperation,
+  stream: StreamRow,
+  from: string,
+  run: CopyRun,
+): Promise<Ending> {
+  if (named !== stream.id) {
+    throw new SluiceError(
+      'BAD_FLAG',
+      `${named} is a run of stream ${stream.id}, and --end wants the number of a stream`,
+      {
+        reason: `stream ${stream.id} reads from ${stream.source}`,
+        hint: `sluice follow ${stream.id} --end, if that stream is the one to end`,
+      },
+    )
+  }
   await using to = await onSide('target', () => openExisting(url))
   await using database = await to.ledger()
   const ledger = new StreamLedger(database, { ...run.owner, runId: BigInt(run.runId) })
