@@ -2,7 +2,7 @@
  * Files whose state depends on how a reader compares paths. The protocol calls a path a URI, so that `é.parquet` and `%C3%A9.parquet` are one file; other
  * readers compare what is written, and a remove in another spelling takes nothing away from them.
  */
-import type { ActionKind } from './actions.ts'
+import type { ActionKind, ActionLine, DeletionVectorDescriptor } from './actions.ts'
 import { readCheckpoint } from './checkpoint.ts'
 import { readLog } from './commit-lines.ts'
 import { canonicalPath, dvId } from './paths.ts'
@@ -24,59 +24,94 @@ type SpelledApart = {
   readonly isActive: boolean
 }
 
-type Named = Spelling & { readonly key: string; readonly isOdd: boolean }
-
 const FILE_KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['add', 'remove'])
 
-/**
- * The files of a segment that readers have otherwise who compare paths as they are written: once more than sluice, or at all where sluice has none.
- * The segment is read once; a second time only where a path is not written in its shortest form.
- * @throws SluiceError BAD_ACTION, BAD_CHECKPOINT, SOURCE_GONE …
- */
-export async function spelledApart(source: ReplaySource, signal: AbortSignal): Promise<readonly SpelledApart[]> {
-  const odd = new Set<string>()
-  for await (const { key, isOdd } of namesOf(source, signal)) if (isOdd) odd.add(key)
-  if (odd.size === 0) return []
-  const files = new Map<string, { isActive: boolean; readonly spellings: Map<string, Spelling> }>()
-  for await (const { key, path, kind, version } of namesOf(source, signal)) {
-    if (!odd.has(key)) continue
-    let file = files.get(key)
-    if (file === undefined) files.set(key, (file = { isActive: false, spellings: new Map() }))
+type FileAction = { readonly path: string; readonly deletionVector?: DeletionVectorDescriptor | null | undefined }
+type OddFile = { isActive: boolean; readonly spellings: Map<string, Spelling> }
+
+/** Takes every add and remove of a segment: those of the checkpoint first, then those of the commits from the oldest. */
+export class Spellings {
+  readonly #root: string
+  /** The last word on files whose paths are canonical throughout, by key: one number each, since most files are such. */
+  readonly #plain = new Map<string, number>()
+  /** Files that are spelled in another way at least once. */
+  readonly #odd = new Map<string, OddFile>()
+
+  /** @param root URI of the table */
+  constructor(root: string) {
+    this.#root = root
+  }
+
+  /** @param version null for a row of the checkpoint */
+  take(kind: 'add' | 'remove', { path, deletionVector }: FileAction, version: number | null): void {
+    const canonical = canonicalPath(path, this.#root)
+    const key = fileKey(canonical, dvId(deletionVector))
+    let file = this.#odd.get(key)
+    if (file === undefined) {
+      if (canonical === path) {
+        this.#plain.set(key, packed(kind, version))
+        return
+      }
+      const before = this.#plain.get(key)
+      file = { isActive: false, spellings: new Map() }
+      if (before !== undefined) {
+        const said = unpacked(canonical, before)
+        file.isActive = said.kind === 'add'
+        file.spellings.set(canonical, said)
+        this.#plain.delete(key)
+      }
+      this.#odd.set(key, file)
+    }
     // Rows of a checkpoint have no order: a file that stands in it is there.
     file.isActive = kind === 'add' || (version === null && file.isActive)
     file.spellings.set(path, { path, kind, version })
   }
-  return [...files.values()]
-    .map(({ isActive, spellings }) => ({ isActive, spellings: [...spellings.values()] }))
-    .filter(({ isActive, spellings }) => copies(spellings) !== (isActive ? 1 : 0))
+
+  /** The files that readers have otherwise who compare paths as they are written: once more than sluice, or at all where sluice has none. */
+  apart(): readonly SpelledApart[] {
+    return [...this.#odd.values()]
+      .map(({ isActive, spellings }) => ({ isActive, spellings: [...spellings.values()] }))
+      .filter(({ isActive, spellings }) => copies(spellings) !== (isActive ? 1 : 0))
+  }
+}
+
+function packed(kind: 'add' | 'remove', version: number | null): number {
+  return (version ?? -1) * 2 + (kind === 'add' ? 1 : 0)
+}
+
+function unpacked(path: string, said: number): Spelling {
+  const version = Math.floor(said / 2)
+  return { path, kind: said % 2 === 0 ? 'remove' : 'add', version: version === -1 ? null : version }
+}
+
+/**
+ * `Spellings.apart` of a segment, which is read once.
+ * @throws SluiceError BAD_ACTION, BAD_CHECKPOINT, SOURCE_GONE …
+ */
+export async function spelledApart(
+  { store, parquet, segment }: ReplaySource,
+  signal: AbortSignal,
+): Promise<readonly SpelledApart[]> {
+  const { checkpoint, commits } = segment
+  const options = { signal, kinds: FILE_KINDS }
+  const spellings = new Spellings(store.root)
+  const take = (block: readonly ActionLine[], version: number | null): void => {
+    for (const { action } of block) {
+      if (action.kind === 'add') spellings.take('add', action.add, version)
+      else if (action.kind === 'remove') spellings.take('remove', action.remove, version)
+    }
+  }
+  if (checkpoint !== null) {
+    const rows = readCheckpoint(store, parquet, checkpoint, { ...options, fields: 'identity' })
+    for await (const block of rows) take(block, null)
+  }
+  for (const { name, version } of commits) for await (const block of readLog(store, name, options)) take(block, version)
+  return spellings.apart()
 }
 
 /** How often readers of what is written have the file. */
 function copies(spellings: readonly Spelling[]): number {
   return spellings.filter(({ kind }) => kind === 'add').length
-}
-
-/** Every add and remove, the checkpoint first and then the commits from the oldest. */
-async function* namesOf({ store, parquet, segment }: ReplaySource, signal: AbortSignal): AsyncGenerator<Named> {
-  const { checkpoint, commits } = segment
-  const options = { signal, kinds: FILE_KINDS }
-  const blocks = async function* () {
-    if (checkpoint !== null) {
-      const rows = readCheckpoint(store, parquet, checkpoint, { ...options, fields: 'identity' })
-      for await (const block of rows) yield { block, version: null }
-    }
-    for (const { name, version } of commits)
-      for await (const block of readLog(store, name, options)) yield { block, version }
-  }
-  for await (const { block, version } of blocks()) {
-    for (const { action } of block) {
-      if (action.kind !== 'add' && action.kind !== 'remove') continue
-      const { path, deletionVector } = action.kind === 'add' ? action.add : action.remove
-      const canonical = canonicalPath(path, store.root)
-      const key = fileKey(canonical, dvId(deletionVector))
-      yield { path, kind: action.kind, version, key, isOdd: canonical !== path }
-    }
-  }
 }
 
 /** What both kinds of readers have of a file, in words. */

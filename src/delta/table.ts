@@ -10,8 +10,8 @@ import type { CommitSummary } from './history.ts'
 import { ListedLog } from './listed-log.ts'
 import type { Reach } from './listed-log.ts'
 import type { CheckpointFiles, CommitFile, LogListing } from './listing.ts'
-import { historyOf } from './segment.ts'
-import type { History } from './segment.ts'
+import { historyOf, segmentAt } from './segment.ts'
+import type { History, LogSegment } from './segment.ts'
 import { Snapshot } from './snapshot.ts'
 import { inCommitRule, versionAt } from './timestamps.ts'
 
@@ -94,6 +94,14 @@ export class DeltaTable {
     // A checkpoint that stands alone has no time of its own that could be trusted.
     if (commits.length === 0) return (await this.run(signal)).from
     return versionAt(this.store, commits, rule, timestamp, signal)
+  }
+
+  /**
+   * The files that make up a version, without the checkpoints that proved unreadable. Opens no file.
+   * @throws SluiceError VERSION_NOT_FOUND, LOG_GAP, SOURCE_DENIED, SOURCE_IO
+   */
+  async segment(version: number, signal: AbortSignal = this.#signal): Promise<LogSegment> {
+    return segmentAt(await this.listing(signal), version, this.#unreadable)
   }
 
   /** What each commit of the history did, newest first. @throws SluiceError LOG_GAP, BAD_ACTION … */

@@ -2,7 +2,7 @@
  * One file under two spellings of its path. deltalake and DuckDB compare paths as they are written and keep what a remove in another spelling takes
  * away from a reader that decodes them: both readings are named, and no checkpoint settles it unseen.
  */
-import { copyFileSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { DuckDBInstance } from '@duckdb/node-api'
@@ -143,4 +143,33 @@ test.each(alike)('%s: every reader has the same, and nothing is said', async (_n
   expect(validated.finished.status).toBe('ok')
   expect(validated.notes.join('\n')).not.toContain('spelled')
   expect((await perform(exportOf(table, catalog, `${table}-out`, 'latest'))).finished.status).toBe('ok')
+})
+
+/** Bytes that this process has read so far, from files and from pipes. */
+const bytesRead = (): number => Number(/^rchar: (\d+)/.exec(readFileSync('/proc/self/io', 'utf8'))?.[1])
+
+test.skipIf(process.platform !== 'linux')('spellings come with what fsck reads anyway, escaped ones too', async () => {
+  const files = Array.from({ length: 4 }, (_, i) => `file ${i}.parquet`)
+  const padding = 'x'.repeat(1_000_000)
+  const tables = ['file 0.parquet', 'file%200.parquet'].map((first) => {
+    const folder = tableOf(
+      files,
+      files.map((name, i) => [{ add: i === 0 ? first : name }]),
+    )
+    for (let version = 0; version <= files.length; version++) {
+      const commit = join(folder, '_delta_log', `${String(version).padStart(20, '0')}.json`)
+      appendFileSync(commit, `${JSON.stringify({ commitInfo: { padding } })}\n`)
+    }
+    return folder
+  })
+  const passes: number[] = []
+  for (const table of [tables[0] as string, ...tables]) {
+    const before = bytesRead()
+    expect((await perform(fsckOf(table))).finished.exitCode).toBe(0)
+    passes.push((bytesRead() - before) / padding.length / (files.length + 1))
+  }
+  const [, plain = 0, escaped = 0] = passes.map((one) => Math.round(one))
+  // For protocol and metadata, the number of files, the files, tombstones (as the first), and the history.
+  expect(plain).toBeLessThanOrEqual(6)
+  expect(escaped).toBe(plain)
 })

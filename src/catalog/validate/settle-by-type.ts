@@ -34,8 +34,9 @@ export async function settleByType(scratch: SqlDatabase, after: number): Promise
 }
 
 async function judgeAt(scratch: SqlDatabase, version: number): Promise<Judge> {
-  const schema = await schemaAt(scratch, version)
-  if (schema === null) return () => false
+  const table = await tableAt(scratch, version)
+  if (table === null) return () => false
+  const { schema } = table
   const columns = leafColumns(schema)
   const comparers = { stats: statsComparer(columns, 'apart'), shared: statsComparer(columns) }
   return (field, mode, log, catalog) => {
@@ -47,20 +48,24 @@ async function judgeAt(scratch: SqlDatabase, version: number): Promise<Judge> {
   }
 }
 
-/** Schema in force at a version; null where the log has none that can be read. */
-async function schemaAt(scratch: SqlDatabase, version: number): Promise<StructType | null> {
+/** Schema and partition columns (logical names) in force at a version; null where the log has no schema that can be read. */
+export async function tableAt(
+  scratch: SqlDatabase,
+  version: number,
+): Promise<{ readonly schema: StructType; readonly partitionColumns: readonly string[] } | null> {
   const [metadata] = await scratch.all(logMetadataAt(version))
   const [protocol] = await scratch.all(logProtocolAt(version))
   try {
     const { metaData } = JSON.parse(String(metadata?.[0])) as { metaData: MetadataAction }
     const { protocol: rules } = JSON.parse(String(protocol?.[0])) as { protocol: ProtocolAction }
-    return schemaOf(rules, metaData)
+    return { schema: schemaOf(rules, metaData), partitionColumns: metaData.partitionColumns ?? [] }
   } catch {
     return null
   }
 }
 
-function mapOf(text: string): PartitionMap | null {
+/** Partition values by name; null where the text is no JSON. */
+export function mapOf(text: string): PartitionMap | null {
   try {
     return JSON.parse(text) as PartitionMap | null
   } catch {

@@ -14,6 +14,7 @@ import type { ParquetFooters } from '../../model/parquet-footers.ts'
 import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import { parquetRows } from '../registry.ts'
+import type { SpellingCheck } from './look-at-spellings.ts'
 import type { FsckProgress } from './progress.ts'
 import type { Subject } from './subject.ts'
 
@@ -29,11 +30,13 @@ export type CheckpointCounts = {
 
 /**
  * @param parquet for the pages of Parquet files
+ * @param spellings hears of the files in the checkpoint that the version starts from
  * @throws SluiceError of a store that cannot be read; what a file holds is a finding
  */
 export async function lookAtCheckpoints(
   subject: Subject,
   parquet: () => Promise<ParquetFooters>,
+  spellings: SpellingCheck,
   found: (finding: Finding) => void,
   progress: FsckProgress,
   signal: AbortSignal,
@@ -56,7 +59,7 @@ export async function lookAtCheckpoints(
   for (const checkpoint of chosen) {
     throwIfAborted(signal)
     progress.add(1)
-    if (!broken.has(checkpoint)) await lookAt(subject, checkpoint, parquet, found, signal)
+    if (!broken.has(checkpoint)) await lookAt(subject, checkpoint, parquet, spellings, found, signal)
   }
   const notRead = checkpoints.filter((one) => !chosen.includes(one)).map((one) => one.version)
   return { all: checkpoints.length, read: chosen.length, notRead, sidecars }
@@ -79,6 +82,7 @@ async function lookAt(
   { store, schema }: Subject,
   checkpoint: CheckpointFiles,
   parquet: () => Promise<ParquetFooters>,
+  spellings: SpellingCheck,
   found: (finding: Finding) => void,
   signal: AbortSignal,
 ): Promise<void> {
@@ -87,15 +91,22 @@ async function lookAt(
   const rows = { protocol: 0, metaData: 0 }
   const wrong: Finding[] = []
   const named = new CheckpointRows(checkpoint.version, store.root, schema)
+  const names = spellings.ofCheckpoint(checkpoint)
   try {
     for await (const block of readCheckpoint(store, parquetRows, checkpoint, { signal, fields: 'structs' })) {
       for (const { action, raw } of block) {
         if (action.kind === 'protocol' || action.kind === 'metaData') rows[action.kind]++
         else if (action.kind === 'sidecar') files.push(sidecarPath(store, action.sidecar))
-        else if (action.kind === 'remove') wrong.push(...named.row(action.remove))
-        else if (action.kind === 'add') wrong.push(...named.row(action.add), ...named.structsOf(action.add, raw))
+        else if (action.kind === 'remove') {
+          wrong.push(...named.row(action.remove))
+          names?.take('remove', action.remove)
+        } else if (action.kind === 'add') {
+          wrong.push(...named.row(action.add), ...named.structsOf(action.add, raw))
+          names?.take('add', action.add)
+        }
       }
     }
+    names?.end()
     for (const finding of wrong) found(finding)
     for (const [kind, count] of Object.entries(rows)) {
       if (count !== 1) found(unreadable(checkpoint, name, `it has ${count} ${kind} rows instead of one`))

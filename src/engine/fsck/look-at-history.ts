@@ -8,6 +8,7 @@ import { logPathOf } from '../../delta/log-path.ts'
 import { canonicalPath, dvId } from '../../delta/paths.ts'
 import { fileKey } from '../../delta/replay.ts'
 import { breathe, throwIfAborted } from '../../shared/abort.ts'
+import type { SpellingCheck } from './look-at-spellings.ts'
 import type { Places } from './places.ts'
 import type { FsckProgress } from './progress.ts'
 import type { FsckFile, Subject } from './subject.ts'
@@ -32,6 +33,7 @@ export type HistoryCounts = {
  * Marks the files of older versions in the listing.
  * @param keepFrom ms since the epoch: what was removed since then VACUUM keeps
  * @param needed files of the version that were not found
+ * @param spellings hears of every file in the commits
  */
 export async function lookAtHistory(
   { store, table, version: wanted }: Subject,
@@ -39,6 +41,7 @@ export async function lookAtHistory(
   places: Places,
   keepFrom: number,
   needed: ReadonlySet<string>,
+  spellings: SpellingCheck,
   progress: FsckProgress,
   signal: AbortSignal,
 ): Promise<HistoryCounts> {
@@ -71,7 +74,8 @@ export async function lookAtHistory(
   const decides = (version: number): boolean => version > base && version <= wanted
   const doubled = new DoubledActions(decides)
   const marked: Finding[] = []
-  const name = (kind: 'add' | 'remove', file: FileAction, raw: string): void => {
+  const name = (kind: 'add' | 'remove', file: FileAction, raw: string, version: number): void => {
+    spellings.take(kind, file, version)
     doubled.take(kind, fileKey(canonicalPath(file.path, store.root), dvId(file.deletionVector)), file.path, raw)
   }
   let changeFiles = 0
@@ -88,8 +92,8 @@ export async function lookAtHistory(
     }
     for await (const block of readLog(store, commit, { signal, kinds: FILE_KINDS, onMark })) {
       for (const { action, raw } of block) {
-        if (action.kind === 'add') name('add', action.add, raw)
-        else if (action.kind === 'remove') name('remove', action.remove, raw)
+        if (action.kind === 'add') name('add', action.add, raw, version)
+        else if (action.kind === 'remove') name('remove', action.remove, raw, version)
         if (action.kind === 'add') await refer(fileOf(action.add), MARKS.expired, null)
         else if (action.kind === 'remove') await refer(fileOf(action.remove), MARKS.expired, version)
         else if (action.kind === 'cdc') {

@@ -17,7 +17,7 @@ import { listTable, ListingCheck } from '../../fsck/look-at-listing.ts'
 import { lookAtCheckpoints, type CheckpointCounts } from '../../fsck/look-at-checkpoints.ts'
 import { lookAtCompacted, type CompactedCounts } from '../../fsck/look-at-compacted.ts'
 import { lookAtHistory } from '../../fsck/look-at-history.ts'
-import { lookAtSpellings } from '../../fsck/look-at-spellings.ts'
+import { SpellingCheck } from '../../fsck/look-at-spellings.ts'
 import { lookInside, type InsideCounts, type Job } from '../../fsck/look-inside.ts'
 import { Places } from '../../fsck/places.ts'
 import { FsckProgress } from '../../fsck/progress.ts'
@@ -109,10 +109,12 @@ class Check {
     this.#tellListing(listing, listed)
     this.#tellInside(inside)
     const before = this.#report.of('page-checksum')
-    const checkpoints = await lookAtCheckpoints(this.#subject, parquetFooters, found, this.#progress, abort)
+    const spellings = await SpellingCheck.begin(this.#subject.table, this.#subject.version, abort)
+    const progress = this.#progress
+    const checkpoints = await lookAtCheckpoints(this.#subject, parquetFooters, spellings, found, progress, abort)
     this.#tellCheckpoints(checkpoints, this.#report.of('page-checksum') - before)
     this.#tellCompacted(await lookAtCompacted(this.#subject, found, abort))
-    await this.#tellRest(listed)
+    await this.#tellRest(listed, spellings)
     return this.#ending(inside, checkpoints, listed.count)
   }
 
@@ -277,7 +279,7 @@ class Check {
     this.#report.checked('compacted', read, all, this.#report.of('compacted-'), detail)
   }
 
-  async #tellRest(listed: ListedFiles): Promise<void> {
+  async #tellRest(listed: ListedFiles, spellings: SpellingCheck): Promise<void> {
     const { metadata, schema, partitionColumns } = this.#subject
     const { interrupt, clock } = this.#run
     const retention = retentionOf(metadata)
@@ -288,13 +290,13 @@ class Check {
       this.#places,
       keepFrom,
       this.#missing(),
+      spellings,
       this.#progress,
       interrupt.stop,
     )
     const report = this.#report
     const { commits, gone, unreadableBelow, changeFiles, changeGone, doubled, marked } = history
-    for (const finding of [...doubled, ...marked, ...(await lookAtSpellings(this.#subject, interrupt.stop))])
-      report.add(finding)
+    for (const finding of [...doubled, ...marked, ...spellings.findings()]) report.add(finding)
     if (gone > 0) {
       const below = unreadableBelow === null ? 'older versions' : `versions below ${unreadableBelow}`
       const detail = `${gone} files that only older versions need are not there; ${below} may not be readable`

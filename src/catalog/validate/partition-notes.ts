@@ -1,0 +1,41 @@
+/** Partition values of the newest version that other readers take otherwise, or not at all. The catalog says what the log says: these are notes. */
+import { partitionCheck } from '../../delta/fsck/partitions.ts'
+import type { Finding } from '../../delta/fsck/finding.ts'
+import type { SqlDatabase } from '../../stores/port.ts'
+import { logActiveAt } from './replay-sql.ts'
+import type { Report } from './report.ts'
+import { mapOf, tableAt } from './settle-by-type.ts'
+
+const PAGE_ROWS = 2000
+
+/** Each map of values once: a partition may have millions of files. */
+const valuesAt = (version: number): string => `
+SELECT partition_values, count(*), min(path) FROM (
+  SELECT a.partition_values, a.path FROM (${logActiveAt(version)}) e JOIN log_add a USING (version, source, line))
+GROUP BY partition_values ORDER BY min(path)`
+
+type Noted = { files: number; readonly first: Finding }
+
+/** Adds a note for each kind of finding that `fsck` has for partition values: how many files it concerns, and the first of them. */
+export async function notePartitions(scratch: SqlDatabase, report: Report, version: number): Promise<void> {
+  const table = await tableAt(scratch, version)
+  if (table === null || table.partitionColumns.length === 0) return
+  const check = partitionCheck(table.schema, table.partitionColumns)
+  const noted = new Map<Finding['kind'], Noted>()
+  for await (const page of scratch.pages(valuesAt(version), [], PAGE_ROWS)) {
+    for (const [values, files, path] of page) {
+      const found = check(String(path), mapOf(String(values)) ?? {})
+      for (const kind of new Set(found.map((one) => one.kind))) {
+        const known = noted.get(kind)
+        const first = found.find((one) => one.kind === kind) as Finding
+        if (known === undefined) noted.set(kind, { files: Number(files), first })
+        else known.files += Number(files)
+      }
+    }
+  }
+  for (const { files, first } of noted.values()) {
+    const others = files === 2 ? 'another file' : `${files - 1} other files`
+    const more = files === 1 ? '' : `; the same holds for values of ${others}`
+    report.notes.push(`${first.path ?? ''}: ${first.detail}${more}; sluice fsck TABLE names each file`)
+  }
+}
