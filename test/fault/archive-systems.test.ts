@@ -68,7 +68,9 @@ test.skipIf(CASSANDRA_MISSING !== '')('Cassandra', { timeout: 120_000 }, async (
       )
     }
   }
-  const commands = commandsOf({ place: { url: keyspace.url }, form: 'plain', to: mkdtempSync(join(folder, 'to-')) })
+  // Steps that cannot be taken back wait for one and a half of these seconds, and for fifteen otherwise.
+  const url = `${keyspace.url}?commitlog_sync_period=1`
+  const commands = commandsOf({ place: { url }, form: 'plain', to: mkdtempSync(join(folder, 'to-')) })
   const {
     by: _,
     olderThan: __,

@@ -746,3 +746,56 @@ test('SQLite: a copy that archives a partition anew leaves files that the origin
   expect(dataFiles(archive)).toHaveLength(3)
   rmSync(folder, { recursive: true, force: true })
 })
+
+test.for([...FORMS.map((form) => [...form, 'run'] as const), ...FORMS.map((form) => [...form, 'drop'] as const)])(
+  'a backup of %s (%s) of behind a %s, whose files were swept behind a restore since: accepted, and the other partitions come back',
+  { timeout: 120_000 },
+  async ([system, form, stage], { skip }) => {
+    const absent = await missing(system)
+    if (absent !== '') skip(absent)
+    const folder = newFolder()
+    const made = await makeBookings(await makePlace(system, folder), form, join(folder, 'archive'), 30)
+    const { place: prod } = made
+    const count = async ({ url }: Place): Promise<string> => {
+      const { events } = await perform({ ...of(made, { ...prod, url }).query, query: `SELECT count(*) FROM ${TABLE}` } as Operation) // prettier-ignore
+      return events.flatMap((event) => (event.type === 'row' ? event.values.map(String) : [])).join()
+    }
+    expect(await ended(of(made, prod).run)).toBe('ok')
+    if (stage === 'drop') expect(await ended(of(made, prod).drop)).toBe('ok')
+    const backup = await cloneOf(prod, 'backup', folder)
+    expect(await ended({ ...of(made, prod).restore, partitions: ['2020-Q1'] } as Operation)).toBe('ok')
+    expect(await ended({ ...of(made, prod).sweep, retentionMs: 0, confirm: 'all' } as Operation)).toBe('ok')
+
+    const refused = await perform(adopt(backup))
+    expect(refused.finished.error).toMatchObject({
+      code: 'PROOF_FAILED',
+      hint: expect.stringContaining('--accept-difference') as string,
+    })
+    expect(refused.events).toContainEqual(
+      expect.objectContaining({
+        finding: 'not in the log',
+        partition: '2020-Q1',
+        detail: expect.stringMatching(/are gone: version \d+ let go of them \(restore\)$/),
+      }),
+    )
+    expect(await ended(adopt(backup, { accept: ['2020-Q2'] }))).toBe('PROOF_FAILED')
+    const accepted = await perform(adopt(backup, { accept: ['2020-Q1'] }))
+    expect(accepted.finished.error).toBeUndefined()
+    expect(accepted.events).toContainEqual(
+      expect.objectContaining({
+        level: 'warn',
+        message: expect.stringMatching(stage === 'drop' ? /2020-Q1 was DROPPED.*EXPIRED/ : /2020-Q1 was DETACHED.*RESTORED/), // prettier-ignore
+      }),
+    )
+    // What was dropped is in the other database alone; everything else answers, and comes back.
+    const left = stage === 'drop' ? '60' : '90'
+    expect(await count(backup)).toBe(left)
+    expect(await ended(of(made, backup).verify)).toBe('ok')
+    expect(await ended({ ...of(made, backup).restore, partitions: ['2020-Q2'] } as Operation)).toBe('ok')
+    expect(await count(backup)).toBe(left)
+    const again = await perform({ ...of(made, backup).restore, partitions: ['2020-Q1'] } as Operation)
+    expect(again.finished.error?.code).toBe(stage === 'drop' ? 'PARTITION_STATE' : undefined)
+    expect(await ended({ ...of(made, backup).run, partitions: ['2020-Q2'] } as Operation)).toBe('ok')
+    rmSync(folder, { recursive: true, force: true })
+  },
+)

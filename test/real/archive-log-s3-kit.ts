@@ -23,6 +23,8 @@ export type ConditionalS3 = AsyncDisposable & {
   fault: (asked: Asked) => Fault | null
   /** What becomes of bodies on their way to the reader; null for nothing. */
   alter: ((asked: Asked, body: Buffer) => Buffer) | null
+  /** Keys that are there, as far as has passed here. */
+  readonly there: Set<string>
   /** False for a store that takes no notice of If-None-Match. */
   heeds: boolean
 }
@@ -84,6 +86,7 @@ export async function conditionalS3(s3: S3Server): Promise<ConditionalS3> {
     env,
     client: new S3Client(env, { tries: 5, baseMs: 1, idleMs: 5_000 }),
     asked,
+    there,
     fault: () => null,
     alter: null,
     heeds: true,

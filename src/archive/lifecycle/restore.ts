@@ -81,7 +81,7 @@ export async function retract(context: ArchiveContext, work: Work): Promise<void
 }
 
 /** Its rows count, whatever they are: nothing of them is compared. */
-async function attachAgain(context: ArchiveContext, { partition, held }: Work): Promise<void> {
+export async function attachAgain(context: ArchiveContext, { partition, held }: Work): Promise<void> {
   const closing = context.ledger.closing(held, partition.state, 'RESTORED', { ...BACK, away: false })
   const end = await partitionsOf(context).attach({
     ...returnRequest(context, partition, closing),

@@ -27,6 +27,8 @@ export type Compared = {
   readonly finding: Finding | null
   /** The log names no file that is there, and those of the ledger are in their place and were read: the log has to name them again. */
   readonly unnamed: Unnamed | null
+  /** The log names no file of it, and every file of the ledger is gone: there is nothing that the archive could name again. */
+  readonly gone: ArchivedPartition | null
 }
 
 /** @property outdated paths that the log names, and that are gone */
@@ -53,7 +55,15 @@ export async function* compareArchive(
     const logged = state.files.get(label) ?? []
     const own = await ownInstead(context, known.get(label), logged)
     if (own !== null) {
-      yield { label, proof: own.partition.digest, files: own.partition.files, fence, finding: null, unnamed: own }
+      yield {
+        label,
+        proof: own.partition.digest,
+        files: own.partition.files,
+        fence,
+        finding: null,
+        unnamed: own,
+        gone: null,
+      }
       continue
     }
     const files = await provedFiles(context, logged, columns)
@@ -62,12 +72,27 @@ export async function* compareArchive(
     const finding = await compared(context, label, partition, proof)
     const lost = finding?.finding === 'not in the log' ? partition : null
     const examined = lost === null ? null : await examinedThere(context, lost)
-    if (lost === null || examined === null) yield { label, proof, files, fence, finding, unnamed: null }
-    else {
+    if (lost === null || examined === null) {
+      const gone = lost !== null && (await isGone(context, lost)) ? lost : null
+      const said = gone === null || finding === null ? finding : await saidOfGone(context, gone, finding)
+      yield { label, proof, files, fence, finding: said, unnamed: null, gone }
+    } else {
       const unnamed = { partition: lost, examined, outdated: [] }
-      yield { label, proof: lost.digest, files: lost.files, fence, finding: null, unnamed }
+      yield { label, proof: lost.digest, files: lost.files, fence, finding: null, unnamed, gone: null }
     }
   }
+}
+
+async function isGone({ reader, interrupt }: ArchiveContext, { files }: ArchivedPartition): Promise<boolean> {
+  for (const { path } of files) if ((await reader.head(path, interrupt.abort)) !== null) return false
+  return true
+}
+
+/** Why a backup of the ledger counts on files that are gone: what the log says of the partition since. */
+async function saidOfGone(context: ArchiveContext, { label }: ArchivedPartition, finding: Finding): Promise<Finding> {
+  const departed = (await (await context.log()).departed(context.interrupt.abort)).get(label)
+  const since = departed === undefined ? '' : `: version ${departed.version} let go of them (${departed.step})`
+  return { ...finding, detail: `${finding.detail}; those of the ledger are gone${since}` }
 }
 
 /** Files of the ledger, where the log is so old that it names others, which were swept since; null where it names one that is there. */

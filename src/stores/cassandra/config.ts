@@ -36,13 +36,16 @@ export type CassandraSettings = {
   readonly poolSize: number
   /** Rows of one page. */
   readonly pageRows: number
+  /** Between two syncs of the commit log, of nodes that do not say so themselves; 0 where they sync before they acknowledge, null for the default. */
+  readonly syncPeriodMs: number | null
   /** Written as `ycql://`: YugabyteDB, whose rows lie by `partition_hash`. */
   readonly ycql: boolean
 }
 
 const DEFAULTS = { connect_timeout: 10, request_timeout: 30, retry_seconds: 60, pool_size: 2, page_rows: 1000 } as const
+const SYNC = 'commitlog_sync_period'
 const TEXTS = 'dc localDataCenter consistency serial_consistency sslmode sslrootcert sslcert sslkey tls'.split(' ')
-const KNOWN: readonly string[] = [...TEXTS, ...Object.keys(DEFAULTS)]
+const KNOWN: readonly string[] = [...TEXTS, ...Object.keys(DEFAULTS), SYNC]
 /** Words of `tls`, a short form of `sslmode`. */
 const TLS_WORDS: Readonly<Record<string, TlsMode>> = {
   true: 'verify-full',
@@ -88,6 +91,7 @@ export function cassandraSettings(url: string, environment: Environment = proces
     retryMs: whole(parameters, 'retry_seconds', label, 0, 86_400) * 1000,
     poolSize: whole(parameters, 'pool_size', label, 1, 64),
     pageRows: whole(parameters, 'page_rows', label, 1, 100_000),
+    syncPeriodMs: parameters.has(SYNC) ? whole(parameters, SYNC, label, 0, 3600) * 1000 : null,
     ycql: parts.ycql,
   }
 }
@@ -127,12 +131,12 @@ function tlsOf(parameters: ReadonlyMap<string, string>, hosts: readonly string[]
 
 function whole(
   parameters: ReadonlyMap<string, string>,
-  name: keyof typeof DEFAULTS,
+  name: keyof typeof DEFAULTS | typeof SYNC,
   label: string,
   least: number,
   most: number,
 ): number {
-  const text = parameters.get(name) ?? String(DEFAULTS[name])
+  const text = parameters.get(name) ?? (name === SYNC ? '' : String(DEFAULTS[name]))
   if (/^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most) return Number(text)
   throw bad(`${name}=${text} is not usable`, label, `write a whole number from ${least} to ${most}`)
 }

@@ -12,7 +12,7 @@ export const NEWEST = '0c1cced4'
 export const THEIRS = '/sluice/half-done'
 
 /** Of MySQL, where the name of the database is part of the names of tables. */
-const DATABASE = 'half_done_database'
+export const DATABASE = 'half_done_database'
 
 /** Ends of the names of files that SQLite and DuckDB keep beside a database. */
 const BESIDE = ['', '-wal', '-journal', '.wal'] as const
@@ -169,5 +169,13 @@ async function mysqlTables(place: Place): Promise<readonly Listed[]> {
       return { name: '', ddl: [plain], columns: [] }
     }),
   )
-  return [...listed, ...made]
+  const triggers = await place.rows('SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE() ORDER BY CREATED, TRIGGER_NAME') // prettier-ignore
+  const firing = await Promise.all(
+    triggers.map(async ([trigger]) => {
+      const [[, mode, ddl] = []] = await place.rows(`SHOW CREATE TRIGGER \`${trigger}\``)
+      const own = (ddl ?? '').replace(/ DEFINER=\S+/, '')
+      return { name: '', ddl: [`SET SESSION sql_mode = '${mode}'`, own], columns: [] }
+    }),
+  )
+  return [...listed, ...made, ...firing]
 }

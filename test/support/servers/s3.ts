@@ -30,6 +30,8 @@ export type S3Server = AsyncDisposable & {
   putFolder(folder: string, prefix: string): void
   put(key: string, bytes: Buffer | string): void
   remove(key: string): void
+  /** Where the server keeps the objects below a prefix: several files of it for each of them. */
+  folderOf(prefix: string): string
   /** What has passed since the last `reset`. */
   requests(): { readonly lists: number; readonly gets: number; readonly heads: number; readonly log: readonly Passed[] }
   /** Most requests that were under way at the same time since the last `reset`. */
@@ -283,6 +285,10 @@ class RunningServer implements S3Server {
 
   remove(key: string): void {
     fs.rmSync(this.#fileOf(key))
+  }
+
+  folderOf(prefix: string): string {
+    return path.join(this.#folder, BUCKET, prefix)
   }
 
   requests(): ReturnType<S3Server['requests']> {

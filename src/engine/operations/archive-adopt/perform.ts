@@ -2,7 +2,13 @@
 import { PartitionLedger } from '../../../archive/ledger/partition-ledger.ts'
 import { isBeingRebuilt } from '../../../archive/ledger/rebuilt-ledger.ts'
 import { nameAgain } from '../../../archive/lifecycle/expire.ts'
-import { isUnpublished, readPartition, type ArchiveRecord } from '../../../archive/ledger/record.ts'
+import { withoutFiles } from '../../../archive/lifecycle/files-gone.ts'
+import {
+  isUnpublished,
+  readPartition,
+  type ArchivedPartition,
+  type ArchiveRecord,
+} from '../../../archive/ledger/record.ts'
 import { tableProperties } from '../../../archive/ledger/table-properties.ts'
 import { readProperties, type ArchiveProperties } from '../../../archive/log/properties.ts'
 import { tableText, type TableSpec } from '../../../model/copy/column-type.ts'
@@ -120,8 +126,11 @@ async function takeOver(
       run.emit({ type: 'log', level: 'note', table: name, message })
     }
     for (const finding of against) run.emit({ type: 'archive.finding', table: name, ...finding })
+    const free = new Set(all.flatMap(({ label, gone }) => (gone === null || gone.held !== null ? [] : [label])))
     const standing = against.filter(
-      ({ finding, partition }) => finding !== 'differs from the source' || !accepted.includes(partition ?? ''),
+      ({ finding, partition }) =>
+        !accepted.includes(partition ?? '') ||
+        (finding !== 'differs from the source' && !(finding === 'not in the log' && free.has(partition ?? ''))),
     )
     if (standing.length > 0) throw differs(name, standing.length, against.length)
     const own = await tableProperties(opened.database, record.table)
@@ -164,15 +173,20 @@ async function takeOver(
     },
     run.interrupt.abort,
   )
-  for (const { label, files, fence, unnamed } of compared) {
-    await addUnknown(label)
-    await context.heads.takeOver(label, files, fence, unnamed?.outdated)
-    if (unnamed === null) continue
-    await nameAgain(context, unnamed.partition, unnamed.examined, async () => {
+  for (const { label, files, fence, unnamed, gone } of compared) {
+    const reload = async (): Promise<ArchivedPartition> => {
       const partition = await readPartition(opened.database, record.table, label)
       if (partition === null) throw new Error(`the ledger has no ${label} any more`)
       return partition
-    })
+    }
+    await addUnknown(label)
+    // What the ledger says of its files stays: those of a partition without any are looked for once more where a program was killed here.
+    if (gone === null) await context.heads.takeOver(label, files, fence, unnamed?.outdated)
+    else {
+      await context.heads.takeOver(label, gone.files, fence)
+      await withoutFiles(context, label, reload, run.actor)
+    }
+    if (unnamed !== null) await nameAgain(context, unnamed.partition, unnamed.examined, reload)
   }
   // Last: a program that is killed before it is refused, and adopts again.
   await context.heads.setOrigin(origin)
@@ -189,6 +203,6 @@ function totalsOf(compared: readonly Compared[]): Readonly<Record<string, string
 
 function differs(name: string, count: number, all: number): SluiceError {
   return new SluiceError('PROOF_FAILED', `${count} of ${all} differences keep ${name} from taking its archive over`, {
-    hint: 'nothing was changed; --accept-difference LABEL takes a partition over whose rows in the database differ: the next run archives them in place of the archived ones where the ledger does not say DETACHED or DROPPED',
+    hint: 'nothing was changed; --accept-difference LABEL takes a partition over whose rows in the database differ: the next run archives them in place of the archived ones where the ledger does not say DETACHED or DROPPED; and one whose files are gone: rows that the database has count then, those of a DROPPED partition are lost',
   })
 }

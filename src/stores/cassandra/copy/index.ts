@@ -19,6 +19,7 @@ import { SluiceError } from '../../../shared/errors.ts'
 import { connectCassandra, type CassandraLink } from '../connect.ts'
 import { isBelowQuorum, levelName } from '../consistency.ts'
 import { cassandraError } from '../errors.ts'
+import { untilSynced } from '../flushed.ts'
 import { openCqlLedger } from '../ledger/index.ts'
 import { CqlTrack } from '../track.ts'
 import type { TrackStore } from '../../track-port.ts'
@@ -178,6 +179,10 @@ class CassandraStore implements CopyStore {
 
   async tokenSample(table: TableSpec, look: RingLook, signal: AbortSignal): Promise<RingPicture> {
     return ringPicture(this.#link, table, look, signal)
+  }
+
+  flushed(signal: AbortSignal): Promise<void> {
+    return untilSynced(this.#link, signal)
   }
 
   timeCondition(column: Column, from: string | null, to: string | null): string | null {

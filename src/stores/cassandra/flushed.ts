@@ -1,0 +1,48 @@
+/** Writes that nodes have acknowledged and not yet synced: `commitlog_sync: periodic` acknowledges before the commit log is on the disk. */
+import { types, type Host } from 'cassandra-driver'
+import { restUnder, throwIfAborted } from '../../shared/abort.ts'
+import type { CassandraLink } from './connect.ts'
+
+/** What `cassandra.yaml` says where nothing was changed. */
+const DEFAULT_PERIOD_MS = 10_000
+/** Nodes hold writes up themselves once a sync is later than half a period. */
+const PERIODS = 1.5
+const UNIT_MS: Readonly<Record<string, number>> = { '': 1, ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+
+/**
+ * Returns once every write that was acknowledged before the call is in a synced commit log, on each node that acknowledged it: after one and a half of the longest
+ * period, at once where all nodes sync before they acknowledge.
+ * @throws SluiceError the signal's
+ */
+export async function untilSynced(link: CassandraLink, signal: AbortSignal): Promise<void> {
+  const hosts = link.client.hosts.values().filter((host) => host.isUp())
+  const periods = await Promise.all(hosts.map((host) => periodOf(link, host)))
+  const longest = Math.max(0, ...periods)
+  if (longest > 0) await restUnder(signal, longest * PERIODS)
+  throwIfAborted(signal)
+}
+
+/** Milliseconds between two syncs of a node; 0 where it syncs before it acknowledges. Of one that does not say, what the URL says, else the default. */
+async function periodOf({ client, settings }: CassandraLink, host: Host): Promise<number> {
+  const unknown = settings.syncPeriodMs ?? DEFAULT_PERIOD_MS
+  try {
+    const { rows } = await client.execute('SELECT name, value FROM system_views.settings', [], {
+      consistency: types.consistencies.one,
+      host,
+    })
+    return syncPeriod(new Map(rows.map((row) => [String(row.get('name')), String(row.get('value'))]))) ?? unknown
+  } catch {
+    // Releases before 4.0 have no such table, and a login may have no right to it.
+    return unknown
+  }
+}
+
+/** Milliseconds, from the rows of `system_views.settings`; 4.0 writes plain milliseconds under another name than 4.1. @returns null where they do not say */
+export function syncPeriod(settings: ReadonlyMap<string, string>): number | null {
+  const mode = settings.get('commitlog_sync')
+  if (mode === undefined || mode === 'null') return null
+  if (mode !== 'periodic') return 0
+  const text = settings.get('commitlog_sync_period') ?? settings.get('commitlog_sync_period_in_ms') ?? ''
+  const [, digits, unit = ''] = /^(\d+)(ms|s|m|h)?$/.exec(text) ?? []
+  return digits === undefined ? null : Number(digits) * (UNIT_MS[unit] ?? 1)
+}
