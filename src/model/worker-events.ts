@@ -81,6 +81,8 @@ export type SharedRunEvent = {
   ended: Dec
   rows: Dec
   chunks: Dec
+  /** When the ledger was read for `rows` and `chunks`, where that was before the end of the run. */
+  countedAt?: string
   rate: Dec
   begunAt: string
   endedAt?: string

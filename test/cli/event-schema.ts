@@ -284,7 +284,7 @@ const bodies = {
   'chunk.released': {
     table: z.string(),
     chunk: z.string(),
-    reason: z.enum(['stop', 'asked', 'lease', 'ended', 'compare']),
+    reason: z.enum(['stop', 'asked', 'lease', 'ended', 'compare', 'left', 'taken']),
     error: error.optional(),
   },
   'row.aside': { table: z.string(), chunk: z.string(), key: rowKey, error },
@@ -1121,6 +1121,7 @@ const bodies = {
     ended: dec,
     rows: dec,
     chunks: dec,
+    countedAt: time.optional(),
     rate: dec,
     begunAt: time,
     endedAt: time.optional(),
