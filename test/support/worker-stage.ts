@@ -220,7 +220,7 @@ export class WorkerStage implements AsyncDisposable {
     const slots = this.ask(
       this.queue,
       'queue',
-      `SELECT s.run_id, s.slot_no, s.state, s.turns, s.rests, w.host, round(extract(epoch FROM now() - s.beat_at)) AS silent_s, s.error ->> 'code' AS error
+      `SELECT s.run_id, s.slot_no, s.state, s.turns, s.rests, w.host, round(extract(epoch FROM now() - s.beat_at)) AS silent_s, s.error
        FROM sluice_queue.sluice_run_slots s LEFT JOIN sluice_queue.sluice_workers w USING (worker_id)`,
     )
     const sessions = this.ask(
