@@ -162,6 +162,8 @@ export type QueueStand = {
   readonly slots: Readonly<Record<'queued' | 'working' | 'lost', number>>
   /** Runs of which slots are queued, and no worker lives that takes them. */
   readonly waiting: number
+  /** Schedules that begin nothing before they are confirmed in this database. */
+  readonly unconfirmed: number
   /** Age of the oldest last heartbeat among slots that are worked on, ms; 0 without any. */
   readonly oldestBeatMs: number
 }

@@ -32,6 +32,7 @@ export type QueueStandEvent = {
     workers: Record<'lives' | 'silent' | 'lost', Dec>
     slots: Record<'queued' | 'working' | 'lost', Dec>
     waiting: Dec
+    unconfirmed: Dec
     oldestBeatMs: Dec
   }
 }

@@ -128,6 +128,7 @@ const queue = z.strictObject({
   workers: z.strictObject({ lives: dec, silent: dec, lost: dec }),
   slots: z.strictObject({ queued: dec, working: dec, lost: dec }),
   waiting: dec,
+  unconfirmed: dec,
   oldestBeatMs: dec,
 })
 const keySpan = { from: texts.nullable().optional(), to: texts.nullable().optional() }

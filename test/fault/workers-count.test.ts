@@ -61,9 +61,12 @@ describe.skipIf(!POSTGRES_OWN)(`totals of shared runs ${POSTGRES_MISSING}`, { ti
     expect(shared(list.events)).toMatchObject({ rows: String(ended.rows), countedAt: at })
     const one = await stage.sluice('runs', '--distributed', '--run', run)
     expect(one.events.filter((event) => event.type === 'log')).toContainEqual(
-      expect.objectContaining({ level: 'warn', message: expect.stringMatching(/are as of \d{4}-\d\d-\d\dT/) as string }),
+      expect.objectContaining({
+        level: 'warn',
+        message: expect.stringMatching(/are as of \d{4}-\d\d-\d\dT/) as string,
+      }),
     )
-    expect((await stage.sluice('report', run, '--report', '-')).err).toContain(at)
+    expect((await stage.sluice('report', run, '--format', 'json', '--write', '-')).err).toContain(at)
 
     await target.restart()
     const truth = await rowsDone()

@@ -99,6 +99,7 @@ export class Worker {
             workOf,
             tool,
             host,
+            workerId: about.workerId,
             clock,
             log: (level, message) => this.#log(level, message),
           })

@@ -50,7 +50,7 @@ type RunRecord = Readonly<
   readonly refusals: readonly { readonly host: string; readonly error: ErrorInfo }[] | null
 }
 
-export async function readStand(pool: QueuePool): Promise<QueueStand> {
+export async function readStand(pool: QueuePool): Promise<Omit<QueueStand, 'unconfirmed'>> {
   const { rows } = await pool.ask<
     QueueStand['workers'] & QueueStand['slots'] & Record<'gone' | 'waiting' | 'oldest', number>
   >(

@@ -1,7 +1,7 @@
 /** The tables of a queue, in a schema of their own beside that of graphile-worker, and how they come to be. */
 import type { Pool, PoolClient } from 'pg'
 import { SluiceError } from '../../../shared/errors.ts'
-import { queueIdentity } from './identity.ts'
+import { elsewhere, QueueIdentity } from './identity.ts'
 
 /** Holds `sluice_runs` and the others. */
 export const QUEUE_SCHEMA = 'sluice_queue'
@@ -20,7 +20,8 @@ export const DRAIN_WANTED = "coalesce((to_jsonb(w) ->> 'drain_wanted')::boolean,
 export const LEDGER_ROWS = "(to_jsonb(r) ->> 'ledger_rows')::bigint"
 export const LEDGER_CHUNKS = "(to_jsonb(r) ->> 'ledger_chunks')::int"
 /** The same: the reading of the ledger is older than the end of the run. A queue before version 7 does not say. */
-export const COUNT_IS_DUE = "(to_jsonb(r) ? 'counted_end' AND r.ended_at IS NOT NULL AND to_jsonb(r) ->> 'ledger_rows' IS NOT NULL AND (to_jsonb(r) ->> 'counted_end')::timestamptz IS DISTINCT FROM r.ended_at)"
+export const COUNT_IS_DUE =
+  "(to_jsonb(r) ? 'counted_end' AND r.ended_at IS NOT NULL AND to_jsonb(r) ->> 'ledger_rows' IS NOT NULL AND (to_jsonb(r) ->> 'counted_end')::timestamptz IS DISTINCT FROM r.ended_at)"
 export const OPEN_ROWS = "coalesce((to_jsonb(s) ->> 'open_rows')::bigint, 0)"
 
 /** What of ours there is: it came one after the other. */
@@ -105,7 +106,7 @@ const TOTALS_AND_LOSSES = `
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 5;
 `
 
-/** What version 6 adds: in which database a schedule was confirmed. Those that are there were in this one. */
+/** What version 6 adds: in which database a schedule was confirmed. Those that are there were in this one. Since version 7 its timeline, too. */
 const CONFIRMED_IN = `
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_schedules ADD COLUMN confirmed_in jsonb;
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 6;
@@ -126,6 +127,8 @@ const COUNTED_ENDS = `
  * @throws SluiceError LEDGER_NEWER for tables of a newer program
  */
 export async function prepareQueue(pool: Pool, label: string): Promise<void> {
+  // A question that a service refuses would end the transaction.
+  const identity = await new QueueIdentity((text) => pool.query(text)).read()
   const client = await pool.connect()
   try {
     await client.query('BEGIN')
@@ -141,10 +144,15 @@ export async function prepareQueue(pool: Pool, label: string): Promise<void> {
     if (version < WITH_TOTALS) await client.query(TOTALS_AND_LOSSES)
     if (version < WITH_CONFIRMED_IN) {
       await client.query(CONFIRMED_IN)
-      const identity = await queueIdentity((text) => client.query(text))
       await client.query(`UPDATE ${QUEUE_SCHEMA}.sluice_schedules SET confirmed_in = $1`, [identity])
     }
-    if (version < VERSION) await client.query(COUNTED_ENDS)
+    if (version < VERSION) {
+      await client.query(COUNTED_ENDS)
+      await client.query(
+        `UPDATE ${QUEUE_SCHEMA}.sluice_schedules s SET confirmed_in = $1 WHERE NOT ${elsewhere('$1')}`,
+        [identity],
+      )
+    }
     await client.query('COMMIT')
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined)
