@@ -131,7 +131,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
   test('behind a promotion a worker that was there before has them go on; in a copy of the whole server nothing is begun before it is confirmed', async () => {
     await add('coming', '--every', 'day', ...ENSURE)
     await back('coming', DAY)
-    const standby = await startPostgres({ standbyOf: stage.queue })
+    const standby = await startPostgres({ standbyOf: stage.queue, extraSettings: ['max_connections=200'] })
     try {
       await using wire = await startProxy(stage.queue.port)
       const through = stage.queue.url('queue').replace(/@[^/]*\//, `@127.0.0.1:${wire.port}/`)
