@@ -25,6 +25,7 @@ const RELEASED: Readonly<Record<Of<'chunk.released'>['reason'], string>> = {
   ended: 'its program has ended',
   compare: 'rows stand there already, and are going to be compared with those of the source',
   left: 'it failed here, and is left to whoever has the stream',
+  taken: 'another program has it, or takes it when its lease is over',
 }
 
 const EXISTING: Readonly<Record<string, string>> = {
@@ -107,7 +108,7 @@ export class CopyLines {
   /** A chunk that is free again. What a stop gives back, a line at the end says of all of them. */
   free({ table, chunk, reason }: Of<'chunk.released'>, block: Tell): readonly Block[] {
     if (reason === 'stop' && !this.#options.verbose) return []
-    return [block('note', `${this.#subject(table)}chunk ${chunk} is free again: ${RELEASED[reason]}`, { table })]
+    return [block('note', `${this.#subject(table)}chunk ${chunk} is ${reason === 'taken' ? 'not copied here any more' : 'free again'}: ${RELEASED[reason]}`, { table })]
   }
 
   object(event: Of<'index.started' | 'index.done' | 'index.failed'>, block: Tell): readonly Block[] {

@@ -56,8 +56,8 @@ export type Latency = {
   baselineMs: number | null
 }
 
-/** The run stops; somebody asked for this chunk back; nothing was heard of its owner for too long; its program has ended. */
-export type ReleaseReason = 'stop' | 'asked' | 'lease' | 'ended' | 'compare' | 'left'
+/** The run stops; somebody asked for this chunk back; nothing was heard of its owner for too long; its program has ended; another program has it, or may take it. */
+export type ReleaseReason = 'stop' | 'asked' | 'lease' | 'ended' | 'compare' | 'left' | 'taken'
 
 /** Of one table, over all runs. */
 export type CopyTally = {

@@ -128,6 +128,8 @@ export type DistributedRun = SlotProgress & {
     /** Of those that work: slots whose worker was not heard of within `LOST_AFTER_MS`. */
     readonly lost: number
   }
+  /** When the ledger was read last, by its clock, where that was before the end of the run: rows and chunks may be more. Null otherwise. */
+  readonly countedAt: number | null
   /** Workers that have refused it, with why. */
   readonly refusals: readonly { readonly host: string; readonly error: ErrorInfo }[]
   /** Runs of ledger, catalog and book that the newest turns of its slots are. */
@@ -160,6 +162,8 @@ export type QueueStand = {
   readonly slots: Readonly<Record<'queued' | 'working' | 'lost', number>>
   /** Runs of which slots are queued, and no worker lives that takes them. */
   readonly waiting: number
+  /** Schedules that begin nothing before they are confirmed in this database. */
+  readonly unconfirmed: number
   /** Age of the oldest last heartbeat among slots that are worked on, ms; 0 without any. */
   readonly oldestBeatMs: number
 }
@@ -189,6 +193,12 @@ export type WatchedRun = {
   readonly alerts: readonly StandingAlert[]
   /** Version of the workers that it waits for, where none was heard of for `LOST_AFTER_MS`; null while one was. */
   readonly waitsFor: string | null
+}
+
+/** A run that has ended since its ledger was read. @property endedAt ms since the epoch by the clock of the queue's database @property until the same by the clock of the ledger's */
+export type UncountedRun = Pick<WatchedRun, 'runId' | 'operation' | 'stores'> & {
+  readonly endedAt: number
+  readonly until: number
 }
 
 /** @property beatAt when it was heard of last @property chunks that it worked on then */

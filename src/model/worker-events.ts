@@ -32,6 +32,7 @@ export type QueueStandEvent = {
     workers: Record<'lives' | 'silent' | 'lost', Dec>
     slots: Record<'queued' | 'working' | 'lost', Dec>
     waiting: Dec
+    unconfirmed: Dec
     oldestBeatMs: Dec
   }
 }
@@ -81,6 +82,8 @@ export type SharedRunEvent = {
   ended: Dec
   rows: Dec
   chunks: Dec
+  /** When the ledger was read for `rows` and `chunks`, where that was before the end of the run. */
+  countedAt?: string
   rate: Dec
   begunAt: string
   endedAt?: string

@@ -12,6 +12,7 @@ import type {
   Slot,
   SlotEnd,
   TurnProgress,
+  UncountedRun,
   WatchedRun,
   WorkerRow,
 } from '../model/distributed.ts'
@@ -140,8 +141,12 @@ export interface QueueWorker {
     ledgerRun: string | null,
     tables?: readonly string[],
   ): Promise<SlotOrders | null>
-  /** Notes what the ledger of the target has of its run, unless a newer reading is noted. */
-  count(slot: ClaimedSlot, totals: LedgerTotals): Promise<void>
+  /** Notes what the ledger of the target has of its run, unless a newer reading is noted. @param ageMs since it was read */
+  count(slot: ClaimedSlot, totals: LedgerTotals, ageMs: number): Promise<void>
+  /** Runs that have ended since their ledger was read, the newest first. */
+  uncounted(): Promise<readonly UncountedRun[]>
+  /** Notes what the ledger has of a run as of its end, unless that is less than what is noted: then chunks of it were copied again. */
+  countEnd(run: Pick<UncountedRun, 'runId' | 'endedAt'>, totals: LedgerTotals): Promise<void>
   /** Keeps what this turn of it has said, as long as the run is listed. */
   keep(slot: ClaimedSlot, events: readonly Event[]): Promise<void>
   /** Gives a slot back, and ends the run with its last one. */

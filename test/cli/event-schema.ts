@@ -128,6 +128,7 @@ const queue = z.strictObject({
   workers: z.strictObject({ lives: dec, silent: dec, lost: dec }),
   slots: z.strictObject({ queued: dec, working: dec, lost: dec }),
   waiting: dec,
+  unconfirmed: dec,
   oldestBeatMs: dec,
 })
 const keySpan = { from: texts.nullable().optional(), to: texts.nullable().optional() }
@@ -284,7 +285,7 @@ const bodies = {
   'chunk.released': {
     table: z.string(),
     chunk: z.string(),
-    reason: z.enum(['stop', 'asked', 'lease', 'ended', 'compare']),
+    reason: z.enum(['stop', 'asked', 'lease', 'ended', 'compare', 'left', 'taken']),
     error: error.optional(),
   },
   'row.aside': { table: z.string(), chunk: z.string(), key: rowKey, error },
@@ -1121,6 +1122,7 @@ const bodies = {
     ended: dec,
     rows: dec,
     chunks: dec,
+    countedAt: time.optional(),
     rate: dec,
     begunAt: time,
     endedAt: time.optional(),

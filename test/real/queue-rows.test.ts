@@ -145,10 +145,10 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     const last = await worker.claim({ runId: '8', no: 2 })
     if (last === null) throw new Error('the slot is not free')
     await worker.progress(last, { rows: 100n, open: 0n, chunks: 2, rate: 1 }, null)
-    await worker.count(last, { rows: 100n, chunks: 2, at: 20 })
+    await worker.count(last, { rows: 100n, chunks: 2, at: 20 }, 0)
     // Read before, and noted later; and by a worker that has the slot no longer.
-    await worker.count(last, { rows: 50n, chunks: 1, at: 10 })
-    await worker.count(dead, { rows: 7n, chunks: 7, at: 30 })
+    await worker.count(last, { rows: 50n, chunks: 1, at: 10 }, 0)
+    await worker.count(dead, { rows: 7n, chunks: 7, at: 30 }, 0)
     await worker.release(last, { left: 'none', exitCode: 0 })
     expect(await queue.runs(1, '8')).toMatchObject([{ status: 'ok', exitCode: 0, rows: 100n, chunks: 2 }])
     expect(await queue.slots('8')).toMatchObject([

@@ -1,6 +1,7 @@
 /** Schedules: each period has one run, whoever looks; what is confirmed is compared; history says what was passed over and what was said. */
 import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { parseCommandLine } from '../../src/cli/parse.ts'
 import { openQueue } from '../../src/engine/distributed/queues.ts'
@@ -11,7 +12,8 @@ import { workOf } from '../../src/engine/schedules/work.ts'
 import type { EventType, Event } from '../../src/model/event.ts'
 import { systemClock } from '../../src/shared/clock.ts'
 import type { RunQueue } from '../../src/stores/queue-port.ts'
-import { POSTGRES_MISSING, POSTGRES_OWN } from '../support/servers/postgresql.ts'
+import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres } from '../support/servers/postgresql.ts'
+import { startProxy } from '../support/servers/proxy.ts'
 import { add as addFile, METADATA, PROTOCOL, writeLog } from '../support/catalog-kit.ts'
 import { WorkerStage } from '../support/worker-stage.ts'
 
@@ -43,9 +45,9 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
 
   const said: string[] = []
   /** What one worker does every few seconds. */
-  const scheduler = (): Scheduler =>
+  const scheduler = (of = queue, workerId = 'none'): Scheduler =>
     new Scheduler({
-      book: queue.schedules,
+      book: of.schedules,
       known: [{ name: 'shop', url: stage.urlOf(stage.data, 'source') }],
       secrets: [],
       readCommand: async (words) => {
@@ -59,6 +61,7 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
         ),
       tool: 'test',
       host: 'here',
+      workerId,
       clock: systemClock,
       log: (_level, message) => void said.push(message),
     })
@@ -123,6 +126,65 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
     expect(await copy.schedules.due()).toMatchObject([{ name: 'coming', state: 'on', error: null }])
     // The original does not notice.
     expect(await queue.schedules.due()).toMatchObject([{ name: 'coming', state: 'on', error: null }])
+  })
+
+  test('behind a promotion a worker that was there before has them go on; in a copy of the whole server nothing is begun before it is confirmed', async () => {
+    await add('coming', '--every', 'day', ...ENSURE)
+    await back('coming', DAY)
+    const standby = await startPostgres({ standbyOf: stage.queue, extraSettings: ['max_connections=200'] })
+    try {
+      await using wire = await startProxy(stage.queue.port)
+      const through = stage.queue.url('queue').replace(/@[^/]*\//, `@127.0.0.1:${wire.port}/`)
+      await using here = await openQueue(through, 'work', 2)
+      const [lived, late] = ['lived', 'late'].map((workerId) => ({
+        workerId,
+        host: 'here',
+        pid: 1,
+        program: 'test',
+        concurrency: 1,
+        queues: [],
+      }))
+      if (lived === undefined || late === undefined) throw new Error('no workers')
+      await here.worker(lived).beat(false)
+      expect(await here.schedules.carry('lived')).toBe(0)
+      await stage.ask(stage.queue, 'queue', 'CREATE TABLE IF NOT EXISTS told (id int); INSERT INTO told VALUES (1)')
+      await until(async () => (await stage.ask(standby, 'queue', 'SELECT FROM told').catch(() => [])).length > 0)
+      await standby.promote()
+      await until(async () => {
+        const [row] = await stage.ask<{ is: boolean }>(standby, 'queue', 'SELECT pg_is_in_recovery() AS is')
+        return row?.is === false
+      })
+
+      // A program that was never in the original: it may be the one of another environment.
+      await using copy = await openQueue(standby.url('queue'), 'work', 2)
+      await copy.worker(late).beat(false)
+      expect(await copy.schedules.carry('late')).toBe(0)
+      expect(await copy.schedules.due()).toEqual([])
+      expect(await copy.schedules.unconfirmed()).toMatchObject([
+        { name: 'coming', state: 'paused', error: { code: 'MISSING_CONFIRM' } },
+      ])
+      expect(await copy.stand()).toMatchObject({ unconfirmed: 1 })
+      said.length = 0
+      await scheduler(copy, 'late').look()
+      await scheduler(copy, 'late').look()
+      expect(said).toEqual(Array(2).fill(expect.stringMatching(/schedule coming begins nothing.*MISSING_CONFIRM/s)))
+      expect(await copy.runs(10)).toEqual([])
+
+      // The same address, and the same worker: its queue was moved to the standby.
+      wire.redirect(standby.port)
+      wire.cut()
+      said.length = 0
+      await until(async () => {
+        await scheduler(here, 'lived').look()
+        return (await here.runs(10)).length > 0
+      })
+      expect(said).toContainEqual(expect.stringMatching(/was promoted, and 1 schedules go on/))
+      expect(await here.stand()).toMatchObject({ unconfirmed: 0 })
+      // Neither does the original notice.
+      expect(await queue.schedules.due()).toMatchObject([{ name: 'coming', state: 'on', error: null }])
+    } finally {
+      await standby[Symbol.asyncDispose]()
+    }
   })
 
   test('an error that quotes what no jsonb holds is kept all the same', async () => {
@@ -389,4 +451,13 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
 
 function of<T extends EventType>(events: readonly Event[], type: T): readonly Extract<Event, { type: T }>[] {
   return events.filter((event): event is Extract<Event, { type: T }> => event.type === type)
+}
+
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  const from = performance.now()
+  // A line that was just cut fails once.
+  while (!(await isSo().catch(() => false))) {
+    if (performance.now() - from > 60_000) throw new Error('it did not come in a minute')
+    await sleep(100)
+  }
 }

@@ -196,16 +196,42 @@ export class WorkerStage implements AsyncDisposable {
     return found
   }
 
-  /** Waits for a state, and says how things stood where it did not come. */
-  async until(what: string, isSo: () => Promise<boolean> | boolean, ms = 90_000): Promise<void> {
+  /**
+   * Waits for a state.
+   * @param isSo `true` once it has come; anything else is what was seen instead
+   * @throws Error where it did not come, with what was seen last, the slots of the queue, what the sessions of the data server wait for, and what workers said
+   */
+  async until(what: string, isSo: () => unknown, ms = 90_000): Promise<void> {
     const from = performance.now()
-    while (!(await isSo())) {
+    for (;;) {
+      const seen = await isSo()
+      if (seen === true) return
       if (performance.now() - from > ms) {
-        const said = this.#workers.map((worker, at) => `worker ${at + 1}: ${worker.said.slice(-2000)}`).join('\n')
-        throw new Error(`${what} did not come in ${ms} ms\n${said}`)
+        const said = this.#workers.map((worker, at) => `worker ${at + 1}: ${worker.said.slice(-2000)}`)
+        const last = seen === false ? [] : [`last seen: ${JSON.stringify(seen)}`]
+        throw new Error([`${what} did not come in ${ms} ms`, ...last, ...(await this.#standing()), ...said].join('\n'))
       }
       await sleep(100)
     }
+  }
+
+  /** Slots by the queue, and sessions of the data server that are in a transaction. */
+  async #standing(): Promise<readonly string[]> {
+    const slots = this.ask(
+      this.queue,
+      'queue',
+      `SELECT s.run_id, s.slot_no, s.state, s.turns, s.rests, w.host, round(extract(epoch FROM now() - s.beat_at)) AS silent_s, s.error
+       FROM sluice_queue.sluice_run_slots s LEFT JOIN sluice_queue.sluice_workers w USING (worker_id)`,
+    )
+    const sessions = this.ask(
+      this.data,
+      'postgres',
+      `SELECT pid, datname, state, wait_event_type, wait_event, pg_blocking_pids(pid) AS blocked_by, round(extract(epoch FROM now() - xact_start)) AS s,
+         left(query, 120) AS query FROM pg_stat_activity WHERE xact_start IS NOT NULL AND pid <> pg_backend_pid()`,
+    )
+    const found = await Promise.allSettled([slots, sessions])
+    const shown = found.map((one) => (one.status === 'fulfilled' ? one.value : [String(one.reason)]))
+    return ['slots', 'sessions'].map((name, at) => `${name}: ${JSON.stringify(shown[at])}`)
   }
 
   /** A queue without runs, whatever a test before has left there. */

@@ -35,6 +35,7 @@ const shared: SharedRun = {
   wishes: {},
   rows: 195_133n,
   chunks: 96,
+  countedAt: null,
   rate: 6094,
   slots: { queued: 1, working: 2, ended: 0, lost: 0 },
   refusals: [],

@@ -164,6 +164,7 @@ test('a worker: its slots, and what they do, by the run that they are of', async
         workers: { lives: '2', silent: '0', lost: '1' },
         slots: { queued: '3', working: '2', lost: '1' },
         waiting: '1',
+        unconfirmed: '2',
         oldestBeatMs: '31500',
       },
     },
@@ -189,6 +190,7 @@ test('a worker: its slots, and what they do, by the run that they are of', async
   expect(valuesOf(queue, 'sluice_queue_workers', 'state')).toEqual({ lives: 2, silent: 0, lost: 1 })
   expect(valuesOf(queue, 'sluice_queue_slots', 'state')).toEqual({ queued: 3, working: 2, lost: 1 })
   expect(valuesOf(queue, 'sluice_queue_runs_waiting', '')).toEqual({ '': 1 })
+  expect(valuesOf(queue, 'sluice_queue_schedules_unconfirmed', '')).toEqual({ '': 2 })
   expect(valuesOf(queue, 'sluice_queue_oldest_beat_seconds', '')).toEqual({ '': 31.5 })
   const end: EventBody = { type: 'run.finished', status: 'ok', exitCode: 0, totals: {}, ms: 1 }
   for (const event of stamped(

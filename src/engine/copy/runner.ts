@@ -168,14 +168,14 @@ class Worker {
           careful,
           this.#progress(table, claim),
         )
-        if (result === null) this.#note(table, `chunk ${claim.no} was taken over by another worker`)
+        if (result === null) this.#letGo(table, claim, 'taken', null)
         else this.#done(table, claim, result, attempt, clock.ticks() - begun)
         return
       } catch (thrown) {
         const { kind, error } = failureKind(thrown)
         if (flight.given.aborted) return await this.#release(table, claim, 'asked', null)
         if (kind === 'stop' || stop.aborted) return await this.#release(table, claim, 'stop', null)
-        if (kind === 'lost') return this.#note(table, `chunk ${claim.no} was taken over by another worker`)
+        if (kind === 'lost') return this.#letGo(table, claim, 'taken', null)
         if (kind === 'row' && !careful) {
           careful = true
           continue
@@ -259,13 +259,17 @@ class Worker {
   }
 
   async #release(table: Working, claim: Claim, reason: ReleaseReason, error: SluiceError | null): Promise<void> {
-    const { emit, name, ledger } = table.context
+    const { ledger } = table.context
     try {
       await ledger.claims.release(claim, 0, error === null ? null : { code: error.code, message: error.message })
     } catch {
-      // Its lease ends by itself.
-      return
+      // The ledger is away, or another program has the chunk: its lease ends by itself, and here no worker has it either way.
+      return this.#letGo(table, claim, 'taken', error)
     }
+    this.#letGo(table, claim, reason, error)
+  }
+
+  #letGo({ context: { emit, name } }: Working, claim: Claim, reason: ReleaseReason, error: SluiceError | null): void {
     emit({
       type: 'chunk.released',
       table: name,

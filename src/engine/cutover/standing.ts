@@ -4,13 +4,14 @@ import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
 import type { ChangeSource } from '../../stores/follow-port.ts'
 import type { SwitchStore } from '../../stores/switch-port.ts'
 import type { CopyRun } from '../copy/copy-run.ts'
+import { refuseKnownElsewhere } from '../copy/ledger/elsewhere.ts'
 import { openExisting } from '../copy/open-stores.ts'
 import { onSide } from '../copy/sides.ts'
 import { streamName } from '../follow/end-stream.ts'
 import { cdcOf } from '../follow/known-stream.ts'
 import type { StreamRow } from '../follow/ledger/stream-row.ts'
 import { StreamLedger, streamNamed } from '../follow/ledger/streams.ts'
-import { streamKnown } from '../follow/named-stream.ts'
+import { knowsStream, streamKnown } from '../follow/named-stream.ts'
 import { familyOf, type Family } from './family.ts'
 import { SwitchLedger } from './switch-ledger.ts'
 import type { SwitchRow } from './switch-row.ts'
@@ -37,6 +38,7 @@ export async function standingOf(url: string, stream: string, run: CopyRun): Pro
     open.push(database)
     const owner = { ...run.owner, runId: BigInt(run.runId) }
     const ledger = new SwitchLedger(database, owner)
+    await refuseKnownElsewhere(store, database, `stream ${stream} is`, knowsStream(stream), run.interrupt.abort)
     const named = await streamKnown(database, stream, store.label)
     const family = familyOf(await ledger.all(), named.id)
     const newest = family.newest === named.id ? named : await streamNamed(database, family.newest)

@@ -3,6 +3,7 @@ import { tableText, type TableName } from '../../model/copy/column-type.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../stores/copy-port.ts'
 import type { DecommissionFinding, DecommissionStore, TableUse } from '../../stores/decommission-port.ts'
+import { allLedgers, schemaText } from '../copy/ledger/elsewhere.ts'
 import { tableKeyOf } from '../copy/ledger/owner.ts'
 import type { SwitchRow } from '../cutover/switch-row.ts'
 import { streamsOf } from '../follow/ledger/streams.ts'
@@ -63,14 +64,17 @@ async function otherStreams(
   { row, parked, copies, database }: ExamineWish,
   signal: AbortSignal,
 ): Promise<readonly DecommissionFinding[]> {
-  const into = (await streamsOf(database, [tableKeyOf(parked)])).filter(({ id }) => id !== row.reverse)
-  const found = into.map(({ id }): DecommissionFinding => ({
-    verdict: 'refused',
-    about: 'stream',
-    object: id,
-    detail: 'it writes into the table',
-    hint: `sluice follow ${id} --end`,
-  }))
+  const found: DecommissionFinding[] = []
+  await using ledgers = await allLedgers(copies, database, signal)
+  for (const place of ledgers.places) {
+    const into = await streamsOf(place.database, [tableKeyOf(parked)])
+    for (const { id } of into.filter((one) => place.schema !== '' || one.id !== row.reverse)) {
+      const url = schemaText(place)
+      const hint = `sluice follow ${id} --end${url === '' ? '' : `; with ${url} behind the URL of the database`}`
+      found.push({ verdict: 'refused', about: 'stream', object: id, detail: 'it writes into the table', hint })
+    }
+  }
+  for (const schema of ledgers.unread) found.push(unreadLedger(schema))
   for (const cdc of ['slot', 'trigger'] as const) {
     const source = copies.changeSource?.(cdc)
     for (const out of (await source?.streamsOf?.(parked, signal)) ?? []) {
@@ -86,4 +90,15 @@ async function otherStreams(
     }
   }
   return found
+}
+
+/** A ledger of copies and streams that another login has made, and this one cannot ask. */
+export function unreadLedger(schema: string): DecommissionFinding {
+  return {
+    verdict: 'refused',
+    about: 'ledger',
+    object: schema,
+    detail: 'this schema has a ledger of copies and streams that this login cannot read: whether one of them is still wanted is not known',
+    hint: 'connect as its owner or as a superuser, or GRANT USAGE ON SCHEMA and SELECT ON ALL TABLES IN SCHEMA of it to this login',
+  }
 }

@@ -11,7 +11,7 @@ import { isUnderWay, readSwitches, type SwitchRow } from '../cutover/switch-row.
  */
 export async function parkedSwitch(database: LedgerDatabase, name: string, label: string): Promise<SwitchRow> {
   const all = await readSwitches(database)
-  const called = (text: string): boolean => text === name || text.endsWith(`.${name}`)
+  const called = (text: string): boolean => isCalled(text, name)
   const named = all.filter(({ publicTable, parkedTable }) => called(publicTable) || called(parkedTable))
   const names = [...new Set(named.map(({ publicTable }) => publicTable))]
   const [only] = names
@@ -47,4 +47,16 @@ export async function parkedSwitch(database: LedgerDatabase, name: string, label
     reason: `the last switch of ${only} has parked ${last.parkedTable}`,
     hint: `name ${last.parkedTable}`,
   })
+}
+
+/** Whether a ledger has a switch of a table. @param name as `parkedSwitch` takes it */
+export function knowsParked(name: string): (database: LedgerDatabase) => Promise<boolean> {
+  return async (database) =>
+    (await readSwitches(database)).some(
+      ({ publicTable, parkedTable }) => isCalled(publicTable, name) || isCalled(parkedTable, name),
+    )
+}
+
+function isCalled(text: string, name: string): boolean {
+  return text === name || text.endsWith(`.${name}`)
 }

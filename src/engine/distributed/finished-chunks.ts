@@ -7,13 +7,10 @@ import { systemClock } from '../../shared/clock.ts'
 import { byTable } from '../alerts/causes/stuck.ts'
 import { keyOf } from '../alerts/causes/standing-chunks.ts'
 import { openChunks } from '../copy/ledger/open-chunks.ts'
-import { hasLedger } from '../copy/ledger/schema.ts'
-import { openCopyStore } from '../copy/open-stores.ts'
 import type { Operation } from '../operations/list.ts'
-import { ownUrl, type NamedUrl } from './own-url.ts'
+import type { NamedUrl } from './own-url.ts'
+import { answerWithin, withRunLedger } from './run-ledger.ts'
 
-/** A ledger that has not answered for so long says nothing this time, ms. */
-const ANSWER_MS = 5_000
 /** Between two readings for chunks that an alert names already, ms. */
 const AGAIN_MS = 5_000
 const NONE: ReadonlySet<string> = new Set()
@@ -51,33 +48,20 @@ export class FinishedChunks {
     const reading = this.#read(run, operation.to, chunks)
       .catch(() => NONE)
       .finally(() => this.#asked.delete(run.runId))
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<ReadonlySet<string>>((resolve) => {
-      timer = setTimeout(() => resolve(NONE), ANSWER_MS)
-    })
-    try {
-      return await Promise.race([reading, late])
-    } finally {
-      clearTimeout(timer)
-    }
+    return await answerWithin(reading, NONE)
   }
 
   /** @param target name of the store that the run copies into */
   async #read(run: WatchedRun, target: string, chunks: readonly Chunk[]): Promise<ReadonlySet<string>> {
-    const begun = run.stores.find(({ name }) => name === target)
-    if (begun === undefined) return NONE
-    await using store = await openCopyStore(ownUrl(target, this.#known), { mode: 'read' })
-    // Under that name this machine may have another database.
-    if (store.identity !== begun.identity) return NONE
-    await using ledger = await store.ledger()
-    if (!(await hasLedger(ledger))) return NONE
     const finished = new Set<string>()
-    for (const [table, some] of byTable(chunks)) {
-      const numbers = some.map(({ chunk }) => Number(chunk))
-      const open = await openChunks(ledger, table, { from: Math.min(...numbers), to: Math.max(...numbers) })
-      if (open === null) continue
-      for (const one of some) if (!open.has(one.chunk)) finished.add(keyOf(one))
-    }
+    await withRunLedger(run, target, this.#known, async (ledger) => {
+      for (const [table, some] of byTable(chunks)) {
+        const numbers = some.map(({ chunk }) => Number(chunk))
+        const open = await openChunks(ledger, table, { from: Math.min(...numbers), to: Math.max(...numbers) })
+        if (open === null) continue
+        for (const one of some) if (!open.has(one.chunk)) finished.add(keyOf(one))
+      }
+    })
     return finished
   }
 }

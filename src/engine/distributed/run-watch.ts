@@ -14,6 +14,7 @@ import { aboutInWords, alertScope, subjectPlace } from '../alerts/scope.ts'
 import { isReached, send, sinksOf, type AlertSinks } from '../alerts/sinks.ts'
 import { alertWishOf } from '../alerts/wish.ts'
 import type { Operation } from '../operations/list.ts'
+import { EndCounts } from './end-counts.ts'
 import { FinishedChunks } from './finished-chunks.ts'
 import { knownOperation } from './known-operation.ts'
 import type { MovedChunk, OwnSlot, QueueWatch, WatchParts } from './watch-port.ts'
@@ -38,6 +39,7 @@ type Words = Omit<AlertEvent, 'type' | 'run' | 'state'>
 export class RunWatch implements QueueWatch {
   readonly #parts: WatchParts
   readonly #finished: FinishedChunks
+  readonly #counts: EndCounts
   /** By run: each chunk of an alert that stands, and since when it is known here to be named, ms of a steady clock. */
   readonly #named = new Map<string, ReadonlyMap<string, number>>()
   /** Alerts are sent one after the other, so that no end comes before its beginning. */
@@ -46,6 +48,7 @@ export class RunWatch implements QueueWatch {
   constructor(parts: WatchParts) {
     this.#parts = parts
     this.#finished = new FinishedChunks(parts.known)
+    this.#counts = new EndCounts(parts.queue, parts.known)
   }
 
   async look(own: readonly OwnSlot[]): Promise<void> {
@@ -62,6 +65,10 @@ export class RunWatch implements QueueWatch {
         own.filter(({ runId }) => runId === run.runId),
       )
     }
+  }
+
+  async countEnds(): Promise<void> {
+    await this.#counts.read()
   }
 
   async sent(): Promise<void> {

@@ -21,8 +21,8 @@ export class SlotProgram {
   readonly done: Promise<SlotDone>
   /** Id of its run in ledger, catalog and book, once it has said so. */
   ledgerRun: string | null = null
-  /** What the ledger has of the shared run, as the program read it last; null before that. */
-  totals: LedgerTotals | null = null
+  /** What the ledger has of the shared run, as the program read it last, and when that came, ms of a clock that does not jump; null before that. */
+  totals: { readonly read: LedgerTotals; readonly heardAt: number } | null = null
   /** Told of each event of its run. */
   heard: (event: Event) => void = () => undefined
   /** Told when a table is done with: where this host is lost, the queue has to have heard of it. */
@@ -62,7 +62,7 @@ export class SlotProgram {
     this.#child.on('message', (message: FromSlot) => {
       if ('done' in message) said = message.done
       else if ('callOthers' in message) this.called()
-      else if ('totals' in message) this.totals = message.totals
+      else if ('totals' in message) this.totals = { read: message.totals, heardAt: systemClock.ticks() }
       else if ('alert' in message) void this.#answer(message.alert)
       else this.#take(message.event)
     })

@@ -3,12 +3,19 @@ import type { QueueStand } from '../../model/distributed.ts'
 import { dec } from '../../model/event.ts'
 import type { QueueStandEvent } from '../../model/worker-events.ts'
 
-export function standTold({ workers, slots, waiting, oldestBeatMs }: QueueStand): QueueStandEvent['queue'] {
+export function standTold({
+  workers,
+  slots,
+  waiting,
+  unconfirmed,
+  oldestBeatMs,
+}: QueueStand): QueueStandEvent['queue'] {
   const { lives, silent, lost } = workers
   return {
     workers: { lives: dec(lives), silent: dec(silent), lost: dec(lost) },
     slots: { queued: dec(slots.queued), working: dec(slots.working), lost: dec(slots.lost) },
     waiting: dec(waiting),
+    unconfirmed: dec(unconfirmed),
     oldestBeatMs: dec(oldestBeatMs),
   }
 }

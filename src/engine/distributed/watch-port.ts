@@ -17,7 +17,7 @@ export type OwnSlot = {
 export type MovedChunk = { readonly table: string; readonly chunk: string | null }
 
 export type WatchParts = {
-  readonly queue: Pick<QueueWorker, 'watch' | 'noteLoss'>
+  readonly queue: Pick<QueueWorker, 'watch' | 'noteLoss' | 'uncounted' | 'countEnd'>
   readonly alerts: AlertBook
   /** Stores of this machine, by the names that runs have for them. */
   readonly known: readonly NamedUrl[]
@@ -28,6 +28,8 @@ export type WatchParts = {
 export interface QueueWatch {
   /** @param own slots of this worker @throws SluiceError where the queue is away */
   look(own: readonly OwnSlot[]): Promise<void>
+  /** Reads the ledgers of runs that have ended since theirs was read, within five seconds. @throws SluiceError where the queue is away */
+  countEnds(): Promise<void>
   /** Resolves when every alert so far was sent. Never rejects. */
   sent(): Promise<void>
 }

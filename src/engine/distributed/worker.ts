@@ -23,7 +23,7 @@ import type { RunOf } from '../run-context.ts'
 import { isFolderName } from './folder-identity.ts'
 import { checkStores } from './identity.ts'
 import { ownUrl, type NamedUrl } from './own-url.ts'
-import type { OwnSlot } from './watch-port.ts'
+import type { OwnSlot, QueueWatch } from './watch-port.ts'
 import { RefusedLogin } from './refused-login.ts'
 import { Scheduler } from '../schedules/scheduler.ts'
 import { slotEnd } from './slot-end.ts'
@@ -70,6 +70,7 @@ export class Worker {
   /** Why the queue was not reached the last time; null while it is. */
   #silence: string | null = null
   readonly #login: RefusedLogin
+  #watch: QueueWatch | undefined
 
   constructor(queue: RunQueue, about: WorkerAbout, known: readonly NamedUrl[], run: WorkerRun) {
     this.#queue = queue.worker(about)
@@ -98,6 +99,7 @@ export class Worker {
             workOf,
             tool,
             host,
+            workerId: about.workerId,
             clock,
             log: (level, message) => this.#log(level, message),
           })
@@ -121,7 +123,11 @@ export class Worker {
     })
     const { watchRuns, host, emit } = this.#run
     const watch = await watchRuns?.({ queue: this.#queue, alerts: this.#alerts, known: this.#known, host, emit })
-    const watches = this.#every(BEAT_MS, over.signal, async () => watch?.look(this.#ownSlots()))
+    this.#watch = watch
+    const watches = this.#every(BEAT_MS, over.signal, async () => {
+      await watch?.look(this.#ownSlots())
+      await watch?.countEnds()
+    })
     stop.addEventListener('abort', () => this.#each((program) => program.stop()), { once: true })
     abort.addEventListener('abort', () => this.#each((program) => this.#drop(program)), { once: true })
     // What came due while nobody was there does not wait for the first sweep.
@@ -259,21 +265,23 @@ export class Worker {
   async #count(slot: ClaimedSlot, program: SlotProgram): Promise<void> {
     const { totals } = program
     if (totals === null) return
-    await this.#queue.count(slot, totals)
+    await this.#queue.count(slot, totals.read, this.#run.clock.ticks() - totals.heardAt)
     if (program.totals === totals) program.totals = null
   }
 
   async #end(slot: ClaimedSlot, done: SlotDone, ms: number, program: SlotProgram | null = null): Promise<void> {
     const end = slotEnd(done, slot.rests)
-    let isMine = true
+    let [isMine, isEnd] = [true, false]
     await this.#toQueue(async () => {
       if (program !== null) await this.#last(slot, program)
       // Before the run ends: nothing of the schedule may begin in between.
       if (end.error?.code === 'SCHEDULE_VOID') await this.#schedules.refuseRun(slot.runId, end.error)
       const released = await this.#queue.release(slot, end)
       isMine = released.isMine
+      isEnd = released.ended !== null
       if (released.ended !== null) this.#run.slots?.ended(released.ended)
     })
+    if (isEnd) await this.#watch?.countEnds().catch((error: unknown) => this.#note(error))
     const state = !isMine ? 'lost' : end.left === 'none' ? 'ended' : end.left === 'rest' ? 'resting' : 'queued'
     const progress = program?.progress(this.#run.clock.ticks())
     this.#tell(slot, {

@@ -173,6 +173,9 @@ export const METRICS = {
   ),
   sluice_queue_slots: gauge('Slots of runs that go on: queued, working, and of those lost ones', 'state'),
   sluice_queue_runs_waiting: gauge('Runs that wait, because no worker lives that takes them'),
+  sluice_queue_schedules_unconfirmed: gauge(
+    'Schedules that begin nothing, because the queue is in another database than the one in which they were confirmed',
+  ),
   sluice_queue_oldest_beat_seconds: gauge('Age of the oldest last heartbeat of a slot that is worked on'),
 } as const satisfies Readonly<Record<string, Declared<string>>>
 

@@ -112,6 +112,7 @@ export class RunMetrics {
     for (const [state, count] of Object.entries(queue.slots))
       this.#series.set('sluice_queue_slots', { state }, Number(count))
     this.#series.set('sluice_queue_runs_waiting', {}, Number(queue.waiting))
+    this.#series.set('sluice_queue_schedules_unconfirmed', {}, Number(queue.unconfirmed))
     this.#series.set('sluice_queue_oldest_beat_seconds', {}, Number(queue.oldestBeatMs) / 1000)
   }
 

@@ -33,6 +33,7 @@ export async function queuePart(connect: string, runId: string): Promise<QueuePa
     host,
     rows: dec(found.rows),
     chunks: dec(found.chunks),
+    countedAt: found.countedAt === null ? null : isoTime(found.countedAt),
     slots: slots.map(reportedSlot),
     causes: causes.slice(0, MOST).map(({ table = '', message, hint = '' }) => ({ table, cause: message, hint })),
     refusals: refusals.map((one) => ({ host: one.host, error: errorLine(one.error) })),

@@ -22,6 +22,8 @@ export type SchedulerOptions = {
   readonly workOf: WorkOf
   readonly tool: string
   readonly host: string
+  /** Of the worker that looks, as the queue knows it. */
+  readonly workerId: string
   readonly clock: Clock
   readonly log: (level: 'note' | 'warn', message: string) => void
 }
@@ -30,6 +32,8 @@ export class Scheduler {
   readonly #options: SchedulerOptions
   /** What was said last of each, so that it is said once. */
   readonly #said = new Map<string, string>()
+  /** Those that are not confirmed in this database, as was said. */
+  readonly #held = new Set<string>()
 
   constructor(options: SchedulerOptions) {
     this.#options = options
@@ -37,11 +41,27 @@ export class Scheduler {
 
   /** Begins what is due. @throws SluiceError where the queue is not reached */
   async look(): Promise<void> {
-    const { book } = this.#options
+    const { book, log, workerId } = this.#options
+    const carried = await book.carry(workerId)
+    if (carried > 0)
+      log('note', `the server of the queue was promoted, and ${carried} schedules go on: this worker was here before`)
+    await this.#noteUnconfirmed()
     const found = await book.due()
     if (found.length === 0) return
     const now = await book.now()
     for (const schedule of found) await this.#begin(schedule, now)
+  }
+
+  /** What came here with a copy of the queue is said once by each worker: it is found by no time that passes. */
+  async #noteUnconfirmed(): Promise<void> {
+    const held = await this.#options.book.unconfirmed()
+    const names = new Set(held.map(({ name }) => name))
+    for (const name of this.#held) if (!names.has(name)) this.#held.delete(name)
+    for (const { name, error } of held) {
+      if (this.#held.has(name) || error === null) continue
+      this.#held.add(name)
+      this.#options.log('warn', `schedule ${name} begins nothing: ${errorLine(error)}`)
+    }
   }
 
   async #begin(schedule: Schedule, now: number): Promise<void> {

@@ -218,6 +218,7 @@ function queueBlocks(part: QueuePart): readonly Block[] {
       ['to', part.target],
       ['rows', part.rows],
       ['chunks', part.chunks],
+      ['rows and chunks as of', part.countedAt],
       ['command', part.command],
       ['by', `${part.actor} on ${part.host}`],
     ]),

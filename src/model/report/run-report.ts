@@ -175,6 +175,8 @@ export type QueuePart = {
   readonly host: string
   readonly rows: Dec
   readonly chunks: Dec
+  /** When the ledger was read for them, where that was before the end of the run. */
+  readonly countedAt: string | null
   readonly slots: readonly ReportedSlot[]
   /** Tables that failed or were refused, as the slots have said. */
   readonly causes: readonly { readonly table: string; readonly cause: string; readonly hint: string }[]

@@ -133,7 +133,7 @@ export function logEntry(event: Event, now: number, alone = false): LogEntry | n
         ? null
         : entry(
             event.reason === 'asked' ? 'note' : 'warn',
-            `${chunkName(event, alone)} is free again: ${RELEASED[event.reason]}`,
+            `${chunkName(event, alone)} is ${event.reason === 'taken' ? 'not copied here any more' : 'free again'}: ${RELEASED[event.reason]}`,
           )
     case 'throttle.on':
       return entry('warn', `throttle on: ${event.reason}; ${countDec(event.rate)} rows/s from now on`)
@@ -229,6 +229,7 @@ const RELEASED = {
   ended: 'its program has ended',
   compare: 'rows stand there already, and are going to be compared',
   left: 'it failed here, and is left to whoever has the stream',
+  taken: 'another program has it, or takes it when its lease is over',
 }
 
 function steeredText(event: Extract<Event, { type: 'table.steered' }>, alone: boolean): string {

@@ -11,7 +11,7 @@ import { sharedWord, withSent } from '../state/queue/queue-shown.ts'
 import type { RunRow } from '../state/selectors.ts'
 import { runRows } from '../state/selectors.ts'
 import type { State } from '../state/state.ts'
-import { queueLine } from './queue/words.ts'
+import { asOf, queueLine } from './queue/words.ts'
 import { machineStatus } from './run-texts.ts'
 import { runMark } from './states.ts'
 import { tableName } from './table-name.ts'
@@ -92,7 +92,7 @@ function sharedCells(told: SharedRun, { queue, now }: State): Cells {
     ...(isOpen && slots.queued > 0 ? [`${count(slots.queued)} ${slots.queued === 1 ? 'waits' : 'wait'}`] : []),
   ]
   const pace = isOpen && run.rate >= 0.5 ? [rate(run.rate)] : []
-  const rows = run.rows === 0n ? [] : [`${count(Number(run.rows))} rows`]
+  const rows = run.rows === 0n ? [] : [`${count(Number(run.rows))} rows${asOf(run)}`]
   const refused = refusals.length === 0 || !isOpen ? [] : [`refused by ${refusals.map(({ host }) => host).join(', ')}`]
   const end = endedAt ?? queue.now
   return {

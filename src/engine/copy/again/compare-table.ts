@@ -9,7 +9,7 @@ import { equalDigests, type Digest } from '../../../model/copy/rows.ts'
 import { dec } from '../../../model/event.ts'
 import type { ReadPoint, Tally } from '../../../model/copy/plan.ts'
 import { Attempts } from '../../../shared/attempts.ts'
-import { SluiceError } from '../../../shared/errors.ts'
+import { asSluiceError, SluiceError } from '../../../shared/errors.ts'
 import type { SourceView } from '../../../stores/copy-port.ts'
 import { spanOf } from '../chunk-events.ts'
 import type { TableContext } from '../context.ts'
@@ -191,7 +191,11 @@ class TableComparison {
     throttle.moved(Number(comparison.piece.rows))
     if (throttle.limit !== null) await throttle.take(Number(comparison.piece.rows), signal)
     const { source, target } = sumsOf(comparison)
-    const tally = await this.#close(chunk, comparison, point, begun)
+    const tally = await this.#close(chunk, comparison, point, begun).catch((thrown: unknown) => {
+      if (asSluiceError(thrown).code === 'LEASE_LOST')
+        emit({ type: 'chunk.released', table: name, chunk: no, reason: 'taken' })
+      throw thrown
+    })
     if (tally === null) return
     emit({
       type: 'chunk.done',

@@ -40,21 +40,25 @@ export async function beginLedger(
   await prepareLedger(database)
 }
 
-/** @throws SluiceError TABLE_REFUSED where another ledger has a run or a stream that this one has not, for who would write there */
+/**
+ * @param what with its verb, such as `stream 7 is` @param url of which option or end the ledger is, for the hint
+ * @throws SluiceError TABLE_REFUSED where another ledger has a run, a stream or a switch that this one has not, for who would write there
+ */
 export async function refuseKnownElsewhere(
   to: CopyStore,
   database: LedgerDatabase,
   what: string,
   knows: Knows,
   signal: AbortSignal,
+  url = 'the target',
 ): Promise<void> {
   if ((await hasLedger(database)) && (await knows(database))) return
   await using places = new LedgerPlaces(to, database, (ledger) => ledger)
   const [place] = (await knowing(places, null, knows, signal)).others
   if (place === undefined) return
-  throw new SluiceError('TABLE_REFUSED', `${what} is in another ledger, ${place.where}`, {
+  throw new SluiceError('TABLE_REFUSED', `${what} in another ledger, ${place.where}`, {
     where: to.label,
-    hint: `${byName(place)} goes on with it, or connect as its owner`,
+    hint: `${byName(place, url)} goes on with it, or connect as its owner`,
   })
 }
 
@@ -127,8 +131,34 @@ export async function knowingLedgers(
   }
 }
 
-function byName({ schema }: Pick<Place, 'schema'>): string {
-  return `the same command with ?schema=${encodeURIComponent(schema)} behind the URL of the target`
+function byName({ schema }: Pick<Place, 'schema'>, url = 'the target'): string {
+  return `the same command with ?schema=${encodeURIComponent(schema)} behind the URL of ${url}`
+}
+
+/**
+ * All ledgers of copies and streams in a database, for who asks whether any of them wants it: a planted one, which only asks for more, counts, too.
+ * @returns the own one first, where it is one, and schemas with a ledger that this login cannot read
+ */
+export async function allLedgers(
+  store: CopyStore,
+  own: LedgerDatabase,
+  signal: AbortSignal,
+): Promise<AsyncDisposable & { readonly places: readonly Place[]; readonly unread: readonly string[] }> {
+  const places = new LedgerPlaces(store, own, (ledger) => ledger)
+  const close = (): Promise<void> => places[Symbol.asyncDispose]()
+  try {
+    const { others, unread } = await knowing(places, null, async () => true, signal)
+    const all = (await hasLedger(own)) ? [places.own, ...others] : others
+    return { places: all, unread, [Symbol.asyncDispose]: close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** What `--to URL` has to have behind it for the ledger of a place; nothing for the own one. */
+export function schemaText({ schema }: Pick<Place, 'schema'>): string {
+  return schema === '' ? '' : `?schema=${encodeURIComponent(schema)}`
 }
 
 function knowsTable(name: TableName): Knows {

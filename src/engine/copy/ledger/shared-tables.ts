@@ -55,8 +55,11 @@ export class SharedTables {
     ])
   }
 
-  /** Rows and chunks that all turns of the run have closed so far, also those before its end where it was resumed. */
-  async totals(): Promise<LedgerTotals> {
+  /**
+   * Rows and chunks that all turns of the run have closed so far, also those before its end where it was resumed.
+   * @param until ms by the clock of the ledger's database: what was closed later is left out, since other runs may have closed it
+   */
+  async totals(until: number | null = null): Promise<LedgerTotals> {
     const { now, types } = ledgerDialect(this.#database.dialect)
     const [run] = this.#sharedRun.split('/')
     const [row = []] = await this.#database.all(
@@ -65,8 +68,8 @@ export class SharedTables {
          SELECT schema_name AS begun_schema, table_name AS begun_table, MIN(begun_ms) AS begun_ms FROM migration_shared_tables
          WHERE shared_run = ? OR shared_run LIKE ? GROUP BY schema_name, table_name) b
          ON b.begun_schema = c.schema_name AND b.begun_table = c.table_name
-       WHERE ${CLOSED} AND completed_ms >= begun_ms`,
-      [run ?? '', `${run}/%`],
+       WHERE ${CLOSED} AND completed_ms >= begun_ms${until === null ? '' : ' AND completed_ms <= ?'}`,
+      [run ?? '', `${run}/%`, ...(until === null ? [] : [Math.ceil(until)])],
     )
     const [rows, chunks, at] = row
     return { rows: BigInt(String(rows ?? 0)), chunks: Number(chunks ?? 0), at: Number(at ?? 0) }

@@ -1,12 +1,23 @@
-/** A ledger that keeps no run from its end: once that is dropped, what a server does not answer soon is not waited for. */
+/** A ledger that keeps no run from its end: once that is asked for, a server that does not answer is not waited for as long as otherwise. */
 import { SluiceError } from '../../../shared/errors.ts'
+import type { Interrupt } from '../../../shared/abort.ts'
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 
 /** How long the ledger is waited for after an abort, in all: what is given back there frees itself when its lease ends. */
 const GRACE_MS = 3000
 
-/** @param abort of the run @returns the same ledger, whose questions fail with the abort's reason from some seconds behind it on */
-export function ledgerUnderAbort(database: LedgerDatabase, abort: AbortSignal, graceMs = GRACE_MS): LedgerDatabase {
+/** Behind a stop each question may take as long as this; the first that takes longer is the last: each would wait for the whole of `retry_seconds`. */
+const STOP_MS = 10_000
+
+/**
+ * @returns the same ledger, whose questions fail with the abort's reason from some seconds behind it on. Behind a stop all fail with its reason as soon as one was
+ * not answered for ten seconds
+ */
+export function ledgerUnderAbort(
+  database: LedgerDatabase,
+  { abort, stop }: Pick<Interrupt, 'abort' | 'stop'>,
+  graceMs = GRACE_MS,
+): LedgerDatabase {
   const over = new AbortController()
   let timer: NodeJS.Timeout | undefined
   const begin = (): void => {
@@ -14,7 +25,20 @@ export function ledgerUnderAbort(database: LedgerDatabase, abort: AbortSignal, g
   }
   if (abort.aborted) begin()
   else abort.addEventListener('abort', begin, { once: true })
-  const within = <T>(question: () => Promise<T>): Promise<T> => answered(question, over.signal)
+  const within = async <T>(question: () => Promise<T>): Promise<T> => {
+    let late: NodeJS.Timeout | undefined
+    const wait = (): void => {
+      late = setTimeout(() => over.abort(stop.reason), STOP_MS)
+    }
+    if (stop.aborted) wait()
+    else stop.addEventListener('abort', wait, { once: true })
+    try {
+      return await answered(question, over.signal)
+    } finally {
+      stop.removeEventListener('abort', wait)
+      clearTimeout(late)
+    }
+  }
   return {
     dialect: database.dialect,
     ...(database.mostParameters === undefined ? {} : { mostParameters: database.mostParameters }),

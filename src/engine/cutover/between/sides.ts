@@ -5,11 +5,13 @@ import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
 import type { ChangeSource } from '../../../stores/follow-port.ts'
 import type { SwitchSide } from '../../../stores/switch-side-port.ts'
 import type { CopyRun } from '../../copy/copy-run.ts'
+import { refuseKnownElsewhere } from '../../copy/ledger/elsewhere.ts'
 import { openExisting } from '../../copy/open-stores.ts'
 import { onSide } from '../../copy/sides.ts'
 import { cdcOf } from '../../follow/known-stream.ts'
 import type { StreamRow } from '../../follow/ledger/stream-row.ts'
 import { StreamLedger, streamNamed } from '../../follow/ledger/streams.ts'
+import { knowsStream } from '../../follow/named-stream.ts'
 import { familyOf, type Family } from '../family.ts'
 import { SwitchLedger } from '../switch-ledger.ts'
 import { readSwitches } from '../switch-row.ts'
@@ -83,6 +85,11 @@ export async function betweenOf(
     }
     const from = await opened('source', otherUrl)
     const known = named ?? (await namedIn(from.database, stream))
+    // The source may be the one whose ledger has it, where its writers came from the target before.
+    if (known === null) {
+      const what = `stream ${stream} is`
+      await refuseKnownElsewhere(from.store, from.database, what, knowsStream(stream), run.interrupt.abort, 'the source')
+    }
     if (known === null || from.store.identity === to.store.identity) {
       await close()
       return null

@@ -3,8 +3,9 @@ import { isoTime } from '../../../shared/clock.ts'
 import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
 import type { DecommissionFinding } from '../../../stores/decommission-port.ts'
 import type { Contents, DatabaseInside, DatabaseRetirement, DatabaseUse } from '../../../stores/retirement-port.ts'
-import { hasLedger } from '../../copy/ledger/schema.ts'
+import { allLedgers } from '../../copy/ledger/elsewhere.ts'
 import type { Ledgers } from '../../archiving/ledgers.ts'
+import { unreadLedger } from '../examine.ts'
 import { keptFinding } from './both-sides.ts'
 import { movedFrom } from './moved.ts'
 import type { DatabaseStep } from './steps.ts'
@@ -31,21 +32,45 @@ export type Seen = { readonly contents: Contents; readonly inside: DatabaseInsid
 /**
  * Of a database that takes connections.
  * @param outside what its server knows, as of a moment at which no session of ours but that of `seen` was in it
- * @param inside the ledgers that are in it
+ * @param inside the database itself, and the ledgers of archives that are in it
  */
 export async function examineOpen(
   wish: ExamineDatabase,
   seen: Seen,
   outside: Findings,
-  inside: Ledgers,
+  inside: { readonly store: CopyStore; readonly archives: Ledgers },
 ): Promise<Findings> {
   return [
-    ...(await wantedByTarget(wish.database, wish.identity)),
-    ...((await hasLedger(inside.own)) ? await wantedInside(inside.own, wish.database) : []),
-    ...(wish.leave.some((name) => name.endsWith(ARCHIVES)) ? [] : await archivesInside(inside, wish.signal)),
+    ...(await wantedThere(wish)),
+    ...(await wantedHere(inside, wish)),
+    ...(wish.leave.some((name) => name.endsWith(ARCHIVES)) ? [] : await archivesInside(inside.archives, wish.signal)),
     ...(await contentFindings(wish, seen)).findings,
     ...outside,
   ]
+}
+
+/** Streams and switches of every ledger of the target that want the database. */
+async function wantedThere({
+  to,
+  database,
+  identity,
+  signal,
+}: Pick<ExamineDatabase, 'to' | 'database' | 'identity' | 'signal'>): Promise<Findings> {
+  const found: DecommissionFinding[] = []
+  await using ledgers = await allLedgers(to, database, signal)
+  for (const place of ledgers.places) found.push(...(await wantedByTarget(place, identity)))
+  return [...found, ...ledgers.unread.map(unreadLedger)]
+}
+
+/** The same of every ledger that is in the database itself. */
+async function wantedHere(
+  { store, archives }: { readonly store: CopyStore; readonly archives: Ledgers },
+  { database, signal }: Pick<ExamineDatabase, 'database' | 'signal'>,
+): Promise<Findings> {
+  const found: DecommissionFinding[] = []
+  await using ledgers = await allLedgers(store, archives.own, signal)
+  for (const place of ledgers.places) found.push(...(await wantedInside(place, database)))
+  return [...found, ...ledgers.unread.map(unreadLedger)]
 }
 
 /** What a session in the database has seen of it, beside what the ledger knows of its tables and the target holds of them. */
@@ -77,7 +102,7 @@ export async function examineInactive(
   left: readonly string[],
   { nowMs, graceMs }: { readonly nowMs: number; readonly graceMs: number },
 ): Promise<ExaminedInactive> {
-  const { retirement, database, identity, signal } = wish
+  const { retirement, signal } = wish
   const { use, findings } = await retirement.look(signal)
   const end = inactive.doneMs + graceMs
   const graceOver = end <= nowMs
@@ -92,7 +117,7 @@ export async function examineInactive(
           ? `is over since ${isoTime(end)}`
           : `ends at ${isoTime(end)}: the database is not dropped before`,
       },
-      ...(await wantedByTarget(database, identity)),
+      ...(await wantedThere(wish)),
       useSinceInactive(use, inactive.detail.use, inactive.doneMs),
       ...left.map((object): DecommissionFinding => ({
         verdict: 'look',

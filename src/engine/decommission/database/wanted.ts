@@ -2,15 +2,15 @@
 import type { LedgerDatabase } from '../../../stores/copy-port.ts'
 import type { DecommissionFinding } from '../../../stores/decommission-port.ts'
 import { tableText } from '../../../model/copy/column-type.ts'
+import { schemaText } from '../../copy/ledger/elsewhere.ts'
+import type { Place } from '../../ledger-places.ts'
 import type { Ledgers } from '../../archiving/ledgers.ts'
 import { hasSwitched, isUnderWay, readSwitches } from '../../cutover/switch-row.ts'
 import { hasStreams } from '../../follow/ledger/streams.ts'
 
-/** By the ledger that the tables have moved to. @param identity of the database that is to go */
-export async function wantedByTarget(
-  database: LedgerDatabase,
-  identity: string,
-): Promise<readonly DecommissionFinding[]> {
+/** By a ledger of the database that the tables have moved to. @param identity of the database that is to go */
+export async function wantedByTarget(place: Place, identity: string): Promise<readonly DecommissionFinding[]> {
+  const { database } = place
   const streams = (await hasStreams(database))
     ? await database.all(
         `SELECT stream_id, status FROM migration_streams WHERE source_identity = ? AND status <> 'ended' ORDER BY stream_id`,
@@ -23,17 +23,15 @@ export async function wantedByTarget(
       about: 'stream',
       object: String(id),
       detail: `it is ${String(status)}, and reads from this database`,
-      hint: `sluice follow ${String(id)} --end`,
+      hint: `sluice follow ${String(id)} --end${ofSchema(place)}`,
     })),
-    ...(await waysBack(database, identity)),
+    ...(await waysBack(place, identity)),
   ]
 }
 
 /** By a ledger that is in the database itself. @param target ledger of the one that the tables have moved to */
-export async function wantedInside(
-  database: LedgerDatabase,
-  target: LedgerDatabase,
-): Promise<readonly DecommissionFinding[]> {
+export async function wantedInside(place: Place, target: LedgerDatabase): Promise<readonly DecommissionFinding[]> {
+  const { database } = place
   const streams = (await hasStreams(database))
     ? await database.all(`SELECT stream_id, status FROM migration_streams WHERE status <> 'ended' ORDER BY stream_id`)
     : []
@@ -43,9 +41,9 @@ export async function wantedInside(
       about: 'stream',
       object: String(id),
       detail: `it is ${String(status)}, writes into this database, and its ledger is here`,
-      hint: `sluice follow ${String(id)} --end --to URL with the URL of this database gives up a way back that it keeps`,
+      hint: `sluice follow ${String(id)} --end --to URL with the URL of this database gives up a way back that it keeps${ofSchema(place)}`,
     })),
-    ...(await waysBack(database, null)),
+    ...(await waysBack(place, null)),
     ...(await wentBack(database, target)),
   ]
 }
@@ -54,7 +52,8 @@ export async function wantedInside(
  * Switches that are under way or not cleaned up, and those whose reverse stream has not ended.
  * @param identity of the database that they move writers from; null for all that the ledger has
  */
-async function waysBack(database: LedgerDatabase, identity: string | null): Promise<readonly DecommissionFinding[]> {
+async function waysBack(place: Place, identity: string | null): Promise<readonly DecommissionFinding[]> {
+  const { database } = place
   const last = new Map((await readSwitches(database)).map((row) => [row.publicTable, row]))
   if (last.size === 0 || !(await hasStreams(database))) return []
   const found: DecommissionFinding[] = []
@@ -66,10 +65,10 @@ async function waysBack(database: LedgerDatabase, identity: string | null): Prom
     // Until it is done, the reverse stream of a switch between two databases may not be noted where it is looked for.
     if (isUnderWay(status) || (isBetween && status !== 'done')) {
       const detail = `a switch of this table is ${status}, and not done`
-      found.push(refused('switch', publicTable, detail, `sluice cutover ${stream} finishes it, or gives it up`))
+      found.push(refused('switch', publicTable, detail, `sluice cutover ${stream} finishes it, or gives it up${ofSchema(place)}`))
     } else if (back !== undefined && back[1] !== 'ended') {
       const detail = `it is ${String(back[1])}, and keeps the way back of ${publicTable} open`
-      found.push(refused('reverse stream', reverse, detail, `sluice follow ${reverse} --end gives up the way back`))
+      found.push(refused('reverse stream', reverse, detail, `sluice follow ${reverse} --end gives up the way back${ofSchema(place)}`))
     }
   }
   return found
@@ -96,6 +95,12 @@ async function wentBack(inside: LedgerDatabase, target: LedgerDatabase): Promise
         follows.has(reverse) ? `sluice cutover ${reverse} lets the other database take over first` : OTHER_WAY,
       )
     })
+}
+
+/** How a command finds a ledger that is not the own one of its login. */
+function ofSchema(place: Place): string {
+  const text = schemaText(place)
+  return text === '' ? '' : `; with ${text} behind the URL of the database whose ledger has it`
 }
 
 const OTHER_WAY =

@@ -13,6 +13,7 @@ import { heedWishes } from '../../copy/heed-wishes.ts'
 import { beatOfCopy } from '../../copy/heartbeat.ts'
 import { tableKeyOf, type Owner } from '../../copy/ledger/owner.ts'
 import { RunLedger } from '../../copy/ledger/runs.ts'
+import { ledgerUnderAbort } from '../../copy/ledger/under-abort.ts'
 import { SharedTables } from '../../copy/ledger/shared-tables.ts'
 import { openCopyStore, openSourceStore, tellingRetries } from '../../copy/open-stores.ts'
 import { retryMsOf } from '../../copy/failure.ts'
@@ -66,7 +67,7 @@ export async function copyFor(operation: CopyOperation, sharedRun: string, given
     ...telling,
     ...(operation.batchRows === undefined ? {} : { rowsPerInsert: operation.batchRows }),
   })
-  await using database = await to.ledger()
+  await using database = ledgerUnderAbort(await to.ledger(), given.interrupt)
   const copy = await new SharedCopies(database).standing(sharedRun)
   if (copy === null) return { chunks, rows }
   await using from = derivedStore(

@@ -149,7 +149,7 @@ export async function copy(given: CopyOperation, asked: CopyRun, within?: Within
     return { ...endOfPlan(planned), ...(left.length === 0 ? {} : { leftBehind: left }) }
   }
   refuseUnknownNames(operation, planned.tables)
-  await using database = ledgerUnderAbort(await to.ledger(), run.interrupt.abort)
+  await using database = ledgerUnderAbort(await to.ledger(), run.interrupt)
   await beginLedger(planned, database, run.interrupt.abort)
   const owner: Owner = { ...run.owner, runId: BigInt(run.runId) }
   const runs = new RunLedger(database, owner)

@@ -65,7 +65,7 @@ async function streamOf(
 ): Promise<{ readonly stream: StreamRow; readonly from: string; readonly refusal: SluiceError | null }> {
   await using to = await onSide('target', () => openExisting(url))
   await using database = await to.ledger()
-  await refuseKnownElsewhere(to, database, `stream ${id}`, knowsStream(id), run.interrupt.abort)
+  await refuseKnownElsewhere(to, database, `stream ${id} is`, knowsStream(id), run.interrupt.abort)
   const stream = await streamKnown(database, id, to.label)
   await finishSwitch({ store: to, database }, stream.id, run)
   const anew = 'its tables are followed again by sluice copy --follow --restart, which copies them anew'

@@ -231,10 +231,13 @@ async function gone(
   return ONE
 }
 
-async function withLedgers<T>(from: string, body: (ledgers: Ledgers) => Promise<T>): Promise<T> {
+async function withLedgers<T>(
+  from: string,
+  body: (inside: { readonly store: CopyStore; readonly archives: Ledgers }) => Promise<T>,
+): Promise<T> {
   await using store = await openSourceStore(from)
-  await using ledgers = await Ledgers.open(store, false)
-  return await body(ledgers)
+  await using archives = await Ledgers.open(store, false)
+  return await body({ store, archives })
 }
 
 async function note({ steps, identity, retirement }: Retired, step: DatabaseStepName, detail: DatabaseDetail) {

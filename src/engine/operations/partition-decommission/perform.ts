@@ -6,6 +6,7 @@ import { isoTime } from '../../../shared/clock.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
 import type { DecommissionStep, DecommissionStore } from '../../../stores/decommission-port.ts'
+import { refuseKnownElsewhere } from '../../copy/ledger/elsewhere.ts'
 import { hasLedger, prepareLedger } from '../../copy/ledger/schema.ts'
 import { openCopyStore, openExisting } from '../../copy/open-stores.ts'
 import type { SwitchRow } from '../../cutover/switch-row.ts'
@@ -17,7 +18,7 @@ import {
 } from '../../decommission/decommission-ledger.ts'
 import { examine, type Examined } from '../../decommission/examine.ts'
 import { knownRows, lastArchive } from '../../decommission/last-archive.ts'
-import { parkedSwitch } from '../../decommission/parked-switch.ts'
+import { knowsParked, parkedSwitch } from '../../decommission/parked-switch.ts'
 import { otherTable, refusal, refuseUnconfirmed, refuseUndone } from '../../decommission/refusals.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
 import type { partitionDecommission as declared, PartitionDecommissionOperation } from './declaration.ts'
@@ -51,6 +52,9 @@ export async function partitionDecommission(
   const decommission = decommissionOf(store)
   await using database = await store.ledger()
   if ((await hasLedger(database)) && !dryRun) await prepareLedger(database)
+  const knows = knowsParked(operation.table)
+  const what = `the switch of ${operation.table} is`
+  await refuseKnownElsewhere(store, database, what, knows, run.interrupt.abort, '--from')
   const row = await parkedSwitch(database, operation.table, store.label)
   const ledger = new DecommissionLedger(database, row, run)
   const steps = await ledger.steps()

@@ -35,6 +35,7 @@ export async function sharedRuns(operation: SharedRunsOperation, run: SharedRuns
   for (const { host, error } of found.refusals)
     run.emit({ type: 'log', level: 'warn', message: `a worker on ${host} refuses it: ${errorLine(error)}` })
   tellWaiting(found, run)
+  tellCounted(found, run)
   await tellEnd(found, slots, queue, run)
   return { totals: { slots: dec(slots.length), rows: dec(found.rows) } }
 }
@@ -70,6 +71,7 @@ function tellRun(one: DistributedRun, run: SharedRuns): void {
     ended: dec(slots.ended),
     rows: dec(rows),
     chunks: dec(chunks),
+    ...(one.countedAt === null ? {} : { countedAt: isoTime(one.countedAt) }),
     rate: dec(Math.round(rate)),
     begunAt: isoTime(one.begunAt),
     ...(one.endedAt === null ? {} : { endedAt: isoTime(one.endedAt) }),
@@ -88,6 +90,14 @@ function tellRun(one: DistributedRun, run: SharedRuns): void {
 function tellWaiting(one: DistributedRun, run: SharedRuns): void {
   const waiting = waitingText(one)
   if (waiting !== null) run.emit({ type: 'log', level: 'warn', ...waiting })
+}
+
+/** Of a run that has ended since its ledger was read. */
+function tellCounted({ countedAt }: DistributedRun, run: SharedRuns): void {
+  if (countedAt === null) return
+  const message = `rows and chunks are as of ${isoTime(countedAt)}, before the end of the run: its ledger was not reached since`
+  const hint = 'a worker that lives reads it again by itself, within a minute of when it can be reached'
+  run.emit({ type: 'log', level: 'warn', message, hint })
 }
 
 /** Of a run that goes on: what was left out of one that has ended, its error says. */

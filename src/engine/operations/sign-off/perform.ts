@@ -8,6 +8,7 @@ import { isoTime } from '../../../shared/clock.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import { redactUrl } from '../../../shared/redact.ts'
 import type { CopyStore, LedgerDatabase } from '../../../stores/copy-port.ts'
+import { refuseKnownElsewhere } from '../../copy/ledger/elsewhere.ts'
 import { openExisting, openSourceStore } from '../../copy/open-stores.ts'
 import { planLeftBehind } from '../../copy/plan/left-behind.ts'
 import type { PlannedCopy } from '../../copy/plan/plan-copy.ts'
@@ -18,7 +19,7 @@ import { SignOffLedger, type AnsweredSignOff } from '../../follow/ledger/sign-of
 import { StreamLedger } from '../../follow/ledger/streams.ts'
 import type { StreamRow } from '../../follow/ledger/stream-row.ts'
 import { followedTables } from '../../follow/wished-stream.ts'
-import { copyOfStream, sourceUrl, streamKnown } from '../../follow/named-stream.ts'
+import { copyOfStream, knowsStream, sourceUrl, streamKnown } from '../../follow/named-stream.ts'
 import type { CopyOperation } from '../../operation.ts'
 import { checkReport, isJson, writeReport } from '../../report-file.ts'
 import type { Ending, RunOf } from '../../run-context.ts'
@@ -78,7 +79,9 @@ type Asked = { readonly id: string; readonly stream: StreamRow; readonly url: st
 async function ask(operation: SignOffOperation, run: SignOffRun): Promise<Asked> {
   await using to = await onSide('target', () => openExisting(operation.to))
   await using database = await to.ledger()
-  const stream = await streamKnown(database, operation.stream, to.label)
+  const { stream: named } = operation
+  await refuseKnownElsewhere(to, database, `stream ${named} is`, knowsStream(named), run.interrupt.abort)
+  const stream = await streamKnown(database, named, to.label)
   await refuseUnready(stream, database)
   const url = sourceUrl(stream, operation.from, { url: operation.to, identity: to.identity })
   await using from = await openSourceStore(url)

@@ -8,13 +8,14 @@ import {
   type RunWishes,
   type Slot,
   type SlotState,
+  type UncountedRun,
   type WatchedRun,
   type WorkerRow,
 } from '../../../model/distributed.ts'
 import type { ErrorInfo } from '../../../shared/errors.ts'
 import type { QueuePool } from './pool.ts'
 import type { SteeredTables } from '../../queue-port.ts'
-import { DRAIN_WANTED, LEDGER_CHUNKS, LEDGER_ROWS, ON_CALL, OPEN_ROWS, QUEUE_SCHEMA } from './schema.ts'
+import { COUNT_IS_DUE, DRAIN_WANTED, LEDGER_CHUNKS, LEDGER_ROWS, ON_CALL, OPEN_ROWS, QUEUE_SCHEMA } from './schema.ts'
 
 /** SQL: ms since the epoch. */
 export const ms = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`
@@ -28,6 +29,9 @@ export const TAKES = `w.program = r.program AND CASE WHEN r.queue IS NULL THEN c
 const WAITS = `(r.status = 'running' AND EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_run_slots q WHERE q.run_id = r.run_id AND q.state = 'queued')
   AND NOT EXISTS (SELECT FROM ${QUEUE_SCHEMA}.sluice_workers w WHERE w.ended_at IS NULL AND NOT ${silent('w.beat_at')} AND ${TAKES}))`
 
+/** Ledgers that a worker reads again at a time. */
+const MOST_UNCOUNTED = 20
+
 /** SQL: rows of a slot. What a turn has begun and not ended belongs to whoever has the slot next. */
 const ROWS = `earlier_rows + turn_rows - CASE WHEN state = 'queued' THEN ${OPEN_ROWS} ELSE 0 END`
 
@@ -35,7 +39,7 @@ type RunRecord = Readonly<
   Record<'run_id' | 'kind' | 'command_line' | 'program' | 'actor' | 'host' | 'rows', string> &
     Record<'source' | 'target' | 'queue', string | null> &
     Record<'begun_at' | 'chunks' | 'rate' | 'queued' | 'working' | 'ended' | 'lost', number> &
-    Record<'ended_at' | 'exit_code', number | null>
+    Record<'ended_at' | 'exit_code' | 'counted_at', number | null>
 > & {
   readonly status: DistributedStatus
   readonly operation: unknown
@@ -46,7 +50,7 @@ type RunRecord = Readonly<
   readonly refusals: readonly { readonly host: string; readonly error: ErrorInfo }[] | null
 }
 
-export async function readStand(pool: QueuePool): Promise<QueueStand> {
+export async function readStand(pool: QueuePool): Promise<Omit<QueueStand, 'unconfirmed'>> {
   const { rows } = await pool.ask<
     QueueStand['workers'] & QueueStand['slots'] & Record<'gone' | 'waiting' | 'oldest', number>
   >(
@@ -78,7 +82,8 @@ export async function readStand(pool: QueuePool): Promise<QueueStand> {
 export async function readRuns(pool: QueuePool, limit: number, runId?: string): Promise<readonly DistributedRun[]> {
   const { rows } = await pool.ask<RunRecord>(
     `SELECT r.run_id, r.kind, r.command_line, r.operation, r.queue, r.source, r.target, r.program, r.actor, r.host, ${ms('r.begun_at')} AS begun_at,
-       ${ms('r.ended_at')} AS ended_at, r.status, r.exit_code, r.error, r.wishes, ${WAITS} AS waits, s.*,
+       ${ms('r.ended_at')} AS ended_at, r.status, r.exit_code, r.error, r.wishes, ${WAITS} AS waits,
+       CASE WHEN ${COUNT_IS_DUE} THEN (to_jsonb(r) ->> 'ledger_ms')::float8 END AS counted_at, s.*,
        (SELECT json_agg(json_build_object('host', f.host, 'error', f.error) ORDER BY f.refused_at)
         FROM ${QUEUE_SCHEMA}.sluice_run_refusals f WHERE f.run_id = r.run_id) AS refusals
      FROM ${QUEUE_SCHEMA}.sluice_runs r, LATERAL (
@@ -111,12 +116,23 @@ export async function readRuns(pool: QueuePool, limit: number, runId?: string): 
     wishes: row.wishes,
     rows: BigInt(row.rows),
     chunks: row.chunks,
+    countedAt: row.counted_at,
     rate: row.rate,
     slots: { queued: row.queued, working: row.working, ended: row.ended, lost: row.lost },
     refusals: row.refusals ?? [],
     slotRuns: row.slot_runs ?? [],
     isWaiting: row.waits,
   }))
+}
+
+/** Runs of which a reading is due: for a day, since then the target is another one for all that is known here. */
+export async function readUncounted(pool: QueuePool): Promise<readonly UncountedRun[]> {
+  const { rows } = await pool.ask<UncountedRun>(
+    `SELECT r.run_id AS "runId", r.operation, r.stores, ${ms('r.ended_at')} AS "endedAt",
+       r.ledger_ms::float8 + coalesce(${ms('r.ended_at')} - ${ms('r.counted_at')}, ${ms('r.ended_at')} - r.ledger_ms) AS until
+     FROM ${QUEUE_SCHEMA}.sluice_runs r WHERE ${COUNT_IS_DUE} AND r.ended_at > now() - interval '1 day' ORDER BY r.ended_at DESC LIMIT ${MOST_UNCOUNTED}`,
+  )
+  return rows
 }
 
 type SlotRecord = Readonly<

@@ -24,6 +24,7 @@ const NOTHING: QueueStand = {
   workers: { lives: 0, silent: 0, lost: 0 },
   slots: { queued: 0, working: 0, lost: 0 },
   waiting: 0,
+  unconfirmed: 0,
   oldestBeatMs: 0,
 }
 
@@ -111,7 +112,8 @@ class PostgresQueue implements RunQueue {
   }
 
   async stand(): Promise<QueueStand> {
-    return (await this.#found()) ? await readStand(this.#pool) : NOTHING
+    if (!(await this.#found())) return NOTHING
+    return { ...(await readStand(this.#pool)), unconfirmed: (await this.schedules.unconfirmed()).length }
   }
 
   async drain(name: string): Promise<number> {

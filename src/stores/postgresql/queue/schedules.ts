@@ -7,7 +7,7 @@ import { SluiceError, type ErrorInfo } from '../../../shared/errors.ts'
 import { shellQuote } from '../../../shared/shell.ts'
 import type { NamedStore } from '../../queue-port.ts'
 import type { Begun, Clockwork, Schedule, ScheduleBook, ScheduledRun, ScheduleSpec } from '../../schedule-port.ts'
-import { elsewhere, queueIdentity } from './identity.ts'
+import { elsewhere, isSameServer, QueueIdentity } from './identity.ts'
 import { jsonbText } from './json.ts'
 import { ms, readClock } from './look.ts'
 import type { QueuePool } from './pool.ts'
@@ -48,11 +48,15 @@ type HistoryRow = Readonly<Record<'name' | 'at', string | number>> &
 export class PostgresSchedules implements ScheduleBook {
   readonly #pool: QueuePool
   readonly #isThere: () => Promise<boolean>
+  readonly #identity: QueueIdentity
+  /** Where a worker of this program was seen last, and when it was seen first there. */
+  #seen: { readonly identity: string; readonly begun: string } | null = null
 
   /** @param isThere whether there are tables of schedules: who only looks makes none */
   constructor(pool: QueuePool, isThere: () => Promise<boolean>) {
     this.#pool = pool
     this.#isThere = isThere
+    this.#identity = new QueueIdentity((text) => pool.ask(text))
   }
 
   async now(): Promise<number> {
@@ -77,7 +81,7 @@ export class PostgresSchedules implements ScheduleBook {
       since,
       next?.at ?? null,
       next?.period ?? null,
-      await this.#identity(),
+      await this.#identity.read(),
     ]
     const { rowCount } = replace
       ? await this.#pool.ask(
@@ -110,7 +114,7 @@ export class PostgresSchedules implements ScheduleBook {
     return await this.#changed(
       `UPDATE ${SCHEDULES} s SET state = 'on', error = NULL, since_ms = $2, next_ms = $3, next_period = $4, confirmed_in = $5
        WHERE name = $1 AND (state = 'paused' OR (state = 'on' AND ${elsewhere('$5')}))`,
-      [name, since, next?.at ?? null, next?.period ?? null, await this.#identity()],
+      [name, since, next?.at ?? null, next?.period ?? null, await this.#identity.read()],
     )
   }
 
@@ -121,8 +125,30 @@ export class PostgresSchedules implements ScheduleBook {
   async want(name: string): Promise<boolean> {
     return await this.#changed(
       `UPDATE ${SCHEDULES} s SET wanted = true WHERE name = $1 AND state <> 'void' AND NOT ${elsewhere('$2')}`,
-      [name, await this.#identity()],
+      [name, await this.#identity.read()],
     )
+  }
+
+  async unconfirmed(): Promise<readonly Schedule[]> {
+    return (await this.#isThere()) ? await this.#read(`s.state = 'on' AND ${elsewhere('$1')}`, []) : []
+  }
+
+  async carry(workerId: string): Promise<number> {
+    const identity = await this.#identity.read()
+    if (this.#seen?.identity === identity) return 0
+    const { rows } = await this.#pool.ask<{ begun: string }>(
+      `SELECT begun_at::text AS begun FROM ${QUEUE_SCHEMA}.sluice_workers WHERE worker_id = $1`,
+      [workerId],
+    )
+    const [before, begun] = [this.#seen, rows[0]?.begun]
+    this.#seen = begun === undefined ? null : { identity, begun }
+    // A copy that was made elsewhere has no row of this worker, or one that came later.
+    if (before === null || before.begun !== begun || !isSameServer(before.identity, identity)) return 0
+    const { rowCount } = await this.#pool.ask(
+      `UPDATE ${SCHEDULES} SET confirmed_in = $2 WHERE confirmed_in = $1::jsonb`,
+      [before.identity, identity],
+    )
+    return rowCount ?? 0
   }
 
   async due(): Promise<readonly Schedule[]> {
@@ -205,15 +231,11 @@ export class PostgresSchedules implements ScheduleBook {
     return rowCount === 1
   }
 
-  #identity(): Promise<string> {
-    return queueIdentity((text) => this.#pool.ask(text))
-  }
-
   /** @param where with values from `$2` on; `$1` is the identity of this database */
   async #read(where: string, values: readonly unknown[]): Promise<readonly Schedule[]> {
     const { rows } = await this.#pool.ask<Row>(
       `SELECT s.*, ${ms('s.added_at')} AS added, ${RUNNING} AS running, ${elsewhere('$1')} AS elsewhere FROM ${SCHEDULES} s WHERE ${where} ORDER BY s.name`,
-      [await this.#identity(), ...values],
+      [await this.#identity.read(), ...values],
     )
     const lines = await this.#lines(
       rows.map(({ name }) => name),
@@ -276,7 +298,7 @@ function scheduleOf(row: Row, last: ScheduledRun | null): Schedule {
 function unconfirmed(name: string): SluiceError {
   const command = `sluice schedule resume ${shellQuote(name)}`
   return new SluiceError('MISSING_CONFIRM', `schedule ${name} was confirmed in another database than this one`, {
-    reason: `this queue is a copy, or was moved; it begins nothing here before ${command}`,
+    reason: `this queue is a copy, or was moved, restored from a backup or promoted while no worker was there; it begins nothing here before ${command}`,
     hint: `${command} confirms it; sluice schedule remove ${shellQuote(name)} takes it out of this queue`,
   })
 }

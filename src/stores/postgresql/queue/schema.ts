@@ -1,15 +1,16 @@
 /** The tables of a queue, in a schema of their own beside that of graphile-worker, and how they come to be. */
 import type { Pool, PoolClient } from 'pg'
 import { SluiceError } from '../../../shared/errors.ts'
-import { queueIdentity } from './identity.ts'
+import { elsewhere, QueueIdentity } from './identity.ts'
 
 /** Holds `sluice_runs` and the others. */
 export const QUEUE_SCHEMA = 'sluice_queue'
-const VERSION = 6
+const VERSION = 7
 const WITH_SCHEDULES = 2
 const WITH_DRAINS = 3
 const WITH_TABLES = 4
 const WITH_TOTALS = 5
+const WITH_CONFIRMED_IN = 6
 
 /** SQL over `s`, a slot that waits for a call: what version 3 added, also where who only looks finds an older queue. At first such slots compared, and nothing else. */
 export const ON_CALL = "coalesce((to_jsonb(s) ->> 'compares')::boolean, false)"
@@ -18,6 +19,9 @@ export const DRAIN_WANTED = "coalesce((to_jsonb(w) ->> 'drain_wanted')::boolean,
 /** The same over `r`, a run: null where no slot has read the ledger. */
 export const LEDGER_ROWS = "(to_jsonb(r) ->> 'ledger_rows')::bigint"
 export const LEDGER_CHUNKS = "(to_jsonb(r) ->> 'ledger_chunks')::int"
+/** The same: the reading of the ledger is older than the end of the run. A queue before version 7 does not say. */
+export const COUNT_IS_DUE =
+  "(to_jsonb(r) ? 'counted_end' AND r.ended_at IS NOT NULL AND to_jsonb(r) ->> 'ledger_rows' IS NOT NULL AND (to_jsonb(r) ->> 'counted_end')::timestamptz IS DISTINCT FROM r.ended_at)"
 export const OPEN_ROWS = "coalesce((to_jsonb(s) ->> 'open_rows')::bigint, 0)"
 
 /** What of ours there is: it came one after the other. */
@@ -102,10 +106,20 @@ const TOTALS_AND_LOSSES = `
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 5;
 `
 
-/** What version 6 adds: in which database a schedule was confirmed. Those that are there were in this one. */
+/** What version 6 adds: in which database a schedule was confirmed. Those that are there were in this one. Since version 7 its timeline, too. */
 const CONFIRMED_IN = `
   ALTER TABLE ${QUEUE_SCHEMA}.sluice_schedules ADD COLUMN confirmed_in jsonb;
   UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 6;
+`
+
+/**
+ * What version 7 adds: when the ledger of a run was read last, by the clock of this database, and the end of the run for which it was read once more. Runs that ended
+ * well have read it before.
+ */
+const COUNTED_ENDS = `
+  ALTER TABLE ${QUEUE_SCHEMA}.sluice_runs ADD COLUMN counted_at timestamptz, ADD COLUMN counted_end timestamptz;
+  UPDATE ${QUEUE_SCHEMA}.sluice_runs SET counted_end = ended_at WHERE status = 'ok';
+  UPDATE ${QUEUE_SCHEMA}.sluice_queue_version SET version = 7;
 `
 
 /**
@@ -113,6 +127,8 @@ const CONFIRMED_IN = `
  * @throws SluiceError LEDGER_NEWER for tables of a newer program
  */
 export async function prepareQueue(pool: Pool, label: string): Promise<void> {
+  // A question that a service refuses would end the transaction.
+  const identity = await new QueueIdentity((text) => pool.query(text)).read()
   const client = await pool.connect()
   try {
     await client.query('BEGIN')
@@ -126,10 +142,16 @@ export async function prepareQueue(pool: Pool, label: string): Promise<void> {
     if (version < WITH_DRAINS) await client.query(COMPARERS_AND_ALERTS)
     if (version < WITH_TABLES) await client.query(STEERED_TABLES)
     if (version < WITH_TOTALS) await client.query(TOTALS_AND_LOSSES)
-    if (version < VERSION) {
+    if (version < WITH_CONFIRMED_IN) {
       await client.query(CONFIRMED_IN)
-      const identity = await queueIdentity((text) => client.query(text))
       await client.query(`UPDATE ${QUEUE_SCHEMA}.sluice_schedules SET confirmed_in = $1`, [identity])
+    }
+    if (version < VERSION) {
+      await client.query(COUNTED_ENDS)
+      await client.query(
+        `UPDATE ${QUEUE_SCHEMA}.sluice_schedules s SET confirmed_in = $1 WHERE NOT ${elsewhere('$1')}`,
+        [identity],
+      )
     }
     await client.query('COMMIT')
   } catch (error) {

@@ -6,6 +6,7 @@ import type {
   RunWishes,
   SlotEnd,
   TurnProgress,
+  UncountedRun,
   WatchedRun,
 } from '../../../model/distributed.ts'
 import type { Event } from '../../../model/event.ts'
@@ -34,7 +35,7 @@ import {
 } from './ends.ts'
 import { HAS_NO_JOB, unlockJobs } from './jobs.ts'
 import { jsonbText } from './json.ts'
-import { ms, readWatched, silent } from './look.ts'
+import { ms, readUncounted, readWatched, silent } from './look.ts'
 import type { QueuePool } from './pool.ts'
 import { endRefused } from './refused.ts'
 import { takeSlots } from './runner.ts'
@@ -170,11 +171,26 @@ export class PostgresQueueWorker implements QueueWorker {
     return answer.rows[0] ?? null
   }
 
-  async count(slot: ClaimedSlot, { rows, chunks, at }: LedgerTotals): Promise<void> {
+  async count(slot: ClaimedSlot, { rows, chunks, at }: LedgerTotals, ageMs: number): Promise<void> {
     await this.#pool.ask(
-      `UPDATE ${RUNS} r SET ledger_rows = $5, ledger_chunks = $6, ledger_ms = $7
+      `UPDATE ${RUNS} r SET ledger_rows = $5, ledger_chunks = $6, ledger_ms = $7, counted_at = clock_timestamp() - $8 * interval '1 millisecond'
        WHERE r.run_id = $1 AND coalesce(r.ledger_ms, 0) <= $7 AND EXISTS (SELECT FROM ${SLOTS} s WHERE ${MINE})`,
-      [...this.#mine(slot), rows.toString(), chunks, at],
+      [...this.#mine(slot), rows.toString(), chunks, at, ageMs],
+    )
+  }
+
+  async uncounted(): Promise<readonly UncountedRun[]> {
+    return await readUncounted(this.#pool)
+  }
+
+  async countEnd(
+    { runId, endedAt }: Pick<UncountedRun, 'runId' | 'endedAt'>,
+    { rows, chunks }: LedgerTotals,
+  ): Promise<void> {
+    await this.#pool.ask(
+      `UPDATE ${RUNS} r SET ledger_rows = $3, ledger_chunks = $4, counted_end = r.ended_at
+       WHERE r.run_id = $1 AND ${ms('r.ended_at')} = $2 AND r.ledger_rows <= $3 AND r.ledger_chunks <= $4`,
+      [runId, endedAt, rows.toString(), chunks],
     )
   }
 

@@ -20,7 +20,7 @@ import {
 } from '../../state/queue/queue-shown.ts'
 import type { State } from '../../state/state.ts'
 import { gridOf, rowsInSight, type Column } from './grid.ts'
-import { errorText, heardText, orderLine, queueLine, rateText, slotCounts, stateSpan } from './words.ts'
+import { asOf, errorText, heardText, orderLine, queueLine, rateText, slotCounts, stateSpan } from './words.ts'
 
 /** Rows below the list for the slot under the cursor, where the screen has them. */
 const SLOT_ROWS = 3
@@ -63,12 +63,12 @@ function headOf(state: State, run: SharedRun, queue: QueueShown, cells: number, 
           : `   ${rate(rateOfSlots(slots, run, queue))} of ${plural(moving, 'slot')}`
   const took = (run.endedAt ?? queue.now ?? run.begunAt) - run.begunAt
   const time = `   ${run.endedAt === null ? 'since' : 'took'} ${clockSpan(took)}`
-  const sums = `${cells < 60 ? '' : `rows ${count(Number(run.rows))}   `}${plural(run.chunks, 'chunk')}`
+  const sums = `rows ${count(Number(run.rows))}   ${plural(run.chunks, 'chunk')}${asOf(run)}`
   return [
     spread([span(` ${command}`)], [stands, span(' ')], cells),
     ...(queue.error === null ? [] : [queueLine(queue, listOf(run.runId, queue), cells)]),
     ...(run.status === 'running' ? [] : endLines(run, cells, roomy)),
-    line(` ${cells < 60 ? `${count(Number(run.rows))} rows` : sums}${pace}${cells < 60 ? '' : time}`),
+    line(` ${cells < 60 ? `${count(Number(run.rows))} rows${asOf(run)}` : sums}${pace}${cells < 60 ? '' : time}`),
     ...(order === null ? [] : [order]),
     ...untaken(run, queue).map((text) => line(` ${cutEnd(text, cells - 2)}`, 'warn')),
     ...refusals(run, cells, roomy),

@@ -21,6 +21,11 @@ import {
   type WorkerWord,
 } from '../../state/queue/queue-shown.ts'
 
+/** ` as of 12:03:05`, where rows and chunks were read before the run ended; else nothing. */
+export function asOf({ countedAt }: Pick<SharedRun, 'countedAt'>): string {
+  return countedAt === null ? '' : ` as of ${timeOfDay(countedAt)}`
+}
+
 /** `now` while it beats, `12 s`, `4 min`: a number that jumps between one and three says nothing. */
 export function heardText(at: number | null, queue: QueueShown): string {
   const ms = ageOf(at, queue)

@@ -1,0 +1,85 @@
+/** A shared run that ended while the ledger of its target was away: what it had read last is not its total, and is read again once the ledger can be reached. */
+import { afterAll, beforeAll, expect, describe, test } from 'vitest'
+import pg from 'pg'
+import type { Event } from '../../src/model/event.ts'
+import { POSTGRES_MISSING, POSTGRES_OWN, startPostgres, type PostgresServer } from '../support/servers/postgresql.ts'
+import { makeOrders, WorkerStage } from '../support/worker-stage.ts'
+
+const ROWS = 40_000
+const COPY = ['--from', 'shop', '--to', 'cold', '--table', 'orders', '--checkpoint-size', '100', '--workers', '1']
+
+describe.skipIf(!POSTGRES_OWN)(`totals of shared runs ${POSTGRES_MISSING}`, { timeout: 240_000 }, () => {
+  let target: PostgresServer
+  let stage: WorkerStage
+  beforeAll(async () => {
+    target = await startPostgres({ extraSettings: ['max_connections=50'] })
+    // Servers of tests are copies of one, and a database of the same number in both would be the same one.
+    for (const name of ['one', 'two', 'three', 'four', 'cold']) await target.createDatabase(name)
+    const url = `${target.url('cold').replace(/@[^/]*\//, `@localhost:${target.port}/`)}?host=${encodeURIComponent(target.socketFolder)}`
+    stage = await WorkerStage.open([], { cold: url })
+    await makeOrders(stage, ROWS)
+  }, 120_000)
+  afterAll(async () => {
+    await stage?.[Symbol.asyncDispose]()
+    await target?.[Symbol.asyncDispose]()
+  })
+
+  /** Rows of chunks that the ledger has as done. */
+  async function rowsDone(): Promise<bigint> {
+    const client = new pg.Client({ connectionString: target.url('cold') })
+    client.on('error', () => undefined)
+    await client.connect()
+    try {
+      const sql = `SELECT coalesce(sum(rows_read), 0)::text AS n FROM migration_checkpoints WHERE status = 'completed'`
+      const { rows } = await client.query<{ n: string }>(sql).catch(() => ({ rows: [{ n: '0' }] }))
+      return BigInt(rows[0]?.n ?? 0)
+    } finally {
+      await client.end()
+    }
+  }
+
+  const shared = (events: readonly Event[]): unknown => events.find((event) => event.type === 'shared.run')
+
+  test('are those of the ledger at the end of the run, and until that was read, those of a time that is named', async () => {
+    const run = await stage.distribute('copy', ...COPY, '--rate', '500', '--slots', '1')
+    const worker = stage.worker({ host: 'left' })
+    await stage.until('a count that the ledger is beyond', async () => {
+      const [{ rows }, done] = [await stage.run(run), await rowsDone()]
+      expect((await stage.run(run)).error).toBeNull()
+      return (rows >= 1000n && done >= rows + 1000n) || { rows: String(rows), done: String(done) }
+    })
+    await target.kill9()
+    await stage.sluice('ctl', run, 'stop', '--distributed')
+    await stage.until('the end', async () => (await stage.run(run)).status !== 'running')
+    worker.signal('SIGTERM')
+    await worker.ended
+
+    const ended = await stage.run(run)
+    expect(ended).toMatchObject({ status: 'stopped', countedAt: expect.any(Number) as number })
+    const at = new Date(ended.countedAt ?? 0).toISOString()
+    const list = await stage.sluice('runs', '--distributed')
+    expect(shared(list.events)).toMatchObject({ rows: String(ended.rows), countedAt: at })
+    const one = await stage.sluice('runs', '--distributed', '--run', run)
+    expect(one.events.filter((event) => event.type === 'log')).toContainEqual(
+      expect.objectContaining({
+        level: 'warn',
+        message: expect.stringMatching(/are as of \d{4}-\d\d-\d\dT/) as string,
+      }),
+    )
+    expect((await stage.sluice('report', run, '--format', 'json', '--write', '-')).err).toContain(at)
+
+    await target.restart()
+    const truth = await rowsDone()
+    expect(truth).toBeGreaterThan(ended.rows)
+    // What another run copies after its end is none of it.
+    expect(await stage.sluice('copy', ...COPY)).toMatchObject({ code: 0 })
+    expect(await rowsDone()).toBe(BigInt(ROWS))
+    stage.worker({ host: 'later' })
+    await stage.until('the ledger is read again', async () => {
+      const { rows, countedAt } = await stage.run(run)
+      return countedAt === null || { rows: String(rows), countedAt }
+    })
+    expect(await stage.run(run)).toMatchObject({ status: 'stopped', rows: truth, chunks: Number(truth) / 100 })
+    expect(shared((await stage.sluice('runs', '--distributed')).events)).not.toHaveProperty('countedAt')
+  })
+})
