@@ -187,7 +187,8 @@ describe.runIf(compiled)('in a pty', () => {
       ['\u001b[Z', /rows|no answer/],
       ['1', /\[1 Tables\]/],
       ['kk]', /\[History\]/],
-      [':comp', /compare/],
+      [':', /: /],
+      ['comp', /compare/],
       ['\u001b', /\[History\]/],
     ]
     for (const [keys, seen] of screens) {

@@ -41,7 +41,7 @@ export function oneRead(tokens: readonly Token[], inField: boolean): OneRead {
   const single = heard.length === 1 ? singleKey(first, heard.length < tokens.length) : null
   if (single !== null) return single
   if (heard.length === tokens.length && heard.every(({ kind }) => kind === 'esc'))
-    return { inputs: heard.map(() => pressed(bare('esc'))), note: null }
+    return { inputs: [pressed(bare('esc'))], note: null }
   return inField ? filledIn(heard) : moved(heard)
 }
 
