@@ -2,7 +2,7 @@
  * 100,000 random strings of bytes against the session, wherever something could be started, steered, stopped or left: nothing of that follows from
  * what is no key. The same strings come up each time.
  */
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { InputGrammar, type Token } from '../../src/shared/terminal/input-grammar.ts'
 import { keysOfText } from '../../src/shared/terminal/key-press.ts'
 import { Session } from '../../src/tui/session/session.ts'
@@ -14,6 +14,22 @@ import { fakeWorkbench, NOW, type Fake } from './fake-workbench.mjs'
 import * as copies from './support/copy-events.ts'
 
 const STRINGS = 100_000
+const PLACES = {
+  tables: false,
+  help: false,
+  filter: true,
+  palette: true,
+  ask: true,
+  'rows of ask': false,
+  rollback: true,
+  plan: false,
+  copy: false,
+  abort: false,
+  quit: false,
+}
+type Name = keyof typeof PLACES
+const NAMES = Object.keys(PLACES) as Name[]
+const EACH = Math.ceil(STRINGS / 2 / NAMES.length)
 const E = '\u001b'
 
 /** A store that can be set back. */
@@ -43,8 +59,12 @@ const store = new ResettableStore()
 let fake: Fake
 let session: Session
 let left = 0
-/** By name: what is on screen, and whether text goes anywhere there. */
-const places: { readonly name: string; readonly state: State; readonly isField: boolean }[] = []
+const places = new Map<Name, State>()
+function placeOf(name: Name): State {
+  const state = places.get(name)
+  if (state === undefined) throw new Error(`no place ${name}`)
+  return state
+}
 
 beforeAll(async () => {
   fake = fakeWorkbench({ hold: true })
@@ -58,24 +78,24 @@ beforeAll(async () => {
     restMs: 0,
   }) // prettier-ignore
   await turns()
-  const keep = (name: string, isField: boolean): void => void places.push({ name, state: store.state, isField })
+  const keep = (name: Name): void => void places.set(name, store.state)
   const from = store.state
-  const at = async (name: string, isField: boolean, ...keys: readonly string[]): Promise<void> => {
+  const at = async (name: Name, ...keys: readonly string[]): Promise<void> => {
     store.state = from
     for (const key of keys) {
       for (const press of key.length > 1 && /[ a-z]{2}/.test(key) ? [{ name: key, typed: '' }] : keysOfText(key)) session.press(press) // prettier-ignore
       await turns()
     }
-    keep(name, isField)
+    keep(name)
   }
-  await at('tables', false)
-  await at('help', false, '?')
-  await at('filter', true, '/')
-  await at('palette', true, ':', 'v', 'a', 'l')
-  await at('ask', true, '5')
-  await at('rows of ask', false, '5', 'shift-tab')
-  await at('rollback', true, 'r', ...'crm/accounts', 'tab')
-  await at('plan', false, 'i')
+  await at('tables')
+  await at('help', '?')
+  await at('filter', '/')
+  await at('palette', ':', 'v', 'a', 'l')
+  await at('ask', '5')
+  await at('rows of ask', '5', 'shift-tab')
+  await at('rollback', 'r', ...'crm/accounts', 'tab')
+  await at('plan', 'i')
   store.state = from
   session.queue.add([{ operation: copies.COPY, commandLine: copies.COMMAND }])
   const run = fake.runsStarted.at(-1)
@@ -84,14 +104,14 @@ beforeAll(async () => {
   run?.emit(copies.begun())
   run?.emit(copies.started(1, 1))
   await turns()
-  keep('copy', false)
+  keep('copy')
   const copying = store.state
   session.press({ name: 'X', typed: 'X' })
   session.press({ name: 'tab', typed: '' })
-  keep('abort', false)
+  keep('abort')
   store.state = { ...copying, screen: 'tables' }
   session.press({ name: 'q', typed: 'q' })
-  keep('quit', false)
+  keep('quit')
 })
 afterAll(() => session.leave())
 
@@ -154,29 +174,49 @@ const calls = (): string =>
 /** What a key could change, without the note in the last row. */
 const shown = ({ flash: _, ...state }: State): unknown[] => Object.values(state)
 
-it('what is no key changes nothing where no field is open, and a field by its text alone', () => {
-  const before = calls()
-  for (let i = 0; i < STRINGS / 2; i += 1) {
-    const place = places[i % places.length]
-    if (place === undefined) throw new Error('no place')
-    store.state = place.state
-    const bytes = Buffer.from(reports(), next(2) === 0 ? 'utf8' : 'latin1')
-    const grammar = new InputGrammar()
-    for (let at = 0, to = 0; at < bytes.length; at = to) {
-      to = at + 1 + next(next(3) === 0 ? 3 : bytes.length)
-      const tokens = grammar.push(bytes.subarray(at, to))
-      if (tokens.length > 0) session.read(tokens)
+describe.each(NAMES)('%s', (name) => {
+  it('is not changed by what is no key, and a field by its text alone', () => {
+    const before = calls()
+    const place = placeOf(name)
+    for (let i = 0; i < EACH; i += 1) {
+      store.state = place
+      const bytes = Buffer.from(reports(), next(2) === 0 ? 'utf8' : 'latin1')
+      inPieces(bytes)
+      const { state } = store
+      const isSame = shown(state).every((value, at) => value === shown(place)[at])
+      const isOpen = state.screen === place.screen && state.dialog?.kind === place.dialog?.kind
+      const isField = isOpen && (state.prompt === null) === (place.prompt === null) && state.runs === place.runs
+      if (PLACES[name] ? !isField : !isSame) expect.fail(`${JSON.stringify(bytes.toString('latin1'))} changed it`)
     }
-    session.read(grammar.end())
-    const { state } = store
-    const isSame = shown(state).every((value, at) => value === shown(place.state)[at])
-    const isOpen = state.screen === place.state.screen && state.dialog?.kind === place.state.dialog?.kind
-    if (place.isField ? !isOpen || (state.prompt === null) !== (place.state.prompt === null) : !isSame)
-      expect.fail(`${place.name}: ${JSON.stringify(bytes.toString('latin1'))} changed it`)
-    if (i % 1000 === 0) expect(calls()).toBe(before)
-  }
-  expect(calls()).toBe(before)
+    expect(calls()).toBe(before)
+  })
+
+  it('starts, steers, stops and leaves nothing by several bytes of one read, whatever they are', () => {
+    const before = calls()
+    const place = placeOf(name)
+    for (let i = 0; i < EACH; i += 1) {
+      store.state = place
+      const bytes = noise()
+      const grammar = new InputGrammar()
+      const tokens = [...grammar.push(bytes), ...grammar.end()]
+      if (isKey(tokens)) continue
+      session.read(tokens)
+      const { runs, interrupted, over } = store.state
+      const isSame = runs === place.runs && interrupted === place.interrupted && over === place.over
+      if (!isSame || calls() !== before) expect.fail(`${JSON.stringify(bytes.toString('latin1'))} did something`)
+    }
+  })
 })
+
+function inPieces(bytes: Buffer): void {
+  const grammar = new InputGrammar()
+  for (let at = 0, to = 0; at < bytes.length; at = to) {
+    to = at + 1 + next(next(3) === 0 ? 3 : bytes.length)
+    const tokens = grammar.push(bytes.subarray(at, to))
+    if (tokens.length > 0) session.read(tokens)
+  }
+  session.read(grammar.end())
+}
 
 const isKey = (tokens: readonly Token[]): boolean => {
   if (tokens.every(({ kind }) => kind === 'esc')) return true
@@ -185,25 +225,8 @@ const isKey = (tokens: readonly Token[]): boolean => {
   return first.kind === 'key' || (first.kind === 'text' && /^(?:\u0003+|\P{M}\p{M}*)$/u.test(first.text))
 }
 
-it('several bytes of one read start, steer, stop and leave nothing, whatever they are', () => {
-  const before = calls()
-  for (let i = 0; i < STRINGS / 2; i += 1) {
-    const place = places[i % places.length]
-    if (place === undefined) throw new Error('no place')
-    store.state = place.state
-    const bytes = noise()
-    const grammar = new InputGrammar()
-    const tokens = [...grammar.push(bytes), ...grammar.end()]
-    if (isKey(tokens)) continue
-    session.read(tokens)
-    const { runs, interrupted, over } = store.state
-    const isSame = runs === place.state.runs && interrupted === place.state.interrupted && over === place.state.over
-    if (!isSame || calls() !== before) expect.fail(`${place.name}: ${JSON.stringify(bytes.toString('latin1'))} did something`)
-  }
-})
-
 it('every place is one where a key acts', () => {
-  const kinds = places.map(({ name, state }) => [name, state.dialog?.kind ?? state.prompt?.kind ?? state.screen])
+  const kinds = Array.from(places, ([name, state]) => [name, state.dialog?.kind ?? state.prompt?.kind ?? state.screen])
   expect(Object.fromEntries(kinds)).toEqual({
     tables: 'tables',
     help: 'help',
@@ -218,11 +241,11 @@ it('every place is one where a key acts', () => {
     quit: 'quit',
   })
   // Where a name has to be typed it stands there, the button is chosen, and enter alone is missing.
-  store.state = places.find(({ name }) => name === 'rollback')?.state ?? store.state
+  store.state = placeOf('rollback')
   expect(store.state.dialog).toMatchObject({ state: 'safe', focus: 'go', field: { text: 'crm/accounts' } })
   session.read([{ kind: 'text', text: '\r' }])
   expect(store.state.dialog).toBeNull()
-  store.state = places.find(({ name }) => name === 'copy')?.state ?? store.state
+  store.state = placeOf('copy')
   session.read([{ kind: 'text', text: 'x' }])
   expect(fake.runsStarted.at(-1)?.calls).toEqual(['stop'])
 })

@@ -29,7 +29,9 @@ function joined(tokens: readonly Token[]): readonly Token[] {
 function readIn(pieces: readonly Uint8Array[]): string {
   const grammar = new InputGrammar()
   const tokens = pieces.flatMap((piece) => grammar.push(piece))
-  return joined([...tokens, ...grammar.end()]).map(short).join(' ')
+  return joined([...tokens, ...grammar.end()])
+    .map(short)
+    .join(' ')
 }
 
 const E = '\u001b'
