@@ -48,6 +48,14 @@ describe.runIf(compiled)('bytes of a terminal', () => {
     await app.press(['enter'], 'ok, exit 0')
   })
 
+  it('that are 10 MB of a paste hold nothing up', async () => {
+    await start()
+    await app.press(['5'], 'no answer yet')
+    await app.press([paste('drop table a;\r'.repeat(700_000))], 'longer than 65,536 characters')
+    await app.press([paste('é'.repeat(60_000))], 'éééé')
+    await app.press(['\u0015', 'x'], /› x/)
+  })
+
   it('that look like a paste with escapes do not quit', async () => {
     await start()
     await app.press(['abc\u001bq\u001b\u001bqq'], 'several keys at once')
@@ -55,6 +63,20 @@ describe.runIf(compiled)('bytes of a terminal', () => {
     app.type('q')
     expect((await app.ended).exitCode).toBe(0)
     expect(app.raw().lastIndexOf('\u001b[?2004l')).toBeGreaterThan(app.raw().lastIndexOf('\u001b[?2004h'))
+  })
+
+  it('are in brackets again after the program was suspended', async () => {
+    await start()
+    app.type('\u001a')
+    await expect
+      .poll(() => app.raw().lastIndexOf('\u001b[?2004l') - app.raw().lastIndexOf('\u001b[?2004h'))
+      .toBeGreaterThan(0)
+    // A pseudo terminal without a shell stops no program: only what it does before and after is seen.
+    app.kill('SIGCONT')
+    await expect
+      .poll(() => app.raw().lastIndexOf('\u001b[?2004h') - app.raw().lastIndexOf('\u001b[?2004l'))
+      .toBeGreaterThan(0)
+    await app.press([paste('x')], 'no text field is open')
   })
 
   it('an escape is a key of its own', async () => {

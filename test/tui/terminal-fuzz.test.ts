@@ -94,7 +94,7 @@ beforeAll(async () => {
   await at('palette', ':', 'v', 'a', 'l')
   await at('ask', '5')
   await at('rows of ask', '5', 'shift-tab')
-  await at('rollback', 'r', ...'crm/accounts', 'tab')
+  await at('rollback', 'r', ...Array.from('crm/accounts'), 'tab')
   await at('plan', 'i')
   store.state = from
   session.queue.add([{ operation: copies.COPY, commandLine: copies.COMMAND }])
