@@ -1,8 +1,8 @@
 /** Shows what a rollback takes away, and asks for the name of the table before it does. */
-import { createInterface } from 'node:readline/promises'
 import { SluiceError } from '../shared/errors.ts'
 import { shellQuote } from '../shared/shell.ts'
 import type { Surroundings } from './ports.ts'
+import { typedLine } from './prompt.ts'
 import type { Session } from './session.ts'
 import type { Operation } from '../engine/operations/list.ts'
 import type { RollbackOperation } from '../engine/operations/rollback/declaration.ts'
@@ -11,21 +11,11 @@ export type Confirmation = { readonly operation: RollbackOperation } | { readonl
 
 /** One answer from the terminal. @throws SluiceError STOPPED when ctrl-c came instead of an answer */
 export async function ask(question: string, session: Session, surroundings: Surroundings): Promise<string> {
-  const terminal = createInterface({ input: surroundings.stdin, output: surroundings.stderr, terminal: true })
-  try {
-    return await new Promise<string>((resolve, reject) => {
-      terminal.once('SIGINT', () => {
-        session.interrupted()
-        session.output.talk('\n')
-        reject(new SluiceError('STOPPED', 'stopped before anything was changed'))
-      })
-      // ctrl-d: the input has ended without an answer.
-      terminal.once('close', () => resolve(''))
-      terminal.question(question).then(resolve, reject)
-    })
-  } finally {
-    terminal.close()
-  }
+  const answer = await typedLine(question, surroundings)
+  if (answer !== null) return answer
+  session.interrupted()
+  session.output.talk('\n')
+  throw new SluiceError('STOPPED', 'stopped before anything was changed')
 }
 
 /**

@@ -1,5 +1,4 @@
 /** `sluice trust`, and the question that a found config file is asked about before it is read for the first time. */
-import { createInterface } from 'node:readline/promises'
 import { realpathSync } from 'node:fs'
 import path from 'node:path'
 import { SluiceError } from '../shared/errors.ts'
@@ -8,6 +7,7 @@ import { visible } from '../shared/visible.ts'
 import { whyNot } from './config-search.ts'
 import { DEFAULT_CONFIG } from './lifecycle-defaults.ts'
 import type { Surroundings } from './ports.ts'
+import { typedLine } from './prompt.ts'
 import type { Session } from './session.ts'
 import { contentHash, hasChanged, trustedFiles, trustFile, withdrawTrust, type TrustRequest } from './trust.ts'
 
@@ -45,19 +45,10 @@ function changed(file: string, action: 'trust' | 'remove', env: Surroundings['en
 export async function askTrust(file: string, { env, stdin, stderr }: Surroundings): Promise<boolean> {
   const hash = contentHash(file)
   const since = hasChanged(file, env) ? ' It has changed since it was trusted.' : ''
-  const terminal = createInterface({ input: stdin, output: stderr, terminal: true })
-  try {
-    const question = `${visible(file)} can name databases, files that are written and commands that are run.${since} Trust it as it stands? [y/N] `
-    const answer = await new Promise<string>((resolve, reject) => {
-      // ctrl-c and ctrl-d trust nothing.
-      terminal.once('SIGINT', () => resolve(''))
-      terminal.once('close', () => resolve(''))
-      terminal.question(question).then(resolve, reject)
-    })
-    if (!/^y(?:es)?$/i.test(answer.trim())) return false
-  } finally {
-    terminal.close()
-  }
+  const question = `${visible(file)} can name databases, files that are written and commands that are run.${since} Trust it as it stands? [y/N] `
+  // ctrl-c and ctrl-d trust nothing.
+  const answer = (await typedLine(question, { stdin, stderr })) ?? ''
+  if (!/^y(?:es)?$/i.test(answer.trim())) return false
   trustFile(file, env, hash)
   return true
 }

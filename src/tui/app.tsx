@@ -1,9 +1,8 @@
-/** The root: draws the state of the store, and sends every key to the session. It is the only component with input. */
+/** The root: draws the state of the store. Keys come to the session beside Ink. */
 import type { ReactNode } from 'react'
 import { useLayoutEffect, useState, useSyncExternalStore } from 'react'
-import { Box, useInput } from 'ink'
+import { Box } from 'ink'
 import { DrawnRows } from './drawn-rows.ts'
-import { altLetter, keyPresses } from './keymap/key-name.ts'
 import { Row } from './row.tsx'
 import type { Session } from './session/session.ts'
 import { MARK_CELLS } from './terminal/row-mark.ts'
@@ -12,12 +11,6 @@ import { drawScreen } from './views/screen.ts'
 /** The app; for each change of the state the rows that it changes on screen. */
 export function App({ session }: { readonly session: Session }): ReactNode {
   const state = useSyncExternalStore(session.store.subscribe, session.store.get)
-  useInput((input, key) => {
-    if (!key.ctrl && session.ask.pasted(input)) return
-    const alt = altLetter(input, key)
-    if (alt !== null && session.altPressed(alt)) return
-    for (const press of keyPresses(input, key)) session.press(press)
-  })
   const [drawn] = useState(() => new DrawnRows())
   const lines = drawScreen(state)
   useLayoutEffect(() => {

@@ -1,9 +1,11 @@
 /** The terminal UI as one call: takes the terminal, runs until the user leaves, gives it back. */
+import { PassThrough } from 'node:stream'
 import { render } from 'ink'
 import type { CommandPort } from '../engine/command-port.ts'
 import type { JoinedRun, Workbench } from '../engine/workbench.ts'
 import type { Clock } from '../shared/clock.ts'
 import { systemClock } from '../shared/clock.ts'
+import { TerminalInput } from '../shared/terminal/terminal-input.ts'
 import { App } from './app.tsx'
 import type { Event } from '../model/event.ts'
 import { Session } from './session/session.ts'
@@ -108,6 +110,7 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
     suspend: () => {
       screen.hold(true)
       takeover.suspend(() => {
+        input.forget()
         store.dispatch({ type: 'resize', ...sizeOf(stdout) })
         screen.hold(false)
       })
@@ -133,14 +136,17 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
   const signalled = (): void => screen.repaint()
   process.on('SIGWINCH', signalled)
   takeover.enter()
+  const input = new TerminalInput(stdin, (read) => session.read(read))
+  input.open()
   const ink = render(<App session={session} />, {
     stdout: screen as unknown as NodeJS.WriteStream,
-    stdin,
+    // Ink takes what it does not know for text, so it hears nothing of the terminal.
+    stdin: new PassThrough() as unknown as NodeJS.ReadStream,
     debug: true,
     exitOnCtrlC: false,
     patchConsole: false,
   })
-  // What cannot be drawn ends Ink, which hears no key any more.
+  // What cannot be drawn ends Ink.
   ink.waitUntilExit().then(end.leave, (error: unknown) => {
     end.crash ??= { error }
     session.queue.abort()
@@ -166,10 +172,10 @@ export async function runTui(options: TuiOptions): Promise<TuiResult> {
   screen.close()
   stdout.off('resize', resized)
   process.off('SIGWINCH', signalled)
+  input.close()
   ink.unmount()
   takeover.leave()
   session.queue.dispose()
-  stdin.pause()
   if (end.crash !== null) throw end.crash.error
   const goesOn = initial?.joined !== undefined && session.joined.lastExit === null
   if (initial?.joined !== undefined && session.joined.lastExit !== null)

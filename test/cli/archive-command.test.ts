@@ -7,7 +7,7 @@ import { main } from '../../src/cli/main.ts'
 import { parseCommandLine } from '../../src/cli/parse.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { dryRun, query, restore, run } from './archive-recorded.ts'
-import { fakeSurroundings, playingEngine } from './surroundings.ts'
+import { fakeSurroundings, playingEngine, typed } from './surroundings.ts'
 import type { Operation } from '../../src/engine/operations/list.ts'
 
 const FROM = 'postgresql://app@db/shop'
@@ -268,7 +268,7 @@ describe('what is run', () => {
       tui: { runTui: () => Promise.reject(new Error('the screen')) },
       env: { TERM: 'xterm' },
     })
-    setTimeout(() => around.stdin.emit('data', Buffer.from(answer)), 50)
+    setTimeout(() => typed(around, answer), 50)
     const code = await main(['archive', 'run', ...from, '--table', 't', '--drop'], around)
     expect(started.map(({ operation }) => operation)).toMatchObject([{ dryRun: true, drop: true }])
     // The screen cannot open here: what matters is that it was going to.

@@ -212,7 +212,7 @@ describe('a config file that came with a lake', () => {
       const { engine: playing } = engine()
       const terminal = fakeSurroundings({ engine: playing, env, tty: true })
       const ended = main(['history', 't', '--database-url', 'sqlite:///c.db'], { ...terminal, searchFrom: below })
-      terminal.stdin.push(answer)
+      for (const key of answer) terminal.stdin.push(key)
       expect([answer, await ended]).toEqual([answer, code])
       expect(terminal.err()).toContain('Trust it as it stands? [y/N]')
       expect(isTrusted(file, env)).toBe(code === 0)

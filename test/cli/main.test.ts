@@ -12,7 +12,7 @@ import type { Event } from '../../src/model/event.ts'
 import { SluiceError } from '../../src/shared/errors.ts'
 import { eventSchema } from './event-schema.ts'
 import { stamped } from './recorded.ts'
-import { fakeSurroundings, Leaving, playingEngine } from './surroundings.ts'
+import { fakeSurroundings, Leaving, playingEngine, typed } from './surroundings.ts'
 
 const DB = 'sqlite:///catalog.db'
 let folder = ''
@@ -172,7 +172,7 @@ describe('rollback', () => {
     const around = fakeSurroundings({ engine, tty: true })
     const ending = main(argv, around)
     while (!around.err().includes('Type finance/ledger to take it out')) await sleep(1)
-    around.stdin.emit('data', Buffer.from(answer))
+    typed(around, answer)
     expect(await ending).toBe(exitCode)
     const trial = { dryRun: true }
     expect(started.map(({ operation }) => operation)).toMatchObject(
@@ -203,7 +203,7 @@ describe('rollback in a terminal', () => {
     const around = fakeSurroundings({ engine, tty: true })
     const ending = main(argv, around)
     while (!around.err().includes('Type t-1a2b3c4d to take it out')) await sleep(1)
-    around.stdin.emit('data', Buffer.from('\u0003'))
+    typed(around, '\u0003')
     expect(await ending).toBe(130)
     expect(around.err()).toMatch(/exit {5}130 stopped before anything was changed\n$/)
     expect(started).toHaveLength(1)

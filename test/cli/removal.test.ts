@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { main } from '../../src/cli/main.ts'
 import { stamped } from './recorded.ts'
-import { fakeSurroundings, playingEngine } from './surroundings.ts'
+import { fakeSurroundings, playingEngine, typed } from './surroundings.ts'
 
 const PRUNE = ['prune', 'finance/ledger', '--keep-versions', '3', '--database-url', 'sqlite:///c.db']
 const PRUNE_ALL = ['prune', '--all', '--older-than', '30d', '--database-url', 'sqlite:///c.db']
@@ -30,7 +30,7 @@ describe.each([
     const around = fakeSurroundings({ engine, tty: true })
     const ending = main(argv, around)
     while (!around.err().includes(`Type ${name} to ${what}`)) await sleep(1)
-    around.stdin.emit('data', Buffer.from(answer))
+    typed(around, answer)
     expect(await ending).toBe(exitCode)
     const trial = { dryRun: true }
     expect(started.map(({ operation }) => operation)).toMatchObject(
@@ -74,7 +74,7 @@ describe('slots --drop', () => {
       const around = fakeSurroundings({ engine, tty: true })
       const ending = main(DROP, around)
       while (!around.err().includes('Type sluice_17 to remove this slot')) await sleep(1)
-      around.stdin.emit('data', Buffer.from(answer))
+      typed(around, answer)
       expect(await ending).toBe(exitCode)
       const trial = { kind: 'slots', drop: 'sluice_17', dryRun: true }
       expect(started.map(({ operation }) => operation)).toMatchObject(
@@ -130,7 +130,7 @@ describe('partition decommission', () => {
       const around = fakeSurroundings({ engine, tty: true })
       const ending = main(RETIRE, around)
       while (!around.err().includes(`Type ${table} to drop it`)) await sleep(1)
-      around.stdin.emit('data', Buffer.from(answer))
+      typed(around, answer)
       expect(await ending).toBe(exitCode)
       const trial = { dryRun: true, graceMs: 7 * 86_400_000 }
       expect(started.map(({ operation }) => operation)).toMatchObject(
@@ -153,7 +153,7 @@ describe('partition decommission', () => {
     const around = fakeSurroundings({ engine, tty: true })
     const ending = main([...WHOLE, '--leave', 'a b', '--leave', 'large objects'], around)
     while (!around.err().includes(`Type ${table} to drop it`)) await sleep(1)
-    around.stdin.emit('data', Buffer.from(`${table}\n`))
+    typed(around, `${table}\n`)
     expect(await ending).toBe(0)
     const whole = {
       kind: 'partition-decommission-database',

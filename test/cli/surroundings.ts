@@ -94,3 +94,8 @@ export function fakeSurroundings(options: FakeOptions = {}): Fake {
     died,
   }
 }
+
+/** Types as hands do: each key is a read of its own. */
+export function typed(around: Surroundings, text: string): void {
+  for (const key of text) around.stdin.emit('data', Buffer.from(key))
+}

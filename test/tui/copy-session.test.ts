@@ -65,6 +65,22 @@ it('turns rate and lanes, pauses and goes on, stops and aborts', async () => {
   ])
 })
 
+it('is not steered by the mouse, by answers of the terminal, or by a paste', async () => {
+  const { app, run } = await copying()
+  for (let second = 1; second <= 3; second++) {
+    app.clock.now += 1000
+    run.emit(told.moved(1, 1, second * 8000, 'writing'))
+    await app.until(`${second * 16} %`)
+  }
+  app.type('\u001b[<35;10;6M', '\u001b[<0;10;6m', '\u001b[?1;2c', '\u001b]11;rgb:ff/ff/ff\u0007')
+  app.type(...Array.from('\u001b[<35;10;6M'))
+  await app.press(['\u001b[200~<<<xXp\r\u001b[201~'], 'no text field is open')
+  await app.press(['<<<x'], 'several keys at once')
+  expect(run.calls).toEqual([])
+  await app.press(['<'], 'limit 4,000/s')
+  expect(run.calls).toEqual(['rate 4000'])
+})
+
 it('hints no key that does nothing, and goes from lanes to chunks and back', async () => {
   const { app, run } = await copying()
   await app.press(['enter'], 'STATE')

@@ -157,6 +157,7 @@ describe.runIf(compiled)('in a pty', () => {
     expect((await app.ended).exitCode).toBe(143)
     expect(app.alternate()).toBe(false)
     expect(app.raw()).toContain('STOPPED')
+    expect(app.raw().lastIndexOf('\u001b[?2004l')).toBeGreaterThan(app.raw().lastIndexOf('\u001b[?2004h'))
   })
 
   it('gives the terminal back when it crashes', async () => {
@@ -164,6 +165,7 @@ describe.runIf(compiled)('in a pty', () => {
     expect((await app.ended).exitCode).toBe(70)
     await app.until('crashed: boom')
     expect(app.alternate()).toBe(false)
+    expect(app.raw().lastIndexOf('\u001b[?2004l')).toBeGreaterThan(app.raw().lastIndexOf('\u001b[?2004h'))
   })
 
   it('gives the terminal back when a screen cannot be drawn', async () => {
@@ -187,7 +189,8 @@ describe.runIf(compiled)('in a pty', () => {
       ['\u001b[Z', /rows|no answer/],
       ['1', /\[1 Tables\]/],
       ['kk]', /\[History\]/],
-      [':comp', /compare/],
+      [':', /: /],
+      ['comp', /compare/],
       ['\u001b', /\[History\]/],
     ]
     for (const [keys, seen] of screens) {

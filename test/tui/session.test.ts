@@ -26,7 +26,7 @@ it('imports one row by its path, and several as one batch of the lake', async ()
     dryRun: true,
     resume: true,
   })
-  await app.press(['esc', 'esc', '/', '!rates', 'enter', 'space', 'space', 'i'], 'Import 2 tables')
+  await app.press(['esc', 'esc', '/', '!rates', 'enter', 'g', 'space', 'space', 'i'], 'Import 2 tables')
   expect(app.fake.runsStarted.at(-1)?.operation).toMatchObject({
     kind: 'batch-import',
     path: './lake',

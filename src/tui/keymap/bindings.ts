@@ -21,7 +21,7 @@ export type Group =
 export type Scope = 'screen' | 'dialog' | 'always'
 
 type Entry = {
-  /** Keys as Ink reports them, by the names of `keyName`. */
+  /** Keys by the names of `KeyPress`. */
   readonly keys: readonly string[]
   /** What it does, for help, palette and docs. */
   readonly label: string

@@ -4,10 +4,12 @@ import type { Workbench } from '../../engine/workbench.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { isoTime } from '../../shared/clock.ts'
 import { asSluiceError } from '../../shared/errors.ts'
+import { fieldText, withoutControls } from '../../shared/terminal/field-text.ts'
+import { LONGEST_PASTE } from '../../shared/terminal/input-grammar.ts'
+import type { KeyPress } from '../../shared/terminal/key-press.ts'
 import { visible } from '../../shared/visible.ts'
 import { count, plural } from '../draw/format.ts'
 import type { Command } from '../keymap/bindings.ts'
-import type { KeyPress } from '../keymap/key-name.ts'
 import type { Action } from '../state/action.ts'
 import { commonBeginning, offersFor } from '../state/ask-complete.ts'
 import type { Editor } from '../state/ask-editor.ts'
@@ -61,14 +63,14 @@ export class AskSession {
     void this.#load()
   }
 
-  /**
-   * What arrives as one piece of several lines is pasted: nothing of it is a command. On a slow line the last enter comes with what was typed before it.
-   * @returns whether it was taken
-   */
-  pasted(text: string): boolean {
+  /** Takes text that was pasted, with its lines: nothing of it is a command. @returns whether something of this screen is open that takes it */
+  paste(text: string): boolean {
     const state = this.#store.get()
-    if (!this.#isTyping(state) || state.ask.box !== null || !/[\r\n]./s.test(text)) return false
-    this.#edited(insertText(state.ask.editor, text))
+    if (!this.#isTyping(state)) return false
+    const { editor, box } = state.ask
+    if (box !== null) this.press({ name: 'paste', typed: fieldText(text) })
+    else if (textOf(editor).length + text.length > LONGEST_PASTE) this.#flash('the statement would be too long')
+    else this.#edited(insertText(editor, withoutControls(text)))
     return true
   }
 

@@ -2,6 +2,7 @@
 import type { CommandForm, CommandPort, Startable } from '../../engine/command-port.ts'
 import type { RunningOperation } from '../../engine/workbench.ts'
 import { asSluiceError, type ErrorInfo } from '../../shared/errors.ts'
+import type { KeyPress } from '../../shared/terminal/key-press.ts'
 import {
   formOf,
   foundOption,
@@ -20,7 +21,6 @@ import { listWords, refuseGap, valuesIn, wordsOf } from '../form/words.ts'
 import { completedText, stateCandidates } from '../form/completing.ts'
 import { edit, field, type TextField } from '../state/text-field.ts'
 import type { Command } from '../keymap/bindings.ts'
-import type { KeyPress } from '../keymap/key-name.ts'
 import type { Acting, Filling } from './acting.ts'
 import { askFormStart, eventLines } from './starting.ts'
 
@@ -89,13 +89,19 @@ export class Forms implements Filling {
       const back = key.name === 'left'
       if (back || key.name === 'right' || key.name === 'space' || key.typed === ' ')
         this.#put(form, field(turned(option, textOf(form, option.name), back ? -1 : 1)))
-      else if (key.name === 'backspace' || key.name === 'ctrl-u') this.#put(form, field())
+      else if (key.name === 'backspace' || key.name === 'delete' || key.name === 'ctrl-u') this.#put(form, field())
       // Letters do nothing here; what is asked of the form works on every option.
       return key.name !== 'esc' && (key.name === 'ctrl-u' || !key.name.startsWith('ctrl-'))
     }
     const next = edit(form.values.get(option.name) ?? field(), key.name, key.typed)
     if (next !== null) this.#put(form, next)
     return next !== null
+  }
+
+  /** Whether text would go into an option, or into what is looked for. */
+  isTyping(form: Form): boolean {
+    const option = optionUnder(form)
+    return form.find !== null || (option !== undefined && isTyped(option))
   }
 
   /** What a key asks of a form beside filling it in. */

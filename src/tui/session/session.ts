@@ -11,7 +11,10 @@ import type { LifecycleStatusOperation } from '../../engine/operations/lifecycle
 import type { Event } from '../../model/event.ts'
 import type { Command } from '../keymap/bindings.ts'
 import { commandOf, elsewhere, shownKey } from '../keymap/lookup.ts'
-import type { KeyPress } from '../keymap/key-name.ts'
+import { fieldText, isOneLine } from '../../shared/terminal/field-text.ts'
+import type { Token } from '../../shared/terminal/input-grammar.ts'
+import type { KeyPress } from '../../shared/terminal/key-press.ts'
+import { oneRead } from '../../shared/terminal/one-read.ts'
 import { SMALLEST } from '../state/geometry.ts'
 import { isShownAs } from '../run/run-screen.ts'
 import { shownRun } from '../state/queue/queue-open.ts'
@@ -182,10 +185,19 @@ export class Session implements Acting {
     return this.joined.opened() ?? this.queue
   }
 
+  /** What one read of the terminal held. */
+  read(tokens: readonly Token[]): void {
+    const { inputs, note } = oneRead(tokens, this.#isTyping)
+    for (const input of inputs) {
+      if (input.kind === 'press') this.press(input.press)
+      else this.#insert(input.text)
+    }
+    if (note !== null) this.flash(note)
+  }
+
   /** One key. Under the smallest size every key but ctrl-c is dead: nobody acts on what cannot be seen. */
   press(key: KeyPress): void {
-    const { size } = this.state
-    if (size.columns < SMALLEST.columns || size.rows < SMALLEST.rows) {
+    if (this.#isTooSmall) {
       if (key.name === 'ctrl-c') this.interrupt()
       return
     }
@@ -195,14 +207,25 @@ export class Session implements Acting {
     else this.#sayDead(key.name)
   }
 
-  /**
-   * A letter with alt: where text is typed it is meant for that text, as in a shell, and must not close what is filled in.
-   * @returns false where nothing is typed: there it may be an escape and a key behind it
-   */
-  altPressed(letter: string): boolean {
-    const isTyping = this.state.dialog?.kind === 'form' || this.#typingField() !== null || this.ask.isTyping
-    if (isTyping) this.flash(`alt-${letter} does nothing here`)
-    return isTyping
+  get #isTooSmall(): boolean {
+    const { size } = this.state
+    return size.columns < SMALLEST.columns || size.rows < SMALLEST.rows
+  }
+
+  /** Whether text would go into a field now. */
+  get #isTyping(): boolean {
+    if (this.#isTooSmall) return false
+    const { dialog } = this.state
+    if (dialog?.kind === 'form') return this.forms.isTyping(dialog.form)
+    return this.#typingField() !== null || this.ask.isTyping
+  }
+
+  /** Text that was pasted, into the field that is open. */
+  #insert(text: string): void {
+    if (!this.#isTyping || this.ask.paste(text)) return
+    const typed = fieldText(text)
+    if (typed !== '') this.#edit({ name: 'paste', typed })
+    if (!isOneLine(text)) this.flash('line ends are left out of what came at once; enter is a key of its own')
   }
 
   #sayDead(key: string): void {

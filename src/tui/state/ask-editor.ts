@@ -81,6 +81,9 @@ export function edited(of: Editor, key: string, typed: string): Editor | null {
       return insertText(of, '\n')
     case 'backspace':
       return backspaced(of)
+    case 'delete':
+      if (of.column < line.length) return cut(of, of.column, rightOf(line, of.column))
+      return of.row === of.lines.length - 1 ? of : backspaced(moved(of, of.row + 1, 0))
     case 'left':
       if (of.column > 0) return moved(of, of.row, leftOf(line, of.column))
       return of.row === 0 ? of : moved(of, of.row - 1, of.lines[of.row - 1]?.length ?? 0)

@@ -1,4 +1,6 @@
 /** One line of editable text: what is typed and where the caret stands, counted in characters as people see them. */
+import { LONGEST_PASTE } from '../../shared/terminal/input-grammar.ts'
+
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
 /** Of these each is a character of its own, and a text may be long: it is taken apart at every key. */
 const PLAIN = /^[\x20-\x7e]*$/u
@@ -19,6 +21,7 @@ export function around(of: TextField): readonly [string, string] {
 }
 
 function insert(of: TextField, typed: string): TextField {
+  if (of.text.length + typed.length > LONGEST_PASTE) return of
   const [before, after] = around(of)
   return { text: before + typed + after, caret: split(before + typed).length }
 }
@@ -33,6 +36,8 @@ export function edit(of: TextField, key: string, typed: string): TextField | nul
   switch (key) {
     case 'backspace':
       return of.caret === 0 ? of : { text: split(before).slice(0, -1).join('') + after, caret: of.caret - 1 }
+    case 'delete':
+      return { text: before + split(after).slice(1).join(''), caret: of.caret }
     case 'left':
       return { text: of.text, caret: Math.max(0, of.caret - 1) }
     case 'right':

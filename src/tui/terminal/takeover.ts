@@ -2,9 +2,10 @@
  * Takes the terminal over and gives it back, whichever way the program ends. `kill -9` cannot be caught: `reset` helps then.
  */
 import { writeSync } from 'node:fs'
+import { ENTER_INPUT, LEAVE_INPUT } from '../../shared/terminal/terminal-input.ts'
 
-const ENTER = '\u001b[?1049h\u001b[?25l\u001b[?7l\u001b[2J\u001b[H'
-const LEAVE = '\u001b[0m\u001b[?2026l\u001b[?7h\u001b[?25h\u001b[?1049l'
+const ENTER = `\u001b[?1049h\u001b[?25l\u001b[?7l${ENTER_INPUT}\u001b[2J\u001b[H`
+const LEAVE = `\u001b[0m\u001b[?2026l${LEAVE_INPUT}\u001b[?7h\u001b[?25h\u001b[?1049l`
 
 export type Ways = {
   /** SIGINT, which arrives as a signal only from outside: in raw mode ctrl-c is a key. */
@@ -28,10 +29,9 @@ export class Takeover {
     this.#ways = ways
   }
 
-  /** Alternate screen, no cursor, no line wrap. */
+  /** Keys as they are typed, pastes in brackets; alternate screen, no cursor, no line wrap. */
   enter(): void {
-    this.#taken = true
-    this.#stdout.write(ENTER)
+    this.#take()
     process.on('exit', this.#restore)
     process.on('SIGINT', this.#onInterrupt)
     process.on('SIGTERM', this.#onTerminate)
@@ -61,12 +61,16 @@ export class Takeover {
   suspend(back: () => void): void {
     this.#restore()
     process.once('SIGCONT', () => {
-      this.#taken = true
-      if (this.#stdin.isTTY) this.#stdin.setRawMode(true)
-      this.#stdout.write(ENTER)
+      this.#take()
       back()
     })
     process.kill(process.pid, 'SIGTSTP')
+  }
+
+  #take(): void {
+    this.#taken = true
+    if (this.#stdin.isTTY) this.#stdin.setRawMode(true)
+    this.#stdout.write(ENTER)
   }
 
   readonly #restore = (): void => {

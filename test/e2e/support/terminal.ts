@@ -38,6 +38,7 @@ export async function expectRestored(app: PtyApp): Promise<void> {
     ['?25', 'h'],
     ['?7', 'h'],
     ['?1049', 'l'],
+    ['?2004', 'l'],
   ] as const) {
     const other = on === 'h' ? 'l' : 'h'
     expect(raw.lastIndexOf(`${ESC}[${mode}${on}`), mode).toBeGreaterThan(raw.lastIndexOf(`${ESC}[${mode}${other}`))

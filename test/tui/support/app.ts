@@ -16,7 +16,8 @@ export const KEYS: Readonly<Record<string, string>> = {
   home: '\u001b[H',
   end: '\u001b[F',
   enter: '\r',
-  esc: '\u001b',
+  // As terminals with the kitty protocol send it: an escape alone is a key once nothing has followed it for 50 ms.
+  esc: '\u001b[27u',
   tab: '\t',
   'shift-tab': '\u001b[Z',
   space: ' ',

@@ -1,7 +1,8 @@
 /** The compiled app in a real pseudo terminal. */
-import { existsSync, mkdtempSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import xterm from '@xterm/headless'
 import * as nodePty from 'node-pty'
 import { KEYS } from './app.ts'
@@ -103,8 +104,15 @@ export function openPty(options: PtyOptions = {}): PtyApp {
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
   }
+  // Each key is a read of its own, as hands type: the next one is written when the program waits for it.
+  let typing = Promise.resolve()
   const type = (...keys: string[]): void => {
-    for (const key of keys) child.write(KEYS[key] ?? key)
+    for (const key of keys)
+      typing = typing.then(async () => {
+        if (over) return
+        child.write(KEYS[key] ?? key)
+        await taken(child.pid)
+      })
   }
   return {
     pid: child.pid,
@@ -116,6 +124,7 @@ export function openPty(options: PtyOptions = {}): PtyApp {
     until,
     press: async (keys, wanted) => {
       type(...keys)
+      await typing
       await until(wanted)
     },
     resize: (c, r) => {
@@ -129,6 +138,25 @@ export function openPty(options: PtyOptions = {}): PtyApp {
     hangUp: () => {
       ;(child as unknown as { destroy(): void }).destroy()
     },
+  }
+}
+
+/** Until a program has taken what was written to its terminal: its main thread sleeps again. Without /proc, a while. */
+async function taken(pid: number): Promise<void> {
+  const end = Date.now() + 5000
+  await sleep(10)
+  for (let asleep = 0; asleep < 2 && Date.now() < end; await sleep(2)) {
+    const state = threadState(pid)
+    if (state === null) return sleep(40)
+    asleep = state === 'R' || state === 'D' ? 0 : asleep + 1
+  }
+}
+
+function threadState(pid: number): string | null {
+  try {
+    return /\) (\w)/.exec(readFileSync(`/proc/${pid}/task/${pid}/stat`, 'utf8'))?.[1] ?? null
+  } catch {
+    return null
   }
 }
 

@@ -1,0 +1,293 @@
+/**
+ * The bytes of a terminal taken apart: characters, keys that come as sequences, pastes between their brackets, and all that is none of these (reports of the mouse and
+ * of the focus, answers about the device, colours and modes), which is swallowed whole. A sequence may come in pieces of any size. Memory is bounded: of a
+ * sequence no more is kept than the longest key has, of a paste no more than a text field takes. When a sequence that never ends is given up is the caller's to say.
+ */
+import { keyOfCsi, keyOfSs3 } from './key-sequences.ts'
+import type { KeyPress } from './key-press.ts'
+
+export type Token =
+  /** Characters outside of any sequence, control characters but the escape among them. */
+  | { readonly kind: 'text'; readonly text: string }
+  /** A key that came as a sequence of its own. */
+  | { readonly kind: 'key'; readonly press: KeyPress }
+  /** The escape key. */
+  | { readonly kind: 'esc' }
+  /** A character with alt, or behind an escape. */
+  | { readonly kind: 'alt'; readonly name: string }
+  /** @property text null for a paste that is too long */
+  | { readonly kind: 'paste'; readonly text: string | null }
+  | { readonly kind: 'swallowed' }
+
+/** Characters of a paste that are kept; a longer one is dropped as a whole, because half a statement is another statement. */
+export const LONGEST_PASTE = 65_536
+/** Longer than any key. */
+const LONGEST_KEPT = 64
+
+/** Multi-byte characters in well-formed UTF-8, as their bytes. Bytes from 80 to 9f outside of them are C1 controls. */
+const UTF8 =
+  /(?:[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2})+|[\xa0-\xff]/g
+/** The beginning of a character whose other bytes have not come yet. */
+const BEGUN = /(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})$/
+
+// oxlint-disable no-control-regex
+const PLAIN = /[^\u001b\u0080-\u009f]+/y
+/** What ends a string, or begins another sequence inside of it. */
+const STRING_END = /[\u0007\u0018\u001a\u001b\u009c]/g
+const PASTE_END = /(?:\u001b\[|\u009b)201~/
+const LONGEST_END = 6
+/** The longest beginning of `PASTE_END` at the end of a text. */
+const PASTE_ENDING = /(?:\u001b(?:\[(?:2(?:01?)?)?)?|\u009b(?:2(?:01?)?)?)$/
+// oxlint-enable no-control-regex
+
+const ESC = '\u001b'
+const SWALLOWED: Token = { kind: 'swallowed' }
+/** Introducers behind an escape, and as one C1 character. */
+const CSI = ['[', '\u009b']
+const SS3 = ['O', '\u008f']
+/** DCS, SOS, OSC, PM and APC. */
+const STRINGS = ['P', 'X', ']', '^', '_', '\u0090', '\u0098', '\u009d', '\u009e', '\u009f']
+const isC1 = (char: string): boolean => char >= '\u0080' && char <= '\u009f'
+
+type Place = 'ground' | 'escape' | 'csi' | 'ss3' | 'mouse' | 'string' | 'string-escape' | 'paste'
+
+/** What of the input waits for more: nothing, a lone escape, a sequence or a character, or a paste. */
+export type Waiting = 'nothing' | 'escape' | 'sequence' | 'paste'
+
+export class InputGrammar {
+  #place: Place = 'ground'
+  /** A second escape stands before the sequence, as rxvt says alt. */
+  #isDouble = false
+  #parameters = ''
+  /** Characters that are still to come of a mouse report. */
+  #left = 0
+  #pieces: string[] = []
+  #pasteLength = 0
+  #pasteTail = ''
+  /** Bytes of a character that has not come whole. */
+  #begun = ''
+  #tokens: Token[] = []
+
+  get waiting(): Waiting {
+    if (this.#place === 'ground') return this.#begun === '' ? 'nothing' : 'sequence'
+    if (this.#place === 'escape') return 'escape'
+    return this.#place === 'paste' ? 'paste' : 'sequence'
+  }
+
+  /** What has become whole by these bytes. */
+  push(bytes: Uint8Array): readonly Token[] {
+    const text = this.#decoded(bytes)
+    let at = 0
+    while (at < text.length) at = this.#step(text, at)
+    return this.#taken()
+  }
+
+  /** Gives up what is not whole: an escape is the key, a paste ends where it is, a sequence and half a character are dropped. */
+  end(): readonly Token[] {
+    if (this.#begun !== '') this.#tokens.push(SWALLOWED)
+    this.#begun = ''
+    switch (this.#place) {
+      case 'ground':
+        break
+      case 'escape':
+        this.#escapes()
+        break
+      case 'paste':
+        this.#endPaste(PASTE_ENDING.exec(this.#pasteTail)?.[0].length ?? 0)
+        break
+      default:
+        this.#tokens.push(SWALLOWED)
+    }
+    this.#place = 'ground'
+    return this.#taken()
+  }
+
+  #taken(): readonly Token[] {
+    const tokens = this.#tokens
+    this.#tokens = []
+    return tokens
+  }
+
+  #decoded(bytes: Uint8Array): string {
+    const raw = this.#begun + Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+    this.#begun = BEGUN.exec(raw.slice(-3))?.[0] ?? ''
+    return raw
+      .slice(0, raw.length - this.#begun.length)
+      .replaceAll(UTF8, (found) => (found.length === 1 ? '\ufffd' : Buffer.from(found, 'latin1').toString('utf8')))
+  }
+
+  /** Takes what begins at a place. @returns the place behind it */
+  #step(text: string, at: number): number {
+    const char = String.fromCodePoint(text.codePointAt(at) ?? 0)
+    switch (this.#place) {
+      case 'ground':
+        return this.#ground(text, at)
+      case 'escape':
+        return this.#behindEscape(char) ? at + char.length : at
+      case 'csi':
+        return this.#inCsi(char) ? at + char.length : at
+      case 'ss3':
+        return this.#inSs3(char) ? at + char.length : at
+      case 'mouse':
+        return this.#inMouse(char) ? at + char.length : at
+      case 'string':
+        return this.#inString(text, at)
+      case 'string-escape':
+        // Anything but ST begins a sequence of its own.
+        this.#drop(char === '\\' ? 'ground' : 'escape')
+        return char === '\\' ? at + 1 : at
+      case 'paste':
+        return this.#inPaste(text, at)
+    }
+  }
+
+  #ground(text: string, at: number): number {
+    PLAIN.lastIndex = at
+    const plain = PLAIN.exec(text)?.[0]
+    if (plain !== undefined) {
+      this.#tokens.push({ kind: 'text', text: plain })
+      return at + plain.length
+    }
+    const char = text[at] ?? ''
+    this.#isDouble = false
+    if (char === ESC) this.#place = 'escape'
+    else if (!this.#introduced(char)) this.#tokens.push(SWALLOWED)
+    return at + 1
+  }
+
+  /** @returns whether a sequence begins with it */
+  #introduced(char: string): boolean {
+    this.#parameters = ''
+    if (CSI.includes(char)) this.#place = 'csi'
+    else if (SS3.includes(char)) this.#place = 'ss3'
+    else if (STRINGS.includes(char)) this.#place = 'string'
+    else return false
+    return true
+  }
+
+  /** @returns whether the character was taken, as those below */
+  #behindEscape(char: string): boolean {
+    if (char === ESC) {
+      if (this.#isDouble) this.#tokens.push({ kind: 'esc' })
+      this.#isDouble = true
+      return true
+    }
+    if (isC1(char)) {
+      this.#escapes()
+      this.#place = 'ground'
+      return false
+    }
+    if (this.#introduced(char)) return true
+    if (this.#isDouble) this.#tokens.push({ kind: 'esc' })
+    this.#tokens.push({ kind: 'alt', name: altName(char) })
+    this.#place = 'ground'
+    return true
+  }
+
+  #escapes(): void {
+    this.#tokens.push({ kind: 'esc' })
+    if (this.#isDouble) this.#tokens.push({ kind: 'esc' })
+  }
+
+  #inCsi(char: string): boolean {
+    const isFirstBracket = char === '[' && this.#parameters === ''
+    if (isFirstBracket || (char >= ' ' && char <= '?')) {
+      this.#keep(char)
+      // Of rxvt with shift: the dollar ends it, where every answer has more than one number.
+      if (/^[2-8]\$$/.test(this.#parameters)) this.#key(keyOfCsi(this.#parameters.slice(0, 1), '$'))
+      return true
+    }
+    if (char < '@' || char > '~') return this.#broken(char)
+    if (char === 'M' && this.#parameters === '') {
+      this.#place = 'mouse'
+      this.#left = 3
+    } else if (char === '~' && this.#parameters === '200') {
+      this.#place = 'paste'
+      this.#pieces = ['']
+      this.#pasteLength = 0
+      this.#pasteTail = ''
+    } else this.#key(keyOfCsi(this.#parameters, char))
+    return true
+  }
+
+  #inSs3(char: string): boolean {
+    if (char >= '0' && char <= ';') {
+      this.#keep(char)
+      return true
+    }
+    if (char < '@' || char > '~') return this.#broken(char)
+    this.#key(keyOfSs3(this.#parameters, char))
+    return true
+  }
+
+  /** Button, column and row, each 32 and more: a byte, or a character of UTF-8 in mode 1005. */
+  #inMouse(char: string): boolean {
+    if (char < ' ') return this.#broken(char)
+    this.#left -= 1
+    if (this.#left === 0) this.#drop('ground')
+    return true
+  }
+
+  #inString(text: string, at: number): number {
+    STRING_END.lastIndex = at
+    const end = STRING_END.exec(text)
+    if (end === null) return text.length
+    if (end[0] === ESC) this.#place = 'string-escape'
+    else this.#drop('ground')
+    return end.index + 1
+  }
+
+  #inPaste(text: string, at: number): number {
+    const piece = text.slice(at)
+    // Its end may come in two pieces.
+    const searched = this.#pasteTail + piece
+    const end = PASTE_END.exec(searched)
+    this.#pieces.push(piece)
+    this.#pasteLength += piece.length
+    if (end !== null) {
+      const behind = searched.length - end.index
+      this.#endPaste(behind)
+      return text.length - behind + end[0].length
+    }
+    this.#pasteTail = searched.slice(-LONGEST_END)
+    if (this.#pasteLength > LONGEST_PASTE) this.#pieces = []
+    return text.length
+  }
+
+  /** @param behind characters at its end that are none of it */
+  #endPaste(behind: number): void {
+    const isLong = this.#pasteLength - behind > LONGEST_PASTE || this.#pieces.length === 0
+    const whole = isLong ? '' : this.#pieces.join('')
+    this.#tokens.push({ kind: 'paste', text: isLong ? null : whole.slice(0, whole.length - behind) })
+    this.#pieces = []
+    this.#place = 'ground'
+  }
+
+  /** A control character ends a sequence that it does not belong to, and is dropped with it; an escape and a C1 control begin the next one. */
+  #broken(char: string): boolean {
+    this.#drop('ground')
+    return char !== ESC && !isC1(char)
+  }
+
+  #key(key: ReturnType<typeof keyOfCsi>): void {
+    this.#tokens.push(key ?? SWALLOWED)
+    this.#place = 'ground'
+  }
+
+  #keep(char: string): void {
+    if (this.#parameters.length < LONGEST_KEPT) this.#parameters += char
+  }
+
+  #drop(next: Place): void {
+    this.#tokens.push(SWALLOWED)
+    this.#isDouble = false
+    this.#place = next
+  }
+}
+
+function altName(char: string): string {
+  if (char === '\r' || char === '\n') return 'enter'
+  if (char === '\t') return 'tab'
+  if (char === ' ') return 'space'
+  return char < ' ' || char === '\u007f' ? 'ctrl' : char
+}

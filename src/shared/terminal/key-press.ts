@@ -1,0 +1,32 @@
+/** One name for each key, and the keys that plain characters are. */
+
+export type KeyPress = {
+  /** `j`, `G`, `ctrl-d`, `down`, `esc`, `space` … */
+  readonly name: string
+  /** Text the key types, '' for keys that type nothing. */
+  readonly typed: string
+}
+
+const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
+
+/** A key that types nothing. */
+export const bare = (name: string): KeyPress => ({ name, typed: '' })
+
+/** The key of one character as people see it; control characters are named by what types them. */
+export function keyOfCharacter(character: string): KeyPress {
+  const code = character.codePointAt(0) ?? 0
+  if (character === '\r' || character === '\n' || character === '\r\n') return bare('enter')
+  if (character === '\t') return bare('tab')
+  if (character === ' ') return { name: 'space', typed: ' ' }
+  if (code === 0x7f || code === 8) return bare('backspace')
+  if (code === 27) return bare('esc')
+  if (code > 0 && code < 27) return bare(`ctrl-${String.fromCodePoint(code + 96)}`)
+  // Ctrl with a blank and with marks is bound nowhere, and nothing of it is text.
+  if (code < 32) return bare(`ctrl-${String.fromCodePoint(code + 64)}`)
+  return { name: character, typed: character }
+}
+
+/** The keys of a text, one for each character as people see them. */
+export function keysOfText(text: string): readonly KeyPress[] {
+  return Array.from(segmenter.segment(text), ({ segment }) => keyOfCharacter(segment))
+}

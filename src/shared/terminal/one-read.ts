@@ -1,0 +1,102 @@
+/**
+ * What one read of the terminal means: one key, or a paste. Hands type one key a read; several arrive together on a slow line, where a key is held down, and where a
+ * terminal that knows no bracketed paste pastes. The last must never act, so several keys together do no more than move, or fill a text field in.
+ */
+import { bare, keyOfCharacter, keysOfText, type KeyPress } from './key-press.ts'
+import type { Token } from './input-grammar.ts'
+
+export type Input =
+  | { readonly kind: 'press'; readonly press: KeyPress }
+  /** Text as it came, with its line ends and control characters; it was pasted or came together. */
+  | { readonly kind: 'text'; readonly text: string }
+
+/** @property note what is said of keys that were left out; null where none was */
+export type OneRead = { readonly inputs: readonly Input[]; readonly note: string | null }
+
+/** Keys that change nothing but what is looked at. */
+const MOVES: ReadonlySet<string> = new Set(
+  'j k g G [ ] up down left right home end pageup pagedown tab shift-tab ctrl-d ctrl-u'.split(' '),
+)
+/** Keys that edit a text field, and leave it open. */
+const EDITS: ReadonlySet<string> = new Set('up down left right home end backspace delete'.split(' '))
+/** Longer than anybody types ahead with keys that move. */
+const LONGEST_MOVES = 256
+
+const NO_FIELD = 'the paste is ignored: no text field is open'
+const TOO_LONG = 'the paste is ignored: it is longer than 65,536 characters'
+const SEVERAL = 'several keys at once are ignored, as a paste would be: press them one by one'
+const LEFT_OUT = 'enter, esc and other keys that came together with text are left out: press them again'
+
+const pressed = (press: KeyPress): Input => ({ kind: 'press', press })
+const NOTHING: OneRead = { inputs: [], note: null }
+
+/**
+ * @param tokens of one read
+ * @param inField whether text would go into a text field
+ */
+export function oneRead(tokens: readonly Token[], inField: boolean): OneRead {
+  const heard = tokens.filter(({ kind }) => kind !== 'swallowed')
+  const [first] = heard
+  if (first === undefined) return NOTHING
+  const single = heard.length === 1 ? singleKey(first, heard.length < tokens.length) : null
+  if (single !== null) return single
+  if (heard.length === tokens.length && heard.every(({ kind }) => kind === 'esc'))
+    return { inputs: [pressed(bare('esc'))], note: null }
+  return inField ? filledIn(heard) : moved(heard)
+}
+
+/** @param isDirty whether something was swallowed beside it: then a character may be the rest of that */
+function singleKey(token: Token, isDirty: boolean): OneRead | null {
+  if (token.kind === 'key') return { inputs: [pressed(token.press)], note: null }
+  if (isDirty) return null
+  switch (token.kind) {
+    case 'esc':
+      return { inputs: [pressed(bare('esc'))], note: null }
+    case 'alt':
+      return { inputs: [], note: `alt-${token.name} does nothing here` }
+    case 'text': {
+      // What must always stop a run is pressed more than once.
+      const isInterrupt = token.text.replaceAll('\u0003', '') === ''
+      const keys = token.text.length > LONGEST_MOVES ? [] : keysOfText(token.text)
+      const [key] = isInterrupt ? [bare('ctrl-c')] : keys
+      return key !== undefined && (isInterrupt || keys.length === 1) ? { inputs: [pressed(key)], note: null } : null
+    }
+    default:
+      return null
+  }
+}
+
+function moved(heard: readonly Token[]): OneRead {
+  if (heard.some(({ kind }) => kind === 'paste')) return { inputs: [], note: NO_FIELD }
+  const keys = heard.flatMap(keysOf)
+  return keys.length > 0 && keys.every(({ name }) => MOVES.has(name))
+    ? { inputs: keys.map(pressed), note: null }
+    : { inputs: [], note: SEVERAL }
+}
+
+function keysOf(token: Token): readonly KeyPress[] {
+  if (token.kind === 'key') return [token.press]
+  return token.kind === 'text' && token.text.length <= LONGEST_MOVES ? keysOfText(token.text) : [bare('')]
+}
+
+function filledIn(heard: readonly Token[]): OneRead {
+  const inputs: Input[] = []
+  let note: string | null = null
+  for (const token of heard) {
+    if (token.kind === 'text') inputs.push(...typedTogether(token.text))
+    else if (token.kind === 'paste' && token.text !== null) inputs.push({ kind: 'text', text: token.text })
+    else if (token.kind === 'key' && EDITS.has(token.press.name)) inputs.push(pressed(token.press))
+    else if (token.kind === 'key' && token.press.typed !== '') inputs.push({ kind: 'text', text: token.press.typed })
+    else note = token.kind === 'paste' ? TOO_LONG : LEFT_OUT
+  }
+  return { inputs, note }
+}
+
+/** Backspaces among what was typed take back; all else is text. */
+function typedTogether(text: string): readonly Input[] {
+  // oxlint-disable-next-line no-control-regex
+  const parts = text.split(/([\b\u007f])/).filter((part) => part !== '')
+  return parts.map((part): Input => (isBackspace(part) ? pressed(bare('backspace')) : { kind: 'text', text: part }))
+}
+
+const isBackspace = (part: string): boolean => part.length === 1 && keyOfCharacter(part).name === 'backspace'
