@@ -259,7 +259,7 @@ class TableComparison {
           return null
         }
         if (error.kind === 'source') {
-          const yielded = (await views.renew(view)) ? yieldedText(error) : null
+          const yielded = (await views.renew(view, error)) ? yieldedText(error) : null
           if (yielded !== null) emit({ type: 'log', level: 'note', table: name, message: yielded })
         } else if (target !== null && this.#target === target) await this.#dropTarget(target)
         if (chunk !== null) {
