@@ -339,6 +339,8 @@ export interface SourceView extends AsyncDisposable {
   readonly point: ReadPoint
   /** By what `CopyStore.joined` of another program takes it over, as long as it is open; absent where it cannot be handed on. */
   readonly exported?: string
+  /** Whether it can still be read by, of stores that know: a failed statement takes nothing from it. */
+  readonly stands?: (() => boolean) | undefined
   /** @param exact whether to count, which may take as long as reading the key */
   extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent>
   /**

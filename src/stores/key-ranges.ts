@@ -1,5 +1,5 @@
 /** Ranges of keys as SQL, for every store that speaks it: conditions, order, smallest and largest, and where to cut. */
-import type { Column, TableSpec } from '../model/copy/column-type.ts'
+import { tableText, type Column, type TableSpec } from '../model/copy/column-type.ts'
 import type { Bound, Range } from '../model/copy/range.ts'
 import type { RowKey } from '../model/copy/row-key.ts'
 import { SluiceError } from '../shared/errors.ts'
@@ -30,6 +30,7 @@ export type KeyDialect = {
 
 export type Condition = { readonly sql: string; readonly parameters: SqlRow }
 
+type KeyRange = Range & { readonly by: 'key' }
 type Ask = (sql: string, parameters: SqlRow) => Promise<readonly SqlRow[]>
 
 /** The columns of a table's key. */
@@ -122,7 +123,7 @@ export async function keySpan(
  */
 export async function* cutByKey(
   table: TableSpec,
-  within: Range & { readonly by: 'key' },
+  within: KeyRange,
   where: string | null,
   rows: number,
   estimate: bigint,
@@ -150,22 +151,73 @@ export async function* cutByKey(
       return
     }
   }
-  let after = within.after
-  for (;;) {
-    const rest: Range = { by: 'key', after, through: within.through }
+  yield* cutByBounds(table, within, async (rest) => {
     const condition = rangeCondition(table, rest, where, dialect)
     const [row] = await ask(
       `SELECT ${keyTexts(table, dialect)} FROM ${dialect.from(table)} WHERE ${condition.sql} ` +
         `ORDER BY ${keyOrder(table, dialect)} LIMIT 1 OFFSET ${rows - 1}`,
       condition.parameters,
     )
-    if (row === undefined) {
+    return row === undefined ? null : row.map(String)
+  })
+}
+
+/**
+ * Ranges from bound to bound.
+ * @param next the key that so many rows of a range end at; null where it holds fewer
+ * @throws SluiceError UNSUPPORTED_KEY as `Ascent`
+ */
+export async function* cutByBounds(
+  table: TableSpec,
+  within: KeyRange,
+  next: (rest: KeyRange) => Promise<Bound | null>,
+): AsyncGenerator<Range> {
+  const ascent = new Ascent(table)
+  let { after } = within
+  for (;;) {
+    const rest: KeyRange = { by: 'key', after, through: within.through }
+    const through = await next(rest)
+    if (through === null) {
       yield rest
       return
     }
-    const through = row.map(String)
     yield { by: 'key', after, through }
+    // Behind it: who reads these ranges may end before, and take the rest as one.
+    ascent.add(through)
     after = through
+  }
+}
+
+/**
+ * Bounds of ranges strictly grow. One that comes again, however many others came between, says that the system compares this key in another way than it sorts it:
+ * such a table would be divided for ever.
+ */
+export class Ascent {
+  readonly #table: TableSpec
+  /** A bound of before, a later one each time that as many have come as stood before it: any circle is found, and one bound is kept. */
+  #mark = ''
+  #since = 0
+  #wait = 1
+
+  constructor(table: TableSpec) {
+    this.#table = table
+  }
+
+  /** @throws SluiceError UNSUPPORTED_KEY for a bound that was there */
+  add(bound: Bound): void {
+    const text = JSON.stringify(bound)
+    if (text === this.#mark) {
+      throw new SluiceError('UNSUPPORTED_KEY', `${tableText(this.#table.table)} cannot be divided by its key`, {
+        where: this.#table.key.join(', '),
+        reason: `its rows end at ${bound.join(', ').slice(0, 100)} once more: the system sorts these values in another way than it compares them`,
+        hint: 'name other unique columns with --key',
+      })
+    }
+    this.#since += 1
+    if (this.#since < this.#wait) return
+    this.#mark = text
+    this.#since = 0
+    this.#wait *= 2
   }
 }
 
@@ -179,12 +231,7 @@ function wholeKey(table: TableSpec, text: string): bigint {
 }
 
 /** Whole numbers from `low` to `high` in steps; the outer edges stay as they are. */
-export function* byArithmetic(
-  within: Range & { readonly by: 'key' },
-  low: bigint,
-  high: bigint,
-  step: bigint,
-): Generator<Range> {
+export function* byArithmetic(within: KeyRange, low: bigint, high: bigint, step: bigint): Generator<Range> {
   let after = within.after
   for (let last = low + step - 1n; last < high; last += step) {
     const through = [last.toString()]

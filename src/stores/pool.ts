@@ -76,6 +76,13 @@ export class Pool<S extends Pooled> {
     this.#free()
   }
 
+  /** Ends a connection that cannot be used again, and no other. */
+  drop(session: S): void {
+    this.#used.delete(session)
+    void session.destroy()
+    this.#free()
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#gone())

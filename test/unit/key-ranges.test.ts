@@ -6,6 +6,7 @@ import type { Column, TableSpec } from '../../src/model/copy/column-type.ts'
 import { EVERY_KEY, type Range } from '../../src/model/copy/range.ts'
 import {
   byArithmetic,
+  cutByBounds,
   cutByKey,
   keySpan,
   lastKey,
@@ -220,5 +221,20 @@ describe('a system that cannot hold every text', () => {
       }),
     )
     database.close()
+  })
+})
+
+describe('bounds that do not grow', () => {
+  const table = spec([column('a', 'text')])
+  const cut = async (bounds: readonly string[]): Promise<number> => {
+    let asked = 0
+    const next = async (): Promise<readonly string[]> => [bounds[asked++ % bounds.length] ?? '']
+    for await (const range of cutByBounds(table, { by: 'key', after: null, through: null }, next)) void range
+    return asked
+  }
+
+  it.each([1, 2, 3, 10, 100])('a circle of %i ends by name', async (length) => {
+    const bounds = Array.from({ length }, (_, i) => `b${i}`)
+    await expect(cut(bounds)).rejects.toMatchObject({ code: 'UNSUPPORTED_KEY', where: 'a' })
   })
 })

@@ -185,9 +185,10 @@ class Worker {
         const waitMs = yielded === null ? attempts.failed() : pauseAfter(1)
         if (kind === 'table' || kind === 'row' || waitMs === null) return await this.#giveUp(table, claim, kind, error)
         if (error.kind === 'source' && view !== null) {
-          if (context.only !== null) return await this.#giveUp(table, claim, 'table', blocksLost(context, error))
           // All chunks of a view that was let go end with it: one of them says so.
-          if ((await context.views.renew(view)) && yielded !== null) this.#note(table, yielded)
+          if ((await context.views.renew(view, error)) && yielded !== null) this.#note(table, yielded)
+          if (context.only !== null && !(await context.views.has(view)))
+            return await this.#giveUp(table, claim, 'table', blocksLost(context, error))
         }
         if (isPressure(error)) context.throttle.pressed(error.message)
         emit({

@@ -261,8 +261,9 @@ async function divided(
       if (ready.plan.cut === 'key') await ready.planning.end()
       return ready.plan.cut === 'block' ? { ...ready, only: view } : ready
     } catch (thrown) {
-      const { code, kind, message } = asSluiceError(thrown)
-      if (kind === 'source' && view !== null) await views.renew(view)
+      const error = asSluiceError(thrown)
+      const { code, kind, message } = error
+      if (kind === 'source' && view !== null) await views.renew(view, error)
       if (code !== 'LEASE_LOST') throw thrown
       context.emit({ type: 'log', level: 'note', table: context.name, message })
       return null

@@ -1,5 +1,5 @@
 /** The look at the source that all readers share; another one takes its place where the first is lost with its server. */
-import { asSluiceError } from '../../shared/errors.ts'
+import { asSluiceError, type SluiceError } from '../../shared/errors.ts'
 import type { CopyStore, SourceView } from '../../stores/copy-port.ts'
 import { isPressure } from './failure.ts'
 
@@ -28,14 +28,23 @@ export class Views implements AsyncDisposable {
     }
   }
 
-  /** A reader failed with its view. Whoever says so first makes room for the next one; the others find it made. @returns whether this was the first */
-  async renew(broken: SourceView): Promise<boolean> {
+  /**
+   * Makes room for another view where an error says that this one is lost. A table that cannot be read, or not now, takes the snapshot from no other table.
+   * @returns whether this caller was the first to say so; the others find it made
+   */
+  async renew(broken: SourceView, error: SluiceError): Promise<boolean> {
+    if (!error.retryable || (isPressure(error) && broken.stands?.() === true)) return false
     const current = this.#current
     if (current === null || (await current.catch(() => broken)) !== broken) return false
     if (this.#current !== current) return false
     this.#current = null
     this.#old.push(broken)
     return true
+  }
+
+  /** Whether a view is still the one that is read by. */
+  async has(view: SourceView): Promise<boolean> {
+    return (await this.#current?.catch(() => null)) === view
   }
 
   /** Asks something of which nothing is copied. A look that is lost over it is none that the copy shows. */
@@ -45,7 +54,8 @@ export class Views implements AsyncDisposable {
       return await body(view)
     } catch (thrown) {
       const error = asSluiceError(thrown)
-      if (error.kind === 'source' && error.retryable && !isPressure(error) && (await this.renew(view))) this.count--
+      if (error.kind === 'source' && error.retryable && !isPressure(error) && (await this.renew(view, error)))
+        this.count--
       throw thrown
     }
   }

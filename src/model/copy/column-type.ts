@@ -102,8 +102,6 @@ export type TableSpec = {
   readonly ring?: RingSpec
   /** Options of the table that its system creates it with, such as `STRICT`; of tables that `BesideStore.detailed` has looked at. */
   readonly options?: readonly TableOption[]
-  /** Tables that inherit from this one and hold rows which a query of it shows, and which are not read with it. */
-  readonly heirs?: readonly TableName[]
   /** Types that its columns are made of and that somebody declared, each behind those that it is made of. */
   readonly types?: readonly UserType[]
   /** Options that it was created with, as its system writes them, by name; only its own system knows them. */

@@ -6,6 +6,7 @@ export type LeftKind =
   | 'blank collation'
   | 'partitioning'
   | 'inheritance'
+  | 'child'
   | 'unlogged'
   | 'strict'
   | 'without rowid'
@@ -74,6 +75,7 @@ const KINDS: Readonly<Record<LeftKind, Words>> = {
     'in the target each is a table of its own, and a query of the parent shows no rows of its children',
     'tables with inheritance',
   ),
+  child: words('table that inherits', 'its rows stay in the source', 'tables that inherit'),
   unlogged: words('UNLOGGED table', 'the table of the target is an ordinary one'),
   strict: words('STRICT table', 'the target does not hold values to the types of their columns'),
   'without rowid': words('table WITHOUT ROWID', 'the table of the target has a rowid', 'tables WITHOUT ROWID'),
@@ -199,4 +201,4 @@ export function leftLines(entries: readonly LeftBehind[]): readonly string[] {
 }
 
 /** Their names say by themselves where they are: one view or function may belong to several tables. */
-const ABOVE_TABLES: ReadonlySet<LeftKind> = new Set<LeftKind>(['view', 'function', 'publication', 'unread'])
+const ABOVE_TABLES: ReadonlySet<LeftKind> = new Set<LeftKind>(['child', 'view', 'function', 'publication', 'unread'])

@@ -6,7 +6,7 @@ import { keyPart, rowKeyOf, type RowKey } from '../../model/copy/row-key.ts'
 import { RowSum } from '../../model/copy/row-hash.ts'
 import type { Digest, Row, Stamp } from '../../model/copy/rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
-import { present } from '../around.ts'
+import { forwarded, present } from '../around.ts'
 import type { BatchSize, Extent, ReadColumn, RowBatch, RowRequest, SourceView } from '../copy-port.ts'
 import { rowPlan } from './rows.ts'
 import type { Derivation } from './wish.ts'
@@ -30,6 +30,7 @@ export function derivedSource(
     present<SourceView>({
       // Whoever takes it over would see the tables without what is made on the way.
       exported: null,
+      stands: forwarded(view, 'stands'),
       counts: derived.countsBelow(),
       // The system below prints the columns that it has, and no more.
       frames: null,

@@ -60,7 +60,7 @@ export async function compareChunk(range: Range, work: Comparing): Promise<Compa
   const refused = new Map<string, Refused>()
   const sum = { mended: 0n, removed: 0n }
   let { target } = work
-  const opened: SourceView[] = []
+  let opened: SourceView | null = null
   try {
     for (let round = 1; ; round++) {
       const settled = noneSettled()
@@ -113,11 +113,13 @@ export async function compareChunk(range: Range, work: Comparing): Promise<Compa
           refused: [...refused.values()],
         }
       }
-      target = await work.to.source(work.sides.signal)
-      opened.push(target)
+      await opened?.[Symbol.asyncDispose]()
+      opened = null
+      opened = await work.to.source(work.sides.signal)
+      target = opened
     }
   } finally {
-    for (const view of opened) await view[Symbol.asyncDispose]()
+    await opened?.[Symbol.asyncDispose]()
   }
 }
 

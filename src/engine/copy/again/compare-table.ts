@@ -83,7 +83,8 @@ class TableComparison {
   readonly #differed = new Numbers()
   /** The same outside of all chunks. */
   #beside = 0n
-  #target: SourceView | null = null
+  /** Opened once, however many workers ask for it at the same time. */
+  #target: Promise<SourceView> | null = null
 
   constructor(table: TableRun, context: TableContext, again: AgainWork, around: Surroundings) {
     this.#table = table
@@ -111,7 +112,7 @@ class TableComparison {
       settler.tellUnnamed(0)
       if (!this.#isOver()) await this.#deleteExtra()
     } finally {
-      await this.#target?.[Symbol.asyncDispose]()
+      await this.#dropTarget(this.#target)
     }
     if (steering.stop.aborted) return
     await this.#noteSurplus()
@@ -226,10 +227,14 @@ class TableComparison {
     },
   ): Promise<Comparison | null> {
     const { store, ring, signal } = this.#context
-    this.#target ??= await store.source(signal)
+    this.#target ??= store.source(signal)
+    const opened = this.#target
     return await compareChunk(range, {
       sides: { ...this.#compared, source },
-      target: this.#target,
+      target: await opened.catch((error: unknown) => {
+        if (this.#target === opened) this.#target = null
+        throw error
+      }),
       to: store,
       ring,
       settler,
@@ -263,9 +268,9 @@ class TableComparison {
           return null
         }
         if (error.kind === 'source') {
-          const yielded = (await views.renew(view)) ? yieldedText(error) : null
+          const yielded = (await views.renew(view, error)) ? yieldedText(error) : null
           if (yielded !== null) emit({ type: 'log', level: 'note', table: name, message: yielded })
-        } else if (target !== null && this.#target === target) await this.#dropTarget(target)
+        } else if (this.#target === target) await this.#dropTarget(target)
         if (chunk !== null) {
           const again = { chunk: String(chunk.no), attempt: attempt + 1, waitMs, error: error.info() }
           emit({ type: 'chunk.retried', table: name, ...again })
@@ -275,10 +280,10 @@ class TableComparison {
     }
   }
 
-  async #dropTarget(view: SourceView): Promise<void> {
+  async #dropTarget(opened: Promise<SourceView> | null): Promise<void> {
     this.#target = null
     // Its server may be gone, and the view with it.
-    await Promise.resolve(view[Symbol.asyncDispose]()).catch(() => undefined)
+    await opened?.then((view) => view[Symbol.asyncDispose]()).catch(() => undefined)
   }
 
   /** Notes what a chunk came to, unless rows of it are open. @param begun when it was, in ticks @returns null where it is not proved */
@@ -390,8 +395,7 @@ class TableComparison {
       return
     }
     const settler = this.#settler(true)
-    const target = this.#target
-    if (target !== null) await this.#dropTarget(target)
+    await this.#dropTarget(this.#target)
     await this.#lanes(this.#withExtra(), (chunk, worker) => this.#chunk(chunk, worker, settler, true))
     if (!this.#isOver() && this.#beside > 0n) this.#beside = await this.#besideChunks(settler, true)
     settler.tellUnnamed(0)

@@ -74,6 +74,8 @@ function withoutCarried(
   carried: Carried,
 ): LeftBehind | null {
   const { kind, names } = entry
+  // A table that inherits in the target gets no rows of the one at the source.
+  if (kind === 'child') return entry
   const same = there.filter((one) => one.kind === kind)
   if (names.length === 0) {
     if (kind === 'strict' || kind === 'without rowid') {

@@ -21,7 +21,7 @@ export function pairTypes(
 ): Pairing {
   if (sameSystem && source.native === target.native && source.oneWay === true) {
     throw new SluiceError('UNSUPPORTED_TYPE', `${source.name} (${source.native}) does not come through as it is`, {
-      reason: 'the text of a value does not say which member of the union it is',
+      reason: 'the text of a value does not say which member of the type it is',
       hint: 'leave the column out with --columns, or make the column of the target a text',
     })
   }

@@ -64,7 +64,7 @@ export async function planCopy(
   // A stream goes on without tables that are gone.
   if (planner.followed === undefined) refuseUnknownAccepted(sources, operation.acceptLossy)
   const tables: PlannedTable[] = []
-  for (const source of sources) tables.push(await planOne(source, operation, { from, to, sources, ...planner }))
+  for (const source of sources) tables.push(await planOne(source, operation, { from, to, ...planner }))
   const named = refuseOneName(tables, to)
   // The largest first, or the last table would be waited for by one worker alone.
   return { from, to, leftOut, unfollowed, tables: named.toSorted((a, b) => Number(b.extent.rows - a.extent.rows)) }
@@ -171,27 +171,7 @@ async function withSequences(
   return { ...table, columns }
 }
 
-/**
- * @param sources all tables of the copy
- * @throws SluiceError TABLE_REFUSED where rows that a query of the table shows would be left out
- */
-function refuseWithoutHeirs(table: TableSpec, sources: readonly TableSpec[]): void {
-  const names = new Set(sources.map((one) => tableText(one.table)))
-  const missing = (table.heirs ?? []).map(tableText).filter((name) => !names.has(name))
-  if (missing.length === 0) return
-  const name = tableText(table.table)
-  throw new SluiceError(
-    'TABLE_REFUSED',
-    `${missing.join(', ')} ${missing.length === 1 ? 'inherits' : 'inherit'} from ${name}`,
-    {
-      kind: 'unsupported',
-      reason: `a query of ${name} shows their rows too, and they or other children have columns that it has not`,
-      hint: `name them too, and each is copied as a table of its own: --tables ${[name, ...missing].join(',')}`,
-    },
-  )
-}
-
-type Around = Planner & { readonly from: CopyStore; readonly to: CopyStore; readonly sources: readonly TableSpec[] }
+type Around = Planner & { readonly from: CopyStore; readonly to: CopyStore }
 
 /** @param old what was decided in another way when the copy was begun */
 async function planOne(
@@ -209,7 +189,6 @@ async function planOne(
     const found = await again(() => tableAt(targetName, to, signal))
     refuseItself(from, to, source.table, targetName)
     refuseOwnTarget(targetName, found, to, operation, around.purpose ?? 'write')
-    refuseWithoutHeirs(source, around.sources)
     // Estimates of a table that was never analysed are nothing to cut by; small tables are counted.
     const counted = source.rows <= COUNT_UP_TO
     const keyed = withKey(source, wishes.key)
@@ -254,7 +233,6 @@ export async function asBegun(
   known: (table: TableName) => Promise<string | null>,
 ): Promise<PlannedCopy> {
   const { from, to, tables } = planned
-  const sources = tables.map(({ source }) => source)
   const kept: PlannedTable[] = []
   for (const one of tables) {
     const name = nameInTarget(one.targetName, one.source, from, to)
@@ -265,7 +243,7 @@ export async function asBegun(
     if (hash !== null && !isBegun(one)) {
       for (const old of BEFORE) {
         if (old.key !== undefined && operation.key !== undefined) continue
-        const again = await planOne(one.source, operation, { from, to, sources, ...planner }, old)
+        const again = await planOne(one.source, operation, { from, to, ...planner }, old)
         if (isBegun(again)) before ??= again
       }
     }

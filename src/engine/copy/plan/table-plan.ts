@@ -63,6 +63,7 @@ export function planTable(
       hint: `copy into ${titlesOf(({ copies }) => copies !== undefined && copies.atomic !== 'batch')}`,
     })
   }
+  refuseOneWay(source)
   const chosen = chosenColumns(source, wishes)
   const sameSystem = sameFamily(from.system, to.system)
   const target = found ?? newTable(source, chosen, targetName, wishes, to, sameSystem)
@@ -127,6 +128,21 @@ export function withKey(table: TableSpec, key: readonly string[] | undefined): T
   if (key === undefined) return table
   for (const name of key) columnOf(table, name, '--key')
   return { ...table, key, primary: false }
+}
+
+/** Two rows would have one key. @throws SluiceError UNSUPPORTED_KEY */
+function refuseOneWay({ table, key, columns }: TableSpec): void {
+  const column = columns.find(({ name, oneWay }) => oneWay === true && key.includes(name))
+  if (column === undefined) return
+  throw new SluiceError(
+    'UNSUPPORTED_KEY',
+    `${table.name} has the key ${column.name}, whose texts do not tell all of its values apart`,
+    {
+      where: tableText(table),
+      reason: `${column.native} has members of the same text`,
+      hint: 'give each member a name of its own, or name other unique columns with --key',
+    },
+  )
 }
 
 function columnOf(table: TableSpec, name: string, flag: string): Column {

@@ -2,7 +2,7 @@
 import type { TableSpec } from '../../../model/copy/column-type.ts'
 import type { Range } from '../../../model/copy/range.ts'
 import { SluiceError } from '../../../shared/errors.ts'
-import { byArithmetic, keyColumns, keyOrder, keySpan, rangeCondition } from '../../key-ranges.ts'
+import { Ascent, byArithmetic, keyColumns, keyOrder, keySpan, rangeCondition } from '../../key-ranges.ts'
 import type { SqlRow } from '../../port.ts'
 import { fromTable, SOURCE_KEYS } from './key-dialect.ts'
 
@@ -45,9 +45,11 @@ export async function* cutKeys(
      WHERE sluice_place % ${rows} = 0 ORDER BY sluice_place`,
     parameters,
   )
+  const ascent = new Ascent(table)
   let { after } = within
   for (const bound of bounds) {
     const through = bound.map(String)
+    ascent.add(through)
     yield { by: 'key', after, through }
     after = through
   }

@@ -5,7 +5,7 @@
 import { bytesOfHex } from '../../../model/copy/bytes-text.ts'
 import type { ColumnType } from '../../../model/copy/column-type.ts'
 import type { Cell } from '../../../model/copy/rows.ts'
-import { isMembered, membersOf, zeroName, zeroText } from '../../../model/copy/members.ts'
+import { isMembered, membersOf, zeroText } from '../../../model/copy/members.ts'
 import { cellText } from '../../../model/copy/canonical.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { WriteColumn } from '../../copy-port.ts'
@@ -205,26 +205,28 @@ function memberEncoder(as: ColumnType, native: string): Encoder | null {
   return base === 'enum' ? member(known, zero) : members(known, zero ?? '')
 }
 
-/** A number that is no member would be taken for the place of one: so the server gets number 0, and no other. */
+/** By its number: a collation may take the texts of two members for one, and a text of digits for a number. */
 function member(known: readonly string[], zero: string | null): Encoder {
-  const all = new Set(known)
+  const numbers = new Map(known.map((one, at) => [one, BigInt(at + 1)]))
   return (cell) => {
     const given = text(cell)
-    if (given === zero) return zeroName(known)
-    if (all.has(given)) return given
-    throw new Unfit(`no member of the enum: ${shown(cell)}`)
+    const number = given === zero ? 0n : numbers.get(given)
+    if (number === undefined) throw new Unfit(`no member of the enum: ${shown(cell)}`)
+    return number
   }
 }
 
-/** By their number where a member is the empty text, which the server never reads as that member. */
+/** By the bits of its members, as `member`: the server never reads the empty text as the member that it is. */
 function members(known: readonly string[], zero: string): Encoder {
-  const isNumbered = known.includes('')
+  const bits = new Map(known.map((one, at) => [one, 1n << BigInt(at)]))
   return (cell) => {
     const given = text(cell)
-    if (given === zero) return isNumbered ? 0n : ''
-    const places = given.split(',').map((one) => known.indexOf(one))
-    if (places.includes(-1)) throw new Unfit(`no members of the set: ${shown(cell)}`)
-    return isNumbered ? places.reduce((bits, place) => bits | (1n << BigInt(place)), 0n) : given
+    if (given === zero) return 0n
+    return given.split(',').reduce((sum, one) => {
+      const bit = bits.get(one)
+      if (bit === undefined) throw new Unfit(`no members of the set: ${shown(cell)}`)
+      return sum | bit
+    }, 0n)
   }
 }
 

@@ -2,7 +2,7 @@
  * Rows into a table, by LOAD DATA where the server allows it and by INSERTs otherwise. Both count as done only if the server wrote every row and
  * has nothing to say about any: it cuts blanks and rounds numbers with a mere note, and LOAD DATA LOCAL leaves rows out with a warning.
  */
-import { isEnum, membersOf, zeroName } from '../../../model/copy/members.ts'
+import { isEnum } from '../../../model/copy/members.ts'
 import type { SluiceError } from '../../../shared/errors.ts'
 import type { WriteColumn } from '../../copy-port.ts'
 import type { SqlRow, SqlValue } from '../../port.ts'
@@ -158,10 +158,8 @@ async function inBatches(
 }
 
 function countZeros(columns: readonly WriteColumn[], rows: readonly SqlRow[]): number {
-  const names = columns.flatMap(({ column: { native } }, at) =>
-    isEnum(native) ? [{ at, name: zeroName(membersOf(native)) }] : [],
-  )
-  return names.reduce((sum, { at, name }) => sum + rows.filter((row) => row[at] === name).length, 0)
+  const places = columns.flatMap(({ column: { native } }, at) => (isEnum(native) ? [at] : []))
+  return places.reduce((sum, at) => sum + rows.filter((row) => row[at] === 0n).length, 0)
 }
 
 /** Only without its strict modes the server writes the error value of an enum. What it says of any other value is refused all the same. */

@@ -1,11 +1,12 @@
 /** Ranges of keys in the SQL of MySQL, which finds them by the index of the key however far back they begin. */
-import { membersOf } from '../../../model/copy/members.ts'
+import { isEnum, isMembered, memberNumber, membersOf } from '../../../model/copy/members.ts'
 import { bytesOfText } from '../../../model/copy/bytes-text.ts'
 import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { moment, time } from '../../../model/copy/canonical-time.ts'
 import { EVERY_KEY, type Bound, type Range } from '../../../model/copy/range.ts'
 import { SluiceError } from '../../../shared/errors.ts'
 import {
+  cutByBounds,
   cutByKey,
   keyColumns,
   keyOrder,
@@ -15,6 +16,7 @@ import {
   type KeyDialect,
 } from '../../key-ranges.ts'
 import type { SqlRow, SqlValue } from '../../port.ts'
+import { memberText } from './cells.ts'
 import { quoted, tableSql } from './names.ts'
 import { baseOf, isOpaque, isWhole } from './types.ts'
 
@@ -34,10 +36,9 @@ export function isSortable({ native }: Column): boolean {
   return base !== 'float' && base !== 'double' && base !== 'json' && !isOpaque(base)
 }
 
-/** Enums and sets are sorted by the numbers of their members, and compared as texts. */
+/** Enums and sets are sorted by their numbers, which the index finds one by one and not in ranges. */
 function isNumbered({ native }: Column): boolean {
-  const base = baseOf(native)
-  return base === 'enum' || base === 'set'
+  return isMembered(native)
 }
 
 /** One column, compared by itself: what `rangeCondition` makes of it is enough. */
@@ -81,17 +82,9 @@ export async function* cutKeys(
     yield* cutByKey(table, within, where, rows, table.rows, KEYS, ask)
     return
   }
-  let { after } = within
-  for (;;) {
-    const rest: Range = { by: 'key', after, through: within.through }
-    const through = await keyAt(table, rest, where, `ORDER BY ${orderOf(table)} LIMIT 1 OFFSET ${rows - 1}`, ask)
-    if (through === null) {
-      yield rest
-      return
-    }
-    yield { by: 'key', after, through }
-    after = through
-  }
+  yield* cutByBounds(table, within, (rest) =>
+    keyAt(table, rest, where, `ORDER BY ${orderOf(table)} LIMIT 1 OFFSET ${rows - 1}`, ask),
+  )
 }
 
 /** As `lastKey`. */
@@ -150,30 +143,22 @@ function side(columns: readonly Column[], edge: Bound, beyond: '>' | '<', last: 
 }
 
 /**
- * Values of an enum or a set before or behind one, by the numbers of their members. Members of an enum are listed, which the server reads as ranges of the
- * index; the combinations of a set are too many.
+ * Values of an enum or a set before or behind one, by their numbers. Those of an enum are listed, which the server reads as ranges of the index; the combinations
+ * of a set are too many.
  */
 function numbered({ name, native }: Column, edge: string, beyond: '>' | '<'): Condition {
-  const members = membersOf(native)
-  if (baseOf(native) === 'set') {
-    const chosen = edge === '' ? [] : edge.split(',')
-    const mask = chosen.reduce((bits, one) => bits | (1n << BigInt(placeOf(members, one))), 0n)
-    return { sql: `${quoted(name)} + 0 ${beyond} ?`, parameters: [mask] }
+  const number = memberNumber(native, edge)
+  if (number === null) {
+    throw new SluiceError('UNSUPPORTED_KEY', `${name} has no member ${edge} any more, where a range of its key ends`, {
+      hint: 'begin again with --restart',
+    })
   }
-  // What a server without strict rules could not take has the number 0, and no text.
-  const all = ['', ...members]
-  const at = edge === '' ? 0 : placeOf(members, edge) + 1
-  const some = beyond === '>' ? all.slice(at + 1) : all.slice(0, at)
+  if (!isEnum(native)) return { sql: `${quoted(name)} + 0 ${beyond} ?`, parameters: [number] }
+  // What a server without strict rules could not take has the number 0.
+  const all = [0n, ...membersOf(native).map((_, at) => BigInt(at + 1))]
+  const some = all.filter((one) => (beyond === '>' ? one > number : one < number))
   if (some.length === 0) return { sql: '1 = 0', parameters: [] }
   return { sql: `${quoted(name)} IN (${some.map(() => '?').join(', ')})`, parameters: some }
-}
-
-function placeOf(members: readonly string[], one: string): number {
-  const at = members.indexOf(one)
-  if (at >= 0) return at
-  throw new SluiceError('UNSUPPORTED_KEY', `the enum has no member ${one} any more, where a range of its key ends`, {
-    hint: 'begin again with --restart',
-  })
 }
 
 function bound({ native, type }: Column): string {
@@ -196,6 +181,8 @@ const WHOLE = /^-?\d+$/
 
 /** Numbers go as numbers: a text beside a column of numbers would be compared as a floating point number. */
 function value({ native }: Column, given: string): SqlValue {
+  // No value equals NULL, and no row has what is no member.
+  if (isMembered(native)) return memberNumber(native, given)
   const base = baseOf(native)
   if ((isWhole(base) || base === 'bit') && WHOLE.test(given)) return BigInt(given)
   switch (base) {
@@ -216,8 +203,9 @@ function value({ native }: Column, given: string): SqlValue {
   }
 }
 
-function text({ name, native }: Column): string {
+function text({ name, native, type }: Column): string {
   const column = quoted(name)
+  if (isMembered(native)) return `CAST(${memberText(column, type)} AS CHAR)`
   const base = baseOf(native)
   if (base === 'bit' || base === 'year') return `CAST(${column} + 0 AS CHAR)`
   if (base === 'binary' || base === 'varbinary' || base.endsWith('blob')) return `CONCAT('\\x', LOWER(HEX(${column})))`

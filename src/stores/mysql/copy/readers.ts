@@ -50,6 +50,11 @@ export class Readers implements AsyncDisposable {
     return new Readers(config, [session], await pointOf([session], 'unknown'))
   }
 
+  /** Whether no reader is lost: others have other snapshots. */
+  get stand(): boolean {
+    return this.#all.every(({ broken }) => broken === null)
+  }
+
   /** Runs the body with a reader that is nobody else's meanwhile; where all are taken it waits its turn. */
   async use<T>(signal: AbortSignal | null, body: (session: Session) => Promise<T>): Promise<T> {
     const session = await this.take(signal)

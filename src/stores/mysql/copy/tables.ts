@@ -1,5 +1,6 @@
 /** Tables as the server's dictionary describes them. */
 import type { Column, TableName, TableSpec } from '../../../model/copy/column-type.ts'
+import { doubledMember, isMembered } from '../../../model/copy/members.ts'
 import type { SqlRow, SqlValue } from '../../port.ts'
 import { mysqlErrorNumber } from '../error-numbers.ts'
 import type { Session } from '../session.ts'
@@ -197,6 +198,7 @@ function columnOf(row: SqlRow, isJson: boolean, isMariadb: boolean): Column {
     ...(isJson ? { spelled: true } : {}),
     ...(isShape(String(base)) ? { portable: 'ewkb' } : {}),
     ...(isHexed(String(base)) ? { hexed: true } : {}),
+    ...(isMembered(native) && doubledMember(native) !== null ? { oneWay: true } : {}),
     nullable: nullable === 'YES',
     ...(/\b(?:virtual|stored|persistent) generated\b/.test(words) ? { generated: true } : {}),
     ...(identity ? { identity: true } : {}),

@@ -50,6 +50,10 @@ class View implements SourceView {
     this.point = readers.point
   }
 
+  stands(): boolean {
+    return this.#readers.stand
+  }
+
   async extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent> {
     const ask = this.#asker(table, where, null)
     await this.#hold(table)

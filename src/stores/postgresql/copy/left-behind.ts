@@ -15,7 +15,8 @@ export async function leftOf(session: CopySession, scope: LeftScope, own: string
       rows.push([kind as LeftKind, texts.get(oid ?? '') ?? '', name ?? null])
     }
   }
-  if (!scope.all) return groupedLeft(rows)
+  const children = await childrenOf(session, scope.tables, own)
+  if (!scope.all) return [...groupedLeft(rows), ...children]
   const schemas = [...new Set([own, ...scope.tables.map(({ schema }) => schema ?? own)])]
   for (const [kind, name] of await session.ask(databaseSql(schemas))) {
     rows.push([kind as LeftKind, undefined, name ?? null])
@@ -30,7 +31,52 @@ export async function leftOf(session: CopySession, scope: LeftScope, own: string
     hidden == null || hidden === '0' || rows.some(([kind]) => kind === 'large object')
       ? []
       : [leftBehind('large object', [], undefined, `the database holds ${hidden} large objects, and none is copied`)]
-  return [...groupedLeft(fresh), ...objects]
+  return [...groupedLeft(fresh), ...children, ...objects]
+}
+
+/** Most rows of a table that are counted to be named. */
+const MOST_COUNTED = 1_000_000
+
+/** Tables that inherit from those of the copy and are none of them: a query of the parent shows their rows, and the copy reads its own alone. */
+async function childrenOf(
+  session: CopySession,
+  tables: readonly TableName[],
+  own: string,
+): Promise<readonly LeftBehind[]> {
+  if (tables.length === 0) return []
+  const names = new Map(tables.map((table) => [regclassOf(table, own), tableText(table)]))
+  const found = await session.ask(`
+    WITH RECURSIVE t AS (
+      SELECT v.name AS key, c.oid, c.relkind FROM (VALUES ${[...names.keys()].map((name) => `(${literal(name)})`).join(', ')}) AS v (name)
+        JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(v.name)),
+    heirs AS (
+      SELECT t.key, i.inhrelid AS oid FROM t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid WHERE t.relkind = 'r'
+      UNION SELECT h.key, i.inhrelid FROM heirs h JOIN pg_catalog.pg_inherits i ON i.inhparent = h.oid)
+    SELECT min(h.key), n.nspname, c.relname FROM heirs h JOIN pg_catalog.pg_class c ON c.oid = h.oid
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE h.oid NOT IN (SELECT oid FROM t) GROUP BY 2, 3 ORDER BY 2, 3`)
+  const children: LeftBehind[] = []
+  for (const [key, schema, name] of found) {
+    const parent = names.get(key ?? '') ?? ''
+    const child = { schema: schema ?? '', name: name ?? '' }
+    const means = `${await rowsText(session, child)} in the source, where a query of ${parent} shows them too; name it with --tables, and it is copied as a table of its own`
+    children.push(leftBehind('child', [tableText(child)], parent, means))
+  }
+  return children
+}
+
+async function rowsText(session: CopySession, table: TableName): Promise<string> {
+  try {
+    const [row] = await session.ask(
+      `SELECT pg_catalog.count(*) FROM (SELECT FROM ONLY ${tableSql(table)} LIMIT ${MOST_COUNTED + 1}) AS counted`,
+    )
+    const rows = Number(row?.[0] ?? 0)
+    if (rows > MOST_COUNTED) return `more than ${MOST_COUNTED.toLocaleString('en-US')} rows stay`
+    return `${rows.toLocaleString('en-US')} ${rows === 1 ? 'row stays' : 'rows stay'}`
+  } catch (error) {
+    if (!session.alive) throw error
+    return 'rows that this role cannot count stay'
+  }
 }
 
 function regclassOf({ schema, name }: TableName, own: string): string {

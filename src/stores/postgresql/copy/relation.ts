@@ -11,18 +11,9 @@ export type KnownRelation = Relation & {
   readonly followers: readonly string[]
 }
 
-/**
- * Of the table `c`: whether tables that inherit from it have columns that it has not. Those are tables in their own right, and read by themselves;
- * others are read with it, like partitions.
- */
-export const HAS_RICHER_HEIRS = `(c.relkind = 'r' AND c.relhassubclass AND EXISTS (
-  WITH RECURSIVE heirs AS (
-    SELECT inhrelid AS oid FROM pg_catalog.pg_inherits WHERE inhparent = c.oid
-    UNION SELECT i.inhrelid FROM heirs h JOIN pg_catalog.pg_inherits i ON i.inhparent = h.oid)
-  SELECT FROM heirs h JOIN pg_catalog.pg_attribute a ON a.attrelid = h.oid
-  WHERE a.attnum > 0 AND NOT a.attisdropped AND NOT EXISTS (
-    SELECT FROM pg_catalog.pg_attribute b
-    WHERE b.attrelid = c.oid AND b.attname = a.attname AND b.attnum > 0 AND NOT b.attisdropped)))`
+/** Of the table `c`: whether others inherit from it. Those are tables in their own right, and each is read by itself; partitions are read with their table. */
+export const HAS_HEIRS = `(c.relkind = 'r' AND c.relhassubclass AND EXISTS (
+  SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid))`
 
 /** Looks tables up when they are first used. */
 export class Relations {
@@ -49,7 +40,7 @@ async function find(
   const place =
     table.schema === undefined ? 'pg_catalog.pg_table_is_visible(c.oid)' : `n.nspname = ${literal(table.schema)}`
   const [row] = await ask(
-    `SELECT c.oid, ${HAS_RICHER_HEIRS},
+    `SELECT c.oid, ${HAS_HEIRS},
        (SELECT coalesce(pg_catalog.json_agg(a.attname), '[]') FROM pg_catalog.pg_attribute a
         WHERE a.attrelid = c.oid AND a.attidentity = 'a' AND NOT a.attisdropped),
        (SELECT coalesce(pg_catalog.json_agg(DISTINCT k.conrelid::pg_catalog.regclass::text), '[]') FROM pg_catalog.pg_constraint k

@@ -110,8 +110,8 @@ export class Snapshot implements AsyncDisposable {
 
   /** @param sound whether its transaction can go on; after an error it cannot, and another one is begun when it is needed */
   async give(session: CopySession, sound: boolean): Promise<void> {
-    if (!sound) session.destroy()
-    await this.#readers.give(session)
+    if (sound || !session.alive) await this.#readers.give(session)
+    else this.#readers.drop(session)
   }
 
   async use<T>(body: (session: CopySession) => Promise<T>): Promise<T> {
@@ -124,6 +124,11 @@ export class Snapshot implements AsyncDisposable {
     } finally {
       await this.give(session, sound)
     }
+  }
+
+  /** Whether further sessions can take the state over. */
+  get stands(): boolean {
+    return this.#lost === null && this.#holder.alive
   }
 
   /** Why all sessions were let go, and null while they were not. */

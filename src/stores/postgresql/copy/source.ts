@@ -83,6 +83,10 @@ class PostgresView implements SourceView {
     return this.#snapshot.exported
   }
 
+  stands(): boolean {
+    return this.#snapshot.stands
+  }
+
   extent(table: TableSpec, where: string | null, exact: boolean): Promise<Extent> {
     return this.#use(where, NEVER, async (session) => {
       const relation = await this.#relation(table, session)

@@ -11,6 +11,9 @@ import { quoteName } from '../connect.ts'
 /** Holds the place of a bound. A condition that a user wrote may hold `?`, an operator of this system, but never this. */
 const BOUND = `:${randomUUID()}:`
 
+/** Sorted by its byte, and no text: it has no collation. */
+const CHAR = '"char"'
+
 const TEXT = quoteName(`text ${randomUUID()}`)
 
 /** `only`: rows of tables that inherit from this one belong to those. */
@@ -39,13 +42,19 @@ export function keyDialect(relation: Relation): KeyDialect {
   return {
     quote: quoteName,
     from: () => fromSql(relation),
-    bound: (column) => `CAST(${BOUND} AS ${castOf(column)})`,
+    bound: boundOf,
     value: (_, text) => text,
     // Under a name of its own, or ORDER BY would take it for the column, and sort texts.
     text: (column) => `${quoteName(column.name)}::text AS ${TEXT}`,
     // Whatever begins so and goes on sorts behind it: no text has a smaller character than this one.
     below: (text) => (text.includes('\0') ? text.slice(0, text.indexOf('\0')) : null),
   }
+}
+
+/** The planner of the server estimates ranges of a constant "char" as texts of a collation that the type has not, and fails of it: it gets no constant. */
+function boundOf(column: Column): string {
+  const bound = `CAST(${BOUND} AS ${castOf(column)})`
+  return column.native === CHAR ? `(SELECT ${bound})` : bound
 }
 
 /** A statement with its bounds in their places. */
@@ -85,7 +94,7 @@ export function orderSql({ table, key }: TableSpec): string {
 
 /** The type to compare a key's column in: of a domain the one below it, since comparing is none of its rules. */
 function castOf({ type, native }: Column): string {
-  return builtIn(type) ?? native
+  return native === CHAR ? native : (builtIn(type) ?? native)
 }
 
 function builtIn(type: ColumnType): string | null {

@@ -1,15 +1,14 @@
 /** Tables as the system catalogs describe them. */
-import type { Column, TableName, TableSpec } from '../../../model/copy/column-type.ts'
+import type { Column, TableSpec } from '../../../model/copy/column-type.ts'
 import { collationSql, sortsOnlySql } from './collations.ts'
 import { tablePattern } from './pattern.ts'
-import { HAS_RICHER_HEIRS } from './relation.ts'
 import type { CopySession, TextRow } from './session.ts'
 import { literal } from './sql.ts'
 import { columnType, loadTypes } from './types.ts'
 
 /**
- * Tables and partitioned tables that a pattern names; partitions only where it names one. Of a partitioned table, and of one whose heirs have its
- * columns and no others, rows and bytes are those of all parts.
+ * Tables and partitioned tables that a pattern names; partitions only where it names one. Of a partitioned table rows and bytes are those of all parts; a
+ * table that others inherit from is counted by itself.
  * @param database what tells this database from others
  */
 export function findTables(session: CopySession, pattern: string, database: string): Promise<readonly TableSpec[]> {
@@ -36,7 +35,7 @@ export async function describeTables(
     attributes.map(([, , oid]) => oid ?? ''),
     ask,
   )
-  return relations.map(([oid, schema, name, file, rows, bytes, blocks, partitioning, heirs]) => {
+  return relations.map(([oid, schema, name, file, rows, bytes, blocks, partitioning]) => {
     const columns = attributes
       .filter(([owner]) => owner === oid)
       .map(
@@ -78,23 +77,17 @@ export async function describeTables(
       bytes: BigInt(bytes ?? 0),
       ...(partitioning == null ? {} : { partitioning }),
       ...(blocks == null ? {} : { blocks: BigInt(blocks) }),
-      ...(heirs == null ? {} : { heirs: JSON.parse(heirs) as TableName[] }),
     }
   })
 }
 
 function relationsSql({ condition, exact, kinds }: Relations): string {
-  const hidden = `c.relispartition OR EXISTS (
-    SELECT FROM pg_catalog.pg_inherits i JOIN heads p ON p.oid = i.inhparent WHERE i.inhrelid = c.oid AND NOT p.alone)`
   return `
-    WITH RECURSIVE heads AS (
-      SELECT c.oid, ${HAS_RICHER_HEIRS} AS alone FROM pg_catalog.pg_class c WHERE c.relkind = 'r' AND c.relhassubclass),
-    found AS (
-      SELECT c.oid, n.nspname, c.relname, c.relkind, c.relam, coalesce(NOT h.alone, true)
-        AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid) AS has_parts
-      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace LEFT JOIN heads h ON h.oid = c.oid
+    WITH RECURSIVE found AS (
+      SELECT c.oid, n.nspname, c.relname, c.relkind, c.relam, c.relkind = 'p' AS has_parts
+      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       WHERE c.relkind IN (${kinds}) AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-        AND (${condition}) ${exact ? '' : `AND NOT (${hidden})`}),
+        AND (${condition}) ${exact ? '' : `AND NOT c.relispartition`}),
     parts AS (
       SELECT oid AS root, oid FROM found
       UNION SELECT p.root, i.inhrelid FROM parts p JOIN found f ON f.oid = p.root AND f.has_parts
@@ -113,14 +106,10 @@ function relationsSql({ condition, exact, kinds }: Relations): string {
         CROSS JOIN (SELECT pg_catalog.current_setting('block_size')::bigint AS size) b WHERE c.relkind <> 'p' GROUP BY p.root)
     SELECT f.oid, f.nspname, f.relname, pg_catalog.pg_relation_filenode(f.oid),
       coalesce(pg_catalog.round(s.rows), 0), coalesce(s.bytes, 0),
-      CASE WHEN f.relkind = 'r' AND NOT f.has_parts AND m.amname = 'heap'
+      CASE WHEN f.relkind = 'r' AND m.amname = 'heap'
         THEN pg_catalog.pg_relation_size(f.oid) / pg_catalog.current_setting('block_size')::bigint END,
       CASE WHEN f.relkind = 'p' THEN pg_catalog.regexp_replace(pg_catalog.pg_get_partkeydef(f.oid), '^\\w+',
-          pg_catalog.lower((pg_catalog.regexp_match(pg_catalog.pg_get_partkeydef(f.oid), '^\\w+'))[1])) || ', ' || coalesce(s.parts, 0) || ' partitions'
-        WHEN f.has_parts THEN 'inheritance, ' || s.parts + 1 || ' tables' END,
-      (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('schema', hn.nspname, 'name', hc.relname) ORDER BY hn.nspname, hc.relname)
-       FROM heads h JOIN pg_catalog.pg_inherits i ON i.inhparent = h.oid JOIN pg_catalog.pg_class hc ON hc.oid = i.inhrelid
-         JOIN pg_catalog.pg_namespace hn ON hn.oid = hc.relnamespace WHERE h.oid = f.oid AND h.alone)
+          pg_catalog.lower((pg_catalog.regexp_match(pg_catalog.pg_get_partkeydef(f.oid), '^\\w+'))[1])) || ', ' || coalesce(s.parts, 0) || ' partitions' END
     FROM found f LEFT JOIN sizes s ON s.root = f.oid LEFT JOIN pg_catalog.pg_am m ON m.oid = f.relam
     ORDER BY f.nspname, f.relname`
 }

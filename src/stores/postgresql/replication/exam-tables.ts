@@ -54,7 +54,7 @@ async function examined(session: CopySession, tables: readonly FollowedTable[], 
     const isSlot = cdc === 'slot'
     const identity = isSlot ? identityOf(table, shape, unique.flatMap(atOnce)) : keyOf(table, unique)
     const obstacles = [
-      ...ofTable(table, one, inside, cdc),
+      ...ofTable(one, inside, cdc),
       ...(isSlot ? [...ofColumns(table, shape, session.version), ...ofWholeRows(shape, session.version)] : []),
       ...('message' in identity ? [identity] : ofIdentity(table, identity)),
       ...ofPartitions(shape, cdc),
@@ -145,12 +145,7 @@ function partitionsOf(shapes: readonly TableShape[]): ReadonlyMap<string, string
   )
 }
 
-function ofTable(
-  { table }: FollowedTable,
-  found: Found,
-  inside: ReadonlyMap<string, string>,
-  cdc: Cdc,
-): readonly Obstacle[] {
+function ofTable(found: Found, inside: ReadonlyMap<string, string>, cdc: Cdc): readonly Obstacle[] {
   const { kind, stored, owned, owner, oid } = found
   const above = inside.get(oid)
   return [
@@ -165,9 +160,7 @@ function ofTable(
             stored === 'u' ? 'ALTER TABLE … SET LOGGED, or leave it out' : 'leave it out',
           ),
         ]),
-    ...(found.hasHeirs || (table.heirs?.length ?? 0) > 0
-      ? [obstacle(`has tables that inherit from it, and ${HEIRS[cdc]}`, 'leave it out')]
-      : []),
+    ...(found.hasHeirs ? [obstacle(`has tables that inherit from it, and ${HEIRS[cdc]}`, 'leave it out')] : []),
     ...(above === undefined
       ? []
       : [obstacle(`is a partition of ${above}, which is followed as well`, 'name one of both')]),
