@@ -3,6 +3,7 @@
  * A log that two readers read differently is refused.
  */
 import { jsonTokens } from '../model/json-tokens.ts'
+import { jsonText } from './stats.ts'
 
 /** How deep the objects and lists of a line may lie in each other: any reader can follow that on its stack. */
 export const MOST_NESTED = 1000
@@ -48,7 +49,8 @@ function isEscaped(raw: string, at: number): boolean {
   return slashes % 2 === 1
 }
 
-function firstDoubled(raw: string): string | null {
+/** The first name that stands twice in an object of a text, or null. Words that are no JSON, such as NaN, are passed over. */
+export function firstDoubled(raw: string): string | null {
   const open: (Set<string> | null)[] = []
   let string: string | null = null
   for (const token of jsonTokens(raw)) {
@@ -58,7 +60,7 @@ function firstDoubled(raw: string): string | null {
     else if (token === '}' || token === ']') open.pop()
     else if (token !== ':') string = token.startsWith('"') ? token : null
     else if (string !== null && names != null) {
-      const name = JSON.parse(string) as string
+      const name = jsonText(string) ?? string
       if (names.has(name)) return name
       names.add(name)
     }

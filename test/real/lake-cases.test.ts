@@ -2,13 +2,12 @@
  * Small tables that readers have judged wrongly: `../shared/cases/lake`. Each folder has a `check.json` with what fsck and validate have to say of its
  * table, and what conditions have to leave; a new folder is run as soon as it is there.
  */
-import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseCommandLine } from '../../src/cli/parse.ts'
 import type { Event } from '../../src/model/event.ts'
-import { BIN, cleanEnv } from '../e2e/support/program.ts'
 import { fsckOf, importOf, perform, validateOf, type Performed } from './operation-kit.ts'
 
 const CASES = path.join(process.env['SLUICE_SHARED'] ?? path.resolve('../shared'), 'cases/lake')
@@ -46,21 +45,21 @@ describe.skipIf(cases.length === 0)('the case', { timeout: 60_000 }, () => {
   })
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-  function sluice(...args: readonly string[]): { readonly code: number | null; readonly said: string } {
-    const env = { ...cleanEnv(), HOME: folder }
-    const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, '--json', ...args], {
-      cwd: folder,
-      env,
-      encoding: 'utf8',
-    })
-    return { code: status, said: stdout + stderr }
+  /** A command in this process: parsed as typed, and its events as the lines that `--json` prints. */
+  async function sluice(...args: readonly string[]): Promise<{
+    readonly code: number
+    readonly said: string
+    readonly paths: readonly string[]
+  }> {
+    const { request } = await parseCommandLine(args, {})
+    if (request.kind !== 'operation') throw new Error(`${args.join(' ')} is no operation`)
+    const { events, finished } = await perform(request.operation)
+    return {
+      code: finished.exitCode,
+      said: events.map((event) => JSON.stringify(event)).join('\n'),
+      paths: events.flatMap((event) => (event.type === 'file' ? [event.path] : [])),
+    }
   }
-
-  const pathsOf = (said: string): readonly string[] =>
-    said
-      .split('\n')
-      .filter((line) => line.includes('"type":"file"'))
-      .map((line) => (JSON.parse(line) as { path: string }).path)
 
   async function judge(table: string, catalog: string, { exit, says = [] }: Run): Promise<void> {
     const ran: readonly Performed[] = [
@@ -92,10 +91,10 @@ describe.skipIf(cases.length === 0)('the case', { timeout: 60_000 }, () => {
             ? [[]]
             : [['--database-url', catalog]]
       for (const more of sides) {
-        const { code, said } = sluice(...args, ...more)
+        const { code, said, paths } = await sluice(...args, ...more)
         expect(code, said).toBe(run.exit ?? 0)
         for (const word of run.says ?? []) expect(said).toContain(word)
-        if (run.files !== undefined) expect(pathsOf(said)).toEqual(expect.arrayContaining([...run.files]))
+        if (run.files !== undefined) expect(paths).toEqual(expect.arrayContaining([...run.files]))
       }
     }
   })

@@ -58,7 +58,7 @@ const valueOf = (kind: Kind): fc.Arbitrary<string | null> =>
 const partitionOf = (kind: Kind): fc.Arbitrary<string | null> =>
   fc.option(fc.constantFrom(...kind.values.filter((value) => value !== '')), { freq: 5, nil: null })
 const each = <T>(of: (kind: Kind) => fc.Arbitrary<T>): fc.Arbitrary<T[]> => fc.tuple(...KINDS.map(of))
-const file: fc.Arbitrary<DrawnFile> = fc.record({
+const drawnFile: fc.Arbitrary<DrawnFile> = fc.record({
   rows: fc.array(each(valueOf), { minLength: 1, maxLength: 3 }),
   partition: each(partitionOf),
   habits: each(() => fc.constantFrom(...HABITS)),
@@ -102,7 +102,7 @@ const leaf: fc.Arbitrary<DrawnCondition> = fc
     }
     return { shown: `${name} ${op} ${shown(a)}`, sql: `${name} ${op} ${sql(kind, a)}` }
   })
-const condition: fc.Arbitrary<DrawnCondition> = fc
+const drawnCondition: fc.Arbitrary<DrawnCondition> = fc
   .record({ one: leaf, other: leaf, how: fc.constantFrom('one', 'one', 'AND', 'OR', 'NOT') })
   .map(({ one, other, how }) => {
     if (how === 'one') return one
@@ -112,7 +112,7 @@ const condition: fc.Arbitrary<DrawnCondition> = fc
 
 const COMMITS = 4
 export const drawnLake: fc.Arbitrary<DrawnLake> = fc.record({
-  files: fc.array(file, { minLength: 6, maxLength: 6 }),
+  files: fc.array(drawnFile, { minLength: 6, maxLength: 6 }),
   history: fc.array(
     fc.record({
       added: fc.integer({ min: 1, max: COMMITS }),
@@ -122,7 +122,7 @@ export const drawnLake: fc.Arbitrary<DrawnLake> = fc.record({
   ),
   form: fc.constantFrom(...FORMS),
   isCleaned: fc.boolean(),
-  conditions: fc.array(condition, { minLength: 12, maxLength: 12 }),
+  conditions: fc.array(drawnCondition, { minLength: 12, maxLength: 12 }),
 })
 
 /** Below zero where a comes first, by the order of statistics: NaN above all numbers, texts by code points. */
@@ -163,7 +163,7 @@ const isQuoted = (kind: Kind, value: string, isStruct: boolean): boolean =>
 
 /** The first 32 characters, and for a largest value one more that is above all others; left out where none is. */
 function cutText(value: string, side: 'min' | 'max'): string | undefined {
-  const characters = [...value]
+  const characters = Array.from(value)
   if (characters.length <= 32) return JSON.stringify(value)
   const begin = characters.slice(0, 32).join('')
   if (side === 'min') return JSON.stringify(begin)
@@ -337,7 +337,7 @@ export class LakeMaker implements Disposable {
         const { add, remove } = JSON.parse(line) as { add?: { path: string }; remove?: { path: string } }
         last.set((add ?? remove)?.path ?? '', line)
       }
-      writeFileSync(join(log, `${commitFile(1, commitFile(3, 'compacted.json'))}`), [...last.values()].join('\n'))
+      writeFileSync(join(log, commitFile(1, commitFile(3, 'compacted.json'))), [...last.values()].join('\n'))
       return
     }
     const how = { text: form === 'text' || form === 'both', struct: form !== 'text' }

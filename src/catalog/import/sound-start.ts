@@ -7,7 +7,7 @@ import type { LogStore } from '../../model/log-store.ts'
 import type { ParquetRows } from '../../model/parquet-rows.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { SqlDatabase } from '../../stores/port.ts'
-import { forgetCommand, movedCommand } from '../ways-out.ts'
+import { withWaysOut } from '../ways-out.ts'
 import { readHead, wholeness, type Head, type Wholeness } from './head.ts'
 import { changedSince, checkNewest, checkOlder, checkSameTable, rewritten } from './same-log.ts'
 import { baseOf, commitsAbove, startOf, type Start } from './start.ts'
@@ -26,9 +26,6 @@ export type SoundStart = {
   /** Newest version of the log. */
   readonly latest: number
 }
-
-/** No log, and no bucket. */
-const LOG_GONE: ReadonlySet<string> = new Set(['NO_LOG', 'NO_SUCH_PATH'])
 
 /** Lists the log, from a version on when one is given. */
 export type ListFrom = (from?: number) => Promise<LogListing>
@@ -53,7 +50,8 @@ type At = {
  */
 export async function soundStart(listLog: ListFrom, at: At): Promise<SoundStart> {
   const head = await ownHead(at)
-  const list: ListFrom = (from) => listLog(from).catch((error: unknown) => Promise.reject(withWaysOut(error, head)))
+  const list: ListFrom = (from) =>
+    listLog(from).catch((error: unknown) => Promise.reject(withWaysOut(error, head?.tableId)))
   const state = head === null ? null : await wholeness(at.database, head)
   if (at.olderCompared === true && head !== null && state === 'whole' && head.currentVersion !== null) {
     const recent = await shortStart(list, head, head.currentVersion, at)
@@ -154,18 +152,6 @@ function refuseUnproved(head: Head, { log, database, moved }: At): void {
   if (moved !== true || head.location === log.root) return
   const detail = `commit ${String(head.currentVersion)} is gone, and no checkpoint says which table it is`
   throw rewritten(head, log, database.label, detail)
-}
-
-/** What to do with a table whose log is not where the catalog has it. */
-function withWaysOut(error: unknown, head: Head | null): unknown {
-  if (head === null || !(error instanceof SluiceError) || !LOG_GONE.has(error.code)) return error
-  const { where, reason } = error.info()
-  return new SluiceError(error.code, error.message, {
-    ...(where === undefined ? {} : { where }),
-    ...(reason === undefined ? {} : { reason }),
-    hint: `bring the log back; if the table lies elsewhere now: ${movedCommand(head.tableId)}; if it is gone, take it out of the catalog: ${forgetCommand(head.tableId)}`,
-    cause: error,
-  })
 }
 
 /** The head row of this very table; an id or a location that belongs to another is refused. */

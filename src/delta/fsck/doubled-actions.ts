@@ -1,12 +1,19 @@
 /**
- * Files that one commit names more than once. The protocol allows one action of a file (path and vector) in a commit, and its order means nothing;
- * readers that believe the first line and those that believe the last have different tables.
+ * What one commit says more than once: of a file (path and vector), of the table's schema or protocol, of a transaction or a domain. The protocol allows
+ * one action of each in a commit, and their order means nothing; readers that believe the first line and those that believe the last have different tables.
  */
 import { createHash } from 'node:crypto'
+import type { Action, ActionKind } from '../actions.ts'
 import type { Finding } from './finding.ts'
 
-type Kind = 'add' | 'remove'
-type Named = { readonly path: string; readonly kinds: Kind[]; readonly digests: Set<string> }
+type Kind = Extract<ActionKind, 'add' | 'remove' | 'metaData' | 'protocol' | 'txn' | 'domainMetadata'>
+type Named = {
+  readonly path: string
+  /** What is said twice where it is no file: `metaData`, `txn of "app"`. */
+  readonly state: string | null
+  readonly kinds: Kind[]
+  readonly digests: Set<string>
+}
 
 export class DoubledActions {
   readonly #decides: (version: number) => boolean
@@ -21,10 +28,21 @@ export class DoubledActions {
   }
 
   /** @param key of the file: its canonical path and its vector */
-  take(kind: Kind, key: string, path: string, raw: string): void {
+  file(kind: 'add' | 'remove', key: string, path: string, raw: string): void {
+    this.#take(kind, key, path, null, raw)
+  }
+
+  /** Passes over actions that are neither of schema and protocol nor of transactions and domains. @param commit path of its file */
+  state(action: Action, commit: string, raw: string): void {
+    const said = stateOf(action)
+    // No path begins with NUL.
+    if (said !== null) this.#take(said.kind, `\0${said.text}`, commit, said.text, raw)
+  }
+
+  #take(kind: Kind, key: string, path: string, state: string | null, raw: string): void {
     const digest = createHash('sha1').update(raw).digest('base64')
     const known = this.#commit.get(key)
-    if (known === undefined) this.#commit.set(key, { path, kinds: [kind], digests: new Set([digest]) })
+    if (known === undefined) this.#commit.set(key, { path, state, kinds: [kind], digests: new Set([digest]) })
     else {
       known.kinds.push(kind)
       known.digests.add(digest)
@@ -54,16 +72,36 @@ export class DoubledActions {
   }
 }
 
-/** Both readings of what a commit says of a file; null where every reader has the same. */
-function readings(version: number, { kinds, digests }: Named): string | null {
+function stateOf(action: Action): { readonly kind: Kind; readonly text: string } | null {
+  switch (action.kind) {
+    case 'metaData':
+    case 'protocol':
+      return { kind: action.kind, text: action.kind }
+    case 'txn':
+      return { kind: 'txn', text: `txn of ${JSON.stringify(action.txn.appId)}` }
+    case 'domainMetadata':
+      return { kind: 'domainMetadata', text: `domainMetadata of ${JSON.stringify(action.domainMetadata.domain)}` }
+    default:
+      return null
+  }
+}
+
+/** Both readings of what a commit says twice; null where every reader has the same. */
+function readings(version: number, { state, kinds, digests }: Named): string | null {
   const [first, last] = [kinds[0], kinds.at(-1)]
-  if (kinds.length < 2 || !kinds.includes('add')) return null
+  if (kinds.length < 2) return null
+  if (state !== null) {
+    const times = `commit ${version} has ${kinds.length} actions ${state}`
+    if (digests.size === 1) return `${times}, in the same words`
+    return `${times}: readers believe the first line or, as sluice does, the last, and those differ`
+  }
+  if (!kinds.includes('add')) return null
   if (!kinds.includes('remove')) {
     if (digests.size === 1) return `commit ${version} adds it ${kinds.length} times, in the same words`
     return `commit ${version} adds it ${kinds.length} times: readers believe the first line or, as sluice does, the last, and those differ`
   }
-  const state = (kind: Kind | undefined): string => (kind === 'add' ? 'active' : 'removed')
-  const ours = `sluice believes the last line: it is ${state(last)}`
+  const stateAfter = (kind: Kind | undefined): string => (kind === 'add' ? 'active' : 'removed')
+  const ours = `sluice believes the last line: it is ${stateAfter(last)}`
   if (first === last) return `commit ${version} adds and removes it, and orders of lines mean nothing; ${ours}`
-  return `commit ${version} adds and removes it; ${ours}; for readers that believe the first it is ${state(first)}`
+  return `commit ${version} adds and removes it; ${ours}; for readers that believe the first it is ${stateAfter(first)}`
 }

@@ -33,7 +33,7 @@ export const FINDINGS = {
   'file-twice':
     'readers have its rows twice: RESTORE TABLE to a version before, or let a writer remove it with the vector that it was added with',
   'actions-doubled':
-    'a commit may name a file once (PROTOCOL.md, "Action Reconciliation"), so readers disagree: rewrite the file, or RESTORE TABLE to the version before',
+    'a commit may name a file, schema, protocol, transaction or domain once (PROTOCOL.md, "Action Reconciliation"), so readers disagree: let a writer commit what is meant once more, or RESTORE TABLE to the version before',
   'byte-order-mark':
     'delta-spark reads behind it, as sluice does; deltalake, DuckDB and others on delta-kernel refuse the table: a new checkpoint at or above the commit ends that, or write the file without its first three bytes',
   'path-spellings':

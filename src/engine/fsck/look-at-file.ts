@@ -7,6 +7,7 @@ import {
   type ColumnFacts,
   type StatsOfFile,
 } from '../../delta/fsck/bounds.ts'
+import { firstDoubled } from '../../delta/doubled-names.ts'
 import type { Finding } from '../../delta/fsck/finding.ts'
 import { fitOf, type Fit } from '../../delta/fsck/schema-fit.ts'
 import { leafColumns } from '../../delta/schema.ts'
@@ -80,6 +81,12 @@ export class FileExaminer {
     if (stats.numRecords !== undefined && numRecordsOf(text) === null) {
       const log = stats.numRecords.slice(0, SHOWN)
       findings.push({ ...wrong, log, detail: `numRecords is ${log}, which is no count` })
+    }
+    const doubled = firstDoubled(text)
+    if (doubled !== null) {
+      const log = JSON.stringify(doubled.slice(0, SHOWN))
+      const detail = `its statistics have the name ${log} twice in one object: readers take the first or the last`
+      findings.push({ ...wrong, log, detail })
     }
     return findings
   }

@@ -13,7 +13,10 @@ import type { Places } from './places.ts'
 import type { FsckProgress } from './progress.ts'
 import type { FsckFile, Subject } from './subject.ts'
 
-const FILE_KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>(['add', 'remove', 'cdc'])
+const KINDS: ReadonlySet<ActionKind> = new Set<ActionKind>([
+  ...(['add', 'remove', 'cdc'] as const),
+  ...(['metaData', 'protocol', 'txn', 'domainMetadata'] as const),
+])
 
 export type HistoryCounts = {
   readonly commits: number
@@ -23,7 +26,7 @@ export type HistoryCounts = {
   readonly unreadableBelow: number | null
   readonly changeFiles: number
   readonly changeGone: number
-  /** Files that one commit names more than once. */
+  /** What one commit says more than once. */
   readonly doubled: readonly Finding[]
   /** Commits that begin with a byte order mark. */
   readonly marked: readonly Finding[]
@@ -76,7 +79,7 @@ export async function lookAtHistory(
   const marked: Finding[] = []
   const name = (kind: 'add' | 'remove', file: FileAction, raw: string, version: number): void => {
     spellings.take(kind, file, version)
-    doubled.take(kind, fileKey(canonicalPath(file.path, store.root), dvId(file.deletionVector)), file.path, raw)
+    doubled.file(kind, fileKey(canonicalPath(file.path, store.root), dvId(file.deletionVector)), file.path, raw)
   }
   let changeFiles = 0
   let changeGone = 0
@@ -90,8 +93,9 @@ export async function lookAtHistory(
       const detail = 'the commit begins with a byte order mark (U+FEFF): some readers refuse it, others read behind it'
       marked.push({ level, kind: 'byte-order-mark', path: logPathOf(commit), detail })
     }
-    for await (const block of readLog(store, commit, { signal, kinds: FILE_KINDS, onMark })) {
+    for await (const block of readLog(store, commit, { signal, kinds: KINDS, onMark })) {
       for (const { action, raw } of block) {
+        doubled.state(action, logPathOf(commit), raw)
         if (action.kind === 'add') name('add', action.add, raw, version)
         else if (action.kind === 'remove') name('remove', action.remove, raw, version)
         if (action.kind === 'add') await refer(fileOf(action.add), MARKS.expired, null)

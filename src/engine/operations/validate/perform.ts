@@ -3,7 +3,7 @@ import { readHead } from '../../../catalog/import/head.ts'
 import type { CheckpointsLooked } from '../../../catalog/validate/checkpoints.ts'
 import { validateTable } from '../../../catalog/validate/index.ts'
 import { recordValidation } from '../../../catalog/validations.ts'
-import { againIfRight } from '../../../catalog/ways-out.ts'
+import { againIfRight, withWaysOut } from '../../../catalog/ways-out.ts'
 import { dec } from '../../../model/event.ts'
 import { readableTable } from '../../../catalog/catalog.ts'
 import { SluiceError } from '../../../shared/errors.ts'
@@ -51,6 +51,8 @@ export async function validate(operation: ValidateOperation, run: ValidateRun): 
         emit(event)
       },
       table: operation.table,
+    }).catch((error: unknown) => {
+      throw withWaysOut(error, head.tableId)
     })
     for (const note of result.notes) emit({ type: 'log', level: 'note', table: operation.table, message: note })
     const { version, checks, differences } = result

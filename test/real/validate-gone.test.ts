@@ -1,0 +1,18 @@
+/** The folder of a table that a catalog holds is gone: `validate` names the ways out, as `sync` does. */
+import { renameSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { add, METADATA, PROTOCOL, temporaryFolder, writeLog } from '../support/catalog-kit.ts'
+import { importOf, perform, validateOf } from './operation-kit.ts'
+
+test('a hint of validate leads on where the log is gone', async () => {
+  using work = temporaryFolder()
+  const table = join(work.path, 'table')
+  const catalog = `sqlite:///${work.path}/catalog.db`
+  writeLog(table, [[PROTOCOL, METADATA, add('a.parquet')]])
+  expect((await perform(importOf(table, catalog))).finished.status).toBe('ok')
+  renameSync(table, `${table}-elsewhere`)
+  const { error } = (await perform(validateOf(table, catalog))).finished
+  expect(error).toMatchObject({ code: 'NO_LOG' })
+  expect(error?.hint).toMatch(/import PATH --table-id \S+ --moved.*rollback \S+ --forget --confirm=/)
+})
