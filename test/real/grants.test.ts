@@ -349,12 +349,16 @@ describe(`PostgreSQL${noPostgres}`, { skip: !POSTGRES_AVAILABLE, timeout: 120_00
       server.url(name),
       `CREATE SCHEMA lake; GRANT USAGE, CREATE ON SCHEMA lake TO ${quoted(admin)}; GRANT CONNECT ON DATABASE ${quoted(name)} TO ${quoted(admin)}`,
     )
-    const denied = await perform(grantsOf(url(admin), 'admin', other))
-    expect(denied.finished.error).toMatchObject({
-      code: 'TARGET_DENIED',
-      message: 'this login may not give these rights',
-    })
-    expect(denied.statements).toEqual([])
+    // Whether the login has the server say its warnings or not.
+    for (const level of ['notice', 'error']) {
+      await sql(server.url(name), `ALTER ROLE ${quoted(admin)} SET client_min_messages = ${level}`)
+      const denied = await perform(grantsOf(url(admin), 'admin', other))
+      expect(denied.finished.error, level).toMatchObject({
+        code: 'TARGET_DENIED',
+        message: 'this login may not give these rights',
+      })
+      expect(denied.statements).toEqual([])
+    }
     const given = `SELECT pg_catalog.has_schema_privilege('${other}', 'lake', 'CREATE') AS given`
     expect(await sql(server.url(name), given)).toEqual([{ given: false }])
   })

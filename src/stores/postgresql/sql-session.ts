@@ -21,6 +21,8 @@ let cursors = 0
 
 /** For the transaction of a script: a program works for hours with the tables that it has made, and a crash must not take them back. */
 const DURABLE = durableSql('transaction')
+/** A role may have the server keep its warnings to itself. */
+const HEARD = 'SET LOCAL client_min_messages TO warning'
 
 export class SqlSession extends Session {
   readonly #statements: Statements
@@ -73,7 +75,7 @@ export class SqlSession extends Session {
     }
     this.client.on('notice', heard)
     try {
-      await this.command(`${DURABLE};\n${this.#statements.of(sql, 0).text}`)
+      await this.command(`${DURABLE};\n${HEARD};\n${this.#statements.of(sql, 0).text}`)
     } finally {
       this.client.off('notice', heard)
     }
