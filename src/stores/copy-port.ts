@@ -84,6 +84,10 @@ export type StoreAbilities = {
   readonly booleans?: true
   /** A column may hold values of any type, whatever it is declared as. */
   readonly looseTypes?: true
+  /** Keeps dates and times as texts, and sorts them so: those of the years 1 to 9999 as the times themselves. */
+  readonly textTimes?: true
+  /** Holds times before the year 1, after 9999, or infinite. */
+  readonly farTimes?: true
   /** Has no decimals of its own: `declare` chooses what they become, and heeds a wish. */
   readonly decimals?: 'declared'
   /**

@@ -26,7 +26,7 @@ import { emptyTables } from './empty-tables.ts'
 import { endStream, refuseSwitching, streamName } from './end-stream.ts'
 import { examined, refuse, sidesOf, type FollowingParts, type Sides } from './exam.ts'
 import type { FollowTable } from './followed-table.ts'
-import { cdcOf, refuseFaulty, refuseSecond, streamOfPlan } from './known-stream.ts'
+import { beginAlone, cdcOf, refuseFaulty, streamOfPlan } from './known-stream.ts'
 import { StreamLedger, streamFence } from './ledger/streams.ts'
 import type { StreamRow } from './ledger/stream-row.ts'
 import { FollowLoop } from './loop.ts'
@@ -92,16 +92,20 @@ export class Following implements AsyncDisposable {
         sourceIdentity: planned.from.identity,
         wishes: wishesOf(operation, cdc),
       }
-      await ledger.begin(
-        begun,
-        tables.map(({ key, name }) => ({ key, source: name })),
-        run.tool,
-        parts.restarts?.notes(
-          'stream',
-          tables.map(({ key }) => key),
-        ),
+      let also = parts.restarts?.notes(
+        'stream',
+        tables.map(({ key }) => key),
       )
-      await refuseSecond(stream, tables, ledger)
+      const begin = async (): Promise<void> => {
+        await ledger.begin(
+          begun,
+          tables.map(({ key, name }) => ({ key, source: name })),
+          run.tool,
+          also,
+        )
+        also = undefined
+      }
+      await beginAlone(stream, tables, ledger, { begin, signal: run.interrupt.stop })
     }
     const fence = await takeStream(ledger, stream, run)
     const heart = beat(LEASE_MS / 3, () => ledger.renew(stream))

@@ -1,5 +1,7 @@
 /** The stream that follows the tables of a plan already, and what keeps a run from going on with it. */
 import { tableText, type TableSpec } from '../../model/copy/column-type.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { throwIfAborted } from '../../shared/abort.ts'
 import { SluiceError } from '../../shared/errors.ts'
 import type { LedgerDatabase } from '../../stores/copy-port.ts'
 import type { Cdc, FollowedTable } from '../../stores/follow-port.ts'
@@ -102,27 +104,40 @@ export async function goneTables(
   return [...(await followedTables(stream, database))].filter((name) => !there.has(name))
 }
 
+/** How long the program with the smallest number waits before it begins again, ms; others wait ten times as long, and find it there. */
+const AGAIN_MS = 200
+
 /**
- * Two programs may begin at the same moment. Whoever sees the other's stream beside its own withdraws, so that at most one goes on.
- * @throws SluiceError TABLE_FOLLOWED
+ * Begins a stream that no other program begins at the same moment. Each that sees another stream beside its own withdraws, so that at most one goes on; then the
+ * smallest number begins again before the others look, so that one does.
+ * @param begin notes the stream in the ledger
+ * @throws SluiceError TABLE_FOLLOWED where another program has these tables now; the reason of the signal
  */
-export async function refuseSecond(
+export async function beginAlone(
   stream: string,
-  tables: readonly FollowTable[],
+  tables: readonly Pick<FollowTable, 'key'>[],
   ledger: StreamLedger,
+  { begin, signal }: { readonly begin: () => Promise<void>; readonly signal: AbortSignal },
 ): Promise<void> {
-  const all = await streamsOf(
-    ledger.database,
-    tables.map(({ key }) => key),
-  )
-  const other = all.find(({ id }) => id !== stream)
-  if (other === undefined) return
-  await ledger.note(stream, 'ended')
-  throw new SluiceError(
-    'TABLE_FOLLOWED',
-    `another program began stream ${other.id} for these tables at the same moment`,
-    {
-      hint: 'run the same command again: it goes on with the stream that is there',
-    },
-  )
+  const others = async (): Promise<readonly bigint[]> => {
+    const all = await streamsOf(
+      ledger.database,
+      tables.map(({ key }) => key),
+    )
+    return all.flatMap(({ id }) => (id === stream ? [] : [BigInt(id)]))
+  }
+  for (;;) {
+    await begin()
+    const met = await others()
+    if (met.length === 0) return
+    await ledger.note(stream, 'ended')
+    const isFirst = met.every((id) => BigInt(stream) < id)
+    await sleep(isFirst ? AGAIN_MS : AGAIN_MS * 10, undefined, { signal }).catch(() => undefined)
+    throwIfAborted(signal)
+    const [there] = await others()
+    if (there === undefined) continue
+    throw new SluiceError('TABLE_FOLLOWED', `run ${there} began stream ${there} for these tables at the same moment`, {
+      hint: `sluice attach ${there} shows that run; where it has ended, the same command goes on with the stream`,
+    })
+  }
 }

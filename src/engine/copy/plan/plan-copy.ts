@@ -14,6 +14,7 @@ import { acceptedOf, refuseUnknownAccepted } from './accepted.ts'
 import { refuseOwnTarget, type Purpose } from './own-target.ts'
 import { isHashOf } from './plan-hash.ts'
 import { planRing, type RingPlan } from './ring-plan.ts'
+import { withFarTimes } from './far-times.ts'
 import { planTable, withKey } from './table-plan.ts'
 import type { TableWishes } from './table-wishes.ts'
 
@@ -200,7 +201,8 @@ async function planOne(
     const sized = { ...(await detailedTable(source, from, around)), rows: extent.rows }
     const there = found === null ? null : await detailedTarget(found, sized, to, around)
     const ring = planRing(sized, extent, operation.ring ?? ringOfRows(sized, operation), operation.workers)
-    const plan = planTable(from, to, sized, there, targetName, wishes)
+    const made = planTable(from, to, sized, there, targetName, wishes)
+    const plan = await again(() => withFarTimes(made, from, to, (question) => views.ask(question), signal))
     if (plan.create) await again(async () => to.refuseUncreatable?.(plan.target, signal))
     // Ranges of a ring hold as many rows as happen to lie there: about so many.
     const sizedPlan = ring === null ? plan : { ...plan, chunkRows: rowsOfRange(extent, ring) }

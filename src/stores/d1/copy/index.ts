@@ -58,6 +58,7 @@ const CAN: StoreAbilities = {
   frames: [],
   folds: { tables: 'ascii', columns: true },
   decimals: 'declared',
+  textTimes: true,
   numbering: 'whole key',
   maxValueBytes: MOST_ROW_BYTES,
   requests: API_RATE,

@@ -31,6 +31,7 @@ import { declareType } from './types.ts'
 export type DuckdbCopyOptions = { readonly mode: 'read' | 'write'; readonly label: string }
 
 const ABILITIES: StoreAbilities = {
+  farTimes: true,
   atomic: 'chunk',
   snapshot: 'shared',
   writers: 1,

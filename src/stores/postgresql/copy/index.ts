@@ -103,6 +103,7 @@ const ABILITIES: StoreAbilities = {
   keepsSchemas: true,
   keepsZeros: true,
   booleans: true,
+  farTimes: true,
   // A gigabyte, less the header of a value.
   maxValueBytes: 2 ** 30 - 5,
 }

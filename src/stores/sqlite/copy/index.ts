@@ -57,6 +57,7 @@ const ABILITIES: StoreAbilities = {
   frames: [],
   folds: { tables: 'ascii', columns: true },
   decimals: 'declared',
+  textTimes: true,
   looseTypes: true,
   numbering: 'whole key',
   // Texts of half a gigabyte are the largest that JavaScript holds.

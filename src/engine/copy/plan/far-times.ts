@@ -1,0 +1,73 @@
+/** Times in a key, which sort as texts in some systems: from the year 1 to 9999, and in one spelling, these sort as the times do, and others do not. */
+import { tableText, type Column } from '../../../model/copy/column-type.ts'
+import type { TablePlan } from '../../../model/copy/plan.ts'
+import { EVERY_KEY } from '../../../model/copy/range.ts'
+import { SluiceError } from '../../../shared/errors.ts'
+import type { CopyStore, SourceView } from '../../../stores/copy-port.ts'
+import { keyColumns } from '../../../stores/key-ranges.ts'
+
+const FIRST = '0001-01-01 00:00:00'
+const BEYOND = '10000-01-01 00:00:00'
+
+/**
+ * The plan, with rows of the target found by their keys where its texts sort in another way than the times of the source.
+ * @param ask asks a view of the source
+ * @throws SluiceError UNSUPPORTED_KEY where ranges of the target are to be replaced; what the source throws
+ */
+export async function withFarTimes(
+  plan: TablePlan,
+  from: CopyStore,
+  to: CopyStore,
+  ask: <T>(question: (view: SourceView) => Promise<T>) => Promise<T>,
+  signal: AbortSignal,
+): Promise<TablePlan> {
+  if (!plan.sortsAlike || plan.cut !== 'key') return plan
+  for (const column of keyColumns(plan.source)) {
+    const far = await unlike(column, plan, { from, to, ask, signal })
+    if (far === null) continue
+    if (plan.onExisting !== 'replace-range') return { ...plan, sortsAlike: false }
+    throw new SluiceError('UNSUPPORTED_KEY', `no range of ${tableText(plan.target.table)} can be replaced`, {
+      reason: `${far} of ${column.name} sorts in another way there than at the source`,
+      hint: 'choose --on-existing upsert or append',
+    })
+  }
+  return plan
+}
+
+type Sides = {
+  readonly from: CopyStore
+  readonly to: CopyStore
+  readonly ask: <T>(question: (view: SourceView) => Promise<T>) => Promise<T>
+  readonly signal: AbortSignal
+}
+
+/** What of a key sorts in another way in the target, for messages; null where nothing does. */
+async function unlike(column: Column, plan: TablePlan, sides: Sides): Promise<string | null> {
+  const { from, to } = sides
+  const { kind } = column.type
+  if (kind !== 'date' && kind !== 'time' && kind !== 'timestamp') return null
+  // Times that are written in several spellings get one on their way.
+  if (from.can.textTimes === true) return 'a time in another spelling'
+  // A TIME of MySQL has a sign and up to three digits of hours, which others do not read.
+  if (kind === 'time') return from.system === to.system ? null : 'a time beyond its day'
+  return from.can.farTimes === true && to.can.textTimes === true ? await farValue(column, plan, sides) : null
+}
+
+async function farValue(
+  column: Column,
+  { source, where }: TablePlan,
+  { from, ask, signal }: Sides,
+): Promise<string | null> {
+  for (const [low, high] of [
+    [null, FIRST],
+    [BEYOND, null],
+  ] as const) {
+    const outside = from.timeCondition?.(column, low, high) ?? null
+    if (outside === null) continue
+    // A line end, so that a comment at the end of what a user wrote swallows no bracket.
+    const condition = where === undefined ? outside : `(${where}\n) AND ${outside}`
+    const last = await ask((view) => view.last(source, EVERY_KEY, condition, signal))
+    if (last !== null) return last.join(', ')
+  }
+  return null
+}

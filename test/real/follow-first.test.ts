@@ -1,0 +1,65 @@
+/** Programs that begin a stream of the same tables at the same moment: one of them has it, and the others name its run. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openCopyStore } from '../../src/engine/copy/open-stores.ts'
+import { prepareLedger } from '../../src/engine/copy/ledger/schema.ts'
+import { beginAlone } from '../../src/engine/follow/known-stream.ts'
+import { StreamLedger } from '../../src/engine/follow/ledger/streams.ts'
+import { newOwner } from '../../src/shared/owner.ts'
+import { makePlace, missing } from '../support/copy-systems.ts'
+
+const KEY = { schema: 's', name: 't' }
+let folder = ''
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'sluice-first-'))))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+test.for(['sqlite', 'postgresql', 'mysql'] as const)(
+  'of several in %s',
+  { timeout: 60_000 },
+  async (system, { skip }) => {
+    const why = await missing(system)
+    skip(why !== '', why)
+    const place = await makePlace(system, folder)
+    await using store = await openCopyStore(place.url, { mode: 'write' })
+    const ledger = await store.ledger()
+    await prepareLedger(ledger)
+    // The smallest number is noted first, last and in the middle: clocks of two machines differ.
+    for (const ids of [
+      ['11', '12'],
+      ['22', '21'],
+      ['32', '31', '33'],
+    ]) {
+      const met: (() => void)[] = []
+      const start = async (id: string): Promise<void> => {
+        const streams = new StreamLedger(ledger, { ...newOwner(`host ${id}`), runId: BigInt(id) })
+        await streams.prepare()
+        let first = true
+        const begin = async (): Promise<void> => {
+          await streams.begin({ id, source: 'a', sourceIdentity: 'a', wishes: '{}' }, [{ key: KEY, source: 't' }], 't')
+          if (!first) return
+          first = false
+          // All have noted theirs before any of them looks.
+          await new Promise<void>((resolve) => {
+            met.push(resolve)
+            if (met.length === ids.length) for (const one of met) one()
+          })
+        }
+        await beginAlone(id, [{ key: KEY }], streams, { begin, signal: new AbortController().signal })
+      }
+      const ends = await Promise.allSettled(ids.map(start))
+      const winners = ids.filter((_, at) => ends[at]?.status === 'fulfilled')
+      expect(winners).toHaveLength(1)
+      const [winner] = winners
+      for (const end of ends)
+        if (end.status === 'rejected')
+          expect(end.reason).toMatchObject({
+            code: 'TABLE_FOLLOWED',
+            message: `run ${winner} began stream ${winner} for these tables at the same moment`,
+          })
+      expect(await ledger.all(`SELECT stream_id FROM migration_streams WHERE status <> 'ended'`)).toHaveLength(1)
+      await ledger.batch([{ sql: `UPDATE migration_streams SET status = 'ended'`, parameters: [] }])
+    }
+  },
+)
