@@ -70,19 +70,18 @@ describe.skipIf(why !== '')(`ledgers of another login${why}`, { timeout: 60_000 
     expect(await place.rows("SELECT 1 FROM pg_class WHERE relname = 'migration_ledger'")).toHaveLength(1)
   })
 
-  const table = ({ url }: Place, more: object = {}): Operation =>
-    ({
-      kind: 'partition-decommission',
-      from: url,
-      table: PUBLIC,
-      graceMs: 7 * DAY,
-      inactive: false,
-      undo: false,
-      patienceMs: 100,
-      budgetMs: 400,
-      dryRun: false,
-      ...more,
-    }) as Operation
+  const table = ({ url }: Place, more: object = {}): Operation => ({
+    kind: 'partition-decommission',
+    from: url,
+    table: PUBLIC,
+    graceMs: 7 * DAY,
+    inactive: false,
+    undo: false,
+    patienceMs: 100,
+    budgetMs: 400,
+    dryRun: false,
+    ...more,
+  })
 
   it('a parked table is not retired while a stream of another ledger writes into it', async () => {
     const place = await makePlace('postgresql', folder.path)

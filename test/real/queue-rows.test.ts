@@ -161,7 +161,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
     client.on('error', () => undefined)
     await client.connect()
     await client.query(`ALTER TABLE sluice_queue.sluice_run_slots DROP COLUMN compares, DROP COLUMN open_rows, DROP COLUMN tables, DROP COLUMN open_chunks, DROP COLUMN lost;
-      ALTER TABLE sluice_queue.sluice_runs DROP COLUMN ledger_rows, DROP COLUMN ledger_chunks, DROP COLUMN ledger_ms; DROP TABLE sluice_queue.sluice_alerts;
+      ALTER TABLE sluice_queue.sluice_runs DROP COLUMN ledger_rows, DROP COLUMN ledger_chunks, DROP COLUMN ledger_ms, DROP COLUMN counted_at, DROP COLUMN counted_end; DROP TABLE sluice_queue.sluice_alerts;
       ALTER TABLE sluice_queue.sluice_workers DROP COLUMN drain_wanted; ALTER TABLE sluice_queue.sluice_schedules DROP COLUMN confirmed_in;
       UPDATE sluice_queue.sluice_queue_version SET version = 2;
       UPDATE sluice_queue.sluice_runs SET status = 'running'; UPDATE sluice_queue.sluice_run_slots SET state = 'queued'`)
@@ -175,7 +175,7 @@ describe.skipIf(!POSTGRES_OWN)(`rows of a slot ${POSTGRES_MISSING}`, () => {
       (await client.query('SELECT version FROM sluice_queue.sluice_queue_version')).rows
     expect(await version()).toEqual([{ version: 2 }])
     await (await openQueue(server.url('queue'), 'work'))[Symbol.asyncDispose]()
-    expect(await version()).toEqual([{ version: 6 }])
+    expect(await version()).toEqual([{ version: 7 }])
     expect(await looking.tables('7')).toEqual({ names: [], isWhole: false })
     expect(await looking.runs(1, '7')).toMatchObject([{ status: 'stopped', rows: 100n }])
     await client.end()

@@ -45,9 +45,9 @@ describe.skipIf(!POSTGRES_OWN)(`schedules of a queue ${POSTGRES_MISSING}`, { tim
 
   const said: string[] = []
   /** What one worker does every few seconds. */
-  const scheduler = (of = queue, workerId = 'none'): Scheduler =>
+  const scheduler = (looked = queue, workerId = 'none'): Scheduler =>
     new Scheduler({
-      book: of.schedules,
+      book: looked.schedules,
       known: [{ name: 'shop', url: stage.urlOf(stage.data, 'source') }],
       secrets: [],
       readCommand: async (words) => {

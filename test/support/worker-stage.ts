@@ -234,6 +234,13 @@ export class WorkerStage implements AsyncDisposable {
     return ['slots', 'sessions'].map((name, at) => `${name}: ${JSON.stringify(shown[at])}`)
   }
 
+  /** Ends all workers that there are, also those of a try before: one of them would take what is meant for another. */
+  async endWorkers(): Promise<void> {
+    const workers = this.#workers.splice(0)
+    for (const worker of workers) worker.signal('SIGKILL')
+    await Promise.all(workers.map(({ ended }) => ended))
+  }
+
   /** A queue without runs, whatever a test before has left there. */
   async forgetRuns(): Promise<void> {
     const [made] = await this.ask<{ there: boolean }>(
@@ -257,8 +264,7 @@ export class WorkerStage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const worker of this.#workers) worker.signal('SIGKILL')
-    await Promise.all(this.#workers.map(({ ended }) => ended))
+    await this.endWorkers()
     await this.data[Symbol.asyncDispose]()
     await this.queue[Symbol.asyncDispose]()
     rmSync(this.folder, { recursive: true, force: true })
