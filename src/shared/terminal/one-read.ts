@@ -94,7 +94,6 @@ function filledIn(heard: readonly Token[]): OneRead {
 
 /** Backspaces among what was typed take back; all else is text. */
 function typedTogether(text: string): readonly Input[] {
-  // oxlint-disable-next-line no-control-regex
   const parts = text.split(/([\b\u007f])/).filter((part) => part !== '')
   return parts.map((part): Input => (isBackspace(part) ? pressed(bare('backspace')) : { kind: 'text', text: part }))
 }
