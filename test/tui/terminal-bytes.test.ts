@@ -56,7 +56,7 @@ describe.runIf(compiled)('bytes of a terminal', () => {
     await app.press(['\u0015', 'x'], /› x/)
   })
 
-  it('that look like a paste with escapes do not quit', async () => {
+  it('that are pasted without brackets, escapes among them, do not quit', async () => {
     await start()
     await app.press(['abc\u001bq\u001b\u001bqq'], 'several keys at once')
     await app.press(['\u001bq'], 'alt-q does nothing here')

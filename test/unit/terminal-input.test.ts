@@ -102,7 +102,7 @@ it('the rest of a large read is none of the keyboard', async () => {
   expect(heard).toEqual([SEVERAL, SEVERAL, 'x'])
 })
 
-it('a sequence that never ends gives the keyboard back, also while somebody types', async () => {
+it('a sequence that never ends gives the keyboard back, also while keys are typed', async () => {
   stdin.write(`${E}]52;c;`)
   await sleep(650)
   stdin.write('j')
@@ -130,7 +130,7 @@ it('a paste without an end is one all the same, and gives the keyboard back', as
   expect(heard[1]).toBe('y')
 })
 
-it('what was begun before somebody else had the terminal is forgotten', () => {
+it('what was begun before another program had the terminal is forgotten', () => {
   stdin.write(`${E}[200~abc`)
   input.forget()
   stdin.write('j')

@@ -1,7 +1,6 @@
 /** Text that was pasted, as it may stand in a field: nothing of it is a command. */
 import { visible } from '../visible.ts'
 
-// oxlint-disable-next-line no-control-regex
 const CONTROLS = /(?![\t\n\r])\p{Cc}/gu
 const LINE_ENDS = /\r\n|[\r\n\u2028\u2029]/g
 

@@ -30,7 +30,6 @@ const UTF8 =
 /** The beginning of a character whose other bytes have not come yet. */
 const BEGUN = /(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})$/
 
-// oxlint-disable no-control-regex
 const PLAIN = /[^\u001b\u0080-\u009f]+/y
 /** What ends a string, or begins another sequence inside of it. */
 const STRING_END = /[\u0007\u0018\u001a\u001b\u009c]/g
@@ -38,7 +37,6 @@ const PASTE_END = /(?:\u001b\[|\u009b)201~/
 const LONGEST_END = 6
 /** The longest beginning of `PASTE_END` at the end of a text. */
 const PASTE_ENDING = /(?:\u001b(?:\[(?:2(?:01?)?)?)?|\u009b(?:2(?:01?)?)?)$/
-// oxlint-enable no-control-regex
 
 const ESC = '\u001b'
 const SWALLOWED: Token = { kind: 'swallowed' }

@@ -13,13 +13,13 @@ export type Input =
 /** @property note what is said of keys that were left out; null where none was */
 export type OneRead = { readonly inputs: readonly Input[]; readonly note: string | null }
 
-/** Keys that change nothing but what is looked at. */
+/** Keys that move a cursor or a view, and change nothing else. */
 const MOVES: ReadonlySet<string> = new Set(
   'j k g G [ ] up down left right home end pageup pagedown tab shift-tab ctrl-d ctrl-u'.split(' '),
 )
 /** Keys that edit a text field, and leave it open. */
 const EDITS: ReadonlySet<string> = new Set('up down left right home end backspace delete'.split(' '))
-/** Longer than anybody types ahead with keys that move. */
+/** More keys that move than a slow line holds back, in characters. */
 const LONGEST_MOVES = 256
 
 const NO_FIELD = 'the paste is ignored: no text field is open'
@@ -94,7 +94,6 @@ function filledIn(heard: readonly Token[]): OneRead {
 
 /** Backspaces among what was typed take back; all else is text. */
 function typedTogether(text: string): readonly Input[] {
-  // oxlint-disable-next-line no-control-regex
   const parts = text.split(/([\b\u007f])/).filter((part) => part !== '')
   return parts.map((part): Input => (isBackspace(part) ? pressed(bare('backspace')) : { kind: 'text', text: part }))
 }

@@ -7,13 +7,11 @@ export const LEAVE_INPUT = '\u001b[?2004l'
 
 /** A hand does not follow the escape key with another one so fast, and a terminal sends the rest of a sequence at once. */
 const ESCAPE_MS = 50
-/** The same of a sequence that has begun, which no key but alt with `[ O P X ] ^ _` looks like: a slow line may cut it. */
+/** A slow line may cut a sequence; of all keys only alt with one of `[ O P X ] ^ _` begins like one, and is bound nowhere. */
 const SEQUENCE_MS = 500
 /** A paste comes from a terminal far away in pieces. */
 const PASTE_MS = 1000
-/**
- * However fast somebody types into what never ends, the keyboard is theirs again after that. Pieces that no hand types begin it anew.
- */
+/** Keys typed into a sequence or paste that never ends are swallowed for so long at most. A piece larger than a hand types starts the time again. */
 const SEQUENCE_IN_ALL_MS = 2000
 const PASTE_IN_ALL_MS = 10_000
 const NO_HAND_BYTES = 64
@@ -53,7 +51,7 @@ export class TerminalInput {
     this.forget()
   }
 
-  /** Drops what is not whole: somebody else has had the terminal meanwhile. */
+  /** Drops what is not whole, after another program had the terminal. */
   forget(): void {
     this.#stopWaiting()
     this.#grammar.end()

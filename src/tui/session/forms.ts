@@ -98,7 +98,7 @@ export class Forms implements Filling {
     return next !== null
   }
 
-  /** Whether text would go into an option, or into what is looked for. */
+  /** Whether text would go into an option, or into the search. */
   isTyping(form: Form): boolean {
     const option = optionUnder(form)
     return form.find !== null || (option !== undefined && isTyped(option))

@@ -1,5 +1,5 @@
 /** The compiled app in a real pseudo terminal. */
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,6 +9,9 @@ import { KEYS } from './app.ts'
 
 const root = new URL('../../../', import.meta.url).pathname
 const TIMEOUT_MS = 30_000
+/** So long a key waits for a program that may not read yet. */
+const READ_MS = 5000
+const COUNT_READS = `${root}test/tui/support/count-reads.mjs`
 
 export type PtyApp = {
   readonly pid: number
@@ -52,7 +55,9 @@ export function openPty(options: PtyOptions = {}): PtyApp {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !dropped.has(name)))
   const terminal = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true })
   const script = options.script ?? `${root}test/tui/pty-app.mjs`
-  const child = nodePty.spawn(process.execPath, [script, ...(options.args ?? [])], {
+  const state = mkdtempSync(join(tmpdir(), 'sluice-state-'))
+  const reads = join(state, 'reads')
+  const child = nodePty.spawn(process.execPath, ['--import', COUNT_READS, script, ...(options.args ?? [])], {
     cols: columns,
     rows,
     cwd: options.cwd ?? root,
@@ -62,7 +67,8 @@ export function openPty(options: PtyOptions = {}): PtyApp {
       ...env,
       TZ: 'UTC',
       FORCE_COLOR: '1',
-      XDG_STATE_HOME: mkdtempSync(join(tmpdir(), 'sluice-state-')),
+      XDG_STATE_HOME: state,
+      SLUICE_TEST_READS: reads,
       ...options.env,
     },
   })
@@ -104,15 +110,18 @@ export function openPty(options: PtyOptions = {}): PtyApp {
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
   }
-  // Each key is a read of its own, as hands type: the next one is written when the program waits for it.
+  // Each key is a read of its own, as hands type: the next one is written when the program has read the last.
   let typing = Promise.resolve()
+  let typed = 0
+  const typeOne = async (key: string): Promise<void> => {
+    if (over) return
+    child.write(key)
+    typed += Buffer.byteLength(key)
+    const end = Date.now() + READ_MS
+    while (!over && Date.now() < end && (statSync(reads, { throwIfNoEntry: false })?.size ?? 0) < typed) await sleep(2)
+  }
   const type = (...keys: string[]): void => {
-    for (const key of keys)
-      typing = typing.then(async () => {
-        if (over) return
-        child.write(KEYS[key] ?? key)
-        await taken(child.pid)
-      })
+    for (const key of keys) typing = typing.then(() => typeOne(KEYS[key] ?? key))
   }
   return {
     pid: child.pid,
@@ -138,25 +147,6 @@ export function openPty(options: PtyOptions = {}): PtyApp {
     hangUp: () => {
       ;(child as unknown as { destroy(): void }).destroy()
     },
-  }
-}
-
-/** Until a program has taken what was written to its terminal: its main thread sleeps again. Without /proc, a while. */
-async function taken(pid: number): Promise<void> {
-  const end = Date.now() + 5000
-  await sleep(10)
-  for (let asleep = 0; asleep < 2 && Date.now() < end; await sleep(2)) {
-    const state = threadState(pid)
-    if (state === null) return sleep(40)
-    asleep = state === 'R' || state === 'D' ? 0 : asleep + 1
-  }
-}
-
-function threadState(pid: number): string | null {
-  try {
-    return /\) (\w)/.exec(readFileSync(`/proc/${pid}/task/${pid}/stat`, 'utf8'))?.[1] ?? null
-  } catch {
-    return null
   }
 }
 
