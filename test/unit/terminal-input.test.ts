@@ -35,7 +35,7 @@ const READS: readonly (readonly [read: string, outside: readonly string[], insid
   ['é', ['é'], ['é']],
   ['👩‍👩‍👧', ['👩‍👩‍👧'], ['👩‍👩‍👧']],
   ['\r', ['enter'], ['enter']],
-  ['\u0003\u0003\u0003', ['ctrl-c'], ['ctrl-c']],
+  ['\u0003\u0003', ['ctrl-c', 'ctrl-c'], ['ctrl-c', 'ctrl-c']],
   [E + E, ['esc'], ['esc']],
   ['jjj', ['j', 'j', 'j'], ['text "jjj"']],
   [`kk]${E}[A\t`, ['k', 'k', ']', 'up', 'tab'], ['text "kk]"', 'up', String.raw`text "\t"`]],

@@ -55,11 +55,10 @@ function singleKey(token: Token, isDirty: boolean): OneRead | null {
     case 'alt':
       return { inputs: [], note: `alt-${token.name} does nothing here` }
     case 'text': {
-      // What must always stop a run is pressed more than once.
-      const isInterrupt = token.text.replaceAll('\u0003', '') === ''
       const keys = token.text.length > LONGEST_MOVES ? [] : keysOfText(token.text)
-      const [key] = isInterrupt ? [bare('ctrl-c')] : keys
-      return key !== undefined && (isInterrupt || keys.length === 1) ? { inputs: [pressed(key)], note: null } : null
+      // What stops a run, and aborts it the second time, is pressed again where the program is slow to answer; no paste is made of it.
+      const isInterrupt = keys.every(({ name }) => name === 'ctrl-c')
+      return keys.length === 1 || (keys.length > 0 && isInterrupt) ? { inputs: keys.map(pressed), note: null } : null
     }
     default:
       return null

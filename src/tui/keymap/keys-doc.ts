@@ -28,7 +28,7 @@ One read of the terminal is one key. This holds in the UI, in \`attach\`, and at
   open a paste is ignored, and the last row says so. One of more than 65,536 characters is ignored as a whole. A paste without an end is over after a
   second of silence.
 - **Several keys in one read** come from a slow line, from a key that is held down, or from a paste in a terminal without bracketed paste. Keys that move
-  (\`j\` \`k\` \`g\` \`G\` \`[\` \`]\`, arrows, pages, \`Home\` \`End\`, tabs, \`ctrl-d\` \`ctrl-u\`) are taken, and so is \`ctrl-c\` pressed several times, as one. In a text field they are text, without
+  (\`j\` \`k\` \`g\` \`G\` \`[\` \`]\`, arrows, pages, \`Home\` \`End\`, tabs, \`ctrl-d\` \`ctrl-u\`) are taken; so is \`ctrl-c\` pressed several times. In a text field they are text, without
   an enter at their end. All others are ignored with a note: press them one by one. A script that types for you (\`expect\`, \`tmux send-keys\`) sends enter by itself.
 - **\`esc\`** is a key when nothing has followed it for 50 ms. A letter behind it in that time is that letter with alt, which does nothing.
 - **\`delete\`** in a text field removes what is behind the caret, \`backspace\` what is before it.
