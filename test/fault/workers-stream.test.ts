@@ -171,12 +171,17 @@ describe.skipIf(!POSTGRES_OWN)(`workers that compare for a stream ${POSTGRES_MIS
     await lock.query('COMMIT')
     await lock.end()
     await stage.ask(stage.data, 'source', 'TRUNCATE t1, t2, t3')
-    await stage.until('the tables are empty in the target, too', async () => {
-      const [row] = await target<{ n: number }>(
-        'SELECT ((SELECT count(*) FROM t1) + (SELECT count(*) FROM t2) + (SELECT count(*) FROM t3))::int AS n',
-      )
-      return row?.n === 0 || row
-    })
+    await stage.until(
+      'the tables are empty in the target, too',
+      async () => {
+        const [row] = await target<{ n: number }>(
+          'SELECT ((SELECT count(*) FROM t1) + (SELECT count(*) FROM t2) + (SELECT count(*) FROM t3))::int AS n',
+        )
+        return row?.n === 0 || row
+        // The frozen one was let go of at both sides; nothing of the one that has the stream may stand in its own way.
+      },
+      25_000,
+    )
     frozen.signal('SIGCONT')
     const { rounds } = await proofs()
     await stage.until('rounds go on', async () => {

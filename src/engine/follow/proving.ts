@@ -48,6 +48,8 @@ export type Round = {
 
 type Running = {
   readonly moment: Moment
+  /** Lets both sides go; done twice it does no harm. */
+  readonly close: () => Promise<void>
   readonly request: SignOffRequest | null
   readonly end: AbortController
   settled: { readonly compared: readonly TableComparison[] } | { readonly failed: unknown } | null
@@ -103,16 +105,23 @@ export class Proving implements AsyncDisposable {
     }
     const end = new AbortController()
     const signal = AbortSignal.any([end.signal, run.interrupt.abort])
-    const running: Running = { moment: got, request, end, settled: null }
+    let closed: Promise<void> | null = null
+    const close = (): Promise<void> => (closed ??= Promise.resolve(got[Symbol.asyncDispose]()))
+    const running: Running = { moment: got, close, request, end, settled: null }
     this.#running = running
+    // At once: the stream may stand at a TRUNCATE that waits for the view of the target, and would not come to the end of the round.
+    const settle = async (settled: NonNullable<Running['settled']>): Promise<void> => {
+      await close().catch(() => undefined)
+      running.settled = settled
+    }
     const wanted = request === null ? [...tables.entries()] : tablesWanted(request.scope, tables)
     const found = (one: TableComparison): void => this.#name(one)
     const options = { emit: run.emit, clock, signal, found }
     const comparing =
       shared === null ? compareMoment(wanted, got, options) : compareTogether(wanted, got, options, shared)
-    comparing.then(
-      (compared) => (running.settled = { compared }),
-      (failed: unknown) => (running.settled = { failed }),
+    void comparing.then(
+      (compared) => settle({ compared }),
+      (failed: unknown) => settle({ failed }),
     )
     return true
   }
@@ -128,7 +137,6 @@ export class Proving implements AsyncDisposable {
     this.#running = null
     const { request } = running
     if (request === null) this.#dueAt = this.#parts.clock.ticks() + (this.#everyMs ?? 0)
-    await running.moment[Symbol.asyncDispose]()
     const { pauseMs } = running.moment
     if ('failed' in running.settled) {
       const error = asSluiceError(running.settled.failed)
@@ -157,7 +165,7 @@ export class Proving implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#running?.end.abort()
-    await this.#running?.moment[Symbol.asyncDispose]()
+    await this.#running?.close()
     this.#running = null
   }
 
