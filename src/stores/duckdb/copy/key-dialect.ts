@@ -18,7 +18,11 @@ export const SOURCE_KEYS: KeyDialect = {
   quote: quotedName,
   from: fromTable,
   bound: ({ type, native }) => (type.kind === 'bytes' ? 'unhex(?)' : `CAST(? AS ${native})`),
-  value: ({ type }, text) => (type.kind === 'bytes' ? digitsOfText(text) : text),
+  value: ({ type }, text) => {
+    if (type.kind === 'bytes') return digitsOfText(text)
+    // Of another system: a comparison asks this one with its bounds.
+    return text.endsWith(' BC') && (type.kind === 'date' || type.kind === 'timestamp') ? boundText(type, text) : text
+  },
   text: ({ name, type }) => {
     const value = quotedName(name)
     return type.kind === 'bytes' ? `'\\x' || lower(hex(${value}))` : kept(printedKey(value, type))
