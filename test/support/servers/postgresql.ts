@@ -11,6 +11,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import pg from 'pg'
+import { PLANTED, plantInto, TakenPlants } from './planted.ts'
 import { copyFresh } from './template.ts'
 
 const USER = 'sluice'
@@ -90,7 +91,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const identity = databaseUser()
   try {
     fs.chmodSync(folder, 0o755)
-    const data = await dataFor(folder, used.initdb, identity, options)
+    const data = await dataFor(folder, used, identity, options)
     const server = new OwnServer(used.postgres, folder, data, await freePort(), identity, options)
     await server.restart()
     return server
@@ -109,6 +110,7 @@ class OwnServer implements PostgresServer {
   readonly #options: PostgresOptions
   #child: ChildProcess | null = null
   #log = ''
+  readonly #taken = new TakenPlants()
   /** A test run that is broken off takes its servers along. */
   readonly #atExit = (): void => {
     this.#child?.kill('SIGQUIT')
@@ -193,6 +195,7 @@ class OwnServer implements PostgresServer {
       child.stderr?.on('data', (data: Buffer) => {
         this.#log = (this.#log + data.toString()).slice(-10_000)
         this.#options.onLog?.(data.toString())
+        this.#taken.read(data.toString())
         if (/database system is ready to accept (?:read-only )?connections/.test(this.#log)) settle(resolve)
       })
     }).catch(async (error: unknown) => {
@@ -214,6 +217,7 @@ class OwnServer implements PostgresServer {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill9()
     fs.rmSync(this.socketFolder, { recursive: true, force: true, maxRetries: 5 })
+    this.#taken.refuse()
   }
 
   async #end(signal: 'SIGINT' | 'SIGKILL'): Promise<void> {
@@ -249,9 +253,9 @@ function databaseUser(): Identity {
   return uid === undefined ? NOBODY : { uid: Number(uid), gid: Number(gid) }
 }
 
-async function dataFor(folder: string, initdb: string, identity: Identity, options: PostgresOptions): Promise<string> {
+async function dataFor(folder: string, used: Binaries, identity: Identity, options: PostgresOptions): Promise<string> {
   const { standbyOf: primary } = options
-  if (primary === undefined) return initialize(folder, initdb, identity, options)
+  if (primary === undefined) return initialize(folder, used, identity, options)
   const data = path.join(folder, 'data')
   if (identity.uid !== undefined && identity.gid !== undefined) fs.chownSync(folder, identity.uid, identity.gid)
   await primary.stop()
@@ -267,7 +271,7 @@ async function dataFor(folder: string, initdb: string, identity: Identity, optio
   return data
 }
 
-function initialize(folder: string, initdb: string, identity: Identity, options: PostgresOptions): string {
+function initialize(folder: string, used: Binaries, identity: Identity, options: PostgresOptions): string {
   const data = path.join(folder, 'data')
   const own = (file: string): void => {
     if (identity.uid !== undefined && identity.gid !== undefined) fs.chownSync(file, identity.uid, identity.gid)
@@ -278,7 +282,7 @@ function initialize(folder: string, initdb: string, identity: Identity, options:
     fs.writeFileSync(secret, `${PASSWORD}\n`, { mode: 0o600 })
     own(secret)
     const words = ['-D', fresh, '-U', USER, '--auth=scram-sha-256', `--pwfile=${secret}`, '--no-sync', '-E', 'UTF8']
-    const result = spawnSync(initdb, [...words, '--locale=C'], {
+    const result = spawnSync(used.initdb, [...words, '--locale=C'], {
       ...identity,
       cwd: '/',
       env: { LC_ALL: 'C', PATH: process.env['PATH'] ?? '' },
@@ -286,6 +290,7 @@ function initialize(folder: string, initdb: string, identity: Identity, options:
     })
     fs.rmSync(secret)
     if (result.status !== 0) throw new Error(`initdb failed:\n${String(result.error ?? '')}${result.stderr}`)
+    if (PLANTED) plantInto(fresh, used.postgres, identity)
   })
   const { ssl } = options
   if (ssl !== undefined) {
