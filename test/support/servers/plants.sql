@@ -1,17 +1,8 @@
--- Operators and functions that the server takes instead of its own in each statement whose arguments have no exact match in pg_catalog. Each reports itself in the
--- server's log, with the statement, and answers as the server's own does. They stand behind the search_path of sessions that have an application_name, as sluice's have.
+-- Operators and functions that the server takes instead of its own in each statement whose arguments have no exact match in pg_catalog. Each answers as the server's own does;
+-- which statements take one is read from the parse trees in the server's log. They stand behind the search_path of sessions that have an application_name, as sluice's have.
 -- A name that begins with pg_ is no user's, so that no command lists them.
 CREATE SCHEMA pg_planted;
 GRANT USAGE ON SCHEMA pg_planted TO PUBLIC;
-
-CREATE FUNCTION pg_planted.report(what text) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS $f$
-DECLARE now text := what || statement_timestamp();
-BEGIN
-  -- Once a statement, since a row of a large table would each add a line.
-  IF current_setting('planted.last', true) IS NOT DISTINCT FROM now THEN RETURN; END IF;
-  PERFORM set_config('planted.last', now, false);
-  RAISE LOG 'planted: %', what;
-END $f$;
 
 DO $do$
 DECLARE
@@ -33,7 +24,7 @@ BEGIN
         n := n + 1;
         made := format('operator_%s', n);
         EXECUTE format('CREATE FUNCTION pg_planted.%I(%s, %s) RETURNS %s LANGUAGE plpgsql SET search_path = pg_catalog AS %L', made, a, b, given,
-          format('BEGIN PERFORM pg_planted.report(%L); RETURN $1 %s $2; END', a || ' ' || o || ' ' || b, o));
+          format('BEGIN RETURN $1 %s $2; END', o));
         EXECUTE format('CREATE OPERATOR pg_planted.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = pg_planted.%I)', o, a, b, made);
       END LOOP;
     END LOOP;
@@ -63,13 +54,13 @@ BEGIN
         IF f.kind = 'f' THEN
           EXECUTE format('CREATE FUNCTION pg_planted.%I(%s) RETURNS %s %s LANGUAGE plpgsql SET search_path = pg_catalog AS %L', f.name, array_to_string(t || f.rest, ', '),
             CASE WHEN f.many THEN 'SETOF' ELSE '' END, given,
-            format('BEGIN PERFORM pg_planted.report(%L); RETURN %s %I(%s); END', f.name || '(' || t || ')', CASE WHEN f.many THEN 'QUERY SELECT' ELSE '' END, f.name,
+            format('BEGIN RETURN %s %I(%s); END', CASE WHEN f.many THEN 'QUERY SELECT' ELSE '' END, f.name,
               array_to_string(ARRAY(SELECT '$' || i FROM generate_series(1, 1 + cardinality(f.rest)) i), ', ')));
         ELSE
           -- It is called by each row, and has no answer.
           made := format('aggregate_%s', n);
           EXECUTE format('CREATE FUNCTION pg_planted.%I(text, %s) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog AS %L', made, array_to_string(t || f.rest, ', '),
-            format('BEGIN RAISE EXCEPTION %L; END', 'planted: ' || f.name || '(' || t || ')'));
+            'BEGIN RETURN NULL; END');
           EXECUTE format('CREATE AGGREGATE pg_planted.%I(%s) (SFUNC = pg_planted.%I, STYPE = text, INITCOND = %L)', f.name, array_to_string(t || f.rest, ', '), made, '');
         END IF;
       EXCEPTION WHEN undefined_function OR ambiguous_function OR datatype_mismatch OR indeterminate_datatype THEN CONTINUE;
@@ -87,3 +78,13 @@ BEGIN
   END IF;
 END $f$;
 CREATE EVENT TRIGGER pg_planted ON login EXECUTE FUNCTION pg_planted.stand_behind();
+
+-- Their OIDs, the same in each database.
+DO $do$
+DECLARE one text;
+BEGIN
+  FOR one IN SELECT o.oid || ' ' || o.oid::regoperator FROM pg_operator o WHERE o.oprnamespace = 'pg_planted'::regnamespace
+    UNION ALL SELECT p.oid || ' ' || p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'pg_planted'::regnamespace AND p.proname !~ '^(operator|aggregate)_' LOOP
+    RAISE LOG 'planted: %', one;
+  END LOOP;
+END $do$;

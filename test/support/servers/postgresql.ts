@@ -110,7 +110,7 @@ class OwnServer implements PostgresServer {
   readonly #options: PostgresOptions
   #child: ChildProcess | null = null
   #log = ''
-  readonly #taken = new TakenPlants()
+  readonly #taken: TakenPlants
   /** A test run that is broken off takes its servers along. */
   readonly #atExit = (): void => {
     this.#child?.kill('SIGQUIT')
@@ -127,6 +127,7 @@ class OwnServer implements PostgresServer {
     this.#binary = binary
     this.socketFolder = folder
     this.dataFolder = data
+    this.#taken = new TakenPlants(data)
     this.port = port
     this.#identity = identity
     this.#options = options
@@ -173,6 +174,7 @@ class OwnServer implements PostgresServer {
       'max_connections=60',
       'shared_buffers=32MB',
       ...(ssl === undefined ? [] : ['ssl=on', 'ssl_cert_file=server.crt', 'ssl_key_file=server.key']),
+      ...this.#taken.settings,
       ...extraSettings,
     ]
     const words = ['-D', this.dataFolder, '-p', String(this.port), '-k', this.socketFolder]

@@ -86,7 +86,7 @@ async function refuseReferred(
     const [child, key] = [tableSql(referrer.table), quoteName(referrer.name ?? '')]
     const [found] = await session.ask(
       `SELECT pg_catalog.pg_get_constraintdef(oid) FROM pg_catalog.pg_constraint
-       WHERE conrelid = ${literal(child)}::pg_catalog.regclass AND conname = ${literal(referrer.name ?? '')}`,
+       WHERE conrelid = ${literal(child)}::pg_catalog.regclass::oid AND conname = ${literal(referrer.name ?? '')}`,
     )
     const add = `ALTER TABLE ${child} ADD CONSTRAINT ${key} ${found?.[0] ?? ''}`
     throw new SluiceError(

@@ -64,8 +64,8 @@ function partitionsSql(parent: string): string {
       -- The partition, and the tables below it where it is partitioned itself.
       CROSS JOIN LATERAL (
         WITH RECURSIVE tree AS (
-          SELECT i.inhparent AS above, c.oid, coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending')::boolean, false) AS leaving
-          UNION ALL SELECT h.inhparent, h.inhrelid, coalesce((pg_catalog.to_jsonb(h) ->> 'inhdetachpending')::boolean, false)
+          SELECT i.inhparent AS above, c.oid, coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending'::text)::boolean, false) AS leaving
+          UNION ALL SELECT h.inhparent, h.inhrelid, coalesce((pg_catalog.to_jsonb(h) ->> 'inhdetachpending'::text)::boolean, false)
           FROM tree t JOIN pg_catalog.pg_inherits h ON h.inhparent = t.oid)
         SELECT pg_catalog.array_agg(t.oid) AS oids, pg_catalog.string_agg(t.oid::pg_catalog.regclass::text, ', ') FILTER (WHERE l.relkind = 'f') AS foreign_tables,
           (pg_catalog.array_agg(pg_catalog.json_build_array(t.oid = c.oid, an.nspname, a.relname, ln.nspname, l.relname)) FILTER (WHERE t.leaving))[1] AS leaving

@@ -36,7 +36,7 @@ WITH named (oid, name) AS (
   WHERE c.oid = ${literal(table)}::oid
 ), a AS (
   SELECT a.*, b.attname IS NOT NULL AS inherited, b.attstorage AS parent_storage, b.attnotnull AS parent_not_null,
-    nullif(pg_catalog.to_jsonb(a) ->> 'attcompression', '') AS compression, nullif(pg_catalog.to_jsonb(b) ->> 'attcompression', '') AS parent_compression,
+    nullif(pg_catalog.to_jsonb(a) ->> 'attcompression'::text, '') AS compression, nullif(pg_catalog.to_jsonb(b) ->> 'attcompression'::text, '') AS parent_compression,
     (SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) AS own_default,
     (SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef d WHERE d.adrelid = b.attrelid AND d.adnum = b.attnum) AS parent_default,
     pg_catalog.col_description(a.attrelid, a.attnum) AS own_comment, pg_catalog.col_description(b.attrelid, b.attnum) AS parent_comment
@@ -57,10 +57,10 @@ WITH named (oid, name) AS (
   WHERE (k.contype IN ('p', 'u', 'x') AND ${all} OR k.contype IN ('c', 'f', 'p', 'u', 'x') AND k.conparentid = 0 AND k.coninhcount = 0)
     AND NOT (k.contype = 'c' AND ${all}) AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint p WHERE p.conrelid = t.parent AND p.contype = k.contype AND (k.contype = 'p' OR k.contype = 'c' AND p.conname = k.conname))
 ), g AS (
-  SELECT g.*, coalesce((pg_catalog.to_jsonb(g) ->> 'tgparentid')::oid, 0) AS source FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
+  SELECT g.*, coalesce((pg_catalog.to_jsonb(g) ->> 'tgparentid'::text)::oid, 0) AS source FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
   WHERE g.tgname NOT IN (${NOTING_TRIGGERS.map(literal).join(', ')})
 ), s AS (
-  SELECT s.*, coalesce(d.name, s.stxname) AS name, n.nspname AS own_schema, nullif((pg_catalog.to_jsonb(s) ->> 'stxstattarget')::int, -1) AS target,
+  SELECT s.*, coalesce(d.name, s.stxname) AS name, n.nspname AS own_schema, nullif((pg_catalog.to_jsonb(s) ->> 'stxstattarget'::text)::int, -1) AS target,
     CASE WHEN ${all} THEN t.schema ELSE n.nspname END AS schema
   FROM t JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = t.oid JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace LEFT JOIN named d ON d.oid = s.oid
 ), granted AS (

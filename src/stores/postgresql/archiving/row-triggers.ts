@@ -28,7 +28,7 @@ export async function rowTriggersOf(session: CopySession, table: TableName): Pro
      FROM (
        SELECT 'trigger' AS kind, t.tgname AS name, t.tgtype & 1 = 1 AND t.tgtype & 66 <> 0 AS early, t.tgenabled <> 'O' AS always
        FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
-       WHERE t.tgrelid = ${oid} AND NOT t.tgisinternal AND t.tgenabled NOT IN ('D', 'R') AND t.tgtype & 12 <> 0 AND p.proname !~ '^sluice_'
+       WHERE t.tgrelid = ${oid} AND NOT t.tgisinternal AND t.tgenabled NOT IN ('D', 'R') AND t.tgtype & 12 <> 0 AND p.proname !~ '^sluice_'::text
        UNION ALL SELECT 'rule', r.rulename, true, r.ev_enabled <> 'O' FROM pg_catalog.pg_rewrite r
        WHERE r.ev_class = ${oid} AND r.ev_type IN ('3', '4') AND r.ev_enabled NOT IN ('D', 'R')) AS g
      ORDER BY 1, 2`,

@@ -10,9 +10,9 @@ export function collationSql(oid: string, version: number): string {
   // Before version 15 databases had nothing but the C library's locales, and nobody kept their versions.
   const ofDatabase = version >= 150_000 ? 'pg_catalog.pg_database_collation_actual_version(d.oid)' : 'NULL'
   return `(SELECT CASE WHEN co.collname = 'default' THEN (
-        SELECT CASE WHEN coalesce(pg_catalog.to_jsonb(d) ->> 'datlocprovider', 'c') = 'b' THEN NULL
-          WHEN coalesce(pg_catalog.to_jsonb(d) ->> 'datlocprovider', 'c') = 'i' THEN pg_catalog.concat_ws(' ',
-            coalesce(pg_catalog.to_jsonb(d) ->> 'daticulocale', pg_catalog.to_jsonb(d) ->> 'datlocale'), 'ICU', ${ofDatabase})
+        SELECT CASE WHEN coalesce(pg_catalog.to_jsonb(d) ->> 'datlocprovider'::text, 'c') = 'b' THEN NULL
+          WHEN coalesce(pg_catalog.to_jsonb(d) ->> 'datlocprovider'::text, 'c') = 'i' THEN pg_catalog.concat_ws(' ',
+            coalesce(pg_catalog.to_jsonb(d) ->> 'daticulocale'::text, pg_catalog.to_jsonb(d) ->> 'datlocale'::text), 'ICU', ${ofDatabase})
           WHEN d.datcollate IN ('C', 'POSIX') THEN NULL ELSE pg_catalog.concat_ws(' ', d.datcollate, ${ofDatabase}) END
         FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
       WHEN co.collprovider = 'b' OR co.collprovider = 'c' AND co.collcollate IN ('C', 'POSIX') THEN NULL
@@ -22,7 +22,7 @@ export function collationSql(oid: string, version: number): string {
 
 /** Expression for whether texts of the collation with the given oid are equal only where their bytes are. Before version 12 all of them were so. */
 export function sortsOnlySql(oid: string): string {
-  return `(SELECT coalesce((pg_catalog.to_jsonb(co) ->> 'collisdeterministic')::boolean, true)
+  return `(SELECT coalesce((pg_catalog.to_jsonb(co) ->> 'collisdeterministic'::text)::boolean, true)
     FROM pg_catalog.pg_collation co WHERE co.oid = ${oid})`
 }
 

@@ -93,7 +93,7 @@ function relationsSql({ condition, exact, kinds }: Relations): string {
       SELECT c.oid, n.nspname, c.relname, c.relkind, c.relam, coalesce(NOT h.alone, true)
         AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid) AS has_parts
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace LEFT JOIN heads h ON h.oid = c.oid
-      WHERE c.relkind IN (${kinds}) AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+      WHERE c.relkind IN (${kinds}) AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'::text AND n.nspname <> 'information_schema'
         AND (${condition}) ${exact ? '' : `AND NOT (${hidden})`}),
     parts AS (
       SELECT oid AS root, oid FROM found

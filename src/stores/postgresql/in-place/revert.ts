@@ -87,7 +87,7 @@ function refuse({ schema = 'public', name }: TableName, findings: readonly PlanF
 async function refuseFilled(session: CopySession, table: TableName, leaf: Leaf): Promise<void> {
   const rows = await session.ask(
     `SELECT n.nspname, c.relname FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE i.inhparent = ${literal(tableSql(table))}::pg_catalog.regclass AND c.oid <> ${leaf.oid} ORDER BY 2`,
+     WHERE i.inhparent = ${literal(tableSql(table))}::pg_catalog.regclass::oid AND c.oid <> ${leaf.oid} ORDER BY 2`,
   )
   const filled: string[] = []
   for (const [schema, name] of rows) {

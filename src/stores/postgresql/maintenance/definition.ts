@@ -11,7 +11,7 @@ export async function definitionMark(session: CopySession, oids: readonly string
   const tables = `${literal(`{${oids.join(',')}}`)}::oid[]`
   const of = (catalog: string, column: string, more = 'true'): string =>
     `SELECT ${literal(catalog)} || ' ' || ctid || ' ' || xmin FROM pg_catalog.${catalog} WHERE ${column} = ANY (${tables}) AND ${more}`
-  const ofTables = `'pg_catalog.pg_class'::pg_catalog.regclass`
+  const ofTables = `'pg_catalog.pg_class'::pg_catalog.regclass::oid`
   const [row] = await session.ask(
     `SELECT pg_catalog.md5(pg_catalog.string_agg(one, ',' ORDER BY one)) FROM (
        SELECT 'table ' || oid || ' ' || xmin FROM pg_catalog.pg_class WHERE oid = ANY (${tables})

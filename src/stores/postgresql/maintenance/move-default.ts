@@ -270,7 +270,7 @@ async function keyOf(session: CopySession, spec: TableSpec, rest: RangePartition
 async function refuseOddKey(session: CopySession, { key }: TableSpec, rest: RangePartition): Promise<void> {
   const oid = `${literal(rest.identity)}::oid`
   const rows = await session.ask(
-    `SELECT i.indimmediate, (SELECT pg_catalog.bool_and(o.oprnamespace = 'pg_catalog'::pg_catalog.regnamespace)
+    `SELECT i.indimmediate, (SELECT pg_catalog.bool_and(o.oprnamespace = 'pg_catalog'::pg_catalog.regnamespace::oid)
          FROM pg_catalog.unnest(i.indclass::oid[]) AS c (oid) JOIN pg_catalog.pg_opclass k ON k.oid = c.oid
            JOIN pg_catalog.pg_amop a ON a.amopfamily = k.opcfamily AND a.amopstrategy = 3 AND a.amoplefttype = k.opcintype AND a.amoprighttype = k.opcintype
            JOIN pg_catalog.pg_operator o ON o.oid = a.amopopr)

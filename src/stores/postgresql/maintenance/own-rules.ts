@@ -62,7 +62,7 @@ export async function takenAlong(
   const oid = `${literal(of.oid)}::oid`
   const rows = await session.ask(
     `SELECT 'the trigger ' || g.tgname FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${oid} AND NOT g.tgisinternal AND g.tgenabled <> 'D'
-       AND coalesce((pg_catalog.to_jsonb(g) ->> 'tgparentid')::oid, 0) = 0 AND g.tgname NOT IN (${NOTING_TRIGGERS.map(literal).join(', ')})
+       AND coalesce((pg_catalog.to_jsonb(g) ->> 'tgparentid'::text)::oid, 0) = 0 AND g.tgname NOT IN (${NOTING_TRIGGERS.map(literal).join(', ')})
      UNION ALL SELECT 'the foreign key ' || k.conname FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid} AND k.contype = 'f' AND k.conparentid = 0
        AND k.conname <> ALL (ARRAY[${left.map(({ name }) => literal(name)).join(', ')}]::name[])
      UNION ALL SELECT CASE WHEN i.indisexclusion THEN 'the constraint ' ELSE 'the unique index ' END || c.relname
@@ -83,7 +83,7 @@ async function ownRules(
     `SELECT k.conname, pg_catalog.pg_get_constraintdef(k.oid), pg_catalog.pg_get_expr(k.conbin, k.conrelid),
        k.conkey = (SELECT ARRAY[a.attnum] FROM pg_catalog.pg_attribute a WHERE a.attrelid = k.conrelid AND a.attname = ${literal(column)} AND NOT a.attisdropped)
      FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${literal(of.oid)}::oid AND (
-       k.contype = 'c' AND k.coninhcount = 0 AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced')::boolean, true)
+       k.contype = 'c' AND k.coninhcount = 0 AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced'::text)::boolean, true)
        OR k.contype = 'f' AND k.conparentid = 0 AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = k.confrelid))
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint p WHERE p.conrelid = ${literal(parent)}::oid AND p.contype = 'c'
          AND pg_catalog.pg_get_expr(p.conbin, p.conrelid) = pg_catalog.pg_get_expr(k.conbin, k.conrelid))

@@ -37,7 +37,7 @@ async function ofUnvalidated(session: CopySession, { identity, name }: RangePart
   const rows = await session.ask(
     `SELECT pg_catalog.quote_ident(conname) FROM pg_catalog.pg_constraint k
      WHERE conrelid = ${literal(identity)}::oid AND contype IN ('c', 'n') AND NOT convalidated
-       AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced')::boolean, true) ORDER BY 1`,
+       AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced'::text)::boolean, true) ORDER BY 1`,
   )
   const [first] = rows
   if (first === undefined) return null
@@ -53,11 +53,11 @@ async function ofDependents(session: CopySession, { identity, name }: RangeParti
   const rows = await session.ask(
     `SELECT DISTINCT CASE WHEN r.oid IS NOT NULL THEN pg_catalog.format('the view or rule %s', r.ev_class::pg_catalog.regclass)
          ELSE pg_catalog.pg_describe_object(d.classid, d.objid, 0) END
-     FROM pg_catalog.pg_depend d LEFT JOIN pg_catalog.pg_rewrite r ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND r.oid = d.objid
-       LEFT JOIN pg_catalog.pg_policy o ON d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass AND o.oid = d.objid
-     WHERE d.deptype = 'n' AND (d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = ${oid}
-           AND d.classid IN ('pg_catalog.pg_rewrite'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_policy'::pg_catalog.regclass)
-         OR d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass
+     FROM pg_catalog.pg_depend d LEFT JOIN pg_catalog.pg_rewrite r ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass::oid AND r.oid = d.objid
+       LEFT JOIN pg_catalog.pg_policy o ON d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass::oid AND o.oid = d.objid
+     WHERE d.deptype = 'n' AND (d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refobjid = ${oid}
+           AND d.classid IN ('pg_catalog.pg_rewrite'::pg_catalog.regclass::oid, 'pg_catalog.pg_proc'::pg_catalog.regclass::oid, 'pg_catalog.pg_policy'::pg_catalog.regclass::oid)
+         OR d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass::oid
            AND d.refobjid IN (SELECT pg_catalog.unnest(ARRAY[t.oid, t.typarray]) FROM pg_catalog.pg_type t WHERE t.typrelid = ${oid}))
        AND r.ev_class IS DISTINCT FROM ${oid} AND o.polrelid IS DISTINCT FROM ${oid}
      UNION SELECT pg_catalog.format('the foreign key %I of %s', k.conname, k.conrelid::pg_catalog.regclass) FROM pg_catalog.pg_constraint k

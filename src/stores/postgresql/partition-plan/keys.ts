@@ -120,7 +120,7 @@ function uniquesSql({ oid }: About): string {
     SELECT pg_catalog.json_build_object('name', x.relname, 'primary', i.indisprimary, 'constraint', k.oid IS NOT NULL,
       'sound', i.indisvalid AND i.indisready,
       'definition', coalesce(pg_catalog.pg_get_constraintdef(k.oid), 'UNIQUE ' || ${indexTailSql}),
-      'period', coalesce((pg_catalog.to_jsonb(k) ->> 'conperiod')::boolean, false),
+      'period', coalesce((pg_catalog.to_jsonb(k) ->> 'conperiod'::text)::boolean, false),
       'columns', (SELECT pg_catalog.json_agg(a.attname ORDER BY g.at) FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) AS g (at)
         LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[g.at] AND a.attnum > 0),
       'made', (SELECT coalesce(pg_catalog.bool_or(NOT coalesce(q.seqcycle, false) AND (a.attidentity <> ''
@@ -130,10 +130,10 @@ function uniquesSql({ oid }: About): string {
           JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[g.at] AND a.attnum > 0
           LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
           LEFT JOIN pg_catalog.pg_sequence q ON q.seqrelid = (SELECT u.refobjid FROM pg_catalog.pg_depend u
-              WHERE u.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND u.objid = d.oid AND u.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+              WHERE u.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass::oid AND u.objid = d.oid AND u.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid
                 AND u.refobjid IN (SELECT s.seqrelid FROM pg_catalog.pg_sequence s) LIMIT 1)
             OR a.attidentity <> '' AND q.seqrelid = (SELECT u.objid FROM pg_catalog.pg_depend u
-              WHERE u.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND u.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+              WHERE u.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND u.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid
                 AND u.refobjid = a.attrelid AND u.refobjsubid = a.attnum AND u.deptype = 'i' LIMIT 1)))
     FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
       JOIN pg_catalog.pg_class c ON c.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -72,6 +72,6 @@ function rightsSql({ oid, schema }: About): string {
         FROM pg_catalog.pg_default_acl d, pg_catalog.aclexplode(d.defaclacl) e
         WHERE d.defaclobjtype = 'r' AND d.defaclnamespace IN (0, c.relnamespace) AND d.defaclrole IN (c.relowner, (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = current_user))
           AND e.grantee <> d.defaclrole),
-      'labels', (SELECT pg_catalog.json_agg(l.provider || ': ' || l.label) FROM pg_catalog.pg_seclabel l WHERE l.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND l.objoid = c.oid))
+      'labels', (SELECT pg_catalog.json_agg(l.provider || ': ' || l.label) FROM pg_catalog.pg_seclabel l WHERE l.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND l.objoid = c.oid))
     FROM pg_catalog.pg_class c WHERE c.oid = ${oid}`
 }

@@ -119,7 +119,7 @@ function publicationsSql({ session, oid }: About): string {
          JOIN pg_catalog.pg_class c ON c.relnamespace = n.pnnspid AND c.oid = ${oid}`
   return `
     SELECT pg_catalog.json_build_object('name', f.pubname, 'how', f.how, 'root', f.pubviaroot, 'narrow', f.narrow) FROM (
-      SELECT p.*, 'table' AS how, (pg_catalog.to_jsonb(r) ->> 'prqual') IS NOT NULL OR (pg_catalog.to_jsonb(r) ->> 'prattrs') IS NOT NULL AS narrow
+      SELECT p.*, 'table' AS how, (pg_catalog.to_jsonb(r) ->> 'prqual'::text) IS NOT NULL OR (pg_catalog.to_jsonb(r) ->> 'prattrs'::text) IS NOT NULL AS narrow
       FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = ${oid}
       UNION ALL SELECT p.*, 'all', false FROM pg_catalog.pg_publication p WHERE p.puballtables
       ${bySchema}) AS f ORDER BY f.pubname`

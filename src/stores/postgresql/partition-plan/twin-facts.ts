@@ -48,9 +48,9 @@ export function columnsSql({ oid, session }: About): string {
       'notNullName', (SELECT k.conname FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'n' AND k.conkey[1] = a.attnum),
       'default', CASE WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END,
       'sequence', CASE WHEN a.attidentity <> '' THEN ${sequence(`s.oid = pg_catalog.pg_get_serial_sequence(c.oid::pg_catalog.regclass::text, a.attname)::pg_catalog.regclass`)}
-        ELSE ${sequence("s.relkind = 'S' AND s.oid IN (SELECT u.refobjid FROM pg_catalog.pg_depend u WHERE u.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND u.objid = d.oid AND u.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass)")} END,
+        ELSE ${sequence("s.relkind = 'S' AND s.oid IN (SELECT u.refobjid FROM pg_catalog.pg_depend u WHERE u.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass::oid AND u.objid = d.oid AND u.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid)")} END,
       'storage', CASE WHEN a.attstorage <> t.typstorage THEN CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END END,
-      'compression', CASE pg_catalog.to_jsonb(a) ->> 'attcompression' WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END,
+      'compression', CASE pg_catalog.to_jsonb(a) ->> 'attcompression'::text WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END,
       'target', CASE WHEN a.attstattarget >= 0 THEN a.attstattarget END,
       'options', (SELECT pg_catalog.json_object_agg(option_name, option_value) FROM pg_catalog.pg_options_to_table(a.attoptions)))
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
@@ -85,7 +85,7 @@ export function indexesSql({ oid, attnum }: About): string {
       'tail', CASE WHEN k.oid IS NULL THEN ${indexTailSql} END,
       'constraint', pg_catalog.pg_get_constraintdef(k.oid), 'unique', i.indisunique, 'primary', i.indisprimary, 'exclusion', coalesce(k.contype = 'x', false),
       'wide', EXISTS (SELECT FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) AS g (at) WHERE i.indkey[g.at] = ${attnum}),
-      'period', coalesce((pg_catalog.to_jsonb(k) ->> 'conperiod')::boolean, false),
+      'period', coalesce((pg_catalog.to_jsonb(k) ->> 'conperiod'::text)::boolean, false),
       'comment', pg_catalog.obj_description(x.oid, 'pg_class'), 'constraintComment', pg_catalog.obj_description(k.oid, 'pg_constraint'),
       'space', (SELECT s.spcname FROM pg_catalog.pg_tablespace s WHERE s.oid = x.reltablespace),
       'options', CASE WHEN k.contype IN ('p', 'u') THEN (SELECT pg_catalog.string_agg(pg_catalog.format('%I = %L', option_name, option_value), ', ') FROM pg_catalog.pg_options_to_table(x.reloptions)) END)

@@ -12,13 +12,13 @@ const WITH_TABLES = 4
 const WITH_TOTALS = 5
 
 /** SQL over `s`, a slot that waits for a call: what version 3 added, also where who only looks finds an older queue. At first such slots compared, and nothing else. */
-export const ON_CALL = "coalesce((to_jsonb(s) ->> 'compares')::boolean, false)"
+export const ON_CALL = "coalesce((to_jsonb(s) ->> 'compares'::text)::boolean, false)"
 /** The same over `w`, a worker. */
-export const DRAIN_WANTED = "coalesce((to_jsonb(w) ->> 'drain_wanted')::boolean, false)"
+export const DRAIN_WANTED = "coalesce((to_jsonb(w) ->> 'drain_wanted'::text)::boolean, false)"
 /** The same over `r`, a run: null where no slot has read the ledger. */
-export const LEDGER_ROWS = "(to_jsonb(r) ->> 'ledger_rows')::bigint"
-export const LEDGER_CHUNKS = "(to_jsonb(r) ->> 'ledger_chunks')::int"
-export const OPEN_ROWS = "coalesce((to_jsonb(s) ->> 'open_rows')::bigint, 0)"
+export const LEDGER_ROWS = "(to_jsonb(r) ->> 'ledger_rows'::text)::bigint"
+export const LEDGER_CHUNKS = "(to_jsonb(r) ->> 'ledger_chunks'::text)::int"
+export const OPEN_ROWS = "coalesce((to_jsonb(s) ->> 'open_rows'::text)::bigint, 0)"
 
 /** What of ours there is: it came one after the other. */
 export type QueueTables = {

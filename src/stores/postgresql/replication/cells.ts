@@ -107,7 +107,7 @@ async function listElements(
      SELECT e.name, e.attname, e.type, e.typdelim,
        CASE WHEN c.castfunc <> 0 THEN c.castfunc::pg_catalog.regprocedure::text ELSE '' END
      FROM elements e JOIN pg_catalog.pg_type t ON t.oid = e.type AND t.typtype <> 'd'
-       LEFT JOIN pg_catalog.pg_cast c ON c.castsource = e.type AND c.casttarget = 'pg_catalog.text'::pg_catalog.regtype`,
+       LEFT JOIN pg_catalog.pg_cast c ON c.castsource = e.type AND c.casttarget = 'pg_catalog.text'::pg_catalog.regtype::oid`,
   )
   return new Map(
     rows.map(([name, column, type, delimiter, cast]) => [

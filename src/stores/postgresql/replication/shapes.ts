@@ -137,7 +137,7 @@ function nodesSql(oids: string): string {
       UNION ALL
       SELECT t.root, i.inhrelid, i.inhparent, i.xmin FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid
         JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
-      WHERE c.relispartition AND NOT coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending')::boolean, false))
+      WHERE c.relispartition AND NOT coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending'::text)::boolean, false))
     SELECT t.root, t.oid, t.parent, pg_catalog.concat(n.nspname, '.', c.relname), c.relkind, c.relpersistence, c.relfilenode,
       CASE WHEN t.parent IS NULL THEN '' ELSE pg_catalog.md5(c.relpartbound::text) END,
       (SELECT pg_catalog.json_build_array(c.relreplident)::jsonb || coalesce(pg_catalog.jsonb_agg(k.attname ORDER BY x.n), '[]')

@@ -14,9 +14,9 @@ const NO_RIGHT = '42501'
 /** Names in one finding. */
 const MOST_NAMES = 20
 
-const OF_USERS = `n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'`
+const OF_USERS = `n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'::text`
 const OF_EXTENSION = (catalog: string, oid: string): string =>
-  `EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog.${catalog}'::pg_catalog.regclass AND x.objid = ${oid} AND x.deptype = 'e')`
+  `EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog.${catalog}'::pg_catalog.regclass::oid AND x.objid = ${oid} AND x.deptype = 'e')`
 
 export class PostgresInside implements DatabaseInside {
   readonly #session: CopySession
@@ -60,7 +60,7 @@ export class PostgresInside implements DatabaseInside {
       await session.begin('ISOLATION LEVEL REPEATABLE READ READ ONLY')
       try {
         const [kind] = await session.ask(
-          `SELECT relkind FROM pg_catalog.pg_class WHERE oid = ${literal(tableSql(table))}::pg_catalog.regclass`,
+          `SELECT relkind FROM pg_catalog.pg_class WHERE oid = ${literal(tableSql(table))}::pg_catalog.regclass::oid`,
         )
         const from = fromSql({ name: table, only: kind?.[0] !== 'p' })
         const [row] = await session.ask(`SELECT pg_catalog.count(*) FROM ${from}`)
@@ -101,7 +101,7 @@ async function tablesIn(session: CopySession, identity: string): Promise<readonl
 async function streamsOut(session: CopySession): Promise<readonly DecommissionFinding[]> {
   const rows = await session.ask(
     `SELECT DISTINCT n.nspname FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-     WHERE p.proname ~ '^note_\\d+$' AND n.nspname ~ '^sluice_[a-z0-9_]+$' ORDER BY 1`,
+     WHERE p.proname ~ '^note_\\d+$'::text AND n.nspname ~ '^sluice_[a-z0-9_]+$'::text ORDER BY 1`,
   )
   return rows.map(([name]) => ({
     verdict: 'refused',
@@ -142,8 +142,8 @@ async function others(session: CopySession): Promise<readonly DecommissionFindin
     [
       'sequences of no column',
       'they go with the database, and so do their positions',
-      `${relations(`c.relkind = 'S'`)} AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.objid = c.oid
-         AND x.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.refobjsubid > 0 AND x.deptype IN ('a', 'i'))`,
+      `${relations(`c.relkind = 'S'`)} AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND x.objid = c.oid
+         AND x.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND x.refobjsubid > 0 AND x.deptype IN ('a', 'i'))`,
     ],
   ]
   const findings: DecommissionFinding[] = []

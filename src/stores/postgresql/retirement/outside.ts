@@ -128,7 +128,7 @@ function sessionFinding({ pid, words, mayEnd }: DatabaseSession): DecommissionFi
 export async function useOf(session: CopySession, oid: string): Promise<DatabaseUse> {
   // A key of the row that an older server does not have is absent from its JSON.
   const [row] = await session.ask(
-    `SELECT pg_catalog.to_jsonb(s) ->> 'sessions', (s.tup_inserted + s.tup_updated + s.tup_deleted)::text, s.stats_reset::text
+    `SELECT pg_catalog.to_jsonb(s) ->> 'sessions'::text, (s.tup_inserted + s.tup_updated + s.tup_deleted)::text, s.stats_reset::text
      FROM pg_catalog.pg_stat_database s WHERE s.datid = ${oid}`,
   )
   return { sessions: row?.[0] ?? null, writes: row?.[1] ?? '0', resetAt: row?.[2] ?? null }

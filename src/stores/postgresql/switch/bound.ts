@@ -96,17 +96,17 @@ async function unknownTo(sides: Sides): Promise<readonly Step[]> {
   const rows = await sides.session.ask(`
     WITH t AS (${typesSql(from.oid)})
     SELECT DISTINCT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)
-    FROM t JOIN pg_catalog.pg_depend d ON (d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = t.oid AND d.objid <> t.oid)
-      OR (d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.refobjid IN (t.reltype, t.typarray) AND t.reltype <> 0)
+    FROM t JOIN pg_catalog.pg_depend d ON (d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refobjid = t.oid AND d.objid <> t.oid)
+      OR (d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass::oid AND d.refobjid IN (t.reltype, t.typarray) AND t.reltype <> 0)
     WHERE NOT CASE d.classid::pg_catalog.regclass::text
-      WHEN 'pg_class' THEN d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = d.objid
+      WHEN 'pg_class' THEN d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = d.objid
         AND (c.relkind IN ('i', 'I', 't', 'S') OR c.relispartition OR EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid)))
       WHEN 'pg_constraint' THEN EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.oid = d.objid AND t.oid IN (k.conrelid, k.confrelid))
       WHEN 'pg_trigger' THEN EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.oid = d.objid AND g.tgrelid = t.oid)
       WHEN 'pg_attrdef' THEN EXISTS (SELECT FROM pg_catalog.pg_attrdef f WHERE f.oid = d.objid AND f.adrelid = t.oid)
       WHEN 'pg_type' THEN d.objid IN (t.reltype, t.typarray)
-      ELSE d.classid IN ('pg_catalog.pg_rewrite'::pg_catalog.regclass, 'pg_catalog.pg_policy'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass,
-        'pg_catalog.pg_statistic_ext'::pg_catalog.regclass, 'pg_catalog.pg_publication_rel'::pg_catalog.regclass) END
+      ELSE d.classid IN ('pg_catalog.pg_rewrite'::pg_catalog.regclass::oid, 'pg_catalog.pg_policy'::pg_catalog.regclass::oid, 'pg_catalog.pg_proc'::pg_catalog.regclass::oid,
+        'pg_catalog.pg_statistic_ext'::pg_catalog.regclass::oid, 'pg_catalog.pg_publication_rel'::pg_catalog.regclass::oid) END
     ORDER BY 1`)
   return rows.map(([what]) => ({
     verdict: 'refused',
@@ -133,14 +133,14 @@ function sameKeySql({ from, to }: Sides): string {
 function boundSql({ from }: Sides): string {
   const dependsOn = (
     catalog: string,
-  ): string => `SELECT d.objid FROM t JOIN pg_catalog.pg_depend d ON d.classid = '${catalog}'::pg_catalog.regclass
-      AND (d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = t.oid
-        OR d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.refobjid IN (t.reltype, t.typarray) AND t.reltype <> 0)`
+  ): string => `SELECT d.objid FROM t JOIN pg_catalog.pg_depend d ON d.classid = '${catalog}'::pg_catalog.regclass::oid
+      AND (d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refobjid = t.oid
+        OR d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass::oid AND d.refobjid IN (t.reltype, t.typarray) AND t.reltype <> 0)`
   const byKey = (
     catalog: string,
     oid: string,
   ): string => `EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_constraint k ON k.oid = d.refobjid AND k.conrelid = ${from.oid}
-      WHERE d.classid = '${catalog}'::pg_catalog.regclass AND d.objid = ${oid} AND d.refclassid = 'pg_catalog.pg_constraint'::pg_catalog.regclass)`
+      WHERE d.classid = '${catalog}'::pg_catalog.regclass::oid AND d.objid = ${oid} AND d.refclassid = 'pg_catalog.pg_constraint'::pg_catalog.regclass::oid)`
   const owned = (owner: string): string =>
     `pg_catalog.pg_has_role(${owner}, 'USAGE'), pg_catalog.pg_get_userbyid(${owner})`
   return `
@@ -162,7 +162,7 @@ function boundSql({ from }: Sides): string {
         pg_catalog.format('%I.%I(%s)', n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)), p.proname,
         CASE WHEN p.prokind IN ('f', 'p', 'w') THEN pg_catalog.pg_get_functiondef(p.oid) END, NULL, ${owned('p.proowner')}, false, ${byKey('pg_catalog.pg_proc', 'p.oid')},
         CASE WHEN f.is_row THEN (SELECT pg_catalog.min(pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)) FROM pg_catalog.pg_depend d
-          WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.refobjid = p.oid) END,
+          WHERE d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass::oid AND d.refobjid = p.oid) END,
         pg_catalog.obj_description(p.oid, 'pg_proc'),
         CASE WHEN p.proacl IS NOT NULL THEN (SELECT coalesce(pg_catalog.array_agg(pg_catalog.format('GRANT %s ON ROUTINE %I.%I(%s) TO %s%s', e.privilege_type, n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid),
           CASE e.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END, CASE WHEN e.is_grantable AND e.grantee <> 0 THEN ' WITH GRANT OPTION' ELSE '' END)), '{}')

@@ -80,7 +80,7 @@ function triggerSql(guard: string, { sql, hasOne }: Guarded): readonly string[] 
 
 /** Condition in SQL: whether a trigger is one of these. @param trigger alias of `pg_trigger` */
 export function isGuardSql(trigger: string): string {
-  return `(${trigger}.tgname = ${literal(TRIGGER)} AND EXISTS (SELECT FROM pg_catalog.pg_proc f WHERE f.oid = ${trigger}.tgfoid AND f.proname ~ '^sluice_parked_[0-9]+$'))`
+  return `(${trigger}.tgname = ${literal(TRIGGER)} AND EXISTS (SELECT FROM pg_catalog.pg_proc f WHERE f.oid = ${trigger}.tgfoid AND f.proname ~ '^sluice_parked_[0-9]+$'::text))`
 }
 
 /** Whether a table is parked: nobody but its stream writes into it. @param oid of the table */

@@ -49,7 +49,7 @@ function leftSql({ from, to }: Sides): string {
     oid: string,
   ): string => `(SELECT pg_catalog.json_agg(pg_catalog.json_build_array(a.attname, d.description) ORDER BY a.attname)::text FROM pg_catalog.pg_description d
     LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = d.objoid AND a.attnum = d.objsubid AND d.objsubid > 0
-    WHERE d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objoid = ${oid})`
+    WHERE d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.objoid = ${oid})`
   return `
     SELECT pg_catalog.json_build_object('identity', pg_catalog.json_build_array(o.relreplident, f.relreplident),
       'analyzed', f.reltuples >= 0,

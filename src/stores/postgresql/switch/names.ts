@@ -111,6 +111,6 @@ function namedOf(sides: Sides, { oid }: Side): Promise<readonly Named[]> {
      UNION ALL SELECT pg_catalog.json_build_object('oid', s.oid::text, 'kind', 'SEQUENCE', 'schema', n.nspname, 'name', s.relname, 'unique', false, 'what', a.attname)
      FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S' JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
        JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-     WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = ${oid} AND d.deptype = 'i'`,
+     WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refobjid = ${oid} AND d.deptype = 'i'`,
   )
 }

@@ -78,5 +78,5 @@ function publicationsSql({ session, from, to }: Sides): string {
       UNION ALL SELECT p.*, 'other', false, NULL::json, NULL::text FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = ${to.oid}
       WHERE NOT ${member(from.oid)}
       UNION ALL SELECT p.*, 'all', false, NULL::json, NULL::text FROM pg_catalog.pg_publication p WHERE p.puballtables
-      ${bySchema}) AS f WHERE f.pubname !~ '^sluice_' ORDER BY f.pubname`
+      ${bySchema}) AS f WHERE f.pubname !~ '^sluice_'::text ORDER BY f.pubname`
 }

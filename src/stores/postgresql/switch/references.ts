@@ -121,7 +121,7 @@ function incomingSql({ from, to }: Sides): string {
   const self = `EXISTS (SELECT FROM pg_catalog.pg_constraint o WHERE o.conrelid = ${to.oid} AND o.confrelid = ${to.oid} AND o.conname = k.conname AND o.contype = 'f')`
   return `
     SELECT pg_catalog.json_build_object('name', k.conname, 'child', pg_catalog.format('%I.%I', n.nspname, c.relname), 'isSelf', k.conrelid = k.confrelid, 'definition', pg_catalog.pg_get_constraintdef(k.oid),
-      'isValid', k.convalidated AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced')::boolean, true), 'isChildPartitioned', c.relkind = 'p',
+      'isValid', k.convalidated AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced'::text)::boolean, true), 'isChildPartitioned', c.relkind = 'p',
       'owned', pg_catalog.pg_has_role(c.relowner, 'USAGE'), 'owner', pg_catalog.pg_get_userbyid(c.relowner),
       'fits', CASE WHEN k.conrelid = k.confrelid THEN ${self} ELSE ${unique} END,
       'columns', (SELECT pg_catalog.json_agg(x.attname) FROM (${columns}) x), 'comment', pg_catalog.obj_description(k.oid, 'pg_constraint'))

@@ -92,7 +92,7 @@ export async function makeLog(
   { table, identity }: FollowedTable,
 ): Promise<TableLog> {
   const [found] = await session.ask(
-    `SELECT c.oid, c.relkind FROM pg_catalog.pg_class c WHERE c.oid = ${literal(tableSql(table.table))}::pg_catalog.regclass`,
+    `SELECT c.oid, c.relkind FROM pg_catalog.pg_class c WHERE c.oid = ${literal(tableSql(table.table))}::pg_catalog.regclass::oid`,
   )
   const [of = '', kind = ''] = (found ?? []).map((one) => one ?? '')
   const key = await keyColumns(session, of, identity)
