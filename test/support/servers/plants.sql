@@ -19,7 +19,17 @@ BEGIN
         CONTINUE WHEN EXISTS (SELECT FROM pg_operator p WHERE p.oprname = o AND p.oprleft = a::regtype AND p.oprright = b::regtype);
         BEGIN
           EXECUTE format('SELECT pg_typeof(NULL::%s %s NULL::%s)::text', a, o, b) INTO given;
-        EXCEPTION WHEN OTHERS THEN CONTINUE;
+        EXCEPTION WHEN OTHERS THEN
+          -- Beside a literal without a type, the server looks for two of the other one's type first.
+          CONTINUE WHEN a <> b;
+          BEGIN
+            EXECUTE format('SELECT pg_typeof(NULL::%s %s NULL)::text', a, o) INTO given;
+          EXCEPTION WHEN OTHERS THEN
+            BEGIN
+              EXECUTE format('SELECT pg_typeof(NULL %s NULL::%s)::text', o, a) INTO given;
+            EXCEPTION WHEN OTHERS THEN CONTINUE;
+            END;
+          END;
         END;
         n := n + 1;
         made := format('operator_%s', n);

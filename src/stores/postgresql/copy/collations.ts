@@ -37,7 +37,7 @@ export async function namedCollation(
   const [row] = await ask(
     `SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(co.collname)
      FROM pg_catalog.pg_collation co JOIN pg_catalog.pg_namespace n ON n.oid = co.collnamespace
-     WHERE (co.collname = ${literal(collation)} OR pg_catalog.starts_with(${literal(collation)}, co.collname || ' '))
+     WHERE (co.collname = ${literal(collation)} OR pg_catalog.starts_with(${literal(collation)}, co.collname::text || ' '))
        AND co.collprovider <> 'd' AND co.collencoding IN (-1, 6)
      ORDER BY pg_catalog.length(co.collname) DESC, pg_catalog.pg_collation_is_visible(co.oid) DESC LIMIT 1`,
   )

@@ -52,14 +52,14 @@ function tablesSql(tables: readonly string[]): string {
         JOIN pg_catalog.pg_depend u ON u.classid = 'pg_catalog.pg_attrdef'::regclass::oid AND u.objid = d.oid AND u.refclassid = 'pg_catalog.pg_proc'::regclass::oid
         JOIN pg_catalog.pg_proc p ON p.oid = u.refobjid
       UNION ALL SELECT t.key, 'rule', r.rulename FROM t JOIN pg_catalog.pg_rewrite r ON r.ev_class = t.oid WHERE r.rulename <> '_RETURN'
-      UNION ALL SELECT t.key, 'view', n.nspname || '.' || v.relname FROM t JOIN pg_catalog.pg_depend d
+      UNION ALL SELECT t.key, 'view', n.nspname::text || '.' || v.relname::text FROM t JOIN pg_catalog.pg_depend d
           ON d.classid = 'pg_catalog.pg_rewrite'::regclass::oid AND d.refclassid = 'pg_catalog.pg_class'::regclass::oid AND d.refobjid = t.oid
         JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid JOIN pg_catalog.pg_class v ON v.oid = r.ev_class AND v.relkind IN ('v', 'm')
         JOIN pg_catalog.pg_namespace n ON n.oid = v.relnamespace
       UNION ALL SELECT t.key, 'policy', p.polname FROM t JOIN pg_catalog.pg_policy p ON p.polrelid = t.oid
       UNION ALL SELECT t.key, 'grant', pg_catalog.lower(a.privilege_type) || ' to ' || coalesce(pg_catalog.pg_get_userbyid(nullif(a.grantee, 0)), 'PUBLIC')
         FROM t CROSS JOIN LATERAL pg_catalog.aclexplode(t.relacl) a WHERE a.grantee <> t.relowner
-      UNION ALL SELECT t.key, 'grant', pg_catalog.lower(a.privilege_type) || ' (' || c.attname || ') to '
+      UNION ALL SELECT t.key, 'grant', pg_catalog.lower(a.privilege_type) || ' (' || c.attname::text || ') to '
           || coalesce(pg_catalog.pg_get_userbyid(nullif(a.grantee, 0)), 'PUBLIC')
         FROM t JOIN pg_catalog.pg_attribute c ON c.attrelid = t.oid AND NOT c.attisdropped
           CROSS JOIN LATERAL pg_catalog.aclexplode(c.attacl) a WHERE a.grantee <> t.relowner
@@ -88,19 +88,19 @@ function databaseSql(schemas: readonly string[]): string {
   const list = `ARRAY[${schemas.map(literal).join(', ')}]`
   const own = LEDGER_MARKS.map(([table, column]) => `(${literal(table)}, ${literal(column)})`).join(', ')
   return `
-    SELECT CASE WHEN c.relkind = 'f' THEN 'foreign table' ELSE 'view' END, n.nspname || '.' || c.relname
+    SELECT CASE WHEN c.relkind = 'f' THEN 'foreign table' ELSE 'view' END, n.nspname::text || '.' || c.relname::text
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('v', 'm', 'f') AND n.nspname = ANY (${list}) AND NOT EXISTS (
       SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 'pg_catalog.pg_class'::regclass::oid AND e.objid = c.oid AND e.deptype = 'e')
     UNION ALL
-    SELECT 'free sequence', n.nspname || '.' || c.relname
+    SELECT 'free sequence', n.nspname::text || '.' || c.relname::text
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind = 'S' AND n.nspname = ANY (${list}) AND NOT EXISTS (
       SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 'pg_catalog.pg_class'::regclass::oid AND e.objid = c.oid AND e.deptype IN ('a', 'e', 'i'))
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend u WHERE u.classid = 'pg_catalog.pg_attrdef'::regclass::oid
         AND u.refclassid = 'pg_catalog.pg_class'::regclass::oid AND u.refobjid = c.oid)
     UNION ALL
-    SELECT 'type', n.nspname || '.' || y.typname
+    SELECT 'type', n.nspname::text || '.' || y.typname::text
     FROM pg_catalog.pg_type y JOIN pg_catalog.pg_namespace n ON n.oid = y.typnamespace
       LEFT JOIN pg_catalog.pg_class r ON r.oid = y.typrelid
     WHERE n.nspname = ANY (${list}) AND (y.typtype IN ('d', 'e', 'r') OR y.typtype = 'c' AND r.relkind = 'c') AND NOT EXISTS (
@@ -108,7 +108,7 @@ function databaseSql(schemas: readonly string[]): string {
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class t ON t.oid = a.attrelid AND t.relkind IN ('r', 'p', 'f')
         WHERE NOT a.attisdropped AND a.atttypid IN (y.oid, y.typarray))
     UNION ALL
-    SELECT 'schema', n.nspname || ' (' || count(*) || CASE count(*) WHEN 1 THEN ' table)' ELSE ' tables)' END
+    SELECT 'schema', n.nspname::text || ' (' || count(*) || CASE count(*) WHEN 1 THEN ' table)' ELSE ' tables)' END
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't' AND n.nspname !~ '^(?:pg_|sluice_[0-9]+$)'::text
       AND n.nspname <> 'information_schema' AND NOT n.nspname = ANY (${list}) AND NOT EXISTS (

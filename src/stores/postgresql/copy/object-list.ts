@@ -140,7 +140,7 @@ function indexesSql(one: string): string {
       'parts', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('column', a.attname, 'descending', i.indoption[k.n] & 1 = 1,
           'first', i.indoption[k.n] & 2 = 2, 'ordered', m.amname = 'btree',
           'special', nullif(pg_catalog.concat_ws(' ', CASE WHEN NOT o.opcdefault THEN o.opcname END,
-            CASE WHEN a.attnum IS NOT NULL AND i.indcollation[k.n] <> a.attcollation THEN (SELECT 'COLLATE ' || l.collname
+            CASE WHEN a.attnum IS NOT NULL AND i.indcollation[k.n] <> a.attcollation THEN (SELECT 'COLLATE ' || l.collname::text
               FROM pg_catalog.pg_collation l WHERE l.oid = i.indcollation[k.n]) END, y.attoptions::text), '')) ORDER BY k.n)
         FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) AS k (n) JOIN pg_catalog.pg_opclass o ON o.oid = i.indclass[k.n]
           JOIN pg_catalog.pg_attribute y ON y.attrelid = x.oid AND y.attnum = k.n + 1

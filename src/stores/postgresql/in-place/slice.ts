@@ -195,7 +195,7 @@ async function refuseBound(session: CopySession, request: SliceRequest, leaf: Le
   const rows = await session.ask(
     `SELECT pg_catalog.format('%s of %s', k.conname, k.conrelid::pg_catalog.regclass) FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.confrelid
      WHERE k.contype = 'f' AND k.conparentid = 0 AND c.oid = ${literal(tableSql(table))}::pg_catalog.regclass::oid
-     UNION ALL SELECT 'publication ' || p.pubname FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
+     UNION ALL SELECT 'publication ' || p.pubname::text FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
      WHERE r.prrelid = ${literal(tableSql(table))}::pg_catalog.regclass::oid AND p.pubname ~ '^sluice_'::text`,
   )
   if (rows.length > 0)

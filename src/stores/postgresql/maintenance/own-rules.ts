@@ -61,11 +61,11 @@ export async function takenAlong(
 ): Promise<readonly string[]> {
   const oid = `${literal(of.oid)}::oid`
   const rows = await session.ask(
-    `SELECT 'the trigger ' || g.tgname FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${oid} AND NOT g.tgisinternal AND g.tgenabled <> 'D'
+    `SELECT 'the trigger ' || g.tgname::text FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${oid} AND NOT g.tgisinternal AND g.tgenabled <> 'D'
        AND coalesce((pg_catalog.to_jsonb(g) ->> 'tgparentid'::text)::oid, 0) = 0 AND g.tgname NOT IN (${NOTING_TRIGGERS.map(literal).join(', ')})
-     UNION ALL SELECT 'the foreign key ' || k.conname FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid} AND k.contype = 'f' AND k.conparentid = 0
+     UNION ALL SELECT 'the foreign key ' || k.conname::text FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid} AND k.contype = 'f' AND k.conparentid = 0
        AND k.conname <> ALL (ARRAY[${left.map(({ name }) => literal(name)).join(', ')}]::name[])
-     UNION ALL SELECT CASE WHEN i.indisexclusion THEN 'the constraint ' ELSE 'the unique index ' END || c.relname
+     UNION ALL SELECT CASE WHEN i.indisexclusion THEN 'the constraint ' ELSE 'the unique index ' END || c.relname::text
        FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
        WHERE i.indrelid = ${oid} AND (i.indisunique OR i.indisexclusion) AND i.indisvalid AND NOT c.relispartition
      ORDER BY 1`,

@@ -28,7 +28,7 @@ export async function indexesValid(session: CopySession, { oid }: Examined): Pro
 
 export async function constraintsHold(session: CopySession, { oid }: Examined): Promise<Verdict> {
   const rows = await session.ask(
-    `SELECT c.conrelid::regclass::text || '.' || c.conname, c.convalidated FROM pg_catalog.pg_constraint c
+    `SELECT c.conrelid::regclass::text || '.' || c.conname::text, c.convalidated FROM pg_catalog.pg_constraint c
      WHERE c.conrelid IN ${members(oid)} ORDER BY 1`,
   )
   const bad = rows.flatMap(([name, fine]) => (fine === 't' ? [] : [name ?? '']))
@@ -43,7 +43,7 @@ export async function constraintsHold(session: CopySession, { oid }: Examined): 
 /** Those of foreign keys among them: where they are disabled, nothing holds the key. */
 export async function triggersFire(session: CopySession, { oid }: Examined): Promise<Verdict> {
   const rows = await session.ask(
-    `SELECT t.tgrelid::regclass::text || '.' || t.tgname, t.tgenabled IN ('O', 'A') FROM pg_catalog.pg_trigger t
+    `SELECT t.tgrelid::regclass::text || '.' || t.tgname::text, t.tgenabled IN ('O', 'A') FROM pg_catalog.pg_trigger t
      WHERE t.tgrelid IN ${members(oid)} ORDER BY 1`,
   )
   const off = rows.flatMap(([name, fine]) => (fine === 't' ? [] : [name ?? '']))

@@ -65,7 +65,7 @@ function rightsSql({ oid, schema }: About): string {
       'member', pg_catalog.pg_has_role(current_user, c.relowner, 'MEMBER'),
       'create', pg_catalog.has_schema_privilege(${literal(schema)}, 'CREATE'),
       'grants', (SELECT pg_catalog.json_agg(words ORDER BY words) FROM (
-        SELECT pg_catalog.string_agg(DISTINCT pg_catalog.lower(e.privilege_type) || coalesce(' (' || a.attname || ')', ''), ', ') || ' to ' || ${role('e.grantee')} AS words
+        SELECT pg_catalog.string_agg(DISTINCT pg_catalog.lower(e.privilege_type) || coalesce(' (' || a.attname::text || ')', ''), ', ') || ' to ' || ${role('e.grantee')} AS words
         FROM (SELECT NULL::name AS attname, c.relacl AS acl UNION ALL SELECT b.attname, b.attacl FROM pg_catalog.pg_attribute b WHERE b.attrelid = c.oid AND NOT b.attisdropped) a,
           pg_catalog.aclexplode(a.acl) e WHERE e.grantee <> c.relowner GROUP BY e.grantee) AS granted),
       'defaults', (SELECT pg_catalog.json_agg(DISTINCT pg_catalog.lower(e.privilege_type) || ' to ' || ${role('e.grantee')})

@@ -140,7 +140,7 @@ function storageSql({ oid }: About): string {
       'toast', (SELECT pg_catalog.pg_size_pretty(pg_catalog.pg_relation_size(l.oid)) FROM pg_catalog.pg_class l WHERE l.oid = c.reltoastrelid AND pg_catalog.pg_relation_size(l.oid) > 0),
       'unchecked', (SELECT pg_catalog.json_agg(k.conname ORDER BY k.conname) FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('c', 'n') AND NOT k.convalidated
         AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced'::text)::boolean, true)),
-      'targets', (SELECT pg_catalog.json_agg(x.relname || ' (' || a.attnum || ': ' || a.attstattarget || ')' ORDER BY x.relname, a.attnum) FROM pg_catalog.pg_index i
+      'targets', (SELECT pg_catalog.json_agg(x.relname::text || ' (' || a.attnum::text || ': ' || a.attstattarget::text || ')' ORDER BY x.relname, a.attnum) FROM pg_catalog.pg_index i
         JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_attribute a ON a.attrelid = x.oid AND a.attstattarget >= 0 WHERE i.indrelid = c.oid AND x.relkind = 'i'),
       'alone', (SELECT pg_catalog.json_agg(k.conname ORDER BY k.conname) FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('c', 'n') AND k.connoinherit))
     FROM pg_catalog.pg_class c WHERE c.oid = ${oid}`

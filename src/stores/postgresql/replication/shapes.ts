@@ -154,7 +154,7 @@ function nodesSql(oids: string): string {
 
 function columnsSql(oids: string): string {
   return `
-    SELECT a.attrelid, a.attnum, a.attname, a.atttypid || ' ' || a.atttypmod, pg_catalog.format_type(a.atttypid, a.atttypmod),
+    SELECT a.attrelid, a.attnum, a.attname, a.atttypid::text || ' ' || a.atttypmod::text, pg_catalog.format_type(a.atttypid, a.atttypmod),
       a.attgenerated, a.xmin
     FROM pg_catalog.pg_attribute a WHERE a.attrelid = ANY (${oids}) AND a.attnum > 0 AND NOT a.attisdropped
     ORDER BY a.attrelid, a.attnum`
@@ -174,8 +174,8 @@ function typesSql(oids: string): string {
         UNION ALL SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE r.rngtypid = t.oid) AS p (type)
       WHERE p.type >= 16384)
     SELECT u.root, u.type, CASE t.typtype
-      WHEN 'e' THEN (SELECT pg_catalog.json_agg(e.oid || ' ' || e.enumlabel ORDER BY e.oid) FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid)
-      ELSE (SELECT pg_catalog.json_agg(f.attnum || ' ' || f.atttypid || ' ' || f.atttypmod ORDER BY f.attnum) FROM pg_catalog.pg_attribute f
+      WHEN 'e' THEN (SELECT pg_catalog.json_agg(e.oid::text || ' ' || e.enumlabel::text ORDER BY e.oid) FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid)
+      ELSE (SELECT pg_catalog.json_agg(f.attnum::text || ' ' || f.atttypid::text || ' ' || f.atttypmod::text ORDER BY f.attnum) FROM pg_catalog.pg_attribute f
         WHERE f.attrelid = t.typrelid AND f.attnum > 0 AND NOT f.attisdropped) END
     FROM used u JOIN pg_catalog.pg_type t ON t.oid = u.type WHERE t.typtype IN ('e', 'c') ORDER BY u.root, u.type::oid`
 }

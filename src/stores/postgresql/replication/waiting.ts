@@ -50,7 +50,7 @@ export async function openTransactions(session: CopySession, waitsFor: WaitsFor 
   const here = waitsFor.of === 'server' ? '' : 'AND a.datname = pg_catalog.current_database()'
   const rows = await session.ask(
     `SELECT * FROM (
-       SELECT 'session ' || l.pid || ' of ' || coalesce(a.usename, nullif(a.backend_type, 'client backend'), '?') || ' in database ' || coalesce(a.datname, '?')
+       SELECT 'session ' || l.pid::text || ' of ' || coalesce(a.usename, nullif(a.backend_type, 'client backend'), '?') || ' in database ' || coalesce(a.datname, '?')
            || coalesce(' (' || nullif(a.application_name, '') || ')', '') AS who,
          extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start)::bigint AS age
        FROM (SELECT DISTINCT pid FROM pg_catalog.pg_locks l WHERE l.granted AND ${holding}) l

@@ -130,13 +130,13 @@ async function others(session: CopySession): Promise<readonly DecommissionFindin
     [
       'tables of extensions',
       'they go with the database, also rows that users have put into them',
-      `SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      `SELECT n.nspname::text || '.' || c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
        WHERE c.relkind IN ('r', 'p') AND ${OF_USERS} AND ${OF_EXTENSION('pg_class', 'c.oid')}`,
     ],
     [
       'functions',
       'they go with the database',
-      `SELECT n.nspname || '.' || p.proname FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+      `SELECT n.nspname::text || '.' || p.proname::text FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
        WHERE ${OF_USERS} AND NOT ${OF_EXTENSION('pg_proc', 'p.oid')}`,
     ],
     [
@@ -163,6 +163,6 @@ async function others(session: CopySession): Promise<readonly DecommissionFindin
 }
 
 function relations(condition: string): string {
-  return `SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  return `SELECT n.nspname::text || '.' || c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE ${condition} AND ${OF_USERS} AND NOT ${OF_EXTENSION('pg_class', 'c.oid')}`
 }

@@ -147,13 +147,13 @@ function boundSql({ from }: Sides): string {
     WITH t AS (${typesSql(from.oid)}),
     found (place, kind, name, sql, own, definition, options, owned, owner, temporary, by_key, needed, comment, grants) AS (
       SELECT 1, CASE WHEN c.relkind = 'm' THEN 'materialized view' WHEN r.rulename = '_RETURN' THEN 'view' ELSE 'rule' END,
-        CASE WHEN r.rulename = '_RETURN' THEN '' ELSE r.rulename || ' on ' END || c.oid::pg_catalog.regclass::text, pg_catalog.format('%I.%I', n.nspname, c.relname), r.rulename::text,
+        CASE WHEN r.rulename = '_RETURN' THEN '' ELSE r.rulename::text || ' on ' END || c.oid::pg_catalog.regclass::text, pg_catalog.format('%I.%I', n.nspname, c.relname), r.rulename::text,
         CASE WHEN r.rulename = '_RETURN' THEN pg_catalog.pg_get_viewdef(c.oid) ELSE pg_catalog.pg_get_ruledef(r.oid) END,
         (SELECT pg_catalog.string_agg(pg_catalog.format('%I = %L', o.option_name, o.option_value), ', ') FROM pg_catalog.pg_options_to_table(c.reloptions) o),
         ${owned('c.relowner')}, c.relpersistence = 't', ${byKey('pg_catalog.pg_rewrite', 'r.oid')}, NULL, NULL, NULL::text[]
       FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid = r.ev_class JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       WHERE r.oid IN (${dependsOn('pg_catalog.pg_rewrite')}) AND r.ev_class <> ${from.oid}
-      UNION ALL SELECT 2, 'policy', p.polname || ' on ' || c.oid::pg_catalog.regclass::text, pg_catalog.format('%I.%I', n.nspname, c.relname), p.polname,
+      UNION ALL SELECT 2, 'policy', p.polname::text || ' on ' || c.oid::pg_catalog.regclass::text, pg_catalog.format('%I.%I', n.nspname, c.relname), p.polname,
         pg_catalog.concat_ws(' ', 'USING (' || pg_catalog.pg_get_expr(p.polqual, p.polrelid) || ')', 'WITH CHECK (' || pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) || ')'), NULL,
         ${owned('c.relowner')}, false, ${byKey('pg_catalog.pg_policy', 'p.oid')}, NULL, NULL, NULL
       FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_class c ON c.oid = p.polrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

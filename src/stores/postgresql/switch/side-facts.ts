@@ -84,7 +84,7 @@ function factsSql({ oid }: Side): string {
       'checks', ${named('k.conname', `pg_catalog.regexp_replace(pg_catalog.pg_get_constraintdef(k.oid), '( NO INHERIT| NOT VALID)+$', '')`, `pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c'`)},
       'references', ${list(`SELECT pg_catalog.json_build_object('name', k.conname, 'definition', pg_catalog.pg_get_constraintdef(k.oid), 'to', k.confrelid::pg_catalog.regclass::text)
         FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.conparentid = 0`)},
-      'referencedBy', ${named(`k.conname || ' of ' || k.conrelid::pg_catalog.regclass::text`, 'pg_catalog.pg_get_constraintdef(k.oid)', `pg_catalog.pg_constraint k WHERE k.confrelid = c.oid AND k.conrelid <> c.oid AND k.contype = 'f' AND k.conparentid = 0`)},
+      'referencedBy', ${named(`k.conname::text || ' of ' || k.conrelid::pg_catalog.regclass::text`, 'pg_catalog.pg_get_constraintdef(k.oid)', `pg_catalog.pg_constraint k WHERE k.confrelid = c.oid AND k.conrelid <> c.oid AND k.contype = 'f' AND k.conparentid = 0`)},
       'triggers', ${named('g.tgname', 'pg_catalog.pg_get_triggerdef(g.oid)', `pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND p.proname !~ '^sluice_'::text`)},
       'rules', ${named('r.rulename', 'pg_catalog.pg_get_ruledef(r.oid)', `pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN'`)},
       'security', c.relrowsecurity,
@@ -93,7 +93,7 @@ function factsSql({ oid }: Side): string {
       'grants', ${list(`SELECT pg_catalog.json_build_object('role', CASE e.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(e.grantee) END, 'rights', pg_catalog.json_agg(DISTINCT e.privilege_type))
         FROM pg_catalog.aclexplode(c.relacl) e WHERE e.grantee <> c.relowner GROUP BY e.grantee`)},
       'dependents', ${list(`SELECT pg_catalog.to_json(z.said) FROM (
-          SELECT DISTINCT CASE WHEN r.rulename = '_RETURN' THEN 'view ' ELSE 'rule ' || r.rulename || ' on ' END || r.ev_class::pg_catalog.regclass::text AS said
+          SELECT DISTINCT CASE WHEN r.rulename = '_RETURN' THEN 'view ' ELSE 'rule ' || r.rulename::text || ' on ' END || r.ev_class::pg_catalog.regclass::text AS said
             FROM pg_catalog.pg_rewrite r WHERE r.oid IN (${dependsOn('pg_catalog.pg_rewrite')}) AND r.ev_class <> c.oid
           UNION SELECT 'function ' || p.oid::pg_catalog.regprocedure::text FROM pg_catalog.pg_proc p WHERE p.oid IN (${dependsOn('pg_catalog.pg_proc')}) AND p.proname !~ '^sluice_'::text) z`)},
       'publications', ${list(`SELECT pg_catalog.to_json(p.pubname) FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = c.oid AND p.pubname !~ '^sluice_'::text`)},

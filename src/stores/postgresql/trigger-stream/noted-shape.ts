@@ -45,7 +45,7 @@ export async function readNoted(
   const nodes = [...shapes.values()].flatMap(({ shape }) => shape.nodes.map(({ oid }) => oid))
   // Triggers of other streams are none of ours, and each stream has a schema of its own: the function says whose they are.
   const rows = await session.ask(
-    `SELECT g.tgrelid, g.tgtype, p.proname, n.nspname, g.oid || ' ' || g.xmin
+    `SELECT g.tgrelid, g.tgtype, p.proname, n.nspname, g.oid::text || ' ' || g.xmin::text
      FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
      WHERE g.tgrelid = ANY (${literal(`{${nodes.join(',')}}`)}::oid[]) AND g.tgenabled = 'A' AND g.tgqual IS NULL AND g.tgattr::text = ''
        AND p.proname ~ '^note_\\d+$'::text AND n.nspname ~ '^sluice_[a-z0-9_]+$'::text ORDER BY g.oid`,
