@@ -115,7 +115,7 @@ const MANY_ROWS = 1000
  */
 export function findingSql({ members }: TableShape): string {
   const holders = members.filter(({ kind }) => kind === 'r').map(({ oid }) => oid)
-  const isLarge = `oid = ANY ('{${holders.join(',')}}'::oid[]) AND reltuples >= ${MANY_ROWS}`
+  const isLarge = `oid = ANY ('{${holders.join(',')}}'::oid[]) AND reltuples >= ${MANY_ROWS}::real`
   const set = (name: string): string => `pg_catalog.set_config('${name}', known.way, true)`
   return (
     `SELECT ${set('enable_indexscan')}, ${set('enable_indexonlyscan')} FROM (SELECT CASE WHEN EXISTS (` +

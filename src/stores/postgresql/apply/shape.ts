@@ -150,7 +150,7 @@ async function readColumns({ oid }: KnownRelation, ask: Ask): Promise<ReadonlyMa
   const rows = await ask(
     `WITH RECURSIVE typed AS (
        SELECT a.attnum, a.attname, a.attgenerated, a.attidentity, a.atttypid AS type, a.atttypmod AS modifier
-       FROM pg_catalog.pg_attribute a WHERE a.attrelid = ${oid} AND a.attnum > 0 AND NOT a.attisdropped
+       FROM pg_catalog.pg_attribute a WHERE a.attrelid = ${oid}::oid AND a.attnum > 0 AND NOT a.attisdropped
        UNION ALL SELECT d.attnum, d.attname, d.attgenerated, d.attidentity, t.typbasetype, t.typtypmod
        FROM typed d JOIN pg_catalog.pg_type t ON t.oid = d.type WHERE t.typtype = 'd')
      SELECT d.attname, d.type, pg_catalog.format_type(d.type, d.modifier), d.attgenerated <> '', d.attidentity = 'a'

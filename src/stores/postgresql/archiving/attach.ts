@@ -132,7 +132,7 @@ function inTheWay(
 /** A table that can be attached; its indexes are made when it is, unless the default partition would be locked meanwhile. */
 export async function createLike(session: CopySession, parent: Parent, name: TableName): Promise<KnownTable> {
   const [row] = await session.ask(
-    `SELECT partdefid <> 0 FROM pg_catalog.pg_partitioned_table WHERE partrelid = ${literal(parent.oid)}::oid`,
+    `SELECT partdefid <> 0::oid FROM pg_catalog.pg_partitioned_table WHERE partrelid = ${literal(parent.oid)}::oid`,
   )
   const indexes = row?.[0] === 't' ? '' : ' EXCLUDING INDEXES'
   // Only the parent numbers its rows.

@@ -31,7 +31,7 @@ export function tableByName(session: CopySession, { schema, name }: TableName): 
 
 /** @returns null where there is no such table any more */
 export function tableByIdentity(session: CopySession, oid: string): Promise<FoundTable | null> {
-  return /^\d{1,10}$/.test(oid) ? found(session, `c.oid = ${oid}`) : Promise.resolve(null)
+  return /^\d{1,10}$/.test(oid) ? found(session, `c.oid = ${oid}::oid`) : Promise.resolve(null)
 }
 
 /**

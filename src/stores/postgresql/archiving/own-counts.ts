@@ -13,7 +13,7 @@ const KINDS: readonly (readonly [one: string, many: string, sql: (c: string) => 
     'constraint',
     'constraints',
     (c) => `(SELECT count(*) FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${c}.oid AND k.contype IN ('c', 'f')
-        AND k.conparentid = 0 AND k.coninhcount = 0)`,
+        AND k.conparentid = 0::oid AND k.coninhcount = 0)`,
   ],
   [
     'trigger',

@@ -54,7 +54,7 @@ WITH named (oid, name) AS (
 ), k AS (
   SELECT k.oid, k.contype, coalesce(d.name, k.conname) AS conname FROM t JOIN pg_catalog.pg_constraint k ON k.conrelid = t.oid LEFT JOIN named d ON d.oid = k.conindid
     AND k.contype IN ('p', 'u', 'x')
-  WHERE (k.contype IN ('p', 'u', 'x') AND ${all} OR k.contype IN ('c', 'f', 'p', 'u', 'x') AND k.conparentid = 0 AND k.coninhcount = 0)
+  WHERE (k.contype IN ('p', 'u', 'x') AND ${all} OR k.contype IN ('c', 'f', 'p', 'u', 'x') AND k.conparentid = 0::oid AND k.coninhcount = 0)
     AND NOT (k.contype = 'c' AND ${all}) AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint p WHERE p.conrelid = t.parent AND p.contype = k.contype AND (k.contype = 'p' OR k.contype = 'c' AND p.conname = k.conname))
 ), g AS (
   SELECT g.*, coalesce((pg_catalog.to_jsonb(g) ->> 'tgparentid'::text)::oid, 0) AS source FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
@@ -116,8 +116,8 @@ WITH named (oid, name) AS (
   UNION ALL SELECT 'attached', 34, 'extended statistics ' || s.name || ', their target', pg_catalog.format('ALTER STATISTICS %I.%I SET STATISTICS %s', s.schema, s.name, s.target)
   FROM s WHERE s.target IS NOT NULL
   UNION ALL SELECT 'attached', 35, 'the trigger ' || g.tgname::text, ${twin === null ? 'pg_catalog.pg_get_triggerdef(g.oid)' : ofTwin('pg_catalog.pg_get_triggerdef(g.oid)', 'ON')}
-  FROM t, g WHERE g.source = 0
-  UNION ALL SELECT CASE g.source WHEN 0 THEN 'attached' ELSE 'cloned' END, 36, 'the state of the trigger ' || g.tgname::text, pg_catalog.format('ALTER TABLE %s %s TRIGGER %I', t.name,
+  FROM t, g WHERE g.source = 0::oid
+  UNION ALL SELECT CASE g.source WHEN 0::oid THEN 'attached' ELSE 'cloned' END, 36, 'the state of the trigger ' || g.tgname::text, pg_catalog.format('ALTER TABLE %s %s TRIGGER %I', t.name,
     CASE g.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' WHEN 'A' THEN 'ENABLE ALWAYS' ELSE 'ENABLE' END, g.tgname)
   FROM t, g LEFT JOIN pg_catalog.pg_trigger s ON s.oid = g.source WHERE g.tgenabled <> coalesce(s.tgenabled, 'O')
   UNION ALL SELECT 'attached', 37, 'the rule ' || r.rulename::text, ${twin === null ? 'pg_catalog.pg_get_ruledef(r.oid)' : ofTwin('pg_catalog.pg_get_ruledef(r.oid)', 'TO')}
@@ -157,7 +157,7 @@ WITH named (oid, name) AS (
   FROM x, LATERAL (SELECT pg_catalog.obj_description(x.indexrelid, 'pg_class') AS text) d WHERE d.text IS NOT NULL
   UNION ALL SELECT 'attached', 63, 'the comment on the constraint ' || k.conname::text, pg_catalog.format('COMMENT ON CONSTRAINT %I ON %s IS %L', coalesce(x.relname, k.conname), t.name, d.text)
   FROM t JOIN pg_catalog.pg_constraint k ON k.conrelid = t.oid LEFT JOIN x ON x.indexrelid = k.conindid AND k.contype IN ('p', 'u', 'x'), LATERAL (SELECT pg_catalog.obj_description(k.oid, 'pg_constraint') AS text) d WHERE d.text IS NOT NULL
-  UNION ALL SELECT CASE g.source WHEN 0 THEN 'attached' ELSE 'cloned' END, 64, 'the comment on the trigger ' || g.tgname::text, pg_catalog.format('COMMENT ON TRIGGER %I ON %s IS %L', g.tgname, t.name, d.text)
+  UNION ALL SELECT CASE g.source WHEN 0::oid THEN 'attached' ELSE 'cloned' END, 64, 'the comment on the trigger ' || g.tgname::text, pg_catalog.format('COMMENT ON TRIGGER %I ON %s IS %L', g.tgname, t.name, d.text)
   FROM t, g, LATERAL (SELECT pg_catalog.obj_description(g.oid, 'pg_trigger') AS text) d WHERE d.text IS NOT NULL
   UNION ALL SELECT 'attached', 65, 'the comment on the rule ' || r.rulename::text, pg_catalog.format('COMMENT ON RULE %I ON %s IS %L', r.rulename, t.name, d.text)
   FROM t JOIN pg_catalog.pg_rewrite r ON r.ev_class = t.oid, LATERAL (SELECT pg_catalog.obj_description(r.oid, 'pg_rewrite') AS text) d WHERE d.text IS NOT NULL

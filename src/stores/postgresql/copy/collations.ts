@@ -17,13 +17,13 @@ export function collationSql(oid: string, version: number): string {
         FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
       WHEN co.collprovider = 'b' OR co.collprovider = 'c' AND co.collcollate IN ('C', 'POSIX') THEN NULL
       ELSE pg_catalog.concat_ws(' ', co.collname, pg_catalog.pg_collation_actual_version(co.oid)) END
-    FROM pg_catalog.pg_collation co WHERE co.oid = ${oid})`
+    FROM pg_catalog.pg_collation co WHERE co.oid = ${oid}::oid)`
 }
 
 /** Expression for whether texts of the collation with the given oid are equal only where their bytes are. Before version 12 all of them were so. */
 export function sortsOnlySql(oid: string): string {
   return `(SELECT coalesce((pg_catalog.to_jsonb(co) ->> 'collisdeterministic'::text)::boolean, true)
-    FROM pg_catalog.pg_collation co WHERE co.oid = ${oid})`
+    FROM pg_catalog.pg_collation co WHERE co.oid = ${oid}::oid)`
 }
 
 /**

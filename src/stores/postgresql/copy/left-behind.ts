@@ -57,10 +57,10 @@ function tablesSql(tables: readonly string[]): string {
         JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid JOIN pg_catalog.pg_class v ON v.oid = r.ev_class AND v.relkind IN ('v', 'm')
         JOIN pg_catalog.pg_namespace n ON n.oid = v.relnamespace
       UNION ALL SELECT t.key, 'policy', p.polname FROM t JOIN pg_catalog.pg_policy p ON p.polrelid = t.oid
-      UNION ALL SELECT t.key, 'grant', pg_catalog.lower(a.privilege_type) || ' to ' || coalesce(pg_catalog.pg_get_userbyid(nullif(a.grantee, 0)), 'PUBLIC')
+      UNION ALL SELECT t.key, 'grant', pg_catalog.lower(a.privilege_type) || ' to ' || coalesce(pg_catalog.pg_get_userbyid(nullif(a.grantee, 0::oid)), 'PUBLIC')
         FROM t CROSS JOIN LATERAL pg_catalog.aclexplode(t.relacl) a WHERE a.grantee <> t.relowner
       UNION ALL SELECT t.key, 'grant', pg_catalog.lower(a.privilege_type) || ' (' || c.attname::text || ') to '
-          || coalesce(pg_catalog.pg_get_userbyid(nullif(a.grantee, 0)), 'PUBLIC')
+          || coalesce(pg_catalog.pg_get_userbyid(nullif(a.grantee, 0::oid)), 'PUBLIC')
         FROM t JOIN pg_catalog.pg_attribute c ON c.attrelid = t.oid AND NOT c.attisdropped
           CROSS JOIN LATERAL pg_catalog.aclexplode(c.attacl) a WHERE a.grantee <> t.relowner
       UNION ALL SELECT t.key, 'comment', coalesce(c.attname, 'of the table') FROM t JOIN pg_catalog.pg_description d

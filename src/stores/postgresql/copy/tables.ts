@@ -104,7 +104,7 @@ function relationsSql({ condition, exact, kinds }: Relations): string {
         pg_catalog.sum(pg_catalog.pg_table_size(c.oid)) AS bytes,
         -- As the planner does it: so many rows a block, and the blocks that there are now.
         pg_catalog.sum(pg_catalog.pg_relation_size(c.oid) / b.size
-          * CASE WHEN c.reltuples >= 0 AND c.relpages > 0 THEN c.reltuples::numeric / c.relpages
+          * CASE WHEN c.reltuples >= 0::real AND c.relpages > 0 THEN c.reltuples::numeric / c.relpages
             -- Nobody has counted yet: so many rows as would fit if their texts were short.
             ELSE pg_catalog.floor((b.size - 24) / (28 + (
               SELECT coalesce(pg_catalog.sum(CASE WHEN a.attlen > 0 THEN a.attlen ELSE 32 END), 0)::numeric FROM pg_catalog.pg_attribute a
@@ -149,7 +149,7 @@ function indexesSql(oids: string): string {
     WHERE i.indrelid = ANY (${oids}) AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
     GROUP BY i.indrelid, i.indexrelid, i.indisprimary, x.relname
     ORDER BY i.indrelid, i.indisprimary DESC, pg_catalog.bool_or(NOT a.attnotnull),
-      pg_catalog.bool_or(a.attcollation <> 0 AND a.attcollation <> i.indcollation[k.n]), count(*), x.relname`
+      pg_catalog.bool_or(a.attcollation <> 0::oid AND a.attcollation <> i.indcollation[k.n]), count(*), x.relname`
 }
 
 function bestKey(indexes: readonly TextRow[]): { readonly columns: readonly string[]; readonly primary: boolean } {

@@ -52,7 +52,7 @@ function changedSql({ oid, name }: KnownRelation): string {
         WHERE NOT coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending'::text)::boolean, false))
     SELECT pg_catalog.to_regclass(${literal(tableSql(name))}) IS DISTINCT FROM ${table}
       OR EXISTS (SELECT FROM seen s JOIN pg_catalog.pg_class c ON c.oid = s.oid
-        WHERE c.relfilenode <> 0 AND c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid))
+        WHERE c.relfilenode <> 0::oid AND c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid))
       OR EXISTS (SELECT FROM ${now} n WHERE NOT EXISTS (SELECT FROM seen s WHERE s.oid = n.relid))
       OR (SELECT c.relkind = 'p' FROM pg_catalog.pg_class c WHERE c.oid = ${table})
         AND EXISTS (SELECT FROM seen s WHERE NOT EXISTS (SELECT FROM ${now} n WHERE n.relid = s.oid))`

@@ -55,13 +55,13 @@ async function ofDependents(session: CopySession, { identity, name }: RangeParti
          ELSE pg_catalog.pg_describe_object(d.classid, d.objid, 0) END
      FROM pg_catalog.pg_depend d LEFT JOIN pg_catalog.pg_rewrite r ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass::oid AND r.oid = d.objid
        LEFT JOIN pg_catalog.pg_policy o ON d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass::oid AND o.oid = d.objid
-     WHERE d.deptype = 'n' AND (d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refobjid = ${oid}
+     WHERE d.deptype = 'n' AND (d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refobjid = ${oid}::oid
            AND d.classid IN ('pg_catalog.pg_rewrite'::pg_catalog.regclass::oid, 'pg_catalog.pg_proc'::pg_catalog.regclass::oid, 'pg_catalog.pg_policy'::pg_catalog.regclass::oid)
          OR d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass::oid
-           AND d.refobjid IN (SELECT pg_catalog.unnest(ARRAY[t.oid, t.typarray]) FROM pg_catalog.pg_type t WHERE t.typrelid = ${oid}))
-       AND r.ev_class IS DISTINCT FROM ${oid} AND o.polrelid IS DISTINCT FROM ${oid}
+           AND d.refobjid IN (SELECT pg_catalog.unnest(ARRAY[t.oid, t.typarray]) FROM pg_catalog.pg_type t WHERE t.typrelid = ${oid}::oid))
+       AND r.ev_class IS DISTINCT FROM ${oid}::oid AND o.polrelid IS DISTINCT FROM ${oid}::oid
      UNION SELECT pg_catalog.format('the foreign key %I of %s', k.conname, k.conrelid::pg_catalog.regclass) FROM pg_catalog.pg_constraint k
-       WHERE k.contype = 'f' AND k.confrelid = ${oid} AND k.conparentid = 0
+       WHERE k.contype = 'f' AND k.confrelid = ${oid}::oid AND k.conparentid = 0::oid
      ORDER BY 1`,
   )
   if (rows.length === 0) return null
@@ -120,7 +120,7 @@ async function ofReferences(
        (SELECT pg_catalog.string_agg(pg_catalog.format('f.%I = d.%I', a.attname, b.attname), ' AND ') FROM unnest(k.conkey, k.confkey) AS u (own, other)
         JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.own JOIN pg_catalog.pg_attribute b ON b.attrelid = k.confrelid AND b.attnum = u.other)
      FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid IN (SELECT relid FROM pg_catalog.pg_partition_ancestors(${literal(parent)}::oid) relid)`,
+     WHERE k.contype = 'f' AND k.conparentid = 0::oid AND k.confrelid IN (SELECT relid FROM pg_catalog.pg_partition_ancestors(${literal(parent)}::oid) relid)`,
   )
   for (const [key, schema, table, condition] of keys) {
     const from = tableSql({ schema: schema ?? '', name: table ?? '' })

@@ -110,13 +110,13 @@ function triggersSql({ oid }: About): string {
     SELECT pg_catalog.json_build_object('name', g.tgname, 'row', g.tgtype & 1 = 1, 'before', g.tgtype & 2 = 2,
       'tables', g.tgoldtable IS NOT NULL OR g.tgnewtable IS NOT NULL, 'definition', pg_catalog.pg_get_triggerdef(g.oid), 'state', g.tgenabled,
       'comment', pg_catalog.obj_description(g.oid, 'pg_trigger'))
-    FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${oid} AND NOT g.tgisinternal ORDER BY g.tgname`
+    FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ${oid}::oid AND NOT g.tgisinternal ORDER BY g.tgname`
 }
 
 /** Of functions: bodies that were parsed when they were made, and those that take or give rows of the table. Other bodies are texts, and go by names. */
 function boundSql({ oid }: About): string {
   return `
-    WITH t AS (SELECT c.*, y.typarray FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_type y ON y.oid = c.reltype WHERE c.oid = ${oid}),
+    WITH t AS (SELECT c.*, y.typarray FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_type y ON y.oid = c.reltype WHERE c.oid = ${oid}::oid),
     found (place, kind, name, detail) AS (
       SELECT 1, 'rule', r.rulename::text, 'behind the switch: ' || pg_catalog.pg_get_ruledef(r.oid)
         || CASE r.ev_enabled WHEN 'O' THEN '' ELSE pg_catalog.format(' ALTER TABLE %s %s RULE %I;', t.oid::pg_catalog.regclass, CASE r.ev_enabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END, r.rulename) END
@@ -138,9 +138,9 @@ function boundSql({ oid }: About): string {
         WHERE e.evtenabled <> 'D' AND (e.evttags IS NULL OR e.evttags && ARRAY['CREATE TABLE', 'ALTER TABLE', 'CREATE INDEX'])
           AND e.evtevent IN ('ddl_command_start', 'ddl_command_end', 'table_rewrite')
       UNION SELECT 7, 'column of its row type', a.attrelid::pg_catalog.regclass::text || '.' || pg_catalog.quote_ident(a.attname), NULL
-        FROM t JOIN pg_catalog.pg_attribute a ON a.atttypid IN (t.reltype, t.typarray) AND NOT a.attisdropped AND a.attnum > 0 AND t.reltype <> 0
+        FROM t JOIN pg_catalog.pg_attribute a ON a.atttypid IN (t.reltype, t.typarray) AND NOT a.attisdropped AND a.attnum > 0 AND t.reltype <> 0::oid
           JOIN pg_catalog.pg_class u ON u.oid = a.attrelid AND u.relkind IN ('r', 'p', 'c', 'f')
-      UNION SELECT 8, 'domain of its row type', y.oid::pg_catalog.regtype::text, NULL FROM t JOIN pg_catalog.pg_type y ON y.typtype = 'd' AND y.typbasetype IN (t.reltype, t.typarray) AND t.reltype <> 0
+      UNION SELECT 8, 'domain of its row type', y.oid::pg_catalog.regtype::text, NULL FROM t JOIN pg_catalog.pg_type y ON y.typtype = 'd' AND y.typbasetype IN (t.reltype, t.typarray) AND t.reltype <> 0::oid
     )
     SELECT pg_catalog.json_build_object('kind', kind, 'name', name, 'detail', detail) FROM found ORDER BY place, name`
 }

@@ -138,7 +138,7 @@ function uniquesSql({ oid }: About): string {
     FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
       JOIN pg_catalog.pg_class c ON c.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = x.oid AND k.conrelid = i.indrelid AND k.contype IN ('u', 'p')
-    WHERE i.indrelid = ${oid} AND i.indisunique AND ${notOwnSql('x.relname')} ORDER BY NOT i.indisprimary, x.relname`
+    WHERE i.indrelid = ${oid}::oid AND i.indisunique AND ${notOwnSql('x.relname')} ORDER BY NOT i.indisprimary, x.relname`
 }
 
 function exclusionsSql({ oid, attnum }: About): string {
@@ -146,13 +146,13 @@ function exclusionsSql({ oid, attnum }: About): string {
     SELECT pg_catalog.json_build_object('name', k.conname, 'definition', pg_catalog.pg_get_constraintdef(k.oid),
       'equal', EXISTS (SELECT FROM unnest(k.conkey, k.conexclop) AS p (attnum, op) JOIN pg_catalog.pg_operator o ON o.oid = p.op
         WHERE p.attnum = ${attnum} AND o.oprname = '='))
-    FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid} AND k.contype = 'x' ORDER BY k.conname`
+    FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${oid}::oid AND k.contype = 'x' ORDER BY k.conname`
 }
 
 function othersSql({ oid }: About): string {
   return `
     SELECT pg_catalog.json_build_object('name', x.relname, 'sound', i.indisvalid AND i.indisready)
     FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
-    WHERE i.indrelid = ${oid} AND NOT i.indisunique
+    WHERE i.indrelid = ${oid}::oid AND NOT i.indisunique
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = x.oid AND k.conrelid = i.indrelid AND k.contype = 'x') ORDER BY x.relname`
 }

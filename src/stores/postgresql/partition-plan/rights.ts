@@ -70,8 +70,8 @@ function rightsSql({ oid, schema }: About): string {
           pg_catalog.aclexplode(a.acl) e WHERE e.grantee <> c.relowner GROUP BY e.grantee) AS granted),
       'defaults', (SELECT pg_catalog.json_agg(DISTINCT pg_catalog.lower(e.privilege_type) || ' to ' || ${role('e.grantee')})
         FROM pg_catalog.pg_default_acl d, pg_catalog.aclexplode(d.defaclacl) e
-        WHERE d.defaclobjtype = 'r' AND d.defaclnamespace IN (0, c.relnamespace) AND d.defaclrole IN (c.relowner, (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = current_user))
+        WHERE d.defaclobjtype = 'r' AND d.defaclnamespace IN (0::oid, c.relnamespace) AND d.defaclrole IN (c.relowner, (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = current_user))
           AND e.grantee <> d.defaclrole),
       'labels', (SELECT pg_catalog.json_agg(l.provider || ': ' || l.label) FROM pg_catalog.pg_seclabel l WHERE l.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND l.objoid = c.oid))
-    FROM pg_catalog.pg_class c WHERE c.oid = ${oid}`
+    FROM pg_catalog.pg_class c WHERE c.oid = ${oid}::oid`
 }

@@ -143,5 +143,5 @@ function storageSql({ oid }: About): string {
       'targets', (SELECT pg_catalog.json_agg(x.relname::text || ' (' || a.attnum::text || ': ' || a.attstattarget::text || ')' ORDER BY x.relname, a.attnum) FROM pg_catalog.pg_index i
         JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_attribute a ON a.attrelid = x.oid AND a.attstattarget >= 0 WHERE i.indrelid = c.oid AND x.relkind = 'i'),
       'alone', (SELECT pg_catalog.json_agg(k.conname ORDER BY k.conname) FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('c', 'n') AND k.connoinherit))
-    FROM pg_catalog.pg_class c WHERE c.oid = ${oid}`
+    FROM pg_catalog.pg_class c WHERE c.oid = ${oid}::oid`
 }

@@ -105,7 +105,7 @@ async function listElements(
        UNION ALL SELECT e.name, e.attname, t.typbasetype, e.typdelim FROM elements e
          JOIN pg_catalog.pg_type t ON t.oid = e.type AND t.typtype = 'd')
      SELECT e.name, e.attname, e.type, e.typdelim,
-       CASE WHEN c.castfunc <> 0 THEN c.castfunc::pg_catalog.regprocedure::text ELSE '' END
+       CASE WHEN c.castfunc <> 0::oid THEN c.castfunc::pg_catalog.regprocedure::text ELSE '' END
      FROM elements e JOIN pg_catalog.pg_type t ON t.oid = e.type AND t.typtype <> 'd'
        LEFT JOIN pg_catalog.pg_cast c ON c.castsource = e.type AND c.casttarget = 'pg_catalog.text'::pg_catalog.regtype::oid`,
   )

@@ -90,6 +90,6 @@ function ownedBy(sides: Sides, { oid }: Side): Promise<readonly Sequence[]> {
      FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S' JOIN pg_catalog.pg_sequence q ON q.seqrelid = s.oid
        JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
      WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid
-       AND d.refobjid = ${oid} AND d.deptype IN ('a', 'i') ORDER BY a.attnum`,
+       AND d.refobjid = ${oid}::oid AND d.deptype IN ('a', 'i') ORDER BY a.attnum`,
   )
 }

@@ -192,7 +192,7 @@ async function hasOtherUnique(session: CopySession, { shape }: NotedTable): Prom
   const root = `${shape.nodes[0]?.oid ?? '0'}::oid`
   const [row] = await session.ask(
     `SELECT count(*) FROM pg_catalog.pg_index i WHERE (i.indisunique OR i.indisexclusion)
-       AND (i.indrelid = ${root} OR i.indrelid IN (SELECT relid::oid FROM pg_catalog.pg_partition_tree(${root}::pg_catalog.regclass)))
+       AND (i.indrelid = ${root}::oid OR i.indrelid IN (SELECT relid::oid FROM pg_catalog.pg_partition_tree(${root}::pg_catalog.regclass)))
      GROUP BY i.indrelid HAVING count(*) > 1 LIMIT 1`,
   )
   return row !== undefined
