@@ -59,7 +59,7 @@ export const postgresqlDialect: CatalogDialect = {
       LEFT JOIN pg_catalog.pg_constraint k ON d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass::oid AND k.oid = d.objid AND k.contype = 'f'
       LEFT JOIN pg_catalog.pg_class t ON t.oid = k.conrelid
     WHERE d.refobjid IN (${relationNames.replace('c.relname FROM', 'c.oid FROM')} AND c.relname ~ '^(delta_|migration_status$)'::text)
-      AND coalesce(v.relname, t.relname) IS NOT NULL AND coalesce(v.relname, t.relname) !~ '^delta_'
+      AND coalesce(v.relname, t.relname) IS NOT NULL AND coalesce(v.relname, t.relname) !~ '^delta_'::text
     UNION SELECT g.tgname FROM pg_catalog.pg_trigger g WHERE NOT g.tgisinternal
       AND g.tgrelid IN (${relationNames.replace('c.relname FROM', 'c.oid FROM')} AND c.relname ~ '^delta_'::text)`,
   // Never used on texts of a log: one lone surrogate or \\u0000 in them fails the whole statement.

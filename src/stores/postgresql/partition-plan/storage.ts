@@ -121,7 +121,7 @@ function storageSql({ oid }: About): string {
     `(SELECT pg_catalog.json_agg(a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND ${condition})`
   return `
     SELECT pg_catalog.json_build_object(
-      'options', (SELECT pg_catalog.json_agg(o) FROM (SELECT unnest(c.reloptions) UNION ALL SELECT 'toast.' || unnest(l.reloptions)
+      'options', (SELECT pg_catalog.json_agg(o) FROM (SELECT pg_catalog.unnest(c.reloptions) UNION ALL SELECT 'toast.' || pg_catalog.unnest(l.reloptions)
         FROM pg_catalog.pg_class l WHERE l.oid = c.reltoastrelid) AS options (o)),
       'space', (SELECT s.spcname FROM pg_catalog.pg_tablespace s WHERE s.oid = c.reltablespace),
       'method', (SELECT m.amname FROM pg_catalog.pg_am m WHERE m.oid = c.relam AND m.amname <> 'heap'),

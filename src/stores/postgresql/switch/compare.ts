@@ -118,7 +118,7 @@ function among(identity: readonly string[], types: ReadonlyMap<string, string>, 
   const lists = values.map(({ at }) => `${literal(arrayText(keys.map((key) => key[at] ?? '')))}::text[]`)
   const casts = values.map(({ name }, at) => `CAST(k.c${at} AS ${types.get(name)})`).join(', ')
   const names = values.map((_, at) => `c${at}`).join(', ')
-  const list = `(${values.map(({ name }) => quoteName(name)).join(', ')}) IN (SELECT ${casts} FROM unnest(${lists.join(', ')}) AS k (${names}))`
+  const list = `(${values.map(({ name }) => quoteName(name)).join(', ')}) IN (SELECT ${casts} FROM ROWS FROM (${lists.map((one) => `pg_catalog.unnest(${one})`).join(', ')}) AS k (${names}))`
   return [list, ...nulls].join(' AND ')
 }
 

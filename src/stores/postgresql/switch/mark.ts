@@ -28,7 +28,7 @@ export async function changesSince(
   const now = await treesOf(session, tables)
   return tables.flatMap((table, at) => {
     const [old, fresh] = [before[at], now[at]]
-    if (old === undefined || fresh === undefined || old.oid::text !== fresh.oid)
+    if (old === undefined || fresh === undefined || old.oid !== fresh.oid)
       return [`${tableText(table)} is another table`]
     const gone = old.nodes.filter(({ oid }) => !fresh.nodes.some((node) => node.oid === oid))
     const [first] = gone

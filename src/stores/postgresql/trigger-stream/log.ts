@@ -139,7 +139,7 @@ async function keyColumns(
   const rows = await session.ask(
     `SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod) || CASE WHEN a.attcollation = 0::oid THEN ''
          ELSE (SELECT pg_catalog.format(' COLLATE %I.%I', n.nspname, c.collname) FROM pg_catalog.pg_collation c JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace WHERE c.oid = a.attcollation) END
-     FROM unnest(${literal(arrayText(identity))}::text[]) WITH ORDINALITY AS w (name, place) JOIN pg_catalog.pg_attribute a ON a.attname = w.name AND NOT a.attisdropped
+     FROM pg_catalog.unnest(${literal(arrayText(identity))}::text[]) WITH ORDINALITY AS w (name, place) JOIN pg_catalog.pg_attribute a ON a.attname = w.name AND NOT a.attisdropped
      WHERE a.attrelid = ${literal(of)}::oid ORDER BY w.place`,
   )
   return rows.map(([name, type]) => ({ name: name ?? '', type: type ?? '' }))
