@@ -29,7 +29,7 @@ const relations = catalogSql({
   orReplace: 'OR REPLACE',
 })
 
-const relationNames = `SELECT c.relname FROM pg_catalog.pg_class c WHERE c.relnamespace = pg_catalog.to_regnamespace(pg_catalog.quote_ident(current_schema()))`
+const relationNames = `SELECT c.relname FROM pg_catalog.pg_class c WHERE c.relnamespace = pg_catalog.to_regnamespace(pg_catalog.quote_ident(current_schema()))::oid`
 
 export const postgresqlDialect: CatalogDialect = {
   grants: postgresqlGrants,

@@ -255,8 +255,8 @@ async function examineSecondary(
     // Those of partitions go with those of their root.
     const dropped = await session.ask(
       `SELECT CASE WHEN k.oid IS NULL THEN 'DROP INDEX ' || i.name ELSE pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT %I', k.conrelid::pg_catalog.regclass, k.conname) END
-       FROM pg_catalog.unnest(${literal(arrayText(secondary.map((index) => index.name)))}::text[]) AS i (name) LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = pg_catalog.to_regclass(i.name) AND k.contype IN ('u', 'p', 'x')
-       WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhrelid = pg_catalog.to_regclass(i.name)) ORDER BY 1`,
+       FROM pg_catalog.unnest(${literal(arrayText(secondary.map((index) => index.name)))}::text[]) AS i (name) LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = pg_catalog.to_regclass(i.name)::oid AND k.contype IN ('u', 'p', 'x')
+       WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhrelid = pg_catalog.to_regclass(i.name)::oid) ORDER BY 1`,
     )
     refuse(
       `unique indexes or exclusion constraints of ${name} may refuse rows until it has caught up: a row copied late can hold a value that an older change brings again: ${names}`,

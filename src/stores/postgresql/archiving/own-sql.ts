@@ -113,7 +113,7 @@ WITH named (oid, name) AS (
   FROM x JOIN pg_catalog.pg_attribute i ON i.attrelid = x.indexrelid WHERE i.attnum > 0 AND i.attstattarget >= 0
   UNION ALL SELECT 'attached', 34, 'extended statistics ' || s.name, ${twin === null ? 'pg_catalog.pg_get_statisticsobjdef(s.oid)' : STATISTICS_OF_TWIN}
   FROM t, s
-  UNION ALL SELECT 'attached', 34, 'extended statistics ' || s.name || ', their target', pg_catalog.format('ALTER STATISTICS %I.%I SET STATISTICS %s', s.schema, s.name, s.target)
+  UNION ALL SELECT 'attached', 34, 'extended statistics ' || s.name::text || ', their target', pg_catalog.format('ALTER STATISTICS %I.%I SET STATISTICS %s', s.schema, s.name, s.target)
   FROM s WHERE s.target IS NOT NULL
   UNION ALL SELECT 'attached', 35, 'the trigger ' || g.tgname::text, ${twin === null ? 'pg_catalog.pg_get_triggerdef(g.oid)' : ofTwin('pg_catalog.pg_get_triggerdef(g.oid)', 'ON')}
   FROM t, g WHERE g.source = 0::oid
@@ -140,7 +140,7 @@ WITH named (oid, name) AS (
 
   UNION ALL SELECT 'attached', 50, 'the grants of its owner', pg_catalog.format('REVOKE ALL ON TABLE %s FROM %I', t.name, pg_catalog.pg_get_userbyid(t.relowner))
   FROM t WHERE t.relacl IS NOT NULL
-  UNION ALL SELECT 'attached', 51, 'the grant of ' || g.words || ' to ' || g.role, pg_catalog.format('GRANT %s ON TABLE %s TO %s%s', g.privileges, t.name, g.role,
+  UNION ALL SELECT 'attached', 51, 'the grant of ' || g.words || ' to ' || g.role::text, pg_catalog.format('GRANT %s ON TABLE %s TO %s%s', g.privileges, t.name, g.role,
     CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
   FROM t, (
     SELECT attname, is_grantable, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(grantee)) END AS role,

@@ -42,7 +42,7 @@ function tablesSql(tables: readonly string[]): string {
   return `
     WITH t AS (
       SELECT v.name AS key, c.* FROM (VALUES ${list}) AS v (name) JOIN pg_catalog.pg_class c
-        ON c.oid = pg_catalog.to_regclass(v.name))
+        ON c.oid = pg_catalog.to_regclass(v.name)::oid)
     SELECT key, kind, name FROM (
       SELECT t.key, 'trigger' AS kind, g.tgname::text AS name FROM t JOIN pg_catalog.pg_trigger g ON g.tgrelid = t.oid
         WHERE NOT g.tgisinternal AND g.tgname !~ '^ sluice_[0-9]+_'::text
@@ -108,7 +108,7 @@ function databaseSql(schemas: readonly string[]): string {
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class t ON t.oid = a.attrelid AND t.relkind IN ('r', 'p', 'f')
         WHERE NOT a.attisdropped AND a.atttypid IN (y.oid, y.typarray))
     UNION ALL
-    SELECT 'schema', n.nspname::text || ' (' || count(*) || CASE count(*) WHEN 1 THEN ' table)' ELSE ' tables)' END
+    SELECT 'schema', n.nspname::text || ' (' || count(*)::text || CASE count(*) WHEN 1 THEN ' table)' ELSE ' tables)' END
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't' AND n.nspname !~ '^(?:pg_|sluice_[0-9]+$)'::text
       AND n.nspname <> 'information_schema' AND NOT n.nspname = ANY (${list}) AND NOT EXISTS (

@@ -30,7 +30,7 @@ async function found(session: CopySession, table: TableName): Promise<readonly F
            AND pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '^nextval\\(''[^'']*(''''[^'']*)*''::regclass\\)(::[a-z]+)?$'
        JOIN pg_catalog.pg_class s ON s.relkind = 'S' AND s.oid = CASE WHEN a.attidentity <> '' THEN u.objid ELSE u.refobjid END
        JOIN pg_catalog.pg_sequence q ON q.seqrelid = s.oid JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
-     WHERE a.attrelid = pg_catalog.to_regclass(${literal(tableSql(table))}) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`,
+     WHERE a.attrelid = pg_catalog.to_regclass(${literal(tableSql(table))})::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`,
   )
   const all: Found[] = []
   for (const [column, identity, oid, schema, name, start, increment, min, max, cycle, cache, readable, owned] of rows) {

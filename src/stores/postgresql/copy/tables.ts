@@ -103,10 +103,10 @@ function relationsSql({ condition, exact, kinds }: Relations): string {
       SELECT p.root, count(*) FILTER (WHERE c.oid <> p.root AND c.relkind <> 'p') AS parts,
         pg_catalog.sum(pg_catalog.pg_table_size(c.oid)) AS bytes,
         -- As the planner does it: so many rows a block, and the blocks that there are now.
-        pg_catalog.sum(pg_catalog.pg_relation_size(c.oid) / b.size
-          * CASE WHEN c.reltuples >= 0::real AND c.relpages > 0 THEN c.reltuples::numeric / c.relpages
+        pg_catalog.sum((pg_catalog.pg_relation_size(c.oid) / b.size)::numeric
+          * CASE WHEN c.reltuples >= 0::real AND c.relpages > 0 THEN c.reltuples::numeric / c.relpages::numeric
             -- Nobody has counted yet: so many rows as would fit if their texts were short.
-            ELSE pg_catalog.floor((b.size - 24) / (28 + (
+            ELSE pg_catalog.floor((b.size - 24)::numeric / (28::numeric + (
               SELECT coalesce(pg_catalog.sum(CASE WHEN a.attlen > 0 THEN a.attlen ELSE 32 END), 0)::numeric FROM pg_catalog.pg_attribute a
               WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped))) END) AS rows
       FROM parts p JOIN pg_catalog.pg_class c ON c.oid = p.oid
@@ -116,8 +116,8 @@ function relationsSql({ condition, exact, kinds }: Relations): string {
       CASE WHEN f.relkind = 'r' AND NOT f.has_parts AND m.amname = 'heap'
         THEN pg_catalog.pg_relation_size(f.oid) / pg_catalog.current_setting('block_size')::bigint END,
       CASE WHEN f.relkind = 'p' THEN pg_catalog.regexp_replace(pg_catalog.pg_get_partkeydef(f.oid), '^\\w+',
-          pg_catalog.lower((pg_catalog.regexp_match(pg_catalog.pg_get_partkeydef(f.oid), '^\\w+'))[1])) || ', ' || coalesce(s.parts, 0) || ' partitions'
-        WHEN f.has_parts THEN 'inheritance, ' || s.parts + 1 || ' tables' END,
+          pg_catalog.lower((pg_catalog.regexp_match(pg_catalog.pg_get_partkeydef(f.oid), '^\\w+'))[1])) || ', ' || coalesce(s.parts, 0)::text || ' partitions'
+        WHEN f.has_parts THEN 'inheritance, ' || (s.parts + 1)::text || ' tables' END,
       (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('schema', hn.nspname, 'name', hc.relname) ORDER BY hn.nspname, hc.relname)
        FROM heads h JOIN pg_catalog.pg_inherits i ON i.inhparent = h.oid JOIN pg_catalog.pg_class hc ON hc.oid = i.inhrelid
          JOIN pg_catalog.pg_namespace hn ON hn.oid = hc.relnamespace WHERE h.oid = f.oid AND h.alone)

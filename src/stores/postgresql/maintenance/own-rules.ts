@@ -154,8 +154,8 @@ function steps({ type }: Column, low: string, high: string): { readonly at: stri
       return { at: `${low} + (${high} - ${low}) * (n / ${MOMENTS}.0)`, last: `${high} - interval '1 microsecond'` }
     default:
       return {
-        at: `${low}::numeric + pg_catalog.trunc((${high}::numeric - ${low}::numeric) * n / ${MOMENTS})`,
-        last: `${high}::numeric - 1`,
+        at: `${low}::numeric + pg_catalog.trunc((${high}::numeric - ${low}::numeric) * n::numeric / ${MOMENTS}::numeric)`,
+        last: `${high}::numeric - 1::numeric`,
       }
   }
 }

@@ -95,7 +95,7 @@ async function listElements(
   const rows = await session.ask(
     `WITH RECURSIVE columns AS (
        SELECT w.name, a.attname, a.atttypid AS type FROM (VALUES ${names.join(', ')}) AS w (name, sql)
-         JOIN pg_catalog.pg_attribute a ON a.attrelid = pg_catalog.to_regclass(w.sql) AND a.attnum > 0 AND NOT a.attisdropped),
+         JOIN pg_catalog.pg_attribute a ON a.attrelid = pg_catalog.to_regclass(w.sql)::oid AND a.attnum > 0 AND NOT a.attisdropped),
      arrays AS (
        SELECT name, attname, type FROM columns
        UNION ALL SELECT d.name, d.attname, t.typbasetype FROM arrays d JOIN pg_catalog.pg_type t ON t.oid = d.type AND t.typtype = 'd'),

@@ -63,7 +63,7 @@ export async function publishAgain(
 
 /** Those of streams that tell changes of a table, of one of its partitions, or of a table that it is a partition of. */
 export async function publicationsOf(session: CopySession, table: TableName): Promise<readonly string[]> {
-  const oid = `pg_catalog.to_regclass(${literal(tableSql(table))})`
+  const oid = `pg_catalog.to_regclass(${literal(tableSql(table))})::oid`
   const rows = await session.ask(
     `SELECT DISTINCT p.pubname FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid
      WHERE p.pubname ~ '^sluice_'::text AND (r.prrelid = ${oid}::oid

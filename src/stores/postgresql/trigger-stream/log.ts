@@ -154,7 +154,7 @@ export async function writtenNow(
   const wanted = logs.map(({ oid, table }, at) => `(${at}, ${oid}, ${literal(noteOf(table))})`)
   const rows = await session.ask(
     `SELECT p.oid::text || ' ' || p.xmin::text, (SELECT string_agg(g.oid::text || ' ' || g.xmin::text, ', ') FROM pg_catalog.pg_trigger g WHERE g.tgrelid = w.log AND NOT g.tgisinternal)
-     FROM (VALUES ${wanted.join(', ')}) AS w (place, log, note) LEFT JOIN pg_catalog.pg_proc p ON p.oid = pg_catalog.to_regprocedure(w.note) ORDER BY w.place`,
+     FROM (VALUES ${wanted.join(', ')}) AS w (place, log, note) LEFT JOIN pg_catalog.pg_proc p ON p.oid = pg_catalog.to_regprocedure(w.note)::oid ORDER BY w.place`,
   )
   return rows.map(([note, guard]) => ({ note: note ?? '', guard: guard ?? '' }))
 }

@@ -111,7 +111,7 @@ function only({ rows, emptied }: Firing, schema: string): Firing {
 
 /** Schemas of streams, whoever runs them, whose triggers note changes of a table, of a partition of it, or of what it is a partition of. */
 export async function notedBy(session: CopySession, table: TableName): Promise<readonly string[]> {
-  const oid = `pg_catalog.to_regclass(${literal(tableSql(table))})`
+  const oid = `pg_catalog.to_regclass(${literal(tableSql(table))})::oid`
   const rows = await session.ask(
     `SELECT DISTINCT n.nspname FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
      WHERE p.proname ~ '^note_\\d+$'::text AND n.nspname ~ '^sluice_[a-z0-9_]+$'::text AND (g.tgrelid = ${oid}::oid
