@@ -65,7 +65,7 @@ DECLARE
 BEGIN
   FOR relation IN
     SELECT s.relname FROM pg_catalog.pg_stat_user_tables s
-    WHERE s.schemaname = current_schema() AND s.relname ~ '^(delta_|migration_status$)'::text AND s.n_mod_since_analyze > 0
+    WHERE s.schemaname = current_schema() AND s.relname ~ '^(delta_|migration_status$)' AND s.n_mod_since_analyze > 0
   LOOP
     EXECUTE pg_catalog.format('ANALYZE %I', relation);
   END LOOP;

@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 
-/** Whether servers of this run have them. */
+/** Whether all servers of this run have them. */
 export const PLANTED = Boolean(process.env['SLUICE_TEST_PLANTED'])
 
 /** The first version with triggers at the login, by which the plants come behind the search_path. */
@@ -38,7 +38,7 @@ export class TakenPlants {
   /** @param data the folder of the server */
   constructor(data: string) {
     const list = path.join(data, LIST)
-    const lines = PLANTED && fs.existsSync(list) ? fs.readFileSync(list, 'utf8').trimEnd().split('\n') : []
+    const lines = fs.existsSync(list) ? fs.readFileSync(list, 'utf8').trimEnd().split('\n') : []
     this.#plants = new Map(lines.map((line) => [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1)]))
   }
 
@@ -67,10 +67,16 @@ export class TakenPlants {
     }
   }
 
+  /** Each with the statement that took it. */
+  get taken(): readonly string[] {
+    return [...this.#taken]
+  }
+
   /** @throws Error that names each statement which took one */
   refuse(): void {
     const log = process.env['SLUICE_TEST_PLANTED_LOG']
-    if (log !== undefined) fs.appendFileSync(log, [...this.#taken].map((one) => `${JSON.stringify(one)}\n`).join(''))
-    if (this.#taken.size > 0) throw new Error(`statements took what another role could have planted:\n${[...this.#taken].join('\n')}`)
+    if (log !== undefined) fs.appendFileSync(log, this.taken.map((one) => `${JSON.stringify(one)}\n`).join(''))
+    if (this.taken.length === 0) return
+    throw new Error(`statements took what another role could have planted:\n${this.taken.join('\n')}`)
   }
 }

@@ -35,6 +35,8 @@ export type PostgresOptions = {
   readonly cluster?: string
   /** A server whose standby it is, over its port. That one is stopped and started again, because its data is copied while nobody writes. */
   readonly standbyOf?: PostgresServer
+  /** Operators and functions stand in the way of statements without an exact match in pg_catalog; a test in which one is taken fails (`planted.ts`). */
+  readonly planted?: boolean
   /** Gets what the server writes into its log. */
   readonly onLog?: (text: string) => void
 }
@@ -48,6 +50,8 @@ export type PostgresServer = AsyncDisposable & {
   /** URL over TCP; without a user it is the superuser's, with his password. */
   url(database?: string, user?: string, password?: string): string
   createDatabase(name: string, more?: string): Promise<void>
+  /** Of a server with plants: those that a statement took, with the statement. */
+  readonly plantsTaken: readonly string[]
   /** Of its version: 18. */
   major(): Promise<number>
   /** Stops it; connections are cut with a word. */
@@ -140,6 +144,10 @@ class OwnServer implements PostgresServer {
 
   createDatabase(name: string, more = ''): Promise<void> {
     return createDatabase(this.url(), name, more)
+  }
+
+  get plantsTaken(): readonly string[] {
+    return this.#taken.taken
   }
 
   major(): Promise<number> {
@@ -292,7 +300,7 @@ function initialize(folder: string, used: Binaries, identity: Identity, options:
     })
     fs.rmSync(secret)
     if (result.status !== 0) throw new Error(`initdb failed:\n${String(result.error ?? '')}${result.stderr}`)
-    if (PLANTED) plantInto(fresh, used.postgres, identity)
+    if (isPlanted(options)) plantInto(fresh, used.postgres, identity)
   })
   const { ssl } = options
   if (ssl !== undefined) {
@@ -330,6 +338,7 @@ function externalServer(base: string): PostgresServer {
       await run(base, `DROP DATABASE IF EXISTS ${quoted(name)} WITH (FORCE)`)
       await createDatabase(base, name, more)
     },
+    plantsTaken: [],
     major: () => majorOf(base),
     stop: refuse,
     kill9: refuse,
@@ -372,9 +381,15 @@ function binariesIn(folder: string): Binaries {
   return { postgres: path.join(folder, 'postgres'), initdb: path.join(folder, 'initdb') }
 }
 
+function isPlanted({ planted = PLANTED }: PostgresOptions): boolean {
+  return planted
+}
+
 /** Fresh data of one version is of no use to another. */
-function templateOf({ binFolder, cluster }: PostgresOptions): string {
-  const base = cluster === undefined ? 'postgresql' : `postgresql-${cluster}`
+function templateOf(options: PostgresOptions): string {
+  const { binFolder, cluster } = options
+  const kind = isPlanted(options) ? 'postgresql-planted' : 'postgresql'
+  const base = cluster === undefined ? kind : `${kind}-${cluster}`
   return binFolder === undefined ? base : `${base}-${binFolder.replaceAll(/[^\w]+/g, '-')}`
 }
 

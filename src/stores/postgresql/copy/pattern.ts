@@ -33,5 +33,5 @@ export function tablePattern(pattern: string): TablePattern {
 function like(name: string, pattern: string, more: string): string {
   if (!pattern.includes('*')) return `${name} = ${literal(pattern)} AND ${more}`
   const escaped = pattern.replaceAll(/[\\%_]/g, String.raw`\$&`).replaceAll('*', '%')
-  return `${name} LIKE ${literal(escaped)} AND ${more}`
+  return `${name} LIKE ${literal(escaped)}::text AND ${more}`
 }

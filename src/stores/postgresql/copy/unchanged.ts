@@ -53,7 +53,7 @@ function changedSql({ oid, name }: KnownRelation): string {
     SELECT pg_catalog.to_regclass(${literal(tableSql(name))})::oid IS DISTINCT FROM ${table}
       OR EXISTS (SELECT FROM seen s JOIN pg_catalog.pg_class c ON c.oid = s.oid
         WHERE c.relfilenode <> 0::oid AND c.relfilenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(c.oid))
-      OR EXISTS (SELECT FROM ${now} n WHERE NOT EXISTS (SELECT FROM seen s WHERE s.oid = n.relid))
+      OR EXISTS (SELECT FROM ${now} n WHERE NOT EXISTS (SELECT FROM seen s WHERE s.oid = n.relid::oid))
       OR (SELECT c.relkind = 'p' FROM pg_catalog.pg_class c WHERE c.oid = ${table})
-        AND EXISTS (SELECT FROM seen s WHERE NOT EXISTS (SELECT FROM ${now} n WHERE n.relid = s.oid))`
+        AND EXISTS (SELECT FROM seen s WHERE NOT EXISTS (SELECT FROM ${now} n WHERE n.relid::oid = s.oid))`
 }

@@ -85,7 +85,7 @@ async function ofPublications(
     `SELECT p.pubname, 'itself' FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = ${literal(identity)}::oid
      UNION ALL SELECT pubname, 'all' FROM pg_catalog.pg_publication WHERE puballtables ${schemas}
      UNION ALL SELECT p.pubname, 'parts' FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
-       WHERE NOT p.pubviaroot AND r.prrelid IN (SELECT relid FROM pg_catalog.pg_partition_ancestors(${literal(parent)}::oid) relid) LIMIT 1`,
+       WHERE NOT p.pubviaroot AND r.prrelid IN (SELECT relid::oid FROM pg_catalog.pg_partition_ancestors(${literal(parent)}::oid) relid) LIMIT 1`,
   )
   if (found === undefined) return null
   const [publication, how] = found
@@ -120,7 +120,7 @@ async function ofReferences(
        (SELECT pg_catalog.string_agg(pg_catalog.format('f.%I = d.%I', a.attname, b.attname), ' AND ') FROM unnest(k.conkey, k.confkey) AS u (own, other)
         JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.own JOIN pg_catalog.pg_attribute b ON b.attrelid = k.confrelid AND b.attnum = u.other)
      FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE k.contype = 'f' AND k.conparentid = 0::oid AND k.confrelid IN (SELECT relid FROM pg_catalog.pg_partition_ancestors(${literal(parent)}::oid) relid)`,
+     WHERE k.contype = 'f' AND k.conparentid = 0::oid AND k.confrelid IN (SELECT relid::oid FROM pg_catalog.pg_partition_ancestors(${literal(parent)}::oid) relid)`,
   )
   for (const [key, schema, table, condition] of keys) {
     const from = tableSql({ schema: schema ?? '', name: table ?? '' })

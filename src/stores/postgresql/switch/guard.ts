@@ -28,7 +28,7 @@ export async function guardBeforeSql({ session, from, to }: Sides): Promise<read
     `SELECT n.nspname, c.relname, c.oid = ${to.oid}::oid, EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND g.tgenabled = 'A' AND ${isGuardSql('g')}),
        EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND g.tgname = ${literal(TRIGGER)})
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind IN ('r', 'p') AND (c.oid = ${to.oid}::oid OR c.oid IN (SELECT t.relid FROM pg_catalog.pg_partition_tree(${to.oid}::oid::pg_catalog.regclass) t)) ORDER BY 3 DESC, c.oid`,
+     WHERE c.relkind IN ('r', 'p') AND (c.oid = ${to.oid}::oid OR c.oid IN (SELECT t.relid::oid FROM pg_catalog.pg_partition_tree(${to.oid}::oid::pg_catalog.regclass) t)) ORDER BY 3 DESC, c.oid`,
   )
   const bare = rows.filter(([, , , has]) => has !== 't')
   if (bare.length === 0) return []
@@ -99,7 +99,7 @@ export async function unguardSql(session: CopySession, oid: string): Promise<rea
   const rows = await session.ask(
     `WITH gone AS (
        SELECT g.* FROM pg_catalog.pg_trigger g WHERE ${isGuardSql('g')} AND (
-         g.tgrelid = ${oid}::oid OR g.tgrelid IN (SELECT t.relid FROM pg_catalog.pg_partition_tree(${oid}::oid::pg_catalog.regclass) t)
+         g.tgrelid = ${oid}::oid OR g.tgrelid IN (SELECT t.relid::oid FROM pg_catalog.pg_partition_tree(${oid}::oid::pg_catalog.regclass) t)
          OR g.tgfoid IN (SELECT o.tgfoid FROM pg_catalog.pg_trigger o WHERE o.tgrelid = ${oid}::oid AND ${isGuardSql('o')})))
      SELECT n.nspname, c.relname, f.nspname, p.proname, EXISTS (SELECT FROM pg_catalog.pg_trigger k WHERE k.tgfoid = p.oid AND k.oid NOT IN (SELECT x.oid FROM gone x))
      FROM gone g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid JOIN pg_catalog.pg_namespace f ON f.oid = p.pronamespace
@@ -122,7 +122,7 @@ export async function unguardSql(session: CopySession, oid: string): Promise<rea
 /** Partitions of a table that hold rows, in SQL. */
 export async function leavesOf(session: CopySession, oid: string): Promise<readonly string[]> {
   const rows = await session.ask(
-    `SELECT n.nspname, c.relname FROM pg_catalog.pg_partition_tree(${oid}::oid::pg_catalog.regclass) t JOIN pg_catalog.pg_class c ON c.oid = t.relid
+    `SELECT n.nspname, c.relname FROM pg_catalog.pg_partition_tree(${oid}::oid::pg_catalog.regclass) t JOIN pg_catalog.pg_class c ON c.oid = t.relid::oid
        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE t.level > 0 AND c.relkind IN ('r', 'p')`,
   )
   return rows.map(([schema, name]) => tableSql({ schema: schema ?? '', name: name ?? '' }))

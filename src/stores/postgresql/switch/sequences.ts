@@ -73,10 +73,10 @@ export function beyondSql(
   other: string,
   cache: string,
 ): string {
-  const step = `${one.increment}::numeric * ${cache}`
+  const step = `${one.increment}::numeric * (${cache})::numeric`
   const [furthest, isWithin] = one.increment.startsWith('-')
-    ? ['least', `f.at + ${step} >= ${one.minimum}`]
-    : ['greatest', `f.at + ${step} <= ${one.maximum}`]
+    ? ['least', `f.at + ${step} >= ${one.minimum}::numeric`]
+    : ['greatest', `f.at + ${step} <= ${one.maximum}::numeric`]
   return `SELECT pg_catalog.setval(${sequence}::pg_catalog.regclass, (CASE WHEN ${isWithin} THEN f.at + ${step} ELSE f.at END)::bigint)
     FROM ${one.sql} a, LATERAL (SELECT ${furthest}(a.last_value, least(greatest(${other}, ${one.minimum}), ${one.maximum}))::numeric AS at) f`
 }

@@ -50,5 +50,5 @@ function holders(side: Side): string {
 
 function holds({ oid }: Side): string {
   return `l.locktype = 'relation' AND l.granted AND l.mode IN ${WRITES} AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
-    AND (l.relation = ${oid}::oid OR l.relation IN (SELECT t.relid FROM pg_catalog.pg_partition_tree(${oid}::oid::pg_catalog.regclass) t))`
+    AND (l.relation = ${oid}::oid OR l.relation IN (SELECT t.relid::oid FROM pg_catalog.pg_partition_tree(${oid}::oid::pg_catalog.regclass) t))`
 }
