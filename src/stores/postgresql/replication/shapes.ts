@@ -165,14 +165,14 @@ function typesSql(oids: string): string {
   return `
     WITH RECURSIVE used AS (
       SELECT a.attrelid AS root, a.atttypid AS type FROM pg_catalog.pg_attribute a
-      WHERE a.attrelid = ANY (${oids}) AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384
+      WHERE a.attrelid = ANY (${oids}) AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= 16384::oid
       UNION
       SELECT u.root, p.type FROM used u JOIN pg_catalog.pg_type t ON t.oid = u.type CROSS JOIN LATERAL (
         SELECT t.typbasetype UNION ALL SELECT t.typelem
         UNION ALL SELECT f.atttypid FROM pg_catalog.pg_attribute f
           WHERE t.typtype = 'c' AND f.attrelid = t.typrelid AND f.attnum > 0 AND NOT f.attisdropped
         UNION ALL SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE r.rngtypid = t.oid) AS p (type)
-      WHERE p.type >= 16384)
+      WHERE p.type >= 16384::oid)
     SELECT u.root, u.type, CASE t.typtype
       WHEN 'e' THEN (SELECT pg_catalog.json_agg(e.oid::text || ' ' || e.enumlabel::text ORDER BY e.oid) FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid)
       ELSE (SELECT pg_catalog.json_agg(f.attnum::text || ' ' || f.atttypid::text || ' ' || f.atttypmod::text ORDER BY f.attnum) FROM pg_catalog.pg_attribute f

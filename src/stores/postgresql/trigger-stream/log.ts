@@ -153,7 +153,7 @@ export async function writtenNow(
   if (logs.length === 0) return []
   const wanted = logs.map(({ oid, table }, at) => `(${at}, ${oid}, ${literal(noteOf(table))})`)
   const rows = await session.ask(
-    `SELECT p.oid::text || ' ' || p.xmin::text, (SELECT string_agg(g.oid::text || ' ' || g.xmin::text, ', ') FROM pg_catalog.pg_trigger g WHERE g.tgrelid = w.log AND NOT g.tgisinternal)
+    `SELECT p.oid::text || ' ' || p.xmin::text, (SELECT string_agg(g.oid::text || ' ' || g.xmin::text, ', ') FROM pg_catalog.pg_trigger g WHERE g.tgrelid = w.log::oid AND NOT g.tgisinternal)
      FROM (VALUES ${wanted.join(', ')}) AS w (place, log, note) LEFT JOIN pg_catalog.pg_proc p ON p.oid = pg_catalog.to_regprocedure(w.note)::oid ORDER BY w.place`,
   )
   return rows.map(([note, guard]) => ({ note: note ?? '', guard: guard ?? '' }))
