@@ -22,7 +22,10 @@ export function plantInto(data: string, postgres: string, identity: Identity): v
   const version = /\d+/.exec(spawnSync(postgres, ['--version'], run).stdout)?.[0]
   if (Number(version) < LOGIN_TRIGGERS) return
   const input = fs.readFileSync(path.join(import.meta.dirname, 'plants.sql'), 'utf8')
-  const { status, stderr, error } = spawnSync(postgres, ['--single', '-j', '-O', '-D', data, 'template1'], { ...run, input })
+  const { status, stderr, error } = spawnSync(postgres, ['--single', '-j', '-O', '-D', data, 'template1'], {
+    ...run,
+    input,
+  })
   const made = [...stderr.matchAll(/LOG: {2}planted: (.*)/g)].map(([, one]) => `${one}\n`)
   if (status !== 0 || made.length === 0) throw new Error(`plants.sql failed:\n${String(error ?? '')}${stderr}`)
   fs.writeFileSync(path.join(data, LIST), made.join(''))
@@ -32,11 +35,14 @@ export function plantInto(data: string, postgres: string, identity: Identity): v
 export class TakenPlants {
   readonly #plants: ReadonlyMap<string, string>
   readonly #taken = new Set<string>()
+  readonly #log: string
+  #at = 0
   #rest = ''
   #last: readonly string[] = []
 
   /** @param data the folder of the server */
   constructor(data: string) {
+    this.#log = path.join(data, 'server.log')
     const list = path.join(data, LIST)
     const lines = fs.existsSync(list) ? fs.readFileSync(list, 'utf8').trimEnd().split('\n') : []
     this.#plants = new Map(lines.map((line) => [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1)]))
@@ -47,12 +53,21 @@ export class TakenPlants {
     return this.#plants.size === 0 ? [] : ['debug_print_parse=on', 'debug_pretty_print=off']
   }
 
-  /** @param text the next piece of the log */
-  read(text: string): void {
-    if (this.#plants.size === 0) return
+  /** Where the server writes its log: into a file, because a test that waits for a program would not empty a pipe. Null without plants. */
+  openLog(): number | null {
+    return this.#plants.size === 0 ? null : fs.openSync(this.#log, 'a')
+  }
+
+  /** @returns what the server has written since the last time */
+  read(): string {
+    if (this.#plants.size === 0 || !fs.existsSync(this.#log)) return ''
+    const bytes = fs.readFileSync(this.#log)
+    const text = bytes.subarray(this.#at).toString()
+    this.#at = bytes.length
     const entries = (this.#rest + text).split(/\n(?=\d{4}-\d\d-\d\d )/)
     this.#rest = entries.pop() ?? ''
     for (const entry of entries) this.#look(entry)
+    return text
   }
 
   #look(entry: string): void {
@@ -69,6 +84,7 @@ export class TakenPlants {
 
   /** Each with the statement that took it. */
   get taken(): readonly string[] {
+    this.read()
     return [...this.#taken]
   }
 

@@ -17,6 +17,7 @@ import { copyFresh } from './template.ts'
 const USER = 'sluice'
 export const PASSWORD = 'a test pässword/@:%'
 const READY_MS = 20_000
+const LOG_EVERY_MS = 50
 /** `nobody`, where there is no user for databases. */
 const NOBODY = { uid: 65_534, gid: 65_534 }
 
@@ -187,11 +188,13 @@ class OwnServer implements PostgresServer {
     ]
     const words = ['-D', this.dataFolder, '-p', String(this.port), '-k', this.socketFolder]
     this.#log = ''
+    const file = this.#taken.openLog()
     const child = spawn(this.#binary, [...words, ...settings.flatMap((setting) => ['-c', setting])], {
       ...this.#identity,
       cwd: '/',
-      stdio: ['ignore', 'ignore', 'pipe'],
+      stdio: ['ignore', 'ignore', file ?? 'pipe'],
     })
+    if (file !== null) fs.closeSync(file)
     this.#child = child
     process.once('exit', this.#atExit)
     await new Promise<void>((resolve, reject) => {
@@ -202,12 +205,15 @@ class OwnServer implements PostgresServer {
       }
       child.once('error', (error) => settle(() => reject(error)))
       child.once('exit', (code) => settle(() => reject(new Error(`PostgreSQL ended with ${code}:\n${this.#log}`))))
-      child.stderr?.on('data', (data: Buffer) => {
-        this.#log = (this.#log + data.toString()).slice(-10_000)
-        this.#options.onLog?.(data.toString())
-        this.#taken.read(data.toString())
+      const hear = (text: string): void => {
+        this.#log = (this.#log + text).slice(-10_000)
+        this.#options.onLog?.(text)
         if (/database system is ready to accept (?:read-only )?connections/.test(this.#log)) settle(resolve)
-      })
+      }
+      child.stderr?.on('data', (data: Buffer) => hear(data.toString()))
+      if (file === null) return
+      const reading = setInterval(() => hear(this.#taken.read()), LOG_EVERY_MS).unref()
+      child.once('exit', () => clearInterval(reading))
     }).catch(async (error: unknown) => {
       await this.kill9()
       throw error
@@ -226,6 +232,7 @@ class OwnServer implements PostgresServer {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill9()
+    this.#taken.read()
     fs.rmSync(this.socketFolder, { recursive: true, force: true, maxRetries: 5 })
     this.#taken.refuse()
   }
