@@ -82,8 +82,9 @@ END $do$;
 -- Without a path of its own, which would end with the call.
 CREATE FUNCTION pg_planted.stand_behind() RETURNS event_trigger LANGUAGE plpgsql AS $f$
 BEGIN
-  -- The program says who it is, and clients of the tests themselves do not.
-  IF pg_catalog.current_setting('application_name') OPERATOR(pg_catalog.<>) '' THEN
+  -- The program says who it is, and clients of the tests themselves do not. A session that begins with a path of its own keeps it.
+  IF pg_catalog.current_setting('application_name') OPERATOR(pg_catalog.<>) ''
+    AND EXISTS (SELECT FROM pg_catalog.pg_settings s WHERE s.name OPERATOR(pg_catalog.=) 'search_path' AND s.source OPERATOR(pg_catalog.<>) 'client') THEN
     PERFORM pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', nullif(pg_catalog.current_setting('search_path'), ''), 'pg_planted'), false);
   END IF;
 END $f$;
