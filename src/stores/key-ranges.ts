@@ -205,7 +205,9 @@ function equality(columns: readonly Column[], key: RowKey, dialect: KeyDialect):
   })
   const terms = columns.map((column, i) => {
     const name = dialect.quote(column.name)
-    return (key[i] ?? null) === null ? `${name} IS NULL` : `${name} ${operator('=', [column], dialect)} ${dialect.bound(column)}`
+    return (key[i] ?? null) === null
+      ? `${name} IS NULL`
+      : `${name} ${operator('=', [column], dialect)} ${dialect.bound(column)}`
   })
   return { sql: `(${terms.join(' AND ')})`, parameters }
 }

@@ -19,7 +19,9 @@ export const POSTGRESQL_LEDGER: LedgerDialect = {
   before: [],
   columns: `SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass(CAST(? AS text))::oid
     AND attnum > 0 AND NOT attisdropped`,
-  columnsOfAll: (tables) => `SELECT t.name, a.attname FROM pg_catalog.unnest(CAST(ARRAY[${marks(tables)}] AS text[])) AS t (name)
+  columnsOfAll: (
+    tables,
+  ) => `SELECT t.name, a.attname FROM pg_catalog.unnest(CAST(ARRAY[${marks(tables)}] AS text[])) AS t (name)
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = pg_catalog.to_regclass(t.name)::oid AND a.attnum > 0 AND NOT a.attisdropped`,
   indexes: { kept: true, unlessThere: 'IF NOT EXISTS ', drop: (name) => `DROP INDEX IF EXISTS ${name}` },
   updates: 'subquery',

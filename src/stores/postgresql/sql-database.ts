@@ -262,7 +262,9 @@ class PostgresDatabase implements SqlDatabase {
   }
 
   async now(): Promise<number> {
-    const rows = await this.all('SELECT pg_catalog.floor(extract(epoch FROM clock_timestamp())::numeric * 1000::numeric)::int8')
+    const rows = await this.all(
+      'SELECT pg_catalog.floor(extract(epoch FROM clock_timestamp())::numeric * 1000::numeric)::int8',
+    )
     return Number(rows[0]?.[0] satisfies SqlValue | undefined)
   }
 

@@ -205,9 +205,12 @@ function putStatement(
   rows: string,
 ): string {
   const names = columnList(written.map(({ name }) => name))
-  if (way === 'replace') return `INSERT INTO ${tableSql(request.table.table)} (${names}) OVERRIDING SYSTEM VALUE ${rows}`
+  if (way === 'replace')
+    return `INSERT INTO ${tableSql(request.table.table)} (${names}) OVERRIDING SYSTEM VALUE ${rows}`
   const value = (name: string): string => `s.v${written.findIndex((column) => column.name === name)}`
-  const same = identityColumns(request, written).map((column) => sameSql(column, value(column.name))).join(' AND ')
+  const same = identityColumns(request, written)
+    .map((column) => sameSql(column, value(column.name)))
+    .join(' AND ')
   const sets = written
     // Values that are equal and not the same, as 'A' and 'a' of citext, are written too.
     .filter(({ alwaysNumbered }) => !alwaysNumbered)

@@ -81,7 +81,7 @@ async function ownRules(
 ): Promise<readonly OwnRule[]> {
   const rows = await session.ask(
     `SELECT k.conname, pg_catalog.pg_get_constraintdef(k.oid), pg_catalog.pg_get_expr(k.conbin, k.conrelid),
-       k.conkey = (SELECT ARRAY[a.attnum] FROM pg_catalog.pg_attribute a WHERE a.attrelid = k.conrelid AND a.attname = ${literal(column)} AND NOT a.attisdropped)
+       k.conkey OPERATOR(pg_catalog.=) (SELECT ARRAY[a.attnum] FROM pg_catalog.pg_attribute a WHERE a.attrelid = k.conrelid AND a.attname = ${literal(column)} AND NOT a.attisdropped)
      FROM pg_catalog.pg_constraint k WHERE k.conrelid = ${literal(of.oid)}::oid AND (
        k.contype = 'c' AND k.coninhcount = 0 AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced'::text)::boolean, true)
        OR k.contype = 'f' AND k.conparentid = 0::oid AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = k.confrelid))

@@ -135,7 +135,7 @@ function boundSql({ oid }: About): string {
         JOIN pg_catalog.pg_policy p ON p.oid = d.objid AND p.polrelid <> t.oid
       UNION SELECT 5, 'row security', CASE WHEN t.relforcerowsecurity THEN 'ENABLE, FORCE' ELSE 'ENABLE' END, NULL FROM t WHERE t.relrowsecurity OR t.relforcerowsecurity
       UNION SELECT 6, 'event trigger', e.evtname::text, e.evtevent::text || ', ' || e.evtfoid::pg_catalog.regproc::text FROM pg_catalog.pg_event_trigger e
-        WHERE e.evtenabled <> 'D' AND (e.evttags IS NULL OR e.evttags && ARRAY['CREATE TABLE', 'ALTER TABLE', 'CREATE INDEX'])
+        WHERE e.evtenabled <> 'D' AND (e.evttags IS NULL OR e.evttags OPERATOR(pg_catalog.&&) ARRAY['CREATE TABLE', 'ALTER TABLE', 'CREATE INDEX'])
           AND e.evtevent IN ('ddl_command_start', 'ddl_command_end', 'table_rewrite')
       UNION SELECT 7, 'column of its row type', a.attrelid::pg_catalog.regclass::text || '.' || pg_catalog.quote_ident(a.attname), NULL
         FROM t JOIN pg_catalog.pg_attribute a ON a.atttypid IN (t.reltype, t.typarray) AND NOT a.attisdropped AND a.attnum > 0 AND t.reltype <> 0::oid
