@@ -103,7 +103,7 @@ describe.skipIf(!POSTGRES_OWN)(
         ['runs', '--to', url],
         ['partition', 'list', '--from', url, '--table', 'public.*'],
         ['partition', 'plan', '--from', url, '--table', 'public.calls', '--by', 'at', '--calendar', 'month'],
-        ['archive', 'run', '--from', url, '--table', 'public.hot', '--to', archive, '--partition', 'hot_1', '--yes'],
+        ['archive', 'run', '--from', url, '--table', 'public.hot', '--to', archive, '--older-than', '8q', '--yes'],
         ['archive', 'list', '--from', url],
         ['import', lake, '--database-url', url],
         ['doctor', '--database-url', url],
